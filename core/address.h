@@ -1,0 +1,122 @@
+/*
+ * Addresses, logins and proxy addresses, parsed once at the edge into canonical values. After that two spellings of one
+ * mailbox are the same bytes, and an address that exists is a canonical one.
+ *
+ * Canonical form of an address: local part without quoting, ASCII letters lowered, in NFC; "@"; domain as lower-case
+ * A-labels (UTS 46 non-transitional, libidn2) without the trailing dot. No compatibility folding ever maps one
+ * letter onto another: a look-alike stays a stranger.
+ *
+ * Written rules (tests/unit/test_address.c is the table):
+ *  - the domain begins behind the last "@" that is not quoted (RFC 5321 4.1.2);
+ *  - source routes (RFC 5321 Appendix C) and comments in a path are dropped; blanks around the parts too;
+ *  - one trailing dot of the domain is dropped, a second one, an empty label or a domain literal is ADDRESS_BAD;
+ *  - a quoted local part is unquoted; if what it holds could not be written without quotes (blank, "@", control
+ *    character, empty, leading/trailing/double dot) it is ADDRESS_BAD: such a local part never names a mailbox;
+ *  - control characters, NUL and malformed UTF-8 are ADDRESS_BAD;
+ *  - local part at most 64 octets, domain at most 255, as RFC 5321 4.5.3.1 has them;
+ *  - percent hacks and bang paths are left as they are: ordinary characters of a local part.
+ */
+#ifndef POSTERN_ADDRESS_H
+#define POSTERN_ADDRESS_H
+
+#include "core/slice.h"
+
+#include <stdint.h>
+
+#define ADDRESS_MAX 320 /* 64 + 1 + 255 */
+
+struct address {
+    uint16_t n;        /* length of text, 0 for "no address" */
+    uint16_t local_n;  /* length of the local part; text[local_n] is '@' */
+    char text[ADDRESS_MAX + 1]; /* terminated for libc's edges */
+};
+
+enum address_result {
+    ADDRESS_OK,
+    ADDRESS_NULL,      /* the null reverse-path "<>", or nothing at all */
+    ADDRESS_NO_DOMAIN, /* a bare local part */
+    ADDRESS_BAD        /* can never name a mailbox */
+};
+
+static inline struct slice address_slice(const struct address *a)
+{
+    return (struct slice){a->text, a->n};
+}
+static inline struct slice address_local(const struct address *a)
+{
+    return (struct slice){a->text, a->local_n};
+}
+static inline struct slice address_domain(const struct address *a)
+{
+    return a->n == 0 ? (struct slice){NULL, 0} : (struct slice){a->text + a->local_n + 1, (size_t)(a->n - a->local_n - 1)};
+}
+
+/*
+ * A path as an SMTP client writes it and as a milter sees it: "<@route:user@domain>", quoted, with comments. For
+ * ADDRESS_OK *out is the canonical address; otherwise out->n is 0.
+ */
+enum address_result address_parse_path(struct slice raw, struct address *out);
+
+/*
+ * An address in internal form: unquoted, as the policy protocol's sender and recipient attributes and the mirrored
+ * directory hold it. The domain begins behind the last "@". Results as above.
+ */
+enum address_result address_parse_internal(struct slice raw, struct address *out);
+
+/* A domain alone into its canonical form in *out (cap bytes, terminated). False if it is not a domain. */
+bool domain_canonical(struct slice raw, char *out, size_t cap, size_t *n);
+
+/*
+ * The address without its sub-address ("sean+tag@d" gives "sean@d"; RFC 5233). The tag begins at the first `separator`
+ * that is not the first character. False when there is none.
+ */
+bool address_without_tag(const struct address *a, char separator, struct address *out);
+
+/* ---- logins ---- */
+
+enum login_kind {
+    LOGIN_NONE,    /* empty: not authenticated */
+    LOGIN_ADDRESS, /* user@domain: UPN or any proxy address */
+    LOGIN_ACCOUNT, /* alias or account name without a domain */
+    LOGIN_NETBIOS, /* DOMAIN\account */
+    LOGIN_BAD      /* can never name a mailbox: blanks, "?" (Postfix's substitute), control characters, bad UTF-8 ... */
+};
+
+struct login {
+    enum login_kind kind;
+    struct address address; /* LOGIN_ADDRESS */
+    uint16_t account_n;     /* LOGIN_ACCOUNT, LOGIN_NETBIOS: canonical account name (lowered, NFC) */
+    uint16_t netbios_n;     /* LOGIN_NETBIOS: domain in lower case */
+    char account[65];
+    char netbios[65];
+};
+
+static inline struct slice login_account(const struct login *l)
+{
+    return (struct slice){l->account, l->account_n};
+}
+static inline struct slice login_netbios(const struct login *l)
+{
+    return (struct slice){l->netbios, l->netbios_n};
+}
+
+/*
+ * A SASL user name. Leading or trailing blanks, "?", control characters make it LOGIN_BAD: Postfix replaces what it
+ * cannot print by "?" (smtpd_sasl_glue.c), so that two names could become one. "DOMAIN\account" and "DOMAIN/account"
+ * are LOGIN_NETBIOS ("/" is what some clients write).
+ */
+void login_parse(struct slice raw, struct login *out);
+
+/* ---- proxy addresses of the directory ---- */
+
+enum proxy_kind {
+    PROXY_PRIMARY, /* "SMTP:" */
+    PROXY_SMTP,    /* "smtp:", or an address without a prefix */
+    PROXY_OTHER,   /* SIP:, SPO:, X500:, EUM:, x400: ...: no identity for SMTP */
+    PROXY_BAD      /* an smtp address that is no address */
+};
+
+/* One entry of EmailAddresses. *out is set for PROXY_PRIMARY and PROXY_SMTP. */
+enum proxy_kind proxy_parse(struct slice raw, struct address *out);
+
+#endif

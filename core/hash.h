@@ -1,0 +1,23 @@
+/*
+ * SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash, so that nobody outside can choose names that meet in one
+ * bucket of the counters.
+ */
+#ifndef POSTERN_HASH_H
+#define POSTERN_HASH_H
+
+#include "core/slice.h"
+
+#include <stdint.h>
+
+struct hash_secret {
+    uint64_t k[2];
+};
+
+uint64_t hash_bytes(const struct hash_secret *secret, const void *bytes, size_t n);
+
+static inline uint64_t hash_slice(const struct hash_secret *secret, struct slice s)
+{
+    return hash_bytes(secret, s.p, s.n);
+}
+
+#endif
