@@ -2,9 +2,13 @@
  * Addresses, logins and proxy addresses, parsed once at the edge into canonical values. After that two spellings of one
  * mailbox are the same bytes, and an address that exists is a canonical one.
  *
- * Canonical form of an address: local part without quoting, ASCII letters lowered, in NFC; "@"; domain as lower-case
- * A-labels (UTS 46 non-transitional, libidn2) without the trailing dot. No compatibility folding ever maps one
- * letter onto another: a look-alike stays a stranger.
+ * Canonical form of an address: local part without quoting, lowered, in NFC (core/local_part.h); "@"; domain as
+ * lower-case A-labels (UTS 46 non-transitional, libidn2) without the trailing dot. No compatibility folding ever maps
+ * one letter of a local part onto another: a look-alike stays a stranger. In a domain UTS 46 does map full-width
+ * letters and dots onto the plain ones, as Postfix does (midna_domain.c).
+ *
+ * Nothing here depends on the locale. ASCII needs no heap; libidn2 allocates for other domains, and when it can't, the
+ * domain counts as none.
  *
  * Written rules (tests/unit/test_address.c is the table):
  *  - the domain begins behind the last "@" that is not quoted (RFC 5321 4.1.2);
@@ -12,7 +16,11 @@
  *  - one trailing dot of the domain is dropped, a second one, an empty label or a domain literal is ADDRESS_BAD;
  *  - a quoted local part is unquoted; if what it holds could not be written without quotes (blank, "@", control
  *    character, empty, leading/trailing/double dot) it is ADDRESS_BAD: such a local part never names a mailbox;
- *  - control characters, NUL and malformed UTF-8 are ADDRESS_BAD;
+ *  - control characters, NUL and malformed UTF-8 are ADDRESS_BAD; so are Unicode's own blanks and line separators, and
+ *    the few characters that NFC turns into ASCII (Kelvin sign);
+ *  - in a path, a backslash outside of quotes makes the next character of the local part ordinary: Postfix reads it so
+ *    (tok822_scan), and the policy protocol then shows it that way;
+ *  - a label of a domain holds letters, digits, "_" and, inside, "-"; an A-label must be what its U-label gives;
  *  - local part at most 64 octets, domain at most 255, as RFC 5321 4.5.3.1 has them;
  *  - percent hacks and bang paths are left as they are: ordinary characters of a local part.
  */
@@ -26,8 +34,8 @@
 #define ADDRESS_MAX 320 /* 64 + 1 + 255 */
 
 struct address {
-    uint16_t n;        /* length of text, 0 for "no address" */
-    uint16_t local_n;  /* length of the local part; text[local_n] is '@' */
+    uint16_t n;                 /* length of text, 0 for "no address" */
+    uint16_t local_n;           /* length of the local part; text[local_n] is '@' */
     char text[ADDRESS_MAX + 1]; /* terminated for libc's edges */
 };
 
@@ -48,7 +56,8 @@ static inline struct slice address_local(const struct address *a)
 }
 static inline struct slice address_domain(const struct address *a)
 {
-    return a->n == 0 ? (struct slice){NULL, 0} : (struct slice){a->text + a->local_n + 1, (size_t)(a->n - a->local_n - 1)};
+    return a->n == 0 ? (struct slice){NULL, 0}
+                     : (struct slice){a->text + a->local_n + 1, (size_t)(a->n - a->local_n - 1)};
 }
 
 /*
@@ -68,7 +77,7 @@ bool domain_canonical(struct slice raw, char *out, size_t cap, size_t *n);
 
 /*
  * The address without its sub-address ("sean+tag@d" gives "sean@d"; RFC 5233). The tag begins at the first `separator`
- * that is not the first character. False when there is none.
+ * that is not the first character. False when there is none, or nothing that is an address would be left. out may be a.
  */
 bool address_without_tag(const struct address *a, char separator, struct address *out);
 
@@ -101,9 +110,10 @@ static inline struct slice login_netbios(const struct login *l)
 }
 
 /*
- * A SASL user name. Leading or trailing blanks, "?", control characters make it LOGIN_BAD: Postfix replaces what it
- * cannot print by "?" (smtpd_sasl_glue.c), so that two names could become one. "DOMAIN\account" and "DOMAIN/account"
- * are LOGIN_NETBIOS ("/" is what some clients write).
+ * A SASL user name. Blanks, "?", control characters make it LOGIN_BAD: Postfix replaces what it cannot print by "?"
+ * (smtpd_sasl_glue.c), so that two names could become one. With an "@" it is an address in internal form or LOGIN_BAD;
+ * without, "DOMAIN\account" and "DOMAIN/account" are LOGIN_NETBIOS ("/" is what some clients write), and names follow
+ * the rules of a local part.
  */
 void login_parse(struct slice raw, struct login *out);
 
@@ -111,12 +121,12 @@ void login_parse(struct slice raw, struct login *out);
 
 enum proxy_kind {
     PROXY_PRIMARY, /* "SMTP:" */
-    PROXY_SMTP,    /* "smtp:", or an address without a prefix */
+    PROXY_SMTP,    /* "smtp:" in any other case, or an address without a prefix */
     PROXY_OTHER,   /* SIP:, SPO:, X500:, EUM:, x400: ...: no identity for SMTP */
     PROXY_BAD      /* an smtp address that is no address */
 };
 
-/* One entry of EmailAddresses. *out is set for PROXY_PRIMARY and PROXY_SMTP. */
+/* One entry of EmailAddresses, in internal form. *out is set for PROXY_PRIMARY and PROXY_SMTP, else out->n is 0. */
 enum proxy_kind proxy_parse(struct slice raw, struct address *out);
 
 #endif

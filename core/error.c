@@ -1,5 +1,7 @@
 #include "core/error.h"
 
+#include "core/buf.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -17,17 +19,19 @@ int error_set(struct error *e, const char *format, ...)
 
 int error_prefix(struct error *e, const char *format, ...)
 {
-    struct error old;
+    struct error whole;
+    struct buf b = BUF_OVER(whole.text);
     va_list args;
     int n;
 
     if (e == NULL)
         return -1;
-    old = *e;
     va_start(args, format);
-    n = vsnprintf(e->text, sizeof e->text, format, args);
+    n = vsnprintf(whole.text, sizeof whole.text, format, args);
     va_end(args);
-    if (n > 0 && (size_t)n < sizeof e->text)
-        (void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old.text);
+    b.n = n < 0 ? 0 : (size_t)n < sizeof whole.text ? (size_t)n : sizeof whole.text - 1;
+    buf_add(&b, SLICE(": "));
+    buf_add(&b, slice_of(e->text));
+    *e = whole;
     return -1;
 }

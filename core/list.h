@@ -9,30 +9,35 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define LIST_MAX_BYTES (64u << 20)
-
 struct list;
 
-/* Where an entry stood, for explain: the path that was loaded and the line. */
+/* Where an entry stood first, for explain: the path that was loaded (owned by the list) and the line. */
 struct list_place {
     const char *path;
     unsigned line;
 };
 
 /*
- * Addresses (user@domain, canonical), domains ("@contoso.example") and account names. An entry that is none of these is
- * an error with file and line. 0 and *out (free with list_free), or -1. A file that is not there is an error.
+ * Addresses (user@domain, canonical), domains ("@contoso.example") and account names ("sean", "CONTOSO\sean"). A domain
+ * needs its "@": without one, contoso.example is an account name. An entry that is none of these is an error with file
+ * and line, and so is one that begins with "*", since nothing is a pattern here. What stands twice counts once.
+ * 0 and *out (free with list_free), or -1. A file that is not there is an error. core/lines.h has the rules for lines.
  */
 int list_load(const char *path, struct list **out, struct error *e);
 
 /*
  * Pairs: "login mailbox" separated by blanks, tabs or "=" (the logins file: what users sign in as, and the mailbox's
- * address). The left side is a login in any form.
+ * address). The left side is a login in any form. A login with two mailboxes is an error that names both lines. An "="
+ * can also be a part of a name, so in a line that has several of them the separator must be a blank.
  */
 int list_load_pairs(const char *path, struct list **out, struct error *e);
 
-void list_free(struct list *list); /* NULL is fine */
-size_t list_count(const struct list *list);
+/* The same for text in memory; path is for the errors and for list_place, and is copied. */
+int list_parse(struct slice text, const char *path, struct list **out, struct error *e);
+int list_parse_pairs(struct slice text, const char *path, struct list **out, struct error *e);
+
+void list_free(struct list *list);          /* NULL is fine */
+size_t list_count(const struct list *list); /* different entries; 0 for NULL */
 
 /*
  * Canonical text of an address ("sean@contoso.example"), a domain ("@contoso.example") or an account ("sean",
@@ -41,7 +46,12 @@ size_t list_count(const struct list *list);
 bool list_has(const struct list *list, struct slice canonical, struct list_place *place);
 /* Is the address itself listed, or its domain? */
 bool list_has_address(const struct list *list, const struct address *a, struct list_place *place);
-/* The right side of a pair as a canonical address; NULL if the login is not listed. Owned by the list. */
-const struct address *list_pair(const struct list *list, const struct login *login, struct list_place *place);
+/* Is the login listed: its address or that address's domain, its account name, or "netbios\account"? */
+bool list_has_login(const struct list *list, const struct login *login, struct list_place *place);
+/*
+ * The mailbox of a login, in *mailbox; false if the login is not listed. mailbox and place may be NULL. A copy, since a
+ * list keeps its text packed: a million logins are 80 MiB, not 400.
+ */
+bool list_pair(const struct list *list, const struct login *login, struct address *mailbox, struct list_place *place);
 
 #endif

@@ -8,21 +8,31 @@
 
 #include <stdint.h>
 
-/* "90s", "15m", "1h", "2d", "1w", also summed: "1h30m". Seconds; at most 400 days. 0, or -1 with e. */
+#define DURATION_MAX_S (UINT64_C(400) * 86400)    /* a year and a month: nothing here is meant for longer */
+#define RATE_MAX_COUNT UINT64_C(1000000000000000) /* 10^15: a petabyte, counted in bytes */
+#define UNITS_MAX_BYTES (UINT64_C(1) << 50)
+
+/*
+ * "90s", "15m", "1h", "2d", "1w", also summed from the largest unit to the smallest, each once: "1h30m". Seconds; at
+ * most DURATION_MAX_S. "0s" is a duration, a number without a unit is none. 0, or -1 with e.
+ */
 int duration_parse(struct slice text, uint64_t *seconds, struct error *e);
 
 struct rate {
-    uint64_t count;    /* at least 1 */
-    uint64_t period_s; /* at least 1 */
+    uint64_t count;    /* 1..RATE_MAX_COUNT */
+    uint64_t period_s; /* 1..DURATION_MAX_S */
 };
 
 /* "30/m", "10000/d", "6/15m", "5M/h" (K, M, G as 1000s). 0, or -1 with e. */
 int rate_parse(struct slice text, struct rate *rate, struct error *e);
 
-/* "500", "64K", "10M", "1G" in powers of 1024 (bytes). 0, or -1 with e. */
+/* "500", "64K", "10M", "1G" in powers of 1024 (bytes); at most UNITS_MAX_BYTES. 0, or -1 with e. */
 int size_parse(struct slice text, uint64_t *bytes, struct error *e);
 
-/* "1h30m", "2 d" never: the shortest exact form that duration_parse reads back. */
+/*
+ * Exactly what was meant, as duration_parse and rate_parse read it back: "1h30m", never "2 d" or "5400s". Weeks stand
+ * alone: eight days are "8d", fourteen are "2w". A count loses thousands that are all zeros: "10K/d".
+ */
 void duration_add(struct buf *b, uint64_t seconds);
 void rate_add(struct buf *b, struct rate rate);
 

@@ -1,0 +1,47 @@
+/*
+ * Blocks: logins, clients, connectors that are refused until a time. Never evicted, never forgotten before their end,
+ * kept through restarts and reboots.
+ */
+#ifndef POSTERN_BLOCKS_H
+#define POSTERN_BLOCKS_H
+
+#include "core/error.h"
+#include "core/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct blocks;
+
+#define BLOCK_FOREVER UINT64_MAX
+
+/* Terminated texts, canonical and printable. */
+struct block {
+    uint64_t key;        /* keyed hash of subject, by the caller; never 0 */
+    uint64_t from_ns;    /* state time */
+    uint64_t until_ns;   /* state time; BLOCK_FOREVER: until it is lifted */
+    int64_t from_wall_s; /* for people */
+    char subject[128];   /* "user sean@contoso.example" */
+    char limit[40];      /* the limit's name, or "operator" */
+    char reason[72];
+};
+
+/* Is there any block, live or ended? One load. */
+bool blocks_any(const struct blocks *b);
+
+/* The end of a live block on key: true and *until_ns. Costs one load when nothing is blocked. */
+bool blocks_find(const struct blocks *b, uint64_t key, uint64_t now_ns, uint64_t *until_ns);
+
+/*
+ * Adds a block, or prolongs the one on the same key (its end never comes earlier). 0; -1 with e when there is no room:
+ * the caller says so loudly and refuses this message all the same.
+ */
+int blocks_add(struct blocks *b, const struct block *block, uint64_t now_ns, struct error *e);
+
+/* Lifts a block. True when there was a live one. */
+bool blocks_lift(struct blocks *b, uint64_t key, uint64_t now_ns);
+
+/* Walks over the live blocks: *at begins at 0; false at the end. */
+bool blocks_next(const struct blocks *b, uint32_t *at, uint64_t now_ns, struct block *out);
+
+#endif

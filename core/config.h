@@ -1,0 +1,272 @@
+/*
+ * The configuration, read once into plain values; constant after it was read. config_load says no to everything that
+ * it doesn't understand, so that what is here needs no further check.
+ *
+ * All texts and arrays belong to the config and live until config_free. Lists ("n_x" and "x") may be empty.
+ */
+#ifndef POSTERN_CONFIG_H
+#define POSTERN_CONFIG_H
+
+#include "core/address.h"
+#include "core/error.h"
+#include "core/list.h"
+#include "core/network.h"
+#include "core/units.h"
+
+#include <stdint.h>
+
+/* Where "monitor" may stand: decide and log, but let through. */
+enum mode { MODE_ENFORCE, MODE_MONITOR };
+
+enum when_stale { STALE_KEEP, STALE_DEFER };
+
+/* A tenant's organization setting, as an operator may override the mirrored one. */
+enum tenant_smtp_auth { TENANT_MIRRORED, TENANT_ENABLED, TENANT_DISABLED };
+
+struct tenant_config {
+    const char *name; /* the name that the mirror used */
+    struct slice
+        *domains; /* canonical; logins of these domains belong to the tenant, also before the mirror knows them */
+    size_t n_domains;
+    struct slice *netbios; /* lower case */
+    size_t n_netbios;
+    enum mode mode;
+    enum tenant_smtp_auth smtp_auth;
+    uint64_t max_age_s; /* of the directory's data for it; 0: any */
+    enum when_stale when_stale;
+};
+
+enum unlisted { UNLISTED_REJECT, UNLISTED_TENANT, UNLISTED_ALLOW };
+
+struct smtp_auth_config {
+    enum unlisted unlisted;
+    bool security_defaults;     /* heed the tenant's security defaults */
+    bool authentication_policy; /* heed authentication policies */
+    struct list *allow, *deny;  /* NULL: none */
+    struct list *logins;        /* pairs login -> mailbox */
+    struct list *on_premises;   /* addresses and @domains whose mailboxes live on premises */
+    enum mode mode;
+};
+
+/* What envelope sender or header From a login may use. */
+enum sender_rule {
+    SENDER_OWN,    /* an address of its mailbox, or one that it may send as */
+    SENDER_DOMAIN, /* any address of an accepted domain of its tenant */
+    SENDER_ANY
+};
+
+enum null_sender {
+    NULL_DSN, /* with one recipient: what an MDN or a bounce looks like (RFC 5321 4.5.5, RFC 8098 3) */
+    NULL_REJECT,
+    NULL_ALLOW
+};
+
+struct sender_config {
+    enum sender_rule envelope, header_from;
+    enum null_sender null_sender;
+    char separator; /* of sub-addresses, '+' by default; '\0': none */
+    enum mode mode;
+};
+
+enum tls_minimum { TLS_ANY, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 };
+
+struct tls_config {
+    bool required;
+    enum tls_minimum minimum; /* where TLS is in use */
+};
+
+enum recipients_rule { RECIPIENTS_ANY, RECIPIENTS_INTERNAL };
+
+/* What a connector may use as envelope sender and header From. */
+struct connector_config {
+    const char *name;
+    struct network *networks; /* those in the file too */
+    size_t n_networks;
+    struct list *senders; /* addresses and @domains; NULL: any */
+    bool null_sender;     /* may it send DSNs? */
+    enum recipients_rule recipients;
+    uint64_t max_recipients; /* a message; 0: the general one */
+    const char *tenant;      /* whose accepted domains are "internal"; NULL: those of every tenant */
+    struct tls_config tls;
+    enum mode mode;
+};
+
+/* ---- limits ---- */
+
+/* The parts of a key, a set of these. */
+enum limit_key_part {
+    PER_USER = 1, /* the login's mailbox, or the login itself where there is none */
+    PER_CLIENT = 2,
+    PER_CLIENT_NET = 4,
+    PER_SENDER = 8,
+    PER_SENDER_DOMAIN = 16,
+    PER_RECIPIENT_DOMAIN = 32, /* a key for each domain of the message's recipients */
+    PER_CONNECTOR = 64,
+    PER_TENANT = 128,
+    PER_LOGIN = 256 /* the login as it was typed, canonical: two logins of one mailbox count apart */
+};
+
+enum limit_count {
+    COUNT_MESSAGES,
+    COUNT_RECIPIENTS,
+    COUNT_EXTERNAL,
+    COUNT_INTERNAL,
+    COUNT_BYTES,
+    COUNT_DENIALS,
+    COUNT_DISTINCT
+};
+
+/* Of what COUNT_DISTINCT counts different ones. */
+enum limit_distinct {
+    DISTINCT_CLIENT,
+    DISTINCT_CLIENT_NET,
+    DISTINCT_SENDER,
+    DISTINCT_RECIPIENT,
+    DISTINCT_RECIPIENT_DOMAIN
+};
+
+enum limit_then { THEN_DEFER, THEN_REJECT, THEN_HOLD, THEN_BLOCK, THEN_MONITOR };
+
+/* A figure of a limit: how fast, and how much at once. */
+struct limit_rate {
+    bool unlimited;
+    struct rate rate; /* messages, recipients, bytes for COUNT_BYTES */
+    uint64_t burst;   /* messages, recipients, KiB for COUNT_BYTES; at least 1, 0 where unlimited */
+};
+
+enum exception_of { EXCEPT_USER, EXCEPT_GROUP, EXCEPT_CONNECTOR };
+
+/* Another figure for a user, a group or a connector. A user's goes before a group's, that before a connector's. */
+struct limit_exception {
+    enum exception_of of;
+    const char *name;   /* canonical address or account name; the group's or connector's name */
+    unsigned group;     /* EXCEPT_GROUP: index into config.groups */
+    unsigned connector; /* EXCEPT_CONNECTOR: index into config.connectors */
+    struct limit_rate figure;
+};
+
+/* Where a limit's figure is taken from the tenant's mirrored outbound policy, if that has one. */
+enum limit_mirrored { FIGURE_OWN, FIGURE_EXTERNAL_PER_HOUR, FIGURE_INTERNAL_PER_HOUR, FIGURE_RECIPIENTS_PER_DAY };
+
+struct limit_config {
+    const char *name;
+    unsigned per; /* set of enum limit_key_part */
+    enum limit_count count;
+    enum limit_distinct distinct;
+    struct limit_rate figure;
+    enum limit_mirrored mirrored;
+    enum limit_then then;
+    uint64_t block_s;               /* THEN_BLOCK */
+    unsigned v4_prefix, v6_prefix;  /* size of a client_net: 24 and 64 unless set */
+    bool authenticated, connectors; /* whom it is for: unless said, whoever has all parts of its key */
+    struct limit_exception *exceptions;
+    size_t n_exceptions;
+};
+
+struct group_config {
+    const char *name;
+    struct list *members; /* addresses, @domains, accounts */
+};
+
+/* ---- programs ---- */
+
+struct listener_config {
+    const char *address;      /* as written */
+    const char *path;         /* UNIX socket; NULL: TCP */
+    unsigned socket_mode;     /* of the UNIX socket, 0666 by default: the folder's permissions guard it */
+    const char *socket_group; /* NULL: as it is */
+    const char *host;         /* TCP: numeric */
+    uint16_t port;
+    int fd;       /* "fd:N", passed in by the service manager; -1 */
+    bool has_tls; /* tls is its own; otherwise the general one counts */
+    struct tls_config tls;
+};
+
+struct policyd_config {
+    struct listener_config *listen;
+    size_t n_listen;
+    unsigned workers;
+    unsigned max_connections;
+    uint64_t idle_timeout_s;
+    uint64_t request_timeout_s;
+};
+
+struct milter_config {
+    struct listener_config listen; /* address NULL: the milter is not used */
+    uint64_t timeout_s;
+};
+
+/* Where messages are charged. */
+enum charge_where {
+    CHARGE_AUTO, /* by the front end that sees the end of the message; one that was charged is not charged again */
+    CHARGE_POLICYD,
+    CHARGE_MILTER
+};
+
+enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR }; /* LOG_SYSLOG is a facility of <syslog.h> */
+enum log_format { LOG_TEXT, LOG_JSON };
+
+struct log_config {
+    enum log_to to;
+    enum log_format format;
+    int facility; /* LOG_MAIL ... of <syslog.h> */
+};
+
+/* A text of the operator in place of ours for one reason (core/reason.h). */
+struct reply_config {
+    const char *reason; /* name of the reason */
+    const char *text;   /* ASCII: "550 5.7.139 ..." */
+};
+
+struct config {
+    const char *file;
+    enum mode mode;
+    const char *default_tenant; /* NULL: none, or the only one that there is */
+    const char *directory;
+    const char *state_path;
+    uint64_t state_entries;
+    uint32_t state_blocks;
+    struct log_config log;
+    struct tenant_config *tenants;
+    size_t n_tenants;
+    struct smtp_auth_config smtp_auth;
+    struct sender_config sender;
+    struct tls_config tls;
+    uint64_t max_recipients; /* a message; 0: any */
+    enum mode recipients_mode, tls_mode;
+    struct connector_config *connectors;
+    size_t n_connectors;
+    struct network_map *connector_map; /* client -> index into connectors */
+    bool reject_unauthenticated;
+    struct group_config *groups;
+    size_t n_groups;
+    struct limit_config *limits; /* the preset's first */
+    size_t n_limits;
+    bool preset_exchange_online;
+    enum charge_where charge;
+    struct policyd_config policyd;
+    struct milter_config milter;
+    struct reply_config *replies;
+    size_t n_replies;
+    unsigned mirror_max_change; /* percent */
+};
+
+#define CONFIG_LIMITS_MAX 32
+
+/*
+ * Reads the file and the lists that it names. 0 and *out (free with config_free), or -1 with e:
+ * "FILE:LINE: setting: what is wrong; what is allowed".
+ */
+int config_load(const char *path, struct config **out, struct error *e);
+void config_free(struct config *config); /* NULL is fine */
+
+/* True when one of the files behind the lists (allow, deny, logins, networks ...) was changed since the config was
+ * read. */
+bool config_files_changed(const struct config *config);
+
+/* Says in plain words what the configuration means, line by line, for -t. `warnings` counts what deserves a second
+ * look. */
+void config_explain(const struct config *config, void (*line)(void *arg, const char *text), void *arg,
+                    unsigned *warnings);
+
+#endif

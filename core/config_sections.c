@@ -1,0 +1,158 @@
+#include "core/config_table.h"
+
+#include "core/quote.h"
+
+#include <syslog.h>
+
+/* The whole, and the sections about what a login may do. */
+
+#define STATE_ENTRIES_MIN 1024
+#define STATE_ENTRIES_MAX (1u << 28) /* 4 GiB of counters */
+#define STATE_BLOCKS_MIN 16
+#define STATE_BLOCKS_MAX (1u << 20)
+#define RECIPIENTS_MAX 1000000
+
+const struct choice modes[] = {{"enforce", MODE_ENFORCE}, {"monitor", MODE_MONITOR}, {NULL, 0}};
+
+/* ---- log, state, mirror ---- */
+
+static const struct choice log_targets[] = {{"syslog", LOG_TO_SYSLOG}, {"stderr", LOG_TO_STDERR}, {NULL, 0}};
+static const struct choice log_formats[] = {{"text", LOG_TEXT}, {"json", LOG_JSON}, {NULL, 0}};
+static const struct choice facilities[] = {
+    {"mail", LOG_MAIL},     {"daemon", LOG_DAEMON},
+    {"auth", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV},
+    {"user", LOG_USER},     {"local0", LOG_LOCAL0},
+    {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2},
+    {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4},
+    {"local5", LOG_LOCAL5}, {"local6", LOG_LOCAL6},
+    {"local7", LOG_LOCAL7}, {NULL, 0},
+};
+
+static const struct setting log_rows[] = {
+    {"to", SETTING_CHOICE, AT(struct log_config, to), .choices = log_targets, .standard = "syslog"},
+    {"format", SETTING_CHOICE, AT(struct log_config, format), .choices = log_formats, .standard = "text"},
+    {"facility", SETTING_CHOICE, AT(struct log_config, facility), .choices = facilities, .standard = "mail"},
+};
+static const struct section log_section = {ROWS(log_rows)};
+
+static const struct setting state_rows[] = {
+    {"file", SETTING_PATH, AT(struct config, state_path), .standard = "/var/lib/postern/state"},
+    {"entries", SETTING_NUMBER, AT(struct config, state_entries), .standard = "1048576", .least = STATE_ENTRIES_MIN,
+     .most = STATE_ENTRIES_MAX},
+    {"blocks", SETTING_NUMBER, AT(struct config, state_blocks), .standard = "4096", .least = STATE_BLOCKS_MIN,
+     .most = STATE_BLOCKS_MAX},
+};
+static const struct section state_section = {ROWS(state_rows)};
+
+static const struct setting mirror_rows[] = {
+    {"max_change", SETTING_NUMBER, AT(struct config, mirror_max_change), .standard = "10", .least = 0, .most = 100},
+};
+static const struct section mirror_section = {ROWS(mirror_rows)};
+
+/* ---- what a login may do ---- */
+
+static const struct choice unlisted[] = {
+    {"reject", UNLISTED_REJECT}, {"tenant", UNLISTED_TENANT}, {"allow", UNLISTED_ALLOW}, {NULL, 0}};
+
+static const struct setting smtp_auth_rows[] = {
+    {"unlisted", SETTING_CHOICE, AT(struct smtp_auth_config, unlisted), .choices = unlisted, .standard = "reject"},
+    {"security_defaults", SETTING_BOOL, AT(struct smtp_auth_config, security_defaults), .standard = "true"},
+    {"authentication_policy", SETTING_BOOL, AT(struct smtp_auth_config, authentication_policy), .standard = "true"},
+    {"allow_file", SETTING_OWN, AT(struct smtp_auth_config, allow), .read = read_list_file, .allowed = "a file name"},
+    {"deny_file", SETTING_OWN, AT(struct smtp_auth_config, deny), .read = read_list_file, .allowed = "a file name"},
+    {"logins_file", SETTING_OWN, AT(struct smtp_auth_config, logins), .read = read_pairs_file,
+     .allowed = "a file name"},
+    {"on_premises_file", SETTING_OWN, AT(struct smtp_auth_config, on_premises), .read = read_list_file,
+     .allowed = "a file name"},
+    {"mode", SETTING_CHOICE, AT(struct smtp_auth_config, mode), .choices = modes, .standard = "enforce"},
+};
+static const struct section smtp_auth_section = {ROWS(smtp_auth_rows)};
+
+static const struct choice sender_rules[] = {
+    {"own", SENDER_OWN}, {"domain", SENDER_DOMAIN}, {"any", SENDER_ANY}, {NULL, 0}};
+static const struct choice null_senders[] = {
+    {"dsn", NULL_DSN}, {"reject", NULL_REJECT}, {"allow", NULL_ALLOW}, {NULL, 0}};
+
+static int parse_separator(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    (void)r;
+    if (text.n > 1 || (text.n == 1 && strchr("+-=_#", text.p[0]) == NULL))
+        return error_set(e, "\"%s\": expected one of + - = _ #, or nothing for no sub-addresses", quote(text).text);
+    *(char *)at = text.n == 1 ? text.p[0] : '\0';
+    return 0;
+}
+
+static const struct setting sender_rows[] = {
+    {"envelope", SETTING_CHOICE, AT(struct sender_config, envelope), .choices = sender_rules, .standard = "own"},
+    {"header_from", SETTING_CHOICE, AT(struct sender_config, header_from), .choices = sender_rules, .standard = "own"},
+    {"null_sender", SETTING_CHOICE, AT(struct sender_config, null_sender), .choices = null_senders, .standard = "dsn"},
+    {"separator", SETTING_PARSED, AT(struct sender_config, separator), .parse = parse_separator, .standard = "+",
+     .allowed = "one of + - = _ #, or nothing"},
+    {"mode", SETTING_CHOICE, AT(struct sender_config, mode), .choices = modes, .standard = "enforce"},
+};
+static const struct section sender_section = {ROWS(sender_rows)};
+
+static const struct setting tls_rows[] = {
+    {"required", SETTING_BOOL, AT(struct config, tls.required), .standard = "true"},
+    {"minimum", SETTING_CHOICE, AT(struct config, tls.minimum), .choices = tls_minimums, .standard = "1.2"},
+    {"mode", SETTING_CHOICE, AT(struct config, tls_mode), .choices = modes, .standard = "enforce"},
+};
+static const struct section tls_section = {ROWS(tls_rows)};
+
+static const struct setting recipients_rows[] = {
+    {"max", SETTING_NUMBER, AT(struct config, max_recipients), .standard = "1000", .least = 0, .most = RECIPIENTS_MAX},
+    {"mode", SETTING_CHOICE, AT(struct config, recipients_mode), .choices = modes, .standard = "enforce"},
+};
+static const struct section recipients_section = {ROWS(recipients_rows)};
+
+/* ---- the whole ---- */
+
+static const struct choice unauthenticated[] = {{"ignore", false}, {"reject", true}, {NULL, 0}};
+static const struct choice presets[] = {{"exchange-online", true}, {"none", false}, {NULL, 0}};
+static const struct choice charges[] = {
+    {"auto", CHARGE_AUTO}, {"policyd", CHARGE_POLICYD}, {"milter", CHARGE_MILTER}, {NULL, 0}};
+
+/* With one tenant a login without a domain can only be its. Without tenants here, the directory alone knows them. */
+static int check_config(struct reader *r, const config_setting_t *s, void *target)
+{
+    struct config *c = target;
+
+    if (c->default_tenant == NULL && c->n_tenants == 1)
+        c->default_tenant = c->tenants[0].name;
+    if (c->default_tenant != NULL && !tenant_is_known(c, c->default_tenant))
+        return setting_error(r, s != NULL ? config_setting_get_member(s, "default_tenant") : NULL,
+                             "\"%s\" is not among the tenants of this file", c->default_tenant);
+    return tenants_check(r, s != NULL ? config_setting_get_member(s, "tenants") : NULL) == 0 ? preset_add(r) : -1;
+}
+
+/* In the order of reading: what names something comes behind what it names. */
+static const struct setting config_rows[] = {
+    {"mode", SETTING_CHOICE, AT(struct config, mode), .choices = modes, .standard = "enforce"},
+    {"directory", SETTING_PATH, AT(struct config, directory), .standard = "/var/lib/postern/directory"},
+    {"state", SETTING_SECTION, .section = &state_section},
+    {"log", SETTING_SECTION, AT(struct config, log), .section = &log_section},
+    {"default_tenant", SETTING_PARSED, AT(struct config, default_tenant), .parse = parse_name,
+     .allowed = "the name of a tenant"},
+    {"tenants", SETTING_SECTIONS, AT(struct config, tenants), .count_offset = offsetof(struct config, n_tenants),
+     .section = &tenant_section},
+    {"smtp_auth", SETTING_SECTION, AT(struct config, smtp_auth), .section = &smtp_auth_section},
+    {"sender", SETTING_SECTION, AT(struct config, sender), .section = &sender_section},
+    {"tls", SETTING_SECTION, .section = &tls_section},
+    {"recipients", SETTING_SECTION, .section = &recipients_section},
+    {"unauthenticated", SETTING_CHOICE, AT(struct config, reject_unauthenticated), .choices = unauthenticated,
+     .standard = "ignore"},
+    {"groups", SETTING_SECTIONS, AT(struct config, groups), .count_offset = offsetof(struct config, n_groups),
+     .section = &group_section},
+    {"connectors", SETTING_SECTIONS, AT(struct config, connectors),
+     .count_offset = offsetof(struct config, n_connectors), .section = &connector_section},
+    {"preset", SETTING_CHOICE, AT(struct config, preset_exchange_online), .choices = presets,
+     .standard = "exchange-online"},
+    {"limits", SETTING_SECTIONS, AT(struct config, limits), .count_offset = offsetof(struct config, n_limits),
+     .section = &limit_section},
+    {"charge", SETTING_CHOICE, AT(struct config, charge), .choices = charges, .standard = "auto"},
+    {"policyd", SETTING_SECTION, AT(struct config, policyd), .section = &policyd_section},
+    {"milter", SETTING_SECTION, AT(struct config, milter), .section = &milter_section},
+    {"replies", SETTING_OWN, .read = read_replies, .allowed = "texts by the names of reasons"},
+    {"mirror", SETTING_SECTION, .section = &mirror_section},
+};
+const struct section config_section = {ROWS(config_rows), .check = check_config};

@@ -1,0 +1,97 @@
+#include "core/decide_steps.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void trace_add(struct trace *trace, const char *format, ...)
+{
+    char line[256];
+    va_list args;
+
+    if (trace == NULL)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    buf_add(trace->out, slice_of(line));
+    buf_add_char(trace->out, '\n');
+}
+
+static struct slice reply_for(const struct config *config, enum reason reason)
+{
+    const struct reason_row *row = reason_row(reason);
+
+    for (size_t i = 0; i < config->n_replies; i++)
+        if (strcmp(config->replies[i].reason, row->name) == 0)
+            return slice_of(config->replies[i].text);
+    return slice_of(row->reply);
+}
+
+bool in_monitor_mode(const struct deciding *d, enum mode rule_mode)
+{
+    const struct identity *id = &d->v->identity;
+
+    return rule_mode == MODE_MONITOR || d->c->config->mode == MODE_MONITOR ||
+           (id->tenant_config != NULL && id->tenant_config->mode == MODE_MONITOR) ||
+           (id->connector != NULL && id->connector->mode == MODE_MONITOR);
+}
+
+bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode)
+{
+    struct verdict *v = d->v;
+
+    if (in_monitor_mode(d, rule_mode)) {
+        trace_add(d->trace, "would refuse: %s (monitor mode)", reason_row(reason)->name);
+        if (!v->monitored) {
+            v->monitored = true;
+            v->monitored_reason = reason;
+            v->monitored_limit = v->limit;
+        }
+        v->limit = NULL;
+        return false;
+    }
+    v->reason = reason;
+    v->reply = reply_for(d->c->config, reason);
+    v->action = v->reply.n > 0 && v->reply.p[0] == '5' ? ACTION_REJECT : ACTION_DEFER;
+    trace_add(d->trace, "refuse: %s (%.*s)", reason_row(reason)->name, SLICE_ARG(v->reply));
+    return true;
+}
+
+static void begin(struct verdict *v)
+{
+    v->action = ACTION_PASS;
+    v->reason = REASON_NOT_OURS;
+    v->reply = (struct slice){NULL, 0};
+    v->limit = NULL;
+    v->limit_row = NULL;
+    v->limit_key = 0;
+    v->retry_ns = 0;
+    v->monitored = false;
+    v->monitored_reason = REASON_NOT_OURS;
+    v->monitored_limit = NULL;
+    v->recipient_internal = false;
+    v->identity = (struct identity){0};
+    v->plan.n = 0;
+    v->plan.marks = false;
+}
+
+static bool (*const steps[])(struct deciding *) = {
+    step_blocked, step_tls, step_allowed, step_sender, step_recipients, step_limits,
+};
+
+void decide(const struct decide_context *context, const struct submission *submission,
+            const struct recipients *recipients, struct verdict *verdict, struct trace *trace)
+{
+    struct deciding d = {context, submission, recipients, verdict, trace};
+
+    begin(verdict);
+    if (submission->stage == STAGE_CONNECT || step_who(&d))
+        return;
+    if (!verdict->identity.authenticated && verdict->identity.connector == NULL)
+        return;
+    verdict->reason = verdict->identity.authenticated ? REASON_ALLOWED : REASON_CONNECTOR;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i](&d))
+            return;
+    trace_add(trace, "let through%s", verdict->action == ACTION_HOLD ? " into the hold queue" : "");
+}

@@ -1,0 +1,90 @@
+/*
+ * The decision: may this login, from this client, send this message now?
+ *
+ * decide() is a pure function of (submission, configuration, directory view, counters and blocks, time). It reads
+ * counters, but charges nothing; what would have to be charged is left in the verdict's plan (core/limits.h). It does
+ * no I/O, allocates nothing and knows no clock, so that the same code serves policyd, the milter, "postern explain",
+ * the tests and the fuzzers.
+ */
+#ifndef POSTERN_DECIDE_H
+#define POSTERN_DECIDE_H
+
+#include "core/blocks.h"
+#include "core/config.h"
+#include "core/counters.h"
+#include "core/directory.h"
+#include "core/hash.h"
+#include "core/reason.h"
+#include "core/submission.h"
+
+/* What everything is decided by. Nothing is owned. */
+struct decide_context {
+    const struct config *config;
+    const struct directory_view *view; /* NULL: there is no directory */
+    const struct counters *counters;
+    const struct blocks *blocks;
+    const struct hash_secret *secret;
+    bool charged; /* this message was charged before, here or by the other front end: limits don't look at it again */
+    uint64_t now_ns; /* state time */
+    int64_t wall_s;  /* for the age of the directory */
+};
+
+enum action { ACTION_PASS, ACTION_DEFER, ACTION_REJECT, ACTION_HOLD };
+
+/*
+ * The steps taken, one line each, for explain; NULL: nobody wants to know. The texts may hold what came from outside:
+ * it is escaped.
+ */
+struct trace {
+    struct buf *out;
+};
+
+/* Who sends, as far as step 1 found out. */
+struct identity {
+    bool authenticated;
+    const struct tenant_facts *tenant;         /* NULL: none found, or no directory */
+    const struct tenant_config *tenant_config; /* NULL: not configured */
+    struct mailbox_ref
+        claims[DIRECTORY_CLAIMS_MAX]; /* the mailboxes that claim the login; more than one: all must agree */
+    unsigned n_claims;
+    bool on_premises;                         /* Exchange Online's settings don't apply */
+    bool mapped;                              /* by the logins file */
+    struct address address;                   /* the login's address, where it has one */
+    const struct connector_config *connector; /* not authenticated: the client's; NULL: none */
+    /* parts of keys; 0: no such part */
+    uint64_t user, login, client, tenant_hash;
+};
+
+#define PLAN_CHARGES_MAX COUNTERS_CHARGES_MAX
+
+/* What has to be charged, once, when the message passes. Filled by limits_look. */
+struct plan {
+    struct charge charges[PLAN_CHARGES_MAX];
+    const struct limit_config *limits[PLAN_CHARGES_MAX]; /* whose each charge is */
+    size_t n;
+    bool marks; /* some limit counts distinct things: limits_remember has work to do */
+};
+
+struct verdict {
+    enum action action;
+    enum reason reason;
+    struct slice reply; /* for ACTION_DEFER and ACTION_REJECT; constant, or of the configuration */
+    const char *limit;  /* the limit's name, for the reasons of limits; else NULL */
+    const struct limit_config *limit_row;
+    uint64_t limit_key; /* its counter */
+    uint64_t retry_ns;  /* for REASON_LIMIT: when the same would pass */
+    bool monitored;     /* something would have been refused, but for a monitor mode */
+    enum reason monitored_reason;
+    const char *monitored_limit;
+    bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
+    struct identity identity;
+    struct plan plan;
+};
+
+void decide(const struct decide_context *context, const struct submission *submission,
+            const struct recipients *recipients, struct verdict *verdict, struct trace *trace);
+
+/* Adds a line to the trace. The format is ours. */
+void trace_add(struct trace *trace, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,141 @@
+/* Step 4 of the decision: is SMTP AUTH allowed for this mailbox? The table of rules in order, deny first. */
+#include "core/decide_steps.h"
+#include "core/directory_record.h"
+
+/* Is the mailbox listed, by whichever of its addresses or its alias? */
+static bool mailbox_listed(const struct deciding *d, const struct list *list, const struct mailbox_ref *claim)
+{
+    struct mailbox_record record;
+    struct slice proxies, proxy;
+
+    if (directory_mailbox(d->c->view, claim->tenant, &claim->id, &record) != DIRECTORY_FOUND)
+        return false;
+    if (list_has(list, record.primary, NULL) || list_has(list, record.upn, NULL) || list_has(list, record.alias, NULL))
+        return true;
+    proxies = record.proxies;
+    while (packed_next(&proxies, &proxy))
+        if (list_has(list, proxy, NULL))
+            return true;
+    return false;
+}
+
+/* The operator's files go by what was typed and by the mailbox behind it. */
+static bool listed(const struct deciding *d, const struct list *list)
+{
+    const struct identity *id = &d->v->identity;
+
+    if (list_count(list) == 0)
+        return false;
+    if (list_has_login(list, &d->s->login, NULL) || (id->address.n > 0 && list_has_address(list, &id->address, NULL)))
+        return true;
+    for (unsigned i = 0; i < id->n_claims; i++)
+        if (mailbox_listed(d, list, &id->claims[i]))
+            return true;
+    return false;
+}
+
+static bool stale(const struct deciding *d)
+{
+    const struct identity *id = &d->v->identity;
+    const struct tenant_config *tenant = id->tenant_config;
+
+    return tenant != NULL && id->tenant != NULL && tenant->when_stale == STALE_DEFER && tenant->max_age_s > 0 &&
+           d->c->wall_s - id->tenant->settings_at > (int64_t)tenant->max_age_s;
+}
+
+static enum smtp_auth organization_setting(const struct identity *id)
+{
+    enum tenant_smtp_auth said = id->tenant_config != NULL ? id->tenant_config->smtp_auth : TENANT_MIRRORED;
+
+    if (said != TENANT_MIRRORED)
+        return said == TENANT_ENABLED ? SMTP_AUTH_ENABLED : SMTP_AUTH_DISABLED;
+    return id->tenant != NULL ? id->tenant->smtp_auth : SMTP_AUTH_UNKNOWN;
+}
+
+static bool organization(struct deciding *d)
+{
+    enum mode mode = d->c->config->smtp_auth.mode;
+
+    switch (organization_setting(&d->v->identity)) {
+    case SMTP_AUTH_ENABLED:
+        trace_add(d->trace, "allowed: by the organization's setting");
+        return false;
+    case SMTP_AUTH_DISABLED:
+        return refuse(d, REASON_ORGANIZATION_DISABLED, mode);
+    default:
+        return refuse(d, REASON_SETTING_UNKNOWN, mode);
+    }
+}
+
+/* What stays a gate although the settings allow: security defaults, and a policy against passwords. */
+static bool gates(struct deciding *d, enum tri own_policy)
+{
+    const struct smtp_auth_config *config = &d->c->config->smtp_auth;
+    const struct tenant_facts *tenant = d->v->identity.tenant;
+    enum tri basic = own_policy != TRI_UNKNOWN ? own_policy : tenant != NULL ? tenant->default_basic_smtp : TRI_UNKNOWN;
+
+    if (config->security_defaults && tenant != NULL && tenant->security_defaults == TRI_YES &&
+        refuse(d, REASON_SECURITY_DEFAULTS, config->mode))
+        return true;
+    if (config->authentication_policy && basic == TRI_NO && mechanism_is_basic(d->s->mechanism))
+        return refuse(d, REASON_BASIC_FORBIDDEN, config->mode);
+    return false;
+}
+
+static bool mailbox_setting(struct deciding *d, const struct mailbox_ref *claim)
+{
+    enum mode mode = d->c->config->smtp_auth.mode;
+
+    switch ((enum smtp_auth)claim->smtp_auth) {
+    case SMTP_AUTH_DISABLED:
+        return refuse(d, REASON_MAILBOX_DISABLED, mode);
+    case SMTP_AUTH_ENABLED:
+        trace_add(d->trace, "allowed: by the mailbox's setting");
+        return false;
+    case SMTP_AUTH_INHERIT:
+        return organization(d);
+    default:
+        return refuse(d, REASON_SETTING_UNKNOWN, mode);
+    }
+}
+
+/* A login that the directory does not know. */
+static bool unlisted(struct deciding *d)
+{
+    switch (d->c->config->smtp_auth.unlisted) {
+    case UNLISTED_ALLOW:
+        trace_add(d->trace, "allowed: not in the directory, and unlisted = \"allow\"");
+        return gates(d, TRI_UNKNOWN);
+    case UNLISTED_TENANT:
+        return organization(d) || gates(d, TRI_UNKNOWN);
+    default:
+        return refuse(d, REASON_UNLISTED, d->c->config->smtp_auth.mode);
+    }
+}
+
+bool step_allowed(struct deciding *d)
+{
+    const struct smtp_auth_config *config = &d->c->config->smtp_auth;
+    const struct identity *id = &d->v->identity;
+
+    if (!id->authenticated)
+        return false;
+    if (listed(d, config->deny))
+        return refuse(d, REASON_DENY_FILE, config->mode);
+    if (listed(d, config->allow)) {
+        trace_add(d->trace, "allowed: by the allow file");
+        return false;
+    }
+    if (id->on_premises) {
+        trace_add(d->trace, "allowed: the mailbox lives on premises");
+        return false;
+    }
+    if (stale(d) && refuse(d, REASON_DIRECTORY_STALE, config->mode))
+        return true;
+    if (id->n_claims == 0)
+        return unlisted(d);
+    for (unsigned i = 0; i < id->n_claims; i++)
+        if (mailbox_setting(d, &id->claims[i]) || gates(d, (enum tri)id->claims[i].basic_smtp))
+            return true;
+    return false;
+}

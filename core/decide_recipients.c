@@ -1,0 +1,133 @@
+/* Step 6 of the decision: how many recipients, and where they are. */
+#include "core/decide_steps.h"
+
+static bool configured_domain(const struct tenant_config *tenant, struct slice domain)
+{
+    for (size_t i = 0; i < tenant->n_domains; i++)
+        if (slice_eq(tenant->domains[i], domain))
+            return true;
+    return false;
+}
+
+/* Accepted by any tenant: for connectors that name none. */
+static enum directory_result accepted_by_any(const struct deciding *d, struct slice domain)
+{
+    const struct config *config = d->c->config;
+
+    for (size_t i = 0; i < config->n_tenants; i++)
+        if (configured_domain(&config->tenants[i], domain))
+            return DIRECTORY_FOUND;
+    if (d->c->view == NULL)
+        return DIRECTORY_DAMAGED;
+    for (uint32_t i = 0; i < directory_tenants(d->c->view); i++) {
+        enum directory_result one = directory_accepts(d->c->view, i, domain);
+
+        if (one != DIRECTORY_NOT_FOUND)
+            return one;
+    }
+    return DIRECTORY_NOT_FOUND;
+}
+
+static enum directory_result accepted_by(const struct deciding *d, struct slice name, struct slice domain)
+{
+    const struct config *config = d->c->config;
+    const struct tenant_facts *tenant;
+
+    for (size_t i = 0; i < config->n_tenants; i++)
+        if (slice_eq(slice_of(config->tenants[i].name), name) && configured_domain(&config->tenants[i], domain))
+            return DIRECTORY_FOUND;
+    if (d->c->view == NULL)
+        return DIRECTORY_DAMAGED;
+    tenant = directory_tenant_named(d->c->view, name);
+    return tenant != NULL ? directory_accepts(d->c->view, tenant->tenant, domain) : DIRECTORY_NOT_FOUND;
+}
+
+enum directory_result domain_is_internal(const struct deciding *d, struct slice domain)
+{
+    const struct identity *id = &d->v->identity;
+
+    if (id->connector != NULL)
+        return id->connector->tenant != NULL ? accepted_by(d, slice_of(id->connector->tenant), domain)
+                                             : accepted_by_any(d, domain);
+    return id->tenant != NULL ? accepted_by(d, slice_of(id->tenant->name), domain) : DIRECTORY_NOT_FOUND;
+}
+
+static enum directory_result recipient_is_internal(const struct deciding *d)
+{
+    if (!d->s->has_recipient || d->s->recipient_result != ADDRESS_OK)
+        return DIRECTORY_NOT_FOUND;
+    return domain_is_internal(d, address_domain(&d->s->recipient));
+}
+
+/* The recipient in question is part of the counts when it was not shown one by one before. */
+static bool counts_recipient(const struct deciding *d)
+{
+    return d->s->has_recipient && (d->s->stage == STAGE_RCPT || d->r->n == 0);
+}
+
+struct recipient_counts recipient_counts(const struct deciding *d)
+{
+    struct recipient_counts counts = {.all = d->r->n, .external = d->r->external};
+
+    if (counts_recipient(d)) {
+        counts.all++;
+        counts.external += d->v->recipient_internal ? 0 : 1;
+    }
+    if (d->s->stage < STAGE_DATA || d->s->recipient_count == 0)
+        return counts;
+    /* Of recipients that were never shown to us, the stricter is assumed; some that were shown may be gone again. */
+    if (d->s->recipient_count > counts.all) {
+        counts.unknown = d->s->recipient_count - counts.all;
+        counts.external += counts.unknown;
+    }
+    counts.all = d->s->recipient_count;
+    if (counts.external > counts.all)
+        counts.external = counts.all;
+    return counts;
+}
+
+/* Is the question asked at all: by a connector's rule or by a limit? Saves a look-up for each recipient. */
+static bool needs_internal(const struct deciding *d)
+{
+    const struct connector_config *connector = d->v->identity.connector;
+
+    if (connector != NULL && connector->recipients == RECIPIENTS_INTERNAL)
+        return true;
+    for (size_t i = 0; i < d->c->config->n_limits; i++)
+        if (d->c->config->limits[i].count == COUNT_EXTERNAL || d->c->config->limits[i].count == COUNT_INTERNAL)
+            return true;
+    return false;
+}
+
+static bool internal_only(struct deciding *d, enum directory_result found)
+{
+    enum mode mode = d->c->config->recipients_mode;
+    struct recipient_counts counts = recipient_counts(d);
+
+    if (counts_recipient(d)) {
+        if (found == DIRECTORY_DAMAGED)
+            return refuse(d, d->c->view == NULL ? REASON_NO_DIRECTORY : REASON_DIRECTORY_DAMAGED, mode);
+        return found == DIRECTORY_FOUND ? false : refuse(d, REASON_EXTERNAL_RECIPIENT, mode);
+    }
+    return counts.unknown > 0 ? refuse(d, REASON_RECIPIENTS_UNKNOWN, mode) : false;
+}
+
+bool step_recipients(struct deciding *d)
+{
+    const struct config *config = d->c->config;
+    const struct connector_config *connector = d->v->identity.connector;
+    uint64_t most =
+        connector != NULL && connector->max_recipients > 0 ? connector->max_recipients : config->max_recipients;
+    enum directory_result found = DIRECTORY_NOT_FOUND;
+    struct recipient_counts counts;
+
+    if (counts_recipient(d) && needs_internal(d)) {
+        found = recipient_is_internal(d);
+        d->v->recipient_internal = found == DIRECTORY_FOUND;
+        trace_add(d->trace, "recipient: %s", d->v->recipient_internal ? "internal" : "external");
+    }
+    counts = recipient_counts(d);
+    if (most > 0 && counts.all > most && refuse(d, REASON_TOO_MANY_RECIPIENTS, config->recipients_mode))
+        return true;
+    return connector != NULL && connector->recipients == RECIPIENTS_INTERNAL ? internal_only(d, found) : false;
+}

@@ -1,0 +1,234 @@
+/* Step 5 of the decision: envelope sender and header addresses must belong to who sends. */
+#include "core/decide_steps.h"
+
+/* How an address belongs to the login. */
+enum belongs { BELONGS_NOT, BELONGS_OWN, BELONGS_ON_BEHALF, BELONGS_DAMAGED };
+
+/*
+ * May the mailbox send from an address that these mailboxes claim? When several do, each must agree: the stricter
+ * verdict holds. Claims by UPN, alias or account name don't count, since one cannot send from those.
+ */
+static enum belongs judge_claims(const struct deciding *d, const struct mailbox_ref *mailbox,
+                                 const struct mailbox_ref *refs, unsigned n)
+{
+    enum belongs answer = BELONGS_NOT;
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned rights = 0;
+
+        if ((refs[i].identity & IDENTITY_IS_ADDRESS) == 0)
+            continue;
+        if (memcmp(&refs[i].id, &mailbox->id, sizeof mailbox->id) == 0) {
+            answer = answer == BELONGS_NOT ? BELONGS_OWN : answer;
+            continue;
+        }
+        if (directory_rights(d->c->view, mailbox->tenant, &mailbox->id, &refs[i].id, &rights) == DIRECTORY_DAMAGED)
+            return BELONGS_DAMAGED;
+        if ((rights & RIGHT_SEND_AS) != 0)
+            answer = answer == BELONGS_NOT ? BELONGS_OWN : answer;
+        else if ((rights & RIGHT_SEND_ON_BEHALF) != 0)
+            answer = BELONGS_ON_BEHALF;
+        else
+            return BELONGS_NOT;
+    }
+    return answer;
+}
+
+static enum belongs belongs_exactly(const struct deciding *d, const struct mailbox_ref *mailbox,
+                                    const struct address *a)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    unsigned n = 0;
+    enum directory_result found;
+
+    /* The usual case costs no look-up: people send from the address that they sign in with. */
+    if (d->v->identity.n_claims == 1 && (mailbox->identity & IDENTITY_IS_ADDRESS) != 0 &&
+        slice_eq(address_slice(a), address_slice(&d->v->identity.address)))
+        return BELONGS_OWN;
+    found = directory_by_address(d->c->view, mailbox->tenant, address_slice(a), refs, &n);
+    if (found == DIRECTORY_DAMAGED)
+        return BELONGS_DAMAGED;
+    return found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_NOT;
+}
+
+/* With its sub-address taken off, if the address itself is nobody's. */
+static enum belongs belongs_to(const struct deciding *d, const struct mailbox_ref *mailbox, const struct address *a)
+{
+    enum belongs answer = belongs_exactly(d, mailbox, a);
+    struct address base;
+
+    if (answer == BELONGS_NOT && address_without_tag(a, d->c->config->sender.separator, &base))
+        answer = belongs_exactly(d, mailbox, &base);
+    return answer;
+}
+
+/* Without a mailbox in the directory (on premises, or unlisted and allowed) the login's own address is all there is. */
+static enum belongs belongs_to_login(const struct deciding *d, const struct address *a)
+{
+    const struct address *own = &d->v->identity.address;
+    struct address base;
+
+    if (own->n == 0)
+        return BELONGS_NOT;
+    if (slice_eq(address_slice(a), address_slice(own)))
+        return BELONGS_OWN;
+    return address_without_tag(a, d->c->config->sender.separator, &base) &&
+                   slice_eq(address_slice(&base), address_slice(own))
+               ? BELONGS_OWN
+               : BELONGS_NOT;
+}
+
+static enum belongs belongs(const struct deciding *d, const struct address *a)
+{
+    const struct identity *id = &d->v->identity;
+    enum belongs weakest = BELONGS_OWN;
+
+    if (id->n_claims == 0)
+        return belongs_to_login(d, a);
+    for (unsigned i = 0; i < id->n_claims; i++) {
+        enum belongs one = belongs_to(d, &id->claims[i], a);
+
+        if (one == BELONGS_NOT || one == BELONGS_DAMAGED)
+            return one;
+        if (one == BELONGS_ON_BEHALF)
+            weakest = one;
+    }
+    return weakest;
+}
+
+static enum belongs by_rule(const struct deciding *d, enum sender_rule rule, const struct address *a)
+{
+    enum directory_result internal;
+
+    if (rule == SENDER_ANY)
+        return BELONGS_OWN;
+    if (rule == SENDER_OWN)
+        return belongs(d, a);
+    internal = domain_is_internal(d, address_domain(a));
+    return internal == DIRECTORY_FOUND ? BELONGS_OWN : internal == DIRECTORY_NOT_FOUND ? BELONGS_NOT : BELONGS_DAMAGED;
+}
+
+/* The null sender is for reports about mail, which go to one recipient (RFC 5321 4.5.5, RFC 8098 3). */
+static bool null_sender(struct deciding *d)
+{
+    const struct sender_config *config = &d->c->config->sender;
+
+    if (config->null_sender == NULL_ALLOW)
+        return false;
+    if (config->null_sender == NULL_DSN && recipient_counts(d).all <= 1)
+        return false;
+    return refuse(d, REASON_NULL_SENDER, config->mode);
+}
+
+static bool envelope_of_login(struct deciding *d)
+{
+    const struct sender_config *config = &d->c->config->sender;
+    enum belongs answer;
+
+    if (d->s->sender_result == ADDRESS_NULL)
+        return null_sender(d);
+    if (config->envelope == SENDER_ANY)
+        return false;
+    if (d->s->sender_result != ADDRESS_OK)
+        return refuse(d, REASON_SENDER_BAD, config->mode);
+    answer = by_rule(d, config->envelope, &d->s->sender);
+    if (answer == BELONGS_DAMAGED)
+        return refuse(d, REASON_DIRECTORY_DAMAGED, config->mode);
+    trace_add(d->trace, "sender: %s", answer == BELONGS_OWN ? "permitted" : "not permitted");
+    return answer == BELONGS_OWN ? false : refuse(d, REASON_SENDER_NOT_OWN, config->mode);
+}
+
+static bool connector_may_use(const struct deciding *d, const struct address *a)
+{
+    const struct list *senders = d->v->identity.connector->senders;
+    struct address base;
+
+    return senders == NULL || list_has_address(senders, a, NULL) ||
+           (address_without_tag(a, d->c->config->sender.separator, &base) && list_has_address(senders, &base, NULL));
+}
+
+static bool envelope_of_connector(struct deciding *d)
+{
+    const struct connector_config *connector = d->v->identity.connector;
+    enum mode mode = d->c->config->sender.mode;
+
+    if (d->s->sender_result == ADDRESS_NULL)
+        return connector->null_sender ? false : refuse(d, REASON_NULL_SENDER, mode);
+    if (connector->senders == NULL)
+        return false;
+    if (d->s->sender_result != ADDRESS_OK)
+        return refuse(d, REASON_SENDER_BAD, mode);
+    return connector_may_use(d, &d->s->sender) ? false : refuse(d, REASON_CONNECTOR_SENDER, mode);
+}
+
+/* ---- the header ---- */
+
+/* A From on somebody's behalf needs a Sender, which is judged like every other address (RFC 5322 3.6.2). */
+static bool has_sender_field(const struct headers *headers)
+{
+    for (size_t i = 0; i < headers->n; i++)
+        if (headers->list[i].field == HEADER_SENDER)
+            return true;
+    return false;
+}
+
+static bool header_unreadable(struct deciding *d)
+{
+    const struct headers *headers = d->s->headers;
+    bool any = false;
+
+    for (size_t i = 0; i < headers->n; i++)
+        any |= headers->list[i].field == HEADER_FROM;
+    if (headers->bad == NULL && headers->from_fields > 0 && any)
+        return false;
+    trace_add(d->trace, "header From: %s", headers->bad != NULL ? headers->bad : any ? "none" : "no address");
+    return refuse(d, REASON_FROM_BAD, d->c->config->sender.mode);
+}
+
+static bool header_of_login(struct deciding *d)
+{
+    const struct headers *headers = d->s->headers;
+    const struct sender_config *config = &d->c->config->sender;
+
+    if (config->header_from == SENDER_ANY)
+        return false;
+    if (header_unreadable(d))
+        return true;
+    for (size_t i = 0; i < headers->n; i++) {
+        enum belongs answer = by_rule(d, config->header_from, &headers->list[i].address);
+
+        if (answer == BELONGS_DAMAGED)
+            return refuse(d, REASON_DIRECTORY_DAMAGED, config->mode);
+        if (answer == BELONGS_ON_BEHALF && headers->list[i].field == HEADER_FROM && has_sender_field(headers))
+            continue;
+        if (answer != BELONGS_OWN)
+            return refuse(d, REASON_FROM_NOT_OWN, config->mode);
+    }
+    trace_add(d->trace, "header From: permitted");
+    return false;
+}
+
+static bool header_of_connector(struct deciding *d)
+{
+    const struct headers *headers = d->s->headers;
+
+    if (d->v->identity.connector->senders == NULL)
+        return false;
+    if (header_unreadable(d))
+        return true;
+    for (size_t i = 0; i < headers->n; i++)
+        if (!connector_may_use(d, &headers->list[i].address))
+            return refuse(d, REASON_CONNECTOR_FROM, d->c->config->sender.mode);
+    return false;
+}
+
+bool step_sender(struct deciding *d)
+{
+    bool login = d->v->identity.authenticated;
+
+    if (login ? envelope_of_login(d) : envelope_of_connector(d))
+        return true;
+    if (d->s->headers == NULL || !d->s->headers->seen)
+        return false;
+    return login ? header_of_login(d) : header_of_connector(d);
+}

@@ -1,0 +1,50 @@
+/*
+ * The steps of the decision, in order (core/decide.c). Each answers true when the decision is made, that is when it
+ * refused; a step in monitor mode notes what it would have refused and answers false. Not for use outside core/.
+ */
+#ifndef POSTERN_DECIDE_STEPS_H
+#define POSTERN_DECIDE_STEPS_H
+
+#include "core/decide.h"
+
+struct deciding {
+    const struct decide_context *c;
+    const struct submission *s;
+    const struct recipients *r;
+    struct verdict *v;
+    struct trace *trace;
+};
+
+/* Refuses for `reason` unless rule_mode, the tenant's, the connector's or the whole mode is "monitor". True when it
+ * refused. */
+bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode);
+
+/* Is any of the modes that matter here "monitor"? */
+bool in_monitor_mode(const struct deciding *d, enum mode rule_mode);
+
+/* 1. Who is it? Fills v->identity. */
+bool step_who(struct deciding *d);
+/* 2. Blocked? */
+bool step_blocked(struct deciding *d);
+/* 3. TLS. */
+bool step_tls(struct deciding *d);
+/* 4. Is SMTP AUTH allowed? */
+bool step_allowed(struct deciding *d);
+/* 5. Sender: the envelope's and the header's. */
+bool step_sender(struct deciding *d);
+/* 6. Recipients. */
+bool step_recipients(struct deciding *d);
+/* 7. Limits: looks at all that match and makes the plan. */
+bool step_limits(struct deciding *d);
+
+/* How many recipients the message has, as far as is known at this stage, the one in question among them. */
+struct recipient_counts {
+    uint64_t all, external;
+    uint64_t unknown; /* of the external: never shown to us one by one */
+};
+struct recipient_counts recipient_counts(const struct deciding *d);
+
+/* Is mail for this canonical domain internal, for the login's tenant or the connector's? */
+enum directory_result domain_is_internal(const struct deciding *d, struct slice domain);
+
+#endif

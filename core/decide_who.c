@@ -1,0 +1,203 @@
+/* Steps 1 to 3 of the decision: who is it, is it blocked, is TLS as it must be. */
+#include "core/decide_steps.h"
+#include "core/keys.h"
+
+static const struct tenant_config *tenant_config_named(const struct config *config, struct slice name)
+{
+    for (size_t i = 0; i < config->n_tenants; i++)
+        if (slice_eq(slice_of(config->tenants[i].name), name))
+            return &config->tenants[i];
+    return NULL;
+}
+
+static bool holds(const struct slice *list, size_t n, struct slice wanted)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq(list[i], wanted))
+            return true;
+    return false;
+}
+
+/* The configuration's word goes before the directory's. Sets tenant, tenant_config or neither. */
+static enum directory_result tenant_of_domain(const struct deciding *d, struct slice domain, struct identity *id)
+{
+    const struct config *config = d->c->config;
+    struct domain_fact fact;
+    enum directory_result found;
+
+    for (size_t i = 0; i < config->n_tenants; i++)
+        if (holds(config->tenants[i].domains, config->tenants[i].n_domains, domain)) {
+            id->tenant_config = &config->tenants[i];
+            id->tenant = directory_tenant_named(d->c->view, slice_of(id->tenant_config->name));
+            return id->tenant != NULL ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND;
+        }
+    found = directory_domain(d->c->view, domain, &fact);
+    if (found != DIRECTORY_FOUND)
+        return found;
+    if (fact.ambiguous) {
+        trace_add(d->trace, "who: the domain is claimed by more than one tenant");
+        return DIRECTORY_NOT_FOUND;
+    }
+    id->tenant = directory_tenant(d->c->view, fact.tenant);
+    return id->tenant != NULL ? DIRECTORY_FOUND : DIRECTORY_DAMAGED;
+}
+
+/* For logins without a domain: the configured default tenant, or the only one that there is. */
+static const struct tenant_facts *default_tenant(const struct deciding *d)
+{
+    const struct config *config = d->c->config;
+
+    if (config->default_tenant != NULL)
+        return directory_tenant_named(d->c->view, slice_of(config->default_tenant));
+    return directory_tenants(d->c->view) == 1 ? directory_tenant(d->c->view, 0) : NULL;
+}
+
+static const struct tenant_facts *tenant_of_netbios(const struct deciding *d, struct slice netbios)
+{
+    const struct config *config = d->c->config;
+
+    for (size_t i = 0; i < config->n_tenants; i++)
+        if (holds(config->tenants[i].netbios, config->tenants[i].n_netbios, netbios))
+            return directory_tenant_named(d->c->view, slice_of(config->tenants[i].name));
+    return NULL;
+}
+
+static enum directory_result find_tenant(const struct deciding *d, const struct login *login, struct identity *id)
+{
+    enum directory_result result = DIRECTORY_FOUND;
+
+    if (id->address.n > 0)
+        result = tenant_of_domain(d, address_domain(&id->address), id);
+    else if (login->kind == LOGIN_NETBIOS)
+        id->tenant = tenant_of_netbios(d, login_netbios(login));
+    else
+        id->tenant = default_tenant(d);
+    if (id->tenant == NULL)
+        return result == DIRECTORY_DAMAGED ? DIRECTORY_DAMAGED : DIRECTORY_NOT_FOUND;
+    if (id->tenant_config == NULL)
+        id->tenant_config = tenant_config_named(d->c->config, slice_of(id->tenant->name));
+    return DIRECTORY_FOUND;
+}
+
+/* Listed by its address, its domain or its account name, as a mailbox that lives on premises. */
+static bool on_premises(const struct deciding *d, const struct login *login, const struct identity *id)
+{
+    const struct list *list = d->c->config->smtp_auth.on_premises;
+
+    if (id->address.n > 0)
+        return list_has_address(list, &id->address, NULL);
+    return login->kind == LOGIN_ACCOUNT && list_has(list, login_account(login), NULL);
+}
+
+static void set_user_key(const struct deciding *d, struct identity *id)
+{
+    const struct mailbox_ref *first = &id->claims[0];
+
+    if (id->tenant != NULL)
+        id->tenant_hash = hash_slice(d->c->secret, slice_of(id->tenant->name));
+    id->login = key_of_login(d->c->secret, &d->s->login);
+    /* The smallest id stands for several claims, so that all spellings share one counter. */
+    for (unsigned i = 1; i < id->n_claims; i++)
+        if (memcmp(&id->claims[i].id, &first->id, sizeof first->id) < 0)
+            first = &id->claims[i];
+    if (id->n_claims > 0)
+        id->user = key_of_mailbox(d->c->secret, id->tenant_hash, &first->id);
+    else if (id->on_premises || d->c->config->smtp_auth.unlisted != UNLISTED_REJECT)
+        id->user = id->login;
+    else
+        id->user = key_of_unlisted(d->c->secret, id->tenant_hash); /* invented names share one counter */
+}
+
+static bool resolve(struct deciding *d, struct identity *id)
+{
+    const struct login *login = &d->s->login;
+    enum mode mode = d->c->config->smtp_auth.mode;
+    enum directory_result found;
+
+    id->mapped = list_pair(d->c->config->smtp_auth.logins, login, &id->address, NULL);
+    if (!id->mapped && login->kind == LOGIN_ADDRESS)
+        id->address = login->address;
+    id->on_premises = on_premises(d, login, id);
+    found = find_tenant(d, login, id);
+    if (found == DIRECTORY_FOUND)
+        found = id->address.n > 0 ? directory_by_address(d->c->view, id->tenant->tenant, address_slice(&id->address),
+                                                         id->claims, &id->n_claims)
+                                  : directory_by_account(d->c->view, id->tenant->tenant, login_account(login),
+                                                         id->claims, &id->n_claims);
+    if (found != DIRECTORY_FOUND)
+        id->n_claims = 0;
+    set_user_key(d, id);
+    trace_add(d->trace, "who: tenant %s, %u mailbox(es)%s%s", id->tenant != NULL ? id->tenant->name : "unknown",
+              id->n_claims, id->mapped ? ", mapped by the logins file" : "", id->on_premises ? ", on premises" : "");
+    if (found == DIRECTORY_DAMAGED)
+        return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
+    return id->tenant == NULL && !id->on_premises ? refuse(d, REASON_NO_TENANT, mode) : false;
+}
+
+static bool who_login(struct deciding *d, struct identity *id)
+{
+    enum mode mode = d->c->config->smtp_auth.mode;
+
+    id->authenticated = true;
+    if (d->s->login.kind == LOGIN_BAD) {
+        id->user = id->login = key_of_unlisted(d->c->secret, 0);
+        return refuse(d, REASON_BAD_LOGIN, mode);
+    }
+    if (d->c->view == NULL) {
+        id->login = key_of_login(d->c->secret, &d->s->login);
+        id->user = key_of_unlisted(d->c->secret, 0);
+        return refuse(d, REASON_NO_DIRECTORY, mode);
+    }
+    return resolve(d, id);
+}
+
+bool step_who(struct deciding *d)
+{
+    struct identity *id = &d->v->identity;
+    const struct config *config = d->c->config;
+    unsigned connector;
+
+    if (d->s->has_client)
+        id->client = key_of_ip(d->c->secret, &d->s->client);
+    if (d->s->login.kind != LOGIN_NONE)
+        return who_login(d, id);
+    if (d->s->has_client && config->connector_map != NULL &&
+        network_map_find(config->connector_map, &d->s->client, &connector)) {
+        id->connector = &config->connectors[connector];
+        trace_add(d->trace, "who: connector %s", id->connector->name);
+        return false;
+    }
+    trace_add(d->trace, "who: no login, and the client belongs to no connector");
+    return config->reject_unauthenticated ? refuse(d, REASON_UNAUTHENTICATED, MODE_ENFORCE) : false;
+}
+
+bool step_blocked(struct deciding *d)
+{
+    uint64_t until_ns;
+
+    if (!keys_blocked(d->c, d->s, &d->v->identity, &until_ns))
+        return false;
+    d->v->retry_ns = until_ns == BLOCK_FOREVER ? 0 : until_ns - d->c->now_ns;
+    return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
+}
+
+static bool tls_old(enum tls_version version, enum tls_minimum minimum)
+{
+    static const enum tls_version least[] = {
+        [TLS_ANY] = TLS_NONE, [TLS_1_0] = TLS_V1_0, [TLS_1_1] = TLS_V1_1, [TLS_1_2] = TLS_V1_2, [TLS_1_3] = TLS_V1_3};
+
+    return version != TLS_NONE && version < least[minimum];
+}
+
+bool step_tls(struct deciding *d)
+{
+    const struct identity *id = &d->v->identity;
+    const struct tls_config *rule = id->connector != NULL        ? &id->connector->tls
+                                    : d->s->listener_tls != NULL ? d->s->listener_tls
+                                                                 : &d->c->config->tls;
+
+    trace_add(d->trace, "TLS: %s, %s", tls_version_name(d->s->tls), rule->required ? "required" : "not required");
+    if (rule->required && d->s->tls == TLS_NONE)
+        return refuse(d, REASON_TLS_REQUIRED, d->c->config->tls_mode);
+    return tls_old(d->s->tls, rule->minimum) ? refuse(d, REASON_TLS_TOO_OLD, d->c->config->tls_mode) : false;
+}

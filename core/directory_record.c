@@ -1,0 +1,492 @@
+#include "core/directory_record.h"
+
+#include "core/checksum.h"
+
+#include <endian.h>
+
+const char *const directory_table_names[TABLES] = {"tenants", "domains", "mailboxes", "identities", "rights"};
+
+/* Each value begins with its checksum. */
+#define SEAL_SIZE sizeof(uint32_t)
+
+/* ---- a value being written: bounded, little-endian ---- */
+
+struct sink {
+    uint8_t *p;
+    size_t cap, n;
+    bool full;
+};
+
+static struct sink sink_over(void *out, size_t cap)
+{
+    struct sink s = {out, cap, SEAL_SIZE, cap < SEAL_SIZE};
+
+    return s;
+}
+
+static void sink_bytes(struct sink *s, const void *p, size_t n)
+{
+    if (s->full || n > s->cap - s->n) {
+        s->full = true;
+        return;
+    }
+    if (n > 0)
+        memcpy(s->p + s->n, p, n);
+    s->n += n;
+}
+
+static void sink_u8(struct sink *s, unsigned v)
+{
+    uint8_t b = (uint8_t)v;
+
+    sink_bytes(s, &b, 1);
+}
+
+static void sink_u32(struct sink *s, uint32_t v)
+{
+    v = htole32(v);
+    sink_bytes(s, &v, sizeof v);
+}
+
+static void sink_u64(struct sink *s, uint64_t v)
+{
+    v = htole64(v);
+    sink_bytes(s, &v, sizeof v);
+}
+
+/* A text of at most 4 GiB behind its length. */
+static void sink_text(struct sink *s, struct slice text)
+{
+    if (text.n > UINT32_MAX) {
+        s->full = true;
+        return;
+    }
+    sink_u32(s, (uint32_t)text.n);
+    sink_bytes(s, text.p, text.n);
+}
+
+static size_t sink_seal(struct sink *s, enum directory_table table, struct slice key)
+{
+    if (s->full)
+        return 0;
+    record_seal(table, key, s->p, s->n);
+    return s->n;
+}
+
+/* ---- a value being read: whatever is behind the end is zero, and remembered as an error ---- */
+
+struct source {
+    const uint8_t *p;
+    size_t n;
+    bool bad;
+};
+
+static struct source source_over(struct slice value)
+{
+    return (struct source){(const uint8_t *)value.p + SEAL_SIZE, value.n - SEAL_SIZE, false};
+}
+
+static const uint8_t *source_bytes(struct source *s, size_t n)
+{
+    const uint8_t *p = s->p;
+
+    if (n > s->n) {
+        s->bad = true;
+        s->n = 0;
+        return NULL;
+    }
+    s->p += n;
+    s->n -= n;
+    return p;
+}
+
+/* A number in one byte that must lie below `end`. */
+static unsigned source_below(struct source *s, unsigned end)
+{
+    const uint8_t *p = source_bytes(s, 1);
+
+    if (p == NULL || *p >= end) {
+        s->bad = true;
+        return 0;
+    }
+    return *p;
+}
+
+static uint32_t source_u32(struct source *s)
+{
+    const uint8_t *p = source_bytes(s, sizeof(uint32_t));
+    uint32_t v = 0;
+
+    if (p != NULL)
+        memcpy(&v, p, sizeof v);
+    return le32toh(v);
+}
+
+static uint64_t source_u64(struct source *s)
+{
+    const uint8_t *p = source_bytes(s, sizeof(uint64_t));
+    uint64_t v = 0;
+
+    if (p != NULL)
+        memcpy(&v, p, sizeof v);
+    return le64toh(v);
+}
+
+static struct slice source_text(struct source *s, size_t max)
+{
+    uint32_t n = source_u32(s);
+    const uint8_t *p;
+
+    if (n > max)
+        s->bad = true;
+    p = s->bad ? NULL : source_bytes(s, n);
+    return p != NULL ? (struct slice){(const char *)p, n} : (struct slice){NULL, 0};
+}
+
+/* A text into a terminated array. */
+static void source_string(struct source *s, char *out, size_t cap)
+{
+    struct slice text = source_text(s, cap - 1);
+
+    if (text.n > 0)
+        memcpy(out, text.p, text.n);
+    out[text.n] = '\0';
+}
+
+static bool source_done(const struct source *s)
+{
+    return !s->bad && s->n == 0;
+}
+
+/* ---- packed lists ---- */
+
+void packed_add(struct buf *b, struct slice text)
+{
+    uint16_t n = htole16((uint16_t)text.n);
+
+    if (text.n > UINT16_MAX || b->n + sizeof n + text.n > b->cap - 1) {
+        b->full = true;
+        return;
+    }
+    buf_add(b, (struct slice){(const char *)&n, sizeof n});
+    buf_add(b, text);
+}
+
+bool packed_next(struct slice *list, struct slice *text)
+{
+    uint16_t n;
+
+    if (list->n < sizeof n)
+        return false;
+    memcpy(&n, list->p, sizeof n);
+    n = le16toh(n);
+    if (n > list->n - sizeof n)
+        return false;
+    *text = (struct slice){list->p + sizeof n, n};
+    list->p += sizeof n + n;
+    list->n -= sizeof n + n;
+    return true;
+}
+
+/* ---- keys ---- */
+
+static void key_add(struct directory_key *key, const void *p, size_t n)
+{
+    memcpy(key->b + key->n, p, n);
+    key->n += n;
+}
+
+static void key_add_u32(struct directory_key *key, uint32_t v)
+{
+    v = htobe32(v);
+    key_add(key, &v, sizeof v);
+}
+
+static uint32_t key_u32(struct slice key)
+{
+    uint32_t v;
+
+    memcpy(&v, key.p, sizeof v);
+    return be32toh(v);
+}
+
+struct directory_key tenant_key(uint32_t tenant)
+{
+    struct directory_key key;
+
+    key.n = 0;
+    key_add_u32(&key, tenant);
+    return key;
+}
+
+struct directory_key domain_key(struct slice domain)
+{
+    struct directory_key key;
+
+    key.n = 0;
+    if (domain.n > 0 && domain.n <= ADDRESS_MAX)
+        key_add(&key, domain.p, domain.n);
+    return key;
+}
+
+struct directory_key mailbox_key(uint32_t tenant, const struct mailbox_id *id)
+{
+    struct directory_key key = tenant_key(tenant);
+
+    key_add(&key, id->b, sizeof id->b);
+    return key;
+}
+
+struct directory_key right_key(uint32_t tenant, const struct mailbox_id *trustee, const struct mailbox_id *target)
+{
+    struct directory_key key = mailbox_key(tenant, trustee);
+
+    key_add(&key, target->b, sizeof target->b);
+    return key;
+}
+
+struct directory_key identity_key(uint32_t tenant, char kind, struct slice text)
+{
+    struct directory_key key;
+
+    key.n = 0;
+    if (text.n == 0 || text.n > ADDRESS_MAX)
+        return key;
+    key_add_u32(&key, tenant);
+    key_add(&key, &kind, 1);
+    key_add(&key, text.p, text.n);
+    return key;
+}
+
+bool mailbox_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *id)
+{
+    if (key.n != sizeof *tenant + sizeof id->b)
+        return false;
+    *tenant = key_u32(key);
+    memcpy(id->b, key.p + sizeof *tenant, sizeof id->b);
+    return true;
+}
+
+bool identity_key_read(struct slice key, uint32_t *tenant, char *kind, struct slice *text)
+{
+    if (key.n <= sizeof *tenant + 1 || key.n > sizeof *tenant + 1 + ADDRESS_MAX)
+        return false;
+    *tenant = key_u32(key);
+    *kind = key.p[sizeof *tenant];
+    *text = (struct slice){key.p + sizeof *tenant + 1, key.n - sizeof *tenant - 1};
+    return *kind == IDENTITY_KEY_ADDRESS || *kind == IDENTITY_KEY_ACCOUNT;
+}
+
+bool right_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *trustee, struct mailbox_id *target)
+{
+    if (key.n != sizeof *tenant + sizeof trustee->b + sizeof target->b)
+        return false;
+    *tenant = key_u32(key);
+    memcpy(trustee->b, key.p + sizeof *tenant, sizeof trustee->b);
+    memcpy(target->b, key.p + sizeof *tenant + sizeof trustee->b, sizeof target->b);
+    return true;
+}
+
+/* ---- checksums ---- */
+
+static uint32_t record_checksum(enum directory_table table, struct slice key, const void *value, size_t n)
+{
+    uint64_t sum = checksum64((uint64_t)table + 1, key.p, key.n);
+
+    sum = checksum64(sum, (const uint8_t *)value + SEAL_SIZE, n - SEAL_SIZE);
+    return htole32((uint32_t)(sum ^ sum >> 32));
+}
+
+void record_seal(enum directory_table table, struct slice key, void *value, size_t n)
+{
+    uint32_t seal = record_checksum(table, key, value, n);
+
+    memcpy(value, &seal, SEAL_SIZE);
+}
+
+bool record_intact(enum directory_table table, struct slice key, struct slice value)
+{
+    uint32_t seal;
+
+    if (value.n < SEAL_SIZE)
+        return false;
+    memcpy(&seal, value.p, SEAL_SIZE);
+    return seal == record_checksum(table, key, value.p, value.n);
+}
+
+static struct slice key_slice(const struct directory_key *key)
+{
+    return (struct slice){(const char *)key->b, key->n};
+}
+
+/* ---- tenants ---- */
+
+size_t tenant_encode(const struct tenant_facts *facts, void *out, size_t cap)
+{
+    struct directory_key key = tenant_key(facts->tenant);
+    struct sink s = sink_over(out, cap);
+
+    sink_u8(&s, facts->smtp_auth);
+    sink_u8(&s, facts->security_defaults);
+    sink_u8(&s, facts->default_basic_smtp);
+    sink_u32(&s, facts->external_per_hour);
+    sink_u32(&s, facts->internal_per_hour);
+    sink_u32(&s, facts->recipients_per_day);
+    sink_u64(&s, facts->mailboxes);
+    sink_text(&s, slice_of(facts->name));
+    sink_text(&s, slice_of(facts->organization));
+    return sink_seal(&s, TABLE_TENANTS, key_slice(&key));
+}
+
+bool tenant_decode(struct slice key, struct slice value, struct tenant_facts *out)
+{
+    struct source s;
+
+    if (key.n != sizeof(uint32_t) || !record_intact(TABLE_TENANTS, key, value))
+        return false;
+    s = source_over(value);
+    memset(out, 0, sizeof *out);
+    out->tenant = key_u32(key);
+    out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
+    out->security_defaults = source_below(&s, TRI_YES + 1);
+    out->default_basic_smtp = source_below(&s, TRI_YES + 1);
+    out->external_per_hour = source_u32(&s);
+    out->internal_per_hour = source_u32(&s);
+    out->recipients_per_day = source_u32(&s);
+    out->mailboxes = source_u64(&s);
+    source_string(&s, out->name, sizeof out->name);
+    source_string(&s, out->organization, sizeof out->organization);
+    return source_done(&s) && out->smtp_auth != SMTP_AUTH_INHERIT;
+}
+
+/* ---- mailboxes ---- */
+
+size_t mailbox_encode(uint32_t tenant, const struct mailbox_record *record, void *out, size_t cap)
+{
+    struct directory_key key = mailbox_key(tenant, &record->id);
+    struct sink s = sink_over(out, cap);
+
+    sink_u8(&s, record->knows);
+    sink_u8(&s, record->smtp_auth);
+    sink_u8(&s, record->basic_smtp);
+    sink_u8(&s, record->recipient_type);
+    sink_text(&s, record->primary);
+    sink_text(&s, record->upn);
+    sink_text(&s, record->alias);
+    sink_text(&s, record->account);
+    sink_text(&s, record->name);
+    sink_text(&s, record->auth_policy);
+    sink_text(&s, record->proxies);
+    return sink_seal(&s, TABLE_MAILBOXES, key_slice(&key));
+}
+
+bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record *out)
+{
+    uint32_t tenant;
+    struct source s;
+
+    if (!mailbox_key_read(key, &tenant, &out->id) || !record_intact(TABLE_MAILBOXES, key, value))
+        return false;
+    s = source_over(value);
+    out->knows = (uint8_t)source_below(&s, MAILBOX_KNOWS_POLICY << 1);
+    out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
+    out->basic_smtp = source_below(&s, TRI_YES + 1);
+    out->recipient_type = source_below(&s, RECIPIENT_MAIL_USER + 1);
+    out->primary = source_text(&s, ADDRESS_MAX);
+    out->upn = source_text(&s, ADDRESS_MAX);
+    out->alias = source_text(&s, MAILBOX_NAME_MAX);
+    out->account = source_text(&s, MAILBOX_NAME_MAX);
+    out->name = source_text(&s, MAILBOX_NAME_MAX);
+    out->auth_policy = source_text(&s, MAILBOX_NAME_MAX);
+    out->proxies = source_text(&s, MAILBOX_PROXIES_MAX);
+    return source_done(&s);
+}
+
+/* ---- domains ---- */
+
+#define DOMAIN_MATCHES_SUBDOMAINS 1u
+
+size_t domain_encode(struct slice domain, const struct domain_claim *claims, size_t n, void *out, size_t cap)
+{
+    struct sink s = sink_over(out, cap);
+
+    for (size_t i = 0; i < n; i++) {
+        sink_u32(&s, claims[i].tenant);
+        sink_u8(&s, claims[i].type);
+        sink_u8(&s, claims[i].match_subdomains ? DOMAIN_MATCHES_SUBDOMAINS : 0);
+    }
+    return sink_seal(&s, TABLE_DOMAINS, domain);
+}
+
+size_t domain_claims(struct slice key, struct slice value)
+{
+    if (!record_intact(TABLE_DOMAINS, key, value) || (value.n - SEAL_SIZE) % DOMAIN_CLAIM_SIZE != 0)
+        return 0;
+    return (value.n - SEAL_SIZE) / DOMAIN_CLAIM_SIZE;
+}
+
+struct domain_claim domain_claim_at(struct slice value, size_t i)
+{
+    const char *p = value.p + SEAL_SIZE + i * DOMAIN_CLAIM_SIZE;
+    uint32_t tenant;
+    uint8_t type;
+
+    memcpy(&tenant, p, sizeof tenant);
+    type = (uint8_t)p[4];
+    return (struct domain_claim){
+        .tenant = le32toh(tenant),
+        .type = type < DOMAIN_DERIVED ? (enum domain_type)type : DOMAIN_DERIVED,
+        .match_subdomains = ((uint8_t)p[5] & DOMAIN_MATCHES_SUBDOMAINS) != 0,
+    };
+}
+
+/* ---- identities ---- */
+
+void identity_claim_write(const struct mailbox_ref *ref, uint8_t out[IDENTITY_CLAIM_SIZE])
+{
+    memcpy(out, ref->id.b, sizeof ref->id.b);
+    out[16] = ref->identity;
+    out[17] = ref->smtp_auth;
+    out[18] = ref->basic_smtp;
+    out[19] = ref->recipient_type;
+}
+
+bool identity_claim_read(const uint8_t in[IDENTITY_CLAIM_SIZE], uint32_t tenant, struct mailbox_ref *out)
+{
+    memcpy(out->id.b, in, sizeof out->id.b);
+    out->tenant = tenant;
+    out->identity = in[16];
+    out->smtp_auth = in[17];
+    out->basic_smtp = in[18];
+    out->recipient_type = in[19];
+    return in[16] != 0 && in[16] < IDENTITY_ACCOUNT << 1 && in[17] <= SMTP_AUTH_DISABLED && in[18] <= TRI_YES &&
+           in[19] <= RECIPIENT_MAIL_USER;
+}
+
+size_t identity_claims(struct slice key, struct slice value)
+{
+    if (!record_intact(TABLE_IDENTITIES, key, value) || (value.n - SEAL_SIZE) % IDENTITY_CLAIM_SIZE != 0)
+        return 0;
+    return (value.n - SEAL_SIZE) / IDENTITY_CLAIM_SIZE;
+}
+
+/* ---- rights ---- */
+
+size_t rights_encode(struct slice key, unsigned bits, void *out, size_t cap)
+{
+    struct sink s = sink_over(out, cap);
+
+    sink_u8(&s, bits);
+    return sink_seal(&s, TABLE_RIGHTS, key);
+}
+
+bool rights_decode(struct slice key, struct slice value, unsigned *bits)
+{
+    struct source s;
+
+    if (!record_intact(TABLE_RIGHTS, key, value))
+        return false;
+    s = source_over(value);
+    *bits = source_below(&s, RIGHT_SEND_ON_BEHALF << 1);
+    return source_done(&s);
+}

@@ -1,0 +1,26 @@
+/* Inside of the directory's reader: what a view is. Private to core/directory*.c. */
+#ifndef POSTERN_DIRECTORY_VIEW_H
+#define POSTERN_DIRECTORY_VIEW_H
+
+#include "core/directory_file.h"
+
+/* A generation in use: file and facts, and the views on it that nobody holds at the moment. */
+struct generation {
+    uint64_t number;
+    uint64_t checksum; /* of the file, as in the manifest */
+    uint64_t bytes;    /* its size */
+    struct directory_file *file;
+    struct tenant_facts *tenants;
+    uint32_t tenants_n;
+    unsigned held;               /* views given out; under the directory's lock */
+    struct directory_view *free; /* under the directory's lock */
+    struct generation *next;     /* retired ones, waiting for their last view */
+};
+
+struct directory_view {
+    struct generation *generation;
+    MDB_txn *txn; /* lives as long as the view: the file never changes, so there is nothing to renew */
+    struct directory_view *next;
+};
+
+#endif

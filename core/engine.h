@@ -1,0 +1,47 @@
+/*
+ * The engine: what both front ends and the command line share around the decision. It holds the configuration, the
+ * directory, the state and the log; renews them; and turns a submission into a verdict that is charged and logged.
+ *
+ * One engine a program; one engine_user a thread or session, which carries its references and the room to decide in.
+ */
+#ifndef POSTERN_ENGINE_H
+#define POSTERN_ENGINE_H
+
+#include "core/decide.h"
+#include "core/log.h"
+
+struct engine;
+struct engine_user;
+
+/*
+ * Reads the configuration, opens log, directory and state. 0; -1 with e when the program must not start (bad
+ * configuration, no memory). A missing directory or unusable state is logged, not an error.
+ */
+int engine_open(const char *config_path, const char *program, struct engine **out, struct error *e);
+void engine_close(struct engine *engine);
+
+/* Reads the configuration anew. On error the old one stays: -1 with e, which is logged too. Any thread. */
+int engine_reload(struct engine *engine, struct error *e);
+
+/* The housekeeping, about once a second, by one thread at a time: manifest, list files, state, log's losses. */
+void engine_tick(struct engine *engine);
+
+/* The configuration in use when called, for settings that are read at start. Owned by the engine until engine_close. */
+const struct config *engine_config(const struct engine *engine);
+struct log *engine_log(struct engine *engine);
+
+/* NULL without memory. About 40 KB. A user is used by one thread at a time. */
+struct engine_user *engine_user_new(struct engine *engine);
+void engine_user_free(struct engine_user *user);
+/* Lets go of configuration and directory until the next decision: for users that may be idle for long. */
+void engine_user_rest(struct engine_user *user);
+
+/*
+ * Decides, charges what is due, counts denials, blocks, logs. recipients belongs to the connection: at STAGE_RCPT a
+ * recipient that passes is added to it; the caller clears it when the message is over. The verdict is valid until the
+ * user's next decision or rest.
+ */
+const struct verdict *engine_decide(struct engine_user *user, const struct submission *submission,
+                                    struct recipients *recipients);
+
+#endif

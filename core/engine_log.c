@@ -1,0 +1,97 @@
+/*
+ * The log line of a verdict. The order of the fields is documented in doc/postern.7 and does not change; new ones come
+ * at the end. Passing messages are logged once, when they are charged; refusals always.
+ */
+#include "core/clock.h"
+#include "core/decide_steps.h"
+#include "core/engine_parts.h"
+#include "core/event.h"
+
+static const char *const action_names[] = {
+    [ACTION_PASS] = "pass", [ACTION_DEFER] = "defer", [ACTION_REJECT] = "reject", [ACTION_HOLD] = "hold"};
+static const char *const stage_names[] = {[STAGE_CONNECT] = "connect",
+                                          [STAGE_MAIL] = "mail",
+                                          [STAGE_RCPT] = "rcpt",
+                                          [STAGE_DATA] = "data",
+                                          [STAGE_END] = "end"};
+
+/* The mailbox, where the login does not say it already. */
+static void add_mailbox(struct event *e, const struct decide_context *c, const struct identity *id)
+{
+    struct address primary;
+
+    if (id->n_claims == 0 || ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped))
+        return;
+    if (directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, &primary) == DIRECTORY_FOUND)
+        event_text(e, "mailbox", address_slice(&primary));
+}
+
+static void add_who(struct event *e, const struct decide_context *c, const struct submission *s,
+                    const struct identity *id)
+{
+    char text[IP_TEXT_MAX];
+
+    event_text(e, "login", s->login_text);
+    add_mailbox(e, c, id);
+    event_word(e, "tenant", id->tenant != NULL ? id->tenant->name : NULL);
+    event_word(e, "connector", id->connector != NULL ? id->connector->name : NULL);
+    if (s->has_client)
+        event_text(e, "client", ip_text(&s->client, text));
+    event_text(e, "method", s->mechanism);
+    event_word(e, "tls", tls_version_name(s->tls));
+}
+
+static void add_message(struct event *e, const struct submission *s, const struct recipients *r)
+{
+    event_text(e, "sender", s->sender_result == ADDRESS_NULL ? SLICE("<>") : s->sender_text);
+    if (s->has_recipient)
+        event_text(e, "recipient", s->recipient_text);
+    if (s->stage >= STAGE_DATA) {
+        event_number(e, "recipients", s->recipient_count != 0 ? s->recipient_count : r->n);
+        event_number(e, "size", s->size);
+    }
+}
+
+/* "5.7.139" of "535 5.7.139 ..." */
+static void add_status(struct event *e, struct slice reply)
+{
+    struct slice rest, status;
+
+    (void)slice_cut(reply, ' ', NULL, &rest);
+    (void)slice_cut(rest, ' ', &status, NULL);
+    event_text(e, "status", status);
+}
+
+static void add_outcome(struct event *e, const struct verdict *v)
+{
+    event_word(e, "limit", v->limit);
+    if (v->retry_ns > 0)
+        event_number(e, "retry", (v->retry_ns + NS_PER_S - 1) / NS_PER_S);
+    if (v->monitored) {
+        event_word(e, "would", reason_row(v->monitored_reason)->name);
+        event_word(e, "would_limit", v->monitored_limit);
+    }
+    add_status(e, v->reply);
+}
+
+void engine_log_verdict(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                        const struct recipients *r)
+{
+    const struct verdict *v = &user->verdict;
+    struct log *log = user->engine->log;
+    bool passes = v->action == ACTION_PASS;
+    struct event e = event_begin(user->line, sizeof user->line, log_format_of(log), "decision");
+
+    event_word(&e, "action", action_names[v->action]);
+    event_word(&e, "reason", reason_row(v->reason)->name);
+    event_word(&e, "by", s->front_end);
+    event_word(&e, "stage", stage_names[s->stage]);
+    add_who(&e, c, s, &v->identity);
+    add_message(&e, s, r);
+    add_outcome(&e, v);
+    event_text(&e, "queue_id", s->queue_id);
+    event_text(&e, "instance", s->instance);
+    if (!passes || v->monitored)
+        event_sentence(&e, "why", reason_row(passes ? v->monitored_reason : v->reason)->help);
+    log_line(log, passes ? LEVEL_INFO : LEVEL_NOTICE, event_end(&e));
+}

@@ -1,0 +1,216 @@
+#include "core/header_from.h"
+
+#include "core/address_scan.h"
+#include "core/local_part.h"
+
+/* What is wrong with the line breaks and bytes of a field, or NULL. */
+static const char *wrong_bytes(struct slice value)
+{
+    bool line_is_blank = false; /* of a folded line: whether it holds nothing yet */
+
+    if (value.n > FROM_MAX_BYTES)
+        return "field longer than 8192 bytes";
+    for (size_t i = 0; i < value.n; i++) {
+        char c = value.p[i], next = i + 1 < value.n ? value.p[i + 1] : '\0';
+
+        if (c == '\0')
+            return "NUL in the field";
+        if (c == '\r' && next != '\n')
+            return "bare CR in the field";
+        if (c == '\r' || c == '\n') {
+            if (line_is_blank)
+                return "blank line in the field";
+            if (c == '\n' && next != ' ' && next != '\t')
+                return "line break that does not fold the field";
+            line_is_blank = c == '\n';
+        } else if (c != ' ' && c != '\t') {
+            line_is_blank = false;
+        }
+    }
+    return line_is_blank ? "blank line in the field" : NULL;
+}
+
+void header_from_start(struct header_from *walk, struct slice value)
+{
+    *walk = (struct header_from){.rest = value, .why = wrong_bytes(value)};
+}
+
+static const char bad_comment[] = "comment without end, or nested too deep";
+static const char bad_quote[] = "quote without end";
+static const char bad_bracket[] = "square bracket in a name that needs quotes";
+static const char bad_character[] = "character in a name that needs quotes";
+static const char no_address[] = "name without an address (a name that holds a comma needs quotes)";
+static const char bad_tail[] = "text behind an address";
+
+/* "[words]" as scripts put it in front of a name. s stands at the opening bracket. */
+static bool skip_bracketed(struct scan *s)
+{
+    s->p++;
+    while (s->p < s->end && (is_atext(*s->p) || memchr(". \t\r\n", *s->p, 5) != NULL))
+        s->p++;
+    return scan_take(s, ']');
+}
+
+/*
+ * Skips the words of a display name, and stops in front of what is none: the end, "<", "@", ":", a comma ...
+ * Answers what is wrong, or NULL.
+ */
+static const char *skip_name(struct scan *s)
+{
+    for (;;) {
+        if (!scan_cfws(s))
+            return bad_comment;
+        if (scan_sees(s, '"')) {
+            if (!scan_quoted(s, NULL))
+                return bad_quote;
+        } else if (scan_sees(s, '[')) {
+            if (!skip_bracketed(s))
+                return bad_bracket;
+        } else if (!scan_at_end(s) && (is_atext(*s->p) || *s->p == '.')) {
+            s->p++;
+        } else {
+            return NULL;
+        }
+    }
+}
+
+/* RFC 2047 5: never inside of an addr-spec. Some readers decode it all the same, and then show another address. */
+static bool holds_encoded_word(const struct address *a)
+{
+    const char *begin = memmem(a->text, a->local_n, "=?", 2);
+
+    return begin != NULL && memmem(begin, (size_t)(a->text + a->local_n - begin), "?=", 2) != NULL;
+}
+
+static const char *judge(enum address_result result, const struct address *a)
+{
+    switch (result) {
+    case ADDRESS_OK:
+        return holds_encoded_word(a) ? "encoded word inside of an address" : NULL;
+    case ADDRESS_NULL:
+        return "empty address";
+    case ADDRESS_NO_DOMAIN:
+        return "address without a domain";
+    case ADDRESS_BAD:
+        break;
+    }
+    return "not an address that could name a mailbox";
+}
+
+/* s stands behind the "<". */
+static const char *take_angle_address(struct scan *s, struct address *out)
+{
+    enum address_result result;
+
+    if (!scan_cfws(s))
+        return bad_comment;
+    if (scan_sees(s, '>'))
+        return judge(ADDRESS_NULL, out);
+    if (!scan_route(s))
+        return "source route without an address";
+    result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
+    if (result != ADDRESS_BAD && !scan_take(s, '>'))
+        return "no closing > behind an address";
+    if (result == ADDRESS_OK && !scan_cfws(s))
+        return bad_comment;
+    return result == ADDRESS_OK && scan_sees(s, '<') ? "two angle addresses in one mailbox" : judge(result, out);
+}
+
+/* s stands at the first word. */
+static const char *take_bare_address(struct scan *s, struct address *out)
+{
+    enum address_result result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
+
+    if (result == ADDRESS_NO_DOMAIN)
+        return "name in front of an address without angle brackets";
+    return scan_sees(s, '<') ? "@ outside of quotes in front of an angle address" : judge(result, out);
+}
+
+/* A member of the list that is no group; first is where its name, if any, began, and s stands behind that. */
+static const char *take_mailbox(struct header_from *walk, struct scan *s, const char *first, struct address *out)
+{
+    const char *wrong;
+
+    if (scan_at_end(s) || scan_sees(s, ',') || scan_sees(s, ';'))
+        return no_address;
+    if (++walk->count > FROM_MAX_ADDRESSES)
+        return "more than 100 addresses";
+    if (scan_take(s, '<')) {
+        wrong = take_angle_address(s, out);
+    } else if (scan_sees(s, '@')) {
+        s->p = first;
+        wrong = take_bare_address(s, out);
+    } else {
+        return bad_character;
+    }
+    if (wrong != NULL)
+        return wrong;
+    return scan_at_end(s) || scan_sees(s, ',') || (walk->in_group && scan_sees(s, ';')) ? NULL : bad_tail;
+}
+
+/* s stands behind the ";". */
+static const char *close_group(struct header_from *walk, struct scan *s)
+{
+    if (!walk->in_group)
+        return "; outside of a group";
+    walk->in_group = false;
+    if (!scan_cfws(s))
+        return bad_comment;
+    return scan_at_end(s) || scan_sees(s, ',') ? NULL : "text behind a group";
+}
+
+/* s stands at the ":" behind the name that began at first. */
+static const char *open_group(struct header_from *walk, struct scan *s, const char *first)
+{
+    if (walk->in_group)
+        return "group inside of a group";
+    if (s->p == first)
+        return "group without a name";
+    walk->in_group = true;
+    s->p++;
+    return NULL;
+}
+
+/* The next address to *out, which stays empty at the end. Answers what is wrong, or NULL. */
+static const char *find_next(struct header_from *walk, struct scan *s, struct address *out)
+{
+    const char *wrong = NULL;
+
+    while (wrong == NULL) {
+        const char *first;
+
+        if (!scan_cfws(s))
+            return bad_comment;
+        if (scan_at_end(s))
+            return walk->in_group ? "group without its closing ;" : NULL;
+        if (scan_take(s, ','))
+            continue;
+        if (scan_take(s, ';')) {
+            wrong = close_group(walk, s);
+            continue;
+        }
+        first = s->p;
+        wrong = skip_name(s);
+        if (wrong == NULL && !scan_sees(s, ':'))
+            return take_mailbox(walk, s, first, out);
+        if (wrong == NULL)
+            wrong = open_group(walk, s, first);
+    }
+    return wrong;
+}
+
+enum from_result header_from_next(struct header_from *walk, struct address *out, const char **why)
+{
+    struct scan s = scan_over(walk->rest);
+
+    (void)address_none(ADDRESS_NULL, out);
+    if (walk->why == NULL)
+        walk->why = find_next(walk, &s, out);
+    if (walk->why != NULL) {
+        (void)address_none(ADDRESS_BAD, out);
+        *why = walk->why;
+        return FROM_BAD;
+    }
+    walk->rest = (struct slice){s.p, (size_t)(s.end - s.p)};
+    return out->n > 0 ? FROM_ADDRESS : FROM_END;
+}

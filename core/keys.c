@@ -1,0 +1,259 @@
+#include "core/keys.h"
+
+/* The first byte of everything that is hashed, so that one kind of key never equals another. */
+enum key_kind {
+    KIND_IP = 1,
+    KIND_NETWORK,
+    KIND_MAILBOX,
+    KIND_LOGIN,
+    KIND_UNLISTED,
+    KIND_LIMIT,
+    KIND_WITHIN,
+    KIND_BLOCK
+};
+
+struct material {
+    size_t n;
+    uint8_t b[512];
+};
+
+static void mix(struct material *m, const void *bytes, size_t n)
+{
+    if (n > sizeof m->b - m->n)
+        n = sizeof m->b - m->n;
+    memcpy(m->b + m->n, bytes, n);
+    m->n += n;
+}
+
+static void mix_u64(struct material *m, uint64_t v)
+{
+    mix(m, &v, sizeof v);
+}
+
+static void start(struct material *m, enum key_kind kind)
+{
+    m->b[0] = (uint8_t)kind;
+    m->n = 1;
+}
+
+/* 0 stands for an empty entry of the tables. */
+static uint64_t finish(const struct hash_secret *secret, const struct material *m)
+{
+    uint64_t key = hash_bytes(secret, m->b, m->n);
+
+    return key != 0 ? key : 1;
+}
+
+uint64_t key_of_ip(const struct hash_secret *secret, const struct ip *ip)
+{
+    struct material m;
+
+    start(&m, KIND_IP);
+    mix(&m, ip->b, sizeof ip->b);
+    return finish(secret, &m);
+}
+
+uint64_t key_of_network(const struct hash_secret *secret, const struct network *network)
+{
+    struct material m;
+
+    start(&m, KIND_NETWORK);
+    mix(&m, network->base.b, sizeof network->base.b);
+    mix(&m, &network->prefix, sizeof network->prefix);
+    return finish(secret, &m);
+}
+
+uint64_t key_of_mailbox(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_id *id)
+{
+    struct material m;
+
+    start(&m, KIND_MAILBOX);
+    mix_u64(&m, tenant_hash);
+    mix(&m, id->b, sizeof id->b);
+    return finish(secret, &m);
+}
+
+uint64_t key_of_login(const struct hash_secret *secret, const struct login *login)
+{
+    struct material m;
+
+    start(&m, KIND_LOGIN);
+    if (login->kind == LOGIN_ADDRESS) {
+        mix(&m, login->address.text, login->address.n);
+    } else {
+        mix(&m, login->netbios, login->netbios_n);
+        mix(&m, "\\", 1);
+        mix(&m, login->account, login->account_n);
+    }
+    return finish(secret, &m);
+}
+
+uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash)
+{
+    struct material m;
+
+    start(&m, KIND_UNLISTED);
+    mix_u64(&m, tenant_hash);
+    return finish(secret, &m);
+}
+
+uint64_t key_within(const struct hash_secret *secret, uint64_t key, uint64_t member)
+{
+    struct material m;
+
+    start(&m, KIND_WITHIN);
+    mix_u64(&m, key);
+    mix_u64(&m, member);
+    return finish(secret, &m);
+}
+
+static bool mix_part(struct material *m, uint64_t part)
+{
+    mix_u64(m, part);
+    return part != 0;
+}
+
+static bool mix_address(const struct decide_context *c, struct material *m, const struct submission *s,
+                        bool domain_only)
+{
+    struct slice text = domain_only ? address_domain(&s->sender) : address_slice(&s->sender);
+
+    /* A sender that is null or no address counts under one key of its own: changing it gains nothing. */
+    return mix_part(m, hash_slice(c->secret, text) | 1);
+}
+
+static bool mix_client_net(const struct decide_context *c, struct material *m, const struct submission *s,
+                           const struct limit_config *limit)
+{
+    struct network net;
+
+    if (!s->has_client)
+        return false;
+    net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
+    return mix_part(m, key_of_network(c->secret, &net));
+}
+
+static uint64_t connector_hash(const struct decide_context *c, const struct identity *id)
+{
+    return id->connector == NULL ? 0 : hash_slice(c->secret, slice_of(id->connector->name)) | 1;
+}
+
+bool key_of_limit(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  const struct limit_config *limit, uint64_t *key)
+{
+    struct material m;
+    unsigned per = limit->per;
+    bool all;
+
+    start(&m, KIND_LIMIT);
+    mix(&m, limit->name, strlen(limit->name) + 1);
+    mix(&m, &per, sizeof per);
+    all = ((per & PER_USER) == 0 || mix_part(&m, id->user)) && ((per & PER_LOGIN) == 0 || mix_part(&m, id->login)) &&
+          ((per & PER_CLIENT) == 0 || mix_part(&m, id->client)) &&
+          ((per & PER_CLIENT_NET) == 0 || mix_client_net(c, &m, s, limit)) &&
+          ((per & PER_SENDER) == 0 || mix_address(c, &m, s, false)) &&
+          ((per & PER_SENDER_DOMAIN) == 0 || mix_address(c, &m, s, true)) &&
+          ((per & PER_CONNECTOR) == 0 || mix_part(&m, connector_hash(c, id))) &&
+          ((per & PER_TENANT) == 0 || mix_part(&m, id->tenant_hash));
+    if (all)
+        *key = finish(c->secret, &m);
+    return all;
+}
+
+/* ---- blocks ---- */
+
+static uint64_t block_key(const struct hash_secret *secret, unsigned part, uint64_t value)
+{
+    struct material m;
+
+    start(&m, KIND_BLOCK);
+    mix(&m, &part, sizeof part);
+    mix_u64(&m, value);
+    return finish(secret, &m);
+}
+
+static void say_user(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                     struct buf *out)
+{
+    struct address primary;
+
+    if (id->n_claims > 0 &&
+        directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, &primary) == DIRECTORY_FOUND)
+        buf_add_escaped(out, address_slice(&primary), 100);
+    else
+        buf_add_escaped(out, s->login_text, 100);
+}
+
+uint64_t key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                      const struct limit_config *limit, struct buf *subject)
+{
+    char text[NETWORK_TEXT_MAX];
+    struct network net;
+
+    switch (limit->per) {
+    case PER_USER:
+        buf_add(subject, SLICE("user "));
+        say_user(c, s, id, subject);
+        return block_key(c->secret, PER_USER, id->user);
+    case PER_LOGIN:
+        buf_add(subject, SLICE("login "));
+        buf_add_escaped(subject, s->login_text, 100);
+        return block_key(c->secret, PER_LOGIN, id->login);
+    case PER_CLIENT:
+        buf_add(subject, SLICE("client "));
+        buf_add(subject, ip_text(&s->client, text));
+        return block_key(c->secret, PER_CLIENT, id->client);
+    case PER_CLIENT_NET:
+        net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
+        buf_add(subject, SLICE("network "));
+        buf_add(subject, network_text(&net, text));
+        return block_key(c->secret, PER_CLIENT_NET, key_of_network(c->secret, &net));
+    default:
+        buf_add(subject, SLICE("connector "));
+        buf_add(subject, slice_of(id->connector != NULL ? id->connector->name : ""));
+        return block_key(c->secret, PER_CONNECTOR, connector_hash(c, id));
+    }
+}
+
+static bool blocked(const struct decide_context *c, unsigned part, uint64_t value, uint64_t *until_ns)
+{
+    uint64_t end;
+
+    if (value == 0 || !blocks_find(c->blocks, block_key(c->secret, part, value), c->now_ns, &end))
+        return false;
+    if (end > *until_ns)
+        *until_ns = end;
+    return true;
+}
+
+/* Networks are blocked in the sizes that limits count them in. */
+static bool network_blocked(const struct decide_context *c, const struct submission *s, uint64_t *until_ns)
+{
+    bool any = false;
+
+    for (size_t i = 0; s->has_client && i < c->config->n_limits; i++) {
+        const struct limit_config *limit = &c->config->limits[i];
+        struct network net;
+
+        if (limit->per != PER_CLIENT_NET || limit->then != THEN_BLOCK)
+            continue;
+        net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
+        any |= blocked(c, PER_CLIENT_NET, key_of_network(c->secret, &net), until_ns);
+    }
+    return any;
+}
+
+bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  uint64_t *until_ns)
+{
+    bool any;
+
+    *until_ns = 0;
+    if (!blocks_any(c->blocks))
+        return false;
+    any = blocked(c, PER_USER, id->user, until_ns);
+    any |= blocked(c, PER_LOGIN, id->login, until_ns);
+    any |= blocked(c, PER_CLIENT, id->client, until_ns);
+    any |= blocked(c, PER_CONNECTOR, connector_hash(c, id), until_ns);
+    return network_blocked(c, s, until_ns) || any;
+}

@@ -1,0 +1,37 @@
+/*
+ * Keys of counters and blocks: keyed hashes of who or what is counted, made from the tenant and the immutable id of a
+ * mailbox where there is one, so that all spellings of a login, and a renamed mailbox, share one counter.
+ */
+#ifndef POSTERN_KEYS_H
+#define POSTERN_KEYS_H
+
+#include "core/decide.h"
+
+uint64_t key_of_ip(const struct hash_secret *secret, const struct ip *ip);
+uint64_t key_of_network(const struct hash_secret *secret, const struct network *network);
+uint64_t key_of_mailbox(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_id *id);
+uint64_t key_of_login(const struct hash_secret *secret, const struct login *login);
+/* Logins that the directory does not know, of one tenant, together: invented names must not fill the table. */
+uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash);
+
+/*
+ * The parts of a limit's key for this submission: *key gets the hash of all but PER_RECIPIENT_DOMAIN, which the caller
+ * mixes in. False when the submission lacks a part: the limit is not for it.
+ */
+bool key_of_limit(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  const struct limit_config *limit, uint64_t *key);
+/* A key within a key: a recipient domain, a member of a distinct count. Never 0. */
+uint64_t key_within(const struct hash_secret *secret, uint64_t key, uint64_t member);
+
+/*
+ * What a limit with THEN_BLOCK blocks: key, and the subject in words ("user sean@contoso.example") into `subject`. The
+ * configuration allows such limits only for one of user, login, client, client_net, connector.
+ */
+uint64_t key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                      const struct limit_config *limit, struct buf *subject);
+
+/* Is one of the submission's user, login, client, client network or connector blocked? *until_ns is the latest end. */
+bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  uint64_t *until_ns);
+
+#endif

@@ -1,0 +1,392 @@
+#include "core/limits.h"
+
+#include "core/clock.h"
+#include "core/decide_steps.h"
+#include "core/keys.h"
+
+#define BYTES_A_UNIT 1024u /* COUNT_BYTES counts in KiB, so that 64-bit nanoseconds reach */
+
+/* ---- figures ---- */
+
+/* Does the exception name this login: as typed, or by the primary address of its mailbox? */
+static bool names_user(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                       const struct limit_exception *exception)
+{
+    struct slice name = slice_of(exception->name);
+    struct address primary;
+
+    if (slice_eq(name, address_slice(&id->address)) ||
+        (s->login.kind == LOGIN_ACCOUNT && slice_eq(name, login_account(&s->login))))
+        return true;
+    if (id->n_claims == 0 || (id->claims[0].identity & IDENTITY_PRIMARY) != 0)
+        return false;
+    return directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, &primary) == DIRECTORY_FOUND &&
+           slice_eq(name, address_slice(&primary));
+}
+
+static bool names_group(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                        const struct limit_exception *exception)
+{
+    const struct list *members = c->config->groups[exception->group].members;
+    struct address primary;
+
+    if (list_has_login(members, &s->login, NULL) ||
+        (id->address.n > 0 && list_has_address(members, &id->address, NULL)))
+        return true;
+    if (id->n_claims == 0 || (id->claims[0].identity & IDENTITY_PRIMARY) != 0)
+        return false;
+    return directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, &primary) == DIRECTORY_FOUND &&
+           list_has_address(members, &primary, NULL);
+}
+
+static bool applies(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                    const struct limit_exception *exception)
+{
+    switch (exception->of) {
+    case EXCEPT_USER:
+        return id->authenticated && names_user(c, s, id, exception);
+    case EXCEPT_GROUP:
+        return id->authenticated && names_group(c, s, id, exception);
+    default:
+        return id->connector == &c->config->connectors[exception->connector];
+    }
+}
+
+static const struct limit_exception *exception_for(const struct decide_context *c, const struct submission *s,
+                                                   const struct identity *id, const struct limit_config *limit)
+{
+    const struct limit_exception *best = NULL;
+
+    for (size_t i = 0; i < limit->n_exceptions; i++) {
+        const struct limit_exception *one = &limit->exceptions[i];
+
+        if ((best == NULL || one->of < best->of) && applies(c, s, id, one))
+            best = one;
+    }
+    return best;
+}
+
+static const struct limit_rate *mirrored_figure(const struct tenant_facts *tenant, enum limit_mirrored which,
+                                                struct limit_rate *room)
+{
+    uint32_t count = tenant == NULL                      ? 0
+                     : which == FIGURE_EXTERNAL_PER_HOUR ? tenant->external_per_hour
+                     : which == FIGURE_INTERNAL_PER_HOUR ? tenant->internal_per_hour
+                                                         : tenant->recipients_per_day;
+
+    if (count == 0)
+        return NULL;
+    *room = (struct limit_rate){.rate = {count, which == FIGURE_RECIPIENTS_PER_DAY ? 86400 : 3600}, .burst = count};
+    return room;
+}
+
+const struct limit_rate *limit_figure(const struct decide_context *c, const struct submission *s,
+                                      const struct identity *id, const struct limit_config *limit,
+                                      struct limit_rate *room)
+{
+    const struct limit_exception *exception = limit->n_exceptions > 0 ? exception_for(c, s, id, limit) : NULL;
+    const struct limit_rate *mirrored =
+        limit->mirrored != FIGURE_OWN ? mirrored_figure(id->tenant, limit->mirrored, room) : NULL;
+
+    return exception != NULL ? &exception->figure : mirrored != NULL ? mirrored : &limit->figure;
+}
+
+struct charge limit_charge_of(const struct limit_config *limit, const struct limit_rate *figure, uint64_t key,
+                              uint64_t cost)
+{
+    unsigned __int128 total = (unsigned __int128)figure->rate.period_s * NS_PER_S;
+    uint64_t count = figure->rate.count > 0 ? figure->rate.count : 1;
+    unsigned __int128 interval = (total * (limit->count == COUNT_BYTES ? BYTES_A_UNIT : 1) + count - 1) / count;
+
+    return (struct charge){.key = key,
+                           .interval_ns = interval > UINT64_MAX ? UINT64_MAX : (uint64_t)interval,
+                           .burst = figure->burst,
+                           .cost = cost};
+}
+
+/* ---- costs ---- */
+
+/* What a distinct count counts: hashes of the message's clients, senders, recipients ... */
+struct members {
+    const uint64_t *single; /* one member, or */
+    const struct recipient_seen *seen;
+    size_t n;
+    bool domains;
+};
+
+static uint64_t member(const struct members *m, size_t i)
+{
+    return m->single != NULL ? *m->single : m->domains ? m->seen[i].domain : m->seen[i].address;
+}
+
+/* *single is room for a member that is not among the recipients. */
+static struct members members_of(const struct decide_context *c, const struct submission *s, const struct recipients *r,
+                                 const struct identity *id, const struct limit_config *limit, uint64_t *single)
+{
+    struct network net;
+
+    switch (limit->distinct) {
+    case DISTINCT_RECIPIENT:
+    case DISTINCT_RECIPIENT_DOMAIN:
+        return (struct members){.seen = r->seen, .n = r->kept, .domains = limit->distinct == DISTINCT_RECIPIENT_DOMAIN};
+    case DISTINCT_SENDER:
+        *single = hash_slice(c->secret, address_slice(&s->sender)) | 1;
+        break;
+    case DISTINCT_CLIENT_NET:
+        net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
+        *single = s->has_client ? key_of_network(c->secret, &net) : 0;
+        break;
+    default:
+        *single = id->client;
+    }
+    return (struct members){.single = single, .n = *single != 0 ? 1 : 0};
+}
+
+#define MEMBERS_COMPARED                                                                                               \
+    64 /* a domain that comes again after so many others is counted again: stricter, and bounded                       \
+        */
+
+static bool repeated(const struct members *m, size_t i)
+{
+    for (size_t j = i > MEMBERS_COMPARED ? i - MEMBERS_COMPARED : 0; j < i; j++)
+        if (member(m, j) == member(m, i))
+            return true;
+    return false;
+}
+
+static uint64_t new_members(const struct decide_context *c, const struct members *m, uint64_t key)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < m->n; i++)
+        if (!repeated(m, i) && !counters_marked(c->counters, key_within(c->secret, key, member(m, i)), c->now_ns))
+            n++;
+    return n;
+}
+
+static uint64_t cost_of(const struct deciding *d, const struct limit_config *limit, uint64_t key)
+{
+    struct recipient_counts counts;
+    struct members members;
+    uint64_t single = 0;
+
+    switch (limit->count) {
+    case COUNT_MESSAGES:
+    case COUNT_DENIALS:
+        return 1;
+    case COUNT_BYTES:
+        return d->s->size / BYTES_A_UNIT + (d->s->size % BYTES_A_UNIT != 0 ? 1 : 0);
+    case COUNT_DISTINCT:
+        members = members_of(d->c, d->s, d->r, &d->v->identity, limit, &single);
+        return new_members(d->c, &members, key);
+    default:
+        counts = recipient_counts(d);
+        return limit->count == COUNT_RECIPIENTS ? counts.all
+               : limit->count == COUNT_EXTERNAL ? counts.external
+                                                : counts.all - counts.external;
+    }
+}
+
+/* ---- looking ---- */
+
+/* How strong a refusal is: of several, the strongest speaks. */
+static int strength(const struct limit_config *limit, bool never)
+{
+    static const int of_then[] = {
+        [THEN_MONITOR] = 1, [THEN_HOLD] = 2, [THEN_DEFER] = 3, [THEN_REJECT] = 4, [THEN_BLOCK] = 5};
+
+    return never && limit->then >= THEN_DEFER && limit->then < THEN_BLOCK ? of_then[THEN_REJECT] : of_then[limit->then];
+}
+
+struct looking {
+    const struct limit_config *worst;
+    uint64_t worst_key;
+    struct charge_answer answer;
+    int strength;
+};
+
+static void look_at(struct deciding *d, struct looking *l, const struct limit_config *limit,
+                    const struct limit_rate *figure, uint64_t key, uint64_t cost)
+{
+    struct plan *plan = &d->v->plan;
+    struct charge charge = limit_charge_of(limit, figure, key, cost);
+    struct charge_answer answer = counters_look(d->c->counters, &charge, d->c->now_ns);
+
+    trace_add(d->trace, "limit %s: %llu used of %llu, this message %llu: %s", limit->name,
+              (unsigned long long)answer.used, (unsigned long long)figure->burst, (unsigned long long)cost,
+              answer.allowed ? "allowed"
+              : answer.never ? "never"
+                             : "over");
+    if (answer.allowed && plan->n == PLAN_CHARGES_MAX)
+        answer = (struct charge_answer){.never = true}; /* more keys than can be charged at once: never unlimited */
+    if (!answer.allowed) {
+        if (strength(limit, answer.never) > l->strength)
+            *l = (struct looking){limit, key, answer, strength(limit, answer.never)};
+    } else if (limit->count != COUNT_DENIALS && cost > 0) {
+        plan->limits[plan->n] = limit;
+        plan->charges[plan->n++] = charge;
+    }
+    plan->marks |= limit->count == COUNT_DISTINCT;
+}
+
+/* A key for each recipient domain, with the recipients there as cost where recipients are counted. */
+static void look_at_domains(struct deciding *d, struct looking *l, const struct limit_config *limit,
+                            const struct limit_rate *figure, uint64_t key, uint64_t cost)
+{
+    struct members m = {.seen = d->r->seen, .n = d->r->kept, .domains = true};
+    bool by_recipient = limit->count == COUNT_RECIPIENTS;
+
+    for (size_t i = 0; i < m.n; i++) {
+        uint64_t here = 0;
+
+        if (repeated(&m, i))
+            continue;
+        for (size_t j = i; by_recipient && j < m.n; j++)
+            here += member(&m, j) == member(&m, i);
+        look_at(d, l, limit, figure, key_within(d->c->secret, key, member(&m, i)), by_recipient ? here : cost);
+    }
+}
+
+static bool is_for(const struct limit_config *limit, const struct identity *id)
+{
+    return id->authenticated ? limit->authenticated : limit->connectors;
+}
+
+static bool refuse_by_limit(struct deciding *d, const struct looking *l)
+{
+    static const enum reason of_then[] = {[THEN_DEFER] = REASON_LIMIT,
+                                          [THEN_REJECT] = REASON_LIMIT_REJECT,
+                                          [THEN_HOLD] = REASON_LIMIT_HOLD,
+                                          [THEN_BLOCK] = REASON_LIMIT_BLOCK,
+                                          [THEN_MONITOR] = REASON_LIMIT};
+    const struct limit_config *limit = l->worst;
+    bool never = l->answer.never && (limit->then == THEN_DEFER || limit->then == THEN_REJECT);
+
+    d->v->limit = limit->name;
+    d->v->limit_row = limit;
+    d->v->limit_key = l->worst_key;
+    d->v->retry_ns = l->answer.retry_ns;
+    if (limit->then == THEN_HOLD && !in_monitor_mode(d, MODE_ENFORCE)) {
+        /* The whole message is held, so the time for it is when the message is whole. */
+        if (d->s->stage >= STAGE_DATA) {
+            d->v->action = ACTION_HOLD;
+            d->v->reason = REASON_LIMIT_HOLD;
+        }
+        return false;
+    }
+    return refuse(d, never ? REASON_LIMIT_NEVER : of_then[limit->then],
+                  limit->then == THEN_MONITOR ? MODE_MONITOR : MODE_ENFORCE);
+}
+
+bool step_limits(struct deciding *d)
+{
+    const struct config *config = d->c->config;
+    const struct identity *id = &d->v->identity;
+    struct looking l = {0};
+
+    if (d->c->charged) {
+        trace_add(d->trace, "limits: the message was charged before");
+        return false;
+    }
+
+    for (size_t i = 0; i < config->n_limits; i++) {
+        const struct limit_config *limit = &config->limits[i];
+        const struct limit_rate *figure;
+        struct limit_rate room;
+        uint64_t key, cost;
+
+        if (!is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &key))
+            continue;
+        figure = limit_figure(d->c, d->s, id, limit, &room);
+        /* Denials were charged when they happened; a block by them stands in the blocks. */
+        if (figure->unlimited || (limit->count == COUNT_DENIALS && limit->then == THEN_BLOCK))
+            continue;
+        cost = cost_of(d, limit, key);
+        if ((limit->per & PER_RECIPIENT_DOMAIN) != 0)
+            look_at_domains(d, &l, limit, figure, key, cost);
+        else
+            look_at(d, &l, limit, figure, key, cost);
+    }
+    return l.worst != NULL && refuse_by_limit(d, &l);
+}
+
+/* ---- charging ---- */
+
+static bool is_planned(const struct verdict *v, const struct limit_config *limit)
+{
+    for (size_t i = 0; i < v->plan.n; i++)
+        if (v->plan.limits[i] == limit)
+            return true;
+    return false;
+}
+
+/* New members are remembered only where they were charged: over a limit that is only monitored they stay new. */
+static void remember(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                     const struct recipients *r, const struct verdict *v)
+{
+    for (size_t i = 0; i < c->config->n_limits; i++) {
+        const struct limit_config *limit = &c->config->limits[i];
+        const struct limit_rate *figure;
+        struct limit_rate room;
+        struct members m;
+        struct charge charge;
+        uint64_t key, single = 0;
+        bool crowded;
+
+        if (limit->count != COUNT_DISTINCT || !is_for(limit, &v->identity) ||
+            !key_of_limit(c, s, &v->identity, limit, &key))
+            continue;
+        figure = limit_figure(c, s, &v->identity, limit, &room);
+        charge = limit_charge_of(limit, figure, key, 0);
+        m = members_of(c, s, r, &v->identity, limit, &single);
+        for (size_t j = 0; !figure->unlimited && j < m.n; j++)
+            if (is_planned(v, limit) || counters_marked(counters, key_within(c->secret, key, member(&m, j)), c->now_ns))
+                (void)counters_mark(counters, key_within(c->secret, key, member(&m, j)), c->now_ns,
+                                    charge.interval_ns * figure->burst, true, &crowded);
+    }
+}
+
+enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                               const struct recipients *r, const struct verdict *v)
+{
+    struct charge_answer answers[PLAN_CHARGES_MAX];
+
+    if (v->plan.n > 0 && counters_charge(counters, v->plan.charges, v->plan.n, c->now_ns, answers) < v->plan.n)
+        return PLAN_REFUSED;
+    if (v->plan.marks)
+        remember(counters, c, s, r, v);
+    return PLAN_CHARGED;
+}
+
+static bool counts_denial_of(const struct limit_config *limit, const struct identity *id)
+{
+    return id->authenticated || id->connector == NULL ? limit->authenticated : limit->connectors;
+}
+
+const struct limit_config *limits_count_denial(struct counters *counters, const struct decide_context *c,
+                                               const struct submission *s, const struct verdict *v)
+{
+    const struct limit_config *blocks = NULL;
+
+    for (size_t i = 0; i < c->config->n_limits; i++) {
+        const struct limit_config *limit = &c->config->limits[i];
+        const struct limit_rate *figure;
+        struct limit_rate room;
+        struct charge charge;
+        struct charge_answer answer;
+        uint64_t key;
+
+        if (limit->count != COUNT_DENIALS || !counts_denial_of(limit, &v->identity) ||
+            (limit->per & PER_RECIPIENT_DOMAIN) != 0 || !key_of_limit(c, s, &v->identity, limit, &key))
+            continue;
+        figure = limit_figure(c, s, &v->identity, limit, &room);
+        if (figure->unlimited)
+            continue;
+        charge = limit_charge_of(limit, figure, key, 1);
+        if (counters_charge(counters, &charge, 1, c->now_ns, &answer) == 1)
+            continue;
+        if (limit->then == THEN_BLOCK && blocks == NULL)
+            blocks = limit;
+    }
+    return blocks;
+}

@@ -1,0 +1,359 @@
+#include "core/log.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_BYTES (512u << 10) /* about 2000 lines between two rounds of the writer */
+#define ROUND_NS 5000000L       /* the writer gathers lines for so long: one wake-up for many lines */
+#define RECONNECT_S 1
+#define CLOSE_ROUNDS 200 /* how long log_close waits for a blocked receiver: 200 rounds of 5 ms */
+
+/* One line in a buffer: this, then the text. */
+struct line_head {
+    uint32_t n;
+    uint32_t level;
+};
+
+struct half {
+    char bytes[RING_BYTES];
+    size_t n;
+};
+
+struct log {
+    char program[32];
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards `filling`, its contents, `waiting`; held for a copy at most */
+    pthread_cond_t wake;
+    struct half *filling, *writing;
+    bool waiting;
+    atomic_bool ending;
+    atomic_uint_least64_t dropped;
+    atomic_int to, format, facility;
+    /* the writer's own */
+    int socket;
+    time_t tried;
+    bool journal; /* stderr is the journal's: it adds time and name itself */
+    uint64_t dropped_told;
+};
+
+static const int syslog_level[] = {
+    [LEVEL_ERROR] = LOG_ERR, [LEVEL_WARNING] = LOG_WARNING, [LEVEL_NOTICE] = LOG_NOTICE, [LEVEL_INFO] = LOG_INFO};
+
+/* ---- writing out ---- */
+
+static int open_syslog(struct log *log)
+{
+    struct sockaddr_un where = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+    time_t now = time(NULL);
+
+    if (log->socket >= 0)
+        return log->socket;
+    if (now - log->tried < RECONNECT_S)
+        return -1;
+    log->tried = now;
+    log->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (log->socket >= 0 && connect(log->socket, (const struct sockaddr *)&where, sizeof where) != 0) {
+        (void)close(log->socket);
+        log->socket = -1;
+    }
+    return log->socket;
+}
+
+/* RFC 3164, as syslog(3) writes to /dev/log. */
+static bool send_syslog(struct log *log, enum log_level level, struct slice text)
+{
+    char line[LOG_LINE_MAX + 128], stamp[32];
+    struct buf b = BUF_OVER(line);
+    time_t now = time(NULL);
+    struct tm tm;
+
+    if (open_syslog(log) < 0)
+        return false;
+    (void)strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", localtime_r(&now, &tm));
+    buf_addf(&b, "<%d>%s %s[%d]: ", atomic_load(&log->facility) | syslog_level[level], stamp, log->program,
+             (int)getpid());
+    buf_add(&b, text);
+    if (send(log->socket, b.p, b.n, MSG_NOSIGNAL) >= 0)
+        return true;
+    if (errno != EAGAIN && errno != ENOBUFS) { /* the daemon went away: connect anew */
+        (void)close(log->socket);
+        log->socket = -1;
+    }
+    return false;
+}
+
+/* Lines for a terminal or a file carry time and name; for the journal only their level (sd-daemon(3)). */
+static void head_stderr(struct log *log, enum log_level level, struct buf *b)
+{
+    char stamp[32];
+    time_t now = time(NULL);
+    struct tm tm;
+
+    if (log->journal) {
+        buf_addf(b, "<%d>", syslog_level[level]);
+        return;
+    }
+    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S%z", localtime_r(&now, &tm));
+    buf_addf(b, "%s %s[%d]: ", stamp, log->program, (int)getpid());
+}
+
+static bool write_all(const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(STDERR_FILENO, p, n);
+
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return false;
+        p += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+static void drop(struct log *log, uint64_t lines)
+{
+    atomic_fetch_add_explicit(&log->dropped, lines, memory_order_relaxed);
+}
+
+struct batch {
+    char bytes[64u << 10];
+    size_t n;
+    uint64_t lines;
+};
+
+static void flush(struct log *log, struct batch *batch)
+{
+    if (batch->n > 0 && !write_all(batch->bytes, batch->n))
+        drop(log, batch->lines);
+    batch->n = 0;
+    batch->lines = 0;
+}
+
+static void write_line(struct log *log, enum log_level level, struct slice text, struct batch *batch)
+{
+    struct buf b;
+
+    if (atomic_load(&log->to) == LOG_SYSLOG) {
+        if (!send_syslog(log, level, text))
+            drop(log, 1);
+        return;
+    }
+    if (sizeof batch->bytes - batch->n < text.n + 128)
+        flush(log, batch);
+    b = buf_over(batch->bytes + batch->n, sizeof batch->bytes - batch->n);
+    head_stderr(log, level, &b);
+    buf_add(&b, text);
+    buf_add_char(&b, '\n');
+    batch->n += b.n;
+    batch->lines++;
+}
+
+static void write_half(struct log *log, struct half *half, struct batch *batch)
+{
+    struct line_head head;
+
+    for (size_t at = 0; at < half->n; at += sizeof head + head.n) {
+        memcpy(&head, half->bytes + at, sizeof head);
+        write_line(log, (enum log_level)head.level, (struct slice){half->bytes + at + sizeof head, head.n}, batch);
+    }
+    half->n = 0;
+}
+
+static void tell_dropped(struct log *log, struct batch *batch)
+{
+    uint64_t dropped = atomic_load(&log->dropped);
+    char text[96];
+    struct buf b = BUF_OVER(text);
+
+    if (dropped == log->dropped_told)
+        return;
+    buf_addf(&b,
+             atomic_load(&log->format) == LOG_JSON ? "{\"event\":\"log-dropped\",\"lines\":%llu}"
+                                                   : "event=log-dropped lines=%llu",
+             (unsigned long long)(dropped - log->dropped_told));
+    log->dropped_told = dropped;
+    write_line(log, LEVEL_WARNING, buf_slice(&b), batch);
+    if (atomic_load(&log->dropped) != dropped) /* that line could not go out either */
+        log->dropped_told = atomic_load(&log->dropped) - 1;
+}
+
+/* Waits for lines and takes them: true when there are some. */
+static bool take(struct log *log)
+{
+    struct half *full;
+    bool any;
+
+    (void)pthread_mutex_lock(&log->lock);
+    while (log->filling->n == 0 && !atomic_load(&log->ending)) {
+        log->waiting = true;
+        (void)pthread_cond_wait(&log->wake, &log->lock);
+    }
+    log->waiting = false;
+    full = log->filling;
+    log->filling = log->writing;
+    log->writing = full;
+    any = full->n > 0;
+    (void)pthread_mutex_unlock(&log->lock);
+    return any;
+}
+
+static void *writer(void *arg)
+{
+    struct log *log = arg;
+    struct batch *batch = calloc(1, sizeof *batch);
+    const struct timespec round = {0, ROUND_NS};
+
+    if (batch == NULL)
+        return NULL;
+    while (take(log)) {
+        write_half(log, log->writing, batch);
+        tell_dropped(log, batch);
+        flush(log, batch);
+        if (!atomic_load(&log->ending))
+            (void)nanosleep(&round, NULL);
+    }
+    free(batch);
+    return log;
+}
+
+/* ---- for everybody ---- */
+
+struct log *log_open(const char *program, const struct log_config *config)
+{
+    struct log *log = calloc(1, sizeof *log);
+
+    if (log == NULL)
+        return NULL;
+    log->filling = calloc(1, sizeof *log->filling);
+    log->writing = calloc(1, sizeof *log->writing);
+    (void)snprintf(log->program, sizeof log->program, "%s", program);
+    log->socket = -1;
+    log->journal = getenv("JOURNAL_STREAM") != NULL;
+    log_configure(log, config);
+    (void)pthread_mutex_init(&log->lock, NULL);
+    (void)pthread_cond_init(&log->wake, NULL);
+    if (log->filling != NULL && log->writing != NULL && pthread_create(&log->thread, NULL, writer, log) == 0)
+        return log;
+    free(log->filling);
+    free(log->writing);
+    free(log);
+    return NULL;
+}
+
+void log_configure(struct log *log, const struct log_config *config)
+{
+    atomic_store(&log->to, (int)config->to);
+    atomic_store(&log->format, (int)config->format);
+    atomic_store(&log->facility, config->facility);
+}
+
+/* A receiver that blocks must not hold up the end: after a second the thread is left behind with its memory. */
+static bool joined(struct log *log)
+{
+    const struct timespec round = {0, ROUND_NS};
+
+    for (int i = 0; i < CLOSE_ROUNDS; i++) {
+        if (pthread_tryjoin_np(log->thread, NULL) == 0)
+            return true;
+        (void)nanosleep(&round, NULL);
+    }
+    (void)pthread_detach(log->thread);
+    return false;
+}
+
+void log_close(struct log *log)
+{
+    if (log == NULL)
+        return;
+    (void)pthread_mutex_lock(&log->lock);
+    atomic_store(&log->ending, true);
+    (void)pthread_cond_signal(&log->wake);
+    (void)pthread_mutex_unlock(&log->lock);
+    if (!joined(log))
+        return;
+    if (log->socket >= 0)
+        (void)close(log->socket);
+    (void)pthread_cond_destroy(&log->wake);
+    (void)pthread_mutex_destroy(&log->lock);
+    free(log->filling);
+    free(log->writing);
+    free(log);
+}
+
+void log_line(struct log *log, enum log_level level, struct slice line)
+{
+    struct line_head head;
+    struct half *half;
+    bool wake = false;
+
+    if (line.n > LOG_LINE_MAX)
+        line.n = LOG_LINE_MAX;
+    head = (struct line_head){.n = (uint32_t)line.n, .level = (uint32_t)level};
+    (void)pthread_mutex_lock(&log->lock);
+    half = log->filling;
+    if (sizeof half->bytes - half->n < sizeof head + line.n) {
+        drop(log, 1);
+    } else {
+        memcpy(half->bytes + half->n, &head, sizeof head);
+        if (line.n > 0)
+            memcpy(half->bytes + half->n + sizeof head, line.p, line.n);
+        half->n += sizeof head + line.n;
+        wake = log->waiting;
+        log->waiting = false;
+    }
+    (void)pthread_mutex_unlock(&log->lock);
+    if (wake)
+        (void)pthread_cond_signal(&log->wake);
+}
+
+void log_say(struct log *log, enum log_level level, const char *format, ...)
+{
+    char text[LOG_LINE_MAX];
+    bool json = atomic_load(&log->format) == LOG_JSON;
+    struct buf b = BUF_OVER(text);
+    char sentence[LOG_LINE_MAX - 64];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    if (json)
+        buf_add(&b, SLICE("{\"event\":\"message\",\"text\":\""));
+    for (const char *p = sentence; *p != '\0' && b.n < sizeof text - 8; p++) {
+        unsigned char c = (unsigned char)*p;
+
+        if (c < 0x20 || c > 0x7e)
+            buf_addf(&b, json ? "\\\\x%02x" : "\\x%02x", (unsigned)c);
+        else if (json && (c == '"' || c == '\\'))
+            buf_addf(&b, "\\%c", (char)c);
+        else
+            buf_add_char(&b, (char)c);
+    }
+    if (json)
+        buf_add(&b, SLICE("\"}"));
+    log_line(log, level, buf_slice(&b));
+}
+
+enum log_format log_format_of(const struct log *log)
+{
+    return (enum log_format)atomic_load(&log->format);
+}
+
+uint64_t log_dropped(const struct log *log)
+{
+    return atomic_load(&log->dropped);
+}

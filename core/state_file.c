@@ -1,0 +1,229 @@
+#include "core/state_file.h"
+
+#include "core/buf.h"
+#include "core/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_PAUSE_MS 5
+#define FILE_MODE 0660
+
+static const struct {
+    int number;
+    const char *advice;
+} advices[] = {
+    {EACCES, "; give this program's user the right to read and write it (mode 0660) and its directory"},
+    {EPERM, "; give this program's user the right to read and write it (mode 0660) and its directory"},
+    {EROFS, "; the file system is mounted read-only here: let the service write to it (systemd: ReadWritePaths=)"},
+    {ENOSPC, "; make room on the disk, or lower the state's number of entries"},
+    {EDQUOT, "; make room in the quota, or lower the state's number of entries"},
+    {EFBIG, "; raise the limit on the size of files, or lower the state's number of entries"},
+    {ENOENT, "; make the directory"},
+    {ELOOP, "; it is a symbolic link: name the file itself"},
+    {EISDIR, "; it is a directory: name a file in it"},
+};
+
+static int failed(const char *what, const struct place *p, int number, struct error *e)
+{
+    char text[400];
+    struct buf path = BUF_OVER(text);
+    const char *advice = "";
+
+    for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
+        if (advices[i].number == number)
+            advice = advices[i].advice;
+    buf_add_escaped(&path, slice_of(p->path), 256);
+    return error_set(e, "%s %s: %s%s", what, path.p, strerror(number), advice);
+}
+
+static int lock(struct place *p, unsigned wait_ms)
+{
+    struct timespec pause = {0, LOCK_PAUSE_MS * 1000000};
+
+    for (unsigned waited = 0;; waited += LOCK_PAUSE_MS) {
+        if (flock(p->dir, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if ((errno != EWOULDBLOCK && errno != EINTR) || waited >= wait_ms)
+            return -1;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+int place_open(struct place *p, const char *path, unsigned wait_ms, struct error *e)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder;
+
+    *p = (struct place){.path = path, .name = slash != NULL ? slash + 1 : path, .dir = -1};
+    if (p->name[0] == '\0' || strcmp(p->name, ".") == 0 || strcmp(p->name, "..") == 0)
+        return failed("cannot use the state file", p, EISDIR, e);
+    folder = slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+    if (folder == NULL)
+        return error_set(e, "no memory for the state file's name");
+    p->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (p->dir < 0)
+        return failed("cannot open the directory of the state file", p, errno, e);
+    p->locked = lock(p, wait_ms) == 0;
+    return 0;
+}
+
+void place_close(struct place *p)
+{
+    /* Closing gives the lock back. */
+    if (p->dir >= 0)
+        (void)close(p->dir);
+    p->dir = -1;
+}
+
+static int check_kind(const struct place *p, const struct stat *st, struct error *e)
+{
+    char text[400];
+    struct buf path = BUF_OVER(text);
+
+    buf_add_escaped(&path, slice_of(p->path), 256);
+    if (!S_ISREG(st->st_mode))
+        return error_set(e, "the state file %s is not a regular file; move it away", path.p);
+    if ((st->st_mode & S_IWOTH) != 0)
+        return error_set(e,
+                         "the state file %s can be written by everybody (mode %04o): it is not trusted; remove it, or "
+                         "check it and set its mode to 0660",
+                         path.p, (unsigned)(st->st_mode & 07777));
+    return 0;
+}
+
+enum place_found place_look(const struct place *p, int *fd, struct stat *st, struct state_constants *constants,
+                            struct error *e)
+{
+    enum constants_found found;
+
+    /* O_NONBLOCK: a FIFO must not hold us. */
+    *fd = openat(p->dir, p->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*fd < 0 && errno == ENOENT)
+        return PLACE_NONE;
+    if (*fd < 0 || fstat(*fd, st) != 0) {
+        (void)failed("cannot open the state file", p, errno, e);
+        goto unusable;
+    }
+    if (check_kind(p, st, e) != 0)
+        goto unusable;
+    if (pread(*fd, constants, sizeof *constants, 0) != (ssize_t)sizeof *constants) {
+        (void)error_set(e, "it is too short");
+        found = CONSTANTS_DAMAGED;
+    } else {
+        found = constants_check(constants, (uint64_t)st->st_size, e);
+    }
+    if (found == CONSTANTS_GOOD) {
+        /* A copy may have holes, which kill when the disk is full. Not posix_fallocate, whose stand-in writes to it. */
+        if (fallocate(*fd, 0, 0, st->st_size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+            return PLACE_GOOD;
+        (void)failed("cannot allocate the state file", p, errno, e);
+    }
+    (void)error_prefix(e, "state file %s", p->path);
+    if (found == CONSTANTS_DAMAGED) {
+        (void)close(*fd);
+        *fd = -1;
+        return PLACE_DAMAGED;
+    }
+unusable:
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+    return PLACE_UNUSABLE;
+}
+
+static void new_name(const struct place *p, char to[PLACE_NAME_MAX])
+{
+    struct buf b = buf_over(to, PLACE_NAME_MAX);
+
+    buf_addf(&b, ".%s.new", p->name);
+}
+
+/* Made by root, by way of the command line, it must still be the services' own. */
+static void give_to_owner_of_directory(const struct place *p, int fd)
+{
+    struct stat st;
+
+    if (geteuid() == 0 && fstat(p->dir, &st) == 0 && st.st_uid != 0 && fchown(fd, st.st_uid, st.st_gid) != 0)
+        return;
+}
+
+static int allocate(int fd, uint64_t bytes)
+{
+    int number;
+
+    do {
+        number = posix_fallocate(fd, 0, (off_t)bytes);
+    } while (number == EINTR);
+    return number;
+}
+
+int place_make(const struct place *p, const struct layout *l, struct error *e)
+{
+    char name[PLACE_NAME_MAX];
+    int fd, number;
+
+    if (!p->locked) {
+        (void)failed("cannot make the state file: another program has locked the directory of", p, EAGAIN, e);
+        return -1;
+    }
+    new_name(p, name);
+    if (unlinkat(p->dir, name, 0) != 0 && errno != ENOENT)
+        return failed("cannot make the state file", p, errno, e);
+    fd = openat(p->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    if (fd < 0)
+        return failed("cannot make the state file", p, errno, e);
+    give_to_owner_of_directory(p, fd);
+    number = fchmod(fd, FILE_MODE) != 0 ? errno : allocate(fd, l->bytes);
+    if (number == 0)
+        return fd;
+    (void)close(fd);
+    (void)unlinkat(p->dir, name, 0);
+    return failed("cannot make the state file", p, number, e);
+}
+
+int place_publish(const struct place *p, int fd, struct error *e)
+{
+    char name[PLACE_NAME_MAX];
+    int number;
+
+    new_name(p, name);
+    if (fsync(fd) == 0 && renameat(p->dir, name, p->dir, p->name) == 0) {
+        /* Should this fail, only the name is not on the disk yet; it gets there with the next one. */
+        (void)fsync(p->dir);
+        return 0;
+    }
+    number = errno;
+    (void)unlinkat(p->dir, name, 0);
+    return failed("cannot put in place the state file", p, number, e);
+}
+
+int place_set_aside(const struct place *p, uint64_t wall_ns, char to[PLACE_NAME_MAX], struct error *e)
+{
+    struct buf b = buf_over(to, PLACE_NAME_MAX);
+    time_t seconds = (time_t)(wall_ns / NS_PER_S);
+    char stamp[32] = "19700101T000000";
+    struct tm tm;
+
+    if (!p->locked)
+        return failed("cannot set aside: another program has locked the directory of", p, EAGAIN, e);
+    if (gmtime_r(&seconds, &tm) != NULL)
+        (void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", &tm);
+    buf_addf(&b, "%s.damaged-%s", p->name, stamp);
+    if (b.full)
+        return failed("cannot set aside the damaged state file", p, ENAMETOOLONG, e);
+    if (renameat2(p->dir, p->name, p->dir, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    /* Not every file system knows how not to replace. */
+    if (errno == EINVAL && faccessat(p->dir, to, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+        renameat(p->dir, p->name, p->dir, to) == 0)
+        return 0;
+    return failed("cannot set aside the damaged state file", p, errno, e);
+}

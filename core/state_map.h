@@ -1,0 +1,96 @@
+/*
+ * The layout of the state, in a file or in memory: a header page, the counters, the blocks' index, their records.
+ *
+ * Byte order and word size are the machine's: the file is for the programs of one machine. A foreign one is found by
+ * the header's check and set aside.
+ */
+#ifndef POSTERN_STATE_MAP_H
+#define POSTERN_STATE_MAP_H
+
+#include "core/blocks_table.h"
+#include "core/counters_table.h"
+#include "core/error.h"
+#include "core/state_clock.h"
+
+#include <sys/stat.h>
+
+#define STATE_VERSION 1
+#define STATE_HEADER_BYTES 4096
+/* More than any machine has memory for; keeps sizes far from wrapping round. */
+#define STATE_ENTRIES_MAX (UINT64_C(1) << 34)
+#define STATE_BLOCKS_MIN 16
+#define STATE_BLOCKS_MAX (UINT32_C(1) << 24)
+#define STATE_ENTRIES_DEFAULT (UINT64_C(1) << 20)
+#define STATE_BLOCKS_DEFAULT (UINT32_C(1) << 12)
+
+/* What never changes while the file lives; `check` is over all before it. */
+struct state_constants {
+    char magic[8];
+    uint32_t version;
+    uint32_t endian;
+    uint64_t bytes; /* of the file */
+    uint64_t entries;
+    uint64_t blocks;
+    struct hash_secret secret;
+    uint64_t check;
+};
+
+struct state_header {
+    struct state_constants constants;
+    struct state_clock clock;
+    uint64_t crowded __attribute__((aligned(64)));
+    struct blocks_head blocks __attribute__((aligned(64)));
+};
+
+struct layout {
+    uint64_t entries; /* a power of two */
+    uint32_t blocks;  /* a power of two */
+    uint64_t index_at, records_at, bytes;
+};
+
+/* Rounds up to powers of two and clamps; 0 takes the default. */
+struct layout layout_of(uint64_t entries, uint64_t blocks);
+
+/* Constants for a new file. */
+struct state_constants constants_make(const struct layout *l, const struct hash_secret *secret);
+
+enum constants_found { CONSTANTS_GOOD, CONSTANTS_NEWER, CONSTANTS_DAMAGED };
+/* Judges what was read from a file of `bytes`. When it is not good, e says why. */
+enum constants_found constants_check(const struct state_constants *k, uint64_t bytes, struct error *e);
+
+/* A mapped state. */
+struct mapping {
+    unsigned char *base;
+    struct layout layout;
+    int fd; /* -1: memory */
+    dev_t dev;
+    ino_t ino;
+    int guard; /* its place in the guard's table, or -1 */
+    struct hash_secret secret;
+    uint64_t offset_ns; /* state time of the file = boot clock + this */
+    struct counters counters;
+    struct blocks blocks;
+    uint64_t retired_ns; /* boot clock */
+    bool hollow;         /* its memory was given back; reads as empty */
+    struct mapping *older;
+};
+
+/* Maps a file of that layout, or memory when fd is -1. Owns fd on success. NULL with e. */
+struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e);
+void mapping_free(struct mapping *m);
+
+static inline struct state_header *mapping_header(const struct mapping *m)
+{
+    return (struct state_header *)(void *)m->base;
+}
+
+/* Lets the tables be used with the time of a state whose offset is offset_ns. */
+void mapping_follow(struct mapping *m, uint64_t offset_ns);
+
+/* Counters and blocks that are live in `from`, for the owner's time now_ns. The number of blocks without room. */
+uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns);
+
+/* Gives the memory and the file back but keeps the addresses valid: whoever still holds them finds an empty table. */
+void mapping_hollow(struct mapping *m);
+
+#endif

@@ -1,0 +1,108 @@
+#include "core/submission.h"
+
+#include "core/header_from.h"
+
+#include <stdlib.h>
+
+static const struct {
+    const char *text;
+    enum tls_version version;
+} tls_versions[] = {
+    {"TLSv1.3", TLS_V1_3}, {"TLSv1.2", TLS_V1_2}, {"TLSv1.1", TLS_V1_1}, {"TLSv1", TLS_V1_0},
+    {"TLSv1.0", TLS_V1_0}, {"SSLv3", TLS_OLD},    {"SSLv2", TLS_OLD},
+};
+
+enum tls_version tls_version_parse(struct slice text)
+{
+    if (text.n == 0)
+        return TLS_NONE;
+    for (size_t i = 0; i < sizeof tls_versions / sizeof tls_versions[0]; i++)
+        if (slice_ieq(text, slice_of(tls_versions[i].text)))
+            return tls_versions[i].version;
+    return slice_starts_with(text, SLICE("TLSv1.")) ? TLS_NEWER : TLS_OLD;
+}
+
+const char *tls_version_name(enum tls_version version)
+{
+    if (version == TLS_NONE)
+        return "none";
+    for (size_t i = 0; i < sizeof tls_versions / sizeof tls_versions[0]; i++)
+        if (tls_versions[i].version == version)
+            return tls_versions[i].text;
+    return "unknown";
+}
+
+void recipients_clear(struct recipients *r)
+{
+    free(r->seen);
+    *r = (struct recipients){0};
+}
+
+static const struct {
+    const char *name;
+    enum header_field field;
+} address_fields[] = {
+    {"From", HEADER_FROM},
+    {"Sender", HEADER_SENDER},
+    {"Resent-From", HEADER_RESENT_FROM},
+    {"Resent-Sender", HEADER_RESENT_SENDER},
+};
+
+static void keep(struct headers *h, enum header_field field, const struct address *address)
+{
+    if (h->n == FROM_MAX_ADDRESSES) {
+        h->bad = "too many addresses";
+        return;
+    }
+    if (h->n == h->capacity) {
+        size_t capacity = h->capacity == 0 ? 2 : h->capacity * 2;
+        struct header_address *list = realloc(h->list, capacity * sizeof *list);
+
+        if (list == NULL) {
+            h->bad = "out of memory";
+            return;
+        }
+        h->list = list;
+        h->capacity = capacity;
+    }
+    h->list[h->n++] = (struct header_address){.field = field, .address = *address};
+}
+
+static void read_field(struct headers *h, enum header_field field, struct slice value)
+{
+    struct header_from walk;
+    struct address address;
+    const char *why = NULL;
+    enum from_result result;
+
+    header_from_start(&walk, value);
+    while (h->bad == NULL && (result = header_from_next(&walk, &address, &why)) != FROM_END) {
+        if (result == FROM_BAD)
+            h->bad = why;
+        else
+            keep(h, field, &address);
+    }
+}
+
+void headers_add(struct headers *h, struct slice name, struct slice value)
+{
+    h->seen = true;
+    for (size_t i = 0; i < sizeof address_fields / sizeof address_fields[0]; i++) {
+        if (!slice_ieq(name, slice_of(address_fields[i].name)))
+            continue;
+        if (address_fields[i].field == HEADER_FROM)
+            h->from_fields++;
+        read_field(h, address_fields[i].field, value);
+    }
+}
+
+void headers_clear(struct headers *h)
+{
+    free(h->list);
+    *h = (struct headers){0};
+}
+
+bool mechanism_is_basic(struct slice mechanism)
+{
+    return !slice_ieq(mechanism, SLICE("XOAUTH2")) && !slice_ieq(mechanism, SLICE("OAUTHBEARER"));
+}

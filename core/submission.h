@@ -1,0 +1,112 @@
+/*
+ * A submission: what a front end knows about one message at one moment, parsed once at the edge. Both front ends are
+ * translations into this struct; the decision reads nothing else of the outside.
+ *
+ * Slices point into memory of the front end and are valid during one call of the decision.
+ */
+#ifndef POSTERN_SUBMISSION_H
+#define POSTERN_SUBMISSION_H
+
+#include "core/address.h"
+#include "core/config.h"
+#include "core/network.h"
+
+/* How far the SMTP dialogue is. */
+enum stage {
+    STAGE_CONNECT, /* CONNECT, EHLO, HELO, VRFY, ETRN: nothing to decide yet */
+    STAGE_MAIL,
+    STAGE_RCPT,
+    STAGE_DATA, /* all recipients are known */
+    STAGE_END   /* the whole message is known */
+};
+
+enum tls_version {
+    TLS_NONE,
+    TLS_OLD /* SSLv2, SSLv3 */,
+    TLS_V1_0,
+    TLS_V1_1,
+    TLS_V1_2,
+    TLS_V1_3,
+    TLS_NEWER /* a name not known here */
+};
+
+/* "TLSv1.2" as in encryption_protocol and {tls_version}; empty is TLS_NONE. */
+enum tls_version tls_version_parse(struct slice text);
+const char *tls_version_name(enum tls_version version);
+
+/* ---- recipients of one message ---- */
+
+/* More different recipients than these are counted, but not told apart. Postfix's own default limit is 1000. */
+#define RECIPIENTS_KEPT_MAX 1024
+
+struct recipient_seen {
+    uint64_t address; /* hashes, seeded with the state's secret */
+    uint64_t domain;
+};
+
+/* The recipients that were let through so far. Owned by the front end, one a connection; all zero is empty. */
+struct recipients {
+    uint32_t n;        /* let through */
+    uint32_t external; /* of these */
+    uint32_t kept;     /* entries in seen */
+    uint32_t capacity;
+    struct recipient_seen *seen; /* malloc'ed */
+};
+
+/* Forgets the recipients and frees their memory: the message is over. */
+void recipients_clear(struct recipients *r);
+
+/* ---- header addresses: From, Sender, Resent-From, Resent-Sender ---- */
+
+enum header_field { HEADER_FROM, HEADER_SENDER, HEADER_RESENT_FROM, HEADER_RESENT_SENDER };
+
+struct header_address {
+    enum header_field field;
+    struct address address;
+};
+
+struct headers {
+    bool seen;                   /* the front end saw the header of the message: the rules about it apply */
+    unsigned from_fields;        /* From fields in it */
+    const char *bad;             /* why a field cannot be read without doubt; constant text; NULL: all could */
+    struct header_address *list; /* malloc'ed */
+    size_t n, capacity;
+};
+
+/*
+ * Adds one header field (its name and raw value); fields that don't matter are ignored. Without memory, or with more
+ * than FROM_MAX_ADDRESSES addresses in all, `bad` says so: the decision refuses or defers, nothing is forgotten.
+ */
+void headers_add(struct headers *h, struct slice name, struct slice value);
+void headers_clear(struct headers *h);
+
+/* ---- the whole ---- */
+
+struct submission {
+    enum stage stage;
+    struct slice login_text; /* as the SASL server said it */
+    struct login login;
+    struct slice mechanism; /* "PLAIN", "xoauth2" */
+    bool has_client;
+    struct ip client;
+    enum tls_version tls;
+    const struct tls_config *listener_tls; /* the listener's own rule; NULL: the general one */
+    enum address_result sender_result;     /* STAGE_MAIL and later */
+    struct slice sender_text;
+    struct address sender;
+    bool has_recipient; /* STAGE_RCPT: the recipient in question; later: the only one, where the front end knows it */
+    enum address_result recipient_result;
+    struct slice recipient_text;
+    struct address recipient;
+    uint32_t recipient_count;      /* STAGE_DATA, STAGE_END: as the MTA counts them; 0: it didn't say */
+    uint64_t size;                 /* bytes: declared, at STAGE_END real; 0: unknown */
+    const struct headers *headers; /* NULL, or not seen: no header rules */
+    struct slice queue_id;         /* empty: not known yet */
+    struct slice instance;         /* constant for one message; empty: none */
+    const char *front_end;         /* "policyd", "milter": for the log */
+};
+
+/* Basic authentication, that is a password: everything but the OAuth mechanisms (RFC 7628). Case doesn't matter. */
+bool mechanism_is_basic(struct slice mechanism);
+
+#endif

@@ -1,0 +1,81 @@
+#include "milter/answer.h"
+
+#include "core/buf.h"
+
+/* "550 " and "5.7.139 ": the longest enhanced code is x.yyy.zzz (RFC 3463 2). */
+#define CODE_MAX 4
+#define ENHANCED_MAX 10
+
+struct reply_parts {
+    char code[CODE_MAX], enhanced[ENHANCED_MAX];
+    char text[2 * REPLY_MAX + 1];
+};
+
+/* A percent sign is written twice: the MTA undoes it (smfi_setreply's manual, Postfix's milter8.c). */
+static void add_text(struct buf *b, struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        buf_add_char(b, text.p[i]);
+        if (text.p[i] == '%')
+            buf_add_char(b, '%');
+    }
+}
+
+static bool split(struct slice reply, struct reply_parts *parts)
+{
+    struct buf code = BUF_OVER(parts->code), enhanced = BUF_OVER(parts->enhanced), text = BUF_OVER(parts->text);
+    struct slice first, second, rest;
+
+    if (!slice_cut(reply, ' ', &first, &rest) || !slice_cut(rest, ' ', &second, &rest) || rest.n == 0)
+        return false;
+    if ((first.p[0] != '4' && first.p[0] != '5') || second.n == 0 || second.p[0] != first.p[0])
+        return false;
+    buf_add(&code, first);
+    buf_add(&enhanced, second);
+    add_text(&text, rest);
+    return first.n == CODE_MAX - 1 && !code.full && !enhanced.full && !text.full;
+}
+
+sfsistat answer_refusal(SMFICTX *ctx, struct slice reply)
+{
+    struct reply_parts parts;
+
+    if (!split(reply, &parts) && !split(slice_of(reason_row(REASON_INTERNAL)->reply), &parts))
+        return SMFIS_TEMPFAIL;
+    (void)smfi_setreply(ctx, parts.code, parts.enhanced, parts.text);
+    return parts.code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+}
+
+sfsistat answer_internal(SMFICTX *ctx)
+{
+    return answer_refusal(ctx, slice_of(reason_row(REASON_INTERNAL)->reply));
+}
+
+static sfsistat hold(SMFICTX *ctx, const struct verdict *verdict)
+{
+    char why[128];
+    struct buf b = BUF_OVER(why);
+
+    buf_add(&b, SLICE("postern: "));
+    buf_add(&b, slice_of(reason_row(verdict->reason)->name));
+    if (verdict->limit != NULL) {
+        buf_add_char(&b, ' ');
+        buf_add_escaped(&b, slice_of(verdict->limit), 64);
+    }
+    return smfi_quarantine(ctx, why) == MI_SUCCESS ? SMFIS_CONTINUE : answer_internal(ctx);
+}
+
+sfsistat answer_verdict(SMFICTX *ctx, const struct verdict *verdict, enum stage stage)
+{
+    switch (verdict->action) {
+    case ACTION_PASS:
+        return SMFIS_CONTINUE;
+    case ACTION_HOLD:
+        /* Quarantine is for the end of the message; the verdict there is the one that counts. */
+        return stage == STAGE_END ? hold(ctx, verdict) : SMFIS_CONTINUE;
+    case ACTION_DEFER:
+    case ACTION_REJECT:
+        break;
+    }
+    return answer_refusal(ctx, verdict->reply);
+}

@@ -1,0 +1,47 @@
+/*
+ * What all sessions of postern-milter share, and how the program stops without losing mail.
+ *
+ * libmilter calls back on threads of its own choice, a session on another one each time, so nothing here or in a
+ * session is thread-local.
+ */
+#ifndef POSTERN_MILTER_MILTER_H
+#define POSTERN_MILTER_MILTER_H
+
+#include "core/config.h"
+#include "core/engine.h"
+#include "milter/users.h"
+
+#include <stdatomic.h>
+
+struct milter {
+    struct engine *engine;
+    struct users *users;
+    bool has_tls; /* the listener's own TLS rule, read at start */
+    struct tls_config tls;
+    atomic_bool counts_bytes;  /* some limit counts bytes: bodies must be seen */
+    atomic_bool closing;       /* no new transactions */
+    atomic_bool closed;        /* the engine is going away */
+    atomic_uint deciding;      /* callbacks that use the engine at this moment */
+    atomic_uint transactions;  /* between MAIL and the end of the message */
+    atomic_llong complained_s; /* when missing macros were last logged */
+};
+
+/* Sets up m around an engine. 0, or -1 without memory. */
+int milter_init(struct milter *m, struct engine *engine);
+/* Frees what milter_init made; the engine stays. */
+void milter_destroy(struct milter *m);
+
+/* Takes over what new sessions need to know of the configuration: after the start and after each reload. */
+void milter_configure(struct milter *m);
+
+/* Between enter and leave the engine is there. False when the program is stopping: the answer is "try again later". */
+bool milter_enter(struct milter *m);
+void milter_leave(struct milter *m);
+
+/*
+ * The orderly end: no new transactions from now on, those that are open may finish for wait_ms. Then no callback uses
+ * the engine any more. False if a callback was still at it a second later; then the engine must not be closed.
+ */
+bool milter_drain(struct milter *m, unsigned wait_ms);
+
+#endif

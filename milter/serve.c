@@ -1,0 +1,214 @@
+#include "milter/serve.h"
+
+#include "core/clock.h"
+#include "core/notify.h"
+#include "core/program.h"
+#include "milter/callbacks.h"
+#include "milter/listen.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROGRAM_NAME "postern-milter"
+
+/* How long open transactions may take to finish. A service manager waits longer (90 s in systemd). */
+#define FINISH_MS 10000
+
+/*
+ * Threads: main waits for signals, one runs libmilter, one keeps house; libmilter and the log have theirs.
+ *
+ * libmilter has a thread of its own that waits for SIGTERM, SIGHUP and SIGINT and then drops every session at once.
+ * The kernel offers a signal to the process's main thread first if that one waits for it too (complete_signal), so
+ * main does nothing else. Were it ever late, libmilter's own end is what happens: Postfix answers 451 for open
+ * transactions and clients come again.
+ */
+struct serving {
+    struct milter milter;
+    pthread_t main, house;
+    atomic_int libmilter_result;
+};
+
+/* Sent from thread to thread only: "look around". */
+#define SIGNAL_LOOK SIGUSR2
+
+static void *run_libmilter(void *arg)
+{
+    struct serving *s = arg;
+
+    atomic_store(&s->libmilter_result, smfi_main());
+    (void)pthread_kill(s->main, SIGNAL_LOOK);
+    return NULL;
+}
+
+static void reload(struct milter *m)
+{
+    notify_reloading();
+    (void)engine_reload(m->engine, NULL); /* which logs what is wrong */
+    milter_configure(m);
+    notify_ready();
+}
+
+static void keep_house_once(struct milter *m)
+{
+    engine_tick(m->engine);
+    milter_configure(m);
+    users_tick(m->users);
+}
+
+/* Waits until `until_ns` (boot clock) for a reload or for the end. Answers the signal, 0 for none. */
+static int wait_until(const sigset_t *set, uint64_t until_ns)
+{
+    uint64_t now_ns = clock_boot_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+    struct timespec left = {.tv_sec = (time_t)(left_ns / NS_PER_S), .tv_nsec = (long)(left_ns % NS_PER_S)};
+    int signal_number = sigtimedwait(set, NULL, &left);
+
+    return signal_number < 0 ? 0 : signal_number;
+}
+
+static void *keep_house(void *arg)
+{
+    struct serving *s = arg;
+    uint64_t next_ns = clock_boot_ns() + NS_PER_S;
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigaddset(&set, SIGNAL_LOOK);
+    for (;;) {
+        int signal_number = wait_until(&set, next_ns);
+
+        if (signal_number == SIGNAL_LOOK)
+            return NULL;
+        if (signal_number == SIGUSR1)
+            reload(&s->milter);
+        if (clock_boot_ns() < next_ns)
+            continue;
+        keep_house_once(&s->milter);
+        next_ns = clock_boot_ns() + NS_PER_S;
+    }
+}
+
+static void end_signals(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGHUP);
+    (void)sigaddset(set, SIGNAL_LOOK);
+}
+
+/* In every thread, so before the first one is started. */
+static void block_signals(void)
+{
+    sigset_t set;
+
+    end_signals(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Waits for the end: SIGTERM, SIGINT, or SIGNAL_LOOK when libmilter ended. */
+static int wait_for_end(struct milter *m)
+{
+    sigset_t set;
+
+    end_signals(&set);
+    for (;;) {
+        int signal_number = sigwaitinfo(&set, NULL);
+
+        if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGNAL_LOOK)
+            return signal_number;
+        if (signal_number == SIGHUP)
+            log_say(engine_log(m->engine), LEVEL_WARNING,
+                    "SIGHUP ignored: it is libmilter's signal to stop; the configuration is read anew at SIGUSR1");
+    }
+}
+
+static int start_threads(struct serving *s)
+{
+    pthread_t libmilter;
+
+    s->main = pthread_self();
+    if (pthread_create(&s->house, NULL, keep_house, s) != 0)
+        return -1;
+    if (pthread_create(&libmilter, NULL, run_libmilter, s) == 0)
+        return pthread_detach(libmilter);
+    (void)pthread_kill(s->house, SIGNAL_LOOK);
+    (void)pthread_join(s->house, NULL);
+    return -1;
+}
+
+static int run(struct serving *s)
+{
+    struct milter *m = &s->milter;
+    int ended_by;
+
+    notify_ready();
+    ended_by = wait_for_end(m);
+    notify_stopping();
+    (void)pthread_kill(s->house, SIGNAL_LOOK);
+    (void)pthread_join(s->house, NULL);
+    if (!milter_drain(m, ended_by == SIGTERM ? FINISH_MS : 0)) {
+        /* A callback still uses the engine: leave everything where it is, the end of the process takes it. */
+        log_say(engine_log(m->engine), LEVEL_ERROR, "a decision did not end in time");
+        m->engine = NULL;
+    }
+    return ended_by == SIGNAL_LOOK && atomic_load(&s->libmilter_result) != MI_SUCCESS ? PROGRAM_EXIT_FAILED
+                                                                                      : EXIT_SUCCESS;
+}
+
+static int fail(const char *what)
+{
+    fprintf(stderr, PROGRAM_NAME ": %s\n", what);
+    return PROGRAM_EXIT_FAILED;
+}
+
+static int serve_with(struct serving *s, struct engine *engine)
+{
+    const struct milter_config *config = &engine_config(engine)->milter;
+    struct listening listening;
+    struct error e;
+    int status;
+
+    if (milter_init(&s->milter, engine) != 0)
+        return fail("out of memory");
+    if (smfi_register(callbacks_for(&s->milter)) != MI_SUCCESS ||
+        smfi_settimeout((int)config->timeout_s) != MI_SUCCESS) {
+        milter_destroy(&s->milter);
+        return fail("libmilter does not start; its own words are in the system log");
+    }
+    if (listen_open(&config->listen, &listening, &e) != 0) {
+        milter_destroy(&s->milter);
+        return fail(e.text);
+    }
+    status = start_threads(s) == 0 ? run(s) : fail("cannot start threads");
+    listen_close(&listening);
+    if (s->milter.engine != NULL)
+        milter_destroy(&s->milter);
+    return status;
+}
+
+int serve(const char *config_path)
+{
+    /* Never freed: threads of libmilter may look at it until the very end of the process. */
+    struct serving *s = calloc(1, sizeof *s);
+    struct engine *engine;
+    struct error e;
+    int status;
+
+    if (s == NULL)
+        return fail("out of memory");
+    block_signals();
+    program_prepare_service();
+    if (engine_open(config_path, PROGRAM_NAME, &engine, &e) != 0) {
+        free(s);
+        return fail(e.text);
+    }
+    status = serve_with(s, engine);
+    if (s->milter.engine != NULL)
+        engine_close(engine);
+    return status;
+}

@@ -1,0 +1,162 @@
+#include "milter/session.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+/* The address in the form that every other way in gives it too, NAT64 unwrapped among it. */
+static bool client_of(const struct sockaddr *address, struct ip *out, uint16_t *port)
+{
+    char text[INET6_ADDRSTRLEN];
+    const void *bytes;
+
+    if (address != NULL && address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+
+        bytes = &in->sin_addr;
+        *port = ntohs(in->sin_port);
+    } else if (address != NULL && address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+
+        bytes = &in6->sin6_addr;
+        *port = ntohs(in6->sin6_port);
+    } else {
+        return false;
+    }
+    return inet_ntop(address->sa_family, bytes, text, sizeof text) != NULL && ip_parse(slice_of(text), out);
+}
+
+static bool is_loopback(const struct ip *a)
+{
+    struct ip six = {.b = {[15] = 1}};
+
+    return ip_is_v4(a) ? a->b[12] == 127 : memcmp(a, &six, sizeof six) == 0;
+}
+
+struct session *session_new(struct milter *milter, const char *hostname, const struct sockaddr *address)
+{
+    struct session *s = calloc(1, sizeof *s);
+    uint16_t port = 0;
+
+    if (s == NULL)
+        return NULL;
+    s->milter = milter;
+    s->submission.has_client = client_of(address, &s->submission.client, &port);
+    s->submission.listener_tls = milter->has_tls ? &milter->tls : NULL;
+    s->submission.front_end = "milter";
+    s->simulated = s->submission.has_client && port == 0 && is_loopback(&s->submission.client) &&
+                   slice_ieq(slice_of(hostname), SLICE("localhost"));
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    if (s == NULL)
+        return;
+    session_clear(s);
+    free(s);
+}
+
+static struct slice keep(char *room, size_t cap, const char *text)
+{
+    struct slice s = slice_of(text);
+
+    if (s.n > cap)
+        s.n = cap;
+    if (s.n > 0)
+        memcpy(room, s.p, s.n);
+    return (struct slice){room, s.n};
+}
+
+static void set_login(struct session *s, const struct mail_facts *facts)
+{
+    struct submission *sub = &s->submission;
+
+    sub->login_text = keep(s->login_text, sizeof s->login_text, facts->login);
+    sub->mechanism = keep(s->mechanism, sizeof s->mechanism, facts->mechanism);
+    login_parse(slice_of(facts->login), &sub->login);
+    /* Authenticated, but nobody says as whom: never to be taken for "not authenticated". */
+    if (sub->login.kind == LOGIN_NONE && sub->mechanism.n > 0)
+        sub->login.kind = LOGIN_BAD;
+}
+
+void session_begin(struct session *s, const struct mail_facts *facts)
+{
+    struct submission *sub = &s->submission;
+
+    session_clear(s);
+    s->open = true;
+    atomic_fetch_add(&s->milter->transactions, 1);
+    sub->stage = STAGE_MAIL;
+    set_login(s, facts);
+    if (!sub->has_client && facts->client != NULL)
+        sub->has_client = ip_parse(slice_of(facts->client), &sub->client);
+    sub->tls = tls_version_parse(slice_of(facts->tls_version));
+    sub->sender_text = keep(s->sender_text, sizeof s->sender_text, facts->path);
+    sub->sender_result = facts->path != NULL ? address_parse_path(slice_of(facts->path), &sub->sender) : ADDRESS_BAD;
+    sub->size = facts->size;
+    sub->has_recipient = false;
+    sub->recipient_count = 0;
+    sub->headers = NULL;
+    sub->queue_id = (struct slice){NULL, 0};
+}
+
+void session_clear(struct session *s)
+{
+    if (s->open)
+        atomic_fetch_sub(&s->milter->transactions, 1);
+    s->open = false;
+    s->bytes = 0;
+    headers_clear(&s->headers);
+    recipients_clear(&s->recipients);
+}
+
+void session_recipient(struct session *s, const char *path)
+{
+    struct submission *sub = &s->submission;
+
+    sub->stage = STAGE_RCPT;
+    sub->has_recipient = true;
+    sub->recipient_text = slice_of(path);
+    sub->recipient_result = path != NULL ? address_parse_path(sub->recipient_text, &sub->recipient) : ADDRESS_BAD;
+}
+
+void session_header(struct session *s, const char *name, const char *value)
+{
+    struct slice n = slice_of(name), v = slice_of(value);
+
+    headers_add(&s->headers, n, v);
+    s->bytes += n.n + v.n + sizeof(": \r\n") - 1;
+}
+
+void session_body(struct session *s, size_t bytes)
+{
+    s->bytes += bytes;
+}
+
+void session_end(struct session *s)
+{
+    struct submission *sub = &s->submission;
+
+    sub->stage = STAGE_END;
+    sub->has_recipient = false;
+    sub->recipient_count = s->recipients.n;
+    /* Whichever is more: without bodies only the declared size is known, and with them it may have been a lie. */
+    if (s->bytes > sub->size)
+        sub->size = s->bytes;
+    /* Also when there was not a single field: a message without From must not pass for one that nobody looked at. */
+    s->headers.seen = true;
+    sub->headers = &s->headers;
+}
+
+uint64_t declared_size(char *const *arguments)
+{
+    for (; *arguments != NULL; arguments++) {
+        struct slice name, value;
+        unsigned long long size;
+
+        if (slice_cut(slice_of(*arguments), '=', &name, &value) && slice_ieq(name, SLICE("SIZE")))
+            return slice_to_u64(value, UINT64_MAX, &size) ? size : 0;
+    }
+    return 0;
+}

@@ -1,0 +1,65 @@
+/*
+ * One SMTP connection as the milter protocol shows it, and the one transaction that may be open in it. Everything that
+ * came from the MTA is parsed here, once, into the submission.
+ */
+#ifndef POSTERN_MILTER_SESSION_H
+#define POSTERN_MILTER_SESSION_H
+
+#include "core/submission.h"
+#include "milter/milter.h"
+
+#include <sys/socket.h>
+
+/* Texts for the log are kept up to these bytes; what is parsed is parsed whole. */
+#define LOGIN_TEXT_MAX 256
+#define MECHANISM_TEXT_MAX 32
+#define SENDER_TEXT_MAX 384
+
+struct session {
+    struct milter *milter;
+    bool simulated; /* the MTA plays a connection that never was: mail of its own host (below) */
+    bool open;      /* between MAIL and the end of the message */
+    uint64_t bytes; /* of the message, as far as it was seen */
+    struct submission submission;
+    struct headers headers;
+    struct recipients recipients;
+    char login_text[LOGIN_TEXT_MAX], mechanism[MECHANISM_TEXT_MAX], sender_text[SENDER_TEXT_MAX];
+};
+
+/* What MAIL brings. Every text may be NULL: the MTA did not say. */
+struct mail_facts {
+    const char *path;        /* the first argument: "<sean@contoso.example>" */
+    const char *login;       /* {auth_authen} */
+    const char *mechanism;   /* {auth_type} */
+    const char *tls_version; /* {tls_version} */
+    const char *client;      /* {client_addr} */
+    uint64_t size;           /* SIZE=; 0: not declared */
+};
+
+/*
+ * A connection. address may be NULL or of any family. NULL without memory.
+ *
+ * A simulated connection is what Postfix makes of mail from its sendmail command (non_smtpd_milters): localhost, a
+ * loopback address, and port 0, which no TCP client has (cleanup_milter.c). Nothing is decided there, since a refused
+ * recipient would leave the mail in the queue with a configuration error (MILTER_README, "Non-SMTP").
+ */
+struct session *session_new(struct milter *milter, const char *hostname, const struct sockaddr *address);
+/* Ends the open transaction too. NULL is fine. */
+void session_free(struct session *s);
+
+/* MAIL. Whatever was open is forgotten. */
+void session_begin(struct session *s, const struct mail_facts *facts);
+/* The message is over, or never came to be. At any time. */
+void session_clear(struct session *s);
+
+/* Sets the submission for the question at RCPT. path must live until the answer. NULL is a bad recipient. */
+void session_recipient(struct session *s, const char *path);
+void session_header(struct session *s, const char *name, const char *value);
+void session_body(struct session *s, size_t bytes);
+/* Sets the submission for the question at the end of the message. */
+void session_end(struct session *s);
+
+/* The bytes of an ESMTP parameter SIZE among arguments that end with NULL (RFC 1870); 0 when there is none. */
+uint64_t declared_size(char *const *arguments);
+
+#endif

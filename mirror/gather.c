@@ -1,0 +1,76 @@
+#include "mirror/gather.h"
+
+#include <stdlib.h>
+
+int gather_open(const char *folder, struct gathered **out, struct error *e)
+{
+    struct gathered *g = calloc(1, sizeof *g);
+
+    *out = NULL;
+    if (g == NULL)
+        return error_set(e, "no memory to gather what the files say");
+    g->proxies = calloc(1, sizeof *g->proxies);
+    g->policies = calloc(GATHER_POLICIES_MAX, sizeof *g->policies);
+    g->domains = calloc(GATHER_DOMAINS_MAX, sizeof *g->domains);
+    if (g->proxies == NULL || g->policies == NULL || g->domains == NULL) {
+        error_set(e, "no memory to gather what the files say");
+        goto failed;
+    }
+    for (size_t i = 0; i < STAGES; i++)
+        if (stage_open(folder, &g->stages[i], e) != 0)
+            goto failed;
+    if (rights_open(&g->rights, e) != 0)
+        goto failed;
+    *out = g;
+    return 0;
+failed:
+    gather_close(g);
+    return -1;
+}
+
+void gather_close(struct gathered *g)
+{
+    if (g == NULL)
+        return;
+    for (size_t i = 0; i < STAGES; i++)
+        stage_close(g->stages[i]);
+    rights_close(g->rights);
+    free(g->proxies);
+    free(g->policies);
+    free(g->domains);
+    free(g);
+}
+
+int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    static int (*const readers[KINDS])(struct gathered *, enum kind, unsigned, const struct row *, struct error *) = {
+        [KIND_TRANSPORT_CONFIG] = gather_tenant_row,
+        [KIND_SECURITY_DEFAULTS] = gather_tenant_row,
+        [KIND_AUTHENTICATION_POLICY] = gather_policy_row,
+        [KIND_ORGANIZATION_CONFIG] = gather_tenant_row,
+        [KIND_OUTBOUND_POLICY] = gather_outbound_row,
+        [KIND_ACCEPTED_DOMAIN] = gather_domain_row,
+        [KIND_USER] = gather_user_row,
+        [KIND_CAS_MAILBOX] = gather_mailbox_row,
+        [KIND_MAILBOX] = gather_mailbox_row,
+        [KIND_LIST] = gather_mailbox_row,
+        [KIND_RECIPIENT_PERMISSION] = gather_permission_row,
+    };
+
+    g->rows[kind]++;
+    return readers[kind](g, kind, file, row, e);
+}
+
+bool gather_lists_mailboxes(const struct gathered *g)
+{
+    return gather_has(g, KIND_CAS_MAILBOX) || gather_has(g, KIND_MAILBOX) || gather_has(g, KIND_LIST);
+}
+
+const struct policy *gather_policy(const struct gathered *g, struct slice name)
+{
+    name = policy_name(name);
+    for (size_t i = 0; i < g->n_policies; i++)
+        if (slice_ieq(name, slice_of(g->policies[i].name)))
+            return &g->policies[i];
+    return NULL;
+}

@@ -1,0 +1,86 @@
+/*
+ * All that the files of one run say about one tenant, gathered row by row. Nothing here looks at what is stored, and
+ * nothing is written: a run that finds damage in the last line of the last file has changed nothing.
+ */
+#ifndef POSTERN_MIRROR_GATHER_H
+#define POSTERN_MIRROR_GATHER_H
+
+#include "mirror/address_set.h"
+#include "mirror/cmdlet.h"
+#include "mirror/rights.h"
+#include "mirror/stage.h"
+
+enum stage_of { STAGE_SETTINGS, STAGE_DETAILS, STAGE_POLICIES, STAGES };
+
+/* More names of either kind than any tenant has: a bound, not a limit. */
+#define GATHER_POLICIES_MAX 4096
+#define GATHER_DOMAINS_MAX 5000
+#define GATHER_NAMES_MAX 2048 /* bytes of a packed list of names */
+
+struct policy {
+    char name[MAILBOX_NAME_MAX + 1];
+    bool basic_smtp;
+};
+
+struct accepted {
+    char name[256];
+    enum domain_type type;
+    bool match_subdomains;
+};
+
+struct gathered {
+    unsigned kinds; /* bit 1 << enum kind: a file of that kind was read */
+    size_t rows[KINDS];
+    struct stage *stages[STAGES];
+    struct rights *rights;
+    bool on_behalf; /* GrantSendOnBehalfTo was there, and no row hid it behind a type's name */
+    bool on_behalf_unknown;
+    /* the tenant */
+    enum smtp_auth smtp_auth; /* SMTP_AUTH_UNKNOWN: no file says */
+    enum tri security_defaults;
+    char default_policy[MAILBOX_NAME_MAX + 1]; /* of KIND_ORGANIZATION_CONFIG; empty: there is none */
+    bool limits;                               /* the default outbound policy was seen */
+    uint32_t external_per_hour, internal_per_hour, recipients_per_day;
+    char organization[37]; /* of the REST envelopes, else empty */
+    struct policy *policies;
+    size_t n_policies;
+    struct accepted *domains;
+    size_t n_domains;
+    /* for the report */
+    column_set unknown_lists; /* columns in which a list was hidden behind a type's name */
+    uint64_t unusable;        /* addresses and names that can never name a mailbox */
+    struct address_set *proxies;
+    char packed[MAILBOX_PROXIES_MAX];
+};
+
+/* folder: for scratch files. 0, or -1 with e. Free with gather_close, NULL is fine. */
+int gather_open(const char *folder, struct gathered **out, struct error *e);
+void gather_close(struct gathered *g);
+
+/* One row of a file of that kind; file is its number. 0, or -1 with e, which names file, line and column. */
+int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+
+/* Was a complete list of the tenant's mailboxes read, so that what it lacks is gone? */
+bool gather_lists_mailboxes(const struct gathered *g);
+static inline bool gather_has(const struct gathered *g, enum kind kind)
+{
+    return (g->kinds >> kind & 1u) != 0;
+}
+
+/* The policy of that name (its own, or a distinguished one), NULL when no file had it. */
+const struct policy *gather_policy(const struct gathered *g, struct slice name);
+
+/* The readers of rows, by kind; gather_row calls them. */
+int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_tenant_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_policy_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_outbound_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+
+/* "CN=Block Basic,CN=Auth Policies,..." and "Block Basic" are the same policy: its own name, at most MAILBOX_NAME_MAX.
+ */
+struct slice policy_name(struct slice text);
+
+#endif

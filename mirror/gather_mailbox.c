@@ -1,0 +1,274 @@
+#include "core/quote.h"
+#include "mirror/gather.h"
+
+static const struct {
+    const char *name;
+    const char *number; /* as ConvertTo-Json writes an enumeration of a local Exchange session */
+    enum recipient_type type;
+} types[] = {
+    {"UserMailbox", "1", RECIPIENT_USER},
+    {"LinkedMailbox", "2", RECIPIENT_USER},
+    {"SharedMailbox", "4", RECIPIENT_SHARED},
+    {"LegacyMailbox", "8", RECIPIENT_USER},
+    {"RoomMailbox", "16", RECIPIENT_ROOM},
+    {"EquipmentMailbox", "32", RECIPIENT_EQUIPMENT},
+    {"MailUser", "128", RECIPIENT_MAIL_USER},
+    {"LinkedRoomMailbox", NULL, RECIPIENT_ROOM},
+    {"SchedulingMailbox", NULL, RECIPIENT_OTHER},
+    {"GroupMailbox", NULL, RECIPIENT_GROUP},
+    {"RemoteUserMailbox", NULL, RECIPIENT_MAIL_USER},
+};
+
+static enum recipient_type type_of(struct slice text)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (slice_ieq(text, slice_of(types[i].name)) ||
+            (types[i].number != NULL && slice_eq(text, slice_of(types[i].number))))
+            return types[i].type;
+    return RECIPIENT_OTHER;
+}
+
+static bool asked_for(const struct row *row, enum column column)
+{
+    return row->cells[column].kind != CELL_ABSENT;
+}
+
+/* Is the list known? A type's name in its place is noted; anything else without an address is nothing known either. */
+static bool list_known(struct gathered *g, const struct row *row, enum column column, bool addresses)
+{
+    const struct cell *cell = &row->cells[column];
+    struct slice text = cell_text(cell);
+
+    if (cell->kind == CELL_LIST)
+        return true;
+    if (cell->kind == CELL_NULL)
+        return !addresses; /* every mailbox has an address */
+    if (cell->kind == CELL_TEXT && !cell_is_type_name(cell) &&
+        (!addresses || memchr(text.p != NULL ? text.p : "", '@', text.n) != NULL))
+        return true;
+    if (cell->kind != CELL_ABSENT)
+        g->unknown_lists |= COLUMN_BIT(column);
+    return false;
+}
+
+static bool has_prefix(struct slice item)
+{
+    return item.n > 5 && slice_ieq((struct slice){item.p, 5}, SLICE("smtp:"));
+}
+
+/* In a text that was joined at blanks, X500 addresses fall into pieces; once a piece says smtp:, only those count. */
+static bool joined_with_prefixes(const struct cell *cell)
+{
+    struct items items = cell_items(cell, true);
+    struct slice item;
+
+    if (cell->kind != CELL_TEXT)
+        return false;
+    while (items_next(&items, &item))
+        if (has_prefix(item))
+            return true;
+    return false;
+}
+
+/* EmailAddresses into g->proxies; the one marked as primary into *primary. */
+static int read_proxies(struct gathered *g, const struct row *row, struct address *primary, struct error *e)
+{
+    const struct cell *cell = &row->cells[COLUMN_PROXIES];
+    bool prefixes_only = joined_with_prefixes(cell);
+    struct items items = cell_items(cell, true);
+    struct slice item;
+
+    while (items_next(&items, &item)) {
+        struct address address;
+        enum proxy_kind kind;
+
+        if (prefixes_only && !has_prefix(item))
+            continue;
+        kind = proxy_parse(item, &address);
+        if (kind == PROXY_BAD)
+            g->unusable++;
+        if (kind != PROXY_PRIMARY && kind != PROXY_SMTP)
+            continue;
+        if (kind == PROXY_PRIMARY)
+            *primary = address;
+        if (!address_set_add(g->proxies, address_slice(&address)))
+            return error_set(e, "%s: line %lu: more than %d addresses in EmailAddresses", row->path, row->line,
+                             ADDRESS_SET_MAX);
+    }
+    return 0;
+}
+
+/* PrimarySmtpAddress, else the one in EmailAddresses that is marked so. */
+static int read_primary(const struct row *row, const struct address *marked, struct address *primary, struct error *e)
+{
+    const struct cell *cell = &row->cells[COLUMN_PRIMARY];
+
+    if (cell_text(cell).n == 0 && cell->kind != CELL_ODD && marked->n > 0) {
+        *primary = *marked;
+        return 0;
+    }
+    if (address_parse_internal(cell_text(cell), primary) != ADDRESS_OK)
+        return row_error(row, COLUMN_PRIMARY, "a mail address", e);
+    return 0;
+}
+
+static int read_smtp_auth(enum kind kind, const struct row *row, struct staged *out, struct error *e)
+{
+    const struct cell *cell = &row->cells[COLUMN_SMTP_AUTH_DISABLED];
+    bool disabled;
+    int said;
+
+    if (kind == KIND_LIST) {
+        out->knows |= STAGED_SMTP_AUTH;
+        out->smtp_auth = SMTP_AUTH_ENABLED;
+        return 0;
+    }
+    if (cell->kind == CELL_ABSENT && kind == KIND_MAILBOX)
+        return 0;
+    said = cell_bool(cell, &disabled);
+    if (said < 0 || cell->kind == CELL_ABSENT)
+        return row_error(row, COLUMN_SMTP_AUTH_DISABLED, "True, False or nothing", e);
+    out->knows |= STAGED_SMTP_AUTH;
+    out->smtp_auth = said == 0 ? SMTP_AUTH_INHERIT : disabled ? SMTP_AUTH_DISABLED : SMTP_AUTH_ENABLED;
+    return 0;
+}
+
+/* Alias and account name: canonical in *login; the slice is empty for what can never be one. */
+static struct slice read_account(struct gathered *g, const struct row *row, enum column column, struct login *login)
+{
+    struct slice text = cell_text(&row->cells[column]);
+
+    if (text.n == 0)
+        return text;
+    login_parse(text, login);
+    if (login->kind == LOGIN_ACCOUNT)
+        return login_account(login);
+    g->unusable++;
+    return (struct slice){NULL, 0};
+}
+
+static struct slice read_upn(struct gathered *g, const struct row *row, struct address *upn)
+{
+    struct slice text = cell_text(&row->cells[COLUMN_UPN]);
+
+    if (text.n == 0)
+        return text;
+    if (address_parse_internal(text, upn) == ADDRESS_OK)
+        return address_slice(upn);
+    g->unusable++;
+    return (struct slice){NULL, 0};
+}
+
+/* At most MAILBOX_NAME_MAX bytes, cut between two characters. */
+static struct slice cut_name(struct slice name)
+{
+    if (name.n <= MAILBOX_NAME_MAX)
+        return name;
+    name.n = MAILBOX_NAME_MAX;
+    while (name.n > 0 && ((unsigned char)name.p[name.n] & 0xc0) == 0x80)
+        name.n--;
+    return name;
+}
+
+/* What other cmdlets may call the mailbox by. Display names are not among them: nothing keeps two from being alike. */
+static struct slice read_names(const struct row *row, char *mem, size_t cap)
+{
+    static const enum column columns[] = {COLUMN_IDENTITY, COLUMN_NAME, COLUMN_DIRECTORY_OBJECT, COLUMN_GUID};
+    struct buf b = buf_over(mem, cap);
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        struct slice name = cell_text(&row->cells[columns[i]]);
+
+        if (name.n > 0)
+            packed_add(&b, name);
+    }
+    return buf_slice(&b);
+}
+
+/* GrantSendOnBehalfTo: the names of those who may send on behalf of this mailbox. */
+static int read_on_behalf(struct gathered *g, unsigned file, const struct row *row, struct slice primary,
+                          struct error *e)
+{
+    const struct cell *cell = &row->cells[COLUMN_ON_BEHALF];
+    struct items items = cell_items(cell, false);
+    struct slice item;
+
+    if (!asked_for(row, COLUMN_ON_BEHALF))
+        return 0;
+    if (!list_known(g, row, COLUMN_ON_BEHALF, false)) {
+        g->on_behalf_unknown = true;
+        return 0;
+    }
+    g->on_behalf = true;
+    while (items_next(&items, &item))
+        if (rights_add(g->rights, item, primary, RIGHT_SEND_ON_BEHALF, false, (struct right_place){file, row->line},
+                       e) != 0)
+            return -1;
+    return 0;
+}
+
+static void note_known(struct gathered *g, const struct row *row, struct staged *out)
+{
+    static const struct {
+        enum column column;
+        unsigned knows;
+    } plain[] = {{COLUMN_UPN, STAGED_UPN},
+                 {COLUMN_ALIAS, STAGED_ALIAS},
+                 {COLUMN_ACCOUNT, STAGED_ACCOUNT},
+                 {COLUMN_DISPLAY_NAME, STAGED_NAME},
+                 {COLUMN_TYPE, STAGED_TYPE}};
+
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (asked_for(row, plain[i].column))
+            out->knows |= plain[i].knows;
+    if (list_known(g, row, COLUMN_PROXIES, true))
+        out->knows |= STAGED_PROXIES;
+}
+
+int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct stage *stage = g->stages[kind == KIND_MAILBOX ? STAGE_DETAILS : STAGE_SETTINGS];
+    struct staged out = {.file = file, .line = row->line};
+    struct address marked = {0}, primary, upn;
+    struct login alias, account;
+    struct buf packed = BUF_OVER(g->packed);
+    char names[GATHER_NAMES_MAX];
+    int guid = cell_guid(&row->cells[COLUMN_GUID], &out.id);
+
+    if (guid < 0)
+        return row_error(row, COLUMN_GUID, "a GUID", e);
+    out.has_guid = guid > 0;
+    note_known(g, row, &out);
+    address_set_clear(g->proxies);
+    if ((out.knows & STAGED_PROXIES) != 0 && read_proxies(g, row, &marked, e) != 0)
+        return -1;
+    if (read_primary(row, &marked, &primary, e) != 0 || read_smtp_auth(kind, row, &out, e) != 0)
+        return -1;
+    out.primary = address_slice(&primary);
+    address_set_pack(g->proxies, out.primary, &packed);
+    out.proxies = buf_slice(&packed);
+    out.upn = read_upn(g, row, &upn);
+    out.alias = read_account(g, row, COLUMN_ALIAS, &alias);
+    out.account = read_account(g, row, COLUMN_ACCOUNT, &account);
+    out.name = cut_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]));
+    out.recipient_type = type_of(cell_text(&row->cells[COLUMN_TYPE]));
+    out.names = read_names(row, names, sizeof names);
+    if (read_on_behalf(g, file, row, out.primary, e) != 0)
+        return -1;
+    return stage_add(stage, &out, e);
+}
+
+int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct staged out = {.file = file, .line = row->line, .knows = STAGED_POLICY};
+
+    (void)kind;
+    if (cell_guid(&row->cells[COLUMN_GUID], &out.id) <= 0)
+        return row_error(row, COLUMN_GUID, "a GUID, by which users and mailboxes are joined", e);
+    if (!asked_for(row, COLUMN_AUTH_POLICY) || row->cells[COLUMN_AUTH_POLICY].kind > CELL_TEXT)
+        return row_error(row, COLUMN_AUTH_POLICY, "the name of an authentication policy, or nothing", e);
+    out.has_guid = true;
+    out.primary = cell_text(&row->cells[COLUMN_UPN]);
+    out.policy = policy_name(cell_text(&row->cells[COLUMN_AUTH_POLICY]));
+    return stage_add(g->stages[STAGE_POLICIES], &out, e);
+}

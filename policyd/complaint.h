@@ -1,0 +1,34 @@
+/*
+ * What goes wrong once goes wrong a thousand times a second: each kind of trouble is logged at most once a minute, and
+ * says then how often it was held back. Shared by all threads, without a lock.
+ */
+#ifndef POSTERN_POLICYD_COMPLAINT_H
+#define POSTERN_POLICYD_COMPLAINT_H
+
+#include "policyd/request.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Kinds: the problems of requests, and behind them ours. */
+enum complaint_kind {
+    COMPLAINT_ACCEPT = REQUEST_PROBLEM_COUNT, /* accept() failed */
+    COMPLAINT_FULL,                           /* max_connections reached */
+    COMPLAINT_MEMORY,
+    COMPLAINT_KINDS
+};
+
+#define COMPLAINT_INTERVAL_S 60
+
+struct complaints {
+    struct {
+        _Atomic uint64_t next_s; /* when the next line may be written; 0: at once */
+        _Atomic uint64_t held;
+    } kind[COMPLAINT_KINDS];
+};
+
+/* May this kind be logged now? If so *held is how many were held back since the last time. now_s: boot time. */
+bool complaint_due(struct complaints *complaints, unsigned kind, uint64_t now_s, uint64_t *held);
+
+#endif

@@ -1,0 +1,389 @@
+#include "policyd/connection.h"
+
+#include "policyd/translate.h"
+#include "policyd/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+/* ---- the worker's lists ---- */
+
+static struct connection_list *list_of(const struct connection *c)
+{
+    return c->busy ? &c->worker->busy : &c->worker->idle;
+}
+
+/* To the end of the list that it belongs to, as of now. */
+static void requeue(struct connection *c, bool busy)
+{
+    TAILQ_REMOVE(list_of(c), c, links);
+    c->busy = busy;
+    c->since_s = c->worker->now_s;
+    TAILQ_INSERT_TAIL(list_of(c), c, links);
+}
+
+/*
+ * After something happened. A request that is still unfinished keeps the time of its first byte. An idle connection
+ * moves once a second at most, to spare the hot path the list.
+ */
+static void note_progress(struct connection *c, bool finished_one)
+{
+    bool busy = c->in != NULL || c->phase != PHASE_READING;
+
+    if (busy != c->busy || (busy && finished_one) || (!busy && c->since_s != c->worker->now_s))
+        requeue(c, busy);
+}
+
+/* ---- opening and closing ---- */
+
+static int watch(struct connection *c, short what)
+{
+    return event_assign(&c->event, c->worker->base, event_get_fd(&c->event), (short)(what | EV_PERSIST), on_event, c) ==
+                       0 && event_add(&c->event, NULL) == 0 ? 0 : -1;
+}
+
+void connection_open(struct worker *worker, int fd, const struct listener *listener)
+{
+    struct connection *c = calloc(1, sizeof *c);
+    uint64_t held;
+
+    if (c == NULL || event_assign(&c->event, worker->base, fd, EV_READ | EV_PERSIST, on_event, c) != 0 ||
+        event_add(&c->event, NULL) != 0) {
+        if (complaint_due(worker->complaints, COMPLAINT_MEMORY, worker->now_s, &held))
+            log_say(engine_log(worker->engine), LEVEL_ERROR, "no memory for a connection: closed (%llu more before)",
+                    (unsigned long long)held);
+        free(c);
+        close(fd);
+        atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+        return;
+    }
+    c->worker = worker;
+    c->listener = listener;
+    c->since_s = worker->now_s;
+    TAILQ_INSERT_TAIL(&worker->idle, c, links);
+}
+
+void connection_close(struct connection *c)
+{
+    struct worker *worker = c->worker;
+    int fd = event_get_fd(&c->event);
+
+    TAILQ_REMOVE(list_of(c), c, links);
+    event_del(&c->event);
+    close(fd);
+    recipients_clear(&c->recipients);
+    free(c->in);
+    free(c->out);
+    free(c);
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+}
+
+static void close_without_memory(struct connection *c)
+{
+    uint64_t held;
+
+    if (complaint_due(c->worker->complaints, COMPLAINT_MEMORY, c->worker->now_s, &held))
+        log_say(engine_log(c->worker->engine), LEVEL_ERROR, "no memory for a request: connection closed (%llu more before)",
+                (unsigned long long)held);
+    connection_close(c);
+}
+
+/* ---- answering ---- */
+
+static void log_problem(const struct connection *c, enum request_problem problem, struct slice culprit)
+{
+    char text[512];
+    struct buf b = BUF_OVER(text);
+    uint64_t held;
+
+    if (!complaint_due(c->worker->complaints, problem, c->worker->now_s, &held))
+        return;
+    buf_addf(&b, "bad policy request on %s: %s", c->listener->config->address, request_problem_text(problem));
+    if (culprit.n > 0) {
+        buf_add(&b, SLICE(": \""));
+        buf_add_escaped(&b, culprit, 80);
+        buf_add_char(&b, '"');
+    }
+    buf_add(&b, SLICE("; answered with 451 and closed"));
+    if (held > 0)
+        buf_addf(&b, " (and %llu like it that were not logged)", (unsigned long long)held);
+    log_say(engine_log(c->worker->engine), LEVEL_WARNING, "%s", text);
+}
+
+/* The last answer of this connection. */
+static void refuse(struct connection *c, struct buf *answers, enum request_problem problem, struct slice culprit)
+{
+    log_problem(c, problem, culprit);
+    policy_reply_add_reason(answers, REASON_BAD_REQUEST);
+    c->refused = true;
+}
+
+/*
+ * The recipients belong to one message, and all requests about one message carry the same instance
+ * (SMTPD_POLICY_README). Without one, a new message begins where MAIL or an earlier command is asked about.
+ */
+static void follow_message(struct connection *c, const struct policy_request *request)
+{
+    struct slice instance = request->value[ATTRIBUTE_INSTANCE];
+    size_t kept = instance.n < INSTANCE_KEPT_MAX ? instance.n : INSTANCE_KEPT_MAX;
+
+    if (instance.n == c->instance_n && memcmp(c->instance, kept > 0 ? instance.p : "", kept) == 0 &&
+        (instance.n > 0 || request->stage > STAGE_MAIL))
+        return;
+    recipients_clear(&c->recipients);
+    c->instance_n = (uint32_t)instance.n;
+    if (kept > 0)
+        memcpy(c->instance, instance.p, kept);
+}
+
+static void answer(struct connection *c, const struct policy_request *request, struct buf *answers)
+{
+    struct worker *worker = c->worker;
+    const struct listener_config *listener = c->listener->config;
+
+    follow_message(c, request);
+    submission_of_request(request, listener->has_tls ? &listener->tls : NULL, &worker->submission);
+    policy_reply_add(answers, engine_decide(worker->user, &worker->submission, &c->recipients));
+    worker->decided = true;
+    if (request->stage == STAGE_END)
+        recipients_clear(&c->recipients);
+}
+
+/*
+ * Answers the whole requests at the front of `in`, as far as there is room for answers; what was used is cut off.
+ * True when at least one was answered.
+ */
+static bool answer_whole_ones(struct connection *c, struct slice *in, struct buf *answers)
+{
+    struct policy_request *request = &c->worker->request;
+    bool any = false;
+
+    while (in->n > 0 && !c->refused && answers->cap - answers->n > POLICY_REPLY_MAX) {
+        size_t used = policy_request_read(*in, request);
+
+        if (used == 0 && in->n < REQUEST_MAX)
+            break;
+        if (used == 0)
+            refuse(c, answers, REQUEST_TOO_LONG, (struct slice){NULL, 0});
+        else if (request->problem != REQUEST_FINE)
+            refuse(c, answers, request->problem, request->culprit);
+        else
+            answer(c, request, answers);
+        in->p += used;
+        in->n -= used;
+        any = true;
+    }
+    return any;
+}
+
+/* ---- bytes in, bytes out ---- */
+
+/* Replaces *kept by a copy of rest (empty: by nothing). rest may lie in *kept. False without memory. */
+static bool keep(char **kept, size_t *kept_n, struct slice rest)
+{
+    char *copy = NULL;
+
+    if (rest.n > 0) {
+        copy = malloc(rest.n);
+        if (copy == NULL)
+            return false;
+        memcpy(copy, rest.p, rest.n);
+    }
+    free(*kept);
+    *kept = copy;
+    *kept_n = rest.n;
+    return true;
+}
+
+/* Sends as much of s as the peer takes. Answers what is left; false when the connection is broken. */
+static bool send_some(const struct connection *c, struct slice *s)
+{
+    while (s->n > 0) {
+        ssize_t sent = send(event_get_fd(&c->event), s->p, s->n, MSG_NOSIGNAL);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK;
+        s->p += sent;
+        s->n -= (size_t)sent;
+    }
+    return true;
+}
+
+/*
+ * Nothing more will be answered. The answer could be lost if we closed while bytes of the peer's are unread (TCP
+ * resets), so the peer closes first, or time runs out.
+ */
+static void linger(struct connection *c)
+{
+    free(c->in);
+    c->in = NULL;
+    c->in_n = 0;
+    c->phase = PHASE_LINGERING;
+    shutdown(event_get_fd(&c->event), SHUT_WR);
+    requeue(c, true);
+}
+
+/* What the peer did not take is kept, and sent when it is ready. False when the connection is gone. */
+static bool wait_to_send(struct connection *c, struct slice rest)
+{
+    if (!keep(&c->out, &c->out_n, rest)) {
+        close_without_memory(c);
+        return false;
+    }
+    event_del(&c->event);
+    c->phase = PHASE_WRITING;
+    if (watch(c, EV_WRITE) != 0) {
+        close_without_memory(c);
+        return false;
+    }
+    return true;
+}
+
+/* Answers what is whole in `in`, and keeps the rest. The connection may be gone afterwards. */
+static void feed(struct connection *c, struct slice in)
+{
+    struct worker *worker = c->worker;
+    bool any = false, more;
+
+    do {
+        struct buf answers = BUF_OVER(worker->answers);
+        struct slice out;
+
+        more = answer_whole_ones(c, &in, &answers);
+        any = any || more;
+        out = buf_slice(&answers);
+        if (!send_some(c, &out)) {
+            connection_close(c);
+            return;
+        }
+        if (out.n > 0 && !wait_to_send(c, out))
+            return;
+    } while (more && in.n > 0 && !c->refused && c->phase == PHASE_READING);
+
+    if (c->refused && c->phase == PHASE_READING) {
+        linger(c);
+        return;
+    }
+    if ((in.n > 0 || c->in != NULL) && !keep(&c->in, &c->in_n, in)) {
+        close_without_memory(c);
+        return;
+    }
+    note_progress(c, any);
+    if (worker->stop_at_s != 0 && !c->busy)
+        connection_close(c);
+}
+
+/* Is the end of a request among the bytes from `from` on? Spares parsing again what comes in drops. */
+static bool may_be_whole(struct slice in, size_t from)
+{
+    size_t start = from > 0 ? from - 1 : 0;
+
+    return from == 0 || in.n == REQUEST_MAX || memmem(in.p + start, in.n - start, "\n\n", 2) != NULL;
+}
+
+static void read_more(struct connection *c)
+{
+    struct worker *worker = c->worker;
+    size_t before = c->in_n;
+    struct slice in = {worker->in, 0};
+    ssize_t got;
+
+    if (before > 0)
+        memcpy(worker->in, c->in, before);
+    got = recv(event_get_fd(&c->event), worker->in + before, sizeof worker->in - before, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (got <= 0) {
+        connection_close(c);
+        return;
+    }
+    in.n = before + (size_t)got;
+    if (may_be_whole(in, before))
+        feed(c, in);
+    else if (!keep(&c->in, &c->in_n, in))
+        close_without_memory(c);
+}
+
+static void write_more(struct connection *c)
+{
+    struct slice out = {c->out, c->out_n}, in;
+
+    if (!send_some(c, &out)) {
+        connection_close(c);
+        return;
+    }
+    if (!keep(&c->out, &c->out_n, out)) {
+        close_without_memory(c);
+        return;
+    }
+    if (out.n > 0)
+        return;
+    event_del(&c->event);
+    c->phase = PHASE_READING;
+    if (watch(c, EV_READ) != 0) {
+        close_without_memory(c);
+        return;
+    }
+    in = (struct slice){c->worker->in, c->in_n};
+    if (in.n > 0)
+        memcpy(c->worker->in, c->in, in.n);
+    feed(c, in); /* requests that were read, but had to wait */
+}
+
+static void read_nothing(struct connection *c)
+{
+    ssize_t got = recv(event_get_fd(&c->event), c->worker->in, sizeof c->worker->in, 0);
+
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        connection_close(c);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct connection *c = arg;
+
+    (void)fd;
+    (void)what;
+    switch (c->phase) {
+    case PHASE_READING:
+        read_more(c);
+        return;
+    case PHASE_WRITING:
+        write_more(c);
+        return;
+    case PHASE_LINGERING:
+        read_nothing(c);
+        return;
+    }
+}
+
+/* ---- ends ---- */
+
+void connection_expire(struct connection *c)
+{
+    struct buf answers = BUF_OVER(c->worker->answers);
+    struct slice out;
+
+    if (c->phase != PHASE_READING || c->in == NULL) {
+        connection_close(c);
+        return;
+    }
+    refuse(c, &answers, REQUEST_TOO_SLOW, (struct slice){c->in, c->in_n});
+    out = buf_slice(&answers);
+    if (!send_some(c, &out) || out.n > 0)
+        connection_close(c);
+    else
+        linger(c);
+}
+
+void connection_finish(struct connection *c)
+{
+    if (c->phase == PHASE_READING)
+        read_more(c); /* may close it */
+}

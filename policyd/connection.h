@@ -1,0 +1,66 @@
+/*
+ * One connection of Postfix's: reads requests, has them decided, answers each once and in order.
+ *
+ * An idle connection costs this struct and no buffers, since there is one for each smtpd process. What is read goes into the
+ * worker's scratch memory and is parsed there; only an unfinished request, or an answer that the peer does not take,
+ * is kept with the connection. We never close first but on trouble: Postfix would find out at its next request only, and
+ * wait a second (retry_delay) before it asks again.
+ *
+ * All functions belong to the worker's thread.
+ */
+#ifndef POSTERN_POLICYD_CONNECTION_H
+#define POSTERN_POLICYD_CONNECTION_H
+
+#include "core/submission.h"
+#include "policyd/listener.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct worker;
+
+/* Longer ones are told apart by their length and these first bytes. Postfix's have about 25. */
+#define INSTANCE_KEPT_MAX 64
+
+enum connection_phase {
+    PHASE_READING,
+    PHASE_WRITING,  /* an answer waits for the peer to take it; nothing is read meanwhile */
+    PHASE_LINGERING /* refused: we said all we have to say and wait for the peer to close */
+};
+
+struct connection {
+    struct event event; /* for fd; EV_READ, or EV_WRITE in PHASE_WRITING */
+    TAILQ_ENTRY(connection) links;
+    struct worker *worker;
+    const struct listener *listener;
+    enum connection_phase phase;
+    bool busy;        /* in the worker's list of connections with something unfinished, else in the idle one */
+    bool refused;     /* close once the answer is out */
+    uint64_t since_s; /* the worker's time: busy since, or last used */
+    /* The message that the last request was about, and its recipients that were let through. */
+    struct recipients recipients;
+    uint32_t instance_n;
+    char instance[INSTANCE_KEPT_MAX];
+    /* malloc'ed, NULL when empty: the beginning of a request; the rest of an answer. */
+    char *in, *out;
+    size_t in_n, out_n;
+};
+
+TAILQ_HEAD(connection_list, connection);
+
+/* Takes over fd, accepted from listener; on failure (no memory) fd is closed. */
+void connection_open(struct worker *worker, int fd, const struct listener *listener);
+void connection_close(struct connection *c);
+
+/*
+ * Its time is over: an unfinished request is answered with 451, since silence could mean a pass under an operator's
+ * default_action; everything else is closed.
+ */
+void connection_expire(struct connection *c);
+
+/* The program stops: answers what has arrived, then closes unless a request is half there. */
+void connection_finish(struct connection *c);
+
+#endif

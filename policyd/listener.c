@@ -1,0 +1,214 @@
+#include "policyd/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects anew at once. */
+#define BACKLOG 4096
+
+static int fail_errno(struct error *e, const char *address, const char *what)
+{
+    return error_set(e, "policyd.listen \"%s\": %s: %s", address, what, strerror(errno));
+}
+
+/* ---- UNIX sockets ---- */
+
+static bool unix_address(const char *path, struct sockaddr_un *out, socklen_t *n)
+{
+    size_t length = strlen(path);
+
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (length >= sizeof out->sun_path)
+        return false;
+    memcpy(out->sun_path, path, length);
+    *n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+    return true;
+}
+
+/* Makes the path free: removes a socket where nobody answers. 0, or -1 with e. */
+static int clear_path(const char *path, const struct sockaddr_un *address, socklen_t n, struct error *e)
+{
+    struct stat there;
+    int fd, answered, why;
+
+    if (lstat(path, &there) != 0)
+        return errno == ENOENT ? 0 : fail_errno(e, path, "cannot look at the path");
+    if (!S_ISSOCK(there.st_mode))
+        return error_set(e, "policyd.listen \"%s\": something that is no socket is there; remove it, or choose another "
+                            "path", path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return fail_errno(e, path, "cannot make a socket");
+    answered = connect(fd, (const struct sockaddr *)address, n);
+    why = errno;
+    close(fd);
+    if (answered == 0 || why == EAGAIN) /* EAGAIN: its backlog is full */
+        return error_set(e, "policyd.listen \"%s\": a program answers there already; is postern-policyd running?",
+                         path);
+    if (why != ECONNREFUSED) {
+        errno = why;
+        return fail_errno(e, path, "cannot tell whether a program answers there");
+    }
+    if (unlink(path) != 0 && errno != ENOENT)
+        return fail_errno(e, path, "cannot remove the left-over socket");
+    return 0;
+}
+
+/* Group and mode of the new socket, and what it can be known by later. */
+static int dress_socket(const struct listener_config *config, struct listener *out, struct error *e)
+{
+    struct stat made;
+
+    if (config->socket_group != NULL) {
+        const struct group *group = getgrnam(config->socket_group);
+
+        if (group == NULL)
+            return error_set(e, "policyd.listen \"%s\": there is no group \"%s\"", config->address,
+                             config->socket_group);
+        if (chown(config->path, (uid_t)-1, group->gr_gid) != 0)
+            return fail_errno(e, config->address, "cannot give the socket to its group (are we a member of it?)");
+    }
+    if (chmod(config->path, config->socket_mode) != 0)
+        return fail_errno(e, config->address, "cannot set the socket's mode");
+    if (stat(config->path, &made) != 0)
+        return fail_errno(e, config->address, "cannot look at the socket");
+    out->device = made.st_dev;
+    out->inode = made.st_ino;
+    out->made_socket = true;
+    return 0;
+}
+
+static int open_unix(const struct listener_config *config, struct listener *out, struct error *e)
+{
+    struct sockaddr_un address;
+    socklen_t n;
+    mode_t before;
+    int bound;
+
+    if (!unix_address(config->path, &address, &n))
+        return error_set(e, "policyd.listen \"%s\": the path is too long for a UNIX socket; at most %zu bytes",
+                         config->address, sizeof address.sun_path - 1);
+    if (clear_path(config->path, &address, n, e) != 0)
+        return -1;
+    out->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (out->fd < 0)
+        return fail_errno(e, config->address, "cannot make a socket");
+    before = umask(0177); /* nobody else gets in before group and mode are right */
+    bound = bind(out->fd, (const struct sockaddr *)&address, n);
+    umask(before);
+    if (bound != 0)
+        return fail_errno(e, config->address, "cannot bind (does the folder exist, may we write there?)");
+    if (dress_socket(config, out, e) != 0) {
+        unlink(config->path);
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- TCP ---- */
+
+static int open_tcp(const struct listener_config *config, struct listener *out, struct error *e)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(config->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(config->port)};
+    bool is_v4 = inet_pton(AF_INET, config->host, &v4.sin_addr) == 1;
+    const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
+    socklen_t n = is_v4 ? sizeof v4 : sizeof v6;
+    int on = 1;
+
+    if (!is_v4 && inet_pton(AF_INET6, config->host, &v6.sin6_addr) != 1)
+        return error_set(e, "policyd.listen \"%s\": \"%s\" is no IP address; names are not looked up", config->address,
+                         config->host);
+    out->is_tcp = true;
+    out->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (out->fd < 0)
+        return fail_errno(e, config->address, "cannot make a socket");
+    if (setsockopt(out->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        (!is_v4 && setsockopt(out->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0))
+        return fail_errno(e, config->address, "cannot set a socket option");
+    if (bind(out->fd, address, n) != 0)
+        return fail_errno(e, config->address, "cannot bind");
+    return 0;
+}
+
+/* ---- passed in ---- */
+
+/* What sd_listen_fds(3) says about the descriptors that were passed in, if it was meant for this process. */
+static int check_passed(const struct listener_config *config, struct error *e)
+{
+    struct slice pid = slice_of(getenv("LISTEN_PID")), count = slice_of(getenv("LISTEN_FDS"));
+    unsigned long long for_pid, n;
+    const int first = 3; /* SD_LISTEN_FDS_START */
+
+    if (!slice_to_u64(pid, INT32_MAX, &for_pid) || for_pid != (unsigned long long)getpid() ||
+        !slice_to_u64(count, 4096, &n))
+        return 0;
+    if (config->fd < first || config->fd >= first + (int)n)
+        return error_set(e, "policyd.listen \"%s\": the service manager passed %llu sockets in; the first is fd:%d",
+                         config->address, n, first);
+    return 0;
+}
+
+static int open_passed(const struct listener_config *config, struct listener *out, struct error *e)
+{
+    int listening = 0, type = 0, flags;
+    socklen_t n = sizeof listening;
+    struct sockaddr_storage address;
+    socklen_t address_n = sizeof address;
+
+    if (check_passed(config, e) != 0)
+        return -1;
+    if (getsockopt(config->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0 || listening == 0 ||
+        getsockopt(config->fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0 || type != SOCK_STREAM ||
+        getsockname(config->fd, (struct sockaddr *)&address, &address_n) != 0)
+        return error_set(e, "policyd.listen \"%s\": the descriptor is no listening stream socket; start by the service "
+                            "manager's socket unit, or name a path or host:port", config->address);
+    flags = fcntl(config->fd, F_GETFL);
+    if (flags < 0 || fcntl(config->fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(config->fd, F_SETFD, FD_CLOEXEC) != 0)
+        return fail_errno(e, config->address, "cannot set it up");
+    out->fd = config->fd;
+    out->is_tcp = address.ss_family != AF_UNIX;
+    return 0;
+}
+
+int listener_open(const struct listener_config *config, struct listener *out, struct error *e)
+{
+    int result;
+
+    *out = (struct listener){.config = config, .fd = -1};
+    if (config->path != NULL)
+        result = open_unix(config, out, e);
+    else if (config->fd >= 0)
+        result = open_passed(config, out, e);
+    else
+        result = open_tcp(config, out, e);
+    if (result == 0 && config->fd < 0 && listen(out->fd, BACKLOG) != 0)
+        result = fail_errno(e, config->address, "cannot listen");
+    if (result != 0)
+        listener_close(out);
+    return result;
+}
+
+void listener_close(struct listener *listener)
+{
+    struct stat there;
+
+    if (listener->made_socket && lstat(listener->config->path, &there) == 0 && there.st_dev == listener->device &&
+        there.st_ino == listener->inode)
+        unlink(listener->config->path);
+    listener->made_socket = false;
+    if (listener->fd >= 0)
+        close(listener->fd);
+    listener->fd = -1;
+}

@@ -1,0 +1,33 @@
+/*
+ * The sockets on which Postfix finds us: UNIX sockets, TCP, or a socket that the service manager passed in (sd_listen_fds(3)),
+ * which stays open over a restart so that no connection is refused.
+ */
+#ifndef POSTERN_POLICYD_LISTENER_H
+#define POSTERN_POLICYD_LISTENER_H
+
+#include "core/config.h"
+#include "core/error.h"
+
+#include <sys/types.h>
+
+struct listener {
+    const struct listener_config *config; /* must outlive the listener */
+    int fd;                               /* listening, non-blocking, close-on-exec; -1: closed */
+    bool is_tcp;
+    bool made_socket; /* a UNIX socket of our own making, that we remove again: device and inode tell */
+    dev_t device;
+    ino_t inode;
+};
+
+/*
+ * Opens one listener. A left-over UNIX socket, where nobody answers, is replaced; one where somebody answers is an
+ * error, and so is anything else in its place. 0; or -1 with e, and out->fd is -1.
+ *
+ * Changes the umask for a moment: to be called before there are threads that make files.
+ */
+int listener_open(const struct listener_config *config, struct listener *out, struct error *e);
+
+/* Closes it and removes its UNIX socket, if that is still ours. */
+void listener_close(struct listener *listener);
+
+#endif
