@@ -44,19 +44,26 @@ CORE_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard core/*.c))
 # Everything of a program but its main, so that tests can link it.
 objects  = $(patsubst %.c,$(B)/%.o,$(filter-out $(1)/main.c,$(wildcard $(1)/*.c)))
 
+# One short line a step; V=1 shows the commands.
+Q = $(if $(V),,@)
+say = $(if $(V),:,@printf '  %-5s %s\n')
+
 all: $(PROGRAMS)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/libcore.a: $(CORE_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(say) AR $@
+	$(Q)$(AR) rcs $@ $^
 
 .SECONDEXPANSION:
 $(B)/postern-%: $(B)/%/main.o $$(call objects,$$*) $(B)/libcore.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $($*_LIBS) $(CORE_LIBS)
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $($*_LIBS) $(CORE_LIBS)
 
 # ---- unit tests: tests/unit/test_NAME.c; those of a program say so in a first-line comment "links: mirror" ----
 UNIT_SRC = $(wildcard tests/unit/test_*.c)
@@ -64,10 +71,73 @@ UNIT     = $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 links_of = $(shell sed -n '1s/.*links: \([a-z ]*[a-z]\).*/\1/p' tests/unit/$(1).c)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $$(foreach p,$$(call links_of,$$*),$$(call objects,$$p)) $(B)/libcore.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(foreach p,$(call links_of,$*),$($(p)_LIBS)) $(CORE_LIBS)
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(foreach p,$(call links_of,$*),$($(p)_LIBS)) $(CORE_LIBS)
 
 unit: $(UNIT)
 
-.PHONY: all unit
+# ---- fuzz targets: tests/fuzz/NAME.c with seeds in tests/fuzz/corpus/NAME; built by clang, whatever CC is ----
+FUZZ_SRC = $(wildcard tests/fuzz/*.c)
+FUZZ     = $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
+FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+fuzz_links = $(shell sed -n '1s/.*links: \([a-z ]*[a-z]\).*/\1/p' tests/fuzz/$(1).c)
+fuzz_sources = $(wildcard core/*.c) $(foreach p,$(call fuzz_links,$(1)),$(filter-out $(p)/main.c,$(wildcard $(p)/*.c)))
+
+build/fuzz/%: tests/fuzz/%.c $$(call fuzz_sources,$$*)
+	@mkdir -p $(@D)
+	$(say) FUZZ $@
+	$(Q)clang $(CSTD) $(FUZZ_FLAGS) $(ARCH) -o $@ $^ $(foreach p,$(call fuzz_links,$*),$($(p)_LIBS)) $(CORE_LIBS)
+
+fuzz-build: $(FUZZ)
+
+# ---- benchmarks: bench/NAME.c, each with the bench/*_wire.c that it needs ----
+BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
+$(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $(B)/libcore.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(CORE_LIBS) -lm
+bench-build: $(BENCH)
+
+# ---- what people call ----
+demo:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s all
+	@scripts/demo.sh -b $(B) both
+
+check:
+	@scripts/install-dependencies.sh test
+	@tests/run.sh
+
+bench:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s all bench-build
+	@bench/run.sh $(B)
+
+# Each target for FUZZ_SECONDS.
+fuzz:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s fuzz-build
+	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
+
+lint:
+	@scripts/install-dependencies.sh test
+	@tests/lint.sh
+
+# DESTDIR and PREFIX as usual; configuration and data are never overwritten.
+install: all
+	@scripts/install.sh "$(B)" "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)"
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make demo      shows it: real Postfix, real SASL, real messages (root; installs what it needs)'
+	@echo 'make check     tests it (root for the tests with Postfix; installs what they need)'
+	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
+	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
+	@echo 'make bench     measures it against servers that answer without thinking'
+	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
+	@echo 'make lint      compilers, cppcheck, clang-tidy, forbidden functions'
+
+.PHONY: all unit fuzz-build bench-build demo check bench fuzz lint install clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

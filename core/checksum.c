@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,9 +16,13 @@
 #define PRIME1 UINT64_C(0x9E3779B185EBCA87)
 #define PRIME2 UINT64_C(0xC2B2AE3D27D4EB4F)
 
-/* Blocks of checksum_file; part of the definition of a file's checksum. Small enough to stay in the second-level cache.
+/*
+ * A file's checksum is made of those of its segments, each of which is chained over its blocks; both sizes are part of
+ * the format. A block stays in the second-level cache; a segment is worth a thread.
  */
 #define BLOCK ((size_t)256 * 1024)
+#define SEGMENT ((uint64_t)32 * 1024 * 1024)
+#define THREADS_MAX 4
 
 static inline uint64_t rotate(uint64_t x, int by)
 {
@@ -95,25 +102,88 @@ static int read_whole(int fd, unsigned char *to, size_t n, uint64_t offset, stru
     return 0;
 }
 
+/* ---- files ---- */
+
+struct file_sum {
+    int fd;
+    uint64_t size;
+    uint64_t segments;
+    uint64_t *sums;        /* one a segment */
+    _Atomic uint64_t next; /* segment that nobody has begun */
+    _Atomic bool failed;
+    pthread_mutex_t lock; /* of e */
+    struct error e;
+};
+
+static int sum_segment(struct file_sum *f, uint64_t segment, unsigned char *block, struct error *e)
+{
+    uint64_t at = segment * SEGMENT, end = f->size - at < SEGMENT ? f->size : at + SEGMENT, sum = segment;
+
+    while (at < end) {
+        size_t n = end - at < BLOCK ? (size_t)(end - at) : BLOCK;
+
+        if (read_whole(f->fd, block, n, at, e) != 0)
+            return -1;
+        sum = checksum64(sum, block, n);
+        at += n;
+    }
+    f->sums[segment] = sum;
+    return 0;
+}
+
+/* Takes segments until none is left; run by several threads. */
+static void *sum_segments(void *arg)
+{
+    struct file_sum *f = arg;
+    unsigned char *block = malloc(BLOCK);
+    uint64_t segment;
+    struct error e;
+    int result = block != NULL ? 0 : error_set(&e, "out of memory");
+
+    while (result == 0 && !atomic_load(&f->failed) && (segment = atomic_fetch_add(&f->next, 1)) < f->segments)
+        result = sum_segment(f, segment, block, &e);
+    if (result != 0) {
+        (void)pthread_mutex_lock(&f->lock);
+        f->e = e;
+        (void)pthread_mutex_unlock(&f->lock);
+        atomic_store(&f->failed, true);
+    }
+    free(block);
+    return NULL;
+}
+
+/* A thread that cannot be had is done without. */
+static void run_threads(struct file_sum *f)
+{
+    pthread_t threads[THREADS_MAX - 1];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned n = 0;
+
+    while (n < THREADS_MAX - 1 && n + 1 < f->segments && (long)n + 1 < processors &&
+           pthread_create(&threads[n], NULL, sum_segments, f) == 0)
+        n++;
+    (void)sum_segments(f);
+    while (n > 0)
+        (void)pthread_join(threads[--n], NULL);
+}
+
 int checksum_file(int fd, uint64_t size, uint64_t *out, struct error *e)
 {
-    unsigned char *block = malloc(BLOCK);
-    uint64_t sum = 0;
-    int result = -1;
+    struct file_sum f = {.fd = fd, .size = size, .segments = size / SEGMENT + (size % SEGMENT != 0)};
+    uint64_t sum = checksum64(size, NULL, 0);
 
-    if (block == NULL)
+    f.sums = calloc(f.segments + 1, sizeof *f.sums);
+    if (f.sums == NULL)
         return error_set(e, "out of memory");
+    (void)pthread_mutex_init(&f.lock, NULL);
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    for (uint64_t at = 0; at < size; at += BLOCK) {
-        size_t n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
-
-        if (read_whole(fd, block, n, at, e) != 0)
-            goto out;
-        sum = checksum64(sum, block, n);
-    }
+    run_threads(&f);
+    for (uint64_t i = 0; i < f.segments; i++)
+        sum = checksum64(sum, &f.sums[i], sizeof f.sums[i]);
+    (void)pthread_mutex_destroy(&f.lock);
+    free(f.sums);
+    if (atomic_load(&f.failed))
+        return error_set(e, "%s", f.e.text);
     *out = sum;
-    result = 0;
-out:
-    free(block);
-    return result;
+    return 0;
 }

@@ -18,7 +18,8 @@ uint64_t checksum64(uint64_t seed, const void *bytes, size_t n);
 
 /*
  * Checksum of the first `size` bytes of a file. It is read, not mapped, so that a bad sector or a file cut under our
- * hands is an error and not a signal. 0; -1 with e when it can't be read or is shorter.
+ * hands is an error and not a signal; a large one by up to four threads, which are gone afterwards.
+ * 0; -1 with e when it can't be read or is shorter.
  */
 int checksum_file(int fd, uint64_t size, uint64_t *out, struct error *e);
 

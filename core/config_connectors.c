@@ -331,7 +331,7 @@ static const struct setting connector_rows[] = {
     {"tenant", SETTING_PARSED, AT(struct connector_config, tenant), .parse = parse_name,
      .allowed = "the name of a tenant"},
     {"tls", SETTING_SECTION, AT(struct connector_config, tls), .section = &connector_tls_section},
-    {"mode", SETTING_CHOICE, AT(struct connector_config, mode), .choices = modes, .standard = "enforce"},
+    {"mode", SETTING_CHOICE, AT(struct connector_config, mode), .choices = mode_choices, .standard = "enforce"},
 };
 const struct section connector_section = {ROWS(connector_rows), .check = check_connector,
                                           .size = sizeof(struct connector_config), .most = CONNECTORS_MAX};

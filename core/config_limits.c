@@ -165,7 +165,7 @@ static int read_burst(struct reader *r, const config_setting_t *s, const struct 
     if (s != NULL && figure->unlimited)
         return setting_error(r, s, "a burst has no meaning where the rate is \"unlimited\"");
     if (s == NULL) {
-        figure->burst = figure->unlimited              ? 0
+        figure->burst = figure->unlimited         ? 0
                         : r->count == COUNT_BYTES ? kib_of(figure->rate.count)
                                                   : figure->rate.count;
         return 0;

@@ -238,7 +238,7 @@ static int unknown_reason(const struct reader *r, const config_setting_t *s)
     for (unsigned i = 0; i < REASON_COUNT; i++)
         if (reason_row((enum reason)i)->reply != NULL)
             names[n++] = reason_row((enum reason)i)->name;
-    meant = suggest(slice_of(config_setting_name(s)), names, n);
+    meant = config_suggest(slice_of(config_setting_name(s)), names, n);
     if (meant != NULL)
         return setting_error(r, s, "no reason that is replied to; did you mean \"%s\"?", meant);
     for (size_t i = 0; i < n; i++)

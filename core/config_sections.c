@@ -12,7 +12,7 @@
 #define STATE_BLOCKS_MAX (1u << 20)
 #define RECIPIENTS_MAX 1000000
 
-const struct choice modes[] = {{"enforce", MODE_ENFORCE}, {"monitor", MODE_MONITOR}, {NULL, 0}};
+const struct choice mode_choices[] = {{"enforce", MODE_ENFORCE}, {"monitor", MODE_MONITOR}, {NULL, 0}};
 
 /* ---- log, state, mirror ---- */
 
@@ -64,7 +64,7 @@ static const struct setting smtp_auth_rows[] = {
      .allowed = "a file name"},
     {"on_premises_file", SETTING_OWN, AT(struct smtp_auth_config, on_premises), .read = read_list_file,
      .allowed = "a file name"},
-    {"mode", SETTING_CHOICE, AT(struct smtp_auth_config, mode), .choices = modes, .standard = "enforce"},
+    {"mode", SETTING_CHOICE, AT(struct smtp_auth_config, mode), .choices = mode_choices, .standard = "enforce"},
 };
 static const struct section smtp_auth_section = {ROWS(smtp_auth_rows)};
 
@@ -88,20 +88,20 @@ static const struct setting sender_rows[] = {
     {"null_sender", SETTING_CHOICE, AT(struct sender_config, null_sender), .choices = null_senders, .standard = "dsn"},
     {"separator", SETTING_PARSED, AT(struct sender_config, separator), .parse = parse_separator, .standard = "+",
      .allowed = "one of + - = _ #, or nothing"},
-    {"mode", SETTING_CHOICE, AT(struct sender_config, mode), .choices = modes, .standard = "enforce"},
+    {"mode", SETTING_CHOICE, AT(struct sender_config, mode), .choices = mode_choices, .standard = "enforce"},
 };
 static const struct section sender_section = {ROWS(sender_rows)};
 
 static const struct setting tls_rows[] = {
     {"required", SETTING_BOOL, AT(struct config, tls.required), .standard = "true"},
     {"minimum", SETTING_CHOICE, AT(struct config, tls.minimum), .choices = tls_minimums, .standard = "1.2"},
-    {"mode", SETTING_CHOICE, AT(struct config, tls_mode), .choices = modes, .standard = "enforce"},
+    {"mode", SETTING_CHOICE, AT(struct config, tls_mode), .choices = mode_choices, .standard = "enforce"},
 };
 static const struct section tls_section = {ROWS(tls_rows)};
 
 static const struct setting recipients_rows[] = {
     {"max", SETTING_NUMBER, AT(struct config, max_recipients), .standard = "1000", .least = 0, .most = RECIPIENTS_MAX},
-    {"mode", SETTING_CHOICE, AT(struct config, recipients_mode), .choices = modes, .standard = "enforce"},
+    {"mode", SETTING_CHOICE, AT(struct config, recipients_mode), .choices = mode_choices, .standard = "enforce"},
 };
 static const struct section recipients_section = {ROWS(recipients_rows)};
 
@@ -127,7 +127,7 @@ static int check_config(struct reader *r, const config_setting_t *s, void *targe
 
 /* In the order of reading: what names something comes behind what it names. */
 static const struct setting config_rows[] = {
-    {"mode", SETTING_CHOICE, AT(struct config, mode), .choices = modes, .standard = "enforce"},
+    {"mode", SETTING_CHOICE, AT(struct config, mode), .choices = mode_choices, .standard = "enforce"},
     {"directory", SETTING_PATH, AT(struct config, directory), .standard = "/var/lib/postern/directory"},
     {"state", SETTING_SECTION, .section = &state_section},
     {"log", SETTING_SECTION, AT(struct config, log), .section = &log_section},

@@ -37,7 +37,7 @@ static unsigned distance(struct slice a, struct slice b)
     return rows[a.n % 3][b.n];
 }
 
-const char *suggest(struct slice written, const char *const *names, size_t n)
+const char *config_suggest(struct slice written, const char *const *names, size_t n)
 {
     unsigned most = 1 + (unsigned)written.n / 4; /* beyond, a suggestion puzzles more than it helps */
     const char *best = NULL;

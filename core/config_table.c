@@ -135,7 +135,7 @@ static int unknown_setting(const struct reader *r, const config_setting_t *s, co
 
     for (; n < section->n_rows && n < NAMES_MAX; n++)
         names[n] = section->rows[n].name;
-    meant = suggest(slice_of(config_setting_name(s)), names, n);
+    meant = config_suggest(slice_of(config_setting_name(s)), names, n);
     if (meant == NULL)
         section_each(&config_section, look_elsewhere, &search);
     buf_add(&b, SLICE("unknown setting"));

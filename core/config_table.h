@@ -122,7 +122,7 @@ const struct choice *choice_find(const struct choice *choices, struct slice name
 setting_parse parse_name;
 
 /* The entry of `names` that was probably meant, or NULL (config_suggest.c). */
-const char *suggest(struct slice written, const char *const *names, size_t n);
+const char *config_suggest(struct slice written, const char *const *names, size_t n);
 
 /* ---- memory and files (config_memory.c, config_files.c) ---- */
 
@@ -160,7 +160,7 @@ extern const struct section tenant_section;                   /* config_tenants.
 extern const struct section group_section, connector_section; /* config_connectors.c */
 extern const struct section limit_section;                    /* config_limits.c */
 extern const struct section policyd_section, milter_section;  /* config_programs.c */
-extern const struct choice modes[], tls_minimums[];
+extern const struct choice mode_choices[], tls_minimums[];
 setting_read read_list_file, read_pairs_file; /* into a struct list * (config_connectors.c) */
 setting_read read_replies;                    /* config_programs.c; at is the config */
 /* Do two tenants claim one domain or NetBIOS name? s: the list of tenants, or NULL. (config_tenants.c) */

@@ -101,7 +101,7 @@ static const struct setting tenant_rows[] = {
      .allowed = "the name that postern-mirror used, in quotes"},
     {"domains", SETTING_OWN, .read = read_domains, .allowed = "domains"},
     {"netbios", SETTING_OWN, .read = read_netbios, .allowed = "NetBIOS domain names"},
-    {"mode", SETTING_CHOICE, AT(struct tenant_config, mode), .choices = modes, .standard = "enforce"},
+    {"mode", SETTING_CHOICE, AT(struct tenant_config, mode), .choices = mode_choices, .standard = "enforce"},
     {"smtp_auth", SETTING_CHOICE, AT(struct tenant_config, smtp_auth), .choices = tenant_smtp_auth,
      .standard = "mirrored"},
     {"max_age", SETTING_DURATION, AT(struct tenant_config, max_age_s), .standard = "2d", .most = DURATION_MAX_S},

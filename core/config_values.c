@@ -168,7 +168,7 @@ const struct choice *choice_find(const struct choice *choices, struct slice name
         names[n] = choices[n].name;
         buf_addf(&b, "%s\"%s\"", n > 0 ? ", " : "", names[n]);
     }
-    meant = suggest(name, names, n);
+    meant = config_suggest(name, names, n);
     if (meant != NULL)
         (void)error_set(e, "\"%s\" is not known here; did you mean \"%s\"? Allowed: %s", quote(name).text, meant, text);
     else

@@ -1,16 +1,9 @@
 #include "core/counters_table.h"
-#include "core/state.h"
 
 #include <string.h>
 
-/* How often a change is tried again when others change the same entry; far more than any real contention needs. */
-#define TRIES_MAX 1000
 /* What a caller is told to wait when all tries met somebody else: refusing is right whenever counting is in doubt. */
 #define CONTENTION_RETRY_NS UINT64_C(1000000)
-/* The key word of a shared entry; only for people who look at the file. */
-#define SHARED_MARK UINT64_C(0x646572616873) /* "shared" */
-/* counters_stats walks at most so many buckets: about 2 ms. */
-#define STATS_BUCKETS_MAX (UINT64_C(1) << 17)
 
 enum where {
     WHERE_OWN,   /* the key's own entry, live */
@@ -24,44 +17,16 @@ struct spot {
     union pair seen;
     uint64_t backlog_ns; /* how far the TAT is ahead of now */
     enum where where;
-    bool twins;       /* the key has more than one entry: two processes made one at the same time */
+    bool twins;       /* two processes began to count the key at the same time, in two places */
     bool shared_live; /* the shared entry is live */
 };
 
-struct counters counters_over(void *memory, uint64_t entries, uint64_t *crowded)
+static void prefetch(const struct counters *c, uint64_t tag)
 {
-    struct counters c = {.pairs = memory, .crowded = crowded};
-
-    while (((uint64_t)BUCKET_PAIRS << (c.bits + 1)) <= entries)
-        c.bits++;
-    return c;
-}
-
-static union pair *bucket_of(const struct counters *c, uint64_t key)
-{
-    /* Fibonacci hashing (Knuth, TAOCP 6.4): 2^64 divided by the golden ratio. */
-    uint64_t product = key * UINT64_C(0x9e3779b97f4a7c15);
-
-    return c->pairs + (product >> (64 - c->bits)) * BUCKET_PAIRS;
-}
-
-static void prefetch(const struct counters *c, uint64_t key)
-{
-    const union pair *bucket = bucket_of(c, key);
+    const union pair *bucket = bucket_of(c, tag);
 
     __builtin_prefetch(bucket, 1);
     __builtin_prefetch(bucket + BUCKET_PAIRS / 2, 1);
-}
-
-/* 0 marks an empty entry, so no key may be 0. */
-static uint64_t safe_key(uint64_t key)
-{
-    return key != 0 ? key : 1;
-}
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 static uint64_t multiply(uint64_t a, uint64_t b)
@@ -69,12 +34,6 @@ static uint64_t multiply(uint64_t a, uint64_t b)
     uint64_t product;
 
     return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-/* A TAT beyond the longest window cannot have been written by us: it must not shut the gate for longer than that. */
-static uint64_t backlog_of(uint64_t tat, uint64_t now)
-{
-    return tat > now ? min_u64(tat - now, STATE_LONGEST_WINDOW_NS) : 0;
 }
 
 static uint64_t burst_ns(const struct charge *k)
@@ -87,31 +46,23 @@ static uint64_t cost_ns(const struct charge *k)
     return multiply(k->cost, k->interval_ns);
 }
 
-static union pair *entry_of(union pair *bucket, uint64_t key)
-{
-    for (unsigned i = 0; i < BUCKET_SLOTS; i++)
-        if (__atomic_load_n(&bucket[i].key, __ATOMIC_ACQUIRE) == key)
-            return bucket + i;
-    return NULL;
-}
-
 /*
  * All slots are always looked at: an entry may stand behind a slot that has become free since.
  *
  * While the shared entry is live, a key without a live entry of its own stays there, even if a slot has become free: it
  * may have used the shared one, and would get its burst twice.
  */
-static struct spot find(const struct counters *c, uint64_t key, uint64_t now)
+static struct spot find(const struct counters *c, uint64_t tag, uint64_t now)
 {
-    union pair *bucket = bucket_of(c, key), *own = NULL, *free_pair = NULL;
+    union pair *bucket = bucket_of(c, tag), *own = NULL, *free_pair = NULL;
     union pair own_seen = {.both = 0}, free_seen = {.both = 0}, seen;
     struct spot s = {.pair = NULL};
 
     for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
         seen = pair_glance(bucket + i);
-        if (seen.key == key)
+        if (has_tag(seen, tag))
             seen = pair_read(bucket + i);
-        if (seen.key == key) {
+        if (has_tag(seen, tag)) {
             s.backlog_ns += backlog_of(seen.value, now);
             s.twins = own != NULL;
             own_seen = own == NULL ? seen : own_seen;
@@ -125,6 +76,7 @@ static struct spot find(const struct counters *c, uint64_t key, uint64_t now)
     s.shared_live = seen.value > now;
     if (own != NULL && (s.backlog_ns > 0 || !s.shared_live)) {
         s.where = s.backlog_ns > 0 ? WHERE_OWN : WHERE_FREE;
+        s.twins = s.twins || (s.shared_live && (own_seen.key & ENTRY_NEW) != 0);
         s.pair = own;
         s.seen = own_seen;
     } else if (!s.shared_live && free_pair != NULL) {
@@ -155,93 +107,123 @@ static struct charge_answer judge(const struct charge *k, const struct spot *s)
     return a;
 }
 
-/* Puts `backlog` ahead of now into the entry that was seen; false when it has changed since. */
-static bool put(const struct spot *s, uint64_t key, uint64_t now, uint64_t backlog)
+/* The key word that a spot's entry gets when it is charged. */
+static uint64_t word_for(const struct spot *s, uint64_t tag)
 {
-    return pair_swap(s->pair, s->seen, pair_of(s->where == WHERE_SHARED ? SHARED_MARK : key, now + backlog));
+    if (s->where == WHERE_SHARED)
+        return SHARED_MARK;
+    return s->where == WHERE_OWN ? s->seen.key : tag | ENTRY_NEW;
+}
+
+/* Puts `backlog` ahead of now into the entry that was seen; false when it has changed since. */
+static bool put(const struct spot *s, uint64_t tag, uint64_t now, uint64_t backlog)
+{
+    return pair_swap(s->pair, s->seen, pair_of(word_for(s, tag), now + backlog));
 }
 
 /*
- * Takes ns off again. When the entry was merged into another one meanwhile, from there.
+ * Takes ns off again. When the entry was merged into another one meanwhile, from there; not from a shared one, where
+ * too much is right.
  *
  * Should this thread have been held up between charge and roll-back for so long that all of the charge had run off, it
  * takes from what others charged since: at most its own cost, once. Without a clock here that cannot be told apart.
  */
-static void give_back(const struct counters *c, const struct spot *s, uint64_t key, uint64_t ns)
+static void give_back(const struct counters *c, const struct spot *s, uint64_t tag, uint64_t ns)
 {
     union pair *pair = s->pair, seen;
 
     while (pair != NULL) {
         seen = pair_read(pair);
-        if (s->where != WHERE_SHARED && seen.key != key)
-            pair = entry_of(bucket_of(c, key), key);
+        if (s->where != WHERE_SHARED && !has_tag(seen, tag))
+            pair = entry_of(bucket_of(c, tag), tag);
         else if (pair_swap(pair, seen, pair_of(seen.key, seen.value > ns ? seen.value - ns : 0)))
             return;
     }
 }
 
-/* Adds ns to an entry of the key; false when it is none any more. */
-static bool add(union pair *pair, uint64_t key, uint64_t now, uint64_t ns)
+/* Moves what `from` has counted to `to`. It is added first and cleared then: a process killed in between leaves too
+ * much counted, never too little. False when somebody else changed one of them. */
+static bool move(union pair *from, union pair *to, uint64_t tag, uint64_t now)
 {
-    for (;;) {
-        union pair seen = pair_read(pair);
+    union pair source = pair_read(from), target = pair_read(to), sum;
+    uint64_t backlog = backlog_of(source.value, now);
 
-        if (seen.key != key)
-            return false;
-        if (pair_swap(pair, seen, pair_of(key, now + backlog_of(seen.value, now) + ns)))
-            return true;
-    }
-}
-
-/*
- * Moves all entries of a key into its lowest one. What is moved is added first and cleared then: a process killed in
- * between leaves too much counted, never too little.
- */
-static void merge_twins(const struct counters *c, uint64_t key, uint64_t now)
-{
-    union pair *bucket = bucket_of(c, key), *low = entry_of(bucket, key);
-
-    for (union pair *twin = bucket + BUCKET_SLOTS - 1; low != NULL && twin > low; twin--) {
-        union pair seen = pair_read(twin);
-        uint64_t backlog = backlog_of(seen.value, now);
-        struct spot target = {.pair = low, .where = WHERE_OWN};
-
-        if (seen.key != key)
-            continue;
-        if (backlog > 0 && !add(low, key, now, backlog))
-            return;
-        if (!pair_swap(twin, seen, pair_of(0, 0)) && backlog > 0)
-            give_back(c, &target, key, backlog);
-    }
-}
-
-/*
- * Whether somebody counted the same key in another place while we began to count it at s. Each looks again after its
- * own change, so at least the later of the two sees both.
- */
-static bool somebody_elsewhere(const struct counters *c, const struct spot *s, uint64_t key, uint64_t now)
-{
-    struct spot again;
-
-    if (s->where == WHERE_OWN)
+    if (!has_tag(source, tag))
         return false;
-    again = find(c, key, now);
+    sum = pair_of(target.key != 0 ? target.key : SHARED_MARK, now + backlog_of(target.value, now) + backlog);
+    if (backlog > 0 && !pair_swap(to, target, sum))
+        return false;
+    if (pair_swap(from, source, pair_of(0, 0)))
+        return true;
+    /* Somebody charged it meanwhile, or moved it as well. */
+    while (backlog > 0) {
+        target = pair_read(to);
+        sum = pair_of(target.key, target.value > backlog ? target.value - backlog : 0);
+        if (pair_swap(to, target, sum))
+            break;
+    }
+    return false;
+}
+
+/* Moves all entries of a key into its lowest one, and that into the shared one if it is new and the shared one live. */
+static void merge_twins(const struct counters *c, uint64_t tag, uint64_t now)
+{
+    union pair *bucket = bucket_of(c, tag), *low = entry_of(bucket, tag), *shared = bucket + BUCKET_SLOTS;
+
+    if (low == NULL)
+        return;
+    for (union pair *twin = shared - 1; twin > low; twin--)
+        if (has_tag(pair_glance(twin), tag) && (!has_tag(pair_glance(low), tag) || !move(twin, low, tag, now)))
+            return;
+    if (pair_read(low).key == (tag | ENTRY_NEW) && pair_read(shared).value > now)
+        (void)move(low, shared, tag, now);
+}
+
+/*
+ * Whether somebody counted the same key in another place while we began to count it at s, or moved other counts to s.
+ * Each looks again after its own change, so at least the later of the two sees both.
+ */
+static bool somebody_elsewhere(const struct counters *c, const struct spot *s, const struct charge *k, uint64_t tag,
+                               uint64_t now)
+{
+    struct spot again = find(c, tag, now);
+
+    if (again.backlog_ns > burst_ns(k))
+        return true;
     if (s->where == WHERE_SHARED)
         return again.where == WHERE_OWN;
     return again.twins || again.pair != s->pair || again.shared_live;
+}
+
+/* An entry that is not new any more; whoever charges it need not look again. */
+static bool is_settled(const struct spot *s)
+{
+    return s->where == WHERE_OWN && !s->twins && (s->seen.key & ENTRY_NEW) == 0;
+}
+
+/* Nobody counts the key elsewhere. That this fails when the entry is charged at this moment does no harm. */
+static void settle(const struct spot *s, uint64_t tag)
+{
+    union pair seen;
+
+    if (s->where == WHERE_SHARED)
+        return;
+    seen = pair_read(s->pair);
+    if (seen.key == (tag | ENTRY_NEW))
+        (void)pair_swap(s->pair, seen, pair_of(tag, seen.value));
 }
 
 /* Charges one key, and says where in *s. `force`: whatever the limit says, up to the burst. */
 static struct charge_answer charge_one(const struct counters *c, const struct charge *k, uint64_t now, bool force,
                                        struct spot *s)
 {
-    uint64_t key = safe_key(k->key), after;
+    uint64_t tag = tag_of(k->key), after;
     struct charge_answer a = {.allowed = false};
 
     for (unsigned i = 0; i < TRIES_MAX; i++) {
-        *s = find(c, key, now);
+        *s = find(c, tag, now);
         if (s->twins) {
-            merge_twins(c, key, now);
+            merge_twins(c, tag, now);
             continue;
         }
         a = judge(k, s);
@@ -250,14 +232,17 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
         after = a.allowed ? s->backlog_ns + cost_ns(k) : burst_ns(k);
         if (after <= s->backlog_ns)
             return a;
-        if (!put(s, key, now, after))
+        if (!put(s, tag, now, after))
             continue;
-        if (!somebody_elsewhere(c, s, key, now)) {
+        if (is_settled(s))
+            return a;
+        if (!somebody_elsewhere(c, s, k, tag, now)) {
+            settle(s, tag);
             if (a.crowded)
                 (void)__atomic_fetch_add(c->crowded, 1, __ATOMIC_RELAXED);
             return a;
         }
-        give_back(c, s, key, after - s->backlog_ns);
+        give_back(c, s, tag, after - s->backlog_ns);
     }
     a.allowed = false;
     a.retry_ns = CONTENTION_RETRY_NS;
@@ -266,7 +251,7 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
 
 struct charge_answer counters_look(const struct counters *c, const struct charge *charge, uint64_t now_ns)
 {
-    struct spot s = find(c, safe_key(charge->key), now_ns + c->ahead_ns);
+    struct spot s = find(c, tag_of(charge->key), now_ns + c->ahead_ns);
 
     return judge(charge, &s);
 }
@@ -278,9 +263,9 @@ static size_t look_at_all(const struct counters *c, const struct charge *charges
     size_t refuses = n;
 
     for (size_t i = 0; i < n; i++)
-        prefetch(c, safe_key(charges[i].key));
+        prefetch(c, tag_of(charges[i].key));
     for (size_t i = 0; i < n; i++) {
-        spots[i] = find(c, safe_key(charges[i].key), now);
+        spots[i] = find(c, tag_of(charges[i].key), now);
         answers[i] = judge(charges + i, spots + i);
         if (!answers[i].allowed && refuses == n)
             refuses = i;
@@ -308,14 +293,13 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
         if (k->cost == 0)
             continue;
         /* Nearly always the entry is there and unchanged since the look. */
-        if (spots[i].where == WHERE_OWN && !spots[i].twins &&
-            put(spots + i, safe_key(k->key), now, spots[i].backlog_ns + cost_ns(k)))
+        if (is_settled(spots + i) && put(spots + i, tag_of(k->key), now, spots[i].backlog_ns + cost_ns(k)))
             continue;
         answers[i] = charge_one(c, k, now, false, spots + i);
         if (answers[i].allowed)
             continue;
         for (size_t j = 0; j < i; j++)
-            give_back(c, spots + j, safe_key(charges[j].key), cost_ns(charges + j));
+            give_back(c, spots + j, tag_of(charges[j].key), cost_ns(charges + j));
         return i;
     }
     return n;
@@ -326,163 +310,4 @@ void counters_force(struct counters *c, const struct charge *charge, uint64_t no
     struct spot s;
 
     *answer = charge_one(c, charge, now_ns + c->ahead_ns, true, &s);
-}
-
-/* The lowest live entry of a key; pair NULL when there is none. */
-static struct spot find_mark(const struct counters *c, uint64_t key, uint64_t now)
-{
-    union pair *bucket = bucket_of(c, key);
-
-    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-        struct spot s = {.pair = bucket + i, .seen = pair_read(bucket + i)};
-
-        if (s.seen.key == key && s.seen.value > now)
-            return s;
-    }
-    return (struct spot){.pair = NULL};
-}
-
-/* A slot that can be taken; pair NULL when all are live. */
-static struct spot find_free(const struct counters *c, uint64_t key, uint64_t now)
-{
-    union pair *bucket = bucket_of(c, key);
-
-    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-        struct spot s = {.pair = bucket + i, .seen = pair_glance(bucket + i)};
-
-        if (s.seen.value <= now)
-            return s;
-    }
-    return (struct spot){.pair = NULL};
-}
-
-bool counters_mark(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns, bool renew, bool *crowded)
-{
-    uint64_t now = now_ns + c->ahead_ns, until = now + min_u64(keep_ns, STATE_LONGEST_WINDOW_NS);
-    const union pair *lower;
-
-    key = safe_key(key);
-    if (crowded != NULL)
-        *crowded = false;
-    for (unsigned i = 0; i < TRIES_MAX; i++) {
-        struct spot s = find_mark(c, key, now);
-
-        if (s.pair != NULL) {
-            if (!renew || s.seen.value >= until || pair_swap(s.pair, s.seen, pair_of(key, until)))
-                return false;
-            continue;
-        }
-        s = find_free(c, key, now);
-        if (s.pair == NULL)
-            break;
-        if (!pair_swap(s.pair, s.seen, pair_of(key, until)))
-            continue;
-        /* Two at once: the lower entry is the mark, the other one finds it and takes its own away. */
-        lower = find_mark(c, key, now).pair;
-        if (lower == NULL || lower >= s.pair)
-            return true;
-        (void)pair_swap(s.pair, pair_of(key, until), pair_of(0, 0));
-        return false;
-    }
-    (void)__atomic_fetch_add(c->crowded, 1, __ATOMIC_RELAXED);
-    if (crowded != NULL)
-        *crowded = true;
-    return true;
-}
-
-bool counters_marked(const struct counters *c, uint64_t key, uint64_t now_ns)
-{
-    return find_mark(c, safe_key(key), now_ns + c->ahead_ns).pair != NULL;
-}
-
-void counters_unmark(struct counters *c, uint64_t key)
-{
-    (void)counters_reset(c, key, 0);
-}
-
-bool counters_reset(struct counters *c, uint64_t key, uint64_t now_ns)
-{
-    uint64_t now = now_ns + c->ahead_ns;
-    bool live = false;
-    union pair *pair;
-
-    key = safe_key(key);
-    while ((pair = entry_of(bucket_of(c, key), key)) != NULL) {
-        union pair seen = pair_read(pair);
-
-        if (seen.key == key && pair_swap(pair, seen, pair_of(0, 0)))
-            live = live || seen.value > now;
-    }
-    return live;
-}
-
-void counters_stats(const struct counters *c, uint64_t now_ns, struct counters_stats *out)
-{
-    uint64_t buckets = UINT64_C(1) << c->bits, now = now_ns + c->ahead_ns, live = 0;
-    uint64_t step = buckets > STATS_BUCKETS_MAX ? buckets / STATS_BUCKETS_MAX : 1;
-
-    for (uint64_t i = 0; i < buckets; i += step)
-        for (unsigned j = 0; j < BUCKET_SLOTS; j++)
-            live += pair_glance(c->pairs + i * BUCKET_PAIRS + j).value > now;
-    out->entries = buckets * BUCKET_SLOTS;
-    out->live = live * step;
-    out->crowded = __atomic_load_n(c->crowded, __ATOMIC_RELAXED);
-}
-
-/* Sets a shared entry's backlog up. */
-static void raise_shared(union pair *bucket, uint64_t now, uint64_t backlog)
-{
-    union pair *shared = bucket + BUCKET_SLOTS, seen = pair_read(shared);
-
-    while (backlog_of(seen.value, now) < backlog && !pair_swap(shared, seen, pair_of(SHARED_MARK, now + backlog)))
-        seen = pair_read(shared);
-}
-
-/* Sets an entry's backlog up, making it if need be. */
-static void raise_entry(struct counters *c, uint64_t key, uint64_t now, uint64_t backlog)
-{
-    for (unsigned i = 0; i < TRIES_MAX; i++) {
-        struct spot s = find_mark(c, key, now);
-
-        if (s.pair == NULL)
-            s = find_free(c, key, now);
-        if (s.pair == NULL)
-            break;
-        if (backlog_of(s.seen.key == key ? s.seen.value : 0, now) >= backlog ||
-            pair_swap(s.pair, s.seen, pair_of(key, now + backlog)))
-            return;
-    }
-    raise_shared(bucket_of(c, key), now, backlog);
-}
-
-/* A shared entry's keys may be in any bucket that has the same first bits. */
-static void take_over_shared(struct counters *to, const struct counters *from, uint64_t i, uint64_t now,
-                             uint64_t backlog)
-{
-    uint64_t first = to->bits >= from->bits ? i << (to->bits - from->bits) : i >> (from->bits - to->bits);
-    uint64_t n = to->bits >= from->bits ? UINT64_C(1) << (to->bits - from->bits) : 1;
-
-    for (uint64_t j = first; j < first + n; j++)
-        raise_shared(to->pairs + j * BUCKET_PAIRS, now, backlog);
-}
-
-void counters_take_over(struct counters *to, const struct counters *from, uint64_t now_ns)
-{
-    uint64_t from_now = now_ns + from->ahead_ns, to_now = now_ns + to->ahead_ns;
-
-    for (uint64_t i = 0; i < (UINT64_C(1) << from->bits); i++) {
-        const union pair *bucket = from->pairs + i * BUCKET_PAIRS;
-
-        for (unsigned j = 0; j < BUCKET_PAIRS; j++) {
-            union pair seen = pair_read(bucket + j);
-            uint64_t backlog = backlog_of(seen.value, from_now);
-
-            if (backlog == 0)
-                continue;
-            if (j == BUCKET_SLOTS)
-                take_over_shared(to, from, i, to_now, backlog);
-            else if (seen.key != 0)
-                raise_entry(to, seen.key, to_now, backlog);
-        }
-    }
 }

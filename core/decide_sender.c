@@ -153,7 +153,7 @@ static bool envelope_of_connector(struct deciding *d)
     enum mode mode = d->c->config->sender.mode;
 
     if (d->s->sender_result == ADDRESS_NULL)
-        return connector->null_sender ? false : refuse(d, REASON_NULL_SENDER, mode);
+        return connector->null_sender && recipient_counts(d).all <= 1 ? false : refuse(d, REASON_NULL_SENDER, mode);
     if (connector->senders == NULL)
         return false;
     if (d->s->sender_result != ADDRESS_OK)

@@ -66,14 +66,17 @@ static int generation_make(const char *path, const struct manifest *m, struct ge
     g->checksum = m->checksum;
     g->bytes = m->size;
     g->tenants_n = m->tenants_n;
-    if (old != NULL && old->number == m->generation && old->checksum == m->checksum) {
+    if (old != NULL && old->number == m->generation && old->checksum == m->checksum && old->bytes == m->size) {
         g->file = old->file;
         g->file->users++;
     }
-    if ((g->file == NULL && directory_file_open(path, m, &g->file, e) != 0) ||
-        directory_file_tenants(g->file, m, &g->tenants, e) != 0) {
+    if (g->file == NULL && directory_file_open(path, m, &g->file, e) != 0) {
         generation_free(g);
         return -1;
+    }
+    if (directory_file_tenants(g->file, m, &g->tenants, e) != 0) {
+        generation_free(g);
+        return error_prefix(e, "directory file %s/%s", path, m->file);
     }
     *out = g;
     return 0;

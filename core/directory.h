@@ -115,9 +115,11 @@ int directory_open(const char *path, struct directory **out, struct error *e);
 void directory_close(struct directory *d);
 
 /*
- * Looks whether the manifest was replaced, and takes the new generation if it is whole (size, checksum, versions).
+ * Looks whether the manifest was replaced, and takes the new generation if it is whole (size, checksum, versions); all
+ * of its file is read for that, at some 10 GB/s when it is cached. Closes generations that no view looks at any more.
  * Called once a second by one thread. 1: a new generation, or only a new time of checking, is in use; 0: nothing new;
- * -1: there is something new, but it is not usable: e says why, and the generation in use stays.
+ * -1: there is something new, but it is not usable: e says why, and the generation in use stays. That is said once and
+ * then at every 60th call, when it is tried again.
  */
 int directory_refresh(struct directory *d, struct error *e);
 

@@ -259,5 +259,5 @@ out:
         return 0;
     }
     free(facts);
-    return error_set(e, "directory file %s: its tenants are not those of the manifest", m->file);
+    return error_set(e, "its tenants are not those of the manifest");
 }

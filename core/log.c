@@ -147,7 +147,7 @@ static void write_line(struct log *log, enum log_level level, struct slice text,
 {
     struct buf b;
 
-    if (atomic_load(&log->to) == LOG_SYSLOG) {
+    if (atomic_load(&log->to) == LOG_TO_SYSLOG) {
         if (!send_syslog(log, level, text))
             drop(log, 1);
         return;

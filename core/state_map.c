@@ -30,7 +30,8 @@ struct layout layout_of(uint64_t entries, uint64_t blocks)
     blocks = blocks != 0 ? blocks : STATE_BLOCKS_DEFAULT;
     l.entries = power_of_two(entries, COUNTERS_ENTRIES_MIN, STATE_ENTRIES_MAX);
     l.blocks = (uint32_t)power_of_two(blocks, STATE_BLOCKS_MIN, STATE_BLOCKS_MAX);
-    l.index_at = STATE_HEADER_BYTES + l.entries * sizeof(union pair);
+    l.once_at = STATE_HEADER_BYTES + l.entries * sizeof(union pair);
+    l.index_at = l.once_at + COUNTERS_ONCE_ENTRIES * sizeof(union pair);
     l.records_at = l.index_at + l.blocks * sizeof(union pair);
     l.bytes = (l.records_at + l.blocks * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
     return l;
@@ -87,6 +88,7 @@ static void place_tables(struct mapping *m)
     struct state_header *h = mapping_header(m);
 
     m->counters = counters_over(m->base + STATE_HEADER_BYTES, m->layout.entries, &h->crowded);
+    m->counters.once = (union pair *)(void *)(m->base + m->layout.once_at);
     m->blocks.head = &h->blocks;
     m->blocks.index = (union pair *)(void *)(m->base + m->layout.index_at);
     m->blocks.records = (struct block_record *)(void *)(m->base + m->layout.records_at);

@@ -45,7 +45,7 @@ struct state_header {
 struct layout {
     uint64_t entries; /* a power of two */
     uint32_t blocks;  /* a power of two */
-    uint64_t index_at, records_at, bytes;
+    uint64_t once_at, index_at, records_at, bytes;
 };
 
 /* Rounds up to powers of two and clamps; 0 takes the default. */

@@ -139,6 +139,9 @@ int listen_open(const struct listener_config *config, struct listening *out, str
         return open_unix(config, out, e);
     if (config->fd >= 0)
         buf_addf(&b, "fd:%d", config->fd);
+    else if (config->host == NULL)
+        return error_set(e,
+                         "milter.listen is \"\", so the milter is switched off: give it a socket, or don't start it");
     else
         buf_addf(&b, "%s:%u@[%s]", strchr(config->host, ':') != NULL ? "inet6" : "inet", (unsigned)config->port,
                  config->host);

@@ -1,5 +1,7 @@
 #include "milter/milter.h"
 
+#include "core/clock.h"
+
 #include <time.h>
 
 #define LAST_CALLBACKS_MS 1000
@@ -8,7 +10,8 @@ int milter_init(struct milter *m, struct engine *engine)
 {
     const struct listener_config *listener = &engine_config(engine)->milter.listen;
 
-    *m = (struct milter){.engine = engine, .has_tls = listener->has_tls, .tls = listener->tls};
+    *m = (struct milter){
+        .engine = engine, .has_tls = listener->has_tls, .tls = listener->tls, .born_ns = clock_wall_ns()};
     m->users = users_new(engine);
     if (m->users == NULL)
         return -1;

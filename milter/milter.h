@@ -18,11 +18,13 @@ struct milter {
     struct users *users;
     bool has_tls; /* the listener's own TLS rule, read at start */
     struct tls_config tls;
-    atomic_bool counts_bytes;  /* some limit counts bytes: bodies must be seen */
-    atomic_bool closing;       /* no new transactions */
-    atomic_bool closed;        /* the engine is going away */
-    atomic_uint deciding;      /* callbacks that use the engine at this moment */
-    atomic_uint transactions;  /* between MAIL and the end of the message */
+    atomic_bool counts_bytes; /* some limit counts bytes: bodies must be seen */
+    atomic_bool closing;      /* no new transactions */
+    atomic_bool closed;       /* the engine is going away */
+    atomic_uint deciding;     /* callbacks that use the engine at this moment */
+    atomic_uint transactions; /* between MAIL and the end of the message */
+    uint64_t born_ns;         /* with the number of a transaction: a name for it that no other one has */
+    atomic_uint_least64_t transaction_number;
     atomic_llong complained_s; /* when missing macros were last logged */
 };
 

@@ -45,8 +45,10 @@ static void *run_libmilter(void *arg)
 
 static void reload(struct milter *m)
 {
+    struct error e;
+
     notify_reloading();
-    (void)engine_reload(m->engine, NULL); /* which logs what is wrong */
+    (void)engine_reload(m->engine, &e); /* which logs what is wrong */
     milter_configure(m);
     notify_ready();
 }

@@ -1,5 +1,7 @@
 #include "milter/session.h"
 
+#include "core/buf.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -80,6 +82,17 @@ static void set_login(struct session *s, const struct mail_facts *facts)
         sub->login.kind = LOGIN_BAD;
 }
 
+/* The milter protocol has no "instance" as the policy protocol has: a name for this transaction, never used again. */
+static void set_instance(struct session *s)
+{
+    struct buf b = BUF_OVER(s->instance);
+
+    buf_add_u64(&b, s->milter->born_ns);
+    buf_add_char(&b, '.');
+    buf_add_u64(&b, atomic_fetch_add(&s->milter->transaction_number, 1));
+    s->submission.instance = buf_slice(&b);
+}
+
 void session_begin(struct session *s, const struct mail_facts *facts)
 {
     struct submission *sub = &s->submission;
@@ -88,6 +101,7 @@ void session_begin(struct session *s, const struct mail_facts *facts)
     s->open = true;
     atomic_fetch_add(&s->milter->transactions, 1);
     sub->stage = STAGE_MAIL;
+    set_instance(s);
     set_login(s, facts);
     if (!sub->has_client && facts->client != NULL)
         sub->has_client = ip_parse(slice_of(facts->client), &sub->client);

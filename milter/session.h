@@ -14,6 +14,7 @@
 #define LOGIN_TEXT_MAX 256
 #define MECHANISM_TEXT_MAX 32
 #define SENDER_TEXT_MAX 384
+#define INSTANCE_MAX 48 /* two numbers and a dot */
 
 struct session {
     struct milter *milter;
@@ -23,6 +24,7 @@ struct session {
     struct submission submission;
     struct headers headers;
     struct recipients recipients;
+    char instance[INSTANCE_MAX];
     char login_text[LOGIN_TEXT_MAX], mechanism[MECHANISM_TEXT_MAX], sender_text[SENDER_TEXT_MAX];
 };
 

@@ -1,6 +1,6 @@
 #include "mirror/cell.h"
 
-#include "core/quote.h"
+#include "mirror/words.h"
 
 #include <string.h>
 
@@ -27,7 +27,7 @@ int row_error(const struct row *row, enum column column, const char *expected, s
         break;
     case CELL_TEXT:
         return error_set(e, "%s: line %lu: %s is \"%s\"; expected %s", row->path, row->line, column_name(column),
-                         quote(cell->text).text, expected);
+                         words(cell->text).text, expected);
     }
     return error_set(e, "%s: line %lu: %s %s; expected %s", row->path, row->line, column_name(column), found, expected);
 }

@@ -1,4 +1,3 @@
-#include "core/quote.h"
 #include "mirror/gather.h"
 
 static const struct {
@@ -159,15 +158,21 @@ static struct slice read_upn(struct gathered *g, const struct row *row, struct a
     return (struct slice){NULL, 0};
 }
 
-/* At most MAILBOX_NAME_MAX bytes, cut between two characters. */
-static struct slice cut_name(struct slice name)
+static bool is_control(char c)
 {
-    if (name.n <= MAILBOX_NAME_MAX)
-        return name;
-    name.n = MAILBOX_NAME_MAX;
-    while (name.n > 0 && ((unsigned char)name.p[name.n] & 0xc0) == 0x80)
-        name.n--;
-    return name;
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* At most MAILBOX_NAME_MAX bytes, cut between two characters; a line break in it becomes a blank. */
+static struct slice display_name(struct slice name, char mem[MAILBOX_NAME_MAX])
+{
+    size_t n = name.n <= MAILBOX_NAME_MAX ? name.n : MAILBOX_NAME_MAX;
+
+    while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        mem[i] = is_control(name.p[i]) ? ' ' : name.p[i];
+    return (struct slice){mem, n};
 }
 
 /* What other cmdlets may call the mailbox by. Display names are not among them: nothing keeps two from being alike. */
@@ -232,7 +237,7 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     struct address marked = {0}, primary, upn;
     struct login alias, account;
     struct buf packed = BUF_OVER(g->packed);
-    char names[GATHER_NAMES_MAX];
+    char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX];
     int guid = cell_guid(&row->cells[COLUMN_GUID], &out.id);
 
     if (guid < 0)
@@ -250,7 +255,7 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     out.upn = read_upn(g, row, &upn);
     out.alias = read_account(g, row, COLUMN_ALIAS, &alias);
     out.account = read_account(g, row, COLUMN_ACCOUNT, &account);
-    out.name = cut_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]));
+    out.name = display_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]), name);
     out.recipient_type = type_of(cell_text(&row->cells[COLUMN_TYPE]));
     out.names = read_names(row, names, sizeof names);
     if (read_on_behalf(g, file, row, out.primary, e) != 0)
@@ -270,5 +275,8 @@ int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const str
     out.has_guid = true;
     out.primary = cell_text(&row->cells[COLUMN_UPN]);
     out.policy = policy_name(cell_text(&row->cells[COLUMN_AUTH_POLICY]));
+    for (size_t i = 0; i < out.policy.n; i++)
+        if (is_control(out.policy.p[i]))
+            return row_error(row, COLUMN_AUTH_POLICY, "a name without control characters", e);
     return stage_add(g->stages[STAGE_POLICIES], &out, e);
 }

@@ -1,4 +1,3 @@
-#include "core/quote.h"
 #include "mirror/gather.h"
 
 struct slice policy_name(struct slice text)

@@ -1,6 +1,6 @@
 #include "mirror/input.h"
 
-#include "core/quote.h"
+#include "mirror/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,11 +35,11 @@ static struct input_source *source_new(const char *path, struct input *in, struc
 
     *in = (struct input){0};
     if (s == NULL) {
-        error_set(e, "%s: no memory to read it", quote(slice_of(path)).text);
+        error_set(e, "%s: no memory to read it", words(slice_of(path)).text);
         return NULL;
     }
     s->fd = -1;
-    s->path = quote(slice_of(path));
+    s->path = words(slice_of(path));
     *in = (struct input){.path = s->path.text, .source = s};
     return s;
 }

@@ -1,7 +1,7 @@
 #include "mirror/rows.h"
 
-#include "core/quote.h"
 #include "mirror/rows_private.h"
+#include "mirror/words.h"
 
 #include <stdlib.h>
 
@@ -60,7 +60,7 @@ static int find_form(struct rows *rows, struct error *e)
             "%s: begins with \"%s\": neither JSON, nor CSV with the columns of a cmdlet, nor a list of "
             "addresses; write it with Export-Csv or ConvertTo-Json, since what PowerShell shows on the screen "
             "is cut off",
-            rows->in.path, quote(line).text);
+            rows->in.path, words(line).text);
     return 0;
 }
 

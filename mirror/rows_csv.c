@@ -1,4 +1,3 @@
-#include "core/quote.h"
 #include "mirror/rows_private.h"
 
 static int read_header(struct rows *rows, struct error *e)

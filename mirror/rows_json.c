@@ -1,5 +1,5 @@
-#include "core/quote.h"
 #include "mirror/rows_private.h"
+#include "mirror/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +106,7 @@ static json_t *parse(const struct rows *rows, struct slice text, struct error *e
         unsigned long column = (unsigned long)at.column + (at.line == 1 ? rows->json.column : 0);
 
         error_set(e, "%s: line %lu, column %lu: damaged JSON: %s", rows->in.path, line, column,
-                  quote(slice_of(at.text)).text);
+                  words(slice_of(at.text)).text);
     }
     return object;
 }
@@ -133,7 +133,7 @@ static int refuse_error_answer(const struct rows *rows, json_t *object, struct e
     if (error == NULL || json_is_null(error))
         return 0;
     return error_set(e, "%s: an error that the service answered with, not an export: \"%s\"", rows->in.path,
-                     quote(error_text(error)).text);
+                     words(error_text(error)).text);
 }
 
 /* ".../adminapi/beta/GUID/$metadata..." */

@@ -1,4 +1,3 @@
-#include "core/quote.h"
 #include "mirror/rows_private.h"
 
 #include <stdlib.h>

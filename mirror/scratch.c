@@ -1,6 +1,6 @@
 #include "mirror/scratch.h"
 
-#include "core/quote.h"
+#include "mirror/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ int scratch_open(const char *folder, struct scratch **out, struct error *e)
     for (size_t i = 0; i < sizeof places / sizeof places[0] && s->fd < 0; i++) {
         if (places[i] == NULL || places[i][0] == '\0')
             continue;
-        s->folder = quote(slice_of(places[i]));
+        s->folder = words(slice_of(places[i]));
         s->fd = open_nameless(places[i]);
     }
     if (s->fd < 0) {

@@ -43,6 +43,7 @@ static int take_lock(struct writer *w, struct error *e)
             e, "the directory %s is being written by another process (pid %llu): wait for its end, or stop it",
             w->folder, pid);
     }
+    w->locked = true;
     buf_addf(&b, "%ld\n", (long)getpid());
     if (ftruncate(w->lock_fd, 0) != 0 || pwrite(w->lock_fd, b.p, b.n, 0) != (ssize_t)b.n)
         return error_set(e, "lock file %s/" LOCK_NAME " cannot be written: %s", w->folder, strerror(errno));
@@ -143,10 +144,9 @@ void writer_close(struct writer *w)
 {
     if (w == NULL)
         return;
-    if (w->builder != NULL) {
-        builder_free(w->builder);
+    builder_free(w->builder);
+    if (w->locked)
         writer_remove_aside(w);
-    }
     sorter_free(w->mailboxes);
     sorter_free(w->domains);
     sorter_free(w->rights);

@@ -50,7 +50,7 @@ struct writer {
     uint8_t *value; /* scratch of MAILBOX_VALUE_MAX bytes */
     struct kept_conflict **conflicts;
     size_t conflicts_kept;
-    bool failed, finished;
+    bool locked, finished;
 };
 
 /* Merges operations and last generation into w->builder; *changed when they differ. 0, or -1 with e. */

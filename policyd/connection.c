@@ -43,7 +43,10 @@ static void note_progress(struct connection *c, bool finished_one)
 static int watch(struct connection *c, short what)
 {
     return event_assign(&c->event, c->worker->base, event_get_fd(&c->event), (short)(what | EV_PERSIST), on_event, c) ==
-                       0 && event_add(&c->event, NULL) == 0 ? 0 : -1;
+                       0 &&
+                   event_add(&c->event, NULL) == 0
+               ? 0
+               : -1;
 }
 
 void connection_open(struct worker *worker, int fd, const struct listener *listener)
@@ -87,8 +90,8 @@ static void close_without_memory(struct connection *c)
     uint64_t held;
 
     if (complaint_due(c->worker->complaints, COMPLAINT_MEMORY, c->worker->now_s, &held))
-        log_say(engine_log(c->worker->engine), LEVEL_ERROR, "no memory for a request: connection closed (%llu more before)",
-                (unsigned long long)held);
+        log_say(engine_log(c->worker->engine), LEVEL_ERROR,
+                "no memory for a request: connection closed (%llu more before)", (unsigned long long)held);
     connection_close(c);
 }
 
@@ -102,7 +105,7 @@ static void log_problem(const struct connection *c, enum request_problem problem
 
     if (!complaint_due(c->worker->complaints, problem, c->worker->now_s, &held))
         return;
-    buf_addf(&b, "bad policy request on %s: %s", c->listener->config->address, request_problem_text(problem));
+    buf_addf(&b, "bad policy request on %s: %s", c->listener->address, request_problem_text(problem));
     if (culprit.n > 0) {
         buf_add(&b, SLICE(": \""));
         buf_add_escaped(&b, culprit, 80);
@@ -143,10 +146,9 @@ static void follow_message(struct connection *c, const struct policy_request *re
 static void answer(struct connection *c, const struct policy_request *request, struct buf *answers)
 {
     struct worker *worker = c->worker;
-    const struct listener_config *listener = c->listener->config;
 
     follow_message(c, request);
-    submission_of_request(request, listener->has_tls ? &listener->tls : NULL, &worker->submission);
+    submission_of_request(request, c->listener->has_tls ? &c->listener->tls : NULL, &worker->submission);
     policy_reply_add(answers, engine_decide(worker->user, &worker->submission, &c->recipients));
     worker->decided = true;
     if (request->stage == STAGE_END)
@@ -297,7 +299,7 @@ static void read_more(struct connection *c)
     if (before > 0)
         memcpy(worker->in, c->in, before);
     got = recv(event_get_fd(&c->event), worker->in + before, sizeof worker->in - before, 0);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) && worker->stop_at_s == 0)
         return;
     if (got <= 0) {
         connection_close(c);
@@ -376,7 +378,7 @@ void connection_expire(struct connection *c)
     }
     refuse(c, &answers, REQUEST_TOO_SLOW, (struct slice){c->in, c->in_n});
     out = buf_slice(&answers);
-    if (!send_some(c, &out) || out.n > 0)
+    if (!send_some(c, &out) || out.n > 0 || c->worker->stop_at_s != 0)
         connection_close(c);
     else
         linger(c);
@@ -384,6 +386,5 @@ void connection_expire(struct connection *c)
 
 void connection_finish(struct connection *c)
 {
-    if (c->phase == PHASE_READING)
-        read_more(c); /* may close it */
+    read_more(c); /* which closes it, since the worker stops, unless the request that it finds is not whole */
 }

@@ -1,10 +1,10 @@
 /*
  * One connection of Postfix's: reads requests, has them decided, answers each once and in order.
  *
- * An idle connection costs this struct and no buffers, since there is one for each smtpd process. What is read goes into the
- * worker's scratch memory and is parsed there; only an unfinished request, or an answer that the peer does not take,
- * is kept with the connection. We never close first but on trouble: Postfix would find out at its next request only, and
- * wait a second (retry_delay) before it asks again.
+ * An idle connection costs this struct and no buffers, since there is one for each smtpd process. What is read goes
+ * into the worker's scratch memory and is parsed there; only an unfinished request, or an answer that the peer does not
+ * take, is kept with the connection. We never close first but on trouble: Postfix would find out at its next request
+ * only, and wait a second (retry_delay) before it asks again.
  *
  * All functions belong to the worker's thread.
  */
@@ -60,7 +60,10 @@ void connection_close(struct connection *c);
  */
 void connection_expire(struct connection *c);
 
-/* The program stops: answers what has arrived, then closes unless a request is half there. */
+/*
+ * The worker stops: an idle connection is asked once more whether a request has arrived, and is closed unless one is
+ * half there: then it is busy.
+ */
 void connection_finish(struct connection *c);
 
 #endif

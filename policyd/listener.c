@@ -44,8 +44,10 @@ static int clear_path(const char *path, const struct sockaddr_un *address, sockl
     if (lstat(path, &there) != 0)
         return errno == ENOENT ? 0 : fail_errno(e, path, "cannot look at the path");
     if (!S_ISSOCK(there.st_mode))
-        return error_set(e, "policyd.listen \"%s\": something that is no socket is there; remove it, or choose another "
-                            "path", path);
+        return error_set(e,
+                         "policyd.listen \"%s\": something that is no socket is there; remove it, or choose another "
+                         "path",
+                         path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return fail_errno(e, path, "cannot make a socket");
@@ -171,11 +173,12 @@ static int open_passed(const struct listener_config *config, struct listener *ou
     if (getsockopt(config->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0 || listening == 0 ||
         getsockopt(config->fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0 || type != SOCK_STREAM ||
         getsockname(config->fd, (struct sockaddr *)&address, &address_n) != 0)
-        return error_set(e, "policyd.listen \"%s\": the descriptor is no listening stream socket; start by the service "
-                            "manager's socket unit, or name a path or host:port", config->address);
+        return error_set(e,
+                         "policyd.listen \"%s\": the descriptor is no listening stream socket; start by the service "
+                         "manager's socket unit, or name a path or host:port",
+                         config->address);
     flags = fcntl(config->fd, F_GETFL);
-    if (flags < 0 || fcntl(config->fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-        fcntl(config->fd, F_SETFD, FD_CLOEXEC) != 0)
+    if (flags < 0 || fcntl(config->fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(config->fd, F_SETFD, FD_CLOEXEC) != 0)
         return fail_errno(e, config->address, "cannot set it up");
     out->fd = config->fd;
     out->is_tcp = address.ss_family != AF_UNIX;
@@ -186,8 +189,12 @@ int listener_open(const struct listener_config *config, struct listener *out, st
 {
     int result;
 
-    *out = (struct listener){.config = config, .fd = -1};
-    if (config->path != NULL)
+    *out = (struct listener){.fd = -1, .has_tls = config->has_tls, .tls = config->tls};
+    out->address = strdup(config->address);
+    out->path = config->path != NULL ? strdup(config->path) : NULL;
+    if (out->address == NULL || (config->path != NULL && out->path == NULL))
+        result = error_set(e, "policyd.listen \"%s\": no memory", config->address);
+    else if (config->path != NULL)
         result = open_unix(config, out, e);
     else if (config->fd >= 0)
         result = open_passed(config, out, e);
@@ -196,7 +203,7 @@ int listener_open(const struct listener_config *config, struct listener *out, st
     if (result == 0 && config->fd < 0 && listen(out->fd, BACKLOG) != 0)
         result = fail_errno(e, config->address, "cannot listen");
     if (result != 0)
-        listener_close(out);
+        listener_free(out);
     return result;
 }
 
@@ -204,11 +211,19 @@ void listener_close(struct listener *listener)
 {
     struct stat there;
 
-    if (listener->made_socket && lstat(listener->config->path, &there) == 0 && there.st_dev == listener->device &&
+    if (listener->made_socket && lstat(listener->path, &there) == 0 && there.st_dev == listener->device &&
         there.st_ino == listener->inode)
-        unlink(listener->config->path);
+        unlink(listener->path);
     listener->made_socket = false;
     if (listener->fd >= 0)
         close(listener->fd);
     listener->fd = -1;
+}
+
+void listener_free(struct listener *listener)
+{
+    listener_close(listener);
+    free(listener->address);
+    free(listener->path);
+    *listener = (struct listener){.fd = -1};
 }

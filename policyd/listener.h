@@ -1,6 +1,6 @@
 /*
- * The sockets on which Postfix finds us: UNIX sockets, TCP, or a socket that the service manager passed in (sd_listen_fds(3)),
- * which stays open over a restart so that no connection is refused.
+ * The sockets on which Postfix finds us: UNIX sockets, TCP, or a socket that the service manager passed in
+ * (sd_listen_fds(3)), which stays open over a restart so that no connection is refused.
  */
 #ifndef POSTERN_POLICYD_LISTENER_H
 #define POSTERN_POLICYD_LISTENER_H
@@ -11,8 +11,12 @@
 #include <sys/types.h>
 
 struct listener {
-    const struct listener_config *config; /* must outlive the listener */
-    int fd;                               /* listening, non-blocking, close-on-exec; -1: closed */
+    /* Copies of the configuration's: a reload replaces that, while listeners stay. */
+    char *address;         /* as written */
+    char *path;            /* UNIX sockets; else NULL */
+    struct tls_config tls; /* of its own, if has_tls */
+    bool has_tls;
+    int fd; /* listening, non-blocking, close-on-exec; -1: closed */
     bool is_tcp;
     bool made_socket; /* a UNIX socket of our own making, that we remove again: device and inode tell */
     dev_t device;
@@ -27,7 +31,12 @@ struct listener {
  */
 int listener_open(const struct listener_config *config, struct listener *out, struct error *e);
 
-/* Closes it and removes its UNIX socket, if that is still ours. */
+/*
+ * Closes it and removes its UNIX socket, if that is still ours. Its names and its TLS rule stay, for the connections
+ * that came from it.
+ */
 void listener_close(struct listener *listener);
+/* Frees what it holds, and closes it if that was not done. */
+void listener_free(struct listener *listener);
 
 #endif

@@ -1,5 +1,7 @@
 #include "policyd/request.h"
 
+#include "policyd/marks.h"
+
 /* ---- the attributes ---- */
 
 struct attribute {
@@ -13,8 +15,8 @@ struct attribute {
 };
 
 /* Length and first letter tell ours apart; where two rows met in one place, the compiler would say so. */
-#define SLOT_COUNT 64
-#define SLOT(length, first) (((length)*3 + (first)) % SLOT_COUNT)
+#define SLOT_COUNT 32
+#define SLOT(length, first) (((length)*7 + (first)) % SLOT_COUNT)
 #define ATTRIBUTE(text, first, id, from_client)                                                                        \
     [SLOT(sizeof(text) - 1, first)] = {{(text), sizeof(text) - 1}, (id), (from_client)}
 
@@ -105,18 +107,17 @@ static bool has_control(struct slice s)
     return false;
 }
 
-/* One line that is not empty. seen: the set of the attributes that were there before. */
-static void read_line(struct policy_request *r, struct slice line, unsigned *seen)
+/* One line that is not empty; equals: its first "=", or NULL. seen: the set of the attributes that were there before.
+ */
+static void read_line(struct policy_request *r, struct slice line, const char *equals, unsigned *seen)
 {
-    const char *equals;
     const struct attribute *a;
-    struct slice name, value;
+    struct slice name;
 
     if (line.n > REQUEST_LINE_MAX) {
         fail(r, REQUEST_LINE_TOO_LONG, line);
         return;
     }
-    equals = memchr(line.p, '=', line.n);
     if (equals == NULL) {
         fail(r, REQUEST_NO_EQUALS, line);
         return;
@@ -125,13 +126,23 @@ static void read_line(struct policy_request *r, struct slice line, unsigned *see
     a = attribute_find(name);
     if (a == NULL)
         return;
-    value = (struct slice){equals + 1, line.n - name.n - 1}; /* values may hold "=": the first one divides */
     if ((*seen & 1u << a->id) != 0)
         fail(r, REQUEST_REPEATED, line);
-    else if (!a->from_client && has_control(value))
-        fail(r, REQUEST_CONTROL, line);
     *seen |= 1u << a->id;
-    r->value[a->id] = value;
+    r->value[a->id] = (struct slice){equals + 1, line.n - name.n - 1}; /* which may hold more "=" */
+}
+
+/* Some byte of the whole request is a control character: is it where none may be? */
+static void check_controls(struct policy_request *r, struct slice whole)
+{
+    if (memchr(whole.p, '\0', whole.n) != NULL)
+        fail(r, REQUEST_NUL, (struct slice){NULL, 0});
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        const struct attribute *a = &attributes[i];
+
+        if (a->name.n > 0 && !a->from_client && has_control(r->value[a->id]))
+            fail(r, REQUEST_CONTROL, r->value[a->id]);
+    }
 }
 
 /* Empty is 0, like absent. */
@@ -166,30 +177,68 @@ static void read_values(struct policy_request *r)
     r->recipient_count = (uint32_t)recipients;
 }
 
+/* What is being read. */
+struct reading {
+    const char *line, *equals; /* the line's first byte; its first "=", NULL while none was seen */
+    unsigned lines, seen;
+    bool control;
+};
+
+/* The lines that end in the block at `at`, whose marks are m. Answers the end of the request, or NULL when it is not
+ * among them. */
+static const char *read_block(struct policy_request *r, struct reading *reading, const char *at, struct marks m)
+{
+    reading->control = reading->control || m.control;
+    for (; m.newline != 0; m.newline &= m.newline - 1) {
+        uint64_t before = (m.newline & -m.newline) - 1; /* the bits below the newline's */
+        const char *newline = at + __builtin_ctzll(m.newline);
+        struct slice line = {reading->line, (size_t)(newline - reading->line)};
+
+        if (line.n == 0)
+            return newline + 1;
+        if (reading->equals == NULL && (m.equals & before) != 0)
+            reading->equals = at + __builtin_ctzll(m.equals);
+        if (++reading->lines > REQUEST_ATTRIBUTES_MAX)
+            fail(r, REQUEST_TOO_MANY_ATTRIBUTES, line);
+        else
+            read_line(r, line, reading->equals, &reading->seen);
+        reading->line = newline + 1;
+        reading->equals = NULL;
+        m.equals &= ~before;
+    }
+    if (reading->equals == NULL && m.equals != 0)
+        reading->equals = at + __builtin_ctzll(m.equals);
+    return NULL;
+}
+
+/* Marks of what is behind the last whole block: n bytes, fewer than a block. */
+static struct marks marks_of_rest(const char *p, size_t n)
+{
+    char block[MARKS_BYTES];
+
+    memset(block, ' ', sizeof block);
+    memcpy(block, p, n);
+    return marks_of(block);
+}
+
 size_t policy_request_read(struct slice in, struct policy_request *out)
 {
-    const char *p = in.p, *const end = in.p + in.n;
-    unsigned lines = 0, seen = 0;
-    size_t used;
+    struct reading reading = {.line = in.p};
+    const char *end = NULL;
 
     memset(out, 0, sizeof *out);
-    for (;;) {
-        const char *newline = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
+    for (size_t at = 0; at < in.n && end == NULL; at += MARKS_BYTES) {
+        const char *p = in.p + at;
+        size_t left = in.n - at;
 
-        if (newline == NULL)
-            return 0;
-        if (newline == p)
-            break;
-        if (++lines > REQUEST_ATTRIBUTES_MAX)
-            fail(out, REQUEST_TOO_MANY_ATTRIBUTES, (struct slice){p, (size_t)(newline - p)});
-        else
-            read_line(out, (struct slice){p, (size_t)(newline - p)}, &seen);
-        p = newline + 1;
+        end = read_block(out, &reading, p, left >= MARKS_BYTES ? marks_of(p) : marks_of_rest(p, left));
     }
-    used = (size_t)(p + 1 - in.p);
-    if (memchr(in.p, '\0', used) != NULL)
-        fail(out, REQUEST_NUL, (struct slice){NULL, 0});
+    if (end == NULL)
+        return 0;
+    in.n = (size_t)(end - in.p);
+    if (reading.control)
+        check_controls(out, in);
     if (out->problem == REQUEST_FINE)
         read_values(out);
-    return used;
+    return in.n;
 }

@@ -30,11 +30,8 @@ static void begin_stop(struct worker *w)
     struct connection *c;
 
     w->stop_at_s = w->now_s + STOP_S;
-    while ((c = TAILQ_FIRST(&w->idle)) != NULL) {
+    while ((c = TAILQ_FIRST(&w->idle)) != NULL)
         connection_finish(c);
-        if (TAILQ_FIRST(&w->idle) == c)
-            connection_close(c);
-    }
 }
 
 static void on_mail(evutil_socket_t fd, short what, void *arg)
@@ -82,11 +79,8 @@ static void *run(void *arg)
     struct connection *c;
 
     event_base_dispatch(w->base);
-    while ((c = TAILQ_FIRST(&w->busy)) != NULL) {
-        connection_expire(c); /* says 451 to a request that is half there; it may linger then */
-        if (TAILQ_LAST(&w->busy, connection_list) == c)
-            connection_close(c);
-    }
+    while ((c = TAILQ_FIRST(&w->busy)) != NULL)
+        connection_expire(c); /* says 451 to a request that is half there */
     while ((c = TAILQ_FIRST(&w->idle)) != NULL)
         connection_close(c);
     return NULL;

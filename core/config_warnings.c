@@ -1,0 +1,159 @@
+#include "core/config_explain.h"
+#include "core/reason.h"
+
+/* What a configuration may say, but few mean. */
+
+#define WIDE_V4_PREFIX 8  /* shorter prefixes: a large part of the Internet */
+#define WIDE_V6_PREFIX 19 /* the largest blocks that registries hand out */
+#define V4_MAPPED_BITS 96 /* core/network.h: an IPv4 /n is 96 + n */
+
+static void warn_modes(struct teller *t, const struct config *c)
+{
+    const struct {
+        const char *setting;
+        enum mode mode;
+    } all[] = {{"mode", c->mode},
+               {"smtp_auth.mode", c->smtp_auth.mode},
+               {"sender.mode", c->sender.mode},
+               {"tls.mode", c->tls_mode},
+               {"recipients.mode", c->recipients_mode}};
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i].mode == MODE_MONITOR)
+            tell_warning(t, "%s = \"monitor\": what it would refuse is let through.", all[i].setting);
+    for (size_t i = 0; i < c->n_tenants; i++)
+        if (c->tenants[i].mode == MODE_MONITOR)
+            tell_warning(t, "tenant %s is in monitor mode: its mail is let through.", c->tenants[i].name);
+    for (size_t i = 0; i < c->n_connectors; i++)
+        if (c->connectors[i].mode == MODE_MONITOR)
+            tell_warning(t, "connector %s is in monitor mode: its mail is let through.", c->connectors[i].name);
+}
+
+static void warn_logins(struct teller *t, const struct config *c)
+{
+    if (c->smtp_auth.unlisted == UNLISTED_ALLOW)
+        tell_warning(t, "smtp_auth.unlisted = \"allow\": any login that Exchange Online does not know may send.");
+    if (c->sender.envelope == SENDER_ANY)
+        tell_warning(t, "sender.envelope = \"any\": a login may use anybody's envelope sender.");
+    if (c->sender.header_from == SENDER_ANY)
+        tell_warning(t, "sender.header_from = \"any\": a login may write as anybody in From.");
+    if (c->sender.null_sender == NULL_ALLOW)
+        tell_warning(t, "sender.null_sender = \"allow\": the sender rules can be passed by with the null sender.");
+    if (!c->tls.required)
+        tell_warning(t, "tls.required = false: passwords may cross the network in the clear.");
+    else if (c->tls.minimum < TLS_1_2)
+        tell_warning(t, "tls.minimum is below 1.2, which Exchange Online itself no longer accepts.");
+    for (size_t i = 0; i < c->n_tenants; i++)
+        if (c->tenants[i].when_stale == STALE_KEEP && c->tenants[i].max_age_s == 0)
+            tell_warning(t, "tenant %s: max_age = \"0s\": nobody is told when its settings grow old.",
+                         c->tenants[i].name);
+    if (!c->reject_unauthenticated && c->n_connectors == 0)
+        tell_warning(
+            t, "no connectors, and unauthenticated = \"ignore\": clients without a login are left to Postfix's own "
+               "rules, unlimited.");
+}
+
+static bool is_wide(const struct network *net)
+{
+    if (ip_is_v4(&net->base) && net->prefix >= V4_MAPPED_BITS)
+        return net->prefix < V4_MAPPED_BITS + WIDE_V4_PREFIX;
+    return net->prefix < WIDE_V6_PREFIX;
+}
+
+static void warn_connector(struct teller *t, const struct connector_config *connector)
+{
+    char text[NETWORK_TEXT_MAX];
+
+    if (connector->n_networks == 0)
+        tell_warning(t, "connector %s has no network: it is nobody's.", connector->name);
+    for (size_t i = 0; i < connector->n_networks; i++)
+        if (is_wide(&connector->networks[i]))
+            tell_warning(t, "connector %s: %.*s is a large part of the Internet; all of it may send without a login.",
+                         connector->name, SLICE_ARG(network_text(&connector->networks[i], text)));
+    if (connector->senders == NULL && connector->recipients == RECIPIENTS_ANY)
+        tell_warning(t, "connector %s may send as anybody to anybody; set senders, or recipients = \"internal\".",
+                     connector->name);
+}
+
+static bool counts_recipients(const struct limit_config *limit)
+{
+    return limit->count == COUNT_RECIPIENTS || limit->count == COUNT_EXTERNAL || limit->count == COUNT_INTERNAL;
+}
+
+static void warn_limits(struct teller *t, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_limits; i++) {
+        const struct limit_config *limit = &c->limits[i];
+
+        if (limit->then == THEN_MONITOR)
+            tell_warning(t, "limit %s only watches (then = \"monitor\").", limit->name);
+        if (counts_recipients(limit) && !limit->figure.unlimited && limit->figure.burst < c->max_recipients)
+            tell_warning(t,
+                         "limit %s: a message with more than %llu recipients can never pass, though recipients.max "
+                         "allows %llu; raise its burst or lower recipients.max.",
+                         limit->name, (unsigned long long)limit->figure.burst, (unsigned long long)c->max_recipients);
+        if (limit->mirrored == FIGURE_OWN && limit->figure.unlimited && limit->n_exceptions == 0)
+            tell_warning(t, "limit %s is unlimited for everybody: it does nothing.", limit->name);
+    }
+    if (c->n_limits == 0)
+        tell_warning(t, "there are no limits: a stolen password can send without end.");
+}
+
+static bool is_loopback(const struct listener_config *l)
+{
+    return strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
+}
+
+static void warn_listener(struct teller *t, const struct listener_config *l)
+{
+    if (l->address != NULL && l->host != NULL && !is_loopback(l))
+        tell_warning(t,
+                     "%s can be reached from the network: the protocol has neither passwords nor encryption; guard the "
+                     "port with a firewall.",
+                     l->address);
+    if (l->has_tls && !l->tls.required)
+        tell_warning(t, "%s: tls.required = false: passwords may cross the network in the clear.", l->address);
+}
+
+static void warn_programs(struct teller *t, const struct config *c)
+{
+    bool policyd = c->policyd.n_listen > 0, milter = c->milter.listen.address != NULL;
+
+    for (size_t i = 0; i < c->policyd.n_listen; i++)
+        warn_listener(t, &c->policyd.listen[i]);
+    warn_listener(t, &c->milter.listen);
+    if (!policyd && !milter)
+        tell_warning(t, "neither policyd.listen nor milter.listen: nothing is decided.");
+    else if (c->charge == CHARGE_MILTER && !milter)
+        tell_warning(t, "charge = \"milter\", but milter.listen is empty: no message is ever charged.");
+    else if (c->charge == CHARGE_POLICYD && !policyd)
+        tell_warning(t, "charge = \"policyd\", but policyd.listen is empty: no message is ever charged.");
+    if (!milter && c->sender.header_from != SENDER_ANY)
+        tell_warning(t, "sender.header_from is set, but milter.listen is empty: only the milter sees the header.");
+}
+
+/* A refusal for the moment that was made one for good loses mail. */
+static void warn_replies(struct teller *t, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_replies; i++) {
+        enum reason reason;
+
+        if (!reason_find(slice_of(c->replies[i].reason), &reason) || reason_row(reason)->reply == NULL)
+            continue;
+        if (reason_row(reason)->reply[0] == '4' && c->replies[i].text[0] == '5')
+            tell_warning(
+                t, "replies.%s refuses for good what was to be tried again later: such mail comes back to its sender.",
+                c->replies[i].reason);
+    }
+}
+
+void explain_warnings(struct teller *t, const struct config *c)
+{
+    warn_modes(t, c);
+    warn_logins(t, c);
+    for (size_t i = 0; i < c->n_connectors; i++)
+        warn_connector(t, &c->connectors[i]);
+    warn_limits(t, c);
+    warn_programs(t, c);
+    warn_replies(t, c);
+}

@@ -1,0 +1,123 @@
+#include "mirror/import.h"
+
+#include "mirror/import_private.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+bool tenant_name_valid(struct slice name)
+{
+    if (name.n == 0 || name.n >= sizeof((struct tenant_facts *)NULL)->name)
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = ascii_lower(name.p[i]);
+        bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+
+        if (!letter && (i == 0 || strchr("._-", c) == NULL || c == '\0'))
+            return false;
+    }
+    return true;
+}
+
+const char *smtp_auth_name(enum smtp_auth value)
+{
+    static const char *const names[] = {
+        [SMTP_AUTH_UNKNOWN] = "unknown",
+        [SMTP_AUTH_INHERIT] = "inherit",
+        [SMTP_AUTH_ENABLED] = "enabled",
+        [SMTP_AUTH_DISABLED] = "disabled",
+    };
+
+    return names[value];
+}
+
+int import_refuse(struct import *im, struct error *e, const char *format, ...)
+{
+    char text[sizeof e->text];
+    va_list args;
+
+    if (im->options->force)
+        return 0;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    im->refused = true;
+    return error_set(e, "%s", text);
+}
+
+int import_line(struct import *im, struct slice line, struct error *e)
+{
+    uint64_t at;
+
+    return scratch_add(im->lines, line, &at, e) != 0 || scratch_add(im->lines, SLICE("\n"), &at, e) != 0 ? -1 : 0;
+}
+
+static int prepare(struct import *im, struct error *e)
+{
+    size_t n = im->options->n_files;
+
+    if (!tenant_name_valid(slice_of(im->options->tenant)))
+        return error_set(e,
+                         "\"%s\" cannot be a tenant's name: letters, digits, \".\", \"-\" and \"_\", beginning with a "
+                         "letter or digit, at most 63",
+                         words(slice_of(im->options->tenant)).text);
+    if (n == 0 || n > IMPORT_FILES_MAX)
+        return error_set(e, "%zu files: expected 1 to %d", n, IMPORT_FILES_MAX);
+    im->sources = calloc(n, sizeof *im->sources);
+    im->paths = calloc(n, sizeof *im->paths);
+    if (im->sources == NULL || im->paths == NULL)
+        return error_set(e, "no memory for %zu files", n);
+    for (size_t i = 0; i < n; i++) {
+        im->sources[i].path = words(slice_of(im->options->files[i]));
+        im->paths[i] = im->sources[i].path.text;
+    }
+    im->progress = progress_begin(im->options->progress);
+    return 0;
+}
+
+/* The files, before the directory is touched. */
+static int read_files(struct import *im, struct error *e)
+{
+    if (import_find_kinds(im, e) != 0 || gather_open(im->options->directory, &im->g, e) != 0)
+        return -1;
+    return import_read_files(im, e);
+}
+
+static int write_directory(struct import *im, struct error *e)
+{
+    const struct import_options *options = im->options;
+
+    if (writer_begin(options->directory, &im->w, e) != 0)
+        return -1;
+    im->before = writer_tenant_before(im->w, slice_of(options->tenant));
+    if (import_tenant_facts(im, e) != 0 ||
+        merge_open(im->g, im->w, im->before, slice_of(options->tenant), im->paths, &im->m, e) != 0 ||
+        import_judge(im, e) != 0 || scratch_open(options->directory, &im->lines, e) != 0 || import_apply(im, e) != 0)
+        return -1;
+    return options->dry_run ? 0 : writer_finish(im->w, &im->summary, e);
+}
+
+enum import_result import_run(const struct import_options *options, struct error *e)
+{
+    struct import im = {.options = options};
+    int result;
+
+    result = prepare(&im, e);
+    if (result == 0)
+        result = read_files(&im, e);
+    if (result == 0)
+        result = write_directory(&im, e);
+    progress_end(&im.progress);
+    if (result == 0)
+        result = import_report(&im, e);
+    scratch_close(im.lines);
+    merge_close(im.m);
+    writer_close(im.w);
+    gather_close(im.g);
+    if (im.sources != NULL)
+        for (size_t i = 0; i < options->n_files; i++)
+            rows_close(im.sources[i].rows);
+    free(im.sources);
+    free(im.paths);
+    return result == 0 ? IMPORT_DONE : im.refused ? IMPORT_REFUSED : IMPORT_FAILED;
+}

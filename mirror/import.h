@@ -1,0 +1,40 @@
+/*
+ * "postern-mirror import": brings the settings of one tenant in from exported files. Either everything that the files
+ * say is published as one generation, or nothing has changed.
+ */
+#ifndef POSTERN_MIRROR_IMPORT_H
+#define POSTERN_MIRROR_IMPORT_H
+
+#include "mirror/cmdlet.h"
+
+#include <stdio.h>
+
+#define IMPORT_MAX_CHANGE 10 /* percent of a tenant's mailboxes that a run may drop or open without --force */
+#define IMPORT_FILES_MAX 4096
+
+struct import_options {
+    const char *directory;
+    const char *tenant;
+    enum kind kind; /* of all files; KINDS: found out for each */
+    bool dry_run, force;
+    unsigned max_change; /* percent */
+    const char *const *files;
+    size_t n_files;
+    int64_t now;    /* wall clock, seconds */
+    FILE *out;      /* what changed */
+    FILE *progress; /* NULL, or where a person may be watching */
+};
+
+enum import_result {
+    IMPORT_DONE = 0,
+    IMPORT_FAILED = 1, /* the files are damaged or say too little, or the directory cannot be written */
+    IMPORT_REFUSED = 3 /* the files are whole, but would change too much: --force accepts it */
+};
+
+/* Unless IMPORT_DONE, e says why, and nothing has changed. */
+enum import_result import_run(const struct import_options *options, struct error *e);
+
+/* May a tenant be called so? Letters, digits, ".", "-" and "_", beginning with a letter or digit, at most 63. */
+bool tenant_name_valid(struct slice name);
+
+#endif

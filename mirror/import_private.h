@@ -1,0 +1,71 @@
+/* The steps of an import, in the order in which import_run takes them. */
+#ifndef POSTERN_MIRROR_IMPORT_PRIVATE_H
+#define POSTERN_MIRROR_IMPORT_PRIVATE_H
+
+#include "mirror/gather.h"
+#include "mirror/import.h"
+#include "mirror/merge.h"
+#include "mirror/progress.h"
+#include "mirror/scratch.h"
+#include "mirror/words.h"
+
+/* A file of the run. */
+struct source {
+    struct quote path;
+    enum kind kind;
+    bool empty;        /* it has no rows */
+    struct rows *rows; /* a pipe, which can be read once only, with its first row taken; else NULL */
+    struct row *first;
+};
+
+/* What a run would do to the tenant, counted before it is done. */
+struct judgement {
+    uint64_t stored;  /* mailboxes before */
+    uint64_t listed;  /* mailboxes that the files have */
+    uint64_t dropped; /* stored ones that the files no longer have */
+    uint64_t opened;  /* stored ones that may send with a password afterwards, but might not before */
+    bool common;      /* a mailbox or domain of the files was there before */
+};
+
+struct import {
+    const struct import_options *options;
+    struct progress progress;
+    struct source *sources;
+    const char **paths; /* of the sources, escaped */
+    struct gathered *g;
+    struct writer *w;
+    const struct tenant_facts *before; /* NULL: a new tenant */
+    struct tenant_facts after;
+    struct merge *m;
+    struct judgement judgement;
+    unsigned rights;       /* RIGHT_ bits that the files bring in */
+    struct scratch *lines; /* what changed, for people, until it is true */
+    /* counts of the second walk */
+    uint64_t mailboxes, changed, added, removed;
+    uint64_t by_setting[SMTP_AUTH_DISABLED + 1];
+    struct writer_summary summary;
+    bool refused; /* the error is a refusal, which --force may override */
+};
+
+/* An error that --force overrides: -1 after filling e, or 0 with force. */
+int import_refuse(struct import *im, struct error *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Each of these: 0, or -1 with e. */
+int import_find_kinds(struct import *im, struct error *e);
+int import_read_files(struct import *im, struct error *e);
+int import_tenant_facts(struct import *im, struct error *e);
+int import_judge(struct import *im, struct error *e);
+int import_apply(struct import *im, struct error *e);
+/* After the directory was written (or would have been): what changed, warnings, the summary. */
+int import_report(struct import *im, struct error *e);
+
+/* Appends a line to im->lines. */
+int import_line(struct import *im, struct slice line, struct error *e);
+
+/* A tenant that was made from a list of addresses says so at the beginning of its source. */
+#define SOURCE_LIST "list "
+
+/* "enabled", "disabled", "inherit", "unknown" */
+const char *smtp_auth_name(enum smtp_auth value);
+
+#endif

@@ -1,0 +1,132 @@
+#include "mirror/import_private.h"
+
+#include <errno.h>
+
+/* So many conflicts are named; their number is told in any case. */
+#define REPORT_CONFLICTS 20
+
+static int copy_lines(struct import *im, struct error *e)
+{
+    char piece[16384];
+    uint64_t size = scratch_size(im->lines);
+
+    for (uint64_t at = 0; at < size;) {
+        size_t n = size - at < sizeof piece ? (size_t)(size - at) : sizeof piece;
+
+        if (scratch_get(im->lines, at, piece, n, e) != 0)
+            return -1;
+        fwrite(piece, 1, n, im->options->out);
+        at += n;
+    }
+    return 0;
+}
+
+static void report_unknown_lists(const struct import *im)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        const char *name = column_name((enum column)i);
+
+        if ((im->g->unknown_lists & COLUMN_BIT(i)) != 0)
+            fprintf(im->options->out,
+                    "warning: %s holds only a type's name in place of a list, so nothing was taken from it; export it "
+                    "with Select-Object *,@{n='%s';e={$_.%s -join ' '}} -ExcludeProperty %s\n",
+                    name, name, name, name);
+    }
+}
+
+static void report_rights(const struct import *im)
+{
+    struct right_place first;
+    size_t unresolved = rights_unresolved(im->g->rights, &first);
+
+    if (im->g->rows[KIND_RECIPIENT_PERMISSION] == 0 && rights_count(im->g->rights) == 0)
+        return;
+    fprintf(im->options->out, "%s: %zu rights to send as, or on behalf of, another mailbox", im->after.name,
+            rights_count(im->g->rights) - unresolved);
+    if (unresolved > 0)
+        fprintf(im->options->out,
+                "; %zu more name no mailbox, or more than one, and were left out (groups, deleted accounts; the first "
+                "in %s, line %lu)%s",
+                unresolved, im->paths[first.file], first.line,
+                gather_has(im->g, KIND_MAILBOX) ? "" : "; with Get-Mailbox in the same run more names are known");
+    fputc('\n', im->options->out);
+}
+
+static void report_conflict(const struct import *im, const struct identity_conflict *conflict)
+{
+    struct slice primaries = conflict->primaries, primary;
+    unsigned said = 0;
+
+    fprintf(im->options->out,
+            "warning: \"%s\" is claimed by %u mailboxes; the stricter setting holds:", words(conflict->identity).text,
+            conflict->claims);
+    while (packed_next(&primaries, &primary))
+        fprintf(im->options->out, "%s %s", said++ > 0 ? "," : "", words(primary).text);
+    fputc('\n', im->options->out);
+}
+
+static void report_conflicts(const struct import *im)
+{
+    struct identity_conflict conflict;
+    uint64_t said = 0;
+
+    for (size_t i = 0; i < REPORT_CONFLICTS && writer_conflict(im->w, i, &conflict); i++, said++)
+        report_conflict(im, &conflict);
+    if (im->summary.conflicts > said)
+        fprintf(im->options->out, "warning: %llu more identities are claimed by several mailboxes\n",
+                (unsigned long long)(im->summary.conflicts - said));
+}
+
+static void report_gaps(const struct import *im)
+{
+    FILE *out = im->options->out;
+    size_t users = merge_users_without_mailbox(im->m);
+
+    if (im->g->unusable > 0)
+        fprintf(out, "warning: %llu addresses or names can never name a mailbox and were left out\n",
+                (unsigned long long)im->g->unusable);
+    if (users > 0)
+        fprintf(out, "%s: %zu users of Get-User have no mailbox\n", im->after.name, users);
+    if (im->after.smtp_auth == SMTP_AUTH_UNKNOWN)
+        fprintf(
+            out,
+            "warning: the organization's own setting is not known, so mailboxes that inherit it are refused; import "
+            "Get-TransportConfig too\n");
+    if (im->g->on_behalf && im->g->on_behalf_unknown)
+        fprintf(out, "warning: GrantSendOnBehalfTo is not known for all mailboxes, so no such right was changed\n");
+}
+
+static void report_summary(const struct import *im)
+{
+    FILE *out = im->options->out;
+
+    fprintf(out, "%s: %llu mailboxes", im->after.name, (unsigned long long)im->mailboxes);
+    if (im->judgement.stored == 0 && im->mailboxes > 0)
+        fprintf(out, " (%llu enabled, %llu disabled, %llu inherit, %llu unknown)",
+                (unsigned long long)im->by_setting[SMTP_AUTH_ENABLED],
+                (unsigned long long)im->by_setting[SMTP_AUTH_DISABLED],
+                (unsigned long long)im->by_setting[SMTP_AUTH_INHERIT],
+                (unsigned long long)im->by_setting[SMTP_AUTH_UNKNOWN]);
+    fprintf(out, ", %llu changed, %llu added, %llu removed, ", (unsigned long long)im->changed,
+            (unsigned long long)im->added, (unsigned long long)im->removed);
+    if (im->options->dry_run)
+        fprintf(out, "nothing was written (--dry-run)\n");
+    else
+        fprintf(out, "generation %llu%s\n", (unsigned long long)im->summary.generation,
+                im->summary.published ? "" : " confirmed");
+}
+
+int import_report(struct import *im, struct error *e)
+{
+    if (copy_lines(im, e) != 0)
+        return -1;
+    report_unknown_lists(im);
+    report_rights(im);
+    if (!im->options->dry_run)
+        report_conflicts(im);
+    report_gaps(im);
+    report_summary(im);
+    if (fflush(im->options->out) != 0 || ferror(im->options->out))
+        return error_set(e, "what changed cannot be printed: %s; the directory was written", strerror(errno));
+    return 0;
+}

@@ -1,0 +1,235 @@
+/* postern-mirror: brings Exchange Online's settings into the directory. */
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/program.h"
+#include "mirror/import.h"
+#include "mirror/show.h"
+#include "mirror/words.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PROGRAM "postern-mirror"
+#define PURPOSE "Brings the SMTP AUTH settings of Exchange Online into postern's directory."
+#define DIRECTORY_DEFAULT "/var/lib/postern/directory"
+
+static void print_usage(FILE *to)
+{
+    fprintf(to,
+            "usage: %s import [-c FILE] [-d DIRECTORY] --tenant NAME [--kind KIND] [--dry-run] [--force]\n"
+            "                             [--max-change PERCENT] FILE...\n"
+            "       %s show [-c FILE] [-d DIRECTORY] [--tenant NAME] [MAILBOX]\n"
+            "       %s [-c FILE] [-t] [-V] [-h]\n",
+            PROGRAM, PROGRAM, PROGRAM);
+}
+
+static void print_help(void)
+{
+    print_usage(stdout);
+    printf("%s\n\n"
+           "import reads what PowerShell wrote with Export-Csv or ConvertTo-Json, answers of the REST interface, or a "
+           "list\n"
+           "of the mailboxes that are allowed, one a line. Several files are one run: all of them, or nothing.\n\n"
+           "  -c, --config FILE      configuration (default: %s)\n"
+           "  -d, --directory DIR    the directory, in place of the configuration's\n"
+           "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
+           "  --kind KIND            what the files are, where their columns don't tell:\n"
+           "                        ",
+           PURPOSE, PROGRAM_CONFIG_DEFAULT);
+    for (int i = 0; i < KINDS; i++)
+        printf(" %s%s", kind_option((enum kind)i), i == KINDS / 2 ? "\n                        " : "");
+    printf(
+        "\n"
+        "  --dry-run              say what would change, write nothing\n"
+        "  --max-change PERCENT   refuse to drop, or turn SMTP AUTH on for, more of the tenant's mailboxes (default: "
+        "%d).\n"
+        "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
+        "  --force                do it although it was refused for that\n\n"
+        "Exit status: 0 done; 1 damaged or insufficient input, or the directory cannot be written; 2 usage; 3 refused\n"
+        "because too much would change. Unless it is 0, nothing has changed.\n",
+        IMPORT_MAX_CHANGE);
+}
+
+static int usage_error(const char *what, const char *value)
+{
+    fprintf(stderr, PROGRAM ": %s%s%s%s\n", what, value != NULL ? " \"" : "",
+            value != NULL ? words(slice_of(value)).text : "", value != NULL ? "\"" : "");
+    print_usage(stderr);
+    return PROGRAM_EXIT_USAGE;
+}
+
+static int failed(const struct error *e, int status)
+{
+    fprintf(stderr, PROGRAM ": %s\n", e->text);
+    return status;
+}
+
+/* What the commands take from the command line, and from the configuration where that says nothing. */
+struct settings {
+    const char *config_path; /* NULL: the default one, which need not be there */
+    const char *directory;   /* NULL: from the configuration */
+    const char *tenant;
+    enum kind kind;
+    bool dry_run, force, help;
+    int max_change; /* -1: from the configuration */
+    struct config *config;
+};
+
+/* The configuration is only read for what the command line leaves open. */
+static int settings_complete(struct settings *s, struct error *e)
+{
+    const char *path = s->config_path != NULL ? s->config_path : PROGRAM_CONFIG_DEFAULT;
+
+    if (s->config_path != NULL || (s->directory == NULL && access(path, F_OK) == 0)) {
+        if (config_load(path, &s->config, e) != 0)
+            return -1;
+        if (s->directory == NULL)
+            s->directory = s->config->directory;
+        if (s->max_change < 0)
+            s->max_change = (int)s->config->mirror_max_change;
+    }
+    if (s->directory == NULL)
+        s->directory = DIRECTORY_DEFAULT;
+    if (s->max_change < 0)
+        s->max_change = IMPORT_MAX_CHANGE;
+    return 0;
+}
+
+enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_MAX_CHANGE };
+
+static int read_option(struct settings *s, int option)
+{
+    unsigned long long n;
+
+    switch (option) {
+    case 'c':
+        s->config_path = optarg;
+        return 0;
+    case 'd':
+        s->directory = optarg;
+        return 0;
+    case 'h':
+        s->help = true;
+        return 0;
+    case OPTION_TENANT:
+        s->tenant = optarg;
+        return 0;
+    case OPTION_KIND:
+        s->kind = kind_named(slice_of(optarg));
+        return s->kind != KINDS ? 0 : usage_error("--help lists the kinds; there is none called", optarg);
+    case OPTION_DRY_RUN:
+        s->dry_run = true;
+        return 0;
+    case OPTION_FORCE:
+        s->force = true;
+        return 0;
+    case OPTION_MAX_CHANGE:
+        if (!slice_to_u64(slice_of(optarg), 100, &n))
+            return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
+        s->max_change = (int)n;
+        return 0;
+    default: /* getopt has said what is wrong */
+        print_usage(stderr);
+        return PROGRAM_EXIT_USAGE;
+    }
+}
+
+/* 0, or the status to exit with; optind is then the first operand. */
+static int read_options(int argc, char **argv, struct settings *s)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"directory", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},
+        {"tenant", required_argument, NULL, OPTION_TENANT},
+        {"kind", required_argument, NULL, OPTION_KIND},
+        {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+        {"force", no_argument, NULL, OPTION_FORCE},
+        {"max-change", required_argument, NULL, OPTION_MAX_CHANGE},
+        {0},
+    };
+    int option, result = 0;
+
+    while (result == 0 && (option = getopt_long(argc, argv, "c:d:h", options, NULL)) != -1)
+        result = read_option(s, option);
+    return result;
+}
+
+static int command_import(struct settings *s, char **files, int n)
+{
+    struct error e;
+    struct import_options options;
+    enum import_result result;
+
+    if (s->tenant == NULL)
+        return usage_error("import needs --tenant NAME", NULL);
+    if (n == 0)
+        return usage_error("import needs at least one file", NULL);
+    if (settings_complete(s, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct import_options){
+        .directory = s->directory,
+        .tenant = s->tenant,
+        .kind = s->kind,
+        .dry_run = s->dry_run,
+        .force = s->force,
+        .max_change = (unsigned)s->max_change,
+        .files = (const char *const *)files,
+        .n_files = (size_t)n,
+        .now = clock_wall_s(),
+        .out = stdout,
+        .progress = stderr,
+    };
+    result = import_run(&options, &e);
+    return result == IMPORT_DONE ? EXIT_SUCCESS : failed(&e, (int)result);
+}
+
+static int command_show(struct settings *s, char **operands, int n)
+{
+    struct error e;
+
+    if (n > 1)
+        return usage_error("show takes one mailbox; unexpected argument", operands[1]);
+    if (settings_complete(s, &e) != 0 ||
+        show_directory(s->directory, s->tenant, n == 1 ? operands[0] : NULL, stdout, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    return EXIT_SUCCESS;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct settings *, char **, int);
+} commands[] = {{"import", command_import}, {"show", command_show}};
+
+static int run_command(int argc, char **argv, int (*run)(struct settings *, char **, int))
+{
+    struct settings s = {.kind = KINDS, .max_change = -1};
+    int result = read_options(argc, argv, &s);
+
+    if (result != 0)
+        return result;
+    if (s.help) {
+        print_help();
+        return EXIT_SUCCESS;
+    }
+    result = run(&s, argv + optind, argc - optind);
+    config_free(s.config);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct program_options options;
+    int result;
+
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return run_command(argc - 1, argv + 1, commands[i].run);
+    if (argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
+        print_help();
+        return EXIT_SUCCESS;
+    }
+    result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
+    return result != PROGRAM_GO_ON ? result : usage_error("a command is needed: import or show", NULL);
+}

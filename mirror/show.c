@@ -1,0 +1,154 @@
+#include "mirror/show.h"
+
+#include "core/directory_record.h"
+#include "mirror/import_private.h"
+#include "mirror/words.h"
+
+#include <time.h>
+
+static const char *const tri_names[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "no", [TRI_YES] = "yes"};
+static const char *const type_names[] = {
+    [RECIPIENT_OTHER] = "other",         [RECIPIENT_USER] = "user",           [RECIPIENT_SHARED] = "shared",
+    [RECIPIENT_ROOM] = "room",           [RECIPIENT_EQUIPMENT] = "equipment", [RECIPIENT_GROUP] = "group",
+    [RECIPIENT_MAIL_USER] = "mail user",
+};
+
+static void show_time(FILE *out, int64_t at)
+{
+    char text[40] = "never";
+    time_t t = (time_t)at;
+    struct tm tm;
+
+    if (at > 0 && gmtime_r(&t, &tm) != NULL)
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &tm);
+    fprintf(out, "  settings brought in            %s\n", text);
+}
+
+static void show_tenant(FILE *out, const struct tenant_facts *facts)
+{
+    fprintf(out, "%s\n", words(slice_of(facts->name)).text);
+    fprintf(out, "  mailboxes                      %llu\n", (unsigned long long)facts->mailboxes);
+    fprintf(out, "  organization SMTP AUTH         %s\n", smtp_auth_name(facts->smtp_auth));
+    fprintf(out, "  security defaults              %s\n", tri_names[facts->security_defaults]);
+    fprintf(out, "  default policy allows passwords %s\n",
+            facts->default_basic_smtp == TRI_UNKNOWN ? "no policy" : tri_names[facts->default_basic_smtp]);
+    fprintf(out, "  outbound limits                external %u/h, internal %u/h, %u/d (0: the service's own)\n",
+            facts->external_per_hour, facts->internal_per_hour, facts->recipients_per_day);
+    fprintf(out, "  organization                   %s\n",
+            facts->organization[0] != '\0' ? words(slice_of(facts->organization)).text : "unknown");
+    /* The mirror wrote the source itself, escaped. */
+    fprintf(out, "  source                         %s\n", facts->source);
+    show_time(out, facts->settings_at);
+}
+
+static void show_text(FILE *out, const char *what, struct slice text)
+{
+    if (text.n > 0)
+        fprintf(out, "  %-30s %s\n", what, words(text).text);
+}
+
+static void show_mailbox(FILE *out, const struct tenant_facts *facts, const struct mailbox_record *record)
+{
+    struct slice proxies = record->proxies, proxy;
+
+    fprintf(out, "%s in %s\n", words(record->primary).text, words(slice_of(facts->name)).text);
+    fprintf(out, "  SMTP AUTH                      %s", smtp_auth_name(record->smtp_auth));
+    if (record->smtp_auth == SMTP_AUTH_INHERIT)
+        fprintf(out, ", from the organization: %s", smtp_auth_name(facts->smtp_auth));
+    fprintf(out, "\n  authentication policy          ");
+    if (record->auth_policy.n > 0)
+        fprintf(out, "%s, allows passwords: %s\n", words(record->auth_policy).text, tri_names[record->basic_smtp]);
+    else
+        fprintf(out, "none of its own\n");
+    fprintf(out, "  type                           %s\n", type_names[record->recipient_type]);
+    show_text(out, "user principal name", record->upn);
+    show_text(out, "alias", record->alias);
+    show_text(out, "account", record->account);
+    show_text(out, "display name", record->name);
+    while (packed_next(&proxies, &proxy))
+        show_text(out, "address", proxy);
+    fprintf(out, "  id                             ");
+    for (size_t i = 0; i < sizeof record->id.b; i++)
+        fprintf(out, "%02x%s", record->id.b[i], i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
+    fputc('\n', out);
+}
+
+/* The tenant's mailboxes that the text names. Answers how many, -1 with e. */
+static int show_mailboxes(FILE *out, const struct directory_view *view, const struct tenant_facts *facts,
+                          const struct login *login, struct error *e)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct mailbox_record record;
+    unsigned n = 0;
+    enum directory_result result;
+
+    result = login->kind == LOGIN_ADDRESS
+                 ? directory_by_address(view, facts->tenant, address_slice(&login->address), refs, &n)
+                 : directory_by_account(view, facts->tenant, login_account(login), refs, &n);
+    if (result == DIRECTORY_NOT_FOUND)
+        return 0;
+    for (unsigned i = 0; i < n && result == DIRECTORY_FOUND; i++) {
+        result = directory_mailbox(view, facts->tenant, &refs[i].id, &record);
+        if (result == DIRECTORY_FOUND)
+            show_mailbox(out, facts, &record);
+    }
+    return result == DIRECTORY_FOUND ? (int)n : error_set(e, "the directory is damaged there; run \"postern check\"");
+}
+
+static int show_view(const struct directory_view *view, const char *tenant, const struct login *login, FILE *out,
+                     struct error *e)
+{
+    int tenants = 0, mailboxes = 0;
+
+    for (uint32_t i = 0; i < directory_tenants(view); i++) {
+        const struct tenant_facts *facts = directory_tenant(view, i);
+        int found;
+
+        if (facts == NULL || (tenant != NULL && strcmp(tenant, facts->name) != 0))
+            continue;
+        tenants++;
+        if (login == NULL) {
+            show_tenant(out, facts);
+            continue;
+        }
+        found = show_mailboxes(out, view, facts, login, e);
+        if (found < 0)
+            return -1;
+        mailboxes += found;
+    }
+    if (tenants == 0)
+        return error_set(e,
+                         tenant != NULL ? "there is no such tenant in the directory" : "the directory has no tenant");
+    if (login != NULL && mailboxes == 0)
+        return error_set(e, "there is no such mailbox in the directory");
+    return 0;
+}
+
+int show_directory(const char *folder, const char *tenant, const char *mailbox, FILE *out, struct error *e)
+{
+    struct directory *directory;
+    struct directory_view *view = NULL;
+    struct login login;
+    int result = -1;
+
+    if (mailbox != NULL) {
+        login_parse(slice_of(mailbox), &login);
+        if (login.kind != LOGIN_ADDRESS && login.kind != LOGIN_ACCOUNT)
+            return error_set(e, "\"%s\" can never name a mailbox", words(slice_of(mailbox)).text);
+    }
+    if (directory_open(folder, &directory, e) != 0)
+        return -1;
+    if (directory_refresh(directory, e) < 0)
+        goto out;
+    view = directory_view_get(directory);
+    if (view == NULL) {
+        error_set(e, "%s: holds no directory yet; \"postern-mirror import\" makes one", words(slice_of(folder)).text);
+        goto out;
+    }
+    fprintf(out, "generation %llu\n", (unsigned long long)directory_view_generation(view));
+    result = show_view(view, tenant, mailbox != NULL ? &login : NULL, out, e);
+    directory_view_put(directory, view);
+out:
+    directory_close(directory);
+    return result;
+}

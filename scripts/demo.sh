@@ -1,0 +1,163 @@
+#!/bin/bash
+# The demonstration: a real Postfix with real SASL on loopback, postern behind it, a sink in the place of Exchange
+# Online; real messages, and a table of what was sent, what was answered and what arrived. Non-zero if any line differs
+# from what is promised.
+#
+#   scripts/demo.sh [-b DIRECTORY-OF-PROGRAMS] [both|policyd|milter]
+set -u
+cd "$(dirname "$0")/.."
+. scripts/relay.sh
+
+programs=build/release
+while getopts b: option; do
+    case $option in
+    b) programs=$OPTARG ;;
+    *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+variant=${1:-both}
+
+failed=0 shown=0
+trap relay_stop EXIT
+trap 'exit 1' INT TERM
+
+fail()
+{
+    echo "demo: $*" >&2
+    for log in mirror policyd milter; do
+        [ ! -s "$T/$log.log" ] || { echo "---- $log ----" >&2; tail -n 20 "$T/$log.log" >&2; }
+    done
+    exit 1
+}
+
+configure()
+{
+    cat >"$T/postern.conf" <<END
+// What the demonstration runs with.
+unauthenticated = "reject";
+directory = "$T/lib/directory";
+state = { file = "$T/lib/state"; entries = 65536; };
+log = { to = "stderr"; };
+tenants = ( { name = "contoso"; }, { name = "fabrikam"; } );
+tls = { required = false; };
+connectors = (
+  { name = "printers"; networks = [ "127.20.0.0/16" ]; senders = [ "@contoso.example" ]; recipients = "internal"; }
+);
+limits = (
+  { name = "burst"; per = "user"; count = "messages"; rate = "3/h"; burst = 3; then = "defer";
+    except = ( { user = "anna@contoso.example"; rate = "100/h"; burst = 100; } ); },
+  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "2/d"; burst = 2; then = "block 1h"; }
+);
+policyd = { listen = "unix:$T/run/policyd.sock"; workers = 2; };
+milter = { listen = "unix:$T/run/milter.sock"; };
+END
+    for name in anna bert cleo info app eva rosa nobody; do echo "$name@contoso.example:{PLAIN}secret"; done >"$T/users"
+    echo 'dora@fabrikam.example:{PLAIN}secret' >>"$T/users"
+}
+
+import()
+{
+    bash scripts/demo/make-exports.sh "$T/lib"
+    for tenant in contoso fabrikam; do
+        relay_import --tenant $tenant "$T"/lib/$tenant-* >>"$T/mirror.log" 2>&1 || fail "the import of $tenant failed"
+    done
+}
+
+# The reply that decided, out of a client's transcript.
+reply_of()
+{
+    sed -n 's/^<\(\*\*\|~\*\) *\([45][0-9][0-9][ -].*\)/\2/p; s/^< \([45][0-9][0-9] .*\)/\1/p' "$1" | tail -n 1 |
+        grep . || sed -n 's/^<~ *\(250 2.0.0 Ok: queued\).*/\1/p; s/^< \(250 2.0.0 Ok: queued\).*/\1/p' "$1" | tail -n 1
+}
+
+# with_password CLIENT LOGIN SENDER RECIPIENT [FROM]
+with_password()
+{
+    swaks --server "127.0.0.1:$SMTP" --local-interface "$1" --tls --auth PLAIN --auth-user "$2" --auth-password secret \
+        --from "$3" --to "$4" --header "From: ${5:-$3}" --header "X-Demo: $number" --body 'made up'
+}
+
+# with_token CLIENT LOGIN SENDER RECIPIENT
+with_token()
+{
+    printf 'From: %s\r\nTo: %s\r\nSubject: demo\r\nX-Demo: %s\r\n\r\nmade up\r\n' "$3" "$4" "$number" >"$T/message"
+    curl -sv --insecure --ssl-reqd --interface "$1" "smtp://127.0.0.1:$SMTP" --mail-from "$3" --mail-rcpt "$4" \
+        --upload-file "$T/message" --user "$2" --oauth2-bearer "$(relay_token "$2")" 2>&1 | tr -d '\r'
+}
+
+# without_login CLIENT SENDER RECIPIENT
+without_login()
+{
+    swaks --server "127.0.0.1:$SMTP25" --local-interface "$1" --from "$2" --to "$3" --header "X-Demo: $number" --body 'made up'
+}
+
+arrived() { grep -qs "^X-Demo: $number\$" "$T"/sink/*; }
+
+# line PROMISED-REPLY WHAT COMMAND...: runs the command, compares, prints a line of the table.
+line()
+{
+    local promised=$1 what=$2 answer sink=no mark=
+    shift 2
+    number=$((shown + 1)) shown=$number
+    "$@" >"$T/transcript" 2>&1
+    answer=$(reply_of "$T/transcript")
+    case $promised in 250*) relay_wait arrived ;; esac
+    arrived && sink=yes
+    case "$answer" in
+    "$promised"*) ;;
+    *) mark="  <-- promised: $promised" ;;
+    esac
+    case $promised:$sink in 250*:no | [45]*:yes) mark="$mark  <-- wrong at the sink" ;; esac
+    [ -z "$mark" ] || { failed=$((failed + 1)); [ -z "${DEMO_VERBOSE:-}" ] || cat "$T/transcript"; }
+    # Postfix wraps a policy reply: the words of postern are behind the last ": ".
+    printf '%-47s %-4s %-7s %s%s\n' "$what" "$sink" "${answer%% *}" "$(sed 's/^[0-9]* //; s/<[^>]*>: [A-Za-z ]*: //' <<<"$answer" | cut -c1-88)" "$mark"
+}
+
+table()
+{
+    local header_refusal='550 5.7.60'
+    [ "$variant" != policyd ] || header_refusal='250'
+    printf '%-47s %-4s %-7s %s\n' 'what was sent' sink answer 'in words'
+    printf '%s\n' '----------------------------------------------- ---- ------- ----------------------------------------'
+    local a=anna@contoso.example out=guest@adatum.example
+
+    line '250' 'anna: her mailbox allows SMTP AUTH' with_password 127.9.1.1 $a $a $out
+    line '535 5.7.139' 'bert: his mailbox forbids it' with_password 127.9.1.1 bert@contoso.example bert@contoso.example $out
+    line '535 5.7.139' 'cleo: inherits from an organization that forbids' with_password 127.9.1.1 cleo@contoso.example cleo@contoso.example $out
+    line '250' 'dora: inherits from an organization that allows' with_password 127.9.1.1 dora@fabrikam.example dora@fabrikam.example $out
+    line '535 5.7.139' 'nobody: a login that has no mailbox' with_password 127.9.1.1 nobody@contoso.example nobody@contoso.example $out
+    line '535 5.7.139' 'eva: a password, but her policy forbids Basic' with_password 127.9.1.1 eva@contoso.example eva@contoso.example $out
+    line '250' 'eva: the same with an OAuth token' with_token 127.9.1.1 eva@contoso.example eva@contoso.example $out
+    line '550 5.7.60' 'anna as bert: a sender that is not hers' with_password 127.9.1.1 $a bert@contoso.example $out
+    line '250' 'anna as info: she may send as the shared mailbox' with_password 127.9.1.1 $a info@contoso.example $out
+    line "$header_refusal" 'anna with the header From of bert' with_password 127.9.1.1 $a $a $out 'Boss <bert@contoso.example>'
+    line '250' 'app: 1st message (3 at once are allowed)' with_password 127.9.1.1 app@contoso.example app@contoso.example $out
+    line '250' 'app: 2nd message' with_password 127.9.1.1 app@contoso.example app@contoso.example $out
+    line '250' 'app: 3rd message' with_password 127.9.1.1 app@contoso.example app@contoso.example $out
+    line '451 4.7.1' 'app: 4th message, over the limit' with_password 127.9.1.1 app@contoso.example app@contoso.example $out
+    line '250' 'rosa: from a first network' with_password 127.1.1.1 rosa@contoso.example rosa@contoso.example $out
+    line '250' 'rosa: from a second network' with_password 127.2.2.2 rosa@contoso.example rosa@contoso.example $out
+    line '550 5.1.8' 'rosa: from a third: blocked for an hour' with_password 127.3.3.3 rosa@contoso.example rosa@contoso.example $out
+    line '550 5.1.8' 'rosa: back in the first network, still blocked' with_password 127.1.1.1 rosa@contoso.example rosa@contoso.example $out
+    line '250' 'a printer, without login, to an internal address' without_login 127.20.0.5 scan@contoso.example $a
+    line '550 5.7.64' 'the printer to an external address' without_login 127.20.0.5 scan@contoso.example $out
+    line '550 5.7.60' 'the printer with a foreign sender' without_login 127.20.0.5 scan@adatum.example $a
+    line '530 5.7.57' 'a client of no trusted network, without login' without_login 127.30.0.1 scan@contoso.example $a
+}
+
+relay_make "$programs" || exit 1
+configure
+import
+relay_start "$variant" || fail "the relay did not start"
+table
+echo
+if [ "$failed" -gt 0 ]; then
+    echo "$failed of $shown lines differ from what is promised"
+    [ -z "${DEMO_VERBOSE:-}" ] || fail "see above"
+    exit 1
+fi
+echo "all $shown lines are as promised; why each was refused, as the log says it:"
+echo
+cat "$T/policyd.log" "$T/milter.log" 2>/dev/null | grep -o 'event=decision action=\(reject\|defer\|hold\).*' |
+    sed 's/event=decision //; s/ \(by\|stage\|tls\|method\|size\|recipients\|tenant\|client\|queue_id\|instance\)=[^ ]*//g' | cut -c1-230

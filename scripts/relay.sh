@@ -1,0 +1,212 @@
+# A throwaway relay on loopback, for the demonstration and the tests: a sink in the place of Exchange Online, Dovecot as SASL
+# server, Postfix with the snippets of conf/, and postern behind it. Sourced by bash scripts; everything lives below $T
+# and is stopped by its own pid.
+#
+#   relay_make [DIRECTORY-OF-PROGRAMS]   makes $T, finds free ports: $SMTP (login), $SMTP25 (none), $SINK
+#   relay_import FILE...                 brings settings in with postern-mirror
+#   relay_start policyd|milter|both      starts all; needs $T/postern.conf
+#   relay_stop                           stops all, removes $T
+#   relay_arrived                        number of messages that the sink got
+
+relay_die()
+{
+    echo "relay: $*" >&2
+    return 1
+}
+
+# A port on which nothing listens on 127.0.0.1.
+relay_free_port()
+{
+    local port
+    while :; do
+        port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    done
+}
+
+# Until the command succeeds, for at most 20 seconds.
+relay_wait()
+{
+    local i
+    for i in $(seq 200); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.1
+    done
+    relay_die "waited in vain: $*"
+}
+
+relay_listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
+
+relay_make()
+{
+    [ "$(id -u)" -eq 0 ] || { relay_die "needs root, for Postfix and Dovecot drop privileges"; return 1; }
+    BIN=${1:-build/release}
+    T=$(mktemp -d /tmp/postern-relay.XXXXXX)
+    chmod 755 "$T"
+    mkdir -p "$T/queue/private" "$T/run" "$T/lib" "$T/sink" "$T/dovecot" "$T/postfix" "$T/data" "$T/keys"
+    chmod 700 "$T/lib"
+    chgrp postfix "$T/run" && chmod 2750 "$T/run"
+    chown postfix "$T/data" "$T/queue/private"
+    SMTP=$(relay_free_port) SMTP25=$(relay_free_port) SINK=$(relay_free_port)
+    relay_pids=
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=relay.contoso.example \
+        -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
+}
+
+# Runs a program below $T until relay_stop; its output goes to $T/NAME.log. Sets $relay_pid.
+relay_run()
+{
+    local name=$1
+    shift
+    "$@" >>"$T/$name.log" 2>&1 &
+    relay_pid=$!
+    echo "$relay_pid" >"$T/$name.pid"
+    relay_pids="$relay_pids $relay_pid"
+}
+
+relay_import() { "$BIN/postern-mirror" import -d "$T/lib/directory" "$@"; }
+
+# Each message becomes a file in $T/sink.
+relay_start_sink()
+{
+    chown nobody "$T/sink"
+    relay_run sink smtp-sink -u nobody -d "$T/sink/%M." "inet:127.0.0.1:$SINK" 64
+    relay_wait relay_listens "$SINK"
+}
+
+# $T/users: name:{PLAIN}password. Tokens: HS256 with the key of relay_token.
+relay_start_dovecot()
+{
+    mkdir -p "$T/keys/default/HS256"
+    printf %s "$(printf 'made-up key for loopback' | base64)" >"$T/keys/default/HS256/default"
+    sed -e "s|/var/spool/postfix/|$T/queue/|; s|/etc/dovecot/users|$T/users|; s|scheme=SHA512-CRYPT|scheme=PLAIN|" \
+        -e "s|^auth_mechanisms.*|auth_mechanisms = plain login xoauth2 oauthbearer|" conf/dovecot/postern.conf >"$T/dovecot.conf"
+    cat >>"$T/dovecot.conf" <<END
+base_dir = $T/dovecot
+state_dir = $T/dovecot
+log_path = $T/dovecot.log
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = $T/oauth2.conf.ext
+}
+END
+    cat >"$T/oauth2.conf.ext" <<END
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix=$T/keys/
+username_attribute = sub
+END
+    chmod -R a+rX "$T/keys" "$T/users" "$T/oauth2.conf.ext"
+    dovecot -c "$T/dovecot.conf" >>"$T/dovecot.log" 2>&1 || { cat "$T/dovecot.log" >&2; return 1; }
+    relay_wait test -S "$T/queue/private/auth"
+}
+
+relay_base64url() { openssl base64 -A | tr '+/' '-_' | tr -d =; }
+
+# An OAuth access token (JWT) for that user.
+relay_token()
+{
+    local now head body signature
+    now=$(date +%s)
+    head=$(printf '{"alg":"HS256","typ":"JWT"}' | relay_base64url)
+    body=$(printf '{"sub":"%s","iat":%d,"nbf":%d,"exp":%d}' "$1" "$now" "$now" $((now + 3600)) | relay_base64url)
+    signature=$(printf %s "$head.$body" | openssl dgst -sha256 -hmac 'made-up key for loopback' -binary | relay_base64url)
+    echo "$head.$body.$signature"
+}
+
+# Postfix as the snippets of conf/postfix say, on the ports and in the folders of this relay. $1: policyd, milter or both.
+relay_start_postfix()
+{
+    local without=
+    {
+        echo 'compatibility_level = 3.6'
+        sed -e "s|/run/postern/|$T/run/|; s|^relayhost = .*|relayhost = [127.0.0.1]:$SINK|" \
+            -e 's|^smtp_tls_security_level = .*|smtp_tls_security_level = none|' \
+            -e "s|^mynetworks = .*|mynetworks = ${RELAY_NETWORKS:-127.20.0.0/16}|" conf/postfix/main.cf
+        cat <<END
+queue_directory = $T/queue
+data_directory = $T/data
+maillog_file = $T/maillog
+maillog_file_prefixes = $T
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = relay.contoso.example
+alias_maps =
+smtp_host_lookup = native
+smtpd_peername_lookup = no
+smtpd_client_connection_count_limit = 0
+smtpd_authorized_xclient_hosts = 127.0.0.1
+smtpd_tls_cert_file = $T/cert.pem
+smtpd_tls_key_file = $T/key.pem
+smtpd_tls_session_cache_database =
+smtputf8_enable = yes
+${RELAY_MAIN_CF:-}
+END
+    } >"$T/postfix/main.cf"
+    case $1 in
+    policyd) without='smtpd_milters=' ;;
+    milter) without='smtpd_end_of_data_restrictions=' ;;
+    esac
+    {
+        cat <<'END'
+pickup    unix  n       -       n       60      1       pickup
+cleanup   unix  n       -       n       -       0       cleanup
+qmgr      unix  n       -       n       300     1       qmgr
+tlsmgr    unix  -       -       n       1000?   1       tlsmgr
+rewrite   unix  -       -       n       -       -       trivial-rewrite
+bounce    unix  -       -       n       -       0       bounce
+defer     unix  -       -       n       -       0       bounce
+trace     unix  -       -       n       -       0       bounce
+verify    unix  -       -       n       -       1       verify
+proxymap  unix  -       -       n       -       -       proxymap
+smtp      unix  -       -       n       -       -       smtp
+relay     unix  -       -       n       -       -       smtp
+showq     unix  n       -       n       -       -       showq
+error     unix  -       -       n       -       -       error
+retry     unix  -       -       n       -       -       error
+anvil     unix  -       -       n       -       1       anvil
+scache    unix  -       -       n       -       1       scache
+postlog   unix-dgram n  -       n       -       1       postlogd
+END
+        sed -e "s|^submission |127.0.0.1:$SMTP |; s|^smtp  |127.0.0.1:$SMTP25 |" conf/postfix/master.cf |
+            if [ -n "$without" ]; then grep -v -e "-o $without"; else cat; fi
+    } >"$T/postfix/master.cf"
+    [ "$1" != milter ] || sed -i '/^    check_policy_service/d' "$T/postfix/main.cf"
+    postfix -c "$T/postfix" start >>"$T/postfix.log" 2>&1 || { cat "$T/postfix.log" "$T/maillog" >&2; return 1; }
+    relay_wait relay_listens "$SMTP"
+    relay_wait relay_listens "$SMTP25"
+}
+
+relay_start_policyd()
+{
+    relay_run policyd "$BIN/postern-policyd" -c "$T/postern.conf"
+    relay_wait test -S "$T/run/policyd.sock"
+}
+
+relay_start_milter()
+{
+    relay_run milter "$BIN/postern-milter" -c "$T/postern.conf"
+    relay_wait test -S "$T/run/milter.sock"
+}
+
+relay_start()
+{
+    relay_start_sink && relay_start_dovecot || return 1
+    [ "$1" = milter ] || relay_start_policyd || return 1
+    [ "$1" = policyd ] || relay_start_milter || return 1
+    relay_start_postfix "$1"
+}
+
+relay_arrived() { find "$T/sink" -type f | wc -l; }
+
+relay_stop()
+{
+    local pid
+    [ -n "${T:-}" ] || return 0
+    [ ! -f "$T/postfix/main.cf" ] || postfix -c "$T/postfix" stop >/dev/null 2>&1 || :
+    [ ! -f "$T/dovecot/master.pid" ] || kill "$(cat "$T/dovecot/master.pid")" 2>/dev/null || :
+    for pid in $relay_pids; do kill "$pid" 2>/dev/null || :; done
+    for pid in $relay_pids; do wait "$pid" 2>/dev/null || :; done
+    [ -n "${RELAY_KEEP:-}" ] && echo "relay: kept $T" >&2 || rm -rf "$T"
+    T=
+}

@@ -1,0 +1,140 @@
+/* links: policyd */
+/*
+ * Any bytes as a policy request: no crash, no read behind them (the sanitizers tell), and what is read is what a slow
+ * and simple reader finds. What comes out becomes a submission, and its values stand in for reply texts: whatever they
+ * are, the answer is one action of the known ones.
+ */
+#include "policyd/marks.h"
+#include "policyd/reply.h"
+#include "policyd/request.h"
+#include "policyd/translate.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Length of the first request, 0 when it has no end. */
+static size_t end_of_request(struct slice in)
+{
+    for (size_t i = 0; i < in.n; i++)
+        if (in.p[i] == '\n' && (i == 0 || in.p[i - 1] == '\n'))
+            return i + 1;
+    return 0;
+}
+
+/* How often the attribute is there, and its last value. */
+static unsigned find(struct slice whole, struct slice name, struct slice *value)
+{
+    struct slice line, key, found;
+    unsigned n = 0;
+
+    *value = (struct slice){NULL, 0};
+    while (slice_cut(whole, '\n', &line, &whole) && line.n > 0) {
+        if (slice_cut(line, '=', &key, &found) && slice_eq(key, name)) {
+            *value = found;
+            n++;
+        }
+    }
+    return n;
+}
+
+static bool lines_have_equals(struct slice whole)
+{
+    struct slice line;
+
+    while (slice_cut(whole, '\n', &line, &whole) && line.n > 0)
+        if (memchr(line.p, '=', line.n) == NULL)
+            return false;
+    return true;
+}
+
+static void check_values(struct slice whole, const struct policy_request *r)
+{
+    static const struct {
+        const char *name;
+        enum policy_attribute id;
+    } rows[] = {
+        {"request", ATTRIBUTE_REQUEST},
+        {"protocol_state", ATTRIBUTE_PROTOCOL_STATE},
+        {"client_address", ATTRIBUTE_CLIENT_ADDRESS},
+        {"sender", ATTRIBUTE_SENDER},
+        {"recipient", ATTRIBUTE_RECIPIENT},
+        {"recipient_count", ATTRIBUTE_RECIPIENT_COUNT},
+        {"size", ATTRIBUTE_SIZE},
+        {"queue_id", ATTRIBUTE_QUEUE_ID},
+        {"instance", ATTRIBUTE_INSTANCE},
+        {"sasl_method", ATTRIBUTE_SASL_METHOD},
+        {"sasl_username", ATTRIBUTE_SASL_USERNAME},
+        {"encryption_protocol", ATTRIBUTE_ENCRYPTION_PROTOCOL},
+    };
+    struct slice value;
+
+    assert(sizeof rows / sizeof rows[0] == ATTRIBUTE_COUNT);
+    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
+        assert(find(whole, slice_of(rows[i].name), &value) <= 1);
+        assert(slice_eq(value, r->value[rows[i].id]));
+    }
+    assert(slice_eq(r->value[ATTRIBUTE_REQUEST], SLICE("smtpd_access_policy")));
+    assert(memchr(whole.p, '\0', whole.n) == NULL && lines_have_equals(whole));
+}
+
+static void check_answer(enum action action, struct slice text)
+{
+    struct verdict v = {.action = action, .reply = text};
+    char memory[POLICY_REPLY_MAX + 1];
+    struct buf b = BUF_OVER(memory);
+    struct slice out;
+
+    policy_reply_add(&b, &v);
+    out = buf_slice(&b);
+    assert(!b.full && out.n >= 14 && slice_starts_with(out, SLICE("action=")));
+    assert(memcmp(out.p + out.n - 2, "\n\n", 2) == 0);
+    for (size_t i = 0; i < out.n - 2; i++)
+        assert(out.p[i] >= 0x20 && out.p[i] <= 0x7e);
+    out = (struct slice){out.p + 7, out.n - 9};
+    if (action == ACTION_PASS)
+        assert(slice_eq(out, SLICE("DUNNO")));
+    else if (action == ACTION_HOLD)
+        assert(slice_starts_with(out, SLICE("HOLD ")) && out.n > 5);
+    else
+        assert(reply_check(out, NULL) == 0);
+}
+
+static void check_use(const struct policy_request *r)
+{
+    struct submission s;
+
+    submission_of_request(r, NULL, &s);
+    assert(slice_eq(s.login_text, r->value[ATTRIBUTE_SASL_USERNAME]));
+    assert(s.stage != STAGE_RCPT || s.has_recipient);
+    assert(s.login_text.n > 0 || s.login.kind == LOGIN_NONE);
+    for (int action = ACTION_PASS; action <= ACTION_HOLD; action++)
+        check_answer((enum action)action, r->value[ATTRIBUTE_SENDER]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice in = {(const char *)data, size}, whole;
+    static struct policy_request r;
+    size_t used = policy_request_read(in, &r);
+
+    assert(used == end_of_request(in));
+    if (size >= MARKS_BYTES) {
+        struct marks fast = marks_of(in.p), any = marks_of_any(in.p);
+
+        assert(fast.newline == any.newline && fast.equals == any.equals && fast.control == any.control);
+    }
+    if (used == 0)
+        return 0;
+    whole = (struct slice){in.p, used};
+    if (r.problem == REQUEST_FINE) {
+        check_values(whole, &r);
+        check_use(&r);
+    } else {
+        assert(r.problem < REQUEST_TOO_LONG && request_problem_text(r.problem) != NULL);
+    }
+    assert(policy_request_read((struct slice){in.p, used - 1}, &r) == 0);
+    return 0;
+}

@@ -1,0 +1,73 @@
+#!/bin/bash
+# Runs all tests: unit tests under ASan+UBSan, those with threads under TSan too, then conversations and end to end with Postfix. Prints
+# one line a test program and a closing line "N passed, N failed"; exits non-zero if anything failed.
+#
+#   tests/run.sh [PATTERN]     only the test programs whose name matches
+set -u
+cd "$(dirname "$0")/.."
+pattern=${1:-.}
+jobs=$(nproc)
+out=$(mktemp -d /tmp/postern-check.XXXXXX)
+trap 'rm -rf "$out"' EXIT
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp halt_on_error=1"
+
+build()
+{
+    echo "building: $*"
+    make -s --no-print-directory -j "$jobs" "$@" >"$out/build.log" 2>&1 && ! grep -q 'warning:' "$out/build.log" && return 0
+    cat "$out/build.log"
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
+# Runs one program; counts go to $out/NAME.count as "passed failed", its output to $out/NAME.out.
+run_one()
+{
+    local name=$1 status passed failed start=$SECONDS
+    shift
+    timeout "${TEST_TIMEOUT:-300}" "$@" >"$out/$name.out" 2>&1 </dev/null
+    status=$?
+    passed=$(($(grep -c '^\[ *OK \]' "$out/$name.out") + $(grep -c '^ok ' "$out/$name.out")))
+    failed=$(($(grep '^\[ *FAILED *\] [a-zA-Z_]*$' "$out/$name.out" | sort -u | wc -l) + $(grep -c '^not ok ' "$out/$name.out")))
+    [ $status -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+    [ $((passed + failed)) -gt 0 ] || passed=1
+    echo "$passed $failed" >"$out/$name.count"
+    printf '%-34s %3d passed, %d failed  (%d s)\n' "$name" "$passed" "$failed" $((SECONDS - start))
+    [ "$failed" -eq 0 ] || { sed 's/^/    /' "$out/$name.out" | tail -n 60; }
+}
+export -f run_one
+export out
+
+# Each line: NAME COMMAND...
+list()
+{
+    local t
+    for t in build/asan/tests/unit/test_*; do
+        case $t in *.o | *.d) ;; *) echo "$(basename "$t")-asan $t" ;; esac
+    done
+    for t in $threaded; do echo "$t-tsan build/tsan/tests/unit/$t"; done
+    for t in build/fuzz/*; do
+        [ ! -x "$t" ] || echo "fuzz-$(basename "$t") tests/fuzz/run.sh 10 $(basename "$t")"
+    done
+}
+
+build VARIANT=release all
+build VARIANT=asan all unit
+threaded=$(cd tests/unit && grep -l 'pthread_create\|links:.*policyd\|links:.*milter\|threads' test_*.c | sed 's/\.c$//')
+build VARIANT=tsan all $(for t in $threaded; do echo "build/tsan/tests/unit/$t"; done)
+build fuzz-build
+
+list | grep -e "$pattern" | xargs -P "$jobs" -d '\n' -I{} bash -c 'run_one {}'
+# These share ports and CPU time with nothing else, so that their time limits mean something.
+for t in tests/lint.sh tests/integration/*.sh tests/e2e/*.sh tests/faults/*.sh; do
+    [ -x "$t" ] || continue
+    name=$(basename "$(dirname "$t")")-$(basename "$t" .sh)
+    [[ $name =~ $pattern ]] || continue
+    TEST_TIMEOUT=600 run_one "$name" "$t"
+done
+
+passed=$(cat "$out"/*.count | awk '{ n += $1 } END { print n + 0 }')
+failed=$(cat "$out"/*.count | awk '{ n += $2 } END { print n + 0 }')
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,864 @@
+#include "core/config.h"
+#include "core/config_table.h"
+#include "core/reason.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define LIMIT "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/m\";"
+#define CONNECTOR "connectors=({name=\"p\";networks=[\"192.0.2.0/24\"];"
+
+/* ---- files of a test ---- */
+
+struct folder {
+    char path[64];
+};
+
+static struct folder folder_new(void)
+{
+    struct folder f = {"/tmp/postern-config-XXXXXX"};
+
+    if (mkdtemp(f.path) == NULL)
+        fail_msg("no temporary folder");
+    return f;
+}
+
+static void file_path(const struct folder *f, const char *name, char *out, size_t cap)
+{
+    struct buf b = buf_over(out, cap);
+
+    buf_addf(&b, "%s/%s", f->path, name);
+    assert_false(b.full);
+}
+
+static void file_write(const struct folder *f, const char *name, const char *text)
+{
+    char path[200];
+    FILE *file;
+
+    file_path(f, name, path, sizeof path);
+    if ((file = fopen(path, "w")) == NULL)
+        fail_msg("%s cannot be written", path);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0640), 0);
+}
+
+static void folder_remove(const struct folder *f, const char *const *names)
+{
+    char path[200];
+
+    for (; *names != NULL; names++) {
+        file_path(f, *names, path, sizeof path);
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(f->path), 0);
+}
+
+static struct config *config_of(const char *text)
+{
+    struct config *c;
+    struct error e;
+
+    if (config_from_text(slice_of(text), "c", "/nowhere", &c, &e) != 0)
+        fail_msg("%s", e.text);
+    return c;
+}
+
+/* ---- what is wrong is said, with line and setting ---- */
+
+struct wrong {
+    const char *text, *says;
+};
+
+static void check_wrong(const struct wrong *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct config *c = NULL;
+        struct error e = {""};
+
+        if (config_from_text(slice_of(rows[i].text), "c", "/nowhere", &c, &e) == 0) {
+            config_free(c);
+            fail_msg("accepted: %s", rows[i].text);
+        }
+        if (strstr(e.text, rows[i].says) == NULL)
+            fail_msg("%s\n says: %s\n, not: %s", rows[i].text, e.text, rows[i].says);
+    }
+}
+#define CHECK_WRONG(rows) check_wrong((rows), sizeof(rows) / sizeof((rows)[0]))
+
+static void what_is_no_configuration_is_named_with_its_line(void **state)
+{
+    static const struct wrong rows[] = {
+        {"mode = ;", "c:1: syntax error"},
+        {"mode = \"enforce\";\n\nlog = {\n to = ;\n};", "c:4: syntax error"},
+        {"mode = \"enforce\"; mode = \"monitor\";", "c:1: the same setting stands twice"},
+        {"log = { to = \"stderr\";\n to = \"stderr\"; };", "c:2: the same setting stands twice"},
+        {"mode = \"enforce;\ncharge = \"auto\";", "c:1: a text has no closing quote"},
+        {"mode = \"a\\", "c:1: a text has no closing quote"},
+        {"\n/* to the end", "c:2: a comment that begins here"},
+        {"recipients = { max = 4294967297; };", "c:1: the number 4294967297 is too large"},
+        {"recipients = { max = 99999999999999999999L; };", "c:1: the number 99999999999999999999 is too large"},
+        {"\nrecipients = { max = 0x10; };", "c:2: a number with 0x"},
+        {"a=((((((((((((((((((1))))))))))))))))));", "c:1: too many brackets"},
+        {"@include \"not-there\"", "c:1: cannot open the file of @include"},
+        {"tenants = [{}];", "c:1: syntax error"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void a_nul_byte_is_no_configuration(void **state)
+{
+    static const char text[] = "mode = \"enforce\";\0 mode = \"monitor\";";
+    struct config *c;
+    struct error e;
+
+    (void)state;
+    assert_int_equal(config_from_text(SLICE(text), "c", "/nowhere", &c, &e), -1);
+    assert_non_null(strstr(e.text, "c: holds a NUL byte"));
+}
+
+static void an_unknown_setting_is_named_with_what_was_meant(void **state)
+{
+    static const struct wrong rows[] = {
+        {"mod = \"enforce\";", "c:1: mod: unknown setting; did you mean \"mode\"? Known here: mode, directory, state"},
+        {"smtp_auth = {\n unlistd = \"reject\";\n};",
+         "c:2: smtp_auth.unlistd: unknown setting; did you mean \"unlisted\"?"},
+        {"SMTP-Auth = { };", "c:1: SMTP-Auth: unknown setting; did you mean \"smtp_auth\"?"},
+        {"unlisted = \"reject\";", "c:1: unlisted: unknown setting; its place is smtp_auth.unlisted."},
+        {"zebra = 1;", "c:1: zebra: unknown setting. Known here: mode,"},
+        {"policyd = { listen = { address = \"fd:3\"; tls = { mode = \"monitor\"; }; }; };",
+         "policyd.listen.tls.mode: unknown setting"},
+        {LIMIT "\nbrust = 60;});", "c:2: limits[a].brust: unknown setting; did you mean \"burst\"?"},
+        {CONNECTOR "}, {name=\"q\"; network=[];});",
+         "connectors[q].network: unknown setting; did you mean \"networks\"?"},
+        {"limits = ({ rat = 1; });", "limits[1].rat: unknown setting; did you mean \"rate\"?"},
+        {"mirror = { max_chnage = 1; };", "did you mean \"max_change\"?"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void a_wrong_type_says_what_was_found_and_what_is_wanted(void **state)
+{
+    static const struct wrong rows[] = {
+        {"mode = 1;", "c:1: mode: found the number 1; expected a text in quotes"},
+        {"mode = true;", "c:1: mode: found true; expected a text in quotes"},
+        {"recipients = { max = \"60\"; };", "recipients.max: found the text \"60\"; expected a whole number"},
+        {"recipients = { max = 1.5; };", "recipients.max: found the number 1.5; expected a whole number"},
+        {"tls = { required = \"yes\"; };", "tls.required: found the text \"yes\"; expected true or false"},
+        {"tls = { required = 1; };", "tls.required: found the number 1; expected true or false"},
+        {"tls = \"1.2\";", "tls: found the text \"1.2\"; expected a group"},
+        {"smtp_auth = ();", "smtp_auth: found a list ( ... ); expected a group"},
+        {"tenants = { name = \"a\"; };", "tenants: found a group { ... }; expected a list of groups"},
+        {"tenants = ( \"contoso\" );", "tenants[1]: found the text \"contoso\"; expected a group"},
+        {"policyd = { idle_timeout = 5; };", "policyd.idle_timeout: found the number 5; expected a duration in quotes"},
+        {"directory = 5;", "directory: found the number 5; expected a file name in quotes"},
+        {"tenants = ({ name = \"a\"; domains = 3; });",
+         "tenants[a].domains: found the number 3; expected a list of texts"},
+        {"tenants = ({ name = \"a\"; domains = (3); });", "tenants[a].domains[1]: found the number 3; expected a text"},
+        {"connectors = ({ name = \"p\"; networks = { a = 1; }; });", "connectors[p].networks: found a group"},
+        {LIMIT "burst = \"60\"; });", "limits[a].burst: found the text \"60\"; expected a whole number"},
+        {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"10M/h\";burst=50;});",
+         "limits[a].burst: found the number 50; expected a size in quotes"},
+        {"replies = [];", "replies: found an array [ ... ]; expected a group"},
+        {"replies = { blocked = 550; };", "replies.blocked: found the number 550; expected a text"},
+        {"milter = { listen = [\"fd:3\"]; };", "milter.listen: found an array [ ... ]; a milter listens at one place"},
+        {"policyd = { listen = (3); };",
+         "policyd.listen[1]: found the number 3; expected a text in quotes: expected unix:"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void a_value_that_is_not_allowed_is_named_with_those_that_are(void **state)
+{
+    static const struct wrong rows[] = {
+        {"mode = \"monitr\";",
+         "mode: \"monitr\" is not known here; did you mean \"monitor\"? Allowed: \"enforce\", \"monitor\""},
+        {"mode = \"\";", "mode: \"\" is not known here; allowed: \"enforce\", \"monitor\""},
+        {"tls = { minimum = \"1.4\"; };", "tls.minimum: \"1.4\" is not known here"},
+        {"recipients = { max = -1; };",
+         "recipients.max: found the number -1; expected a whole number from 0 to 1000000"},
+        {"state = { entries = 12; };",
+         "state.entries: found the number 12; expected a whole number from 1024 to 268435456"},
+        {"mirror = { max_change = 101; };", "mirror.max_change: found the number 101"},
+        {"policyd = { workers = 0; };", "policyd.workers: found the number 0; expected a whole number from 1 to 256"},
+        {"policyd = { request_timeout = \"0s\"; };",
+         "policyd.request_timeout: \"0s\" is out of range; allowed: 1s to 1h"},
+        {"policyd = { idle_timeout = \"10\"; };", "policyd.idle_timeout: duration \"10\""},
+        {"sender = { separator = \"++\"; };", "sender.separator: \"++\": expected one of"},
+        {"sender = { separator = \"a\"; };", "sender.separator: \"a\": expected one of"},
+        {"log = { facility = \"news\"; };", "log.facility: \"news\" is not known here"},
+        {"mode = \"mon\titor\";", "mode: \"mon\\x09itor\" holds a control character"},
+        {"mode = \"m\xff\";", "mode: \"m\\xff\" is not UTF-8"},
+        {"directory = \"\";", "directory: an empty file name"},
+        {"smtp_auth = { allow_file = \"not-there\"; };",
+         "c:1: smtp_auth.allow_file: /nowhere/not-there: No such file or directory"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void tenants_that_would_confuse_logins_are_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {"tenants = ({ domains = [\"a.example\"]; });", "c:1: tenants[1]: the setting \"name\" is missing here"},
+        {"tenants = ({ name = \"a b\"; });", "tenants[a\\x20b].name: a name has 1 to 63 letters"},
+        {"tenants = ({ name = \"a\"; },\n{ name = \"A\"; });", "c:2: tenants[A]: a second tenant of the name \"A\""},
+        {"tenants = ({ name = \"a\"; domains = [\"x.example\"]; },\n{ name = \"b\"; domains = [\"X.Example.\"]; });",
+         "c:2: tenants[b]: \"x.example\" belongs to tenant \"a\" already"},
+        {"tenants = ({ name = \"a\"; netbios = [\"X\"]; }, { name = \"b\"; netbios = \"x\"; });",
+         "tenants[b]: \"x\" belongs to tenant \"a\" already"},
+        {"tenants = ({ name = \"a\"; domains = [\"@x.example\"]; });",
+         "\"@x.example\": a domain is written without \"@\""},
+        {"tenants = ({ name = \"a\"; domains = [\"x..example\"]; });",
+         "tenants[a].domains[1]: \"x..example\" is no domain"},
+        {"tenants = ({ name = \"a\"; netbios = [\"X\\\\y\"]; });", "is no NetBIOS domain name"},
+        {"tenants = ({ name = \"a\"; netbios = [\"\"]; });", "a NetBIOS domain name has 1 to 64 characters"},
+        {"default_tenant = \"b\"; tenants = ({ name = \"a\"; });",
+         "c:1: default_tenant: \"b\" is not among the tenants"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void connectors_and_groups_that_cannot_be_meant_are_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {"connectors = ({ networks = [\"192.0.2.0/24\"]; });", "connectors[1]: the setting \"name\" is missing"},
+        {"connectors = ({ name = \"p\"; });", "connectors[p]: a connector needs networks or networks_file"},
+        {CONNECTOR "},\n{ name = \"p\"; networks = \"fd00::/8\"; });",
+         "c:2: connectors[p]: a second connector of the name"},
+        {CONNECTOR "},\n{ name = \"q\"; networks = [\"192.0.2.0/24\"]; });",
+         "c:2: connectors[q].networks: the network 192.0.2.0/24 belongs to connector \"p\" already"},
+        {CONNECTOR "},{ name = \"q\"; networks = [\"::ffff:192.0.2.0/120\"]; });",
+         "belongs to connector \"p\" already"},
+        {"connectors = ({ name = \"p\"; networks = [\"192.0.2.1/24\"]; });", "connectors[p].networks[1]: "},
+        {"connectors = ({ name = \"p\"; networks = \"printer.example\"; });", "connectors[p].networks: "},
+        {CONNECTOR "recipients = \"intern\"; });", "connectors[p].recipients: \"intern\" is not known here"},
+        {CONNECTOR "senders = [\"*@contoso.example\"]; });", "connectors[p].senders: connectors[p].senders:1: "},
+        {CONNECTOR "senders = [\"a@contoso.example # b\"]; });", "connectors[p].senders[1]: \"a@contoso.example\\x20#"},
+        {CONNECTOR "senders = [\"\"]; });", "connectors[p].senders[1]: \"\": expected user@domain"},
+        {CONNECTOR "senders = []; senders_file = \"x\"; });", "connectors[p].senders_file: senders is there too"},
+        {CONNECTOR "tenant = \"b\"; }); tenants = ({ name = \"a\"; });",
+         "connectors[p].tenant: \"b\" is not among the tenants"},
+        {CONNECTOR "tls = { mode = \"monitor\"; }; });", "connectors[p].tls.mode: unknown setting"},
+        {"groups = ({ name = \"g\"; });", "groups[g]: a group needs members or members_file"},
+        {"groups = ({ name = \"g\"; members = [\"a@b.example\"]; members_file = \"x\"; });",
+         "groups[g].members_file: members is there too"},
+        {"groups = ({ name = \"g\"; members = []; }, { name = \"g\"; members = []; });",
+         "a second group of the name \"g\""},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void limits_that_cannot_be_meant_are_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {"limits = ({ per = \"user\"; count = \"messages\"; rate = \"1/m\"; });",
+         "limits[1]: the setting \"name\" is missing"},
+        {"limits = ({ name = \"a\"; count = \"messages\"; rate = \"1/m\"; });",
+         "limits[a]: the setting \"per\" is missing"},
+        {"limits = ({ name = \"a\"; per = \"user\"; rate = \"1/m\"; });",
+         "limits[a]: the setting \"count\" is missing"},
+        {"limits = ({ name = \"a\"; per = \"user\"; count = \"messages\"; });",
+         "limits[a]: the setting \"rate\" is missing"},
+        {"limits = ({ name = \"A\"; });", "\"A\": a limit's name has 1 to 39 lower-case letters"},
+        {"limits = ({ name = \"a234567890123456789012345678901234567890\"; });", "a limit's name has 1 to 39"},
+        {LIMIT "},{name=\"a\";per=\"user\";count=\"messages\";rate=\"1/m\";});", "a second limit of the name \"a\""},
+        {"limits=({name=\"a\";per=\"usr\";});", "limits[a].per: \"usr\" is not known here; did you mean \"user\"?"},
+        {"limits=({name=\"a\";per=\"user+user\";});", "\"user+user\" names the same thing twice"},
+        {"limits=({name=\"a\";per=\"user+client+sender\";});", "at most 2 things can be joined"},
+        {"limits=({name=\"a\";per=\"user+\";});", "limits[a].per: \"\" is not known here"},
+        {"limits=({name=\"a\";per=\"user\";count=\"distinct country\";});",
+         "\"distinct\\x20country\" is not known here"},
+        {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30\";});", "limits[a].rate: rate \"30\""},
+        {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"0/m\";});", "limits[a].rate: rate \"0/m\""},
+        {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"5Q/h\";});",
+         "limits[a].rate: rate \"5Q/h\": expected bytes"},
+        {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"0/h\";});", "expected bytes and a period"},
+        {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"2M/s\";});", "above a million a second"},
+        {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"1/d\";burst=401;});", "more than 400 days"},
+        {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"unlimited\";burst=1;});",
+         "limits[a].burst: a burst has no"},
+        {LIMIT "burst = 0; });", "limits[a].burst: found the number 0; expected a whole number from 1"},
+        {LIMIT "then = \"bounce\"; });", "limits[a].then: \"bounce\" is not known here"},
+        {LIMIT "then = \"block\"; });", "limits[a].then: \"block\" needs a time"},
+        {LIMIT "then = \"block 1\"; });", "limits[a].then: duration \"1\""},
+        {LIMIT "then = \"block 0s\"; });", "limits[a].then: \"block\\x200s\": a block of no time"},
+        {LIMIT "then = \"defer 1h\"; });", "limits[a].then: \"defer\\x201h\": only \"block\" has a time"},
+        {LIMIT "for = \"connectors\"; });", "limits[a].for: a limit per user or login can't be for connectors only"},
+        {LIMIT "client_net = \"/24 /64\"; });", "limits[a].client_net: nothing in this limit is about client_net"},
+        {"limits=({name=\"a\";per=\"client_net\";count=\"messages\";rate=\"1/m\";client_net=\"/24\";});",
+         "such as \"/24 /64\""},
+        {"limits=({name=\"a\";per=\"client_net\";count=\"messages\";rate=\"1/m\";client_net=\"/33 /64\";});",
+         "\"/33\\x20/64\""},
+        {"limits=({name=\"a\";per=\"connector\";count=\"messages\";rate=\"1/m\";for=\"logins\";});",
+         "limits[a].for: a limit per connector can't be for logins only"},
+        {"limits=({name=\"a\";per=\"user+connector\";count=\"messages\";rate=\"1/m\";});",
+         "both a login and a connector"},
+        {"limits=({name=\"a\";per=\"client\";count=\"distinct client\";rate=\"1/m\";});",
+         "never more than one of them"},
+        {"limits=({name=\"a\";per=\"user+client\";count=\"distinct client_net\";rate=\"1/m\";});",
+         "never more than one"},
+        {"limits=({name=\"a\";per=\"client\";count=\"denials\";rate=\"1/m\";then=\"hold\";});",
+         "what was denied can't be held"},
+        {"limits=({name=\"a\";per=\"tenant\";count=\"messages\";rate=\"1/m\";then=\"block 1h\";});",
+         "can be blocked; set \"per\" so"},
+        {"limits=({name=\"a\";per=\"user+client\";count=\"messages\";rate=\"1/m\";then=\"block 1h\";});",
+         "can be blocked"},
+        {LIMIT "except = ({ rate = \"1/m\"; }); });",
+         "limits[a].except[1]: an exception is for one of user, group or connector"},
+        {LIMIT "except = ({ user = \"a@b.example\"; }); });", "limits[a].except[1]: the setting \"rate\" is missing"},
+        {LIMIT "except = ({ user = \"a b\"; rate = \"1/m\"; }); });",
+         "limits[a].except[1].user: \"a\\x20b\" is neither"},
+        {LIMIT "except = ({ group = \"g\"; rate = \"1/m\"; }); });", "except[1].group: \"g\" is not the name of one"},
+        {LIMIT
+         "except = ({ user = \"A@b.example\"; rate = \"1/m\"; }, { user = \"a@B.example\"; rate = \"2/m\"; }); });",
+         "limits[a].except[2]: a second exception for \"a@b.example\""},
+        {CONNECTOR "});" LIMIT "except = ({ connector = \"p\"; rate = \"1/m\"; }); });",
+         "not for connectors, so it needs no exception"},
+        {"limits=({name=\"a\";per=\"connector\";count=\"messages\";rate=\"1/m\";except=({user=\"a@b.example\";rate=\"1/"
+         "m\";});});",
+         "this limit is for connectors"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void listeners_and_replies_that_would_not_work_are_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {"policyd = { listen = \"/run/x.sock\"; };", "policyd.listen: \"/run/x.sock\": expected unix:/path"},
+        {"policyd = { listen = \"unix:x.sock\"; };", "expected an absolute path of at most 107 bytes"},
+        {"policyd = { listen = \"inet:localhost:10040\"; };", "\"localhost\" is no IPv4 address"},
+        {"policyd = { listen = \"inet:127.0.0.1\"; };", "has no port"},
+        {"policyd = { listen = \"inet:127.0.0.1:0\"; };", "\"0\" is no port; expected 1 to 65535"},
+        {"policyd = { listen = \"inet:127.0.0.1:65536\"; };", "\"65536\" is no port"},
+        {"policyd = { listen = \"inet6:::1:10040\"; };", "an IPv6 address stands in brackets"},
+        {"policyd = { listen = \"inet6:[127.0.0.1]:10040\"; };", "is no IPv6 address"},
+        {"policyd = { listen = \"fd:2\"; };", "expected the number of a passed socket, 3 to 1023"},
+        {"policyd = { listen = (\"fd:3\", \"fd:3\"); };", "policyd.listen[2]: fd:3 stands here twice"},
+        {"policyd = { listen = \"fd:3\"; }; milter = { listen = \"fd:3\"; };",
+         "milter.listen: fd:3 is one of policyd.listen"},
+        {"policyd = { listen = { mode = \"0660\"; }; };", "policyd.listen: the setting \"address\" is missing"},
+        {"policyd = { listen = { address = \"fd:3\"; mode = \"0660\"; }; };", "listen.mode: is for unix: sockets only"},
+        {"policyd = { listen = { address = \"unix:/x\"; mode = \"0888\"; }; };",
+         "expected permissions in octal digits"},
+        {"policyd = { listen = { address = \"unix:/x\"; mode = \"rw\"; }; };", "expected permissions in octal digits"},
+        {"replies = { mailbox-disbled = \"550 5.7.1 no\"; };", "did you mean \"mailbox-disabled\"?"},
+        {"replies = { zebra = \"550 5.7.1 no\"; };",
+         "replies.zebra: no reason that is replied to. There are: bad-request"},
+        {"replies = { allowed = \"550 5.7.1 no\"; };", "replies.allowed: no reason that is replied to"},
+        {"replies = { blocked = \"550 no\"; };", "replies.blocked: a reply must have an enhanced code"},
+        {"replies = { blocked = \"550 5.7.1\"; };", "replies.blocked: a reply must"},
+        {"replies = { blocked = \"250 2.0.0 ok\"; };", "replies.blocked: a reply must begin with 4xx or 5xx"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void limits_are_bounded_with_the_preset_among_them(void **state)
+{
+    char text[8192], half[8192];
+    struct buf b = BUF_OVER(text);
+    struct config *c;
+    struct error e;
+
+    (void)state;
+    buf_add(&b, SLICE("limits=("));
+    for (unsigned i = 0; i < CONFIG_LIMITS_MAX; i++)
+        buf_addf(&b, "%s{name=\"l%u\";per=\"user\";count=\"messages\";rate=\"1/m\";}", i > 0 ? "," : "", i);
+    buf_add(&b, SLICE(");"));
+    memcpy(half, text, b.n + 1);
+    assert_int_equal(config_from_text(slice_of(half), "c", "/nowhere", &c, &e), -1);
+    assert_non_null(strstr(e.text, "c: limits: 36 limits, with the preset's; at most 32 are allowed"));
+    buf_add(&b, SLICE("preset=\"none\";"));
+    c = config_of(text);
+    assert_int_equal(c->n_limits, CONFIG_LIMITS_MAX);
+    config_free(c);
+}
+
+/* ---- what is read ---- */
+
+static void an_empty_configuration_has_defaults_that_are_safe(void **state)
+{
+    struct config *c = config_of("");
+    struct ip client;
+    unsigned connector;
+
+    (void)state;
+    assert_int_equal(c->mode, MODE_ENFORCE);
+    assert_string_equal(c->directory, "/var/lib/postern/directory");
+    assert_string_equal(c->state_path, "/var/lib/postern/state");
+    assert_int_equal(c->state_entries, 1048576);
+    assert_int_equal(c->state_blocks, 4096);
+    assert_int_equal(c->log.to, LOG_TO_SYSLOG);
+    assert_int_equal(c->log.facility, LOG_MAIL);
+    assert_null(c->default_tenant);
+    assert_int_equal(c->smtp_auth.unlisted, UNLISTED_REJECT);
+    assert_true(c->smtp_auth.security_defaults && c->smtp_auth.authentication_policy);
+    assert_int_equal(c->sender.envelope, SENDER_OWN);
+    assert_int_equal(c->sender.header_from, SENDER_OWN);
+    assert_int_equal(c->sender.null_sender, NULL_DSN);
+    assert_int_equal(c->sender.separator, '+');
+    assert_true(c->tls.required);
+    assert_int_equal(c->tls.minimum, TLS_1_2);
+    assert_int_equal(c->max_recipients, 1000);
+    assert_false(c->reject_unauthenticated);
+    assert_true(ip_parse(SLICE("192.0.2.1"), &client));
+    assert_false(network_map_find(c->connector_map, &client, &connector));
+    assert_int_equal(c->charge, CHARGE_AUTO);
+    assert_int_equal(c->policyd.n_listen, 1);
+    assert_string_equal(c->policyd.listen[0].path, "/run/postern/policyd.sock");
+    assert_int_equal(c->policyd.listen[0].socket_mode, 0666);
+    assert_int_equal(c->policyd.listen[0].fd, -1);
+    assert_false(c->policyd.listen[0].has_tls);
+    assert_int_equal(c->policyd.idle_timeout_s, 1100);
+    assert_string_equal(c->milter.listen.path, "/run/postern/milter.sock");
+    assert_int_equal(c->milter.timeout_s, 600);
+    assert_int_equal(c->mirror_max_change, 10);
+    config_free(c);
+}
+
+static void the_preset_has_exchange_onlines_published_figures(void **state)
+{
+    static const struct {
+        const char *name;
+        enum limit_count count;
+        enum limit_mirrored mirrored;
+        struct limit_rate figure;
+    } rows[] = {
+        {"message-rate", COUNT_MESSAGES, FIGURE_OWN, {.rate = {30, 60}, .burst = 30}},
+        {"recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, {.rate = {10000, 86400}, .burst = 1000}},
+        {"external-rate", COUNT_EXTERNAL, FIGURE_EXTERNAL_PER_HOUR, {.unlimited = true}},
+        {"internal-rate", COUNT_INTERNAL, FIGURE_INTERNAL_PER_HOUR, {.unlimited = true}},
+    };
+    struct config *c = config_of("");
+
+    (void)state;
+    assert_int_equal(c->n_limits, sizeof rows / sizeof rows[0]);
+    for (size_t i = 0; i < c->n_limits; i++) {
+        const struct limit_config *limit = &c->limits[i];
+
+        assert_string_equal(limit->name, rows[i].name);
+        assert_int_equal(limit->per, PER_USER);
+        assert_int_equal(limit->count, rows[i].count);
+        assert_int_equal(limit->mirrored, rows[i].mirrored);
+        assert_int_equal(limit->then, THEN_DEFER);
+        assert_int_equal(limit->figure.unlimited, rows[i].figure.unlimited);
+        assert_int_equal(limit->figure.rate.count, rows[i].figure.rate.count);
+        assert_int_equal(limit->figure.rate.period_s, rows[i].figure.rate.period_s);
+        assert_int_equal(limit->figure.burst, rows[i].figure.burst);
+        assert_int_equal(figure_check(&limit->figure, limit->count, NULL), 0);
+    }
+    config_free(c);
+    c = config_of("preset = \"none\";");
+    assert_int_equal(c->n_limits, 0);
+    config_free(c);
+}
+
+static void a_limit_of_the_same_name_replaces_the_presets(void **state)
+{
+    struct config *c = config_of("limits=({name=\"message-rate\";per=\"login\";count=\"messages\";rate=\"5/m\";});");
+
+    (void)state;
+    assert_int_equal(c->n_limits, 4);
+    assert_string_equal(c->limits[0].name, "recipient-rate");
+    assert_string_equal(c->limits[3].name, "message-rate");
+    assert_int_equal(c->limits[3].per, PER_LOGIN);
+    assert_int_equal(c->limits[3].figure.rate.count, 5);
+    config_free(c);
+}
+
+static void a_limits_figures_are_read_in_the_units_of_what_it_counts(void **state)
+{
+    static const struct {
+        const char *count, *rest;
+        uint64_t n, period_s, burst;
+    } rows[] = {
+        {"messages", "rate=\"30/m\";", 30, 60, 30},
+        {"messages", "rate=\"30/m\";burst=60;", 30, 60, 60},
+        {"recipients", "rate=\"10K/d\";burst=1000;", 10000, 86400, 1000},
+        {"messages", "burst=1;rate=\"6/15m\";", 6, 900, 1},
+        {"bytes", "rate=\"10M/h\";burst=\"50M\";", 10485760, 3600, 51200},
+        {"bytes", "rate=\"1500/h\";", 1500, 3600, 2},
+        {"bytes", "rate=\"1G/d\";burst=\"1\";", 1 << 30, 86400, 1},
+        {"distinct recipient_domain", "rate=\"6/d\";", 6, 86400, 6},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[300];
+        struct buf b = BUF_OVER(text);
+        struct config *c;
+
+        buf_addf(&b, "preset=\"none\";limits=({name=\"a\";per=\"user\";count=\"%s\";%s});", rows[i].count,
+                 rows[i].rest);
+        c = config_of(text);
+        assert_int_equal(c->limits[0].figure.rate.count, rows[i].n);
+        assert_int_equal(c->limits[0].figure.rate.period_s, rows[i].period_s);
+        assert_int_equal(c->limits[0].figure.burst, rows[i].burst);
+        config_free(c);
+    }
+}
+
+static void exceptions_name_users_groups_and_connectors(void **state)
+{
+    struct config *c = config_of(
+        "preset=\"none\"; groups=({name=\"f\"; members=[];}, {name=\"g\"; "
+        "members=[\"news@contoso.example\"];});" CONNECTOR "}); limits=("
+        "{name=\"a\"; per=\"client_net + tenant\"; count=\"bytes\"; rate=\"6M/d\"; client_net=\"/16 /48\"; for=\"all\";"
+        " except=({user=\"Scan@Contoso.example\"; rate=\"unlimited\";}, {group=\"g\"; rate=\"1M/h\"; burst=\"3K\";},"
+        "         {connector=\"p\"; rate=\"2M/h\";}); },"
+        "{name=\"b\"; per=\"client\"; count=\"denials\"; rate=\"20/h\"; then=\"block 1h30m\"; for=\"connectors\";});");
+    const struct limit_config *a = &c->limits[0], *b = &c->limits[1];
+
+    (void)state;
+    assert_int_equal(a->per, PER_CLIENT_NET | PER_TENANT);
+    assert_int_equal(a->v4_prefix, 16);
+    assert_int_equal(a->v6_prefix, 48);
+    assert_true(a->authenticated && a->connectors);
+    assert_int_equal(a->n_exceptions, 3);
+    assert_int_equal(a->exceptions[0].of, EXCEPT_USER);
+    assert_string_equal(a->exceptions[0].name, "scan@contoso.example");
+    assert_true(a->exceptions[0].figure.unlimited);
+    assert_int_equal(a->exceptions[1].of, EXCEPT_GROUP);
+    assert_int_equal(a->exceptions[1].group, 1);
+    assert_int_equal(a->exceptions[1].figure.burst, 3);
+    assert_int_equal(a->exceptions[2].of, EXCEPT_CONNECTOR);
+    assert_int_equal(a->exceptions[2].connector, 0);
+    assert_int_equal(a->exceptions[2].figure.burst, 2048);
+    assert_int_equal(b->then, THEN_BLOCK);
+    assert_int_equal(b->block_s, 5400);
+    assert_int_equal(b->v4_prefix, 24);
+    assert_int_equal(b->v6_prefix, 64);
+    assert_false(b->authenticated);
+    assert_true(b->connectors);
+    config_free(c);
+}
+
+static void the_longest_network_decides_whose_a_client_is(void **state)
+{
+    struct config *c = config_of("connectors=({name=\"all\"; networks=[\"192.0.2.0/24\",\"2001:db8::/32\"];},"
+                                 "{name=\"one\"; networks=\"192.0.2.128/25\"; senders=[\"@contoso.example\"];"
+                                 " null_sender=false; recipients=\"internal\"; max_recipients=5;"
+                                 " tls={required=true;}; mode=\"monitor\";});");
+    static const struct {
+        const char *client;
+        int connector;
+    } rows[] = {{"192.0.2.1", 0}, {"192.0.2.200", 1}, {"2001:db8::1", 0}, {"198.51.100.1", -1}};
+    const struct connector_config *one = &c->connectors[1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ip client;
+        unsigned connector = 99;
+
+        assert_true(ip_parse(slice_of(rows[i].client), &client));
+        assert_int_equal(network_map_find(c->connector_map, &client, &connector), rows[i].connector >= 0);
+        if (rows[i].connector >= 0)
+            assert_int_equal(connector, rows[i].connector);
+    }
+    assert_null(c->connectors[0].senders);
+    assert_true(c->connectors[0].null_sender);
+    assert_false(c->connectors[0].tls.required);
+    assert_int_equal(c->connectors[0].tls.minimum, TLS_ANY);
+    assert_true(list_has(one->senders, SLICE("@contoso.example"), NULL));
+    assert_false(one->null_sender);
+    assert_int_equal(one->recipients, RECIPIENTS_INTERNAL);
+    assert_int_equal(one->max_recipients, 5);
+    assert_true(one->tls.required);
+    assert_int_equal(one->mode, MODE_MONITOR);
+    config_free(c);
+}
+
+static void an_empty_list_of_senders_is_not_any_sender(void **state)
+{
+    struct config *c = config_of(CONNECTOR "senders=[];});");
+
+    (void)state;
+    assert_non_null(c->connectors[0].senders);
+    assert_int_equal(list_count(c->connectors[0].senders), 0);
+    config_free(c);
+}
+
+static void the_only_tenant_is_the_default_one(void **state)
+{
+    struct config *c = config_of("tenants=({name=\"contoso\"; domains=[\"Contoso.Example\",\"b\xc3\xbc"
+                                 "cher.example\"]; netbios=[\"CONTOSO\"]; smtp_auth=\"disabled\"; max_age=\"0s\";"
+                                 " when_stale=\"defer\";});");
+
+    (void)state;
+    assert_string_equal(c->default_tenant, "contoso");
+    assert_true(slice_eq(c->tenants[0].domains[0], SLICE("contoso.example")));
+    assert_true(slice_eq(c->tenants[0].domains[1], SLICE("xn--bcher-kva.example")));
+    assert_true(slice_eq(c->tenants[0].netbios[0], SLICE("contoso")));
+    assert_int_equal(c->tenants[0].smtp_auth, TENANT_DISABLED);
+    assert_int_equal(c->tenants[0].max_age_s, 0);
+    assert_int_equal(c->tenants[0].when_stale, STALE_DEFER);
+    config_free(c);
+    c = config_of("tenants=({name=\"a\";},{name=\"b\";});");
+    assert_null(c->default_tenant);
+    assert_int_equal(c->tenants[1].max_age_s, 2 * 86400);
+    config_free(c);
+    c = config_of("default_tenant=\"b\"; tenants=({name=\"a\";},{name=\"b\";});");
+    assert_string_equal(c->default_tenant, "b");
+    config_free(c);
+}
+
+static void listeners_have_one_form_for_both_programs(void **state)
+{
+    struct config *c = config_of("tls={minimum=\"1.3\";};"
+                                 "policyd={listen=(\"inet:192.0.2.1:10040\",\"inet6:[::1]:10040\",\"fd:3\","
+                                 "{address=\"unix:/run/p.sock\"; mode=\"0660\"; group=\"postfix\";"
+                                 " tls={required=false;};});};"
+                                 "milter={listen=\"\";};");
+    const struct listener_config *l = c->policyd.listen;
+
+    (void)state;
+    assert_int_equal(c->policyd.n_listen, 4);
+    assert_string_equal(l[0].host, "192.0.2.1");
+    assert_int_equal(l[0].port, 10040);
+    assert_null(l[0].path);
+    assert_string_equal(l[1].host, "::1");
+    assert_int_equal(l[2].fd, 3);
+    assert_null(l[2].host);
+    assert_string_equal(l[3].path, "/run/p.sock");
+    assert_int_equal(l[3].socket_mode, 0660);
+    assert_string_equal(l[3].socket_group, "postfix");
+    assert_true(l[3].has_tls);
+    assert_false(l[3].tls.required);
+    assert_int_equal(l[3].tls.minimum, TLS_1_3); /* what it does not say is as in the general section */
+    assert_null(c->milter.listen.address);
+    config_free(c);
+}
+
+static void replies_are_kept_by_the_names_of_reasons(void **state)
+{
+    struct config *c = config_of("replies={mailbox-disabled=\"550 5.7.139 \" \"Ask the help desk\";};");
+
+    (void)state;
+    assert_int_equal(c->n_replies, 1);
+    assert_string_equal(c->replies[0].reason, "mailbox-disabled");
+    assert_string_equal(c->replies[0].text, "550 5.7.139 Ask the help desk");
+    config_free(c);
+}
+
+/* ---- files ---- */
+
+static void relative_names_begin_at_the_configurations_folder(void **state)
+{
+    struct folder f = folder_new();
+    struct config *c;
+    struct error e;
+    struct address mailbox;
+    struct login login;
+    char path[200], expected[200];
+
+    (void)state;
+    file_write(&f, "c",
+               "smtp_auth={allow_file=\"allow\";deny_file=\"deny\";logins_file=\"logins\";"
+               "on_premises_file=\"local\";};\n@include \"more\"\nstate={file=\"s\";};");
+    file_write(&f, "more",
+               "connectors=({name=\"p\";networks=\"192.0.2.1\";networks_file=\"nets\";"
+               "senders_file=\"allow\";});\ngroups=({name=\"g\";members_file=\"deny\";});");
+    file_write(&f, "allow", "a@contoso.example # the first\n");
+    file_write(&f, "deny", "@fabrikam.example\n");
+    file_write(&f, "logins", "sean sean@contoso.example\n");
+    file_write(&f, "local", "");
+    file_write(&f, "nets", "198.51.100.0/24\n2001:db8::/64\n");
+    file_path(&f, "c", path, sizeof path);
+    if (config_load(path, &c, &e) != 0)
+        fail_msg("%s", e.text);
+    file_path(&f, "s", expected, sizeof expected);
+    assert_string_equal(c->file, path);
+    assert_string_equal(c->state_path, expected);
+    assert_true(list_has(c->smtp_auth.allow, SLICE("a@contoso.example"), NULL));
+    assert_true(list_has(c->smtp_auth.deny, SLICE("@fabrikam.example"), NULL));
+    login_parse(SLICE("Sean"), &login);
+    assert_true(list_pair(c->smtp_auth.logins, &login, &mailbox, NULL));
+    assert_string_equal(mailbox.text, "sean@contoso.example");
+    assert_non_null(c->smtp_auth.on_premises);
+    assert_int_equal(c->connectors[0].n_networks, 3);
+    assert_true(list_has(c->connectors[0].senders, SLICE("a@contoso.example"), NULL));
+    assert_true(list_has(c->groups[0].members, SLICE("@fabrikam.example"), NULL));
+    config_free(c);
+    folder_remove(&f, (const char *const[]){"c", "more", "allow", "deny", "logins", "local", "nets", NULL});
+}
+
+static void errors_in_files_name_the_file_and_its_line(void **state)
+{
+    static const struct {
+        const char *config, *name, *text, *says;
+    } rows[] = {
+        {"@include \"x\"", "x", "\nmod=1;", "x:2: mod: unknown setting"},
+        {"@include \"x\"", "x", "\nmode=;", "x:2: syntax error"},
+        {"@include \"x\"", "x", "\nrecipients={max=4294967297;};", "x:2: the number 4294967297 is too large"},
+        {"\nsmtp_auth={allow_file=\"x\";};", "x", "\n\n*\n", "c:2: smtp_auth.allow_file: "},
+        {"smtp_auth={allow_file=\"x\";};", "x", "\n\n*\n", "/x:3: "},
+        {"smtp_auth={logins_file=\"x\";};", "x", "a\n", "/x:1: "},
+        {"connectors=({name=\"p\";networks_file=\"x\";});", "x", "192.0.2.0/24\n192.0.2.1/24\n", "/x:2: "},
+        {"connectors=({name=\"p\";networks=\"192.0.2.0/24\";},{name=\"q\";networks_file=\"x\";});", "x",
+         "192.0.2.0/24\n",
+         "c:1: connectors[q].networks_file: the network 192.0.2.0/24 belongs to connector \"p\" already"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct folder f = folder_new();
+        char path[200];
+        struct config *c;
+        struct error e;
+
+        file_write(&f, "c", rows[i].config);
+        file_write(&f, rows[i].name, rows[i].text);
+        file_path(&f, "c", path, sizeof path);
+        assert_int_equal(config_load(path, &c, &e), -1);
+        if (strstr(e.text, rows[i].says) == NULL)
+            fail_msg("says: %s, not: %s", e.text, rows[i].says);
+        folder_remove(&f, (const char *const[]){"c", rows[i].name, NULL});
+    }
+}
+
+static void what_everybody_may_write_to_is_refused(void **state)
+{
+    static const char *const names[] = {"c", "more", "allow"};
+    struct folder f = folder_new();
+    char path[200], writable[200];
+    struct config *c;
+    struct error e;
+
+    (void)state;
+    file_write(&f, "c", "@include \"more\"\nsmtp_auth={allow_file=\"allow\";};");
+    file_write(&f, "more", "mode=\"enforce\";");
+    file_write(&f, "allow", "");
+    file_path(&f, "c", path, sizeof path);
+    for (size_t i = 0; i < 3; i++) {
+        file_path(&f, names[i], writable, sizeof writable);
+        assert_int_equal(chmod(writable, 0646), 0);
+        assert_int_equal(config_load(path, &c, &e), -1);
+        assert_non_null(strstr(e.text, "everybody may write to this file; take that away with chmod o-w"));
+        assert_non_null(strstr(e.text, writable));
+        assert_int_equal(chmod(writable, 0640), 0);
+    }
+    assert_int_equal(config_load(path, &c, &e), 0);
+    config_free(c);
+    folder_remove(&f, (const char *const[]){"c", "more", "allow", NULL});
+}
+
+static void only_regular_files_of_a_bounded_size_are_read(void **state)
+{
+    struct folder f = folder_new();
+    struct config *c;
+    struct error e;
+    char path[200];
+
+    (void)state;
+    file_path(&f, "c", path, sizeof path);
+    assert_int_equal(config_load(path, &c, &e), -1);
+    assert_non_null(strstr(e.text, "No such file"));
+    assert_int_equal(config_load(f.path, &c, &e), -1);
+    assert_non_null(strstr(e.text, "not a regular file"));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(config_load(path, &c, &e), -1);
+    assert_non_null(strstr(e.text, "not a regular file"));
+    assert_int_equal(unlink(path), 0);
+    file_write(&f, "c", "");
+    assert_int_equal(truncate(path, CONFIG_MAX_BYTES + 1), 0);
+    assert_int_equal(config_load(path, &c, &e), -1);
+    assert_non_null(strstr(e.text, "1048577 bytes; a configuration has at most 1048576"));
+    folder_remove(&f, (const char *const[]){"c", NULL});
+}
+
+static void a_changed_list_is_noticed(void **state)
+{
+    struct folder f = folder_new();
+    char path[200], list[200], other[200];
+    struct config *c;
+    struct error e;
+
+    (void)state;
+    file_write(&f, "c", "smtp_auth={allow_file=\"allow\";};");
+    file_write(&f, "allow", "a@contoso.example\n");
+    file_path(&f, "c", path, sizeof path);
+    file_path(&f, "allow", list, sizeof list);
+    file_path(&f, "new", other, sizeof other);
+    assert_int_equal(config_load(path, &c, &e), 0);
+    assert_false(config_files_changed(c));
+    file_write(&f, "new", "b@contoso.example\n"); /* as long as the old one */
+    assert_false(config_files_changed(c));
+    assert_int_equal(rename(other, list), 0);
+    assert_true(config_files_changed(c));
+    config_free(c);
+    assert_int_equal(config_load(path, &c, &e), 0);
+    assert_false(config_files_changed(c));
+    assert_int_equal(unlink(list), 0);
+    assert_true(config_files_changed(c));
+    config_free(c);
+    folder_remove(&f, (const char *const[]){"c", NULL});
+}
+
+static void without_room_for_an_error_it_is_refused_all_the_same(void **state)
+{
+    struct config *c;
+
+    (void)state;
+    assert_int_equal(config_from_text(SLICE("mod=1;"), "c", "/nowhere", &c, NULL), -1);
+    assert_int_equal(config_from_text(SLICE("mode=1;"), "c", "/nowhere", &c, NULL), -1);
+    assert_int_equal(config_from_text(SLICE("mode=;"), "c", "/nowhere", &c, NULL), -1);
+    assert_int_equal(config_load("/nowhere/at/all", &c, NULL), -1);
+    config_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_no_configuration_is_named_with_its_line),
+        cmocka_unit_test(a_nul_byte_is_no_configuration),
+        cmocka_unit_test(an_unknown_setting_is_named_with_what_was_meant),
+        cmocka_unit_test(a_wrong_type_says_what_was_found_and_what_is_wanted),
+        cmocka_unit_test(a_value_that_is_not_allowed_is_named_with_those_that_are),
+        cmocka_unit_test(tenants_that_would_confuse_logins_are_refused),
+        cmocka_unit_test(connectors_and_groups_that_cannot_be_meant_are_refused),
+        cmocka_unit_test(limits_that_cannot_be_meant_are_refused),
+        cmocka_unit_test(listeners_and_replies_that_would_not_work_are_refused),
+        cmocka_unit_test(limits_are_bounded_with_the_preset_among_them),
+        cmocka_unit_test(an_empty_configuration_has_defaults_that_are_safe),
+        cmocka_unit_test(the_preset_has_exchange_onlines_published_figures),
+        cmocka_unit_test(a_limit_of_the_same_name_replaces_the_presets),
+        cmocka_unit_test(a_limits_figures_are_read_in_the_units_of_what_it_counts),
+        cmocka_unit_test(exceptions_name_users_groups_and_connectors),
+        cmocka_unit_test(the_longest_network_decides_whose_a_client_is),
+        cmocka_unit_test(an_empty_list_of_senders_is_not_any_sender),
+        cmocka_unit_test(the_only_tenant_is_the_default_one),
+        cmocka_unit_test(listeners_have_one_form_for_both_programs),
+        cmocka_unit_test(replies_are_kept_by_the_names_of_reasons),
+        cmocka_unit_test(relative_names_begin_at_the_configurations_folder),
+        cmocka_unit_test(errors_in_files_name_the_file_and_its_line),
+        cmocka_unit_test(what_everybody_may_write_to_is_refused),
+        cmocka_unit_test(only_regular_files_of_a_bounded_size_are_read),
+        cmocka_unit_test(a_changed_list_is_noticed),
+        cmocka_unit_test(without_room_for_an_error_it_is_refused_all_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

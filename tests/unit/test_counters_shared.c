@@ -1,0 +1,408 @@
+/*
+ * Many processes and threads on one table. Time stands still within a round, so that what must come out is known
+ * exactly: not "about the limit", but the limit.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/counters_table.h"
+
+#define START (STATE_LONGEST_WINDOW_NS + 12345)
+#define WORKERS 4
+#define KEYS 16
+#define HOUR (3600 * NS_PER_S)
+
+/* TSan makes 16-byte operations atomic with a lock of its own process: between processes they are not, there. */
+#if defined(__SANITIZE_THREAD__)
+#define THREADS_ONLY 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREADS_ONLY 1
+#endif
+#endif
+#ifndef THREADS_ONLY
+#define THREADS_ONLY 0
+#endif
+
+/* Shared with the children. */
+struct arena {
+    union pair table[1024] __attribute__((aligned(128)));
+    uint64_t crowded;
+    uint64_t passed[KEYS];     /* units that were answered "allowed" */
+    uint64_t attempted[KEYS];  /* units asked for, counted before asking */
+    uint64_t marked_new[KEYS]; /* marks that were answered "new" */
+    uint32_t begun;            /* workers that are ready */
+    uint32_t go;
+};
+
+struct work {
+    struct arena *arena;
+    struct counters c;
+    void (*step)(struct work *w);
+    uint64_t key0;
+    uint64_t now;
+    uint64_t seed;
+    unsigned worker, steps;
+};
+
+static uint64_t random_u64(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed;
+}
+
+static struct arena *arena_make(void)
+{
+    struct arena *a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    assert_ptr_not_equal(a, MAP_FAILED);
+    return a;
+}
+
+static void arena_free(struct arena *a)
+{
+    (void)munmap(a, sizeof *a);
+}
+
+static struct work work_make(struct arena *a, uint64_t entries, void (*step)(struct work *w), unsigned worker,
+                             unsigned steps)
+{
+    struct work w = {.arena = a, .step = step, .key0 = 1, .now = START, .worker = worker, .steps = steps};
+
+    w.c = counters_over(a->table, entries, &a->crowded);
+    w.seed = 0x9e3779b97f4a7c15 + worker;
+    return w;
+}
+
+/* All begin at once, so that they meet. */
+static void *run(void *arg)
+{
+    struct work *w = arg;
+
+    (void)__atomic_fetch_add(&w->arena->begun, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&w->arena->go, __ATOMIC_ACQUIRE) == 0)
+        (void)sched_yield();
+    for (unsigned i = 0; i < w->steps; i++)
+        w->step(w);
+    return NULL;
+}
+
+static void let_go(struct arena *a, unsigned workers)
+{
+    struct timespec pause = {0, 100000};
+
+    while (__atomic_load_n(&a->begun, __ATOMIC_ACQUIRE) < workers)
+        (void)nanosleep(&pause, NULL);
+    __atomic_store_n(&a->go, 1, __ATOMIC_RELEASE);
+}
+
+static void run_threads(struct arena *a, struct work *works)
+{
+    pthread_t threads[WORKERS];
+
+    a->begun = 0;
+    a->go = 0;
+    for (unsigned i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_create(threads + i, NULL, run, works + i), 0);
+    let_go(a, WORKERS);
+    for (unsigned i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+static pid_t begin_process(struct work *w)
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)run(w);
+        _exit(0);
+    }
+    return pid;
+}
+
+static void run_processes(struct arena *a, struct work *works)
+{
+    pid_t pids[WORKERS];
+    int status;
+
+    a->begun = 0;
+    a->go = 0;
+    for (unsigned i = 0; i < WORKERS; i++)
+        pids[i] = begin_process(works + i);
+    let_go(a, WORKERS);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
+static void run_both_ways(struct arena *a, struct work *works, int round)
+{
+    if (THREADS_ONLY || round % 2 == 0)
+        run_threads(a, works);
+    else
+        run_processes(a, works);
+}
+
+static uint64_t used(struct work *w, uint64_t key, uint64_t interval)
+{
+    struct charge k = {.key = key, .interval_ns = interval, .burst = 1000000, .cost = 0};
+
+    return counters_look(&w->c, &k, START).used;
+}
+
+/* ---- one charge ---- */
+
+#define ONE_BURST 5000
+
+static void charge_a_random_key(struct work *w)
+{
+    uint64_t i = random_u64(&w->seed) % KEYS;
+    struct charge k = {w->key0 + i, NS_PER_S, ONE_BURST, 1 + random_u64(&w->seed) % 3};
+    struct charge_answer a;
+
+    if (counters_charge(&w->c, &k, 1, w->now, &a) == 1)
+        (void)__atomic_fetch_add(w->arena->passed + i, k.cost, __ATOMIC_RELAXED);
+}
+
+/* Each worker alone would use up each burst, almost. */
+static void all_together_get_exactly_the_burst(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        struct arena *a = arena_make();
+        struct work works[WORKERS];
+
+        for (unsigned i = 0; i < WORKERS; i++)
+            works[i] = work_make(a, 1024, charge_a_random_key, i, 40000);
+        run_both_ways(a, works, round);
+        for (uint64_t i = 0; i < KEYS; i++) {
+            assert_int_equal(a->passed[i], ONE_BURST);
+            assert_int_equal(used(works, 1 + i, NS_PER_S), ONE_BURST);
+        }
+        arena_free(a);
+    }
+}
+
+/* ---- several charges, all or nothing ---- */
+
+static void charge_three_keys(struct work *w)
+{
+    uint64_t first = random_u64(&w->seed) % KEYS;
+    struct charge k[3];
+    struct charge_answer a[3];
+
+    for (uint64_t i = 0; i < 3; i++)
+        k[i] = (struct charge){w->key0 + (first + i) % KEYS, HOUR / 100, 100 + 10 * ((first + i) % KEYS), 1};
+    if (counters_charge(&w->c, k, 3, w->now, a) != 3)
+        return;
+    for (uint64_t i = 0; i < 3; i++)
+        (void)__atomic_fetch_add(w->arena->passed + (first + i) % KEYS, 1, __ATOMIC_RELAXED);
+}
+
+/* What is refused at the second or third key is given back at those before, whoever else charges them meanwhile. */
+static void what_is_counted_is_what_was_allowed(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        struct arena *a = arena_make();
+        struct work works[WORKERS];
+
+        for (unsigned i = 0; i < WORKERS; i++)
+            works[i] = work_make(a, 1024, charge_three_keys, i, 1500);
+        run_both_ways(a, works, round);
+        for (uint64_t i = 0; i < KEYS; i++) {
+            assert_true(a->passed[i] <= 100 + 10 * i);
+            assert_int_equal(used(works, 1 + i, HOUR / 100), a->passed[i]);
+        }
+        arena_free(a);
+    }
+}
+
+/* ---- making entries at the same time ---- */
+
+/*
+ * Half of the workers are a little behind in time: for them the entries of others are still live that have ended for
+ * the rest, so that two make an entry for one key in different places, or one takes the shared entry while another
+ * finds a slot.
+ */
+#define BEHIND_NS 1000
+#define RACE_BURST 3
+
+/* Many small tables, one after the other: all meet before each, for it is the first charges that race. */
+#define HEATS 100
+#define RACE_ROUNDS 60
+
+struct races {
+    struct arena arena[HEATS];
+    uint32_t arrived;
+};
+
+static void charge_new_keys_in_full_tables(struct work *w)
+{
+    struct races *r = (struct races *)w->arena;
+    uint64_t now = w->now - (w->worker % 2) * BEHIND_NS;
+
+    for (unsigned heat = 0; heat < HEATS; heat++) {
+        struct arena *a = r->arena + heat;
+        struct counters c = counters_over(a->table, 64, &a->crowded);
+
+        (void)__atomic_fetch_add(&r->arrived, 1, __ATOMIC_ACQ_REL);
+        /* Spinning, so that those on other processors go on at the same moment; yielding, should they need this one. */
+        for (unsigned i = 0; __atomic_load_n(&r->arrived, __ATOMIC_ACQUIRE) < (heat + 1) * WORKERS; i++)
+            if (i % 1000 == 999)
+                (void)sched_yield();
+        for (unsigned step = 0; step < 12; step++) {
+            uint64_t i = random_u64(&w->seed) % 4;
+            struct charge k = {w->key0 + 4 * heat + i, HOUR, RACE_BURST, 1};
+            struct charge_answer answer;
+
+            if (counters_charge(&c, &k, 1, now, &answer) == 1)
+                (void)__atomic_fetch_add(a->passed + i, k.cost, __ATOMIC_RELAXED);
+        }
+    }
+}
+
+/* Most slots end between the two times; a few are free, a few stay. */
+static void fill_tables(struct races *r, uint64_t *seed)
+{
+    memset(r, 0, sizeof *r);
+    for (unsigned heat = 0; heat < HEATS; heat++)
+        for (unsigned i = 0; i < 64; i++)
+            if (i % BUCKET_PAIRS != BUCKET_SLOTS && random_u64(seed) % 8 != 0)
+                pair_write(r->arena[heat].table + i,
+                           pair_of(1000000 + i, random_u64(seed) % 4 == 0 ? START + HOUR : START - BEHIND_NS / 2));
+}
+
+static void two_that_make_an_entry_at_once_still_share_one_burst(void **state)
+{
+    struct races *r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct work works[WORKERS];
+    uint64_t seed = 7, passed = 0;
+
+    (void)state;
+    assert_ptr_not_equal(r, MAP_FAILED);
+    for (int round = 0; round < RACE_ROUNDS; round++) {
+        fill_tables(r, &seed);
+        for (unsigned i = 0; i < WORKERS; i++) {
+            works[i] = work_make(r->arena, 64, charge_new_keys_in_full_tables, i, 1);
+            works[i].key0 = 1 + 4 * HEATS * (uint64_t)round;
+            works[i].seed += (uint64_t)round * 7919;
+        }
+        run_both_ways(r->arena, works, round);
+        for (unsigned i = 0; i < HEATS * 4; i++) {
+            passed += r->arena[i / 4].passed[i % 4];
+            if (r->arena[i / 4].passed[i % 4] > RACE_BURST)
+                fail_msg("round %d: %llu units passed", round, (unsigned long long)r->arena[i / 4].passed[i % 4]);
+        }
+    }
+    /* And hardly any that should have passed was refused. */
+    assert_true(passed > RACE_ROUNDS * HEATS * 4 * RACE_BURST * 9 / 10);
+    (void)munmap(r, sizeof *r);
+}
+
+static void mark_keys(struct work *w)
+{
+    for (uint64_t i = 0; i < KEYS; i++)
+        if (counters_mark(&w->c, w->key0 + i, w->now, HOUR, false, NULL))
+            (void)__atomic_fetch_add(w->arena->marked_new + i, 1, __ATOMIC_RELAXED);
+}
+
+static void a_mark_is_new_to_exactly_one(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        struct arena *a = arena_make();
+        struct work works[WORKERS];
+
+        for (unsigned i = 0; i < WORKERS; i++) {
+            works[i] = work_make(a, 1024, mark_keys, i, 1);
+            works[i].key0 = 1 + (uint64_t)round * KEYS;
+        }
+        run_both_ways(a, works, round / 10);
+        for (unsigned i = 0; i < KEYS; i++)
+            assert_int_equal(a->marked_new[i], 1);
+        arena_free(a);
+    }
+}
+
+/* ---- kill -9 ---- */
+
+static void charge_until_killed(struct work *w)
+{
+    uint64_t i = random_u64(&w->seed) % KEYS;
+    struct charge k = {w->key0 + i, NS_PER_MS, 100000000, 1};
+    struct charge_answer a;
+
+    (void)__atomic_fetch_add(w->arena->attempted + i, 1, __ATOMIC_SEQ_CST);
+    if (counters_charge(&w->c, &k, 1, w->now, &a) == 1)
+        (void)__atomic_fetch_add(w->arena->passed + i, 1, __ATOMIC_SEQ_CST);
+}
+
+static void nothing_that_was_answered_is_lost_by_kill_9(void **state)
+{
+    struct arena *a = arena_make();
+    struct timespec pause = {0, 0};
+    uint64_t seed = 3;
+    unsigned kills = 0;
+
+    (void)state;
+    for (int round = 0; round < 40 && !THREADS_ONLY; round++) {
+        struct work works[WORKERS];
+        pid_t pids[WORKERS];
+
+        a->begun = 0;
+        a->go = 0;
+        for (unsigned i = 0; i < WORKERS; i++) {
+            works[i] = work_make(a, 64, charge_until_killed, (unsigned)round * WORKERS + i, UINT32_MAX);
+            pids[i] = begin_process(works + i);
+        }
+        let_go(a, WORKERS);
+        pause.tv_nsec = (long)(random_u64(&seed) % (15 * NS_PER_MS));
+        (void)nanosleep(&pause, NULL);
+        for (unsigned i = 0; i < WORKERS; i++) {
+            assert_int_equal(kill(pids[i], SIGKILL), 0);
+            assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+            kills++;
+        }
+    }
+    for (uint64_t i = 0; i < KEYS && kills > 0; i++) {
+        struct work w = work_make(a, 64, charge_until_killed, 0, 0);
+        uint64_t counted = used(&w, 1 + i, NS_PER_MS);
+
+        assert_true(a->passed[i] > 0);
+        assert_true(counted >= a->passed[i]);
+        assert_true(counted <= a->attempted[i]);
+    }
+    arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_together_get_exactly_the_burst),
+        cmocka_unit_test(what_is_counted_is_what_was_allowed),
+        cmocka_unit_test(two_that_make_an_entry_at_once_still_share_one_burst),
+        cmocka_unit_test(a_mark_is_new_to_exactly_one),
+        cmocka_unit_test(nothing_that_was_answered_is_lost_by_kill_9),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

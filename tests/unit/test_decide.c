@@ -1,0 +1,417 @@
+/* links: mirror */
+/* The decision as a table: what is submitted under which rules, and what becomes of it for which reason. */
+#include "tests/unit/world.h"
+
+#define CONNECTORS                                                                                                     \
+    "connectors = ({ name = \"printers\"; networks = [\"192.0.2.0/24\"]; senders = [\"@contoso.example\"]; "           \
+    "null_sender = false;"                                                                                             \
+    "                recipients = \"internal\"; tenant = \"contoso\"; },"                                              \
+    "              { name = \"apps\"; networks = [\"198.51.100.0/24\"]; null_sender = true; tls = { required = true; " \
+    "}; });"
+
+struct row {
+    const char *config, *login, *method, *client, *sender;
+    enum tls_version tls;
+    enum action action;
+    enum reason reason;
+};
+
+#define LOGIN(login, sender) login, "PLAIN", "203.0.113.9", sender, TLS_V1_3
+#define NONE(client, sender) NULL, NULL, client, sender, TLS_V1_3
+
+static const struct row rows[] = {
+    /* who is it */
+    {"", NONE("203.0.113.9", "x@contoso.example"), ACTION_PASS, REASON_NOT_OURS},
+    {"unauthenticated = \"reject\";", NONE("203.0.113.9", "x@contoso.example"), ACTION_REJECT, REASON_UNAUTHENTICATED},
+    {"", LOGIN("anna ", "anna@contoso.example"), ACTION_REJECT, REASON_BAD_LOGIN},
+    {"", LOGIN("a?nna@contoso.example", "anna@contoso.example"), ACTION_REJECT, REASON_BAD_LOGIN},
+    {"", LOGIN("anna@adatum.example", "anna@adatum.example"), ACTION_REJECT, REASON_NO_TENANT},
+    {"", LOGIN("guest@both.example", "guest@both.example"), ACTION_REJECT, REASON_NO_TENANT},
+    {"tenants = ({ name = \"fabrikam\"; domains = [\"both.example\"]; });",
+     LOGIN("guest@both.example", "guest@both.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("anna", "anna@contoso.example"), ACTION_REJECT, REASON_NO_TENANT},
+    {"default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; });", LOGIN("anna", "anna@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {"default_tenant = \"fabrikam\"; tenants = ({ name = \"fabrikam\"; });", LOGIN("anna", "anna@fabrikam.example"),
+     ACTION_REJECT, REASON_MAILBOX_DISABLED},
+    {"", LOGIN("CONTOSO\\anna", "anna@contoso.example"), ACTION_REJECT, REASON_NO_TENANT},
+    {"tenants = ({ name = \"contoso\"; netbios = [\"CONTOSO\"]; });", LOGIN("Contoso\\Anna", "anna@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {"smtp_auth = { logins_file = \"~/logins\"; };", LOGIN("scanner7", "anna@contoso.example"), ACTION_PASS,
+     REASON_ALLOWED},
+
+    /* is SMTP AUTH allowed */
+    {"", LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("ANNA@Contoso.EXAMPLE", "Anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("a.berg@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_REJECT, REASON_MAILBOX_DISABLED},
+    {"", LOGIN("cleo@contoso.example", "cleo@contoso.example"), ACTION_REJECT, REASON_ORGANIZATION_DISABLED},
+    {"tenants = ({ name = \"contoso\"; smtp_auth = \"enabled\"; });",
+     LOGIN("cleo@contoso.example", "cleo@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"tenants = ({ name = \"contoso\"; smtp_auth = \"enabled\"; });",
+     LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_REJECT, REASON_MAILBOX_DISABLED},
+    {"", LOGIN("dora@fabrikam.example", "dora@fabrikam.example"), ACTION_PASS, REASON_ALLOWED},
+    {"tenants = ({ name = \"fabrikam\"; smtp_auth = \"disabled\"; });",
+     LOGIN("dora@fabrikam.example", "dora@fabrikam.example"), ACTION_REJECT, REASON_ORGANIZATION_DISABLED},
+    {"", LOGIN("tom@tailspin.example", "tom@tailspin.example"), ACTION_DEFER, REASON_SETTING_UNKNOWN},
+    {"", LOGIN("new@contoso.example", "new@contoso.example"), ACTION_DEFER, REASON_SETTING_UNKNOWN},
+    {"", LOGIN("shared@contoso.example", "shared@contoso.example"), ACTION_REJECT, REASON_MAILBOX_DISABLED},
+    {"", LOGIN("ghost@contoso.example", "ghost@contoso.example"), ACTION_REJECT, REASON_UNLISTED},
+    {"smtp_auth = { unlisted = \"tenant\"; };", LOGIN("ghost@contoso.example", "ghost@contoso.example"), ACTION_REJECT,
+     REASON_ORGANIZATION_DISABLED},
+    {"smtp_auth = { unlisted = \"tenant\"; };", LOGIN("ghost@fabrikam.example", "ghost@fabrikam.example"), ACTION_PASS,
+     REASON_ALLOWED},
+    {"smtp_auth = { unlisted = \"allow\"; };", LOGIN("ghost@contoso.example", "ghost@contoso.example"), ACTION_PASS,
+     REASON_ALLOWED},
+    {"smtp_auth = { unlisted = \"allow\"; };", LOGIN("ghost@contoso.example", "anna@contoso.example"), ACTION_REJECT,
+     REASON_SENDER_NOT_OWN},
+    {"smtp_auth = { deny_file = \"~/list\"; };", LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_REJECT,
+     REASON_DENY_FILE},
+    {"smtp_auth = { deny_file = \"~/list\"; };", LOGIN("a.berg@contoso.example", "anna@contoso.example"), ACTION_REJECT,
+     REASON_DENY_FILE},
+    {"smtp_auth = { deny_file = \"~/list\"; allow_file = \"~/list\"; };",
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_REJECT, REASON_DENY_FILE},
+    {"smtp_auth = { allow_file = \"~/list\"; };", LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_PASS,
+     REASON_ALLOWED},
+    {"smtp_auth = { on_premises_file = \"~/list\"; };", LOGIN("local@contoso.example", "local@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {"smtp_auth = { on_premises_file = \"~/list\"; };", LOGIN("local@contoso.example", "anna@contoso.example"),
+     ACTION_REJECT, REASON_SENDER_NOT_OWN},
+
+    /* a password where only OAuth is allowed */
+    {"", LOGIN("eva@contoso.example", "eva@contoso.example"), ACTION_REJECT, REASON_BASIC_FORBIDDEN},
+    {"", "eva@contoso.example", "XOAUTH2", "203.0.113.9", "eva@contoso.example", TLS_V1_3, ACTION_PASS, REASON_ALLOWED},
+    {"", "eva@contoso.example", "oauthbearer", "203.0.113.9", "eva@contoso.example", TLS_V1_3, ACTION_PASS,
+     REASON_ALLOWED},
+    {"", "eva@contoso.example", "", "203.0.113.9", "eva@contoso.example", TLS_V1_3, ACTION_REJECT,
+     REASON_BASIC_FORBIDDEN},
+    {"smtp_auth = { authentication_policy = false; };", LOGIN("eva@contoso.example", "eva@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+
+    /* staleness: the world's settings are from the second 1000000, which is now */
+    {"tenants = ({ name = \"contoso\"; max_age = \"1s\"; when_stale = \"defer\"; });",
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+
+    /* TLS */
+    {"tls = { required = true; };", "anna@contoso.example", "PLAIN", "203.0.113.9", "anna@contoso.example", TLS_NONE,
+     ACTION_REJECT, REASON_TLS_REQUIRED},
+    {"tls = { required = false; };", "anna@contoso.example", "PLAIN", "203.0.113.9", "anna@contoso.example", TLS_NONE,
+     ACTION_PASS, REASON_ALLOWED},
+    {"tls = { minimum = \"1.2\"; };", "anna@contoso.example", "PLAIN", "203.0.113.9", "anna@contoso.example", TLS_V1_1,
+     ACTION_REJECT, REASON_TLS_TOO_OLD},
+    {CONNECTORS, NULL, NULL, "198.51.100.7", "x@adatum.example", TLS_NONE, ACTION_REJECT, REASON_TLS_REQUIRED},
+    {CONNECTORS, NULL, NULL, "198.51.100.7", "x@adatum.example", TLS_V1_2, ACTION_PASS, REASON_CONNECTOR},
+
+    /* the envelope sender */
+    {"", LOGIN("anna@contoso.example", "bert@contoso.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"", LOGIN("anna@contoso.example", "a.berg@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("anna@contoso.example", "info@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("anna@contoso.example", "boss@contoso.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"", LOGIN("anna@contoso.example", "anna@fabrikam.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"", LOGIN("anna@contoso.example", "anna"), ACTION_REJECT, REASON_SENDER_BAD},
+    {"", LOGIN("anna@contoso.example", "anna@contoso.example@adatum.example"), ACTION_REJECT, REASON_SENDER_BAD},
+    {"", LOGIN("anna@contoso.example", "anna%contoso.example@adatum.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"", LOGIN("anna@contoso.example", "anna+tag@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"sender = { separator = \"\"; };", LOGIN("anna@contoso.example", "anna+tag@contoso.example"), ACTION_REJECT,
+     REASON_SENDER_NOT_OWN},
+    {"", LOGIN("p.ulrich@contoso.example", "paul@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("p.ulrich@contoso.example", "p.ulrich@contoso.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"", LOGIN("twin1@contoso.example", "shared@contoso.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"sender = { envelope = \"domain\"; };", LOGIN("anna@contoso.example", "bert@contoso.example"), ACTION_PASS,
+     REASON_ALLOWED},
+    {"sender = { envelope = \"domain\"; };", LOGIN("anna@contoso.example", "x@fabrikam.example"), ACTION_REJECT,
+     REASON_SENDER_NOT_OWN},
+    {"sender = { envelope = \"any\"; };", LOGIN("anna@contoso.example", "x@adatum.example"), ACTION_PASS,
+     REASON_ALLOWED},
+    {"", LOGIN("anna@contoso.example", ""), ACTION_PASS, REASON_ALLOWED},
+    {"sender = { null_sender = \"reject\"; };", LOGIN("anna@contoso.example", ""), ACTION_REJECT, REASON_NULL_SENDER},
+
+    /* connectors */
+    {CONNECTORS, NONE("192.0.2.5", "scan@contoso.example"), ACTION_DEFER, REASON_RECIPIENTS_UNKNOWN},
+    {CONNECTORS, NONE("192.0.2.5", "scan@adatum.example"), ACTION_REJECT, REASON_CONNECTOR_SENDER},
+    {CONNECTORS, NONE("::ffff:192.0.2.5", "scan@adatum.example"), ACTION_REJECT, REASON_CONNECTOR_SENDER},
+    {CONNECTORS, NONE("192.0.2.5", ""), ACTION_REJECT, REASON_NULL_SENDER},
+    {CONNECTORS, NONE("198.51.100.7", ""), ACTION_PASS, REASON_CONNECTOR},
+    {CONNECTORS, LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_REJECT, REASON_MAILBOX_DISABLED},
+
+    /* monitor */
+    {"mode = \"monitor\";", LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"mode = \"monitor\";", LOGIN("x?@contoso.example", "bert@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"tenants = ({ name = \"contoso\"; mode = \"monitor\"; });", LOGIN("bert@contoso.example", "bert@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {"tenants = ({ name = \"fabrikam\"; mode = \"monitor\"; });", LOGIN("bert@contoso.example", "bert@contoso.example"),
+     ACTION_REJECT, REASON_MAILBOX_DISABLED},
+    {"sender = { mode = \"monitor\"; };", LOGIN("anna@contoso.example", "bert@contoso.example"), ACTION_PASS,
+     REASON_ALLOWED},
+    {"sender = { mode = \"monitor\"; };", LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_REJECT,
+     REASON_MAILBOX_DISABLED},
+};
+
+static int setup(void **state)
+{
+    struct world *w = world_make();
+
+    world_write(w, "logins", "scanner7 anna@contoso.example\n");
+    world_write(w, "list", "anna@contoso.example\nbert@contoso.example\nlocal@contoso.example\n");
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+static void configure(struct world *w, const char *rules)
+{
+    char text[2048];
+
+    (void)snprintf(text, sizeof text, "preset = \"none\";\n%s", rules);
+    world_configure(w, text);
+}
+
+static void every_row_of_the_table_is_decided_as_it_says(void **state)
+{
+    struct world *w = *state;
+    char trace_text[4096];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct submission s = world_submission(rows[i].login, rows[i].client, rows[i].sender);
+        struct buf b = BUF_OVER(trace_text);
+        struct trace trace = {&b};
+
+        configure(w, rows[i].config);
+        s.mechanism = slice_of(rows[i].method);
+        s.tls = rows[i].tls;
+        decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+        if (w->verdict.reason != rows[i].reason || w->verdict.action != rows[i].action)
+            fail_msg("row %zu (%s, login %s, sender %s): %s, expected %s\n%s", i, rows[i].config,
+                     rows[i].login != NULL ? rows[i].login : "none", rows[i].sender,
+                     reason_row(w->verdict.reason)->name, reason_row(rows[i].reason)->name, trace_text);
+        if (rows[i].action == ACTION_REJECT || rows[i].action == ACTION_DEFER)
+            assert_int_equal(reply_check(w->verdict.reply, NULL), 0);
+    }
+}
+
+static void without_a_directory_logins_are_deferred_and_connectors_work(void **state)
+{
+    struct world *w = *state;
+    struct submission login = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+    struct submission app = world_submission(NULL, "198.51.100.7", "x@adatum.example");
+    struct submission printer = world_submission(NULL, "192.0.2.5", "scan@contoso.example");
+
+    configure(w, CONNECTORS);
+    w->context.view = NULL;
+    world_decide(w, &login);
+    assert_int_equal(w->verdict.action, ACTION_DEFER);
+    assert_int_equal(w->verdict.reason, REASON_NO_DIRECTORY);
+    world_decide(w, &app);
+    assert_int_equal(w->verdict.action, ACTION_PASS);
+    printer.has_recipient = true;
+    printer.recipient_result = address_parse_internal(SLICE("anna@contoso.example"), &printer.recipient);
+    world_decide(w, &printer);
+    assert_int_equal(w->verdict.action, ACTION_DEFER);
+    w->context.view = w->view;
+}
+
+static void an_internal_only_connector_sends_to_accepted_domains_only(void **state)
+{
+    static const struct {
+        const char *recipient;
+        enum reason reason;
+    } table[] = {{"anna@contoso.example", REASON_CONNECTOR},
+                 {"nobody@contoso.example", REASON_CONNECTOR},
+                 {"x@fabrikam.example", REASON_EXTERNAL_RECIPIENT},
+                 {"x@sub.contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"x@contoso.example@adatum.example", REASON_EXTERNAL_RECIPIENT},
+                 {"x%adatum.example@contoso.example", REASON_CONNECTOR},
+                 {"postmaster", REASON_EXTERNAL_RECIPIENT}};
+    struct world *w = *state;
+
+    configure(w, CONNECTORS);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct submission s = world_submission(NULL, "192.0.2.5", "scan@contoso.example");
+
+        s.stage = STAGE_RCPT;
+        s.has_recipient = true;
+        s.recipient_result = address_parse_internal(slice_of(table[i].recipient), &s.recipient);
+        world_decide(w, &s);
+        if (w->verdict.reason != table[i].reason)
+            fail_msg("%s: %s", table[i].recipient, reason_row(w->verdict.reason)->name);
+    }
+}
+
+static void a_domain_beneath_one_with_match_subdomains_is_internal(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission(NULL, "192.0.2.5", "scan@contoso.example");
+
+    configure(w, "connectors = ({ name = \"any\"; networks = [\"192.0.2.0/24\"]; recipients = \"internal\"; });");
+    s.stage = STAGE_RCPT;
+    s.has_recipient = true;
+    s.recipient_result = address_parse_internal(SLICE("x@sub.fabrikam.example"), &s.recipient);
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_CONNECTOR);
+}
+
+static void the_header_from_must_belong_to_the_login(void **state)
+{
+    static const struct {
+        const char *from, *second, *sender;
+        enum reason reason;
+    } table[] = {
+        {"anna@contoso.example", NULL, NULL, REASON_ALLOWED},
+        {"Boss <anna@contoso.example>", NULL, NULL, REASON_ALLOWED},
+        {"\"bert@contoso.example\" <anna@contoso.example>", NULL, NULL, REASON_ALLOWED},
+        {"bert@contoso.example", NULL, NULL, REASON_FROM_NOT_OWN},
+        {"info@contoso.example", NULL, NULL, REASON_ALLOWED},
+        {"boss@contoso.example", NULL, NULL, REASON_FROM_NOT_OWN},
+        {"boss@contoso.example", NULL, "anna@contoso.example", REASON_ALLOWED},
+        {"boss@contoso.example", NULL, "boss@contoso.example", REASON_FROM_NOT_OWN},
+        {"anna@contoso.example, bert@contoso.example", NULL, NULL, REASON_FROM_NOT_OWN},
+        {"anna@contoso.example", "bert@contoso.example", NULL, REASON_FROM_NOT_OWN},
+        {"anna@contoso.example", "a.berg@contoso.example", NULL, REASON_ALLOWED},
+        {"anna@contoso.example", NULL, "bert@contoso.example", REASON_FROM_NOT_OWN},
+        {"Team: anna@contoso.example;", NULL, NULL, REASON_ALLOWED},
+        {"boss:;", NULL, NULL, REASON_FROM_BAD},
+        {"", NULL, NULL, REASON_FROM_BAD},
+        {NULL, NULL, NULL, REASON_FROM_BAD},
+        {"anna@contoso.example <bert@contoso.example", NULL, NULL, REASON_FROM_BAD},
+    };
+    struct world *w = *state;
+
+    configure(w, "");
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+        struct headers headers = {.seen = true};
+
+        headers_add(&headers, SLICE("Subject"), SLICE("made up"));
+        if (table[i].from != NULL)
+            headers_add(&headers, SLICE("FROM"), slice_of(table[i].from));
+        if (table[i].second != NULL)
+            headers_add(&headers, SLICE("from"), slice_of(table[i].second));
+        if (table[i].sender != NULL)
+            headers_add(&headers, SLICE("Sender"), slice_of(table[i].sender));
+        s.headers = &headers;
+        world_decide(w, &s);
+        headers_clear(&headers);
+        if (w->verdict.reason != table[i].reason)
+            fail_msg("From: %s: %s", table[i].from, reason_row(w->verdict.reason)->name);
+    }
+}
+
+static void more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+
+    configure(w, "recipients = { max = 3; };");
+    s.recipient_count = 4;
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_TOO_MANY_RECIPIENTS);
+    s.recipient_count = 3;
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    s.stage = STAGE_RCPT;
+    s.recipient_count = 0;
+    s.has_recipient = true;
+    s.recipient_result = address_parse_internal(SLICE("x@adatum.example"), &s.recipient);
+    w->recipients.n = 2;
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    w->recipients.n = 3;
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_TOO_MANY_RECIPIENTS);
+    w->recipients.n = 0;
+}
+
+static void a_null_sender_with_two_recipients_is_no_delivery_report(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "");
+
+    configure(w, "");
+    s.recipient_count = 2;
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_NULL_SENDER);
+}
+
+static void stale_settings_defer_where_the_tenant_says_so(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+
+    w->context.wall_s = 1000000 + 7200;
+    configure(w, "tenants = ({ name = \"contoso\"; max_age = \"1h\"; when_stale = \"defer\"; });");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_DIRECTORY_STALE);
+    configure(w, "tenants = ({ name = \"contoso\"; max_age = \"1h\"; when_stale = \"keep\"; });");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    w->context.wall_s = 1000000;
+}
+
+static void monitor_mode_says_what_it_would_have_refused(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission("bert@contoso.example", "203.0.113.9", "anna@contoso.example");
+
+    configure(w, "mode = \"monitor\";");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.action, ACTION_PASS);
+    assert_true(w->verdict.monitored);
+    assert_int_equal(w->verdict.monitored_reason, REASON_MAILBOX_DISABLED);
+}
+
+static void an_operator_can_replace_a_reply(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission("bert@contoso.example", "203.0.113.9", "bert@contoso.example");
+
+    configure(w, "replies = { mailbox-disabled = \"450 4.7.1 Ask the help desk\"; };");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.action, ACTION_DEFER);
+    assert_true(slice_eq(w->verdict.reply, SLICE("450 4.7.1 Ask the help desk")));
+}
+
+/* Nothing but the tenant's own rows may matter. */
+static void all_spellings_of_a_login_share_one_key_and_tenants_none(void **state)
+{
+    static const char *const spellings[] = {"anna@contoso.example", "ANNA@CONTOSO.EXAMPLE", "a.berg@contoso.example",
+                                            "anna", "CONTOSO\\anna"};
+    struct world *w = *state;
+    struct submission s = world_submission("anna@fabrikam.example", "203.0.113.9", "anna@fabrikam.example");
+    uint64_t first = 0;
+
+    configure(w, "default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; netbios = [\"CONTOSO\"]; });");
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+        struct submission one = world_submission(spellings[i], "203.0.113.9", "anna@contoso.example");
+
+        world_decide(w, &one);
+        assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+        first = i == 0 ? w->verdict.identity.user : first;
+        assert_true(w->verdict.identity.user == first);
+    }
+    world_decide(w, &s);
+    assert_true(w->verdict.identity.user != first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_of_the_table_is_decided_as_it_says),
+        cmocka_unit_test(without_a_directory_logins_are_deferred_and_connectors_work),
+        cmocka_unit_test(an_internal_only_connector_sends_to_accepted_domains_only),
+        cmocka_unit_test(a_domain_beneath_one_with_match_subdomains_is_internal),
+        cmocka_unit_test(the_header_from_must_belong_to_the_login),
+        cmocka_unit_test(more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end),
+        cmocka_unit_test(a_null_sender_with_two_recipients_is_no_delivery_report),
+        cmocka_unit_test(stale_settings_defer_where_the_tenant_says_so),
+        cmocka_unit_test(monitor_mode_says_what_it_would_have_refused),
+        cmocka_unit_test(an_operator_can_replace_a_reply),
+        cmocka_unit_test(all_spellings_of_a_login_share_one_key_and_tenants_none),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,439 @@
+/* links: mirror */
+/* The engine around the decision: charging once, distinct counts, denials, blocks, holds, exceptions, the log. threads
+ */
+#include "tests/unit/world.h"
+
+#include "core/engine.h"
+
+#include <fcntl.h>
+
+struct bench {
+    struct world *world;
+    struct engine *engine;
+    struct engine_user *user;
+    struct recipients recipients;
+    char queue_id[16];
+    unsigned messages;
+};
+
+static void start(struct bench *b, const char *rules)
+{
+    char text[4096];
+    struct error e;
+
+    (void)snprintf(
+        text, sizeof text,
+        "preset = \"none\"; directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };\n"
+        "%s",
+        rules);
+    world_write(b->world, "postern.conf", text);
+    if (engine_open(world_file(b->world, "postern.conf"), "test", &b->engine, &e) != 0)
+        fail_msg("%s", e.text);
+    b->user = engine_user_new(b->engine);
+    assert_non_null(b->user);
+}
+
+/* The state is thrown away, so that each test begins with nothing counted. */
+static void stop(struct bench *b)
+{
+    engine_user_free(b->user);
+    engine_close(b->engine);
+    recipients_clear(&b->recipients);
+    (void)unlink(world_file(b->world, "engine-state"));
+}
+
+static int setup(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+
+    assert_non_null(b);
+    b->world = world_make();
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+
+    world_free(b->world);
+    free(b);
+    return 0;
+}
+
+/* A whole message: a new queue id and instance. */
+static struct submission message(struct bench *b, const char *login, const char *client, const char *sender)
+{
+    struct submission s = world_submission(login, client, sender);
+
+    (void)snprintf(b->queue_id, sizeof b->queue_id, "4Q%06u", b->messages++);
+    s.queue_id = s.instance = slice_of(b->queue_id);
+    return s;
+}
+
+static enum reason send_as(struct bench *b, const char *login, const char *client, const char *sender)
+{
+    struct submission s = message(b, login, client, sender);
+
+    return engine_decide(b->user, &s, &b->recipients)->reason;
+}
+
+static enum reason anna(struct bench *b)
+{
+    return send_as(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+}
+
+#define LIMIT(rest) "limits = ({ name = \"l\"; per = \"user\"; " rest " });"
+
+static void a_burst_passes_and_the_next_message_is_deferred(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 3;"));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(anna(b), REASON_ALLOWED);
+    assert_int_equal(anna(b), REASON_LIMIT);
+    assert_int_equal(send_as(b, "a.berg@contoso.example", "203.0.113.9", "anna@contoso.example"), REASON_LIMIT);
+    assert_int_equal(send_as(b, "dora@fabrikam.example", "203.0.113.9", "dora@fabrikam.example"), REASON_ALLOWED);
+    stop(b);
+}
+
+static void what_was_counted_survives_a_restart(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    engine_user_free(b->user);
+    engine_close(b->engine);
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
+    assert_int_equal(anna(b), REASON_LIMIT);
+    stop(b);
+}
+
+static void a_message_is_charged_once_however_often_and_by_whom_it_is_asked_about(void **state)
+{
+    struct bench *b = *state;
+    struct submission s;
+
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 2;"));
+    s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+    s.queue_id = s.instance = SLICE("4QFIRST");
+    for (int i = 0; i < 5; i++) {
+        s.front_end = i % 2 == 0 ? "policyd" : "milter";
+        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    }
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    assert_int_equal(anna(b), REASON_LIMIT);
+    s.front_end = "milter";
+    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    stop(b);
+}
+
+static void asking_at_a_recipient_charges_nothing(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
+    for (int i = 0; i < 20; i++) {
+        struct submission s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+
+        s.stage = STAGE_RCPT;
+        s.recipient_count = 0;
+        s.has_recipient = true;
+        s.recipient_result = address_parse_internal(SLICE("x@adatum.example"), &s.recipient);
+        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+        recipients_clear(&b->recipients);
+    }
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    stop(b);
+}
+
+static void the_front_end_that_does_not_charge_only_looks(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "charge = \"milter\";" LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(anna(b), REASON_ALLOWED);
+    stop(b);
+}
+
+static void a_message_that_costs_more_than_the_burst_is_refused_for_good(void **state)
+{
+    struct bench *b = *state;
+    struct submission s;
+
+    start(b, LIMIT("count = \"recipients\"; rate = \"10/h\"; burst = 10;"));
+    s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+    s.recipient_count = 11;
+    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_LIMIT_NEVER);
+    s.recipient_count = 10;
+    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_LIMIT);
+    stop(b);
+}
+
+static void when_one_limit_refuses_the_others_are_not_charged(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "limits = ({ name = \"a\"; per = \"user\"; count = \"messages\"; rate = \"1/h\"; burst = 3; },"
+             "          { name = \"b\"; per = \"client\"; count = \"messages\"; rate = \"1/h\"; burst = 1; });");
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(anna(b), REASON_LIMIT);
+    assert_int_equal(send_as(b, "anna@contoso.example", "203.0.113.10", "anna@contoso.example"), REASON_ALLOWED);
+    assert_int_equal(send_as(b, "anna@contoso.example", "203.0.113.11", "anna@contoso.example"), REASON_ALLOWED);
+    assert_int_equal(send_as(b, "anna@contoso.example", "203.0.113.12", "anna@contoso.example"), REASON_LIMIT);
+    stop(b);
+}
+
+static void a_login_seen_from_too_many_networks_is_blocked_everywhere(void **state)
+{
+    struct bench *b = *state;
+    static const char *const clients[] = {"192.0.2.1", "198.51.100.1", "192.0.2.99", "198.51.100.7"};
+
+    start(b, LIMIT("count = \"distinct client_net\"; rate = \"2/d\"; burst = 2; then = \"block 1h\";"));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(send_as(b, "anna@contoso.example", clients[i], "anna@contoso.example"), REASON_ALLOWED);
+    assert_int_equal(send_as(b, "anna@contoso.example", "203.0.113.1", "anna@contoso.example"), REASON_LIMIT_BLOCK);
+    assert_int_equal(send_as(b, "anna@contoso.example", "192.0.2.1", "anna@contoso.example"), REASON_BLOCKED);
+    assert_int_equal(send_as(b, "a.berg@contoso.example", "192.0.2.1", "anna@contoso.example"), REASON_BLOCKED);
+    assert_int_equal(send_as(b, "dora@fabrikam.example", "192.0.2.1", "dora@fabrikam.example"), REASON_ALLOWED);
+    stop(b);
+}
+
+static void a_client_that_is_refused_too_often_is_blocked(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "limits = ({ name = \"spray\"; per = \"client\"; count = \"denials\"; rate = \"1/h\"; burst = 3; then = "
+             "\"block 15m\"; });");
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(send_as(b, "ghost@contoso.example", "203.0.113.9", "ghost@contoso.example"), REASON_UNLISTED);
+    assert_int_equal(anna(b), REASON_BLOCKED);
+    assert_int_equal(send_as(b, "anna@contoso.example", "203.0.113.10", "anna@contoso.example"), REASON_ALLOWED);
+    stop(b);
+}
+
+static void one_message_is_one_denial_however_many_recipients_are_refused(void **state)
+{
+    struct bench *b = *state;
+    struct submission s;
+
+    start(b, "limits = ({ name = \"spray\"; per = \"client\"; count = \"denials\"; rate = \"1/h\"; burst = 1; then = "
+             "\"block 15m\"; });");
+    s = message(b, "ghost@contoso.example", "203.0.113.9", "ghost@contoso.example");
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_UNLISTED);
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    stop(b);
+}
+
+static void over_a_limit_that_holds_the_message_is_held(void **state)
+{
+    struct bench *b = *state;
+    struct submission s;
+
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1; then = \"hold\";"));
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->action, ACTION_HOLD);
+    stop(b);
+}
+
+static void over_a_limit_that_is_only_watched_the_message_passes(void **state)
+{
+    struct bench *b = *state;
+    struct submission s;
+    const struct verdict *v;
+
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1; then = \"monitor\";"));
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+    v = engine_decide(b->user, &s, &b->recipients);
+    assert_int_equal(v->action, ACTION_PASS);
+    assert_true(v->monitored);
+    assert_string_equal(v->monitored_limit, "l");
+    stop(b);
+}
+
+static void a_user_a_group_and_a_connector_can_have_their_own_rate(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "groups = ({ name = \"apps\"; members = [\"paul@contoso.example\"]; });"
+             "connectors = ({ name = \"printers\"; networks = [\"192.0.2.0/24\"]; });"
+             "limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; rate = \"1/h\"; burst = 1;"
+             "  except = ({ user = \"anna@contoso.example\"; rate = \"1/h\"; burst = 2; }, { group = \"apps\"; rate = "
+             "\"unlimited\"; }); },"
+             " { name = \"c\"; per = \"client\"; for = \"connectors\"; count = \"messages\"; rate = \"1/h\"; burst = 1;"
+             "  except = ({ connector = \"printers\"; rate = \"1/h\"; burst = 2; }); });");
+    assert_int_equal(send_as(b, "a.berg@contoso.example", "203.0.113.9", "anna@contoso.example"), REASON_ALLOWED);
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    assert_int_equal(anna(b), REASON_LIMIT);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(send_as(b, "p.ulrich@contoso.example", "203.0.113.9", "paul@contoso.example"), REASON_ALLOWED);
+    assert_int_equal(send_as(b, "dora@fabrikam.example", "203.0.113.9", "dora@fabrikam.example"), REASON_ALLOWED);
+    assert_int_equal(send_as(b, "dora@fabrikam.example", "203.0.113.9", "dora@fabrikam.example"), REASON_LIMIT);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(send_as(b, NULL, "192.0.2.5", "x@contoso.example"), REASON_CONNECTOR);
+    assert_int_equal(send_as(b, NULL, "192.0.2.5", "x@contoso.example"), REASON_LIMIT);
+    stop(b);
+}
+
+static void the_preset_takes_the_figures_of_the_tenants_own_outbound_policy(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "preset = \"exchange-online\";");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(send_as(b, "dora@fabrikam.example", "203.0.113.9", "dora@fabrikam.example"), REASON_ALLOWED);
+    assert_int_equal(send_as(b, "dora@fabrikam.example", "203.0.113.9", "dora@fabrikam.example"), REASON_LIMIT);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(anna(b), REASON_ALLOWED);
+    stop(b);
+}
+
+static void recipients_are_counted_by_domain_and_by_where_they_are(void **state)
+{
+    struct bench *b = *state;
+    static const char *const to[] = {"a@adatum.example", "b@adatum.example", "c@contoso.example"};
+    struct submission s;
+
+    start(b,
+          "limits = ({ name = \"ext\"; per = \"user\"; count = \"external recipients\"; rate = \"1/h\"; burst = 3; },"
+          "          { name = \"dom\"; per = \"user+recipient_domain\"; count = \"recipients\"; rate = \"1/h\"; burst "
+          "= 100; });");
+    s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+    s.stage = STAGE_RCPT;
+    for (int i = 0; i < 3; i++) {
+        s.has_recipient = true;
+        s.recipient_count = 0;
+        s.recipient_result = address_parse_internal(slice_of(to[i]), &s.recipient);
+        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    }
+    assert_int_equal(b->recipients.n, 3);
+    assert_int_equal(b->recipients.external, 2);
+    s.stage = STAGE_END;
+    s.has_recipient = false;
+    s.recipient_count = 3;
+    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    recipients_clear(&b->recipients);
+    /* one external is left; a recipient that was never shown counts as external */
+    s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+    s.recipient_count = 2;
+    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_LIMIT);
+    s.recipient_count = 1;
+    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    stop(b);
+}
+
+static void a_reload_with_a_mistake_keeps_the_old_rules(void **state)
+{
+    struct bench *b = *state;
+    struct error e;
+
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
+    world_write(b->world, "postern.conf", "limmits = ();");
+    assert_int_equal(engine_reload(b->engine, &e), -1);
+    assert_non_null(strstr(e.text, "limmits"));
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    assert_int_equal(anna(b), REASON_LIMIT);
+    stop(b);
+}
+
+static void a_reload_takes_the_new_rules_and_forgets_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct error e;
+    char text[1024];
+
+    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    (void)snprintf(
+        text, sizeof text,
+        "preset = \"none\"; directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };"
+        "log = { to = \"stderr\"; }; %s",
+        LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 2;"));
+    world_write(b->world, "postern.conf", text);
+    if (engine_reload(b->engine, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    assert_int_equal(anna(b), REASON_LIMIT);
+    stop(b);
+}
+
+static char *read_log(struct bench *b)
+{
+    static char text[65536];
+    FILE *f = fopen(world_file(b->world, "log"), "r");
+    size_t n;
+
+    assert_non_null(f);
+    n = fread(text, 1, sizeof text - 1, f);
+    text[n] = '\0';
+    (void)fclose(f);
+    return text;
+}
+
+/* From here on stderr is the file "log"; answers the old one. */
+static int stderr_to_file(struct bench *b)
+{
+    int saved = dup(STDERR_FILENO), fd = open(world_file(b->world, "log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert_true(saved >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    (void)close(fd);
+    return saved;
+}
+
+static void each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it(void **state)
+{
+    struct bench *b = *state;
+    int saved = stderr_to_file(b);
+    char *log;
+
+    start(b, "log = { to = \"stderr\"; };");
+    (void)anna(b);
+    (void)send_as(b, "bad\nlogin=x action=pass", "203.0.113.9", "e\033[31m@contoso.example");
+    stop(b);
+    (void)dup2(saved, STDERR_FILENO);
+    (void)close(saved);
+    log = read_log(b);
+    assert_non_null(strstr(log,
+                           "event=decision action=pass reason=allowed by=policyd stage=end login=anna@contoso.example "
+                           "tenant=contoso client=203.0.113.9 method=PLAIN tls=TLSv1.3 sender=anna@contoso.example "
+                           "recipients=1 size=1000 queue_id="));
+    assert_non_null(strstr(
+        log, "action=reject reason=bad-login by=policyd stage=end login=bad\\x0alogin\\x3dx\\x20action\\x3dpass"));
+    for (char *p = log; *p != '\0'; p++)
+        assert_true(*p == '\n' || (*p >= 0x20 && *p < 0x7f));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_burst_passes_and_the_next_message_is_deferred),
+        cmocka_unit_test(what_was_counted_survives_a_restart),
+        cmocka_unit_test(a_message_is_charged_once_however_often_and_by_whom_it_is_asked_about),
+        cmocka_unit_test(asking_at_a_recipient_charges_nothing),
+        cmocka_unit_test(the_front_end_that_does_not_charge_only_looks),
+        cmocka_unit_test(a_message_that_costs_more_than_the_burst_is_refused_for_good),
+        cmocka_unit_test(when_one_limit_refuses_the_others_are_not_charged),
+        cmocka_unit_test(a_login_seen_from_too_many_networks_is_blocked_everywhere),
+        cmocka_unit_test(a_client_that_is_refused_too_often_is_blocked),
+        cmocka_unit_test(one_message_is_one_denial_however_many_recipients_are_refused),
+        cmocka_unit_test(over_a_limit_that_holds_the_message_is_held),
+        cmocka_unit_test(over_a_limit_that_is_only_watched_the_message_passes),
+        cmocka_unit_test(a_user_a_group_and_a_connector_can_have_their_own_rate),
+        cmocka_unit_test(the_preset_takes_the_figures_of_the_tenants_own_outbound_policy),
+        cmocka_unit_test(recipients_are_counted_by_domain_and_by_where_they_are),
+        cmocka_unit_test(a_reload_with_a_mistake_keeps_the_old_rules),
+        cmocka_unit_test(a_reload_takes_the_new_rules_and_forgets_nothing),
+        cmocka_unit_test(each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

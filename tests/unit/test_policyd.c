@@ -1,0 +1,922 @@
+/* links: policyd */
+/*
+ * The policy server's connections, over real sockets. The engine is a made-up one: what is answered is said by the
+ * login of the request, so that only the server is under test.
+ */
+#include "core/engine.h"
+#include "policyd/listener.h"
+#include "policyd/reply.h"
+#include "policyd/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- the made-up engine ---- */
+
+struct engine {
+    struct config config;
+    atomic_uint users;
+};
+
+struct engine_user {
+    unsigned number;
+    struct verdict verdict;
+    char text[128];
+};
+
+static struct engine engine;
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static char logged[4096];
+static unsigned logged_lines;
+
+const struct config *engine_config(const struct engine *e)
+{
+    return &e->config;
+}
+
+struct log *engine_log(struct engine *e)
+{
+    (void)e;
+    return NULL;
+}
+
+void log_say(struct log *log, enum log_level level, const char *format, ...)
+{
+    va_list args;
+
+    (void)log;
+    (void)level;
+    pthread_mutex_lock(&log_lock);
+    va_start(args, format);
+    vsnprintf(logged, sizeof logged, format, args);
+    va_end(args);
+    logged_lines++;
+    pthread_mutex_unlock(&log_lock);
+}
+
+static bool was_logged(const char *text)
+{
+    bool found;
+
+    pthread_mutex_lock(&log_lock);
+    found = strstr(logged, text) != NULL;
+    pthread_mutex_unlock(&log_lock);
+    return found;
+}
+
+struct engine_user *engine_user_new(struct engine *e)
+{
+    struct engine_user *user = calloc(1, sizeof *user);
+
+    if (user != NULL)
+        user->number = atomic_fetch_add(&e->users, 1);
+    return user;
+}
+
+void engine_user_free(struct engine_user *user)
+{
+    free(user);
+}
+
+void engine_user_rest(struct engine_user *user)
+{
+    (void)user;
+}
+
+static void refuse_with(struct engine_user *user, enum action action, const char *format, unsigned number)
+{
+    struct buf b = BUF_OVER(user->text);
+
+    buf_add(&b, slice_of(format));
+    buf_addf(&b, " %u", number);
+    user->verdict.action = action;
+    user->verdict.reply = buf_slice(&b);
+}
+
+const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
+{
+    struct timespec nap = {.tv_nsec = 300000000};
+
+    user->verdict = (struct verdict){.action = ACTION_PASS};
+    if (slice_eq(s->login_text, SLICE("reject")))
+        refuse_with(user, ACTION_REJECT, "550 5.7.1 Rejected", 1);
+    else if (slice_eq(s->login_text, SLICE("defer")))
+        refuse_with(user, ACTION_DEFER, "451 4.7.1 Deferred", 1);
+    else if (slice_eq(s->login_text, SLICE("hold")))
+        refuse_with(user, ACTION_HOLD, "held", 1);
+    else if (slice_eq(s->login_text, SLICE("broken")))
+        return NULL;
+    else if (slice_eq(s->login_text, SLICE("slow")))
+        nanosleep(&nap, NULL);
+    else if (slice_eq(s->login_text, SLICE("worker")))
+        refuse_with(user, ACTION_REJECT, "550 5.7.1 Worker", user->number);
+    else if (slice_eq(s->login_text, SLICE("size")))
+        refuse_with(user, ACTION_REJECT, "550 5.7.1 Size", (unsigned)s->size);
+    else if (slice_eq(s->login_text, SLICE("tls")))
+        refuse_with(user, ACTION_REJECT, "550 5.7.1 TLS", s->listener_tls != NULL && s->listener_tls->required);
+    else if (slice_eq(s->login_text, SLICE("count")) && s->stage == STAGE_RCPT)
+        r->n++;
+    else if (slice_eq(s->login_text, SLICE("count")))
+        refuse_with(user, ACTION_REJECT, "550 5.7.1 Recipients", r->n);
+    return &user->verdict;
+}
+
+/* ---- a server for a test ---- */
+
+struct fixture {
+    char folder[64], path[96];
+    struct listener_config listen[2];
+    struct server *server;
+};
+
+static struct fixture f;
+
+static int set_up(void **state)
+{
+    (void)state;
+    f = (struct fixture){.folder = "/tmp/postern-policyd-XXXXXX"};
+    if (mkdtemp(f.folder) == NULL)
+        return -1;
+    snprintf(f.path, sizeof f.path, "%s/policy", f.folder);
+    f.listen[0] = (struct listener_config){.address = f.path, .path = f.path, .socket_mode = 0600, .fd = -1};
+    atomic_store(&engine.users, 0);
+    engine.config = (struct config){.policyd = {.listen = f.listen,
+                                                .n_listen = 1,
+                                                .workers = 1,
+                                                .max_connections = 1000,
+                                                .idle_timeout_s = 1100,
+                                                .request_timeout_s = 10}};
+    logged_lines = 0;
+    logged[0] = '\0';
+    return 0;
+}
+
+static void start(void)
+{
+    struct error e;
+
+    if (server_start(&engine, &f.server, &e) != 0)
+        fail_msg("%s", e.text);
+}
+
+static void stop(void)
+{
+    if (f.server != NULL)
+        server_stop(f.server);
+    f.server = NULL;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    stop();
+    unlink(f.path);
+    rmdir(f.folder);
+    return 0;
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0 && strlen(path) < sizeof address.sun_path);
+    memcpy(address.sun_path, path, strlen(path));
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void tell(int fd, struct slice s)
+{
+    assert_int_equal(send(fd, s.p, s.n, MSG_NOSIGNAL), s.n);
+}
+
+static bool readable(int fd, int ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, ms) == 1;
+}
+
+/* The next answer, without its line ends; "" for the end of the connection. */
+static const char *hear(int fd)
+{
+    static char text[1024];
+    size_t n = 0;
+
+    while (n + 1 < sizeof text && (n < 2 || memcmp(text + n - 2, "\n\n", 2) != 0)) {
+        ssize_t got;
+
+        if (!readable(fd, 9000))
+            return "nothing came";
+        got = recv(fd, text + n, 1, 0);
+        if (got <= 0) {
+            text[n] = '\0';
+            return n == 0 ? "" : text;
+        }
+        n++;
+    }
+    text[n - 2] = '\0';
+    return text;
+}
+
+#define REQUEST(more) SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\n" more "\n")
+#define OF(login) REQUEST("sasl_username=" login "\n")
+#define STATE(state, more) SLICE("request=smtpd_access_policy\nprotocol_state=" state "\n" more "\n")
+#define BAD_REQUEST "action=451 4.3.0 Policy request not understood, try again later"
+
+/* ---- answers ---- */
+
+static void each_request_is_answered_once_and_the_connection_stays_open(void **state)
+{
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    for (int i = 0; i < 100; i++) {
+        tell(fd, REQUEST("sender=sean@contoso.example\n"));
+        assert_string_equal(hear(fd), "action=DUNNO");
+    }
+    assert_false(readable(fd, 50));
+    assert_int_equal(server_connections(f.server), 1);
+    close(fd);
+}
+
+struct verdict_row {
+    struct slice request;
+    const char *answer;
+};
+
+static void each_verdict_has_its_answer(void **state)
+{
+    const struct verdict_row rows[] = {
+        {OF("sean"), "action=DUNNO"},
+        {OF("reject"), "action=550 5.7.1 Rejected 1"},
+        {OF("defer"), "action=451 4.7.1 Deferred 1"},
+        {OF("hold"), "action=HOLD held 1"},
+        {OF("broken"), "action=451 4.3.0 Temporary local problem, try again later"},
+    };
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        tell(fd, rows[i].request);
+        assert_string_equal(hear(fd), rows[i].answer);
+    }
+    close(fd);
+}
+
+static void nothing_is_answered_before_the_empty_line(void **state)
+{
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    tell(fd, SLICE("nonsense\nrequest=smtpd_access_policy\nsender=a\nsender=b\n"));
+    assert_false(readable(fd, 100));
+    tell(fd, SLICE("\n"));
+    assert_string_equal(hear(fd), BAD_REQUEST);
+    assert_string_equal(hear(fd), "");
+    close(fd);
+}
+
+static void a_request_that_comes_in_drops_is_answered_once(void **state)
+{
+    struct slice request = OF("reject");
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < request.n; i++) {
+            assert_false(readable(fd, 0));
+            tell(fd, (struct slice){request.p + i, 1});
+            if (i % 8 == 0)
+                usleep(500);
+        }
+        assert_string_equal(hear(fd), "action=550 5.7.1 Rejected 1");
+    }
+    assert_false(readable(fd, 20));
+    close(fd);
+}
+
+static void requests_in_one_packet_are_answered_in_order_and_the_rest_waits(void **state)
+{
+    static const char packet[] = "request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_username=reject\n\n"
+                                 "request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_username=sean\n\n"
+                                 "request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_user";
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    tell(fd, SLICE(packet));
+    assert_string_equal(hear(fd), "action=550 5.7.1 Rejected 1");
+    assert_string_equal(hear(fd), "action=DUNNO");
+    tell(fd, SLICE("name=defer\n\n"));
+    assert_string_equal(hear(fd), "action=451 4.7.1 Deferred 1");
+    close(fd);
+}
+
+static void a_peer_that_does_not_read_gets_all_answers_when_it_does(void **state)
+{
+    static char packet[400 * 1024];
+    struct buf b = BUF_OVER(packet);
+    unsigned asked = 0;
+    size_t sent = 0;
+    int fd;
+
+    (void)state;
+    while (b.n + 200 < sizeof packet)
+        buf_addf(&b, "request=smtpd_access_policy\nprotocol_state=RCPT\nsize=%u\nsasl_username=size\n\n", asked++);
+    start();
+    fd = connect_to(f.path);
+    /* As much as goes in until both directions are full; then read and write by turns. */
+    for (unsigned answered = 0; answered < asked;) {
+        ssize_t n = send(fd, packet + sent, b.n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        char expected[64];
+
+        if (n > 0) {
+            sent += (size_t)n;
+            usleep(2000);
+            continue;
+        }
+        snprintf(expected, sizeof expected, "action=550 5.7.1 Size %u", answered++);
+        assert_string_equal(hear(fd), expected);
+    }
+    assert_int_equal(sent, b.n);
+    assert_false(readable(fd, 20));
+    tell(fd, OF("sean"));
+    assert_string_equal(hear(fd), "action=DUNNO");
+    close(fd);
+}
+
+static void a_peer_that_leaves_in_the_middle_disturbs_nobody(void **state)
+{
+    int stays;
+
+    (void)state;
+    start();
+    stays = connect_to(f.path);
+    for (int i = 0; i < 50; i++) {
+        int fd = connect_to(f.path);
+
+        tell(fd, i % 2 == 0 ? SLICE("request=smtpd_acc") : OF("sean"));
+        close(fd);
+    }
+    tell(stays, OF("sean"));
+    assert_string_equal(hear(stays), "action=DUNNO");
+    for (int i = 0; i < 200 && server_connections(f.server) > 1; i++)
+        usleep(10000);
+    assert_int_equal(server_connections(f.server), 1);
+    close(stays);
+}
+
+/* ---- bad requests ---- */
+
+static void a_bad_request_is_answered_with_451_and_its_connection_closed(void **state)
+{
+    const struct slice rows[] = {
+        SLICE("\n"),
+        SLICE("protocol_state=RCPT\n\n"),
+        REQUEST("nonsense\n"),
+        REQUEST("sender=a\nsender=b\n"),
+        REQUEST("sender=a\0b\n"),
+        REQUEST("queue_id=a\tb\n"),
+        REQUEST("size=many\n"),
+        STATE("NOWHERE", ""),
+        SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\nx\n\nrequest=smtpd_access_policy\nprotocol_state="
+              "RCPT\n\n"),
+    };
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int fd = connect_to(f.path);
+
+        tell(fd, rows[i]);
+        assert_string_equal(hear(fd), BAD_REQUEST);
+        assert_string_equal(hear(fd), "");
+        close(fd);
+    }
+}
+
+static void a_request_of_64_kib_without_an_end_is_refused(void **state)
+{
+    char line[1024];
+    int fd;
+
+    (void)state;
+    memset(line, 'a', sizeof line);
+    memcpy(line, "x=", 2);
+    line[sizeof line - 1] = '\n';
+    start();
+    fd = connect_to(f.path);
+    for (int i = 0; i < 64; i++)
+        tell(fd, (struct slice){line, sizeof line});
+    assert_string_equal(hear(fd), BAD_REQUEST);
+    assert_string_equal(hear(fd), "");
+    close(fd);
+    assert_true(was_logged("65,536"));
+}
+
+static void the_same_trouble_is_logged_once_a_minute(void **state)
+{
+    (void)state;
+    start();
+    for (int i = 0; i < 20; i++) {
+        int fd = connect_to(f.path);
+
+        tell(fd, REQUEST("non\x1bsense\n"));
+        assert_string_equal(hear(fd), BAD_REQUEST);
+        close(fd);
+    }
+    stop();
+    assert_int_equal(logged_lines, 1);
+    assert_true(was_logged("non\\x1bsense"));
+    assert_true(was_logged(f.path));
+}
+
+/* ---- time ---- */
+
+static void a_request_that_drips_is_refused_when_its_time_is_over_and_others_are_not(void **state)
+{
+    int slow, other, i;
+
+    (void)state;
+    engine.config.policyd.request_timeout_s = 1;
+    start();
+    slow = connect_to(f.path);
+    other = connect_to(f.path);
+    for (i = 0; i < 50 && !readable(slow, 100); i++) { /* a byte each tenth of a second, without an end */
+        tell(slow, SLICE("x"));
+        tell(other, OF("sean"));
+        assert_string_equal(hear(other), "action=DUNNO");
+    }
+    assert_in_range(i, 8, 40);
+    assert_string_equal(hear(slow), BAD_REQUEST);
+    assert_string_equal(hear(slow), "");
+    close(slow);
+    tell(other, OF("sean"));
+    assert_string_equal(hear(other), "action=DUNNO");
+    close(other);
+}
+
+static void an_idle_connection_is_closed_after_its_time_without_a_word(void **state)
+{
+    int fd;
+
+    (void)state;
+    engine.config.policyd.idle_timeout_s = 1;
+    start();
+    fd = connect_to(f.path);
+    tell(fd, OF("sean"));
+    assert_string_equal(hear(fd), "action=DUNNO");
+    assert_false(readable(fd, 900));
+    assert_string_equal(hear(fd), "");
+    close(fd);
+}
+
+/* ---- messages ---- */
+
+static void say(int fd, struct slice request, const char *answer)
+{
+    tell(fd, request);
+    assert_string_equal(hear(fd), answer);
+}
+
+static void recipients_belong_to_one_instance(void **state)
+{
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    say(fd, STATE("RCPT", "sasl_username=count\ninstance=1\n"), "action=DUNNO");
+    say(fd, STATE("RCPT", "sasl_username=count\ninstance=1\n"), "action=DUNNO");
+    say(fd, STATE("DATA", "sasl_username=count\ninstance=1\n"), "action=550 5.7.1 Recipients 2");
+    say(fd, STATE("END-OF-MESSAGE", "sasl_username=count\ninstance=1\n"), "action=550 5.7.1 Recipients 2");
+    say(fd, STATE("END-OF-MESSAGE", "sasl_username=count\ninstance=1\n"), "action=550 5.7.1 Recipients 0");
+    say(fd, STATE("RCPT", "sasl_username=count\ninstance=2\n"), "action=DUNNO");
+    say(fd, STATE("RCPT", "sasl_username=count\ninstance=3\n"), "action=DUNNO"); /* 2 was given up */
+    say(fd, STATE("DATA", "sasl_username=count\ninstance=3\n"), "action=550 5.7.1 Recipients 1");
+    close(fd);
+}
+
+static void without_an_instance_a_message_begins_at_mail(void **state)
+{
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    say(fd, STATE("RCPT", "sasl_username=count\n"), "action=DUNNO");
+    say(fd, STATE("RCPT", "sasl_username=count\n"), "action=DUNNO");
+    say(fd, STATE("DATA", "sasl_username=count\n"), "action=550 5.7.1 Recipients 2");
+    say(fd, STATE("MAIL", "sasl_username=sean\n"), "action=DUNNO");
+    say(fd, STATE("DATA", "sasl_username=count\n"), "action=550 5.7.1 Recipients 0");
+    close(fd);
+}
+
+static void instances_that_differ_behind_the_kept_part_are_told_apart_by_length(void **state)
+{
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    say(fd, STATE("RCPT", "sasl_username=count\ninstance=" X64 "\n"), "action=DUNNO");
+    say(fd, STATE("RCPT", "sasl_username=count\ninstance=" X64 "\n"), "action=DUNNO");
+    say(fd, STATE("DATA", "sasl_username=count\ninstance=" X64 "\n"), "action=550 5.7.1 Recipients 2");
+    say(fd, STATE("DATA", "sasl_username=count\ninstance=" X64 "y\n"), "action=550 5.7.1 Recipients 0");
+    close(fd);
+}
+
+/* ---- many connections ---- */
+
+static void connections_are_spread_over_the_workers(void **state)
+{
+    int fd[12];
+    unsigned served[3] = {0};
+
+    (void)state;
+    engine.config.policyd.workers = 3;
+    start();
+    for (int i = 0; i < 12; i++)
+        fd[i] = connect_to(f.path);
+    for (int i = 0; i < 12; i++) {
+        unsigned worker = 99;
+
+        tell(fd[i], OF("worker"));
+        assert_int_equal(sscanf(hear(fd[i]), "action=550 5.7.1 Worker %u", &worker), 1);
+        assert_in_range(worker, 0, 2);
+        served[worker]++;
+        close(fd[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(served[i], 4);
+}
+
+static void beyond_max_connections_new_ones_wait_until_one_leaves(void **state)
+{
+    int fd[3];
+
+    (void)state;
+    engine.config.policyd.max_connections = 2;
+    start();
+    for (int i = 0; i < 3; i++) {
+        fd[i] = connect_to(f.path);
+        tell(fd[i], OF("sean"));
+    }
+    assert_string_equal(hear(fd[0]), "action=DUNNO");
+    assert_string_equal(hear(fd[1]), "action=DUNNO");
+    assert_false(readable(fd[2], 300));
+    assert_true(was_logged("max_connections"));
+    close(fd[0]);
+    assert_string_equal(hear(fd[2]), "action=DUNNO");
+    close(fd[1]);
+    close(fd[2]);
+}
+
+static double processor_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void without_descriptors_accepting_pauses_and_recovers(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct rlimit before, none;
+    double spent;
+    int fd, old;
+
+    (void)state;
+    start();
+    old = connect_to(f.path);
+    say(old, OF("sean"), "action=DUNNO");
+    memcpy(address.sun_path, f.path, strlen(f.path));
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = (rlim_t)fd + 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    spent = processor_seconds();
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    tell(fd, OF("sean"));
+    assert_false(readable(fd, 500));
+    spent = processor_seconds() - spent;
+    say(old, OF("sean"), "action=DUNNO"); /* who is there is served */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_string_equal(hear(fd), "action=DUNNO");
+    assert_true(spent < 0.25);
+    close(fd);
+    close(old);
+}
+
+static void max_connections_leaves_descriptors_for_files(void **state)
+{
+    struct rlimit before, few;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = 200, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    start();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(was_logged("allow only 136 connections"));
+}
+
+/* ---- the end ---- */
+
+static void *stop_it(void *arg)
+{
+    (void)arg;
+    server_stop(f.server);
+    return NULL;
+}
+
+static void at_the_end_what_has_arrived_is_answered(void **state)
+{
+    int slow, behind, idle;
+    pthread_t stopper;
+
+    (void)state;
+    start();
+    slow = connect_to(f.path);
+    behind = connect_to(f.path);
+    idle = connect_to(f.path);
+    say(behind, OF("sean"), "action=DUNNO");
+    say(idle, OF("sean"), "action=DUNNO");
+    tell(slow, OF("slow"));
+    usleep(50000);              /* the worker is busy with it now */
+    tell(behind, OF("reject")); /* not read yet when the end comes */
+    assert_int_equal(pthread_create(&stopper, NULL, stop_it, NULL), 0);
+    assert_string_equal(hear(slow), "action=DUNNO");
+    assert_string_equal(hear(behind), "action=550 5.7.1 Rejected 1");
+    assert_string_equal(hear(slow), "");
+    assert_string_equal(hear(behind), "");
+    assert_string_equal(hear(idle), "");
+    pthread_join(stopper, NULL);
+    f.server = NULL;
+    close(slow);
+    close(behind);
+    close(idle);
+}
+
+static void at_the_end_a_request_that_has_begun_may_be_finished(void **state)
+{
+    struct timespec a, b;
+    pthread_t stopper;
+    int fd, never;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    never = connect_to(f.path);
+    tell(fd, SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\n"));
+    tell(never, SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\n"));
+    usleep(100000);
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    assert_int_equal(pthread_create(&stopper, NULL, stop_it, NULL), 0);
+    usleep(300000);
+    tell(fd, SLICE("sasl_username=reject\n\n"));
+    assert_string_equal(hear(fd), "action=550 5.7.1 Rejected 1");
+    assert_string_equal(hear(fd), "");
+    assert_string_equal(hear(never), BAD_REQUEST);
+    pthread_join(stopper, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    f.server = NULL;
+    assert_true(b.tv_sec - a.tv_sec <= 7);
+    close(fd);
+    close(never);
+}
+
+/* ---- listeners ---- */
+
+static void a_left_over_socket_is_replaced_and_removed_at_the_end(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int old = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat made;
+
+    (void)state;
+    memcpy(address.sun_path, f.path, strlen(f.path));
+    assert_int_equal(bind(old, (const struct sockaddr *)&address, sizeof address), 0);
+    close(old); /* as after a kill: the name is there, nobody listens */
+    f.listen[0].socket_mode = 0620;
+    start();
+    assert_int_equal(stat(f.path, &made), 0);
+    assert_int_equal(made.st_mode & 07777, 0620);
+    close(connect_to(f.path));
+    stop();
+    assert_int_equal(stat(f.path, &made), -1);
+}
+
+static void a_socket_where_somebody_answers_is_left_alone(void **state)
+{
+    struct listener second;
+    struct error e;
+    int fd;
+
+    (void)state;
+    start();
+    assert_int_equal(listener_open(&f.listen[0], &second, &e), -1);
+    assert_non_null(strstr(e.text, "answers there already"));
+    fd = connect_to(f.path);
+    say(fd, OF("sean"), "action=DUNNO");
+    close(fd);
+}
+
+static void what_is_no_socket_is_left_alone(void **state)
+{
+    struct listener l;
+    struct error e;
+    struct stat there;
+    int file = open(f.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    (void)state;
+    close(file);
+    assert_int_equal(listener_open(&f.listen[0], &l, &e), -1);
+    assert_non_null(strstr(e.text, "no socket"));
+    assert_int_equal(stat(f.path, &there), 0);
+}
+
+static void a_socket_that_another_put_in_our_place_is_left_alone_at_the_end(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat there;
+
+    (void)state;
+    start();
+    memcpy(address.sun_path, f.path, strlen(f.path));
+    assert_int_equal(unlink(f.path), 0);
+    assert_int_equal(bind(other, (const struct sockaddr *)&address, sizeof address), 0);
+    stop();
+    assert_int_equal(stat(f.path, &there), 0);
+    close(other);
+}
+
+static void a_listener_that_cannot_be_opened_says_which_and_why(void **state)
+{
+    char missing[128], very_long[200];
+    struct listener_config rows[] = {
+        {.address = "unix:missing", .path = missing, .fd = -1},
+        {.address = "unix:long", .path = very_long, .fd = -1},
+        {.address = "unix:group", .path = f.path, .socket_group = "no-such-group-here", .fd = -1},
+        {.address = "inet:host", .host = "mail.contoso.example", .port = 1, .fd = -1},
+        {.address = "fd:0", .fd = 0},
+        {.address = "fd:999", .fd = 999},
+    };
+    struct listener l;
+
+    (void)state;
+    snprintf(missing, sizeof missing, "%s/no/folder", f.folder);
+    memset(very_long, 'x', sizeof very_long - 1);
+    very_long[sizeof very_long - 1] = '\0';
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct error e = {""};
+
+        assert_int_equal(listener_open(&rows[i], &l, &e), -1);
+        assert_int_equal(l.fd, -1);
+        assert_non_null(strstr(e.text, rows[i].address));
+        assert_int_not_equal(access(f.path, F_OK), 0);
+    }
+}
+
+static int passed_socket(struct sockaddr_in *address)
+{
+    socklen_t n = sizeof *address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)address, n), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)address, &n), 0);
+    return fd;
+}
+
+static void a_socket_that_was_passed_in_is_served_with_its_own_tls_rule(void **state)
+{
+    struct sockaddr_in address;
+    int passed = passed_socket(&address), fd, other;
+
+    (void)state;
+    assert_int_equal(listen(passed, 8), 0);
+    f.listen[1] = (struct listener_config){.address = "fd:x", .fd = passed, .has_tls = true, .tls = {.required = true}};
+    engine.config.policyd.n_listen = 2;
+    start();
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    say(fd, OF("tls"), "action=550 5.7.1 TLS 1");
+    other = connect_to(f.path);
+    say(other, OF("tls"), "action=550 5.7.1 TLS 0");
+    close(fd);
+    close(other);
+}
+
+static void a_passed_descriptor_beyond_what_was_passed_is_an_error(void **state)
+{
+    struct sockaddr_in address;
+    int passed = passed_socket(&address);
+    struct listener_config config = {.address = "fd:x", .fd = passed};
+    struct listener l;
+    struct error e;
+    char pid[32];
+
+    (void)state;
+    assert_int_equal(listen(passed, 8), 0);
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", "0", 1);
+    assert_int_equal(listener_open(&config, &l, &e), -1);
+    assert_non_null(strstr(e.text, "passed 0 sockets"));
+    unsetenv("LISTEN_PID");
+    assert_int_equal(listener_open(&config, &l, &e), 0);
+    listener_free(&l);
+}
+
+static void tcp_is_served(void **state)
+{
+    struct sockaddr_in address;
+    int passed = passed_socket(&address), fd;
+
+    (void)state;
+    close(passed); /* its port was free, and is again */
+    f.listen[1] = (struct listener_config){
+        .address = "inet:127.0.0.1", .host = "127.0.0.1", .port = ntohs(address.sin_port), .fd = -1};
+    engine.config.policyd.n_listen = 2;
+    start();
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    say(fd, OF("reject"), "action=550 5.7.1 Rejected 1");
+    tell(fd, REQUEST("nonsense\n"));
+    assert_string_equal(hear(fd), BAD_REQUEST);
+    assert_string_equal(hear(fd), "");
+    close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_request_is_answered_once_and_the_connection_stays_open),
+        TEST(each_verdict_has_its_answer),
+        TEST(nothing_is_answered_before_the_empty_line),
+        TEST(a_request_that_comes_in_drops_is_answered_once),
+        TEST(requests_in_one_packet_are_answered_in_order_and_the_rest_waits),
+        TEST(a_peer_that_does_not_read_gets_all_answers_when_it_does),
+        TEST(a_peer_that_leaves_in_the_middle_disturbs_nobody),
+        TEST(a_bad_request_is_answered_with_451_and_its_connection_closed),
+        TEST(a_request_of_64_kib_without_an_end_is_refused),
+        TEST(the_same_trouble_is_logged_once_a_minute),
+        TEST(a_request_that_drips_is_refused_when_its_time_is_over_and_others_are_not),
+        TEST(an_idle_connection_is_closed_after_its_time_without_a_word),
+        TEST(recipients_belong_to_one_instance),
+        TEST(without_an_instance_a_message_begins_at_mail),
+        TEST(instances_that_differ_behind_the_kept_part_are_told_apart_by_length),
+        TEST(connections_are_spread_over_the_workers),
+        TEST(beyond_max_connections_new_ones_wait_until_one_leaves),
+        TEST(without_descriptors_accepting_pauses_and_recovers),
+        TEST(max_connections_leaves_descriptors_for_files),
+        TEST(at_the_end_what_has_arrived_is_answered),
+        TEST(at_the_end_a_request_that_has_begun_may_be_finished),
+        TEST(a_left_over_socket_is_replaced_and_removed_at_the_end),
+        TEST(a_socket_where_somebody_answers_is_left_alone),
+        TEST(what_is_no_socket_is_left_alone),
+        TEST(a_socket_that_another_put_in_our_place_is_left_alone_at_the_end),
+        TEST(a_listener_that_cannot_be_opened_says_which_and_why),
+        TEST(a_socket_that_was_passed_in_is_served_with_its_own_tls_rule),
+        TEST(a_passed_descriptor_beyond_what_was_passed_is_an_error),
+        TEST(tcp_is_served),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
