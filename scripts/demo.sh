@@ -68,7 +68,7 @@ import()
 reply_of()
 {
     sed -n 's/^<\(\*\*\|~\*\) *\([45][0-9][0-9][ -].*\)/\2/p; s/^< \([45][0-9][0-9] .*\)/\1/p' "$1" | tail -n 1 |
-        grep . || sed -n 's/^<~ *\(250 2.0.0 Ok: queued\).*/\1/p; s/^< \(250 2.0.0 Ok: queued\).*/\1/p' "$1" | tail -n 1
+        grep . || sed -n 's/^<[~-] *\(250 2.0.0 Ok: queued\).*/\1/p; s/^< \(250 2.0.0 Ok: queued\).*/\1/p' "$1" | tail -n 1
 }
 
 # with_password CLIENT LOGIN SENDER RECIPIENT [FROM]
@@ -111,15 +111,15 @@ line()
     case $promised:$sink in 250*:no | [45]*:yes) mark="$mark  <-- wrong at the sink" ;; esac
     [ -z "$mark" ] || { failed=$((failed + 1)); [ -z "${DEMO_VERBOSE:-}" ] || cat "$T/transcript"; }
     # Postfix wraps a policy reply: the words of postern are behind the last ": ".
-    printf '%-47s %-4s %-7s %s%s\n' "$what" "$sink" "${answer%% *}" "$(sed 's/^[0-9]* //; s/<[^>]*>: [A-Za-z ]*: //' <<<"$answer" | cut -c1-88)" "$mark"
+    printf '%-50s %-4s %-7s %s%s\n' "$what" "$sink" "${answer%% *}" "$(sed 's/^[0-9]* //; s/<[^>]*>: [A-Za-z ]*: //' <<<"$answer" | cut -c1-88)" "$mark"
 }
 
 table()
 {
     local header_refusal='550 5.7.60'
     [ "$variant" != policyd ] || header_refusal='250'
-    printf '%-47s %-4s %-7s %s\n' 'what was sent' sink answer 'in words'
-    printf '%s\n' '----------------------------------------------- ---- ------- ----------------------------------------'
+    printf '%-50s %-4s %-7s %s\n' 'what was sent' sink answer 'in words'
+    printf "%s\n" "$(printf "%0.s-" {1..50}) ---- ------- ----------------------------------------"
     local a=anna@contoso.example out=guest@adatum.example
 
     line '250' 'anna: her mailbox allows SMTP AUTH' with_password 127.9.1.1 $a $a $out

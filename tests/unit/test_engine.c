@@ -21,11 +21,10 @@ static void start(struct bench *b, const char *rules)
     char text[4096];
     struct error e;
 
-    (void)snprintf(
-        text, sizeof text,
-        "preset = \"none\"; directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };\n"
-        "%s",
-        rules);
+    (void)snprintf(text, sizeof text,
+                   "%s directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };\n"
+                   "%s",
+                   strstr(rules, "preset") != NULL ? "" : "preset = \"none\";", rules);
     world_write(b->world, "postern.conf", text);
     if (engine_open(world_file(b->world, "postern.conf"), "test", &b->engine, &e) != 0)
         fail_msg("%s", e.text);

@@ -365,7 +365,7 @@ static void show_tells_what_was_mirrored(void **state)
     assert_int_equal(fclose(out), 0);
     assert_says(text, "organization SMTP AUTH         disabled\n");
     assert_says(text, "source                         files cas.csv, transport.json\n");
-    assert_says(text, "settings brought in            2026-09-21 13:33:20 UTC\n");
+    assert_says(text, "settings brought in            2026-09-21 14:13:20 UTC\n");
     assert_says(text, "SMTP AUTH                      inherit, from the organization: disabled\n");
     assert_says(text, "user principal name            berg@contoso.example\n");
     free(text);
