@@ -92,9 +92,9 @@ fuzz-build: $(FUZZ)
 
 # ---- benchmarks: bench/NAME.c, each with the bench/*_wire.c that it needs ----
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
-$(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $(B)/libcore.a
+$(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(call objects,$$(findstring milter,$$*)) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(CORE_LIBS) -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(CORE_LIBS)
 bench-build: $(BENCH)
 
 # ---- what people call ----

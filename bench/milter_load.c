@@ -85,7 +85,8 @@ static void queue_mail(struct worker *w, struct connection *c)
 
 static void queue_recipient(struct connection *c)
 {
-    wire_macros(c->wire, SMFIC_RCPT, (const char *const[]){"i", "4TzYyK3qGHz1", "{rcpt_mailer}", "smtp", NULL});
+    if (c->wire->lists[SMFIM_ENVRCPT][0] != '\0')
+        wire_macros(c->wire, SMFIC_RCPT, (const char *const[]){"i", "4TzYyK3qGHz1", NULL});
     wire_strings(c->wire, SMFIC_RCPT, (const char *const[]){"<someone@fabrikam.example>", NULL});
     c->step = STEP_RCPT;
     c->recipients_left--;

@@ -73,6 +73,17 @@ static void raise_to(uint64_t *word, uint64_t to)
         continue;
 }
 
+/* A damaged count must not wrap round to 0, which would hide all blocks: out of bounds it stays where it is. */
+static void count(struct blocks *b, int step)
+{
+    uint64_t old = __atomic_load_n(&b->head->used, __ATOMIC_RELAXED);
+
+    while (old <= UINT32_MAX && (old > 0 || step > 0) &&
+           !__atomic_compare_exchange_n(&b->head->used, &old, old + (uint64_t)step, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
+        continue;
+}
+
 static void changed(struct blocks *b)
 {
     (void)__atomic_fetch_add(&b->head->changes, 1, __ATOMIC_ACQ_REL);
@@ -106,7 +117,7 @@ static bool free_entry(struct blocks *b, uint32_t place, union pair seen)
 {
     if (!pair_swap(b->index + place, seen, pair_of(0, 0)))
         return false;
-    (void)__atomic_fetch_sub(&b->head->used, 1, __ATOMIC_ACQ_REL);
+    count(b, -1);
     changed(b);
     return true;
 }
@@ -234,13 +245,13 @@ static bool claim_place(struct blocks *b, uint64_t key, uint64_t now, uint32_t *
             continue;
         raise_to(&b->head->reach, distance);
         if (seen.both == 0)
-            (void)__atomic_fetch_add(&b->head->used, 1, __ATOMIC_ACQ_REL);
+            count(b, 1);
         if (pair_swap(at, seen, *claim)) {
             *place = place_of(b, key, distance);
             return true;
         }
         if (seen.both == 0)
-            (void)__atomic_fetch_sub(&b->head->used, 1, __ATOMIC_ACQ_REL);
+            count(b, -1);
     }
     return false;
 }

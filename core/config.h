@@ -171,9 +171,9 @@ struct group_config {
 /* ---- programs ---- */
 
 struct listener_config {
-    const char *address;      /* as written */
-    const char *path;         /* UNIX socket; NULL: TCP */
-    unsigned socket_mode;     /* of the UNIX socket, 0666 by default: the folder's permissions guard it */
+    const char *address;  /* as written */
+    const char *path;     /* UNIX socket; NULL: TCP */
+    unsigned socket_mode; /* of the UNIX socket, 0660 by default: the group is that of the folder, if that is setgid */
     const char *socket_group; /* NULL: as it is */
     const char *host;         /* TCP: numeric */
     uint16_t port;

@@ -13,7 +13,7 @@
 #define FD_MAX 1023
 #define PORT_MAX 65535
 #define SOCKET_PATH_MAX (sizeof((struct sockaddr_un *)0)->sun_path - 1)
-#define SOCKET_MODE 0666
+#define SOCKET_MODE 0660
 #define LISTENER_FORM "expected unix:/path, inet:192.0.2.1:10040, inet6:[::1]:10040 or fd:3"
 
 /* ---- listeners ---- */
@@ -134,7 +134,7 @@ static int check_listener(struct reader *r, const config_setting_t *s, void *tar
 static const struct setting listener_rows[] = {
     /* The address first: it makes the struct new. */
     {"address", SETTING_PARSED, .required = true, .parse = parse_address, .allowed = LISTENER_FORM},
-    {"mode", SETTING_PARSED, AT(struct listener_config, socket_mode), .parse = parse_socket_mode, .standard = "0666",
+    {"mode", SETTING_PARSED, AT(struct listener_config, socket_mode), .parse = parse_socket_mode, .standard = "0660",
      .allowed = "octal permissions"},
     {"group", SETTING_PARSED, AT(struct listener_config, socket_group), .parse = parse_name,
      .allowed = "the name of a group of users"},

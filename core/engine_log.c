@@ -41,11 +41,19 @@ static void add_who(struct event *e, const struct decide_context *c, const struc
     event_word(e, "tls", tls_version_name(s->tls));
 }
 
+/* Canonical where it is an address, so that both front ends log the same; else as it came. */
+static struct slice shown(enum address_result result, const struct address *address, struct slice text)
+{
+    if (result == ADDRESS_NULL)
+        return SLICE("<>");
+    return result == ADDRESS_OK ? address_slice(address) : text;
+}
+
 static void add_message(struct event *e, const struct submission *s, const struct recipients *r)
 {
-    event_text(e, "sender", s->sender_result == ADDRESS_NULL ? SLICE("<>") : s->sender_text);
+    event_text(e, "sender", shown(s->sender_result, &s->sender, s->sender_text));
     if (s->has_recipient)
-        event_text(e, "recipient", s->recipient_text);
+        event_text(e, "recipient", shown(s->recipient_result, &s->recipient, s->recipient_text));
     if (s->stage >= STAGE_DATA) {
         event_number(e, "recipients", s->recipient_count != 0 ? s->recipient_count : r->n);
         event_number(e, "size", s->size);

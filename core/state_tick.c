@@ -49,7 +49,6 @@ static void repair_header(struct state *s, const struct mapping *m, const struct
         return;
     h->constants = right;
     state_clock_set(&h->clock, &m->secret, m->offset_ns, r);
-    blocks_check_head(state_blocks(s));
     (void)error_set(&text, "state file %s: its header was damaged while in use, and is put right; who writes to it?",
                     s->path);
     state_set_notice(s, &text);
@@ -207,6 +206,7 @@ int state_tick(struct state *s, uint64_t boot_ns, uint64_t wall_ns, struct error
     (void)state_set_problem(s, NULL);
     s->attached = true;
     repair_header(s, m, &r);
+    blocks_check_head(&m->blocks);
     state_clock_note(&mapping_header(m)->clock, &m->secret, m->offset_ns, boot_ns, wall_ns);
     blocks_sweep(&m->blocks, now_ns);
     renew_shadow(s, m, now_ns);

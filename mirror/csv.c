@@ -20,7 +20,7 @@ struct slice csv_cell(const struct csv *csv, size_t i)
 {
     size_t from = i == 0 ? 0 : csv->ends[i - 1];
 
-    return (struct slice){csv->text + from, csv->ends[i] - from};
+    return (struct slice){csv->text != NULL ? csv->text + from : NULL, csv->ends[i] - from};
 }
 
 static int peek(struct csv *csv, struct error *e)

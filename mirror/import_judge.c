@@ -41,9 +41,9 @@ static void count(struct import *im, const struct merged *item)
         return;
     }
     if (item->had) {
-        j->common = true;
+        j->common = j->common || gather_lists_mailboxes(im->g);
         j->opened += may_send(im->before, &item->before) == TRI_NO && may_send(&im->after, &item->after) == TRI_YES;
-    } else if (!j->common) {
+    } else if (!j->common) { /* only an export of mailboxes has new ones */
         slice_cut(item->after.primary, '@', NULL, &domain);
         j->common = domain_was_here(im, domain);
     }

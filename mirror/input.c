@@ -112,9 +112,10 @@ static int read_raw(struct input *in, struct error *e)
 
         if (s->fd < 0) {
             n = (ssize_t)(s->memory.n < room ? s->memory.n : room);
-            if (n > 0)
+            if (n > 0) {
                 memcpy(s->raw + s->raw_n, s->memory.p, (size_t)n);
-            s->memory = (struct slice){s->memory.p + n, s->memory.n - (size_t)n};
+                s->memory = (struct slice){s->memory.p + n, s->memory.n - (size_t)n};
+            }
         } else {
             n = read(s->fd, s->raw + s->raw_n, room);
             if (n < 0 && errno == EINTR)

@@ -202,7 +202,7 @@ static const struct {
     int (*run)(struct settings *, char **, int);
 } commands[] = {{"import", command_import}, {"show", command_show}};
 
-static int run_command(int argc, char **argv, int (*run)(struct settings *, char **, int))
+static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
 {
     struct settings s = {.kind = KINDS, .max_change = -1};
     int result = read_options(argc, argv, &s);
@@ -213,7 +213,7 @@ static int run_command(int argc, char **argv, int (*run)(struct settings *, char
         print_help();
         return EXIT_SUCCESS;
     }
-    result = run(&s, argv + optind, argc - optind);
+    result = command(&s, argv + optind, argc - optind);
     config_free(s.config);
     return result;
 }

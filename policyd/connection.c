@@ -1,6 +1,6 @@
 #include "policyd/connection.h"
 
-#include "policyd/translate.h"
+#include "policyd/answer.h"
 #include "policyd/worker.h"
 
 #include <errno.h>
@@ -95,93 +95,6 @@ static void close_without_memory(struct connection *c)
     connection_close(c);
 }
 
-/* ---- answering ---- */
-
-static void log_problem(const struct connection *c, enum request_problem problem, struct slice culprit)
-{
-    char text[512];
-    struct buf b = BUF_OVER(text);
-    uint64_t held;
-
-    if (!complaint_due(c->worker->complaints, problem, c->worker->now_s, &held))
-        return;
-    buf_addf(&b, "bad policy request on %s: %s", c->listener->address, request_problem_text(problem));
-    if (culprit.n > 0) {
-        buf_add(&b, SLICE(": \""));
-        buf_add_escaped(&b, culprit, 80);
-        buf_add_char(&b, '"');
-    }
-    buf_add(&b, SLICE("; answered with 451 and closed"));
-    if (held > 0)
-        buf_addf(&b, " (and %llu like it that were not logged)", (unsigned long long)held);
-    log_say(engine_log(c->worker->engine), LEVEL_WARNING, "%s", text);
-}
-
-/* The last answer of this connection. */
-static void refuse(struct connection *c, struct buf *answers, enum request_problem problem, struct slice culprit)
-{
-    log_problem(c, problem, culprit);
-    policy_reply_add_reason(answers, REASON_BAD_REQUEST);
-    c->refused = true;
-}
-
-/*
- * The recipients belong to one message, and all requests about one message carry the same instance
- * (SMTPD_POLICY_README). Without one, a new message begins where MAIL or an earlier command is asked about.
- */
-static void follow_message(struct connection *c, const struct policy_request *request)
-{
-    struct slice instance = request->value[ATTRIBUTE_INSTANCE];
-    size_t kept = instance.n < INSTANCE_KEPT_MAX ? instance.n : INSTANCE_KEPT_MAX;
-
-    if (instance.n == c->instance_n && memcmp(c->instance, kept > 0 ? instance.p : "", kept) == 0 &&
-        (instance.n > 0 || request->stage > STAGE_MAIL))
-        return;
-    recipients_clear(&c->recipients);
-    c->instance_n = (uint32_t)instance.n;
-    if (kept > 0)
-        memcpy(c->instance, instance.p, kept);
-}
-
-static void answer(struct connection *c, const struct policy_request *request, struct buf *answers)
-{
-    struct worker *worker = c->worker;
-
-    follow_message(c, request);
-    submission_of_request(request, c->listener->has_tls ? &c->listener->tls : NULL, &worker->submission);
-    policy_reply_add(answers, engine_decide(worker->user, &worker->submission, &c->recipients));
-    worker->decided = true;
-    if (request->stage == STAGE_END)
-        recipients_clear(&c->recipients);
-}
-
-/*
- * Answers the whole requests at the front of `in`, as far as there is room for answers; what was used is cut off.
- * True when at least one was answered.
- */
-static bool answer_whole_ones(struct connection *c, struct slice *in, struct buf *answers)
-{
-    struct policy_request *request = &c->worker->request;
-    bool any = false;
-
-    while (in->n > 0 && !c->refused && answers->cap - answers->n > POLICY_REPLY_MAX) {
-        size_t used = policy_request_read(*in, request);
-
-        if (used == 0 && in->n < REQUEST_MAX)
-            break;
-        if (used == 0)
-            refuse(c, answers, REQUEST_TOO_LONG, (struct slice){NULL, 0});
-        else if (request->problem != REQUEST_FINE)
-            refuse(c, answers, request->problem, request->culprit);
-        else
-            answer(c, request, answers);
-        in->p += used;
-        in->n -= used;
-        any = true;
-    }
-    return any;
-}
-
 /* ---- bytes in, bytes out ---- */
 
 /* Replaces *kept by a copy of rest (empty: by nothing). rest may lie in *kept. False without memory. */
@@ -221,30 +134,62 @@ static bool send_some(const struct connection *c, struct slice *s)
  * Nothing more will be answered. The answer could be lost if we closed while bytes of the peer's are unread (TCP
  * resets), so the peer closes first, or time runs out.
  */
-static void linger(struct connection *c)
+static void linger(struct connection *c, int how)
 {
     free(c->in);
     c->in = NULL;
     c->in_n = 0;
     c->phase = PHASE_LINGERING;
-    shutdown(event_get_fd(&c->event), SHUT_WR);
+    shutdown(event_get_fd(&c->event), how);
     requeue(c, true);
 }
 
-/* What the peer did not take is kept, and sent when it is ready. False when the connection is gone. */
+/* What the peer did not take is kept, and sent when it is ready. */
 static bool wait_to_send(struct connection *c, struct slice rest)
 {
-    if (!keep(&c->out, &c->out_n, rest)) {
-        close_without_memory(c);
+    if (!keep(&c->out, &c->out_n, rest))
         return false;
-    }
     event_del(&c->event);
     c->phase = PHASE_WRITING;
-    if (watch(c, EV_WRITE) != 0) {
-        close_without_memory(c);
-        return false;
+    return watch(c, EV_WRITE) == 0;
+}
+
+/* A connection that is broken is not closed here, but by the event that its shutdown is: others may point to it. */
+static void deliver(struct connection *c, struct slice out)
+{
+    if (!send_some(c, &out) || (out.n > 0 && !wait_to_send(c, out)))
+        linger(c, SHUT_RDWR);
+    else if (out.n > 0)
+        note_progress(c, false);
+}
+
+void connections_deliver(struct worker *worker)
+{
+    const char *p = worker->answers;
+
+    for (unsigned i = 0; i < worker->waiting_n; i++) {
+        deliver(worker->waiting[i].connection, (struct slice){p, worker->waiting[i].n});
+        p += worker->waiting[i].n;
     }
-    return true;
+    worker->waiting_n = 0;
+    worker->answers_n = 0;
+}
+
+/* Room for answers of c, which wait for the end of the round. */
+static struct buf room_for_answers(struct worker *worker)
+{
+    if (worker->waiting_n == WAITING_MAX || ANSWERS_MAX - worker->answers_n <= POLICY_REPLY_MAX)
+        connections_deliver(worker);
+    return buf_over(worker->answers + worker->answers_n, ANSWERS_MAX - worker->answers_n);
+}
+
+static void let_wait(struct connection *c, size_t n)
+{
+    struct worker *worker = c->worker;
+
+    worker->waiting[worker->waiting_n].connection = c;
+    worker->waiting[worker->waiting_n++].n = n;
+    worker->answers_n += n;
 }
 
 /* Answers what is whole in `in`, and keeps the rest. The connection may be gone afterwards. */
@@ -254,25 +199,24 @@ static void feed(struct connection *c, struct slice in)
     bool any = false, more;
 
     do {
-        struct buf answers = BUF_OVER(worker->answers);
-        struct slice out;
+        struct buf answers = room_for_answers(worker);
 
-        more = answer_whole_ones(c, &in, &answers);
+        more = connection_answer(c, &in, &answers);
         any = any || more;
-        out = buf_slice(&answers);
-        if (!send_some(c, &out)) {
-            connection_close(c);
-            return;
-        }
-        if (out.n > 0 && !wait_to_send(c, out))
-            return;
+        if (more)
+            let_wait(c, answers.n);
+        if (c->refused || (more && in.n > 0) || worker->stop_at_s != 0)
+            connections_deliver(worker);
     } while (more && in.n > 0 && !c->refused && c->phase == PHASE_READING);
 
+    if (c->phase == PHASE_LINGERING)
+        return;
     if (c->refused && c->phase == PHASE_READING) {
-        linger(c);
+        linger(c, SHUT_WR);
         return;
     }
     if ((in.n > 0 || c->in != NULL) && !keep(&c->in, &c->in_n, in)) {
+        connections_deliver(worker);
         close_without_memory(c);
         return;
     }
@@ -369,19 +313,20 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 void connection_expire(struct connection *c)
 {
-    struct buf answers = BUF_OVER(c->worker->answers);
+    char text[POLICY_REPLY_MAX + 1];
+    struct buf answers = BUF_OVER(text);
     struct slice out;
 
     if (c->phase != PHASE_READING || c->in == NULL) {
         connection_close(c);
         return;
     }
-    refuse(c, &answers, REQUEST_TOO_SLOW, (struct slice){c->in, c->in_n});
+    connection_refuse(c, &answers, REQUEST_TOO_SLOW, (struct slice){c->in, c->in_n});
     out = buf_slice(&answers);
     if (!send_some(c, &out) || out.n > 0 || c->worker->stop_at_s != 0)
         connection_close(c);
     else
-        linger(c);
+        linger(c, SHUT_WR);
 }
 
 void connection_finish(struct connection *c)

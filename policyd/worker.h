@@ -17,8 +17,9 @@
 /* How long a stopping program waits for requests that have begun. */
 #define STOP_S 4
 
-/* Answers are collected up to this size before they are sent. */
+/* Answers of one round wait for its end up to this size and number: the first must not wait long for the last. */
 #define ANSWERS_MAX 16384
+#define WAITING_MAX 32
 
 struct worker {
     /* set before the thread starts */
@@ -39,8 +40,14 @@ struct worker {
     bool decided;                      /* since the last sweep */
     struct policy_request request;
     struct submission submission;
+    struct {
+        struct connection *connection;
+        size_t n; /* bytes of its answers */
+    } waiting[WAITING_MAX];
+    unsigned waiting_n;
+    size_t answers_n;          /* the sum of the above */
+    char answers[ANSWERS_MAX]; /* in the order of the above */
     char in[REQUEST_MAX];
-    char answers[ANSWERS_MAX];
 };
 
 /* Starts a worker. 0 and *out; -1 with e. */

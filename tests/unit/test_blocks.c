@@ -252,6 +252,13 @@ static void a_damaged_header_hides_no_block_once_it_is_checked(void **state)
     assert_int_equal(t->head.used, 50);
     t->head.reach = UINT64_MAX;
     assert_int_equal(end_of(t, 51, START), 0);
+    /* A count at the edge does not wrap round to "none". */
+    t->head.used = UINT64_MAX;
+    assert_int_equal(add(t, 51, START + 100, START), 0);
+    assert_int_equal(end_of(t, 51, START), START + 100);
+    t->head.used = 0;
+    assert_true(blocks_lift(&t->b, 51, START));
+    assert_int_equal(t->head.used, 0);
     free(t);
 }
 

@@ -429,7 +429,7 @@ static void an_empty_configuration_has_defaults_that_are_safe(void **state)
     assert_int_equal(c->charge, CHARGE_AUTO);
     assert_int_equal(c->policyd.n_listen, 1);
     assert_string_equal(c->policyd.listen[0].path, "/run/postern/policyd.sock");
-    assert_int_equal(c->policyd.listen[0].socket_mode, 0666);
+    assert_int_equal(c->policyd.listen[0].socket_mode, 0660);
     assert_int_equal(c->policyd.listen[0].fd, -1);
     assert_false(c->policyd.listen[0].has_tls);
     assert_int_equal(c->policyd.idle_timeout_s, 1100);

@@ -47,12 +47,15 @@ static void a_csv_export_brings_in_all_three_settings(void **state)
 static const char *const same[] = {
     "#TYPE Selected.Deserialized.Microsoft.Exchange.Data.Directory.Management.CASMailbox\r\n" CAS,
     "\357\273\277" CAS,
-    "\"smtpclientauthenticationdisabled\";\"PRIMARYSMTPADDRESS\";\"emailaddresses\";\"samaccountname\";\"DisplayName\"\n"
-    "\"\";\"anna@contoso.example\";\"SMTP:anna@contoso.example;smtp:a.berg@contoso.example\";\"$A1\";\"Berg, Anna\n(IT)\"\n"
+    "\"smtpclientauthenticationdisabled\";\"PRIMARYSMTPADDRESS\";\"emailaddresses\";\"samaccountname\";"
+    "\"DisplayName\"\n"
+    "\"\";\"anna@contoso.example\";\"SMTP:anna@contoso.example;smtp:a.berg@contoso.example\";\"$A1\";\"Berg, "
+    "Anna\n(IT)\"\n"
     "\"FALSE\";\"scan@contoso.example\";\"SMTP:scan@contoso.example\";\"$A2\";\"the \"\"scanner\"\"\"\n"
     "\"true\";\"room@contoso.example\";\"SMTP:room@contoso.example\";\"$A3\";\"\"\n",
     "PrimarySmtpAddress\tSamAccountName\tEmailAddresses\tSmtpClientAuthenticationDisabled\n"
-    "anna@contoso.example\t$A1\tX500:/o=Contoso/ou=Exchange Administrative Group (X)/cn=x@y.z SMTP:anna@contoso.example "
+    "anna@contoso.example\t$A1\tX500:/o=Contoso/ou=Exchange Administrative Group (X)/cn=x@y.z "
+    "SMTP:anna@contoso.example "
     "smtp:a.berg@contoso.example SIP:anna@contoso.example\t\n"
     "scan@contoso.example\t$A2\tscan@contoso.example,s@contoso.example\tFalse\n"
     "room@contoso.example\t$A3\tSystem.Collections.ArrayList\tTrue\n",
@@ -65,13 +68,18 @@ static const char *const same[] = {
     "\"SamAccountName\":\"$A3\",\"WhenChanged\":\"/Date(1777880361000)/\",\"PrimarySmtpAddress\":null,"
     "\"EmailAddresses\":{\"value\":[\"smtp:r@contoso.example\",\"SMTP:room@contoso.example\"],\"Count\":2}}]",
     "{" CONTEXT(TENANT_GUID) "\"adminapi.warnings@odata.type\":\"#Collection(String)\",\"@adminapi.warnings\":[],"
-    "\"value\":[{\"EmailAddresses@odata.type\":\"#Collection(String)\",\"EmailAddresses\":[\"SMTP:anna@contoso.example\","
-    "\"smtp:a.berg@contoso.example\"],\"SamAccountName\":\"$A1\",\"Guid@odata.type\":\"#Guid\",\"Guid\":\"" GUID_A "\","
-    "\"PrimarySmtpAddress\":\"anna@contoso.example\",\"SmtpClientAuthenticationDisabled\":null,\"OWAEnabled\":true},"
-    "{\"SamAccountName\":\"$A2\",\"Guid\":\"" GUID_B "\",\"PrimarySmtpAddress\":\"scan@contoso.example\","
-    "\"SmtpClientAuthenticationDisabled\":false},"
-    "{\"SamAccountName\":\"$A3\",\"Guid\":\"" GUID_C "\",\"PrimarySmtpAddress\":\"room@contoso.example\","
-    "\"SmtpClientAuthenticationDisabled\":true}]}",
+                             "\"value\":[{\"EmailAddresses@odata.type\":\"#Collection(String)\",\"EmailAddresses\":["
+                             "\"SMTP:anna@contoso.example\","
+                             "\"smtp:a.berg@contoso.example\"],\"SamAccountName\":\"$A1\",\"Guid@odata.type\":\"#"
+                             "Guid\",\"Guid\":\"" GUID_A "\","
+                             "\"PrimarySmtpAddress\":\"anna@contoso.example\",\"SmtpClientAuthenticationDisabled\":"
+                             "null,\"OWAEnabled\":true},"
+                             "{\"SamAccountName\":\"$A2\",\"Guid\":\"" GUID_B
+                             "\",\"PrimarySmtpAddress\":\"scan@contoso.example\","
+                             "\"SmtpClientAuthenticationDisabled\":false},"
+                             "{\"SamAccountName\":\"$A3\",\"Guid\":\"" GUID_C
+                             "\",\"PrimarySmtpAddress\":\"room@contoso.example\","
+                             "\"SmtpClientAuthenticationDisabled\":true}]}",
 };
 
 static void every_form_of_the_same_export_says_the_same(void **state)
@@ -171,10 +179,10 @@ static const struct {
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":null},\n", "half-written"},
     {"{\"error\":{\"code\":\"NotFound\",\"message\":\"Invalid Operation\",\"details\":[{\"message\":\"Ex1|x|gone\"}]}}",
      "an error that the service answered with, not an export: \"Ex1|x|gone\""},
-    {"Name      SmtpClientAuthenticationDisabled\n----      -----\nanna...   True\n", "what PowerShell shows on the screen"},
+    {"Name      SmtpClientAuthenticationDisabled\n----      -----\nanna...   True\n",
+     "what PowerShell shows on the screen"},
     {"some words\n", "neither JSON, nor CSV with the columns of a cmdlet, nor a list of addresses"},
     {"anna@contoso.example\nwho\n", "line 2: PrimarySmtpAddress is \"who\"; expected a mail address"},
-    {"anna@contoso.example\nAnna@Contoso.Example\n", "line 2: the address \"anna@contoso.example\" stood already in"},
     {"{\"a\":1}", "has none of the columns by which an export is known"},
     {"Name,AllowBasicAuthSmtp\nBlock,\n", "AllowBasicAuthSmtp is empty; expected True or False"},
     {"DomainName,DomainType\ncontoso.example,Great\n", "DomainType is \"Great\"; expected Authoritative"},
@@ -233,7 +241,7 @@ static void a_missing_file_a_folder_and_a_bad_tenant_are_errors(void **state)
 
 #define PAGE_1                                                                                                         \
     "{" CONTEXT(TENANT_GUID) "\"@adminapi.warnings\":[\"There are more results; increase ResultSize.\"],"              \
-                             "\"@odata.nextLink\":\"https://outlook.office365.com/x\",\"value\":[{\"Guid\":\"" GUID_A    \
+                             "\"@odata.nextLink\":\"https://outlook.office365.com/x\",\"value\":[{\"Guid\":\"" GUID_A  \
                              "\",\"PrimarySmtpAddress\":\"anna@contoso.example\","                                     \
                              "\"SmtpClientAuthenticationDisabled\":false}]}"
 #define PAGE_2                                                                                                         \
@@ -319,15 +327,17 @@ static void rows_without_a_guid_are_joined_by_their_primary_address(void **state
     struct fixture *f = *state;
     struct mailbox_ref before, after;
 
-    give(f, "cas.csv", "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,False\n"
-                       "scan@contoso.example,\nroom@contoso.example,True\n");
+    give(f, "cas.csv",
+         "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,False\n"
+         "scan@contoso.example,\nroom@contoso.example,True\n");
     give(f, "mailbox.json", MAILBOX);
     run_ok(f);
     assert_setting(f, "anna.berg@contoso.example", SMTP_AUTH_ENABLED);
     assert_true(find(f, "aberg", &before));
     assert_memory_equal(before.id.b, "\x51\xf0\xa0\x01", 4);
-    give(f, "cas.csv", "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,False\n"
-                       "scan@contoso.example,\nroom@contoso.example,True\n");
+    give(f, "cas.csv",
+         "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,False\n"
+         "scan@contoso.example,\nroom@contoso.example,True\n");
     run_ok(f);
     assert_true(find(f, "aberg", &after));
     assert_memory_equal(&before.id, &after.id, sizeof before.id);
@@ -337,8 +347,9 @@ static void a_mailbox_whose_guid_becomes_known_is_the_same_mailbox(void **state)
 {
     struct fixture *f = *state;
 
-    give(f, "cas.csv", "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,True\n"
-                       "scan@contoso.example,False\nroom@contoso.example,True\n");
+    give(f, "cas.csv",
+         "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,True\n"
+         "scan@contoso.example,False\nroom@contoso.example,True\n");
     run_ok(f);
     give(f, "mailbox.json", MAILBOX);
     run_ok(f);
@@ -359,14 +370,17 @@ static void the_tenants_own_settings_are_brought_in(void **state)
     struct domain_fact d;
 
     give(f, "transport.json", "{\"Name\":\"Transport Settings\",\"SmtpClientAuthenticationDisabled\":true}");
-    give(f, "defaults.json", "{\"@odata.context\":\"https://graph.microsoft.com/v1.0/$metadata#policies/x/$entity\","
-                             "\"id\":\"00000000-0000-0000-0000-000000000005\",\"isEnabled\":true}");
-    give(f, "outbound.json", "[{\"IsDefault\":false,\"RecipientLimitExternalPerHour\":9,"
-                             "\"RecipientLimitInternalPerHour\":9,\"RecipientLimitPerDay\":9},"
-                             "{\"IsDefault\":true,\"RecipientLimitExternalPerHour\":400,"
-                             "\"RecipientLimitInternalPerHour\":\"800\",\"RecipientLimitPerDay\":900}]");
-    give(f, "domains.csv", "DomainName,DomainType,MatchSubDomains\nContoso.example,Authoritative,False\n"
-                           "plant.contoso.example,InternalRelay,True\n");
+    give(f, "defaults.json",
+         "{\"@odata.context\":\"https://graph.microsoft.com/v1.0/$metadata#policies/x/$entity\","
+         "\"id\":\"00000000-0000-0000-0000-000000000005\",\"isEnabled\":true}");
+    give(f, "outbound.json",
+         "[{\"IsDefault\":false,\"RecipientLimitExternalPerHour\":9,"
+         "\"RecipientLimitInternalPerHour\":9,\"RecipientLimitPerDay\":9},"
+         "{\"IsDefault\":true,\"RecipientLimitExternalPerHour\":400,"
+         "\"RecipientLimitInternalPerHour\":\"800\",\"RecipientLimitPerDay\":900}]");
+    give(f, "domains.csv",
+         "DomainName,DomainType,MatchSubDomains\nContoso.example,Authoritative,False\n"
+         "plant.contoso.example,InternalRelay,True\n");
     give(f, "policy.csv", "Name,AllowBasicAuthSmtp\nBlock Basic,False\nDevices,True\n");
     give(f, "org.json", "{\"DefaultAuthenticationPolicy\":\"CN=block basic,CN=Auth Policies,CN=x\"}");
     run_ok(f);
@@ -391,9 +405,10 @@ static void authentication_policies_reach_the_mailboxes_of_their_users(void **st
     struct fixture *f = *state;
     struct mailbox_ref ref;
 
-    give(f, "user.csv", "Guid,UserPrincipalName,AuthenticationPolicy\n" GUID_A ",a@contoso.example,Block Basic\n" GUID_B
-                        ",b@contoso.example,Devices\n"
-                        "51f0a0ff-3c5e-4b7a-9d21-0a1b2c3d4eff,guest@contoso.example,\n");
+    give(f, "user.csv",
+         "Guid,UserPrincipalName,AuthenticationPolicy\n" GUID_A ",a@contoso.example,Block Basic\n" GUID_B
+         ",b@contoso.example,Devices\n"
+         "51f0a0ff-3c5e-4b7a-9d21-0a1b2c3d4eff,guest@contoso.example,\n");
     give(f, "cas.csv", CAS);
     give(f, "policy.csv", "Name,AllowBasicAuthSmtp\nBlock Basic,False\nDevices,True\n");
     run_ok(f);
@@ -423,16 +438,18 @@ static void rights_are_found_by_the_names_that_exchange_uses(void **state)
     struct fixture *f = *state;
 
     give(f, "permission.json",
-         "[" PERMISSION("9be40002-81d4-4c02-b6e7-77aa55cc3302", "anna.berg@contoso.example", "Allow")
-             PERMISSION("scan", "NT AUTHORITY\\\\SELF", "Allow") PERMISSION("room", "BERG anna", "Allow")
-                 PERMISSION("room", "anna@contoso.example", "Deny") PERMISSION("scan", "Invoice Senders", "Allow")
-                     PERMISSION("scan", "S-1-5-21-1004336348-1177238915", "Allow")
-         "{\"Identity\":\"anna@contoso.example\",\"Trustee\":\"room\",\"AccessControlType\":\"Allow\","
-         "\"AccessRights\":\"SendAs\"}]");
+         "[" PERMISSION("9be40002-81d4-4c02-b6e7-77aa55cc3302", "anna.berg@contoso.example", "Allow") PERMISSION(
+             "scan", "NT AUTHORITY\\\\SELF",
+             "Allow") PERMISSION("room", "BERG anna", "Allow") PERMISSION("room", "anna@contoso.example", "Deny")
+             PERMISSION("scan", "Invoice Senders", "Allow") PERMISSION(
+                 "scan", "S-1-5-21-1004336348-1177238915",
+                 "Allow") "{\"Identity\":\"anna@contoso.example\",\"Trustee\":\"room\",\"AccessControlType\":\"Allow\","
+                          "\"AccessRights\":\"SendAs\"}]");
     give(f, "mailbox.json", MAILBOX);
     give(f, "cas.csv", CAS);
     run_ok(f);
-    assert_int_equal(rights_of(f, "anna@contoso.example", "scan@contoso.example"), RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "scan@contoso.example"),
+                     RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF);
     assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
     assert_int_equal(rights_of(f, "room@contoso.example", "anna@contoso.example"), RIGHT_SEND_AS);
     assert_int_equal(rights_of(f, "scan@contoso.example", "anna@contoso.example"), 0);
@@ -441,9 +458,12 @@ static void rights_are_found_by_the_names_that_exchange_uses(void **state)
     /* A run without rights leaves them; one with rights replaces them. */
     give(f, "cas.csv", CAS);
     run_ok(f);
-    assert_int_equal(rights_of(f, "anna@contoso.example", "scan@contoso.example"), RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF);
-    give(f, "permission.json", "[" PERMISSION("room", "scan@contoso.example", "Allow") "{\"Identity\":\"x\","
-                               "\"Trustee\":\"\",\"AccessControlType\":\"Allow\",\"AccessRights\":[]}]");
+    assert_int_equal(rights_of(f, "anna@contoso.example", "scan@contoso.example"),
+                     RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF);
+    give(f, "permission.json",
+         "[" PERMISSION("room", "scan@contoso.example",
+                        "Allow") "{\"Identity\":\"x\","
+                                 "\"Trustee\":\"\",\"AccessControlType\":\"Allow\",\"AccessRights\":[]}]");
     run_ok(f);
     assert_int_equal(rights_of(f, "anna@contoso.example", "scan@contoso.example"), RIGHT_SEND_ON_BEHALF);
     assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
@@ -453,13 +473,15 @@ static void a_name_of_two_mailboxes_gives_no_right(void **state)
 {
     struct fixture *f = *state;
 
-    give(f, "mailbox.csv", "Guid,PrimarySmtpAddress,UserPrincipalName,Alias,Name\n" GUID_A
-                           ",anna@contoso.example,anna@contoso.example,anna,info\n" GUID_B
-                           ",scan@contoso.example,scan@contoso.example,info,scan\n" GUID_C
-                           ",room@contoso.example,room@contoso.example,room,room\n");
-    give(f, "permission.csv", "Identity,Trustee,AccessControlType,AccessRights\n"
-                              "info,room@contoso.example,Allow,SendAs\n"
-                              "scan,room@contoso.example,Allow,System.Collections.ArrayList\n");
+    give(f, "mailbox.csv",
+         "Guid,PrimarySmtpAddress,UserPrincipalName,Alias,Name\n" GUID_A
+         ",anna@contoso.example,anna@contoso.example,anna,info\n" GUID_B
+         ",scan@contoso.example,scan@contoso.example,info,scan\n" GUID_C
+         ",room@contoso.example,room@contoso.example,room,room\n");
+    give(f, "permission.csv",
+         "Identity,Trustee,AccessControlType,AccessRights\n"
+         "info,room@contoso.example,Allow,SendAs\n"
+         "scan,room@contoso.example,Allow,System.Collections.ArrayList\n");
     run_ok(f);
     assert_int_equal(rights_of(f, "room@contoso.example", "anna@contoso.example"), 0);
     assert_int_equal(rights_of(f, "room@contoso.example", "scan@contoso.example"), RIGHT_SEND_AS);
@@ -469,8 +491,9 @@ static void an_identity_that_two_mailboxes_claim_is_reported(void **state)
 {
     struct fixture *f = *state;
 
-    give(f, "cas.csv", CAS_HEADER GUID_A ",anna@contoso.example,$A1,,smtp:info@contoso.example\n" GUID_B
-                                         ",scan@contoso.example,$A2,False,smtp:INFO@contoso.example\n");
+    give(f, "cas.csv",
+         CAS_HEADER GUID_A ",anna@contoso.example,$A1,,smtp:info@contoso.example\n" GUID_B
+                           ",scan@contoso.example,$A2,False,smtp:INFO@contoso.example\n");
     run_ok(f);
     assert_says(f->out, "warning: \"info@contoso.example\" is claimed by 2 mailboxes");
 }

@@ -6,7 +6,8 @@
 
 #define N 100
 
-/* Get-CASMailbox of mailboxes from..to-1: the first `enabled` of them False, the next `disabled` True, the rest null. */
+/* Get-CASMailbox of mailboxes from..to-1: the first `enabled` of them False, the next `disabled` True, the rest null.
+ */
 static void give_cas(struct fixture *f, unsigned from, unsigned to, unsigned enabled, unsigned disabled)
 {
     static char text[N * 80];
@@ -105,8 +106,9 @@ static void a_refusal_tells_the_figures(void **state)
     run_ok(f);
     give_cas(f, 20, 100, 5, 0);
     assert_int_equal(run(f, NULL), IMPORT_REFUSED);
-    assert_says(f->e.text, "of the 100 mailboxes of contoso this run would drop 20 and turn SMTP AUTH on for 5; more than 10 "
-                           "(--max-change 10) are refused");
+    assert_says(f->e.text,
+                "of the 100 mailboxes of contoso this run would drop 20 and turn SMTP AUTH on for 5; more than 10 "
+                "(--max-change 10) are refused");
 }
 
 static void security_defaults_and_policies_that_fall_away_open_too(void **state)
@@ -214,16 +216,18 @@ static void a_list_allows_whom_it_names_and_nobody_else(void **state)
     struct fixture *f = *state;
     struct mailbox_ref ref;
 
-    give(f, "allowed.txt", "\357\273\277# printers\r\nscan@contoso.example\r\n  Erp@Contoso.Example # billing\r\n\r\n"
-                           "guest#EXT#@contoso.example\r\na@contoso.example\r\nb@contoso.example");
+    give(f, "allowed.txt",
+         "\357\273\277# printers\r\nscan@contoso.example\r\n  Erp@Contoso.Example # billing\r\n\r\n"
+         "guest#EXT#@contoso.example\r\na@contoso.example\r\nb@contoso.example");
     run_ok(f);
     assert_says(f->out, "contoso: organization SMTP AUTH unknown → disabled\n");
     assert_says(f->out, "contoso: 5 mailboxes (5 enabled, 0 disabled, 0 inherit, 0 unknown)");
     assert_setting(f, "erp@contoso.example", SMTP_AUTH_ENABLED);
     assert_setting(f, "guest#ext#@contoso.example", SMTP_AUTH_ENABLED);
     assert_int_equal(facts(f).smtp_auth, SMTP_AUTH_DISABLED);
-    give(f, "allowed.txt", "scan@contoso.example\nguest#EXT#@contoso.example\na@contoso.example\nb@contoso.example\n"
-                           "new@contoso.example\n");
+    give(f, "allowed.txt",
+         "scan@contoso.example\nguest#EXT#@contoso.example\na@contoso.example\nb@contoso.example\n"
+         "new@contoso.example\n");
     run_ok(f);
     assert_says(f->out, "removed erp@contoso.example (SMTP AUTH enabled)\n");
     assert_says(f->out, "added new@contoso.example (SMTP AUTH enabled)\n");
@@ -260,13 +264,15 @@ static void every_change_is_told_in_its_own_line(void **state)
 {
     struct fixture *f = *state;
 
-    give(f, "cas.csv", "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,\n"
-                       "sean@contoso.example,False\nold@contoso.example,True\nx1@contoso.example,\nx2@contoso.example,\n");
+    give(f, "cas.csv",
+         "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,\n"
+         "sean@contoso.example,False\nold@contoso.example,True\nx1@contoso.example,\nx2@contoso.example,\n");
     give_organization(f, "true");
     run_ok(f);
     assert_null(strstr(f->out, "added "));
-    give(f, "cas.csv", "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,False\n"
-                       "sean@contoso.example,True\nnew@contoso.example,\nx1@contoso.example,\nx2@contoso.example,\n");
+    give(f, "cas.csv",
+         "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\nanna@contoso.example,False\n"
+         "sean@contoso.example,True\nnew@contoso.example,\nx1@contoso.example,\nx2@contoso.example,\n");
     run_ok(f);
     assert_says(f->out, "anna@contoso.example: SMTP AUTH inherit → enabled\n");
     assert_says(f->out, "sean@contoso.example: SMTP AUTH enabled → disabled\n");
@@ -331,8 +337,9 @@ static void foreign_text_cannot_speak_to_the_terminal(void **state)
 {
     struct fixture *f = *state;
 
-    give(f, "\033[31mcas.csv", "PrimarySmtpAddress,UserPrincipalName,SmtpClientAuthenticationDisabled,DisplayName\n"
-                               "anna@contoso.example,anna@contoso.example,,\"\033]0;x\007\"\n");
+    give(f, "\033[31mcas.csv",
+         "PrimarySmtpAddress,UserPrincipalName,SmtpClientAuthenticationDisabled,DisplayName\n"
+         "anna@contoso.example,anna@contoso.example,,\"\033]0;x\007\"\n");
     run_ok(f);
     assert_null(memchr(f->out, '\033', f->out_n));
     assert_null(memchr(facts(f).source, '\033', sizeof facts(f).source));
@@ -350,8 +357,9 @@ static void show_tells_what_was_mirrored(void **state)
     size_t n = 0;
     FILE *out;
 
-    give(f, "cas.csv", "PrimarySmtpAddress,UserPrincipalName,SmtpClientAuthenticationDisabled\n"
-                       "anna@contoso.example,berg@contoso.example,\n");
+    give(f, "cas.csv",
+         "PrimarySmtpAddress,UserPrincipalName,SmtpClientAuthenticationDisabled\n"
+         "anna@contoso.example,berg@contoso.example,\n");
     give_organization(f, "true");
     run_ok(f);
     out = open_memstream(&text, &n);

@@ -4,6 +4,7 @@
  * login of the request, so that only the server is under test.
  */
 #include "core/engine.h"
+#include "policyd/connection.h"
 #include "policyd/listener.h"
 #include "policyd/reply.h"
 #include "policyd/server.h"
@@ -581,6 +582,48 @@ static void connections_are_spread_over_the_workers(void **state)
         assert_int_equal(served[i], 4);
 }
 
+static void many_that_ask_at_once_are_each_answered(void **state)
+{
+    int fd[200], stopped = 0;
+    char request[128], expected[64];
+
+    (void)state;
+    start();
+    fd[0] = connect_to(f.path);
+    tell(fd[0], OF("slow")); /* the others come together while the worker is busy with it */
+    for (unsigned i = 1; i < 200; i++) {
+        struct buf b = BUF_OVER(request);
+
+        fd[i] = connect_to(f.path);
+        buf_addf(&b, "request=smtpd_access_policy\nprotocol_state=RCPT\nsize=%u\nsasl_username=size\n\n", i);
+        tell(fd[i], buf_slice(&b));
+        if (i % 10 == 0) { /* leaves without waiting for its answer */
+            close(fd[i]);
+            stopped++;
+        }
+    }
+    assert_string_equal(hear(fd[0]), "action=DUNNO");
+    for (unsigned i = 1; i < 200; i++) {
+        if (i % 10 == 0)
+            continue;
+        snprintf(expected, sizeof expected, "action=550 5.7.1 Size %u", i);
+        assert_string_equal(hear(fd[i]), expected);
+        assert_false(readable(fd[i], 0));
+    }
+    for (int i = 0; i < 200 && server_connections(f.server) > 200u - (unsigned)stopped; i++)
+        usleep(10000);
+    assert_int_equal(server_connections(f.server), 200 - stopped);
+    for (unsigned i = 0; i < 200; i++)
+        if (i == 0 || i % 10 != 0)
+            close(fd[i]);
+}
+
+static void an_idle_connection_is_small(void **state)
+{
+    (void)state;
+    assert_true(sizeof(struct connection) <= 512);
+}
+
 static void beyond_max_connections_new_ones_wait_until_one_leaves(void **state)
 {
     int fd[3];
@@ -903,6 +946,8 @@ int main(void)
         TEST(without_an_instance_a_message_begins_at_mail),
         TEST(instances_that_differ_behind_the_kept_part_are_told_apart_by_length),
         TEST(connections_are_spread_over_the_workers),
+        TEST(many_that_ask_at_once_are_each_answered),
+        TEST(an_idle_connection_is_small),
         TEST(beyond_max_connections_new_ones_wait_until_one_leaves),
         TEST(without_descriptors_accepting_pauses_and_recovers),
         TEST(max_connections_leaves_descriptors_for_files),

@@ -1,0 +1,36 @@
+#!/bin/sh
+# make install: programs, manual pages, units, examples. $1 build directory, $2 DESTDIR, $3 PREFIX, $4 SYSCONFDIR.
+# An existing configuration is left alone.
+set -eu
+build=$1 root=$2 prefix=$3 sysconfdir=$4
+
+put()
+{
+    mode=$1 from=$2 to=$root$3
+    install -D -m "$mode" "$from" "$to"
+}
+
+# With the paths of this installation in the place of @PREFIX@ and @SYSCONFDIR@.
+put_filled()
+{
+    install -d "$root$(dirname "$2")"
+    sed -e "s|@PREFIX@|$prefix|g; s|@SYSCONFDIR@|$sysconfdir|g" "$1" >"$root$2"
+    chmod 644 "$root$2"
+}
+
+for program in policyd milter mirror; do
+    put 755 "$build/postern-$program" "$prefix/sbin/postern-$program"
+done
+for page in doc/*.[1-8]; do
+    put 644 "$page" "$prefix/share/man/man${page##*.}/$(basename "$page")"
+done
+for unit in conf/systemd/*.service conf/systemd/*.timer conf/systemd/*.socket; do
+    [ ! -e "$unit" ] || put_filled "$unit" "$prefix/lib/systemd/system/$(basename "$unit")"
+done
+put 644 conf/systemd/sysusers.conf "$prefix/lib/sysusers.d/postern.conf"
+put 644 conf/systemd/tmpfiles.conf "$prefix/lib/tmpfiles.d/postern.conf"
+for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern.conf; do
+    put 644 "$example" "$prefix/share/doc/postern/examples/${example#conf/}"
+done
+[ -e "$root$sysconfdir/postern/postern.conf" ] || put 644 conf/postern.conf "$sysconfdir/postern/postern.conf"
+echo "installed below ${root:-/}; next: README.md, \"Behind your own Postfix\""
