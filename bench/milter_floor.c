@@ -2,12 +2,18 @@
  * The least that a milter can do: asks for the same steps as postern-milter, looks at nothing, says "continue". What
  * postern-milter costs beyond this one is its own; the rest is libmilter's.
  *
- * usage: milter_floor unix:/path
+ * usage: milter_floor [-b] PATH
+ *
+ * -b: asks for bodies too, as postern-milter does when a limit counts bytes.
  */
+#include "core/buf.h"
 #include "milter/negotiate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+static bool bodies;
 
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long unused2,
                              unsigned long unused3, unsigned long *want_actions, unsigned long *want_steps,
@@ -17,7 +23,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     (void)unused3;
     *want2 = 0;
     *want3 = 0;
-    return negotiate(ctx, false, actions, steps, want_actions, want_steps);
+    return negotiate(ctx, bodies, actions, steps, want_actions, want_steps);
 }
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
@@ -50,6 +56,14 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
     return SMFIS_NOREPLY;
 }
 
+static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t n)
+{
+    (void)ctx;
+    (void)piece;
+    (void)n;
+    return SMFIS_NOREPLY;
+}
+
 static sfsistat on_moment(SMFICTX *ctx)
 {
     (void)ctx;
@@ -67,18 +81,26 @@ int main(int argc, char **argv)
         .xxfi_envfrom = on_command,
         .xxfi_envrcpt = on_command,
         .xxfi_header = on_header,
+        .xxfi_body = on_body,
         .xxfi_eom = on_moment,
         .xxfi_abort = on_moment,
         .xxfi_close = on_moment,
     };
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s unix:/path\n", argv[0]);
+    char where[128];
+    struct buf b = BUF_OVER(where);
+    int option;
+
+    while ((option = getopt(argc, argv, "b")) == 'b')
+        bodies = true;
+    if (option != -1 || optind + 1 != argc) {
+        fprintf(stderr, "usage: %s [-b] PATH\n", argv[0]);
         return 2;
     }
-    if (smfi_register(description) != MI_SUCCESS || smfi_setconn(argv[1]) != MI_SUCCESS ||
+    buf_addf(&b, "unix:%s", argv[optind]);
+    if (smfi_register(description) != MI_SUCCESS || smfi_setconn(where) != MI_SUCCESS ||
         smfi_setbacklog(4096) != MI_SUCCESS || smfi_opensocket(true) != MI_SUCCESS) {
-        fprintf(stderr, "%s: cannot listen on %s\n", argv[0], argv[1]);
+        fprintf(stderr, "%s: cannot listen on %s\n", argv[0], where);
         return 1;
     }
     return smfi_main() == MI_SUCCESS ? EXIT_SUCCESS : 1;

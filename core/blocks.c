@@ -20,9 +20,9 @@ enum {
     AT_END = AT_REASON + 9
 };
 
-_Static_assert(sizeof(((struct block *)0)->subject) == (AT_LIMIT - AT_SUBJECT) * 8, "subject fits its words");
-_Static_assert(sizeof(((struct block *)0)->limit) == (AT_REASON - AT_LIMIT) * 8, "limit fits its words");
-_Static_assert(sizeof(((struct block *)0)->reason) == (AT_END - AT_REASON) * 8, "reason fits its words");
+_Static_assert(sizeof(((struct block *)0)->subject) == 8ul * (AT_LIMIT - AT_SUBJECT), "subject fits its words");
+_Static_assert(sizeof(((struct block *)0)->limit) == 8ul * (AT_REASON - AT_LIMIT), "limit fits its words");
+_Static_assert(sizeof(((struct block *)0)->reason) == 8ul * (AT_END - AT_REASON), "reason fits its words");
 _Static_assert(AT_END <= BLOCK_RECORD_WORDS, "a record holds all texts");
 
 /* ---- time: the caller's and the table's ---- */

@@ -44,4 +44,11 @@ void engine_user_rest(struct engine_user *user);
 const struct verdict *engine_decide(struct engine_user *user, const struct submission *submission,
                                     struct recipients *recipients);
 
+/*
+ * The milter says at DATA that it will see the end of this message: with charge = "auto" the policy server, which is
+ * asked at the end of the message but before the milter, then leaves charging to it, so that a message which the milter
+ * still refuses costs nothing. A message that only the policy server sees has no such word and is charged there.
+ */
+void engine_claim(struct engine_user *user, const struct submission *submission);
+
 #endif

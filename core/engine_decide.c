@@ -30,13 +30,26 @@ static uint64_t message_key(const struct decide_context *c, const struct submiss
     return key_within(c->secret, key, hash_slice(c->secret, address_slice(&s->sender)));
 }
 
-static bool charges_here(const struct config *config, const struct submission *s)
+/* The same message, as the milter claims it. */
+static uint64_t claim_key(const struct decide_context *c, uint64_t message)
+{
+    return key_within(c->secret, message, 2);
+}
+
+static bool claimed(const struct decide_context *c, uint64_t message)
+{
+    return message != 0 && counters_seen(c->counters, claim_key(c, message), c->now_ns, ONCE_NS);
+}
+
+static bool charges_here(const struct decide_context *c, const struct submission *s, uint64_t message)
 {
     bool milter = strcmp(s->front_end, "milter") == 0;
 
     if (s->stage < STAGE_DATA)
         return false;
-    return config->charge == CHARGE_AUTO || (config->charge == CHARGE_MILTER) == milter;
+    if (c->config->charge == CHARGE_AUTO)
+        return milter || !claimed(c, message);
+    return (c->config->charge == CHARGE_MILTER) == milter;
 }
 
 /* Charges what the verdict's plan says, and remembers that it did. The verdict may become a refusal. */
@@ -178,7 +191,7 @@ static bool follow_up(struct engine_user *user, const struct decide_context *c, 
 
     if (s->stage == STAGE_RCPT && passed)
         note_recipient(c, s, v, r);
-    if (passed && !c->charged && charges_here(c->config, s)) {
+    if (passed && !c->charged && charges_here(c, s, message)) {
         charge(user, c, s, r, message);
         charged = true;
     }
@@ -189,24 +202,42 @@ static bool follow_up(struct engine_user *user, const struct decide_context *c, 
     return charged || v->monitored || !passed;
 }
 
-const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
+static struct decide_context context_of(struct engine_user *user)
 {
     struct engine *engine = user->engine;
+
+    return (struct decide_context){.config = user->config->config,
+                                   .view = user->view,
+                                   .counters = state_counters(engine->state),
+                                   .blocks = state_blocks(engine->state),
+                                   .secret = state_secret(engine->state),
+                                   .now_ns = state_now(engine->state, clock_boot_ns()),
+                                   .wall_s = clock_wall_s()};
+}
+
+const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
+{
     struct decide_context c;
     uint64_t message;
 
     engine_user_renew(user);
-    c = (struct decide_context){.config = user->config->config,
-                                .view = user->view,
-                                .counters = state_counters(engine->state),
-                                .blocks = state_blocks(engine->state),
-                                .secret = state_secret(engine->state),
-                                .now_ns = state_now(engine->state, clock_boot_ns()),
-                                .wall_s = clock_wall_s()};
+    c = context_of(user);
     message = message_key(&c, s);
     c.charged = message != 0 && counters_seen(c.counters, message, c.now_ns, ONCE_NS);
     decide(&c, s, r, &user->verdict, NULL);
     if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &c, s, r, message))
         engine_log_verdict(user, &c, s, r);
     return &user->verdict;
+}
+
+void engine_claim(struct engine_user *user, const struct submission *s)
+{
+    struct decide_context c;
+    uint64_t message;
+
+    engine_user_renew(user);
+    c = context_of(user);
+    message = message_key(&c, s);
+    if (message != 0 && c.config->charge == CHARGE_AUTO)
+        (void)counters_once(state_counters(user->engine->state), claim_key(&c, message), c.now_ns, ONCE_NS);
 }

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_PAUSE_MS 5
+#define LOCK_PAUSE_MS 5u
 #define FILE_MODE 0660
 
 static const struct {
@@ -45,7 +45,7 @@ static int failed(const char *what, const struct place *p, int number, struct er
 
 static int lock(struct place *p, unsigned wait_ms)
 {
-    struct timespec pause = {0, LOCK_PAUSE_MS * 1000000};
+    struct timespec pause = {0, (long)(LOCK_PAUSE_MS * NS_PER_MS)};
 
     for (unsigned waited = 0;; waited += LOCK_PAUSE_MS) {
         if (flock(p->dir, LOCK_EX | LOCK_NB) == 0)

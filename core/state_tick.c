@@ -68,7 +68,6 @@ static struct mapping *make_from(const struct state *s, const struct place *p, c
         return NULL;
     mapping_follow(m, s->offset_ns);
     (void)mapping_take_over(m, old, r->boot_ns + s->offset_ns);
-    (void)blocks_take_over(&m->blocks, &s->shadow->blocks, r->boot_ns + s->offset_ns);
     (void)store_publish(p, &m, e);
     return m;
 }
@@ -189,6 +188,7 @@ int state_tick(struct state *s, uint64_t boot_ns, uint64_t wall_ns, struct error
     struct error why = {""};
 
     if (health == HEALTH_DAMAGED) {
+        /* The blocks that were lost with the file's end are in force again at once, whatever comes of the file. */
         guard_replace_tail(m->guard);
         (void)blocks_take_over(&m->blocks, &s->shadow->blocks, now_ns);
     }

@@ -151,8 +151,6 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
     return SMFIS_NOREPLY;
 }
 
-/* With a reply: for a piece of body that comes along with the end of the message, libmilter takes "no reply" for the
- * answer to the message and never asks on_end. */
 static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t n)
 {
     struct session *s = smfi_getpriv(ctx);
@@ -160,7 +158,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t n)
     (void)piece;
     if (s != NULL && s->open)
         session_body(s, n);
-    return SMFIS_CONTINUE;
+    return SMFIS_NOREPLY;
 }
 
 static sfsistat on_end(SMFICTX *ctx)

@@ -16,10 +16,13 @@ static const struct {
 };
 
 /*
- * Not wanted: DATA, unknown commands, the end of the header. Header fields and CONNECT need no answer. libmilter plays
- * the missing part itself for an MTA that cannot leave the answers out.
+ * Not wanted: DATA, unknown commands, the end of the header. CONNECT, header fields and bodies need no answer.
+ * libmilter plays the missing part itself for an MTA that cannot leave the answers out.
+ *
+ * Header fields are always wanted: whether a rule looks at them may change with a reload, and sessions stay.
  */
-#define STEPS (SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NOEOH | SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_HDR)
+#define STEPS                                                                                                          \
+    (SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NOEOH | SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_HDR | SMFIP_NR_BODY)
 
 static sfsistat ask_for_macros(SMFICTX *ctx)
 {

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+/* Changes of names and addresses that are told mailbox by mailbox; their number is told in any case. */
+#define APPLY_MINOR_LINES 20
+
 static bool same_record(const struct mailbox_record *a, const struct mailbox_record *b)
 {
     return memcmp(&a->id, &b->id, sizeof a->id) == 0 && a->knows == b->knows && a->smtp_auth == b->smtp_auth &&
@@ -44,7 +47,7 @@ static int change_lines(struct import *im, const struct mailbox_record *a, const
     line = BUF_OVER(mem);
     if (!slice_eq(a->primary, b->primary))
         buf_addf(&line, "%s: primary address, before %s", who.text, words(a->primary).text);
-    else if (!said)
+    else if (!said && im->minor++ < APPLY_MINOR_LINES)
         buf_addf(&line, "%s: names, addresses or type", who.text);
     return line.n == 0 ? 0 : import_line(im, buf_slice(&line), e);
 }
@@ -152,6 +155,16 @@ static int apply_rights(struct import *im, uint32_t tenant, struct error *e)
     return 0;
 }
 
+static int minor_line(struct import *im, struct error *e)
+{
+    char mem[96];
+    struct buf line = BUF_OVER(mem);
+
+    buf_addf(&line, "%llu more mailboxes: names, addresses or type",
+             (unsigned long long)(im->minor - APPLY_MINOR_LINES));
+    return import_line(im, buf_slice(&line), e);
+}
+
 int import_apply(struct import *im, struct error *e)
 {
     struct merged item;
@@ -167,5 +180,5 @@ int import_apply(struct import *im, struct error *e)
         if (apply_mailbox(im, tenant, &item, e) != 0)
             return -1;
     }
-    return more;
+    return more != 0 || im->minor <= APPLY_MINOR_LINES ? more : minor_line(im, e);
 }

@@ -42,6 +42,7 @@ struct import {
     struct scratch *lines; /* what changed, for people, until it is true */
     /* counts of the second walk */
     uint64_t mailboxes, changed, added, removed;
+    uint64_t minor; /* of those that changed: only names, addresses or type */
     uint64_t by_setting[SMTP_AUTH_DISABLED + 1];
     struct writer_summary summary;
     bool refused; /* the error is a refusal, which --force may override */

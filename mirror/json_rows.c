@@ -113,7 +113,7 @@ static int open_bracket(const struct json_rows *json, struct value_state *v, cha
 
 static int close_bracket(const struct json_rows *json, struct value_state *v, char c, struct error *e)
 {
-    if (((v->curly >> (v->depth - 1)) & 1) != (c == '}'))
+    if (v->depth == 0 || ((v->curly >> (v->depth - 1)) & 1) != (c == '}'))
         return damaged(json, "a bracket that does not fit the one that was opened", e);
     v->done = --v->depth == 0;
     return 0;

@@ -134,7 +134,7 @@ static int stored_elsewhere(const struct merge *m, const struct mailbox_id *id, 
     struct move key = {.to = *id};
     const struct move *move = m->n_moves == 0 ? NULL : bsearch(&key, m->moves, m->n_moves, sizeof *m->moves, by_new);
 
-    if (move == NULL)
+    if (move == NULL || m->before == NULL)
         return 0;
     if (writer_get_mailbox(m->w, m->before->tenant, &move->from, out) != DIRECTORY_FOUND)
         return error_set(e, "the directory holds a damaged mailbox; run \"postern check\"");

@@ -77,9 +77,8 @@ static uint64_t name_hash(const struct rights *r, struct slice name)
     char lower[NAME_MAX_BYTES];
     size_t n;
 
-    name = slice_trim(name);
-    if (memchr(name.p != NULL ? name.p : "", '@', name.n) != NULL &&
-        address_parse_internal(name, &address) == ADDRESS_OK)
+    name = name.p != NULL ? slice_trim(name) : SLICE("");
+    if (memchr(name.p, '@', name.n) != NULL && address_parse_internal(name, &address) == ADDRESS_OK)
         return hash_slice(&r->secret, address_slice(&address));
     n = name.n < sizeof lower ? name.n : sizeof lower;
     for (size_t i = 0; i < n; i++)

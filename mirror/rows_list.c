@@ -43,7 +43,7 @@ static int read_line(struct rows *rows, struct error *e)
 /* Without a comment: "#" begins one at the beginning and behind a blank, but not in "guest#EXT#@contoso.example". */
 static struct slice without_comment(struct slice line)
 {
-    for (size_t i = 0; i < line.n; i++)
+    for (size_t i = 0; line.p != NULL && i < line.n; i++)
         if (line.p[i] == '#' && (i == 0 || line.p[i - 1] == ' ' || line.p[i - 1] == '\t'))
             return slice_trim((struct slice){line.p, i});
     return slice_trim(line);

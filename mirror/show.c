@@ -30,7 +30,7 @@ static void show_tenant(FILE *out, const struct tenant_facts *facts)
     fprintf(out, "  mailboxes                      %llu\n", (unsigned long long)facts->mailboxes);
     fprintf(out, "  organization SMTP AUTH         %s\n", smtp_auth_name(facts->smtp_auth));
     fprintf(out, "  security defaults              %s\n", tri_names[facts->security_defaults]);
-    fprintf(out, "  default policy allows passwords %s\n",
+    fprintf(out, "  passwords by default policy    %s\n",
             facts->default_basic_smtp == TRI_UNKNOWN ? "no policy" : tri_names[facts->default_basic_smtp]);
     fprintf(out, "  outbound limits                external %u/h, internal %u/h, %u/d (0: the service's own)\n",
             facts->external_per_hour, facts->internal_per_hour, facts->recipients_per_day);

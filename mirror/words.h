@@ -7,7 +7,7 @@
 /* For printf("... \"%s\" ...", words(s).text): the text lives to the end of that expression. */
 static inline struct quote words(struct slice s)
 {
-    struct quote q;
+    struct quote q = {.text = ""};
     struct buf b = BUF_OVER(q.text);
     struct slice rest = {s.p, s.n < QUOTE_MAX_BYTES ? s.n : QUOTE_MAX_BYTES};
     struct slice word;

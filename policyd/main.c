@@ -94,7 +94,7 @@ int main(int argc, char **argv)
         engine_close(engine);
         return PROGRAM_EXIT_FAILED;
     }
-    log_say(engine_log(engine), LEVEL_NOTICE, "version %s serves with %u workers", POSTERN_VERSION,
+    log_say(engine_log(engine), LEVEL_NOTICE, "version %s serves, workers: %u", POSTERN_VERSION,
             engine_config(engine)->policyd.workers);
     notify_ready();
     serve(engine, &signals);

@@ -281,6 +281,27 @@ static void every_change_is_told_in_its_own_line(void **state)
     assert_says(f->out, "contoso: 5 mailboxes, 2 changed, 1 added, 1 removed, generation 2\n");
 }
 
+static void many_changes_of_names_are_told_by_their_number(void **state)
+{
+    struct fixture *f = *state;
+    static char text[N * 80];
+    struct buf b = BUF_OVER(text);
+    unsigned lines = 0;
+
+    give_cas(f, 0, 50, 0, 0);
+    run_ok(f);
+    buf_addf(&b, "PrimarySmtpAddress,UserPrincipalName\n");
+    for (unsigned i = 0; i < 50; i++)
+        buf_addf(&b, "u%u@contoso.example,upn%u@contoso.example\n", i, i);
+    give_bytes(f, "mailbox.csv", buf_slice(&b));
+    run_ok(f);
+    for (const char *p = f->out; (p = strstr(p, "@contoso.example: names, addresses or type\n")) != NULL; p++)
+        lines++;
+    assert_int_equal(lines, 20);
+    assert_says(f->out, "\n30 more mailboxes: names, addresses or type\n");
+    assert_says(f->out, "contoso: 50 mailboxes, 50 changed");
+}
+
 static void an_unchanged_export_confirms_the_time_and_publishes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -392,6 +413,7 @@ int main(void)
         T(a_list_allows_whom_it_names_and_nobody_else),
         T(a_list_and_exports_dont_mix),
         T(every_change_is_told_in_its_own_line),
+        T(many_changes_of_names_are_told_by_their_number),
         T(an_unchanged_export_confirms_the_time_and_publishes_nothing),
         T(a_dry_run_tells_the_same_and_writes_nothing),
         T(nothing_is_left_beside_the_directory),

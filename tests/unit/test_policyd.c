@@ -40,7 +40,7 @@ struct engine {
 struct engine_user {
     unsigned number;
     struct verdict verdict;
-    char text[128];
+    char text[REPLY_MAX + 1];
 };
 
 static struct engine engine;
@@ -102,6 +102,9 @@ void engine_user_rest(struct engine_user *user)
     (void)user;
 }
 
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X400 X50 X50 X50 X50 X50 X50 X50 X50
+
 static void refuse_with(struct engine_user *user, enum action action, const char *format, unsigned number)
 {
     struct buf b = BUF_OVER(user->text);
@@ -131,6 +134,8 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
         refuse_with(user, ACTION_REJECT, "550 5.7.1 Worker", user->number);
     else if (slice_eq(s->login_text, SLICE("size")))
         refuse_with(user, ACTION_REJECT, "550 5.7.1 Size", (unsigned)s->size);
+    else if (slice_eq(s->login_text, SLICE("long")))
+        refuse_with(user, ACTION_REJECT, "550 5.7.1 " X400, (unsigned)s->size);
     else if (slice_eq(s->login_text, SLICE("tls")))
         refuse_with(user, ACTION_REJECT, "550 5.7.1 TLS", s->listener_tls != NULL && s->listener_tls->required);
     else if (slice_eq(s->login_text, SLICE("count")) && s->stage == STAGE_RCPT)
@@ -139,6 +144,41 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
         refuse_with(user, ACTION_REJECT, "550 5.7.1 Recipients", r->n);
     return &user->verdict;
 }
+
+/* ---- memory that runs out: not where a sanitizer has its own allocator ---- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OWN_ALLOCATOR 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OWN_ALLOCATOR 0
+#endif
+#endif
+#ifndef OWN_ALLOCATOR
+#define OWN_ALLOCATOR 1
+#endif
+
+static atomic_int memory_left = -1; /* allocations that succeed before one fails; below 0: all do */
+
+#if OWN_ALLOCATOR
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+
+static bool memory_ends(void)
+{
+    return atomic_load(&memory_left) >= 0 && atomic_fetch_sub(&memory_left, 1) == 0;
+}
+
+void *malloc(size_t n)
+{
+    return memory_ends() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    return memory_ends() ? NULL : __libc_calloc(n, size);
+}
+#endif
 
 /* ---- a server for a test ---- */
 
@@ -342,36 +382,119 @@ static void requests_in_one_packet_are_answered_in_order_and_the_rest_waits(void
     close(fd);
 }
 
-static void a_peer_that_does_not_read_gets_all_answers_when_it_does(void **state)
+/* Many requests with long answers: more than the sockets hold in either direction. */
+static struct slice many_requests(unsigned *asked)
 {
     static char packet[400 * 1024];
     struct buf b = BUF_OVER(packet);
-    unsigned asked = 0;
-    size_t sent = 0;
-    int fd;
 
-    (void)state;
+    *asked = 0;
     while (b.n + 200 < sizeof packet)
-        buf_addf(&b, "request=smtpd_access_policy\nprotocol_state=RCPT\nsize=%u\nsasl_username=size\n\n", asked++);
-    start();
-    fd = connect_to(f.path);
-    /* As much as goes in until both directions are full; then read and write by turns. */
-    for (unsigned answered = 0; answered < asked;) {
-        ssize_t n = send(fd, packet + sent, b.n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        char expected[64];
+        buf_addf(&b, "request=smtpd_access_policy\nprotocol_state=RCPT\nsize=%u\nsasl_username=long\n\n", (*asked)++);
+    return buf_slice(&b);
+}
+
+/* Sends until nothing more goes in; answers how much went. */
+static size_t send_until_full(int fd, struct slice s)
+{
+    size_t sent = 0;
+
+    for (int pauses = 0; sent < s.n && pauses < 20;) {
+        ssize_t n = send(fd, s.p + sent, s.n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (n > 0) {
             sent += (size_t)n;
-            usleep(2000);
-            continue;
+            pauses = 0;
+        } else {
+            usleep(5000);
+            pauses++;
         }
-        snprintf(expected, sizeof expected, "action=550 5.7.1 Size %u", answered++);
+    }
+    return sent;
+}
+
+static void a_peer_that_does_not_read_gets_all_answers_when_it_does(void **state)
+{
+    unsigned asked;
+    struct slice rest = many_requests(&asked);
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    for (unsigned answered = 0; answered < asked; answered++) {
+        char expected[512];
+
+        if (rest.n > 0 && answered % 500 == 0) {
+            size_t sent = send_until_full(fd, rest);
+
+            assert_true(answered > 0 || sent < rest.n); /* it holds back: what we don't take is not piled up */
+            rest.p += sent;
+            rest.n -= sent;
+        }
+        snprintf(expected, sizeof expected, "action=550 5.7.1 " X400 " %u", answered);
         assert_string_equal(hear(fd), expected);
     }
-    assert_int_equal(sent, b.n);
+    assert_int_equal(rest.n, 0);
     assert_false(readable(fd, 20));
     tell(fd, OF("sean"));
     assert_string_equal(hear(fd), "action=DUNNO");
+    close(fd);
+}
+
+static void assert_connections_become(unsigned n)
+{
+    for (int i = 0; i < 500 && server_connections(f.server) != n; i++)
+        usleep(10000);
+    assert_int_equal(server_connections(f.server), n);
+}
+
+static void a_peer_that_leaves_with_answers_waiting_is_closed(void **state)
+{
+    unsigned asked;
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    (void)send_until_full(fd, many_requests(&asked));
+    assert_int_equal(server_connections(f.server), 1);
+    close(fd);
+    assert_connections_become(0);
+}
+
+static void a_peer_that_never_reads_is_closed_when_its_time_is_over(void **state)
+{
+    unsigned asked;
+    int fd;
+
+    (void)state;
+    engine.config.policyd.request_timeout_s = 1;
+    start();
+    fd = connect_to(f.path);
+    (void)send_until_full(fd, many_requests(&asked));
+    assert_connections_become(0);
+    close(fd);
+}
+
+static void a_bad_request_behind_answers_that_wait_is_answered_too(void **state)
+{
+    unsigned asked, answered = 0;
+    struct slice rest = many_requests(&asked);
+    const char *heard;
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    rest.p += send_until_full(fd, rest); /* somewhere within a request, most likely: what follows makes it a bad one */
+    while (send(fd, "\n\nx\n\n", 6, MSG_NOSIGNAL | MSG_DONTWAIT) != 6 && answered++ < 400)
+        (void)hear(fd);
+    do
+        heard = hear(fd);
+    while (strncmp(heard, "action=550", 10) == 0);
+    assert_string_equal(heard, BAD_REQUEST);
+    assert_string_equal(hear(fd), "");
     close(fd);
 }
 
@@ -390,9 +513,7 @@ static void a_peer_that_leaves_in_the_middle_disturbs_nobody(void **state)
     }
     tell(stays, OF("sean"));
     assert_string_equal(hear(stays), "action=DUNNO");
-    for (int i = 0; i < 200 && server_connections(f.server) > 1; i++)
-        usleep(10000);
-    assert_int_equal(server_connections(f.server), 1);
+    assert_connections_become(1);
     close(stays);
 }
 
@@ -584,7 +705,8 @@ static void connections_are_spread_over_the_workers(void **state)
 
 static void many_that_ask_at_once_are_each_answered(void **state)
 {
-    int fd[200], stopped = 0;
+    unsigned stopped = 0;
+    int fd[200];
     char request[128], expected[64];
 
     (void)state;
@@ -610,9 +732,7 @@ static void many_that_ask_at_once_are_each_answered(void **state)
         assert_string_equal(hear(fd[i]), expected);
         assert_false(readable(fd[i], 0));
     }
-    for (int i = 0; i < 200 && server_connections(f.server) > 200u - (unsigned)stopped; i++)
-        usleep(10000);
-    assert_int_equal(server_connections(f.server), 200 - stopped);
+    assert_connections_become(200 - stopped);
     for (unsigned i = 0; i < 200; i++)
         if (i == 0 || i % 10 != 0)
             close(fd[i]);
@@ -693,6 +813,55 @@ static void max_connections_leaves_descriptors_for_files(void **state)
     start();
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_true(was_logged("allow only 136 connections"));
+}
+
+static void ask_in_two_halves(int n)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const char *heard;
+
+    memcpy(address.sun_path, f.path, strlen(f.path));
+    atomic_store(&memory_left, n);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    (void)!send(fd, "request=smtpd_access_policy\nproto", 33, MSG_NOSIGNAL);
+    usleep(2000);
+    (void)!send(fd, "col_state=RCPT\n\n", 16, MSG_NOSIGNAL);
+    heard = hear(fd);
+    atomic_store(&memory_left, -1);
+    assert_true(strcmp(heard, "action=DUNNO") == 0 || strcmp(heard, "") == 0);
+    close(fd);
+}
+
+static void without_memory_a_connection_is_closed_and_the_others_live(void **state)
+{
+    unsigned asked;
+    int fd;
+
+    (void)state;
+    if (!OWN_ALLOCATOR)
+        skip();
+    start();
+    fd = connect_to(f.path);
+    for (int n = 0; n < 8; n++) {
+        ask_in_two_halves(n);
+        tell(fd, OF("sean"));
+        assert_string_equal(hear(fd), "action=DUNNO");
+    }
+    assert_true(was_logged("no memory"));
+    for (int n = 0; n < 8; n++) { /* answers that wait need memory too */
+        int reader = connect_to(f.path);
+
+        assert_connections_become(2);
+        atomic_store(&memory_left, n);
+        (void)send_until_full(reader, many_requests(&asked));
+        atomic_store(&memory_left, -1);
+        close(reader);
+        assert_connections_become(1);
+        tell(fd, OF("sean"));
+        assert_string_equal(hear(fd), "action=DUNNO");
+    }
+    close(fd);
 }
 
 /* ---- the end ---- */
@@ -936,6 +1105,9 @@ int main(void)
         TEST(a_request_that_comes_in_drops_is_answered_once),
         TEST(requests_in_one_packet_are_answered_in_order_and_the_rest_waits),
         TEST(a_peer_that_does_not_read_gets_all_answers_when_it_does),
+        TEST(a_peer_that_leaves_with_answers_waiting_is_closed),
+        TEST(a_peer_that_never_reads_is_closed_when_its_time_is_over),
+        TEST(a_bad_request_behind_answers_that_wait_is_answered_too),
         TEST(a_peer_that_leaves_in_the_middle_disturbs_nobody),
         TEST(a_bad_request_is_answered_with_451_and_its_connection_closed),
         TEST(a_request_of_64_kib_without_an_end_is_refused),
@@ -951,6 +1123,7 @@ int main(void)
         TEST(beyond_max_connections_new_ones_wait_until_one_leaves),
         TEST(without_descriptors_accepting_pauses_and_recovers),
         TEST(max_connections_leaves_descriptors_for_files),
+        TEST(without_memory_a_connection_is_closed_and_the_others_live),
         TEST(at_the_end_what_has_arrived_is_answered),
         TEST(at_the_end_a_request_that_has_begun_may_be_finished),
         TEST(a_left_over_socket_is_replaced_and_removed_at_the_end),

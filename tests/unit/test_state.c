@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -258,6 +259,33 @@ static void processes_that_start_at_once_make_one_file(void **state)
         assert_int_equal(files_in(r), damaged ? 2 : 1);
         state_close(s);
     }
+}
+
+/* Somebody holds the lock for ever: an existing file is used all the same, a new one is not made. */
+static void a_lock_that_is_never_given_back_stops_nobody(void **state)
+{
+    struct room *r = *state;
+    struct room elsewhere = *r;
+    int lock = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status;
+    struct state *s;
+    pid_t pid;
+
+    state_close(open_state(r));
+    (void)snprintf(elsewhere.path, sizeof elsewhere.path, "%s/new", r->folder);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        s = open_state(&elsewhere);
+        _exit(strstr(state_problem(s), "locked") != NULL && take(r, s, 7, 100) && !take(r, s, 7, 1) ? 0 : 1);
+    }
+    s = open_state(r);
+    assert_null(state_problem(s));
+    assert_true(take(r, s, 7, 100));
+    state_close(s);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    (void)close(lock);
 }
 
 /* ---- files that are not as they should be ---- */
@@ -647,6 +675,22 @@ static void a_header_that_was_written_over_is_put_right(void **state)
     state_close(s);
 }
 
+static void a_closed_file_whose_count_of_blocks_was_wiped_hides_none(void **state)
+{
+    struct room *r = *state;
+    struct state *s = open_state(r);
+    struct blocks_head none = {0, 0, 0};
+
+    for (uint64_t key = 1; key <= 30; key++)
+        block(r, s, key, BLOCK_FOREVER);
+    state_close(s);
+    write_at(r, "state", offsetof(struct state_header, blocks), &none, sizeof none);
+    s = open_state(r);
+    for (uint64_t key = 1; key <= 30; key++)
+        assert_true(is_blocked(r, s, key));
+    state_close(s);
+}
+
 /* In a child of its own: the handler is the process's. */
 static int survive_truncation(struct room *r, off_t size)
 {
@@ -974,6 +1018,7 @@ int main(void)
         TEST(each_file_has_its_own_secret),
         TEST(two_openers_share_one_table),
         TEST(processes_that_start_at_once_make_one_file),
+        TEST(a_lock_that_is_never_given_back_stops_nobody),
         TEST(a_damaged_file_is_set_aside_and_a_newer_one_left_alone),
         TEST(what_is_no_plain_file_of_ours_is_left_alone),
         TEST(without_its_directory_the_state_is_in_memory_and_says_so),
@@ -988,6 +1033,7 @@ int main(void)
         TEST(a_removed_directory_means_memory_until_it_is_there_again),
         TEST(another_file_in_its_place_is_used_from_the_next_tick_on),
         TEST(a_header_that_was_written_over_is_put_right),
+        TEST(a_closed_file_whose_count_of_blocks_was_wiped_hides_none),
         TEST(a_truncated_file_kills_nobody_and_loses_no_block),
         TEST(a_truncated_file_that_nobody_touched_is_noticed_by_the_tick),
         TEST(another_programs_fault_is_still_its_death),
