@@ -33,6 +33,7 @@ static int take_lock(struct writer *w, struct error *e)
     w->lock_fd = openat(w->folder_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (w->lock_fd < 0)
         return error_set(e, "lock file %s/" LOCK_NAME " cannot be opened: %s", w->folder, strerror(errno));
+    (void)writer_give_to_owner(w, w->lock_fd);
     if (flock(w->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         ssize_t n = errno == EWOULDBLOCK ? pread(w->lock_fd, text, sizeof text, 0) : -1;
 

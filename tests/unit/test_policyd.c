@@ -843,6 +843,8 @@ static void without_memory_a_connection_is_closed_and_the_others_live(void **sta
         skip();
     start();
     fd = connect_to(f.path);
+    tell(fd, OF("sean"));
+    assert_string_equal(hear(fd), "action=DUNNO");
     for (int n = 0; n < 8; n++) {
         ask_in_two_halves(n);
         tell(fd, OF("sean"));
