@@ -23,6 +23,50 @@ enum when_stale { STALE_KEEP, STALE_DEFER };
 /* A tenant's organization setting, as an operator may override the mirrored one. */
 enum tenant_smtp_auth { TENANT_MIRRORED, TENANT_ENABLED, TENANT_DISABLED };
 
+/* Which Microsoft cloud a tenant lives in: its hosts are in mirror/clouds.c. */
+enum cloud { CLOUD_WORLDWIDE, CLOUD_GCC_HIGH, CLOUD_DOD, CLOUD_CHINA };
+
+/* How the mirror signs the assertion that proves who it is (RFC 7518 3.5 and 3.3). */
+enum jwt_algorithm { JWT_PS256, JWT_RS256 };
+
+/* What the mirror reads from Exchange Online: a set of these. */
+enum fetch {
+    FETCH_TRANSPORT_CONFIG = 1,
+    FETCH_SECURITY_DEFAULTS = 2,
+    FETCH_AUTHENTICATION_POLICY = 4,
+    FETCH_ORGANIZATION_CONFIG = 8,
+    FETCH_OUTBOUND_POLICY = 16,
+    FETCH_ACCEPTED_DOMAIN = 32,
+    FETCH_BLOCKED_SENDER = 64,
+    FETCH_USER = 128,
+    FETCH_CAS_MAILBOX = 256,
+    FETCH_MAILBOX = 512,
+    FETCH_RECIPIENT_PERMISSION = 1024
+};
+
+/*
+ * How postern-mirror reads a tenant's settings straight from Exchange Online. A file is as it was written when it is a
+ * bare name (the mirror looks for it among the service manager's credentials), else an absolute path.
+ */
+struct exchange_config {
+    const char *tenant_id; /* GUID, lower case; NULL: the tenant is not fetched */
+    enum cloud cloud;
+    const char *application; /* GUID of the application, lower case */
+    /* one of these three ways; NULL: not this one */
+    const char *certificate_file; /* PEM, or PKCS#12 with the key in it */
+    const char *secret_file;
+    const char *federated_token_file;
+    const char *key_file; /* NULL: in certificate_file */
+    const char *passphrase_file;
+    enum jwt_algorithm algorithm;
+    const char *anchor_mailbox; /* NULL: the one for applications */
+    unsigned fetch;             /* set of enum fetch */
+    bool writeback;
+    const char *ca_file; /* NULL: the system's authorities */
+    /* "host" or "host:port", lower case, in place of the cloud's; NULL: the cloud's */
+    const char *login_host, *exchange_host, *graph_host;
+};
+
 struct tenant_config {
     const char *name; /* the name that the mirror used */
     struct slice
@@ -34,6 +78,7 @@ struct tenant_config {
     enum tenant_smtp_auth smtp_auth;
     uint64_t max_age_s; /* of the directory's data for it; 0: any */
     enum when_stale when_stale;
+    struct exchange_config exchange;
 };
 
 enum unlisted { UNLISTED_REJECT, UNLISTED_TENANT, UNLISTED_ALLOW };
@@ -248,7 +293,11 @@ struct config {
     struct milter_config milter;
     struct reply_config *replies;
     size_t n_replies;
-    unsigned mirror_max_change; /* percent */
+    unsigned mirror_max_change;        /* percent */
+    uint64_t mirror_deadline_s;        /* for the fetching of one tenant */
+    uint64_t mirror_stall_timeout_s;   /* an answer of which nothing came for so long is given up */
+    unsigned mirror_page_size;         /* rows */
+    const char *mirror_proxy;          /* NULL: as the environment says; "": none */
 };
 
 #define CONFIG_LIMITS_MAX 32

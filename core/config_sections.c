@@ -44,8 +44,30 @@ static const struct setting state_rows[] = {
 };
 static const struct section state_section = {ROWS(state_rows)};
 
+/* Without a user and password: a secret would be in a file that many may read. */
+static int parse_proxy(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    const char *kept;
+
+    if (text.n > 0 && ((!slice_starts_with(text, SLICE("http://")) && !slice_starts_with(text, SLICE("https://"))) ||
+                       memchr(text.p, '@', text.n) != NULL || text.n > 300))
+        return error_set(e, "\"%s\": expected http://host:port or https://host:port, or \"\" for no proxy",
+                         quote(text).text);
+    if ((kept = config_keep(r, text)) == NULL)
+        return -1;
+    memcpy(at, &kept, sizeof kept);
+    return 0;
+}
+
 static const struct setting mirror_rows[] = {
     {"max_change", SETTING_NUMBER, AT(struct config, mirror_max_change), .standard = "10", .least = 0, .most = 100},
+    {"deadline", SETTING_DURATION, AT(struct config, mirror_deadline_s), .standard = "3h", .least = 10,
+     .most = 2 * 86400},
+    {"stall_timeout", SETTING_DURATION, AT(struct config, mirror_stall_timeout_s), .standard = "2m", .least = 1,
+     .most = 3600},
+    {"page_size", SETTING_NUMBER, AT(struct config, mirror_page_size), .standard = "1000", .least = 1, .most = 1000},
+    {"proxy", SETTING_PARSED, AT(struct config, mirror_proxy), .parse = parse_proxy,
+     .allowed = "http://host:port, or nothing for none"},
 };
 static const struct section mirror_section = {ROWS(mirror_rows)};
 

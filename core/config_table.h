@@ -157,10 +157,13 @@ int config_from_text(struct slice text, const char *path, const char *folder, st
 /* ---- parts in files of their own ---- */
 
 extern const struct section tenant_section;                   /* config_tenants.c */
+extern const struct section exchange_section;                 /* config_exchange.c */
 extern const struct section group_section, connector_section; /* config_connectors.c */
 extern const struct section limit_section;                    /* config_limits.c */
 extern const struct section policyd_section, milter_section;  /* config_programs.c */
 extern const struct choice mode_choices[], tls_minimums[];
+extern const struct choice fetches[]; /* config_exchange.c: what exchange.fetch may name */
+setting_read read_exchange;           /* config_exchange.c */
 setting_read read_list_file, read_pairs_file; /* into a struct list * (config_connectors.c) */
 setting_read read_replies;                    /* config_programs.c; at is the config */
 /* Do two tenants claim one domain or NetBIOS name? s: the list of tenants, or NULL. (config_tenants.c) */

@@ -106,6 +106,8 @@ static const struct setting tenant_rows[] = {
      .standard = "mirrored"},
     {"max_age", SETTING_DURATION, AT(struct tenant_config, max_age_s), .standard = "2d", .most = DURATION_MAX_S},
     {"when_stale", SETTING_CHOICE, AT(struct tenant_config, when_stale), .choices = stale, .standard = "keep"},
+    {"exchange", SETTING_OWN, AT(struct tenant_config, exchange), .read = read_exchange, .section = &exchange_section,
+     .allowed = "a group"},
 };
 const struct section tenant_section = {ROWS(tenant_rows), .check = check_tenant, .size = sizeof(struct tenant_config),
                                        .most = TENANTS_MAX};

@@ -76,7 +76,7 @@ static void begin(struct verdict *v)
 }
 
 static bool (*const steps[])(struct deciding *) = {
-    step_blocked, step_tls, step_allowed, step_sender, step_recipients, step_limits,
+    step_blocked, step_restricted, step_tls, step_allowed, step_sender, step_recipients, step_limits,
 };
 
 void decide(const struct decide_context *context, const struct submission *submission,

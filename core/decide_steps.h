@@ -26,6 +26,8 @@ bool in_monitor_mode(const struct deciding *d, enum mode rule_mode);
 bool step_who(struct deciding *d);
 /* 2. Blocked? */
 bool step_blocked(struct deciding *d);
+/* And restricted by Exchange Online? The login's mailbox, or the one that the envelope sender is. */
+bool step_restricted(struct deciding *d);
 /* 3. TLS. */
 bool step_tls(struct deciding *d);
 /* 4. Is SMTP AUTH allowed? */

@@ -181,6 +181,40 @@ bool step_blocked(struct deciding *d)
     return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
 }
 
+/* Is it a mailbox of any tenant that Exchange Online restricts? Sub-addresses are their mailbox's. */
+static bool sender_restricted(const struct deciding *d, const struct address *sender)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct domain_fact fact;
+    struct address base;
+    unsigned n = 0;
+
+    if (directory_domain(d->c->view, address_domain(sender), &fact) != DIRECTORY_FOUND || fact.ambiguous)
+        return false;
+    if (directory_by_address(d->c->view, fact.tenant, address_slice(sender), refs, &n) == DIRECTORY_NOT_FOUND &&
+        address_without_tag(sender, d->c->config->sender.separator, &base))
+        (void)directory_by_address(d->c->view, fact.tenant, address_slice(&base), refs, &n);
+    for (unsigned i = 0; i < n; i++)
+        if (refs[i].restricted && (refs[i].identity & IDENTITY_IS_ADDRESS) != 0)
+            return true;
+    return false;
+}
+
+bool step_restricted(struct deciding *d)
+{
+    const struct identity *id = &d->v->identity;
+    bool own = d->s->sender_result == ADDRESS_OK && id->n_claims > 0 &&
+               slice_eq(address_slice(&d->s->sender), address_slice(&id->address));
+
+    for (unsigned i = 0; i < id->n_claims; i++)
+        if (id->claims[i].restricted)
+            return refuse(d, REASON_RESTRICTED, MODE_ENFORCE);
+    /* Most people send from the address that they sign in with: no second look-up for those. */
+    if (d->c->view == NULL || d->s->sender_result != ADDRESS_OK || own || d->s->stage < STAGE_MAIL)
+        return false;
+    return sender_restricted(d, &d->s->sender) ? refuse(d, REASON_RESTRICTED, MODE_ENFORCE) : false;
+}
+
 static bool tls_old(enum tls_version version, enum tls_minimum minimum)
 {
     static const enum tls_version least[] = {

@@ -61,6 +61,7 @@ struct mailbox_ref {
     uint8_t smtp_auth;      /* enum smtp_auth */
     uint8_t basic_smtp;     /* enum tri: the mailbox's own authentication policy; TRI_UNKNOWN: it has none */
     uint8_t recipient_type; /* enum recipient_type */
+    bool restricted;        /* Get-BlockedSenderAddress: Exchange Online lets it send nothing */
 };
 
 /* Claims that are looked at for one identity; more are reported by the mirror and answered as DIRECTORY_DAMAGED. */

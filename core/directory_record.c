@@ -245,7 +245,7 @@ bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record 
     if (!mailbox_key_read(key, &tenant, &out->id) || !record_intact(TABLE_MAILBOXES, key, value))
         return false;
     s = source_over(value);
-    out->knows = (uint8_t)source_below(&s, MAILBOX_KNOWS_POLICY << 1);
+    out->knows = (uint8_t)source_below(&s, MAILBOX_KNOWS_END);
     out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
     out->basic_smtp = source_below(&s, TRI_YES + 1);
     out->recipient_type = source_below(&s, RECIPIENT_MAIL_USER + 1);
@@ -299,13 +299,15 @@ struct domain_claim domain_claim_at(struct slice value, size_t i)
 
 /* ---- identities ---- */
 
+#define CLAIM_RESTRICTED 0x80u
+
 void identity_claim_write(const struct mailbox_ref *ref, uint8_t out[IDENTITY_CLAIM_SIZE])
 {
     memcpy(out, ref->id.b, sizeof ref->id.b);
     out[16] = ref->identity;
     out[17] = ref->smtp_auth;
     out[18] = ref->basic_smtp;
-    out[19] = ref->recipient_type;
+    out[19] = (uint8_t)(ref->recipient_type | (ref->restricted ? CLAIM_RESTRICTED : 0));
 }
 
 bool identity_claim_read(const uint8_t in[IDENTITY_CLAIM_SIZE], uint32_t tenant, struct mailbox_ref *out)
@@ -315,9 +317,10 @@ bool identity_claim_read(const uint8_t in[IDENTITY_CLAIM_SIZE], uint32_t tenant,
     out->identity = in[16];
     out->smtp_auth = in[17];
     out->basic_smtp = in[18];
-    out->recipient_type = in[19];
+    out->recipient_type = in[19] & (uint8_t)~CLAIM_RESTRICTED;
+    out->restricted = (in[19] & CLAIM_RESTRICTED) != 0;
     return in[16] != 0 && in[16] < IDENTITY_ACCOUNT << 1 && in[17] <= SMTP_AUTH_DISABLED && in[18] <= TRI_YES &&
-           in[19] <= RECIPIENT_MAIL_USER;
+           out->recipient_type <= RECIPIENT_MAIL_USER;
 }
 
 size_t identity_claims(struct slice key, struct slice value)

@@ -1,7 +1,7 @@
 /*
  * Keys and values of the directory's tables, shared by the reader (core/directory.c) and the writer (mirror/writer.c).
  *
- * Format 1. Every value begins with a 32-bit checksum over table, key and the rest of the value, so that a damaged
+ * Format 2 (core/manifest.h). Every value begins with a 32-bit checksum over table, key and the rest of the value, so that a damaged
  * record is noticed when it is read, whenever that is. Numbers in keys are big-endian (they sort), in values
  * little-endian. Decoding copies nothing: the slices point into the value.
  *
@@ -9,16 +9,17 @@
  *   tenants     tenant u32                       settings, name, organization
  *   domains     canonical domain                 claims: tenant u32, domain_type u8, flags u8
  *   mailboxes   tenant u32, mailbox_id           struct mailbox_record
- *   identities  tenant u32, kind u8, text        claims: mailbox_id, IDENTITY_ bits, smtp_auth, basic_smtp, type
+ *   identities  tenant u32, kind u8, text        claims: mailbox_id, IDENTITY_ bits, smtp_auth, basic_smtp, type; the
+ *                                                type's highest bit says "restricted"
  *   rights      tenant u32, trustee, target      RIGHT_ bits u8
+ *
+ * Format 1 was the same without "restricted", so that its records are read as they are.
  */
 #ifndef POSTERN_DIRECTORY_RECORD_H
 #define POSTERN_DIRECTORY_RECORD_H
 
 #include "core/buf.h"
 #include "core/directory.h"
-
-#define DIRECTORY_FORMAT 1u
 
 enum directory_table { TABLE_TENANTS, TABLE_DOMAINS, TABLE_MAILBOXES, TABLE_IDENTITIES, TABLE_RIGHTS, TABLES };
 
@@ -38,6 +39,9 @@ bool packed_next(struct slice *list, struct slice *text);
 #define MAILBOX_KNOWS_SETTINGS 1u /* Get-CASMailbox: smtp_auth, proxies */
 #define MAILBOX_KNOWS_DETAILS 2u  /* Get-Mailbox: UPN, recipient type, alias */
 #define MAILBOX_KNOWS_POLICY 4u   /* Get-User: auth_policy, basic_smtp */
+/* Not what is known, but what is so: Get-BlockedSenderAddress has one of its addresses. */
+#define MAILBOX_RESTRICTED 8u
+#define MAILBOX_KNOWS_END 16u /* all bits lie below it */
 
 /* Bounds that the writer enforces, in bytes. */
 #define MAILBOX_NAME_MAX 255 /* alias, account, display name, policy name */
@@ -51,7 +55,7 @@ bool packed_next(struct slice *list, struct slice *text);
  */
 struct mailbox_record {
     struct mailbox_id id;
-    uint8_t knows; /* MAILBOX_KNOWS_ bits */
+    uint8_t knows; /* MAILBOX_KNOWS_ bits, and MAILBOX_RESTRICTED */
     enum smtp_auth smtp_auth;
     enum tri basic_smtp; /* does its own authentication policy allow Basic SMTP? TRI_UNKNOWN: it has none */
     enum recipient_type recipient_type;

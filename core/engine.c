@@ -112,6 +112,10 @@ int engine_open(const char *config_path, const char *program, struct engine **ou
 
     if (engine == NULL)
         return error_set(e, "out of memory");
+    if (state_guard_install(e) != 0) { /* before the log's thread begins */
+        free(engine);
+        return -1;
+    }
     (void)pthread_mutex_init(&engine->lock, NULL);
     engine->config_path = strdup(config_path);
     if (engine->config_path == NULL)

@@ -81,9 +81,9 @@ static int parse_format(struct slice *text, struct error *e)
 
     if (!take_line(text, SLICE(FORMAT_WORD), &value) || !slice_to_u64(value, UINT32_MAX, &format))
         return wrong_line(FORMAT_WORD, "the format's number", e);
-    if (format != MANIFEST_FORMAT)
+    if (format < MANIFEST_FORMAT_OLDEST || format > MANIFEST_FORMAT)
         return error_set(
-            e, "is of format %llu, this program reads format %u: upgrade it, or let its own mirror write anew", format,
+            e, "is of format %llu, this program reads up to format %u: upgrade it, or let its own mirror write anew", format,
             MANIFEST_FORMAT);
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The manifest: the text file "current" of the directory's folder, which names the generation that counts.
  *
- *     postern-directory 1
+ *     postern-directory 2
  *     generation 12
  *     file directory-0000000012.mdb
  *     size 491520
@@ -20,7 +20,9 @@
 #include "core/directory.h"
 
 #define MANIFEST_NAME "current"
-#define MANIFEST_FORMAT 1u
+/* Format 1 was without restricted mailboxes (core/directory_record.h) and is still read. */
+#define MANIFEST_FORMAT 2u
+#define MANIFEST_FORMAT_OLDEST 1u
 /* "directory-", ten digits or more, ".mdb". */
 #define MANIFEST_FILE_MAX 48
 /* More tenants than any relay has; it bounds the manifest to MANIFEST_MAX bytes. */

@@ -13,7 +13,7 @@ struct quote {
 /* For error_set(e, "... \"%s\" ...", quote(s).text): the text lives to the end of that expression. */
 static inline struct quote quote(struct slice s)
 {
-    struct quote q;
+    struct quote q = {.text = ""};
     struct buf b = BUF_OVER(q.text);
 
     buf_add_escaped(&b, s, QUOTE_MAX_BYTES);

@@ -25,6 +25,7 @@ enum reason {
     REASON_NO_TENANT,
     REASON_UNLISTED,
     REASON_BLOCKED,
+    REASON_RESTRICTED, /* by Exchange Online */
     /* TLS */
     REASON_TLS_REQUIRED,
     REASON_TLS_TOO_OLD,

@@ -27,6 +27,7 @@ static const struct {
                               "RecipientLimitPerDay"},
     [KIND_ACCEPTED_DOMAIN] = {"Get-AcceptedDomain", "accepted-domain", C(DOMAIN) | C(DOMAIN_TYPE), 0,
                               "DomainName,DomainType,MatchSubDomains"},
+    [KIND_BLOCKED_SENDER] = {"Get-BlockedSenderAddress", "blocked-sender", C(SENDER), 0, "SenderAddress"},
     [KIND_USER] = {"Get-User", "user", C(GUID) | C(AUTH_POLICY), 0, "Guid,UserPrincipalName,AuthenticationPolicy"},
     [KIND_CAS_MAILBOX] = {"Get-CASMailbox", "cas-mailbox", C(SMTP_AUTH_DISABLED), ADDRESSES,
                           "Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,"
@@ -50,6 +51,7 @@ static const struct {
     column_set all, any, none; /* any: at least one of them, when it is not empty */
 } signs[] = {
     {KIND_RECIPIENT_PERMISSION, C(TRUSTEE), 0, 0},
+    {KIND_BLOCKED_SENDER, C(SENDER), 0, 0},
     {KIND_ACCEPTED_DOMAIN, C(DOMAIN), 0, 0},
     {KIND_AUTHENTICATION_POLICY, C(BASIC_SMTP), 0, 0},
     {KIND_ORGANIZATION_CONFIG, 0, C(DEFAULT_POLICY) | C(REJECT_DIRECT_SEND), 0},

@@ -24,6 +24,7 @@ static const char *const names[COLUMNS] = {
     [COLUMN_INTERNAL_PER_HOUR] = "RecipientLimitInternalPerHour",
     [COLUMN_PER_DAY] = "RecipientLimitPerDay",
     [COLUMN_IS_DEFAULT] = "IsDefault",
+    [COLUMN_SENDER] = "SenderAddress",
     [COLUMN_TRUSTEE] = "Trustee",
     [COLUMN_ACCESS_TYPE] = "AccessControlType",
     [COLUMN_ACCESS_RIGHTS] = "AccessRights",

@@ -35,6 +35,7 @@ enum column {
     COLUMN_INTERNAL_PER_HOUR,
     COLUMN_PER_DAY,
     COLUMN_IS_DEFAULT,
+    COLUMN_SENDER, /* SenderAddress of Get-BlockedSenderAddress */
     /* rights */
     COLUMN_TRUSTEE,
     COLUMN_ACCESS_TYPE,

@@ -38,6 +38,7 @@ void gather_close(struct gathered *g)
     free(g->proxies);
     free(g->policies);
     free(g->domains);
+    free(g->restricted);
     free(g);
 }
 
@@ -50,6 +51,7 @@ int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct r
         [KIND_ORGANIZATION_CONFIG] = gather_tenant_row,
         [KIND_OUTBOUND_POLICY] = gather_outbound_row,
         [KIND_ACCEPTED_DOMAIN] = gather_domain_row,
+        [KIND_BLOCKED_SENDER] = gather_restricted_row,
         [KIND_USER] = gather_user_row,
         [KIND_CAS_MAILBOX] = gather_mailbox_row,
         [KIND_MAILBOX] = gather_mailbox_row,
@@ -73,4 +75,36 @@ const struct policy *gather_policy(const struct gathered *g, struct slice name)
         if (slice_ieq(name, slice_of(g->policies[i].name)))
             return &g->policies[i];
     return NULL;
+}
+
+struct gather_mark gather_mark(const struct gathered *g)
+{
+    struct gather_mark mark = {.rights = rights_count(g->rights),
+                               .policies = g->n_policies,
+                               .domains = g->n_domains,
+                               .restricted = g->n_restricted,
+                               .limits = g->limits,
+                               .on_behalf = g->on_behalf,
+                               .on_behalf_unknown = g->on_behalf_unknown,
+                               .unusable = g->unusable};
+
+    memcpy(mark.rows, g->rows, sizeof mark.rows);
+    for (size_t i = 0; i < STAGES; i++)
+        mark.staged[i] = stage_count(g->stages[i]);
+    return mark;
+}
+
+void gather_rewind(struct gathered *g, const struct gather_mark *mark)
+{
+    memcpy(g->rows, mark->rows, sizeof g->rows);
+    for (size_t i = 0; i < STAGES; i++)
+        stage_cut(g->stages[i], mark->staged[i]);
+    rights_cut(g->rights, mark->rights);
+    g->n_policies = mark->policies;
+    g->n_domains = mark->domains;
+    g->n_restricted = mark->restricted;
+    g->limits = mark->limits;
+    g->on_behalf = mark->on_behalf;
+    g->on_behalf_unknown = mark->on_behalf_unknown;
+    g->unusable = mark->unusable;
 }

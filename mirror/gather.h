@@ -15,6 +15,7 @@ enum stage_of { STAGE_SETTINGS, STAGE_DETAILS, STAGE_POLICIES, STAGES };
 /* More names of either kind than any tenant has: a bound, not a limit. */
 #define GATHER_POLICIES_MAX 4096
 #define GATHER_DOMAINS_MAX 5000
+#define GATHER_RESTRICTED_MAX 50000
 #define GATHER_NAMES_MAX 2048 /* bytes of a packed list of names */
 
 struct policy {
@@ -46,6 +47,8 @@ struct gathered {
     size_t n_policies;
     struct accepted *domains;
     size_t n_domains;
+    struct address *restricted; /* of KIND_BLOCKED_SENDER; sorted by gather_sort_restricted */
+    size_t n_restricted;
     /* for the report */
     column_set unknown_lists; /* columns in which a list was hidden behind a type's name */
     uint64_t unusable;        /* addresses and names that can never name a mailbox */
@@ -70,6 +73,23 @@ static inline bool gather_has(const struct gathered *g, enum kind kind)
 /* The policy of that name (its own, or a distinguished one), NULL when no file had it. */
 const struct policy *gather_policy(const struct gathered *g, struct slice name);
 
+/* Is the address among the restricted ones? Only after gather_sort_restricted. */
+void gather_sort_restricted(struct gathered *g);
+bool gather_restricts(const struct gathered *g, struct slice address);
+
+/*
+ * How far a run is: a series that has to begin again (its cursor expired) takes back what it gathered since its mark.
+ * Nothing may have been sorted in between.
+ */
+struct gather_mark {
+    size_t rows[KINDS], staged[STAGES];
+    size_t rights, policies, domains, restricted;
+    bool limits, on_behalf, on_behalf_unknown;
+    uint64_t unusable;
+};
+struct gather_mark gather_mark(const struct gathered *g);
+void gather_rewind(struct gathered *g, const struct gather_mark *mark);
+
 /* The readers of rows, by kind; gather_row calls them. */
 int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
@@ -77,6 +97,7 @@ int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, con
 int gather_tenant_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_policy_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_outbound_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_restricted_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 
 /* "CN=Block Basic,CN=Auth Policies,..." and "Block Basic" are the same policy: its own name, at most MAILBOX_NAME_MAX.

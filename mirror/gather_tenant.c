@@ -1,5 +1,7 @@
 #include "mirror/gather.h"
 
+#include <stdlib.h>
+
 struct slice policy_name(struct slice text)
 {
     text = slice_trim(text);
@@ -175,4 +177,56 @@ int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, con
     if (!send_as || trustee.n == 0 || slice_ieq(trustee, SLICE("NT AUTHORITY\\SELF")))
         return 0;
     return rights_add(g->rights, trustee, target, RIGHT_SEND_AS, deny, (struct right_place){file, row->line}, e);
+}
+
+int gather_restricted_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct address address;
+
+    (void)kind, (void)file;
+    if (g->n_restricted == GATHER_RESTRICTED_MAX)
+        return error_set(e, "%s: line %lu: more than %d restricted senders", row->path, row->line,
+                         GATHER_RESTRICTED_MAX);
+    if (address_parse_internal(cell_text(&row->cells[COLUMN_SENDER]), &address) != ADDRESS_OK)
+        return row_error(row, COLUMN_SENDER, "a mail address", e);
+    if (g->restricted == NULL && (g->restricted = calloc(GATHER_RESTRICTED_MAX, sizeof *g->restricted)) == NULL)
+        return error_set(e, "no memory for restricted senders");
+    g->restricted[g->n_restricted++] = address;
+    return 0;
+}
+
+static int compare_slices(struct slice a, struct slice b)
+{
+    int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+    return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+static int by_address(const void *a, const void *b)
+{
+    return compare_slices(address_slice(a), address_slice(b));
+}
+
+void gather_sort_restricted(struct gathered *g)
+{
+    if (g->n_restricted > 0)
+        qsort(g->restricted, g->n_restricted, sizeof *g->restricted, by_address);
+}
+
+bool gather_restricts(const struct gathered *g, struct slice address)
+{
+    size_t low = 0, high = g->n_restricted;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_slices(address_slice(&g->restricted[middle]), address);
+
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
 }

@@ -55,6 +55,8 @@ static int merge_policy(const struct merge *m, struct merged *out, struct error 
     after->basic_smtp = TRI_UNKNOWN;
     if (user != NULL)
         after->knows |= MAILBOX_KNOWS_POLICY;
+    if (gather_has(m->g, KIND_AUTHENTICATION_POLICY) && m->g->n_policies == 0)
+        after->auth_policy.n = 0; /* in a tenant without policies nobody can have one */
     if (after->auth_policy.n == 0)
         return 0;
     policy = gather_policy(m->g, after->auth_policy);
@@ -70,6 +72,25 @@ static int merge_policy(const struct merge *m, struct merged *out, struct error 
                      "%s: line %lu: nothing is known of the authentication policy \"%s\"; give the export of "
                      "Get-AuthenticationPolicy in the same run",
                      m->paths[user->file], user->line, words(after->auth_policy).text);
+}
+
+/* An empty list lifts every restriction; without one they stay. */
+static void merge_restricted(const struct merge *m, struct mailbox_record *after)
+{
+    const struct slice own[] = {after->primary, after->upn};
+    struct slice proxies = after->proxies, proxy;
+
+    if (!gather_has(m->g, KIND_BLOCKED_SENDER))
+        return;
+    after->knows &= (uint8_t)~MAILBOX_RESTRICTED;
+    if (m->g->n_restricted == 0)
+        return;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (own[i].n > 0 && gather_restricts(m->g, own[i]))
+            after->knows |= MAILBOX_RESTRICTED;
+    while (packed_next(&proxies, &proxy))
+        if (gather_restricts(m->g, proxy))
+            after->knows |= MAILBOX_RESTRICTED;
 }
 
 int merge_record(struct merge *m, const struct mailbox_id *id, struct merged *out, struct error *e)
@@ -100,5 +121,8 @@ int merge_record(struct merge *m, const struct mailbox_id *id, struct merged *ou
     if ((says = who_knows(m, STAGED_TYPE)) != NULL)
         after->recipient_type = says->recipient_type;
     out->has = true;
-    return merge_proxies(m, out, e) != 0 ? -1 : merge_policy(m, out, e);
+    if (merge_proxies(m, out, e) != 0)
+        return -1;
+    merge_restricted(m, after);
+    return merge_policy(m, out, e);
 }

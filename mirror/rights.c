@@ -70,6 +70,12 @@ size_t rights_count(const struct rights *r)
     return r->n;
 }
 
+void rights_cut(struct rights *r, size_t n)
+{
+    if (n < r->n)
+        r->n = n;
+}
+
 /* Addresses in their canonical form, other names without regard to the case of ASCII letters. */
 static uint64_t name_hash(const struct rights *r, struct slice name)
 {

@@ -27,6 +27,8 @@ struct right_place {
 int rights_add(struct rights *r, struct slice trustee, struct slice target, unsigned kind, bool deny,
                struct right_place place, struct error *e);
 size_t rights_count(const struct rights *r);
+/* Takes back all but the first n, before rights_start_names. */
+void rights_cut(struct rights *r, size_t n);
 
 /* Behind the last rights_add, before the first rights_name. */
 int rights_start_names(struct rights *r, struct error *e);

@@ -66,6 +66,12 @@ size_t stage_count(const struct stage *stage)
     return stage->n;
 }
 
+void stage_cut(struct stage *stage, size_t n)
+{
+    if (n < stage->n)
+        stage->n = n;
+}
+
 /* The texts of a record in the order of the scratch file. */
 static void texts_of(const struct staged *staged, struct slice texts[TEXTS])
 {

@@ -40,6 +40,8 @@ void stage_close(struct stage *stage);
 
 int stage_add(struct stage *stage, const struct staged *staged, struct error *e);
 size_t stage_count(const struct stage *stage);
+/* Takes back all but the first n, before anything was sorted. */
+void stage_cut(struct stage *stage, size_t n);
 
 /* The i-th in the present order. Slices of *out live until the next stage_get of this stage. */
 int stage_get(struct stage *stage, size_t i, struct staged *out, struct error *e);

@@ -92,7 +92,8 @@ static int claim_identities(struct merge *m, enum claim_source source, uint32_t 
                               .tenant = tenant,
                               .smtp_auth = (uint8_t)r->smtp_auth,
                               .basic_smtp = (uint8_t)r->basic_smtp,
-                              .recipient_type = (uint8_t)r->recipient_type};
+                              .recipient_type = (uint8_t)r->recipient_type,
+                              .restricted = (r->knows & MAILBOX_RESTRICTED) != 0};
     struct slice list = r->proxies, proxy;
 
     for (size_t i = 0; i < sizeof single / sizeof *single; i++)

@@ -227,6 +227,7 @@ int acceptor_start(struct engine *engine, struct complaints *complaints, struct 
         acceptor_free(a);
         return -1;
     }
+    (void)pthread_setname_np(a->thread, "policyd-accept");
     *out = a;
     return 0;
 }

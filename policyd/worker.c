@@ -160,6 +160,7 @@ int worker_start(struct engine *engine, struct complaints *complaints, struct wo
         worker_free(w);
         return -1;
     }
+    (void)pthread_setname_np(w->thread, "policyd-worker");
     *out = w;
     return 0;
 }

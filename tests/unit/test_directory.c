@@ -464,7 +464,7 @@ static void a_manifest_that_is_wrong_is_refused_and_the_generation_stays(void **
     static const struct {
         const char *from, *to, *says;
     } rows[] = {
-        {"postern-directory 1", "postern-directory 2", "format 2"},
+        {"postern-directory 2", "postern-directory 3", "format 3"},
         {"postern-directory", "other-directory", "postern-directory"},
         {"file directory-0000000001.mdb", "file ../directory/directory-0000000001.mdb", "does not name the file"},
         {"file directory-0000000001.mdb", "file /etc/passwd", "does not name the file"},
