@@ -36,9 +36,11 @@ ALL_LDFLAGS = $(OPT) $(LDHARDEN) $(LDFLAGS)
 CORE_LIBS   = -lidn2 -lunistring -llmdb -lconfig -lpthread
 policyd_LIBS = -levent_core -levent_pthreads
 milter_LIBS  = -lmilter
-mirror_LIBS  = -ljansson
+mirror_LIBS  = -ljansson -lcurl -lssl -lcrypto
+alert_LIBS   = -ljansson -lcurl -lcrypto
+cli_LIBS     = -ljansson
 
-PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror)
+PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror alert) $(B)/postern
 
 CORE_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard core/*.c))
 # Everything of a program but its main, so that tests can link it.
@@ -64,6 +66,10 @@ $(B)/libcore.a: $(CORE_OBJ)
 $(B)/postern-%: $(B)/%/main.o $$(call objects,$$*) $(B)/libcore.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $($*_LIBS) $(CORE_LIBS)
+
+$(B)/postern: $(B)/cli/main.o $(call objects,cli) $(B)/libcore.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(cli_LIBS) $(CORE_LIBS)
 
 # ---- unit tests: tests/unit/test_NAME.c; those of a program say so in a first-line comment "links: mirror" ----
 UNIT_SRC = $(wildcard tests/unit/test_*.c)
@@ -94,8 +100,13 @@ fuzz-build: $(FUZZ)
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
 $(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(call objects,$$(findstring milter,$$*)) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -ljansson $(CORE_LIBS)
 bench-build: $(BENCH)
+
+# ---- attacks: programs that tests/attacks/ and tests/integration/ drive ----
+$(B)/tests/attacks/%: $(B)/tests/attacks/%.o $(B)/bench/milter_wire.o $(B)/libcore.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 # ---- what people call ----
 demo:
@@ -122,6 +133,16 @@ lint:
 	@scripts/install-dependencies.sh test
 	@tests/lint.sh
 
+# Debian packages, in build/deb.
+deb:
+	@scripts/install-dependencies.sh deb
+	@scripts/build-deb.sh
+
+# Not part of check: it makes a clean system out of a Debian mirror, which takes minutes.
+check-packages:
+	@scripts/install-dependencies.sh deb
+	@tests/packages/run.sh
+
 # DESTDIR and PREFIX as usual; configuration and data are never overwritten.
 install: all
 	@scripts/install.sh "$(B)" "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)"
@@ -134,10 +155,11 @@ help:
 	@echo 'make check     tests it (root for the tests with Postfix; installs what they need)'
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
+	@echo 'make deb       Debian packages, in build/deb; make check-packages installs, upgrades and purges them somewhere clean'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make lint      compilers, cppcheck, clang-tidy, forbidden functions'
 
-.PHONY: all unit fuzz-build bench-build demo check bench fuzz lint install clean help
+.PHONY: all unit fuzz-build bench-build demo check bench fuzz lint deb check-packages install clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

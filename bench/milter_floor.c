@@ -23,7 +23,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     (void)unused3;
     *want2 = 0;
     *want3 = 0;
-    return negotiate(ctx, bodies, actions, steps, want_actions, want_steps);
+    return negotiate(ctx, (struct wants){.bodies = bodies, .data = true}, actions, steps, want_actions, want_steps);
 }
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
@@ -46,6 +46,12 @@ static sfsistat on_command(SMFICTX *ctx, char **arguments)
     (void)ctx;
     (void)arguments;
     return SMFIS_CONTINUE;
+}
+
+static sfsistat on_data(SMFICTX *ctx)
+{
+    (void)ctx;
+    return SMFIS_NOREPLY;
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
@@ -80,6 +86,7 @@ int main(int argc, char **argv)
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_command,
         .xxfi_envrcpt = on_command,
+        .xxfi_data = on_data,
         .xxfi_header = on_header,
         .xxfi_body = on_body,
         .xxfi_eom = on_moment,

@@ -3,12 +3,13 @@
  * one before was answered. Prints one line of NAME=VALUE for the harness.
  *
  *   milter_load [-c connections] [-j threads] [-d seconds] [-m mailboxes] [-n messages a connection] [-r recipients]
- *               [-a client address] PATH
+ *               [-a client address] [-p pid] PATH
  *
  * Logins are user0000001@contoso.example up to the number of mailboxes, drawn pseudo-randomly. A message that is
  * refused is counted as such, and the connection goes on with the next one. A header of eight fields; a body of 1.5 KiB
  * if the filter wants bodies. The line: messages= (let through) refused= errors= seconds= mps= (both kinds a second)
- * p50_us= p99_us= (of a whole message). Exit status 1 when a connection broke.
+ * p50_us= p99_us= (of a whole message) cpu_us= (processor time of process pid a message, where -p was given). Exit
+ * status 1 when a connection broke.
  */
 #include "bench/milter_wire.h"
 #include "core/buf.h"
@@ -17,10 +18,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libmilter/mfapi.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #define TIMEOUT_MS 10000
 #define RECIPIENTS_MAX 100
@@ -31,6 +34,7 @@
 struct options {
     const char *path, *client;
     unsigned connections, threads, seconds, per_connection, recipients, mailboxes;
+    pid_t pid;
 };
 
 enum step { STEP_MAIL, STEP_RCPT, STEP_END };
@@ -98,6 +102,13 @@ static const char body[1536];
 /* A header as mail programs write it. */
 static void queue_message(struct connection *c)
 {
+    const char *const late[] = {"i", c->queue_id, NULL};
+
+    if (wire_wants(c->wire, SMFIP_NODATA)) {
+        if (c->wire->lists[SMFIM_DATA][0] != '\0')
+            wire_macros(c->wire, SMFIC_DATA, late);
+        wire_packet(c->wire, SMFIC_DATA, NULL, 0);
+    }
     if (wire_wants(c->wire, SMFIP_NOHDRS)) {
         wire_header(c->wire, "Received", "from laptop (unknown [192.0.2.7])\n\tby relay.contoso.example with ESMTPSA");
         wire_header(c->wire, "From", c->login);
@@ -110,7 +121,8 @@ static void queue_message(struct connection *c)
     }
     if (wire_wants(c->wire, SMFIP_NOBODY))
         wire_packet(c->wire, SMFIC_BODY, body, sizeof body);
-    wire_macros(c->wire, SMFIC_BODYEOB, (const char *const[]){"i", c->queue_id, NULL});
+    if (c->wire->lists[SMFIM_EOM][0] != '\0')
+        wire_macros(c->wire, SMFIC_BODYEOB, late);
     wire_packet(c->wire, SMFIC_BODYEOB, NULL, 0);
     c->step = STEP_END;
 }
@@ -125,7 +137,8 @@ static bool begin(struct worker *w, struct connection *c)
     c->wire = wire_open(w->o->path, &e);
     if (c->wire == NULL || wire_negotiate(c->wire, WIRE_ACTIONS, WIRE_STEPS, TIMEOUT_MS) != 0)
         return false;
-    if (wire_replies(c->wire, SMFIP_NR_HDR) || wire_replies(c->wire, SMFIP_NR_BODY))
+    if (wire_replies(c->wire, SMFIP_NR_HDR) || wire_replies(c->wire, SMFIP_NR_BODY) ||
+        wire_replies(c->wire, SMFIP_NR_DATA))
         return false; /* not what is measured here */
     wire_connect(c->wire, "laptop.contoso.example", SMFIA_INET, 50000, w->o->client);
     if (wire_replies(c->wire, SMFIP_NR_CONN) && wire_read(c->wire, TIMEOUT_MS).command != SMFIR_CONTINUE)
@@ -235,7 +248,18 @@ static uint64_t percentile(const struct worker *workers, unsigned n, uint64_t al
     return BUCKETS;
 }
 
-static int report(const struct worker *workers, const struct options *o)
+/* User and system time of a process and its threads so far; 0 when it is not to be had. */
+static uint64_t cpu_ns(pid_t pid)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+        return 0;
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static int report(const struct worker *workers, const struct options *o, uint64_t used_ns)
 {
     uint64_t passed = 0, refused = 0, errors = 0, all;
 
@@ -245,10 +269,11 @@ static int report(const struct worker *workers, const struct options *o)
         errors += workers[i].errors;
     }
     all = passed + refused;
-    printf("messages=%llu refused=%llu errors=%llu seconds=%u mps=%llu p50_us=%llu p99_us=%llu\n",
+    printf("messages=%llu refused=%llu errors=%llu seconds=%u mps=%llu p50_us=%llu p99_us=%llu cpu_us=%.2f\n",
            (unsigned long long)passed, (unsigned long long)refused, (unsigned long long)errors, o->seconds,
            (unsigned long long)(all / o->seconds), (unsigned long long)percentile(workers, o->threads, all, 500),
-           (unsigned long long)percentile(workers, o->threads, all, 990));
+           (unsigned long long)percentile(workers, o->threads, all, 990),
+           (double)used_ns / 1000.0 / (double)(all > 0 ? all : 1));
     return errors == 0 && all > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -266,7 +291,7 @@ static void read_options(int argc, char **argv, struct options *o)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:j:d:m:n:r:a:")) != -1) {
+    while ((option = getopt(argc, argv, "c:j:d:m:n:r:a:p:")) != -1) {
         switch (option) {
         case 'c':
             o->connections = number(optarg, 1, 10000);
@@ -288,6 +313,9 @@ static void read_options(int argc, char **argv, struct options *o)
             break;
         case 'a':
             o->client = optarg;
+            break;
+        case 'p':
+            o->pid = (pid_t)number(optarg, 1, INT_MAX);
             break;
         default:
             exit(2);
@@ -312,9 +340,11 @@ int main(int argc, char **argv)
                         .recipients = 1,
                         .mailboxes = 1000000};
     struct worker workers[THREADS_MAX] = {0};
+    uint64_t before_ns;
     int status;
 
     read_options(argc, argv, &o);
+    before_ns = cpu_ns(o.pid);
     for (unsigned i = 0; i < o.threads; i++) {
         struct worker *w = &workers[i];
 
@@ -328,7 +358,7 @@ int main(int argc, char **argv)
     }
     for (unsigned i = 0; i < o.threads; i++)
         (void)pthread_join(workers[i].thread, NULL);
-    status = report(workers, &o);
+    status = report(workers, &o, cpu_ns(o.pid) - before_ns);
     for (unsigned i = 0; i < o.threads; i++)
         free(workers[i].latency_us);
     return status;

@@ -1,9 +1,9 @@
 /*
- * A load generator for policy servers: many connections, each asks what Postfix 3.7 asks about one message after the
- * other (RCPT, END-OF-MESSAGE), as fast as the answers come. One thread, and requests that are patched in place rather
- * than written anew, so that it costs less than what it measures.
+ * A load generator for policy servers. As with Postfix, where each smtpd is a process of its own, every connection is a
+ * process that asks what Postfix 3.7 asks about one message after the other (RCPT, END-OF-MESSAGE), and waits for each
+ * answer before it goes on. Requests are patched in place rather than written anew.
  *
- *   policy_load [-c connections] [-i idle connections] [-d seconds] [-m mailboxes] [-p pid] ADDRESS
+ *   policy_load [-c connections] [-i idle connections] [-d seconds] [-m mailboxes] [-p pid] [-1] ADDRESS
  *
  * ADDRESS is a path or host:port (IPv4). Logins are user0000001@contoso.example up to the number of mailboxes, drawn
  * pseudo-randomly, the same in each run. A tenth of the time is spent warming up. One line comes out:
@@ -11,6 +11,7 @@
  *   requests=… seconds=… rps=… dunno=… other=… p50_us=… p99_us=… p999_us=… max_us=… cpu_us=…
  *
  * cpu_us: processor time of process pid a request, where -p was given. Exit status 1 if an answer was none.
+ * -1 asks once, trying to connect until somebody listens, and prints how long that took: ms=…
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,17 +22,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS 64
 #define REQUEST_MAX 2048
-#define STEP_NS 250   /* of the histogram */
-#define STEPS 1000000 /* up to a quarter of a second; what is above counts as that */
+#define STEP_NS 250        /* of the histogram */
+#define STEPS 200000       /* up to 50 ms; what is above counts as that */
+#define FIRST_TRIES 100000 /* of 100 us */
 #define LOGIN_DIGITS 7
 #define COUNTER_DIGITS 10
 
@@ -70,17 +72,18 @@ struct options {
     unsigned connections, idle, mailboxes;
     double seconds;
     pid_t pid;
+    bool once;
     const char *address;
 };
 
 struct figures {
     uint64_t requests, dunno, other, max_ns, cpu_ns;
     double seconds;
-    uint32_t *histogram;
+    uint32_t histogram[STEPS];
 };
 
 static struct request requests[2]; /* RCPT, END-OF-MESSAGE */
-static uint64_t messages, random_state = 88172645463325252u;
+static uint64_t random_state = 88172645463325252u;
 
 static void fail(const char *what)
 {
@@ -125,7 +128,7 @@ static uint64_t draw(void)
     return random_state;
 }
 
-/* Both requests of a connection's message carry its number: the number is fd's last one, so it is derived, not kept. */
+/* Both requests of a message carry its number. */
 static void ask(struct connection *c, uint64_t message, uint64_t login)
 {
     struct request *r = &requests[c->at_end];
@@ -210,69 +213,99 @@ static double percentile_us(const struct figures *f, double share)
     return 0;
 }
 
-struct message {
-    uint64_t number, login;
-};
-
-static void next_question(struct connection *c, struct message *m, unsigned mailboxes)
+/* One process: its own share of the figures, which the parent reads when all have ended. */
+static void run(const struct options *o, unsigned which, double seconds, struct figures *f)
 {
-    if (!c->at_end) {
-        m->number = ++messages;
-        m->login = draw() % mailboxes + 1;
+    struct connection c = {.fd = open_connection(o->address)};
+    uint64_t number = (uint64_t)which * 100000000u, login = 1, start = clock_ns(CLOCK_MONOTONIC), now = start;
+    char answer[1024];
+    ssize_t got;
+
+    random_state += which * 7919u;
+    while (now - start < (uint64_t)(seconds * 1e9)) {
+        if (!c.at_end) {
+            number++;
+            login = draw() % o->mailboxes + 1;
+        }
+        ask(&c, number, login);
+        got = recv(c.fd, answer, sizeof answer, 0);
+        now = clock_ns(CLOCK_MONOTONIC);
+        note(f, answer, got, now - c.asked_ns);
+        c.at_end = !c.at_end;
     }
-    ask(c, m->number, m->login);
+    close(c.fd);
 }
 
-static void run(int epoll, struct connection *all, struct message *current, const struct options *o, double seconds,
-                struct figures *f)
+static void run_all(const struct options *o, double seconds, struct figures *each, struct figures *sum)
 {
-    struct epoll_event events[EVENTS];
-    uint64_t start = clock_ns(CLOCK_MONOTONIC), now = start;
-    char answer[1024];
+    uint64_t start = clock_ns(CLOCK_MONOTONIC);
+    int status, failed = 0;
 
-    while (now - start < (uint64_t)(seconds * 1e9)) {
-        int n = epoll_wait(epoll, events, EVENTS, 1000);
+    memset(sum, 0, sizeof *sum);
+    for (unsigned i = 0; i < o->connections; i++) {
+        pid_t pid = fork();
 
-        now = clock_ns(CLOCK_MONOTONIC);
-        for (int i = 0; i < n; i++) {
-            struct connection *c = &all[events[i].data.u32];
-            ssize_t got = recv(c->fd, answer, sizeof answer, 0);
-
-            note(f, answer, got, clock_ns(CLOCK_MONOTONIC) - c->asked_ns);
-            c->at_end = !c->at_end;
-            next_question(c, &current[events[i].data.u32], o->mailboxes);
+        if (pid < 0)
+            fail("fork");
+        if (pid == 0) {
+            memset(&each[i], 0, sizeof each[i]);
+            run(o, i, seconds, &each[i]);
+            _exit(EXIT_SUCCESS);
         }
     }
-    f->seconds = (double)(now - start) / 1e9;
+    for (unsigned i = 0; i < o->connections; i++)
+        failed |= wait(&status) < 0 || status != 0;
+    if (failed)
+        exit(EXIT_FAILURE);
+    sum->seconds = (double)(clock_ns(CLOCK_MONOTONIC) - start) / 1e9;
+    for (unsigned i = 0; i < o->connections; i++) {
+        sum->requests += each[i].requests;
+        sum->dunno += each[i].dunno;
+        sum->other += each[i].other;
+        sum->max_ns = each[i].max_ns > sum->max_ns ? each[i].max_ns : sum->max_ns;
+        for (size_t step = 0; step < STEPS; step++)
+            sum->histogram[step] += each[i].histogram[step];
+    }
 }
 
-static void measure(const struct options *o, struct figures *f)
+static void measure(const struct options *o, struct figures *sum)
 {
-    struct connection *all = calloc(o->connections + 1, sizeof *all);
-    struct message *current = calloc(o->connections + 1, sizeof *current);
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct figures *each =
+        mmap(NULL, o->connections * sizeof *each, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     clockid_t cpu = CLOCK_MONOTONIC;
     uint64_t cpu_before;
 
-    if (all == NULL || current == NULL || epoll < 0 || (o->pid > 0 && clock_getcpuclockid(o->pid, &cpu) != 0))
+    if (each == MAP_FAILED || (o->pid > 0 && clock_getcpuclockid(o->pid, &cpu) != 0))
         fail("policy_load");
     for (unsigned i = 0; i < o->idle; i++)
         (void)open_connection(o->address);
-    for (unsigned i = 0; i < o->connections; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
+    run_all(o, o->seconds / 10, each, sum);
+    cpu_before = o->pid > 0 ? clock_ns(cpu) : 0;
+    run_all(o, o->seconds, each, sum);
+    sum->cpu_ns = o->pid > 0 ? clock_ns(cpu) - cpu_before : 0;
+    munmap(each, o->connections * sizeof *each);
+}
 
-        all[i].fd = open_connection(o->address);
-        epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event);
-        next_question(&all[i], &current[i], o->mailboxes);
+static int first_answer(const struct options *o)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uint64_t start = clock_ns(CLOCK_MONOTONIC);
+    struct connection c = {.fd = -1};
+    char answer[1024];
+
+    memcpy(address.sun_path, o->address, strnlen(o->address, sizeof address.sun_path - 1));
+    for (unsigned i = 0; i < FIRST_TRIES; i++) {
+        c.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(c.fd, (const struct sockaddr *)&address, sizeof address) == 0)
+            break;
+        close(c.fd);
+        usleep(100);
     }
-    run(epoll, all, current, o, o->seconds / 10, f);
-    memset(f->histogram, 0, STEPS * sizeof f->histogram[0]);
-    f->requests = f->dunno = f->other = f->max_ns = 0;
-    cpu_before = clock_ns(cpu);
-    run(epoll, all, current, o, o->seconds, f);
-    f->cpu_ns = o->pid > 0 ? clock_ns(cpu) - cpu_before : 0;
-    free(all);
-    free(current);
+    ask(&c, 1, 1);
+    if (recv(c.fd, answer, sizeof answer, 0) < 9)
+        return EXIT_FAILURE;
+    printf("ms=%.1f answer=%.12s\n", (double)(clock_ns(CLOCK_MONOTONIC) - start) / 1e6, answer);
+    return EXIT_SUCCESS;
 }
 
 static void raise_descriptors(void)
@@ -289,7 +322,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:i:d:m:p:")) != -1) {
+    while ((option = getopt(argc, argv, "c:i:d:m:p:1")) != -1) {
         if (option == 'c')
             o->connections = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 'i')
@@ -298,6 +331,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             o->seconds = strtod(optarg, NULL);
         else if (option == 'm')
             o->mailboxes = (unsigned)strtoul(optarg, NULL, 10);
+        else if (option == '1')
+            o->once = true;
         else if (option == 'p')
             o->pid = (pid_t)strtol(optarg, NULL, 10);
         else
@@ -310,21 +345,23 @@ static bool read_options(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
     struct options o = {.connections = 16, .seconds = 5, .mailboxes = 10000};
-    struct figures f = {.histogram = calloc(STEPS, sizeof(uint32_t))};
+    static struct figures f;
 
-    if (!read_options(argc, argv, &o) || f.histogram == NULL) {
-        fprintf(stderr, "usage: policy_load [-c connections] [-i idle] [-d seconds] [-m mailboxes] [-p pid] ADDRESS\n");
+    if (!read_options(argc, argv, &o)) {
+        fprintf(stderr,
+                "usage: policy_load [-c connections] [-i idle] [-d seconds] [-m mailboxes] [-p pid] [-1] ADDRESS\n");
         return EXIT_FAILURE;
     }
     raise_descriptors();
     prepare(&requests[0], template_rcpt);
     prepare(&requests[1], template_end);
+    if (o.once)
+        return first_answer(&o);
     measure(&o, &f);
     printf("requests=%llu seconds=%.2f rps=%.0f dunno=%llu other=%llu p50_us=%.1f p99_us=%.1f p999_us=%.1f max_us=%.1f "
            "cpu_us=%.2f\n",
            (unsigned long long)f.requests, f.seconds, (double)f.requests / f.seconds, (unsigned long long)f.dunno,
            (unsigned long long)f.other, percentile_us(&f, 0.5), percentile_us(&f, 0.99), percentile_us(&f, 0.999),
            (double)f.max_ns / 1000.0, (double)f.cpu_ns / 1000.0 / (double)(f.requests > 0 ? f.requests : 1));
-    free(f.histogram);
     return EXIT_SUCCESS;
 }

@@ -40,6 +40,7 @@ configure()
     cat >"$work/postern.conf" <<END
 directory = "$work/directory";
 state = { file = "$work/state"; entries = 4194304; };
+journal = "$work/journal";
 log = { to = "stderr"; };
 tls = { required = false; };
 preset = "none";
@@ -83,11 +84,11 @@ pairs()
     : >"$work/ratios" >"$work/p99s"
     for i in $(seq "$rounds"); do
         serve "$floor_socket" $floor
-        a=$($load "$floor_socket")
+        a=$($load -p "$pid" "$floor_socket")
         stop
         serve "$socket" $server
         [ "$i" -gt 1 ] || $load "$socket" >/dev/null # the first reads the directory's pages into memory
-        b=$($load "$socket")
+        b=$($load -p "$pid" "$socket")
         [ "$i" -lt "$rounds" ] || memory="$(anonymous_mib "$pid") MiB anonymous"
         stop
         ratio "$(field "$per_second" "$b")" "$(field "$per_second" "$a")" >>"$work/ratios"
@@ -110,7 +111,7 @@ first_answer()
         start=$(date +%s%N)
         "$build/postern-policyd" -c "$work/postern.conf" >/dev/null 2>"$work/log" &
         pid=$!
-        "$build/bench/policy_load" -f "$work/policyd.sock" >/dev/null || { cat "$work/log" >&2; exit 1; }
+        "$build/bench/policy_load" -1 "$work/policyd.sock" >/dev/null || { cat "$work/log" >&2; exit 1; }
         echo $((($(date +%s%N) - start) / 1000000)) >>"$work/starts"
         stop
     done

@@ -17,12 +17,13 @@ enum {
     AT_SUBJECT,
     AT_LIMIT = AT_SUBJECT + 16,
     AT_REASON = AT_LIMIT + 5,
-    AT_END = AT_REASON + 9
+    AT_PREFIX = AT_REASON + 9,
+    AT_END
 };
 
 _Static_assert(sizeof(((struct block *)0)->subject) == 8ul * (AT_LIMIT - AT_SUBJECT), "subject fits its words");
 _Static_assert(sizeof(((struct block *)0)->limit) == 8ul * (AT_REASON - AT_LIMIT), "limit fits its words");
-_Static_assert(sizeof(((struct block *)0)->reason) == 8ul * (AT_END - AT_REASON), "reason fits its words");
+_Static_assert(sizeof(((struct block *)0)->reason) == 8ul * (AT_PREFIX - AT_REASON), "reason fits its words");
 _Static_assert(AT_END <= BLOCK_RECORD_WORDS, "a record holds all texts");
 
 /* ---- time: the caller's and the table's ---- */
@@ -122,6 +123,41 @@ static bool free_entry(struct blocks *b, uint32_t place, union pair seen)
     return true;
 }
 
+/* ---- sizes of networks ---- */
+
+#define PREFIX_MAX 128
+
+/* Whatever the file holds, it is a size or none. */
+static uint32_t prefix_of(uint64_t word)
+{
+    return word <= PREFIX_MAX ? (uint32_t)word : 0;
+}
+
+static void note_prefix(struct blocks *b, uint32_t prefix)
+{
+    uint64_t *word = &b->head->prefixes[prefix / 64], bit = UINT64_C(1) << prefix % 64;
+
+    if (prefix > 0 && prefix <= PREFIX_MAX && (__atomic_load_n(word, __ATOMIC_ACQUIRE) & bit) == 0)
+        (void)__atomic_fetch_or(word, bit, __ATOMIC_ACQ_REL);
+}
+
+bool blocks_next_prefix(const struct blocks *b, uint32_t *at, uint32_t *prefix)
+{
+    while (*at < PREFIX_MAX) {
+        uint32_t one = ++*at;
+        uint64_t rest = __atomic_load_n(&b->head->prefixes[one / 64], __ATOMIC_ACQUIRE) >> one % 64;
+
+        if (rest == 0) {
+            *at = one | 63; /* nothing more in this word */
+            continue;
+        }
+        *at = one + (uint32_t)__builtin_ctzll(rest);
+        *prefix = *at;
+        return *at <= PREFIX_MAX;
+    }
+    return false;
+}
+
 /* ---- records ---- */
 
 static void write_words(uint64_t *to, const void *from, size_t words)
@@ -155,7 +191,8 @@ static void write_record(const struct blocks *b, uint32_t place, const struct bl
     write_words(word + AT_WALL, &block->from_wall_s, 1);
     write_words(word + AT_SUBJECT, block->subject, AT_LIMIT - AT_SUBJECT);
     write_words(word + AT_LIMIT, block->limit, AT_REASON - AT_LIMIT);
-    write_words(word + AT_REASON, block->reason, AT_END - AT_REASON);
+    write_words(word + AT_REASON, block->reason, AT_PREFIX - AT_REASON);
+    __atomic_store_n(word + AT_PREFIX, block->prefix, __ATOMIC_RELAXED);
     __atomic_store_n(word + AT_VERSION, odd + 1, __ATOMIC_RELEASE);
 }
 
@@ -181,7 +218,8 @@ static void read_record(const struct blocks *b, uint32_t place, struct block *ou
         read_words(&out->from_wall_s, word + AT_WALL, 1);
         read_words(out->subject, word + AT_SUBJECT, AT_LIMIT - AT_SUBJECT);
         read_words(out->limit, word + AT_LIMIT, AT_REASON - AT_LIMIT);
-        read_words(out->reason, word + AT_REASON, AT_END - AT_REASON);
+        read_words(out->reason, word + AT_REASON, AT_PREFIX - AT_REASON);
+        out->prefix = prefix_of(__atomic_load_n(word + AT_PREFIX, __ATOMIC_ACQUIRE));
         if ((before & 1) == 0 && __atomic_load_n(word + AT_VERSION, __ATOMIC_ACQUIRE) == before)
             break;
     }
@@ -264,6 +302,7 @@ int blocks_add(struct blocks *b, const struct block *block, uint64_t now_ns, str
 
     if (block->key == 0)
         return error_set(e, "a block needs a key other than 0");
+    note_prefix(b, block->prefix);
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         if (prolong(b, block, now, until))
             return 0;
@@ -333,6 +372,7 @@ void blocks_check_head(struct blocks *b)
         uint32_t distance = (i - home_of(b, seen.key)) & (b->slots - 1);
 
         used += seen.both != 0;
+        note_prefix(b, prefix_of(seen.both != 0 ? b->records[i].word[AT_PREFIX] : 0));
         if (seen.key != 0 && distance > reach)
             reach = distance;
     }

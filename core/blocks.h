@@ -18,6 +18,7 @@ struct blocks;
 /* Terminated texts, canonical and printable. */
 struct block {
     uint64_t key;        /* keyed hash of subject, by the caller; never 0 */
+    uint32_t prefix;     /* of a network: its size, 1..128; 0: no network */
     uint64_t from_ns;    /* state time */
     uint64_t until_ns;   /* state time; BLOCK_FOREVER: until it is lifted */
     int64_t from_wall_s; /* for people */
@@ -28,6 +29,12 @@ struct block {
 
 /* Is there any block, live or ended? One load. */
 bool blocks_any(const struct blocks *b);
+
+/*
+ * The sizes of networks that are blocked, or were since the file was made: *at begins at 0; false at the end. So a
+ * client's networks are looked up in these sizes only. They are few, whatever the number of blocks.
+ */
+bool blocks_next_prefix(const struct blocks *b, uint32_t *at, uint32_t *prefix);
 
 /* The end of a live block on key: true and *until_ns. Costs one load when nothing is blocked. */
 bool blocks_find(const struct blocks *b, uint64_t key, uint64_t now_ns, uint64_t *until_ns);

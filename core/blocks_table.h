@@ -19,15 +19,16 @@
 
 #define BLOCK_RECORD_WORDS 36
 
-/* version, from_ns, from_wall_s, then the texts; see blocks.c. All access is by whole words. */
+/* version, from_ns, from_wall_s, the texts, prefix; see blocks.c. All access is by whole words. */
 struct block_record {
     uint64_t word[BLOCK_RECORD_WORDS];
 };
 
 struct blocks_head {
-    uint64_t used;    /* entries that are not {0, 0}; a killed process may leave it too high, never too low */
-    uint64_t reach;   /* the greatest distance from home so far */
-    uint64_t changes; /* goes up with each change */
+    uint64_t used;        /* entries that are not {0, 0}; a killed process may leave it too high, never too low */
+    uint64_t reach;       /* the greatest distance from home so far */
+    uint64_t changes;     /* goes up with each change */
+    uint64_t prefixes[3]; /* a bit for each size of a network that was ever blocked; set before the block is there */
 };
 
 struct blocks {
@@ -38,7 +39,8 @@ struct blocks {
     uint64_t ahead_ns; /* added to the caller's time to get the table's; modulo 2^64 */
 };
 
-/* Sets used and reach up to what the index needs, in case the header was damaged. Never down: others may be adding. */
+/* Sets used, reach and prefixes up to what the index needs, in case the header was damaged. Never down: others may be
+ * adding. */
 void blocks_check_head(struct blocks *b);
 
 /* Frees the entries whose time has passed. */

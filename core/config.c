@@ -52,6 +52,9 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->n_groups; i++)
         list_free(config->groups[i].members);
     network_map_free(config->connector_map);
+    list_free(config->never_block);
+    network_map_free(config->never_block_networks);
+    network_map_free(config->known_networks);
     config_files_free(owner->files);
     config_memory_free(owner->memory);
     free(owner);

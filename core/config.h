@@ -257,6 +257,21 @@ struct log_config {
     int facility; /* LOG_MAIL ... of <syslog.h> */
 };
 
+enum alert_format { ALERT_JSON, ALERT_TEAMS };
+
+/* Where notices (core/alert.h) go: a webhook or a command. One of url, url_file and command is not NULL. */
+struct alert_target {
+    const char *url;      /* https */
+    const char *url_file; /* the address is in there, for those that are secrets themselves */
+    const char **command; /* the program's path and arguments, ended by NULL */
+    enum alert_format format;
+    const char *secret_file; /* key of the signature; NULL: none */
+    const char *ca_file;     /* NULL: the system's authorities */
+    unsigned events;         /* set of 1 << enum alert_event */
+    uint64_t timeout_s;      /* of one attempt */
+    uint64_t max_age_s;      /* an older notice is given up */
+};
+
 /* A text of the operator in place of ours for one reason (core/reason.h). */
 struct reply_config {
     const char *reason; /* name of the reason */
@@ -271,6 +286,12 @@ struct config {
     const char *state_path;
     uint64_t state_entries;
     uint32_t state_blocks;
+    const char *journal;      /* folder; "": none is kept */
+    uint64_t block_grow;      /* an automatic block lasts so many times longer for each earlier one of its subject */
+    uint64_t block_longest_s; /* but no longer than this, unless its limit says so; and so long an earlier one counts */
+    struct list *never_block; /* logins that are never blocked; NULL: none */
+    struct network_map *never_block_networks; /* NULL: none */
+    struct network_map *known_networks;       /* not counted as distinct clients or client networks; NULL: none */
     struct log_config log;
     struct tenant_config *tenants;
     size_t n_tenants;
@@ -293,11 +314,14 @@ struct config {
     struct milter_config milter;
     struct reply_config *replies;
     size_t n_replies;
-    unsigned mirror_max_change;        /* percent */
-    uint64_t mirror_deadline_s;        /* for the fetching of one tenant */
-    uint64_t mirror_stall_timeout_s;   /* an answer of which nothing came for so long is given up */
-    unsigned mirror_page_size;         /* rows */
-    const char *mirror_proxy;          /* NULL: as the environment says; "": none */
+    const char *spool; /* folder of what one program leaves for another */
+    struct alert_target *alerts;
+    size_t n_alerts;
+    unsigned mirror_max_change;      /* percent */
+    uint64_t mirror_deadline_s;      /* for the fetching of one tenant */
+    uint64_t mirror_stall_timeout_s; /* an answer of which nothing came for so long is given up */
+    unsigned mirror_page_size;       /* rows */
+    const char *mirror_proxy;        /* NULL: as the environment says; "": none */
 };
 
 #define CONFIG_LIMITS_MAX 32

@@ -61,6 +61,22 @@ static void add_slices(struct buf *b, const struct slice *slices, size_t n)
 
 /* ---- the parts ---- */
 
+static void explain_exchange(struct teller *t, const struct tenant_config *tenant)
+{
+    const struct exchange_config *x = &tenant->exchange;
+
+    if (x->tenant_id == NULL)
+        return;
+    tell_line(t,
+              "Tenant %s: \"postern-mirror sync\" reads it from Exchange Online as application %s, signed in by %s; "
+              "postern-mirror %s change mailboxes there.",
+              tenant->name, x->application,
+              x->certificate_file != NULL ? "certificate"
+              : x->secret_file != NULL    ? "a client secret"
+                                          : "a federated token",
+              x->writeback ? "may" : "may not");
+}
+
 static void explain_tenant(struct teller *t, const struct tenant_config *tenant)
 {
     static const char *const settings[] = {
@@ -91,6 +107,7 @@ static void explain_tenant(struct teller *t, const struct tenant_config *tenant)
                                                      : SLICE(" defer its mail (when_stale = \"defer\")"));
     }
     tell_line(t, "Tenant %s: %s.%s", tenant->name, text, mode_words(tenant->mode));
+    explain_exchange(t, tenant);
 }
 
 static void explain_tenants(struct teller *t, const struct config *c)
@@ -181,6 +198,37 @@ static void explain_listener(struct teller *t, const char *program, const struct
                   mode_words(c->tls_mode));
 }
 
+static void explain_blocks(struct teller *t, const struct config *c)
+{
+    char text[40];
+    struct buf b = BUF_OVER(text);
+
+    duration_add(&b, c->block_longest_s);
+    if (c->block_grow > 1)
+        tell_line(t, "Blocks by limits last %llu times longer each time, at most %s.",
+                  (unsigned long long)c->block_grow, text);
+    if (c->never_block != NULL || c->never_block_networks != NULL)
+        tell_line(t, "Never blocked: %zu logins or domains, %zu networks.", list_count(c->never_block),
+                  c->never_block_networks != NULL ? network_map_count(c->never_block_networks) : 0);
+    if (c->known_networks != NULL)
+        tell_line(t, "Known networks, not counted as distinct: %zu.", network_map_count(c->known_networks));
+}
+
+static void explain_alerts(struct teller *t, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_alerts; i++) {
+        const struct alert_target *target = &c->alerts[i];
+
+        tell_line(t, "Notices %zu: %s %s%s.", i + 1, target->command != NULL ? "the command" : "the webhook",
+                  target->command != NULL ? target->command[0]
+                  : target->url != NULL   ? target->url
+                                          : target->url_file,
+                  target->command != NULL       ? ""
+                  : target->secret_file != NULL ? ", signed"
+                                                : ", not signed");
+    }
+}
+
 static void explain_programs(struct teller *t, const struct config *c)
 {
     static const char *const charged[] = {
@@ -196,8 +244,14 @@ static void explain_programs(struct teller *t, const struct config *c)
         explain_listener(t, "postern-milter", &c->milter.listen, c);
     for (size_t i = 0; i < c->n_replies; i++)
         tell_line(t, "Reply for %s: %s", c->replies[i].reason, c->replies[i].text);
+    explain_blocks(t, c);
     tell_line(t, "State: %s, %llu counters of 16 bytes, room for %u blocks. Directory: %s.", c->state_path,
               (unsigned long long)c->state_entries, c->state_blocks, c->directory);
+    explain_alerts(t, c);
+    if (c->journal[0] != '\0')
+        tell_line(t, "Journal of decisions and usage: %s.", c->journal);
+    else
+        tell_line(t, "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.");
 }
 
 void config_explain(const struct config *config, void (*line)(void *arg, const char *text), void *arg,

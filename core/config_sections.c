@@ -44,6 +44,17 @@ static const struct setting state_rows[] = {
 };
 static const struct section state_section = {ROWS(state_rows)};
 
+/* "" switches it off. */
+static int parse_journal(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    static const char *const none = "";
+
+    if (text.n > 0)
+        return parse_path(r, text, at, e);
+    memcpy(at, &none, sizeof none);
+    return 0;
+}
+
 /* Without a user and password: a secret would be in a file that many may read. */
 static int parse_proxy(struct reader *r, struct slice text, void *at, struct error *e)
 {
@@ -152,6 +163,11 @@ static const struct setting config_rows[] = {
     {"mode", SETTING_CHOICE, AT(struct config, mode), .choices = mode_choices, .standard = "enforce"},
     {"directory", SETTING_PATH, AT(struct config, directory), .standard = "/var/lib/postern/directory"},
     {"state", SETTING_SECTION, .section = &state_section},
+    {"journal", SETTING_PARSED, AT(struct config, journal), .parse = parse_journal,
+     .standard = "/var/lib/postern/journal", .allowed = "a folder, or nothing for none"},
+    {"blocks", SETTING_SECTION, .section = &blocks_section},
+    {"never_block", SETTING_OWN, .read = read_never_block, .allowed = "logins, @domains, networks"},
+    {"known_networks", SETTING_OWN, .read = read_known_networks, .allowed = "networks"},
     {"log", SETTING_SECTION, AT(struct config, log), .section = &log_section},
     {"default_tenant", SETTING_PARSED, AT(struct config, default_tenant), .parse = parse_name,
      .allowed = "the name of a tenant"},
@@ -176,5 +192,8 @@ static const struct setting config_rows[] = {
     {"milter", SETTING_SECTION, AT(struct config, milter), .section = &milter_section},
     {"replies", SETTING_OWN, .read = read_replies, .allowed = "texts by the names of reasons"},
     {"mirror", SETTING_SECTION, .section = &mirror_section},
+    {"spool", SETTING_PATH, AT(struct config, spool), .standard = "/var/lib/postern/spool"},
+    {"alerts", SETTING_SECTIONS, AT(struct config, alerts), .count_offset = offsetof(struct config, n_alerts),
+     .section = &alert_section},
 };
 const struct section config_section = {ROWS(config_rows), .check = check_config};

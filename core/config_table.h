@@ -120,6 +120,8 @@ const struct choice *choice_find(const struct choice *choices, struct slice name
 
 /* Names of tenants, connectors, groups: letters, digits, "._-", at most 63. */
 setting_parse parse_name;
+/* A file name, taken relative to the folder of the configuration. */
+setting_parse parse_path;
 
 /* The entry of `names` that was probably meant, or NULL (config_suggest.c). */
 const char *config_suggest(struct slice written, const char *const *names, size_t n);
@@ -160,12 +162,15 @@ extern const struct section tenant_section;                   /* config_tenants.
 extern const struct section exchange_section;                 /* config_exchange.c */
 extern const struct section group_section, connector_section; /* config_connectors.c */
 extern const struct section limit_section;                    /* config_limits.c */
+extern const struct section blocks_section;                   /* config_blocks.c */
+extern const struct section alert_section;                    /* config_alerts.c */
 extern const struct section policyd_section, milter_section;  /* config_programs.c */
 extern const struct choice mode_choices[], tls_minimums[];
-extern const struct choice fetches[]; /* config_exchange.c: what exchange.fetch may name */
-setting_read read_exchange;           /* config_exchange.c */
-setting_read read_list_file, read_pairs_file; /* into a struct list * (config_connectors.c) */
-setting_read read_replies;                    /* config_programs.c; at is the config */
+extern const struct choice fetches[];               /* config_exchange.c: what exchange.fetch may name */
+setting_read read_exchange;                         /* config_exchange.c */
+setting_read read_never_block, read_known_networks; /* config_blocks.c; at is the config */
+setting_read read_list_file, read_pairs_file;       /* into a struct list * (config_connectors.c) */
+setting_read read_replies;                          /* config_programs.c; at is the config */
 /* Do two tenants claim one domain or NetBIOS name? s: the list of tenants, or NULL. (config_tenants.c) */
 int tenants_check(struct reader *r, const config_setting_t *s);
 /* True also where the file has no tenants: the directory alone knows them then. */

@@ -194,7 +194,7 @@ static int parse_duration(const struct setting *row, struct slice text, void *at
     return 0;
 }
 
-static int parse_path(const struct reader *r, struct slice text, void *at, struct error *e)
+int parse_path(struct reader *r, struct slice text, void *at, struct error *e)
 {
     char path[PATH_MAX_BYTES];
     struct buf b = BUF_OVER(path);

@@ -249,6 +249,14 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
     return a;
 }
 
+void counters_prefetch(const struct counters *c, uint64_t key)
+{
+    const union pair *bucket = bucket_of(c, tag_of(key));
+
+    __builtin_prefetch(bucket);
+    __builtin_prefetch(bucket + BUCKET_PAIRS / 2); /* the second of its two cache lines */
+}
+
 struct charge_answer counters_look(const struct counters *c, const struct charge *charge, uint64_t now_ns)
 {
     struct spot s = find(c, tag_of(charge->key), now_ns + c->ahead_ns);

@@ -46,6 +46,9 @@ struct charge_answer {
     uint64_t used;     /* units taken at `now`, before this charge (rounded up) */
 };
 
+/* Has the key's bucket fetched into the processor's cache, for a look that comes soon. */
+void counters_prefetch(const struct counters *c, uint64_t key);
+
 /* Looks, changing nothing. */
 struct charge_answer counters_look(const struct counters *c, const struct charge *charge, uint64_t now_ns);
 

@@ -1,22 +1,5 @@
 #include "core/decide_steps.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-void trace_add(struct trace *trace, const char *format, ...)
-{
-    char line[256];
-    va_list args;
-
-    if (trace == NULL)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    buf_add(trace->out, slice_of(line));
-    buf_add_char(trace->out, '\n');
-}
-
 static struct slice reply_for(const struct config *config, enum reason reason)
 {
     const struct reason_row *row = reason_row(reason);

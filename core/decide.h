@@ -24,12 +24,17 @@ struct decide_context {
     const struct counters *counters;
     const struct blocks *blocks;
     const struct hash_secret *secret;
-    bool charged; /* this message was charged before, here or by the other front end: limits don't look at it again */
+    bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
+    bool charged;  /* this message was charged before, here or by the other front end: limits don't look at it again */
     uint64_t now_ns; /* state time */
     int64_t wall_s;  /* for the age of the directory */
 };
 
 enum action { ACTION_PASS, ACTION_DEFER, ACTION_REJECT, ACTION_HOLD };
+
+/* "pass", "rcpt": as in log lines (core/names.c). */
+const char *action_name(enum action action);
+const char *stage_name(enum stage stage);
 
 /*
  * The steps taken, one line each, for explain; NULL: nobody wants to know. The texts may hold what came from outside:
@@ -83,6 +88,13 @@ struct verdict {
 
 void decide(const struct decide_context *context, const struct submission *submission,
             const struct recipients *recipients, struct verdict *verdict, struct trace *trace);
+
+/*
+ * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it.
+ * Without memory it is counted, but not told apart from others.
+ */
+void recipients_note(struct recipients *r, const struct decide_context *c, const struct submission *s,
+                     const struct verdict *v);
 
 /* Adds a line to the trace. The format is ours. */
 void trace_add(struct trace *trace, const char *format, ...) __attribute__((format(printf, 2, 3)));

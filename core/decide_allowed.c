@@ -3,33 +3,34 @@
 #include "core/directory_record.h"
 
 /* Is the mailbox listed, by whichever of its addresses or its alias? */
-static bool mailbox_listed(const struct deciding *d, const struct list *list, const struct mailbox_ref *claim)
+static bool mailbox_listed(const struct decide_context *c, const struct list *list, const struct mailbox_ref *claim,
+                           struct list_place *place)
 {
     struct mailbox_record record;
     struct slice proxies, proxy;
 
-    if (directory_mailbox(d->c->view, claim->tenant, &claim->id, &record) != DIRECTORY_FOUND)
+    if (directory_mailbox(c->view, claim->tenant, &claim->id, &record) != DIRECTORY_FOUND)
         return false;
-    if (list_has(list, record.primary, NULL) || list_has(list, record.upn, NULL) || list_has(list, record.alias, NULL))
+    if (list_has(list, record.primary, place) || list_has(list, record.upn, place) ||
+        list_has(list, record.alias, place))
         return true;
     proxies = record.proxies;
     while (packed_next(&proxies, &proxy))
-        if (list_has(list, proxy, NULL))
+        if (list_has(list, proxy, place))
             return true;
     return false;
 }
 
 /* The operator's files go by what was typed and by the mailbox behind it. */
-static bool listed(const struct deciding *d, const struct list *list)
+bool identity_listed(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                     const struct list *list, struct list_place *place)
 {
-    const struct identity *id = &d->v->identity;
-
     if (list_count(list) == 0)
         return false;
-    if (list_has_login(list, &d->s->login, NULL) || (id->address.n > 0 && list_has_address(list, &id->address, NULL)))
+    if (list_has_login(list, &s->login, place) || (id->address.n > 0 && list_has_address(list, &id->address, place)))
         return true;
     for (unsigned i = 0; i < id->n_claims; i++)
-        if (mailbox_listed(d, list, &id->claims[i]))
+        if (mailbox_listed(c, list, &id->claims[i], place))
             return true;
     return false;
 }
@@ -55,10 +56,11 @@ static enum smtp_auth organization_setting(const struct identity *id)
 static bool organization(struct deciding *d)
 {
     enum mode mode = d->c->config->smtp_auth.mode;
+    enum smtp_auth setting = organization_setting(&d->v->identity);
 
-    switch (organization_setting(&d->v->identity)) {
+    trace_organization(d, setting);
+    switch (setting) {
     case SMTP_AUTH_ENABLED:
-        trace_add(d->trace, "allowed: by the organization's setting");
         return false;
     case SMTP_AUTH_DISABLED:
         return refuse(d, REASON_ORGANIZATION_DISABLED, mode);
@@ -86,11 +88,11 @@ static bool mailbox_setting(struct deciding *d, const struct mailbox_ref *claim)
 {
     enum mode mode = d->c->config->smtp_auth.mode;
 
+    trace_mailbox_setting(d, claim);
     switch ((enum smtp_auth)claim->smtp_auth) {
     case SMTP_AUTH_DISABLED:
         return refuse(d, REASON_MAILBOX_DISABLED, mode);
     case SMTP_AUTH_ENABLED:
-        trace_add(d->trace, "allowed: by the mailbox's setting");
         return false;
     case SMTP_AUTH_INHERIT:
         return organization(d);
@@ -104,7 +106,7 @@ static bool unlisted(struct deciding *d)
 {
     switch (d->c->config->smtp_auth.unlisted) {
     case UNLISTED_ALLOW:
-        trace_add(d->trace, "allowed: not in the directory, and unlisted = \"allow\"");
+        trace_add(d->trace, "SMTP AUTH: allowed, not in the directory, and unlisted = \"allow\"");
         return gates(d, TRI_UNKNOWN);
     case UNLISTED_TENANT:
         return organization(d) || gates(d, TRI_UNKNOWN);
@@ -117,17 +119,20 @@ bool step_allowed(struct deciding *d)
 {
     const struct smtp_auth_config *config = &d->c->config->smtp_auth;
     const struct identity *id = &d->v->identity;
+    struct list_place place;
 
     if (!id->authenticated)
         return false;
-    if (listed(d, config->deny))
+    if (identity_listed(d->c, d->s, id, config->deny, &place)) {
+        trace_list(d, "SMTP AUTH: denied", &place);
         return refuse(d, REASON_DENY_FILE, config->mode);
-    if (listed(d, config->allow)) {
-        trace_add(d->trace, "allowed: by the allow file");
+    }
+    if (identity_listed(d->c, d->s, id, config->allow, &place)) {
+        trace_list(d, "SMTP AUTH: allowed", &place);
         return false;
     }
     if (id->on_premises) {
-        trace_add(d->trace, "allowed: the mailbox lives on premises");
+        trace_on_premises(d);
         return false;
     }
     if (stale(d) && refuse(d, REASON_DIRECTORY_STALE, config->mode))

@@ -39,6 +39,27 @@ bool step_recipients(struct deciding *d);
 /* 7. Limits: looks at all that match and makes the plan. */
 bool step_limits(struct deciding *d);
 
+/* Does an operator's list name the login: as typed, or by any address or the alias of its mailbox? */
+bool identity_listed(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                     const struct list *list, struct list_place *place);
+
+/* ---- words for the trace (core/trace.c); each does nothing when nobody wants to know ---- */
+
+/* Who it is; mapped is the place in the logins file, where that was used. */
+void trace_who(const struct deciding *d, const struct list_place *mapped);
+/* The live blocks on who sends. */
+void trace_blocks(const struct deciding *d);
+/* What stands in a list of the operator. */
+void trace_list(const struct deciding *d, const char *text, const struct list_place *place);
+/* That the mailbox lives on premises, and by which line. */
+void trace_on_premises(const struct deciding *d);
+/* A mailbox's own setting, an organization's, and whence they came. */
+void trace_mailbox_setting(const struct deciding *d, const struct mailbox_ref *claim);
+void trace_organization(const struct deciding *d, enum smtp_auth setting);
+/* A limit's level, and what this message would do to it. */
+void trace_limit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
+                 const struct charge *charge, const struct charge_answer *answer);
+
 /* How many recipients the message has, as far as is known at this stage, the one in question among them. */
 struct recipient_counts {
     uint64_t all, external;

@@ -112,9 +112,10 @@ static bool resolve(struct deciding *d, struct identity *id)
 {
     const struct login *login = &d->s->login;
     enum mode mode = d->c->config->smtp_auth.mode;
+    struct list_place place = {NULL, 0};
     enum directory_result found;
 
-    id->mapped = list_pair(d->c->config->smtp_auth.logins, login, &id->address, NULL);
+    id->mapped = list_pair(d->c->config->smtp_auth.logins, login, &id->address, &place);
     if (!id->mapped && login->kind == LOGIN_ADDRESS)
         id->address = login->address;
     id->on_premises = on_premises(d, login, id);
@@ -127,8 +128,7 @@ static bool resolve(struct deciding *d, struct identity *id)
     if (found != DIRECTORY_FOUND)
         id->n_claims = 0;
     set_user_key(d, id);
-    trace_add(d->trace, "who: tenant %s, %u mailbox(es)%s%s", id->tenant != NULL ? id->tenant->name : "unknown",
-              id->n_claims, id->mapped ? ", mapped by the logins file" : "", id->on_premises ? ", on premises" : "");
+    trace_who(d, &place);
     if (found == DIRECTORY_DAMAGED)
         return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
     return id->tenant == NULL && !id->on_premises ? refuse(d, REASON_NO_TENANT, mode) : false;
@@ -175,8 +175,11 @@ bool step_blocked(struct deciding *d)
 {
     uint64_t until_ns;
 
-    if (!keys_blocked(d->c, d->s, &d->v->identity, &until_ns))
+    if (!keys_blocked(d->c, d->s, &d->v->identity, &until_ns)) {
+        trace_add(d->trace, "blocked: no");
         return false;
+    }
+    trace_blocks(d);
     d->v->retry_ns = until_ns == BLOCK_FOREVER ? 0 : until_ns - d->c->now_ns;
     return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
 }

@@ -1,9 +1,9 @@
 /*
  * Keys and values of the directory's tables, shared by the reader (core/directory.c) and the writer (mirror/writer.c).
  *
- * Format 2 (core/manifest.h). Every value begins with a 32-bit checksum over table, key and the rest of the value, so that a damaged
- * record is noticed when it is read, whenever that is. Numbers in keys are big-endian (they sort), in values
- * little-endian. Decoding copies nothing: the slices point into the value.
+ * Format 2 (core/manifest.h). Every value begins with a 32-bit checksum over table, key and the rest of the value, so
+ * that a damaged record is noticed when it is read, whenever that is. Numbers in keys are big-endian (they sort), in
+ * values little-endian. Decoding copies nothing: the slices point into the value.
  *
  *   table       key                              value behind the checksum
  *   tenants     tenant u32                       settings, name, organization

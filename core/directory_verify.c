@@ -69,7 +69,8 @@ static int check_identity(const struct directory_view *v, struct slice key, stru
             return error_set(e, "%.*s belongs to a mailbox that does not exist", SLICE_ARG(text));
         if (ref.smtp_auth != record.smtp_auth || ref.basic_smtp != record.basic_smtp ||
             ref.recipient_type != record.recipient_type ||
-            ref.restricted != ((record.knows & MAILBOX_RESTRICTED) != 0) || ref.identity != claimed_bits(&record, kind, text))
+            ref.restricted != ((record.knows & MAILBOX_RESTRICTED) != 0) ||
+            ref.identity != claimed_bits(&record, kind, text))
             return error_set(e, "%.*s does not say what its mailbox says", SLICE_ARG(text));
     }
     return 0;

@@ -42,8 +42,10 @@ static struct config_ref *config_ref_take(struct engine *engine)
 static void say_what_needs_a_restart(struct engine *engine, const struct config *before, const struct config *now)
 {
     if (strcmp(before->directory, now->directory) != 0 || strcmp(before->state_path, now->state_path) != 0 ||
-        before->state_entries != now->state_entries || before->state_blocks != now->state_blocks)
-        log_say(engine->log, LEVEL_WARNING, "reload: another directory or state takes effect at the next start only");
+        strcmp(before->journal, now->journal) != 0 || before->state_entries != now->state_entries ||
+        before->state_blocks != now->state_blocks)
+        log_say(engine->log, LEVEL_WARNING,
+                "reload: another directory, state or journal takes effect at the next start only");
 }
 
 int engine_reload(struct engine *engine, struct error *e)
@@ -91,14 +93,27 @@ static int open_state(struct engine *engine, const struct config *config, struct
     return 0;
 }
 
+/* "policyd" of "postern-policyd" */
+static const char *journal_name(const char *program)
+{
+    const char *dash = strchr(program, '-');
+
+    return dash != NULL ? dash + 1 : program;
+}
+
 static int open_parts(struct engine *engine, const char *program, struct config *config, struct error *e)
 {
     engine->log = log_open(program, &config->log);
     if (engine->log == NULL)
         return error_set(e, "cannot start the log: out of memory or threads");
+    if ((engine->alerts = alert_queue_new()) == NULL)
+        return error_set(e, "out of memory");
     if (open_state(engine, config, e) != 0 || directory_open(config->directory, &engine->directory, e) != 0)
         return -1;
     engine_tick(engine);
+    /* After the first tick, so that nobody waits for it: the second one makes or opens what is on the disk. */
+    if (config->journal[0] != '\0' && journal_open(config->journal, journal_name(program), &engine->journal, e) != 0)
+        return -1;
     if (directory_generation(engine->directory) == 0)
         log_say(engine->log, LEVEL_WARNING,
                 "no directory in %s yet: authenticated mail is deferred until postern-mirror ran", config->directory);
@@ -135,6 +150,10 @@ void engine_close(struct engine *engine)
 {
     if (engine == NULL)
         return;
+    journal_close(engine->journal);
+    if (engine->log != NULL && engine->alerts != NULL && engine->state != NULL) /* what still waits */
+        engine_alert_tick(engine, engine->current->config);
+    alert_queue_free(engine->alerts);
     if (engine->directory != NULL)
         directory_close(engine->directory);
     if (engine->state != NULL)
@@ -158,8 +177,7 @@ struct log *engine_log(struct engine *engine)
 
 /* ---- housekeeping ---- */
 
-/* The same trouble is told once, and again when it changes or after an hour. */
-static void complain(struct engine *engine, struct complaint *c, const char *text)
+void engine_complain(struct engine *engine, struct complaint *c, const char *text)
 {
     uint64_t now = clock_boot_ns();
 
@@ -177,7 +195,7 @@ static void tick_directory(struct engine *engine)
     int result = directory_refresh(engine->directory, &e);
 
     if (result < 0) {
-        complain(engine, &engine->directory_trouble, e.text);
+        engine_complain(engine, &engine->directory_trouble, e.text);
         return;
     }
     engine->directory_trouble.text[0] = '\0';
@@ -194,6 +212,23 @@ static void tick_state(struct engine *engine)
 
     if (state_tick(engine->state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
         log_say(engine->log, LEVEL_ERROR, "limits: %s", e.text);
+}
+
+/* The journal never stands in the way of mail: its troubles are told, and that is all. */
+static void tick_journal(struct engine *engine)
+{
+    const char *notice;
+    struct error e;
+
+    if (engine->journal == NULL)
+        return;
+    if (journal_flush(engine->journal, &e) != 0)
+        engine_complain(engine, &engine->journal_trouble, e.text);
+    else
+        engine->journal_trouble.text[0] = '\0';
+    notice = journal_notice(engine->journal);
+    if (notice != NULL)
+        log_say(engine->log, LEVEL_WARNING, "%s", notice);
 }
 
 /* The lists are read again when one of their files changed; after a failure not before a minute has passed. */
@@ -230,6 +265,7 @@ static void tick_age(struct engine *engine)
         if (tenant->max_age_s == 0 || age <= (int64_t)tenant->max_age_s)
             continue;
         engine->age_told_ns = now;
+        engine_alert_stale(engine, ref->config, tenant, age);
         log_say(engine->log, LEVEL_WARNING,
                 "tenant %s: settings are %lld s old, more than max_age: see why postern-mirror fails%s", tenant->name,
                 (long long)age, tenant->when_stale == STALE_DEFER ? "; its mail is deferred meanwhile" : "");
@@ -239,12 +275,22 @@ static void tick_age(struct engine *engine)
     config_ref_drop(ref);
 }
 
+static void tick_alerts(struct engine *engine)
+{
+    struct config_ref *ref = config_ref_take(engine);
+
+    engine_alert_tick(engine, ref->config);
+    config_ref_drop(ref);
+}
+
 void engine_tick(struct engine *engine)
 {
     tick_directory(engine);
     tick_state(engine);
     tick_lists(engine);
     tick_age(engine);
+    tick_journal(engine);
+    tick_alerts(engine);
 }
 
 /* ---- users ---- */

@@ -19,15 +19,20 @@
 /* One message: its queue id, which both front ends know at its end, else its instance. 0: it has neither. */
 static uint64_t message_key(const struct decide_context *c, const struct submission *s)
 {
-    struct slice name = s->queue_id.n > 0 ? s->queue_id : s->instance;
-    uint64_t key;
+    const struct slice parts[] = {s->queue_id.n > 0 ? s->queue_id : s->instance,
+                                  s->login_text,
+                                  address_slice(&s->sender),
+                                  {(const char *)s->client.b, sizeof s->client.b}};
+    char text[1024];
+    struct buf b = BUF_OVER(text);
 
-    if (s->stage < STAGE_DATA || name.n == 0)
+    if (s->stage < STAGE_DATA || parts[0].n == 0)
         return 0;
-    key = key_within(c->secret, hash_slice(c->secret, name), hash_slice(c->secret, s->login_text));
-    if (s->has_client)
-        key = key_within(c->secret, key, key_of_ip(c->secret, &s->client));
-    return key_within(c->secret, key, hash_slice(c->secret, address_slice(&s->sender)));
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        buf_add(&b, parts[i]);
+        buf_add_char(&b, '\0');
+    }
+    return key_within(c->secret, hash_slice(c->secret, buf_slice(&b)), 0);
 }
 
 /* The same message, as the milter claims it. */
@@ -56,6 +61,7 @@ static bool charges_here(const struct decide_context *c, const struct submission
 static void charge(struct engine_user *user, const struct decide_context *c, const struct submission *s,
                    const struct recipients *r, uint64_t message)
 {
+    struct decide_context looking = *c;
     struct verdict *v = &user->verdict;
     struct counters *counters = state_counters(user->engine->state);
 
@@ -65,7 +71,8 @@ static void charge(struct engine_user *user, const struct decide_context *c, con
                 (void)counters_once(counters, message, c->now_ns, ONCE_NS);
             return;
         }
-        decide(c, s, r, v, NULL);
+        looking.charging = false;
+        decide(&looking, s, r, v, NULL);
         if (v->action != ACTION_PASS && v->action != ACTION_HOLD)
             return;
     }
@@ -93,33 +100,6 @@ static bool is_denial(const struct verdict *v)
     }
 }
 
-static void log_block(struct engine_user *user, const struct block *block, uint64_t seconds)
-{
-    struct event e = event_begin(user->line, sizeof user->line, log_format_of(user->engine->log), "block");
-
-    event_text(&e, "subject", slice_of(block->subject));
-    event_word(&e, "limit", block->limit);
-    event_number(&e, "seconds", seconds);
-    log_line(user->engine->log, LEVEL_WARNING, event_end(&e));
-}
-
-static void block(struct engine_user *user, const struct decide_context *c, const struct submission *s,
-                  const struct limit_config *limit)
-{
-    struct block b = {
-        .from_ns = c->now_ns, .until_ns = c->now_ns + limit->block_s * NS_PER_S, .from_wall_s = c->wall_s};
-    struct buf subject = BUF_OVER(b.subject), name = BUF_OVER(b.limit), reason = BUF_OVER(b.reason);
-    struct error e;
-
-    buf_add(&name, slice_of(limit->name));
-    buf_add(&reason, limit->count == COUNT_DENIALS ? SLICE("too many refused attempts") : SLICE("over the limit"));
-    b.key = key_of_block(c, s, &user->verdict.identity, limit, &subject);
-    if (blocks_add(state_blocks(user->engine->state), &b, c->now_ns, &e) != 0)
-        log_say(user->engine->log, LEVEL_ERROR, "block of %s failed: %s", b.subject, e.text);
-    else
-        log_block(user, &b, limit->block_s);
-}
-
 /* One denial a message, however many of its recipients were refused. */
 static void count_denial(struct engine_user *user, const struct decide_context *c, const struct submission *s)
 {
@@ -131,75 +111,28 @@ static void count_denial(struct engine_user *user, const struct decide_context *
         return;
     limit = limits_count_denial(counters, c, s, &user->verdict);
     if (limit != NULL)
-        block(user, c, s, limit);
-}
-
-/* ---- recipients ---- */
-
-static void recipients_add(struct recipients *r, const struct decide_context *c, const struct submission *s,
-                           bool internal)
-{
-    struct recipient_seen seen = {hash_slice(c->secret, address_slice(&s->recipient)),
-                                  hash_slice(c->secret, address_domain(&s->recipient)) | 1};
-
-    r->n++;
-    r->external += internal ? 0 : 1;
-    if (s->recipient_result != ADDRESS_OK) /* what is no address is told apart by its text */
-        seen.address = hash_slice(c->secret, s->recipient_text);
-    seen.address |= 1;
-    if (r->kept == r->capacity && r->capacity < RECIPIENTS_KEPT_MAX) {
-        uint32_t capacity = r->capacity == 0 ? 4 : r->capacity * 2;
-        struct recipient_seen *more = realloc(r->seen, capacity * sizeof *more);
-
-        if (more == NULL)
-            return;
-        r->seen = more;
-        r->capacity = capacity;
-    }
-    if (r->kept < r->capacity)
-        r->seen[r->kept++] = seen;
-}
-
-/* Does some limit look at recipients one by one? Otherwise none needs to be kept, only counted. */
-static bool keeps_recipients(const struct config *config)
-{
-    for (size_t i = 0; i < config->n_limits; i++)
-        if ((config->limits[i].per & PER_RECIPIENT_DOMAIN) != 0 ||
-            (config->limits[i].count == COUNT_DISTINCT && config->limits[i].distinct >= DISTINCT_RECIPIENT))
-            return true;
-    return false;
-}
-
-static void note_recipient(const struct decide_context *c, const struct submission *s, const struct verdict *v,
-                           struct recipients *r)
-{
-    if (keeps_recipients(c->config)) {
-        recipients_add(r, c, s, v->recipient_internal);
-        return;
-    }
-    r->n++;
-    r->external += v->recipient_internal ? 0 : 1;
+        engine_block(user, c, s, limit);
 }
 
 /* What follows from the verdict: recipients noted, limits charged, blocks made, denials counted. True when it is to be
- * logged. */
+ * logged; *charged when the message was charged now. */
 static bool follow_up(struct engine_user *user, const struct decide_context *c, const struct submission *s,
-                      struct recipients *r, uint64_t message)
+                      struct recipients *r, uint64_t message, bool *charged)
 {
     const struct verdict *v = &user->verdict;
-    bool passed = v->action == ACTION_PASS || v->action == ACTION_HOLD, charged = false;
+    bool passed = v->action == ACTION_PASS || v->action == ACTION_HOLD;
 
     if (s->stage == STAGE_RCPT && passed)
-        note_recipient(c, s, v, r);
-    if (passed && !c->charged && charges_here(c, s, message)) {
+        recipients_note(r, c, s, v);
+    if (passed && c->charging) {
         charge(user, c, s, r, message);
-        charged = true;
+        *charged = true;
     }
     if (v->reason == REASON_LIMIT_BLOCK)
-        block(user, c, s, v->limit_row);
+        engine_block(user, c, s, v->limit_row);
     if (is_denial(v))
         count_denial(user, c, s);
-    return charged || v->monitored || !passed;
+    return *charged || v->monitored || !passed;
 }
 
 static struct decide_context context_of(struct engine_user *user)
@@ -218,15 +151,17 @@ static struct decide_context context_of(struct engine_user *user)
 const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
 {
     struct decide_context c;
+    bool charged = false;
     uint64_t message;
 
     engine_user_renew(user);
     c = context_of(user);
     message = message_key(&c, s);
     c.charged = message != 0 && counters_seen(c.counters, message, c.now_ns, ONCE_NS);
+    c.charging = !c.charged && charges_here(&c, s, message);
     decide(&c, s, r, &user->verdict, NULL);
-    if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &c, s, r, message))
-        engine_log_verdict(user, &c, s, r);
+    if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &c, s, r, message, &charged))
+        engine_log_verdict(user, &c, s, r, charged);
     return &user->verdict;
 }
 

@@ -7,32 +7,25 @@
 #include "core/engine_parts.h"
 #include "core/event.h"
 
-static const char *const action_names[] = {
-    [ACTION_PASS] = "pass", [ACTION_DEFER] = "defer", [ACTION_REJECT] = "reject", [ACTION_HOLD] = "hold"};
-static const char *const stage_names[] = {[STAGE_CONNECT] = "connect",
-                                          [STAGE_MAIL] = "mail",
-                                          [STAGE_RCPT] = "rcpt",
-                                          [STAGE_DATA] = "data",
-                                          [STAGE_END] = "end"};
-
-/* The mailbox, where the login does not say it already. */
-static void add_mailbox(struct event *e, const struct decide_context *c, const struct identity *id)
+/* The mailbox's primary address; the login itself where that is one; empty where there is no mailbox. */
+static struct slice mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary)
 {
-    struct address primary;
-
-    if (id->n_claims == 0 || ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped))
-        return;
-    if (directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, &primary) == DIRECTORY_FOUND)
-        event_text(e, "mailbox", address_slice(&primary));
+    if (id->n_claims == 0)
+        return (struct slice){NULL, 0};
+    if ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped)
+        return address_slice(&id->address);
+    if (directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, primary) != DIRECTORY_FOUND)
+        return (struct slice){NULL, 0};
+    return address_slice(primary);
 }
 
-static void add_who(struct event *e, const struct decide_context *c, const struct submission *s,
-                    const struct identity *id)
+static void add_who(struct event *e, const struct submission *s, const struct identity *id, struct slice mailbox)
 {
     char text[IP_TEXT_MAX];
 
     event_text(e, "login", s->login_text);
-    add_mailbox(e, c, id);
+    if (mailbox.p != id->address.text) /* the login does not say it already */
+        event_text(e, "mailbox", mailbox);
     event_word(e, "tenant", id->tenant != NULL ? id->tenant->name : NULL);
     event_word(e, "connector", id->connector != NULL ? id->connector->name : NULL);
     if (s->has_client)
@@ -42,7 +35,7 @@ static void add_who(struct event *e, const struct decide_context *c, const struc
 }
 
 /* Canonical where it is an address, so that both front ends log the same; else as it came. */
-static struct slice shown(enum address_result result, const struct address *address, struct slice text)
+struct slice engine_shown(enum address_result result, const struct address *address, struct slice text)
 {
     if (result == ADDRESS_NULL)
         return SLICE("<>");
@@ -51,9 +44,9 @@ static struct slice shown(enum address_result result, const struct address *addr
 
 static void add_message(struct event *e, const struct submission *s, const struct recipients *r)
 {
-    event_text(e, "sender", shown(s->sender_result, &s->sender, s->sender_text));
+    event_text(e, "sender", engine_shown(s->sender_result, &s->sender, s->sender_text));
     if (s->has_recipient)
-        event_text(e, "recipient", shown(s->recipient_result, &s->recipient, s->recipient_text));
+        event_text(e, "recipient", engine_shown(s->recipient_result, &s->recipient, s->recipient_text));
     if (s->stage >= STAGE_DATA) {
         event_number(e, "recipients", s->recipient_count != 0 ? s->recipient_count : r->n);
         event_number(e, "size", s->size);
@@ -83,23 +76,26 @@ static void add_outcome(struct event *e, const struct verdict *v)
 }
 
 void engine_log_verdict(struct engine_user *user, const struct decide_context *c, const struct submission *s,
-                        const struct recipients *r)
+                        const struct recipients *r, bool charged)
 {
     const struct verdict *v = &user->verdict;
     struct log *log = user->engine->log;
     bool passes = v->action == ACTION_PASS;
+    struct address primary;
+    struct slice mailbox = mailbox_of(c, &v->identity, &primary);
     struct event e = event_begin(user->line, sizeof user->line, log_format_of(log), "decision");
 
-    event_word(&e, "action", action_names[v->action]);
+    event_word(&e, "action", action_name(v->action));
     event_word(&e, "reason", reason_row(v->reason)->name);
     event_word(&e, "by", s->front_end);
-    event_word(&e, "stage", stage_names[s->stage]);
-    add_who(&e, c, s, &v->identity);
+    event_word(&e, "stage", stage_name(s->stage));
+    add_who(&e, s, &v->identity, mailbox);
     add_message(&e, s, r);
     add_outcome(&e, v);
     event_text(&e, "queue_id", s->queue_id);
     event_text(&e, "instance", s->instance);
     if (!passes || v->monitored)
         event_sentence(&e, "why", reason_row(passes ? v->monitored_reason : v->reason)->help);
+    engine_note_verdict(user, s, r, mailbox, charged);
     log_line(log, passes ? LEVEL_INFO : LEVEL_NOTICE, event_end(&e));
 }

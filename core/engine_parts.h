@@ -2,7 +2,9 @@
 #ifndef POSTERN_ENGINE_PARTS_H
 #define POSTERN_ENGINE_PARTS_H
 
+#include "core/alert.h"
 #include "core/engine.h"
+#include "core/journal.h"
 #include "core/state.h"
 
 #include <pthread.h>
@@ -28,12 +30,14 @@ struct engine {
     struct log *log;
     struct directory *directory;
     struct state *state;
-    pthread_mutex_t lock; /* guards current */
+    struct journal *journal; /* NULL: none is kept */
+    pthread_mutex_t lock;    /* guards current */
     struct config_ref *current;
     atomic_uint_least64_t epoch; /* grows with every new configuration or generation */
+    struct alert_queue *alerts;  /* notices that wait for the tick */
     /* the tick's own */
-    struct complaint directory_trouble;
-    uint64_t lists_not_before_ns, age_told_ns;
+    struct complaint directory_trouble, journal_trouble, alert_trouble;
+    uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
 };
 
 struct engine_user {
@@ -48,8 +52,28 @@ struct engine_user {
 /* Takes configuration and directory view of the moment. */
 void engine_user_renew(struct engine_user *user);
 
-/* Logs the verdict as one event (core/engine_log.c has the order of the fields). */
+/* The same trouble is logged once, and again when it changes or after an hour. */
+void engine_complain(struct engine *engine, struct complaint *c, const char *text);
+
+/* Notices (core/engine_alert.c): of a block, from the mail path; of old settings; and the tick's round. */
+void engine_alert_block(struct engine_user *user, const struct submission *s, const struct block *block,
+                        uint64_t seconds);
+void engine_alert_stale(struct engine *engine, const struct config *config, const struct tenant_config *tenant,
+                        int64_t age_s);
+void engine_alert_tick(struct engine *engine, const struct config *config);
+
+/* Blocks what the limit is per, and says so in the log; not whom never_block protects. */
+void engine_block(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                  const struct limit_config *limit);
+
+/* Logs the verdict as one event (core/engine_log.c has the order of the fields), and leaves it in the journal. charged:
+ * this is the message's one time of being counted. */
 void engine_log_verdict(struct engine_user *user, const struct decide_context *c, const struct submission *s,
-                        const struct recipients *r);
+                        const struct recipients *r, bool charged);
+/* Canonical where it is an address, so that both front ends log the same; else as it came. */
+struct slice engine_shown(enum address_result result, const struct address *address, struct slice text);
+/* Leaves the verdict in the journal. mailbox: its primary address; empty: none. */
+void engine_note_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+                         struct slice mailbox, bool charged);
 
 #endif

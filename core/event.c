@@ -44,10 +44,13 @@ static void field_end(struct event *e, size_t mark)
     e->out.p[mark] = '\0';
 }
 
-static bool plain(char c)
-{
-    return c > 0x20 && c < 0x7f && c != '\\' && c != '"' && c != '=';
-}
+/* Printable ASCII that stands for itself: not backslash, quote, equals sign, nor blank. */
+static const bool plain[256] = {
+    ['!'] = true,
+    ['#' ... '<'] = true,
+    ['>' ... '['] = true,
+    [']' ... '~'] = true,
+};
 
 /* Runs of plain characters are copied at once: they are nearly everything. */
 static void add_escaped(struct buf *b, struct slice value, bool json)
@@ -58,7 +61,7 @@ static void add_escaped(struct buf *b, struct slice value, bool json)
     for (size_t i = 0; i <= n; i++) {
         unsigned char c;
 
-        if (i < n && plain(value.p[i]))
+        if (i < n && plain[(unsigned char)value.p[i]])
             continue;
         buf_add(b, (struct slice){value.p + from, i - from});
         from = i + 1;

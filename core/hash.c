@@ -24,7 +24,6 @@ static inline void sip_absorb(struct sip *v, uint64_t word)
 {
     v->d ^= word;
     sip_round(v);
-    sip_round(v);
     v->a ^= word;
 }
 
@@ -36,15 +35,18 @@ uint64_t hash_bytes(const struct hash_secret *secret, const void *bytes, size_t 
     uint64_t last = (uint64_t)n << 56, word;
     size_t left = n;
 
+    if (n == 0)
+        p = (const unsigned char *)"";
     for (; left >= 8; left -= 8, p += 8) {
         memcpy(&word, p, 8);
         sip_absorb(&v, word);
     }
-    for (size_t i = 0; i < left; i++)
-        last |= (uint64_t)p[i] << (8 * i);
+    word = 0;
+    memcpy(&word, p, left);
+    last |= word; /* little-endian, as all machines that this runs on; another order is another, equally good hash */
     sip_absorb(&v, last);
     v.c ^= 0xff;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         sip_round(&v);
     return v.a ^ v.b ^ v.c ^ v.d;
 }

@@ -1,5 +1,6 @@
 /*
- * SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash, so that nobody outside can choose names that meet in one
+ * SipHash-1-3 (Aumasson and Bernstein, 2012, with the round counts that hash tables use: Rust's and Python's standard
+ * ones among them): a keyed hash, so that nobody outside can choose names that meet in one
  * bucket of the counters.
  */
 #ifndef POSTERN_HASH_H

@@ -7,10 +7,15 @@
  *   table       key                                value
  *   decisions   wall-clock ns, process, number     struct journal_record, packed
  *   usage       tenant name, NUL, mailbox          struct usage, packed: kept for USAGE_DAYS
+ *   seen        hour, and the key in usage         nothing: says which mailbox was seen longest ago
  *   totals      program, NUL, action, NUL, reason  counts since the journal was made
  *
- * Both tables are bounded: the oldest decisions give way (JOURNAL_DECISIONS_MAX), mailboxes that were not seen for
- * USAGE_DAYS are forgotten, and beyond USAGE_MAILBOXES_MAX the one that was seen longest ago.
+ * Everything is bounded: the oldest decisions give way (JOURNAL_DECISIONS_MAX), mailboxes that were not seen for
+ * USAGE_DAYS are forgotten, and beyond USAGE_MAILBOXES_MAX the one that was seen longest ago, to the hour.
+ *
+ * Each round is one transaction whose pages are on the disk before they count: a killed program or a crash of the
+ * machine costs the last rounds, never what was there before. A damaged environment is set aside (damaged.mdb in the
+ * folder, in the place of an older one) and a new one is begun.
  */
 #ifndef POSTERN_JOURNAL_H
 #define POSTERN_JOURNAL_H
@@ -33,6 +38,12 @@ struct journal_record {
     enum stage stage;
     enum tls_version tls;
     bool milter; /* by the milter, else by the policy server */
+    /*
+     * Counts in the usage: a message that passes and was charged here, or a refusal. A passing record without it is
+     * there for what monitor mode would have refused. journal_note takes it from the refusals of one instance for one
+     * reason but the first, since a message with many recipients is refused for each of them.
+     */
+    bool counts;
     bool has_client;
     struct ip client;
     uint32_t recipients;
@@ -41,7 +52,8 @@ struct journal_record {
     char tenant[64], connector[64];
     char login[128];
     char mailbox[128]; /* primary address; empty when the login has none */
-    char method[24], limit[40], sender[160], recipient[160], queue_id[24], instance[48];
+    char method[24], limit[40], sender[160], queue_id[24], instance[48];
+    char recipient[160]; /* the one in question; of a whole message, the first */
 };
 
 /* What a mailbox did. Counts are of messages; refusals are by reason. */
@@ -50,7 +62,7 @@ struct usage {
     int64_t last_refused_s;
     uint64_t messages, recipients, bytes;
     uint64_t refused[REASON_COUNT];
-    uint64_t would[REASON_COUNT]; /* monitor mode */
+    uint64_t would[REASON_COUNT]; /* monitor mode: messages that were let through for it */
     uint64_t basic, oauth;        /* messages by mechanism */
     uint64_t tls[TLS_NEWER + 1];  /* messages by TLS version */
     struct {
@@ -62,27 +74,41 @@ struct usage {
 struct journal;
 
 /*
- * Opens (and makes, folder mode 0770) the journal in that folder. program is "policyd" or "milter"; NULL for readers,
- * who need no more than to read the folder and write LMDB's lock file in it. 0, or -1 with e: the services go on
- * without one.
+ * Opens the journal in that folder; both texts are copied. program is "policyd" or "milter"; NULL for readers, who need
+ * no more than to read the folder and write LMDB's lock file in it. A process opens a journal once at a time (LMDB's
+ * locks are the process's), and does not use it across a fork.
+ *
+ * For a program nothing is touched yet: its first journal_flush makes the folder (mode 0770) and the environment, says
+ * what is wrong, and later ones try again. A reader gets -1 with e when there is no journal.
  */
 int journal_open(const char *folder, const char *program, struct journal **out, struct error *e);
 void journal_close(struct journal *j); /* writes what has gathered; NULL is fine */
 
-/* Leaves a record; copies it. Never blocks on a disk. Any thread. */
+/* Leaves a record; copies it. Never blocks on a disk. Any thread. NULL is fine. */
 void journal_note(struct journal *j, const struct journal_record *record);
-/* Writes what has gathered, in one transaction. Called by the housekeeping about once a second; a round takes at most
- * about 100 ms. */
+/*
+ * Writes what has gathered, in one transaction. Called by the housekeeping about once a second; a round takes at most
+ * about 100 ms, and what the disk needs. When it fails, what has gathered is kept for the next round: decisions up to
+ * twice JOURNAL_GATHERED_MAX, usage up to about that number of mailboxes and clients, totals without bound.
+ */
 int journal_flush(struct journal *j, struct error *e);
+/* Something that is worth a line in the log though the journal is in use; NULL when there is nothing new. For the
+ * thread that flushes; valid until its next call. */
+const char *journal_notice(struct journal *j);
 /* Records that were not kept since start because too many gathered. */
 uint64_t journal_dropped(const struct journal *j);
 
-/* ---- reading: every call is one read transaction of its own, so that nothing is held open ---- */
+/*
+ * ---- reading: by any thread, piece by piece, each of them a short transaction of its own: nothing is held while the
+ * callback runs, and it may take its time. What changes meanwhile may be seen before or after its change. A record that
+ * cannot be read is left out. 0, or -1 with e. ----
+ */
 
 /* Walks over decisions, newest first, that are not older than since_ns. The callback answers false to stop. */
 int journal_decisions(struct journal *j, uint64_t since_ns,
                       bool (*each)(void *arg, const struct journal_record *record), void *arg, struct error *e);
-/* Walks over usage, by tenant and mailbox. mailbox is the primary address, or the login where there is no mailbox. */
+/* Walks over usage, by tenant and mailbox. mailbox is the primary address, or the login (its ASCII letters in lower
+ * case) where there is no mailbox. */
 int journal_usage(struct journal *j,
                   bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage),
                   void *arg, struct error *e);

@@ -1,5 +1,7 @@
 #include "core/keys.h"
 
+#include "core/decide_steps.h"
+
 /* The first byte of everything that is hashed, so that one kind of key never equals another. */
 enum key_kind {
     KIND_IP = 1,
@@ -184,35 +186,88 @@ static void say_user(const struct decide_context *c, const struct submission *s,
         buf_add_escaped(out, s->login_text, 100);
 }
 
-uint64_t key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                      const struct limit_config *limit, struct buf *subject)
+static void subject_begin(struct block *block, struct buf *subject, const char *kind)
+{
+    memset(block->subject, 0, sizeof block->subject);
+    *subject = BUF_OVER(block->subject);
+    block->prefix = 0;
+    buf_addf(subject, "%s ", kind);
+}
+
+void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                     enum limit_key_part part, struct block *block)
 {
     char text[NETWORK_TEXT_MAX];
+    struct buf subject;
+
+    switch (part) {
+    case PER_USER:
+        subject_begin(block, &subject, "user");
+        say_user(c, s, id, &subject);
+        block->key = block_key(c->secret, PER_USER, id->user);
+        return;
+    case PER_LOGIN:
+        subject_begin(block, &subject, "login");
+        buf_add_escaped(&subject, s->login_text, 100);
+        block->key = block_key(c->secret, PER_LOGIN, id->login);
+        return;
+    case PER_CLIENT:
+        subject_begin(block, &subject, "client");
+        buf_add(&subject, ip_text(&s->client, text));
+        block->key = block_key(c->secret, PER_CLIENT, key_of_ip(c->secret, &s->client));
+        return;
+    default:
+        subject_begin(block, &subject, "connector");
+        buf_add(&subject, slice_of(id->connector != NULL ? id->connector->name : ""));
+        block->key = block_key(c->secret, PER_CONNECTOR, connector_hash(c, id));
+    }
+}
+
+void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block)
+{
+    char text[NETWORK_TEXT_MAX];
+    struct buf subject;
+
+    subject_begin(block, &subject, "network");
+    buf_add(&subject, network_text(network, text));
+    block->key = block_key(c->secret, PER_CLIENT_NET, key_of_network(c->secret, network));
+    block->prefix = network->prefix;
+}
+
+void key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  const struct limit_config *limit, struct block *block)
+{
     struct network net;
 
-    switch (limit->per) {
-    case PER_USER:
-        buf_add(subject, SLICE("user "));
-        say_user(c, s, id, subject);
-        return block_key(c->secret, PER_USER, id->user);
-    case PER_LOGIN:
-        buf_add(subject, SLICE("login "));
-        buf_add_escaped(subject, s->login_text, 100);
-        return block_key(c->secret, PER_LOGIN, id->login);
-    case PER_CLIENT:
-        buf_add(subject, SLICE("client "));
-        buf_add(subject, ip_text(&s->client, text));
-        return block_key(c->secret, PER_CLIENT, id->client);
-    case PER_CLIENT_NET:
-        net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
-        buf_add(subject, SLICE("network "));
-        buf_add(subject, network_text(&net, text));
-        return block_key(c->secret, PER_CLIENT_NET, key_of_network(c->secret, &net));
-    default:
-        buf_add(subject, SLICE("connector "));
-        buf_add(subject, slice_of(id->connector != NULL ? id->connector->name : ""));
-        return block_key(c->secret, PER_CONNECTOR, connector_hash(c, id));
+    if (limit->per != PER_CLIENT_NET) {
+        key_of_block_on(c, s, id, (enum limit_key_part)limit->per, block);
+        return;
     }
+    net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
+    key_of_block_on_network(c, &net, block);
+}
+
+bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                   enum limit_key_part part)
+{
+    const struct config *config = c->config;
+    unsigned value;
+
+    if (part == PER_USER || part == PER_LOGIN)
+        return id->authenticated && identity_listed(c, s, id, config->never_block, NULL);
+    return (part == PER_CLIENT || part == PER_CLIENT_NET) && s->has_client && config->never_block_networks != NULL &&
+           network_map_find(config->never_block_networks, &s->client, &value);
+}
+
+/* The client's network of that size; false when there is none: sizes below 96 are of IPv6 alone. */
+static bool network_of_size(const struct submission *s, uint32_t prefix, struct network *net)
+{
+    bool v4 = s->has_client && ip_is_v4(&s->client);
+
+    if (!s->has_client || (v4 && prefix < 96))
+        return false;
+    *net = network_around(&s->client, v4 ? prefix - 96 : 0, prefix);
+    return true;
 }
 
 static bool blocked(const struct decide_context *c, unsigned part, uint64_t value, uint64_t *until_ns)
@@ -226,20 +281,19 @@ static bool blocked(const struct decide_context *c, unsigned part, uint64_t valu
     return true;
 }
 
-/* Networks are blocked in the sizes that limits count them in. */
-static bool network_blocked(const struct decide_context *c, const struct submission *s, uint64_t *until_ns)
+static bool network_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                            uint64_t *until_ns)
 {
+    struct network net;
+    uint32_t prefix;
     bool any = false;
 
-    for (size_t i = 0; s->has_client && i < c->config->n_limits; i++) {
-        const struct limit_config *limit = &c->config->limits[i];
-        struct network net;
-
-        if (limit->per != PER_CLIENT_NET || limit->then != THEN_BLOCK)
-            continue;
-        net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
-        any |= blocked(c, PER_CLIENT_NET, key_of_network(c->secret, &net), until_ns);
-    }
+    /* One of a blocked network's addresses may be protected all the same. */
+    if (never_blocked(c, s, id, PER_CLIENT_NET))
+        return false;
+    for (uint32_t at = 0; blocks_next_prefix(c->blocks, &at, &prefix);)
+        if (network_of_size(s, prefix, &net))
+            any |= blocked(c, PER_CLIENT_NET, key_of_network(c->secret, &net), until_ns);
     return any;
 }
 
@@ -255,5 +309,22 @@ bool keys_blocked(const struct decide_context *c, const struct submission *s, co
     any |= blocked(c, PER_LOGIN, id->login, until_ns);
     any |= blocked(c, PER_CLIENT, id->client, until_ns);
     any |= blocked(c, PER_CONNECTOR, connector_hash(c, id), until_ns);
-    return network_blocked(c, s, until_ns) || any;
+    return network_blocked(c, s, id, until_ns) || any;
+}
+
+bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                const struct block *block)
+{
+    const struct {
+        unsigned part;
+        uint64_t value;
+    } parts[] = {
+        {PER_USER, id->user}, {PER_LOGIN, id->login}, {PER_CLIENT, id->client}, {PER_CONNECTOR, connector_hash(c, id)}};
+    struct network net;
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].value != 0 && block_key(c->secret, parts[i].part, parts[i].value) == block->key)
+            return true;
+    return block->prefix > 0 && network_of_size(s, block->prefix, &net) &&
+           block_key(c->secret, PER_CLIENT_NET, key_of_network(c->secret, &net)) == block->key;
 }

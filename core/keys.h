@@ -24,11 +24,27 @@ bool key_of_limit(const struct decide_context *c, const struct submission *s, co
 uint64_t key_within(const struct hash_secret *secret, uint64_t key, uint64_t member);
 
 /*
- * What a limit with THEN_BLOCK blocks: key, and the subject in words ("user sean@contoso.example") into `subject`. The
+ * What a limit with THEN_BLOCK blocks: sets key, prefix, and the subject in words ("user sean@contoso.example"). The
  * configuration allows such limits only for one of user, login, client, client_net, connector.
  */
-uint64_t key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                      const struct limit_config *limit, struct buf *subject);
+void key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  const struct limit_config *limit, struct block *block);
+
+/*
+ * The same for an operator, on one part: PER_USER of the identity (PER_LOGIN where the login has no mailbox of its
+ * own), PER_LOGIN, PER_CLIENT of the submission, PER_CONNECTOR of the identity.
+ */
+void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                     enum limit_key_part part, struct block *block);
+void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block);
+
+/* Does never_block protect the user or login (by any address of its mailbox), the client, or its network? */
+bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                   enum limit_key_part part);
+
+/* Is this block one on who sends? For explain. */
+bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                const struct block *block);
 
 /* Is one of the submission's user, login, client, client network or connector blocked? *until_ns is the latest end. */
 bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,

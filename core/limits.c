@@ -119,6 +119,15 @@ static uint64_t member(const struct members *m, size_t i)
     return m->single != NULL ? *m->single : m->domains ? m->seen[i].domain : m->seen[i].address;
 }
 
+/* The office, or another place that every user comes from: no news, however many of its addresses are used. */
+static bool client_known(const struct decide_context *c, const struct submission *s)
+{
+    unsigned value;
+
+    return c->config->known_networks != NULL && s->has_client &&
+           network_map_find(c->config->known_networks, &s->client, &value);
+}
+
 /* *single is room for a member that is not among the recipients. */
 static struct members members_of(const struct decide_context *c, const struct submission *s, const struct recipients *r,
                                  const struct identity *id, const struct limit_config *limit, uint64_t *single)
@@ -133,11 +142,13 @@ static struct members members_of(const struct decide_context *c, const struct su
         *single = hash_slice(c->secret, address_slice(&s->sender)) | 1;
         break;
     case DISTINCT_CLIENT_NET:
+        if (client_known(c, s))
+            break;
         net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
         *single = s->has_client ? key_of_network(c->secret, &net) : 0;
         break;
     default:
-        *single = id->client;
+        *single = client_known(c, s) ? 0 : id->client;
     }
     return (struct members){.single = single, .n = *single != 0 ? 1 : 0};
 }
@@ -205,28 +216,41 @@ struct looking {
     int strength;
 };
 
+static void plan_add(struct plan *plan, const struct limit_config *limit, const struct charge *charge)
+{
+    plan->marks |= limit->count == COUNT_DISTINCT;
+    if (limit->count == COUNT_DENIALS || charge->cost == 0)
+        return;
+    plan->limits[plan->n] = limit;
+    plan->charges[plan->n++] = *charge;
+}
+
+/* Charging looks too, all or nothing, so where a refusal is all that a look can lead to, one look is enough. */
+static bool charging_will_tell(const struct deciding *d, const struct limit_config *limit)
+{
+    return d->c->charging && d->trace == NULL && limit->count != COUNT_DENIALS && limit->then != THEN_HOLD &&
+           limit->then != THEN_MONITOR && d->v->plan.n < PLAN_CHARGES_MAX;
+}
+
 static void look_at(struct deciding *d, struct looking *l, const struct limit_config *limit,
                     const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
     struct plan *plan = &d->v->plan;
     struct charge charge = limit_charge_of(limit, figure, key, cost);
-    struct charge_answer answer = counters_look(d->c->counters, &charge, d->c->now_ns);
+    struct charge_answer answer;
 
-    trace_add(d->trace, "limit %s: %llu used of %llu, this message %llu: %s", limit->name,
-              (unsigned long long)answer.used, (unsigned long long)figure->burst, (unsigned long long)cost,
-              answer.allowed ? "allowed"
-              : answer.never ? "never"
-                             : "over");
+    if (charging_will_tell(d, limit)) {
+        plan_add(plan, limit, &charge);
+        return;
+    }
+    answer = counters_look(d->c->counters, &charge, d->c->now_ns);
+    trace_limit(d, limit, figure, &charge, &answer);
     if (answer.allowed && plan->n == PLAN_CHARGES_MAX)
         answer = (struct charge_answer){.never = true}; /* more keys than can be charged at once: never unlimited */
-    if (!answer.allowed) {
-        if (strength(limit, answer.never) > l->strength)
-            *l = (struct looking){limit, key, answer, strength(limit, answer.never)};
-    } else if (limit->count != COUNT_DENIALS && cost > 0) {
-        plan->limits[plan->n] = limit;
-        plan->charges[plan->n++] = charge;
-    }
-    plan->marks |= limit->count == COUNT_DISTINCT;
+    if (answer.allowed)
+        plan_add(plan, limit, &charge);
+    else if (strength(limit, answer.never) > l->strength)
+        *l = (struct looking){limit, key, answer, strength(limit, answer.never)};
 }
 
 /* A key for each recipient domain, with the recipients there as cost where recipients are counted. */
@@ -245,6 +269,23 @@ static void look_at_domains(struct deciding *d, struct looking *l, const struct 
             here += member(&m, j) == member(&m, i);
         look_at(d, l, limit, figure, key_within(d->c->secret, key, member(&m, i)), by_recipient ? here : cost);
     }
+}
+
+/* For explain only: the level of a limit that has no say here. */
+static void trace_denials(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
+                          uint64_t key)
+{
+    struct charge charge = limit_charge_of(limit, figure, key, 0);
+    struct charge_answer answer;
+
+    if (d->trace == NULL)
+        return;
+    if (figure->unlimited) {
+        trace_add(d->trace, "limit %s: unlimited", limit->name);
+        return;
+    }
+    answer = counters_look(d->c->counters, &charge, d->c->now_ns);
+    trace_limit(d, limit, figure, &charge, &answer);
 }
 
 static bool is_for(const struct limit_config *limit, const struct identity *id)
@@ -278,34 +319,57 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
                   limit->then == THEN_MONITOR ? MODE_MONITOR : MODE_ENFORCE);
 }
 
-bool step_limits(struct deciding *d)
+/* A limit that is for this submission, with its key and figure. */
+struct candidate {
+    const struct limit_config *limit;
+    struct limit_rate figure;
+    uint64_t key;
+};
+
+/* The tables are larger than the caches, so all keys are on their way before the first is looked at. */
+static size_t candidates_of(const struct deciding *d, struct candidate *out)
 {
     const struct config *config = d->c->config;
     const struct identity *id = &d->v->identity;
+    size_t n = 0;
+
+    for (size_t i = 0; i < config->n_limits; i++) {
+        const struct limit_config *limit = &config->limits[i];
+        struct limit_rate room;
+
+        if (!is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out[n].key))
+            continue;
+        out[n].limit = limit;
+        out[n].figure = *limit_figure(d->c, d->s, id, limit, &room);
+        /* Denials were charged when they happened; a block by them stands in the blocks. */
+        if (out[n].figure.unlimited || (limit->count == COUNT_DENIALS && limit->then == THEN_BLOCK)) {
+            trace_denials(d, limit, &out[n].figure, out[n].key);
+            continue;
+        }
+        counters_prefetch(d->c->counters, out[n++].key);
+    }
+    return n;
+}
+
+bool step_limits(struct deciding *d)
+{
+    struct candidate candidates[CONFIG_LIMITS_MAX];
     struct looking l = {0};
+    size_t n;
 
     if (d->c->charged) {
         trace_add(d->trace, "limits: the message was charged before");
         return false;
     }
+    n = candidates_of(d, candidates);
+    for (size_t i = 0; i < n; i++) {
+        const struct limit_config *limit = candidates[i].limit;
+        uint64_t cost = cost_of(d, limit, candidates[i].key);
 
-    for (size_t i = 0; i < config->n_limits; i++) {
-        const struct limit_config *limit = &config->limits[i];
-        const struct limit_rate *figure;
-        struct limit_rate room;
-        uint64_t key, cost;
-
-        if (!is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &key))
-            continue;
-        figure = limit_figure(d->c, d->s, id, limit, &room);
-        /* Denials were charged when they happened; a block by them stands in the blocks. */
-        if (figure->unlimited || (limit->count == COUNT_DENIALS && limit->then == THEN_BLOCK))
-            continue;
-        cost = cost_of(d, limit, key);
         if ((limit->per & PER_RECIPIENT_DOMAIN) != 0)
-            look_at_domains(d, &l, limit, figure, key, cost);
+            look_at_domains(d, &l, limit, &candidates[i].figure, candidates[i].key, cost);
         else
-            look_at(d, &l, limit, figure, key, cost);
+            look_at(d, &l, limit, &candidates[i].figure, candidates[i].key, cost);
     }
     return l.worst != NULL && refuse_by_limit(d, &l);
 }

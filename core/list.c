@@ -327,6 +327,11 @@ void list_free(struct list *list)
     free(list);
 }
 
+const char *list_path(const struct list *list)
+{
+    return list != NULL ? list->path : NULL;
+}
+
 size_t list_count(const struct list *list)
 {
     return list != NULL ? list->n : 0;

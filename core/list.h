@@ -38,6 +38,8 @@ int list_parse_pairs(struct slice text, const char *path, struct list **out, str
 
 void list_free(struct list *list);          /* NULL is fine */
 size_t list_count(const struct list *list); /* different entries; 0 for NULL */
+/* The path that was loaded, as long as the list lives; NULL for NULL. */
+const char *list_path(const struct list *list);
 
 /*
  * Canonical text of an address ("sean@contoso.example"), a domain ("@contoso.example") or an account ("sean",

@@ -45,6 +45,10 @@ struct log {
     int socket;
     time_t tried;
     bool journal; /* stderr is the journal's: it adds time and name itself */
+    time_t head_at;
+    size_t head_n;
+    bool head_syslog;
+    char head[96];
     uint64_t dropped_told;
 };
 
@@ -71,19 +75,50 @@ static int open_syslog(struct log *log)
     return log->socket;
 }
 
-/* RFC 3164, as syslog(3) writes to /dev/log. */
+/* What stands in front of every line of a second: made once. */
+static void renew_head(struct log *log, time_t now, bool syslog)
+{
+    struct buf b = BUF_OVER(log->head);
+    char stamp[32];
+    struct tm tm;
+
+    (void)localtime_r(&now, &tm);
+    if (syslog)
+        (void)strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", &tm);
+    else
+        (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S%z", &tm);
+    buf_addf(&b, "%s %s[%d]: ", stamp, log->program, (int)getpid());
+    log->head_at = now;
+    log->head_syslog = syslog;
+    log->head_n = b.n;
+}
+
+/*
+ * "<level>" for syslog (RFC 3164, as syslog(3) writes to /dev/log) and for the journal (sd-daemon(3)), which adds time
+ * and name itself; time and name for all but the journal.
+ */
+static void add_head(struct log *log, enum log_level level, struct buf *b)
+{
+    bool syslog = atomic_load(&log->to) == LOG_TO_SYSLOG;
+    time_t now = time(NULL);
+
+    if (syslog || log->journal)
+        buf_addf(b, "<%d>", (syslog ? atomic_load(&log->facility) : 0) | syslog_level[level]);
+    if (!syslog && log->journal)
+        return;
+    if (now != log->head_at || syslog != log->head_syslog)
+        renew_head(log, now, syslog);
+    buf_add(b, (struct slice){log->head, log->head_n});
+}
+
 static bool send_syslog(struct log *log, enum log_level level, struct slice text)
 {
-    char line[LOG_LINE_MAX + 128], stamp[32];
+    char line[LOG_LINE_MAX + 128];
     struct buf b = BUF_OVER(line);
-    time_t now = time(NULL);
-    struct tm tm;
 
     if (open_syslog(log) < 0)
         return false;
-    (void)strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", localtime_r(&now, &tm));
-    buf_addf(&b, "<%d>%s %s[%d]: ", atomic_load(&log->facility) | syslog_level[level], stamp, log->program,
-             (int)getpid());
+    add_head(log, level, &b);
     buf_add(&b, text);
     if (send(log->socket, b.p, b.n, MSG_NOSIGNAL) >= 0)
         return true;
@@ -92,21 +127,6 @@ static bool send_syslog(struct log *log, enum log_level level, struct slice text
         log->socket = -1;
     }
     return false;
-}
-
-/* Lines for a terminal or a file carry time and name; for the journal only their level (sd-daemon(3)). */
-static void head_stderr(struct log *log, enum log_level level, struct buf *b)
-{
-    char stamp[32];
-    time_t now = time(NULL);
-    struct tm tm;
-
-    if (log->journal) {
-        buf_addf(b, "<%d>", syslog_level[level]);
-        return;
-    }
-    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S%z", localtime_r(&now, &tm));
-    buf_addf(b, "%s %s[%d]: ", stamp, log->program, (int)getpid());
 }
 
 static bool write_all(const char *p, size_t n)
@@ -155,7 +175,7 @@ static void write_line(struct log *log, enum log_level level, struct slice text,
     if (sizeof batch->bytes - batch->n < text.n + 128)
         flush(log, batch);
     b = buf_over(batch->bytes + batch->n, sizeof batch->bytes - batch->n);
-    head_stderr(log, level, &b);
+    add_head(log, level, &b);
     buf_add(&b, text);
     buf_add_char(&b, '\n');
     batch->n += b.n;

@@ -51,6 +51,7 @@ struct recipients {
     uint32_t kept;     /* entries in seen */
     uint32_t capacity;
     struct recipient_seen *seen; /* malloc'ed */
+    char first[160];             /* the first of them, terminated, cut: stands for the message in the journal */
 };
 
 /* Forgets the recipients and frees their memory: the message is over. */

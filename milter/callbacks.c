@@ -40,7 +40,8 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     (void)unused3;
     *want2 = 0;
     *want3 = 0;
-    return negotiate(ctx, atomic_load(&the_milter->counts_bytes), actions, steps, want_actions, want_steps);
+    return negotiate(ctx, (struct wants){atomic_load(&the_milter->counts_bytes), atomic_load(&the_milter->claims)},
+                     actions, steps, want_actions, want_steps);
 }
 
 /*
@@ -66,12 +67,14 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
  * With MAIL every MTA defines {mail_addr}. Where it is missing the macros did not come through (milter_mail_macros set
  * to something else, in an MTA that cannot be told), and "no login" would mean nothing.
  */
-static bool macros_missing(SMFICTX *ctx, struct milter *m)
+static bool macros_missing(SMFICTX *ctx, struct milter *m, const char *login)
 {
-    long long now_s = (long long)clock_wall_s(), last_s = atomic_load(&m->complained_s);
+    long long now_s, last_s;
 
-    if (smfi_getsymval(ctx, "{mail_addr}") != NULL || smfi_getsymval(ctx, "{auth_authen}") != NULL)
+    if (login != NULL || smfi_getsymval(ctx, "{mail_addr}") != NULL)
         return false;
+    now_s = (long long)clock_wall_s();
+    last_s = atomic_load(&m->complained_s);
     if (now_s - last_s >= COMPLAIN_EVERY_S && atomic_compare_exchange_strong(&m->complained_s, &last_s, now_s) &&
         milter_enter(m)) {
         log_say(engine_log(m->engine), LEVEL_ERROR,
@@ -85,6 +88,7 @@ static bool macros_missing(SMFICTX *ctx, struct milter *m)
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 {
     struct session *s = smfi_getpriv(ctx);
+    const char *login = smfi_getsymval(ctx, "{auth_authen}");
     enum reason reason;
     sfsistat answer;
 
@@ -95,11 +99,11 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
      * everything else in this connection by itself. */
     if (atomic_load(&s->milter->closing))
         return answer_refusal(ctx, SLICE("421 4.3.2 Service restarting, try again in a moment"));
-    if (!s->simulated && macros_missing(ctx, s->milter))
+    if (!s->simulated && macros_missing(ctx, s->milter, login))
         return answer_internal(ctx);
     session_begin(s, &(struct mail_facts){
                          .path = arguments[0],
-                         .login = smfi_getsymval(ctx, "{auth_authen}"),
+                         .login = login,
                          .mechanism = smfi_getsymval(ctx, "{auth_type}"),
                          .tls_version = smfi_getsymval(ctx, "{tls_version}"),
                          .client = smfi_getsymval(ctx, "{client_addr}"),
@@ -140,6 +144,25 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
     session_recipient(s, arguments[0]);
     s->submission.queue_id = macro(ctx, "i");
     return decide_now(ctx, s, &reason);
+}
+
+/* No answer is waited for: a claim that comes too late leaves charging to the policy server. */
+static sfsistat on_data(SMFICTX *ctx)
+{
+    struct session *s = smfi_getpriv(ctx);
+    struct lent_user *lent;
+
+    if (s == NULL || !s->open || s->simulated || !milter_enter(s->milter))
+        return SMFIS_NOREPLY;
+    session_data(s);
+    s->submission.queue_id = macro(ctx, "i");
+    lent = users_take(s->milter->users);
+    if (lent != NULL) {
+        engine_claim(lent->user, &s->submission);
+        users_give(s->milter->users, lent);
+    }
+    milter_leave(s->milter);
+    return SMFIS_NOREPLY;
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
@@ -207,6 +230,7 @@ struct smfiDesc callbacks_for(struct milter *milter)
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_mail,
         .xxfi_envrcpt = on_rcpt,
+        .xxfi_data = on_data,
         .xxfi_header = on_header,
         .xxfi_body = on_body,
         .xxfi_eom = on_end,

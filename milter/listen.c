@@ -73,19 +73,28 @@ static int remove_leftover(const char *path, struct error *e)
     return 0;
 }
 
-static int set_owner(const struct listener_config *config, struct error *e)
+/* Nothing is changed that is right already: a sandbox may forbid chown. */
+static int set_group(const struct listener_config *config, struct error *e)
 {
     const struct group *group;
+    struct stat st;
 
-    if (config->socket_group != NULL) {
-        errno = 0;
-        group = getgrnam(config->socket_group);
-        if (group == NULL)
-            return error_set(e, "milter.listen: there is no group \"%s\"", config->socket_group);
-        if (chown(config->path, (uid_t)-1, group->gr_gid) != 0)
-            return error_set(e, "milter.listen: cannot give %s to the group %s: %s; postern must be a member of it",
-                             config->path, config->socket_group, strerror(errno));
-    }
+    errno = 0;
+    group = getgrnam(config->socket_group);
+    if (group == NULL)
+        return error_set(e, "milter.listen: there is no group \"%s\"", config->socket_group);
+    if (lstat(config->path, &st) == 0 && st.st_gid == group->gr_gid)
+        return 0;
+    if (chown(config->path, (uid_t)-1, group->gr_gid) != 0)
+        return error_set(e, "milter.listen: cannot give %s to the group %s: %s; postern must be a member of it",
+                         config->path, config->socket_group, strerror(errno));
+    return 0;
+}
+
+static int set_owner(const struct listener_config *config, struct error *e)
+{
+    if (config->socket_group != NULL && set_group(config, e) != 0)
+        return -1;
     if (chmod(config->path, (mode_t)config->socket_mode) != 0)
         return error_set(e, "milter.listen: cannot set the mode of %s: %s", config->path, strerror(errno));
     return 0;

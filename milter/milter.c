@@ -33,6 +33,7 @@ void milter_configure(struct milter *m)
     for (size_t i = 0; i < config->n_limits; i++)
         counts_bytes |= config->limits[i].count == COUNT_BYTES;
     atomic_store(&m->counts_bytes, counts_bytes);
+    atomic_store(&m->claims, config->charge == CHARGE_AUTO);
 }
 
 bool milter_enter(struct milter *m)

@@ -19,6 +19,7 @@ struct milter {
     bool has_tls; /* the listener's own TLS rule, read at start */
     struct tls_config tls;
     atomic_bool counts_bytes; /* some limit counts bytes: bodies must be seen */
+    atomic_bool claims;       /* the policy server leaves charging to us where we say so at DATA (engine_claim) */
     atomic_bool closing;      /* no new transactions */
     atomic_bool closed;       /* the engine is going away */
     atomic_uint deciding;     /* callbacks that use the engine at this moment */

@@ -5,10 +5,9 @@
 #include "core/program.h"
 #include "milter/callbacks.h"
 #include "milter/listen.h"
+#include "milter/signals.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,29 +16,20 @@
 /* How long open transactions may take to finish. A service manager waits longer (90 s in systemd). */
 #define FINISH_MS 10000
 
-/*
- * Threads: main waits for signals, one runs libmilter, one keeps house; libmilter and the log have theirs.
- *
- * libmilter has a thread of its own that waits for SIGTERM, SIGHUP and SIGINT and then drops every session at once.
- * The kernel offers a signal to the process's main thread first if that one waits for it too (complete_signal), so
- * main does nothing else. Were it ever late, libmilter's own end is what happens: Postfix answers 451 for open
- * transactions and clients come again.
- */
+/* Threads: main waits for signals, one runs libmilter, one keeps house; libmilter and the log have theirs. */
 struct serving {
     struct milter milter;
-    pthread_t main, house;
+    pthread_t house;
     atomic_int libmilter_result;
 };
-
-/* Sent from thread to thread only: "look around". */
-#define SIGNAL_LOOK SIGUSR2
 
 static void *run_libmilter(void *arg)
 {
     struct serving *s = arg;
 
+    signals_block();
     atomic_store(&s->libmilter_result, smfi_main());
-    (void)pthread_kill(s->main, SIGNAL_LOOK);
+    signals_libmilter_ended();
     return NULL;
 }
 
@@ -93,50 +83,23 @@ static void *keep_house(void *arg)
     }
 }
 
-static void end_signals(sigset_t *set)
+static enum signal_event wait_for_end(struct milter *m)
 {
-    (void)sigemptyset(set);
-    (void)sigaddset(set, SIGTERM);
-    (void)sigaddset(set, SIGINT);
-    (void)sigaddset(set, SIGHUP);
-    (void)sigaddset(set, SIGNAL_LOOK);
-}
+    enum signal_event event;
 
-/* In every thread, so before the first one is started. */
-static void block_signals(void)
-{
-    sigset_t set;
-
-    end_signals(&set);
-    (void)sigaddset(&set, SIGUSR1);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-/* Waits for the end: SIGTERM, SIGINT, or SIGNAL_LOOK when libmilter ended. */
-static int wait_for_end(struct milter *m)
-{
-    sigset_t set;
-
-    end_signals(&set);
-    for (;;) {
-        int signal_number = sigwaitinfo(&set, NULL);
-
-        if (signal_number == SIGTERM || signal_number == SIGINT || signal_number == SIGNAL_LOOK)
-            return signal_number;
-        if (signal_number == SIGHUP)
-            log_say(engine_log(m->engine), LEVEL_WARNING,
-                    "SIGHUP ignored: it is libmilter's signal to stop; the configuration is read anew at SIGUSR1");
-    }
+    while ((event = signals_wait()) == SIGNAL_HANGUP)
+        log_say(engine_log(m->engine), LEVEL_WARNING,
+                "SIGHUP ignored: it is libmilter's signal to stop; the configuration is read anew at SIGUSR1");
+    return event;
 }
 
 static int start_threads(struct serving *s)
 {
     pthread_t libmilter;
 
-    s->main = pthread_self();
     if (pthread_create(&s->house, NULL, keep_house, s) != 0)
         return -1;
-    if (pthread_create(&libmilter, NULL, run_libmilter, s) == 0)
+    if (signals_catch() && pthread_create(&libmilter, NULL, run_libmilter, s) == 0)
         return pthread_detach(libmilter);
     (void)pthread_kill(s->house, SIGNAL_LOOK);
     (void)pthread_join(s->house, NULL);
@@ -146,20 +109,20 @@ static int start_threads(struct serving *s)
 static int run(struct serving *s)
 {
     struct milter *m = &s->milter;
-    int ended_by;
+    enum signal_event end;
 
     notify_ready();
-    ended_by = wait_for_end(m);
+    end = wait_for_end(m);
     notify_stopping();
     (void)pthread_kill(s->house, SIGNAL_LOOK);
     (void)pthread_join(s->house, NULL);
-    if (!milter_drain(m, ended_by == SIGTERM ? FINISH_MS : 0)) {
+    if (!milter_drain(m, end == SIGNAL_FINISH ? FINISH_MS : 0)) {
         /* A callback still uses the engine: leave everything where it is, the end of the process takes it. */
         log_say(engine_log(m->engine), LEVEL_ERROR, "a decision did not end in time");
         m->engine = NULL;
     }
-    return ended_by == SIGNAL_LOOK && atomic_load(&s->libmilter_result) != MI_SUCCESS ? PROGRAM_EXIT_FAILED
-                                                                                      : EXIT_SUCCESS;
+    return end == SIGNAL_LIBMILTER_ENDED && atomic_load(&s->libmilter_result) != MI_SUCCESS ? PROGRAM_EXIT_FAILED
+                                                                                            : EXIT_SUCCESS;
 }
 
 static int fail(const char *what)
@@ -203,7 +166,7 @@ int serve(const char *config_path)
 
     if (s == NULL)
         return fail("out of memory");
-    block_signals();
+    signals_block();
     program_prepare_service();
     if (engine_open(config_path, PROGRAM_NAME, &engine, &e) != 0) {
         free(s);

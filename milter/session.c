@@ -135,6 +135,13 @@ void session_recipient(struct session *s, const char *path)
     sub->recipient_result = path != NULL ? address_parse_path(sub->recipient_text, &sub->recipient) : ADDRESS_BAD;
 }
 
+void session_data(struct session *s)
+{
+    s->submission.stage = STAGE_DATA;
+    s->submission.has_recipient = false;
+    s->submission.recipient_count = s->recipients.n;
+}
+
 void session_header(struct session *s, const char *name, const char *value)
 {
     struct slice n = slice_of(name), v = slice_of(value);
@@ -152,9 +159,8 @@ void session_end(struct session *s)
 {
     struct submission *sub = &s->submission;
 
+    session_data(s);
     sub->stage = STAGE_END;
-    sub->has_recipient = false;
-    sub->recipient_count = s->recipients.n;
     /* Whichever is more: without bodies only the declared size is known, and with them it may have been a lie. */
     if (s->bytes > sub->size)
         sub->size = s->bytes;

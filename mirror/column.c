@@ -1,58 +1,62 @@
 #include "mirror/column.h"
 
-static const char *const names[COLUMNS] = {
-    [COLUMN_GUID] = "Guid",
-    [COLUMN_DIRECTORY_OBJECT] = "ExternalDirectoryObjectId",
-    [COLUMN_IDENTITY] = "Identity",
-    [COLUMN_NAME] = "Name",
-    [COLUMN_DISTINGUISHED_NAME] = "DistinguishedName",
-    [COLUMN_DISPLAY_NAME] = "DisplayName",
-    [COLUMN_PRIMARY] = "PrimarySmtpAddress",
-    [COLUMN_PROXIES] = "EmailAddresses",
-    [COLUMN_UPN] = "UserPrincipalName",
-    [COLUMN_ALIAS] = "Alias",
-    [COLUMN_ACCOUNT] = "SamAccountName",
-    [COLUMN_TYPE] = "RecipientTypeDetails",
-    [COLUMN_EXCHANGE_GUID] = "ExchangeGuid",
-    [COLUMN_ON_BEHALF] = "GrantSendOnBehalfTo",
-    [COLUMN_SMTP_AUTH_DISABLED] = "SmtpClientAuthenticationDisabled",
-    [COLUMN_AUTH_POLICY] = "AuthenticationPolicy",
-    [COLUMN_BASIC_SMTP] = "AllowBasicAuthSmtp",
-    [COLUMN_DEFAULT_POLICY] = "DefaultAuthenticationPolicy",
-    [COLUMN_IS_ENABLED] = "isEnabled",
-    [COLUMN_EXTERNAL_PER_HOUR] = "RecipientLimitExternalPerHour",
-    [COLUMN_INTERNAL_PER_HOUR] = "RecipientLimitInternalPerHour",
-    [COLUMN_PER_DAY] = "RecipientLimitPerDay",
-    [COLUMN_IS_DEFAULT] = "IsDefault",
-    [COLUMN_SENDER] = "SenderAddress",
-    [COLUMN_TRUSTEE] = "Trustee",
-    [COLUMN_ACCESS_TYPE] = "AccessControlType",
-    [COLUMN_ACCESS_RIGHTS] = "AccessRights",
-    [COLUMN_DOMAIN] = "DomainName",
-    [COLUMN_DOMAIN_TYPE] = "DomainType",
-    [COLUMN_MATCH_SUBDOMAINS] = "MatchSubDomains",
-    [COLUMN_OWA] = "OWAEnabled",
-    [COLUMN_ECP] = "ECPEnabled",
-    [COLUMN_IMAP] = "ImapEnabled",
-    [COLUMN_POP] = "PopEnabled",
-    [COLUMN_MAPI] = "MAPIEnabled",
-    [COLUMN_ACTIVE_SYNC] = "ActiveSyncEnabled",
-    [COLUMN_ENVELOPE_LIMIT] = "MaxRecipientEnvelopeLimit",
-    [COLUMN_TLS_RECEIVE] = "TLSReceiveDomainSecureList",
-    [COLUMN_SAFETY_NET] = "SafetyNetHoldTime",
-    [COLUMN_LEGACY_TLS] = "AllowLegacyTLSClients",
-    [COLUMN_REJECT_DIRECT_SEND] = "RejectDirectSend",
+static const struct {
+    const char *text;
+    size_t n;
+} names[COLUMNS] = {
+    [COLUMN_GUID] = {"Guid", sizeof "Guid" - 1},
+    [COLUMN_DIRECTORY_OBJECT] = {"ExternalDirectoryObjectId", sizeof "ExternalDirectoryObjectId" - 1},
+    [COLUMN_IDENTITY] = {"Identity", sizeof "Identity" - 1},
+    [COLUMN_NAME] = {"Name", sizeof "Name" - 1},
+    [COLUMN_DISTINGUISHED_NAME] = {"DistinguishedName", sizeof "DistinguishedName" - 1},
+    [COLUMN_DISPLAY_NAME] = {"DisplayName", sizeof "DisplayName" - 1},
+    [COLUMN_PRIMARY] = {"PrimarySmtpAddress", sizeof "PrimarySmtpAddress" - 1},
+    [COLUMN_PROXIES] = {"EmailAddresses", sizeof "EmailAddresses" - 1},
+    [COLUMN_UPN] = {"UserPrincipalName", sizeof "UserPrincipalName" - 1},
+    [COLUMN_ALIAS] = {"Alias", sizeof "Alias" - 1},
+    [COLUMN_ACCOUNT] = {"SamAccountName", sizeof "SamAccountName" - 1},
+    [COLUMN_TYPE] = {"RecipientTypeDetails", sizeof "RecipientTypeDetails" - 1},
+    [COLUMN_EXCHANGE_GUID] = {"ExchangeGuid", sizeof "ExchangeGuid" - 1},
+    [COLUMN_ON_BEHALF] = {"GrantSendOnBehalfTo", sizeof "GrantSendOnBehalfTo" - 1},
+    [COLUMN_SMTP_AUTH_DISABLED] = {"SmtpClientAuthenticationDisabled", sizeof "SmtpClientAuthenticationDisabled" - 1},
+    [COLUMN_AUTH_POLICY] = {"AuthenticationPolicy", sizeof "AuthenticationPolicy" - 1},
+    [COLUMN_BASIC_SMTP] = {"AllowBasicAuthSmtp", sizeof "AllowBasicAuthSmtp" - 1},
+    [COLUMN_DEFAULT_POLICY] = {"DefaultAuthenticationPolicy", sizeof "DefaultAuthenticationPolicy" - 1},
+    [COLUMN_IS_ENABLED] = {"isEnabled", sizeof "isEnabled" - 1},
+    [COLUMN_EXTERNAL_PER_HOUR] = {"RecipientLimitExternalPerHour", sizeof "RecipientLimitExternalPerHour" - 1},
+    [COLUMN_INTERNAL_PER_HOUR] = {"RecipientLimitInternalPerHour", sizeof "RecipientLimitInternalPerHour" - 1},
+    [COLUMN_PER_DAY] = {"RecipientLimitPerDay", sizeof "RecipientLimitPerDay" - 1},
+    [COLUMN_IS_DEFAULT] = {"IsDefault", sizeof "IsDefault" - 1},
+    [COLUMN_SENDER] = {"SenderAddress", sizeof "SenderAddress" - 1},
+    [COLUMN_TRUSTEE] = {"Trustee", sizeof "Trustee" - 1},
+    [COLUMN_ACCESS_TYPE] = {"AccessControlType", sizeof "AccessControlType" - 1},
+    [COLUMN_ACCESS_RIGHTS] = {"AccessRights", sizeof "AccessRights" - 1},
+    [COLUMN_DOMAIN] = {"DomainName", sizeof "DomainName" - 1},
+    [COLUMN_DOMAIN_TYPE] = {"DomainType", sizeof "DomainType" - 1},
+    [COLUMN_MATCH_SUBDOMAINS] = {"MatchSubDomains", sizeof "MatchSubDomains" - 1},
+    [COLUMN_OWA] = {"OWAEnabled", sizeof "OWAEnabled" - 1},
+    [COLUMN_ECP] = {"ECPEnabled", sizeof "ECPEnabled" - 1},
+    [COLUMN_IMAP] = {"ImapEnabled", sizeof "ImapEnabled" - 1},
+    [COLUMN_POP] = {"PopEnabled", sizeof "PopEnabled" - 1},
+    [COLUMN_MAPI] = {"MAPIEnabled", sizeof "MAPIEnabled" - 1},
+    [COLUMN_ACTIVE_SYNC] = {"ActiveSyncEnabled", sizeof "ActiveSyncEnabled" - 1},
+    [COLUMN_ENVELOPE_LIMIT] = {"MaxRecipientEnvelopeLimit", sizeof "MaxRecipientEnvelopeLimit" - 1},
+    [COLUMN_TLS_RECEIVE] = {"TLSReceiveDomainSecureList", sizeof "TLSReceiveDomainSecureList" - 1},
+    [COLUMN_SAFETY_NET] = {"SafetyNetHoldTime", sizeof "SafetyNetHoldTime" - 1},
+    [COLUMN_LEGACY_TLS] = {"AllowLegacyTLSClients", sizeof "AllowLegacyTLSClients" - 1},
+    [COLUMN_REJECT_DIRECT_SEND] = {"RejectDirectSend", sizeof "RejectDirectSend" - 1},
 };
 
 const char *column_name(enum column column)
 {
-    return names[column];
+    return names[column].text;
 }
 
 enum column column_named(struct slice name)
 {
     for (size_t i = 0; i < COLUMNS; i++)
-        if (slice_ieq(name, slice_of(names[i])))
+        if (names[i].n == name.n && ascii_lower(names[i].text[0]) == ascii_lower(name.p[0]) &&
+            slice_ieq(name, (struct slice){names[i].text, names[i].n}))
             return (enum column)i;
     return COLUMNS;
 }

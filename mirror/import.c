@@ -78,6 +78,9 @@ static int prepare(struct import *im, struct error *e)
 /* The files, before the directory is touched. */
 static int read_files(struct import *im, struct error *e)
 {
+    if (im->options->feed != NULL)
+        return gather_open(im->options->directory, &im->g, e) != 0 ? -1
+                                                                   : im->options->feed(im->options->feed_arg, im->g, e);
     if (import_find_kinds(im, e) != 0 || gather_open(im->options->directory, &im->g, e) != 0)
         return -1;
     return import_read_files(im, e);
@@ -87,7 +90,7 @@ static int write_directory(struct import *im, struct error *e)
 {
     const struct import_options *options = im->options;
 
-    if (writer_begin(options->directory, &im->w, e) != 0)
+    if (writer_wait(options->directory, options->wait_s, e) != 0 || writer_begin(options->directory, &im->w, e) != 0)
         return -1;
     im->before = writer_tenant_before(im->w, slice_of(options->tenant));
     if (import_tenant_facts(im, e) != 0 ||

@@ -12,6 +12,11 @@
 #define IMPORT_MAX_CHANGE 10 /* percent of a tenant's mailboxes that a run may drop or open without --force */
 #define IMPORT_FILES_MAX 4096
 
+struct gathered;
+
+/* Gathers a run's rows where they do not come from files. 0, or -1 with e. */
+typedef int import_feed(void *arg, struct gathered *g, struct error *e);
+
 struct import_options {
     const char *directory;
     const char *tenant;
@@ -23,6 +28,14 @@ struct import_options {
     int64_t now;    /* wall clock, seconds */
     FILE *out;      /* what changed */
     FILE *progress; /* NULL, or where a person may be watching */
+    /*
+     * NULL: rows come from the files. Otherwise the feed hands them over: files then are what stands for a file's name
+     * in errors, by the number that each row was gathered with, and source is what the directory says whence it came.
+     */
+    import_feed *feed;
+    void *feed_arg;
+    const char *source;
+    unsigned wait_s; /* how long another process may go on writing the directory */
 };
 
 enum import_result {

@@ -44,6 +44,15 @@ static int change_lines(struct import *im, const struct mailbox_record *a, const
             return -1;
         said = true;
     }
+    if (((a->knows ^ b->knows) & MAILBOX_RESTRICTED) != 0) {
+        bool now = (b->knows & MAILBOX_RESTRICTED) != 0;
+
+        line = BUF_OVER(mem);
+        buf_addf(&line, "%s: restricted by Exchange Online %s → %s", who.text, now ? "no" : "yes", now ? "yes" : "no");
+        if (import_line(im, buf_slice(&line), e) != 0)
+            return -1;
+        said = true;
+    }
     line = BUF_OVER(mem);
     if (!slice_eq(a->primary, b->primary))
         buf_addf(&line, "%s: primary address, before %s", who.text, words(a->primary).text);
@@ -95,6 +104,17 @@ static int tenant_line(struct import *im, const char *what, const char *before, 
     return import_line(im, buf_slice(&line), e);
 }
 
+static int limit_line(struct import *im, const char *what, uint32_t before, uint32_t after, struct error *e)
+{
+    char a[16], b[16];
+
+    if (before == after)
+        return 0;
+    snprintf(a, sizeof a, "%u", before);
+    snprintf(b, sizeof b, "%u", after);
+    return tenant_line(im, what, a, b, e);
+}
+
 static int tenant_lines(struct import *im, struct error *e)
 {
     static const char *const on[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "off", [TRI_YES] = "on"};
@@ -113,7 +133,11 @@ static int tenant_lines(struct import *im, struct error *e)
         tenant_line(im, "default authentication policy", policy[a->default_basic_smtp], policy[b->default_basic_smtp],
                     e) != 0)
         return -1;
-    return 0;
+    return limit_line(im, "external recipients an hour", a->external_per_hour, b->external_per_hour, e) != 0 ||
+                   limit_line(im, "internal recipients an hour", a->internal_per_hour, b->internal_per_hour, e) != 0 ||
+                   limit_line(im, "recipients a day", a->recipients_per_day, b->recipients_per_day, e) != 0
+               ? -1
+               : 0;
 }
 
 static int apply_domains(struct import *im, uint32_t tenant, struct error *e)

@@ -14,6 +14,10 @@ static void set_source(struct import *im)
     bool list = gather_has(im->g, KIND_LIST);
     struct buf b = BUF_OVER(after->source);
 
+    if (im->options->source != NULL) {
+        buf_addf(&b, "%s", im->options->source);
+        return;
+    }
     buf_addf(&b, "%s", list ? SOURCE_LIST : "files ");
     for (size_t i = 0; i < im->options->n_files; i++) {
         struct quote name = words(slice_of(base_name(im->options->files[i])));

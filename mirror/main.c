@@ -2,12 +2,18 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/program.h"
+#include "mirror/doctor.h"
 #include "mirror/import.h"
 #include "mirror/show.h"
+#include "mirror/sync.h"
 #include "mirror/words.h"
+#include "mirror/writeback.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PROGRAM "postern-mirror"
@@ -20,8 +26,11 @@ static void print_usage(FILE *to)
             "usage: %s import [-c FILE] [-d DIRECTORY] --tenant NAME [--kind KIND] [--dry-run] [--force]\n"
             "                             [--max-change PERCENT] FILE...\n"
             "       %s show [-c FILE] [-d DIRECTORY] [--tenant NAME] [MAILBOX]\n"
+            "       %s sync [-c FILE] [-d DIRECTORY] [--tenant NAME] [--dry-run] [--force] [--max-change PERCENT]\n"
+            "       %s doctor [-c FILE] [--tenant NAME]\n"
+            "       %s disable|enable|inherit [-c FILE] [--tenant NAME] [--yes] USER\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
-            PROGRAM, PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
@@ -30,7 +39,11 @@ static void print_help(void)
     printf("%s\n\n"
            "import reads what PowerShell wrote with Export-Csv or ConvertTo-Json, answers of the REST interface, or a "
            "list\n"
-           "of the mailboxes that are allowed, one a line. Several files are one run: all of them, or nothing.\n\n"
+           "of the mailboxes that are allowed, one a line. Several files are one run: all of them, or nothing.\n"
+           "sync brings the same in straight from Exchange Online, for each tenant that has exchange = { ... } in the\n"
+           "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
+           "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
+           "exchange.writeback = true allows it.\n\n"
            "  -c, --config FILE      configuration (default: %s)\n"
            "  -d, --directory DIR    the directory, in place of the configuration's\n"
            "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
@@ -45,9 +58,14 @@ static void print_help(void)
         "  --max-change PERCENT   refuse to drop, or turn SMTP AUTH on for, more of the tenant's mailboxes (default: "
         "%d).\n"
         "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
-        "  --force                do it although it was refused for that\n\n"
-        "Exit status: 0 done; 1 damaged or insufficient input, or the directory cannot be written; 2 usage; 3 refused\n"
-        "because too much would change. Unless it is 0, nothing has changed.\n",
+        "  --force                do it although it was refused for that\n"
+        "  --yes                  do not ask (disable, enable, inherit)\n\n"
+        "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory "
+        "cannot\n"
+        "be written; 2 usage; 3 refused because too much would change; 4 done, but the application may not read all "
+        "that\n"
+        "exchange.fetch names (sync). With 1, 2 and 3 nothing has changed. Of several tenants, each is done or fails\n"
+        "alone, and the status is that of the one that fared worst.\n",
         IMPORT_MAX_CHANGE);
 }
 
@@ -71,7 +89,7 @@ struct settings {
     const char *directory;   /* NULL: from the configuration */
     const char *tenant;
     enum kind kind;
-    bool dry_run, force, help;
+    bool dry_run, force, help, yes;
     int max_change; /* -1: from the configuration */
     struct config *config;
 };
@@ -96,7 +114,7 @@ static int settings_complete(struct settings *s, struct error *e)
     return 0;
 }
 
-enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_MAX_CHANGE };
+enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_YES, OPTION_MAX_CHANGE };
 
 static int read_option(struct settings *s, int option)
 {
@@ -124,6 +142,9 @@ static int read_option(struct settings *s, int option)
     case OPTION_FORCE:
         s->force = true;
         return 0;
+    case OPTION_YES:
+        s->yes = true;
+        return 0;
     case OPTION_MAX_CHANGE:
         if (!slice_to_u64(slice_of(optarg), 100, &n))
             return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
@@ -146,6 +167,7 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"kind", required_argument, NULL, OPTION_KIND},
         {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
         {"force", no_argument, NULL, OPTION_FORCE},
+        {"yes", no_argument, NULL, OPTION_YES},
         {"max-change", required_argument, NULL, OPTION_MAX_CHANGE},
         {0},
     };
@@ -197,10 +219,98 @@ static int command_show(struct settings *s, char **operands, int n)
     return EXIT_SUCCESS;
 }
 
+/* Commands that speak to Exchange Online need the configuration, and keep secrets out of core dumps. */
+static int settings_online(struct settings *s, struct error *e)
+{
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (s->config_path == NULL)
+        s->config_path = PROGRAM_CONFIG_DEFAULT;
+    return settings_complete(s, e);
+}
+
+static int command_sync(struct settings *s, char **operands, int n)
+{
+    struct sync_options options;
+    struct error e;
+    int result;
+
+    if (n > 0)
+        return usage_error("sync takes no files; unexpected argument", operands[0]);
+    if (settings_online(s, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct sync_options){
+        .config = s->config,
+        .directory = s->directory,
+        .tenant = s->tenant,
+        .dry_run = s->dry_run,
+        .force = s->force,
+        .max_change = (unsigned)s->max_change,
+        .out = stdout,
+        .log = stderr,
+    };
+    result = sync_run(&options, &e);
+    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+}
+
+static int command_doctor(struct settings *s, char **operands, int n)
+{
+    struct doctor_options options;
+    struct error e;
+    int result;
+
+    if (n > 0)
+        return usage_error("doctor takes no files; unexpected argument", operands[0]);
+    if (settings_online(s, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct doctor_options){.config = s->config, .tenant = s->tenant, .out = stdout};
+    result = doctor_run(&options, &e);
+    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+}
+
+static int write_back(struct settings *s, enum writeback what, char **operands, int n)
+{
+    struct writeback_options options;
+    struct error e;
+
+    if (n != 1)
+        return usage_error("one mailbox is expected", n > 1 ? operands[1] : NULL);
+    if (settings_online(s, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct writeback_options){.config = s->config,
+                                         .tenant = s->tenant,
+                                         .user = operands[0],
+                                         .what = what,
+                                         .yes = s->yes,
+                                         .in = stdin,
+                                         .out = stdout,
+                                         .log = stderr};
+    return writeback_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
+}
+
+static int command_disable(struct settings *s, char **operands, int n)
+{
+    return write_back(s, WRITEBACK_DISABLE, operands, n);
+}
+
+static int command_enable(struct settings *s, char **operands, int n)
+{
+    return write_back(s, WRITEBACK_ENABLE, operands, n);
+}
+
+static int command_inherit(struct settings *s, char **operands, int n)
+{
+    return write_back(s, WRITEBACK_INHERIT, operands, n);
+}
+
 static const struct {
     const char *name;
     int (*run)(struct settings *, char **, int);
-} commands[] = {{"import", command_import}, {"show", command_show}};
+} commands[] = {
+    {"import", command_import},   {"sync", command_sync},     {"doctor", command_doctor},   {"show", command_show},
+    {"disable", command_disable}, {"enable", command_enable}, {"inherit", command_inherit},
+};
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
 {
@@ -231,5 +341,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
-    return result != PROGRAM_GO_ON ? result : usage_error("a command is needed: import or show", NULL);
+    return result != PROGRAM_GO_ON
+               ? result
+               : usage_error("a command is needed: sync, import, show, doctor, disable, enable or inherit", NULL);
 }

@@ -112,7 +112,6 @@ void rows_close(struct rows *rows)
         return;
     csv_close(&rows->csv);
     json_rows_close(&rows->json);
-    json_decref(rows->object);
     free(rows->text.p);
     input_close(&rows->in);
     free(rows);
@@ -145,6 +144,11 @@ column_set rows_columns(const struct rows *rows)
 const struct envelope *rows_envelope(const struct rows *rows)
 {
     return &rows->envelope;
+}
+
+struct slice rows_head(const struct rows *rows)
+{
+    return rows->json.head.n > 0 ? (struct slice){rows->json.head.p, rows->json.head.n} : SLICE("{}");
 }
 
 int rows_percent(const struct rows *rows)

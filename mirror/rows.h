@@ -38,6 +38,8 @@ struct envelope {
     char organization[37]; /* the tenant's GUID out of @odata.context, or empty */
 };
 const struct envelope *rows_envelope(const struct rows *rows);
+/* What stands around the rows, as JSON: the envelope without its "value", or a lone object itself; else "{}". */
+struct slice rows_head(const struct rows *rows);
 
 /* Share of the file that was read, in percent; -1 when that can't be said. */
 int rows_percent(const struct rows *rows);

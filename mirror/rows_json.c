@@ -1,10 +1,13 @@
+#include "mirror/json_value.h"
 #include "mirror/rows_private.h"
 #include "mirror/words.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-/* Room for the row's lists and numbers, which are never longer than the row's own text; so it never moves in a row. */
+/*
+ * Room for the row's lists and decoded texts, which are never longer than the row's own text (an element's quotes and
+ * comma pay for its end mark, an escape for what it stands for); so it never moves in a row.
+ */
 static int make_room(struct rows *rows, size_t n, struct error *e)
 {
     char *bigger;
@@ -20,78 +23,136 @@ static int make_room(struct rows *rows, size_t n, struct error *e)
     return 0;
 }
 
-static struct slice keep(struct rows *rows, struct slice s)
-{
-    struct slice kept = {rows->text.p + rows->text.n, s.n};
-
-    if (s.n > rows->text.cap - rows->text.n) /* cannot be: see make_room */
-        return (struct slice){NULL, 0};
-    if (s.n > 0)
-        memcpy(rows->text.p + rows->text.n, s.p, s.n);
-    rows->text.n += s.n;
-    return kept;
-}
-
 /*
  * The member that an object stands for. ConvertTo-Json of Windows PowerShell 5 wraps texts and arrays that carry extra
  * properties ({"value": ..., "Count": ...}), and turns a Guid, an address or a proxy address into its parts.
  */
 static const char *const text_members[] = {"value", "Guid", "ProxyAddressString", "Address"};
+#define TEXT_MEMBERS (sizeof text_members / sizeof text_members[0])
 
-static json_t *unwrap(json_t *value)
+static char *room_of(const struct rows *rows)
 {
-    for (size_t i = 0; json_is_object(value) && i < sizeof text_members / sizeof text_members[0]; i++) {
-        json_t *inner = json_object_get(value, text_members[i]);
+    return rows->text.p + rows->text.n;
+}
 
-        if (json_is_string(inner) || json_is_array(inner))
-            return inner;
+static void room_taken(struct rows *rows, const char *end)
+{
+    rows->text.n = (size_t)(end - rows->text.p);
+}
+
+static struct slice take_string(struct rows *rows, struct json_cursor *c)
+{
+    char *room = room_of(rows);
+    struct slice s = json_take_string(c, &room);
+
+    room_taken(rows, room);
+    return s;
+}
+
+/*
+ * Puts the cursor on what an object stands for, a text or an array, and steps *behind over the object. False when it
+ * stands for nothing that is known.
+ */
+static bool unwrap(struct rows *rows, struct json_cursor *c, struct json_cursor *behind)
+{
+    struct json_cursor found[TEXT_MEMBERS];
+    bool has[TEXT_MEMBERS] = {false}, first = true;
+    struct slice name;
+    char *room = room_of(rows);
+
+    *behind = *c;
+    json_enter(behind);
+    while (json_next_member(behind, &first, &name, &room)) {
+        enum json_kind kind = json_peek(behind);
+
+        room = room_of(rows);
+        for (size_t i = 0; i < TEXT_MEMBERS; i++)
+            if ((kind == VALUE_STRING || kind == VALUE_ARRAY) && slice_eq(name, slice_of(text_members[i]))) {
+                found[i] = *behind;
+                has[i] = true;
+            }
+        json_skip(behind);
     }
-    return value;
+    for (size_t i = 0; i < TEXT_MEMBERS; i++)
+        if (has[i] && behind->bad == NULL) {
+            *c = found[i];
+            return true;
+        }
+    return false;
 }
 
-static struct slice json_slice(const json_t *string)
+/* A text, or an object that stands for one, at the end of the room. False for anything else. */
+static bool take_element(struct rows *rows, struct json_cursor *c)
 {
-    return (struct slice){json_string_value(string), json_string_length(string)};
+    struct json_cursor behind;
+    struct slice s;
+
+    if (json_peek(c) == VALUE_OBJECT) {
+        struct json_cursor inner = *c;
+        bool is_text = unwrap(rows, &inner, &behind) && json_peek(&inner) == VALUE_STRING;
+
+        *c = behind;
+        if (!is_text)
+            return false;
+        s = take_string(rows, &inner);
+    } else if (json_peek(c) == VALUE_STRING) {
+        s = take_string(rows, c);
+    } else {
+        json_skip(c);
+        return false;
+    }
+    if (s.n > 0 && (s.p < rows->text.p || s.p > rows->text.p + rows->text.cap)) {
+        memcpy(room_of(rows), s.p, s.n);
+        rows->text.n += s.n;
+    }
+    rows->text.p[rows->text.n++] = CELL_LIST_END;
+    return true;
 }
 
-static struct cell list_cell(struct rows *rows, json_t *array)
+static struct cell list_cell(struct rows *rows, struct json_cursor *c)
 {
-    const char *from = rows->text.p + rows->text.n;
+    const char *from = room_of(rows);
     size_t at = rows->text.n;
+    bool first = true, odd = false;
 
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        json_t *element = unwrap(json_array_get(array, i));
-
-        if (!json_is_string(element))
-            return (struct cell){.kind = CELL_ODD};
-        keep(rows, json_slice(element));
-        keep(rows, (struct slice){(const char[]){CELL_LIST_END}, 1});
-    }
+    json_enter(c);
+    while (json_next_element(c, &first))
+        odd = !take_element(rows, c) || odd;
+    if (odd)
+        return (struct cell){.kind = CELL_ODD};
     return (struct cell){.kind = CELL_LIST, .text = {from, rows->text.n - at}};
 }
 
-static struct cell cell_of(struct rows *rows, json_t *value)
+/* The cell of the next value, which is stepped over. */
+static struct cell take_cell(struct rows *rows, struct json_cursor *c)
 {
-    char digits[24];
-    int n;
+    struct json_cursor inner = *c;
+    struct cell cell;
 
-    value = unwrap(value);
-    switch (json_typeof(value)) {
-    case JSON_NULL:
+    switch (json_peek(c)) {
+    case VALUE_NULL:
+        json_take_bare(c);
         return (struct cell){.kind = CELL_NULL};
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return (struct cell){.kind = CELL_BOOL, .truth = json_is_true(value)};
-    case JSON_STRING:
-        return (struct cell){.kind = CELL_TEXT, .text = json_slice(value)};
-    case JSON_ARRAY:
-        return list_cell(rows, value);
-    case JSON_INTEGER:
-        n = snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        return (struct cell){.kind = CELL_TEXT, .text = keep(rows, (struct slice){digits, (size_t)n})};
-    case JSON_OBJECT:
-    case JSON_REAL:
+    case VALUE_TRUE:
+        json_take_bare(c);
+        return (struct cell){.kind = CELL_BOOL, .truth = true};
+    case VALUE_FALSE:
+        json_take_bare(c);
+        return (struct cell){.kind = CELL_BOOL, .truth = false};
+    case VALUE_INTEGER:
+        return (struct cell){.kind = CELL_TEXT, .text = json_take_bare(c)};
+    case VALUE_STRING:
+        return (struct cell){.kind = CELL_TEXT, .text = take_string(rows, c)};
+    case VALUE_ARRAY:
+        return list_cell(rows, c);
+    case VALUE_OBJECT:
+        if (!unwrap(rows, &inner, c))
+            return (struct cell){.kind = CELL_ODD};
+        cell = take_cell(rows, &inner);
+        c->bad = c->bad != NULL ? c->bad : inner.bad;
+        return cell;
     default:
+        json_skip(c);
         return (struct cell){.kind = CELL_ODD};
     }
 }
@@ -109,6 +170,11 @@ static json_t *parse(const struct rows *rows, struct slice text, struct error *e
                   words(slice_of(at.text)).text);
     }
     return object;
+}
+
+static struct slice json_slice(const json_t *string)
+{
+    return (struct slice){json_string_value(string), json_string_length(string)};
 }
 
 /* The best of the texts that an error of the service holds (several are nearly always empty words). */
@@ -178,26 +244,61 @@ static int read_envelope(struct rows *rows, struct error *e)
     return result;
 }
 
-static int set_cells(struct rows *rows, struct error *e)
+/* Where in the file the cursor stands. */
+static int damaged(const struct rows *rows, const struct json_cursor *c, struct error *e)
 {
-    const char *key;
-    json_t *value;
+    unsigned long line = rows->json.line, column = rows->json.column;
+
+    for (const char *p = c->start; p < c->at; p++) {
+        column = *p == '\n' ? 1 : column + 1;
+        line += *p == '\n';
+    }
+    return error_set(e, "%s: line %lu, column %lu: damaged JSON: %s", rows->in.path, line, column, c->bad);
+}
+
+/* Is it an error of the service instead of a row? Only then the row is looked at as a tree. */
+static int look_for_error(const struct rows *rows, struct slice text, struct error *e)
+{
+    json_t *object = parse(rows, text, e);
+    int result = object != NULL ? refuse_error_answer(rows, object, e) : -1;
+
+    json_decref(object);
+    return result;
+}
+
+static int set_cells(struct rows *rows, struct slice text, struct error *e)
+{
+    struct json_cursor c = json_cursor_over(text);
+    bool first = true, error_member = false;
+    struct slice name;
     column_set seen = 0;
+    char *room;
 
     for (size_t i = 0; i < COLUMNS; i++)
         rows->row.cells[i] = (struct cell){.kind = CELL_ABSENT};
-    json_object_foreach(rows->object, key, value)
-    {
-        enum column column = column_named(slice_of(key));
+    json_enter(&c);
+    room = room_of(rows);
+    while (json_next_member(&c, &first, &name, &room)) {
+        enum column column = column_named(name);
 
-        if (column == COLUMNS)
+        room = room_of(rows);
+        error_member = error_member || slice_eq(name, SLICE("error")) || slice_eq(name, SLICE("@odata.error"));
+        if (column == COLUMNS) {
+            json_skip(&c);
             continue;
+        }
         if (seen & COLUMN_BIT(column))
             return error_set(e, "%s: line %lu: %s stands there twice", rows->in.path, rows->json.line,
                              column_name(column));
         seen |= COLUMN_BIT(column);
-        rows->row.cells[column] = cell_of(rows, value);
+        rows->row.cells[column] = take_cell(rows, &c);
+        room = room_of(rows);
     }
+    json_end(&c);
+    if (c.bad != NULL)
+        return damaged(rows, &c, e);
+    if (error_member && look_for_error(rows, text, e) != 0)
+        return -1;
     if (rows->columns == 0)
         rows->columns = seen;
     return 0;
@@ -210,12 +311,9 @@ int rows_next_json(struct rows *rows, struct error *e)
 
     if (more <= 0)
         return more < 0 ? -1 : read_envelope(rows, e);
-    json_decref(rows->object);
-    rows->object = parse(rows, text, e);
-    if (rows->object == NULL)
+    if (make_room(rows, text.n, e) != 0 || set_cells(rows, text, e) != 0)
         return -1;
-    if (make_room(rows, text.n, e) != 0 || refuse_error_answer(rows, rows->object, e) != 0 || set_cells(rows, e) != 0)
-        return -1;
+    rows->envelope.present = rows->json.envelope;
     rows->row.line = rows->json.line;
     rows->row.column = rows->json.column;
     return 1;

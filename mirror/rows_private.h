@@ -18,8 +18,7 @@ struct rows {
     struct csv csv;
     enum column header[CSV_CELLS_MAX]; /* ROWS_CSV: the column of cell i, COLUMNS for one that is not ours */
     struct json_rows json;
-    json_t *object;        /* ROWS_JSON: what the row's cells point into */
-    struct json_text text; /* ROWS_JSON: lists and numbers of the row; ROWS_LIST: the line */
+    struct json_text text; /* ROWS_JSON: lists and decoded texts of the row; ROWS_LIST: the line */
 };
 
 int rows_next_csv(struct rows *rows, struct error *e);

@@ -60,6 +60,8 @@ static void show_mailbox(FILE *out, const struct tenant_facts *facts, const stru
         fprintf(out, "%s, allows passwords: %s\n", words(record->auth_policy).text, tri_names[record->basic_smtp]);
     else
         fprintf(out, "none of its own\n");
+    if ((record->knows & MAILBOX_RESTRICTED) != 0)
+        fprintf(out, "  restricted                     yes, by Exchange Online: it may send nothing\n");
     fprintf(out, "  type                           %s\n", type_names[record->recipient_type]);
     show_text(out, "user principal name", record->upn);
     show_text(out, "alias", record->alias);

@@ -3,12 +3,15 @@
 
 #include "mirror/writer_run.h"
 
+#include "core/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Memory for sorting; what is more goes to disk. Identities (in writer_merge.c) take as much again. */
@@ -49,6 +52,25 @@ static int take_lock(struct writer *w, struct error *e)
     if (ftruncate(w->lock_fd, 0) != 0 || pwrite(w->lock_fd, b.p, b.n, 0) != (ssize_t)b.n)
         return error_set(e, "lock file %s/" LOCK_NAME " cannot be written: %s", w->folder, strerror(errno));
     return 0;
+}
+
+int writer_wait(const char *folder, unsigned seconds, struct error *e)
+{
+    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+    uint64_t end = clock_boot_ns() + seconds * NS_PER_S;
+    char path[4096];
+    struct buf b = BUF_OVER(path);
+    int fd, busy;
+
+    buf_addf(&b, "%s/" LOCK_NAME, folder);
+    if (seconds == 0 || b.full || (fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) < 0)
+        return 0; /* writer_begin says what is wrong, if anything is */
+    while ((busy = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EWOULDBLOCK && clock_boot_ns() < end)
+        (void)nanosleep(&pause, NULL);
+    (void)close(fd);
+    return busy == 0
+               ? 0
+               : error_set(e, "the directory %s is still being written by another process after %u s", folder, seconds);
 }
 
 static int open_folder(struct writer *w, const char *folder, struct error *e)

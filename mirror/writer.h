@@ -25,6 +25,12 @@ struct writer;
  */
 int writer_begin(const char *folder, struct writer **out, struct error *e);
 
+/*
+ * Waits at most so many seconds for another process that writes the folder's directory: 0 when there is none (any
+ * more). Another one may still come first, so that writer_begin has the last word.
+ */
+int writer_wait(const char *folder, unsigned seconds, struct error *e);
+
 /* Ends the run: without a successful writer_finish nothing has changed. NULL is allowed. */
 void writer_close(struct writer *w);
 

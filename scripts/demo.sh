@@ -38,6 +38,7 @@ configure()
 unauthenticated = "reject";
 directory = "$T/lib/directory";
 state = { file = "$T/lib/state"; entries = 65536; };
+journal = "$T/lib/journal";
 log = { to = "stderr"; };
 tenants = ( { name = "contoso"; }, { name = "fabrikam"; } );
 tls = { required = false; };

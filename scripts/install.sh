@@ -18,9 +18,11 @@ put_filled()
     chmod 644 "$root$2"
 }
 
-for program in policyd milter mirror; do
+for program in policyd milter mirror alert; do
     put 755 "$build/postern-$program" "$prefix/sbin/postern-$program"
 done
+put 755 "$build/postern" "$prefix/bin/postern"
+put 644 conf/completion/postern.bash "$prefix/share/bash-completion/completions/postern"
 for page in doc/*.[1-8]; do
     put 644 "$page" "$prefix/share/man/man${page##*.}/$(basename "$page")"
 done
@@ -32,5 +34,7 @@ put 644 conf/systemd/tmpfiles.conf "$prefix/lib/tmpfiles.d/postern.conf"
 for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern.conf; do
     put 644 "$example" "$prefix/share/doc/postern/examples/${example#conf/}"
 done
+[ -d "$root$sysconfdir/postern/secrets" ] || install -d -m 700 "$root$sysconfdir/postern/secrets"
+put 644 doc/exchange-online.md "$prefix/share/doc/postern/exchange-online.md"
 [ -e "$root$sysconfdir/postern/postern.conf" ] || put 644 conf/postern.conf "$sysconfdir/postern/postern.conf"
 echo "installed below ${root:-/}; next: README.md, \"Behind your own Postfix\""

@@ -20,7 +20,7 @@ check()
     fi
 }
 
-sources=$(git ls-files '*.c' '*.h' 2>/dev/null || find core policyd milter mirror bench tests -name '*.[ch]')
+sources=$(git ls-files '*.c' '*.h' 2>/dev/null || find core policyd milter mirror alert cli bench tests -name '*.[ch]')
 own=$(printf '%s\n' $sources | grep -v '^tests/')
 
 forbidden()
@@ -31,11 +31,11 @@ forbidden()
 relations()
 {
     # Nobody includes upwards, and no program another.
-    ! grep -nE '^#include "(policyd|milter|mirror|cluster|web|cli)/' core/*.[ch] || return 1
+    ! grep -nE '^#include "(policyd|milter|mirror|alert|cluster|web|cli)/' core/*.[ch] || return 1
     local p
-    for p in policyd milter mirror cluster web cli; do
+    for p in policyd milter mirror alert cluster web cli; do
         [ -d $p ] || continue
-        ! grep -nE '^#include "(policyd|milter|mirror|cluster|web|cli)/' $p/*.[ch] 2>/dev/null | grep -v "#include \"$p/" || return 1
+        ! grep -nE '^#include "(policyd|milter|mirror|alert|cluster|web|cli)/' $p/*.[ch] 2>/dev/null | grep -v "#include \"$p/" || return 1
     done
 }
 no_sockets_in_core() { ! grep -nE '\b(socket|connect|accept4?|recv|listen)\(' core/*.c | grep -vE '^core/(log|notify)\.c:'; }
@@ -45,7 +45,7 @@ formatted() { clang-format --dry-run -Werror $sources; }
 cppchecked()
 {
     cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
-        --suppressions-list=tests/cppcheck.txt -D__x86_64__ -DPOSTERN_VERSION='"x"' -j "$(nproc)" -I. core policyd milter mirror 2>&1
+        --suppressions-list=tests/cppcheck.txt -D__x86_64__ -DPOSTERN_VERSION='"x"' -j "$(nproc)" -I. core policyd milter mirror alert cli 2>&1
 }
 tidied()
 {

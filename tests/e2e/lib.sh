@@ -17,13 +17,14 @@ is()
     esac
 }
 
-# make_relay LIMITS [SETTINGS]: contoso with anna (allowed) and bert (forbidden).
+# make_relay LIMITS [SETTINGS]: contoso with anna and cleo (allowed) and bert (forbidden).
 make_relay()
 {
-    relay_make build/asan || exit 1
+    relay_make "${BUILD:-build/asan}" || exit 1
     cat >"$T/postern.conf" <<END
 directory = "$T/lib/directory";
 state = { file = "$T/lib/state"; entries = 65536; };
+journal = "$T/lib/journal";
 log = { to = "stderr"; };
 tls = { required = false; };
 preset = "none";
@@ -32,10 +33,11 @@ policyd = { listen = "unix:$T/run/policyd.sock"; workers = 2; };
 milter = { listen = "unix:$T/run/milter.sock"; };
 ${2:-}
 END
-    printf '%s:{PLAIN}secret\n' anna@contoso.example bert@contoso.example >"$T/users"
+    printf '%s:{PLAIN}secret\n' anna@contoso.example bert@contoso.example cleo@contoso.example >"$T/users"
     printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
         '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True","False"' \
-        '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True","True"' >"$T/lib/cas.csv"
+        '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True","True"' \
+        '"0a7d6d2c-0001-4b7e-9d55-000000000003","cleo@contoso.example","True","False"' >"$T/lib/cas.csv"
     echo '{ "JournalingReportNdrTo": "<>", "MaxSendSize": "Unlimited", "SmtpClientAuthenticationDisabled": true }' >"$T/lib/transport.json"
     relay_import --tenant contoso "$T/lib/cas.csv" "$T/lib/transport.json" >"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
 }

@@ -27,6 +27,6 @@ is 'what the milter refused was not charged: a fourth message passes' "$(submit 
 is 'nothing is held so far' "$(find "$T/queue/hold" -type f | wc -l)" 0
 is 'over a limit that holds, the message is accepted' "$(submit $A)" '250*'
 is 'and waits in the hold queue' "$(find "$T/queue/hold" -type f | wc -l)" 1
-is 'a recipient more than the whole burst is refused for good' "$(submit $A --to "$(seq -f 'x%.0f@adatum.example' -s, 21)")" '550*5.5.3*'
+is 'a recipient more than the whole burst is refused for good' "$(submit cleo@contoso.example --to "$(seq -f 'x%.0f@adatum.example' -s, 21)")" '550*5.5.3*'
 is 'nothing came out of the sanitizers' "$(cat "$T"/*.log | grep -c 'ERROR: \|runtime error')" 0
 exit $status

@@ -18,6 +18,7 @@
 #define engine_user_free seam_engine_user_free
 #define engine_user_rest seam_engine_user_rest
 #define engine_decide seam_engine_decide
+#define engine_claim seam_engine_claim
 #define log_say seam_log_say
 
 #include "tests/unit/milter_seam.h"
@@ -190,7 +191,7 @@ static void do_negotiate(struct run *r)
            SMFIS_CONTINUE);
     assert((want_actions & ~actions) == 0 && (want_steps & ~steps) == 0);
     assert((want_steps & (SMFIP_NOCONNECT | SMFIP_NOMAIL | SMFIP_NORCPT | SMFIP_NOHDRS | SMFIP_NR_MAIL | SMFIP_NR_RCPT |
-                          SMFIP_NR_BODY | SMFIP_RCPT_REJ)) == 0);
+                          SMFIP_RCPT_REJ)) == 0);
 }
 
 static void do_header(struct run *r)
@@ -202,7 +203,7 @@ static void do_header(struct run *r)
 
 static void step(struct run *r)
 {
-    switch (take(r) % 12) {
+    switch (take(r) % 13) {
     case 0:
         do_connect(r);
         break;
@@ -231,6 +232,9 @@ static void step(struct run *r)
         break;
     case 10:
         take_verdict(r);
+        break;
+    case 12:
+        assert(r->call.xxfi_data(&r->ctx) == SMFIS_NOREPLY);
         break;
     default:
         switch (take(r) & 3) {

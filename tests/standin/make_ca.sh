@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes what the stand-in needs to prove who it is, and what its client needs to sign in: a CA of its own, server
-# certificates (one good, four bad ones), client keys, a secret. Keys are made anew each time; nothing leaves the folder.
+# certificates (one good, four bad ones), client keys, a secret. Keys are made anew each time; all stays in the folder.
 #
 #   make_ca.sh DIR
 set -eu
@@ -40,8 +40,8 @@ client()
     quietly openssl req -x509 -new -key "$1.key" -sha256 -days 30 -subj "/CN=postern-mirror ($1)" -out "$1.pem"
 }
 
-names='DNS:localhost,DNS:outlook.localhost,DNS:login.localhost,DNS:graph.localhost,DNS:eur01.localhost,DNS:eur01.outlook.localhost'
-names=$names,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1
+names='DNS:localhost,DNS:outlook.localhost,DNS:login.localhost,DNS:graph.localhost,DNS:eur01.localhost'
+names=$names,DNS:eur01.outlook.localhost,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1
 
 authority ca 'postern test CA'
 authority unknown-ca 'postern test CA that nobody trusts'
@@ -50,8 +50,8 @@ server server-expired ca -1 "$names"
 server server-wronghost ca 30 DNS:elsewhere.example
 server server-unknownca unknown-ca 30 "$names"
 ec_key server-selfsigned.key
-quietly openssl req -x509 -new -key server-selfsigned.key -sha256 -days 30 -subj /CN=localhost -out server-selfsigned.pem \
-    -addext "subjectAltName=$names"
+quietly openssl req -x509 -new -key server-selfsigned.key -sha256 -days 30 -subj /CN=localhost \
+    -out server-selfsigned.pem -addext "subjectAltName=$names"
 
 client client
 client other

@@ -86,7 +86,8 @@ struct engine {
     struct config config;
     struct verdict verdict; /* the next answer */
     /* what was asked last; texts are copied */
-    unsigned decisions, users, rested;
+    unsigned decisions, claims;
+    atomic_uint users, rested; /* tests with threads count too */
     bool no_users;
     struct submission asked;
     struct headers asked_headers; /* list not copied: valid only in `look` */
@@ -142,6 +143,15 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
     if (engine->look != NULL)
         engine->look(engine, s, r);
     return &engine->verdict;
+}
+
+void engine_claim(struct engine_user *user, const struct submission *s)
+{
+    struct buf queue_id = BUF_OVER(user->engine->queue_id);
+
+    user->engine->claims++;
+    user->engine->asked = *s;
+    buf_add(&queue_id, s->queue_id);
 }
 
 const struct config *engine_config(const struct engine *engine)

@@ -376,9 +376,44 @@ static void several_that_add_and_lift_do_not_disturb_each_other(void **state)
     free(t);
 }
 
+static void sizes_of_blocked_networks_are_known_and_survive_a_damaged_header(void **state)
+{
+    static const uint32_t sizes[] = {1, 32, 63, 64, 65, 96 + 22, 120, 127, 128};
+    struct table *t = table_make(SLOTS);
+    struct block got;
+    uint32_t at = 0, prefix;
+    size_t n = 0;
+
+    (void)state;
+    assert_false(blocks_next_prefix(&t->b, &at, &prefix));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct block block = block_make(100 + i, START + 100);
+
+        block.prefix = sizes[i];
+        assert_int_equal(blocks_add(&t->b, &block, START, NULL), 0);
+    }
+    assert_int_equal(add(t, 5, START + 100, START), 0); /* no network */
+    for (int round = 0; round < 2; round++) {
+        for (at = 0, n = 0; blocks_next_prefix(&t->b, &at, &prefix); n++)
+            assert_int_equal(prefix, sizes[n]);
+        assert_int_equal(n, sizeof sizes / sizeof *sizes);
+        memset(t->head.prefixes, 0, sizeof t->head.prefixes);
+        blocks_check_head(&t->b);
+    }
+    for (at = 0, n = 0; blocks_next(&t->b, &at, START, &got);)
+        n += got.prefix > 0;
+    assert_int_equal(n, sizeof sizes / sizeof *sizes);
+    memset(t->head.prefixes, 0xff, sizeof t->head.prefixes); /* whatever stands there, it ends, within bounds */
+    for (at = 0, n = 0; blocks_next_prefix(&t->b, &at, &prefix); n++)
+        assert_in_range(prefix, 1, 128);
+    assert_int_equal(n, 128);
+    free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_of_blocked_networks_are_known_and_survive_a_damaged_header),
         cmocka_unit_test(a_block_holds_until_its_end),
         cmocka_unit_test(a_block_without_end_never_ends),
         cmocka_unit_test(a_second_block_on_a_key_only_prolongs_it),

@@ -292,6 +292,7 @@ static void the_examples_of_the_shipped_configuration_are_right(void **state)
     assert_int_equal(c->n_limits, 3 + 4);
     assert_int_equal(c->n_replies, 1);
     assert_non_null(c->smtp_auth.on_premises);
+    assert_int_equal(c->n_alerts, 3);
     config_free(c);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", folder, files[i]);

@@ -134,6 +134,19 @@ static const struct row rows[] = {
     {CONNECTORS, NONE("198.51.100.7", ""), ACTION_PASS, REASON_CONNECTOR},
     {CONNECTORS, LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_REJECT, REASON_MAILBOX_DISABLED},
 
+    /* restricted by Exchange Online: as login by any name, and as sender of anybody */
+    {"", LOGIN("spam@contoso.example", "spam@contoso.example"), ACTION_REJECT, REASON_RESTRICTED},
+    {"", LOGIN("news@contoso.example", "spam@contoso.example"), ACTION_REJECT, REASON_RESTRICTED},
+    {"default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; });", LOGIN("spam", "spam@contoso.example"),
+     ACTION_REJECT, REASON_RESTRICTED},
+    {"", LOGIN("anna@contoso.example", "news@contoso.example"), ACTION_REJECT, REASON_RESTRICTED},
+    {"", LOGIN("anna@contoso.example", "spam+tag@contoso.example"), ACTION_REJECT, REASON_RESTRICTED},
+    {"sender = { envelope = \"any\"; };", LOGIN("dora@fabrikam.example", "spam@contoso.example"), ACTION_REJECT,
+     REASON_RESTRICTED},
+    {"", LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_REJECT, REASON_MAILBOX_DISABLED},
+    {CONNECTORS, NONE("192.0.2.5", "news@contoso.example"), ACTION_REJECT, REASON_RESTRICTED},
+    {"mode = \"monitor\";", LOGIN("spam@contoso.example", "spam@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+
     /* monitor */
     {"mode = \"monitor\";", LOGIN("bert@contoso.example", "bert@contoso.example"), ACTION_PASS, REASON_ALLOWED},
     {"mode = \"monitor\";", LOGIN("x?@contoso.example", "bert@contoso.example"), ACTION_PASS, REASON_ALLOWED},

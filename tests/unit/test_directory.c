@@ -465,6 +465,7 @@ static void a_manifest_that_is_wrong_is_refused_and_the_generation_stays(void **
         const char *from, *to, *says;
     } rows[] = {
         {"postern-directory 2", "postern-directory 3", "format 3"},
+        {"postern-directory 2", "postern-directory 0", "format 0"},
         {"postern-directory", "other-directory", "postern-directory"},
         {"file directory-0000000001.mdb", "file ../directory/directory-0000000001.mdb", "does not name the file"},
         {"file directory-0000000001.mdb", "file /etc/passwd", "does not name the file"},
@@ -508,6 +509,22 @@ static void a_manifest_that_is_wrong_is_refused_and_the_generation_stays(void **
     fixture_remove(&f);
 }
 
+/* Its records are the same, without anything restricted. */
+static void a_directory_of_format_1_is_still_read(void **state)
+{
+    struct directory *d;
+    struct fixture f;
+
+    (void)state;
+    fixture_make(&f);
+    publish_contoso(&f);
+    edit_manifest(&f, "postern-directory 2", "postern-directory 1");
+    d = open_directory(&f);
+    assert_int_equal(directory_generation(d), 1);
+    directory_close(d);
+    fixture_remove(&f);
+}
+
 static void a_failed_manifest_is_told_once_and_tried_again_after_a_minute(void **state)
 {
     struct directory *d;
@@ -518,7 +535,7 @@ static void a_failed_manifest_is_told_once_and_tried_again_after_a_minute(void *
     fixture_make(&f);
     publish_contoso(&f);
     d = open_directory(&f);
-    edit_manifest(&f, "directory 1", "directory 9");
+    edit_manifest(&f, "postern-directory 2", "postern-directory 9");
     assert_int_equal(directory_refresh(d, &e), -1);
     for (int i = 1; i < 60; i++)
         assert_int_equal(directory_refresh(d, &e), 0);
@@ -716,6 +733,7 @@ int main(void)
         cmocka_unit_test(a_view_keeps_its_generation_while_new_ones_come_and_go),
         cmocka_unit_test(a_run_that_only_confirms_brings_new_times_and_no_new_generation),
         cmocka_unit_test(a_manifest_that_is_wrong_is_refused_and_the_generation_stays),
+        cmocka_unit_test(a_directory_of_format_1_is_still_read),
         cmocka_unit_test(a_failed_manifest_is_told_once_and_tried_again_after_a_minute),
         cmocka_unit_test(a_manifest_that_vanishes_is_told_and_the_generation_stays),
         cmocka_unit_test(links_and_pipes_are_refused),

@@ -122,7 +122,7 @@ static void a_value_with_one_wrong_bit_or_under_another_key_is_not_read(void **s
 static void a_sealed_value_with_impossible_settings_is_not_read(void **state)
 {
     /* Places of the four settings behind the checksum, each with its first impossible value. */
-    static const uint8_t beyond[] = {8, 4, 3, 7};
+    static const uint8_t beyond[] = {MAILBOX_KNOWS_END, 4, 3, 7};
     struct directory_key key = mailbox_key(7, &record.id);
     struct mailbox_record r;
     uint8_t value[512];

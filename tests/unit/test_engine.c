@@ -21,10 +21,11 @@ static void start(struct bench *b, const char *rules)
     char text[4096];
     struct error e;
 
-    (void)snprintf(text, sizeof text,
-                   "%s directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };\n"
-                   "%s",
-                   strstr(rules, "preset") != NULL ? "" : "preset = \"none\";", rules);
+    (void)snprintf(
+        text, sizeof text,
+        "%s directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; }; journal = \"\";\n"
+        "%s",
+        strstr(rules, "preset") != NULL ? "" : "preset = \"none\";", rules);
     world_write(b->world, "postern.conf", text);
     if (engine_open(world_file(b->world, "postern.conf"), "test", &b->engine, &e) != 0)
         fail_msg("%s", e.text);
@@ -376,7 +377,7 @@ static void a_reload_takes_the_new_rules_and_forgets_nothing(void **state)
     (void)snprintf(
         text, sizeof text,
         "preset = \"none\"; directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };"
-        "log = { to = \"stderr\"; }; %s",
+        "journal = \"\"; log = { to = \"stderr\"; }; %s",
         LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 2;"));
     world_write(b->world, "postern.conf", text);
     if (engine_reload(b->engine, &e) != 0)

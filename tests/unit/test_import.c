@@ -170,12 +170,12 @@ static const struct {
      "SmtpClientAuthenticationDisabled is \"0\"; expected True, False or nothing"},
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":true,"
      "\"SmtpClientAuthenticationDisabled\":false}]",
-     "line 1, column 118: damaged JSON: duplicate object key"},
+     "line 1: SmtpClientAuthenticationDisabled stands there twice"},
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":true,"
      "\"SMTPclientAuthenticationDisabled\":false}]",
      "SmtpClientAuthenticationDisabled stands there twice"},
     {"[\n {\"PrimarySmtpAddress\":\"a@contoso.example\",\n  \"SmtpClientAuthenticationDisabled\":True}]",
-     "line 3, column 41: damaged JSON"},
+     "line 3, column 38: damaged JSON"},
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":null},\n", "half-written"},
     {"{\"error\":{\"code\":\"NotFound\",\"message\":\"Invalid Operation\",\"details\":[{\"message\":\"Ex1|x|gone\"}]}}",
      "an error that the service answered with, not an export: \"Ex1|x|gone\""},

@@ -148,11 +148,11 @@ static void negotiation_asks_postfix_for_logins_and_tls_with_mail(void **state)
     unsigned long actions, steps = negotiate_with(f, SMFI_CURR_ACTS, SMFI_CURR_PROT, &actions);
 
     assert_int_equal(actions, SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
-    assert_int_equal(steps, SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NOEOH | SMFIP_NOHELO | SMFIP_NOBODY | SMFIP_NR_CONN |
-                                SMFIP_NR_HELO | SMFIP_NR_HDR);
+    assert_int_equal(steps, SMFIP_NOUNKNOWN | SMFIP_NOEOH | SMFIP_NOHELO | SMFIP_NOBODY | SMFIP_NR_CONN |
+                                SMFIP_NR_HELO | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_BODY);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
         assert_non_null(strstr(f->ctx.lists[SMFIM_ENVFROM], wanted[i]));
-    assert_string_equal(f->ctx.lists[SMFIM_EOM], "i");
+    assert_string_equal(f->ctx.lists[SMFIM_DATA], "i");
     assert_string_equal(f->ctx.lists[SMFIM_HELO], "");
     assert_string_equal(f->ctx.lists[SMFIM_ENVRCPT], "");
 }
@@ -167,6 +167,42 @@ static void an_mta_that_cannot_be_told_about_macros_keeps_sending_helo(void **st
     assert_int_equal(steps | SMFI_V1_PROT | SMFIP_NR_HELO, SMFI_V1_PROT | SMFIP_NR_HELO);
     assert_string_equal(f->ctx.lists[SMFIM_ENVFROM], "");
     assert_int_equal(f->call.xxfi_helo(&f->ctx, (char *)"laptop"), SMFIS_NOREPLY);
+}
+
+static void data_is_asked_for_where_the_policy_server_may_leave_charging_to_us(void **state)
+{
+    struct fixture *f = *state;
+    unsigned long actions;
+
+    f->engine.config.charge = CHARGE_MILTER;
+    milter_configure(&f->milter);
+    assert_int_not_equal(negotiate_with(f, SMFI_CURR_ACTS, SMFI_CURR_PROT, &actions) & SMFIP_NODATA, 0);
+    assert_string_equal(f->ctx.lists[SMFIM_DATA], "");
+    assert_string_equal(f->ctx.lists[SMFIM_EOM], "i");
+}
+
+static void a_message_is_claimed_at_data(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY); /* no session */
+    connect_login(f);
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY); /* nothing open */
+    assert_int_equal(f->engine.claims, 0);
+    (void)mail(f, "<sean@contoso.example>");
+    (void)rcpt(f, "<a@fabrikam.example>");
+    set_macro(f, "i", "4TzYyK");
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY);
+    assert_int_equal(f->engine.claims, 1);
+    assert_int_equal(f->engine.asked.stage, STAGE_DATA);
+    assert_int_equal(f->engine.asked.recipient_count, 1);
+    assert_string_equal(f->engine.queue_id, "4TzYyK");
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+    f->engine.no_users = true;
+    atomic_store(&f->milter.closed, true);
+    (void)mail(f, "<sean@contoso.example>");
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY);
+    assert_int_equal(f->engine.claims, 1);
 }
 
 static void bodies_are_asked_for_when_a_limit_counts_bytes(void **state)
@@ -775,6 +811,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(negotiation_asks_postfix_for_logins_and_tls_with_mail),
         T(an_mta_that_cannot_be_told_about_macros_keeps_sending_helo),
+        T(data_is_asked_for_where_the_policy_server_may_leave_charging_to_us),
+        T(a_message_is_claimed_at_data),
         T(bodies_are_asked_for_when_a_limit_counts_bytes),
         T(without_memory_for_the_macro_lists_the_connection_ends),
         T(mail_fills_the_submission),

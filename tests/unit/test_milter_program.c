@@ -29,6 +29,7 @@ struct fixture {
 
 static const char general[] =
     "state = { file = \"state\"; entries = 1024; blocks = 16; };\n"
+    "journal = \"\";\n"
     "log = { to = \"stderr\"; };\n"
     "tls = { required = false; };\n"
     "preset = \"none\";\n"
@@ -274,6 +275,9 @@ static void a_connectors_mail_passes_message_after_message(void **state)
     for (int i = 0; i < 50; i++) {
         assert_string_equal(mail(w, i % 2 == 0 ? "<scan@contoso.example>" : "<>"), "c");
         assert_string_equal(rcpt(w, "<a@contoso.example>"), "c");
+        assert_true(wire_wants(w, SMFIP_NODATA) && !wire_replies(w, SMFIP_NR_DATA));
+        wire_macros(w, SMFIC_DATA, (const char *const[]){"i", "4TzYyK", NULL});
+        wire_packet(w, SMFIC_DATA, NULL, 0);
         wire_header(w, "Subject", "scan");
         wire_header(w, "From", "Scanner\n <scan@contoso.example>");
         assert_string_equal(end(w), "c");

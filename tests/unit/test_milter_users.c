@@ -85,7 +85,6 @@ static void without_memory_there_is_no_user(void **state)
 static struct engine shared_engine;
 static struct users *shared_users;
 
-/* `rested` stands in for what two users of one would both write: the thread sanitizer sees it. */
 static void *borrow(void *arg)
 {
     unsigned *sum = arg;
@@ -95,7 +94,7 @@ static void *borrow(void *arg)
 
         if (lent == NULL)
             continue;
-        lent->given += 1; /* ours alone until it is given back */
+        lent->given += 1; /* ours alone until it is given back: the thread sanitizer would see a second one */
         (*sum)++;
         users_give(shared_users, lent);
     }

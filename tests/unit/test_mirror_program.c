@@ -110,7 +110,7 @@ static const struct {
     {{"import", "--colour"}, "unrecognized option"},
     {{"show", "a@contoso.example", "b@contoso.example"}, "unexpected argument"},
     {{"export"}, "export"},
-    {{NULL}, "a command is needed: import or show"},
+    {{NULL}, "a command is needed: sync, import, show"},
 };
 
 static void wrong_options_are_misuse(void **state)

@@ -679,7 +679,7 @@ static void a_closed_file_whose_count_of_blocks_was_wiped_hides_none(void **stat
 {
     struct room *r = *state;
     struct state *s = open_state(r);
-    struct blocks_head none = {0, 0, 0};
+    struct blocks_head none = {0};
 
     for (uint64_t key = 1; key <= 30; key++)
         block(r, s, key, BLOCK_FOREVER);

@@ -30,6 +30,8 @@ struct world_mailbox {
     enum tri basic;
 };
 
+#define WORLD_RESTRICTED 20u /* the mailbox that Exchange Online has restricted */
+
 /* contoso forbids SMTP AUTH unless a mailbox allows it, fabrikam allows it, nobody knows what tailspin does. */
 static const struct world_mailbox world_mailboxes[] = {
     {1, CONTOSO, "anna@contoso.example", "anna@contoso.example", "anna", "a.berg@contoso.example", SMTP_AUTH_ENABLED,
@@ -43,6 +45,8 @@ static const struct world_mailbox world_mailboxes[] = {
     {8, CONTOSO, "twin1@contoso.example", NULL, "twin1", "shared@contoso.example", SMTP_AUTH_ENABLED, TRI_UNKNOWN},
     {9, CONTOSO, "twin2@contoso.example", NULL, "twin2", "shared@contoso.example", SMTP_AUTH_DISABLED, TRI_UNKNOWN},
     {10, CONTOSO, "new@contoso.example", NULL, "new", NULL, SMTP_AUTH_UNKNOWN, TRI_UNKNOWN},
+    {WORLD_RESTRICTED, CONTOSO, "spam@contoso.example", "spam@contoso.example", "spam", "news@contoso.example",
+     SMTP_AUTH_ENABLED, TRI_UNKNOWN},
     {11, FABRIKAM, "dora@fabrikam.example", "dora@fabrikam.example", "dora", NULL, SMTP_AUTH_INHERIT, TRI_UNKNOWN},
     {12, FABRIKAM, "anna@fabrikam.example", "anna@fabrikam.example", "anna", NULL, SMTP_AUTH_DISABLED, TRI_UNKNOWN},
     {13, FABRIKAM, "guest@both.example", NULL, "guest", NULL, SMTP_AUTH_ENABLED, TRI_UNKNOWN},
@@ -81,7 +85,8 @@ static inline void world_put(struct writer *writer, const uint32_t *tenants, con
     char packed[256];
     struct buf proxies = BUF_OVER(packed);
     struct mailbox_record record = {.id = world_id(m->id),
-                                    .knows = MAILBOX_KNOWS_SETTINGS | MAILBOX_KNOWS_DETAILS,
+                                    .knows = (uint8_t)(MAILBOX_KNOWS_SETTINGS | MAILBOX_KNOWS_DETAILS |
+                                                       (m->id == WORLD_RESTRICTED ? MAILBOX_RESTRICTED : 0)),
                                     .smtp_auth = m->smtp_auth,
                                     .basic_smtp = m->basic,
                                     .recipient_type = RECIPIENT_USER,

@@ -1,0 +1,89 @@
+#include "alert/notice.h"
+
+#include "core/quote.h"
+#include "core/spool.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool event_named(const char *name, enum alert_event *out)
+{
+    for (unsigned i = 0; i < ALERT_EVENTS; i++)
+        if (strcmp(alert_event_name((enum alert_event)i), name) == 0) {
+            *out = (enum alert_event)i;
+            return true;
+        }
+    return false;
+}
+
+/* The id becomes a header field and a file's name. */
+static bool good_id(const char *id)
+{
+    size_t n = strlen(id);
+
+    for (size_t i = 0; i < n; i++)
+        if (!(ascii_lower(id[i]) >= 'a' && ascii_lower(id[i]) <= 'z') && !(id[i] >= '0' && id[i] <= '9') &&
+            id[i] != '-')
+            return false;
+    return n > 0 && n < NOTICE_NAME_MAX - 8;
+}
+
+static void add_host(json_t *json)
+{
+    char host[256] = "";
+
+    if (gethostname(host, sizeof host - 1) == 0)
+        (void)json_object_set_new(json, "host", json_string(host));
+}
+
+const char *notice_text(const struct notice *notice, const char *key)
+{
+    const char *text = json_string_value(json_object_get(notice->json, key));
+
+    return text != NULL ? text : "";
+}
+
+static int take_apart(struct notice *notice, struct error *e)
+{
+    struct buf id = BUF_OVER(notice->id), event = BUF_OVER(notice->event_name);
+
+    buf_add(&id, slice_of(notice_text(notice, "id")));
+    buf_add(&event, slice_of(notice_text(notice, "event")));
+    notice->at_s = json_integer_value(json_object_get(notice->json, "at"));
+    if (!good_id(notice->id) || !event_named(notice->event_name, &notice->event))
+        return error_set(e, "%s: no notice of postern (id \"%s\", event \"%s\")", notice->name,
+                         quote(slice_of(notice->id)).text, quote(slice_of(notice->event_name)).text);
+    add_host(notice->json);
+    return 0;
+}
+
+int notice_load(int folder, const char *name, struct notice *notice, struct error *e)
+{
+    struct buf b = BUF_OVER(notice->name);
+    json_error_t why;
+    char *text;
+    size_t n;
+
+    notice->json = NULL;
+    buf_add(&b, slice_of(name));
+    if (b.full)
+        return error_set(e, "%s: a name of more than %u bytes", quote(slice_of(name)).text, NOTICE_NAME_MAX - 1);
+    if (spool_get(folder, name, ALERT_FILE_MAX, &text, &n, e) != 0)
+        return -1;
+    notice->json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+    free(text);
+    if (!json_is_object(notice->json)) {
+        notice_free(notice);
+        return error_set(e, "%s: not a JSON object: %s", name, quote(slice_of(why.text)).text);
+    }
+    if (take_apart(notice, e) == 0)
+        return 0;
+    notice_free(notice);
+    return -1;
+}
+
+void notice_free(struct notice *notice)
+{
+    json_decref(notice->json);
+    notice->json = NULL;
+}

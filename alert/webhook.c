@@ -1,0 +1,166 @@
+#include "alert/body.h"
+#include "alert/send.h"
+#include "core/clock.h"
+#include "core/quote.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECRET_MAX 4096
+#define SECRET_LEAST 16 /* bytes; RFC 2104 3 wants at least the hash's strength, a typing error has less */
+#define CONNECT_MOST_S 10
+
+/* The first line of a file that others must not be able to read. 0; -1 with e. */
+static int secret_load(const char *path, char *out, size_t cap, struct error *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    ssize_t n = -1;
+
+    if (fd < 0)
+        return error_set(e, "%s: %s", path, strerror(errno));
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        (void)error_set(e, "%s: no regular file", path);
+    else if ((st.st_mode & 07) != 0)
+        (void)error_set(e, "%s: others may open it (mode %04o); chmod o= it", path, (unsigned)st.st_mode & 07777);
+    else if ((n = read(fd, out, cap - 1)) < 0)
+        (void)error_set(e, "%s: %s", path, strerror(errno));
+    (void)close(fd);
+    if (n < 0)
+        return -1;
+    out[n] = '\0';
+    out[strcspn(out, "\r\n")] = '\0';
+    return 0;
+}
+
+static int find_url(const struct alert_target *target, char *out, size_t cap, struct error *e)
+{
+    struct buf b;
+
+    if (target->url_file != NULL) {
+        if (secret_load(target->url_file, out, cap, e) != 0)
+            return -1;
+        return alert_url_check(slice_of(out), e) == 0 ? 0 : error_prefix(e, "%s", target->url_file);
+    }
+    b = buf_over(out, cap);
+    buf_add(&b, slice_of(target->url));
+    return 0;
+}
+
+static int add_header(struct curl_slist **list, const char *name, const char *value)
+{
+    char line[512];
+    struct curl_slist *more;
+
+    (void)snprintf(line, sizeof line, "%s: %s", name, value);
+    more = curl_slist_append(*list, line);
+    if (more == NULL)
+        return -1;
+    *list = more;
+    return 0;
+}
+
+static int sign(const struct alert_target *target, const char *body, struct curl_slist **headers, struct error *e)
+{
+    char secret[SECRET_MAX], signature[SIGNATURE_MAX], time[24];
+    long long now = clock_wall_s();
+    int result;
+
+    (void)snprintf(time, sizeof time, "%lld", now);
+    if (add_header(headers, "Postern-Timestamp", time) != 0)
+        return error_set(e, "out of memory");
+    if (target->secret_file == NULL)
+        return 0;
+    if (secret_load(target->secret_file, secret, sizeof secret, e) != 0)
+        return -1;
+    if (strlen(secret) < SECRET_LEAST)
+        result = error_set(e, "%s: a key of less than %d bytes", target->secret_file, SECRET_LEAST);
+    else if ((result = body_sign(slice_of(secret), now, body, signature, e)) == 0 &&
+             add_header(headers, "Postern-Signature", signature) != 0)
+        result = error_set(e, "out of memory");
+    explicit_bzero(secret, sizeof secret);
+    return result;
+}
+
+/* What the receiver answers is not looked at, beyond its status. */
+static size_t ignore(char *data, size_t size, size_t n, void *arg)
+{
+    size_t *left = arg;
+
+    (void)data;
+    if (size * n > *left)
+        return 0;
+    *left -= size * n;
+    return size * n;
+}
+
+static enum sent judge(CURL *curl, CURLcode code, const char *why, struct error *e)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && status < 300)
+        return SENT_DONE;
+    if (code != CURLE_OK) {
+        (void)error_set(e, "%s", why[0] != '\0' ? why : curl_easy_strerror(code));
+        return SENT_LATER;
+    }
+    (void)error_set(e, "the receiver answered %ld", status);
+    /* It understood, and says that this one cannot be taken: the others may. */
+    return status == 400 || status == 413 || status == 415 || status == 422 ? SENT_NEVER : SENT_LATER;
+}
+
+static enum sent perform(CURL *curl, const struct alert_target *target, const char *url, const char *body,
+                         struct curl_slist *headers, struct error *e)
+{
+    char why[CURL_ERROR_SIZE] = "";
+    long timeout = (long)target->timeout_s;
+    size_t left = 1u << 16;
+    CURLcode code;
+
+    if (curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https") != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, timeout < CONNECT_MOST_S ? timeout : CONNECT_MOST_S) !=
+            CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_USERAGENT, "postern-alert/" POSTERN_VERSION) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &left) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why) != CURLE_OK ||
+        (target->ca_file != NULL && curl_easy_setopt(curl, CURLOPT_CAINFO, target->ca_file) != CURLE_OK)) {
+        (void)error_set(e, "libcurl does not know an option: it is too old");
+        return SENT_LATER;
+    }
+    code = curl_easy_perform(curl);
+    return judge(curl, code, why, e);
+}
+
+enum sent send_webhook(const struct alert_target *target, const struct notice *notice, struct error *e)
+{
+    struct curl_slist *headers = NULL;
+    char *body = body_make(notice, target->format), url[SECRET_MAX];
+    CURL *curl = curl_easy_init();
+    enum sent sent = SENT_LATER;
+
+    if (body == NULL || curl == NULL || add_header(&headers, "Content-Type", "application/json") != 0 ||
+        add_header(&headers, "Idempotency-Key", notice->id) != 0 ||
+        add_header(&headers, "Postern-Event", notice->event_name) != 0)
+        (void)error_set(e, "out of memory");
+    else if (find_url(target, url, sizeof url, e) == 0 && sign(target, body, &headers, e) == 0)
+        sent = perform(curl, target, url, body, headers, e);
+    curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
+    free(body);
+    return sent;
+}

@@ -1,0 +1,257 @@
+#include "cli/cli.h"
+
+#include "cli/commands.h"
+#include "core/clock.h"
+#include "core/event.h"
+#include "core/log.h"
+#include "core/units.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- saying ---- */
+
+static void say(const struct cli *cli, const char *format, va_list args)
+{
+    char text[1024];
+
+    (void)vsnprintf(text, sizeof text, format, args);
+    fprintf(stderr, "postern%s%s: %s\n", cli->command != NULL ? " " : "",
+            cli->command != NULL ? cli->command->name : "", text);
+}
+
+int cli_fail(const struct cli *cli, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(cli, format, args);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+int cli_usage(const struct cli *cli, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(cli, format, args);
+    va_end(args);
+    fprintf(stderr, "\"postern %s%s--help\" says how.\n", cli->command != NULL ? cli->command->name : "",
+            cli->command != NULL ? " " : "");
+    return CLI_USAGE;
+}
+
+int cli_finish(const struct cli *cli, struct output *o, const char *empty)
+{
+    if (output_end(o, empty) != 0)
+        return cli_fail(cli, "cannot write the output: %s", strerror(errno));
+    return CLI_OK;
+}
+
+void cli_log(const struct cli *cli, const char *event, ...)
+{
+    char line[LOG_LINE_MAX], caller[64];
+    const char *key, *value;
+    struct event e;
+    struct log *log;
+    va_list args;
+
+    if (cli->config == NULL || cli->config->log.to != LOG_TO_SYSLOG ||
+        (log = log_open("postern", &cli->config->log)) == NULL)
+        return;
+    e = event_begin(line, sizeof line, cli->config->log.format, event);
+    va_start(args, event);
+    while ((key = va_arg(args, const char *)) != NULL && (value = va_arg(args, const char *)) != NULL)
+        event_text(&e, key, slice_of(value));
+    va_end(args);
+    event_text(&e, "operator", cli_caller(caller, sizeof caller));
+    log_line(log, LEVEL_NOTICE, event_end(&e));
+    log_close(log);
+}
+
+const char *cli_plain(char *mem, size_t cap, struct slice text)
+{
+    struct buf b = buf_over(mem, cap);
+
+    output_add_plain(&b, text);
+    return mem;
+}
+
+/* ---- parts ---- */
+
+int cli_open_config(struct cli *cli)
+{
+    struct error e;
+
+    if (cli->config != NULL || config_load(cli->config_path, &cli->config, &e) == 0)
+        return 0;
+    cli->config = NULL;
+    (void)cli_fail(cli, "%s", e.text);
+    return -1;
+}
+
+int cli_open_directory(struct cli *cli)
+{
+    struct error e;
+
+    if (cli->directory != NULL)
+        return 0;
+    if (cli_open_config(cli) != 0)
+        return -1;
+    if (directory_open(cli->config->directory, &cli->directory, &e) != 0 || directory_refresh(cli->directory, &e) < 0) {
+        (void)cli_fail(cli, "%s", e.text);
+        return -1;
+    }
+    cli->view = directory_view_get(cli->directory);
+    return 0;
+}
+
+int cli_open_state(struct cli *cli)
+{
+    struct state_options options = {.boot_ns = clock_boot_ns(), .wall_ns = clock_wall_ns(), .boot_id = clock_boot_id()};
+    struct stat st;
+    struct error e;
+
+    if (cli->state != NULL)
+        return 0;
+    if (cli_open_config(cli) != 0)
+        return -1;
+    options.path = cli->config->state_path;
+    if (stat(options.path, &st) != 0) {
+        (void)cli_fail(cli, "state file %s: %s; the services make it when they start", options.path, strerror(errno));
+        return -1;
+    }
+    if (state_open(&options, &cli->state, &e) != 0) {
+        (void)cli_fail(cli, "%s", e.text);
+        return -1;
+    }
+    if (state_problem(cli->state) != NULL) {
+        (void)cli_fail(cli, "%s (this command needs root, or the group postern)", state_problem(cli->state));
+        return -1;
+    }
+    return 0;
+}
+
+int cli_open_context(struct cli *cli, struct decide_context *context)
+{
+    if (cli_open_directory(cli) != 0 || cli_open_state(cli) != 0)
+        return -1;
+    *context = (struct decide_context){.config = cli->config,
+                                       .view = cli->view,
+                                       .counters = state_counters(cli->state),
+                                       .blocks = state_blocks(cli->state),
+                                       .secret = state_secret(cli->state),
+                                       .now_ns = state_now(cli->state, clock_boot_ns()),
+                                       .wall_s = clock_wall_s()};
+    return 0;
+}
+
+void cli_close(struct cli *cli)
+{
+    if (cli->journal != NULL)
+        journal_close(cli->journal);
+    if (cli->state != NULL)
+        state_close(cli->state);
+    if (cli->view != NULL)
+        directory_view_put(cli->directory, cli->view);
+    if (cli->directory != NULL)
+        directory_close(cli->directory);
+    config_free(cli->config);
+}
+
+/* ---- options ---- */
+
+int cli_next_option(struct cli *cli, int argc, char **argv, const struct option *options, int *status)
+{
+    int option = getopt_long(argc, argv, "", options, NULL);
+
+    switch (option) {
+    case CLI_OPTION_CSV:
+        cli->format = OUTPUT_CSV;
+        return cli_next_option(cli, argc, argv, options, status);
+    case CLI_OPTION_JSON:
+        cli->format = OUTPUT_JSON;
+        return cli_next_option(cli, argc, argv, options, status);
+    case CLI_OPTION_HELP:
+        cli_print_command(stdout, cli->command);
+        *status = CLI_OK;
+        return CLI_OPTIONS_STOP;
+    case '?': /* getopt has said what is wrong */
+        fprintf(stderr, "\"postern %s --help\" says how.\n", cli->command->name);
+        *status = CLI_USAGE;
+        return CLI_OPTIONS_STOP;
+    default:
+        return option;
+    }
+}
+
+int cli_check_arguments(struct cli *cli, int argc, int least, int most)
+{
+    int n = argc - optind;
+
+    if (n < least)
+        return cli_usage(cli, "an argument is missing: postern %s %s", cli->command->name, cli->command->arguments);
+    return n > most ? cli_usage(cli, "too many arguments: postern %s %s", cli->command->name, cli->command->arguments)
+                    : 0;
+}
+
+/* ---- words ---- */
+
+/* strptime takes leading blanks and short numbers; what it made is written back and compared by the caller's eye. */
+static bool moment(const char *text, const char *format, struct tm *tm)
+{
+    const char *end = strptime(text, format, tm);
+
+    return end != NULL && *end == '\0';
+}
+
+int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *e)
+{
+    static const char *const formats[] = {
+        "%Y-%m-%d",          "%Y-%m-%d %H:%M",     "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%H:%M",          "%H:%M:%S"};
+    time_t now = (time_t)now_s;
+    uint64_t seconds;
+    char shown[80];
+
+    if (duration_parse(slice_of(text), &seconds, NULL) == 0) {
+        *out = now_s - (int64_t)seconds;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct tm tm = {0};
+        bool today = formats[i][1] == 'H', utc = strchr(formats[i], 'Z') != NULL;
+
+        if (today && localtime_r(&now, &tm) == NULL)
+            continue;
+        tm.tm_sec = 0;
+        if (!moment(text, formats[i], &tm))
+            continue;
+        tm.tm_isdst = -1;
+        *out = utc ? timegm(&tm) : mktime(&tm);
+        return 0;
+    }
+    return error_set(e, "\"%s\" is no time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",
+                     cli_plain(shown, sizeof shown, slice_of(text)));
+}
+
+struct slice cli_caller(char *mem, size_t cap)
+{
+    struct buf b = buf_over(mem, cap);
+    const char *sudo = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
+    const struct passwd *entry = getpwuid(getuid());
+
+    if (sudo != NULL && sudo[0] != '\0')
+        buf_add_escaped(&b, slice_of(sudo), 40);
+    else if (entry != NULL)
+        buf_add_escaped(&b, slice_of(entry->pw_name), 40);
+    else
+        buf_addf(&b, "uid-%lu", (unsigned long)getuid());
+    return buf_slice(&b);
+}

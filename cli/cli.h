@@ -1,0 +1,106 @@
+/*
+ * What all commands of the command line program "postern" share: the configuration, the directory, the state and the
+ * journal, each opened when a command first asks for it; errors; times and durations as people write them.
+ *
+ * A command answers the exit status of the program: CLI_OK, CLI_FAILED, CLI_USAGE, or others that its manual page
+ * names. What only reads needs no more rights than those of group postern.
+ */
+#ifndef POSTERN_CLI_H
+#define POSTERN_CLI_H
+
+#include "cli/output.h"
+#include "core/config.h"
+#include "core/decide.h"
+#include "core/directory.h"
+#include "core/error.h"
+#include "core/journal.h"
+#include "core/state.h"
+
+#include <getopt.h>
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+struct cli_command;
+
+struct cli {
+    const char *config_path;
+    const struct cli_command *command; /* the one that runs */
+    enum output_format format;         /* --csv, --json */
+    /* opened on demand, by the functions below */
+    struct config *config;
+    struct directory *directory;
+    struct directory_view *view; /* NULL: there is none (yet) */
+    struct state *state;
+    struct journal *journal;
+};
+
+/* ---- parts: 0, or -1 after an error was printed ---- */
+
+int cli_open_config(struct cli *cli);
+/* The directory may be missing: then cli->view is NULL all the same, with 0. Opens the configuration too. */
+int cli_open_directory(struct cli *cli);
+/* The services' own state; it is an error when it is not there or cannot be written, since counting elsewhere would say
+ * nothing. Opens the configuration too. */
+int cli_open_state(struct cli *cli);
+int cli_open_journal(struct cli *cli);
+/* All but the journal, and what decide() needs. */
+int cli_open_context(struct cli *cli, struct decide_context *context);
+void cli_close(struct cli *cli);
+
+/* ---- options ---- */
+
+/* Rows for getopt_long's table, which every command has. */
+#define CLI_OPTION_CSV 1001
+#define CLI_OPTION_JSON 1002
+#define CLI_OPTION_HELP 1003
+#define CLI_OUTPUT_OPTIONS                                                                                             \
+    {"csv", no_argument, NULL, CLI_OPTION_CSV},                                                                        \
+    {                                                                                                                  \
+        "json", no_argument, NULL, CLI_OPTION_JSON                                                                     \
+    }
+#define CLI_LAST_OPTIONS                                                                                               \
+    {"help", no_argument, NULL, CLI_OPTION_HELP},                                                                      \
+    {                                                                                                                  \
+        NULL, 0, NULL, 0                                                                                               \
+    }
+
+/* What CLI_NEXT answers besides the options' own values. */
+#define CLI_OPTIONS_END (-1)
+#define CLI_OPTIONS_STOP (-2) /* --help was printed or an option was wrong: return *status */
+/*
+ * The next option of the command's own. The common ones are dealt with here; an unknown one is complained about.
+ */
+int cli_next_option(struct cli *cli, int argc, char **argv, const struct option *options, int *status);
+/* Checks the number of arguments behind the options: 0, or CLI_USAGE after an error was printed. */
+int cli_check_arguments(struct cli *cli, int argc, int least, int most);
+
+/* ---- saying ---- */
+
+/* "postern COMMAND: ..." on the error output; the format is ours, foreign text is escaped first. Answers CLI_FAILED. */
+int cli_fail(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same with a hint at --help. Answers CLI_USAGE. */
+int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* For the end of a command that printed rows: CLI_OK, or CLI_FAILED after an error was printed. */
+int cli_finish(const struct cli *cli, struct output *o, const char *empty);
+
+/*
+ * What an operator changed, as a line of the log beside the services' own: event "block", a few fields, who did it.
+ * pairs are key, value, ..., NULL. Not with log.to = "stderr": the operator knows already. Opens nothing.
+ */
+void cli_log(const struct cli *cli, const char *event, ...) __attribute__((sentinel));
+
+/* ---- words ---- */
+
+/*
+ * A moment, in seconds since 1970: "2025-11-21", "2025-11-21 08:30", "2025-11-21T08:30:00" in local time, the last one
+ * with "Z" in UTC; "08:30" today; or a duration that is subtracted from now_s ("7d", "2h30m"). 0, or -1 with e.
+ */
+int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *e);
+
+/* The login of the caller, for "who did it": SUDO_USER, else the real user's name, else its number. Printable. */
+struct slice cli_caller(char *mem, size_t cap);
+
+/* Foreign text, printable, in the caller's memory. */
+const char *cli_plain(char *mem, size_t cap, struct slice text);
+
+#endif

@@ -1,0 +1,178 @@
+/* postern block, postern unblock. */
+#include "cli/commands.h"
+#include "cli/subject.h"
+#include "core/clock.h"
+#include "core/keys.h"
+#include "core/limits.h"
+#include "core/units.h"
+
+#include <stdlib.h>
+
+/* On the disk before it is called done. */
+static int make_durable(const struct cli *cli)
+{
+    struct error e;
+
+    if (state_tick(cli->state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
+        return cli_fail(cli, "done, but it may not outlive a crash: %s", e.text);
+    return CLI_OK;
+}
+
+static void print_until(uint64_t until_ns, const struct decide_context *c)
+{
+    char text[64];
+    struct buf b = BUF_OVER(text);
+
+    if (until_ns == BLOCK_FOREVER) {
+        puts("until it is unblocked");
+        return;
+    }
+    output_add_time(&b, c->wall_s + (int64_t)((until_ns - c->now_ns) / NS_PER_S), OUTPUT_TABLE);
+    printf("until %s\n", text);
+}
+
+/* ---- block ---- */
+
+struct block_options {
+    const char *seconds, *reason;
+    bool force;
+};
+
+static void say_reason(struct block *block, const struct block_options *o)
+{
+    char caller[64];
+    struct buf reason = BUF_OVER(block->reason), name = BUF_OVER(block->limit);
+    char plain[4 * OUTPUT_TEXT_MAX + 8];
+
+    (void)cli_caller(caller, sizeof caller);
+    buf_add(&name, SLICE("operator"));
+    buf_addf(&reason, "%s: ", caller);
+    buf_add(&reason, slice_of(o->reason != NULL ? cli_plain(plain, sizeof plain, slice_of(o->reason)) : "no reason"));
+}
+
+static int add_block(struct cli *cli, const struct decide_context *c, struct subject *x, const struct block_options *o)
+{
+    struct block *b = &x->block;
+    uint64_t seconds = 0, until_ns;
+    struct error e;
+
+    if (o->seconds != NULL && duration_parse(slice_of(o->seconds), &seconds, &e) != 0)
+        return cli_usage(cli, "--for: %s", e.text);
+    if (o->seconds != NULL && seconds == 0)
+        return cli_usage(cli, "--for 0s would be no block");
+    if (!o->force && never_blocked(c, &x->submission, &x->verdict.identity, x->part))
+        return cli_fail(cli, "never_block in %s protects %s; take it out there, or give --force", cli->config->file,
+                        b->subject);
+    b->from_ns = c->now_ns;
+    b->from_wall_s = c->wall_s;
+    b->until_ns = o->seconds != NULL ? c->now_ns + seconds * NS_PER_S : BLOCK_FOREVER;
+    say_reason(b, o);
+    if (blocks_add(state_blocks(cli->state), b, c->now_ns, &e) != 0)
+        return cli_fail(cli, "%s", e.text);
+    if (!blocks_find(c->blocks, b->key, c->now_ns, &until_ns))
+        return cli_fail(cli, "the block was lifted at the same time by somebody else");
+    cli_log(cli, "block", "subject", b->subject, "limit", b->limit, "why", b->reason, NULL);
+    printf("blocked: %s, ", b->subject);
+    print_until(until_ns, c);
+    return make_durable(cli);
+}
+
+int cmd_block(struct cli *cli, int argc, char **argv)
+{
+    enum { FOR = 256, REASON, FORCE };
+    static const struct option options[] = {{"for", required_argument, NULL, FOR},
+                                            {"reason", required_argument, NULL, REASON},
+                                            {"force", no_argument, NULL, FORCE},
+                                            CLI_LAST_OPTIONS};
+    struct block_options o = {0};
+    struct decide_context c;
+    struct subject *x;
+    struct error e;
+    int option, status;
+
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
+        o.seconds = option == FOR ? optarg : o.seconds;
+        o.reason = option == REASON ? optarg : o.reason;
+        o.force |= option == FORCE;
+    }
+    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 2)) != CLI_OK)
+        return status;
+    if (cli_open_context(cli, &c) != 0)
+        return CLI_FAILED;
+    if ((x = malloc(sizeof *x)) == NULL)
+        return cli_fail(cli, "out of memory");
+    if (subject_parse(&c, argc - optind, argv + optind, x, &e) != 0)
+        status = cli_fail(cli, "%s", e.text);
+    else
+        status = add_block(cli, &c, x, &o);
+    free(x);
+    return status;
+}
+
+/* ---- unblock ---- */
+
+/* One block; true when it was live. */
+static bool lift(struct cli *cli, const struct decide_context *c, const struct subject *x, struct block *block)
+{
+    if (!blocks_lift(state_blocks(cli->state), block->key, c->now_ns))
+        return false;
+    subject_forgive(state_counters(cli->state), c, x, block);
+    printf("unblocked: %s (was blocked by %s)\n", block->subject, block->limit);
+    cli_log(cli, "unblock", "subject", block->subject, "limit", block->limit, NULL);
+    return true;
+}
+
+/* By the words as "postern blocks" shows them: works also for what can't be found any more. */
+static bool is_named(const struct block *block, int n, char **words)
+{
+    struct slice kind, name;
+
+    if (n > 2 || !slice_cut(slice_of(block->subject), ' ', &kind, &name))
+        return false;
+    return slice_eq(name, slice_of(words[n - 1])) && (n == 1 || slice_eq(kind, slice_of(words[0])));
+}
+
+static int lift_all(struct cli *cli, const struct decide_context *c, struct subject *x, int n, char **words)
+{
+    struct error e;
+    bool parsed = subject_parse(c, n, words, x, &e) == 0;
+    struct block block;
+    unsigned lifted = 0;
+
+    for (uint32_t at = 0; blocks_next(c->blocks, &at, c->now_ns, &block);) {
+        bool same = parsed && (block.key == x->block.key ||
+                               (block.prefix == 0 && key_blocks(c, &x->submission, &x->verdict.identity, &block)));
+
+        if (same || is_named(&block, n, words))
+            lifted += lift(cli, c, x, &block);
+        else if (parsed && x->part == PER_CLIENT && key_blocks(c, &x->submission, &x->verdict.identity, &block))
+            printf("still blocked: %s, which holds this address\n", block.subject);
+    }
+    if (lifted > 0)
+        return make_durable(cli);
+    if (!parsed)
+        return cli_fail(cli, "%s", e.text);
+    /* Limits that led to a block that has ended by itself are given back, too. */
+    subject_forgive(state_counters(cli->state), c, x, &x->block);
+    return cli_fail(cli, "%s is not blocked", x->block.subject);
+}
+
+int cmd_unblock(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {CLI_LAST_OPTIONS};
+    struct decide_context c;
+    struct subject *x;
+    int option, status;
+
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+        continue;
+    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 2)) != CLI_OK)
+        return status;
+    if (cli_open_context(cli, &c) != 0)
+        return CLI_FAILED;
+    if ((x = malloc(sizeof *x)) == NULL)
+        return cli_fail(cli, "out of memory");
+    status = lift_all(cli, &c, x, argc - optind, argv + optind);
+    free(x);
+    return status;
+}

@@ -1,0 +1,139 @@
+/* postern allow, postern deny, postern forget: the operator's own lists of mailboxes. */
+#include "cli/commands.h"
+#include "cli/list_edit.h"
+
+#include <time.h>
+
+/* The entry in canonical text: an address, "@domain" or an account. */
+static int parse_entry(struct slice text, struct buf *out, struct error *e)
+{
+    char domain[ADDRESS_MAX + 1], shown[160];
+    struct buf b = BUF_OVER(shown);
+    struct login login;
+    size_t n;
+
+    if (text.n > 1 && text.p[0] == '@') {
+        if (domain_canonical((struct slice){text.p + 1, text.n - 1}, domain, sizeof domain, &n)) {
+            buf_add_char(out, '@');
+            buf_add(out, (struct slice){domain, n});
+            return 0;
+        }
+    } else {
+        login_parse(text, &login);
+        if (login.kind == LOGIN_ADDRESS)
+            buf_add(out, address_slice(&login.address));
+        else if (login.kind == LOGIN_NETBIOS)
+            buf_addf(out, "%.*s\\%.*s", SLICE_ARG(login_netbios(&login)), SLICE_ARG(login_account(&login)));
+        else if (login.kind == LOGIN_ACCOUNT)
+            buf_add(out, login_account(&login));
+        if (out->n > 0)
+            return 0;
+    }
+    output_add_plain(&b, text);
+    return error_set(e, "\"%s\": expected an address, @domain or an account name", shown);
+}
+
+static void say_comment(struct buf *b, const char *what, const char *reason)
+{
+    char caller[64], plain[4 * OUTPUT_TEXT_MAX + 8];
+    struct slice who = cli_caller(caller, sizeof caller);
+    time_t now = time(NULL);
+
+    buf_addf(b, "%s ", what);
+    output_add_time(b, now, OUTPUT_JSON);
+    buf_addf(b, " by %.*s", SLICE_ARG(who));
+    if (reason == NULL)
+        return;
+    buf_add(b, SLICE(": "));
+    buf_add(b, slice_of(cli_plain(plain, sizeof plain, slice_of(reason))));
+}
+
+/* What the command does with each of the two lists. */
+enum change { ADD, REMOVE };
+
+struct task {
+    enum change allow, deny;
+    const char *comment;
+};
+
+static int change_one(struct cli *cli, const struct list *list, const char *setting, enum change change,
+                      struct slice entry, struct slice comment)
+{
+    const char *path = list_path(list);
+    char shown[4 * OUTPUT_TEXT_MAX + 8];
+    struct error e;
+    int rc;
+
+    if (path == NULL && change == REMOVE)
+        return CLI_OK;
+    if (path == NULL)
+        return cli_fail(cli, "there is no list to put it into: set smtp_auth.%s in %s, and make the file", setting,
+                        cli->config->file);
+    rc = change == ADD ? list_edit_add(path, entry, comment, &e) : list_edit_remove(path, entry, &e);
+    if (rc < 0)
+        return cli_fail(cli, "%s", e.text);
+    (void)cli_plain(shown, sizeof shown, entry);
+    if (change == ADD)
+        printf("%s: %s %s\n", path, rc > 0 ? "added" : "has it already:", shown);
+    else if (rc > 0)
+        printf("%s: removed %s\n", path, shown);
+    return CLI_OK;
+}
+
+static int change_lists(struct cli *cli, const struct task *task, struct slice user, const char *reason)
+{
+    char entry_text[ADDRESS_MAX + 2], comment_text[600];
+    struct buf entry = BUF_OVER(entry_text), comment = BUF_OVER(comment_text);
+    const struct smtp_auth_config *auth;
+    struct error e;
+    int status;
+
+    if (cli_open_config(cli) != 0)
+        return CLI_FAILED;
+    if (parse_entry(user, &entry, &e) != 0)
+        return cli_usage(cli, "%s", e.text);
+    auth = &cli->config->smtp_auth;
+    say_comment(&comment, task->comment, reason);
+    /* Adding first: killed in between, the entry stands in both, and deny wins. */
+    if (task->deny == ADD) {
+        status = change_one(cli, auth->deny, "deny_file", ADD, buf_slice(&entry), buf_slice(&comment));
+        if (status == CLI_OK)
+            status = change_one(cli, auth->allow, "allow_file", REMOVE, buf_slice(&entry), buf_slice(&comment));
+    } else {
+        status = change_one(cli, auth->allow, "allow_file", task->allow, buf_slice(&entry), buf_slice(&comment));
+        if (status == CLI_OK)
+            status = change_one(cli, auth->deny, "deny_file", REMOVE, buf_slice(&entry), buf_slice(&comment));
+    }
+    if (status == CLI_OK)
+        cli_log(cli, "list", "change", cli->command->name, "entry", entry_text, NULL);
+    return status;
+}
+
+static int run(struct cli *cli, int argc, char **argv, const struct task *task)
+{
+    enum { REASON = 256 };
+    static const struct option options[] = {{"reason", required_argument, NULL, REASON}, CLI_LAST_OPTIONS};
+    const char *reason = NULL;
+    int option, status;
+
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+        reason = optarg;
+    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 1)) != CLI_OK)
+        return status;
+    return change_lists(cli, task, slice_of(argv[optind]), reason);
+}
+
+int cmd_allow(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, argc, argv, &(const struct task){ADD, REMOVE, "allowed"});
+}
+
+int cmd_deny(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, argc, argv, &(const struct task){REMOVE, ADD, "denied"});
+}
+
+int cmd_forget(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, argc, argv, &(const struct task){REMOVE, REMOVE, "forgotten"});
+}

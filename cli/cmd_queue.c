@@ -1,0 +1,147 @@
+/* postern hold, release, discard: what a login has in Postfix's queue. */
+#include "cli/commands.h"
+#include "cli/queue.h"
+#include "core/clock.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SINCE_DEFAULT_S (7 * 86400) /* longer than Postfix keeps a message: maximal_queue_lifetime is 5 days */
+
+enum { OPTION_CONFIG_DIR = 2000, OPTION_SINCE, OPTION_YES, OPTION_DRY_RUN };
+
+struct request {
+    enum queue_action action;
+    const char *folder, *user;
+    int64_t since_s;
+    bool yes, dry_run;
+};
+
+static const struct output_column columns[] = {{"queue_id", false},  {"queue", false},  {"arrived", false},
+                                               {"size", true},       {"sender", false}, {"recipients", true},
+                                               {"recipient", false}, {"reason", false}};
+
+static int show(struct cli *cli, const struct request *r, const struct queue_list *list, size_t *n)
+{
+    static const char *const empty[] = {[QUEUE_HOLD] = "Nothing of it is in the queue, or all of it is on hold.",
+                                        [QUEUE_RELEASE] = "Nothing of it is on hold.",
+                                        [QUEUE_DISCARD] = "Nothing of it is in the queue."};
+    struct output *o = output_begin(stdout, cli->format, columns, sizeof columns / sizeof columns[0]);
+
+    *n = 0;
+    if (o == NULL)
+        return cli_fail(cli, "out of memory");
+    for (size_t i = 0; i < list->n; i++) {
+        const struct queued *m = &list->list[i];
+
+        if (!queue_concerns(r->action, m))
+            continue;
+        output_text(o, slice_of(m->id));
+        output_text(o, slice_of(m->queue));
+        output_time(o, m->arrival_s);
+        output_number(o, m->size);
+        output_text(o, m->sender[0] != '\0' ? slice_of(m->sender) : SLICE("<>"));
+        output_number(o, m->recipients);
+        output_text(o, slice_of(m->recipient));
+        output_text(o, slice_of(m->reason));
+        (*n)++;
+    }
+    return cli_finish(cli, o, empty[r->action]);
+}
+
+/* Discarding cannot be undone: it is asked for on a terminal, or said with --yes. */
+static int confirm(const struct cli *cli, const struct request *r, size_t n)
+{
+    char answer[16];
+
+    if (r->action != QUEUE_DISCARD || r->yes)
+        return CLI_OK;
+    if (!isatty(STDIN_FILENO))
+        return cli_fail(cli, "nothing was done: there is no terminal to ask on; --yes does it without asking");
+    fprintf(stderr, "Delete %zu message%s for good? Type \"yes\": ", n, n == 1 ? "" : "s");
+    if (fgets(answer, sizeof answer, stdin) == NULL || !slice_eq(slice_trim(slice_of(answer)), SLICE("yes")))
+        return cli_fail(cli, "nothing was done");
+    return CLI_OK;
+}
+
+static int work(struct cli *cli, const struct request *r, const struct queue_list *list)
+{
+    static const char *const done[] = {
+        [QUEUE_HOLD] = "put on hold", [QUEUE_RELEASE] = "released", [QUEUE_DISCARD] = "deleted"};
+    struct error e;
+    size_t n;
+    int status = show(cli, r, list, &n);
+
+    if (status != CLI_OK || n == 0 || r->dry_run)
+        return status;
+    status = confirm(cli, r, n);
+    if (status != CLI_OK)
+        return status;
+    if (queue_do(r->action, r->folder, list, &e) != 0)
+        return cli_fail(cli, "%s", e.text);
+    if (cli->format == OUTPUT_TABLE)
+        printf("%zu message%s %s.\n", n, n == 1 ? "" : "s", done[r->action]);
+    return CLI_OK;
+}
+
+static int read_options(struct cli *cli, int argc, char **argv, struct request *r)
+{
+    static const struct option options[] = {{"config-dir", required_argument, NULL, OPTION_CONFIG_DIR},
+                                            {"since", required_argument, NULL, OPTION_SINCE},
+                                            {"yes", no_argument, NULL, OPTION_YES},
+                                            {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+                                            CLI_OUTPUT_OPTIONS,
+                                            CLI_LAST_OPTIONS};
+    struct error e;
+    int option, status;
+
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) != CLI_OPTIONS_END) {
+        if (option == CLI_OPTIONS_STOP)
+            return status;
+        if (option == OPTION_CONFIG_DIR)
+            r->folder = optarg;
+        if (option == OPTION_YES)
+            r->yes = true;
+        if (option == OPTION_DRY_RUN)
+            r->dry_run = true;
+        if (option == OPTION_SINCE && cli_parse_time(optarg, clock_wall_s(), &r->since_s, &e) != 0)
+            return cli_usage(cli, "--since: %s", e.text);
+    }
+    if (cli_check_arguments(cli, argc, 1, 1) != 0)
+        return CLI_USAGE;
+    r->user = argv[optind];
+    return CLI_OPTIONS_END;
+}
+
+static int run(struct cli *cli, int argc, char **argv, enum queue_action action)
+{
+    struct request r = {.action = action, .since_s = clock_wall_s() - SINCE_DEFAULT_S};
+    struct queue_list list;
+    struct error e;
+    int status = read_options(cli, argc, argv, &r);
+
+    if (status != CLI_OPTIONS_END)
+        return status;
+    if (cli_open_journal(cli) != 0)
+        return CLI_FAILED;
+    if (queue_find(cli->journal, r.folder, r.user, r.since_s, &list, &e) != 0)
+        return cli_fail(cli, "%s", e.text);
+    status = work(cli, &r, &list);
+    queue_free(&list);
+    return status;
+}
+
+int cmd_hold(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, argc, argv, QUEUE_HOLD);
+}
+
+int cmd_release(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, argc, argv, QUEUE_RELEASE);
+}
+
+int cmd_discard(struct cli *cli, int argc, char **argv)
+{
+    return run(cli, argc, argv, QUEUE_DISCARD);
+}

@@ -1,0 +1,30 @@
+/* postern reload: the services read their configuration again. */
+#include "cli/commands.h"
+#include "cli/processes.h"
+
+#include <errno.h>
+#include <signal.h>
+
+int cmd_reload(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {CLI_LAST_OPTIONS};
+    struct process list[PROCESSES_MAX];
+    int option, status;
+    size_t n;
+
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+        continue;
+    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
+        return status;
+    /* What is wrong is better said here than in their logs. */
+    if (cli_open_config(cli) != 0)
+        return CLI_FAILED;
+    n = processes_find(cli->config_path, list);
+    for (size_t i = 0; i < n; i++) {
+        if (kill(list[i].pid, SIGUSR1) == 0)
+            printf("%s (pid %ld) reads %s again\n", list[i].name, (long)list[i].pid, cli->config_path);
+        else
+            status = cli_fail(cli, "%s (pid %ld): %s", list[i].name, (long)list[i].pid, strerror(errno));
+    }
+    return n > 0 ? status : cli_fail(cli, "no service runs with %s", cli->config_path);
+}

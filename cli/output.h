@@ -1,0 +1,61 @@
+/*
+ * What commands print: rows of cells, as a table for people, as CSV (RFC 4180) or as JSON (RFC 8259). One
+ * implementation for all commands, so that foreign text is escaped in one place: logins and addresses come from
+ * strangers, and what a stranger wrote must neither move a terminal's cursor nor break a line.
+ *
+ * CSV and JSON are written row by row. A table holds back its first OUTPUT_HELD_ROWS rows to find the widths; later
+ * rows that are wider stand out.
+ */
+#ifndef POSTERN_CLI_OUTPUT_H
+#define POSTERN_CLI_OUTPUT_H
+
+#include "core/buf.h"
+#include "core/slice.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON };
+
+#define OUTPUT_HELD_ROWS 2000u
+#define OUTPUT_COLUMNS_MAX 24u
+#define OUTPUT_TEXT_MAX 512u /* bytes of one foreign text that are shown */
+
+struct output_column {
+    const char *name; /* "last_seen": JSON key and CSV header; in a table "last seen" */
+    bool right;       /* numbers: aligned to the right, and no quotes in JSON */
+};
+
+struct output;
+
+/* Begins. columns must outlive it; n is at most OUTPUT_COLUMNS_MAX. NULL without memory. */
+struct output *output_begin(FILE *to, enum output_format format, const struct output_column *columns, size_t n);
+
+/* The cells of a row, from left to right; after the last column the row is over. */
+void output_text(struct output *o, struct slice text); /* may come from outside */
+void output_word(struct output *o, const char *word);  /* ours; NULL: none */
+void output_number(struct output *o, unsigned long long n);
+void output_time(struct output *o, int64_t wall_s); /* 0 and before: none */
+void output_none(struct output *o);
+
+/* Rows so far. */
+size_t output_rows(const struct output *o);
+
+/*
+ * Writes what was held back and frees it. `empty` is what a table says when it has no rows (NULL: nothing). 0; -1 with
+ * errno when something could not be written or there was no memory.
+ */
+int output_end(struct output *o, const char *empty);
+
+/* ---- the pieces, for commands that print something else than rows ---- */
+
+/* Foreign text for a terminal: printable ASCII as it is, everything else \xHH. */
+void output_add_plain(struct buf *b, struct slice text);
+/* A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
+void output_add_json(struct buf *b, struct slice text);
+/* One CSV cell, quoted where needed; what a spreadsheet would take for a formula is defused with an apostrophe. */
+void output_add_csv(struct buf *b, struct slice text);
+/* "2025-11-21 08:36:01" in local time for people, "2025-11-21T07:36:01Z" else. Nothing for 0 and before. */
+void output_add_time(struct buf *b, int64_t wall_s, enum output_format format);
+
+#endif

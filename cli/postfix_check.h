@@ -1,0 +1,89 @@
+/* What "postern check-postfix" looks at, in parts: private to cli/postfix_*.c and the command. */
+#ifndef POSTERN_CLI_POSTFIX_CHECK_H
+#define POSTERN_CLI_POSTFIX_CHECK_H
+
+#include "cli/findings.h"
+#include "cli/postfix_config.h"
+#include "cli/postfix_words.h"
+#include "core/config.h"
+#include "core/journal.h"
+
+/* Rows of postfix_rules. */
+enum postfix_rule {
+    PF_NOT_ASKED,
+    PF_NO_SERVICE,
+    PF_WRONG_SOCKET,
+    PF_EARLY_STAGE,
+    PF_CANNOT_COUNT,
+    PF_NO_RECIPIENTS,
+    PF_PERMIT_IN_FRONT,
+    PF_WARN_ONLY,
+    PF_POLICY_DEFAULT_ACTION,
+    PF_MILTER_DEFAULT_ACTION,
+    PF_MILTER_MACROS,
+    PF_MILTER_SWITCHED_OFF,
+    PF_LOCAL_MILTER,
+    PF_BARE_NEWLINE,
+    PF_SOCKET_CHROOT,
+    PF_SOCKET_MISSING,
+    PF_SOCKET_PERMISSION,
+    PF_TIMEOUT,
+    PF_IDLE_TIMEOUT,
+    PF_MYNETWORKS,
+    PF_TLS_AUTH_ONLY,
+    PF_ANONYMOUS,
+    PF_XCLIENT,
+    PF_SOFT_BOUNCE,
+    PF_SEEN_NOTHING,
+    PF_SEEN_NO_END,
+    PF_SEEN_NO_TLS,
+    PF_SEEN_LOOPBACK,
+    PF_RULES
+};
+extern const struct rule postfix_rules[PF_RULES];
+
+struct postfix_check {
+    const struct postfix *p;
+    const struct config *config;
+    struct findings *findings;
+};
+
+/* One place where a service asks postern. */
+struct asking {
+    struct postfix_target target;
+    const char *list; /* the parameter: "smtpd_relay_restrictions", "smtpd_milters" */
+    enum asked_at { AT_CONNECT, AT_RCPT, AT_DATA, AT_END, AT_MILTER } at;
+    struct slice permit;                    /* what permits in front of it; empty: nothing does */
+    bool warns;                             /* behind warn_if_reject */
+    const struct listener_config *listener; /* whose address it is; NULL: nobody's */
+};
+
+#define ASKINGS_MAX 32
+
+/* A service that takes mail in by SMTP, and how it asks. */
+struct smtpd {
+    const struct postfix_service *service;
+    bool logins; /* smtpd_sasl_auth_enable */
+    struct asking askings[ASKINGS_MAX];
+    size_t n;
+};
+
+/* Is this service an smtpd that others than this host can reach, or that takes logins? Fills *out. */
+bool smtpd_look(const struct postfix_check *c, const struct postfix_service *service, struct smtpd *out);
+
+/* Does one of the lists of restrictions of this service contain that word (permit_mynetworks)? */
+bool smtpd_has_word(const struct postfix_check *c, const struct smtpd *s, struct slice word);
+
+/* The file of a UNIX endpoint as this service sees it; false for TCP. */
+bool endpoint_path(const struct postfix_check *c, const struct postfix_service *service, struct slice endpoint,
+                   char *out, size_t cap);
+
+void postfix_check_asking(const struct postfix_check *c, const struct smtpd *s);  /* postfix_rules_asking.c */
+void postfix_check_service(const struct postfix_check *c, const struct smtpd *s); /* postfix_rules_service.c */
+void postfix_check_main(const struct postfix_check *c);                           /* postfix_rules_main.c */
+void postfix_check_networks(const struct postfix_check *c);                       /* postfix_rules_main.c */
+void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, const struct asking *a);
+/* journal NULL: nothing can be seen. since_ns: wall clock. */
+int postfix_check_seen(const struct postfix_check *c, struct journal *journal, uint64_t since_ns, struct error *e);
+
+#endif

@@ -1,0 +1,41 @@
+/* What a login has in Postfix's queue: by the queue ids that postern saw, found again in the queue itself. */
+#ifndef POSTERN_CLI_QUEUE_H
+#define POSTERN_CLI_QUEUE_H
+
+#include "cli/cli.h"
+
+#define QUEUE_ID_MIN 6
+#define QUEUE_ID_MAX 20
+
+struct queued {
+    char id[QUEUE_ID_MAX + 1];
+    char queue[16];                                /* "deferred", "hold", "active" ... */
+    char sender[160], recipient[160], reason[200]; /* the first recipient, and why it waits; may hold anything */
+    int64_t arrival_s;
+    uint64_t size, recipients;
+};
+
+struct queue_list {
+    struct queued *list;
+    size_t n;
+};
+
+/*
+ * The messages of that user (a login or a mailbox's address) that are in the queue now and went through postern since
+ * since_s. folder: Postfix's configuration (NULL: its default). 0 with *out, to be freed by queue_free; -1 with e.
+ *
+ * Short queue ids are used again, so that a message counts only when it came into the queue when postern saw it.
+ */
+int queue_find(struct journal *journal, const char *folder, const char *user, int64_t since_s, struct queue_list *out,
+               struct error *e);
+void queue_free(struct queue_list *list);
+
+enum queue_action { QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DISCARD };
+
+/* Is that action for a message in that queue? What is on hold already is not put there again. */
+bool queue_concerns(enum queue_action action, const struct queued *message);
+
+/* Has postsuper(1) do it to those messages that it concerns; it needs root. 0, or -1 with e. */
+int queue_do(enum queue_action action, const char *folder, const struct queue_list *list, struct error *e);
+
+#endif

@@ -1,0 +1,32 @@
+/* The reports of "postern report": from the directory (who may), from the usage in the journal (who does), or both. */
+#ifndef POSTERN_CLI_REPORT_H
+#define POSTERN_CLI_REPORT_H
+
+#include "cli/cli.h"
+
+struct report {
+    struct cli *cli;
+    struct decide_context context;
+    uint64_t days; /* 0: not said */
+    bool powershell;
+    struct output *out; /* NULL for a script */
+    struct error *e;
+};
+
+struct report_kind {
+    const char *name, *summary;
+    const struct output_column *columns;
+    size_t n_columns;
+    int (*run)(struct report *r, const struct report_kind *kind); /* 0, or -1 with r->e */
+    unsigned setting;                                             /* of the three lists: enum smtp_auth */
+    const char *script; /* what --powershell sets SmtpClientAuthenticationDisabled to; NULL: no script */
+};
+
+/* Ended by a row without a name. */
+extern const struct report_kind report_kinds[];
+
+/* One line of the script for that mailbox; one whose address can't be written without doubt becomes a comment. */
+void report_script_line(FILE *to, struct slice mailbox, const char *value);
+void report_script_head(FILE *to, const char *kind, const char *value);
+
+#endif

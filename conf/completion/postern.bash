@@ -1,0 +1,54 @@
+# bash completion for postern(8)
+_postern()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command= i
+    local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics audit
+        check-postfix allow deny forget reload"
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -c | --config) ((i++)) ;;
+        -*) ;;
+        *) command=${COMP_WORDS[i]}; break ;;
+        esac
+    done
+    case $prev in
+    -c | --config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --config-dir) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    --tls) COMPREPLY=($(compgen -W "none 1.0 1.1 1.2 1.3" -- "$cur")); return ;;
+    --method) COMPREPLY=($(compgen -W "PLAIN LOGIN XOAUTH2 OAUTHBEARER" -- "$cur")); return ;;
+    --stage) COMPREPLY=($(compgen -W "mail rcpt data end" -- "$cur")); return ;;
+    --verdict) COMPREPLY=($(compgen -W "pass defer reject hold refused" -- "$cur")); return ;;
+    --for | --since) COMPREPLY=($(compgen -W "15m 1h 2h 1d 7d" -- "$cur")); return ;;
+    esac
+    case $command in
+    '') COMPREPLY=($(compgen -W "$commands -c -V -h" -- "$cur")) ;;
+    explain)
+        COMPREPLY=($(compgen -W "--user --client --method --tls --sender --recipient --from --size --at --stage
+            --log-line --policy --json --help" -- "$cur"))
+        ;;
+    block) COMPREPLY=($(compgen -W "--for --reason --force --help user login client network connector" -- "$cur")) ;;
+    unblock)
+        # What can be unblocked is what is blocked.
+        COMPREPLY=($(compgen -W "--help user login client network connector
+            $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
+        ;;
+    log)
+        COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --since --lines --csv --json --help" -- "$cur"))
+        ;;
+    report)
+        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls --days --powershell
+            --csv --json --help" -- "$cur"))
+        ;;
+    would-refuse) COMPREPLY=($(compgen -W "--since --csv --json --help" -- "$cur")) ;;
+    hold | release) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --csv --json --help" -- "$cur")) ;;
+    discard) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --yes --csv --json --help" -- "$cur")) ;;
+    audit) COMPREPLY=($(compgen -W "--days --json --junit --help" -- "$cur")) ;;
+    check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
+    status) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
+    top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
+    allow | deny) COMPREPLY=($(compgen -W "--reason --help" -- "$cur")) ;;
+    *) COMPREPLY=($(compgen -W "--csv --json --help" -- "$cur")) ;;
+    esac
+}
+complete -F _postern postern

@@ -1,0 +1,83 @@
+/*
+ * Notices for people: a block was made, the mirror is stale, the state cannot be written. What happens leaves a small
+ * JSON file in a folder of the spool; postern-alert, a program of its own with a network, sends it from there. So a
+ * dead webhook costs the mail path nothing, and what was to be told outlives a restart.
+ *
+ *   SPOOL/alerts/ID.json           to be sent
+ *   SPOOL/alerts/episodes/NAME     when this event was told last about this subject: one notice an episode
+ *   SPOOL/alerts/sent, failed      postern-alert's own
+ */
+#ifndef POSTERN_ALERT_H
+#define POSTERN_ALERT_H
+
+#include "core/buf.h"
+#include "core/error.h"
+
+#include <stdint.h>
+
+enum alert_event {
+    ALERT_BLOCK,         /* a limit made a block */
+    ALERT_STALE_MIRROR,  /* a tenant's settings are older than max_age */
+    ALERT_MIRROR_FAILED, /* a run of the mirror was refused or failed */
+    ALERT_STATE,         /* the state cannot be used: limits count in memory */
+    ALERT_LOG_LOST,      /* log lines were dropped */
+    ALERT_DISABLED,      /* SMTP AUTH was switched off at the source, or could not be */
+    ALERT_EVENTS
+};
+
+#define ALERT_ALL_EVENTS ((1u << ALERT_EVENTS) - 1)
+#define ALERT_FACTS_MAX 12
+#define ALERT_PENDING_MAX 1000u /* files; more are not written: somebody was told often enough */
+#define ALERT_FILE_MAX 16384u   /* bytes of one file */
+
+struct alert_fact {
+    char key[24]; /* "client": letters, digits and "_" */
+    char value[160];
+};
+
+/* All texts are terminated and may hold anything: they are made printable when they are written. */
+struct alert {
+    enum alert_event event;
+    int64_t at_s;      /* wall clock */
+    char subject[160]; /* whom or what: with the event, the name of the episode */
+    char summary[256]; /* a sentence */
+    char advice[320];  /* what to do */
+    struct alert_fact facts[ALERT_FACTS_MAX];
+    unsigned n_facts;
+};
+
+/* "block", "stale-mirror" ... */
+const char *alert_event_name(enum alert_event event);
+
+/* Begins a notice; the formats of the sentences are the caller's. */
+struct alert alert_of(enum alert_event event, int64_t at_s, struct slice subject);
+void alert_fact(struct alert *alert, const char *key, struct slice value); /* an empty value is left out */
+void alert_fact_number(struct alert *alert, const char *key, uint64_t value);
+void alert_summary(struct alert *alert, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void alert_advice(struct alert *alert, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* May a notice be sent to that address? 0, or -1 with e (core/config_alerts.c). */
+int alert_url_check(struct slice url, struct error *e);
+
+/* As one JSON object. */
+void alert_write(const struct alert *alert, const char *id, struct buf *out);
+
+/*
+ * Puts it into SPOOL/alerts, which is made where it is not there; waits for the disk. 1; 0 when the same event was told
+ * about the same subject less than period_s before, by whatever process; -1 with e.
+ */
+int alert_post(const char *spool, const struct alert *alert, uint64_t period_s, struct error *e);
+
+/* ---- from the mail path: a notice waits in memory until the housekeeping writes it ---- */
+
+struct alert_queue;
+
+struct alert_queue *alert_queue_new(void); /* NULL without memory */
+void alert_queue_free(struct alert_queue *q);
+/* Copies it; no disk, no waiting for one. When too many wait, it is counted and lost: the log has the event. */
+void alert_queue_put(struct alert_queue *q, const struct alert *alert, uint64_t period_s);
+/* Posts what waits. 0, or -1 with e: what could not be posted is tried again at the next call. *lost (may be NULL) are
+ * the notices that were lost since the last call. */
+int alert_queue_flush(struct alert_queue *q, const char *spool, unsigned *lost, struct error *e);
+
+#endif

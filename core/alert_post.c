@@ -1,0 +1,113 @@
+/* Writes notices into the spool: aside first, then renamed, one an episode. */
+#include "core/alert.h"
+#include "core/clock.h"
+#include "core/hash.h"
+#include "core/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define NAME_MAX_BYTES 80
+#define EPISODE_MAX 256 /* bytes of an episode's file: the time, the subject */
+
+/* The file of the episode, locked; -1 with e; -2: another process is posting the same. */
+static int episode_open(int folder, const char *name, struct error *e)
+{
+    int fd = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660), why;
+
+    if (fd < 0)
+        return error_set(e, "episodes/%s: %s", name, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    why = errno;
+    (void)close(fd);
+    return why == EWOULDBLOCK ? -2 : error_set(e, "episodes/%s: %s", name, strerror(why));
+}
+
+static size_t episode_text(const struct alert *alert, char *out, size_t cap)
+{
+    struct buf b = buf_over(out, cap);
+
+    buf_addf(&b, "%020lld ", (long long)alert->at_s);
+    buf_add(&b, slice_of(alert->subject));
+    return b.n;
+}
+
+/* Was this subject told of less than period_s ago? A clock that went back does not silence anything. */
+static bool episode_goes_on(int fd, const struct alert *alert, uint64_t period_s)
+{
+    char had[EPISODE_MAX], now[EPISODE_MAX];
+    ssize_t n = pread(fd, had, sizeof had, 0);
+    struct slice time, had_subject, subject;
+    unsigned long long at;
+
+    (void)slice_cut((struct slice){now, episode_text(alert, now, sizeof now)}, ' ', NULL, &subject);
+    if (n <= 0 || !slice_cut((struct slice){had, (size_t)n}, ' ', &time, &had_subject))
+        return false;
+    return slice_eq(subject, had_subject) && slice_to_u64(time, INT64_MAX, &at) && (int64_t)at <= alert->at_s &&
+           (uint64_t)alert->at_s - at < period_s;
+}
+
+static void episode_note(int fd, const struct alert *alert)
+{
+    char text[EPISODE_MAX];
+    size_t n = episode_text(alert, text, sizeof text);
+
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, n, 0) == (ssize_t)n)
+        return;
+    /* What could not be noted is told once more: better than not at all. */
+    if (ftruncate(fd, 0) != 0)
+        return;
+}
+
+static int put(int folder, const struct alert *alert, uint64_t key, struct error *e)
+{
+    char id[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 8], text[ALERT_FILE_MAX];
+    struct buf b = BUF_OVER(text);
+
+    (void)snprintf(id, sizeof id, "%020llu-%s-%08llx", (unsigned long long)clock_wall_ns(),
+                   alert_event_name(alert->event), (unsigned long long)(key & 0xffffffff));
+    (void)snprintf(name, sizeof name, "%s.json", id);
+    alert_write(alert, id, &b);
+    return spool_put(folder, name, buf_slice(&b), e);
+}
+
+static int post(int folder, int episodes, const struct alert *alert, uint64_t period_s, struct error *e)
+{
+    static const struct hash_secret fixed = {{0, 0}}; /* two subjects that meet are told apart by the file's text */
+    uint64_t key = hash_slice(&fixed, slice_of(alert->subject));
+    char name[NAME_MAX_BYTES];
+    int fd, result;
+
+    if (spool_count(folder, ".json") >= ALERT_PENDING_MAX)
+        return error_set(e, "%u notices wait to be sent; no more are written. Is postern-alert running?",
+                         ALERT_PENDING_MAX);
+    (void)snprintf(name, sizeof name, "%s-%016llx", alert_event_name(alert->event), (unsigned long long)key);
+    if ((fd = episode_open(episodes, name, e)) < 0)
+        return fd == -2 ? 0 : -1;
+    if (episode_goes_on(fd, alert, period_s))
+        result = 0;
+    else if ((result = put(folder, alert, key, e)) == 0) {
+        episode_note(fd, alert);
+        result = 1;
+    }
+    (void)close(fd);
+    return result;
+}
+
+int alert_post(const char *spool, const struct alert *alert, uint64_t period_s, struct error *e)
+{
+    int folder = spool_open(spool, "alerts", e), episodes, result = -1;
+
+    if (folder < 0)
+        return -1;
+    if ((episodes = spool_open_below(folder, "episodes", e)) >= 0) {
+        result = post(folder, episodes, alert, period_s, e);
+        (void)close(episodes);
+    }
+    (void)close(folder);
+    return result < 0 ? error_prefix(e, "%s/alerts", spool) : result;
+}

@@ -1,0 +1,247 @@
+/* Reading: a piece of a table at a time is copied in a short transaction, and shown when that is over. */
+#include "core/journal_parts.h"
+
+#include <stdlib.h>
+
+#define PIECE_BYTES 262144u
+#define PIECE_ENTRIES 1024u
+
+struct entry {
+    uint32_t at, key_n, value_n; /* in bytes: the key, then the value */
+};
+
+struct piece {
+    enum journal_table table;
+    bool backwards;
+    bool end; /* there is nothing behind it */
+    uint8_t last[512];
+    size_t last_n; /* the last key read; 0: none */
+    uint32_t n;
+    struct entry entries[PIECE_ENTRIES];
+    size_t used;
+    uint8_t bytes[PIECE_BYTES];
+};
+
+static int begin(struct journal *j, MDB_txn **txn)
+{
+    MDB_env *env = j->file->env;
+    int code = mdb_txn_begin(env, NULL, MDB_RDONLY, txn), dead;
+
+    if (code == MDB_MAP_RESIZED && (code = mdb_env_set_mapsize(env, 0)) == 0)
+        code = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+    if (code == MDB_READERS_FULL && (code = mdb_reader_check(env, &dead)) == 0)
+        code = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
+    return code;
+}
+
+/* Puts the cursor on the first entry behind the last one read, whether that still exists or not. */
+static int resume(const struct piece *p, MDB_cursor *cursor, MDB_val *key, MDB_val *value)
+{
+    int code;
+
+    if (p->last_n == 0)
+        return mdb_cursor_get(cursor, key, value, p->backwards ? MDB_LAST : MDB_FIRST);
+    *key = (MDB_val){p->last_n, (void *)(uintptr_t)p->last};
+    code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
+    if (p->backwards)
+        return code == 0              ? mdb_cursor_get(cursor, key, value, MDB_PREV)
+               : code == MDB_NOTFOUND ? mdb_cursor_get(cursor, key, value, MDB_LAST)
+                                      : code;
+    if (code == 0 && key->mv_size == p->last_n && memcmp(key->mv_data, p->last, p->last_n) == 0)
+        code = mdb_cursor_get(cursor, key, value, MDB_NEXT);
+    return code;
+}
+
+/* False when the piece is full. An entry that is larger than any of ours is left out. */
+static bool copy(struct piece *p, const MDB_val *key, const MDB_val *value)
+{
+    struct entry entry = {(uint32_t)p->used, (uint32_t)key->mv_size, (uint32_t)value->mv_size};
+
+    if (key->mv_size > sizeof p->last)
+        return true;
+    if (value->mv_size <= USAGE_PACKED_MAX) {
+        if (p->n == PIECE_ENTRIES || key->mv_size + value->mv_size > PIECE_BYTES - p->used)
+            return false;
+        memcpy(p->bytes + p->used, key->mv_data, key->mv_size);
+        memcpy(p->bytes + p->used + key->mv_size, value->mv_data, value->mv_size);
+        p->used += key->mv_size + value->mv_size;
+        p->entries[p->n++] = entry;
+    }
+    memcpy(p->last, key->mv_data, key->mv_size);
+    p->last_n = key->mv_size;
+    return true;
+}
+
+static int copy_piece(struct piece *p, MDB_cursor *cursor)
+{
+    MDB_val key, value;
+    int code = resume(p, cursor, &key, &value);
+
+    while (code == 0) {
+        if (!copy(p, &key, &value))
+            return 0;
+        code = mdb_cursor_get(cursor, &key, &value, p->backwards ? MDB_PREV : MDB_NEXT);
+    }
+    p->end = code == MDB_NOTFOUND;
+    return p->end ? 0 : code;
+}
+
+static int read_piece(struct journal *j, struct piece *p, struct error *e)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_txn *txn = NULL;
+    int code, result = -1;
+
+    p->n = 0;
+    p->used = 0;
+    (void)pthread_mutex_lock(&j->file_lock);
+    if (journal_ensure(j, e) == 0) {
+        code = begin(j, &txn);
+        if (code == 0)
+            code = mdb_cursor_open(txn, j->file->dbi[p->table], &cursor);
+        if (code == 0)
+            code = copy_piece(p, cursor);
+        if (cursor != NULL)
+            mdb_cursor_close(cursor);
+        if (txn != NULL)
+            mdb_txn_abort(txn);
+        result = code == 0 ? 0 : journal_failed(j, "read", code, e);
+    }
+    (void)pthread_mutex_unlock(&j->file_lock);
+    return result;
+}
+
+/* Shows every entry of a table until `each` answers false. */
+static int walk(struct journal *j, enum journal_table table, bool backwards,
+                bool (*each)(void *arg, struct slice key, struct slice value), void *arg, struct error *e)
+{
+    struct piece *p = malloc(sizeof *p);
+    bool more = true;
+    int result = 0;
+
+    if (p == NULL)
+        return error_set(e, "out of memory");
+    p->table = table;
+    p->backwards = backwards;
+    p->end = false;
+    p->last_n = 0;
+    while (more && !p->end && (result = read_piece(j, p, e)) == 0)
+        for (uint32_t i = 0; i < p->n && more; i++) {
+            const char *key = (const char *)p->bytes + p->entries[i].at;
+
+            more = each(arg, (struct slice){key, p->entries[i].key_n},
+                        (struct slice){key + p->entries[i].key_n, p->entries[i].value_n});
+        }
+    free(p);
+    return result;
+}
+
+/* ---- decisions ---- */
+
+struct decisions_walk {
+    uint64_t since_ns;
+    bool (*each)(void *arg, const struct journal_record *record);
+    void *arg;
+};
+
+static bool show_decision(void *arg, struct slice key, struct slice value)
+{
+    struct decisions_walk *w = arg;
+    struct journal_record record;
+
+    if (key.n != DECISION_KEY_SIZE || !record_unpack(value, &record))
+        return true;
+    record.at_ns = decision_key_at(key.p);
+    return record.at_ns >= w->since_ns && w->each(w->arg, &record);
+}
+
+int journal_decisions(struct journal *j, uint64_t since_ns,
+                      bool (*each)(void *arg, const struct journal_record *record), void *arg, struct error *e)
+{
+    struct decisions_walk w = {since_ns, each, arg};
+
+    return walk(j, JOURNAL_DECISIONS, true, show_decision, &w, e);
+}
+
+/* ---- usage ---- */
+
+struct usage_walk {
+    bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage);
+    void *arg;
+};
+
+static bool show_usage(void *arg, struct slice key, struct slice value)
+{
+    struct usage_walk *w = arg;
+    struct slice tenant, mailbox;
+    struct usage usage;
+
+    if (!slice_cut(key, '\0', &tenant, &mailbox) || !usage_unpack(value, &usage))
+        return true;
+    return w->each(w->arg, tenant, mailbox, &usage);
+}
+
+int journal_usage(struct journal *j,
+                  bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage),
+                  void *arg, struct error *e)
+{
+    struct usage_walk w = {each, arg};
+
+    return walk(j, JOURNAL_USAGE, false, show_usage, &w, e);
+}
+
+int journal_usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage, struct error *e)
+{
+    uint8_t key[USAGE_KEY_MAX];
+    size_t n = usage_key(tenant, mailbox, key);
+    MDB_val k = {n, key}, v;
+    MDB_txn *txn = NULL;
+    int code, result = -1;
+
+    if (n == 0)
+        return 0;
+    (void)pthread_mutex_lock(&j->file_lock);
+    if (journal_ensure(j, e) == 0) {
+        code = begin(j, &txn);
+        if (code == 0)
+            code = mdb_get(txn, j->file->dbi[JOURNAL_USAGE], &k, &v);
+        if (code == 0 || code == MDB_NOTFOUND)
+            result = code == 0 && usage_unpack((struct slice){v.mv_data, v.mv_size}, usage) ? 1 : 0;
+        if (txn != NULL)
+            mdb_txn_abort(txn);
+        if (code != 0 && code != MDB_NOTFOUND)
+            (void)journal_failed(j, "read", code, e);
+    }
+    (void)pthread_mutex_unlock(&j->file_lock);
+    return result;
+}
+
+/* ---- totals ---- */
+
+struct totals_walk {
+    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count);
+    void *arg;
+};
+
+static bool show_total(void *arg, struct slice key, struct slice value)
+{
+    struct totals_walk *w = arg;
+    char program[PROGRAM_NAME_MAX];
+    enum action action;
+    enum reason reason;
+    uint64_t count;
+
+    if (value.n != sizeof count || !total_key_read(key, program, &action, &reason))
+        return true;
+    memcpy(&count, value.p, sizeof count);
+    return w->each(w->arg, program, action, reason, count);
+}
+
+int journal_totals(struct journal *j,
+                   bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
+                   void *arg, struct error *e)
+{
+    struct totals_walk w = {each, arg};
+
+    return walk(j, JOURNAL_TOTALS, false, show_total, &w, e);
+}

@@ -1,0 +1,29 @@
+/* One cmdlet's whole answer, page by page, into what a run gathers. */
+#ifndef POSTERN_MIRROR_SERIES_H
+#define POSTERN_MIRROR_SERIES_H
+
+#include "mirror/exchange.h"
+#include "mirror/gather.h"
+
+struct series {
+    const char *parameters; /* JSON object */
+    enum kind kind;         /* also the number that the rows are gathered with */
+    column_set needs;       /* every row must have them: absent is not null */
+    const char *permission; /* what a 403 is explained with */
+    const char *graph_path; /* NULL: a cmdlet; else this is read from Microsoft Graph */
+};
+
+struct series_count {
+    unsigned long long rows;
+    unsigned pages, restarts;
+};
+
+/*
+ * Follows the links to the last page. An expired cursor begins the series again, a few times. Refused: pages that go in
+ * a circle or never end, an answer that says it is cut, another tenant's data, damaged or incomplete rows; then
+ * EXCHANGE_FAILED, and the whole run must be given up. EXCHANGE_FORBIDDEN: nothing of it was gathered.
+ */
+enum exchange_result series_fetch(struct exchange *x, const struct series *s, struct gathered *g,
+                                  struct series_count *count, struct error *e);
+
+#endif

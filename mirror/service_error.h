@@ -1,0 +1,31 @@
+/* What the service says when it says no, in words that an administrator can act on. */
+#ifndef POSTERN_MIRROR_SERVICE_ERROR_H
+#define POSTERN_MIRROR_SERVICE_ERROR_H
+
+#include "core/error.h"
+#include "core/slice.h"
+
+/*
+ * The best of the texts in an error's body: the inner exception's message, else the first detail without its prefix,
+ * else error.message, else the beginning of a plain text; printable. "" when there is none, as with NUL bytes.
+ */
+void service_error_text(struct slice body, char *out, size_t cap);
+
+/* Does the body say that the link to the next page is too old, or came to the wrong server? */
+bool service_error_expired(struct slice body);
+
+/*
+ * Explains an answer of the sign-in endpoint that is no token. -1; e has the service's own words up to their technical
+ * part, and, for the AADSTS numbers that administrators meet, what to do. *permission: the application exists, but may
+ * not have this (consent, conditional access).
+ */
+int signin_error(long status, struct slice body, bool *permission, struct error *e);
+
+enum warning {
+    WARNING_HARMLESS,
+    WARNING_CUT /* rows are missing */
+};
+/* Judges a text of @adminapi.warnings. */
+enum warning warning_judge(struct slice text);
+
+#endif

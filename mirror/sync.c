@@ -1,0 +1,114 @@
+#include "mirror/sync.h"
+
+#include "core/clock.h"
+#include "mirror/fetch.h"
+#include "mirror/tenant_lock.h"
+#include "mirror/words.h"
+
+#include <unistd.h>
+
+#define SOURCE "exchange-online"
+/* Another tenant's run, or an import, may be writing the directory: a million mailboxes take less. */
+#define WRITER_WAIT_S 300
+
+struct sync_feed {
+    struct exchange *x;
+    struct fetch_report report;
+};
+
+static int feed(void *arg, struct gathered *g, struct error *e)
+{
+    struct sync_feed *f = arg;
+
+    return fetch_all(f->x, g, &f->report, e);
+}
+
+static enum sync_result import(const struct sync_options *o, const struct tenant_config *tenant, struct exchange *x,
+                               struct error *e)
+{
+    const char *names[KINDS];
+    struct sync_feed f = {x, {0, 0}};
+    struct import_options options = {
+        .directory = o->directory,
+        .tenant = tenant->name,
+        .kind = KINDS,
+        .dry_run = o->dry_run,
+        .force = o->force,
+        .max_change = o->max_change,
+        .files = names,
+        .n_files = KINDS,
+        .now = clock_wall_s(),
+        .out = o->out,
+        .feed = feed,
+        .feed_arg = &f,
+        .source = SOURCE,
+        .wait_s = WRITER_WAIT_S,
+    };
+    enum import_result result;
+
+    for (unsigned i = 0; i < KINDS; i++)
+        names[i] = kind_name((enum kind)i);
+    result = import_run(&options, e);
+    if (result != IMPORT_DONE)
+        return result == IMPORT_REFUSED ? SYNC_REFUSED : SYNC_FAILED;
+    return f.report.forbidden > 0 ? SYNC_PARTIAL : SYNC_DONE;
+}
+
+static enum sync_result sync_tenant(const struct sync_options *o, const struct tenant_config *tenant, struct error *e)
+{
+    struct exchange_options options = {o->config, tenant, o->log};
+    struct exchange x = {0};
+    enum sync_result result = SYNC_FAILED;
+    uint64_t began = clock_boot_ns();
+    int lock = tenant_lock(o->directory, tenant->name, e);
+
+    if (lock < 0)
+        return SYNC_FAILED;
+    if (exchange_open(&x, &options, e) == 0) {
+        result = import(o, tenant, &x, e);
+        session_say(&x.session, "%u requests, %u of them again, %.1f MB, %.1f s", x.session.requests, x.session.retries,
+                    (double)x.session.bytes / 1e6, (double)(clock_boot_ns() - began) / 1e9);
+    }
+    exchange_close(&x);
+    (void)close(lock);
+    return result;
+}
+
+static enum sync_result worse(enum sync_result a, enum sync_result b)
+{
+    static const int weight[] = {[SYNC_DONE] = 0, [SYNC_PARTIAL] = 1, [SYNC_REFUSED] = 2, [SYNC_FAILED] = 3};
+
+    return weight[a] >= weight[b] ? a : b;
+}
+
+int sync_run(const struct sync_options *o, struct error *e)
+{
+    enum sync_result worst = SYNC_DONE;
+    unsigned done = 0;
+
+    for (size_t i = 0; i < o->config->n_tenants; i++) {
+        const struct tenant_config *tenant = &o->config->tenants[i];
+        enum sync_result result;
+        struct error why;
+
+        if (o->tenant != NULL ? strcmp(o->tenant, tenant->name) != 0 : tenant->exchange.tenant_id == NULL)
+            continue;
+        if (tenant->exchange.tenant_id == NULL)
+            return error_set(e, "tenant \"%s\" has no exchange = { ... } in %s", tenant->name, o->config->file);
+        done++;
+        result = sync_tenant(o, tenant, &why);
+        if (result == SYNC_FAILED || result == SYNC_REFUSED)
+            fprintf(o->log, "%s: %s: %s\n", tenant->name,
+                    result == SYNC_FAILED ? "failed, and nothing has changed" : "refused, and nothing has changed",
+                    why.text);
+        fflush(o->out);
+        fflush(o->log);
+        worst = worse(worst, result);
+    }
+    if (done > 0)
+        return (int)worst;
+    return o->tenant != NULL
+               ? error_set(e, "there is no tenant \"%s\" in %s", words(slice_of(o->tenant)).text, o->config->file)
+               : error_set(e, "no tenant in %s has exchange = { ... }; postern.conf(5) says how to set one up",
+                           o->config->file);
+}

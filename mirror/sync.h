@@ -1,0 +1,30 @@
+/* "postern-mirror sync": brings the settings of the configured tenants in from Exchange Online. */
+#ifndef POSTERN_MIRROR_SYNC_H
+#define POSTERN_MIRROR_SYNC_H
+
+#include "core/config.h"
+#include "mirror/import.h"
+
+#include <stdio.h>
+
+struct sync_options {
+    const struct config *config;
+    const char *directory;
+    const char *tenant; /* NULL: all that have exchange = { ... } */
+    bool dry_run, force;
+    unsigned max_change; /* percent */
+    FILE *out, *log;
+};
+
+/* Exit statuses of a tenant's run; of several, the first in this order: failed, refused, partial, done. */
+enum sync_result {
+    SYNC_DONE = 0,
+    SYNC_FAILED = 1,
+    SYNC_REFUSED = 3, /* too much would change */
+    SYNC_PARTIAL = 4  /* done, but the application may not read everything that exchange.fetch names */
+};
+
+/* -1 with e when there is nothing to do (no such tenant, none configured); else the status, everything said in log. */
+int sync_run(const struct sync_options *options, struct error *e);
+
+#endif

@@ -1,0 +1,117 @@
+#!/bin/bash
+# "postern audit": each rule finds what it is for, and a good installation passes. TAP lines.
+set -u
+cd "$(dirname "$0")/../.."
+BIN=${BUILD:-build/asan}
+A=$(mktemp -d /tmp/postern-audit.XXXXXX)
+trap 'rm -rf "$A"' EXIT
+status=0
+
+is()
+{
+    case $2 in
+    $3) echo "ok $1" ;;
+    *)
+        echo "not ok $1"
+        echo "    got \"$2\", expected \"$3\""
+        status=1
+        ;;
+    esac
+}
+
+# settings ORGANIZATION-DISABLED: contoso with a device, a person, a shared mailbox and one that inherits.
+settings()
+{
+    rm -rf "$A/directory"
+    cat >"$A/cas.csv" <<'END'
+"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"
+"0a7d6d2c-0001-4b7e-9d55-000000000001","scan@contoso.example","True","True"
+"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True",""
+"0a7d6d2c-0001-4b7e-9d55-000000000003","info@contoso.example","True","SHARED"
+"0a7d6d2c-0001-4b7e-9d55-000000000004","anna@contoso.example","True","PERSON"
+END
+    sed -i "s/SHARED/${2:-True}/; s/PERSON/${3:-True}/" "$A/cas.csv"
+    cat >"$A/mailbox.csv" <<'END'
+"Guid","PrimarySmtpAddress","UserPrincipalName","RecipientTypeDetails","Alias","EmailAddresses","SamAccountName"
+"0a7d6d2c-0001-4b7e-9d55-000000000001","scan@contoso.example","scan@contoso.example","UserMailbox","scan","SMTP:scan@contoso.example","scan"
+"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","bert@contoso.example","UserMailbox","bert","SMTP:bert@contoso.example","bert"
+"0a7d6d2c-0001-4b7e-9d55-000000000003","info@contoso.example","info@contoso.example","SharedMailbox","info","SMTP:info@contoso.example","info"
+"0a7d6d2c-0001-4b7e-9d55-000000000004","anna@contoso.example","anna@contoso.example","UserMailbox","anna","SMTP:anna@contoso.example","anna"
+END
+    echo "{ \"JournalingReportNdrTo\": \"<>\", \"MaxSendSize\": \"Unlimited\", \"SmtpClientAuthenticationDisabled\": $1 }" >"$A/transport.json"
+    "$BIN/postern-mirror" import -d "$A/directory" --tenant contoso "$A/cas.csv" "$A/mailbox.csv" "$A/transport.json" >"$A/import.log" 2>&1 ||
+        cat "$A/import.log"
+    chmod -R o= "$A/directory"
+}
+
+# audit [SETTINGS...]: runs it on that configuration; the output goes to $A/json.
+audit()
+{
+    {
+        echo "directory = \"$A/directory\"; state = { file = \"$A/state\"; entries = 1024; }; journal = \"$A/journal\";"
+        printf '%s\n' "$@"
+    } >"$A/postern.conf"
+    "$BIN/postern" -c "$A/postern.conf" audit --json >"$A/json" 2>"$A/stderr"
+}
+alerts='alerts = ( { command = ["/bin/true"]; } );'
+found() { python3 -c '
+import json, sys
+print(" ".join(f["id"] for f in json.load(open(sys.argv[1]))["findings"]))' "$A/json"; }
+
+# finds WHAT STATUS IDS SETTINGS
+finds()
+{
+    local got
+    audit "$alerts" "${@:4}"
+    got=$?
+    is "$1" "$got $(found)" "$2 $3"
+}
+
+mkdir -m 750 "$A/journal"
+settings true
+finds 'a good installation has no finding' 0 '' ''
+audit ''
+is 'without alerts that is said, and the worst is low' "$? $(found)" '3 no-alerts'
+finds 'limits that are switched off' 4 'no-limit' 'preset = "none";'
+finds 'a limit above the service' 3 'limit-above-service' 'limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "100/m"; } );'
+finds 'an exception above the service' 3 'limit-above-service' \
+    'limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "30/m"; except = ( { user = "a@contoso.example"; rate = "unlimited"; } ); } );'
+finds 'monitor mode' 3 'monitor' 'mode = "monitor";'
+finds 'logins without TLS' 4 'tls-rule' 'tls = { required = false; };'
+finds 'any sender' 3 'sender-rule' 'sender = { envelope = "any"; };'
+finds 'unknown logins may send' 4 'unlisted' 'smtp_auth = { unlisted = "allow"; };'
+finds 'a wide connector' 4 'connector-wide' 'connectors = ( { name = "p"; networks = ["10.0.0.0/12"]; recipients = "internal"; } );'
+finds 'the whole world as a connector' 5 'connector-wide' 'connectors = ( { name = "p"; networks = ["0.0.0.0/0"]; recipients = "internal"; } );'
+finds 'a connector that may do anything' 3 'connector-open' 'connectors = ( { name = "p"; networks = ["192.0.2.0/28"]; } );'
+echo anna@contoso.example >"$A/allow"
+chmod 640 "$A/allow"
+finds 'local files that override' 3 'local-allow' 'smtp_auth = { allow_file = "allow"; };'
+install -m 644 /dev/null "$A/key"
+audit "alerts = ( { url = \"https://hooks.contoso.example/\"; secret_file = \"$A/key\"; } );"
+is 'a secret that everybody can read' "$? $(found)" '5 secrets-readable'
+chmod 755 "$A/journal"
+finds 'a journal that everybody can read' 3 'data-readable' ''
+chmod 750 "$A/journal"
+
+settings false
+finds 'SMTP AUTH enabled for the organization' 4 'organization-enabled' ''
+is 'it is named as auditors name it, with who inherits' "$(python3 -c '
+import json, sys
+f = json.load(open(sys.argv[1]))["findings"][0]
+print(f["references"], f["where"], f["evidence"])' "$A/json")" 'CISA MS.EXO.5.1v1, CIS 6.5.4 contoso *1 of 4 mailboxes inherit*'
+settings true False True
+finds 'a shared mailbox that is enabled' 3 'shared-enabled' ''
+settings true True False
+finds 'a person that is enabled' 3 'people-enabled' ''
+rm -rf "$A/directory"
+finds 'no directory' 5 'mirror-missing' ''
+"$BIN/postern" -c "$A/postern.conf" audit --junit >"$A/junit.xml" 2>/dev/null
+is 'JUnit XML can be read, with failures and skipped rules' "$(python3 -c '
+import sys, xml.etree.ElementTree as e
+s = e.parse(sys.argv[1]).getroot()[0]
+print(s.get("tests"), s.get("failures"), int(s.get("skipped")) > 5, len(s))' "$A/junit.xml")" '24 1 True 24'
+settings true
+is 'what the text says is for people' "$("$BIN/postern" -c "$A/postern.conf" audit 2>/dev/null | tail -n 1)" 'audit: 0 findings; of 24 rules *'
+"$BIN/postern" -c "$A/postern.conf" audit --days 0 >/dev/null 2>&1
+is 'a wrong option is no finding' "$?" 2
+exit $status

@@ -1,0 +1,57 @@
+#!/bin/bash
+# Every row of tests/attacks/bypass.tsv through the decision, the running postern-policyd and the running
+# postern-milter: the same verdict for the same reason from each.
+set -u
+cd "$(dirname "$0")/../.."
+BIN=${BIN:-build/asan}
+make -s --no-print-directory VARIANT=asan B="$BIN" "$BIN/tests/attacks/bypass" >/dev/null || exit 1
+T=$(mktemp -d /tmp/postern-bypass.XXXXXX)
+pids=
+stop() { for pid in $pids; do kill "$pid" 2>/dev/null; done; wait; rm -rf "$T"; }
+trap stop EXIT
+trap 'exit 1' INT TERM
+
+fail()
+{
+    echo "not ok $*"
+    tail -n 20 "$T"/*.log "$T"/*/*.log 2>/dev/null
+    exit 1
+}
+
+for tenant in contoso fabrikam tailspin; do
+    "$BIN/postern-mirror" import -d "$T/directory" --tenant $tenant tests/attacks/world/$tenant-* >>"$T/mirror.log" 2>&1 ||
+        fail "the import of $tenant"
+done
+for rules in tests/attacks/rules/*.conf; do
+    folder=$T/$(basename "$rules" .conf)
+    mkdir -p "$folder"
+    cp tests/attacks/world/logins "$folder/logins"
+    {
+        cat "$rules"
+        echo "directory = \"$T/directory\"; state = { file = \"$folder/state\"; entries = 4096; }; journal = \"\";"
+        echo "preset = \"none\"; log = { to = \"stderr\"; };"
+        echo "policyd = { listen = \"unix:$folder/policyd.sock\"; workers = 1; };"
+        echo "milter = { listen = \"unix:$folder/milter.sock\"; };"
+        "$BIN/tests/attacks/bypass" replies
+    } >"$folder/postern.conf"
+    for program in policyd milter; do
+        "$BIN/postern-$program" -c "$folder/postern.conf" 2>"$folder/$program.log" &
+        pids="$pids $!"
+    done
+done
+for folder in "$T"/*/; do
+    [ -f "$folder/postern.conf" ] || continue
+    for i in $(seq 100); do
+        [ ! -S "$folder/policyd.sock" ] || [ ! -S "$folder/milter.sock" ] || break
+        sleep 0.1
+    done
+    [ "$i" -lt 100 ] || fail "the programs start ($folder)"
+done
+"$BIN/tests/attacks/bypass" run "$T" tests/attacks/bypass.tsv
+status=$?
+for pid in $pids; do kill "$pid"; done
+for pid in $pids; do wait "$pid" || fail "the programs end in good order"; done
+pids=
+if grep -l 'ERROR: \|runtime error' "$T"/*/*.log; then fail "nothing comes out of the sanitizers"; fi
+echo "ok nothing comes out of the sanitizers"
+exit $status

@@ -1,0 +1,62 @@
+#!/bin/bash
+# The From oracle: generated hostile headers through a real Postfix and postern-milter, once with the rule for senders
+# only looking on and once in force. What the milter judged must be what arrived, and no message that passes may show any
+# reader a From that isn't the login's. See tests/attacks/from_oracle.py.
+#
+#   from_oracle.sh [COUNT] [SEED]    300 headers unless said; another seed gives others
+set -u
+cd "$(dirname "$0")/../.."
+. scripts/relay.sh
+count=${1:-300} seed=${2:-1}
+BIN=${BIN:-build/asan}
+make -s --no-print-directory VARIANT=asan B="$BIN" "$BIN/tests/attacks/from_judge" >/dev/null || exit 1
+trap relay_stop EXIT
+trap 'exit 1' INT TERM
+relay_make "$BIN" || exit 1
+
+# configure MODE: of the rule for senders.
+configure()
+{
+    cat >"$T/postern.conf" <<END
+directory = "$T/lib/directory";
+state = { file = "$T/lib/state"; entries = 65536; };
+journal = "";
+log = { to = "stderr"; };
+tls = { required = false; };
+preset = "none";
+sender = { mode = "$1"; };
+milter = { listen = "unix:$T/run/milter.sock"; };
+END
+}
+
+# Bare line ends are to reach the milter and the queue as they are, so that both are seen to read them alike.
+RELAY_MAIN_CF='smtpd_hard_error_limit = 100000
+smtpd_error_sleep_time = 0
+smtpd_junk_command_limit = 100000
+smtpd_forbid_bare_newline = no
+smtpd_tls_auth_only = no
+header_size_limit = 1024000'
+echo 'anna@contoso.example:{PLAIN}secret' >"$T/users"
+printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True","False"' >"$T/lib/cas.csv"
+relay_import --tenant contoso "$T/lib/cas.csv" >"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
+configure monitor
+relay_start milter || exit 1
+
+submit() { python3 tests/attacks/from_oracle.py send "$count" "$seed" "$SMTP" "$T/$1"; }
+accepted() { grep -c ' 250 ' "$T/monitored"; }
+all_arrived() { [ "$(relay_arrived)" -ge "$(accepted)" ]; }
+
+submit monitored || { tail -n 20 "$T/maillog"; exit 1; }
+for i in $(seq 20); do relay_wait all_arrived 2>/dev/null && break; done
+mkdir "$T/monitored.sink" && mv "$T"/sink/* "$T/monitored.sink/"
+find "$T/monitored.sink" -type f -print0 | xargs -0 "$BIN/tests/attacks/from_judge" anna@contoso.example >"$T/judged" || exit 1
+# The log is written by a thread of its own.
+sleep 0.3
+cp "$T/milter.log" "$T/milter.log.monitored"
+configure enforce
+kill -USR1 "$(cat "$T/milter.pid")"
+sleep 1
+submit enforced || { tail -n 20 "$T/maillog"; exit 1; }
+mv "$T/milter.log.monitored" "$T/milter.log"
+python3 tests/attacks/from_oracle.py check "$count" "$seed" "$T"

@@ -1,0 +1,388 @@
+#!/bin/bash
+# "postern-mirror sync", doctor and write-back against the Exchange Online stand-in: what each failure of the service does
+# to the run, and what is in the directory afterwards. TAP lines. BUILD: the folder with postern-mirror.
+set -u
+cd "$(dirname "$0")/../.."
+. tests/standin/standin.sh
+build=${BUILD:-build/asan}
+[ -x "$build/postern-mirror" ] || build=build/release
+mirror=$(realpath "$build/postern-mirror")
+only=${1:-.}
+work=$(mktemp -d "${TMPDIR:-/tmp}/postern-sync.XXXXXX")
+number=0 bad=0
+unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY CREDENTIALS_DIRECTORY
+
+finish()
+{
+    mountpoint -q "$work/small" && umount "$work/small"
+    standin_stop
+    rm -rf "$work"
+}
+trap finish EXIT
+
+ok()
+{
+    number=$((number + 1))
+    echo "ok $number $1"
+}
+not_ok()
+{
+    number=$((number + 1)) bad=$((bad + 1))
+    echo "not ok $number $1"
+    shift
+    printf '    %s\n' "$@"
+    sed 's/^/    | /' "$work/out" | head -n 30
+}
+# check NAME CONDITION...: a command that must succeed
+check()
+{
+    local name=$1
+    shift
+    if "$@"; then ok "$name"; else not_ok "$name" "failed: $*"; fi
+}
+
+# ---- configuration ----
+
+# conf [EXCHANGE SETTINGS [MIRROR SETTINGS [SIGN-IN]]]
+conf()
+{
+    local signin=${3:-certificate_file = \"$STANDIN_CLIENT_CERT\"; key_file = \"$STANDIN_CLIENT_KEY\";}
+    cat >"$work/postern.conf" <<END
+directory = "$work/dir";
+mirror = { page_size = 10; stall_timeout = "1s"; ${2:-} };
+tenants = ( { name = "contoso"; domains = ["contoso.example"];
+    exchange = { tenant_id = "$STANDIN_TENANT"; application = "$STANDIN_CLIENT_ID"; $signin
+        ca_file = "$STANDIN_CA"; ${1:-}
+        hosts = { login = "localhost:$STANDIN_PORT"; exchange = "localhost:$STANDIN_PORT";
+                  graph = "graph.localhost:$STANDIN_PORT"; }; }; } );
+END
+}
+
+run()
+{
+    "$mirror" "$@" -c "$work/postern.conf" >"$work/out" 2>&1 </dev/null
+    status=$?
+}
+
+# What is in the directory: the tenant without its times, and some mailboxes.
+state()
+{
+    {
+        "$mirror" show -c "$work/postern.conf"
+        for user in user0000000 user0000001 user0000012 user0000024; do
+            "$mirror" show -c "$work/postern.conf" "$user@contoso.example"
+        done
+    } 2>&1 | grep -v 'settings brought in'
+}
+setting() { "$mirror" show -c "$work/postern.conf" "$1@contoso.example" 2>&1 | sed -n 's/^  SMTP AUTH  *//p'; }
+mailboxes() { "$mirror" show -c "$work/postern.conf" | sed -n 's/^  mailboxes  *//p'; }
+# The directory as it was behind the first sync.
+reset_directory() { rm -rf "$work/dir" && cp -a "$work/base" "$work/dir"; }
+
+tenant='"mailboxes":25'
+change='"changes":[{"mailbox":0,"set":{"SmtpClientAuthenticationDisabled":true},"cmdlet":"Get-CASMailbox"}]'
+scenario() { standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,$change}}${1:+,$1}}"; }
+
+# row NAME STATUS PATTERN AFTER SCENARIO-MEMBERS: one sync of the tenant in which user0000000 was changed from inherit to
+# disabled. AFTER: "same" (nothing in the directory has changed) or "new" (the change is there).
+row()
+{
+    local name=$1 wanted=$2 pattern=$3 after=$4 now
+    [[ $name =~ $only ]] || return 0
+    reset_directory
+    scenario "$5"
+    standin_forget
+    run sync ${6:-}
+    [ "$status" -eq "$wanted" ] || { not_ok "$name" "status $status, expected $wanted"; return; }
+    grep -q -e "$pattern" "$work/out" || { not_ok "$name" "the output does not say \"$pattern\""; return; }
+    now=$(state)
+    if [ "$after" = same ] && [ "$now" != "$before" ]; then
+        not_ok "$name" "the directory has changed:" "$now"
+    elif [ "$after" = new ] && ! [[ $(setting user0000000) == disabled* && $(mailboxes) = 25 ]]; then
+        not_ok "$name" "the change is not in the directory:" "$now"
+    elif grep -q -e 'eyJ' -e "$(head -n 1 "$STANDIN_SECRET_FILE")" "$work/out"; then
+        not_ok "$name" "a secret or a token is in the output"
+    elif [ -s "$STANDIN_EVIL_LOG" ] && grep -q '"event": *"request"' "$STANDIN_EVIL_LOG"; then
+        not_ok "$name" "a request went to a host that was never configured"
+    else
+        ok "$name"
+    fi
+}
+fault() { printf '"faults":[{%s}]' "$1"; }
+
+standin_start "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant}}}" || { echo "not ok 1 the stand-in starts"; exit 1; }
+conf
+mkdir "$work/dir"
+run sync
+cp -a "$work/dir" "$work/base"
+before=$(state)
+
+# ---- what goes well ----
+
+check 'a first sync brings all mailboxes in' test "$(mailboxes)" = 25
+check 'the setting of a mailbox is there' test "$(setting user0000001)" = enabled
+run sync
+check 'an unchanged tenant is confirmed' grep -q '0 changed, 0 added, 0 removed, generation 1 confirmed' "$work/out"
+check 'and its directory is the same file' cmp "$work/dir/directory-0000000001.mdb" "$work/base/directory-0000000001.mdb"
+
+C='"cmdlet":"Get-CASMailbox"'
+row 'a change comes in, with before and after in the log' 0 'user0000000@contoso.example: SMTP AUTH inherit → disabled' new ''
+row 'without compression too' 0 '1 changed' new '"gzip":false'
+row 'a link under the configured host is followed' 0 '1 changed' new "$(fault "\"name\":\"next_link\",\"kind\":\"subdomain\",$C")"
+row 'a chunked answer' 0 '1 changed' new "$(fault '"name":"chunked"')"
+row 'settings as text' 0 '1 changed' new "$(fault "\"name\":\"text_value\",$C")"
+row 'a harmless warning is said, no more' 0 'the service warns: ' new "$(fault "\"name\":\"other_warning\",$C")"
+row 'an empty page in between' 0 '1 changed' new "$(fault "\"name\":\"no_context\",$C")"
+
+# ---- what passes by itself ----
+
+row 'a token that ends in the middle is renewed' 0 'signing in again' new "$(fault "\"name\":\"token_ends\",$C,\"page\":2")"
+row 'a token of two seconds' 0 '1 changed' new '"token_lifetime":2,"latency":0.15'
+row '429 with Retry-After' 0 'too many requests); again in 1\.' new "$(fault "\"name\":\"throttled\",\"retry_after\":1,$C,\"times\":1")"
+row '429 without Retry-After' 0 'too many requests); again in 0\.' new "$(fault "\"name\":\"throttled\",$C,\"times\":1")"
+row '429 with a date' 0 'too many requests); again in [12]\.' new "$(fault "\"name\":\"throttled\",\"retry_after\":\"date\",$C,\"times\":1")"
+row '503 with a Retry-After of nonsense' 0 'answered 503; again' new "$(fault "\"name\":\"unavailable\",\"retry_after\":\"-5\",$C,\"times\":1")"
+row 'too many concurrent requests, as plain text' 0 'too many requests' new "$(fault "\"name\":\"concurrent\",$C,\"times\":1")"
+row '500 twice' 0 'answered 500; again' new "$(fault "\"name\":\"server_error\",$C,\"page\":2,\"times\":2")"
+row '500 of the sign-in' 0 'sign-in: the service answered 500' new "$(fault '"name":"server_error","on":"token","times":1')"
+row 'a reset instead of an answer' 0 '1 changed' new "$(fault "\"name\":\"reset\",$C,\"page\":2,\"times\":1")"
+row 'a reset in the middle of the body' 0 'again in' new "$(fault "\"name\":\"reset_in_body\",$C,\"page\":2,\"times\":1")"
+row 'a connection closed without an answer' 0 '1 changed' new "$(fault "\"name\":\"close\",$C,\"times\":1")"
+row 'a stall' 0 'again in' new "$(fault "\"name\":\"stall\",\"seconds\":10,$C,\"times\":1")"
+row 'a stall in the middle of the body' 0 'again in' new "$(fault "\"name\":\"stall_in_body\",\"seconds\":10,$C,\"times\":1")"
+row 'a truncated body is asked for again' 0 'again in' new "$(fault "\"name\":\"truncated_body\",$C,\"page\":2,\"times\":1")"
+row 'an expired cursor begins the series again' 0 'the series begins again' new "$(fault "\"name\":\"expired_cursor\",$C,\"page\":2,\"times\":1")"
+
+# ---- what may not be read ----
+
+row 'what may not be read is named, the rest goes on' 4 'not permitted: Get-RecipientPermission.*it needs the Exchange role' new \
+    "$(fault '"name":"forbidden_nul","cmdlet":"Get-RecipientPermission"')"
+row 'also where the NUL bytes claim to be compressed' 4 'not permitted: Get-AcceptedDomain' new \
+    "$(fault '"name":"forbidden_nul","gzip":true,"cmdlet":"Get-AcceptedDomain"')"
+row 'without the permission of Graph' 4 'not permitted: Microsoft Graph.*Policy.Read.All' new '"graph_role":false'
+row 'mailbox settings that may not be read stay' 4 'not permitted: Get-CASMailbox' same "$(fault "\"name\":\"forbidden_nul\",$C")"
+row 'without any directory role' 1 'may read nothing at all\|application may read nothing' same '"directory_role":false,"graph_role":false'
+row '401 for ever' 1 'Exchange.ManageAsApp' same "$(fault '"name":"unauthorized"')"
+row 'without the application role' 1 'Exchange.ManageAsApp' same '"app_role":false'
+if [[ 'rights stay' =~ $only ]]; then
+    reset_directory
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,\"forbidden\":[\"Get-RecipientPermission\",\"Get-AcceptedDomain\"]}}}"
+    run sync
+    check 'nothing is dropped for what may not be read' grep -q 'generation 1 confirmed' "$work/out"
+fi
+
+# ---- what refuses the run ----
+
+row 'a truncated answer with its warning' 1 'the answer is cut' same "$(fault "\"name\":\"truncated\",$C")"
+conf '' 'deadline = "10s";'
+row 'half a body, again and again' 1 'given up after .* tries\|mirror.deadline' same "$(fault "\"name\":\"truncated_body\",$C,\"page\":2")"
+conf
+row 'half the JSON' 1 'half-written' same "$(fault "\"name\":\"cut_json\",$C,\"page\":2")"
+row 'JSON with another Content-Type' 1 'no JSON, but \\*"text/html' same "$(fault "\"name\":\"wrong_type\",\"type\":\"text/html\",$C")"
+row 'an HTML page' 1 'captive portal' same "$(fault "\"name\":\"html\",$C")"
+row 'no JSON' 1 'Get-CASMailbox, page 1' same "$(fault "\"name\":\"not_json\",$C")"
+row 'no JSON that looks like a list' 1 'Get-CASMailbox, page 1' same "$(fault "\"name\":\"not_json\",\"body\":\"evil@contoso.example\",$C")"
+row 'an empty body' 1 'is empty' same "$(fault "\"name\":\"empty\",$C")"
+row '204' 1 'HTTP 204' same "$(fault "\"name\":\"no_content\",$C")"
+row '404 for a whole cmdlet' 1 'HTTP 404' same "$(fault "\"name\":\"not_found\",$C")"
+row 'an error inside 200' 1 'an error that the service answered with' same "$(fault "\"name\":\"error_in_200\",$C")"
+row 'a redirect' 1 'is not followed' same "$(fault "\"name\":\"redirect\",\"to\":\"evil\",$C")"
+row 'a redirect of the sign-in' 1 'sign-in refused (HTTP 302)' same "$(fault '"name":"redirect","to":"evil","on":"token"')"
+row 'an expired cursor for ever' 1 'given up after 4 beginnings' same "$(fault "\"name\":\"expired_cursor\",$C,\"page\":2")"
+row 'bad compression' 1 'compressed' same "$(fault "\"name\":\"bad_gzip\",$C")"
+row 'a bomb of compressed blanks' 1 'longer than' same "$(fault "\"name\":\"gzip_bomb\",$C")"
+row 'a huge row' 1 'longer than' same "$(fault "\"name\":\"huge\",$C")"
+row 'deep JSON' 1 'nested too deeply' same "$(fault "\"name\":\"deep\",$C")"
+row 'bad UTF-8' 1 'not UTF-8' same "$(fault "\"name\":\"bad_utf8\",$C")"
+row 'NUL in a text' 1 'damaged JSON' same "$(fault "\"name\":\"nul_in_string\",$C")"
+row 'a member that stands there twice' 1 'stands there twice' same "$(fault "\"name\":\"duplicate_member\",$C")"
+row 'value is an object' 1 'expected a value: the file is damaged' same "$(fault "\"name\":\"value_object\",$C")"
+row 'value is null' 3 'is empty, as no tenant' same "$(fault "\"name\":\"null_value\",$C")"
+row 'value is absent' 3 'is empty, as no tenant' same "$(fault "\"name\":\"no_value\",$C")"
+row 'a property is missing in one row' 1 'row 13 has no SmtpClientAuthenticationDisabled' same \
+    "$(fault "\"name\":\"missing_property\",$C,\"page\":2,\"row\":2")"
+row 'a value of another type' 1 'expected True, False or nothing' same "$(fault "\"name\":\"wrong_value\",$C")"
+row 'a row without an address' 1 'PrimarySmtpAddress' same "$(fault "\"name\":\"no_address\",$C")"
+row 'a mailbox twice' 1 'stood already in Get-CASMailbox' same "$(fault "\"name\":\"duplicate_address\",$C")"
+row 'a page that comes twice' 1 'goes in a circle' same "$(fault "\"name\":\"repeat_page\",$C,\"page\":2")"
+row 'two mailboxes that claim one address' 0 'is claimed by 2 mailboxes; the stricter setting holds' new "$(fault "\"name\":\"claimed_address\",$C")"
+row 'another tenant by its rows' 1 "another tenant's (c0ffee00" same "$(fault "\"name\":\"other_tenant\",$C")"
+row 'the last page is missing' 3 'would drop' same "$(fault "\"name\":\"missing_last_page\",\"cmdlet\":\"Get-CASMailbox\"},{\"name\":\"missing_last_page\",\"cmdlet\":\"Get-Mailbox\"")"
+
+# ---- links ----
+
+for kind in evil evil_port http userinfo backslash suffix prefix parent file empty number long control other_path relative; do
+    row "a link that leads elsewhere: $kind" 1 'Get-CASMailbox, page 1: ' same "$(fault "\"name\":\"next_link\",\"kind\":\"$kind\",$C")"
+done
+for kind in loop first endless; do
+    row "links without an end: $kind" 1 'go in a circle\|goes in a circle\|no end of pages\|empty page' same "$(fault "\"name\":\"next_link\",\"kind\":\"$kind\",$C")"
+done
+
+# ---- the tenant ----
+
+tenant='"mailboxes":0'
+row 'an empty tenant' 3 'is empty, as no tenant' same ''
+tenant='"mailboxes":25,"keep":0.5'
+row 'a tenant that shrinks by half' 3 'would drop' same ''
+if [[ 'shrinks by half' =~ $only ]]; then
+    run sync --force
+    check '--force lets it shrink' test "$status $(mailboxes)" = '0 12' -o "$status $(mailboxes)" = '0 13'
+fi
+tenant='"mailboxes":25,"all":false'
+row 'a tenant in which all may suddenly send' 3 'turn SMTP AUTH on for' same ''
+tenant='"mailboxes":25'
+
+# ---- TLS ----
+
+for kind in expired wronghost selfsigned unknownca tls11 plaintext; do
+    row "TLS: $kind" 1 'nothing has changed' same "\"tls\":\"$kind\""
+done
+
+# ---- signing in ----
+
+conf '' '' "secret_file = \"$STANDIN_SECRET_FILE\";"
+row 'a client secret' 0 '1 changed' new ''
+conf '' '' "federated_token_file = \"$STANDIN_FEDERATED_FILE\";"
+row 'a federated token' 0 '1 changed' new ''
+conf '' '' "certificate_file = \"$STANDIN_CLIENT_P12\"; passphrase_file = \"$STANDIN_P12_PASS\";"
+row 'PKCS#12' 0 '1 changed' new ''
+conf '' '' "certificate_file = \"$STANDIN_CLIENT_CERT\"; key_file = \"$STANDIN_KEY_ENC\"; passphrase_file = \"$STANDIN_P12_PASS\";"
+row 'an encrypted key' 0 '1 changed' new ''
+conf 'algorithm = "RS256";'
+row 'RS256' 0 '1 changed' new ''
+conf '' '' "certificate_file = \"$STANDIN_OTHER_CERT\"; key_file = \"$STANDIN_OTHER_KEY\";"
+row 'a certificate that is not registered' 1 'AADSTS700027.*not registered' same ''
+conf '' '' "certificate_file = \"$STANDIN_CLIENT_CERT\"; key_file = \"$STANDIN_OTHER_KEY\";"
+row 'a key of another certificate' 1 'do not belong together' same ''
+cp "$STANDIN_SECRET_FILE" "$work/open-secret"
+chmod 644 "$work/open-secret"
+conf '' '' "secret_file = \"$work/open-secret\";"
+row 'a secret that others may read' 1 'others may read' same ''
+printf 'wrong\n' >"$work/wrong-secret"
+chmod 600 "$work/wrong-secret"
+conf '' '' "secret_file = \"$work/wrong-secret\";"
+row 'a wrong secret' 1 'AADSTS7000215' same ''
+conf
+row 'a clock that is wrong' 1 'AADSTS700024.*clock' same '"clock_skew":7200'
+conf '' 'deadline = "10s";'
+export https_proxy=http://canary-user:canary-password@127.0.0.1:1
+row 'a proxy is named, but not its password' 1 'through the proxy 127.0.0.1:1 (from https_proxy)' same ''
+check 'the password of the proxy is not in the output' bash -c "! grep -q canary '$work/out'"
+unset https_proxy
+conf
+
+# ---- restricted senders ----
+
+if [[ 'restricted' =~ $only ]]; then
+    reset_directory
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,\"rows\":{\"Get-BlockedSenderAddress\":[{\"SenderAddress\":\"User0000001@contoso.example\",\"Reason\":\"OutboundSpam\"}]}}}}"
+    run sync
+    check 'a restricted sender is marked' grep -q 'user0000001@contoso.example: restricted by Exchange Online no → yes' "$work/out"
+    "$mirror" show -c "$work/postern.conf" user0000001@contoso.example >"$work/out"
+    check 'and is so in the directory' grep -q 'restricted  *yes' "$work/out"
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,\"forbidden\":[\"Get-BlockedSenderAddress\"]}}}"
+    run sync
+    "$mirror" show -c "$work/postern.conf" user0000001@contoso.example >"$work/out"
+    check 'stays so while the list may not be read' grep -q 'restricted  *yes' "$work/out"
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant}}}"
+    run sync
+    check 'and is lifted with the list' grep -q 'restricted by Exchange Online yes → no' "$work/out"
+fi
+
+# ---- runs ----
+
+if [[ 'runs' =~ $only ]]; then
+    reset_directory
+    scenario ''
+    run sync --dry-run
+    check 'a dry run prints the difference' grep -q 'SMTP AUTH inherit → disabled' "$work/out"
+    check 'and writes nothing' test "$status $(state)" = "0 $before"
+
+    scenario '"latency":0.2'
+    "$mirror" sync -c "$work/postern.conf" >/dev/null 2>&1 &
+    first=$!
+    sleep 1
+    run sync
+    check 'a second run for the same tenant does not begin' grep -q 'another run for this tenant' "$work/out"
+    kill -9 $first
+    wait $first 2>/dev/null
+    check 'a killed run changes nothing' test "$(state)" = "$before"
+    scenario ''
+    run sync
+    check 'and does not keep the next one out' test "$status $(setting user0000000)" = '0 disabled'
+
+    reset_directory
+    sed "s/^tenants = ( {.*/&/; s/ } );\$/ }, { name = \"fabrikam\"; exchange = { tenant_id = \"$STANDIN_TENANT_2\"; application = \"$STANDIN_CLIENT_ID\"; secret_file = \"${STANDIN_SECRET_FILE//\//\\/}\"; ca_file = \"${STANDIN_CA//\//\\/}\"; hosts = { login = \"localhost:$STANDIN_PORT\"; exchange = \"localhost:$STANDIN_PORT\"; graph = \"graph.localhost:$STANDIN_PORT\"; }; }; } );/" \
+        "$work/postern.conf" >"$work/two.conf"
+    mv "$work/two.conf" "$work/postern.conf"
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,$change},\"$STANDIN_TENANT_2\":{\"domain\":\"fabrikam.example\",\"initial_domain\":\"fabrikamexample.onmicrosoft.com\",\"mailboxes\":7,\"seed\":2}},\"faults\":[{\"name\":\"html\",\"tenant\":\"$STANDIN_TENANT\",\"cmdlet\":\"Get-Mailbox\"}]}"
+    run sync
+    check 'of two tenants one fails' test "$status" = 1
+    check 'alone: the other comes in' grep -q 'fabrikam: 7 mailboxes' "$work/out"
+    check 'and the first is as it was' test "$(setting user0000000)" = 'inherit, from the organization: disabled'
+    conf
+
+    mkdir "$work/small"
+    if mount -t tmpfs -o size=1200k tmpfs "$work/small" 2>/dev/null; then
+        cp -a "$work/base/." "$work/small/"
+        rm -rf "$work/dir" && ln -s "$work/small" "$work/dir"
+        standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{\"mailboxes\":6000}}}"
+        sed -i 's/page_size = 10/page_size = 1000/' "$work/postern.conf"
+        run sync
+        check 'a full disk fails the run' grep -q 'No space left\|failed, and nothing has changed' "$work/out"
+        check 'and leaves the last good directory' test "$status $(state)" = "1 $before"
+        rm "$work/dir"
+        umount "$work/small"
+        conf
+    fi
+fi
+
+# ---- doctor and write-back ----
+
+if [[ 'doctor' =~ $only ]]; then
+    reset_directory
+    scenario ''
+    run doctor
+    check 'the doctor finds everything in place' grep -q 'everything is in place' "$work/out"
+    check 'with status 0' test "$status" = 0
+    scenario '"app_role":false'
+    run doctor
+    check 'the doctor names the missing application permission' grep -q 'FAIL  application permission .*Exchange.ManageAsApp' "$work/out"
+    check 'and goes no further' bash -c "! grep -q Get-CASMailbox '$work/out'"
+    scenario '"directory_role":false'
+    run doctor
+    check 'the doctor names the missing role' grep -q 'FAIL  Get-CASMailbox .*View-Only Recipients' "$work/out"
+    check 'with status 1' test "$status" = 1
+    scenario '"tls":"expired"'
+    run doctor
+    check 'the doctor stops at TLS' grep -q 'FAIL  TLS ' "$work/out"
+fi
+
+nothing_was_set() { ! standin_requests | grep -q Set-; }
+if [[ 'write-back' =~ $only ]]; then
+    reset_directory
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant}}}"
+    run disable --yes user0000001@contoso.example
+    check 'a write-back is refused unless the configuration allows it' grep -q 'no exchange.writeback = true' "$work/out"
+    conf 'writeback = true;'
+    run disable user0000001@contoso.example
+    check 'and without a terminal to ask on' grep -q 'no terminal' "$work/out"
+    run disable --yes user0000001@contoso.example
+    check 'a write-back says before and after' grep -q 'SMTP AUTH enabled → disabled' "$work/out"
+    run sync
+    check 'and Exchange Online has it' test "$(setting user0000001)" = disabled
+    run disable --yes user0000001@contoso.example
+    check 'what is so already is left alone' grep -q 'nothing to do' "$work/out"
+    run inherit --yes user0000001@contoso.example
+    check 'back to inherit' grep -q 'SMTP AUTH disabled → inherit' "$work/out"
+    run enable --yes nobody@contoso.example
+    check 'a mailbox that does not exist' grep -q 'no such mailbox' "$work/out"
+    standin_scenario "{\"unknown_identity\":\"all\",\"tenants\":{\"$STANDIN_TENANT\":{$tenant}}}"
+    standin_forget
+    run enable --yes nobody@contoso.example
+    check 'an answer with all mailboxes is not taken for one' test "$status" = 1
+    check 'and nothing was set' nothing_was_set
+fi
+
+echo "1..$number"
+[ $bad -eq 0 ]

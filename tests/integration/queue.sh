@@ -1,0 +1,52 @@
+#!/bin/bash
+# hold, release and discard against a real Postfix queue: messages of two logins that cannot be delivered. TAP lines. Needs root.
+set -u
+cd "$(dirname "$0")/../.."
+. scripts/relay.sh
+. tests/e2e/lib.sh
+T=
+Q=$(mktemp -d /tmp/postern-queue.XXXXXX)
+trap 'relay_stop; rm -rf "$Q"' EXIT
+
+queue() { "$BIN/postern" -c "$T/postern.conf" "$@" --config-dir "$T/postfix" 2>"$Q/stderr"; }
+# in_queue NAME: senders of the messages there, sorted.
+in_queue()
+{
+    postqueue -c "$T/postfix" -j | python3 -c '
+import json, sys
+print(*sorted(m["sender"].split("@")[0] for m in map(json.loads, sys.stdin) if m["queue_name"] == sys.argv[1]))' "$1"
+}
+all_deferred() { [ "$(in_queue deferred | wc -w)" -eq 3 ]; }
+
+make_relay '{ name = "m"; per = "user"; count = "messages"; rate = "100/m"; then = "defer"; }' "
+smtp_auth = { allow_file = \"$Q/allow\"; };"
+echo bert@contoso.example >"$Q/allow"
+chmod 600 "$Q/allow"
+relay_start both || exit 1
+# The next hop is away: what is taken is deferred.
+kill "$(cat "$T/sink.pid")"
+wait "$(cat "$T/sink.pid")" 2>/dev/null
+for login in anna anna bert; do submit "$login@contoso.example" >/dev/null; done
+relay_wait all_deferred
+sleep 2
+
+is 'a dry run shows and does nothing' "$(queue hold --dry-run --json anna@contoso.example | grep -c '"queue_id"') $(in_queue hold)" '2 '
+queue hold ANNA@contoso.example >"$Q/out"
+is 'hold puts what the login has on hold, and nobody else'"'"'s' "$? $(tail -n 1 "$Q/out") $(in_queue hold), $(in_queue deferred)" \
+    '0 2 messages put on hold. anna anna, bert'
+is 'a second time there is nothing left to hold' "$(queue hold anna@contoso.example)" 'Nothing of it is in the queue*'
+queue release anna@contoso.example >"$Q/out"
+is 'release lets it go' "$? $(tail -n 1 "$Q/out") $(in_queue hold)" '0 2 messages released. '
+relay_wait all_deferred
+queue discard anna@contoso.example </dev/null >"$Q/out"
+is 'discard shows, and does nothing without a word' "$? $(grep -c anna@contoso.example "$Q/out") $(in_queue deferred) $(cat "$Q/stderr")" '1 2 anna anna bert *--yes*'
+queue discard --yes anna@contoso.example >"$Q/out"
+is 'discard --yes deletes' "$? $(tail -n 1 "$Q/out") $(in_queue deferred)" '0 2 messages deleted. bert'
+is 'a login that sent nothing has nothing there' "$(queue hold carl@contoso.example)" 'Nothing of it is in the queue*'
+queue hold 'not an address @' >/dev/null
+is 'what is no login is an error' "$? $(cat "$Q/stderr")" '1 *neither an address*'
+queue hold >/dev/null
+is 'without a login that is said' "$?" 2
+# A queue id that is used again belongs to somebody else: what postern saw long ago does not count.
+is 'what was seen in another time is left alone' "$(queue hold --since 1s bert@contoso.example; in_queue hold)" 'Nothing of it is in the queue*'
+exit $status

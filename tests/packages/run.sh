@@ -1,0 +1,311 @@
+#!/bin/bash
+# The Debian packages: built, judged by lintian, and installed, started, upgraded, removed and purged in a clean Debian 12
+# below a temporary folder, which runs with a service manager, devices, control groups and a network of its own. TAP
+# lines on stdout. Needs root, a Debian mirror and some minutes: "make check-packages".
+#
+#   DEBIAN_MIRROR=http://deb.debian.org/debian
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo 'ok packages # SKIP installing needs root'
+    exit 0
+fi
+
+T=$(mktemp -d /tmp/postern-packages.XXXXXX)
+root=$T/root
+base=build/deb-base.tar
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+cgroup=/sys/fs/cgroup
+[ ! -d $cgroup/systemd ] || cgroup=$cgroup/systemd
+cgroup=$cgroup/postern-packages.$$
+init=
+status=0
+trap 'halt; rm -rf --one-file-system "$T"' EXIT
+trap 'exit 1' INT TERM
+
+# check NAME COMMAND...: ok if the command succeeds; what it says is shown when it does not.
+check()
+{
+    local name=$1
+    shift
+    if "$@" >"$T/said" 2>&1; then
+        echo "ok $name"
+    else
+        echo "not ok $name"
+        tail -n 30 "$T/said" | sed 's/^/    /'
+        status=1
+        return 1
+    fi
+}
+
+# ---- building ----
+
+# copy_tree NAME: this tree as $T/NAME.
+copy_tree() { mkdir "$T/$1" && tar -c --exclude=./build --exclude=./.git . | tar -x -C "$T/$1"; }
+
+sources() { (cd "$T/tree" && find . -path ./build -prune -o -type f -printf '%p %s %T@\n' | sort); }
+
+build()
+{
+    copy_tree tree || return 1
+    sources >"$T/before"
+    "$T/tree/scripts/build-deb.sh" "$T/new"
+}
+sources_untouched() { sources | diff "$T/before" -; }
+
+# The same tree as an earlier version with another default configuration.
+build_earlier()
+{
+    copy_tree earlier || return 1
+    sed -i 's/^VERSION .*/VERSION  = 0.0.9/' "$T/earlier/Makefile"
+    sed -i '1s/(.*)/(0.0.9)/' "$T/earlier/debian/changelog"
+    echo '## [0.0.9]' >>"$T/earlier/CHANGELOG.md"
+    echo '# As an earlier version had it.' >>"$T/earlier/conf/postern.conf"
+    "$T/earlier/scripts/build-deb.sh" "$T/old"
+}
+
+lint()
+{
+    lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$T"/new/*.changes
+}
+
+# ---- the clean system ----
+
+make_root()
+{
+    if [ ! -e $base ]; then
+        mkdir -p build
+        mmdebstrap --variant=minbase --include=ca-certificates bookworm "$T/base.tar" "$mirror" || return 1
+        mv "$T/base.tar" $base
+    fi
+    mkdir "$root" && tar -xf $base -C "$root" || return 1
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    cp tests/packages/ask.pl "$root/usr/local/lib/"
+    mkdir "$root/debs" && cp -r "$T/old" "$T/new" "$root/debs/"
+    rm -f "$root"/debs/*/*dbgsym*
+    inside apt-get update
+}
+
+# Runs a command in the clean system while it is not booted; what it leaves running ends with it.
+inside()
+{
+    unshare --mount --pid --fork --kill-child --mount-proc --root="$root" --wd=/ \
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@" </dev/null
+}
+
+# Boots it: what is enabled of postern is to be started, and nothing that is not needed for it.
+boot()
+{
+    {
+        printf '[Unit]\nWants='
+        (cd "$root/etc/systemd/system/multi-user.target.wants" && printf '%s ' postern*)
+    } >"$root/etc/systemd/system/test.target"
+    rm -f "$root/usr/sbin/policy-rc.d"
+    mkdir -p "$cgroup"
+    (echo "$BASHPID" >"$cgroup/cgroup.procs" && exec unshare --mount --pid --fork --kill-child --uts --ipc --cgroup --net \
+        tests/packages/boot.sh "$root" test.target) </dev/null >"$T/boot.log" 2>&1 &
+    local parent=$! i
+    for i in $(seq 100); do
+        sleep 0.2
+        init=$(pgrep -P $parent) || continue
+        [ "$(running systemctl is-active test.target 2>/dev/null)" != active ] || return 0
+    done
+    cat "$T/boot.log"
+    return 1
+}
+
+halt()
+{
+    [ -n "$init" ] || return 0
+    kill -9 "$init"
+    init=
+    wait
+    for _ in $(seq 20); do
+        find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
+        [ -d "$cgroup" ] || return 0
+        sleep 0.1
+    done
+}
+
+# Runs a command in the booted system.
+running()
+{
+    nsenter --target "$init" --mount --pid --ipc --uts --cgroup --net --root --wd \
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@" </dev/null
+}
+
+# The packages of FOLDER, as an unattended upgrade installs them: a configuration that was changed stays. "running" or
+# "inside" comes first.
+install()
+{
+    "$1" sh -c "apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confdef \
+        -o Dpkg::Options::=--force-confold /debs/$2/*.deb"
+}
+
+# ---- what is asked of an installed system ----
+
+# version VERSION: every program says that it is of this version.
+version()
+{
+    local program
+    for program in $programs; do
+        running "$program" -V | tee /dev/stderr | grep -qF "$1" || return 1
+    done
+}
+
+services_enabled()
+{
+    local unit name
+    for unit in "$root"/lib/systemd/system/postern-*.service; do
+        name=$(basename "$unit")
+        echo "$name"
+        ! grep -q '^\[Install\]' "$unit" || [ "$(running systemctl is-enabled "$name")" = enabled ] || return 1
+    done
+    [ -L "$root/etc/systemd/system/multi-user.target.wants/postern-policyd.service" ]
+}
+
+units_valid() { running sh -c 'systemd-analyze verify --man=no /lib/systemd/system/postern*.*'; }
+
+# folder PATH OWNER:GROUP MODE
+folder()
+{
+    [ "$(running stat -c '%U:%G %a' "$1")" = "$2 $3" ] || { running stat -c '%n %U:%G %a' "$1"; return 1; }
+}
+folders()
+{
+    folder /run/postern postern:postfix 2750 && folder /var/lib/postern postern:postern 750 &&
+        folder /etc/postern root:root 755 && folder /etc/postern/postern.conf root:root 644
+}
+
+accounts()
+{
+    local user
+    for user in postern postern-alert; do
+        grep "^$user:.*:/usr/sbin/nologin\$" "$root/etc/passwd" && grep -E "^$user:[!*]+:" "$root/etc/shadow" || return 1
+    done
+}
+
+# Active, and of the program that is installed now: one that was replaced is called "(deleted)".
+services_run()
+{
+    local link unit pid
+    for link in "$root"/etc/systemd/system/multi-user.target.wants/postern*; do
+        unit=$(basename "$link")
+        pid=$(running systemctl show -P MainPID "$unit")
+        running systemctl status --no-pager "$unit"
+        [ "$(running systemctl is-active "$unit")" = active ] || return 1
+        running readlink "/proc/$pid/exe" | tee /dev/stderr | grep -qx "/usr/sbin/${unit%.service}" || return 1
+    done
+}
+no_process()
+{
+    running pgrep -a -u postern,postern-alert
+    [ $? -eq 1 ] # 2: pgrep could not look
+}
+
+# answers PATTERN PROGRAM [LOGIN INSTANCE]: as user postfix; a directory that has just come is seen within seconds.
+answers()
+{
+    local pattern=$1 said
+    shift
+    for _ in $(seq 10); do
+        said=$(running setpriv --reuid=postfix --regid=postfix --init-groups perl /usr/local/lib/ask.pl "$@" 2>&1)
+        case $said in *451\ 4.7.0*) sleep 0.5 ;; *) break ;; esac
+    done
+    echo "$said"
+    # shellcheck disable=SC2254  # a pattern is what is wanted
+    case $said in $pattern) ;; *) return 1 ;; esac
+}
+
+# The administrator's own: a limit, a list, the mailboxes.
+set_up()
+{
+    echo 'limits = ( { name = "once"; per = "user"; count = "messages"; rate = "1/d"; burst = 1; then = "defer"; } );' \
+        >>"$root/etc/postern/postern.conf"
+    echo '# by hand' >"$root/etc/postern/allow"
+    printf 'anna@contoso.example\ncleo@contoso.example\n' >"$root/root/mailboxes.txt"
+    cp "$root/etc/postern/postern.conf" "$T/postern.conf"
+    running postern-mirror import --tenant contoso /root/mailboxes.txt && running systemctl reload postern-policyd postern-milter
+}
+
+configuration_kept()
+{
+    cmp "$T/postern.conf" "$root/etc/postern/postern.conf" && [ -e "$root/etc/postern/allow" ]
+}
+
+state_kept() { [ -s "$root/var/lib/postern/state" ] && [ -n "$(ls "$root/var/lib/postern/directory")" ]; }
+
+programs_gone()
+{
+    ! find "$root"/usr/bin "$root"/usr/sbin "$root"/lib/systemd/system "$root"/usr/share/man -name 'postern*' | grep .
+}
+
+# The administrator's own file in /etc/postern is not the packages' to delete.
+nothing_left()
+{
+    rm "$root/etc/postern/allow"
+    rmdir "$root/etc/postern" 2>/dev/null
+    ! running sh -c 'find / /run -xdev \( -path /debs -o -path /root \) -prune -o \( -name "*postern*" -o -user postern \
+        -o -group postern -o -user postern-alert -o -group postern-alert \) -print' | grep .
+}
+
+# ---- the tests ----
+
+check 'the packages can be built' build || exit 1
+check 'building changes nothing in the sources' sources_untouched
+check 'lintian finds no error and no warning' lint
+check 'an earlier version of them can be built' build_earlier || exit 1
+
+if ! make_root >"$T/said" 2>&1; then
+    tail -n 3 "$T/said" | sed 's/^/    /'
+    echo "ok installing in a clean system # SKIP none can be made from $mirror"
+    exit $status
+fi
+check 'the earlier version can be installed in a clean system' install inside old || exit 1
+programs=$(find "$root/usr/bin" "$root/usr/sbin" -name 'postern*' -type f -printf '%f ')
+check 'its users cannot log in' accounts
+if ! boot >"$T/said" 2>&1; then
+    tail -n 3 "$T/said" | sed 's/^/    /'
+    echo 'ok running in a clean system # SKIP it cannot be booted here'
+    exit $status
+fi
+check 'every program of the earlier version runs' version 0.0.9
+check 'its services are enabled' services_enabled
+check 'its units are valid' units_valid
+check 'its services start' services_run
+check 'its folders belong to who needs them, and to nobody else' folders
+check 'a login is deferred while there is no directory' answers 'action=451 4.7.0*' policyd anna@contoso.example 1.0
+check 'mailboxes can be brought in, and settings changed' set_up
+check 'the milter answers Postfix' answers O milter
+check 'the policy server has nothing against a first message' answers 'action=DUNNO' policyd anna@contoso.example 1.1
+check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
+check 'it refuses a login without a mailbox' answers 'action=535 5.7.139*' policyd nobody@contoso.example 1.3
+
+check 'it can be upgraded while it runs' install running new
+check 'every program is of the new version then' version "$(sed -n 's/^VERSION *= *//p' Makefile)"
+check 'the services run the new programs' services_run
+check 'they are still enabled' services_enabled
+check 'the configuration stays as the administrator left it' configuration_kept
+check 'the limit remembers the message from before' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.1
+check 'the mailboxes are still known' answers 'action=DUNNO' policyd cleo@contoso.example 2.2
+check 'the milter still answers' answers O milter
+
+halt
+check 'the system can be booted again' boot
+check 'the services start by themselves' services_run
+check 'the limit still remembers' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.3
+
+check 'it can be removed while it runs' running apt-get remove -y 'postern*'
+check 'nothing of it runs any more' no_process
+check 'no program, unit or manual is left' programs_gone
+check 'configuration and state outlive that' eval 'configuration_kept && state_kept'
+check 'it can be installed again' install running new
+check 'and still remembers' answers 'action=451 4.7.1*' policyd anna@contoso.example 3.1
+check 'it can be purged while it runs' running apt-get purge -y 'postern*'
+check 'nothing of it runs after that either' no_process
+check 'nothing is left but the accounts' nothing_left
+check 'which are still locked' accounts
+exit $status

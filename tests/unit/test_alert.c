@@ -1,0 +1,267 @@
+/* Notices: their form, one an episode, bounded, and off the mail path; and where they may go. */
+#include "core/alert.h"
+#include "core/config.h"
+#include "core/config_table.h"
+#include "core/spool.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NOON 1763726400
+
+struct place {
+    char spool[64];
+    int folder;
+};
+
+static int begin(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    struct error e;
+
+    assert_non_null(p);
+    (void)snprintf(p->spool, sizeof p->spool, "/tmp/postern-alert-XXXXXX");
+    assert_non_null(mkdtemp(p->spool));
+    p->folder = spool_open(p->spool, "alerts", &e);
+    assert_true(p->folder >= 0);
+    *state = p;
+    return 0;
+}
+
+static void empty(int folder)
+{
+    char **names;
+    struct error e;
+    size_t n;
+
+    assert_int_equal(spool_names(folder, "", 4096, &names, &n, &e), 0);
+    for (size_t i = 0; i < n; i++)
+        (void)unlinkat(folder, names[i], unlinkat(folder, names[i], 0) == 0 ? 0 : AT_REMOVEDIR);
+    spool_names_free(names, n);
+}
+
+static int end(void **state)
+{
+    struct place *p = *state;
+    struct error e;
+    int episodes = spool_open_below(p->folder, "episodes", &e), top;
+
+    empty(episodes);
+    close(episodes);
+    empty(p->folder);
+    close(p->folder);
+    top = open(p->spool, O_RDONLY | O_DIRECTORY);
+    empty(top);
+    close(top);
+    assert_int_equal(rmdir(p->spool), 0);
+    free(p);
+    return 0;
+}
+
+static struct alert notice(const char *subject, int64_t at_s)
+{
+    struct alert alert = alert_of(ALERT_BLOCK, at_s, slice_of(subject));
+
+    alert_summary(&alert, "%s is blocked", subject);
+    return alert;
+}
+
+static void a_notice_is_one_line_of_printable_json_whatever_its_texts_hold(void **state)
+{
+    struct alert alert = alert_of(ALERT_BLOCK, NOON, SLICE("user \"x\\\"@contoso.example\n\033[2J\xff"));
+    char text[ALERT_FILE_MAX];
+    struct buf b = BUF_OVER(text);
+
+    (void)state;
+    alert_summary(&alert, "s");
+    alert_advice(&alert, "a");
+    alert_fact(&alert, "client", SLICE("192.0.2.1"));
+    alert_fact(&alert, "none", SLICE(""));
+    alert_fact_number(&alert, "seconds", 3600);
+    alert_write(&alert, "7-block-1", &b);
+    assert_string_equal(text, "{\"version\": 1, \"id\": \"7-block-1\", \"event\": \"block\", \"at\": 1763726400, "
+                              "\"subject\": \"user \\\"x\\\\\\\"@contoso.example\\\\x0a\\\\x1b[2J\\\\xff\", "
+                              "\"summary\": \"s\", \"advice\": \"a\", "
+                              "\"facts\": {\"client\": \"192.0.2.1\", \"seconds\": \"3600\"}}\n");
+}
+
+static void the_longest_notice_fits_into_its_file(void **state)
+{
+    char text[ALERT_FILE_MAX], wild[400];
+    struct buf b = BUF_OVER(text);
+    struct alert alert;
+
+    (void)state;
+    memset(wild, 1, sizeof wild);
+    alert = alert_of(ALERT_BLOCK, NOON, (struct slice){wild, sizeof wild});
+    memset(alert.summary, 1, sizeof alert.summary - 1);
+    memset(alert.advice, 1, sizeof alert.advice - 1);
+    for (unsigned i = 0; i <= ALERT_FACTS_MAX; i++)
+        alert_fact(&alert, "client", (struct slice){wild, sizeof wild});
+    assert_int_equal(alert.n_facts, ALERT_FACTS_MAX);
+    alert_write(&alert, "1", &b);
+    assert_false(b.full);
+}
+
+static void the_same_about_the_same_is_told_once_an_episode(void **state)
+{
+    static const struct {
+        const char *subject;
+        int64_t at_s;
+        int told;
+        const char *why;
+    } rows[] = {
+        {"user a@contoso.example", NOON, 1, "the first time"},
+        {"user a@contoso.example", NOON + 59, 0, "the same episode"},
+        {"user b@contoso.example", NOON + 59, 1, "somebody else"},
+        {"user a@contoso.example", NOON + 60, 1, "the next episode"},
+        {"user a@contoso.example", NOON - 86400, 1, "a clock that went back silences nothing"},
+    };
+    struct place *p = *state;
+    unsigned told = 0;
+    struct error e;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct alert alert = notice(rows[i].subject, rows[i].at_s);
+
+        if (alert_post(p->spool, &alert, 60, &e) != rows[i].told)
+            fail_msg("%s", rows[i].why);
+        told += (unsigned)rows[i].told;
+        assert_int_equal(spool_count(p->folder, ".json"), told);
+    }
+}
+
+static void only_so_many_notices_wait(void **state)
+{
+    struct place *p = *state;
+    struct alert alert = notice("user z@contoso.example", NOON);
+    struct error e;
+    char name[32];
+
+    for (unsigned i = 0; i < ALERT_PENDING_MAX; i++) {
+        int fd;
+
+        (void)snprintf(name, sizeof name, "%u.json", i);
+        fd = openat(p->folder, name, O_WRONLY | O_CREAT, 0600);
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    assert_int_equal(alert_post(p->spool, &alert, 60, &e), -1);
+    assert_non_null(strstr(e.text, "postern-alert"));
+}
+
+static void a_notice_waits_in_memory_until_the_housekeeping_writes_it(void **state)
+{
+    struct place *p = *state;
+    struct alert_queue *q = alert_queue_new();
+    unsigned lost = 9;
+    struct error e;
+
+    assert_non_null(q);
+    for (int i = 0; i < 20; i++) {
+        char subject[40];
+        struct alert alert;
+
+        (void)snprintf(subject, sizeof subject, "user %d@contoso.example", i);
+        alert = notice(subject, NOON);
+        alert_queue_put(q, &alert, 60);
+    }
+    assert_int_equal(spool_count(p->folder, ".json"), 0);
+    assert_int_equal(alert_queue_flush(q, p->spool, &lost, &e), 0);
+    assert_int_equal(spool_count(p->folder, ".json"), 16);
+    assert_int_equal(lost, 4);
+    assert_int_equal(alert_queue_flush(q, p->spool, &lost, &e), 0);
+    assert_int_equal(lost, 0);
+    alert_queue_free(q);
+}
+
+static void a_notice_that_cannot_be_written_is_kept_for_later(void **state)
+{
+    struct place *p = *state;
+    struct alert_queue *q = alert_queue_new();
+    struct alert alert = notice("user a@contoso.example", NOON);
+    struct error e;
+
+    alert_queue_put(q, &alert, 60);
+    assert_int_equal(alert_queue_flush(q, "/proc/nowhere", NULL, &e), -1);
+    assert_int_equal(alert_queue_flush(q, p->spool, NULL, &e), 0);
+    assert_int_equal(spool_count(p->folder, ".json"), 1);
+    alert_queue_free(q);
+}
+
+static void only_places_that_make_sense_are_told(void **state)
+{
+    static const struct {
+        const char *target, *said; /* NULL: it is right */
+    } rows[] = {
+        {"url = \"https://hooks.contoso.example/a?b=c\";", NULL},
+        {"url_file = \"u\"; format = \"teams\";", NULL},
+        {"command = [\"/usr/local/bin/page\", \"-x\"]; events = [\"block\", \"state\"];", NULL},
+        {"command = \"/usr/local/bin/page\"; events = \"block\";", NULL},
+        {"url = \"http://hooks.contoso.example/\";", "expected https://"},
+        {"url = \"https://me:secret@hooks.contoso.example/\";", "without a user or password"},
+        {"url = \"https:///path\";", "expected https://host"},
+        {"url = \"https://hooks.contoso.example/a b\";", "no blanks"},
+        {"", "nowhere to send"},
+        {"url = \"https://a.example/\"; command = [\"/bin/true\"];", "more than one way"},
+        {"command = [\"page\"];", "full path"},
+        {"command = [];", "empty command"},
+        {"command = [\"/bin/true\"]; secret_file = \"k\";", "for a webhook"},
+        {"url = \"https://a.example/\"; events = [\"blocks\"];", "events"},
+        {"url = \"https://a.example/\"; events = [];", "empty list"},
+        {"url = \"https://a.example/\"; format = \"slack\";", "format"},
+        {"url = \"https://a.example/\"; timeout = \"1h\";", "timeout"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[400];
+        struct config *c = NULL;
+        struct error e;
+        int result;
+
+        (void)snprintf(text, sizeof text, "alerts = ( { %s } );", rows[i].target);
+        result = config_from_text(slice_of(text), "postern.conf", "/nowhere", &c, &e);
+        if ((result == 0) != (rows[i].said == NULL))
+            fail_msg("%s: %s", rows[i].target, result == 0 ? "taken" : e.text);
+        if (result != 0 && strstr(e.text, rows[i].said) == NULL)
+            fail_msg("%s: %s", rows[i].target, e.text);
+        if (result == 0)
+            config_free(c);
+    }
+}
+
+static void without_a_list_of_events_all_are_told(void **state)
+{
+    struct config *c;
+    struct error e;
+
+    (void)state;
+    assert_int_equal(config_from_text(SLICE("alerts = ( { command = [\"/bin/true\"]; } );"), "c", "/", &c, &e), 0);
+    assert_int_equal(c->alerts[0].events, ALERT_ALL_EVENTS);
+    assert_null(c->alerts[0].command[1]);
+    assert_int_equal(c->alerts[0].timeout_s, 15);
+    config_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_notice_is_one_line_of_printable_json_whatever_its_texts_hold),
+        cmocka_unit_test(the_longest_notice_fits_into_its_file),
+        cmocka_unit_test_setup_teardown(the_same_about_the_same_is_told_once_an_episode, begin, end),
+        cmocka_unit_test_setup_teardown(only_so_many_notices_wait, begin, end),
+        cmocka_unit_test_setup_teardown(a_notice_waits_in_memory_until_the_housekeeping_writes_it, begin, end),
+        cmocka_unit_test_setup_teardown(a_notice_that_cannot_be_written_is_kept_for_later, begin, end),
+        cmocka_unit_test(only_places_that_make_sense_are_told),
+        cmocka_unit_test(without_a_list_of_events_all_are_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

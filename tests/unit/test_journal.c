@@ -1,0 +1,842 @@
+/* The journal: what was noted can be read, bounds hold, and neither a full disk, damage nor a killed writer stops it.
+ * threads */
+#include "core/clock.h"
+#include "core/journal_parts.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DAY_S 86400
+#define T0 (t0())
+
+static const struct journal_bounds usual = {
+    .decisions = 5000, .gathered = 256, .mailboxes = 3000, .map_size = (size_t)64 << 20};
+
+/* The beginning of this hour. */
+static uint64_t t0(void)
+{
+    static uint64_t t;
+
+    if (t == 0)
+        t = (uint64_t)clock_wall_s() / 3600 * 3600 * NS_PER_S;
+    return t;
+}
+
+struct place {
+    char folder[64], path[128];
+};
+
+static int setup(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+
+    assert_non_null(p);
+    (void)snprintf(p->folder, sizeof p->folder, "/tmp/postern-journal-XXXXXX");
+    assert_non_null(mkdtemp(p->folder));
+    *state = p;
+    return 0;
+}
+
+static const char *file_of(struct place *p, const char *name)
+{
+    (void)snprintf(p->path, sizeof p->path, "%s/%s", p->folder, name);
+    return p->path;
+}
+
+static int teardown(void **state)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "damaged.mdb", "policyd.mark", "milter.mark"};
+    struct place *p = *state;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        (void)unlink(file_of(p, names[i]));
+    (void)rmdir(p->folder);
+    free(p);
+    return 0;
+}
+
+static struct journal *open_bounded(struct place *p, const struct journal_bounds *bounds)
+{
+    struct journal *j;
+    struct error e;
+
+    if (journal_open_bounded(p->folder, "policyd", bounds, &j, &e) != 0)
+        fail_msg("%s", e.text);
+    return j;
+}
+
+static struct journal *open_usual(struct place *p)
+{
+    return open_bounded(p, &usual);
+}
+
+static void flush_at(struct journal *j, uint64_t wall_ns)
+{
+    struct error e;
+
+    if (journal_flush_at(j, wall_ns, &e) != 0)
+        fail_msg("%s", e.text);
+}
+
+/* A message of that mailbox that was let through. */
+static struct journal_record message(const char *mailbox, uint64_t at_ns)
+{
+    struct journal_record r = {.at_ns = at_ns,
+                               .action = ACTION_PASS,
+                               .reason = REASON_ALLOWED,
+                               .stage = STAGE_END,
+                               .tls = TLS_V1_3,
+                               .counts = true,
+                               .has_client = true,
+                               .recipients = 2,
+                               .size = 1000};
+
+    assert_true(ip_parse(SLICE("203.0.113.9"), &r.client));
+    (void)snprintf(r.tenant, sizeof r.tenant, "contoso");
+    (void)snprintf(r.login, sizeof r.login, "%s", mailbox);
+    (void)snprintf(r.mailbox, sizeof r.mailbox, "%s", mailbox);
+    (void)snprintf(r.method, sizeof r.method, "PLAIN");
+    return r;
+}
+
+static struct journal_record refusal(const char *mailbox, uint64_t at_ns, enum reason reason, const char *instance)
+{
+    struct journal_record r = message(mailbox, at_ns);
+
+    r.action = ACTION_REJECT;
+    r.reason = reason;
+    (void)snprintf(r.instance, sizeof r.instance, "%s", instance);
+    return r;
+}
+
+static void note(struct journal *j, struct journal_record r)
+{
+    journal_note(j, &r);
+}
+
+static struct usage usage_of(struct journal *j, const char *mailbox)
+{
+    struct usage usage;
+    struct error e;
+    int found = journal_usage_of(j, SLICE("contoso"), slice_of(mailbox), &usage, &e);
+
+    if (found < 0)
+        fail_msg("%s", e.text);
+    if (found == 0)
+        memset(&usage, 0, sizeof usage);
+    return usage;
+}
+
+struct seen {
+    struct journal_record first, last;
+    size_t n, stop_after;
+};
+
+static bool see(void *arg, const struct journal_record *record)
+{
+    struct seen *seen = arg;
+
+    if (seen->n == 0)
+        seen->first = *record;
+    else
+        assert_true(record->at_ns <= seen->last.at_ns);
+    seen->last = *record;
+    seen->n++;
+    return seen->stop_after == 0 || seen->n < seen->stop_after;
+}
+
+static struct seen decisions(struct journal *j, uint64_t since_ns, size_t stop_after)
+{
+    struct seen seen = {.stop_after = stop_after};
+    struct error e;
+
+    if (journal_decisions(j, since_ns, see, &seen, &e) != 0)
+        fail_msg("%s", e.text);
+    return seen;
+}
+
+struct total {
+    enum action action;
+    enum reason reason;
+    uint64_t count;
+};
+
+static bool add_total(void *arg, const char *program, enum action action, enum reason reason, uint64_t count)
+{
+    struct total *total = arg;
+
+    assert_string_equal(program, "policyd");
+    if (action == total->action && reason == total->reason)
+        total->count += count;
+    return true;
+}
+
+static uint64_t total_of(struct journal *j, enum action action, enum reason reason)
+{
+    struct total total = {action, reason, 0};
+    struct error e;
+
+    if (journal_totals(j, add_total, &total, &e) != 0)
+        fail_msg("%s", e.text);
+    return total.count;
+}
+
+static bool count_usage(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
+{
+    assert_true(slice_eq(tenant, SLICE("contoso")) && mailbox.n > 0);
+    assert_true(usage->messages > 0 || usage->last_refused_s > 0);
+    ++*(size_t *)arg;
+    return true;
+}
+
+static size_t mailboxes(struct journal *j)
+{
+    size_t n = 0;
+    struct error e;
+
+    if (journal_usage(j, count_usage, &n, &e) != 0)
+        fail_msg("%s", e.text);
+    return n;
+}
+
+/* ---- what is noted ---- */
+
+static void a_decision_is_read_back_as_it_was_noted(void **state)
+{
+    struct journal *j = open_usual(*state);
+    struct journal_record r = refusal("anna@contoso.example", T0, REASON_LIMIT, "1f2.0");
+    struct seen seen;
+
+    r.monitored = REASON_SENDER_NOT_OWN;
+    r.stage = STAGE_RCPT;
+    r.milter = true;
+    r.size = UINT64_MAX;
+    r.recipients = UINT32_MAX;
+    r.retry_s = 61;
+    (void)snprintf(r.connector, sizeof r.connector, "printers");
+    (void)snprintf(r.limit, sizeof r.limit, "message-rate");
+    (void)snprintf(r.sender, sizeof r.sender, "a\x1b[31m\n\"b@contoso.example");
+    memset(r.recipient, 'x', sizeof r.recipient - 1);
+    (void)snprintf(r.queue_id, sizeof r.queue_id, "4QABCD");
+    note(j, r);
+    flush_at(j, T0);
+    seen = decisions(j, 0, 0);
+    assert_int_equal(seen.n, 1);
+    assert_memory_equal(&seen.first, &r, sizeof r);
+    journal_close(j);
+}
+
+static void decisions_come_newest_first_and_only_as_far_back_as_asked(void **state)
+{
+    struct journal *j = open_usual(*state);
+
+    for (unsigned i = 0; i < 200; i++)
+        note(j, message("anna@contoso.example", T0 + i * NS_PER_S));
+    flush_at(j, T0);
+    for (unsigned i = 200; i < 3000; i++) { /* more than a piece of reading */
+        note(j, message("anna@contoso.example", T0 + i * NS_PER_S));
+        if (i % 200 == 199)
+            flush_at(j, T0);
+    }
+    assert_int_equal(decisions(j, 0, 0).n, 3000);
+    assert_int_equal(decisions(j, 0, 0).first.at_ns, T0 + 2999 * NS_PER_S);
+    assert_int_equal(decisions(j, T0 + 2990 * NS_PER_S, 0).n, 10);
+    assert_int_equal(decisions(j, 0, 7).n, 7);
+    journal_close(j);
+}
+
+static void usage_adds_up_over_rounds(void **state)
+{
+    struct journal *j = open_usual(*state);
+    struct journal_record r;
+    struct usage u;
+
+    note(j, message("anna@contoso.example", T0));
+    flush_at(j, T0);
+    r = message("anna@contoso.example", T0 + 2 * DAY_S * NS_PER_S);
+    (void)snprintf(r.method, sizeof r.method, "XOAUTH2");
+    r.tls = TLS_V1_2;
+    r.monitored = REASON_TLS_TOO_OLD;
+    note(j, r);
+    r.action = ACTION_HOLD;
+    note(j, r);
+    note(j, refusal("anna@contoso.example", T0 + 5 * NS_PER_S, REASON_BLOCKED, ""));
+    flush_at(j, T0);
+    u = usage_of(j, "Anna@Contoso.example");
+    assert_int_equal(u.messages, 3);
+    assert_int_equal(u.recipients, 6);
+    assert_int_equal(u.bytes, 3000);
+    assert_int_equal(u.basic, 1);
+    assert_int_equal(u.oauth, 2);
+    assert_int_equal(u.tls[TLS_V1_2], 2);
+    assert_int_equal(u.tls[TLS_V1_3], 1);
+    assert_int_equal(u.would[REASON_TLS_TOO_OLD], 2);
+    assert_int_equal(u.refused[REASON_BLOCKED], 1);
+    assert_int_equal(u.first_s, T0 / NS_PER_S);
+    assert_int_equal(u.last_s, T0 / NS_PER_S + 2 * DAY_S);
+    assert_int_equal(u.last_refused_s, T0 / NS_PER_S + 5);
+    assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 2);
+    assert_int_equal(total_of(j, ACTION_HOLD, REASON_ALLOWED), 1);
+    assert_int_equal(total_of(j, ACTION_REJECT, REASON_BLOCKED), 1);
+    assert_int_equal(mailboxes(j), 1);
+    journal_close(j);
+}
+
+static void a_login_without_a_mailbox_has_a_usage_and_a_client_without_a_login_has_none(void **state)
+{
+    struct journal *j = open_usual(*state);
+    struct journal_record r = refusal("Ghost", T0, REASON_UNLISTED, "");
+
+    r.mailbox[0] = '\0';
+    note(j, r);
+    r.login[0] = '\0';
+    note(j, r);
+    flush_at(j, T0);
+    assert_int_equal(usage_of(j, "ghost").refused[REASON_UNLISTED], 1);
+    assert_int_equal(mailboxes(j), 1);
+    assert_int_equal(decisions(j, 0, 0).n, 2);
+    journal_close(j);
+}
+
+static void a_message_that_is_refused_for_each_of_its_recipients_is_one_refusal(void **state)
+{
+    struct journal *j = open_usual(*state);
+
+    for (int i = 0; i < 20; i++)
+        note(j, refusal("anna@contoso.example", T0, REASON_EXTERNAL_RECIPIENT, "77.1.0"));
+    flush_at(j, T0);
+    note(j, refusal("anna@contoso.example", T0, REASON_EXTERNAL_RECIPIENT, "77.1.0"));
+    note(j, refusal("anna@contoso.example", T0, REASON_BLOCKED, "77.1.0"));
+    note(j, refusal("anna@contoso.example", T0, REASON_EXTERNAL_RECIPIENT, "77.2.0"));
+    flush_at(j, T0);
+    assert_int_equal(usage_of(j, "anna@contoso.example").refused[REASON_EXTERNAL_RECIPIENT], 2);
+    assert_int_equal(usage_of(j, "anna@contoso.example").refused[REASON_BLOCKED], 1);
+    assert_int_equal(decisions(j, 0, 0).n, 23);
+    journal_close(j);
+}
+
+static void a_passing_record_that_was_not_charged_is_no_message(void **state)
+{
+    struct journal *j = open_usual(*state);
+    struct journal_record r = message("anna@contoso.example", T0);
+
+    r.counts = false;
+    r.monitored = REASON_EXTERNAL_RECIPIENT;
+    note(j, r);
+    flush_at(j, T0);
+    assert_int_equal(decisions(j, 0, 0).n, 1);
+    assert_int_equal(mailboxes(j), 0);
+    journal_close(j);
+}
+
+static void the_last_different_clients_are_kept_newest_first(void **state)
+{
+    struct journal *j = open_usual(*state);
+    struct journal_record r;
+    struct usage u;
+
+    for (uint8_t i = 0; i < 12; i++) {
+        r = message("anna@contoso.example", T0 + i * NS_PER_S);
+        r.client.b[15] = i;
+        note(j, r);
+        if (i % 5 == 4)
+            flush_at(j, T0);
+    }
+    r = message("anna@contoso.example", T0 + 20 * NS_PER_S);
+    r.client.b[15] = 7;
+    note(j, r);
+    r = message("anna@contoso.example", T0 - 20 * NS_PER_S); /* older than all */
+    r.client.b[15] = 99;
+    note(j, r);
+    flush_at(j, T0);
+    u = usage_of(j, "anna@contoso.example");
+    static const uint8_t order[USAGE_CLIENTS] = {7, 11, 10, 9, 8, 6, 5, 4};
+    for (unsigned i = 0; i < USAGE_CLIENTS; i++)
+        assert_int_equal(u.clients[i].ip.b[15], order[i]);
+    journal_close(j);
+}
+
+/* ---- bounds ---- */
+
+static void beyond_what_gathers_in_a_round_decisions_are_dropped_and_usage_stays_exact(void **state)
+{
+    struct journal *j = open_usual(*state);
+    char name[64];
+
+    for (unsigned i = 0; i < 1000; i++) {
+        (void)snprintf(name, sizeof name, "user%u@contoso.example", i % 250);
+        note(j, message(name, T0 + i));
+    }
+    assert_int_equal(journal_dropped(j), 1000 - usual.gathered);
+    flush_at(j, T0);
+    assert_int_equal(decisions(j, 0, 0).n, usual.gathered);
+    assert_int_equal(mailboxes(j), 250);
+    for (unsigned i = 0; i < 250; i++) {
+        (void)snprintf(name, sizeof name, "user%u@contoso.example", i);
+        assert_int_equal(usage_of(j, name).messages, 4);
+    }
+    assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 1000);
+    note(j, message("anna@contoso.example", T0));
+    flush_at(j, T0);
+    assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 1001);
+    journal_close(j);
+}
+
+static void the_oldest_decisions_give_way(void **state)
+{
+    struct journal_bounds bounds = usual;
+    struct journal *j;
+
+    bounds.decisions = 500;
+    j = open_bounded(*state, &bounds);
+    for (unsigned i = 0; i < 2000; i++) {
+        note(j, message("anna@contoso.example", T0 + i));
+        if (i % 200 == 199)
+            flush_at(j, T0);
+    }
+    assert_int_equal(decisions(j, 0, 0).n, 500);
+    assert_int_equal(decisions(j, 0, 0).last.at_ns, T0 + 1500);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 2000);
+    journal_close(j);
+}
+
+static void the_mailbox_that_was_seen_longest_ago_gives_way(void **state)
+{
+    struct journal_bounds bounds = usual;
+    struct journal *j;
+    char name[64];
+
+    bounds.mailboxes = 100;
+    j = open_bounded(*state, &bounds);
+    for (unsigned round = 0; round < 10; round++) {
+        for (unsigned i = 0; i < 40; i++) {
+            (void)snprintf(name, sizeof name, "user%u@contoso.example", round * 40 + i);
+            note(j, message(name, T0 + round * 3600 * NS_PER_S));
+        }
+        note(j, message("always@contoso.example", T0 + round * 3600 * NS_PER_S));
+        flush_at(j, T0);
+    }
+    assert_int_equal(mailboxes(j), 100);
+    assert_int_equal(usage_of(j, "always@contoso.example").messages, 10);
+    assert_int_equal(usage_of(j, "user399@contoso.example").messages, 1);
+    assert_int_equal(usage_of(j, "user0@contoso.example").messages, 0);
+    journal_close(j);
+}
+
+static void a_mailbox_that_was_not_seen_for_400_days_is_forgotten(void **state)
+{
+    struct journal *j = open_usual(*state);
+
+    note(j, message("old@contoso.example", T0));
+    note(j, message("refused@contoso.example", T0));
+    note(j, message("new@contoso.example", T0));
+    flush_at(j, T0);
+    note(j, refusal("refused@contoso.example", T0 + 3 * DAY_S * NS_PER_S, REASON_BLOCKED, ""));
+    note(j, message("new@contoso.example", T0 + 10 * DAY_S * NS_PER_S));
+    flush_at(j, T0 + 399 * DAY_S * NS_PER_S);
+    assert_int_equal(mailboxes(j), 3);
+    flush_at(j, T0 + 401 * DAY_S * NS_PER_S); /* nothing gathered: forgetting needs no mail */
+    assert_int_equal(mailboxes(j), 2);
+    assert_int_equal(usage_of(j, "old@contoso.example").messages, 0);
+    flush_at(j, T0 + 404 * DAY_S * NS_PER_S);
+    assert_int_equal(mailboxes(j), 1);
+    flush_at(j, T0 + 411 * DAY_S * NS_PER_S);
+    assert_int_equal(mailboxes(j), 0);
+    journal_close(j);
+}
+
+static void a_full_map_makes_room_by_itself(void **state)
+{
+    struct journal_bounds bounds = {.decisions = 1000000, .gathered = 512, .mailboxes = 1000, .map_size = 2u << 20};
+    struct journal *j = open_bounded(*state, &bounds);
+    struct journal_record r = message("anna@contoso.example", T0);
+
+    memset(r.sender, 's', sizeof r.sender - 1);
+    memset(r.recipient, 'r', sizeof r.recipient - 1);
+    for (unsigned i = 0; i < 20000; i++) {
+        r.at_ns = T0 + i;
+        note(j, r);
+        if (i % 500 == 499)
+            flush_at(j, T0);
+    }
+    assert_true(decisions(j, 0, 0).n > 500);
+    assert_int_equal(decisions(j, 0, 0).first.at_ns, T0 + 19999);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 20000);
+    assert_null(journal_notice(j));
+    journal_close(j);
+}
+
+/* ---- trouble ---- */
+
+static void a_full_disk_keeps_what_gathered_until_there_is_room(void **state)
+{
+    struct place *p = *state;
+    struct journal *j = open_usual(p);
+    struct rlimit before, full;
+    struct error e;
+
+    note(j, message("anna@contoso.example", T0));
+    flush_at(j, T0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    full = before;
+    full.rlim_cur = 8192;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    for (unsigned i = 0; i < 900; i++) {
+        note(j, message("anna@contoso.example", T0 + 1 + i));
+        if (i % 300 == 0)
+            assert_int_equal(journal_flush_at(j, T0, &e), -1);
+    }
+    assert_non_null(strstr(e.text, p->folder));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    flush_at(j, T0);
+    flush_at(j, T0);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 901);
+    assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 901);
+    assert_int_equal(decisions(j, 0, 0).n + journal_dropped(j), 901);
+    journal_close(j);
+}
+
+static void a_folder_that_cannot_be_made_is_an_error_that_names_it_and_notes_go_on(void **state)
+{
+    struct journal *j;
+    struct error e;
+
+    (void)state;
+    assert_int_equal(journal_open_bounded("/nowhere/at/all", "policyd", &usual, &j, &e), 0);
+    note(j, message("anna@contoso.example", T0));
+    assert_int_equal(journal_flush_at(j, T0, &e), -1);
+    assert_non_null(strstr(e.text, "/nowhere/at/all"));
+    journal_close(j);
+}
+
+static void a_reader_is_told_that_there_is_no_journal(void **state)
+{
+    struct place *p = *state;
+    struct journal *j;
+    struct error e;
+
+    assert_int_equal(journal_open(p->folder, NULL, &j, &e), -1);
+    assert_non_null(strstr(e.text, "nothing is there yet"));
+    assert_int_not_equal(access(file_of(p, "data.mdb"), F_OK), 0);
+    assert_int_equal(journal_open("/nowhere/at/all", NULL, &j, &e), -1);
+}
+
+static void a_reader_reads_what_a_program_left_and_writes_nothing(void **state)
+{
+    struct place *p = *state;
+    struct journal *j = open_usual(p);
+    struct error e;
+
+    note(j, message("anna@contoso.example", T0));
+    journal_close(j);
+    assert_int_equal(journal_open(p->folder, NULL, &j, &e), 0);
+    note(j, message("anna@contoso.example", T0));
+    assert_int_equal(journal_flush(j, &e), 0);
+    assert_int_equal(decisions(j, 0, 0).n, 1);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 1);
+    journal_close(j);
+}
+
+static void all_files_are_open_to_the_group_whatever_the_umask(void **state)
+{
+    struct place *p = *state;
+    mode_t before = umask(0077);
+    struct journal *j = open_usual(p);
+    struct stat st;
+
+    flush_at(j, T0);
+    (void)umask(before);
+    assert_int_equal(stat(file_of(p, "data.mdb"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    assert_int_equal(stat(file_of(p, "lock.mdb"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    journal_close(j);
+}
+
+static void write_over(struct place *p, const char *name, off_t at, size_t n, char c)
+{
+    int fd = open(file_of(p, name), O_WRONLY | O_CREAT, 0660);
+    char *bytes = malloc(n + 1);
+
+    assert_non_null(bytes);
+    memset(bytes, c, n);
+    assert_int_equal(pwrite(fd, bytes, n, at), (ssize_t)n);
+    free(bytes);
+    assert_int_equal(close(fd), 0);
+}
+
+static void fill(struct place *p)
+{
+    struct journal *j = open_usual(p);
+    char name[64];
+
+    for (unsigned i = 0; i < 200; i++) {
+        (void)snprintf(name, sizeof name, "user%u@contoso.example", i);
+        note(j, message(name, T0 + i));
+    }
+    journal_close(j);
+    (void)unlink(file_of(p, "damaged.mdb"));
+}
+
+static off_t size_of(struct place *p)
+{
+    struct stat st;
+
+    assert_int_equal(stat(file_of(p, "data.mdb"), &st), 0);
+    return st.st_size;
+}
+
+static void expect_set_aside(struct place *p, bool after_one_error)
+{
+    struct journal *j = open_usual(p);
+    struct error e;
+    const char *notice;
+
+    note(j, message("anna@contoso.example", T0));
+    if (after_one_error)
+        (void)journal_flush_at(j, T0, &e);
+    flush_at(j, T0);
+    notice = journal_notice(j);
+    assert_non_null(notice);
+    assert_non_null(strstr(notice, "damaged.mdb"));
+    assert_null(journal_notice(j));
+    assert_int_equal(access(file_of(p, "damaged.mdb"), F_OK), 0);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 1);
+    assert_int_equal(mailboxes(j), 1);
+    journal_close(j);
+}
+
+static void a_damaged_environment_is_set_aside_and_a_new_one_begun(void **state)
+{
+    struct place *p = *state;
+
+    fill(p);
+    write_over(p, "data.mdb", 0, 200, 'x');
+    expect_set_aside(p, false);
+    fill(p);
+    write_over(p, "data.mdb", 4096, 200, 'x');
+    expect_set_aside(p, false);
+    fill(p);
+    write_over(p, "data.mdb", 8192, (size_t)size_of(p) - 8192, '\0');
+    expect_set_aside(p, true);
+    fill(p);
+    assert_int_equal(truncate(file_of(p, "data.mdb"), 12288), 0);
+    expect_set_aside(p, true);
+}
+
+static void a_file_that_is_too_short_to_hold_anything_is_no_damage(void **state)
+{
+    struct place *p = *state;
+    struct journal *j;
+
+    write_over(p, "data.mdb", 0, 100, '\0');
+    j = open_usual(p);
+    note(j, message("anna@contoso.example", T0));
+    flush_at(j, T0);
+    assert_null(journal_notice(j));
+    assert_int_equal(mailboxes(j), 1);
+    journal_close(j);
+}
+
+static void an_environment_that_ended_the_program_three_times_is_set_aside(void **state)
+{
+    struct place *p = *state;
+    struct journal *j;
+
+    fill(p);
+    write_over(p, "policyd.mark", 0, 1, 2);
+    j = open_usual(p);
+    flush_at(j, T0);
+    assert_null(journal_notice(j)); /* twice may be chance; and now it was written to */
+    journal_close(j);
+    write_over(p, "policyd.mark", 0, 1, 3);
+    expect_set_aside(p, false);
+    j = open_usual(p);
+    flush_at(j, T0);
+    assert_null(journal_notice(j));
+    journal_close(j);
+}
+
+static void a_removed_environment_is_made_again_without_a_restart(void **state)
+{
+    struct place *p = *state;
+    struct journal *j = open_usual(p);
+
+    note(j, message("anna@contoso.example", T0));
+    flush_at(j, T0);
+    assert_int_equal(unlink(file_of(p, "data.mdb")), 0);
+    assert_int_equal(unlink(file_of(p, "lock.mdb")), 0);
+    note(j, message("anna@contoso.example", T0 + 1));
+    flush_at(j, T0);
+    assert_int_equal(decisions(j, 0, 0).n, 1);
+    journal_close(j);
+}
+
+/* ---- several ---- */
+
+/* In a process of its own: notes and flushes until `rounds` are over, or for ever. */
+static pid_t writer(struct place *p, const char *mailbox, unsigned rounds)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    struct journal *j;
+    int failed = journal_open_bounded(p->folder, "policyd", &usual, &j, NULL);
+
+    for (unsigned i = 0; failed == 0 && (rounds == 0 || i < rounds); i++) {
+        for (unsigned k = 0; k < 10; k++)
+            note(j, message(mailbox, T0 + i));
+        if (journal_flush_at(j, T0, NULL) != 0)
+            failed = 1;
+    }
+    if (failed == 0)
+        journal_close(j);
+    _exit(failed == 0 ? 0 : 1);
+}
+
+static void programs_write_at_the_same_time_and_nothing_is_lost(void **state)
+{
+    struct place *p = *state;
+    struct journal *j;
+    pid_t pids[4];
+    int status;
+
+    for (int i = 0; i < 4; i++)
+        assert_true((pids[i] = writer(p, i < 2 ? "anna@contoso.example" : "bert@contoso.example", 25)) > 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
+    j = open_usual(p);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 500);
+    assert_int_equal(usage_of(j, "bert@contoso.example").messages, 500);
+    assert_int_equal(decisions(j, 0, 0).n, 1000);
+    assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 1000);
+    journal_close(j);
+}
+
+static void a_killed_writer_holds_up_nobody_and_leaves_no_half_round(void **state)
+{
+    struct place *p = *state;
+    struct journal *j = open_usual(p);
+    struct usage u;
+    int status;
+
+    flush_at(j, T0);
+    for (unsigned i = 0; i < 10; i++) {
+        const struct timespec pause = {0, 15000000 + (long)i * 1700000};
+        pid_t pid = writer(p, "killed@contoso.example", 0);
+
+        assert_true(pid > 0);
+        (void)nanosleep(&pause, NULL);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        note(j, message("anna@contoso.example", T0));
+        flush_at(j, T0);
+        assert_null(journal_notice(j));
+    }
+    u = usage_of(j, "killed@contoso.example");
+    assert_true(u.messages > 0 && u.messages % 10 == 0);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 10);
+    assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), u.messages + 10);
+    journal_close(j);
+}
+
+static void *note_many(void *arg)
+{
+    for (unsigned i = 0; i < 2000; i++)
+        note(arg, message("anna@contoso.example", T0 + i));
+    return NULL;
+}
+
+static void threads_note_while_another_flushes_and_reads(void **state)
+{
+    struct journal *j = open_usual(*state);
+    pthread_t threads[2];
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, note_many, j), 0);
+    for (int i = 0; i < 20; i++) {
+        flush_at(j, T0);
+        (void)decisions(j, 0, 10);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    flush_at(j, T0);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 4000);
+    assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 4000);
+    assert_int_equal(decisions(j, 0, 0).n + journal_dropped(j), 4000);
+    journal_close(j);
+}
+
+/* The callback may take its time: writers need not keep old pages for it. */
+static bool flush_meanwhile(void *arg, const struct journal_record *record)
+{
+    struct journal *j = arg;
+
+    (void)record;
+    note(j, message("anna@contoso.example", T0 - NS_PER_S));
+    flush_at(j, T0);
+    return true;
+}
+
+static void nothing_is_held_while_a_reader_looks_at_a_record(void **state)
+{
+    struct journal *j = open_usual(*state);
+    struct error e;
+
+    for (unsigned i = 0; i < 20; i++)
+        note(j, message("anna@contoso.example", T0 + i));
+    flush_at(j, T0);
+    assert_int_equal(journal_decisions(j, T0, flush_meanwhile, j, &e), 0);
+    assert_int_equal(decisions(j, 0, 0).n, 40);
+    journal_close(j);
+}
+
+int main(void)
+{
+    (void)t0(); /* before there are threads and other processes */
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_decision_is_read_back_as_it_was_noted),
+        T(decisions_come_newest_first_and_only_as_far_back_as_asked),
+        T(usage_adds_up_over_rounds),
+        T(a_login_without_a_mailbox_has_a_usage_and_a_client_without_a_login_has_none),
+        T(a_message_that_is_refused_for_each_of_its_recipients_is_one_refusal),
+        T(a_passing_record_that_was_not_charged_is_no_message),
+        T(the_last_different_clients_are_kept_newest_first),
+        T(beyond_what_gathers_in_a_round_decisions_are_dropped_and_usage_stays_exact),
+        T(the_oldest_decisions_give_way),
+        T(the_mailbox_that_was_seen_longest_ago_gives_way),
+        T(a_mailbox_that_was_not_seen_for_400_days_is_forgotten),
+        T(a_full_map_makes_room_by_itself),
+        T(a_full_disk_keeps_what_gathered_until_there_is_room),
+        T(a_folder_that_cannot_be_made_is_an_error_that_names_it_and_notes_go_on),
+        T(a_reader_is_told_that_there_is_no_journal),
+        T(a_reader_reads_what_a_program_left_and_writes_nothing),
+        T(all_files_are_open_to_the_group_whatever_the_umask),
+        T(a_damaged_environment_is_set_aside_and_a_new_one_begun),
+        T(a_file_that_is_too_short_to_hold_anything_is_no_damage),
+        T(an_environment_that_ended_the_program_three_times_is_set_aside),
+        T(a_removed_environment_is_made_again_without_a_restart),
+        T(programs_write_at_the_same_time_and_nothing_is_lost),
+        T(a_killed_writer_holds_up_nobody_and_leaves_no_half_round),
+        T(threads_note_while_another_flushes_and_reads),
+        T(nothing_is_held_while_a_reader_looks_at_a_record),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
