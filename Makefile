@@ -122,6 +122,7 @@ bench:
 	@scripts/install-dependencies.sh test
 	@$(MAKE) --no-print-directory -s all bench-build
 	@bench/run.sh $(B)
+	@bench/mirror.sh $(B)
 
 # Each target for FUZZ_SECONDS.
 fuzz:

@@ -130,7 +130,7 @@ all | policyd)
 esac
 case $what in
 all | milter)
-    pairs milter mps "$work/floor.sock" "$build/bench/milter_floor $work/floor.sock" \
+    pairs milter mps "$work/floor.sock" "$build/bench/milter_floor -b $work/floor.sock" \
         "$work/milter.sock" "$build/postern-milter -c $work/postern.conf" \
         "$build/bench/milter_load -c $connections -d $each -m $mailboxes"
     ;;

@@ -16,7 +16,7 @@
 
 /* ---- saying ---- */
 
-static void say(const struct cli *cli, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say(const struct cli *cli, const char *format, va_list args)
 {
     char text[1024];
 
@@ -54,22 +54,18 @@ int cli_finish(const struct cli *cli, struct output *o, const char *empty)
     return CLI_OK;
 }
 
-void cli_log(const struct cli *cli, const char *event, ...)
+void cli_log(const struct cli *cli, const char *event, const struct cli_field *fields, size_t n)
 {
     char line[LOG_LINE_MAX], caller[64];
-    const char *key, *value;
     struct event e;
     struct log *log;
-    va_list args;
 
     if (cli->config == NULL || cli->config->log.to != LOG_TO_SYSLOG ||
         (log = log_open("postern", &cli->config->log)) == NULL)
         return;
     e = event_begin(line, sizeof line, cli->config->log.format, event);
-    va_start(args, event);
-    while ((key = va_arg(args, const char *)) != NULL && (value = va_arg(args, const char *)) != NULL)
-        event_text(&e, key, slice_of(value));
-    va_end(args);
+    for (size_t i = 0; i < n; i++)
+        event_text(&e, fields[i].key, slice_of(fields[i].value));
     event_text(&e, "operator", cli_caller(caller, sizeof caller));
     log_line(log, LEVEL_NOTICE, event_end(&e));
     log_close(log);

@@ -85,9 +85,12 @@ int cli_finish(const struct cli *cli, struct output *o, const char *empty);
 
 /*
  * What an operator changed, as a line of the log beside the services' own: event "block", a few fields, who did it.
- * pairs are key, value, ..., NULL. Not with log.to = "stderr": the operator knows already. Opens nothing.
+ * Not with log.to = "stderr": the operator knows already. The configuration must be open.
  */
-void cli_log(const struct cli *cli, const char *event, ...) __attribute__((sentinel));
+struct cli_field {
+    const char *key, *value;
+};
+void cli_log(const struct cli *cli, const char *event, const struct cli_field *fields, size_t n);
 
 /* ---- words ---- */
 

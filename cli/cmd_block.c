@@ -71,7 +71,7 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
         return cli_fail(cli, "%s", e.text);
     if (!blocks_find(c->blocks, b->key, c->now_ns, &until_ns))
         return cli_fail(cli, "the block was lifted at the same time by somebody else");
-    cli_log(cli, "block", "subject", b->subject, "limit", b->limit, "why", b->reason, NULL);
+    cli_log(cli, "block", (const struct cli_field[]){{"subject", b->subject}, {"why", b->reason}}, 2);
     printf("blocked: %s, ", b->subject);
     print_until(until_ns, c);
     return make_durable(cli);
@@ -118,7 +118,7 @@ static bool lift(struct cli *cli, const struct decide_context *c, const struct s
         return false;
     subject_forgive(state_counters(cli->state), c, x, block);
     printf("unblocked: %s (was blocked by %s)\n", block->subject, block->limit);
-    cli_log(cli, "unblock", "subject", block->subject, "limit", block->limit, NULL);
+    cli_log(cli, "unblock", (const struct cli_field[]){{"subject", block->subject}, {"limit", block->limit}}, 2);
     return true;
 }
 

@@ -105,7 +105,7 @@ static int change_lists(struct cli *cli, const struct task *task, struct slice u
             status = change_one(cli, auth->deny, "deny_file", REMOVE, buf_slice(&entry), buf_slice(&comment));
     }
     if (status == CLI_OK)
-        cli_log(cli, "list", "change", cli->command->name, "entry", entry_text, NULL);
+        cli_log(cli, "list", (const struct cli_field[]){{"change", cli->command->name}, {"entry", entry_text}}, 2);
     return status;
 }
 

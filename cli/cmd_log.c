@@ -23,14 +23,14 @@ static bool is_wanted(const struct search *x, const struct journal_record *r)
     if (x->actions != 0 && (x->actions & 1u << r->action) == 0)
         return false;
     if (x->user != NULL && !slice_ieq(slice_of(x->user), slice_of(r->login)) &&
-        !slice_ieq(slice_of(x->user), slice_of(r->mailbox)) && strcmp(x->user, r->connector) != 0)
+        !slice_ieq(slice_of(x->user), slice_of(r->mailbox)) && !slice_eq(slice_of(x->user), slice_of(r->connector)))
         return false;
     if (x->has_client && (!r->has_client || !network_contains(&x->client, &r->client)))
         return false;
     if (x->reason != NULL && strcmp(x->reason, reason_row(r->reason)->name) != 0 &&
         (r->monitored == REASON_NOT_OURS || strcmp(x->reason, reason_row(r->monitored)->name) != 0))
         return false;
-    return x->limit == NULL || strcmp(x->limit, r->limit) == 0;
+    return x->limit == NULL || slice_eq(slice_of(x->limit), slice_of(r->limit));
 }
 
 static bool each_record(void *arg, const struct journal_record *r)

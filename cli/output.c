@@ -82,12 +82,13 @@ void output_add_json(struct buf *b, struct slice text)
 
 void output_add_csv(struct buf *b, struct slice text)
 {
+    static const char starts[] = {'=', '+', '-', '@', '\t', '\r'};
     char plain[CELL_MAX];
     struct buf escaped = BUF_OVER(plain);
     bool quote = false;
 
     /* OWASP, "CSV Injection": spreadsheets run cells that begin so. */
-    if (text.n > 0 && memchr("=+-@\t\r", text.p[0], 6) != NULL)
+    if (text.n > 0 && memchr(starts, text.p[0], sizeof starts) != NULL)
         buf_add_char(&escaped, '\'');
     output_add_plain(&escaped, text);
     for (size_t i = 0; i < escaped.n; i++)

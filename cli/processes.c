@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const programs[] = {"postern-policyd", "postern-milter", "postern-cluster", "postern-web"};
+static const char *const programs[] = {"postern-policyd", "postern-milter", "postern-alert", "postern-cluster",
+                                       "postern-web"};
 
 /* A file of /proc; what does not fit is cut. The number of bytes, always terminated. */
 static size_t read_proc(pid_t pid, const char *name, char *out, size_t cap)

@@ -62,17 +62,22 @@ int alert_url_check(struct slice url, struct error *e);
 /* As one JSON object. */
 void alert_write(const struct alert *alert, const char *id, struct buf *out);
 
+/* Folders of the spool. */
+#define ALERT_NOTICES "alerts"
+#define ALERT_REQUESTS "disable" /* in the same form: postern-mirror is to switch SMTP AUTH off (mirror/respond.h) */
+
 /*
- * Puts it into SPOOL/alerts, which is made where it is not there; waits for the disk. 1; 0 when the same event was told
+ * Puts it into SPOOL/FOLDER, which is made where it is not there; waits for the disk. 1; 0 when the same event was told
  * about the same subject less than period_s before, by whatever process; -1 with e.
  */
-int alert_post(const char *spool, const struct alert *alert, uint64_t period_s, struct error *e);
+int alert_post(const char *spool, const char *folder, const struct alert *alert, uint64_t period_s, struct error *e);
 
 /* ---- from the mail path: a notice waits in memory until the housekeeping writes it ---- */
 
 struct alert_queue;
 
-struct alert_queue *alert_queue_new(void); /* NULL without memory */
+/* For that folder of the spool, constant text. NULL without memory. */
+struct alert_queue *alert_queue_new(const char *folder);
 void alert_queue_free(struct alert_queue *q);
 /* Copies it; no disk, no waiting for one. When too many wait, it is counted and lost: the log has the event. */
 void alert_queue_put(struct alert_queue *q, const struct alert *alert, uint64_t period_s);

@@ -98,9 +98,9 @@ static int post(int folder, int episodes, const struct alert *alert, uint64_t pe
     return result;
 }
 
-int alert_post(const char *spool, const struct alert *alert, uint64_t period_s, struct error *e)
+int alert_post(const char *spool, const char *name, const struct alert *alert, uint64_t period_s, struct error *e)
 {
-    int folder = spool_open(spool, "alerts", e), episodes, result = -1;
+    int folder = spool_open(spool, name, e), episodes, result = -1;
 
     if (folder < 0)
         return -1;
@@ -109,5 +109,5 @@ int alert_post(const char *spool, const struct alert *alert, uint64_t period_s, 
         (void)close(episodes);
     }
     (void)close(folder);
-    return result < 0 ? error_prefix(e, "%s/alerts", spool) : result;
+    return result < 0 ? error_prefix(e, "%s/%s", spool, name) : result;
 }

@@ -12,17 +12,20 @@ struct waiting {
 };
 
 struct alert_queue {
+    const char *folder;
     pthread_mutex_t lock; /* held for a copy, never over a disk */
     struct waiting ring[WAITING_MAX];
     unsigned from, n, lost;
 };
 
-struct alert_queue *alert_queue_new(void)
+struct alert_queue *alert_queue_new(const char *folder)
 {
     struct alert_queue *q = calloc(1, sizeof *q);
 
-    if (q != NULL)
-        (void)pthread_mutex_init(&q->lock, NULL);
+    if (q == NULL)
+        return NULL;
+    q->folder = folder;
+    (void)pthread_mutex_init(&q->lock, NULL);
     return q;
 }
 
@@ -75,7 +78,7 @@ int alert_queue_flush(struct alert_queue *q, const char *spool, unsigned *lost, 
     q->lost = 0;
     (void)pthread_mutex_unlock(&q->lock);
     while (first(q, &next)) {
-        if (alert_post(spool, &next.alert, next.period_s, e) < 0)
+        if (alert_post(spool, q->folder, &next.alert, next.period_s, e) < 0)
             return -1;
         drop_first(q);
     }

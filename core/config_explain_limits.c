@@ -87,6 +87,8 @@ static void add_then(struct buf *b, const struct limit_config *limit)
     buf_addf(b, "; over it: %s", thens[limit->then]);
     if (limit->then == THEN_BLOCK)
         duration_add(b, limit->block_s);
+    if (limit->disable_at_source)
+        buf_add(b, SLICE(", and SMTP AUTH is disabled in Exchange Online, where exchange.writeback allows it"));
 }
 
 static void explain_exceptions(struct teller *t, const struct limit_config *limit)

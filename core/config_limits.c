@@ -214,6 +214,11 @@ static int parse_then(struct reader *r, struct slice text, void *at, struct erro
         return has_time ? error_set(e, "\"%s\": only \"block\" has a time", quote(text).text) : 0;
     if (!has_time)
         return error_set(e, "\"block\" needs a time, such as \"block 1h\"");
+    if (slice_cut(time, ',', &time, &word)) {
+        limit->disable_at_source = slice_eq(slice_trim(word), SLICE("disable"));
+        if (!limit->disable_at_source)
+            return error_set(e, "\"%s\": behind the time of a block only \", disable\" can stand", quote(text).text);
+    }
     if (duration_parse(slice_trim(time), &limit->block_s, e) != 0)
         return -1;
     return limit->block_s > 0 ? 0 : error_set(e, "\"%s\": a block of no time", quote(text).text);

@@ -58,6 +58,9 @@ static int check_meaning(const struct reader *r, const config_setting_t *s, cons
     if (limit->then == THEN_BLOCK && !can_block(limit->per))
         return setting_error(r, member(s, "then"),
                              "only one user, login, client, client_net or connector can be blocked; set \"per\" so");
+    if (limit->disable_at_source && (limit->per & PER_AUTHENTICATED) == 0)
+        return setting_error(r, member(s, "then"),
+                             "only the mailbox of a user or login can be disabled; set \"per\" so");
     if (config_setting_get_member(s, "client_net") != NULL && !uses_client_net(limit))
         return setting_error(r, member(s, "client_net"), "nothing in this limit is about client_net");
     return 0;

@@ -17,6 +17,8 @@
 #include "core/reason.h"
 #include "core/submission.h"
 
+struct who_cache;
+
 /* What everything is decided by. Nothing is owned. */
 struct decide_context {
     const struct config *config;
@@ -24,6 +26,7 @@ struct decide_context {
     const struct counters *counters;
     const struct blocks *blocks;
     const struct hash_secret *secret;
+    struct who_cache *who; /* core/who_cache.h; NULL: none */
     bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
     bool charged;  /* this message was charged before, here or by the other front end: limits don't look at it again */
     uint64_t now_ns; /* state time */

@@ -1,6 +1,7 @@
 /* Steps 1 to 3 of the decision: who is it, is it blocked, is TLS as it must be. */
 #include "core/decide_steps.h"
 #include "core/keys.h"
+#include "core/who_cache.h"
 
 static const struct tenant_config *tenant_config_named(const struct config *config, struct slice name)
 {
@@ -115,6 +116,8 @@ static bool resolve(struct deciding *d, struct identity *id)
     struct list_place place = {NULL, 0};
     enum directory_result found;
 
+    if (d->trace == NULL && who_recall(d->c->who, d->c, d->s->login_text, id))
+        return false;
     id->mapped = list_pair(d->c->config->smtp_auth.logins, login, &id->address, &place);
     if (!id->mapped && login->kind == LOGIN_ADDRESS)
         id->address = login->address;
@@ -129,6 +132,8 @@ static bool resolve(struct deciding *d, struct identity *id)
         id->n_claims = 0;
     set_user_key(d, id);
     trace_who(d, &place);
+    if (id->n_claims > 0)
+        who_remember(d->c->who, d->c, d->s->login_text, id);
     if (found == DIRECTORY_DAMAGED)
         return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
     return id->tenant == NULL && !id->on_premises ? refuse(d, REASON_NO_TENANT, mode) : false;

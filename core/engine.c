@@ -106,7 +106,8 @@ static int open_parts(struct engine *engine, const char *program, struct config 
     engine->log = log_open(program, &config->log);
     if (engine->log == NULL)
         return error_set(e, "cannot start the log: out of memory or threads");
-    if ((engine->alerts = alert_queue_new()) == NULL)
+    if ((engine->alerts = alert_queue_new(ALERT_NOTICES)) == NULL ||
+        (engine->requests = alert_queue_new(ALERT_REQUESTS)) == NULL)
         return error_set(e, "out of memory");
     if (open_state(engine, config, e) != 0 || directory_open(config->directory, &engine->directory, e) != 0)
         return -1;
@@ -151,9 +152,10 @@ void engine_close(struct engine *engine)
     if (engine == NULL)
         return;
     journal_close(engine->journal);
-    if (engine->log != NULL && engine->alerts != NULL && engine->state != NULL) /* what still waits */
+    if (engine->log != NULL && engine->requests != NULL && engine->state != NULL) /* what still waits */
         engine_alert_tick(engine, engine->current->config);
     alert_queue_free(engine->alerts);
+    alert_queue_free(engine->requests);
     if (engine->directory != NULL)
         directory_close(engine->directory);
     if (engine->state != NULL)
@@ -330,6 +332,7 @@ void engine_user_renew(struct engine_user *user)
     if (user->epoch == epoch && user->config != NULL)
         return;
     engine_user_rest(user);
+    who_forget(&user->who);
     user->config = config_ref_take(user->engine);
     user->view = directory_view_get(user->engine->directory);
     user->epoch = epoch;

@@ -8,6 +8,7 @@
 
 /* One notice an episode: for how long the same about the same is not told again. */
 #define BLOCK_EPISODE_S 60u /* two processes may make the same block at once; a later block is another episode */
+#define DISABLE_EPISODE_S 600u
 #define STALE_EPISODE_S 43200u
 #define STATE_EPISODE_S 21600u
 #define LOST_EPISODE_S 3600u
@@ -53,6 +54,41 @@ void engine_alert_block(struct engine_user *user, const struct submission *s, co
     alert_fact(&alert, "queue_id", s->queue_id);
     alert_fact(&alert, "program", slice_of(s->front_end));
     alert_queue_put(user->engine->alerts, &alert, BLOCK_EPISODE_S);
+}
+
+/* The primary address of the one mailbox that the login is. */
+static bool find_mailbox(const struct decide_context *c, const struct identity *id, struct address *out)
+{
+    return c->view != NULL && id->n_claims == 1 &&
+           directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, out) == DIRECTORY_FOUND;
+}
+
+void engine_request_disable(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                            const struct limit_config *limit)
+{
+    const struct identity *id = &user->verdict.identity;
+    struct address mailbox;
+    struct alert request;
+
+    if (id->tenant_config == NULL || !id->tenant_config->exchange.writeback) {
+        log_say(user->engine->log, LEVEL_WARNING,
+                "limit %s asks to disable SMTP AUTH at the source, but the tenant has no exchange.writeback = true",
+                limit->name);
+        return;
+    }
+    if (id->on_premises || !find_mailbox(c, id, &mailbox)) {
+        log_say(user->engine->log, LEVEL_WARNING,
+                "limit %s asks to disable SMTP AUTH at the source, but the login is not one mailbox of the tenant",
+                limit->name);
+        return;
+    }
+    request = alert_of(ALERT_DISABLED, c->wall_s, address_slice(&mailbox));
+    alert_summary(&request, "SMTP AUTH is to be disabled");
+    alert_fact(&request, "tenant", slice_of(id->tenant_config->name));
+    alert_fact(&request, "mailbox", address_slice(&mailbox));
+    alert_fact(&request, "limit", slice_of(limit->name));
+    alert_fact(&request, "login", s->login_text);
+    alert_queue_put(user->engine->requests, &request, DISABLE_EPISODE_S);
 }
 
 void engine_alert_stale(struct engine *engine, const struct config *config, const struct tenant_config *tenant,
@@ -125,22 +161,29 @@ static void look_around(struct engine *engine)
     engine->lost_told = lost;
 }
 
-void engine_alert_tick(struct engine *engine, const struct config *config)
+static void flush(struct engine *engine, const struct config *config, struct alert_queue *q, struct complaint *trouble)
 {
-    uint64_t now = clock_boot_ns();
     unsigned lost = 0;
     struct error e;
 
-    if (config->n_alerts == 0 || engine->alerts == NULL)
+    if (alert_queue_flush(q, config->spool, &lost, &e) != 0)
+        engine_complain(engine, trouble, e.text);
+    else
+        trouble->text[0] = '\0';
+    if (lost > 0)
+        log_say(engine->log, LEVEL_WARNING, "%u notices were lost: too many events at once", lost);
+}
+
+void engine_alert_tick(struct engine *engine, const struct config *config)
+{
+    uint64_t now = clock_boot_ns();
+
+    flush(engine, config, engine->requests, &engine->request_trouble);
+    if (config->n_alerts == 0)
         return;
     if (engine->alerts_looked_ns == 0 || now - engine->alerts_looked_ns >= ALERT_AGAIN_NS) {
         look_around(engine);
         engine->alerts_looked_ns = now;
     }
-    if (alert_queue_flush(engine->alerts, config->spool, &lost, &e) != 0)
-        engine_complain(engine, &engine->alert_trouble, e.text);
-    else
-        engine->alert_trouble.text[0] = '\0';
-    if (lost > 0)
-        log_say(engine->log, LEVEL_WARNING, "%u notices were lost: too many events at once", lost);
+    flush(engine, config, engine->alerts, &engine->alert_trouble);
 }

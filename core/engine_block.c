@@ -90,4 +90,6 @@ void engine_block(struct engine_user *user, const struct decide_context *c, cons
     counters_force(counters, &history, c->now_ns, &answer);
     log_block(user, &b, seconds);
     engine_alert_block(user, s, &b, seconds);
+    if (limit->disable_at_source)
+        engine_request_disable(user, c, s, limit);
 }

@@ -141,6 +141,7 @@ static struct decide_context context_of(struct engine_user *user)
 
     return (struct decide_context){.config = user->config->config,
                                    .view = user->view,
+                                   .who = &user->who,
                                    .counters = state_counters(engine->state),
                                    .blocks = state_blocks(engine->state),
                                    .secret = state_secret(engine->state),

@@ -6,6 +6,7 @@
 #include "core/engine.h"
 #include "core/journal.h"
 #include "core/state.h"
+#include "core/who_cache.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -33,10 +34,10 @@ struct engine {
     struct journal *journal; /* NULL: none is kept */
     pthread_mutex_t lock;    /* guards current */
     struct config_ref *current;
-    atomic_uint_least64_t epoch; /* grows with every new configuration or generation */
-    struct alert_queue *alerts;  /* notices that wait for the tick */
+    atomic_uint_least64_t epoch;           /* grows with every new configuration or generation */
+    struct alert_queue *alerts, *requests; /* notices and requests to the mirror that wait for the tick */
     /* the tick's own */
-    struct complaint directory_trouble, journal_trouble, alert_trouble;
+    struct complaint directory_trouble, journal_trouble, alert_trouble, request_trouble;
     uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
 };
 
@@ -46,6 +47,7 @@ struct engine_user {
     struct config_ref *config;
     struct directory_view *view;
     struct verdict verdict;
+    struct who_cache who; /* of this configuration and view */
     char line[LOG_LINE_MAX];
 };
 
@@ -58,6 +60,9 @@ void engine_complain(struct engine *engine, struct complaint *c, const char *tex
 /* Notices (core/engine_alert.c): of a block, from the mail path; of old settings; and the tick's round. */
 void engine_alert_block(struct engine_user *user, const struct submission *s, const struct block *block,
                         uint64_t seconds);
+/* Asks the mirror to switch SMTP AUTH of the login's mailbox off, where the tenant's exchange.writeback allows it. */
+void engine_request_disable(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                            const struct limit_config *limit);
 void engine_alert_stale(struct engine *engine, const struct config *config, const struct tenant_config *tenant,
                         int64_t age_s);
 void engine_alert_tick(struct engine *engine, const struct config *config);

@@ -1,9 +1,11 @@
 /* postern-mirror: brings Exchange Online's settings into the directory. */
+#include "core/alert.h"
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/program.h"
 #include "mirror/doctor.h"
 #include "mirror/import.h"
+#include "mirror/respond.h"
 #include "mirror/show.h"
 #include "mirror/sync.h"
 #include "mirror/words.h"
@@ -18,6 +20,7 @@
 
 #define PROGRAM "postern-mirror"
 #define PURPOSE "Brings the SMTP AUTH settings of Exchange Online into postern's directory."
+#define FAILED_EPISODE_S 21600u /* one notice of failing runs in so long */
 #define DIRECTORY_DEFAULT "/var/lib/postern/directory"
 
 static void print_usage(FILE *to)
@@ -29,8 +32,9 @@ static void print_usage(FILE *to)
             "       %s sync [-c FILE] [-d DIRECTORY] [--tenant NAME] [--dry-run] [--force] [--max-change PERCENT]\n"
             "       %s doctor [-c FILE] [--tenant NAME]\n"
             "       %s disable|enable|inherit [-c FILE] [--tenant NAME] [--yes] USER\n"
+            "       %s respond [-c FILE]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
-            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
@@ -43,7 +47,7 @@ static void print_help(void)
            "sync brings the same in straight from Exchange Online, for each tenant that has exchange = { ... } in the\n"
            "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
            "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
-           "exchange.writeback = true allows it.\n\n"
+           "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n\n"
            "  -c, --config FILE      configuration (default: %s)\n"
            "  -d, --directory DIR    the directory, in place of the configuration's\n"
            "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
@@ -230,6 +234,24 @@ static int settings_online(struct settings *s, struct error *e)
     return settings_complete(s, e);
 }
 
+/* A run that was refused or failed is told to people (core/alert.h), one notice an episode. */
+static void tell_failure(const struct settings *s, int result)
+{
+    bool refused = result == SYNC_REFUSED;
+    struct alert alert;
+    struct error e;
+
+    if (s->config == NULL || s->config->n_alerts == 0 || s->dry_run || (!refused && result != SYNC_FAILED))
+        return;
+    alert = alert_of(ALERT_MIRROR_FAILED, clock_wall_s(), refused ? SLICE("refused") : SLICE("failed"));
+    alert_summary(&alert, refused ? "A run of postern-mirror was refused: too much would have changed"
+                                  : "A run of postern-mirror failed; the settings in use get older");
+    alert_advice(&alert, "Nothing has changed. See why: journalctl -u postern-mirror%s",
+                 refused ? "; if the change is right: postern-mirror sync --force" : "; postern-mirror doctor");
+    if (alert_post(s->config->spool, ALERT_NOTICES, &alert, FAILED_EPISODE_S, &e) < 0)
+        fprintf(stderr, PROGRAM ": no notice: %s\n", e.text);
+}
+
 static int command_sync(struct settings *s, char **operands, int n)
 {
     struct sync_options options;
@@ -251,6 +273,22 @@ static int command_sync(struct settings *s, char **operands, int n)
         .log = stderr,
     };
     result = sync_run(&options, &e);
+    tell_failure(s, result);
+    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+}
+
+static int command_respond(struct settings *s, char **operands, int n)
+{
+    struct respond_options options;
+    struct error e;
+    int result;
+
+    if (n > 0)
+        return usage_error("respond takes no arguments; unexpected", operands[0]);
+    if (settings_online(s, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct respond_options){.config = s->config, .out = stdout, .log = stderr, .now = clock_wall_s()};
+    result = respond_run(&options, &e);
     return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
 }
 
@@ -309,7 +347,7 @@ static const struct {
     int (*run)(struct settings *, char **, int);
 } commands[] = {
     {"import", command_import},   {"sync", command_sync},     {"doctor", command_doctor},   {"show", command_show},
-    {"disable", command_disable}, {"enable", command_enable}, {"inherit", command_inherit},
+    {"disable", command_disable}, {"enable", command_enable}, {"inherit", command_inherit}, {"respond", command_respond},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
@@ -343,5 +381,5 @@ int main(int argc, char **argv)
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
     return result != PROGRAM_GO_ON
                ? result
-               : usage_error("a command is needed: sync, import, show, doctor, disable, enable or inherit", NULL);
+               : usage_error("a command is needed: sync, import, show, doctor, disable, enable, inherit or respond", NULL);
 }

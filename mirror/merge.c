@@ -62,6 +62,7 @@ static int stored_mailbox(struct merge *m, struct error *e)
     result = writer_next_mailbox(m->w, m->before->tenant, m->stored_begun ? &m->stored.id : NULL, &m->stored);
     if (result == DIRECTORY_DAMAGED)
         return error_set(e, "the directory holds a damaged mailbox; run \"postern check\"");
+    trim_step(&m->trim, m->stored.primary.p);
     m->stored_begun = true;
     m->stored_taken = false;
     m->stored_ended = result != DIRECTORY_FOUND;

@@ -97,12 +97,14 @@ static int add_move(struct merge *m, const struct mailbox_id *to, const struct m
 static int find_move(struct merge *m, struct stage *stage, size_t i, struct error *e)
 {
     struct mailbox_id id = stage_id(stage, i), old;
-    struct mailbox_record record;
+    struct mailbox_record record = {0};
     struct staged row;
     size_t ignored;
 
-    if (writer_get_mailbox(m->w, m->before->tenant, &id, &record) != DIRECTORY_NOT_FOUND)
+    if (writer_get_mailbox(m->w, m->before->tenant, &id, &record) != DIRECTORY_NOT_FOUND) {
+        trim_step(&m->trim, record.primary.p);
         return 0;
+    }
     if (stage_get(stage, i, &row, e) != 0)
         return -1;
     if (!stored_primary(m, row.primary, &old))

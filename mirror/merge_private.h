@@ -3,6 +3,7 @@
 #define POSTERN_MIRROR_MERGE_PRIVATE_H
 
 #include "mirror/merge.h"
+#include "mirror/trim.h"
 
 /* A mailbox whose id is another one than before: its Guid became known, or it was made anew under its address. */
 struct move {
@@ -20,6 +21,7 @@ struct merge {
     size_t n_moves, moves_cap;
     /* the walk */
     size_t next[STAGES];
+    struct trim trim;
     bool stored_begun, stored_taken, stored_ended;
     struct mailbox_record stored;
     size_t users_joined;

@@ -1,6 +1,5 @@
 #include "mirror/retry.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,28 +17,50 @@ enum failure retry_class(long status)
     return FAILURE_FINAL;
 }
 
+/* The number in the digits from..from+n; -1 when they are none. */
+static int digits_at(struct slice text, size_t from, size_t n)
+{
+    int v = 0;
+
+    for (size_t i = from; i < from + n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return -1;
+        v = 10 * v + (text.p[i] - '0');
+    }
+    return v;
+}
+
+/* January is 0; -1 for none. */
+static int month_at(struct slice text, size_t from)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+    for (int i = 0; i < 12; i++)
+        if (memcmp(text.p + from, months + 3 * i, 3) == 0)
+            return i;
+    return -1;
+}
+
 /* "Sun, 06 Nov 1994 08:49:37 GMT", the one form that may be sent (RFC 9110 5.6.7). */
 static bool parse_date(struct slice text, int64_t *at)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char line[40], month[4];
+    static const char form[] = "...,_.._..._...._..:..:.._GMT";
     struct tm tm = {0};
-    const char *found;
 
-    if (text.n != 29 || memcmp(text.p + 25, " GMT", 4) != 0)
+    if (text.n != sizeof form - 1)
         return false;
-    memcpy(line, text.p, text.n);
-    line[text.n] = '\0';
-    if (sscanf(line + 3, ", %2d %3c %4d %2d:%2d:%2d", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec) != 6)
+    for (size_t i = 0; i < text.n; i++)
+        if (form[i] != '.' && text.p[i] != (form[i] == '_' ? ' ' : form[i]))
+            return false;
+    tm.tm_mday = digits_at(text, 5, 2);
+    tm.tm_mon = month_at(text, 8);
+    tm.tm_year = digits_at(text, 12, 4) - 1900;
+    tm.tm_hour = digits_at(text, 17, 2);
+    tm.tm_min = digits_at(text, 20, 2);
+    tm.tm_sec = digits_at(text, 23, 2);
+    if (tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_mon < 0 || tm.tm_year < 70 || tm.tm_hour < 0 || tm.tm_hour > 23 ||
+        tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
         return false;
-    month[3] = '\0';
-    found = strstr(months, month);
-    if (found == NULL || (found - months) % 3 != 0 || tm.tm_year < 1970 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-        tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
-        return false;
-    tm.tm_mon = (int)((found - months) / 3);
-    tm.tm_year -= 1900;
     *at = timegm(&tm);
     return true;
 }

@@ -124,7 +124,7 @@ static unsigned long code_of(const json_t *root, struct slice description)
 
     if (json_is_integer(first) && json_integer_value(first) > 0)
         return (unsigned long)json_integer_value(first);
-    if (!slice_starts_with(description, SLICE("AADSTS")))
+    if (description.p == NULL || !slice_starts_with(description, SLICE("AADSTS")))
         return 0;
     description = (struct slice){description.p + 6, description.n - 6};
     while (n < description.n && n < 9 && description.p[n] >= '0' && description.p[n] <= '9')

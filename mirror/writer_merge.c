@@ -26,6 +26,7 @@ static int old_table_move(struct old_table *t, MDB_cursor_op where, struct error
     if (t->there) {
         t->key = (struct slice){key.mv_data, key.mv_size};
         t->value = (struct slice){value.mv_data, value.mv_size};
+        trim_step(&t->trim, value.mv_data);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "core/directory_view.h"
 #include "mirror/builder.h"
 #include "mirror/sorter.h"
+#include "mirror/trim.h"
 #include "mirror/writer.h"
 
 /* Names in the folder. What begins with ".next" is a run's own and worthless when the run has ended. */
@@ -97,6 +98,7 @@ struct old_table {
     MDB_cursor *cursor;
     bool there;
     struct slice key, value;
+    struct trim trim;
 };
 /* 0 with the first entry, or -1 with e. Closed by old_table_close, also after a -1. */
 int old_table_open(const struct writer *w, enum directory_table table, struct old_table *t, struct error *e);

@@ -26,7 +26,7 @@ put 644 conf/completion/postern.bash "$prefix/share/bash-completion/completions/
 for page in doc/*.[1-8]; do
     put 644 "$page" "$prefix/share/man/man${page##*.}/$(basename "$page")"
 done
-for unit in conf/systemd/*.service conf/systemd/*.timer conf/systemd/*.socket; do
+for unit in conf/systemd/*.service conf/systemd/*.timer conf/systemd/*.path conf/systemd/*.socket; do
     [ ! -e "$unit" ] || put_filled "$unit" "$prefix/lib/systemd/system/$(basename "$unit")"
 done
 put 644 conf/systemd/sysusers.conf "$prefix/lib/sysusers.d/postern.conf"

@@ -107,8 +107,8 @@ boot()
     mkdir -p "$cgroup"
     (echo "$BASHPID" >"$cgroup/cgroup.procs" && exec unshare --mount --pid --fork --kill-child --uts --ipc --cgroup --net \
         tests/packages/boot.sh "$root" test.target) </dev/null >"$T/boot.log" 2>&1 &
-    local parent=$! i
-    for i in $(seq 100); do
+    local parent=$!
+    for _ in $(seq 100); do
         sleep 0.2
         init=$(pgrep -P $parent) || continue
         [ "$(running systemctl is-active test.target 2>/dev/null)" != active ] || return 0

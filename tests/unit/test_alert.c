@@ -130,7 +130,7 @@ static void the_same_about_the_same_is_told_once_an_episode(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct alert alert = notice(rows[i].subject, rows[i].at_s);
 
-        if (alert_post(p->spool, &alert, 60, &e) != rows[i].told)
+        if (alert_post(p->spool, ALERT_NOTICES, &alert, 60, &e) != rows[i].told)
             fail_msg("%s", rows[i].why);
         told += (unsigned)rows[i].told;
         assert_int_equal(spool_count(p->folder, ".json"), told);
@@ -152,14 +152,14 @@ static void only_so_many_notices_wait(void **state)
         assert_true(fd >= 0);
         close(fd);
     }
-    assert_int_equal(alert_post(p->spool, &alert, 60, &e), -1);
+    assert_int_equal(alert_post(p->spool, ALERT_NOTICES, &alert, 60, &e), -1);
     assert_non_null(strstr(e.text, "postern-alert"));
 }
 
 static void a_notice_waits_in_memory_until_the_housekeeping_writes_it(void **state)
 {
     struct place *p = *state;
-    struct alert_queue *q = alert_queue_new();
+    struct alert_queue *q = alert_queue_new(ALERT_NOTICES);
     unsigned lost = 9;
     struct error e;
 
@@ -184,7 +184,7 @@ static void a_notice_waits_in_memory_until_the_housekeeping_writes_it(void **sta
 static void a_notice_that_cannot_be_written_is_kept_for_later(void **state)
 {
     struct place *p = *state;
-    struct alert_queue *q = alert_queue_new();
+    struct alert_queue *q = alert_queue_new(ALERT_NOTICES);
     struct alert alert = notice("user a@contoso.example", NOON);
     struct error e;
 
