@@ -352,7 +352,7 @@ const char *postfix_place(const struct postfix *p, const struct postfix_service 
     char path[1024];
     unsigned line;
 
-    if (name != NULL && raw == NULL)
+    if (service == NULL || (name != NULL && raw == NULL))
         return place_in_main(p, slice_of(name), out);
     if (raw != NULL && is_reference(raw->value, &other))
         return place_in_main(p, other, out);

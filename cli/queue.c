@@ -63,9 +63,10 @@ static bool note(void *arg, const struct journal_record *r)
         size_t capacity = s->capacity == 0 ? 64 : s->capacity * 2;
         struct seen *more = realloc(s->list, capacity * sizeof *more);
 
-        s->failed = more == NULL;
-        if (s->failed)
+        if (more == NULL) {
+            s->failed = true;
             return false;
+        }
         s->list = more;
         s->capacity = capacity;
     }
