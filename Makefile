@@ -46,6 +46,8 @@ CORE_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard core/*.c))
 # Everything of a program but its main, so that tests can link it.
 objects  = $(patsubst %.c,$(B)/%.o,$(filter-out $(1)/main.c,$(wildcard $(1)/*.c)))
 
+, := ,
+
 # One short line a step; V=1 shows the commands.
 Q = $(if $(V),,@)
 say = $(if $(V),:,@printf '  %-5s %s\n')
@@ -107,6 +109,15 @@ bench-build: $(BENCH)
 $(B)/tests/attacks/%: $(B)/tests/attacks/%.o $(B)/bench/milter_wire.o $(B)/libcore.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+
+# ---- torture: allocation and I/O that fail, call by call (tests/torture/fail.c) ----
+FAILING = malloc calloc realloc reallocarray strdup strndup mmap open openat read pread write pwrite ftruncate \
+          posix_fallocate fallocate fsync fdatasync fflush fstat stat lstat fstatat renameat unlinkat flock fchmod \
+          fchown mkdir getrandom eventfd pthread_create
+$(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) $(call objects,policyd) \
+                            $(call objects,mirror) $(B)/libcore.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(mirror_LIBS) $(CORE_LIBS)
 
 # ---- what people call ----
 demo:

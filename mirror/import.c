@@ -19,6 +19,17 @@ bool tenant_name_valid(struct slice name)
     return true;
 }
 
+const char *recipient_type_name(enum recipient_type type)
+{
+    static const char *const names[] = {
+        [RECIPIENT_OTHER] = "other",         [RECIPIENT_USER] = "user",           [RECIPIENT_SHARED] = "shared",
+        [RECIPIENT_ROOM] = "room",           [RECIPIENT_EQUIPMENT] = "equipment", [RECIPIENT_GROUP] = "group",
+        [RECIPIENT_MAIL_USER] = "mail user",
+    };
+
+    return names[type];
+}
+
 const char *smtp_auth_name(enum smtp_auth value)
 {
     static const char *const names[] = {

@@ -4,6 +4,7 @@
 
 /* Changes of names and addresses that are told mailbox by mailbox; their number is told in any case. */
 #define APPLY_MINOR_LINES 20
+#define CHANGE_LINE_MAX 8192 /* bytes; what is more is cut */
 
 static bool same_record(const struct mailbox_record *a, const struct mailbox_record *b)
 {
@@ -22,14 +23,59 @@ static const char *basic_name(const struct mailbox_record *record)
     return names[record->basic_smtp];
 }
 
+static bool holds(struct slice list, struct slice wanted)
+{
+    struct slice one;
+
+    while (packed_next(&list, &one))
+        if (slice_eq(one, wanted))
+            return true;
+    return false;
+}
+
+/* ", address +new@..., -old@..." as far as there is room. */
+static void add_addresses(struct buf *line, struct slice before, struct slice after)
+{
+    struct slice lists[2] = {after, before}, one;
+
+    for (size_t i = 0; i < 2; i++)
+        while (packed_next(&lists[i], &one))
+            if (!holds(i == 0 ? before : after, one) && line->n + QUOTE_MAX_BYTES < line->cap)
+                buf_addf(line, ", address %s%s", i == 0 ? "+" : "-", words(one).text);
+}
+
+/* ", user principal name a → b, type user → shared": what changed beside the settings, with before and after. */
+static void add_minor(struct buf *line, const struct mailbox_record *a, const struct mailbox_record *b)
+{
+    const struct {
+        const char *what;
+        struct slice before, after;
+    } texts[] = {
+        {"user principal name", a->upn, b->upn},
+        {"alias", a->alias, b->alias},
+        {"account", a->account, b->account},
+        {"display name", a->name, b->name},
+        {"authentication policy", a->auth_policy, b->auth_policy},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (!slice_eq(texts[i].before, texts[i].after))
+            buf_addf(line, ", %s \"%s\" → \"%s\"", texts[i].what, words(texts[i].before).text,
+                     words(texts[i].after).text);
+    if (a->recipient_type != b->recipient_type)
+        buf_addf(line, ", type %s → %s", recipient_type_name(a->recipient_type),
+                 recipient_type_name(b->recipient_type));
+    add_addresses(line, a->proxies, b->proxies);
+}
+
 /* What changed of a mailbox, a line each, the settings first. */
 static int change_lines(struct import *im, const struct mailbox_record *a, const struct mailbox_record *b,
                         struct error *e)
 {
     struct quote who = words(b->primary);
-    char mem[2 * sizeof who.text + 128];
+    char mem[CHANGE_LINE_MAX];
     struct buf line = BUF_OVER(mem);
-    bool said = false;
+    bool said = false, minor_only = false;
 
     if (a->smtp_auth != b->smtp_auth) {
         buf_addf(&line, "%s: SMTP AUTH %s → %s", who.text, smtp_auth_name(a->smtp_auth), smtp_auth_name(b->smtp_auth));
@@ -57,7 +103,11 @@ static int change_lines(struct import *im, const struct mailbox_record *a, const
     if (!slice_eq(a->primary, b->primary))
         buf_addf(&line, "%s: primary address, before %s", who.text, words(a->primary).text);
     else if (!said && im->minor++ < APPLY_MINOR_LINES)
+        minor_only = true;
+    if (minor_only) {
         buf_addf(&line, "%s: names, addresses or type", who.text);
+        add_minor(&line, a, b);
+    }
     return line.n == 0 ? 0 : import_line(im, buf_slice(&line), e);
 }
 

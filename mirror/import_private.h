@@ -66,6 +66,9 @@ int import_line(struct import *im, struct slice line, struct error *e);
 /* A tenant that was made from a list of addresses says so at the beginning of its source. */
 #define SOURCE_LIST "list "
 
+/* "user", "shared", "room" ... */
+const char *recipient_type_name(enum recipient_type type);
+
 /* "enabled", "disabled", "inherit", "unknown" */
 const char *smtp_auth_name(enum smtp_auth value);
 

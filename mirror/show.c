@@ -7,12 +7,6 @@
 #include <time.h>
 
 static const char *const tri_names[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "no", [TRI_YES] = "yes"};
-static const char *const type_names[] = {
-    [RECIPIENT_OTHER] = "other",         [RECIPIENT_USER] = "user",           [RECIPIENT_SHARED] = "shared",
-    [RECIPIENT_ROOM] = "room",           [RECIPIENT_EQUIPMENT] = "equipment", [RECIPIENT_GROUP] = "group",
-    [RECIPIENT_MAIL_USER] = "mail user",
-};
-
 static void show_time(FILE *out, int64_t at)
 {
     char text[40] = "never";
@@ -62,7 +56,7 @@ static void show_mailbox(FILE *out, const struct tenant_facts *facts, const stru
         fprintf(out, "none of its own\n");
     if ((record->knows & MAILBOX_RESTRICTED) != 0)
         fprintf(out, "  restricted                     yes, by Exchange Online: it may send nothing\n");
-    fprintf(out, "  type                           %s\n", type_names[record->recipient_type]);
+    fprintf(out, "  type                           %s\n", recipient_type_name(record->recipient_type));
     show_text(out, "user principal name", record->upn);
     show_text(out, "alias", record->alias);
     show_text(out, "account", record->account);

@@ -9,8 +9,8 @@
 #define STEPS 16384u
 
 /*
- * LMDB does not tell where its map is, so the kernel is asked (proc(5)). Only a shared map of a file is ever given back:
- * of private memory it would be a loss.
+ * LMDB does not tell where its map is, so the kernel is asked (proc(5)). Only a shared map of a file is ever given
+ * back: of private memory it would be a loss.
  */
 static void find(struct trim *t, const void *inside)
 {

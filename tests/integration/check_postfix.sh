@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.."
 . scripts/relay.sh
 . tests/e2e/lib.sh
-POSTERN=${POSTERN:-build/asan/postern}
+POSTERN=${BUILD:-build/asan}/postern
 T=
 
 # What the checks are made on: the shipped snippets, with sockets in $F/run as Postfix would find them.

@@ -167,6 +167,8 @@ services_enabled()
     [ -L "$root/etc/systemd/system/multi-user.target.wants/postern-policyd.service" ]
 }
 
+timer_is() { [ "$(running systemctl is-enabled postern-mirror.timer)" = "$1" ]; }
+
 units_valid() { running sh -c 'systemd-analyze verify --man=no /lib/systemd/system/postern*.*'; }
 
 # folder PATH OWNER:GROUP MODE
@@ -228,7 +230,8 @@ set_up()
     echo '# by hand' >"$root/etc/postern/allow"
     printf 'anna@contoso.example\ncleo@contoso.example\n' >"$root/root/mailboxes.txt"
     cp "$root/etc/postern/postern.conf" "$T/postern.conf"
-    running postern-mirror import --tenant contoso /root/mailboxes.txt && running systemctl reload postern-policyd postern-milter
+    running postern-mirror import --tenant contoso /root/mailboxes.txt &&
+        running systemctl reload postern-policyd postern-milter && running systemctl enable postern-mirror.timer
 }
 
 configuration_kept()
@@ -274,6 +277,7 @@ if ! boot >"$T/said" 2>&1; then
 fi
 check 'every program of the earlier version runs' version 0.0.9
 check 'its services are enabled' services_enabled
+check 'but the timer of the mirror, which waits for its settings' timer_is disabled
 check 'its units are valid' units_valid
 check 'its services start' services_run
 check 'its folders belong to who needs them, and to nobody else' folders
@@ -288,6 +292,7 @@ check 'it can be upgraded while it runs' install running new
 check 'every program is of the new version then' version "$(sed -n 's/^VERSION *= *//p' Makefile)"
 check 'the services run the new programs' services_run
 check 'they are still enabled' services_enabled
+check 'and so is the timer that the administrator has enabled' timer_is enabled
 check 'the configuration stays as the administrator left it' configuration_kept
 check 'the limit remembers the message from before' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.1
 check 'the mailboxes are still known' answers 'action=DUNNO' policyd cleo@contoso.example 2.2

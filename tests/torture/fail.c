@@ -1,0 +1,123 @@
+#include "tests/torture/fail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+static atomic_long left = -1; /* calls until the one that fails; below 0: none will */
+static atomic_bool on, failed;
+static _Atomic(const char *) what = "nothing";
+
+void fail_begin(unsigned long n, enum fail_how how)
+{
+    atomic_store(&failed, false);
+    atomic_store(&on, how == FAIL_ON);
+    atomic_store(&left, (long)n);
+}
+
+bool fail_end(void)
+{
+    atomic_store(&left, -1);
+    return atomic_load(&failed);
+}
+
+const char *fail_what(void)
+{
+    return atomic_load(&what);
+}
+
+static bool fails(const char *name, int error)
+{
+    long n = atomic_load(&left);
+
+    do {
+        if (n < 0)
+            return false;
+    } while (!atomic_compare_exchange_weak(&left, &n, n > 0 ? n - 1 : atomic_load(&on) ? 0 : -1));
+    if (n > 0)
+        return false;
+    atomic_store(&failed, true);
+    atomic_store(&what, name);
+    errno = error;
+    return true;
+}
+
+/* One row a function: its type, name, what it answers when it fails, errno, parameters, arguments. */
+#define FAILING(type, name, answer, error, parameters, arguments)                                                      \
+    type __real_##name parameters;                                                                                     \
+    type __wrap_##name parameters;                                                                                     \
+    type __wrap_##name parameters                                                                                      \
+    {                                                                                                                  \
+        return fails(#name, error) ? (answer) : __real_##name arguments;                                               \
+    }
+
+FAILING(void *, malloc, NULL, ENOMEM, (size_t n), (n))
+FAILING(void *, calloc, NULL, ENOMEM, (size_t n, size_t size), (n, size))
+FAILING(void *, realloc, NULL, ENOMEM, (void *p, size_t n), (p, n))
+FAILING(void *, reallocarray, NULL, ENOMEM, (void *p, size_t n, size_t size), (p, n, size))
+FAILING(char *, strdup, NULL, ENOMEM, (const char *s), (s))
+FAILING(char *, strndup, NULL, ENOMEM, (const char *s, size_t n), (s, n))
+FAILING(void *, mmap, MAP_FAILED, ENOMEM, (void *a, size_t n, int p, int f, int fd, off_t o), (a, n, p, f, fd, o))
+FAILING(ssize_t, read, -1, EIO, (int fd, void *p, size_t n), (fd, p, n))
+FAILING(ssize_t, pread, -1, EIO, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
+FAILING(ssize_t, write, -1, ENOSPC, (int fd, const void *p, size_t n), (fd, p, n))
+FAILING(ssize_t, pwrite, -1, ENOSPC, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
+FAILING(int, ftruncate, -1, ENOSPC, (int fd, off_t n), (fd, n))
+FAILING(int, posix_fallocate, ENOSPC, ENOSPC, (int fd, off_t at, off_t n), (fd, at, n))
+FAILING(int, fallocate, -1, ENOSPC, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
+FAILING(int, fsync, -1, EIO, (int fd), (fd))
+FAILING(int, fdatasync, -1, EIO, (int fd), (fd))
+FAILING(int, fflush, EOF, ENOSPC, (FILE * f), (f))
+FAILING(int, fstat, -1, EIO, (int fd, struct stat *st), (fd, st))
+FAILING(int, stat, -1, EACCES, (const char *path, struct stat *st), (path, st))
+FAILING(int, lstat, -1, EACCES, (const char *path, struct stat *st), (path, st))
+FAILING(int, fstatat, -1, EACCES, (int fd, const char *path, struct stat *st, int f), (fd, path, st, f))
+FAILING(int, renameat, -1, EROFS, (int a, const char *from, int b, const char *to), (a, from, b, to))
+FAILING(int, unlinkat, -1, EROFS, (int fd, const char *path, int f), (fd, path, f))
+FAILING(int, flock, -1, ENOLCK, (int fd, int how), (fd, how))
+FAILING(int, fchmod, -1, EPERM, (int fd, mode_t mode), (fd, mode))
+FAILING(int, fchown, -1, EPERM, (int fd, uid_t u, gid_t g), (fd, u, g))
+FAILING(int, mkdir, -1, EROFS, (const char *path, mode_t mode), (path, mode))
+FAILING(ssize_t, getrandom, -1, ENOSYS, (void *p, size_t n, unsigned f), (p, n, f))
+FAILING(int, eventfd, -1, EMFILE, (unsigned n, int f), (n, f))
+FAILING(int, pthread_create, EAGAIN, EAGAIN, (pthread_t * t, const pthread_attr_t *a, void *(*f)(void *), void *arg),
+        (t, a, f, arg))
+
+/* These two have a mode only where they make a file. */
+static mode_t mode_of(int flags, va_list arguments)
+{
+    return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+
+    va_start(arguments, flags);
+    mode = mode_of(flags, arguments);
+    va_end(arguments);
+    return fails("open", EMFILE) ? -1 : __real_open(path, flags, mode);
+}
+
+int __real_openat(int fd, const char *path, int flags, ...);
+int __wrap_openat(int fd, const char *path, int flags, ...);
+int __wrap_openat(int fd, const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+
+    va_start(arguments, flags);
+    mode = mode_of(flags, arguments);
+    va_end(arguments);
+    return fails("openat", EMFILE) ? -1 : __real_openat(fd, path, flags, mode);
+}

@@ -1,0 +1,481 @@
+/*
+ * Each thing that postern does, over and over, with its 1st, 2nd, 3rd ... allocation or I/O call failing, once alone
+ * and once with all that follow it: no crash, no leak (the sanitizers tell), an error that says something, and never a
+ * pass for who may not send. Afterwards, with everything working again, the same must succeed.
+ *
+ *   torture [EVERY [NAME]]    only every EVERY-th call; only the scenario of that name
+ */
+#include "core/clock.h"
+#include "core/directory_record.h"
+#include "core/engine.h"
+#include "mirror/import.h"
+#include "policyd/server.h"
+#include "tests/torture/fail.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#define LEAKS() (__lsan_do_recoverable_leak_check() != 0)
+#else
+#define LEAKS() false
+#endif
+
+#define ANNA "anna@contoso.example" /* may send */
+#define BERT "bert@contoso.example" /* may not */
+#define ANSWER_MS 3000
+
+static char folder[64];
+static unsigned broken;       /* promises that were */
+static const char *scenario;  /* that runs */
+static unsigned long failing; /* the call that fails in it */
+
+#define MUST(what)                                                                                                     \
+    do {                                                                                                               \
+        if (!(what) && broken++ < 20)                                                                                  \
+            printf("#   %s, call %lu (%s): broken promise: %s\n", scenario, failing, fail_what(), #what);              \
+    } while (0)
+
+/* ---- the world ---- */
+
+static const char *below(const char *name)
+{
+    static char paths[4][128];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+
+    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *f = fopen(below(name), "w");
+
+    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0) {
+        perror(name);
+        exit(2);
+    }
+}
+
+static void write_config(const char *name, const char *more)
+{
+    char text[4096];
+
+    (void)snprintf(
+        text, sizeof text,
+        "preset = \"none\"; tls = { required = false; }; log = { to = \"stderr\"; }; journal = \"\";\n"
+        "directory = \"%s/directory\"; state = { file = \"%s/%s.state\"; entries = 1024; blocks = 16; };\n"
+        "policyd = { listen = \"unix:%s/policyd.sock\"; workers = 2; };\n"
+        "limits = ({ name = \"few\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 3; });\n%s",
+        folder, folder, name, folder, more);
+    write_file(name, text);
+}
+
+#define CAS "\"Guid\",\"PrimarySmtpAddress\",\"EmailAddresses\",\"OWAEnabled\",\"SmtpClientAuthenticationDisabled\"\n"
+#define CAS_ANNA                                                                                                       \
+    "\"0a7d6d2c-0001-4b7e-9d55-000000000001\",\"" ANNA "\",\"SMTP:" ANNA                                               \
+    " smtp:a.berg@contoso.example\",\"True\",\"False\"\n"
+#define CAS_BERT "\"0a7d6d2c-0001-4b7e-9d55-000000000002\",\"" BERT "\",\"SMTP:" BERT "\",\"True\",\"True\"\n"
+#define CAS_CLEO                                                                                                       \
+    "\"0a7d6d2c-0001-4b7e-9d55-000000000003\",\"cleo@contoso.example\",\"SMTP:cleo@contoso.example\",\"True\",\"\"\n"
+
+static enum import_result import(const char *directory, const char *const *files, size_t n, FILE *out)
+{
+    struct error e = {.text = ""};
+    struct import_options options = {.directory = directory,
+                                     .tenant = "contoso",
+                                     .kind = KINDS,
+                                     .force = true,
+                                     .max_change = IMPORT_MAX_CHANGE,
+                                     .files = files,
+                                     .n_files = n,
+                                     .now = 1790000000,
+                                     .out = out};
+    enum import_result result = import_run(&options, &e);
+
+    MUST(result == IMPORT_DONE || e.text[0] != '\0');
+    return result;
+}
+
+static void make_world(FILE *out)
+{
+    const char *files[] = {below("cas.csv"), below("transport.json")};
+
+    write_file("cas.csv", CAS CAS_ANNA CAS_BERT);
+    write_file("cas2.csv", CAS CAS_BERT CAS_CLEO CAS_ANNA);
+    write_file("transport.json", "{ \"JournalingReportNdrTo\": \"<>\", \"SmtpClientAuthenticationDisabled\": true }\n");
+    write_file("list", BERT "\n@adatum.example\nscanner\n");
+    write_file("logins", "scanner7 " BERT "\nscanner8 " ANNA "\n");
+    write_file("networks", "192.0.2.0/24\n2001:db8::/32\n");
+    scenario = "the world";
+    if (import(below("directory"), files, 2, out) != IMPORT_DONE)
+        exit(2);
+}
+
+static struct submission submission_of(const char *login)
+{
+    struct submission s = {.stage = STAGE_END,
+                           .login_text = slice_of(login),
+                           .mechanism = SLICE("PLAIN"),
+                           .tls = TLS_V1_3,
+                           .sender_text = slice_of(login),
+                           .recipient_count = 1,
+                           .size = 1000,
+                           .front_end = "policyd"};
+
+    login_parse(s.login_text, &s.login);
+    s.has_client = ip_parse(SLICE("203.0.113.9"), &s.client);
+    s.sender_result = address_parse_internal(s.sender_text, &s.sender);
+    return s;
+}
+
+static bool passes(const struct verdict *v)
+{
+    return v != NULL && (v->action == ACTION_PASS || v->action == ACTION_HOLD);
+}
+
+/* ---- scenarios: run with one call failing (`works` is false) or with none ---- */
+
+struct tools {
+    FILE *out;
+    struct engine *engine; /* of "requests" only */
+};
+
+static struct decide_context context_of(const struct config *config, const struct directory_view *view,
+                                        struct state *state)
+{
+    return (struct decide_context){.config = config,
+                                   .view = view,
+                                   .counters = state_counters(state),
+                                   .blocks = state_blocks(state),
+                                   .secret = state_secret(state),
+                                   .now_ns = state_now(state, clock_boot_ns()),
+                                   .wall_s = 1790000001};
+}
+
+static bool decides_right(const struct decide_context *c, const char *login, const struct headers *headers)
+{
+    static struct verdict v;
+    struct submission s = submission_of(login);
+    struct recipients r = {0};
+
+    s.headers = headers;
+    decide(c, &s, &r, &v, NULL);
+    return passes(&v);
+}
+
+static void addresses(struct tools *t, bool works)
+{
+    static const char *const fields[][2] = {
+        {"From", "Anna <" ANNA ">, a.berg@contoso.example"},
+        {"Sender", ANNA},
+        {"Resent-From", ANNA},
+        {"From", ANNA "," ANNA "," ANNA "," ANNA "," ANNA "," ANNA "," ANNA "," ANNA "," BERT},
+        {"Subject", "x"}};
+    struct headers own = {0}, foreign = {0};
+    struct recipients r = {0};
+    struct address a;
+    bool unicode;
+
+    (void)t;
+    headers_add(&own, slice_of(fields[0][0]), slice_of(fields[0][1]));
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        headers_add(&foreign, slice_of(fields[i][0]), slice_of(fields[i][1]));
+    unicode = address_parse_internal(SLICE("j\xc3\xbcrgen@b\xc3\xbc"
+                                           "cher.example"),
+                                     &a) == ADDRESS_OK;
+    /* Nothing is forgotten: either all addresses are there, or it says that they are not. */
+    MUST(own.bad != NULL || own.n == 2);
+    MUST(foreign.bad != NULL || foreign.n == 13);
+    MUST(!works || (own.bad == NULL && foreign.bad == NULL && unicode));
+    headers_clear(&own);
+    headers_clear(&foreign);
+    recipients_clear(&r);
+}
+
+static void configuration(struct tools *t, bool works)
+{
+    struct config *config = NULL;
+    struct error e = {.text = ""};
+    int result = config_load(below("full.conf"), &config, &e);
+
+    (void)t;
+    MUST(result == 0 || (config == NULL && e.text[0] != '\0'));
+    MUST(!works || result == 0);
+    if (result != 0)
+        return;
+    MUST(config->n_limits == 1 && config->n_connectors == 2 && config->n_groups == 1 && config->n_replies == 1);
+    MUST(list_count(config->smtp_auth.deny) == 3 && list_count(config->smtp_auth.logins) == 2);
+    MUST(config->n_tenants == 1 && config->tenants[0].n_domains == 2);
+    config_free(config);
+}
+
+static void reading_the_directory(struct tools *t, bool works)
+{
+    struct state_options options = {.path = below("directory.state"),
+                                    .entries = 64,
+                                    .blocks = 16,
+                                    .boot_ns = NS_PER_S,
+                                    .wall_ns = NS_PER_S,
+                                    .boot_id = 1};
+    struct directory *directory = NULL;
+    struct directory_view *view = NULL;
+    struct config *config = NULL;
+    struct state *state = NULL;
+    struct error e = {.text = ""};
+    bool ok = config_load(below("engine.conf"), &config, &e) == 0 && state_open(&options, &state, &e) == 0 &&
+              directory_open(below("directory"), &directory, &e) == 0;
+
+    (void)t;
+    MUST(ok || e.text[0] != '\0');
+    if (ok) {
+        struct decide_context c;
+
+        (void)directory_refresh(directory, &e);
+        view = directory_view_get(directory);
+        c = context_of(config, view, state);
+        MUST(!decides_right(&c, BERT, NULL));
+        MUST(!decides_right(&c, "nobody@contoso.example", NULL));
+        MUST(!works || decides_right(&c, ANNA, NULL));
+    }
+    MUST(!works || ok);
+    if (view != NULL)
+        directory_view_put(directory, view);
+    if (directory != NULL)
+        directory_close(directory);
+    if (state != NULL)
+        state_close(state);
+    config_free(config);
+    (void)unlink(below("directory.state"));
+}
+
+/* Never more than three of anna's messages, and none of bert's; whatever the state's file can't do. */
+static void engine(struct tools *t, bool works)
+{
+    struct engine *engine = NULL;
+    struct engine_user *user;
+    struct recipients r = {0};
+    struct error e = {.text = ""};
+    unsigned passed = 0, bert = 0;
+
+    (void)t;
+    if (engine_open(below("engine.conf"), "torture", &engine, &e) != 0) {
+        MUST(!works && e.text[0] != '\0');
+        return;
+    }
+    user = engine_user_new(engine);
+    MUST(!works || user != NULL);
+    for (unsigned i = 0; user != NULL && i < 5; i++) {
+        static const char *const ids[] = {"4TA", "4TB", "4TC", "4TD", "4TE"};
+        struct submission s = submission_of(ANNA);
+
+        s.queue_id = slice_of(ids[i]);
+        passed += passes(engine_decide(user, &s, &r));
+        s = submission_of(BERT);
+        s.queue_id = slice_of(ids[i]);
+        bert += passes(engine_decide(user, &s, &r));
+        if (i == 1)
+            (void)engine_reload(engine, &e);
+        if (i == 2)
+            engine_tick(engine);
+    }
+    MUST(bert == 0);
+    MUST(passed <= 3 && (!works || passed == 3));
+    recipients_clear(&r);
+    engine_user_free(user);
+    engine_close(engine);
+    (void)unlink(below("engine.conf.state"));
+}
+
+static void remove_directory(void)
+{
+    char command[128];
+
+    (void)snprintf(command, sizeof command, "rm -rf '%s/imported'", folder);
+    if (system(command) != 0) /* the folder is ours: mkdtemp made its name */
+        exit(2);
+}
+
+/* What was imported before stays, or the new is there, whole. */
+static void importing(struct tools *t, bool works)
+{
+    const char *files[] = {below("cas2.csv"), below("transport.json")};
+    enum import_result result = import(below("imported"), files, 2, t->out);
+
+    MUST(!works || result == IMPORT_DONE);
+}
+
+static void before_importing(struct tools *t)
+{
+    const char *files[] = {below("cas.csv"), below("transport.json")};
+
+    remove_directory();
+    if (import(below("imported"), files, 2, t->out) != IMPORT_DONE)
+        exit(2);
+}
+
+static void after_importing(struct tools *t)
+{
+    struct directory_totals totals;
+    struct error e = {.text = ""};
+
+    (void)t;
+    MUST(directory_verify(below("imported"), &totals, &e) == 0);
+    MUST((totals.generation == 1 && totals.mailboxes == 2) || (totals.generation == 2 && totals.mailboxes == 3));
+}
+
+/* ---- requests: a client of the policy server ---- */
+
+static bool ask(int fd, const char *login, const char *stage, bool *let_through)
+{
+    char text[512], answer[600];
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    ssize_t n = snprintf(text, sizeof text,
+                         "request=smtpd_access_policy\nprotocol_state=%s\ninstance=%lu.%d\nsasl_method=PLAIN\n"
+                         "sasl_username=%s\nsender=%s\nrecipient=x@adatum.example\nclient_address=203.0.113.9\n\n",
+                         stage, failing, fd, login, login);
+
+    *let_through = false;
+    if (send(fd, text, (size_t)n, MSG_NOSIGNAL) != n || poll(&p, 1, ANSWER_MS) != 1)
+        return false;
+    n = recv(fd, answer, sizeof answer - 1, 0);
+    if (n <= 0)
+        return false;
+    answer[n] = '\0';
+    *let_through = strncmp(answer, "action=DUNNO", 12) == 0 || strncmp(answer, "action=OK", 9) == 0 ||
+                   strncmp(answer, "action=4", 8) < 0 || strncmp(answer, "action=6", 8) >= 0;
+    return true;
+}
+
+/* False when nobody answers. */
+static bool bert_is_refused(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool through = false, answered;
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/policyd.sock", folder);
+    answered = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+               ask(fd, BERT, "RCPT", &through);
+    MUST(!through);
+    answered = answered && ask(fd, BERT, "END-OF-MESSAGE", &through);
+    MUST(!through);
+    if (fd >= 0)
+        (void)close(fd);
+    return answered;
+}
+
+static void requests(struct tools *t, bool works)
+{
+    struct server *server = NULL;
+    struct error e = {.text = ""};
+
+    if (server_start(t->engine, &server, &e) != 0) {
+        MUST(!works && e.text[0] != '\0');
+        return;
+    }
+    MUST(bert_is_refused() || !works);
+    /* One failure must not be the end of the service. */
+    (void)fail_end();
+    MUST(bert_is_refused());
+    server_stop(server);
+}
+
+static void before_requests(struct tools *t)
+{
+    struct error e;
+
+    if (t->engine == NULL && engine_open(below("engine.conf"), "torture", &t->engine, &e) != 0)
+        exit(2);
+}
+
+/* ---- the run ---- */
+
+static const struct row {
+    const char *name;
+    void (*run)(struct tools *t, bool works);
+    void (*before)(struct tools *t), (*after)(struct tools *t);
+} rows[] = {
+    {"addresses", addresses, NULL, NULL},
+    {"configuration", configuration, NULL, NULL},
+    {"directory", reading_the_directory, NULL, NULL},
+    {"engine", engine, NULL, NULL},
+    {"import", importing, before_importing, after_importing},
+    {"requests", requests, before_requests, NULL},
+};
+
+/* True when a call failed: there may be more. */
+static bool run_once(const struct row *row, struct tools *t, unsigned long n, enum fail_how how)
+{
+    bool failed;
+
+    failing = n;
+    if (row->before != NULL)
+        row->before(t);
+    fail_begin(n, how);
+    row->run(t, false);
+    failed = fail_end();
+    if (row->after != NULL)
+        row->after(t);
+    return failed;
+}
+
+static void torture(const struct row *row, struct tools *t, unsigned long every)
+{
+    unsigned before = broken;
+    unsigned long runs = 0;
+
+    scenario = row->name;
+    for (int how = FAIL_ONCE; how <= FAIL_ON; how++)
+        for (unsigned long n = 0; run_once(row, t, n, (enum fail_how)how); n += every)
+            runs++;
+    if (row->before != NULL)
+        row->before(t);
+    row->run(t, true);
+    if (row->after != NULL)
+        row->after(t);
+    if (t->engine != NULL)
+        engine_close(t->engine);
+    t->engine = NULL;
+    MUST(!LEAKS());
+    MUST(runs > 0);
+    printf("%sok %s: %lu calls fail, and nobody gets through\n", broken == before ? "" : "not ", row->name, runs);
+    (void)fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long every = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;
+    struct tools tools = {0};
+    char command[128];
+
+    (void)snprintf(folder, sizeof folder, "/tmp/postern-torture.XXXXXX");
+    tools.out = fopen("/dev/null", "w");
+    if (every == 0 || tools.out == NULL || mkdtemp(folder) == NULL)
+        return 2;
+    make_world(tools.out);
+    write_config("engine.conf", "");
+    write_config("full.conf",
+                 "tenants = ({ name = \"contoso\"; domains = [\"contoso.example\", \"b\xc3\xbc"
+                 "cher.example\"]; netbios = [\"CONTOSO\"]; });\n"
+                 "smtp_auth = { deny_file = \"list\"; allow_file = \"list\"; on_premises_file = \"list\"; logins_file "
+                 "= \"logins\"; };\n"
+                 "connectors = ({ name = \"a\"; networks_file = \"networks\"; senders = [\"@contoso.example\"]; },\n"
+                 "              { name = \"b\"; networks = [\"198.51.100.0/24\"]; });\n"
+                 "groups = ({ name = \"g\"; members_file = \"list\"; });\n"
+                 "replies = { unlisted = \"535 5.7.139 Not here\"; };\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (argc < 3 || strcmp(argv[2], rows[i].name) == 0)
+            torture(&rows[i], &tools, every);
+    (void)fclose(tools.out);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command) == 0 && broken == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
