@@ -141,6 +141,17 @@ fuzz:
 	@$(MAKE) --no-print-directory -s fuzz-build
 	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
+# Each allocation and I/O call fails in turn. "make check" samples it.
+torture:
+	@scripts/install-dependencies.sh test
+	@tests/torture/run.sh
+
+# The share of core's lines that the unit tests, the torture and the rows of attacks reach.
+coverage:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s VARIANT=coverage all unit build/coverage/tests/torture/torture
+	@tests/coverage.sh $(COVERAGE_LEAST)
+
 lint:
 	@scripts/install-dependencies.sh test
 	@tests/lint.sh
@@ -170,8 +181,10 @@ help:
 	@echo 'make deb       Debian packages, in build/deb; make check-packages installs, upgrades and purges them somewhere clean'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
+	@echo 'make torture   lets each allocation and I/O call fail in turn'
+	@echo 'make coverage  the lines of core that tests reach; COVERAGE_LEAST=95 fails below'
 	@echo 'make lint      compilers, cppcheck, clang-tidy, forbidden functions'
 
-.PHONY: all unit fuzz-build bench-build demo check bench fuzz lint deb check-packages install clean help
+.PHONY: all unit fuzz-build bench-build demo check bench fuzz torture coverage lint deb check-packages install clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

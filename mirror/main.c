@@ -346,8 +346,9 @@ static const struct {
     const char *name;
     int (*run)(struct settings *, char **, int);
 } commands[] = {
-    {"import", command_import},   {"sync", command_sync},     {"doctor", command_doctor},   {"show", command_show},
-    {"disable", command_disable}, {"enable", command_enable}, {"inherit", command_inherit}, {"respond", command_respond},
+    {"import", command_import},   {"sync", command_sync},       {"doctor", command_doctor},
+    {"show", command_show},       {"disable", command_disable}, {"enable", command_enable},
+    {"inherit", command_inherit}, {"respond", command_respond},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
@@ -381,5 +382,6 @@ int main(int argc, char **argv)
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
     return result != PROGRAM_GO_ON
                ? result
-               : usage_error("a command is needed: sync, import, show, doctor, disable, enable, inherit or respond", NULL);
+               : usage_error("a command is needed: sync, import, show, doctor, disable, enable, inherit or respond",
+                             NULL);
 }

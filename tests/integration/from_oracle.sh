@@ -5,7 +5,7 @@
 #
 #   from_oracle.sh [COUNT] [SEED]    300 headers unless said; another seed gives others
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 count=${1:-300} seed=${2:-1}
 BIN=${BIN:-build/asan}

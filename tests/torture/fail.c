@@ -65,9 +65,7 @@ FAILING(void *, reallocarray, NULL, ENOMEM, (void *p, size_t n, size_t size), (p
 FAILING(char *, strdup, NULL, ENOMEM, (const char *s), (s))
 FAILING(char *, strndup, NULL, ENOMEM, (const char *s, size_t n), (s, n))
 FAILING(void *, mmap, MAP_FAILED, ENOMEM, (void *a, size_t n, int p, int f, int fd, off_t o), (a, n, p, f, fd, o))
-FAILING(ssize_t, read, -1, EIO, (int fd, void *p, size_t n), (fd, p, n))
 FAILING(ssize_t, pread, -1, EIO, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
-FAILING(ssize_t, write, -1, ENOSPC, (int fd, const void *p, size_t n), (fd, p, n))
 FAILING(ssize_t, pwrite, -1, ENOSPC, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
 FAILING(int, ftruncate, -1, ENOSPC, (int fd, off_t n), (fd, n))
 FAILING(int, posix_fallocate, ENOSPC, ENOSPC, (int fd, off_t at, off_t n), (fd, at, n))
@@ -89,6 +87,28 @@ FAILING(ssize_t, getrandom, -1, ENOSYS, (void *p, size_t n, unsigned f), (p, n, 
 FAILING(int, eventfd, -1, EMFILE, (unsigned n, int f), (n, f))
 FAILING(int, pthread_create, EAGAIN, EAGAIN, (pthread_t * t, const pthread_attr_t *a, void *(*f)(void *), void *arg),
         (t, a, f, arg))
+
+/* Pipes and sockets don't fail so: what they do (EAGAIN, a peer that is gone) has tests of its own. */
+static bool is_file(int fd)
+{
+    struct stat st;
+
+    return __real_fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+ssize_t __real_read(int fd, void *p, size_t n);
+ssize_t __wrap_read(int fd, void *p, size_t n);
+ssize_t __wrap_read(int fd, void *p, size_t n)
+{
+    return is_file(fd) && fails("read", EIO) ? -1 : __real_read(fd, p, n);
+}
+
+ssize_t __real_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n)
+{
+    return is_file(fd) && fails("write", ENOSPC) ? -1 : __real_write(fd, p, n);
+}
 
 /* These two have a mode only where they make a file. */
 static mode_t mode_of(int flags, va_list arguments)

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/directory_record.h"
 #include "core/engine.h"
+#include "core/state.h"
 #include "mirror/import.h"
 #include "policyd/server.h"
 #include "tests/torture/fail.h"
@@ -43,13 +44,20 @@ static unsigned long failing; /* the call that fails in it */
             printf("#   %s, call %lu (%s): broken promise: %s\n", scenario, failing, fail_what(), #what);              \
     } while (0)
 
+static _Noreturn void die(const char *what, const char *why)
+{
+    printf("not ok %s: %s\n", what, why);
+    exit(2);
+}
+
 /* ---- the world ---- */
 
+/* A path in the folder; valid until the eighth call after it. */
 static const char *below(const char *name)
 {
-    static char paths[4][128];
+    static char paths[8][128];
     static unsigned next;
-    char *path = paths[next++ % 4];
+    char *path = paths[next++ % 8];
 
     (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     return path;
@@ -60,8 +68,7 @@ static void write_file(const char *name, const char *text)
     FILE *f = fopen(below(name), "w");
 
     if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0) {
-        perror(name);
-        exit(2);
+        die(name, strerror(errno));
     }
 }
 
@@ -87,9 +94,8 @@ static void write_config(const char *name, const char *more)
 #define CAS_CLEO                                                                                                       \
     "\"0a7d6d2c-0001-4b7e-9d55-000000000003\",\"cleo@contoso.example\",\"SMTP:cleo@contoso.example\",\"True\",\"\"\n"
 
-static enum import_result import(const char *directory, const char *const *files, size_t n, FILE *out)
+static enum import_result import(const char *directory, const char *const *files, size_t n, FILE *out, struct error *e)
 {
-    struct error e = {.text = ""};
     struct import_options options = {.directory = directory,
                                      .tenant = "contoso",
                                      .kind = KINDS,
@@ -99,15 +105,19 @@ static enum import_result import(const char *directory, const char *const *files
                                      .n_files = n,
                                      .now = 1790000000,
                                      .out = out};
-    enum import_result result = import_run(&options, &e);
+    enum import_result result;
 
-    MUST(result == IMPORT_DONE || e.text[0] != '\0');
+    e->text[0] = '\0';
+    result = import_run(&options, e);
+
+    MUST(result == IMPORT_DONE || e->text[0] != '\0');
     return result;
 }
 
 static void make_world(FILE *out)
 {
-    const char *files[] = {below("cas.csv"), below("transport.json")};
+    const char *files[2];
+    struct error e;
 
     write_file("cas.csv", CAS CAS_ANNA CAS_BERT);
     write_file("cas2.csv", CAS CAS_BERT CAS_CLEO CAS_ANNA);
@@ -115,9 +125,11 @@ static void make_world(FILE *out)
     write_file("list", BERT "\n@adatum.example\nscanner\n");
     write_file("logins", "scanner7 " BERT "\nscanner8 " ANNA "\n");
     write_file("networks", "192.0.2.0/24\n2001:db8::/32\n");
+    files[0] = below("cas.csv");
+    files[1] = below("transport.json");
     scenario = "the world";
-    if (import(below("directory"), files, 2, out) != IMPORT_DONE)
-        exit(2);
+    if (import(below("directory"), files, 2, out, &e) != IMPORT_DONE)
+        die("the import", e.text);
 }
 
 static struct submission submission_of(const char *login)
@@ -181,7 +193,6 @@ static void addresses(struct tools *t, bool works)
         {"From", ANNA "," ANNA "," ANNA "," ANNA "," ANNA "," ANNA "," ANNA "," ANNA "," BERT},
         {"Subject", "x"}};
     struct headers own = {0}, foreign = {0};
-    struct recipients r = {0};
     struct address a;
     bool unicode;
 
@@ -198,7 +209,6 @@ static void addresses(struct tools *t, bool works)
     MUST(!works || (own.bad == NULL && foreign.bad == NULL && unicode));
     headers_clear(&own);
     headers_clear(&foreign);
-    recipients_clear(&r);
 }
 
 static void configuration(struct tools *t, bool works)
@@ -268,7 +278,7 @@ static void engine(struct tools *t, bool works)
 
     (void)t;
     if (engine_open(below("engine.conf"), "torture", &engine, &e) != 0) {
-        MUST(!works && e.text[0] != '\0');
+        MUST(!works);
         return;
     }
     user = engine_user_new(engine);
@@ -301,14 +311,15 @@ static void remove_directory(void)
 
     (void)snprintf(command, sizeof command, "rm -rf '%s/imported'", folder);
     if (system(command) != 0) /* the folder is ours: mkdtemp made its name */
-        exit(2);
+        die("rm", folder);
 }
 
 /* What was imported before stays, or the new is there, whole. */
 static void importing(struct tools *t, bool works)
 {
     const char *files[] = {below("cas2.csv"), below("transport.json")};
-    enum import_result result = import(below("imported"), files, 2, t->out);
+    struct error e;
+    enum import_result result = import(below("imported"), files, 2, t->out, &e);
 
     MUST(!works || result == IMPORT_DONE);
 }
@@ -316,10 +327,11 @@ static void importing(struct tools *t, bool works)
 static void before_importing(struct tools *t)
 {
     const char *files[] = {below("cas.csv"), below("transport.json")};
+    struct error e;
 
     remove_directory();
-    if (import(below("imported"), files, 2, t->out) != IMPORT_DONE)
-        exit(2);
+    if (import(below("imported"), files, 2, t->out, &e) != IMPORT_DONE)
+        die("the import", e.text);
 }
 
 static void after_importing(struct tools *t)
@@ -350,8 +362,7 @@ static bool ask(int fd, const char *login, const char *stage, bool *let_through)
     if (n <= 0)
         return false;
     answer[n] = '\0';
-    *let_through = strncmp(answer, "action=DUNNO", 12) == 0 || strncmp(answer, "action=OK", 9) == 0 ||
-                   strncmp(answer, "action=4", 8) < 0 || strncmp(answer, "action=6", 8) >= 0;
+    *let_through = strncmp(answer, "action=4", 8) != 0 && strncmp(answer, "action=5", 8) != 0;
     return true;
 }
 
@@ -394,12 +405,12 @@ static void before_requests(struct tools *t)
     struct error e;
 
     if (t->engine == NULL && engine_open(below("engine.conf"), "torture", &t->engine, &e) != 0)
-        exit(2);
+        die("the engine", e.text);
 }
 
 /* ---- the run ---- */
 
-static const struct row {
+static const struct scene {
     const char *name;
     void (*run)(struct tools *t, bool works);
     void (*before)(struct tools *t), (*after)(struct tools *t);
@@ -413,7 +424,7 @@ static const struct row {
 };
 
 /* True when a call failed: there may be more. */
-static bool run_once(const struct row *row, struct tools *t, unsigned long n, enum fail_how how)
+static bool run_once(const struct scene *row, struct tools *t, unsigned long n, enum fail_how how)
 {
     bool failed;
 
@@ -428,7 +439,7 @@ static bool run_once(const struct row *row, struct tools *t, unsigned long n, en
     return failed;
 }
 
-static void torture(const struct row *row, struct tools *t, unsigned long every)
+static void torture(const struct scene *row, struct tools *t, unsigned long every)
 {
     unsigned before = broken;
     unsigned long runs = 0;
