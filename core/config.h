@@ -201,8 +201,9 @@ struct limit_config {
     struct limit_rate figure;
     enum limit_mirrored mirrored;
     enum limit_then then;
-    uint64_t block_s;               /* THEN_BLOCK */
-    bool disable_at_source; /* THEN_BLOCK: and SMTP AUTH is switched off in Exchange Online, where the tenant allows it */
+    uint64_t block_s;       /* THEN_BLOCK */
+    bool disable_at_source; /* THEN_BLOCK: and SMTP AUTH is switched off in Exchange Online, where the tenant allows it
+                             */
     unsigned v4_prefix, v6_prefix;  /* size of a client_net: 24 and 64 unless set */
     bool authenticated, connectors; /* whom it is for: unless said, whoever has all parts of its key */
     struct limit_exception *exceptions;

@@ -85,9 +85,13 @@ int config_files_note(const struct reader *r, const char *path)
         return error_set(r->e, "%s: %s", quote(slice_of(path)).text, strerror(errno));
     if (refuse_writable(path, &st, r->e) != 0)
         return -1;
-    if ((files->n == files->capacity && !files_grow(files)) || (copy = strdup(path)) == NULL)
+    if (files->n == files->capacity && !files_grow(files))
+        return error_set(r->e, "%s: no memory", quote(slice_of(path)).text);
+    copy = strdup(path);
+    if (copy == NULL)
         return error_set(r->e, "%s: no memory", quote(slice_of(path)).text);
     files->marks[files->n++] = (struct mark){copy, st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+    // cppcheck-suppress memleak // the marks own the copy
     return 0;
 }
 

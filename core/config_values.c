@@ -162,7 +162,7 @@ const struct choice *choice_find(const struct choice *choices, struct slice name
     struct buf b = BUF_OVER(text);
     size_t n = 0;
 
-    for (; choices[n].name != NULL && n < CHOICES_MAX; n++) {
+    for (; n < CHOICES_MAX && choices[n].name != NULL; n++) {
         if (slice_eq(name, slice_of(choices[n].name)))
             return &choices[n];
         names[n] = choices[n].name;

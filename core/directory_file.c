@@ -100,6 +100,7 @@ static int open_verified(const char *folder, const struct manifest *m, struct st
     int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
     uint64_t sum = 0;
 
+    *st = (struct stat){0};
     if (dir < 0)
         return error_set(e, "folder cannot be opened: %s", strerror(errno));
     fd = open_plain(dir, m->file, st, e);
@@ -146,7 +147,7 @@ static int check_mapped(MDB_env *env, const struct stat *verified, struct error 
 {
     MDB_envinfo info;
     MDB_stat pages;
-    struct stat st;
+    struct stat st = {0};
     int fd;
 
     if (mdb_env_get_fd(env, &fd) != 0 || fstat(fd, &st) != 0 || mdb_env_info(env, &info) != 0 ||

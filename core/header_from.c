@@ -42,11 +42,13 @@ static const char bad_character[] = "character in a name that needs quotes";
 static const char no_address[] = "name without an address (a name that holds a comma needs quotes)";
 static const char bad_tail[] = "text behind an address";
 
+static const char blank_or_dot[] = {'.', ' ', '\t', '\r', '\n'};
+
 /* "[words]" as scripts put it in front of a name. s stands at the opening bracket. */
 static bool skip_bracketed(struct scan *s)
 {
     s->p++;
-    while (s->p < s->end && (is_atext(*s->p) || memchr(". \t\r\n", *s->p, 5) != NULL))
+    while (s->p < s->end && (is_atext(*s->p) || memchr(blank_or_dot, *s->p, sizeof blank_or_dot) != NULL))
         s->p++;
     return scan_take(s, ']');
 }

@@ -83,8 +83,8 @@ static int parse_format(struct slice *text, struct error *e)
         return wrong_line(FORMAT_WORD, "the format's number", e);
     if (format < MANIFEST_FORMAT_OLDEST || format > MANIFEST_FORMAT)
         return error_set(
-            e, "is of format %llu, this program reads up to format %u: upgrade it, or let its own mirror write anew", format,
-            MANIFEST_FORMAT);
+            e, "is of format %llu, this program reads up to format %u: upgrade it, or let its own mirror write anew",
+            format, MANIFEST_FORMAT);
     return 0;
 }
 

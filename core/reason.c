@@ -35,10 +35,10 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_BLOCKED] =
         {"blocked", "550 5.1.8 Access denied, sender is blocked for unusual sending; ask the administrator",
          "a limit with then = \"block\" was exceeded, or an operator blocked it: see the line that made the block"},
-    [REASON_RESTRICTED] =
-        {"restricted", "550 5.1.8 Access denied, bad outbound sender",
-         "Exchange Online has restricted the mailbox for the mail that it sent: secure the account, then remove it from "
-         "\"Restricted entities\" (Remove-BlockedSenderAddress)"},
+    [REASON_RESTRICTED] = {"restricted", "550 5.1.8 Access denied, bad outbound sender",
+                           "Exchange Online has restricted the mailbox for the mail that it sent: secure the account, "
+                           "then remove it from "
+                           "\"Restricted entities\" (Remove-BlockedSenderAddress)"},
     [REASON_TLS_REQUIRED] = {"tls-required", "530 5.7.0 Must issue a STARTTLS command first",
                              "the client sent without TLS: switch STARTTLS on at the client"},
     [REASON_TLS_TOO_OLD] = {"tls-too-old", "550 5.7.10 TLS version of this connection is too old",

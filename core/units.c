@@ -124,7 +124,7 @@ void duration_add(struct buf *b, uint64_t seconds)
     for (size_t i = 0; i < DURATIONS; i++) {
         bool alone = i == 0; /* the week, which nobody adds days to */
 
-        if (seconds < durations[i].factor || (alone && seconds % durations[i].factor != 0))
+        if (seconds < durations[i].factor || durations[i].factor == 0 || (alone && seconds % durations[i].factor != 0))
             continue;
         buf_add_u64(b, seconds / durations[i].factor);
         buf_add_char(b, durations[i].letter);

@@ -86,7 +86,8 @@ static struct worker *least_loaded(struct acceptor *a)
             best_n = n;
         }
     }
-    a->next_worker = (a->next_worker + 1) % a->n_workers;
+    if (best != NULL)
+        a->next_worker = (a->next_worker + 1) % a->n_workers;
     return best;
 }
 

@@ -165,7 +165,7 @@ static int open_passed(const struct listener_config *config, struct listener *ou
 {
     int listening = 0, type = 0, flags;
     socklen_t n = sizeof listening;
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t address_n = sizeof address;
 
     if (check_passed(config, e) != 0)
@@ -211,8 +211,8 @@ void listener_close(struct listener *listener)
 {
     struct stat there;
 
-    if (listener->made_socket && lstat(listener->path, &there) == 0 && there.st_dev == listener->device &&
-        there.st_ino == listener->inode)
+    if (listener->made_socket && listener->path != NULL && lstat(listener->path, &there) == 0 &&
+        there.st_dev == listener->device && there.st_ino == listener->inode)
         unlink(listener->path);
     listener->made_socket = false;
     if (listener->fd >= 0)

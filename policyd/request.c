@@ -217,7 +217,8 @@ static struct marks marks_of_rest(const char *p, size_t n)
     char block[MARKS_BYTES];
 
     memset(block, ' ', sizeof block);
-    memcpy(block, p, n);
+    if (n > 0)
+        memcpy(block, p, n); // NOLINT(clang-analyzer-core.NonNullParamChecker): n is 0 where p is NULL
     return marks_of(block);
 }
 

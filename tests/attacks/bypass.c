@@ -276,11 +276,16 @@ static struct outcome by_decision(const struct world *w, const struct row *row, 
 /* "550 5.7.60 sender-not-own": the configured replies end with the reason. */
 static struct outcome outcome_of_reply(struct slice reply)
 {
-    struct outcome o = {.action = reply.n > 0 && reply.p[0] == '5' ? ACTION_REJECT : ACTION_DEFER};
-    const char *blank = reply.n > 0 ? memrchr(reply.p, ' ', reply.n) : NULL;
-    struct slice last = blank != NULL ? (struct slice){blank + 1, (size_t)(reply.p + reply.n - blank - 1)} : reply;
+    struct outcome o = {.action = ACTION_DEFER};
+    const char *last;
 
-    (void)snprintf(o.reason, sizeof o.reason, "%.*s", SLICE_ARG(last));
+    /* One line of printable ASCII with both codes, whatever the submission held. */
+    if (reply_check(reply, NULL) != 0)
+        die("a program", "answers what may not be sent");
+    if (reply.p[0] == '5')
+        o.action = ACTION_REJECT;
+    last = (const char *)memrchr(reply.p, ' ', reply.n) + 1;
+    (void)snprintf(o.reason, sizeof o.reason, "%.*s", (int)(reply.p + reply.n - last), last);
     return o;
 }
 

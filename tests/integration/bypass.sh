@@ -1,6 +1,6 @@
 #!/bin/bash
 # Every row of tests/attacks/bypass.tsv through the decision, the running postern-policyd and the running
-# postern-milter: the same verdict for the same reason from each.
+# postern-milter: the same verdict for the same reason from each. And what they write into their logs meanwhile reads back.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 BIN=${BIN:-build/asan}
@@ -29,7 +29,10 @@ for rules in tests/attacks/rules/*.conf; do
     {
         cat "$rules"
         echo "directory = \"$T/directory\"; state = { file = \"$folder/state\"; entries = 4096; }; journal = \"\";"
-        echo "preset = \"none\"; log = { to = \"stderr\"; };"
+        # Both formats of the log are looked at.
+        format=text
+        [[ $rules != *strict* ]] || format=json
+        echo "preset = \"none\"; log = { to = \"stderr\"; format = \"$format\"; };"
         echo "policyd = { listen = \"unix:$folder/policyd.sock\"; workers = 1; };"
         echo "milter = { listen = \"unix:$folder/milter.sock\"; };"
         "$BIN/tests/attacks/bypass" replies
@@ -54,4 +57,5 @@ for pid in $pids; do wait "$pid" || fail "the programs end in good order"; done
 pids=
 if grep -l 'ERROR: \|runtime error' "$T"/*/*.log; then fail "nothing comes out of the sanitizers"; fi
 echo "ok nothing comes out of the sanitizers"
+python3 tests/attacks/log_reads_back.py tests/attacks/bypass.tsv "$T"/*/*.log || status=1
 exit $status

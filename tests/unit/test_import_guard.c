@@ -295,7 +295,8 @@ static void many_changes_of_names_are_told_by_their_number(void **state)
         buf_addf(&b, "u%u@contoso.example,upn%u@contoso.example\n", i, i);
     give_bytes(f, "mailbox.csv", buf_slice(&b));
     run_ok(f);
-    for (const char *p = f->out; (p = strstr(p, "@contoso.example: names, addresses or type, user principal name \"\" → \"upn")) != NULL; p++)
+    for (const char *p = f->out;
+         (p = strstr(p, "@contoso.example: names, addresses or type, user principal name \"\" → \"upn")) != NULL; p++)
         lines++;
     assert_int_equal(lines, 20);
     assert_says(f->out, "\n30 more mailboxes: names, addresses or type\n");
