@@ -48,7 +48,7 @@ list()
     done
     for t in $threaded; do echo "$t-tsan build/tsan/tests/unit/$t"; done
     for t in build/fuzz/*; do
-        [ ! -x "$t" ] || echo "fuzz-$(basename "$t") tests/fuzz/run.sh 10 $(basename "$t")"
+        [ ! -x "$t" ] || echo "fuzz-$(basename "$t") tests/fuzz/run.sh 6 $(basename "$t")"
     done
 }
 
