@@ -363,7 +363,7 @@ static void read_event(const uint8_t *d, uint64_t *now_ns, struct event *e)
                         .at_once = (d[2] & 64) != 0,
                         /* mostly what is allowed, so that limits have something to count */
                         .as = d[3] < 160 ? AS_SELF : (enum sent_as)(d[3] % 7),
-                        .recipients = d[4] < 200 ? 1 + d[4] % 5 : d[4] % 55u,
+                        .recipients = d[4] < 200 ? 1 + d[4] % 5u : d[4] % 55u,
                         .client = d[5] % 4,
                         .now_ns = *now_ns};
     (void)snprintf(e->login, sizeof e->login, (d[2] & 16) != 0 ? "%c%u@T%u.EXAMPLE" : "%c%u@t%u.example",
