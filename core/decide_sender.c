@@ -2,7 +2,13 @@
 #include "core/decide_steps.h"
 
 /* How an address belongs to the login. */
-enum belongs { BELONGS_NOT, BELONGS_OWN, BELONGS_ON_BEHALF, BELONGS_DAMAGED };
+enum belongs {
+    BELONGS_NOT,
+    BELONGS_UNCLAIMED, /* no mailbox has the address: as a sub-address it may still be somebody's */
+    BELONGS_OWN,
+    BELONGS_ON_BEHALF,
+    BELONGS_DAMAGED
+};
 
 /*
  * May the mailbox send from an address that these mailboxes claim? When several do, each must agree: the stricter
@@ -11,7 +17,7 @@ enum belongs { BELONGS_NOT, BELONGS_OWN, BELONGS_ON_BEHALF, BELONGS_DAMAGED };
 static enum belongs judge_claims(const struct deciding *d, const struct mailbox_ref *mailbox,
                                  const struct mailbox_ref *refs, unsigned n)
 {
-    enum belongs answer = BELONGS_NOT;
+    enum belongs answer = BELONGS_UNCLAIMED;
 
     for (unsigned i = 0; i < n; i++) {
         unsigned rights = 0;
@@ -19,13 +25,13 @@ static enum belongs judge_claims(const struct deciding *d, const struct mailbox_
         if ((refs[i].identity & IDENTITY_IS_ADDRESS) == 0)
             continue;
         if (memcmp(&refs[i].id, &mailbox->id, sizeof mailbox->id) == 0) {
-            answer = answer == BELONGS_NOT ? BELONGS_OWN : answer;
+            answer = answer == BELONGS_UNCLAIMED ? BELONGS_OWN : answer;
             continue;
         }
         if (directory_rights(d->c->view, mailbox->tenant, &mailbox->id, &refs[i].id, &rights) == DIRECTORY_DAMAGED)
             return BELONGS_DAMAGED;
         if ((rights & RIGHT_SEND_AS) != 0)
-            answer = answer == BELONGS_NOT ? BELONGS_OWN : answer;
+            answer = answer == BELONGS_UNCLAIMED ? BELONGS_OWN : answer;
         else if ((rights & RIGHT_SEND_ON_BEHALF) != 0)
             answer = BELONGS_ON_BEHALF;
         else
@@ -48,18 +54,18 @@ static enum belongs belongs_exactly(const struct deciding *d, const struct mailb
     found = directory_by_address(d->c->view, mailbox->tenant, address_slice(a), refs, &n);
     if (found == DIRECTORY_DAMAGED)
         return BELONGS_DAMAGED;
-    return found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_NOT;
+    return found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_UNCLAIMED;
 }
 
-/* With its sub-address taken off, if the address itself is nobody's. */
+/* With its sub-address taken off, but only if the address itself is nobody's: another mailbox may have it. */
 static enum belongs belongs_to(const struct deciding *d, const struct mailbox_ref *mailbox, const struct address *a)
 {
     enum belongs answer = belongs_exactly(d, mailbox, a);
     struct address base;
 
-    if (answer == BELONGS_NOT && address_without_tag(a, d->c->config->sender.separator, &base))
+    if (answer == BELONGS_UNCLAIMED && address_without_tag(a, d->c->config->sender.separator, &base))
         answer = belongs_exactly(d, mailbox, &base);
-    return answer;
+    return answer == BELONGS_UNCLAIMED ? BELONGS_NOT : answer;
 }
 
 /* Without a mailbox in the directory (on premises, or unlisted and allowed) the login's own address is all there is. */

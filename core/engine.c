@@ -138,7 +138,9 @@ int engine_open(const char *config_path, const char *program, struct engine **ou
         (void)error_set(e, "out of memory");
     else if (config_load(config_path, &config, e) == 0) {
         engine->current = config_ref_new(config);
-        if (engine->current != NULL && open_parts(engine, program, config, e) == 0) {
+        if (engine->current == NULL)
+            (void)error_set(e, "out of memory");
+        else if (open_parts(engine, program, config, e) == 0) {
             *out = engine;
             return 0;
         }

@@ -206,7 +206,8 @@ static int strength(const struct limit_config *limit, bool never)
     static const int of_then[] = {
         [THEN_MONITOR] = 1, [THEN_HOLD] = 2, [THEN_DEFER] = 3, [THEN_REJECT] = 4, [THEN_BLOCK] = 5};
 
-    return never && limit->then >= THEN_DEFER && limit->then < THEN_BLOCK ? of_then[THEN_REJECT] : of_then[limit->then];
+    /* Never is for good where it refuses at all; what is to be held is held. */
+    return never && limit->then == THEN_DEFER ? of_then[THEN_REJECT] : of_then[limit->then];
 }
 
 struct looking {
@@ -361,6 +362,9 @@ bool step_limits(struct deciding *d)
         trace_add(d->trace, "limits: the message was charged before");
         return false;
     }
+    /* Without a recipient there is no message yet; the next question, moments later, is about the first one. */
+    if (d->s->stage == STAGE_MAIL && d->trace == NULL)
+        return false;
     n = candidates_of(d, candidates);
     for (size_t i = 0; i < n; i++) {
         const struct limit_config *limit = candidates[i].limit;

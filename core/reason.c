@@ -148,8 +148,8 @@ int reply_check(struct slice text, struct error *e)
     if (text.n < 4 || (text.p[0] != '4' && text.p[0] != '5') || !is_digit(text.p[1]) || !is_digit(text.p[2]) ||
         text.p[3] != ' ')
         return error_set(e, "a reply must begin with 4xx or 5xx, as in \"550 5.7.1 Not allowed\"");
-    if (text.n < 6 || text.p[4] != text.p[0] || !code_part(text, &at, '.') || !code_part(text, &at, '.') ||
-        !code_part(text, &at, ' '))
+    if (text.n < 6 || text.p[4] != text.p[0] || text.p[5] != '.' || !code_part(text, &at, '.') ||
+        !code_part(text, &at, '.') || !code_part(text, &at, ' '))
         return error_set(e, "a reply must have an enhanced code of its own class, as in \"550 5.7.1 Not allowed\"");
     if (slice_trim((struct slice){text.p + at, text.n - at}).n == 0)
         return error_set(e, "a reply must have a text behind the codes");

@@ -68,6 +68,28 @@ static void keep(struct headers *h, enum header_field field, const struct addres
     h->list[h->n++] = (struct header_address){.field = field, .address = *address};
 }
 
+/*
+ * Longer lines are broken on their way: Postfix puts a line end and a blank behind this many octets
+ * (smtp_line_length_limit; RFC 5322 2.1.1), and behind a backslash that ends a quoted string which we saw go on.
+ */
+#define HEADER_LINE_MAX 998
+
+/* Is one of the field's lines that long? The first begins with the name, ":" and a blank. */
+static bool has_long_line(struct slice name, struct slice value)
+{
+    size_t before = name.n + 2;
+    struct slice line;
+    bool more;
+
+    do {
+        more = slice_cut(value, '\n', &line, &value);
+        if (before + line.n > HEADER_LINE_MAX)
+            return true;
+        before = 0;
+    } while (more);
+    return false;
+}
+
 static void read_field(struct headers *h, enum header_field field, struct slice value)
 {
     struct header_from walk;
@@ -92,6 +114,8 @@ void headers_add(struct headers *h, struct slice name, struct slice value)
             continue;
         if (address_fields[i].field == HEADER_FROM)
             h->from_fields++;
+        if (has_long_line(name, value))
+            h->bad = "line longer than 998 bytes";
         read_field(h, address_fields[i].field, value);
     }
 }

@@ -49,13 +49,19 @@ def value(c):
     return blank(c) + between.join(address(c) for _ in range(many)) + c.choice([b""] * 5 + [b",", b" ", b"\r\n ", b"\x00", b"\r"])
 
 
+def broken_line(c):
+    """A quoted name in which Postfix's own line break, at delivery, may fall between a backslash and its quote."""
+    before = b"From: \"" + b"x" * (LINE_MAX - 8 + c.randrange(-3, 3))
+    return before + b'\\" <' + c.choice(FOREIGN) + b'>, \\"y" <' + ANNA + b">"
+
+
 def long_line(c):
-    kind = c.randrange(5)
-    n = c.choice([100, 500, 850])
+    kind = c.randrange(6)
+    n = c.choice([900, 980, 990, 998, 1000, 2040, 2048, 2050, 4096, 8150])
     return [
         b"From: " + b"x" * n + b" <" + ANNA + b">", b"From: (" + b"x" * n + b") " + ANNA,
         b"From: " + ANNA + b"," + b" " * n + c.choice(FOREIGN), b"Subject: " + b"x" * n + b"\r\nFrom: " + ANNA,
-        b"Subject: " + b"x" * n + b"\nFrom: " + c.choice(FOREIGN) + b"\r\nFrom: " + ANNA][kind]
+        b"Subject: " + b"x" * n + b"\nFrom: " + c.choice(FOREIGN) + b"\r\nFrom: " + ANNA, broken_line(c)][kind]
 
 
 def field(c):
@@ -79,6 +85,8 @@ def message(seed, number):
     c = random.Random(f"{seed}.{number}")
     if number % 10 == 0:
         return b"\r\n".join(plain(c)) + b"\r\n\r\nbody\r\n"
+    if number % 25 == 1:
+        return broken_line(c) + b"\r\n\r\nbody\r\n"
     fields = [field(c) for _ in range(c.choice([1, 1, 2, 2, 3, 4]))]
     if c.random() < 0.6:
         fields.insert(c.randrange(len(fields) + 1), b"From: " + address(c))

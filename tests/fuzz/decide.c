@@ -113,7 +113,7 @@ static const struct model_limit limit_table[6][LIMITS] = {
       THEN_DEFER},
      {"per=\"client\";count=\"messages\";rate=\"1/s\";burst=2;then=\"hold\";", BY_CLIENT, false, 1, 1, 2, THEN_HOLD}},
     {{"per=\"user\";count=\"messages\";rate=\"30/m\";burst=1;then=\"reject\";", BY_USER, false, 30, 60, 1, THEN_REJECT},
-     {"per=\"user\";count=\"recipients\";rate=\"10000/d\";burst=60;then=\"hold\";", BY_USER, true, 10000, 86400, 60,
+     {"per=\"user\";count=\"recipients\";rate=\"10000/d\";burst=40;then=\"hold\";", BY_USER, true, 10000, 86400, 40,
       THEN_HOLD},
      {"per=\"tenant\";count=\"messages\";rate=\"1/d\";burst=5;then=\"monitor\";", BY_TENANT, false, 1, 86400, 5,
       THEN_MONITOR},

@@ -34,7 +34,7 @@ static void check_refusal(struct slice action)
 
     MUST(slice_cut(action, ' ', &code, &text) && slice_cut(text, ' ', &enhanced, &text));
     MUST(code.n == 3 && (code.p[0] == '4' || code.p[0] == '5') && is_digit(code.p[1]) && is_digit(code.p[2]));
-    MUST(enhanced.n >= 5 && enhanced.p[0] == code.p[0]);
+    MUST(enhanced.n >= 5 && enhanced.p[0] == code.p[0] && enhanced.p[1] == '.');
     MUST(slice_trim(text).n > 0);
 }
 

@@ -3,7 +3,7 @@
 # below a temporary folder, which runs with a service manager, devices, control groups and a network of its own. TAP
 # lines on stdout. Needs root, a Debian mirror and some minutes: "make check-packages".
 #
-#   DEBIAN_MIRROR=http://deb.debian.org/debian
+#   DEBIAN_MIRROR=URL     in the place of the mirror that this machine's apt uses
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -15,7 +15,7 @@ fi
 T=$(mktemp -d /tmp/postern-packages.XXXXXX)
 root=$T/root
 base=build/deb-base.tar
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Codename: bookworm' | head -n 1)}
 cgroup=/sys/fs/cgroup
 [ ! -d $cgroup/systemd ] || cgroup=$cgroup/systemd
 cgroup=$cgroup/postern-packages.$$
