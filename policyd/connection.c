@@ -163,35 +163,6 @@ static void deliver(struct connection *c, struct slice out)
         note_progress(c, false);
 }
 
-void connections_deliver(struct worker *worker)
-{
-    const char *p = worker->answers;
-
-    for (unsigned i = 0; i < worker->waiting_n; i++) {
-        deliver(worker->waiting[i].connection, (struct slice){p, worker->waiting[i].n});
-        p += worker->waiting[i].n;
-    }
-    worker->waiting_n = 0;
-    worker->answers_n = 0;
-}
-
-/* Room for answers of c, which wait for the end of the round. */
-static struct buf room_for_answers(struct worker *worker)
-{
-    if (worker->waiting_n == WAITING_MAX || ANSWERS_MAX - worker->answers_n <= POLICY_REPLY_MAX)
-        connections_deliver(worker);
-    return buf_over(worker->answers + worker->answers_n, ANSWERS_MAX - worker->answers_n);
-}
-
-static void let_wait(struct connection *c, size_t n)
-{
-    struct worker *worker = c->worker;
-
-    worker->waiting[worker->waiting_n].connection = c;
-    worker->waiting[worker->waiting_n++].n = n;
-    worker->answers_n += n;
-}
-
 /* Answers what is whole in `in`, and keeps the rest. The connection may be gone afterwards. */
 static void feed(struct connection *c, struct slice in)
 {
@@ -199,14 +170,13 @@ static void feed(struct connection *c, struct slice in)
     bool any = false, more;
 
     do {
-        struct buf answers = room_for_answers(worker);
+        char text[ANSWERS_MAX];
+        struct buf answers = BUF_OVER(text);
 
         more = connection_answer(c, &in, &answers);
         any = any || more;
         if (more)
-            let_wait(c, answers.n);
-        if (c->refused || (more && in.n > 0) || worker->stop_at_s != 0)
-            connections_deliver(worker);
+            deliver(c, buf_slice(&answers)); /* at once: an smtpd that waits can work on another processor meanwhile */
     } while (more && in.n > 0 && !c->refused && c->phase == PHASE_READING);
 
     if (c->phase == PHASE_LINGERING)
@@ -216,7 +186,6 @@ static void feed(struct connection *c, struct slice in)
         return;
     }
     if ((in.n > 0 || c->in != NULL) && !keep(&c->in, &c->in_n, in)) {
-        connections_deliver(worker);
         close_without_memory(c);
         return;
     }

@@ -55,15 +55,6 @@ void connection_open(struct worker *worker, int fd, const struct listener *liste
 void connection_close(struct connection *c);
 
 /*
- * Sends the answers that wait for the end of the round: to be called after each round of the event loop, and before
- * connections are closed for another reason than what they sent.
- *
- * The answers of a round go out together, since each wakes an smtpd: one after the other they would have the processor
- * change between us and them with each request.
- */
-void connections_deliver(struct worker *worker);
-
-/*
  * Its time is over: an unfinished request is answered with 451, since silence could mean a pass under an operator's
  * default_action; everything else is closed.
  */

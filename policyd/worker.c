@@ -40,7 +40,6 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     struct message message;
 
     (void)what;
-    connections_deliver(w);
     while (read(fd, &message, sizeof message) == (ssize_t)sizeof message) {
         if (message.fd == FD_STOP)
             begin_stop(w);
@@ -61,7 +60,6 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    connections_deliver(w);
     w->now_s = clock_boot_ns() / NS_PER_S;
     while ((c = TAILQ_FIRST(&w->busy)) != NULL && w->now_s - c->since_s > w->request_timeout_s)
         connection_expire(c);
@@ -80,8 +78,7 @@ static void *run(void *arg)
     struct worker *w = arg;
     struct connection *c;
 
-    while (event_base_loop(w->base, EVLOOP_ONCE) == 0 && !event_base_got_break(w->base))
-        connections_deliver(w);
+    (void)event_base_dispatch(w->base);
     while ((c = TAILQ_FIRST(&w->busy)) != NULL)
         connection_expire(c); /* says 451 to a request that is half there */
     while ((c = TAILQ_FIRST(&w->idle)) != NULL)

@@ -17,9 +17,8 @@
 /* How long a stopping program waits for requests that have begun. */
 #define STOP_S 4
 
-/* Answers of one round wait for its end up to this size and number: the first must not wait long for the last. */
-#define ANSWERS_MAX 16384
-#define WAITING_MAX 32
+/* Answers to what a connection sent in one piece go out in pieces of at most so many bytes. */
+#define ANSWERS_MAX 4096
 
 struct worker {
     /* set before the thread starts */
@@ -40,13 +39,6 @@ struct worker {
     bool decided;                      /* since the last sweep */
     struct policy_request request;
     struct submission submission;
-    struct {
-        struct connection *connection;
-        size_t n; /* bytes of its answers */
-    } waiting[WAITING_MAX];
-    unsigned waiting_n;
-    size_t answers_n;          /* the sum of the above */
-    char answers[ANSWERS_MAX]; /* in the order of the above */
     char in[REQUEST_MAX];
 };
 
