@@ -327,6 +327,15 @@ struct candidate {
     uint64_t key;
 };
 
+/*
+ * At MAIL the next question, about the first recipient, is moments away. Only what refuses for good is told before,
+ * where the milter's words reach the client as they are, while the policy server's at RCPT would be wrapped.
+ */
+static bool waits_for_recipient(const struct deciding *d, const struct limit_config *limit)
+{
+    return d->s->stage == STAGE_MAIL && d->trace == NULL && limit->then != THEN_REJECT && limit->then != THEN_BLOCK;
+}
+
 /* The tables are larger than the caches, so all keys are on their way before the first is looked at. */
 static size_t candidates_of(const struct deciding *d, struct candidate *out)
 {
@@ -338,7 +347,7 @@ static size_t candidates_of(const struct deciding *d, struct candidate *out)
         const struct limit_config *limit = &config->limits[i];
         struct limit_rate room;
 
-        if (!is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out[n].key))
+        if (waits_for_recipient(d, limit) || !is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out[n].key))
             continue;
         out[n].limit = limit;
         out[n].figure = *limit_figure(d->c, d->s, id, limit, &room);
@@ -362,9 +371,6 @@ bool step_limits(struct deciding *d)
         trace_add(d->trace, "limits: the message was charged before");
         return false;
     }
-    /* Without a recipient there is no message yet; the next question, moments later, is about the first one. */
-    if (d->s->stage == STAGE_MAIL && d->trace == NULL)
-        return false;
     n = candidates_of(d, candidates);
     for (size_t i = 0; i < n; i++) {
         const struct limit_config *limit = candidates[i].limit;
