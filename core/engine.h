@@ -20,13 +20,14 @@ struct engine_user;
 int engine_open(const char *config_path, const char *program, struct engine **out, struct error *e);
 void engine_close(struct engine *engine);
 
-/* Reads the configuration anew. On error the old one stays: -1 with e, which is logged too. Any thread. */
+/* Reads the configuration anew. On error the old one stays: -1 with e (not NULL), which is logged too. Any thread. */
 int engine_reload(struct engine *engine, struct error *e);
 
 /* The housekeeping, about once a second, by one thread at a time: manifest, list files, state, log's losses. */
 void engine_tick(struct engine *engine);
 
-/* The configuration in use when called, for settings that are read at start. Owned by the engine until engine_close. */
+/* The configuration in use when called, for settings that are read at start. Good until the next engine_reload or tick.
+ */
 const struct config *engine_config(const struct engine *engine);
 struct log *engine_log(struct engine *engine);
 
