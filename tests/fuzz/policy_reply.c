@@ -59,7 +59,7 @@ static void check_answer(struct slice answer, enum action wanted)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct verdict verdict;
-    char room[POLICY_REPLY_MAX];
+    char room[POLICY_REPLY_MAX + 1]; /* and the terminator */
     struct buf out = BUF_OVER(room);
     struct slice text = {size > 2 ? (const char *)data + 2 : NULL, size > 2 ? size - 2 : 0};
     bool usual = reply_check(text, NULL) == 0;
