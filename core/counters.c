@@ -21,14 +21,6 @@ struct spot {
     bool shared_live; /* the shared entry is live */
 };
 
-static void prefetch(const struct counters *c, uint64_t tag)
-{
-    const union pair *bucket = bucket_of(c, tag);
-
-    __builtin_prefetch(bucket, 1);
-    __builtin_prefetch(bucket + BUCKET_PAIRS / 2, 1);
-}
-
 static uint64_t multiply(uint64_t a, uint64_t b)
 {
     uint64_t product;
@@ -253,8 +245,8 @@ void counters_prefetch(const struct counters *c, uint64_t key)
 {
     const union pair *bucket = bucket_of(c, tag_of(key));
 
-    __builtin_prefetch(bucket);
-    __builtin_prefetch(bucket + BUCKET_PAIRS / 2); /* the second of its two cache lines */
+    __builtin_prefetch(bucket, 1);
+    __builtin_prefetch(bucket + BUCKET_PAIRS / 2, 1); /* the second of its two cache lines */
 }
 
 struct charge_answer counters_look(const struct counters *c, const struct charge *charge, uint64_t now_ns)
@@ -271,7 +263,7 @@ static size_t look_at_all(const struct counters *c, const struct charge *charges
     size_t refuses = n;
 
     for (size_t i = 0; i < n; i++)
-        prefetch(c, tag_of(charges[i].key));
+        counters_prefetch(c, charges[i].key);
     for (size_t i = 0; i < n; i++) {
         spots[i] = find(c, tag_of(charges[i].key), now);
         answers[i] = judge(charges + i, spots + i);

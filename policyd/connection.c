@@ -154,7 +154,7 @@ static bool wait_to_send(struct connection *c, struct slice rest)
     return watch(c, EV_WRITE) == 0;
 }
 
-/* A connection that is broken is not closed here, but by the event that its shutdown is: others may point to it. */
+/* A connection that is broken is not closed here, but by the event that its shutdown is: the caller goes on with it. */
 static void deliver(struct connection *c, struct slice out)
 {
     if (!send_some(c, &out) || (out.n > 0 && !wait_to_send(c, out)))
