@@ -91,12 +91,8 @@ static bool needs_internal(const struct deciding *d)
 {
     const struct connector_config *connector = d->v->identity.connector;
 
-    if (connector != NULL && connector->recipients == RECIPIENTS_INTERNAL)
-        return true;
-    for (size_t i = 0; i < d->c->config->n_limits; i++)
-        if (d->c->config->limits[i].count == COUNT_EXTERNAL || d->c->config->limits[i].count == COUNT_INTERNAL)
-            return true;
-    return false;
+    return d->c->config->limits_tell_internal ||
+           (connector != NULL && connector->recipients == RECIPIENTS_INTERNAL);
 }
 
 static bool internal_only(struct deciding *d, enum directory_result found)

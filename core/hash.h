@@ -16,6 +16,9 @@ struct hash_secret {
 
 uint64_t hash_bytes(const struct hash_secret *secret, const void *bytes, size_t n);
 
+/* The hash of n words, as hash_bytes of their bytes. */
+uint64_t hash_words(const struct hash_secret *secret, const uint64_t *words, size_t n);
+
 static inline uint64_t hash_slice(const struct hash_secret *secret, struct slice s)
 {
     return hash_bytes(secret, s.p, s.n);
