@@ -43,6 +43,7 @@ static inline unsigned slots_with(const union pair *bucket, uint64_t tag)
 {
     unsigned found = 0;
 
+#pragma GCC unroll 7
     for (unsigned i = 0; i < BUCKET_SLOTS; i++)
         found |= (unsigned)((__atomic_load_n(&bucket[i].key, __ATOMIC_ACQUIRE) & ~ENTRY_NEW) == tag) << i;
     return found;
@@ -292,8 +293,6 @@ static size_t look_at_all(const struct counters *c, const struct charge *charges
 {
     size_t refuses = n;
 
-    for (size_t i = 0; i < n; i++)
-        counters_prefetch(c, charges[i].key);
     for (size_t i = 0; i < n; i++) {
         spots[i] = find(c, tag_of(charges[i].key), now);
         answers[i] = judge(charges + i, spots + i);

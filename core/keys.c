@@ -3,22 +3,12 @@
 #include "core/decide_steps.h"
 
 /* The first byte of everything that is hashed, so that one kind of key never equals another. */
-enum key_kind {
-    KIND_IP = 1,
-    KIND_NETWORK,
-    KIND_MAILBOX,
-    KIND_LOGIN,
-    KIND_UNLISTED,
-    KIND_LIMIT,
-    KIND_WITHIN,
-    KIND_BLOCK
-};
+enum key_kind { KIND_IP = 1, KIND_NETWORK, KIND_MAILBOX, KIND_LOGIN, KIND_UNLISTED, KIND_BLOCK };
 
-/* What a key is made of: its kind, and words that tell it from others of that kind. A limit's, with all parts that
- * there are, would have eleven. */
+/* What a key is made of: its kind, and words that tell it from others of that kind. */
 struct material {
     size_t n;
-    uint64_t words[12];
+    uint64_t words[4];
 };
 
 static inline void mix(struct material *m, uint64_t word)
@@ -101,31 +91,31 @@ uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash)
     return finish(secret, &m);
 }
 
-uint64_t key_within(const struct hash_secret *secret, uint64_t key, uint64_t member)
+uint64_t key_within(uint64_t key, uint64_t member)
 {
-    struct material m = start(KIND_WITHIN);
+    uint64_t within = hash_mix(key, member);
 
-    mix(&m, key);
-    mix(&m, member);
-    return finish(secret, &m);
+    return within != 0 ? within : 1;
 }
 
-static bool mix_part(struct material *m, uint64_t part)
+/* ---- keys of limits ---- */
+
+/* All parts are keyed hashes by themselves, so that nobody outside can choose them. */
+static bool add_part(uint64_t *key, uint64_t part)
 {
-    mix(m, part);
+    *key = hash_mix(*key, part);
     return part != 0;
 }
 
-static bool mix_address(const struct decide_context *c, struct material *m, const struct submission *s,
-                        bool domain_only)
+/* A sender that is null or no address counts under one key of its own: changing it gains nothing. */
+static bool add_address(const struct decide_context *c, uint64_t *key, const struct submission *s, bool domain_only)
 {
     struct slice text = domain_only ? address_domain(&s->sender) : address_slice(&s->sender);
 
-    /* A sender that is null or no address counts under one key of its own: changing it gains nothing. */
-    return mix_part(m, hash_slice(c->secret, text) | 1);
+    return add_part(key, hash_slice(c->secret, text) | 1);
 }
 
-static bool mix_client_net(const struct decide_context *c, struct material *m, const struct submission *s,
+static bool add_client_net(const struct decide_context *c, uint64_t *key, const struct submission *s,
                            const struct limit_config *limit)
 {
     struct network net;
@@ -133,7 +123,7 @@ static bool mix_client_net(const struct decide_context *c, struct material *m, c
     if (!s->has_client)
         return false;
     net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
-    return mix_part(m, key_of_network(c->secret, &net));
+    return add_part(key, key_of_network(c->secret, &net));
 }
 
 static uint64_t connector_hash(const struct decide_context *c, const struct identity *id)
@@ -144,20 +134,18 @@ static uint64_t connector_hash(const struct decide_context *c, const struct iden
 bool key_of_limit(const struct decide_context *c, const struct submission *s, const struct identity *id,
                   const struct limit_config *limit, uint64_t *key)
 {
-    struct material m = start(KIND_LIMIT);
+    uint64_t k = limit->id;
     unsigned per = limit->per;
     bool all;
 
-    mix(&m, limit->id);
-    all = ((per & PER_USER) == 0 || mix_part(&m, id->user)) && ((per & PER_LOGIN) == 0 || mix_part(&m, id->login)) &&
-          ((per & PER_CLIENT) == 0 || mix_part(&m, id->client)) &&
-          ((per & PER_CLIENT_NET) == 0 || mix_client_net(c, &m, s, limit)) &&
-          ((per & PER_SENDER) == 0 || mix_address(c, &m, s, false)) &&
-          ((per & PER_SENDER_DOMAIN) == 0 || mix_address(c, &m, s, true)) &&
-          ((per & PER_CONNECTOR) == 0 || mix_part(&m, connector_hash(c, id))) &&
-          ((per & PER_TENANT) == 0 || mix_part(&m, id->tenant_hash));
-    if (all)
-        *key = finish(c->secret, &m);
+    all = ((per & PER_USER) == 0 || add_part(&k, id->user)) && ((per & PER_LOGIN) == 0 || add_part(&k, id->login)) &&
+          ((per & PER_CLIENT) == 0 || add_part(&k, id->client)) &&
+          ((per & PER_CLIENT_NET) == 0 || add_client_net(c, &k, s, limit)) &&
+          ((per & PER_SENDER) == 0 || add_address(c, &k, s, false)) &&
+          ((per & PER_SENDER_DOMAIN) == 0 || add_address(c, &k, s, true)) &&
+          ((per & PER_CONNECTOR) == 0 || add_part(&k, connector_hash(c, id))) &&
+          ((per & PER_TENANT) == 0 || add_part(&k, id->tenant_hash));
+    *key = k != 0 ? k : 1;
     return all;
 }
 
