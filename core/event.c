@@ -48,9 +48,11 @@ static inline char *field(struct event *e, struct slice key, size_t bytes)
         *p = '=';
         return p + 1;
     }
-    memcpy(p, ",\"", 2);
+    p[0] = ',';
+    p[1] = '"';
     p = put(p + 2, key);
-    memcpy(p, "\":", 2);
+    p[0] = '"';
+    p[1] = ':';
     return p + 2;
 }
 
