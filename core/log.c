@@ -102,8 +102,11 @@ static void add_head(struct log *log, enum log_level level, struct buf *b)
     bool syslog = atomic_load(&log->to) == LOG_TO_SYSLOG;
     time_t now = time(NULL);
 
-    if (syslog || log->journal)
-        buf_addf(b, "<%d>", (syslog ? atomic_load(&log->facility) : 0) | syslog_level[level]);
+    if (syslog || log->journal) {
+        buf_add_char(b, '<');
+        buf_add_u64(b, (unsigned)((syslog ? atomic_load(&log->facility) : 0) | syslog_level[level]));
+        buf_add_char(b, '>');
+    }
     if (!syslog && log->journal)
         return;
     if (now != log->head_at || syslog != log->head_syslog)

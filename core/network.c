@@ -61,15 +61,6 @@ bool ip_is_v4(const struct ip *a)
     return memcmp(a->b, v4_mapped, sizeof v4_mapped) == 0;
 }
 
-struct slice ip_text(const struct ip *a, char *out)
-{
-    bool v4 = ip_is_v4(a);
-
-    if (inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a->b + sizeof v4_mapped : a->b, out, IP_TEXT_MAX) == NULL)
-        out[0] = '\0'; /* cannot be: the room is enough for both families */
-    return slice_of(out);
-}
-
 static struct network around(const struct ip *a, unsigned prefix)
 {
     struct network net = {.base = *a, .prefix = (uint8_t)prefix};

@@ -433,6 +433,66 @@ static void each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it(vo
         assert_true(*p == '\n' || (*p >= 0x20 && *p < 0x7f));
 }
 
+/* Neighbours differ in one thing each: the format, the action, the reason, the front end, the stage. */
+static void a_line_begins_with_its_own_verdict_whatever_the_one_before_it_was(void **state)
+{
+    static const struct {
+        const char *login, *front_end;
+        enum stage stage;
+        bool json;
+        const char *begin;
+    } rows[] = {
+        {"anna", "policyd", STAGE_END, false,
+         "event=decision action=pass reason=allowed by=policyd stage=end login=anna"},
+        {"anna", "policyd", STAGE_END, false,
+         "event=decision action=pass reason=allowed by=policyd stage=end login=anna"},
+        {"nobody", "policyd", STAGE_END, false,
+         "event=decision action=reject reason=unlisted by=policyd stage=end login=n"},
+        {"nobody", "policyd", STAGE_RCPT, false,
+         "event=decision action=reject reason=unlisted by=policyd stage=rcpt login"},
+        {"nobody", "milter", STAGE_RCPT, false,
+         "event=decision action=reject reason=unlisted by=milter stage=rcpt login=n"},
+        {"a b", "milter", STAGE_RCPT, false,
+         "event=decision action=reject reason=bad-login by=milter stage=rcpt login=a"},
+        {"a b", "milter", STAGE_RCPT, true,
+         "{\"event\":\"decision\",\"action\":\"reject\",\"reason\":\"bad-login\",\"by\":\"mil"},
+        {"c d", "milter", STAGE_RCPT, true,
+         "{\"event\":\"decision\",\"action\":\"reject\",\"reason\":\"bad-login\",\"by\":\"mil"},
+        {"c d", "milter", STAGE_RCPT, false,
+         "event=decision action=reject reason=bad-login by=milter stage=rcpt login=c"},
+    };
+    static const struct log_config formats[] = {{LOG_TO_STDERR, LOG_TEXT, 0}, {LOG_TO_STDERR, LOG_JSON, 0}};
+    struct bench *b = *state;
+    int saved = stderr_to_file(b);
+    char *log;
+
+    start(b, "log = { to = \"stderr\"; };");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char login[64];
+        struct submission s;
+
+        (void)snprintf(login, sizeof login, "%s@contoso.example", rows[i].login);
+        s = message(b, login, "203.0.113.9", login);
+        s.front_end = rows[i].front_end;
+        s.stage = rows[i].stage;
+        log_configure(engine_log(b->engine), &formats[rows[i].json]);
+        (void)engine_decide(b->user, &s, &b->recipients);
+    }
+    stop(b);
+    (void)dup2(saved, STDERR_FILENO);
+    (void)close(saved);
+    log = read_log(b);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *line = strpbrk(log, "{=");
+
+        assert_non_null(line);
+        line = *line == '{' ? line : line - strlen("event");
+        if (strncmp(line, rows[i].begin, strlen(rows[i].begin)) != 0)
+            fail_msg("line %zu: %s", i, line);
+        log = strchr(line, '\n') + 1;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +515,7 @@ int main(void)
         cmocka_unit_test(a_reload_with_a_mistake_keeps_the_old_rules),
         cmocka_unit_test(a_reload_takes_the_new_rules_and_forgets_nothing),
         cmocka_unit_test(each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it),
+        cmocka_unit_test(a_line_begins_with_its_own_verdict_whatever_the_one_before_it_was),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
