@@ -407,7 +407,7 @@ static void marks_are_found_in_any_bytes(void **state)
 
     (void)state;
     for (int round = 0; round < 20000; round++) {
-        struct marks expected, got[2];
+        struct marks expected, got[3];
 
         for (unsigned i = 0; i < sizeof block; i++) {
             random = random * 1664525 + 1013904223;
@@ -418,7 +418,8 @@ static void marks_are_found_in_any_bytes(void **state)
         expected = marks_one_by_one(block);
         got[0] = marks_of(block);
         got[1] = marks_of_any(block);
-        for (int i = 0; i < 2; i++) {
+        got[2] = marks_can_be_wide() ? marks_of_wide(block) : expected;
+        for (int i = 0; i < 3; i++) {
             assert_true(got[i].newline == expected.newline);
             assert_true(got[i].equals == expected.equals);
             assert_int_equal(got[i].control, expected.control);
