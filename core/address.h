@@ -60,6 +60,14 @@ static inline struct slice address_domain(const struct address *a)
                      : (struct slice){a->text + a->local_n + 1, (size_t)(a->n - a->local_n - 1)};
 }
 
+/* What is used of it, not the whole room. */
+static inline void address_copy(const struct address *from, struct address *to)
+{
+    to->n = from->n;
+    to->local_n = from->local_n;
+    memcpy(to->text, from->text, from->n + 1u);
+}
+
 /*
  * A path as an SMTP client writes it and as a milter sees it: "<@route:user@domain>", quoted, with comments. For
  * ADDRESS_OK *out is the canonical address; otherwise out->n is 0.
