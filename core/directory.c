@@ -224,6 +224,20 @@ uint64_t directory_generation(const struct directory *d)
 
 /* ---- views ---- */
 
+static void open_index(struct directory_view *v)
+{
+    const struct directory_file *f = v->generation->file;
+    MDB_val key = {sizeof DIRECTORY_INDEX_KEY - 1, (void *)DIRECTORY_INDEX_KEY}, value, first;
+    MDB_cursor *cursor;
+
+    if (!f->has_index || mdb_get(v->txn, f->index, &key, &value) != 0 ||
+        mdb_cursor_open(v->txn, f->dbi[TABLE_IDENTITIES], &cursor) != 0)
+        return;
+    if (mdb_cursor_get(cursor, &key, &first, MDB_FIRST) == 0)
+        (void)directory_index_open((struct slice){value.mv_data, value.mv_size}, first.mv_data, &v->index);
+    mdb_cursor_close(cursor);
+}
+
 static struct directory_view *view_make(struct generation *g)
 {
     struct directory_view *v = calloc(1, sizeof *v);
@@ -235,6 +249,7 @@ static struct directory_view *view_make(struct generation *g)
         free(v);
         return NULL;
     }
+    open_index(v);
     return v;
 }
 
