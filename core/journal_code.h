@@ -94,21 +94,35 @@ static inline unsigned take_below(struct source *s, unsigned end)
 }
 
 /* Of all spellings of a number only the shortest is one. */
-static inline uint64_t take_number(struct source *s)
+static inline uint64_t take_long_number(struct source *s)
 {
+    const uint8_t *p = s->p;
+    size_t most = s->n < 10 ? s->n : 10, n = 0; /* 64 bits, 7 in each byte */
     uint64_t v = 0;
 
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        const uint8_t *p = take(s, 1);
+    while (n < most && !s->bad) {
+        uint8_t byte = p[n];
 
-        if (p == NULL || (shift == 63 && *p > 1) || (shift > 0 && *p == 0))
+        if ((n == 9 && byte > 1) || (n > 0 && byte == 0))
             break;
-        v |= (uint64_t)(*p & 0x7f) << shift;
-        if (*p < 0x80)
+        v |= (uint64_t)(byte & 0x7f) << 7 * n++;
+        if (byte < 0x80) {
+            s->p += n;
+            s->n -= n;
             return v;
+        }
     }
     s->bad = true;
     return 0;
+}
+
+/* Most are one byte. */
+static inline uint64_t take_number(struct source *s)
+{
+    if (s->bad || s->n == 0 || *s->p >= 0x80)
+        return take_long_number(s);
+    s->n--;
+    return *s->p++;
 }
 
 static inline int64_t take_time(struct source *s)
@@ -122,12 +136,18 @@ static inline int64_t take_time(struct source *s)
     return (int64_t)v;
 }
 
+/* A text behind its length. */
 static inline struct slice take_slice(struct source *s)
 {
-    unsigned n = take_below(s, 256);
-    const uint8_t *p = take(s, n);
+    const uint8_t *p = s->p;
 
-    return p != NULL ? (struct slice){(const char *)p, n} : (struct slice){NULL, 0};
+    if (s->bad || s->n == 0 || *p > s->n - 1) {
+        s->bad = true;
+        return (struct slice){NULL, 0};
+    }
+    s->p += 1 + *p;
+    s->n -= 1 + (size_t)*p;
+    return (struct slice){(const char *)p + 1, *p};
 }
 
 static inline struct slice take_text(struct source *s, size_t cap)

@@ -1,14 +1,11 @@
 /* Usage as it is kept. */
 #include "core/journal_code.h"
 
-/* Most have none; the sum is found without a branch for each. */
 static bool are_zero(const uint64_t *counts)
 {
-    uint64_t any = 0;
+    static const uint64_t none[REASON_COUNT];
 
-    for (unsigned i = 0; i < REASON_COUNT; i++)
-        any |= counts[i];
-    return any == 0;
+    return memcmp(counts, none, sizeof none) == 0;
 }
 
 /* How many, then name and count of those that are not zero. */
@@ -16,7 +13,7 @@ static uint8_t *put_reasons(uint8_t *p, const uint64_t *counts)
 {
     unsigned n = 0;
 
-    if (are_zero(counts)) {
+    if (are_zero(counts)) { /* as most */
         *p++ = 0;
         return p;
     }

@@ -184,8 +184,11 @@ bool tally_add(struct tally *t, const struct journal_event *v)
     struct slice mailbox;
     size_t n;
 
-    (void)slice_cut(v->mailbox.n > 0 ? v->mailbox : v->login, '\0', &mailbox, NULL);
-    if (!v->counts || (n = usage_key(v->tenant, mailbox, name)) == 0)
+    mailbox = v->mailbox.n > 0 ? v->mailbox : v->login;
+    if (!v->counts || mailbox.n == 0)
+        return true;
+    mailbox.n = strnlen(mailbox.p, mailbox.n);
+    if ((n = usage_key(v->tenant, mailbox, name)) == 0)
         return true;
     shape = shape_of(v);
     memcpy(name + n, &shape, sizeof shape);
