@@ -305,7 +305,7 @@ static void tally_batch(struct journal *j, struct journal_batch *batch, uint64_t
     if (tally_count(j->tally) == 0)
         j->gather_ns = wall_ns;
     while (rest.n > 0)
-        if (event_unpack(&rest, &event))
+        if (event_unpack_counted(&rest, &event))
             (void)tally_add(j->tally, &event);
     tally_merge(j->tally, batch->beyond);
     batch->tallied = true;

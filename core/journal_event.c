@@ -38,10 +38,10 @@ size_t event_pack(const struct journal_event *v, bool counts, uint8_t *out)
     p = put_number(p, v->size);
     p = put_number(p, v->retry_s);
     p = put_text(p, v->tenant, CAP(tenant));
-    p = put_text(p, v->connector, CAP(connector));
     p = put_text(p, login, CAP(login));
     p = put_text_beside(p, v->mailbox, CAP(mailbox), login);
-    p = put_text(p, v->method, CAP(method));
+    p = put_text(p, v->method, CAP(method)); /* those above are what usage is counted by */
+    p = put_text(p, v->connector, CAP(connector));
     p = put_text(p, v->limit, CAP(limit));
     p = put_text_beside(p, v->sender, CAP(sender), login);
     p = put_text(p, v->recipient, CAP(recipient));
@@ -79,13 +79,37 @@ static struct slice take_text_beside(struct source *s, size_t cap, struct slice 
     return login;
 }
 
-static void take_texts(struct source *s, struct journal_event *v)
+/* What usage is counted by; the other texts are empty. */
+static void take_counted(struct source *s, struct journal_event *v)
 {
+    unsigned flags = take_below(s, FLAGS + 1);
+    uint64_t recipients;
+
+    *v = (struct journal_event){.milter = (flags & FLAG_MILTER) != 0,
+                                .has_client = (flags & FLAG_CLIENT) != 0,
+                                .counts = (flags & FLAG_COUNTS) != 0};
+    v->action = (enum action)take_below(s, ACTION_HOLD + 1);
+    v->stage = (enum stage)take_below(s, STAGE_END + 1);
+    v->tls = (enum tls_version)take_below(s, TLS_NEWER + 1);
+    v->reason = take_reason(s);
+    v->monitored = take_reason(s);
+    if (v->has_client)
+        take_ip(s, &v->client, (flags & FLAG_CLIENT_V4) != 0);
+    recipients = take_number(s);
+    v->recipients = (uint32_t)recipients;
+    v->size = take_number(s);
+    v->retry_s = take_number(s);
     v->tenant = take_text(s, CAP(tenant));
-    v->connector = take_text(s, CAP(connector));
     v->login = take_text(s, CAP(login));
     v->mailbox = take_text_beside(s, CAP(mailbox), v->login);
     v->method = take_text(s, CAP(method));
+    if (recipients > UINT32_MAX || v->reason == REASON_COUNT || v->monitored == REASON_COUNT)
+        s->bad = true;
+}
+
+static void take_rest(struct source *s, struct journal_event *v)
+{
+    v->connector = take_text(s, CAP(connector));
     v->limit = take_text(s, CAP(limit));
     v->sender = take_text_beside(s, CAP(sender), v->login);
     v->recipient = take_text(s, CAP(recipient));
@@ -93,45 +117,43 @@ static void take_texts(struct source *s, struct journal_event *v)
     v->instance = take_text(s, CAP(instance));
 }
 
-static bool take_event(struct source *s, struct journal_event *v)
-{
-    unsigned flags = take_below(s, FLAGS + 1);
-    uint64_t recipients;
-
-    v->milter = (flags & FLAG_MILTER) != 0;
-    v->has_client = (flags & FLAG_CLIENT) != 0;
-    v->counts = (flags & FLAG_COUNTS) != 0;
-    v->action = (enum action)take_below(s, ACTION_HOLD + 1);
-    v->stage = (enum stage)take_below(s, STAGE_END + 1);
-    v->tls = (enum tls_version)take_below(s, TLS_NEWER + 1);
-    v->reason = take_reason(s);
-    v->monitored = take_reason(s);
-    memset(&v->client, 0, sizeof v->client);
-    if (v->has_client)
-        take_ip(s, &v->client, (flags & FLAG_CLIENT_V4) != 0);
-    recipients = take_number(s);
-    v->recipients = (uint32_t)recipients;
-    v->size = take_number(s);
-    v->retry_s = take_number(s);
-    take_texts(s, v);
-    return !s->bad && s->n == 0 && recipients <= UINT32_MAX && v->reason != REASON_COUNT &&
-           v->monitored != REASON_COUNT;
-}
-
-bool event_unpack(struct slice *packed, struct journal_event *out)
+/* Takes the event off the beginning of *packed: its bytes behind the head; bad when there is none. */
+static struct source take_one(struct slice *packed)
 {
     const uint8_t *p = (const uint8_t *)packed->p;
-    struct source s;
     size_t n;
 
     if (packed->n < EVENT_HEAD || (n = event_size(p)) < EVENT_HEAD || n > packed->n) {
         packed->n = 0;
-        return false;
+        return (struct source){NULL, 0, true};
     }
-    s = (struct source){p + EVENT_HEAD, n - EVENT_HEAD, false};
     *packed = (struct slice){packed->p + n, packed->n - n};
-    out->at_ns = event_at(p);
-    return take_event(&s, out);
+    return (struct source){p + EVENT_HEAD, n - EVENT_HEAD, false};
+}
+
+bool event_unpack(struct slice *packed, struct journal_event *out)
+{
+    struct source s = take_one(packed);
+    const uint8_t *p = s.p;
+
+    if (s.bad)
+        return false;
+    take_counted(&s, out);
+    take_rest(&s, out);
+    out->at_ns = event_at(p - EVENT_HEAD);
+    return !s.bad && s.n == 0;
+}
+
+bool event_unpack_counted(struct slice *packed, struct journal_event *out)
+{
+    struct source s = take_one(packed);
+    const uint8_t *p = s.p;
+
+    if (s.bad)
+        return false;
+    take_counted(&s, out);
+    out->at_ns = event_at(p - EVENT_HEAD);
+    return !s.bad;
 }
 
 /* Up to a NUL; the rest of out is zero. */

@@ -1,6 +1,10 @@
 /* Usage as it is kept. */
 #include "core/journal_code.h"
 
+/* Zeros make its size a multiple of this: most often LMDB then puts a usage in the place of what it was before, without
+ * moving its neighbours. */
+#define PADDED 16
+
 static bool are_zero(const uint64_t *counts)
 {
     static const uint64_t none[REASON_COUNT];
@@ -88,7 +92,17 @@ size_t usage_pack(const struct usage *u, uint8_t *out)
         p = put_number(p, u->tls[i]);
     p = put_reasons(p, u->refused);
     p = put_reasons(p, u->would);
-    return (size_t)(put_clients(p, u) - out);
+    p = put_clients(p, u);
+    while ((p - out) % PADDED != 0)
+        *p++ = 0;
+    return (size_t)(p - out);
+}
+
+static bool is_padding(const struct source *s)
+{
+    static const uint8_t zeros[PADDED];
+
+    return s->n < PADDED && memcmp(s->p, zeros, s->n) == 0;
 }
 
 bool usage_unpack(struct slice packed, struct usage *u)
@@ -108,5 +122,5 @@ bool usage_unpack(struct slice packed, struct usage *u)
     take_reasons(&s, u->refused);
     take_reasons(&s, u->would);
     take_clients(&s, u);
-    return !s.bad && s.n == 0;
+    return !s.bad && is_padding(&s);
 }

@@ -24,6 +24,8 @@ size_t event_pack(const struct journal_event *event, bool counts, uint8_t *out);
 /* Takes the decision off the beginning of *packed; its texts lie in packed. False when there is none that can be read.
  */
 bool event_unpack(struct slice *packed, struct journal_event *out);
+/* The same, but only of what usage is counted by; the other texts are empty. */
+bool event_unpack_counted(struct slice *packed, struct journal_event *out);
 /* The size and at_ns of the decision at the beginning of what event_pack wrote. */
 size_t event_size(const uint8_t *packed);
 uint64_t event_at(const uint8_t *packed);
