@@ -175,7 +175,8 @@ static int map_file(struct directory_file *f, const char *folder, const struct m
     if (b.full)
         return error_set(e, "has a path that is too long");
     /* The map is as large as the file: a reader needs no room for growth. */
-    if ((code = mdb_env_set_mapsize(f->env, (size_t)m->size)) != 0 || (code = mdb_env_set_maxdbs(f->env, TABLES + 1)) != 0)
+    if ((code = mdb_env_set_mapsize(f->env, (size_t)m->size)) != 0 ||
+        (code = mdb_env_set_maxdbs(f->env, TABLES + 1)) != 0)
         return lmdb_error(e, "prepare for", code);
     code = mdb_env_open(f->env, path, MDB_RDONLY | MDB_NOLOCK | MDB_NOSUBDIR | MDB_NOTLS, 0);
     if (code != 0)

@@ -3,9 +3,9 @@
 #define POSTERN_PRIORITY_H
 
 /*
- * The calling thread's work can wait: it gives way to the threads that answer, by as much as the units' Nice= puts these
- * before other programs. On Linux a niceness is a thread's own (setpriority(2), "C library/kernel differences"). Where
- * that is not allowed nothing changes.
+ * The calling thread's work can wait: it gives way to the threads that answer, by as much as the units' Nice= puts
+ * these before other programs. On Linux a niceness is a thread's own (setpriority(2), "C library/kernel differences").
+ * Where that is not allowed nothing changes.
  */
 void priority_give_way(void);
 
