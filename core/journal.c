@@ -267,10 +267,11 @@ static void subtract_totals(struct journal *j, const struct journal_round *round
 /* Writes the batch if there is one, the totals, and the usage if it is being written. */
 static int write_all(struct journal *j, struct journal_batch *batch, uint64_t wall_ns, struct error *e)
 {
-    struct journal_round round = {.batch = batch, .wall_ns = wall_ns};
+    struct journal_round round = {.wall_ns = wall_ns};
 
     (void)take_totals(j, &round);
     do {
+        round.batch = batch;
         round.usage = j->tally_sorted ? j->tally : NULL;
         round.from = j->written;
         if (journal_write(j, &round, e) != 0)
@@ -278,9 +279,9 @@ static int write_all(struct journal *j, struct journal_batch *batch, uint64_t wa
         j->written = round.to;
         subtract_totals(j, &round);
         memset(round.totals, 0, sizeof round.totals);
-        if (round.batch != NULL)
+        if (batch != NULL)
             clear_batch(batch);
-        round.batch = NULL;
+        batch = NULL;
     } while (j->tally_sorted && j->written < tally_count(j->tally));
     if (j->tally_sorted)
         tally_clear(j->tally);

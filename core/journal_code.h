@@ -28,6 +28,9 @@ static inline uint8_t *put_bytes(uint8_t *p, const char *text, size_t n)
     else if (n >= 8) { /* two words that overlap */
         memcpy(p, text, 8);
         memcpy(p + n - 8, text + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(p, text, 4);
+        memcpy(p + n - 4, text + n - 4, 4);
     } else
         for (size_t i = 0; i < n; i++)
             p[i] = (uint8_t)text[i];

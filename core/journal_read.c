@@ -199,7 +199,9 @@ static bool wait_for_newer(struct decisions_walk *w, uint64_t at_ns, struct slic
     if (copy == NULL)
         return false;
     memcpy(copy, bytes.p, bytes.n);
-    w->waiting[w->n++] = (struct event_copy){at_ns, copy, bytes.n};
+    w->waiting[w->n].at_ns = at_ns;
+    w->waiting[w->n].bytes = copy;
+    w->waiting[w->n++].n = bytes.n;
     return true;
 }
 
