@@ -215,13 +215,14 @@ static double percentile_us(const struct figures *f, double share)
 }
 
 /*
- * One process: its own share of the figures, which the parent reads when all have ended. Its messages are numbered as no
- * other process's are: one that was charged in an earlier run would cost nothing.
+ * One process: its own share of the figures, which the parent reads when all have ended. Its messages are numbered as
+ * no other process's are: one that was charged in an earlier run would cost nothing.
  */
 static void run(const struct options *o, unsigned which, double seconds, struct figures *f)
 {
     struct connection c = {.fd = open_connection(o->address)};
-    uint64_t number = (uint64_t)getpid() % 100000u * NUMBERS_A_PROCESS, login = 1, start = clock_ns(CLOCK_MONOTONIC), now = start;
+    uint64_t number = (uint64_t)getpid() % 100000u * NUMBERS_A_PROCESS, login = 1, start = clock_ns(CLOCK_MONOTONIC),
+             now = start;
     char answer[1024];
     ssize_t got;
 
