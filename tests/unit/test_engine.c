@@ -1,87 +1,9 @@
 /* links: mirror */
 /* The engine around the decision: charging once, distinct counts, denials, blocks, holds, exceptions, the log. threads
  */
-#include "tests/unit/world.h"
-
-#include "core/engine.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <fcntl.h>
-
-struct bench {
-    struct world *world;
-    struct engine *engine;
-    struct engine_user *user;
-    struct recipients recipients;
-    char queue_id[16];
-    unsigned messages;
-};
-
-static void start(struct bench *b, const char *rules)
-{
-    char text[4096];
-    struct error e;
-
-    (void)snprintf(
-        text, sizeof text,
-        "%s directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; }; journal = \"\";\n"
-        "%s",
-        strstr(rules, "preset") != NULL ? "" : "preset = \"none\";", rules);
-    world_write(b->world, "postern.conf", text);
-    if (engine_open(world_file(b->world, "postern.conf"), "test", &b->engine, &e) != 0)
-        fail_msg("%s", e.text);
-    b->user = engine_user_new(b->engine);
-    assert_non_null(b->user);
-}
-
-/* The state is thrown away, so that each test begins with nothing counted. */
-static void stop(struct bench *b)
-{
-    engine_user_free(b->user);
-    engine_close(b->engine);
-    recipients_clear(&b->recipients);
-    (void)unlink(world_file(b->world, "engine-state"));
-}
-
-static int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof *b);
-
-    assert_non_null(b);
-    b->world = world_make();
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-
-    world_free(b->world);
-    free(b);
-    return 0;
-}
-
-/* A whole message: a new queue id and instance. */
-static struct submission message(struct bench *b, const char *login, const char *client, const char *sender)
-{
-    struct submission s = world_submission(login, client, sender);
-
-    (void)snprintf(b->queue_id, sizeof b->queue_id, "4Q%06u", b->messages++);
-    s.queue_id = s.instance = slice_of(b->queue_id);
-    return s;
-}
-
-static enum reason send_as(struct bench *b, const char *login, const char *client, const char *sender)
-{
-    struct submission s = message(b, login, client, sender);
-
-    return engine_decide(b->user, &s, &b->recipients)->reason;
-}
-
-static enum reason anna(struct bench *b)
-{
-    return send_as(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
-}
 
 #define LIMIT(rest) "limits = ({ name = \"l\"; per = \"user\"; " rest " });"
 
@@ -104,8 +26,7 @@ static void what_was_counted_survives_a_restart(void **state)
 
     start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
     assert_int_equal(anna(b), REASON_ALLOWED);
-    engine_user_free(b->user);
-    engine_close(b->engine);
+    bench_stop(b);
     start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
     assert_int_equal(anna(b), REASON_LIMIT);
     stop(b);
@@ -370,16 +291,10 @@ static void a_reload_takes_the_new_rules_and_forgets_nothing(void **state)
 {
     struct bench *b = *state;
     struct error e;
-    char text[1024];
 
     start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
     assert_int_equal(anna(b), REASON_ALLOWED);
-    (void)snprintf(
-        text, sizeof text,
-        "preset = \"none\"; directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };"
-        "journal = \"\"; log = { to = \"stderr\"; }; %s",
-        LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 2;"));
-    world_write(b->world, "postern.conf", text);
+    bench_configure(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 2;"));
     if (engine_reload(b->engine, &e) != 0)
         fail_msg("%s", e.text);
     assert_int_equal(anna(b), REASON_ALLOWED);

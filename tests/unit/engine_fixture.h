@@ -1,0 +1,126 @@
+/*
+ * An engine over the made-up world, for tests of what it does around the decision. A configuration is the rules given,
+ * and for each setting that they leave out the one below: nothing that a test did not ask for counts, logs or is kept.
+ */
+#ifndef POSTERN_TESTS_ENGINE_FIXTURE_H
+#define POSTERN_TESTS_ENGINE_FIXTURE_H
+
+#include "tests/unit/world.h"
+
+#include "core/engine.h"
+
+#define ANNA "anna@contoso.example"
+#define BERT "bert@contoso.example"
+#define DORA "dora@fabrikam.example"
+
+struct bench {
+    struct world *world;
+    struct engine *engine;
+    struct engine_user *user;
+    struct recipients recipients;
+    char queue_id[16];
+    unsigned messages;
+};
+
+/* Writes postern.conf: the rules, and the settings that they leave out. "~" is the world's folder. */
+static inline void bench_configure(struct bench *b, const char *rules)
+{
+    static const struct {
+        const char *name, *setting;
+    } rest[] = {
+        {"preset =", "preset = \"none\";"},
+        {"directory =", "directory = \"~/directory\";"},
+        {"state =", "state = { file = \"~/engine-state\"; entries = 4096; };"},
+        {"journal =", "journal = \"\";"},
+        {"spool =", "spool = \"~/spool\";"},
+        {"log =", "log = { to = \"stderr\"; };"},
+    };
+    char text[4096];
+    struct buf out = BUF_OVER(text);
+
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+        if (strstr(rules, rest[i].name) == NULL)
+            buf_addf(&out, "%s\n", rest[i].setting);
+    buf_add(&out, slice_of(rules));
+    assert_false(out.full);
+    world_write(b->world, "postern.conf", text);
+}
+
+static inline void bench_start(struct bench *b, const char *program, const char *rules)
+{
+    struct error e;
+
+    bench_configure(b, rules);
+    if (engine_open(world_file(b->world, "postern.conf"), program, &b->engine, &e) != 0)
+        fail_msg("%s", e.text);
+    b->user = engine_user_new(b->engine);
+    assert_non_null(b->user);
+}
+
+/* What was counted, blocked and noted stays for the next start. */
+static inline void bench_stop(struct bench *b)
+{
+    engine_user_free(b->user);
+    engine_close(b->engine);
+    recipients_clear(&b->recipients);
+}
+
+static inline void start(struct bench *b, const char *rules)
+{
+    bench_start(b, "test", rules);
+}
+
+/* The state is thrown away, so that the next start begins with nothing counted. */
+static inline void stop(struct bench *b)
+{
+    bench_stop(b);
+    (void)unlink(world_file(b->world, "engine-state"));
+}
+
+static inline int setup(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+
+    assert_non_null(b);
+    b->world = world_make();
+    *state = b;
+    return 0;
+}
+
+static inline int teardown(void **state)
+{
+    struct bench *b = *state;
+
+    world_free(b->world);
+    free(b);
+    return 0;
+}
+
+/* A whole message: a new queue id and instance. */
+static inline struct submission message(struct bench *b, const char *login, const char *client, const char *sender)
+{
+    struct submission s = world_submission(login, client, sender);
+
+    (void)snprintf(b->queue_id, sizeof b->queue_id, "4Q%06u", b->messages++);
+    s.queue_id = s.instance = slice_of(b->queue_id);
+    return s;
+}
+
+static inline enum reason send_as(struct bench *b, const char *login, const char *client, const char *sender)
+{
+    struct submission s = message(b, login, client, sender);
+
+    return engine_decide(b->user, &s, &b->recipients)->reason;
+}
+
+static inline enum reason send_from(struct bench *b, const char *login, const char *client)
+{
+    return send_as(b, login, client, login);
+}
+
+static inline enum reason anna(struct bench *b)
+{
+    return send_from(b, ANNA, "203.0.113.9");
+}
+
+#endif
