@@ -17,6 +17,7 @@ struct bench {
     struct world *world;
     struct engine *engine;
     struct engine_user *user;
+    struct state *shared; /* the engine's state, as another program of the machine sees it */
     struct recipients recipients;
     char queue_id[16];
     unsigned messages;
@@ -48,6 +49,7 @@ static inline void bench_configure(struct bench *b, const char *rules)
 
 static inline void bench_start(struct bench *b, const char *program, const char *rules)
 {
+    struct state_options options = {.boot_ns = clock_boot_ns(), .wall_ns = clock_wall_ns(), .boot_id = clock_boot_id()};
     struct error e;
 
     bench_configure(b, rules);
@@ -55,11 +57,15 @@ static inline void bench_start(struct bench *b, const char *program, const char 
         fail_msg("%s", e.text);
     b->user = engine_user_new(b->engine);
     assert_non_null(b->user);
+    options.path = engine_config(b->engine)->state_path;
+    if (state_open(&options, &b->shared, &e) != 0)
+        fail_msg("%s", e.text);
 }
 
 /* What was counted, blocked and noted stays for the next start. */
 static inline void bench_stop(struct bench *b)
 {
+    state_close(b->shared);
     engine_user_free(b->user);
     engine_close(b->engine);
     recipients_clear(&b->recipients);
@@ -94,6 +100,16 @@ static inline int teardown(void **state)
     world_free(b->world);
     free(b);
     return 0;
+}
+
+static inline struct blocks *blocks_of(struct bench *b)
+{
+    return state_blocks(b->shared);
+}
+
+static inline uint64_t now_of(struct bench *b)
+{
+    return state_now(b->shared, clock_boot_ns());
 }
 
 /* A whole message: a new queue id and instance. */

@@ -2,18 +2,7 @@
 /* Blocks: that grow, that never_block keeps away, of networks of any size; and networks that are no news. */
 #include "tests/unit/engine_fixture.h"
 
-#include "core/engine_parts.h"
 #include "core/keys.h"
-
-static struct blocks *blocks_of(struct bench *b)
-{
-    return state_blocks(b->engine->state);
-}
-
-static uint64_t now_of(struct bench *b)
-{
-    return state_now(b->engine->state, clock_boot_ns());
-}
 
 /* Lifts the only block; its length in seconds. */
 static uint64_t lift(struct bench *b)
@@ -115,7 +104,7 @@ static void a_protected_network_is_met_neither_by_limits_nor_by_a_block_around_i
     assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_LIMIT_BLOCK);
     assert_int_equal(blocked(b), 0);
     assert_int_equal(network_parse(SLICE("203.0.112.0/22"), &net, &e), 0);
-    key_of_block_on_network(&(const struct decide_context){.secret = state_secret(b->engine->state)}, &net, &block);
+    key_of_block_on_network(&(const struct decide_context){.secret = state_secret(b->shared)}, &net, &block);
     assert_int_equal(blocks_add(blocks_of(b), &block, now_of(b), &e), 0);
     assert_int_equal(send_from(b, ANNA, "203.0.113.10"), REASON_ALLOWED);
     assert_int_equal(send_from(b, ANNA, "203.0.113.16"), REASON_BLOCKED);
@@ -145,7 +134,7 @@ static void networks_of_every_size_are_heeded(void **state)
         struct error e;
 
         assert_int_equal(network_parse(slice_of(rows[i].network), &net, &e), 0);
-        key_of_block_on_network(&(const struct decide_context){.secret = state_secret(b->engine->state)}, &net, &block);
+        key_of_block_on_network(&(const struct decide_context){.secret = state_secret(b->shared)}, &net, &block);
         assert_int_equal(send_from(b, ANNA, rows[i].inside), REASON_ALLOWED);
         assert_int_equal(blocks_add(blocks_of(b), &block, now_of(b), &e), 0);
         assert_int_equal(send_from(b, ANNA, rows[i].inside), REASON_BLOCKED);
