@@ -9,6 +9,8 @@
 
 #include "core/engine.h"
 
+#include <fcntl.h>
+
 #define ANNA "anna@contoso.example"
 #define BERT "bert@contoso.example"
 #define DORA "dora@fabrikam.example"
@@ -21,6 +23,7 @@ struct bench {
     struct recipients recipients;
     char queue_id[16];
     unsigned messages;
+    int saved_stderr;
 };
 
 /* Writes postern.conf: the rules, and the settings that they leave out. "~" is the world's folder. */
@@ -101,6 +104,32 @@ static inline int teardown(void **state)
     free(b);
     return 0;
 }
+
+/* ---- the log: what the engine says between these two, once it was stopped; valid until the next ---- */
+
+static inline void log_begin(struct bench *b)
+{
+    int fd = open(world_file(b->world, "log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    b->saved_stderr = dup(STDERR_FILENO);
+    assert_true(b->saved_stderr >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    (void)close(fd);
+}
+
+static inline char *log_end(struct bench *b)
+{
+    static char text[65536];
+    FILE *f = fopen(world_file(b->world, "log"), "r");
+
+    (void)dup2(b->saved_stderr, STDERR_FILENO);
+    (void)close(b->saved_stderr);
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    (void)fclose(f);
+    return text;
+}
+
+/* ---- what was counted, and messages ---- */
 
 static inline struct blocks *blocks_of(struct bench *b)
 {

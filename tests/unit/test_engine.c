@@ -3,8 +3,6 @@
  */
 #include "tests/unit/engine_fixture.h"
 
-#include <fcntl.h>
-
 #define LIMIT(rest) "limits = ({ name = \"l\"; per = \"user\"; " rest " });"
 
 static void a_burst_passes_and_the_next_message_is_deferred(void **state)
@@ -302,42 +300,17 @@ static void a_reload_takes_the_new_rules_and_forgets_nothing(void **state)
     stop(b);
 }
 
-static char *read_log(struct bench *b)
-{
-    static char text[65536];
-    FILE *f = fopen(world_file(b->world, "log"), "r");
-    size_t n;
-
-    assert_non_null(f);
-    n = fread(text, 1, sizeof text - 1, f);
-    text[n] = '\0';
-    (void)fclose(f);
-    return text;
-}
-
-/* From here on stderr is the file "log"; answers the old one. */
-static int stderr_to_file(struct bench *b)
-{
-    int saved = dup(STDERR_FILENO), fd = open(world_file(b->world, "log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    assert_true(saved >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
-    (void)close(fd);
-    return saved;
-}
-
 static void each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it(void **state)
 {
     struct bench *b = *state;
-    int saved = stderr_to_file(b);
     char *log;
 
-    start(b, "log = { to = \"stderr\"; };");
+    log_begin(b);
+    start(b, "");
     (void)anna(b);
     (void)send_as(b, "bad\nlogin=x action=pass", "203.0.113.9", "e\033[31m@contoso.example");
     stop(b);
-    (void)dup2(saved, STDERR_FILENO);
-    (void)close(saved);
-    log = read_log(b);
+    log = log_end(b);
     assert_non_null(strstr(log,
                            "event=decision action=pass reason=allowed by=policyd stage=end login=anna@contoso.example "
                            "tenant=contoso client=203.0.113.9 method=PLAIN tls=TLSv1.3 sender=anna@contoso.example "
