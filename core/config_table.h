@@ -30,7 +30,6 @@ struct reader {
 };
 
 enum setting_kind {
-    SETTING_TEXT,
     SETTING_PATH, /* a file name; a relative one begins at the configuration's folder */
     SETTING_BOOL,
     SETTING_CHOICE,   /* one of some words */
