@@ -112,8 +112,10 @@ $(B)/tests/attacks/%: $(B)/tests/attacks/%.o $(B)/bench/milter_wire.o $(B)/libco
 
 # ---- torture: allocation and I/O that fail, call by call (tests/torture/fail.c) ----
 FAILING = malloc calloc realloc reallocarray strdup strndup mmap open openat read pread write pwrite ftruncate \
-          posix_fallocate fallocate fsync fdatasync fflush fstat stat lstat fstatat renameat unlinkat flock fchmod \
-          fchown mkdir getrandom eventfd pthread_create
+          posix_fallocate fallocate fsync fdatasync fflush fstat stat lstat fstatat renameat renameat2 unlinkat flock \
+          fchmod fchown mkdir mkdirat fdopendir realpath getrandom eventfd pthread_create \
+          $(addprefix mdb_,env_create env_open env_set_mapsize env_set_maxdbs env_sync txn_begin txn_commit dbi_open \
+            stat get put del cursor_open cursor_get cursor_del)
 $(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) $(call objects,policyd) \
                             $(call objects,mirror) $(B)/libcore.a
 	$(say) LINK $@

@@ -5,6 +5,7 @@
  *
  *   torture [EVERY [NAME]]    only every EVERY-th call; only the scenario of that name
  */
+#include "tests/torture/torture.h"
 #include "core/clock.h"
 #include "core/directory_record.h"
 #include "core/engine.h"
@@ -29,8 +30,6 @@
 #define LEAKS() false
 #endif
 
-#define ANNA "anna@contoso.example" /* may send */
-#define BERT "bert@contoso.example" /* may not */
 #define ANSWER_MS 3000
 
 static char folder[64];
@@ -38,13 +37,13 @@ static unsigned broken;       /* promises that were */
 static const char *scenario;  /* that runs */
 static unsigned long failing; /* the call that fails in it */
 
-#define MUST(what)                                                                                                     \
-    do {                                                                                                               \
-        if (!(what) && broken++ < 20)                                                                                  \
-            printf("#   %s, call %lu (%s): broken promise: %s\n", scenario, failing, fail_what(), #what);              \
-    } while (0)
+void must(bool kept, const char *promise)
+{
+    if (!kept && broken++ < 20)
+        printf("#   %s, call %lu (%s): broken promise: %s\n", scenario, failing, fail_what(), promise);
+}
 
-static _Noreturn void die(const char *what, const char *why)
+_Noreturn void die(const char *what, const char *why)
 {
     printf("not ok %s: %s\n", what, why);
     exit(2);
@@ -52,8 +51,7 @@ static _Noreturn void die(const char *what, const char *why)
 
 /* ---- the world ---- */
 
-/* A path in the folder; valid until the eighth call after it. */
-static const char *below(const char *name)
+const char *below(const char *name)
 {
     static char paths[8][128];
     static unsigned next;
@@ -63,7 +61,7 @@ static const char *below(const char *name)
     return path;
 }
 
-static void write_file(const char *name, const char *text)
+void write_file(const char *name, const char *text)
 {
     FILE *f = fopen(below(name), "w");
 
@@ -78,11 +76,11 @@ static void write_config(const char *name, const char *more)
 
     (void)snprintf(
         text, sizeof text,
-        "preset = \"none\"; tls = { required = false; }; log = { to = \"stderr\"; }; journal = \"\";\n"
+        "preset = \"none\"; tls = { required = false; }; log = { to = \"stderr\"; }; journal = \"%s/%s.journal\";\n"
         "directory = \"%s/directory\"; state = { file = \"%s/%s.state\"; entries = 1024; blocks = 16; };\n"
         "policyd = { listen = \"unix:%s/policyd.sock\"; workers = 2; };\n"
         "limits = ({ name = \"few\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 3; });\n%s",
-        folder, folder, name, folder, more);
+        folder, name, folder, folder, name, folder, more);
     write_file(name, text);
 }
 
@@ -156,11 +154,6 @@ static bool passes(const struct verdict *v)
 
 /* ---- scenarios: run with one call failing (`works` is false) or with none ---- */
 
-struct tools {
-    FILE *out;
-    struct engine *engine; /* of "requests" only */
-};
-
 static struct decide_context context_of(const struct config *config, const struct directory_view *view,
                                         struct state *state)
 {
@@ -224,6 +217,7 @@ static void configuration(struct tools *t, bool works)
         return;
     MUST(config->n_limits == 1 && config->n_connectors == 2 && config->n_groups == 1 && config->n_replies == 1);
     MUST(list_count(config->smtp_auth.deny) == 3 && list_count(config->smtp_auth.logins) == 2);
+    MUST(config->n_alerts == 2 && list_count(config->never_block) == 1 && config->known_networks != NULL);
     MUST(config->n_tenants == 1 && config->tenants[0].n_domains == 2);
     config_free(config);
 }
@@ -240,6 +234,7 @@ static void reading_the_directory(struct tools *t, bool works)
     struct directory_view *view = NULL;
     struct config *config = NULL;
     struct state *state = NULL;
+    struct directory_totals totals;
     struct error e = {.text = ""};
     bool ok = config_load(below("engine.conf"), &config, &e) == 0 && state_open(&options, &state, &e) == 0 &&
               directory_open(below("directory"), &directory, &e) == 0;
@@ -257,6 +252,9 @@ static void reading_the_directory(struct tools *t, bool works)
         MUST(!works || decides_right(&c, ANNA, NULL));
     }
     MUST(!works || ok);
+    e.text[0] = '\0';
+    ok = directory_verify(below("directory"), &totals, &e) == 0;
+    MUST(ok ? totals.mailboxes == 2 : !works && e.text[0] != '\0');
     if (view != NULL)
         directory_view_put(directory, view);
     if (directory != NULL)
@@ -305,13 +303,13 @@ static void engine(struct tools *t, bool works)
     (void)unlink(below("engine.conf.state"));
 }
 
-static void remove_directory(void)
+void remove_below(const char *name)
 {
-    char command[128];
+    char command[192];
 
-    (void)snprintf(command, sizeof command, "rm -rf '%s/imported'", folder);
+    (void)snprintf(command, sizeof command, "rm -rf '%s/%s'", folder, name);
     if (system(command) != 0) /* the folder is ours: mkdtemp made its name */
-        die("rm", folder);
+        die("rm", name);
 }
 
 /* What was imported before stays, or the new is there, whole. */
@@ -329,7 +327,7 @@ static void before_importing(struct tools *t)
     const char *files[] = {below("cas.csv"), below("transport.json")};
     struct error e;
 
-    remove_directory();
+    remove_below("imported");
     if (import(below("imported"), files, 2, t->out, &e) != IMPORT_DONE)
         die("the import", e.text);
 }
@@ -410,17 +408,17 @@ static void before_requests(struct tools *t)
 
 /* ---- the run ---- */
 
-static const struct scene {
-    const char *name;
-    void (*run)(struct tools *t, bool works);
-    void (*before)(struct tools *t), (*after)(struct tools *t);
-} rows[] = {
+static const struct scene rows[] = {
     {"addresses", addresses, NULL, NULL},
     {"configuration", configuration, NULL, NULL},
     {"directory", reading_the_directory, NULL, NULL},
     {"engine", engine, NULL, NULL},
     {"import", importing, before_importing, after_importing},
     {"requests", requests, before_requests, NULL},
+    {"state", stored_state, before_stored_state, after_stored_state},
+    {"journal", journal, before_journal, NULL},
+    {"reports", reports, before_reports, NULL},
+    {"notices", notices, before_notices, NULL},
 };
 
 /* True when a call failed: there may be more. */
@@ -468,21 +466,30 @@ int main(int argc, char **argv)
     struct tools tools = {0};
     char command[128];
 
-    (void)snprintf(folder, sizeof folder, "/tmp/postern-torture.XXXXXX");
+    /* In memory where possible: each of the runs pushes to the disk. */
+    (void)snprintf(folder, sizeof folder, "%s/postern-torture.XXXXXX",
+                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     tools.out = fopen("/dev/null", "w");
     if (every == 0 || tools.out == NULL || mkdtemp(folder) == NULL)
         return 2;
     make_world(tools.out);
-    write_config("engine.conf", "");
-    write_config("full.conf",
-                 "tenants = ({ name = \"contoso\"; domains = [\"contoso.example\", \"b\xc3\xbc"
-                 "cher.example\"]; netbios = [\"CONTOSO\"]; });\n"
-                 "smtp_auth = { deny_file = \"list\"; allow_file = \"list\"; on_premises_file = \"list\"; logins_file "
-                 "= \"logins\"; };\n"
-                 "connectors = ({ name = \"a\"; networks_file = \"networks\"; senders = [\"@contoso.example\"]; },\n"
-                 "              { name = \"b\"; networks = [\"198.51.100.0/24\"]; });\n"
-                 "groups = ({ name = \"g\"; members_file = \"list\"; });\n"
-                 "replies = { unlisted = \"535 5.7.139 Not here\"; };\n");
+    write_config("engine.conf", "alerts = ({ command = \"/bin/true\"; }); spool = \"engine.spool\";\n");
+    write_config(
+        "full.conf",
+        "tenants = ({ name = \"contoso\"; domains = [\"contoso.example\", \"b\xc3\xbc"
+        "cher.example\"]; netbios = [\"CONTOSO\"]; exchange = { tenant_id = "
+        "\"7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d1\"; application = \"0f9b6a52-1d9d-4c3c-8f0e-5a1e2b3c4d5e\";\n"
+        "secret_file = \"secret\"; fetch = \"user\"; anchor_mailbox = \"UPN:x\"; hosts = { login = \"x\"; }; }; });\n"
+        "smtp_auth = { deny_file = \"list\"; allow_file = \"list\"; on_premises_file = \"list\"; logins_file "
+        "= \"logins\"; };\n"
+        "connectors = ({ name = \"a\"; networks_file = \"networks\"; senders = [\"@contoso.example\"]; },\n"
+        "              { name = \"b\"; networks = [\"198.51.100.0/24\"]; });\n"
+        "groups = ({ name = \"g\"; members_file = \"list\"; });\n"
+        "never_block = [\"" ANNA "\", \"192.0.2.0/24\"]; known_networks = [\"198.51.100.0/24\"];\n"
+        "alerts = ({ command = [\"/bin/true\", \"x\"]; events = [\"block\"]; },\n"
+        "          { url = \"https://hooks.contoso.example/\"; secret_file = \"secret\"; });\n"
+        "mirror = { proxy = \"http://proxy.contoso.example:3128\"; };\n"
+        "replies = { unlisted = \"535 5.7.139 Not here\"; };\n");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (argc < 3 || strcmp(argv[2], rows[i].name) == 0)
             torture(&rows[i], &tools, every);
