@@ -9,6 +9,7 @@
  *   usage       tenant name, NUL, mailbox          struct usage, packed: kept for USAGE_DAYS
  *   seen        hour, and the key in usage         nothing: says which mailbox was seen longest ago
  *   totals      program, NUL, action, NUL, reason  counts since the journal was made
+ *               program, NUL, "dropped"            records that were not kept since then: too many gathered
  *
  * Everything is bounded: the oldest decisions give way (JOURNAL_DECISIONS_MAX), mailboxes that were not seen for
  * USAGE_DAYS are forgotten, and beyond USAGE_MAILBOXES_MAX the one that was seen longest ago, to the hour.
@@ -95,8 +96,6 @@ int journal_flush(struct journal *j, struct error *e);
 /* Something that is worth a line in the log though the journal is in use; NULL when there is nothing new. For the
  * thread that flushes; valid until its next call. */
 const char *journal_notice(struct journal *j);
-/* Records that were not kept since start because too many gathered. */
-uint64_t journal_dropped(const struct journal *j);
 
 /*
  * ---- reading: by any thread, piece by piece, each of them a short transaction of its own: nothing is held while the
@@ -118,5 +117,8 @@ int journal_usage_of(struct journal *j, struct slice tenant, struct slice mailbo
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
                    void *arg, struct error *e);
+/* Records of all programs that were not kept since the journal was made, because too many gathered between two rounds:
+ * they are in usage and totals, but not among the decisions. */
+int journal_dropped(struct journal *j, uint64_t *count, struct error *e);
 
 #endif

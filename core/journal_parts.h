@@ -32,8 +32,8 @@ struct journal {
     struct journal_bounds bounds;
     struct hash_secret secret;
     atomic_uint_least64_t totals[ACTION_HOLD + 1][REASON_COUNT];
-    atomic_uint_least64_t dropped;
-    pthread_mutex_t note_lock; /* short: guards active, what it points to, and repeated */
+    atomic_uint_least64_t dropped; /* like totals: since the last round that was written */
+    pthread_mutex_t note_lock;     /* short: guards active, what it points to, and repeated */
     struct journal_batch *active;
     uint64_t repeated[JOURNAL_REPEATED];
     pthread_mutex_t file_lock; /* guards what follows */
@@ -59,6 +59,7 @@ int journal_failed(struct journal *j, const char *what, int code, struct error *
 struct journal_round {
     struct journal_batch *batch;
     uint64_t totals[ACTION_HOLD + 1][REASON_COUNT];
+    uint64_t dropped;
     uint64_t wall_ns;
 };
 

@@ -191,6 +191,16 @@ static uint64_t total_of(struct journal *j, enum action action, enum reason reas
     return total.count;
 }
 
+static uint64_t dropped(struct journal *j)
+{
+    uint64_t count;
+    struct error e;
+
+    if (journal_dropped(j, &count, &e) != 0)
+        fail_msg("%s", e.text);
+    return count;
+}
+
 static bool count_usage(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
     assert_true(slice_eq(tenant, SLICE("contoso")) && mailbox.n > 0);
@@ -377,8 +387,8 @@ static void beyond_what_gathers_in_a_round_decisions_are_dropped_and_usage_stays
         (void)snprintf(name, sizeof name, "user%u@contoso.example", i % 250);
         note(j, message(name, T0 + i));
     }
-    assert_int_equal(journal_dropped(j), 1000 - usual.gathered);
     flush_at(j, T0);
+    assert_int_equal(dropped(j), 1000 - usual.gathered);
     assert_int_equal(decisions(j, 0, 0).n, usual.gathered);
     assert_int_equal(mailboxes(j), 250);
     for (unsigned i = 0; i < 250; i++) {
@@ -390,6 +400,27 @@ static void beyond_what_gathers_in_a_round_decisions_are_dropped_and_usage_stays
     flush_at(j, T0);
     assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 1001);
     journal_close(j);
+}
+
+static void what_was_dropped_is_known_to_readers_and_after_a_restart(void **state)
+{
+    struct place *p = *state;
+    struct journal *j, *reader;
+    struct error e;
+
+    for (unsigned i = 1; i <= 2; i++) {
+        j = open_usual(p);
+        for (unsigned n = 0; n < usual.gathered + 10; n++)
+            note(j, message("anna@contoso.example", T0 + n));
+        flush_at(j, T0);
+        flush_at(j, T0); /* not once more for each round */
+        assert_int_equal(dropped(j), 10 * i);
+        journal_close(j);
+    }
+    assert_int_equal(journal_open(p->folder, NULL, &reader, &e), 0);
+    assert_int_equal(dropped(reader), 20);
+    assert_int_equal(total_of(reader, ACTION_PASS, REASON_ALLOWED), 2 * (usual.gathered + 10));
+    journal_close(reader);
 }
 
 static void the_oldest_decisions_give_way(void **state)
@@ -504,7 +535,7 @@ static void a_full_disk_keeps_what_gathered_until_there_is_room(void **state)
     flush_at(j, T0);
     assert_int_equal(usage_of(j, "anna@contoso.example").messages, 901);
     assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 901);
-    assert_int_equal(decisions(j, 0, 0).n + journal_dropped(j), 901);
+    assert_int_equal(decisions(j, 0, 0).n + dropped(j), 901);
     journal_close(j);
 }
 
@@ -778,7 +809,7 @@ static void threads_note_while_another_flushes_and_reads(void **state)
     flush_at(j, T0);
     assert_int_equal(usage_of(j, "anna@contoso.example").messages, 4000);
     assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 4000);
-    assert_int_equal(decisions(j, 0, 0).n + journal_dropped(j), 4000);
+    assert_int_equal(decisions(j, 0, 0).n + dropped(j), 4000);
     journal_close(j);
 }
 
@@ -819,6 +850,7 @@ int main(void)
         T(a_passing_record_that_was_not_charged_is_no_message),
         T(the_last_different_clients_are_kept_newest_first),
         T(beyond_what_gathers_in_a_round_decisions_are_dropped_and_usage_stays_exact),
+        T(what_was_dropped_is_known_to_readers_and_after_a_restart),
         T(the_oldest_decisions_give_way),
         T(the_mailbox_that_was_seen_longest_ago_gives_way),
         T(a_mailbox_that_was_not_seen_for_400_days_is_forgotten),
