@@ -232,11 +232,13 @@ static void reading_the_directory(struct tools *t, bool works)
                                     .boot_id = 1};
     struct directory *directory = NULL;
     struct directory_view *view = NULL;
-    struct config *config = NULL;
+    struct config *config = NULL, *denying = NULL;
+    struct headers berts = {0};
     struct state *state = NULL;
     struct directory_totals totals;
     struct error e = {.text = ""};
-    bool ok = config_load(below("engine.conf"), &config, &e) == 0 && state_open(&options, &state, &e) == 0 &&
+    bool ok = config_load(below("engine.conf"), &config, &e) == 0 &&
+              config_load(below("deny.conf"), &denying, &e) == 0 && state_open(&options, &state, &e) == 0 &&
               directory_open(below("directory"), &directory, &e) == 0;
 
     (void)t;
@@ -250,6 +252,11 @@ static void reading_the_directory(struct tools *t, bool works)
         MUST(!decides_right(&c, BERT, NULL));
         MUST(!decides_right(&c, "nobody@contoso.example", NULL));
         MUST(!works || decides_right(&c, ANNA, NULL));
+        headers_add(&berts, SLICE("From"), SLICE(BERT));
+        MUST(!decides_right(&c, ANNA, &berts));
+        headers_clear(&berts);
+        c.config = denying; /* by another address than the one she signs in with */
+        MUST(!decides_right(&c, ANNA, NULL));
     }
     MUST(!works || ok);
     e.text[0] = '\0';
@@ -262,6 +269,7 @@ static void reading_the_directory(struct tools *t, bool works)
     if (state != NULL)
         state_close(state);
     config_free(config);
+    config_free(denying);
     (void)unlink(below("directory.state"));
 }
 
@@ -474,6 +482,8 @@ int main(int argc, char **argv)
         return 2;
     make_world(tools.out);
     write_config("engine.conf", "alerts = ({ command = \"/bin/true\"; }); spool = \"engine.spool\";\n");
+    write_file("denied", "a.berg@contoso.example\n");
+    write_config("deny.conf", "smtp_auth = { deny_file = \"denied\"; };\n");
     write_config(
         "full.conf",
         "tenants = ({ name = \"contoso\"; domains = [\"contoso.example\", \"b\xc3\xbc"
