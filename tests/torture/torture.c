@@ -114,19 +114,22 @@ static enum import_result import(const char *directory, const char *const *files
 
 static void make_world(FILE *out)
 {
-    const char *files[2];
+    const char *files[3];
     struct error e;
 
     write_file("cas.csv", CAS CAS_ANNA CAS_BERT);
+    write_file("cas3.csv", CAS CAS_ANNA CAS_BERT CAS_CLEO);
+    write_file("blocked.json", "[ { \"SenderAddress\": \"" CLEO "\" } ]\n");
     write_file("cas2.csv", CAS CAS_BERT CAS_CLEO CAS_ANNA);
     write_file("transport.json", "{ \"JournalingReportNdrTo\": \"<>\", \"SmtpClientAuthenticationDisabled\": true }\n");
     write_file("list", BERT "\n@adatum.example\nscanner\n");
     write_file("logins", "scanner7 " BERT "\nscanner8 " ANNA "\n");
     write_file("networks", "192.0.2.0/24\n2001:db8::/32\n");
-    files[0] = below("cas.csv");
+    files[0] = below("cas3.csv");
     files[1] = below("transport.json");
+    files[2] = below("blocked.json");
     scenario = "the world";
-    if (import(below("directory"), files, 2, out, &e) != IMPORT_DONE)
+    if (import(below("directory"), files, 3, out, &e) != IMPORT_DONE)
         die("the import", e.text);
 }
 
@@ -173,6 +176,19 @@ static bool decides_right(const struct decide_context *c, const char *login, con
     struct recipients r = {0};
 
     s.headers = headers;
+    decide(c, &s, &r, &v, NULL);
+    return passes(&v);
+}
+
+/* A printer that sends in that name. */
+static bool relays(const struct decide_context *c, const char *sender)
+{
+    static struct verdict v;
+    struct submission s = submission_of(sender);
+    struct recipients r = {0};
+
+    s.login_text = s.mechanism = SLICE("");
+    login_parse(s.login_text, &s.login);
     decide(c, &s, &r, &v, NULL);
     return passes(&v);
 }
@@ -257,11 +273,13 @@ static void reading_the_directory(struct tools *t, bool works)
         headers_clear(&berts);
         c.config = denying; /* by another address than the one she signs in with */
         MUST(!decides_right(&c, ANNA, NULL));
+        MUST(view == NULL || !relays(&c, CLEO)); /* connectors work without a directory, not against one */
+        MUST(!works || relays(&c, ANNA));
     }
     MUST(!works || ok);
     e.text[0] = '\0';
     ok = directory_verify(below("directory"), &totals, &e) == 0;
-    MUST(ok ? totals.mailboxes == 2 : !works && e.text[0] != '\0');
+    MUST(ok ? totals.mailboxes == 3 : !works && e.text[0] != '\0');
     if (view != NULL)
         directory_view_put(directory, view);
     if (directory != NULL)
@@ -483,7 +501,8 @@ int main(int argc, char **argv)
     make_world(tools.out);
     write_config("engine.conf", "alerts = ({ command = \"/bin/true\"; }); spool = \"engine.spool\";\n");
     write_file("denied", "a.berg@contoso.example\n");
-    write_config("deny.conf", "smtp_auth = { deny_file = \"denied\"; };\n");
+    write_config("deny.conf", "smtp_auth = { deny_file = \"denied\"; };\n"
+                              "connectors = ({ name = \"printers\"; networks = \"203.0.113.0/24\"; });\n");
     write_config(
         "full.conf",
         "tenants = ({ name = \"contoso\"; domains = [\"contoso.example\", \"b\xc3\xbc"

@@ -9,6 +9,7 @@
 
 #define ANNA "anna@contoso.example" /* may send */
 #define BERT "bert@contoso.example" /* may not */
+#define CLEO "cleo@contoso.example" /* may not, and nobody in its name */
 
 struct tools {
     FILE *out;             /* what is printed goes here */
