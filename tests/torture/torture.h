@@ -32,6 +32,16 @@ const char *below(const char *name);
 void write_file(const char *name, const char *text);
 void remove_below(const char *name);
 
+/* At its end, by that login in its own name; and does the verdict let it through? */
+struct submission submission_of(const char *login);
+bool passes(const struct verdict *v);
+
+/* ---- scenarios of what decides (tests/torture/decisions.c) ---- */
+
+void addresses(struct tools *t, bool works);
+void configuration(struct tools *t, bool works);
+void reading_the_directory(struct tools *t, bool works);
+
 /* ---- scenarios of stores (tests/torture/stores.c) ---- */
 
 void stored_state(struct tools *t, bool works);
