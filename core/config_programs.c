@@ -248,7 +248,7 @@ static int unknown_reason(const struct reader *r, const config_setting_t *s)
 
 static int read_reply(struct reader *r, const config_setting_t *s, struct reply_config *reply)
 {
-    static const struct setting reply_row = {"", SETTING_TEXT, .allowed = "a reply such as 550 5.7.1 Not allowed"};
+    static const struct setting reply_row = {"", SETTING_PARSED, .allowed = "a reply such as 550 5.7.1 Not allowed"};
     enum reason reason;
     struct slice text;
 

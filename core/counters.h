@@ -72,8 +72,6 @@ void counters_force(struct counters *c, const struct charge *charge, uint64_t no
  */
 bool counters_mark(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns, bool renew, bool *crowded);
 bool counters_marked(const struct counters *c, uint64_t key, uint64_t now_ns);
-/* Takes a mark away again (roll-back). */
-void counters_unmark(struct counters *c, uint64_t key);
 
 /*
  * Has this key been shown before, within the last keep_ns? For what must be done once a message. Kept in a small table

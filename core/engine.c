@@ -202,8 +202,8 @@ static void tick_directory(struct engine *engine)
         engine_complain(engine, &engine->directory_trouble, e.text);
         return;
     }
-    engine->directory_trouble.text[0] = '\0';
-    if (result > 0) {
+    if (result > 0) { /* 0 says that there was nothing to try, not that the trouble is over */
+        engine->directory_trouble.text[0] = '\0';
         atomic_fetch_add(&engine->epoch, 1);
         log_say(engine->log, LEVEL_NOTICE, "directory: generation %llu in use",
                 (unsigned long long)directory_generation(engine->directory));

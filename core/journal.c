@@ -207,11 +207,6 @@ void journal_note(struct journal *j, const struct journal_event *v)
     (void)pthread_mutex_unlock(&j->note_lock);
 }
 
-uint64_t journal_dropped(const struct journal *j)
-{
-    return j != NULL ? atomic_load_explicit(&j->dropped, memory_order_relaxed) : 0;
-}
-
 /* ---- a round ---- */
 
 static bool is_empty(const struct journal_batch *batch)
@@ -248,6 +243,7 @@ static bool take_totals(struct journal *j, struct journal_round *round)
 {
     bool any = false;
 
+    round->dropped = atomic_load_explicit(&j->dropped, memory_order_relaxed);
     for (unsigned a = 0; a <= ACTION_HOLD; a++)
         for (unsigned r = 0; r < REASON_COUNT; r++) {
             round->totals[a][r] = atomic_load_explicit(&j->totals[a][r], memory_order_relaxed);
@@ -258,6 +254,7 @@ static bool take_totals(struct journal *j, struct journal_round *round)
 
 static void subtract_totals(struct journal *j, const struct journal_round *round)
 {
+    atomic_fetch_sub_explicit(&j->dropped, round->dropped, memory_order_relaxed);
     for (unsigned a = 0; a <= ACTION_HOLD; a++)
         for (unsigned r = 0; r < REASON_COUNT; r++)
             if (round->totals[a][r] > 0)
@@ -279,6 +276,7 @@ static int write_all(struct journal *j, struct journal_batch *batch, uint64_t wa
         j->written = round.to;
         subtract_totals(j, &round);
         memset(round.totals, 0, sizeof round.totals);
+        round.dropped = 0;
         if (batch != NULL)
             clear_batch(batch);
         batch = NULL;

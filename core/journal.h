@@ -10,6 +10,7 @@
  *   seen        hour, and the key in usage         nothing: no mailbox was seen longer ago than it says
  *   totals      program, NUL, action, NUL, reason  counts since the journal was made
  *               NUL, name                          the version of this layout, and how many decisions there are
+ *               program, NUL, "dropped"            records that were not kept since then: too many gathered
  *
  * Decisions and totals are written in each round. Usage gathers, since each mailbox is a page of the disk: it is
  * written at once while it is of few mailboxes (USAGE_SOON) or nothing new comes, and else every USAGE_LATE_S seconds,
@@ -122,8 +123,6 @@ int journal_flush(struct journal *j, struct error *e);
 /* Something that is worth a line in the log though the journal is in use; NULL when there is nothing new. For the
  * thread that flushes; valid until its next call. */
 const char *journal_notice(struct journal *j);
-/* Records that were not kept since start because too many gathered. */
-uint64_t journal_dropped(const struct journal *j);
 
 /*
  * ---- reading: by any thread, piece by piece, each of them a short transaction of its own: nothing is held while the
@@ -145,5 +144,8 @@ int journal_usage_of(struct journal *j, struct slice tenant, struct slice mailbo
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
                    void *arg, struct error *e);
+/* Records of all programs that were not kept since the journal was made, because too many gathered between two rounds:
+ * they are in usage and totals, but not among the decisions. */
+int journal_dropped(struct journal *j, uint64_t *count, struct error *e);
 
 #endif

@@ -100,6 +100,23 @@ size_t total_key(const char *program, enum action action, enum reason reason, ui
     return b.n;
 }
 
+size_t dropped_key(const char *program, uint8_t *out)
+{
+    struct buf b = buf_over((char *)out, TOTAL_KEY_MAX);
+
+    buf_add(&b, slice_of(program));
+    buf_add_char(&b, '\0');
+    buf_add(&b, SLICE("dropped"));
+    return b.n;
+}
+
+bool is_dropped_key(struct slice key)
+{
+    struct slice rest;
+
+    return slice_cut(key, '\0', NULL, &rest) && slice_eq(rest, SLICE("dropped"));
+}
+
 bool total_key_read(struct slice key, char *program, enum action *action, enum reason *reason)
 {
     struct slice name, act, rest;

@@ -74,5 +74,8 @@ bool seen_key_read(struct slice key, uint32_t *hour, struct slice *usage_key);
 size_t total_key(const char *program, enum action action, enum reason reason, uint8_t *out);
 /* program has PROGRAM_NAME_MAX bytes. */
 bool total_key_read(struct slice key, char *program, enum action *action, enum reason *reason);
+/* program, NUL, "dropped", among the totals; no key of a total reads so. out has TOTAL_KEY_MAX bytes; the size. */
+size_t dropped_key(const char *program, uint8_t *out);
+bool is_dropped_key(struct slice key);
 
 #endif

@@ -34,8 +34,8 @@ struct journal {
     struct journal_bounds bounds;
     struct hash_secret secret;
     atomic_uint_least64_t totals[ACTION_HOLD + 1][REASON_COUNT];
-    atomic_uint_least64_t dropped;
-    pthread_mutex_t note_lock; /* short: guards active, what it points to, and repeated */
+    atomic_uint_least64_t dropped; /* like totals: since the last round that was written */
+    pthread_mutex_t note_lock;     /* short: guards active, what it points to, and repeated */
     struct journal_batch *active;
     uint64_t repeated[JOURNAL_REPEATED];
     pthread_mutex_t file_lock; /* guards what follows */
@@ -68,6 +68,7 @@ struct journal_round {
     uint64_t totals[ACTION_HOLD + 1][REASON_COUNT];
     const struct tally *usage; /* sorted; NULL: none */
     uint32_t from, to;         /* of it: the first entry, and behind the last one that was written */
+    uint64_t dropped;
     uint64_t wall_ns;
 };
 

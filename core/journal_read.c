@@ -331,3 +331,20 @@ int journal_totals(struct journal *j,
 
     return walk(j, JOURNAL_TOTALS, false, show_total, &w, e);
 }
+
+static bool add_dropped(void *arg, struct slice key, struct slice value)
+{
+    uint64_t *sum = arg, count;
+
+    if (value.n == sizeof count && is_dropped_key(key)) {
+        memcpy(&count, value.p, sizeof count);
+        *sum += count;
+    }
+    return true;
+}
+
+int journal_dropped(struct journal *j, uint64_t *count, struct error *e)
+{
+    *count = 0;
+    return walk(j, JOURNAL_TOTALS, false, add_dropped, count, e);
+}

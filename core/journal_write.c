@@ -34,11 +34,9 @@ int journal_entries(struct writing *w, enum journal_table table, size_t *n)
 
 /* ---- totals ---- */
 
-static int add_total(struct writing *w, enum action action, enum reason reason, uint64_t count)
+static int add_total(struct writing *w, const uint8_t *key, size_t n, uint64_t count)
 {
-    uint8_t key[TOTAL_KEY_MAX];
-    size_t n = total_key(w->j->program, action, reason, key);
-    MDB_val k = {n, key}, v;
+    MDB_val k = {n, (void *)(uintptr_t)key}, v;
     uint64_t before = 0;
     int code = mdb_get(w->txn, w->dbi[JOURNAL_TOTALS], &k, &v);
 
@@ -52,12 +50,17 @@ static int add_total(struct writing *w, enum action action, enum reason reason, 
 
 static int add_totals(struct writing *w)
 {
+    const char *program = w->j->program;
+    uint8_t key[TOTAL_KEY_MAX];
     int code = 0;
 
     for (unsigned a = 0; a <= ACTION_HOLD; a++)
         for (unsigned r = 0; r < REASON_COUNT && code == 0; r++)
             if (w->round->totals[a][r] > 0)
-                code = add_total(w, (enum action)a, (enum reason)r, w->round->totals[a][r]);
+                code =
+                    add_total(w, key, total_key(program, (enum action)a, (enum reason)r, key), w->round->totals[a][r]);
+    if (code == 0 && w->round->dropped > 0)
+        code = add_total(w, key, dropped_key(program, key), w->round->dropped);
     return code;
 }
 

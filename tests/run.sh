@@ -60,7 +60,7 @@ build fuzz-build
 
 list | grep -e "$pattern" | xargs -P "$jobs" -d '\n' -I{} bash -c 'run_one {}'
 # These share ports and CPU time with nothing else, so that their time limits mean something.
-for t in tests/lint.sh tests/standin/selftest.sh tests/integration/*.sh tests/e2e/*.sh tests/faults/*.sh; do
+for t in tests/lint.sh tests/coverage.sh tests/standin/selftest.sh tests/integration/*.sh tests/e2e/*.sh tests/faults/*.sh; do
     [ -x "$t" ] || continue
     name=$(basename "$(dirname "$t")")-$(basename "$t" .sh)
     [[ $name =~ $pattern ]] || continue

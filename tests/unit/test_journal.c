@@ -200,6 +200,16 @@ static uint64_t total_of(struct journal *j, enum action action, enum reason reas
     return total.count;
 }
 
+static uint64_t dropped(struct journal *j)
+{
+    uint64_t count;
+    struct error e;
+
+    if (journal_dropped(j, &count, &e) != 0)
+        fail_msg("%s", e.text);
+    return count;
+}
+
 static bool count_usage(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
     assert_true(slice_eq(tenant, SLICE("contoso")) && mailbox.n > 0);
@@ -485,8 +495,8 @@ static void beyond_what_gathers_in_a_round_decisions_are_dropped_and_usage_stays
         (void)snprintf(name, sizeof name, "user%u@contoso.example", i % 250);
         note(j, message(name, T0 + i));
     }
-    assert_int_equal(journal_dropped(j), 1000 - usual.gathered);
     flush_all_at(j, T0);
+    assert_int_equal(dropped(j), 1000 - usual.gathered);
     assert_int_equal(decisions(j, 0, 0).n, usual.gathered);
     assert_int_equal(mailboxes(j), 250);
     for (unsigned i = 0; i < 250; i++) {
@@ -498,6 +508,27 @@ static void beyond_what_gathers_in_a_round_decisions_are_dropped_and_usage_stays
     flush_at(j, T0);
     assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 1001);
     journal_close(j);
+}
+
+static void what_was_dropped_is_known_to_readers_and_after_a_restart(void **state)
+{
+    struct place *p = *state;
+    struct journal *j, *reader;
+    struct error e;
+
+    for (unsigned i = 1; i <= 2; i++) {
+        j = open_usual(p);
+        for (unsigned n = 0; n < usual.gathered + 10; n++)
+            note(j, message("anna@contoso.example", T0 + n));
+        flush_at(j, T0);
+        flush_at(j, T0); /* not once more for each round */
+        assert_int_equal(dropped(j), 10 * i);
+        journal_close(j);
+    }
+    assert_int_equal(journal_open(p->folder, NULL, &reader, &e), 0);
+    assert_int_equal(dropped(reader), 20);
+    assert_int_equal(total_of(reader, ACTION_PASS, REASON_ALLOWED), 2 * (usual.gathered + 10));
+    journal_close(reader);
 }
 
 static void the_oldest_decisions_give_way(void **state)
@@ -614,7 +645,7 @@ static void a_full_disk_keeps_what_gathered_until_there_is_room(void **state)
     flush_at(j, T0);
     assert_int_equal(usage_of(j, "anna@contoso.example").messages, 901);
     assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 901);
-    assert_int_equal(decisions(j, 0, 0).n + journal_dropped(j), 901);
+    assert_int_equal(decisions(j, 0, 0).n + dropped(j), 901);
     journal_close(j);
 }
 
@@ -965,7 +996,7 @@ static void threads_note_while_another_flushes_and_reads(void **state)
     flush_at(j, T0);
     assert_int_equal(usage_of(j, "anna@contoso.example").messages, 4000);
     assert_int_equal(total_of(j, ACTION_PASS, REASON_ALLOWED), 4000);
-    assert_int_equal(decisions(j, 0, 0).n + journal_dropped(j), 4000);
+    assert_int_equal(decisions(j, 0, 0).n + dropped(j), 4000);
     journal_close(j);
 }
 
@@ -1010,6 +1041,7 @@ int main(void)
         T(usage_of_many_mailboxes_is_written_when_nothing_new_comes),
         T(usage_of_many_mailboxes_is_written_when_its_room_is_full),
         T(beyond_what_gathers_in_a_round_decisions_are_dropped_and_usage_stays_exact),
+        T(what_was_dropped_is_known_to_readers_and_after_a_restart),
         T(the_oldest_decisions_give_way),
         T(the_mailbox_that_was_seen_longest_ago_gives_way),
         T(a_mailbox_that_was_not_seen_for_400_days_is_forgotten),
