@@ -124,10 +124,10 @@ $(B)/tests/attacks/%: $(B)/tests/attacks/%.o $(B)/bench/milter_wire.o $(B)/libco
 FAILING = malloc calloc realloc reallocarray strdup strndup mmap open openat read pread write pwrite ftruncate \
           posix_fallocate fallocate fsync fdatasync fflush fstat stat lstat fstatat renameat unlinkat flock fchmod \
           fchown mkdir getrandom eventfd pthread_create
-$(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) $(call objects,policyd) \
-                            $(call objects,mirror) $(B)/libcore.a
+$(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) \
+                            $(foreach p,policyd milter mirror alert,$(call objects,$(p))) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(mirror_LIBS) $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(milter_LIBS) $(mirror_LIBS) $(alert_LIBS) $(CORE_LIBS)
 
 # ---- what people call ----
 demo:

@@ -5,6 +5,7 @@
  *
  *   torture [EVERY [NAME]]    only every EVERY-th call; only the scenario of that name
  */
+#include "tests/torture/torture.h"
 #include "core/clock.h"
 #include "core/directory_record.h"
 #include "core/engine.h"
@@ -29,8 +30,6 @@
 #define LEAKS() false
 #endif
 
-#define ANNA "anna@contoso.example" /* may send */
-#define BERT "bert@contoso.example" /* may not */
 #define ANSWER_MS 3000
 
 static char folder[64];
@@ -38,13 +37,13 @@ static unsigned broken;       /* promises that were */
 static const char *scenario;  /* that runs */
 static unsigned long failing; /* the call that fails in it */
 
-#define MUST(what)                                                                                                     \
-    do {                                                                                                               \
-        if (!(what) && broken++ < 20)                                                                                  \
-            printf("#   %s, call %lu (%s): broken promise: %s\n", scenario, failing, fail_what(), #what);              \
-    } while (0)
+void must(bool holds, const char *what)
+{
+    if (!holds && broken++ < 20)
+        printf("#   %s, call %lu (%s): broken promise: %s\n", scenario, failing, fail_what(), what);
+}
 
-static _Noreturn void die(const char *what, const char *why)
+_Noreturn void die(const char *what, const char *why)
 {
     printf("not ok %s: %s\n", what, why);
     exit(2);
@@ -52,8 +51,7 @@ static _Noreturn void die(const char *what, const char *why)
 
 /* ---- the world ---- */
 
-/* A path in the folder; valid until the eighth call after it. */
-static const char *below(const char *name)
+const char *below(const char *name)
 {
     static char paths[8][128];
     static unsigned next;
@@ -63,7 +61,7 @@ static const char *below(const char *name)
     return path;
 }
 
-static void write_file(const char *name, const char *text)
+void write_file(const char *name, const char *text)
 {
     FILE *f = fopen(below(name), "w");
 
@@ -155,11 +153,6 @@ static bool passes(const struct verdict *v)
 }
 
 /* ---- scenarios: run with one call failing (`works` is false) or with none ---- */
-
-struct tools {
-    FILE *out;
-    struct engine *engine; /* of "requests" only */
-};
 
 static struct decide_context context_of(const struct config *config, const struct directory_view *view,
                                         struct state *state)
@@ -305,11 +298,11 @@ static void engine(struct tools *t, bool works)
     (void)unlink(below("engine.conf.state"));
 }
 
-static void remove_directory(void)
+void remove_tree(const char *name)
 {
     char command[128];
 
-    (void)snprintf(command, sizeof command, "rm -rf '%s/imported'", folder);
+    (void)snprintf(command, sizeof command, "rm -rf '%s/%s'", folder, name);
     if (system(command) != 0) /* the folder is ours: mkdtemp made its name */
         die("rm", folder);
 }
@@ -329,7 +322,7 @@ static void before_importing(struct tools *t)
     const char *files[] = {below("cas.csv"), below("transport.json")};
     struct error e;
 
-    remove_directory();
+    remove_tree("imported");
     if (import(below("imported"), files, 2, t->out, &e) != IMPORT_DONE)
         die("the import", e.text);
 }
@@ -408,6 +401,22 @@ static void before_requests(struct tools *t)
         die("the engine", e.text);
 }
 
+/* Nothing is counted: the same engine sees hundreds of messages. */
+static void before_milter(struct tools *t)
+{
+    char text[512];
+    struct error e;
+
+    (void)snprintf(
+        text, sizeof text,
+        "preset = \"none\"; tls = { required = false; }; log = { to = \"stderr\"; }; journal = \"\";\n"
+        "directory = \"%s/directory\"; state = { file = \"%s/milter.state\"; entries = 1024; blocks = 16; };\n",
+        folder, folder);
+    write_file("milter.conf", text);
+    if (t->engine == NULL && engine_open(below("milter.conf"), "torture", &t->engine, &e) != 0)
+        die("the engine", e.text);
+}
+
 /* ---- the run ---- */
 
 static const struct scene {
@@ -421,6 +430,8 @@ static const struct scene {
     {"engine", engine, NULL, NULL},
     {"import", importing, before_importing, after_importing},
     {"requests", requests, before_requests, NULL},
+    {"milter", milter_sessions, before_milter, NULL},
+    {"notices", notices, before_notices, after_notices},
 };
 
 /* True when a call failed: there may be more. */
