@@ -18,8 +18,8 @@ struct notice {
 };
 
 /*
- * Reads folder/name. 0 with *notice, to be freed by notice_free; -1 with e when it cannot be read now; NOTICE_NONE with e
- * when it is no notice.
+ * Reads folder/name. 0 with *notice, to be freed by notice_free; -1 with e when it cannot be read now; NOTICE_NONE with
+ * e when it is no notice.
  */
 #define NOTICE_NONE (-2)
 int notice_load(int folder, const char *name, struct notice *notice, struct error *e);
