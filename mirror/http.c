@@ -95,7 +95,11 @@ static bool is_link_local(const struct sockaddr *address)
 
     if (address->sa_family == AF_INET)
         return (ntohl(in->sin_addr.s_addr) & 0xffff0000u) == 0xa9fe0000u;
-    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr);
+    if (address->sa_family != AF_INET6)
+        return false;
+    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        return in6->sin6_addr.s6_addr[12] == 169 && in6->sin6_addr.s6_addr[13] == 254;
+    return IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr);
 }
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)

@@ -98,6 +98,13 @@ ok 'a proxy that the configuration switches off is not used' none proxied
 ok 'nothing was asked of another host' none grep -q '"event": *"request"' "$STANDIN_EVIL_LOG"
 ok 'the login of a .netrc is not sent' none grep -qi 'basic \|ZXZlOmV2ZQ' "$STANDIN_LOG"
 
+# ---- A60: a name that leads to where clouds keep their metadata ----
+cp "$H/postern.conf" "$H/good.conf"
+sed 's/login = "localhost:/login = "169.254.169.254:/' "$H/good.conf" >"$H/postern.conf"
+ok 'nothing is asked of an address of the link' none mirror sync
+ok 'and that is said' grep -q 'leads to a link-local address' "$H/mirror.log"
+cp "$H/good.conf" "$H/postern.conf"
+
 # ---- a run that fails, and the notice of it ----
 standin_scenario "{\"faults\":[{\"name\":\"unauthorized\"}],\"tenants\":{\"$STANDIN_TENANT\":{\"mailboxes\":25}}}"
 ok 'a run that is refused fails' none mirror sync
