@@ -98,6 +98,16 @@ build/fuzz/%: tests/fuzz/%.c $$(call fuzz_sources,$$*)
 
 fuzz-build: $(FUZZ)
 
+# ---- gcc's analyzer: what it says of core/NAME.c is in build/analyze/core/NAME.said; tests/lint.sh judges it ----
+ANALYZED = $(patsubst %.c,build/analyze/%.said,$(wildcard $(patsubst %,%/*.c,core policyd milter mirror alert cli)))
+build/analyze/%.said: %.c Makefile
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)LC_ALL=C gcc $(CSTD) -O2 $(ARCH) -fanalyzer -fdiagnostics-path-format=none -fno-diagnostics-show-caret \
+	    -MMD -MP -MT $@ -MF $@.d -c -o /dev/null $< 2>$@.part
+	$(Q)mv $@.part $@
+analyze: $(ANALYZED)
+
 # ---- benchmarks: bench/NAME.c, each with the bench/*_wire.c that it needs ----
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
 $(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(call objects,$$(findstring milter,$$*)) $(B)/libcore.a
@@ -116,10 +126,10 @@ FAILING = malloc calloc realloc reallocarray strdup strndup mmap open openat rea
           fchmod fchown mkdir mkdirat fdopendir realpath getrandom eventfd pthread_create \
           $(addprefix mdb_,env_create env_open env_set_mapsize env_set_maxdbs env_sync txn_begin txn_commit dbi_open \
             stat get put del cursor_open cursor_get cursor_del)
-$(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) $(call objects,policyd) \
-                            $(call objects,mirror) $(B)/libcore.a
+$(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) \
+                            $(foreach p,policyd milter mirror alert,$(call objects,$(p))) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(mirror_LIBS) $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(milter_LIBS) $(mirror_LIBS) $(alert_LIBS) $(CORE_LIBS)
 
 # ---- what people call ----
 demo:
@@ -184,8 +194,8 @@ help:
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
-	@echo 'make lint      compilers, cppcheck, clang-tidy, forbidden functions'
+	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit fuzz-build bench-build demo check bench fuzz torture coverage lint deb check-packages install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo check bench fuzz torture coverage lint deb check-packages install clean help
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build/analyze -name '*.d' 2>/dev/null)

@@ -6,7 +6,7 @@
 #
 # MAILBOXES=1000000 ROUNDS=5 SECONDS_EACH=4 CONNECTIONS=16
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 build=${1:-build/release}
 what=${2:-all}
 mailboxes=${MAILBOXES:-1000000} rounds=${ROUNDS:-5} each=${SECONDS_EACH:-4} connections=${CONNECTIONS:-16}
@@ -81,11 +81,14 @@ anonymous_mib() { awk '/^RssAnon/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status
 pairs()
 {
     local name=$1 per_second=$2 floor_socket=$3 floor=$4 socket=$5 server=$6 load=$7 i a b
-    : >"$work/ratios" >"$work/p99s"
+    : >"$work/ratios"
+    : >"$work/p99s"
     for i in $(seq "$rounds"); do
+        # shellcheck disable=SC2086 # a command and its arguments
         serve "$floor_socket" $floor
         a=$($load -p "$pid" "$floor_socket")
         stop
+        # shellcheck disable=SC2086 # as above
         serve "$socket" $server
         [ "$i" -gt 1 ] || $load "$socket" >/dev/null # the first reads the directory's pages into memory
         b=$($load -p "$pid" "$socket")

@@ -22,7 +22,8 @@
  *    (tok822_scan), and the policy protocol then shows it that way;
  *  - a label of a domain holds letters, digits, "_" and, inside, "-"; an A-label must be what its U-label gives;
  *  - local part at most 64 octets, domain at most 255, as RFC 5321 4.5.3.1 has them;
- *  - percent hacks and bang paths are left as they are: ordinary characters of a local part.
+ *  - percent hacks and bang paths are left as they are: ordinary characters of a local part (that a recipient with one
+ * is external is the decision's matter: core/decide_recipients.c).
  */
 #ifndef POSTERN_ADDRESS_H
 #define POSTERN_ADDRESS_H

@@ -10,7 +10,7 @@ set -eu
 
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev'
-test="$build libcmocka-dev clang libclang-rt-14-dev clang-tidy cppcheck postfix dovecot-core swaks curl openssl lmdb-utils
+test="$build libcmocka-dev clang libclang-rt-14-dev clang-tidy cppcheck shellcheck systemd postfix dovecot-core swaks curl openssl lmdb-utils
 python3 python3-cryptography mandoc"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
 
@@ -48,6 +48,7 @@ echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
 log=$(mktemp)
+# shellcheck disable=SC2086 # a list of names
 if ! { apt-get update && apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
     cat "$log" >&2
     echo "installing failed: the lines above say why" >&2

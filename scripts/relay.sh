@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # A throwaway relay on loopback, for the demonstration and the tests: a sink in the place of Exchange Online, Dovecot as SASL
 # server, Postfix with the snippets of conf/, and postern behind it. Sourced by bash scripts; everything lives below $T
 # and is stopped by its own pid.
@@ -27,8 +28,8 @@ relay_free_port()
 # Until the command succeeds, for at most 20 seconds.
 relay_wait()
 {
-    local i
-    for i in $(seq 200); do
+    local _
+    for _ in $(seq 200); do
         "$@" >/dev/null 2>&1 && return 0
         sleep 0.1
     done
@@ -207,6 +208,6 @@ relay_stop()
     [ ! -f "$T/dovecot/master.pid" ] || kill "$(cat "$T/dovecot/master.pid")" 2>/dev/null || :
     for pid in $relay_pids; do kill "$pid" 2>/dev/null || :; done
     for pid in $relay_pids; do wait "$pid" 2>/dev/null || :; done
-    [ -n "${RELAY_KEEP:-}" ] && echo "relay: kept $T" >&2 || rm -rf "$T"
+    if [ -n "${RELAY_KEEP:-}" ]; then echo "relay: kept $T" >&2; else rm -rf "$T"; fi
     T=
 }

@@ -4,7 +4,7 @@
 #
 #   tests/run.sh [PATTERN]     only the test programs whose name matches
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 pattern=${1:-.}
 jobs=$(nproc)
 out=$(mktemp -d /tmp/postern-check.XXXXXX)
@@ -55,6 +55,7 @@ list()
 build VARIANT=release all
 build VARIANT=asan all unit
 threaded=$(cd tests/unit && grep -l 'pthread_create\|links:.*policyd\|links:.*milter\|threads' test_*.c | sed 's/\.c$//')
+# shellcheck disable=SC2046 # one name a word
 build VARIANT=tsan all $(for t in $threaded; do echo "build/tsan/tests/unit/$t"; done)
 build fuzz-build
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # "postern audit": each rule finds what it is for, and a good installation passes. TAP lines.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 BIN=${BUILD:-build/asan}
 A=$(mktemp -d /tmp/postern-audit.XXXXXX)
 trap 'rm -rf "$A"' EXIT
@@ -9,6 +9,7 @@ status=0
 
 is()
 {
+    # shellcheck disable=SC2254 # a pattern is what is wanted
     case $2 in
     $3) echo "ok $1" ;;
     *)

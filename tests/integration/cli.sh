@@ -2,7 +2,7 @@
 # The command line at three in the morning: real mail through Postfix, and every command of "postern" upon it. TAP lines.
 # BUILD=... for another build directory than build/asan.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 BUILD=${BUILD:-build/asan}
@@ -179,6 +179,7 @@ sed -i '$d' "$T/postern.conf"
 chmod 750 "$T/lib" && chgrp -R nogroup "$T/lib" && chmod -R g+rX "$T/lib" && chmod 644 "$T/allow" "$T/deny" "$T/postern.conf"
 as_group() { setpriv --reuid 65534 --regid "$(getent group nogroup | cut -d: -f3)" --clear-groups "$BUILD/postern" -c "$T/postern.conf" "$@"; }
 for command in "explain --user $A" blocks log 'report used' would-refuse metrics; do
+    # shellcheck disable=SC2086 # a command and its arguments
     is "the group may ${command%% *}" "$(as_group $command >/dev/null 2>"$T/err"; echo "$? $(grep -i denied "$T/err")")" '0 '
 done
 is 'others are told what is missing' "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BUILD/postern" -c "$T/postern.conf" blocks 2>&1; echo $?)" '*ermission denied*1'

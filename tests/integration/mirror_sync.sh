@@ -2,7 +2,7 @@
 # "postern-mirror sync", doctor and write-back against the Exchange Online stand-in: what each failure of the service does
 # to the run, and what is in the directory afterwards. TAP lines. BUILD: the folder with postern-mirror.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . tests/standin/standin.sh
 build=${BUILD:-build/asan}
 [ -x "$build/postern-mirror" ] || build=build/release
@@ -92,6 +92,7 @@ row()
     reset_directory
     scenario "$5"
     standin_forget
+    # shellcheck disable=SC2086 # options
     run sync ${6:-}
     [ "$status" -eq "$wanted" ] || { not_ok "$name" "status $status, expected $wanted"; return; }
     grep -q -e "$pattern" "$work/out" || { not_ok "$name" "the output does not say \"$pattern\""; return; }

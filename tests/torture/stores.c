@@ -7,6 +7,7 @@
 #include "core/spool.h"
 #include "core/state.h"
 #include "tests/torture/fail.h"
+#include "tests/unit/journal_fixture.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -163,7 +164,7 @@ void journal(struct tools *t, bool works)
     for (unsigned i = 0; i < NOTED; i++) {
         struct journal_record r = record_of(i);
 
-        journal_note(j, &r);
+        note_record(j, &r);
         if (i % 2 == 1)
             MUST(journal_flush(j, &e) == 0 || (!works && e.text[0] != '\0'));
     }

@@ -274,6 +274,22 @@ static void before_requests(struct tools *t)
         die("the engine", e.text);
 }
 
+/* Nothing is counted: the same engine sees hundreds of messages. */
+static void before_milter(struct tools *t)
+{
+    char text[512];
+    struct error e;
+
+    (void)snprintf(
+        text, sizeof text,
+        "preset = \"none\"; tls = { required = false; }; log = { to = \"stderr\"; }; journal = \"\";\n"
+        "directory = \"%s/directory\"; state = { file = \"%s/milter.state\"; entries = 1024; blocks = 16; };\n",
+        folder, folder);
+    write_file("milter.conf", text);
+    if (t->engine == NULL && engine_open(below("milter.conf"), "torture", &t->engine, &e) != 0)
+        die("the engine", e.text);
+}
+
 /* ---- the run ---- */
 
 static const struct scene rows[] = {
@@ -287,6 +303,8 @@ static const struct scene rows[] = {
     {"journal", journal, before_journal, NULL},
     {"reports", reports, before_reports, NULL},
     {"notices", notices, before_notices, NULL},
+    {"milter", milter_sessions, before_milter, NULL},
+    {"alert", alert, before_alert, after_alert},
 };
 
 /* True when a call failed: there may be more. */

@@ -13,7 +13,7 @@
 
 struct tools {
     FILE *out;             /* what is printed goes here */
-    struct engine *engine; /* of "requests" only */
+    struct engine *engine; /* of "requests" and "milter" */
 };
 
 struct scene {
@@ -53,5 +53,15 @@ void reports(struct tools *t, bool works);
 void before_reports(struct tools *t);
 void notices(struct tools *t, bool works);
 void before_notices(struct tools *t);
+
+/* ---- SMTP sessions through the milter's callbacks (tests/torture/milter.c) ---- */
+
+void milter_sessions(struct tools *t, bool works);
+
+/* ---- a notice that is put into the spool, and sent from there (tests/torture/alert.c) ---- */
+
+void alert(struct tools *t, bool works);
+void before_alert(struct tools *t);
+void after_alert(struct tools *t);
 
 #endif

@@ -238,7 +238,13 @@ static void an_internal_only_connector_sends_to_accepted_domains_only(void **sta
                  {"x@fabrikam.example", REASON_EXTERNAL_RECIPIENT},
                  {"x@sub.contoso.example", REASON_EXTERNAL_RECIPIENT},
                  {"x@contoso.example@adatum.example", REASON_EXTERNAL_RECIPIENT},
-                 {"x%adatum.example@contoso.example", REASON_CONNECTOR},
+                 {"x%adatum.example@contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"%@contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"adatum.example!x@contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"fabrikam.example!adatum.example!x%contoso.example@contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"x%adatum.example", REASON_EXTERNAL_RECIPIENT},
+                 {"adatum.example!x", REASON_EXTERNAL_RECIPIENT},
+                 {"#$&'*+-/=?^_`{|}~@contoso.example", REASON_CONNECTOR},
                  {"postmaster", REASON_EXTERNAL_RECIPIENT}};
     struct world *w = *state;
 
