@@ -1,12 +1,13 @@
 # For the tests of faults: a relay whose programs are started again when they end, load through its Postfix, and a judge who
 # compares what clients were told with what arrived. Sourced by bash scripts in the top folder.
 #
-#   faults_relay [SETTINGS]   $T with its configuration: anna (60 messages a minute, 10 at once), dora (no limit), bert
-#                             (forbidden), printers on 127.20.0.0/16
+#   faults_relay [SETTINGS]   $T with its configuration: anna (60 messages a minute, 10 at once), cleo (3 a day), emma
+#                             (2 a day, then blocked), dora (no limit), bert (forbidden), printers on 127.20.0.0/16
 #   faults_start [--socket]   all programs; with --socket, connections wait while one is away
+#   use_up, forgets_nothing   cleo at her limit of the day, emma blocked; and whether they still are
 #   load [OPTIONS]            begins load (load.py run); load_end ends it
 #   judge NAME [OPTIONS]      lets the queue run empty, then TAP lines
-#   faults_end                ends the programs in good order and looks for what the sanitizers said
+#   faults_end, faults_stop   ends the programs in good order and looks for what the sanitizers said
 #
 # Everything runs in a mount namespace of its own: what a test mounts goes with it. FAULTS=short makes it short.
 
@@ -21,12 +22,13 @@ faults_pids=
 
 faults_stop()
 {
-    local pid
+    local pid program
     [ -z "$load_pid" ] || kill "$load_pid" 2>/dev/null
     for pid in $faults_pids; do kill -CONT "$pid" 2>/dev/null; kill -9 "$pid" 2>/dev/null; done
     for program in policyd milter; do
         [ -z "$T" ] || [ ! -s "$T/$program.pid" ] || kill -CONT "$(cat "$T/$program.pid")" 2>/dev/null
     done
+    [ -z "$T" ] || while mountpoint -q "$T/lib"; do umount -l "$T/lib"; done
     relay_stop
 }
 trap faults_stop EXIT
@@ -37,10 +39,18 @@ full() { [ "$FAULTS" != short ]; }
 
 faults_relay()
 {
-    make_relay '{ name = "burst"; per = "user"; count = "messages"; rate = "60/m"; burst = 10; for = "logins";
-        except = ( { user = "dora@contoso.example"; rate = "unlimited"; } ); }' \
+    make_relay '
+        { name = "burst"; per = "user"; count = "messages"; rate = "60/m"; burst = 10; for = "logins";
+          except = ( { user = "dora@contoso.example"; rate = "unlimited"; } ); },
+        { name = "daily"; per = "user"; count = "messages"; rate = "unlimited"; for = "logins";
+          except = ( { user = "cleo@contoso.example"; rate = "3/d"; burst = 3; } ); },
+        { name = "flood"; per = "user"; count = "messages"; rate = "unlimited"; for = "logins"; then = "block 1h";
+          except = ( { user = "emma@contoso.example"; rate = "2/d"; burst = 2; } ); }' \
         "connectors = ( { name = \"printers\"; networks = [\"127.20.0.0/16\"]; tenant = \"contoso\"; } ); ${1:-}"
-    faults_mailboxes dora
+    for i in 4 5; do
+        echo "\"0a7d6d2c-0001-4b7e-9d55-00000000000$i\",\"$([ $i = 4 ] && echo dora || echo emma)@contoso.example\",\"True\",\"False\""
+    done >>"$T/lib/cas.csv"
+    faults_import
     # XCLIENT brings logins without TLS.
     RELAY_MAIN_CF="smtpd_tls_auth_only = no
 minimal_backoff_time = 1s
@@ -50,12 +60,6 @@ ${FAULTS_MAIN_CF:-}"
     PORTS=$SMTP:$SMTP25
 }
 
-# Adds a mailbox that may send to the export, and imports it.
-faults_mailboxes()
-{
-    echo "\"0a7d6d2c-0001-4b7e-9d55-000000000004\",\"$1@contoso.example\",\"True\",\"False\"" >>"$T/lib/cas.csv"
-    faults_import
-}
 faults_import() { relay_import --force --tenant contoso "$T/lib/cas.csv" "$T/lib/transport.json" >>"$T/mirror.log" 2>&1; }
 
 # keep NAME COMMAND...: a program that is started again whenever it ends.
@@ -126,6 +130,21 @@ recovers()
     is "${1:-afterwards}: a connector is served" "$(send printer)" '250*'
     is "${1:-afterwards}: what is forbidden is refused for good" "$(send bert)" '5*'
     is "${1:-afterwards}: so is another's From" "$(send forged)" '550*5.7.60*'
+}
+
+# Cleo sends what she may in a day, emma gets herself blocked; whatever happens then, both are remembered.
+use_up()
+{
+    local i
+    for i in 1 2 3; do is "cleo's message $i passes" "$(send cleo)" '250*'; done
+    for i in 1 2; do is "emma's message $i passes" "$(send emma)" '250*'; done
+    is 'the next one blocks emma' "$(send emma)" '550*5.1.8*'
+    sleep 1.5 # the housekeeping
+}
+forgets_nothing()
+{
+    is "$1: the day's limit is remembered" "$(send cleo)" '451*4.7.1*'
+    is "$1: so is the block" "$(send emma)" '550*5.1.8*'
 }
 
 judge()

@@ -42,6 +42,8 @@ class Kind:
 KINDS = {
     "anna": Kind(True, login="anna@contoso.example", limited=True),
     "dora": Kind(True, login="dora@contoso.example"),
+    "cleo": Kind(True, login="cleo@contoso.example"),
+    "emma": Kind(True, login="emma@contoso.example"),
     "printer": Kind(True, submission=False, client="127.20.0.5", sender="scan@contoso.example"),
     "bert": Kind(False, login="bert@contoso.example"),
     "forged": Kind(False, login="dora@contoso.example", header_from="boss@contoso.example"),
@@ -253,7 +255,7 @@ def arguments() -> argparse.Namespace:
     run.add_argument("--seconds", type=float, default=0)
     run.add_argument("--until")
     run.add_argument("--clients", type=int, default=6)
-    run.add_argument("--kinds", default=",".join(KINDS))
+    run.add_argument("--kinds", default="anna,dora,printer,bert,forged,stranger")
     run.add_argument("--pause", type=float, default=10)
     single = commands.add_parser("one")
     single.add_argument("ports")
