@@ -19,6 +19,7 @@ HERE=tests/faults
 T=
 load_pid=
 faults_pids=
+FAULTS_WRAP=()
 
 faults_stop()
 {
@@ -73,12 +74,12 @@ keep()
 }
 relay_start_policyd()
 {
-    keep policyd "$BIN/postern-policyd" -c "$T/postern.conf"
+    keep policyd "${FAULTS_WRAP[@]}" "$BIN/postern-policyd" -c "$T/postern.conf"
     relay_wait test -S "$T/run/policyd.sock"
 }
 relay_start_milter()
 {
-    keep milter "$BIN/postern-milter" -c "$T/postern.conf"
+    keep milter "${FAULTS_WRAP[@]}" "$BIN/postern-milter" -c "$T/postern.conf"
     relay_wait test -S "$T/run/milter.sock"
 }
 
@@ -89,6 +90,14 @@ faults_start()
         sed -i "s|\"unix:$T/run/[a-z]*.sock\"|\"fd:3\"|" "$T/postern.conf"
     fi
     relay_start both || exit 1
+}
+# faults_start_wrapped COMMAND...: the programs as that command's arguments (strace, faketime, prlimit).
+faults_start_wrapped()
+{
+    # The leak check does not work beside strace.
+    FAULTS_WRAP=(env ASAN_OPTIONS=detect_leaks=0 "$@")
+    faults_start
+    FAULTS_WRAP=()
 }
 
 pid_of() { cat "$T/$1.pid"; }
