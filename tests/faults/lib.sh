@@ -25,7 +25,7 @@ faults_stop()
 {
     local pid program
     [ -z "$load_pid" ] || kill "$load_pid" 2>/dev/null
-    for pid in $faults_pids; do kill -CONT "$pid" 2>/dev/null; kill -9 "$pid" 2>/dev/null; done
+    for pid in $faults_pids; do kill -CONT "$pid"; kill -9 "$pid"; wait "$pid"; done 2>/dev/null
     for program in policyd milter; do
         [ -z "$T" ] || [ ! -s "$T/$program.pid" ] || kill -CONT "$(cat "$T/$program.pid")" 2>/dev/null
     done
