@@ -24,7 +24,8 @@ state_is_there() { [ -s "$T/lib/state" ]; }
 journal_works() { "$BIN/postern" -c "$T/postern.conf" log --since 1h | grep -q "$1"; }
 
 # ---- full at the start ----
-faults_relay "spool = \"$T/lib/spool\"; alerts = ( { command = [\"/bin/true\"]; } );"
+faults_relay 'alerts = ( { command = [ "/bin/true" ]; } );'
+echo "spool = \"$T/lib/spool\";" >>"$T/postern.conf"
 on_disk -t tmpfs -o size=24m none
 is 'the disk is full' "$(fill && echo full)" full
 faults_start
@@ -46,6 +47,8 @@ load_end
 forgets_nothing 'the disk had room again'
 judge 'the disk had room again'
 is 'and so is the journal' "$(send dora >/dev/null && waits 100 journal_works dora && echo there)" there
+
+full || { faults_end; exit $status; }
 
 # ---- full in the run ----
 load

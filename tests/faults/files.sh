@@ -124,6 +124,8 @@ load_end
 recovers 'the directory was harmed'
 judge 'the directory was harmed' --served dora,printer
 
+full || { faults_end; exit $status; }
+
 # A generation is never written to again. Whoever does so all the same meets the checksum of each record and at the next start that of
 # the file; a program may end for it, and nothing that is forbidden passes.
 rm "$T/record"

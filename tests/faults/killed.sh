@@ -27,6 +27,8 @@ load_end
 recovers 'killed at random'
 judge 'killed at random'
 
+full || { faults_end; exit $status; }
+
 rm "$T/record"
 load
 for _ in $(seq "$(much 20 3)"); do

@@ -7,8 +7,8 @@ cd "$(dirname "$0")/../.." || exit 1
 
 FAULTS_MAIN_CF='postern_policy = { unix:$queue_directory/../run/policyd.sock, timeout=4s, { default_action = 451 4.3.5 Policy service unavailable } }
 postern_milter = { unix:$queue_directory/../run/milter.sock, connect_timeout=4s, command_timeout=4s, content_timeout=8s, default_action=tempfail }'
-faults_relay "spool = \"$(dirname "$(mktemp -u)")/postern-faults-spool.$$\"; alerts = ( { command = [\"/bin/true\"]; events = \"block\"; } );"
-sed -i "s|spool = \"[^\"]*\"|spool = \"$T/lib/spool\"|" "$T/postern.conf"
+faults_relay 'alerts = ( { command = [ "/bin/true" ]; events = "block"; } );'
+echo "spool = \"$T/lib/spool\";" >>"$T/postern.conf"
 start_alert() { keep alert "$BIN/postern-alert" -c "$T/postern.conf"; }
 take_away()
 {
