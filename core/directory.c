@@ -158,8 +158,8 @@ static bool same_time(struct timespec a, struct timespec b)
 
 static bool same_stamp(const struct stamp *a, const struct stamp *b)
 {
-    return a->there == b->there && a->why_not == b->why_not && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-           same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+    return a->there == b->there && a->why_not == b->why_not && a->dev == b->dev && a->ino == b->ino &&
+           a->size == b->size && same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
 /* Is there anything to read? Counts down to the next try when what is there failed before. */
