@@ -158,6 +158,13 @@ torture:
 	@scripts/install-dependencies.sh test
 	@tests/torture/run.sh
 
+# What fails around postern, under load through a real Postfix: tests/faults/README.md. "make check" runs a short form.
+faults:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s VARIANT=asan all
+	@tests/faults/run.sh
+
 # The share of core's lines that the unit tests, the torture and the rows of attacks reach. Part of "make check".
 coverage:
 	@scripts/install-dependencies.sh test
@@ -193,9 +200,10 @@ help:
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
+	@echo 'make faults    kills, full disks, harmed files, clocks, crowds: under load through a real Postfix'
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check bench fuzz torture coverage lint deb check-packages install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo check bench fuzz torture faults coverage lint deb check-packages install clean help
 .SECONDARY:
 -include $(shell find $(B) build/analyze -name '*.d' 2>/dev/null)

@@ -338,5 +338,8 @@ void engine_user_renew(struct engine_user *user)
     domains_forget(&user->domains);
     user->config = config_ref_take(user->engine);
     user->view = directory_view_get(user->engine->directory);
+    /* There was no memory for a view, and the next decision looks again. */
+    if (user->view == NULL && directory_generation(user->engine->directory) != 0)
+        epoch = 0;
     user->epoch = epoch;
 }

@@ -118,7 +118,7 @@ relay_token()
 # Postfix as the snippets of conf/postfix say, on the ports and in the folders of this relay. $1: policyd, milter or both.
 relay_start_postfix()
 {
-    local without=
+    local without= line
     {
         echo 'compatibility_level = 3.6'
         sed -e "s|/run/postern/|$T/run/|; s|^relayhost = .*|relayhost = [127.0.0.1]:$SINK|" \
@@ -141,9 +141,10 @@ smtpd_tls_cert_file = $T/cert.pem
 smtpd_tls_key_file = $T/key.pem
 smtpd_tls_session_cache_database =
 smtputf8_enable = yes
-${RELAY_MAIN_CF:-}
 END
     } >"$T/postfix/main.cf"
+    # Replaced, not added: of a setting that stands there twice each of Postfix's programs warns.
+    while read -r line; do [ -z "$line" ] || postconf -c "$T/postfix" -e "$line"; done <<<"${RELAY_MAIN_CF:-}"
     case $1 in
     policyd) without='smtpd_milters=' ;;
     milter) without='smtpd_end_of_data_restrictions=' ;;

@@ -7,6 +7,7 @@
  */
 #include "tests/torture/torture.h"
 #include "core/engine.h"
+#include "core/engine_parts.h"
 #include "core/state.h"
 #include "mirror/import.h"
 #include "policyd/server.h"
@@ -133,14 +134,27 @@ static void make_world(FILE *out)
 
 /* ---- scenarios: run with one call failing (`works` is false) or with none ---- */
 
+/* For bert, whatever fails. */
+static bool refuses_bert(struct engine_user *user, struct recipients *r, const char *queue_id, enum reason *reason)
+{
+    struct submission s = submission_of(BERT);
+    const struct verdict *v;
+
+    s.queue_id = slice_of(queue_id);
+    v = engine_decide(user, &s, r);
+    *reason = v->reason;
+    return !passes(v);
+}
+
 /* Never more than three of anna's messages, and none of bert's; whatever the state's file can't do. */
 static void engine(struct tools *t, bool works)
 {
     struct engine *engine = NULL;
-    struct engine_user *user;
+    struct engine_user *user, *late[3];
     struct recipients r = {0};
     struct error e = {.text = ""};
-    unsigned passed = 0, bert = 0;
+    enum reason reason;
+    unsigned passed = 0;
 
     (void)t;
     if (engine_open(below("engine.conf"), "torture", &engine, &e) != 0) {
@@ -155,16 +169,25 @@ static void engine(struct tools *t, bool works)
 
         s.queue_id = slice_of(ids[i]);
         passed += passes(engine_decide(user, &s, &r));
-        s = submission_of(BERT);
-        s.queue_id = slice_of(ids[i]);
-        bert += passes(engine_decide(user, &s, &r));
+        MUST(refuses_bert(user, &r, ids[i], &reason));
         if (i == 1)
             (void)engine_reload(engine, &e);
         if (i == 2)
             engine_tick(engine);
     }
-    MUST(bert == 0);
     MUST(passed <= 3 && (!works || passed == 3));
+    /* More users than views are lying about, so that new ones have to be made. */
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+        late[i] = engine_user_new(engine);
+        MUST(late[i] == NULL || refuses_bert(late[i], &r, "4TF", &reason));
+    }
+    /* Where there is a directory, it is used as soon as nothing fails any more. */
+    (void)fail_end();
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+        if (late[i] != NULL && directory_generation(engine->directory) != 0)
+            MUST(refuses_bert(late[i], &r, "4TG", &reason) && reason == REASON_MAILBOX_DISABLED);
+        engine_user_free(late[i]);
+    }
     recipients_clear(&r);
     engine_user_free(user);
     engine_close(engine);

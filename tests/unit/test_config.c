@@ -372,8 +372,8 @@ static void listeners_and_replies_that_would_not_work_are_refused(void **state)
         {"policyd = { listen = (\"fd:3\", \"fd:3\"); };", "policyd.listen[2]: fd:3 stands here twice"},
         {"policyd = { listen = { address = \"fd:3\"; tls = true; }; };",
          "policyd.listen.tls: found true; expected a group: { ... }"},
-        {"policyd = { listen = \"fd:3\"; }; milter = { listen = \"fd:3\"; };",
-         "milter.listen: fd:3 is one of policyd.listen"},
+        {"policyd = { listen = \"unix:/run/a\"; }; milter = { listen = \"unix:/run/a\"; };",
+         "milter.listen: unix:/run/a is one of policyd.listen"},
         {"policyd = { listen = { mode = \"0660\"; }; };", "policyd.listen: the setting \"address\" is missing"},
         {"policyd = { listen = { address = \"fd:3\"; mode = \"0660\"; }; };", "listen.mode: is for unix: sockets only"},
         {"policyd = { listen = { address = \"unix:/x\"; mode = \"0888\"; }; };",
@@ -732,6 +732,11 @@ static void listeners_have_one_form_for_both_programs(void **state)
     assert_false(l[3].tls.required);
     assert_int_equal(l[3].tls.minimum, TLS_1_3); /* what it does not say is as in the general section */
     assert_null(c->milter.listen.address);
+    config_free(c);
+    /* A service manager passes each of them its own socket, and both count from 3. */
+    c = config_of("policyd={listen=\"fd:3\";}; milter={listen=\"fd:3\";};");
+    assert_int_equal(c->policyd.listen[0].fd, 3);
+    assert_int_equal(c->milter.listen.fd, 3);
     config_free(c);
 }
 
