@@ -25,7 +25,7 @@ make_directory()
 {
     awk -v n="$mailboxes" 'BEGIN {
         print "\"Guid\",\"PrimarySmtpAddress\",\"EmailAddresses\",\"OWAEnabled\",\"SmtpClientAuthenticationDisabled\""
-        for (i = 1; i <= n; i++)
+        for (i = 0; i < n; i++)
             printf "\"0a7d6d2c-%04x-4b7e-9d55-%012x\",\"user%07d@contoso.example\",\"SMTP:user%07d@contoso.example smtp:u%d@contoso.example\",\"True\",\"False\"\n", i / 65536, i, i, i, i
     }' >"$work/cas.csv"
     echo '{ "JournalingReportNdrTo": "<>", "MaxSendSize": "Unlimited", "SmtpClientAuthenticationDisabled": true }' >"$work/transport.json"
