@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -92,6 +93,7 @@ static void ask(struct connection *c, uint64_t message, uint64_t login)
 
 /* ---- measuring ---- */
 
+/* Peers answer in lower case too. */
 static void note(struct figures *f, const char *answer, ssize_t n, uint64_t took_ns)
 {
     if (n < 9 || memcmp(answer, "action=", 7) != 0 || memcmp(answer + n - 2, "\n\n", 2) != 0) {
@@ -99,7 +101,7 @@ static void note(struct figures *f, const char *answer, ssize_t n, uint64_t took
         exit(EXIT_FAILURE);
     }
     f->requests++;
-    if (n == 14 && memcmp(answer, "action=DUNNO\n\n", 14) == 0)
+    if (n == 14 && strncasecmp(answer, "action=DUNNO\n\n", 14) == 0)
         f->dunno++;
     else
         f->other++;
