@@ -108,6 +108,7 @@ serve()
 {
     local name=$1 address=$2 i
     shift 2
+    case $address in /*) rm -f "$address" ;; esac
     : >"$work/$name.log"
     "$@" >/dev/null 2>>"$work/$name.log" &
     server_pid[$name]=$! server_at[$name]=$address
@@ -118,7 +119,6 @@ serve()
     done
     listens "$address" || { tail -n 20 "$work/$name.log" >&2; die "$name does not listen on $address"; }
     [ -z "${pid_file:-}" ] || server_pid[$name]=$(cat "$pid_file")
-    : >"$work/$name.log" # what is logged for each message is not kept
 }
 
 unserve()
@@ -164,6 +164,7 @@ measure()
 {
     local suite=$1 point=$2 name=$3 round=$4 before after out served
     shift 4
+    : >"$work/$name.log" # a line a message would fill the disk
     before=$(family_cpu_us "${server_pid[$name]}" ${with_pids:-})
     out=$("$@" -p "${server_pid[$name]}" "${server_at[$name]}") || { tail -n 20 "$work/$name.log" >&2; die "$name: $out"; }
     after=$(family_cpu_us "${server_pid[$name]}" ${with_pids:-})

@@ -1,0 +1,88 @@
+#!/bin/bash
+# Measures how postern's speed changes with the number of mailboxes (and so of counters), of connections and of limits: requests
+# or messages a second beside the floor's in the same minute, processor time, instructions and cache misses of a request or
+# message. One thing changes at a time, the others stay at the middle: 1,000,000 mailboxes, 16 connections, six limits.
+#
+#   bench/growth.sh [BUILD-DIRECTORY] [policyd|milter] [keys|connections|limits]
+#
+# KEYS='1000 10000 100000 1000000 10000000' CONNECTIONS_OF='1 10 100 1000' LIMITS='1 2 4 8 16 32' MAILBOXES=1000000
+# ROUNDS=3 SECONDS_EACH=2 WARM_SECONDS=3 COUNTED=4000 (messages under callgrind; 0: none); RESULTS=FILE
+set -u
+cd "$(dirname "$0")/.."
+. bench/lib.sh
+bench_begin "${1:-}"
+fronts=${2:-policyd milter} axes=${3:-keys connections limits}
+rounds=${ROUNDS:-3} each=${SECONDS_EACH:-2} warm=${WARM_SECONDS:-3} counted=${COUNTED:-4000}
+middle=${MAILBOXES:-1000000}
+
+declare -A loader=([policyd]=policy_load [milter]=milter_load) floor=([policyd]=policy_floor [milter]='milter_floor -b')
+
+# A directory stays for the points that need it again.
+directory()
+{
+    [ -d "$work/directory.$1" ] || { say "importing $1 mailboxes" && make_directory "$1"; }
+}
+
+# pairs SUITE POINT FRONT CONNECTIONS MAILBOXES: floor, postern, postern, floor ...
+pairs()
+{
+    local suite=$1 point=$2 front=$3 connections=$4 mailboxes=$5 round name
+    serve floor "$work/floor" "$build/bench/"${floor[$front]} "$work/floor"
+    serve postern "$work/point.$front" "$build/postern-$front" -c "$work/point.conf"
+    for name in floor postern; do
+        "$build/bench/${loader[$front]}" -c "$connections" -d "$warm" -m "$mailboxes" "${server_at[$name]}" >/dev/null || die "$name does not answer"
+    done
+    for round in $(seq "$rounds"); do
+        for name in $([ $((round % 2)) = 1 ] && echo floor postern || echo postern floor); do
+            measure "$suite" "$point" "$name" "$round" "$build/bench/${loader[$front]}" -c "$connections" -d "$each" -m "$mailboxes"
+        done
+    done
+    unserve floor
+    unserve postern
+}
+
+# count SUITE POINT FRONT CONNECTIONS MAILBOXES: what a request or message takes in user space: instructions, and data reads and
+# writes that miss the first and the last of the caches that callgrind models after this processor's.
+count()
+{
+    local suite=$1 point=$2 front=$3 connections=$4 mailboxes=$5 out n
+    local load=("$build/bench/${loader[$front]}" -c "$connections" -d "$([ "$front" = milter ] && echo 0 || echo 1)" -m "$mailboxes" -n)
+    serve counted "$work/point.$front" valgrind --tool=callgrind --instr-atstart=no --cache-sim=yes \
+        --callgrind-out-file="$work/callgrind.out" "$build/postern-$front" -c "$work/point.conf"
+    "${load[@]}" $((counted / connections + 1)) "${server_at[counted]}" >/dev/null || die "$front does not answer under callgrind"
+    callgrind_control -i on "${server_pid[counted]}" >/dev/null 2>&1 || die 'callgrind_control failed'
+    out=$("${load[@]}" $((counted / connections + 1)) "${server_at[counted]}") || die "$front does not answer under callgrind"
+    unserve counted
+    n=$(awk -v a="$(field requests "$out")" -v b="$(field messages "$out")" 'BEGIN { print a + b }')
+    # Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw
+    sed -n 's/.*Collected : //p' "$work/counted.log" | awk -v n="$n" -v s="$suite" -v p="$point" '
+        { printf "%s\t%s\tcounted\t0\tinstructions=%.0f d1_misses=%.2f ll_misses=%.2f\n", s, p, $1 / n, ($5 + $6) / n, ($8 + $9) / n }' |
+        tee -a "$results" | sed 's/\t/ /g; s/^/           /' >&2
+}
+
+# point AXIS VALUE MAILBOXES CONNECTIONS LIMITS
+point()
+{
+    local front suite
+    directory "$3"
+    for front in $fronts; do
+        suite=growth.$front.$1
+        rm -rf "$work"/point.*
+        configure point "$work/directory.$3" "$3" "$5"
+        pairs "$suite" "$2" "$front" "$4" "$3"
+        [ "$counted" -eq 0 ] || count "$suite" "$2" "$front" "$4" "$3"
+    done
+}
+
+for axis in $axes; do
+    case $axis in
+    keys)
+        for n in ${KEYS:-1000 10000 100000 1000000 10000000}; do
+            point keys "$n" "$n" 16 "$six_limits"
+            [ "$n" -eq "$middle" ] || rm -rf "$work/directory.$n"
+        done
+        ;;
+    connections) for n in ${CONNECTIONS_OF:-1 10 100 1000}; do point connections "$n" "$middle" "$n" "$six_limits"; done ;;
+    limits) for n in ${LIMITS:-1 2 4 8 16 32}; do point limits "$n" "$middle" 16 "$(limits_of_login "$n")"; done ;;
+    esac
+done
