@@ -2,7 +2,8 @@
 # and memory of whole families of processes, and rows of results. Sourced by bash scripts.
 #
 #   bench_begin [BUILD-DIRECTORY]     $build, $work (a folder that goes away in the end), $results
-#   make_directory N                  N mailboxes, user0000000@contoso.example on, in $work/directory.N
+#   make_directory N                  N mailboxes, user0000000@contoso.example on, in $(directory_of N); $DIRECTORIES, if it
+#                                     is set, is a folder where they stay for the next run
 #   configure NAME DIRECTORY ...      $work/NAME.conf
 #   serve NAME ADDRESS COMMAND...     starts a server, waits until it listens; ${server_pid[NAME]}, ${server_at[NAME]}
 #   measure SUITE POINT NAME ROUND LOADER...   one row
@@ -34,15 +35,20 @@ bench_end()
 
 field() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p" <<<"$2"; }
 median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", a / b }'; }
 
 # ---- postern ----
+
+directory_of() { echo "${DIRECTORIES:-$work}/directory.$1"; }
 
 # Get-CASMailbox of made-up people, and the organization's setting.
 make_directory()
 {
-    local d=$work/directory.$1
-    mkdir "$d.in"
+    local d
+    d=$(directory_of "$1")
+    [ ! -d "$d" ] || return 0
+    say "importing $1 mailboxes"
+    mkdir -p "$d.in"
     awk -v n="$1" 'BEGIN {
         print "\"Guid\",\"PrimarySmtpAddress\",\"EmailAddresses\",\"OWAEnabled\",\"SmtpClientAuthenticationDisabled\""
         for (i = 0; i < n; i++)
@@ -50,8 +56,9 @@ make_directory()
     }' >"$d.in/cas.csv"
     echo '{ "JournalingReportNdrTo": "<>", "MaxSendSize": "Unlimited", "SmtpClientAuthenticationDisabled": true }' >"$d.in/transport.json"
     echo '[ { "DomainName": "contoso.example", "DomainType": "Authoritative", "MatchSubDomains": false, "Default": true } ]' >"$d.in/domains.json"
-    "$build/postern-mirror" import -d "$d" --tenant contoso "$d.in/cas.csv" "$d.in/transport.json" "$d.in/domains.json" >"$d.log" 2>&1 ||
-        { cat "$d.log" >&2; die "importing $1 mailboxes failed"; }
+    "$build/postern-mirror" import -d "$d.in/directory" --tenant contoso "$d.in/cas.csv" "$d.in/transport.json" "$d.in/domains.json" \
+        >"$d.in/log" 2>&1 || { cat "$d.in/log" >&2; die "importing $1 mailboxes failed"; }
+    mv "$d.in/directory" "$d"
     rm -r "$d.in"
 }
 
@@ -158,7 +165,7 @@ family_memory()
         awk '/^Pss:/ { n += $2 } /^Pss_Anon:/ { a += $2 } END { printf "rss_mib=%.1f anon_mib=%.1f", n / 1024, a / 1024 }'
 }
 
-# measure SUITE POINT NAME ROUND LOADER...: the loader gets the address as its last argument. server_cpu_us is that of the
+# measure SUITE POINT NAME ROUND LOADER...: each round draws other logins. The loader gets the address as its last argument. server_cpu_us is that of the
 # whole family, and of what else $with_pids names.
 measure()
 {
@@ -166,7 +173,7 @@ measure()
     shift 4
     : >"$work/$name.log" # a line a message would fill the disk
     before=$(family_cpu_us "${server_pid[$name]}" ${with_pids:-})
-    out=$("$@" -p "${server_pid[$name]}" "${server_at[$name]}") || { tail -n 20 "$work/$name.log" >&2; die "$name: $out"; }
+    out=$("$@" -s "$round" -p "${server_pid[$name]}" "${server_at[$name]}") || { tail -n 20 "$work/$name.log" >&2; die "$name: $out"; }
     after=$(family_cpu_us "${server_pid[$name]}" ${with_pids:-})
     served=$(awk -v a="$(field requests "$out")" -v b="$(field warmup "$out")" -v c="$(field messages "$out")" 'BEGIN { print a + b + c }')
     case " $out " in *" other=0 "* | *" refused=0 "*) ;; *) die "$name refused: $out" ;; esac

@@ -3,7 +3,7 @@
  * one before was answered. Prints one line of NAME=VALUE for the harness.
  *
  *   milter_load [-c connections] [-j threads] [-d seconds] [-m mailboxes] [-n messages a connection] [-r recipients]
- *               [-a client address] [-p pid] PATH
+ *               [-s seed] [-p pid] PATH
  *
  * Logins are as many as there are mailboxes, from user0000000@contoso.example on, drawn pseudo-randomly. Each step is
  * sent that the filter wants, and each answer awaited that it will give. A message that is refused is counted as such,
@@ -28,13 +28,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#define CLIENT "192.0.2.7"
 #define TIMEOUT_MS 10000
 #define RECIPIENTS_MAX 100
 #define THREADS_MAX 64
 
 struct options {
-    const char *path, *client;
-    unsigned connections, threads, seconds, per_connection, recipients, mailboxes;
+    const char *path;
+    unsigned connections, threads, seconds, per_connection, recipients, mailboxes, seed;
     pid_t pid;
 };
 
@@ -79,7 +80,7 @@ struct worker {
     const struct options *o;
     pthread_t thread;
     unsigned number, n_connections, n_done;
-    uint64_t random, end_ns, queue_ids;
+    uint64_t random, begun_ns, queue_ids;
     uint64_t passed, refused, errors;
     struct histogram latency;
 };
@@ -99,7 +100,7 @@ static void make_names(struct worker *w, struct connection *c)
 
     buf_addf(&login, "user%07u@contoso.example", (unsigned)(next_random(&w->random) % w->o->mailboxes));
     buf_addf(&path, "<%s>", c->login);
-    buf_addf(&queue_id, "4%u.%llu", w->number, (unsigned long long)++w->queue_ids);
+    buf_addf(&queue_id, "4%u.%u.%llu", w->o->seed, w->number, (unsigned long long)++w->queue_ids);
 }
 
 static void queue_id_macro(struct connection *c, int stage, char command)
@@ -115,7 +116,7 @@ static void queue_mail(struct worker *w, struct connection *c)
         wire_packet(c->wire, SMFIC_ABORT, NULL, 0);
     wire_macros(c->wire, SMFIC_MAIL,
                 (const char *const[]){"{mail_addr}", c->login, "{auth_authen}", c->login, "{auth_type}", "PLAIN",
-                                      "{tls_version}", "TLSv1.3", "{client_addr}", w->o->client, NULL});
+                                      "{tls_version}", "TLSv1.3", "{client_addr}", CLIENT, NULL});
     wire_strings(c->wire, SMFIC_MAIL, (const char *const[]){c->path, "SIZE=2048", NULL});
     c->recipients_left = w->o->recipients;
     c->field = 0;
@@ -189,11 +190,11 @@ static bool begin(struct worker *w, struct connection *c)
     c->wire = wire_open(w->o->path, &e);
     if (c->wire == NULL || wire_negotiate(c->wire, WIRE_ACTIONS, WIRE_STEPS, TIMEOUT_MS) != 0)
         return false;
-    if (wire_wants(c->wire, SMFIP_NOCONNECT)) {
-        wire_connect(c->wire, "laptop.contoso.example", SMFIA_INET, 50000, w->o->client);
-        if (wire_replies(c->wire, SMFIP_NR_CONN) && wire_read(c->wire, TIMEOUT_MS).command != SMFIR_CONTINUE)
-            return false;
-    }
+    if (wire_wants(c->wire, SMFIP_NOCONNECT))
+        wire_connect(c->wire, "laptop.contoso.example", SMFIA_INET, 50000, CLIENT);
+    if (wire_wants(c->wire, SMFIP_NOCONNECT) && wire_replies(c->wire, SMFIP_NR_CONN) &&
+        wire_read(c->wire, TIMEOUT_MS).command != SMFIR_CONTINUE)
+        return false;
     c->next = STEP_HELO;
     return go_on(w, c);
 }
@@ -249,6 +250,11 @@ static bool handle(struct worker *w, int epoll, struct connection *c)
     return begin(w, c) && watch(epoll, c);
 }
 
+static bool goes_on(const struct worker *w)
+{
+    return w->o->seconds > 0 ? clock_boot_ns() < w->begun_ns + w->o->seconds * NS_PER_S : w->n_done < w->n_connections;
+}
+
 static void *run(void *arg)
 {
     struct worker *w = arg;
@@ -259,8 +265,8 @@ static void *run(void *arg)
 
     for (unsigned i = 0; going && i < w->n_connections; i++)
         going = begin(w, &connections[i]) && watch(epoll, &connections[i]);
-    w->end_ns = clock_boot_ns() + w->o->seconds * NS_PER_S;
-    while (going && (w->o->seconds == 0 ? w->n_done < w->n_connections : clock_boot_ns() < w->end_ns)) {
+    w->begun_ns = clock_boot_ns();
+    while (going && goes_on(w)) {
         int n = epoll_wait(epoll, events, 64, TIMEOUT_MS);
 
         if (n <= 0 && errno != EINTR)
@@ -323,7 +329,7 @@ static void read_options(int argc, char **argv, struct options *o)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:j:d:m:n:r:a:p:")) != -1) {
+    while ((option = getopt(argc, argv, "c:j:d:m:n:r:s:p:")) != -1) {
         switch (option) {
         case 'c':
             o->connections = number(optarg, 1, 10000);
@@ -343,8 +349,8 @@ static void read_options(int argc, char **argv, struct options *o)
         case 'r':
             o->recipients = number(optarg, 1, RECIPIENTS_MAX);
             break;
-        case 'a':
-            o->client = optarg;
+        case 's':
+            o->seed = number(optarg, 0, INT_MAX);
             break;
         case 'p':
             o->pid = (pid_t)number(optarg, 1, INT_MAX);
@@ -364,8 +370,7 @@ static void read_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.client = "192.0.2.7",
-                        .connections = 16,
+    struct options o = {.connections = 16,
                         .threads = 1,
                         .seconds = 5,
                         .per_connection = 1000000000,
@@ -373,24 +378,26 @@ int main(int argc, char **argv)
                         .mailboxes = 1000000};
     static struct worker workers[THREADS_MAX];
     static const char line[] = "A line of text, as long as a line of text is\r\n";
-    uint64_t before_ns, start_ns;
+    uint64_t before_ns, begun_ns = UINT64_MAX;
 
     read_options(argc, argv, &o);
     for (size_t i = 0; i < sizeof body; i++)
         body[i] = line[i % (sizeof line - 1)];
     before_ns = cpu_ns(o.pid);
-    start_ns = clock_boot_ns();
     for (unsigned i = 0; i < o.threads; i++) {
         struct worker *w = &workers[i];
 
-        *w = (struct worker){.o = &o, .number = i, .random = UINT64_C(0x9e3779b97f4a7c15) * (i + 1)};
+        *w = (struct worker){
+            .o = &o, .number = i, .random = UINT64_C(0x9e3779b97f4a7c15) * (i + 1 + (uint64_t)o.seed * THREADS_MAX)};
         w->n_connections = o.connections / o.threads + (i < o.connections % o.threads ? 1 : 0);
         if (pthread_create(&w->thread, NULL, run, w) != 0) {
             fprintf(stderr, "milter_load: no threads\n");
             return 1;
         }
     }
-    for (unsigned i = 0; i < o.threads; i++)
+    for (unsigned i = 0; i < o.threads; i++) {
         (void)pthread_join(workers[i].thread, NULL);
-    return report(workers, &o, (double)(clock_boot_ns() - start_ns) / NS_PER_S, cpu_ns(o.pid) - before_ns);
+        begun_ns = workers[i].begun_ns < begun_ns ? workers[i].begun_ns : begun_ns;
+    }
+    return report(workers, &o, (double)(clock_boot_ns() - begun_ns) / NS_PER_S, cpu_ns(o.pid) - before_ns);
 }

@@ -7,7 +7,7 @@
 #
 # ROUNDS=3 SECONDS_EACH=4 CONNECTIONS=16 MAILBOXES=100000; RESULTS=FILE gets a row a measurement
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 . bench/lib.sh
 . bench/peers_setup.sh
 bench_begin "${1:-}"
@@ -40,9 +40,8 @@ versions()
     for package in "$@"; do printf 'version\t%s\t%s\t0\t\n' "$package" "$(dpkg-query -W -f '${Version}' "$package")"; done >>"$results"
 }
 
-say "directory of $mailboxes mailboxes"
 make_directory "$mailboxes"
-configure two "$work/directory.$mailboxes" "$mailboxes" "$(limits_of_login 2)"
+configure two "$(directory_of "$mailboxes")" "$mailboxes" "$(limits_of_login 2)"
 case $what in all | policy)
     serve floor "$work/floor" "$build/bench/policy_floor" "$work/floor"
     serve postern "$work/two.policyd" "$build/postern-policyd" -c "$work/two.conf"

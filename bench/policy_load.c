@@ -3,7 +3,8 @@
  * process that asks what Postfix 3.7 asks about one message after the other (RCPT, END-OF-MESSAGE), and waits for each
  * answer before it goes on. Requests are patched in place rather than written anew.
  *
- *   policy_load [-c connections] [-i idle connections] [-d seconds | -n messages] [-m mailboxes] [-p pid] [-1] ADDRESS
+ *   policy_load [-c connections] [-i idle connections] [-d seconds | -n messages] [-m mailboxes] [-s seed] [-p pid]
+ *               [-1] ADDRESS
  *
  * ADDRESS is a path or host:port (IPv4). Logins are as many as there are mailboxes, from user0000000@contoso.example
  * on, drawn pseudo-randomly, the same in each run. A tenth of the time is spent warming up. With -n each connection
@@ -32,6 +33,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A message's number is made of seed, connection and count. */
+#define CONNECTION_STEP UINT64_C(100000000)
+#define SEED_STEP (CONNECTION_STEP * 10000)
+#define WARM_SEEDS 5000    /* warming up has seeds from here on */
 #define FIRST_TRIES 100000 /* of 100 us */
 struct connection {
     int fd;
@@ -41,6 +46,7 @@ struct connection {
 
 struct options {
     unsigned connections, idle, mailboxes;
+    uint64_t seed;
     uint64_t messages; /* of each connection; 0: as many as fit into the time */
     double seconds;
     pid_t pid;
@@ -123,11 +129,11 @@ struct gate {
 static void run(const struct options *o, unsigned which, int fd, const struct gate *gate, struct figures *f)
 {
     struct connection c = {.fd = fd};
-    uint64_t first = (uint64_t)which * 100000000u, number = first, login = 0, now = 0;
+    uint64_t first = o->seed * SEED_STEP + which * CONNECTION_STEP, number = first, login = 0, now = 0;
     char answer[1024];
     ssize_t got;
 
-    random_state += which * 7919u;
+    random_state = (random_state + o->seed) * UINT64_C(0x9e3779b97f4a7c15) + which * UINT64_C(0xd1342543de82ef95);
     close(gate->ends[1]);
     (void)!read(gate->ends[0], answer, 1);
     if (*gate->end_ns == 0)
@@ -219,7 +225,10 @@ static void measure(const struct options *o, struct figures *sum)
     for (unsigned i = 0; i < o->idle; i++)
         (void)policy_connect(o->address);
     if (o->messages == 0) {
-        run_all(o, o->seconds / 10, each, sum);
+        struct options other = *o;
+
+        other.seed += WARM_SEEDS;
+        run_all(&other, o->seconds / 10, each, sum);
         warmup = sum->requests;
     }
     cpu_before = o->pid > 0 ? clock_ns(cpu) : 0;
@@ -267,7 +276,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:i:d:n:m:p:1")) != -1) {
+    while ((option = getopt(argc, argv, "c:i:d:n:m:s:p:1")) != -1) {
         if (option == 'c')
             o->connections = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 'i')
@@ -278,6 +287,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             o->messages = strtoull(optarg, NULL, 10);
         else if (option == 'm')
             o->mailboxes = (unsigned)strtoul(optarg, NULL, 10);
+        else if (option == 's')
+            o->seed = strtoull(optarg, NULL, 10);
         else if (option == '1')
             o->once = true;
         else if (option == 'p')
@@ -286,7 +297,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             return false;
     }
     o->address = argv[optind];
-    return optind + 1 == argc && o->connections > 0 && o->mailboxes > 0 && o->mailboxes <= 10000000 && o->seconds > 0;
+    return optind + 1 == argc && o->connections > 0 && o->mailboxes > 0 && o->mailboxes <= 10000000 &&
+           o->connections < 10000 && o->seed < WARM_SEEDS && o->seconds > 0;
 }
 
 static void report(const struct figures *f)

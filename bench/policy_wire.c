@@ -10,14 +10,15 @@
 #include <sys/un.h>
 
 #define LOGIN_DIGITS 7
-#define COUNTER_DIGITS 10
+#define MESSAGE_DIGITS 16
 
 /* The fields of fixed width are patched: U login, Q queue id, I instance. */
 static const char rcpt[] =
     "request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\nclient_address=192.0.2.15\n"
     "client_name=printer3.contoso.example\nclient_port=49152\nreverse_client_name=printer3.contoso.example\n"
     "server_address=198.51.100.7\nserver_port=587\nhelo_name=printer3\nsender=userUUUUUUU@contoso.example\n"
-    "recipient=info@fabrikam.example\nrecipient_count=0\nqueue_id=\ninstance=3d2f.64f0a1b2.IIIIIIIIII.0\nsize=18345\n"
+    "recipient=info@fabrikam.example\nrecipient_count=0\nqueue_id=\ninstance=3d2f.64f0a1b2.IIIIIIIIIIIIIIII.0\nsize="
+    "18345\n"
     "etrn_domain=\nstress=\nsasl_method=PLAIN\nsasl_username=userUUUUUUU@contoso.example\nsasl_sender=\n"
     "ccert_subject=\nccert_issuer=\nccert_fingerprint=\nccert_pubkey_fingerprint=\nencryption_protocol=TLSv1.3\n"
     "encryption_cipher=TLS_AES_256_GCM_SHA384\nencryption_keysize=256\npolicy_context=\n\n";
@@ -25,8 +26,8 @@ static const char end_of_message[] =
     "request=smtpd_access_policy\nprotocol_state=END-OF-MESSAGE\nprotocol_name=ESMTP\nclient_address=192.0.2.15\n"
     "client_name=printer3.contoso.example\nclient_port=49152\nreverse_client_name=printer3.contoso.example\n"
     "server_address=198.51.100.7\nserver_port=587\nhelo_name=printer3\nsender=userUUUUUUU@contoso.example\n"
-    "recipient=info@fabrikam.example\nrecipient_count=1\nqueue_id=4RQQQQQQQQQQz\n"
-    "instance=3d2f.64f0a1b2.IIIIIIIIII.0\nsize=18412\n"
+    "recipient=info@fabrikam.example\nrecipient_count=1\nqueue_id=4RQQQQQQQQQQQQQQQQz\n"
+    "instance=3d2f.64f0a1b2.IIIIIIIIIIIIIIII.0\nsize=18412\n"
     "etrn_domain=\nstress=\nsasl_method=PLAIN\nsasl_username=userUUUUUUU@contoso.example\nsasl_sender=\n"
     "ccert_subject=\nccert_issuer=\nccert_fingerprint=\nccert_pubkey_fingerprint=\nencryption_protocol=TLSv1.3\n"
     "encryption_cipher=TLS_AES_256_GCM_SHA384\nencryption_keysize=256\npolicy_context=\n\n";
@@ -45,8 +46,8 @@ void policy_request_init(struct policy_request *r, enum policy_stage stage)
     memcpy(r->text, text, r->n + 1);
     r->login[0] = strstr(r->text, "sender=user") + strlen("sender=user");
     r->login[1] = strstr(r->text, "sasl_username=user") + strlen("sasl_username=user");
-    r->instance = strstr(r->text, "IIIIIIIIII");
-    r->queue_id = strstr(r->text, "QQQQQQQQQQ");
+    r->instance = strstr(r->text, "IIIIIIIIIIIIIIII");
+    r->queue_id = strstr(r->text, "QQQQQQQQQQQQQQQQ");
 }
 
 static void patch(char *at, uint64_t number, int digits)
@@ -61,9 +62,9 @@ void policy_request_patch(struct policy_request *r, uint64_t message, uint64_t l
 {
     patch(r->login[0], login, LOGIN_DIGITS);
     patch(r->login[1], login, LOGIN_DIGITS);
-    patch(r->instance, message, COUNTER_DIGITS);
+    patch(r->instance, message, MESSAGE_DIGITS);
     if (r->queue_id != NULL)
-        patch(r->queue_id, message, COUNTER_DIGITS);
+        patch(r->queue_id, message, MESSAGE_DIGITS);
 }
 
 static int connect_unix(const char *path)

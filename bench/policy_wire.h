@@ -20,7 +20,8 @@ struct policy_request {
 
 void policy_request_init(struct policy_request *r, enum policy_stage stage);
 
-/* The message's number makes its instance and queue id. The login is user0000000@contoso.example for 0, up to 9999999.
+/* The message's number, of 16 digits, makes its instance and queue id: postern charges a number once. The login is
+ * user0000000@contoso.example for 0, up to 9999999.
  */
 void policy_request_patch(struct policy_request *r, uint64_t message, uint64_t login);
 

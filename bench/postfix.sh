@@ -7,7 +7,7 @@
 #
 # ROUNDS=3 MESSAGES=1000 CONNECTIONS=16 MAILBOXES=100000; RESULTS=FILE gets a row a measurement
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 . bench/lib.sh
 . scripts/relay.sh
 bench_begin "${1:-}"
@@ -43,7 +43,7 @@ start_relay()
 {
     relay_make "$build" || die 'no relay'
     echo 'anna@contoso.example:{PLAIN}made-up' >"$T/users"
-    configure relay "$work/directory.$mailboxes" "$mailboxes" "$six_limits"
+    configure relay "$(directory_of "$mailboxes")" "$mailboxes" "$six_limits"
     sed "s|unix:$work/relay\.\([a-z]*\)|unix:$T/run/\1.sock|; s|$work/relay|$T/run/relay|" "$work/relay.conf" >"$T/postern.conf"
     services >"$work/services"
     RELAY_MASTER_CF=$(cat "$work/services")$'\n'
@@ -81,7 +81,6 @@ check()
     [ "$decided" -eq $((3 * sent)) ] || die "$decided messages were decided, expected $((3 * sent))"
 }
 
-say "directory of $mailboxes mailboxes"
 make_directory "$mailboxes"
 start_relay
 for way in $ways; do one "$way" 0; done
