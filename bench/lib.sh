@@ -165,8 +165,8 @@ family_memory()
         awk '/^Pss:/ { n += $2 } /^Pss_Anon:/ { a += $2 } END { printf "rss_mib=%.1f anon_mib=%.1f", n / 1024, a / 1024 }'
 }
 
-# measure SUITE POINT NAME ROUND LOADER...: each round draws other logins. The loader gets the address as its last argument. server_cpu_us is that of the
-# whole family, and of what else $with_pids names.
+# measure SUITE POINT NAME ROUND LOADER...: each round draws other logins. The loader gets the address as its last argument.
+# server_cpu_us is that of the whole family, and of what else $with_pids names. The row has the name $as, if it is set.
 measure()
 {
     local suite=$1 point=$2 name=$3 round=$4 before after out served
@@ -177,7 +177,7 @@ measure()
     after=$(family_cpu_us "${server_pid[$name]}" ${with_pids:-})
     served=$(awk -v a="$(field requests "$out")" -v b="$(field warmup "$out")" -v c="$(field messages "$out")" 'BEGIN { print a + b + c }')
     case " $out " in *" other=0 "* | *" refused=0 "*) ;; *) die "$name refused: $out" ;; esac
-    printf '%s\t%s\t%s\t%s\t%s server_cpu_us=%s %s\n' "$suite" "$point" "$name" "$round" "$out" \
+    printf '%s\t%s\t%s\t%s\t%s server_cpu_us=%s %s\n' "$suite" "$point" "${as:-$name}" "$round" "$out" \
         "$(ratio $((after - before)) "$served")" "$(family_memory "${server_pid[$name]}" ${with_pids:-})" >>"$results"
-    say "  $suite $point $name $round: $(field "${out%%=*}" "$out") ${out%%=*}, $(field rps "$out")$(field mps "$out")/s, p99 $(field p99_us "$out") us"
+    say "  $suite $point ${as:-$name} $round: $(field "${out%%=*}" "$out") ${out%%=*}, $(field rps "$out")$(field mps "$out")/s, p99 $(field p99_us "$out") us"
 }

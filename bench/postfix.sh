@@ -5,13 +5,13 @@
 #
 #   bench/postfix.sh [BUILD-DIRECTORY]
 #
-# ROUNDS=3 MESSAGES=1000 CONNECTIONS=16 MAILBOXES=100000; RESULTS=FILE gets a row a measurement
+# ROUNDS=5 MESSAGES=2000 CONNECTIONS=16 MAILBOXES=100000; RESULTS=FILE gets a row a measurement
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . bench/lib.sh
 . scripts/relay.sh
 bench_begin "${1:-}"
-rounds=${ROUNDS:-3} messages=${MESSAGES:-1000} connections=${CONNECTIONS:-16} mailboxes=${MAILBOXES:-100000}
+rounds=${ROUNDS:-5} messages=${MESSAGES:-2000} connections=${CONNECTIONS:-16} mailboxes=${MAILBOXES:-100000}
 trap 'relay_stop; bench_end' EXIT
 [ ! -w /dev/shm ] || TMPDIR=/dev/shm
 

@@ -121,14 +121,16 @@ def growth(r, front, axis):
     for point in r.points(suite):
         def median(name, key, point=point):
             return r.median(suite, point, name, key)
+        cold = median("cold", key)
         rows.append((number(float(point)), number(r.relative(suite, point, "postern", "floor", key), 3),
+                     number(cold and cold / median("floor", key), 3),
                      number(median("postern", key)), number(median("postern", "p99_us")),
                      number(1000 * median("postern", "cpu_us")), number(1000 * median("floor", "cpu_us")),
                      number(median("counted", "instructions")), number(median("counted", "decide_instructions")), number(median("counted", "d1_misses"), 1),
                      number(median("counted", "ll_misses"), 1)))
     if not rows:
         return []
-    return table((f"{front}: {AXES[axis]}", "of the floor", f"{FRONTS[front]}s/s", "p99 µs", f"CPU ns a {FRONTS[front]}",
+    return table((f"{front}: {AXES[axis]}", "of the floor", "right after the start", f"{FRONTS[front]}s/s", "p99 µs", f"CPU ns a {FRONTS[front]}",
                   "the floor's", "instructions", "of that deciding", "L1 misses", "last-level misses"), rows)
 
 
