@@ -147,6 +147,12 @@ bench:
 	@bench/run.sh $(B)
 	@bench/mirror.sh $(B)
 
+# Peers, a whole Postfix, growth; writes bench/README.md's tables and plots.
+bench-all:
+	@scripts/install-dependencies.sh bench
+	@$(MAKE) --no-print-directory -s all bench-build
+	@bench/all.sh $(B)
+
 # Each target for FUZZ_SECONDS.
 fuzz:
 	@scripts/install-dependencies.sh test
@@ -198,12 +204,13 @@ help:
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb; make check-packages installs, upgrades and purges them somewhere clean'
 	@echo 'make bench     measures it against servers that answer without thinking'
+	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
 	@echo 'make faults    kills, full disks, harmed files, clocks, crowds: under load through a real Postfix'
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check bench fuzz torture faults coverage lint deb check-packages install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all fuzz torture faults coverage lint deb check-packages install clean help
 .SECONDARY:
 -include $(shell find $(B) build/analyze -name '*.d' 2>/dev/null)

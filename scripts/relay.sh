@@ -42,7 +42,7 @@ relay_make()
 {
     [ "$(id -u)" -eq 0 ] || { relay_die "needs root, for Postfix and Dovecot drop privileges"; return 1; }
     BIN=${1:-build/release}
-    T=$(mktemp -d /tmp/postern-relay.XXXXXX)
+    T=$(mktemp -d "${TMPDIR:-/tmp}/postern-relay.XXXXXX")
     chmod 755 "$T"
     mkdir -p "$T/queue/private" "$T/run" "$T/lib" "$T/sink" "$T/dovecot" "$T/postfix" "$T/data" "$T/keys"
     chmod 700 "$T/lib"
@@ -172,6 +172,7 @@ postlog   unix-dgram n  -       n       -       1       postlogd
 END
         sed -e "s|^submission |127.0.0.1:$SMTP |; s|^smtp  |127.0.0.1:$SMTP25 |" conf/postfix/master.cf |
             if [ -n "$without" ]; then grep -v -e "-o $without"; else cat; fi
+        printf '%s' "${RELAY_MASTER_CF:-}"
     } >"$T/postfix/master.cf"
     [ "$1" != milter ] || sed -i '/^    check_policy_service/d' "$T/postfix/main.cf"
     postfix -c "$T/postfix" start >>"$T/postfix.log" 2>&1 || { cat "$T/postfix.log" "$T/maillog" >&2; return 1; }
