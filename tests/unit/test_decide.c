@@ -365,6 +365,103 @@ static void stale_settings_defer_where_the_tenant_says_so(void **state)
     w->context.wall_s = 1000000;
 }
 
+/* What was brought in says that of contoso from now on. */
+static void set_gates(struct world *w, enum tri security_defaults, enum tri default_basic_smtp)
+{
+    struct tenant_facts facts = *directory_tenant_named(w->view, SLICE("contoso"));
+    struct writer_summary summary;
+    struct writer *writer;
+    uint32_t index;
+    struct error e;
+
+    facts.security_defaults = security_defaults;
+    facts.default_basic_smtp = default_basic_smtp;
+    if (writer_begin(world_file(w, "directory"), &writer, &e) != 0 ||
+        writer_set_tenant(writer, &facts, &index, &e) != 0 || writer_finish(writer, &summary, &e) != 0)
+        fail_msg("%s", e.text);
+    writer_close(writer);
+    directory_view_put(w->directory, w->view);
+    if (directory_refresh(w->directory, &e) != 1)
+        fail_msg("%s", e.text);
+    w->context.view = w->view = directory_view_get(w->directory);
+    assert_non_null(w->view);
+}
+
+static void security_defaults_and_the_default_policy_are_gates_unless_switched_off(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        enum tri security_defaults, default_basic_smtp;
+        const char *rules, *login, *method;
+        enum reason reason;
+    } gate_rows[] = {
+        {TRI_NO, TRI_YES, "", "anna@contoso.example", "PLAIN", REASON_ALLOWED},
+        {TRI_YES, TRI_UNKNOWN, "", "anna@contoso.example", "PLAIN", REASON_SECURITY_DEFAULTS},
+        {TRI_YES, TRI_UNKNOWN, "", "anna@contoso.example", "XOAUTH2", REASON_SECURITY_DEFAULTS},
+        {TRI_YES, TRI_UNKNOWN, "", "dora@fabrikam.example", "PLAIN", REASON_ALLOWED},
+        {TRI_YES, TRI_UNKNOWN, "smtp_auth = { security_defaults = false; };", "anna@contoso.example", "PLAIN",
+         REASON_ALLOWED},
+        {TRI_YES, TRI_UNKNOWN, "smtp_auth = { unlisted = \"allow\"; };", "ghost@contoso.example", "PLAIN",
+         REASON_SECURITY_DEFAULTS},
+        {TRI_YES, TRI_UNKNOWN, "smtp_auth = { allow_file = \"~/list\"; };", "anna@contoso.example", "PLAIN",
+         REASON_ALLOWED},
+        {TRI_NO, TRI_NO, "", "anna@contoso.example", "PLAIN", REASON_BASIC_FORBIDDEN},
+        {TRI_NO, TRI_NO, "", "anna@contoso.example", "XOAUTH2", REASON_ALLOWED},
+        {TRI_NO, TRI_NO, "smtp_auth = { authentication_policy = false; };", "anna@contoso.example", "PLAIN",
+         REASON_ALLOWED},
+        {TRI_NO, TRI_NO, "smtp_auth = { unlisted = \"allow\"; };", "ghost@contoso.example", "PLAIN",
+         REASON_BASIC_FORBIDDEN},
+    };
+
+    for (size_t i = 0; i < sizeof gate_rows / sizeof gate_rows[0]; i++) {
+        struct submission s = world_submission(gate_rows[i].login, "203.0.113.9", gate_rows[i].login);
+
+        s.mechanism = slice_of(gate_rows[i].method);
+        set_gates(w, gate_rows[i].security_defaults, gate_rows[i].default_basic_smtp);
+        configure(w, gate_rows[i].rules);
+        world_decide(w, &s);
+        if (w->verdict.reason != gate_rows[i].reason)
+            fail_msg("row %zu: %s", i, reason_row(w->verdict.reason)->name);
+    }
+    set_gates(w, TRI_UNKNOWN, TRI_UNKNOWN);
+}
+
+static void a_domain_that_the_configuration_gives_a_tenant_is_internal(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *rules, *recipient;
+        enum reason reason;
+    } domain_rows[] = {
+        {"", "x@lab.example", REASON_EXTERNAL_RECIPIENT},
+        {"", "x@contoso.example", REASON_CONNECTOR},
+        {"", "x@fabrikam.example", REASON_CONNECTOR},
+        {"tenants = ({ name = \"contoso\"; domains = [\"lab.example\"]; });", "x@lab.example", REASON_CONNECTOR},
+        {"tenants = ({ name = \"contoso\"; domains = [\"lab.example\"]; });", "x@sub.lab.example",
+         REASON_EXTERNAL_RECIPIENT},
+        {"tenants = ({ name = \"contoso\"; domains = [\"lab.example\"]; });", "no-address", REASON_EXTERNAL_RECIPIENT},
+    };
+
+    for (size_t i = 0; i < sizeof domain_rows / sizeof domain_rows[0]; i++) {
+        struct submission s = world_submission(NULL, "192.0.2.5", "scan@contoso.example");
+        char rules[400];
+
+        (void)snprintf(rules, sizeof rules,
+                       "connectors = ({ name = \"p\"; networks = \"192.0.2.0/24\"; recipients = "
+                       "\"internal\"; });%s",
+                       domain_rows[i].rules);
+        configure(w, rules);
+        s.stage = STAGE_RCPT;
+        s.recipient_count = 0;
+        s.has_recipient = true;
+        s.recipient_text = slice_of(domain_rows[i].recipient);
+        s.recipient_result = address_parse_internal(s.recipient_text, &s.recipient);
+        world_decide(w, &s);
+        if (w->verdict.reason != domain_rows[i].reason)
+            fail_msg("row %zu: %s", i, reason_row(w->verdict.reason)->name);
+    }
+}
+
 static void monitor_mode_says_what_it_would_have_refused(void **state)
 {
     struct world *w = *state;
@@ -421,6 +518,8 @@ int main(void)
         cmocka_unit_test(more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end),
         cmocka_unit_test(a_null_sender_with_two_recipients_is_no_delivery_report),
         cmocka_unit_test(stale_settings_defer_where_the_tenant_says_so),
+        cmocka_unit_test(security_defaults_and_the_default_policy_are_gates_unless_switched_off),
+        cmocka_unit_test(a_domain_that_the_configuration_gives_a_tenant_is_internal),
         cmocka_unit_test(monitor_mode_says_what_it_would_have_refused),
         cmocka_unit_test(an_operator_can_replace_a_reply),
         cmocka_unit_test(all_spellings_of_a_login_share_one_key_and_tenants_none),
