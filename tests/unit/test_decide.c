@@ -39,6 +39,10 @@ static const struct row rows[] = {
      ACTION_PASS, REASON_ALLOWED},
     {"smtp_auth = { logins_file = \"~/logins\"; };", LOGIN("scanner7", "anna@contoso.example"), ACTION_PASS,
      REASON_ALLOWED},
+    {"smtp_auth = { logins_file = \"~/logins\"; };", LOGIN("ghost@contoso.example", "anna@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {"smtp_auth = { logins_file = \"~/logins\"; };", LOGIN("ghost@contoso.example", "ghost@contoso.example"),
+     ACTION_REJECT, REASON_SENDER_NOT_OWN},
 
     /* is SMTP AUTH allowed */
     {"", LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
@@ -164,7 +168,7 @@ static int setup(void **state)
 {
     struct world *w = world_make();
 
-    world_write(w, "logins", "scanner7 anna@contoso.example\n");
+    world_write(w, "logins", "scanner7 anna@contoso.example\nghost@contoso.example anna@contoso.example\n");
     world_write(w, "list", "anna@contoso.example\nbert@contoso.example\nlocal@contoso.example\n");
     *state = w;
     return 0;
@@ -348,6 +352,13 @@ static void a_null_sender_with_two_recipients_is_no_delivery_report(void **state
     s.recipient_count = 2;
     world_decide(w, &s);
     assert_int_equal(w->verdict.reason, REASON_NULL_SENDER);
+    configure(w, CONNECTORS);
+    s = world_submission(NULL, "198.51.100.7", "");
+    for (uint32_t n = 1; n <= 3; n++) {
+        s.recipient_count = n;
+        world_decide(w, &s);
+        assert_int_equal(w->verdict.reason, n == 1 ? REASON_CONNECTOR : REASON_NULL_SENDER);
+    }
 }
 
 static void stale_settings_defer_where_the_tenant_says_so(void **state)
@@ -363,6 +374,38 @@ static void stale_settings_defer_where_the_tenant_says_so(void **state)
     world_decide(w, &s);
     assert_int_equal(w->verdict.reason, REASON_ALLOWED);
     w->context.wall_s = 1000000;
+}
+
+static void a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is(void **state)
+{
+    static const struct tenant_facts facts = {
+        .name = "contoso", .smtp_auth = SMTP_AUTH_DISABLED, .settings_at = 1000000};
+    struct world *w = *state;
+    struct submission s = world_submission("anna", "203.0.113.9", "anna@contoso.example");
+    struct directory_view *three = w->view;
+    struct writer_summary summary;
+    struct directory *one;
+    struct writer *writer;
+    uint32_t tenants[3] = {0};
+    struct error e;
+
+    configure(w, "");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_NO_TENANT);
+    if (writer_begin(world_file(w, "one"), &writer, &e) != 0 ||
+        writer_set_tenant(writer, &facts, &tenants[CONTOSO], &e) != 0)
+        fail_msg("%s", e.text);
+    world_put(writer, tenants, &world_mailboxes[0]);
+    if (writer_finish(writer, &summary, &e) != 0 || directory_open(world_file(w, "one"), &one, &e) != 0 ||
+        directory_refresh(one, &e) != 1)
+        fail_msg("%s", e.text);
+    writer_close(writer);
+    w->context.view = directory_view_get(one);
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    directory_view_put(one, (struct directory_view *)(uintptr_t)w->context.view);
+    directory_close(one);
+    w->context.view = three;
 }
 
 /* What was brought in says that of contoso from now on. */
@@ -518,6 +561,7 @@ int main(void)
         cmocka_unit_test(more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end),
         cmocka_unit_test(a_null_sender_with_two_recipients_is_no_delivery_report),
         cmocka_unit_test(stale_settings_defer_where_the_tenant_says_so),
+        cmocka_unit_test(a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is),
         cmocka_unit_test(security_defaults_and_the_default_policy_are_gates_unless_switched_off),
         cmocka_unit_test(a_domain_that_the_configuration_gives_a_tenant_is_internal),
         cmocka_unit_test(monitor_mode_says_what_it_would_have_refused),
