@@ -384,7 +384,7 @@ static void a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is(vo
     struct submission s = world_submission("anna", "203.0.113.9", "anna@contoso.example");
     struct directory_view *three = w->view;
     struct writer_summary summary;
-    struct directory *one;
+    struct directory *one = NULL;
     struct writer *writer;
     uint32_t tenants[3] = {0};
     struct error e;
