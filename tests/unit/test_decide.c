@@ -376,6 +376,35 @@ static void stale_settings_defer_where_the_tenant_says_so(void **state)
     w->context.wall_s = 1000000;
 }
 
+static void the_minimum_of_tls_is_enough_and_one_below_is_not(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *minimum;
+        enum tls_version enough, below;
+    } tls_rows[] = {{"1.0", TLS_V1_0, TLS_OLD},
+                    {"1.1", TLS_V1_1, TLS_V1_0},
+                    {"1.2", TLS_V1_2, TLS_V1_1},
+                    {"1.3", TLS_V1_3, TLS_V1_2}};
+    struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+
+    for (size_t i = 0; i < sizeof tls_rows / sizeof tls_rows[0]; i++) {
+        char rules[80];
+
+        (void)snprintf(rules, sizeof rules, "tls = { minimum = \"%s\"; };", tls_rows[i].minimum);
+        configure(w, rules);
+        s.tls = tls_rows[i].enough;
+        world_decide(w, &s);
+        assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+        s.tls = tls_rows[i].below;
+        world_decide(w, &s);
+        assert_int_equal(w->verdict.reason, REASON_TLS_TOO_OLD);
+        s.tls = TLS_NEWER;
+        world_decide(w, &s);
+        assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    }
+}
+
 static void a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is(void **state)
 {
     static const struct tenant_facts facts = {
@@ -561,6 +590,7 @@ int main(void)
         cmocka_unit_test(more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end),
         cmocka_unit_test(a_null_sender_with_two_recipients_is_no_delivery_report),
         cmocka_unit_test(stale_settings_defer_where_the_tenant_says_so),
+        cmocka_unit_test(the_minimum_of_tls_is_enough_and_one_below_is_not),
         cmocka_unit_test(a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is),
         cmocka_unit_test(security_defaults_and_the_default_policy_are_gates_unless_switched_off),
         cmocka_unit_test(a_domain_that_the_configuration_gives_a_tenant_is_internal),
