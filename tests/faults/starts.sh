@@ -78,6 +78,17 @@ run_program policyd
 is 'as a user of its own it starts' "$code" serves
 is 'and serves' "$(ask dora@contoso.example)" DUNNO
 end_program
+# Started once by root, by hand, it starts as a service all the same.
+rm -f "$T/run/"*.lock
+for program in policyd milter; do
+    FAULTS_WRAP=()
+    run_program $program
+    end_program
+    postern
+    run_program $program
+    is "$program starts as a service after root started it by hand" "$code" serves
+    end_program
+done
 # denied WHAT PATH WANTED-CODE WANTED-ANSWER
 denied()
 {
