@@ -21,7 +21,7 @@ for t in tests/faults/[a-z]*.sh; do
     [ $code -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
     passed=$((passed + good)) failed=$((failed + bad))
     printf '%-34s %3d passed, %d failed  (%d s)\n' "faults-$name" "$good" "$bad" $((SECONDS - start))
-    if [ "$bad" -gt 0 ]; then sed 's/^/    /' "$out" | tail -n 80; else grep '^# ' "$out" | sed 's/^/    /'; fi
+    if [ "$bad" -gt 0 ]; then { grep -A 8 "^not ok " "$out"; tail -n 20 "$out"; } | sed "s/^/    /"; else grep '^# ' "$out" | sed 's/^/    /'; fi
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -44,6 +44,18 @@ for program in policyd milter; do
     [ $program = milter ] || is 'and it answers' "$(ask dora@contoso.example)" DUNNO
     for pid in $pids; do kill "$pid"; wait "$pid"; done 2>/dev/null
 done
+# Between bind and listen a socket looks like one that was left over.
+rm -f "$T/run/policyd.sock"
+strace -D -f -qq -o /dev/null -e trace=listen -e inject=listen:delay_enter=1500000 "$BIN/postern-policyd" -c "$T/postern.conf" >"$T/try.log" 2>&1 &
+tried=$!
+waits 200 test -S "$T/run/policyd.sock"
+"$BIN/postern-policyd" -c "$T/postern.conf" >"$T/second.log" 2>&1 &
+second=$!
+ended() { ! kill -0 "$second"; }
+is 'a second one that comes while the first is about to listen ends' "$(waits 300 ended && echo ended)" ended
+is 'and the first one is who answers' "$(waits 100 grep serves "$T/try.log" && ask dora@contoso.example)" DUNNO
+kill "$second" 2>/dev/null
+end_program
 # Two on one state with sockets of their own share the limits.
 run_program policyd
 first=$tried
@@ -66,6 +78,17 @@ run_program policyd
 is 'as a user of its own it starts' "$code" serves
 is 'and serves' "$(ask dora@contoso.example)" DUNNO
 end_program
+# Started once by root, by hand, it starts as a service all the same.
+rm -f "$T/run/"*.lock
+for program in policyd milter; do
+    FAULTS_WRAP=()
+    run_program $program
+    end_program
+    postern
+    run_program $program
+    is "$program starts as a service after root started it by hand" "$code" serves
+    end_program
+done
 # denied WHAT PATH WANTED-CODE WANTED-ANSWER
 denied()
 {
