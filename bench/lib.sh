@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts of bench/: made-up mailboxes, a configuration, servers that run until the script ends, the processor time
 # and memory of whole families of processes, and rows of results. Sourced by bash scripts.
 #
@@ -110,6 +111,12 @@ free_port()
     done
 }
 
+# As under a service manager: in a session of its own (autogroup, sched(7)), and with the priority of postern's units where that is
+# allowed. The floor and the peers alike.
+service=(setsid)
+niceness=$(sed -n 's/^Nice=//p' conf/systemd/postern-policyd.service)
+nice -n "$niceness" true 2>/dev/null && [ -z "$(nice -n "$niceness" true 2>&1)" ] && service+=(nice -n "$niceness")
+
 # $pid_file is that of a server that leaves the foreground.
 serve()
 {
@@ -117,7 +124,7 @@ serve()
     shift 2
     case $address in /*) rm -f "$address" ;; esac
     : >"$work/$name.log"
-    "$@" >/dev/null 2>>"$work/$name.log" &
+    "${service[@]}" "$@" >/dev/null 2>>"$work/$name.log" &
     server_pid[$name]=$! server_at[$name]=$address
     for i in $(seq "${SERVE_TENTHS:-1800}"); do
         ! listens "$address" || break
