@@ -201,18 +201,25 @@ static int set_aside(int folder, const char *why, const char *name, struct error
 /*
  * Looks at data.mdb before LMDB does. NULL: fine, or there is none; else what is wrong with it. What it lacks at its
  * end is filled up by those who may write: LMDB then finds out itself whether something is missing, and a mapped file
- * that is too short would end the program.
+ * that is too short would end the program. *passing: it says nothing of the file, and may be over in a moment.
  */
-static const char *look(int folder, bool writer, bool *empty)
+static const char *look(int folder, bool writer, bool *empty, bool *passing)
 {
     int fd = openat(folder, DATA_NAME, (writer ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     uint64_t lacks;
     const char *why;
     struct stat st;
+    char byte;
 
     *empty = fd < 0 && errno == ENOENT;
+    *passing = fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR || errno == EIO);
     if (fd < 0)
         return *empty ? NULL : strerror(errno);
+    if (pread(fd, &byte, 1, 0) < 0 && errno != EISDIR) {
+        *passing = true;
+        (void)close(fd);
+        return "cannot be read";
+    }
     why = journal_header_check(fd, empty, &lacks);
     if (why == NULL && lacks > 0 && (!writer || fstat(fd, &st) != 0 || fallocate(fd, 0, st.st_size, (off_t)lacks) != 0))
         why = "is damaged: it was cut";
@@ -238,10 +245,12 @@ static const char *read_mark(struct journal_file *f, int folder, const char *pro
 /* Makes sure that what LMDB opens is sound, and can be opened by all. */
 static int prepare(struct journal_file *f, int folder, const char *program, struct error *notice, struct error *e)
 {
-    bool empty;
+    bool empty, passing;
     const char *fault = program != NULL ? read_mark(f, folder, program) : NULL,
-               *why = look(folder, program != NULL, &empty);
+               *why = look(folder, program != NULL, &empty, &passing);
 
+    if (passing)
+        return error_set(e, DATA_NAME " cannot be opened now: %s", why);
     if (program == NULL) {
         if (why != NULL)
             return error_set(e, DATA_NAME " %s; postern-policyd or postern-milter will set it aside", why);

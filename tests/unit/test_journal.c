@@ -777,6 +777,30 @@ static void a_damaged_environment_is_set_aside_and_a_new_one_begun(void **state)
     expect_set_aside(p, true);
 }
 
+/* Descriptors run out for a moment: that says nothing of the file. */
+static void what_cannot_be_opened_for_a_moment_is_kept(void **state)
+{
+    struct place *p = *state;
+    struct rlimit before, none;
+    struct journal *j;
+    struct error e;
+
+    fill(p);
+    j = open_usual(p);
+    note(j, message("bert@contoso.example", T0));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){3, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(journal_flush_at(j, T0, &e), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(access(file_of(p, "damaged.mdb"), F_OK), -1);
+    flush_at(j, T0);
+    assert_null(journal_notice(j));
+    assert_int_equal(usage_of(j, "user7@contoso.example").messages, 1);
+    assert_int_equal(usage_of(j, "bert@contoso.example").messages, 1);
+    journal_close(j);
+}
+
 /* Makes an environment with that layout, 0: as the first one, which did not say; and an entry. */
 static void write_layout(struct place *p, uint64_t layout)
 {
@@ -1052,6 +1076,7 @@ int main(void)
         T(a_reader_reads_what_a_program_left_and_writes_nothing),
         T(all_files_are_open_to_the_group_whatever_the_umask),
         T(a_damaged_environment_is_set_aside_and_a_new_one_begun),
+        T(what_cannot_be_opened_for_a_moment_is_kept),
         T(an_environment_of_another_layout_is_set_aside),
         T(a_file_that_is_too_short_to_hold_anything_is_no_damage),
         T(an_environment_that_ended_the_program_three_times_is_set_aside),
