@@ -160,7 +160,7 @@ int spool_get(int folder, const char *name, size_t most, char **text, size_t *n,
         return result;
     }
     if (fstat(fd, &st) != 0)
-        (void)error_set(e, "%s: %s", name, strerror(errno));
+        (void)error_set(e, "%s: cannot be looked at: %s", name, strerror(errno));
     else if (!S_ISREG(st.st_mode) || (size_t)st.st_size > most) {
         (void)error_set(e, "%s: no regular file of at most %zu bytes", name, most);
         result = SPOOL_NEVER;
