@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2086 # lists of words
 # Measures how postern's speed changes with the number of mailboxes (and so of counters), of connections and of limits: requests
 # or messages a second beside the floor's in the same minute, processor time, instructions and cache misses of a request or
 # message. One thing changes at a time, the others stay at the middle: 1,000,000 mailboxes, 16 connections, six limits.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2086,SC2034 # lists of words; what those who source it use
 # Shared by the scripts of bench/: made-up mailboxes, a configuration, servers that run until the script ends, the processor time
 # and memory of whole families of processes, and rows of results. Sourced by bash scripts.
 #
@@ -137,11 +137,11 @@ serve()
 
 unserve()
 {
-    local pid=${server_pid[$1]:-} i
+    local pid=${server_pid[$1]:-}
     [ -n "$pid" ] || return 0
     unset "server_pid[$1]"
     kill "$pid" 2>/dev/null
-    for i in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     wait "$pid" 2>/dev/null || :
 }
 

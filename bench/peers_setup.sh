@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # what bench/lib.sh and bench/peers.sh set
 # The peers' set-ups, each as its documentation wants it for limits on logins, with the fastest settings that keep the limits.
 # Sourced by bench/peers.sh, after bench/lib.sh. Everything lives below $work; nothing of the installed services is used.
 # What would slow a peer down and has nothing to do with limits is switched off, in its favour.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2086 # lists of words
 # Measures a whole relay: messages a second through a throwaway Postfix to a sink, without postern, with the policy server, with
 # the milter, with both. One Postfix has a port for each, and all else in common; one port is used at a time, there and back
 # again (ABCDDCBA), so that what drifts meets all alike. The queue is on a memory file system: a disk would hide the difference.
@@ -21,6 +22,7 @@ ways='without policyd milter both'
 # A port a way: the relay restrictions and end-of-data restrictions ask policyd or don't, the milter is there or not.
 services()
 {
+    # shellcheck disable=SC2034 # by name, below
     local way restrictions
     for way in $ways; do
         port[$way]=$(relay_free_port)

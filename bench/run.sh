@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2086 # lists of words
 # Measures postern against the floor (servers that answer without thinking), in pairs within one run: floor, postern,
 # postern, floor ... The figure is the median of the pairs' ratios, so that what else the machine does hits both.
 #
@@ -20,7 +21,7 @@ pairs()
     serve postern "$work/run.$front" "$build/postern-$front" -c "$work/run.conf"
     # The first reads the directory's pages into memory.
     "$build/bench/$loader" -c "$connections" -d "$each" -m "$mailboxes" -s 1000 "${server_at[postern]}" >/dev/null
-    : >"$work/speeds" >"$work/p99s"
+    rm -f "$work/speeds" "$work/p99s"
     for round in $(seq "$rounds"); do
         for name in $([ $((round % 2)) = 1 ] && echo floor postern || echo postern floor); do
             measure run "$front" "$name" "$round" "$build/bench/$loader" -c "$connections" -d "$each" -m "$mailboxes"

@@ -18,11 +18,7 @@ static inline void mix(struct material *m, uint64_t word)
 
 static inline struct material start(enum key_kind kind)
 {
-    struct material m;
-
-    m.words[0] = kind;
-    m.n = 1;
-    return m;
+    return (struct material){.n = 1, .words = {kind}};
 }
 
 /* 16 bytes: an IP address, a mailbox's id. */

@@ -118,7 +118,7 @@ relay_token()
 # Postfix as the snippets of conf/postfix say, on the ports and in the folders of this relay. $1: policyd, milter or both.
 relay_start_postfix()
 {
-    local without= line
+    local without='' line
     {
         echo 'compatibility_level = 3.6'
         sed -e "s|/run/postern/|$T/run/|; s|^relayhost = .*|relayhost = [127.0.0.1]:$SINK|" \

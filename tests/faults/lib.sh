@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # what those who source it use
 # For the tests of faults: a relay whose programs are started again when they end, load through its Postfix, and a judge who
 # compares what clients were told with what arrived. Sourced by bash scripts in the top folder.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2086 # lists of words
 # The mirror and the alerts beside the mail path: imports killed while mail flows (F3), postern-alert killed (F1), a large directory
 # that comes and goes under load (F36), no name server and one that does not answer (F16).
 set -u

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2086 # lists of words
 # A storm of reload signals with broken configurations in between, under load (F24): none is lost, none is taken halfway, and memory
 # stays where it is.
 set -u
