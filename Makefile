@@ -105,6 +105,12 @@ $(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c))
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -ljansson $(CORE_LIBS)
 bench-build: $(BENCH)
 
+# ---- blunting: a year of mail and attacks in virtual time (bench/blunting/README.md); its clock.c replaces core's ----
+BLUNTING_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard bench/blunting/*.c))
+$(B)/bench/blunting/blunting: $(BLUNTING_OBJ) $(call objects,mirror) $(B)/libcore.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(mirror_LIBS) $(CORE_LIBS) -lm
+
 # ---- attacks: programs that tests/attacks/ and tests/integration/ drive ----
 $(B)/tests/attacks/%: $(B)/tests/attacks/%.o $(B)/bench/milter_wire.o $(B)/libcore.a
 	$(say) LINK $@
