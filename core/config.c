@@ -140,6 +140,7 @@ int config_from_text(struct slice text, const char *path, const char *folder, st
         goto out;
     if (section_read(&r, config_root_setting(&tree), &config_section, &owner->config) != 0)
         goto out;
+    limits_prepare(&owner->config);
     rc = network_map_build(owner->config.connector_map, e);
 out:
     config_destroy(&tree);

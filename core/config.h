@@ -175,8 +175,9 @@ enum limit_then { THEN_DEFER, THEN_REJECT, THEN_HOLD, THEN_BLOCK, THEN_MONITOR }
 /* A figure of a limit: how fast, and how much at once. */
 struct limit_rate {
     bool unlimited;
-    struct rate rate; /* messages, recipients, bytes for COUNT_BYTES */
-    uint64_t burst;   /* messages, recipients, KiB for COUNT_BYTES; at least 1, 0 where unlimited */
+    struct rate rate;     /* messages, recipients, bytes for COUNT_BYTES */
+    uint64_t burst;       /* messages, recipients, KiB for COUNT_BYTES; at least 1, 0 where unlimited */
+    uint64_t interval_ns; /* the rate as time a message, recipient or KiB, rounded up; 0 where unlimited */
 };
 
 enum exception_of { EXCEPT_USER, EXCEPT_GROUP, EXCEPT_CONNECTOR };
@@ -195,6 +196,7 @@ enum limit_mirrored { FIGURE_OWN, FIGURE_EXTERNAL_PER_HOUR, FIGURE_INTERNAL_PER_
 
 struct limit_config {
     const char *name;
+    uint64_t id;  /* of name and per, for the counters' keys: the same in every process */
     unsigned per; /* set of enum limit_key_part */
     enum limit_count count;
     enum limit_distinct distinct;
@@ -308,6 +310,7 @@ struct config {
     bool reject_unauthenticated;
     struct group_config *groups;
     size_t n_groups;
+    bool limits_tell_internal;   /* some limit counts external or internal recipients */
     struct limit_config *limits; /* the preset's first */
     size_t n_limits;
     bool preset_exchange_online;

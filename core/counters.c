@@ -38,6 +38,37 @@ static uint64_t cost_ns(const struct charge *k)
     return multiply(k->cost, k->interval_ns);
 }
 
+/* The slots of the bucket where the key stands, live or not: a bit for each. */
+static inline unsigned slots_with(const union pair *bucket, uint64_t tag)
+{
+    unsigned found = 0;
+
+#pragma GCC unroll 7
+    for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+        found |= (unsigned)((__atomic_load_n(&bucket[i].key, __ATOMIC_ACQUIRE) & ~ENTRY_NEW) == tag) << i;
+    return found;
+}
+
+/* The key stands in no slot with anything counted: in the shared entry while that is live, else in the entry `own`
+ * (seen as own_seen) that it left behind, or in the first that is free. */
+static struct spot find_place(union pair *bucket, union pair *own, union pair own_seen, union pair shared, uint64_t now)
+{
+    struct spot s = {.shared_live = shared.value > now};
+
+    if (s.shared_live)
+        own = NULL;
+    for (unsigned i = 0; i < BUCKET_SLOTS && own == NULL && !s.shared_live; i++) {
+        own_seen = pair_glance(bucket + i);
+        if (own_seen.value <= now)
+            own = bucket + i;
+    }
+    s.where = own != NULL ? WHERE_FREE : WHERE_SHARED;
+    s.pair = own != NULL ? own : bucket + BUCKET_SLOTS;
+    s.seen = own != NULL ? own_seen : shared;
+    s.backlog_ns = own != NULL ? 0 : backlog_of(shared.value, now);
+    return s;
+}
+
 /*
  * All slots are always looked at: an entry may stand behind a slot that has become free since.
  *
@@ -46,50 +77,48 @@ static uint64_t cost_ns(const struct charge *k)
  */
 static struct spot find(const struct counters *c, uint64_t tag, uint64_t now)
 {
-    union pair *bucket = bucket_of(c, tag), *own = NULL, *free_pair = NULL;
-    union pair own_seen = {.both = 0}, free_seen = {.both = 0}, seen;
-    struct spot s = {.pair = NULL};
+    union pair *bucket = bucket_of(c, tag), *own = NULL;
+    union pair own_seen = {.both = 0}, seen;
+    uint64_t backlog = 0;
+    bool twins = false, shared_live;
 
-    for (unsigned i = 0; i < BUCKET_SLOTS; i++) {
-        seen = pair_glance(bucket + i);
-        if (has_tag(seen, tag))
-            seen = pair_read(bucket + i);
-        if (has_tag(seen, tag)) {
-            s.backlog_ns += backlog_of(seen.value, now);
-            s.twins = own != NULL;
-            own_seen = own == NULL ? seen : own_seen;
-            own = own == NULL ? bucket + i : own;
-        } else if (seen.value <= now && free_pair == NULL) {
-            free_seen = seen;
-            free_pair = bucket + i;
-        }
+    for (unsigned slots = slots_with(bucket, tag); slots != 0; slots &= slots - 1) {
+        union pair *pair = bucket + __builtin_ctz(slots);
+
+        seen = pair_read(pair);
+        if (!has_tag(seen, tag))
+            continue;
+        backlog += backlog_of(seen.value, now);
+        twins = own != NULL;
+        own_seen = own == NULL ? seen : own_seen;
+        own = own == NULL ? pair : own;
     }
     seen = pair_read(bucket + BUCKET_SLOTS);
-    s.shared_live = seen.value > now;
-    if (own != NULL && (s.backlog_ns > 0 || !s.shared_live)) {
-        s.where = s.backlog_ns > 0 ? WHERE_OWN : WHERE_FREE;
-        s.twins = s.twins || (s.shared_live && (own_seen.key & ENTRY_NEW) != 0);
-        s.pair = own;
-        s.seen = own_seen;
-    } else if (!s.shared_live && free_pair != NULL) {
-        s.where = WHERE_FREE;
-        s.pair = free_pair;
-        s.seen = free_seen;
-    } else {
-        s.where = WHERE_SHARED;
-        s.pair = bucket + BUCKET_SLOTS;
-        s.seen = seen;
-        s.backlog_ns = backlog_of(seen.value, now);
+    if (backlog == 0) {
+        struct spot s = find_place(bucket, own, own_seen, seen, now);
+
+        s.twins = twins;
+        return s;
     }
-    return s;
+    shared_live = seen.value > now;
+    return (struct spot){.pair = own,
+                         .seen = own_seen,
+                         .backlog_ns = backlog,
+                         .where = WHERE_OWN,
+                         .twins = twins || (shared_live && (own_seen.key & ENTRY_NEW) != 0),
+                         .shared_live = shared_live};
 }
 
 static struct charge_answer judge(const struct charge *k, const struct spot *s)
 {
-    uint64_t interval = k->interval_ns != 0 ? k->interval_ns : 1, burst = burst_ns(k), cost = cost_ns(k);
+    uint64_t burst = burst_ns(k), cost = cost_ns(k);
     struct charge_answer a = {.crowded = s->where == WHERE_SHARED};
 
-    a.used = s->backlog_ns / interval + (s->backlog_ns % interval != 0);
+    if (s->backlog_ns > 0) { /* a division is most of a look */
+        uint64_t interval = k->interval_ns != 0 ? k->interval_ns : 1;
+
+        a.used = s->backlog_ns / interval + (s->backlog_ns % interval != 0);
+    }
     if (k->cost > k->burst || cost > burst) {
         a.never = true;
         return a;
@@ -205,15 +234,17 @@ static void settle(const struct spot *s, uint64_t tag)
         (void)pair_swap(s->pair, seen, pair_of(tag, seen.value));
 }
 
-/* Charges one key, and says where in *s. `force`: whatever the limit says, up to the burst. */
+/*
+ * Charges one key at *s, which was found before, or wherever it is by now: *s says where. `force`: whatever the limit
+ * says, up to the burst.
+ */
 static struct charge_answer charge_one(const struct counters *c, const struct charge *k, uint64_t now, bool force,
                                        struct spot *s)
 {
     uint64_t tag = tag_of(k->key), after;
     struct charge_answer a = {.allowed = false};
 
-    for (unsigned i = 0; i < TRIES_MAX; i++) {
-        *s = find(c, tag, now);
+    for (unsigned i = 0; i < TRIES_MAX; i++, *s = find(c, tag, now)) {
         if (s->twins) {
             merge_twins(c, tag, now);
             continue;
@@ -262,8 +293,6 @@ static size_t look_at_all(const struct counters *c, const struct charge *charges
 {
     size_t refuses = n;
 
-    for (size_t i = 0; i < n; i++)
-        counters_prefetch(c, charges[i].key);
     for (size_t i = 0; i < n; i++) {
         spots[i] = find(c, tag_of(charges[i].key), now);
         answers[i] = judge(charges + i, spots + i);
@@ -293,8 +322,11 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
         if (k->cost == 0)
             continue;
         /* Nearly always the entry is there and unchanged since the look. */
-        if (is_settled(spots + i) && put(spots + i, tag_of(k->key), now, spots[i].backlog_ns + cost_ns(k)))
-            continue;
+        if (is_settled(spots + i)) {
+            if (put(spots + i, tag_of(k->key), now, spots[i].backlog_ns + cost_ns(k)))
+                continue;
+            spots[i] = find(c, tag_of(k->key), now);
+        }
         answers[i] = charge_one(c, k, now, false, spots + i);
         if (answers[i].allowed)
             continue;
@@ -307,7 +339,7 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
 
 void counters_force(struct counters *c, const struct charge *charge, uint64_t now_ns, struct charge_answer *answer)
 {
-    struct spot s;
+    struct spot s = find(c, tag_of(charge->key), now_ns + c->ahead_ns);
 
     *answer = charge_one(c, charge, now_ns + c->ahead_ns, true, &s);
 }

@@ -18,6 +18,7 @@
 #include "core/submission.h"
 
 struct who_cache;
+struct domain_cache;
 
 /* What everything is decided by. Nothing is owned. */
 struct decide_context {
@@ -26,7 +27,8 @@ struct decide_context {
     const struct counters *counters;
     const struct blocks *blocks;
     const struct hash_secret *secret;
-    struct who_cache *who; /* core/who_cache.h; NULL: none */
+    struct who_cache *who;        /* core/who_cache.h; NULL: none */
+    struct domain_cache *domains; /* core/domain_cache.h; NULL: none */
     bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
     bool charged;  /* this message was charged before, here or by the other front end: limits don't look at it again */
     uint64_t now_ns; /* state time */

@@ -1,5 +1,6 @@
 /* Step 6 of the decision: how many recipients, and where they are. */
 #include "core/decide_steps.h"
+#include "core/domain_cache.h"
 
 static bool configured_domain(const struct tenant_config *tenant, struct slice domain)
 {
@@ -20,7 +21,7 @@ static enum directory_result accepted_by_any(const struct deciding *d, struct sl
     if (d->c->view == NULL)
         return DIRECTORY_DAMAGED;
     for (uint32_t i = 0; i < directory_tenants(d->c->view); i++) {
-        enum directory_result one = directory_accepts(d->c->view, i, domain);
+        enum directory_result one = domain_accepted(d->c->domains, d->c->view, i, domain);
 
         if (one != DIRECTORY_NOT_FOUND)
             return one;
@@ -39,7 +40,7 @@ static enum directory_result accepted_by(const struct deciding *d, struct slice 
     if (d->c->view == NULL)
         return DIRECTORY_DAMAGED;
     tenant = directory_tenant_named(d->c->view, name);
-    return tenant != NULL ? directory_accepts(d->c->view, tenant->tenant, domain) : DIRECTORY_NOT_FOUND;
+    return tenant != NULL ? domain_accepted(d->c->domains, d->c->view, tenant->tenant, domain) : DIRECTORY_NOT_FOUND;
 }
 
 enum directory_result domain_is_internal(const struct deciding *d, struct slice domain)
@@ -91,12 +92,7 @@ static bool needs_internal(const struct deciding *d)
 {
     const struct connector_config *connector = d->v->identity.connector;
 
-    if (connector != NULL && connector->recipients == RECIPIENTS_INTERNAL)
-        return true;
-    for (size_t i = 0; i < d->c->config->n_limits; i++)
-        if (d->c->config->limits[i].count == COUNT_EXTERNAL || d->c->config->limits[i].count == COUNT_INTERNAL)
-            return true;
-    return false;
+    return d->c->config->limits_tell_internal || (connector != NULL && connector->recipients == RECIPIENTS_INTERNAL);
 }
 
 static bool internal_only(struct deciding *d, enum directory_result found)

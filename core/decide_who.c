@@ -1,5 +1,6 @@
 /* Steps 1 to 3 of the decision: who is it, is it blocked, is TLS as it must be. */
 #include "core/decide_steps.h"
+#include "core/domain_cache.h"
 #include "core/keys.h"
 #include "core/who_cache.h"
 
@@ -32,7 +33,7 @@ static enum directory_result tenant_of_domain(const struct deciding *d, struct s
             id->tenant = directory_tenant_named(d->c->view, slice_of(id->tenant_config->name));
             return id->tenant != NULL ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND;
         }
-    found = directory_domain(d->c->view, domain, &fact);
+    found = domain_lookup(d->c->domains, d->c->view, domain, &fact);
     if (found != DIRECTORY_FOUND)
         return found;
     if (fact.ambiguous) {
@@ -197,7 +198,7 @@ static bool sender_restricted(const struct deciding *d, const struct address *se
     struct address base;
     unsigned n = 0;
 
-    if (directory_domain(d->c->view, address_domain(sender), &fact) != DIRECTORY_FOUND || fact.ambiguous)
+    if (domain_lookup(d->c->domains, d->c->view, address_domain(sender), &fact) != DIRECTORY_FOUND || fact.ambiguous)
         return false;
     if (directory_by_address(d->c->view, fact.tenant, address_slice(sender), refs, &n) == DIRECTORY_NOT_FOUND &&
         address_without_tag(sender, d->c->config->sender.separator, &base))

@@ -335,6 +335,7 @@ void engine_user_renew(struct engine_user *user)
         return;
     engine_user_rest(user);
     who_forget(&user->who);
+    domains_forget(&user->domains);
     user->config = config_ref_take(user->engine);
     user->view = directory_view_get(user->engine->directory);
     user->epoch = epoch;

@@ -14,7 +14,7 @@ struct charge block_history(const struct decide_context *c, uint64_t block_key)
     uint64_t interval = c->config->block_longest_s * NS_PER_S;
     uint64_t most = STATE_LONGEST_WINDOW_NS / interval;
 
-    return (struct charge){.key = key_within(c->secret, block_key, 3),
+    return (struct charge){.key = key_within(block_key, 3),
                            .interval_ns = interval,
                            .burst = most < EARLIER_MAX ? most : EARLIER_MAX,
                            .cost = 1};

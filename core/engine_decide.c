@@ -19,31 +19,25 @@
 /* One message: its queue id, which both front ends know at its end, else its instance. 0: it has neither. */
 static uint64_t message_key(const struct decide_context *c, const struct submission *s)
 {
-    const struct slice parts[] = {s->queue_id.n > 0 ? s->queue_id : s->instance,
-                                  s->login_text,
-                                  address_slice(&s->sender),
-                                  {(const char *)s->client.b, sizeof s->client.b}};
-    char text[1024];
-    struct buf b = BUF_OVER(text);
+    struct slice id = s->queue_id.n > 0 ? s->queue_id : s->instance;
+    uint64_t key;
 
-    if (s->stage < STAGE_DATA || parts[0].n == 0)
+    if (s->stage < STAGE_DATA || id.n == 0)
         return 0;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        buf_add(&b, parts[i]);
-        buf_add_char(&b, '\0');
-    }
-    return key_within(c->secret, hash_slice(c->secret, buf_slice(&b)), 0);
+    key = hash_mix(hash_slice(c->secret, id), hash_slice(c->secret, s->login_text));
+    key = hash_mix(key, hash_slice(c->secret, address_slice(&s->sender)));
+    return key_within(key, key_of_ip(c->secret, &s->client));
 }
 
 /* The same message, as the milter claims it. */
-static uint64_t claim_key(const struct decide_context *c, uint64_t message)
+static uint64_t claim_key(uint64_t message)
 {
-    return key_within(c->secret, message, 2);
+    return key_within(message, 2);
 }
 
 static bool claimed(const struct decide_context *c, uint64_t message)
 {
-    return message != 0 && counters_seen(c->counters, claim_key(c, message), c->now_ns, ONCE_NS);
+    return message != 0 && counters_seen(c->counters, claim_key(message), c->now_ns, ONCE_NS);
 }
 
 static bool charges_here(const struct decide_context *c, const struct submission *s, uint64_t message)
@@ -107,7 +101,7 @@ static void count_denial(struct engine_user *user, const struct decide_context *
     const struct limit_config *limit;
 
     if (s->instance.n > 0 &&
-        !counters_once(counters, key_within(c->secret, hash_slice(c->secret, s->instance), 1), c->now_ns, ONCE_NS))
+        !counters_once(counters, key_within(hash_slice(c->secret, s->instance), 1), c->now_ns, ONCE_NS))
         return;
     limit = limits_count_denial(counters, c, s, &user->verdict);
     if (limit != NULL)
@@ -142,6 +136,7 @@ static struct decide_context context_of(struct engine_user *user)
     return (struct decide_context){.config = user->config->config,
                                    .view = user->view,
                                    .who = &user->who,
+                                   .domains = &user->domains,
                                    .counters = state_counters(engine->state),
                                    .blocks = state_blocks(engine->state),
                                    .secret = state_secret(engine->state),
@@ -175,5 +170,5 @@ void engine_claim(struct engine_user *user, const struct submission *s)
     c = context_of(user);
     message = message_key(&c, s);
     if (message != 0 && c.config->charge == CHARGE_AUTO)
-        (void)counters_once(state_counters(user->engine->state), claim_key(&c, message), c.now_ns, ONCE_NS);
+        (void)counters_once(state_counters(user->engine->state), claim_key(message), c.now_ns, ONCE_NS);
 }

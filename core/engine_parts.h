@@ -3,6 +3,7 @@
 #define POSTERN_ENGINE_PARTS_H
 
 #include "core/alert.h"
+#include "core/domain_cache.h"
 #include "core/engine.h"
 #include "core/journal.h"
 #include "core/state.h"
@@ -47,7 +48,8 @@ struct engine_user {
     struct config_ref *config;
     struct directory_view *view;
     struct verdict verdict;
-    struct who_cache who; /* of this configuration and view */
+    struct who_cache who; /* of this configuration and view, as the domains */
+    struct domain_cache domains;
     char line[LOG_LINE_MAX];
 };
 

@@ -3,128 +3,119 @@
 #include "core/decide_steps.h"
 
 /* The first byte of everything that is hashed, so that one kind of key never equals another. */
-enum key_kind {
-    KIND_IP = 1,
-    KIND_NETWORK,
-    KIND_MAILBOX,
-    KIND_LOGIN,
-    KIND_UNLISTED,
-    KIND_LIMIT,
-    KIND_WITHIN,
-    KIND_BLOCK
-};
+enum key_kind { KIND_IP = 1, KIND_NETWORK, KIND_MAILBOX, KIND_LOGIN, KIND_UNLISTED, KIND_BLOCK };
 
+/* What a key is made of: its kind, and words that tell it from others of that kind. */
 struct material {
     size_t n;
-    uint8_t b[512];
+    uint64_t words[4];
 };
 
-static void mix(struct material *m, const void *bytes, size_t n)
+static inline void mix(struct material *m, uint64_t word)
 {
-    if (n > sizeof m->b - m->n)
-        n = sizeof m->b - m->n;
-    memcpy(m->b + m->n, bytes, n);
-    m->n += n;
+    m->words[m->n++] = word;
 }
 
-static void mix_u64(struct material *m, uint64_t v)
+static inline struct material start(enum key_kind kind)
 {
-    mix(m, &v, sizeof v);
+    struct material m;
+
+    m.words[0] = kind;
+    m.n = 1;
+    return m;
 }
 
-static void start(struct material *m, enum key_kind kind)
+/* 16 bytes: an IP address, a mailbox's id. */
+static inline void mix_16(struct material *m, const uint8_t bytes[16])
 {
-    m->b[0] = (uint8_t)kind;
-    m->n = 1;
+    uint64_t words[2];
+
+    memcpy(words, bytes, sizeof words);
+    mix(m, words[0]);
+    mix(m, words[1]);
 }
 
 /* 0 stands for an empty entry of the tables. */
-static uint64_t finish(const struct hash_secret *secret, const struct material *m)
+static inline uint64_t finish(const struct hash_secret *secret, const struct material *m)
 {
-    uint64_t key = hash_bytes(secret, m->b, m->n);
+    uint64_t key = hash_words(secret, m->words, m->n);
 
     return key != 0 ? key : 1;
 }
 
 uint64_t key_of_ip(const struct hash_secret *secret, const struct ip *ip)
 {
-    struct material m;
+    struct material m = start(KIND_IP);
 
-    start(&m, KIND_IP);
-    mix(&m, ip->b, sizeof ip->b);
+    mix_16(&m, ip->b);
     return finish(secret, &m);
 }
 
 uint64_t key_of_network(const struct hash_secret *secret, const struct network *network)
 {
-    struct material m;
+    struct material m = start(KIND_NETWORK);
 
-    start(&m, KIND_NETWORK);
-    mix(&m, network->base.b, sizeof network->base.b);
-    mix(&m, &network->prefix, sizeof network->prefix);
+    mix_16(&m, network->base.b);
+    mix(&m, network->prefix);
     return finish(secret, &m);
 }
 
 uint64_t key_of_mailbox(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_id *id)
 {
-    struct material m;
+    struct material m = start(KIND_MAILBOX);
 
-    start(&m, KIND_MAILBOX);
-    mix_u64(&m, tenant_hash);
-    mix(&m, id->b, sizeof id->b);
+    mix(&m, tenant_hash);
+    mix_16(&m, id->b);
     return finish(secret, &m);
 }
 
 uint64_t key_of_login(const struct hash_secret *secret, const struct login *login)
 {
-    struct material m;
+    struct material m = start(KIND_LOGIN);
 
-    start(&m, KIND_LOGIN);
+    mix(&m, login->kind == LOGIN_ADDRESS);
     if (login->kind == LOGIN_ADDRESS) {
-        mix(&m, login->address.text, login->address.n);
+        mix(&m, hash_slice(secret, address_slice(&login->address)));
     } else {
-        mix(&m, login->netbios, login->netbios_n);
-        mix(&m, "\\", 1);
-        mix(&m, login->account, login->account_n);
+        mix(&m, hash_slice(secret, login_netbios(login)));
+        mix(&m, hash_slice(secret, login_account(login)));
     }
     return finish(secret, &m);
 }
 
 uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash)
 {
-    struct material m;
+    struct material m = start(KIND_UNLISTED);
 
-    start(&m, KIND_UNLISTED);
-    mix_u64(&m, tenant_hash);
+    mix(&m, tenant_hash);
     return finish(secret, &m);
 }
 
-uint64_t key_within(const struct hash_secret *secret, uint64_t key, uint64_t member)
+uint64_t key_within(uint64_t key, uint64_t member)
 {
-    struct material m;
+    uint64_t within = hash_mix(key, member);
 
-    start(&m, KIND_WITHIN);
-    mix_u64(&m, key);
-    mix_u64(&m, member);
-    return finish(secret, &m);
+    return within != 0 ? within : 1;
 }
 
-static bool mix_part(struct material *m, uint64_t part)
+/* ---- keys of limits ---- */
+
+/* All parts are keyed hashes by themselves, so that nobody outside can choose them. */
+static bool add_part(uint64_t *key, uint64_t part)
 {
-    mix_u64(m, part);
+    *key = hash_mix(*key, part);
     return part != 0;
 }
 
-static bool mix_address(const struct decide_context *c, struct material *m, const struct submission *s,
-                        bool domain_only)
+/* A sender that is null or no address counts under one key of its own: changing it gains nothing. */
+static bool add_address(const struct decide_context *c, uint64_t *key, const struct submission *s, bool domain_only)
 {
     struct slice text = domain_only ? address_domain(&s->sender) : address_slice(&s->sender);
 
-    /* A sender that is null or no address counts under one key of its own: changing it gains nothing. */
-    return mix_part(m, hash_slice(c->secret, text) | 1);
+    return add_part(key, hash_slice(c->secret, text) | 1);
 }
 
-static bool mix_client_net(const struct decide_context *c, struct material *m, const struct submission *s,
+static bool add_client_net(const struct decide_context *c, uint64_t *key, const struct submission *s,
                            const struct limit_config *limit)
 {
     struct network net;
@@ -132,7 +123,7 @@ static bool mix_client_net(const struct decide_context *c, struct material *m, c
     if (!s->has_client)
         return false;
     net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
-    return mix_part(m, key_of_network(c->secret, &net));
+    return add_part(key, key_of_network(c->secret, &net));
 }
 
 static uint64_t connector_hash(const struct decide_context *c, const struct identity *id)
@@ -143,22 +134,18 @@ static uint64_t connector_hash(const struct decide_context *c, const struct iden
 bool key_of_limit(const struct decide_context *c, const struct submission *s, const struct identity *id,
                   const struct limit_config *limit, uint64_t *key)
 {
-    struct material m;
+    uint64_t k = limit->id;
     unsigned per = limit->per;
     bool all;
 
-    start(&m, KIND_LIMIT);
-    mix(&m, limit->name, strlen(limit->name) + 1);
-    mix(&m, &per, sizeof per);
-    all = ((per & PER_USER) == 0 || mix_part(&m, id->user)) && ((per & PER_LOGIN) == 0 || mix_part(&m, id->login)) &&
-          ((per & PER_CLIENT) == 0 || mix_part(&m, id->client)) &&
-          ((per & PER_CLIENT_NET) == 0 || mix_client_net(c, &m, s, limit)) &&
-          ((per & PER_SENDER) == 0 || mix_address(c, &m, s, false)) &&
-          ((per & PER_SENDER_DOMAIN) == 0 || mix_address(c, &m, s, true)) &&
-          ((per & PER_CONNECTOR) == 0 || mix_part(&m, connector_hash(c, id))) &&
-          ((per & PER_TENANT) == 0 || mix_part(&m, id->tenant_hash));
-    if (all)
-        *key = finish(c->secret, &m);
+    all = ((per & PER_USER) == 0 || add_part(&k, id->user)) && ((per & PER_LOGIN) == 0 || add_part(&k, id->login)) &&
+          ((per & PER_CLIENT) == 0 || add_part(&k, id->client)) &&
+          ((per & PER_CLIENT_NET) == 0 || add_client_net(c, &k, s, limit)) &&
+          ((per & PER_SENDER) == 0 || add_address(c, &k, s, false)) &&
+          ((per & PER_SENDER_DOMAIN) == 0 || add_address(c, &k, s, true)) &&
+          ((per & PER_CONNECTOR) == 0 || add_part(&k, connector_hash(c, id))) &&
+          ((per & PER_TENANT) == 0 || add_part(&k, id->tenant_hash));
+    *key = k != 0 ? k : 1;
     return all;
 }
 
@@ -166,11 +153,10 @@ bool key_of_limit(const struct decide_context *c, const struct submission *s, co
 
 static uint64_t block_key(const struct hash_secret *secret, unsigned part, uint64_t value)
 {
-    struct material m;
+    struct material m = start(KIND_BLOCK);
 
-    start(&m, KIND_BLOCK);
-    mix(&m, &part, sizeof part);
-    mix_u64(&m, value);
+    mix(&m, part);
+    mix(&m, value);
     return finish(secret, &m);
 }
 

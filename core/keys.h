@@ -21,7 +21,7 @@ uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash)
 bool key_of_limit(const struct decide_context *c, const struct submission *s, const struct identity *id,
                   const struct limit_config *limit, uint64_t *key);
 /* A key within a key: a recipient domain, a member of a distinct count. Never 0. */
-uint64_t key_within(const struct hash_secret *secret, uint64_t key, uint64_t member);
+uint64_t key_within(uint64_t key, uint64_t member);
 
 /*
  * What a limit with THEN_BLOCK blocks: sets key, prefix, and the subject in words ("user sean@contoso.example"). The

@@ -77,6 +77,7 @@ static const struct limit_rate *mirrored_figure(const struct tenant_facts *tenan
     if (count == 0)
         return NULL;
     *room = (struct limit_rate){.rate = {count, which == FIGURE_RECIPIENTS_PER_DAY ? 86400 : 3600}, .burst = count};
+    room->interval_ns = (room->rate.period_s * NS_PER_S + count - 1) / count;
     return room;
 }
 
@@ -91,17 +92,9 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
     return exception != NULL ? &exception->figure : mirrored != NULL ? mirrored : &limit->figure;
 }
 
-struct charge limit_charge_of(const struct limit_config *limit, const struct limit_rate *figure, uint64_t key,
-                              uint64_t cost)
+struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
-    unsigned __int128 total = (unsigned __int128)figure->rate.period_s * NS_PER_S;
-    uint64_t count = figure->rate.count > 0 ? figure->rate.count : 1;
-    unsigned __int128 interval = (total * (limit->count == COUNT_BYTES ? BYTES_A_UNIT : 1) + count - 1) / count;
-
-    return (struct charge){.key = key,
-                           .interval_ns = interval > UINT64_MAX ? UINT64_MAX : (uint64_t)interval,
-                           .burst = figure->burst,
-                           .cost = cost};
+    return (struct charge){.key = key, .interval_ns = figure->interval_ns, .burst = figure->burst, .cost = cost};
 }
 
 /* ---- costs ---- */
@@ -170,7 +163,7 @@ static uint64_t new_members(const struct decide_context *c, const struct members
     uint64_t n = 0;
 
     for (size_t i = 0; i < m->n; i++)
-        if (!repeated(m, i) && !counters_marked(c->counters, key_within(c->secret, key, member(m, i)), c->now_ns))
+        if (!repeated(m, i) && !counters_marked(c->counters, key_within(key, member(m, i)), c->now_ns))
             n++;
     return n;
 }
@@ -237,7 +230,7 @@ static void look_at(struct deciding *d, struct looking *l, const struct limit_co
                     const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
     struct plan *plan = &d->v->plan;
-    struct charge charge = limit_charge_of(limit, figure, key, cost);
+    struct charge charge = limit_charge_of(figure, key, cost);
     struct charge_answer answer;
 
     if (charging_will_tell(d, limit)) {
@@ -268,7 +261,7 @@ static void look_at_domains(struct deciding *d, struct looking *l, const struct 
             continue;
         for (size_t j = i; by_recipient && j < m.n; j++)
             here += member(&m, j) == member(&m, i);
-        look_at(d, l, limit, figure, key_within(d->c->secret, key, member(&m, i)), by_recipient ? here : cost);
+        look_at(d, l, limit, figure, key_within(key, member(&m, i)), by_recipient ? here : cost);
     }
 }
 
@@ -276,7 +269,7 @@ static void look_at_domains(struct deciding *d, struct looking *l, const struct 
 static void trace_denials(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                           uint64_t key)
 {
-    struct charge charge = limit_charge_of(limit, figure, key, 0);
+    struct charge charge = limit_charge_of(figure, key, 0);
     struct charge_answer answer;
 
     if (d->trace == NULL)
@@ -323,7 +316,8 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
 /* A limit that is for this submission, with its key and figure. */
 struct candidate {
     const struct limit_config *limit;
-    struct limit_rate figure;
+    const struct limit_rate *figure;
+    struct limit_rate room; /* for a figure that is nowhere else */
     uint64_t key;
 };
 
@@ -345,15 +339,14 @@ static size_t candidates_of(const struct deciding *d, struct candidate *out)
 
     for (size_t i = 0; i < config->n_limits; i++) {
         const struct limit_config *limit = &config->limits[i];
-        struct limit_rate room;
 
         if (waits_for_recipient(d, limit) || !is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out[n].key))
             continue;
         out[n].limit = limit;
-        out[n].figure = *limit_figure(d->c, d->s, id, limit, &room);
+        out[n].figure = limit_figure(d->c, d->s, id, limit, &out[n].room);
         /* Denials were charged when they happened; a block by them stands in the blocks. */
-        if (out[n].figure.unlimited || (limit->count == COUNT_DENIALS && limit->then == THEN_BLOCK)) {
-            trace_denials(d, limit, &out[n].figure, out[n].key);
+        if (out[n].figure->unlimited || (limit->count == COUNT_DENIALS && limit->then == THEN_BLOCK)) {
+            trace_denials(d, limit, out[n].figure, out[n].key);
             continue;
         }
         counters_prefetch(d->c->counters, out[n++].key);
@@ -377,9 +370,9 @@ bool step_limits(struct deciding *d)
         uint64_t cost = cost_of(d, limit, candidates[i].key);
 
         if ((limit->per & PER_RECIPIENT_DOMAIN) != 0)
-            look_at_domains(d, &l, limit, &candidates[i].figure, candidates[i].key, cost);
+            look_at_domains(d, &l, limit, candidates[i].figure, candidates[i].key, cost);
         else
-            look_at(d, &l, limit, &candidates[i].figure, candidates[i].key, cost);
+            look_at(d, &l, limit, candidates[i].figure, candidates[i].key, cost);
     }
     return l.worst != NULL && refuse_by_limit(d, &l);
 }
@@ -411,11 +404,11 @@ static void remember(struct counters *counters, const struct decide_context *c, 
             !key_of_limit(c, s, &v->identity, limit, &key))
             continue;
         figure = limit_figure(c, s, &v->identity, limit, &room);
-        charge = limit_charge_of(limit, figure, key, 0);
+        charge = limit_charge_of(figure, key, 0);
         m = members_of(c, s, r, &v->identity, limit, &single);
         for (size_t j = 0; !figure->unlimited && j < m.n; j++)
-            if (is_planned(v, limit) || counters_marked(counters, key_within(c->secret, key, member(&m, j)), c->now_ns))
-                (void)counters_mark(counters, key_within(c->secret, key, member(&m, j)), c->now_ns,
+            if (is_planned(v, limit) || counters_marked(counters, key_within(key, member(&m, j)), c->now_ns))
+                (void)counters_mark(counters, key_within(key, member(&m, j)), c->now_ns,
                                     charge.interval_ns * figure->burst, true, &crowded);
     }
 }
@@ -456,7 +449,7 @@ const struct limit_config *limits_count_denial(struct counters *counters, const 
         figure = limit_figure(c, s, &v->identity, limit, &room);
         if (figure->unlimited)
             continue;
-        charge = limit_charge_of(limit, figure, key, 1);
+        charge = limit_charge_of(figure, key, 1);
         if (counters_charge(counters, &charge, 1, c->now_ns, &answer) == 1)
             continue;
         if (limit->then == THEN_BLOCK && blocks == NULL)

@@ -31,7 +31,6 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
 struct charge block_history(const struct decide_context *c, uint64_t block_key);
 
 /* The charge of `cost` units by that figure. */
-struct charge limit_charge_of(const struct limit_config *limit, const struct limit_rate *figure, uint64_t key,
-                              uint64_t cost);
+struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost);
 
 #endif

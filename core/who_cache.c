@@ -6,14 +6,9 @@ void who_forget(struct who_cache *cache)
         cache->slots[i].n = 0;
 }
 
-/* FNV-1a (Fowler, Noll, Vo): no defence is needed, since who shares a slot only takes it from the other. */
 static size_t slot_of(struct slice login)
 {
-    uint32_t hash = 2166136261u;
-
-    for (size_t i = 0; i < login.n; i++)
-        hash = (hash ^ (unsigned char)login.p[i]) * 16777619u;
-    return (hash ^ hash >> 16) & (WHO_SLOTS - 1);
+    return hash_for_cache(login) & (WHO_SLOTS - 1);
 }
 
 bool who_recall(const struct who_cache *cache, const struct decide_context *c, struct slice login, struct identity *id)
