@@ -141,6 +141,12 @@ bench:
 	@bench/run.sh $(B)
 	@bench/mirror.sh $(B)
 
+# How little a stolen login gets out, and what honest mail notices: the tables of bench/blunting/README.md. SEEDS=10.
+blunting:
+	@scripts/install-dependencies.sh build
+	@$(MAKE) --no-print-directory -s $(B)/bench/blunting/blunting
+	@bench/blunting/run.sh $(B)
+
 # Each target for FUZZ_SECONDS.
 fuzz:
 	@scripts/install-dependencies.sh test
@@ -186,11 +192,12 @@ help:
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb; make check-packages installs, upgrades and purges them somewhere clean'
 	@echo 'make bench     measures it against servers that answer without thinking'
+	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
 	@echo 'make coverage  the lines of core that tests reach; COVERAGE_LEAST=95 fails below'
 	@echo 'make lint      compilers, cppcheck, clang-tidy, forbidden functions'
 
-.PHONY: all unit fuzz-build bench-build demo check bench fuzz torture coverage lint deb check-packages install clean help
+.PHONY: all unit fuzz-build bench-build demo check bench blunting fuzz torture coverage lint deb check-packages install clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

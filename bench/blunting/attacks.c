@@ -4,9 +4,9 @@
  */
 #include "bench/blunting/blunting.h"
 
-#define AT_FULL_SPEED (200 * 1)  /* ms between attempts */
-#define ROW_LONG 3000            /* refusals in a row, from which on a try every ten seconds, */
-#define TRY_AGAIN (10 * SECOND)  /* and on later days every minute, is as good as any */
+#define AT_FULL_SPEED (200 * 1) /* ms between attempts */
+#define ROW_LONG 3000           /* refusals in a row, from which on a try every ten seconds, */
+#define TRY_AGAIN (10 * SECOND) /* and on later days every minute, is as good as any */
 #define TRY_LATER (1 * MINUTE)
 #define WEEKS_LONG (10 * DAY)
 
@@ -18,8 +18,8 @@ static const struct attack {
     enum recipients_of to;
     uint64_t gap; /* between attempts */
     unsigned day, hour;
-    bool spread;        /* senders */
-    uint64_t warm_up;   /* one message a day for so long before */
+    bool spread;      /* senders */
+    uint64_t warm_up; /* one message a day for so long before */
 } attacks[] = {
     {"one address, full speed", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
     {"40 addresses, full speed", PERSON, 40, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
@@ -35,6 +35,7 @@ static const struct attack {
     {"mixture: 40 addresses, known and new recipients, 5 each", PERSON, 40, 5, TO_MIXTURE, AT_FULL_SPEED, .hour = 10},
     {"slow: one a minute, one address", PERSON, 1, 1, TO_STRANGERS, MINUTE, .hour = 10},
     {"slow: one in ten minutes, one address", PERSON, 1, 1, TO_STRANGERS, 10 * MINUTE, .hour = 10},
+    {"slow: one in ten minutes, 20 recipients each", PERSON, 1, 20, TO_STRANGERS, 10 * MINUTE, .hour = 10},
     {"slow: one a minute, 4,000 addresses", PERSON, 4000, 1, TO_STRANGERS, MINUTE, .hour = 10},
     {"slow: one in ten minutes, 4,000 addresses", PERSON, 4000, 1, TO_STRANGERS, 10 * MINUTE, .hour = 10},
     {"patient: one a day for ten days, then full speed", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10,
@@ -90,8 +91,12 @@ static client_t client_of(const struct organization *o, const struct attack *a, 
 static void put(const struct organization *o, struct queue *q, unsigned attack, uint64_t at, uint64_t attempt)
 {
     const struct attack *a = &attacks[attack];
-    struct mail m = {.at = at, .actor = attack_victim(o, attack), .attack = (uint8_t)attack, .kind = KIND_ATTACK,
-                     .n = (uint16_t)a->recipients, .to = (uint8_t)a->to};
+    struct mail m = {.at = at,
+                     .actor = attack_victim(o, attack),
+                     .attack = (uint8_t)attack,
+                     .kind = KIND_ATTACK,
+                     .n = (uint16_t)a->recipients,
+                     .to = (uint8_t)a->to};
 
     m.first = at;
     m.seed = dice_hash(dice_hash(o->seed ^ 0xa77ac4, attack), attempt);
@@ -133,7 +138,7 @@ static uint64_t wait_of(const struct attack *a, const struct mail *m, const stru
         return m->at + DAY < r->began ? DAY : r->began - m->at;
     /* Nothing lets more through than this, so that nobody need try faster for long. */
     if (gap == AT_FULL_SPEED && since >= HOUR)
-        gap = (since < DAY ? SECOND : 2 * SECOND) * a->recipients;
+        gap = (since < DAY ? SECOND : 2 * SECOND) * (a->recipients > 5 ? 5 : a->recipients);
     if (r->row > ROW_LONG)
         gap = since < DAY ? TRY_AGAIN : TRY_LATER;
     return gap > a->gap ? gap : a->gap;

@@ -29,7 +29,7 @@ struct dice {
 
 uint64_t dice_hash(uint64_t a, uint64_t b); /* of two numbers, one */
 uint64_t dice_next(struct dice *d);
-double dice_unit(struct dice *d);                                 /* [0, 1) */
+double dice_unit(struct dice *d);                                   /* [0, 1) */
 uint64_t dice_between(struct dice *d, uint64_t low, uint64_t high); /* both may come */
 bool dice_chance(struct dice *d, double p);
 unsigned dice_poisson(struct dice *d, double mean);
@@ -101,13 +101,13 @@ unsigned day_of_month(unsigned day); /* 1..31 */
 /* ---- mail ---- */
 
 enum recipients_of {
-    TO_CONTACTS,   /* correspondents of the sender */
-    TO_STRANGERS,  /* nobody wrote to them before */
-    TO_FIXED,      /* the same few */
-    TO_COLLEAGUE,  /* one of the organization */
-    TO_EVERYBODY,  /* the seed-th member of a long list */
-    TO_ONE,        /* always the same one */
-    TO_MIXTURE     /* contacts and strangers in turn */
+    TO_CONTACTS,  /* correspondents of the sender */
+    TO_STRANGERS, /* nobody wrote to them before */
+    TO_FIXED,     /* the same few */
+    TO_COLLEAGUE, /* one of the organization */
+    TO_EVERYBODY, /* the seed-th member of a long list */
+    TO_ONE,       /* always the same one */
+    TO_MIXTURE    /* contacts and strangers in turn */
 };
 
 /* What a message is, for the table. */
@@ -167,6 +167,7 @@ struct relay {
     struct engine_user *user;
     struct recipients recipients;
     uint64_t messages;
+    const char *limit; /* that spoke last; of the configuration */
 };
 
 int relay_open(struct relay *r, const char *config, struct error *e);

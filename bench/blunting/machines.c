@@ -29,8 +29,13 @@ static void printer_day(const struct organization *o, struct queue *q, struct di
         uint64_t gap = dice_between(d, 2 * MINUTE, 6 * MINUTE) / pages;
 
         for (unsigned i = 0; i < pages; i++) {
-            struct mail m = {.at = at + i * gap, .seed = colleague, .actor = who, .client = o->actors[who].net, .n = 1,
-                             .kind = KIND_SCAN, .to = TO_COLLEAGUE};
+            struct mail m = {.at = at + i * gap,
+                             .seed = colleague,
+                             .actor = who,
+                             .client = o->actors[who].net,
+                             .n = 1,
+                             .kind = KIND_SCAN,
+                             .to = TO_COLLEAGUE};
 
             queue_put(q, &m);
         }
@@ -81,8 +86,13 @@ static void batch_day(const struct organization *o, struct queue *q, struct dice
 static void payroll_day(const struct organization *o, struct queue *q, struct dice *d, uint32_t who, unsigned day)
 {
     for (unsigned i = 0; day_of_month(day) == 25 && i < 2000; i++) {
-        struct mail m = {.at = day * DAY + 10 * HOUR + i * 240, .seed = i, .actor = who,
-                         .client = o->actors[who].net, .n = 1, .kind = KIND_PAYROLL, .to = TO_EVERYBODY};
+        struct mail m = {.at = day * DAY + 10 * HOUR + i * 240,
+                         .seed = i,
+                         .actor = who,
+                         .client = o->actors[who].net,
+                         .n = 1,
+                         .kind = KIND_PAYROLL,
+                         .to = TO_EVERYBODY};
 
         queue_put(q, &m);
     }
@@ -92,8 +102,13 @@ static void payroll_day(const struct organization *o, struct queue *q, struct di
 static void newsletter_day(const struct organization *o, struct queue *q, struct dice *d, uint32_t who, unsigned day)
 {
     for (unsigned i = 0; day % 14 == 5 && i < 6000; i++) {
-        struct mail m = {.at = day * DAY + 14 * HOUR + i * 100, .seed = 100000 + i, .actor = who,
-                         .client = o->actors[who].net, .n = 1, .kind = KIND_NEWSLETTER, .to = TO_EVERYBODY};
+        struct mail m = {.at = day * DAY + 14 * HOUR + i * 100,
+                         .seed = 100000 + i,
+                         .actor = who,
+                         .client = o->actors[who].net,
+                         .n = 1,
+                         .kind = KIND_NEWSLETTER,
+                         .to = TO_EVERYBODY};
 
         queue_put(q, &m);
     }
@@ -104,9 +119,9 @@ typedef void machine_day(const struct organization *o, struct queue *q, struct d
 
 void machines_day(const struct organization *o, struct queue *q, unsigned day)
 {
-    static machine_day *const days[CLASSES] = {[PRINTER] = printer_day, [MONITOR] = monitor_day,
-                                               [TICKETS] = tickets_day, [BATCH] = batch_day,
-                                               [PAYROLL] = payroll_day, [NEWSLETTER] = newsletter_day};
+    static machine_day *const days[CLASSES] = {
+        [PRINTER] = printer_day, [MONITOR] = monitor_day, [TICKETS] = tickets_day,
+        [BATCH] = batch_day,     [PAYROLL] = payroll_day, [NEWSLETTER] = newsletter_day};
 
     for (uint32_t i = o->n_people; i < o->n; i++) {
         struct dice d = {dice_hash(dice_hash(o->seed ^ 0xdeb1ce, i), day)};

@@ -20,11 +20,18 @@ struct tally {
     uint64_t sent, recipients, deferred, refused, given_up, longest;
 };
 
+/* Which limits met honest mail, and how often at a first attempt. */
+struct by_limit {
+    const char *limit;
+    uint64_t n[KINDS];
+};
+
 struct run {
     struct organization *o;
     struct relay relay;
     struct queue queue;
     struct tally tally[KINDS];
+    struct by_limit by_limit[CONFIG_LIMITS_MAX + 1];
     struct attack_result attacks[64];
     uint32_t victim_of[64];
     bool attacked;
@@ -78,6 +85,22 @@ static void note_victim(struct run *run, const struct mail *m, enum outcome outc
     }
 }
 
+static void note_limit(struct run *run, const struct mail *m)
+{
+    const char *limit = run->relay.limit != NULL ? run->relay.limit : "none";
+
+    for (unsigned i = 0; i <= CONFIG_LIMITS_MAX; i++) {
+        struct by_limit *b = &run->by_limit[i];
+
+        if (b->limit == NULL)
+            b->limit = limit;
+        if (strcmp(b->limit, limit) == 0) {
+            b->n[m->kind]++;
+            return;
+        }
+    }
+}
+
 static void honest(struct run *run, struct mail *m)
 {
     struct tally *t = &run->tally[m->kind];
@@ -98,6 +121,8 @@ static void honest(struct run *run, struct mail *m)
     if (outcome != DEFERRED)
         return;
     t->deferred += m->tries == 0;
+    if (m->tries == 0)
+        note_limit(run, m);
     try_again(run, m, t);
 }
 
@@ -132,11 +157,20 @@ static void print_honest(const struct run *run)
     for (unsigned i = 0; i < KINDS; i++) {
         const struct tally *t = &run->tally[i];
 
-        (void)printf("%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", mail_kind_name((enum kind)i), (unsigned long long)t->sent,
-                     (unsigned long long)t->recipients, (unsigned long long)t->deferred,
+        (void)printf("%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", mail_kind_name((enum kind)i),
+                     (unsigned long long)t->sent, (unsigned long long)t->recipients, (unsigned long long)t->deferred,
                      (unsigned long long)t->refused, (unsigned long long)t->given_up,
                      (unsigned long long)(t->longest / MINUTE));
     }
+}
+
+static void print_limits(const struct run *run)
+{
+    for (unsigned i = 0; i <= CONFIG_LIMITS_MAX && run->by_limit[i].limit != NULL; i++)
+        for (unsigned k = 0; k < KINDS; k++)
+            if (run->by_limit[i].n[k] > 0)
+                (void)printf("by %s\t%s\t%llu\n", run->by_limit[i].limit, mail_kind_name((enum kind)k),
+                             (unsigned long long)run->by_limit[i].n[k]);
 }
 
 static void print_attacks(const struct run *run)
@@ -212,12 +246,23 @@ int main(int argc, char **argv)
 
     while ((option = getopt(argc, argv, "c:d:s:p:n:")) != -1)
         switch (option) {
-        case 'c': policy = optarg; break;
-        case 'd': folder = optarg; break;
-        case 's': seed = strtoull(optarg, NULL, 10); break;
-        case 'p': people = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 'n': days = (unsigned)strtoul(optarg, NULL, 10); break;
-        default: return 2;
+        case 'c':
+            policy = optarg;
+            break;
+        case 'd':
+            folder = optarg;
+            break;
+        case 's':
+            seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'p':
+            people = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'n':
+            days = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        default:
+            return 2;
         }
     if (policy == NULL || folder == NULL || optind != argc - 1 || people < 100) {
         (void)fprintf(stderr, "usage: blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-n DAYS] honest|attacks\n");
@@ -233,8 +278,10 @@ int main(int argc, char **argv)
     live(&run, days > 0 ? days : run.attacked ? ATTACK_START_DAY + ATTACK_DAYS + 1 : 365);
     if (run.attacked)
         print_attacks(&run);
-    else
+    else {
         print_honest(&run);
+        print_limits(&run);
+    }
     relay_close(&run.relay);
     organization_free(run.o);
     free(run.queue.mail);

@@ -16,9 +16,14 @@ static const struct {
     const char *login;
     unsigned n;
 } classes[CLASSES] = {
-    [PERSON] = {"people", "p", 0},        [PRINTER] = {"printers", "scan", 14},    [MONITOR] = {"monitoring", "monitor", 4},
-    [TICKETS] = {"ticket system", "help", 1}, [BATCH] = {"nightly batch", "batch", 2}, [PAYROLL] = {"payroll", "payroll", 1},
-    [NEWSLETTER] = {"newsletter", "news", 1}, [UNUSED] = {"unused", "unused", 20},
+    [PERSON] = {"people", "p", 0},
+    [PRINTER] = {"printers", "scan", 14},
+    [MONITOR] = {"monitoring", "monitor", 4},
+    [TICKETS] = {"ticket system", "help", 1},
+    [BATCH] = {"nightly batch", "batch", 2},
+    [PAYROLL] = {"payroll", "payroll", 1},
+    [NEWSLETTER] = {"newsletter", "news", 1},
+    [UNUSED] = {"unused", "unused", 20},
 };
 
 const char *class_name(enum class class)

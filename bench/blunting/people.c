@@ -29,8 +29,7 @@ static client_t mobile_client(const struct organization *o, uint32_t who, uint64
     uint64_t hash = salted(o, who, SALT_MOBILE, at / (3 * HOUR));
 
     if (a->mobile_v6)
-        return UINT64_C(0x20010db8) << 32 | (uint64_t)a->carrier << 28 |
-               (salted(o, who, SALT_MOBILE, at / (12 * HOUR)) & 0xfffffff);
+        return (UINT64_C(0x2a000000) + a->carrier) << 32 | (salted(o, who, SALT_MOBILE, at / (12 * HOUR)) & 0xffffffff);
     return (client_t)((60 + a->carrier) << 24 | (hash % 96) << 8 | ((hash >> 32) & 0xff));
 }
 
@@ -43,7 +42,7 @@ static client_t home_client(const struct organization *o, uint32_t who, uint64_t
     case HOME_V4_DAILY:
         return (client_t)((80 + a->provider) << 24 | (today % 2000) << 8 | ((today >> 32) & 0xff));
     case HOME_V6_DAILY:
-        return UINT64_C(0x20010db9) << 32 | (uint64_t)a->provider << 28 | (today & 0xfffff00);
+        return (UINT64_C(0x2a010000) + a->provider) << 32 | (today & 0xffffff00);
     default:
         return a->home_net;
     }
@@ -81,7 +80,7 @@ client_t person_client(const struct organization *o, uint32_t who, uint64_t at)
 
 static uint64_t time_of_day(struct dice *d)
 {
-    static const double weight[24] = {.1, .05, .03, .03, .1, .4, 1, 4,  9,  11, 11, 9,
+    static const double weight[24] = {.1, .05, .03, .03, .1, .4, 1, 4, 9,   11,  11, 9,
                                       6,  8,   10,  10,  9,  6,  3, 2, 1.5, 1.2, .8, .4};
     double sum = 0, at;
     unsigned hour = 0;
@@ -172,7 +171,7 @@ static void written_while_flying(const struct organization *o, struct queue *q, 
                                  unsigned day)
 {
     uint64_t at = day * DAY + 11 * HOUR + dice_between(d, 0, 9 * HOUR);
-    unsigned n = 2 + dice_poisson(d, o->actors[who].mean * dice_unit(d) * 0.5);
+    unsigned n = 2 + dice_poisson(d, o->actors[who].mean * dice_unit(d) * 0.35); /* up to a third of a day's */
 
     for (unsigned i = 0; i < n && i < 40; i++)
         put(o, q, d, who, at + i * 400, KIND_OUTBOX, TO_CONTACTS);

@@ -1,4 +1,7 @@
-/* One attempt at one message: RCPT by RCPT, then its end, as Postfix asks the policy server. */
+/*
+ * One attempt at one message: its first recipient, then its end, as Postfix asks the policy server. The other
+ * recipients are only counted, since none of the policies tells recipients apart.
+ */
 #include "bench/blunting/blunting.h"
 
 int relay_open(struct relay *r, const char *config, struct error *e)
@@ -32,9 +35,10 @@ static struct ip ip_of(client_t client)
     return ip;
 }
 
-static enum outcome outcome_of(const struct verdict *v, enum reason *reason)
+static enum outcome outcome_of(struct relay *r, const struct verdict *v, enum reason *reason)
 {
     *reason = v->reason;
+    r->limit = v->limit;
     if (v->action == ACTION_PASS || v->action == ACTION_HOLD)
         return PASSED;
     return v->reason == REASON_LIMIT_BLOCK || v->reason == REASON_BLOCKED ? BLOCKED
@@ -56,11 +60,19 @@ static void spread_sender(struct submission *s, const struct mail *m)
 enum outcome relay_submit(struct relay *r, const struct organization *o, const struct mail *m, enum reason *reason)
 {
     const struct actor *a = &o->actors[m->actor];
-    struct submission s = {.stage = STAGE_RCPT, .login_text = slice_of(a->name), .login = a->login,
-                           .mechanism = SLICE("PLAIN"), .has_client = true, .client = ip_of(m->client),
-                           .tls = TLS_V1_3, .sender_result = ADDRESS_OK, .sender = a->address,
-                           .has_recipient = true, .size = 20000, .front_end = "policyd"};
-    enum outcome outcome = PASSED;
+    struct submission s = {.stage = STAGE_RCPT,
+                           .login_text = slice_of(a->name),
+                           .login = a->login,
+                           .mechanism = SLICE("PLAIN"),
+                           .has_client = true,
+                           .client = ip_of(m->client),
+                           .tls = TLS_V1_3,
+                           .sender_result = ADDRESS_OK,
+                           .sender = a->address,
+                           .has_recipient = true,
+                           .size = 20000,
+                           .front_end = "policyd"};
+    enum outcome outcome;
     char instance[24], text[64];
 
     clock_turn_to(m->at);
@@ -69,18 +81,16 @@ enum outcome relay_submit(struct relay *r, const struct organization *o, const s
     if (attack_spreads_senders(m))
         spread_sender(&s, m);
     s.sender_text = address_slice(&s.sender);
-    for (unsigned i = 0; i < m->n && outcome == PASSED; i++) {
-        recipient_text(o, m, i, text, sizeof text);
-        s.recipient_text = slice_of(text);
-        s.recipient_result = address_parse_internal(s.recipient_text, &s.recipient);
-        outcome = outcome_of(engine_decide(r->user, &s, &r->recipients), reason);
-    }
+    recipient_text(o, m, 0, text, sizeof text);
+    s.recipient_text = slice_of(text);
+    s.recipient_result = address_parse_internal(s.recipient_text, &s.recipient);
+    outcome = outcome_of(r, engine_decide(r->user, &s, &r->recipients), reason);
     if (outcome == PASSED) {
         s.stage = STAGE_END;
         s.has_recipient = false;
         s.recipient_count = m->n;
         s.queue_id = s.instance;
-        outcome = outcome_of(engine_decide(r->user, &s, &r->recipients), reason);
+        outcome = outcome_of(r, engine_decide(r->user, &s, &r->recipients), reason);
     }
     recipients_clear(&r->recipients);
     return outcome;
