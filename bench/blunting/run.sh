@@ -3,22 +3,27 @@
 #
 #   bench/blunting/run.sh [-n] DIRECTORY-OF-PROGRAMS
 #
-# SEEDS (10) for what ships, OTHER_SEEDS (2) for what it is compared with, JOBS (2) at a time.
+# SEEDS (10) for what ships, OTHER_SEEDS (1) for what it is compared with, JOBS (2) at a time. RESULTS names a folder for
+# what each run says: it is kept, and runs whose result is there are not repeated.
 set -eu
 here=$(dirname "$0")
 only_show=
 [ "${1:-}" != -n ] || { only_show=1; shift; }
 programs=$1
-seeds=${SEEDS:-10} others=${OTHER_SEEDS:-2} jobs=${JOBS:-2}
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
+seeds=${SEEDS:-10} others=${OTHER_SEEDS:-1} jobs=${JOBS:-2}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+T=${RESULTS:-$work}
+mkdir -p "$T"
 
 # one POLICY SEED honest|attacks
 one()
 {
-    local d
-    d=$(mktemp -d "$T/run.XXXXXX")
-    "$programs/bench/blunting/blunting" -c "$here/policies/$1.conf" -d "$d" -s "$2" "$3" >"$T/$3.$1.$2"
+    local d result=$T/$3.$1.$2
+    [ ! -e "$result" ] || return 0
+    d=$(mktemp -d "$work/run.XXXXXX")
+    "$programs/bench/blunting/blunting" -c "$here/policies/$1.conf" -d "$d" -s "$2" "$3" >"$d/result"
+    mv "$d/result" "$result"
     rm -rf "$d"
 }
 
@@ -38,7 +43,7 @@ list_of_runs()
 }
 
 export -f one
-export T here programs
+export T work here programs
 list_of_runs | xargs -P "$jobs" -L 1 bash -c 'one "$@"' one
 
 # Honest mail, all seeds together: a row a kind, for each policy deferred and refused in 10,000.
@@ -121,12 +126,12 @@ attacks_table()
     echo "Attacks: messages let through in the first hour, the first day, the worst later day; until the login was blocked."
     echo
     attacks_table standard exchange-online policyd-rate-limit rspamd postfwd
-} >"$T/tables"
-cat "$T/tables"
+} >"$work/tables"
+cat "$work/tables"
 [ -n "$only_show" ] && exit
-awk -v tables="$T/tables" '
+awk -v tables="$work/tables" '
     /<!-- tables end -->/ { skip = 0 }
     !skip { print }
     /<!-- tables begin/ { print ""; while ((getline line < tables) > 0) print line; print ""; skip = 1 }' \
-    "$here/README.md" >"$T/README.md"
-cat "$T/README.md" >"$here/README.md"
+    "$here/README.md" >"$work/README.md"
+cat "$work/README.md" >"$here/README.md"
