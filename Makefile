@@ -98,6 +98,16 @@ build/fuzz/%: tests/fuzz/%.c $$(call fuzz_sources,$$*)
 
 fuzz-build: $(FUZZ)
 
+# ---- gcc's analyzer: what it says of core/NAME.c is in build/analyze/core/NAME.said; tests/lint.sh judges it ----
+ANALYZED = $(patsubst %.c,build/analyze/%.said,$(wildcard $(patsubst %,%/*.c,core policyd milter mirror alert cli)))
+build/analyze/%.said: %.c Makefile
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)LC_ALL=C gcc $(CSTD) -O2 $(ARCH) -fanalyzer -fdiagnostics-path-format=none -fno-diagnostics-show-caret \
+	    -MMD -MP -MT $@ -MF $@.d -c -o /dev/null $< 2>$@.part
+	$(Q)mv $@.part $@
+analyze: $(ANALYZED)
+
 # ---- benchmarks: bench/NAME.c, each with the bench/*_wire.c that it needs ----
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
 $(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(call objects,$$(findstring milter,$$*)) $(B)/libcore.a
@@ -118,12 +128,14 @@ $(B)/tests/attacks/%: $(B)/tests/attacks/%.o $(B)/bench/milter_wire.o $(B)/libco
 
 # ---- torture: allocation and I/O that fail, call by call (tests/torture/fail.c) ----
 FAILING = malloc calloc realloc reallocarray strdup strndup mmap open openat read pread write pwrite ftruncate \
-          posix_fallocate fallocate fsync fdatasync fflush fstat stat lstat fstatat renameat unlinkat flock fchmod \
-          fchown mkdir getrandom eventfd pthread_create
-$(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) $(call objects,policyd) \
-                            $(call objects,mirror) $(B)/libcore.a
+          posix_fallocate fallocate fsync fdatasync fflush fstat stat lstat fstatat renameat renameat2 unlinkat flock \
+          fchmod fchown mkdir mkdirat fdopendir realpath getrandom eventfd pthread_create \
+          $(addprefix mdb_,env_create env_open env_set_mapsize env_set_maxdbs env_sync txn_begin txn_commit dbi_open \
+            stat get put del cursor_open cursor_get cursor_del)
+$(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) \
+                            $(foreach p,policyd milter mirror alert,$(call objects,$(p))) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(mirror_LIBS) $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(milter_LIBS) $(mirror_LIBS) $(alert_LIBS) $(CORE_LIBS)
 
 # ---- what people call ----
 demo:
@@ -140,6 +152,12 @@ bench:
 	@$(MAKE) --no-print-directory -s all bench-build
 	@bench/run.sh $(B)
 	@bench/mirror.sh $(B)
+
+# Peers, a whole Postfix, growth; writes bench/README.md's tables and plots.
+bench-all:
+	@scripts/install-dependencies.sh bench
+	@$(MAKE) --no-print-directory -s all bench-build
+	@bench/all.sh $(B)
 
 # How little a stolen login gets out, and what honest mail notices: the tables of bench/blunting/README.md. SEEDS=10.
 blunting:
@@ -158,11 +176,17 @@ torture:
 	@scripts/install-dependencies.sh test
 	@tests/torture/run.sh
 
-# The share of core's lines that the unit tests, the torture and the rows of attacks reach.
+# What fails around postern, under load through a real Postfix: tests/faults/README.md. "make check" runs a short form.
+faults:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s VARIANT=asan all
+	@tests/faults/run.sh
+
+# The share of core's lines that the unit tests, the torture and the rows of attacks reach. Part of "make check".
 coverage:
 	@scripts/install-dependencies.sh test
-	@$(MAKE) --no-print-directory -s VARIANT=coverage all unit build/coverage/tests/torture/torture
-	@tests/coverage.sh $(COVERAGE_LEAST)
+	@COVERAGE_LEAST=$(COVERAGE_LEAST) tests/coverage.sh
 
 lint:
 	@scripts/install-dependencies.sh test
@@ -192,12 +216,14 @@ help:
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb; make check-packages installs, upgrades and purges them somewhere clean'
 	@echo 'make bench     measures it against servers that answer without thinking'
+	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
 	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
-	@echo 'make coverage  the lines of core that tests reach; COVERAGE_LEAST=95 fails below'
-	@echo 'make lint      compilers, cppcheck, clang-tidy, forbidden functions'
+	@echo 'make faults    kills, full disks, harmed files, clocks, crowds: under load through a real Postfix'
+	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
+	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit fuzz-build bench-build demo check bench blunting fuzz torture coverage lint deb check-packages install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all blunting fuzz torture faults coverage lint deb check-packages install clean help
 .SECONDARY:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build/analyze -name '*.d' 2>/dev/null)

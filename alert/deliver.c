@@ -174,10 +174,12 @@ static void work_off(struct delivery *d, const char *name, uint64_t boot_ns, int
     struct notice notice;
     struct error e;
     bool all = true;
+    int result = notice_load(d->folder, name, &notice, &e);
 
-    if (notice_load(d->folder, name, &notice, &e) != 0) {
+    if (result != 0) {
         log_say(d->log, LEVEL_ERROR, "%s", e.text);
-        put_away(d, name, d->failed);
+        if (result == NOTICE_NONE)
+            put_away(d, name, d->failed);
         return;
     }
     for (size_t i = 0; i < d->config->n_alerts && i < TARGETS_MAX; i++) {

@@ -88,6 +88,7 @@ int main(int argc, char **argv)
         return PROGRAM_EXIT_FAILED;
     }
     program_prepare_service();
+    program_guard_secrets();
     take_signals(&signals);
     result = PROGRAM_EXIT_FAILED;
     if ((log = log_open(PROGRAM, &config->log)) == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {

@@ -50,36 +50,47 @@ static int take_apart(struct notice *notice, struct error *e)
     buf_add(&id, slice_of(notice_text(notice, "id")));
     buf_add(&event, slice_of(notice_text(notice, "event")));
     notice->at_s = json_integer_value(json_object_get(notice->json, "at"));
-    if (!good_id(notice->id) || !event_named(notice->event_name, &notice->event))
-        return error_set(e, "%s: no notice of postern (id \"%s\", event \"%s\")", notice->name,
-                         quote(slice_of(notice->id)).text, quote(slice_of(notice->event_name)).text);
+    if (!good_id(notice->id) || !event_named(notice->event_name, &notice->event)) {
+        (void)error_set(e, "%s: no notice of postern (id \"%s\", event \"%s\")", notice->name,
+                        quote(slice_of(notice->id)).text, quote(slice_of(notice->event_name)).text);
+        return NOTICE_NONE;
+    }
     add_host(notice->json);
     return 0;
+}
+
+static int parse(struct notice *notice, struct slice text, struct error *e)
+{
+    json_error_t why;
+
+    notice->json = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &why);
+    if (json_is_object(notice->json))
+        return take_apart(notice, e);
+    (void)error_set(e, "%s: not a JSON object: %s", notice->name, quote(slice_of(why.text)).text);
+    return notice->json == NULL && json_error_code(&why) == json_error_out_of_memory ? -1 : NOTICE_NONE;
 }
 
 int notice_load(int folder, const char *name, struct notice *notice, struct error *e)
 {
     struct buf b = BUF_OVER(notice->name);
-    json_error_t why;
     char *text;
     size_t n;
+    int result;
 
     notice->json = NULL;
     buf_add(&b, slice_of(name));
-    if (b.full)
-        return error_set(e, "%s: a name of more than %u bytes", quote(slice_of(name)).text, NOTICE_NAME_MAX - 1);
-    if (spool_get(folder, name, ALERT_FILE_MAX, &text, &n, e) != 0)
-        return -1;
-    notice->json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    free(text);
-    if (!json_is_object(notice->json)) {
-        notice_free(notice);
-        return error_set(e, "%s: not a JSON object: %s", name, quote(slice_of(why.text)).text);
+    if (b.full) {
+        (void)error_set(e, "%s: a name of more than %u bytes", quote(slice_of(name)).text, NOTICE_NAME_MAX - 1);
+        return NOTICE_NONE;
     }
-    if (take_apart(notice, e) == 0)
-        return 0;
-    notice_free(notice);
-    return -1;
+    result = spool_get(folder, name, ALERT_FILE_MAX, &text, &n, e);
+    if (result != 0)
+        return result == SPOOL_NEVER ? NOTICE_NONE : -1;
+    result = parse(notice, (struct slice){text, n}, e);
+    free(text);
+    if (result != 0)
+        notice_free(notice);
+    return result;
 }
 
 void notice_free(struct notice *notice)

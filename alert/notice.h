@@ -17,7 +17,11 @@ struct notice {
     json_t *json; /* the whole, with "host" added */
 };
 
-/* Reads folder/name. 0 with *notice, to be freed by notice_free; -1 with e when it is no notice. */
+/*
+ * Reads folder/name. 0 with *notice, to be freed by notice_free; -1 with e when it cannot be read now; NOTICE_NONE with
+ * e when it is no notice.
+ */
+#define NOTICE_NONE (-2)
 int notice_load(int folder, const char *name, struct notice *notice, struct error *e);
 void notice_free(struct notice *notice);
 

@@ -3,14 +3,16 @@
  * one before was answered. Prints one line of NAME=VALUE for the harness.
  *
  *   milter_load [-c connections] [-j threads] [-d seconds] [-m mailboxes] [-n messages a connection] [-r recipients]
- *               [-a client address] [-p pid] PATH
+ *               [-s seed] [-p pid] PATH
  *
- * Logins are user0000001@contoso.example up to the number of mailboxes, drawn pseudo-randomly. A message that is
- * refused is counted as such, and the connection goes on with the next one. A header of eight fields; a body of 1.5 KiB
- * if the filter wants bodies. The line: messages= (let through) refused= errors= seconds= mps= (both kinds a second)
- * p50_us= p99_us= (of a whole message) cpu_us= (processor time of process pid a message, where -p was given). Exit
- * status 1 when a connection broke.
+ * Logins are as many as there are mailboxes, from user0000000@contoso.example on, drawn pseudo-randomly. Each step is
+ * sent that the filter wants, and each answer awaited that it will give. A message that is refused is counted as such,
+ * and the connection goes on with the next one. A header of eight fields; a body of 1.5 KiB if the filter wants bodies.
+ * The line: messages= (let through) refused= errors= seconds= mps= (both kinds a second) p50_us= p99_us= (of a whole
+ * message) cpu_us= (processor time of process pid a message, where -p was given) load_cpu_us= (of the load generator).
+ * With -n and -d 0 each connection sends so many messages, and ends. Exit status 1 when a connection broke.
  */
+#include "bench/histogram.h"
 #include "bench/milter_wire.h"
 #include "core/buf.h"
 #include "core/clock.h"
@@ -24,24 +26,51 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
+#define CLIENT "192.0.2.7"
 #define TIMEOUT_MS 10000
 #define RECIPIENTS_MAX 100
 #define THREADS_MAX 64
-/* Latencies are counted in buckets of a microsecond up to this many, the rest in the last one. */
-#define BUCKETS 200000
 
 struct options {
-    const char *path, *client;
-    unsigned connections, threads, seconds, per_connection, recipients, mailboxes;
+    const char *path;
+    unsigned connections, threads, seconds, per_connection, recipients, mailboxes, seed;
     pid_t pid;
 };
 
-enum step { STEP_MAIL, STEP_RCPT, STEP_END };
+enum step { STEP_HELO, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_HEADER, STEP_EOH, STEP_BODY, STEP_END };
+
+/* What a filter sets when it does not want the step, and when it will not answer it (mfdef.h). */
+static const struct {
+    uint32_t unwanted, silent;
+} steps[] = {
+    [STEP_HELO] = {SMFIP_NOHELO, SMFIP_NR_HELO},  [STEP_MAIL] = {SMFIP_NOMAIL, SMFIP_NR_MAIL},
+    [STEP_RCPT] = {SMFIP_NORCPT, SMFIP_NR_RCPT},  [STEP_DATA] = {SMFIP_NODATA, SMFIP_NR_DATA},
+    [STEP_HEADER] = {SMFIP_NOHDRS, SMFIP_NR_HDR}, [STEP_EOH] = {SMFIP_NOEOH, SMFIP_NR_EOH},
+    [STEP_BODY] = {SMFIP_NOBODY, SMFIP_NR_BODY},  [STEP_END] = {0, 0},
+};
+
+/* A header as mail programs write it; the login's address stands for NULL. */
+static const char *const fields[][2] = {
+    {"Received", "from laptop (unknown [192.0.2.7])\n\tby relay.contoso.example with ESMTPSA"},
+    {"From", NULL},
+    {"To", "Someone <someone@fabrikam.example>"},
+    {"Subject", "The figures that you asked for"},
+    {"Date", "Thu, 20 Nov 2025 10:00:00 +0000"},
+    {"Message-Id", "<20251120100000.1@contoso.example>"},
+    {"Mime-Version", "1.0"},
+    {"Content-Type", "text/plain; charset=utf-8"},
+};
+#define FIELDS (sizeof fields / sizeof fields[0])
+
+static char body[1536];
 
 struct connection {
     struct wire *wire;
-    enum step step;
+    enum step sent, next; /* sent: the last one */
+    bool done;            /* has sent what it was to send */
+    size_t field;
     unsigned recipients_left, messages;
     uint64_t begun_ns;
     char login[64], path[72], queue_id[32];
@@ -50,10 +79,10 @@ struct connection {
 struct worker {
     const struct options *o;
     pthread_t thread;
-    unsigned number, n_connections;
-    uint64_t random, end_ns, queue_ids;
+    unsigned number, n_connections, n_done;
+    uint64_t random, begun_ns, queue_ids;
     uint64_t passed, refused, errors;
-    uint32_t *latency_us;
+    struct histogram latency;
 };
 
 /* xorshift64: good enough to spread logins, and cheap. */
@@ -69,9 +98,15 @@ static void make_names(struct worker *w, struct connection *c)
 {
     struct buf login = BUF_OVER(c->login), path = BUF_OVER(c->path), queue_id = BUF_OVER(c->queue_id);
 
-    buf_addf(&login, "user%07u@contoso.example", 1 + (unsigned)(next_random(&w->random) % w->o->mailboxes));
+    buf_addf(&login, "user%07u@contoso.example", (unsigned)(next_random(&w->random) % w->o->mailboxes));
     buf_addf(&path, "<%s>", c->login);
-    buf_addf(&queue_id, "4%u.%llu", w->number, (unsigned long long)++w->queue_ids);
+    buf_addf(&queue_id, "4%u.%u.%llu", w->o->seed, w->number, (unsigned long long)++w->queue_ids);
+}
+
+static void queue_id_macro(struct connection *c, int stage, char command)
+{
+    if (wire_wants_id(c->wire, stage))
+        wire_macros(c->wire, command, (const char *const[]){"i", c->queue_id, NULL});
 }
 
 static void queue_mail(struct worker *w, struct connection *c)
@@ -81,53 +116,71 @@ static void queue_mail(struct worker *w, struct connection *c)
         wire_packet(c->wire, SMFIC_ABORT, NULL, 0);
     wire_macros(c->wire, SMFIC_MAIL,
                 (const char *const[]){"{mail_addr}", c->login, "{auth_authen}", c->login, "{auth_type}", "PLAIN",
-                                      "{tls_version}", "TLSv1.3", "{client_addr}", w->o->client, NULL});
+                                      "{tls_version}", "TLSv1.3", "{client_addr}", CLIENT, NULL});
     wire_strings(c->wire, SMFIC_MAIL, (const char *const[]){c->path, "SIZE=2048", NULL});
-    c->step = STEP_MAIL;
     c->recipients_left = w->o->recipients;
+    c->field = 0;
     c->begun_ns = clock_boot_ns();
 }
 
-static void queue_recipient(struct connection *c)
+static void queue_step(struct worker *w, struct connection *c, enum step step)
 {
-    if (c->wire->lists[SMFIM_ENVRCPT][0] != '\0')
-        wire_macros(c->wire, SMFIC_RCPT, (const char *const[]){"i", c->queue_id, NULL});
-    wire_strings(c->wire, SMFIC_RCPT, (const char *const[]){"<someone@fabrikam.example>", NULL});
-    c->step = STEP_RCPT;
-    c->recipients_left--;
-}
-
-static const char body[1536];
-
-/* A header as mail programs write it. */
-static void queue_message(struct connection *c)
-{
-    const char *const late[] = {"i", c->queue_id, NULL};
-
-    if (wire_wants(c->wire, SMFIP_NODATA)) {
-        if (c->wire->lists[SMFIM_DATA][0] != '\0')
-            wire_macros(c->wire, SMFIC_DATA, late);
+    switch (step) {
+    case STEP_HELO:
+        wire_strings(c->wire, SMFIC_HELO, (const char *const[]){"laptop.contoso.example", NULL});
+        break;
+    case STEP_MAIL:
+        queue_mail(w, c);
+        break;
+    case STEP_RCPT:
+        queue_id_macro(c, SMFIM_ENVRCPT, SMFIC_RCPT);
+        wire_strings(c->wire, SMFIC_RCPT, (const char *const[]){"<someone@fabrikam.example>", NULL});
+        break;
+    case STEP_DATA:
+        queue_id_macro(c, SMFIM_DATA, SMFIC_DATA);
         wire_packet(c->wire, SMFIC_DATA, NULL, 0);
-    }
-    if (wire_wants(c->wire, SMFIP_NOHDRS)) {
-        wire_header(c->wire, "Received", "from laptop (unknown [192.0.2.7])\n\tby relay.contoso.example with ESMTPSA");
-        wire_header(c->wire, "From", c->login);
-        wire_header(c->wire, "To", "Someone <someone@fabrikam.example>");
-        wire_header(c->wire, "Subject", "The figures that you asked for");
-        wire_header(c->wire, "Date", "Thu, 20 Nov 2025 10:00:00 +0000");
-        wire_header(c->wire, "Message-Id", "<20251120100000.1@contoso.example>");
-        wire_header(c->wire, "Mime-Version", "1.0");
-        wire_header(c->wire, "Content-Type", "text/plain; charset=utf-8");
-    }
-    if (wire_wants(c->wire, SMFIP_NOBODY))
+        break;
+    case STEP_HEADER:
+        wire_header(c->wire, fields[c->field][0], fields[c->field][1] != NULL ? fields[c->field][1] : c->login);
+        break;
+    case STEP_EOH:
+        queue_id_macro(c, SMFIM_EOH, SMFIC_EOH);
+        wire_packet(c->wire, SMFIC_EOH, NULL, 0);
+        break;
+    case STEP_BODY:
         wire_packet(c->wire, SMFIC_BODY, body, sizeof body);
-    if (c->wire->lists[SMFIM_EOM][0] != '\0')
-        wire_macros(c->wire, SMFIC_BODYEOB, late);
-    wire_packet(c->wire, SMFIC_BODYEOB, NULL, 0);
-    c->step = STEP_END;
+        break;
+    case STEP_END:
+        queue_id_macro(c, SMFIM_EOM, SMFIC_BODYEOB);
+        wire_packet(c->wire, SMFIC_BODYEOB, NULL, 0);
+        break;
+    }
 }
 
-/* Connects, negotiates, and sends the first MAIL. False when that fails. */
+static enum step step_after(struct connection *c, enum step step)
+{
+    if ((step == STEP_RCPT && --c->recipients_left > 0) || (step == STEP_HEADER && ++c->field < FIELDS))
+        return step;
+    return step == STEP_END ? STEP_MAIL : step + 1;
+}
+
+/* Sends the steps up to the next one that is answered. */
+static bool go_on(struct worker *w, struct connection *c)
+{
+    bool asked = false;
+
+    while (!asked) {
+        c->sent = c->next;
+        if (wire_wants(c->wire, steps[c->sent].unwanted)) {
+            queue_step(w, c, c->sent);
+            asked = wire_replies(c->wire, steps[c->sent].silent);
+        }
+        c->next = step_after(c, c->sent);
+    }
+    return wire_flush(c->wire) == 0;
+}
+
+/* Connects, negotiates, and sends what comes before the first answer. False when that fails. */
 static bool begin(struct worker *w, struct connection *c)
 {
     struct error e;
@@ -137,54 +190,38 @@ static bool begin(struct worker *w, struct connection *c)
     c->wire = wire_open(w->o->path, &e);
     if (c->wire == NULL || wire_negotiate(c->wire, WIRE_ACTIONS, WIRE_STEPS, TIMEOUT_MS) != 0)
         return false;
-    if (wire_replies(c->wire, SMFIP_NR_HDR) || wire_replies(c->wire, SMFIP_NR_BODY) ||
-        wire_replies(c->wire, SMFIP_NR_DATA))
-        return false; /* not what is measured here */
-    wire_connect(c->wire, "laptop.contoso.example", SMFIA_INET, 50000, w->o->client);
-    if (wire_replies(c->wire, SMFIP_NR_CONN) && wire_read(c->wire, TIMEOUT_MS).command != SMFIR_CONTINUE)
+    if (wire_wants(c->wire, SMFIP_NOCONNECT))
+        wire_connect(c->wire, "laptop.contoso.example", SMFIA_INET, 50000, CLIENT);
+    if (wire_wants(c->wire, SMFIP_NOCONNECT) && wire_replies(c->wire, SMFIP_NR_CONN) &&
+        wire_read(c->wire, TIMEOUT_MS).command != SMFIR_CONTINUE)
         return false;
-    queue_mail(w, c);
-    return wire_flush(c->wire) == 0;
+    c->next = STEP_HELO;
+    return go_on(w, c);
 }
 
-static void note_latency(struct worker *w, const struct connection *c)
-{
-    uint64_t us = (clock_boot_ns() - c->begun_ns) / 1000;
-
-    w->latency_us[us < BUCKETS ? us : BUCKETS - 1]++;
-}
-
+/* False: this connection is done. */
 static bool next_message(struct worker *w, struct connection *c, bool passed)
 {
     w->passed += passed ? 1 : 0;
     w->refused += passed ? 0 : 1;
-    note_latency(w, c);
-    if (++c->messages < w->o->per_connection) {
-        queue_mail(w, c);
-        return true;
-    }
+    histogram_add(&w->latency, clock_boot_ns() - c->begun_ns);
+    c->next = STEP_MAIL;
+    if (++c->messages < w->o->per_connection)
+        return go_on(w, c);
     wire_packet(c->wire, SMFIC_QUIT, NULL, 0);
     (void)wire_flush(c->wire);
+    c->done = w->o->seconds == 0;
     return false;
 }
 
-/* The next step after a reply. False: this connection is done, another one begins. */
+/* The next step after a reply. False: this connection is done. */
 static bool advance(struct worker *w, struct connection *c, char reply)
 {
-    bool more;
+    bool continues = reply == SMFIR_CONTINUE || reply == SMFIR_SKIP;
 
-    if (reply == SMFIR_ACCEPT || (reply == SMFIR_CONTINUE && c->step == STEP_END))
-        more = next_message(w, c, true);
-    else if (reply != SMFIR_CONTINUE)
-        more = next_message(w, c, false);
-    else {
-        if (c->recipients_left > 0)
-            queue_recipient(c);
-        else
-            queue_message(c);
-        more = true;
-    }
-    return more && wire_flush(c->wire) == 0;
+    if (continues && c->sent != STEP_END)
+        return go_on(w, c);
+    return next_message(w, c, continues || reply == SMFIR_ACCEPT);
 }
 
 static bool watch(int epoll, struct connection *c)
@@ -197,15 +234,25 @@ static bool watch(int epoll, struct connection *c)
 /* False when there is no use in going on. */
 static bool handle(struct worker *w, int epoll, struct connection *c)
 {
-    struct wire_reply reply = wire_read(c->wire, TIMEOUT_MS);
+    struct wire_reply reply;
 
-    while (reply.command == SMFIR_QUARANTINE) /* the reply proper follows */
+    do
         reply = wire_read(c->wire, TIMEOUT_MS);
+    while (wire_is_change(reply.command));
     if (reply.command == 0)
         w->errors++;
     else if (advance(w, c, reply.command))
         return true;
+    if (c->done) {
+        w->n_done++;
+        return epoll_ctl(epoll, EPOLL_CTL_DEL, c->wire->fd, NULL) == 0;
+    }
     return begin(w, c) && watch(epoll, c);
+}
+
+static bool goes_on(const struct worker *w)
+{
+    return w->o->seconds > 0 ? clock_boot_ns() < w->begun_ns + w->o->seconds * NS_PER_S : w->n_done < w->n_connections;
 }
 
 static void *run(void *arg)
@@ -218,8 +265,8 @@ static void *run(void *arg)
 
     for (unsigned i = 0; going && i < w->n_connections; i++)
         going = begin(w, &connections[i]) && watch(epoll, &connections[i]);
-    w->end_ns = clock_boot_ns() + w->o->seconds * NS_PER_S;
-    while (going && clock_boot_ns() < w->end_ns) {
+    w->begun_ns = clock_boot_ns();
+    while (going && goes_on(w)) {
         int n = epoll_wait(epoll, events, 64, TIMEOUT_MS);
 
         if (n <= 0 && errno != EINTR)
@@ -235,19 +282,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-static uint64_t percentile(const struct worker *workers, unsigned n, uint64_t all, unsigned per_mille)
-{
-    uint64_t seen = 0;
-
-    for (unsigned us = 0; us < BUCKETS; us++) {
-        for (unsigned i = 0; i < n; i++)
-            seen += workers[i].latency_us[us];
-        if (seen > 0 && seen * 1000 >= all * per_mille)
-            return us;
-    }
-    return BUCKETS;
-}
-
 /* User and system time of a process and its threads so far; 0 when it is not to be had. */
 static uint64_t cpu_ns(pid_t pid)
 {
@@ -259,21 +293,25 @@ static uint64_t cpu_ns(pid_t pid)
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-static int report(const struct worker *workers, const struct options *o, uint64_t used_ns)
+static int report(const struct worker *workers, const struct options *o, double seconds, uint64_t used_ns)
 {
+    static struct histogram latency;
     uint64_t passed = 0, refused = 0, errors = 0, all;
+    double each;
 
     for (unsigned i = 0; i < o->threads; i++) {
         passed += workers[i].passed;
         refused += workers[i].refused;
         errors += workers[i].errors;
+        histogram_merge(&latency, &workers[i].latency);
     }
     all = passed + refused;
-    printf("messages=%llu refused=%llu errors=%llu seconds=%u mps=%llu p50_us=%llu p99_us=%llu cpu_us=%.2f\n",
-           (unsigned long long)passed, (unsigned long long)refused, (unsigned long long)errors, o->seconds,
-           (unsigned long long)(all / o->seconds), (unsigned long long)percentile(workers, o->threads, all, 500),
-           (unsigned long long)percentile(workers, o->threads, all, 990),
-           (double)used_ns / 1000.0 / (double)(all > 0 ? all : 1));
+    each = 1000.0 * (double)(all > 0 ? all : 1);
+    printf("messages=%llu refused=%llu errors=%llu seconds=%.2f mps=%.0f p50_us=%.1f p99_us=%.1f cpu_us=%.3f "
+           "load_cpu_us=%.3f\n",
+           (unsigned long long)passed, (unsigned long long)refused, (unsigned long long)errors, seconds,
+           (double)all / seconds, histogram_us(&latency, 0.5), histogram_us(&latency, 0.99), (double)used_ns / each,
+           (double)cpu_ns(getpid()) / each);
     return errors == 0 && all > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -291,7 +329,7 @@ static void read_options(int argc, char **argv, struct options *o)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:j:d:m:n:r:a:p:")) != -1) {
+    while ((option = getopt(argc, argv, "c:j:d:m:n:r:s:p:")) != -1) {
         switch (option) {
         case 'c':
             o->connections = number(optarg, 1, 10000);
@@ -300,10 +338,10 @@ static void read_options(int argc, char **argv, struct options *o)
             o->threads = number(optarg, 1, THREADS_MAX);
             break;
         case 'd':
-            o->seconds = number(optarg, 1, 3600);
+            o->seconds = number(optarg, 0, 3600);
             break;
         case 'm':
-            o->mailboxes = number(optarg, 1, 9999999);
+            o->mailboxes = number(optarg, 1, 10000000);
             break;
         case 'n':
             o->per_connection = number(optarg, 1, 1000000000);
@@ -311,8 +349,8 @@ static void read_options(int argc, char **argv, struct options *o)
         case 'r':
             o->recipients = number(optarg, 1, RECIPIENTS_MAX);
             break;
-        case 'a':
-            o->client = optarg;
+        case 's':
+            o->seed = number(optarg, 0, INT_MAX);
             break;
         case 'p':
             o->pid = (pid_t)number(optarg, 1, INT_MAX);
@@ -332,34 +370,34 @@ static void read_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.client = "192.0.2.7",
-                        .connections = 16,
+    struct options o = {.connections = 16,
                         .threads = 1,
                         .seconds = 5,
                         .per_connection = 1000000000,
                         .recipients = 1,
                         .mailboxes = 1000000};
-    struct worker workers[THREADS_MAX] = {0};
-    uint64_t before_ns;
-    int status;
+    static struct worker workers[THREADS_MAX];
+    static const char line[] = "A line of text, as long as a line of text is\r\n";
+    uint64_t before_ns, begun_ns = UINT64_MAX;
 
     read_options(argc, argv, &o);
+    for (size_t i = 0; i < sizeof body; i++)
+        body[i] = line[i % (sizeof line - 1)];
     before_ns = cpu_ns(o.pid);
     for (unsigned i = 0; i < o.threads; i++) {
         struct worker *w = &workers[i];
 
-        *w = (struct worker){.o = &o, .number = i, .random = UINT64_C(0x9e3779b97f4a7c15) * (i + 1)};
+        *w = (struct worker){
+            .o = &o, .number = i, .random = UINT64_C(0x9e3779b97f4a7c15) * (i + 1 + (uint64_t)o.seed * THREADS_MAX)};
         w->n_connections = o.connections / o.threads + (i < o.connections % o.threads ? 1 : 0);
-        w->latency_us = calloc(BUCKETS, sizeof *w->latency_us);
-        if (w->latency_us == NULL || pthread_create(&w->thread, NULL, run, w) != 0) {
-            fprintf(stderr, "milter_load: no memory or threads\n");
+        if (pthread_create(&w->thread, NULL, run, w) != 0) {
+            fprintf(stderr, "milter_load: no threads\n");
             return 1;
         }
     }
-    for (unsigned i = 0; i < o.threads; i++)
+    for (unsigned i = 0; i < o.threads; i++) {
         (void)pthread_join(workers[i].thread, NULL);
-    status = report(workers, &o, cpu_ns(o.pid) - before_ns);
-    for (unsigned i = 0; i < o.threads; i++)
-        free(workers[i].latency_us);
-    return status;
+        begun_ns = workers[i].begun_ns < begun_ns ? workers[i].begun_ns : begun_ns;
+    }
+    return report(workers, &o, (double)(clock_boot_ns() - begun_ns) / NS_PER_S, cpu_ns(o.pid) - before_ns);
 }

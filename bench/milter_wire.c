@@ -224,3 +224,21 @@ bool wire_replies(const struct wire *w, uint32_t no_reply)
 {
     return (w->steps & no_reply) == 0;
 }
+
+bool wire_wants_id(const struct wire *w, int stage)
+{
+    if (w->lists[stage][0] != '\0')
+        return true;
+    for (unsigned i = 0; i < WIRE_STAGES; i++)
+        if (w->lists[i][0] != '\0')
+            return false;
+    return true;
+}
+
+bool wire_is_change(char reply)
+{
+    static const char changes[] = {SMFIR_ADDRCPT,   SMFIR_ADDRCPT_PAR, SMFIR_DELRCPT, SMFIR_REPLBODY, SMFIR_ADDHEADER,
+                                   SMFIR_INSHEADER, SMFIR_CHGHEADER,   SMFIR_CHGFROM, SMFIR_PROGRESS, SMFIR_QUARANTINE};
+
+    return memchr(changes, reply, sizeof changes) != NULL;
+}

@@ -61,5 +61,10 @@ int wire_negotiate(struct wire *w, uint32_t actions, uint32_t steps, int timeout
 bool wire_wants(const struct wire *w, uint32_t no_step);
 /* Will it reply to this step? no_reply is SMFIP_NR_... */
 bool wire_replies(const struct wire *w, uint32_t no_reply);
+/* Does Postfix send the queue id at this stage (SMFIM_...)? It does to a filter that did not say which macros it wants.
+ */
+bool wire_wants_id(const struct wire *w, int stage);
+/* At the end of a message a filter says what it changes, and then gives its reply proper: is this of the first kind? */
+bool wire_is_change(char reply);
 
 #endif

@@ -6,7 +6,7 @@
 #
 # MAILBOXES=1000000 SAMPLE=20000 (mailboxes whose pages jansson parses; its time is taken per byte)
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 . tests/standin/standin.sh
 build=${1:-build/release}
 mailboxes=${MAILBOXES:-1000000} sample=${SAMPLE:-20000}

@@ -138,14 +138,25 @@ static void tell_age(struct audit *a, const struct tenant_facts *tenant)
                      (long long)(age / 3600), tenant->source, (long long)(most / 3600));
 }
 
+static void skip_from(struct audit *a, enum audit_rule first, const char *why)
+{
+    for (size_t i = first; i <= AUDIT_ALLOWED_UNUSED; i++)
+        findings_skip(a->findings, i, why);
+}
+
 int audit_directory(struct audit *a, struct error *e)
 {
+    struct directory_totals totals;
     struct mailboxes sum;
 
     if (a->cli->view == NULL || directory_tenants(a->cli->view) == 0) {
         findings_add(a->findings, AUDIT_MIRROR_MISSING, a->config->directory, "there is no directory");
-        for (size_t i = AUDIT_MIRROR_STALE; i <= AUDIT_ALLOWED_UNUSED; i++)
-            findings_skip(a->findings, i, "there is no directory");
+        skip_from(a, AUDIT_MIRROR_DAMAGED, "there is no directory");
+        return 0;
+    }
+    if (directory_verify(a->config->directory, &totals, e) != 0) {
+        findings_add(a->findings, AUDIT_MIRROR_DAMAGED, a->config->directory, "%s", e->text);
+        skip_from(a, AUDIT_MIRROR_STALE, "the directory is damaged");
         return 0;
     }
     for (uint32_t i = 0; i < directory_tenants(a->cli->view); i++) {

@@ -11,6 +11,8 @@
 const struct rule audit_rules[AUDIT_RULES] = {
     [AUDIT_MIRROR_MISSING] = {"mirror-missing", SEVERITY_CRITICAL, NULL, "Exchange Online's settings are mirrored",
                               "run postern-mirror: without its directory all authenticated mail is deferred"},
+    [AUDIT_MIRROR_DAMAGED] = {"mirror-damaged", SEVERITY_CRITICAL, NULL, "every record of the directory is whole",
+                              "look at the disk, then run postern-mirror: it writes the directory anew"},
     [AUDIT_MIRROR_STALE] = {"mirror-stale", SEVERITY_HIGH, NULL, "the mirrored settings are fresh",
                             "see why postern-mirror fails: journalctl -u postern-mirror"},
     [AUDIT_ORGANIZATION_ENABLED] = {"organization-enabled", SEVERITY_HIGH, BASELINES,

@@ -93,6 +93,9 @@ static void print_decisions(const struct picture *p)
         printf("postern_decisions_total{program=\"%s\",action=\"%s\",reason=\"%s\"} %llu\n",
                label(text, sizeof text, p->totals[i].program), action_name(p->totals[i].action),
                reason_row(p->totals[i].reason)->name, (unsigned long long)p->totals[i].count);
+    family("postern_journal_dropped_total", "counter",
+           "Decisions that are counted but not in the journal, since too many came at once.");
+    printf("postern_journal_dropped_total %llu\n", (unsigned long long)p->dropped);
 }
 
 int cmd_metrics(struct cli *cli, int argc, char **argv)

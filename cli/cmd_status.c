@@ -92,6 +92,9 @@ static void print_totals(const struct picture *p)
         }
     if (p->n_totals == 0)
         puts("  none");
+    if (p->dropped > 0)
+        printf("  %llu of them are counted but not in the journal: too many came at once\n",
+               (unsigned long long)p->dropped);
 }
 
 static void print_top(const char *title, struct ranking *t, int which)
@@ -190,7 +193,7 @@ static void print_json(const struct cli *cli, struct picture *p)
         json_text("reason", reason_row(p->totals[i].reason)->name, ", ");
         printf("\"count\": %llu}", (unsigned long long)p->totals[i].count);
     }
-    puts("],");
+    printf("],\n \"journal_dropped\": %llu,\n", (unsigned long long)p->dropped);
     json_ranking("top_logins", &p->logins, 0, ",");
     json_ranking("top_refused_logins", &p->logins, 1, ",");
     json_ranking("top_clients", &p->clients, 0, ",");

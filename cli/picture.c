@@ -130,7 +130,7 @@ static void read_journal(struct cli *cli, struct picture *p)
 
     if (cli_open_journal(cli) != 0)
         return;
-    if (journal_totals(cli->journal, each_total, p, &e) != 0 ||
+    if (journal_totals(cli->journal, each_total, p, &e) != 0 || journal_dropped(cli->journal, &p->dropped, &e) != 0 ||
         journal_decisions(cli->journal, since > 0 ? (uint64_t)since * NS_PER_S : 0, each_record, p, &e) != 0) {
         (void)cli_fail(cli, "%s", e.text);
         return;

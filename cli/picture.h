@@ -36,6 +36,7 @@ struct picture {
     uint64_t blocks;
     struct picture_total totals[PICTURE_TOTALS_MAX];
     size_t n_totals;
+    uint64_t dropped; /* decisions that the journal could not keep */
     /* of the last hour; count[0] let through, count[1] refused */
     struct ranking logins, clients, connectors;
 };

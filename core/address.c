@@ -1,5 +1,6 @@
 #include "core/address.h"
 
+#include "core/address_plain.h"
 #include "core/address_scan.h"
 #include "core/local_part.h"
 
@@ -19,7 +20,7 @@ enum address_result address_join(struct slice local, struct slice domain, struct
     return ADDRESS_OK;
 }
 
-enum address_result address_parse_internal(struct slice raw, struct address *out)
+enum address_result address_split(struct slice raw, struct address *out)
 {
     const char *at = raw.n > 0 ? memrchr(raw.p, '@', raw.n) : NULL;
     struct slice local = raw, domain = {NULL, 0};
@@ -31,6 +32,11 @@ enum address_result address_parse_internal(struct slice raw, struct address *out
         domain = (struct slice){at + 1, raw.n - local.n - 1};
     }
     return address_join(local, domain, out);
+}
+
+enum address_result address_parse_internal(struct slice raw, struct address *out)
+{
+    return address_plain(raw, out) ? ADDRESS_OK : address_split(raw, out);
 }
 
 bool address_without_tag(const struct address *a, char separator, struct address *out)

@@ -22,7 +22,8 @@
  *    (tok822_scan), and the policy protocol then shows it that way;
  *  - a label of a domain holds letters, digits, "_" and, inside, "-"; an A-label must be what its U-label gives;
  *  - local part at most 64 octets, domain at most 255, as RFC 5321 4.5.3.1 has them;
- *  - percent hacks and bang paths are left as they are: ordinary characters of a local part.
+ *  - percent hacks and bang paths are left as they are: ordinary characters of a local part (that a recipient with one
+ * is external is the decision's matter: core/decide_recipients.c).
  */
 #ifndef POSTERN_ADDRESS_H
 #define POSTERN_ADDRESS_H
@@ -58,6 +59,14 @@ static inline struct slice address_domain(const struct address *a)
 {
     return a->n == 0 ? (struct slice){NULL, 0}
                      : (struct slice){a->text + a->local_n + 1, (size_t)(a->n - a->local_n - 1)};
+}
+
+/* What is used of it, not the whole room. */
+static inline void address_copy(const struct address *from, struct address *to)
+{
+    to->n = from->n;
+    to->local_n = from->local_n;
+    memcpy(to->text, from->text, from->n + 1u);
 }
 
 /*

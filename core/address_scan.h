@@ -73,4 +73,8 @@ static inline enum address_result address_none(enum address_result why, struct a
 /* Puts unquoted parts into canonical form. domain.p is NULL for a local part alone (ADDRESS_NO_DOMAIN). */
 enum address_result address_join(struct slice local, struct slice domain, struct address *out);
 
+/* address_parse_internal and address_parse_path without the short cut of core/address_plain.h. */
+enum address_result address_split(struct slice raw, struct address *out);
+enum address_result scan_path(struct slice raw, struct address *out);
+
 #endif

@@ -25,7 +25,12 @@ void buf_add(struct buf *b, struct slice s)
 
 void buf_add_char(struct buf *b, char c)
 {
-    buf_add(b, (struct slice){&c, 1});
+    if (b->cap - b->n < 2) {
+        b->full = true;
+        return;
+    }
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
 }
 
 void buf_add_u64(struct buf *b, unsigned long long v)

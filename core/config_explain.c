@@ -71,7 +71,7 @@ static void explain_exchange(struct teller *t, const struct tenant_config *tenan
               "Tenant %s: \"postern-mirror sync\" reads it from Exchange Online as application %s, signed in by %s; "
               "postern-mirror %s change mailboxes there.",
               tenant->name, x->application,
-              x->certificate_file != NULL ? "certificate"
+              x->certificate_file != NULL ? "a certificate"
               : x->secret_file != NULL    ? "a client secret"
                                           : "a federated token",
               x->writeback ? "may" : "may not");

@@ -19,7 +19,7 @@ struct config_memory *config_memory_new(void)
     return calloc(1, sizeof(struct config_memory));
 }
 
-void *config_memory_add(struct config_memory *memory, size_t bytes)
+static void *memory_add(struct config_memory *memory, size_t bytes)
 {
     struct piece *piece = bytes <= SIZE_MAX - sizeof *piece ? calloc(1, sizeof *piece + bytes) : NULL;
 
@@ -45,7 +45,7 @@ void config_memory_free(struct config_memory *memory)
 
 void *config_alloc(const struct reader *r, size_t n, size_t size)
 {
-    void *p = size == 0 || n <= SIZE_MAX / size ? config_memory_add(r->memory, n * size) : NULL;
+    void *p = size == 0 || n <= SIZE_MAX / size ? memory_add(r->memory, n * size) : NULL;
 
     if (p == NULL)
         (void)error_set(r->e, "%s: no memory for the configuration", quote(slice_of(r->path)).text);

@@ -199,7 +199,8 @@ static int read_milter_listener(struct reader *r, const config_setting_t *s, con
         return setting_error(r, s, "found %s; a milter listens at one place: \"unix:/path\"", setting_found(s).text);
     if (read_listener(r, s, row, &milter->listen) != 0)
         return -1;
-    for (size_t i = 0; i < r->config->policyd.n_listen; i++)
+    /* Descriptors are each process's own: both programs may be given theirs as fd:3. */
+    for (size_t i = 0; i < r->config->policyd.n_listen && milter->listen.fd < 0; i++)
         if (strcmp(r->config->policyd.listen[i].address, milter->listen.address) == 0)
             return setting_error(r, s, "%s is one of policyd.listen already", milter->listen.address);
     return 0;
@@ -248,7 +249,7 @@ static int unknown_reason(const struct reader *r, const config_setting_t *s)
 
 static int read_reply(struct reader *r, const config_setting_t *s, struct reply_config *reply)
 {
-    static const struct setting reply_row = {"", SETTING_TEXT, .allowed = "a reply such as 550 5.7.1 Not allowed"};
+    static const struct setting reply_row = {"", SETTING_PARSED, .allowed = "a reply such as 550 5.7.1 Not allowed"};
     enum reason reason;
     struct slice text;
 

@@ -207,7 +207,6 @@ static int read_row(struct reader *r, const config_setting_t *s, const struct se
         return read_sections(r, s, row, target);
     case SETTING_OWN:
         return row->read(r, s, row, at);
-    case SETTING_TEXT:
     case SETTING_PATH:
     case SETTING_BOOL:
     case SETTING_CHOICE:

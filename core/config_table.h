@@ -30,7 +30,6 @@ struct reader {
 };
 
 enum setting_kind {
-    SETTING_TEXT,
     SETTING_PATH, /* a file name; a relative one begins at the configuration's folder */
     SETTING_BOOL,
     SETTING_CHOICE,   /* one of some words */
@@ -132,7 +131,6 @@ const char *config_suggest(struct slice written, const char *const *names, size_
 void *config_alloc(const struct reader *r, size_t n, size_t size);
 const char *config_keep(const struct reader *r, struct slice s);
 struct config_memory *config_memory_new(void);
-void *config_memory_add(struct config_memory *memory, size_t bytes);
 void config_memory_free(struct config_memory *memory);
 
 /* A file that the configuration names, as it was when it was read. */

@@ -225,8 +225,6 @@ static int parse_choice(const struct setting *row, struct slice text, void *at, 
 
 static int parse_text(struct reader *r, const struct setting *row, struct slice text, void *at)
 {
-    const char *kept;
-
     switch (row->kind) {
     case SETTING_DURATION:
         return parse_duration(row, text, at, r->e);
@@ -234,13 +232,8 @@ static int parse_text(struct reader *r, const struct setting *row, struct slice 
         return parse_choice(row, text, at, r->e);
     case SETTING_PATH:
         return parse_path(r, text, at, r->e);
-    case SETTING_PARSED:
-        return row->parse(r, text, at, r->e);
     default:
-        if ((kept = config_keep(r, text)) == NULL)
-            return -1;
-        store_text(at, kept);
-        return 0;
+        return row->parse(r, text, at, r->e);
     }
 }
 

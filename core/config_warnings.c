@@ -138,9 +138,8 @@ static void warn_replies(struct teller *t, const struct config *c)
     for (size_t i = 0; i < c->n_replies; i++) {
         enum reason reason;
 
-        if (!reason_find(slice_of(c->replies[i].reason), &reason) || reason_row(reason)->reply == NULL)
-            continue;
-        if (reason_row(reason)->reply[0] == '4' && c->replies[i].text[0] == '5')
+        if (reason_find(slice_of(c->replies[i].reason), &reason) && reason_row(reason)->reply[0] == '4' &&
+            c->replies[i].text[0] == '5')
             tell_warning(
                 t, "replies.%s refuses for good what was to be tried again later: such mail comes back to its sender.",
                 c->replies[i].reason);

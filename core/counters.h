@@ -72,14 +72,12 @@ void counters_force(struct counters *c, const struct charge *charge, uint64_t no
  */
 bool counters_mark(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns, bool renew, bool *crowded);
 bool counters_marked(const struct counters *c, uint64_t key, uint64_t now_ns);
-/* Takes a mark away again (roll-back). */
-void counters_unmark(struct counters *c, uint64_t key);
 
 /*
  * Has this key been shown before, within the last keep_ns? For what must be done once a message. Kept in a small table
  * apart from the counters (COUNTERS_ONCE_ENTRIES entries in the state file), where the oldest gives way: forgetting one
  * early costs its owner a second charge, and a flood of keys cannot crowd the counters. counters_once answers true the
- * first time and remembers.
+ * first time and remembers. Keys that differ in the lowest bit only lie side by side.
  */
 #define COUNTERS_ONCE_ENTRIES 65536u
 bool counters_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);

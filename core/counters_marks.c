@@ -40,11 +40,6 @@ bool counters_marked(const struct counters *c, uint64_t key, uint64_t now_ns)
     return live_entry(c, tag_of(key), now_ns + c->ahead_ns, &seen) != NULL;
 }
 
-void counters_unmark(struct counters *c, uint64_t key)
-{
-    (void)counters_reset(c, key, 0);
-}
-
 bool counters_reset(struct counters *c, uint64_t key, uint64_t now_ns)
 {
     uint64_t now = now_ns + c->ahead_ns;

@@ -5,7 +5,7 @@
 
 static union pair *once_bucket(const struct counters *c, uint64_t key)
 {
-    uint64_t product = key * UINT64_C(0x9e3779b97f4a7c15); /* as in bucket_of */
+    uint64_t product = (key >> 1) * UINT64_C(0x9e3779b97f4a7c15); /* as in bucket_of */
 
     return c->once + (product >> 32) % (COUNTERS_ONCE_ENTRIES / ONCE_BUCKET) * ONCE_BUCKET;
 }
@@ -18,10 +18,11 @@ static bool holds(union pair seen, uint64_t key, uint64_t now, uint64_t keep_ns)
 
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
+    const union pair *bucket = once_bucket(c, key);
     uint64_t now = now_ns + c->ahead_ns;
 
     for (unsigned i = 0; c->once != NULL && i < ONCE_BUCKET; i++)
-        if (holds(pair_read(once_bucket(c, key) + i), key, now, keep_ns))
+        if (pair_glance(bucket + i).key == key && holds(pair_read(bucket + i), key, now, keep_ns))
             return true;
     return false;
 }

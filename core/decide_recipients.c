@@ -53,9 +53,21 @@ enum directory_result domain_is_internal(const struct deciding *d, struct slice 
     return id->tenant != NULL ? accepted_by(d, slice_of(id->tenant->name), domain) : DIRECTORY_NOT_FOUND;
 }
 
+/*
+ * "user%remote@site", "remote!user@site": a relay behind this one may take the local part for a way to somewhere else,
+ * and Postfix itself does for a site of mydestination. Told as Postfix tells it, whatever allow_percent_hack and
+ * swap_bangpath say here (trivial-rewrite/resolve.c, RESOLVE_FLAG_ROUTED; postconf(5), allow_untrusted_routing).
+ */
+static bool names_a_route(const struct address *a)
+{
+    struct slice local = address_local(a);
+
+    return memchr(local.p, '%', local.n) != NULL || memchr(local.p, '!', local.n) != NULL;
+}
+
 static enum directory_result recipient_is_internal(const struct deciding *d)
 {
-    if (!d->s->has_recipient || d->s->recipient_result != ADDRESS_OK)
+    if (!d->s->has_recipient || d->s->recipient_result != ADDRESS_OK || names_a_route(&d->s->recipient))
         return DIRECTORY_NOT_FOUND;
     return domain_is_internal(d, address_domain(&d->s->recipient));
 }

@@ -40,8 +40,8 @@ bool step_recipients(struct deciding *d);
 bool step_limits(struct deciding *d);
 
 /* Does an operator's list name the login: as typed, or by any address or the alias of its mailbox? */
-bool identity_listed(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                     const struct list *list, struct list_place *place);
+enum directory_result identity_listed(const struct decide_context *c, const struct submission *s,
+                                      const struct identity *id, const struct list *list, struct list_place *place);
 
 /* ---- words for the trace (core/trace.c); each does nothing when nobody wants to know ---- */
 

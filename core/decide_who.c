@@ -191,22 +191,25 @@ bool step_blocked(struct deciding *d)
 }
 
 /* Is it a mailbox of any tenant that Exchange Online restricts? Sub-addresses are their mailbox's. */
-static bool sender_restricted(const struct deciding *d, const struct address *sender)
+static enum directory_result sender_restricted(const struct deciding *d, const struct address *sender)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
     struct domain_fact fact;
     struct address base;
     unsigned n = 0;
+    enum directory_result found = domain_lookup(d->c->domains, d->c->view, address_domain(sender), &fact);
 
-    if (domain_lookup(d->c->domains, d->c->view, address_domain(sender), &fact) != DIRECTORY_FOUND || fact.ambiguous)
-        return false;
-    if (directory_by_address(d->c->view, fact.tenant, address_slice(sender), refs, &n) == DIRECTORY_NOT_FOUND &&
-        address_without_tag(sender, d->c->config->sender.separator, &base))
-        (void)directory_by_address(d->c->view, fact.tenant, address_slice(&base), refs, &n);
+    if (found != DIRECTORY_FOUND || fact.ambiguous)
+        return found == DIRECTORY_DAMAGED ? found : DIRECTORY_NOT_FOUND;
+    found = directory_by_address(d->c->view, fact.tenant, address_slice(sender), refs, &n);
+    if (found == DIRECTORY_NOT_FOUND && address_without_tag(sender, d->c->config->sender.separator, &base))
+        found = directory_by_address(d->c->view, fact.tenant, address_slice(&base), refs, &n);
+    if (found != DIRECTORY_FOUND)
+        return found;
     for (unsigned i = 0; i < n; i++)
         if (refs[i].restricted && (refs[i].identity & IDENTITY_IS_ADDRESS) != 0)
-            return true;
-    return false;
+            return DIRECTORY_FOUND;
+    return DIRECTORY_NOT_FOUND;
 }
 
 bool step_restricted(struct deciding *d)
@@ -221,7 +224,14 @@ bool step_restricted(struct deciding *d)
     /* Most people send from the address that they sign in with: no second look-up for those. */
     if (d->c->view == NULL || d->s->sender_result != ADDRESS_OK || own || d->s->stage < STAGE_MAIL)
         return false;
-    return sender_restricted(d, &d->s->sender) ? refuse(d, REASON_RESTRICTED, MODE_ENFORCE) : false;
+    switch (sender_restricted(d, &d->s->sender)) {
+    case DIRECTORY_FOUND:
+        return refuse(d, REASON_RESTRICTED, MODE_ENFORCE);
+    case DIRECTORY_DAMAGED:
+        return refuse(d, REASON_DIRECTORY_DAMAGED, MODE_ENFORCE);
+    default:
+        return false;
+    }
 }
 
 static bool tls_old(enum tls_version version, enum tls_minimum minimum)

@@ -19,6 +19,7 @@
 /* By this a replaced manifest is noticed. */
 struct stamp {
     bool there;
+    int why_not; /* errno, when it could not be looked at; 0: there is none */
     dev_t dev;
     ino_t ino;
     off_t size;
@@ -147,7 +148,7 @@ void directory_close(struct directory *d)
 
 static struct stamp stamp_of(const struct stat *st)
 {
-    return (struct stamp){true, st->st_dev, st->st_ino, st->st_size, st->st_mtim, st->st_ctim};
+    return (struct stamp){true, 0, st->st_dev, st->st_ino, st->st_size, st->st_mtim, st->st_ctim};
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -157,8 +158,8 @@ static bool same_time(struct timespec a, struct timespec b)
 
 static bool same_stamp(const struct stamp *a, const struct stamp *b)
 {
-    return a->there == b->there && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-           same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+    return a->there == b->there && a->why_not == b->why_not && a->dev == b->dev && a->ino == b->ino &&
+           a->size == b->size && same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
 /* Is there anything to read? Counts down to the next try when what is there failed before. */
@@ -169,6 +170,8 @@ static bool manifest_is_new(struct directory *d)
 
     if (lstat(d->manifest_path, &st) == 0)
         stamp = stamp_of(&st);
+    else if (errno != ENOENT)
+        stamp.why_not = errno;
     if (!same_stamp(&stamp, &d->stamp)) {
         d->stamp = stamp;
         return true;
@@ -224,6 +227,20 @@ uint64_t directory_generation(const struct directory *d)
 
 /* ---- views ---- */
 
+static void open_index(struct directory_view *v)
+{
+    const struct directory_file *f = v->generation->file;
+    MDB_val key = {sizeof DIRECTORY_INDEX_KEY - 1, (void *)DIRECTORY_INDEX_KEY}, value, first;
+    MDB_cursor *cursor;
+
+    if (!f->has_index || mdb_get(v->txn, f->index, &key, &value) != 0 ||
+        mdb_cursor_open(v->txn, f->dbi[TABLE_IDENTITIES], &cursor) != 0)
+        return;
+    if (mdb_cursor_get(cursor, &key, &first, MDB_FIRST) == 0)
+        (void)directory_index_open((struct slice){value.mv_data, value.mv_size}, first.mv_data, &v->index);
+    mdb_cursor_close(cursor);
+}
+
 static struct directory_view *view_make(struct generation *g)
 {
     struct directory_view *v = calloc(1, sizeof *v);
@@ -235,6 +252,7 @@ static struct directory_view *view_make(struct generation *g)
         free(v);
         return NULL;
     }
+    open_index(v);
     return v;
 }
 

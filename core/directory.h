@@ -188,7 +188,7 @@ struct directory_totals {
 /*
  * Looks at everything in the folder's current generation: size and checksum of the file, checksum and form of every
  * record, and that each claim on an identity says what its mailbox says. 0 with *totals; -1 with e. Takes seconds for a
- * million mailboxes: for "postern check", not for the mail path.
+ * million mailboxes: for "postern audit", not for the mail path.
  */
 int directory_verify(const char *path, struct directory_totals *totals, struct error *e);
 

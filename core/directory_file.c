@@ -1,6 +1,7 @@
 #include "core/directory_file.h"
 
 #include "core/checksum.h"
+#include "core/directory_index.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,6 +139,7 @@ static int open_tables(struct directory_file *f, struct error *e)
             return error_set(e, "has no table \"%s\" (%s)", directory_table_names[i], mdb_strerror(code));
         }
     }
+    f->has_index = mdb_dbi_open(txn, DIRECTORY_INDEX_TABLE, 0, &f->index) == 0;
     code = mdb_txn_commit(txn);
     return code != 0 ? lmdb_error(e, "read", code) : 0;
 }
@@ -173,7 +175,8 @@ static int map_file(struct directory_file *f, const char *folder, const struct m
     if (b.full)
         return error_set(e, "has a path that is too long");
     /* The map is as large as the file: a reader needs no room for growth. */
-    if ((code = mdb_env_set_mapsize(f->env, (size_t)m->size)) != 0 || (code = mdb_env_set_maxdbs(f->env, TABLES)) != 0)
+    if ((code = mdb_env_set_mapsize(f->env, (size_t)m->size)) != 0 ||
+        (code = mdb_env_set_maxdbs(f->env, TABLES + 1)) != 0)
         return lmdb_error(e, "prepare for", code);
     code = mdb_env_open(f->env, path, MDB_RDONLY | MDB_NOLOCK | MDB_NOSUBDIR | MDB_NOTLS, 0);
     if (code != 0)

@@ -29,6 +29,8 @@ void manifest_file_free(struct manifest_file *f);
 struct directory_file {
     MDB_env *env;
     MDB_dbi dbi[TABLES];
+    bool has_index; /* core/directory_index.h: files before it were without */
+    MDB_dbi index;
     unsigned users; /* generations that share it; counted by the thread that refreshes */
 };
 

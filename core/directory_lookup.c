@@ -117,7 +117,9 @@ static enum directory_result by_identity(const struct directory_view *v, uint32_
 {
     struct directory_key key = identity_key(tenant, kind, text);
     struct slice value;
-    enum directory_result result = fetch(v, TABLE_IDENTITIES, &key, &value);
+    enum directory_result result = key.n > 0 && directory_index_find(&v->index, key_slice(&key), &value)
+                                       ? DIRECTORY_FOUND
+                                       : fetch(v, TABLE_IDENTITIES, &key, &value);
     const uint8_t *claim;
     size_t claims;
 

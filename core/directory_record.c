@@ -153,7 +153,8 @@ void record_seal(enum directory_table table, struct slice key, void *value, size
     memcpy(value, &seal, SEAL_SIZE);
 }
 
-bool record_intact(enum directory_table table, struct slice key, struct slice value)
+/* Is the value's checksum right? */
+static bool record_intact(enum directory_table table, struct slice key, struct slice value)
 {
     uint32_t seal;
 

@@ -93,8 +93,6 @@ bool right_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *trust
 
 /* Sets the checksum in front of a finished value of at least 4 bytes. */
 void record_seal(enum directory_table table, struct slice key, void *value, size_t n);
-/* Is the value's checksum right? */
-bool record_intact(enum directory_table table, struct slice key, struct slice value);
 
 /*
  * The encoders write a sealed value to out and answer its length, 0 when it does not fit into cap bytes. The decoders

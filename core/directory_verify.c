@@ -54,6 +54,7 @@ static int check_identity(const struct directory_view *v, struct slice key, stru
 {
     size_t n = identity_claims(key, value);
     struct mailbox_record record;
+    struct slice indexed;
     struct mailbox_ref ref;
     struct slice text;
     uint32_t tenant;
@@ -61,6 +62,8 @@ static int check_identity(const struct directory_view *v, struct slice key, stru
 
     if (n == 0 || !identity_key_read(key, &tenant, &kind, &text))
         return error_set(e, "a record is damaged");
+    if (directory_index_find(&v->index, key, &indexed) && (indexed.p != value.p || indexed.n != value.n))
+        return error_set(e, "%.*s is somewhere else by the index", SLICE_ARG(text));
     for (size_t i = 0; i < n; i++) {
         const char *claim = value.p + value.n - (n - i) * IDENTITY_CLAIM_SIZE;
 

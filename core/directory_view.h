@@ -3,6 +3,7 @@
 #define POSTERN_DIRECTORY_VIEW_H
 
 #include "core/directory_file.h"
+#include "core/directory_index.h"
 
 /* A generation in use: file and facts, and the views on it that nobody holds at the moment. */
 struct generation {
@@ -20,6 +21,7 @@ struct generation {
 struct directory_view {
     struct generation *generation;
     MDB_txn *txn; /* lives as long as the view: the file never changes, so there is nothing to renew */
+    struct directory_index index;
     struct directory_view *next;
 };
 

@@ -202,8 +202,8 @@ static void tick_directory(struct engine *engine)
         engine_complain(engine, &engine->directory_trouble, e.text);
         return;
     }
-    engine->directory_trouble.text[0] = '\0';
-    if (result > 0) {
+    if (result > 0) { /* 0 says that there was nothing to try, not that the trouble is over */
+        engine->directory_trouble.text[0] = '\0';
         atomic_fetch_add(&engine->epoch, 1);
         log_say(engine->log, LEVEL_NOTICE, "directory: generation %llu in use",
                 (unsigned long long)directory_generation(engine->directory));
@@ -338,5 +338,8 @@ void engine_user_renew(struct engine_user *user)
     domains_forget(&user->domains);
     user->config = config_ref_take(user->engine);
     user->view = directory_view_get(user->engine->directory);
+    /* There was no memory for a view, and the next decision looks again. */
+    if (user->view == NULL && directory_generation(user->engine->directory) != 0)
+        epoch = 0;
     user->epoch = epoch;
 }

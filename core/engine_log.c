@@ -7,6 +7,31 @@
 #include "core/engine_parts.h"
 #include "core/event.h"
 
+/* What a line begins with; it depends on few things, which are mostly those of the line before. */
+static struct event begin(struct engine_user *user, const struct submission *s)
+{
+    const struct verdict *v = &user->verdict;
+    struct line_begin *b = &user->begin;
+    enum log_format format = log_format_of(user->engine->log);
+    struct event e;
+
+    if (b->n > 0 && b->format == format && b->action == v->action && b->reason == v->reason && b->stage == s->stage &&
+        b->front_end == s->front_end)
+        return event_begin_again(user->line, sizeof user->line, format, (struct slice){b->text, b->n});
+
+    e = event_begin(user->line, sizeof user->line, format, "decision");
+    event_word(&e, "action", action_name(v->action));
+    event_word(&e, "reason", reason_row(v->reason)->name);
+    event_word(&e, "by", s->front_end);
+    event_word(&e, "stage", stage_name(s->stage));
+    b->n = 0;
+    if (e.n > sizeof b->text)
+        return e;
+    *b = (struct line_begin){format, v->action, v->reason, s->stage, s->front_end, e.n, ""};
+    memcpy(b->text, user->line, e.n);
+    return e;
+}
+
 /* The mailbox's primary address; the login itself where that is one; empty where there is no mailbox. */
 static struct slice mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary)
 {
@@ -29,7 +54,7 @@ static void add_who(struct event *e, const struct submission *s, const struct id
     event_word(e, "tenant", id->tenant != NULL ? id->tenant->name : NULL);
     event_word(e, "connector", id->connector != NULL ? id->connector->name : NULL);
     if (s->has_client)
-        event_text(e, "client", ip_text(&s->client, text));
+        event_ours(e, "client", ip_text(&s->client, text));
     event_text(e, "method", s->mechanism);
     event_word(e, "tls", tls_version_name(s->tls));
 }
@@ -58,6 +83,8 @@ static void add_status(struct event *e, struct slice reply)
 {
     struct slice rest, status;
 
+    if (reply.n == 0)
+        return;
     (void)slice_cut(reply, ' ', NULL, &rest);
     (void)slice_cut(rest, ' ', &status, NULL);
     event_text(e, "status", status);
@@ -83,12 +110,8 @@ void engine_log_verdict(struct engine_user *user, const struct decide_context *c
     bool passes = v->action == ACTION_PASS;
     struct address primary;
     struct slice mailbox = mailbox_of(c, &v->identity, &primary);
-    struct event e = event_begin(user->line, sizeof user->line, log_format_of(log), "decision");
+    struct event e = begin(user, s);
 
-    event_word(&e, "action", action_name(v->action));
-    event_word(&e, "reason", reason_row(v->reason)->name);
-    event_word(&e, "by", s->front_end);
-    event_word(&e, "stage", stage_name(s->stage));
     add_who(&e, s, &v->identity, mailbox);
     add_message(&e, s, r);
     add_outcome(&e, v);

@@ -42,6 +42,17 @@ struct engine {
     uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
 };
 
+/* How the last line of a verdict began. The next begins so too more often than not. */
+struct line_begin {
+    enum log_format format;
+    enum action action;
+    enum reason reason;
+    enum stage stage;
+    const char *front_end;
+    size_t n; /* 0: there was none */
+    char text[128];
+};
+
 struct engine_user {
     struct engine *engine;
     uint64_t epoch; /* engine's + 1 when config and view were taken; 0: rested */
@@ -50,6 +61,7 @@ struct engine_user {
     struct verdict verdict;
     struct who_cache who; /* of this configuration and view, as the domains */
     struct domain_cache domains;
+    struct line_begin begin;
     char line[LOG_LINE_MAX];
 };
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 /*
- * Address space, not room: the file grows as it needs. 200000 decisions take about 100 MB, two million mailboxes about
- * 1 GB.
+ * Address space, not room: the file grows as it needs. 200000 decisions take about 50 MB, two million mailboxes about
+ * 500 MB.
  */
 #define MAP_SIZE (sizeof(size_t) > 4 ? (size_t)(UINT64_C(4) << 30) : (size_t)512 << 20)
 /* How often a round has nothing to write, but looks for what is too old. */
@@ -21,13 +21,14 @@ static int make_batches(struct journal *j)
     for (int i = 0; i < 2; i++) {
         struct journal_batch *batch = &j->batches[i];
 
-        batch->bytes = calloc(j->bounds.gathered, JOURNAL_ENTRY_MAX);
-        batch->tally = tally_new(2 * j->bounds.gathered);
-        if (batch->bytes == NULL || batch->tally == NULL)
+        batch->bytes = calloc(1, JOURNAL_BATCH_BYTES(j->bounds.gathered));
+        batch->beyond = tally_new(j->bounds.gathered);
+        if (batch->bytes == NULL || batch->beyond == NULL)
             return -1;
     }
     j->active = &j->batches[0];
-    return 0;
+    j->tally = tally_new(JOURNAL_TALLY(j->bounds.gathered));
+    return j->tally != NULL ? 0 : -1;
 }
 
 static void free_journal(struct journal *j)
@@ -35,8 +36,9 @@ static void free_journal(struct journal *j)
     journal_file_close(j->file);
     for (int i = 0; i < 2; i++) {
         free(j->batches[i].bytes);
-        tally_free(j->batches[i].tally);
+        tally_free(j->batches[i].beyond);
     }
+    tally_free(j->tally);
     (void)pthread_mutex_destroy(&j->note_lock);
     (void)pthread_mutex_destroy(&j->file_lock);
     free(j->folder);
@@ -83,6 +85,7 @@ void journal_close(struct journal *j)
 {
     if (j == NULL)
         return;
+    j->ends = true;
     if (j->program[0] != '\0')
         for (int i = 0; i < 2; i++) /* what waits from a round that failed, and what came after it */
             (void)journal_flush(j, NULL);
@@ -136,23 +139,23 @@ const char *journal_notice(struct journal *j)
 
 /* ---- records come in ---- */
 
-static bool is_refusal(const struct journal_record *r)
+static bool is_refusal(const struct journal_event *v)
 {
-    return r->action == ACTION_DEFER || r->action == ACTION_REJECT;
+    return v->action == ACTION_DEFER || v->action == ACTION_REJECT;
 }
 
 /* Names a message, its sender and the reason of its refusal; 0: it has no name. */
-static uint64_t refusal_name(const struct journal *j, const struct journal_record *r)
+static uint64_t refusal_name(const struct journal *j, const struct journal_event *v)
 {
-    char text[sizeof r->instance + sizeof r->login + 8];
+    char text[192];
     struct buf b = BUF_OVER(text);
 
-    if (r->instance[0] == '\0')
+    if (v->instance.n == 0)
         return 0;
-    buf_add_char(&b, (char)r->reason);
-    buf_add(&b, slice_of(r->instance));
+    buf_add_char(&b, (char)v->reason);
+    buf_add(&b, v->instance);
     buf_add_char(&b, '\0');
-    buf_add(&b, slice_of(r->login));
+    buf_add(&b, v->login);
     return hash_slice(&j->secret, buf_slice(&b)) | 1;
 }
 
@@ -167,59 +170,48 @@ static bool is_repeated(struct journal *j, uint64_t name)
     return repeated;
 }
 
-static void append(struct journal_batch *batch, uint64_t at_ns, const uint8_t *packed, uint16_t n)
+/* Beyond the bound only the usage is kept. */
+static void count_only(struct journal *j, const struct journal_event *v, bool counts)
 {
-    uint8_t *p = batch->bytes + batch->n;
-
-    memcpy(p, &at_ns, sizeof at_ns);
-    memcpy(p + sizeof at_ns, &n, sizeof n);
-    memcpy(p + JOURNAL_ENTRY_HEAD, packed, n);
-    batch->n += JOURNAL_ENTRY_HEAD + n;
-    batch->records++;
-}
-
-/* Beyond the bound only the usage is kept: as much room is left in the tally as there are records to be added to it. */
-static void tally_only(struct journal *j, const struct journal_record *r, bool counts)
-{
-    struct journal_record counted = *r;
+    struct journal_event counted = *v;
 
     counted.counts = counts;
-    (void)tally_add(j->active->tally, &counted, j->bounds.gathered);
+    (void)tally_add(j->active->beyond, &counted);
     atomic_fetch_add_explicit(&j->dropped, 1, memory_order_relaxed);
 }
 
-void journal_note(struct journal *j, const struct journal_record *r)
+/* With note_lock held. */
+static bool has_room(const struct journal *j)
 {
-    uint8_t packed[RECORD_PACKED_MAX];
-    uint64_t refusal;
+    return j->active->events < j->bounds.gathered &&
+           j->active->n + EVENT_PACKED_MAX <= JOURNAL_BATCH_BYTES(j->bounds.gathered);
+}
+
+void journal_note(struct journal *j, const struct journal_event *v)
+{
+    uint64_t refusal = 0;
     bool counts;
-    size_t n;
 
     if (j == NULL || j->program[0] == '\0')
         return;
-    atomic_fetch_add_explicit(&j->totals[r->action][r->reason], 1, memory_order_relaxed);
-    n = record_pack(r, packed);
-    refusal = is_refusal(r) ? refusal_name(j, r) : 0;
+    atomic_fetch_add_explicit(&j->totals[v->action][v->reason], 1, memory_order_relaxed);
+    if (is_refusal(v))
+        refusal = refusal_name(j, v);
     (void)pthread_mutex_lock(&j->note_lock);
-    counts = r->counts && !is_repeated(j, refusal);
-    record_pack_counts(packed, counts);
-    if (j->active->records < j->bounds.gathered)
-        append(j->active, r->at_ns, packed, (uint16_t)n);
-    else
-        tally_only(j, r, counts);
+    counts = v->counts && !is_repeated(j, refusal);
+    if (has_room(j)) {
+        j->active->n += event_pack(v, counts, j->active->bytes + j->active->n);
+        j->active->events++;
+    } else
+        count_only(j, v, counts);
     (void)pthread_mutex_unlock(&j->note_lock);
-}
-
-uint64_t journal_dropped(const struct journal *j)
-{
-    return j != NULL ? atomic_load_explicit(&j->dropped, memory_order_relaxed) : 0;
 }
 
 /* ---- a round ---- */
 
 static bool is_empty(const struct journal_batch *batch)
 {
-    return batch->records == 0 && tally_count(batch->tally) == 0;
+    return batch->events == 0 && tally_count(batch->beyond) == 0;
 }
 
 /* The batch to be written: what waits since a round that failed, else what has gathered; then the other one gathers. */
@@ -239,39 +231,19 @@ static struct journal_batch *take_batch(struct journal *j)
     return waits;
 }
 
-static void tally_records(struct journal_batch *batch)
-{
-    struct journal_record record;
-
-    for (size_t at = 0; at < batch->n && !batch->tallied;) {
-        uint64_t at_ns;
-        uint16_t n;
-
-        memcpy(&at_ns, batch->bytes + at, sizeof at_ns);
-        memcpy(&n, batch->bytes + at + sizeof at_ns, sizeof n);
-        if (record_unpack((struct slice){(const char *)batch->bytes + at + JOURNAL_ENTRY_HEAD, n}, &record)) {
-            record.at_ns = at_ns;
-            (void)tally_add(batch->tally, &record, 0);
-        }
-        at += JOURNAL_ENTRY_HEAD + n;
-    }
-    if (!batch->tallied)
-        tally_sort(batch->tally);
-    batch->tallied = true;
-}
-
 static void clear_batch(struct journal_batch *batch)
 {
     batch->n = 0;
-    batch->records = 0;
+    batch->events = 0;
     batch->tallied = false;
-    tally_clear(batch->tally);
+    tally_clear(batch->beyond);
 }
 
 static bool take_totals(struct journal *j, struct journal_round *round)
 {
     bool any = false;
 
+    round->dropped = atomic_load_explicit(&j->dropped, memory_order_relaxed);
     for (unsigned a = 0; a <= ACTION_HOLD; a++)
         for (unsigned r = 0; r < REASON_COUNT; r++) {
             round->totals[a][r] = atomic_load_explicit(&j->totals[a][r], memory_order_relaxed);
@@ -282,27 +254,94 @@ static bool take_totals(struct journal *j, struct journal_round *round)
 
 static void subtract_totals(struct journal *j, const struct journal_round *round)
 {
+    atomic_fetch_sub_explicit(&j->dropped, round->dropped, memory_order_relaxed);
     for (unsigned a = 0; a <= ACTION_HOLD; a++)
         for (unsigned r = 0; r < REASON_COUNT; r++)
             if (round->totals[a][r] > 0)
                 atomic_fetch_sub_explicit(&j->totals[a][r], round->totals[a][r], memory_order_relaxed);
 }
 
+/* Writes the batch if there is one, the totals, and the usage if it is being written. */
+static int write_all(struct journal *j, struct journal_batch *batch, uint64_t wall_ns, struct error *e)
+{
+    struct journal_round round = {.wall_ns = wall_ns};
+
+    (void)take_totals(j, &round);
+    do {
+        round.batch = batch;
+        round.usage = j->tally_sorted ? j->tally : NULL;
+        round.from = j->written;
+        if (journal_write(j, &round, e) != 0)
+            return -1;
+        j->written = round.to;
+        subtract_totals(j, &round);
+        memset(round.totals, 0, sizeof round.totals);
+        round.dropped = 0;
+        if (batch != NULL)
+            clear_batch(batch);
+        batch = NULL;
+    } while (j->tally_sorted && j->written < tally_count(j->tally));
+    if (j->tally_sorted)
+        tally_clear(j->tally);
+    j->tally_sorted = false;
+    j->written = 0;
+    return 0;
+}
+
+static void begin_usage(struct journal *j)
+{
+    if (!j->tally_sorted)
+        tally_sort(j->tally);
+    j->tally_sorted = true;
+}
+
+/* Adds a batch to the tally, in which there is room for it. */
+static void tally_batch(struct journal *j, struct journal_batch *batch, uint64_t wall_ns)
+{
+    struct slice rest = {(const char *)batch->bytes, batch->n};
+    struct journal_event event;
+
+    if (tally_count(j->tally) == 0)
+        j->gather_ns = wall_ns;
+    while (rest.n > 0)
+        if (event_unpack_counted(&rest, &event))
+            (void)tally_add(j->tally, &event);
+    tally_merge(j->tally, batch->beyond);
+    batch->tallied = true;
+}
+
+/* fresh: has anything come since the last round? */
+static bool usage_is_due(const struct journal *j, uint64_t wall_ns, bool fresh)
+{
+    uint32_t n = tally_count(j->tally);
+
+    return n > 0 && (!fresh || n <= USAGE_SOON || j->ends || wall_ns < j->gather_ns ||
+                     wall_ns - j->gather_ns >= USAGE_LATE_S * NS_PER_S);
+}
+
 static int flush_locked(struct journal *j, uint64_t wall_ns, struct error *e)
 {
-    struct journal_round round = {.batch = take_batch(j), .wall_ns = wall_ns};
-    bool any = take_totals(j, &round) || !is_empty(round.batch);
+    struct journal_batch *batch = take_batch(j);
+    struct journal_round totals;
+    bool fresh = !is_empty(batch);
 
-    if (!any && j->file != NULL && wall_ns - j->idle_ns < IDLE_NS)
+    if (!take_totals(j, &totals) && !fresh && tally_count(j->tally) == 0 && j->file != NULL &&
+        wall_ns - j->idle_ns < IDLE_NS)
         return 0;
     if (journal_ensure(j, e) != 0)
         return -1;
-    tally_records(round.batch);
-    if (journal_write(j, &round, e) != 0)
+    if (!batch->tallied) {
+        if (tally_room(j->tally) < batch->events + tally_count(batch->beyond))
+            begin_usage(j);
+        if (j->tally_sorted && write_all(j, NULL, wall_ns, e) != 0)
+            return -1;
+        tally_batch(j, batch, wall_ns);
+    }
+    if (usage_is_due(j, wall_ns, fresh))
+        begin_usage(j);
+    if (write_all(j, batch, wall_ns, e) != 0)
         return -1;
     j->idle_ns = wall_ns;
-    subtract_totals(j, &round);
-    clear_batch(round.batch);
     return 0;
 }
 

@@ -5,17 +5,25 @@
  * not waited for.
  *
  *   table       key                                value
- *   decisions   wall-clock ns, process, number     struct journal_record, packed
+ *   decisions   wall-clock ns, process, number     a chunk: some decisions of one program, the newest of that time
  *   usage       tenant name, NUL, mailbox          struct usage, packed: kept for USAGE_DAYS
- *   seen        hour, and the key in usage         nothing: says which mailbox was seen longest ago
+ *   seen        hour, and the key in usage         nothing: no mailbox was seen longer ago than it says
  *   totals      program, NUL, action, NUL, reason  counts since the journal was made
+ *               NUL, name                          the version of this layout, and how many decisions there are
+ *               program, NUL, "dropped"            records that were not kept since then: too many gathered
  *
- * Everything is bounded: the oldest decisions give way (JOURNAL_DECISIONS_MAX), mailboxes that were not seen for
- * USAGE_DAYS are forgotten, and beyond USAGE_MAILBOXES_MAX the one that was seen longest ago, to the hour.
+ * Decisions and totals are written in each round. Usage gathers, since each mailbox is a page of the disk: it is
+ * written at once while it is of few mailboxes (USAGE_SOON) or nothing new comes, and else every USAGE_LATE_S seconds,
+ * or when the room for it in memory is full.
  *
- * Each round is one transaction whose pages are on the disk before they count: a killed program or a crash of the
- * machine costs the last rounds, never what was there before. A damaged environment is set aside (damaged.mdb in the
- * folder, in the place of an older one) and a new one is begun.
+ * Everything is bounded: the oldest decisions give way beyond JOURNAL_DECISIONS_MAX, a chunk at a time; mailboxes that
+ * were not seen for USAGE_DAYS are forgotten, and beyond USAGE_MAILBOXES_MAX the one that was seen longest ago, to the
+ * hour.
+ *
+ * Each transaction's pages are on the disk before they count: a killed program or a crash of the machine costs the last
+ * rounds of decisions, and what a busy relay's usage gathered in the last USAGE_LATE_S seconds, never what was there
+ * before. A damaged environment is set aside (damaged.mdb in the folder, in the place of an older one), one of another
+ * layout likewise (former.mdb), and a new one is begun.
  */
 #ifndef POSTERN_JOURNAL_H
 #define POSTERN_JOURNAL_H
@@ -24,12 +32,31 @@
 #include "core/error.h"
 
 #define JOURNAL_DECISIONS_MAX 200000u
-#define JOURNAL_GATHERED_MAX 8192u /* records between two rounds; usage and totals are exact beyond that, too */
+#define JOURNAL_GATHERED_MAX 16384u /* decisions between two rounds; usage and totals are exact beyond that, too */
+#define USAGE_SOON 16               /* mailboxes and clients that are written in each round */
+#define USAGE_LATE_S 30
 #define USAGE_DAYS 400
 #define USAGE_MAILBOXES_MAX 2000000u
 #define USAGE_CLIENTS 8 /* the last different clients of a mailbox */
 
-/* One decision. Texts are terminated, cut where too long, and may hold anything: escape them before showing. */
+/*
+ * One decision as it is noted. What its members mean is said at struct journal_record; texts that are longer than there
+ * are cut.
+ */
+struct journal_event {
+    uint64_t at_ns;
+    enum action action;
+    enum reason reason, monitored;
+    enum stage stage;
+    enum tls_version tls;
+    bool milter, counts, has_client;
+    uint32_t recipients;
+    struct ip client;
+    uint64_t size, retry_s;
+    struct slice tenant, connector, login, mailbox, method, limit, sender, queue_id, instance, recipient;
+};
+
+/* One decision as it is read. Texts are terminated, and may hold anything: escape them before showing. */
 struct journal_record {
     uint64_t at_ns; /* wall clock */
     enum action action;
@@ -85,18 +112,17 @@ int journal_open(const char *folder, const char *program, struct journal **out, 
 void journal_close(struct journal *j); /* writes what has gathered; NULL is fine */
 
 /* Leaves a record; copies it. Never blocks on a disk. Any thread. NULL is fine. */
-void journal_note(struct journal *j, const struct journal_record *record);
+void journal_note(struct journal *j, const struct journal_event *event);
 /*
- * Writes what has gathered, in one transaction. Called by the housekeeping about once a second; a round takes at most
- * about 100 ms, and what the disk needs. When it fails, what has gathered is kept for the next round: decisions up to
- * twice JOURNAL_GATHERED_MAX, usage up to about that number of mailboxes and clients, totals without bound.
+ * Writes what has gathered: decisions and totals in one transaction, usage when it is due, a part in a transaction.
+ * Called by the housekeeping about once a second; a round takes at most about 100 ms, and what the disk needs. When it
+ * fails, what has gathered is kept for the next round: decisions up to twice JOURNAL_GATHERED_MAX, usage up to
+ * about that number of mailboxes and clients, totals without bound.
  */
 int journal_flush(struct journal *j, struct error *e);
 /* Something that is worth a line in the log though the journal is in use; NULL when there is nothing new. For the
  * thread that flushes; valid until its next call. */
 const char *journal_notice(struct journal *j);
-/* Records that were not kept since start because too many gathered. */
-uint64_t journal_dropped(const struct journal *j);
 
 /*
  * ---- reading: by any thread, piece by piece, each of them a short transaction of its own: nothing is held while the
@@ -118,5 +144,8 @@ int journal_usage_of(struct journal *j, struct slice tenant, struct slice mailbo
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
                    void *arg, struct error *e);
+/* Records of all programs that were not kept since the journal was made, because too many gathered between two rounds:
+ * they are in usage and totals, but not among the decisions. */
+int journal_dropped(struct journal *j, uint64_t *count, struct error *e);
 
 #endif

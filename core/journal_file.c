@@ -14,7 +14,9 @@
 
 #define DATA_NAME "data.mdb"
 #define LOCK_NAME "lock.mdb"
-#define ASIDE_NAME "damaged.mdb"
+#define DAMAGED_NAME "damaged.mdb"
+#define FORMER_NAME "former.mdb"
+#define FORMER "is of another version's layout"
 #define FILE_MODE 0660
 #define FOLDER_MODE 0770
 /* Room for LMDB's 126 readers. Allocated, since a hole in a mapped file kills who writes there on a full disk. */
@@ -176,31 +178,48 @@ static int make_lock(int folder, struct error *e)
     return code == 0 ? 0 : error_set(e, "cannot allocate " LOCK_NAME ": %s", strerror(code));
 }
 
-static int set_aside(int folder, const char *why, struct error *notice, struct error *e)
+static int make_files(int folder, struct error *e)
 {
-    if (renameat(folder, DATA_NAME, folder, ASIDE_NAME) != 0)
+    int fd = open_file(folder, DATA_NAME, e);
+
+    if (fd < 0)
+        return -1;
+    (void)close(fd);
+    return make_lock(folder, e);
+}
+
+static int set_aside(int folder, const char *why, const char *name, struct error *notice, struct error *e)
+{
+    if (renameat(folder, DATA_NAME, folder, name) != 0)
         return error_set(e, DATA_NAME " %s, and cannot be set aside: %s", why, strerror(errno));
     if (unlinkat(folder, LOCK_NAME, 0) != 0 && errno != ENOENT)
         return error_set(e, "cannot remove " LOCK_NAME ": %s", strerror(errno));
-    (void)error_set(notice, DATA_NAME " %s; it was set aside as " ASIDE_NAME " and a new one begun", why);
+    (void)error_set(notice, DATA_NAME " %s; it was set aside as %s and a new one begun", why, name);
     return 0;
 }
 
 /*
  * Looks at data.mdb before LMDB does. NULL: fine, or there is none; else what is wrong with it. What it lacks at its
  * end is filled up by those who may write: LMDB then finds out itself whether something is missing, and a mapped file
- * that is too short would end the program.
+ * that is too short would end the program. *passing: it says nothing of the file, and may be over in a moment.
  */
-static const char *look(int folder, bool writer, bool *empty)
+static const char *look(int folder, bool writer, bool *empty, bool *passing)
 {
     int fd = openat(folder, DATA_NAME, (writer ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     uint64_t lacks;
     const char *why;
     struct stat st;
+    char byte;
 
     *empty = fd < 0 && errno == ENOENT;
+    *passing = fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR || errno == EIO);
     if (fd < 0)
         return *empty ? NULL : strerror(errno);
+    if (pread(fd, &byte, 1, 0) < 0 && errno != EISDIR) {
+        *passing = true;
+        (void)close(fd);
+        return "cannot be read";
+    }
     why = journal_header_check(fd, empty, &lacks);
     if (why == NULL && lacks > 0 && (!writer || fstat(fd, &st) != 0 || fallocate(fd, 0, st.st_size, (off_t)lacks) != 0))
         why = "is damaged: it was cut";
@@ -226,29 +245,27 @@ static const char *read_mark(struct journal_file *f, int folder, const char *pro
 /* Makes sure that what LMDB opens is sound, and can be opened by all. */
 static int prepare(struct journal_file *f, int folder, const char *program, struct error *notice, struct error *e)
 {
-    bool empty;
+    bool empty, passing;
     const char *fault = program != NULL ? read_mark(f, folder, program) : NULL,
-               *why = look(folder, program != NULL, &empty);
-    int fd;
+               *why = look(folder, program != NULL, &empty, &passing);
 
+    if (passing)
+        return error_set(e, DATA_NAME " cannot be opened now: %s", why);
     if (program == NULL) {
         if (why != NULL)
             return error_set(e, DATA_NAME " %s; postern-policyd or postern-milter will set it aside", why);
         return empty ? error_set(e, "nothing is there yet; postern-policyd and postern-milter make it")
                      : make_lock(folder, e);
     }
-    if (!empty && (why != NULL || fault != NULL) && set_aside(folder, why != NULL ? why : fault, notice, e) != 0)
+    if (!empty && (why != NULL || fault != NULL) &&
+        set_aside(folder, why != NULL ? why : fault, DAMAGED_NAME, notice, e) != 0)
         return -1;
     /* Not even its two first pages were written: nothing is lost, and LMDB would take it for damaged. */
     if (empty && unlinkat(folder, DATA_NAME, 0) != 0 && errno != ENOENT)
         return error_set(e, "cannot remove the empty " DATA_NAME ": %s", strerror(errno));
     if (why != NULL || fault != NULL)
         journal_file_leave(f);
-    fd = open_file(folder, DATA_NAME, e);
-    if (fd < 0)
-        return -1;
-    (void)close(fd);
-    return make_lock(folder, e);
+    return make_files(folder, e);
 }
 
 /* ---- LMDB ---- */
@@ -262,12 +279,18 @@ static int open_tables(struct journal_file *f, bool writer, struct error *e)
         return journal_file_error(e, "begin", code);
     for (int i = 0; i < JOURNAL_TABLES && code == 0; i++)
         code = mdb_dbi_open(txn, table_names[i], writer ? MDB_CREATE : 0, &f->dbi[i]);
+    if (code == 0) {
+        code = journal_layout_check(f, txn, writer);
+        f->former = code == MDB_VERSION_MISMATCH;
+    }
     if (code == 0)
         code = mdb_txn_commit(txn);
     else
         mdb_txn_abort(txn);
     if (code == 0)
         return 0;
+    if (f->former)
+        return error_set(e, DATA_NAME " " FORMER "; postern-policyd or postern-milter will set it aside");
     if (journal_file_damage(code))
         journal_file_condemn(f);
     return code == MDB_NOTFOUND ? error_set(e, "nothing is there yet; postern-policyd and postern-milter make it")
@@ -298,18 +321,33 @@ static int open_env(struct journal_file *f, const char *folder, bool writer, siz
     return open_tables(f, writer, e);
 }
 
-static int open_locked(struct journal_file *f, int dir, const char *folder, const char *program, size_t map_size,
-                       struct error *notice, struct error *e)
+static int open_marked(struct journal_file *f, const char *folder, bool writer, size_t map_size, struct error *e)
 {
     unsigned char faults;
     int result;
 
-    if (prepare(f, dir, program, notice, e) != 0)
-        return -1;
     journal_file_enter(f);
-    result = open_env(f, folder, program != NULL, map_size, e);
+    result = open_env(f, folder, writer, map_size, e);
     if (f->mark >= 0 && pread(f->mark, &faults, 1, 0) == 1 && faults != CONDEMNED)
         journal_file_leave(f);
+    return result;
+}
+
+static int open_locked(struct journal_file *f, int dir, const char *folder, const char *program, size_t map_size,
+                       struct error *notice, struct error *e)
+{
+    int result;
+
+    if (prepare(f, dir, program, notice, e) != 0)
+        return -1;
+    result = open_marked(f, folder, program != NULL, map_size, e);
+    if (f->former && program != NULL) {
+        mdb_env_close(f->env);
+        f->env = NULL;
+        if (set_aside(dir, FORMER, FORMER_NAME, notice, e) != 0 || make_files(dir, e) != 0)
+            return -1;
+        result = open_marked(f, folder, true, map_size, e);
+    }
     if (result == 0 && (stat(f->data_path, &f->data) != 0 || stat(f->lock_path, &f->lock) != 0))
         return error_set(e, "was removed while it was opened");
     return result;

@@ -26,6 +26,7 @@ struct journal_file {
     char *data_path, *lock_path;
     int mark; /* descriptor; -1 for readers */
     unsigned char faults;
+    bool former; /* of another layout */
 };
 
 /*
@@ -38,6 +39,10 @@ void journal_file_close(struct journal_file *f); /* NULL is fine */
 
 /* Was one of the files removed or replaced behind us? */
 bool journal_file_replaced(const struct journal_file *f);
+
+/* With the tables open: is the environment of our layout? A new one gets its mark from a writer. 0,
+ * MDB_VERSION_MISMATCH, or another code of LMDB. */
+int journal_layout_check(struct journal_file *f, MDB_txn *txn, bool writer);
 
 /* Around everything that changes the environment. */
 void journal_file_enter(struct journal_file *f);

@@ -23,6 +23,30 @@ uint64_t decision_key_at(const void *key)
     return be64toh(at_ns);
 }
 
+/* ascii_lower of eight bytes at once: a byte is a capital letter when adding carries into its highest bit as said. */
+static uint64_t lower_word(uint64_t word)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t low = word & (0x7f * each);
+    uint64_t from_a = low + (0x80 - 'A') * each, beyond_z = low + (0x7f - 'Z') * each;
+
+    return word | ((from_a & ~beyond_z & ~word & 0x80 * each) >> 2);
+}
+
+static void lower(uint8_t *out, const char *text, size_t n)
+{
+    uint64_t word;
+    size_t i = 0;
+
+    for (; i + sizeof word <= n; i += sizeof word) {
+        memcpy(&word, text + i, sizeof word);
+        word = lower_word(word);
+        memcpy(out + i, &word, sizeof word);
+    }
+    for (; i < n; i++)
+        out[i] = (uint8_t)ascii_lower(text[i]);
+}
+
 size_t usage_key(struct slice tenant, struct slice mailbox, uint8_t *out)
 {
     size_t n = tenant.n + 1 + mailbox.n;
@@ -32,8 +56,7 @@ size_t usage_key(struct slice tenant, struct slice mailbox, uint8_t *out)
     if (tenant.n > 0)
         memcpy(out, tenant.p, tenant.n);
     out[tenant.n] = '\0';
-    for (size_t i = 0; i < mailbox.n; i++)
-        out[tenant.n + 1 + i] = (uint8_t)ascii_lower(mailbox.p[i]);
+    lower(out + tenant.n + 1, mailbox.p, mailbox.n);
     return n;
 }
 
@@ -75,6 +98,23 @@ size_t total_key(const char *program, enum action action, enum reason reason, ui
         buf_add(&b, slice_of(parts[i]));
     }
     return b.n;
+}
+
+size_t dropped_key(const char *program, uint8_t *out)
+{
+    struct buf b = buf_over((char *)out, TOTAL_KEY_MAX);
+
+    buf_add(&b, slice_of(program));
+    buf_add_char(&b, '\0');
+    buf_add(&b, SLICE("dropped"));
+    return b.n;
+}
+
+bool is_dropped_key(struct slice key)
+{
+    struct slice rest;
+
+    return slice_cut(key, '\0', NULL, &rest) && slice_eq(rest, SLICE("dropped"));
 }
 
 bool total_key_read(struct slice key, char *program, enum action *action, enum reason *reason)

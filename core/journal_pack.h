@@ -1,27 +1,49 @@
 /*
- * How records and usage lie in the journal's files: a version, then numbers of as many bytes as they need (LEB128) and
- * texts behind their length. Reasons are names, since their numbers change from version to version; the order of
- * enum action, enum stage and enum tls_version is part of the format. Decoders trust nothing.
+ * How decisions and usage lie in the journal's files: numbers of as many bytes as they need (LEB128) and texts behind
+ * their length. Reasons are names, since their numbers change from version to version; the order of enum action, enum
+ * stage and enum tls_version is part of the format. Decoders trust nothing. Whoever changes what is written here
+ * changes JOURNAL_LAYOUT.
  */
 #ifndef POSTERN_JOURNAL_PACK_H
 #define POSTERN_JOURNAL_PACK_H
 
 #include "core/journal.h"
 
-/* The most that a record or a usage takes. */
-#define RECORD_PACKED_MAX 1024u
+#define JOURNAL_LAYOUT 2u /* an environment of another one is set aside */
+
+/* The most that a decision or a usage takes. */
+#define EVENT_PACKED_MAX 1024u
 #define USAGE_PACKED_MAX 4096u
 
-/* All but at_ns, which is in the key. out has RECORD_PACKED_MAX bytes; the size. */
-size_t record_pack(const struct journal_record *record, uint8_t *out);
-/* Sets or clears `counts` in what was packed. */
-void record_pack_counts(uint8_t *packed, bool counts);
-/* False when it is not a record of this version; at_ns is 0. */
-bool record_unpack(struct slice packed, struct journal_record *out);
+/*
+ * A decision, as it gathers in memory and lies in a chunk: its size (16 bits), at_ns (64 bits, both in the machine's
+ * order, as all of LMDB's files), and the rest. out has EVENT_PACKED_MAX bytes; the size. counts stands for that of the
+ * event.
+ */
+size_t event_pack(const struct journal_event *event, bool counts, uint8_t *out);
+/* Takes the decision off the beginning of *packed; its texts lie in packed. False when there is none that can be read.
+ */
+bool event_unpack(struct slice *packed, struct journal_event *out);
+/* The same, but only of what usage is counted by; the other texts are empty. */
+bool event_unpack_counted(struct slice *packed, struct journal_event *out);
+/* The size and at_ns of the decision at the beginning of what event_pack wrote. */
+size_t event_size(const uint8_t *packed);
+uint64_t event_at(const uint8_t *packed);
+void record_of(const struct journal_event *event, struct journal_record *out);
+
+/*
+ * A chunk: how many decisions (16 bits), and these. CHUNK_MAX is what fills a page of 4096 bytes that LMDB gives to one
+ * value (its PAGEHDRSZ is 16).
+ */
+#define CHUNK_HEAD 2u
+#define CHUNK_MAX 4080u
+#define CHUNK_EVENTS_MAX 160u /* of CHUNK_MAX bytes, and the least that a decision takes */
+/* How many decisions it says that it has; 0: it is none. */
+uint16_t chunk_count(struct slice chunk);
 
 /* out has USAGE_PACKED_MAX bytes; the size. */
 size_t usage_pack(const struct usage *usage, uint8_t *out);
-/* False when it is not a usage of this version. Reasons that are not known here are left out. */
+/* False when it is none. Reasons that are not known here are left out. */
 bool usage_unpack(struct slice packed, struct usage *out);
 
 /* ---- keys ---- */
@@ -46,9 +68,14 @@ bool seen_key_read(struct slice key, uint32_t *hour, struct slice *usage_key);
 
 /* program, NUL, action, NUL, reason. out has TOTAL_KEY_MAX bytes; the size. */
 #define TOTAL_KEY_MAX 96u
+#define TOTAL_LAYOUT "\0layout" /* keys of numbers that are no totals: no program is named so */
+#define TOTAL_DECISIONS "\0decisions"
 #define PROGRAM_NAME_MAX 32u /* with its terminator */
 size_t total_key(const char *program, enum action action, enum reason reason, uint8_t *out);
 /* program has PROGRAM_NAME_MAX bytes. */
 bool total_key_read(struct slice key, char *program, enum action *action, enum reason *reason);
+/* program, NUL, "dropped", among the totals; no key of a total reads so. out has TOTAL_KEY_MAX bytes; the size. */
+size_t dropped_key(const char *program, uint8_t *out);
+bool is_dropped_key(struct slice key);
 
 #endif

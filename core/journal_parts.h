@@ -13,17 +13,19 @@ struct journal_bounds {
     size_t map_size; /* bytes */
 };
 
+#define JOURNAL_BATCH_BYTES(gathered) (EVENT_PACKED_MAX + 160 * (size_t)(gathered))
+/* Entries of usage that gather over rounds. A batch has at most two thirds of that: its events, and what is beyond. */
+#define JOURNAL_TALLY(gathered) (3 * (gathered))
+
 /* What gathers between two rounds. */
 struct journal_batch {
-    uint8_t *bytes; /* bounds.gathered entries of at most JOURNAL_ENTRY_MAX: at_ns, size (16 bits), packed record */
+    uint8_t *bytes; /* of bounds.gathered events at most, as event_pack writes them; fewer if they are long */
     size_t n;
-    uint32_t records;
-    struct tally *tally; /* of records beyond those in bytes; when written, of those too */
-    bool tallied;
+    uint32_t events;
+    struct tally *beyond; /* what they did that did not fit */
+    bool tallied;         /* has been added to the journal's tally */
 };
 
-#define JOURNAL_ENTRY_HEAD 10u
-#define JOURNAL_ENTRY_MAX (JOURNAL_ENTRY_HEAD + RECORD_PACKED_MAX)
 #define JOURNAL_REPEATED 4096u /* refusals remembered, to tell repetitions; a power of two */
 
 struct journal {
@@ -32,12 +34,17 @@ struct journal {
     struct journal_bounds bounds;
     struct hash_secret secret;
     atomic_uint_least64_t totals[ACTION_HOLD + 1][REASON_COUNT];
-    atomic_uint_least64_t dropped;
-    pthread_mutex_t note_lock; /* short: guards active, what it points to, and repeated */
+    atomic_uint_least64_t dropped; /* like totals: since the last round that was written */
+    pthread_mutex_t note_lock;     /* short: guards active, what it points to, and repeated */
     struct journal_batch *active;
     uint64_t repeated[JOURNAL_REPEATED];
     pthread_mutex_t file_lock; /* guards what follows */
     struct journal_batch batches[2];
+    struct tally *tally; /* usage that was not written yet */
+    bool tally_sorted;   /* it is being written, and takes nothing more; up to `written` it is on the disk */
+    uint32_t written;
+    uint64_t gather_ns;        /* wall clock: since when it gathers */
+    bool ends;                 /* no round comes later */
     struct journal_file *file; /* NULL: not open */
     uint64_t idle_ns;          /* wall clock of the last round */
     uint32_t number;           /* of the next record's key */
@@ -55,14 +62,43 @@ int journal_ensure(struct journal *j, struct error *e);
 /* With file_lock held: after an answer of LMDB that was not expected. Says it in e; -1. */
 int journal_failed(struct journal *j, const char *what, int code, struct error *e);
 
-/* What a round writes. */
+/* What a transaction writes. */
 struct journal_round {
-    struct journal_batch *batch;
+    const struct journal_batch *batch; /* NULL: no decisions */
     uint64_t totals[ACTION_HOLD + 1][REASON_COUNT];
+    const struct tally *usage; /* sorted; NULL: none */
+    uint32_t from, to;         /* of it: the first entry, and behind the last one that was written */
+    uint64_t dropped;
     uint64_t wall_ns;
 };
 
-/* Writes a round in one transaction, and lets go of what is over the bounds. 0; -1 with e: nothing was written. */
-int journal_write(struct journal *j, const struct journal_round *round, struct error *e);
+/* Writes a round in one transaction, of the usage as much as fits, and lets go of what is over the bounds. 0; -1 with
+ * e: nothing was written. */
+int journal_write(struct journal *j, struct journal_round *round, struct error *e);
+
+/* ---- inside a transaction; they answer with LMDB's codes ---- */
+
+struct writing {
+    struct journal *j;
+    MDB_txn *txn;
+    const MDB_dbi *dbi;
+    struct journal_round *round;
+};
+
+int journal_put(struct writing *w, enum journal_table table, const void *key, size_t key_n, const void *value,
+                size_t n);
+/* That there is none is fine. */
+int journal_take_off(struct writing *w, enum journal_table table, const void *key, size_t key_n);
+int journal_entries(struct writing *w, enum journal_table table, size_t *n);
+
+/* How many decisions are kept. */
+int journal_decisions_kept(struct writing *w, uint64_t *n);
+int journal_put_decisions(struct writing *w);
+/* Takes chunks off the old end: as long as they have not more than n decisions. */
+int journal_drop_decisions(struct writing *w, uint64_t n);
+
+int journal_put_usage(struct writing *w);
+/* Forgets mailboxes that were seen longest ago: n of them, and those of an hour before `before`. */
+int journal_forget(struct writing *w, size_t n, uint32_t before);
 
 #endif

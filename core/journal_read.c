@@ -138,29 +138,115 @@ static int walk(struct journal *j, enum journal_table table, bool backwards,
 
 /* ---- decisions ---- */
 
+/*
+ * Chunks are read by the newest decision in them; those of several programs, and of one that could not write for a
+ * while, reach over others. So a decision is shown when no chunk that is still to come can have a newer one.
+ */
 struct decisions_walk {
     uint64_t since_ns;
     bool (*each)(void *arg, const struct journal_record *record);
     void *arg;
+    struct event_copy *waiting; /* the newest last */
+    size_t n, room;
+    bool stopped, no_memory;
 };
 
-static bool show_decision(void *arg, struct slice key, struct slice value)
+struct event_copy {
+    uint64_t at_ns;
+    char *bytes;
+    size_t n;
+};
+
+/* More than that many wait in no journal of ours. */
+#define WAITING_MAX 65536u
+
+/* Shows what waits and is not older than from_ns; false to stop. */
+static bool show_waiting(struct decisions_walk *w, uint64_t from_ns)
+{
+    struct journal_record record;
+    struct journal_event event;
+
+    while (!w->stopped && w->n > 0 && (w->waiting[w->n - 1].at_ns >= from_ns || w->n > WAITING_MAX)) {
+        struct event_copy *next = &w->waiting[--w->n];
+        struct slice bytes = {next->bytes, next->n};
+
+        w->stopped = next->at_ns < w->since_ns;
+        if (!w->stopped && event_unpack(&bytes, &event)) {
+            record_of(&event, &record);
+            w->stopped = !w->each(w->arg, &record);
+        }
+        free(next->bytes);
+    }
+    return !w->stopped;
+}
+
+/* False without memory. */
+static bool wait_for_newer(struct decisions_walk *w, uint64_t at_ns, struct slice bytes)
+{
+    char *copy = malloc(bytes.n);
+
+    if (copy != NULL && w->n == w->room) {
+        size_t room = w->room > 0 ? 2 * w->room : 2 * (size_t)CHUNK_EVENTS_MAX;
+        struct event_copy *more = reallocarray(w->waiting, room, sizeof *more);
+
+        if (more == NULL) {
+            free(copy);
+            return false;
+        }
+        w->waiting = more;
+        w->room = room;
+    }
+    if (copy == NULL)
+        return false;
+    memcpy(copy, bytes.p, bytes.n);
+    w->waiting[w->n].at_ns = at_ns;
+    w->waiting[w->n].bytes = copy;
+    w->waiting[w->n++].n = bytes.n;
+    return true;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    uint64_t x = ((const struct event_copy *)a)->at_ns, y = ((const struct event_copy *)b)->at_ns;
+
+    return (x > y) - (x < y);
+}
+
+static bool show_chunk(void *arg, struct slice key, struct slice chunk)
 {
     struct decisions_walk *w = arg;
-    struct journal_record record;
+    struct journal_event event;
 
-    if (key.n != DECISION_KEY_SIZE || !record_unpack(value, &record))
+    if (key.n != DECISION_KEY_SIZE || chunk_count(chunk) == 0)
         return true;
-    record.at_ns = decision_key_at(key.p);
-    return record.at_ns >= w->since_ns && w->each(w->arg, &record);
+    if (!show_waiting(w, decision_key_at(key.p)))
+        return false;
+    chunk = (struct slice){chunk.p + CHUNK_HEAD, chunk.n - CHUNK_HEAD};
+    while (chunk.n > 0 && !w->no_memory) {
+        const char *from = chunk.p;
+
+        if (event_unpack(&chunk, &event))
+            w->no_memory = !wait_for_newer(w, event.at_ns, (struct slice){from, event_size((const uint8_t *)from)});
+    }
+    if (w->n > 1)
+        qsort(w->waiting, w->n, sizeof *w->waiting, by_time);
+    return !w->no_memory;
 }
 
 int journal_decisions(struct journal *j, uint64_t since_ns,
                       bool (*each)(void *arg, const struct journal_record *record), void *arg, struct error *e)
 {
-    struct decisions_walk w = {since_ns, each, arg};
+    struct decisions_walk w = {.since_ns = since_ns, .each = each, .arg = arg};
+    int result = walk(j, JOURNAL_DECISIONS, true, show_chunk, &w, e);
 
-    return walk(j, JOURNAL_DECISIONS, true, show_decision, &w, e);
+    if (result == 0 && w.no_memory)
+        result = error_set(e, "out of memory");
+    if (result == 0)
+        (void)show_waiting(&w, 0);
+    while (w.n > 0)
+        free(w.waiting[--w.n].bytes);
+    free(w.waiting);
+    return result;
 }
 
 /* ---- usage ---- */
@@ -244,4 +330,21 @@ int journal_totals(struct journal *j,
     struct totals_walk w = {each, arg};
 
     return walk(j, JOURNAL_TOTALS, false, show_total, &w, e);
+}
+
+static bool add_dropped(void *arg, struct slice key, struct slice value)
+{
+    uint64_t *sum = arg, count;
+
+    if (value.n == sizeof count && is_dropped_key(key)) {
+        memcpy(&count, value.p, sizeof count);
+        *sum += count;
+    }
+    return true;
+}
+
+int journal_dropped(struct journal *j, uint64_t *count, struct error *e)
+{
+    *count = 0;
+    return walk(j, JOURNAL_TOTALS, false, add_dropped, count, e);
 }

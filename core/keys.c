@@ -240,7 +240,7 @@ bool never_blocked(const struct decide_context *c, const struct submission *s, c
     unsigned value;
 
     if (part == PER_USER || part == PER_LOGIN)
-        return id->authenticated && identity_listed(c, s, id, config->never_block, NULL);
+        return id->authenticated && identity_listed(c, s, id, config->never_block, NULL) == DIRECTORY_FOUND;
     return (part == PER_CLIENT || part == PER_CLIENT_NET) && s->has_client && config->never_block_networks != NULL &&
            network_map_find(config->never_block_networks, &s->client, &value);
 }

@@ -285,28 +285,6 @@ static int parse_text(struct slice text, const char *path, parse_entry *parse, s
     return 0;
 }
 
-static int load(const char *path, parse_entry *parse, struct list **out, struct error *e)
-{
-    struct slice text;
-    int rc;
-
-    if (lines_load(path, &text, e) != 0)
-        return -1;
-    rc = parse_text(text, path, parse, out, e);
-    free((void *)text.p); /* the slice is the only owner: lines_load */
-    return rc;
-}
-
-int list_load(const char *path, struct list **out, struct error *e)
-{
-    return load(path, parse_single, out, e);
-}
-
-int list_load_pairs(const char *path, struct list **out, struct error *e)
-{
-    return load(path, parse_pair, out, e);
-}
-
 int list_parse(struct slice text, const char *path, struct list **out, struct error *e)
 {
     return parse_text(text, path, parse_single, out, e);
@@ -315,6 +293,29 @@ int list_parse(struct slice text, const char *path, struct list **out, struct er
 int list_parse_pairs(struct slice text, const char *path, struct list **out, struct error *e)
 {
     return parse_text(text, path, parse_pair, out, e);
+}
+
+static int load(const char *path, int (*parse)(struct slice, const char *, struct list **, struct error *),
+                struct list **out, struct error *e)
+{
+    struct slice text;
+    int rc;
+
+    if (lines_load(path, &text, e) != 0)
+        return -1;
+    rc = parse(text, path, out, e);
+    free((void *)text.p); /* the slice is the only owner: lines_load */
+    return rc;
+}
+
+int list_load(const char *path, struct list **out, struct error *e)
+{
+    return load(path, list_parse, out, e);
+}
+
+int list_load_pairs(const char *path, struct list **out, struct error *e)
+{
+    return load(path, list_parse_pairs, out, e);
 }
 
 void list_free(struct list *list)

@@ -102,8 +102,11 @@ static void add_head(struct log *log, enum log_level level, struct buf *b)
     bool syslog = atomic_load(&log->to) == LOG_TO_SYSLOG;
     time_t now = time(NULL);
 
-    if (syslog || log->journal)
-        buf_addf(b, "<%d>", (syslog ? atomic_load(&log->facility) : 0) | syslog_level[level]);
+    if (syslog || log->journal) {
+        buf_add_char(b, '<');
+        buf_add_u64(b, (unsigned)((syslog ? atomic_load(&log->facility) : 0) | syslog_level[level]));
+        buf_add_char(b, '>');
+    }
     if (!syslog && log->journal)
         return;
     if (now != log->head_at || syslog != log->head_syslog)
@@ -155,31 +158,33 @@ struct batch {
     uint64_t lines;
 };
 
-static void flush(struct log *log, struct batch *batch)
+static bool flush(struct log *log, struct batch *batch)
 {
-    if (batch->n > 0 && !write_all(batch->bytes, batch->n))
+    bool taken = batch->n == 0 || write_all(batch->bytes, batch->n);
+
+    if (!taken)
         drop(log, batch->lines);
     batch->n = 0;
     batch->lines = 0;
+    return taken;
 }
 
-static void write_line(struct log *log, enum log_level level, struct slice text, struct batch *batch)
+/* False when syslog does not take it; what stderr does not take shows when the batch is flushed. */
+static bool write_line(struct log *log, enum log_level level, struct slice text, struct batch *batch)
 {
     struct buf b;
 
-    if (atomic_load(&log->to) == LOG_TO_SYSLOG) {
-        if (!send_syslog(log, level, text))
-            drop(log, 1);
-        return;
-    }
+    if (atomic_load(&log->to) == LOG_TO_SYSLOG)
+        return send_syslog(log, level, text);
     if (sizeof batch->bytes - batch->n < text.n + 128)
-        flush(log, batch);
+        (void)flush(log, batch);
     b = buf_over(batch->bytes + batch->n, sizeof batch->bytes - batch->n);
     add_head(log, level, &b);
     buf_add(&b, text);
     buf_add_char(&b, '\n');
     batch->n += b.n;
     batch->lines++;
+    return true;
 }
 
 static void write_half(struct log *log, struct half *half, struct batch *batch)
@@ -188,27 +193,27 @@ static void write_half(struct log *log, struct half *half, struct batch *batch)
 
     for (size_t at = 0; at < half->n; at += sizeof head + head.n) {
         memcpy(&head, half->bytes + at, sizeof head);
-        write_line(log, (enum log_level)head.level, (struct slice){half->bytes + at + sizeof head, head.n}, batch);
+        if (!write_line(log, (enum log_level)head.level, (struct slice){half->bytes + at + sizeof head, head.n}, batch))
+            drop(log, 1);
     }
     half->n = 0;
 }
 
-static void tell_dropped(struct log *log, struct batch *batch)
+/* Says how many lines were dropped since that was told last. Answers what has been told once the batch is out: a line
+ * that nobody takes tells nothing, and comes again. */
+static uint64_t tell_dropped(struct log *log, struct batch *batch)
 {
     uint64_t dropped = atomic_load(&log->dropped);
     char text[96];
     struct buf b = BUF_OVER(text);
 
     if (dropped == log->dropped_told)
-        return;
+        return dropped;
     buf_addf(&b,
              atomic_load(&log->format) == LOG_JSON ? "{\"event\":\"log-dropped\",\"lines\":%llu}"
                                                    : "event=log-dropped lines=%llu",
              (unsigned long long)(dropped - log->dropped_told));
-    log->dropped_told = dropped;
-    write_line(log, LEVEL_WARNING, buf_slice(&b), batch);
-    if (atomic_load(&log->dropped) != dropped) /* that line could not go out either */
-        log->dropped_told = atomic_load(&log->dropped) - 1;
+    return write_line(log, LEVEL_WARNING, buf_slice(&b), batch) ? dropped : log->dropped_told;
 }
 
 /* Waits for lines and takes them: true when there are some. */
@@ -236,13 +241,15 @@ static void *writer(void *arg)
     struct log *log = arg;
     struct batch *batch = calloc(1, sizeof *batch);
     const struct timespec round = {0, ROUND_NS};
+    uint64_t told;
 
     if (batch == NULL)
         return NULL;
     while (take(log)) {
         write_half(log, log->writing, batch);
-        tell_dropped(log, batch);
-        flush(log, batch);
+        told = tell_dropped(log, batch);
+        if (flush(log, batch))
+            log->dropped_told = told;
         if (!atomic_load(&log->ending))
             (void)nanosleep(&round, NULL);
     }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -90,4 +91,15 @@ void program_prepare_service(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit); /* the soft limit stays: fewer connections, nothing worse */
     }
+}
+
+void program_guard_secrets(void)
+{
+    static const char *const names[] = {"SSLKEYLOGFILE",   "SSL_CERT_FILE",   "SSL_CERT_DIR", "OPENSSL_CONF",
+                                        "OPENSSL_MODULES", "OPENSSL_ENGINES", "GCONV_PATH"};
+
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        (void)unsetenv(names[i]);
 }

@@ -35,4 +35,10 @@ int program_begin(int argc, char **argv, const char *name, const char *purpose, 
  */
 void program_prepare_service(void);
 
+/*
+ * For programs that hold a secret, before they read it: no core dump, and nothing from the environment by which
+ * OpenSSL, libcurl or libc would write down keys, trust others or load code.
+ */
+void program_guard_secrets(void);
+
 #endif

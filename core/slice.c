@@ -56,10 +56,11 @@ bool slice_to_u64(struct slice s, unsigned long long max, unsigned long long *ou
     for (size_t i = 0; i < s.n; i++) {
         unsigned digit = (unsigned)((unsigned char)s.p[i] - (unsigned char)'0');
 
-        if (digit > 9 || value > (max - digit) / 10 || digit > max)
+        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
             return false;
-        value = value * 10 + digit;
     }
+    if (value > max)
+        return false;
     *out = value;
     return true;
 }

@@ -149,23 +149,29 @@ void spool_names_free(char **names, size_t n)
 
 int spool_get(int folder, const char *name, size_t most, char **text, size_t *n, struct error *e)
 {
-    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), result = -1;
     struct stat st;
     char *mem = NULL;
     ssize_t got = -1;
 
-    if (fd < 0)
-        return error_set(e, "%s: %s", name, strerror(errno));
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (size_t)st.st_size > most)
+    if (fd < 0) {
+        result = errno == ELOOP ? SPOOL_NEVER : -1;
+        (void)error_set(e, "%s: %s", name, strerror(errno));
+        return result;
+    }
+    if (fstat(fd, &st) != 0)
+        (void)error_set(e, "%s: %s", name, strerror(errno));
+    else if (!S_ISREG(st.st_mode) || (size_t)st.st_size > most) {
         (void)error_set(e, "%s: no regular file of at most %zu bytes", name, most);
-    else if ((mem = malloc((size_t)st.st_size + 1)) == NULL)
+        result = SPOOL_NEVER;
+    } else if ((mem = malloc((size_t)st.st_size + 1)) == NULL)
         (void)error_set(e, "%s: out of memory", name);
     else if ((got = read(fd, mem, (size_t)st.st_size)) < 0)
         (void)error_set(e, "%s: %s", name, strerror(errno));
     (void)close(fd);
     if (got < 0) {
         free(mem);
-        return -1;
+        return result;
     }
     mem[got] = '\0';
     *text = mem;

@@ -27,7 +27,11 @@ unsigned spool_count(int folder, const char *ending);
 int spool_names(int folder, const char *ending, size_t most, char ***names, size_t *n, struct error *e);
 void spool_names_free(char **names, size_t n);
 
-/* The whole of a regular file of at most most bytes, malloc'ed and terminated. 0, or -1 with e. */
+/*
+ * The whole of a regular file of at most most bytes, malloc'ed and terminated. 0; -1 with e; SPOOL_NEVER with e, when
+ * another attempt will not read it either: it is a link or no regular file, or too long.
+ */
+#define SPOOL_NEVER (-2)
 int spool_get(int folder, const char *name, size_t most, char **text, size_t *n, struct error *e);
 
 #endif

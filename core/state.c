@@ -1,8 +1,10 @@
 #include "core/state_inner.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 /* How long opening waits for another program that makes the file. */
 #define OPEN_WAIT_MS 2000
@@ -63,6 +65,29 @@ int state_set_aside(struct state *s, const struct place *p, const struct clock_r
 static int random_secret(struct hash_secret *secret)
 {
     return getrandom(secret, sizeof *secret, 0) == (ssize_t)sizeof *secret ? 0 : -1;
+}
+
+/*
+ * The secret while there is no file: the same for all programs of this boot, so that the file that one of them makes as
+ * soon as it can be made can take what the others counted. A secret of its own, at random, is better, for nobody can
+ * know it: machine and boot ids are not known outside the machine, either (machine-id(5)). Without a boot id it stays
+ * random.
+ */
+static void secret_of_boot(uint64_t boot_id, struct hash_secret *secret)
+{
+    const struct hash_secret first = {{boot_id, 1}}, second = {{boot_id, 2}};
+    char machine[64];
+    struct slice id = {machine, 0};
+    int fd = open("/etc/machine-id", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, machine, sizeof machine);
+
+    if (fd >= 0)
+        (void)close(fd);
+    if (boot_id == 0)
+        return;
+    if (n > 0)
+        id.n = (size_t)n;
+    *secret = (struct hash_secret){{hash_slice(&first, id), hash_slice(&second, id)}};
 }
 
 /* ---- opening ---- */
@@ -128,6 +153,7 @@ int state_open(const struct state_options *options, struct state **out, struct e
     if (m == NULL) {
         state_explain_memory(&why);
         (void)state_set_problem(s, &why);
+        secret_of_boot(s->boot_id, &fresh);
         m = mapping_make(-1, &s->wanted, &fresh, e);
         if (m != NULL)
             m->offset_ns = state_clock_begin(&r);

@@ -4,7 +4,8 @@
  * The file is allocated whole when it is made (posix_fallocate: a hole would kill a reader with SIGBUS when the disk is
  * full) and changed only by atomic instructions, so that a killed process leaves neither a lock nor a torn entry.
  * Where the file cannot be used (full disk, read-only, damaged, foreign version), decisions go on with the same
- * structures in memory of this process, and state_problem says why.
+ * structures in memory of this process, and state_problem says why. As soon as the file can be made, it takes what each
+ * of the programs counted meanwhile.
  *
  * State time is nanoseconds of the boot-time clock plus an offset kept in the file; across a reboot the offset grows by
  * the wall clock's difference clamped to [0, longest window], so that clock steps neither open nor jam the gate.

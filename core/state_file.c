@@ -103,6 +103,7 @@ enum place_found place_look(const struct place *p, int *fd, struct stat *st, str
                             struct error *e)
 {
     enum constants_found found;
+    ssize_t n;
 
     /* O_NONBLOCK: a FIFO must not hold us. */
     *fd = openat(p->dir, p->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -114,7 +115,12 @@ enum place_found place_look(const struct place *p, int *fd, struct stat *st, str
     }
     if (check_kind(p, st, e) != 0)
         goto unusable;
-    if (pread(*fd, constants, sizeof *constants, 0) != (ssize_t)sizeof *constants) {
+    n = pread(*fd, constants, sizeof *constants, 0);
+    if (n < 0) { /* says nothing about the file: what is in it must not be set aside for that */
+        (void)failed("cannot read the state file", p, errno, e);
+        goto unusable;
+    }
+    if (n != (ssize_t)sizeof *constants) {
         (void)error_set(e, "it is too short");
         found = CONSTANTS_DAMAGED;
     } else {

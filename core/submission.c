@@ -16,6 +16,11 @@ enum tls_version tls_version_parse(struct slice text)
 {
     if (text.n == 0)
         return TLS_NONE;
+    /* As nearly all are; the compiler sees these two through. */
+    if (slice_eq(text, SLICE("TLSv1.3")))
+        return TLS_V1_3;
+    if (slice_eq(text, SLICE("TLSv1.2")))
+        return TLS_V1_2;
     for (size_t i = 0; i < sizeof tls_versions / sizeof tls_versions[0]; i++)
         if (slice_ieq(text, slice_of(tls_versions[i].text)))
             return tls_versions[i].version;
@@ -39,13 +44,13 @@ void recipients_clear(struct recipients *r)
 }
 
 static const struct {
-    const char *name;
+    struct slice name;
     enum header_field field;
 } address_fields[] = {
-    {"From", HEADER_FROM},
-    {"Sender", HEADER_SENDER},
-    {"Resent-From", HEADER_RESENT_FROM},
-    {"Resent-Sender", HEADER_RESENT_SENDER},
+    {{"From", 4}, HEADER_FROM},
+    {{"Sender", 6}, HEADER_SENDER},
+    {{"Resent-From", 11}, HEADER_RESENT_FROM},
+    {{"Resent-Sender", 13}, HEADER_RESENT_SENDER},
 };
 
 static void keep(struct headers *h, enum header_field field, const struct address *address)
@@ -65,7 +70,9 @@ static void keep(struct headers *h, enum header_field field, const struct addres
         h->list = list;
         h->capacity = capacity;
     }
-    h->list[h->n++] = (struct header_address){.field = field, .address = *address};
+    h->list[h->n].field = field;
+    address_copy(address, &h->list[h->n].address);
+    h->n++;
 }
 
 /*
@@ -110,7 +117,8 @@ void headers_add(struct headers *h, struct slice name, struct slice value)
 {
     h->seen = true;
     for (size_t i = 0; i < sizeof address_fields / sizeof address_fields[0]; i++) {
-        if (!slice_ieq(name, slice_of(address_fields[i].name)))
+        /* Most fields of a message are none of these, as their length says already. */
+        if (name.n != address_fields[i].name.n || !slice_ieq(name, address_fields[i].name))
             continue;
         if (address_fields[i].field == HEADER_FROM)
             h->from_fields++;

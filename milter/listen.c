@@ -14,6 +14,21 @@
 /* Enough for every smtpd process of a busy relay to connect at once; the kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 4096
 
+/* A start by root, by hand, leaves no lock behind that the service cannot open: it belongs to the folder's owner. */
+static void give_away(int fd, const char *path)
+{
+    char folder[SOCKET_PATH_ROOM];
+    struct buf b = BUF_OVER(folder);
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+
+    if (geteuid() != 0 || slash == NULL)
+        return;
+    buf_add(&b, (struct slice){path, (size_t)(slash - path) + 1});
+    if (stat(folder, &st) != 0 || fchown(fd, st.st_uid, (gid_t)-1) != 0)
+        return; /* then it stays root's, as before */
+}
+
 /*
  * Held as long as the socket is ours. Without it two starts at the same time could take each other's socket for a
  * leftover. The file stays: to remove it would let a third one lock another file of the same name.
@@ -29,8 +44,10 @@ static int take_lock(const char *path, struct error *e)
     if (fd < 0)
         return error_set(e, "cannot open the lock %s: %s; the folder must exist and be writable for postern", name,
                          strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        give_away(fd, path);
         return fd;
+    }
     (void)error_set(e,
                     "%s is held by another postern-milter (%s): stop that one first, or give this one another "
                     "milter.listen",

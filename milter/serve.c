@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/notify.h"
+#include "core/priority.h"
 #include "core/program.h"
 #include "milter/callbacks.h"
 #include "milter/listen.h"
@@ -69,6 +70,7 @@ static void *keep_house(void *arg)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGUSR1);
     (void)sigaddset(&set, SIGNAL_LOOK);
+    priority_give_way();
     for (;;) {
         int signal_number = wait_until(&set, next_ns);
 

@@ -1,5 +1,8 @@
 #include "mirror/builder.h"
 
+#include "core/clock.h"
+#include "core/directory_index.h"
+
 #include <lmdb.h>
 
 #include <stdlib.h>
@@ -29,7 +32,8 @@ static int failed(struct error *e, const char *what, int code)
     return error_set(e, "the new directory file: LMDB cannot %s: %s", what, mdb_strerror(code));
 }
 
-static int begin_batch(struct builder *b, struct error *e)
+/* more: bytes of a value that is put beside a batch's. */
+static int begin_batch(struct builder *b, uint64_t more, struct error *e)
 {
     MDB_envinfo info;
     MDB_stat stat;
@@ -37,8 +41,8 @@ static int begin_batch(struct builder *b, struct error *e)
 
     if ((code = mdb_env_info(b->env, &info)) != 0 || (code = mdb_env_stat(b->env, &stat)) != 0)
         return failed(e, "look at it", code);
-    if ((info.me_last_pgno + 1) * (uint64_t)stat.ms_psize + HEADROOM > b->map_size) {
-        b->map_size *= 2;
+    if ((info.me_last_pgno + 1) * (uint64_t)stat.ms_psize + HEADROOM + more > b->map_size) {
+        b->map_size = 2 * b->map_size + more;
         if ((code = mdb_env_set_mapsize(b->env, b->map_size)) != 0)
             return failed(e, "enlarge its map", code);
     }
@@ -69,10 +73,10 @@ int builder_make(const char *path, struct builder **out, struct error *e)
     if (b == NULL)
         return error_set(e, "out of memory");
     b->map_size = 2 * HEADROOM;
-    if ((code = mdb_env_create(&b->env)) != 0 || (code = mdb_env_set_maxdbs(b->env, TABLES)) != 0 ||
+    if ((code = mdb_env_create(&b->env)) != 0 || (code = mdb_env_set_maxdbs(b->env, TABLES + 1)) != 0 ||
         (code = mdb_env_set_mapsize(b->env, b->map_size)) != 0 || (code = mdb_env_open(b->env, path, flags, 0640)) != 0)
         (void)failed(e, "make it", code);
-    else if (begin_batch(b, e) == 0) {
+    else if (begin_batch(b, 0, e) == 0) {
         for (int i = 0; i < TABLES && code == 0; i++)
             code = mdb_dbi_open(b->txn, directory_table_names[i], MDB_CREATE, &b->dbi[i]);
         if (code == 0) {
@@ -101,7 +105,7 @@ int builder_append(struct builder *b, enum directory_table table, struct slice k
     MDB_val k = {key.n, (void *)key.p}, v = {value.n, (void *)value.p};
     int code;
 
-    if ((b->bytes > BATCH_BYTES || b->batch >= BATCH_ENTRIES) && (end_batch(b, e) != 0 || begin_batch(b, e) != 0))
+    if ((b->bytes > BATCH_BYTES || b->batch >= BATCH_ENTRIES) && (end_batch(b, e) != 0 || begin_batch(b, 0, e) != 0))
         return -1;
     code = mdb_put(b->txn, b->dbi[table], &k, &v, MDB_APPEND);
     if (code != 0)
@@ -127,13 +131,45 @@ uint64_t builder_entries(const struct builder *b, enum directory_table table)
     return b->entries[table];
 }
 
+static int fill_index(struct builder *b, void *memory)
+{
+    struct directory_index_maker m;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int code = mdb_cursor_open(b->txn, b->dbi[TABLE_IDENTITIES], &cursor);
+
+    if (code != 0)
+        return code;
+    directory_index_begin(&m, memory, b->entries[TABLE_IDENTITIES], clock_wall_ns());
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        directory_index_add(&m, (struct slice){key.mv_data, key.mv_size}, (struct slice){value.mv_data, value.mv_size});
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+/* When all else is written, since it says where that lies. */
+static int add_index(struct builder *b, struct error *e)
+{
+    size_t n = directory_index_size(b->entries[TABLE_IDENTITIES]);
+    MDB_val key = {sizeof DIRECTORY_INDEX_KEY - 1, (void *)DIRECTORY_INDEX_KEY}, value = {n, NULL};
+    MDB_dbi dbi;
+    int code;
+
+    if (begin_batch(b, n, e) != 0)
+        return -1;
+    if ((code = mdb_dbi_open(b->txn, DIRECTORY_INDEX_TABLE, MDB_CREATE, &dbi)) != 0 ||
+        (code = mdb_put(b->txn, dbi, &key, &value, MDB_RESERVE)) != 0 || (code = fill_index(b, value.mv_data)) != 0)
+        return failed(e, "add its index", code);
+    return end_batch(b, e);
+}
+
 int builder_finish(struct builder *b, uint64_t *size, struct error *e)
 {
     MDB_envinfo info;
     MDB_stat stat;
     int code;
 
-    if (end_batch(b, e) != 0)
+    if (end_batch(b, e) != 0 || add_index(b, e) != 0)
         return -1;
     if ((code = mdb_env_info(b->env, &info)) != 0 || (code = mdb_env_stat(b->env, &stat)) != 0)
         return failed(e, "look at it", code);

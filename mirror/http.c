@@ -95,7 +95,11 @@ static bool is_link_local(const struct sockaddr *address)
 
     if (address->sa_family == AF_INET)
         return (ntohl(in->sin_addr.s_addr) & 0xffff0000u) == 0xa9fe0000u;
-    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr);
+    if (address->sa_family != AF_INET6)
+        return false;
+    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        return in6->sin6_addr.s6_addr[12] == 169 && in6->sin6_addr.s6_addr[13] == 254;
+    return IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr);
 }
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
@@ -111,16 +115,6 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 }
 
 /* ---- the handle ---- */
-
-/* What a library would take from the environment behind our back. Proxies are left: they are said in the log. */
-static void clean_environment(void)
-{
-    static const char *const names[] = {"SSLKEYLOGFILE", "SSL_CERT_FILE",   "SSL_CERT_DIR",
-                                        "OPENSSL_CONF",  "OPENSSL_MODULES", "OPENSSL_ENGINES"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        (void)unsetenv(names[i]);
-}
 
 static int set_options(struct http *h)
 {
@@ -165,7 +159,6 @@ int http_open(const struct http_options *options, struct http **out, struct erro
     *out = NULL;
     if (h == NULL)
         return error_set(e, "no memory for HTTPS");
-    clean_environment();
     h->options = *options;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || (h->curl = curl_easy_init()) == NULL || set_options(h) != 0) {
         http_close(h);

@@ -14,8 +14,6 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define PROGRAM "postern-mirror"
@@ -223,11 +221,10 @@ static int command_show(struct settings *s, char **operands, int n)
     return EXIT_SUCCESS;
 }
 
-/* Commands that speak to Exchange Online need the configuration, and keep secrets out of core dumps. */
+/* Commands that speak to Exchange Online need the configuration, and hold secrets. */
 static int settings_online(struct settings *s, struct error *e)
 {
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    program_guard_secrets();
     (void)signal(SIGPIPE, SIG_IGN);
     if (s->config_path == NULL)
         s->config_path = PROGRAM_CONFIG_DEFAULT;

@@ -35,23 +35,30 @@ static bool copy(const json_t *facts, const char *key, char *out, size_t cap)
     return b.n > 0 && !b.full;
 }
 
+/* As spool_get: SPOOL_NEVER too for what is no request. */
 static int load(int folder, const char *name, struct request *r, struct error *e)
 {
     json_t *json, *facts;
+    json_error_t why;
     char *text;
     size_t n;
     bool good;
+    int result = spool_get(folder, name, ALERT_FILE_MAX, &text, &n, e);
 
-    if (spool_get(folder, name, ALERT_FILE_MAX, &text, &n, e) != 0)
-        return -1;
-    json = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+    if (result != 0)
+        return result;
+    json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
     free(text);
     facts = json_object_get(json, "facts");
     r->at = json_integer_value(json_object_get(json, "at"));
     good = copy(facts, "tenant", r->tenant, sizeof r->tenant) &&
            copy(facts, "mailbox", r->mailbox, sizeof r->mailbox) && copy(facts, "limit", r->limit, sizeof r->limit);
+    result = json == NULL && json_error_code(&why) == json_error_out_of_memory ? -1 : SPOOL_NEVER;
     json_decref(json);
-    return good ? 0 : error_set(e, "%s: no request of postern", words(slice_of(name)).text);
+    if (good)
+        return 0;
+    (void)error_set(e, "%s: no request of postern", words(slice_of(name)).text);
+    return result;
 }
 
 static void put_away(const struct run *run, const char *name, int where)
@@ -102,11 +109,13 @@ static bool work_off(const struct run *run, const char *name)
                                         .log = run->o->log};
     struct request r;
     struct error e;
+    int result = load(run->folder, name, &r, &e);
 
-    if (load(run->folder, name, &r, &e) != 0) {
+    if (result != 0) {
         fprintf(run->o->log, "%s\n", e.text);
-        put_away(run, name, run->failed);
-        return true;
+        if (result == SPOOL_NEVER)
+            put_away(run, name, run->failed);
+        return result == SPOOL_NEVER;
     }
     options.tenant = r.tenant;
     options.user = r.mailbox;

@@ -216,7 +216,7 @@ int rights_resolve(struct rights *r, struct error *e)
         const struct name *trustee = find_name(r, right->trustee);
         const struct name *target = find_name(r, right->target);
 
-        if (trustee->claims != 1 || target->claims != 1) {
+        if (trustee == NULL || target == NULL || trustee->claims != 1 || target->claims != 1) {
             if (r->unresolved++ == 0)
                 r->first_unresolved = (struct right_place){right->file, right->line};
         } else if (memcmp(&trustee->id, &target->id, sizeof trustee->id) != 0) {

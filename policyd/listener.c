@@ -8,13 +8,18 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects anew at once. */
 #define BACKLOG 4096
+/* How long another one may take from looking at the path to listening: 5 s. */
+#define LOCK_TRIES 500
+#define LOCK_PAUSE_NS 10000000L
 
 static int fail_errno(struct error *e, const char *address, const char *what)
 {
@@ -33,6 +38,36 @@ static bool unix_address(const char *path, struct sockaddr_un *out, socklen_t *n
     memcpy(out->sun_path, path, length);
     *n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
     return true;
+}
+
+/*
+ * Two that start at once must not take each other's socket for a left-over one, between bind and listen: whoever looks
+ * at the path holds a lock on its folder until he listens. The descriptor; -1 without a lock: then bind says what is
+ * wrong with the folder, or somebody holds it who has no business there, and we go on as if alone.
+ */
+static int lock_folder(const char *path)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    const char *slash = strrchr(path, '/');
+    char folder[sizeof((struct sockaddr_un *)NULL)->sun_path] = ".";
+    size_t n = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    int fd;
+
+    if (n >= sizeof folder)
+        return -1;
+    if (n > 0) {
+        memcpy(folder, path, n);
+        folder[n] = '\0';
+    }
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
+            close(fd);
+            return -1;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return fd;
 }
 
 /* Makes the path free: removes a socket where nobody answers. 0, or -1 with e. */
@@ -187,7 +222,7 @@ static int open_passed(const struct listener_config *config, struct listener *ou
 
 int listener_open(const struct listener_config *config, struct listener *out, struct error *e)
 {
-    int result;
+    int folder = config->path != NULL ? lock_folder(config->path) : -1, result;
 
     *out = (struct listener){.fd = -1, .has_tls = config->has_tls, .tls = config->tls};
     out->address = strdup(config->address);
@@ -202,6 +237,8 @@ int listener_open(const struct listener_config *config, struct listener *out, st
         result = open_tcp(config, out, e);
     if (result == 0 && config->fd < 0 && listen(out->fd, BACKLOG) != 0)
         result = fail_errno(e, config->address, "cannot listen");
+    if (folder >= 0)
+        close(folder);
     if (result != 0)
         listener_free(out);
     return result;

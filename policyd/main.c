@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "core/engine.h"
 #include "core/notify.h"
+#include "core/priority.h"
 #include "core/program.h"
 #include "policyd/server.h"
 
@@ -51,6 +52,7 @@ static void serve(struct engine *engine, const sigset_t *signals)
     uint64_t tick_ns = clock_boot_ns() + NS_PER_S, reload_ns = 0;
     bool wanted = false;
 
+    priority_give_way();
     for (;;) {
         uint64_t now, until = wanted && reload_ns < tick_ns ? reload_ns : tick_ns;
         int got = wait_for_signal(signals, until);

@@ -4,45 +4,53 @@
 
 /* ---- the attributes ---- */
 
-struct attribute {
-    struct slice name; /* empty: no attribute here */
-    enum policy_attribute id;
-    /*
-     * The value is what the mail client sent, which Postfix hands on as it is: a tab in a sender is the client's doing
-     * and for the rules to judge, no broken request. All others are Postfix's own words.
-     */
-    bool from_client;
-};
+#define NO_ATTRIBUTE ATTRIBUTE_COUNT
 
-/* Length and first letter tell ours apart; where two rows met in one place, the compiler would say so. */
-#define SLOT_COUNT 32
-#define SLOT(length, first) (((length)*7 + (first)) % SLOT_COUNT)
-#define ATTRIBUTE(text, first, id, from_client)                                                                        \
-    [SLOT(sizeof(text) - 1, first)] = {{(text), sizeof(text) - 1}, (id), (from_client)}
+/* Compiled into each of the two readers below, for the instructions that each may use. */
+#define INLINE static inline __attribute__((always_inline))
 
-static const struct attribute attributes[SLOT_COUNT] = {
-    ATTRIBUTE("request", 'r', ATTRIBUTE_REQUEST, false),
-    ATTRIBUTE("protocol_state", 'p', ATTRIBUTE_PROTOCOL_STATE, false),
-    ATTRIBUTE("client_address", 'c', ATTRIBUTE_CLIENT_ADDRESS, false),
-    ATTRIBUTE("sender", 's', ATTRIBUTE_SENDER, true),
-    ATTRIBUTE("recipient", 'r', ATTRIBUTE_RECIPIENT, true),
-    ATTRIBUTE("recipient_count", 'r', ATTRIBUTE_RECIPIENT_COUNT, false),
-    ATTRIBUTE("size", 's', ATTRIBUTE_SIZE, false),
-    ATTRIBUTE("queue_id", 'q', ATTRIBUTE_QUEUE_ID, false),
-    ATTRIBUTE("instance", 'i', ATTRIBUTE_INSTANCE, false),
-    ATTRIBUTE("sasl_method", 's', ATTRIBUTE_SASL_METHOD, true),
-    ATTRIBUTE("sasl_username", 's', ATTRIBUTE_SASL_USERNAME, true),
-    ATTRIBUTE("encryption_protocol", 'e', ATTRIBUTE_ENCRYPTION_PROTOCOL, false),
-};
-
-static const struct attribute *attribute_find(struct slice name)
+/* Which one is it? Most lines of a request are none of ours, which the name's length nearly always says. */
+INLINE enum policy_attribute attribute_of(const char *name, size_t n)
 {
-    const struct attribute *a;
+    /* sizeof counts the terminator; the compiler makes a compare or two of each memcmp */
+#define IS(text) (memcmp(name, (text), sizeof(text) - 1) == 0)
+    switch (n) {
+    case 4:
+        return IS("size") ? ATTRIBUTE_SIZE : NO_ATTRIBUTE;
+    case 6:
+        return IS("sender") ? ATTRIBUTE_SENDER : NO_ATTRIBUTE;
+    case 7:
+        return IS("request") ? ATTRIBUTE_REQUEST : NO_ATTRIBUTE;
+    case 8:
+        return IS("instance") ? ATTRIBUTE_INSTANCE : IS("queue_id") ? ATTRIBUTE_QUEUE_ID : NO_ATTRIBUTE;
+    case 9:
+        return IS("recipient") ? ATTRIBUTE_RECIPIENT : NO_ATTRIBUTE;
+    case 11:
+        return IS("sasl_method") ? ATTRIBUTE_SASL_METHOD : NO_ATTRIBUTE;
+    case 13:
+        return IS("sasl_username") ? ATTRIBUTE_SASL_USERNAME : NO_ATTRIBUTE;
+    case 14:
+        return IS("client_address")   ? ATTRIBUTE_CLIENT_ADDRESS
+               : IS("protocol_state") ? ATTRIBUTE_PROTOCOL_STATE
+                                      : NO_ATTRIBUTE;
+    case 15:
+        return IS("recipient_count") ? ATTRIBUTE_RECIPIENT_COUNT : NO_ATTRIBUTE;
+    case 19:
+        return IS("encryption_protocol") ? ATTRIBUTE_ENCRYPTION_PROTOCOL : NO_ATTRIBUTE;
+    default:
+        return NO_ATTRIBUTE;
+    }
+#undef IS
+}
 
-    if (name.n == 0)
-        return NULL;
-    a = &attributes[SLOT(name.n, (unsigned char)name.p[0])];
-    return a->name.n == name.n && memcmp(a->name.p, name.p, name.n) == 0 ? a : NULL;
+/*
+ * The value is what the mail client sent, which Postfix hands on as it is: a tab in a sender is the client's doing and
+ * for the rules to judge, no broken request. All others are Postfix's own words.
+ */
+static bool is_from_client(enum policy_attribute a)
+{
+    return a == ATTRIBUTE_SENDER || a == ATTRIBUTE_RECIPIENT || a == ATTRIBUTE_SASL_METHOD ||
+           a == ATTRIBUTE_SASL_USERNAME;
 }
 
 /* ---- the protocol states ---- */
@@ -107,29 +115,27 @@ static bool has_control(struct slice s)
     return false;
 }
 
-/* One line that is not empty; equals: its first "=", or NULL. seen: the set of the attributes that were there before.
- */
-static void read_line(struct policy_request *r, struct slice line, const char *equals, unsigned *seen)
+/* One line that is not empty. seen: the set of the attributes that were there before. */
+static void read_line(struct policy_request *r, struct slice line, unsigned *seen)
 {
-    const struct attribute *a;
-    struct slice name;
+    struct slice name, value;
+    enum policy_attribute a;
 
     if (line.n > REQUEST_LINE_MAX) {
         fail(r, REQUEST_LINE_TOO_LONG, line);
         return;
     }
-    if (equals == NULL) {
+    if (!slice_cut(line, '=', &name, &value)) { /* the value may hold more "=" */
         fail(r, REQUEST_NO_EQUALS, line);
         return;
     }
-    name = (struct slice){line.p, (size_t)(equals - line.p)};
-    a = attribute_find(name);
-    if (a == NULL)
+    a = attribute_of(name.p, name.n);
+    if (a == NO_ATTRIBUTE)
         return;
-    if ((*seen & 1u << a->id) != 0)
+    if ((*seen & 1u << a) != 0)
         fail(r, REQUEST_REPEATED, line);
-    *seen |= 1u << a->id;
-    r->value[a->id] = (struct slice){equals + 1, line.n - name.n - 1}; /* which may hold more "=" */
+    *seen |= 1u << a;
+    r->value[a] = value;
 }
 
 /* Some byte of the whole request is a control character: is it where none may be? */
@@ -137,12 +143,25 @@ static void check_controls(struct policy_request *r, struct slice whole)
 {
     if (memchr(whole.p, '\0', whole.n) != NULL)
         fail(r, REQUEST_NUL, (struct slice){NULL, 0});
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        const struct attribute *a = &attributes[i];
+    for (unsigned a = 0; a < ATTRIBUTE_COUNT; a++)
+        if (!is_from_client(a) && has_control(r->value[a]))
+            fail(r, REQUEST_CONTROL, r->value[a]);
+}
 
-        if (a->name.n > 0 && !a->from_client && has_control(r->value[a->id]))
-            fail(r, REQUEST_CONTROL, r->value[a->id]);
+/* The long way for a whole request in which something is out of the ordinary: line by line, to say what. */
+static void read_thoroughly(struct policy_request *r, struct slice whole)
+{
+    struct slice rest = whole, line;
+    unsigned lines = 0, seen = 0;
+
+    memset(r->value, 0, sizeof r->value);
+    while (slice_cut(rest, '\n', &line, &rest) && line.n > 0) {
+        if (++lines > REQUEST_ATTRIBUTES_MAX)
+            fail(r, REQUEST_TOO_MANY_ATTRIBUTES, line);
+        else
+            read_line(r, line, &seen);
     }
+    check_controls(r, whole);
 }
 
 /* Empty is 0, like absent. */
@@ -180,65 +199,132 @@ static void read_values(struct policy_request *r)
 /* What is being read. */
 struct reading {
     const char *line, *equals; /* the line's first byte; its first "=", NULL while none was seen */
-    unsigned lines, seen;
-    bool control;
+    unsigned lines;
+    bool odd; /* something is out of the ordinary: only the end is still to be found */
 };
 
-/* The lines that end in the block at `at`, whose marks are m. Answers the end of the request, or NULL when it is not
- * among them. */
-static const char *read_block(struct policy_request *r, struct reading *reading, const char *at, struct marks m)
+/* One line and its first "=". Answers false when its attribute was there before. */
+INLINE bool take_line(struct policy_request *r, const char *line, const char *equals, const char *newline)
 {
-    reading->control = reading->control || m.control;
-    for (; m.newline != 0; m.newline &= m.newline - 1) {
-        uint64_t before = (m.newline & -m.newline) - 1; /* the bits below the newline's */
-        const char *newline = at + __builtin_ctzll(m.newline);
-        struct slice line = {reading->line, (size_t)(newline - reading->line)};
+    enum policy_attribute a = attribute_of(line, (size_t)(equals - line));
 
-        if (line.n == 0)
-            return newline + 1;
-        if (reading->equals == NULL && (m.equals & before) != 0)
-            reading->equals = at + __builtin_ctzll(m.equals);
-        if (++reading->lines > REQUEST_ATTRIBUTES_MAX)
-            fail(r, REQUEST_TOO_MANY_ATTRIBUTES, line);
-        else
-            read_line(r, line, reading->equals, &reading->seen);
-        reading->line = newline + 1;
-        reading->equals = NULL;
-        m.equals &= ~before;
-    }
-    if (reading->equals == NULL && m.equals != 0)
-        reading->equals = at + __builtin_ctzll(m.equals);
-    return NULL;
+    if (a == NO_ATTRIBUTE)
+        return true;
+    if (r->value[a].p != NULL)
+        return false;
+    r->value[a] = (struct slice){equals + 1, (size_t)(newline - equals) - 1};
+    return true;
 }
 
-/* Marks of what is behind the last whole block: n bytes, fewer than a block. */
-static struct marks marks_of_rest(const char *p, size_t n)
+/*
+ * The lines that end in the block at `at`, whose marks are m. Answers the end of the request, or NULL when it is not
+ * among them.
+ *
+ * Adding a bit at the beginning of each line to ones where neither "=" nor newline stands carries it through the name
+ * to the first of these, for all lines of the block at once.
+ */
+INLINE const char *read_block(struct policy_request *r, struct reading *reading, const char *at, struct marks m)
 {
-    char block[MARKS_BYTES];
+    const uint64_t empty = m.newline & (m.newline << 1 | (reading->line == at));
+    const uint64_t starts = m.newline << 1 | (reading->equals == NULL), names = ~(m.newline | m.equals);
+    const uint64_t found = ((starts & names) + names) | starts;
+    const char *end = NULL, *equals = reading->equals;
+    uint64_t first_equals = found & m.equals, nameless = found & m.newline, newlines = m.newline;
 
-    memset(block, ' ', sizeof block);
-    if (n > 0)
-        memcpy(block, p, n); // NOLINT(clang-analyzer-core.NonNullParamChecker): n is 0 where p is NULL
-    return marks_of(block);
+    if (__builtin_expect((nameless | empty) != 0, 0)) { /* once a request, at its end */
+        if (empty != 0) {
+            const uint64_t before = (empty & -empty) - 1;
+
+            end = at + __builtin_ctzll(empty) + 1;
+            newlines &= before;
+            nameless &= before;
+        }
+        reading->odd |= nameless != 0;
+    }
+    reading->odd |= m.control;
+    if (__builtin_expect(reading->odd, 0)) {
+        if (newlines != 0)
+            reading->line = at + MARKS_BYTES - __builtin_clzll(newlines);
+        return end;
+    }
+    reading->lines += (unsigned)__builtin_popcountll(newlines);
+    for (; newlines != 0; newlines &= newlines - 1) {
+        const char *newline = at + __builtin_ctzll(newlines);
+
+        if (equals == NULL) {
+            equals = at + __builtin_ctzll(first_equals); /* there is one: no line is nameless */
+            first_equals &= first_equals - 1;
+        }
+        if (!take_line(r, reading->line, equals, newline))
+            reading->odd = true;
+        reading->line = newline + 1;
+        equals = NULL;
+    }
+    if (equals == NULL && first_equals != 0)
+        equals = at + __builtin_ctzll(first_equals);
+    reading->equals = equals;
+    return end;
+}
+
+/*
+ * Marks of what is behind the last whole block: left bytes, fewer than a block. Where there are blocks in front of them
+ * they are read together with bytes that were read before.
+ */
+INLINE struct marks marks_of_rest(struct slice in, size_t left, marks_function *marks)
+{
+    struct marks m = {0, 0, false};
+
+    if (in.n >= MARKS_BYTES) {
+        m = marks(in.p + in.n - MARKS_BYTES);
+        m.newline >>= MARKS_BYTES - left;
+        m.equals >>= MARKS_BYTES - left;
+    } else {
+        char block[MARKS_BYTES];
+
+        memset(block, ' ', sizeof block);
+        memcpy(block, in.p, left);
+        m = marks(block);
+    }
+    return m;
+}
+
+/* Answers the end of the request, NULL when it is not complete. *odd: its values are to be read the long way. */
+INLINE const char *read_blocks(struct slice in, struct policy_request *r, bool *odd, marks_function *marks)
+{
+    struct reading reading = {.line = in.p};
+    const char *p = in.p, *end = NULL;
+    size_t left;
+
+    for (left = in.n; left >= MARKS_BYTES && end == NULL; left -= MARKS_BYTES, p += MARKS_BYTES)
+        end = read_block(r, &reading, p, marks(p));
+    if (end == NULL && left > 0)
+        end = read_block(r, &reading, p, marks_of_rest(in, left, marks));
+    *odd = reading.odd || reading.lines > REQUEST_ATTRIBUTES_MAX;
+    return end;
+}
+
+static const char *read_narrow(struct slice in, struct policy_request *r, bool *odd)
+{
+    return read_blocks(in, r, odd, marks_of);
+}
+
+MARKS_WIDE static const char *read_wide(struct slice in, struct policy_request *r, bool *odd)
+{
+    return read_blocks(in, r, odd, marks_of_wide);
 }
 
 size_t policy_request_read(struct slice in, struct policy_request *out)
 {
-    struct reading reading = {.line = in.p};
-    const char *end = NULL;
+    const char *end;
+    bool odd;
 
     memset(out, 0, sizeof *out);
-    for (size_t at = 0; at < in.n && end == NULL; at += MARKS_BYTES) {
-        const char *p = in.p + at;
-        size_t left = in.n - at;
-
-        end = read_block(out, &reading, p, left >= MARKS_BYTES ? marks_of(p) : marks_of_rest(p, left));
-    }
+    end = marks_can_be_wide() ? read_wide(in, out, &odd) : read_narrow(in, out, &odd);
     if (end == NULL)
         return 0;
     in.n = (size_t)(end - in.p);
-    if (reading.control)
-        check_controls(out, in);
+    if (odd || in.n > REQUEST_LINE_MAX)
+        read_thoroughly(out, in);
     if (out->problem == REQUEST_FINE)
         read_values(out);
     return in.n;

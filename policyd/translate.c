@@ -1,5 +1,14 @@
 #include "policyd/translate.h"
 
+/* Nearly everybody sends as the login itself. A login that is an address is one by the rules of a sender, too. */
+static enum address_result parse_sender(struct slice text, struct submission *out)
+{
+    if (out->login.kind != LOGIN_ADDRESS || !slice_eq(text, out->login_text))
+        return address_parse_internal(text, &out->sender);
+    address_copy(&out->login.address, &out->sender);
+    return ADDRESS_OK;
+}
+
 void submission_of_request(const struct policy_request *request, const struct tls_config *listener_tls,
                            struct submission *out)
 {
@@ -14,7 +23,7 @@ void submission_of_request(const struct policy_request *request, const struct tl
     out->tls = tls_version_parse(value[ATTRIBUTE_ENCRYPTION_PROTOCOL]);
     out->listener_tls = listener_tls;
     out->sender_text = value[ATTRIBUTE_SENDER];
-    out->sender_result = address_parse_internal(out->sender_text, &out->sender);
+    out->sender_result = parse_sender(out->sender_text, out);
     /*
      * At DATA and END-OF-MESSAGE the recipient is there if it is the only one (SMTPD_POLICY_README). At RCPT there is
      * one in any case, even an empty one, which is for the rules to judge.

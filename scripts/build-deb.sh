@@ -3,7 +3,7 @@
 #
 #   scripts/build-deb.sh [DIRECTORY]     build/deb unless given
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 out=${1:-build/deb}
 
 version=$(sed -n 's/^VERSION *= *//p' Makefile)

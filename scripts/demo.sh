@@ -5,7 +5,7 @@
 #
 #   scripts/demo.sh [-b DIRECTORY-OF-PROGRAMS] [both|policyd|milter]
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 . scripts/relay.sh
 
 programs=build/release

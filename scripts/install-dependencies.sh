@@ -1,25 +1,28 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that building, testing or the demonstration need.
 #
-#   scripts/install-dependencies.sh build|test|deb
+#   scripts/install-dependencies.sh build|test|deb|bench
 #
 # "test" holds "build" and adds compilers' tools and the servers that tests and demonstration run on loopback. "deb" holds
-# "build" and adds what makes Debian packages, checks them and makes the clean system that they are tested in. Nothing
-# is started: services of packages that are installed here stay off.
+# "build" and adds what makes Debian packages, checks them and makes the clean system that they are tested in. "bench" holds
+# "test" and adds the programs that postern's speed is compared with, and what counts instructions. Nothing is started:
+# services of packages that are installed here stay off.
 set -eu
 
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev'
-test="$build libcmocka-dev clang libclang-rt-14-dev clang-tidy cppcheck postfix dovecot-core swaks curl openssl lmdb-utils
-python3 python3-cryptography mandoc"
+test="$build libcmocka-dev clang libclang-rt-14-dev clang-tidy cppcheck shellcheck systemd postfix dovecot-core swaks curl openssl lmdb-utils
+python3 python3-cryptography mandoc strace libfaketime e2fsprogs"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
+bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim opendkim-tools valgrind"
 
 case "${1:-}" in
 build) wanted=$build ;;
 test) wanted=$test ;;
 deb) wanted=$deb ;;
+bench) wanted=$bench ;;
 *)
-    echo "usage: $0 build|test|deb" >&2
+    echo "usage: $0 build|test|deb|bench" >&2
     exit 2
     ;;
 esac
@@ -48,6 +51,7 @@ echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
 log=$(mktemp)
+# shellcheck disable=SC2086 # a list of names
 if ! { apt-get update && apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
     cat "$log" >&2
     echo "installing failed: the lines above say why" >&2

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # A throwaway relay on loopback, for the demonstration and the tests: a sink in the place of Exchange Online, Dovecot as SASL
 # server, Postfix with the snippets of conf/, and postern behind it. Sourced by bash scripts; everything lives below $T
 # and is stopped by its own pid.
@@ -27,8 +28,8 @@ relay_free_port()
 # Until the command succeeds, for at most 20 seconds.
 relay_wait()
 {
-    local i
-    for i in $(seq 200); do
+    local _
+    for _ in $(seq 200); do
         "$@" >/dev/null 2>&1 && return 0
         sleep 0.1
     done
@@ -41,7 +42,7 @@ relay_make()
 {
     [ "$(id -u)" -eq 0 ] || { relay_die "needs root, for Postfix and Dovecot drop privileges"; return 1; }
     BIN=${1:-build/release}
-    T=$(mktemp -d /tmp/postern-relay.XXXXXX)
+    T=$(mktemp -d "${TMPDIR:-/tmp}/postern-relay.XXXXXX")
     chmod 755 "$T"
     mkdir -p "$T/queue/private" "$T/run" "$T/lib" "$T/sink" "$T/dovecot" "$T/postfix" "$T/data" "$T/keys"
     chmod 700 "$T/lib"
@@ -117,7 +118,7 @@ relay_token()
 # Postfix as the snippets of conf/postfix say, on the ports and in the folders of this relay. $1: policyd, milter or both.
 relay_start_postfix()
 {
-    local without=
+    local without= line
     {
         echo 'compatibility_level = 3.6'
         sed -e "s|/run/postern/|$T/run/|; s|^relayhost = .*|relayhost = [127.0.0.1]:$SINK|" \
@@ -140,9 +141,10 @@ smtpd_tls_cert_file = $T/cert.pem
 smtpd_tls_key_file = $T/key.pem
 smtpd_tls_session_cache_database =
 smtputf8_enable = yes
-${RELAY_MAIN_CF:-}
 END
     } >"$T/postfix/main.cf"
+    # Replaced, not added: of a setting that stands there twice each of Postfix's programs warns.
+    while read -r line; do [ -z "$line" ] || postconf -c "$T/postfix" -e "$line"; done <<<"${RELAY_MAIN_CF:-}"
     case $1 in
     policyd) without='smtpd_milters=' ;;
     milter) without='smtpd_end_of_data_restrictions=' ;;
@@ -170,6 +172,7 @@ postlog   unix-dgram n  -       n       -       1       postlogd
 END
         sed -e "s|^submission |127.0.0.1:$SMTP |; s|^smtp  |127.0.0.1:$SMTP25 |" conf/postfix/master.cf |
             if [ -n "$without" ]; then grep -v -e "-o $without"; else cat; fi
+        printf '%s' "${RELAY_MASTER_CF:-}"
     } >"$T/postfix/master.cf"
     [ "$1" != milter ] || sed -i '/^    check_policy_service/d' "$T/postfix/main.cf"
     postfix -c "$T/postfix" start >>"$T/postfix.log" 2>&1 || { cat "$T/postfix.log" "$T/maillog" >&2; return 1; }
@@ -207,6 +210,6 @@ relay_stop()
     [ ! -f "$T/dovecot/master.pid" ] || kill "$(cat "$T/dovecot/master.pid")" 2>/dev/null || :
     for pid in $relay_pids; do kill "$pid" 2>/dev/null || :; done
     for pid in $relay_pids; do wait "$pid" 2>/dev/null || :; done
-    [ -n "${RELAY_KEEP:-}" ] && echo "relay: kept $T" >&2 || rm -rf "$T"
+    if [ -n "${RELAY_KEEP:-}" ]; then echo "relay: kept $T" >&2; else rm -rf "$T"; fi
     T=
 }

@@ -4,7 +4,7 @@
 #
 #   tests/run.sh [PATTERN]     only the test programs whose name matches
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 pattern=${1:-.}
 jobs=$(nproc)
 out=$(mktemp -d /tmp/postern-check.XXXXXX)
@@ -55,12 +55,15 @@ list()
 build VARIANT=release all
 build VARIANT=asan all unit
 threaded=$(cd tests/unit && grep -l 'pthread_create\|links:.*policyd\|links:.*milter\|threads' test_*.c | sed 's/\.c$//')
+# shellcheck disable=SC2046 # one name a word
 build VARIANT=tsan all $(for t in $threaded; do echo "build/tsan/tests/unit/$t"; done)
 build fuzz-build
 
 list | grep -e "$pattern" | xargs -P "$jobs" -d '\n' -I{} bash -c 'run_one {}'
 # These share ports and CPU time with nothing else, so that their time limits mean something.
-for t in tests/lint.sh tests/standin/selftest.sh tests/integration/*.sh tests/e2e/*.sh tests/faults/*.sh; do
+# Of the faults a sample, in a short form: "make faults" runs all.
+export FAULTS=short
+for t in tests/lint.sh tests/coverage.sh tests/standin/selftest.sh tests/integration/*.sh tests/e2e/*.sh tests/faults/{killed,disk,files,starts}.sh; do
     [ -x "$t" ] || continue
     name=$(basename "$(dirname "$t")")-$(basename "$t" .sh)
     [[ $name =~ $pattern ]] || continue

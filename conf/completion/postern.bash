@@ -1,7 +1,8 @@
 # bash completion for postern(8)
+# shellcheck shell=bash disable=SC2207 # as completions are made: one word each of what compgen says
 _postern()
 {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command= i
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
     local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics audit
         check-postfix allow deny forget reload"
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # whoever sources this exits with $status
 # For end-to-end tests: a relay with two mailboxes and one limit, and a client. Sourced; needs scripts/relay.sh.
 status=0
 trap relay_stop EXIT
@@ -6,6 +7,7 @@ trap 'exit 1' INT TERM
 # is WHAT GOT WANTED-PATTERN
 is()
 {
+    # shellcheck disable=SC2254 # a pattern is what is wanted
     case $2 in
     $3) echo "ok $1" ;;
     *)

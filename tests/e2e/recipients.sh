@@ -1,7 +1,7 @@
 #!/bin/bash
 # Several recipients, holds, null senders, and forms of addresses that only a real Postfix makes.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 

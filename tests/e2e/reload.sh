@@ -1,7 +1,7 @@
 #!/bin/bash
 # Rules that change while mail flows.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 

@@ -1,8 +1,9 @@
 /*
  * Any bytes as a path, an address in internal form, a domain, a login and a proxy address: no crash, and what comes out
- * is canonical, which is to say that every parser gives it back unchanged.
+ * is canonical, which is to say that every parser gives it back unchanged, and what the short cut finds besides.
  */
-#include "core/address.h"
+#include "core/address_plain.h"
+#include "core/address_scan.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -69,6 +70,23 @@ static void check_spellings(struct slice raw, const struct address *internal)
     free(spelling);
 }
 
+/* With and without the short cut: the same. */
+static void check_short_cut(struct slice raw, enum address_result internal, const struct address *a)
+{
+    struct address path, thorough;
+    enum address_result result;
+
+    assert(address_split(raw, &thorough) == internal);
+    check_same(a, &thorough);
+    if (address_plain(raw, &path)) {
+        assert(internal == ADDRESS_OK);
+        check_same(&path, a);
+    }
+    result = address_parse_path(raw, &path);
+    assert(scan_path(raw, &thorough) == result);
+    check_same(&path, &thorough);
+}
+
 static void check_login(struct slice raw)
 {
     struct login l, again;
@@ -80,8 +98,12 @@ static void check_login(struct slice raw)
     assert((l.kind == LOGIN_NETBIOS) == (l.netbios_n > 0));
     assert(l.account[l.account_n] == '\0' && l.netbios[l.netbios_n] == '\0');
     assert(memchr(l.account, '?', l.account_n) == NULL && memchr(l.address.text, '?', l.address.n) == NULL);
-    if (l.kind == LOGIN_ADDRESS)
+    assert((l.kind == LOGIN_ADDRESS) == (memchr(raw.p, '@', raw.n) != NULL && memchr(raw.p, '?', raw.n) == NULL &&
+                                         address_split(raw, &again.address) == ADDRESS_OK));
+    if (l.kind == LOGIN_ADDRESS) {
         check_canonical(&l.address);
+        check_same(&l.address, &again.address);
+    }
     if (l.kind == LOGIN_ACCOUNT) {
         login_parse(login_account(&l), &again);
         assert(again.kind == LOGIN_ACCOUNT && slice_eq(login_account(&l), login_account(&again)));
@@ -104,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         check_none(&a);
     }
+    check_short_cut(raw, internal, &a);
     if (address_parse_path(raw, &b) == ADDRESS_OK)
         check_canonical(&b);
     else

@@ -1,6 +1,6 @@
 /*
- * Any bytes as a record, a usage, and each kind of key of the journal: no crash, all that is read is in range, and what
- * is written again is what was read. Then the same bytes as the beginning of an environment's file.
+ * Any bytes as decisions, a usage, and each kind of key of the journal: no crash, all that is read is in range, and
+ * what is written again is what was read. Then the same bytes as the beginning of an environment's file.
  */
 #include "core/journal_header.h"
 #include "core/journal_tally.h"
@@ -12,27 +12,38 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_record(struct slice bytes)
+static void read_decision(struct slice bytes)
 {
-    uint8_t packed[RECORD_PACKED_MAX];
-    struct journal_record r, again;
-    size_t n;
+    uint8_t packed[EVENT_PACKED_MAX];
+    struct journal_event v, again;
+    struct journal_record r, r_again;
+    struct slice written;
 
-    if (!record_unpack(bytes, &r))
-        return;
-    assert(r.action <= ACTION_HOLD && r.stage <= STAGE_END && r.tls <= TLS_NEWER);
-    assert(r.reason < REASON_COUNT && r.monitored < REASON_COUNT);
-    assert(memchr(r.sender, '\0', sizeof r.sender) != NULL && memchr(r.instance, '\0', sizeof r.instance) != NULL);
-    n = record_pack(&r, packed);
-    assert(n <= sizeof packed);
-    assert(record_unpack((struct slice){(const char *)packed, n}, &again));
-    assert(memcmp(&r, &again, sizeof r) == 0);
+    while (bytes.n > 0) {
+        if (!event_unpack(&bytes, &v))
+            continue;
+        assert(v.action <= ACTION_HOLD && v.stage <= STAGE_END && v.tls <= TLS_NEWER);
+        assert(v.reason < REASON_COUNT && v.monitored < REASON_COUNT);
+        record_of(&v, &r);
+        assert(memchr(r.sender, '\0', sizeof r.sender) != NULL && memchr(r.instance, '\0', sizeof r.instance) != NULL);
+        written = (struct slice){(const char *)packed, event_pack(&v, v.counts, packed)};
+        assert(written.n <= sizeof packed && event_size(packed) == written.n && event_at(packed) == v.at_ns);
+        assert(event_unpack(&written, &again) && written.n == 0);
+        record_of(&again, &r_again);
+        assert(memcmp(&r, &r_again, sizeof r) == 0);
+    }
 }
 
 static void read_usage(struct slice bytes)
 {
+    const struct journal_event message = {.at_ns = UINT64_C(1700000000000000000),
+                                          .counts = true,
+                                          .has_client = true,
+                                          .recipients = 3,
+                                          .login = SLICE("anna@contoso.example")};
     uint8_t packed[USAGE_PACKED_MAX];
-    struct usage u, again, sum;
+    struct usage u, again;
+    struct tally *tally;
     size_t n;
 
     if (!usage_unpack(bytes, &u))
@@ -42,12 +53,14 @@ static void read_usage(struct slice bytes)
     assert(n <= sizeof packed);
     assert(usage_unpack((struct slice){(const char *)packed, n}, &again));
     assert(memcmp(&u, &again, sizeof u) == 0);
-    memset(&sum, 0, sizeof sum);
-    usage_merge(&sum, &u);
-    usage_merge(&sum, &again);
-    assert(sum.messages == 2 * u.messages && sum.last_s == u.last_s);
+    tally = tally_new(1);
+    assert(tally != NULL && tally_add(tally, &message));
+    tally_sort(tally);
+    assert(tally_add_to(tally, 0, &again) == 1);
+    assert(again.messages == u.messages + 1 && again.recipients == u.recipients + 3);
     for (unsigned i = 1; i < USAGE_CLIENTS; i++)
-        assert(sum.clients[i].last_s <= sum.clients[i - 1].last_s);
+        assert(again.clients[i].last_s <= again.clients[i - 1].last_s);
+    tally_free(tally);
 }
 
 static void read_keys(struct slice bytes)
@@ -95,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bytes = (struct slice){copy, size - 1};
     switch (data[0] % 4) {
     case 0:
-        read_record(bytes);
+        read_decision(bytes);
         break;
     case 1:
         read_usage(bytes);

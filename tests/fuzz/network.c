@@ -5,6 +5,7 @@
 #include "core/network.h"
 #include "core/lines.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #define MOST 200 /* networks: the scan is quadratic */
@@ -36,11 +37,13 @@ static void check_error(const struct error *e)
 
 static void check_ip_text(const struct ip *a)
 {
-    char text[IP_TEXT_MAX];
+    bool v4 = ip_is_v4(a);
+    char text[IP_TEXT_MAX], expected[INET6_ADDRSTRLEN];
     struct ip again;
     struct slice s = ip_text(a, text);
 
-    check(s.n > 0 && s.n < sizeof text);
+    check(inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a->b + 12 : a->b, expected, sizeof expected) != NULL);
+    check(slice_eq(s, slice_of(expected)) && strcmp(text, expected) == 0);
     check(ip_parse(s, &again) && memcmp(a, &again, sizeof again) == 0);
 }
 

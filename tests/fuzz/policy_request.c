@@ -15,6 +15,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const struct {
+    const char *name;
+    enum policy_attribute id;
+} rows[] = {
+    {"request", ATTRIBUTE_REQUEST},
+    {"protocol_state", ATTRIBUTE_PROTOCOL_STATE},
+    {"client_address", ATTRIBUTE_CLIENT_ADDRESS},
+    {"sender", ATTRIBUTE_SENDER},
+    {"recipient", ATTRIBUTE_RECIPIENT},
+    {"recipient_count", ATTRIBUTE_RECIPIENT_COUNT},
+    {"size", ATTRIBUTE_SIZE},
+    {"queue_id", ATTRIBUTE_QUEUE_ID},
+    {"instance", ATTRIBUTE_INSTANCE},
+    {"sasl_method", ATTRIBUTE_SASL_METHOD},
+    {"sasl_username", ATTRIBUTE_SASL_USERNAME},
+    {"encryption_protocol", ATTRIBUTE_ENCRYPTION_PROTOCOL},
+};
+#define ROWS (sizeof rows / sizeof rows[0])
+
 /* Length of the first request, 0 when it has no end. */
 static size_t end_of_request(struct slice in)
 {
@@ -40,6 +59,36 @@ static unsigned find(struct slice whole, struct slice name, struct slice *value)
     return n;
 }
 
+/* What is wrong with the line, which is the n-th; before: all that is in front of it. */
+static enum request_problem problem_of_line(struct slice line, unsigned n, struct slice before)
+{
+    struct slice name, value;
+
+    if (n > REQUEST_ATTRIBUTES_MAX)
+        return REQUEST_TOO_MANY_ATTRIBUTES;
+    if (line.n > REQUEST_LINE_MAX)
+        return REQUEST_LINE_TOO_LONG;
+    if (!slice_cut(line, '=', &name, &value))
+        return REQUEST_NO_EQUALS;
+    for (size_t i = 0; i < ROWS; i++)
+        if (slice_eq(name, slice_of(rows[i].name)) && find(before, name, &value) > 0)
+            return REQUEST_REPEATED;
+    return REQUEST_FINE;
+}
+
+/* The first problem that the lines of a whole request have, as far as they can be told before their values are read. */
+static enum request_problem problem_of_lines(struct slice whole)
+{
+    struct slice rest = whole, line;
+    enum request_problem problem = REQUEST_FINE;
+
+    for (unsigned n = 1; problem == REQUEST_FINE && slice_cut(rest, '\n', &line, &rest) && line.n > 0; n++)
+        problem = problem_of_line(line, n, (struct slice){whole.p, (size_t)(line.p - whole.p)});
+    if (problem == REQUEST_FINE && memchr(whole.p, '\0', whole.n) != NULL)
+        problem = REQUEST_NUL;
+    return problem;
+}
+
 static bool lines_have_equals(struct slice whole)
 {
     struct slice line;
@@ -52,26 +101,9 @@ static bool lines_have_equals(struct slice whole)
 
 static void check_values(struct slice whole, const struct policy_request *r)
 {
-    static const struct {
-        const char *name;
-        enum policy_attribute id;
-    } rows[] = {
-        {"request", ATTRIBUTE_REQUEST},
-        {"protocol_state", ATTRIBUTE_PROTOCOL_STATE},
-        {"client_address", ATTRIBUTE_CLIENT_ADDRESS},
-        {"sender", ATTRIBUTE_SENDER},
-        {"recipient", ATTRIBUTE_RECIPIENT},
-        {"recipient_count", ATTRIBUTE_RECIPIENT_COUNT},
-        {"size", ATTRIBUTE_SIZE},
-        {"queue_id", ATTRIBUTE_QUEUE_ID},
-        {"instance", ATTRIBUTE_INSTANCE},
-        {"sasl_method", ATTRIBUTE_SASL_METHOD},
-        {"sasl_username", ATTRIBUTE_SASL_USERNAME},
-        {"encryption_protocol", ATTRIBUTE_ENCRYPTION_PROTOCOL},
-    };
     struct slice value;
 
-    assert(sizeof rows / sizeof rows[0] == ATTRIBUTE_COUNT);
+    assert(ROWS == ATTRIBUTE_COUNT);
     for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
         assert(find(whole, slice_of(rows[i].name), &value) <= 1);
         assert(slice_eq(value, r->value[rows[i].id]));
@@ -119,16 +151,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice in = {(const char *)data, size}, whole;
     static struct policy_request r;
     size_t used = policy_request_read(in, &r);
+    enum request_problem problem;
 
     assert(used == end_of_request(in));
     if (size >= MARKS_BYTES) {
         struct marks fast = marks_of(in.p), any = marks_of_any(in.p);
 
         assert(fast.newline == any.newline && fast.equals == any.equals && fast.control == any.control);
+        fast = marks_can_be_wide() ? marks_of_wide(in.p) : any;
+        assert(fast.newline == any.newline && fast.equals == any.equals && fast.control == any.control);
     }
     if (used == 0)
         return 0;
     whole = (struct slice){in.p, used};
+    problem = problem_of_lines(whole);
+    if (problem == REQUEST_FINE)
+        assert(r.problem == REQUEST_FINE || (r.problem >= REQUEST_CONTROL && r.problem <= REQUEST_BAD_NUMBER));
+    else
+        assert(r.problem == problem);
     if (r.problem == REQUEST_FINE) {
         check_values(whole, &r);
         check_use(&r);

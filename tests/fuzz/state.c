@@ -165,7 +165,7 @@ static void use_counters(struct state *s)
         counters_force(state_counters(s), k, now, a);
         (void)counters_mark(state_counters(s), key + 1000, now, NS_PER_S, true, &crowded);
         MUST(crowded || counters_marked(state_counters(s), key + 1000, now));
-        counters_unmark(state_counters(s), key + 1000);
+        (void)counters_reset(state_counters(s), key + 1000, now);
         MUST(!counters_marked(state_counters(s), key + 1000, now));
     }
     counters_stats(state_counters(s), now, &stats);

@@ -2,7 +2,7 @@
 # Notices: a login that a limit blocks through a real Postfix is told of once, at a real HTTPS receiver, in Teams' form, and to a
 # command; signed; also when the receiver was away; and a dead receiver costs the mail path nothing. TAP lines. Needs root.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 T=
@@ -68,14 +68,14 @@ spool = \"$H/spool\";"
 
 relay_start both || exit 1
 start_alert
-for i in 1 2 3; do reply=$(submit anna@contoso.example); done
+for _ in 1 2 3; do reply=$(submit anna@contoso.example); done
 is 'three messages pass' "$reply" '250*'
 reply=$(submit anna@contoso.example --header-X-Test fourth)
 is 'the fourth is refused and blocks' "$reply" '550 5.1.8 *'
 relay_wait blocks_noticed
 sleep 2.5
 from=$(date +%s%N)
-for i in 1 2 3 4 5; do submit anna@contoso.example >/dev/null; done
+for _ in 1 2 3 4 5; do submit anna@contoso.example >/dev/null; done
 took=$((($(date +%s%N) - from) / 1000000))
 is 'a receiver that hangs does not slow mail' "$([ $took -lt 5000 ] && echo fast || echo "$took ms")" fast
 is 'the notice waits on the disk' "$(pending) $(arrived /json)" '1 *'
@@ -123,7 +123,7 @@ is 'Teams gets a card' "$card" "application/vnd.microsoft.card.adaptive Adaptive
 is 'the command gets its argument as it is, the facts, and the notice' "$(head -n 1 "$H/paged") $(sed -n 2p "$H/paged" | grep -c '"event":"block"')" \
     '1 first argument; rm -rf /|block|*anna@contoso.example|flood 1'
 
-for i in 1 2 3; do submit anna@contoso.example >/dev/null; done
+for _ in 1 2 3; do submit anna@contoso.example >/dev/null; done
 kill "$(cat "$T/alert.pid")"
 start_alert
 sleep 2.5

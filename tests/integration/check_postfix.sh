@@ -1,8 +1,9 @@
 #!/bin/bash
 # "postern check-postfix" against real Postfix configurations: the shipped one is clean, and each way to make postern useless
 # or harmful is named, with the file and line to change and an exit status. TAP lines. Needs root and Postfix.
+# shellcheck disable=SC2016 # $ stands in Postfix's files and sed's addresses
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 POSTERN=${BUILD:-build/asan}/postern

@@ -2,7 +2,7 @@
 # The command line at three in the morning: real mail through Postfix, and every command of "postern" upon it. TAP lines.
 # BUILD=... for another build directory than build/asan.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 BUILD=${BUILD:-build/asan}
@@ -145,6 +145,7 @@ is 'top is for terminals' "$(p top 2>&1 >/dev/null; echo $?)" '*terminal*2'
 is 'metrics: each family has one HELP and one TYPE' "$(p metrics | awk '/^# HELP/ { h[$3]++ } /^# TYPE/ { t[$3]++ } !/^#/ { sub(/[{ ].*/, ""); if (h[$0] != 1 || t[$0] != 1) print }')" ''
 is 'metrics: every line is one' "$(p metrics | grep -vcE '^# (HELP|TYPE) postern_[a-z_]+ |^postern_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9]+$')" 0
 is 'metrics: decisions are counted' "$(p metrics | grep -c '^postern_decisions_total{program="milter",action="pass",reason="allowed"} [1-9]')" 1
+is 'metrics: what the journal lost is told, also when it is nothing' "$(p metrics | grep -c '^postern_journal_dropped_total 0$')" 1
 is 'metrics: no login is a label' "$(p metrics | grep -c anna)" 0
 
 # ---- the operator's lists ----
@@ -178,6 +179,7 @@ sed -i '$d' "$T/postern.conf"
 chmod 750 "$T/lib" && chgrp -R nogroup "$T/lib" && chmod -R g+rX "$T/lib" && chmod 644 "$T/allow" "$T/deny" "$T/postern.conf"
 as_group() { setpriv --reuid 65534 --regid "$(getent group nogroup | cut -d: -f3)" --clear-groups "$BUILD/postern" -c "$T/postern.conf" "$@"; }
 for command in "explain --user $A" blocks log 'report used' would-refuse metrics; do
+    # shellcheck disable=SC2086 # a command and its arguments
     is "the group may ${command%% *}" "$(as_group $command >/dev/null 2>"$T/err"; echo "$? $(grep -i denied "$T/err")")" '0 '
 done
 is 'others are told what is missing' "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BUILD/postern" -c "$T/postern.conf" blocks 2>&1; echo $?)" '*ermission denied*1'

@@ -2,7 +2,7 @@
 # A limit with then = "block 1h, disable": what a login sends through a real Postfix leaves a request, and the mirror switches
 # SMTP AUTH off in (the stand-in for) Exchange Online, where the tenant allows it. TAP lines. Needs root.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 . tests/standin/standin.sh
@@ -73,7 +73,7 @@ is 'what is no request is put aside' "$? $(requests) $(ls "$D/spool/disable/fail
 configure false
 kill -USR1 "$(cat "$T/milter.pid")" "$(cat "$T/policyd.pid")"
 sleep 1.5
-for i in 1 2; do submit user0000005@contoso.example >"$D/reply"; done
+for _ in 1 2; do submit user0000005@contoso.example >"$D/reply"; done
 sleep 2.5
 is 'a tenant that does not allow it leaves no request' "$(requests) $(grep -c 'no exchange.writeback' "$T/milter.log")" '0 1'
 

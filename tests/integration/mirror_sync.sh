@@ -2,7 +2,7 @@
 # "postern-mirror sync", doctor and write-back against the Exchange Online stand-in: what each failure of the service does
 # to the run, and what is in the directory afterwards. TAP lines. BUILD: the folder with postern-mirror.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . tests/standin/standin.sh
 build=${BUILD:-build/asan}
 [ -x "$build/postern-mirror" ] || build=build/release
@@ -92,6 +92,7 @@ row()
     reset_directory
     scenario "$5"
     standin_forget
+    # shellcheck disable=SC2086 # options
     run sync ${6:-}
     [ "$status" -eq "$wanted" ] || { not_ok "$name" "status $status, expected $wanted"; return; }
     grep -q -e "$pattern" "$work/out" || { not_ok "$name" "the output does not say \"$pattern\""; return; }
@@ -151,6 +152,7 @@ row 'a connection closed without an answer' 0 '1 changed' new "$(fault "\"name\"
 row 'a stall' 0 'again in' new "$(fault "\"name\":\"stall\",\"seconds\":10,$C,\"times\":1")"
 row 'a stall in the middle of the body' 0 'again in' new "$(fault "\"name\":\"stall_in_body\",\"seconds\":10,$C,\"times\":1")"
 row 'a truncated body is asked for again' 0 'again in' new "$(fault "\"name\":\"truncated_body\",$C,\"page\":2,\"times\":1")"
+row 'a Content-Length that promises more than comes' 0 'again in' new "$(fault "\"name\":\"wrong_length\",$C,\"page\":2,\"times\":1")"
 row 'an expired cursor begins the series again' 0 'the series begins again' new "$(fault "\"name\":\"expired_cursor\",$C,\"page\":2,\"times\":1")"
 
 # ---- what may not be read ----
@@ -176,7 +178,10 @@ fi
 row 'a truncated answer with its warning' 1 'the answer is cut' same "$(fault "\"name\":\"truncated\",$C")"
 conf '' 'deadline = "10s";'
 row 'half a body, again and again' 1 'given up after .* tries\|mirror.deadline' same "$(fault "\"name\":\"truncated_body\",$C,\"page\":2")"
+row 'a byte a second' 1 'given up after . tries' same "$(fault "\"name\":\"trickle\",\"bytes\":1,\"seconds\":1,$C,\"page\":2")"
+row '429 with a Retry-After of thirty years' 1 'given up after 1 try.*too many requests' same "$(fault "\"name\":\"throttled\",\"retry_after\":1000000000,$C")"
 conf
+row 'a Content-Length that promises less than comes' 1 'half-written' same "$(fault "\"name\":\"wrong_length\",\"delta\":-100,$C,\"page\":2")"
 row 'half the JSON' 1 'half-written' same "$(fault "\"name\":\"cut_json\",$C,\"page\":2")"
 row 'JSON with another Content-Type' 1 'no JSON, but \\*"text/html' same "$(fault "\"name\":\"wrong_type\",\"type\":\"text/html\",$C")"
 row 'an HTML page' 1 'captive portal' same "$(fault "\"name\":\"html\",$C")"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # hold, release and discard against a real Postfix queue: messages of two logins that cannot be delivered. TAP lines. Needs root.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/e2e/lib.sh
 T=

@@ -4,6 +4,7 @@
 # lines on stdout. Needs root, a Debian mirror and some minutes: "make check-packages".
 #
 #   DEBIAN_MIRROR=URL     in the place of the mirror that this machine's apt uses
+# shellcheck disable=SC2016 # $(SITE) is for apt-get
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 

@@ -1,7 +1,9 @@
 #include "tests/torture/fail.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -78,15 +80,50 @@ FAILING(int, stat, -1, EACCES, (const char *path, struct stat *st), (path, st))
 FAILING(int, lstat, -1, EACCES, (const char *path, struct stat *st), (path, st))
 FAILING(int, fstatat, -1, EACCES, (int fd, const char *path, struct stat *st, int f), (fd, path, st, f))
 FAILING(int, renameat, -1, EROFS, (int a, const char *from, int b, const char *to), (a, from, b, to))
+FAILING(int, renameat2, -1, EINVAL, (int a, const char *from, int b, const char *to, unsigned f), (a, from, b, to, f))
 FAILING(int, unlinkat, -1, EROFS, (int fd, const char *path, int f), (fd, path, f))
 FAILING(int, flock, -1, ENOLCK, (int fd, int how), (fd, how))
 FAILING(int, fchmod, -1, EPERM, (int fd, mode_t mode), (fd, mode))
 FAILING(int, fchown, -1, EPERM, (int fd, uid_t u, gid_t g), (fd, u, g))
 FAILING(int, mkdir, -1, EROFS, (const char *path, mode_t mode), (path, mode))
+FAILING(int, mkdirat, -1, EROFS, (int fd, const char *path, mode_t mode), (fd, path, mode))
+FAILING(DIR *, fdopendir, NULL, ENOMEM, (int fd), (fd))
+FAILING(char *, realpath, NULL, ENOMEM, (const char *path, char *out), (path, out))
 FAILING(ssize_t, getrandom, -1, ENOSYS, (void *p, size_t n, unsigned f), (p, n, f))
 FAILING(int, eventfd, -1, EMFILE, (unsigned n, int f), (n, f))
 FAILING(int, pthread_create, EAGAIN, EAGAIN, (pthread_t * t, const pthread_attr_t *a, void *(*f)(void *), void *arg),
         (t, a, f, arg))
+
+/* LMDB's errors are its answers. */
+FAILING(int, mdb_env_create, ENOMEM, 0, (MDB_env * *env), (env))
+FAILING(int, mdb_env_open, EIO, 0, (MDB_env * env, const char *path, unsigned f, mdb_mode_t mode), (env, path, f, mode))
+FAILING(int, mdb_env_set_mapsize, EINVAL, 0, (MDB_env * env, size_t n), (env, n))
+FAILING(int, mdb_env_set_maxdbs, EINVAL, 0, (MDB_env * env, MDB_dbi n), (env, n))
+FAILING(int, mdb_env_sync, EIO, 0, (MDB_env * env, int force), (env, force))
+FAILING(int, mdb_txn_begin, ENOMEM, 0, (MDB_env * env, MDB_txn *parent, unsigned f, MDB_txn **txn),
+        (env, parent, f, txn))
+FAILING(int, mdb_dbi_open, MDB_DBS_FULL, 0, (MDB_txn * txn, const char *name, unsigned f, MDB_dbi *dbi),
+        (txn, name, f, dbi))
+FAILING(int, mdb_stat, EIO, 0, (MDB_txn * txn, MDB_dbi dbi, MDB_stat *stat), (txn, dbi, stat))
+FAILING(int, mdb_get, EIO, 0, (MDB_txn * txn, MDB_dbi dbi, MDB_val *key, MDB_val *value), (txn, dbi, key, value))
+FAILING(int, mdb_put, ENOSPC, 0, (MDB_txn * txn, MDB_dbi dbi, MDB_val *key, MDB_val *value, unsigned f),
+        (txn, dbi, key, value, f))
+FAILING(int, mdb_del, EIO, 0, (MDB_txn * txn, MDB_dbi dbi, MDB_val *key, MDB_val *value), (txn, dbi, key, value))
+FAILING(int, mdb_cursor_open, ENOMEM, 0, (MDB_txn * txn, MDB_dbi dbi, MDB_cursor **cursor), (txn, dbi, cursor))
+FAILING(int, mdb_cursor_get, EIO, 0, (MDB_cursor * cursor, MDB_val *key, MDB_val *value, MDB_cursor_op op),
+        (cursor, key, value, op))
+FAILING(int, mdb_cursor_del, ENOSPC, 0, (MDB_cursor * cursor, unsigned f), (cursor, f))
+
+/* A commit that fails has ended its transaction. */
+int __real_mdb_txn_commit(MDB_txn *txn);
+int __wrap_mdb_txn_commit(MDB_txn *txn);
+int __wrap_mdb_txn_commit(MDB_txn *txn)
+{
+    if (!fails("mdb_txn_commit", 0))
+        return __real_mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return ENOSPC;
+}
 
 /* Pipes and sockets don't fail so: what they do (EAGAIN, a peer that is gone) has tests of its own. */
 static bool is_file(int fd)

@@ -1,7 +1,7 @@
 /*
  * Allocation and I/O that fail on demand: the linker sends each call of ours to one of these functions here (--wrap,
  * see the Makefile), which counts it and lets the chosen one fail as the real one would. Calls inside of libraries are
- * not ours and don't fail.
+ * not ours and don't fail; LMDB's functions do themselves.
  */
 #ifndef POSTERN_TESTS_TORTURE_FAIL_H
 #define POSTERN_TESTS_TORTURE_FAIL_H

@@ -3,6 +3,7 @@
 #include "cli/audit.h"
 #include "cli/postfix_check.h"
 #include "core/clock.h"
+#include "tests/unit/journal_fixture.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -134,7 +135,7 @@ static void passwords_and_old_tls_that_were_used_lately_are_found(void **state)
         method = BUF_OVER(r.method);
         buf_add(&method, slice_of(rows[i].method));
         r.tls = rows[i].tls;
-        journal_note(p->journal, &r);
+        note_record(p->journal, &r);
         write_down(p);
         audit(p, &a, &cli);
         if (has(&p->findings, "basic-used") != rows[i].basic || has(&p->findings, "old-tls-used") != rows[i].old)
@@ -173,7 +174,7 @@ static void seen(struct place *p)
 static void note_many(struct place *p, const struct journal_record *r)
 {
     for (unsigned i = 0; i < 30; i++)
-        journal_note(p->journal, r);
+        note_record(p->journal, r);
     write_down(p);
 }
 

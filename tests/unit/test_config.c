@@ -108,6 +108,7 @@ static void what_is_no_configuration_is_named_with_its_line(void **state)
         {"recipients = { max = 99999999999999999999L; };", "c:1: the number 99999999999999999999 is too large"},
         {"\nrecipients = { max = 0x10; };", "c:2: a number with 0x"},
         {"a=((((((((((((((((((1))))))))))))))))));", "c:1: too many brackets"},
+        {"/* over\n   lines */ mode = ;", "c:2: syntax error"},
         {"@include \"not-there\"", "c:1: cannot open the file of @include"},
         {"tenants = [{}];", "c:1: syntax error"},
     };
@@ -143,6 +144,8 @@ static void an_unknown_setting_is_named_with_what_was_meant(void **state)
          "connectors[q].network: unknown setting; did you mean \"networks\"?"},
         {"limits = ({ rat = 1; });", "limits[1].rat: unknown setting; did you mean \"rate\"?"},
         {"mirror = { max_chnage = 1; };", "did you mean \"max_change\"?"},
+        {"a_name_that_is_longer_than_any_of_postern_s = 1;",
+         "longer_than_any_of_postern_s: unknown setting. Known here: "},
     };
 
     (void)state;
@@ -341,6 +344,13 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
         {"limits=({name=\"a\";per=\"connector\";count=\"messages\";rate=\"1/m\";except=({user=\"a@b.example\";rate=\"1/"
          "m\";});});",
          "this limit is for connectors"},
+        {LIMIT "for = \"some\"; });", "limits[a].for: \"some\" is not known here"},
+        {LIMIT "except = ({ connector = \"p\"; rate = \"1/m\"; }); });",
+         "\"p\" is not the name of one of the connectors"},
+        {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"1M/h\";burst=5;});", "expected a size in quotes"},
+        {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"1M/h\";burst=\"much\";});", "limits[a].burst: "},
+        {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"1M/h\";burst=\"0\";});",
+         "a burst of 0 would let nothing through"},
     };
 
     (void)state;
@@ -360,8 +370,10 @@ static void listeners_and_replies_that_would_not_work_are_refused(void **state)
         {"policyd = { listen = \"inet6:[127.0.0.1]:10040\"; };", "is no IPv6 address"},
         {"policyd = { listen = \"fd:2\"; };", "expected the number of a passed socket, 3 to 1023"},
         {"policyd = { listen = (\"fd:3\", \"fd:3\"); };", "policyd.listen[2]: fd:3 stands here twice"},
-        {"policyd = { listen = \"fd:3\"; }; milter = { listen = \"fd:3\"; };",
-         "milter.listen: fd:3 is one of policyd.listen"},
+        {"policyd = { listen = { address = \"fd:3\"; tls = true; }; };",
+         "policyd.listen.tls: found true; expected a group: { ... }"},
+        {"policyd = { listen = \"unix:/run/a\"; }; milter = { listen = \"unix:/run/a\"; };",
+         "milter.listen: unix:/run/a is one of policyd.listen"},
         {"policyd = { listen = { mode = \"0660\"; }; };", "policyd.listen: the setting \"address\" is missing"},
         {"policyd = { listen = { address = \"fd:3\"; mode = \"0660\"; }; };", "listen.mode: is for unix: sockets only"},
         {"policyd = { listen = { address = \"unix:/x\"; mode = \"0888\"; }; };",
@@ -402,6 +414,70 @@ static void limits_are_bounded_with_the_preset_among_them(void **state)
 }
 
 /* ---- what is read ---- */
+
+static void a_name_that_is_too_long_for_any_file_is_refused(void **state)
+{
+    static char text[5000];
+    struct buf b = BUF_OVER(text);
+    struct config *c;
+    struct error e;
+
+    (void)state;
+    buf_add(&b, SLICE("directory = \""));
+    for (int i = 0; i < 4096; i++)
+        buf_add_char(&b, 'd');
+    buf_add(&b, SLICE("\";"));
+    assert_int_equal(config_from_text(buf_slice(&b), "c", "/nowhere", &c, &e), -1);
+    assert_non_null(strstr(e.text, "c:1: directory: a file name of more than "));
+}
+
+static void more_entries_than_anybody_has_are_refused(void **state)
+{
+    static const struct {
+        const char *begin, *entry, *end, *says;
+        unsigned n;
+    } rows[] = {
+        {"tenants=(", "{name=\"t%u\";}", ");", "tenants: 1025 entries; at most 1024 are allowed", 1025},
+        {"policyd={listen=(", "\"inet:127.0.0.1:%u\"", ");};", "policyd.listen: 65 listeners; at most 64 are allowed",
+         65},
+        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 6 are allowed here", 7},
+        {"alerts=({command=[", "\"/bin/x%u\"", "];});", "are allowed here", 1000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static char text[65536];
+        struct buf b = BUF_OVER(text);
+        struct config *c;
+        struct error e;
+
+        buf_add(&b, slice_of(rows[i].begin));
+        for (unsigned j = 1; j <= rows[i].n; j++) {
+            const char *number = strstr(rows[i].entry, "%u");
+
+            buf_add(&b, number == NULL ? SLICE("") : (struct slice){rows[i].entry, (size_t)(number - rows[i].entry)});
+            if (number != NULL)
+                buf_addf(&b, "%u", j);
+            buf_add(&b, slice_of(number == NULL ? rows[i].entry : number + 2));
+            if (j < rows[i].n)
+                buf_add_char(&b, ',');
+        }
+        buf_add(&b, slice_of(rows[i].end));
+        assert_false(b.full);
+        assert_int_equal(config_from_text(buf_slice(&b), "c", "/nowhere", &c, &e), -1);
+        if (strstr(e.text, rows[i].says) == NULL)
+            fail_msg("%s, not: %s", e.text, rows[i].says);
+    }
+}
+
+static void an_empty_list_is_as_good_as_none(void **state)
+{
+    struct config *c = config_of("tenants=(); limits=(); connectors=(); groups=(); alerts=();");
+
+    (void)state;
+    assert_int_equal(c->n_tenants + c->n_connectors + c->n_groups + c->n_alerts, 0);
+    config_free(c);
+}
 
 static void an_empty_configuration_has_defaults_that_are_safe(void **state)
 {
@@ -564,7 +640,8 @@ static void exceptions_name_users_groups_and_connectors(void **state)
         "preset=\"none\"; groups=({name=\"f\"; members=[];}, {name=\"g\"; "
         "members=[\"news@contoso.example\"];});" CONNECTOR "}); limits=("
         "{name=\"a\"; per=\"client_net + tenant\"; count=\"bytes\"; rate=\"6M/d\"; client_net=\"/16 /48\"; for=\"all\";"
-        " except=({user=\"Scan@Contoso.example\"; rate=\"unlimited\";}, {group=\"g\"; rate=\"1M/h\"; burst=\"3K\";},"
+        " except=({user=\"Scan@Contoso.example\"; rate=\"unlimited\";}, {user=\"Scanner7\"; rate=\"7M/h\";}, "
+        "{group=\"g\"; rate=\"1M/h\"; burst=\"3K\";},"
         "         {connector=\"p\"; rate=\"2M/h\";}); },"
         "{name=\"b\"; per=\"client\"; count=\"denials\"; rate=\"20/h\"; then=\"block 1h30m\"; for=\"connectors\";});");
     const struct limit_config *a = &c->limits[0], *b = &c->limits[1];
@@ -574,16 +651,18 @@ static void exceptions_name_users_groups_and_connectors(void **state)
     assert_int_equal(a->v4_prefix, 16);
     assert_int_equal(a->v6_prefix, 48);
     assert_true(a->authenticated && a->connectors);
-    assert_int_equal(a->n_exceptions, 3);
+    assert_int_equal(a->n_exceptions, 4);
     assert_int_equal(a->exceptions[0].of, EXCEPT_USER);
     assert_string_equal(a->exceptions[0].name, "scan@contoso.example");
     assert_true(a->exceptions[0].figure.unlimited);
-    assert_int_equal(a->exceptions[1].of, EXCEPT_GROUP);
-    assert_int_equal(a->exceptions[1].group, 1);
-    assert_int_equal(a->exceptions[1].figure.burst, 3);
-    assert_int_equal(a->exceptions[2].of, EXCEPT_CONNECTOR);
-    assert_int_equal(a->exceptions[2].connector, 0);
-    assert_int_equal(a->exceptions[2].figure.burst, 2048);
+    assert_int_equal(a->exceptions[1].of, EXCEPT_USER);
+    assert_string_equal(a->exceptions[1].name, "scanner7");
+    assert_int_equal(a->exceptions[2].of, EXCEPT_GROUP);
+    assert_int_equal(a->exceptions[2].group, 1);
+    assert_int_equal(a->exceptions[2].figure.burst, 3);
+    assert_int_equal(a->exceptions[3].of, EXCEPT_CONNECTOR);
+    assert_int_equal(a->exceptions[3].connector, 0);
+    assert_int_equal(a->exceptions[3].figure.burst, 2048);
     assert_int_equal(b->then, THEN_BLOCK);
     assert_int_equal(b->block_s, 5400);
     assert_int_equal(b->v4_prefix, 24);
@@ -686,6 +765,11 @@ static void listeners_have_one_form_for_both_programs(void **state)
     assert_false(l[3].tls.required);
     assert_int_equal(l[3].tls.minimum, TLS_1_3); /* what it does not say is as in the general section */
     assert_null(c->milter.listen.address);
+    config_free(c);
+    /* A service manager passes each of them its own socket, and both count from 3. */
+    c = config_of("policyd={listen=\"fd:3\";}; milter={listen=\"fd:3\";};");
+    assert_int_equal(c->policyd.listen[0].fd, 3);
+    assert_int_equal(c->milter.listen.fd, 3);
     config_free(c);
 }
 
@@ -879,6 +963,9 @@ int main(void)
         cmocka_unit_test(limits_that_cannot_be_meant_are_refused),
         cmocka_unit_test(listeners_and_replies_that_would_not_work_are_refused),
         cmocka_unit_test(limits_are_bounded_with_the_preset_among_them),
+        cmocka_unit_test(a_name_that_is_too_long_for_any_file_is_refused),
+        cmocka_unit_test(more_entries_than_anybody_has_are_refused),
+        cmocka_unit_test(an_empty_list_is_as_good_as_none),
         cmocka_unit_test(an_empty_configuration_has_defaults_that_are_safe),
         cmocka_unit_test(one_preset_has_exchange_onlines_published_figures),
         cmocka_unit_test(the_standard_preset_is_no_wider_than_the_service_and_blocks_strangers_only),

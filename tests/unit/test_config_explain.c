@@ -3,7 +3,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -53,6 +55,8 @@ static void check_said(const struct row *rows, size_t n)
 
 #define REJECT "unauthenticated=\"reject\";"
 
+#define IDS "tenant_id=\"7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d1\";application=\"0f9b6a52-1d9d-4c3c-8f0e-5a1e2b3c4d5e\";"
+
 static void a_configuration_is_said_in_plain_words(void **state)
 {
     static const struct row rows[] = {
@@ -97,10 +101,72 @@ static void a_configuration_is_said_in_plain_words(void **state)
          "postern-policyd listens at unix:/run/p (mode 0600), group postfix; clients' TLS there has a rule of its "
          "own.\npostern-policyd at unix:/run/p: TLS not required; where it is used, at least TLS 1.2.\n"},
         {"replies={blocked=\"550 5.7.1 Ask us\";};", "Reply for blocked: 550 5.7.1 Ask us\n"},
+        {"replies={};recipients={max=0;};", "Recipients: any number in a message.\n"},
+        {"tenants=({name=\"contoso\";exchange={" IDS "certificate_file=\"/c\";writeback=true;};});",
+         "as application 0f9b6a52-1d9d-4c3c-8f0e-5a1e2b3c4d5e, signed in by a certificate; postern-mirror may change "},
+        {"tenants=({name=\"contoso\";exchange={" IDS "secret_file=\"/s\";};});",
+         "signed in by a client secret; postern-mirror may not change mailboxes there.\n"},
+        {"tenants=({name=\"contoso\";exchange={" IDS "federated_token_file=\"/t\";};});",
+         "signed in by a federated token; postern-mirror may not change "},
+        {"tenants=({name=\"c\";netbios=[\"A\",\"AB\",\"ABC\",\"D\",\"E\",\"F\",\"G\",\"H\",\"I\",\"J\",\"K\",\"L\"];})"
+         ";",
+         "NetBIOS a, ab, abc, d, e, f, g, h and 4 more; "},
+        {"tenants=({name=\"contoso\";});connectors=({name=\"p\";networks=\"192.0.2.0/24\";recipients=\"internal\";"
+         "tenant=\"contoso\";max_recipients=50;});",
+         "internal recipients only, internal being the domains of tenant contoso; at most 50 recipients in a message; "
+         "TLS"},
+        {"limits=({name=\"a\";per=\"client\";count=\"messages\";rate=\"1/m\";for=\"connectors\";});",
+         "for each client (connectors only); over it: deferred.\n"},
+        {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"1/m\";then=\"block 1h, disable\";});",
+         "refused, and blocked for 1h, and SMTP AUTH is disabled in Exchange Online, where exchange.writeback allows "
+         "it.\n"},
+        {"never_block=[\"anna@contoso.example\",\"@fabrikam.example\",\"192.0.2.0/24\"];",
+         "Never blocked: 2 logins or domains, 1 networks.\n"},
+        {"never_block=\"anna@contoso.example\";", "Never blocked: 1 logins or domains, 0 networks.\n"},
+        {"known_networks=[\"192.0.2.0/24\",\"2001:db8::/32\"];", "Known networks, not counted as distinct: 2.\n"},
+        {"alerts=({url=\"https://hooks.contoso.example/a\";secret_file=\"/k\";},{url_file=\"/u\";},"
+         "{command=[\"/bin/page\",\"me\"];});",
+         "Notices 1: the webhook https://hooks.contoso.example/a, signed.\nNotices 2: the webhook /u, not signed.\n"
+         "Notices 3: the command /bin/page.\n"},
+        {"journal=\"\";", "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.\n"},
     };
 
     (void)state;
     check_said(rows, sizeof rows / sizeof rows[0]);
+}
+
+static void lists_from_files_are_said_with_their_number_of_entries(void **state)
+{
+    static struct said said;
+    char folder[] = "/tmp/postern-explain-XXXXXX", path[64];
+    struct config *c;
+    struct error e;
+    unsigned warnings;
+    FILE *f;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/list", folder);
+    assert_non_null(f = fopen(path, "w"));
+    assert_true(fputs("anna@contoso.example\n@fabrikam.example\n", f) >= 0 && fclose(f) == 0);
+    (void)snprintf(path, sizeof path, "%s/logins", folder);
+    assert_non_null(f = fopen(path, "w"));
+    assert_true(fputs("scanner7 anna@contoso.example\n", f) >= 0 && fclose(f) == 0);
+    if (config_from_text(SLICE("smtp_auth={deny_file=\"list\";allow_file=\"list\";on_premises_file=\"list\";"
+                               "logins_file=\"logins\";};"),
+                         "c", folder, &c, &e) != 0)
+        fail_msg("%s", e.text);
+    said.b = BUF_OVER(said.text);
+    config_explain(c, add_line, &said, &warnings);
+    config_free(c);
+    assert_non_null(strstr(said.text, "deny_file refuses 2 entries, before everything else.\n"));
+    assert_non_null(strstr(said.text, "allow_file lets 2 entries through, whatever their settings say.\n"));
+    assert_non_null(strstr(said.text, "on_premises_file takes 2 entries out of Exchange Online's settings.\n"));
+    assert_non_null(strstr(said.text, "logins_file maps 1 logins to their mailboxes.\n"));
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(path, sizeof path, "%s/list", folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void what_few_mean_is_warned_of(void **state)
@@ -180,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_is_said_in_plain_words),
+        cmocka_unit_test(lists_from_files_are_said_with_their_number_of_entries),
         cmocka_unit_test(what_few_mean_is_warned_of),
         cmocka_unit_test(warnings_are_counted_and_the_common_case_has_none),
         cmocka_unit_test(many_nested_networks_are_summed_up),

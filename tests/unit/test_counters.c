@@ -558,18 +558,6 @@ static void a_renewed_mark_lasts_longer_and_never_shorter(void **state)
     table_free(t);
 }
 
-static void a_mark_taken_away_is_new_again(void **state)
-{
-    struct table *t = table_make(ENTRIES);
-
-    (void)state;
-    assert_true(counters_mark(&t->c, 3, START, 100, false, NULL));
-    counters_unmark(&t->c, 3);
-    assert_false(counters_marked(&t->c, 3, START));
-    assert_true(counters_mark(&t->c, 3, START, 100, false, NULL));
-    table_free(t);
-}
-
 static void a_mark_without_room_is_counted_again_rather_than_forgotten(void **state)
 {
     struct table *t = table_make(ENTRIES);
@@ -716,7 +704,6 @@ int main(void)
         cmocka_unit_test(a_settled_entry_beside_a_live_shared_one_is_the_keys_own),
         cmocka_unit_test(a_mark_is_new_once_until_it_ends),
         cmocka_unit_test(a_renewed_mark_lasts_longer_and_never_shorter),
-        cmocka_unit_test(a_mark_taken_away_is_new_again),
         cmocka_unit_test(a_mark_without_room_is_counted_again_rather_than_forgotten),
         cmocka_unit_test(an_operators_reset_forgets_a_key),
         cmocka_unit_test(the_live_entries_are_counted),

@@ -45,6 +45,7 @@ struct arena {
     uint64_t passed[KEYS];     /* units that were answered "allowed" */
     uint64_t attempted[KEYS];  /* units asked for, counted before asking */
     uint64_t marked_new[KEYS]; /* marks that were answered "new" */
+    uint64_t clock;            /* where time passes: each attempt moves it on */
     uint32_t begun;            /* workers that are ready */
     uint32_t go;
 };
@@ -394,6 +395,119 @@ static void nothing_that_was_answered_is_lost_by_kill_9(void **state)
     arena_free(a);
 }
 
+/* ---- all at once: processes with threads, time that passes, several keys, kill -9 ---- */
+
+#define CROWD 16 /* processes */
+#define CROWD_THREADS 3
+#define VICTIMS 6
+#define CROWD_KEYS 4
+#define CROWD_STEPS 15000 /* attempts of a thread */
+#define STEP_NS 1000      /* by which an attempt moves the clock */
+#define CROWD_BURST 1000
+#define CROWD_INTERVAL_NS (UINT64_C(32) * STEP_NS) /* so that each key is asked for about ten times what it allows */
+
+struct crowd_work {
+    struct arena *arena;
+    uint64_t seed;
+    unsigned steps; /* attempts that it makes */
+    bool dies;      /* then kill -9 takes it and the other threads of its process */
+};
+
+/* Sometimes two keys at once, all or nothing. */
+static void charge_some(struct crowd_work *w, struct counters *c, uint64_t now_ns)
+{
+    uint64_t first = random_u64(&w->seed) % CROWD_KEYS, second = (first + 1) % CROWD_KEYS;
+    size_t n = random_u64(&w->seed) % 4 == 0 ? 2 : 1;
+    struct charge k[2] = {{1 + first, CROWD_INTERVAL_NS, CROWD_BURST, 1},
+                          {1 + second, CROWD_INTERVAL_NS, CROWD_BURST, 1}};
+    struct charge_answer a[2];
+
+    if (counters_charge(c, k, n, now_ns, a) < n)
+        return;
+    (void)__atomic_fetch_add(w->arena->passed + first, 1, __ATOMIC_RELAXED);
+    if (n == 2)
+        (void)__atomic_fetch_add(w->arena->passed + second, 1, __ATOMIC_RELAXED);
+}
+
+static void *charge_while_time_passes(void *arg)
+{
+    struct crowd_work *w = arg;
+    struct counters c = counters_over(w->arena->table, 64, &w->arena->crowded);
+
+    (void)__atomic_fetch_add(&w->arena->begun, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&w->arena->go, __ATOMIC_ACQUIRE) == 0)
+        (void)sched_yield();
+    for (unsigned i = 0; i < w->steps; i++)
+        charge_some(w, &c, __atomic_add_fetch(&w->arena->clock, STEP_NS, __ATOMIC_ACQ_REL));
+    if (w->dies)
+        (void)kill(getpid(), SIGKILL);
+    return NULL;
+}
+
+static void run_crowd_threads(struct arena *a, unsigned process)
+{
+    pthread_t threads[CROWD_THREADS];
+    struct crowd_work works[CROWD_THREADS];
+
+    for (unsigned i = 0; i < CROWD_THREADS; i++) {
+        works[i] = (struct crowd_work){a, 0x9e3779b97f4a7c15 + process * CROWD_THREADS + i, CROWD_STEPS, false};
+        if (i == 0 && process < VICTIMS) {
+            works[i].steps = CROWD_STEPS * (process + 1) / (VICTIMS + 1);
+            works[i].dies = true;
+        }
+        if (pthread_create(threads + i, NULL, charge_while_time_passes, works + i) != 0)
+            _exit(1);
+    }
+    for (unsigned i = 0; i < CROWD_THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+}
+
+static void run_crowd(struct arena *a)
+{
+    pid_t pids[CROWD];
+    int status;
+
+    for (unsigned i = 0; i < CROWD; i++) {
+        pids[i] = fork();
+        assert_true(pids[i] >= 0);
+        if (pids[i] == 0) {
+            run_crowd_threads(a, i);
+            _exit(0);
+        }
+    }
+    let_go(a, CROWD * CROWD_THREADS);
+    for (unsigned i = 0; i < CROWD; i++) {
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(i < VICTIMS ? WIFSIGNALED(status) : WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
+/*
+ * All read one clock, which each attempt moves on: so what may pass at the most is known to the unit, whatever the
+ * machine does meanwhile: the burst, and a unit for each interval between the first attempt and the last.
+ */
+static void a_crowd_of_which_some_are_killed_gets_the_burst_and_the_rate_and_hardly_less(void **state)
+{
+    struct arena *a = arena_make();
+    uint64_t most;
+
+    (void)state;
+    a->clock = START;
+    if (THREADS_ONLY) {
+        a->go = 1;
+        run_crowd_threads(a, VICTIMS);
+    } else {
+        run_crowd(a);
+    }
+    most = CROWD_BURST + (a->clock - (START + STEP_NS)) / CROWD_INTERVAL_NS;
+    for (unsigned i = 0; i < CROWD_KEYS; i++)
+        if (a->passed[i] > most || a->passed[i] < most - most / 100)
+            fail_msg("key %u: %llu units passed; %llu may, and one percent less", i, (unsigned long long)a->passed[i],
+                     (unsigned long long)most);
+    assert_int_equal(a->crowded, 0);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +516,7 @@ int main(void)
         cmocka_unit_test(two_that_make_an_entry_at_once_still_share_one_burst),
         cmocka_unit_test(a_mark_is_new_to_exactly_one),
         cmocka_unit_test(nothing_that_was_answered_is_lost_by_kill_9),
+        cmocka_unit_test(a_crowd_of_which_some_are_killed_gets_the_burst_and_the_rate_and_hardly_less),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,10 @@ static const struct row rows[] = {
      ACTION_PASS, REASON_ALLOWED},
     {"smtp_auth = { logins_file = \"~/logins\"; };", LOGIN("scanner7", "anna@contoso.example"), ACTION_PASS,
      REASON_ALLOWED},
+    {"smtp_auth = { logins_file = \"~/logins\"; };", LOGIN("ghost@contoso.example", "anna@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {"smtp_auth = { logins_file = \"~/logins\"; };", LOGIN("ghost@contoso.example", "ghost@contoso.example"),
+     ACTION_REJECT, REASON_SENDER_NOT_OWN},
 
     /* is SMTP AUTH allowed */
     {"", LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
@@ -164,7 +168,7 @@ static int setup(void **state)
 {
     struct world *w = world_make();
 
-    world_write(w, "logins", "scanner7 anna@contoso.example\n");
+    world_write(w, "logins", "scanner7 anna@contoso.example\nghost@contoso.example anna@contoso.example\n");
     world_write(w, "list", "anna@contoso.example\nbert@contoso.example\nlocal@contoso.example\n");
     *state = w;
     return 0;
@@ -238,7 +242,13 @@ static void an_internal_only_connector_sends_to_accepted_domains_only(void **sta
                  {"x@fabrikam.example", REASON_EXTERNAL_RECIPIENT},
                  {"x@sub.contoso.example", REASON_EXTERNAL_RECIPIENT},
                  {"x@contoso.example@adatum.example", REASON_EXTERNAL_RECIPIENT},
-                 {"x%adatum.example@contoso.example", REASON_CONNECTOR},
+                 {"x%adatum.example@contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"%@contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"adatum.example!x@contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"fabrikam.example!adatum.example!x%contoso.example@contoso.example", REASON_EXTERNAL_RECIPIENT},
+                 {"x%adatum.example", REASON_EXTERNAL_RECIPIENT},
+                 {"adatum.example!x", REASON_EXTERNAL_RECIPIENT},
+                 {"#$&'*+-/=?^_`{|}~@contoso.example", REASON_CONNECTOR},
                  {"postmaster", REASON_EXTERNAL_RECIPIENT}};
     struct world *w = *state;
 
@@ -348,6 +358,13 @@ static void a_null_sender_with_two_recipients_is_no_delivery_report(void **state
     s.recipient_count = 2;
     world_decide(w, &s);
     assert_int_equal(w->verdict.reason, REASON_NULL_SENDER);
+    configure(w, CONNECTORS);
+    s = world_submission(NULL, "198.51.100.7", "");
+    for (uint32_t n = 1; n <= 3; n++) {
+        s.recipient_count = n;
+        world_decide(w, &s);
+        assert_int_equal(w->verdict.reason, n == 1 ? REASON_CONNECTOR : REASON_NULL_SENDER);
+    }
 }
 
 static void stale_settings_defer_where_the_tenant_says_so(void **state)
@@ -363,6 +380,164 @@ static void stale_settings_defer_where_the_tenant_says_so(void **state)
     world_decide(w, &s);
     assert_int_equal(w->verdict.reason, REASON_ALLOWED);
     w->context.wall_s = 1000000;
+}
+
+static void the_minimum_of_tls_is_enough_and_one_below_is_not(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *minimum;
+        enum tls_version enough, below;
+    } tls_rows[] = {{"1.0", TLS_V1_0, TLS_OLD},
+                    {"1.1", TLS_V1_1, TLS_V1_0},
+                    {"1.2", TLS_V1_2, TLS_V1_1},
+                    {"1.3", TLS_V1_3, TLS_V1_2}};
+    struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+
+    for (size_t i = 0; i < sizeof tls_rows / sizeof tls_rows[0]; i++) {
+        char rules[80];
+
+        (void)snprintf(rules, sizeof rules, "tls = { minimum = \"%s\"; };", tls_rows[i].minimum);
+        configure(w, rules);
+        s.tls = tls_rows[i].enough;
+        world_decide(w, &s);
+        assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+        s.tls = tls_rows[i].below;
+        world_decide(w, &s);
+        assert_int_equal(w->verdict.reason, REASON_TLS_TOO_OLD);
+        s.tls = TLS_NEWER;
+        world_decide(w, &s);
+        assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    }
+}
+
+static void a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is(void **state)
+{
+    static const struct tenant_facts facts = {
+        .name = "contoso", .smtp_auth = SMTP_AUTH_DISABLED, .settings_at = 1000000};
+    struct world *w = *state;
+    struct submission s = world_submission("anna", "203.0.113.9", "anna@contoso.example");
+    struct directory_view *three = w->view;
+    struct writer_summary summary;
+    struct directory *one = NULL;
+    struct writer *writer;
+    uint32_t tenants[3] = {0};
+    struct error e;
+
+    configure(w, "");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_NO_TENANT);
+    if (writer_begin(world_file(w, "one"), &writer, &e) != 0 ||
+        writer_set_tenant(writer, &facts, &tenants[CONTOSO], &e) != 0)
+        fail_msg("%s", e.text);
+    world_put(writer, tenants, &world_mailboxes[0]);
+    if (writer_finish(writer, &summary, &e) != 0 || directory_open(world_file(w, "one"), &one, &e) != 0 ||
+        directory_refresh(one, &e) != 1)
+        fail_msg("%s", e.text);
+    writer_close(writer);
+    w->context.view = directory_view_get(one);
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    directory_view_put(one, (struct directory_view *)(uintptr_t)w->context.view);
+    directory_close(one);
+    w->context.view = three;
+}
+
+/* What was brought in says that of contoso from now on. */
+static void set_gates(struct world *w, enum tri security_defaults, enum tri default_basic_smtp)
+{
+    struct tenant_facts facts = *directory_tenant_named(w->view, SLICE("contoso"));
+    struct writer_summary summary;
+    struct writer *writer;
+    uint32_t index;
+    struct error e;
+
+    facts.security_defaults = security_defaults;
+    facts.default_basic_smtp = default_basic_smtp;
+    if (writer_begin(world_file(w, "directory"), &writer, &e) != 0 ||
+        writer_set_tenant(writer, &facts, &index, &e) != 0 || writer_finish(writer, &summary, &e) != 0)
+        fail_msg("%s", e.text);
+    writer_close(writer);
+    directory_view_put(w->directory, w->view);
+    if (directory_refresh(w->directory, &e) != 1)
+        fail_msg("%s", e.text);
+    w->context.view = w->view = directory_view_get(w->directory);
+    assert_non_null(w->view);
+}
+
+static void security_defaults_and_the_default_policy_are_gates_unless_switched_off(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        enum tri security_defaults, default_basic_smtp;
+        const char *rules, *login, *method;
+        enum reason reason;
+    } gate_rows[] = {
+        {TRI_NO, TRI_YES, "", "anna@contoso.example", "PLAIN", REASON_ALLOWED},
+        {TRI_YES, TRI_UNKNOWN, "", "anna@contoso.example", "PLAIN", REASON_SECURITY_DEFAULTS},
+        {TRI_YES, TRI_UNKNOWN, "", "anna@contoso.example", "XOAUTH2", REASON_SECURITY_DEFAULTS},
+        {TRI_YES, TRI_UNKNOWN, "", "dora@fabrikam.example", "PLAIN", REASON_ALLOWED},
+        {TRI_YES, TRI_UNKNOWN, "smtp_auth = { security_defaults = false; };", "anna@contoso.example", "PLAIN",
+         REASON_ALLOWED},
+        {TRI_YES, TRI_UNKNOWN, "smtp_auth = { unlisted = \"allow\"; };", "ghost@contoso.example", "PLAIN",
+         REASON_SECURITY_DEFAULTS},
+        {TRI_YES, TRI_UNKNOWN, "smtp_auth = { allow_file = \"~/list\"; };", "anna@contoso.example", "PLAIN",
+         REASON_ALLOWED},
+        {TRI_NO, TRI_NO, "", "anna@contoso.example", "PLAIN", REASON_BASIC_FORBIDDEN},
+        {TRI_NO, TRI_NO, "", "anna@contoso.example", "XOAUTH2", REASON_ALLOWED},
+        {TRI_NO, TRI_NO, "smtp_auth = { authentication_policy = false; };", "anna@contoso.example", "PLAIN",
+         REASON_ALLOWED},
+        {TRI_NO, TRI_NO, "smtp_auth = { unlisted = \"allow\"; };", "ghost@contoso.example", "PLAIN",
+         REASON_BASIC_FORBIDDEN},
+    };
+
+    for (size_t i = 0; i < sizeof gate_rows / sizeof gate_rows[0]; i++) {
+        struct submission s = world_submission(gate_rows[i].login, "203.0.113.9", gate_rows[i].login);
+
+        s.mechanism = slice_of(gate_rows[i].method);
+        set_gates(w, gate_rows[i].security_defaults, gate_rows[i].default_basic_smtp);
+        configure(w, gate_rows[i].rules);
+        world_decide(w, &s);
+        if (w->verdict.reason != gate_rows[i].reason)
+            fail_msg("row %zu: %s", i, reason_row(w->verdict.reason)->name);
+    }
+    set_gates(w, TRI_UNKNOWN, TRI_UNKNOWN);
+}
+
+static void a_domain_that_the_configuration_gives_a_tenant_is_internal(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *rules, *recipient;
+        enum reason reason;
+    } domain_rows[] = {
+        {"", "x@lab.example", REASON_EXTERNAL_RECIPIENT},
+        {"", "x@contoso.example", REASON_CONNECTOR},
+        {"", "x@fabrikam.example", REASON_CONNECTOR},
+        {"tenants = ({ name = \"contoso\"; domains = [\"lab.example\"]; });", "x@lab.example", REASON_CONNECTOR},
+        {"tenants = ({ name = \"contoso\"; domains = [\"lab.example\"]; });", "x@sub.lab.example",
+         REASON_EXTERNAL_RECIPIENT},
+        {"tenants = ({ name = \"contoso\"; domains = [\"lab.example\"]; });", "no-address", REASON_EXTERNAL_RECIPIENT},
+    };
+
+    for (size_t i = 0; i < sizeof domain_rows / sizeof domain_rows[0]; i++) {
+        struct submission s = world_submission(NULL, "192.0.2.5", "scan@contoso.example");
+        char rules[400];
+
+        (void)snprintf(rules, sizeof rules,
+                       "connectors = ({ name = \"p\"; networks = \"192.0.2.0/24\"; recipients = "
+                       "\"internal\"; });%s",
+                       domain_rows[i].rules);
+        configure(w, rules);
+        s.stage = STAGE_RCPT;
+        s.recipient_count = 0;
+        s.has_recipient = true;
+        s.recipient_text = slice_of(domain_rows[i].recipient);
+        s.recipient_result = address_parse_internal(s.recipient_text, &s.recipient);
+        world_decide(w, &s);
+        if (w->verdict.reason != domain_rows[i].reason)
+            fail_msg("row %zu: %s", i, reason_row(w->verdict.reason)->name);
+    }
 }
 
 static void monitor_mode_says_what_it_would_have_refused(void **state)
@@ -421,6 +596,10 @@ int main(void)
         cmocka_unit_test(more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end),
         cmocka_unit_test(a_null_sender_with_two_recipients_is_no_delivery_report),
         cmocka_unit_test(stale_settings_defer_where_the_tenant_says_so),
+        cmocka_unit_test(the_minimum_of_tls_is_enough_and_one_below_is_not),
+        cmocka_unit_test(a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is),
+        cmocka_unit_test(security_defaults_and_the_default_policy_are_gates_unless_switched_off),
+        cmocka_unit_test(a_domain_that_the_configuration_gives_a_tenant_is_internal),
         cmocka_unit_test(monitor_mode_says_what_it_would_have_refused),
         cmocka_unit_test(an_operator_can_replace_a_reply),
         cmocka_unit_test(all_spellings_of_a_login_share_one_key_and_tenants_none),

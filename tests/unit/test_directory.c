@@ -433,6 +433,28 @@ static void store(const char *path, const char *bytes, size_t n)
     assert_int_equal(rename(aside, path), 0);
 }
 
+/* One that may not be looked into is the same to us, but not to a test that root runs. */
+static void a_folder_that_cannot_be_looked_into_is_an_error_that_names_it(void **state)
+{
+    struct directory *d;
+    struct fixture f;
+    struct error e;
+
+    (void)state;
+    fixture_make(&f);
+    store(f.folder, "no folder", 9);
+    must(directory_open(f.folder, &d, &e), &e);
+    assert_int_equal(directory_refresh(d, &e), -1);
+    assert_non_null(strstr(e.text, f.folder));
+    assert_non_null(strstr(e.text, "Not a directory"));
+    assert_int_equal(directory_refresh(d, &e), 0); /* told once */
+    assert_int_equal(unlink(f.folder), 0);
+    publish_contoso(&f);
+    assert_int_equal(directory_refresh(d, &e), 1);
+    directory_close(d);
+    fixture_remove(&f);
+}
+
 /* Puts the right checksum behind an edited manifest. */
 static void store_manifest(const struct fixture *f, const char *text)
 {
@@ -723,6 +745,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_folder_there_are_no_views_and_no_error),
+        cmocka_unit_test(a_folder_that_cannot_be_looked_into_is_an_error_that_names_it),
         cmocka_unit_test(a_mailbox_is_found_by_each_of_its_identities),
         cmocka_unit_test(an_identity_that_two_mailboxes_claim_gives_both),
         cmocka_unit_test(an_identity_with_too_many_claims_is_answered_as_damaged),

@@ -1,87 +1,7 @@
 /* links: mirror */
 /* The engine around the decision: charging once, distinct counts, denials, blocks, holds, exceptions, the log. threads
  */
-#include "tests/unit/world.h"
-
-#include "core/engine.h"
-
-#include <fcntl.h>
-
-struct bench {
-    struct world *world;
-    struct engine *engine;
-    struct engine_user *user;
-    struct recipients recipients;
-    char queue_id[16];
-    unsigned messages;
-};
-
-static void start(struct bench *b, const char *rules)
-{
-    char text[4096];
-    struct error e;
-
-    (void)snprintf(
-        text, sizeof text,
-        "%s directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; }; journal = \"\";\n"
-        "%s",
-        strstr(rules, "preset") != NULL ? "" : "preset = \"none\";", rules);
-    world_write(b->world, "postern.conf", text);
-    if (engine_open(world_file(b->world, "postern.conf"), "test", &b->engine, &e) != 0)
-        fail_msg("%s", e.text);
-    b->user = engine_user_new(b->engine);
-    assert_non_null(b->user);
-}
-
-/* The state is thrown away, so that each test begins with nothing counted. */
-static void stop(struct bench *b)
-{
-    engine_user_free(b->user);
-    engine_close(b->engine);
-    recipients_clear(&b->recipients);
-    (void)unlink(world_file(b->world, "engine-state"));
-}
-
-static int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof *b);
-
-    assert_non_null(b);
-    b->world = world_make();
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-
-    world_free(b->world);
-    free(b);
-    return 0;
-}
-
-/* A whole message: a new queue id and instance. */
-static struct submission message(struct bench *b, const char *login, const char *client, const char *sender)
-{
-    struct submission s = world_submission(login, client, sender);
-
-    (void)snprintf(b->queue_id, sizeof b->queue_id, "4Q%06u", b->messages++);
-    s.queue_id = s.instance = slice_of(b->queue_id);
-    return s;
-}
-
-static enum reason send_as(struct bench *b, const char *login, const char *client, const char *sender)
-{
-    struct submission s = message(b, login, client, sender);
-
-    return engine_decide(b->user, &s, &b->recipients)->reason;
-}
-
-static enum reason anna(struct bench *b)
-{
-    return send_as(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
-}
+#include "tests/unit/engine_fixture.h"
 
 #define LIMIT(rest) "limits = ({ name = \"l\"; per = \"user\"; " rest " });"
 
@@ -104,8 +24,7 @@ static void what_was_counted_survives_a_restart(void **state)
 
     start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
     assert_int_equal(anna(b), REASON_ALLOWED);
-    engine_user_free(b->user);
-    engine_close(b->engine);
+    bench_stop(b);
     start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
     assert_int_equal(anna(b), REASON_LIMIT);
     stop(b);
@@ -370,16 +289,10 @@ static void a_reload_takes_the_new_rules_and_forgets_nothing(void **state)
 {
     struct bench *b = *state;
     struct error e;
-    char text[1024];
 
     start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
     assert_int_equal(anna(b), REASON_ALLOWED);
-    (void)snprintf(
-        text, sizeof text,
-        "preset = \"none\"; directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };"
-        "journal = \"\"; log = { to = \"stderr\"; }; %s",
-        LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 2;"));
-    world_write(b->world, "postern.conf", text);
+    bench_configure(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 2;"));
     if (engine_reload(b->engine, &e) != 0)
         fail_msg("%s", e.text);
     assert_int_equal(anna(b), REASON_ALLOWED);
@@ -387,42 +300,17 @@ static void a_reload_takes_the_new_rules_and_forgets_nothing(void **state)
     stop(b);
 }
 
-static char *read_log(struct bench *b)
-{
-    static char text[65536];
-    FILE *f = fopen(world_file(b->world, "log"), "r");
-    size_t n;
-
-    assert_non_null(f);
-    n = fread(text, 1, sizeof text - 1, f);
-    text[n] = '\0';
-    (void)fclose(f);
-    return text;
-}
-
-/* From here on stderr is the file "log"; answers the old one. */
-static int stderr_to_file(struct bench *b)
-{
-    int saved = dup(STDERR_FILENO), fd = open(world_file(b->world, "log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    assert_true(saved >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
-    (void)close(fd);
-    return saved;
-}
-
 static void each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it(void **state)
 {
     struct bench *b = *state;
-    int saved = stderr_to_file(b);
     char *log;
 
-    start(b, "log = { to = \"stderr\"; };");
+    log_begin(b);
+    start(b, "");
     (void)anna(b);
     (void)send_as(b, "bad\nlogin=x action=pass", "203.0.113.9", "e\033[31m@contoso.example");
     stop(b);
-    (void)dup2(saved, STDERR_FILENO);
-    (void)close(saved);
-    log = read_log(b);
+    log = log_end(b);
     assert_non_null(strstr(log,
                            "event=decision action=pass reason=allowed by=policyd stage=end login=anna@contoso.example "
                            "tenant=contoso client=203.0.113.9 method=PLAIN tls=TLSv1.3 sender=anna@contoso.example "
@@ -431,6 +319,64 @@ static void each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it(vo
         log, "action=reject reason=bad-login by=policyd stage=end login=bad\\x0alogin\\x3dx\\x20action\\x3dpass"));
     for (char *p = log; *p != '\0'; p++)
         assert_true(*p == '\n' || (*p >= 0x20 && *p < 0x7f));
+}
+
+/* Neighbours differ in one thing each: the format, the action, the reason, the front end, the stage. */
+static void a_line_begins_with_its_own_verdict_whatever_the_one_before_it_was(void **state)
+{
+    static const struct {
+        const char *login, *front_end;
+        enum stage stage;
+        bool json;
+        const char *begin;
+    } rows[] = {
+        {"anna", "policyd", STAGE_END, false,
+         "event=decision action=pass reason=allowed by=policyd stage=end login=anna"},
+        {"anna", "policyd", STAGE_END, false,
+         "event=decision action=pass reason=allowed by=policyd stage=end login=anna"},
+        {"nobody", "policyd", STAGE_END, false,
+         "event=decision action=reject reason=unlisted by=policyd stage=end login=n"},
+        {"nobody", "policyd", STAGE_RCPT, false,
+         "event=decision action=reject reason=unlisted by=policyd stage=rcpt login"},
+        {"nobody", "milter", STAGE_RCPT, false,
+         "event=decision action=reject reason=unlisted by=milter stage=rcpt login=n"},
+        {"a b", "milter", STAGE_RCPT, false,
+         "event=decision action=reject reason=bad-login by=milter stage=rcpt login=a"},
+        {"a b", "milter", STAGE_RCPT, true,
+         "{\"event\":\"decision\",\"action\":\"reject\",\"reason\":\"bad-login\",\"by\":\"mil"},
+        {"c d", "milter", STAGE_RCPT, true,
+         "{\"event\":\"decision\",\"action\":\"reject\",\"reason\":\"bad-login\",\"by\":\"mil"},
+        {"c d", "milter", STAGE_RCPT, false,
+         "event=decision action=reject reason=bad-login by=milter stage=rcpt login=c"},
+    };
+    static const struct log_config formats[] = {{LOG_TO_STDERR, LOG_TEXT, 0}, {LOG_TO_STDERR, LOG_JSON, 0}};
+    struct bench *b = *state;
+    char *log;
+
+    log_begin(b);
+    start(b, "");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char login[64];
+        struct submission s;
+
+        (void)snprintf(login, sizeof login, "%s@contoso.example", rows[i].login);
+        s = message(b, login, "203.0.113.9", login);
+        s.front_end = rows[i].front_end;
+        s.stage = rows[i].stage;
+        log_configure(engine_log(b->engine), &formats[rows[i].json]);
+        (void)engine_decide(b->user, &s, &b->recipients);
+    }
+    stop(b);
+    log = log_end(b);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *line = strpbrk(log, "{=");
+
+        assert_non_null(line);
+        line = *line == '{' ? line : line - strlen("event");
+        if (strncmp(line, rows[i].begin, strlen(rows[i].begin)) != 0)
+            fail_msg("line %zu: %s", i, line);
+        log = strchr(line, '\n') + 1;
+    }
 }
 
 int main(void)
@@ -455,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_reload_with_a_mistake_keeps_the_old_rules),
         cmocka_unit_test(a_reload_takes_the_new_rules_and_forgets_nothing),
         cmocka_unit_test(each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it),
+        cmocka_unit_test(a_line_begins_with_its_own_verdict_whatever_the_one_before_it_was),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,62 +1,17 @@
 /* links: mirror */
 /* What the engine leaves in the journal: a record for each decision that is logged, counted as it was charged. */
-#include "tests/unit/world.h"
+#include "tests/unit/engine_fixture.h"
 
-#include "core/engine.h"
 #include "core/journal.h"
 
-struct bench {
-    struct world *world;
-    struct engine *engine;
-    struct engine_user *user;
-    struct recipients recipients;
-    struct journal_record records[16]; /* newest first */
+#define JOURNAL "journal = \"~/journal\";"
+
+struct records {
+    struct journal_record at[16]; /* newest first */
     size_t n;
 };
 
-static void start(struct bench *b, const char *program, const char *rules)
-{
-    char text[4096];
-    struct error e;
-
-    (void)snprintf(text, sizeof text,
-                   "preset = \"none\"; directory = \"~/directory\"; journal = \"~/journal\";\n"
-                   "state = { file = \"~/engine-state\"; entries = 4096; }; log = { to = \"stderr\"; };\n%s",
-                   rules);
-    world_write(b->world, "postern.conf", text);
-    if (engine_open(world_file(b->world, "postern.conf"), program, &b->engine, &e) != 0)
-        fail_msg("%s", e.text);
-    b->user = engine_user_new(b->engine);
-    assert_non_null(b->user);
-}
-
-static void stop(struct bench *b)
-{
-    engine_user_free(b->user);
-    engine_close(b->engine);
-    recipients_clear(&b->recipients);
-}
-
-static int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof *b);
-
-    assert_non_null(b);
-    b->world = world_make();
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-
-    world_free(b->world);
-    free(b);
-    return 0;
-}
-
-static void send_as(struct bench *b, const char *login, const char *sender, const char *name, const char *front_end)
+static void send_named(struct bench *b, const char *login, const char *sender, const char *name, const char *front_end)
 {
     struct submission s = world_submission(login, "203.0.113.9", sender);
 
@@ -67,20 +22,21 @@ static void send_as(struct bench *b, const char *login, const char *sender, cons
 
 static bool keep(void *arg, const struct journal_record *record)
 {
-    struct bench *b = arg;
+    struct records *records = arg;
 
-    assert_true(b->n < 16);
-    b->records[b->n++] = *record;
+    assert_true(records->n < 16);
+    records->at[records->n++] = *record;
     return true;
 }
 
-static struct journal *open_reader(struct bench *b)
+static struct journal *open_reader(struct bench *b, struct records *records)
 {
     struct journal *j;
     struct error e;
 
-    b->n = 0;
-    if (journal_open(world_file(b->world, "journal"), NULL, &j, &e) != 0 || journal_decisions(j, 0, keep, b, &e) != 0)
+    records->n = 0;
+    if (journal_open(world_file(b->world, "journal"), NULL, &j, &e) != 0 ||
+        journal_decisions(j, 0, keep, records, &e) != 0)
         fail_msg("%s", e.text);
     return j;
 }
@@ -97,27 +53,28 @@ static struct usage usage_of(struct journal *j, const char *tenant, const char *
 static void a_message_and_a_refusal_leave_their_records_when_the_program_ends(void **state)
 {
     struct bench *b = *state;
+    struct records r;
     struct journal *j;
 
-    start(b, "postern-policyd", "");
-    send_as(b, "a.berg@contoso.example", "anna@contoso.example", "4QONE", "policyd");
-    send_as(b, "bert@contoso.example", "bert@contoso.example", "4QTWO", "policyd");
+    bench_start(b, "postern-policyd", JOURNAL);
+    send_named(b, "a.berg@contoso.example", "anna@contoso.example", "4QONE", "policyd");
+    send_named(b, "bert@contoso.example", "bert@contoso.example", "4QTWO", "policyd");
     stop(b);
-    j = open_reader(b);
-    assert_int_equal(b->n, 2);
-    assert_int_equal(b->records[0].reason, REASON_MAILBOX_DISABLED);
-    assert_int_equal(b->records[0].action, ACTION_REJECT);
-    assert_string_equal(b->records[0].login, "bert@contoso.example");
-    assert_string_equal(b->records[0].mailbox, "bert@contoso.example");
-    assert_int_equal(b->records[1].reason, REASON_ALLOWED);
-    assert_string_equal(b->records[1].login, "a.berg@contoso.example");
-    assert_string_equal(b->records[1].mailbox, "anna@contoso.example");
-    assert_string_equal(b->records[1].tenant, "contoso");
-    assert_string_equal(b->records[1].sender, "anna@contoso.example");
-    assert_string_equal(b->records[1].queue_id, "4QONE");
-    assert_false(b->records[1].milter);
-    assert_true(b->records[1].has_client && b->records[1].counts);
-    assert_true(clock_wall_ns() - b->records[1].at_ns < 60 * NS_PER_S);
+    j = open_reader(b, &r);
+    assert_int_equal(r.n, 2);
+    assert_int_equal(r.at[0].reason, REASON_MAILBOX_DISABLED);
+    assert_int_equal(r.at[0].action, ACTION_REJECT);
+    assert_string_equal(r.at[0].login, "bert@contoso.example");
+    assert_string_equal(r.at[0].mailbox, "bert@contoso.example");
+    assert_int_equal(r.at[1].reason, REASON_ALLOWED);
+    assert_string_equal(r.at[1].login, "a.berg@contoso.example");
+    assert_string_equal(r.at[1].mailbox, "anna@contoso.example");
+    assert_string_equal(r.at[1].tenant, "contoso");
+    assert_string_equal(r.at[1].sender, "anna@contoso.example");
+    assert_string_equal(r.at[1].queue_id, "4QONE");
+    assert_false(r.at[1].milter);
+    assert_true(r.at[1].has_client && r.at[1].counts);
+    assert_true(clock_wall_ns() - r.at[1].at_ns < 60 * NS_PER_S);
     assert_int_equal(usage_of(j, "contoso", "anna@contoso.example").messages, 1);
     assert_int_equal(usage_of(j, "contoso", "bert@contoso.example").refused[REASON_MAILBOX_DISABLED], 1);
     journal_close(j);
@@ -126,15 +83,16 @@ static void a_message_and_a_refusal_leave_their_records_when_the_program_ends(vo
 static void a_message_that_both_front_ends_see_is_one_message(void **state)
 {
     struct bench *b = *state;
+    struct records r;
     struct journal *j;
 
-    start(b, "postern-milter", "mode = \"monitor\";");
+    bench_start(b, "postern-milter", JOURNAL "mode = \"monitor\";");
     for (int i = 0; i < 6; i++) /* in monitor mode each is logged */
-        send_as(b, "bert@contoso.example", "bert@contoso.example", "4QONE", i % 2 == 0 ? "milter" : "policyd");
+        send_named(b, "bert@contoso.example", "bert@contoso.example", "4QONE", i % 2 == 0 ? "milter" : "policyd");
     stop(b);
-    j = open_reader(b);
-    assert_int_equal(b->n, 6);
-    assert_int_equal(b->records[0].monitored, REASON_MAILBOX_DISABLED);
+    j = open_reader(b, &r);
+    assert_int_equal(r.n, 6);
+    assert_int_equal(r.at[0].monitored, REASON_MAILBOX_DISABLED);
     assert_int_equal(usage_of(j, "contoso", "bert@contoso.example").messages, 1);
     assert_int_equal(usage_of(j, "contoso", "bert@contoso.example").would[REASON_MAILBOX_DISABLED], 1);
     journal_close(j);
@@ -143,18 +101,20 @@ static void a_message_that_both_front_ends_see_is_one_message(void **state)
 static void a_message_over_the_limit_is_a_refusal_with_its_limit(void **state)
 {
     struct bench *b = *state;
+    struct records r;
     struct journal *j;
 
-    start(b, "postern-policyd",
-          "limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; rate = \"1/h\"; burst = 1; });");
-    send_as(b, "anna@contoso.example", "anna@contoso.example", "4QONE", "policyd");
+    bench_start(b, "postern-policyd",
+                JOURNAL
+                "limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; rate = \"1/h\"; burst = 1; });");
+    send_named(b, "anna@contoso.example", "anna@contoso.example", "4QONE", "policyd");
     engine_tick(b->engine);
-    send_as(b, "anna@contoso.example", "anna@contoso.example", "4QTWO", "policyd");
+    send_named(b, "anna@contoso.example", "anna@contoso.example", "4QTWO", "policyd");
     stop(b);
-    j = open_reader(b);
-    assert_int_equal(b->n, 2);
-    assert_string_equal(b->records[0].limit, "l");
-    assert_true(b->records[0].retry_s > 3000 && b->records[0].retry_s <= 3600);
+    j = open_reader(b, &r);
+    assert_int_equal(r.n, 2);
+    assert_string_equal(r.at[0].limit, "l");
+    assert_true(r.at[0].retry_s > 3000 && r.at[0].retry_s <= 3600);
     assert_int_equal(usage_of(j, "contoso", "anna@contoso.example").messages, 1);
     assert_int_equal(usage_of(j, "contoso", "anna@contoso.example").refused[REASON_LIMIT], 1);
     journal_close(j);
@@ -166,7 +126,7 @@ static void a_journal_that_cannot_be_written_refuses_nothing(void **state)
     struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
 
     world_write(b->world, "journal", "a file where the folder should be\n");
-    start(b, "postern-policyd", "");
+    bench_start(b, "postern-policyd", JOURNAL);
     engine_tick(b->engine);
     assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
     stop(b);
@@ -176,12 +136,8 @@ static void an_empty_setting_keeps_no_journal(void **state)
 {
     struct bench *b = *state;
     struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
-    struct error e;
 
-    world_write(b->world, "postern.conf",
-                "journal = \"\"; directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 4096; };");
-    assert_int_equal(engine_open(world_file(b->world, "postern.conf"), "postern-policyd", &b->engine, &e), 0);
-    b->user = engine_user_new(b->engine);
+    bench_start(b, "postern-policyd", "journal = \"\";");
     assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
     engine_tick(b->engine);
     stop(b);

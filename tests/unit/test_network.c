@@ -1,5 +1,6 @@
 #include "core/network.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,6 +119,41 @@ static void what_is_no_address_is_refused(void **state)
     }
 }
 
+/* inet_pton(3) is the one to agree with. */
+static void four_numbers_with_dots_are_read_as_libc_reads_them(void **state)
+{
+    uint32_t random = 4711;
+    unsigned accepted = 0;
+
+    (void)state;
+    for (int round = 0; round < 500000; round++) {
+        char text[24];
+        size_t n = 0;
+        struct in_addr expected;
+        struct ip a = {{0}};
+
+        for (int octet = 0; octet < 4 || random % 16 == 0; octet++) {
+            random = random * 1664525 + 1013904223;
+            n += (size_t)snprintf(text + n, sizeof text - n, (random >> 8) % 24 == 0 ? "%02u." : "%u.",
+                                  (random >> 16) % (octet % 2 == 0 ? 300 : 30));
+            if (n > sizeof text - 6)
+                break;
+        }
+        n -= (random >> 12) % 16 != 0;
+        if ((random >> 10) % 16 == 0)
+            text[(random >> 20) % n] = "0129./: a\xff"[(random >> 16) % 10];
+        text[n] = '\0';
+        if (inet_pton(AF_INET, text, &expected) != 1) {
+            assert_false(ip_parse(slice_of(text), &a));
+            continue;
+        }
+        accepted++;
+        assert_true(ip_parse(slice_of(text), &a) && ip_is_v4(&a));
+        assert_memory_equal(a.b + 12, &expected, 4);
+    }
+    assert_true(accepted > 10000);
+}
+
 static void only_a_mapped_address_is_ipv4(void **state)
 {
     struct ip a = ip("192.0.2.1"), b = ip("::192.0.2.1"), c = ip("2001:db8::1");
@@ -126,6 +162,38 @@ static void only_a_mapped_address_is_ipv4(void **state)
     assert_true(ip_is_v4(&a));
     assert_false(ip_is_v4(&b));
     assert_false(ip_is_v4(&c));
+}
+
+/* Bytes that are zero mostly, so that runs of zero groups of every length and place are among them. */
+static void random_address(struct ip *a, unsigned *seed)
+{
+    for (size_t i = 0; i < sizeof a->b; i++)
+        a->b[i] = rand_r(seed) % 3 == 0 ? (uint8_t)rand_r(seed) : 0;
+    if (rand_r(seed) % 4 == 0)
+        memcpy(a->b, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+    if (rand_r(seed) % 4 == 0)
+        for (size_t i = 0; i < sizeof a->b; i++)
+            a->b[i] = (uint8_t)rand_r(seed);
+}
+
+static void an_address_is_written_as_the_c_library_writes_it(void **state)
+{
+    unsigned seed = 1;
+
+    (void)state;
+    for (unsigned i = 0; i < 200000; i++) {
+        char text[IP_TEXT_MAX], expected[INET6_ADDRSTRLEN];
+        struct slice s;
+        struct ip a;
+        bool v4;
+
+        random_address(&a, &seed);
+        v4 = ip_is_v4(&a);
+        assert_non_null(inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a.b + 12 : a.b, expected, sizeof expected));
+        s = ip_text(&a, text);
+        assert_string_equal(s.p, expected);
+        assert_int_equal(s.n, strlen(expected));
+    }
 }
 
 /* ---- networks ---- */
@@ -589,7 +657,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_known_in_every_spelling),
         cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(four_numbers_with_dots_are_read_as_libc_reads_them),
         cmocka_unit_test(only_a_mapped_address_is_ipv4),
+        cmocka_unit_test(an_address_is_written_as_the_c_library_writes_it),
         cmocka_unit_test(a_network_is_known_in_every_spelling),
         cmocka_unit_test(a_bad_network_is_refused_with_what_was_meant),
         cmocka_unit_test(a_network_holds_its_addresses_and_no_others),

@@ -353,6 +353,38 @@ static void the_sender_is_read_as_postfix_writes_it_unquoted(void **state)
     assert_int_equal(s.sender_result, ADDRESS_BAD);
 }
 
+static void a_sender_is_the_same_whether_or_not_it_is_the_login(void **state)
+{
+    static const char *const logins[] = {"Sean@contoso.example",
+                                         "sean@contoso.example",
+                                         "sean",
+                                         "se?an@contoso.example",
+                                         "CONTOSO\\sean",
+                                         "",
+                                         "sean@",
+                                         "J\xc3\x9cRGEN@contoso.example"};
+    struct policy_request r;
+    struct address alone;
+    struct submission s;
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof logins / sizeof logins[0]; i++) {
+        for (size_t k = 0; k < sizeof logins / sizeof logins[0]; k++) {
+            struct buf b = BUF_OVER(text);
+
+            buf_addf(&b, BEGIN "sender=%s\nsasl_username=%s\n\n", logins[i], logins[k]);
+            read_whole(buf_slice(&b), &r);
+            memset(&s, 0xa5, sizeof s);
+            submission_of_request(&r, NULL, &s);
+            assert_int_equal(s.sender_result, address_parse_internal(slice_of(logins[i]), &alone));
+            assert_string_equal(s.sender.text, alone.text);
+            assert_int_equal(s.sender.n, alone.n);
+            assert_int_equal(s.sender.local_n, alone.local_n);
+        }
+    }
+}
+
 /* ---- marks ---- */
 
 static struct marks marks_one_by_one(const char *p)
@@ -375,7 +407,7 @@ static void marks_are_found_in_any_bytes(void **state)
 
     (void)state;
     for (int round = 0; round < 20000; round++) {
-        struct marks expected, got[2];
+        struct marks expected, got[3];
 
         for (unsigned i = 0; i < sizeof block; i++) {
             random = random * 1664525 + 1013904223;
@@ -386,7 +418,8 @@ static void marks_are_found_in_any_bytes(void **state)
         expected = marks_one_by_one(block);
         got[0] = marks_of(block);
         got[1] = marks_of_any(block);
-        for (int i = 0; i < 2; i++) {
+        got[2] = marks_can_be_wide() ? marks_of_wide(block) : expected;
+        for (int i = 0; i < 3; i++) {
             assert_true(got[i].newline == expected.newline);
             assert_true(got[i].equals == expected.equals);
             assert_int_equal(got[i].control, expected.control);
@@ -453,6 +486,7 @@ int main(void)
         cmocka_unit_test(the_address_of_vrfy_is_no_recipient),
         cmocka_unit_test(a_client_without_an_address_is_no_client),
         cmocka_unit_test(the_sender_is_read_as_postfix_writes_it_unquoted),
+        cmocka_unit_test(a_sender_is_the_same_whether_or_not_it_is_the_login),
         cmocka_unit_test(marks_are_found_in_any_bytes),
         cmocka_unit_test(it_does_not_matter_where_in_a_block_a_line_begins),
         cmocka_unit_test(the_time_of_a_request_can_be_measured),

@@ -1,0 +1,44 @@
+/* A decision as a test writes it down: a record, noted as the engine notes an event. */
+#ifndef POSTERN_JOURNAL_FIXTURE_H
+#define POSTERN_JOURNAL_FIXTURE_H
+
+#include "core/journal.h"
+
+/* Its texts lie in r. */
+static inline struct journal_event event_of(const struct journal_record *r)
+{
+    return (struct journal_event){
+        .at_ns = r->at_ns,
+        .action = r->action,
+        .reason = r->reason,
+        .monitored = r->monitored,
+        .stage = r->stage,
+        .tls = r->tls,
+        .milter = r->milter,
+        .counts = r->counts,
+        .has_client = r->has_client,
+        .client = r->client,
+        .recipients = r->recipients,
+        .size = r->size,
+        .retry_s = r->retry_s,
+        .tenant = slice_of(r->tenant),
+        .connector = slice_of(r->connector),
+        .login = slice_of(r->login),
+        .mailbox = slice_of(r->mailbox),
+        .method = slice_of(r->method),
+        .limit = slice_of(r->limit),
+        .sender = slice_of(r->sender),
+        .queue_id = slice_of(r->queue_id),
+        .instance = slice_of(r->instance),
+        .recipient = slice_of(r->recipient),
+    };
+}
+
+static inline void note_record(struct journal *j, const struct journal_record *r)
+{
+    struct journal_event event = event_of(r);
+
+    journal_note(j, &event);
+}
+
+#endif

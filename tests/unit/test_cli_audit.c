@@ -1,0 +1,121 @@
+/* links: cli mirror */
+/* What "audit" says of a directory whose file went bad under the running programs. */
+#include "tests/unit/directory_fixture.h"
+
+#include "cli/audit.h"
+#include "core/config_table.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static const struct mailbox_line anna = {
+    .number = 1, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "anna@contoso.example"};
+
+struct place {
+    struct fixture f;
+    struct cli cli;
+    struct findings findings;
+};
+
+static int setup(void **state)
+{
+    struct place *p = calloc(1, sizeof *p);
+    struct writer *w;
+    struct error e;
+    char text[200];
+
+    assert_non_null(p);
+    fixture_make(&p->f);
+    w = begin(&p->f);
+    put(w, add_tenant(w, "contoso", 1790000000), &anna);
+    (void)finish(w);
+    (void)snprintf(text, sizeof text, "directory = \"%s\";", p->f.folder);
+    must(config_from_text(slice_of(text), "c", "/", &p->cli.config, &e), &e);
+    assert_int_equal(cli_open_directory(&p->cli), 0);
+    findings_begin(&p->findings, audit_rules, AUDIT_RULES);
+    *state = p;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct place *p = *state;
+
+    findings_free(&p->findings);
+    cli_close(&p->cli);
+    fixture_remove(&p->f);
+    free(p);
+    return 0;
+}
+
+static bool has(const struct place *p, const char *id)
+{
+    for (size_t i = 0; i < p->findings.n; i++)
+        if (strcmp(p->findings.list[i].rule->id, id) == 0)
+            return true;
+    return false;
+}
+
+static void audit(struct place *p)
+{
+    struct audit a = {
+        .cli = &p->cli, .config = p->cli.config, .findings = &p->findings, .now_s = 1790000001, .days = 90};
+    struct error e;
+
+    must(audit_directory(&a, &e), &e);
+}
+
+static void a_whole_directory_is_no_finding(void **state)
+{
+    struct place *p = *state;
+
+    audit(p);
+    assert_false(has(p, "mirror-damaged"));
+    assert_false(has(p, "mirror-missing"));
+    assert_true(has(p, "people-enabled"));
+}
+
+/* One bit, as a dying disk turns it; the directory that is open was whole when it was opened. */
+static void one_bit_that_turned_is_a_finding_and_nothing_is_concluded_from_the_rest(void **state)
+{
+    struct place *p = *state;
+    const char *path = fixture_path(&p->f, "directory-0000000001.mdb");
+    struct stat st;
+    int fd;
+    char c;
+
+    assert_int_equal(chmod(path, 0600), 0);
+    fd = open(path, O_RDWR);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    assert_int_equal(pread(fd, &c, 1, st.st_size - 1), 1);
+    c ^= 1;
+    assert_int_equal(pwrite(fd, &c, 1, st.st_size - 1), 1);
+    (void)close(fd);
+    audit(p);
+    assert_true(has(p, "mirror-damaged"));
+    assert_false(has(p, "people-enabled"));
+    assert_int_equal(findings_exit_status(&p->findings), FINDINGS_EXIT_CRITICAL);
+}
+
+static void without_a_directory_only_that_is_said(void **state)
+{
+    struct place *p = *state;
+
+    directory_view_put(p->cli.directory, p->cli.view);
+    p->cli.view = NULL;
+    audit(p);
+    assert_true(has(p, "mirror-missing"));
+    assert_int_equal(p->findings.n, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_whole_directory_is_no_finding, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_bit_that_turned_is_a_finding_and_nothing_is_concluded_from_the_rest, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(without_a_directory_only_that_is_said, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
