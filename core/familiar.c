@@ -123,5 +123,5 @@ void networks_forget(struct counters *counters, const struct decide_context *c, 
         return;
     for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
          limit = next_size(c->config, limit))
-        counters_unmark(counters, new_key(network_key(c, s, id, limit)));
+        (void)counters_reset(counters, new_key(network_key(c, s, id, limit)), c->now_ns);
 }
