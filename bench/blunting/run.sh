@@ -22,7 +22,9 @@ one()
     local d result=$T/$3.$1.$2
     [ ! -e "$result" ] || return 0
     d=$(mktemp -d "$work/run.XXXXXX")
-    "$programs/bench/blunting/blunting" -c "$here/policies/$1.conf" -d "$d" -s "$2" "$3" >"$d/result"
+    # Without overrides the applications' queues grow and grow, and their attempts with them: 60 days say enough.
+    case $1 in *-no-overrides) set -- "$@" -n 60 ;; esac
+    "$programs/bench/blunting/blunting" -c "$here/policies/$1.conf" -d "$d" -s "$2" ${4:+"$4" "$5"} "$3" >"$d/result"
     mv "$d/result" "$result"
     rm -rf "$d"
 }
@@ -50,7 +52,7 @@ list_of_runs | xargs -P "$jobs" -L 1 bash -c 'one "$@"' one
 honest_table()
 {
     local policy
-    echo "| honest mail | messages a year | $(printf '%s | ' "$@")"
+    echo "| honest mail | messages | $(printf '%s | ' "$@")"
     echo "| --- | --- |$(printf ' --- |%.0s' "$@")"
     for policy in "$@"; do
         cat "$T/honest.$policy".* | sed "s/^/$policy\t/"
@@ -115,11 +117,11 @@ attacks_table()
 }
 
 {
-    echo "Honest mail: deferred / refused (or given up), in 10,000 messages of that kind."
+    echo "Honest mail of a year: deferred / refused (or given up), in 10,000 messages of that kind."
     echo
     honest_table standard exchange-online policyd-rate-limit rspamd postfwd
     echo
-    echo "The same without any override:"
+    echo "The same without any override, of 60 days:"
     echo
     honest_table standard-no-overrides exchange-online-no-overrides
     echo
