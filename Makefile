@@ -115,6 +115,12 @@ $(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c))
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -ljansson $(CORE_LIBS)
 bench-build: $(BENCH)
 
+# ---- blunting: a year of mail and attacks in virtual time (bench/blunting/README.md); its clock.c replaces core's ----
+BLUNTING_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard bench/blunting/*.c))
+$(B)/bench/blunting/blunting: $(BLUNTING_OBJ) $(call objects,mirror) $(B)/libcore.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(mirror_LIBS) $(CORE_LIBS) -lm
+
 # ---- attacks: programs that tests/attacks/ and tests/integration/ drive ----
 $(B)/tests/attacks/%: $(B)/tests/attacks/%.o $(B)/bench/milter_wire.o $(B)/libcore.a
 	$(say) LINK $@
@@ -152,6 +158,12 @@ bench-all:
 	@scripts/install-dependencies.sh bench
 	@$(MAKE) --no-print-directory -s all bench-build
 	@bench/all.sh $(B)
+
+# How little a stolen login gets out, and what honest mail notices: the tables of bench/blunting/README.md. SEEDS=10.
+blunting:
+	@scripts/install-dependencies.sh build
+	@$(MAKE) --no-print-directory -s $(B)/bench/blunting/blunting
+	@bench/blunting/run.sh $(B)
 
 # Each target for FUZZ_SECONDS.
 fuzz:
@@ -205,12 +217,13 @@ help:
 	@echo 'make deb       Debian packages, in build/deb; make check-packages installs, upgrades and purges them somewhere clean'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
+	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
 	@echo 'make faults    kills, full disks, harmed files, clocks, crowds: under load through a real Postfix'
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all fuzz torture faults coverage lint deb check-packages install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all blunting fuzz torture faults coverage lint deb check-packages install clean help
 .SECONDARY:
 -include $(shell find $(B) build/analyze -name '*.d' 2>/dev/null)

@@ -61,7 +61,7 @@ const struct rule audit_rules[AUDIT_RULES] = {
     [AUDIT_CONNECTOR_OPEN] = {"connector-open", SEVERITY_MEDIUM, NULL, "what a connector's devices may send is bounded",
                               "give the connector senders, or recipients = \"internal\""},
     [AUDIT_NO_LIMIT] = {"no-limit", SEVERITY_HIGH, NULL, "every login is limited",
-                        "preset = \"exchange-online\" in postern.conf"},
+                        "preset = \"standard\" in postern.conf"},
     [AUDIT_LIMIT_ABOVE_SERVICE] = {"limit-above-service", SEVERITY_MEDIUM, NULL,
                                    "the relay stops a login before Exchange Online does",
                                    "30/m for messages and 10000/d for recipients are the service's own"},

@@ -158,6 +158,7 @@ enum limit_count {
     COUNT_INTERNAL,
     COUNT_BYTES,
     COUNT_DENIALS,
+    COUNT_DEFERRALS, /* messages that a limit deferred */
     COUNT_DISTINCT
 };
 
@@ -208,9 +209,13 @@ struct limit_config {
                              */
     unsigned v4_prefix, v6_prefix;  /* size of a client_net: 24 and 64 unless set */
     bool authenticated, connectors; /* whom it is for: unless said, whoever has all parts of its key */
+    bool unfamiliar;                /* only from client networks that are not familiar (core/familiar.h) */
     struct limit_exception *exceptions;
     size_t n_exceptions;
 };
+
+/* Limits to begin with (config_preset.c). */
+enum preset { PRESET_NONE, PRESET_EXCHANGE_ONLINE, PRESET_STANDARD };
 
 struct group_config {
     const char *name;
@@ -313,7 +318,7 @@ struct config {
     bool limits_tell_internal;   /* some limit counts external or internal recipients */
     struct limit_config *limits; /* the preset's first */
     size_t n_limits;
-    bool preset_exchange_online;
+    enum preset preset;
     enum charge_where charge;
     struct policyd_config policyd;
     struct milter_config milter;

@@ -22,6 +22,7 @@ static const char *const counted[] = {
     [COUNT_INTERNAL] = "internal recipients",
     [COUNT_BYTES] = "KiB",
     [COUNT_DENIALS] = "refusals",
+    [COUNT_DEFERRALS] = "deferrals",
     [COUNT_DISTINCT] = "different ones",
 };
 
@@ -51,6 +52,8 @@ static void add_key(struct buf *b, const struct limit_config *limit)
         }
     if ((limit->per & PER_CLIENT_NET) != 0)
         buf_addf(b, " (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
+    if (limit->unfamiliar)
+        buf_addf(b, ", from unfamiliar networks (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
     if (!limit->connectors)
         buf_add(b, SLICE(" (logins only)"));
     if (!limit->authenticated)

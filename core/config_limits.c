@@ -80,6 +80,7 @@ static const struct choice counts[] = {
     {"internal recipients", COUNT_INTERNAL},
     {"bytes", COUNT_BYTES},
     {"denials", COUNT_DENIALS},
+    {"deferrals", COUNT_DEFERRALS},
     {"distinct client", DISTINCT(DISTINCT_CLIENT)},
     {"distinct client_net", DISTINCT(DISTINCT_CLIENT_NET)},
     {"distinct sender", DISTINCT(DISTINCT_SENDER)},
@@ -261,6 +262,8 @@ static int parse_for(struct reader *r, struct slice text, void *at, struct error
     return 0;
 }
 
+static const struct choice froms[] = {{"any", false}, {"unfamiliar", true}, {NULL, 0}};
+
 /* ---- exceptions ---- */
 
 static int parse_exception_user(struct reader *r, struct slice text, void *at, struct error *e)
@@ -347,6 +350,7 @@ static const struct setting limit_rows[] = {
     {"then", SETTING_PARSED, .parse = parse_then, .standard = "defer", .allowed = "what happens above it"},
     {"client_net", SETTING_PARSED, .parse = parse_client_net, .standard = "/24 /64", .allowed = "the bits of networks"},
     {"for", SETTING_PARSED, .parse = parse_for, .standard = "all", .allowed = "all, logins or connectors"},
+    {"from", SETTING_CHOICE, AT(struct limit_config, unfamiliar), .choices = froms, .standard = "any"},
     {"except", SETTING_SECTIONS, AT(struct limit_config, exceptions),
      .count_offset = offsetof(struct limit_config, n_exceptions), .section = &exception_section},
 };

@@ -23,7 +23,7 @@ static bool can_block(unsigned per)
 
 static bool uses_client_net(const struct limit_config *limit)
 {
-    return (limit->per & PER_CLIENT_NET) != 0 ||
+    return limit->unfamiliar || (limit->per & PER_CLIENT_NET) != 0 ||
            (limit->count == COUNT_DISTINCT && limit->distinct == DISTINCT_CLIENT_NET);
 }
 
@@ -53,8 +53,10 @@ static int check_meaning(const struct reader *r, const config_setting_t *s, cons
         return setting_error(r, member(s, "count"),
                              "with this \"per\" there is never more than one of them; "
                              "count them per user, for example");
-    if (limit->count == COUNT_DENIALS && limit->then == THEN_HOLD)
+    if ((limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS) && limit->then == THEN_HOLD)
         return setting_error(r, member(s, "then"), "what was denied can't be held; use \"defer\" or \"block 15m\"");
+    if (limit->unfamiliar && !limit->authenticated)
+        return setting_error(r, member(s, "from"), "a connector's networks are never unfamiliar");
     if (limit->then == THEN_BLOCK && !can_block(limit->per))
         return setting_error(r, member(s, "then"),
                              "only one user, login, client, client_net or connector can be blocked; set \"per\" so");

@@ -141,7 +141,8 @@ static const struct section recipients_section = {ROWS(recipients_rows)};
 /* ---- the whole ---- */
 
 static const struct choice unauthenticated[] = {{"ignore", false}, {"reject", true}, {NULL, 0}};
-static const struct choice presets[] = {{"exchange-online", true}, {"none", false}, {NULL, 0}};
+static const struct choice presets[] = {
+    {"standard", PRESET_STANDARD}, {"exchange-online", PRESET_EXCHANGE_ONLINE}, {"none", PRESET_NONE}, {NULL, 0}};
 static const struct choice charges[] = {
     {"auto", CHARGE_AUTO}, {"policyd", CHARGE_POLICYD}, {"milter", CHARGE_MILTER}, {NULL, 0}};
 
@@ -183,8 +184,7 @@ static const struct setting config_rows[] = {
      .section = &group_section},
     {"connectors", SETTING_SECTIONS, AT(struct config, connectors),
      .count_offset = offsetof(struct config, n_connectors), .section = &connector_section},
-    {"preset", SETTING_CHOICE, AT(struct config, preset_exchange_online), .choices = presets,
-     .standard = "exchange-online"},
+    {"preset", SETTING_CHOICE, AT(struct config, preset), .choices = presets, .standard = "standard"},
     {"limits", SETTING_SECTIONS, AT(struct config, limits), .count_offset = offsetof(struct config, n_limits),
      .section = &limit_section},
     {"charge", SETTING_CHOICE, AT(struct config, charge), .choices = charges, .standard = "auto"},

@@ -3,6 +3,7 @@
 #include "core/decide_steps.h"
 #include "core/engine_parts.h"
 #include "core/event.h"
+#include "core/familiar.h"
 #include "core/keys.h"
 #include "core/limits.h"
 
@@ -49,7 +50,9 @@ static void say_reason(const struct decide_context *c, const struct submission *
     struct limit_rate room;
     const struct limit_rate *figure = limit_figure(c, s, id, limit, &room);
 
-    buf_add(out, limit->count == COUNT_DENIALS ? SLICE("too many refusals: over ") : SLICE("over "));
+    buf_add(out, limit->count == COUNT_DENIALS     ? SLICE("too many refusals: over ")
+                 : limit->count == COUNT_DEFERRALS ? SLICE("over limits again and again: over ")
+                                                   : SLICE("over "));
     rate_add(out, figure->rate);
     buf_addf(out, ", burst %llu", (unsigned long long)figure->burst);
     if (earlier > 0)
@@ -88,6 +91,7 @@ void engine_block(struct engine_user *user, const struct decide_context *c, cons
         return;
     }
     counters_force(counters, &history, c->now_ns, &answer);
+    networks_forget(counters, c, s, id);
     log_block(user, &b, seconds);
     engine_alert_block(user, s, &b, seconds);
     if (limit->disable_at_source)

@@ -94,8 +94,15 @@ static bool is_denial(const struct verdict *v)
     }
 }
 
-/* One denial a message, however many of its recipients were refused. */
-static void count_denial(struct engine_user *user, const struct decide_context *c, const struct submission *s)
+/* Somebody over a limit: an honest client tries a few messages again, now and then; who goes on and on is none. */
+static bool is_deferral(const struct verdict *v)
+{
+    return v->action == ACTION_DEFER && v->reason == REASON_LIMIT;
+}
+
+/* One refusal a message, however many of its recipients were refused. */
+static void count_refusal(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                          enum limit_count count)
 {
     struct counters *counters = state_counters(user->engine->state);
     const struct limit_config *limit;
@@ -103,7 +110,7 @@ static void count_denial(struct engine_user *user, const struct decide_context *
     if (s->instance.n > 0 &&
         !counters_once(counters, key_within(hash_slice(c->secret, s->instance), 1), c->now_ns, ONCE_NS))
         return;
-    limit = limits_count_denial(counters, c, s, &user->verdict);
+    limit = limits_count_refusal(counters, c, s, &user->verdict, count);
     if (limit != NULL)
         engine_block(user, c, s, limit);
 }
@@ -125,7 +132,9 @@ static bool follow_up(struct engine_user *user, const struct decide_context *c, 
     if (v->reason == REASON_LIMIT_BLOCK)
         engine_block(user, c, s, v->limit_row);
     if (is_denial(v))
-        count_denial(user, c, s);
+        count_refusal(user, c, s, COUNT_DENIALS);
+    else if (is_deferral(v))
+        count_refusal(user, c, s, COUNT_DEFERRALS);
     return *charged || v->monitored || !passed;
 }
 

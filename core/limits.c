@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/decide_steps.h"
+#include "core/familiar.h"
 #include "core/keys.h"
 
 #define BYTES_A_UNIT 1024u /* COUNT_BYTES counts in KiB, so that 64-bit nanoseconds reach */
@@ -99,6 +100,12 @@ struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uin
 
 /* ---- costs ---- */
 
+/* Refusals are charged when they happen, not with the message that is looked at. */
+static bool counts_refusals(const struct limit_config *limit)
+{
+    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
+}
+
 /* What a distinct count counts: hashes of the message's clients, senders, recipients ... */
 struct members {
     const uint64_t *single; /* one member, or */
@@ -177,6 +184,7 @@ static uint64_t cost_of(const struct deciding *d, const struct limit_config *lim
     switch (limit->count) {
     case COUNT_MESSAGES:
     case COUNT_DENIALS:
+    case COUNT_DEFERRALS:
         return 1;
     case COUNT_BYTES:
         return d->s->size / BYTES_A_UNIT + (d->s->size % BYTES_A_UNIT != 0 ? 1 : 0);
@@ -213,7 +221,7 @@ struct looking {
 static void plan_add(struct plan *plan, const struct limit_config *limit, const struct charge *charge)
 {
     plan->marks |= limit->count == COUNT_DISTINCT;
-    if (limit->count == COUNT_DENIALS || charge->cost == 0)
+    if (counts_refusals(limit) || charge->cost == 0)
         return;
     plan->limits[plan->n] = limit;
     plan->charges[plan->n++] = *charge;
@@ -222,7 +230,7 @@ static void plan_add(struct plan *plan, const struct limit_config *limit, const 
 /* Charging looks too, all or nothing, so where a refusal is all that a look can lead to, one look is enough. */
 static bool charging_will_tell(const struct deciding *d, const struct limit_config *limit)
 {
-    return d->c->charging && d->trace == NULL && limit->count != COUNT_DENIALS && limit->then != THEN_HOLD &&
+    return d->c->charging && d->trace == NULL && !counts_refusals(limit) && limit->then != THEN_HOLD &&
            limit->then != THEN_MONITOR && d->v->plan.n < PLAN_CHARGES_MAX;
 }
 
@@ -342,10 +350,14 @@ static size_t candidates_of(const struct deciding *d, struct candidate *out)
 
         if (waits_for_recipient(d, limit) || !is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out[n].key))
             continue;
+        if (limit->unfamiliar && !network_unfamiliar(d->c, d->s, id, limit)) {
+            trace_add(d->trace, "limit %s: not for this client network, which is familiar", limit->name);
+            continue;
+        }
         out[n].limit = limit;
         out[n].figure = limit_figure(d->c, d->s, id, limit, &out[n].room);
-        /* Denials were charged when they happened; a block by them stands in the blocks. */
-        if (out[n].figure->unlimited || (limit->count == COUNT_DENIALS && limit->then == THEN_BLOCK)) {
+        /* A block by refusals stands in the blocks. */
+        if (out[n].figure->unlimited || (counts_refusals(limit) && limit->then == THEN_BLOCK)) {
             trace_denials(d, limit, out[n].figure, out[n].key);
             continue;
         }
@@ -422,16 +434,18 @@ enum plan_result limits_charge(struct counters *counters, const struct decide_co
         return PLAN_REFUSED;
     if (v->plan.marks)
         remember(counters, c, s, r, v);
+    networks_learn(counters, c, s, &v->identity);
     return PLAN_CHARGED;
 }
 
-static bool counts_denial_of(const struct limit_config *limit, const struct identity *id)
+static bool counts_refusal_of(const struct limit_config *limit, const struct identity *id)
 {
     return id->authenticated || id->connector == NULL ? limit->authenticated : limit->connectors;
 }
 
-const struct limit_config *limits_count_denial(struct counters *counters, const struct decide_context *c,
-                                               const struct submission *s, const struct verdict *v)
+const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,
+                                                const struct submission *s, const struct verdict *v,
+                                                enum limit_count count)
 {
     const struct limit_config *blocks = NULL;
 
@@ -443,7 +457,8 @@ const struct limit_config *limits_count_denial(struct counters *counters, const 
         struct charge_answer answer;
         uint64_t key;
 
-        if (limit->count != COUNT_DENIALS || !counts_denial_of(limit, &v->identity) ||
+        if (limit->count != count || !counts_refusal_of(limit, &v->identity) ||
+            (limit->unfamiliar && !network_unfamiliar(c, s, &v->identity, limit)) ||
             (limit->per & PER_RECIPIENT_DOMAIN) != 0 || !key_of_limit(c, s, &v->identity, limit, &key))
             continue;
         figure = limit_figure(c, s, &v->identity, limit, &room);

@@ -17,10 +17,12 @@ enum plan_result limits_charge(struct counters *counters, const struct decide_co
                                const struct recipients *r, const struct verdict *v);
 
 /*
- * Counts a denial by all limits that count denials and match. The limit that is exceeded by it and blocks, or NULL.
+ * Counts a refusal by all limits that count these (COUNT_DENIALS or COUNT_DEFERRALS) and match. The limit that is
+ * exceeded by it and blocks, or NULL.
  */
-const struct limit_config *limits_count_denial(struct counters *counters, const struct decide_context *c,
-                                               const struct submission *s, const struct verdict *v);
+const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,
+                                                const struct submission *s, const struct verdict *v,
+                                                enum limit_count count);
 
 /* The figure that holds for this identity: an exception's, the mirrored tenant's, or the limit's own. */
 const struct limit_rate *limit_figure(const struct decide_context *c, const struct submission *s,

@@ -406,7 +406,7 @@ static void limits_are_bounded_with_the_preset_among_them(void **state)
     buf_add(&b, SLICE(");"));
     memcpy(half, text, b.n + 1);
     assert_int_equal(config_from_text(slice_of(half), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: limits: 36 limits, with the preset's; at most 32 are allowed"));
+    assert_non_null(strstr(e.text, "c: limits: 41 limits, with the preset's; at most 32 are allowed"));
     buf_add(&b, SLICE("preset=\"none\";"));
     c = config_of(text);
     assert_int_equal(c->n_limits, CONFIG_LIMITS_MAX);
@@ -519,7 +519,7 @@ static void an_empty_configuration_has_defaults_that_are_safe(void **state)
     config_free(c);
 }
 
-static void the_preset_has_exchange_onlines_published_figures(void **state)
+static void one_preset_has_exchange_onlines_published_figures(void **state)
 {
     static const struct {
         const char *name;
@@ -532,7 +532,7 @@ static void the_preset_has_exchange_onlines_published_figures(void **state)
         {"external-rate", COUNT_EXTERNAL, FIGURE_EXTERNAL_PER_HOUR, {.unlimited = true}},
         {"internal-rate", COUNT_INTERNAL, FIGURE_INTERNAL_PER_HOUR, {.unlimited = true}},
     };
-    struct config *c = config_of("");
+    struct config *c = config_of("preset = \"exchange-online\";");
 
     (void)state;
     assert_int_equal(c->n_limits, sizeof rows / sizeof rows[0]);
@@ -556,16 +556,49 @@ static void the_preset_has_exchange_onlines_published_figures(void **state)
     config_free(c);
 }
 
+/* What an honest login might meet first is slower than what the service itself allows; what blocks is only about
+ * unfamiliar networks. */
+static void the_standard_preset_is_no_wider_than_the_service_and_blocks_strangers_only(void **state)
+{
+    struct config *c = config_of("");
+    unsigned blocks = 0;
+
+    (void)state;
+    assert_int_equal(c->preset, PRESET_STANDARD);
+    assert_int_equal(c->n_limits, 9);
+    for (size_t i = 0; i < c->n_limits; i++) {
+        const struct limit_config *limit = &c->limits[i];
+
+        assert_int_equal(limit->per, PER_USER);
+        assert_true(limit->then == THEN_DEFER || limit->then == THEN_BLOCK);
+        assert_int_equal(limit->disable_at_source, false);
+        assert_int_equal(figure_check(&limit->figure, limit->count, NULL), 0);
+        if (limit->then == THEN_BLOCK) {
+            assert_true(limit->unfamiliar);
+            assert_int_equal(limit->block_s, 3600);
+            blocks++;
+        }
+        if (limit->count == COUNT_MESSAGES)
+            assert_true(limit->figure.rate.count * 60 <= 30 * limit->figure.rate.period_s);
+        if (limit->count == COUNT_RECIPIENTS) { /* a message as large as recipients.max allows is never refused */
+            assert_true(limit->figure.rate.count <= 10000);
+            assert_true(limit->figure.burst >= c->max_recipients);
+        }
+    }
+    assert_int_equal(blocks, 2);
+    config_free(c);
+}
+
 static void a_limit_of_the_same_name_replaces_the_presets(void **state)
 {
     struct config *c = config_of("limits=({name=\"message-rate\";per=\"login\";count=\"messages\";rate=\"5/m\";});");
 
     (void)state;
-    assert_int_equal(c->n_limits, 4);
-    assert_string_equal(c->limits[0].name, "recipient-rate");
-    assert_string_equal(c->limits[3].name, "message-rate");
-    assert_int_equal(c->limits[3].per, PER_LOGIN);
-    assert_int_equal(c->limits[3].figure.rate.count, 5);
+    assert_int_equal(c->n_limits, 9);
+    assert_string_equal(c->limits[0].name, "message-volume");
+    assert_string_equal(c->limits[8].name, "message-rate");
+    assert_int_equal(c->limits[8].per, PER_LOGIN);
+    assert_int_equal(c->limits[8].figure.rate.count, 5);
     config_free(c);
 }
 
@@ -934,7 +967,8 @@ int main(void)
         cmocka_unit_test(more_entries_than_anybody_has_are_refused),
         cmocka_unit_test(an_empty_list_is_as_good_as_none),
         cmocka_unit_test(an_empty_configuration_has_defaults_that_are_safe),
-        cmocka_unit_test(the_preset_has_exchange_onlines_published_figures),
+        cmocka_unit_test(one_preset_has_exchange_onlines_published_figures),
+        cmocka_unit_test(the_standard_preset_is_no_wider_than_the_service_and_blocks_strangers_only),
         cmocka_unit_test(a_limit_of_the_same_name_replaces_the_presets),
         cmocka_unit_test(a_limits_figures_are_read_in_the_units_of_what_it_counts),
         cmocka_unit_test(exceptions_name_users_groups_and_connectors),

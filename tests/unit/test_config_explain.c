@@ -63,10 +63,15 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"", "Mode: enforce. What the rules refuse is refused.\n"},
         {"", "unknown logins are refused (unlisted = \"reject\").\n"},
         {"", "TLS: required, at least TLS 1.2.\n"},
-        {"", "Limit message-rate: at most 30 messages at once, and 30/m in the long run, for each user; over it: "
+        {"", "Limit message-rate: at most 150 messages at once, and 30/m in the long run, for each user; over it: "
              "deferred.\n"},
         {"", "Limit recipient-rate: RecipientLimitPerDay of the tenant's outbound policy; where it has none, at most "
-             "1000 recipients at once, and 10K/d in the long run, for each user; over it: deferred.\n"},
+             "1000 recipients at once, and 2K/d in the long run, for each user; over it: deferred.\n"},
+        {"", "Limit unfamiliar-rate: at most 28 messages at once, and 12/h in the long run, for each user, from "
+             "unfamiliar networks (/20, /32); over it: deferred.\n"},
+        {"preset=\"exchange-online\";",
+         "Limit message-rate: at most 30 messages at once, and 30/m in the long run, for "
+         "each user; over it: deferred.\n"},
         {"", "Messages are charged by the program that sees a message's end, once a message.\n"},
         {"smtp_auth={mode=\"monitor\";};", "(unlisted = \"reject\"). Only watched and logged (mode = \"monitor\").\n"},
         {"tenants=({name=\"contoso\";domains=[\"contoso.example\"];netbios=[\"CONTOSO\"];when_stale=\"defer\";});",

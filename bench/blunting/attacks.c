@@ -1,0 +1,162 @@
+/*
+ * Attacks on stolen logins. An attacker goes on for two weeks, whatever the answers; after many refusals in a row he
+ * tries less often, which lets nothing less through and spares the simulation.
+ */
+#include "bench/blunting/blunting.h"
+
+#define AT_FULL_SPEED (200 * 1) /* ms between attempts */
+#define ROW_LONG 3000           /* refusals in a row, from which on a try every ten seconds, */
+#define TRY_AGAIN (10 * SECOND) /* and on later days every minute, is as good as any */
+#define TRY_LATER (1 * MINUTE)
+#define WEEKS_LONG (10 * DAY)
+
+static const struct attack {
+    const char *name;
+    enum class victim;
+    unsigned clients; /* addresses; 0: the victim's own */
+    unsigned recipients;
+    enum recipients_of to;
+    uint64_t gap; /* between attempts */
+    unsigned day, hour;
+    bool spread;      /* senders */
+    uint64_t warm_up; /* one message a day for so long before */
+} attacks[] = {
+    {"one address, full speed", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"40 addresses, full speed", PERSON, 40, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"4,000 addresses, full speed", PERSON, 4000, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"to the victim's own correspondents", PERSON, 1, 1, TO_CONTACTS, AT_FULL_SPEED, .hour = 10},
+    {"all to one recipient", PERSON, 1, 1, TO_ONE, AT_FULL_SPEED, .hour = 10},
+    {"another sender each time, 40 addresses", PERSON, 40, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10, .spread = true},
+    {"a printer's login, from outside", PRINTER, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"a login that was never used", UNUSED, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"at three in the morning", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 3},
+    {"20 recipients each", PERSON, 1, 20, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"500 recipients each", PERSON, 1, 500, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"mixture: 40 addresses, known and new recipients, 5 each", PERSON, 40, 5, TO_MIXTURE, AT_FULL_SPEED, .hour = 10},
+    {"slow: one a minute, one address", PERSON, 1, 1, TO_STRANGERS, MINUTE, .hour = 10},
+    {"slow: one in ten minutes, one address", PERSON, 1, 1, TO_STRANGERS, 10 * MINUTE, .hour = 10},
+    {"slow: one in ten minutes, 20 recipients each", PERSON, 1, 20, TO_STRANGERS, 10 * MINUTE, .hour = 10},
+    {"slow: one a minute, 4,000 addresses", PERSON, 4000, 1, TO_STRANGERS, MINUTE, .hour = 10},
+    {"slow: one in ten minutes, 4,000 addresses", PERSON, 4000, 1, TO_STRANGERS, 10 * MINUTE, .hour = 10},
+    {"patient: one a day for ten days, then full speed", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10,
+     .warm_up = WEEKS_LONG},
+    {"from the victim's own computer, full speed", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"from the victim's own computer, one a minute", PERSON, 0, 1, TO_STRANGERS, MINUTE, .hour = 10},
+    {"two days after postern was put in place", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
+     .hour = 10},
+};
+
+unsigned attacks_count(void)
+{
+    return sizeof attacks / sizeof *attacks;
+}
+
+const char *attack_name(unsigned attack)
+{
+    return attacks[attack].name;
+}
+
+bool attack_spreads_senders(const struct mail *m)
+{
+    return m->kind == KIND_ATTACK && attacks[m->attack].spread;
+}
+
+/* People of many habits: neither those who sell nor those who travel are left out, but they are there by then. */
+uint32_t attack_victim(const struct organization *o, unsigned attack)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < o->n; i++) {
+        const struct actor *a = &o->actors[i];
+
+        if (a->class != attacks[attack].victim || a->joins_day > 0)
+            continue;
+        if (a->class != PERSON || n++ == attack * 3)
+            return i;
+    }
+    return 0;
+}
+
+static client_t client_of(const struct organization *o, const struct attack *a, const struct mail *m, uint64_t attempt)
+{
+    uint64_t number, hash;
+
+    if (a->clients == 0)
+        return person_client(o, m->actor, m->at);
+    number = dice_hash(attempt, o->seed) % a->clients;
+    hash = dice_hash(dice_hash(o->seed, m->attack + 1), number);
+    return (client_t)((20 + hash % 38) << 24 | ((hash >> 8) & 0xffffff));
+}
+
+static void put(const struct organization *o, struct queue *q, unsigned attack, uint64_t at, uint64_t attempt)
+{
+    const struct attack *a = &attacks[attack];
+    struct mail m = {.at = at,
+                     .actor = attack_victim(o, attack),
+                     .attack = (uint8_t)attack,
+                     .kind = KIND_ATTACK,
+                     .n = (uint16_t)a->recipients,
+                     .to = (uint8_t)a->to};
+
+    m.first = at;
+    m.seed = dice_hash(dice_hash(o->seed ^ 0xa77ac4, attack), attempt);
+    m.client = client_of(o, a, &m, attempt);
+    queue_put(q, &m);
+}
+
+void attacks_begin(const struct organization *o, struct queue *q, struct attack_result *results)
+{
+    for (unsigned i = 0; i < attacks_count(); i++) {
+        unsigned day = attacks[i].day > 0 ? attacks[i].day : ATTACK_START_DAY;
+
+        results[i] = (struct attack_result){.blocked_at = UINT64_MAX, .began = day * DAY + attacks[i].hour * HOUR};
+        put(o, q, i, results[i].began - attacks[i].warm_up, 0);
+    }
+}
+
+static void count(const struct attack *a, const struct mail *m, struct attack_result *r)
+{
+    uint64_t since = m->at - r->began, day = since / DAY;
+
+    r->total++;
+    r->recipients += a->recipients;
+    r->first_hour += since < HOUR;
+    r->first_day += day == 0;
+    r->recipients_first_day += day == 0 ? a->recipients : 0;
+    r->before_block += r->blocked_at == UINT64_MAX;
+    r->today = r->today_day == day ? r->today + 1 : 1;
+    r->today_day = day;
+    if (day > 0 && r->today > r->worst_day)
+        r->worst_day = r->today;
+}
+
+static uint64_t wait_of(const struct attack *a, const struct mail *m, const struct attack_result *r)
+{
+    uint64_t since = m->at - r->began, gap = a->gap;
+
+    if (m->at < r->began)
+        return m->at + DAY < r->began ? DAY : r->began - m->at;
+    /* Nothing lets more through than this, so that nobody need try faster for long. */
+    if (gap == AT_FULL_SPEED && since >= HOUR)
+        gap = (since < DAY ? SECOND : 2 * SECOND) * (a->recipients > 5 ? 5 : a->recipients);
+    if (r->row > ROW_LONG)
+        gap = since < DAY ? TRY_AGAIN : TRY_LATER;
+    return gap > a->gap ? gap : a->gap;
+}
+
+void attack_goes_on(const struct organization *o, struct queue *q, const struct mail *m, enum outcome outcome,
+                    struct attack_result *r)
+{
+    const struct attack *a = &attacks[m->attack];
+    uint64_t next;
+
+    r->attempts++;
+    r->row = outcome == PASSED ? 0 : r->row + 1;
+    if (outcome == PASSED && m->at >= r->began)
+        count(a, m, r);
+    if (outcome == BLOCKED && r->blocked_at == UINT64_MAX && m->at >= r->began)
+        r->blocked_at = m->at - r->began;
+    next = m->at + wait_of(a, m, r);
+    if (next < r->began + ATTACK_DAYS * DAY)
+        put(o, q, m->attack, next, r->attempts);
+}

@@ -1,0 +1,179 @@
+/* links: mirror */
+/* Familiar networks, what limits with from = "unfamiliar" are about, and limits on deferrals. */
+#include "tests/unit/virtual_engine.h"
+
+/* One message from unfamiliar networks, no second one for long. */
+#define ONE_STRANGER                                                                                                   \
+    "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; from = \"unfamiliar\"; "       \
+    "rate = \"1/90d\"; burst = 1; });"
+
+#define HOTEL "203.0.113.9"
+
+static void in_a_tenants_first_week_nothing_is_unfamiliar(void **state)
+{
+    struct bench *b = *state;
+    char client[32];
+
+    start(b, ONE_STRANGER);
+    for (unsigned i = 0; i < 60; i++) {
+        (void)snprintf(client, sizeof client, "203.0.%u.9", i);
+        assert_int_equal(send_at(b, i * 2.7 * HOUR, ANNA, client), REASON_ALLOWED);
+    }
+    stop(b);
+}
+
+static void after_it_networks_are_familiar_that_mail_came_from_for_a_week(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, ONE_STRANGER);
+    live(b, 0, 10, ANNA);
+    assert_int_equal(send_at(b, 10 * DAY, ANNA, HOTEL), REASON_ALLOWED);
+    assert_int_equal(send_at(b, 10 * DAY + 1, ANNA, HOTEL), REASON_LIMIT);
+    live(b, 10, 20, ANNA); /* the office is not limited meanwhile */
+    stop(b);
+}
+
+static void a_network_is_learnt_for_the_whole_tenant_and_for_no_other(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, ONE_STRANGER);
+    live(b, 0, 10, ANNA);
+    assert_int_equal(send_at(b, 10 * DAY, PAUL, OFFICE), REASON_ALLOWED);
+    assert_int_equal(send_at(b, 10 * DAY, PAUL, OFFICE), REASON_ALLOWED);
+    for (unsigned day = 0; day < 9; day++)
+        assert_int_equal(send_at(b, (11 + day) * DAY, DORA, "192.0.2.1"), REASON_ALLOWED);
+    assert_int_equal(send_at(b, 20 * DAY, DORA, OFFICE), REASON_ALLOWED);
+    assert_int_equal(send_at(b, 20 * DAY, DORA, OFFICE), REASON_LIMIT);
+    stop(b);
+}
+
+static void a_week_after_its_first_message_and_not_before_a_network_is_familiar(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; from = "
+             "\"unfamiliar\"; rate = \"1/d\"; burst = 1; });");
+    live(b, 0, 10, ANNA);
+    for (unsigned day = 10; day < 17; day++) {
+        assert_int_equal(send_at(b, day * DAY, ANNA, HOTEL), REASON_ALLOWED);
+        assert_int_equal(send_at(b, day * DAY + 1, ANNA, HOTEL), REASON_LIMIT);
+    }
+    assert_int_equal(send_at(b, 17 * DAY + 60, ANNA, HOTEL), REASON_ALLOWED);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(send_at(b, 17 * DAY + 61, ANNA, HOTEL), REASON_ALLOWED);
+    stop(b);
+}
+
+static void a_network_that_nothing_came_from_for_90_days_is_forgotten(void **state)
+{
+    struct bench *b = *state;
+
+    for (unsigned days = 88; days <= 92; days += 4) {
+        start(b, "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; from = "
+                 "\"unfamiliar\"; rate = \"1/d\"; burst = 1; });");
+        live(b, 0, 10, ANNA);
+        for (double day = 1; day <= 8; day++)
+            assert_int_equal(send_at(b, (9 + day) * DAY, ANNA, day < 2 || day > 7 ? HOTEL : OFFICE), REASON_ALLOWED);
+        for (double day = 18; day < 17 + days; day++)
+            assert_int_equal(send_at(b, day * DAY, ANNA, OFFICE), REASON_ALLOWED);
+        assert_int_equal(send_at(b, (17 + days) * DAY, ANNA, HOTEL), REASON_ALLOWED);
+        assert_int_equal(send_at(b, (17 + days) * DAY, ANNA, HOTEL), days < 90 ? REASON_ALLOWED : REASON_LIMIT);
+        stop(b);
+    }
+}
+
+static void known_networks_and_those_of_the_same_size_are_familiar(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "known_networks = \"192.0.2.0/24\"; preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = "
+             "\"messages\"; from = \"unfamiliar\"; client_net = \"/16 /32\"; rate = \"1/90d\"; burst = 1; });");
+    live(b, 0, 10, ANNA);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(send_at(b, 10 * DAY, ANNA, "192.0.2.200"), REASON_ALLOWED);
+        assert_int_equal(send_at(b, 10 * DAY, ANNA, "198.51.255.1"), REASON_ALLOWED);
+    }
+    assert_int_equal(send_at(b, 10 * DAY, ANNA, "198.52.0.1"), REASON_ALLOWED);
+    assert_int_equal(send_at(b, 10 * DAY, ANNA, "198.52.0.1"), REASON_LIMIT);
+    stop(b);
+}
+
+static void who_was_blocked_makes_no_network_familiar(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "blocks = { grow = 1; }; preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = "
+             "\"messages\"; from = \"unfamiliar\"; rate = \"2/d\"; burst = 2; then = \"block 1h\"; });");
+    live(b, 0, 10, ANNA);
+    for (double day = 10; day < 40; day++) {
+        (void)send_at(b, day * DAY, ANNA, HOTEL);
+        (void)send_at(b, day * DAY, ANNA, HOTEL);
+        assert_int_equal(send_at(b, day * DAY, ANNA, HOTEL), REASON_LIMIT_BLOCK);
+        assert_int_equal(send_at(b, day * DAY, PAUL, OFFICE), REASON_ALLOWED);
+    }
+    stop(b);
+}
+
+static void who_goes_on_and_on_against_a_deferral_is_blocked(void **state)
+{
+    struct bench *b = *state;
+    unsigned deferred = 0;
+
+    start(b, "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; },"
+             "{ name = \"again\"; per = \"user\"; count = \"deferrals\"; rate = \"10/h\"; burst = 20; "
+             "then = \"block 1h\"; });");
+    assert_int_equal(send_at(b, 0, ANNA, OFFICE), REASON_ALLOWED);
+    for (unsigned i = 0; i < 40; i++) /* every ten minutes: let be */
+        assert_int_equal(send_at(b, i * 10 * MINUTE + 1, ANNA, OFFICE), REASON_LIMIT);
+    while (deferred < 1000 && send_at(b, 10 * HOUR + deferred, ANNA, OFFICE) == REASON_LIMIT)
+        deferred++;
+    assert_int_equal(deferred, 21);
+    assert_int_equal(send_at(b, 0, ANNA, OFFICE), REASON_BLOCKED);
+    assert_int_equal(send_at(b, 0, PAUL, OFFICE), REASON_ALLOWED);
+    stop(b);
+}
+
+static void denials_are_no_deferrals(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "preset = \"none\"; limits = ({ name = \"again\"; per = \"login\"; count = \"deferrals\"; rate = \"1/h\"; "
+             "burst = 1; then = \"block 1h\"; });");
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(send_at(b, i, "bert@contoso.example", OFFICE), REASON_MAILBOX_DISABLED);
+    stop(b);
+}
+
+static void a_limit_for_connectors_knows_no_unfamiliar_networks(void **state)
+{
+    struct bench *b = *state;
+    struct config *config;
+    struct error e = {""};
+
+    world_write(
+        b->world, "bad.conf",
+        "limits = ({ name = \"l\"; per = \"client\"; count = \"messages\"; rate = \"1/d\"; for = \"connectors\"; "
+        "from = \"unfamiliar\"; });");
+    assert_int_equal(config_load(world_file(b->world, "bad.conf"), &config, &e), -1);
+    assert_non_null(strstr(e.text, "never unfamiliar"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_a_tenants_first_week_nothing_is_unfamiliar),
+        cmocka_unit_test(after_it_networks_are_familiar_that_mail_came_from_for_a_week),
+        cmocka_unit_test(a_network_is_learnt_for_the_whole_tenant_and_for_no_other),
+        cmocka_unit_test(a_week_after_its_first_message_and_not_before_a_network_is_familiar),
+        cmocka_unit_test(a_network_that_nothing_came_from_for_90_days_is_forgotten),
+        cmocka_unit_test(known_networks_and_those_of_the_same_size_are_familiar),
+        cmocka_unit_test(who_was_blocked_makes_no_network_familiar),
+        cmocka_unit_test(who_goes_on_and_on_against_a_deferral_is_blocked),
+        cmocka_unit_test(denials_are_no_deferrals),
+        cmocka_unit_test(a_limit_for_connectors_knows_no_unfamiliar_networks),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
