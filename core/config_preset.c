@@ -45,8 +45,7 @@ static const struct limit_config exchange_online[] = {
 
 static const struct limit_config standard[] = {
     LIMIT_PRESET("message-rate", COUNT_MESSAGES, FIGURE_OWN, .rate = {30, 60}, .burst = 150),
-    LIMIT_PRESET("message-volume", COUNT_MESSAGES, FIGURE_OWN, .rate = {8, 3600}, .burst = 250),
-    LIMIT_PRESET("recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, .rate = {2000, 86400}, .burst = 1000),
+    LIMIT_PRESET("recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, .rate = {10000, 86400}, .burst = 1000),
     MIRRORED_HOURLY,
     LIMIT_UNFAMILIAR("unfamiliar-rate", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {12, 3600}, .burst = 28),
     LIMIT_UNFAMILIAR("unfamiliar-volume", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {60, 86400}, .burst = 140),

@@ -33,7 +33,10 @@ list_of_runs()
 {
     local policy mode
     for seed in $(seq "$seeds"); do
-        for mode in honest attacks; do echo "standard $seed $mode"; done
+        for mode in honest attacks; do
+            echo "standard $seed $mode"
+            echo "strict $seed $mode"
+        done
     done
     for seed in $(seq "$others"); do
         for policy in exchange-online policyd-rate-limit rspamd postfwd; do
@@ -119,7 +122,7 @@ attacks_table()
 {
     echo "Honest mail of a year: deferred / refused (or given up), in 10,000 messages of that kind."
     echo
-    honest_table standard exchange-online policyd-rate-limit rspamd postfwd
+    honest_table standard strict exchange-online policyd-rate-limit rspamd postfwd
     echo
     echo "The same without any override, of 60 days:"
     echo
@@ -127,7 +130,7 @@ attacks_table()
     echo
     echo "Attacks: messages let through in the first hour, the first day, the worst later day; until the login was blocked."
     echo
-    attacks_table standard exchange-online policyd-rate-limit rspamd postfwd
+    attacks_table standard strict exchange-online policyd-rate-limit rspamd postfwd
 } >"$work/tables"
 cat "$work/tables"
 [ -n "$only_show" ] && exit

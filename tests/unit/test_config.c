@@ -406,7 +406,7 @@ static void limits_are_bounded_with_the_preset_among_them(void **state)
     buf_add(&b, SLICE(");"));
     memcpy(half, text, b.n + 1);
     assert_int_equal(config_from_text(slice_of(half), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: limits: 41 limits, with the preset's; at most 32 are allowed"));
+    assert_non_null(strstr(e.text, "c: limits: 40 limits, with the preset's; at most 32 are allowed"));
     buf_add(&b, SLICE("preset=\"none\";"));
     c = config_of(text);
     assert_int_equal(c->n_limits, CONFIG_LIMITS_MAX);
@@ -565,7 +565,7 @@ static void the_standard_preset_is_no_wider_than_the_service_and_blocks_stranger
 
     (void)state;
     assert_int_equal(c->preset, PRESET_STANDARD);
-    assert_int_equal(c->n_limits, 9);
+    assert_int_equal(c->n_limits, 8);
     for (size_t i = 0; i < c->n_limits; i++) {
         const struct limit_config *limit = &c->limits[i];
 
@@ -594,11 +594,11 @@ static void a_limit_of_the_same_name_replaces_the_presets(void **state)
     struct config *c = config_of("limits=({name=\"message-rate\";per=\"login\";count=\"messages\";rate=\"5/m\";});");
 
     (void)state;
-    assert_int_equal(c->n_limits, 9);
-    assert_string_equal(c->limits[0].name, "message-volume");
-    assert_string_equal(c->limits[8].name, "message-rate");
-    assert_int_equal(c->limits[8].per, PER_LOGIN);
-    assert_int_equal(c->limits[8].figure.rate.count, 5);
+    assert_int_equal(c->n_limits, 8);
+    assert_string_equal(c->limits[0].name, "recipient-rate");
+    assert_string_equal(c->limits[7].name, "message-rate");
+    assert_int_equal(c->limits[7].per, PER_LOGIN);
+    assert_int_equal(c->limits[7].figure.rate.count, 5);
     config_free(c);
 }
 
