@@ -11,7 +11,7 @@ set -eu
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev'
 test="$build libcmocka-dev clang libclang-rt-14-dev clang-tidy cppcheck postfix dovecot-core swaks curl openssl lmdb-utils
-python3 python3-cryptography mandoc strace libfaketime e2fsprogs"
+python3 python3-cryptography mandoc strace libfaketime e2fsprogs iproute2 procps"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
 
 case "${1:-}" in
