@@ -16,6 +16,8 @@
 
 /* How long open transactions may take to finish. A service manager waits longer (90 s in systemd). */
 #define FINISH_MS 10000
+/* A storm of reload signals becomes one reload in this time. */
+#define RELOAD_PAUSE_NS (200 * NS_PER_MS)
 
 /* Threads: main waits for signals, one runs libmilter, one keeps house; libmilter and the log have theirs. */
 struct serving {
@@ -64,7 +66,8 @@ static int wait_until(const sigset_t *set, uint64_t until_ns)
 static void *keep_house(void *arg)
 {
     struct serving *s = arg;
-    uint64_t next_ns = clock_boot_ns() + NS_PER_S;
+    uint64_t next_ns = clock_boot_ns() + NS_PER_S, reload_ns = 0;
+    bool wanted = false;
     sigset_t set;
 
     (void)sigemptyset(&set);
@@ -72,12 +75,16 @@ static void *keep_house(void *arg)
     (void)sigaddset(&set, SIGNAL_LOOK);
     priority_give_way();
     for (;;) {
-        int signal_number = wait_until(&set, next_ns);
+        int signal_number = wait_until(&set, wanted && reload_ns < next_ns ? reload_ns : next_ns);
 
         if (signal_number == SIGNAL_LOOK)
             return NULL;
-        if (signal_number == SIGUSR1)
+        wanted = wanted || signal_number == SIGUSR1;
+        if (wanted && clock_boot_ns() >= reload_ns) {
             reload(&s->milter);
+            wanted = false;
+            reload_ns = clock_boot_ns() + RELOAD_PAUSE_NS;
+        }
         if (clock_boot_ns() < next_ns)
             continue;
         keep_house_once(&s->milter);

@@ -23,11 +23,16 @@ def connect(path: str, n: int) -> list[socket.socket]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     peers = []
-    for _ in range(n):
+    until = time.monotonic() + 60
+    while len(peers) < n and time.monotonic() < until:
         peer = socket.socket(socket.AF_UNIX)
-        peer.settimeout(20)
+        peer.setblocking(False)
         try:
             peer.connect(path)
+        except BlockingIOError:  # the backlog is full
+            peer.close()
+            time.sleep(0.01)
+            continue
         except OSError:
             break
         peers.append(peer)

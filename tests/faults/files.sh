@@ -154,7 +154,7 @@ harm_journal()
 }
 rm "$T/record"
 load
-for _ in $(seq "$(much 4 1)"); do
+for _ in $(seq "$(much 3 1)"); do
     for kind in remove cut overwritten rubbish empty; do
         for file in data.mdb lock.mdb; do
             harm_journal $file $kind

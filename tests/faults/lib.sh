@@ -179,7 +179,8 @@ waits()
 }
 
 logged() { grep -q -e "$2" "$T/$1.log"; }
-rss_kib() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
+# Of its own: without the pages of files that it has mapped.
+rss_kib() { awk '/^RssAnon/ { print $2 }' "/proc/$1/status"; }
 descriptors() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 threads() { find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l; }
 

@@ -66,7 +66,7 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"", "Limit message-rate: at most 150 messages at once, and 30/m in the long run, for each user; over it: "
              "deferred.\n"},
         {"", "Limit recipient-rate: RecipientLimitPerDay of the tenant's outbound policy; where it has none, at most "
-             "1000 recipients at once, and 2K/d in the long run, for each user; over it: deferred.\n"},
+             "1000 recipients at once, and 10K/d in the long run, for each user; over it: deferred.\n"},
         {"", "Limit unfamiliar-rate: at most 28 messages at once, and 12/h in the long run, for each user, from "
              "unfamiliar networks (/20, /32); over it: deferred.\n"},
         {"preset=\"exchange-online\";",
