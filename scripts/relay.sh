@@ -118,7 +118,7 @@ relay_token()
 # Postfix as the snippets of conf/postfix say, on the ports and in the folders of this relay. $1: policyd, milter or both.
 relay_start_postfix()
 {
-    local without='' line
+    local name without='' line
     {
         echo 'compatibility_level = 3.6'
         sed -e "s|/run/postern/|$T/run/|; s|^relayhost = .*|relayhost = [127.0.0.1]:$SINK|" \
@@ -143,6 +143,11 @@ smtpd_tls_session_cache_database =
 smtputf8_enable = yes
 END
     } >"$T/postfix/main.cf"
+    # No setting twice: each process warns of each, which can be more than the log's socket holds before its reader is there,
+    # and then master(8) waits for itself (net.unix.max_dgram_qlen is 10).
+    for name in $(sed -n 's/^\([a-z0-9_]*\) *=.*/\1/p' "$T/postfix/main.cf" | sort | uniq -d); do
+        sed -i "0,/^$name *=/{/^$name *=/d}" "$T/postfix/main.cf"
+    done
     # Replaced, not added: of a setting that stands there twice each of Postfix's programs warns.
     while read -r line; do [ -z "$line" ] || postconf -c "$T/postfix" -e "$line"; done <<<"${RELAY_MAIN_CF:-}"
     case $1 in
