@@ -24,7 +24,7 @@ static unsigned attack(struct bench *b, double from, double to, double gap, unsi
 
 static void begin(struct bench *b)
 {
-    start(b, "");
+    start_at_0(b, "");
     live(b, 0, SETTLED, ANNA);
 }
 

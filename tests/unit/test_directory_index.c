@@ -31,6 +31,30 @@ static void publish(const struct fixture *f)
     (void)finish(w);
 }
 
+struct opened {
+    struct fixture f;
+    struct directory *d;
+    struct directory_view *v;
+};
+
+static struct opened published(void)
+{
+    struct opened o;
+
+    fixture_make(&o.f);
+    publish(&o.f);
+    o.d = open_directory(&o.f);
+    o.v = directory_view_get(o.d);
+    return o;
+}
+
+static void close_opened(const struct opened *o)
+{
+    directory_view_put(o->d, o->v);
+    directory_close(o->d);
+    fixture_remove(&o->f);
+}
+
 struct answer {
     enum directory_result result;
     unsigned n;
@@ -69,16 +93,11 @@ static enum directory_result asked_both_ways(struct directory_view *v, uint32_t 
 
 static void the_index_answers_as_the_tree_does(void **state)
 {
-    struct directory_view *v;
-    struct directory *d;
-    struct fixture f;
+    struct opened o = published();
+    struct directory_view *v = o.v;
     char text[64];
 
     (void)state;
-    fixture_make(&f);
-    publish(&f);
-    d = open_directory(&f);
-    v = directory_view_get(d);
     assert_non_null(v->index.slots);
     for (unsigned n = 1; n <= MAILBOXES; n++) {
         uint32_t tenant = n > MAILBOXES / 2;
@@ -94,24 +113,17 @@ static void the_index_answers_as_the_tree_does(void **state)
     assert_int_equal(asked_both_ways(v, 0, false, "everybody@contoso.example"), DIRECTORY_DAMAGED);
     assert_int_equal(asked_both_ways(v, 0, false, "nobody@contoso.example"), DIRECTORY_NOT_FOUND);
     assert_int_equal(asked_both_ways(v, 0, false, ""), DIRECTORY_NOT_FOUND);
-    directory_view_put(d, v);
-    directory_close(d);
-    fixture_remove(&f);
+    close_opened(&o);
 }
 
 /* Else the tree would be asked each time, and nobody would notice. */
 static void the_index_leads_to_every_identity(void **state)
 {
-    struct directory_view *v;
-    struct directory *d;
-    struct fixture f;
+    struct opened o = published();
+    struct directory_view *v = o.v;
     char text[64];
 
     (void)state;
-    fixture_make(&f);
-    publish(&f);
-    d = open_directory(&f);
-    v = directory_view_get(d);
     for (unsigned n = 1; n <= MAILBOXES; n++) {
         struct directory_key key;
         struct slice value;
@@ -120,9 +132,7 @@ static void the_index_leads_to_every_identity(void **state)
         key = identity_key(n > MAILBOXES / 2, IDENTITY_KEY_ADDRESS, slice_of(text));
         assert_true(directory_index_find(&v->index, (struct slice){(const char *)key.b, key.n}, &value));
     }
-    directory_view_put(d, v);
-    directory_close(d);
-    fixture_remove(&f);
+    close_opened(&o);
 }
 
 static void what_is_no_index_finds_nothing(void **state)

@@ -14,7 +14,7 @@ static void in_a_tenants_first_week_nothing_is_unfamiliar(void **state)
     struct bench *b = *state;
     char client[32];
 
-    start(b, ONE_STRANGER);
+    start_at_0(b, ONE_STRANGER);
     for (unsigned i = 0; i < 60; i++) {
         (void)snprintf(client, sizeof client, "203.0.%u.9", i);
         assert_int_equal(send_at(b, i * 2.7 * HOUR, ANNA, client), REASON_ALLOWED);
@@ -26,7 +26,7 @@ static void after_it_networks_are_familiar_that_mail_came_from_for_a_week(void *
 {
     struct bench *b = *state;
 
-    start(b, ONE_STRANGER);
+    start_at_0(b, ONE_STRANGER);
     live(b, 0, 10, ANNA);
     assert_int_equal(send_at(b, 10 * DAY, ANNA, HOTEL), REASON_ALLOWED);
     assert_int_equal(send_at(b, 10 * DAY + 1, ANNA, HOTEL), REASON_LIMIT);
@@ -38,7 +38,7 @@ static void a_network_is_learnt_for_the_whole_tenant_and_for_no_other(void **sta
 {
     struct bench *b = *state;
 
-    start(b, ONE_STRANGER);
+    start_at_0(b, ONE_STRANGER);
     live(b, 0, 10, ANNA);
     assert_int_equal(send_at(b, 10 * DAY, PAUL, OFFICE), REASON_ALLOWED);
     assert_int_equal(send_at(b, 10 * DAY, PAUL, OFFICE), REASON_ALLOWED);
@@ -53,8 +53,8 @@ static void a_week_after_its_first_message_and_not_before_a_network_is_familiar(
 {
     struct bench *b = *state;
 
-    start(b, "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; from = "
-             "\"unfamiliar\"; rate = \"1/d\"; burst = 1; });");
+    start_at_0(b, "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; from = "
+                  "\"unfamiliar\"; rate = \"1/d\"; burst = 1; });");
     live(b, 0, 10, ANNA);
     for (unsigned day = 10; day < 17; day++) {
         assert_int_equal(send_at(b, day * DAY, ANNA, HOTEL), REASON_ALLOWED);
@@ -71,8 +71,8 @@ static void a_network_that_nothing_came_from_for_90_days_is_forgotten(void **sta
     struct bench *b = *state;
 
     for (unsigned days = 88; days <= 92; days += 4) {
-        start(b, "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; from = "
-                 "\"unfamiliar\"; rate = \"1/d\"; burst = 1; });");
+        start_at_0(b, "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; from = "
+                      "\"unfamiliar\"; rate = \"1/d\"; burst = 1; });");
         live(b, 0, 10, ANNA);
         for (double day = 1; day <= 8; day++)
             assert_int_equal(send_at(b, (9 + day) * DAY, ANNA, day < 2 || day > 7 ? HOTEL : OFFICE), REASON_ALLOWED);
@@ -88,8 +88,9 @@ static void known_networks_and_those_of_the_same_size_are_familiar(void **state)
 {
     struct bench *b = *state;
 
-    start(b, "known_networks = \"192.0.2.0/24\"; preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = "
-             "\"messages\"; from = \"unfamiliar\"; client_net = \"/16 /32\"; rate = \"1/90d\"; burst = 1; });");
+    start_at_0(
+        b, "known_networks = \"192.0.2.0/24\"; preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = "
+           "\"messages\"; from = \"unfamiliar\"; client_net = \"/16 /32\"; rate = \"1/90d\"; burst = 1; });");
     live(b, 0, 10, ANNA);
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(send_at(b, 10 * DAY, ANNA, "192.0.2.200"), REASON_ALLOWED);
@@ -104,8 +105,8 @@ static void who_was_blocked_makes_no_network_familiar(void **state)
 {
     struct bench *b = *state;
 
-    start(b, "blocks = { grow = 1; }; preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = "
-             "\"messages\"; from = \"unfamiliar\"; rate = \"2/d\"; burst = 2; then = \"block 1h\"; });");
+    start_at_0(b, "blocks = { grow = 1; }; preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = "
+                  "\"messages\"; from = \"unfamiliar\"; rate = \"2/d\"; burst = 2; then = \"block 1h\"; });");
     live(b, 0, 10, ANNA);
     for (double day = 10; day < 40; day++) {
         (void)send_at(b, day * DAY, ANNA, HOTEL);
@@ -121,9 +122,10 @@ static void who_goes_on_and_on_against_a_deferral_is_blocked(void **state)
     struct bench *b = *state;
     unsigned deferred = 0;
 
-    start(b, "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; },"
-             "{ name = \"again\"; per = \"user\"; count = \"deferrals\"; rate = \"10/h\"; burst = 20; "
-             "then = \"block 1h\"; });");
+    start_at_0(b,
+               "preset = \"none\"; limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; },"
+               "{ name = \"again\"; per = \"user\"; count = \"deferrals\"; rate = \"10/h\"; burst = 20; "
+               "then = \"block 1h\"; });");
     assert_int_equal(send_at(b, 0, ANNA, OFFICE), REASON_ALLOWED);
     for (unsigned i = 0; i < 40; i++) /* every ten minutes: let be */
         assert_int_equal(send_at(b, i * 10 * MINUTE + 1, ANNA, OFFICE), REASON_LIMIT);
@@ -139,8 +141,9 @@ static void denials_are_no_deferrals(void **state)
 {
     struct bench *b = *state;
 
-    start(b, "preset = \"none\"; limits = ({ name = \"again\"; per = \"login\"; count = \"deferrals\"; rate = \"1/h\"; "
-             "burst = 1; then = \"block 1h\"; });");
+    start_at_0(
+        b, "preset = \"none\"; limits = ({ name = \"again\"; per = \"login\"; count = \"deferrals\"; rate = \"1/h\"; "
+           "burst = 1; then = \"block 1h\"; });");
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(send_at(b, i, "bert@contoso.example", OFFICE), REASON_MAILBOX_DISABLED);
     stop(b);

@@ -5,13 +5,9 @@
 #ifndef POSTERN_TESTS_VIRTUAL_ENGINE_H
 #define POSTERN_TESTS_VIRTUAL_ENGINE_H
 
-#include "tests/unit/world.h"
+#include "tests/unit/engine_fixture.h"
 
-#include "core/engine.h"
-
-#define ANNA "anna@contoso.example"
 #define PAUL "paul@contoso.example"
-#define DORA "dora@fabrikam.example"
 #define OFFICE "198.51.100.7"
 
 #define MINUTE 60.0
@@ -40,57 +36,16 @@ uint64_t clock_boot_id(void)
     return 1;
 }
 
-struct bench {
-    struct world *world;
-    struct engine *engine;
-    struct engine_user *user;
-    struct recipients recipients;
-    char queue_id[16];
-    unsigned messages;
-};
-
-static inline void start(struct bench *b, const char *rules)
+/* An engine at the beginning of time, with the limits that ship unless the rules name others; to be stopped with
+ * stop(). */
+static inline void start_at_0(struct bench *b, const char *rules)
 {
     char text[4096];
-    struct error e;
 
     virtual_now_s = 0;
-    (void)snprintf(text, sizeof text,
-                   "directory = \"~/directory\"; state = { file = \"~/engine-state\"; entries = 65536; };\n"
-                   "journal = \"\"; spool = \"~/spool\"; log = { to = \"stderr\"; };\n%s",
-                   rules);
-    world_write(b->world, "postern.conf", text);
-    if (engine_open(world_file(b->world, "postern.conf"), "test", &b->engine, &e) != 0)
-        fail_msg("%s", e.text);
-    b->user = engine_user_new(b->engine);
-    assert_non_null(b->user);
-}
-
-static inline void stop(struct bench *b)
-{
-    engine_user_free(b->user);
-    engine_close(b->engine);
-    recipients_clear(&b->recipients);
-    (void)unlink(world_file(b->world, "engine-state"));
-}
-
-static inline int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof *b);
-
-    assert_non_null(b);
-    b->world = world_make();
-    *state = b;
-    return 0;
-}
-
-static inline int teardown(void **state)
-{
-    struct bench *b = *state;
-
-    world_free(b->world);
-    free(b);
-    return 0;
+    (void)snprintf(text, sizeof text, "state = { file = \"~/engine-state\"; entries = 65536; };\n%s%s",
+                   strstr(rules, "preset =") == NULL ? "preset = \"standard\";\n" : "", rules);
+    start(b, text);
 }
 
 /* A whole message at that time, which never goes back. */
