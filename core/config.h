@@ -181,6 +181,9 @@ struct limit_rate {
     uint64_t interval_ns; /* the rate as time a message, recipient or KiB, rounded up; 0 where unlimited */
 };
 
+/* The time a unit of `count` at that rate, rounded up: slower rather than faster; UINT64_MAX at most. */
+uint64_t rate_interval_ns(const struct rate *rate, enum limit_count count);
+
 enum exception_of { EXCEPT_USER, EXCEPT_GROUP, EXCEPT_CONNECTOR };
 
 /* Another figure for a user, a group or a connector. A user's goes before a group's, that before a connector's. */

@@ -1,6 +1,7 @@
 /* What is worked out once, when the configuration is read. */
 #include "core/clock.h"
 #include "core/config_table.h"
+#include "core/hash.h"
 
 #define KIB 1024u
 
@@ -18,15 +19,13 @@ static void prepare_figure(struct limit_rate *figure, enum limit_count count)
     figure->interval_ns = figure->unlimited ? 0 : rate_interval_ns(&figure->rate, count);
 }
 
-/* FNV-1a, 64 bits (Fowler, Noll, Vo). Names are the administrator's, so that nothing has to be hidden; the counters'
- * keys are made of this with a secret. */
+/* Names are the administrator's, so that nothing has to be hidden; the counters' keys are made of this with a secret.
+ */
 static uint64_t id_of(const struct limit_config *limit)
 {
-    uint64_t id = UINT64_C(14695981039346656037);
+    const struct hash_secret none = {{0, limit->per}};
 
-    for (const char *p = limit->name; *p != '\0'; p++)
-        id = (id ^ (unsigned char)*p) * UINT64_C(1099511628211);
-    return (id ^ limit->per) * UINT64_C(1099511628211);
+    return hash_slice(&none, slice_of(limit->name));
 }
 
 void limits_prepare(struct config *c)

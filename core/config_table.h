@@ -177,8 +177,6 @@ bool tenant_is_known(const struct config *config, const char *name);
 section_check limit_check; /* config_limits_check.c */
 /* May a limit have this figure? 0, or -1 with e. */
 int figure_check(const struct limit_rate *figure, enum limit_count count, struct error *e);
-/* The time a unit of `count` at that rate, rounded up: slower rather than faster; UINT64_MAX at most. */
-uint64_t rate_interval_ns(const struct rate *rate, enum limit_count count);
 /* Works out what the mail path would work out for each message otherwise: once all limits are there. */
 void limits_prepare(struct config *c);
 /* After all sections: puts the preset's limits in front of the file's (config_preset.c). */

@@ -18,10 +18,13 @@ static bool holds(union pair seen, uint64_t key, uint64_t now, uint64_t keep_ns)
 
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
-    const union pair *bucket = once_bucket(c, key);
     uint64_t now = now_ns + c->ahead_ns;
+    const union pair *bucket;
 
-    for (unsigned i = 0; c->once != NULL && i < ONCE_BUCKET; i++)
+    if (c->once == NULL)
+        return false;
+    bucket = once_bucket(c, key);
+    for (unsigned i = 0; i < ONCE_BUCKET; i++)
         if (pair_glance(bucket + i).key == key && holds(pair_read(bucket + i), key, now, keep_ns))
             return true;
     return false;

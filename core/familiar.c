@@ -23,9 +23,9 @@ static uint64_t network_key(const struct decide_context *c, const struct submiss
     return key_within(key_within(key_of_network(c->secret, &net), SALT_NETWORK), id->tenant_hash);
 }
 
-static uint64_t tenant_key(const struct decide_context *c, const struct identity *id)
+static uint64_t tenant_key(const struct identity *id)
 {
-    return key_within(key_within(hash_slice(c->secret, SLICE("tenant")), SALT_TENANT), id->tenant_hash);
+    return key_within(id->tenant_hash, SALT_TENANT); /* a keyed hash itself, as all that key_within takes */
 }
 
 /* The mark of what is not familiar yet. */
@@ -34,20 +34,13 @@ static uint64_t new_key(uint64_t key)
     return key_within(key, SALT_NEW);
 }
 
-static bool is_known(const struct decide_context *c, const struct submission *s)
-{
-    unsigned value;
-
-    return c->config->known_networks != NULL && network_map_find(c->config->known_networks, &s->client, &value);
-}
-
 bool network_unfamiliar(const struct decide_context *c, const struct submission *s, const struct identity *id,
                         const struct limit_config *limit)
 {
     /* A connector's networks are configured, and so known. */
-    return id->authenticated && s->has_client && !is_known(c, s) &&
+    return id->authenticated && s->has_client && !client_known(c, s) &&
            !counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns) &&
-           counters_marked(c->counters, tenant_key(c, id), c->now_ns);
+           counters_marked(c->counters, tenant_key(id), c->now_ns);
 }
 
 /* ---- learning ---- */
@@ -111,7 +104,7 @@ void networks_learn(struct counters *counters, const struct decide_context *c, c
 
     if (limit == NULL || !id->authenticated || !s->has_client)
         return;
-    learn(counters, c, s, id, tenant_key(c, id));
+    learn(counters, c, s, id, tenant_key(id));
     for (; limit != NULL; limit = next_size(c->config, limit))
         learn(counters, c, s, id, network_key(c, s, id, limit));
 }

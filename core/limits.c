@@ -78,7 +78,7 @@ static const struct limit_rate *mirrored_figure(const struct tenant_facts *tenan
     if (count == 0)
         return NULL;
     *room = (struct limit_rate){.rate = {count, which == FIGURE_RECIPIENTS_PER_DAY ? 86400 : 3600}, .burst = count};
-    room->interval_ns = (room->rate.period_s * NS_PER_S + count - 1) / count;
+    room->interval_ns = rate_interval_ns(&room->rate, COUNT_RECIPIENTS);
     return room;
 }
 
@@ -119,8 +119,7 @@ static uint64_t member(const struct members *m, size_t i)
     return m->single != NULL ? *m->single : m->domains ? m->seen[i].domain : m->seen[i].address;
 }
 
-/* The office, or another place that every user comes from: no news, however many of its addresses are used. */
-static bool client_known(const struct decide_context *c, const struct submission *s)
+bool client_known(const struct decide_context *c, const struct submission *s)
 {
     unsigned value;
 
@@ -343,6 +342,8 @@ static size_t candidates_of(const struct deciding *d, struct candidate *out)
 {
     const struct config *config = d->c->config;
     const struct identity *id = &d->v->identity;
+    const struct limit_config *asked = NULL;
+    bool unfamiliar = false;
     size_t n = 0;
 
     for (size_t i = 0; i < config->n_limits; i++) {
@@ -350,7 +351,13 @@ static size_t candidates_of(const struct deciding *d, struct candidate *out)
 
         if (waits_for_recipient(d, limit) || !is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out[n].key))
             continue;
-        if (limit->unfamiliar && !network_unfamiliar(d->c, d->s, id, limit)) {
+        /* Limits with networks of one size, as the preset's, stand together and have one answer. */
+        if (limit->unfamiliar &&
+            (asked == NULL || asked->v4_prefix != limit->v4_prefix || asked->v6_prefix != limit->v6_prefix)) {
+            asked = limit;
+            unfamiliar = network_unfamiliar(d->c, d->s, id, limit);
+        }
+        if (limit->unfamiliar && !unfamiliar) {
             trace_add(d->trace, "limit %s: not for this client network, which is familiar", limit->name);
             continue;
         }
