@@ -111,11 +111,13 @@ free_port()
     done
 }
 
-# As under a service manager: in a session of its own (autogroup, sched(7)), and with the priority of postern's units where that is
-# allowed. The floor and the peers alike.
+# As under a service manager: in a session of its own, with the share of the processor that CPUWeight= of postern's units stands
+# for (here that of an autogroup, sched(7), whose nice levels are 1.25 apart), where that is allowed. The floor and the peers alike.
 service=(setsid)
-niceness=$(sed -n 's/^Nice=//p' conf/systemd/postern-policyd.service)
-nice -n "$niceness" true 2>/dev/null && [ -z "$(nice -n "$niceness" true 2>&1)" ] && service+=(nice -n "$niceness")
+share=$(awk -F= '/^CPUWeight=/ { printf "%.0f", -log($2 / 100) / log(1.25) }' conf/systemd/postern-policyd.service)
+# shellcheck disable=SC2016 # by the shell that it starts
+with_share='echo "$0" >/proc/self/autogroup && exec "$@"'
+setsid -w sh -c "$with_share" "$share" true 2>/dev/null && service+=(sh -c "$with_share" "$share")
 
 # $pid_file is that of a server that leaves the foreground.
 serve()
