@@ -1,8 +1,9 @@
 #!/bin/bash
 # shellcheck disable=SC2086 # lists of words
 # Measures a whole relay: messages a second through a throwaway Postfix to a sink, without postern, with the policy server, with
-# the milter, with both. One Postfix has a port for each, and all else in common; one port is used at a time, there and back
-# again (ABCDDCBA), so that what drifts meets all alike. The queue is on a memory file system: a disk would hide the difference.
+# the milter, with both; and with a policy server and a milter that answer without thinking, which is what asking costs. One
+# Postfix has a port for each, and all else in common; one port is used at a time, there and back again (ABCCBA), so that what
+# drifts meets all alike. The queue is on a memory file system: a disk would hide the difference.
 #
 #   bench/postfix.sh [BUILD-DIRECTORY]
 #
@@ -17,13 +18,16 @@ trap 'relay_stop; bench_end' EXIT
 [ ! -w /dev/shm ] || TMPDIR=/dev/shm
 
 declare -A port
-ways='without policyd milter both'
+ways='without policy_floor policyd milter_floor milter both'
+asking='' # ways that ask postern
+for way in $ways; do case $way in without | *_floor) ;; *) asking="$asking $way" ;; esac; done
 
-# A port a way: the relay restrictions and end-of-data restrictions ask policyd or don't, the milter is there or not.
+permit=permit_mynetworks,permit_sasl_authenticated,reject_unauth_destination
+
+# A port a way: the relay restrictions and end-of-data restrictions ask a policy server or don't, a milter is there or not.
 services()
 {
-    # shellcheck disable=SC2034 # by name, below
-    local way restrictions
+    local way
     for way in $ways; do
         port[$way]=$(relay_free_port)
         printf '127.0.0.1:%s inet n - n - - smtpd\n' "${port[$way]}"
@@ -35,9 +39,16 @@ services()
             printf '  -o smtpd_relay_restrictions=$postern_relay_restrictions\n'
             printf '  -o smtpd_end_of_data_restrictions=$postern_end_of_data_restrictions\n'
             ;;
-        *) printf '  -o smtpd_relay_restrictions=permit_mynetworks,permit_sasl_authenticated,reject_unauth_destination\n' ;;
+        policy_floor)
+            printf '  -o smtpd_relay_restrictions=check_policy_service,unix:%s,%s\n' "$T/run/policy_floor" "$permit"
+            printf '  -o smtpd_end_of_data_restrictions=check_policy_service,unix:%s\n' "$T/run/policy_floor"
+            ;;
+        *) printf '  -o smtpd_relay_restrictions=%s\n' "$permit" ;;
         esac
-        case $way in milter | both) printf '  -o smtpd_milters=$postern_milter\n' ;; esac
+        case $way in
+        milter | both) printf '  -o smtpd_milters=$postern_milter\n' ;;
+        milter_floor) printf '  -o smtpd_milters=unix:%s\n' "$T/run/milter_floor" ;;
+        esac
     done
 }
 
@@ -54,7 +65,22 @@ start_relay()
 initial_destination_concurrency = 20'
     relay_run sink smtp-sink -u nobody "inet:127.0.0.1:$SINK" 256
     relay_wait relay_listens "$SINK"
-    relay_start_dovecot && relay_start_policyd && relay_start_milter && relay_start_postfix both || die 'the relay does not start'
+    start_servers
+    relay_start_dovecot && relay_start_postfix both || die 'the relay does not start'
+}
+
+# All four as postern's units would have them.
+start_servers()
+{
+    local socket
+    relay_run policyd "${service[@]}" "$BIN/postern-policyd" -c "$T/postern.conf"
+    relay_run milter "${service[@]}" "$BIN/postern-milter" -c "$T/postern.conf"
+    relay_run policy_floor "${service[@]}" "$build/bench/policy_floor" "$T/run/policy_floor"
+    relay_run milter_floor "${service[@]}" "$build/bench/milter_floor" -b "$T/run/milter_floor"
+    for socket in policyd.sock milter.sock policy_floor milter_floor; do
+        relay_wait test -S "$T/run/$socket" || die "nobody listens on $socket"
+    done
+    chmod 666 "$T/run/policy_floor" "$T/run/milter_floor"
 }
 
 # one WAY ROUND: a row. Processor time of Postfix with all that it runs, and of postern, a message.
@@ -73,14 +99,23 @@ one()
     say "  postfix $1 $2: $(field mps "$out") messages/s, p99 $(field p99_us "$out") us"
 }
 
+# expect_each NUMBER WHAT WAY...: as many as were sent in these ways.
+expect_each()
+{
+    local got=$1 what=$2 wanted
+    shift 2
+    wanted=$(($# * (rounds * 2 + 1) * (messages / connections) * connections))
+    [ "$got" -eq $wanted ] || die "$got messages $what, expected $wanted"
+}
+
 # Each message has arrived, and where postern was asked it was decided and charged once, by one of the two.
 check()
 {
-    local sent=$(((rounds * 2 + 1) * (messages / connections) * connections)) arrived decided
+    local arrived decided
     arrived=$(grep -c 'status=sent' "$T/maillog")
     decided=$(cat "$T/policyd.log" "$T/milter.log" | grep -c 'event=decision action=pass')
-    [ "$arrived" -eq $((4 * sent)) ] || die "$arrived messages have arrived, expected $((4 * sent))"
-    [ "$decided" -eq $((3 * sent)) ] || die "$decided messages were decided, expected $((3 * sent))"
+    expect_each "$arrived" 'have arrived' $ways
+    expect_each "$decided" 'were decided' $asking
 }
 
 make_directory "$mailboxes"
