@@ -5,8 +5,6 @@
 #include "cli/commands.h"
 #include "cli/picture.h"
 
-#include <stdlib.h>
-
 static void family(const char *name, const char *type, const char *help)
 {
     printf("# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -110,15 +108,13 @@ int cmd_metrics(struct cli *cli, int argc, char **argv)
         return status;
     if (cli_open_config(cli) != 0)
         return CLI_FAILED;
-    if ((p = malloc(sizeof *p)) == NULL)
-        return cli_fail(cli, "out of memory");
-    picture_take(cli, p);
+    if ((p = picture_take(cli)) == NULL)
+        return CLI_FAILED;
     print_services(p);
     print_directory(cli);
     print_state(p);
     print_decisions(p);
     status = fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "cannot write the output");
     picture_free(p);
-    free(p);
     return status;
 }

@@ -5,7 +5,6 @@
 #include "core/units.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -224,16 +223,14 @@ int cmd_status(struct cli *cli, int argc, char **argv)
         return status;
     if (cli_open_config(cli) != 0)
         return CLI_FAILED;
-    if ((p = malloc(sizeof *p)) == NULL)
-        return cli_fail(cli, "out of memory");
-    picture_take(cli, p);
+    if ((p = picture_take(cli)) == NULL)
+        return CLI_FAILED;
     if (cli->format == OUTPUT_JSON)
         print_json(cli, p);
     else
         print_picture(cli, p);
     status = fflush(stdout) == 0 ? judge(cli, p) : cli_fail(cli, "cannot write the output");
     picture_free(p);
-    free(p);
     return status;
 }
 
@@ -245,20 +242,25 @@ static void stop(int number)
     stopped = 1;
 }
 
-/* Each picture begins with the files as they are then. */
-static void show_once(const struct cli *cli, struct picture *p)
+/* Each picture begins with the files as they are then. CLI_OK or CLI_FAILED. */
+static int show_once(const struct cli *cli)
 {
     struct cli fresh = {.config_path = cli->config_path, .command = cli->command};
+    struct picture *p = picture_take(&fresh);
     char text[40];
     struct buf b = BUF_OVER(text);
 
-    picture_take(&fresh, p);
+    if (p == NULL) {
+        cli_close(&fresh);
+        return CLI_FAILED;
+    }
     output_add_time(&b, p->wall_s, OUTPUT_TABLE);
     printf("\033[H\033[2Jpostern %s   %s   (Ctrl-C ends)\n\n", POSTERN_VERSION, text);
     print_picture(&fresh, p);
     (void)fflush(stdout);
     picture_free(p);
     cli_close(&fresh);
+    return CLI_OK;
 }
 
 int cmd_top(struct cli *cli, int argc, char **argv)
@@ -269,7 +271,6 @@ int cmd_top(struct cli *cli, int argc, char **argv)
     struct sigaction action = {.sa_handler = stop};
     unsigned long long seconds = 2;
     bool once = false;
-    struct picture *p;
     int option, status;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
@@ -283,17 +284,14 @@ int cmd_top(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "top is for a terminal; \"postern status\" prints once");
     if (cli_open_config(cli) != 0)
         return CLI_FAILED;
-    if ((p = malloc(sizeof *p)) == NULL)
-        return cli_fail(cli, "out of memory");
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     do {
         struct timespec pause = {(time_t)seconds, 0};
 
-        show_once(cli, p);
-        if (!once && stopped == 0)
+        status = show_once(cli);
+        if (!once && stopped == 0 && status == CLI_OK)
             (void)nanosleep(&pause, NULL);
-    } while (!once && stopped == 0);
-    free(p);
-    return CLI_OK;
+    } while (!once && stopped == 0 && status == CLI_OK);
+    return status;
 }

@@ -3,6 +3,7 @@
 #include "core/buf.h"
 #include "core/lines.h"
 #include "core/list.h"
+#include "core/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,21 +79,6 @@ static void end(struct edit *x)
 
 /* ---- writing ---- */
 
-static int write_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return -1;
-        p += done;
-        n -= (size_t)done;
-    }
-    return 0;
-}
-
 /* The new file is on the disk before it takes the old one's name. */
 static int publish(struct edit *x, struct error *e)
 {
@@ -108,8 +94,8 @@ static int publish(struct edit *x, struct error *e)
     /* Only root can give a file away; for others a lost owner would lock out who could write to it before. */
     if (fchown(fd, st.st_uid, st.st_gid) != 0 && (st.st_uid != geteuid() || fchown(fd, (uid_t)-1, st.st_gid) != 0))
         goto failed;
-    if (fchmod(fd, st.st_mode & 0777) != 0 || write_all(fd, x->made, x->made_n) != 0 || fsync(fd) != 0 ||
-        renameat(x->folder, x->fresh, x->folder, x->name) != 0)
+    if (fchmod(fd, st.st_mode & 0777) != 0 || write_whole(fd, (struct slice){x->made, x->made_n}) != 0 ||
+        fsync(fd) != 0 || renameat(x->folder, x->fresh, x->folder, x->name) != 0)
         goto failed;
     (void)close(fd);
     (void)fsync(x->folder);

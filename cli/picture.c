@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -140,15 +141,19 @@ static void read_journal(struct cli *cli, struct picture *p)
 
 /* ---- all ---- */
 
-void picture_take(struct cli *cli, struct picture *p)
+struct picture *picture_take(struct cli *cli)
 {
+    struct picture *p = calloc(1, sizeof *p);
     struct decide_context c;
     struct block block;
 
-    memset(p, 0, sizeof *p);
+    if (p == NULL) {
+        (void)cli_fail(cli, "out of memory");
+        return NULL;
+    }
     p->wall_s = clock_wall_s();
     if (cli_open_config(cli) != 0)
-        return;
+        return p;
     p->n_processes = processes_find(cli->config_path, p->processes);
     look_at_listeners(p, cli->config);
     if (cli_open_directory(cli) == 0 && cli_open_state(cli) == 0 && cli_open_context(cli, &c) == 0) {
@@ -158,6 +163,7 @@ void picture_take(struct cli *cli, struct picture *p)
             p->blocks++;
     }
     read_journal(cli, p);
+    return p;
 }
 
 void picture_free(struct picture *p)
@@ -165,4 +171,5 @@ void picture_free(struct picture *p)
     ranking_free(&p->logins);
     ranking_free(&p->clients);
     ranking_free(&p->connectors);
+    free(p);
 }

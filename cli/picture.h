@@ -41,8 +41,9 @@ struct picture {
     struct ranking logins, clients, connectors;
 };
 
-/* What is not there is left out, after a word on the error output. */
-void picture_take(struct cli *cli, struct picture *p);
+/* What is not there is left out, after a word on the error output. Free with picture_free. NULL, after a word, without
+ * memory. */
+struct picture *picture_take(struct cli *cli);
 void picture_free(struct picture *p);
 
 #endif

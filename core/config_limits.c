@@ -8,7 +8,6 @@
 #define BURST_MAX 1000000000000 /* 10^12 units */
 #define V4_BITS 32
 #define V6_BITS 128
-#define KIB 1024
 
 /* Counters work in nanoseconds a unit; faster than this, the rounding of one unit's time would be felt. */
 #define UNITS_A_SECOND_MAX 1000000
@@ -103,11 +102,6 @@ static int parse_count(struct reader *r, struct slice text, void *at, struct err
 }
 
 /* ---- figures ---- */
-
-static uint64_t kib_of(uint64_t bytes)
-{
-    return bytes / KIB + (bytes % KIB != 0 ? 1 : 0);
-}
 
 /* "100M/h" of bytes: powers of 1024, as sizes are everywhere else. */
 static int parse_byte_rate(struct slice text, struct rate *rate, struct error *e)

@@ -3,8 +3,6 @@
 #include "core/config_table.h"
 #include "core/hash.h"
 
-#define KIB 1024u
-
 uint64_t rate_interval_ns(const struct rate *rate, enum limit_count count)
 {
     unsigned __int128 total = (unsigned __int128)rate->period_s * NS_PER_S * (count == COUNT_BYTES ? KIB : 1);

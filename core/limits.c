@@ -5,8 +5,6 @@
 #include "core/familiar.h"
 #include "core/keys.h"
 
-#define BYTES_A_UNIT 1024u /* COUNT_BYTES counts in KiB, so that 64-bit nanoseconds reach */
-
 /* ---- figures ---- */
 
 /* Does the exception name this login: as typed, or by the primary address of its mailbox? */
@@ -186,7 +184,7 @@ static uint64_t cost_of(const struct deciding *d, const struct limit_config *lim
     case COUNT_DEFERRALS:
         return 1;
     case COUNT_BYTES:
-        return d->s->size / BYTES_A_UNIT + (d->s->size % BYTES_A_UNIT != 0 ? 1 : 0);
+        return kib_of(d->s->size);
     case COUNT_DISTINCT:
         members = members_of(d->c, d->s, d->r, &d->v->identity, limit, &single);
         return new_members(d->c, &members, key);

@@ -1,6 +1,7 @@
 #include "core/log.h"
 
 #include "core/clock.h"
+#include "core/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,21 +133,6 @@ static bool send_syslog(struct log *log, enum log_level level, struct slice text
     return false;
 }
 
-static bool write_all(const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t k = write(STDERR_FILENO, p, n);
-
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0)
-            return false;
-        p += k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-
 static void drop(struct log *log, uint64_t lines)
 {
     atomic_fetch_add_explicit(&log->dropped, lines, memory_order_relaxed);
@@ -160,7 +146,7 @@ struct batch {
 
 static bool flush(struct log *log, struct batch *batch)
 {
-    bool taken = batch->n == 0 || write_all(batch->bytes, batch->n);
+    bool taken = write_whole(STDERR_FILENO, (struct slice){batch->bytes, batch->n}) == 0;
 
     if (!taken)
         drop(log, batch->lines);

@@ -1,5 +1,7 @@
 #include "core/spool.h"
 
+#include "core/write.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,20 +39,6 @@ int spool_open(const char *spool, const char *name, struct error *e)
     return fd >= 0 ? fd : error_prefix(e, "%s", spool);
 }
 
-static int write_all(int fd, struct slice text)
-{
-    while (text.n > 0) {
-        ssize_t n = write(fd, text.p, text.n);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        text = (struct slice){text.p + n, text.n - (size_t)n};
-    }
-    return fsync(fd);
-}
-
 int spool_put(int folder, const char *name, struct slice text, struct error *e)
 {
     char aside[NAME_MAX_BYTES + 1];
@@ -60,7 +48,7 @@ int spool_put(int folder, const char *name, struct slice text, struct error *e)
     fd = openat(folder, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     if (fd < 0)
         return error_set(e, "%s: %s", name, strerror(errno));
-    if (write_all(fd, text) != 0)
+    if (write_whole(fd, text) != 0 || fsync(fd) != 0)
         why = errno;
     (void)close(fd);
     if (why == 0 && renameat(folder, aside, folder, name) != 0)

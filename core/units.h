@@ -29,6 +29,13 @@ int rate_parse(struct slice text, struct rate *rate, struct error *e);
 /* "500", "64K", "10M", "1G" in powers of 1024 (bytes); at most UNITS_MAX_BYTES. 0, or -1 with e. */
 int size_parse(struct slice text, uint64_t *bytes, struct error *e);
 
+/* Limits count bytes in KiB, so that 64-bit nanoseconds reach. */
+#define KIB 1024u
+static inline uint64_t kib_of(uint64_t bytes) /* rounded up */
+{
+    return bytes / KIB + (bytes % KIB != 0 ? 1 : 0);
+}
+
 /*
  * Exactly what was meant, as duration_parse and rate_parse read it back: "1h30m", never "2 d" or "5400s". Weeks stand
  * alone: eight days are "8d", fourteen are "2w". A count loses thousands that are all zeros: "10K/d".

@@ -3,6 +3,7 @@
  * before the manifest that speaks of it, and the manifest's bytes before it replaces the old one.
  */
 #include "core/checksum.h"
+#include "core/write.h"
 #include "mirror/writer_run.h"
 
 #include <dirent.h>
@@ -73,21 +74,6 @@ static void remove_old_generations(const struct writer *w, uint64_t keep, uint64
 
 /* ---- the manifest ---- */
 
-static int write_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return -1;
-        p += done;
-        n -= (size_t)done;
-    }
-    return 0;
-}
-
 int writer_give_to_owner(const struct writer *w, int fd)
 {
     struct stat st;
@@ -101,7 +87,7 @@ static int replace_manifest(const struct writer *w, struct slice text, struct er
 {
     int fd = openat(w->folder_fd, NEXT_MANIFEST, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     bool written = fd >= 0 && fchmod(fd, FILE_MODE) == 0 && writer_give_to_owner(w, fd) == 0 &&
-                   write_all(fd, text.p, text.n) == 0 && fsync(fd) == 0;
+                   write_whole(fd, text) == 0 && fsync(fd) == 0;
 
     if (!written)
         (void)error_set(e, "the manifest %s/" NEXT_MANIFEST " cannot be written: %s", w->folder, strerror(errno));
