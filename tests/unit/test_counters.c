@@ -590,6 +590,32 @@ static void an_operators_reset_forgets_a_key(void **state)
     table_free(t);
 }
 
+/* FLOOD_KEYS=100000000 for as long a flood as anybody may send. */
+static void a_busy_key_stays_limited_to_its_rate_in_a_flood_of_other_keys(void **state)
+{
+    const char *wanted = getenv("FLOOD_KEYS");
+    const uint64_t keys = wanted != NULL ? strtoull(wanted, NULL, 10) : 2000000, per_ms = 1000;
+    struct table *t = table_make(65536);
+    struct charge busy = {.key = 99, .interval_ns = 10 * NS_PER_MS, .burst = 100, .cost = 1};
+    uint64_t seed = 11, passed = 0, others = 0, possible, now = START;
+
+    (void)state;
+    for (uint64_t i = 0; i < keys; i++) {
+        /* Each lives for up to 300 ms, so that many times more would be live than there is room for. */
+        struct charge other = {.key = random_u64(&seed), .interval_ns = 100 * NS_PER_MS, .burst = 3, .cost = 1 + i % 3};
+
+        others += charge1(t, other, now);
+        if (i % per_ms != 0)
+            continue;
+        passed += charge1(t, busy, now);
+        now += NS_PER_MS;
+    }
+    possible = busy.burst + (now - START) / busy.interval_ns;
+    assert_true(others < keys / 2); /* there was no room, and nobody is let through for that */
+    assert_in_range(passed, possible * 95 / 100, possible);
+    table_free(t);
+}
+
 static void the_live_entries_are_counted(void **state)
 {
     struct table *t = table_make(ENTRIES);
@@ -706,6 +732,7 @@ int main(void)
         cmocka_unit_test(a_renewed_mark_lasts_longer_and_never_shorter),
         cmocka_unit_test(a_mark_without_room_is_counted_again_rather_than_forgotten),
         cmocka_unit_test(an_operators_reset_forgets_a_key),
+        cmocka_unit_test(a_busy_key_stays_limited_to_its_rate_in_a_flood_of_other_keys),
         cmocka_unit_test(the_live_entries_are_counted),
         cmocka_unit_test(a_table_of_another_size_takes_everything_over),
         cmocka_unit_test(a_key_that_both_tables_have_keeps_the_later_time),
