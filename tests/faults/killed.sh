@@ -22,7 +22,7 @@ kill_at_random()
 faults_relay
 faults_start
 load
-kill_at_random "$(much 100 6)"
+kill_at_random "$(rounds 100 6)"
 load_end
 recovers 'killed at random'
 judge 'killed at random'
@@ -47,7 +47,7 @@ relay_stop
 faults_relay
 faults_start --socket
 load
-kill_at_random "$(much 100 6)"
+kill_at_random "$(rounds 100 6)"
 load_end
 recovers 'killed, with held sockets'
 judge 'killed, with held sockets'

@@ -35,8 +35,9 @@ faults_stop()
 }
 trap faults_stop EXIT
 
-# much FULL SHORT: a number of rounds.
+# much FULL SHORT: how many, how long. rounds FULL SHORT: how often chance is given its chance, FAULTS_TIMES as often in full.
 much() { if [ "$FAULTS" = short ]; then echo "$2"; else echo "$1"; fi; }
+rounds() { much $(($1 * ${FAULTS_TIMES:-1})) "$2"; }
 full() { [ "$FAULTS" != short ]; }
 
 faults_relay()

@@ -23,7 +23,7 @@ keep alert "$BIN/postern-alert" -c "$T/postern.conf"
 faults_start
 use_up
 load
-for _ in $(seq "$(much 40 4)"); do
+for _ in $(seq "$(rounds 40 4)"); do
     pause_random 20 400
     kill_program KILL alert
 done
@@ -39,7 +39,7 @@ echo "# $((large + 5)) mailboxes: $(($(date +%s) - started)) s, $(du -sh "$T/lib
 in_use() { [ "$(sed -n 's/.*generation \([0-9]*\) in use.*/\1/p' "$T/policyd.log" | tail -n 1)" = "$(sed -n 's/^generation //p' "$T/lib/directory/current")" ]; }
 is 'a large directory is taken while mail flows' "$(waits 300 in_use && echo taken)" taken
 good=0
-for i in $(seq "$(much 40 4)"); do
+for i in $(seq "$(rounds 40 4)"); do
     file=$T/large.csv
     [ $((i % 2)) = 0 ] || file=$T/lib/cas.csv
     import $file >>"$T/mirror.log" 2>&1 &
@@ -49,7 +49,7 @@ for i in $(seq "$(much 40 4)"); do
     wait $pid 2>/dev/null
     "$BIN/postern-mirror" show -d "$T/lib/directory" bert@contoso.example 2>&1 | grep -q 'SMTP AUTH *disabled' && good=$((good + 1))
 done
-is 'imports killed at random: the directory is always whole' $good "$(much 40 4)"
+is 'imports killed at random: the directory is always whole' $good "$(rounds 40 4)"
 is 'and the next import works' "$(import "$T/lib/cas.csv" >>"$T/mirror.log" 2>&1 && echo works)" works
 is 'what the killed ones left is gone' "$(find "$T/lib/directory" -type f | grep -cv '/current$\|/directory-[0-9]*.mdb$\|lock')" 0
 echo "# the directory's folder: $(du -sh "$T/lib/directory" | cut -f1), $(find "$T/lib/directory" -name '*.mdb' | wc -l) generations"

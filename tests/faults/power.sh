@@ -36,7 +36,7 @@ faults_pids="$faults_pids $importing"
 sed "s|$T/lib|$T/cut|g; s|/run/policyd.sock|/run/cut.sock|" "$T/postern.conf" >"$T/cut.conf"
 ask() { python3 "$HERE/policy.py" ask "$T/run/cut.sock" "$1"; }
 cuts=0 mixed=0 unusable=0 lifted=0 passed=0 asides=0 lost=0
-for _ in $(seq "$(much 80 3)"); do
+for _ in $(seq "$(rounds 80 3)"); do
     pause_random 50 700
     cp --sparse=always "$T/image" "$T/image.cut"
     cuts=$((cuts + 1))
