@@ -184,21 +184,31 @@ static struct outcome outcome_of(const struct verdict *v)
     return o;
 }
 
+/* Takes the first of "name: value || name: value ..." off; false at the end. */
+static bool next_field(struct slice *fields, struct slice *name, struct slice *value)
+{
+    struct slice field = *fields;
+    const char *end;
+
+    if (field.n == 0)
+        return false;
+    end = memmem(field.p, field.n, " || ", 4);
+    if (end != NULL)
+        field.n = (size_t)(end - field.p);
+    *fields = end != NULL ? (struct slice){end + 4, fields->n - field.n - 4} : (struct slice){NULL, 0};
+    (void)slice_cut(field, ':', name, value);
+    if (value->n > 0 && value->p[0] == ' ')
+        *value = (struct slice){value->p + 1, value->n - 1};
+    return true;
+}
+
 static void read_headers(struct slice fields, struct headers *headers)
 {
-    headers->seen = true;
-    while (fields.n > 0) {
-        struct slice field = fields, name, value;
-        const char *end = memmem(fields.p, fields.n, " || ", 4);
+    struct slice name, value;
 
-        if (end != NULL)
-            field.n = (size_t)(end - fields.p);
-        fields = end != NULL ? (struct slice){end + 4, fields.n - field.n - 4} : (struct slice){NULL, 0};
-        (void)slice_cut(field, ':', &name, &value);
-        if (value.n > 0 && value.p[0] == ' ')
-            value = (struct slice){value.p + 1, value.n - 1};
+    headers->seen = true;
+    while (next_field(&fields, &name, &value))
         headers_add(headers, name, value);
-    }
 }
 
 static bool refused(const struct verdict *v)
@@ -426,19 +436,10 @@ static bool milter_envelope(struct wire *w, const struct row *row, struct outcom
 static void milter_header(struct wire *w, struct slice fields)
 {
     static char name_room[FIELD_MAX], value_room[FIELD_MAX];
+    struct slice name, value;
 
-    while (fields.n > 0) {
-        struct slice field = fields, name, value;
-        const char *end = memmem(fields.p, fields.n, " || ", 4);
-
-        if (end != NULL)
-            field.n = (size_t)(end - fields.p);
-        fields = end != NULL ? (struct slice){end + 4, fields.n - field.n - 4} : (struct slice){NULL, 0};
-        (void)slice_cut(field, ':', &name, &value);
-        if (value.n > 0 && value.p[0] == ' ')
-            value = (struct slice){value.p + 1, value.n - 1};
+    while (next_field(&fields, &name, &value))
         wire_header(w, terminated(name, name_room, sizeof name_room), terminated(value, value_room, sizeof value_room));
-    }
 }
 
 static struct outcome by_milter(const struct world *w, const struct row *row)
