@@ -8,10 +8,18 @@ export BUILD=${BUILD:-build/release}
 . tests/faults/lib.sh
 
 faults_relay
-truncate -s 64m "$T/image"
-mkfs.ext4 -q -F "$T/image"
+# The disk is a file in a filesystem that is frozen while it is copied. Otherwise the copy would be of many moments: what
+# was written last in front of it, and what had to be written before that missing further behind.
+truncate -s 160m "$T/below"
+mkfs.ext4 -q -F "$T/below"
+mkdir "$T/disk"
+mount -o loop "$T/below" "$T/disk"
+thaw() { fsfreeze -u "$T/disk" 2>/dev/null; }
+trap 'thaw; faults_stop' EXIT
+fallocate -l 64m "$T/disk/image"
+mkfs.ext4 -q -F "$T/disk/image"
 cp -a "$T/lib" "$T/lib.copy"
-mount -o loop,commit=1 "$T/image" "$T/lib"
+mount -o loop,commit=1 "$T/disk/image" "$T/lib"
 cp -a "$T/lib.copy/." "$T/lib"
 mkdir "$T/cut"
 D=$T/lib/directory
@@ -38,7 +46,9 @@ ask() { python3 "$HERE/policy.py" ask "$T/run/cut.sock" "$1"; }
 cuts=0 mixed=0 unusable=0 lifted=0 passed=0 asides=0 lost=0
 for _ in $(seq "$(rounds 80 3)"); do
     pause_random 50 700
-    cp --sparse=always "$T/image" "$T/image.cut"
+    fsfreeze -f "$T/disk"
+    cp --sparse=always "$T/disk/image" "$T/image.cut"
+    thaw
     cuts=$((cuts + 1))
     mount -o loop "$T/image.cut" "$T/cut" || { unusable=$((unusable + 1)); continue; }
     there=$(content "$T/cut/directory")
