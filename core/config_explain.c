@@ -2,15 +2,22 @@
 
 #include <stdio.h>
 
+/* A path or a name may hold any byte, which is not for a terminal. */
 __attribute__((format(printf, 3, 0))) static void tell(struct teller *t, const char *before, const char *format,
                                                        va_list args)
 {
-    char text[EXPLAIN_LINE_MAX];
-    size_t n = strlen(before);
+    char text[EXPLAIN_LINE_MAX], shown[EXPLAIN_LINE_MAX];
+    struct buf b = BUF_OVER(shown);
 
-    memcpy(text, before, n + 1);
-    (void)vsnprintf(text + n, sizeof text - n, format, args);
-    t->line(t->arg, text);
+    (void)vsnprintf(text, sizeof text, format, args);
+    buf_addf(&b, "%s", before);
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p >= 0x20 && *p < 0x7f)
+            buf_add_char(&b, *p);
+        else
+            buf_addf(&b, "\\x%02x", (unsigned)(unsigned char)*p);
+    }
+    t->line(t->arg, shown);
 }
 
 void tell_line(struct teller *t, const char *format, ...)

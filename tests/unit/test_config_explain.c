@@ -57,6 +57,17 @@ static void check_said(const struct row *rows, size_t n)
 
 #define IDS "tenant_id=\"7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d1\";application=\"0f9b6a52-1d9d-4c3c-8f0e-5a1e2b3c4d5e\";"
 
+static void a_byte_that_is_not_for_a_terminal_is_shown_as_its_number(void **state)
+{
+    static const struct row rows[] = {
+        {"directory=\"/var/\xc2\x9b[J\";", "Directory: /var/\\xc2\\x9b[J."}, /* U+009B begins a command */
+        {"state={file=\"/var/\xc3\xa9\";};", "State: /var/\\xc3\\xa9,"},
+    };
+
+    (void)state;
+    check_said(rows, sizeof rows / sizeof rows[0]);
+}
+
 static void a_configuration_is_said_in_plain_words(void **state)
 {
     static const struct row rows[] = {
@@ -245,6 +256,7 @@ static void many_nested_networks_are_summed_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_byte_that_is_not_for_a_terminal_is_shown_as_its_number),
         cmocka_unit_test(a_configuration_is_said_in_plain_words),
         cmocka_unit_test(lists_from_files_are_said_with_their_number_of_entries),
         cmocka_unit_test(what_few_mean_is_warned_of),
