@@ -68,7 +68,7 @@ def goals(r):
               (f"policyd, times the requests a second of the fastest policy server among the peers ({peer})", 100,
                peer and r.relative("policy", point, "postern", peer, "rps"), peer and r.relative("policy", point, "floor", peer, "rps"))]
     for way, words, floor in (("policyd", "with policyd", "policy_floor"), ("milter", "with the milter", "milter_floor"),
-                              ("both", "with both", "")):
+                              ("both", "with both", None)):
         for p in r.points("postfix"):
             def of_without(name, p=p):
                 return name and r.relative("postfix", p, name, "without", "mps")
@@ -76,7 +76,7 @@ def goals(r):
     for front in FRONTS:
         wanted.append((f"{front}, {number(float(many))} mailboxes by {number(float(few))}, each of the floor's", 0.80,
                        spread(r, front), None))
-    rows = [(words, f"{want:g}", *(number(figure or None, 2 if want < 10 else 1) for figure in (got, best)),
+    rows = [(words, f"{want:g}", *(number(figure, 2 if want < 10 else 1) for figure in (got, best)),
              "met" if got >= want else "**missed**") for words, want, got, best in wanted if got is not None]
     return ["### Goals", ""] + table(("", "wanted", "measured", "without thinking", ""), rows)
 
