@@ -22,9 +22,15 @@ load_pid=
 faults_pids=
 FAULTS_WRAP=()
 
+# freeze FOLDER: its filesystem stands still, until thaw.
+frozen=
+freeze() { frozen=$1; fsfreeze -f "$frozen"; }
+thaw() { [ -z "$frozen" ] || fsfreeze -u "$frozen" 2>/dev/null; frozen=; }
+
 faults_stop()
 {
     local pid program
+    thaw
     [ -z "$load_pid" ] || kill "$load_pid" 2>/dev/null
     for pid in $faults_pids; do kill -CONT "$pid"; kill -9 "$pid"; wait "$pid"; done 2>/dev/null
     for program in policyd milter; do
@@ -100,6 +106,16 @@ faults_start_wrapped()
     FAULTS_WRAP=(env ASAN_OPTIONS=detect_leaks=0 "$@")
     faults_start
     FAULTS_WRAP=()
+}
+
+# lib_on_ext4 FILE [MOUNT-OPTIONS]: $T/lib moves to an ext4 of its own in that file; $T/lib.copy stays as it was.
+lib_on_ext4()
+{
+    truncate -s 64m "$1"
+    mkfs.ext4 -q -F "$1"
+    cp -a "$T/lib" "$T/lib.copy"
+    mount -o "loop${2:+,$2}" "$1" "$T/lib"
+    cp -a "$T/lib.copy/." "$T/lib"
 }
 
 pid_of() { cat "$T/$1.pid"; }

@@ -14,13 +14,7 @@ truncate -s 160m "$T/below"
 mkfs.ext4 -q -F "$T/below"
 mkdir "$T/disk"
 mount -o loop "$T/below" "$T/disk"
-thaw() { fsfreeze -u "$T/disk" 2>/dev/null; }
-trap 'thaw; faults_stop' EXIT
-fallocate -l 64m "$T/disk/image"
-mkfs.ext4 -q -F "$T/disk/image"
-cp -a "$T/lib" "$T/lib.copy"
-mount -o loop,commit=1 "$T/disk/image" "$T/lib"
-cp -a "$T/lib.copy/." "$T/lib"
+lib_on_ext4 "$T/disk/image" commit=1
 mkdir "$T/cut"
 D=$T/lib/directory
 content() { for who in anna bert cleo dora emma; do "$BIN/postern-mirror" show -d "$1" "$who@contoso.example" | grep 'SMTP AUTH'; done 2>&1 | md5sum; }
@@ -46,7 +40,7 @@ ask() { python3 "$HERE/policy.py" ask "$T/run/cut.sock" "$1"; }
 cuts=0 mixed=0 unusable=0 lifted=0 passed=0 asides=0 lost=0
 for _ in $(seq "$(rounds 80 3)"); do
     pause_random 50 700
-    fsfreeze -f "$T/disk"
+    freeze "$T/disk"
     cp --sparse=always "$T/disk/image" "$T/image.cut"
     thaw
     cuts=$((cuts + 1))

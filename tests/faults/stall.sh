@@ -6,20 +6,14 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/faults/lib.sh
 
 faults_relay
-truncate -s 64m "$T/image"
-mkfs.ext4 -q -F "$T/image"
-cp -a "$T/lib" "$T/lib.copy"
-mount -o loop "$T/image" "$T/lib"
-cp -a "$T/lib.copy/." "$T/lib"
-thaw() { fsfreeze -u "$T/lib" 2>/dev/null; }
-trap 'thaw; faults_stop' EXIT
+lib_on_ext4 "$T/image"
 faults_start
 use_up
 started=$(pid_of policyd),$(pid_of milter)
 load
 for _ in $(seq "$(much 8 1)"); do
     sync -f "$T/lib" # so that the next charge has to write to a page that is clean
-    fsfreeze -f "$T/lib"
+    freeze "$T/lib"
     is 'while the disk stands still, what is forbidden is not served' "$(timeout 3 python3 "$HERE/load.py" one "$PORTS" bert || echo none)" '[!2]*'
     pause_random 500 6000
     thaw
