@@ -71,23 +71,22 @@ static bool has_room(struct acceptor *a)
     return false;
 }
 
-/* The one with the fewest connections; among equals they take turns. */
+/* The one with the fewest connections; among equals they take turns. There is at least one. */
 static struct worker *least_loaded(struct acceptor *a)
 {
-    struct worker *best = NULL;
-    unsigned best_n = 0;
+    struct worker *best = a->workers[a->next_worker];
+    unsigned best_n = atomic_load_explicit(&best->connections, memory_order_relaxed);
 
-    for (unsigned i = 0; i < a->n_workers; i++) {
+    for (unsigned i = 1; i < a->n_workers; i++) {
         struct worker *w = a->workers[(a->next_worker + i) % a->n_workers];
         unsigned n = atomic_load_explicit(&w->connections, memory_order_relaxed);
 
-        if (best == NULL || n < best_n) {
+        if (n < best_n) {
             best = w;
             best_n = n;
         }
     }
-    if (best != NULL)
-        a->next_worker = (a->next_worker + 1) % a->n_workers;
+    a->next_worker = (a->next_worker + 1) % a->n_workers;
     return best;
 }
 
