@@ -9,13 +9,11 @@
 #define LINE_MAX_TRACE 1536
 #define SHOWN_MAX 200 /* bytes of one foreign text */
 
-void trace_add(struct trace *trace, const char *format, ...)
+void trace_line(struct trace *trace, const char *format, ...)
 {
     char line[LINE_MAX_TRACE];
     va_list args;
 
-    if (trace == NULL)
-        return;
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args);
     va_end(args);
