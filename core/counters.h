@@ -82,6 +82,8 @@ bool counters_marked(const struct counters *c, uint64_t key, uint64_t now_ns);
 #define COUNTERS_ONCE_ENTRIES 65536u
 bool counters_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);
+/* As counters_prefetch, for a question of counters_seen or counters_once that comes soon. */
+void counters_once_prefetch(const struct counters *c, uint64_t key);
 
 /* Forgets a key: an operator's reset. True when it was live. What it took from a shared entry stays: others took, too.
  */

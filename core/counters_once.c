@@ -16,6 +16,17 @@ static bool holds(union pair seen, uint64_t key, uint64_t now, uint64_t keep_ns)
     return seen.key == key && seen.value > now && seen.value - now <= keep_ns;
 }
 
+void counters_once_prefetch(const struct counters *c, uint64_t key)
+{
+    const union pair *bucket;
+
+    if (c->once == NULL)
+        return;
+    bucket = once_bucket(c, key);
+    __builtin_prefetch(bucket, 1);
+    __builtin_prefetch(bucket + ONCE_BUCKET / 2, 1);
+}
+
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
     uint64_t now = now_ns + c->ahead_ns;

@@ -7,13 +7,28 @@
 
 #include "core/decide.h"
 
+/* A limit that may be for this submission, and its counter. */
+struct candidate {
+    const struct limit_config *limit;
+    uint64_t key;
+};
+
 struct deciding {
     const struct decide_context *c;
     const struct submission *s;
     const struct recipients *r;
     struct verdict *v;
     struct trace *trace;
+    struct candidate candidates[CONFIG_LIMITS_MAX]; /* n_candidates of them, of limits_gather */
+    size_t n_candidates;
 };
+
+/*
+ * decide() in two halves, for who has to do something else once it is known who sends; *d has what decide() is given.
+ * decide_who answers true when the decision is made by that alone, and decide_rest is not to be called.
+ */
+bool decide_who(struct deciding *d);
+void decide_rest(struct deciding *d);
 
 /* Refuses for `reason` unless rule_mode, the tenant's, the connector's or the whole mode is "monitor". True when it
  * refused. */
@@ -24,6 +39,9 @@ bool in_monitor_mode(const struct deciding *d, enum mode rule_mode);
 
 /* 1. Who is it? Fills v->identity. */
 bool step_who(struct deciding *d);
+/* Gathers the limits that step 7 will look at. The table of counters is larger than the caches: these are fetched
+ * meanwhile. */
+void limits_gather(struct deciding *d);
 /* 2. Blocked? */
 bool step_blocked(struct deciding *d);
 /* And restricted by Exchange Online? The login's mailbox, or the one that the envelope sender is. */
@@ -36,7 +54,7 @@ bool step_allowed(struct deciding *d);
 bool step_sender(struct deciding *d);
 /* 6. Recipients. */
 bool step_recipients(struct deciding *d);
-/* 7. Limits: looks at all that match and makes the plan. */
+/* 7. Limits: looks at all that match, as limits_gather found them, and makes the plan. */
 bool step_limits(struct deciding *d);
 
 /* Does an operator's list name the login: as typed, or by any address or the alias of its mailbox? */

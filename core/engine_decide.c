@@ -1,5 +1,6 @@
 /* The work of the engine: decide, charge once, count denials, block, log. */
 #include "core/clock.h"
+#include "core/decide_steps.h"
 #include "core/engine_parts.h"
 #include "core/event.h"
 #include "core/keys.h"
@@ -156,15 +157,19 @@ static struct decide_context context_of(struct engine_user *user)
 const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
 {
     struct decide_context c;
-    bool charged = false;
+    struct deciding d = {.c = &c, .s = s, .r = r, .v = &user->verdict};
+    bool charged = false, decided;
     uint64_t message;
 
     engine_user_renew(user);
     c = context_of(user);
     message = message_key(&c, s);
+    counters_once_prefetch(c.counters, message);
+    decided = decide_who(&d);
     c.charged = message != 0 && counters_seen(c.counters, message, c.now_ns, ONCE_NS);
     c.charging = !c.charged && charges_here(&c, s, message);
-    decide(&c, s, r, &user->verdict, NULL);
+    if (!decided)
+        decide_rest(&d);
     if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &c, s, r, message, &charged))
         engine_log_verdict(user, &c, s, r, charged);
     return &user->verdict;

@@ -318,14 +318,6 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
                   limit->then == THEN_MONITOR ? MODE_MONITOR : MODE_ENFORCE);
 }
 
-/* A limit that is for this submission, with its key and figure. */
-struct candidate {
-    const struct limit_config *limit;
-    const struct limit_rate *figure;
-    struct limit_rate room; /* for a figure that is nowhere else */
-    uint64_t key;
-};
-
 /*
  * At MAIL the next question, about the first recipient, is moments away. Only what refuses for good is told before,
  * where the milter's words reach the client as they are, while the policy server's at RCPT would be wrapped.
@@ -335,61 +327,75 @@ static bool waits_for_recipient(const struct deciding *d, const struct limit_con
     return d->s->stage == STAGE_MAIL && d->trace == NULL && limit->then != THEN_REJECT && limit->then != THEN_BLOCK;
 }
 
-/* The tables are larger than the caches, so all keys are on their way before the first is looked at. */
-static size_t candidates_of(const struct deciding *d, struct candidate *out)
+void limits_gather(struct deciding *d)
 {
     const struct config *config = d->c->config;
     const struct identity *id = &d->v->identity;
-    const struct limit_config *asked = NULL;
-    bool unfamiliar = false;
-    size_t n = 0;
+    struct candidate *out = d->candidates;
 
     for (size_t i = 0; i < config->n_limits; i++) {
         const struct limit_config *limit = &config->limits[i];
 
-        if (waits_for_recipient(d, limit) || !is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out[n].key))
+        if (waits_for_recipient(d, limit) || !is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out->key))
             continue;
-        /* Limits with networks of one size, as the preset's, stand together and have one answer. */
-        if (limit->unfamiliar &&
-            (asked == NULL || asked->v4_prefix != limit->v4_prefix || asked->v6_prefix != limit->v6_prefix)) {
-            asked = limit;
-            unfamiliar = network_unfamiliar(d->c, d->s, id, limit);
-        }
-        if (limit->unfamiliar && !unfamiliar) {
-            trace_add(d->trace, "limit %s: not for this client network, which is familiar", limit->name);
-            continue;
-        }
-        out[n].limit = limit;
-        out[n].figure = limit_figure(d->c, d->s, id, limit, &out[n].room);
-        /* A block by refusals stands in the blocks. */
-        if (out[n].figure->unlimited || (counts_refusals(limit) && limit->then == THEN_BLOCK)) {
-            trace_denials(d, limit, out[n].figure, out[n].key);
-            continue;
-        }
-        counters_prefetch(d->c->counters, out[n++].key);
+        counters_prefetch(d->c->counters, out->key);
+        out++->limit = limit;
     }
-    return n;
+    d->n_candidates = (size_t)(out - d->candidates);
+}
+
+/* Limits with networks of one size, as the preset's, stand together and have one answer. */
+struct familiarity {
+    const struct limit_config *asked;
+    bool unfamiliar;
+};
+
+/* Is the limit about unfamiliar client networks alone, and this one familiar? */
+static bool is_spared(const struct deciding *d, struct familiarity *f, const struct limit_config *limit)
+{
+    if (!limit->unfamiliar)
+        return false;
+    if (f->asked == NULL || f->asked->v4_prefix != limit->v4_prefix || f->asked->v6_prefix != limit->v6_prefix) {
+        f->asked = limit;
+        f->unfamiliar = network_unfamiliar(d->c, d->s, &d->v->identity, limit);
+    }
+    return !f->unfamiliar;
+}
+
+static void look_at_candidate(struct deciding *d, struct looking *l, const struct candidate *candidate)
+{
+    const struct limit_config *limit = candidate->limit;
+    struct limit_rate room;
+    const struct limit_rate *figure = limit_figure(d->c, d->s, &d->v->identity, limit, &room);
+    uint64_t cost;
+
+    /* A block by refusals stands in the blocks. */
+    if (figure->unlimited || (counts_refusals(limit) && limit->then == THEN_BLOCK)) {
+        trace_denials(d, limit, figure, candidate->key);
+        return;
+    }
+    cost = cost_of(d, limit, candidate->key);
+    if ((limit->per & PER_RECIPIENT_DOMAIN) != 0)
+        look_at_domains(d, l, limit, figure, candidate->key, cost);
+    else
+        look_at(d, l, limit, figure, candidate->key, cost);
 }
 
 bool step_limits(struct deciding *d)
 {
-    struct candidate candidates[CONFIG_LIMITS_MAX];
+    struct familiarity f = {NULL, false};
     struct looking l = {0};
-    size_t n;
 
     if (d->c->charged) {
         trace_add(d->trace, "limits: the message was charged before");
         return false;
     }
-    n = candidates_of(d, candidates);
-    for (size_t i = 0; i < n; i++) {
-        const struct limit_config *limit = candidates[i].limit;
-        uint64_t cost = cost_of(d, limit, candidates[i].key);
-
-        if ((limit->per & PER_RECIPIENT_DOMAIN) != 0)
-            look_at_domains(d, &l, limit, candidates[i].figure, candidates[i].key, cost);
+    for (size_t i = 0; i < d->n_candidates; i++) {
+        if (is_spared(d, &f, d->candidates[i].limit))
+            trace_add(d->trace, "limit %s: not for this client network, which is familiar",
+                      d->candidates[i].limit->name);
         else
-            look_at(d, &l, limit, candidates[i].figure, candidates[i].key, cost);
+            look_at_candidate(d, &l, d->candidates + i);
     }
     return l.worst != NULL && refuse_by_limit(d, &l);
 }
