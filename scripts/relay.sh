@@ -6,7 +6,7 @@
 #   relay_make [DIRECTORY-OF-PROGRAMS]   makes $T, finds free ports: $SMTP (login), $SMTP25 (none), $SINK
 #   relay_import FILE...                 brings settings in with postern-mirror
 #   relay_start policyd|milter|both      starts all; needs $T/postern.conf
-#   relay_stop                           stops all, removes $T
+#   relay_stop                           stops all, removes $T, gives the ports back
 #   relay_arrived                        number of messages that the sink got
 
 relay_die()
@@ -15,15 +15,18 @@ relay_die()
     return 1
 }
 
-# A port on which nothing listens on 127.0.0.1.
+# A port on which nothing listens on 127.0.0.1. It is this process's until relay_give_back: another one that looks for a port
+# before anything listens there draws another. Below those that the kernel gives to connections (ip_local_port_range).
 relay_free_port()
 {
     local port
     while :; do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+        ln -s "$$" "/tmp/postern-port.$port" 2>/dev/null || continue
+        relay_listens "$port" 2>/dev/null || { echo "$port"; return; }
     done
 }
+relay_give_back() { find /tmp -maxdepth 1 -name 'postern-port.*' -lname "$$" -delete 2>/dev/null || :; }
 
 # Until the command succeeds, for at most 20 seconds.
 relay_wait()
@@ -210,6 +213,7 @@ relay_arrived() { find "$T/sink" -type f | wc -l; }
 relay_stop()
 {
     local pid
+    relay_give_back
     [ -n "${T:-}" ] || return 0
     [ ! -f "$T/postfix/main.cf" ] || postfix -c "$T/postfix" stop >/dev/null 2>&1 || :
     [ ! -f "$T/dovecot/master.pid" ] || kill "$(cat "$T/dovecot/master.pid")" 2>/dev/null || :
