@@ -118,6 +118,9 @@ relay_token()
     echo "$head.$body.$signature"
 }
 
+# Postfix reads its main.cf again and again until that has been left alone for a second: as if it had been.
+relay_settled() { touch -d '10 seconds ago' "$1"; }
+
 # Postfix as the snippets of conf/postfix say, on the ports and in the folders of this relay. $1: policyd, milter or both.
 relay_start_postfix()
 {
@@ -183,6 +186,7 @@ END
         printf '%s' "${RELAY_MASTER_CF:-}"
     } >"$T/postfix/master.cf"
     [ "$1" != milter ] || sed -i '/^    check_policy_service/d' "$T/postfix/main.cf"
+    relay_settled "$T/postfix/main.cf"
     postfix -c "$T/postfix" start >>"$T/postfix.log" 2>&1 || { cat "$T/postfix.log" "$T/maillog" >&2; return 1; }
     relay_wait relay_listens "$SMTP"
     relay_wait relay_listens "$SMTP25"
