@@ -6,6 +6,7 @@
 #   relay_make [DIRECTORY-OF-PROGRAMS]   makes $T, finds free ports: $SMTP (login), $SMTP25 (none), $SINK
 #   relay_import FILE...                 brings settings in with postern-mirror
 #   relay_start policyd|milter|both      starts all; needs $T/postern.conf
+#   relay_reload policyd|milter...       reads $T/postern.conf again
 #   relay_stop                           stops all, removes $T, gives the ports back
 #   relay_arrived                        number of messages that the sink got
 
@@ -203,6 +204,19 @@ relay_start_milter()
     relay_run milter "$BIN/postern-milter" -c "$T/postern.conf"
     relay_wait test -S "$T/run/milter.sock"
 }
+
+# After relay_run: until each of these programs has read its configuration again, or refused it.
+relay_reload()
+{
+    local name before
+    for name; do
+        before=$(relay_reloads "$name")
+        kill -USR1 "$(cat "$T/$name.pid")"
+        relay_wait relay_reloaded "$name" "$before"
+    done
+}
+relay_reloads() { grep -c 'configuration .* loaded\|reload refused' "$T/$1.log"; }
+relay_reloaded() { [ "$(relay_reloads "$1")" -gt "$2" ]; }
 
 relay_start()
 {
