@@ -36,7 +36,7 @@ run_one()
     echo "$passed $failed" >"$out/$name.count"
     {
         printf '%-34s %3d passed, %d failed  (%d s)\n' "$name" "$passed" "$failed" $((SECONDS - start))
-        [ "$failed" -eq 0 ] || { sed 's/^/    /' "$out/$name.out" | tail -n 60; }
+        [ "$failed" -eq 0 ] || { sed 's/^/    /' "$out/$name.out" | tail -n 150; }
     } >"$out/$name.said"
     flock "$out" cat "$out/$name.said"
 }
