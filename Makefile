@@ -94,12 +94,17 @@ FUZZ_SRC = $(wildcard tests/fuzz/*.c)
 FUZZ     = $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 fuzz_links = $(shell sed -n '1s/.*links: \([a-z ]*[a-z]\).*/\1/p' tests/fuzz/$(1).c)
-fuzz_sources = $(wildcard core/*.c) $(foreach p,$(call fuzz_links,$(1)),$(filter-out $(p)/main.c,$(wildcard $(p)/*.c)))
+fuzz_objects = $(patsubst %.c,build/fuzz/objects/%.o,tests/fuzz/$(1).c $(wildcard core/*.c) \
+                 $(foreach p,$(call fuzz_links,$(1)),$(filter-out $(p)/main.c,$(wildcard $(p)/*.c))))
 
-build/fuzz/%: tests/fuzz/%.c $$(call fuzz_sources,$$*)
+build/fuzz/objects/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(say) FUZZ $@
-	$(Q)clang $(CSTD) $(FUZZ_FLAGS) $(ARCH) -o $@ $^ $(foreach p,$(call fuzz_links,$*),$($(p)_LIBS)) $(CORE_LIBS)
+	$(say) CC $@
+	$(Q)clang $(CSTD) $(FUZZ_FLAGS) $(ARCH) -MMD -MP -c -o $@ $<
+
+build/fuzz/%: $$(call fuzz_objects,$$*)
+	$(say) LINK $@
+	$(Q)clang $(FUZZ_FLAGS) -o $@ $^ $(foreach p,$(call fuzz_links,$*),$($(p)_LIBS)) $(CORE_LIBS)
 
 fuzz-build: $(FUZZ)
 
@@ -231,4 +236,7 @@ help:
 
 .PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all blunting fuzz torture faults coverage lint deb check-packages install clean help
 .SECONDARY:
--include $(shell find $(B) build/analyze -name '*.d' 2>/dev/null)
+# Of what is not asked for they are left alone: another make may be writing them at this moment.
+DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \
+               $(if $(filter fuzz-build build/fuzz/%,$(MAKECMDGOALS)),build/fuzz)
+-include $(shell find $(DEPENDENCIES) -name '*.d' 2>/dev/null)

@@ -6,7 +6,8 @@
 #   relay_make [DIRECTORY-OF-PROGRAMS]   makes $T, finds free ports: $SMTP (login), $SMTP25 (none), $SINK
 #   relay_import FILE...                 brings settings in with postern-mirror
 #   relay_start policyd|milter|both      starts all; needs $T/postern.conf
-#   relay_stop                           stops all, removes $T
+#   relay_reload policyd|milter...       reads $T/postern.conf again
+#   relay_stop                           stops all, removes $T, gives the ports back
 #   relay_arrived                        number of messages that the sink got
 
 relay_die()
@@ -15,15 +16,18 @@ relay_die()
     return 1
 }
 
-# A port on which nothing listens on 127.0.0.1.
+# A port on which nothing listens on 127.0.0.1. It is this process's until relay_give_back: another one that looks for a port
+# before anything listens there draws another. Below those that the kernel gives to connections (ip_local_port_range).
 relay_free_port()
 {
     local port
     while :; do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+        ln -s "$$" "/tmp/postern-port.$port" 2>/dev/null || continue
+        relay_listens "$port" 2>/dev/null || { echo "$port"; return; }
     done
 }
+relay_give_back() { find /tmp -maxdepth 1 -name 'postern-port.*' -lname "$$" -delete 2>/dev/null || :; }
 
 # Until the command succeeds, for at most 20 seconds.
 relay_wait()
@@ -115,6 +119,9 @@ relay_token()
     echo "$head.$body.$signature"
 }
 
+# Postfix reads its main.cf again and again until that has been left alone for a second: as if it had been.
+relay_settled() { touch -d '10 seconds ago' "$1"; }
+
 # Postfix as the snippets of conf/postfix say, on the ports and in the folders of this relay. $1: policyd, milter or both.
 relay_start_postfix()
 {
@@ -180,6 +187,7 @@ END
         printf '%s' "${RELAY_MASTER_CF:-}"
     } >"$T/postfix/master.cf"
     [ "$1" != milter ] || sed -i '/^    check_policy_service/d' "$T/postfix/main.cf"
+    relay_settled "$T/postfix/main.cf"
     postfix -c "$T/postfix" start >>"$T/postfix.log" 2>&1 || { cat "$T/postfix.log" "$T/maillog" >&2; return 1; }
     relay_wait relay_listens "$SMTP"
     relay_wait relay_listens "$SMTP25"
@@ -197,6 +205,19 @@ relay_start_milter()
     relay_wait test -S "$T/run/milter.sock"
 }
 
+# After relay_run: until each of these programs has read its configuration again, or refused it.
+relay_reload()
+{
+    local name before
+    for name; do
+        before=$(relay_reloads "$name")
+        kill -USR1 "$(cat "$T/$name.pid")"
+        relay_wait relay_reloaded "$name" "$before"
+    done
+}
+relay_reloads() { grep -c 'configuration .* loaded\|reload refused' "$T/$1.log"; }
+relay_reloaded() { [ "$(relay_reloads "$1")" -gt "$2" ]; }
+
 relay_start()
 {
     relay_start_sink && relay_start_dovecot || return 1
@@ -210,6 +231,7 @@ relay_arrived() { find "$T/sink" -type f | wc -l; }
 relay_stop()
 {
     local pid
+    relay_give_back
     [ -n "${T:-}" ] || return 0
     [ ! -f "$T/postfix/main.cf" ] || postfix -c "$T/postfix" stop >/dev/null 2>&1 || :
     [ ! -f "$T/dovecot/master.pid" ] || kill "$(cat "$T/dovecot/master.pid")" 2>/dev/null || :

@@ -7,18 +7,28 @@ out=$(mktemp -d /tmp/postern-lint.XXXXXX)
 trap 'rm -rf "$out"' EXIT
 status=0
 
-# check NAME COMMAND...: ok if the command succeeds and says nothing.
+# check NAME COMMAND...: it shall succeed and say nothing. As many run at the same time as there are processors.
+names=()
 check()
 {
-    local name=$1
-    shift
-    if "$@" >"$out/said" 2>&1 && [ ! -s "$out/said" ]; then
-        echo "ok $name"
-    else
-        echo "not ok $name"
-        head -n 40 "$out/said" | sed 's/^/    /'
-        status=1
-    fi
+    local said=$out/${#names[@]}
+    names+=("$1")
+    while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+    { "${@:2}" >"$said" 2>&1 && [ ! -s "$said" ] && : >"$said.ok"; } &
+}
+verdicts()
+{
+    local i
+    wait
+    for i in "${!names[@]}"; do
+        if [ -e "$out/$i.ok" ]; then
+            echo "ok ${names[i]}"
+        else
+            echo "not ok ${names[i]}"
+            head -n 40 "$out/$i" | sed 's/^/    /'
+            status=1
+        fi
+    done
 }
 
 sources=$(git ls-files '*.c' '*.h' 2>/dev/null || find core policyd milter mirror alert cli bench tests -name '*.[ch]')
@@ -41,7 +51,7 @@ relations()
 }
 no_sockets_in_core() { ! grep -nE '\b(socket|connect|accept4?|recv|listen)\(' core/*.c | grep -vE '^core/(log|notify)\.c:'; }
 promises() { ! grep -nE 'TODO|FIXME|XXX[^X]' $own | grep -v 'XXXXXX'; }
-clang_warnings() { make -s --no-print-directory CC=clang B=build/clang WERROR=-Werror all 2>&1 | grep -v '^  ' || true; }
+clang_warnings() { make -s --no-print-directory -j "$(nproc)" CC=clang B=build/clang WERROR=-Werror all 2>&1 | grep -v '^  ' || true; }
 formatted() { clang-format --dry-run -Werror $sources; }
 cppchecked()
 {
@@ -132,4 +142,5 @@ check 'clang-tidy has no finding' tidied
 check 'the programs in the mail path can start no other and ask no name server' names_in_mail_path
 check 'the programs are hardened' hardened
 check 'the units leave little within reach' confined
+verdicts
 exit $status

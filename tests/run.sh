@@ -1,6 +1,7 @@
 #!/bin/bash
-# Runs all tests: unit tests under ASan+UBSan, those with threads under TSan too, then conversations and end to end with Postfix. Prints
-# one line a test program and a closing line "N passed, N failed"; exits non-zero if anything failed.
+# Runs all tests: unit tests under ASan+UBSan, those with threads under TSan too, then conversations and end to end with Postfix, as
+# many at the same time as there are processors. Prints one line a test program and a closing line "N passed, N failed"; exits
+# non-zero if anything failed.
 #
 #   tests/run.sh [PATTERN]     only the test programs whose name matches
 set -u
@@ -26,15 +27,18 @@ run_one()
 {
     local name=$1 status passed failed start=$SECONDS
     shift
-    timeout "${TEST_TIMEOUT:-300}" "$@" >"$out/$name.out" 2>&1 </dev/null
+    timeout "${TEST_TIMEOUT:-900}" "$@" >"$out/$name.out" 2>&1 </dev/null
     status=$?
     passed=$(($(grep -c '^\[ *OK \]' "$out/$name.out") + $(grep -c '^ok ' "$out/$name.out")))
     failed=$(($(grep '^\[ *FAILED *\] [a-zA-Z_]*$' "$out/$name.out" | sort -u | wc -l) + $(grep -c '^not ok ' "$out/$name.out")))
     [ $status -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
     [ $((passed + failed)) -gt 0 ] || passed=1
     echo "$passed $failed" >"$out/$name.count"
-    printf '%-34s %3d passed, %d failed  (%d s)\n' "$name" "$passed" "$failed" $((SECONDS - start))
-    [ "$failed" -eq 0 ] || { sed 's/^/    /' "$out/$name.out" | tail -n 60; }
+    {
+        printf '%-34s %3d passed, %d failed  (%d s)\n' "$name" "$passed" "$failed" $((SECONDS - start))
+        [ "$failed" -eq 0 ] || { sed 's/^/    /' "$out/$name.out" | tail -n 150; }
+    } >"$out/$name.said"
+    flock "$out" cat "$out/$name.said"
 }
 export -f run_one
 export out
@@ -48,27 +52,27 @@ list()
     done
     for t in $threaded; do echo "$t-tsan build/tsan/tests/unit/$t"; done
     for t in build/fuzz/*; do
-        [ ! -x "$t" ] || echo "fuzz-$(basename "$t") tests/fuzz/run.sh 6 $(basename "$t")"
+        [ ! -f "$t" ] || [ ! -x "$t" ] || echo "fuzz-$(basename "$t") tests/fuzz/run.sh 6 $(basename "$t")"
     done
+    # Lint takes what processor time the others leave. What is long is not the last.
+    echo 'tests-lint nice -n 19 tests/lint.sh'
+    for t in tests/integration/{mirror_sync,check_postfix}.sh tests/integration/*.sh tests/coverage.sh \
+        tests/faults/{files,starts,disk,killed}.sh tests/e2e/*.sh tests/standin/selftest.sh; do
+        [ ! -x "$t" ] || echo "$(basename "$(dirname "$t")")-$(basename "$t" .sh) $t"
+    done | awk '!seen[$0]++'
 }
 
 build VARIANT=release all
-build VARIANT=asan all unit
+# All that scripts would have built: two at the same time would write the same objects.
+build VARIANT=asan all unit build/asan/tests/{attacks/bypass,attacks/from_judge,torture/torture}
 threaded=$(cd tests/unit && grep -l 'pthread_create\|links:.*policyd\|links:.*milter\|threads' test_*.c | sed 's/\.c$//')
 # shellcheck disable=SC2046 # one name a word
 build VARIANT=tsan all $(for t in $threaded; do echo "build/tsan/tests/unit/$t"; done)
 build fuzz-build
 
-list | grep -e "$pattern" | xargs -P "$jobs" -d '\n' -I{} bash -c 'run_one {}'
-# These share ports and CPU time with nothing else, so that their time limits mean something.
 # Of the faults a sample, in a short form: "make faults" runs all.
 export FAULTS=short
-for t in tests/lint.sh tests/coverage.sh tests/standin/selftest.sh tests/integration/*.sh tests/e2e/*.sh tests/faults/{killed,disk,files,starts}.sh; do
-    [ -x "$t" ] || continue
-    name=$(basename "$(dirname "$t")")-$(basename "$t" .sh)
-    [[ $name =~ $pattern ]] || continue
-    TEST_TIMEOUT=600 run_one "$name" "$t"
-done
+list | PATTERN=$pattern awk '$1 ~ ENVIRON["PATTERN"]' | xargs -P "$jobs" -d '\n' -I{} bash -c 'run_one {}'
 
 passed=$(cat "$out"/*.count | awk '{ n += $1 } END { print n + 0 }')
 failed=$(cat "$out"/*.count | awk '{ n += $2 } END { print n + 0 }')

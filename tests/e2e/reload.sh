@@ -11,21 +11,18 @@ relay_start both || exit 1
 
 is 'a permitted message passes' "$(submit $A)" '250*'
 sed -i 's/burst = 2/burst = 3/' "$T/postern.conf"
-kill -USR1 "$(cat "$T/policyd.pid")" "$(cat "$T/milter.pid")"
-sleep 1
+relay_reload policyd milter
 is 'after a reload the second passes' "$(submit $A)" '250*'
 is 'and by the new limit the third' "$(submit $A)" '250*'
 is 'but no more: a reload forgets nothing' "$(submit $A)" '451*4.7.1*'
 cp "$T/postern.conf" "$T/good.conf"
 echo 'limmits = ();' >>"$T/postern.conf"
-kill -USR1 "$(cat "$T/policyd.pid")" "$(cat "$T/milter.pid")"
-sleep 1
+relay_reload policyd milter
 is 'a reload with a mistake keeps the old rules' "$(submit bert@contoso.example)" '535*5.7.139*'
 is 'and names the mistake with its line' "$(grep -c 'reload refused.*limmits' "$T/policyd.log" "$T/milter.log" | tr '\n' ' ')" '*policyd.log:1*milter.log:1*'
 cp "$T/good.conf" "$T/postern.conf"
 echo 'replies = { mailbox-disabled = "550 5.7.139 Ask the help desk at extension 100"; };' >>"$T/postern.conf"
-kill -USR1 "$(cat "$T/policyd.pid")" "$(cat "$T/milter.pid")"
-sleep 1
+relay_reload policyd milter
 is 'a reply that the operator wrote is what the client gets' "$(submit bert@contoso.example)" '550*help desk*'
 
 # Settings that change under a running relay.

@@ -49,6 +49,7 @@ with()
     cp -r "$F/shipped" "$F/pf"
     [ -z "$1" ] || sed -i -e "$1" "$F/pf/main.cf"
     [ -z "${2:-}" ] || sed -i -e "$2" "$F/pf/master.cf"
+    relay_settled "$F/pf/main.cf"
 }
 
 check() { "$POSTERN" -c "$F/postern.conf" check-postfix --config-dir "$F/pf" "$@" 2>"$F/stderr"; }
@@ -116,6 +117,7 @@ s = e.parse(sys.argv[1]).getroot()[0]
 print(s.get("failures"), [c.get("name").split(":")[0] for c in s if c.find("failure") is not None and "tls" in c.get("name")])
 ' "$F/junit.xml")" "[12] \['tls-auth-only'\]"
 echo 'hello' >"$F/pf/main.cf"
+relay_settled "$F/pf/main.cf"
 printf 'x\n' >"$F/pf/master.cf"
 check >/dev/null
 is 'a configuration that postconf cannot read is no finding' "$? $(cat "$F/stderr")" '1 *postconf*'

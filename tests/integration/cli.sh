@@ -166,7 +166,7 @@ is 'nothing is left behind' "$(find "$T" -maxdepth 1 -name '.*.new' | wc -l)" 0
 # ---- monitor mode and reload ----
 sed -i '1i mode = "monitor";' "$T/postern.conf"
 is 'reload reaches both services' "$(p reload | grep -c 'reads .*postern.conf again')" 2
-sleep 1
+for program in policyd milter; do relay_wait relay_reloaded $program 0; done
 is 'in monitor mode bert passes' "$(submit $B)" '250*'
 settle
 is 'and would-refuse tells' "$(p would-refuse --json | json ".[] | .who + \" \" + .reason + \" \" + (.messages > 0 | tostring)")" "$B mailbox-disabled true"

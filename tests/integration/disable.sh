@@ -71,10 +71,9 @@ is 'what is no request is put aside' "$? $(requests) $(ls "$D/spool/disable/fail
 
 # A tenant that does not allow it: the block holds, and no request is made.
 configure false
-kill -USR1 "$(cat "$T/milter.pid")" "$(cat "$T/policyd.pid")"
-sleep 1.5
+relay_reload policyd milter
 for _ in 1 2; do submit user0000005@contoso.example >"$D/reply"; done
-sleep 2.5
+relay_wait grep 'no exchange.writeback' "$T/milter.log"
 is 'a tenant that does not allow it leaves no request' "$(requests) $(grep -c 'no exchange.writeback' "$T/milter.log")" '0 1'
 
 # Runs of the mirror that fail are told of once.

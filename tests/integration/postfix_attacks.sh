@@ -38,6 +38,7 @@ done
 # Stopped and begun anew: behind a reload, a process with the old settings may take one more client.
 postfix -c "$T/postfix" stop >/dev/null 2>&1
 sed -i 's/^smtpd_forbid_\(bare_newline\|unauth_pipelining\) = .*/smtpd_forbid_\1 = no/' "$T/postfix/main.cf"
+relay_settled "$T/postfix/main.cf"
 postfix -c "$T/postfix" start >>"$T/postfix.log" 2>&1
 relay_wait relay_listens "$SMTP"
 for end in lfcrlf lflf; do

@@ -3,6 +3,7 @@
 # somebody else's certificates; and where those secrets turn up afterwards: nowhere. TAP lines. BUILD: the folder with programs.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
 . tests/standin/standin.sh
 build=$(realpath "${BUILD:-build/asan}")
 H=$(mktemp -d "${TMPDIR:-/tmp}/postern-secrets.XXXXXX")
@@ -15,6 +16,7 @@ finish()
     for pid in $pids; do kill "$pid" 2>/dev/null; done
     wait "$pids" 2>/dev/null
     standin_stop
+    relay_give_back
     rm -rf "$H"
 }
 trap finish EXIT
@@ -45,7 +47,7 @@ wait_for()
 standin_start "{\"tenants\":{\"$STANDIN_TENANT\":{\"mailboxes\":25}}}" || exit 1
 printf 'canary-hook-%s\n' "$(openssl rand -hex 12)" >"$H/canary.hook"
 printf 'canary-key-%s\n' "$(openssl rand -hex 16)" >"$H/canary.key"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(relay_free_port)
 printf 'https://127.0.0.1:%s/%s\n' "$port" "$(cat "$H/canary.hook")" >"$H/hook.url"
 cp "$H/canary.key" "$H/hook.key"
 cp "$STANDIN_SECRET_FILE" "$H/canary.secret"

@@ -612,7 +612,7 @@ static uint64_t now_ns(void)
 static void a_writer_killed_at_any_moment_leaves_the_last_generation_whole(void **state)
 {
     struct directory_totals totals;
-    uint64_t seed = 11, whole;
+    uint64_t seed = 11, most;
     unsigned old = 0, new = 0;
     struct fixture f;
     struct error e;
@@ -620,13 +620,13 @@ static void a_writer_killed_at_any_moment_leaves_the_last_generation_whole(void 
     (void)state;
     fixture_make(&f);
     assert_int_equal(run_many(&f, SMTP_AUTH_ENABLED), 0);
-    whole = now_ns();
+    most = now_ns();
     assert_int_equal(run_many(&f, SMTP_AUTH_DISABLED), 0);
-    whole = now_ns() - whole;
+    most = 2 * (now_ns() - most);
     for (int round = 0; round < 40; round++) {
         enum smtp_auth before = common_setting(&f), after;
         enum smtp_auth wanted = before == SMTP_AUTH_ENABLED ? SMTP_AUTH_DISABLED : SMTP_AUTH_ENABLED;
-        uint64_t wait_ns = next_random(&seed) % (2 * whole);
+        uint64_t wait_ns = next_random(&seed) % most;
         pid_t child = fork();
         int status;
 
@@ -641,6 +641,8 @@ static void a_writer_killed_at_any_moment_leaves_the_last_generation_whole(void 
         assert_true(after == before || after == wanted);
         old += after == before;
         new += after == wanted;
+        /* How long a run takes changes with what else the machine does. */
+        most = after == before ? most + most / 4 : most - most / 8;
     }
     print_message("%u runs killed before the publication, %u behind it\n", old, new);
     assert_true(old > 0 && new > 0);
