@@ -1,9 +1,9 @@
 /*
  * A load generator for policy servers. As with Postfix, where each smtpd is a process of its own, every connection is a
  * process that asks what Postfix 3.7 asks about one message after the other (RCPT, END-OF-MESSAGE), and waits for each
- * answer before it goes on. It waits as Postfix's streams do, with poll() before each write() and read() (util/timed_read.c,
- * timed_write.c): whoever sleeps in read() itself is also woken when the server takes the request from its socket, and
- * takes a processor for nothing. Requests are patched in place rather than written anew.
+ * answer before it goes on. It waits as Postfix's streams do, with poll() before each write() and read()
+ * (util/timed_read.c, timed_write.c): whoever sleeps in read() itself is also woken when the server takes the request
+ * from its socket, and takes a processor for nothing. Requests are patched in place rather than written anew.
  *
  *   policy_load [-c connections] [-i idle connections] [-d seconds | -n messages] [-m mailboxes] [-s seed] [-p pid]
  *               [-1] ADDRESS
