@@ -5,13 +5,13 @@
 #
 #   bench/run.sh BUILD-DIRECTORY [policyd|milter|start]
 #
-# MAILBOXES=1000000 ROUNDS=5 SECONDS_EACH=4 CONNECTIONS=16
+# MAILBOXES=1000000 ROUNDS=15 SECONDS_EACH=1 CONNECTIONS=16: short rounds, since a virtual machine is faster now and slower then
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . bench/lib.sh
 bench_begin "${1:-}"
 what=${2:-all}
-mailboxes=${MAILBOXES:-1000000} rounds=${ROUNDS:-5} each=${SECONDS_EACH:-4} connections=${CONNECTIONS:-16}
+mailboxes=${MAILBOXES:-1000000} rounds=${ROUNDS:-15} each=${SECONDS_EACH:-1} connections=${CONNECTIONS:-16}
 
 # pairs FRONT FLOOR LOADER FIELD
 pairs()
@@ -20,7 +20,7 @@ pairs()
     serve floor "$work/floor" "$build/bench/"$floor "$work/floor"
     serve postern "$work/run.$front" "$build/postern-$front" -c "$work/run.conf"
     # The first reads the directory's pages into memory.
-    "$build/bench/$loader" -c "$connections" -d "$each" -m "$mailboxes" -s 1000 "${server_at[postern]}" >/dev/null
+    "$build/bench/$loader" -c "$connections" -d 4 -m "$mailboxes" -s 1000 "${server_at[postern]}" >/dev/null
     rm -f "$work/speeds" "$work/p99s"
     for round in $(seq "$rounds"); do
         for name in $([ $((round % 2)) = 1 ] && echo floor postern || echo postern floor); do
