@@ -53,8 +53,11 @@ count()
     out=$("${load[@]}" -s 1002 "${server_at[counted]}") || die "$front does not answer under callgrind"
     unserve counted
     n=$(awk -v a="$(field requests "$out")" -v b="$(field messages "$out")" 'BEGIN { print a + b }')
-    decide=$(callgrind_annotate --inclusive=yes --show=Ir "$work/callgrind.out" 2>/dev/null |
-        awk '/:engine_decide \[/ { gsub(",", "", $1); print $1; exit }')
+    # What its callers paid for it: its own lines lie scattered over the files whose functions became part of it.
+    decide=$(awk '/^c?fn=\([0-9]+\) engine_decide$/ { id = $1; sub(/.*=/, "", id) }
+        /^cfn=/ { called = $1; sub(/.*=/, "", called) }
+        /^calls=/ { getline; if (called == id) sum += $2 }
+        END { printf "%.0f", sum }' "$work/callgrind.out")
     # Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw
     sed -n 's/.*Collected : //p' "$work/counted.log" | awk -v n="$n" -v d="${decide:-0}" -v s="$suite" -v p="$point" '{
         printf "%s\t%s\tcounted\t0\tinstructions=%.0f decide_instructions=%.0f d1_misses=%.2f ll_misses=%.2f\n",
