@@ -164,7 +164,7 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
     engine_user_renew(user);
     c = context_of(user);
     message = message_key(&c, s);
-    counters_once_prefetch(c.counters, message);
+    counters_once_prefetch(c.counters, message); /* and looked at only when it is known who sends */
     decided = decide_who(&d);
     c.charged = message != 0 && counters_seen(c.counters, message, c.now_ns, ONCE_NS);
     c.charging = !c.charged && charges_here(&c, s, message);
