@@ -101,8 +101,8 @@ void decide(const struct decide_context *context, const struct submission *submi
 void recipients_note(struct recipients *r, const struct decide_context *c, const struct submission *s,
                      const struct verdict *v);
 
-/* Adds a line to the trace, where there is one: most decisions are made without, and pay for no arguments. The format is
- * ours. */
+/* Adds a line to the trace, where there is one: most decisions are made without, and pay for no arguments. The format
+ * is ours. */
 void trace_line(struct trace *trace, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define trace_add(trace, ...) ((trace) != NULL ? trace_line((trace), __VA_ARGS__) : (void)0)
 
