@@ -274,10 +274,7 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
 
 void counters_prefetch(const struct counters *c, uint64_t key)
 {
-    const union pair *bucket = bucket_of(c, tag_of(key));
-
-    __builtin_prefetch(bucket, 1);
-    __builtin_prefetch(bucket + BUCKET_PAIRS / 2, 1); /* the second of its two cache lines */
+    bucket_prefetch(bucket_of(c, tag_of(key)));
 }
 
 struct charge_answer counters_look(const struct counters *c, const struct charge *charge, uint64_t now_ns)

@@ -1,7 +1,7 @@
 /* What was done once already: {key, until} pairs in buckets of 8, where the one that ends first gives way. */
 #include "core/counters_table.h"
 
-#define ONCE_BUCKET 8u
+#define ONCE_BUCKET ((unsigned)BUCKET_PAIRS)
 
 static union pair *once_bucket(const struct counters *c, uint64_t key)
 {
@@ -18,13 +18,8 @@ static bool holds(union pair seen, uint64_t key, uint64_t now, uint64_t keep_ns)
 
 void counters_once_prefetch(const struct counters *c, uint64_t key)
 {
-    const union pair *bucket;
-
-    if (c->once == NULL)
-        return;
-    bucket = once_bucket(c, key);
-    __builtin_prefetch(bucket, 1);
-    __builtin_prefetch(bucket + ONCE_BUCKET / 2, 1);
+    if (c->once != NULL)
+        bucket_prefetch(once_bucket(c, key));
 }
 
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns)

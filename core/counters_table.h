@@ -65,6 +65,13 @@ static inline union pair *bucket_of(const struct counters *c, uint64_t tag)
     return c->pairs + (product >> (64 - c->bits)) * BUCKET_PAIRS;
 }
 
+/* A bucket, of this table or of the marks beside it, is two cache lines. */
+static inline void bucket_prefetch(const union pair *bucket)
+{
+    __builtin_prefetch(bucket, 1);
+    __builtin_prefetch(bucket + BUCKET_PAIRS / 2, 1);
+}
+
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
