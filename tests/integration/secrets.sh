@@ -34,14 +34,6 @@ ok()
     fi
 }
 none() { ! "$@"; }
-wait_for()
-{
-    for _ in $(seq 400); do
-        ! "$@" >/dev/null 2>&1 || return 0
-        sleep 0.05
-    done
-    return 1
-}
 
 # ---- two secrets of each program ----
 standin_start "{\"tenants\":{\"$STANDIN_TENANT\":{\"mailboxes\":25}}}" || exit 1
@@ -90,7 +82,7 @@ proxied() { grep -q '"event": *"proxy"' "$STANDIN_LOG"; }
 standin_scenario "{\"latency\":0.2,\"tenants\":{\"$STANDIN_TENANT\":{\"mailboxes\":25}}}"
 env "${hostile[@]}" "$build/postern-mirror" sync -c "$H/postern.conf" >>"$H/mirror.log" 2>&1 </dev/null &
 running=$!
-wait_for grep -q '"kind": *"token"\|Get-' "$STANDIN_LOG"
+relay_wait grep -q '"kind": *"token"\|Get-' "$STANDIN_LOG"
 cat "/proc/$running/cmdline" "/proc/$running/environ" >"$H/mirror.proc" 2>/dev/null
 grep '^Max core' "/proc/$running/limits" >"$H/mirror.core"
 ok 'the mirror leaves no core dump' grep -q 'Max core file size *0 *0 ' "$H/mirror.core"
@@ -117,11 +109,11 @@ cat "$H/canary.secret" >"$STANDIN_SECRET_FILE"
 env "${hostile[@]}" no_proxy=127.0.0.1 "$build/postern-alert" -c "$H/postern.conf" >>"$H/alert.log" 2>&1 </dev/null &
 alert=$!
 pids=$alert
-wait_for grep -q 'again in' "$H/alert.log"
+relay_wait grep -q 'again in' "$H/alert.log"
 ok 'a receiver that is not there is tried again' grep -q 'again in' "$H/alert.log"
 python3 tests/integration/receiver.py "$port" "$STANDIN_DIR/server-good.pem" "$STANDIN_DIR/server-good.key" "$H/got" >"$H/receiver.log" 2>&1 &
 pids="$pids $!"
-wait_for test -s "$H/got"
+relay_wait test -s "$H/got"
 ok 'and gets the notice in a hostile environment, too' grep -q 'canary-hook.*"status": 200' "$H/got"
 cat "/proc/$alert/cmdline" "/proc/$alert/environ" >"$H/alert.proc" 2>/dev/null
 grep '^Max core' "/proc/$alert/limits" >"$H/alert.core"
