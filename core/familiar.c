@@ -43,6 +43,11 @@ bool network_unfamiliar(const struct decide_context *c, const struct submission 
            counters_marked(c->counters, tenant_key(id), c->now_ns);
 }
 
+bool network_size_same(const struct limit_config *before, const struct limit_config *limit)
+{
+    return before != NULL && before->v4_prefix == limit->v4_prefix && before->v6_prefix == limit->v6_prefix;
+}
+
 /* ---- learning ---- */
 
 /* Seconds until a mark ends; 0: there is none. */
@@ -91,8 +96,7 @@ static const struct limit_config *next_size(const struct config *config, const s
     const struct limit_config *end = config->limits + config->n_limits;
 
     for (const struct limit_config *limit = before == NULL ? config->limits : before + 1; limit < end; limit++)
-        if (limit->unfamiliar &&
-            (before == NULL || before->v4_prefix != limit->v4_prefix || before->v6_prefix != limit->v6_prefix))
+        if (limit->unfamiliar && !network_size_same(before, limit))
             return limit;
     return NULL;
 }

@@ -22,6 +22,9 @@
 bool network_unfamiliar(const struct decide_context *c, const struct submission *s, const struct identity *id,
                         const struct limit_config *limit);
 
+/* Are networks of one size asked about by both limits? Then both have one answer. `before` may be NULL: no. */
+bool network_size_same(const struct limit_config *before, const struct limit_config *limit);
+
 /* To be called once for each message that was let through: its network is learnt, where a limit wants to know. */
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                     const struct identity *id);

@@ -355,7 +355,7 @@ static bool is_spared(const struct deciding *d, struct familiarity *f, const str
 {
     if (!limit->unfamiliar)
         return false;
-    if (f->asked == NULL || f->asked->v4_prefix != limit->v4_prefix || f->asked->v6_prefix != limit->v6_prefix) {
+    if (!network_size_same(f->asked, limit)) {
         f->asked = limit;
         f->unfamiliar = network_unfamiliar(d->c, d->s, &d->v->identity, limit);
     }
