@@ -17,8 +17,14 @@
 #include "core/reason.h"
 #include "core/submission.h"
 
-struct who_cache;
 struct domain_cache;
+
+/* Tells configurations, generations of the directory and secrets apart, for what is remembered of them. */
+struct who_stamp {
+    uint64_t config;    /* 0: nothing is to be remembered */
+    uint64_t directory; /* directory_view_serial */
+    uint64_t secret;    /* its first half */
+};
 
 /* What everything is decided by. Nothing is owned. */
 struct decide_context {
@@ -27,7 +33,7 @@ struct decide_context {
     const struct counters *counters;
     const struct blocks *blocks;
     const struct hash_secret *secret;
-    struct who_cache *who;        /* core/who_cache.h; NULL: none */
+    struct who_stamp stamp;       /* for the front end's memory of who a login is */
     struct domain_cache *domains; /* core/domain_cache.h; NULL: none */
     bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
     bool charged;  /* this message was charged before, here or by the other front end: limits don't look at it again */

@@ -117,7 +117,7 @@ static bool resolve(struct deciding *d, struct identity *id)
     struct list_place place = {NULL, 0};
     enum directory_result found;
 
-    if (d->trace == NULL && who_recall(d->c->who, d->c, d->s->login_text, id))
+    if (d->trace == NULL && who_recall(d->c, d->s, id))
         return false;
     id->mapped = list_pair(d->c->config->smtp_auth.logins, login, &id->address, &place);
     if (!id->mapped && login->kind == LOGIN_ADDRESS)
@@ -134,7 +134,7 @@ static bool resolve(struct deciding *d, struct identity *id)
     set_user_key(d, id);
     trace_who(d, &place);
     if (id->n_claims > 0)
-        who_remember(d->c->who, d->c, d->s->login_text, id);
+        who_remember(d->c, d->s, id);
     if (found == DIRECTORY_DAMAGED)
         return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
     return id->tenant == NULL && !id->on_premises ? refuse(d, REASON_NO_TENANT, mode) : false;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -59,11 +60,13 @@ static void generation_free(struct generation *g)
 static int generation_make(const char *path, const struct manifest *m, struct generation *old, struct generation **out,
                            struct error *e)
 {
+    static atomic_uint_least64_t serials;
     struct generation *g = calloc(1, sizeof *g);
 
     if (g == NULL)
         return error_set(e, "out of memory");
     g->number = m->generation;
+    g->serial = atomic_fetch_add(&serials, 1) + 1;
     g->checksum = m->checksum;
     g->bytes = m->size;
     g->tenants_n = m->tenants_n;
@@ -298,4 +301,9 @@ void directory_view_put(struct directory *d, struct directory_view *v)
 uint64_t directory_view_generation(const struct directory_view *v)
 {
     return v->generation->number;
+}
+
+uint64_t directory_view_serial(const struct directory_view *v)
+{
+    return v != NULL ? v->generation->serial : 0;
 }

@@ -131,6 +131,8 @@ uint64_t directory_generation(const struct directory *d);
 struct directory_view *directory_view_get(struct directory *d);
 void directory_view_put(struct directory *d, struct directory_view *v);
 uint64_t directory_view_generation(const struct directory_view *v);
+/* Tells what the view shows from everything else that this process has seen or will see. 0 for NULL. */
+uint64_t directory_view_serial(const struct directory_view *v);
 
 /* Number of tenants; their indices run from 0 and never change or get reused within a directory. */
 uint32_t directory_tenants(const struct directory_view *v);

@@ -8,6 +8,7 @@
 /* A generation in use: file and facts, and the views on it that nobody holds at the moment. */
 struct generation {
     uint64_t number;
+    uint64_t serial;   /* no other one of this process has it; from 1 on */
     uint64_t checksum; /* of the file, as in the manifest */
     uint64_t bytes;    /* its size */
     struct directory_file *file;

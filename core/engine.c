@@ -9,6 +9,7 @@
 
 static struct config_ref *config_ref_new(struct config *config)
 {
+    static atomic_uint_least64_t numbers;
     struct config_ref *ref = calloc(1, sizeof *ref);
 
     if (ref == NULL) {
@@ -17,6 +18,7 @@ static struct config_ref *config_ref_new(struct config *config)
     }
     ref->config = config;
     atomic_init(&ref->users, 1);
+    ref->number = atomic_fetch_add(&numbers, 1) + 1;
     return ref;
 }
 
@@ -334,7 +336,6 @@ void engine_user_renew(struct engine_user *user)
     if (user->epoch == epoch && user->config != NULL)
         return;
     engine_user_rest(user);
-    who_forget(&user->who);
     domains_forget(&user->domains);
     user->config = config_ref_take(user->engine);
     user->view = directory_view_get(user->engine->directory);

@@ -31,7 +31,7 @@ void engine_tick(struct engine *engine);
 const struct config *engine_config(const struct engine *engine);
 struct log *engine_log(struct engine *engine);
 
-/* NULL without memory. About 80 KB. A user is used by one thread at a time. */
+/* NULL without memory. About 16 KB. A user is used by one thread at a time. */
 struct engine_user *engine_user_new(struct engine *engine);
 void engine_user_free(struct engine_user *user);
 /* Lets go of configuration and directory until the next decision: for users that may be idle for long. */

@@ -145,7 +145,9 @@ static struct decide_context context_of(struct engine_user *user)
 
     return (struct decide_context){.config = user->config->config,
                                    .view = user->view,
-                                   .who = &user->who,
+                                   .stamp = {.config = user->config->number,
+                                             .directory = directory_view_serial(user->view),
+                                             .secret = state_secret(engine->state)->k[0]},
                                    .domains = &user->domains,
                                    .counters = state_counters(engine->state),
                                    .blocks = state_blocks(engine->state),

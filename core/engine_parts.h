@@ -7,7 +7,6 @@
 #include "core/engine.h"
 #include "core/journal.h"
 #include "core/state.h"
-#include "core/who_cache.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,6 +18,7 @@
 struct config_ref {
     struct config *config;
     atomic_uint_least64_t users;
+    uint64_t number; /* no other one of this process has it; from 1 on */
 };
 
 struct complaint {
@@ -59,8 +59,7 @@ struct engine_user {
     struct config_ref *config;
     struct directory_view *view;
     struct verdict verdict;
-    struct who_cache who; /* of this configuration and view, as the domains */
-    struct domain_cache domains;
+    struct domain_cache domains; /* of this view */
     struct line_begin begin;
     char line[LOG_LINE_MAX];
 };

@@ -81,6 +81,15 @@ struct headers {
 void headers_add(struct headers *h, struct slice name, struct slice value);
 void headers_clear(struct headers *h);
 
+/* ---- who it was before ---- */
+
+/* A front end's memory of who its logins are (core/who_cache.h): as many slots as it needs for the messages that it is
+ * in the middle of. */
+struct who_memory {
+    struct who_slot *slots;
+    size_t n; /* a power of two; 0: nothing is remembered */
+};
+
 /* ---- the whole ---- */
 
 struct submission {
@@ -105,6 +114,7 @@ struct submission {
     struct slice queue_id;         /* empty: not known yet */
     struct slice instance;         /* constant for one message; empty: none */
     const char *front_end;         /* "policyd", "milter": for the log */
+    struct who_memory who;
 };
 
 /* Basic authentication, that is a password: everything but the OAuth mechanisms (RFC 7628). Case doesn't matter. */

@@ -1,44 +1,41 @@
 #include "core/who_cache.h"
 
-void who_forget(struct who_cache *cache)
+/* NULL: nobody remembers, or not such a login. */
+static struct who_slot *slot_of(const struct decide_context *c, const struct submission *s)
 {
-    for (size_t i = 0; i < WHO_SLOTS; i++)
-        cache->slots[i].n = 0;
+    struct slice login = s->login_text;
+
+    if (s->who.n == 0 || c->stamp.config == 0 || login.n == 0 || login.n > WHO_LOGIN_BYTES)
+        return NULL;
+    return &s->who.slots[s->who.n > 1 ? hash_for_cache(login) & (s->who.n - 1) : 0];
 }
 
-static size_t slot_of(struct slice login)
+static bool stamp_same(const struct who_stamp *a, const struct who_stamp *b)
 {
-    return hash_for_cache(login) & (WHO_SLOTS - 1);
+    return a->config == b->config && a->directory == b->directory && a->secret == b->secret;
 }
 
-bool who_recall(const struct who_cache *cache, const struct decide_context *c, struct slice login, struct identity *id)
+bool who_recall(const struct decide_context *c, const struct submission *s, struct identity *id)
 {
-    const struct who_slot *slot;
+    const struct who_slot *slot = slot_of(c, s);
     uint64_t client = id->client;
 
-    if (cache == NULL || cache->secret != c->secret->k[0] || login.n == 0 || login.n > WHO_LOGIN_BYTES)
-        return false;
-    slot = &cache->slots[slot_of(login)];
-    if (slot->n != login.n || memcmp(slot->login, login.p, login.n) != 0)
+    if (slot == NULL || !stamp_same(&slot->stamp, &c->stamp) || slot->n != s->login_text.n ||
+        memcmp(slot->login, s->login_text.p, slot->n) != 0)
         return false;
     *id = slot->identity;
     id->client = client;
     return true;
 }
 
-void who_remember(struct who_cache *cache, const struct decide_context *c, struct slice login,
-                  const struct identity *id)
+void who_remember(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
-    struct who_slot *slot;
+    struct who_slot *slot = slot_of(c, s);
 
-    if (cache == NULL || login.n == 0 || login.n > WHO_LOGIN_BYTES)
+    if (slot == NULL)
         return;
-    if (cache->secret != c->secret->k[0]) { /* the state moved to another file */
-        who_forget(cache);
-        cache->secret = c->secret->k[0];
-    }
-    slot = &cache->slots[slot_of(login)];
-    slot->n = (uint16_t)login.n;
-    memcpy(slot->login, login.p, login.n);
+    slot->stamp = c->stamp;
+    slot->n = (uint16_t)s->login_text.n;
+    memcpy(slot->login, s->login_text.p, slot->n);
     slot->identity = *id;
 }

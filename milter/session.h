@@ -5,7 +5,7 @@
 #ifndef POSTERN_MILTER_SESSION_H
 #define POSTERN_MILTER_SESSION_H
 
-#include "core/submission.h"
+#include "core/who_cache.h"
 #include "milter/milter.h"
 
 #include <sys/socket.h>
@@ -24,6 +24,7 @@ struct session {
     struct submission submission;
     struct headers headers;
     struct recipients recipients;
+    struct who_slot who; /* the message's login: each step of it may be decided with another user of the engine */
     char instance[INSTANCE_MAX];
     char login_text[LOGIN_TEXT_MAX], mechanism[MECHANISM_TEXT_MAX], sender_text[SENDER_TEXT_MAX];
 };

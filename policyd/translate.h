@@ -7,7 +7,7 @@
 
 /*
  * Fills *out from a request without a problem. listener_tls is the listener's own TLS rule, or NULL. *out holds slices
- * of the request's bytes.
+ * of the request's bytes. Its memory of logins stays as it is.
  */
 void submission_of_request(const struct policy_request *request, const struct tls_config *listener_tls,
                            struct submission *out);

@@ -6,6 +6,7 @@
 #define POSTERN_POLICYD_WORKER_H
 
 #include "core/engine.h"
+#include "core/who_cache.h"
 #include "policyd/complaint.h"
 #include "policyd/connection.h"
 #include "policyd/reply.h"
@@ -19,6 +20,9 @@
 
 /* Answers to what a connection sent in one piece go out in pieces of at most so many bytes. */
 #define ANSWERS_MAX 4096
+
+/* Logins that a worker remembers: about as many as it has connections in mid-message. A power of two. */
+#define LOGINS_KEPT 64
 
 struct worker {
     /* set before the thread starts */
@@ -39,6 +43,7 @@ struct worker {
     bool decided;                      /* since the last sweep */
     struct policy_request request;
     struct submission submission;
+    struct who_slot logins[LOGINS_KEPT];
     char in[REQUEST_MAX];
 };
 

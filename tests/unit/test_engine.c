@@ -285,6 +285,50 @@ static void a_reload_with_a_mistake_keeps_the_old_rules(void **state)
     stop(b);
 }
 
+/* A new generation of the directory, in use. */
+static void allow_bert(struct bench *b)
+{
+    struct world_mailbox bert = world_mailboxes[1];
+    struct writer_summary summary;
+    struct writer *writer;
+    uint32_t tenants[3];
+    struct error e;
+
+    assert_string_equal(bert.primary, BERT);
+    bert.smtp_auth = SMTP_AUTH_ENABLED;
+    if (writer_begin(world_file(b->world, "directory"), &writer, &e) != 0)
+        fail_msg("%s", e.text);
+    world_tenants(writer, tenants);
+    world_put(writer, tenants, &bert);
+    if (writer_finish(writer, &summary, &e) != 0)
+        fail_msg("%s", e.text);
+    writer_close(writer);
+    engine_tick(b->engine);
+}
+
+static void what_is_remembered_of_a_login_goes_with_a_reload_and_with_a_new_directory(void **state)
+{
+    struct bench *b = *state;
+    struct engine_user *other;
+    struct error e;
+
+    start(b, "tenants = ({ name = \"contoso\"; smtp_auth = \"enabled\"; });");
+    assert_int_equal(send_from(b, "cleo@contoso.example", "203.0.113.9"), REASON_ALLOWED);
+    other = b->user;
+    b->user = engine_user_new(b->engine);
+    assert_non_null(b->user);
+    assert_int_equal(send_from(b, "cleo@contoso.example", "203.0.113.9"), REASON_ALLOWED);
+    engine_user_free(other);
+    bench_configure(b, "tenants = ({ name = \"contoso\"; smtp_auth = \"disabled\"; });");
+    if (engine_reload(b->engine, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(send_from(b, "cleo@contoso.example", "203.0.113.9"), REASON_ORGANIZATION_DISABLED);
+    assert_int_equal(send_from(b, BERT, "203.0.113.9"), REASON_MAILBOX_DISABLED);
+    allow_bert(b);
+    assert_int_equal(send_from(b, BERT, "203.0.113.9"), REASON_ALLOWED);
+    stop(b);
+}
+
 static void a_reload_takes_the_new_rules_and_forgets_nothing(void **state)
 {
     struct bench *b = *state;
@@ -399,6 +443,7 @@ int main(void)
         cmocka_unit_test(the_preset_takes_the_figures_of_the_tenants_own_outbound_policy),
         cmocka_unit_test(recipients_are_counted_by_domain_and_by_where_they_are),
         cmocka_unit_test(a_reload_with_a_mistake_keeps_the_old_rules),
+        cmocka_unit_test(what_is_remembered_of_a_login_goes_with_a_reload_and_with_a_new_directory),
         cmocka_unit_test(a_reload_takes_the_new_rules_and_forgets_nothing),
         cmocka_unit_test(each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it),
         cmocka_unit_test(a_line_begins_with_its_own_verdict_whatever_the_one_before_it_was),
