@@ -11,24 +11,18 @@ static struct milter *the_milter;
 
 static sfsistat decide_now(SMFICTX *ctx, struct session *s, enum reason *reason)
 {
-    struct milter *m = s->milter;
-    struct lent_user *lent;
+    struct users *users = &s->milter->users;
+    struct lent_user *lent = users_take(users);
+    const struct verdict *verdict;
     sfsistat answer;
 
     *reason = REASON_INTERNAL;
-    if (!milter_enter(m))
+    if (lent == NULL)
         return answer_internal(ctx);
-    lent = users_take(m->users);
-    if (lent == NULL) {
-        answer = answer_internal(ctx);
-    } else {
-        const struct verdict *verdict = engine_decide(lent->user, &s->submission, &s->recipients);
-
-        *reason = verdict->reason;
-        answer = answer_verdict(ctx, verdict, s->submission.stage);
-        users_give(m->users, lent);
-    }
-    milter_leave(m);
+    verdict = engine_decide(lent->user, &s->submission, &s->recipients);
+    *reason = verdict->reason;
+    answer = answer_verdict(ctx, verdict, s->submission.stage);
+    users_give(users, lent);
     return answer;
 }
 
@@ -69,6 +63,7 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
  */
 static bool macros_missing(SMFICTX *ctx, struct milter *m, const char *login)
 {
+    struct lent_user *lent; /* the log is the engine's */
     long long now_s, last_s;
 
     if (login != NULL || smfi_getsymval(ctx, "{mail_addr}") != NULL)
@@ -76,11 +71,11 @@ static bool macros_missing(SMFICTX *ctx, struct milter *m, const char *login)
     now_s = (long long)clock_wall_s();
     last_s = atomic_load(&m->complained_s);
     if (now_s - last_s >= COMPLAIN_EVERY_S && atomic_compare_exchange_strong(&m->complained_s, &last_s, now_s) &&
-        milter_enter(m)) {
+        (lent = users_take(&m->users)) != NULL) {
         log_say(engine_log(m->engine), LEVEL_ERROR,
                 "the MTA sends no macros with MAIL, so nobody knows who is logged in: mail is deferred; Postfix's "
                 "milter_mail_macros must name at least {mail_addr} {auth_authen} {auth_type} {tls_version} i");
-        milter_leave(m);
+        users_give(&m->users, lent);
     }
     return true;
 }
@@ -152,16 +147,12 @@ static sfsistat on_data(SMFICTX *ctx)
     struct session *s = smfi_getpriv(ctx);
     struct lent_user *lent;
 
-    if (s == NULL || !s->open || s->simulated || !milter_enter(s->milter))
+    if (s == NULL || !s->open || s->simulated || (lent = users_take(&s->milter->users)) == NULL)
         return SMFIS_NOREPLY;
     session_data(s);
     s->submission.queue_id = macro(ctx, "i");
-    lent = users_take(s->milter->users);
-    if (lent != NULL) {
-        engine_claim(lent->user, &s->submission);
-        users_give(s->milter->users, lent);
-    }
-    milter_leave(s->milter);
+    engine_claim(lent->user, &s->submission);
+    users_give(&s->milter->users, lent);
     return SMFIS_NOREPLY;
 }
 

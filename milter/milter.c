@@ -12,8 +12,7 @@ int milter_init(struct milter *m, struct engine *engine)
 
     *m = (struct milter){
         .engine = engine, .has_tls = listener->has_tls, .tls = listener->tls, .born_ns = clock_wall_ns()};
-    m->users = users_new(engine);
-    if (m->users == NULL)
+    if (users_init(&m->users, engine) != 0)
         return -1;
     milter_configure(m);
     return 0;
@@ -21,8 +20,7 @@ int milter_init(struct milter *m, struct engine *engine)
 
 void milter_destroy(struct milter *m)
 {
-    users_free(m->users);
-    m->users = NULL;
+    users_destroy(&m->users);
 }
 
 void milter_configure(struct milter *m)
@@ -36,26 +34,21 @@ void milter_configure(struct milter *m)
     atomic_store(&m->claims, config->charge == CHARGE_AUTO);
 }
 
-bool milter_enter(struct milter *m)
+static bool none_open(struct milter *m)
 {
-    /* Announce first, look then; milter_drain does it the other way round, so that one of the two sees the other. */
-    atomic_fetch_add(&m->deciding, 1);
-    if (!atomic_load(&m->closed))
-        return true;
-    atomic_fetch_sub(&m->deciding, 1);
-    return false;
+    return atomic_load(&m->transactions) == 0;
 }
 
-void milter_leave(struct milter *m)
+static bool none_lent(struct milter *m)
 {
-    atomic_fetch_sub(&m->deciding, 1);
+    return users_lent(&m->users) == 0;
 }
 
-static bool falls_to_zero(atomic_uint *count, unsigned wait_ms)
+static bool becomes_true(bool (*is_so)(struct milter *), struct milter *m, unsigned wait_ms)
 {
     const struct timespec step = {.tv_nsec = 10 * 1000 * 1000};
 
-    for (unsigned waited_ms = 0; atomic_load(count) > 0; waited_ms += 10) {
+    for (unsigned waited_ms = 0; !is_so(m); waited_ms += 10) {
         if (waited_ms >= wait_ms)
             return false;
         (void)nanosleep(&step, NULL);
@@ -66,7 +59,7 @@ static bool falls_to_zero(atomic_uint *count, unsigned wait_ms)
 bool milter_drain(struct milter *m, unsigned wait_ms)
 {
     atomic_store(&m->closing, true);
-    (void)falls_to_zero(&m->transactions, wait_ms);
-    atomic_store(&m->closed, true);
-    return falls_to_zero(&m->deciding, LAST_CALLBACKS_MS);
+    (void)becomes_true(none_open, m, wait_ms);
+    users_close(&m->users);
+    return becomes_true(none_lent, m, LAST_CALLBACKS_MS);
 }

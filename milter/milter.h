@@ -15,14 +15,12 @@
 
 struct milter {
     struct engine *engine;
-    struct users *users;
+    struct users users;
     bool has_tls; /* the listener's own TLS rule, read at start */
     struct tls_config tls;
     atomic_bool counts_bytes; /* some limit counts bytes: bodies must be seen */
     atomic_bool claims;       /* the policy server leaves charging to us where we say so at DATA (engine_claim) */
     atomic_bool closing;      /* no new transactions */
-    atomic_bool closed;       /* the engine is going away */
-    atomic_uint deciding;     /* callbacks that use the engine at this moment */
     atomic_uint transactions; /* between MAIL and the end of the message */
     uint64_t born_ns;         /* with the number of a transaction: a name for it that no other one has */
     atomic_uint_least64_t transaction_number;
@@ -31,19 +29,15 @@ struct milter {
 
 /* Sets up m around an engine. 0, or -1 without memory. */
 int milter_init(struct milter *m, struct engine *engine);
-/* Frees what milter_init made; the engine stays. */
+/* Frees what milter_init made; the engine stays. Callbacks may still come, and touch it no more. */
 void milter_destroy(struct milter *m);
 
 /* Takes over what new sessions need to know of the configuration: after the start and after each reload. */
 void milter_configure(struct milter *m);
 
-/* Between enter and leave the engine is there. False when the program is stopping: the answer is "try again later". */
-bool milter_enter(struct milter *m);
-void milter_leave(struct milter *m);
-
 /*
- * The orderly end: no new transactions from now on, those that are open may finish for wait_ms. Then no callback uses
- * the engine any more. False if a callback was still at it a second later; then the engine must not be closed.
+ * The orderly end: no new transactions from now on, those that are open may finish for wait_ms. Then no callback gets a
+ * user of the engine any more. False if a callback was still at it a second later; then the engine must not be closed.
  */
 bool milter_drain(struct milter *m, unsigned wait_ms);
 

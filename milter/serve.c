@@ -50,7 +50,7 @@ static void keep_house_once(struct milter *m)
 {
     engine_tick(m->engine);
     milter_configure(m);
-    users_tick(m->users);
+    users_tick(&m->users);
 }
 
 /* Waits until `until_ns` (boot clock) for a reload or for the end. Answers the signal, 0 for none. */

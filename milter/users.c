@@ -1,134 +1,216 @@
 #include "milter/users.h"
 
-#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #define FREE_AFTER_TICKS 60
 
-struct users {
-    struct engine *engine;
-    pthread_mutex_t lock;
-    struct lent_user *idle; /* given back last first */
-    unsigned long tick;
-};
-
-struct users *users_new(struct engine *engine)
+static _Atomic(struct lent_user *) *place_here(struct users *users)
 {
-    struct users *users = calloc(1, sizeof *users);
-
-    if (users == NULL)
-        return NULL;
-    users->engine = engine;
-    if (pthread_mutex_init(&users->lock, NULL) != 0) {
-        free(users);
-        return NULL;
-    }
-    return users;
+    return &users->place[(unsigned)sched_getcpu() % USERS_PLACES].last;
 }
 
-static void free_list(struct lent_user *list)
+/* ---- with the lock held ---- */
+
+static void push(struct users *users, struct lent_user *lent)
 {
-    while (list != NULL) {
+    lent->next = users->idle;
+    users->idle = lent;
+}
+
+/* What lies at the processors' places comes to the others. */
+static void gather(struct users *users)
+{
+    for (size_t i = 0; i < USERS_PLACES; i++) {
+        struct lent_user *lent = atomic_exchange(&users->place[i].last, NULL);
+
+        if (lent != NULL)
+            push(users, lent);
+    }
+}
+
+/* Cuts off the users of the list that were not used since the tick `since`. */
+static struct lent_user *cut_older(struct lent_user **list, unsigned long since)
+{
+    struct lent_user *older = NULL;
+
+    while (*list != NULL) {
+        struct lent_user *one = *list;
+
+        if (one->given >= since) {
+            list = &one->next;
+            continue;
+        }
+        *list = one->next;
+        one->next = older;
+        older = one;
+    }
+    return older;
+}
+
+static void append(struct lent_user **list, struct lent_user *tail)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    *list = tail;
+}
+
+static size_t count(const struct lent_user *list)
+{
+    size_t n = 0;
+
+    for (; list != NULL; list = list->next)
+        n++;
+    return n;
+}
+
+/* ---- the pool ---- */
+
+static void count_made(struct users *users, size_t more, size_t fewer)
+{
+    (void)pthread_mutex_lock(&users->lock);
+    users->made = users->made + more - fewer;
+    (void)pthread_mutex_unlock(&users->lock);
+}
+
+static void free_list(struct users *users, struct lent_user *list)
+{
+    size_t n = 0;
+
+    for (; list != NULL; n++) {
         struct lent_user *next = list->next;
 
         engine_user_free(list->user);
         free(list);
         list = next;
     }
+    count_made(users, 0, n);
 }
 
-void users_free(struct users *users)
+int users_init(struct users *users, struct engine *engine)
 {
-    if (users == NULL)
-        return;
-    free_list(users->idle);
-    (void)pthread_mutex_destroy(&users->lock);
-    free(users);
+    memset(users, 0, sizeof *users);
+    users->engine = engine;
+    return pthread_mutex_init(&users->lock, NULL) == 0 ? 0 : -1;
 }
 
-static struct lent_user *make(struct engine *engine)
+/* The lock stays: who comes too late still takes it. */
+void users_destroy(struct users *users)
+{
+    struct lent_user *all;
+
+    users_close(users);
+    (void)pthread_mutex_lock(&users->lock);
+    gather(users);
+    all = users->idle;
+    users->idle = NULL;
+    (void)pthread_mutex_unlock(&users->lock);
+    free_list(users, all);
+}
+
+/* Already counted as made. */
+static struct lent_user *make(struct users *users)
 {
     struct lent_user *lent = calloc(1, sizeof *lent);
 
-    if (lent == NULL)
-        return NULL;
-    lent->user = engine_user_new(engine);
-    if (lent->user == NULL) {
-        free(lent);
-        return NULL;
-    }
-    return lent;
+    if (lent != NULL && (lent->user = engine_user_new(users->engine)) != NULL)
+        return lent;
+    free(lent);
+    count_made(users, 0, 1);
+    return NULL;
 }
 
-struct lent_user *users_take(struct users *users)
+static struct lent_user *take_any(struct users *users)
 {
     struct lent_user *lent;
 
     (void)pthread_mutex_lock(&users->lock);
+    if (atomic_load(&users->closed)) {
+        (void)pthread_mutex_unlock(&users->lock);
+        return NULL;
+    }
+    if (users->idle == NULL)
+        gather(users);
     lent = users->idle;
     if (lent != NULL)
         users->idle = lent->next;
+    else
+        users->made++;
     (void)pthread_mutex_unlock(&users->lock);
-    return lent != NULL ? lent : make(users->engine);
+    return lent != NULL ? lent : make(users);
+}
+
+struct lent_user *users_take(struct users *users)
+{
+    struct lent_user *lent = atomic_exchange(place_here(users), NULL);
+
+    if (lent == NULL)
+        return take_any(users);
+    /* Take first, look then; who closes does it the other way round, so that one of the two sees the other. */
+    if (!atomic_load(&users->closed))
+        return lent;
+    users_give(users, lent);
+    return NULL;
 }
 
 void users_give(struct users *users, struct lent_user *lent)
 {
+    struct lent_user *before;
+
+    lent->given = atomic_load_explicit(&users->tick, memory_order_relaxed);
+    before = atomic_exchange(place_here(users), lent);
+    if (before == NULL)
+        return;
     (void)pthread_mutex_lock(&users->lock);
-    lent->given = users->tick;
-    lent->next = users->idle;
-    users->idle = lent;
+    push(users, before);
     (void)pthread_mutex_unlock(&users->lock);
 }
 
-/* Cuts off the tail of the list that was not used since the tick `since`. Called with the lock held. */
-static struct lent_user *cut_older(struct lent_user **list, unsigned long since)
+void users_close(struct users *users)
 {
-    struct lent_user *older;
-
-    while (*list != NULL && (*list)->given >= since)
-        list = &(*list)->next;
-    older = *list;
-    *list = NULL;
-    return older;
-}
-
-static void append(struct users *users, struct lent_user *tail)
-{
-    struct lent_user **end = &users->idle;
-
-    (void)pthread_mutex_lock(&users->lock);
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = tail;
-    (void)pthread_mutex_unlock(&users->lock);
+    atomic_store(&users->closed, true);
 }
 
 void users_tick(struct users *users)
 {
-    struct lent_user *older;
-    unsigned long tick;
+    unsigned long tick = atomic_fetch_add(&users->tick, 1) + 1;
+    struct lent_user *older, *oldest = NULL;
 
     (void)pthread_mutex_lock(&users->lock);
-    tick = ++users->tick;
+    gather(users);
     older = cut_older(&users->idle, tick - 1);
     (void)pthread_mutex_unlock(&users->lock);
 
     /* Outside the lock: the last one to let go of a configuration frees it, which may take a while. */
     if (tick > FREE_AFTER_TICKS)
-        free_list(cut_older(&older, tick - FREE_AFTER_TICKS));
+        oldest = cut_older(&older, tick - FREE_AFTER_TICKS);
+    free_list(users, oldest);
     for (struct lent_user *u = older; u != NULL; u = u->next)
         engine_user_rest(u->user);
-    append(users, older);
+
+    (void)pthread_mutex_lock(&users->lock);
+    append(&users->idle, older);
+    (void)pthread_mutex_unlock(&users->lock);
+}
+
+size_t users_lent(struct users *users)
+{
+    size_t n;
+
+    (void)pthread_mutex_lock(&users->lock);
+    gather(users);
+    n = users->made - count(users->idle);
+    (void)pthread_mutex_unlock(&users->lock);
+    return n;
 }
 
 size_t users_idle(struct users *users)
 {
-    size_t n = 0;
+    size_t n;
 
     (void)pthread_mutex_lock(&users->lock);
-    for (const struct lent_user *u = users->idle; u != NULL; u = u->next)
-        n++;
+    gather(users);
+    n = count(users->idle);
     (void)pthread_mutex_unlock(&users->lock);
     return n;
 }

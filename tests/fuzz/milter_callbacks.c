@@ -245,7 +245,7 @@ static void step(struct run *r)
             atomic_store(&r->milter.closing, !atomic_load(&r->milter.closing));
             break;
         case 2:
-            atomic_store(&r->milter.closed, !atomic_load(&r->milter.closed));
+            atomic_store(&r->milter.users.closed, !atomic_load(&r->milter.users.closed));
             break;
         default:
             assert(r->call.xxfi_close(&r->ctx) == SMFIS_CONTINUE && r->ctx.private_data == NULL);
@@ -265,8 +265,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (r.in.n > 0)
         step(&r);
     assert(r.call.xxfi_close(&r.ctx) == SMFIS_CONTINUE);
-    assert(atomic_load(&r.milter.transactions) == 0 && atomic_load(&r.milter.deciding) == 0);
-    assert(users_idle(r.milter.users) == r.engine.users);
+    assert(atomic_load(&r.milter.transactions) == 0 && users_lent(&r.milter.users) == 0);
+    assert(users_idle(&r.milter.users) == r.engine.users);
     milter_destroy(&r.milter);
     assert(r.engine.users == 0);
     return 0;

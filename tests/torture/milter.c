@@ -82,8 +82,8 @@ void milter_sessions(struct tools *t, bool works)
     }
     c.call = callbacks_for(&milter);
     talk(&c, works);
-    users_tick(milter.users);
-    MUST(milter.transactions == 0 && milter.deciding == 0);
+    users_tick(&milter.users);
+    MUST(milter.transactions == 0 && users_lent(&milter.users) == 0);
     MUST(c.ctx.private_data == NULL);
     milter_destroy(&milter);
 }

@@ -38,8 +38,8 @@ static int tear_down(void **state)
     assert_int_equal(f->call.xxfi_close(&f->ctx), SMFIS_CONTINUE);
     assert_null(f->ctx.private_data);
     assert_int_equal(atomic_load(&f->milter.transactions), 0);
-    assert_int_equal(atomic_load(&f->milter.deciding), 0);
-    assert_int_equal(users_idle(f->milter.users), f->engine.users);
+    assert_int_equal(users_lent(&f->milter.users), 0);
+    assert_int_equal(users_idle(&f->milter.users), f->engine.users);
     milter_destroy(&f->milter);
     assert_int_equal(f->engine.users, 0);
     free(f);
@@ -198,9 +198,8 @@ static void a_message_is_claimed_at_data(void **state)
     assert_int_equal(f->engine.asked.recipient_count, 1);
     assert_string_equal(f->engine.queue_id, "4TzYyK");
     assert_int_equal(end(f), SMFIS_CONTINUE);
-    f->engine.no_users = true;
-    atomic_store(&f->milter.closed, true);
     (void)mail(f, "<sean@contoso.example>");
+    users_close(&f->milter.users);
     assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY);
     assert_int_equal(f->engine.claims, 1);
 }

@@ -4,19 +4,54 @@
 #include "milter/users.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+static struct users *made(struct engine *engine)
+{
+    struct users *users = malloc(sizeof *users);
+
+    assert_non_null(users);
+    assert_int_equal(users_init(users, engine), 0);
+    return users;
+}
+
+static void unmake(struct users *users)
+{
+    users_destroy(users);
+    free(users);
+}
+
+static bool stay_on(unsigned cpu)
+{
+    cpu_set_t only;
+
+    CPU_ZERO(&only);
+    CPU_SET(cpu, &only);
+    return sched_setaffinity(0, sizeof only, &only) == 0;
+}
+
+static cpu_set_t allowed; /* before any test */
+
+static void roam(void)
+{
+    assert_int_equal(sched_setaffinity(0, sizeof allowed, &allowed), 0);
+}
+
 static void the_one_used_last_comes_first(void **state)
 {
     struct engine engine = {0};
-    struct users *users = users_new(&engine);
-    struct lent_user *a = users_take(users), *b = users_take(users);
+    struct users *users = made(&engine);
+    struct lent_user *a, *b;
 
     (void)state;
+    assert_true(stay_on((unsigned)sched_getcpu()));
+    a = users_take(users);
+    b = users_take(users);
     assert_non_null(a);
     assert_non_null(b);
     assert_ptr_not_equal(a, b);
@@ -27,14 +62,15 @@ static void the_one_used_last_comes_first(void **state)
     users_give(users, a);
     users_give(users, b);
     assert_int_equal(engine.users, 2);
-    users_free(users);
+    roam();
+    unmake(users);
     assert_int_equal(engine.users, 0);
 }
 
 static void unused_users_rest_after_a_tick_and_go_after_a_minute(void **state)
 {
     struct engine engine = {0};
-    struct users *users = users_new(&engine);
+    struct users *users = made(&engine);
     struct lent_user *busy, *idle;
 
     (void)state;
@@ -59,13 +95,13 @@ static void unused_users_rest_after_a_tick_and_go_after_a_minute(void **state)
     }
     assert_int_equal(users_idle(users), 1);
     assert_int_equal(engine.users, 1);
-    users_free(users);
+    unmake(users);
 }
 
 static void without_memory_there_is_no_user(void **state)
 {
     struct engine engine = {.no_users = true};
-    struct users *users = users_new(&engine);
+    struct users *users = made(&engine);
 
     (void)state;
     assert_null(users_take(users));
@@ -73,8 +109,48 @@ static void without_memory_there_is_no_user(void **state)
     users_give(users, users_take(users));
     assert_int_equal(users_idle(users), 1);
     users_tick(users);
-    users_free(users);
-    users_free(NULL);
+    unmake(users);
+}
+
+static void what_lies_with_another_processor_is_lent_before_a_new_one_is_made(void **state)
+{
+    struct engine engine = {0};
+    struct users *users = made(&engine);
+    struct lent_user *one;
+
+    (void)state;
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (stay_on(cpu)) {
+            one = users_take(users);
+            assert_non_null(one);
+            users_give(users, one);
+        }
+    assert_int_equal(engine.users, 1);
+    roam();
+    unmake(users);
+}
+
+static void once_closed_nobody_gets_one_and_it_is_known_who_still_has_one(void **state)
+{
+    struct engine engine = {0};
+    struct users *users = made(&engine);
+    struct lent_user *a = users_take(users), *b = users_take(users);
+
+    (void)state;
+    users_give(users, b);
+    assert_int_equal(users_lent(users), 1);
+    users_close(users);
+    assert_null(users_take(users));
+    assert_int_equal(users_lent(users), 1);
+    users_give(users, a);
+    assert_null(users_take(users));
+    assert_int_equal(users_lent(users), 0);
+    assert_int_equal(engine.users, 2);
+    users_destroy(users);
+    assert_int_equal(engine.users, 0);
+    assert_null(users_take(users)); /* a callback that comes too late */
+    assert_int_equal(users_lent(users), 0);
+    unmake(users);
 }
 
 /* ---- many threads: no user is ever lent twice at a time ---- */
@@ -108,7 +184,7 @@ static void no_user_is_lent_twice(void **state)
     unsigned sums[THREADS] = {0};
 
     (void)state;
-    shared_users = users_new(&shared_engine);
+    shared_users = made(&shared_engine);
     for (int i = 0; i < THREADS; i++)
         lent[i] = users_take(shared_users);
     for (int i = 0; i < THREADS; i++)
@@ -122,7 +198,7 @@ static void no_user_is_lent_twice(void **state)
         assert_int_equal(sums[i], ROUNDS);
     }
     assert_int_equal(users_idle(shared_users), shared_engine.users);
-    users_free(shared_users);
+    unmake(shared_users);
     assert_int_equal(shared_engine.users, 0);
 }
 
@@ -132,8 +208,13 @@ int main(void)
         cmocka_unit_test(the_one_used_last_comes_first),
         cmocka_unit_test(unused_users_rest_after_a_tick_and_go_after_a_minute),
         cmocka_unit_test(without_memory_there_is_no_user),
+        cmocka_unit_test(what_lies_with_another_processor_is_lent_before_a_new_one_is_made),
+        cmocka_unit_test(once_closed_nobody_gets_one_and_it_is_known_who_still_has_one),
         cmocka_unit_test(no_user_is_lent_twice),
     };
+
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return EXIT_FAILURE;
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
