@@ -69,7 +69,7 @@ const struct hash_secret *state_secret(const struct state *s);
 /*
  * To be called about once a second by one thread, never in the mail path: it takes a lock for a moment and may wait for
  * the disk. Notes the clocks (for the bridge across a reboot), frees blocks that have ended, notices that the file was
- * removed, replaced or truncated behind us, pushes pages to disk (blocks at once, counters every 10 s). 0; -1 with e
+ * removed, replaced or truncated behind us, pushes pages to disk (blocks at once, counters every 20 s). 0; -1 with e
  * when something is newly wrong (then the state goes on in memory and tries the file again at the next calls).
  */
 int state_tick(struct state *s, uint64_t boot_ns, uint64_t wall_ns, struct error *e);
