@@ -47,7 +47,7 @@ count()
     local suite=$1 point=$2 front=$3 connections=$4 mailboxes=$5 each=$((counted / $4 + 1)) out n decide
     local load=("$build/bench/${loader[$front]}" -c "$connections" -d "$([ "$front" = milter ] && echo 0 || echo 1)" -m "$mailboxes" -n "$each")
     serve counted "$work/point.$front" valgrind --tool=callgrind --instr-atstart=no --cache-sim=yes \
-        --callgrind-out-file="$work/callgrind.out" "$build/postern-$front" -c "$work/point.conf"
+        --log-file="$work/counted.valgrind" --callgrind-out-file="$work/callgrind.out" "$build/postern-$front" -c "$work/point.conf"
     "${load[@]}" -s 1001 "${server_at[counted]}" >/dev/null || die "$front does not answer under callgrind"
     callgrind_control -i on "${server_pid[counted]}" >/dev/null 2>&1 || die 'callgrind_control failed'
     out=$("${load[@]}" -s 1002 "${server_at[counted]}") || die "$front does not answer under callgrind"
@@ -59,7 +59,7 @@ count()
         /^calls=/ { getline; if (called == id) sum += $2 }
         END { printf "%.0f", sum }' "$work/callgrind.out")
     # Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw
-    sed -n 's/.*Collected : //p' "$work/counted.log" | awk -v n="$n" -v d="${decide:-0}" -v s="$suite" -v p="$point" '{
+    sed -n 's/.*Collected : //p' "$work/counted.valgrind" | awk -v n="$n" -v d="${decide:-0}" -v s="$suite" -v p="$point" '{
         printf "%s\t%s\tcounted\t0\tinstructions=%.0f decide_instructions=%.0f d1_misses=%.2f ll_misses=%.2f\n",
             s, p, $1 / n, d / n, ($5 + $6) / n, ($8 + $9) / n }' |
         tee -a "$results" | sed 's/\t/ /g; s/^/           /' >&2

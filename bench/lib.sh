@@ -119,14 +119,15 @@ share=$(awk -F= '/^CPUWeight=/ { printf "%.0f", -log($2 / 100) / log(1.25) }' co
 with_share='echo "$0" >/proc/self/autogroup && exec "$@"'
 setsid -w sh -c "$with_share" "$share" true 2>/dev/null && service+=(sh -c "$with_share" "$share")
 
-# $pid_file is that of a server that leaves the foreground.
+# $pid_file is that of a server that leaves the foreground. What a server says it says to a reader, as under a service manager: a
+# file that grows by a line a message would be measured with it. The beginning is kept.
 serve()
 {
     local name=$1 address=$2 i
     shift 2
     case $address in /*) rm -f "$address" ;; esac
     : >"$work/$name.log"
-    "${service[@]}" "$@" >/dev/null 2>>"$work/$name.log" &
+    "${service[@]}" "$@" >/dev/null 2> >(head -c 65536 >"$work/$name.log"; exec cat >/dev/null) &
     server_pid[$name]=$! server_at[$name]=$address
     for i in $(seq "${SERVE_TENTHS:-1800}"); do
         ! listens "$address" || break
@@ -180,7 +181,6 @@ measure()
 {
     local suite=$1 point=$2 name=$3 round=$4 before after out served
     shift 4
-    : >"$work/$name.log" # a line a message would fill the disk
     before=$(family_cpu_us "${server_pid[$name]}" ${with_pids:-})
     out=$("$@" -s "$round" -p "${server_pid[$name]}" "${server_at[$name]}") || { tail -n 20 "$work/$name.log" >&2; die "$name: $out"; }
     after=$(family_cpu_us "${server_pid[$name]}" ${with_pids:-})
