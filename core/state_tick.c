@@ -10,8 +10,8 @@
 
 /* How long the housekeeping waits for another program that changes which file is there. */
 #define TICK_WAIT_MS 50
-/* Counters may be so old after a power cut, plus what the disk takes: half a minute in all. Each time, every page that was
- * counted on is written, and the next count there is a fault. */
+/* Counters may be so old after a power cut, plus what the disk takes: half a minute in all. Each time, every page that
+ * was counted on is written, and the next count there is a fault. */
 #define SYNC_INTERVAL_NS (20 * NS_PER_S)
 /* Nobody can still be using a table so long after it was replaced: decisions take microseconds. */
 #define HOLLOW_AFTER_NS (60 * NS_PER_S)
