@@ -1,5 +1,6 @@
 #include "core/header_from.h"
 
+#include "core/address_plain.h"
 #include "core/address_scan.h"
 #include "core/local_part.h"
 
@@ -53,6 +54,16 @@ static bool skip_bracketed(struct scan *s)
     return scan_take(s, ']');
 }
 
+/* Dots are no part of a word, but names are written with them. False when there is no word. */
+static bool skip_word(struct scan *s)
+{
+    const char *first = s->p;
+
+    while (s->p < s->end && (is_atext(*s->p) || *s->p == '.'))
+        s->p++;
+    return s->p > first;
+}
+
 /*
  * Skips the words of a display name, and stops in front of what is none: the end, "<", "@", ":", a comma ...
  * Answers what is wrong, or NULL.
@@ -68,9 +79,7 @@ static const char *skip_name(struct scan *s)
         } else if (scan_sees(s, '[')) {
             if (!skip_bracketed(s))
                 return bad_bracket;
-        } else if (!scan_at_end(s) && (is_atext(*s->p) || *s->p == '.')) {
-            s->p++;
-        } else {
+        } else if (!skip_word(s)) {
             return NULL;
         }
     }
@@ -99,6 +108,24 @@ static const char *judge(enum address_result result, const struct address *a)
     return "not an address that could name a mailbox";
 }
 
+/* Most addresses are plain, and go up to `end`, which behind the last one may be missing. False: it takes more to tell.
+ */
+static bool take_plain(struct scan *s, char end, struct address *out)
+{
+    const char *stop = memchr(s->p, end, (size_t)(s->end - s->p));
+    struct slice raw = {s->p, (size_t)((stop != NULL ? stop : s->end) - s->p)};
+
+    if (!address_plain(raw, out))
+        return false;
+    s->p += raw.n;
+    return true;
+}
+
+static enum address_result take_addr_spec(struct scan *s, char end, struct address *out)
+{
+    return take_plain(s, end, out) ? ADDRESS_OK : scan_addr_spec(s, SCAN_NO_ESCAPES, out);
+}
+
 /* s stands behind the "<". */
 static const char *take_angle_address(struct scan *s, struct address *out)
 {
@@ -110,7 +137,7 @@ static const char *take_angle_address(struct scan *s, struct address *out)
         return judge(ADDRESS_NULL, out);
     if (!scan_route(s))
         return "source route without an address";
-    result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
+    result = take_addr_spec(s, '>', out);
     if (result != ADDRESS_BAD && !scan_take(s, '>'))
         return "no closing > behind an address";
     if (result == ADDRESS_OK && !scan_cfws(s))
@@ -121,7 +148,7 @@ static const char *take_angle_address(struct scan *s, struct address *out)
 /* s stands at the first word. */
 static const char *take_bare_address(struct scan *s, struct address *out)
 {
-    enum address_result result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
+    enum address_result result = take_addr_spec(s, ',', out);
 
     if (result == ADDRESS_NO_DOMAIN)
         return "name in front of an address without angle brackets";
