@@ -15,16 +15,17 @@
 
 struct milter {
     struct engine *engine;
-    struct users users;
     bool has_tls; /* the listener's own TLS rule, read at start */
     struct tls_config tls;
     atomic_bool counts_bytes; /* some limit counts bytes: bodies must be seen */
     atomic_bool claims;       /* the policy server leaves charging to us where we say so at DATA (engine_claim) */
     atomic_bool closing;      /* no new transactions */
-    atomic_uint transactions; /* between MAIL and the end of the message */
-    uint64_t born_ns;         /* with the number of a transaction: a name for it that no other one has */
-    atomic_uint_least64_t transaction_number;
-    atomic_llong complained_s; /* when missing macros were last logged */
+    uint64_t born_ns;         /* with the numbers of session and transaction: a name for it that no other one has */
+    struct users users;
+    atomic_uint_least64_t sessions; /* begun so far */
+    atomic_llong complained_s;      /* when missing macros were last logged */
+    char apart[64];                 /* what each message changes, from what each message reads */
+    atomic_uint transactions;       /* between MAIL and the end of the message */
 };
 
 /* Sets up m around an engine. 0, or -1 without memory. */

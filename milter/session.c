@@ -35,6 +35,17 @@ static bool is_loopback(const struct ip *a)
     return ip_is_v4(a) ? a->b[12] == 127 : memcmp(a, &six, sizeof six) == 0;
 }
 
+static void begin_instances(struct session *s)
+{
+    struct buf b = BUF_OVER(s->instance);
+
+    buf_add_u64(&b, s->milter->born_ns);
+    buf_add_char(&b, '.');
+    buf_add_u64(&b, atomic_fetch_add(&s->milter->sessions, 1));
+    buf_add_char(&b, '.');
+    s->instance_n = b.n;
+}
+
 struct session *session_new(struct milter *milter, const char *hostname, const struct sockaddr *address)
 {
     struct session *s = calloc(1, sizeof *s);
@@ -46,6 +57,7 @@ struct session *session_new(struct milter *milter, const char *hostname, const s
     s->submission.has_client = client_of(address, &s->submission.client, &port);
     s->submission.listener_tls = milter->has_tls ? &milter->tls : NULL;
     s->submission.front_end = "milter";
+    begin_instances(s);
     s->submission.who = (struct who_memory){&s->who, 1};
     s->simulated = s->submission.has_client && port == 0 && is_loopback(&s->submission.client) &&
                    slice_ieq(slice_of(hostname), SLICE("localhost"));
@@ -83,15 +95,16 @@ static void set_login(struct session *s, const struct mail_facts *facts)
         sub->login.kind = LOGIN_BAD;
 }
 
-/* The milter protocol has no "instance" as the policy protocol has: a name for this transaction, never used again. */
+/*
+ * The milter protocol has no "instance" as the policy protocol has: a name for this transaction, never used again. Of
+ * the program, the connection, and the message in it.
+ */
 static void set_instance(struct session *s)
 {
-    struct buf b = BUF_OVER(s->instance);
+    struct buf b = buf_over(s->instance + s->instance_n, sizeof s->instance - s->instance_n);
 
-    buf_add_u64(&b, s->milter->born_ns);
-    buf_add_char(&b, '.');
-    buf_add_u64(&b, atomic_fetch_add(&s->milter->transaction_number, 1));
-    s->submission.instance = buf_slice(&b);
+    buf_add_u64(&b, s->messages++);
+    s->submission.instance = (struct slice){s->instance, s->instance_n + b.n};
 }
 
 void session_begin(struct session *s, const struct mail_facts *facts)

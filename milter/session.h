@@ -14,7 +14,7 @@
 #define LOGIN_TEXT_MAX 256
 #define MECHANISM_TEXT_MAX 32
 #define SENDER_TEXT_MAX 384
-#define INSTANCE_MAX 48 /* two numbers and a dot */
+#define INSTANCE_MAX 64 /* three numbers with dots between */
 
 struct session {
     struct milter *milter;
@@ -25,6 +25,8 @@ struct session {
     struct headers headers;
     struct recipients recipients;
     struct who_slot who; /* the message's login: each step of it may be decided with another user of the engine */
+    uint64_t messages;   /* begun in this connection */
+    size_t instance_n;   /* of instance: what all of them begin with */
     char instance[INSTANCE_MAX];
     char login_text[LOGIN_TEXT_MAX], mechanism[MECHANISM_TEXT_MAX], sender_text[SENDER_TEXT_MAX];
 };
