@@ -9,6 +9,7 @@
 #include "core/engine.h"
 #include "core/engine_parts.h"
 #include "core/state.h"
+#include "core/who_cache.h"
 #include "mirror/import.h"
 #include "policyd/server.h"
 #include "tests/torture/fail.h"
@@ -134,14 +135,24 @@ static void make_world(FILE *out)
 
 /* ---- scenarios: run with one call failing (`works` is false) or with none ---- */
 
+/* As a front end remembers them, whichever user decides. */
+static struct who_slot logins[2];
+
+static struct submission message_of(const char *login, const char *queue_id)
+{
+    struct submission s = submission_of(login);
+
+    s.queue_id = slice_of(queue_id);
+    s.who = (struct who_memory){logins, sizeof logins / sizeof logins[0]};
+    return s;
+}
+
 /* For bert, whatever fails. */
 static bool refuses_bert(struct engine_user *user, struct recipients *r, const char *queue_id, enum reason *reason)
 {
-    struct submission s = submission_of(BERT);
-    const struct verdict *v;
+    struct submission s = message_of(BERT, queue_id);
+    const struct verdict *v = engine_decide(user, &s, r);
 
-    s.queue_id = slice_of(queue_id);
-    v = engine_decide(user, &s, r);
     *reason = v->reason;
     return !passes(v);
 }
@@ -165,9 +176,8 @@ static void engine(struct tools *t, bool works)
     MUST(!works || user != NULL);
     for (unsigned i = 0; user != NULL && i < 5; i++) {
         static const char *const ids[] = {"4TA", "4TB", "4TC", "4TD", "4TE"};
-        struct submission s = submission_of(ANNA);
+        struct submission s = message_of(ANNA, ids[i]);
 
-        s.queue_id = slice_of(ids[i]);
         passed += passes(engine_decide(user, &s, &r));
         MUST(refuses_bert(user, &r, ids[i], &reason));
         if (i == 1)
