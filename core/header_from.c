@@ -108,8 +108,7 @@ static const char *judge(enum address_result result, const struct address *a)
     return "not an address that could name a mailbox";
 }
 
-/* Most addresses are plain, and go up to `end`, which behind the last one may be missing. False: it takes more to tell.
- */
+/* Most addresses are plain, up to `end` or the end of the field. False: it takes more to tell. */
 static bool take_plain(struct scan *s, char end, struct address *out)
 {
     const char *stop = memchr(s->p, end, (size_t)(s->end - s->p));

@@ -101,7 +101,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
                          .login = login,
                          .mechanism = smfi_getsymval(ctx, "{auth_type}"),
                          .tls_version = smfi_getsymval(ctx, "{tls_version}"),
-                         .client = s->submission.has_client ? NULL : smfi_getsymval(ctx, "{client_addr}"),
+                         .client = smfi_getsymval(ctx, "{client_addr}"),
                          .size = arguments[0] != NULL ? declared_size(arguments + 1) : 0,
                      });
     /* A simulated connection has no login. One that has is none. */

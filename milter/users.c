@@ -55,21 +55,22 @@ static void append(struct lent_user **list, struct lent_user *tail)
     *list = tail;
 }
 
-static size_t count(const struct lent_user *list)
+static size_t count_idle(struct users *users)
 {
     size_t n = 0;
 
-    for (; list != NULL; list = list->next)
+    gather(users);
+    for (const struct lent_user *u = users->idle; u != NULL; u = u->next)
         n++;
     return n;
 }
 
 /* ---- the pool ---- */
 
-static void count_made(struct users *users, size_t more, size_t fewer)
+static void count_gone(struct users *users, size_t n)
 {
     (void)pthread_mutex_lock(&users->lock);
-    users->made = users->made + more - fewer;
+    users->made -= n;
     (void)pthread_mutex_unlock(&users->lock);
 }
 
@@ -84,7 +85,7 @@ static void free_list(struct users *users, struct lent_user *list)
         free(list);
         list = next;
     }
-    count_made(users, 0, n);
+    count_gone(users, n);
 }
 
 int users_init(struct users *users, struct engine *engine)
@@ -116,7 +117,7 @@ static struct lent_user *make(struct users *users)
     if (lent != NULL && (lent->user = engine_user_new(users->engine)) != NULL)
         return lent;
     free(lent);
-    count_made(users, 0, 1);
+    count_gone(users, 1);
     return NULL;
 }
 
@@ -198,8 +199,7 @@ size_t users_lent(struct users *users)
     size_t n;
 
     (void)pthread_mutex_lock(&users->lock);
-    gather(users);
-    n = users->made - count(users->idle);
+    n = users->made - count_idle(users);
     (void)pthread_mutex_unlock(&users->lock);
     return n;
 }
@@ -209,8 +209,7 @@ size_t users_idle(struct users *users)
     size_t n;
 
     (void)pthread_mutex_lock(&users->lock);
-    gather(users);
-    n = count(users->idle);
+    n = count_idle(users);
     (void)pthread_mutex_unlock(&users->lock);
     return n;
 }

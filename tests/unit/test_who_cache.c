@@ -16,9 +16,8 @@ static const char *const others[] = {
     "anna",
     "",
     "Anna@Contoso.Example",
-    "a-login-that-is-longer-than-any-that-is-remembered-since-whoever-made-it-up-had-no-end-of-time-and-so-goes-on-and-"
-    "on"
-    "-and-on@contoso.example",
+    "a-login-that-is-longer-than-any-that-is-remembered-since-whoever-made-it-up-had-no-end-of-time-"
+    "and-so-goes-on-and-on-and-on@contoso.example",
 };
 
 static int make(void **state)

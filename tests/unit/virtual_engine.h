@@ -51,13 +51,9 @@ static inline void start_at_0(struct bench *b, const char *rules)
 /* A whole message at that time, which never goes back. */
 static inline enum reason send_at(struct bench *b, double at, const char *login, const char *client)
 {
-    struct submission s = world_submission(login, client, login);
-
     if (at > virtual_now_s)
         virtual_now_s = at;
-    (void)snprintf(b->queue_id, sizeof b->queue_id, "4Q%06u", b->messages++);
-    s.queue_id = s.instance = slice_of(b->queue_id);
-    return engine_decide(b->user, &s, &b->recipients)->reason;
+    return send_from(b, login, client);
 }
 
 /* The login's usual mail: one message each morning, from the office. */
