@@ -2,7 +2,17 @@
 
 #include "mirror/words.h"
 
+#include <stdio.h>
 #include <string.h>
+
+struct place_words place_words(row_place place)
+{
+    struct place_words words;
+
+    (void)snprintf(words.text, sizeof words.text, "%s %u", (place & PLACE_ROW) != 0 ? "row" : "line",
+                   place & ~PLACE_ROW);
+    return words;
+}
 
 int row_error(const struct row *row, enum column column, const char *expected, struct error *e)
 {
@@ -26,15 +36,32 @@ int row_error(const struct row *row, enum column column, const char *expected, s
         found = "is an object";
         break;
     case CELL_TEXT:
-        return error_set(e, "%s: line %lu: %s is \"%s\"; expected %s", row->path, row->line, column_name(column),
-                         words(cell->text).text, expected);
+        return error_set(e, "%s: %s: %s is \"%s\"; expected %s", row->path, place_words(row->place).text,
+                         column_name(column), words(cell->text).text, expected);
     }
-    return error_set(e, "%s: line %lu: %s %s; expected %s", row->path, row->line, column_name(column), found, expected);
+    return error_set(e, "%s: %s: %s %s; expected %s", row->path, place_words(row->place).text, column_name(column),
+                     found, expected);
+}
+
+/* Blanks, and the no-break spaces (U+00A0) that come from web pages and spreadsheets. */
+static struct slice trim(struct slice text)
+{
+    size_t before;
+
+    do {
+        before = text.n;
+        text = slice_trim(text);
+        if (text.n >= 2 && memcmp(text.p, "\xc2\xa0", 2) == 0)
+            text = (struct slice){text.p + 2, text.n - 2};
+        if (text.n >= 2 && memcmp(text.p + text.n - 2, "\xc2\xa0", 2) == 0)
+            text.n -= 2;
+    } while (text.n != before);
+    return text;
 }
 
 struct slice cell_text(const struct cell *cell)
 {
-    return cell->kind == CELL_TEXT ? slice_trim(cell->text) : (struct slice){NULL, 0};
+    return cell->kind == CELL_TEXT ? trim(cell->text) : (struct slice){NULL, 0};
 }
 
 int cell_bool(const struct cell *cell, bool *out)
@@ -100,27 +127,73 @@ int cell_guid(const struct cell *cell, struct mailbox_id *id)
     return memcmp(id, &zero, sizeof zero) != 0;
 }
 
-struct items cell_items(const struct cell *cell, bool split_blanks)
+static bool in_braces(struct slice text)
 {
-    bool has = cell->kind == CELL_TEXT || cell->kind == CELL_LIST;
+    return text.n >= 2 && text.p[0] == '{' && text.p[text.n - 1] == '}';
+}
 
-    return (struct items){has ? cell->text : (struct slice){NULL, 0}, cell->kind == CELL_LIST ? NULL
-                                                                      : split_blanks          ? ",;\r\n \t"
-                                                                                              : ",;\r\n"};
+static bool ends_with(struct slice text, struct slice end)
+{
+    return text.n >= end.n && slice_eq((struct slice){text.p + text.n - end.n, end.n}, end);
+}
+
+bool cell_is_cut(const struct cell *cell)
+{
+    struct slice text = cell_text(cell);
+
+    if (!in_braces(text))
+        return false;
+    text = slice_trim((struct slice){text.p + 1, text.n - 2});
+    return ends_with(text, SLICE("...")) || ends_with(text, SLICE("\xe2\x80\xa6")); /* U+2026 */
+}
+
+struct items cell_items(const struct cell *cell, enum items_of of)
+{
+    struct slice text = cell->kind == CELL_LIST ? cell->text : cell_text(cell);
+
+    if (cell->kind == CELL_LIST)
+        return (struct items){.rest = text};
+    if (in_braces(text))
+        text = (struct slice){text.p + 1, text.n - 2};
+    return (struct items){
+        .rest = text, .separators = of == ITEMS_NAMES ? ",;|\r\n" : ",;|\r\n \t", .addresses = of == ITEMS_ADDRESSES};
+}
+
+/* Does a prefix of EmailAddresses begin here: letters or digits and a colon ("smtp:", "X500:")? */
+static bool begins_prefix(struct slice text)
+{
+    size_t n = 0;
+
+    while (n < text.n && ((ascii_lower(text.p[n]) >= 'a' && ascii_lower(text.p[n]) <= 'z') ||
+                          (n > 0 && text.p[n] >= '0' && text.p[n] <= '9')))
+        n++;
+    return n >= 3 && n < text.n && text.p[n] == ':';
+}
+
+/* The bytes up to what separates the next item. */
+static size_t item_length(const struct items *items)
+{
+    struct slice rest = items->rest;
+    size_t n = 0;
+
+    /* No NUL can be in rest, so strchr never finds its own terminator. */
+    while (n < rest.n && strchr(items->separators, rest.p[n]) == NULL &&
+           !(items->addresses && (rest.p[n] == '+' || rest.p[n] == '/') &&
+             begins_prefix((struct slice){rest.p + n + 1, rest.n - n - 1})))
+        n++;
+    return n;
 }
 
 bool items_next(struct items *items, struct slice *item)
 {
     while (items->rest.n > 0) {
         struct slice rest = items->rest;
-        size_t n = 0;
 
         if (items->separators == NULL) {
             slice_cut(rest, CELL_LIST_END, item, &items->rest);
         } else {
-            /* No NUL can be in rest, so strchr never finds its own terminator. */
-            while (n < rest.n && strchr(items->separators, rest.p[n]) == NULL)
-                n++;
+            size_t n = item_length(items);
+
             *item = (struct slice){rest.p, n};
             n += n < rest.n;
             items->rest = (struct slice){rest.p + n, rest.n - n};

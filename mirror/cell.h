@@ -8,6 +8,8 @@
 #include "core/directory.h"
 #include "mirror/column.h"
 
+#include <stdint.h>
+
 enum cell_kind {
     CELL_ABSENT, /* the row has no such column: nobody asked for it */
     CELL_NULL,   /* null, or an empty cell: it was asked for and there is no value */
@@ -26,15 +28,27 @@ struct cell {
     struct slice text; /* CELL_TEXT, CELL_LIST */
 };
 
+/*
+ * Where a row stands in its file: a line, from 1. With PLACE_ROW in it, the number of the row instead, from 1, where
+ * lines say nothing: JSON on one line, answers of the service.
+ */
+typedef uint32_t row_place;
+#define PLACE_ROW UINT32_C(0x80000000)
+
+struct place_words {
+    char text[24];
+};
+/* "line 7", "row 7": the text lives to the end of the expression. */
+struct place_words place_words(row_place place);
+
 /* A row: cells by enum column. Everything lives until the next row. */
 struct row {
     const char *path; /* of the file, escaped */
-    unsigned long line;
-    unsigned long column; /* JSON: where the object begins; CSV: 0 */
+    row_place place;
     struct cell cells[COLUMNS];
 };
 
-/* "path: line 7, SmtpClientAuthenticationDisabled: \"Wahr\": expected ..."; answers -1. */
+/* "path: line 7, SmtpClientAuthenticationDisabled: \"Wahr\": expected ..."; returns -1. */
 int row_error(const struct row *row, enum column column, const char *expected, struct error *e);
 
 /* true and false, also as text in any case. 1 with *out; 0: null or absent; -1: something else. */
@@ -53,16 +67,26 @@ int cell_guid(const struct cell *cell, struct mailbox_id *id);
 bool guid_parse(struct slice text, uint8_t out[16]);
 
 /*
- * Walks over a list: a JSON array's elements, or a text that somebody joined, split at commas, semicolons and line
- * ends, and at blanks too when split_blanks is set: not for names, which may hold blanks. Items are never empty.
+ * Walks over a list: a JSON array's elements, or a text that somebody joined, perhaps with the braces that Format-List
+ * puts around it. Items are never empty. Names may hold blanks; addresses may hold "+", which some scripts join with:
+ * it separates only in front of a prefix ("+smtp:").
  */
+enum items_of {
+    ITEMS_NAMES,    /* split at commas, semicolons, bars and line ends */
+    ITEMS_WORDS,    /* and at blanks */
+    ITEMS_ADDRESSES /* and at "+" or "/" in front of a prefix */
+};
 struct items {
     struct slice rest;
     const char *separators; /* NULL: elements of an array */
+    bool addresses;
 };
-struct items cell_items(const struct cell *cell, bool split_blanks);
+struct items cell_items(const struct cell *cell, enum items_of of);
 /* False at the end. */
 bool items_next(struct items *items, struct slice *item);
+
+/* Did PowerShell cut the list off ("{a, b, c, d...}", $FormatEnumerationLimit)? */
+bool cell_is_cut(const struct cell *cell);
 
 /*
  * Does the cell hold only a .NET type's name ("System.Collections.ArrayList", "System.String[]",

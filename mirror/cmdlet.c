@@ -6,6 +6,14 @@
 /* Only Get-CASMailbox has the switches of the other protocols. */
 #define PROTOCOLS (C(OWA) | C(ECP) | C(IMAP) | C(POP) | C(MAPI) | C(ACTIVE_SYNC))
 #define ADDRESSES (C(PRIMARY) | C(PROXIES))
+/* What else Get-TransportConfig has. */
+#define TRANSPORT (C(ENVELOPE_LIMIT) | C(TLS_RECEIVE) | C(SAFETY_NET) | C(LEGACY_TLS))
+/*
+ * What Get-CASMailbox has, and Get-EXOCasMailbox only with -PropertySets All: the setting is there too, then. (Its
+ * minimum set has the switches of the protocols, and not the setting: ExchangePowerShell docs, "Property sets in
+ * Exchange Online PowerShell module cmdlets".)
+ */
+#define FULL (C(OWA_POLICY) | C(EWS_OUTLOOK) | C(IMAP_DEFAULTS) | C(MAPI_HTTP))
 
 static const struct {
     const char *name, *option;
@@ -14,7 +22,7 @@ static const struct {
     const char *select; /* what to export */
 } kinds[KINDS] = {
     [KIND_TRANSPORT_CONFIG] = {"Get-TransportConfig", "transport-config", C(SMTP_AUTH_DISABLED), 0,
-                               "SmtpClientAuthenticationDisabled"},
+                               "Name,SmtpClientAuthenticationDisabled,AllowLegacyTLSClients"},
     [KIND_SECURITY_DEFAULTS] = {"identitySecurityDefaultsEnforcementPolicy", "security-defaults", C(IS_ENABLED), 0,
                                 "isEnabled"},
     [KIND_AUTHENTICATION_POLICY] = {"Get-AuthenticationPolicy", "authentication-policy", C(NAME) | C(BASIC_SMTP), 0,
@@ -27,7 +35,8 @@ static const struct {
                               "RecipientLimitPerDay"},
     [KIND_ACCEPTED_DOMAIN] = {"Get-AcceptedDomain", "accepted-domain", C(DOMAIN) | C(DOMAIN_TYPE), 0,
                               "DomainName,DomainType,MatchSubDomains"},
-    [KIND_BLOCKED_SENDER] = {"Get-BlockedSenderAddress", "blocked-sender", C(SENDER), 0, "SenderAddress"},
+    [KIND_BLOCKED_SENDER] = {"Get-BlockedSenderAddress", "blocked-sender", C(SENDER) | C(REASON), 0,
+                             "SenderAddress,Reason"},
     [KIND_USER] = {"Get-User", "user", C(GUID) | C(AUTH_POLICY), 0, "Guid,UserPrincipalName,AuthenticationPolicy"},
     [KIND_CAS_MAILBOX] = {"Get-CASMailbox", "cas-mailbox", C(SMTP_AUTH_DISABLED), ADDRESSES,
                           "Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,"
@@ -51,7 +60,7 @@ static const struct {
     column_set all, any, none; /* any: at least one of them, when it is not empty */
 } signs[] = {
     {KIND_RECIPIENT_PERMISSION, C(TRUSTEE), 0, 0},
-    {KIND_BLOCKED_SENDER, C(SENDER), 0, 0},
+    {KIND_BLOCKED_SENDER, C(SENDER), 0, C(RECIPIENT_ADDRESS) | C(RECEIVED)},
     {KIND_ACCEPTED_DOMAIN, C(DOMAIN), 0, 0},
     {KIND_AUTHENTICATION_POLICY, C(BASIC_SMTP), 0, 0},
     {KIND_ORGANIZATION_CONFIG, 0, C(DEFAULT_POLICY) | C(REJECT_DIRECT_SEND), 0},
@@ -59,8 +68,9 @@ static const struct {
     {KIND_SECURITY_DEFAULTS, C(IS_ENABLED), 0, 0},
     {KIND_CAS_MAILBOX, 0, PROTOCOLS, 0},
     {KIND_CAS_MAILBOX, C(SMTP_AUTH_DISABLED), ADDRESSES | C(UPN) | C(ACCOUNT) | C(DISPLAY_NAME), 0},
-    {KIND_TRANSPORT_CONFIG, 0,
-     C(SMTP_AUTH_DISABLED) | C(ENVELOPE_LIMIT) | C(TLS_RECEIVE) | C(SAFETY_NET) | C(LEGACY_TLS), 0},
+    {KIND_TRANSPORT_CONFIG, 0, TRANSPORT, 0},
+    /* Its name has to tell the organization's from a mailbox: kind_is_organization. */
+    {KIND_TRANSPORT_CONFIG, C(SMTP_AUTH_DISABLED), 0, 0},
     {KIND_USER, C(AUTH_POLICY), 0, ADDRESSES | C(EXCHANGE_GUID)},
     {KIND_MAILBOX, 0, C(TYPE) | C(UPN) | C(ALIAS) | C(EXCHANGE_GUID) | C(ON_BEHALF), 0},
     /* An export with so few columns that it could be of either: said to be the one that decides. */
@@ -83,6 +93,93 @@ enum kind kind_named(struct slice name)
         if (slice_eq(name, slice_of(kinds[i].option)) || slice_ieq(name, slice_of(kinds[i].name)))
             return (enum kind)i;
     return KINDS;
+}
+
+/* The longest name is found first: "casmailbox" before "mailbox". */
+static const struct {
+    const char *text;
+    enum kind kind;
+} file_names[] = {
+    {"hostedoutboundspamfilterpolicy", KIND_OUTBOUND_POLICY},
+    {"authenticationpolic", KIND_AUTHENTICATION_POLICY}, /* y, ies */
+    {"recipientpermission", KIND_RECIPIENT_PERMISSION},
+    {"blockedsenderaddress", KIND_BLOCKED_SENDER},
+    {"organizationconfig", KIND_ORGANIZATION_CONFIG},
+    {"securitydefaults", KIND_SECURITY_DEFAULTS},
+    {"transportconfig", KIND_TRANSPORT_CONFIG},
+    {"accepteddomain", KIND_ACCEPTED_DOMAIN},
+    {"outboundpolicy", KIND_OUTBOUND_POLICY},
+    {"blockedsender", KIND_BLOCKED_SENDER},
+    {"authpolic", KIND_AUTHENTICATION_POLICY},
+    {"casmailbox", KIND_CAS_MAILBOX},
+    {"mailbox", KIND_MAILBOX},
+};
+
+enum kind kind_of_file(struct slice name)
+{
+    char letters[128];
+    struct slice plain = {letters, 0};
+
+    for (size_t i = 0; i < name.n && plain.n < sizeof letters; i++) {
+        char c = ascii_lower(name.p[i]);
+
+        if (c >= 'a' && c <= 'z')
+            letters[plain.n++] = c;
+    }
+    for (size_t i = 0; i < sizeof file_names / sizeof file_names[0]; i++)
+        if (memmem(plain.p, plain.n, file_names[i].text, strlen(file_names[i].text)) != NULL)
+            return file_names[i].kind;
+    return KINDS;
+}
+
+bool kind_may_be_empty(enum kind kind)
+{
+    return kind == KIND_AUTHENTICATION_POLICY || kind == KIND_BLOCKED_SENDER;
+}
+
+static const struct {
+    column_set all, none;
+    const char *what;
+} strangers[] = {
+    {C(FORMATTED), 0,
+     "was formatted before it was exported (Format-Table or Format-List in front of Export-Csv); leave that out"},
+    {C(SENDER) | C(RECIPIENT_ADDRESS), 0,
+     "is a message trace, which says nothing of any setting; senders that Exchange Online restricts come from "
+     "Get-BlockedSenderAddress"},
+    {C(SENDER) | C(RECEIVED), 0, "is a message trace, which says nothing of any setting"},
+    {C(BLOCK_CREDENTIAL), 0,
+     "is the Microsoft 365 admin center's list of users, which has no settings of mailboxes; export Get-CASMailbox"},
+    {C(ARCHIVE_STATUS), 0,
+     "is the Exchange admin center's list of mailboxes, which lacks SmtpClientAuthenticationDisabled; export "
+     "Get-CASMailbox"},
+    {C(GROUP_TYPE), C(SMTP_AUTH_DISABLED), "is a list of groups, which cannot sign in"},
+    {C(GRAPH_PROXIES), C(PRIMARY),
+     "is a list of users (Graph or Active Directory), which has no settings of mailboxes; "
+     "export Get-CASMailbox"},
+    {C(LENGTH), ADDRESSES | C(GUID), "holds the lengths of texts: texts were given to Export-Csv in place of objects"},
+};
+
+const char *kind_stranger(column_set columns)
+{
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
+        if ((columns & strangers[i].all) == strangers[i].all && (columns & strangers[i].none) == 0)
+            return strangers[i].what;
+    return NULL;
+}
+
+bool kind_is_organization(column_set columns, const struct row *row)
+{
+    static const enum column names[] = {COLUMN_NAME, COLUMN_IDENTITY};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (slice_ieq(cell_text(&row->cells[names[i]]), SLICE("Transport Settings")))
+            return true;
+    return (columns & TRANSPORT) != 0;
+}
+
+bool kind_is_selected(column_set columns)
+{
+    return (columns & FULL) == 0;
 }
 
 enum kind kind_detect(enum rows_form form, column_set columns)
@@ -111,6 +208,6 @@ int kind_check(enum kind kind, const char *path, column_set columns, struct erro
         return 0;
     return error_set(e,
                      "%s: looks like %s, but has no %s, and absent is not empty: the export selected too few columns; "
-                     "export with Select-Object %s",
-                     path, kinds[kind].name, names, kinds[kind].select);
+                     "export with %s | Select-Object %s",
+                     path, kinds[kind].name, names, kinds[kind].name, kinds[kind].select);
 }

@@ -45,6 +45,22 @@ static const struct {
     [COLUMN_SAFETY_NET] = {"SafetyNetHoldTime", sizeof "SafetyNetHoldTime" - 1},
     [COLUMN_LEGACY_TLS] = {"AllowLegacyTLSClients", sizeof "AllowLegacyTLSClients" - 1},
     [COLUMN_REJECT_DIRECT_SEND] = {"RejectDirectSend", sizeof "RejectDirectSend" - 1},
+    [COLUMN_REASON] = {"Reason", sizeof "Reason" - 1},
+    [COLUMN_INACTIVE] = {"IsInactiveMailbox", sizeof "IsInactiveMailbox" - 1},
+    [COLUMN_SOFT_DELETED] = {"WhenSoftDeleted", sizeof "WhenSoftDeleted" - 1},
+    [COLUMN_OWA_POLICY] = {"OwaMailboxPolicy", sizeof "OwaMailboxPolicy" - 1},
+    [COLUMN_EWS_OUTLOOK] = {"EwsAllowOutlook", sizeof "EwsAllowOutlook" - 1},
+    [COLUMN_IMAP_DEFAULTS] = {"ImapUseProtocolDefaults", sizeof "ImapUseProtocolDefaults" - 1},
+    [COLUMN_MAPI_HTTP] = {"MapiHttpEnabled", sizeof "MapiHttpEnabled" - 1},
+    [COLUMN_RECIPIENT_ADDRESS] = {"RecipientAddress", sizeof "RecipientAddress" - 1},
+    [COLUMN_RECEIVED] = {"Received", sizeof "Received" - 1},
+    [COLUMN_GROUP_TYPE] = {"GroupType", sizeof "GroupType" - 1},
+    [COLUMN_BLOCK_CREDENTIAL] = {"Block credential", sizeof "Block credential" - 1},
+    [COLUMN_ARCHIVE_STATUS] = {"Archive status", sizeof "Archive status" - 1},
+    [COLUMN_GRAPH_PROXIES] = {"proxyAddresses", sizeof "proxyAddresses" - 1},
+    [COLUMN_FORMATTED] = {"ClassId2e4f51ef21dd47e99d3c952918aff9cd",
+                          sizeof "ClassId2e4f51ef21dd47e99d3c952918aff9cd" - 1},
+    [COLUMN_LENGTH] = {"Length", sizeof "Length" - 1},
 };
 
 const char *column_name(enum column column)
@@ -55,8 +71,73 @@ const char *column_name(enum column column)
 enum column column_named(struct slice name)
 {
     for (size_t i = 0; i < COLUMNS; i++)
-        if (names[i].n == name.n && ascii_lower(names[i].text[0]) == ascii_lower(name.p[0]) &&
+        if (names[i].n == name.n && name.n > 0 && ascii_lower(names[i].text[0]) == ascii_lower(name.p[0]) &&
             slice_ieq(name, (struct slice){names[i].text, names[i].n}))
             return (enum column)i;
     return COLUMNS;
+}
+
+/* What export scripts call our columns: lower-case letters and digits alone. */
+static const struct {
+    const char *text;
+    enum column column;
+} synonyms[] = {
+    {"smtpauthdisabled", COLUMN_SMTP_AUTH_DISABLED},
+    {"smtpauthenticationdisabled", COLUMN_SMTP_AUTH_DISABLED},
+    {"smtpclientauthdisabled", COLUMN_SMTP_AUTH_DISABLED},
+    {"smtpclientauthentication", COLUMN_SMTP_AUTH_DISABLED},
+    {"smtpclientauthenticationenabled", COLUMN_SMTP_AUTH_DISABLED},
+    {"smtpauthenabled", COLUMN_SMTP_AUTH_DISABLED},
+    {"smtpauth", COLUMN_SMTP_AUTH_DISABLED},
+    {"authenticatedsmtp", COLUMN_SMTP_AUTH_DISABLED},
+    {"authenticatedsmtpdisabled", COLUMN_SMTP_AUTH_DISABLED},
+    {"upn", COLUMN_UPN},
+    {"primarysmtp", COLUMN_PRIMARY},
+    {"primaryaddress", COLUMN_PRIMARY},
+    {"primaryemail", COLUMN_PRIMARY},
+    {"primaryemailaddress", COLUMN_PRIMARY},
+    {"emailaddress", COLUMN_PRIMARY},
+    {"email", COLUMN_PRIMARY},
+    {"mail", COLUMN_PRIMARY},
+    {"smtp", COLUMN_PROXIES},
+    {"aliases", COLUMN_PROXIES},
+    {"proxyaddress", COLUMN_PROXIES},
+    {"proxyaddresses", COLUMN_PROXIES},
+    {"smtpaddresses", COLUMN_PROXIES},
+    {"additionalemailaddresses", COLUMN_PROXIES},
+    {"otheremailaddresses", COLUMN_PROXIES},
+};
+
+/* Longer than any of our names with something between all of its letters. */
+#define MEANT_MAX 96
+
+/* Letters and digits alone, in lower case. False for what holds others, or too many. */
+static bool plain_letters(struct slice name, char out[MEANT_MAX], size_t *n)
+{
+    *n = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = ascii_lower(name.p[i]);
+
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+            if (*n == MEANT_MAX)
+                return false;
+            out[(*n)++] = c;
+        } else if (c != ' ' && c != '-' && c != '_' && c != '.') {
+            return false;
+        }
+    }
+    return *n > 0;
+}
+
+enum column column_meant(struct slice name)
+{
+    char letters[MEANT_MAX];
+    struct slice plain = {letters, 0};
+
+    if (!plain_letters(name, letters, &plain.n))
+        return COLUMNS;
+    for (size_t i = 0; i < sizeof synonyms / sizeof synonyms[0]; i++)
+        if (slice_eq(plain, slice_of(synonyms[i].text)))
+            return synonyms[i].column;
+    return column_named(plain);
 }

@@ -56,6 +56,23 @@ enum column {
     COLUMN_SAFETY_NET,
     COLUMN_LEGACY_TLS,
     COLUMN_REJECT_DIRECT_SEND,
+    COLUMN_REASON,       /* of Get-BlockedSenderAddress */
+    COLUMN_INACTIVE,     /* IsInactiveMailbox */
+    COLUMN_SOFT_DELETED, /* WhenSoftDeleted */
+    COLUMN_OWA_POLICY, /* Get-CASMailbox's, and not in Get-EXOCasMailbox's small set of properties: see FULL in cmdlet.c
+                        */
+    COLUMN_EWS_OUTLOOK,
+    COLUMN_IMAP_DEFAULTS,
+    COLUMN_MAPI_HTTP,
+    /* of exports and reports that postern does not read */
+    COLUMN_RECIPIENT_ADDRESS,
+    COLUMN_RECEIVED,
+    COLUMN_GROUP_TYPE,
+    COLUMN_BLOCK_CREDENTIAL,
+    COLUMN_ARCHIVE_STATUS,
+    COLUMN_GRAPH_PROXIES,
+    COLUMN_FORMATTED,
+    COLUMN_LENGTH,
     COLUMNS
 };
 
@@ -64,6 +81,13 @@ const char *column_name(enum column column);
 
 /* The column of this name, COLUMNS when it is none of ours. */
 enum column column_named(struct slice name);
+
+/*
+ * The column that somebody may have meant with a name that is none of ours: the same letters with blanks, dots or
+ * dashes between them ("User principal name"), or a name that export scripts give it ("UPN", "SMTPAuthDisabled").
+ * COLUMNS when nothing comes near.
+ */
+enum column column_meant(struct slice name);
 
 /* A set of columns. */
 typedef uint64_t column_set;

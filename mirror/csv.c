@@ -84,7 +84,7 @@ static size_t plain_bytes(struct csv *csv, bool in_quotes)
         }
         if (*p == '\n' || *p == '\r' || *p == csv->delimiter)
             break;
-        if (csv->delimiter == '\0' && (*p == ',' || *p == ';' || *p == '\t'))
+        if (csv->delimiter == '\0' && (strchr(",;\t|", *p) != NULL))
             break;
     }
     return (size_t)(p - csv->in->at);
@@ -213,6 +213,12 @@ static bool is_type_line(const struct csv *csv)
     return slice_starts_with((struct slice){csv->text, csv->text_n}, SLICE("#TYPE"));
 }
 
+/* "sep=;" in front of the header tells spreadsheets the delimiter, and is of no use once that was seen. */
+static bool is_delimiter_line(const struct csv *csv)
+{
+    return csv->n_cells <= 2 && slice_ieq(slice_trim((struct slice){csv->text, csv->text_n}), SLICE("sep="));
+}
+
 int csv_next(struct csv *csv, struct error *e)
 {
     bool ended = false;
@@ -226,8 +232,12 @@ int csv_next(struct csv *csv, struct error *e)
             csv->delimiter = '\0'; /* a generic type's name holds commas */
             continue;
         }
+        if (csv->n_header == 0 && is_delimiter_line(csv))
+            continue;
         if (csv->n_header == 0)
             csv->n_header = csv->n_cells;
+        else if (csv->text_n == 0 && csv->n_cells == csv->n_header && csv->n_cells > 1)
+            continue; /* nothing but delimiters: what a spreadsheet writes of rows that were emptied */
         else if (csv->n_cells != csv->n_header)
             return wrong_count(csv, ended, e);
         return 1;

@@ -1,6 +1,6 @@
 /*
  * CSV as Export-Csv writes it: RFC 4180 quoting with delimiters, doubled quotes and line breaks inside quotes; comma,
- * semicolon or tab, found in the header line; an optional "#TYPE" line in front; LF or CRLF.
+ * semicolon, tab or bar, found in the header line; an optional "#TYPE" or "sep=;" line in front; LF or CRLF.
  *
  * Strict where a mistake would show damage: every row has as many cells as the header, quotes are where RFC 4180 has
  * them, and the file does not end inside a row. Bounded: CSV_ROW_MAX bytes a row, CSV_CELLS_MAX cells.
@@ -32,8 +32,8 @@ void csv_open(struct csv *csv, struct input *in);
 void csv_close(struct csv *csv);
 
 /*
- * The next row, the header being the first. Lines with nothing in them are skipped. 1: csv_cell has it until the next
- * call; 0: the end; -1: damaged, and e names file and line.
+ * The next row, the header being the first. Lines with nothing in them, or nothing but delimiters, are skipped. 1:
+ * csv_cell has it until the next call; 0: the end; -1: damaged, and e names file and line.
  */
 int csv_next(struct csv *csv, struct error *e);
 

@@ -7,6 +7,7 @@
 
 #include "mirror/address_set.h"
 #include "mirror/cmdlet.h"
+#include "mirror/remarks.h"
 #include "mirror/rights.h"
 #include "mirror/stage.h"
 
@@ -50,6 +51,10 @@ struct gathered {
     struct address *restricted; /* of KIND_BLOCKED_SENDER; sorted by gather_sort_restricted */
     size_t n_restricted;
     /* for the report */
+    struct remarks remarks;
+    bool nothing_own; /* a selection of Get-CASMailbox's columns had no setting at all: perhaps none was returned */
+    uint64_t settings_own;    /* rows of Get-CASMailbox with True or False */
+    uint64_t not_mailboxes;   /* rows of contacts, groups, guests, and of mailboxes that were deleted */
     column_set unknown_lists; /* columns in which a list was hidden behind a type's name */
     uint64_t unusable;        /* addresses and names that can never name a mailbox */
     struct address_set *proxies;

@@ -1,30 +1,75 @@
 #include "mirror/gather.h"
+#include "mirror/words.h"
 
 static const struct {
     const char *name;
     const char *number; /* as ConvertTo-Json writes an enumeration of a local Exchange session */
     enum recipient_type type;
+    bool no_mailbox; /* cannot sign in, and has no setting: what lists of recipients hold beside mailboxes */
 } types[] = {
-    {"UserMailbox", "1", RECIPIENT_USER},
-    {"LinkedMailbox", "2", RECIPIENT_USER},
-    {"SharedMailbox", "4", RECIPIENT_SHARED},
-    {"LegacyMailbox", "8", RECIPIENT_USER},
-    {"RoomMailbox", "16", RECIPIENT_ROOM},
-    {"EquipmentMailbox", "32", RECIPIENT_EQUIPMENT},
-    {"MailUser", "128", RECIPIENT_MAIL_USER},
-    {"LinkedRoomMailbox", NULL, RECIPIENT_ROOM},
-    {"SchedulingMailbox", NULL, RECIPIENT_OTHER},
-    {"GroupMailbox", NULL, RECIPIENT_GROUP},
-    {"RemoteUserMailbox", NULL, RECIPIENT_MAIL_USER},
+    {"UserMailbox", "1", RECIPIENT_USER, false},
+    {"LinkedMailbox", "2", RECIPIENT_USER, false},
+    {"SharedMailbox", "4", RECIPIENT_SHARED, false},
+    {"LegacyMailbox", "8", RECIPIENT_USER, false},
+    {"RoomMailbox", "16", RECIPIENT_ROOM, false},
+    {"EquipmentMailbox", "32", RECIPIENT_EQUIPMENT, false},
+    {"MailUser", "128", RECIPIENT_MAIL_USER, false},
+    {"LinkedRoomMailbox", NULL, RECIPIENT_ROOM, false},
+    {"SchedulingMailbox", NULL, RECIPIENT_OTHER, false},
+    {"GroupMailbox", NULL, RECIPIENT_GROUP, false},
+    {"RemoteUserMailbox", NULL, RECIPIENT_MAIL_USER, false},
+    {"RemoteSharedMailbox", NULL, RECIPIENT_SHARED, false},
+    {"RemoteRoomMailbox", NULL, RECIPIENT_ROOM, false},
+    {"RemoteEquipmentMailbox", NULL, RECIPIENT_EQUIPMENT, false},
+    {"MailContact", "64", RECIPIENT_OTHER, true},
+    {"MailUniversalDistributionGroup", "256", RECIPIENT_GROUP, true},
+    {"MailNonUniversalGroup", "512", RECIPIENT_GROUP, true},
+    {"MailUniversalSecurityGroup", "1024", RECIPIENT_GROUP, true},
+    {"DynamicDistributionGroup", "2048", RECIPIENT_GROUP, true},
+    {"PublicFolder", "4096", RECIPIENT_OTHER, true},
+    {"MailForestContact", "32768", RECIPIENT_OTHER, true},
+    {"RoomList", NULL, RECIPIENT_GROUP, true},
+    {"GuestMailUser", NULL, RECIPIENT_OTHER, true},
+    {"RemoteGroupMailbox", NULL, RECIPIENT_GROUP, true},
+    {"SharedWithMailUser", NULL, RECIPIENT_OTHER, true},
 };
 
-static enum recipient_type type_of(struct slice text)
+static enum recipient_type type_of(struct slice text, bool *no_mailbox)
 {
+    *no_mailbox = false;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (slice_ieq(text, slice_of(types[i].name)) ||
-            (types[i].number != NULL && slice_eq(text, slice_of(types[i].number))))
+            (types[i].number != NULL && slice_eq(text, slice_of(types[i].number)))) {
+            *no_mailbox = types[i].no_mailbox;
             return types[i].type;
+        }
     return RECIPIENT_OTHER;
+}
+
+/* A mailbox that was deleted, or is kept for the law alone: nobody signs in to it, and its address may be another's. */
+static bool is_gone(const struct row *row)
+{
+    bool inactive = false;
+
+    return (cell_bool(&row->cells[COLUMN_INACTIVE], &inactive) == 1 && inactive) ||
+           cell_text(&row->cells[COLUMN_SOFT_DELETED]).n > 0;
+}
+
+/* Is the row of a mailbox that can sign in? What is not is counted, and the first is said. */
+static bool is_mailbox(struct gathered *g, unsigned file, const struct row *row, struct staged *out)
+{
+    struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
+    bool no_mailbox;
+
+    out->recipient_type = type_of(type, &no_mailbox);
+    if (!no_mailbox && !is_gone(row))
+        return true;
+    g->not_mailboxes++;
+    remarks_add(&g->remarks, remark_topic(REMARK_NOT_A_MAILBOX, file, no_mailbox),
+                "%s: %s: %s%s%s is no mailbox that can sign in, and was left out", row->path,
+                place_words(row->place).text, words(cell_text(&row->cells[COLUMN_PRIMARY])).text,
+                no_mailbox ? ", a " : ", deleted or inactive,", no_mailbox ? words(type).text : "");
+    return false;
 }
 
 static bool asked_for(const struct row *row, enum column column)
@@ -33,11 +78,19 @@ static bool asked_for(const struct row *row, enum column column)
 }
 
 /* Is the list known? A type's name in its place is noted; anything else without an address is nothing known either. */
-static bool list_known(struct gathered *g, const struct row *row, enum column column, bool addresses)
+static bool list_known(struct gathered *g, unsigned file, const struct row *row, enum column column, bool addresses)
 {
     const struct cell *cell = &row->cells[column];
     struct slice text = cell_text(cell);
 
+    if (cell_is_cut(cell)) {
+        remarks_add(&g->remarks, remark_topic(REMARK_LIST_CUT, file, column),
+                    "%s: %s: PowerShell cut %s off (\"%s\"), so nothing was taken from it; export it with "
+                    "@{n='%s';e={$_.%s -join ' '}}",
+                    row->path, place_words(row->place).text, column_name(column), words(text).text, column_name(column),
+                    column_name(column));
+        return false;
+    }
     if (cell->kind == CELL_LIST)
         return true;
     if (cell->kind == CELL_NULL)
@@ -58,7 +111,7 @@ static bool has_prefix(struct slice item)
 /* In a text that was joined at blanks, X500 addresses fall into pieces; once a piece says smtp:, only those count. */
 static bool joined_with_prefixes(const struct cell *cell)
 {
-    struct items items = cell_items(cell, true);
+    struct items items = cell_items(cell, ITEMS_ADDRESSES);
     struct slice item;
 
     if (cell->kind != CELL_TEXT)
@@ -74,7 +127,7 @@ static int read_proxies(struct gathered *g, const struct row *row, struct addres
 {
     const struct cell *cell = &row->cells[COLUMN_PROXIES];
     bool prefixes_only = joined_with_prefixes(cell);
-    struct items items = cell_items(cell, true);
+    struct items items = cell_items(cell, ITEMS_ADDRESSES);
     struct slice item;
 
     while (items_next(&items, &item)) {
@@ -91,10 +144,16 @@ static int read_proxies(struct gathered *g, const struct row *row, struct addres
         if (kind == PROXY_PRIMARY)
             *primary = address;
         if (!address_set_add(g->proxies, address_slice(&address)))
-            return error_set(e, "%s: line %lu: more than %d addresses in EmailAddresses", row->path, row->line,
-                             ADDRESS_SET_MAX);
+            return error_set(e, "%s: %s: more than %d addresses in EmailAddresses", row->path,
+                             place_words(row->place).text, ADDRESS_SET_MAX);
     }
     return 0;
+}
+
+/* "SMTP:anna@contoso.example" is how EmailAddresses writes a primary address. */
+static struct slice without_prefix(struct slice text)
+{
+    return has_prefix(text) ? (struct slice){text.p + 5, text.n - 5} : text;
 }
 
 /* PrimarySmtpAddress, else the one in EmailAddresses that is marked so. */
@@ -106,12 +165,13 @@ static int read_primary(const struct row *row, const struct address *marked, str
         *primary = *marked;
         return 0;
     }
-    if (address_parse_internal(cell_text(cell), primary) != ADDRESS_OK)
+    if (address_parse_internal(without_prefix(cell_text(cell)), primary) != ADDRESS_OK)
         return row_error(row, COLUMN_PRIMARY, "a mail address", e);
     return 0;
 }
 
-static int read_smtp_auth(enum kind kind, const struct row *row, struct staged *out, struct error *e)
+static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *row, struct staged *out,
+                          struct error *e)
 {
     const struct cell *cell = &row->cells[COLUMN_SMTP_AUTH_DISABLED];
     bool disabled;
@@ -127,6 +187,7 @@ static int read_smtp_auth(enum kind kind, const struct row *row, struct staged *
     said = cell_bool(cell, &disabled);
     if (said < 0 || cell->kind == CELL_ABSENT)
         return row_error(row, COLUMN_SMTP_AUTH_DISABLED, "True, False or nothing", e);
+    g->settings_own += said > 0;
     out->knows |= STAGED_SMTP_AUTH;
     out->smtp_auth = said == 0 ? SMTP_AUTH_INHERIT : disabled ? SMTP_AUTH_DISABLED : SMTP_AUTH_ENABLED;
     return 0;
@@ -195,24 +256,24 @@ static int read_on_behalf(struct gathered *g, unsigned file, const struct row *r
                           struct error *e)
 {
     const struct cell *cell = &row->cells[COLUMN_ON_BEHALF];
-    struct items items = cell_items(cell, false);
+    struct items items = cell_items(cell, ITEMS_NAMES);
     struct slice item;
 
     if (!asked_for(row, COLUMN_ON_BEHALF))
         return 0;
-    if (!list_known(g, row, COLUMN_ON_BEHALF, false)) {
+    if (!list_known(g, file, row, COLUMN_ON_BEHALF, false)) {
         g->on_behalf_unknown = true;
         return 0;
     }
     g->on_behalf = true;
     while (items_next(&items, &item))
-        if (rights_add(g->rights, item, primary, RIGHT_SEND_ON_BEHALF, false, (struct right_place){file, row->line},
+        if (rights_add(g->rights, item, primary, RIGHT_SEND_ON_BEHALF, false, (struct right_place){file, row->place},
                        e) != 0)
             return -1;
     return 0;
 }
 
-static void note_known(struct gathered *g, const struct row *row, struct staged *out)
+static void note_known(struct gathered *g, unsigned file, const struct row *row, struct staged *out)
 {
     static const struct {
         enum column column;
@@ -226,14 +287,14 @@ static void note_known(struct gathered *g, const struct row *row, struct staged 
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
         if (asked_for(row, plain[i].column))
             out->knows |= plain[i].knows;
-    if (list_known(g, row, COLUMN_PROXIES, true))
+    if (list_known(g, file, row, COLUMN_PROXIES, true))
         out->knows |= STAGED_PROXIES;
 }
 
 int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
     struct stage *stage = g->stages[kind == KIND_MAILBOX ? STAGE_DETAILS : STAGE_SETTINGS];
-    struct staged out = {.file = file, .line = row->line};
+    struct staged out = {.file = file, .place = row->place};
     struct address marked = {0}, primary, upn;
     struct login alias, account;
     struct buf packed = BUF_OVER(g->packed);
@@ -243,11 +304,13 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     if (guid < 0)
         return row_error(row, COLUMN_GUID, "a GUID", e);
     out.has_guid = guid > 0;
-    note_known(g, row, &out);
+    if (!is_mailbox(g, file, row, &out))
+        return 0;
+    note_known(g, file, row, &out);
     address_set_clear(g->proxies);
     if ((out.knows & STAGED_PROXIES) != 0 && read_proxies(g, row, &marked, e) != 0)
         return -1;
-    if (read_primary(row, &marked, &primary, e) != 0 || read_smtp_auth(kind, row, &out, e) != 0)
+    if (read_primary(row, &marked, &primary, e) != 0 || read_smtp_auth(g, kind, row, &out, e) != 0)
         return -1;
     out.primary = address_slice(&primary);
     address_set_pack(g->proxies, out.primary, &packed);
@@ -256,7 +319,6 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     out.alias = read_account(g, row, COLUMN_ALIAS, &alias);
     out.account = read_account(g, row, COLUMN_ACCOUNT, &account);
     out.name = display_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]), name);
-    out.recipient_type = type_of(cell_text(&row->cells[COLUMN_TYPE]));
     out.names = read_names(row, names, sizeof names);
     if (read_on_behalf(g, file, row, out.primary, e) != 0)
         return -1;
@@ -265,7 +327,7 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
 
 int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
-    struct staged out = {.file = file, .line = row->line, .knows = STAGED_POLICY};
+    struct staged out = {.file = file, .place = row->place, .knows = STAGED_POLICY};
 
     (void)kind;
     if (cell_guid(&row->cells[COLUMN_GUID], &out.id) <= 0)

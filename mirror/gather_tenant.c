@@ -33,11 +33,10 @@ int gather_tenant_row(struct gathered *g, enum kind kind, unsigned file, const s
 
     (void)file;
     if (g->rows[kind] > 1)
-        return error_set(
-            e,
-            "%s: line %lu: a second row, but a tenant has one %s only; if these are mailboxes, export their "
-            "PrimarySmtpAddress too",
-            row->path, row->line, kind_name(kind));
+        return error_set(e,
+                         "%s: %s: a second row, but a tenant has one %s only; if these are mailboxes, export their "
+                         "PrimarySmtpAddress too",
+                         row->path, place_words(row->place).text, kind_name(kind));
     switch (kind) {
     case KIND_TRANSPORT_CONFIG:
         if (read_setting(row, COLUMN_SMTP_AUTH_DISABLED, &said, e) != 0)
@@ -64,7 +63,7 @@ int gather_policy_row(struct gathered *g, enum kind kind, unsigned file, const s
 
     (void)kind, (void)file;
     if (g->n_policies == GATHER_POLICIES_MAX)
-        return error_set(e, "%s: line %lu: more than %d authentication policies", row->path, row->line,
+        return error_set(e, "%s: %s: more than %d authentication policies", row->path, place_words(row->place).text,
                          GATHER_POLICIES_MAX);
     if (gather_policy(g, name) != NULL)
         return row_error(row, COLUMN_NAME, "each policy once", e);
@@ -138,7 +137,8 @@ int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const s
 
     (void)kind, (void)file;
     if (g->n_domains == GATHER_DOMAINS_MAX)
-        return error_set(e, "%s: line %lu: more than %d accepted domains", row->path, row->line, GATHER_DOMAINS_MAX);
+        return error_set(e, "%s: %s: more than %d accepted domains", row->path, place_words(row->place).text,
+                         GATHER_DOMAINS_MAX);
     *domain = (struct accepted){.match_subdomains = false};
     if (wildcard) /* how Exchange on premises writes a domain with its subdomains */
         name = (struct slice){name.p + 2, name.n - 2};
@@ -164,7 +164,7 @@ int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, con
     struct slice target = cell_text(&row->cells[COLUMN_IDENTITY]);
     bool deny = slice_ieq(access, SLICE("Deny")) || slice_eq(access, SLICE("1"));
     bool send_as = cell_is_type_name(rights); /* the cmdlet knows no other right than SendAs */
-    struct items items = cell_items(rights, true);
+    struct items items = cell_items(rights, ITEMS_WORDS);
     struct slice item;
 
     (void)kind;
@@ -176,7 +176,7 @@ int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, con
         send_as = send_as || slice_ieq(item, SLICE("SendAs"));
     if (!send_as || trustee.n == 0 || slice_ieq(trustee, SLICE("NT AUTHORITY\\SELF")))
         return 0;
-    return rights_add(g->rights, trustee, target, RIGHT_SEND_AS, deny, (struct right_place){file, row->line}, e);
+    return rights_add(g->rights, trustee, target, RIGHT_SEND_AS, deny, (struct right_place){file, row->place}, e);
 }
 
 int gather_restricted_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
@@ -185,7 +185,7 @@ int gather_restricted_row(struct gathered *g, enum kind kind, unsigned file, con
 
     (void)kind, (void)file;
     if (g->n_restricted == GATHER_RESTRICTED_MAX)
-        return error_set(e, "%s: line %lu: more than %d restricted senders", row->path, row->line,
+        return error_set(e, "%s: %s: more than %d restricted senders", row->path, place_words(row->place).text,
                          GATHER_RESTRICTED_MAX);
     if (address_parse_internal(cell_text(&row->cells[COLUMN_SENDER]), &address) != ADDRESS_OK)
         return row_error(row, COLUMN_SENDER, "a mail address", e);

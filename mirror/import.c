@@ -92,7 +92,7 @@ static int read_files(struct import *im, struct error *e)
     if (im->options->feed != NULL)
         return gather_open(im->options->directory, &im->g, e) != 0 ? -1
                                                                    : im->options->feed(im->options->feed_arg, im->g, e);
-    if (import_find_kinds(im, e) != 0 || gather_open(im->options->directory, &im->g, e) != 0)
+    if (gather_open(im->options->directory, &im->g, e) != 0 || import_find_kinds(im, e) != 0)
         return -1;
     return import_read_files(im, e);
 }

@@ -17,10 +17,18 @@ struct gathered;
 /* Gathers a run's rows where they do not come from files. 0, or -1 with e. */
 typedef int import_feed(void *arg, struct gathered *g, struct error *e);
 
+/* "--kind FILE=KIND" */
+struct file_kind {
+    struct slice file; /* as it is given, or its last part */
+    enum kind kind;
+};
+
 struct import_options {
     const char *directory;
     const char *tenant;
-    enum kind kind; /* of all files; KINDS: found out for each */
+    enum kind kind;                     /* of all files; KINDS: found out for each */
+    const struct file_kind *file_kinds; /* which kind single files are of */
+    size_t n_file_kinds;
     bool dry_run, force;
     unsigned max_change; /* percent */
     const char *const *files;

@@ -1,6 +1,6 @@
 #include "mirror/import_private.h"
 
-static const char *base_name(const char *path)
+const char *import_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -20,7 +20,7 @@ static void set_source(struct import *im)
     }
     buf_addf(&b, "%s", list ? SOURCE_LIST : "files ");
     for (size_t i = 0; i < im->options->n_files; i++) {
-        struct quote name = words(slice_of(base_name(im->options->files[i])));
+        struct quote name = words(slice_of(import_base_name(im->options->files[i])));
 
         if (b.n + strlen(name.text) + 8 > b.cap) {
             buf_addf(&b, ", ...");

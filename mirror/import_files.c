@@ -1,9 +1,85 @@
 #include "mirror/import_private.h"
+#include "mirror/words.h"
+
+/* What the command line says of the file; KINDS: nothing. */
+static enum kind kind_told(const struct import_options *options, struct slice file)
+{
+    struct slice last = slice_of(import_base_name(file.p));
+
+    for (size_t i = 0; i < options->n_file_kinds; i++)
+        if (slice_eq(options->file_kinds[i].file, file) || slice_eq(options->file_kinds[i].file, last))
+            return options->file_kinds[i].kind;
+    return options->kind;
+}
+
+/* An empty file: the last page of an answer, or an export of something that a tenant need not have. */
+static int kind_of_empty(const struct source *s, const char *file, const struct source *previous, enum kind *kind,
+                         struct error *e)
+{
+    if (previous != NULL && rows_envelope(s->rows)->present) {
+        *kind = previous->kind;
+        return 0;
+    }
+    *kind = kind_of_file(slice_of(import_base_name(file)));
+    if (*kind != KINDS && kind_may_be_empty(*kind))
+        return 0;
+    if (*kind != KINDS)
+        return error_set(e, "%s: is empty, as no tenant's %s is: the export failed; look at what it said", s->path.text,
+                         kind_name(*kind));
+    return error_set(e,
+                     "%s: is empty, and its name does not say of what: call it after the cmdlet "
+                     "(AuthenticationPolicy.json), or give --kind %s=KIND",
+                     s->path.text, s->path.text);
+}
+
+/* A file whose columns say too little, or something else. */
+static int check_signs(const struct source *s, const char *file, column_set columns, bool told, struct error *e)
+{
+    const char *stranger = told ? NULL : kind_stranger(columns);
+
+    if (stranger != NULL)
+        return error_set(e, "%s: %s", s->path.text, stranger);
+    if (s->kind == KINDS)
+        return error_set(e, "%s: has none of the columns by which an export is known; name its kind with --kind",
+                         s->path.text);
+    if (s->kind == KIND_TRANSPORT_CONFIG && !told && !s->empty && !kind_is_organization(columns, s->first) &&
+        kind_of_file(slice_of(import_base_name(file))) != KIND_TRANSPORT_CONFIG)
+        return error_set(
+            e,
+            "%s: has SmtpClientAuthenticationDisabled, but neither a mailbox's address nor anything else of "
+            "Get-TransportConfig, so it may be a mailbox's or the organization's setting; export "
+            "PrimarySmtpAddress too, or say --kind %s=transport-config",
+            s->path.text, s->path.text);
+    return columns != 0 ? kind_check(s->kind, s->path.text, columns, e) : 0;
+}
+
+/* A column that comes near one of ours that the file lacks: not to be ignored in silence. */
+static int check_odd_columns(struct import *im, const struct source *s, unsigned number, struct error *e)
+{
+    size_t n;
+    const struct odd_column *odd = rows_odd_columns(s->rows, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if ((rows_columns(s->rows) & COLUMN_BIT(odd[i].meant)) != 0)
+            continue;
+        if (odd[i].meant == COLUMN_SMTP_AUTH_DISABLED)
+            return error_set(e,
+                             "%s: the column \"%s\" is not known; if it is %s, export it under that name, with True, "
+                             "False or nothing as the cmdlet gives it",
+                             s->path.text, odd[i].name.text, column_name(odd[i].meant));
+        remarks_add(&im->g->remarks, remark_topic(REMARK_ODD_COLUMN, number, (unsigned)i),
+                    "%s: the column \"%s\" is not known and was ignored; did you mean %s?", s->path.text,
+                    odd[i].name.text, column_name(odd[i].meant));
+    }
+    return 0;
+}
 
 /* Opens the file, reads its first row and finds out what it is. */
-static int find_kind(struct import *im, struct source *s, const char *file, const struct source *previous,
-                     struct error *e)
+static int find_kind(struct import *im, unsigned number, struct error *e)
 {
+    struct source *s = &im->sources[number];
+    const char *file = im->options->files[number];
+    enum kind told = kind_told(im->options, slice_of(file));
     int more;
 
     if (rows_open(file, &s->rows, e) != 0)
@@ -12,25 +88,16 @@ static int find_kind(struct import *im, struct source *s, const char *file, cons
     if (more < 0)
         return -1;
     s->empty = more == 0;
-    s->kind = im->options->kind;
-    if (s->kind == KINDS && rows_columns(s->rows) == 0 && s->empty) {
-        /* The last page of an answer may have no rows. */
-        if (previous == NULL || !rows_envelope(s->rows)->present) {
-            im->refused = true;
-            return error_set(e,
-                             "%s: is empty, so it cannot be told what it is an export of; if it is meant so, name its "
-                             "kind with --kind, and --force",
-                             s->path.text);
-        }
-        s->kind = previous->kind;
-    }
-    if (s->kind == KINDS)
+    s->kind = told;
+    if (told == KINDS && s->empty && rows_columns(s->rows) == 0) {
+        if (kind_of_empty(s, file, number == 0 ? NULL : s - 1, &s->kind, e) != 0)
+            return -1;
+    } else if (told == KINDS) {
         s->kind = kind_detect(rows_form(s->rows), rows_columns(s->rows));
-    if (s->kind == KINDS)
-        return error_set(e, "%s: has none of the columns by which an export is known; name its kind with --kind",
-                         s->path.text);
-    if (rows_columns(s->rows) != 0 && kind_check(s->kind, s->path.text, rows_columns(s->rows), e) != 0)
+    }
+    if (check_odd_columns(im, s, number, e) != 0 || check_signs(s, file, rows_columns(s->rows), told != KINDS, e) != 0)
         return -1;
+    s->selected = kind_is_selected(rows_columns(s->rows));
     if (rows_percent(s->rows) >= 0) { /* a file: read again when its turn comes, so that few are open */
         rows_close(s->rows);
         s->rows = NULL;
@@ -60,7 +127,7 @@ static int check_mix(const struct import *im, struct error *e)
 int import_find_kinds(struct import *im, struct error *e)
 {
     for (size_t i = 0; i < im->options->n_files; i++)
-        if (find_kind(im, &im->sources[i], im->options->files[i], i == 0 ? NULL : &im->sources[i - 1], e) != 0)
+        if (find_kind(im, (unsigned)i, e) != 0)
             return -1;
     return check_mix(im, e);
 }
@@ -97,9 +164,42 @@ static int check_pages(const struct source *s, const struct source *next, const 
     return 0;
 }
 
+/* The rows that a cmdlet returns unless it is told otherwise. */
+#define DEFAULT_RESULT_SIZE 1000
+
+static void check_size(struct import *im, unsigned number, uint64_t rows)
+{
+    const struct source *s = &im->sources[number];
+    bool limited = s->kind == KIND_CAS_MAILBOX || s->kind == KIND_MAILBOX || s->kind == KIND_USER ||
+                   s->kind == KIND_RECIPIENT_PERMISSION;
+
+    if (limited && rows == DEFAULT_RESULT_SIZE)
+        remarks_add(&im->g->remarks, remark_topic(REMARK_DEFAULT_SIZE, number, 0),
+                    "%s: has exactly %d rows, which is where %s stops by itself: was it called with -ResultSize "
+                    "Unlimited?",
+                    s->path.text, DEFAULT_RESULT_SIZE, kind_name(s->kind));
+}
+
+/* A column in which no row has a value: perhaps one that the cmdlet did not return, which Select-Object leaves empty.
+ */
+static void check_nothing_own(struct import *im, const struct source *s, unsigned number, uint64_t own_before)
+{
+    struct gathered *g = im->g;
+
+    if (s->kind != KIND_CAS_MAILBOX || s->empty || g->settings_own > own_before)
+        return;
+    g->nothing_own = g->nothing_own || s->selected;
+    remarks_add(&g->remarks, remark_topic(REMARK_NOTHING_OWN, number, 0),
+                "%s: no mailbox has a setting of its own, so all inherit the organization's%s", s->path.text,
+                s->selected ? "; if that is not so, the cmdlet did not return the property (Get-Mailbox has none, and "
+                              "Get-EXOCasMailbox only with -Properties SmtpClientAuthenticationDisabled)"
+                            : "");
+}
+
 static int read_rows(struct import *im, unsigned number, struct rows *rows, struct row *row, int more, struct error *e)
 {
     const struct source *s = &im->sources[number];
+    uint64_t own_before = im->g->settings_own;
     unsigned long long count = 0;
 
     while (more > 0) {
@@ -108,6 +208,10 @@ static int read_rows(struct import *im, unsigned number, struct rows *rows, stru
             return -1;
         more = rows_next(rows, &row, e);
     }
+    if (more == 0 && !rows_envelope(rows)->present)
+        check_size(im, number, count);
+    if (more == 0)
+        check_nothing_own(im, s, number, own_before);
     return more;
 }
 

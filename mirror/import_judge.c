@@ -26,6 +26,37 @@ static bool domain_was_here(const struct import *im, struct slice domain)
            fact.tenant == im->before->tenant;
 }
 
+static bool is_own(const struct mailbox_record *record)
+{
+    return record->smtp_auth == SMTP_AUTH_ENABLED || record->smtp_auth == SMTP_AUTH_DISABLED;
+}
+
+/* A domain of the tenant that its accepted domains had, and in this run have no more. */
+static bool domain_goes(const struct import *im, struct slice primary)
+{
+    struct slice domain;
+
+    if (!gather_has(im->g, KIND_ACCEPTED_DOMAIN))
+        return false;
+    slice_cut(primary, '@', NULL, &domain);
+    for (size_t i = 0; i < im->g->n_domains; i++)
+        if (slice_eq(domain, slice_of(im->g->domains[i].name)))
+            return false;
+    return directory_accepts(writer_before(im->w), im->before->tenant, domain) == DIRECTORY_FOUND;
+}
+
+static void count_changes(struct import *im, const struct merged *item)
+{
+    struct judgement *j = &im->judgement;
+    bool opened = may_send(im->before, &item->before) == TRI_NO && may_send(&im->after, &item->after) == TRI_YES;
+    bool lost = is_own(&item->before) && !is_own(&item->after);
+
+    j->own += is_own(&item->before);
+    j->opened += opened;
+    j->lost += lost;
+    j->touched += opened || lost || domain_goes(im, item->before.primary);
+}
+
 static void count(struct import *im, const struct merged *item)
 {
     struct judgement *j = &im->judgement;
@@ -38,11 +69,12 @@ static void count(struct import *im, const struct merged *item)
     if (!item->has) {
         j->stored += item->moved;
         j->dropped += !item->moved;
+        j->touched += !item->moved;
         return;
     }
     if (item->had) {
         j->common = j->common || gather_lists_mailboxes(im->g);
-        j->opened += may_send(im->before, &item->before) == TRI_NO && may_send(&im->after, &item->after) == TRI_YES;
+        count_changes(im, item);
     } else if (!j->common) { /* only an export of mailboxes has new ones */
         slice_cut(item->after.primary, '@', NULL, &domain);
         j->common = domain_was_here(im, domain);
@@ -95,14 +127,24 @@ static int check_change(struct import *im, struct error *e)
     const struct judgement *j = &im->judgement;
     uint64_t allowed = allowed_change(j->stored, im->options->max_change);
 
-    if (j->dropped + j->opened <= allowed)
+    if (im->g->nothing_own && j->own > 0 &&
+        import_refuse(
+            im, e,
+            "no mailbox of the files has a setting of its own, but %llu of %s had one: a selected column that "
+            "the cmdlet did not return looks like that (Get-EXOCasMailbox returns it only with -Properties "
+            "SmtpClientAuthenticationDisabled; Get-Mailbox has none); --force accepts it",
+            (unsigned long long)j->own, im->options->tenant) != 0)
+        return -1;
+    if (j->touched <= allowed)
         return 0;
     return import_refuse(
         im, e,
-        "of the %llu mailboxes of %s this run would drop %llu and turn SMTP AUTH on for %llu; more than "
-        "%llu (--max-change %u) are refused, since a cut-off export looks like that; --force accepts it",
+        "of the %llu mailboxes of %s this run would drop %llu, turn SMTP AUTH on for %llu, take its own setting from "
+        "%llu, and touch %llu in all; more than %llu (--max-change %u) are refused, since a cut-off or empty export "
+        "looks like that; --force accepts it",
         (unsigned long long)j->stored, im->options->tenant, (unsigned long long)j->dropped,
-        (unsigned long long)j->opened, (unsigned long long)allowed, im->options->max_change);
+        (unsigned long long)j->opened, (unsigned long long)j->lost, (unsigned long long)j->touched,
+        (unsigned long long)allowed, im->options->max_change);
 }
 
 int import_judge(struct import *im, struct error *e)

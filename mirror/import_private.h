@@ -14,6 +14,7 @@ struct source {
     struct quote path;
     enum kind kind;
     bool empty;        /* it has no rows */
+    bool selected;     /* of a kind's columns only some were exported */
     struct rows *rows; /* a pipe, which can be read once only, with its first row taken; else NULL */
     struct row *first;
 };
@@ -24,6 +25,9 @@ struct judgement {
     uint64_t listed;  /* mailboxes that the files have */
     uint64_t dropped; /* stored ones that the files no longer have */
     uint64_t opened;  /* stored ones that may send with a password afterwards, but might not before */
+    uint64_t lost;    /* stored ones with a setting of their own that the files no longer have */
+    uint64_t own;     /* stored ones with a setting of their own */
+    uint64_t touched; /* dropped, opened, lost, or in a domain that is no longer accepted: each mailbox once */
     bool common;      /* a mailbox or domain of the files was there before */
 };
 
@@ -59,6 +63,9 @@ int import_judge(struct import *im, struct error *e);
 int import_apply(struct import *im, struct error *e);
 /* After the directory was written (or would have been): what changed, warnings, the summary. */
 int import_report(struct import *im, struct error *e);
+
+/* The last part of a path. */
+const char *import_base_name(const char *path);
 
 /* Appends a line to im->lines. */
 int import_line(struct import *im, struct slice line, struct error *e);

@@ -46,8 +46,8 @@ static void report_rights(const struct import *im)
     if (unresolved > 0)
         fprintf(im->options->out,
                 "; %zu more name no mailbox, or more than one, and were left out (groups, deleted accounts; the first "
-                "in %s, line %lu)%s",
-                unresolved, im->paths[first.file], first.line,
+                "in %s, %s)%s",
+                unresolved, im->paths[first.file], place_words((row_place)first.line).text,
                 gather_has(im->g, KIND_MAILBOX) ? "" : "; with Get-Mailbox in the same run more names are known");
     fputc('\n', im->options->out);
 }
@@ -120,6 +120,7 @@ int import_report(struct import *im, struct error *e)
 {
     if (copy_lines(im, e) != 0)
         return -1;
+    remarks_print(&im->g->remarks, im->options->out);
     report_unknown_lists(im);
     report_rights(im);
     if (!im->options->dry_run)

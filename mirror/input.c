@@ -19,6 +19,7 @@ struct input_source {
     struct slice memory; /* what is left of it */
     iconv_t decoder;
     bool decoding; /* the first bytes were seen and the decoder is open */
+    bool begun;    /* text was handed out */
     bool ended;
     unsigned long long size, done; /* bytes of the file */
     unsigned long long lines;      /* line feeds handed out */
@@ -129,6 +130,35 @@ static int read_raw(struct input *in, struct error *e)
     return 0;
 }
 
+/* What people give in good faith, and what holds no text. */
+static const struct {
+    const char *first;
+    unsigned char n;
+    const char *what;
+} no_text[] = {
+    {"PK\x03\x04", 4,
+     "is a workbook (.xlsx) or another ZIP archive; save the sheet as \"CSV UTF-8\", or export again with Export-Csv"},
+    {"\xd0\xcf\x11\xe0", 4,
+     "is an old workbook (.xls); save the sheet as \"CSV UTF-8\", or export again with Export-Csv"},
+    {"\x1f\x8b", 2, "is compressed with gzip; unpack it first (gunzip)"},
+    {"BZh", 3, "is compressed with bzip2; unpack it first (bunzip2)"},
+    {"\xfd"
+     "7zXZ",
+     5, "is compressed with xz; unpack it first (unxz)"},
+    {"\x28\xb5\x2f\xfd", 4, "is compressed with zstd; unpack it first (unzstd)"},
+    {"%PDF", 4, "is a PDF; export with Export-Csv or ConvertTo-Json"},
+};
+
+static int check_text(const struct input *in, struct error *e)
+{
+    const struct input_source *s = in->source;
+
+    for (size_t i = 0; i < sizeof no_text / sizeof no_text[0]; i++)
+        if (s->raw_n >= no_text[i].n && memcmp(s->raw, no_text[i].first, no_text[i].n) == 0)
+            return error_set(e, "%s: %s", in->path, no_text[i].what);
+    return 0;
+}
+
 /* Byte order marks, and what UTF-16 looks like without one: every file that is read here begins with ASCII. */
 static const struct {
     char first[3];
@@ -145,6 +175,8 @@ static int start_decoding(struct input *in, struct error *e)
     struct input_source *s = in->source;
     size_t skip = 0;
 
+    if (check_text(in, e) != 0)
+        return -1;
     s->encoding = "UTF-8";
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         if (s->raw_n >= marks[i].n && memcmp(s->raw, marks[i].first, marks[i].n) == 0) {
@@ -212,6 +244,14 @@ int input_more(struct input *in, struct error *e)
     }
     s->done += s->raw_n - from_n;
     text = (struct slice){s->text, (size_t)(to - s->text)};
+    /* Add-Content and editors put a second mark behind the first. */
+    while (!s->begun && slice_starts_with(text, SLICE("\xef\xbb\xbf")))
+        text = (struct slice){text.p + 3, text.n - 3};
+    if (text.n == 0 && to > s->text && s->ended && from_n == 0) { /* marks and nothing else */
+        s->raw_n = 0;
+        return 0;
+    }
+    s->begun = true;
     if (text.n == 0) /* nothing but the beginning of a character */
         return bad_text(in, text, "the file ends in the middle of a character: it is half-written", e);
     nul = memchr(text.p, '\0', text.n);

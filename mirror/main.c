@@ -85,12 +85,17 @@ static int failed(const struct error *e, int status)
     return status;
 }
 
+/* More files than a run needs to be told about. */
+#define FILE_KINDS_MAX 64
+
 /* What the commands take from the command line, and from the configuration where that says nothing. */
 struct settings {
     const char *config_path; /* NULL: the default one, which need not be there */
     const char *directory;   /* NULL: from the configuration */
     const char *tenant;
     enum kind kind;
+    struct file_kind file_kinds[FILE_KINDS_MAX];
+    size_t n_file_kinds;
     bool dry_run, force, help, yes;
     int max_change; /* -1: from the configuration */
     struct config *config;
@@ -118,6 +123,25 @@ static int settings_complete(struct settings *s, struct error *e)
 
 enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_YES, OPTION_MAX_CHANGE };
 
+/* "KIND" for all files, or "FILE=KIND". */
+static int read_kind(struct settings *s, struct slice value)
+{
+    const char *equals = memrchr(value.p, '=', value.n);
+    struct slice name = equals == NULL ? value : slice_of(equals + 1);
+    enum kind kind = kind_named(name);
+
+    if (kind == KINDS)
+        return usage_error("--help lists the kinds; there is none called", name.p);
+    if (equals == NULL) {
+        s->kind = kind;
+        return 0;
+    }
+    if (s->n_file_kinds == FILE_KINDS_MAX)
+        return usage_error("--kind: more files than 64 are named; this is one too many:", optarg);
+    s->file_kinds[s->n_file_kinds++] = (struct file_kind){{value.p, (size_t)(equals - value.p)}, kind};
+    return 0;
+}
+
 static int read_option(struct settings *s, int option)
 {
     unsigned long long n;
@@ -136,8 +160,7 @@ static int read_option(struct settings *s, int option)
         s->tenant = optarg;
         return 0;
     case OPTION_KIND:
-        s->kind = kind_named(slice_of(optarg));
-        return s->kind != KINDS ? 0 : usage_error("--help lists the kinds; there is none called", optarg);
+        return read_kind(s, slice_of(optarg));
     case OPTION_DRY_RUN:
         s->dry_run = true;
         return 0;
@@ -196,6 +219,8 @@ static int command_import(struct settings *s, char **files, int n)
         .directory = s->directory,
         .tenant = s->tenant,
         .kind = s->kind,
+        .file_kinds = s->file_kinds,
+        .n_file_kinds = s->n_file_kinds,
         .dry_run = s->dry_run,
         .force = s->force,
         .max_change = (unsigned)s->max_change,

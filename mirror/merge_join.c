@@ -9,9 +9,9 @@ static const char *const same_what[] = {"the address", "the Guid of the mailbox"
 static int twice(const struct merge *m, const char *what, const struct stage_place *a, const struct stage_place *b,
                  struct error *e)
 {
-    return error_set(e, "%s: line %lu: %s \"%s\" stood already in %s, line %lu; each mailbox must be there once",
-                     m->paths[b->file], b->line, what, words(address_slice(&b->primary)).text, m->paths[a->file],
-                     a->line);
+    return error_set(e, "%s: %s: %s \"%s\" stood already in %s, %s; each mailbox must be there once", m->paths[b->file],
+                     place_words(b->place).text, what, words(address_slice(&b->primary)).text, m->paths[a->file],
+                     place_words(a->place).text);
 }
 
 /* For mailboxes without a Guid: fixed keys, since the id must be the same in every run and on every relay. */

@@ -69,9 +69,9 @@ static int merge_policy(const struct merge *m, struct merged *out, struct error 
         (out->had && out->before.basic_smtp != TRI_UNKNOWN && slice_ieq(out->before.auth_policy, after->auth_policy)))
         return 0;
     return error_set(e,
-                     "%s: line %lu: nothing is known of the authentication policy \"%s\"; give the export of "
+                     "%s: %s: nothing is known of the authentication policy \"%s\"; give the export of "
                      "Get-AuthenticationPolicy in the same run",
-                     m->paths[user->file], user->line, words(after->auth_policy).text);
+                     m->paths[user->file], place_words(user->place).text, words(after->auth_policy).text);
 }
 
 /* An empty list lifts every restriction; without one they stay. */

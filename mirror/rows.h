@@ -5,6 +5,7 @@
 #ifndef POSTERN_MIRROR_ROWS_H
 #define POSTERN_MIRROR_ROWS_H
 
+#include "core/quote.h"
 #include "mirror/cell.h"
 #include "mirror/input.h"
 
@@ -29,6 +30,15 @@ const char *rows_path(const struct rows *rows); /* escaped */
 
 /* The columns that the file has: a CSV file's header, else the first row's. Known once the first row was asked for. */
 column_set rows_columns(const struct rows *rows);
+
+/* A column that is none of ours, but comes near one. */
+struct odd_column {
+    struct quote name; /* escaped */
+    enum column meant;
+};
+/* Those of the file, once the first row was asked for: *n of them, ODD_COLUMNS_MAX at most. */
+#define ODD_COLUMNS_MAX 8
+const struct odd_column *rows_odd_columns(const struct rows *rows, size_t *n);
 
 /* What the envelope of a REST answer says, complete behind the last row. */
 struct envelope {

@@ -11,6 +11,8 @@ static int read_header(struct rows *rows, struct error *e)
         enum column column = column_named(slice_trim(csv_cell(csv, i)));
 
         rows->header[i] = column;
+        if (column == COLUMNS || column == COLUMN_GRAPH_PROXIES) /* the latter may be meant for EmailAddresses */
+            rows_note_odd(rows, slice_trim(csv_cell(csv, i)));
         if (column == COLUMNS)
             continue;
         if (rows->columns & COLUMN_BIT(column))
@@ -31,7 +33,7 @@ int rows_next_csv(struct rows *rows, struct error *e)
     more = csv_next(csv, e);
     if (more <= 0)
         return more;
-    rows->row.line = csv->line;
+    rows->row.place = (row_place)csv->line;
     for (size_t i = 0; i < csv->n_cells; i++) {
         struct slice text = csv_cell(csv, i);
 

@@ -97,6 +97,9 @@ static bool take_element(struct rows *rows, struct json_cursor *c)
         s = take_string(rows, &inner);
     } else if (json_peek(c) == VALUE_STRING) {
         s = take_string(rows, c);
+    } else if (json_peek(c) == VALUE_NULL) { /* no element: what filters leave behind in an array */
+        (void)json_take_bare(c);
+        return true;
     } else {
         json_skip(c);
         return false;
@@ -283,6 +286,8 @@ static int set_cells(struct rows *rows, struct slice text, struct error *e)
 
         room = room_of(rows);
         error_member = error_member || slice_eq(name, SLICE("error")) || slice_eq(name, SLICE("@odata.error"));
+        if (rows->columns == 0 && (column == COLUMNS || column == COLUMN_GRAPH_PROXIES))
+            rows_note_odd(rows, name);
         if (column == COLUMNS) {
             json_skip(&c);
             continue;
@@ -314,7 +319,7 @@ int rows_next_json(struct rows *rows, struct error *e)
     if (make_room(rows, text.n, e) != 0 || set_cells(rows, text, e) != 0)
         return -1;
     rows->envelope.present = rows->json.envelope;
-    rows->row.line = rows->json.line;
-    rows->row.column = rows->json.column;
+    rows->json_row++;
+    rows->row.place = rows->json.line == 1 ? PLACE_ROW | rows->json_row : (row_place)rows->json.line;
     return 1;
 }

@@ -58,7 +58,7 @@ int rows_next_list(struct rows *rows, struct error *e)
 
         if (entry.n == 0)
             continue;
-        rows->row.line = rows->line;
+        rows->row.place = (row_place)rows->line;
         rows->row.cells[COLUMN_PRIMARY] = (struct cell){.kind = CELL_TEXT, .text = entry};
         rows->columns = COLUMN_BIT(COLUMN_PRIMARY);
         return 1;

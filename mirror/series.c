@@ -57,8 +57,9 @@ static int check_row(const struct walk *w, const struct row *row, struct error *
             missing |= COLUMN_BIT(i);
     if (missing == 0)
         return 0;
-    return error_set(e, "%s: row %lu has no %s, and absent is not empty: the answer is not what was asked for",
-                     kind_name(w->s->kind), row->line, column_name((enum column)__builtin_ctzll(missing)));
+    return error_set(e, "%s: %s has no %s, and absent is not empty: the answer is not what was asked for",
+                     kind_name(w->s->kind), place_words(row->place).text,
+                     column_name((enum column)__builtin_ctzll(missing)));
 }
 
 static uint64_t first_row_hash(const struct walk *w, const struct row *row)
@@ -79,7 +80,7 @@ static int take_rows(struct walk *w, struct rows *rows, struct error *e)
     int more;
 
     while ((more = rows_next(rows, &row, e)) > 0) {
-        row->line = (unsigned long)w->count->rows + 1;
+        row->place = PLACE_ROW | (row_place)(w->count->rows + 1);
         if (w->s->graph_path == NULL && !rows_envelope(rows)->present)
             continue; /* an envelope without "value": judged with the envelope */
         if (check_row(w, row, e) != 0)

@@ -16,8 +16,7 @@ _Static_assert(sizeof(struct entry) == 32, "the figure in stage.h");
 #define TEXTS 8
 /* What stands in front of a record's texts in the scratch file, in this machine's own form. */
 struct head {
-    uint64_t line;
-    uint32_t knows, file;
+    uint32_t knows, file, place;
     uint32_t smtp_auth, recipient_type;
     uint32_t lengths[TEXTS];
 };
@@ -103,9 +102,9 @@ static int grow(struct stage *stage, struct error *e)
 int stage_add(struct stage *stage, const struct staged *staged, struct error *e)
 {
     struct slice texts[TEXTS];
-    struct head head = {.line = staged->line,
-                        .knows = staged->knows,
+    struct head head = {.knows = staged->knows,
                         .file = staged->file,
+                        .place = staged->place,
                         .smtp_auth = (uint32_t)staged->smtp_auth,
                         .recipient_type = (uint32_t)staged->recipient_type};
     uint64_t at, ignored;
@@ -160,7 +159,7 @@ static int get_entry(struct stage *stage, const struct entry *entry, struct stag
         .has_guid = entry->has_guid,
         .knows = head.knows,
         .file = head.file,
-        .line = (unsigned long)head.line,
+        .place = head.place,
         .smtp_auth = (enum smtp_auth)head.smtp_auth,
         .recipient_type = (enum recipient_type)head.recipient_type,
         .primary = texts[0],
@@ -223,7 +222,7 @@ static int place_of(struct stage *stage, const struct entry *entry, struct stage
     if (get_entry(stage, entry, &staged, e) != 0)
         return -1;
     n = staged.primary.n < ADDRESS_MAX ? staged.primary.n : ADDRESS_MAX;
-    *place = (struct stage_place){.file = staged.file, .line = staged.line};
+    *place = (struct stage_place){.file = staged.file, .place = staged.place};
     memcpy(place->primary.text, staged.primary.p, n);
     place->primary.n = (uint16_t)n;
     return 0;

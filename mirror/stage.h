@@ -7,6 +7,7 @@
 
 #include "core/directory_record.h"
 #include "core/hash.h"
+#include "mirror/cell.h"
 
 /* What a row says: an export without a column says nothing of it. */
 #define STAGED_SMTP_AUTH 1u
@@ -22,8 +23,8 @@ struct staged {
     struct mailbox_id id; /* the Guid, when has_guid is set; else given by stage_set_id */
     bool has_guid;
     unsigned knows; /* STAGED_ bits */
-    unsigned file;  /* which file of the run, from 0, and the line, for errors */
-    unsigned long line;
+    unsigned file;  /* which file of the run, from 0, and where in it, for errors */
+    row_place place;
     enum smtp_auth smtp_auth;
     enum recipient_type recipient_type;
     struct slice primary, upn, alias, account, name;
@@ -56,7 +57,7 @@ bool stage_has_guid(const struct stage *stage, size_t i);
  */
 struct stage_place {
     unsigned file;
-    unsigned long line;
+    row_place place;
     struct address primary;
 };
 int stage_sort_by_primary(struct stage *stage, struct stage_place *first, struct stage_place *second, struct error *e);

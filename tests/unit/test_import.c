@@ -162,10 +162,12 @@ static const struct {
      "looks like Get-TransportConfig, but has no SmtpClientAuthenticationDisabled"},
     {"Name,SmtpClientAuthenticationDisabled\nTransport Settings,\n",
      "SmtpClientAuthenticationDisabled is empty; expected True or False"},
-    {"Name,SmtpClientAuthenticationDisabled\nAnna,True\nSean,True\n", "a tenant has one Get-TransportConfig only"},
+    {"Name,SmtpClientAuthenticationDisabled\nAnna,True\nSean,True\n", "neither a mailbox's address nor anything else of Get-TransportConfig"},
+    {"Name,SmtpClientAuthenticationDisabled\nTransport Settings,True\nSean,True\n", "a tenant has one Get-TransportConfig only"},
+    {"SmtpClientAuthenticationDisabled\nTrue\n", "so it may be a mailbox's or the organization's setting"},
     {"[{\"PrimarySmtpAddress\":\"anna@contoso.example\",\"SmtpClientAuthenticationDisabled\":null},"
      "{\"PrimarySmtpAddress\":\"sean@contoso.example\"}]",
-     "line 1: SmtpClientAuthenticationDisabled is not there; expected True, False or nothing"},
+     "row 2: SmtpClientAuthenticationDisabled is not there; expected True, False or nothing"},
     {"[{\"PrimarySmtpAddress\":\"anna@contoso.example\",\"SmtpClientAuthenticationDisabled\":0}]",
      "SmtpClientAuthenticationDisabled is \"0\"; expected True, False or nothing"},
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":true,"
@@ -454,7 +456,7 @@ static void rights_are_found_by_the_names_that_exchange_uses(void **state)
     assert_int_equal(rights_of(f, "room@contoso.example", "anna@contoso.example"), RIGHT_SEND_AS);
     assert_int_equal(rights_of(f, "scan@contoso.example", "anna@contoso.example"), 0);
     assert_says(f->out, "2 more name no mailbox, or more than one, and were left out");
-    assert_says(f->out, "permission.json, line 1");
+    assert_says(f->out, "permission.json, row 5");
     /* A run without rights leaves them; one with rights replaces them. */
     give(f, "cas.csv", CAS);
     run_ok(f);
