@@ -1,27 +1,15 @@
-/* As core/quote.h, but blanks stay as they are: for names and sentences that people read between quotes. */
+/*
+ * Foreign text in a sentence for people: as it is, letters of any alphabet and blanks among it, but for what could harm a
+ * terminal or a reader: control characters, what turns the direction of writing, and bytes that are no UTF-8 stand
+ * there as \xNN. For log lines there is core/quote.h, which keeps to ASCII.
+ */
 #ifndef POSTERN_MIRROR_WORDS_H
 #define POSTERN_MIRROR_WORDS_H
 
 #include "core/quote.h"
 
-/* For printf("... \"%s\" ...", words(s).text): the text lives to the end of that expression. */
-static inline struct quote words(struct slice s)
-{
-    struct quote q = {.text = ""};
-    struct buf b = BUF_OVER(q.text);
-    struct slice rest = {s.p, s.n < QUOTE_MAX_BYTES ? s.n : QUOTE_MAX_BYTES};
-    struct slice word;
-    bool more = rest.n > 0;
-
-    while (more) {
-        more = slice_cut(rest, ' ', &word, &rest);
-        buf_add_escaped(&b, word, QUOTE_MAX_BYTES);
-        if (more)
-            buf_add_char(&b, ' ');
-    }
-    if (s.n > QUOTE_MAX_BYTES)
-        buf_add(&b, SLICE("..."));
-    return q;
-}
+/* For printf("... \"%s\" ...", words(s).text): the text lives to the end of that expression. At most QUOTE_MAX_BYTES of s
+ * are shown. */
+struct quote words(struct slice s);
 
 #endif
