@@ -14,33 +14,38 @@ struct place_words place_words(row_place place)
     return words;
 }
 
+/* " (anna@contoso.example, Guid ...)": by which a person finds the row's object again, as far as the row has it. */
+static struct quote row_names(const struct row *row, enum column but)
+{
+    static const enum column names[] = {COLUMN_PRIMARY, COLUMN_UPN, COLUMN_DISPLAY_NAME, COLUMN_NAME, COLUMN_IDENTITY};
+    struct slice guid = but == COLUMN_GUID ? (struct slice){NULL, 0} : cell_text(&row->cells[COLUMN_GUID]);
+    struct slice name = {NULL, 0};
+    struct quote q = {.text = ""};
+    struct buf b = BUF_OVER(q.text);
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && name.n == 0; i++)
+        if (names[i] != but)
+            name = cell_text(&row->cells[names[i]]);
+    if (name.n > 0 || guid.n > 0)
+        buf_addf(&b, " (%.100s%s%s%.40s)", words(name).text, name.n > 0 && guid.n > 0 ? ", " : "",
+                 guid.n > 0 ? "Guid " : "", words(guid).text);
+    return q;
+}
+
 int row_error(const struct row *row, enum column column, const char *expected, struct error *e)
 {
+    static const char *const found[] = {[CELL_ABSENT] = "is not there", [CELL_NULL] = "is empty",
+                                        [CELL_LIST] = "is a list", [CELL_ODD] = "is an object"};
     const struct cell *cell = &row->cells[column];
-    const char *found = "";
 
-    switch (cell->kind) {
-    case CELL_ABSENT:
-        found = "is not there";
-        break;
-    case CELL_NULL:
-        found = "is empty";
-        break;
-    case CELL_BOOL:
-        found = cell->truth ? "is true" : "is false";
-        break;
-    case CELL_LIST:
-        found = "is a list";
-        break;
-    case CELL_ODD:
-        found = "is an object";
-        break;
-    case CELL_TEXT:
-        return error_set(e, "%s: %s: %s is \"%s\"; expected %s", row->path, place_words(row->place).text,
-                         column_name(column), words(cell->text).text, expected);
-    }
-    return error_set(e, "%s: %s: %s %s; expected %s", row->path, place_words(row->place).text, column_name(column),
-                     found, expected);
+    if (cell->kind == CELL_TEXT)
+        return error_set(e, "%s: %s: %s is \"%s\"; expected %s%s", row->path, place_words(row->place).text,
+                         column_name(column), words(cell->text).text, expected, row_names(row, column).text);
+    return error_set(e, "%s: %s: %s %s; expected %s%s", row->path, place_words(row->place).text, column_name(column),
+                     cell->kind != CELL_BOOL ? found[cell->kind]
+                     : cell->truth           ? "is true"
+                                             : "is false",
+                     expected, row_names(row, column).text);
 }
 
 /* Blanks, and the no-break spaces (U+00A0) that come from web pages and spreadsheets. */

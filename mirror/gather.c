@@ -63,9 +63,24 @@ int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct r
     return readers[kind](g, kind, file, row, e);
 }
 
+int gather_check_bad_rows(const struct gathered *g, struct error *e)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        if (g->bad_rows[i] <= g->rows[i] / GATHER_ROWS_A_BAD_ONE)
+            continue;
+        if (g->bad_rows[i] > 1)
+            return error_set(e, "%.700s (and %llu more rows of %zu; one bad row in %d is accepted)", g->first_bad[i].text,
+                             (unsigned long long)(g->bad_rows[i] - 1), g->rows[i], GATHER_ROWS_A_BAD_ONE);
+        *e = g->first_bad[i];
+        return -1;
+    }
+    return 0;
+}
+
 bool gather_lists_mailboxes(const struct gathered *g)
 {
-    return gather_has(g, KIND_CAS_MAILBOX) || gather_has(g, KIND_MAILBOX) || gather_has(g, KIND_LIST);
+    return !g->incomplete &&
+           (gather_has(g, KIND_CAS_MAILBOX) || gather_has(g, KIND_MAILBOX) || gather_has(g, KIND_LIST));
 }
 
 const struct policy *gather_policy(const struct gathered *g, struct slice name)
@@ -86,9 +101,13 @@ struct gather_mark gather_mark(const struct gathered *g)
                                .limits = g->limits,
                                .on_behalf = g->on_behalf,
                                .on_behalf_unknown = g->on_behalf_unknown,
+                               .incomplete = g->incomplete,
+                               .not_mailboxes = g->not_mailboxes,
+                               .settings_own = g->settings_own,
                                .unusable = g->unusable};
 
     memcpy(mark.rows, g->rows, sizeof mark.rows);
+    memcpy(mark.bad_rows, g->bad_rows, sizeof mark.bad_rows);
     for (size_t i = 0; i < STAGES; i++)
         mark.staged[i] = stage_count(g->stages[i]);
     return mark;
@@ -107,4 +126,8 @@ void gather_rewind(struct gathered *g, const struct gather_mark *mark)
     g->on_behalf = mark->on_behalf;
     g->on_behalf_unknown = mark->on_behalf_unknown;
     g->unusable = mark->unusable;
+    g->incomplete = mark->incomplete;
+    g->not_mailboxes = mark->not_mailboxes;
+    g->settings_own = mark->settings_own;
+    memcpy(g->bad_rows, mark->bad_rows, sizeof g->bad_rows);
 }

@@ -52,6 +52,9 @@ struct gathered {
     size_t n_restricted;
     /* for the report */
     struct remarks remarks;
+    uint64_t bad_rows[KINDS];
+    struct error first_bad[KINDS];
+    bool incomplete; /* a row's mailbox could not be told */
     bool nothing_own; /* a selection of Get-CASMailbox's columns had no setting at all: perhaps none was returned */
     uint64_t settings_own;    /* rows of Get-CASMailbox with True or False */
     uint64_t not_mailboxes;   /* rows of contacts, groups, guests, and of mailboxes that were deleted */
@@ -65,8 +68,19 @@ struct gathered {
 int gather_open(const char *folder, struct gathered **out, struct error *e);
 void gather_close(struct gathered *g);
 
-/* One row of a file of that kind; file is its number. 0, or -1 with e, which names file, line and column. */
+/*
+ * One row of a file of that kind; file is its number. 0, or -1 with e, which names file, place and column.
+ *
+ * A mailbox's row that cannot be read is set aside, and 0 returned: gather_check_bad_rows says in the end whether they
+ * were too many. Where the mailbox is known and its setting isn't, the setting becomes unknown, so that its mail is
+ * deferred; where not even the mailbox can be told, no mailbox is dropped in this run.
+ */
 int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+
+/* One bad row in so many mailboxes is accepted. */
+#define GATHER_ROWS_A_BAD_ONE 1000
+/* 0, or -1 with e when more rows were bad than that: it says how many, and what was wrong with the first. */
+int gather_check_bad_rows(const struct gathered *g, struct error *e);
 
 /* Was a complete list of the tenant's mailboxes read, so that what it lacks is gone? */
 bool gather_lists_mailboxes(const struct gathered *g);
@@ -89,8 +103,8 @@ bool gather_restricts(const struct gathered *g, struct slice address);
 struct gather_mark {
     size_t rows[KINDS], staged[STAGES];
     size_t rights, policies, domains, restricted;
-    bool limits, on_behalf, on_behalf_unknown;
-    uint64_t unusable;
+    bool limits, on_behalf, on_behalf_unknown, incomplete;
+    uint64_t unusable, not_mailboxes, settings_own, bad_rows[KINDS];
 };
 struct gather_mark gather_mark(const struct gathered *g);
 void gather_rewind(struct gathered *g, const struct gather_mark *mark);

@@ -291,28 +291,55 @@ static void note_known(struct gathered *g, unsigned file, const struct row *row,
         out->knows |= STAGED_PROXIES;
 }
 
+/* Sets a row aside that cannot be read: e says why. Returns 0. */
+static int bad_row(struct gathered *g, enum kind kind, const struct error *e)
+{
+    if (g->bad_rows[kind]++ == 0)
+        g->first_bad[kind] = *e;
+    return 0;
+}
+
+/* Who the row is about: id, and the addresses. 0, or -1 with e. */
+static int read_who(struct gathered *g, const struct row *row, struct staged *out, struct address *primary,
+                    struct error *e)
+{
+    struct address marked = {0};
+    int guid = cell_guid(&row->cells[COLUMN_GUID], &out->id);
+
+    if (guid < 0)
+        return row_error(row, COLUMN_GUID, "a GUID", e);
+    out->has_guid = guid > 0;
+    address_set_clear(g->proxies);
+    if ((out->knows & STAGED_PROXIES) != 0 && read_proxies(g, row, &marked, e) != 0)
+        return -1;
+    if (read_primary(row, &marked, primary, e) != 0)
+        return -1;
+    out->primary = address_slice(primary);
+    return 0;
+}
+
 int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
     struct stage *stage = g->stages[kind == KIND_MAILBOX ? STAGE_DETAILS : STAGE_SETTINGS];
     struct staged out = {.file = file, .place = row->place};
-    struct address marked = {0}, primary, upn;
-    struct login alias, account;
     struct buf packed = BUF_OVER(g->packed);
+    struct address primary, upn;
+    struct login alias, account;
     char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX];
-    int guid = cell_guid(&row->cells[COLUMN_GUID], &out.id);
+    struct error why;
 
-    if (guid < 0)
-        return row_error(row, COLUMN_GUID, "a GUID", e);
-    out.has_guid = guid > 0;
     if (!is_mailbox(g, file, row, &out))
         return 0;
     note_known(g, file, row, &out);
-    address_set_clear(g->proxies);
-    if ((out.knows & STAGED_PROXIES) != 0 && read_proxies(g, row, &marked, e) != 0)
-        return -1;
-    if (read_primary(row, &marked, &primary, e) != 0 || read_smtp_auth(g, kind, row, &out, e) != 0)
-        return -1;
-    out.primary = address_slice(&primary);
+    if (read_who(g, row, &out, &primary, &why) != 0) {
+        g->incomplete = true;
+        return bad_row(g, kind, &why);
+    }
+    if (read_smtp_auth(g, kind, row, &out, &why) != 0) {
+        out.knows |= STAGED_SMTP_AUTH;
+        out.smtp_auth = SMTP_AUTH_UNKNOWN;
+        (void)bad_row(g, kind, &why);
+    }
     address_set_pack(g->proxies, out.primary, &packed);
     out.proxies = buf_slice(&packed);
     out.upn = read_upn(g, row, &upn);

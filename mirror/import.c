@@ -90,11 +90,13 @@ static int prepare(struct import *im, struct error *e)
 static int read_files(struct import *im, struct error *e)
 {
     if (im->options->feed != NULL)
-        return gather_open(im->options->directory, &im->g, e) != 0 ? -1
-                                                                   : im->options->feed(im->options->feed_arg, im->g, e);
+        return gather_open(im->options->directory, &im->g, e) != 0 ||
+                       im->options->feed(im->options->feed_arg, im->g, e) != 0
+                   ? -1
+                   : gather_check_bad_rows(im->g, e);
     if (gather_open(im->options->directory, &im->g, e) != 0 || import_find_kinds(im, e) != 0)
         return -1;
-    return import_read_files(im, e);
+    return import_read_files(im, e) != 0 ? -1 : gather_check_bad_rows(im->g, e);
 }
 
 static int write_directory(struct import *im, struct error *e)

@@ -81,6 +81,74 @@ static void count(struct import *im, const struct merged *item)
     }
 }
 
+/* So many new mailboxes are looked for in other tenants: a run under the wrong name has nothing but such ones. */
+#define JUDGE_LOOK_UPS 1000
+
+static bool is_primary_there(const struct directory_view *view, uint32_t tenant, struct slice primary)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    unsigned n = 0;
+
+    if (directory_by_address(view, tenant, primary, refs, &n) != DIRECTORY_FOUND)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if ((refs[i].identity & IDENTITY_PRIMARY) != 0)
+            return true;
+    return false;
+}
+
+/* Has another tenant the mailbox that is new to this one? */
+static void look_for_owner(struct import *im, const struct mailbox_record *record)
+{
+    const struct directory_view *view = writer_before(im->w);
+    struct judgement *j = &im->judgement;
+    struct mailbox_record there;
+
+    if (view == NULL || j->owner != NULL || j->looked_up == JUDGE_LOOK_UPS)
+        return;
+    j->looked_up++;
+    for (uint32_t i = 0; i < directory_tenants(view); i++) {
+        if (im->before != NULL && im->before->tenant == i)
+            continue;
+        if (directory_mailbox(view, i, &record->id, &there) == DIRECTORY_FOUND ||
+            is_primary_there(view, i, record->primary)) {
+            j->owner = directory_tenant(view, i);
+            return;
+        }
+    }
+}
+
+/* The other tenant that has the organization's GUID or one of the accepted domains; NULL: none. */
+static const struct tenant_facts *owner_of_facts(const struct import *im)
+{
+    const struct directory_view *view = writer_before(im->w);
+    struct domain_fact fact;
+
+    for (uint32_t i = 0; view != NULL && i < directory_tenants(view); i++)
+        if ((im->before == NULL || im->before->tenant != i) && im->g->organization[0] != '\0' &&
+            strcmp(directory_tenant(view, i)->organization, im->g->organization) == 0)
+            return directory_tenant(view, i);
+    for (size_t i = 0; view != NULL && i < im->g->n_domains; i++)
+        if (directory_domain(view, slice_of(im->g->domains[i].name), &fact) == DIRECTORY_FOUND &&
+            fact.type != DOMAIN_DERIVED && (im->before == NULL || fact.tenant != im->before->tenant))
+            return directory_tenant(view, fact.tenant);
+    return NULL;
+}
+
+static int check_owner(struct import *im, struct error *e)
+{
+    const struct tenant_facts *owner = owner_of_facts(im);
+
+    owner = owner != NULL ? owner : im->judgement.owner;
+    if (owner == NULL)
+        return 0;
+    return import_refuse(im, e,
+                         "these files are of the tenant \"%s\" of the directory, which has their organization, an accepted "
+                         "domain or mailboxes of theirs; is --tenant %s a mistake? --force takes them for another tenant "
+                         "all the same",
+                         owner->name, im->options->tenant);
+}
+
 /* All that the mailbox is called by, for those rights that name it. */
 static void say_names(struct import *im, const struct mailbox_record *record)
 {
@@ -158,12 +226,16 @@ int import_judge(struct import *im, struct error *e)
     while ((more = merge_next(im->m, &item, e)) > 0) {
         progress_say(&im->progress, "comparing", -1, ++seen);
         count(im, &item);
+        if (item.has && !item.had)
+            look_for_owner(im, &item.after);
         if (item.has && rights_count(im->g->rights) > 0)
             say_names(im, &item.after);
     }
     if (more < 0 || rights_resolve(im->g->rights, e) != 0)
         return -1;
     merge_rewind(im->m);
+    if (check_owner(im, e) != 0)
+        return -1;
     if (im->before == NULL || im->judgement.stored == 0)
         return 0;
     return check_tenant(im, e) != 0 ? -1 : check_change(im, e);

@@ -29,6 +29,8 @@ struct judgement {
     uint64_t own;     /* stored ones with a setting of their own */
     uint64_t touched; /* dropped, opened, lost, or in a domain that is no longer accepted: each mailbox once */
     bool common;      /* a mailbox or domain of the files was there before */
+    uint64_t looked_up; /* mailboxes that are new to the tenant and were looked for in the others */
+    const struct tenant_facts *owner; /* the other tenant of the directory that has one of them; NULL: none */
 };
 
 struct import {

@@ -55,6 +55,8 @@ static const struct {
     {"the organization opens, but hardly anybody inherits", 100, 50, 40, "true", 0, 0, 0, 0, "false", 10, IMPORT_DONE},
     {"null becomes False where the organization was open", 100, 0, 0, "false", 0, 100, 100, 0, NULL, 10, IMPORT_DONE},
     {"all are closed", 100, 100, 0, "false", 0, 100, 0, 100, "true", 10, IMPORT_DONE},
+    {"ten lose their own setting", 100, 30, 30, "true", 0, 100, 20, 30, NULL, 10, IMPORT_DONE},
+    {"eleven lose their own setting", 100, 30, 30, "true", 0, 100, 30, 19, NULL, 10, IMPORT_REFUSED},
     {"a small tenant loses one", 4, 0, 0, "true", 0, 3, 0, 0, NULL, 10, IMPORT_DONE},
     {"a small tenant loses half", 4, 0, 0, "true", 0, 2, 0, 0, NULL, 10, IMPORT_DONE},
     {"a small tenant loses more than half", 4, 0, 0, "true", 0, 1, 0, 0, NULL, 10, IMPORT_REFUSED},
@@ -129,6 +131,45 @@ static void security_defaults_and_policies_that_fall_away_open_too(void **state)
     run_ok(f); /* the policy still holds */
     give(f, "org.json", "{\"DefaultAuthenticationPolicy\":null}");
     assert_int_equal(run(f, NULL), IMPORT_REFUSED);
+}
+
+/* Rows 0..n-1 of Get-CASMailbox, all False; bad_setting and bad_address are rows with those at fault (n: none). */
+static void give_many(struct fixture *f, unsigned n, unsigned bad_setting, unsigned bad_address)
+{
+    char *text = malloc(n * 64 + 128);
+    struct buf b = buf_over(text, n * 64 + 128);
+
+    assert_non_null(text);
+    buf_addf(&b, "PrimarySmtpAddress,Name,SmtpClientAuthenticationDisabled\n");
+    for (unsigned i = 0; i < n; i++)
+        buf_addf(&b, "u%u%scontoso.example,n%u,%s\n", i, i == bad_address ? " at " : "@", i,
+                 i == bad_setting ? "Perhaps" : "False");
+    give_bytes(f, "cas.csv", buf_slice(&b));
+    free(text);
+}
+
+static void one_bad_row_in_a_thousand_stops_nobody_and_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    give_many(f, 1000, 1000, 1000);
+    run_ok(f);
+    give_many(f, 999, 17, 999);
+    assert_int_equal(run(f, NULL), IMPORT_FAILED);
+    assert_says(f->e.text, "line 19: SmtpClientAuthenticationDisabled is \"Perhaps\"; expected True, False or nothing "
+                           "(u17@contoso.example)");
+    give_many(f, 1000, 17, 1000);
+    run_ok(f);
+    assert_says(f->out, "warning: 1 rows of Get-CASMailbox could not be read; the first: ");
+    assert_says(f->out, "warning: the setting of 1 mailboxes is not known, so their mail is deferred");
+    assert_setting(f, "u17@contoso.example", SMTP_AUTH_UNKNOWN);
+    assert_setting(f, "u18@contoso.example", SMTP_AUTH_ENABLED);
+    give_many(f, 1000, 1000, 18);
+    run_ok(f);
+    assert_says(f->out, "PrimarySmtpAddress is \"u18 at contoso.example\"; expected a mail address (n18)");
+    assert_says(f->out, "a row's mailbox could not be told, so no mailbox was removed in this run");
+    assert_setting(f, "u17@contoso.example", SMTP_AUTH_ENABLED);
+    assert_setting(f, "u18@contoso.example", SMTP_AUTH_ENABLED);
 }
 
 static void the_first_settings_of_a_tenant_have_nothing_to_be_compared_with(void **state)
@@ -408,6 +449,7 @@ int main(void)
         T(a_run_that_drops_or_opens_too_much_is_refused),
         T(a_refusal_tells_the_figures),
         T(security_defaults_and_policies_that_fall_away_open_too),
+        T(one_bad_row_in_a_thousand_stops_nobody_and_is_told),
         T(the_first_settings_of_a_tenant_have_nothing_to_be_compared_with),
         T(an_empty_export_is_refused),
         T(files_of_another_tenant_are_refused),
