@@ -34,8 +34,10 @@ static struct quote row_names(const struct row *row, enum column but)
 
 int row_error(const struct row *row, enum column column, const char *expected, struct error *e)
 {
-    static const char *const found[] = {[CELL_ABSENT] = "is not there", [CELL_NULL] = "is empty",
-                                        [CELL_LIST] = "is a list", [CELL_ODD] = "is an object"};
+    static const char *const found[] = {[CELL_ABSENT] = "is not there",
+                                        [CELL_NULL] = "is empty",
+                                        [CELL_LIST] = "is a list",
+                                        [CELL_ODD] = "is an object"};
     const struct cell *cell = &row->cells[column];
 
     if (cell->kind == CELL_TEXT)

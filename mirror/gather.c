@@ -17,7 +17,7 @@ int gather_open(const char *folder, struct gathered **out, struct error *e)
         goto failed;
     }
     for (size_t i = 0; i < STAGES; i++)
-        if (stage_open(folder, &g->stages[i], e) != 0)
+        if (stage_open(folder, i == 0 ? NULL : g->stages[0], &g->stages[i], e) != 0)
             goto failed;
     if (rights_open(&g->rights, e) != 0)
         goto failed;
@@ -69,8 +69,9 @@ int gather_check_bad_rows(const struct gathered *g, struct error *e)
         if (g->bad_rows[i] <= g->rows[i] / GATHER_ROWS_A_BAD_ONE)
             continue;
         if (g->bad_rows[i] > 1)
-            return error_set(e, "%.700s (and %llu more rows of %zu; one bad row in %d is accepted)", g->first_bad[i].text,
-                             (unsigned long long)(g->bad_rows[i] - 1), g->rows[i], GATHER_ROWS_A_BAD_ONE);
+            return error_set(e, "%.700s (and %llu more rows of %zu; one bad row in %d is accepted)",
+                             g->first_bad[i].text, (unsigned long long)(g->bad_rows[i] - 1), g->rows[i],
+                             GATHER_ROWS_A_BAD_ONE);
         *e = g->first_bad[i];
         return -1;
     }

@@ -54,7 +54,7 @@ struct gathered {
     struct remarks remarks;
     uint64_t bad_rows[KINDS];
     struct error first_bad[KINDS];
-    bool incomplete; /* a row's mailbox could not be told */
+    bool incomplete;  /* a row's mailbox could not be told */
     bool nothing_own; /* a selection of Get-CASMailbox's columns had no setting at all: perhaps none was returned */
     uint64_t settings_own;    /* rows of Get-CASMailbox with True or False */
     uint64_t not_mailboxes;   /* rows of contacts, groups, guests, and of mailboxes that were deleted */

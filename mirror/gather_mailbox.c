@@ -299,6 +299,13 @@ static int bad_row(struct gathered *g, enum kind kind, const struct error *e)
     return 0;
 }
 
+static bool is_remote(const struct row *row)
+{
+    struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
+
+    return slice_ieq((struct slice){type.p, type.n < 6 ? type.n : 6}, SLICE("Remote"));
+}
+
 /* Who the row is about: id, and the addresses. 0, or -1 with e. */
 static int read_who(struct gathered *g, const struct row *row, struct staged *out, struct address *primary,
                     struct error *e)
@@ -308,7 +315,9 @@ static int read_who(struct gathered *g, const struct row *row, struct staged *ou
 
     if (guid < 0)
         return row_error(row, COLUMN_GUID, "a GUID", e);
-    out->has_guid = guid > 0;
+    /* Get-RemoteMailbox is asked on premises: the Guid is of that directory, and names no mailbox of Exchange Online.
+     */
+    out->has_guid = guid > 0 && !is_remote(row);
     address_set_clear(g->proxies);
     if ((out->knows & STAGED_PROXIES) != 0 && read_proxies(g, row, &marked, e) != 0)
         return -1;
@@ -347,6 +356,8 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     out.account = read_account(g, row, COLUMN_ACCOUNT, &account);
     out.name = display_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]), name);
     out.names = read_names(row, names, sizeof names);
+    out.object = cell_text(&row->cells[COLUMN_DIRECTORY_OBJECT]);
+    out.exchange = cell_text(&row->cells[COLUMN_EXCHANGE_GUID]);
     if (read_on_behalf(g, file, row, out.primary, e) != 0)
         return -1;
     return stage_add(stage, &out, e);

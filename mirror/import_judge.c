@@ -142,11 +142,12 @@ static int check_owner(struct import *im, struct error *e)
     owner = owner != NULL ? owner : im->judgement.owner;
     if (owner == NULL)
         return 0;
-    return import_refuse(im, e,
-                         "these files are of the tenant \"%s\" of the directory, which has their organization, an accepted "
-                         "domain or mailboxes of theirs; is --tenant %s a mistake? --force takes them for another tenant "
-                         "all the same",
-                         owner->name, im->options->tenant);
+    return import_refuse(
+        im, e,
+        "these files are of the tenant \"%s\" of the directory, which has their organization, an accepted "
+        "domain or mailboxes of theirs; is --tenant %s a mistake? --force takes them for another tenant "
+        "all the same",
+        owner->name, im->options->tenant);
 }
 
 /* All that the mailbox is called by, for those rights that name it. */

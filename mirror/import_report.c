@@ -84,15 +84,17 @@ static void report_bad_rows(const struct import *im)
             fprintf(im->options->out, "warning: %llu rows of %s could not be read; the first: %s\n",
                     (unsigned long long)im->g->bad_rows[i], kind_name((enum kind)i), im->g->first_bad[i].text);
     if (im->g->incomplete)
-        fprintf(im->options->out, "warning: a row's mailbox could not be told, so no mailbox was removed in this run\n");
+        fprintf(im->options->out,
+                "warning: a row's mailbox could not be told, so no mailbox was removed in this run\n");
     if (im->g->not_mailboxes > 0)
         fprintf(im->options->out, "%s: %llu rows of contacts, groups, guests or deleted mailboxes were left out\n",
                 im->after.name, (unsigned long long)im->g->not_mailboxes);
     if (im->by_setting[SMTP_AUTH_UNKNOWN] > 0)
-        fprintf(im->options->out,
-                "warning: the setting of %llu mailboxes is not known, so their mail is deferred; import Get-CASMailbox%s\n",
-                (unsigned long long)im->by_setting[SMTP_AUTH_UNKNOWN],
-                gather_has(im->g, KIND_CAS_MAILBOX) ? ", and see what is wrong with their rows" : " too");
+        fprintf(
+            im->options->out,
+            "warning: the setting of %llu mailboxes is not known, so their mail is deferred; import Get-CASMailbox%s\n",
+            (unsigned long long)im->by_setting[SMTP_AUTH_UNKNOWN],
+            gather_has(im->g, KIND_CAS_MAILBOX) ? ", and see what is wrong with their rows" : " too");
 }
 
 static void report_gaps(const struct import *im)

@@ -53,6 +53,49 @@ static bool stored_primary(const struct merge *m, struct slice primary, struct m
     return false;
 }
 
+/* Do two rows say of one thing that it is two: both tell it, and not the same? */
+static bool differ(struct slice a, struct slice b)
+{
+    return a.n > 0 && b.n > 0 && !slice_ieq(a, b);
+}
+
+/*
+ * A row of Get-Mailbox whose primary address has another Guid in Get-CASMailbox: of two worlds, where one of the files
+ * was exported on premises. It is the same mailbox, and its id the one that the settings have, unless ExchangeGuid or
+ * ExternalDirectoryObjectId say that they are two.
+ */
+static int join_worlds(struct merge *m, struct error *e)
+{
+    struct stage *settings = m->g->stages[STAGE_SETTINGS], *details = m->g->stages[STAGE_DETAILS];
+
+    for (size_t i = 0; i < stage_count(details); i++) {
+        struct staged row, other;
+        struct mailbox_id id;
+        size_t j;
+        int found;
+
+        if (!stage_has_guid(details, i) || stage_has_like(settings, details, i))
+            continue;
+        if (stage_get(details, i, &row, e) != 0 || (found = stage_find_primary(settings, row.primary, &j, e)) < 0)
+            return -1;
+        if (found == 0 || !stage_has_guid(settings, j))
+            continue;
+        id = stage_id(settings, j);
+        if (stage_get(settings, j, &other, e) != 0)
+            return -1;
+        if (differ(row.exchange, other.exchange) || (row.exchange.n == 0 && differ(row.object, other.object)))
+            return error_set(
+                e,
+                "\"%s\" is one mailbox in %s (%s) and another in %s (%s): their Guid and their ExchangeGuid or "
+                "ExternalDirectoryObjectId differ; export both files from the same organization, at the same "
+                "time",
+                words(row.primary).text, m->paths[other.file], place_words(other.place).text, m->paths[row.file],
+                place_words(row.place).text);
+        stage_set_id(details, i, &id);
+    }
+    return 0;
+}
+
 /* Gives the rows of `stage` that have no Guid the id of the mailbox that has their primary address. */
 static int give_ids(struct merge *m, struct stage *stage, struct stage *other, struct error *e)
 {
@@ -162,7 +205,7 @@ int merge_join(struct merge *m, struct error *e)
     for (size_t i = STAGE_SETTINGS; i <= STAGE_DETAILS; i++)
         if ((same = stage_sort_by_primary(stages[i], &a, &b, e)) != 0)
             return same < 0 ? -1 : twice(m, same_what[0], &a, &b, e);
-    if (give_ids(m, stages[STAGE_SETTINGS], stages[STAGE_DETAILS], e) != 0 ||
+    if (join_worlds(m, e) != 0 || give_ids(m, stages[STAGE_SETTINGS], stages[STAGE_DETAILS], e) != 0 ||
         give_ids(m, stages[STAGE_DETAILS], stages[STAGE_SETTINGS], e) != 0)
         return -1;
     for (size_t i = 0; i < STAGES; i++)

@@ -13,7 +13,7 @@ struct entry {
 };
 _Static_assert(sizeof(struct entry) == 32, "the figure in stage.h");
 
-#define TEXTS 8
+#define TEXTS 10
 /* What stands in front of a record's texts in the scratch file, in this machine's own form. */
 struct head {
     uint32_t knows, file, place;
@@ -30,7 +30,7 @@ struct stage {
     size_t texts_cap;
 };
 
-int stage_open(const char *folder, struct stage **out, struct error *e)
+int stage_open(const char *folder, const struct stage *like, struct stage **out, struct error *e)
 {
     struct stage *stage = calloc(1, sizeof *stage);
 
@@ -42,7 +42,9 @@ int stage_open(const char *folder, struct stage **out, struct error *e)
         return -1;
     }
     /* A secret of this run, so that nobody can choose addresses with one hash, which would hide a third one's twin. */
-    if (getrandom(&stage->secret, sizeof stage->secret, 0) != (ssize_t)sizeof stage->secret) {
+    if (like != NULL)
+        stage->secret = like->secret;
+    else if (getrandom(&stage->secret, sizeof stage->secret, 0) != (ssize_t)sizeof stage->secret) {
         stage_close(stage);
         return error_set(e, "the system gives no random numbers");
     }
@@ -82,6 +84,8 @@ static void texts_of(const struct staged *staged, struct slice texts[TEXTS])
     texts[5] = staged->policy;
     texts[6] = staged->proxies;
     texts[7] = staged->names;
+    texts[8] = staged->object;
+    texts[9] = staged->exchange;
 }
 
 static int grow(struct stage *stage, struct error *e)
@@ -170,6 +174,8 @@ static int get_entry(struct stage *stage, const struct entry *entry, struct stag
         .policy = texts[5],
         .proxies = texts[6],
         .names = texts[7],
+        .object = texts[8],
+        .exchange = texts[9],
     };
     return 0;
 }
@@ -228,10 +234,65 @@ static int place_of(struct stage *stage, const struct entry *entry, struct stage
     return 0;
 }
 
+/* A record with its texts behind it, as in the scratch file, but for where it came from. *p is malloc'ed or NULL. */
+static int read_whole(struct stage *stage, const struct entry *entry, char **p, size_t *n, struct error *e)
+{
+    struct head head;
+
+    if (scratch_get(stage->scratch, entry->at, &head, sizeof head, e) != 0)
+        return -1;
+    *n = sizeof head;
+    for (size_t i = 0; i < TEXTS; i++)
+        *n += head.lengths[i];
+    *p = malloc(*n);
+    if (*p == NULL)
+        return error_set(e, "no memory for a mailbox of %zu bytes", *n);
+    head.place = head.file = 0;
+    memcpy(*p, &head, sizeof head);
+    return scratch_get(stage->scratch, entry->at + sizeof head, *p + sizeof head, *n - sizeof head, e);
+}
+
+/* 1 when both say the same in every word, 0 when not, -1 with e. */
+static int same_words(struct stage *stage, const struct entry *a, const struct entry *b, struct error *e)
+{
+    char *x = NULL, *y = NULL;
+    size_t x_n, y_n;
+    int result = -1;
+
+    if (a->has_guid != b->has_guid || (a->has_guid && memcmp(&a->id, &b->id, sizeof a->id) != 0))
+        return 0;
+    if (read_whole(stage, a, &x, &x_n, e) == 0 && read_whole(stage, b, &y, &y_n, e) == 0)
+        result = x_n == y_n && memcmp(x, y, x_n) == 0;
+    free(x);
+    free(y);
+    return result;
+}
+
+/* In the order by primary: keeps the first of records that say the same. */
+static int unite_equal(struct stage *stage, struct error *e)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < stage->n; i++) {
+        int same = kept > 0 && stage->entries[kept - 1].primary == stage->entries[i].primary
+                       ? same_words(stage, &stage->entries[kept - 1], &stage->entries[i], e)
+                       : 0;
+
+        if (same < 0)
+            return -1;
+        if (same == 0)
+            stage->entries[kept++] = stage->entries[i];
+    }
+    stage->n = kept;
+    return 0;
+}
+
 int stage_sort_by_primary(struct stage *stage, struct stage_place *first, struct stage_place *second, struct error *e)
 {
     if (stage->n > 0)
         qsort(stage->entries, stage->n, sizeof *stage->entries, by_primary);
+    if (unite_equal(stage, e) != 0)
+        return -1;
     for (size_t i = 1; i < stage->n; i++) {
         if (stage->entries[i - 1].primary != stage->entries[i].primary)
             continue;
@@ -259,9 +320,9 @@ int stage_sort_by_id(struct stage *stage, struct stage_place *first, struct stag
     return 0;
 }
 
-int stage_find_primary(struct stage *stage, struct slice primary, size_t *i, struct error *e)
+/* The first record whose primary address has at least this hash. */
+static size_t lower_bound(const struct stage *stage, uint64_t hash)
 {
-    uint64_t hash = hash_slice(&stage->secret, primary);
     size_t low = 0, high = stage->n;
 
     while (low < high) {
@@ -272,6 +333,25 @@ int stage_find_primary(struct stage *stage, struct slice primary, size_t *i, str
         else
             high = middle;
     }
+    return low;
+}
+
+bool stage_has_like(const struct stage *stage, const struct stage *like, size_t i)
+{
+    const struct entry *wanted = &like->entries[i];
+
+    for (size_t at = lower_bound(stage, wanted->primary);
+         at < stage->n && stage->entries[at].primary == wanted->primary; at++)
+        if (memcmp(&stage->entries[at].id, &wanted->id, sizeof wanted->id) == 0)
+            return true;
+    return false;
+}
+
+int stage_find_primary(struct stage *stage, struct slice primary, size_t *i, struct error *e)
+{
+    uint64_t hash = hash_slice(&stage->secret, primary);
+    size_t low = lower_bound(stage, hash);
+
     for (; low < stage->n && stage->entries[low].primary == hash; low++) {
         struct staged staged;
 

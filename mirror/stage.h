@@ -28,15 +28,18 @@ struct staged {
     enum smtp_auth smtp_auth;
     enum recipient_type recipient_type;
     struct slice primary, upn, alias, account, name;
-    struct slice policy;  /* AuthenticationPolicy's name */
+    struct slice policy; /* AuthenticationPolicy's name */
+    struct slice object; /* ExternalDirectoryObjectId, and ExchangeGuid: as text; empty: not told */
+    struct slice exchange;
     struct slice proxies; /* packed list */
     struct slice names;   /* packed list of what else the mailbox may be called by: Identity, Name, ... */
 };
 
 struct stage;
 
-/* folder: for the scratch file. Free with stage_close, NULL is fine. */
-int stage_open(const char *folder, struct stage **out, struct error *e);
+/* folder: for the scratch file; like: a stage that this one is to be compared with (stage_has_like), or NULL. Free with
+ * stage_close, NULL is fine. */
+int stage_open(const char *folder, const struct stage *like, struct stage **out, struct error *e);
 void stage_close(struct stage *stage);
 
 int stage_add(struct stage *stage, const struct staged *staged, struct error *e);
@@ -52,8 +55,9 @@ struct mailbox_id stage_id(const struct stage *stage, size_t i);
 bool stage_has_guid(const struct stage *stage, size_t i);
 
 /*
- * The two orders. Each answers 1 when two records have the same primary address, or id, with both in *first and *second
- * (first in the order of files); 0 when none have; -1 with e.
+ * The two orders. Of records that say the same in every word, one is kept. Each returns 1 when two records have the
+ * same primary address, or id, with both in *first and *second (first in the order of files); 0 when none have; -1 with
+ * e.
  */
 struct stage_place {
     unsigned file;
@@ -65,6 +69,11 @@ int stage_sort_by_id(struct stage *stage, struct stage_place *first, struct stag
 
 /* Only in the order by primary: 1 with *i, 0 when there is none, -1 with e. */
 int stage_find_primary(struct stage *stage, struct slice primary, size_t *i, struct error *e);
+/*
+ * Only in the order by primary: has `stage` a record with the primary address and the id of the i-th of `like`? Without
+ * reading either; another address with the same hash and id would do, too.
+ */
+bool stage_has_like(const struct stage *stage, const struct stage *like, size_t i);
 /* Only in the order by id. */
 bool stage_find_id(const struct stage *stage, const struct mailbox_id *id, size_t *i);
 

@@ -162,8 +162,10 @@ static const struct {
      "looks like Get-TransportConfig, but has no SmtpClientAuthenticationDisabled"},
     {"Name,SmtpClientAuthenticationDisabled\nTransport Settings,\n",
      "SmtpClientAuthenticationDisabled is empty; expected True or False"},
-    {"Name,SmtpClientAuthenticationDisabled\nAnna,True\nSean,True\n", "neither a mailbox's address nor anything else of Get-TransportConfig"},
-    {"Name,SmtpClientAuthenticationDisabled\nTransport Settings,True\nSean,True\n", "a tenant has one Get-TransportConfig only"},
+    {"Name,SmtpClientAuthenticationDisabled\nAnna,True\nSean,True\n",
+     "neither a mailbox's address nor anything else of Get-TransportConfig"},
+    {"Name,SmtpClientAuthenticationDisabled\nTransport Settings,True\nSean,True\n",
+     "a tenant has one Get-TransportConfig only"},
     {"SmtpClientAuthenticationDisabled\nTrue\n", "so it may be a mailbox's or the organization's setting"},
     {"[{\"PrimarySmtpAddress\":\"anna@contoso.example\",\"SmtpClientAuthenticationDisabled\":null},"
      "{\"PrimarySmtpAddress\":\"sean@contoso.example\"}]",
