@@ -105,6 +105,22 @@ static bool mailbox_setting(struct deciding *d, const struct mailbox_ref *claim)
     }
 }
 
+/*
+ * Has a list of mailboxes come in, of the login's tenant, or of any where it has none? Before, a directory that has only
+ * organizations and domains in it knows of no login whether it has a mailbox.
+ */
+static bool mailboxes_are_known(const struct deciding *d)
+{
+    const struct tenant_facts *tenant = d->v->identity.tenant;
+
+    if (tenant != NULL)
+        return tenant->mailboxes > 0;
+    for (uint32_t i = 0; i < directory_tenants(d->c->view); i++)
+        if (directory_tenant(d->c->view, i)->mailboxes > 0)
+            return true;
+    return false;
+}
+
 /* A login that the directory does not know. */
 static bool unlisted(struct deciding *d)
 {
@@ -115,7 +131,8 @@ static bool unlisted(struct deciding *d)
     case UNLISTED_TENANT:
         return organization(d) || gates(d, TRI_UNKNOWN);
     default:
-        return refuse(d, REASON_UNLISTED, d->c->config->smtp_auth.mode);
+        return refuse(d, mailboxes_are_known(d) ? REASON_UNLISTED : REASON_SETTING_UNKNOWN,
+                      d->c->config->smtp_auth.mode);
     }
 }
 
