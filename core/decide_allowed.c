@@ -45,7 +45,7 @@ static bool stale(const struct deciding *d)
     const struct tenant_config *tenant = id->tenant_config;
 
     return tenant != NULL && id->tenant != NULL && tenant->when_stale == STALE_DEFER && tenant->max_age_s > 0 &&
-           d->c->wall_s - id->tenant->settings_at > (int64_t)tenant->max_age_s;
+           d->c->wall_s - tenant_oldest(id->tenant, NULL) > (int64_t)tenant->max_age_s;
 }
 
 static enum smtp_auth organization_setting(const struct identity *id)
@@ -106,8 +106,8 @@ static bool mailbox_setting(struct deciding *d, const struct mailbox_ref *claim)
 }
 
 /*
- * Has a list of mailboxes come in, of the login's tenant, or of any where it has none? Before, a directory that has only
- * organizations and domains in it knows of no login whether it has a mailbox.
+ * Has a list of mailboxes come in, of the login's tenant, or of any where it has none? Before, a directory that has
+ * only organizations and domains in it knows of no login whether it has a mailbox.
  */
 static bool mailboxes_are_known(const struct deciding *d)
 {

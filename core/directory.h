@@ -67,6 +67,35 @@ struct mailbox_ref {
 /* Claims that are looked at for one identity; more are reported by the mirror and answered as DIRECTORY_DAMAGED. */
 #define DIRECTORY_CLAIMS_MAX 8
 
+/* What is mirrored of a tenant, each part from an export of its own: so each has its own age and source. */
+enum mirrored_part {
+    PART_ORGANIZATION,      /* Get-TransportConfig */
+    PART_SETTINGS,          /* Get-CASMailbox, or a list of those allowed */
+    PART_SECURITY_DEFAULTS, /* Graph */
+    PART_DEFAULT_POLICY,    /* Get-OrganizationConfig */
+    PART_POLICIES,          /* Get-AuthenticationPolicy */
+    PART_USERS,             /* Get-User: users' own policies */
+    /* parts that can only refuse, or say names; the ones above decide who may sign in */
+    PART_RESTRICTED, /* Get-BlockedSenderAddress */
+    PART_DETAILS,    /* Get-Mailbox */
+    PART_DOMAINS,    /* Get-AcceptedDomain */
+    PART_OUTBOUND,   /* Get-HostedOutboundSpamFilterPolicy */
+    PART_RIGHTS,     /* Get-RecipientPermission */
+    MIRRORED_PARTS
+};
+#define MIRRORED_GATES PART_RESTRICTED /* parts below decide who may sign in */
+
+struct mirrored {
+    int64_t at;      /* wall clock, seconds: when it was last brought in or confirmed; 0: never */
+    char source[56]; /* whence, cut */
+};
+
+/* For people: "the organization's setting"; and for manifests and JSON: "organization". */
+const char *mirrored_title(enum mirrored_part part);
+const char *mirrored_word(enum mirrored_part part);
+/* MIRRORED_PARTS for none. */
+enum mirrored_part mirrored_named(struct slice word);
+
 struct tenant_facts {
     uint32_t tenant;
     char name[64];               /* as configured, for example "contoso" */
@@ -81,7 +110,15 @@ struct tenant_facts {
     uint64_t mailboxes;
     int64_t
         settings_at; /* wall clock, seconds: when the mailboxes' settings were last brought in or confirmed; 0: never */
+    struct mirrored parts[MIRRORED_PARTS];
 };
+
+/*
+ * The oldest of what decides who may sign in, as far as it was ever mirrored: a fresh list of mailboxes does not make
+ * an old setting of the organization young. *part is which; NULL is fine. Returns its time, 0 when nothing was
+ * mirrored.
+ */
+int64_t tenant_oldest(const struct tenant_facts *facts, enum mirrored_part *part);
 
 enum domain_type {
     DOMAIN_AUTHORITATIVE,

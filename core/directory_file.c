@@ -216,10 +216,18 @@ void directory_file_close(struct directory_file *f)
 
 /* ---- tenants ---- */
 
+/* Copies at most cap - 1 bytes, terminated; out is all zero. */
+static void copy_text(char *out, size_t cap, struct slice text)
+{
+    if (text.n > cap - 1)
+        text.n = cap - 1;
+    if (text.n > 0)
+        memcpy(out, text.p, text.n);
+}
+
 static int read_tenant(MDB_cursor *cursor, uint32_t i, const struct manifest_tenant *said, struct tenant_facts *out)
 {
     MDB_val key, value;
-    struct slice source = said->source;
 
     if (mdb_cursor_get(cursor, &key, &value, i == 0 ? MDB_FIRST : MDB_NEXT) != 0)
         return -1;
@@ -227,10 +235,11 @@ static int read_tenant(MDB_cursor *cursor, uint32_t i, const struct manifest_ten
         out->tenant != i || !slice_eq(slice_of(out->name), said->name))
         return -1;
     out->settings_at = said->settings_at;
-    if (source.n > sizeof out->source - 1)
-        source.n = sizeof out->source - 1;
-    if (source.n > 0)
-        memcpy(out->source, source.p, source.n);
+    copy_text(out->source, sizeof out->source, said->source);
+    for (size_t part = 0; part < MIRRORED_PARTS; part++) {
+        out->parts[part].at = said->parts[part].at;
+        copy_text(out->parts[part].source, sizeof out->parts[part].source, said->parts[part].source);
+    }
     return 0;
 }
 

@@ -266,15 +266,18 @@ static void tick_age(struct engine *engine)
     for (size_t i = 0; view != NULL && i < ref->config->n_tenants; i++) {
         const struct tenant_config *tenant = &ref->config->tenants[i];
         const struct tenant_facts *facts = directory_tenant_named(view, slice_of(tenant->name));
-        int64_t age = facts == NULL ? 0 : clock_wall_s() - facts->settings_at;
+        enum mirrored_part oldest;
+        int64_t age = facts == NULL ? 0 : clock_wall_s() - tenant_oldest(facts, &oldest);
 
         if (tenant->max_age_s == 0 || age <= (int64_t)tenant->max_age_s)
             continue;
         engine->age_told_ns = now;
         engine_alert_stale(engine, ref->config, tenant, age);
         log_say(engine->log, LEVEL_WARNING,
-                "tenant %s: settings are %lld s old, more than max_age: see why postern-mirror fails%s", tenant->name,
-                (long long)age, tenant->when_stale == STALE_DEFER ? "; its mail is deferred meanwhile" : "");
+                "tenant %s: the %s are %lld s old, more than max_age: see why postern-mirror fails, or import them "
+                "anew%s",
+                tenant->name, mirrored_title(oldest), (long long)age,
+                tenant->when_stale == STALE_DEFER ? "; its mail is deferred meanwhile" : "");
     }
     if (view != NULL)
         directory_view_put(engine->directory, view);

@@ -139,21 +139,54 @@ static bool parse_tenant(struct slice line, uint32_t index, struct manifest_tena
     return slice_cut(line, ' ', &out->name, &out->source) && out->name.n > 0;
 }
 
-static int parse_tenants(struct slice text, struct manifest *m, struct error *e)
+/* "organization 1790000000 exchange-online"; behind *least only, so that each stands there once. */
+static bool parse_part(struct slice line, unsigned *least, struct manifest_tenant *out)
 {
-    uint32_t lines = 0;
+    unsigned long long number;
+    struct slice word, source;
+    enum mirrored_part part;
+
+    if (!slice_cut(line, ' ', &word, &line) || (part = mirrored_named(word)) == MIRRORED_PARTS || part < *least)
+        return false;
+    if (!slice_cut(line, ' ', &word, &source) || !slice_to_u64(word, INT64_MAX, &number) || number == 0)
+        return false;
+    out->parts[part].at = (int64_t)number;
+    out->parts[part].source = source;
+    *least = part + 1u;
+    return true;
+}
+
+static uint32_t count_tenants(struct slice text)
+{
+    uint32_t n = 0;
     struct slice line;
 
-    for (size_t i = 0; i < text.n; i++)
-        lines += text.p[i] == '\n';
-    if (lines > DIRECTORY_TENANTS_MAX)
+    while (text.n > 0) {
+        slice_cut(text, '\n', &line, &text);
+        n += slice_starts_with(line, SLICE("tenant "));
+    }
+    return n;
+}
+
+static int parse_tenants(struct slice text, struct manifest *m, struct error *e)
+{
+    uint32_t n = count_tenants(text);
+    struct slice line;
+    unsigned least;
+
+    if (n > DIRECTORY_TENANTS_MAX)
         return error_set(e, "has more than %u tenants", DIRECTORY_TENANTS_MAX);
-    m->tenants = calloc((size_t)lines + 1, sizeof *m->tenants);
+    m->tenants = calloc((size_t)n + 1, sizeof *m->tenants);
     if (m->tenants == NULL)
         return error_set(e, "out of memory");
-    for (; text.n > 0; m->tenants_n++)
+    for (; text.n > 0; m->tenants_n++) {
         if (!take_line(&text, SLICE("tenant"), &line) || !parse_tenant(line, m->tenants_n, &m->tenants[m->tenants_n]))
             return wrong_line("tenant", "index, time, name, source", e);
+        least = 0;
+        while (take_line(&text, SLICE("part"), &line))
+            if (!parse_part(line, &least, &m->tenants[m->tenants_n]))
+                return wrong_line("part", "a part's word, time, source", e);
+    }
     return 0;
 }
 
@@ -194,6 +227,17 @@ static void add_printable(struct buf *out, struct slice text, bool blanks)
     }
 }
 
+static void add_parts(struct buf *out, const struct manifest_tenant *t)
+{
+    for (size_t i = 0; i < MIRRORED_PARTS; i++) {
+        if (t->parts[i].at <= 0)
+            continue;
+        buf_addf(out, "part %s %" PRId64 " ", mirrored_word((enum mirrored_part)i), t->parts[i].at);
+        add_printable(out, t->parts[i].source, true);
+        buf_add_char(out, '\n');
+    }
+}
+
 int manifest_text(const struct manifest *m, struct buf *out, struct error *e)
 {
     char file[MANIFEST_FILE_MAX];
@@ -209,6 +253,7 @@ int manifest_text(const struct manifest *m, struct buf *out, struct error *e)
         buf_add_char(out, ' ');
         add_printable(out, t->source, true);
         buf_add_char(out, '\n');
+        add_parts(out, t);
     }
     buf_addf(out, "end %016" PRIx64 "\n", checksum64(MANIFEST_SEED, out->p, out->n));
     return out->full ? error_set(e, "the directory's manifest would be larger than %zu bytes", out->cap) : 0;

@@ -1,17 +1,19 @@
 /*
  * The manifest: the text file "current" of the directory's folder, which names the generation that counts.
  *
- *     postern-directory 2
+ *     postern-directory 3
  *     generation 12
  *     file directory-0000000012.mdb
  *     size 491520
  *     checksum 6f1d0c2b9a8e7f54
  *     tenant 0 1790000000 contoso exchange-online
+ *     part organization 1790000000 exchange-online
  *     end 0123456789abcdef
  *
  * One "tenant" line for each: index, time of its settings (wall clock, seconds; 0: never), name, source (the rest of
- * the line). The last line is the checksum of all lines before it. It is replaced whole, by rename, never changed in
- * place.
+ * the line). Behind it one "part" line for each part that was ever mirrored, in the order of enum mirrored_part: its
+ * word, its time, its source. The last line is the checksum of all lines before it. It is replaced whole, by rename,
+ * never changed in place.
  */
 #ifndef POSTERN_MANIFEST_H
 #define POSTERN_MANIFEST_H
@@ -20,20 +22,24 @@
 #include "core/directory.h"
 
 #define MANIFEST_NAME "current"
-/* Format 1 was without restricted mailboxes (core/directory_record.h) and is still read. */
-#define MANIFEST_FORMAT 2u
+/* Format 1 was without restricted mailboxes (core/directory_record.h), format 2 without parts; both are still read. */
+#define MANIFEST_FORMAT 3u
 #define MANIFEST_FORMAT_OLDEST 1u
 /* "directory-", ten digits or more, ".mdb". */
 #define MANIFEST_FILE_MAX 48
 /* More tenants than any relay has; it bounds the manifest to MANIFEST_MAX bytes. */
 #define DIRECTORY_TENANTS_MAX 10000u
-#define MANIFEST_MAX ((size_t)256 + DIRECTORY_TENANTS_MAX * 256)
+#define MANIFEST_MAX ((size_t)256 + DIRECTORY_TENANTS_MAX * (256 + MIRRORED_PARTS * 104))
 
 /* Of one tenant. The slices point into the text. */
 struct manifest_tenant {
     int64_t settings_at;
     struct slice name;
     struct slice source;
+    struct {
+        int64_t at; /* 0: never */
+        struct slice source;
+    } parts[MIRRORED_PARTS];
 };
 
 struct manifest {

@@ -30,6 +30,17 @@ static void set_source(struct import *im)
     }
 }
 
+/* The last file of a kind, escaped; or the service. */
+static const char *source_of_kind(const struct import *im, enum kind kind)
+{
+    if (im->options->source != NULL)
+        return im->options->source;
+    for (size_t i = im->options->n_files; i > 0; i--)
+        if (im->sources[i - 1].kind == kind)
+            return import_base_name(im->paths[i - 1]);
+    return "";
+}
+
 static bool is_list(const struct tenant_facts *facts)
 {
     return slice_starts_with(slice_of(facts->source), SLICE(SOURCE_LIST));
@@ -124,6 +135,39 @@ static int check_empty(struct import *im, struct error *e)
     return 0;
 }
 
+/* What this run brings has its time and source; the rest keeps its own. */
+static void set_parts(struct import *im)
+{
+    static const struct {
+        enum kind kind;
+        enum mirrored_part part;
+    } brings[] = {
+        {KIND_TRANSPORT_CONFIG, PART_ORGANIZATION},
+        {KIND_CAS_MAILBOX, PART_SETTINGS},
+        {KIND_LIST, PART_SETTINGS},
+        {KIND_SECURITY_DEFAULTS, PART_SECURITY_DEFAULTS},
+        {KIND_ORGANIZATION_CONFIG, PART_DEFAULT_POLICY},
+        {KIND_AUTHENTICATION_POLICY, PART_POLICIES},
+        {KIND_USER, PART_USERS},
+        {KIND_BLOCKED_SENDER, PART_RESTRICTED},
+        {KIND_MAILBOX, PART_DETAILS},
+        {KIND_ACCEPTED_DOMAIN, PART_DOMAINS},
+        {KIND_OUTBOUND_POLICY, PART_OUTBOUND},
+        {KIND_RECIPIENT_PERMISSION, PART_RIGHTS},
+    };
+
+    for (size_t i = 0; i < sizeof brings / sizeof brings[0]; i++) {
+        struct mirrored *part = &im->after.parts[brings[i].part];
+        struct buf source;
+
+        if (!gather_has(im->g, brings[i].kind))
+            continue;
+        part->at = im->options->now;
+        source = BUF_OVER(part->source);
+        buf_addf(&source, "%s", source_of_kind(im, brings[i].kind));
+    }
+}
+
 int import_tenant_facts(struct import *im, struct error *e)
 {
     struct buf name = BUF_OVER(im->after.name);
@@ -144,6 +188,7 @@ int import_tenant_facts(struct import *im, struct error *e)
     if (im->g->security_defaults != TRI_UNKNOWN)
         im->after.security_defaults = im->g->security_defaults;
     set_limits(im);
+    set_parts(im);
     if (gather_has(im->g, KIND_CAS_MAILBOX) || gather_has(im->g, KIND_LIST)) {
         set_source(im);
         im->after.settings_at = im->options->now;

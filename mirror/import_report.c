@@ -97,6 +97,27 @@ static void report_bad_rows(const struct import *im)
             gather_has(im->g, KIND_CAS_MAILBOX) ? ", and see what is wrong with their rows" : " too");
 }
 
+/* What was never brought in, and forbids nothing here whatever it says in Exchange Online. */
+static void report_missing(const struct import *im)
+{
+    const char *between = ": not mirrored yet: ";
+    bool any = false;
+
+    if (im->options->feed != NULL || gather_has(im->g, KIND_LIST))
+        return;
+    for (size_t i = 0; i <= PART_RESTRICTED; i++) {
+        if (im->after.parts[i].at > 0)
+            continue;
+        fprintf(im->options->out, "%s%s%s", any ? "" : im->after.name, between, mirrored_title((enum mirrored_part)i));
+        between = ", ";
+        any = true;
+    }
+    if (any)
+        fprintf(im->options->out,
+                "; what these forbid in Exchange Online is not forbidden here until their exports are "
+                "imported\n");
+}
+
 static void report_gaps(const struct import *im)
 {
     FILE *out = im->options->out;
@@ -146,6 +167,7 @@ int import_report(struct import *im, struct error *e)
     if (!im->options->dry_run)
         report_conflicts(im);
     report_bad_rows(im);
+    report_missing(im);
     report_gaps(im);
     report_summary(im);
     if (fflush(im->options->out) != 0 || ferror(im->options->out))

@@ -7,15 +7,15 @@
 #include <time.h>
 
 static const char *const tri_names[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "no", [TRI_YES] = "yes"};
-static void show_time(FILE *out, int64_t at)
+static void show_part(FILE *out, enum mirrored_part part, const struct mirrored *mirrored)
 {
-    char text[40] = "never";
-    time_t t = (time_t)at;
+    char text[40] = "not mirrored";
+    time_t t = (time_t)mirrored->at;
     struct tm tm;
 
-    if (at > 0 && gmtime_r(&t, &tm) != NULL)
+    if (mirrored->at > 0 && gmtime_r(&t, &tm) != NULL)
         strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &tm);
-    fprintf(out, "  settings brought in            %s\n", text);
+    fprintf(out, "  %-30s %s%s%s\n", mirrored_title(part), text, mirrored->at > 0 ? ", from " : "", mirrored->source);
 }
 
 static void show_tenant(FILE *out, const struct tenant_facts *facts)
@@ -32,7 +32,8 @@ static void show_tenant(FILE *out, const struct tenant_facts *facts)
             facts->organization[0] != '\0' ? words(slice_of(facts->organization)).text : "unknown");
     /* The mirror wrote the source itself, escaped. */
     fprintf(out, "  source                         %s\n", facts->source);
-    show_time(out, facts->settings_at);
+    for (size_t i = 0; i < MIRRORED_PARTS; i++)
+        show_part(out, (enum mirrored_part)i, &facts->parts[i]);
 }
 
 static void show_text(FILE *out, const char *what, struct slice text)

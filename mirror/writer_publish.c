@@ -100,6 +100,16 @@ static int replace_manifest(const struct writer *w, struct slice text, struct er
     return 0;
 }
 
+static void said_of_tenant(const struct tenant_facts *facts, struct manifest_tenant *out)
+{
+    *out = (struct manifest_tenant){
+        .settings_at = facts->settings_at, .name = slice_of(facts->name), .source = slice_of(facts->source)};
+    for (size_t i = 0; i < MIRRORED_PARTS; i++) {
+        out->parts[i].at = facts->parts[i].at;
+        out->parts[i].source = slice_of(facts->parts[i].source);
+    }
+}
+
 /* Writes the manifest for this file, with this run's tenants. */
 static int write_manifest(const struct writer *w, struct manifest *m, struct error *e)
 {
@@ -114,8 +124,7 @@ static int write_manifest(const struct writer *w, struct manifest *m, struct err
         goto out;
     }
     for (uint32_t i = 0; i < w->tenants_n; i++)
-        m->tenants[i] =
-            (struct manifest_tenant){w->facts[i].settings_at, slice_of(w->facts[i].name), slice_of(w->facts[i].source)};
+        said_of_tenant(&w->facts[i], &m->tenants[i]);
     b = buf_over(text, MANIFEST_MAX);
     if (manifest_text(m, &b, e) == 0)
         result = replace_manifest(w, buf_slice(&b), e);

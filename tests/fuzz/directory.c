@@ -40,7 +40,7 @@ static void read_sealed_manifest(struct slice body)
     char *text = malloc(cap);
     struct buf b = buf_over(text, cap);
 
-    buf_add(&b, SLICE("postern-directory 2\n"));
+    buf_add(&b, SLICE("postern-directory 3\n"));
     buf_add(&b, body);
     buf_addf(&b, "end %016" PRIx64 "\n", checksum64(UINT64_C(0x6d616e6966657374), b.p, b.n));
     read_manifest(buf_slice(&b));

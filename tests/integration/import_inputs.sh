@@ -45,7 +45,7 @@ setting()
 # Every fact, but for what any run changes.
 facts()
 {
-    "$MIRROR" show --directory "$1" 2>/dev/null | grep -v '^generation\|settings brought in'
+    "$MIRROR" show --directory "$1" 2>/dev/null | grep -v '^generation' | sed 's/[0-9:-]* [0-9:]* UTC, from .*//'
     for who in anna bert cara; do "$MIRROR" show --directory "$1" "$who@contoso.example" 2>/dev/null | grep -v '^generation'; done
 }
 

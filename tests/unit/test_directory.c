@@ -486,8 +486,8 @@ static void a_manifest_that_is_wrong_is_refused_and_the_generation_stays(void **
     static const struct {
         const char *from, *to, *says;
     } rows[] = {
-        {"postern-directory 2", "postern-directory 3", "format 3"},
-        {"postern-directory 2", "postern-directory 0", "format 0"},
+        {"postern-directory 3", "postern-directory 4", "format 4"},
+        {"postern-directory 3", "postern-directory 0", "format 0"},
         {"postern-directory", "other-directory", "postern-directory"},
         {"file directory-0000000001.mdb", "file ../directory/directory-0000000001.mdb", "does not name the file"},
         {"file directory-0000000001.mdb", "file /etc/passwd", "does not name the file"},
@@ -540,7 +540,7 @@ static void a_directory_of_format_1_is_still_read(void **state)
     (void)state;
     fixture_make(&f);
     publish_contoso(&f);
-    edit_manifest(&f, "postern-directory 2", "postern-directory 1");
+    edit_manifest(&f, "postern-directory 3", "postern-directory 1");
     d = open_directory(&f);
     assert_int_equal(directory_generation(d), 1);
     directory_close(d);
@@ -557,7 +557,7 @@ static void a_failed_manifest_is_told_once_and_tried_again_after_a_minute(void *
     fixture_make(&f);
     publish_contoso(&f);
     d = open_directory(&f);
-    edit_manifest(&f, "postern-directory 2", "postern-directory 9");
+    edit_manifest(&f, "postern-directory 3", "postern-directory 9");
     assert_int_equal(directory_refresh(d, &e), -1);
     for (int i = 1; i < 60; i++)
         assert_int_equal(directory_refresh(d, &e), 0);

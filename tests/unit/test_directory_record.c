@@ -185,9 +185,13 @@ static void a_tenant_is_read_back_as_it_was_written(void **state)
 
 static void a_manifest_is_read_back_as_it_was_written(void **state)
 {
-    struct manifest_tenant tenants[] = {{1790000000, SLICE("contoso"), SLICE("exchange-online")},
-                                        {0, SLICE("fab rikam"), SLICE("/var/lib/two words\nand a line")},
-                                        {-5, SLICE("northwind"), SLICE("")}};
+    struct manifest_tenant tenants[] = {
+        {.settings_at = 1790000000,
+         .name = SLICE("contoso"),
+         .source = SLICE("exchange-online"),
+         .parts = {[PART_ORGANIZATION] = {1790000001, SLICE("files a,\nb")}, [PART_RIGHTS] = {7, SLICE("")}}},
+        {.name = SLICE("fab rikam"), .source = SLICE("/var/lib/two words\nand a line")},
+        {.settings_at = -5, .name = SLICE("northwind"), .source = SLICE("")}};
     struct manifest m = {
         .generation = 12, .size = 491520, .checksum = 0x6f1d0c2b9a8e7f54, .tenants_n = 3, .tenants = tenants};
     char text[2048];
@@ -205,6 +209,10 @@ static void a_manifest_is_read_back_as_it_was_written(void **state)
     assert_int_equal(back.tenants_n, 3);
     assert_int_equal(back.tenants[0].settings_at, 1790000000);
     assert_true(slice_eq(back.tenants[0].source, SLICE("exchange-online")));
+    assert_int_equal(back.tenants[0].parts[PART_ORGANIZATION].at, 1790000001);
+    assert_true(slice_eq(back.tenants[0].parts[PART_ORGANIZATION].source, SLICE("files a,?b")));
+    assert_int_equal(back.tenants[0].parts[PART_SETTINGS].at, 0);
+    assert_int_equal(back.tenants[0].parts[PART_RIGHTS].at, 7);
     assert_true(slice_eq(back.tenants[1].name, SLICE("fab?rikam")));
     assert_true(slice_eq(back.tenants[1].source, SLICE("/var/lib/two words?and a line")));
     assert_int_equal(back.tenants[2].settings_at, 0);
@@ -215,7 +223,8 @@ static void a_manifest_is_read_back_as_it_was_written(void **state)
 
 static void a_manifest_that_is_cut_or_has_one_wrong_byte_is_refused(void **state)
 {
-    struct manifest_tenant tenant = {1, SLICE("contoso"), SLICE("x")};
+    struct manifest_tenant tenant = {
+        .settings_at = 1, .name = SLICE("contoso"), .source = SLICE("x"), .parts = {{5, SLICE("y")}}};
     struct manifest m = {.generation = 3, .size = 4096, .checksum = 1, .tenants_n = 1, .tenants = &tenant};
     char text[512];
     struct buf b = BUF_OVER(text);

@@ -358,6 +358,29 @@ static void an_unchanged_export_confirms_the_time_and_publishes_nothing(void **s
     assert_int_equal(facts(f).settings_at, 1790003600);
 }
 
+static void each_kind_of_export_has_its_own_age(void **state)
+{
+    struct fixture *f = *state;
+    const struct import_options later = {.kind = KINDS, .max_change = 10, .now = 1790003600};
+    enum mirrored_part oldest;
+    struct tenant_facts t;
+
+    give_cas(f, 0, 10, 3, 3);
+    give_organization(f, "true");
+    run_ok(f);
+    assert_says(f->out, "contoso: not mirrored yet: security defaults, default authentication policy, authentication "
+                        "policies, users' own policies, restricted senders; what these forbid");
+    give_cas(f, 0, 10, 3, 3);
+    assert_int_equal(run(f, &later), IMPORT_DONE);
+    t = facts(f);
+    assert_int_equal(t.parts[PART_SETTINGS].at, 1790003600);
+    assert_int_equal(t.parts[PART_ORGANIZATION].at, 1790000000);
+    assert_string_equal(t.parts[PART_ORGANIZATION].source, "transport.json");
+    assert_int_equal(t.parts[PART_SECURITY_DEFAULTS].at, 0);
+    assert_int_equal(tenant_oldest(&t, &oldest), 1790000000);
+    assert_int_equal(oldest, PART_ORGANIZATION);
+}
+
 static void a_dry_run_tells_the_same_and_writes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -436,7 +459,7 @@ static void show_tells_what_was_mirrored(void **state)
     assert_int_equal(fclose(out), 0);
     assert_says(text, "organization SMTP AUTH         disabled\n");
     assert_says(text, "source                         files cas.csv, transport.json\n");
-    assert_says(text, "settings brought in            2026-09-21 14:13:20 UTC\n");
+    assert_says(text, "mailboxes' settings            2026-09-21 14:13:20 UTC, from cas.csv\n");
     assert_says(text, "SMTP AUTH                      inherit, from the organization: disabled\n");
     assert_says(text, "user principal name            berg@contoso.example\n");
     free(text);
@@ -458,6 +481,7 @@ int main(void)
         T(every_change_is_told_in_its_own_line),
         T(many_changes_of_names_are_told_by_their_number),
         T(an_unchanged_export_confirms_the_time_and_publishes_nothing),
+        T(each_kind_of_export_has_its_own_age),
         T(a_dry_run_tells_the_same_and_writes_nothing),
         T(nothing_is_left_beside_the_directory),
         T(foreign_text_cannot_speak_to_the_terminal),
