@@ -49,7 +49,7 @@ static void print_help(void)
            "  -c, --config FILE      configuration (default: %s)\n"
            "  -d, --directory DIR    the directory, in place of the configuration's\n"
            "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
-           "  --kind KIND            what the files are, where their columns don't tell:\n"
+           "  --kind [FILE=]KIND     what the files are, or one of them, where their columns don't tell:\n"
            "                        ",
            PURPOSE, PROGRAM_CONFIG_DEFAULT);
     for (int i = 0; i < KINDS; i++)
@@ -57,8 +57,8 @@ static void print_help(void)
     printf(
         "\n"
         "  --dry-run              say what would change, write nothing\n"
-        "  --max-change PERCENT   refuse to drop, or turn SMTP AUTH on for, more of the tenant's mailboxes (default: "
-        "%d).\n"
+        "  --max-change PERCENT   refuse to drop, turn SMTP AUTH on for, or lose the own settings of more of the\n"
+        "                         tenant's mailboxes (default: %d).\n"
         "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
         "  --force                do it although it was refused for that\n"
         "  --yes                  do not ask (disable, enable, inherit)\n\n"
