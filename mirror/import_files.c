@@ -42,7 +42,8 @@ static int check_signs(const struct source *s, const char *file, column_set colu
     if (s->kind == KINDS)
         return error_set(e, "%s: has none of the columns by which an export is known; name its kind with --kind",
                          s->path.text);
-    if (s->kind == KIND_TRANSPORT_CONFIG && !told && !s->empty && !kind_is_organization(columns, s->first) &&
+    if (s->kind == KIND_TRANSPORT_CONFIG && !told && !s->empty && !rows_envelope(s->rows)->provider_export &&
+        !kind_is_organization(columns, s->first) &&
         kind_of_file(slice_of(import_base_name(file))) != KIND_TRANSPORT_CONFIG)
         return error_set(
             e,

@@ -1,6 +1,8 @@
 /*
  * Splits what ConvertTo-Json and Exchange Online's REST interface write into its rows, without holding more than one:
- * an array of objects, a single object, or an envelope {"value": [ ... ], ...} whose other members are kept aside.
+ * an array of objects, a single object, or an envelope {"value": [ ... ], ...} whose other members are kept aside. And
+ * what ScubaGear's provider for Exchange Online exports, which begins with "baseline_version": of that,
+ * Get-TransportConfig.
  *
  * It only finds where a row begins and ends, minding strings and brackets; whether a row is JSON is for jansson to say.
  * Bounded: JSON_ROW_MAX bytes a row (and for the envelope's other members together), JSON_DEPTH_MAX levels.
@@ -24,8 +26,9 @@ enum json_place { JSON_START, JSON_IN_ARRAY, JSON_IN_OBJECT, JSON_END };
 
 struct json_rows {
     struct input *in;
-    unsigned long line, column;         /* where the row that came last begins, from 1; columns are bytes */
-    bool envelope;                      /* the file's object has a member "value" that is an array or null */
+    unsigned long line, column; /* where the row that came last begins, from 1; columns are bytes */
+    bool envelope;              /* the file's object has a member "value" that is an array or null */
+    bool provider_export;       /* or "transport_config", in an export of ScubaGear: its other members are skipped */
     unsigned long line_now, column_now; /* of the next byte */
     enum json_place place;
     bool in_envelope; /* the array is the envelope's */

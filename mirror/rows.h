@@ -43,6 +43,7 @@ const struct odd_column *rows_odd_columns(const struct rows *rows, size_t *n);
 /* What the envelope of a REST answer says, complete behind the last row. */
 struct envelope {
     bool present;          /* the file is {"value": [...]} */
+    bool provider_export;  /* the file is ScubaGear's, and the rows are its "transport_config" */
     bool more;             /* @odata.nextLink: rows are missing that the next page has */
     bool cut;              /* a warning says that rows are missing */
     char organization[37]; /* the tenant's GUID out of @odata.context, or empty */

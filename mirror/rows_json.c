@@ -319,6 +319,7 @@ int rows_next_json(struct rows *rows, struct error *e)
     if (make_room(rows, text.n, e) != 0 || set_cells(rows, text, e) != 0)
         return -1;
     rows->envelope.present = rows->json.envelope;
+    rows->envelope.provider_export = rows->json.provider_export;
     rows->json_row++;
     rows->row.place = rows->json.line == 1 ? PLACE_ROW | rows->json_row : (row_place)rows->json.line;
     return 1;
