@@ -49,6 +49,7 @@ static void print_services(const struct picture *p)
 static void print_directory(const struct cli *cli)
 {
     uint32_t n = cli->view != NULL ? directory_tenants(cli->view) : 0;
+    const struct tenant_facts *t;
     char text[200];
 
     family("postern_directory_generation", "gauge", "Generation of the directory; 0 without one.");
@@ -56,14 +57,14 @@ static void print_directory(const struct cli *cli)
            cli->view != NULL ? (unsigned long long)directory_view_generation(cli->view) : 0);
     family("postern_directory_mailboxes", "gauge", "Mailboxes of the tenant in the directory.");
     for (uint32_t i = 0; i < n; i++)
-        printf("postern_directory_mailboxes{tenant=\"%s\"} %llu\n",
-               label(text, sizeof text, directory_tenant(cli->view, i)->name),
-               (unsigned long long)directory_tenant(cli->view, i)->mailboxes);
+        if ((t = directory_tenant(cli->view, i)) != NULL)
+            printf("postern_directory_mailboxes{tenant=\"%s\"} %llu\n", label(text, sizeof text, t->name),
+                   (unsigned long long)t->mailboxes);
     family("postern_directory_settings_timestamp_seconds", "gauge", "When the tenant's settings were brought in.");
     for (uint32_t i = 0; i < n; i++)
-        printf("postern_directory_settings_timestamp_seconds{tenant=\"%s\"} %lld\n",
-               label(text, sizeof text, directory_tenant(cli->view, i)->name),
-               (long long)directory_tenant(cli->view, i)->settings_at);
+        if ((t = directory_tenant(cli->view, i)) != NULL)
+            printf("postern_directory_settings_timestamp_seconds{tenant=\"%s\"} %lld\n",
+                   label(text, sizeof text, t->name), (long long)t->settings_at);
 }
 
 static void print_state(const struct picture *p)

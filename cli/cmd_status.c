@@ -57,6 +57,8 @@ static void print_directory(const struct cli *cli, const struct picture *p)
         const struct tenant_facts *t = directory_tenant(cli->view, i);
         char name[300], source[600];
 
+        if (t == NULL)
+            continue;
         printf("  %-16s %llu mailboxes, SMTP AUTH %s, from %s, ", cli_plain(name, sizeof name, slice_of(t->name)),
                (unsigned long long)t->mailboxes, setting_word(t->smtp_auth),
                cli_plain(source, sizeof source, slice_of(t->source)));
@@ -151,6 +153,8 @@ static void json_ranking(const char *name, struct ranking *t, int which, const c
 
 static void json_lists(const struct cli *cli, const struct picture *p)
 {
+    bool any = false;
+
     fputs("{\n \"services\": [", stdout);
     for (size_t i = 0; i < p->n_processes; i++) {
         fputs(i > 0 ? ",\n  {" : "\n  {", stdout);
@@ -168,7 +172,10 @@ static void json_lists(const struct cli *cli, const struct picture *p)
     for (uint32_t i = 0; cli->view != NULL && i < directory_tenants(cli->view); i++) {
         const struct tenant_facts *t = directory_tenant(cli->view, i);
 
-        fputs(i > 0 ? ",\n  {" : "\n  {", stdout);
+        if (t == NULL)
+            continue;
+        fputs(any ? ",\n  {" : "\n  {", stdout);
+        any = true;
         json_text("name", t->name, ", ");
         json_text("smtp_auth", setting_word(t->smtp_auth), ", ");
         json_text("source", t->source, ", ");

@@ -172,7 +172,7 @@ static int walk_directory(struct report *r, const struct report_kind *kind)
         const struct tenant_facts *tenant = directory_tenant(view, i);
         struct mailbox_record m;
         struct mailbox_id id;
-        enum directory_result found = directory_next_mailbox(view, i, NULL, &m);
+        enum directory_result found = directory_next_mailbox(view, i, NULL, &m); /* none, of a forgotten tenant */
 
         for (; found == DIRECTORY_FOUND; found = directory_next_mailbox(view, i, &id, &m)) {
             if (one_mailbox(r, kind, tenant, &m) != 0)

@@ -116,7 +116,7 @@ static bool mailboxes_are_known(const struct deciding *d)
     if (tenant != NULL)
         return tenant->mailboxes > 0;
     for (uint32_t i = 0; i < directory_tenants(d->c->view); i++)
-        if (directory_tenant(d->c->view, i)->mailboxes > 0)
+        if ((tenant = directory_tenant(d->c->view, i)) != NULL && tenant->mailboxes > 0)
             return true;
     return false;
 }

@@ -51,7 +51,7 @@ static const struct tenant_facts *default_tenant(const struct deciding *d)
 
     if (config->default_tenant != NULL)
         return directory_tenant_named(d->c->view, slice_of(config->default_tenant));
-    return directory_tenants(d->c->view) == 1 ? directory_tenant(d->c->view, 0) : NULL;
+    return directory_only_tenant(d->c->view);
 }
 
 static const struct tenant_facts *tenant_of_netbios(const struct deciding *d, struct slice netbios)

@@ -173,8 +173,11 @@ uint64_t directory_view_serial(const struct directory_view *v);
 
 /* Number of tenants; their indices run from 0 and never change or get reused within a directory. */
 uint32_t directory_tenants(const struct directory_view *v);
-/* The facts live as long as the view is held; NULL for an index that is not there. */
+/* The facts live as long as the view is held; NULL for an index that is not there, and for a tenant that was forgotten.
+ */
 const struct tenant_facts *directory_tenant(const struct directory_view *v, uint32_t tenant);
+/* The tenant where there is one only; NULL otherwise. */
+const struct tenant_facts *directory_only_tenant(const struct directory_view *v);
 const struct tenant_facts *directory_tenant_named(const struct directory_view *v, struct slice name);
 
 /*

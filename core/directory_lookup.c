@@ -30,7 +30,23 @@ uint32_t directory_tenants(const struct directory_view *v)
 
 const struct tenant_facts *directory_tenant(const struct directory_view *v, uint32_t tenant)
 {
-    return tenant < v->generation->tenants_n ? &v->generation->tenants[tenant] : NULL;
+    const struct tenant_facts *facts = tenant < v->generation->tenants_n ? &v->generation->tenants[tenant] : NULL;
+
+    return facts != NULL && !tenant_forgotten(facts) ? facts : NULL;
+}
+
+const struct tenant_facts *directory_only_tenant(const struct directory_view *v)
+{
+    const struct tenant_facts *only = NULL;
+
+    for (uint32_t i = 0; i < v->generation->tenants_n; i++) {
+        const struct tenant_facts *one = directory_tenant(v, i);
+
+        if (one != NULL && only != NULL)
+            return NULL;
+        only = one != NULL ? one : only;
+    }
+    return only;
 }
 
 const struct tenant_facts *directory_tenant_named(const struct directory_view *v, struct slice name)

@@ -26,4 +26,12 @@ struct directory_view {
     struct directory_view *next;
 };
 
+/* A tenant's index is never given to another, so one that was forgotten leaves its place behind, with a name that none
+ * can have. */
+#define TENANT_FORGOTTEN_MARK '.'
+static inline bool tenant_forgotten(const struct tenant_facts *facts)
+{
+    return facts->name[0] == TENANT_FORGOTTEN_MARK;
+}
+
 #endif

@@ -125,8 +125,8 @@ static const struct tenant_facts *owner_of_facts(const struct import *im)
     struct domain_fact fact;
 
     for (uint32_t i = 0; view != NULL && i < directory_tenants(view); i++)
-        if ((im->before == NULL || im->before->tenant != i) && im->g->organization[0] != '\0' &&
-            strcmp(directory_tenant(view, i)->organization, im->g->organization) == 0)
+        if (directory_tenant(view, i) != NULL && (im->before == NULL || im->before->tenant != i) &&
+            im->g->organization[0] != '\0' && strcmp(directory_tenant(view, i)->organization, im->g->organization) == 0)
             return directory_tenant(view, i);
     for (size_t i = 0; view != NULL && i < im->g->n_domains; i++)
         if (directory_domain(view, slice_of(im->g->domains[i].name), &fact) == DIRECTORY_FOUND &&

@@ -4,6 +4,7 @@
 #include "core/config.h"
 #include "core/program.h"
 #include "mirror/doctor.h"
+#include "mirror/forget.h"
 #include "mirror/import.h"
 #include "mirror/respond.h"
 #include "mirror/show.h"
@@ -31,8 +32,9 @@ static void print_usage(FILE *to)
             "       %s doctor [-c FILE] [--tenant NAME]\n"
             "       %s disable|enable|inherit [-c FILE] [--tenant NAME] [--yes] USER\n"
             "       %s respond [-c FILE]\n"
+            "       %s forget-tenant [-c FILE] [-d DIRECTORY] --tenant NAME [--dry-run] [--yes]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
-            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
@@ -45,7 +47,8 @@ static void print_help(void)
            "sync brings the same in straight from Exchange Online, for each tenant that has exchange = { ... } in the\n"
            "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
            "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
-           "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n\n"
+           "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n"
+           "forget-tenant takes a tenant out of the directory, with all that is known of it.\n\n"
            "  -c, --config FILE      configuration (default: %s)\n"
            "  -d, --directory DIR    the directory, in place of the configuration's\n"
            "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
@@ -61,7 +64,7 @@ static void print_help(void)
         "                         tenant's mailboxes (default: %d).\n"
         "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
         "  --force                do it although it was refused for that\n"
-        "  --yes                  do not ask (disable, enable, inherit)\n\n"
+        "  --yes                  do not ask (disable, enable, inherit, forget-tenant)\n\n"
         "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory "
         "cannot\n"
         "be written; 2 usage; 3 refused because too much would change; 4 done, but the application may not read all "
@@ -299,6 +302,24 @@ static int command_sync(struct settings *s, char **operands, int n)
     return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
 }
 
+static int command_forget(struct settings *s, char **operands, int n)
+{
+    struct forget_options options;
+    struct error e;
+
+    if (n > 0 || s->tenant == NULL)
+        return usage_error("forget-tenant takes --tenant NAME and nothing else", n > 0 ? operands[0] : NULL);
+    if (settings_complete(s, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct forget_options){.directory = s->directory,
+                                      .tenant = s->tenant,
+                                      .yes = s->yes,
+                                      .dry_run = s->dry_run,
+                                      .in = stdin,
+                                      .out = stdout};
+    return forget_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
+}
+
 static int command_respond(struct settings *s, char **operands, int n)
 {
     struct respond_options options;
@@ -370,7 +391,7 @@ static const struct {
 } commands[] = {
     {"import", command_import},   {"sync", command_sync},       {"doctor", command_doctor},
     {"show", command_show},       {"disable", command_disable}, {"enable", command_enable},
-    {"inherit", command_inherit}, {"respond", command_respond},
+    {"inherit", command_inherit}, {"respond", command_respond}, {"forget-tenant", command_forget},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))

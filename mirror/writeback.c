@@ -2,6 +2,7 @@
 
 #include "core/address.h"
 #include "core/log.h"
+#include "mirror/confirm.h"
 #include "mirror/exchange.h"
 #include "mirror/rows.h"
 #include "mirror/words.h"
@@ -195,21 +196,11 @@ static int set(struct target *t, enum writeback what, struct error *e)
 
 /* ---- the whole ---- */
 
-static int confirm(const struct writeback_options *o, const struct target *t, struct error *e)
+static int announce(const struct writeback_options *o, const struct target *t, struct error *e)
 {
-    char answer[16];
-
     fprintf(o->out, "%s: SMTP AUTH %s → %s, in Exchange Online itself\n", words(slice_of(t->primary)).text,
             values[t->before].value, values[o->what].value);
-    if (o->yes)
-        return 0;
-    if (!isatty(fileno(o->in)))
-        return error_set(e, "nothing was done: there is no terminal to ask on; --yes does it without asking");
-    fprintf(o->out, "Type \"yes\" to do it: ");
-    fflush(o->out);
-    if (fgets(answer, sizeof answer, o->in) == NULL || !slice_eq(slice_trim(slice_of(answer)), SLICE("yes")))
-        return error_set(e, "nothing was done");
-    return 0;
+    return o->yes ? 0 : confirm(o->in, o->out, e);
 }
 
 static void note(const struct writeback_options *o, const struct tenant_config *tenant, const struct target *t,
@@ -237,7 +228,7 @@ static int change(const struct writeback_options *o, const struct tenant_config 
                 values[o->what].value);
         return 0;
     }
-    if (confirm(o, t, e) != 0)
+    if (announce(o, t, e) != 0)
         return -1;
     if (set(t, o->what, e) != 0) {
         note(o, tenant, t, "failed");

@@ -134,7 +134,7 @@ static int prepare(struct writer *w, struct error *e)
     if (reserve_tenants(w, n + 1, e) != 0)
         return -1;
     for (; w->tenants_n < n; w->tenants_n++)
-        w->facts[w->tenants_n] = *directory_tenant(w->before, w->tenants_n);
+        w->facts[w->tenants_n] = w->before->generation->tenants[w->tenants_n];
     if (sorter_make(w->folder_fd, MAILBOX_BUDGET, &w->mailboxes, e) != 0 ||
         sorter_make(w->folder_fd, DOMAIN_BUDGET, &w->domains, e) != 0 ||
         sorter_make(w->folder_fd, RIGHT_BUDGET, &w->rights, e) != 0)
@@ -258,6 +258,26 @@ int writer_set_tenant(struct writer *w, const struct tenant_facts *facts, uint32
     w->facts[i] = *facts;
     w->facts[i].tenant = i;
     *index = i;
+    return 0;
+}
+
+int writer_forget_tenant(struct writer *w, uint32_t tenant, struct error *e)
+{
+    struct tenant_facts nothing = {.tenant = tenant};
+    struct buf name = BUF_OVER(nothing.name);
+    struct mailbox_record record;
+    enum directory_result found = writer_next_mailbox(w, tenant, NULL, &record);
+
+    for (; found == DIRECTORY_FOUND; found = writer_next_mailbox(w, tenant, &record.id, &record))
+        if (writer_delete_mailbox(w, tenant, &record.id, e) != 0)
+            return -1;
+    if (found == DIRECTORY_DAMAGED)
+        return error_set(e, "the directory holds a damaged mailbox of %s", w->facts[tenant].name);
+    if (writer_set_domains(w, tenant, NULL, 0, e) != 0 ||
+        writer_replace_rights(w, tenant, RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF, e) != 0)
+        return -1;
+    buf_addf(&name, "%cforgotten-%u", TENANT_FORGOTTEN_MARK, (unsigned)tenant);
+    w->facts[tenant] = nothing;
     return 0;
 }
 

@@ -62,6 +62,11 @@ int writer_set_tenant(struct writer *w, const struct tenant_facts *facts, uint32
  */
 int writer_put_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_record *record, struct error *e);
 /* Nothing happens when there is no such mailbox. */
+/*
+ * Takes a tenant of the last generation out: its mailboxes, domains and rights. Its index stays taken, and it is no
+ * tenant any more to readers. Nothing else of the tenant may be in the run.
+ */
+int writer_forget_tenant(struct writer *w, uint32_t tenant, struct error *e);
 int writer_delete_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_id *id, struct error *e);
 
 struct accepted_domain {

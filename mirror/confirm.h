@@ -1,0 +1,12 @@
+/* Asks a person before something is done that cannot be undone by itself. */
+#ifndef POSTERN_MIRROR_CONFIRM_H
+#define POSTERN_MIRROR_CONFIRM_H
+
+#include "core/error.h"
+
+#include <stdio.h>
+
+/* 0 when "yes" was typed at the terminal `in`; -1 with e otherwise, also where `in` is none. */
+int confirm(FILE *in, FILE *out, struct error *e);
+
+#endif
