@@ -2,6 +2,7 @@
 #include "core/directory.h"
 
 #include "core/directory_view.h"
+#include "core/owner.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -207,12 +208,17 @@ static int take_manifest(struct directory *d, struct error *e)
 
 int directory_refresh(struct directory *d, struct error *e)
 {
+    struct owner_visit visit;
     int result;
 
     sweep_retired(d);
     if (!manifest_is_new(d))
         return 0;
-    result = take_manifest(d, e);
+    result = owner_enter(d->path, &visit, e);
+    if (result == 0) {
+        result = take_manifest(d, e);
+        owner_leave(&visit);
+    }
     d->calls_left = result < 0 ? CALLS_BEFORE_RETRY : 0;
     return result;
 }

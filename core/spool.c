@@ -1,5 +1,6 @@
 #include "core/spool.h"
 
+#include "core/owner.h"
 #include "core/write.h"
 
 #include <dirent.h>
@@ -25,7 +26,7 @@ int spool_open_below(int folder, const char *name, struct error *e)
     return fd >= 0 ? fd : error_set(e, "%s: %s", name, strerror(errno));
 }
 
-int spool_open(const char *spool, const char *name, struct error *e)
+static int open_both(const char *spool, const char *name, struct error *e)
 {
     int folder, fd;
 
@@ -39,13 +40,26 @@ int spool_open(const char *spool, const char *name, struct error *e)
     return fd >= 0 ? fd : error_prefix(e, "%s", spool);
 }
 
+int spool_open(const char *spool, const char *name, struct error *e)
+{
+    struct owner_visit visit;
+    int fd;
+
+    if (owner_enter(spool, &visit, e) != 0)
+        return -1;
+    fd = open_both(spool, name, e);
+    owner_leave(&visit);
+    return fd;
+}
+
 int spool_put(int folder, const char *name, struct slice text, struct error *e)
 {
     char aside[NAME_MAX_BYTES + 1];
     int fd, why = 0;
 
     (void)snprintf(aside, sizeof aside, ".%s.%d", name, (int)getpid());
-    fd = openat(folder, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    (void)unlinkat(folder, aside, 0); /* of a process of that number that was killed */
+    fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     if (fd < 0)
         return error_set(e, "%s: %s", name, strerror(errno));
     if (write_whole(fd, text) != 0 || fsync(fd) != 0)

@@ -67,6 +67,10 @@ int place_open(struct place *p, const char *path, unsigned wait_ms, struct error
     folder = slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
     if (folder == NULL)
         return error_set(e, "no memory for the state file's name");
+    if (owner_enter(path, &p->visit, e) != 0) {
+        free(folder);
+        return -1;
+    }
     p->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     if (p->dir < 0)
@@ -81,6 +85,7 @@ void place_close(struct place *p)
     if (p->dir >= 0)
         (void)close(p->dir);
     p->dir = -1;
+    owner_leave(&p->visit);
 }
 
 static int check_kind(const struct place *p, const struct stat *st, struct error *e)
@@ -152,15 +157,6 @@ static void new_name(const struct place *p, char to[PLACE_NAME_MAX])
     buf_addf(&b, ".%s.new", p->name);
 }
 
-/* Made by root, by way of the command line, it must still be the services' own. */
-static void give_to_owner_of_directory(const struct place *p, int fd)
-{
-    struct stat st;
-
-    if (geteuid() == 0 && fstat(p->dir, &st) == 0 && st.st_uid != 0 && fchown(fd, st.st_uid, st.st_gid) != 0)
-        return;
-}
-
 static int allocate(int fd, uint64_t bytes)
 {
     int number;
@@ -186,7 +182,6 @@ int place_make(const struct place *p, const struct layout *l, struct error *e)
     fd = openat(p->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
         return failed("cannot make the state file", p, errno, e);
-    give_to_owner_of_directory(p, fd);
     number = fchmod(fd, FILE_MODE) != 0 ? errno : allocate(fd, l->bytes);
     if (number == 0)
         return fd;

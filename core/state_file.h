@@ -9,6 +9,7 @@
 #define POSTERN_STATE_FILE_H
 
 #include "core/error.h"
+#include "core/owner.h"
 #include "core/state_map.h"
 
 struct place {
@@ -16,6 +17,7 @@ struct place {
     const char *name; /* the last part of path */
     int dir;
     bool locked;
+    struct owner_visit visit; /* from opening to closing */
 };
 
 /*
