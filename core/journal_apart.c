@@ -79,6 +79,17 @@ static int receive_all(int fd, void *to, size_t n)
 
 /* ---- the process that reads ---- */
 
+/* A fault ends it, whatever the parent made of faults. */
+static void forget_handlers(void)
+{
+    sigset_t none;
+
+    for (int i = 1; i < NSIG; i++)
+        (void)signal(i, SIG_DFL);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* Nothing of the parent's is left to it but the socket: no terminal, no file, no rights. */
 static int give_up_all(int fd, pid_t parent, const struct owner *owner, struct error *e)
 {
@@ -94,8 +105,7 @@ static int give_up_all(int fd, pid_t parent, const struct owner *owner, struct e
         if (i != fd)
             (void)close(i);
     (void)setrlimit(RLIMIT_CORE, &none);
-    (void)signal(SIGPROF, SIG_DFL);
-    (void)signal(SIGALRM, SIG_DFL);
+    forget_handlers();
     /* A change of user takes it back, so it comes last; and the parent may be gone by now. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(EXIT_SUCCESS);
