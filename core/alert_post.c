@@ -102,7 +102,8 @@ static int post(int folder, int episodes, const struct alert *alert, uint64_t pe
 static int post_owned(const char *spool, const char *name, const struct alert *alert, uint64_t period_s,
                       struct error *e)
 {
-    int folder = spool_open(spool, name, e), episodes, result = -1;
+    bool private = strcmp(name, ALERT_REQUESTS) == 0;
+    int folder = private ? spool_open_private(spool, name, e) : spool_open(spool, name, e), episodes, result = -1;
 
     if (folder < 0)
         return -1;
