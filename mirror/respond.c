@@ -272,19 +272,30 @@ static int find_owner(struct run *run, struct error *e)
     return 0;
 }
 
+static int open_folders(struct run *run, struct error *e)
+{
+    struct owner_visit visit;
+    int result = -1;
+
+    if (owner_enter(run->o->config->spool, &visit, e) != 0)
+        return -1;
+    if ((run->folder = spool_open_private(run->o->config->spool, ALERT_REQUESTS, e)) >= 0 &&
+        (run->done = spool_open_below(run->folder, "done", e)) >= 0 &&
+        (run->failed = spool_open_below(run->folder, "failed", e)) >= 0)
+        result = find_owner(run, e);
+    owner_leave(&visit);
+    return result;
+}
+
 int respond_run(const struct respond_options *o, struct error *e)
 {
     struct run run = {.o = o, .folder = -1, .done = -1, .failed = -1};
-    int result = -1;
+    int result = open_folders(&run, e);
 
-    if ((run.folder = spool_open_private(o->config->spool, ALERT_REQUESTS, e)) >= 0 &&
-        (run.done = spool_open_below(run.folder, "done", e)) >= 0 &&
-        (run.failed = spool_open_below(run.folder, "failed", e)) >= 0 && find_owner(&run, e) == 0) {
-        if (flock(run.folder, LOCK_EX | LOCK_NB) == 0)
-            result = work_off_all(&run, e);
-        else
-            (void)error_set(e, "%s/%s: another run works it off", o->config->spool, ALERT_REQUESTS);
-    }
+    if (result == 0 && flock(run.folder, LOCK_EX | LOCK_NB) != 0)
+        result = error_set(e, "%s/%s: another run works it off", o->config->spool, ALERT_REQUESTS);
+    if (result == 0)
+        result = work_off_all(&run, e);
     for (size_t i = 0; i < 3; i++) {
         int fd = (int[]){run.folder, run.done, run.failed}[i];
 
