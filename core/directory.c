@@ -209,17 +209,16 @@ static int take_manifest(struct directory *d, struct error *e)
 int directory_refresh(struct directory *d, struct error *e)
 {
     struct owner_visit visit;
-    int result;
+    int result = 0;
 
     sweep_retired(d);
-    if (!manifest_is_new(d))
-        return 0;
-    result = owner_enter(d->path, &visit, e);
-    if (result == 0) {
+    if (owner_enter(d->path, &visit, e) != 0)
+        return -1;
+    if (manifest_is_new(d)) {
         result = take_manifest(d, e);
-        owner_leave(&visit);
+        d->calls_left = result < 0 ? CALLS_BEFORE_RETRY : 0;
     }
-    d->calls_left = result < 0 ? CALLS_BEFORE_RETRY : 0;
+    owner_leave(&visit);
     return result;
 }
 

@@ -63,7 +63,7 @@ static const char *next_part(struct way *w)
     return w->rest + from;
 }
 
-/* Puts what the link says in front of the rest of the way. 0, or -1 when that leads nowhere. */
+/* Puts what the link says in front of the rest of the way. 0, or -1 when that can't be followed. */
 static int follow(struct way *w, int link)
 {
     char target[PATH_MAX], whole[sizeof w->rest];
@@ -80,7 +80,7 @@ static int follow(struct way *w, int link)
     w->at = 0;
     if (target[0] == '/')
         step_to(w, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    return 0;
+    return w->folder >= 0 ? 0 : -1;
 }
 
 /* Root's folder, but somebody else may rename and replace what is in it; in a sticky one, only what is their own. */
@@ -113,8 +113,10 @@ static int look_at(struct way *w, int fd, const char *path, const char *part, st
     } else if (S_ISDIR(st.st_mode)) {
         step_to(w, fd);
         return GO_ON;
-    } else if (follow(w, fd) == 0) {
-        result = GO_ON;
+    } else {
+        result = follow(w, fd) == 0 ? GO_ON
+                                    : error_set(e, "%s: the link \"%s\" on the way to it leads nowhere",
+                                                quote(slice_of(path)).text, quote(slice_of(part)).text);
     }
     (void)close(fd);
     return result;
@@ -129,12 +131,17 @@ int owner_find(const char *path, struct owner *out, struct error *e)
     *out = (struct owner){false, 0, 0};
     result = set_out(&w, path, e) == 0 ? GO_ON : -1;
     while (result == GO_ON) {
-        int fd = w.folder >= 0 && (part = next_part(&w)) != NULL
-                     ? openat(w.folder, part, O_PATH | O_NOFOLLOW | O_CLOEXEC)
-                     : -1;
+        int fd = -1;
 
-        /* At the end of the way; or whoever opens it will say why it can't be. */
-        result = fd < 0 ? 0 : look_at(&w, fd, path, part, out, e);
+        errno = ENOENT;
+        if ((part = next_part(&w)) != NULL)
+            fd = openat(w.folder, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0)
+            result = look_at(&w, fd, path, part, out, e);
+        else if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+            result = 0; /* the way ends, or whoever opens it will say why it can't be gone */
+        else            /* no descriptor: to go on as root would be a guess */
+            result = error_set(e, "%s: cannot be looked for: %s", quote(slice_of(path)).text, strerror(errno));
     }
     step_to(&w, -1);
     return result;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,7 +102,7 @@ static void a_path_is_in_the_hands_of_the_first_who_is_not_root(void **state)
         {"sticky/none", NULL, false},
         {"root/link", "../theirs", true}, /* root's own links are followed */
         {"root/link", "private", false},
-        {"root/link", "link", false}, /* leads nowhere: whoever opens it will say so */
+        {"root/link", "nowhere", false},
         {"theirs/link", "../root/private", true},
     };
 
@@ -117,6 +118,36 @@ static void a_path_is_in_the_hands_of_the_first_who_is_not_root(void **state)
         if (rows[i].link != NULL)
             assert_int_equal(unlink(at(t, rows[i].path)), 0);
     }
+}
+
+static void a_ring_of_links_is_said(void **state)
+{
+    struct tree *t = of_root(state);
+    struct owner owner;
+    struct error e = {""};
+
+    assert_int_equal(symlink("link", at(t, "root/link")), 0);
+    assert_int_equal(owner_find(at(t, "root/link"), &owner, &e), -1);
+    assert_non_null(strstr(e.text, "leads nowhere"));
+}
+
+static void without_a_descriptor_nothing_is_guessed(void **state)
+{
+    struct tree *t = of_root(state);
+    struct rlimit before, few;
+    struct owner owner;
+    struct error e = {""};
+    int result;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 4; /* one: for "/" */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    result = owner_find(at(t, "theirs"), &owner, &e);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(result, -1);
+    assert_false(owner.other);
+    assert_non_null(strstr(e.text, "cannot be looked for"));
 }
 
 static void a_link_of_theirs_in_a_folder_for_all_puts_the_path_in_their_hands(void **state)
@@ -279,6 +310,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_path_is_in_the_hands_of_the_first_who_is_not_root),
+        TEST(a_ring_of_links_is_said),
+        TEST(without_a_descriptor_nothing_is_guessed),
         TEST(a_link_of_theirs_in_a_folder_for_all_puts_the_path_in_their_hands),
         TEST(a_folder_of_root_that_others_may_write_to_is_refused_with_what_to_do),
         TEST(root_goes_no_further_than_the_owner_could_and_comes_back_whole),
