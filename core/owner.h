@@ -14,16 +14,20 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define OWNER_NOBODY 65534u /* a user and group without files */
+
 struct owner {
-    bool other; /* somebody else than root, whose rights are to be taken */
+    bool other;  /* somebody else than root, whose rights are to be taken */
+    bool shared; /* a group or everybody: uid is OWNER_NOBODY */
     uid_t uid;
     gid_t gid;
 };
 
 /*
  * In whose hands is what lies at that path? In those of the first folder or symbolic link on the way (links are
- * followed, and the last part counts) that is not root's; who owns what is below it could have been chosen by them.
- * Parts that are not there yet end the search. 0; -1 with e, also where a folder is root's but others may change it.
+ * followed, and the last part counts) that is not root's alone: its owner's, or for a folder of root's that a group may
+ * write to, the group's. Who owns what is below it could have been chosen by them. Parts that are not there yet end the
+ * search. 0; -1 with e.
  */
 int owner_find(const char *path, struct owner *out, struct error *e);
 
