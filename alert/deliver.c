@@ -35,7 +35,7 @@ struct delivery {
 static int open_folders(struct delivery *d, struct error *e)
 {
     struct owner_visit visit;
-    int result = owner_enter(d->config->spool, &visit, e);
+    int result = owner_enter_unshared(d->config->spool, &visit, e);
 
     if (result == 0 && ((d->folder = spool_open(d->config->spool, "alerts", e)) < 0 ||
                         (d->sent = spool_open_below(d->folder, "sent", e)) < 0 ||

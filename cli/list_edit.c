@@ -45,20 +45,6 @@ static int lock(int folder)
     return -1;
 }
 
-/*
- * Into the hands that the file is in; a folder of root's that administrators share as a group is still root's: only
- * root could keep the owner of a file there, and nothing is opened by its path once the folder is open.
- */
-static int enter(const char *path, struct owner_visit *visit, struct error *e)
-{
-    struct owner owner;
-
-    visit->inside = false;
-    if (owner_find(path, &owner, e) != 0)
-        return -1;
-    return owner.shared ? 0 : owner_enter(path, visit, e);
-}
-
 /* The lock on the folder goes with its descriptor, so that a killed editor leaves none behind. */
 static int begin(struct edit *x, const char *path, struct error *e)
 {
@@ -69,7 +55,7 @@ static int begin(struct edit *x, const char *path, struct error *e)
     x->folder = -1;
     x->text = (struct slice){NULL, 0};
     x->made = NULL;
-    if (enter(path, &x->visit, e) != 0)
+    if (owner_enter_unshared(path, &x->visit, e) != 0)
         return -1;
     if (realpath(path, x->path) == NULL)
         return error_set(e, "%s: %s", path, strerror(errno));

@@ -118,7 +118,7 @@ static int post_owned(const char *spool, const char *name, const struct alert *a
 int alert_post(const char *spool, const char *name, const struct alert *alert, uint64_t period_s, struct error *e)
 {
     struct owner_visit visit;
-    int result = owner_enter(spool, &visit, e);
+    int result = owner_enter_unshared(spool, &visit, e);
 
     if (result == 0) {
         result = post_owned(spool, name, alert, period_s, e);

@@ -172,7 +172,23 @@ uid_t owner_now(void)
     return (uid_t)setfsuid((uid_t)-1); /* what is no user changes nothing, and tells who it is */
 }
 
-int owner_enter(const char *path, struct owner_visit *visit, struct error *e)
+static int take_rights(const char *path, const struct owner *owner, struct owner_visit *visit, struct error *e)
+{
+    visit->groups_n = getgroups(OWNER_GROUPS_MAX, visit->groups);
+    if (visit->groups_n < 0 || set_groups(1, &owner->gid) != 0)
+        return error_set(e, "%s: cannot take the groups of its owner (user %lu): %s", quote(slice_of(path)).text,
+                         (unsigned long)owner->uid, strerror(errno));
+    visit->inside = true;
+    visit->gid = (gid_t)setfsgid(owner->gid);
+    (void)setfsuid(owner->uid); /* has no way to say that it failed */
+    if (owner_now() == owner->uid)
+        return 0;
+    owner_leave(visit);
+    return error_set(e, "%s: cannot take the rights of its owner (user %lu)", quote(slice_of(path)).text,
+                     (unsigned long)owner->uid);
+}
+
+static int enter(const char *path, bool shared_too, struct owner_visit *visit, struct error *e)
 {
     struct owner owner;
 
@@ -181,20 +197,17 @@ int owner_enter(const char *path, struct owner_visit *visit, struct error *e)
         return 0;
     if (owner_find(path, &owner, e) != 0)
         return -1;
-    if (!owner.other)
-        return 0;
-    visit->groups_n = getgroups(OWNER_GROUPS_MAX, visit->groups);
-    if (visit->groups_n < 0 || set_groups(1, &owner.gid) != 0)
-        return error_set(e, "%s: cannot take the groups of its owner (user %lu): %s", quote(slice_of(path)).text,
-                         (unsigned long)owner.uid, strerror(errno));
-    visit->inside = true;
-    visit->gid = (gid_t)setfsgid(owner.gid);
-    (void)setfsuid(owner.uid); /* has no way to say that it failed */
-    if (owner_now() == owner.uid)
-        return 0;
-    owner_leave(visit);
-    return error_set(e, "%s: cannot take the rights of its owner (user %lu)", quote(slice_of(path)).text,
-                     (unsigned long)owner.uid);
+    return owner.other && (shared_too || !owner.shared) ? take_rights(path, &owner, visit, e) : 0;
+}
+
+int owner_enter(const char *path, struct owner_visit *visit, struct error *e)
+{
+    return enter(path, true, visit, e);
+}
+
+int owner_enter_unshared(const char *path, struct owner_visit *visit, struct error *e)
+{
+    return enter(path, false, visit, e);
 }
 
 void owner_leave(struct owner_visit *visit)

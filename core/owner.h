@@ -46,6 +46,11 @@ struct owner_visit {
  * a thread that has taken somebody's already it does nothing. 0; -1 with e, and nothing has changed.
  */
 int owner_enter(const char *path, struct owner_visit *visit, struct error *e);
+/*
+ * The same, but root stays root in a folder of its own that it shares with a group: for who opens the folder first and
+ * then nothing by a longer path, follows no link there, and leaves what is root's to root.
+ */
+int owner_enter_unshared(const char *path, struct owner_visit *visit, struct error *e);
 /* Back to root. Keeps errno. */
 void owner_leave(struct owner_visit *visit);
 

@@ -70,7 +70,7 @@ static int open_visiting(const char *spool, const char *name, bool private, stru
     struct owner_visit visit;
     int fd;
 
-    if (owner_enter(spool, &visit, e) != 0)
+    if (owner_enter_unshared(spool, &visit, e) != 0)
         return -1;
     fd = open_both(spool, name, private, e);
     owner_leave(&visit);

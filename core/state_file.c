@@ -67,7 +67,7 @@ int place_open(struct place *p, const char *path, unsigned wait_ms, struct error
     folder = slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
     if (folder == NULL)
         return error_set(e, "no memory for the state file's name");
-    if (owner_enter(path, &p->visit, e) != 0) {
+    if (owner_enter_unshared(path, &p->visit, e) != 0) {
         free(folder);
         return -1;
     }

@@ -92,7 +92,7 @@ static void put_away(const struct run *run, const char *name, int where)
     struct owner_visit visit;
     struct error e;
 
-    if (owner_enter(run->o->config->spool, &visit, &e) != 0) {
+    if (owner_enter_unshared(run->o->config->spool, &visit, &e) != 0) {
         fprintf(run->o->log, "%s cannot be put away: %s\n", words(slice_of(name)).text, e.text);
         return;
     }
@@ -106,7 +106,7 @@ static void put_last(const struct run *run, const char *name)
 {
     struct owner_visit visit;
 
-    if (owner_enter(run->o->config->spool, &visit, NULL) != 0)
+    if (owner_enter_unshared(run->o->config->spool, &visit, NULL) != 0)
         return;
     /* Where that fails it is tried again at once, as before. */
     (void)utimensat(run->folder, name, NULL, AT_SYMLINK_NOFOLLOW);
@@ -185,7 +185,7 @@ static size_t load_all(const struct run *run, char *const *names, size_t n, stru
     size_t loaded = 0;
     struct error e;
 
-    if (owner_enter(run->o->config->spool, &visit, &e) != 0) {
+    if (owner_enter_unshared(run->o->config->spool, &visit, &e) != 0) {
         fprintf(run->o->log, "%s\n", e.text);
         *left = true;
         return 0;
@@ -277,7 +277,7 @@ static int open_folders(struct run *run, struct error *e)
     struct owner_visit visit;
     int result = -1;
 
-    if (owner_enter(run->o->config->spool, &visit, e) != 0)
+    if (owner_enter_unshared(run->o->config->spool, &visit, e) != 0)
         return -1;
     if ((run->folder = spool_open_private(run->o->config->spool, ALERT_REQUESTS, e)) >= 0 &&
         (run->done = spool_open_below(run->folder, "done", e)) >= 0 &&

@@ -237,6 +237,20 @@ static void root_goes_no_further_than_the_owner_could_and_comes_back_whole(void 
     assert_int_equal(st.st_gid, NOBODY);
 }
 
+static void root_may_stay_root_in_a_folder_that_it_shares_itself(void **state)
+{
+    struct tree *t = of_root(state);
+    struct owner_visit visit;
+    struct error e;
+
+    assert_int_equal(owner_enter_unshared(at(t, "loose"), &visit, &e), 0);
+    assert_int_equal(owner_now(), 0);
+    owner_leave(&visit);
+    assert_int_equal(owner_enter_unshared(at(t, "theirs"), &visit, &e), 0);
+    assert_int_equal(owner_now(), NOBODY);
+    owner_leave(&visit);
+}
+
 struct meeting {
     const char *path;
     pthread_barrier_t there;
@@ -321,6 +335,7 @@ int main(void)
         TEST(a_link_of_theirs_in_a_folder_for_all_puts_the_path_in_their_hands),
         TEST(a_folder_of_root_that_a_group_may_write_to_is_in_the_hands_of_the_group),
         TEST(root_goes_no_further_than_the_owner_could_and_comes_back_whole),
+        TEST(root_may_stay_root_in_a_folder_that_it_shares_itself),
         TEST(only_the_thread_that_enters_takes_the_rights),
         TEST(who_becomes_the_owner_is_root_no_more),
         TEST(nobody_but_root_has_anything_to_take),
