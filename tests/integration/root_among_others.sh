@@ -80,6 +80,16 @@ relay_wait test -S "$D/lib/policyd.sock"
 stops
 is 'and they can go on with it' "$(grep -c 'Permission denied\|cannot' "$D/them.log")" 0
 
+# What LMDB reads for people is not read by root.
+left() { strace -f -qq -e trace=setresuid -e signal=none -o "$D/trace" "$@" >"$D/out" 2>&1 </dev/null; grep -c "setresuid($(id -u nobody), " "$D/trace"; }
+c=(-c "$D/postern.conf")
+for command in 'explain --user anna@contoso.example' log blocks 'report enabled' status metrics; do
+    # shellcheck disable=SC2086 # a command and its arguments
+    is "postern $command goes on as the services' user" "$(left "$build/postern" "${c[@]}" $command)" '[1-9]'
+done
+is 'so does what shows the directory' "$(left "$build/postern-mirror" show "${c[@]}")" 1
+is 'and what brings mailboxes in' "$(left "$build/postern-mirror" import "${c[@]}" --tenant contoso "$D/cas.csv")" 1
+
 # ---- links in the place of folders and files ----
 echo '# root only' >"$D/root/file"
 find "$D/root" -printf '%P %m %s %T@\n' | sort >"$D/before"
