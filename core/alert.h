@@ -64,7 +64,8 @@ void alert_write(const struct alert *alert, const char *id, struct buf *out);
 
 /* Folders of the spool. */
 #define ALERT_NOTICES "alerts"
-/* In the same form: postern-mirror is to switch SMTP AUTH off (mirror/respond.h). The folder's owner alone may write. */
+/* In the same form: postern-mirror is to switch SMTP AUTH off (mirror/respond.h). The folder's owner alone may write.
+ */
 #define ALERT_REQUESTS "disable"
 
 /*

@@ -65,7 +65,7 @@ static int receive_all(int fd, void *to, size_t n)
     char *p = to;
 
     while (n > 0) {
-        ssize_t done = recv(fd, p, n, 0);
+        ssize_t done = read(fd, p, n);
 
         if (done < 0 && errno == EINTR)
             continue;

@@ -156,7 +156,7 @@ raced()
     kill $racer; wait $racer 2>/dev/null
     is "$* in a race for $what changes nothing of root's" "$(find "$D/root" -printf '%P %m %s %T@\n' | sort | diff "$D/before" -)" ''
     is 'and ends well, or with one clear error' "$(tr ' ' '\n' <<<"$ends" | grep -v '^1:1$' | grep . | head -n 3)" ''
-    rm -rf "$D/lib/$what" "$D/lib/$what.link"
+    rm -rf "${D:?}/lib/$what" "${D:?}/lib/$what.link"
 }
 raced journal/lock.mdb file postern log
 raced journal/data.mdb file postern log
