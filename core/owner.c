@@ -110,9 +110,7 @@ static int look_at(struct way *w, int fd, const char *path, const char *part, st
 
     if (fstat(fd, &st) != 0) {
         result = error_set(e, "%s: cannot be looked at: %s", quote(slice_of(path)).text, strerror(errno));
-    } else if (!S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        result = 0;
-    } else if ((*out = hands_of(&st)).other) {
+    } else if ((!S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode)) || (*out = hands_of(&st)).other) {
         result = 0;
     } else if (S_ISDIR(st.st_mode)) {
         step_to(w, fd);
