@@ -3,6 +3,9 @@
 
 /* What a configuration may say, but few mean. */
 
+#define SHARED_V4_PREFIX 24 /* a shorter prefix of a client_net: more than one customer of a provider, as a rule */
+#define SHARED_V6_PREFIX 48
+
 #define WIDE_V4_PREFIX 8  /* shorter prefixes: a large part of the Internet */
 #define WIDE_V6_PREFIX 19 /* the largest blocks that registries hand out */
 #define V4_MAPPED_BITS 96 /* core/network.h: an IPv4 /n is 96 + n */
@@ -80,11 +83,35 @@ static bool counts_recipients(const struct limit_config *limit)
     return limit->count == COUNT_RECIPIENTS || limit->count == COUNT_EXTERNAL || limit->count == COUNT_INTERNAL;
 }
 
+/* Refusals that count against others than who met them. */
+static void warn_of_shared_refusals(struct teller *t, const struct limit_config *limit)
+{
+    if ((limit->count != COUNT_DENIALS && limit->count != COUNT_DEFERRALS) || limit->then == THEN_MONITOR ||
+        (limit->per & (PER_USER | PER_LOGIN)) != 0)
+        return;
+    if ((limit->per & PER_TENANT) != 0)
+        tell_warning(t, "limit %s: one login's refusals count against its whole tenant; count them per user.",
+                     limit->name);
+    else if ((limit->per & PER_CLIENT_NET) != 0 &&
+             (limit->v4_prefix < SHARED_V4_PREFIX || limit->v6_prefix < SHARED_V6_PREFIX))
+        tell_warning(
+            t,
+            "limit %s: refusals count against all of a network of /%u or /%u; a smaller client_net meets fewer "
+            "others.",
+            limit->name, limit->v4_prefix, limit->v6_prefix);
+    else if (limit->authenticated && (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0 && limit->then != THEN_BLOCK)
+        tell_warning(t,
+                     "limit %s: one login's refusals hold back all others behind the same address; count them per "
+                     "user, or list shared addresses in never_block and use then = \"block\".",
+                     limit->name);
+}
+
 static void warn_limits(struct teller *t, const struct config *c)
 {
     for (size_t i = 0; i < c->n_limits; i++) {
         const struct limit_config *limit = &c->limits[i];
 
+        warn_of_shared_refusals(t, limit);
         if (limit->then == THEN_MONITOR)
             tell_warning(t, "limit %s only watches (then = \"monitor\").", limit->name);
         if (counts_recipients(limit) && !limit->figure.unlimited && limit->figure.burst < c->max_recipients)

@@ -488,7 +488,7 @@ static void an_empty_configuration_has_defaults_that_are_safe(void **state)
     (void)state;
     assert_int_equal(c->mode, MODE_ENFORCE);
     assert_string_equal(c->directory, "/var/lib/postern/directory");
-    assert_string_equal(c->state_path, "/var/lib/postern/state");
+    assert_string_equal(c->state_path, "/var/lib/postern/state/state");
     assert_int_equal(c->state_entries, 1048576);
     assert_int_equal(c->state_blocks, 4096);
     assert_int_equal(c->log.to, LOG_TO_SYSLOG);
