@@ -82,7 +82,10 @@ static bool is_of_client(const struct limit_config *limit)
 static void begin_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
                         const struct limit_config *limit, struct block *b)
 {
-    key_of_block(c, s, id, limit, b);
+    if (limit->per == PER_CLIENT)
+        key_of_block_on(c, s, id, PER_CLIENT, b); /* the address alone: whether it is to be more is seen below */
+    else
+        key_of_block(c, s, id, limit, b);
     b->class = is_of_client(limit) ? BLOCK_OF_CLIENT : BLOCK_OF_LOGIN;
     if (is_of_client(limit) && is_stranger(id))
         key_of_strangers(c, s, b);

@@ -280,6 +280,11 @@ static bool blocked(const struct decide_context *c, unsigned part, uint64_t valu
     return true;
 }
 
+static uint64_t address_key(const struct decide_context *c, const struct submission *s)
+{
+    return s->has_client ? key_of_ip(c->secret, &s->client) : 0;
+}
+
 /* `of`: 0, or OF_STRANGERS. */
 static bool network_blocked(const struct decide_context *c, const struct submission *s, unsigned of, uint64_t *until_ns)
 {
@@ -306,7 +311,7 @@ bool keys_blocked(const struct decide_context *c, const struct submission *s, co
     any |= blocked(c, PER_LOGIN, id->login, until_ns);
     any |= blocked(c, PER_CLIENT, id->client, until_ns);
     any |= blocked(c, PER_CONNECTOR, connector_hash(c, id), until_ns);
-    strangers = blocked(c, PER_CLIENT | OF_STRANGERS, id->client, &strangers_ns);
+    strangers = blocked(c, PER_CLIENT | OF_STRANGERS, address_key(c, s), &strangers_ns);
     /* One of a blocked network's addresses may be protected all the same. */
     if (!never_blocked(c, s, id, PER_CLIENT_NET)) {
         any |= network_blocked(c, s, 0, until_ns);
@@ -329,7 +334,7 @@ bool key_blocks(const struct decide_context *c, const struct submission *s, cons
                  {PER_LOGIN, id->login},
                  {PER_CLIENT, id->client},
                  {PER_CONNECTOR, connector_hash(c, id)},
-                 {PER_CLIENT | OF_STRANGERS, id->client}};
+                 {PER_CLIENT | OF_STRANGERS, address_key(c, s)}};
     unsigned of = block->class == BLOCK_OF_STRANGERS ? OF_STRANGERS : 0;
     struct network net;
 

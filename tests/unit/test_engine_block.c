@@ -285,6 +285,76 @@ static void refusals_of_logins_still_block_their_client(void **state)
     stop(b);
 }
 
+/* ---- a table of counters that is full ---- */
+
+/* Fills every bucket with entries that live for a day. */
+static void crowd(struct bench *b)
+{
+    uint64_t seed = 5;
+
+    for (unsigned i = 0; i < 20000; i++) {
+        struct charge k = {counters_key(hash_mix(seed, i)), 14400 * NS_PER_S, 6, 6};
+        struct charge_answer answer;
+
+        (void)counters_charge(state_counters(b->shared), &k, 1, now_of(b), &answer);
+    }
+}
+
+static void a_crowded_table_blocks_nobody_and_mixes_no_limits(void **state)
+{
+    struct bench *b = *state;
+    unsigned passed = 0, deferred = 0;
+
+    start(b, "limits = ({ name = \"rate\"; per = \"client\"; count = \"messages\"; rate = \"30/m\"; burst = 150; }, "
+             "{ name = \"senders\"; per = \"client\"; count = \"distinct sender\"; rate = \"6/d\"; burst = 6; "
+             "then = \"block 1h\"; }, "
+             "{ name = \"never\"; per = \"client\"; count = \"messages\"; rate = \"6/d\"; burst = 6; "
+             "then = \"reject\"; except = ({ user = \"" DORA "\"; rate = \"unlimited\"; }); });");
+    crowd(b);
+    for (unsigned i = 0; i < 300; i++) {
+        char client[40];
+        enum reason reason;
+
+        (void)snprintf(client, sizeof client, "203.0.%u.%u", i / 200, i % 200);
+        reason = send_from(b, i % 2 == 0 ? ANNA : DORA, client);
+        passed += reason == REASON_ALLOWED;
+        deferred += reason == REASON_LIMIT;
+    }
+    assert_int_equal(blocked(b), 0);
+    assert_int_equal(passed + deferred, 300); /* and nothing was refused for good */
+    assert_true(deferred > 100);              /* those who share the entry of the slow limits */
+    stop(b);
+
+    /* A limit of another class of interval is none the worse for it. */
+    start(b, "limits = ({ name = \"rate\"; per = \"client\"; count = \"messages\"; rate = \"30/m\"; burst = 150; });");
+    crowd(b);
+    for (unsigned i = 0; i < 300; i++) {
+        char client[40];
+
+        (void)snprintf(client, sizeof client, "203.0.%u.%u", i / 200, i % 200);
+        assert_int_equal(send_from(b, ANNA, client), REASON_ALLOWED);
+    }
+    stop(b);
+}
+
+static void what_is_marked_in_a_full_bucket_is_not_counted_again(void **state)
+{
+    struct bench *b = *state;
+
+    start(b,
+          "limits = ({ name = \"roaming\"; per = \"user\"; count = \"distinct client_net\"; rate = \"6/d\"; burst = 6; "
+          "then = \"block 1h\"; });");
+    assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_ALLOWED); /* so that the limit has its own entry */
+    crowd(b);
+    for (unsigned i = 0; i < 40; i++) {
+        char client[40];
+
+        (void)snprintf(client, sizeof client, "203.0.%u.9", i % 4);
+        assert_int_equal(send_from(b, ANNA, client), REASON_ALLOWED);
+    }
+    stop(b);
+}
+
 static void networks_of_every_size_are_heeded(void **state)
 {
     struct bench *b = *state;
@@ -384,6 +454,8 @@ int main(void)
         cmocka_unit_test(an_operators_block_is_not_taken_for_one_of_many),
         cmocka_unit_test(what_strangers_did_does_not_block_logins_from_a_network_that_is_trusted),
         cmocka_unit_test(refusals_of_logins_still_block_their_client),
+        cmocka_unit_test(a_crowded_table_blocks_nobody_and_mixes_no_limits),
+        cmocka_unit_test(what_is_marked_in_a_full_bucket_is_not_counted_again),
         cmocka_unit_test(networks_of_every_size_are_heeded),
         cmocka_unit_test(known_networks_are_no_news),
         cmocka_unit_test(mistakes_in_the_settings_are_named),
