@@ -62,7 +62,8 @@ static void say_reason(const struct decide_context *c, const struct submission *
     struct limit_rate room;
     const struct limit_rate *figure = limit_figure(c, s, id, limit, &room);
 
-    buf_add(out, limit->count == COUNT_DENIALS     ? SLICE("too many refusals: over ")
+    buf_add(out, is_stranger(id)                   ? SLICE("too many refusals without a login: over ")
+                 : limit->count == COUNT_DENIALS   ? SLICE("too many refusals: over ")
                  : limit->count == COUNT_DEFERRALS ? SLICE("over limits again and again: over ")
                                                    : SLICE("over "));
     rate_add(out, figure->rate);

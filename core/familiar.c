@@ -57,10 +57,10 @@ bool network_size_same(const struct limit_config *before, const struct limit_con
 
 /* ---- sizes ---- */
 
-/* A block by refusals of strangers doesn't meet logins from familiar networks, so these must be known. */
-static bool blocks_strangers(const struct limit_config *limit)
+/* What strangers did is not held against logins from familiar networks, so these must be known. */
+static bool counts_strangers(const struct limit_config *limit)
 {
-    return limit->count == COUNT_DENIALS && limit->then == THEN_BLOCK && limit->authenticated &&
+    return limit->count == COUNT_DENIALS && limit->then != THEN_MONITOR && limit->authenticated &&
            (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0;
 }
 
@@ -80,7 +80,7 @@ static const struct limit_config *next_size(const struct config *config, const s
     bool unfamiliar = any_unfamiliar(config);
 
     for (const struct limit_config *limit = before == NULL ? config->limits : before + 1; limit < end; limit++)
-        if ((limit->unfamiliar || (!unfamiliar && blocks_strangers(limit))) && !network_size_same(before, limit))
+        if ((limit->unfamiliar || (!unfamiliar && counts_strangers(limit))) && !network_size_same(before, limit))
             return limit;
     return NULL;
 }
