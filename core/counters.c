@@ -295,7 +295,7 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
         if (!somebody_elsewhere(c, s, k, now)) {
             settle(s, w.tag);
             if (a.crowded)
-                (void)__atomic_fetch_add(c->crowded, 1, __ATOMIC_RELAXED);
+                (void)__atomic_fetch_add(&c->met->crowded, 1, __ATOMIC_RELAXED);
             return a;
         }
         give_back(c, s, w.tag, after - s->backlog_ns);

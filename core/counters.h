@@ -73,6 +73,8 @@ void counters_force(struct counters *c, const struct charge *charge, uint64_t no
  */
 bool counters_mark(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns, bool renew, bool *crowded);
 bool counters_marked(const struct counters *c, uint64_t key, uint64_t now_ns);
+/* The time until a mark ends, ns; 0: there is none. */
+uint64_t counters_marked_for(const struct counters *c, uint64_t key, uint64_t now_ns);
 /* Is there no room for that key in its bucket? Then one that is not marked may have been, and have given way. */
 bool counters_full_for(const struct counters *c, uint64_t key, uint64_t now_ns);
 
@@ -112,6 +114,7 @@ bool counters_reset(struct counters *c, uint64_t key, uint64_t now_ns);
 struct counters_stats {
     uint64_t entries, live; /* without the shared ones; live: by a walk over the table, or a sample of it scaled up */
     uint64_t crowded;       /* charges and marks that met a full bucket since the file was made */
+    uint64_t displaced; /* what was counted of strangers, and marks kept apart, that gave way to others since then */
 };
 void counters_stats(const struct counters *c, uint64_t now_ns, struct counters_stats *out);
 

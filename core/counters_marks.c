@@ -11,8 +11,8 @@ static union pair *spare_mark(const struct counters *c, uint64_t tag, uint64_t n
 static void keep_apart(struct counters *c, uint64_t tag, uint64_t now, uint64_t until)
 {
     gate_open(gate_of(bucket_of(c, tag)), GATE_OF_MARKS, now, until);
-    yielding_put(c, YIELDING_MARKS, tag, until);
-    (void)__atomic_fetch_add(c->crowded, 1, __ATOMIC_RELAXED);
+    yielding_put(c, YIELDING_MARKS, tag, now, until);
+    (void)__atomic_fetch_add(&c->met->crowded, 1, __ATOMIC_RELAXED);
 }
 
 bool counters_mark(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns, bool renew, bool *crowded)
@@ -54,14 +54,20 @@ bool counters_mark(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t k
     return true;
 }
 
-bool counters_marked(const struct counters *c, uint64_t key, uint64_t now_ns)
+uint64_t counters_marked_for(const struct counters *c, uint64_t key, uint64_t now_ns)
 {
     union pair seen;
-
     uint64_t now = now_ns + c->ahead_ns;
 
     key = tag_of(key);
-    return live_entry(c, key, now, &seen) != NULL || spare_mark(c, key, now, &seen) != NULL;
+    if (live_entry(c, key, now, &seen) == NULL && spare_mark(c, key, now, &seen) == NULL)
+        return 0;
+    return backlog_of(seen.value, now);
+}
+
+bool counters_marked(const struct counters *c, uint64_t key, uint64_t now_ns)
+{
+    return counters_marked_for(c, key, now_ns) > 0;
 }
 
 bool counters_full_for(const struct counters *c, uint64_t key, uint64_t now_ns)

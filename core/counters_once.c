@@ -12,10 +12,12 @@ static bool seen_in(const struct counters *c, enum yielding table, uint64_t key,
 
 static bool once_in(struct counters *c, enum yielding table, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
+    uint64_t now = now_ns + c->ahead_ns;
+
     if (seen_in(c, table, key, now_ns, keep_ns))
         return false;
-    (void)yielding_drop(c, table, key, now_ns + c->ahead_ns);
-    yielding_put(c, table, key, now_ns + c->ahead_ns + keep_ns);
+    (void)yielding_drop(c, table, key, now);
+    yielding_put(c, table, key, now, now + keep_ns);
     return true;
 }
 

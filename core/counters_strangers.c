@@ -32,7 +32,7 @@ struct charge_answer strangers_charge(struct counters *c, enum strangers_count w
         if (!a.allowed || charge->cost == 0)
             return a;
         if (entry == NULL) {
-            yielding_put(c, table_of(what), charge->key, now + cost_ns(charge));
+            yielding_put(c, table_of(what), charge->key, now, now + cost_ns(charge));
             return a;
         }
         if (pair_swap(entry, seen, pair_of(charge->key, now + backlog + cost_ns(charge))))

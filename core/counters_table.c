@@ -3,9 +3,9 @@
 /* counters_stats walks at most so many buckets: about 2 ms. */
 #define STATS_BUCKETS_MAX (UINT64_C(1) << 17)
 
-struct counters counters_over(void *memory, uint64_t entries, void *rest, uint64_t *crowded)
+struct counters counters_over(void *memory, uint64_t entries, void *rest, struct counters_met *met)
 {
-    struct counters c = {.pairs = memory, .shared = rest, .crowded = crowded};
+    struct counters c = {.pairs = memory, .shared = rest, .met = met};
 
     c.yielding = c.shared != NULL ? c.shared + COUNTERS_SHARED_ENTRIES : NULL;
 
@@ -24,7 +24,8 @@ void counters_stats(const struct counters *c, uint64_t now_ns, struct counters_s
             live += pair_glance(c->pairs + i * BUCKET_PAIRS + j).value > now;
     out->entries = buckets * BUCKET_SLOTS;
     out->live = live * step;
-    out->crowded = __atomic_load_n(c->crowded, __ATOMIC_RELAXED);
+    out->crowded = __atomic_load_n(&c->met->crowded, __ATOMIC_RELAXED);
+    out->displaced = __atomic_load_n(&c->met->displaced, __ATOMIC_RELAXED);
 }
 
 /* Sets a shared entry's backlog up. */

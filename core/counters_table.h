@@ -49,18 +49,23 @@ enum yielding {
 #define COUNTERS_SHARED_ENTRIES ((size_t)65536)
 #define COUNTERS_REST_PAIRS (COUNTERS_SHARED_ENTRIES + YIELDING_TABLES * YIELDING_ENTRIES)
 
+/* What happened since the file was made: see counters_stats. */
+struct counters_met {
+    uint64_t crowded, displaced;
+};
+
 struct counters {
     union pair *pairs;    /* 128-byte aligned */
     union pair *shared;   /* COUNTERS_SHARED_ENTRIES; NULL in a file of version 1, where the gate is the shared entry */
     union pair *yielding; /* YIELDING_TABLES tables */
     unsigned bits;        /* 2^bits buckets; at least 3 */
     uint64_t ahead_ns;    /* added to the caller's time to get the table's; modulo 2^64 */
-    uint64_t *crowded;    /* shared */
+    struct counters_met *met; /* shared */
 };
 
 /* A table of `entries` (a power of two, at least COUNTERS_ENTRIES_MIN), with COUNTERS_REST_PAIRS more pairs in `rest`,
  * over memory that outlives it. */
-struct counters counters_over(void *memory, uint64_t entries, void *rest, uint64_t *crowded);
+struct counters counters_over(void *memory, uint64_t entries, void *rest, struct counters_met *met);
 
 /*
  * Takes what is live in `from` over into `to`, where a key that both have keeps the later TAT. Both may be in use. Keys
@@ -163,8 +168,8 @@ uint64_t cost_ns(const struct charge *k);
 union pair *yielding_bucket(const struct counters *c, enum yielding table, uint64_t key);
 /* The live entry of a key in a yielding table, and what was seen there; NULL when there is none. */
 union pair *yielding_find(const struct counters *c, enum yielding table, uint64_t key, uint64_t now, union pair *seen);
-/* Puts {key, until} into its bucket, in place of what ends first there. */
-void yielding_put(struct counters *c, enum yielding table, uint64_t key, uint64_t until);
+/* Puts {key, until} into its bucket, in place of what ends first there, which is counted if it is live. */
+void yielding_put(struct counters *c, enum yielding table, uint64_t key, uint64_t now, uint64_t until);
 /* Forgets a key; true when it was live. */
 bool yielding_drop(struct counters *c, enum yielding table, uint64_t key, uint64_t now);
 /* What is live in `from`, as counters_take_over. */

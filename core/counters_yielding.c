@@ -25,7 +25,13 @@ union pair *yielding_find(const struct counters *c, enum yielding table, uint64_
     return NULL;
 }
 
-void yielding_put(struct counters *c, enum yielding table, uint64_t key, uint64_t until)
+/* What was done once is forgotten early often enough, and costs its owner little. */
+static bool is_told(enum yielding table)
+{
+    return table != YIELDING_ONCE && table != YIELDING_ONCE_STRANGERS;
+}
+
+void yielding_put(struct counters *c, enum yielding table, uint64_t key, uint64_t now, uint64_t until)
 {
     union pair *bucket = yielding_bucket(c, table, key);
 
@@ -40,8 +46,11 @@ void yielding_put(struct counters *c, enum yielding table, uint64_t key, uint64_
                 first_seen = seen;
             }
         }
-        if (pair_swap(first, first_seen, pair_of(key, until)))
-            return;
+        if (!pair_swap(first, first_seen, pair_of(key, until)))
+            continue;
+        if (first_seen.value > now && is_told(table))
+            (void)__atomic_fetch_add(&c->met->displaced, 1, __ATOMIC_RELAXED);
+        return;
     }
 }
 
@@ -67,7 +76,7 @@ void yielding_take_over(struct counters *to, const struct counters *from, uint64
             if (seen.key == 0 || left == 0)
                 continue;
             if (yielding_find(to, table, seen.key, to_now, &there) == NULL)
-                yielding_put(to, table, seen.key, to_now + left);
+                yielding_put(to, table, seen.key, to_now, to_now + left);
             /* What is shorter there stays so: it was counted twice in the same table, or a moment ago. */
         }
 }

@@ -191,13 +191,10 @@ bool network_sheltered(const struct decide_context *c, const struct network *net
 
 /* ---- learning ---- */
 
-/* Seconds until a mark ends; 0: there is none. */
+/* Seconds until a mark ends, rounded up; 0: there is none. */
 static uint64_t seconds_left(const struct decide_context *c, uint64_t key)
 {
-    struct charge look = {.key = key, .interval_ns = NS_PER_S, .burst = FAMILIAR_FOR_S};
-    struct charge_answer answer = counters_look(c->counters, &look, c->now_ns);
-
-    return answer.crowded ? 0 : answer.used;
+    return (counters_marked_for(c->counters, key, c->now_ns) + NS_PER_S - 1) / NS_PER_S;
 }
 
 static bool was_blocked_lately(const struct decide_context *c, const struct submission *s, const struct identity *id)
@@ -210,7 +207,6 @@ static bool was_blocked_lately(const struct decide_context *c, const struct subm
     return counters_look(c->counters, &history, c->now_ns).used > 0;
 }
 
-/* A mark that finds no room is not made: the network stays unfamiliar, which is the stricter. */
 static void learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                   const struct identity *id, uint64_t key)
 {

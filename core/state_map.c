@@ -109,7 +109,7 @@ static void place_tables(struct mapping *m)
     bool before = m->layout.version == STATE_VERSION_BEFORE;
 
     m->counters = counters_over(m->base + STATE_HEADER_BYTES, m->layout.entries,
-                                m->layout.rest_at != 0 ? m->base + m->layout.rest_at : NULL, &h->crowded);
+                                m->layout.rest_at != 0 ? m->base + m->layout.rest_at : NULL, &h->met);
     m->blocks = (struct blocks){.head = before ? &m->head : &h->blocks,
                                 .index = (union pair *)(void *)(m->base + m->layout.index_at),
                                 .records = (struct block_record *)(void *)(m->base + m->layout.records_at),

@@ -42,7 +42,7 @@ struct state_constants {
 struct state_header {
     struct state_constants constants;
     struct state_clock clock;
-    uint64_t crowded __attribute__((aligned(64)));
+    struct counters_met met __attribute__((aligned(64)));
     struct blocks_head blocks __attribute__((aligned(64)));
 };
 

@@ -638,14 +638,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned n = size > 0 ? data[0] % RULES : 0;
     struct rules rules = rules_of(n);
-    uint64_t crowded = 0, now_ns = START;
+    struct counters_met met = {0};
+    uint64_t now_ns = START;
     struct counters counters;
     struct decide_context c = {
         .config = configs[n], .view = view, .blocks = state_blocks(state), .secret = state_secret(state), .wall_s = 1};
     static struct verdict verdict;
 
     memset(table, 0, ENTRIES * sizeof *table);
-    counters = counters_over(table, ENTRIES, rest, &crowded);
+    counters = counters_over(table, ENTRIES, rest, &met);
     c.counters = &counters;
     n_taken = 0;
     for (size_t i = 0, at = 1; i < EVENTS_MAX && at + EVENT <= size; i++, at += EVENT) {
@@ -664,7 +665,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (wanted.action == ACTION_PASS || wanted.action == ACTION_HOLD)
             take(&rules, &e, &wanted);
     }
-    MUST(crowded == 0);
+    MUST(met.crowded == 0);
     check_spans(&rules);
     return 0;
 }
