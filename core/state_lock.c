@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -21,18 +20,21 @@
 /* Linux keeps these for each thread; a process without the right to change them stays as it is. */
 struct file_user file_user_become(int dir)
 {
-    struct file_user before = {geteuid(), getegid()};
+    struct file_user before = {.changed = false, .uid = geteuid(), .gid = getegid()};
     struct stat st;
 
     if (before.uid == 0 && fstat(dir, &st) == 0 && st.st_uid != 0) {
         (void)setfsgid(st.st_gid);
         (void)setfsuid(st.st_uid);
+        before.changed = true;
     }
     return before;
 }
 
 void file_user_back(struct file_user before)
 {
+    if (!before.changed)
+        return;
     (void)setfsuid(before.uid);
     (void)setfsgid(before.gid);
 }

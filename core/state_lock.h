@@ -6,6 +6,9 @@
 #ifndef POSTERN_STATE_LOCK_H
 #define POSTERN_STATE_LOCK_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 /*
  * Locks ".NAME.lock" in the folder `dir`, waiting up to wait_ms for who holds it. The descriptor: closing it gives the
  * lock back. -1 with *number, an errno (EAGAIN: somebody holds it).
@@ -17,7 +20,9 @@ int state_lock(int dir, const char *name, unsigned wait_ms, int *number);
  * of `dir`, where it is root's. Returns what file_user_back wants.
  */
 struct file_user {
-    unsigned uid, gid;
+    bool changed;
+    uid_t uid;
+    gid_t gid;
 };
 struct file_user file_user_become(int dir);
 void file_user_back(struct file_user before);

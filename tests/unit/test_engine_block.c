@@ -15,16 +15,6 @@ static uint64_t lift(struct bench *b)
     return (block.until_ns - block.from_ns) / NS_PER_S;
 }
 
-static unsigned blocked(struct bench *b)
-{
-    struct block block;
-    unsigned n = 0;
-
-    for (uint32_t at = 0; blocks_next(blocks_of(b), &at, now_of(b), &block);)
-        n++;
-    return n;
-}
-
 #define LIMIT                                                                                                          \
     "limits = ({ name = \"l\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 1; then = \"block 1h\"; " \
     "});"
@@ -83,10 +73,10 @@ static void whom_never_block_names_is_not_blocked_but_limited(void **state)
         start(b, rules);
         assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_ALLOWED);
         assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_LIMIT_BLOCK);
-        assert_int_equal(blocked(b), 0);
+        assert_int_equal(live_blocks(b), 0);
         assert_int_equal(send_from(b, DORA, "203.0.113.9"), REASON_ALLOWED);
         assert_int_equal(send_from(b, DORA, "203.0.113.9"), REASON_LIMIT_BLOCK);
-        assert_int_equal(blocked(b), 1);
+        assert_int_equal(live_blocks(b), 1);
         stop(b);
     }
 }
@@ -102,7 +92,7 @@ static void a_protected_network_is_met_neither_by_limits_nor_by_a_block_around_i
              "rate = \"1/d\"; burst = 1; then = \"block 1h\"; });");
     assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_ALLOWED);
     assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_LIMIT_BLOCK);
-    assert_int_equal(blocked(b), 0);
+    assert_int_equal(live_blocks(b), 0);
     assert_int_equal(network_parse(SLICE("203.0.112.0/22"), &net, &e), 0);
     key_of_block_on_network(&(const struct decide_context){.secret = state_secret(b->shared)}, &net, &block);
     assert_int_equal(blocks_add(blocks_of(b), &block, now_of(b), &e), 0);
@@ -148,7 +138,7 @@ static void the_addresses_of_one_ipv6_network_are_one_block(void **state)
     }
     assert_string_equal(only_subject(b), "network 2001:db8:bad:1::/64");
     refuse_strangers(b, "2001:db8:bad:2::1", 3);
-    assert_int_equal(blocked(b), 2);
+    assert_int_equal(live_blocks(b), 2);
     stop(b);
 }
 
@@ -167,14 +157,14 @@ static void the_addresses_of_one_ipv4_network_are_one_block_beyond_sixteen(void 
         char client[40];
 
         (void)snprintf(client, sizeof client, "198.51.100.%u", i);
-        assert_int_equal(blocked(b), 1 + i);
+        assert_int_equal(live_blocks(b), 1 + i);
         refuse_strangers(b, client, 3);
     }
     assert_string_equal(only_subject(b), "network 198.51.100.0/24");
     assert_true(blocks_next(blocks_of(b), &at, now_of(b), &block));
     assert_in_range(block.until_ns - now_of(b), 3500 * NS_PER_S, 3600 * NS_PER_S);
     refuse_strangers(b, "198.51.100.77", 9);
-    assert_int_equal(blocked(b), 1);
+    assert_int_equal(live_blocks(b), 1);
     stop(b);
 }
 
@@ -207,8 +197,8 @@ static void blocks_do_not_become_one_around_a_network_that_is_known(void **state
             (void)snprintf(client, sizeof client, "%s%u", j < 20 ? rows[i].v4 : rows[i].v6, 1 + j);
             refuse_strangers(b, client, 3);
         }
-        if (blocked(b) != rows[i].blocks)
-            fail_msg("row %zu: %u blocks", i, blocked(b));
+        if (live_blocks(b) != rows[i].blocks)
+            fail_msg("row %zu: %u blocks", i, live_blocks(b));
         stop(b);
     }
 }
@@ -230,7 +220,7 @@ static void an_operators_block_is_not_taken_for_one_of_many(void **state)
         (void)snprintf(client, sizeof client, "198.51.100.%u", i);
         refuse_strangers(b, client, 3);
     }
-    assert_int_equal(blocked(b), 2);
+    assert_int_equal(live_blocks(b), 2);
     assert_true(blocks_find(blocks_of(b), block.key, now_of(b), &until_ns) && until_ns == BLOCK_FOREVER);
     stop(b);
 }
@@ -247,7 +237,7 @@ static void what_strangers_did_does_not_block_logins_from_a_network_that_is_trus
     /* In the tenant's first week every network is trusted. */
     start(b, SPRAY);
     refuse_strangers(b, "203.0.113.9", 3);
-    assert_int_equal(blocked(b), 1);
+    assert_int_equal(live_blocks(b), 1);
     assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_ALLOWED);
     /* Later only familiar ones are: here none is left. */
     counters = state_counters(b->shared);
@@ -263,7 +253,7 @@ static void what_strangers_did_does_not_block_logins_from_a_network_that_is_trus
     /* A known one always is; an operator's block holds for everybody. */
     start(b, SPRAY "known_networks = \"203.0.113.0/24\";");
     refuse_strangers(b, "203.0.113.9", 3);
-    assert_int_equal(blocked(b), 1);
+    assert_int_equal(live_blocks(b), 1);
     assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_ALLOWED);
     key_of_block_on(&(const struct decide_context){.secret = state_secret(b->shared)}, &s, &(struct identity){0},
                     PER_CLIENT, &block);
@@ -279,7 +269,7 @@ static void refusals_of_logins_still_block_their_client(void **state)
     start(b, SPRAY);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(send_as(b, ANNA, "203.0.113.9", BERT), REASON_SENDER_NOT_OWN);
-    assert_int_equal(blocked(b), 1);
+    assert_int_equal(live_blocks(b), 1);
     assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_BLOCKED);
     assert_int_equal(send_from(b, ANNA, "203.0.113.10"), REASON_ALLOWED);
     stop(b);
@@ -320,7 +310,7 @@ static void a_crowded_table_blocks_nobody_and_mixes_no_limits(void **state)
         passed += reason == REASON_ALLOWED;
         deferred += reason == REASON_LIMIT;
     }
-    assert_int_equal(blocked(b), 0);
+    assert_int_equal(live_blocks(b), 0);
     assert_int_equal(passed + deferred, 300); /* and nothing was refused for good */
     assert_true(deferred > 100);              /* those who share the entry of the slow limits */
     stop(b);

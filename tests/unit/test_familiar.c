@@ -162,16 +162,6 @@ static void refuse_strangers(struct bench *b, const char *network, unsigned from
     }
 }
 
-static unsigned blocks_now(struct bench *b)
-{
-    struct block block;
-    unsigned n = 0;
-
-    for (uint32_t at = 0; blocks_next(blocks_of(b), &at, now_of(b), &block);)
-        n++;
-    return n;
-}
-
 #define STRANGERS(more)                                                                                                \
     "preset = \"none\"; unauthenticated = \"reject\"; limits = ({ name = \"spray\"; per = \"client\"; count = "        \
     "\"denials\"; "                                                                                                    \
@@ -185,7 +175,7 @@ static void a_block_of_strangers_spares_logins_from_networks_that_are_familiar_t
     live(b, 0, 10, ANNA);
     refuse_strangers(b, "198.51.100.", 7, 8);
     refuse_strangers(b, "203.0.113.", 9, 10);
-    assert_int_equal(blocks_now(b), 2);
+    assert_int_equal(live_blocks(b), 2);
     assert_int_equal(send_at(b, 10 * DAY, PAUL, OFFICE), REASON_ALLOWED);
     assert_int_equal(send_at(b, 10 * DAY, PAUL, HOTEL), REASON_BLOCKED);
     assert_int_equal(send_at(b, 10 * DAY, PAUL, "203.0.113.10"), REASON_ALLOWED);
@@ -235,12 +225,12 @@ static void blocks_do_not_become_one_around_a_network_that_is_familiar_or_about_
         live(b, 0, 10, ANNA);
         assert_int_equal(send_at(b, 10 * DAY, ANNA, HOTEL), REASON_ALLOWED); /* for the first time */
         refuse_strangers(b, "198.51.100.", 100, 120);
-        assert_int_equal(before = blocks_now(b), rows[i].office);
+        assert_int_equal(before = live_blocks(b), rows[i].office);
         refuse_strangers(b, "203.0.113.", 100, 120);
-        assert_int_equal(blocks_now(b) - before, rows[i].hotel);
-        before = blocks_now(b);
+        assert_int_equal(live_blocks(b) - before, rows[i].hotel);
+        before = live_blocks(b);
         refuse_strangers(b, "192.0.2.", 100, 120);
-        assert_int_equal(blocks_now(b) - before, rows[i].elsewhere);
+        assert_int_equal(live_blocks(b) - before, rows[i].elsewhere);
         stop(b);
     }
 }
@@ -254,7 +244,7 @@ static void where_nobody_can_tell_what_is_familiar_inside_each_address_is_blocke
            "\"denials\"; rate = \"1/h\"; burst = 2; then = \"block 30d\"; }, { name = \"u\"; per = \"user\"; count = "
            "\"messages\"; rate = \"100/h\"; from = \"unfamiliar\"; client_net = \"/24 /128\"; });");
     refuse_strangers(b, "2001:db8:bad::", 1, 6);
-    assert_int_equal(blocks_now(b), 5);
+    assert_int_equal(live_blocks(b), 5);
     stop(b);
 }
 
