@@ -115,7 +115,7 @@ static void supply_folder(const char *folder, const char *name, unsigned wait_ms
     if ((lock = state_lock(above, last, wait_ms, &number)) >= 0) {
         if (fstatat(above, last, &st, 0) != 0 || !S_ISDIR(st.st_mode))
             make_folder(above, last, name);
-        (void)close(lock);
+        state_lock_remove(above, last, lock);
     }
     (void)close(above);
 }

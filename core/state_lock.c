@@ -84,14 +84,24 @@ static int wait_for(int fd, unsigned wait_ms)
     }
 }
 
+/* False when the name is too long. */
+static bool file_of(const char *name, char to[LOCK_NAME_MAX])
+{
+    struct buf b = buf_over(to, LOCK_NAME_MAX);
+
+    buf_addf(&b, ".%s.lock", name);
+    return !b.full;
+}
+
 int state_lock(int dir, const char *name, unsigned wait_ms, int *number)
 {
     char file[LOCK_NAME_MAX];
-    struct buf b = BUF_OVER(file);
 
-    buf_addf(&b, ".%s.lock", name);
-    *number = b.full ? ENAMETOOLONG : EAGAIN;
-    for (unsigned i = 0; i < OPENED_MAX && !b.full; i++) {
+    *number = ENAMETOOLONG;
+    if (!file_of(name, file))
+        return -1;
+    *number = EAGAIN;
+    for (unsigned i = 0; i < OPENED_MAX; i++) {
         int fd = open_as_owner(dir, file);
 
         if (fd < 0 && errno == EACCES && remove_foreign(dir, file))
@@ -109,4 +119,13 @@ int state_lock(int dir, const char *name, unsigned wait_ms, int *number)
         *number = EAGAIN;
     }
     return -1;
+}
+
+void state_lock_remove(int dir, const char *name, int fd)
+{
+    char file[LOCK_NAME_MAX];
+
+    if (file_of(name, file))
+        (void)unlinkat(dir, file, 0);
+    (void)close(fd);
 }

@@ -14,6 +14,8 @@
  * lock back. -1 with *number, an errno (EAGAIN: somebody holds it).
  */
 int state_lock(int dir, const char *name, unsigned wait_ms, int *number);
+/* Gives it back and removes its file, where it will not be needed again. */
+void state_lock_remove(int dir, const char *name, int fd);
 
 /*
  * What root makes in a folder is to be its owner's: between these two, this thread makes and opens files as the owner

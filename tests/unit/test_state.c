@@ -570,6 +570,8 @@ static void a_file_in_the_place_of_the_folder_moves_into_it(void **state)
         in_folder(r, "state", waiting);
         assert_true(stat(waiting, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 0027) == 0);
         assert_false(exists(r, ".state.folder"));
+        assert_int_equal(files_in(r), 1);
+        assert_false(exists(r, ".state.lock")); /* which was only needed for the move */
         leave_own_folder(r);
         assert_int_equal(rmdir(waiting), 0);
     }
