@@ -62,3 +62,18 @@ bool counters_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t k
     }
     return true;
 }
+
+void counters_once_forget(struct counters *c, uint64_t key)
+{
+    union pair *bucket;
+
+    if (c->once == NULL)
+        return;
+    bucket = once_bucket(c, key);
+    for (unsigned i = 0; i < ONCE_BUCKET; i++) {
+        union pair seen = pair_read(bucket + i);
+
+        if (seen.key == key)
+            (void)pair_swap(bucket + i, seen, pair_of(0, 0));
+    }
+}

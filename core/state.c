@@ -111,7 +111,9 @@ static struct mapping *open_at_start(struct state *s, const struct clock_reading
         goto out;
     }
     /* Fewer blocks than there is room for are no reason to move. */
-    if (m == NULL || s->any_layout || (m->layout.entries == s->wanted.entries && m->layout.blocks >= s->wanted.blocks))
+    if (m == NULL || s->any_layout ||
+        (m->layout.version == s->wanted.version && m->layout.entries == s->wanted.entries &&
+         m->layout.blocks >= s->wanted.blocks))
         goto out;
     migrated = store_migrate(&p, m, &s->wanted, r, e);
     if (migrated != NULL) {
@@ -211,6 +213,11 @@ struct counters *state_counters(struct state *s)
 struct blocks *state_blocks(struct state *s)
 {
     return &current(s)->blocks;
+}
+
+struct receipts *state_receipts(struct state *s)
+{
+    return &current(s)->receipts;
 }
 
 const struct hash_secret *state_secret(const struct state *s)

@@ -24,7 +24,7 @@ static uint64_t power_of_two(uint64_t n, uint64_t least, uint64_t most)
 
 struct layout layout_of(uint64_t entries, uint64_t blocks)
 {
-    struct layout l;
+    struct layout l = {.version = STATE_VERSION};
 
     entries = entries != 0 ? entries : STATE_ENTRIES_DEFAULT;
     blocks = blocks != 0 ? blocks : STATE_BLOCKS_DEFAULT;
@@ -33,7 +33,20 @@ struct layout layout_of(uint64_t entries, uint64_t blocks)
     l.once_at = STATE_HEADER_BYTES + l.entries * sizeof(union pair);
     l.index_at = l.once_at + COUNTERS_ONCE_ENTRIES * sizeof(union pair);
     l.records_at = l.index_at + l.blocks * sizeof(union pair);
-    l.bytes = (l.records_at + l.blocks * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
+    l.receipts_at = (l.records_at + l.blocks * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
+    l.bytes = l.receipts_at + RECEIPTS_BYTES;
+    return l;
+}
+
+struct layout layout_of_file(const struct state_constants *k)
+{
+    struct layout l = layout_of(k->entries, k->blocks);
+
+    if (k->version == STATE_VERSION_NO_RECEIPTS) {
+        l.version = k->version;
+        l.bytes = l.receipts_at;
+        l.receipts_at = 0;
+    }
     return l;
 }
 
@@ -46,7 +59,7 @@ static uint64_t check_of(const struct state_constants *k)
 
 struct state_constants constants_make(const struct layout *l, const struct hash_secret *secret)
 {
-    struct state_constants k = {.version = STATE_VERSION, .endian = ENDIAN_MARK, .bytes = l->bytes};
+    struct state_constants k = {.version = l->version, .endian = ENDIAN_MARK, .bytes = l->bytes};
 
     memcpy(k.magic, magic, sizeof magic);
     k.entries = l->entries;
@@ -72,8 +85,8 @@ enum constants_found constants_check(const struct state_constants *k, uint64_t b
         return CONSTANTS_NEWER;
     } else if (k->check != check_of(k))
         (void)error_set(e, "its header is damaged (wrong checksum)");
-    else if (l = layout_of(k->entries, k->blocks),
-             k->version != STATE_VERSION || l.entries != k->entries || l.blocks != k->blocks || l.bytes != k->bytes)
+    else if (l = layout_of_file(k),
+             k->version != l.version || l.entries != k->entries || l.blocks != k->blocks || l.bytes != k->bytes)
         (void)error_set(e, "its header names impossible sizes");
     else if (bytes != k->bytes)
         (void)error_set(e, "it has %llu bytes instead of %llu", (unsigned long long)bytes,
@@ -89,6 +102,8 @@ static void place_tables(struct mapping *m)
 
     m->counters = counters_over(m->base + STATE_HEADER_BYTES, m->layout.entries, &h->crowded);
     m->counters.once = (union pair *)(void *)(m->base + m->layout.once_at);
+    if (m->layout.receipts_at != 0)
+        m->receipts.slots = (struct receipt_slot *)(void *)(m->base + m->layout.receipts_at);
     m->blocks.head = &h->blocks;
     m->blocks.index = (union pair *)(void *)(m->base + m->layout.index_at);
     m->blocks.records = (struct block_record *)(void *)(m->base + m->layout.records_at);
@@ -140,6 +155,7 @@ void mapping_follow(struct mapping *m, uint64_t offset_ns)
 {
     m->counters.ahead_ns = m->offset_ns - offset_ns;
     m->blocks.ahead_ns = m->counters.ahead_ns;
+    m->receipts.ahead_ns = m->counters.ahead_ns;
 }
 
 uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns)

@@ -1,5 +1,6 @@
 /*
- * The layout of the state, in a file or in memory: a header page, the counters, the blocks' index, their records.
+ * The layout of the state, in a file or in memory: a header page, the counters, what was done once, the blocks' index,
+ * their records, and the receipts.
  *
  * Byte order and word size are the machine's: the file is for the programs of one machine. A foreign one is found by
  * the header's check and set aside.
@@ -10,11 +11,14 @@
 #include "core/blocks_table.h"
 #include "core/counters_table.h"
 #include "core/error.h"
+#include "core/receipts.h"
 #include "core/state_clock.h"
 
 #include <sys/stat.h>
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
+/* Files of this version have no receipts, and are else the same: they are used as they are, and migrated at a start. */
+#define STATE_VERSION_NO_RECEIPTS 1
 #define STATE_HEADER_BYTES 4096
 /* More than any machine has memory for; keeps sizes far from wrapping round. */
 #define STATE_ENTRIES_MAX (UINT64_C(1) << 34)
@@ -43,13 +47,18 @@ struct state_header {
 };
 
 struct layout {
-    uint64_t entries; /* a power of two */
+    uint32_t version;
     uint32_t blocks;  /* a power of two */
-    uint64_t once_at, index_at, records_at, bytes;
+    uint64_t entries; /* a power of two */
+    uint64_t once_at, index_at, records_at;
+    uint64_t receipts_at; /* 0: it has none */
+    uint64_t bytes;
 };
 
 /* Rounds up to powers of two and clamps; 0 takes the default. */
 struct layout layout_of(uint64_t entries, uint64_t blocks);
+/* Of a file that is there. */
+struct layout layout_of_file(const struct state_constants *k);
 
 /* Constants for a new file. */
 struct state_constants constants_make(const struct layout *l, const struct hash_secret *secret);
@@ -70,6 +79,7 @@ struct mapping {
     uint64_t offset_ns; /* state time of the file = boot clock + this */
     struct counters counters;
     struct blocks blocks;
+    struct receipts receipts;
     uint64_t retired_ns; /* boot clock */
     bool hollow;         /* its memory was given back; reads as empty */
     struct mapping *older;
@@ -87,7 +97,8 @@ static inline struct state_header *mapping_header(const struct mapping *m)
 /* Lets the tables be used with the time of a state whose offset is offset_ns. */
 void mapping_follow(struct mapping *m, uint64_t offset_ns);
 
-/* Counters and blocks that are live in `from`, for the owner's time now_ns. The number of blocks without room. */
+/* Counters and blocks that are live in `from`, for the owner's time now_ns. The number of blocks without room. Receipts
+ * stay behind: messages that are under way then stay charged. */
 uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns);
 
 /* Gives the memory and the file back but keeps the addresses valid: whoever still holds them finds an empty table. */

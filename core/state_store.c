@@ -47,7 +47,7 @@ struct mapping *store_migrate(const struct place *p, const struct mapping *old, 
 static struct mapping *map_file(const struct place *p, int fd, const struct state_constants *k,
                                 const struct clock_reading *r, bool *damaged, struct error *e)
 {
-    struct layout l = layout_of(k->entries, k->blocks);
+    struct layout l = layout_of_file(k);
     struct mapping *m = mapping_make(fd, &l, &k->secret, e);
     struct state_clock *clock;
 

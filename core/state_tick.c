@@ -63,7 +63,7 @@ static struct mapping *make_from(const struct state *s, const struct place *p, c
     struct mapping *m;
 
     if (s->any_layout)
-        l = old->layout;
+        l = layout_of(old->layout.entries, old->layout.blocks);
     m = store_make(p, &l, &old->secret, s->offset_ns, r, e);
     if (m == NULL)
         return NULL;

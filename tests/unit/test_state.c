@@ -308,7 +308,7 @@ static const struct {
     {"too long", 0, 0, 0, 1 << 20, SET_ASIDE, "bytes instead of"},
     {"other byte order", offsetof(struct state_constants, endian), 0x04030201, 4, -1, SET_ASIDE, "byte order"},
     {"version 0", offsetof(struct state_constants, version), 0, 4, -1, SET_ASIDE, "checksum"},
-    {"a newer version", offsetof(struct state_constants, version), STATE_VERSION + 1, 4, -1, LEFT_ALONE, "version 2"},
+    {"a newer version", offsetof(struct state_constants, version), STATE_VERSION + 1, 4, -1, LEFT_ALONE, "version 3"},
     {"other sizes", offsetof(struct state_constants, entries), 1 << 30, 8, -1, SET_ASIDE, "checksum"},
     {"another secret", offsetof(struct state_constants, secret), 5, 8, -1, SET_ASIDE, "checksum"},
     {"another checksum", offsetof(struct state_constants, check), 5, 8, -1, SET_ASIDE, "checksum"},
@@ -360,6 +360,59 @@ static void a_damaged_file_is_set_aside_and_a_newer_one_left_alone(void **state)
         assert_int_equal(room_open(state), 0);
         r = *state;
     }
+}
+
+/* A file as the version before receipts made it. */
+static void make_older(const struct room *r)
+{
+    struct state_constants k;
+    struct layout l;
+    FILE *f = fopen(r->path, "r+");
+
+    assert_non_null(f);
+    assert_int_equal(fread(&k, sizeof k, 1, f), 1);
+    k.version = STATE_VERSION_NO_RECEIPTS;
+    l = layout_of_file(&k);
+    assert_int_equal(l.receipts_at, 0);
+    k = constants_make(&l, &k.secret);
+    assert_int_equal(fseek(f, 0, SEEK_SET), 0);
+    assert_int_equal(fwrite(&k, sizeof k, 1, f), 1);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(truncate(r->path, (off_t)l.bytes), 0);
+}
+
+static bool keeps_receipts(const struct room *r, struct state *s)
+{
+    struct receipt receipt = {.n = 1, .charges = {{7, 1}}};
+
+    receipts_keep(state_receipts(s), 10, &receipt, now(r, s));
+    return receipts_take(state_receipts(s), 10, now(r, s), NS_PER_S, &receipt);
+}
+
+static void a_file_of_the_version_before_is_brought_over_with_all_that_counts(void **state)
+{
+    struct room *r = *state, reader = *r;
+    struct state *s = open_state(r);
+
+    assert_true(keeps_receipts(r, s));
+    assert_true(take(r, s, 7, 60));
+    block(r, s, 9, 3600 * NS_PER_S);
+    state_close(s);
+    make_older(r);
+    reader.entries = reader.blocks = 0; /* who takes a file as it is uses it as it is */
+    s = open_state(&reader);
+    assert_null(state_problem(s));
+    assert_int_equal(used(r, s, 7), 60);
+    assert_true(is_blocked(r, s, 9));
+    assert_false(keeps_receipts(r, s));
+    state_close(s);
+    s = open_state(r);
+    assert_null(state_problem(s));
+    assert_null(state_notice(s));
+    assert_int_equal(used(r, s, 7), 60);
+    assert_true(is_blocked(r, s, 9));
+    assert_true(keeps_receipts(r, s));
+    state_close(s);
 }
 
 static void what_is_no_plain_file_of_ours_is_left_alone(void **state)
@@ -1056,6 +1109,7 @@ int main(void)
         TEST(processes_that_start_at_once_make_one_file),
         TEST(a_lock_that_is_never_given_back_stops_nobody),
         TEST(a_damaged_file_is_set_aside_and_a_newer_one_left_alone),
+        TEST(a_file_of_the_version_before_is_brought_over_with_all_that_counts),
         TEST(what_is_no_plain_file_of_ours_is_left_alone),
         TEST(without_its_directory_the_state_is_in_memory_and_says_so),
         TEST(a_path_without_a_name_is_refused_with_words),
