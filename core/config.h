@@ -255,9 +255,9 @@ struct milter_config {
 
 /* Where messages are charged. */
 enum charge_where {
-    CHARGE_AUTO, /* by the front end that sees the end of the message; one that was charged is not charged again */
-    CHARGE_POLICYD,
-    CHARGE_MILTER
+    CHARGE_AUTO,    /* by the front end that is asked first at DATA or the end: the policy server where there is one */
+    CHARGE_POLICYD, /* what only the milter sees is not charged */
+    CHARGE_MILTER   /* what only the policy server sees is not charged */
 };
 
 enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR }; /* LOG_SYSLOG is a facility of <syslog.h> */

@@ -239,7 +239,7 @@ static void explain_alerts(struct teller *t, const struct config *c)
 static void explain_programs(struct teller *t, const struct config *c)
 {
     static const char *const charged[] = {
-        [CHARGE_AUTO] = "by the program that sees a message's end, once a message",
+        [CHARGE_AUTO] = "by the program that is asked first about a message's end, once a message",
         [CHARGE_POLICYD] = "by postern-policyd alone",
         [CHARGE_MILTER] = "by postern-milter alone",
     };

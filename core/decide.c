@@ -78,6 +78,7 @@ bool decide_who(struct deciding *d)
 
 void decide_rest(struct deciding *d)
 {
+    d->repeated = d->s->stage == STAGE_RCPT && recipient_is_repeated(d->r, d->c, d->s);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (steps[i](d))
             return;

@@ -26,6 +26,13 @@ struct who_stamp {
     uint64_t secret;    /* its first half */
 };
 
+/* What a message was charged for already. */
+enum charged {
+    CHARGED_NOTHING,
+    CHARGED_BUT_BYTES, /* at DATA, where its size is not known yet */
+    CHARGED_ALL
+};
+
 /* What everything is decided by. Nothing is owned. */
 struct decide_context {
     const struct config *config;
@@ -36,9 +43,9 @@ struct decide_context {
     struct who_stamp stamp;       /* for the front end's memory of who a login is */
     struct domain_cache *domains; /* core/domain_cache.h; NULL: none */
     bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
-    bool charged;  /* this message was charged before, here or by the other front end: limits don't look at it again */
-    uint64_t now_ns; /* state time */
-    int64_t wall_s;  /* for the age of the directory */
+    enum charged charged; /* before, here or by the other front end: those limits don't look at the message again */
+    uint64_t now_ns;      /* state time */
+    int64_t wall_s;       /* for the age of the directory */
 };
 
 enum action { ACTION_PASS, ACTION_DEFER, ACTION_REJECT, ACTION_HOLD };
@@ -101,8 +108,8 @@ void decide(const struct decide_context *context, const struct submission *submi
             const struct recipients *recipients, struct verdict *verdict, struct trace *trace);
 
 /*
- * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it.
- * Without memory it is counted, but not told apart from others.
+ * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it;
+ * one that is there already is not counted again. Without memory it is counted, but not told apart from others.
  */
 void recipients_note(struct recipients *r, const struct decide_context *c, const struct submission *s,
                      const struct verdict *v);

@@ -121,7 +121,7 @@ static bool null_sender(struct deciding *d)
 
     if (config->null_sender == NULL_ALLOW)
         return false;
-    if (config->null_sender == NULL_DSN && recipient_counts(d).all <= 1)
+    if (config->null_sender == NULL_DSN && recipient_counts(d).different <= 1)
         return false;
     return refuse(d, REASON_NULL_SENDER, config->mode);
 }
@@ -159,7 +159,8 @@ static bool envelope_of_connector(struct deciding *d)
     enum mode mode = d->c->config->sender.mode;
 
     if (d->s->sender_result == ADDRESS_NULL)
-        return connector->null_sender && recipient_counts(d).all <= 1 ? false : refuse(d, REASON_NULL_SENDER, mode);
+        return connector->null_sender && recipient_counts(d).different <= 1 ? false
+                                                                            : refuse(d, REASON_NULL_SENDER, mode);
     if (connector->senders == NULL)
         return false;
     if (d->s->sender_result != ADDRESS_OK)

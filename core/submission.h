@@ -42,12 +42,18 @@ const char *tls_version_name(enum tls_version version);
 struct recipient_seen {
     uint64_t address; /* hashes, seeded with the state's secret */
     uint64_t domain;
+    uint64_t asked; /* how often it was asked about: the MTA may list the service several times, and a client may name a
+                       recipient twice */
 };
 
-/* The recipients that were let through so far. Owned by the front end, one a connection; all zero is empty. */
+/*
+ * The recipients of one message that were let through so far, each counted once however often it was asked about. Owned
+ * by the front end; all zero is empty. The MTA may refuse some of them afterwards.
+ */
 struct recipients {
     uint32_t n;        /* let through */
     uint32_t external; /* of these */
+    uint32_t asked;    /* questions about them: at least n */
     uint32_t kept;     /* entries in seen */
     uint32_t capacity;
     struct recipient_seen *seen; /* malloc'ed */

@@ -141,18 +141,12 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
     return decide_now(ctx, s, &reason);
 }
 
-/* No answer is waited for: a claim that comes too late leaves charging to the policy server. */
 static sfsistat on_data(SMFICTX *ctx)
 {
     struct session *s = smfi_getpriv(ctx);
-    struct lent_user *lent;
 
-    if (s == NULL || !s->open || s->simulated || (lent = users_take(&s->milter->users)) == NULL)
-        return SMFIS_NOREPLY;
-    session_data(s);
-    s->submission.queue_id = macro(ctx, "i");
-    engine_claim(lent->user, &s->submission);
-    users_give(&s->milter->users, lent);
+    if (s != NULL && s->open && !s->simulated)
+        session_data(s);
     return SMFIS_NOREPLY;
 }
 

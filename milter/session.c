@@ -153,7 +153,7 @@ void session_data(struct session *s)
 {
     s->submission.stage = STAGE_DATA;
     s->submission.has_recipient = false;
-    s->submission.recipient_count = s->recipients.n;
+    s->submission.recipient_count = s->recipients.asked; /* one question for each that the MTA accepted */
 }
 
 void session_header(struct session *s, const char *name, const char *value)

@@ -59,7 +59,7 @@ void session_clear(struct session *s);
 
 /* Sets the submission for the question at RCPT. path must live until the answer. NULL is a bad recipient. */
 void session_recipient(struct session *s, const char *path);
-/* Sets the submission for the claim at DATA. */
+/* Sets the submission to DATA. */
 void session_data(struct session *s);
 void session_header(struct session *s, const char *name, const char *value);
 void session_body(struct session *s, size_t bytes);

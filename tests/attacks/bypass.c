@@ -252,7 +252,7 @@ static void decide_stages(const struct decide_context *c, struct submission *s, 
     }
     s->stage = STAGE_END;
     s->has_recipient = false;
-    s->recipient_count = r.n;
+    s->recipient_count = r.asked;
     decide(c, s, &r, v, NULL);
 out:
     recipients_clear(&r);

@@ -18,7 +18,6 @@
 #define engine_user_free seam_engine_user_free
 #define engine_user_rest seam_engine_user_rest
 #define engine_decide seam_engine_decide
-#define engine_claim seam_engine_claim
 #define log_say seam_log_say
 
 #include "tests/unit/milter_seam.h"

@@ -13,7 +13,7 @@ struct engine {
     struct config config;
     struct verdict verdict; /* the next answer */
     /* what was asked last; texts are copied */
-    unsigned decisions, claims;
+    unsigned decisions;
     atomic_uint users, rested; /* tests with threads count too */
     bool no_users;
     struct submission asked;
@@ -65,20 +65,11 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
     buf_add(&queue_id, s->queue_id);
     buf_add(&instance, s->instance);
     if (s->stage == STAGE_RCPT && seam_passes(&engine->verdict))
-        r->n++;
+        r->n++, r->asked++;
     engine->asked_recipients = r->n;
     if (engine->look != NULL)
         engine->look(engine, s, r);
     return &engine->verdict;
-}
-
-void engine_claim(struct engine_user *user, const struct submission *s)
-{
-    struct buf queue_id = BUF_OVER(user->engine->queue_id);
-
-    user->engine->claims++;
-    user->engine->asked = *s;
-    buf_add(&queue_id, s->queue_id);
 }
 
 const struct config *engine_config(const struct engine *engine)

@@ -345,7 +345,8 @@ static void more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_e
     assert_int_equal(w->verdict.reason, REASON_ALLOWED);
     w->recipients.n = 3;
     world_decide(w, &s);
-    assert_int_equal(w->verdict.reason, REASON_TOO_MANY_RECIPIENTS);
+    assert_int_equal(w->verdict.reason, REASON_EXCESS_RECIPIENT);
+    assert_int_equal(w->verdict.action, ACTION_DEFER);
     w->recipients.n = 0;
 }
 
