@@ -35,8 +35,18 @@ static const struct setting log_rows[] = {
 };
 static const struct section log_section = {ROWS(log_rows)};
 
+/* Before the state had a folder of its own, this was the default, and stood in the example: the file has moved into the
+ * folder of that name (core/state_file.h). */
+#define STATE_FILE "/var/lib/postern/state/state"
+#define STATE_FILE_BEFORE "/var/lib/postern/state"
+
+static int parse_state_file(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    return parse_path(r, slice_eq(text, SLICE(STATE_FILE_BEFORE)) ? SLICE(STATE_FILE) : text, at, e);
+}
+
 static const struct setting state_rows[] = {
-    {"file", SETTING_PATH, AT(struct config, state_path), .standard = "/var/lib/postern/state"},
+    {"file", SETTING_PARSED, AT(struct config, state_path), .parse = parse_state_file, .standard = STATE_FILE},
     {"entries", SETTING_NUMBER, AT(struct config, state_entries), .standard = "1048576", .least = STATE_ENTRIES_MIN,
      .most = STATE_ENTRIES_MAX},
     {"blocks", SETTING_NUMBER, AT(struct config, state_blocks), .standard = "4096", .least = STATE_BLOCKS_MIN,

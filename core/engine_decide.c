@@ -102,7 +102,7 @@ static void give_back_one(struct engine_user *user, const struct decide_context 
 
     if (!receipts_take(state_receipts(user->engine->state), key, c->now_ns, ONCE_NS, &receipt))
         return;
-    counters_once_forget(counters, key);
+    counters_once_forget(counters, key, c->now_ns);
     for (size_t i = 0; i < receipt.n; i++)
         counters_return(counters, receipt.charges[i].key, receipt.charges[i].ns, c->now_ns);
 }
@@ -143,14 +143,24 @@ static bool is_deferral(const struct verdict *v)
 }
 
 /* One refusal a message, however many of its recipients were refused. */
+static bool is_first_refusal(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                             const struct identity *id)
+{
+    uint64_t key = key_within(hash_slice(c->secret, s->instance), 1);
+
+    if (s->instance.n == 0)
+        return true;
+    return is_stranger(id) ? strangers_once(counters, key, c->now_ns, ONCE_NS)
+                           : counters_once(counters, key, c->now_ns, ONCE_NS);
+}
+
 static void count_refusal(struct engine_user *user, const struct decide_context *c, const struct submission *s,
                           enum limit_count count)
 {
     struct counters *counters = state_counters(user->engine->state);
     const struct limit_config *limit;
 
-    if (s->instance.n > 0 &&
-        !counters_once(counters, key_within(hash_slice(c->secret, s->instance), 1), c->now_ns, ONCE_NS))
+    if (!is_first_refusal(counters, c, s, &user->verdict.identity))
         return;
     limit = limits_count_refusal(counters, c, s, &user->verdict, count);
     if (limit != NULL)

@@ -256,6 +256,13 @@ static bool charging_will_tell(const struct deciding *d, const struct limit_conf
            limit->then != THEN_HOLD && limit->then != THEN_MONITOR && d->v->plan.n < PLAN_CHARGES_MAX;
 }
 
+/* Refusals of strangers, by client, also hold back logins from there, but not where their tenant is known to be. */
+static bool meets_strangers(const struct deciding *d, const struct limit_config *limit)
+{
+    return limit->count == COUNT_DENIALS && (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0 &&
+           !network_trusted(d->c, d->s, &d->v->identity);
+}
+
 static void look_at(struct deciding *d, struct looking *l, const struct limit_config *limit,
                     const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
@@ -268,6 +275,8 @@ static void look_at(struct deciding *d, struct looking *l, const struct limit_co
         return;
     }
     answer = counters_look(d->c->counters, &charge, d->c->now_ns);
+    if (answer.allowed && meets_strangers(d, limit))
+        answer = strangers_look(d->c->counters, STRANGERS_REFUSALS, &charge, d->c->now_ns);
     trace_limit(d, limit, figure, &charge, &answer);
     if (answer.allowed && plan->n == PLAN_CHARGES_MAX)
         answer = (struct charge_answer){.never = true}; /* more keys than can be charged at once: never unlimited */
@@ -334,6 +343,26 @@ static bool waits_for_the_whole(const struct deciding *d, const struct limit_con
            (never || limit->then == THEN_REJECT || limit->then == THEN_BLOCK);
 }
 
+/* Did the limit meet a full bucket: its own entry's, or one where what it counts as different should be marked? */
+static bool is_crowded(const struct deciding *d, const struct looking *l)
+{
+    const struct limit_config *limit = l->worst;
+    struct members m;
+    uint64_t single = 0;
+
+    if (l->answer.crowded || limit->count != COUNT_DISTINCT)
+        return l->answer.crowded;
+    m = members_of(d, limit, &single);
+    for (size_t i = 0; i < m.n; i++) {
+        uint64_t mark = key_within(l->worst_key, member(&m, i));
+
+        if (!counters_marked(d->c->counters, mark, d->c->now_ns) &&
+            counters_full_for(d->c->counters, mark, d->c->now_ns))
+            return true;
+    }
+    return false;
+}
+
 static bool refuse_by_limit(struct deciding *d, const struct looking *l)
 {
     static const enum reason of_then[] = {[THEN_DEFER] = REASON_LIMIT,
@@ -343,8 +372,10 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
                                           [THEN_MONITOR] = REASON_LIMIT};
     const struct limit_config *limit = l->worst;
     bool never = l->answer.never && (limit->then == THEN_DEFER || limit->then == THEN_REJECT);
+    /* What others counted in a shared entry may be the reason: nobody is blocked, or refused for good, for that. */
+    bool crowded = !l->answer.never && is_crowded(d, l) && (limit->then == THEN_REJECT || limit->then == THEN_BLOCK);
 
-    if (waits_for_the_whole(d, limit, never)) {
+    if (!crowded && waits_for_the_whole(d, limit, never)) {
         trace_add(d->trace, "limit %s: over, so the message will be refused as a whole", limit->name);
         return false;
     }
@@ -360,7 +391,10 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
         }
         return false;
     }
-    return refuse(d, never ? REASON_LIMIT_NEVER : of_then[limit->then],
+    return refuse(d,
+                  never     ? REASON_LIMIT_NEVER
+                  : crowded ? REASON_LIMIT
+                            : of_then[limit->then],
                   limit->then == THEN_MONITOR ? MODE_MONITOR : MODE_ENFORCE);
 }
 
@@ -513,6 +547,21 @@ enum plan_result limits_charge(struct counters *counters, const struct deciding 
     return PLAN_CHARGED;
 }
 
+bool is_stranger(const struct identity *id)
+{
+    return !id->authenticated && id->connector == NULL;
+}
+
+/* Counts one refusal. False when it is over the limit, and not only because others are counted with it. */
+static bool count_one(struct counters *counters, const struct identity *id, const struct charge *charge, uint64_t now)
+{
+    struct charge_answer answer;
+
+    if (is_stranger(id))
+        return strangers_charge(counters, STRANGERS_REFUSALS, charge, now).allowed;
+    return counters_charge(counters, charge, 1, now, &answer) == 1 || answer.crowded;
+}
+
 static bool counts_refusal_of(const struct limit_config *limit, const struct identity *id)
 {
     return id->authenticated || id->connector == NULL ? limit->authenticated : limit->connectors;
@@ -529,7 +578,6 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         const struct limit_rate *figure;
         struct limit_rate room;
         struct charge charge;
-        struct charge_answer answer;
         uint64_t key;
 
         if (limit->count != count || !counts_refusal_of(limit, &v->identity) ||
@@ -540,9 +588,7 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         if (figure->unlimited)
             continue;
         charge = limit_charge_of(figure, key, 1);
-        if (counters_charge(counters, &charge, 1, c->now_ns, &answer) == 1)
-            continue;
-        if (limit->then == THEN_BLOCK && blocks == NULL)
+        if (!count_one(counters, &v->identity, &charge, c->now_ns) && limit->then == THEN_BLOCK && blocks == NULL)
             blocks = limit;
     }
     return blocks;

@@ -21,6 +21,9 @@ enum plan_result {
  */
 enum plan_result limits_charge(struct counters *counters, const struct deciding *d, struct receipt *receipt);
 
+/* Has the client neither a login nor a connector? What is counted of these lies apart (core/counters.h). */
+bool is_stranger(const struct identity *id);
+
 /*
  * Counts a refusal by all limits that count these (COUNT_DENIALS or COUNT_DEFERRALS) and match. The limit that is
  * exceeded by it and blocks, or NULL.

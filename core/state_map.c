@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const char magic[8] = {'P', 'O', 'S', 'T', 'S', 'T', 'A', 'T'};
 #define ENDIAN_MARK UINT32_C(0x01020304)
 
 _Static_assert(sizeof(struct state_header) <= STATE_HEADER_BYTES, "the header fits its page");
@@ -22,6 +21,14 @@ static uint64_t power_of_two(uint64_t n, uint64_t least, uint64_t most)
     return p;
 }
 
+/* The blocks' index and records, from index_at on, the receipts, and with them the end. */
+static void lay_blocks(struct layout *l)
+{
+    l->records_at = l->index_at + l->places * sizeof(union pair);
+    l->receipts_at = (l->records_at + l->places * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
+    l->bytes = l->receipts_at + RECEIPTS_BYTES;
+}
+
 struct layout layout_of(uint64_t entries, uint64_t blocks)
 {
     struct layout l = {.version = STATE_VERSION};
@@ -30,11 +37,10 @@ struct layout layout_of(uint64_t entries, uint64_t blocks)
     blocks = blocks != 0 ? blocks : STATE_BLOCKS_DEFAULT;
     l.entries = power_of_two(entries, COUNTERS_ENTRIES_MIN, STATE_ENTRIES_MAX);
     l.blocks = (uint32_t)power_of_two(blocks, STATE_BLOCKS_MIN, STATE_BLOCKS_MAX);
-    l.once_at = STATE_HEADER_BYTES + l.entries * sizeof(union pair);
-    l.index_at = l.once_at + COUNTERS_ONCE_ENTRIES * sizeof(union pair);
-    l.records_at = l.index_at + l.blocks * sizeof(union pair);
-    l.receipts_at = (l.records_at + l.blocks * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
-    l.bytes = l.receipts_at + RECEIPTS_BYTES;
+    l.places = BLOCKS_PLACES_EACH * l.blocks;
+    l.rest_at = STATE_HEADER_BYTES + l.entries * sizeof(union pair);
+    l.index_at = l.rest_at + COUNTERS_REST_PAIRS * sizeof(union pair);
+    lay_blocks(&l);
     return l;
 }
 
@@ -42,8 +48,12 @@ struct layout layout_of_file(const struct state_constants *k)
 {
     struct layout l = layout_of(k->entries, k->blocks);
 
-    if (k->version == STATE_VERSION_NO_RECEIPTS) {
+    if (k->version == STATE_VERSION_BEFORE) {
         l.version = k->version;
+        l.places = l.blocks;
+        l.index_at = l.rest_at + COUNTERS_ONCE_ENTRIES * sizeof(union pair);
+        l.rest_at = 0;
+        lay_blocks(&l);
         l.bytes = l.receipts_at;
         l.receipts_at = 0;
     }
@@ -61,7 +71,7 @@ struct state_constants constants_make(const struct layout *l, const struct hash_
 {
     struct state_constants k = {.version = l->version, .endian = ENDIAN_MARK, .bytes = l->bytes};
 
-    memcpy(k.magic, magic, sizeof magic);
+    memcpy(k.magic, STATE_MAGIC, sizeof k.magic);
     k.entries = l->entries;
     k.blocks = l->blocks;
     k.secret = *secret;
@@ -73,7 +83,7 @@ enum constants_found constants_check(const struct state_constants *k, uint64_t b
 {
     struct layout l;
 
-    if (memcmp(k->magic, magic, sizeof magic) != 0)
+    if (memcmp(k->magic, STATE_MAGIC, sizeof k->magic) != 0)
         (void)error_set(e, "it does not begin like a state file");
     else if (k->endian != ENDIAN_MARK)
         (void)error_set(e, "it was written by a machine with another byte order");
@@ -99,20 +109,22 @@ enum constants_found constants_check(const struct state_constants *k, uint64_t b
 static void place_tables(struct mapping *m)
 {
     struct state_header *h = mapping_header(m);
+    bool before = m->layout.version == STATE_VERSION_BEFORE;
 
-    m->counters = counters_over(m->base + STATE_HEADER_BYTES, m->layout.entries, &h->crowded);
-    m->counters.once = (union pair *)(void *)(m->base + m->layout.once_at);
+    m->counters = counters_over(m->base + STATE_HEADER_BYTES, m->layout.entries,
+                                m->layout.rest_at != 0 ? m->base + m->layout.rest_at : NULL, &h->met);
+    m->blocks = (struct blocks){.head = before ? &m->head : &h->blocks,
+                                .index = (union pair *)(void *)(m->base + m->layout.index_at),
+                                .records = (struct block_record *)(void *)(m->base + m->layout.records_at),
+                                .places = m->layout.places,
+                                .most = m->layout.blocks,
+                                .unclassed = before};
     if (m->layout.receipts_at != 0)
         m->receipts.slots = (struct receipt_slot *)(void *)(m->base + m->layout.receipts_at);
-    m->blocks.head = &h->blocks;
-    m->blocks.index = (union pair *)(void *)(m->base + m->layout.index_at);
-    m->blocks.records = (struct block_record *)(void *)(m->base + m->layout.records_at);
-    m->blocks.slots = m->layout.blocks;
 }
 
-struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
+static struct mapping *map(int fd, int flags, const struct layout *l, const struct hash_secret *secret, struct error *e)
 {
-    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE;
     struct mapping *m = calloc(1, sizeof *m);
     struct stat st;
     void *base;
@@ -138,6 +150,16 @@ struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_s
     m->guard = fd >= 0 ? guard_watch(m->base, (size_t)l->bytes, fd) : -1;
     place_tables(m);
     return m;
+}
+
+struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
+{
+    return map(fd, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, l, secret, e);
+}
+
+struct mapping *mapping_look(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
+{
+    return map(fd, MAP_PRIVATE, l, secret, e);
 }
 
 void mapping_free(struct mapping *m)

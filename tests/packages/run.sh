@@ -240,7 +240,7 @@ configuration_kept()
     cmp "$T/postern.conf" "$root/etc/postern/postern.conf" && [ -e "$root/etc/postern/allow" ]
 }
 
-state_kept() { [ -s "$root/var/lib/postern/state" ] && [ -n "$(ls "$root/var/lib/postern/directory")" ]; }
+state_kept() { [ -s "$root/var/lib/postern/state/state" ] && [ -n "$(ls "$root/var/lib/postern/directory")" ]; }
 
 programs_gone()
 {

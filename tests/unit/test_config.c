@@ -324,6 +324,9 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
          "only the mailbox of a user or login can be disabled"},
         {"limits=({name=\"a\";per=\"user+client\";count=\"distinct client_net\";rate=\"1/m\";});",
          "never more than one"},
+        {"limits=({name=\"a\";per=\"sender\";count=\"denials\";rate=\"1/m\";});",
+         "per user, login, client or client_net"},
+        {"limits=({name=\"a\";per=\"client+sender_domain\";count=\"denials\";rate=\"1/m\";});", "in a sender's name"},
         {"limits=({name=\"a\";per=\"client\";count=\"denials\";rate=\"1/m\";then=\"hold\";});",
          "what was denied can't be held"},
         {"limits=({name=\"a\";per=\"tenant\";count=\"messages\";rate=\"1/m\";then=\"block 1h\";});",
@@ -488,7 +491,11 @@ static void an_empty_configuration_has_defaults_that_are_safe(void **state)
     (void)state;
     assert_int_equal(c->mode, MODE_ENFORCE);
     assert_string_equal(c->directory, "/var/lib/postern/directory");
-    assert_string_equal(c->state_path, "/var/lib/postern/state");
+    assert_string_equal(c->state_path, "/var/lib/postern/state/state");
+    /* The default of before is the same file. */
+    config_free(c);
+    c = config_of("state={file=\"/var/lib/postern/state\";};");
+    assert_string_equal(c->state_path, "/var/lib/postern/state/state");
     assert_int_equal(c->state_entries, 1048576);
     assert_int_equal(c->state_blocks, 4096);
     assert_int_equal(c->log.to, LOG_TO_SYSLOG);

@@ -20,7 +20,8 @@
 struct table {
     struct counters c;
     struct receipts receipts;
-    uint64_t crowded;
+    void *rest;
+    struct counters_met met;
 };
 
 static void *zeroed(size_t bytes)
@@ -37,7 +38,8 @@ static int setup(void **state)
     struct table *t = calloc(1, sizeof *t);
 
     assert_non_null(t);
-    t->c = counters_over(zeroed(ENTRIES * sizeof(union pair)), ENTRIES, &t->crowded);
+    t->rest = zeroed(COUNTERS_REST_PAIRS * sizeof(union pair));
+    t->c = counters_over(zeroed(ENTRIES * sizeof(union pair)), ENTRIES, t->rest, &t->met);
     t->receipts.slots = zeroed(RECEIPTS_BYTES);
     *state = t;
     return 0;
@@ -48,6 +50,7 @@ static int teardown(void **state)
     struct table *t = *state;
 
     free(t->c.pairs);
+    free(t->rest);
     free(t->receipts.slots);
     free(t);
     return 0;
