@@ -92,7 +92,13 @@ struct verdict {
     bool monitored;     /* something would have been refused, but for a monitor mode */
     enum reason monitored_reason;
     const char *monitored_limit;
-    bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
+    /* What is wrong with the header, where that is the reason or the monitored reason: "a route", "no such field" ...;
+     * constant text; NULL: it isn't. */
+    const char *fault;
+    enum header_field fault_field; /* with fault: the field in which it is */
+    struct slice fault_address; /* with fault: the address, or the text of a field that couldn't be read, raw and cut;
+                                 * empty: there is none. Valid as long as the submission's headers are. */
+    bool recipient_internal;    /* STAGE_RCPT: for the counts of the message */
     struct identity identity;
     struct plan plan;
 };

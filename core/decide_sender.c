@@ -178,28 +178,60 @@ static bool has_sender_field(const struct headers *headers)
     return false;
 }
 
-static bool header_unreadable(struct deciding *d)
+/* Refuses for what is wrong with the header, and says in the verdict what that is. */
+static bool refuse_header(struct deciding *d, enum reason reason, const char *fault, enum header_field field,
+                          struct slice text)
+{
+    struct verdict *v = d->v;
+    bool monitored_before = v->monitored, refused;
+
+    trace_add(d->trace, "header %s: %s", header_field_name(field), fault);
+    refused = refuse(d, reason, d->c->config->sender.mode);
+    if (refused || (v->monitored && !monitored_before)) {
+        v->fault = fault;
+        v->fault_field = field;
+        v->fault_address = text;
+    }
+    return refused;
+}
+
+static bool refuse_address(struct deciding *d, enum reason reason, const struct header_address *which)
+{
+    return refuse_header(d, reason, "not permitted", which->field, address_slice(&which->address));
+}
+
+/* Why nobody can say whose the message is, or NULL. */
+static const char *what_is_unreadable(const struct headers *headers)
+{
+    if (headers->bad != NULL)
+        return headers->bad;
+    if (headers->from_fields == 0)
+        return "no such field";
+    for (size_t i = 0; i < headers->n; i++)
+        if (headers->list[i].field == HEADER_FROM)
+            return NULL;
+    return "no address";
+}
+
+static bool refuse_unreadable(struct deciding *d, const char *fault)
 {
     const struct headers *headers = d->s->headers;
-    bool any = false;
 
-    for (size_t i = 0; i < headers->n; i++)
-        any |= headers->list[i].field == HEADER_FROM;
-    if (headers->bad == NULL && headers->from_fields > 0 && any)
-        return false;
-    trace_add(d->trace, "header From: %s", headers->bad != NULL ? headers->bad : any ? "none" : "no address");
-    return refuse(d, REASON_FROM_BAD, d->c->config->sender.mode);
+    return refuse_header(d, REASON_FROM_BAD, fault, headers->bad != NULL ? headers->bad_field : HEADER_FROM,
+                         (struct slice){headers->bad_text, headers->bad != NULL ? headers->bad_n : 0});
 }
 
 static bool header_of_login(struct deciding *d)
 {
     const struct headers *headers = d->s->headers;
     const struct sender_config *config = &d->c->config->sender;
+    const char *fault;
 
     if (config->header_from == SENDER_ANY)
         return false;
-    if (header_unreadable(d))
-        return true;
+    fault = what_is_unreadable(headers);
+    if (fault != NULL)
+        return refuse_unreadable(d, fault);
     for (size_t i = 0; i < headers->n; i++) {
         enum belongs answer = by_rule(d, config->header_from, &headers->list[i].address);
 
@@ -208,7 +240,7 @@ static bool header_of_login(struct deciding *d)
         if (answer == BELONGS_ON_BEHALF && headers->list[i].field == HEADER_FROM && has_sender_field(headers))
             continue;
         if (answer != BELONGS_OWN)
-            return refuse(d, REASON_FROM_NOT_OWN, config->mode);
+            return refuse_address(d, REASON_FROM_NOT_OWN, &headers->list[i]);
     }
     trace_add(d->trace, "header From: permitted");
     return false;
@@ -217,14 +249,16 @@ static bool header_of_login(struct deciding *d)
 static bool header_of_connector(struct deciding *d)
 {
     const struct headers *headers = d->s->headers;
+    const char *fault;
 
     if (d->v->identity.connector->senders == NULL)
         return false;
-    if (header_unreadable(d))
-        return true;
+    fault = what_is_unreadable(headers);
+    if (fault != NULL)
+        return refuse_unreadable(d, fault);
     for (size_t i = 0; i < headers->n; i++)
         if (!connector_may_use(d, &headers->list[i].address))
-            return refuse(d, REASON_CONNECTOR_FROM, d->c->config->sender.mode);
+            return refuse_address(d, REASON_CONNECTOR_FROM, &headers->list[i]);
     return false;
 }
 

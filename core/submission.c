@@ -43,36 +43,50 @@ void recipients_clear(struct recipients *r)
     *r = (struct recipients){0};
 }
 
-static const struct {
-    struct slice name;
-    enum header_field field;
-} address_fields[] = {
-    {{"From", 4}, HEADER_FROM},
-    {{"Sender", 6}, HEADER_SENDER},
-    {{"Resent-From", 11}, HEADER_RESENT_FROM},
-    {{"Resent-Sender", 13}, HEADER_RESENT_SENDER},
+static const struct slice field_names[] = {
+    [HEADER_FROM] = {"From", 4},
+    [HEADER_SENDER] = {"Sender", 6},
+    [HEADER_RESENT_FROM] = {"Resent-From", 11},
+    [HEADER_RESENT_SENDER] = {"Resent-Sender", 13},
 };
+#define FIELDS (sizeof field_names / sizeof field_names[0])
 
-static void keep(struct headers *h, enum header_field field, const struct address *address)
+const char *header_field_name(enum header_field field)
 {
-    if (h->n == FROM_MAX_ADDRESSES) {
-        h->bad = "too many addresses";
+    return field_names[field].p;
+}
+
+/* The first field that is bad is the one that is told of. */
+static void mark_bad(struct headers *h, enum header_field field, const char *why, struct slice value)
+{
+    if (h->bad != NULL)
         return;
-    }
+    h->bad = why;
+    h->bad_field = field;
+    value = slice_trim(value);
+    h->bad_n = (uint16_t)(value.n < sizeof h->bad_text ? value.n : sizeof h->bad_text);
+    if (h->bad_n > 0)
+        memcpy(h->bad_text, value.p, h->bad_n);
+}
+
+/* What went wrong, or NULL. */
+static const char *keep(struct headers *h, enum header_field field, const struct address *address)
+{
+    if (h->n == FROM_MAX_ADDRESSES)
+        return "too many addresses";
     if (h->n == h->capacity) {
         size_t capacity = h->capacity == 0 ? 2 : h->capacity * 2;
         struct header_address *list = realloc(h->list, capacity * sizeof *list);
 
-        if (list == NULL) {
-            h->bad = "out of memory";
-            return;
-        }
+        if (list == NULL)
+            return "out of memory";
         h->list = list;
         h->capacity = capacity;
     }
     h->list[h->n].field = field;
     address_copy(address, &h->list[h->n].address);
     h->n++;
+    return NULL;
 }
 
 /*
@@ -102,29 +116,30 @@ static void read_field(struct headers *h, enum header_field field, struct slice 
     struct header_from walk;
     struct address address;
     const char *why = NULL;
-    enum from_result result;
 
     header_from_start(&walk, value);
-    while (h->bad == NULL && (result = header_from_next(&walk, &address, &why)) != FROM_END) {
-        if (result == FROM_BAD)
-            h->bad = why;
-        else
-            keep(h, field, &address);
-    }
+    while (why == NULL && header_from_next(&walk, &address, &why) == FROM_ADDRESS)
+        why = keep(h, field, &address);
+    if (why != NULL)
+        mark_bad(h, field, why, value);
 }
 
 void headers_add(struct headers *h, struct slice name, struct slice value)
 {
     h->seen = true;
-    for (size_t i = 0; i < sizeof address_fields / sizeof address_fields[0]; i++) {
+    for (size_t i = 0; i < FIELDS; i++) {
+        enum header_field field = (enum header_field)i;
+
         /* Most fields of a message are none of these, as their length says already. */
-        if (name.n != address_fields[i].name.n || !slice_ieq(name, address_fields[i].name))
+        if (name.n != field_names[i].n || !slice_ieq(name, field_names[i]))
             continue;
-        if (address_fields[i].field == HEADER_FROM)
+        if (field == HEADER_FROM) {
             h->from_fields++;
+            h->from_possible = true;
+        }
         if (has_long_line(name, value))
-            h->bad = "line longer than 998 bytes";
-        read_field(h, address_fields[i].field, value);
+            mark_bad(h, field, "line longer than 998 bytes", value);
+        read_field(h, field, value);
     }
 }
 

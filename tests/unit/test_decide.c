@@ -324,6 +324,54 @@ static void the_header_from_must_belong_to_the_login(void **state)
     }
 }
 
+static void a_refusal_for_the_header_names_the_field_and_the_address_at_fault(void **state)
+{
+    static const struct {
+        const char *from, *sender;
+        enum reason reason;
+        const char *fault;
+        enum header_field field;
+        const char *text;
+    } table[] = {
+        {"anna@contoso.example", NULL, REASON_ALLOWED, NULL, HEADER_FROM, ""},
+        {"Boss <Boss@contoso.example>", NULL, REASON_FROM_NOT_OWN, "not permitted", HEADER_FROM,
+         "boss@contoso.example"},
+        {"anna@contoso.example", "bert@contoso.example", REASON_FROM_NOT_OWN, "not permitted", HEADER_SENDER,
+         "bert@contoso.example"},
+        {NULL, NULL, REASON_FROM_BAD, "no such field", HEADER_FROM, ""},
+        {"boss:;", NULL, REASON_FROM_BAD, "no address", HEADER_FROM, ""},
+        {" \"Anna <anna@contoso.example>", NULL, REASON_FROM_BAD, "quote without end", HEADER_FROM,
+         "\"Anna <anna@contoso.example>"},
+        {"anna@contoso.example", "(", REASON_FROM_BAD, "comment without end, or nested too deep", HEADER_SENDER, "("},
+    };
+    static const char *const modes[] = {"", "mode = \"monitor\";"};
+    struct world *w = *state;
+
+    for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
+        configure(w, modes[m]);
+        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+            struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+            struct headers headers = {.seen = true};
+            const struct verdict *v = &w->verdict;
+
+            if (table[i].from != NULL)
+                headers_add(&headers, SLICE("From"), slice_of(table[i].from));
+            if (table[i].sender != NULL)
+                headers_add(&headers, SLICE("Sender"), slice_of(table[i].sender));
+            s.headers = &headers;
+            world_decide(w, &s);
+            assert_int_equal(v->monitored ? v->monitored_reason : v->reason, table[i].reason);
+            assert_int_equal(v->monitored, m == 1 && table[i].fault != NULL);
+            assert_int_equal(v->fault == NULL, table[i].fault == NULL);
+            if (v->fault != NULL)
+                assert_string_equal(v->fault, table[i].fault);
+            assert_int_equal(v->fault_field, table[i].field);
+            assert_true(slice_eq(v->fault_address, slice_of(table[i].text)));
+            headers_clear(&headers);
+        }
+    }
+}
+
 static void more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end(void **state)
 {
     struct world *w = *state;
@@ -593,6 +641,7 @@ int main(void)
         cmocka_unit_test(an_internal_only_connector_sends_to_accepted_domains_only),
         cmocka_unit_test(a_domain_beneath_one_with_match_subdomains_is_internal),
         cmocka_unit_test(the_header_from_must_belong_to_the_login),
+        cmocka_unit_test(a_refusal_for_the_header_names_the_field_and_the_address_at_fault),
         cmocka_unit_test(more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end),
         cmocka_unit_test(a_null_sender_with_two_recipients_is_no_delivery_report),
         cmocka_unit_test(stale_settings_defer_where_the_tenant_says_so),
