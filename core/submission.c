@@ -124,23 +124,88 @@ static void read_field(struct headers *h, enum header_field field, struct slice 
         mark_bad(h, field, why, value);
 }
 
-void headers_add(struct headers *h, struct slice name, struct slice value)
+static void add_field(struct headers *h, enum header_field field, struct slice name, struct slice value)
 {
-    h->seen = true;
-    for (size_t i = 0; i < FIELDS; i++) {
-        enum header_field field = (enum header_field)i;
+    if (field == HEADER_FROM) {
+        h->from_fields++;
+        h->from_possible = true;
+    }
+    if (has_long_line(name, value))
+        mark_bad(h, field, "line longer than 998 bytes", value);
+    read_field(h, field, value);
+}
 
+/* The field of that name, without case and without blanks behind it (RFC 5322 4.5.2 has them: "From :"). */
+static bool find_field(struct slice name, enum header_field *field)
+{
+    while (name.n > 0 && (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t'))
+        name.n--;
+    for (size_t i = 0; i < FIELDS; i++) {
         /* Most fields of a message are none of these, as their length says already. */
         if (name.n != field_names[i].n || !slice_ieq(name, field_names[i]))
             continue;
-        if (field == HEADER_FROM) {
-            h->from_fields++;
-            h->from_possible = true;
-        }
-        if (has_long_line(name, value))
-            mark_bad(h, field, "line longer than 998 bytes", value);
-        read_field(h, field, value);
+        *field = (enum header_field)i;
+        return true;
     }
+    return false;
+}
+
+#define NAME_MAX_BYTES 64 /* of a name in disguise, without its disguise */
+
+/* A name that is one of ours for a reader who doesn't see, or drops, what is no printable ASCII in it. */
+static bool is_disguised(struct slice name, enum header_field *field)
+{
+    char seen[NAME_MAX_BYTES];
+    size_t n = 0;
+
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] <= ' ' || name.p[i] > '~')
+            continue;
+        if (n == sizeof seen)
+            return false;
+        seen[n++] = name.p[i];
+    }
+    return n < name.n && find_field((struct slice){seen, n}, field);
+}
+
+/* Marks what a reader could take for one of our fields on a line of its own, since it ends lines elsewhere than we. */
+static void read_line(struct headers *h, struct slice line)
+{
+    enum header_field field;
+    struct slice name, value;
+
+    if (!slice_cut(line, ':', &name, &value) || !(find_field(name, &field) || is_disguised(name, &field)))
+        return;
+    h->from_possible |= field == HEADER_FROM;
+    mark_bad(h, field, "field behind a line break within another field", value);
+}
+
+/* What stands behind a line break that folds nothing. */
+static void read_lines_within(struct headers *h, struct slice value)
+{
+    size_t begin = value.n;
+
+    for (size_t i = 0; i <= value.n; i++) {
+        if (i < value.n && value.p[i] != '\r' && value.p[i] != '\n')
+            continue;
+        if (begin < i && value.p[begin] != ' ' && value.p[begin] != '\t')
+            read_line(h, (struct slice){value.p + begin, i - begin});
+        begin = i + 1;
+    }
+}
+
+void headers_add(struct headers *h, struct slice name, struct slice value)
+{
+    enum header_field field;
+
+    h->seen = true;
+    if (find_field(name, &field)) {
+        add_field(h, field, name, value);
+    } else if (is_disguised(name, &field)) {
+        h->from_possible |= field == HEADER_FROM;
+        mark_bad(h, field, "field name with bytes that don't show", value);
+    }
+    read_lines_within(h, value);
 }
 
 void headers_clear(struct headers *h)
