@@ -133,9 +133,6 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
         return answer_internal(ctx);
     if (s->simulated)
         return SMFIS_CONTINUE;
-    /* Refused by the MTA already, and shown though we didn't ask for it: not to be counted. */
-    if (slice_eq(macro(ctx, "{rcpt_mailer}"), SLICE("error")))
-        return SMFIS_CONTINUE;
     session_recipient(s, arguments[0]);
     s->submission.queue_id = macro(ctx, "i");
     return decide_now(ctx, s, &reason);

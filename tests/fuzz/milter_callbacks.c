@@ -106,11 +106,6 @@ static bool simulated(const struct run *r)
     return s != NULL && s->simulated;
 }
 
-static bool mta_refused(const struct run *r)
-{
-    return slice_eq(slice_of(r->ctx.macros[0][1]), SLICE("error"));
-}
-
 /* After MAIL, RCPT and the end of the message: the answer agrees with what the engine said, if it was asked. */
 static void check_answer(struct run *r, sfsistat answer, unsigned asked_before)
 {
@@ -120,7 +115,7 @@ static void check_answer(struct run *r, sfsistat answer, unsigned asked_before)
     assert(answer == SMFIS_REJECT || answer == SMFIS_TEMPFAIL || lets_through(answer));
     assert(r->engine.decisions <= asked_before + 1);
     if (lets_through(answer))
-        assert(asked ? v->action == ACTION_PASS || v->action == ACTION_HOLD : simulated(r) || mta_refused(r));
+        assert(asked ? v->action == ACTION_PASS || v->action == ACTION_HOLD : simulated(r));
     if (asked && v->action == ACTION_PASS)
         assert(lets_through(answer));
     if (answer == SMFIS_ACCEPT)
@@ -165,7 +160,6 @@ static void do_end(struct run *r)
     assert(atomic_load(&r->milter.transactions) == 0);
 }
 
-/* Slot 0 of the macros is {rcpt_mailer}, whose "error" is the one case of a recipient that nobody is asked about. */
 static void do_macro(struct run *r)
 {
     static const char *const names[SEAM_MACROS] = {
