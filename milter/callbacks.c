@@ -162,6 +162,13 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
     return SMFIS_NOREPLY;
 }
 
+/* The step is taken for libmilter's sake (negotiate.c). */
+static sfsistat on_end_of_header(SMFICTX *ctx)
+{
+    (void)ctx;
+    return SMFIS_NOREPLY;
+}
+
 static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t n)
 {
     struct session *s = smfi_getpriv(ctx);
@@ -169,7 +176,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t n)
     (void)piece;
     if (s != NULL && s->open)
         session_body(s, n);
-    return SMFIS_NOREPLY;
+    return SMFIS_CONTINUE;
 }
 
 static sfsistat on_end(SMFICTX *ctx)
@@ -220,6 +227,7 @@ struct smfiDesc callbacks_for(struct milter *milter)
         .xxfi_envrcpt = on_rcpt,
         .xxfi_data = on_data,
         .xxfi_header = on_header,
+        .xxfi_eoh = on_end_of_header,
         .xxfi_body = on_body,
         .xxfi_eom = on_end,
         .xxfi_abort = on_abort,

@@ -184,8 +184,8 @@ static void do_negotiate(struct run *r)
     assert(r->call.xxfi_negotiate(&r->ctx, actions, steps, 0, 0, &want_actions, &want_steps, &two, &three) ==
            SMFIS_CONTINUE);
     assert((want_actions & ~actions) == 0 && (want_steps & ~steps) == 0);
-    assert((want_steps & (SMFIP_NOCONNECT | SMFIP_NOMAIL | SMFIP_NORCPT | SMFIP_NOHDRS | SMFIP_NR_MAIL | SMFIP_NR_RCPT |
-                          SMFIP_RCPT_REJ)) == 0);
+    assert((want_steps & (SMFIP_NOCONNECT | SMFIP_NOMAIL | SMFIP_NORCPT | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NR_MAIL |
+                          SMFIP_NR_RCPT | SMFIP_NR_BODY | SMFIP_RCPT_REJ)) == 0);
 }
 
 static void do_header(struct run *r)
@@ -213,7 +213,7 @@ static void step(struct run *r)
         do_header(r);
         break;
     case 6:
-        assert(r->call.xxfi_body(&r->ctx, (unsigned char *)"", take(r)) == SMFIS_NOREPLY);
+        assert(r->call.xxfi_body(&r->ctx, (unsigned char *)"", take(r)) == SMFIS_CONTINUE);
         break;
     case 7:
         do_end(r);
@@ -228,7 +228,7 @@ static void step(struct run *r)
         take_verdict(r);
         break;
     case 12:
-        assert(r->call.xxfi_data(&r->ctx) == SMFIS_NOREPLY);
+        assert(r->call.xxfi_data(&r->ctx) == SMFIS_NOREPLY && r->call.xxfi_eoh(&r->ctx) == SMFIS_NOREPLY);
         break;
     default:
         switch (take(r) & 3) {

@@ -177,7 +177,7 @@ static struct wire *greet_from(struct fixture *f, char family, const char *addre
     struct wire *w = wire_open(f->path, &e);
 
     assert_non_null(w);
-    assert_int_equal(wire_negotiate(w, WIRE_ACTIONS, WIRE_STEPS, WAIT_MS), 0);
+    assert_int_equal(wire_negotiate(w, WIRE_VERSION, WIRE_ACTIONS, WIRE_STEPS, WAIT_MS), 0);
     assert_false(wire_replies(w, SMFIP_NR_CONN));
     wire_connect(w, "client.contoso.example", family, 40000, address);
     return w;
@@ -227,10 +227,34 @@ static const char *rcpt(struct wire *w, const char *path)
     return ask(w);
 }
 
+/* A step that the filter may not want, and need not reply to; NULL, 0 for no data. */
+static void step(struct wire *w, uint32_t no_step, uint32_t no_reply, char command, const void *data, size_t n)
+{
+    if (!wire_wants(w, no_step))
+        return;
+    wire_packet(w, command, data, n);
+    if (wire_replies(w, no_reply))
+        assert_string_equal(ask(w), "c");
+}
+
+static void header(struct wire *w, const char *name, const char *value)
+{
+    wire_header(w, name, value);
+    if (wire_replies(w, SMFIP_NR_HDR))
+        assert_string_equal(ask(w), "c");
+}
+
+/* The end of the header, which no MTA leaves out, and that of the message, with the last piece of its body. */
+static const char *end_with(struct wire *w, const void *piece, size_t n)
+{
+    step(w, SMFIP_NOEOH, SMFIP_NR_EOH, SMFIC_EOH, NULL, 0);
+    wire_packet(w, SMFIC_BODYEOB, piece, n);
+    return ask(w);
+}
+
 static const char *end(struct wire *w)
 {
-    wire_packet(w, SMFIC_BODYEOB, NULL, 0);
-    return ask(w);
+    return end_with(w, NULL, 0);
 }
 
 static void assert_begins(const char *text, const char *with)
@@ -495,30 +519,100 @@ static void half_packets_do_no_lasting_harm(void **state)
     assert_serves(f);
 }
 
-static void an_old_mta_without_any_extension_is_served_too(void **state)
-{
-    struct fixture *f = *state;
-    struct error e;
-    struct wire *w;
+/* ---- every way through the protocol ---- */
 
-    start(f, "");
-    w = wire_open(f->path, &e);
+struct offer {
+    uint32_t version, actions, steps;
+};
+
+/* What a message has, of what an MTA may leave out. */
+enum part { PART_HELO = 1, PART_HEADER = 2, PART_BODY = 4, PART_LAST_PIECE = 8, PARTS_END = 16 };
+
+static struct wire *greet_with(struct fixture *f, struct offer offer, unsigned parts)
+{
+    struct error e;
+    struct wire *w = wire_open(f->path, &e);
+
     assert_non_null(w);
-    assert_int_equal(wire_negotiate(w, SMFI_V2_ACTS, SMFI_V2_PROT, WAIT_MS), 0);
-    assert_true(wire_wants(w, SMFIP_NOHELO));
-    wire_connect(w, "client", SMFIA_INET, 40000, "192.0.2.7");
-    assert_string_equal(ask(w), "c");
-    wire_macros(w, SMFIC_HELO, (const char *const[]){"{tls_version}", "TLSv1.2", NULL});
-    wire_strings(w, SMFIC_HELO, (const char *const[]){"client", NULL});
-    assert_string_equal(ask(w), "c");
+    assert_int_equal(wire_negotiate(w, offer.version, offer.actions, offer.steps, WAIT_MS), 0);
+    wire_connect(w, "client.contoso.example", SMFIA_INET, 40000, "192.0.2.7");
+    if (wire_replies(w, SMFIP_NR_CONN))
+        assert_string_equal(ask(w), "c");
+    if ((parts & PART_HELO) != 0)
+        step(w, SMFIP_NOHELO, SMFIP_NR_HELO, SMFIC_HELO, "client", sizeof "client");
+    return w;
+}
+
+static const char *deliver(struct wire *w, const char *from, unsigned parts)
+{
     assert_string_equal(mail(w, "<scan@contoso.example>"), "c");
     assert_string_equal(rcpt(w, "<a@contoso.example>"), "c");
-    assert_true(wire_replies(w, SMFIP_NR_HDR) || wire_wants(w, SMFIP_NOHDRS));
-    wire_header(w, "From", "boss@fabrikam.example");
-    if (wire_replies(w, SMFIP_NR_HDR))
-        assert_string_equal(ask(w), "c");
-    assert_begins(end(w), "y 550 5.7.60");
-    quit(w);
+    step(w, SMFIP_NODATA, SMFIP_NR_DATA, SMFIC_DATA, NULL, 0);
+    if ((parts & PART_HEADER) != 0) {
+        header(w, "Subject", "scan");
+        header(w, "From", from);
+    }
+    step(w, SMFIP_NOEOH, SMFIP_NR_EOH, SMFIC_EOH, NULL, 0);
+    for (int i = 0; i < 2 && (parts & PART_BODY) != 0; i++)
+        step(w, SMFIP_NOBODY, SMFIP_NR_BODY, SMFIC_BODY, "text\r\n", 6);
+    wire_packet(w, SMFIC_BODYEOB, "end\r\n", (parts & PART_LAST_PIECE) != 0 ? 5 : 0);
+    return ask(w);
+}
+
+static void check_offer(struct fixture *f, struct offer offer)
+{
+    for (unsigned parts = 0; parts < PARTS_END; parts++) {
+        bool has_from = (parts & PART_HEADER) != 0;
+        struct wire *w = greet_with(f, offer, parts);
+
+        for (int i = 0; i < 2; i++) {
+            assert_begins(deliver(w, "scan@contoso.example", parts), has_from ? "c" : "y 550 5.6.0 ");
+            assert_begins(deliver(w, "boss@fabrikam.example", parts), has_from ? "y 550 5.7.60 " : "y 550 5.6.0 ");
+            wire_packet(w, SMFIC_ABORT, NULL, 0);
+        }
+        quit(w);
+    }
+}
+
+static void check_every_offer(struct fixture *f)
+{
+    /* What Sendmail and Postfix offered over the years (mfapi.h; milter_protocol in postconf(5)), and nothing at all.
+     */
+    static const struct offer offers[] = {
+        {2, SMFI_V2_ACTS, SMFI_V2_PROT},
+        {2, SMFI_V2_ACTS, SMFI_V1_PROT},
+        {2, 0, 0},
+        {3, SMFI_V2_ACTS, 0x1ff},
+        {4, SMFI_V2_ACTS, 0x3ff},
+        {6, WIRE_ACTIONS, WIRE_STEPS},
+        {6, 0xff, WIRE_STEPS},
+        {6, WIRE_ACTIONS, 0},
+        {6, 0, WIRE_STEPS},
+        {7, WIRE_ACTIONS, WIRE_STEPS},
+        {99, UINT32_MAX & ~0xf0000000u, WIRE_STEPS},
+    };
+
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++)
+        check_offer(f, offers[i]);
+    for (uint32_t missing = 1; missing < WIRE_STEPS; missing <<= 1) /* one of the abilities is missing */
+        check_offer(f, (struct offer){6, WIRE_ACTIONS, WIRE_STEPS & ~missing});
+}
+
+static void every_message_is_answered_whatever_steps_an_mta_offers_and_takes(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, "");
+    check_every_offer(f);
+}
+
+static void so_it_is_where_bodies_are_looked_at(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, "limits = ( { name = \"much\"; per = \"connector\"; count = \"bytes\"; rate = \"1000M/d\";\n"
+             "             burst = \"1000M\"; } );\n");
+    check_every_offer(f);
 }
 
 /* ---- signals ---- */
@@ -636,7 +730,8 @@ int main(void)
         T(a_limit_may_hold),
         T(whatever_a_peer_sends_the_others_are_served),
         T(half_packets_do_no_lasting_harm),
-        T(an_old_mta_without_any_extension_is_served_too),
+        T(every_message_is_answered_whatever_steps_an_mta_offers_and_takes),
+        T(so_it_is_where_bodies_are_looked_at),
         T(a_reload_takes_the_new_configuration_or_keeps_the_old_one),
         T(sighup_is_no_reason_to_stop),
         T(sigterm_lets_open_transactions_finish),
