@@ -80,6 +80,15 @@ static bool macros_missing(SMFICTX *ctx, struct milter *m, const char *login)
     return true;
 }
 
+/*
+ * {opMode} is a macro of Sendmail's that is always set (its Operations Guide, 5.2) and that Postfix does not know. {v}
+ * would not do: in Postfix it is whatever milter_macro_v says, and most others are in both.
+ */
+static bool is_sendmail(SMFICTX *ctx)
+{
+    return smfi_getsymval(ctx, "{opMode}") != NULL;
+}
+
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 {
     struct session *s = smfi_getpriv(ctx);
@@ -99,6 +108,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
     session_begin(s, &(struct mail_facts){
                          .path = arguments[0],
                          .login = login,
+                         .login_in_xtext = is_sendmail(ctx),
                          .mechanism = smfi_getsymval(ctx, "{auth_type}"),
                          .tls_version = smfi_getsymval(ctx, "{tls_version}"),
                          .client = smfi_getsymval(ctx, "{client_addr}"),

@@ -1,10 +1,14 @@
 #include "milter/session.h"
 
 #include "core/buf.h"
+#include "milter/xtext.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+
+/* Bytes of a login that came encoded. No mailbox has a longer name. */
+#define LOGIN_XTEXT_MAX 1024
 
 /* The address in the form that every other way in gives it too, NAT64 unwrapped among it. */
 static bool client_of(const struct sockaddr *address, struct ip *out, uint16_t *port)
@@ -72,10 +76,8 @@ void session_free(struct session *s)
     free(s);
 }
 
-static struct slice keep(char *room, size_t cap, const char *text)
+static struct slice keep(char *room, size_t cap, struct slice s)
 {
-    struct slice s = slice_of(text);
-
     if (s.n > cap)
         s.n = cap;
     if (s.n > 0)
@@ -86,12 +88,15 @@ static struct slice keep(char *room, size_t cap, const char *text)
 static void set_login(struct session *s, const struct mail_facts *facts)
 {
     struct submission *sub = &s->submission;
+    struct slice login = slice_of(facts->login);
+    char decoded[LOGIN_XTEXT_MAX];
+    bool readable = !facts->login_in_xtext || xtext_decode(login, decoded, sizeof decoded, &login);
 
-    sub->login_text = keep(s->login_text, sizeof s->login_text, facts->login);
-    sub->mechanism = keep(s->mechanism, sizeof s->mechanism, facts->mechanism);
-    login_parse(slice_of(facts->login), &sub->login);
+    sub->login_text = keep(s->login_text, sizeof s->login_text, login);
+    sub->mechanism = keep(s->mechanism, sizeof s->mechanism, slice_of(facts->mechanism));
+    login_parse(login, &sub->login);
     /* Authenticated, but nobody says as whom: never to be taken for "not authenticated". */
-    if (sub->login.kind == LOGIN_NONE && sub->mechanism.n > 0)
+    if (!readable || (sub->login.kind == LOGIN_NONE && sub->mechanism.n > 0))
         sub->login.kind = LOGIN_BAD;
 }
 
@@ -120,7 +125,7 @@ void session_begin(struct session *s, const struct mail_facts *facts)
     if (!sub->has_client && facts->client != NULL)
         sub->has_client = ip_parse(slice_of(facts->client), &sub->client);
     sub->tls = tls_version_parse(slice_of(facts->tls_version));
-    sub->sender_text = keep(s->sender_text, sizeof s->sender_text, facts->path);
+    sub->sender_text = keep(s->sender_text, sizeof s->sender_text, slice_of(facts->path));
     sub->sender_result = facts->path != NULL ? address_parse_path(slice_of(facts->path), &sub->sender) : ADDRESS_BAD;
     sub->size = facts->size;
     sub->has_recipient = false;

@@ -35,6 +35,7 @@ struct session {
 struct mail_facts {
     const char *path;        /* the first argument: "<sean@contoso.example>" */
     const char *login;       /* {auth_authen} */
+    bool login_in_xtext;     /* and how it is written */
     const char *mechanism;   /* {auth_type} */
     const char *tls_version; /* {tls_version} */
     const char *client;      /* {client_addr} */

@@ -29,6 +29,7 @@
 #include "milter/negotiate.c"
 #include "milter/session.c"
 #include "milter/users.c"
+#include "milter/xtext.c"
 
 #include <assert.h>
 #include <netinet/in.h>
@@ -162,9 +163,9 @@ static void do_end(struct run *r)
 
 static void do_macro(struct run *r)
 {
-    static const char *const names[SEAM_MACROS] = {
-        "{rcpt_mailer}", "{mail_addr}", "{auth_authen}", "{auth_type}", "{tls_version}",
-        "{client_addr}", "i",           "{daemon_name}"};
+    static const char *const names[SEAM_MACROS] = {"{opMode}",    "{mail_addr}",   "{auth_authen}",
+                                                   "{auth_type}", "{tls_version}", "{client_addr}",
+                                                   "i",           "{daemon_name}"};
     static char values[SEAM_MACROS][64];
     unsigned i = take(r) % SEAM_MACROS;
     const char *text = take_text(r, 2);

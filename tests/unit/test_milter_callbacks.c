@@ -142,8 +142,8 @@ static unsigned long negotiate_with(struct fixture *f, unsigned long actions, un
 
 static void negotiation_asks_postfix_for_logins_and_tls_with_mail(void **state)
 {
-    static const char *const wanted[] = {"{auth_authen}", "{auth_type}", "{tls_version}", "{mail_addr}",
-                                         "{client_addr}"};
+    static const char *const wanted[] = {"{auth_authen}", "{auth_type}",   "{tls_version}",
+                                         "{mail_addr}",   "{client_addr}", "{opMode}"};
     struct fixture *f = *state;
     unsigned long actions, steps = negotiate_with(f, SMFI_CURR_ACTS, SMFI_CURR_PROT, &actions);
 
@@ -309,6 +309,49 @@ static void logins_without_a_usable_name_never_count_as_not_authenticated(void *
         assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
         assert_int_equal(f->engine.asked.login.kind, rows[i].kind);
     }
+}
+
+static void logins_are_decoded_where_sendmail_says_them(void **state)
+{
+    static const struct {
+        const char *said, *mode; /* mode NULL: Postfix */
+        enum login_kind kind;
+        const char *login;
+    } rows[] = {
+        {"sean@contoso.example", "d", LOGIN_ADDRESS, "sean@contoso.example"},
+        {"sean+2Bscan@contoso.example", "d", LOGIN_ADDRESS, "sean+scan@contoso.example"},
+        {"CONTOSO+5Csean", "d", LOGIN_NETBIOS, "CONTOSO\\sean"},
+        {"kim.o'neil@contoso.example", "d", LOGIN_ADDRESS, "kim.o'neil@contoso.example"},
+        {"a=b@contoso.example", "d", LOGIN_ADDRESS, "a=b@contoso.example"},
+        {"a+3Db@contoso.example", "d", LOGIN_ADDRESS, "a=b@contoso.example"},
+        {"sean+2Bscan@contoso.example", NULL, LOGIN_ADDRESS, "sean+2Bscan@contoso.example"},
+        {"sean+scan@contoso.example", NULL, LOGIN_ADDRESS, "sean+scan@contoso.example"},
+        /* what decodes to nothing that can name a mailbox, and what is no xtext */
+        {"sean+00@contoso.example", "d", LOGIN_BAD, NULL},
+        {"sean+0A", "d", LOGIN_BAD, NULL},
+        {"sean+2bscan@contoso.example", "d", LOGIN_BAD, "sean+2bscan@contoso.example"},
+        {"sean+2", "d", LOGIN_BAD, "sean+2"},
+        {"sean+", "d", LOGIN_BAD, "sean+"},
+        {"se an", "d", LOGIN_BAD, "se an"},
+    };
+    struct fixture *f = *state;
+    char longest[LOGIN_TEXT_MAX * 8];
+
+    connect_login(f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        set_macro(f, "{auth_authen}", rows[i].said);
+        set_macro(f, "{opMode}", rows[i].mode);
+        assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+        assert_int_equal(f->engine.asked.login.kind, rows[i].kind);
+        if (rows[i].login != NULL)
+            assert_slice(f->engine.asked.login_text, rows[i].login);
+    }
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    set_macro(f, "{auth_authen}", longest);
+    set_macro(f, "{opMode}", "d");
+    assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+    assert_int_equal(f->engine.asked.login.kind, LOGIN_BAD);
 }
 
 static void overlong_texts_are_cut_for_the_log_but_parsed_whole(void **state)
@@ -823,6 +866,7 @@ int main(void)
         T(mail_fills_the_submission),
         T(senders_are_what_the_command_says),
         T(logins_without_a_usable_name_never_count_as_not_authenticated),
+        T(logins_are_decoded_where_sendmail_says_them),
         T(overlong_texts_are_cut_for_the_log_but_parsed_whole),
         T(sizes_are_read_as_rfc_1870_has_them),
         T(missing_macros_defer_and_are_told_once_a_minute),
