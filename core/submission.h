@@ -127,6 +127,12 @@ struct submission {
     struct who_memory who;
 };
 
+/*
+ * Puts what the front at the listener says in the place of what the MTA said of its own connection to the front. The
+ * mechanism only where there is a login. *front must outlive the submission.
+ */
+void submission_take_front(struct submission *s, const struct front_config *front);
+
 /* Basic authentication, that is a password: everything but the OAuth mechanisms (RFC 7628). Case doesn't matter. */
 bool mechanism_is_basic(struct slice mechanism);
 

@@ -6,12 +6,13 @@
 
 #define LAST_CALLBACKS_MS 1000
 
-int milter_init(struct milter *m, struct engine *engine)
+int milter_init(struct milter *m, struct engine *engine, const struct listener_config *listener)
 {
-    const struct listener_config *listener = &engine_config(engine)->milter.listen;
-
-    *m = (struct milter){
-        .engine = engine, .has_tls = listener->has_tls, .tls = listener->tls, .born_ns = clock_wall_ns()};
+    *m = (struct milter){.engine = engine,
+                         .has_tls = listener->has_tls,
+                         .tls = listener->tls,
+                         .front = listener->front,
+                         .born_ns = clock_wall_ns()};
     if (users_init(&m->users, engine) != 0)
         return -1;
     milter_configure(m);

@@ -15,8 +15,10 @@
 
 struct milter {
     struct engine *engine;
-    bool has_tls; /* the listener's own TLS rule, read at start */
+    /* Of the listener, as read at start. */
+    bool has_tls;
     struct tls_config tls;
+    struct front_config front;
     atomic_bool counts_bytes; /* some limit counts bytes: bodies must be seen */
     atomic_bool claims;       /* the policy server leaves charging to us where we say so at DATA (engine_claim) */
     atomic_bool closing;      /* no new transactions */
@@ -28,8 +30,8 @@ struct milter {
     atomic_uint transactions;       /* between MAIL and the end of the message */
 };
 
-/* Sets up m around an engine. 0, or -1 without memory. */
-int milter_init(struct milter *m, struct engine *engine);
+/* Sets up m around an engine, for what comes in at that listener. 0, or -1 without memory. */
+int milter_init(struct milter *m, struct engine *engine, const struct listener_config *listener);
 /* Frees what milter_init made; the engine stays. Callbacks may still come, and touch it no more. */
 void milter_destroy(struct milter *m);
 

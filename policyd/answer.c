@@ -54,6 +54,7 @@ static void answer(struct connection *c, const struct policy_request *request, s
 
     follow_message(c, request);
     submission_of_request(request, c->listener->has_tls ? &c->listener->tls : NULL, &worker->submission);
+    submission_take_front(&worker->submission, &c->listener->front);
     policy_reply_add(answers, engine_decide(worker->user, &worker->submission, &c->recipients));
     worker->decided = true;
     if (request->stage == STAGE_END)

@@ -254,7 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&r, 0, sizeof r);
     r.in = (struct input){data, size};
-    if (milter_init(&r.milter, &r.engine) != 0)
+    if (milter_init(&r.milter, &r.engine, &(struct listener_config){.fd = -1}) != 0)
         return 0;
     r.call = callbacks_for(&r.milter);
     while (r.in.n > 0)

@@ -24,7 +24,7 @@ static int set_up(void **state)
 
     assert_non_null(f);
     f->engine.verdict = (struct verdict){.action = ACTION_PASS, .reason = REASON_ALLOWED};
-    assert_int_equal(milter_init(&f->milter, &f->engine), 0);
+    assert_int_equal(milter_init(&f->milter, &f->engine, &(struct listener_config){.fd = -1}), 0);
     f->call = callbacks_for(&f->milter);
     *state = f;
     return 0;
@@ -838,18 +838,50 @@ static void after_the_drain_nothing_touches_the_engine(void **state)
 
 static void the_listeners_own_tls_rule_is_passed_on(void **state)
 {
+    struct listener_config listener = {.fd = -1, .has_tls = true, .tls.required = true};
     struct fixture *f = *state;
 
     milter_destroy(&f->milter);
-    f->engine.config.milter.listen.has_tls = true;
-    f->engine.config.milter.listen.tls.required = true;
-    assert_int_equal(milter_init(&f->milter, &f->engine), 0);
+    assert_int_equal(milter_init(&f->milter, &f->engine, &listener), 0);
     connect_login(f);
     set_macro(f, "{tls_version}", NULL);
     (void)mail(f, "<sean@contoso.example>");
     assert_ptr_equal(f->engine.asked.listener_tls, &f->milter.tls);
     assert_true(f->engine.asked.listener_tls->required);
     assert_int_equal(f->engine.asked.tls, TLS_NONE);
+}
+
+static void what_stands_before_the_mta_says_tls_and_mechanism(void **state)
+{
+    static const struct {
+        struct front_config front;
+        const char *login, *said_method, *said_tls, *method;
+        enum tls_version tls;
+    } rows[] = {
+        {{TLS_ANY, ""}, "sean", "XCLIENT", NULL, "XCLIENT", TLS_NONE},
+        {{TLS_1_2, "unknown"}, "sean", "XCLIENT", NULL, "unknown", TLS_V1_2},
+        {{TLS_1_3, "XOAUTH2"}, "sean", "XCLIENT", "TLSv1.2", "XOAUTH2", TLS_V1_3},
+        {{TLS_1_2, ""}, "sean", "PLAIN", NULL, "PLAIN", TLS_V1_2},
+        {{TLS_ANY, "PLAIN"}, "sean", "XCLIENT", "TLSv1.3", "PLAIN", TLS_V1_3},
+        {{TLS_1_2, "PLAIN"}, NULL, NULL, NULL, "", TLS_V1_2}, /* no login: none is made up */
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct listener_config listener = {.fd = -1, .front = rows[i].front};
+
+        milter_destroy(&f->milter);
+        assert_int_equal(milter_init(&f->milter, &f->engine, &listener), 0);
+        connect_login(f);
+        set_macro(f, "{auth_authen}", rows[i].login);
+        set_macro(f, "{auth_type}", rows[i].said_method);
+        set_macro(f, "{tls_version}", rows[i].said_tls);
+        assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+        assert_slice(f->engine.asked.mechanism, rows[i].method);
+        assert_int_equal(f->engine.asked.tls, rows[i].tls);
+        assert_int_equal(f->engine.asked.login.kind, rows[i].login != NULL ? LOGIN_ACCOUNT : LOGIN_NONE);
+        assert_int_equal(f->call.xxfi_close(&f->ctx), SMFIS_CONTINUE);
+    }
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -892,6 +924,7 @@ int main(void)
         T(while_closing_open_transactions_finish_and_new_ones_hear_421),
         T(after_the_drain_nothing_touches_the_engine),
         T(the_listeners_own_tls_rule_is_passed_on),
+        T(what_stands_before_the_mta_says_tls_and_mechanism),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

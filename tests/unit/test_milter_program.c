@@ -23,7 +23,8 @@
 #define WAIT_MS 20000 /* sanitizers are slow; nothing waits this long when all is well */
 
 struct fixture {
-    char folder[40], config[64], path[64], log[64];
+    char folder[40], config[64], path[64], second[64], log[64];
+    const char *second_has; /* settings of a listener at `second`; NULL: there is none */
     pid_t pid;
 };
 
@@ -51,11 +52,14 @@ static void write_file(const char *path, const char *const *parts)
 
 static void write_config(const struct fixture *f, const char *more)
 {
-    char places[400];
+    char places[500];
     struct buf b = BUF_OVER(places);
 
-    buf_addf(&b, "directory = \"%s/directory\";\nmilter = { listen = \"unix:%s\"; timeout = \"10m\"; };\n", f->folder,
+    buf_addf(&b, "directory = \"%s/directory\";\nmilter = { timeout = \"10m\"; listen = ( \"unix:%s\"", f->folder,
              f->path);
+    if (f->second_has != NULL)
+        buf_addf(&b, ", { address = \"unix:%s\"; %s }", f->second, f->second_has);
+    buf_addf(&b, " ); };\n");
     write_file(f->config, (const char *const[]){general, places, more, NULL});
 }
 
@@ -128,16 +132,18 @@ static void wait_for_log(const struct fixture *f, const char *text)
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct buf config, path, log;
+    struct buf config, path, second, log;
 
     assert_non_null(f);
     memcpy(f->folder, "/tmp/postern-program-XXXXXX", sizeof "/tmp/postern-program-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     config = BUF_OVER(f->config);
     path = BUF_OVER(f->path);
+    second = BUF_OVER(f->second);
     log = BUF_OVER(f->log);
     buf_addf(&config, "%s/postern.conf", f->folder);
     buf_addf(&path, "%s/milter.sock", f->folder);
+    buf_addf(&second, "%s/second.sock", f->folder);
     buf_addf(&log, "%s/log", f->folder);
     *state = f;
     return 0;
@@ -171,16 +177,21 @@ static int tear_down(void **state)
 
 /* ---- a conversation ---- */
 
-static struct wire *greet_from(struct fixture *f, char family, const char *address)
+static struct wire *greet_at(const char *path, char family, const char *address)
 {
     struct error e;
-    struct wire *w = wire_open(f->path, &e);
+    struct wire *w = wire_open(path, &e);
 
     assert_non_null(w);
     assert_int_equal(wire_negotiate(w, WIRE_VERSION, WIRE_ACTIONS, WIRE_STEPS, WAIT_MS), 0);
     assert_false(wire_replies(w, SMFIP_NR_CONN));
     wire_connect(w, "client.contoso.example", family, 40000, address);
     return w;
+}
+
+static struct wire *greet_from(struct fixture *f, char family, const char *address)
+{
+    return greet_at(f->path, family, address);
 }
 
 static struct wire *greet(struct fixture *f, const char *address)
@@ -715,6 +726,155 @@ static void a_wrong_configuration_is_no_start(void **state)
     assert_true(logged(f, f->config));
 }
 
+/* ---- several listeners ---- */
+
+static const char *app_sends(struct wire *w)
+{
+    assert_string_equal(mail(w, "<app@contoso.example>"), "c");
+    assert_string_equal(rcpt(w, "<a@fabrikam.example>"), "c");
+    wire_header(w, "From", "app@contoso.example");
+    return end(w);
+}
+
+/* Is there somebody at the second socket? */
+static struct wire *greet_second(struct fixture *f)
+{
+    struct error e;
+    struct wire *w = NULL;
+
+    for (unsigned waited = 0; w == NULL && waited < WAIT_MS; waited += 20) {
+        w = wire_open(f->second, &e);
+        if (w == NULL)
+            sleep_ms(20);
+    }
+    assert_non_null(w);
+    wire_free(w);
+    return greet_at(f->second, SMFIA_INET, "198.51.100.7");
+}
+
+static pid_t first_child(pid_t parent)
+{
+    char path[64], text[64];
+    struct buf b = BUF_OVER(path);
+    ssize_t n;
+    int fd;
+
+    buf_addf(&b, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    n = read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    assert_true(n > 0);
+    text[n] = '\0';
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+static void each_listener_has_rules_of_its_own_and_all_share_the_counters(void **state)
+{
+    struct fixture *f = *state;
+    struct wire *plain, *front;
+
+    f->second_has = "tls = { required = true; }; front = { tls = \"1.2\"; };";
+    start(f,
+          "limits = ( { name = \"few\"; per = \"connector\"; count = \"messages\"; rate = \"1/h\"; burst = 2; } );\n");
+    front = greet_second(f);
+    plain = greet(f, "198.51.100.7");
+    wire_macros(front, SMFIC_RCPT, (const char *const[]){"i", "4AAA", NULL});
+    assert_string_equal(app_sends(front), "c");
+    assert_string_equal(mail(plain, "<app@contoso.example>"), "c");
+    wire_macros(plain, SMFIC_RCPT, (const char *const[]){"i", "4BBB", NULL});
+    wire_strings(plain, SMFIC_RCPT, (const char *const[]){"<a@fabrikam.example>", NULL});
+    assert_string_equal(ask(plain), "c");
+    wire_header(plain, "From", "app@contoso.example");
+    assert_string_equal(end(plain), "c");
+    assert_string_equal(mail(front, "<app@contoso.example>"), "c");
+    assert_begins(rcpt(front, "<a@fabrikam.example>"), "y 45");
+    quit(plain);
+    quit(front);
+    assert_int_equal(kill(f->pid, SIGTERM), 0);
+    assert_int_equal(wait_for_end(f), 0);
+    assert_int_equal(access(f->path, F_OK), -1);
+    assert_int_equal(access(f->second, F_OK), -1);
+}
+
+static void a_reload_reaches_every_listener(void **state)
+{
+    struct fixture *f = *state;
+    struct wire *w;
+
+    f->second_has = "";
+    start(f, "");
+    w = greet_second(f);
+    assert_string_equal(mail(w, "<app@contoso.example>"), "c");
+    write_config(
+        f, "unauthenticated = \"reject\"; mode = \"enforce\";\nreplies = { unauthenticated = \"530 5.7.57 New\"; };\n");
+    assert_int_equal(kill(f->pid, SIGUSR1), 0);
+    wait_for_log(f, "loaded");
+    quit(w);
+    for (unsigned waited = 0; waited < WAIT_MS; waited += 20) {
+        const char *reply;
+
+        w = greet_at(f->second, SMFIA_INET, "203.0.113.7");
+        reply = mail(w, "<x@fabrikam.example>");
+        quit(w);
+        if (strcmp(reply, "y 530 5.7.57 New") == 0)
+            return;
+        sleep_ms(20);
+    }
+    fail_msg("the second listener goes on with the old configuration");
+}
+
+static void when_one_listeners_process_dies_all_end_for_a_new_start(void **state)
+{
+    struct fixture *f = *state;
+
+    f->second_has = "";
+    start(f, "");
+    quit(greet_second(f));
+    assert_int_equal(kill(first_child(f->pid), SIGKILL), 0);
+    assert_int_equal(wait_for_end(f), 1);
+    assert_true(logged(f, "has ended"));
+    start(f, "");
+    quit(greet_second(f));
+    assert_serves(f);
+}
+
+static void when_the_parent_is_killed_nobody_stays_behind(void **state)
+{
+    struct fixture *f = *state;
+
+    f->second_has = "";
+    for (int i = 0; i < 3; i++) {
+        start(f, "");
+        quit(greet_second(f));
+        assert_int_equal(kill(f->pid, SIGKILL), 0);
+        assert_int_equal(wait_for_end(f), -1);
+        for (unsigned waited = 0; waited < WAIT_MS && access(f->second, F_OK) == 0; waited += 20)
+            sleep_ms(20);
+        assert_int_equal(access(f->second, F_OK), -1); /* it went as at SIGTERM */
+        for (unsigned waited = 0; waited < WAIT_MS && access(f->path, F_OK) == 0; waited += 20)
+            sleep_ms(20);
+    }
+    start(f, "");
+    assert_serves(f);
+}
+
+static void a_listener_that_cannot_be_opened_is_no_start(void **state)
+{
+    struct fixture *f = *state;
+
+    f->second_has = "group = \"no-such-group\";";
+    write_config(f, "");
+    f->pid = run_program(f);
+    assert_int_equal(wait_for_end(f), 1);
+    assert_true(logged(f, "no-such-group"));
+    assert_int_equal(access(f->path, F_OK), -1);
+    write_file(f->config, (const char *const[]){"milter = { listen = \"\"; };\n", NULL});
+    f->pid = run_program(f);
+    assert_int_equal(wait_for_end(f), 1);
+    assert_true(logged(f, "switched off"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -738,6 +898,11 @@ int main(void)
         T(after_kill_9_the_next_start_serves),
         T(a_second_instance_ends_with_a_clear_error),
         T(a_wrong_configuration_is_no_start),
+        T(each_listener_has_rules_of_its_own_and_all_share_the_counters),
+        T(a_reload_reaches_every_listener),
+        T(when_one_listeners_process_dies_all_end_for_a_new_start),
+        T(when_the_parent_is_killed_nobody_stays_behind),
+        T(a_listener_that_cannot_be_opened_is_no_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
