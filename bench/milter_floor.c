@@ -23,7 +23,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     (void)unused3;
     *want2 = 0;
     *want3 = 0;
-    return negotiate(ctx, (struct wants){.bodies = bodies, .data = true}, actions, steps, want_actions, want_steps);
+    return negotiate(ctx, bodies, actions, steps, want_actions, want_steps);
 }
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)

@@ -34,8 +34,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     (void)unused3;
     *want2 = 0;
     *want3 = 0;
-    return negotiate(ctx, (struct wants){atomic_load(&the_milter->counts_bytes), atomic_load(&the_milter->claims)},
-                     actions, steps, want_actions, want_steps);
+    return negotiate(ctx, atomic_load(&the_milter->counts_bytes), actions, steps, want_actions, want_steps);
 }
 
 /*
@@ -63,20 +62,16 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
  */
 static bool macros_missing(SMFICTX *ctx, struct milter *m, const char *login)
 {
-    struct lent_user *lent; /* the log is the engine's */
     long long now_s, last_s;
 
     if (login != NULL || smfi_getsymval(ctx, "{mail_addr}") != NULL)
         return false;
     now_s = (long long)clock_wall_s();
     last_s = atomic_load(&m->complained_s);
-    if (now_s - last_s >= COMPLAIN_EVERY_S && atomic_compare_exchange_strong(&m->complained_s, &last_s, now_s) &&
-        (lent = users_take(&m->users)) != NULL) {
-        log_say(engine_log(m->engine), LEVEL_ERROR,
-                "the MTA sends no macros with MAIL, so nobody knows who is logged in: mail is deferred; Postfix's "
-                "milter_mail_macros must name at least {mail_addr} {auth_authen} {auth_type} {tls_version} i");
-        users_give(&m->users, lent);
-    }
+    if (now_s - last_s >= COMPLAIN_EVERY_S && atomic_compare_exchange_strong(&m->complained_s, &last_s, now_s))
+        milter_say(m, LEVEL_ERROR,
+                   "the MTA sends no macros with MAIL, so nobody knows who is logged in: mail is deferred; Postfix's "
+                   "milter_mail_macros must name at least {mail_addr} {auth_authen} {auth_type} {tls_version} i");
     return true;
 }
 
@@ -154,10 +149,11 @@ static sfsistat on_data(SMFICTX *ctx)
     struct session *s = smfi_getpriv(ctx);
     struct lent_user *lent;
 
-    if (s == NULL || !s->open || s->simulated || (lent = users_take(&s->milter->users)) == NULL)
+    if (s == NULL || !s->open || s->simulated)
         return SMFIS_NOREPLY;
-    session_data(s);
-    s->submission.queue_id = macro(ctx, "i");
+    session_data(s, macro(ctx, "i"));
+    if ((lent = users_take(&s->milter->users)) == NULL)
+        return SMFIS_NOREPLY;
     engine_claim(lent->user, &s->submission);
     users_give(&s->milter->users, lent);
     return SMFIS_NOREPLY;

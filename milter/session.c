@@ -135,11 +135,42 @@ void session_begin(struct session *s, const struct mail_facts *facts)
     sub->queue_id = (struct slice){NULL, 0};
 }
 
+static void tell_of_proxy(struct milter *m)
+{
+    if (!atomic_exchange(&m->told_of_proxy, true))
+        milter_say(m, LEVEL_WARNING,
+                   "a message had DATA, but no queue id and no end: Postfix hands this service's mail to an "
+                   "smtpd_proxy_filter and shows milters neither header nor end, so nobody judges From, and nothing is "
+                   "counted here; set smtpd_milters in the smtpd behind the filter, or filter with a milter "
+                   "(said once; postern check-postfix names the service)");
+}
+
+static void tell_of_missing_end(const struct session *s)
+{
+    char text[512];
+    struct buf b = BUF_OVER(text);
+
+    if (s->queue_id[0] == '\0') {
+        tell_of_proxy(s->milter);
+        return;
+    }
+    buf_add(&b, SLICE("no end of message: queue_id="));
+    buf_add_escaped(&b, slice_of(s->queue_id), QUEUE_ID_MAX);
+    buf_add(&b, SLICE(" login="));
+    buf_add_escaped(&b, s->submission.login_text, LOGIN_TEXT_MAX / 4);
+    buf_add(&b,
+            SLICE(": the client gave up, or something in front of postern refused it or took it; not counted here"));
+    milter_say(s->milter, LEVEL_INFO, text);
+}
+
 void session_clear(struct session *s)
 {
+    if (s->open && s->data)
+        tell_of_missing_end(s);
     if (s->open)
         atomic_fetch_sub(&s->milter->transactions, 1);
     s->open = false;
+    s->data = false;
     s->bytes = 0;
     headers_clear(&s->headers);
     recipients_clear(&s->recipients);
@@ -155,11 +186,21 @@ void session_recipient(struct session *s, const char *path)
     sub->recipient_result = path != NULL ? address_parse_path(sub->recipient_text, &sub->recipient) : ADDRESS_BAD;
 }
 
-void session_data(struct session *s)
+static void set_counts(struct submission *sub, const struct recipients *recipients)
 {
+    sub->has_recipient = false;
+    sub->recipient_count = recipients->n;
+}
+
+void session_data(struct session *s, struct slice queue_id)
+{
+    struct buf kept = BUF_OVER(s->queue_id);
+
+    s->data = true;
+    buf_add(&kept, queue_id);
     s->submission.stage = STAGE_DATA;
-    s->submission.has_recipient = false;
-    s->submission.recipient_count = s->recipients.n;
+    s->submission.queue_id = queue_id;
+    set_counts(&s->submission, &s->recipients);
 }
 
 void session_header(struct session *s, const char *name, const char *value)
@@ -179,8 +220,9 @@ void session_end(struct session *s)
 {
     struct submission *sub = &s->submission;
 
-    session_data(s);
+    s->data = false;
     sub->stage = STAGE_END;
+    set_counts(sub, &s->recipients);
     /* Whichever is more: without bodies only the declared size is known, and with them it may have been a lie. */
     if (s->bytes > sub->size)
         sub->size = s->bytes;

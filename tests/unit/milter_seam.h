@@ -7,6 +7,9 @@
 
 #include "tests/unit/libmilter_seam.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 /* ---- the engine ---- */
 
 struct engine {
@@ -94,13 +97,18 @@ struct log *engine_log(struct engine *engine)
 
 /* Lines for people. The log's own header wants them never to block, and this one doesn't. */
 static unsigned seam_lines;
+static char seam_line[1024]; /* the last one */
 
 void log_say(struct log *log, enum log_level level, const char *format, ...)
 {
+    va_list arguments;
+
     (void)log;
     (void)level;
-    (void)format;
     seam_lines++;
+    va_start(arguments, format);
+    (void)vsnprintf(seam_line, sizeof seam_line, format, arguments);
+    va_end(arguments);
 }
 
 /* Only the program itself calls these, which is not what is tested with the seam. */

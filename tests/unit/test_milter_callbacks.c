@@ -169,16 +169,70 @@ static void an_mta_that_cannot_be_told_about_macros_keeps_sending_helo(void **st
     assert_int_equal(f->call.xxfi_helo(&f->ctx, (char *)"laptop"), SMFIS_NOREPLY);
 }
 
-static void data_is_asked_for_where_the_policy_server_may_leave_charging_to_us(void **state)
+/* One message as far as DATA, with that queue id, and then what comes in the place of its end. */
+static unsigned lines_after_data(struct fixture *f, const char *queue_id, void (*then)(struct fixture *f))
+{
+    unsigned before = seam_lines;
+
+    assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+    assert_int_equal(rcpt(f, "<a@fabrikam.example>"), SMFIS_CONTINUE);
+    set_macro(f, "i", queue_id);
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY);
+    then(f);
+    return seam_lines - before;
+}
+
+static void ends(struct fixture *f)
+{
+    header(f, "From", "sean@contoso.example");
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+}
+
+static void aborts(struct fixture *f)
+{
+    assert_int_equal(f->call.xxfi_abort(&f->ctx), SMFIS_CONTINUE);
+}
+
+static void says_mail_again(struct fixture *f)
+{
+    (void)mail(f, "<sean@contoso.example>");
+}
+
+static void hangs_up(struct fixture *f)
+{
+    assert_int_equal(f->call.xxfi_close(&f->ctx), SMFIS_CONTINUE);
+    connect_login(f);
+}
+
+static void a_message_that_had_data_and_no_end_is_logged(void **state)
 {
     struct fixture *f = *state;
-    unsigned long actions;
 
-    f->engine.config.charge = CHARGE_MILTER;
-    milter_configure(&f->milter);
-    assert_int_not_equal(negotiate_with(f, SMFI_CURR_ACTS, SMFI_CURR_PROT, &actions) & SMFIP_NODATA, 0);
-    assert_string_equal(f->ctx.lists[SMFIM_DATA], "");
-    assert_string_equal(f->ctx.lists[SMFIM_EOM], "i");
+    connect_login(f);
+    assert_int_equal(lines_after_data(f, "4TzYyK", ends), 0);
+    assert_int_equal(lines_after_data(f, "4TzYyK", aborts), 1);
+    assert_non_null(strstr(seam_line, "queue_id=4TzYyK login=sean@contoso.example"));
+    assert_int_equal(lines_after_data(f, "4TzYyL", says_mail_again), 1);
+    assert_int_equal(lines_after_data(f, "4Tz\nevent=decision", hangs_up), 1);
+    assert_null(strchr(seam_line, '\n'));
+    /* begun, but never as far as DATA */
+    (void)mail(f, "<sean@contoso.example>");
+    aborts(f);
+    assert_non_null(strstr(seam_line, "4Tz"));
+    assert_false(f->milter.told_of_proxy);
+}
+
+static void mail_that_a_before_queue_filter_takes_away_is_told_of_once(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_login(f);
+    assert_int_equal(lines_after_data(f, NULL, aborts), 1);
+    assert_non_null(strstr(seam_line, "smtpd_proxy_filter"));
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(lines_after_data(f, NULL, aborts), 0);
+        assert_int_equal(lines_after_data(f, "", hangs_up), 0);
+    }
 }
 
 static void a_message_is_claimed_at_data(void **state)
@@ -891,7 +945,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(negotiation_asks_postfix_for_logins_and_tls_with_mail),
         T(an_mta_that_cannot_be_told_about_macros_keeps_sending_helo),
-        T(data_is_asked_for_where_the_policy_server_may_leave_charging_to_us),
+        T(a_message_that_had_data_and_no_end_is_logged),
+        T(mail_that_a_before_queue_filter_takes_away_is_told_of_once),
         T(a_message_is_claimed_at_data),
         T(bodies_are_asked_for_when_a_limit_counts_bytes),
         T(without_memory_for_the_macro_lists_the_connection_ends),
