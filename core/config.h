@@ -109,7 +109,8 @@ enum null_sender {
 struct sender_config {
     enum sender_rule envelope, header_from;
     enum null_sender null_sender;
-    char separator; /* of sub-addresses, '+' by default; '\0': none */
+    bool add_missing_from; /* the milter adds it, with the envelope sender, where that is one's own */
+    char separator;        /* of sub-addresses, '+' by default; '\0': none */
     enum mode mode;
 };
 

@@ -170,6 +170,8 @@ static void explain_sender(struct teller *t, const struct config *c)
               mode_words(sender->mode));
     tell_line(t, "Header From, which only the milter sees: %s.%s", rules[sender->header_from],
               mode_words(sender->mode));
+    if (sender->add_missing_from)
+        tell_line(t, "A message without From gets one from the milter: its envelope sender, where that is permitted.");
     if (sender->separator != '\0')
         tell_line(t, "Sub-addresses: user%ctag@domain is an address of user@domain.", sender->separator);
 }

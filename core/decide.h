@@ -98,7 +98,11 @@ struct verdict {
     enum header_field fault_field; /* with fault: the field in which it is */
     struct slice fault_address; /* with fault: the address, or the text of a field that couldn't be read, raw and cut;
                                  * empty: there is none. Valid as long as the submission's headers are. */
-    bool recipient_internal;    /* STAGE_RCPT: for the counts of the message */
+    /* The message has no From: the milter is to add one of this address, which is the submission's sender, and valid as
+     * long; NULL: it has one, or is not to get one. */
+    const struct address *add_from;
+    bool would_add_from;     /* the same, but for a monitor mode */
+    bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
     struct identity identity;
     struct plan plan;
 };

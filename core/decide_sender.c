@@ -221,6 +221,55 @@ static bool refuse_unreadable(struct deciding *d, const char *fault)
                          (struct slice){headers->bad_text, headers->bad != NULL ? headers->bad_n : 0});
 }
 
+/* ---- a message without From ---- */
+
+#define ADDED_FROM_MAX 900 /* bytes: no line of a header is broken that is shorter (RFC 5322 2.1.1: 998) */
+
+/* A character of an atom (RFC 5322 3.2.3). */
+static bool is_atext(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+/* Can it stand in a header as it is, read by everybody in the same way? */
+static bool is_plain_in_header(const struct address *a)
+{
+    struct slice local = address_local(a);
+    bool after_dot = true;
+
+    if (a->n > ADDED_FROM_MAX)
+        return false;
+    for (size_t i = 0; i < local.n; i++) {
+        if (local.p[i] == '.' ? after_dot : !is_atext(local.p[i]))
+            return false;
+        after_dot = local.p[i] == '.';
+    }
+    return !after_dot;
+}
+
+/*
+ * Printers and scripts leave From away, and Exchange Online puts the envelope sender there. So does the milter, where
+ * the message has nothing that any reader could take for a From, and the sender could stand in one.
+ */
+static bool lacks_from_only(const struct deciding *d)
+{
+    const struct headers *headers = d->s->headers;
+
+    return d->c->config->sender.add_missing_from && headers->bad == NULL && headers->from_fields == 0 &&
+           !headers->from_possible && d->s->sender_result == ADDRESS_OK && is_plain_in_header(&d->s->sender);
+}
+
+static void add_from(struct deciding *d)
+{
+    if (in_monitor_mode(d, d->c->config->sender.mode))
+        d->v->would_add_from = true;
+    else
+        d->v->add_from = &d->s->sender;
+    trace_add(d->trace, "header From: none; the envelope sender %s added",
+              d->v->would_add_from ? "would be" : "is to be");
+}
+
 static bool header_of_login(struct deciding *d)
 {
     const struct headers *headers = d->s->headers;
@@ -230,7 +279,9 @@ static bool header_of_login(struct deciding *d)
     if (config->header_from == SENDER_ANY)
         return false;
     fault = what_is_unreadable(headers);
-    if (fault != NULL)
+    if (fault != NULL && lacks_from_only(d) && by_rule(d, config->header_from, &d->s->sender) == BELONGS_OWN)
+        add_from(d);
+    else if (fault != NULL)
         return refuse_unreadable(d, fault);
     for (size_t i = 0; i < headers->n; i++) {
         enum belongs answer = by_rule(d, config->header_from, &headers->list[i].address);
@@ -254,7 +305,9 @@ static bool header_of_connector(struct deciding *d)
     if (d->v->identity.connector->senders == NULL)
         return false;
     fault = what_is_unreadable(headers);
-    if (fault != NULL)
+    if (fault != NULL && lacks_from_only(d) && connector_may_use(d, &d->s->sender))
+        add_from(d);
+    else if (fault != NULL)
         return refuse_unreadable(d, fault);
     for (size_t i = 0; i < headers->n; i++)
         if (!connector_may_use(d, &headers->list[i].address))

@@ -36,8 +36,9 @@ sfsistat negotiate(SMFICTX *ctx, bool bodies, unsigned long actions, unsigned lo
     unsigned long unwanted = STEPS;
     sfsistat answer = SMFIS_CONTINUE;
 
-    /* Quarantine always, though only a limit with then = "hold" uses it: a reload may bring one, and sessions stay. */
-    *want_actions = actions & (SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+    /* Always, though only a limit with then = "hold" and sender.add_missing_from use them: a reload may bring these,
+     * and sessions stay. */
+    *want_actions = actions & (SMFIF_ADDHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
     if (!bodies)
         unwanted |= SMFIP_NOBODY;
     if ((actions & SMFIF_SETSYMLIST) != 0) {

@@ -147,7 +147,7 @@ static void negotiation_asks_postfix_for_logins_and_tls_with_mail(void **state)
     struct fixture *f = *state;
     unsigned long actions, steps = negotiate_with(f, SMFI_CURR_ACTS, SMFI_CURR_PROT, &actions);
 
-    assert_int_equal(actions, SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+    assert_int_equal(actions, SMFIF_ADDHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
     assert_int_equal(steps, SMFIP_NOUNKNOWN | SMFIP_NOHELO | SMFIP_NOBODY | SMFIP_NR_CONN | SMFIP_NR_HELO |
                                 SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_EOH);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
@@ -162,7 +162,7 @@ static void an_mta_that_cannot_be_told_about_macros_keeps_sending_helo(void **st
     struct fixture *f = *state;
     unsigned long actions, steps = negotiate_with(f, SMFI_V2_ACTS, SMFI_V1_PROT | SMFIP_NR_HELO, &actions);
 
-    assert_int_equal(actions, SMFIF_QUARANTINE);
+    assert_int_equal(actions, SMFIF_ADDHDRS | SMFIF_QUARANTINE);
     assert_int_equal(steps & SMFIP_NOHELO, 0);
     assert_int_equal(steps | SMFI_V1_PROT | SMFIP_NR_HELO, SMFI_V1_PROT | SMFIP_NR_HELO);
     assert_string_equal(f->ctx.lists[SMFIM_ENVFROM], "");
@@ -829,6 +829,54 @@ static void the_size_is_the_declared_or_the_real_one_whichever_is_more(void **st
     }
 }
 
+/* ---- a message without From ---- */
+
+static void a_missing_from_is_added_when_the_engine_says_so(void **state)
+{
+    struct fixture *f = *state;
+    struct address sender;
+
+    assert_int_equal(address_parse_internal(SLICE("sean@contoso.example"), &sender), ADDRESS_OK);
+    connect_login(f);
+    f->engine.verdict.add_from = &sender;
+    assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+    assert_int_equal(rcpt(f, "<a@fabrikam.example>"), SMFIS_CONTINUE);
+    assert_string_equal(f->ctx.added, "");
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+    assert_string_equal(f->ctx.added, "From: sean@contoso.example");
+    /* and held too */
+    f->ctx.added[0] = '\0';
+    (void)mail(f, "<sean@contoso.example>");
+    (void)rcpt(f, "<a@fabrikam.example>");
+    f->engine.verdict.action = ACTION_HOLD;
+    f->engine.verdict.reason = REASON_LIMIT_HOLD;
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+    assert_string_equal(f->ctx.added, "From: sean@contoso.example");
+    assert_string_equal(f->ctx.held, "postern: limit-hold");
+    /* not to what is refused */
+    f->ctx.added[0] = '\0';
+    (void)mail(f, "<sean@contoso.example>");
+    (void)rcpt(f, "<a@fabrikam.example>");
+    verdict(f, ACTION_REJECT, REASON_LIMIT_REJECT, "550 5.7.1 No");
+    f->engine.verdict.add_from = &sender;
+    assert_int_equal(end(f), SMFIS_REJECT);
+    assert_string_equal(f->ctx.added, "");
+}
+
+static void a_message_that_cannot_get_its_from_is_deferred(void **state)
+{
+    struct fixture *f = *state;
+    struct address sender;
+
+    assert_int_equal(address_parse_internal(SLICE("sean@contoso.example"), &sender), ADDRESS_OK);
+    connect_login(f);
+    f->engine.verdict.add_from = &sender;
+    f->ctx.no_new_fields = true;
+    (void)mail(f, "<sean@contoso.example>");
+    (void)rcpt(f, "<a@fabrikam.example>");
+    assert_internal(f, end(f));
+}
+
 /* ---- hold ---- */
 
 static void a_message_to_be_held_goes_into_quarantine_at_its_end(void **state)
@@ -974,6 +1022,8 @@ int main(void)
         T(every_address_of_every_from_is_seen),
         T(a_message_without_any_field_was_looked_at_too),
         T(the_size_is_the_declared_or_the_real_one_whichever_is_more),
+        T(a_missing_from_is_added_when_the_engine_says_so),
+        T(a_message_that_cannot_get_its_from_is_deferred),
         T(a_message_to_be_held_goes_into_quarantine_at_its_end),
         T(a_message_that_cannot_be_held_is_deferred),
         T(while_closing_open_transactions_finish_and_new_ones_hear_421),
