@@ -378,6 +378,8 @@ static bool milter_is_done(struct wire *w, struct outcome *o)
 {
     struct wire_reply reply = wire_read(w, WAIT_MS);
 
+    while (wire_is_change(reply.command)) /* a From that is added */
+        reply = wire_read(w, WAIT_MS);
     *o = (struct outcome){ACTION_PASS, "passes"};
     if (reply.command == SMFIR_CONTINUE)
         return false;
