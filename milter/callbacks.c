@@ -22,6 +22,8 @@ static sfsistat decide_now(SMFICTX *ctx, struct session *s, enum reason *reason)
     verdict = engine_decide(lent->user, &s->submission, &s->recipients);
     *reason = verdict->reason;
     answer = answer_verdict(ctx, verdict, s->submission.stage);
+    if (s->submission.stage == STAGE_MAIL && answer == SMFIS_CONTINUE)
+        engine_milter_sees(lent->user, &s->submission);
     users_give(users, lent);
     return answer;
 }

@@ -51,6 +51,7 @@ static void reload(struct milter *m)
 static void keep_house_once(struct milter *m)
 {
     engine_tick(m->engine);
+    engine_milter_runs(m->engine);
     milter_configure(m);
     users_tick(&m->users);
 }

@@ -57,8 +57,10 @@ static void answer(struct connection *c, const struct policy_request *request, s
     submission_take_front(&worker->submission, &c->listener->front);
     policy_reply_add(answers, engine_decide(worker->user, &worker->submission, &c->recipients));
     worker->decided = true;
-    if (request->stage == STAGE_END)
+    if (request->stage == STAGE_END) {
+        engine_header_due(worker->user, &worker->submission);
         recipients_clear(&c->recipients);
+    }
 }
 
 bool connection_answer(struct connection *c, struct slice *in, struct buf *answers)

@@ -19,6 +19,8 @@
 #define engine_user_rest seam_engine_user_rest
 #define engine_decide seam_engine_decide
 #define engine_claim seam_engine_claim
+#define engine_milter_sees seam_engine_milter_sees
+#define engine_milter_runs seam_engine_milter_runs
 #define log_say seam_log_say
 
 #include "tests/unit/milter_seam.h"

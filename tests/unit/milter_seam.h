@@ -16,7 +16,7 @@ struct engine {
     struct config config;
     struct verdict verdict; /* the next answer */
     /* what was asked last; texts are copied */
-    unsigned decisions, claims;
+    unsigned decisions, claims, seen;
     atomic_uint users, rested; /* tests with threads count too */
     bool no_users;
     struct submission asked;
@@ -82,6 +82,17 @@ void engine_claim(struct engine_user *user, const struct submission *s)
     user->engine->claims++;
     user->engine->asked = *s;
     buf_add(&queue_id, s->queue_id);
+}
+
+void engine_milter_sees(struct engine_user *user, const struct submission *s)
+{
+    (void)s;
+    user->engine->seen++;
+}
+
+void engine_milter_runs(struct engine *engine)
+{
+    (void)engine;
 }
 
 const struct config *engine_config(const struct engine *engine)

@@ -204,6 +204,21 @@ static void hangs_up(struct fixture *f)
     connect_login(f);
 }
 
+static void messages_that_go_on_are_marked_as_shown_at_mail(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_login(f);
+    (void)mail(f, "<sean@contoso.example>");
+    assert_int_equal(f->engine.seen, 1);
+    (void)rcpt(f, "<a@fabrikam.example>");
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+    assert_int_equal(f->engine.seen, 1);
+    verdict(f, ACTION_REJECT, REASON_BLOCKED, "550 5.1.8 No");
+    (void)mail(f, "<sean@contoso.example>");
+    assert_int_equal(f->engine.seen, 1);
+}
+
 static void a_message_that_had_data_and_no_end_is_logged(void **state)
 {
     struct fixture *f = *state;
@@ -993,6 +1008,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(negotiation_asks_postfix_for_logins_and_tls_with_mail),
         T(an_mta_that_cannot_be_told_about_macros_keeps_sending_helo),
+        T(messages_that_go_on_are_marked_as_shown_at_mail),
         T(a_message_that_had_data_and_no_end_is_logged),
         T(mail_that_a_before_queue_filter_takes_away_is_told_of_once),
         T(a_message_is_claimed_at_data),
