@@ -86,7 +86,7 @@ int main(int argc, char **argv)
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_command,
         .xxfi_envrcpt = on_command,
-        .xxfi_data = on_step,
+        .xxfi_data = on_moment,
         .xxfi_header = on_header,
         .xxfi_eoh = on_step,
         .xxfi_body = on_body,

@@ -145,20 +145,20 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
     return decide_now(ctx, s, &reason);
 }
 
-/* No answer is waited for: a claim that comes too late leaves charging to the policy server. */
+/* Without a user there is no claim, and the policy server charges. */
 static sfsistat on_data(SMFICTX *ctx)
 {
     struct session *s = smfi_getpriv(ctx);
     struct lent_user *lent;
 
     if (s == NULL || !s->open || s->simulated)
-        return SMFIS_NOREPLY;
+        return SMFIS_CONTINUE;
     session_data(s, macro(ctx, "i"));
     if ((lent = users_take(&s->milter->users)) == NULL)
-        return SMFIS_NOREPLY;
+        return SMFIS_CONTINUE;
     engine_claim(lent->user, &s->submission);
     users_give(&s->milter->users, lent);
-    return SMFIS_NOREPLY;
+    return SMFIS_CONTINUE;
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)

@@ -10,8 +10,11 @@
 #define LATE_MACROS "i"
 
 /*
- * Not wanted: unknown commands. CONNECT, DATA, header fields and the end of the header need no answer. libmilter plays
- * the missing part itself for an MTA that cannot leave the answers out.
+ * Not wanted: unknown commands. CONNECT, header fields and the end of the header need no answer. libmilter plays the
+ * missing part itself for an MTA that cannot leave the answers out.
+ *
+ * DATA is answered, for Postfix holds back what needs no answer: where nothing follows that does (session_clear), DATA
+ * would come together with the end of the connection, and libmilter drops what it has not read by then (mi_rd_cmd).
  *
  * Header fields are always wanted: whether a rule looks at them may change with a reload, and sessions stay. So is the
  * end of the header, though nothing happens there: libmilter knows no way from DATA to the end of a message that has no
@@ -20,7 +23,7 @@
  * A piece of the body is answered, since an MTA may send the last one together with the end of the message, and
  * libmilter asks us about the end only when we answered the piece (st_bodyend).
  */
-#define STEPS (SMFIP_NOUNKNOWN | SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_EOH)
+#define STEPS (SMFIP_NOUNKNOWN | SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_HDR | SMFIP_NR_EOH)
 
 static sfsistat ask_for_macros(SMFICTX *ctx)
 {

@@ -191,7 +191,7 @@ static void do_negotiate(struct run *r)
            SMFIS_CONTINUE);
     assert((want_actions & ~actions) == 0 && (want_steps & ~steps) == 0);
     assert((want_steps & (SMFIP_NOCONNECT | SMFIP_NOMAIL | SMFIP_NORCPT | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NR_MAIL |
-                          SMFIP_NR_RCPT | SMFIP_NR_BODY | SMFIP_RCPT_REJ)) == 0);
+                          SMFIP_NR_RCPT | SMFIP_NR_DATA | SMFIP_NR_BODY | SMFIP_RCPT_REJ)) == 0);
 }
 
 static void do_header(struct run *r)
@@ -234,7 +234,7 @@ static void step(struct run *r)
         take_verdict(r);
         break;
     case 12:
-        assert(r->call.xxfi_data(&r->ctx) == SMFIS_NOREPLY && r->call.xxfi_eoh(&r->ctx) == SMFIS_NOREPLY);
+        assert(r->call.xxfi_data(&r->ctx) == SMFIS_CONTINUE && r->call.xxfi_eoh(&r->ctx) == SMFIS_NOREPLY);
         break;
     default:
         switch (take(r) & 3) {
