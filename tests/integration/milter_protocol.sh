@@ -136,7 +136,7 @@ done
 wait $ender
 is 'a malformed packet ends the milter' "$(grep -c ended "$T/again.log" | sed 's/^[1-9].*/ended/')" ended
 is 'and nothing passes meanwhile that is forbidden' "$refused $(grep -lrs forbidden "$T/sink" | wc -l)" '24 0'
-passes_again() { [[ $(say "${port[v6]}" $A "From: $A\n\nx") = 250* ]]; }
+passes_again() { [[ $(say "${port[v6]}" "$A" "From: $A\n\nx") = 250* ]]; }
 relay_wait passes_again
 is 'and afterwards mail passes as before' "$((before < $(relay_arrived)))" 1
 exit $status
