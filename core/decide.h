@@ -99,6 +99,16 @@ struct verdict {
     bool monitored;     /* something would have been refused, but for a monitor mode */
     enum reason monitored_reason;
     const char *monitored_limit;
+    /* What is wrong with the header, where that is the reason or the monitored reason: "a route", "no such field" ...;
+     * constant text; NULL: it isn't. */
+    const char *fault;
+    enum header_field fault_field; /* with fault: the field in which it is */
+    struct slice fault_address; /* with fault: the address, or the text of a field that couldn't be read, raw and cut;
+                                 * empty: there is none. Valid as long as the submission's headers are. */
+    /* The message has no From: the milter is to add one of this address, which is the submission's sender, and valid as
+     * long; NULL: it has one, or is not to get one. */
+    const struct address *add_from;
+    bool would_add_from;     /* the same, but for a monitor mode */
     bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
     struct identity identity;
     struct plan plan;

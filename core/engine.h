@@ -45,4 +45,15 @@ void engine_user_rest(struct engine_user *user);
 const struct verdict *engine_decide(struct engine_user *user, const struct submission *submission,
                                     struct recipients *recipients);
 
+/*
+ * Whether the header was judged, which only the milter sees. The milter says that it runs (about once a second), and at
+ * MAIL, behind the verdict, that it is shown this message. The policy server asks behind its verdict at the end of a
+ * message, which comes before the milter's: where the milter runs and a rule about the header counts, but Postfix keeps
+ * this message from the milter, or shows it no header (a message without a queue id goes to an smtpd_proxy_filter), the
+ * log says so, in a line an hour with their number.
+ */
+void engine_milter_runs(struct engine *engine);
+void engine_milter_sees(struct engine_user *user, const struct submission *submission);
+void engine_header_due(struct engine_user *user, const struct submission *submission);
+
 #endif

@@ -77,7 +77,7 @@ static const struct reason_row rows[REASON_COUNT] = {
                             "550 5.7.60 SMTP; Client does not have permissions to send as the null sender",
                             "the null sender is for delivery reports with one recipient: see sender.null_sender"},
     [REASON_FROM_BAD] = {"from-bad", "550 5.6.0 Message has no From header field that can be read without doubt",
-                         "the message's From is missing, repeated or malformed"},
+                         "the message's From is missing and cannot be added, repeated, or malformed"},
     [REASON_FROM_NOT_OWN] =
         {"from-not-own", "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
          "the header From is neither an address of the login's mailbox nor one that it may send as"},

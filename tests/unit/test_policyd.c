@@ -103,6 +103,15 @@ void engine_user_rest(struct engine_user *user)
     (void)user;
 }
 
+static atomic_uint headers_due;
+
+void engine_header_due(struct engine_user *user, const struct submission *s)
+{
+    (void)user;
+    (void)s;
+    headers_due++;
+}
+
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X400 X50 X50 X50 X50 X50 X50 X50 X50
 
@@ -139,6 +148,10 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
         refuse_with(user, ACTION_REJECT, "550 5.7.1 " X400, (unsigned)s->size);
     else if (slice_eq(s->login_text, SLICE("tls")))
         refuse_with(user, ACTION_REJECT, "550 5.7.1 TLS", s->listener_tls != NULL && s->listener_tls->required);
+    else if (slice_eq(s->login_text, SLICE("front")))
+        refuse_with(user, ACTION_REJECT,
+                    slice_eq(s->mechanism, SLICE("XOAUTH2")) ? "550 5.7.1 XOAUTH2" : "550 5.7.1 Another",
+                    (unsigned)s->tls);
     else if (slice_eq(s->login_text, SLICE("count")) && s->stage == STAGE_RCPT)
         r->n++;
     else if (slice_eq(s->login_text, SLICE("count")))
@@ -1100,6 +1113,41 @@ static void a_socket_that_was_passed_in_is_served_with_its_own_tls_rule(void **s
     close(other);
 }
 
+static void what_stands_before_postfix_says_tls_and_mechanism(void **state)
+{
+    struct sockaddr_in address;
+    int passed = passed_socket(&address), fd, other;
+
+    (void)state;
+    assert_int_equal(listen(passed, 8), 0);
+    f.listen[1] = (struct listener_config){.address = "fd:x", .fd = passed, .front = {TLS_1_2, "XOAUTH2"}};
+    engine.config.policyd.n_listen = 2;
+    start();
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    say(fd, STATE("RCPT", "sasl_username=front\nsasl_method=XCLIENT\n"), "action=550 5.7.1 XOAUTH2 4");
+    other = connect_to(f.path);
+    say(other, STATE("RCPT", "sasl_username=front\nsasl_method=XCLIENT\n"), "action=550 5.7.1 Another 0");
+    close(fd);
+    close(other);
+}
+
+static void the_header_is_due_at_the_end_of_a_message(void **state)
+{
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    headers_due = 0;
+    say(fd, STATE("RCPT", "sasl_username=sean\ninstance=1\n"), "action=DUNNO");
+    say(fd, STATE("DATA", "sasl_username=sean\ninstance=1\n"), "action=DUNNO");
+    assert_int_equal(headers_due, 0);
+    say(fd, STATE("END-OF-MESSAGE", "sasl_username=sean\ninstance=1\n"), "action=DUNNO");
+    assert_int_equal(headers_due, 1);
+    close(fd);
+}
+
 static void a_passed_descriptor_beyond_what_was_passed_is_an_error(void **state)
 {
     struct sockaddr_in address;
@@ -1181,6 +1229,8 @@ int main(void)
         TEST(a_socket_that_another_put_in_our_place_is_left_alone_at_the_end),
         TEST(a_listener_that_cannot_be_opened_says_which_and_why),
         TEST(a_socket_that_was_passed_in_is_served_with_its_own_tls_rule),
+        TEST(what_stands_before_postfix_says_tls_and_mechanism),
+        TEST(the_header_is_due_at_the_end_of_a_message),
         TEST(a_passed_descriptor_beyond_what_was_passed_is_an_error),
         TEST(tcp_is_served),
     };
