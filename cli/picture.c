@@ -87,8 +87,8 @@ static void look_at_listeners(struct picture *p, const struct config *c)
 {
     for (size_t i = 0; i < c->policyd.n_listen; i++)
         look_at(p, "postern-policyd", &c->policyd.listen[i]);
-    if (c->milter.listen.address != NULL)
-        look_at(p, "postern-milter", &c->milter.listen);
+    for (size_t i = 0; i < c->milter.n_listen; i++)
+        look_at(p, "postern-milter", &c->milter.listen[i]);
 }
 
 /* ---- the journal ---- */

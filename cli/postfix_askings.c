@@ -107,15 +107,12 @@ static bool same_address(const struct postfix_check *c, struct slice endpoint, c
 
 static const struct listener_config *listener_at(const struct postfix_check *c, struct slice endpoint, bool milter)
 {
-    const struct policyd_config *policyd = &c->config->policyd;
+    const struct listener_config *list = milter ? c->config->milter.listen : c->config->policyd.listen;
+    size_t n = milter ? c->config->milter.n_listen : c->config->policyd.n_listen;
 
-    if (milter)
-        return c->config->milter.listen.address != NULL && same_address(c, endpoint, &c->config->milter.listen)
-                   ? &c->config->milter.listen
-                   : NULL;
-    for (size_t i = 0; i < policyd->n_listen; i++)
-        if (same_address(c, endpoint, &policyd->listen[i]))
-            return &policyd->listen[i];
+    for (size_t i = 0; i < n; i++)
+        if (same_address(c, endpoint, &list[i]))
+            return &list[i];
     return NULL;
 }
 

@@ -123,9 +123,8 @@ static void check_place(const struct postfix_check *c, const struct smtpd *s, co
 
 static void check_listener(const struct postfix_check *c, const struct smtpd *s, const struct asking *a)
 {
-    const struct listener_config *l = a->at == AT_MILTER                ? &c->config->milter.listen
-                                      : c->config->policyd.n_listen > 0 ? &c->config->policyd.listen[0]
-                                                                        : NULL;
+    /* The first of them; NULL where there is none. */
+    const struct listener_config *l = a->at == AT_MILTER ? c->config->milter.listen : c->config->policyd.listen;
     char place[POSTFIX_PLACE_MAX];
     struct finding *f;
 
@@ -134,8 +133,8 @@ static void check_listener(const struct postfix_check *c, const struct smtpd *s,
     f = findings_add(c->findings, PF_WRONG_SOCKET, place_of(c, s, a->list, place),
                      "%s asks at %s, but %s listens at %s", a->list, shown(a->target.endpoint).text,
                      a->at == AT_MILTER ? "postern-milter" : "postern-policyd",
-                     l != NULL && l->address != NULL ? shown(slice_of(l->address)).text : "no address");
-    if (l != NULL && l->address != NULL)
+                     l != NULL ? shown(slice_of(l->address)).text : "no address");
+    if (l != NULL)
         finding_advise(f, "use %s in %s", shown(slice_of(l->address)).text, a->list);
 }
 

@@ -20,6 +20,14 @@ static void check_idle(const struct postfix_check *c)
                    (unsigned long long)postfix_get_time(c->p, NULL, "smtpd_policy_service_max_ttl", 1000) + 100);
 }
 
+static bool is_milters_path(const struct config *config, struct slice path)
+{
+    for (size_t i = 0; i < config->milter.n_listen; i++)
+        if (config->milter.listen[i].path != NULL && slice_eq(path, slice_of(config->milter.listen[i].path)))
+            return true;
+    return false;
+}
+
 static void check_local_milter(const struct postfix_check *c)
 {
     struct slice rest = postfix_get(c->p, NULL, "non_smtpd_milters"), word;
@@ -28,9 +36,8 @@ static void check_local_milter(const struct postfix_check *c)
     while (postfix_word(&rest, &word)) {
         struct postfix_target target = postfix_target(word);
 
-        if (c->config->milter.listen.path == NULL || target.endpoint.n < 5 ||
-            !slice_eq((struct slice){target.endpoint.p + 5, target.endpoint.n - 5},
-                      slice_of(c->config->milter.listen.path)))
+        if (target.endpoint.n < 5 ||
+            !is_milters_path(c->config, (struct slice){target.endpoint.p + 5, target.endpoint.n - 5}))
             continue;
         findings_add(c->findings, PF_LOCAL_MILTER, postfix_place(c->p, NULL, "non_smtpd_milters", place),
                      "mail of sendmail(1) on this host has neither login nor client; a refused recipient stays in "

@@ -128,6 +128,7 @@ static int parse_separator(struct reader *r, struct slice text, void *at, struct
 static const struct setting sender_rows[] = {
     {"envelope", SETTING_CHOICE, AT(struct sender_config, envelope), .choices = sender_rules, .standard = "own"},
     {"header_from", SETTING_CHOICE, AT(struct sender_config, header_from), .choices = sender_rules, .standard = "own"},
+    {"add_missing_from", SETTING_BOOL, AT(struct sender_config, add_missing_from), .standard = "true"},
     {"null_sender", SETTING_CHOICE, AT(struct sender_config, null_sender), .choices = null_senders, .standard = "dsn"},
     {"separator", SETTING_PARSED, AT(struct sender_config, separator), .parse = parse_separator, .standard = "+",
      .allowed = "one of + - = _ #, or nothing"},

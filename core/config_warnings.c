@@ -154,11 +154,12 @@ static void warn_listener(struct teller *t, const struct listener_config *l)
 
 static void warn_programs(struct teller *t, const struct config *c)
 {
-    bool policyd = c->policyd.n_listen > 0, milter = c->milter.listen.address != NULL;
+    bool policyd = c->policyd.n_listen > 0, milter = c->milter.n_listen > 0;
 
     for (size_t i = 0; i < c->policyd.n_listen; i++)
         warn_listener(t, &c->policyd.listen[i]);
-    warn_listener(t, &c->milter.listen);
+    for (size_t i = 0; i < c->milter.n_listen; i++)
+        warn_listener(t, &c->milter.listen[i]);
     if (!policyd && !milter)
         tell_warning(t, "neither policyd.listen nor milter.listen: nothing is decided.");
     else if (c->charge == CHARGE_MILTER && !milter)

@@ -66,6 +66,12 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
 void counters_force(struct counters *c, const struct charge *charge, uint64_t now_ns, struct charge_answer *answer);
 
 /*
+ * Gives back ns of what a key was charged, as receipts_take says (core/receipts.h): no more than its entry holds, so
+ * that nobody gets credit. Only from the key's own entry: what stands in a shared one was charged for others, too.
+ */
+void counters_return(struct counters *c, uint64_t key, uint64_t ns, uint64_t now_ns);
+
+/*
  * Marks: a key that is remembered until a time, for "distinct" counts and for "this message was charged already".
  * counters_mark answers true when the key was not marked before (now it is, until now + keep_ns), false when it was;
  * a mark that is found is prolonged when `renew`. When the bucket is full of live entries, *crowded is set, and the
@@ -87,6 +93,8 @@ bool counters_full_for(const struct counters *c, uint64_t key, uint64_t now_ns);
 #define COUNTERS_ONCE_ENTRIES 65536u
 bool counters_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);
+/* Forgets one: what was done was undone. */
+void counters_once_forget(struct counters *c, uint64_t key, uint64_t now_ns);
 /* As counters_prefetch, for a question of counters_seen or counters_once that comes soon. */
 void counters_once_prefetch(const struct counters *c, uint64_t key);
 

@@ -40,3 +40,8 @@ bool strangers_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t 
 {
     return once_in(c, YIELDING_ONCE_STRANGERS, key, now_ns, keep_ns);
 }
+
+void counters_once_forget(struct counters *c, uint64_t key, uint64_t now_ns)
+{
+    (void)yielding_drop(c, YIELDING_ONCE, key, now_ns + c->ahead_ns);
+}

@@ -225,6 +225,11 @@ struct blocks *state_blocks(struct state *s)
     return &current(s)->blocks;
 }
 
+struct receipts *state_receipts(struct state *s)
+{
+    return &current(s)->receipts;
+}
+
 const struct hash_secret *state_secret(const struct state *s)
 {
     return &current(s)->secret;

@@ -22,6 +22,7 @@
 struct state;
 struct counters;
 struct blocks;
+struct receipts;
 
 /* 400 days: no limit's window, times its burst, may be longer (core/units.h has the same bound for durations). */
 #define STATE_LONGEST_WINDOW_NS (UINT64_C(400) * 86400 * 1000000000)
@@ -65,6 +66,7 @@ uint64_t state_now(const struct state *s, uint64_t boot_ns);
  */
 struct counters *state_counters(struct state *s);
 struct blocks *state_blocks(struct state *s);
+struct receipts *state_receipts(struct state *s);
 const struct hash_secret *state_secret(const struct state *s);
 
 /*

@@ -21,11 +21,12 @@ static uint64_t power_of_two(uint64_t n, uint64_t least, uint64_t most)
     return p;
 }
 
-/* The blocks' index and records, from index_at on, and with them the end. */
+/* The blocks' index and records, from index_at on, the receipts, and with them the end. */
 static void lay_blocks(struct layout *l)
 {
     l->records_at = l->index_at + l->places * sizeof(union pair);
-    l->bytes = (l->records_at + l->places * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
+    l->receipts_at = (l->records_at + l->places * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
+    l->bytes = l->receipts_at + RECEIPTS_BYTES;
 }
 
 struct layout layout_of(uint64_t entries, uint64_t blocks)
@@ -53,6 +54,8 @@ struct layout layout_of_file(const struct state_constants *k)
         l.index_at = l.rest_at + COUNTERS_ONCE_ENTRIES * sizeof(union pair);
         l.rest_at = 0;
         lay_blocks(&l);
+        l.bytes = l.receipts_at;
+        l.receipts_at = 0;
     }
     return l;
 }
@@ -116,6 +119,8 @@ static void place_tables(struct mapping *m)
                                 .places = m->layout.places,
                                 .most = m->layout.blocks,
                                 .unclassed = before};
+    if (m->layout.receipts_at != 0)
+        m->receipts.slots = (struct receipt_slot *)(void *)(m->base + m->layout.receipts_at);
 }
 
 static struct mapping *map(int fd, int flags, const struct layout *l, const struct hash_secret *secret, struct error *e)
@@ -172,6 +177,7 @@ void mapping_follow(struct mapping *m, uint64_t offset_ns)
 {
     m->counters.ahead_ns = m->offset_ns - offset_ns;
     m->blocks.ahead_ns = m->counters.ahead_ns;
+    m->receipts.ahead_ns = m->counters.ahead_ns;
 }
 
 uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns)

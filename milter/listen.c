@@ -139,7 +139,21 @@ fail:
     return -1;
 }
 
-int listen_open(const struct listener_config *config, struct listening *out, struct error *e)
+/* The reading of the configuration cannot know what will be passed in. */
+static int check_passed(const struct listener_config *config, bool allow_inet, struct error *e)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t n = sizeof address;
+
+    if (allow_inet || getsockname(config->fd, (struct sockaddr *)&address, &n) != 0 || address.ss_family == AF_UNIX)
+        return 0;
+    return error_set(e,
+                     "milter.listen \"%s\" is no UNIX socket: whoever can connect to a milter can end it with one "
+                     "malformed packet (libmilter); pass in a UNIX socket, or set milter.allow_inet = true",
+                     config->address);
+}
+
+int listen_open(const struct listener_config *config, bool allow_inet, struct listening *out, struct error *e)
 {
     char where[128];
     struct buf b = BUF_OVER(where);
@@ -154,11 +168,10 @@ int listen_open(const struct listener_config *config, struct listening *out, str
         owner_leave(&visit);
         return result;
     }
+    if (config->fd >= 0 && check_passed(config, allow_inet, e) != 0)
+        return -1;
     if (config->fd >= 0)
         buf_addf(&b, "fd:%d", config->fd);
-    else if (config->host == NULL)
-        return error_set(e,
-                         "milter.listen is \"\", so the milter is switched off: give it a socket, or don't start it");
     else
         buf_addf(&b, "%s:%u@[%s]", strchr(config->host, ':') != NULL ? "inet6" : "inet", (unsigned)config->port,
                  config->host);

@@ -226,7 +226,7 @@ static int open_any(const struct listener_config *config, struct listener *out, 
 {
     int folder = config->path != NULL ? lock_folder(config->path) : -1, result;
 
-    *out = (struct listener){.fd = -1, .has_tls = config->has_tls, .tls = config->tls};
+    *out = (struct listener){.fd = -1, .has_tls = config->has_tls, .tls = config->tls, .front = config->front};
     out->address = strdup(config->address);
     out->path = config->path != NULL ? strdup(config->path) : NULL;
     if (out->address == NULL || (config->path != NULL && out->path == NULL))

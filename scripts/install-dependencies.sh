@@ -12,11 +12,12 @@ set -eu
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev'
 # libnet-ssleay-perl: swaks' TLS. llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries'
-# leaks that tests know.
+# leaks that tests know. opendkim-tools: miltertest.
 test="$build libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck shellcheck systemd postfix
-dovecot-core swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography jq mandoc strace libfaketime e2fsprogs iproute2 procps debhelper"
+dovecot-core opendkim-tools swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography python3-milter jq
+mandoc strace libfaketime e2fsprogs iproute2 procps debhelper"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
-bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim opendkim-tools valgrind"
+bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim valgrind"
 
 case "${1:-}" in
 build) wanted=$build ;;

@@ -88,6 +88,7 @@ make_root()
     mkdir "$root/debs" && cp -r "$T/old" "$T/new" "$root/debs/"
     rm -f "$root"/debs/*/*dbgsym*
     inside apt-get update
+    inside apt-get install -y --no-install-recommends postfix
 }
 
 # Runs a command in the clean system while it is not booted; what it leaves running ends with it.

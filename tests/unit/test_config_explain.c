@@ -83,7 +83,7 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"preset=\"exchange-online\";",
          "Limit message-rate: at most 30 messages at once, and 30/m in the long run, for "
          "each user; over it: deferred.\n"},
-        {"", "Messages are charged by the program that sees a message's end, once a message.\n"},
+        {"", "Messages are charged by the program that is asked first about a message's end, once a message.\n"},
         {"smtp_auth={mode=\"monitor\";};", "(unlisted = \"reject\"). Only watched and logged (mode = \"monitor\").\n"},
         {"tenants=({name=\"contoso\";domains=[\"contoso.example\"];netbios=[\"CONTOSO\"];when_stale=\"defer\";});",
          "Tenant contoso: domains contoso.example and those in the directory; NetBIOS contoso; the organization's SMTP "

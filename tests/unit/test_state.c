@@ -672,6 +672,32 @@ static void a_damaged_file_is_set_aside_and_a_newer_one_left_alone(void **state)
     }
 }
 
+static bool keeps_receipts(const struct room *r, struct state *s)
+{
+    struct receipt receipt = {.n = 1, .charges = {{7, 1}}};
+
+    receipts_keep(state_receipts(s), 10, &receipt, now(r, s));
+    return receipts_take(state_receipts(s), 10, now(r, s), NS_PER_S, &receipt);
+}
+
+static void receipts_are_kept_in_the_file_and_in_memory(void **state)
+{
+    struct room *r = *state, elsewhere = *r;
+    struct state *s = open_state(r), *other = open_state(r);
+    struct receipt receipt = {.n = 1, .charges = {{7, 1}}};
+
+    assert_true(keeps_receipts(r, s));
+    receipts_keep(state_receipts(s), 12, &receipt, now(r, s));
+    assert_true(receipts_take(state_receipts(other), 12, now(r, other), NS_PER_S, &receipt));
+    state_close(s);
+    state_close(other);
+    (void)snprintf(elsewhere.path, sizeof elsewhere.path, "/proc/no/state");
+    s = open_state(&elsewhere);
+    assert_non_null(state_problem(s));
+    assert_true(keeps_receipts(&elsewhere, s));
+    state_close(s);
+}
+
 static void what_is_no_plain_file_of_ours_is_left_alone(void **state)
 {
     static const char *const kinds[] = {"symbolic link", "not a regular file", "directory", "everybody"};
@@ -1374,6 +1400,7 @@ int main(void)
         TEST(processes_that_start_at_once_make_one_file),
         TEST(a_lock_that_is_never_given_back_stops_nobody),
         TEST(a_damaged_file_is_set_aside_and_a_newer_one_left_alone),
+        TEST(receipts_are_kept_in_the_file_and_in_memory),
         TEST(what_is_no_plain_file_of_ours_is_left_alone),
         TEST(without_its_directory_the_state_is_in_memory_and_says_so),
         TEST(a_path_without_a_name_is_refused_with_words),
