@@ -14,7 +14,7 @@ libjansson-dev libcurl4-openssl-dev libssl-dev'
 # libnet-ssleay-perl: swaks' TLS. llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries'
 # leaks that tests know.
 test="$build libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck shellcheck systemd postfix
-dovecot-core swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography jq mandoc strace libfaketime e2fsprogs iproute2 procps"
+dovecot-core swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography python3-milter haproxy jq mandoc strace libfaketime e2fsprogs iproute2 procps"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
 bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim opendkim-tools valgrind"
 
