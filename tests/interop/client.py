@@ -1,6 +1,6 @@
 """A small SMTP client for tests: says which reply decided. Loopback only.
 
-    client.py PORT [--source ADDRESS] [--first LINE]... [--tls] [--login USER | --xclient ARGS] --from ADDRESS
+    client.py PORT [--source ADDRESS] [--first LINE]... [--tls | --wrap] [--login USER | --xclient ARGS] --from ADDRESS
               [--header-from TEXT] RECIPIENT...
 
 --first is sent as it is before the greeting is read (PROXY TCP4 ...); \\r\\n is added. The password is "secret".
@@ -14,17 +14,25 @@ import sys
 
 
 class Client(smtplib.SMTP):
-    """Sends what goes before SMTP as soon as the connection is there."""
+    """Sends what goes before SMTP as soon as the connection is there; with wrap, all of it in TLS."""
 
-    def __init__(self, first, *args, **keywords):
+    def __init__(self, first, wrap, *args, **keywords):
         self.first = first
+        self.wrap = wrap
         super().__init__(*args, **keywords)
 
     def _get_socket(self, host, port, timeout):
         connection = socket.create_connection((host, port), timeout, self.source_address)
         for line in self.first:
-            connection.sendall(line if isinstance(line, bytes) else line.encode() + b"\r\n")
-        return connection
+            connection.sendall(line.encode() + b"\r\n")
+        return anonymous_tls().wrap_socket(connection) if self.wrap else connection
+
+
+def anonymous_tls():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def reply(code, text):
@@ -32,10 +40,7 @@ def reply(code, text):
 
 
 def start_tls(client):
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    client.starttls(context=context)
+    client.starttls(context=anonymous_tls())
     client.ehlo()
 
 
@@ -60,6 +65,7 @@ def main():
     parser.add_argument("--source", default="127.9.1.1")
     parser.add_argument("--first", action="append", default=[])
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--wrap", action="store_true")
     parser.add_argument("--login")
     parser.add_argument("--xclient")
     parser.add_argument("--from", dest="sender", required=True)
@@ -67,7 +73,7 @@ def main():
     parser.add_argument("recipients", nargs="+")
     options = parser.parse_args()
 
-    client = Client(options.first, "127.0.0.1", options.port, timeout=60, source_address=(options.source, 0))
+    client = Client(options.first, options.wrap, "127.0.0.1", options.port, timeout=60, source_address=(options.source, 0))
     client.ehlo("client.contoso.example")
     if options.tls:
         start_tls(client)
