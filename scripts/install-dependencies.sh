@@ -18,7 +18,7 @@ test="$build libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy
 dovecot-core swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography python3-milter haproxy jq mandoc strace libfaketime e2fsprogs iproute2 procps"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
 bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim opendkim-tools valgrind"
-clients="$test ruby ruby-net-smtp php-cli libphp-phpmailer default-jdk-headless libjakarta-mail-java libmail-java libjaf-java
+clients="$test ruby php-cli libphp-phpmailer default-jdk-headless libjakarta-mail-java
 nodejs node-nodemailer msmtp"
 
 case "${1:-}" in
