@@ -91,6 +91,8 @@ def main():
 
 try:
     print(main())
+except smtplib.SMTPResponseException as error:
+    print(reply(error.smtp_code, error.smtp_error))
 except (OSError, smtplib.SMTPException) as error:
     print("client: %r" % error)
     sys.exit(1)

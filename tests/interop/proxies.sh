@@ -34,21 +34,14 @@ listen $1
 END
 }
 
+# What it shall do stands in $T/haproxy.cfg; it listens at these ports then.
 start_haproxy()
 {
+    local port
     cat "$T/cert.pem" "$T/key.pem" >"$T/both.pem"
-    {
-        cat <<'END'
-defaults
-    mode tcp
-    timeout connect 10s
-    timeout client 60s
-    timeout server 60s
-END
-        cat
-    } >"$T/haproxy.cfg"
+    sed -i '1i defaults\n    mode tcp\n    timeout connect 10s\n    timeout client 60s\n    timeout server 60s' "$T/haproxy.cfg"
     relay_run haproxy haproxy -db -f "$T/haproxy.cfg"
-    for port in "$@"; do relay_wait relay_listens "$port"; done
+    for port; do relay_wait relay_listens "$port"; done
 }
 
 client() { python3 tests/interop/client.py "$@" --from "$anna" guest@adatum.example; }
@@ -70,7 +63,8 @@ $(service "$XCLIENT" smtpd_authorized_xclient_hosts=127.0.0.1 smtpd_tls_auth_onl
     echo '    option smtpchk EHLO proxy.contoso.example'
     proxy tls "$TLS" send-proxy-v2-ssl "ssl crt $T/both.pem"
     proxy front "$FRONT" send-proxy-v2-ssl "ssl crt $T/both.pem" "$BEHIND"
-} | start_haproxy "$V1" "$V2" "$PLAIN" "$CHECKED" "$TLS" "$FRONT"
+} >"$T/haproxy.cfg"
+start_haproxy "$V1" "$V2" "$PLAIN" "$CHECKED" "$TLS" "$FRONT"
 
 for version in 1 2; do
     port=V$version
