@@ -69,6 +69,11 @@ const struct rule postfix_rules[PF_RULES] = {
                       "smtpd_sasl_security_options = noanonymous"},
     [PF_XCLIENT] = {"xclient", SEVERITY_HIGH, NULL, "no client may pretend to be another, or a login",
                     "smtpd_authorized_xclient_hosts ="},
+    [PF_PROXY_PROTOCOL] = {"proxy-protocol", SEVERITY_MEDIUM, NULL, "only the proxy says who the client is",
+                           "let nobody but the proxy reach that port: an address such as 127.0.0.1:587 in the first "
+                           "column of master.cf, or a firewall"},
+    [PF_LOCAL_SUBMISSION] = {"local-submission", SEVERITY_LOW, NULL, "few users of this host send without a login",
+                             "authorized_submit_users = root"},
     [PF_SOFT_BOUNCE] = {"soft-bounce", SEVERITY_LOW, NULL, "refusals are final", "soft_bounce = no"},
     [PF_SEEN_NOTHING] = {"seen-nothing", SEVERITY_LOW, NULL, "postern has decided something lately",
                          "send a message through the relay and run this again"},

@@ -40,6 +40,20 @@ static void check_local_milter(const struct postfix_check *c)
     }
 }
 
+/* sendmail(1) asks nobody: what it is given goes out with any sender. */
+static void check_submission(const struct postfix_check *c)
+{
+    char place[POSTFIX_PLACE_MAX];
+    struct finding *f;
+
+    if (!slice_eq(postfix_get(c->p, NULL, "authorized_submit_users"), SLICE("static:anyone")))
+        return;
+    f = findings_add(c->findings, PF_LOCAL_SUBMISSION, postfix_place(c->p, NULL, "authorized_submit_users", place),
+                     "every user of this host, that of a web application too, sends as anybody by sendmail(1), past "
+                     "postern");
+    finding_set(f, c, NULL, "authorized_submit_users", SLICE("root"));
+}
+
 static void check_soft_bounce(const struct postfix_check *c)
 {
     char place[POSTFIX_PLACE_MAX];
@@ -100,6 +114,7 @@ void postfix_check_main(const struct postfix_check *c)
 {
     check_idle(c);
     check_local_milter(c);
+    check_submission(c);
     check_soft_bounce(c);
     check_rewriting(c);
 }

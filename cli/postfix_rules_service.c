@@ -89,6 +89,19 @@ static void check_xclient(const struct postfix_check *c, const struct smtpd *s)
         f->severity = SEVERITY_INFO;
 }
 
+static void check_proxy_protocol(const struct postfix_check *c, const struct smtpd *s)
+{
+    char place[POSTFIX_PLACE_MAX];
+
+    if (postfix_get(c->p, s->service, "smtpd_upstream_proxy_protocol").n == 0 || smtpd_on_loopback(s->service))
+        return;
+    findings_add(c->findings, PF_PROXY_PROTOCOL,
+                 postfix_place(c->p, s->service, "smtpd_upstream_proxy_protocol", place),
+                 "service %.*s believes whoever connects which client it speaks for, and others than this host can "
+                 "connect: they can be any connector's device",
+                 SLICE_ARG(s->service->name));
+}
+
 void postfix_check_service(const struct postfix_check *c, const struct smtpd *s)
 {
     if (s->logins) {
@@ -97,4 +110,5 @@ void postfix_check_service(const struct postfix_check *c, const struct smtpd *s)
     }
     check_newlines(c, s);
     check_xclient(c, s);
+    check_proxy_protocol(c, s);
 }

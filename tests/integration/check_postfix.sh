@@ -205,6 +205,11 @@ finds 'networks that postern refuses' mynetworks 3 '*' 's|^mynetworks =.*|mynetw
 finds 'passwords without TLS' tls-auth-only 4 '*smtpd_tls_auth_only = yes*' 's/^smtpd_tls_auth_only.*/smtpd_tls_auth_only = no/'
 finds 'anonymous logins' sasl-anonymous 4 "master.cf:*'submission/inet/smtpd_sasl_security_options=noanonymous'*" '' 's/=noanonymous/=/'
 finds 'a network that may claim any login' xclient 4 '*' '$a smtpd_authorized_xclient_hosts = 203.0.113.0/24'
+finds 'an XCLIENT of this host alone' xclient 0 '*' '$a smtpd_authorized_xclient_hosts = 127.0.0.1'
+finds 'a proxy that everybody may pretend to be' proxy-protocol 3 'master.cf:* submission -o smtpd_upstream_proxy_protocol*' '' \
+    's/^  -o smtpd_sasl_path.*/&\n  -o smtpd_upstream_proxy_protocol=haproxy/'
+lacks 'a proxy on this host' proxy-protocol '' 's/^submission /127.0.0.1:587 /;s/^  -o smtpd_sasl_path.*/&\n  -o smtpd_upstream_proxy_protocol=haproxy/'
+finds 'every user of the host sends as anybody' local-submission 3 "*'authorized_submit_users = root'*" '/^authorized_submit_users/d'
 finds 'refusals that are not final' soft-bounce 3 '*' '$a soft_bounce = yes'
 finds 'local mail through the milter' local-milter 3 '*' '$a non_smtpd_milters = $postern_milter'
 finds 'no service with logins' no-service 4 '*' '' '/sasl_auth_enable/d'

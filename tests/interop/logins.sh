@@ -17,6 +17,8 @@ try()
         guest@adatum.example)" "$4"
 }
 
+arrived() { grep -q '^Subject: cron' "$T"/sink/*; }
+
 make_relay '' 'tenants = ( { name = "contoso"; netbios = ["CONTOSO"]; } );'
 # All characters of a user principal name at Exchange Online, and one of sub-addresses.
 odd="a'b.c-d_e!f#g^h~i+j@contoso.example"
@@ -36,7 +38,7 @@ relay_import --tenant contoso "$T/lib/cas.csv" "$T/lib/mailbox.json" "$T/lib/tra
 # As the comment in conf/dovecot/postern.conf says.
 printf '%s:{PLAIN}secret\n' anna 'contoso\\anna' anna@contoso.example "kim.o\\'neil@contoso.example" "${odd/\'/\\\'}" \
     'fabrikam\\anna' 'jürgen@contoso.example' 'anna berg' >"$T/users"
-relay_start both || exit 1
+RELAY_NETWORKS='' relay_start both || exit 1 # as the example has it
 
 try 'a user principal name' anna@contoso.example anna@contoso.example '250 *'
 try 'the same in capitals' Anna@Contoso.EXAMPLE anna@contoso.example '250 *'
@@ -49,4 +51,8 @@ try 'a NetBIOS domain of nobody' 'FABRIKAM\anna' anna@contoso.example '5?? 5.7.1
 try 'a blank in a name' 'anna berg' anna@contoso.example '535 *'
 try 'a letter that is not ASCII' 'jürgen@contoso.example' anna@contoso.example '[45]?? *'
 try 'and then an honest one' anna@contoso.example anna@contoso.example '250 *'
+is 'a program on the relay, without a login' \
+    "$(python3 tests/interop/client.py "$SMTP25" --source 127.0.0.1 --from cleo@contoso.example guest@adatum.example)" '554 5.7.1*'
+printf 'Subject: cron\n\nmade up\n' | sendmail -C "$T/postfix" -f root@contoso.example guest@adatum.example
+is 'cron, through sendmail(1)' "$? $(relay_wait arrived && echo arrived)" '0 arrived'
 exit $status
