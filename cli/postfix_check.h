@@ -99,11 +99,23 @@ bool smtpd_asks_at(const struct smtpd *s, enum asked_at at);
  */
 const char *smtpd_relay_list(const struct postfix_check *c, const struct smtpd *s);
 
+/* Does mail that a filter has looked at come back there? Without a filter of its own, and for this host alone. */
+bool smtpd_is_way_back(const struct postfix_check *c, const struct smtpd *s);
+
+#define POSTFIX_SHOWN_MAX 120 /* bytes of a foreign word that are shown */
+struct postfix_shown {
+    char text[4 * POSTFIX_SHOWN_MAX + 4];
+};
+/* A word of Postfix's configuration for people, cut and escaped. */
+struct postfix_shown postfix_shown(struct slice s);
+
 /* A command that was put together becomes the advice, if all of it fits. */
 void finding_command(struct finding *f, const struct postfix_check *c, struct buf *command);
 /* The command that sets it where it is written. */
 void finding_set(struct finding *f, const struct postfix_check *c, const struct smtpd *s, const char *name,
                  struct slice value);
+void finding_set_own(struct finding *f, const struct postfix_check *c, const struct smtpd *s,
+                     const struct postfix_own *settings, size_t n);
 
 /* The file of a UNIX endpoint as this service sees it; false for TCP. */
 bool endpoint_path(const struct postfix_check *c, const struct postfix_service *service, struct slice endpoint,

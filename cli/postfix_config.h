@@ -76,9 +76,12 @@ struct slice postfix_written(const struct postfix *p, const struct postfix_servi
 #define POSTFIX_COMMAND_MAX 700
 void postfix_add_set(struct buf *b, const struct postfix *p, const struct postfix_service *service, const char *name,
                      struct slice value);
-/* Sets it for this service, wherever it holds now. */
+/* Sets these for this service, wherever they hold now. */
+struct postfix_own {
+    const char *name, *value;
+};
 void postfix_add_set_own(struct buf *b, const struct postfix *p, const struct postfix_service *service,
-                         const char *name, struct slice value);
+                         const struct postfix_own *settings, size_t n);
 /* Takes it away: the default holds. */
 void postfix_add_unset(struct buf *b, const struct postfix *p, const struct postfix_service *service, const char *name);
 /* The service leaves the chroot. */

@@ -13,19 +13,6 @@
 #define MILTER_COMMAND_MOST 60u
 #define MILTER_CONTENT_MOST 300u
 
-struct words {
-    char text[300];
-};
-
-static struct words shown(struct slice s)
-{
-    struct words w;
-    struct buf b = BUF_OVER(w.text);
-
-    output_add_plain(&b, (struct slice){s.p, s.n < 120 ? s.n : 120});
-    return w;
-}
-
 static const char *place_of(const struct postfix_check *c, const struct smtpd *s, const char *name,
                             char out[POSTFIX_PLACE_MAX])
 {
@@ -37,17 +24,13 @@ static const char *place_of(const struct postfix_check *c, const struct smtpd *s
 /* What a service of its own asks, in the names of conf/postfix/main.cf. */
 static void command_to_ask(const struct postfix_check *c, const struct smtpd *s, struct finding *f)
 {
-    static const char *const settings[][2] = {
+    static const struct postfix_own settings[] = {
         {"smtpd_relay_restrictions", "$postern_relay_restrictions"},
         {"smtpd_end_of_data_restrictions", "$postern_end_of_data_restrictions"},
         {"smtpd_milters", "$postern_milter"},
     };
-    char text[POSTFIX_COMMAND_MAX];
-    struct buf command = BUF_OVER(text);
 
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        postfix_add_set_own(&command, c->p, s->service, settings[i][0], slice_of(settings[i][1]));
-    finding_command(f, c, &command);
+    finding_set_own(f, c, s, settings, sizeof settings / sizeof settings[0]);
 }
 
 static void check_not_asked(const struct postfix_check *c, const struct smtpd *s)
@@ -57,7 +40,7 @@ static void check_not_asked(const struct postfix_check *c, const struct smtpd *s
 
     f = findings_add(c->findings, PF_NOT_ASKED, place_of(c, s, NULL, place),
                      "service %s takes %s, and neither its restrictions nor its milters name postern",
-                     shown(s->service->name).text, s->logins ? "logins" : "mail without a login");
+                     postfix_shown(s->service->name).text, s->logins ? "logins" : "mail without a login");
     command_to_ask(c, s, f);
     /* Without logins it matters for connectors only: those that come in here relay unseen. */
     if (!s->logins)
@@ -91,7 +74,7 @@ static void check_counting(const struct postfix_check *c, const struct smtpd *s)
         return;
     f = findings_add(c->findings, PF_CANNOT_COUNT, place_of(c, s, "smtpd_end_of_data_restrictions", place),
                      "service %s asks postern%s, but not where messages are counted%s: no limit ever fills",
-                     shown(s->service->name).text,
+                     postfix_shown(s->service->name).text,
                      smtpd_asks_at(s, AT_CONNECT) ? " at the beginning" : " about recipients",
                      charge == CHARGE_MILTER    ? " (charge = \"milter\" in postern.conf)"
                      : charge == CHARGE_POLICYD ? " (charge = \"policyd\" in postern.conf)"
@@ -113,7 +96,7 @@ static void check_recipients(const struct postfix_check *c, const struct smtpd *
         c->findings, PF_NO_RECIPIENTS, place_of(c, s, "smtpd_relay_restrictions", place),
         "service %s asks only when the message is over: the client learns late that it may not send, and of "
         "several recipients postern is told none, so that it cannot keep a connector to internal ones",
-        shown(s->service->name).text);
+        postfix_shown(s->service->name).text);
     finding_set(f, c, s, "smtpd_relay_restrictions", SLICE("$postern_relay_restrictions"));
 }
 
@@ -185,8 +168,8 @@ static void check_permit(const struct postfix_check *c, const struct smtpd *s, c
     f = findings_add(c->findings, PF_PERMIT_IN_FRONT, place_of(c, s, a->list, place),
                      "%s%s%s stands before check_policy_service in %s of service %s%s%s%s: whom it permits is never "
                      "shown to postern's policy service",
-                     shown(a->permit.word).text, a->permit.argument.n > 0 ? " " : "", shown(a->permit.argument).text,
-                     a->list, shown(s->service->name).text,
+                     postfix_shown(a->permit.word).text, a->permit.argument.n > 0 ? " " : "",
+                     postfix_shown(a->permit.argument).text, a->list, postfix_shown(s->service->name).text,
                      a->permit_unknown            ? ", and nobody can see from here whom it permits ("
                      : a->permit_entry[0] != '\0' ? ", and its table permits "
                                                   : "",
@@ -208,7 +191,7 @@ static void check_place(const struct postfix_check *c, const struct smtpd *s, co
     f = findings_add(c->findings, PF_EARLY_STAGE, place_of(c, s, a->list, place),
                      "%s of service %s is evaluated before the client has logged in or named a sender%s: postern can "
                      "say nothing there",
-                     a->list, shown(s->service->name).text,
+                     a->list, postfix_shown(s->service->name).text,
                      strcmp(a->list, "smtpd_etrn_restrictions") == 0 ? "" : " (smtpd_delay_reject = no)");
     finding_set(f, c, s, "smtpd_delay_reject", SLICE("yes"));
 }
@@ -225,9 +208,9 @@ static void check_listener(const struct postfix_check *c, const struct smtpd *s,
     if (a->listener != NULL || (l != NULL && l->fd >= 0)) /* "fd:3" does not say where */
         return;
     f = findings_add(c->findings, PF_WRONG_SOCKET, place_of(c, s, a->list, place),
-                     "%s asks at %s, but %s listens at %s", a->list, shown(a->target.endpoint).text,
+                     "%s asks at %s, but %s listens at %s", a->list, postfix_shown(a->target.endpoint).text,
                      a->at == AT_MILTER ? "postern-milter" : "postern-policyd",
-                     l != NULL && l->address != NULL ? shown(slice_of(l->address)).text : "no address");
+                     l != NULL && l->address != NULL ? postfix_shown(slice_of(l->address)).text : "no address");
     if (l == NULL || l->address == NULL)
         return;
     postfix_add_replace(&command, c->p, a->target.endpoint, slice_of(l->address));
@@ -278,7 +261,7 @@ static void check_default_action(const struct postfix_check *c, const struct smt
     f = findings_add(c->findings, milter ? PF_MILTER_DEFAULT_ACTION : PF_POLICY_DEFAULT_ACTION,
                      place_of(c, s, own ? a->list : global, place),
                      "default_action \"%s\" for %s: while postern does not answer, everything passes unchecked",
-                     shown(action).text, shown(a->target.endpoint).text);
+                     postfix_shown(action).text, postfix_shown(a->target.endpoint).text);
     if (own)
         set_option(f, c, whole, milter ? "default_action=tempfail" : "{ default_action = " POLICY_DEFAULT_ACTION " }");
     else
@@ -312,7 +295,7 @@ static void check_time(const struct postfix_check *c, const struct smtpd *s, con
         return;
     f = findings_add(c->findings, PF_TIMEOUT, place_of(c, s, own ? a->list : row->global, place),
                      "%s for %s is %s%s: a postern that hangs holds each of Postfix's processes for so long",
-                     own ? row->option : row->global, shown(a->target.endpoint).text, shown(value).text,
+                     own ? row->option : row->global, postfix_shown(a->target.endpoint).text, postfix_shown(value).text,
                      a->at == AT_MILTER ? "" : ", and it is asked twice");
     (void)snprintf(right, sizeof right, "%s%s%us", own ? row->option : "", own ? "=" : "",
                    a->at == AT_MILTER ? (unsigned)row->most : 20u);
@@ -354,6 +337,25 @@ void finding_set(struct finding *f, const struct postfix_check *c, const struct 
 
     postfix_add_set(&command, c->p, s != NULL ? s->service : NULL, name, value);
     finding_command(f, c, &command);
+}
+
+void finding_set_own(struct finding *f, const struct postfix_check *c, const struct smtpd *s,
+                     const struct postfix_own *settings, size_t n)
+{
+    char text[POSTFIX_COMMAND_MAX];
+    struct buf command = BUF_OVER(text);
+
+    postfix_add_set_own(&command, c->p, s->service, settings, n);
+    finding_command(f, c, &command);
+}
+
+struct postfix_shown postfix_shown(struct slice s)
+{
+    struct postfix_shown shown;
+    struct buf b = BUF_OVER(shown.text);
+
+    output_add_plain(&b, (struct slice){s.p, s.n < POSTFIX_SHOWN_MAX ? s.n : POSTFIX_SHOWN_MAX});
+    return shown;
 }
 
 void postfix_check_asking(const struct postfix_check *c, const struct smtpd *s)

@@ -1,8 +1,5 @@
 /* Rules about mail that leaves Postfix for a filter and comes back through another smtpd. */
-#include "cli/output.h"
 #include "cli/postfix_check.h"
-
-#include <stdio.h>
 
 static bool has_filter(const struct postfix_check *c, const struct postfix_service *service)
 {
@@ -18,8 +15,7 @@ static bool filters_exist(const struct postfix_check *c)
     return false;
 }
 
-/* It has no filter of its own where main.cf has one, or listens for this host alone. */
-static bool is_way_back(const struct postfix_check *c, const struct smtpd *s)
+bool smtpd_is_way_back(const struct postfix_check *c, const struct smtpd *s)
 {
     return !s->logins && !has_filter(c, s->service) &&
            (smtpd_on_loopback(s->service) ? filters_exist(c) : has_filter(c, NULL));
@@ -28,7 +24,7 @@ static bool is_way_back(const struct postfix_check *c, const struct smtpd *s)
 /* Nothing is asked there, and only this host may come in. */
 static void command_alone(const struct postfix_check *c, const struct smtpd *s, struct finding *f)
 {
-    static const char *const settings[][2] = {
+    static const struct postfix_own settings[] = {
         {"smtpd_relay_restrictions", "permit_mynetworks,reject"},
         {"mynetworks", "127.0.0.0/8"},
         {"smtpd_client_restrictions", ""},
@@ -38,13 +34,8 @@ static void command_alone(const struct postfix_check *c, const struct smtpd *s, 
         {"smtpd_end_of_data_restrictions", ""},
         {"smtpd_milters", ""},
     };
-    char text[POSTFIX_COMMAND_MAX];
-    struct buf command = BUF_OVER(text);
 
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (i < 2 || postfix_get(c->p, s->service, settings[i][0]).n > 0)
-            postfix_add_set_own(&command, c->p, s->service, settings[i][0], slice_of(settings[i][1]));
-    finding_command(f, c, &command);
+    finding_set_own(f, c, s, settings, sizeof settings / sizeof settings[0]);
 }
 
 void postfix_check_filters(const struct postfix_check *c, const struct smtpd *s)
@@ -55,7 +46,7 @@ void postfix_check_filters(const struct postfix_check *c, const struct smtpd *s)
     char place[POSTFIX_PLACE_MAX];
     struct finding *f;
 
-    if (s->n == 0 || !is_way_back(c, s))
+    if (s->n == 0 || !smtpd_is_way_back(c, s))
         return;
     f = findings_add(c->findings, PF_WAY_BACK, postfix_place(c->p, s->service, NULL, place),
                      "service %.*s takes back what a filter has looked at, and asks postern about it as about a client "

@@ -1,8 +1,5 @@
 /* Rules about the lists of one service together: what is asked twice, in other words, or at the wrong time. */
-#include "cli/output.h"
 #include "cli/postfix_check.h"
-
-#include <stdio.h>
 
 static bool is_policy(const struct asking *a)
 {

@@ -1,8 +1,5 @@
 /* Rules about main.cf as a whole. */
-#include "cli/output.h"
 #include "cli/postfix_check.h"
-
-#include <stdio.h>
 
 static void check_idle(const struct postfix_check *c)
 {

@@ -1,8 +1,5 @@
 /* Rules about a milter that is listed: is it asked, is it told enough, and does it come first? */
-#include "cli/output.h"
 #include "cli/postfix_check.h"
-
-#include <stdio.h>
 
 /* What postern-milter needs to be told, and with which command (milter/negotiate.c asks for these by name). */
 static const char *const needed_macros[] = {"{auth_authen}", "{auth_type}"};
@@ -54,7 +51,7 @@ static void command_behind_queue(const struct postfix_check *c, const struct smt
         return;
     buf_addf(&b, "smtp:[%.*s]:%.*s", SLICE_ARG(host), SLICE_ARG(port));
     postfix_add_set(&command, c->p, s->service, "smtpd_proxy_filter", (struct slice){NULL, 0});
-    postfix_add_set_own(&command, c->p, s->service, "content_filter", buf_slice(&b));
+    postfix_add_set_own(&command, c->p, s->service, &(struct postfix_own){"content_filter", value}, 1);
     finding_command(f, c, &command);
 }
 
@@ -118,17 +115,16 @@ static void command_first(const struct postfix_check *c, const struct smtpd *s, 
 static void check_first(const struct postfix_check *c, const struct smtpd *s)
 {
     bool policyd = smtpd_asks_at(s, AT_END) && c->config->charge != CHARGE_MILTER;
-    char place[POSTFIX_PLACE_MAX], shown[200];
-    struct buf b = BUF_OVER(shown);
+    char place[POSTFIX_PLACE_MAX];
     struct finding *f;
 
     if (s->milter_ahead.n == 0)
         return;
-    output_add_plain(&b, (struct slice){s->milter_ahead.p, s->milter_ahead.n < 100 ? s->milter_ahead.n : 100});
     f = findings_add(c->findings, PF_MILTER_NOT_FIRST, postfix_place(c->p, s->service, "smtpd_milters", place),
                      "service %.*s asks %s before postern: a message that it puts on hold never comes to postern's "
                      "end of message, and its From is not judged%s when it is released",
-                     SLICE_ARG(s->service->name), shown, policyd ? "" : ", nor is it counted,");
+                     SLICE_ARG(s->service->name), postfix_shown(s->milter_ahead).text,
+                     policyd ? "" : ", nor is it counted,");
     if (!policyd)
         f->severity = SEVERITY_HIGH;
     command_first(c, s, f);

@@ -1,8 +1,5 @@
 /* Rules about who may relay without a login: by network, by certificate, by table. */
-#include "cli/output.h"
 #include "cli/postfix_check.h"
-
-#include <stdio.h>
 
 /* Restrictions that let people relay whom postern knows: by login, or by network, which check_network looks at. */
 static const char *const known_permits[] = {"permit_mynetworks", "permit_sasl_authenticated", "check_sasl_access",
@@ -31,19 +28,6 @@ static bool next_permit(struct restrictions *l, struct restriction *r)
     return false;
 }
 
-struct shown {
-    char text[120];
-};
-
-static struct shown shown(struct slice s)
-{
-    struct shown shown;
-    struct buf b = BUF_OVER(shown.text);
-
-    output_add_plain(&b, (struct slice){s.p, s.n < 100 ? s.n : 100});
-    return shown;
-}
-
 /* ---- whom postern takes for nobody ---- */
 
 static void add_unknown(const struct postfix_check *c, const struct smtpd *s, const struct restriction *r,
@@ -56,15 +40,16 @@ static void add_unknown(const struct postfix_check *c, const struct smtpd *s, co
     if (says == TABLE_UNKNOWN) {
         f = findings_add(c->findings, PF_PERMIT_UNKNOWN, postfix_place(c->p, s->service, list, place),
                          "%s %s in %s of service %s may let clients relay, and nobody can see from here which (%s)",
-                         shown(r->word).text, shown(r->argument).text, list, shown(s->service->name).text, entry);
+                         postfix_shown(r->word).text, postfix_shown(r->argument).text, list,
+                         postfix_shown(s->service->name).text, entry);
         f->severity = SEVERITY_LOW;
         return;
     }
     findings_add(c->findings, PF_PERMIT_UNKNOWN, postfix_place(c->p, s->service, list, place),
                  "%s%s%s%s%s in %s of service %s lets clients relay that have neither a login nor a connector: postern "
                  "lets them alone, so that they send as anybody, as much as they like",
-                 shown(r->word).text, r->argument.n > 0 ? " " : "", shown(r->argument).text,
-                 entry[0] != '\0' ? ", which permits " : "", entry, list, shown(s->service->name).text);
+                 postfix_shown(r->word).text, r->argument.n > 0 ? " " : "", postfix_shown(r->argument).text,
+                 entry[0] != '\0' ? ", which permits " : "", entry, list, postfix_shown(s->service->name).text);
 }
 
 void postfix_check_relay(const struct postfix_check *c, const struct smtpd *s)
@@ -145,7 +130,7 @@ static void check_network(const struct postfix_check *c, const struct smtpd *s, 
         f = findings_add(c->findings, PF_MYNETWORKS, place,
                          "mynetworks names \"%s\", which is not looked into here: nobody knows whether its networks "
                          "are those of the connectors",
-                         shown(word).text);
+                         postfix_shown(word).text);
         f->severity = SEVERITY_LOW;
         return;
     }
@@ -153,13 +138,13 @@ static void check_network(const struct postfix_check *c, const struct smtpd *s, 
         f = findings_add(c->findings, PF_MYNETWORKS, place,
                          "mynetworks has %s, and no connector holds all of it: postern refuses the others there "
                          "(unauthenticated = \"reject\")",
-                         shown(word).text);
+                         postfix_shown(word).text);
         f->severity = SEVERITY_LOW;
     } else
         f = findings_add(c->findings, PF_MYNETWORKS, place,
                          "mynetworks has %s, and no connector holds all of it: %s sends as anybody, without login, "
                          "limits or a line in postern's journal",
-                         shown(word).text,
+                         postfix_shown(word).text,
                          is == NETWORK_LOOPBACK ? "every program on this relay" : "every client there");
     command_covered(c, s, f);
 }
@@ -175,7 +160,7 @@ void postfix_check_networks(const struct postfix_check *c, const struct smtpd *s
     restrictions_start(&l, c->p, s->service, postfix_get(c->p, s->service, smtpd_relay_list(c, s)));
     while (next_permit(&l, &r))
         permits = permits || slice_ieq(r.word, SLICE("permit_mynetworks"));
-    if (!permits)
+    if (!permits || smtpd_is_way_back(c, s)) /* for which this host is right */
         return;
     (void)postfix_place(c->p, s->service, "mynetworks", place);
     while (postfix_word(&rest, &word))

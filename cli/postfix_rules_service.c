@@ -1,8 +1,5 @@
 /* Rules about a service that asks postern, beside how it asks. */
-#include "cli/output.h"
 #include "cli/postfix_check.h"
-
-#include <stdio.h>
 
 /* Whom passwords could be stolen from: a service that a front on this host speaks to sees none on a wire. */
 static void check_tls(const struct postfix_check *c, const struct smtpd *s)
@@ -73,17 +70,15 @@ static bool only_loopback(struct slice hosts)
 static void check_xclient(const struct postfix_check *c, const struct smtpd *s)
 {
     struct slice hosts = postfix_get(c->p, s->service, "smtpd_authorized_xclient_hosts");
-    char place[POSTFIX_PLACE_MAX], shown[200];
-    struct buf b = BUF_OVER(shown);
+    char place[POSTFIX_PLACE_MAX];
     struct finding *f;
 
     if (hosts.n == 0)
         return;
-    output_add_plain(&b, (struct slice){hosts.p, hosts.n < 100 ? hosts.n : 100});
     f = findings_add(c->findings, PF_XCLIENT, postfix_place(c->p, s->service, "smtpd_authorized_xclient_hosts", place),
                      "%s may use XCLIENT at service %.*s, and so claim any client address and any login without a "
                      "password",
-                     shown, SLICE_ARG(s->service->name));
+                     postfix_shown(hosts).text, SLICE_ARG(s->service->name));
     finding_set(f, c, s, "smtpd_authorized_xclient_hosts", (struct slice){NULL, 0});
     if (only_loopback(hosts))
         f->severity = SEVERITY_INFO;

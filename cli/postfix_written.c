@@ -197,17 +197,25 @@ static void add_without_blanks(struct buf *b, struct slice value)
     }
 }
 
-void postfix_add_set_own(struct buf *b, const struct postfix *p, const struct postfix_service *service,
-                         const char *name, struct slice value)
+/* 'submission/inet/smtpd_milters=$postern_milter' */
+static void add_own(struct buf *b, const struct postfix_service *service, const char *name, struct slice value)
 {
     char text[POSTFIX_COMMAND_MAX];
     struct buf setting = BUF_OVER(text);
 
     buf_addf(&setting, "%.*s/%.*s/%s=", SLICE_ARG(service->name), SLICE_ARG(service->type), name);
     add_without_blanks(&setting, value);
-    add_tool(b, p, "postconf");
-    buf_add(b, SLICE(" -P "));
+    buf_add_char(b, ' ');
     add_quoted_buf(b, &setting);
+}
+
+void postfix_add_set_own(struct buf *b, const struct postfix *p, const struct postfix_service *service,
+                         const struct postfix_own *settings, size_t n)
+{
+    add_tool(b, p, "postconf");
+    buf_add(b, SLICE(" -P"));
+    for (size_t i = 0; i < n; i++)
+        add_own(b, service, settings[i].name, slice_of(settings[i].value));
 }
 
 void postfix_add_set(struct buf *b, const struct postfix *p, const struct postfix_service *service, const char *name,
@@ -218,7 +226,9 @@ void postfix_add_set(struct buf *b, const struct postfix *p, const struct postfi
     struct buf setting = BUF_OVER(text);
 
     if (origin.own) {
-        postfix_add_set_own(b, p, service, name, value);
+        add_tool(b, p, "postconf");
+        buf_add(b, SLICE(" -P"));
+        add_own(b, service, name, value);
         return;
     }
     buf_addf(&setting, "%.*s =%s%.*s", SLICE_ARG(origin.name), value.n > 0 ? " " : "", SLICE_ARG(value));

@@ -188,6 +188,7 @@ finds 'the way back from a filter refuses everything' way-back 5 "master.cf:* 12
     '$a content_filter = smtp:[127.0.0.1]:10024' "$way_back" 'unauthenticated = "reject";'
 finds 'the way back from a filter asks for nothing' way-back 3 '*' '$a content_filter = smtp:[127.0.0.1]:10024' "$way_back"
 lacks 'the way back as the example has it' way-back '$a content_filter = smtp:[127.0.0.1]:10024' 's/^#\(127\|  -o\)/\1/' 'unauthenticated = "reject";'
+lacks 'the network of the way back, which is this host' mynetworks '$a content_filter = smtp:[127.0.0.1]:10024' "$way_back"'\n  -o mynetworks=127.0.0.0/8'
 finds 'senders that are rewritten after they were judged' sender-rewritten 3 "main.cf:* sender_canonical_maps*smtp_generic_maps = inline:*-X 'sender_canonical_maps'*" \
     '$a sender_canonical_maps = inline:{anna@contoso.local=anna@contoso.example}'
 lacks 'recipients that are rewritten' sender-rewritten '$a recipient_canonical_maps = inline:{anna@contoso.local=anna@contoso.example}'
