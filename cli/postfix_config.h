@@ -89,5 +89,7 @@ void postfix_add_unchroot(struct buf *b, const struct postfix *p, const struct p
 /* Puts `to` in the place of `from` in main.cf and master.cf, for what is written inside other words. */
 void postfix_add_replace(struct buf *b, const struct postfix *p, struct slice from, struct slice to);
 void postfix_add_reload(struct buf *b, const struct postfix *p);
+/* One word of a shell, in single quotes. */
+void postfix_add_quoted(struct buf *b, struct slice text);
 
 #endif

@@ -79,7 +79,9 @@ static void check_counting(const struct postfix_check *c, const struct smtpd *s)
                      charge == CHARGE_MILTER    ? " (charge = \"milter\" in postern.conf)"
                      : charge == CHARGE_POLICYD ? " (charge = \"policyd\" in postern.conf)"
                                                 : "");
-    if (charge == CHARGE_MILTER && !s->before_queue)
+    if (charge == CHARGE_MILTER && smtpd_asks_at(s, AT_END))
+        finding_advise(f, "charge = \"auto\" in postern.conf, and: postern reload");
+    else if (charge == CHARGE_MILTER)
         finding_set(f, c, s, "smtpd_milters", SLICE("$postern_milter"));
     else
         finding_set(f, c, s, "smtpd_end_of_data_restrictions", SLICE("$postern_end_of_data_restrictions"));

@@ -100,14 +100,20 @@ static void chroot_finding(const struct postfix_check *c, const struct smtpd *s,
 static void permission_finding(const struct postfix_check *c, const struct walk *w, const char *path, const char *place)
 {
     const char *in_the_way = w->path[0] != '\0' ? w->path : "/";
+    char text[POSTFIX_COMMAND_MAX];
+    struct buf b = BUF_OVER(text);
     struct slice owner = postfix_get(c->p, NULL, "mail_owner");
     struct finding *f = findings_add(c->findings, PF_SOCKET_PERMISSION, place,
                                      "%s (mode %04o, owner %u, group %u) does not let user %.*s through to %s",
                                      in_the_way, (unsigned)w->st.st_mode & 07777, (unsigned)w->st.st_uid,
                                      (unsigned)w->st.st_gid, SLICE_ARG(owner), path);
 
-    finding_advise(f, "chgrp %.*s '%s' && chmod %s '%s'", SLICE_ARG(owner), in_the_way,
-                   S_ISDIR(w->st.st_mode) ? "g+xs" : "g+rw", in_the_way);
+    buf_addf(&b, "chgrp %.*s ", SLICE_ARG(owner));
+    postfix_add_quoted(&b, slice_of(in_the_way));
+    buf_addf(&b, " && chmod %s ", S_ISDIR(w->st.st_mode) ? "g+xs" : "g+rw");
+    postfix_add_quoted(&b, slice_of(in_the_way));
+    if (!b.full)
+        finding_advise(f, "%s", text);
 }
 
 static void missing_finding(const struct postfix_check *c, const struct asking *a, const char *path, const char *why,

@@ -153,8 +153,7 @@ struct slice postfix_written(const struct postfix *p, const struct postfix_servi
 
 /* ---- commands ---- */
 
-/* One word of a shell: what has no meaning there as it is, all else in single quotes. */
-static void add_quoted(struct buf *b, struct slice text)
+void postfix_add_quoted(struct buf *b, struct slice text)
 {
     buf_add_char(b, '\'');
     for (size_t i = 0; i < text.n; i++)
@@ -168,7 +167,7 @@ static void add_quoted(struct buf *b, struct slice text)
 /* A word that was put together; one that was cut cuts the command, too. */
 static void add_quoted_buf(struct buf *b, const struct buf *word)
 {
-    add_quoted(b, buf_slice(word));
+    postfix_add_quoted(b, buf_slice(word));
     b->full = b->full || word->full;
 }
 
@@ -179,7 +178,7 @@ static void add_tool(struct buf *b, const struct postfix *p, const char *tool)
     buf_add(b, slice_of(tool));
     if (p->folder != NULL) {
         buf_add(b, SLICE(" -c "));
-        add_quoted(b, slice_of(p->folder));
+        postfix_add_quoted(b, slice_of(p->folder));
     }
 }
 
@@ -192,6 +191,7 @@ static void add_without_blanks(struct buf *b, struct slice value)
     while (postfix_word(&value, &word)) {
         if (more)
             buf_add_char(b, ',');
+        b->full = b->full || memchr(word.p, ' ', word.n) != NULL; /* in braces: there is no other way to write it */
         buf_add(b, word);
         more = true;
     }
@@ -274,6 +274,7 @@ static void add_for_sed(struct buf *b, struct slice text, const char *special)
 
 void postfix_add_replace(struct buf *b, const struct postfix *p, struct slice from, struct slice to)
 {
+    static const char *const files[] = {"main.cf", "master.cf"};
     struct slice folder = postfix_get(p, NULL, "config_directory");
     char text[POSTFIX_COMMAND_MAX];
     struct buf script = BUF_OVER(text);
@@ -287,7 +288,13 @@ void postfix_add_replace(struct buf *b, const struct postfix *p, struct slice fr
         buf_add(b, SLICE(" && "));
     buf_add(b, SLICE("sed -i "));
     add_quoted_buf(b, &script);
-    buf_addf(b, " %.*s/main.cf %.*s/master.cf", SLICE_ARG(folder), SLICE_ARG(folder));
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[1024];
+
+        (void)snprintf(path, sizeof path, "%.*s/%s", SLICE_ARG(folder), files[i]);
+        buf_add_char(b, ' ');
+        postfix_add_quoted(b, slice_of(path));
+    }
 }
 
 void postfix_add_reload(struct buf *b, const struct postfix *p)
