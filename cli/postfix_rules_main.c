@@ -102,7 +102,10 @@ static void check_rewriting(const struct postfix_check *c)
         f = findings_add(
             c->findings, PF_CANONICAL, postfix_place(c->p, NULL, rewriting[i].maps, place),
             "%s rewrites senders when a message is queued: postern judges the envelope sender before that%s",
-            rewriting[i].maps, header ? ", and the From after it, so that one address has two names" : "");
+            rewriting[i].maps,
+            header ? ", and From after it, for clients whose headers are rewritten "
+                     "(local_header_rewrite_clients): one address has two names"
+                   : "");
         command_generic(c, rewriting[i].maps, f);
     }
 }
