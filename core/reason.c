@@ -96,7 +96,7 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_RECIPIENTS_UNKNOWN] =
         {"recipients-unknown", "451 4.7.1 Recipients could not be checked, try again later",
          "the connector is for internal recipients, but postern was not asked about each recipient: list it in "
-         "smtpd_recipient_restrictions too (seen once after a restart in mid-message: harmless)"},
+         "smtpd_relay_restrictions (seen once after a restart in mid-message: harmless)"},
     [REASON_LIMIT] = {"limit", "451 4.7.1 Sending rate exceeded, try again later",
                       "over a limit for the moment; the log line names it"},
     [REASON_LIMIT_REJECT] = {"limit-reject", "550 5.7.1 Sending rate exceeded", "over a limit with then = \"reject\""},
