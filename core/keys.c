@@ -1,6 +1,7 @@
 #include "core/keys.h"
 
 #include "core/decide_steps.h"
+#include "core/familiar.h"
 
 /* The first byte of everything that is hashed, so that one kind of key never equals another. */
 enum key_kind { KIND_IP = 1, KIND_NETWORK, KIND_MAILBOX, KIND_LOGIN, KIND_UNLISTED, KIND_BLOCK };
@@ -147,6 +148,9 @@ bool key_of_limit(const struct decide_context *c, const struct submission *s, co
 
 /* ---- blocks ---- */
 
+/* A block for refusals without a login stands beside one for all, on a key of its own. */
+#define OF_STRANGERS 0x10000u
+
 static uint64_t block_key(const struct hash_secret *secret, unsigned part, uint64_t value)
 {
     struct material m = start(KIND_BLOCK);
@@ -173,6 +177,7 @@ static void subject_begin(struct block *block, struct buf *subject, const char *
     memset(block->subject, 0, sizeof block->subject);
     *subject = BUF_OVER(block->subject);
     block->prefix = 0;
+    memset(&block->base, 0, sizeof block->base);
     buf_addf(subject, "%s ", kind);
 }
 
@@ -196,6 +201,7 @@ void key_of_block_on(const struct decide_context *c, const struct submission *s,
     case PER_CLIENT:
         subject_begin(block, &subject, "client");
         buf_add(&subject, ip_text(&s->client, text));
+        block->base = s->client;
         block->key = block_key(c->secret, PER_CLIENT, key_of_ip(c->secret, &s->client));
         return;
     default:
@@ -214,6 +220,7 @@ void key_of_block_on_network(const struct decide_context *c, const struct networ
     buf_add(&subject, network_text(network, text));
     block->key = block_key(c->secret, PER_CLIENT_NET, key_of_network(c->secret, network));
     block->prefix = network->prefix;
+    block->base = network->base;
 }
 
 void key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
@@ -227,6 +234,16 @@ void key_of_block(const struct decide_context *c, const struct submission *s, co
     }
     net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
     key_of_block_on_network(c, &net, block);
+}
+
+void key_of_strangers(const struct decide_context *c, const struct submission *s, struct block *block)
+{
+    struct network net = {.base = block->base, .prefix = (uint8_t)block->prefix};
+
+    block->class = BLOCK_OF_STRANGERS;
+    block->key = block->prefix > 0
+                     ? block_key(c->secret, PER_CLIENT_NET | OF_STRANGERS, key_of_network(c->secret, &net))
+                     : block_key(c->secret, PER_CLIENT | OF_STRANGERS, key_of_ip(c->secret, &s->client));
 }
 
 bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
@@ -263,26 +280,29 @@ static bool blocked(const struct decide_context *c, unsigned part, uint64_t valu
     return true;
 }
 
-static bool network_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                            uint64_t *until_ns)
+static uint64_t address_key(const struct decide_context *c, const struct submission *s)
+{
+    return s->has_client ? key_of_ip(c->secret, &s->client) : 0;
+}
+
+/* `of`: 0, or OF_STRANGERS. */
+static bool network_blocked(const struct decide_context *c, const struct submission *s, unsigned of, uint64_t *until_ns)
 {
     struct network net;
     uint32_t prefix;
     bool any = false;
 
-    /* One of a blocked network's addresses may be protected all the same. */
-    if (never_blocked(c, s, id, PER_CLIENT_NET))
-        return false;
     for (uint32_t at = 0; blocks_next_prefix(c->blocks, &at, &prefix);)
         if (network_of_size(s, prefix, &net))
-            any |= blocked(c, PER_CLIENT_NET, key_of_network(c->secret, &net), until_ns);
+            any |= blocked(c, PER_CLIENT_NET | of, key_of_network(c->secret, &net), until_ns);
     return any;
 }
 
 bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
                   uint64_t *until_ns)
 {
-    bool any;
+    uint64_t strangers_ns = 0;
+    bool any, strangers;
 
     *until_ns = 0;
     if (!blocks_any(c->blocks))
@@ -291,7 +311,17 @@ bool keys_blocked(const struct decide_context *c, const struct submission *s, co
     any |= blocked(c, PER_LOGIN, id->login, until_ns);
     any |= blocked(c, PER_CLIENT, id->client, until_ns);
     any |= blocked(c, PER_CONNECTOR, connector_hash(c, id), until_ns);
-    return network_blocked(c, s, id, until_ns) || any;
+    strangers = blocked(c, PER_CLIENT | OF_STRANGERS, address_key(c, s), &strangers_ns);
+    /* One of a blocked network's addresses may be protected all the same. */
+    if (!never_blocked(c, s, id, PER_CLIENT_NET)) {
+        any |= network_blocked(c, s, 0, until_ns);
+        strangers |= network_blocked(c, s, OF_STRANGERS, &strangers_ns);
+    }
+    if (!strangers || network_trusted(c, s, id))
+        return any;
+    if (strangers_ns > *until_ns)
+        *until_ns = strangers_ns;
+    return true;
 }
 
 bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
@@ -300,13 +330,19 @@ bool key_blocks(const struct decide_context *c, const struct submission *s, cons
     const struct {
         unsigned part;
         uint64_t value;
-    } parts[] = {
-        {PER_USER, id->user}, {PER_LOGIN, id->login}, {PER_CLIENT, id->client}, {PER_CONNECTOR, connector_hash(c, id)}};
+    } parts[] = {{PER_USER, id->user},
+                 {PER_LOGIN, id->login},
+                 {PER_CLIENT, id->client},
+                 {PER_CONNECTOR, connector_hash(c, id)},
+                 {PER_CLIENT | OF_STRANGERS, address_key(c, s)}};
+    unsigned of = block->class == BLOCK_OF_STRANGERS ? OF_STRANGERS : 0;
     struct network net;
 
+    if (of != 0 && network_trusted(c, s, id))
+        return false;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i].value != 0 && block_key(c->secret, parts[i].part, parts[i].value) == block->key)
             return true;
     return block->prefix > 0 && network_of_size(s, block->prefix, &net) &&
-           block_key(c->secret, PER_CLIENT_NET, key_of_network(c->secret, &net)) == block->key;
+           block_key(c->secret, PER_CLIENT_NET | of, key_of_network(c->secret, &net)) == block->key;
 }

@@ -30,6 +30,7 @@ struct import_options {
     const struct file_kind *file_kinds; /* which kind single files are of */
     size_t n_file_kinds;
     bool dry_run, force;
+    bool leave_root;     /* started by root: once the files are read, the process goes on as the directory's owner */
     unsigned max_change; /* percent */
     const char *const *files;
     size_t n_files;
