@@ -154,6 +154,8 @@ lacks 'a table of logins behind postern' permit-unknown "$(behind 'check_sasl_ac
 lacks 'what permits behind the last word' permit-unknown 's/^    reject_unauth_destination/    reject_unauth_destination permit/'
 finds 'asked twice about each recipient' listed-twice 3 'main.cf:* smtpd_recipient_restrictions*postconf*smtpd_recipient_restrictions =*' \
     '$a smtpd_recipient_restrictions = check_policy_service $postern_policy'
+finds 'the milter twice' listed-twice 3 '*smtpd_milters*once*' '' 's/=\$postern_milter/=$postern_milter,$postern_milter/'
+lacks 'an smtpd at a UNIX socket, for this host' not-asked '' '$a inside unix n - n - - smtpd\n  -o smtpd_relay_restrictions=permit_mynetworks,reject'
 finds 'asked in other words at the end' other-words 3 'main.cf:* postern_end_of_data_restrictions*$postern_policy*' \
     '/^postern_end_of_data/,/check_policy/s/\$postern_policy/{ unix:RUN\/policyd.sock, timeout=25s, { default_action = 451 4.3.5 busy } }/;s|RUN|'"$F"'/run|'
 finds 'bytes, asked at DATA alone' no-bytes 3 '*end_of_data_restrictions*' '' \
