@@ -43,6 +43,7 @@ enum postfix_rule {
     PF_TLS_AUTH_ONLY,
     PF_ANONYMOUS,
     PF_XCLIENT,
+    PF_FRONT,
     PF_PROXY_PROTOCOL,
     PF_LOCAL_SUBMISSION,
     PF_SOFT_BOUNCE,
