@@ -193,8 +193,8 @@ static void look_at_milters(const struct postfix_check *c, struct smtpd *s)
 
 bool smtpd_on_loopback(const struct postfix_service *service)
 {
-    return slice_starts_with(service->name, SLICE("127.")) || slice_starts_with(service->name, SLICE("localhost:")) ||
-           slice_starts_with(service->name, SLICE("[::1]:"));
+    return slice_eq(service->type, SLICE("unix")) || slice_starts_with(service->name, SLICE("127.")) ||
+           slice_starts_with(service->name, SLICE("localhost:")) || slice_starts_with(service->name, SLICE("[::1]:"));
 }
 
 bool smtpd_asks_at(const struct smtpd *s, enum asked_at at)

@@ -43,6 +43,7 @@ enum postfix_rule {
     PF_TLS_AUTH_ONLY,
     PF_ANONYMOUS,
     PF_XCLIENT,
+    PF_FRONT,
     PF_PROXY_PROTOCOL,
     PF_LOCAL_SUBMISSION,
     PF_SOFT_BOUNCE,
@@ -88,7 +89,8 @@ struct smtpd {
 /* Is this service an smtpd that others than this host can reach, or that takes logins? Fills *out. */
 bool smtpd_look(const struct postfix_check *c, const struct postfix_service *service, struct smtpd *out);
 
-/* Is an smtpd at that address reached from this host alone? "127.0.0.1:10025", "localhost:smtp", "[::1]:25" */
+/* Is an smtpd at that address reached from this host alone? "127.0.0.1:10025", "localhost:smtp", "[::1]:25", a UNIX
+ * socket */
 bool smtpd_on_loopback(const struct postfix_service *service);
 
 /* Does it ask there? */

@@ -69,6 +69,9 @@ const struct rule postfix_rules[PF_RULES] = {
                       "smtpd_sasl_security_options = noanonymous"},
     [PF_XCLIENT] = {"xclient", SEVERITY_HIGH, NULL, "no client may pretend to be another, or a login",
                     "smtpd_authorized_xclient_hosts ="},
+    [PF_FRONT] = {"front", SEVERITY_LOW, NULL, "postern knows what a front has seen to",
+                  "an address of its own for that service, with front = { tls = \"1.2\"; method = \"unknown\"; } in "
+                  "postern.conf: doc/postfix.md has the recipe"},
     [PF_PROXY_PROTOCOL] = {"proxy-protocol", SEVERITY_MEDIUM, NULL, "only the proxy says who the client is",
                            "let nobody but the proxy reach that port: an address such as 127.0.0.1:587 in the first "
                            "column of master.cf, or a firewall"},

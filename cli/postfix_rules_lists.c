@@ -68,6 +68,21 @@ static void check_twice(const struct postfix_check *c, const struct smtpd *s)
     command_to_drop(c, s, list, f);
 }
 
+static void check_milter_twice(const struct postfix_check *c, const struct smtpd *s)
+{
+    char names[300], place[POSTFIX_PLACE_MAX];
+    struct buf b = BUF_OVER(names);
+    size_t n = lists_at(s, AT_MILTER, &b);
+    struct finding *f;
+
+    if (n < 2)
+        return;
+    f = findings_add(c->findings, PF_LISTED_TWICE, postfix_place(c->p, s->service, "smtpd_milters", place),
+                     "service %.*s names postern %zu times in smtpd_milters: each message is judged as often",
+                     SLICE_ARG(s->service->name), n);
+    finding_advise(f, "name it once, and first");
+}
+
 /* Postfix keeps a connection for each way to write a policy service. */
 static void check_words(const struct postfix_check *c, const struct smtpd *s)
 {
@@ -120,6 +135,7 @@ static void check_bytes(const struct postfix_check *c, const struct smtpd *s)
 void postfix_check_lists(const struct postfix_check *c, const struct smtpd *s)
 {
     check_twice(c, s);
+    check_milter_twice(c, s);
     check_words(c, s);
     check_bytes(c, s);
 }

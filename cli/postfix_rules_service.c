@@ -84,6 +84,41 @@ static void check_xclient(const struct postfix_check *c, const struct smtpd *s)
         f->severity = SEVERITY_INFO;
 }
 
+static bool told_of_front(const struct smtpd *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct listener_config *l = s->askings[i].listener;
+
+        if (l != NULL && (l->front.tls != TLS_ANY || l->front.method[0] != '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* A service for a front on this host, which signs clients in and names them by XCLIENT. */
+static void check_front(const struct postfix_check *c, const struct smtpd *s)
+{
+    char place[POSTFIX_PLACE_MAX];
+    struct finding *f;
+
+    if (!s->logins || s->n == 0 || !smtpd_on_loopback(s->service) ||
+        postfix_last_of(s->service->own, s->service->n_own, SLICE("smtpd_authorized_xclient_hosts")) == NULL)
+        return;
+    if (postfix_is_yes(c->p, s->service, "smtpd_tls_auth_only")) {
+        f = findings_add(c->findings, PF_FRONT, postfix_place(c->p, s->service, "smtpd_tls_auth_only", place),
+                         "service %.*s takes logins by XCLIENT, but smtpd_tls_auth_only drops those of a front that "
+                         "comes without TLS: their mail is refused as a stranger's",
+                         SLICE_ARG(s->service->name));
+        f->severity = SEVERITY_MEDIUM;
+        finding_set_own(f, c, s, &(struct postfix_own){"smtpd_tls_auth_only", "no"}, 1);
+    }
+    if (!told_of_front(s))
+        findings_add(c->findings, PF_FRONT, postfix_place(c->p, s->service, "smtpd_authorized_xclient_hosts", place),
+                     "service %.*s takes logins by XCLIENT, which has no words for TLS and mechanism, and asks where "
+                     "postern knows of no front: tls.required refuses them, and every login counts as a password",
+                     SLICE_ARG(s->service->name));
+}
+
 static void check_proxy_protocol(const struct postfix_check *c, const struct smtpd *s)
 {
     char place[POSTFIX_PLACE_MAX];
@@ -105,5 +140,6 @@ void postfix_check_service(const struct postfix_check *c, const struct smtpd *s)
     }
     check_newlines(c, s);
     check_xclient(c, s);
+    check_front(c, s);
     check_proxy_protocol(c, s);
 }

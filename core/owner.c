@@ -14,6 +14,11 @@
 
 #define LINKS_MAX 40 /* as the kernel has it */
 
+uid_t owner_now(void)
+{
+    return (uid_t)setfsuid((uid_t)-1); /* what is no user changes nothing, and tells who it is */
+}
+
 /* ---- whose hands? ---- */
 
 /* The way that is left, and the folder where it goes on. */
@@ -84,6 +89,21 @@ static int follow(struct way *w, int link)
 }
 
 /*
+ * Is there that user here? In a container (user_namespaces(7)) all whom it doesn't know look like nobody, root outside
+ * of it too: their rights cannot be taken, and who is root inside has none over what is theirs.
+ */
+static bool has_user(uid_t uid)
+{
+    uid_t before = owner_now();
+    bool has;
+
+    (void)setfsuid(uid);
+    has = owner_now() == uid;
+    (void)setfsuid(before);
+    return has;
+}
+
+/*
  * Who may rename and replace what is in a folder, or has put a link there. In a sticky folder that is each for their
  * own. Who is in a group is not known: what one of them may do, nobody in particular may with that group alone.
  */
@@ -91,6 +111,8 @@ static struct owner hands_of(const struct stat *st)
 {
     bool shared = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) == 0;
 
+    if (st->st_uid == OWNER_NOBODY && !has_user(OWNER_NOBODY))
+        return (struct owner){.other = false};
     if (st->st_uid != 0)
         return (struct owner){true, false, st->st_uid, st->st_gid};
     if (shared && (st->st_mode & S_IWGRP) != 0 && st->st_gid != 0)
@@ -163,11 +185,6 @@ int owner_find(const char *path, struct owner *out, struct error *e)
 static int set_groups(size_t n, const gid_t *groups)
 {
     return (int)syscall(SETGROUPS_OF_THREAD, n, groups);
-}
-
-uid_t owner_now(void)
-{
-    return (uid_t)setfsuid((uid_t)-1); /* what is no user changes nothing, and tells who it is */
 }
 
 static int take_rights(const char *path, const struct owner *owner, struct owner_visit *visit, struct error *e)

@@ -154,6 +154,8 @@ lacks 'a table of logins behind postern' permit-unknown "$(behind 'check_sasl_ac
 lacks 'what permits behind the last word' permit-unknown 's/^    reject_unauth_destination/    reject_unauth_destination permit/'
 finds 'asked twice about each recipient' listed-twice 3 'main.cf:* smtpd_recipient_restrictions*postconf*smtpd_recipient_restrictions =*' \
     '$a smtpd_recipient_restrictions = check_policy_service $postern_policy'
+finds 'the milter twice' listed-twice 3 '*smtpd_milters*once*' '' 's/=\$postern_milter/=$postern_milter,$postern_milter/'
+lacks 'an smtpd at a UNIX socket, for this host' not-asked '' '$a inside unix n - n - - smtpd\n  -o smtpd_relay_restrictions=permit_mynetworks,reject'
 finds 'asked in other words at the end' other-words 3 'main.cf:* postern_end_of_data_restrictions*$postern_policy*' \
     '/^postern_end_of_data/,/check_policy/s/\$postern_policy/{ unix:RUN\/policyd.sock, timeout=25s, { default_action = 451 4.3.5 busy } }/;s|RUN|'"$F"'/run|'
 finds 'bytes, asked at DATA alone' no-bytes 3 '*end_of_data_restrictions*' '' \
@@ -207,6 +209,9 @@ finds 'passwords without TLS' tls-auth-only 4 '*smtpd_tls_auth_only = yes*' 's/^
 finds 'anonymous logins' sasl-anonymous 4 "master.cf:*'submission/inet/smtpd_sasl_security_options=noanonymous'*" '' 's/=noanonymous/=/'
 finds 'a network that may claim any login' xclient 4 '*' '$a smtpd_authorized_xclient_hosts = 203.0.113.0/24'
 finds 'an XCLIENT of this host alone' xclient 0 '*' '$a smtpd_authorized_xclient_hosts = 127.0.0.1'
+fronted='s/^submission /127.0.0.1:10587 /;s/^  -o smtpd_sasl_path.*/&\n  -o smtpd_authorized_xclient_hosts=127.0.0.1'
+finds 'a front whose logins are dropped' front 3 "*'127.0.0.1:10587/inet/smtpd_tls_auth_only=no'*" '' "$fronted/"
+finds 'a front that postern does not know of' front 3 'master.cf:*smtpd_authorized_xclient_hosts*front = *' '' "$fronted\n  -o smtpd_tls_auth_only=no/"
 finds 'a proxy that everybody may pretend to be' proxy-protocol 3 'master.cf:* submission -o smtpd_upstream_proxy_protocol*' '' \
     's/^  -o smtpd_sasl_path.*/&\n  -o smtpd_upstream_proxy_protocol=haproxy/'
 lacks 'a proxy on this host' proxy-protocol '' 's/^submission /127.0.0.1:587 /;s/^  -o smtpd_sasl_path.*/&\n  -o smtpd_upstream_proxy_protocol=haproxy/'

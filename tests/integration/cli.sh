@@ -144,7 +144,7 @@ is 'top draws one picture' "$(p top --once | grep -c '^Services:')" 1
 is 'top is for terminals' "$(p top 2>&1 >/dev/null; echo $?)" '*terminal*2'
 is 'metrics: each family has one HELP and one TYPE' "$(p metrics | awk '/^# HELP/ { h[$3]++ } /^# TYPE/ { t[$3]++ } !/^#/ { sub(/[{ ].*/, ""); if (h[$0] != 1 || t[$0] != 1) print }')" ''
 is 'metrics: every line is one' "$(p metrics | grep -vcE '^# (HELP|TYPE) postern_[a-z_]+ |^postern_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9]+$')" 0
-is 'metrics: decisions are counted' "$(p metrics | grep -c '^postern_decisions_total{program="milter",action="pass",reason="allowed"} [1-9]')" 1
+is 'metrics: decisions are counted' "$(p metrics | grep -c '^postern_decisions_total{program="policyd",action="pass",reason="allowed"} [1-9]')" 1
 is 'metrics: what the journal lost is told, also when it is nothing' "$(p metrics | grep -c '^postern_journal_dropped_total 0$')" 1
 is 'metrics: no login is a label' "$(p metrics | grep -c anna)" 0
 

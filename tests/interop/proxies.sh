@@ -100,4 +100,18 @@ variants()
 }
 [ "${1:-}" != all ] || variants
 relay_stop
+# ---- a front that ends TLS: the recipe of doc/postfix.md, where TLS is required ----
+# recipe FIRST-LINE: the block of the page that begins so, on the ports and in the folders of this relay.
+recipe() { sed -n "/^    $1/,/^\$/s/^    //p" doc/postfix.md | sed "s|127.0.0.1:10587|127.0.0.1:$FRONT|; s|/run/postern/|$T/run/|g"; }
+
+make_relay '' 'connectors = ( { name = "printers"; networks = ["127.20.0.0/16"]; } );'
+FRONT=$(relay_free_port)
+sed -i '/^tls = /d; /^policyd = /d; /^milter = /d' "$T/postern.conf"
+recipe 'policyd = { listen = ( "unix:.run.postern.policyd.sock",$' >>"$T/postern.conf"
+RELAY_MASTER_CF=$(recipe '127.0.0.1:10587')$'\n' RELAY_MAIN_CF=$(recipe front_policy) relay_start both || exit 1
+is 'a front that ends TLS: its logins are taken' "$(client "$FRONT" --source 127.0.0.1 --xclient "ADDR=198.51.100.9 LOGIN=$anna")" '250*'
+is 'their TLS is the one that the front sees to' "$(decided 'client=198.51.100.9 .*tls=TLSv1')" decided
+is 'and TLS is required elsewhere' "$(client "$SMTP" --login "$anna")" '5?? *'
+is 'check-postfix has nothing against the recipe' \
+    "$("$BIN/postern" -c "$T/postern.conf" check-postfix --config-dir "$T/postfix" 2>/dev/null | grep -A2 '^critical\|^high\|^medium\|^low *front')" ''
 exit $status

@@ -324,6 +324,32 @@ static void the_manual_pages_example_is_right(void **state)
     config_free(c);
 }
 
+/* A mask over a file goes away with the file, when another one is renamed into its place; one over its folder stays. */
+static void what_hides_the_state_from_a_service_covers_its_folder(void **state)
+{
+    static const char *const units[] = {"conf/systemd/postern-alert.service", "conf/systemd/postern-mirror.service",
+                                        "conf/systemd/postern-mirror-respond.service"};
+    static char text[TEXT_MAX];
+    struct config *c = config_of("", "/nowhere");
+    char folder[256];
+
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "%s", c->state_path);
+    *strrchr(folder, '/') = '\0';
+    config_free(c);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        char *line, *found;
+
+        tree_text(units[i], text);
+        assert_non_null(line = strstr(text, "\nInaccessiblePaths="));
+        *strchr(line + 1, '\n') = '\0';
+        assert_non_null(found = strstr(line, folder));
+        assert_true(found[-1] == '-' && (found[strlen(folder)] == '\0' || found[strlen(folder)] == ' '));
+    }
+    tree_text("conf/systemd/tmpfiles.conf", text);
+    assert_non_null(strstr(text, folder)); /* it is there before any service is started */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +359,7 @@ int main(void)
         cmocka_unit_test(the_shipped_configuration_is_the_defaults),
         cmocka_unit_test(the_examples_of_the_shipped_configuration_are_right),
         cmocka_unit_test(the_manual_pages_example_is_right),
+        cmocka_unit_test(what_hides_the_state_from_a_service_covers_its_folder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

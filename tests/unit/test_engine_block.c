@@ -168,6 +168,37 @@ static void the_addresses_of_one_ipv4_network_are_one_block_beyond_sixteen(void 
     stop(b);
 }
 
+static void however_many_strangers_are_blocked_there_is_room_for_logins_and_by_hand(void **state)
+{
+    struct bench *b = *state;
+    struct block block = {.until_ns = BLOCK_FOREVER};
+    struct network net;
+    unsigned strangers;
+
+    start(
+        b,
+        "unauthenticated = \"reject\"; state = { file = \"~/engine-state\"; entries = 4096; blocks = 64; }; limits = ("
+        "{ name = \"spray\"; per = \"client\"; count = \"denials\"; rate = \"20/h\"; burst = 2; then = \"block 15m\"; "
+        "}, "
+        "{ name = \"l\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 1; then = \"block 1h\"; });");
+    for (unsigned i = 0; i < 100; i++) {
+        char client[40];
+
+        (void)snprintf(client, sizeof client, "2001:db8:bad:%x::1", i);
+        refuse_strangers(b, client, 3);
+    }
+    strangers = live_blocks(b);
+    assert_int_equal(strangers, 32);
+    assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_ALLOWED);
+    assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_LIMIT_BLOCK);
+    assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_BLOCKED);
+    assert_int_equal(network_parse(SLICE("2001:db8:bad::/48"), &net, NULL), 0);
+    key_of_block_on_network(&(const struct decide_context){.secret = state_secret(b->shared)}, &net, &block);
+    assert_int_equal(blocks_add(blocks_of(b), &block, now_of(b), NULL), 0);
+    assert_int_equal(live_blocks(b), strangers + 2);
+    stop(b);
+}
+
 /* What lies within a /24 and a /64 that must not be blocked for its neighbours. */
 static void blocks_do_not_become_one_around_a_network_that_is_known(void **state)
 {
@@ -440,6 +471,7 @@ int main(void)
         cmocka_unit_test(a_protected_network_is_met_neither_by_limits_nor_by_a_block_around_it),
         cmocka_unit_test(the_addresses_of_one_ipv6_network_are_one_block),
         cmocka_unit_test(the_addresses_of_one_ipv4_network_are_one_block_beyond_sixteen),
+        cmocka_unit_test(however_many_strangers_are_blocked_there_is_room_for_logins_and_by_hand),
         cmocka_unit_test(blocks_do_not_become_one_around_a_network_that_is_known),
         cmocka_unit_test(an_operators_block_is_not_taken_for_one_of_many),
         cmocka_unit_test(what_strangers_did_does_not_block_logins_from_a_network_that_is_trusted),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -306,6 +307,37 @@ static void who_becomes_the_owner_is_root_no_more(void **state)
     assert_int_equal(status, 0);
 }
 
+/* 77 for what cannot be tried here. */
+static int in_a_container(const char *path)
+{
+    struct owner_visit visit;
+    struct owner owner;
+    int fd;
+
+    if (unshare(CLONE_NEWUSER) != 0 || (fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC)) < 0)
+        return 77;
+    if (write(fd, "0 0 1\n", 6) != 6 || close(fd) != 0 || setresuid(0, 0, 0) != 0)
+        return 77;
+    if (owner_find(path, &owner, NULL) != 0 || owner.other)
+        return 1;
+    return owner_enter(path, &visit, NULL) == 0 && !visit.inside && owner_now() == 0 ? 0 : 2;
+}
+
+static void whom_a_container_does_not_know_nobody_in_it_can_become(void **state)
+{
+    struct tree *t = of_root(state);
+    pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(in_a_container(at(t, "theirs")));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(status, 0);
+}
+
 static void nobody_but_root_has_anything_to_take(void **state)
 {
     struct tree *t = of_root(state);
@@ -338,6 +370,7 @@ int main(void)
         TEST(root_may_stay_root_in_a_folder_that_it_shares_itself),
         TEST(only_the_thread_that_enters_takes_the_rights),
         TEST(who_becomes_the_owner_is_root_no_more),
+        TEST(whom_a_container_does_not_know_nobody_in_it_can_become),
         TEST(nobody_but_root_has_anything_to_take),
     };
 
