@@ -78,7 +78,7 @@ static void add_message(struct event *e, const struct submission *s, const struc
     }
 }
 
-/* "5.7.139" of "535 5.7.139 ..." */
+/* "5.7.139" of "550 5.7.139 ..." */
 static void add_status(struct event *e, struct slice reply)
 {
     struct slice rest, status;

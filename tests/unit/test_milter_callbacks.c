@@ -591,7 +591,7 @@ static void verdicts_become_replies(void **state)
         const char *code, *enhanced, *text;
     } rows[] = {
         {ACTION_REJECT, "550 5.7.60 No", SMFIS_REJECT, "550", "5.7.60", "No"},
-        {ACTION_REJECT, "535 5.7.139 Disabled for the mailbox", SMFIS_REJECT, "535", "5.7.139",
+        {ACTION_REJECT, "550 5.7.139 Disabled for the mailbox", SMFIS_REJECT, "550", "5.7.139",
          "Disabled for the mailbox"},
         {ACTION_DEFER, "451 4.7.0 Later, please", SMFIS_TEMPFAIL, "451", "4.7.0", "Later, please"},
         {ACTION_DEFER, "421 4.7.0 Good bye", SMFIS_TEMPFAIL, "421", "4.7.0", "Good bye"},
