@@ -24,7 +24,7 @@ void engine_note_verdict(struct engine_user *user, const struct submission *s, c
                      .has_client = s->has_client,
                      .client = s->client,
                      .recipients = s->recipient_count != 0 ? s->recipient_count : r->n,
-                     .size = s->size,
+                     .size = s->stage == STAGE_END && !s->size_is_part ? s->size : 0,
                      .retry_s = (v->retry_ns + NS_PER_S - 1) / NS_PER_S,
                      .tenant = slice_of(id->tenant != NULL ? id->tenant->name : NULL),
                      .connector = slice_of(id->connector != NULL ? id->connector->name : NULL),

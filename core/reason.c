@@ -83,15 +83,18 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_NULL_SENDER] = {"null-sender",
                             "550 5.7.60 SMTP; Client does not have permissions to send as the null sender",
                             "the null sender is for delivery reports with one recipient: see sender.null_sender"},
-    [REASON_FROM_BAD] = {"from-bad", "550 5.6.0 Message has no From header field that can be read without doubt",
-                         "the message's From is missing and cannot be added, repeated, or malformed"},
+    [REASON_FROM_BAD] =
+        {"from-bad", "550 5.6.0 Message has no From header field that can be read without doubt",
+         "the header does not say without doubt whose the message is: field and fault tell what is wrong with it"},
     [REASON_FROM_NOT_OWN] =
         {"from-not-own", "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
-         "the header From is neither an address of the login's mailbox nor one that it may send as"},
+         "the address in the header (field tells in which field) is neither one of the login's mailbox nor one that it "
+         "may send as"},
     [REASON_CONNECTOR_SENDER] = {"connector-sender", "550 5.7.60 SMTP; This client may not send as this sender",
                                  "the envelope sender is not among the connector's senders"},
-    [REASON_CONNECTOR_FROM] = {"connector-from", "550 5.7.60 SMTP; This client may not send as this sender",
-                               "the header From is not among the connector's senders"},
+    [REASON_CONNECTOR_FROM] =
+        {"connector-from", "550 5.7.60 SMTP; This client may not send as this sender",
+         "the address in the header (field tells in which field) is not among the connector's senders"},
     [REASON_EXCESS_RECIPIENT] =
         {"excess-recipient", "452 4.5.3 Too many recipients, send the rest in another message",
          "a recipient more than recipients.max (or the connector's) allows in one message: the client sends it in "
