@@ -277,11 +277,11 @@ static void a_ranking_counts_by_name_and_sorts(void **state)
     for (unsigned i = 0; i < 5000; i++) {
         int n = snprintf(name, sizeof name, "user%u", i % 1000);
 
-        ranking_add(&r, (struct slice){name, (size_t)n}, 0, i);
+        ranking_add(&r, (struct slice){name, (size_t)n}, 0, 1, i);
         if (i % 1000 == 7)
-            ranking_add(&r, SLICE("user7"), 1, i);
+            ranking_add(&r, SLICE("user7"), 1, 1, i);
     }
-    ranking_add(&r, SLICE("user500"), 0, 9999);
+    ranking_add(&r, SLICE("user500"), 0, 1, 9999);
     assert_int_equal(r.n, 1000);
     assert_int_equal(r.beyond, 0);
     ranking_sort(&r, 0);
