@@ -83,7 +83,7 @@ static void put_short(struct output *o, const struct journal_record *r)
     if (r->monitored != REASON_NOT_OURS)
         buf_addf(&b, " (would: %s)", reason_row(r->monitored)->name);
     if (r->fault[0] != '\0') {
-        buf_add_char(&b, ' ');
+        buf_add(&b, SLICE(": "));
         record_add_fault(&b, r);
     }
     buf_addf(&v, r->times > 1 ? "%s x%lu" : "%s", action_name(r->action), (unsigned long)r->times);

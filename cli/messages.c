@@ -121,6 +121,6 @@ void messages_free(struct messages *m)
 
 void record_add_fault(struct buf *b, const struct journal_record *r)
 {
-    buf_addf(b, "%s: %s%s%s", header_field_name(r->fault_field), r->fault, r->fault_text[0] != '\0' ? " " : "",
-             r->fault_text);
+    buf_addf(b, "%s: %s%s(%s)", header_field_name(r->fault_field), r->fault_text, r->fault_text[0] != '\0' ? " " : "",
+             r->fault);
 }

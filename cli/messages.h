@@ -25,7 +25,7 @@ struct messages {
 bool messages_first(struct messages *m, const struct journal_record *r, struct slice row);
 void messages_free(struct messages *m);
 
-/* "Sender: not permitted www-data@web1.contoso.example": what is wrong with the record's header; as it was, to be
+/* "Sender: www-data@web1.contoso.example (not permitted)": what is wrong with the record's header; as it was, to be
  * escaped by who shows it. */
 void record_add_fault(struct buf *b, const struct journal_record *r);
 

@@ -98,7 +98,7 @@ struct journal_record {
      * field. */
     char from[160], header_sender[160];
     enum header_field fault_field;
-    char fault[64], fault_text[160]; /* fault: empty where the header is not at fault */
+    char fault[96], fault_text[160]; /* fault: empty where the header is not at fault */
 };
 
 /* What a mailbox did. Counts are of messages; refusals are by reason. */

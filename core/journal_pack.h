@@ -12,7 +12,7 @@
 #define JOURNAL_LAYOUT 2u /* an environment of another one is set aside */
 
 /* The most that a decision or a usage takes. */
-#define EVENT_PACKED_MAX 1536u
+#define EVENT_PACKED_MAX 1600u
 #define USAGE_PACKED_MAX 4096u
 
 /*

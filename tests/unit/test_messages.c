@@ -82,7 +82,7 @@ static void the_fault_of_a_header_is_told_with_field_and_address(void **state)
 
     (void)state;
     record_add_fault(&b, &r);
-    assert_string_equal(text, "Sender: not permitted www-data@web1.contoso.example");
+    assert_string_equal(text, "Sender: www-data@web1.contoso.example (not permitted)");
 }
 
 int main(void)
