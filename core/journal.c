@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /*
- * Address space, not room: the file grows as it needs. 200000 decisions take about 50 MB, two million mailboxes about
+ * Address space, not room: the file grows as it needs. 300000 decisions take about 80 MB, two million mailboxes about
  * 500 MB.
  */
 #define MAP_SIZE (sizeof(size_t) > 4 ? (size_t)(UINT64_C(4) << 30) : (size_t)512 << 20)
