@@ -123,7 +123,7 @@ static struct slice take_text_beside(struct source *s, size_t cap, struct slice 
     return login;
 }
 
-/* They are the end of the event, since they change while it gathers. */
+/* Times and messages are the end of the event, since they change while it gathers. */
 static void take_counts(struct source *s, struct journal_event *v, bool more)
 {
     uint32_t numbers[2] = {1, v->counts};
