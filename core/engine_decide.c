@@ -90,7 +90,7 @@ static void charge(struct engine_user *user, const struct deciding *d, uint64_t 
         if (v->action != ACTION_PASS && v->action != ACTION_HOLD)
             return;
     }
-    verdict_refuse(c->config, s, v, REASON_LIMIT);
+    verdict_refuse(d->c->config, d->s, v, REASON_LIMIT);
 }
 
 static void give_back_one(struct engine_user *user, const struct decide_context *c, uint64_t key)
