@@ -170,11 +170,18 @@ static void warn_programs(struct teller *t, const struct config *c)
         tell_warning(t, "sender.header_from is set, but milter.listen is empty: only the milter sees the header.");
 }
 
-/* A refusal for the moment that was made one for good loses mail. */
+/* A refusal for the moment that was made one for good loses mail; 535 is no reply to MAIL or RCPT (RFC 5321 4.3.2). */
 static void warn_replies(struct teller *t, const struct config *c)
 {
     for (size_t i = 0; i < c->n_replies; i++) {
         enum reason reason;
+
+        if (slice_starts_with(slice_of(c->replies[i].text), SLICE("535 ")))
+            tell_warning(
+                t,
+                "replies.%s: 535 is a reply to AUTH; to MAIL and RCPT, where postern is asked, some clients take "
+                "it for a broken server and hide the text. 550 does not.",
+                c->replies[i].reason);
 
         if (reason_find(slice_of(c->replies[i].reason), &reason) && reason_row(reason)->reply[0] == '4' &&
             c->replies[i].text[0] == '5')

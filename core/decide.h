@@ -91,7 +91,8 @@ struct plan {
 struct verdict {
     enum action action;
     enum reason reason;
-    struct slice reply; /* for ACTION_DEFER and ACTION_REJECT; constant, or of the configuration */
+    struct slice reply; /* for ACTION_DEFER and ACTION_REJECT; constant, of the configuration, or in reply_text: who
+                         * copies a verdict has no reply in the copy */
     const char *limit;  /* the limit's name, for the reasons of limits; else NULL */
     const struct limit_config *limit_row;
     uint64_t limit_key; /* its counter */
@@ -112,6 +113,7 @@ struct verdict {
     bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
     struct identity identity;
     struct plan plan;
+    char reply_text[REPLY_MAX + 1];
 };
 
 void decide(const struct decide_context *context, const struct submission *submission,

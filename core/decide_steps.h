@@ -35,6 +35,9 @@ void decide_rest(struct deciding *d);
  * refused. */
 bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode);
 
+/* The verdict becomes a refusal for that reason, whatever the mode: action, reason and reply. */
+void verdict_refuse(const struct config *config, const struct submission *s, struct verdict *v, enum reason reason);
+
 /* Is any of the modes that matter here "monitor"? */
 bool in_monitor_mode(const struct deciding *d, enum mode rule_mode);
 

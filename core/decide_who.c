@@ -252,5 +252,11 @@ bool step_tls(struct deciding *d)
     trace_add(d->trace, "TLS: %s, %s", tls_version_name(d->s->tls), rule->required ? "required" : "not required");
     if (rule->required && d->s->tls == TLS_NONE)
         return refuse(d, REASON_TLS_REQUIRED, d->c->config->tls_mode);
-    return tls_old(d->s->tls, rule->minimum) ? refuse(d, REASON_TLS_TOO_OLD, d->c->config->tls_mode) : false;
+    if (!tls_old(d->s->tls, rule->minimum))
+        return false;
+    /* Exchange Online's reply names 1.0 and 1.1: it is true only where both are refused. */
+    return refuse(d,
+                  rule->minimum >= TLS_1_2 && (d->s->tls == TLS_V1_0 || d->s->tls == TLS_V1_1) ? REASON_TLS_TOO_OLD
+                                                                                               : REASON_TLS_BELOW,
+                  d->c->config->tls_mode);
 }

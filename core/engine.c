@@ -108,8 +108,8 @@ static int open_parts(struct engine *engine, const char *program, struct config 
     engine->log = log_open(program, &config->log);
     if (engine->log == NULL)
         return error_set(e, "cannot start the log: out of memory or threads");
-    if ((engine->alerts = alert_queue_new(ALERT_NOTICES)) == NULL ||
-        (engine->requests = alert_queue_new(ALERT_REQUESTS)) == NULL)
+    if ((engine->alerts = alert_queue_new(ALERT_NOTICES, true)) == NULL ||
+        (engine->requests = alert_queue_new(ALERT_REQUESTS, false)) == NULL)
         return error_set(e, "out of memory");
     if (open_state(engine, config, e) != 0 || directory_open(config->directory, &engine->directory, e) != 0)
         return -1;

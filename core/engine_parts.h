@@ -42,7 +42,7 @@ struct engine {
     atomic_uint_least64_t unseen, unseen_told_ns;
     struct alert_queue *alerts, *requests; /* notices and requests to the mirror that wait for the tick */
     /* the tick's own */
-    struct complaint directory_trouble, journal_trouble, alert_trouble, request_trouble;
+    struct complaint directory_trouble, journal_trouble, alert_trouble, request_trouble, flood_trouble;
     uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
 };
 

@@ -195,7 +195,7 @@ bool tally_add(struct tally *t, const struct journal_event *v)
     entry = find(t, (struct slice){(const char *)name, n + sizeof shape}, at_s);
     if (entry == NULL)
         return false;
-    entry->count++;
+    entry->count += v->messages;
     entry->recipients += v->recipients;
     entry->bytes += v->size;
     if (at_s < entry->first_s)

@@ -126,6 +126,7 @@ struct submission {
     struct address recipient;
     uint32_t recipient_count;      /* STAGE_DATA, STAGE_END: as the MTA counts them; 0: it didn't say */
     uint64_t size;                 /* bytes: declared, at STAGE_END real; 0: unknown */
+    bool size_is_part;             /* size is only what was seen of the message: it has more */
     const struct headers *headers; /* NULL, or not seen: no header rules */
     struct slice queue_id;         /* empty: not known yet */
     struct slice instance;         /* constant for one message; empty: none */

@@ -172,6 +172,7 @@ void session_clear(struct session *s)
     s->open = false;
     s->data = false;
     s->bytes = 0;
+    s->saw_body = false;
     headers_clear(&s->headers);
     recipients_clear(&s->recipients);
 }
@@ -214,6 +215,7 @@ void session_header(struct session *s, const char *name, const char *value)
 void session_body(struct session *s, size_t bytes)
 {
     s->bytes += bytes;
+    s->saw_body = true;
 }
 
 void session_end(struct session *s)
@@ -223,8 +225,9 @@ void session_end(struct session *s)
     s->data = false;
     sub->stage = STAGE_END;
     set_counts(sub, &s->recipients);
-    /* Whichever is more: without bodies only the declared size is known, and with them it may have been a lie. */
-    if (s->bytes > sub->size)
+    /* What was declared may be a lie, once the body was seen; before, the header alone is no size. */
+    sub->size_is_part = !s->saw_body && s->bytes > sub->size;
+    if (s->saw_body || sub->size_is_part)
         sub->size = s->bytes;
     /* Also when there was not a single field: a message without From must not pass for one that nobody looked at. */
     s->headers.seen = true;

@@ -23,6 +23,7 @@ struct session {
     bool open;      /* between MAIL and the end of the message */
     bool data;      /* DATA was said, and the end of the message has not come yet */
     uint64_t bytes; /* of the message, as far as it was seen */
+    bool saw_body;  /* bodies come in only where they were asked for, and not where they are empty */
     struct submission submission;
     struct headers headers;
     struct recipients recipients;

@@ -153,7 +153,7 @@ is 'allow adds to the file, with who and when' "$(p allow BERT@contoso.example -
 sleep 2.5
 is 'and takes effect by itself' "$(submit $B)" '250*'
 is 'explain names file and line' "$(p explain --user $B)" "*allowed by $T/allow:2*"
-is 'deny moves him over' "$(p deny $B; sleep 2.5; submit $B; grep -c bert "$T/allow" "$T/deny")" "*added $B*removed $B*535*allow:0*deny:1*"
+is 'deny moves him over' "$(p deny $B; sleep 2.5; submit $B; grep -c bert "$T/allow" "$T/deny")" "*added $B*removed $B*550*allow:0*deny:1*"
 is 'what is there is not added twice' "$(p deny $B; grep -c bert "$T/deny")" '*has it already*1'
 is 'forget takes him out of both' "$(p forget $B; cat "$T/allow" "$T/deny")" "*removed $B*# made by hand*# made by hand"
 is 'a domain' "$(p deny @Fabrikam.example; p forget @fabrikam.example)" '*added @fabrikam.example*removed @fabrikam.example*'

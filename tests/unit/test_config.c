@@ -403,6 +403,8 @@ static void listeners_and_replies_that_would_not_work_are_refused(void **state)
         {"replies = { allowed = \"550 5.7.1 no\"; };", "replies.allowed: no reason that is replied to"},
         {"replies = { blocked = \"550 no\"; };", "replies.blocked: a reply must have an enhanced code"},
         {"replies = { blocked = \"550 5.7.1\"; };", "replies.blocked: a reply must"},
+        {"replies = { blocked = \"550 5.7.1 {limits}\"; };",
+         "replies.blocked: a reply with {limits}; what it can name is"},
         {"replies = { blocked = \"250 2.0.0 ok\"; };", "replies.blocked: a reply must begin with 4xx or 5xx"},
     };
 

@@ -102,7 +102,7 @@ static const struct row rows[] = {
     {"tls = { required = false; };", "anna@contoso.example", "PLAIN", "203.0.113.9", "anna@contoso.example", TLS_NONE,
      ACTION_PASS, REASON_ALLOWED},
     {"tls = { minimum = \"1.2\"; };", "anna@contoso.example", "PLAIN", "203.0.113.9", "anna@contoso.example", TLS_V1_1,
-     ACTION_REJECT, REASON_TLS_TOO_OLD},
+     ACTION_DEFER, REASON_TLS_TOO_OLD},
     {CONNECTORS, NULL, NULL, "198.51.100.7", "x@adatum.example", TLS_NONE, ACTION_REJECT, REASON_TLS_REQUIRED},
     {CONNECTORS, NULL, NULL, "198.51.100.7", "x@adatum.example", TLS_V1_2, ACTION_PASS, REASON_CONNECTOR},
 
@@ -571,10 +571,11 @@ static void the_minimum_of_tls_is_enough_and_one_below_is_not(void **state)
     static const struct {
         const char *minimum;
         enum tls_version enough, below;
-    } tls_rows[] = {{"1.0", TLS_V1_0, TLS_OLD},
-                    {"1.1", TLS_V1_1, TLS_V1_0},
-                    {"1.2", TLS_V1_2, TLS_V1_1},
-                    {"1.3", TLS_V1_3, TLS_V1_2}};
+        enum reason reason; /* the words of Exchange Online name 1.0 and 1.1 */
+    } tls_rows[] = {{"1.0", TLS_V1_0, TLS_OLD, REASON_TLS_BELOW},    {"1.1", TLS_V1_1, TLS_V1_0, REASON_TLS_BELOW},
+                    {"1.2", TLS_V1_2, TLS_V1_0, REASON_TLS_TOO_OLD}, {"1.2", TLS_V1_2, TLS_V1_1, REASON_TLS_TOO_OLD},
+                    {"1.2", TLS_V1_2, TLS_OLD, REASON_TLS_BELOW},    {"1.3", TLS_V1_3, TLS_V1_1, REASON_TLS_TOO_OLD},
+                    {"1.3", TLS_V1_3, TLS_V1_2, REASON_TLS_BELOW}};
     struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
 
     for (size_t i = 0; i < sizeof tls_rows / sizeof tls_rows[0]; i++) {
@@ -587,7 +588,7 @@ static void the_minimum_of_tls_is_enough_and_one_below_is_not(void **state)
         assert_int_equal(w->verdict.reason, REASON_ALLOWED);
         s.tls = tls_rows[i].below;
         world_decide(w, &s);
-        assert_int_equal(w->verdict.reason, REASON_TLS_TOO_OLD);
+        assert_int_equal(w->verdict.reason, tls_rows[i].reason);
         s.tls = TLS_NEWER;
         world_decide(w, &s);
         assert_int_equal(w->verdict.reason, REASON_ALLOWED);
@@ -744,6 +745,10 @@ static void an_operator_can_replace_a_reply(void **state)
     world_decide(w, &s);
     assert_int_equal(w->verdict.action, ACTION_DEFER);
     assert_true(slice_eq(w->verdict.reply, SLICE("450 4.7.1 Ask the help desk")));
+    configure(w, "replies = { mailbox-disabled = \"550 5.7.139 {login} at {client} may not\"; };");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.action, ACTION_REJECT);
+    assert_true(slice_eq(w->verdict.reply, SLICE("550 5.7.139 bert@contoso.example at 203.0.113.9 may not")));
 }
 
 /* Nothing but the tenant's own rows may matter. */

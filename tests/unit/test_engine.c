@@ -338,8 +338,8 @@ static void each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it(vo
                            "event=decision action=pass reason=allowed by=policyd stage=end login=anna@contoso.example "
                            "tenant=contoso client=203.0.113.9 method=PLAIN tls=TLSv1.3 sender=anna@contoso.example "
                            "recipients=1 size=1000 queue_id="));
-    assert_non_null(strstr(
-        log, "action=reject reason=bad-login by=policyd stage=end login=bad\\x0alogin\\x3dx\\x20action\\x3dpass"));
+    assert_non_null(
+        strstr(log, "action=reject reason=bad-login by=policyd stage=end login=\"bad\\x0alogin=x\\x20action=pass\""));
     for (char *p = log; *p != '\0'; p++)
         assert_true(*p == '\n' || (*p >= 0x20 && *p < 0x7f));
 }
@@ -366,9 +366,9 @@ static void a_line_begins_with_its_own_verdict_whatever_the_one_before_it_was(vo
         {"a b", "milter", STAGE_RCPT, false,
          "event=decision action=reject reason=bad-login by=milter stage=rcpt login=a"},
         {"a b", "milter", STAGE_RCPT, true,
-         "{\"event\":\"decision\",\"action\":\"reject\",\"reason\":\"bad-login\",\"by\":\"mil"},
+         "\"event\":\"decision\",\"action\":\"reject\",\"reason\":\"bad-login\",\"by\":\"mil"},
         {"c d", "milter", STAGE_RCPT, true,
-         "{\"event\":\"decision\",\"action\":\"reject\",\"reason\":\"bad-login\",\"by\":\"mil"},
+         "\"event\":\"decision\",\"action\":\"reject\",\"reason\":\"bad-login\",\"by\":\"mil"},
         {"c d", "milter", STAGE_RCPT, false,
          "event=decision action=reject reason=bad-login by=milter stage=rcpt login=c"},
     };
@@ -395,7 +395,7 @@ static void a_line_begins_with_its_own_verdict_whatever_the_one_before_it_was(vo
         char *line = strpbrk(log, "{=");
 
         assert_non_null(line);
-        line = *line == '{' ? line : line - strlen("event");
+        line = *line == '{' ? strstr(line, "\"event\"") : line - strlen("event"); /* behind the time */
         if (strncmp(line, rows[i].begin, strlen(rows[i].begin)) != 0)
             fail_msg("line %zu: %s", i, line);
         log = strchr(line, '\n') + 1;
