@@ -188,7 +188,7 @@ static int number(struct slice text, const char *name, unsigned long long max, u
 
 static enum address_result parse_address(const struct question *q, struct slice text, struct address *out)
 {
-    return q->paths || slice_eq(text, SLICE("<>")) ? address_parse_path(text, out) : address_parse_internal(text, out);
+    return q->paths || slice_eq(text, SLICE("<>")) ? address_parse_path(text, out) : address_parse_envelope(text, out);
 }
 
 int question_submission(const struct question *q, struct submission *s, struct headers *headers, struct error *e)

@@ -94,30 +94,10 @@ static bool holds_encoded_word(const struct address *a)
     return begin != NULL && memmem(begin, (size_t)(a->text + a->local_n - begin), "?=", 2) != NULL;
 }
 
-static bool is_ascii(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 0x80)
-            return false;
-    return true;
-}
-
-/* A domain with full-width letters or dots that UTS 46 maps to ASCII ones: the same to some readers only. */
-static bool is_in_disguise(struct slice raw, const struct address *a)
-{
-    const char *at = memrchr(raw.p, '@', raw.n);
-    struct slice domain = address_domain(a);
-
-    return at != NULL && !is_ascii((struct slice){at, (size_t)(raw.p + raw.n - at)}) &&
-           memmem(domain.p, domain.n, "xn--", 4) == NULL;
-}
-
-const char *header_judge(enum address_result result, struct slice raw, const struct address *a)
+const char *header_judge(enum address_result result, const struct address *a)
 {
     switch (result) {
     case ADDRESS_OK:
-        if (is_in_disguise(raw, a))
-            return "domain with letters that only look like its own";
         return holds_encoded_word(a) ? "encoded word inside of an address" : NULL;
     case ADDRESS_NULL:
         return "empty address";
@@ -146,43 +126,33 @@ static enum address_result take_addr_spec(struct scan *s, char end, struct addre
     return take_plain(s, end, out) ? ADDRESS_OK : scan_addr_spec(s, SCAN_NO_ESCAPES, out);
 }
 
-static struct slice since(const char *first, const struct scan *s)
-{
-    return (struct slice){first, (size_t)(s->p - first)};
-}
-
 /* s stands behind the "<". */
 static const char *take_angle_address(struct scan *s, struct address *out)
 {
     enum address_result result;
-    struct slice raw;
-    const char *first = s->p;
 
     if (!scan_cfws(s))
         return bad_comment;
     if (scan_sees(s, '>'))
-        return header_judge(ADDRESS_NULL, since(first, s), out);
+        return header_judge(ADDRESS_NULL, out);
     if (scan_sees(s, '@'))
         return from_route;
     result = take_addr_spec(s, '>', out);
-    raw = since(first, s);
     if (result != ADDRESS_BAD && !scan_take(s, '>'))
         return "no closing > behind an address";
     if (result == ADDRESS_OK && !scan_cfws(s))
         return bad_comment;
-    return result == ADDRESS_OK && scan_sees(s, '<') ? from_two_angles : header_judge(result, raw, out);
+    return result == ADDRESS_OK && scan_sees(s, '<') ? from_two_angles : header_judge(result, out);
 }
 
 /* s stands at the first word. */
 static const char *take_bare_address(struct scan *s, struct address *out)
 {
-    const char *first = s->p;
     enum address_result result = take_addr_spec(s, ',', out);
 
     if (result == ADDRESS_NO_DOMAIN)
         return "name in front of an address without angle brackets";
-    return scan_sees(s, '<') ? "@ outside of quotes in front of an angle address"
-                             : header_judge(result, since(first, s), out);
+    return scan_sees(s, '<') ? "@ outside of quotes in front of an angle address" : header_judge(result, out);
 }
 
 /* A member of the list that is no group; first is where its name, if any, began, and s stands behind that. */

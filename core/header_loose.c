@@ -181,7 +181,7 @@ static const char *take_address(struct header_from *walk, struct scan *s, struct
         text = (struct slice){text.p + 1, text.n - 2};
     if (++walk->count > FROM_MAX_ADDRESSES)
         return from_too_many;
-    return header_judge(address_parse_internal(text, out), text, out);
+    return header_judge(address_parse_envelope(text, out), out);
 }
 
 /*

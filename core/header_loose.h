@@ -24,7 +24,7 @@ bool header_lexes_one_way(struct slice value);
  */
 const char *header_loose_next(struct header_from *walk, struct scan *s, struct address *out);
 
-/* What is wrong with an address that a reader may see in a field, or NULL. raw is what stands there. */
-const char *header_judge(enum address_result result, struct slice raw, const struct address *a);
+/* What is wrong with an address that a reader may see in a field, or NULL. */
+const char *header_judge(enum address_result result, const struct address *a);
 
 #endif

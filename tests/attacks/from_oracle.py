@@ -39,7 +39,7 @@ TOKENS = [
     b"(boss@contoso.example)", b"boss", b"anna", b"@contoso.example", b"@contoso", b"@", b"contoso.example", b".example", b".",
     b"<", b">", b"(", b")", b'"', b'"', b"\\", b'\\"', b"\\(", b",", b";", b":", b"[", b"]", b" ", b" ", b" ", b"\n ", b"\t", b"x", b"Team:",
     b"=?utf-8?q?a?=", b"=?utf-8?q?=22?=", b"=?utf-8?q?boss?=", b"\x81", b"\x83", b"\xe3\x81\x82", b"\xe3\x80", b"\xc3\xa9",
-    b"\xe3\x80\x82", b"\xef\xbc\xa0", b"~{", b"~}", b"\x1b$B", b"\x1b(B", b"''", b"'", b"%", b"!", b"<@x,", b"@x:", b"Ltd.", b"\xfc"]
+    b"~{", b"~}", b"\x1b$B", b"\x1b(B", b"''", b"'", b"%", b"!", b"<@x,", b"@x:", b"Ltd.", b"\xfc"]
 CHARSET_LEAD = [b"\x81", b"\x83", b"\xe3\x80", b"\xe3\x81\x82", b"\xe6\x97\xa5", b"\xc3\xa9", b"\xfc", b"\x8f\xa1", b"~{", b"\x1b$B"]
 
 

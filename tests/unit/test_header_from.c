@@ -131,9 +131,9 @@ static const struct row names[] = {
         "runs into other words"), /* ideographic full stop */
     BAD("mailto:x:boss@=?utf-8?q?fabrikam.example?= <" SEAN ">", "could name a mailbox"),
     BAD("boss@fabrikam..example <" SEAN ">", "could name a mailbox"),
-    BAD("s\xd1\x91"
-        "@\xef\xbd\x83ontoso.example <" SEAN ">",
-        "only look like"), /* full-width c */
+    ALL("boss@fabrikam\xe3\x80\x82"
+        "example <" SEAN ">",
+        BOSS " " SEAN " "), /* ideographic full stop */
     /* without a dotted domain it is nobody's, however its words are joined */
     ALL("Boss @ Fabrikam <" SEAN ">", SEAN " "),
     ALL("Boss@Fabrikam <" SEAN ">", SEAN " "),
@@ -192,7 +192,6 @@ static const struct row doubtful[] = {
     BAD("[tag] " SEAN, "runs into other words"),
     BAD(BOSS " " SEAN, "runs into other words"),
     BAD("<mailto:" SEAN ">", "within angle brackets"),
-    BAD("sean@\xef\xbd\x83ontoso.example", "only look like"), /* full-width c */
     ALL("<" BOSS "> Sean", BOSS " "),
     ALL("> " SEAN, SEAN " "),
     /* routes */
