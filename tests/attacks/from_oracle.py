@@ -155,6 +155,7 @@ def message(seed, number):
     fields = [field(c) for _ in range(c.choice([1, 1, 2, 2, 3, 4]))]
     if c.random() < 0.6:
         fields.insert(c.randrange(len(fields) + 1), b"From:" + value(c))
+    fields.insert(0, b"X-Number: %d" % number)
     body = c.choice([b"body", b"From: boss@contoso.example", b" From: boss@contoso.example"])
     return c.choice([b"\r\n", b"\r\n", b"\r\n", b"\n"]).join(fields) + b"\r\n\r\n" + body + b"\r\n"
 
@@ -269,7 +270,7 @@ def direct(count, seed, judge):
             shown += what_readers_see(readers, block, str(from_readers.from_values(block)))
         elif number % HONEST_EVERY == 0:
             refused.append(f"{verdict} ({why}): {block!r}")
-    print(f"# {count} headers: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
+    print(f"# {count} headers, {len(readers)} readers: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
     results = [
         tell(len(verdicts) == count, "every header is judged", [str(len(verdicts))]),
         tell(not shown, "no header that passes shows any reader a From that isn't the login's", shown),

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # The addresses that two parsers of other people find in a From field: Dovecot's own (Email::Address::XS) and the oldest of
-# Perl (Mail::Address). Reads lines of hexadecimal digits, a value each; answers with a line each: the addresses of the
-# one, a tab, those of the other, each in hexadecimal digits with a blank behind.
+# Perl (Mail::Address). Says "ready", then reads lines of hexadecimal digits, a value each, and writes a line each: the
+# addresses of the one, a tab, those of the other, each in hexadecimal digits with a blank behind.
 use strict;
 use warnings;
 use Email::Address::XS qw(parse_email_addresses);
@@ -9,6 +9,7 @@ use Mail::Address;
 
 $SIG{__WARN__} = sub { };    # both complain of what they can't read
 $| = 1;
+print "ready\n";
 
 sub hex_list { return join '', map { unpack('H*', $_) . ' ' } grep { defined && /@/ } @_ }
 

@@ -111,11 +111,12 @@ def swallowing(block):
 
 
 class Perl:
-    """Dovecot's parser and Perl's oldest (from_readers.pl), in a process of their own."""
+    """Dovecot's parser and Perl's oldest (from_readers.pl), in a process of their own. Where Perl doesn't have them, none."""
 
     def __init__(self):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "from_readers.pl")
-        self.process = subprocess.Popen([script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.ready = self.process.stdout.readline() == b"ready\n"
         self.block, self.found = None, ([], [])
 
     def ask(self, block):
@@ -137,7 +138,7 @@ class Perl:
 
         def perl_old(block):
             return self.ask(block)[1]
-        return [dovecot, perl_old]
+        return [dovecot, perl_old] if self.ready else []
 
 
 def all_readers():
