@@ -120,6 +120,7 @@ struct place {
     unsigned words;    /* and quoted strings */
     struct token last; /* of these */
     bool shows;        /* one of them could show an address */
+    bool unopened;     /* special closes angle brackets that nobody opened: some readers skip it, and read on */
 };
 
 /* Some readers take a name that is no address's name for an address: as it stands in quotes, or decoded (RFC 2047). */
@@ -227,17 +228,19 @@ static const char *open_angle(struct header_from *walk, const struct place *at)
 static const char *step_over(struct header_from *walk, struct place *at, char special)
 {
     const char *wrong = special == '<' ? open_angle(walk, at) : NULL;
+    bool unopened;
 
     if (at->special == '<' && (special != '<' || at->words > 0))
         wrong = bad_angle;
     if (at->shows && special != '<')
         wrong = from_no_address;
-    if (special == '>' && walk->open > 0)
+    unopened = special == '>' && walk->open == 0;
+    if (special == '>' && !unopened)
         walk->open--;
     /* Where quotes and comments are in doubt, so is whether this divides mailboxes. */
     if (walk->reading == READING_LOOSE && (special == ',' || special == ';'))
         walk->angle = false;
-    *at = (struct place){.special = special};
+    *at = (struct place){.special = special, .unopened = unopened};
     return wrong;
 }
 
@@ -255,6 +258,8 @@ const char *header_loose_next(struct header_from *walk, struct scan *s, struct a
             return at.special == '<' ? bad_angle : walk->count > 0 && !at.shows ? NULL : from_no_address;
         if (walk->open > 0 && at.special != '<' && t.special != '>') {
             wrong = bad_angle; /* behind the address in them */
+        } else if (at.unopened && t.special != ',' && t.special != ';') {
+            wrong = bad_angle;
         } else if (t.kind != TOKEN_SPECIAL) {
             at.words++;
             at.last = t;

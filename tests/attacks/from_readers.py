@@ -157,10 +157,11 @@ def is_own(address):
     return local.strip().strip('"').lower().split("+")[0] == "anna" and domain.rstrip(".").lower() == "contoso.example"
 
 
-def foreign(reader, block):
-    """What the reader would take for the address of somebody else. Without a dot in its domain it is nobody's. A reader that
-    shows a name in the place of an address shows the addresses in that name."""
+def sort_addresses(shown):
+    """Of what a reader shows, what is the login's and what somebody else's. Without a dot in its domain it is nobody's; of a
+    name in the place of an address, the addresses in it count."""
     found = []
-    for address in reader(block):
+    for address in shown:
         found += re.findall(r'[^\s<>,;:"]+@[^\s<>,;:"]+', address) if re.search("[<>,;:]", address) else [address]
-    return [a for a in found if is_dotted(a) and not is_own(a)]
+    found = [a for a in found if is_dotted(a)]
+    return [a for a in found if is_own(a)], [a for a in found if not is_own(a)]

@@ -182,7 +182,9 @@ static const struct row doubtful[] = {
     BAD("sean@[192.0.2.1]", "needs quotes"),
     BAD("\"sean@contoso.example\"@evil.example", "runs into other words"),
     BAD("\"\"@contoso.example", "runs into other words"),
-    BAD(".sean@contoso.example", "could name a mailbox"),
+    ALL(".se..an.@contoso.example", ".se..an.@contoso.example "), /* a stranger, and no more */
+    ALL("\"se an\"@contoso.example", "se an@contoso.example "),
+    BAD("\"boss@fabrikam.example\"@contoso.example", "runs into other words"),
     BAD("sean@contoso..example", "could name a mailbox"),
     BAD("sean@contoso.example..", "runs into other words"),
     BAD("se\\an@contoso.example", "runs into other words"),
@@ -193,7 +195,9 @@ static const struct row doubtful[] = {
     BAD(BOSS " " SEAN, "runs into other words"),
     BAD("<mailto:" SEAN ">", "within angle brackets"),
     ALL("<" BOSS "> Sean", BOSS " "),
-    ALL("> " SEAN, SEAN " "),
+    BAD("> " SEAN, "within angle brackets"),
+    BAD_BEHIND(SEAN ">.x", SEAN " ", "within angle brackets"),
+    ALL(SEAN ">, x", SEAN " "),
     /* routes */
     BAD("<@a.example,@b.example:" SEAN ">", "a route"),
     BAD("Sean <@a.example:" SEAN ">", "a route"),
