@@ -174,12 +174,33 @@ static bool is_plain(const struct place *at, const struct token *sign, const str
     return next.kind == TOKEN_END || (next.kind == TOKEN_SPECIAL && is_one_of(next.special, ",;<>"));
 }
 
-/* text is of is_plain. "'anna@contoso.example'" is how some programs write a name that is the address. */
+/* "=?utf-8?q?anna@contoso.example?=" with nothing that needs decoding: what stands in it; else text itself. */
+static struct slice without_encoding(struct slice text)
+{
+    struct slice rest = text, charset, encoding;
+
+    if (!slice_starts_with(text, SLICE("=?")) || memcmp(text.p + text.n - 2, "?=", 2) != 0)
+        return text;
+    rest = (struct slice){text.p + 2, text.n - 4};
+    if (!slice_cut(rest, '?', &charset, &rest) || !slice_cut(rest, '?', &encoding, &rest) ||
+        !slice_ieq(encoding, SLICE("q")) || memchr(rest.p, '=', rest.n) != NULL || memchr(rest.p, '_', rest.n) != NULL)
+        return text;
+    return rest;
+}
+
+/* What some programs put around a name that is the address. */
+static struct slice without_wrapping(struct slice text)
+{
+    if (text.n > 2 && text.p[0] == '\'' && text.p[text.n - 1] == '\'')
+        return (struct slice){text.p + 1, text.n - 2};
+    return text.n > 4 ? without_encoding(text) : text;
+}
+
+/* text is of is_plain. */
 static const char *take_address(struct header_from *walk, struct scan *s, struct slice text, struct address *out)
 {
     s->p = text.p + text.n;
-    if (text.n > 2 && text.p[0] == '\'' && text.p[text.n - 1] == '\'')
-        text = (struct slice){text.p + 1, text.n - 2};
+    text = without_wrapping(text);
     if (++walk->count > FROM_MAX_ADDRESSES)
         return from_too_many;
     return header_judge(address_parse_envelope(text, out), out);

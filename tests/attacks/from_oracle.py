@@ -67,7 +67,9 @@ def hidden(c):
         b"boss @ contoso . example " + anna, b"boss @contoso .example " + anna, b"boss(x)@contoso.example " + anna,
         b"boss@contoso(x).example " + anna, b"boss@contoso\xe3\x80\x82example " + anna, b"anna@contoso.example x " + anna,
         b"anna@contoso.example.evil " + anna, b"boss." + ANNA + b" " + anna, b"boss " + ANNA, b'boss"x"@contoso.example ' + anna,
-        b"boss@=?utf-8?q?contoso.example?= " + anna, b"=?utf-8?q?boss@contoso.example?= " + anna, b"mailto:boss@contoso.example " + anna])
+        b"boss@=?utf-8?q?contoso.example?= " + anna, b"=?utf-8?q?boss@contoso.example?= " + anna, b"mailto:boss@contoso.example " + anna,
+        b'"' + boss[1:-1] + b'", ' + anna, anna + b' "' + boss[1:-1] + b'"', b'"' + boss[1:-1] + b'": ' + ANNA, ANNA + b">.x",
+        b"@contoso.example:" + ANNA, anna + b".evil", b"<" + anna + b" boss>", b"<boss>, " + anna])
 
 
 def shaken(c, text):

@@ -163,5 +163,5 @@ def sort_addresses(shown):
     found = []
     for address in shown:
         found += re.findall(r'[^\s<>,;:"]+@[^\s<>,;:"]+', address) if re.search("[<>,;:]", address) else [address]
-    found = [a for a in found if is_dotted(a)]
+    found = [re.sub(r"^=\?[^?]*\?[qQ]\?([^?=_]*)\?=$", r"\1", a) for a in found if is_dotted(a)]
     return [a for a in found if is_own(a)], [a for a in found if not is_own(a)]

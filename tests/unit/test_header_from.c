@@ -221,7 +221,13 @@ static const struct row doubtful[] = {
     BAD("<=?utf-8?b?Ym9zcw==?=@contoso.example>", "encoded word"),
     BAD("<\"=?utf-8?q?boss?=\"@contoso.example>", "within angle brackets"),
     BAD("sean@=?utf-8?q?contoso?=.example", "could name a mailbox"),
-    BAD("=?utf-8?q?boss@fabrikam.example?= <" SEAN ">", "could name a mailbox"),
+    ALL("=?utf-8?q?" SEAN "?= <" SEAN ">", SEAN " " SEAN " "),
+    ALL("=?utf-8?Q?" BOSS "?= <" SEAN ">", BOSS " " SEAN " "),
+    BAD("=?utf-8?q?=62" BOSS "?= <" SEAN ">", "could name a mailbox"),
+    BAD("=?utf-8?q?" SEAN "_x?= <" SEAN ">", "could name a mailbox"),
+    BAD("=?utf-8?b?" SEAN "?= <" SEAN ">", "could name a mailbox"),
+    BAD("=?q?" SEAN "?= <" SEAN ">", "could name a mailbox"),
+    BAD("=?" SEAN "?= <" SEAN ">", "could name a mailbox"),
     BAD("<=?utf-8?q?boss=40fabrikam.example=3E?= " SEAN ">", "within angle brackets"),
 };
 
