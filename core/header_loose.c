@@ -39,7 +39,7 @@ static bool skip_bracketed(struct scan *s)
             return false;
         s->p++;
     }
-    return true;
+    return !scan_at_end(s);
 }
 
 bool header_lexes_one_way(struct slice value)

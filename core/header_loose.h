@@ -12,9 +12,10 @@
 extern const char from_route[], from_too_many[], from_no_address[], from_two_angles[];
 
 /*
- * Do all readers agree on what of the field is quoted and what a comment? Not where a quote or a comment doesn't end,
- * where a backslash outside of both stands in front of a special character, and not where a reader that takes the bytes
- * for another charset first sees other ones: it may take a backslash for the second half of a letter.
+ * Do all readers agree on what of the field is quoted and what a comment? Not where a quote, a comment or a square
+ * bracket doesn't end, or a bracket holds one of the others; not where a backslash outside of them stands in front of a
+ * special character; and not where a reader that takes the bytes for another charset sees other ones, such as a
+ * backslash that is the second half of a letter.
  */
 bool header_lexes_one_way(struct slice value);
 

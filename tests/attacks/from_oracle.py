@@ -95,13 +95,15 @@ def blank(c):
 
 def address(c):
     a = c.choice(OWN if c.random() < 0.6 else FOREIGN)
-    shape = c.randrange(14)
+    shape = c.randrange(18)
     local, domain = a.rsplit(b"@", 1)
     return [
         a, b"<" + a + b">", name(c) + blank(c) + b"<" + a + b">", a + b" (" + c.choice(FOREIGN) + b")",
         b"(" + c.choice(FOREIGN) + b") " + a, b"<@a.example,@b.example:" + a + b">", local + b"(x)@" + domain,
         local + b" @ " + domain, b"<" + a + blank(c) + b">", name(c) + b"<" + a + b">" + blank(c) + name(c),
-        b"Team:" + a + b";", local + b"\r\n @" + domain, b"<" + a, a + b">"][shape]
+        b"Team:" + a + b";", local + b"\r\n @" + domain, b"<" + a, a + b">",
+        b"<" + local + b"@" + domain.replace(b".", b"(" + c.choice(FOREIGN) + b").") + b">", local + b"@" + domain.replace(b".", b" . "),
+        b"<" + local + b"(" + c.choice(FOREIGN) + b") @(x@y.example)" + domain + b">", b"A:" + a + b";, B:;"][shape]
 
 
 def value(c):
