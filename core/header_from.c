@@ -237,7 +237,7 @@ static enum header_reading reading_of(struct slice value)
     struct header_from walk = {.reading = READING_STRICT};
     struct scan s = scan_over(value);
     struct address address;
-    const char *wrong;
+    const char *wrong = NULL;
 
     if (!header_lexes_one_way(value))
         return READING_RAW;

@@ -8,9 +8,9 @@
  *    empty groups and empty places between commas give nothing;
  *  - in any other field ("Berg, Anna <...>", "anna@d.example <...>", "Backup: nightly <...>") each "@" outside of the
  *    text for display is looked at. With a dotted domain it is an address, which must stand apart from other words:
- * only commas, semicolons, colons, angle brackets or the field's ends may be next to it. Without one ("Anna @
- * Contoso"), however its words are joined, it is nobody's, and so is a name without an "@". A field without any address
- * is FROM_BAD, and so are angle brackets around anything else than a plain address;
+ *    next to it may be commas, semicolons, colons, angle brackets and the field's ends. Without one ("Anna @ Contoso"),
+ *    however its words are joined, it is nobody's, and so is a name without an "@". A field without any address is
+ *    FROM_BAD, and so are angle brackets around anything else than a plain address;
  *  - where readers may disagree on what is quoted (quotes and comments without end, a backslash in front of a special
  *    character, bytes that are no UTF-8, or that are a backslash or none as the charset goes), nothing is text for
  *    display, and the rule above holds for the whole field: "J\xfcrgen <anna@d.example>" has one reading,

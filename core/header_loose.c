@@ -265,6 +265,13 @@ static const char *step_over(struct header_from *walk, struct place *at, char sp
     return wrong;
 }
 
+/* Behind the address in angle brackets they close, and behind what nobody opened the mailbox is at its end. */
+static bool is_misplaced(const struct header_from *walk, const struct place *at, const struct token *t)
+{
+    return (walk->open > 0 && at->special != '<' && t->special != '>') ||
+           (at->unopened && t->special != ',' && t->special != ';');
+}
+
 const char *header_loose_next(struct header_from *walk, struct scan *s, struct address *out)
 {
     /* Behind an address stands a special character, or the end. */
@@ -277,9 +284,7 @@ const char *header_loose_next(struct header_from *walk, struct scan *s, struct a
 
         if (t.kind == TOKEN_END)
             return at.special == '<' ? bad_angle : walk->count > 0 && !at.shows ? NULL : from_no_address;
-        if (walk->open > 0 && at.special != '<' && t.special != '>') {
-            wrong = bad_angle; /* behind the address in them */
-        } else if (at.unopened && t.special != ',' && t.special != ';') {
+        if (is_misplaced(walk, &at, &t)) {
             wrong = bad_angle;
         } else if (t.kind != TOKEN_SPECIAL) {
             at.words++;

@@ -24,9 +24,9 @@ bool is_atext(char c);
 bool local_part_canonical(struct slice raw, char *out, size_t *n);
 
 /*
- * The same for what Postfix takes in an envelope: at most LOCAL_PART_MAX octets (out holds one more), dots anywhere, and
- * what is in quotes elsewhere: blanks and other printable characters, but for an "@" (behind it Postfix looks for a way
- * to somewhere else: postconf(5), resolve_dequoted_address), quotes, backslashes and angle brackets.
+ * The same for what Postfix takes in an envelope: at most LOCAL_PART_MAX octets (out holds one more), dots anywhere,
+ * and what is in quotes elsewhere: blanks and other printable characters, but for an "@" (behind it Postfix looks for a
+ * way to somewhere else: postconf(5), resolve_dequoted_address), quotes, backslashes and angle brackets.
  */
 bool local_part_of_mail(struct slice raw, char *out, size_t *n);
 
