@@ -84,7 +84,8 @@ static const char *judge(const struct headers *headers, struct slice own)
 
     for (size_t i = 0; i < headers->n; i++)
         any |= headers->list[i].field == HEADER_FROM;
-    if (headers->bad != NULL || !any)
+    /* To a message without any From the milter adds the login's. */
+    if (headers->bad != NULL || (!any && headers->from_possible))
         return "bad";
     for (size_t i = 0; i < headers->n; i++)
         if (!is_own(&headers->list[i].address, own))
