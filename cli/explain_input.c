@@ -239,7 +239,7 @@ static int number(struct slice text, const char *name, unsigned long long max, u
 
 static enum address_result parse_address(const struct question *q, struct slice text, struct address *out)
 {
-    return q->paths || slice_eq(text, SLICE("<>")) ? address_parse_path(text, out) : address_parse_internal(text, out);
+    return q->paths || slice_eq(text, SLICE("<>")) ? address_parse_path(text, out) : address_parse_envelope(text, out);
 }
 
 /* A list of addresses that was too long for the log: the last one may not be whole. */

@@ -183,15 +183,14 @@ static bool has_sender_field(const struct headers *headers)
 static bool refuse_header(struct deciding *d, enum reason reason, const char *fault, enum header_field field,
                           struct slice text)
 {
-    struct verdict *v = d->v;
-    bool monitored_before = v->monitored, refused;
+    bool first = !d->v->monitored, refused;
 
     trace_add(d->trace, "header %s: %s", header_field_name(field), fault);
     refused = refuse(d, reason, d->c->config->sender.mode);
-    if (refused || (v->monitored && !monitored_before)) {
-        v->fault = fault;
-        v->fault_field = field;
-        v->fault_address = text;
+    if (refused || (first && d->v->monitored)) {
+        d->v->fault = fault;
+        d->v->fault_field = field;
+        d->v->fault_address = text;
     }
     return refused;
 }

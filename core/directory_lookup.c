@@ -232,7 +232,7 @@ enum directory_result directory_primary(const struct directory_view *v, uint32_t
     if (result != DIRECTORY_FOUND)
         return result;
     at = record.primary.n > 0 ? memrchr(record.primary.p, '@', record.primary.n) : NULL;
-    if (at == NULL || record.primary.n > ADDRESS_MAX)
+    if (at == NULL || record.primary.n > ADDRESS_OF_NAME_MAX)
         return DIRECTORY_DAMAGED;
     memcpy(out->text, record.primary.p, record.primary.n);
     out->text[record.primary.n] = '\0';

@@ -10,7 +10,7 @@
 #define FIRST_SLOTS 64
 #define FIRST_BYTES 4096
 #define MOST_SLOTS ((size_t)1 << 28)
-#define ENTRY_MAX (ADDRESS_MAX + 1) /* "@" and a domain, an address, or "netbios\account" */
+#define ENTRY_MAX (ADDRESS_OF_NAME_MAX + 1) /* "@" and a domain, an address, or "netbios\account" */
 
 /* An entry: where its text stands among the list's bytes, behind it that of the mailbox it is paired with. */
 struct slot {

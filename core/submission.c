@@ -113,6 +113,7 @@ static bool has_long_line(struct slice name, struct slice value)
 
 static void read_field(struct headers *h, enum header_field field, struct slice value)
 {
+    const uint8_t kind = (uint8_t)(1u << field);
     struct header_from walk;
     struct address address;
     const char *why = NULL;
@@ -120,6 +121,12 @@ static void read_field(struct headers *h, enum header_field field, struct slice 
     header_from_start(&walk, value);
     while (why == NULL && header_from_next(&walk, &address, &why) == FROM_ADDRESS)
         why = keep(h, field, &address);
+    /* A reader that joins repeated fields lets a quote that doesn't end run on into the next one. */
+    if (why == NULL && (h->kinds & kind) != 0 && (walk.reading == READING_RAW || (h->raw_kinds & kind) != 0))
+        why = "repeated field with quotes or comments that may not end";
+    h->kinds |= kind;
+    if (walk.reading == READING_RAW)
+        h->raw_kinds |= kind;
     if (why != NULL)
         mark_bad(h, field, why, value);
 }

@@ -81,6 +81,7 @@ struct headers {
     bool seen;                   /* the front end saw the header of the message: the rules about it apply */
     bool from_possible;          /* some reader could take a field of this message for a From, be it a broken one */
     unsigned from_fields;        /* From fields in it */
+    uint8_t kinds, raw_kinds;    /* which fields were there, a bit each, and which of them READING_RAW */
     const char *bad;             /* why a field cannot be read without doubt; constant text; NULL: all could */
     enum header_field bad_field; /* with bad: which one that is */
     uint16_t bad_n;              /* with bad: its value as it came, cut, without its leading blanks */

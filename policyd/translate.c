@@ -1,10 +1,10 @@
 #include "policyd/translate.h"
 
-/* Nearly everybody sends as the login itself. A login that is an address is one by the rules of a sender, too. */
+/* Nearly everybody sends as the login itself. A login that is an address is the same one as a sender. */
 static enum address_result parse_sender(struct slice text, struct submission *out)
 {
     if (out->login.kind != LOGIN_ADDRESS || !slice_eq(text, out->login_text))
-        return address_parse_internal(text, &out->sender);
+        return address_parse_envelope(text, &out->sender);
     address_copy(&out->login.address, &out->sender);
     return ADDRESS_OK;
 }
@@ -33,7 +33,7 @@ void submission_of_request(const struct policy_request *request, const struct tl
      */
     out->recipient_text = request->recipient_counts ? value[ATTRIBUTE_RECIPIENT] : (struct slice){NULL, 0};
     out->has_recipient = request->stage == STAGE_RCPT || out->recipient_text.n > 0;
-    out->recipient_result = address_parse_internal(out->recipient_text, &out->recipient);
+    out->recipient_result = address_parse_envelope(out->recipient_text, &out->recipient);
     out->recipient_count = request->recipient_count;
     out->size = request->size;
     out->headers = NULL;

@@ -299,7 +299,11 @@ static void the_header_from_must_belong_to_the_login(void **state)
         {"Team: anna@contoso.example;", NULL, NULL, REASON_ALLOWED},
         {"boss:;", NULL, NULL, REASON_FROM_BAD},
         {"", NULL, NULL, REASON_FROM_BAD},
-        {"anna@contoso.example <bert@contoso.example", NULL, NULL, REASON_FROM_BAD},
+        {"anna@contoso.example <bert@contoso.example", NULL, NULL, REASON_FROM_NOT_OWN},
+        {"Berg, Anna <anna@contoso.example>", NULL, NULL, REASON_ALLOWED},
+        {"a.berg@contoso.example <anna@contoso.example>", NULL, NULL, REASON_ALLOWED},
+        {"bert@contoso.example <anna@contoso.example>", NULL, NULL, REASON_FROM_NOT_OWN},
+        {"<@x:anna@contoso.example>", NULL, NULL, REASON_FROM_BAD},
     };
     struct world *w = *state;
 
@@ -338,9 +342,9 @@ static void a_refusal_for_the_header_names_the_field_and_the_address_at_fault(vo
         {"anna@contoso.example", "bert@contoso.example", REASON_FROM_NOT_OWN, "not permitted", HEADER_SENDER,
          "bert@contoso.example"},
         {"boss:;", NULL, REASON_FROM_BAD, "no address", HEADER_FROM, ""},
-        {" \"Anna <anna@contoso.example>", NULL, REASON_FROM_BAD, "quote without end", HEADER_FROM,
-         "\"Anna <anna@contoso.example>"},
-        {"anna@contoso.example", "(", REASON_FROM_BAD, "comment without end, or nested too deep", HEADER_SENDER, "("},
+        {" Anna <@x:anna@contoso.example>", NULL, REASON_FROM_BAD, "a route", HEADER_FROM,
+         "Anna <@x:anna@contoso.example>"},
+        {"anna@contoso.example", "(", REASON_FROM_BAD, "name without an address", HEADER_SENDER, "("},
     };
     static const char *const modes[] = {"", "mode = \"monitor\";"};
     struct world *w = *state;

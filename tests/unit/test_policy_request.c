@@ -387,7 +387,7 @@ static void a_sender_is_the_same_whether_or_not_it_is_the_login(void **state)
             read_whole(buf_slice(&b), &r);
             memset(&s, 0xa5, sizeof s);
             submission_of_request(&r, NULL, &s);
-            assert_int_equal(s.sender_result, address_parse_internal(slice_of(logins[i]), &alone));
+            assert_int_equal(s.sender_result, address_parse_envelope(slice_of(logins[i]), &alone));
             assert_string_equal(s.sender.text, alone.text);
             assert_int_equal(s.sender.n, alone.n);
             assert_int_equal(s.sender.local_n, alone.local_n);
