@@ -93,8 +93,11 @@ static size_t entries_bytes(const config_setting_t *s, unsigned n)
     return bytes;
 }
 
+typedef int parse_list(struct slice text, const char *path, struct list **out, struct error *e);
+
 /* An empty list is a list: it holds nobody, where no list at all may mean anybody. */
-static int read_list(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+static int read_list_by(struct reader *r, const config_setting_t *s, const struct setting *row, parse_list *parse,
+                        void *at)
 {
     char path[SETTING_PATH_MAX];
     struct list *list = NULL;
@@ -112,12 +115,22 @@ static int read_list(struct reader *r, const config_setting_t *s, const struct s
     b = buf_over(text, entries_bytes(s, n));
     (void)entries_join(r, s, row, n, &b);
     setting_path(s, path, sizeof path);
-    rc = list_parse(buf_slice(&b), path, &list, r->e);
+    rc = parse(buf_slice(&b), path, &list, r->e);
     free(text);
     if (rc != 0)
         return setting_error_around(r, s);
     memcpy(at, &list, sizeof list);
     return 0;
+}
+
+static int read_list(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    return read_list_by(r, s, row, list_parse, at);
+}
+
+int read_senders(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    return read_list_by(r, s, row, list_parse_senders, at);
 }
 
 /* The list may stand here or in a file. */
@@ -283,11 +296,12 @@ static int read_networks_file(struct reader *r, const config_setting_t *s, const
     return read_networks_by(r, s, row, true, at);
 }
 
-static int read_senders_file(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+int read_senders_file(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
+    (void)row;
     if (s != NULL && refuse_both(r, config_setting_parent(s), "senders", "senders_file") != 0)
         return -1;
-    return read_list_file(r, s, row, at);
+    return read_file(r, s, list_load_senders, at);
 }
 
 static int check_connector(struct reader *r, const config_setting_t *s, void *target)
@@ -321,8 +335,8 @@ static const struct setting connector_rows[] = {
     {"networks_file", SETTING_OWN, .read = read_networks_file, .allowed = "a file name"},
     {"senders_file", SETTING_OWN, AT(struct connector_config, senders), .read = read_senders_file,
      .allowed = "a file name"},
-    {"senders", SETTING_OWN, AT(struct connector_config, senders), .read = read_list,
-     .allowed = "addresses and @domains"},
+    {"senders", SETTING_OWN, AT(struct connector_config, senders), .read = read_senders,
+     .allowed = "addresses, @domains, @.domains"},
     {"null_sender", SETTING_BOOL, AT(struct connector_config, null_sender), .standard = "true"},
     {"recipients", SETTING_CHOICE, AT(struct connector_config, recipients), .choices = recipients_rules,
      .standard = "any"},

@@ -168,11 +168,22 @@ extern const struct choice fetches[];               /* config_exchange.c: what e
 setting_read read_exchange;                         /* config_exchange.c */
 setting_read read_never_block, read_known_networks; /* config_blocks.c; at is the config */
 setting_read read_list_file, read_pairs_file;       /* into a struct list * (config_connectors.c) */
+setting_read read_senders_file, read_senders;       /* the same of senders */
 setting_read read_replies;                          /* config_programs.c; at is the config */
 /* Do two tenants claim one domain or NetBIOS name? s: the list of tenants, or NULL. (config_tenants.c) */
 int tenants_check(struct reader *r, const config_setting_t *s);
 /* True also where the file has no tenants: the directory alone knows them then. */
 bool tenant_is_known(const struct config *config, const char *name);
+
+/* The subject of an exception (config_limits.c): a user's canonical name; a group by its own. 0, or -1 with e. */
+int parse_user_name(struct reader *r, struct slice text, const char **name, struct error *e);
+int parse_group_name(struct reader *r, struct slice text, unsigned *group, const char **name, struct error *e);
+
+/*
+ * After all sections: maps the lists' entries by the logins file, makes lists of the exceptions' users, and refuses
+ * entries that can never match (config_names.c). 0, or -1 with r->e.
+ */
+int names_prepare(struct reader *r);
 
 section_check limit_check; /* config_limits_check.c */
 /* May a limit have this figure? 0, or -1 with e. */

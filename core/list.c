@@ -147,22 +147,7 @@ static struct slice login_key(const struct login *login, char *out)
 {
     struct buf b = buf_over(out, ENTRY_MAX + 1);
 
-    switch (login->kind) {
-    case LOGIN_ADDRESS:
-        buf_add(&b, address_slice(&login->address));
-        break;
-    case LOGIN_NETBIOS:
-        buf_add(&b, login_netbios(login));
-        buf_add_char(&b, '\\');
-        buf_add(&b, login_account(login));
-        break;
-    case LOGIN_ACCOUNT:
-        buf_add(&b, login_account(login));
-        break;
-    case LOGIN_NONE:
-    case LOGIN_BAD:
-        break;
-    }
+    login_add(&b, login);
     return buf_slice(&b);
 }
 

@@ -201,8 +201,9 @@ static void a_value_that_is_not_allowed_is_named_with_those_that_are(void **stat
         {"policyd = { request_timeout = \"0s\"; };",
          "policyd.request_timeout: \"0s\" is out of range; allowed: 1s to 1h"},
         {"policyd = { idle_timeout = \"10\"; };", "policyd.idle_timeout: duration \"10\""},
-        {"sender = { separator = \"++\"; };", "sender.separator: \"++\": expected one of"},
-        {"sender = { separator = \"a\"; };", "sender.separator: \"a\": expected one of"},
+        {"sender = { separator = \"++\"; };", "sender.separator: \"++\": expected some of + - = _ #, each once"},
+        {"sender = { separator = \"a\"; };", "sender.separator: \"a\": expected some of"},
+        {"sender = { separator = \"+-=_#+\"; };", "expected some of"},
         {"log = { facility = \"news\"; };", "log.facility: \"news\" is not known here"},
         {"mode = \"mon\titor\";", "mode: \"mon\\x09itor\" holds a control character"},
         {"mode = \"m\xff\";", "mode: \"m\\xff\" is not UTF-8"},
@@ -499,7 +500,7 @@ static void an_empty_configuration_has_defaults_that_are_safe(void **state)
     assert_int_equal(c->sender.envelope, SENDER_OWN);
     assert_int_equal(c->sender.header_from, SENDER_OWN);
     assert_int_equal(c->sender.null_sender, NULL_DSN);
-    assert_int_equal(c->sender.separator, '+');
+    assert_string_equal(c->sender.separator, "+");
     assert_true(c->tls.required);
     assert_int_equal(c->tls.minimum, TLS_1_2);
     assert_int_equal(c->max_recipients, 1000);
