@@ -215,7 +215,7 @@ bool key_of_limit(const struct decide_context *c, const struct submission *s, co
 
 /* ---- blocks ---- */
 
-static uint64_t block_key(const struct hash_secret *secret, unsigned part, uint64_t value)
+uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uint64_t value)
 {
     struct material m = start(KIND_BLOCK);
 
@@ -254,22 +254,22 @@ void key_of_block_on(const struct decide_context *c, const struct submission *s,
     case PER_USER:
         subject_begin(block, &subject, "user");
         say_user(c, s, id, &subject);
-        block->key = block_key(c->secret, PER_USER, id->user);
+        block->key = key_of_block_value(c->secret, PER_USER, id->user);
         return;
     case PER_LOGIN:
         subject_begin(block, &subject, "login");
         buf_add_escaped(&subject, s->login_text, 100);
-        block->key = block_key(c->secret, PER_LOGIN, id->login);
+        block->key = key_of_block_value(c->secret, PER_LOGIN, id->login);
         return;
     case PER_CLIENT:
         subject_begin(block, &subject, "client");
         buf_add(&subject, ip_text(&s->client, text));
-        block->key = block_key(c->secret, PER_CLIENT, key_of_ip(c->secret, &s->client));
+        block->key = key_of_block_value(c->secret, PER_CLIENT, key_of_ip(c->secret, &s->client));
         return;
     default:
         subject_begin(block, &subject, "connector");
         buf_add(&subject, slice_of(id->connector != NULL ? id->connector->name : ""));
-        block->key = block_key(c->secret, PER_CONNECTOR, connector_hash(c, id));
+        block->key = key_of_block_value(c->secret, PER_CONNECTOR, connector_hash(c, id));
     }
 }
 
@@ -280,7 +280,7 @@ void key_of_block_on_network(const struct decide_context *c, const struct networ
 
     subject_begin(block, &subject, "network");
     buf_add(&subject, network_text(network, text));
-    block->key = block_key(c->secret, PER_CLIENT_NET, key_of_network(c->secret, network));
+    block->key = key_of_block_value(c->secret, PER_CLIENT_NET, key_of_network(c->secret, network));
     block->prefix = network->prefix;
 }
 
@@ -326,7 +326,7 @@ static bool blocked(const struct decide_context *c, unsigned part, uint64_t valu
 {
     uint64_t end;
 
-    if (value == 0 || !blocks_find(c->blocks, block_key(c->secret, part, value), c->now_ns, &end))
+    if (value == 0 || !blocks_find(c->blocks, key_of_block_value(c->secret, part, value), c->now_ns, &end))
         return false;
     if (end > *until_ns)
         *until_ns = end;
@@ -350,7 +350,7 @@ static bool network_blocked(const struct decide_context *c, const struct submiss
 }
 
 /* All that a block may be on, the networks aside: part 0 ends them. */
-#define BLOCK_PARTS 8
+#define BLOCK_PARTS 9
 struct block_part {
     unsigned part;
     uint64_t value;
@@ -358,21 +358,29 @@ struct block_part {
 
 /*
  * A login is blocked by its mailbox, by what it stands for, and as it was typed: blocks of earlier versions are on
- * that, and an operator may mean it.
+ * that, and an operator may mean it. One that got its mailbox a moment ago is still blocked by what it stood for.
  */
 static void parts_of(const struct decide_context *c, const struct submission *s, const struct identity *id,
                      struct block_part parts[BLOCK_PARTS])
 {
-    uint64_t typed = id->authenticated ? key_of_login(c->secret, &s->login) : 0;
+    uint64_t typed = id->authenticated ? key_of_login(c->secret, &s->login) : 0, before = 0;
+    struct identity without = *id;
+
+    if (id->n_claims > 0) {
+        if (without.address.n == 0)
+            (void)identity_complete(c, &s->login, &without);
+        before = key_outside(c, s, &without);
+    }
 
     parts[0] = (struct block_part){PER_USER, id->user};
     parts[1] = (struct block_part){PER_USER, id->login != id->user ? id->login : 0};
     parts[2] = (struct block_part){PER_LOGIN, id->login};
     parts[3] = (struct block_part){PER_USER, typed != id->login ? typed : 0};
     parts[4] = (struct block_part){PER_LOGIN, typed != id->login ? typed : 0};
-    parts[5] = (struct block_part){PER_CLIENT, s->has_client ? key_of_ip(c->secret, &s->client) : 0};
-    parts[6] = (struct block_part){PER_CONNECTOR, connector_hash(c, id)};
-    parts[7] = (struct block_part){0, 0};
+    parts[5] = (struct block_part){PER_USER, before};
+    parts[6] = (struct block_part){PER_CLIENT, s->has_client ? key_of_ip(c->secret, &s->client) : 0};
+    parts[7] = (struct block_part){PER_CONNECTOR, connector_hash(c, id)};
+    parts[8] = (struct block_part){0, 0};
 }
 
 bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
@@ -398,8 +406,8 @@ bool key_blocks(const struct decide_context *c, const struct submission *s, cons
 
     parts_of(c, s, id, parts);
     for (const struct block_part *p = parts; p->part != 0; p++)
-        if (p->value != 0 && block_key(c->secret, p->part, p->value) == block->key)
+        if (p->value != 0 && key_of_block_value(c->secret, p->part, p->value) == block->key)
             return true;
     return block->prefix > 0 && network_of_size(s, block->prefix, &net) &&
-           block_key(c->secret, PER_CLIENT_NET, key_of_network(c->secret, &net)) == block->key;
+           key_of_block_value(c->secret, PER_CLIENT_NET, key_of_network(c->secret, &net)) == block->key;
 }

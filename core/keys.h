@@ -54,6 +54,9 @@ void key_of_block_on(const struct decide_context *c, const struct submission *s,
                      enum limit_key_part part, struct block *block);
 void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block);
 
+/* The key of a block on one part with this value, such as PER_USER and identity.user. */
+uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uint64_t value);
+
 /* Does never_block protect the user or login (by any address of its mailbox), the client, or its network? */
 bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
                    enum limit_key_part part);
