@@ -142,6 +142,10 @@ struct connector_config {
     const char *name;
     struct network *networks; /* those in the file too */
     size_t n_networks;
+    struct slice *ccert_fingerprints; /* canonical (core/submission.h) */
+    size_t n_ccert_fingerprints;
+    struct slice *ccert_subjects;
+    size_t n_ccert_subjects;
     struct list *senders; /* addresses, @domains, @.domains; NULL: any */
     bool null_sender;     /* may it send DSNs? */
     enum recipients_rule recipients;

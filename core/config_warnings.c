@@ -64,7 +64,7 @@ static void warn_connector(struct teller *t, const struct connector_config *conn
 {
     char text[NETWORK_TEXT_MAX];
 
-    if (connector->n_networks == 0)
+    if (connector->n_networks == 0 && connector->n_ccert_fingerprints + connector->n_ccert_subjects == 0)
         tell_warning(t, "connector %s has no network: it is nobody's.", connector->name);
     for (size_t i = 0; i < connector->n_networks; i++)
         if (is_wide(&connector->networks[i]))
@@ -132,6 +132,19 @@ static void warn_programs(struct teller *t, const struct config *c)
         tell_warning(t, "sender.header_from is set, but milter.listen is empty: only the milter sees the header.");
 }
 
+/* The milter protocol has a certificate's subject only. */
+static void warn_ccerts(struct teller *t, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_connectors && c->milter.listen.address != NULL; i++)
+        if (c->connectors[i].n_ccert_fingerprints > 0)
+            tell_warning(
+                t,
+                "connector %s: the milter is told no fingerprint of a certificate, and %s; name ccert_subjects, "
+                "or leave these clients to postern-policyd with milter.listen = \"\".",
+                c->connectors[i].name,
+                c->reject_unauthenticated ? "refuses its clients" : "takes its clients for anybody's");
+}
+
 /* A refusal for the moment that was made one for good loses mail. */
 static void warn_replies(struct teller *t, const struct config *c)
 {
@@ -152,6 +165,7 @@ void explain_warnings(struct teller *t, const struct config *c)
     warn_logins(t, c);
     for (size_t i = 0; i < c->n_connectors; i++)
         warn_connector(t, &c->connectors[i]);
+    warn_ccerts(t, c);
     warn_limits(t, c);
     warn_programs(t, c);
     warn_replies(t, c);

@@ -200,16 +200,43 @@ static bool who_login(struct deciding *d, struct identity *id)
     return resolve(d, id);
 }
 
-/* No login: a connector by the client's network. One that names a tenant counts among that tenant's. */
-static bool who_connector(struct deciding *d, struct identity *id)
+/* A connector by the certificate that the client showed. */
+static const struct connector_config *connector_of_ccert(const struct deciding *d)
+{
+    const struct config *config = d->c->config;
+    struct slice fingerprint = {d->s->ccert.fingerprint, d->s->ccert.fingerprint_n};
+    struct slice subject = {d->s->ccert.subject, d->s->ccert.subject_n};
+
+    for (size_t i = 0; (fingerprint.n > 0 || subject.n > 0) && i < config->n_connectors; i++) {
+        const struct connector_config *connector = &config->connectors[i];
+
+        if ((fingerprint.n > 0 && holds(connector->ccert_fingerprints, connector->n_ccert_fingerprints, fingerprint)) ||
+            (subject.n > 0 && holds(connector->ccert_subjects, connector->n_ccert_subjects, subject)))
+            return connector;
+    }
+    return NULL;
+}
+
+/* Or by the network that it is in. */
+static const struct connector_config *connector_of_client(const struct deciding *d)
 {
     const struct config *config = d->c->config;
     unsigned connector;
 
     if (!d->s->has_client || config->connector_map == NULL ||
         !network_map_find(config->connector_map, &d->s->client, &connector))
+        return NULL;
+    return &config->connectors[connector];
+}
+
+/* No login: a connector, first by what the client has proved. One that names a tenant counts among that tenant's. */
+static bool who_connector(struct deciding *d, struct identity *id)
+{
+    id->connector = connector_of_ccert(d);
+    if (id->connector == NULL)
+        id->connector = connector_of_client(d);
+    if (id->connector == NULL)
         return false;
-    id->connector = &config->connectors[connector];
     if (id->connector->tenant != NULL)
         id->tenant_hash = hash_slice(d->c->secret, slice_of(id->connector->tenant));
     trace_add(d->trace, "who: connector %s", id->connector->name);

@@ -18,9 +18,14 @@ void submission_of_request(const struct policy_request *request, const struct tl
     out->login_text = value[ATTRIBUTE_SASL_USERNAME];
     login_parse(out->login_text, &out->login);
     out->mechanism = value[ATTRIBUTE_SASL_METHOD];
+    /* Authenticated, but nobody says as whom: never to be taken for "not authenticated". */
+    if (out->login.kind == LOGIN_NONE && out->mechanism.n > 0)
+        out->login.kind = LOGIN_BAD;
     out->client = (struct ip){{0}};
     out->has_client = ip_parse(value[ATTRIBUTE_CLIENT_ADDRESS], &out->client);
     out->tls = tls_version_parse(value[ATTRIBUTE_ENCRYPTION_PROTOCOL]);
+    ccert_set_fingerprint(&out->ccert, value[ATTRIBUTE_CCERT_FINGERPRINT]);
+    ccert_set_subject_xtext(&out->ccert, value[ATTRIBUTE_CCERT_SUBJECT]);
     out->listener_tls = listener_tls;
     out->sender_text = value[ATTRIBUTE_SENDER];
     out->sender_result = parse_sender(out->sender_text, out);
