@@ -53,6 +53,24 @@ static void warn_logins(struct teller *t, const struct config *c)
                "rules, unlimited.");
 }
 
+/* Where logins outside the directory may send, their spellings must be known as one. */
+static void warn_names(struct teller *t, const struct config *c)
+{
+    if (c->smtp_auth.unlisted != UNLISTED_ALLOW && c->smtp_auth.on_premises == NULL)
+        return;
+    for (size_t i = 0; i < c->n_tenants; i++) {
+        const struct tenant_config *tenant = &c->tenants[i];
+        bool names =
+            tenant->n_netbios > 0 || (c->default_tenant != NULL && strcmp(c->default_tenant, tenant->name) == 0);
+
+        if (names && tenant->n_domains == 0)
+            tell_warning(t,
+                         "tenant %s has no domains here: if the directory knows several of it, logins without a domain "
+                         "and with one are counted, blocked and listed apart; write domains, that of such names first.",
+                         tenant->name);
+    }
+}
+
 static bool is_wide(const struct network *net)
 {
     if (ip_is_v4(&net->base) && net->prefix >= V4_MAPPED_BITS)
@@ -163,6 +181,7 @@ void explain_warnings(struct teller *t, const struct config *c)
 {
     warn_modes(t, c);
     warn_logins(t, c);
+    warn_names(t, c);
     for (size_t i = 0; i < c->n_connectors; i++)
         warn_connector(t, &c->connectors[i]);
     warn_ccerts(t, c);

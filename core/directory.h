@@ -141,7 +141,7 @@ const struct tenant_facts *directory_tenant(const struct directory_view *v, uint
 const struct tenant_facts *directory_tenant_named(const struct directory_view *v, struct slice name);
 /*
  * The domain of the tenant's names without one: its accepted domain, the ones under onmicrosoft.com aside. Empty where
- * there is none, or several. Lives as long as the view is held.
+ * there is none, or several, or another tenant accepts it too. Lives as long as the view is held.
  */
 struct slice directory_tenant_domain(const struct directory_view *v, uint32_t tenant);
 

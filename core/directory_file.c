@@ -281,18 +281,31 @@ static bool given_by_microsoft(struct slice domain)
     return false;
 }
 
-static void note_domain(struct tenant_domain *domains, uint32_t n, struct slice domain, struct domain_claim claim)
+/* One more of the tenant's. What another tenant accepts too counts, so that others' claims choose for nobody. */
+static void note_domain(struct tenant_domain *of, struct slice domain, bool shared)
 {
-    struct tenant_domain *of = claim.tenant < n ? &domains[claim.tenant] : NULL;
-
-    if (of == NULL || claim.type == DOMAIN_DERIVED || domain.n >= sizeof of->text || given_by_microsoft(domain))
-        return;
-    of->several = of->several || of->n > 0;
-    of->n = of->several ? 0 : (uint16_t)domain.n;
-    memcpy(of->text, domain.p, domain.n);
+    of->several = of->several || of->any;
+    of->any = true;
+    of->n = of->several || shared || domain.n >= sizeof of->text ? 0 : (uint16_t)domain.n;
+    memcpy(of->text, domain.p, of->n);
 }
 
-/* What two tenants claim is neither's. A damaged record says so when it is looked up. */
+static void note_claims(struct tenant_domain *domains, uint32_t n, struct slice domain, struct slice claims,
+                        size_t count)
+{
+    size_t accepted = 0;
+
+    for (size_t i = 0; i < count; i++)
+        accepted += domain_claim_at(claims, i).type != DOMAIN_DERIVED;
+    for (size_t i = 0; i < count; i++) {
+        struct domain_claim claim = domain_claim_at(claims, i);
+
+        if (claim.type != DOMAIN_DERIVED && claim.tenant < n)
+            note_domain(&domains[claim.tenant], domain, accepted > 1);
+    }
+}
+
+/* A damaged record says so when it is looked up. */
 static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint32_t n)
 {
     MDB_val key, value;
@@ -301,8 +314,8 @@ static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint3
     while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         struct slice domain = {key.mv_data, key.mv_size}, claims = {value.mv_data, value.mv_size};
 
-        if (domain_claims(domain, claims) == 1)
-            note_domain(domains, n, domain, domain_claim_at(claims, 0));
+        if (!given_by_microsoft(domain))
+            note_claims(domains, n, domain, claims, domain_claims(domain, claims));
     }
     return code == MDB_NOTFOUND ? 0 : -1;
 }

@@ -49,10 +49,10 @@ void directory_file_close(struct directory_file *f);
 int directory_file_tenants(const struct directory_file *f, const struct manifest *m, struct tenant_facts **out,
                            struct error *e);
 
-/* The domain that a tenant's names without one belong to; n is 0 where it has none, or more than one to choose from. */
+/* The domain that a tenant's names without one belong to; n is 0 where it has none of its own, or several. */
 struct tenant_domain {
     uint16_t n;
-    bool several;
+    bool any, several;
     char text[256];
 };
 

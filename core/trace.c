@@ -93,12 +93,11 @@ void trace_who(const struct deciding *d, const struct list_place *mapped)
         buf_add_escaped(&b, address_slice(&id->address), SHOWN_MAX);
         buf_addf(&b, " by %s:%u; ", mapped->path, mapped->line);
     }
-    if (id->completed) {
-        buf_add(&b, SLICE("nobody's alias or account name, so "));
-        buf_add_escaped(&b, address_slice(&id->address), SHOWN_MAX);
-        buf_add(&b, SLICE("; "));
-    }
     buf_addf(&b, "tenant %s", id->tenant != NULL ? id->tenant->name : "unknown");
+    if (id->completed) {
+        buf_add(&b, SLICE(", nobody's alias or account name, so "));
+        buf_add_escaped(&b, address_slice(&id->address), SHOWN_MAX);
+    }
     for (unsigned i = 0; i < id->n_claims; i++) {
         buf_add(&b, i == 0 ? SLICE(", ") : SLICE("; also "));
         add_mailbox(d, &b, &id->claims[i]);
