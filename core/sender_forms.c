@@ -129,12 +129,16 @@ void sender_forms_start(struct sender_forms *f, const struct sender_config *conf
 /* The next place to cut, from the longest name to the shortest; "sean.+tag" leaves nothing that is an address. */
 static bool next_cut(struct sender_forms *f, struct address *out)
 {
+    struct address shorter;
+
     while (f->cut > 0) {
         struct slice local = address_local(&f->whole);
 
         local.n = cut_at(f->config, local, f->cut--);
-        if (join(local, address_domain(&f->whole), out))
+        if (join(local, address_domain(&f->whole), &shorter)) {
+            address_copy(&shorter, out);
             return true;
+        }
     }
     return false;
 }

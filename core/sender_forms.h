@@ -34,7 +34,8 @@ void sender_forms_start(struct sender_forms *f, const struct sender_config *conf
                         enum sender_place place);
 
 /*
- * The next address, the most literal first, so that of several the first that is somebody's counts. False at the end.
+ * The next address, the most literal first, so that of several the first that is somebody's counts. False at the end,
+ * and *out stays as it was.
  * With f->forwarded the domain in which the sender was written has a say of its own.
  */
 bool sender_forms_next(struct sender_forms *f, struct address *out);

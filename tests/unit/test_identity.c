@@ -322,6 +322,26 @@ static void a_sender_stands_for_these_addresses(void **state)
     }
 }
 
+static void a_sender_counts_as_the_last_address_that_it_stands_for(void **state)
+{
+    static const struct {
+        const char *sender, *counts_as;
+    } rows[] = {{"scan+1@contoso.example", "scan@contoso.example"},
+                {"scan.+1@contoso.example", "scan.+1@contoso.example"}, /* "scan." is no name */
+                {"prvs=1a=scan+x+y@contoso.example", "scan@contoso.example"},
+                {"SRS0=a=b=adatum.example=x@contoso.example", "x@adatum.example"}};
+    struct sender_config config = {.separator = "+"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct address sender, out;
+
+        assert_int_equal(address_parse_internal(slice_of(rows[i].sender), &sender), ADDRESS_OK);
+        sender_plain(&config, &sender, &out);
+        assert_string_equal(out.text, rows[i].counts_as);
+    }
+}
+
 static void the_null_sender_stands_for_nothing(void **state)
 {
     struct sender_config config = {.separator = "+"};
@@ -347,6 +367,7 @@ int main(void)
         cmocka_unit_test(exceptions_and_groups_know_all_names_of_a_mailbox),
         cmocka_unit_test(a_login_outside_the_directory_may_use_sub_addresses_that_are_no_mailboxes),
         cmocka_unit_test(a_sender_stands_for_these_addresses),
+        cmocka_unit_test(a_sender_counts_as_the_last_address_that_it_stands_for),
         cmocka_unit_test(the_null_sender_stands_for_nothing),
     };
 
