@@ -212,6 +212,16 @@ check-packages:
 	@scripts/install-dependencies.sh deb
 	@tests/packages/run.sh
 
+# Beside other software: "make check" takes a sample of the proxies; the others install programs, or make a clean system.
+check-proxies check-clients:
+	@scripts/install-dependencies.sh $(if $(filter check-clients,$@),clients,test)
+	@$(MAKE) --no-print-directory -s all
+	@BUILD=$(B) tests/interop/$(patsubst check-%,%,$@).sh all
+
+check-sendmail:
+	@scripts/install-dependencies.sh deb
+	@tests/interop/sendmail.sh
+
 # DESTDIR and PREFIX as usual; configuration and data are never overwritten.
 install: all
 	@scripts/install.sh "$(B)" "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)"
@@ -225,6 +235,7 @@ help:
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb; make check-packages installs, upgrades and purges them somewhere clean'
+	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
 	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
@@ -234,7 +245,7 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all blunting fuzz torture faults coverage lint deb check-packages install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all blunting fuzz torture faults coverage lint deb check-packages check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \

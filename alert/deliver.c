@@ -3,6 +3,7 @@
 #include "alert/send.h"
 #include "core/clock.h"
 #include "core/hash.h"
+#include "core/owner.h"
 #include "core/spool.h"
 
 #include <errno.h>
@@ -31,6 +32,20 @@ struct delivery {
     uint64_t tidied_ns;
 };
 
+static int open_folders(struct delivery *d, struct error *e)
+{
+    struct owner_visit visit;
+    int result = owner_enter_unshared(d->config->spool, &visit, e);
+
+    if (result == 0 && ((d->folder = spool_open(d->config->spool, "alerts", e)) < 0 ||
+                        (d->sent = spool_open_below(d->folder, "sent", e)) < 0 ||
+                        (d->failed = spool_open_below(d->folder, "failed", e)) < 0 ||
+                        (d->episodes = spool_open_below(d->folder, "episodes", e)) < 0))
+        result = -1;
+    owner_leave(&visit);
+    return result;
+}
+
 int delivery_open(const struct config *config, struct log *log, struct delivery **out, struct error *e)
 {
     struct delivery *d = malloc(sizeof *d);
@@ -38,10 +53,7 @@ int delivery_open(const struct config *config, struct log *log, struct delivery 
     if (d == NULL)
         return error_set(e, "out of memory");
     *d = (struct delivery){.config = config, .log = log, .folder = -1, .sent = -1, .failed = -1, .episodes = -1};
-    if ((d->folder = spool_open(config->spool, "alerts", e)) < 0 ||
-        (d->sent = spool_open_below(d->folder, "sent", e)) < 0 ||
-        (d->failed = spool_open_below(d->folder, "failed", e)) < 0 ||
-        (d->episodes = spool_open_below(d->folder, "episodes", e)) < 0)
+    if (open_folders(d, e) != 0)
         goto failed;
     if (flock(d->folder, LOCK_EX | LOCK_NB) != 0) {
         (void)error_set(e, "%s/alerts: %s", config->spool,

@@ -23,7 +23,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     (void)unused3;
     *want2 = 0;
     *want3 = 0;
-    return negotiate(ctx, (struct wants){.bodies = bodies, .data = true}, actions, steps, want_actions, want_steps);
+    return negotiate(ctx, bodies, actions, steps, want_actions, want_steps);
 }
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
@@ -48,7 +48,7 @@ static sfsistat on_command(SMFICTX *ctx, char **arguments)
     return SMFIS_CONTINUE;
 }
 
-static sfsistat on_data(SMFICTX *ctx)
+static sfsistat on_step(SMFICTX *ctx)
 {
     (void)ctx;
     return SMFIS_NOREPLY;
@@ -67,7 +67,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t n)
     (void)ctx;
     (void)piece;
     (void)n;
-    return SMFIS_NOREPLY;
+    return SMFIS_CONTINUE;
 }
 
 static sfsistat on_moment(SMFICTX *ctx)
@@ -86,8 +86,9 @@ int main(int argc, char **argv)
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_command,
         .xxfi_envrcpt = on_command,
-        .xxfi_data = on_data,
+        .xxfi_data = on_moment,
         .xxfi_header = on_header,
+        .xxfi_eoh = on_step,
         .xxfi_body = on_body,
         .xxfi_eom = on_moment,
         .xxfi_abort = on_moment,

@@ -188,7 +188,7 @@ static bool begin(struct worker *w, struct connection *c)
     wire_free(c->wire);
     c->messages = 0;
     c->wire = wire_open(w->o->path, &e);
-    if (c->wire == NULL || wire_negotiate(c->wire, WIRE_ACTIONS, WIRE_STEPS, TIMEOUT_MS) != 0)
+    if (c->wire == NULL || wire_negotiate(c->wire, WIRE_VERSION, WIRE_ACTIONS, WIRE_STEPS, TIMEOUT_MS) != 0)
         return false;
     if (wire_wants(c->wire, SMFIP_NOCONNECT))
         wire_connect(c->wire, "laptop.contoso.example", SMFIA_INET, 50000, CLIENT);

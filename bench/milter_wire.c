@@ -200,9 +200,9 @@ static void note_lists(struct wire *w, struct slice data)
     }
 }
 
-int wire_negotiate(struct wire *w, uint32_t actions, uint32_t steps, int timeout_ms)
+int wire_negotiate(struct wire *w, uint32_t version, uint32_t actions, uint32_t steps, int timeout_ms)
 {
-    uint32_t offer[3] = {htonl(6), htonl(actions), htonl(steps)};
+    uint32_t offer[3] = {htonl(version), htonl(actions), htonl(steps)};
     struct wire_reply reply;
 
     wire_packet(w, SMFIC_OPTNEG, offer, sizeof offer);

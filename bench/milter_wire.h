@@ -15,6 +15,7 @@
 #define WIRE_STAGES 7 /* places for macro lists: SMFIM_CONNECT .. SMFIM_EOH */
 
 /* What Postfix 3.7 offers: every action and every step (milter8.c). */
+#define WIRE_VERSION 6u
 #define WIRE_ACTIONS 0x1ffu
 #define WIRE_STEPS 0x1fffffu
 
@@ -55,8 +56,8 @@ void wire_header(struct wire *w, const char *name, const char *value);
 int wire_flush(struct wire *w);
 /* Flushes, then waits for one packet. */
 struct wire_reply wire_read(struct wire *w, int timeout_ms);
-/* SMFIC_OPTNEG: offers, and remembers what the filter wants. 0, or -1. */
-int wire_negotiate(struct wire *w, uint32_t actions, uint32_t steps, int timeout_ms);
+/* SMFIC_OPTNEG: offers, and remembers what the filter wants. version is WIRE_VERSION, or an older one. 0, or -1. */
+int wire_negotiate(struct wire *w, uint32_t version, uint32_t actions, uint32_t steps, int timeout_ms);
 /* Does the filter want this step? no_step is SMFIP_NO... */
 bool wire_wants(const struct wire *w, uint32_t no_step);
 /* Will it reply to this step? no_reply is SMFIP_NR_... */

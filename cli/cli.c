@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/event.h"
 #include "core/log.h"
+#include "core/owner.h"
 #include "core/units.h"
 
 #include <errno.h>
@@ -92,6 +93,24 @@ int cli_open_config(struct cli *cli)
     return -1;
 }
 
+/*
+ * LMDB, which reads the directory, trusts what is in a file; so it is better not read by root. What a command needs of
+ * root's, to read the configuration and to see whose processes are whose, is done by now. 0; -1 with e.
+ */
+static int leave_root(const struct cli *cli, struct error *e)
+{
+    struct owner of_directory, of_state;
+
+    if (cli->command == NULL || !cli->command->reads)
+        return 0;
+    if (owner_find(cli->config->directory, &of_directory, e) != 0 ||
+        owner_find(cli->config->state_path, &of_state, e) != 0)
+        return -1;
+    if (of_directory.shared || of_directory.uid != of_state.uid)
+        return 0;
+    return owner_become(&of_directory, e);
+}
+
 int cli_open_directory(struct cli *cli)
 {
     struct error e;
@@ -100,6 +119,10 @@ int cli_open_directory(struct cli *cli)
         return 0;
     if (cli_open_config(cli) != 0)
         return -1;
+    if (leave_root(cli, &e) != 0) {
+        (void)cli_fail(cli, "%s", e.text);
+        return -1;
+    }
     if (directory_open(cli->config->directory, &cli->directory, &e) != 0 || directory_refresh(cli->directory, &e) < 0) {
         (void)cli_fail(cli, "%s", e.text);
         return -1;

@@ -12,22 +12,24 @@ enum { OPTION_CONFIG_DIR = 2000, OPTION_JUNIT };
 static int check_all(struct cli *cli, const struct postfix *p, struct findings *f, struct error *e)
 {
     struct postfix_check c = {.p = p, .config = cli->config, .findings = f};
-    bool logins = false, networks = false;
+    bool logins = false;
     struct smtpd s;
 
     for (size_t i = 0; i < p->n_services; i++) {
         if (!smtpd_look(&c, &p->services[i], &s))
             continue;
         logins = logins || s.logins;
-        networks = networks || smtpd_has_word(&c, &s, SLICE("permit_mynetworks"));
         postfix_check_asking(&c, &s);
+        postfix_check_lists(&c, &s);
+        postfix_check_milter(&c, &s);
+        postfix_check_relay(&c, &s);
+        postfix_check_networks(&c, &s);
+        postfix_check_filters(&c, &s);
         postfix_check_service(&c, &s);
     }
     if (!logins)
         findings_add(f, PF_NO_SERVICE, "master.cf", "no service has smtpd_sasl_auth_enable = yes: nobody can log in");
     postfix_check_main(&c);
-    if (networks)
-        postfix_check_networks(&c);
     return postfix_check_seen(&c, cli->journal, clock_wall_ns() - SEEN_DAYS * 86400 * NS_PER_S, e);
 }
 

@@ -76,6 +76,9 @@ static void print_state(const struct picture *p)
     printf("postern_counters_live %llu\n", (unsigned long long)p->counters.live);
     family("postern_counters_crowded_total", "counter", "Charges and marks that met a full bucket.");
     printf("postern_counters_crowded_total %llu\n", (unsigned long long)p->counters.crowded);
+    family("postern_counters_displaced_total", "counter",
+           "Counters of clients without a login, and marks, that gave way to others.");
+    printf("postern_counters_displaced_total %llu\n", (unsigned long long)p->counters.displaced);
     family("postern_blocks", "gauge", "Logins, clients, networks and connectors that are blocked.");
     printf("postern_blocks %llu\n", (unsigned long long)p->blocks);
 }

@@ -19,9 +19,9 @@ int cmd_reload(struct cli *cli, int argc, char **argv)
     /* What is wrong is better said here than in their logs. */
     if (cli_open_config(cli) != 0)
         return CLI_FAILED;
-    n = processes_find(cli->config_path, list);
+    n = processes_find(cli->config_path, cli->config->state_path, list);
     for (size_t i = 0; i < n; i++) {
-        if (kill(list[i].pid, SIGUSR1) == 0)
+        if (process_signal(&list[i], cli->config_path, cli->config->state_path, SIGUSR1) == 0)
             printf("%s (pid %ld) reads %s again\n", list[i].name, (long)list[i].pid, cli->config_path);
         else
             status = cli_fail(cli, "%s (pid %ld): %s", list[i].name, (long)list[i].pid, strerror(errno));

@@ -181,9 +181,11 @@ static void json_lists(const struct cli *cli, const struct picture *p)
 static void print_json(const struct cli *cli, struct picture *p)
 {
     json_lists(cli, p);
-    printf(" \"counters\": {\"entries\": %llu, \"live\": %llu, \"crowded\": %llu},\n \"blocks\": %llu,\n",
+    printf(" \"counters\": {\"entries\": %llu, \"live\": %llu, \"crowded\": %llu, \"displaced\": %llu},\n"
+           " \"blocks\": %llu,\n",
            (unsigned long long)p->counters.entries, (unsigned long long)p->counters.live,
-           (unsigned long long)p->counters.crowded, (unsigned long long)p->blocks);
+           (unsigned long long)p->counters.crowded, (unsigned long long)p->counters.displaced,
+           (unsigned long long)p->blocks);
     fputs(" \"verdicts\": [", stdout);
     for (size_t i = 0; i < p->n_totals; i++) {
         fputs(i > 0 ? ",\n  {" : "\n  {", stdout);

@@ -14,6 +14,8 @@ struct cli_command {
     const char *summary;   /* one line for --help */
     const char *details;   /* options and what else is worth knowing, for "postern NAME --help" */
     int (*run)(struct cli *cli, int argc, char **argv);
+    /* It only reads what is the services': when root runs it, it goes on as their user before it looks at that. */
+    bool reads;
 };
 
 /* The table, ended by a row without a name. */

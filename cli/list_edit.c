@@ -3,6 +3,7 @@
 #include "core/buf.h"
 #include "core/lines.h"
 #include "core/list.h"
+#include "core/owner.h"
 #include "core/write.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ struct edit {
     char path[PATH_MAX]; /* without symbolic links: a rename must not replace one */
     char name[NAME_MAX + 1], fresh[NAME_MAX + 8];
     int folder; /* locked */
+    struct owner_visit visit;
     struct slice text;
     char *made; /* the new text */
     size_t made_n;
@@ -53,6 +55,8 @@ static int begin(struct edit *x, const char *path, struct error *e)
     x->folder = -1;
     x->text = (struct slice){NULL, 0};
     x->made = NULL;
+    if (owner_enter_unshared(path, &x->visit, e) != 0)
+        return -1;
     if (realpath(path, x->path) == NULL)
         return error_set(e, "%s: %s", path, strerror(errno));
     slash = strrchr(x->path, '/');
@@ -73,6 +77,7 @@ static void end(struct edit *x)
 {
     if (x->folder >= 0)
         (void)close(x->folder);
+    owner_leave(&x->visit);
     free((char *)(uintptr_t)x->text.p);
     free(x->made);
 }
@@ -85,14 +90,17 @@ static int publish(struct edit *x, struct error *e)
     struct stat st;
     int fd = -1, number;
 
-    if (fstatat(x->folder, x->name, &st, 0) != 0)
+    if (fstatat(x->folder, x->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        goto failed;
+    errno = ELOOP; /* a link was put there since we looked */
+    if (!S_ISREG(st.st_mode))
         goto failed;
     (void)unlinkat(x->folder, x->fresh, 0); /* of one who was killed: the lock says that nobody is at it */
     fd = openat(x->folder, x->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         goto failed;
     /* Only root can give a file away; for others a lost owner would lock out who could write to it before. */
-    if (fchown(fd, st.st_uid, st.st_gid) != 0 && (st.st_uid != geteuid() || fchown(fd, (uid_t)-1, st.st_gid) != 0))
+    if (fchown(fd, st.st_uid, st.st_gid) != 0 && (st.st_uid != owner_now() || fchown(fd, (uid_t)-1, st.st_gid) != 0))
         goto failed;
     if (fchmod(fd, st.st_mode & 0777) != 0 || write_whole(fd, (struct slice){x->made, x->made_n}) != 0 ||
         fsync(fd) != 0 || renameat(x->folder, x->fresh, x->folder, x->name) != 0)
@@ -107,7 +115,9 @@ failed:
         (void)unlinkat(x->folder, x->fresh, 0);
     }
     return error_set(e, "%s: %s; nothing was changed%s", x->path, strerror(number),
-                     number == EACCES || number == EPERM ? " (this command needs the right to write there)" : "");
+                     number != EACCES && number != EPERM ? ""
+                     : owner_now() != geteuid()          ? " (the file must belong to the owner of its folder)"
+                                                         : " (this command needs the right to write there)");
 }
 
 /* ---- the text ---- */

@@ -1,6 +1,8 @@
 /* The journal, for the commands that read it. */
 #include "cli/cli.h"
 
+#include "core/journal_apart.h"
+
 int cli_open_journal(struct cli *cli)
 {
     struct error e;
@@ -13,7 +15,7 @@ int cli_open_journal(struct cli *cli)
         (void)cli_fail(cli, "no journal is kept: journal = \"\" in %s", cli->config->file);
         return -1;
     }
-    if (journal_open(cli->config->journal, NULL, &cli->journal, &e) == 0)
+    if (journal_open_apart(cli->config->journal, &cli->journal, &e) == 0)
         return 0;
     cli->journal = NULL;
     (void)cli_fail(cli, "%s", e.text);

@@ -87,8 +87,8 @@ static void look_at_listeners(struct picture *p, const struct config *c)
 {
     for (size_t i = 0; i < c->policyd.n_listen; i++)
         look_at(p, "postern-policyd", &c->policyd.listen[i]);
-    if (c->milter.listen.address != NULL)
-        look_at(p, "postern-milter", &c->milter.listen);
+    for (size_t i = 0; i < c->milter.n_listen; i++)
+        look_at(p, "postern-milter", &c->milter.listen[i]);
 }
 
 /* ---- the journal ---- */
@@ -154,7 +154,7 @@ struct picture *picture_take(struct cli *cli)
     p->wall_s = clock_wall_s();
     if (cli_open_config(cli) != 0)
         return p;
-    p->n_processes = processes_find(cli->config_path, p->processes);
+    p->n_processes = processes_find(cli->config_path, cli->config->state_path, p->processes);
     look_at_listeners(p, cli->config);
     if (cli_open_directory(cli) == 0 && cli_open_state(cli) == 0 && cli_open_context(cli, &c) == 0) {
         p->has_state = true;

@@ -15,28 +15,6 @@ static const struct {
     {"smtpd_end_of_data_restrictions", AT_END, AT_END}, {"smtpd_etrn_restrictions", AT_CONNECT, AT_CONNECT},
 };
 
-/* Words that end a list with yes, for some or for all. Tables (check_*_access) may, but need not. */
-static const char *const permits[] = {
-    "permit",
-    "permit_mynetworks",
-    "permit_sasl_authenticated",
-    "permit_tls_clientcerts",
-    "permit_tls_all_clientcerts",
-    "permit_inet_interfaces",
-    "permit_auth_destination",
-    "permit_mx_backup",
-    "permit_dnswl_client",
-    "permit_rhswl_client",
-};
-
-static bool is_permit(struct slice word)
-{
-    for (size_t i = 0; i < sizeof permits / sizeof permits[0]; i++)
-        if (slice_ieq(word, slice_of(permits[i])))
-            return true;
-    return false;
-}
-
 /* ---- endpoints ---- */
 
 /* "unix:PATH" or "local:PATH". */
@@ -107,15 +85,12 @@ static bool same_address(const struct postfix_check *c, struct slice endpoint, c
 
 static const struct listener_config *listener_at(const struct postfix_check *c, struct slice endpoint, bool milter)
 {
-    const struct policyd_config *policyd = &c->config->policyd;
+    const struct listener_config *list = milter ? c->config->milter.listen : c->config->policyd.listen;
+    size_t n = milter ? c->config->milter.n_listen : c->config->policyd.n_listen;
 
-    if (milter)
-        return c->config->milter.listen.address != NULL && same_address(c, endpoint, &c->config->milter.listen)
-                   ? &c->config->milter.listen
-                   : NULL;
-    for (size_t i = 0; i < policyd->n_listen; i++)
-        if (same_address(c, endpoint, &policyd->listen[i]))
-            return &policyd->listen[i];
+    for (size_t i = 0; i < n; i++)
+        if (same_address(c, endpoint, &list[i]))
+            return &list[i];
     return NULL;
 }
 
@@ -130,72 +105,123 @@ static bool named_postern(struct slice endpoint)
 
 /* ---- lists ---- */
 
-static void add_asking(const struct postfix_check *c, struct smtpd *s, struct asking asking)
+static void add_asking(const struct postfix_check *c, struct smtpd *s, const struct asking *asking)
 {
-    asking.listener = listener_at(c, asking.target.endpoint, asking.at == AT_MILTER);
-    if ((asking.listener != NULL || named_postern(asking.target.endpoint)) && s->n < ASKINGS_MAX)
-        s->askings[s->n++] = asking;
+    const struct listener_config *listener = listener_at(c, asking->target.endpoint, asking->at == AT_MILTER);
+
+    if ((listener == NULL && !named_postern(asking->target.endpoint)) || s->n == ASKINGS_MAX)
+        return;
+    s->askings[s->n] = *asking;
+    s->askings[s->n++].listener = listener;
+}
+
+/* The first of the restrictions in front of the one with that number that permits, or may. */
+static void find_permit(const struct postfix_check *c, const struct smtpd *s, size_t number, struct asking *asking)
+{
+    char entry[TABLE_ENTRY_MAX];
+    struct restrictions l;
+    struct restriction r;
+
+    restrictions_start(&l, c->p, s->service, postfix_get(c->p, s->service, asking->list));
+    for (size_t i = 0; i < number && restrictions_next(&l, &r); i++) {
+        enum table_says says = TABLE_PERMITS_NOBODY;
+
+        entry[0] = '\0';
+        if (restriction_is_permit(&r))
+            says = TABLE_PERMITS;
+        else if (restriction_is_access(&r))
+            says = table_permits(c->p, s->service, r.argument, NULL, entry);
+        if (says == TABLE_PERMITS_NOBODY || (says == TABLE_UNKNOWN && asking->permit.word.n > 0))
+            continue;
+        asking->permit = r;
+        asking->permit_unknown = says == TABLE_UNKNOWN;
+        (void)snprintf(asking->permit_entry, sizeof asking->permit_entry, "%s", entry);
+        if (says == TABLE_PERMITS)
+            return;
+    }
 }
 
 static void look_at_list(const struct postfix_check *c, struct smtpd *s, const char *name, enum asked_at at)
 {
-    struct slice rest = postfix_get(c->p, s->service, name), word, permit = {NULL, 0};
-    bool warns = false, policy = false;
+    struct restrictions l;
+    struct restriction r;
 
-    while (postfix_word(&rest, &word)) {
-        if (policy) {
-            add_asking(c, s,
-                       (struct asking){
-                           .target = postfix_target(word), .list = name, .at = at, .permit = permit, .warns = warns});
-            policy = warns = false;
-        } else if (slice_ieq(word, SLICE("check_policy_service"))) {
-            policy = true;
-        } else if (slice_ieq(word, SLICE("warn_if_reject"))) {
-            warns = true;
-        } else {
-            if (permit.n == 0 && is_permit(word) && !warns)
-                permit = word;
-            warns = false;
-        }
+    restrictions_start(&l, c->p, s->service, postfix_get(c->p, s->service, name));
+    for (size_t number = 0; restrictions_next(&l, &r); number++) {
+        struct asking asking = {.target = postfix_target(r.argument), .list = name, .at = at, .warns = r.warns};
+        size_t before = s->n;
+
+        if (!slice_ieq(r.word, SLICE("check_policy_service")))
+            continue;
+        add_asking(c, s, &asking);
+        if (s->n > before)
+            find_permit(c, s, number, &s->askings[before]);
     }
 }
 
-bool smtpd_has_word(const struct postfix_check *c, const struct smtpd *s, struct slice wanted)
+static bool has_option(struct slice options, struct slice wanted)
 {
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        struct slice rest = postfix_get(c->p, s->service, lists[i].name), word;
+    struct slice word;
 
-        while (postfix_word(&rest, &word))
-            if (slice_ieq(word, wanted))
-                return true;
-    }
+    while (postfix_word(&options, &word))
+        if (slice_ieq(word, wanted))
+            return true;
     return false;
 }
 
 static void look_at_milters(const struct postfix_check *c, struct smtpd *s)
 {
-    struct slice rest = postfix_get(c->p, s->service, "smtpd_milters"), word;
+    struct slice rest = postfix_get(c->p, s->service, "smtpd_milters"), word, ahead = {NULL, 0};
+    bool off = has_option(postfix_get(c->p, s->service, "receive_override_options"), SLICE("no_milters"));
+    size_t before = s->n;
 
-    while (postfix_word(&rest, &word))
-        add_asking(c, s, (struct asking){.target = postfix_target(word), .list = "smtpd_milters", .at = AT_MILTER});
+    while (postfix_word(&rest, &word)) {
+        struct asking asking = {.target = postfix_target(word), .list = "smtpd_milters", .at = AT_MILTER};
+        size_t n = s->n;
+
+        add_asking(c, s, &asking);
+        if (s->n == n && s->n == before && ahead.n == 0)
+            ahead = asking.target.endpoint;
+    }
+    if (s->n == before)
+        return;
+    s->milter_ahead = ahead;
+    s->milters_off = off;
+    if (off)
+        s->n = before;
 }
 
-/* "127.0.0.1:10025", "localhost:smtp", "[::1]:25": the way back from a content filter. */
-static bool on_loopback(struct slice name)
+bool smtpd_on_loopback(const struct postfix_service *service)
 {
-    return slice_starts_with(name, SLICE("127.")) || slice_starts_with(name, SLICE("localhost:")) ||
-           slice_starts_with(name, SLICE("[::1]:"));
+    return slice_starts_with(service->name, SLICE("127.")) || slice_starts_with(service->name, SLICE("localhost:")) ||
+           slice_starts_with(service->name, SLICE("[::1]:"));
+}
+
+bool smtpd_asks_at(const struct smtpd *s, enum asked_at at)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->askings[i].at == at)
+            return true;
+    return false;
+}
+
+const char *smtpd_relay_list(const struct postfix_check *c, const struct smtpd *s)
+{
+    return postfix_get(c->p, s->service, "smtpd_relay_restrictions").n > 0 ? "smtpd_relay_restrictions"
+                                                                           : "smtpd_recipient_restrictions";
 }
 
 bool smtpd_look(const struct postfix_check *c, const struct postfix_service *service, struct smtpd *s)
 {
     bool delayed = postfix_is_yes(c->p, service, "smtpd_delay_reject");
 
-    *s = (struct smtpd){.service = service, .logins = postfix_is_yes(c->p, service, "smtpd_sasl_auth_enable")};
+    *s = (struct smtpd){.service = service,
+                        .logins = postfix_is_yes(c->p, service, "smtpd_sasl_auth_enable"),
+                        .before_queue = postfix_get(c->p, service, "smtpd_proxy_filter").n > 0};
     if (!slice_eq(service->command, SLICE("smtpd")))
         return false;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         look_at_list(c, s, lists[i].name, delayed ? lists[i].at : lists[i].undelayed);
     look_at_milters(c, s);
-    return s->logins || s->n > 0 || !on_loopback(service->name);
+    return s->logins || s->n > 0 || !smtpd_on_loopback(service);
 }

@@ -2,7 +2,6 @@
 
 #include "cli/output.h"
 #include "cli/spawn.h"
-#include "core/lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,13 +58,13 @@ static int add_setting(struct postfix_setting **list, size_t *n, struct slice na
     return 0;
 }
 
-static int read_settings(struct postfix *p, struct error *e)
+static int read_settings(struct postfix_setting **list, size_t *n, const char *text, struct error *e)
 {
-    struct slice line, name, value, rest = slice_of(p->texts[0]);
+    struct slice line, name, value, rest = slice_of(text);
 
     while (rest.n > 0) {
         (void)slice_cut(rest, '\n', &line, &rest);
-        if (slice_cut(line, '=', &name, &value) && add_setting(&p->settings, &p->n_settings, name, value, e) != 0)
+        if (slice_cut(line, '=', &name, &value) && add_setting(list, n, name, value, e) != 0)
             return -1;
     }
     return 0;
@@ -154,17 +153,18 @@ static int read_service_settings(struct postfix *p, const char *text, bool raw, 
 
 int postfix_read(const char *folder, struct postfix *p, struct error *e)
 {
-    static const char *const options[] = {"-x", "-M", "-Px", "-P"};
+    static const char *const options[] = {"-x", "-M", "-Px", "-P", "-n"};
     const char *tool = spawn_tool("postconf", e);
 
-    *p = (struct postfix){.n_settings = 0};
+    *p = (struct postfix){.folder = folder};
     if (tool == NULL)
         return -1;
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (ask(tool, folder, options[i], &p->texts[i], e) != 0)
             goto failed;
-    if (read_settings(p, e) == 0 && read_services(p, e) == 0 && read_service_settings(p, p->texts[2], false, e) == 0 &&
-        read_service_settings(p, p->texts[3], true, e) == 0)
+    if (read_settings(&p->settings, &p->n_settings, p->texts[0], e) == 0 && read_services(p, e) == 0 &&
+        read_service_settings(p, p->texts[2], false, e) == 0 && read_service_settings(p, p->texts[3], true, e) == 0 &&
+        read_settings(&p->raw, &p->n_raw, p->texts[4], e) == 0)
         return 0;
 failed:
     postfix_free(p);
@@ -181,13 +181,13 @@ void postfix_free(struct postfix *p)
     }
     free(p->services);
     free(p->settings);
+    free(p->raw);
     *p = (struct postfix){.n_settings = 0};
 }
 
 /* ---- looking things up ---- */
 
-/* The last one of a name wins, as in Postfix. */
-static const struct postfix_setting *last_of(const struct postfix_setting *list, size_t n, struct slice name)
+const struct postfix_setting *postfix_last_of(const struct postfix_setting *list, size_t n, struct slice name)
 {
     for (size_t i = n; i-- > 0;)
         if (slice_eq(list[i].name, name))
@@ -200,9 +200,9 @@ bool postfix_find(const struct postfix *p, const struct postfix_service *service
     const struct postfix_setting *found = NULL;
 
     if (service != NULL)
-        found = last_of(service->own, service->n_own, slice_of(name));
+        found = postfix_last_of(service->own, service->n_own, slice_of(name));
     if (found == NULL)
-        found = last_of(p->settings, p->n_settings, slice_of(name));
+        found = postfix_last_of(p->settings, p->n_settings, slice_of(name));
     *value = found != NULL ? found->value : (struct slice){NULL, 0};
     return found != NULL;
 }
@@ -251,119 +251,4 @@ bool postfix_chroots(const struct postfix *p, const struct postfix_service *serv
     if (!slice_eq(service->chroot, SLICE("-")))
         return slice_eq(service->chroot, SLICE("y"));
     return slice_eq(level, SLICE("0"));
-}
-
-/* ---- where it is written ---- */
-
-static bool continues(struct slice line)
-{
-    return line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t');
-}
-
-/* The number of the last line in main.cf that sets the parameter; 0: none, or the file cannot be read. */
-static unsigned line_in_main(const char *path, struct slice parameter)
-{
-    struct slice text, line, rest, name;
-    unsigned number = 0, found = 0;
-    struct error e;
-
-    if (lines_load(path, &text, &e) != 0)
-        return 0;
-    for (rest = text; rest.n > 0;) {
-        (void)slice_cut(rest, '\n', &line, &rest);
-        number++;
-        if (!continues(line) && slice_cut(line, '=', &name, NULL) && slice_eq(slice_trim(name), parameter))
-            found = number;
-    }
-    free((char *)text.p);
-    return found;
-}
-
-/* The number of the line of a service in master.cf, or of its "-o parameter=". */
-static unsigned line_in_master(const char *path, const struct postfix_service *service, struct slice parameter)
-{
-    struct slice text, line, rest;
-    unsigned number = 0, found = 0;
-    bool inside = false;
-    struct error e;
-
-    if (lines_load(path, &text, &e) != 0)
-        return 0;
-    for (rest = text; rest.n > 0;) {
-        struct slice words, name, type, option;
-
-        (void)slice_cut(rest, '\n', &line, &rest);
-        number++;
-        words = line;
-        if (line.n > 0 && line.p[0] != '#' && !continues(line)) {
-            name = field(&words);
-            type = field(&words);
-            inside = slice_eq(name, service->name) && slice_eq(type, service->type);
-            found = inside ? number : found;
-        }
-        while (inside && line.n > 0 && line.p[0] != '#' && words.n > 0)
-            if (slice_eq(field(&words), SLICE("-o"))) {
-                (void)slice_cut(field(&words), '=', &option, NULL);
-                found = slice_eq(option, parameter) ? number : found;
-            }
-    }
-    free((char *)text.p);
-    return found;
-}
-
-static const char *place_in_main(const struct postfix *p, struct slice name, char out[POSTFIX_PLACE_MAX])
-{
-    struct slice folder = postfix_get(p, NULL, "config_directory");
-    struct buf b = buf_over(out, POSTFIX_PLACE_MAX);
-    char path[1024];
-    unsigned line;
-
-    (void)snprintf(path, sizeof path, "%.*s/main.cf", SLICE_ARG(folder));
-    line = line_in_main(path, name);
-    buf_add(&b, SLICE("main.cf"));
-    if (line > 0)
-        buf_addf(&b, ":%u", line);
-    buf_add_char(&b, ' ');
-    buf_add_escaped(&b, name, 100);
-    return out;
-}
-
-/* "$name" and nothing else. */
-static bool is_reference(struct slice value, struct slice *name)
-{
-    if (value.n < 2 || value.p[0] != '$')
-        return false;
-    *name = (struct slice){value.p + 1, value.n - 1};
-    for (size_t i = 0; i < name->n; i++) {
-        char c = name->p[i];
-
-        if (!(ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') && !(c >= '0' && c <= '9') && c != '_')
-            return false;
-    }
-    return true;
-}
-
-const char *postfix_place(const struct postfix *p, const struct postfix_service *service, const char *name,
-                          char out[POSTFIX_PLACE_MAX])
-{
-    struct slice other;
-    const struct postfix_setting *raw = service != NULL ? last_of(service->raw, service->n_raw, slice_of(name)) : NULL;
-    struct buf b = buf_over(out, POSTFIX_PLACE_MAX);
-    char path[1024];
-    unsigned line;
-
-    if (service == NULL || (name != NULL && raw == NULL))
-        return place_in_main(p, slice_of(name), out);
-    if (raw != NULL && is_reference(raw->value, &other))
-        return place_in_main(p, other, out);
-    (void)snprintf(path, sizeof path, "%.*s/master.cf", SLICE_ARG(postfix_get(p, NULL, "config_directory")));
-    line = line_in_master(path, service, slice_of(name));
-    buf_add(&b, SLICE("master.cf"));
-    if (line > 0)
-        buf_addf(&b, ":%u", line);
-    buf_add_char(&b, ' ');
-    buf_add_escaped(&b, service->name, 60);
-    if (name != NULL)
-        buf_addf(&b, " -o %s", name);
-    return out;
 }

@@ -6,6 +6,7 @@
 #ifndef POSTERN_CLI_POSTFIX_CONFIG_H
 #define POSTERN_CLI_POSTFIX_CONFIG_H
 
+#include "core/buf.h"
 #include "core/error.h"
 #include "core/slice.h"
 
@@ -24,16 +25,21 @@ struct postfix_service {
 };
 
 struct postfix {
-    char *texts[4]; /* what the slices point into */
-    struct postfix_setting *settings;
-    size_t n_settings;
+    const char *folder;                     /* NULL: Postfix's own; the caller's */
+    char *texts[5];                         /* what the slices point into */
+    struct postfix_setting *settings, *raw; /* of all, expanded; of main.cf, as written */
+    size_t n_settings, n_raw;
     struct postfix_service *services;
     size_t n_services;
 };
 
-/* From the folder (NULL: Postfix's own default). 0 with *p, to be freed by postfix_free; -1 with e. */
+/* From the folder (NULL: Postfix's own default), which must outlive *p. 0 with *p, to be freed by postfix_free; -1 with
+ * e. */
 int postfix_read(const char *folder, struct postfix *p, struct error *e);
 void postfix_free(struct postfix *p);
+
+/* The last one of that name, which wins, as in Postfix; NULL: none. */
+const struct postfix_setting *postfix_last_of(const struct postfix_setting *list, size_t n, struct slice name);
 
 /* The value for that service (NULL: main.cf's). False where this Postfix does not know the parameter; *value is empty.
  */
@@ -59,5 +65,31 @@ bool postfix_chroots(const struct postfix *p, const struct postfix_service *serv
 #define POSTFIX_PLACE_MAX 256
 const char *postfix_place(const struct postfix *p, const struct postfix_service *service, const char *name,
                           char out[POSTFIX_PLACE_MAX]);
+
+/* The value as it is written at that place: "$postern_policy" is not expanded. Empty where it stands nowhere. */
+struct slice postfix_written(const struct postfix *p, const struct postfix_service *service, const char *name);
+
+/*
+ * Commands for people to paste into a shell, as long as they fit into *b. Each changes what holds where it is written
+ * (main.cf, or "-o" of the service), as postfix_place says; postfix_add_reload ends the line.
+ */
+#define POSTFIX_COMMAND_MAX 700
+void postfix_add_set(struct buf *b, const struct postfix *p, const struct postfix_service *service, const char *name,
+                     struct slice value);
+/* Sets these for this service, wherever they hold now. */
+struct postfix_own {
+    const char *name, *value;
+};
+void postfix_add_set_own(struct buf *b, const struct postfix *p, const struct postfix_service *service,
+                         const struct postfix_own *settings, size_t n);
+/* Takes it away: the default holds. */
+void postfix_add_unset(struct buf *b, const struct postfix *p, const struct postfix_service *service, const char *name);
+/* The service leaves the chroot. */
+void postfix_add_unchroot(struct buf *b, const struct postfix *p, const struct postfix_service *service);
+/* Puts `to` in the place of `from` in main.cf and master.cf, for what is written inside other words. */
+void postfix_add_replace(struct buf *b, const struct postfix *p, struct slice from, struct slice to);
+void postfix_add_reload(struct buf *b, const struct postfix *p);
+/* One word of a shell, in single quotes. */
+void postfix_add_quoted(struct buf *b, struct slice text);
 
 #endif

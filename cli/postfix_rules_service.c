@@ -1,78 +1,36 @@
 /* Rules about a service that asks postern, beside how it asks. */
-#include "cli/output.h"
 #include "cli/postfix_check.h"
 
-#include <stdio.h>
-
-/* What postern-milter needs to be told, and with which command (milter/negotiate.c asks for these by name). */
-static const char *const needed_macros[] = {"{auth_authen}", "{auth_type}"};
-#define MILTER_PROTOCOL_LEAST 6u /* since then a milter says itself which macros it wants */
-
-static bool asks_milter(const struct smtpd *s)
+/* Whom passwords could be stolen from: a service that a front on this host speaks to sees none on a wire. */
+static void check_tls(const struct postfix_check *c, const struct smtpd *s)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (s->askings[i].at == AT_MILTER)
-            return true;
-    return false;
+    char place[POSTFIX_PLACE_MAX];
+    struct finding *f;
+
+    if (smtpd_on_loopback(s->service) || postfix_is_yes(c->p, s->service, "smtpd_tls_auth_only") ||
+        postfix_is_yes(c->p, s->service, "smtpd_tls_wrappermode") ||
+        slice_eq(postfix_get(c->p, s->service, "smtpd_tls_security_level"), SLICE("encrypt")))
+        return;
+    f = findings_add(
+        c->findings, PF_TLS_AUTH_ONLY, postfix_place(c->p, s->service, "smtpd_tls_auth_only", place),
+        "service %.*s offers AUTH before STARTTLS: clients send passwords that anybody on the way can read",
+        SLICE_ARG(s->service->name));
+    finding_set(f, c, s, "smtpd_tls_auth_only", SLICE("yes"));
 }
 
-static void check_tls_and_sasl(const struct postfix_check *c, const struct smtpd *s)
+static void check_anonymous(const struct postfix_check *c, const struct smtpd *s)
 {
-    const struct postfix_service *service = s->service;
-    struct slice options = postfix_get(c->p, service, "smtpd_sasl_security_options"), word;
+    struct slice options = postfix_get(c->p, s->service, "smtpd_sasl_security_options"), word;
     char place[POSTFIX_PLACE_MAX];
-    bool anonymous = true;
+    struct finding *f;
 
-    if (!s->logins)
-        return;
-    if (!postfix_is_yes(c->p, service, "smtpd_tls_auth_only") &&
-        !postfix_is_yes(c->p, service, "smtpd_tls_wrappermode") &&
-        !slice_eq(postfix_get(c->p, service, "smtpd_tls_security_level"), SLICE("encrypt")))
-        findings_add(
-            c->findings, PF_TLS_AUTH_ONLY, postfix_place(c->p, service, "smtpd_tls_auth_only", place),
-            "service %.*s offers AUTH before STARTTLS: clients send passwords that anybody on the way can read",
-            SLICE_ARG(service->name));
     while (postfix_word(&options, &word))
-        anonymous = anonymous && !slice_ieq(word, SLICE("noanonymous"));
-    if (anonymous)
-        findings_add(c->findings, PF_ANONYMOUS, postfix_place(c->p, service, "smtpd_sasl_security_options", place),
+        if (slice_ieq(word, SLICE("noanonymous")))
+            return;
+    f = findings_add(c->findings, PF_ANONYMOUS, postfix_place(c->p, s->service, "smtpd_sasl_security_options", place),
                      "service %.*s may offer the mechanism ANONYMOUS: a login that is nobody's",
-                     SLICE_ARG(service->name));
-}
-
-static void check_milter_setting(const struct postfix_check *c, const struct smtpd *s)
-{
-    struct slice protocol = postfix_get(c->p, s->service, "milter_protocol"), macros, rest, word;
-    struct slice maps = postfix_get(c->p, s->service, "smtpd_milter_maps");
-    unsigned long long version;
-    char place[POSTFIX_PLACE_MAX];
-
-    if (!asks_milter(s))
-        return;
-    if (maps.n > 0)
-        findings_add(c->findings, PF_MILTER_SWITCHED_OFF, postfix_place(c->p, s->service, "smtpd_milter_maps", place),
-                     "smtpd_milter_maps of service %.*s may switch the milter off for the clients that it names",
                      SLICE_ARG(s->service->name));
-    rest = protocol;
-    if (postfix_word(&rest, &word) && slice_to_u64(word, 100, &version) && version >= MILTER_PROTOCOL_LEAST)
-        return;
-    macros = postfix_get(c->p, s->service, "milter_mail_macros");
-    for (size_t i = 0; i < sizeof needed_macros / sizeof needed_macros[0]; i++) {
-        bool there = false;
-
-        for (rest = macros; postfix_word(&rest, &word);)
-            there = there || slice_eq(word, slice_of(needed_macros[i]));
-        if (!there)
-            findings_add(
-                c->findings, PF_MILTER_MACROS, postfix_place(c->p, s->service, "milter_mail_macros", place),
-                "milter_protocol is %.*s, so that the milter cannot ask for its macros, and milter_mail_macros "
-                "lacks %s: postern-milter takes every login for none",
-                SLICE_ARG(protocol), needed_macros[i]);
-    }
-    findings_add(c->findings, PF_MILTER_MACROS, postfix_place(c->p, s->service, "milter_protocol", place),
-                 "milter_protocol is %.*s: the milter cannot ask for {tls_version} with MAIL, and sees no TLS for "
-                 "clients that say STARTTLS and no second EHLO",
-                 SLICE_ARG(protocol));
+    finding_set(f, c, s, "smtpd_sasl_security_options", SLICE("noanonymous"));
 }
 
 static void check_newlines(const struct postfix_check *c, const struct smtpd *s)
@@ -90,10 +48,11 @@ static void check_newlines(const struct postfix_check *c, const struct smtpd *s)
     }
     if (!slice_ieq(value, SLICE("no")) && !slice_ieq(value, SLICE("note")))
         return;
-    findings_add(c->findings, PF_BARE_NEWLINE, postfix_place(c->p, s->service, "smtpd_forbid_bare_newline", place),
-                 "service %.*s takes \"%.*s\" to bare line ends: a second message can be hidden in the first, with "
-                 "any sender, past all of postern's rules",
-                 SLICE_ARG(s->service->name), SLICE_ARG(value));
+    f = findings_add(c->findings, PF_BARE_NEWLINE, postfix_place(c->p, s->service, "smtpd_forbid_bare_newline", place),
+                     "service %.*s says \"%.*s\" to bare line ends: a second message can be hidden in the first, with "
+                     "any sender, past all of postern's rules",
+                     SLICE_ARG(s->service->name), SLICE_ARG(value));
+    finding_set(f, c, s, "smtpd_forbid_bare_newline", SLICE("normalize"));
 }
 
 /* Networks of this host itself, as the tests and filters of it use them. */
@@ -111,25 +70,40 @@ static bool only_loopback(struct slice hosts)
 static void check_xclient(const struct postfix_check *c, const struct smtpd *s)
 {
     struct slice hosts = postfix_get(c->p, s->service, "smtpd_authorized_xclient_hosts");
-    char place[POSTFIX_PLACE_MAX], shown[200];
-    struct buf b = BUF_OVER(shown);
+    char place[POSTFIX_PLACE_MAX];
     struct finding *f;
 
     if (hosts.n == 0)
         return;
-    output_add_plain(&b, (struct slice){hosts.p, hosts.n < 100 ? hosts.n : 100});
     f = findings_add(c->findings, PF_XCLIENT, postfix_place(c->p, s->service, "smtpd_authorized_xclient_hosts", place),
                      "%s may use XCLIENT at service %.*s, and so claim any client address and any login without a "
                      "password",
-                     shown, SLICE_ARG(s->service->name));
+                     postfix_shown(hosts).text, SLICE_ARG(s->service->name));
+    finding_set(f, c, s, "smtpd_authorized_xclient_hosts", (struct slice){NULL, 0});
     if (only_loopback(hosts))
         f->severity = SEVERITY_INFO;
 }
 
+static void check_proxy_protocol(const struct postfix_check *c, const struct smtpd *s)
+{
+    char place[POSTFIX_PLACE_MAX];
+
+    if (postfix_get(c->p, s->service, "smtpd_upstream_proxy_protocol").n == 0 || smtpd_on_loopback(s->service))
+        return;
+    findings_add(c->findings, PF_PROXY_PROTOCOL,
+                 postfix_place(c->p, s->service, "smtpd_upstream_proxy_protocol", place),
+                 "service %.*s believes whoever connects which client it speaks for, and others than this host can "
+                 "connect: they can be any connector's device",
+                 SLICE_ARG(s->service->name));
+}
+
 void postfix_check_service(const struct postfix_check *c, const struct smtpd *s)
 {
-    check_tls_and_sasl(c, s);
-    check_milter_setting(c, s);
+    if (s->logins) {
+        check_tls(c, s);
+        check_anonymous(c, s);
+    }
     check_newlines(c, s);
     check_xclient(c, s);
+    check_proxy_protocol(c, s);
 }

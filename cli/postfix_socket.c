@@ -79,16 +79,50 @@ static void chroot_finding(const struct postfix_check *c, const struct smtpd *s,
                            const char *path, const char *place)
 {
     struct slice queue = postfix_get(c->p, NULL, "queue_directory");
+    const char *name = a->at == AT_MILTER ? "milter" : "policyd";
+    char text[POSTFIX_COMMAND_MAX];
+    struct buf command = BUF_OVER(text);
     struct finding *f =
         findings_add(c->findings, PF_SOCKET_CHROOT, place,
                      "service %.*s runs chrooted (fifth column \"%.*s\"), so that %.*s means %s, where nothing is",
                      SLICE_ARG(s->service->name), SLICE_ARG(s->service->chroot), SLICE_ARG(a->target.endpoint), path);
 
-    finding_advise(f,
-                   "%.*s %.*s - - n - - smtpd; or a second listener \"unix:%.*s/postern/%s.sock\" in postern.conf, and "
-                   "unix:postern/%s.sock here",
-                   SLICE_ARG(s->service->name), SLICE_ARG(s->service->type), SLICE_ARG(queue),
-                   a->at == AT_MILTER ? "milter" : "policyd", a->at == AT_MILTER ? "milter" : "policyd");
+    postfix_add_unchroot(&command, c->p, s->service);
+    postfix_add_reload(&command, c->p);
+    finding_advise(
+        f,
+        "%s; or, to keep the chroot: install -d -o postern -g postfix -m 2750 %.*s/postern, a second address "
+        "\"unix:%.*s/postern/%s.sock\" in %s.listen of postern.conf, and unix:postern/%s.sock here",
+        text, SLICE_ARG(queue), SLICE_ARG(queue), name, name, name);
+}
+
+/* What was not let through: a folder needs its group's "x", the socket itself also "w". */
+static void permission_finding(const struct postfix_check *c, const struct walk *w, const char *path, const char *place)
+{
+    const char *in_the_way = w->path[0] != '\0' ? w->path : "/";
+    char text[POSTFIX_COMMAND_MAX];
+    struct buf b = BUF_OVER(text);
+    struct slice owner = postfix_get(c->p, NULL, "mail_owner");
+    struct finding *f = findings_add(c->findings, PF_SOCKET_PERMISSION, place,
+                                     "%s (mode %04o, owner %u, group %u) does not let user %.*s through to %s",
+                                     in_the_way, (unsigned)w->st.st_mode & 07777, (unsigned)w->st.st_uid,
+                                     (unsigned)w->st.st_gid, SLICE_ARG(owner), path);
+
+    buf_addf(&b, "chgrp %.*s ", SLICE_ARG(owner));
+    postfix_add_quoted(&b, slice_of(in_the_way));
+    buf_addf(&b, " && chmod %s ", S_ISDIR(w->st.st_mode) ? "g+xs" : "g+rw");
+    postfix_add_quoted(&b, slice_of(in_the_way));
+    if (!b.full)
+        finding_advise(f, "%s", text);
+}
+
+static void missing_finding(const struct postfix_check *c, const struct asking *a, const char *path, const char *why,
+                            const char *place)
+{
+    const char *program = a->at == AT_MILTER ? "postern-milter" : "postern-policyd";
+    struct finding *f = findings_add(c->findings, PF_SOCKET_MISSING, place, "%s: %s", path, why);
+
+    finding_advise(f, "systemctl enable --now %s", program);
 }
 
 void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, const struct asking *a)
@@ -113,12 +147,9 @@ void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, 
         findings_skip(c->findings, PF_SOCKET_PERMISSION,
                       "no permission to look at the socket's folder: run this as root");
     else if (w.why == EPERM)
-        findings_add(c->findings, PF_SOCKET_PERMISSION, place,
-                     "%s (mode %04o, owner %u, group %u) does not let user %.*s through to %s",
-                     w.path[0] != '\0' ? w.path : "/", (unsigned)w.st.st_mode & 07777, (unsigned)w.st.st_uid,
-                     (unsigned)w.st.st_gid, SLICE_ARG(owner), shown);
+        permission_finding(c, &w, shown, place);
     else if (w.why != 0 && postfix_chroots(c->p, s->service))
         chroot_finding(c, s, a, shown, place);
     else if (w.why != 0)
-        findings_add(c->findings, PF_SOCKET_MISSING, place, "%s: %s", shown, strerror(w.why));
+        missing_finding(c, a, shown, strerror(w.why), place);
 }

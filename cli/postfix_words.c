@@ -34,8 +34,7 @@ bool postfix_word(struct slice *rest, struct slice *word)
     return true;
 }
 
-/* What is between the braces; the word itself without any. */
-static struct slice unbraced(struct slice word)
+struct slice postfix_unbraced(struct slice word)
 {
     if (word.n < 2 || word.p[0] != '{' || word.p[word.n - 1] != '}')
         return word;
@@ -44,20 +43,22 @@ static struct slice unbraced(struct slice word)
 
 struct postfix_target postfix_target(struct slice word)
 {
-    struct postfix_target target = {.options = unbraced(word)};
+    struct postfix_target target = {.options = postfix_unbraced(word)};
 
     (void)postfix_word(&target.options, &target.endpoint);
     return target;
 }
 
-bool postfix_option(const struct postfix_target *target, struct slice name, struct slice *value)
+bool postfix_option(const struct postfix_target *target, struct slice name, struct slice *value, struct slice *whole)
 {
     struct slice rest = target->options, word, head, tail;
 
     while (postfix_word(&rest, &word)) {
-        if (!slice_cut(unbraced(word), '=', &head, &tail) || !slice_eq(slice_trim(head), name))
+        if (!slice_cut(postfix_unbraced(word), '=', &head, &tail) || !slice_eq(slice_trim(head), name))
             continue;
         *value = slice_trim(tail);
+        if (whole != NULL)
+            *whole = word;
         return true;
     }
     return false;

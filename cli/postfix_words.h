@@ -7,6 +7,9 @@
 /* The next word of *rest, braces included, with *rest behind it. False at the end. */
 bool postfix_word(struct slice *rest, struct slice *word);
 
+/* What is between the braces of a word; the word itself without any. */
+struct slice postfix_unbraced(struct slice word);
+
 /* "unix:/run/x" or "{ unix:/run/x, timeout=20s, { default_action = 451 ... } }". */
 struct postfix_target {
     struct slice endpoint;
@@ -14,7 +17,7 @@ struct postfix_target {
 };
 struct postfix_target postfix_target(struct slice word);
 
-/* The value of an option of the target; false when it is not there. */
-bool postfix_option(const struct postfix_target *target, struct slice name, struct slice *value);
+/* An option of the target: its value, and all of it as it is written (may be NULL); false when it is not there. */
+bool postfix_option(const struct postfix_target *target, struct slice name, struct slice *value, struct slice *whole);
 
 #endif

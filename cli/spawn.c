@@ -20,7 +20,8 @@ static const struct {
     {"postconf", "/usr/bin/postconf"},          {"postsuper", "/usr/sbin/postsuper"},
     {"postsuper", "/usr/local/sbin/postsuper"}, {"postsuper", "/usr/bin/postsuper"},
     {"postqueue", "/usr/sbin/postqueue"},       {"postqueue", "/usr/local/sbin/postqueue"},
-    {"postqueue", "/usr/bin/postqueue"},
+    {"postqueue", "/usr/bin/postqueue"},        {"postmap", "/usr/sbin/postmap"},
+    {"postmap", "/usr/local/sbin/postmap"},     {"postmap", "/usr/bin/postmap"},
 };
 
 const char *spawn_tool(const char *name, struct error *e)

@@ -64,7 +64,9 @@ void alert_write(const struct alert *alert, const char *id, struct buf *out);
 
 /* Folders of the spool. */
 #define ALERT_NOTICES "alerts"
-#define ALERT_REQUESTS "disable" /* in the same form: postern-mirror is to switch SMTP AUTH off (mirror/respond.h) */
+/* In the same form: postern-mirror is to switch SMTP AUTH off (mirror/respond.h). The folder's owner alone may write.
+ */
+#define ALERT_REQUESTS "disable"
 
 /*
  * Puts it into SPOOL/FOLDER, which is made where it is not there; waits for the disk. 1; 0 when the same event was told

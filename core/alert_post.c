@@ -2,6 +2,7 @@
 #include "core/alert.h"
 #include "core/clock.h"
 #include "core/hash.h"
+#include "core/owner.h"
 #include "core/spool.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 /* The file of the episode, locked; -1 with e; -2: another process is posting the same. */
 static int episode_open(int folder, const char *name, struct error *e)
 {
-    int fd = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660), why;
+    int fd = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0660), why;
 
     if (fd < 0)
         return error_set(e, "episodes/%s: %s", name, strerror(errno));
@@ -98,9 +99,11 @@ static int post(int folder, int episodes, const struct alert *alert, uint64_t pe
     return result;
 }
 
-int alert_post(const char *spool, const char *name, const struct alert *alert, uint64_t period_s, struct error *e)
+static int post_owned(const char *spool, const char *name, const struct alert *alert, uint64_t period_s,
+                      struct error *e)
 {
-    int folder = spool_open(spool, name, e), episodes, result = -1;
+    bool private = strcmp(name, ALERT_REQUESTS) == 0;
+    int folder = private ? spool_open_private(spool, name, e) : spool_open(spool, name, e), episodes, result = -1;
 
     if (folder < 0)
         return -1;
@@ -109,5 +112,17 @@ int alert_post(const char *spool, const char *name, const struct alert *alert, u
         (void)close(episodes);
     }
     (void)close(folder);
+    return result;
+}
+
+int alert_post(const char *spool, const char *name, const struct alert *alert, uint64_t period_s, struct error *e)
+{
+    struct owner_visit visit;
+    int result = owner_enter_unshared(spool, &visit, e);
+
+    if (result == 0) {
+        result = post_owned(spool, name, alert, period_s, e);
+        owner_leave(&visit);
+    }
     return result < 0 ? error_prefix(e, "%s/%s", spool, name) : result;
 }

@@ -121,6 +121,7 @@ struct sender_exception {
 struct sender_config {
     enum sender_rule envelope, header_from;
     enum null_sender null_sender;
+    bool add_missing_from;              /* the milter adds it, with the envelope sender, where that is one's own */
     char separator[SEPARATORS_MAX + 1]; /* each of them begins a sub-address; "": none does */
     struct sender_exception *exceptions;
     size_t n_exceptions;
@@ -245,6 +246,17 @@ struct group_config {
 
 /* ---- programs ---- */
 
+#define METHOD_MAX 20 /* bytes of a SASL mechanism's name (RFC 4422 3.1) */
+
+/*
+ * What stands before Postfix at a listener: a proxy that ends the clients' TLS and signs them in, and hands both on by
+ * XCLIENT, which has words for the client and the login, but not for these.
+ */
+struct front_config {
+    enum tls_minimum tls;        /* the least that it accepts from clients; TLS_ANY: the MTA's word counts */
+    char method[METHOD_MAX + 1]; /* the SASL mechanism, as Postfix would name it; empty: the MTA's word counts */
+};
+
 struct listener_config {
     const char *address;  /* as written */
     const char *path;     /* UNIX socket; NULL: TCP */
@@ -255,6 +267,7 @@ struct listener_config {
     int fd;       /* "fd:N", passed in by the service manager; -1 */
     bool has_tls; /* tls is its own; otherwise the general one counts */
     struct tls_config tls;
+    struct front_config front;
 };
 
 struct policyd_config {
@@ -267,15 +280,17 @@ struct policyd_config {
 };
 
 struct milter_config {
-    struct listener_config listen; /* address NULL: the milter is not used */
+    struct listener_config *listen; /* none: the milter is not used */
+    size_t n_listen;
     uint64_t timeout_s;
+    bool allow_inet; /* TCP, where every local user may connect */
 };
 
 /* Where messages are charged. */
 enum charge_where {
-    CHARGE_AUTO, /* by the front end that sees the end of the message; one that was charged is not charged again */
-    CHARGE_POLICYD,
-    CHARGE_MILTER
+    CHARGE_AUTO,    /* by the front end that is asked first at DATA or the end: the policy server where there is one */
+    CHARGE_POLICYD, /* what only the milter sees is not charged */
+    CHARGE_MILTER   /* what only the policy server sees is not charged */
 };
 
 enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR }; /* LOG_SYSLOG is a facility of <syslog.h> */

@@ -170,6 +170,8 @@ static void explain_sender(struct teller *t, const struct config *c)
               mode_words(sender->mode));
     tell_line(t, "Header From, which only the milter sees: %s.%s", rules[sender->header_from],
               mode_words(sender->mode));
+    if (sender->add_missing_from)
+        tell_line(t, "A message without From gets one from the milter: its envelope sender, where that is permitted.");
     if (sender->separator[0] != '\0')
         tell_line(t, "Sub-addresses: user%ctag@domain is an address of user@domain%s%s.", sender->separator[0],
                   sender->separator[1] != '\0' ? "; so it is behind each of " : "",
@@ -198,6 +200,8 @@ static void explain_message(struct teller *t, const struct config *c)
 static void explain_listener(struct teller *t, const char *program, const struct listener_config *l,
                              const struct config *c)
 {
+    static const char *const front_tls[] = {
+        [TLS_ANY] = "as Postfix says", [TLS_1_0] = "1.0", [TLS_1_1] = "1.1", [TLS_1_2] = "1.2", [TLS_1_3] = "1.3"};
     char tls[80], mode[16];
     struct buf b = BUF_OVER(mode);
 
@@ -209,6 +213,10 @@ static void explain_listener(struct teller *t, const char *program, const struct
     if (l->has_tls)
         tell_line(t, "%s at %s: TLS %s.%s", program, l->address, tls_words(&l->tls, tls, sizeof tls),
                   mode_words(c->tls_mode));
+    if (l->front.tls != TLS_ANY || l->front.method[0] != '\0')
+        tell_line(t, "%s at %s: a front stands before Postfix: its clients use TLS %s, mechanism %s.", program,
+                  l->address, front_tls[l->front.tls],
+                  l->front.method[0] != '\0' ? l->front.method : "as Postfix says");
 }
 
 static void explain_blocks(struct teller *t, const struct config *c)
@@ -245,7 +253,7 @@ static void explain_alerts(struct teller *t, const struct config *c)
 static void explain_programs(struct teller *t, const struct config *c)
 {
     static const char *const charged[] = {
-        [CHARGE_AUTO] = "by the program that sees a message's end, once a message",
+        [CHARGE_AUTO] = "by the program that is asked first about a message's end, once a message",
         [CHARGE_POLICYD] = "by postern-policyd alone",
         [CHARGE_MILTER] = "by postern-milter alone",
     };
@@ -253,8 +261,8 @@ static void explain_programs(struct teller *t, const struct config *c)
     tell_line(t, "Messages are charged %s.", charged[c->charge]);
     for (size_t i = 0; i < c->policyd.n_listen; i++)
         explain_listener(t, "postern-policyd", &c->policyd.listen[i], c);
-    if (c->milter.listen.address != NULL)
-        explain_listener(t, "postern-milter", &c->milter.listen, c);
+    for (size_t i = 0; i < c->milter.n_listen; i++)
+        explain_listener(t, "postern-milter", &c->milter.listen[i], c);
     for (size_t i = 0; i < c->n_replies; i++)
         tell_line(t, "Reply for %s: %s", c->replies[i].reason, c->replies[i].text);
     explain_blocks(t, c);

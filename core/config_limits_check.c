@@ -55,6 +55,11 @@ static int check_meaning(const struct reader *r, const config_setting_t *s, cons
                              "count them per user, for example");
     if ((limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS) && limit->then == THEN_HOLD)
         return setting_error(r, member(s, "then"), "what was denied can't be held; use \"defer\" or \"block 15m\"");
+    if (limit->count == COUNT_DENIALS && (limit->per & (PER_SENDER | PER_SENDER_DOMAIN)) != 0)
+        return setting_error(r, member(s, "per"),
+                             "anybody can be refused in a sender's name: whoever wants to could hold back its mail by "
+                             "limit \"%s\"; count denials per user, login, client or client_net",
+                             limit->name);
     if (limit->unfamiliar && !limit->authenticated)
         return setting_error(r, member(s, "from"), "a connector's networks are never unfamiliar");
     if (limit->then == THEN_BLOCK && !can_block(limit->per))

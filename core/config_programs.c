@@ -118,6 +118,40 @@ static const struct setting listener_tls_rows[] = {
 };
 static const struct section listener_tls_section = {ROWS(listener_tls_rows)};
 
+/* ---- what stands before Postfix ---- */
+
+static const struct choice front_tls[] = {
+    {"1.0", TLS_1_0}, {"1.1", TLS_1_1}, {"1.2", TLS_1_2}, {"1.3", TLS_1_3}, {NULL, 0}};
+
+static bool is_of_method(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+static int parse_method(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    bool good = text.n > 0 && text.n <= METHOD_MAX;
+    struct buf b = buf_over(at, METHOD_MAX + 1);
+
+    (void)r;
+    for (size_t i = 0; i < text.n; i++)
+        good &= is_of_method(text.p[i]);
+    if (!good)
+        return error_set(e, "\"%s\": expected a SASL mechanism, such as XOAUTH2 or PLAIN, or unknown",
+                         quote(text).text);
+    buf_add(&b, text);
+    return 0;
+}
+
+static const struct setting front_rows[] = {
+    {"tls", SETTING_CHOICE, AT(struct front_config, tls), .choices = front_tls},
+    {"method", SETTING_PARSED, AT(struct front_config, method), .parse = parse_method,
+     .allowed = "a SASL mechanism, or unknown"},
+};
+static const struct section front_section = {ROWS(front_rows)};
+
+/* ---- a listener ---- */
+
 static int check_listener(struct reader *r, const config_setting_t *s, void *target)
 {
     const struct listener_config *l = target;
@@ -139,6 +173,7 @@ static const struct setting listener_rows[] = {
     {"group", SETTING_PARSED, AT(struct listener_config, socket_group), .parse = parse_name,
      .allowed = "the name of a group of users"},
     {"tls", SETTING_OWN, .read = read_listener_tls, .section = &listener_tls_section, .allowed = "a group"},
+    {"front", SETTING_SECTION, AT(struct listener_config, front), .section = &front_section},
 };
 static const struct section listener_section = {ROWS(listener_rows), .check = check_listener};
 
@@ -163,51 +198,72 @@ static bool is_many(const config_setting_t *s)
     return s != NULL && (config_setting_is_list(s) || config_setting_is_array(s));
 }
 
-static int read_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+static int read_listeners(struct reader *r, const config_setting_t *s, const struct setting *row,
+                          struct listener_config **list, size_t *n_list)
 {
-    struct policyd_config *policyd = at;
     int n = is_many(s) ? config_setting_length(s) : 1;
 
     if (n > LISTENERS_MAX)
         return setting_error(r, s, "%d listeners; at most %d are allowed", n, LISTENERS_MAX);
     if (n == 0)
         return 0;
-    if ((policyd->listen = config_alloc(r, (size_t)n, sizeof *policyd->listen)) == NULL)
+    if ((*list = config_alloc(r, (size_t)n, sizeof **list)) == NULL)
         return -1;
-    for (; policyd->n_listen < (size_t)n; policyd->n_listen++) {
-        const config_setting_t *one = is_many(s) ? config_setting_get_elem(s, (unsigned)policyd->n_listen) : s;
-        struct listener_config *l = &policyd->listen[policyd->n_listen];
+    for (; *n_list < (size_t)n; (*n_list)++) {
+        const config_setting_t *one = is_many(s) ? config_setting_get_elem(s, (unsigned)*n_list) : s;
+        struct listener_config *l = &(*list)[*n_list];
 
         if (read_listener(r, one, row, l) != 0)
             return -1;
-        for (const struct listener_config *other = policyd->listen; other < l; other++)
+        for (const struct listener_config *other = *list; other < l; other++)
             if (strcmp(other->address, l->address) == 0)
                 return setting_error(r, one, "%s stands here twice", l->address);
     }
     return 0;
 }
 
-/* An empty text: the milter is not used. */
-static int read_milter_listener(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+static int read_policyd_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
+    struct policyd_config *policyd = at;
+
+    return read_listeners(r, s, row, &policyd->listen, &policyd->n_listen);
+}
+
+/* An empty text: the milter is not used. */
+static int read_milter_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    const struct policyd_config *policyd = &r->config->policyd;
     struct milter_config *milter = at;
 
-    milter->listen = (struct listener_config){.fd = -1};
     if (s != NULL && config_setting_type(s) == CONFIG_TYPE_STRING && config_setting_get_string(s)[0] == '\0')
         return 0;
-    if (is_many(s))
-        return setting_error(r, s, "found %s; a milter listens at one place: \"unix:/path\"", setting_found(s).text);
-    if (read_listener(r, s, row, &milter->listen) != 0)
+    if (read_listeners(r, s, row, &milter->listen, &milter->n_listen) != 0)
         return -1;
     /* Descriptors are each process's own: both programs may be given theirs as fd:3. */
-    for (size_t i = 0; i < r->config->policyd.n_listen && milter->listen.fd < 0; i++)
-        if (strcmp(r->config->policyd.listen[i].address, milter->listen.address) == 0)
-            return setting_error(r, s, "%s is one of policyd.listen already", milter->listen.address);
+    for (size_t i = 0; i < policyd->n_listen; i++)
+        for (size_t j = 0; j < milter->n_listen; j++)
+            if (milter->listen[j].fd < 0 && strcmp(policyd->listen[i].address, milter->listen[j].address) == 0)
+                return setting_error(r, s, "%s is one of policyd.listen already", milter->listen[j].address);
+    return 0;
+}
+
+static int check_milter(struct reader *r, const config_setting_t *s, void *target)
+{
+    const struct milter_config *milter = target;
+
+    for (size_t i = 0; i < milter->n_listen && !milter->allow_inet; i++)
+        if (milter->listen[i].host != NULL)
+            return setting_error(
+                r, config_setting_get_member(s, "listen"),
+                "%s: whoever can connect to a milter can end it with one malformed packet (libmilter), "
+                "and here every user of this host can; expected unix:/path, whose permissions keep "
+                "others out, or milter.allow_inet = true beside it",
+                milter->listen[i].address);
     return 0;
 }
 
 static const struct setting policyd_rows[] = {
-    {"listen", SETTING_OWN, .read = read_listeners, .section = &listener_section,
+    {"listen", SETTING_OWN, .read = read_policyd_listeners, .section = &listener_section,
      .standard = "unix:/run/postern/policyd.sock", .allowed = LISTENER_FORM},
     {"workers", SETTING_NUMBER, AT(struct policyd_config, workers), .standard = "2", .least = 1, .most = 256},
     {"max_connections", SETTING_NUMBER, AT(struct policyd_config, max_connections), .standard = "20000", .least = 1,
@@ -220,12 +276,13 @@ static const struct setting policyd_rows[] = {
 const struct section policyd_section = {ROWS(policyd_rows)};
 
 static const struct setting milter_rows[] = {
-    {"listen", SETTING_OWN, .read = read_milter_listener, .section = &listener_section,
+    {"listen", SETTING_OWN, .read = read_milter_listeners, .section = &listener_section,
      .standard = "unix:/run/postern/milter.sock", .allowed = LISTENER_FORM},
     {"timeout", SETTING_DURATION, AT(struct milter_config, timeout_s), .standard = "10m", .least = 10,
      .most = 7 * 86400},
+    {"allow_inet", SETTING_BOOL, AT(struct milter_config, allow_inet), .standard = "false"},
 };
-const struct section milter_section = {ROWS(milter_rows)};
+const struct section milter_section = {ROWS(milter_rows), .check = check_milter};
 
 /* ---- replies ---- */
 

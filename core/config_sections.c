@@ -35,8 +35,18 @@ static const struct setting log_rows[] = {
 };
 static const struct section log_section = {ROWS(log_rows)};
 
+/* Before the state had a folder of its own, this was the default, and stood in the example: the file has moved into the
+ * folder of that name (core/state_file.h). */
+#define STATE_FILE "/var/lib/postern/state/state"
+#define STATE_FILE_BEFORE "/var/lib/postern/state"
+
+static int parse_state_file(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    return parse_path(r, slice_eq(text, SLICE(STATE_FILE_BEFORE)) ? SLICE(STATE_FILE) : text, at, e);
+}
+
 static const struct setting state_rows[] = {
-    {"file", SETTING_PATH, AT(struct config, state_path), .standard = "/var/lib/postern/state"},
+    {"file", SETTING_PARSED, AT(struct config, state_path), .parse = parse_state_file, .standard = STATE_FILE},
     {"entries", SETTING_NUMBER, AT(struct config, state_entries), .standard = "1048576", .least = STATE_ENTRIES_MIN,
      .most = STATE_ENTRIES_MAX},
     {"blocks", SETTING_NUMBER, AT(struct config, state_blocks), .standard = "4096", .least = STATE_BLOCKS_MIN,
@@ -167,6 +177,7 @@ static const struct section sender_exception_section = {ROWS(sender_exception_ro
 static const struct setting sender_rows[] = {
     {"envelope", SETTING_CHOICE, AT(struct sender_config, envelope), .choices = sender_rules, .standard = "own"},
     {"header_from", SETTING_CHOICE, AT(struct sender_config, header_from), .choices = sender_rules, .standard = "own"},
+    {"add_missing_from", SETTING_BOOL, AT(struct sender_config, add_missing_from), .standard = "true"},
     {"null_sender", SETTING_CHOICE, AT(struct sender_config, null_sender), .choices = null_senders, .standard = "dsn"},
     {"separator", SETTING_PARSED, AT(struct sender_config, separator), .parse = parse_separator, .standard = "+",
      .allowed = "some of + - = _ #, or nothing"},

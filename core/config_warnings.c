@@ -3,6 +3,9 @@
 
 /* What a configuration may say, but few mean. */
 
+#define SHARED_V4_PREFIX 24 /* a shorter prefix of a client_net: more than one customer of a provider, as a rule */
+#define SHARED_V6_PREFIX 48
+
 #define WIDE_V4_PREFIX 8  /* shorter prefixes: a large part of the Internet */
 #define WIDE_V6_PREFIX 19 /* the largest blocks that registries hand out */
 #define V4_MAPPED_BITS 96 /* core/network.h: an IPv4 /n is 96 + n */
@@ -98,11 +101,45 @@ static bool counts_recipients(const struct limit_config *limit)
     return limit->count == COUNT_RECIPIENTS || limit->count == COUNT_EXTERNAL || limit->count == COUNT_INTERNAL;
 }
 
+static bool counts_refusals(const struct limit_config *limit)
+{
+    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
+}
+
+/* Refusals that count against others than who met them. Those of clients without a login count against no login from a
+ * familiar network; those of logins do. */
+static void warn_of_shared_refusals(struct teller *t, const struct config *c, const struct limit_config *limit)
+{
+    bool by_client = (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0;
+
+    if (!counts_refusals(limit) || limit->then == THEN_MONITOR || (limit->per & (PER_USER | PER_LOGIN)) != 0)
+        return;
+    if ((limit->per & PER_TENANT) != 0)
+        tell_warning(t, "limit %s: one login's refusals count against its whole tenant; count them per user.",
+                     limit->name);
+    if ((limit->per & PER_CLIENT_NET) != 0 &&
+        (limit->v4_prefix < SHARED_V4_PREFIX || limit->v6_prefix < SHARED_V6_PREFIX))
+        tell_warning(t,
+                     "limit %s: refusals count against all of a /%u or an IPv6 /%u; a smaller client_net meets fewer.",
+                     limit->name, limit->v4_prefix, limit->v6_prefix);
+    if (by_client && limit->authenticated && limit->then != THEN_BLOCK)
+        tell_warning(t,
+                     "limit %s: one login's refusals hold back all others from the same address; count them per user, "
+                     "or block: never_block can except an address from that.",
+                     limit->name);
+    else if (by_client && limit->authenticated && c->never_block_networks == NULL)
+        tell_warning(t,
+                     "limit %s: one login's refusals block all others from the same address; name shared ones, such as "
+                     "an office's, in never_block.",
+                     limit->name);
+}
+
 static void warn_limits(struct teller *t, const struct config *c)
 {
     for (size_t i = 0; i < c->n_limits; i++) {
         const struct limit_config *limit = &c->limits[i];
 
+        warn_of_shared_refusals(t, c, limit);
         if (limit->then == THEN_MONITOR)
             tell_warning(t, "limit %s only watches (then = \"monitor\").", limit->name);
         if (counts_recipients(limit) && !limit->figure.unlimited && limit->figure.burst < c->max_recipients)
@@ -135,11 +172,12 @@ static void warn_listener(struct teller *t, const struct listener_config *l)
 
 static void warn_programs(struct teller *t, const struct config *c)
 {
-    bool policyd = c->policyd.n_listen > 0, milter = c->milter.listen.address != NULL;
+    bool policyd = c->policyd.n_listen > 0, milter = c->milter.n_listen > 0;
 
     for (size_t i = 0; i < c->policyd.n_listen; i++)
         warn_listener(t, &c->policyd.listen[i]);
-    warn_listener(t, &c->milter.listen);
+    for (size_t i = 0; i < c->milter.n_listen; i++)
+        warn_listener(t, &c->milter.listen[i]);
     if (!policyd && !milter)
         tell_warning(t, "neither policyd.listen nor milter.listen: nothing is decided.");
     else if (c->charge == CHARGE_MILTER && !milter)
@@ -153,7 +191,7 @@ static void warn_programs(struct teller *t, const struct config *c)
 /* The milter protocol has a certificate's subject only. */
 static void warn_ccerts(struct teller *t, const struct config *c)
 {
-    for (size_t i = 0; i < c->n_connectors && c->milter.listen.address != NULL; i++)
+    for (size_t i = 0; i < c->n_connectors && c->milter.n_listen > 0; i++)
         if (c->connectors[i].n_ccert_fingerprints > 0)
             tell_warning(
                 t,

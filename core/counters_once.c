@@ -1,64 +1,47 @@
-/* What was done once already: {key, until} pairs in buckets of 8, where the one that ends first gives way. */
+/* What was done once already: {key, until} pairs, where the one that ends first gives way. */
 #include "core/counters_table.h"
 
-#define ONCE_BUCKET ((unsigned)BUCKET_PAIRS)
-
-static union pair *once_bucket(const struct counters *c, uint64_t key)
+static bool seen_in(const struct counters *c, enum yielding table, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
-    uint64_t product = (key >> 1) * UINT64_C(0x9e3779b97f4a7c15); /* as in bucket_of */
+    uint64_t now = now_ns + c->ahead_ns;
+    union pair seen;
 
-    return c->once + (product >> 32) % (COUNTERS_ONCE_ENTRIES / ONCE_BUCKET) * ONCE_BUCKET;
+    /* An end that lies further away than keep_ns was not written by us. */
+    return yielding_find(c, table, key, now, &seen) != NULL && seen.value - now <= keep_ns;
 }
 
-/* An end that lies further away than keep_ns was not written by us. */
-static bool holds(union pair seen, uint64_t key, uint64_t now, uint64_t keep_ns)
+static bool once_in(struct counters *c, enum yielding table, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
-    return seen.key == key && seen.value > now && seen.value - now <= keep_ns;
+    uint64_t now = now_ns + c->ahead_ns;
+
+    if (seen_in(c, table, key, now_ns, keep_ns))
+        return false;
+    (void)yielding_drop(c, table, key, now);
+    yielding_put(c, table, key, now, now + keep_ns);
+    return true;
 }
 
 void counters_once_prefetch(const struct counters *c, uint64_t key)
 {
-    if (c->once != NULL)
-        bucket_prefetch(once_bucket(c, key));
+    bucket_prefetch(yielding_bucket(c, YIELDING_ONCE, key));
 }
 
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
-    uint64_t now = now_ns + c->ahead_ns;
-    const union pair *bucket;
-
-    if (c->once == NULL)
-        return false;
-    bucket = once_bucket(c, key);
-    for (unsigned i = 0; i < ONCE_BUCKET; i++)
-        if (pair_glance(bucket + i).key == key && holds(pair_read(bucket + i), key, now, keep_ns))
-            return true;
-    return false;
+    return seen_in(c, YIELDING_ONCE, key, now_ns, keep_ns);
 }
 
 bool counters_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
-    uint64_t now = now_ns + c->ahead_ns;
-    union pair *bucket, *first, first_seen;
+    return once_in(c, YIELDING_ONCE, key, now_ns, keep_ns);
+}
 
-    if (counters_seen(c, key, now_ns, keep_ns))
-        return false;
-    if (c->once == NULL)
-        return true;
-    bucket = once_bucket(c, key);
-    for (unsigned i = 0; i < TRIES_MAX; i++) {
-        first = bucket;
-        first_seen = pair_read(bucket);
-        for (unsigned j = 1; j < ONCE_BUCKET; j++) {
-            union pair seen = pair_read(bucket + j);
+bool strangers_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
+{
+    return once_in(c, YIELDING_ONCE_STRANGERS, key, now_ns, keep_ns);
+}
 
-            if (seen.value < first_seen.value) {
-                first = bucket + j;
-                first_seen = seen;
-            }
-        }
-        if (pair_swap(first, first_seen, pair_of(key, now + keep_ns)))
-            break;
-    }
-    return true;
+void counters_once_forget(struct counters *c, uint64_t key, uint64_t now_ns)
+{
+    (void)yielding_drop(c, YIELDING_ONCE, key, now_ns + c->ahead_ns);
 }

@@ -52,6 +52,11 @@ static void begin(struct verdict *v)
     v->monitored = false;
     v->monitored_reason = REASON_NOT_OURS;
     v->monitored_limit = NULL;
+    v->fault = NULL;
+    v->fault_field = HEADER_FROM;
+    v->fault_address = (struct slice){NULL, 0};
+    v->add_from = NULL;
+    v->would_add_from = false;
     v->recipient_internal = false;
     v->identity = (struct identity){0};
     v->plan.n = 0;
@@ -78,6 +83,7 @@ bool decide_who(struct deciding *d)
 
 void decide_rest(struct deciding *d)
 {
+    d->repeated = d->s->stage == STAGE_RCPT && recipient_is_repeated(d->r, d->c, d->s);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (steps[i](d))
             return;

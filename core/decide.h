@@ -26,6 +26,13 @@ struct who_stamp {
     uint64_t secret;    /* its first half */
 };
 
+/* What a message was charged for already. */
+enum charged {
+    CHARGED_NOTHING,
+    CHARGED_BUT_BYTES, /* at DATA, where its size is not known yet */
+    CHARGED_ALL
+};
+
 /* What everything is decided by. Nothing is owned. */
 struct decide_context {
     const struct config *config;
@@ -36,9 +43,9 @@ struct decide_context {
     struct who_stamp stamp;       /* for the front end's memory of who a login is */
     struct domain_cache *domains; /* core/domain_cache.h; NULL: none */
     bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
-    bool charged;  /* this message was charged before, here or by the other front end: limits don't look at it again */
-    uint64_t now_ns; /* state time */
-    int64_t wall_s;  /* for the age of the directory */
+    enum charged charged; /* before, here or by the other front end: those limits don't look at the message again */
+    uint64_t now_ns;      /* state time */
+    int64_t wall_s;       /* for the age of the directory */
 };
 
 enum action { ACTION_PASS, ACTION_DEFER, ACTION_REJECT, ACTION_HOLD };
@@ -96,6 +103,16 @@ struct verdict {
     bool monitored;     /* something would have been refused, but for a monitor mode */
     enum reason monitored_reason;
     const char *monitored_limit;
+    /* What is wrong with the header, where that is the reason or the monitored reason: "a route", "no such field" ...;
+     * constant text; NULL: it isn't. */
+    const char *fault;
+    enum header_field fault_field; /* with fault: the field in which it is */
+    struct slice fault_address; /* with fault: the address, or the text of a field that couldn't be read, raw and cut;
+                                 * empty: there is none. Valid as long as the submission's headers are. */
+    /* The message has no From: the milter is to add one of this address, which is the submission's sender, and valid as
+     * long; NULL: it has one, or is not to get one. */
+    const struct address *add_from;
+    bool would_add_from;     /* the same, but for a monitor mode */
     bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
     struct identity identity;
     struct plan plan;
@@ -105,8 +122,8 @@ void decide(const struct decide_context *context, const struct submission *submi
             const struct recipients *recipients, struct verdict *verdict, struct trace *trace);
 
 /*
- * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it.
- * Without memory it is counted, but not told apart from others.
+ * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it;
+ * one that is there already is not counted again. Without memory it is counted, but not told apart from others.
  */
 void recipients_note(struct recipients *r, const struct decide_context *c, const struct submission *s,
                      const struct verdict *v);

@@ -72,30 +72,53 @@ static enum directory_result recipient_is_internal(const struct deciding *d)
     return domain_is_internal(d, address_domain(&d->s->recipient));
 }
 
-/* The recipient in question is part of the counts when it was not shown one by one before. */
-static bool counts_recipient(const struct deciding *d)
+bool only_recipient(const struct deciding *d)
 {
-    return d->s->has_recipient && (d->s->stage == STAGE_RCPT || d->r->n == 0);
+    return d->s->has_recipient && d->s->stage >= STAGE_DATA && (d->s->recipient_count == 1 || d->r->n == 0);
+}
+
+/* Is there a recipient to look at: the one in question, or the only one? */
+static bool shows_recipient(const struct deciding *d)
+{
+    return d->s->has_recipient && (d->s->stage == STAGE_RCPT || only_recipient(d));
+}
+
+/* Of `accepted` recipients, how many may be of a kind that `of_kind` of those let through are of, and `others` are not?
+ * A client may have named one several times. */
+static uint64_t at_most(uint64_t accepted, uint64_t of_kind, uint64_t others, uint64_t unknown)
+{
+    if (of_kind == 0)
+        return unknown;
+    if (accepted > of_kind + others)
+        return accepted - others;
+    return of_kind < accepted ? of_kind : accepted;
 }
 
 struct recipient_counts recipient_counts(const struct deciding *d)
 {
-    struct recipient_counts counts = {.all = d->r->n, .external = d->r->external};
+    static const struct recipients nobody = {0};
+    const struct recipients *r = only_recipient(d) ? &nobody : d->r;
+    struct recipient_counts counts = {.all = r->n, .external = r->external, .internal = r->n - r->external};
+    uint64_t accepted = d->s->stage >= STAGE_DATA ? d->s->recipient_count : 0, external, internal;
 
-    if (counts_recipient(d)) {
+    counts.untold = r->n - r->kept;
+    if (shows_recipient(d) && !d->repeated) {
         counts.all++;
         counts.external += d->v->recipient_internal ? 0 : 1;
+        counts.internal += d->v->recipient_internal ? 1 : 0;
     }
-    if (d->s->stage < STAGE_DATA || d->s->recipient_count == 0)
+    counts.different = counts.all;
+    if (accepted == 0)
         return counts;
-    /* Of recipients that were never shown to us, the stricter is assumed; some that were shown may be gone again. */
-    if (d->s->recipient_count > counts.all) {
-        counts.unknown = d->s->recipient_count - counts.all;
-        counts.external += counts.unknown;
-    }
-    counts.all = d->s->recipient_count;
-    if (counts.external > counts.all)
-        counts.external = counts.all;
+    if (accepted > counts.all)
+        counts.unknown = r->n > 0 ? recipients_never_asked(r, accepted) : accepted - counts.all;
+    external = counts.external;
+    internal = counts.internal;
+    counts.different = accepted > counts.all ? counts.all + counts.unknown : accepted;
+    counts.all = accepted;
+    counts.external = at_most(accepted, external, internal, counts.unknown);
+    counts.internal = at_most(accepted, internal, external, counts.unknown);
+    counts.untold += counts.unknown;
     return counts;
 }
 
@@ -112,12 +135,18 @@ static bool internal_only(struct deciding *d, enum directory_result found)
     enum mode mode = d->c->config->recipients_mode;
     struct recipient_counts counts = recipient_counts(d);
 
-    if (counts_recipient(d)) {
-        if (found == DIRECTORY_DAMAGED)
-            return refuse(d, d->c->view == NULL ? REASON_NO_DIRECTORY : REASON_DIRECTORY_DAMAGED, mode);
-        return found == DIRECTORY_FOUND ? false : refuse(d, REASON_EXTERNAL_RECIPIENT, mode);
-    }
+    if (shows_recipient(d) && found == DIRECTORY_DAMAGED)
+        return refuse(d, d->c->view == NULL ? REASON_NO_DIRECTORY : REASON_DIRECTORY_DAMAGED, mode);
+    if (shows_recipient(d) && found != DIRECTORY_FOUND)
+        return refuse(d, REASON_EXTERNAL_RECIPIENT, mode);
     return counts.unknown > 0 ? refuse(d, REASON_RECIPIENTS_UNKNOWN, mode) : false;
+}
+
+/* A recipient too many goes into another message, if the client is told so (RFC 5321 4.5.3.1.10); a whole message with
+ * too many can never pass. */
+static enum reason too_many(const struct deciding *d)
+{
+    return d->s->stage == STAGE_RCPT ? REASON_EXCESS_RECIPIENT : REASON_TOO_MANY_RECIPIENTS;
 }
 
 bool step_recipients(struct deciding *d)
@@ -129,13 +158,13 @@ bool step_recipients(struct deciding *d)
     enum directory_result found = DIRECTORY_NOT_FOUND;
     struct recipient_counts counts;
 
-    if (counts_recipient(d) && needs_internal(d)) {
+    if (shows_recipient(d) && needs_internal(d)) {
         found = recipient_is_internal(d);
         d->v->recipient_internal = found == DIRECTORY_FOUND;
         trace_add(d->trace, "recipient: %s", d->v->recipient_internal ? "internal" : "external");
     }
     counts = recipient_counts(d);
-    if (most > 0 && counts.all > most && refuse(d, REASON_TOO_MANY_RECIPIENTS, config->recipients_mode))
+    if (most > 0 && counts.different > most && refuse(d, too_many(d), config->recipients_mode))
         return true;
     return connector != NULL && connector->recipients == RECIPIENTS_INTERNAL ? internal_only(d, found) : false;
 }

@@ -218,7 +218,7 @@ static bool null_sender(struct deciding *d)
 
     if (config->null_sender == NULL_ALLOW)
         return false;
-    if (config->null_sender == NULL_DSN && recipient_counts(d).all <= 1)
+    if (config->null_sender == NULL_DSN && recipient_counts(d).different <= 1)
         return false;
     return refuse(d, REASON_NULL_SENDER, config->mode);
 }
@@ -259,7 +259,8 @@ static bool envelope_of_connector(struct deciding *d)
     enum mode mode = d->c->config->sender.mode;
 
     if (d->s->sender_result == ADDRESS_NULL)
-        return connector->null_sender && recipient_counts(d).all <= 1 ? false : refuse(d, REASON_NULL_SENDER, mode);
+        return connector->null_sender && recipient_counts(d).different <= 1 ? false
+                                                                            : refuse(d, REASON_NULL_SENDER, mode);
     if (connector->senders == NULL)
         return false;
     if (d->s->sender_result != ADDRESS_OK)
@@ -279,28 +280,111 @@ static bool has_sender_field(const struct headers *headers)
     return false;
 }
 
-static bool header_unreadable(struct deciding *d)
+/* Refuses for what is wrong with the header, and says in the verdict what that is. */
+static bool refuse_header(struct deciding *d, enum reason reason, const char *fault, enum header_field field,
+                          struct slice text)
+{
+    struct verdict *v = d->v;
+    bool monitored_before = v->monitored, refused;
+
+    trace_add(d->trace, "header %s: %s", header_field_name(field), fault);
+    refused = refuse(d, reason, d->c->config->sender.mode);
+    if (refused || (v->monitored && !monitored_before)) {
+        v->fault = fault;
+        v->fault_field = field;
+        v->fault_address = text;
+    }
+    return refused;
+}
+
+static bool refuse_address(struct deciding *d, enum reason reason, const struct header_address *which)
+{
+    return refuse_header(d, reason, "not permitted", which->field, address_slice(&which->address));
+}
+
+/* Why nobody can say whose the message is, or NULL. */
+static const char *what_is_unreadable(const struct headers *headers)
+{
+    if (headers->bad != NULL)
+        return headers->bad;
+    if (headers->from_fields == 0)
+        return "no such field";
+    for (size_t i = 0; i < headers->n; i++)
+        if (headers->list[i].field == HEADER_FROM)
+            return NULL;
+    return "no address";
+}
+
+static bool refuse_unreadable(struct deciding *d, const char *fault)
 {
     const struct headers *headers = d->s->headers;
-    bool any = false;
 
-    for (size_t i = 0; i < headers->n; i++)
-        any |= headers->list[i].field == HEADER_FROM;
-    if (headers->bad == NULL && headers->from_fields > 0 && any)
+    return refuse_header(d, REASON_FROM_BAD, fault, headers->bad != NULL ? headers->bad_field : HEADER_FROM,
+                         (struct slice){headers->bad_text, headers->bad != NULL ? headers->bad_n : 0});
+}
+
+/* ---- a message without From ---- */
+
+#define ADDED_FROM_MAX 900 /* bytes: no line of a header is broken that is shorter (RFC 5322 2.1.1: 998) */
+
+/* A character of an atom (RFC 5322 3.2.3). */
+static bool is_atext(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+/* Can it stand in a header as it is, read by everybody in the same way? */
+static bool is_plain_in_header(const struct address *a)
+{
+    struct slice local = address_local(a);
+    bool after_dot = true;
+
+    if (a->n > ADDED_FROM_MAX)
         return false;
-    trace_add(d->trace, "header From: %s", headers->bad != NULL ? headers->bad : any ? "none" : "no address");
-    return refuse(d, REASON_FROM_BAD, d->c->config->sender.mode);
+    for (size_t i = 0; i < local.n; i++) {
+        if (local.p[i] == '.' ? after_dot : !is_atext(local.p[i]))
+            return false;
+        after_dot = local.p[i] == '.';
+    }
+    return !after_dot;
+}
+
+/*
+ * Printers and scripts leave From away, and Exchange Online puts the envelope sender there. So does the milter, where
+ * the message has nothing that any reader could take for a From, and the sender could stand in one.
+ */
+static bool lacks_from_only(const struct deciding *d)
+{
+    const struct headers *headers = d->s->headers;
+
+    return d->c->config->sender.add_missing_from && headers->bad == NULL && headers->from_fields == 0 &&
+           !headers->from_possible && d->s->sender_result == ADDRESS_OK && is_plain_in_header(&d->s->sender);
+}
+
+static void add_from(struct deciding *d)
+{
+    if (in_monitor_mode(d, d->c->config->sender.mode))
+        d->v->would_add_from = true;
+    else
+        d->v->add_from = &d->s->sender;
+    trace_add(d->trace, "header From: none; the envelope sender %s added",
+              d->v->would_add_from ? "would be" : "is to be");
 }
 
 static bool header_of_login(struct deciding *d)
 {
     const struct headers *headers = d->s->headers;
     const struct sender_config *config = &d->c->config->sender;
+    const char *fault;
 
     if (config->header_from == SENDER_ANY)
         return false;
-    if (header_unreadable(d))
-        return true;
+    fault = what_is_unreadable(headers);
+    if (fault != NULL && lacks_from_only(d) && by_rule(d, config->header_from, &d->s->sender) == BELONGS_OWN)
+        add_from(d);
+    else if (fault != NULL)
+        return refuse_unreadable(d, fault);
     for (size_t i = 0; i < headers->n; i++) {
         enum belongs answer = by_rule(d, config->header_from, &headers->list[i].address);
 
@@ -309,7 +393,7 @@ static bool header_of_login(struct deciding *d)
         if (answer == BELONGS_ON_BEHALF && headers->list[i].field == HEADER_FROM && has_sender_field(headers))
             continue;
         if (answer != BELONGS_OWN)
-            return refuse(d, REASON_FROM_NOT_OWN, config->mode);
+            return refuse_address(d, REASON_FROM_NOT_OWN, &headers->list[i]);
     }
     trace_add(d->trace, "header From: permitted");
     return false;
@@ -318,14 +402,18 @@ static bool header_of_login(struct deciding *d)
 static bool header_of_connector(struct deciding *d)
 {
     const struct headers *headers = d->s->headers;
+    const char *fault;
 
     if (d->v->identity.connector->senders == NULL)
         return false;
-    if (header_unreadable(d))
-        return true;
+    fault = what_is_unreadable(headers);
+    if (fault != NULL && lacks_from_only(d) && connector_may_use(d, &d->s->sender))
+        add_from(d);
+    else if (fault != NULL)
+        return refuse_unreadable(d, fault);
     for (size_t i = 0; i < headers->n; i++)
         if (!connector_may_use(d, &headers->list[i].address))
-            return refuse(d, REASON_CONNECTOR_FROM, d->c->config->sender.mode);
+            return refuse_address(d, REASON_CONNECTOR_FROM, &headers->list[i]);
     return false;
 }
 

@@ -21,6 +21,7 @@ struct deciding {
     struct trace *trace;
     struct candidate candidates[CONFIG_LIMITS_MAX]; /* n_candidates of them, of limits_gather */
     size_t n_candidates;
+    bool repeated; /* STAGE_RCPT: the recipient is among those that were let through already */
 };
 
 /*
@@ -103,12 +104,27 @@ void trace_organization(const struct deciding *d, enum smtp_auth setting);
 void trace_limit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                  const struct charge *charge, const struct charge_answer *answer);
 
-/* How many recipients the message has, as far as is known at this stage, the one in question among them. */
+/*
+ * How many recipients the message has, as far as is known at this stage, the one in question among them. From DATA on
+ * the MTA's own number holds. What it leaves open is the larger: fewer may have been accepted than were let through
+ * here, and those that nobody asked about may be of either kind.
+ */
 struct recipient_counts {
-    uint64_t all, external;
-    uint64_t unknown; /* of the external: never shown to us one by one */
+    uint64_t all, external, internal;
+    uint64_t different; /* the client may have named one several times, and the MTA counts it so */
+    uint64_t unknown;   /* accepted by the MTA without a question about them */
+    uint64_t untold;    /* these, and those that were not told apart */
 };
 struct recipient_counts recipient_counts(const struct deciding *d);
+/* From DATA on: the MTA has accepted one recipient, and says which, or nobody was asked about any other. */
+bool only_recipient(const struct deciding *d);
+
+/* What a recipient is told apart by: its canonical address, or its text where that is none. Never 0. */
+uint64_t recipient_hash(const struct decide_context *c, const struct submission *s);
+/* Is the recipient of a submission at STAGE_RCPT among those that were let through already? (core/recipients.c) */
+bool recipient_is_repeated(const struct recipients *r, const struct decide_context *c, const struct submission *s);
+/* Of the recipients that the MTA accepted: how many it never asked about, at least as far as can be told. */
+uint64_t recipients_never_asked(const struct recipients *r, uint64_t accepted);
 
 /* Is mail for this canonical domain internal, for the login's tenant or the connector's? */
 enum directory_result domain_is_internal(const struct deciding *d, struct slice domain);

@@ -2,6 +2,7 @@
 #include "core/directory.h"
 
 #include "core/directory_view.h"
+#include "core/owner.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -209,13 +210,17 @@ static int take_manifest(struct directory *d, struct error *e)
 
 int directory_refresh(struct directory *d, struct error *e)
 {
-    int result;
+    struct owner_visit visit;
+    int result = 0;
 
     sweep_retired(d);
-    if (!manifest_is_new(d))
-        return 0;
-    result = take_manifest(d, e);
-    d->calls_left = result < 0 ? CALLS_BEFORE_RETRY : 0;
+    if (owner_enter(d->path, &visit, e) != 0)
+        return -1;
+    if (manifest_is_new(d)) {
+        result = take_manifest(d, e);
+        d->calls_left = result < 0 ? CALLS_BEFORE_RETRY : 0;
+    }
+    owner_leave(&visit);
     return result;
 }
 

@@ -38,18 +38,22 @@ void engine_user_free(struct engine_user *user);
 void engine_user_rest(struct engine_user *user);
 
 /*
- * Decides, charges what is due, counts denials, blocks, logs. recipients belongs to the connection: at STAGE_RCPT a
- * recipient that passes is added to it; the caller clears it when the message is over. The verdict is valid until the
- * user's next decision or rest.
+ * Decides, charges what is due, gives back what a message was charged that is refused after all, counts denials,
+ * blocks, logs. recipients belongs to the message: at STAGE_RCPT a recipient that passes is added to it; the caller
+ * clears it when the message is over. The verdict is valid until the user's next decision or rest.
  */
 const struct verdict *engine_decide(struct engine_user *user, const struct submission *submission,
                                     struct recipients *recipients);
 
 /*
- * The milter says at DATA that it will see the end of this message: with charge = "auto" the policy server, which is
- * asked at the end of the message but before the milter, then leaves charging to it, so that a message which the milter
- * still refuses costs nothing. A message that only the policy server sees has no such word and is charged there.
+ * Whether the header was judged, which only the milter sees. The milter says that it runs (about once a second), and at
+ * MAIL, behind the verdict, that it is shown this message. The policy server asks behind its verdict at the end of a
+ * message, which comes before the milter's: where the milter runs and a rule about the header counts, but Postfix keeps
+ * this message from the milter, or shows it no header (a message without a queue id goes to an smtpd_proxy_filter), the
+ * log says so, in a line an hour with their number.
  */
-void engine_claim(struct engine_user *user, const struct submission *submission);
+void engine_milter_runs(struct engine *engine);
+void engine_milter_sees(struct engine_user *user, const struct submission *submission);
+void engine_header_due(struct engine_user *user, const struct submission *submission);
 
 #endif

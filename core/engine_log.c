@@ -102,6 +102,15 @@ static void add_outcome(struct event *e, const struct verdict *v)
     add_status(e, v->reply);
 }
 
+/* What the milter adds to a message that goes on. */
+static void add_added(struct event *e, const struct verdict *v)
+{
+    if (v->action != ACTION_PASS && v->action != ACTION_HOLD)
+        return;
+    event_word(e, "added", v->add_from != NULL ? "from" : NULL);
+    event_word(e, "would_add", v->would_add_from ? "from" : NULL);
+}
+
 void engine_log_verdict(struct engine_user *user, const struct decide_context *c, const struct submission *s,
                         const struct recipients *r, bool charged)
 {
@@ -119,6 +128,7 @@ void engine_log_verdict(struct engine_user *user, const struct decide_context *c
     event_text(&e, "instance", s->instance);
     if (!passes || v->monitored)
         event_sentence(&e, "why", reason_row(passes ? v->monitored_reason : v->reason)->help);
+    add_added(&e, v);
     engine_note_verdict(user, s, r, mailbox, charged);
     log_line(log, passes ? LEVEL_INFO : LEVEL_NOTICE, event_end(&e));
 }

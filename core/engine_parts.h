@@ -37,7 +37,11 @@ struct engine {
     struct journal *journal; /* NULL: none is kept */
     pthread_mutex_t lock;    /* guards current */
     struct config_ref *current;
-    atomic_uint_least64_t epoch;           /* grows with every new configuration or generation */
+    atomic_uint_least64_t epoch; /* grows with every new configuration or generation */
+    /* state time of the last block of a client, and of a stranger, without room; of the last one told of. 0: none */
+    atomic_uint_least64_t blocks_full_ns[2], blocks_full_told_ns;
+    /* messages whose header nobody judged, since that was last told, and when that was (core/engine_header.c) */
+    atomic_uint_least64_t unseen, unseen_told_ns;
     struct alert_queue *alerts, *requests; /* notices and requests to the mirror that wait for the tick */
     /* the tick's own */
     struct complaint directory_trouble, journal_trouble, alert_trouble, request_trouble;

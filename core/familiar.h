@@ -22,6 +22,18 @@
 bool network_unfamiliar(const struct decide_context *c, const struct submission *s, const struct identity *id,
                         const struct limit_config *limit);
 
+/*
+ * May somebody sign in from there though strangers are blocked there? The client's network is known (known_networks),
+ * or familiar to the login's tenant, or the tenant is new here, so that none is. A connector's client always may.
+ */
+bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id);
+
+/*
+ * Does this network hold one that must not be blocked for its neighbours: of never_block, known_networks or a
+ * connector, a private one, or one that is familiar to any tenant or about to be? Yes also where that can't be told.
+ */
+bool network_sheltered(const struct decide_context *c, const struct network *net);
+
 /* Are networks of one size asked about by both limits? Then both have one answer. `before` may be NULL: no. */
 bool network_size_same(const struct limit_config *before, const struct limit_config *limit);
 

@@ -34,6 +34,8 @@ static int make_batches(struct journal *j)
 static void free_journal(struct journal *j)
 {
     journal_file_close(j->file);
+    if (j->apart != NULL)
+        j->apart->close(j->apart);
     for (int i = 0; i < 2; i++) {
         free(j->batches[i].bytes);
         tally_free(j->batches[i].beyond);
@@ -69,6 +71,19 @@ int journal_open_bounded(const char *folder, const char *program, const struct j
     }
     free_journal(j);
     return -1;
+}
+
+int journal_open_read_by(struct journal_apart *apart, struct journal **out, struct error *e)
+{
+    struct journal *j = calloc(1, sizeof *j);
+
+    if (j == NULL)
+        return error_set(e, "journal: out of memory");
+    (void)pthread_mutex_init(&j->note_lock, NULL);
+    (void)pthread_mutex_init(&j->file_lock, NULL);
+    j->apart = apart;
+    *out = j;
+    return 0;
 }
 
 int journal_open(const char *folder, const char *program, struct journal **out, struct error *e)

@@ -102,8 +102,9 @@ struct journal;
 
 /*
  * Opens the journal in that folder; both texts are copied. program is "policyd" or "milter"; NULL for readers, who need
- * no more than to read the folder and write LMDB's lock file in it. A process opens a journal once at a time (LMDB's
- * locks are the process's), and does not use it across a fork.
+ * no more than to read the folder and write LMDB's lock file in it; those that people start use journal_open_apart
+ * (core/journal_apart.h). A process opens a journal once at a time (LMDB's locks are the process's), and does not use
+ * it across a fork.
  *
  * For a program nothing is touched yet: its first journal_flush makes the folder (mode 0770) and the environment, says
  * what is wrong, and later ones try again. A reader gets -1 with e when there is no journal.

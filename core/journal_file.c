@@ -2,6 +2,7 @@
 
 #include "core/buf.h"
 #include "core/journal_header.h"
+#include "core/owner.h"
 #include "core/quote.h"
 
 #include <errno.h>
@@ -98,26 +99,14 @@ void journal_file_condemn(struct journal_file *f)
 
 /* ---- the folder and its files ---- */
 
-/* What root makes belongs to whom the folder around it does: root must not lock the services out. */
-static void give_away(int fd, const struct stat *folder)
-{
-    if (geteuid() == 0 && fchown(fd, folder->st_uid, folder->st_gid) != 0)
-        return;
-}
-
 static int make_folder(const char *folder, struct error *e)
 {
-    char path[4096];
-    struct buf b = BUF_OVER(path);
-    struct stat parent, st;
+    struct stat st;
     int fd;
 
     if (mkdir(folder, FOLDER_MODE) != 0)
         return errno == EEXIST ? 0 : error_set(e, "cannot make the folder: %s", strerror(errno));
-    buf_addf(&b, "%s/..", folder);
     fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && !b.full && stat(path, &parent) == 0)
-        give_away(fd, &parent);
     /* A service's umask leaves the group its rights; that of a person may not. */
     if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & FOLDER_MODE) != FOLDER_MODE)
         (void)fchmod(fd, (st.st_mode & 07777) | FOLDER_MODE);
@@ -150,8 +139,6 @@ static int open_file(int folder, const char *name, struct error *e)
     int fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
 
     if (fd >= 0) {
-        if (fstat(folder, &st) == 0)
-            give_away(fd, &st);
         if (fchmod(fd, FILE_MODE) == 0)
             return fd;
         (void)close(fd);
@@ -353,11 +340,27 @@ static int open_locked(struct journal_file *f, int dir, const char *folder, cons
     return result;
 }
 
+static int open_owned(struct journal_file *f, const char *folder, const char *program, size_t map_size,
+                      struct error *notice, struct error *e)
+{
+    int dir, result;
+
+    if (program != NULL && make_folder(folder, e) != 0)
+        return -1;
+    dir = lock_folder(folder, e);
+    if (dir < 0)
+        return -1;
+    result = open_locked(f, dir, folder, program, map_size, notice, e);
+    (void)close(dir);
+    return result;
+}
+
 int journal_file_open(const char *folder, const char *program, size_t map_size, struct journal_file **out,
                       struct error *notice, struct error *e)
 {
     struct journal_file *f = calloc(1, sizeof *f);
-    int dir = -1, result = -1;
+    struct owner_visit visit;
+    int result = -1;
 
     if (f == NULL)
         return error_set(e, "out of memory");
@@ -366,12 +369,12 @@ int journal_file_open(const char *folder, const char *program, size_t map_size, 
         f->data_path = NULL;
     if (asprintf(&f->lock_path, "%s/" LOCK_NAME, folder) < 0)
         f->lock_path = NULL;
-    if (f->data_path == NULL || f->lock_path == NULL)
+    if (f->data_path == NULL || f->lock_path == NULL) {
         (void)error_set(e, "out of memory");
-    else if ((program == NULL || make_folder(folder, e) == 0) && (dir = lock_folder(folder, e)) >= 0)
-        result = open_locked(f, dir, folder, program, map_size, notice, e);
-    if (dir >= 0)
-        (void)close(dir);
+    } else if (owner_enter(folder, &visit, e) == 0) { /* LMDB opens by path: as root, any */
+        result = open_owned(f, folder, program, map_size, notice, e);
+        owner_leave(&visit);
+    }
     if (result == 0)
         *out = f;
     else

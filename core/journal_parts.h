@@ -26,6 +26,13 @@ struct journal_batch {
     bool tallied;         /* has been added to the journal's tally */
 };
 
+/* Reads in another process (core/journal_apart.c). */
+struct piece;
+struct journal_apart {
+    int (*read)(struct journal_apart *apart, struct piece *p, struct error *e);
+    void (*close)(struct journal_apart *apart);
+};
+
 #define JOURNAL_REPEATED 4096u /* refusals remembered, to tell repetitions; a power of two */
 
 struct journal {
@@ -43,17 +50,20 @@ struct journal {
     struct tally *tally; /* usage that was not written yet */
     bool tally_sorted;   /* it is being written, and takes nothing more; up to `written` it is on the disk */
     uint32_t written;
-    uint64_t gather_ns;        /* wall clock: since when it gathers */
-    bool ends;                 /* no round comes later */
-    struct journal_file *file; /* NULL: not open */
-    uint64_t idle_ns;          /* wall clock of the last round */
-    uint32_t number;           /* of the next record's key */
+    uint64_t gather_ns;          /* wall clock: since when it gathers */
+    bool ends;                   /* no round comes later */
+    struct journal_file *file;   /* NULL: not open */
+    struct journal_apart *apart; /* a reader's, in the place of file; NULL: none */
+    uint64_t idle_ns;            /* wall clock of the last round */
+    uint32_t number;             /* of the next record's key */
     struct error notice, told;
 };
 
 /* journal_open with other bounds: for tests. */
 int journal_open_bounded(const char *folder, const char *program, const struct journal_bounds *bounds,
                          struct journal **out, struct error *e);
+/* A reader for which `apart` reads; owns it then. 0; -1 with e. */
+int journal_open_read_by(struct journal_apart *apart, struct journal **out, struct error *e);
 /* journal_flush at another time. */
 int journal_flush_at(struct journal *j, uint64_t wall_ns, struct error *e);
 

@@ -1,26 +1,7 @@
 /* Reading: a piece of a table at a time is copied in a short transaction, and shown when that is over. */
-#include "core/journal_parts.h"
+#include "core/journal_piece.h"
 
 #include <stdlib.h>
-
-#define PIECE_BYTES 262144u
-#define PIECE_ENTRIES 1024u
-
-struct entry {
-    uint32_t at, key_n, value_n; /* in bytes: the key, then the value */
-};
-
-struct piece {
-    enum journal_table table;
-    bool backwards;
-    bool end; /* there is nothing behind it */
-    uint8_t last[512];
-    size_t last_n; /* the last key read; 0: none */
-    uint32_t n;
-    struct entry entries[PIECE_ENTRIES];
-    size_t used;
-    uint8_t bytes[PIECE_BYTES];
-};
 
 static int begin(struct journal *j, MDB_txn **txn)
 {
@@ -55,7 +36,7 @@ static int resume(const struct piece *p, MDB_cursor *cursor, MDB_val *key, MDB_v
 /* False when the piece is full. An entry that is larger than any of ours is left out. */
 static bool copy(struct piece *p, const MDB_val *key, const MDB_val *value)
 {
-    struct entry entry = {(uint32_t)p->used, (uint32_t)key->mv_size, (uint32_t)value->mv_size};
+    struct piece_entry entry = {(uint32_t)p->used, (uint32_t)key->mv_size, (uint32_t)value->mv_size};
 
     if (key->mv_size > sizeof p->last)
         return true;
@@ -74,9 +55,13 @@ static bool copy(struct piece *p, const MDB_val *key, const MDB_val *value)
 
 static int copy_piece(struct piece *p, MDB_cursor *cursor)
 {
-    MDB_val key, value;
-    int code = resume(p, cursor, &key, &value);
+    MDB_val key = {p->last_n, p->last}, value;
+    int code = p->exact ? mdb_cursor_get(cursor, &key, &value, MDB_SET_KEY) : resume(p, cursor, &key, &value);
 
+    if (p->exact && code == 0)
+        (void)copy(p, &key, &value);
+    if (p->exact)
+        return code == MDB_NOTFOUND ? 0 : code;
     while (code == 0) {
         if (!copy(p, &key, &value))
             return 0;
@@ -86,27 +71,35 @@ static int copy_piece(struct piece *p, MDB_cursor *cursor)
     return p->end ? 0 : code;
 }
 
-static int read_piece(struct journal *j, struct piece *p, struct error *e)
+/* With file_lock held. */
+static int read_here(struct journal *j, struct piece *p, struct error *e)
 {
     MDB_cursor *cursor = NULL;
     MDB_txn *txn = NULL;
-    int code, result = -1;
+    int code;
+
+    if (journal_ensure(j, e) != 0)
+        return -1;
+    code = begin(j, &txn);
+    if (code == 0)
+        code = mdb_cursor_open(txn, j->file->dbi[p->table], &cursor);
+    if (code == 0)
+        code = copy_piece(p, cursor);
+    if (cursor != NULL)
+        mdb_cursor_close(cursor);
+    if (txn != NULL)
+        mdb_txn_abort(txn);
+    return code == 0 ? 0 : journal_failed(j, "read", code, e);
+}
+
+int journal_read_piece(struct journal *j, struct piece *p, struct error *e)
+{
+    int result;
 
     p->n = 0;
     p->used = 0;
     (void)pthread_mutex_lock(&j->file_lock);
-    if (journal_ensure(j, e) == 0) {
-        code = begin(j, &txn);
-        if (code == 0)
-            code = mdb_cursor_open(txn, j->file->dbi[p->table], &cursor);
-        if (code == 0)
-            code = copy_piece(p, cursor);
-        if (cursor != NULL)
-            mdb_cursor_close(cursor);
-        if (txn != NULL)
-            mdb_txn_abort(txn);
-        result = code == 0 ? 0 : journal_failed(j, "read", code, e);
-    }
+    result = j->apart != NULL ? j->apart->read(j->apart, p, e) : read_here(j, p, e);
     (void)pthread_mutex_unlock(&j->file_lock);
     return result;
 }
@@ -123,15 +116,12 @@ static int walk(struct journal *j, enum journal_table table, bool backwards,
         return error_set(e, "out of memory");
     p->table = table;
     p->backwards = backwards;
+    p->exact = false;
     p->end = false;
     p->last_n = 0;
-    while (more && !p->end && (result = read_piece(j, p, e)) == 0)
-        for (uint32_t i = 0; i < p->n && more; i++) {
-            const char *key = (const char *)p->bytes + p->entries[i].at;
-
-            more = each(arg, (struct slice){key, p->entries[i].key_n},
-                        (struct slice){key + p->entries[i].key_n, p->entries[i].value_n});
-        }
+    while (more && !p->end && (result = journal_read_piece(j, p, e)) == 0)
+        for (uint32_t i = 0; i < p->n && more; i++)
+            more = each(arg, piece_key(p, i), piece_value(p, i));
     free(p);
     return result;
 }
@@ -278,27 +268,21 @@ int journal_usage(struct journal *j,
 
 int journal_usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage, struct error *e)
 {
-    uint8_t key[USAGE_KEY_MAX];
-    size_t n = usage_key(tenant, mailbox, key);
-    MDB_val k = {n, key}, v;
-    MDB_txn *txn = NULL;
-    int code, result = -1;
+    struct piece *p = malloc(sizeof *p);
+    int result = 0;
 
-    if (n == 0)
-        return 0;
-    (void)pthread_mutex_lock(&j->file_lock);
-    if (journal_ensure(j, e) == 0) {
-        code = begin(j, &txn);
-        if (code == 0)
-            code = mdb_get(txn, j->file->dbi[JOURNAL_USAGE], &k, &v);
-        if (code == 0 || code == MDB_NOTFOUND)
-            result = code == 0 && usage_unpack((struct slice){v.mv_data, v.mv_size}, usage) ? 1 : 0;
-        if (txn != NULL)
-            mdb_txn_abort(txn);
-        if (code != 0 && code != MDB_NOTFOUND)
-            (void)journal_failed(j, "read", code, e);
-    }
-    (void)pthread_mutex_unlock(&j->file_lock);
+    if (p == NULL)
+        return error_set(e, "out of memory");
+    p->table = JOURNAL_USAGE;
+    p->backwards = false;
+    p->exact = true;
+    p->end = false;
+    p->last_n = usage_key(tenant, mailbox, p->last);
+    if (p->last_n > 0)
+        result = journal_read_piece(j, p, e);
+    if (p->last_n > 0 && result == 0)
+        result = p->n == 1 && usage_unpack(piece_value(p, 0), usage) ? 1 : 0;
+    free(p);
     return result;
 }
 

@@ -1,6 +1,7 @@
 #include "core/keys.h"
 
 #include "core/decide_steps.h"
+#include "core/familiar.h"
 #include "core/sender_forms.h"
 
 /* The first byte of everything that is hashed, so that one kind of key never equals another. */
@@ -215,6 +216,9 @@ bool key_of_limit(const struct decide_context *c, const struct submission *s, co
 
 /* ---- blocks ---- */
 
+/* A block for refusals without a login stands beside one for all, on a key of its own. */
+#define OF_STRANGERS 0x10000u
+
 uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uint64_t value)
 {
     struct material m = start(KIND_BLOCK);
@@ -241,6 +245,7 @@ static void subject_begin(struct block *block, struct buf *subject, const char *
     memset(block->subject, 0, sizeof block->subject);
     *subject = BUF_OVER(block->subject);
     block->prefix = 0;
+    memset(&block->base, 0, sizeof block->base);
     buf_addf(subject, "%s ", kind);
 }
 
@@ -264,6 +269,7 @@ void key_of_block_on(const struct decide_context *c, const struct submission *s,
     case PER_CLIENT:
         subject_begin(block, &subject, "client");
         buf_add(&subject, ip_text(&s->client, text));
+        block->base = s->client;
         block->key = key_of_block_value(c->secret, PER_CLIENT, key_of_ip(c->secret, &s->client));
         return;
     default:
@@ -282,6 +288,7 @@ void key_of_block_on_network(const struct decide_context *c, const struct networ
     buf_add(&subject, network_text(network, text));
     block->key = key_of_block_value(c->secret, PER_CLIENT_NET, key_of_network(c->secret, network));
     block->prefix = network->prefix;
+    block->base = network->base;
 }
 
 void key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
@@ -289,13 +296,22 @@ void key_of_block(const struct decide_context *c, const struct submission *s, co
 {
     struct network net;
 
-    if (limit->per == PER_CLIENT_NET)
-        net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
-    else if (limit->per != PER_CLIENT || !client_is_network(c, &s->client, &net)) {
+    if (limit->per != PER_CLIENT_NET) {
         key_of_block_on(c, s, id, (enum limit_key_part)limit->per, block);
         return;
     }
+    net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
     key_of_block_on_network(c, &net, block);
+}
+
+void key_of_strangers(const struct decide_context *c, const struct submission *s, struct block *block)
+{
+    struct network net = {.base = block->base, .prefix = (uint8_t)block->prefix};
+
+    block->class = BLOCK_OF_STRANGERS;
+    block->key = block->prefix > 0
+                     ? key_of_block_value(c->secret, PER_CLIENT_NET | OF_STRANGERS, key_of_network(c->secret, &net))
+                     : key_of_block_value(c->secret, PER_CLIENT | OF_STRANGERS, key_of_ip(c->secret, &s->client));
 }
 
 bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
@@ -333,19 +349,21 @@ static bool blocked(const struct decide_context *c, unsigned part, uint64_t valu
     return true;
 }
 
-static bool network_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                            uint64_t *until_ns)
+static uint64_t address_key(const struct decide_context *c, const struct submission *s)
+{
+    return s->has_client ? key_of_ip(c->secret, &s->client) : 0;
+}
+
+/* `of`: 0, or OF_STRANGERS. */
+static bool network_blocked(const struct decide_context *c, const struct submission *s, unsigned of, uint64_t *until_ns)
 {
     struct network net;
     uint32_t prefix;
     bool any = false;
 
-    /* One of a blocked network's addresses may be protected all the same. */
-    if (never_blocked(c, s, id, PER_CLIENT_NET))
-        return false;
     for (uint32_t at = 0; blocks_next_prefix(c->blocks, &at, &prefix);)
         if (network_of_size(s, prefix, &net))
-            any |= blocked(c, PER_CLIENT_NET, key_of_network(c->secret, &net), until_ns);
+            any |= blocked(c, PER_CLIENT_NET | of, key_of_network(c->secret, &net), until_ns);
     return any;
 }
 
@@ -378,7 +396,7 @@ static void parts_of(const struct decide_context *c, const struct submission *s,
     parts[3] = (struct block_part){PER_USER, typed != id->login ? typed : 0};
     parts[4] = (struct block_part){PER_LOGIN, typed != id->login ? typed : 0};
     parts[5] = (struct block_part){PER_USER, before};
-    parts[6] = (struct block_part){PER_CLIENT, s->has_client ? key_of_ip(c->secret, &s->client) : 0};
+    parts[6] = (struct block_part){PER_CLIENT, address_key(c, s)};
     parts[7] = (struct block_part){PER_CONNECTOR, connector_hash(c, id)};
     parts[8] = (struct block_part){0, 0};
 }
@@ -387,7 +405,8 @@ bool keys_blocked(const struct decide_context *c, const struct submission *s, co
                   uint64_t *until_ns)
 {
     struct block_part parts[BLOCK_PARTS];
-    bool any = false;
+    uint64_t strangers_ns = 0;
+    bool any = false, strangers;
 
     *until_ns = 0;
     if (!blocks_any(c->blocks))
@@ -395,19 +414,32 @@ bool keys_blocked(const struct decide_context *c, const struct submission *s, co
     parts_of(c, s, id, parts);
     for (const struct block_part *p = parts; p->part != 0; p++)
         any |= blocked(c, p->part, p->value, until_ns);
-    return network_blocked(c, s, id, until_ns) || any;
+    strangers = blocked(c, PER_CLIENT | OF_STRANGERS, address_key(c, s), &strangers_ns);
+    /* One of a blocked network's addresses may be protected all the same. */
+    if (!never_blocked(c, s, id, PER_CLIENT_NET)) {
+        any |= network_blocked(c, s, 0, until_ns);
+        strangers |= network_blocked(c, s, OF_STRANGERS, &strangers_ns);
+    }
+    if (!strangers || network_trusted(c, s, id))
+        return any;
+    if (strangers_ns > *until_ns)
+        *until_ns = strangers_ns;
+    return true;
 }
 
 bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
                 const struct block *block)
 {
     struct block_part parts[BLOCK_PARTS];
+    unsigned of = block->class == BLOCK_OF_STRANGERS ? OF_STRANGERS : 0;
     struct network net;
 
+    if (of != 0 && network_trusted(c, s, id))
+        return false;
     parts_of(c, s, id, parts);
     for (const struct block_part *p = parts; p->part != 0; p++)
-        if (p->value != 0 && key_of_block_value(c->secret, p->part, p->value) == block->key)
+        if (p->value != 0 && key_of_block_value(c->secret, p->part | of, p->value) == block->key)
             return true;
     return block->prefix > 0 && network_of_size(s, block->prefix, &net) &&
-           key_of_block_value(c->secret, PER_CLIENT_NET, key_of_network(c->secret, &net)) == block->key;
+           key_of_block_value(c->secret, PER_CLIENT_NET | of, key_of_network(c->secret, &net)) == block->key;
 }

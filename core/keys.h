@@ -57,6 +57,12 @@ void key_of_block_on_network(const struct decide_context *c, const struct networ
 /* The key of a block on one part with this value, such as PER_USER and identity.user. */
 uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uint64_t value);
 
+/*
+ * Makes the block of the submission's client, or of a network, one of strangers: it holds for who has no login, and for
+ * logins from networks that are not trusted (core/familiar.h), beside one that holds for all.
+ */
+void key_of_strangers(const struct decide_context *c, const struct submission *s, struct block *block);
+
 /* Does never_block protect the user or login (by any address of its mailbox), the client, or its network? */
 bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
                    enum limit_key_part part);

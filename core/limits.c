@@ -84,6 +84,8 @@ struct members {
     const uint64_t *single; /* one member, or */
     const struct recipient_seen *seen;
     size_t n;
+    size_t untold; /* further ones that nobody knows: each is taken for a new one */
+    size_t most;   /* no more than these are counted: the MTA has refused others since */
     bool domains;
 };
 
@@ -100,16 +102,31 @@ bool client_known(const struct decide_context *c, const struct submission *s)
            network_map_find(c->config->known_networks, &s->client, &value);
 }
 
-/* *single is room for a member that is not among the recipients. */
-static struct members members_of(const struct decide_context *c, const struct submission *s, const struct recipients *r,
-                                 const struct identity *id, const struct limit_config *limit, uint64_t *single)
+/* The recipients, or their domains; from DATA on those that the MTA has accepted, as far as they can be told. */
+static struct members recipients_of(const struct deciding *d, bool domains, uint64_t *single)
 {
+    struct recipient_counts counts = recipient_counts(d);
+    const struct address *a = &d->s->recipient;
+
+    if (!only_recipient(d))
+        return (struct members){
+            .seen = d->r->seen, .n = d->r->kept, .untold = counts.untold, .most = counts.all, .domains = domains};
+    *single = domains ? hash_slice(d->c->secret, address_domain(a)) | 1 : recipient_hash(d->c, d->s);
+    return (struct members){.single = single, .n = 1, .untold = counts.untold, .most = counts.all};
+}
+
+/* *single is room for a member that is not among the recipients. */
+static struct members members_of(const struct deciding *d, const struct limit_config *limit, uint64_t *single)
+{
+    const struct decide_context *c = d->c;
+    const struct submission *s = d->s;
+    const struct identity *id = &d->v->identity;
     struct network net;
 
     switch (limit->distinct) {
     case DISTINCT_RECIPIENT:
     case DISTINCT_RECIPIENT_DOMAIN:
-        return (struct members){.seen = r->seen, .n = r->kept, .domains = limit->distinct == DISTINCT_RECIPIENT_DOMAIN};
+        return recipients_of(d, limit->distinct == DISTINCT_RECIPIENT_DOMAIN, single);
     case DISTINCT_SENDER:
         *single = key_of_sender(c, s);
         break;
@@ -122,7 +139,7 @@ static struct members members_of(const struct decide_context *c, const struct su
     default:
         *single = client_known(c, s) ? 0 : id->client;
     }
-    return (struct members){.single = single, .n = *single != 0 ? 1 : 0};
+    return (struct members){.single = single, .n = *single != 0 ? 1 : 0, .most = 1};
 }
 
 #define MEMBERS_COMPARED                                                                                               \
@@ -139,12 +156,12 @@ static bool repeated(const struct members *m, size_t i)
 
 static uint64_t new_members(const struct decide_context *c, const struct members *m, uint64_t key)
 {
-    uint64_t n = 0;
+    uint64_t n = m->untold;
 
     for (size_t i = 0; i < m->n; i++)
         if (!repeated(m, i) && !counters_marked(c->counters, key_within(key, member(m, i)), c->now_ns))
             n++;
-    return n;
+    return n < m->most ? n : m->most;
 }
 
 static uint64_t cost_of(const struct deciding *d, const struct limit_config *limit, uint64_t key)
@@ -161,13 +178,13 @@ static uint64_t cost_of(const struct deciding *d, const struct limit_config *lim
     case COUNT_BYTES:
         return kib_of(d->s->size);
     case COUNT_DISTINCT:
-        members = members_of(d->c, d->s, d->r, &d->v->identity, limit, &single);
+        members = members_of(d, limit, &single);
         return new_members(d->c, &members, key);
     default:
         counts = recipient_counts(d);
         return limit->count == COUNT_RECIPIENTS ? counts.all
                : limit->count == COUNT_EXTERNAL ? counts.external
-                                                : counts.all - counts.external;
+                                                : counts.internal;
     }
 }
 
@@ -190,10 +207,18 @@ struct looking {
     int strength;
 };
 
-static void plan_add(struct plan *plan, const struct limit_config *limit, const struct charge *charge)
+/* The size that the client has declared at MAIL is looked at all along, but charged is the real one, at the end. */
+static bool known_at_the_end(const struct deciding *d, const struct limit_config *limit)
 {
+    return limit->count == COUNT_BYTES && d->s->stage < STAGE_END;
+}
+
+static void plan_add(const struct deciding *d, const struct limit_config *limit, const struct charge *charge)
+{
+    struct plan *plan = &d->v->plan;
+
     plan->marks |= limit->count == COUNT_DISTINCT;
-    if (counts_refusals(limit) || charge->cost == 0)
+    if (counts_refusals(limit) || known_at_the_end(d, limit) || charge->cost == 0)
         return;
     plan->limits[plan->n] = limit;
     plan->charges[plan->n++] = *charge;
@@ -202,36 +227,50 @@ static void plan_add(struct plan *plan, const struct limit_config *limit, const 
 /* Charging looks too, all or nothing, so where a refusal is all that a look can lead to, one look is enough. */
 static bool charging_will_tell(const struct deciding *d, const struct limit_config *limit)
 {
-    return d->c->charging && d->trace == NULL && !counts_refusals(limit) && limit->then != THEN_HOLD &&
-           limit->then != THEN_MONITOR && d->v->plan.n < PLAN_CHARGES_MAX;
+    return d->c->charging && d->trace == NULL && !counts_refusals(limit) && !known_at_the_end(d, limit) &&
+           limit->then != THEN_HOLD && limit->then != THEN_MONITOR && d->v->plan.n < PLAN_CHARGES_MAX;
+}
+
+/* Refusals of strangers, by client, also hold back logins from there, but not where their tenant is known to be. */
+static bool meets_strangers(const struct deciding *d, const struct limit_config *limit)
+{
+    return limit->count == COUNT_DENIALS && (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0 &&
+           !network_trusted(d->c, d->s, &d->v->identity);
 }
 
 static void look_at(struct deciding *d, struct looking *l, const struct limit_config *limit,
                     const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
-    struct plan *plan = &d->v->plan;
+    const struct plan *plan = &d->v->plan;
     struct charge charge = limit_charge_of(figure, key, cost);
     struct charge_answer answer;
 
     if (charging_will_tell(d, limit)) {
-        plan_add(plan, limit, &charge);
+        plan_add(d, limit, &charge);
         return;
     }
     answer = counters_look(d->c->counters, &charge, d->c->now_ns);
+    if (answer.allowed && meets_strangers(d, limit))
+        answer = strangers_look(d->c->counters, STRANGERS_REFUSALS, &charge, d->c->now_ns);
     trace_limit(d, limit, figure, &charge, &answer);
     if (answer.allowed && plan->n == PLAN_CHARGES_MAX)
         answer = (struct charge_answer){.never = true}; /* more keys than can be charged at once: never unlimited */
     if (answer.allowed)
-        plan_add(plan, limit, &charge);
+        plan_add(d, limit, &charge);
     else if (strength(limit, answer.never) > l->strength)
         *l = (struct looking){limit, key, answer, strength(limit, answer.never)};
 }
 
-/* A key for each recipient domain, with the recipients there as cost where recipients are counted. */
+/* Stands for the domain of a recipient that nobody was asked about; no hash of a domain is even. */
+#define DOMAIN_UNTOLD UINT64_C(2)
+
+/* A key for each recipient domain, with the recipients there as cost where recipients are counted. Recipients of whom
+ * nobody knows the domain have a key of their own, and so a limit. */
 static void look_at_domains(struct deciding *d, struct looking *l, const struct limit_config *limit,
                             const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
-    struct members m = {.seen = d->r->seen, .n = d->r->kept, .domains = true};
+    uint64_t single = 0;
+    struct members m = recipients_of(d, true, &single);
     bool by_recipient = limit->count == COUNT_RECIPIENTS;
 
     for (size_t i = 0; i < m.n; i++) {
@@ -239,10 +278,12 @@ static void look_at_domains(struct deciding *d, struct looking *l, const struct 
 
         if (repeated(&m, i))
             continue;
-        for (size_t j = i; by_recipient && j < m.n; j++)
+        for (size_t j = i; by_recipient && j < m.n && here < m.most; j++)
             here += member(&m, j) == member(&m, i);
         look_at(d, l, limit, figure, key_within(key, member(&m, i)), by_recipient ? here : cost);
     }
+    if (m.untold > 0)
+        look_at(d, l, limit, figure, key_within(key, DOMAIN_UNTOLD), by_recipient ? m.untold : cost);
 }
 
 /* For explain only: the level of a limit that has no say here. */
@@ -267,6 +308,36 @@ static bool is_for(const struct limit_config *limit, const struct identity *id)
     return id->authenticated ? limit->authenticated : limit->connectors;
 }
 
+/*
+ * A part of the message has been let through: refusing the rest for good would deliver the one and lose the other. So
+ * the whole is refused, at DATA or at the end, and the client learns of it once.
+ */
+static bool waits_for_the_whole(const struct deciding *d, const struct limit_config *limit, bool never)
+{
+    return d->s->stage == STAGE_RCPT && d->r->n > 0 &&
+           (never || limit->then == THEN_REJECT || limit->then == THEN_BLOCK);
+}
+
+/* Did the limit meet a full bucket: its own entry's, or one where what it counts as different should be marked? */
+static bool is_crowded(const struct deciding *d, const struct looking *l)
+{
+    const struct limit_config *limit = l->worst;
+    struct members m;
+    uint64_t single = 0;
+
+    if (l->answer.crowded || limit->count != COUNT_DISTINCT)
+        return l->answer.crowded;
+    m = members_of(d, limit, &single);
+    for (size_t i = 0; i < m.n; i++) {
+        uint64_t mark = key_within(l->worst_key, member(&m, i));
+
+        if (!counters_marked(d->c->counters, mark, d->c->now_ns) &&
+            counters_full_for(d->c->counters, mark, d->c->now_ns))
+            return true;
+    }
+    return false;
+}
+
 static bool refuse_by_limit(struct deciding *d, const struct looking *l)
 {
     static const enum reason of_then[] = {[THEN_DEFER] = REASON_LIMIT,
@@ -276,7 +347,13 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
                                           [THEN_MONITOR] = REASON_LIMIT};
     const struct limit_config *limit = l->worst;
     bool never = l->answer.never && (limit->then == THEN_DEFER || limit->then == THEN_REJECT);
+    /* What others counted in a shared entry may be the reason: nobody is blocked, or refused for good, for that. */
+    bool crowded = !l->answer.never && is_crowded(d, l) && (limit->then == THEN_REJECT || limit->then == THEN_BLOCK);
 
+    if (!crowded && waits_for_the_whole(d, limit, never)) {
+        trace_add(d->trace, "limit %s: over, so the message will be refused as a whole", limit->name);
+        return false;
+    }
     d->v->limit = limit->name;
     d->v->limit_row = limit;
     d->v->limit_key = l->worst_key;
@@ -289,7 +366,10 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
         }
         return false;
     }
-    return refuse(d, never ? REASON_LIMIT_NEVER : of_then[limit->then],
+    return refuse(d,
+                  never     ? REASON_LIMIT_NEVER
+                  : crowded ? REASON_LIMIT
+                            : of_then[limit->then],
                   limit->then == THEN_MONITOR ? MODE_MONITOR : MODE_ENFORCE);
 }
 
@@ -361,11 +441,13 @@ bool step_limits(struct deciding *d)
     struct familiarity f = {NULL, false};
     struct looking l = {0};
 
-    if (d->c->charged) {
+    if (d->c->charged == CHARGED_ALL) {
         trace_add(d->trace, "limits: the message was charged before");
         return false;
     }
     for (size_t i = 0; i < d->n_candidates; i++) {
+        if (d->c->charged == CHARGED_BUT_BYTES && d->candidates[i].limit->count != COUNT_BYTES)
+            continue;
         if (is_spared(d, &f, d->candidates[i].limit))
             trace_add(d->trace, "limit %s: not for this client network, which is familiar",
                       d->candidates[i].limit->name);
@@ -385,43 +467,74 @@ static bool is_planned(const struct verdict *v, const struct limit_config *limit
     return false;
 }
 
-/* New members are remembered only where they were charged: over a limit that is only monitored they stay new. */
-static void remember(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                     const struct recipients *r, const struct verdict *v)
+/* New members are remembered only where they were charged: over a limit that is only monitored they stay new, and where
+ * the MTA has refused some of them since, nobody can say which. */
+static bool remembers_new(const struct deciding *d, const struct limit_config *limit, const struct members *m)
 {
-    for (size_t i = 0; i < c->config->n_limits; i++) {
-        const struct limit_config *limit = &c->config->limits[i];
-        const struct limit_rate *figure;
-        struct limit_rate room;
-        struct members m;
-        struct charge charge;
-        uint64_t key, single = 0;
-        bool crowded;
+    return m->n <= m->most && is_planned(d->v, limit);
+}
 
-        if (limit->count != COUNT_DISTINCT || !is_for(limit, &v->identity) ||
-            !key_of_limit(c, s, &v->identity, limit, &key))
-            continue;
-        figure = limit_figure(c, s, &v->identity, limit, &room);
-        charge = limit_charge_of(figure, key, 0);
-        m = members_of(c, s, r, &v->identity, limit, &single);
-        for (size_t j = 0; !figure->unlimited && j < m.n; j++)
-            if (is_planned(v, limit) || counters_marked(counters, key_within(key, member(&m, j)), c->now_ns))
-                (void)counters_mark(counters, key_within(key, member(&m, j)), c->now_ns,
-                                    charge.interval_ns * figure->burst, true, &crowded);
+static void remember_members(struct counters *counters, const struct deciding *d, const struct limit_config *limit,
+                             uint64_t key)
+{
+    struct limit_rate room;
+    const struct limit_rate *figure = limit_figure(d->c, d->s, &d->v->identity, limit, &room);
+    const struct charge charge = limit_charge_of(figure, key, 0);
+    uint64_t now = d->c->now_ns, single = 0;
+    const struct members m = members_of(d, limit, &single);
+    const bool all = remembers_new(d, limit, &m);
+    bool crowded;
+
+    for (size_t i = 0; !figure->unlimited && i < m.n; i++) {
+        uint64_t mark = key_within(key, member(&m, i));
+
+        if (all || counters_marked(counters, mark, now))
+            (void)counters_mark(counters, mark, now, charge.interval_ns * figure->burst, true, &crowded);
     }
 }
 
-enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                               const struct recipients *r, const struct verdict *v)
+static void remember(struct counters *counters, const struct deciding *d)
 {
+    for (size_t i = 0; i < d->c->config->n_limits; i++) {
+        const struct limit_config *limit = &d->c->config->limits[i];
+        uint64_t key;
+
+        if (limit->count == COUNT_DISTINCT && is_for(limit, &d->v->identity) &&
+            key_of_limit(d->c, d->s, &d->v->identity, limit, &key))
+            remember_members(counters, d, limit, key);
+    }
+}
+
+enum plan_result limits_charge(struct counters *counters, const struct deciding *d, struct receipt *receipt)
+{
+    const struct plan *plan = &d->v->plan;
     struct charge_answer answers[PLAN_CHARGES_MAX];
 
-    if (v->plan.n > 0 && counters_charge(counters, v->plan.charges, v->plan.n, c->now_ns, answers) < v->plan.n)
+    receipt->n = 0;
+    if (plan->n > 0 && counters_charge(counters, plan->charges, plan->n, d->c->now_ns, answers) < plan->n)
         return PLAN_REFUSED;
-    if (v->plan.marks)
-        remember(counters, c, s, r, v);
-    networks_learn(counters, c, s, &v->identity);
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->limits[i]->count != COUNT_DISTINCT && !answers[i].crowded)
+            receipt_add(receipt, plan->charges + i);
+    if (plan->marks)
+        remember(counters, d);
+    networks_learn(counters, d->c, d->s, &d->v->identity);
     return PLAN_CHARGED;
+}
+
+bool is_stranger(const struct identity *id)
+{
+    return !id->authenticated && id->connector == NULL;
+}
+
+/* Counts one refusal. False when it is over the limit, and not only because others are counted with it. */
+static bool count_one(struct counters *counters, const struct identity *id, const struct charge *charge, uint64_t now)
+{
+    struct charge_answer answer;
+
+    if (is_stranger(id))
+        return strangers_charge(counters, STRANGERS_REFUSALS, charge, now).allowed;
+    return counters_charge(counters, charge, 1, now, &answer) == 1 || answer.crowded;
 }
 
 static bool counts_refusal_of(const struct limit_config *limit, const struct identity *id)
@@ -440,7 +553,6 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         const struct limit_rate *figure;
         struct limit_rate room;
         struct charge charge;
-        struct charge_answer answer;
         uint64_t key;
 
         if (limit->count != count || !counts_refusal_of(limit, &v->identity) ||
@@ -451,9 +563,7 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         if (figure->unlimited)
             continue;
         charge = limit_charge_of(figure, key, 1);
-        if (counters_charge(counters, &charge, 1, c->now_ns, &answer) == 1)
-            continue;
-        if (limit->then == THEN_BLOCK && blocks == NULL)
+        if (!count_one(counters, &v->identity, &charge, c->now_ns) && limit->then == THEN_BLOCK && blocks == NULL)
             blocks = limit;
     }
     return blocks;

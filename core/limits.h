@@ -6,15 +6,23 @@
 #define POSTERN_LIMITS_H
 
 #include "core/decide.h"
+#include "core/receipts.h"
+
+struct deciding;
 
 enum plan_result {
     PLAN_CHARGED,
     PLAN_REFUSED /* another message took the room meanwhile: decide again */
 };
 
-/* Charges the plan of a verdict that passes, and remembers what is counted as distinct. */
-enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                               const struct recipients *r, const struct verdict *v);
+/*
+ * Charges the plan of a verdict that passes, and remembers what is counted as distinct. *receipt gets what may be given
+ * back: not what the distinct members cost, who are known from now on, and not what went to a shared entry.
+ */
+enum plan_result limits_charge(struct counters *counters, const struct deciding *d, struct receipt *receipt);
+
+/* Has the client neither a login nor a connector? What is counted of these lies apart (core/counters.h). */
+bool is_stranger(const struct identity *id);
 
 /*
  * Counts a refusal by all limits that count these (COUNT_DENIALS or COUNT_DEFERRALS) and match. The limit that is

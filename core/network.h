@@ -74,6 +74,8 @@ int network_map_add(struct network_map *map, const struct network *net, unsigned
 int network_map_build(struct network_map *map, struct error *e);
 /* True and *value for the longest network that holds a. */
 bool network_map_find(const struct network_map *map, const struct ip *a, unsigned *value);
+/* Is any address of this network in the map? */
+bool network_map_touches(const struct network_map *map, const struct network *net);
 /* Different networks that were added. */
 size_t network_map_count(const struct network_map *map);
 void network_map_free(struct network_map *map); /* NULL is fine */

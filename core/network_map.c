@@ -237,13 +237,11 @@ no_memory:
 
 /* ---- reading ---- */
 
-bool network_map_find(const struct network_map *map, const struct ip *a, unsigned *value)
+/* The range that holds the key. */
+static size_t range_of(const struct network_map *map, struct key key)
 {
-    struct key key = key_of(a);
     size_t at = 0;
 
-    if (map->ranges == 0)
-        return false;
     for (size_t left = map->ranges; left > 1;) {
         size_t half = left / 2;
 
@@ -251,10 +249,32 @@ bool network_map_find(const struct network_map *map, const struct ip *a, unsigne
             at += half;
         left -= half;
     }
+    return at;
+}
+
+bool network_map_find(const struct network_map *map, const struct ip *a, unsigned *value)
+{
+    size_t at;
+
+    if (map->ranges == 0)
+        return false;
+    at = range_of(map, key_of(a));
     if (map->values[at] == NO_VALUE)
         return false;
     *value = (unsigned)map->values[at];
     return true;
+}
+
+bool network_map_touches(const struct network_map *map, const struct network *net)
+{
+    struct key last = last_key(net);
+
+    if (map->ranges == 0)
+        return false;
+    for (size_t at = range_of(map, key_of(&net->base)); at < map->ranges && !key_less(last, map->starts[at]); at++)
+        if (map->values[at] != NO_VALUE)
+            return true;
+    return false;
 }
 
 size_t network_map_count(const struct network_map *map)

@@ -77,7 +77,7 @@ static const struct reason_row rows[REASON_COUNT] = {
                             "550 5.7.60 SMTP; Client does not have permissions to send as the null sender",
                             "the null sender is for delivery reports with one recipient: see sender.null_sender"},
     [REASON_FROM_BAD] = {"from-bad", "550 5.6.0 Message has no From header field that can be read without doubt",
-                         "the message's From is missing, repeated or malformed"},
+                         "the message's From is missing and cannot be added, repeated, or malformed"},
     [REASON_FROM_NOT_OWN] =
         {"from-not-own", "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
          "the header From is neither an address of the login's mailbox nor one that it may send as"},
@@ -85,6 +85,10 @@ static const struct reason_row rows[REASON_COUNT] = {
                                  "the envelope sender is not among the connector's senders"},
     [REASON_CONNECTOR_FROM] = {"connector-from", "550 5.7.60 SMTP; This client may not send as this sender",
                                "the header From is not among the connector's senders"},
+    [REASON_EXCESS_RECIPIENT] =
+        {"excess-recipient", "452 4.5.3 Too many recipients, send the rest in another message",
+         "a recipient more than recipients.max (or the connector's) allows in one message: the client sends it in "
+         "another one"},
     [REASON_TOO_MANY_RECIPIENTS] = {"too-many-recipients", "550 5.5.3 Too many recipients in one message",
                                     "more recipients than recipients.max (or the connector's) allows in one message"},
     [REASON_EXTERNAL_RECIPIENT] = {"external-recipient", "550 5.7.64 Relay access denied: internal recipients only",
@@ -92,7 +96,7 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_RECIPIENTS_UNKNOWN] =
         {"recipients-unknown", "451 4.7.1 Recipients could not be checked, try again later",
          "the connector is for internal recipients, but postern was not asked about each recipient: list it in "
-         "smtpd_recipient_restrictions too (seen once after a restart in mid-message: harmless)"},
+         "smtpd_relay_restrictions (seen once after a restart in mid-message: harmless)"},
     [REASON_LIMIT] = {"limit", "451 4.7.1 Sending rate exceeded, try again later",
                       "over a limit for the moment; the log line names it"},
     [REASON_LIMIT_REJECT] = {"limit-reject", "550 5.7.1 Sending rate exceeded", "over a limit with then = \"reject\""},

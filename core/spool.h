@@ -9,20 +9,25 @@
 #include "core/slice.h"
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
-/* Opens SPOOL/NAME, both made (mode 0770) where they are not there. A descriptor, or -1 with e. */
+/* Opens SPOOL/NAME, made (modes 0750, 0770) where it is not there. A descriptor, or -1 with e. */
 int spool_open(const char *spool, const char *name, struct error *e);
+/* The same for a folder (0750) where nobody but its owner may put anything. */
+int spool_open_private(const char *spool, const char *name, struct error *e);
+/* Opens folder/NAME, made with the rights that the folder has. */
 int spool_open_below(int folder, const char *name, struct error *e);
 
-/* Writes folder/name. 0; -1 with e, and nothing is there. */
+/* Writes folder/name, which group and others may read or write as they may the folder. 0; -1 with e, and nothing is
+ * there. */
 int spool_put(int folder, const char *name, struct slice text, struct error *e);
 
 /* Files whose name ends so; hidden ones are not counted. */
 unsigned spool_count(int folder, const char *ending);
 
 /*
- * The names of at most `most` files that end so, sorted (oldest first, where names begin with a time), as one malloc'ed
- * array of malloc'ed texts: free with spool_names_free. 0, or -1 with e.
+ * The first names, at most `most`, of the files that end so, sorted: the oldest, where names begin with a time. As one
+ * malloc'ed array of malloc'ed texts: free with spool_names_free. 0, or -1 with e.
  */
 int spool_names(int folder, const char *ending, size_t most, char ***names, size_t *n, struct error *e);
 void spool_names_free(char **names, size_t n);
@@ -33,5 +38,7 @@ void spool_names_free(char **names, size_t n);
  */
 #define SPOOL_NEVER (-2)
 int spool_get(int folder, const char *name, size_t most, char **text, size_t *n, struct error *e);
+/* The same, and what the file is that was read: whose, and of when. */
+int spool_get_stat(int folder, const char *name, size_t most, char **text, size_t *n, struct stat *st, struct error *e);
 
 #endif

@@ -92,28 +92,30 @@ static void secret_of_boot(uint64_t boot_id, struct hash_secret *secret)
 
 /* ---- opening ---- */
 
-static struct mapping *open_at_start(struct state *s, const struct clock_reading *r, const struct hash_secret *fresh,
-                                     struct error *e)
+void state_explain_memory(struct error *e)
 {
-    struct mapping *m = NULL, *migrated;
-    enum place_found found;
-    struct place p;
+    (void)error_prefix(e, "counters and blocks are kept in this process's memory only");
+}
 
-    if (place_open(&p, s->path, OPEN_WAIT_MS, e) != 0)
-        goto out;
-    m = store_open(&p, r, &found, e);
-    if (found == PLACE_DAMAGED && state_set_aside(s, &p, r, e) == 0)
+static struct mapping *open_file(struct state *s, const struct place *p, const struct clock_reading *r,
+                                 const struct hash_secret *fresh, struct error *e)
+{
+    struct mapping *m, *migrated;
+    enum place_found found;
+
+    m = store_open(p, r, &found, e);
+    if (found == PLACE_DAMAGED && state_set_aside(s, p, r, e) == 0)
         found = PLACE_NONE;
     if (found == PLACE_NONE) {
-        m = store_make(&p, &s->wanted, fresh, state_clock_begin(r), r, e);
+        m = store_make(p, &s->wanted, fresh, state_clock_begin(r), r, e);
         if (m != NULL)
-            (void)store_publish(&p, &m, e);
-        goto out;
+            (void)store_publish(p, &m, e);
+        return m;
     }
     /* Fewer blocks than there is room for are no reason to move. */
     if (m == NULL || s->any_layout || (m->layout.entries == s->wanted.entries && m->layout.blocks >= s->wanted.blocks))
-        goto out;
-    migrated = store_migrate(&p, m, &s->wanted, r, e);
+        return m;
+    migrated = store_migrate(p, m, &s->wanted, r, e);
     if (migrated != NULL) {
         mapping_free(m);
         m = migrated;
@@ -122,14 +124,33 @@ static struct mapping *open_at_start(struct state *s, const struct clock_reading
                            m->layout.blocks);
         state_set_notice(s, e);
     }
-out:
-    place_close(&p);
     return m;
 }
 
-void state_explain_memory(struct error *e)
+/* The file; or memory, with what can be read of the file, and then there is a problem. NULL with e: no memory. */
+static struct mapping *open_at_start(struct state *s, const struct clock_reading *r, struct hash_secret *fresh,
+                                     struct error *e)
 {
-    (void)error_prefix(e, "counters and blocks are kept in this process's memory only");
+    struct error why = {""};
+    struct mapping *m = NULL;
+    struct place p;
+
+    place_supply(s->path, OPEN_WAIT_MS);
+    if (place_open(&p, s->path, OPEN_WAIT_MS, &why) == 0)
+        m = open_file(s, &p, r, fresh, &why);
+    if (m == NULL) {
+        state_explain_memory(&why);
+        (void)state_set_problem(s, &why);
+        m = store_copy(&p, &s->wanted, r);
+    }
+    place_close(&p);
+    if (m != NULL)
+        return m;
+    secret_of_boot(s->boot_id, fresh);
+    m = mapping_make(-1, &s->wanted, fresh, e);
+    if (m != NULL)
+        m->offset_ns = state_clock_begin(r);
+    return m;
 }
 
 int state_open(const struct state_options *options, struct state **out, struct error *e)
@@ -139,7 +160,6 @@ int state_open(const struct state_options *options, struct state **out, struct e
     struct layout shadow_layout;
     struct hash_secret fresh;
     struct mapping *m;
-    struct error why = {""};
 
     *out = NULL;
     if (s == NULL || (s->path = strdup(options->path)) == NULL || random_secret(&fresh) != 0) {
@@ -149,15 +169,7 @@ int state_open(const struct state_options *options, struct state **out, struct e
     s->boot_id = options->boot_id;
     s->any_layout = options->entries == 0;
     s->wanted = layout_of(options->entries, options->blocks);
-    m = open_at_start(s, &r, &fresh, &why);
-    if (m == NULL) {
-        state_explain_memory(&why);
-        (void)state_set_problem(s, &why);
-        secret_of_boot(s->boot_id, &fresh);
-        m = mapping_make(-1, &s->wanted, &fresh, e);
-        if (m != NULL)
-            m->offset_ns = state_clock_begin(&r);
-    }
+    m = open_at_start(s, &r, &fresh, e);
     if (m != NULL) {
         s->offset_ns = m->offset_ns;
         s->synced_ns = r.boot_ns;
@@ -211,6 +223,11 @@ struct counters *state_counters(struct state *s)
 struct blocks *state_blocks(struct state *s)
 {
     return &current(s)->blocks;
+}
+
+struct receipts *state_receipts(struct state *s)
+{
+    return &current(s)->receipts;
 }
 
 const struct hash_secret *state_secret(const struct state *s)

@@ -22,6 +22,7 @@
 struct state;
 struct counters;
 struct blocks;
+struct receipts;
 
 /* 400 days: no limit's window, times its burst, may be longer (core/units.h has the same bound for durations). */
 #define STATE_LONGEST_WINDOW_NS (UINT64_C(400) * 86400 * 1000000000)
@@ -36,11 +37,12 @@ struct state_options {
 };
 
 /*
- * Opens the file, or makes it (mode 0660). A damaged one is renamed to path.damaged-TIME and replaced: state_notice
- * tells. An existing file with another number of entries, or fewer blocks, is migrated: counters and blocks keep their
- * values, and other programs follow at their next tick (what they count until then, a second's worth, may be forgotten
- * where both counted the same key). 0 in all cases where postern can go on, also in memory: then state_problem(*out) is
- * not NULL. -1 with e only without memory or randomness.
+ * Opens the file, or makes it (mode 0660), and its folder if that alone is missing. A damaged file is renamed to
+ * path.damaged-TIME and replaced: state_notice tells. One with another number of entries, fewer blocks or of an older
+ * version is migrated: counters and blocks keep their values, and other programs follow at their next tick (what they
+ * count until then, a second's worth, may be forgotten where both counted the same key). 0 in all cases where postern
+ * can go on, also in memory: then state_problem(*out) is not NULL, and what can be read of the file holds there. -1
+ * with e only without memory or randomness.
  */
 int state_open(const struct state_options *options, struct state **out, struct error *e);
 void state_close(struct state *s);
@@ -64,6 +66,7 @@ uint64_t state_now(const struct state *s, uint64_t boot_ns);
  */
 struct counters *state_counters(struct state *s);
 struct blocks *state_blocks(struct state *s);
+struct receipts *state_receipts(struct state *s);
 const struct hash_secret *state_secret(const struct state *s);
 
 /*

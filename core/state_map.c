@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const char magic[8] = {'P', 'O', 'S', 'T', 'S', 'T', 'A', 'T'};
 #define ENDIAN_MARK UINT32_C(0x01020304)
 
 _Static_assert(sizeof(struct state_header) <= STATE_HEADER_BYTES, "the header fits its page");
@@ -22,18 +21,42 @@ static uint64_t power_of_two(uint64_t n, uint64_t least, uint64_t most)
     return p;
 }
 
+/* The blocks' index and records, from index_at on, the receipts, and with them the end. */
+static void lay_blocks(struct layout *l)
+{
+    l->records_at = l->index_at + l->places * sizeof(union pair);
+    l->receipts_at = (l->records_at + l->places * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
+    l->bytes = l->receipts_at + RECEIPTS_BYTES;
+}
+
 struct layout layout_of(uint64_t entries, uint64_t blocks)
 {
-    struct layout l;
+    struct layout l = {.version = STATE_VERSION};
 
     entries = entries != 0 ? entries : STATE_ENTRIES_DEFAULT;
     blocks = blocks != 0 ? blocks : STATE_BLOCKS_DEFAULT;
     l.entries = power_of_two(entries, COUNTERS_ENTRIES_MIN, STATE_ENTRIES_MAX);
     l.blocks = (uint32_t)power_of_two(blocks, STATE_BLOCKS_MIN, STATE_BLOCKS_MAX);
-    l.once_at = STATE_HEADER_BYTES + l.entries * sizeof(union pair);
-    l.index_at = l.once_at + COUNTERS_ONCE_ENTRIES * sizeof(union pair);
-    l.records_at = l.index_at + l.blocks * sizeof(union pair);
-    l.bytes = (l.records_at + l.blocks * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
+    l.places = BLOCKS_PLACES_EACH * l.blocks;
+    l.rest_at = STATE_HEADER_BYTES + l.entries * sizeof(union pair);
+    l.index_at = l.rest_at + COUNTERS_REST_PAIRS * sizeof(union pair);
+    lay_blocks(&l);
+    return l;
+}
+
+struct layout layout_of_file(const struct state_constants *k)
+{
+    struct layout l = layout_of(k->entries, k->blocks);
+
+    if (k->version == STATE_VERSION_BEFORE) {
+        l.version = k->version;
+        l.places = l.blocks;
+        l.index_at = l.rest_at + COUNTERS_ONCE_ENTRIES * sizeof(union pair);
+        l.rest_at = 0;
+        lay_blocks(&l);
+        l.bytes = l.receipts_at;
+        l.receipts_at = 0;
+    }
     return l;
 }
 
@@ -46,9 +69,9 @@ static uint64_t check_of(const struct state_constants *k)
 
 struct state_constants constants_make(const struct layout *l, const struct hash_secret *secret)
 {
-    struct state_constants k = {.version = STATE_VERSION, .endian = ENDIAN_MARK, .bytes = l->bytes};
+    struct state_constants k = {.version = l->version, .endian = ENDIAN_MARK, .bytes = l->bytes};
 
-    memcpy(k.magic, magic, sizeof magic);
+    memcpy(k.magic, STATE_MAGIC, sizeof k.magic);
     k.entries = l->entries;
     k.blocks = l->blocks;
     k.secret = *secret;
@@ -60,7 +83,7 @@ enum constants_found constants_check(const struct state_constants *k, uint64_t b
 {
     struct layout l;
 
-    if (memcmp(k->magic, magic, sizeof magic) != 0)
+    if (memcmp(k->magic, STATE_MAGIC, sizeof k->magic) != 0)
         (void)error_set(e, "it does not begin like a state file");
     else if (k->endian != ENDIAN_MARK)
         (void)error_set(e, "it was written by a machine with another byte order");
@@ -72,8 +95,8 @@ enum constants_found constants_check(const struct state_constants *k, uint64_t b
         return CONSTANTS_NEWER;
     } else if (k->check != check_of(k))
         (void)error_set(e, "its header is damaged (wrong checksum)");
-    else if (l = layout_of(k->entries, k->blocks),
-             k->version != STATE_VERSION || l.entries != k->entries || l.blocks != k->blocks || l.bytes != k->bytes)
+    else if (l = layout_of_file(k),
+             k->version != l.version || l.entries != k->entries || l.blocks != k->blocks || l.bytes != k->bytes)
         (void)error_set(e, "its header names impossible sizes");
     else if (bytes != k->bytes)
         (void)error_set(e, "it has %llu bytes instead of %llu", (unsigned long long)bytes,
@@ -86,18 +109,22 @@ enum constants_found constants_check(const struct state_constants *k, uint64_t b
 static void place_tables(struct mapping *m)
 {
     struct state_header *h = mapping_header(m);
+    bool before = m->layout.version == STATE_VERSION_BEFORE;
 
-    m->counters = counters_over(m->base + STATE_HEADER_BYTES, m->layout.entries, &h->crowded);
-    m->counters.once = (union pair *)(void *)(m->base + m->layout.once_at);
-    m->blocks.head = &h->blocks;
-    m->blocks.index = (union pair *)(void *)(m->base + m->layout.index_at);
-    m->blocks.records = (struct block_record *)(void *)(m->base + m->layout.records_at);
-    m->blocks.slots = m->layout.blocks;
+    m->counters = counters_over(m->base + STATE_HEADER_BYTES, m->layout.entries,
+                                m->layout.rest_at != 0 ? m->base + m->layout.rest_at : NULL, &h->met);
+    m->blocks = (struct blocks){.head = before ? &m->head : &h->blocks,
+                                .index = (union pair *)(void *)(m->base + m->layout.index_at),
+                                .records = (struct block_record *)(void *)(m->base + m->layout.records_at),
+                                .places = m->layout.places,
+                                .most = m->layout.blocks,
+                                .unclassed = before};
+    if (m->layout.receipts_at != 0)
+        m->receipts.slots = (struct receipt_slot *)(void *)(m->base + m->layout.receipts_at);
 }
 
-struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
+static struct mapping *map(int fd, int flags, const struct layout *l, const struct hash_secret *secret, struct error *e)
 {
-    int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE;
     struct mapping *m = calloc(1, sizeof *m);
     struct stat st;
     void *base;
@@ -125,6 +152,16 @@ struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_s
     return m;
 }
 
+struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
+{
+    return map(fd, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, l, secret, e);
+}
+
+struct mapping *mapping_look(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
+{
+    return map(fd, MAP_PRIVATE, l, secret, e);
+}
+
 void mapping_free(struct mapping *m)
 {
     if (m == NULL)
@@ -140,6 +177,7 @@ void mapping_follow(struct mapping *m, uint64_t offset_ns)
 {
     m->counters.ahead_ns = m->offset_ns - offset_ns;
     m->blocks.ahead_ns = m->counters.ahead_ns;
+    m->receipts.ahead_ns = m->counters.ahead_ns;
 }
 
 uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns)

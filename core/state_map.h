@@ -1,5 +1,6 @@
 /*
- * The layout of the state, in a file or in memory: a header page, the counters, the blocks' index, their records.
+ * The layout of the state, in a file or in memory: a header page, the counters with what belongs to them, the blocks'
+ * index, their records, the receipts.
  *
  * Byte order and word size are the machine's: the file is for the programs of one machine. A foreign one is found by
  * the header's check and set aside.
@@ -10,11 +11,15 @@
 #include "core/blocks_table.h"
 #include "core/counters_table.h"
 #include "core/error.h"
+#include "core/receipts.h"
 #include "core/state_clock.h"
 
 #include <sys/stat.h>
 
-#define STATE_VERSION 1
+#define STATE_MAGIC "POSTSTAT" /* 8 bytes, without an end */
+#define STATE_VERSION 2
+/* Files of this version are read, to be taken over into one of today's: see layout_of_file. */
+#define STATE_VERSION_BEFORE 1
 #define STATE_HEADER_BYTES 4096
 /* More than any machine has memory for; keeps sizes far from wrapping round. */
 #define STATE_ENTRIES_MAX (UINT64_C(1) << 34)
@@ -38,18 +43,28 @@ struct state_constants {
 struct state_header {
     struct state_constants constants;
     struct state_clock clock;
-    uint64_t crowded __attribute__((aligned(64)));
+    struct counters_met met __attribute__((aligned(64)));
     struct blocks_head blocks __attribute__((aligned(64)));
 };
 
 struct layout {
-    uint64_t entries; /* a power of two */
+    uint32_t version;
     uint32_t blocks;  /* a power of two */
-    uint64_t once_at, index_at, records_at, bytes;
+    uint32_t places;  /* in the blocks' index */
+    uint64_t entries; /* a power of two */
+    uint64_t rest_at; /* the shared entries and the yielding tables; 0: there are none */
+    uint64_t index_at, records_at;
+    uint64_t receipts_at; /* 0: there are none */
+    uint64_t bytes;
 };
 
 /* Rounds up to powers of two and clamps; 0 takes the default. */
 struct layout layout_of(uint64_t entries, uint64_t blocks);
+/*
+ * Of a file that is there. One of version 1 had one entry for all keys that a bucket had no room for, and an index with
+ * as many places as there are blocks: it can be taken over (mapping_take_over), and nothing else.
+ */
+struct layout layout_of_file(const struct state_constants *k);
 
 /* Constants for a new file. */
 struct state_constants constants_make(const struct layout *l, const struct hash_secret *secret);
@@ -70,13 +85,18 @@ struct mapping {
     uint64_t offset_ns; /* state time of the file = boot clock + this */
     struct counters counters;
     struct blocks blocks;
-    uint64_t retired_ns; /* boot clock */
-    bool hollow;         /* its memory was given back; reads as empty */
+    struct receipts receipts;
+    struct blocks_head head; /* of the blocks in a file of version 1, worked out anew */
+    bool clock_pending;      /* it was brought over a reboot, but without the lock: the file doesn't say so yet */
+    uint64_t retired_ns;     /* boot clock */
+    bool hollow;             /* its memory was given back; reads as empty */
     struct mapping *older;
 };
 
 /* Maps a file of that layout, or memory when fd is -1. Owns fd on success. NULL with e. */
 struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e);
+/* The same for a file that is open for reading only: what is changed in it stays in this process. */
+struct mapping *mapping_look(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e);
 void mapping_free(struct mapping *m);
 
 static inline struct state_header *mapping_header(const struct mapping *m)
@@ -87,7 +107,8 @@ static inline struct state_header *mapping_header(const struct mapping *m)
 /* Lets the tables be used with the time of a state whose offset is offset_ns. */
 void mapping_follow(struct mapping *m, uint64_t offset_ns);
 
-/* Counters and blocks that are live in `from`, for the owner's time now_ns. The number of blocks without room. */
+/* Counters and blocks that are live in `from`, for the owner's time now_ns. The number of blocks without room. Receipts
+ * stay behind: messages that are under way then stay charged. */
 uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns);
 
 /* Gives the memory and the file back but keeps the addresses valid: whoever still holds them finds an empty table. */

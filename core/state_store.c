@@ -47,7 +47,7 @@ struct mapping *store_migrate(const struct place *p, const struct mapping *old, 
 static struct mapping *map_file(const struct place *p, int fd, const struct state_constants *k,
                                 const struct clock_reading *r, bool *damaged, struct error *e)
 {
-    struct layout l = layout_of(k->entries, k->blocks);
+    struct layout l = layout_of_file(k);
     struct mapping *m = mapping_make(fd, &l, &k->secret, e);
     struct state_clock *clock;
 
@@ -60,15 +60,11 @@ static struct mapping *map_file(const struct place *p, int fd, const struct stat
     case CLOCK_RUNS:
         break;
     case CLOCK_BOOTED:
-        if (p->locked) {
+        /* Without the lock it runs on all the same, and is written down as soon as there is one: the blocks hold. */
+        m->clock_pending = !place_is_locked(p);
+        if (!m->clock_pending)
             state_clock_set(clock, &m->secret, m->offset_ns, r);
-            break;
-        }
-        (void)error_set(
-            e, "state file %s: it must be brought over the reboot, but another program has locked its directory",
-            p->path);
-        mapping_free(m);
-        return NULL;
+        break;
     default:
         (void)error_set(e, "state file %s: its clock is damaged", p->path);
         *damaged = true;
@@ -76,6 +72,19 @@ static struct mapping *map_file(const struct place *p, int fd, const struct stat
         return NULL;
     }
     blocks_check_head(&m->blocks);
+    return m;
+}
+
+/* The same in a file of today's version. NULL with e: then the old one is untouched. */
+static struct mapping *modernize(const struct place *p, struct mapping *old, const struct clock_reading *r,
+                                 struct error *e)
+{
+    struct layout same = layout_of(old->layout.entries, old->layout.blocks);
+    struct mapping *m = store_migrate(p, old, &same, r, e);
+
+    if (m == NULL)
+        (void)error_prefix(e, "its format is that of an older postern, and can't be renewed");
+    mapping_free(old);
     return m;
 }
 
@@ -92,7 +101,38 @@ struct mapping *store_open(const struct place *p, const struct clock_reading *r,
     if (*found != PLACE_GOOD)
         return NULL;
     m = map_file(p, fd, &k, r, &damaged, e);
+    if (m != NULL && m->layout.version != STATE_VERSION)
+        m = modernize(p, m, r, e);
     if (m == NULL)
         *found = damaged ? PLACE_DAMAGED : PLACE_UNUSABLE;
+    return m;
+}
+
+struct mapping *store_copy(const struct place *p, const struct layout *wanted, const struct clock_reading *r)
+{
+    struct mapping *file, *m = NULL;
+    struct state_constants k;
+    struct layout l;
+    struct stat st;
+    int fd;
+
+    if (p->dir < 0 || place_read(p, &fd, &st, &k, NULL) != PLACE_GOOD)
+        return NULL;
+    l = layout_of_file(&k);
+    file = mapping_look(fd, &l, &k.secret, NULL);
+    if (file == NULL) {
+        (void)close(fd);
+        return NULL;
+    }
+    if (state_clock_read(&mapping_header(file)->clock, &k.secret, r, &file->offset_ns) != CLOCK_DAMAGED) {
+        blocks_check_head(&file->blocks);
+        l = layout_of(wanted->entries, wanted->blocks > k.blocks ? wanted->blocks : k.blocks);
+        m = mapping_make(-1, &l, &k.secret, NULL);
+    }
+    if (m != NULL) {
+        m->offset_ns = file->offset_ns;
+        (void)mapping_take_over(m, file, r->boot_ns + m->offset_ns);
+    }
+    mapping_free(file);
     return m;
 }

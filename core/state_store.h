@@ -7,9 +7,18 @@
 
 #include "core/state_file.h"
 
-/* Opens and maps the file that stands there. NULL when there is none to be used: *found says why, with e. */
+/*
+ * Opens and maps the file that stands there; one of the version before is taken over into a new one. NULL when there is
+ * none to be used: *found says why, with e.
+ */
 struct mapping *store_open(const struct place *p, const struct clock_reading *r, enum place_found *found,
                            struct error *e);
+
+/*
+ * What a file holds that can be read, but not used, in memory of at least that layout. NULL when there is nothing to be
+ * read, or no memory.
+ */
+struct mapping *store_copy(const struct place *p, const struct layout *wanted, const struct clock_reading *r);
 
 /* A new, empty file, whole but not yet in its place. NULL with e. */
 struct mapping *store_make(const struct place *p, const struct layout *l, const struct hash_secret *secret,

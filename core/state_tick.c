@@ -59,11 +59,9 @@ static void repair_header(struct state *s, const struct mapping *m, const struct
 static struct mapping *make_from(const struct state *s, const struct place *p, const struct mapping *old,
                                  const struct clock_reading *r, struct error *e)
 {
-    struct layout l = layout_of(s->wanted.entries, old->layout.blocks);
+    struct layout l = layout_of(s->any_layout ? old->layout.entries : s->wanted.entries, old->layout.blocks);
     struct mapping *m;
 
-    if (s->any_layout)
-        l = old->layout;
     m = store_make(p, &l, &old->secret, s->offset_ns, r, e);
     if (m == NULL)
         return NULL;
@@ -120,6 +118,22 @@ static int attach(struct state *s, const struct clock_reading *r, enum health he
 out:
     place_close(&p);
     return s->attached ? 0 : -1;
+}
+
+/* What was brought over a reboot without the lock is written down under it; whoever was first is right. */
+static void settle_clock(struct state *s, const struct clock_reading *r)
+{
+    struct mapping *m = NULL;
+    enum place_found found;
+    struct place p;
+
+    if (place_open(&p, s->path, TICK_WAIT_MS, NULL) == 0 && place_is_locked(&p) && same_file(&p, s->now))
+        m = store_open(&p, r, &found, NULL);
+    place_close(&p);
+    if (m == NULL)
+        return;
+    mapping_follow(m, s->offset_ns);
+    state_use(s, m, true, r->boot_ns);
 }
 
 /* Copies what is blocked, when that has changed. */
@@ -206,10 +220,14 @@ int state_tick(struct state *s, uint64_t boot_ns, uint64_t wall_ns, struct error
     }
     (void)state_set_problem(s, NULL);
     s->attached = true;
-    repair_header(s, m, &r);
-    blocks_check_head(&m->blocks);
+    if (m->clock_pending)
+        settle_clock(s, &r);
+    m = s->now;
+    if (!m->clock_pending)
+        repair_header(s, m, &r);
     state_clock_note(&mapping_header(m)->clock, &m->secret, m->offset_ns, boot_ns, wall_ns);
     blocks_sweep(&m->blocks, now_ns);
+    blocks_check_head(&m->blocks);
     renew_shadow(s, m, now_ns);
     hollow_retired(s, boot_ns);
     return push_to_disk(s, m, boot_ns, e);

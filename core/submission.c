@@ -43,36 +43,50 @@ void recipients_clear(struct recipients *r)
     *r = (struct recipients){0};
 }
 
-static const struct {
-    struct slice name;
-    enum header_field field;
-} address_fields[] = {
-    {{"From", 4}, HEADER_FROM},
-    {{"Sender", 6}, HEADER_SENDER},
-    {{"Resent-From", 11}, HEADER_RESENT_FROM},
-    {{"Resent-Sender", 13}, HEADER_RESENT_SENDER},
+static const struct slice field_names[] = {
+    [HEADER_FROM] = {"From", 4},
+    [HEADER_SENDER] = {"Sender", 6},
+    [HEADER_RESENT_FROM] = {"Resent-From", 11},
+    [HEADER_RESENT_SENDER] = {"Resent-Sender", 13},
 };
+#define FIELDS (sizeof field_names / sizeof field_names[0])
 
-static void keep(struct headers *h, enum header_field field, const struct address *address)
+const char *header_field_name(enum header_field field)
 {
-    if (h->n == FROM_MAX_ADDRESSES) {
-        h->bad = "too many addresses";
+    return field_names[field].p;
+}
+
+/* The first field that is bad is the one that is told of. */
+static void mark_bad(struct headers *h, enum header_field field, const char *why, struct slice value)
+{
+    if (h->bad != NULL)
         return;
-    }
+    h->bad = why;
+    h->bad_field = field;
+    value = slice_trim(value);
+    h->bad_n = (uint16_t)(value.n < sizeof h->bad_text ? value.n : sizeof h->bad_text);
+    if (h->bad_n > 0)
+        memcpy(h->bad_text, value.p, h->bad_n);
+}
+
+/* What went wrong, or NULL. */
+static const char *keep(struct headers *h, enum header_field field, const struct address *address)
+{
+    if (h->n == FROM_MAX_ADDRESSES)
+        return "too many addresses";
     if (h->n == h->capacity) {
         size_t capacity = h->capacity == 0 ? 2 : h->capacity * 2;
         struct header_address *list = realloc(h->list, capacity * sizeof *list);
 
-        if (list == NULL) {
-            h->bad = "out of memory";
-            return;
-        }
+        if (list == NULL)
+            return "out of memory";
         h->list = list;
         h->capacity = capacity;
     }
     h->list[h->n].field = field;
     address_copy(address, &h->list[h->n].address);
     h->n++;
+    return NULL;
 }
 
 /*
@@ -102,36 +116,113 @@ static void read_field(struct headers *h, enum header_field field, struct slice 
     struct header_from walk;
     struct address address;
     const char *why = NULL;
-    enum from_result result;
 
     header_from_start(&walk, value);
-    while (h->bad == NULL && (result = header_from_next(&walk, &address, &why)) != FROM_END) {
-        if (result == FROM_BAD)
-            h->bad = why;
-        else
-            keep(h, field, &address);
+    while (why == NULL && header_from_next(&walk, &address, &why) == FROM_ADDRESS)
+        why = keep(h, field, &address);
+    if (why != NULL)
+        mark_bad(h, field, why, value);
+}
+
+static void add_field(struct headers *h, enum header_field field, struct slice name, struct slice value)
+{
+    if (field == HEADER_FROM) {
+        h->from_fields++;
+        h->from_possible = true;
+    }
+    if (has_long_line(name, value))
+        mark_bad(h, field, "line longer than 998 bytes", value);
+    read_field(h, field, value);
+}
+
+/* The field of that name, without case and without blanks behind it (RFC 5322 4.5.2 has them: "From :"). */
+static bool find_field(struct slice name, enum header_field *field)
+{
+    while (name.n > 0 && (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t'))
+        name.n--;
+    for (size_t i = 0; i < FIELDS; i++) {
+        /* Most fields of a message are none of these, as their length says already. */
+        if (name.n != field_names[i].n || !slice_ieq(name, field_names[i]))
+            continue;
+        *field = (enum header_field)i;
+        return true;
+    }
+    return false;
+}
+
+#define NAME_MAX_BYTES 64 /* of a name in disguise, without its disguise */
+
+/* A name that is one of ours for a reader who doesn't see, or drops, what is no printable ASCII in it. */
+static bool is_disguised(struct slice name, enum header_field *field)
+{
+    char seen[NAME_MAX_BYTES];
+    size_t n = 0;
+
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] <= ' ' || name.p[i] > '~')
+            continue;
+        if (n == sizeof seen)
+            return false;
+        seen[n++] = name.p[i];
+    }
+    return n < name.n && find_field((struct slice){seen, n}, field);
+}
+
+/* Marks what a reader could take for one of our fields on a line of its own, since it ends lines elsewhere than we. */
+static void read_line(struct headers *h, struct slice line)
+{
+    enum header_field field;
+    struct slice name, value;
+
+    if (!slice_cut(line, ':', &name, &value) || !(find_field(name, &field) || is_disguised(name, &field)))
+        return;
+    h->from_possible |= field == HEADER_FROM;
+    mark_bad(h, field, "field behind a line break within another field", value);
+}
+
+/* What stands behind a line break that folds nothing. */
+static void read_lines_within(struct headers *h, struct slice value)
+{
+    size_t begin = value.n;
+
+    for (size_t i = 0; i <= value.n; i++) {
+        if (i < value.n && value.p[i] != '\r' && value.p[i] != '\n')
+            continue;
+        if (begin < i && value.p[begin] != ' ' && value.p[begin] != '\t')
+            read_line(h, (struct slice){value.p + begin, i - begin});
+        begin = i + 1;
     }
 }
 
 void headers_add(struct headers *h, struct slice name, struct slice value)
 {
+    enum header_field field;
+
     h->seen = true;
-    for (size_t i = 0; i < sizeof address_fields / sizeof address_fields[0]; i++) {
-        /* Most fields of a message are none of these, as their length says already. */
-        if (name.n != address_fields[i].name.n || !slice_ieq(name, address_fields[i].name))
-            continue;
-        if (address_fields[i].field == HEADER_FROM)
-            h->from_fields++;
-        if (has_long_line(name, value))
-            h->bad = "line longer than 998 bytes";
-        read_field(h, address_fields[i].field, value);
+    if (find_field(name, &field)) {
+        add_field(h, field, name, value);
+    } else if (is_disguised(name, &field)) {
+        h->from_possible |= field == HEADER_FROM;
+        mark_bad(h, field, "field name with bytes that don't show", value);
     }
+    read_lines_within(h, value);
 }
 
 void headers_clear(struct headers *h)
 {
     free(h->list);
     *h = (struct headers){0};
+}
+
+void submission_take_front(struct submission *s, const struct front_config *front)
+{
+    static const enum tls_version versions[] = {
+        [TLS_1_0] = TLS_V1_0, [TLS_1_1] = TLS_V1_1, [TLS_1_2] = TLS_V1_2, [TLS_1_3] = TLS_V1_3};
+
+    if (front->tls != TLS_ANY)
+        s->tls = versions[front->tls];
+    if (front->method[0] != '\0' && s->login.kind != LOGIN_NONE)
+        s->mechanism = slice_of(front->method);
 }
 
 static int hex_digit(char c)

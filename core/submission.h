@@ -42,12 +42,18 @@ const char *tls_version_name(enum tls_version version);
 struct recipient_seen {
     uint64_t address; /* hashes, seeded with the state's secret */
     uint64_t domain;
+    uint64_t asked; /* how often it was asked about: the MTA may list the service several times, and a client may name a
+                       recipient twice */
 };
 
-/* The recipients that were let through so far. Owned by the front end, one a connection; all zero is empty. */
+/*
+ * The recipients of one message that were let through so far, each counted once however often it was asked about. Owned
+ * by the front end; all zero is empty. The MTA may refuse some of them afterwards.
+ */
 struct recipients {
     uint32_t n;        /* let through */
     uint32_t external; /* of these */
+    uint32_t asked;    /* questions about them: at least n */
     uint32_t kept;     /* entries in seen */
     uint32_t capacity;
     struct recipient_seen *seen; /* malloc'ed */
@@ -61,22 +67,32 @@ void recipients_clear(struct recipients *r);
 
 enum header_field { HEADER_FROM, HEADER_SENDER, HEADER_RESENT_FROM, HEADER_RESENT_SENDER };
 
+/* "From", "Resent-Sender". */
+const char *header_field_name(enum header_field field);
+
 struct header_address {
     enum header_field field;
     struct address address;
 };
 
+#define HEADER_BAD_TEXT_MAX 160 /* bytes of a bad field that are kept to be shown */
+
 struct headers {
     bool seen;                   /* the front end saw the header of the message: the rules about it apply */
+    bool from_possible;          /* some reader could take a field of this message for a From, be it a broken one */
     unsigned from_fields;        /* From fields in it */
     const char *bad;             /* why a field cannot be read without doubt; constant text; NULL: all could */
+    enum header_field bad_field; /* with bad: which one that is */
+    uint16_t bad_n;              /* with bad: its value as it came, cut, without its leading blanks */
+    char bad_text[HEADER_BAD_TEXT_MAX];
     struct header_address *list; /* malloc'ed */
     size_t n, capacity;
 };
 
 /*
  * Adds one header field (its name and raw value); fields that don't matter are ignored. Without memory, or with more
- * than FROM_MAX_ADDRESSES addresses in all, `bad` says so: the decision refuses or defers, nothing is forgotten.
+ * than FROM_MAX_ADDRESSES addresses in all, `bad` says so: the decision refuses or defers, nothing is forgotten. The
+ * first field that is bad is the one that is told of.
  */
 void headers_add(struct headers *h, struct slice name, struct slice value);
 void headers_clear(struct headers *h);
@@ -140,6 +156,12 @@ struct submission {
     const char *front_end;         /* "policyd", "milter": for the log */
     struct who_memory who;
 };
+
+/*
+ * Puts what the front at the listener says in the place of what the MTA said of its own connection to the front. The
+ * mechanism only where there is a login. *front must outlive the submission.
+ */
+void submission_take_front(struct submission *s, const struct front_config *front);
 
 /* What somebody who signed in proved who they are by. */
 enum proof {

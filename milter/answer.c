@@ -65,14 +65,33 @@ static sfsistat hold(SMFICTX *ctx, const struct verdict *verdict)
     return smfi_quarantine(ctx, why) == MI_SUCCESS ? SMFIS_CONTINUE : answer_internal(ctx);
 }
 
+/* A message that cannot get its From must not go out without one. */
+static bool add_from(SMFICTX *ctx, const struct address *address)
+{
+    char text[ADDRESS_MAX + 1];
+    struct buf b = BUF_OVER(text);
+
+    if (address == NULL)
+        return true;
+    buf_add(&b, address_slice(address));
+    return !b.full && smfi_addheader(ctx, "From", text) == MI_SUCCESS;
+}
+
+/* At the end of the message: what is to be done to it. */
+static sfsistat let_through(SMFICTX *ctx, const struct verdict *verdict)
+{
+    if (!add_from(ctx, verdict->add_from))
+        return answer_internal(ctx);
+    return verdict->action == ACTION_HOLD ? hold(ctx, verdict) : SMFIS_CONTINUE;
+}
+
 sfsistat answer_verdict(SMFICTX *ctx, const struct verdict *verdict, enum stage stage)
 {
     switch (verdict->action) {
     case ACTION_PASS:
-        return SMFIS_CONTINUE;
     case ACTION_HOLD:
-        /* Quarantine is for the end of the message; the verdict there is the one that counts. */
-        return stage == STAGE_END ? hold(ctx, verdict) : SMFIS_CONTINUE;
+        /* Before the end a milter can change nothing; the verdict there is the one that counts. */
+        return stage == STAGE_END ? let_through(ctx, verdict) : SMFIS_CONTINUE;
     case ACTION_DEFER:
     case ACTION_REJECT:
         break;

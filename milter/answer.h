@@ -21,7 +21,7 @@ sfsistat answer_internal(SMFICTX *ctx);
 
 /*
  * SMFIS_CONTINUE or a refusal. At STAGE_END a message to be held is put into the MTA's quarantine (Postfix's hold
- * queue); where the MTA has none it is deferred.
+ * queue), and one that lacks a From gets it, if the verdict says so; where the MTA can't, the message is deferred.
  */
 sfsistat answer_verdict(SMFICTX *ctx, const struct verdict *verdict, enum stage stage);
 

@@ -22,6 +22,8 @@ static sfsistat decide_now(SMFICTX *ctx, struct session *s, enum reason *reason)
     verdict = engine_decide(lent->user, &s->submission, &s->recipients);
     *reason = verdict->reason;
     answer = answer_verdict(ctx, verdict, s->submission.stage);
+    if (s->submission.stage == STAGE_MAIL && answer == SMFIS_CONTINUE)
+        engine_milter_sees(lent->user, &s->submission);
     users_give(users, lent);
     return answer;
 }
@@ -34,8 +36,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
     (void)unused3;
     *want2 = 0;
     *want3 = 0;
-    return negotiate(ctx, (struct wants){atomic_load(&the_milter->counts_bytes), atomic_load(&the_milter->claims)},
-                     actions, steps, want_actions, want_steps);
+    return negotiate(ctx, atomic_load(&the_milter->counts_bytes), actions, steps, want_actions, want_steps);
 }
 
 /*
@@ -63,20 +64,16 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
  */
 static bool macros_missing(SMFICTX *ctx, struct milter *m, const char *login)
 {
-    struct lent_user *lent; /* the log is the engine's */
     long long now_s, last_s;
 
     if (login != NULL || smfi_getsymval(ctx, "{mail_addr}") != NULL)
         return false;
     now_s = (long long)clock_wall_s();
     last_s = atomic_load(&m->complained_s);
-    if (now_s - last_s >= COMPLAIN_EVERY_S && atomic_compare_exchange_strong(&m->complained_s, &last_s, now_s) &&
-        (lent = users_take(&m->users)) != NULL) {
-        log_say(engine_log(m->engine), LEVEL_ERROR,
-                "the MTA sends no macros with MAIL, so nobody knows who is logged in: mail is deferred; Postfix's "
-                "milter_mail_macros must name at least {mail_addr} {auth_authen} {auth_type} {tls_version} i");
-        users_give(&m->users, lent);
-    }
+    if (now_s - last_s >= COMPLAIN_EVERY_S && atomic_compare_exchange_strong(&m->complained_s, &last_s, now_s))
+        milter_say(m, LEVEL_ERROR,
+                   "the MTA sends no macros with MAIL, so nobody knows who is logged in: mail is deferred; Postfix's "
+                   "milter_mail_macros must name at least {mail_addr} {auth_authen} {auth_type} {tls_version} i");
     return true;
 }
 
@@ -91,6 +88,15 @@ static const char *ccert_of(SMFICTX *ctx)
     if (verify != NULL && strcmp(verify, "OK") != 0)
         return NULL;
     return verify != NULL ? name : smfi_getsymval(ctx, "{cert_subject}");
+}
+
+/*
+ * {opMode} is a macro of Sendmail's that is always set (its Operations Guide, 5.2) and that Postfix does not know. {v}
+ * would not do: in Postfix it is whatever milter_macro_v says, and most others are in both.
+ */
+static bool is_sendmail(SMFICTX *ctx)
+{
+    return smfi_getsymval(ctx, "{opMode}") != NULL;
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
@@ -112,6 +118,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
     session_begin(s, &(struct mail_facts){
                          .path = arguments[0],
                          .login = login,
+                         .login_in_xtext = is_sendmail(ctx),
                          .mechanism = smfi_getsymval(ctx, "{auth_type}"),
                          .tls_version = smfi_getsymval(ctx, "{tls_version}"),
                          .client = smfi_getsymval(ctx, "{client_addr}"),
@@ -147,27 +154,18 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **arguments)
         return answer_internal(ctx);
     if (s->simulated)
         return SMFIS_CONTINUE;
-    /* Refused by the MTA already, and shown though we didn't ask for it: not to be counted. */
-    if (slice_eq(macro(ctx, "{rcpt_mailer}"), SLICE("error")))
-        return SMFIS_CONTINUE;
     session_recipient(s, arguments[0]);
     s->submission.queue_id = macro(ctx, "i");
     return decide_now(ctx, s, &reason);
 }
 
-/* No answer is waited for: a claim that comes too late leaves charging to the policy server. */
 static sfsistat on_data(SMFICTX *ctx)
 {
     struct session *s = smfi_getpriv(ctx);
-    struct lent_user *lent;
 
-    if (s == NULL || !s->open || s->simulated || (lent = users_take(&s->milter->users)) == NULL)
-        return SMFIS_NOREPLY;
-    session_data(s);
-    s->submission.queue_id = macro(ctx, "i");
-    engine_claim(lent->user, &s->submission);
-    users_give(&s->milter->users, lent);
-    return SMFIS_NOREPLY;
+    if (s != NULL && s->open && !s->simulated)
+        session_data(s, macro(ctx, "i"));
+    return SMFIS_CONTINUE;
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
@@ -179,6 +177,13 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
     return SMFIS_NOREPLY;
 }
 
+/* The step is taken for libmilter's sake (negotiate.c). */
+static sfsistat on_end_of_header(SMFICTX *ctx)
+{
+    (void)ctx;
+    return SMFIS_NOREPLY;
+}
+
 static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t n)
 {
     struct session *s = smfi_getpriv(ctx);
@@ -186,7 +191,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t n)
     (void)piece;
     if (s != NULL && s->open)
         session_body(s, n);
-    return SMFIS_NOREPLY;
+    return SMFIS_CONTINUE;
 }
 
 static sfsistat on_end(SMFICTX *ctx)
@@ -237,6 +242,7 @@ struct smfiDesc callbacks_for(struct milter *milter)
         .xxfi_envrcpt = on_rcpt,
         .xxfi_data = on_data,
         .xxfi_header = on_header,
+        .xxfi_eoh = on_end_of_header,
         .xxfi_body = on_body,
         .xxfi_eom = on_end,
         .xxfi_abort = on_abort,

@@ -1,6 +1,7 @@
 #include "milter/listen.h"
 
 #include "core/buf.h"
+#include "core/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,21 +15,6 @@
 /* Enough for every smtpd process of a busy relay to connect at once; the kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 4096
 
-/* A start by root, by hand, leaves no lock behind that the service cannot open: it belongs to the folder's owner. */
-static void give_away(int fd, const char *path)
-{
-    char folder[SOCKET_PATH_ROOM];
-    struct buf b = BUF_OVER(folder);
-    const char *slash = strrchr(path, '/');
-    struct stat st;
-
-    if (geteuid() != 0 || slash == NULL)
-        return;
-    buf_add(&b, (struct slice){path, (size_t)(slash - path) + 1});
-    if (stat(folder, &st) != 0 || fchown(fd, st.st_uid, (gid_t)-1) != 0)
-        return; /* then it stays root's, as before */
-}
-
 /*
  * Held as long as the socket is ours. Without it two starts at the same time could take each other's socket for a
  * leftover. The file stays: to remove it would let a third one lock another file of the same name.
@@ -40,14 +26,12 @@ static int take_lock(const char *path, struct error *e)
     int fd;
 
     buf_addf(&b, "%s.lock", path);
-    fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
         return error_set(e, "cannot open the lock %s: %s; the folder must exist and be writable for postern", name,
                          strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        give_away(fd, path);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
-    }
     (void)error_set(e,
                     "%s is held by another postern-milter (%s): stop that one first, or give this one another "
                     "milter.listen",
@@ -155,19 +139,39 @@ fail:
     return -1;
 }
 
-int listen_open(const struct listener_config *config, struct listening *out, struct error *e)
+/* The reading of the configuration cannot know what will be passed in. */
+static int check_passed(const struct listener_config *config, bool allow_inet, struct error *e)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t n = sizeof address;
+
+    if (allow_inet || getsockname(config->fd, (struct sockaddr *)&address, &n) != 0 || address.ss_family == AF_UNIX)
+        return 0;
+    return error_set(e,
+                     "milter.listen \"%s\" is no UNIX socket: whoever can connect to a milter can end it with one "
+                     "malformed packet (libmilter); pass in a UNIX socket, or set milter.allow_inet = true",
+                     config->address);
+}
+
+int listen_open(const struct listener_config *config, bool allow_inet, struct listening *out, struct error *e)
 {
     char where[128];
     struct buf b = BUF_OVER(where);
+    struct owner_visit visit;
 
     *out = (struct listening){.lock = -1};
-    if (config->path != NULL)
-        return open_unix(config, out, e);
+    if (config->path != NULL) {
+        int result = owner_enter(config->path, &visit, e);
+
+        if (result == 0)
+            result = open_unix(config, out, e);
+        owner_leave(&visit);
+        return result;
+    }
+    if (config->fd >= 0 && check_passed(config, allow_inet, e) != 0)
+        return -1;
     if (config->fd >= 0)
         buf_addf(&b, "fd:%d", config->fd);
-    else if (config->host == NULL)
-        return error_set(e,
-                         "milter.listen is \"\", so the milter is switched off: give it a socket, or don't start it");
     else
         buf_addf(&b, "%s:%u@[%s]", strchr(config->host, ':') != NULL ? "inet6" : "inet", (unsigned)config->port,
                  config->host);
@@ -176,8 +180,12 @@ int listen_open(const struct listener_config *config, struct listening *out, str
 
 void listen_close(struct listening *listening)
 {
-    if (listening->path[0] != '\0')
+    struct owner_visit visit;
+
+    if (listening->path[0] != '\0' && owner_enter(listening->path, &visit, NULL) == 0) {
         (void)unlink(listening->path);
+        owner_leave(&visit);
+    }
     if (listening->lock >= 0)
         (void)close(listening->lock);
     *listening = (struct listening){.lock = -1};

@@ -19,9 +19,9 @@ struct listening {
 
 /*
  * Opens the socket through libmilter, after smfi_register. 0, or -1 with e: another instance listens there, the path is
- * no socket, no right to make it ...
+ * no socket, no right to make it ... allow_inet: a socket that was passed in may be one of TCP.
  */
-int listen_open(const struct listener_config *config, struct listening *out, struct error *e);
+int listen_open(const struct listener_config *config, bool allow_inet, struct listening *out, struct error *e);
 
 /* Removes the socket file and lets go of the lock. */
 void listen_close(struct listening *listening);

@@ -6,12 +6,13 @@
 
 #define LAST_CALLBACKS_MS 1000
 
-int milter_init(struct milter *m, struct engine *engine)
+int milter_init(struct milter *m, struct engine *engine, const struct listener_config *listener)
 {
-    const struct listener_config *listener = &engine_config(engine)->milter.listen;
-
-    *m = (struct milter){
-        .engine = engine, .has_tls = listener->has_tls, .tls = listener->tls, .born_ns = clock_wall_ns()};
+    *m = (struct milter){.engine = engine,
+                         .has_tls = listener->has_tls,
+                         .tls = listener->tls,
+                         .front = listener->front,
+                         .born_ns = clock_wall_ns()};
     if (users_init(&m->users, engine) != 0)
         return -1;
     milter_configure(m);
@@ -23,6 +24,16 @@ void milter_destroy(struct milter *m)
     users_destroy(&m->users);
 }
 
+void milter_say(struct milter *m, enum log_level level, const char *text)
+{
+    struct lent_user *lent = users_take(&m->users);
+
+    if (lent == NULL)
+        return;
+    log_say(engine_log(m->engine), level, "%s", text);
+    users_give(&m->users, lent);
+}
+
 void milter_configure(struct milter *m)
 {
     const struct config *config = engine_config(m->engine);
@@ -31,7 +42,6 @@ void milter_configure(struct milter *m)
     for (size_t i = 0; i < config->n_limits; i++)
         counts_bytes |= config->limits[i].count == COUNT_BYTES;
     atomic_store(&m->counts_bytes, counts_bytes);
-    atomic_store(&m->claims, config->charge == CHARGE_AUTO);
 }
 
 static bool none_open(struct milter *m)

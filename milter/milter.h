@@ -15,23 +15,28 @@
 
 struct milter {
     struct engine *engine;
-    bool has_tls; /* the listener's own TLS rule, read at start */
+    /* Of the listener, as read at start. */
+    bool has_tls;
     struct tls_config tls;
+    struct front_config front;
     atomic_bool counts_bytes; /* some limit counts bytes: bodies must be seen */
-    atomic_bool claims;       /* the policy server leaves charging to us where we say so at DATA (engine_claim) */
     atomic_bool closing;      /* no new transactions */
     uint64_t born_ns;         /* with the numbers of session and transaction: a name for it that no other one has */
     struct users users;
     atomic_uint_least64_t sessions; /* begun so far */
     atomic_llong complained_s;      /* when missing macros were last logged */
+    atomic_bool told_of_proxy;      /* that messages go by us was logged */
     char apart[64];                 /* what each message changes, from what each message reads */
     atomic_uint transactions;       /* between MAIL and the end of the message */
 };
 
-/* Sets up m around an engine. 0, or -1 without memory. */
-int milter_init(struct milter *m, struct engine *engine);
+/* Sets up m around an engine, for what comes in at that listener. 0, or -1 without memory. */
+int milter_init(struct milter *m, struct engine *engine, const struct listener_config *listener);
 /* Frees what milter_init made; the engine stays. Callbacks may still come, and touch it no more. */
 void milter_destroy(struct milter *m);
+
+/* Logs a text of ours, unless the engine is on its way out: the log is the engine's. Any thread. */
+void milter_say(struct milter *m, enum log_level level, const char *text);
 
 /* Takes over what new sessions need to know of the configuration: after the start and after each reload. */
 void milter_configure(struct milter *m);

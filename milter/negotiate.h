@@ -8,14 +8,11 @@
 #include <libmilter/mfapi.h>
 #include <stdbool.h>
 
-/* The steps that not everybody needs. */
-struct wants {
-    bool bodies; /* a limit counts bytes */
-    bool data;   /* the policy server may leave charging to us: it must hear before the end that we are there */
-};
-
-/* SMFIS_CONTINUE; SMFIS_REJECT without memory, which ends the connection, so that the MTA's default action counts. */
-sfsistat negotiate(SMFICTX *ctx, struct wants wants, unsigned long actions, unsigned long steps,
-                   unsigned long *want_actions, unsigned long *want_steps);
+/*
+ * bodies: a limit counts bytes. Returns SMFIS_CONTINUE; SMFIS_REJECT without memory, which ends the connection, so that
+ * the MTA's default action counts.
+ */
+sfsistat negotiate(SMFICTX *ctx, bool bodies, unsigned long actions, unsigned long steps, unsigned long *want_actions,
+                   unsigned long *want_steps);
 
 #endif

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PROGRAM_NAME "postern-milter"
 
@@ -22,6 +23,7 @@
 /* Threads: main waits for signals, one runs libmilter, one keeps house; libmilter and the log have theirs. */
 struct serving {
     struct milter milter;
+    int ready_fd; /* of the parent, which waits for a byte; -1: none */
     pthread_t house;
     atomic_int libmilter_result;
 };
@@ -49,6 +51,7 @@ static void reload(struct milter *m)
 static void keep_house_once(struct milter *m)
 {
     engine_tick(m->engine);
+    engine_milter_runs(m->engine);
     milter_configure(m);
     users_tick(&m->users);
 }
@@ -121,6 +124,8 @@ static int run(struct serving *s)
     enum signal_event end;
 
     notify_ready();
+    if (s->ready_fd >= 0)
+        (void)!write(s->ready_fd, "y", 1); /* a parent that is gone is none to tell */
     end = wait_for_end(m);
     notify_stopping();
     (void)pthread_kill(s->house, SIGNAL_LOOK);
@@ -140,21 +145,21 @@ static int fail(const char *what)
     return PROGRAM_EXIT_FAILED;
 }
 
-static int serve_with(struct serving *s, struct engine *engine)
+static int serve_with(struct serving *s, struct engine *engine, size_t index)
 {
     const struct milter_config *config = &engine_config(engine)->milter;
     struct listening listening;
     struct error e;
     int status;
 
-    if (milter_init(&s->milter, engine) != 0)
+    if (milter_init(&s->milter, engine, &config->listen[index]) != 0)
         return fail("out of memory");
     if (smfi_register(callbacks_for(&s->milter)) != MI_SUCCESS ||
         smfi_settimeout((int)config->timeout_s) != MI_SUCCESS) {
         milter_destroy(&s->milter);
         return fail("libmilter does not start; its own words are in the system log");
     }
-    if (listen_open(&config->listen, &listening, &e) != 0) {
+    if (listen_open(&config->listen[index], config->allow_inet, &listening, &e) != 0) {
         milter_destroy(&s->milter);
         return fail(e.text);
     }
@@ -165,7 +170,7 @@ static int serve_with(struct serving *s, struct engine *engine)
     return status;
 }
 
-int serve(const char *config_path)
+int serve_listener(const char *config_path, size_t index, int ready_fd)
 {
     /* Never freed: threads of libmilter may look at it until the very end of the process. */
     struct serving *s = calloc(1, sizeof *s);
@@ -175,13 +180,19 @@ int serve(const char *config_path)
 
     if (s == NULL)
         return fail("out of memory");
+    s->ready_fd = ready_fd;
     signals_block();
     program_prepare_service();
     if (engine_open(config_path, PROGRAM_NAME, &engine, &e) != 0) {
         free(s);
         return fail(e.text);
     }
-    status = serve_with(s, engine);
+    if (index >= engine_config(engine)->milter.n_listen) {
+        engine_close(engine);
+        free(s);
+        return fail("milter.listen is empty, so the milter is switched off: give it a socket, or don't start it");
+    }
+    status = serve_with(s, engine, index);
     if (s->milter.engine != NULL)
         engine_close(engine);
     return status;

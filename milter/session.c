@@ -1,10 +1,14 @@
 #include "milter/session.h"
 
 #include "core/buf.h"
+#include "milter/xtext.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+
+/* Bytes of a login that came encoded. No mailbox has a longer name. */
+#define LOGIN_XTEXT_MAX 1024
 
 /* The address in the form that every other way in gives it too, NAT64 unwrapped among it. */
 static bool client_of(const struct sockaddr *address, struct ip *out, uint16_t *port)
@@ -72,10 +76,8 @@ void session_free(struct session *s)
     free(s);
 }
 
-static struct slice keep(char *room, size_t cap, const char *text)
+static struct slice keep(char *room, size_t cap, struct slice s)
 {
-    struct slice s = slice_of(text);
-
     if (s.n > cap)
         s.n = cap;
     if (s.n > 0)
@@ -86,12 +88,15 @@ static struct slice keep(char *room, size_t cap, const char *text)
 static void set_login(struct session *s, const struct mail_facts *facts)
 {
     struct submission *sub = &s->submission;
+    struct slice login = slice_of(facts->login);
+    char decoded[LOGIN_XTEXT_MAX];
+    bool readable = !facts->login_in_xtext || xtext_decode(login, decoded, sizeof decoded, &login);
 
-    sub->login_text = keep(s->login_text, sizeof s->login_text, facts->login);
-    sub->mechanism = keep(s->mechanism, sizeof s->mechanism, facts->mechanism);
-    login_parse(slice_of(facts->login), &sub->login);
+    sub->login_text = keep(s->login_text, sizeof s->login_text, login);
+    sub->mechanism = keep(s->mechanism, sizeof s->mechanism, slice_of(facts->mechanism));
+    login_parse(login, &sub->login);
     /* Authenticated, but nobody says as whom: never to be taken for "not authenticated". */
-    if (sub->login.kind == LOGIN_NONE && sub->mechanism.n > 0)
+    if (!readable || (sub->login.kind == LOGIN_NONE && sub->mechanism.n > 0))
         sub->login.kind = LOGIN_BAD;
 }
 
@@ -121,7 +126,8 @@ void session_begin(struct session *s, const struct mail_facts *facts)
         sub->has_client = ip_parse(slice_of(facts->client), &sub->client);
     sub->tls = tls_version_parse(slice_of(facts->tls_version));
     ccert_set_subject(&sub->ccert, slice_of(facts->ccert));
-    sub->sender_text = keep(s->sender_text, sizeof s->sender_text, facts->path);
+    submission_take_front(sub, &s->milter->front);
+    sub->sender_text = keep(s->sender_text, sizeof s->sender_text, slice_of(facts->path));
     sub->sender_result = facts->path != NULL ? address_parse_path(slice_of(facts->path), &sub->sender) : ADDRESS_BAD;
     sub->size = facts->size;
     sub->has_recipient = false;
@@ -130,11 +136,42 @@ void session_begin(struct session *s, const struct mail_facts *facts)
     sub->queue_id = (struct slice){NULL, 0};
 }
 
+static void tell_of_proxy(struct milter *m)
+{
+    if (!atomic_exchange(&m->told_of_proxy, true))
+        milter_say(m, LEVEL_WARNING,
+                   "a message had DATA, but no queue id and no end: Postfix hands this service's mail to an "
+                   "smtpd_proxy_filter and shows milters neither header nor end, so nobody judges From, and nothing is "
+                   "counted here; set smtpd_milters in the smtpd behind the filter, or filter with a milter "
+                   "(said once; postern check-postfix names the service)");
+}
+
+static void tell_of_missing_end(const struct session *s)
+{
+    char text[512];
+    struct buf b = BUF_OVER(text);
+
+    if (s->queue_id[0] == '\0') {
+        tell_of_proxy(s->milter);
+        return;
+    }
+    buf_add(&b, SLICE("no end of message: queue_id="));
+    buf_add_escaped(&b, slice_of(s->queue_id), QUEUE_ID_MAX);
+    buf_add(&b, SLICE(" login="));
+    buf_add_escaped(&b, s->submission.login_text, LOGIN_TEXT_MAX / 4);
+    buf_add(&b,
+            SLICE(": the client gave up, or something in front of postern refused it or took it; not counted here"));
+    milter_say(s->milter, LEVEL_INFO, text);
+}
+
 void session_clear(struct session *s)
 {
+    if (s->open && s->data)
+        tell_of_missing_end(s);
     if (s->open)
         atomic_fetch_sub(&s->milter->transactions, 1);
     s->open = false;
+    s->data = false;
     s->bytes = 0;
     headers_clear(&s->headers);
     recipients_clear(&s->recipients);
@@ -150,11 +187,21 @@ void session_recipient(struct session *s, const char *path)
     sub->recipient_result = path != NULL ? address_parse_path(sub->recipient_text, &sub->recipient) : ADDRESS_BAD;
 }
 
-void session_data(struct session *s)
+static void set_counts(struct submission *sub, const struct recipients *recipients)
 {
+    sub->has_recipient = false;
+    sub->recipient_count = recipients->asked; /* one question for each that the MTA accepted */
+}
+
+void session_data(struct session *s, struct slice queue_id)
+{
+    struct buf kept = BUF_OVER(s->queue_id);
+
+    s->data = true;
+    buf_add(&kept, queue_id);
     s->submission.stage = STAGE_DATA;
-    s->submission.has_recipient = false;
-    s->submission.recipient_count = s->recipients.n;
+    s->submission.queue_id = queue_id;
+    set_counts(&s->submission, &s->recipients);
 }
 
 void session_header(struct session *s, const char *name, const char *value)
@@ -174,8 +221,9 @@ void session_end(struct session *s)
 {
     struct submission *sub = &s->submission;
 
-    session_data(s);
+    s->data = false;
     sub->stage = STAGE_END;
+    set_counts(sub, &s->recipients);
     /* Whichever is more: without bodies only the declared size is known, and with them it may have been a lie. */
     if (s->bytes > sub->size)
         sub->size = s->bytes;

@@ -14,12 +14,14 @@
 #define LOGIN_TEXT_MAX 256
 #define MECHANISM_TEXT_MAX 32
 #define SENDER_TEXT_MAX 384
+#define QUEUE_ID_MAX 64
 #define INSTANCE_MAX 64 /* three numbers with dots between */
 
 struct session {
     struct milter *milter;
     bool simulated; /* the MTA plays a connection that never was: mail of its own host (below) */
     bool open;      /* between MAIL and the end of the message */
+    bool data;      /* DATA was said, and the end of the message has not come yet */
     uint64_t bytes; /* of the message, as far as it was seen */
     struct submission submission;
     struct headers headers;
@@ -28,6 +30,7 @@ struct session {
     uint64_t messages;   /* begun in this connection */
     size_t instance_n;   /* of instance: what all of them begin with */
     char instance[INSTANCE_MAX];
+    char queue_id[QUEUE_ID_MAX]; /* at DATA, for the log; terminated */
     char login_text[LOGIN_TEXT_MAX], mechanism[MECHANISM_TEXT_MAX], sender_text[SENDER_TEXT_MAX];
 };
 
@@ -35,6 +38,7 @@ struct session {
 struct mail_facts {
     const char *path;        /* the first argument: "<sean@contoso.example>" */
     const char *login;       /* {auth_authen} */
+    bool login_in_xtext;     /* and how it is written */
     const char *mechanism;   /* {auth_type} */
     const char *tls_version; /* {tls_version} */
     const char *client;      /* {client_addr} */
@@ -55,13 +59,20 @@ void session_free(struct session *s);
 
 /* MAIL. Whatever was open is forgotten. */
 void session_begin(struct session *s, const struct mail_facts *facts);
-/* The message is over, or never came to be. At any time. */
+/*
+ * The message is over, or never came to be. At any time.
+ *
+ * One that got as far as DATA and has no end was refused behind us or given up by the client, as it may be; or it goes
+ * by us. Where Postfix hands mail to an smtpd_proxy_filter, a milter sees neither header nor end, so that nobody judges
+ * From and nothing is counted here. Such a message has no queue id (smtpd.c, mail_cmd). That is logged once; of others
+ * without an end a line each.
+ */
 void session_clear(struct session *s);
 
 /* Sets the submission for the question at RCPT. path must live until the answer. NULL is a bad recipient. */
 void session_recipient(struct session *s, const char *path);
-/* Sets the submission for the claim at DATA. */
-void session_data(struct session *s);
+/* Sets the submission to DATA. queue_id: empty, where there is none. */
+void session_data(struct session *s, struct slice queue_id);
 void session_header(struct session *s, const char *name, const char *value);
 void session_body(struct session *s, size_t bytes);
 /* Sets the submission for the question at the end of the message. */

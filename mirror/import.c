@@ -1,5 +1,6 @@
 #include "mirror/import.h"
 
+#include "core/owner.h"
 #include "mirror/import_private.h"
 
 #include <stdarg.h>
@@ -97,10 +98,22 @@ static int read_files(struct import *im, struct error *e)
     return import_read_files(im, e);
 }
 
+/* LMDB, which reads the last generation, trusts what is in a file; so it is better not read by root. */
+static int leave_root(const char *directory, struct error *e)
+{
+    struct owner owner;
+
+    if (owner_find(directory, &owner, e) != 0)
+        return -1;
+    return owner.shared ? 0 : owner_become(&owner, e);
+}
+
 static int write_directory(struct import *im, struct error *e)
 {
     const struct import_options *options = im->options;
 
+    if (options->leave_root && leave_root(options->directory, e) != 0)
+        return -1;
     if (writer_wait(options->directory, options->wait_s, e) != 0 || writer_begin(options->directory, &im->w, e) != 0)
         return -1;
     im->before = writer_tenant_before(im->w, slice_of(options->tenant));

@@ -22,6 +22,7 @@ struct import_options {
     const char *tenant;
     enum kind kind; /* of all files; KINDS: found out for each */
     bool dry_run, force;
+    bool leave_root;     /* started by root: once the files are read, the process goes on as the directory's owner */
     unsigned max_change; /* percent */
     const char *const *files;
     size_t n_files;

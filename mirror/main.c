@@ -2,6 +2,7 @@
 #include "core/alert.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/owner.h"
 #include "core/program.h"
 #include "mirror/doctor.h"
 #include "mirror/import.h"
@@ -198,6 +199,7 @@ static int command_import(struct settings *s, char **files, int n)
         .kind = s->kind,
         .dry_run = s->dry_run,
         .force = s->force,
+        .leave_root = true,
         .max_change = (unsigned)s->max_change,
         .files = (const char *const *)files,
         .n_files = (size_t)n,
@@ -211,11 +213,13 @@ static int command_import(struct settings *s, char **files, int n)
 
 static int command_show(struct settings *s, char **operands, int n)
 {
+    struct owner owner;
     struct error e;
 
     if (n > 1)
         return usage_error("show takes one mailbox; unexpected argument", operands[1]);
-    if (settings_complete(s, &e) != 0 ||
+    if (settings_complete(s, &e) != 0 || owner_find(s->directory, &owner, &e) != 0 ||
+        (!owner.shared && owner_become(&owner, &e) != 0) ||
         show_directory(s->directory, s->tenant, n == 1 ? operands[0] : NULL, stdout, &e) != 0)
         return failed(&e, PROGRAM_EXIT_FAILED);
     return EXIT_SUCCESS;

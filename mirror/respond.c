@@ -1,27 +1,35 @@
 #include "mirror/respond.h"
 
 #include "core/alert.h"
+#include "core/owner.h"
 #include "core/spool.h"
 #include "mirror/words.h"
 #include "mirror/writeback.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define REQUESTS_MOST 50u /* in one run: a fault in a limit must not switch a whole tenant off */
+#define REQUESTS_MOST 50u    /* in one run: a fault in a limit must not switch a whole tenant off */
+#define LOOKED_AT_MOST 4096u /* in one run: of what waits, the oldest */
 #define NOTICE_EPISODE_S 3600u
 
 struct run {
     const struct respond_options *o;
     int folder, done, failed;
+    uid_t owner; /* of the spool: whom the programs in the mail path run as */
 };
 
 struct request {
+    const char *name; /* of the file */
     char tenant[64], mailbox[320], limit[40];
     int64_t at;
+    struct timespec touched; /* when it was written, or tried last */
+    size_t turn;             /* so many of its tenant come before it */
 };
 
 /* ---- requests ---- */
@@ -35,18 +43,36 @@ static bool copy(const json_t *facts, const char *key, char *out, size_t cap)
     return b.n > 0 && !b.full;
 }
 
-/* As spool_get: SPOOL_NEVER too for what is no request. */
-static int load(int folder, const char *name, struct request *r, struct error *e)
+/* Only the programs in the mail path say whom a limit switches off, not everybody in group postern. */
+static bool is_theirs(const struct run *run, const struct stat *st)
+{
+    return (st->st_uid == 0 || st->st_uid == run->owner || st->st_uid == geteuid()) && (st->st_mode & 022) == 0;
+}
+
+/* As spool_get: SPOOL_NEVER too for what is no request, or of somebody who may make none. */
+static int load(const struct run *run, const char *name, struct request *r, struct error *e)
 {
     json_t *json, *facts;
     json_error_t why;
+    struct stat st;
     char *text;
     size_t n;
     bool good;
-    int result = spool_get(folder, name, ALERT_FILE_MAX, &text, &n, e);
+    int result = spool_get_stat(run->folder, name, ALERT_FILE_MAX, &text, &n, &st, e);
 
     if (result != 0)
         return result;
+    if (!is_theirs(run, &st)) {
+        free(text);
+        (void)error_set(e,
+                        "%s: refused: user %lu may have written it (mode %03o); a request is written by postern's own "
+                        "user (%lu), and by nobody else",
+                        words(slice_of(name)).text, (unsigned long)st.st_uid, (unsigned)st.st_mode & 0777,
+                        (unsigned long)run->owner);
+        return SPOOL_NEVER;
+    }
+    r->name = name;
+    r->touched = st.st_mtim;
     json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
     free(text);
     facts = json_object_get(json, "facts");
@@ -63,8 +89,28 @@ static int load(int folder, const char *name, struct request *r, struct error *e
 
 static void put_away(const struct run *run, const char *name, int where)
 {
+    struct owner_visit visit;
+    struct error e;
+
+    if (owner_enter_unshared(run->o->config->spool, &visit, &e) != 0) {
+        fprintf(run->o->log, "%s cannot be put away: %s\n", words(slice_of(name)).text, e.text);
+        return;
+    }
     if (renameat(run->folder, name, where, name) != 0)
         fprintf(run->o->log, "%s cannot be put away: %s\n", words(slice_of(name)).text, strerror(errno));
+    owner_leave(&visit);
+}
+
+/* What could not be done stands behind what was not tried yet: a file's time is that of the last attempt. */
+static void put_last(const struct run *run, const char *name)
+{
+    struct owner_visit visit;
+
+    if (owner_enter_unshared(run->o->config->spool, &visit, NULL) != 0)
+        return;
+    /* Where that fails it is tried again at once, as before. */
+    (void)utimensat(run->folder, name, NULL, AT_SYMLINK_NOFOLLOW);
+    owner_leave(&visit);
 }
 
 /* ---- notices ---- */
@@ -96,70 +142,160 @@ static void tell(const struct run *run, const struct request *r, const char *pro
         fprintf(run->o->log, "no notice: %s\n", e.text);
 }
 
+/* ---- whose turn is it? ---- */
+
+static int by_age(const void *a, const void *b)
+{
+    const struct request *x = a, *y = b;
+
+    if (x->touched.tv_sec != y->touched.tv_sec)
+        return x->touched.tv_sec < y->touched.tv_sec ? -1 : 1;
+    if (x->touched.tv_nsec != y->touched.tv_nsec)
+        return x->touched.tv_nsec < y->touched.tv_nsec ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static int by_turn(const void *a, const void *b)
+{
+    const struct request *x = a, *y = b;
+
+    return x->turn != y->turn ? (x->turn < y->turn ? -1 : 1) : by_age(a, b);
+}
+
+/* The oldest of each tenant, then the second of each: the requests of one tenant don't hold those of another up. */
+static void put_in_turn(struct request *list, size_t n)
+{
+    if (n < 2)
+        return;
+    qsort(list, n, sizeof *list, by_age);
+    for (size_t i = 0; i < n; i++) {
+        size_t before = i;
+
+        while (before > 0 && strcmp(list[before - 1].tenant, list[i].tenant) != 0)
+            before--;
+        list[i].turn = before > 0 ? list[before - 1].turn + 1 : 0;
+    }
+    qsort(list, n, sizeof *list, by_turn);
+}
+
+/* Loads what waits; what will never be done is put away. Sets *left where something could not be read. */
+static size_t load_all(const struct run *run, char *const *names, size_t n, struct request *list, bool *left)
+{
+    struct owner_visit visit;
+    size_t loaded = 0;
+    struct error e;
+
+    if (owner_enter_unshared(run->o->config->spool, &visit, &e) != 0) {
+        fprintf(run->o->log, "%s\n", e.text);
+        *left = true;
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int result = load(run, names[i], &list[loaded], &e);
+
+        if (result == 0) {
+            loaded++;
+            continue;
+        }
+        fprintf(run->o->log, "%s\n", e.text);
+        if (result == SPOOL_NEVER)
+            put_away(run, names[i], run->failed);
+        else
+            *left = true;
+    }
+    owner_leave(&visit);
+    return loaded;
+}
+
 /* ---- the work ---- */
 
 /* True when nothing is left to do for this request. */
-static bool work_off(const struct run *run, const char *name)
+static bool work_off(const struct run *run, const struct request *r)
 {
     struct writeback_options options = {.config = run->o->config,
+                                        .tenant = r->tenant,
+                                        .user = r->mailbox,
                                         .what = WRITEBACK_DISABLE,
                                         .yes = true,
                                         .in = stdin,
                                         .out = run->o->out,
                                         .log = run->o->log};
-    struct request r;
     struct error e;
-    int result = load(run->folder, name, &r, &e);
 
-    if (result != 0) {
-        fprintf(run->o->log, "%s\n", e.text);
-        if (result == SPOOL_NEVER)
-            put_away(run, name, run->failed);
-        return result == SPOOL_NEVER;
-    }
-    options.tenant = r.tenant;
-    options.user = r.mailbox;
     if (writeback_run(&options, &e) == 0) {
-        tell(run, &r, NULL);
-        put_away(run, name, run->done);
+        tell(run, r, NULL);
+        put_away(run, r->name, run->done);
         return true;
     }
-    fprintf(run->o->log, "%s: not disabled: %s\n", words(slice_of(r.mailbox)).text, e.text);
-    tell(run, &r, e.text);
-    if (run->o->now - r.at <= RESPOND_GIVE_UP_S)
+    fprintf(run->o->log, "%s: not disabled: %s\n", words(slice_of(r->mailbox)).text, e.text);
+    tell(run, r, e.text);
+    if (run->o->now - r->at <= RESPOND_GIVE_UP_S) {
+        put_last(run, r->name);
         return false;
-    put_away(run, name, run->failed);
+    }
+    put_away(run, r->name, run->failed);
     return true;
 }
 
 static int work_off_all(const struct run *run, struct error *e)
 {
-    int result = 0;
+    struct request *list;
+    bool left = false;
     char **names;
-    size_t n;
+    size_t n, loaded;
 
-    if (spool_names(run->folder, ".json", REQUESTS_MOST, &names, &n, e) != 0)
+    if (spool_names(run->folder, ".json", LOOKED_AT_MOST, &names, &n, e) != 0)
         return -1;
-    for (size_t i = 0; i < n; i++)
-        if (!work_off(run, names[i]))
-            result = 1;
+    list = calloc(n + 1, sizeof *list);
+    if (list == NULL) {
+        spool_names_free(names, n);
+        return error_set(e, "out of memory");
+    }
+    loaded = load_all(run, names, n, list, &left);
+    put_in_turn(list, loaded);
+    for (size_t i = 0; i < loaded && i < REQUESTS_MOST; i++)
+        left = !work_off(run, &list[i]) || left;
+    left = left || loaded > REQUESTS_MOST;
+    free(list);
     spool_names_free(names, n);
+    return left ? 1 : 0;
+}
+
+/* The spool's folder is the services' own, whoever may write into what is in it. 0; -1 with e. */
+static int find_owner(struct run *run, struct error *e)
+{
+    struct stat st;
+
+    if (stat(run->o->config->spool, &st) != 0)
+        return error_set(e, "%s: %s", run->o->config->spool, strerror(errno));
+    run->owner = st.st_uid;
+    return 0;
+}
+
+static int open_folders(struct run *run, struct error *e)
+{
+    struct owner_visit visit;
+    int result = -1;
+
+    if (owner_enter_unshared(run->o->config->spool, &visit, e) != 0)
+        return -1;
+    if ((run->folder = spool_open_private(run->o->config->spool, ALERT_REQUESTS, e)) >= 0 &&
+        (run->done = spool_open_below(run->folder, "done", e)) >= 0 &&
+        (run->failed = spool_open_below(run->folder, "failed", e)) >= 0)
+        result = find_owner(run, e);
+    owner_leave(&visit);
     return result;
 }
 
 int respond_run(const struct respond_options *o, struct error *e)
 {
     struct run run = {.o = o, .folder = -1, .done = -1, .failed = -1};
-    int result = -1;
+    int result = open_folders(&run, e);
 
-    if ((run.folder = spool_open(o->config->spool, ALERT_REQUESTS, e)) >= 0 &&
-        (run.done = spool_open_below(run.folder, "done", e)) >= 0 &&
-        (run.failed = spool_open_below(run.folder, "failed", e)) >= 0) {
-        if (flock(run.folder, LOCK_EX | LOCK_NB) == 0)
-            result = work_off_all(&run, e);
-        else
-            (void)error_set(e, "%s/%s: another run works it off", o->config->spool, ALERT_REQUESTS);
-    }
+    if (result == 0 && flock(run.folder, LOCK_EX | LOCK_NB) != 0)
+        result = error_set(e, "%s/%s: another run works it off", o->config->spool, ALERT_REQUESTS);
+    if (result == 0)
+        result = work_off_all(&run, e);
     for (size_t i = 0; i < 3; i++) {
         int fd = (int[]){run.folder, run.done, run.failed}[i];
 

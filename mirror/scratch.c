@@ -1,5 +1,6 @@
 #include "mirror/scratch.h"
 
+#include "core/owner.h"
 #include "mirror/words.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ struct scratch {
 };
 
 /* O_TMPFILE where the file system has it; else a name that is taken away at once. */
-static int open_nameless(const char *folder)
+static int open_in(const char *folder)
 {
     char path[4096];
     int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -34,6 +35,20 @@ static int open_nameless(const char *folder)
     fd = mkostemp(path, O_CLOEXEC);
     if (fd >= 0)
         unlink(path);
+    return fd;
+}
+
+static int open_nameless(const char *folder)
+{
+    struct owner_visit visit;
+    int fd;
+
+    if (owner_enter(folder, &visit, NULL) != 0) {
+        errno = EPERM;
+        return -1;
+    }
+    fd = open_in(folder);
+    owner_leave(&visit);
     return fd;
 }
 

@@ -4,6 +4,7 @@
 #include "mirror/writer_run.h"
 
 #include "core/clock.h"
+#include "core/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,6 @@ static int take_lock(struct writer *w, struct error *e)
     w->lock_fd = openat(w->folder_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (w->lock_fd < 0)
         return error_set(e, "lock file %s/" LOCK_NAME " cannot be opened: %s", w->folder, strerror(errno));
-    (void)writer_give_to_owner(w, w->lock_fd);
     if (flock(w->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         ssize_t n = errno == EWOULDBLOCK ? pread(w->lock_fd, text, sizeof text, 0) : -1;
 
@@ -54,16 +54,29 @@ static int take_lock(struct writer *w, struct error *e)
     return 0;
 }
 
+/* The lock file of a folder that may not be there yet; -1. */
+static int open_lock(const char *folder)
+{
+    char path[4096];
+    struct buf b = BUF_OVER(path);
+    struct owner_visit visit;
+    int fd;
+
+    buf_addf(&b, "%s/" LOCK_NAME, folder);
+    if (b.full || owner_enter(folder, &visit, NULL) != 0)
+        return -1;
+    fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    owner_leave(&visit);
+    return fd;
+}
+
 int writer_wait(const char *folder, unsigned seconds, struct error *e)
 {
     const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
     uint64_t end = clock_boot_ns() + seconds * NS_PER_S;
-    char path[4096];
-    struct buf b = BUF_OVER(path);
     int fd, busy;
 
-    buf_addf(&b, "%s/" LOCK_NAME, folder);
-    if (seconds == 0 || b.full || (fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) < 0)
+    if (seconds == 0 || (fd = open_lock(folder)) < 0)
         return 0; /* writer_begin says what is wrong, if anything is */
     while ((busy = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EWOULDBLOCK && clock_boot_ns() < end)
         (void)nanosleep(&pause, NULL);
@@ -142,7 +155,7 @@ static int prepare(struct writer *w, struct error *e)
     return 0;
 }
 
-int writer_begin(const char *folder, struct writer **out, struct error *e)
+static int begin(const char *folder, struct writer **out, struct error *e)
 {
     struct writer *w = calloc(1, sizeof *w);
     struct error why;
@@ -161,6 +174,18 @@ int writer_begin(const char *folder, struct writer **out, struct error *e)
     if (e != NULL)
         *e = why;
     return -1;
+}
+
+int writer_begin(const char *folder, struct writer **out, struct error *e)
+{
+    struct owner_visit visit;
+    int result;
+
+    if (owner_enter(folder, &visit, e) != 0)
+        return -1;
+    result = begin(folder, out, e);
+    owner_leave(&visit);
+    return result;
 }
 
 void writer_close(struct writer *w)
@@ -409,7 +434,7 @@ int writer_add_right(struct writer *w, uint32_t tenant, const struct mailbox_id 
 
 /* ---- the end of a run ---- */
 
-int writer_finish(struct writer *w, struct writer_summary *summary, struct error *e)
+static int finish(struct writer *w, struct writer_summary *summary, struct error *e)
 {
     char path[4096];
     struct buf b = BUF_OVER(path);
@@ -428,6 +453,18 @@ int writer_finish(struct writer *w, struct writer_summary *summary, struct error
     summary->bytes = w->manifest.m.size;
     summary->generation = changed ? w->last_generation + 1 : w->manifest.m.generation;
     return changed ? writer_publish(w, &summary->bytes, e) : writer_confirm(w, e);
+}
+
+int writer_finish(struct writer *w, struct writer_summary *summary, struct error *e)
+{
+    struct owner_visit visit;
+    int result;
+
+    if (owner_enter(w->folder, &visit, e) != 0)
+        return -1;
+    result = finish(w, summary, e);
+    owner_leave(&visit);
+    return result;
 }
 
 bool writer_conflict(const struct writer *w, size_t i, struct identity_conflict *out)

@@ -74,20 +74,10 @@ static void remove_old_generations(const struct writer *w, uint64_t keep, uint64
 
 /* ---- the manifest ---- */
 
-int writer_give_to_owner(const struct writer *w, int fd)
-{
-    struct stat st;
-
-    if (geteuid() != 0)
-        return 0;
-    return fstat(w->folder_fd, &st) == 0 ? fchown(fd, st.st_uid, st.st_gid) : -1;
-}
-
 static int replace_manifest(const struct writer *w, struct slice text, struct error *e)
 {
     int fd = openat(w->folder_fd, NEXT_MANIFEST, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-    bool written = fd >= 0 && fchmod(fd, FILE_MODE) == 0 && writer_give_to_owner(w, fd) == 0 &&
-                   write_whole(fd, text) == 0 && fsync(fd) == 0;
+    bool written = fd >= 0 && fchmod(fd, FILE_MODE) == 0 && write_whole(fd, text) == 0 && fsync(fd) == 0;
 
     if (!written)
         (void)error_set(e, "the manifest %s/" NEXT_MANIFEST " cannot be written: %s", w->folder, strerror(errno));
@@ -146,8 +136,7 @@ static int settle_file(struct writer *w, struct manifest *m, struct error *e)
     int fd = openat(w->folder_fd, NEXT_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC), result = -1;
 
     /* LMDB may end the file before its last page when that one is free; readers want all pages to be there. */
-    if (fd < 0 || ftruncate(fd, (off_t)m->size) != 0 || fchmod(fd, FILE_MODE) != 0 ||
-        writer_give_to_owner(w, fd) != 0 || fsync(fd) != 0)
+    if (fd < 0 || ftruncate(fd, (off_t)m->size) != 0 || fchmod(fd, FILE_MODE) != 0 || fsync(fd) != 0)
         (void)error_set(e, "the new directory file %s/" NEXT_FILE " cannot be brought to disk: %s", w->folder,
                         strerror(errno));
     else if (checksum_file(fd, m->size, &m->checksum, e) != 0)

@@ -54,12 +54,6 @@ struct writer {
     bool locked, finished;
 };
 
-/*
- * A run by root leaves its files to the folder's owner, so that the services and the mirror's own unit, which are not
- * root, can go on with them. 0, or -1 with errno.
- */
-int writer_give_to_owner(const struct writer *w, int fd);
-
 /* Merges operations and last generation into w->builder; *changed when they differ. 0, or -1 with e. */
 int writer_merge(struct writer *w, struct writer_summary *summary, bool *changed, struct error *e);
 

@@ -31,33 +31,50 @@ void connection_refuse(struct connection *c, struct buf *answers, enum request_p
 }
 
 /*
- * The recipients belong to one message, and all requests about one message carry the same instance
- * (SMTPD_POLICY_README). Without one, a new message begins where MAIL or an earlier command is asked about.
+ * All requests about one message carry the same instance (SMTPD_POLICY_README), whatever connection they come over.
+ * Without one, a new message begins where MAIL or an earlier command is asked about, or after an end.
  */
+static uint64_t message_of(struct connection *c, const struct policy_request *request)
+{
+    const struct messages *all = c->worker->messages;
+    struct slice instance = request->value[ATTRIBUTE_INSTANCE];
+
+    if (instance.n > 0)
+        return messages_key(all, instance, request->value[ATTRIBUTE_CLIENT_ADDRESS]);
+    if (request->stage <= STAGE_MAIL || c->ended)
+        c->messages++;
+    return messages_key_without(all, c->number, c->messages);
+}
+
+/* One process of Postfix's is behind a connection, and has one message under way. */
 static void follow_message(struct connection *c, const struct policy_request *request)
 {
-    struct slice instance = request->value[ATTRIBUTE_INSTANCE];
-    size_t kept = instance.n < INSTANCE_KEPT_MAX ? instance.n : INSTANCE_KEPT_MAX;
+    uint64_t key = message_of(c, request);
 
-    if (instance.n == c->instance_n && memcmp(c->instance, kept > 0 ? instance.p : "", kept) == 0 &&
-        (instance.n > 0 || request->stage > STAGE_MAIL))
-        return;
-    recipients_clear(&c->recipients);
-    c->instance_n = (uint32_t)instance.n;
-    if (kept > 0)
-        memcpy(c->instance, instance.p, kept);
+    if (c->message != 0 && c->message != key)
+        messages_over(c->worker->messages, c->message, c->worker->now_s);
+    c->message = key;
+    c->ended = request->stage == STAGE_END;
 }
 
 static void answer(struct connection *c, const struct policy_request *request, struct buf *answers)
 {
     struct worker *worker = c->worker;
+    struct recipients unknown = {0};
+    struct message *message;
 
     follow_message(c, request);
     submission_of_request(request, c->listener->has_tls ? &c->listener->tls : NULL, &worker->submission);
-    policy_reply_add(answers, engine_decide(worker->user, &worker->submission, &c->recipients));
+    submission_take_front(&worker->submission, &c->listener->front);
+    message = messages_take(worker->messages, c->message, request->stage == STAGE_RCPT, worker->now_s);
+    policy_reply_add(answers, engine_decide(worker->user, &worker->submission,
+                                            message != NULL ? message_recipients(message) : &unknown));
+    if (message != NULL)
+        messages_give(worker->messages, message, c->ended, worker->now_s);
+    recipients_clear(&unknown);
+    if (c->ended)
+        engine_header_due(worker->user, &worker->submission);
     worker->decided = true;
-    if (request->stage == STAGE_END)
-        recipients_clear(&c->recipients);
 }
 
 bool connection_answer(struct connection *c, struct slice *in, struct buf *answers)

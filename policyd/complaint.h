@@ -16,6 +16,7 @@ enum complaint_kind {
     COMPLAINT_ACCEPT = REQUEST_PROBLEM_COUNT, /* accept() failed */
     COMPLAINT_FULL,                           /* max_connections reached */
     COMPLAINT_MEMORY,
+    COMPLAINT_FORGOTTEN, /* recipients of messages, for want of room */
     COMPLAINT_KINDS
 };
 
@@ -30,5 +31,7 @@ struct complaints {
 
 /* May this kind be logged now? If so *held is how many were held back since the last time. now_s: boot time. */
 bool complaint_due(struct complaints *complaints, unsigned kind, uint64_t now_s, uint64_t *held);
+/* n more that are not logged. */
+void complaint_hold(struct complaints *complaints, unsigned kind, uint64_t n);
 
 #endif

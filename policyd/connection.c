@@ -51,6 +51,7 @@ static int watch(struct connection *c, short what)
 
 void connection_open(struct worker *worker, int fd, const struct listener *listener)
 {
+    static _Atomic uint64_t numbers;
     struct connection *c = calloc(1, sizeof *c);
     uint64_t held;
 
@@ -67,6 +68,7 @@ void connection_open(struct worker *worker, int fd, const struct listener *liste
     c->worker = worker;
     c->listener = listener;
     c->since_s = worker->now_s;
+    c->number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed);
     TAILQ_INSERT_TAIL(&worker->idle, c, links);
 }
 
@@ -78,7 +80,6 @@ void connection_close(struct connection *c)
     TAILQ_REMOVE(list_of(c), c, links);
     event_del(&c->event);
     close(fd);
-    recipients_clear(&c->recipients);
     free(c->in);
     free(c->out);
     free(c);

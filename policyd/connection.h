@@ -21,9 +21,6 @@
 
 struct worker;
 
-/* Longer ones are told apart by their length and these first bytes. Postfix's have about 25. */
-#define INSTANCE_KEPT_MAX 64
-
 enum connection_phase {
     PHASE_READING,
     PHASE_WRITING,  /* an answer waits for the peer to take it; nothing is read meanwhile */
@@ -36,13 +33,13 @@ struct connection {
     struct worker *worker;
     const struct listener *listener;
     enum connection_phase phase;
-    bool busy;        /* in the worker's list of connections with something unfinished, else in the idle one */
-    bool refused;     /* close once the answer is out */
-    uint64_t since_s; /* the worker's time: busy since, or last used */
-    /* The message that the last request was about, and its recipients that were let through. */
-    struct recipients recipients;
-    uint32_t instance_n;
-    char instance[INSTANCE_KEPT_MAX];
+    bool busy;         /* in the worker's list of connections with something unfinished, else in the idle one */
+    bool refused;      /* close once the answer is out */
+    bool ended;        /* the last request was about the end of its message */
+    uint64_t since_s;  /* the worker's time: busy since, or last used */
+    uint64_t message;  /* that the last request was about (messages_key); 0: there was none */
+    uint64_t number;   /* no other connection of this process has it */
+    uint64_t messages; /* so many that had no instance have begun */
     /* malloc'ed, NULL when empty: the beginning of a request; the rest of an answer. */
     char *in, *out;
     size_t in_n, out_n;

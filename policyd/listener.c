@@ -1,5 +1,7 @@
 #include "policyd/listener.h"
 
+#include "core/owner.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -220,11 +222,11 @@ static int open_passed(const struct listener_config *config, struct listener *ou
     return 0;
 }
 
-int listener_open(const struct listener_config *config, struct listener *out, struct error *e)
+static int open_any(const struct listener_config *config, struct listener *out, struct error *e)
 {
     int folder = config->path != NULL ? lock_folder(config->path) : -1, result;
 
-    *out = (struct listener){.fd = -1, .has_tls = config->has_tls, .tls = config->tls};
+    *out = (struct listener){.fd = -1, .has_tls = config->has_tls, .tls = config->tls, .front = config->front};
     out->address = strdup(config->address);
     out->path = config->path != NULL ? strdup(config->path) : NULL;
     if (out->address == NULL || (config->path != NULL && out->path == NULL))
@@ -244,13 +246,35 @@ int listener_open(const struct listener_config *config, struct listener *out, st
     return result;
 }
 
-void listener_close(struct listener *listener)
+int listener_open(const struct listener_config *config, struct listener *out, struct error *e)
 {
+    struct owner_visit visit = {.inside = false};
+    int result;
+
+    *out = (struct listener){.fd = -1};
+    if (config->path != NULL && owner_enter(config->path, &visit, e) != 0)
+        return -1;
+    result = open_any(config, out, e);
+    owner_leave(&visit);
+    return result;
+}
+
+static void remove_socket(const struct listener *listener)
+{
+    struct owner_visit visit;
     struct stat there;
 
-    if (listener->made_socket && listener->path != NULL && lstat(listener->path, &there) == 0 &&
-        there.st_dev == listener->device && there.st_ino == listener->inode)
+    if (listener->path == NULL || owner_enter(listener->path, &visit, NULL) != 0)
+        return;
+    if (lstat(listener->path, &there) == 0 && there.st_dev == listener->device && there.st_ino == listener->inode)
         unlink(listener->path);
+    owner_leave(&visit);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->made_socket)
+        remove_socket(listener);
     listener->made_socket = false;
     if (listener->fd >= 0)
         close(listener->fd);

@@ -16,6 +16,7 @@ struct listener {
     char *path;            /* UNIX sockets; else NULL */
     struct tls_config tls; /* of its own, if has_tls */
     bool has_tls;
+    struct front_config front;
     int fd; /* listening, non-blocking, close-on-exec; -1: closed */
     bool is_tcp;
     bool made_socket; /* a UNIX socket of our own making, that we remove again: device and inode tell */

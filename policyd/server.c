@@ -6,6 +6,7 @@
 
 struct server {
     struct complaints complaints;
+    struct messages *messages;
     struct acceptor *acceptor;
     struct listener *listeners;
     size_t n_listeners; /* those that are open */
@@ -36,7 +37,7 @@ static int start_workers(struct server *s, struct engine *engine, struct error *
     if (s->workers == NULL)
         return error_set(e, "no memory for the workers");
     for (; s->n_workers < wanted; s->n_workers++)
-        if (worker_start(engine, &s->complaints, &s->workers[s->n_workers], e) != 0)
+        if (worker_start(engine, &s->complaints, s->messages, &s->workers[s->n_workers], e) != 0)
             return -1;
     return 0;
 }
@@ -45,8 +46,10 @@ int server_start(struct engine *engine, struct server **out, struct error *e)
 {
     struct server *s = calloc(1, sizeof *s);
 
-    if (s == NULL)
-        return error_set(e, "no memory");
+    if (s == NULL || (s->messages = messages_new()) == NULL) {
+        free(s);
+        return error_set(e, "no memory, or no randomness");
+    }
     if (open_listeners(s, &engine_config(engine)->policyd, e) != 0 || start_workers(s, engine, e) != 0 ||
         acceptor_start(engine, &s->complaints, s->listeners, s->n_listeners, s->workers, s->n_workers, &s->acceptor,
                        e) != 0) {
@@ -69,6 +72,7 @@ void server_stop(struct server *s)
         worker_join(s->workers[i]);
     for (size_t i = 0; i < s->n_listeners; i++)
         listener_free(&s->listeners[i]);
+    messages_free(s->messages);
     free(s->workers);
     free(s->listeners);
     free(s);

@@ -49,6 +49,21 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
     end_if_empty(w);
 }
 
+static void say_forgotten(struct worker *w)
+{
+    uint64_t n = messages_forgotten(w->messages), held;
+
+    if (n == 0)
+        return;
+    if (!complaint_due(w->complaints, COMPLAINT_FORGOTTEN, w->now_s, &held)) {
+        complaint_hold(w->complaints, COMPLAINT_FORGOTTEN, n - 1);
+        return;
+    }
+    log_say(engine_log(w->engine), LEVEL_WARNING,
+            "too many messages are under way: the recipients of %llu were forgotten, and count as never asked about",
+            (unsigned long long)(n + held));
+}
+
 /*
  * The timeouts, once a second for all: a timer for each request would cost more than the request. An end comes up to
  * two seconds late, never early.
@@ -67,6 +82,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
         connection_expire(c);
     if (w->stop_at_s != 0 && w->now_s > w->stop_at_s)
         event_base_loopbreak(w->base);
+    say_forgotten(w);
     end_if_empty(w);
     if (!w->decided)
         engine_user_rest(w->user);
@@ -137,7 +153,8 @@ static int prepare(struct worker *w)
     return 0;
 }
 
-int worker_start(struct engine *engine, struct complaints *complaints, struct worker **out, struct error *e)
+int worker_start(struct engine *engine, struct complaints *complaints, struct messages *messages, struct worker **out,
+                 struct error *e)
 {
     const struct policyd_config *config = &engine_config(engine)->policyd;
     struct worker *w = calloc(1, sizeof *w);
@@ -146,6 +163,7 @@ int worker_start(struct engine *engine, struct complaints *complaints, struct wo
         return error_set(e, "cannot start a worker: no memory");
     w->engine = engine;
     w->complaints = complaints;
+    w->messages = messages;
     w->idle_timeout_s = config->idle_timeout_s;
     w->request_timeout_s = config->request_timeout_s;
     w->submission.who = (struct who_memory){w->logins, LOGINS_KEPT};

@@ -1,6 +1,6 @@
 /*
- * A worker: a thread with an event loop of its own that serves its connections. Workers share nothing but the engine
- * and the counts below, so there is no lock on the way of a request.
+ * A worker: a thread with an event loop of its own that serves its connections. Workers share nothing but the engine,
+ * the counts below, and the messages that are under way, which have a lock for one in sixteen of them.
  */
 #ifndef POSTERN_POLICYD_WORKER_H
 #define POSTERN_POLICYD_WORKER_H
@@ -9,6 +9,7 @@
 #include "core/who_cache.h"
 #include "policyd/complaint.h"
 #include "policyd/connection.h"
+#include "policyd/messages.h"
 #include "policyd/reply.h"
 #include "policyd/request.h"
 
@@ -28,6 +29,7 @@ struct worker {
     /* set before the thread starts */
     struct engine *engine;
     struct complaints *complaints;
+    struct messages *messages;
     uint64_t idle_timeout_s, request_timeout_s;
     pthread_t thread;
     int mail[2]; /* a pipe: new connections, and the order to stop */
@@ -47,8 +49,9 @@ struct worker {
     char in[REQUEST_MAX];
 };
 
-/* Starts a worker. 0 and *out; -1 with e. */
-int worker_start(struct engine *engine, struct complaints *complaints, struct worker **out, struct error *e);
+/* Starts a worker. 0 and *out; -1 with e. complaints and messages are those of all workers. */
+int worker_start(struct engine *engine, struct complaints *complaints, struct messages *messages, struct worker **out,
+                 struct error *e);
 
 /* Hands a new connection over, from another thread. fd belongs to the worker from now on, also if it can't take it. */
 void worker_give(struct worker *worker, int fd, const struct listener *listener);

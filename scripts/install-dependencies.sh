@@ -1,30 +1,35 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that building, testing or the demonstration need.
 #
-#   scripts/install-dependencies.sh build|test|deb|bench
+#   scripts/install-dependencies.sh build|test|deb|bench|clients
 #
 # "test" holds "build" and adds compilers' tools and the servers that tests and demonstration run on loopback. "deb" holds
 # "build" and adds what makes Debian packages, checks them and makes the clean system that they are tested in. "bench" holds
-# "test" and adds the programs that postern's speed is compared with, and what counts instructions. Nothing is started:
+# "test" and adds the programs that postern's speed is compared with, and what counts instructions. "clients" holds "test" and
+# adds the mail clients that are tried. Nothing is started:
 # services of packages that are installed here stay off.
 set -eu
 
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev'
 # libnet-ssleay-perl: swaks' TLS. llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries'
-# leaks that tests know.
+# leaks that tests know. opendkim-tools: miltertest.
 test="$build libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck shellcheck systemd postfix
-dovecot-core swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography jq mandoc strace libfaketime e2fsprogs iproute2 procps"
+dovecot-core opendkim-tools swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography python3-milter haproxy
+jq mandoc strace libfaketime e2fsprogs iproute2 procps debhelper"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
-bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim opendkim-tools valgrind"
+bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim valgrind"
+clients="$test ruby php-cli libphp-phpmailer default-jdk-headless libjakarta-mail-java
+nodejs node-nodemailer msmtp"
 
 case "${1:-}" in
 build) wanted=$build ;;
 test) wanted=$test ;;
 deb) wanted=$deb ;;
 bench) wanted=$bench ;;
+clients) wanted=$clients ;;
 *)
-    echo "usage: $0 build|test|deb|bench" >&2
+    echo "usage: $0 build|test|deb|bench|clients" >&2
     exit 2
     ;;
 esac

@@ -30,11 +30,13 @@ for unit in conf/systemd/*.service conf/systemd/*.timer conf/systemd/*.path conf
     [ ! -e "$unit" ] || put_filled "$unit" "$prefix/lib/systemd/system/$(basename "$unit")"
 done
 put 644 conf/systemd/sysusers.conf "$prefix/lib/sysusers.d/postern.conf"
-put 644 conf/systemd/tmpfiles.conf "$prefix/lib/tmpfiles.d/postern.conf"
+put_filled conf/systemd/tmpfiles.conf "$prefix/lib/tmpfiles.d/postern.conf"
 for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern.conf; do
     put 644 "$example" "$prefix/share/doc/postern/examples/${example#conf/}"
 done
 [ -d "$root$sysconfdir/postern/secrets" ] || install -d -m 700 "$root$sysconfdir/postern/secrets"
-put 644 doc/exchange-online.md "$prefix/share/doc/postern/exchange-online.md"
+for page in exchange-online postfix; do
+    put 644 "doc/$page.md" "$prefix/share/doc/postern/$page.md"
+done
 [ -e "$root$sysconfdir/postern/postern.conf" ] || put 644 conf/postern.conf "$sysconfdir/postern/postern.conf"
 echo "installed below ${root:-/}; next: README.md, \"Behind your own Postfix\""

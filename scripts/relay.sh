@@ -130,7 +130,7 @@ relay_start_postfix()
         echo 'compatibility_level = 3.6'
         sed -e "s|/run/postern/|$T/run/|; s|^relayhost = .*|relayhost = [127.0.0.1]:$SINK|" \
             -e 's|^smtp_tls_security_level = .*|smtp_tls_security_level = none|' \
-            -e "s|^mynetworks = .*|mynetworks = ${RELAY_NETWORKS:-127.20.0.0/16}|" conf/postfix/main.cf
+            -e "s|^mynetworks =.*|mynetworks = ${RELAY_NETWORKS-127.20.0.0/16}|" conf/postfix/main.cf
         cat <<END
 queue_directory = $T/queue
 data_directory = $T/data

@@ -57,7 +57,7 @@ list()
     # Lint takes what processor time the others leave. What is long is not the last.
     echo 'tests-lint nice -n 19 tests/lint.sh'
     for t in tests/integration/{mirror_sync,check_postfix}.sh tests/integration/*.sh tests/coverage.sh \
-        tests/faults/{files,starts,disk,killed}.sh tests/e2e/*.sh tests/standin/selftest.sh; do
+        tests/faults/{files,starts,disk,killed}.sh tests/interop/{logins,filters,proxies}.sh tests/e2e/*.sh tests/standin/selftest.sh; do
         [ ! -x "$t" ] || echo "$(basename "$(dirname "$t")")-$(basename "$t" .sh) $t"
     done | awk '!seen[$0]++'
 }

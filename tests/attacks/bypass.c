@@ -252,7 +252,7 @@ static void decide_stages(const struct decide_context *c, struct submission *s, 
     }
     s->stage = STAGE_END;
     s->has_recipient = false;
-    s->recipient_count = r.n;
+    s->recipient_count = r.asked;
     decide(c, s, &r, v, NULL);
 out:
     recipients_clear(&r);
@@ -378,6 +378,8 @@ static bool milter_is_done(struct wire *w, struct outcome *o)
 {
     struct wire_reply reply = wire_read(w, WAIT_MS);
 
+    while (wire_is_change(reply.command)) /* a From that is added */
+        reply = wire_read(w, WAIT_MS);
     *o = (struct outcome){ACTION_PASS, "passes"};
     if (reply.command == SMFIR_CONTINUE)
         return false;
@@ -451,7 +453,7 @@ static struct outcome by_milter(const struct world *w, const struct row *row)
 
     (void)snprintf(path, sizeof path, "%s/milter.sock", w->folder);
     wire = wire_open(path, &e);
-    if (wire == NULL || wire_negotiate(wire, WIRE_ACTIONS, WIRE_STEPS, WAIT_MS) != 0)
+    if (wire == NULL || wire_negotiate(wire, WIRE_VERSION, WIRE_ACTIONS, WIRE_STEPS, WAIT_MS) != 0)
         die("milter", e.text);
     (void)snprintf(client, sizeof client, "%s%.*s",
                    memchr(row->column[C_CLIENT].p, ':', row->column[C_CLIENT].n) ? "IPv6:" : "",
@@ -461,6 +463,7 @@ static struct outcome by_milter(const struct world *w, const struct row *row)
         die("milter", "ends the conversation at its beginning");
     if (!milter_envelope(wire, row, &o)) {
         milter_header(wire, row->column[C_HEADER]);
+        wire_packet(wire, SMFIC_EOH, NULL, 0);
         wire_packet(wire, SMFIC_BODYEOB, NULL, 0);
         (void)milter_is_done(wire, &o);
     }

@@ -2,7 +2,7 @@
 """Attacks on a running postern-policyd, by somebody who can say what he likes where Postfix would pass it on. TAP lines.
 
     policy_attacks.py spellings|requests|spray|replay|probing|victim SOCKET POSTERN CONF
-    policy_attacks.py flood SOCKET POSTERN CONF PID
+    policy_attacks.py flood|strangers SOCKET POSTERN CONF PID
 
 POSTERN CONF: the command line and its configuration, for what it counts. The limits are those of policy_attacks.sh.
 """
@@ -227,12 +227,46 @@ def flood(path, postern, pid):
     ok("and reports show nothing that a terminal obeys", not re.search(rb"[^\x20-\x7e\r\n]", rows), rows[:200])
 
 
+def first_messages(policy, users):
+    """How many of these users' first message of the day passes."""
+    return sum(policy.ask(sasl_username=user, sender=user, client_address="198.51.100.7") == "DUNNO"
+               for user in (f"u{u}@litware.example" for u in users))
+
+
+def refuse(path, first, n):
+    """One refusal of each of n addresses of one IPv6 /64, without a login. True when all were refused."""
+    policy, refused = Policy(path), 0
+    for at in range(first, first + n, 500):
+        policy.send(b"".join(
+            b"request=smtpd_access_policy\nprotocol_state=RCPT\nsender=x@y.example\nrecipient=z@w.example\n"
+            b"client_address=2001:db8:bad:4::%x:%x\ninstance=9.%x\n\n" % (i >> 16, i & 0xffff, i) for i in range(at, at + 500)))
+        refused += sum(policy.answer().startswith("530 ") for _ in range(500))
+    return refused == n
+
+
+def strangers(path, postern, pid):
+    """A61: a flood of refusals without a login, from more addresses than there are counters."""
+    policy = Policy(path)
+    ok("200 people's first messages pass", first_messages(policy, range(200)) == 200)
+    refused, before = refuse(path, 0, 300000), resident_kib(pid)
+    ok("1,300,000 strangers are refused", refused and refuse(path, 300000, 1000000))
+    grown = resident_kib(pid) - before
+    ok("in fixed memory", grown < 1024, f"{grown} KiB")
+    passed = first_messages(policy, range(200, 500))
+    ok("300 other people's first messages pass all the same", passed == 300, passed)
+    blocks = counters(postern, "postern_blocks")
+    ok("and nobody is blocked, but for the one network that the flood came from", blocks <= 1, blocks)
+    ok("no counter is crowded by it", counters(postern, "postern_counters_crowded_total") == 0)
+    live = counters(postern, "postern_counters_live")
+    ok("and none is taken", live < 5000, live)
+
+
 def main():
     name, path = sys.argv[1:3]
     postern = [sys.argv[3], "-c", sys.argv[4]]
     random.seed(4)
     {"spellings": spellings, "requests": requests, "spray": spray, "replay": replay, "probing": probing, "victim": victim,
-     "flood": lambda p, c: flood(p, c, int(sys.argv[5]))}[name](path, postern)
+     "flood": lambda p, c: flood(p, c, int(sys.argv[5])), "strangers": lambda p, c: strangers(p, c, int(sys.argv[5]))}[name](path, postern)
     return status
 
 

@@ -98,8 +98,8 @@ static void check_config(const struct config *c)
         check_connector(c, i);
     for (size_t i = 0; i < c->policyd.n_listen; i++)
         check_listener(&c->policyd.listen[i]);
-    if (c->milter.listen.address != NULL)
-        check_listener(&c->milter.listen);
+    for (size_t i = 0; i < c->milter.n_listen; i++)
+        check_listener(&c->milter.listen[i]);
     for (size_t i = 0; i < c->n_replies; i++)
         check(c->replies[i].reason != NULL && c->replies[i].text != NULL);
     config_explain(c, check_line, NULL, &warnings);

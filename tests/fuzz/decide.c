@@ -12,6 +12,7 @@
  */
 #include "core/clock.h"
 #include "core/counters_table.h"
+#include "core/decide_steps.h"
 #include "core/limits.h"
 #include "core/state.h"
 #include "mirror/writer.h"
@@ -47,7 +48,7 @@ static struct directory *directory;
 static struct directory_view *view;
 static struct config *configs[RULES];
 static struct state *state;
-static union pair *table;
+static union pair *table, *rest;
 
 /* ---- the world: every combination of what the rules look at ---- */
 
@@ -250,7 +251,8 @@ static void make_state(void)
     MUST(state_open(&o, &state, &e) == 0);
     /* For blocks and the secret; the counters are cleared for each input, so they have memory of their own. */
     table = aligned_alloc(128, ENTRIES * sizeof *table);
-    MUST(table != NULL);
+    rest = calloc(COUNTERS_REST_PAIRS, sizeof *rest); /* nothing is crowded, so nothing gets there */
+    MUST(table != NULL && rest != NULL);
 }
 
 static void clean_up(void)
@@ -600,11 +602,13 @@ static void decide_and_charge(struct decide_context *c, struct counters *counter
                               bool at_once, struct verdict *v)
 {
     struct recipients r = {0};
+    const struct deciding d = {.c = c, .s = s, .r = &r, .v = v};
+    struct receipt receipt;
 
     c->charging = at_once;
     decide(c, s, &r, v, NULL);
     for (unsigned tries = 0; v->action == ACTION_PASS || v->action == ACTION_HOLD; tries++) {
-        if (limits_charge(counters, c, s, &r, v) == PLAN_CHARGED)
+        if (limits_charge(counters, &d, &receipt) == PLAN_CHARGED)
             return;
         MUST(at_once && tries == 0); /* nobody else charges */
         c->charging = false;
@@ -637,14 +641,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned n = size > 0 ? data[0] % RULES : 0;
     struct rules rules = rules_of(n);
-    uint64_t crowded = 0, now_ns = START;
+    struct counters_met met = {0};
+    uint64_t now_ns = START;
     struct counters counters;
     struct decide_context c = {
         .config = configs[n], .view = view, .blocks = state_blocks(state), .secret = state_secret(state), .wall_s = 1};
     static struct verdict verdict;
 
     memset(table, 0, ENTRIES * sizeof *table);
-    counters = counters_over(table, ENTRIES, &crowded);
+    counters = counters_over(table, ENTRIES, rest, &met);
     c.counters = &counters;
     n_taken = 0;
     for (size_t i = 0, at = 1; i < EVENTS_MAX && at + EVENT <= size; i++, at += EVENT) {
@@ -663,7 +668,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (wanted.action == ACTION_PASS || wanted.action == ACTION_HOLD)
             take(&rules, &e, &wanted);
     }
-    MUST(crowded == 0);
+    MUST(met.crowded == 0);
     check_spans(&rules);
     return 0;
 }

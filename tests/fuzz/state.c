@@ -197,7 +197,7 @@ static void use_blocks(struct state *s)
         must_be_text(b.limit, sizeof b.limit);
         must_be_text(b.reason, sizeof b.reason);
     }
-    MUST(n <= BLOCKS);
+    MUST(n <= BLOCKS_PLACES_EACH * BLOCKS); /* whatever stands in the index */
     (void)blocks_lift(blocks, 99, now);
     MUST(!blocks_find(blocks, 99, now, &until));
 }

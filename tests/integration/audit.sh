@@ -90,6 +90,22 @@ finds 'local files that override' 3 'local-allow' 'smtp_auth = { allow_file = "a
 install -m 644 /dev/null "$A/key"
 audit "alerts = ( { url = \"https://hooks.contoso.example/\"; secret_file = \"$A/key\"; } );"
 is 'a secret that everybody can read' "$? $(found)" '5 secrets-readable'
+install -d -m 700 "$A/secrets"
+install -m 644 /dev/null "$A/secrets/key.pem"
+exchange='tenants = ( { name = "contoso"; exchange = { tenant_id = "7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d1";
+    application = "7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d2"; certificate_file = "cert.pem"; key_file = "key.pem"; }; } );'
+finds 'a folder of secrets that is closed' 0 '' "$exchange"
+chmod 755 "$A/secrets"
+finds 'one that everybody can enter, and the original of a credential there' 5 'secrets-readable secrets-readable' "$exchange"
+chmod 750 "$A/secrets"
+chmod 640 "$A/secrets/key.pem"
+finds 'one that a group can enter' 5 'secrets-readable' ''
+chmod 700 "$A/secrets"
+if [ "$(id -u)" -eq 0 ]; then
+    chown nobody "$A/secrets"
+    finds 'one that is not root'"'"'s' 5 'secrets-readable' ''
+fi
+rm -r "$A/secrets"
 chmod 755 "$A/journal"
 finds 'a journal that everybody can read' 3 'data-readable' ''
 chmod 750 "$A/journal"

@@ -37,7 +37,7 @@ relay_wait test -S "$F/run/milter.sock"
 chgrp postfix "$F/run" "$F/run/policyd.sock" "$F/run/milter.sock" && chmod 2750 "$F/run"
 {
     echo 'compatibility_level = 3.6'
-    sed -e "s|/run/postern/|$F/run/|" -e 's|^mynetworks = .*|mynetworks = 127.0.0.1/32 192.0.2.0/25|' conf/postfix/main.cf
+    sed -e "s|/run/postern/|$F/run/|" -e 's|^mynetworks =.*|mynetworks = 192.0.2.0/25|' conf/postfix/main.cf
     echo "queue_directory = $F/queue"
 } >"$F/shipped/main.cf"
 cp conf/postfix/master.cf "$F/shipped/master.cf"
@@ -52,14 +52,22 @@ with()
     relay_settled "$F/pf/main.cf"
 }
 
-check() { "$POSTERN" -c "$F/postern.conf" check-postfix --config-dir "$F/pf" "$@" 2>"$F/stderr"; }
+# Of postern.conf with these settings: the file's name.
+settings()
+{
+    [ -n "$1" ] || { echo "$F/postern.conf"; return; }
+    { cat "$F/postern.conf"; echo "$1"; } >"$F/other.conf"
+    echo "$F/other.conf"
+}
+check() { "$POSTERN" -c "${CONF:-$F/postern.conf}" check-postfix --config-dir "$F/pf" "$@" 2>"$F/stderr"; }
 
-# finds WHAT ID STATUS WHERE-PATTERN MAIN-SED [MASTER-SED]: that rule is named there, with that exit status.
+# finds WHAT ID STATUS WHERE-PATTERN MAIN-SED [MASTER-SED [SETTINGS]]: that rule is named there, with that exit status. SETTINGS:
+# of postern.conf.
 finds()
 {
     local what=$1 id=$2 status=$3 where=$4 got
     with "$5" "${6:-}"
-    check --json >"$F/json"
+    CONF=$(settings "${7:-}") check --json >"$F/json"
     got=$?
     got="$got $(python3 -c '
 import json, sys
@@ -69,6 +77,47 @@ for f in json.load(open(sys.argv[1]))["findings"]:
         break
 ' "$F/json" "$id")"
     is "$what" "$got" "$status $where"
+    paste "$what" "$id" "$got" "${7:-}"
+}
+
+# The command of a finding, run as it is printed, ends that finding. (This Postfix does not run: no reload.)
+paste()
+{
+    local command evidence
+    command=$(grep -o '\(postconf\|sed -i\) .* && postfix -c .* reload' <<<"$3")
+    command=${command% && postfix -c *}
+    [ -n "$command" ] || return 0
+    evidence=$(evidence_of "$2")
+    evidence=${evidence%%$'\n'*}
+    bash -c "$command" || echo "not ok $1: the command fails"
+    relay_settled "$F/pf/main.cf"
+    CONF=$(settings "$4") check --json >"$F/json"
+    is "$1: its command helps" "$(evidence_of "$2" | grep -Fx "$evidence")" ''
+}
+# evidence_of ID: of all findings of that rule.
+evidence_of()
+{
+    python3 -c '
+import json, sys
+for f in json.load(open(sys.argv[1]))["findings"]:
+    if f["id"] == sys.argv[2]:
+        print(f["evidence"])
+' "$F/json" "$1"
+}
+state()
+{
+    python3 -c '
+import json, sys
+print([r["state"] for r in json.load(open(sys.argv[1]))["rules"] if r["id"] == sys.argv[2]])
+' "$F/json" "$1"
+}
+
+# lacks WHAT ID MAIN-SED [MASTER-SED [SETTINGS]]: that rule is kept.
+lacks()
+{
+    with "$3" "${4:-}"
+    CONF=$(settings "${5:-}") check --json >"$F/json"
+    is "$1" "$(state "$2")" '*passed*'
 }
 
 with '' ''
@@ -76,31 +125,92 @@ check >"$F/text"
 is 'the shipped configuration has nothing to change but what only time can show' "$? $(grep -c '^critical\|^high\|^medium' "$F/text")" '[03] 0'
 
 relay='/^postern_relay_restrictions/,/reject_unauth/'
-finds 'a service with logins that asks nobody' not-asked 5 'master.cf:* submission*' '' '/smtpd_milters\|_restrictions/d'
-finds 'the end of the message is not asked about' cannot-count 4 '*end_of_data*' '' '/smtpd_milters\|end_of_data/d'
-finds 'permit_mynetworks in front of postern, with the milter behind it' permit-in-front 3 'main.cf:*postern_relay_restrictions*check_policy_service*' \
+finds 'a service with logins that asks nobody' not-asked 5 'master.cf:* submission*postconf*-P '\''submission/inet/smtpd_relay_restrictions=$postern_relay_restrictions'\''*reload' \
+    '' '/smtpd_milters\|_restrictions/d'
+finds 'the end of the message is not asked about' cannot-count 4 '*postconf*end_of_data_restrictions*' '' '/smtpd_milters\|end_of_data/d'
+finds 'permit_mynetworks in front of postern, with the milter behind it' permit-in-front 3 'main.cf:*postern_relay_restrictions*postconf*postern_relay_restrictions = check_policy_service $postern_policy permit_mynetworks permit_sasl*' \
     "$relay{/check_policy/d};s/^    permit_mynetworks/    permit_mynetworks check_policy_service \$postern_policy/"
 finds 'the same without a milter' permit-in-front 5 '*' \
     "$relay{/check_policy/d};s/^    permit_mynetworks/    permit_mynetworks check_policy_service \$postern_policy/" /smtpd_milters/d
-finds 'warn_if_reject in front of postern' warn-only 4 '*remove warn_if_reject*' 's/^    check_policy_service/    warn_if_reject check_policy_service/'
-finds 'the client list without delay, before there is a login' early-stage 4 '*smtpd_delay_reject = yes' \
+# in_front WORDS, behind WORDS: sed for main.cf: the words in front of postern, or behind it where networks are permitted.
+in_front() { printf 's|^    check_policy_service|    %s check_policy_service|' "$1"; }
+behind() { printf 's|^    permit_mynetworks|    permit_mynetworks %s|' "$1"; }
+finds 'clients with a certificate in front' permit-in-front 5 '*' "$(in_front 'permit_tls_clientcerts')" /smtpd_milters/d
+printf '192.0.2.9 OK\n' >"$F/clients"
+printf '/^198\\.51\\./ REJECT\n!/^203/i  permit_mynetworks, reject\n' >"$F/clients.re"
+printf '192.0.2.9 REJECT OK then\n198.51.100.7 550 no\n' >"$F/refused"
+finds 'a table of clients in front that says OK' permit-in-front 5 '*' "$(in_front "check_client_access texthash:$F/clients")" /smtpd_milters/d
+finds 'patterns in front that permit' permit-in-front 5 '*' "$(in_front "check_client_access regexp:$F/clients.re")" /smtpd_milters/d
+finds 'logins of a table in front' permit-in-front 5 '*' "$(in_front 'check_sasl_access inline:{anna@contoso.example=OK}')" /smtpd_milters/d
+finds 'a table in front that says nobody knows what' permit-in-front 3 '*' "$(in_front "check_client_access ldap:$F/ldap.cf")" /smtpd_milters/d
+finds 'a restriction class in front that permits' permit-in-front 5 '*' \
+    "$(in_front friends);\$a smtpd_restriction_classes = friends\nfriends = reject_unknown_sender_domain permit_inet_interfaces" /smtpd_milters/d
+lacks 'a table in front that only refuses' permit-in-front "$(in_front "check_client_access texthash:$F/refused")" /smtpd_milters/d
+lacks 'postern in a restriction class' not-asked "$relay{s/^    check_policy_service.*/    postern_first/};\$a smtpd_restriction_classes = postern_first\npostern_first = check_policy_service \$postern_policy" /smtpd_milters/d
+finds 'certificates that nobody but Postfix knows' permit-unknown 4 'main.cf:*postern_relay_restrictions*unauthenticated = "reject"*' "$(behind 'permit_tls_clientcerts')"
+finds 'a table behind postern that lets strangers relay' permit-unknown 4 '*' "$(behind 'check_client_access inline:{198.51.100.1=OK}')"
+lacks 'a table behind postern of a connector'\''s clients' permit-unknown "$(behind "check_client_access texthash:$F/clients")"
+lacks 'a table of logins behind postern' permit-unknown "$(behind 'check_sasl_access static:OK')"
+lacks 'what permits behind the last word' permit-unknown 's/^    reject_unauth_destination/    reject_unauth_destination permit/'
+finds 'asked twice about each recipient' listed-twice 3 'main.cf:* smtpd_recipient_restrictions*postconf*smtpd_recipient_restrictions =*' \
+    '$a smtpd_recipient_restrictions = check_policy_service $postern_policy'
+finds 'asked in other words at the end' other-words 3 'main.cf:* postern_end_of_data_restrictions*$postern_policy*' \
+    '/^postern_end_of_data/,/check_policy/s/\$postern_policy/{ unix:RUN\/policyd.sock, timeout=25s, { default_action = 451 4.3.5 busy } }/;s|RUN|'"$F"'/run|'
+finds 'bytes, asked at DATA alone' no-bytes 3 '*end_of_data_restrictions*' '' \
+    '/smtpd_milters/d;s/smtpd_end_of_data_restrictions=/smtpd_data_restrictions=/' 'limits = ( { name = "b"; per = "user"; count = "bytes"; rate = "1M/h"; burst = "1M"; } );'
+finds 'the same where no limit counts bytes' no-bytes 0 '*' '' '/smtpd_milters/d;s/smtpd_end_of_data_restrictions=/smtpd_data_restrictions=/' 'preset = "none";'
+finds 'warn_if_reject in front of postern' warn-only 4 '*postern_relay_restrictions = check_policy_service*' 's/^    check_policy_service/    warn_if_reject check_policy_service/'
+finds 'the client list without delay, before there is a login' early-stage 4 '*smtpd_delay_reject = yes*' \
     's/^smtpd_delay_reject.*/smtpd_delay_reject = no/' 's/smtpd_relay_restrictions=/smtpd_client_restrictions=/'
-finds 'the policy service fails open' policy-default-action 5 '*451*' 's/default_action = 451[^}]*/default_action = DUNNO /'
-finds 'the policy service fails open by the general default' policy-default-action 5 'main.cf:*smtpd_policy_service_default_action*' \
+finds 'the policy service fails open' policy-default-action 5 '*sed -i*DUNNO*451*main.cf*' 's/default_action = 451[^}]*/default_action = DUNNO /'
+finds 'the policy service fails open by the general default' policy-default-action 5 'main.cf:*smtpd_policy_service_default_action = 451*' \
     's/^postern_policy =/smtpd_policy_service_default_action = permit\npostern_policy =/;s/timeout=20s, { default_action[^}]*}/timeout=20s/'
-finds 'the milter fails open' milter-default-action 5 '*tempfail' 's/default_action=tempfail/default_action=accept/'
-finds 'an old milter protocol with other macros hides the login' milter-macros 4 'main.cf:*' '$a milter_protocol = 4\nmilter_mail_macros = i' ''
+finds 'the milter fails open' milter-default-action 5 '*default_action=tempfail*' 's/default_action=tempfail/default_action=accept/'
+finds 'an old milter protocol with other macros hides the login' milter-macros 4 'main.cf:*postconf*-X*' '$a milter_protocol = 4\nmilter_mail_macros = i' ''
 finds 'a map that switches the milter off' milter-switched-off 3 '*' '$a smtpd_milter_maps = inline:{192.0.2.1=DISABLE}'
-finds 'bare newlines are taken' bare-newline 4 'main.cf:* smtpd_forbid_bare_newline*normalize' 's/^smtpd_forbid_bare_newline = .*/smtpd_forbid_bare_newline = no/'
-finds 'a chrooted service cannot reach the socket' socket-chroot 4 '*unix:postern/*' '' '/^submission/s/       n       -       -/       y       -       -/'
-finds 'a socket that nobody made' socket-missing 4 '*' "s|$F/run/milter|$F/lib/milter|"
-finds 'an address at which postern does not listen' wrong-socket 4 '*' "s|$F/run/milter.sock|$F/run/postern-old.sock|"
-finds 'a policy timeout that the client does not outwait' timeout 3 '*timeout=20s*' 's/timeout=20s, //'
-finds 'networks that no connector has' mynetworks 4 'main.cf:* mynetworks*remove 198.51.100.0/24*' 's|^mynetworks = .*|mynetworks = 127.0.0.1 192.0.2.0/24 198.51.100.0/24|'
-finds 'networks that are wider than the connector' mynetworks 4 '*192.0.2.0/23*' 's|^mynetworks = .*|mynetworks = 192.0.2.0/23|'
-finds 'passwords without TLS' tls-auth-only 4 '*' 's/^smtpd_tls_auth_only.*/smtpd_tls_auth_only = no/'
-finds 'anonymous logins' sasl-anonymous 4 'master.cf:*' '' 's/=noanonymous/=/'
+finds 'milters switched off, without a policy service' no-milters 5 "main.cf:*receive_override_options*receive_override_options = no_header_body_checks'*" \
+    "\$a receive_override_options = no_header_body_checks no_milters
+$relay{/check_policy/d}" '/end_of_data/d'
+finds 'milters switched off for one service, with a policy service' no-milters 4 'master.cf:*submission -o receive_override_options*' '' \
+    's/^  -o smtpd_sasl_path.*/&\n  -o receive_override_options=no_milters/'
+finds 'a filter before the queue, with the milter alone' before-queue-filter 5 'main.cf:*content_filter=smtp:\[127.0.0.1\]:10024*' \
+    "\$a smtpd_proxy_filter = 127.0.0.1:10024
+$relay{/check_policy/d}" '/end_of_data/d'
+finds 'the milter alone does not count behind such a filter' cannot-count 5 '*' "\$a smtpd_proxy_filter = 127.0.0.1:10024
+$relay{/check_policy/d}" '/end_of_data/d'
+finds 'a filter before the queue, with both' before-queue-filter 4 '*' '$a smtpd_proxy_filter = 127.0.0.1:10024'
+lacks 'a filter before the queue, with the policy service alone' before-queue-filter '$a smtpd_proxy_filter = 127.0.0.1:10024' '/smtpd_milters/d'
+finds 'another milter in front' milter-not-first 3 "master.cf:*smtpd_milters=\$postern_milter,inet:127.0.0.1:8891'*" '' 's/=\$postern_milter/=inet:127.0.0.1:8891,$postern_milter/'
+finds 'another milter in front, and no policy service' milter-not-first 4 '*' "$relay{/check_policy/d}" '/end_of_data/d;s/=\$postern_milter/=inet:127.0.0.1:8891,$postern_milter/'
+lacks 'another milter behind postern' milter-not-first '' 's/=\$postern_milter/=$postern_milter,inet:127.0.0.1:8891/'
+way_back='$a 127.0.0.1:10025 inet n - n - - smtpd\n  -o content_filter=\n  -o smtpd_relay_restrictions=$postern_relay_restrictions\n  -o smtpd_milters=$postern_milter'
+finds 'the way back from a filter refuses everything' way-back 5 "master.cf:* 127.0.0.1:10025*'127.0.0.1:10025/inet/smtpd_milters='*" \
+    '$a content_filter = smtp:[127.0.0.1]:10024' "$way_back" 'unauthenticated = "reject";'
+finds 'the way back from a filter asks for nothing' way-back 3 '*' '$a content_filter = smtp:[127.0.0.1]:10024' "$way_back"
+lacks 'the way back as the example has it' way-back '$a content_filter = smtp:[127.0.0.1]:10024' 's/^#\(127\|  -o\)/\1/' 'unauthenticated = "reject";'
+lacks 'the network of the way back, which is this host' mynetworks '$a content_filter = smtp:[127.0.0.1]:10024' "$way_back"'\n  -o mynetworks=127.0.0.0/8'
+finds 'senders that are rewritten after they were judged' sender-rewritten 3 "main.cf:* sender_canonical_maps*smtp_generic_maps = inline:*-X 'sender_canonical_maps'*" \
+    '$a sender_canonical_maps = inline:{anna@contoso.local=anna@contoso.example}'
+lacks 'recipients that are rewritten' sender-rewritten '$a recipient_canonical_maps = inline:{anna@contoso.local=anna@contoso.example}'
+finds 'bare newlines are taken' bare-newline 4 'main.cf:* smtpd_forbid_bare_newline*normalize*' 's/^smtpd_forbid_bare_newline = .*/smtpd_forbid_bare_newline = no/'
+finds 'a chrooted service cannot reach the socket' socket-chroot 4 "*postconf*'submission/inet/chroot=n'*unix:postern/*" '' '/^submission/s/       n       -       -/       y       -       -/'
+finds 'a socket that nobody made' socket-missing 4 '*systemctl*postern-milter' "s|$F/run/milter|$F/lib/milter|"
+finds 'an address at which postern does not listen' wrong-socket 4 "*sed -i 's|unix:*|unix:$F/run/milter*" "s|$F/run/milter.sock|$F/run/postern-old.sock|"
+finds 'a policy timeout that the client does not outwait' timeout 3 '*smtpd_policy_service_timeout = 20s*' 's/timeout=20s, //'
+finds 'networks that no connector has' mynetworks 4 "main.cf:* mynetworks*'mynetworks = 192.0.2.0/24'*" 's|^mynetworks =.*|mynetworks = 127.0.0.1 192.0.2.0/24 198.51.100.0/24|'
+finds 'networks that are wider than the connector' mynetworks 4 "*'mynetworks ='*" 's|^mynetworks =.*|mynetworks = 192.0.2.0/23|'
+finds 'the relay itself among the networks' mynetworks 4 "*'mynetworks ='*" 's|^mynetworks =.*|mynetworks = 127.0.0.0/8|'
+finds 'networks of Postfix'\''s default' mynetworks 4 "*'mynetworks =*" '/^mynetworks =/d'
+finds 'networks of one service' mynetworks 4 'master.cf:*smtp -o mynetworks*' '' '$a\  -o mynetworks=203.0.113.0/24'
+finds 'networks that postern refuses' mynetworks 3 '*' 's|^mynetworks =.*|mynetworks = 127.0.0.0/8|' '' 'unauthenticated = "reject";'
+finds 'passwords without TLS' tls-auth-only 4 '*smtpd_tls_auth_only = yes*' 's/^smtpd_tls_auth_only.*/smtpd_tls_auth_only = no/'
+finds 'anonymous logins' sasl-anonymous 4 "master.cf:*'submission/inet/smtpd_sasl_security_options=noanonymous'*" '' 's/=noanonymous/=/'
 finds 'a network that may claim any login' xclient 4 '*' '$a smtpd_authorized_xclient_hosts = 203.0.113.0/24'
+finds 'an XCLIENT of this host alone' xclient 0 '*' '$a smtpd_authorized_xclient_hosts = 127.0.0.1'
+finds 'a proxy that everybody may pretend to be' proxy-protocol 3 'master.cf:* submission -o smtpd_upstream_proxy_protocol*' '' \
+    's/^  -o smtpd_sasl_path.*/&\n  -o smtpd_upstream_proxy_protocol=haproxy/'
+lacks 'a proxy on this host' proxy-protocol '' 's/^submission /127.0.0.1:587 /;s/^  -o smtpd_sasl_path.*/&\n  -o smtpd_upstream_proxy_protocol=haproxy/'
+finds 'every user of the host sends as anybody' local-submission 3 "*'authorized_submit_users = root'*" '/^authorized_submit_users/d'
 finds 'refusals that are not final' soft-bounce 3 '*' '$a soft_bounce = yes'
 finds 'local mail through the milter' local-milter 3 '*' '$a non_smtpd_milters = $postern_milter'
 finds 'no service with logins' no-service 4 '*' '' '/sasl_auth_enable/d'
@@ -123,7 +233,8 @@ check >/dev/null
 is 'a configuration that postconf cannot read is no finding' "$? $(cat "$F/stderr")" '1 *postconf*'
 
 # The relay of the demonstration, running, with a message behind it: nothing that should be changed.
-make_relay '{ name = "m"; per = "user"; count = "messages"; rate = "100/m"; then = "defer"; }'
+make_relay '{ name = "m"; per = "user"; count = "messages"; rate = "100/m"; then = "defer"; }' \
+    'connectors = ( { name = "printers"; networks = ["127.20.0.0/16"]; } );'
 relay_start both || exit 1
 is 'a message is taken' "$(submit anna@contoso.example)" '250*'
 sleep 2

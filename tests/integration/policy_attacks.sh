@@ -64,6 +64,24 @@ for name in spellings requests spray replay probing victim; do attack $name buil
 # What a sanitizer keeps of freed memory would hide what a flood takes.
 attack flood build/release
 
+# The table's own size, and the figures with which strangers once kept most honest people out.
+cp "$T/postern.conf" "$T/postern.conf.keep"
+for u in $(seq 0 499); do echo "u$u@litware.example"; done >"$T/people.txt"
+build/asan/postern-mirror import -d "$T/directory" --tenant litware "$T/people.txt" >>"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
+cat >"$T/postern.conf" <<END
+directory = "$T/directory"; state = { file = "$T/state"; }; journal = ""; preset = "none";
+log = { to = "syslog"; }; tls = { required = false; }; unauthenticated = "reject";
+limits = (
+  { name = "message-rate"; per = "user"; count = "messages"; rate = "30/m"; burst = 150; },
+  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "6/d"; burst = 6; then = "block 1h"; },
+  { name = "spray"; per = "client"; count = "denials"; rate = "5/d"; burst = 20; then = "block 1h"; }
+);
+policyd = { listen = "unix:$T/policyd.sock"; workers = 2; };
+milter = { listen = ""; };
+END
+attack strangers build/release
+mv "$T/postern.conf.keep" "$T/postern.conf"
+
 # ---- A33: who may speak to the socket, and who may lift a block ----
 as() { setpriv --reuid "$1" --regid "$2" --clear-groups "${@:3}"; }
 reaches() { as "$1" "$2" /usr/bin/python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$T/policyd.sock" 2>"$T/err"; }

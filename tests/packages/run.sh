@@ -88,6 +88,7 @@ make_root()
     mkdir "$root/debs" && cp -r "$T/old" "$T/new" "$root/debs/"
     rm -f "$root"/debs/*/*dbgsym*
     inside apt-get update
+    inside apt-get install -y --no-install-recommends postfix
 }
 
 # Runs a command in the clean system while it is not booted; what it leaves running ends with it.
@@ -180,7 +181,32 @@ folder()
 folders()
 {
     folder /run/postern postern:postfix 2750 && folder /var/lib/postern postern:postern 750 &&
-        folder /etc/postern root:root 755 && folder /etc/postern/postern.conf root:root 644
+        folder /var/lib/postern/directory postern:postern 750 && folder /var/lib/postern/journal postern:postern 2770 &&
+        folder /var/lib/postern/spool postern:postern 2750 && folder /var/lib/postern/spool/alerts postern:postern 2770 &&
+        folder /var/lib/postern/spool/disable postern:postern 2750 && folder /etc/postern root:root 755 &&
+        folder /etc/postern/secrets root:root 700 && folder /etc/postern/postern.conf root:root 644
+}
+
+# Of all that the packages hold: root's, and nobody else writes to it; programs run, the rest is read.
+modes_right()
+{
+    # shellcheck disable=SC2016 # for the shell in there
+    running sh -c 'dpkg -L $(dpkg-query -W -f "\${Package} " "postern*") | sort -u | xargs -d "\n" stat -c "%U:%G %a %F %n"' |
+        awk '{ mode = $3 == "directory" ? "755" : $NF ~ /^\/usr\/s?bin\// ? "755" : "644" }
+             $NF == "/etc/postern/secrets" { mode = "700" }
+             $3 == "symbolic" { mode = "777" }
+             { n++ }
+             $1 != "root:root" || $2 != mode { print $0 ": expected root:root " mode; wrong = 1 }
+             END { if (n < 30) print n " files only"; exit wrong || n < 30 }'
+}
+
+# Requests to switch SMTP AUTH off are out of the reach of the program for notices, by its sandbox and by their modes.
+requests_hidden()
+{
+    local pid
+    pid=$(running systemctl show -P MainPID postern-alert)
+    [ "$(running stat -c %a "/proc/$pid/root/var/lib/postern/spool/disable")" = 0 ] || return 1
+    ! running setpriv --reuid=postern-alert --regid=postern --clear-groups touch /var/lib/postern/spool/disable/x.json
 }
 
 accounts()
@@ -240,7 +266,7 @@ configuration_kept()
     cmp "$T/postern.conf" "$root/etc/postern/postern.conf" && [ -e "$root/etc/postern/allow" ]
 }
 
-state_kept() { [ -s "$root/var/lib/postern/state" ] && [ -n "$(ls "$root/var/lib/postern/directory")" ]; }
+state_kept() { [ -s "$root/var/lib/postern/state/state" ] && [ -n "$(ls "$root/var/lib/postern/directory")" ]; }
 
 programs_gone()
 {
@@ -282,6 +308,8 @@ check 'but the timer of the mirror, which waits for its settings' timer_is disab
 check 'its units are valid' units_valid
 check 'its services start' services_run
 check 'its folders belong to who needs them, and to nobody else' folders
+check 'every file and folder of it has its mode' modes_right
+check 'nobody but the services can ask for SMTP AUTH to be switched off' requests_hidden
 check 'a login is deferred while there is no directory' answers 'action=451 4.7.0*' policyd anna@contoso.example 1.0
 check 'mailboxes can be brought in, and settings changed' set_up
 check 'the milter answers Postfix' answers O milter
@@ -295,6 +323,7 @@ check 'the services run the new programs' services_run
 check 'they are still enabled' services_enabled
 check 'and so is the timer that the administrator has enabled' timer_is enabled
 check 'the configuration stays as the administrator left it' configuration_kept
+check 'every file and folder of the new version has its mode' modes_right
 check 'the limit remembers the message from before' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.1
 check 'the mailboxes are still known' answers 'action=DUNNO' policyd cleo@contoso.example 2.2
 check 'the milter still answers' answers O milter

@@ -76,7 +76,7 @@ void milter_sessions(struct tools *t, bool works)
     struct milter milter;
     struct smtp c = {0};
 
-    if (milter_init(&milter, t->engine) != 0) {
+    if (milter_init(&milter, t->engine, &(struct listener_config){.fd = -1}) != 0) {
         MUST(!works);
         return;
     }

@@ -143,6 +143,16 @@ static inline uint64_t now_of(struct bench *b)
     return state_now(b->shared, clock_boot_ns());
 }
 
+static inline unsigned live_blocks(struct bench *b)
+{
+    struct block block;
+    unsigned n = 0;
+
+    for (uint32_t at = 0; blocks_next(blocks_of(b), &at, now_of(b), &block);)
+        n++;
+    return n;
+}
+
 /* A whole message: a new queue id and instance. */
 static inline struct submission message(struct bench *b, const char *login, const char *client, const char *sender)
 {

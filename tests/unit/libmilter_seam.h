@@ -15,8 +15,9 @@
 struct smfi_str {
     void *private_data;
     const char *macros[SEAM_MACROS][2]; /* name, value; name NULL: unused */
-    bool no_reply_memory, no_quarantine, no_list_memory;
+    bool no_reply_memory, no_quarantine, no_list_memory, no_new_fields;
     char code[8], enhanced[16], text[1024]; /* the reply that is set; code empty: none */
+    char added[400];                        /* what smfi_addheader was given: "From: anna@contoso.example" */
     char held[256];                         /* what smfi_quarantine was given */
     char lists[7][128];                     /* what smfi_setsymlist was given */
 };
@@ -54,6 +55,18 @@ int smfi_quarantine(SMFICTX *ctx, char *reason)
     if (ctx->no_quarantine)
         return MI_FAILURE;
     seam_copy(ctx->held, sizeof ctx->held, reason);
+    return MI_SUCCESS;
+}
+
+int smfi_addheader(SMFICTX *ctx, char *name, char *value)
+{
+    struct buf b = BUF_OVER(ctx->added);
+
+    if (ctx->no_new_fields)
+        return MI_FAILURE;
+    buf_addf(&b, "%s: %s", name, value);
+    if (b.full)
+        abort();
     return MI_SUCCESS;
 }
 

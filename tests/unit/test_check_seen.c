@@ -251,11 +251,11 @@ static void words_of_postfix_keep_their_braces_together(void **state)
     assert_true(postfix_word(&rest, &word));
     target = postfix_target(word);
     assert_true(slice_eq(target.endpoint, SLICE("unix:/a")));
-    assert_true(postfix_option(&target, SLICE("timeout"), &value));
+    assert_true(postfix_option(&target, SLICE("timeout"), &value, NULL));
     assert_true(slice_eq(value, SLICE("20s")));
-    assert_true(postfix_option(&target, SLICE("default_action"), &value));
+    assert_true(postfix_option(&target, SLICE("default_action"), &value, NULL));
     assert_true(slice_eq(value, SLICE("451 4.3.5 a, b")));
-    assert_false(postfix_option(&target, SLICE("action"), &value));
+    assert_false(postfix_option(&target, SLICE("action"), &value, NULL));
     assert_true(postfix_word(&rest, &word));
     assert_true(slice_eq(word, SLICE("permit")));
     assert_false(postfix_word(&rest, &word));

@@ -176,7 +176,20 @@ static void a_wrong_type_says_what_was_found_and_what_is_wanted(void **state)
          "limits[a].burst: found the number 50; expected a size in quotes"},
         {"replies = [];", "replies: found an array [ ... ]; expected a group"},
         {"replies = { blocked = 550; };", "replies.blocked: found the number 550; expected a text"},
-        {"milter = { listen = [\"fd:3\"]; };", "milter.listen: found an array [ ... ]; a milter listens at one place"},
+        {"milter = { listen = \"inet:127.0.0.1:10041\"; };",
+         "milter.listen: inet:127.0.0.1:10041: whoever can connect to a milter can end it"},
+        {"milter = { listen = (\"unix:/run/a\", { address = \"inet6:[::1]:10041\"; }); };", "milter.allow_inet = true"},
+        {"milter = { allow_inet = false; listen = \"inet:127.0.0.1:10041\"; };", "expected unix:/path"},
+        {"milter = { listen = (\"unix:/run/a\", \"unix:/run/a\"); };",
+         "milter.listen[2]: unix:/run/a stands here twice"},
+        {"policyd = { listen = { address = \"unix:/run/a\"; front = { tls = \"1.4\"; }; }; };",
+         "policyd.listen.front.tls: \"1.4\""},
+        {"policyd = { listen = { address = \"unix:/run/a\"; front = { method = \"\"; }; }; };",
+         "expected a SASL mechanism"},
+        {"policyd = { listen = { address = \"unix:/run/a\"; front = { method = \"PLAIN LOGIN\"; }; }; };",
+         "expected a SASL mechanism"},
+        {"policyd = { listen = { address = \"unix:/run/a\"; front = { method = \"ABCDEFGHIJKLMNOPQRSTU\"; }; }; };",
+         "expected a SASL mechanism"},
         {"policyd = { listen = (3); };",
          "policyd.listen[1]: found the number 3; expected a text in quotes: expected unix:"},
     };
@@ -347,6 +360,9 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
          "only the mailbox of a user or login can be disabled"},
         {"limits=({name=\"a\";per=\"user+client\";count=\"distinct client_net\";rate=\"1/m\";});",
          "never more than one"},
+        {"limits=({name=\"a\";per=\"sender\";count=\"denials\";rate=\"1/m\";});",
+         "per user, login, client or client_net"},
+        {"limits=({name=\"a\";per=\"client+sender_domain\";count=\"denials\";rate=\"1/m\";});", "in a sender's name"},
         {"limits=({name=\"a\";per=\"client\";count=\"denials\";rate=\"1/m\";then=\"hold\";});",
          "what was denied can't be held"},
         {"limits=({name=\"a\";per=\"tenant\";count=\"messages\";rate=\"1/m\";then=\"block 1h\";});",
@@ -395,6 +411,8 @@ static void listeners_and_replies_that_would_not_work_are_refused(void **state)
         {"policyd = { listen = (\"fd:3\", \"fd:3\"); };", "policyd.listen[2]: fd:3 stands here twice"},
         {"policyd = { listen = { address = \"fd:3\"; tls = true; }; };",
          "policyd.listen.tls: found true; expected a group: { ... }"},
+        {"policyd = { listen = \"unix:/run/a\"; }; milter = { listen = (\"unix:/run/b\", \"unix:/run/a\"); };",
+         "milter.listen: unix:/run/a is one of policyd.listen"},
         {"policyd = { listen = \"unix:/run/a\"; }; milter = { listen = \"unix:/run/a\"; };",
          "milter.listen: unix:/run/a is one of policyd.listen"},
         {"policyd = { listen = { mode = \"0660\"; }; };", "policyd.listen: the setting \"address\" is missing"},
@@ -511,7 +529,11 @@ static void an_empty_configuration_has_defaults_that_are_safe(void **state)
     (void)state;
     assert_int_equal(c->mode, MODE_ENFORCE);
     assert_string_equal(c->directory, "/var/lib/postern/directory");
-    assert_string_equal(c->state_path, "/var/lib/postern/state");
+    assert_string_equal(c->state_path, "/var/lib/postern/state/state");
+    /* The default of before is the same file. */
+    config_free(c);
+    c = config_of("state={file=\"/var/lib/postern/state\";};");
+    assert_string_equal(c->state_path, "/var/lib/postern/state/state");
     assert_int_equal(c->state_entries, 1048576);
     assert_int_equal(c->state_blocks, 4096);
     assert_int_equal(c->log.to, LOG_TO_SYSLOG);
@@ -536,7 +558,7 @@ static void an_empty_configuration_has_defaults_that_are_safe(void **state)
     assert_int_equal(c->policyd.listen[0].fd, -1);
     assert_false(c->policyd.listen[0].has_tls);
     assert_int_equal(c->policyd.idle_timeout_s, 1100);
-    assert_string_equal(c->milter.listen.path, "/run/postern/milter.sock");
+    assert_string_equal(c->milter.listen[0].path, "/run/postern/milter.sock");
     assert_int_equal(c->milter.timeout_s, 600);
     assert_int_equal(c->mirror_max_change, 10);
     config_free(c);
@@ -787,12 +809,21 @@ static void listeners_have_one_form_for_both_programs(void **state)
     assert_true(l[3].has_tls);
     assert_false(l[3].tls.required);
     assert_int_equal(l[3].tls.minimum, TLS_1_3); /* what it does not say is as in the general section */
-    assert_null(c->milter.listen.address);
+    assert_int_equal(c->milter.n_listen, 0);
     config_free(c);
     /* A service manager passes each of them its own socket, and both count from 3. */
     c = config_of("policyd={listen=\"fd:3\";}; milter={listen=\"fd:3\";};");
     assert_int_equal(c->policyd.listen[0].fd, 3);
-    assert_int_equal(c->milter.listen.fd, 3);
+    assert_int_equal(c->milter.listen[0].fd, 3);
+    config_free(c);
+    c = config_of("milter={allow_inet=true; listen=(\"unix:/run/m.sock\",{address=\"inet:127.0.0.1:10041\";"
+                  " front={tls=\"1.2\"; method=\"XOAUTH2\";};});};");
+    assert_int_equal(c->milter.n_listen, 2);
+    assert_int_equal(c->milter.listen[0].front.tls, TLS_ANY);
+    assert_string_equal(c->milter.listen[0].front.method, "");
+    assert_int_equal(c->milter.listen[1].port, 10041);
+    assert_int_equal(c->milter.listen[1].front.tls, TLS_1_2);
+    assert_string_equal(c->milter.listen[1].front.method, "XOAUTH2");
     config_free(c);
 }
 

@@ -83,7 +83,7 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"preset=\"exchange-online\";",
          "Limit message-rate: at most 30 messages at once, and 30/m in the long run, for "
          "each user; over it: deferred.\n"},
-        {"", "Messages are charged by the program that sees a message's end, once a message.\n"},
+        {"", "Messages are charged by the program that is asked first about a message's end, once a message.\n"},
         {"smtp_auth={mode=\"monitor\";};", "(unlisted = \"reject\"). Only watched and logged (mode = \"monitor\").\n"},
         {"tenants=({name=\"contoso\";domains=[\"contoso.example\"];netbios=[\"CONTOSO\"];when_stale=\"defer\";});",
          "Tenant contoso: domains contoso.example and those in the directory; NetBIOS contoso; the organization's SMTP "
@@ -203,6 +203,14 @@ static void what_few_mean_is_warned_of(void **state)
          "Warning: connector p is in monitor mode"},
         {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"1/m\";then=\"monitor\";});",
          "Warning: limit a only watches"},
+        {"limits=({name=\"a\";per=\"tenant\";count=\"denials\";rate=\"1/m\";});",
+         "Warning: limit a: one login's refusals count against its whole tenant"},
+        {"limits=({name=\"a\";per=\"client_net\";count=\"denials\";rate=\"1/m\";client_net=\"/16 /64\";});",
+         "Warning: limit a: refusals count against all of a /16 or an IPv6 /64"},
+        {"limits=({name=\"a\";per=\"client\";count=\"deferrals\";rate=\"1/m\";});",
+         "Warning: limit a: one login's refusals hold back all others from the same address"},
+        {"limits=({name=\"a\";per=\"client\";count=\"denials\";rate=\"1/m\";then=\"block 1h\";});",
+         "Warning: limit a: one login's refusals block all others from the same address; name shared ones"},
         {"limits=({name=\"a\";per=\"user\";count=\"recipients\";rate=\"1/m\";});",
          "Warning: limit a: a message with more than 1 recipients can never pass, though recipients.max allows 1000"},
         {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"unlimited\";});", "Warning: limit a is unlimited"},

@@ -15,9 +15,9 @@
 
 struct table {
     struct counters c;
-    union pair *memory;
+    union pair *memory, *rest;
     size_t bytes;
-    uint64_t crowded;
+    struct counters_met met;
 };
 
 static struct table *table_make(uint64_t entries)
@@ -29,12 +29,16 @@ static struct table *table_make(uint64_t entries)
     t->memory = aligned_alloc(128, t->bytes);
     assert_non_null(t->memory);
     memset(t->memory, 0, t->bytes);
-    t->c = counters_over(t->memory, entries, &t->crowded);
+    t->rest = aligned_alloc(128, COUNTERS_REST_PAIRS * sizeof(union pair));
+    assert_non_null(t->rest);
+    memset(t->rest, 0, COUNTERS_REST_PAIRS * sizeof(union pair));
+    t->c = counters_over(t->memory, entries, t->rest, &t->met);
     return t;
 }
 
 static void table_free(struct table *t)
 {
+    free(t->rest);
     free(t->memory);
     free(t);
 }
@@ -346,7 +350,7 @@ static void a_hundred_thousand_random_charges_agree_with_exact_arithmetic(void *
         model_step(t, keys, now, &seed);
         now += random_u64(&seed) % 16 == 0 ? random_u64(&seed) % (100 * NS_PER_S) : random_u64(&seed) % NS_PER_MS;
     }
-    assert_int_equal(t->crowded, 0);
+    assert_int_equal(t->met.crowded, 0);
     table_free(t);
 }
 
@@ -405,7 +409,7 @@ static void keys_that_find_their_bucket_full_share_one_burst(void **state)
         }
     }
     assert_int_equal(passed, 10);
-    assert_int_equal(t->crowded, 10);
+    assert_int_equal(t->met.crowded, 10);
     table_free(t);
 }
 
@@ -448,7 +452,7 @@ static void an_entry_makes_room_at_the_very_time_it_ends(void **state)
         k.key = keys[i];
         assert_true(charge1(t, k, START + i / BUCKET_SLOTS * NS_PER_S));
     }
-    assert_int_equal(t->crowded, 0);
+    assert_int_equal(t->met.crowded, 0);
     table_free(t);
 }
 
@@ -464,7 +468,7 @@ static void ended_entries_make_room_without_loss(void **state)
         assert_true(charge1(t, k, START + 20 * i));
         assert_false(charge1(t, k, START + 20 * i + 99));
     }
-    assert_int_equal(t->crowded, 0);
+    assert_int_equal(t->met.crowded, 0);
     table_free(t);
 }
 
@@ -491,19 +495,30 @@ static void twins_count_together_and_become_one(void **state)
     table_free(t);
 }
 
+/* The entry that keys like k share in their bucket, live until then. */
+static union pair *share(struct table *t, const struct charge *k, uint64_t until)
+{
+    union pair *bucket = bucket_of(&t->c, tag_of(k->key));
+    unsigned class = interval_class(k->interval_ns);
+    union pair *shared = shared_of(&t->c, bucket, class);
+
+    gate_open(gate_of(bucket), class, START, until);
+    pair_write(shared, pair_of(SHARED_MARK, until));
+    return shared;
+}
+
 static void a_new_entry_beside_a_live_shared_one_is_folded_into_it(void **state)
 {
     struct table *t = table_make(ENTRIES);
     struct charge k = {.key = 5, .interval_ns = NS_PER_S, .burst = 10, .cost = 1};
-    union pair *bucket = bucket_of(&t->c, tag_of(k.key));
+    union pair *bucket = bucket_of(&t->c, tag_of(k.key)), *shared = share(t, &k, START + 5 * NS_PER_S);
     struct charge_answer a;
 
     (void)state;
     pair_write(bucket + 2, pair_of(tag_of(k.key) | ENTRY_NEW, START + 4 * NS_PER_S));
-    pair_write(bucket + BUCKET_SLOTS, pair_of(SHARED_MARK, START + 5 * NS_PER_S));
     assert_int_equal(counters_charge(&t->c, &k, 1, START, &a), 1);
     assert_true(a.crowded);
-    assert_int_equal(pair_read(bucket + BUCKET_SLOTS).value, START + 10 * NS_PER_S);
+    assert_int_equal(pair_read(shared).value, START + 10 * NS_PER_S);
     assert_true(pair_read(bucket + 2).both == 0);
     table_free(t);
 }
@@ -517,7 +532,7 @@ static void a_settled_entry_beside_a_live_shared_one_is_the_keys_own(void **stat
 
     (void)state;
     pair_write(bucket + 2, pair_of(tag_of(k.key), START + 4 * NS_PER_S));
-    pair_write(bucket + BUCKET_SLOTS, pair_of(SHARED_MARK, START + 6 * NS_PER_S));
+    (void)share(t, &k, START + 6 * NS_PER_S);
     assert_int_equal(counters_charge(&t->c, &k, 1, START, &a), 1);
     assert_false(a.crowded);
     /* But once it has ended, the key is as any other without an entry. */
@@ -558,21 +573,129 @@ static void a_renewed_mark_lasts_longer_and_never_shorter(void **state)
     table_free(t);
 }
 
-static void a_mark_without_room_is_counted_again_rather_than_forgotten(void **state)
+/* Fills the bucket of key 1 with marks; the keys of one bucket, of which the first are marked. */
+static void fill_bucket(struct table *t, uint64_t *keys, size_t n, uint64_t keep_ns)
+{
+    keys_of_one_bucket(t, 1, keys, n);
+    for (size_t i = 0; i < BUCKET_SLOTS; i++)
+        assert_true(counters_mark(&t->c, keys[i], START, keep_ns, false, NULL));
+}
+
+static void a_mark_without_room_is_kept_apart_and_not_counted_again(void **state)
 {
     struct table *t = table_make(ENTRIES);
-    uint64_t keys[BUCKET_SLOTS + 1];
+    uint64_t keys[BUCKET_SLOTS + 2];
     bool crowded;
 
     (void)state;
-    keys_of_one_bucket(t, 1, keys, BUCKET_SLOTS + 1);
-    for (size_t i = 0; i < BUCKET_SLOTS; i++)
-        assert_true(counters_mark(&t->c, keys[i], START, 100, false, NULL));
-    for (int i = 0; i < 2; i++) {
-        assert_true(counters_mark(&t->c, keys[BUCKET_SLOTS], START, 100, false, &crowded));
-        assert_true(crowded);
+    fill_bucket(t, keys, BUCKET_SLOTS + 2, 100);
+    assert_true(counters_full_for(&t->c, keys[BUCKET_SLOTS], START));
+    assert_false(counters_marked(&t->c, keys[BUCKET_SLOTS], START));
+    assert_true(counters_mark(&t->c, keys[BUCKET_SLOTS], START, 200, false, &crowded));
+    assert_true(crowded);
+    assert_true(counters_marked(&t->c, keys[BUCKET_SLOTS], START));
+    assert_false(counters_mark(&t->c, keys[BUCKET_SLOTS], START, 200, false, &crowded));
+    assert_false(counters_marked(&t->c, keys[BUCKET_SLOTS + 1], START));
+    /* Also when there is room again, until its end, and when it is renewed. */
+    assert_false(counters_full_for(&t->c, keys[BUCKET_SLOTS], START + 150));
+    assert_false(counters_mark(&t->c, keys[BUCKET_SLOTS], START + 150, 200, true, &crowded));
+    assert_true(counters_marked(&t->c, keys[BUCKET_SLOTS], START + 349));
+    assert_int_equal(counters_marked_for(&t->c, keys[BUCKET_SLOTS], START + 340), 10);
+    assert_false(counters_marked(&t->c, keys[BUCKET_SLOTS], START + 350));
+    assert_int_equal(t->met.crowded, 1);
+    table_free(t);
+}
+
+static void marks_kept_apart_go_along_to_another_table(void **state)
+{
+    struct table *from = table_make(ENTRIES), *to = table_make(4 * ENTRIES);
+    uint64_t keys[BUCKET_SLOTS + 1];
+
+    (void)state;
+    fill_bucket(from, keys, BUCKET_SLOTS + 1, 100);
+    assert_true(counters_mark(&from->c, keys[BUCKET_SLOTS], START, 200, false, NULL));
+    to->c.ahead_ns = 7777;
+    counters_take_over(&to->c, &from->c, START);
+    for (size_t i = 0; i <= BUCKET_SLOTS; i++)
+        assert_true(counters_marked(&to->c, keys[i], START));
+    assert_true(counters_marked(&to->c, keys[BUCKET_SLOTS], START + 199));
+    assert_false(counters_marked(&to->c, keys[BUCKET_SLOTS], START + 200));
+    assert_true(counters_reset(&to->c, keys[BUCKET_SLOTS], START));
+    assert_false(counters_marked(&to->c, keys[BUCKET_SLOTS], START));
+    table_free(from);
+    table_free(to);
+}
+
+static void what_one_limit_counts_in_a_full_bucket_says_nothing_about_another(void **state)
+{
+    struct table *t = table_make(ENTRIES);
+    uint64_t keys[BUCKET_SLOTS + 2];
+    struct charge days = {.interval_ns = 4 * 3600 * NS_PER_S, .burst = 6, .cost = 6};
+    struct charge seconds = {.interval_ns = 2 * NS_PER_S, .burst = 150, .cost = 1};
+    struct charge_answer a;
+
+    (void)state;
+    fill_bucket(t, keys, BUCKET_SLOTS + 2, 86400 * NS_PER_S);
+    days.key = keys[BUCKET_SLOTS];
+    seconds.key = keys[BUCKET_SLOTS + 1];
+    assert_int_equal(counters_charge(&t->c, &days, 1, START, &a), 1);
+    assert_true(a.crowded);
+    for (unsigned i = 0; i < 150; i++)
+        assert_int_equal(counters_charge(&t->c, &seconds, 1, START, &a), 1);
+    assert_int_equal(counters_charge(&t->c, &seconds, 1, START, &a), 0);
+    assert_true(a.crowded && a.used == 150);
+    /* Within a class they are counted together, and for as long as the shared entry is live. */
+    days.key = keys[BUCKET_SLOTS + 1];
+    assert_int_equal(counters_charge(&t->c, &days, 1, START, &a), 0);
+    assert_int_equal(a.used, 6);
+    table_free(t);
+}
+
+/* ---- strangers ---- */
+
+static void strangers_are_counted_like_others_and_apart_from_them(void **state)
+{
+    struct table *t = table_make(ENTRIES);
+    struct charge k = {.key = 5, .interval_ns = NS_PER_S, .burst = 3, .cost = 1};
+    uint64_t now = START;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(strangers_charge(&t->c, STRANGERS_REFUSALS, &k, now).allowed);
+    assert_false(strangers_charge(&t->c, STRANGERS_REFUSALS, &k, now).allowed);
+    assert_int_equal(strangers_look(&t->c, STRANGERS_REFUSALS, &k, now).used, 3);
+    assert_int_equal(strangers_look(&t->c, STRANGERS_BLOCKS, &k, now).used, 0);
+    assert_int_equal(counters_look(&t->c, &k, now).used, 0);
+    now += NS_PER_S;
+    assert_true(strangers_charge(&t->c, STRANGERS_REFUSALS, &k, now).allowed);
+    assert_false(strangers_charge(&t->c, STRANGERS_REFUSALS, &k, now).allowed);
+    assert_true(counters_reset(&t->c, 5, now));
+    assert_int_equal(strangers_look(&t->c, STRANGERS_REFUSALS, &k, now).used, 0);
+    assert_true(strangers_once(&t->c, 9, now, 100));
+    assert_false(strangers_once(&t->c, 9, now + 99, 100));
+    assert_true(counters_once(&t->c, 9, now, 100));
+    table_free(t);
+}
+
+static void a_stranger_who_goes_on_is_found_in_a_flood_of_others(void **state)
+{
+    struct table *t = table_make(ENTRIES);
+    struct charge k = {.key = 5, .interval_ns = 17280 * NS_PER_S, .burst = 20, .cost = 1}, other = k;
+    uint64_t seed = 23;
+    unsigned counted = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++) {
+        for (unsigned j = 0; j < 40000; j++) {
+            other.key = random_u64(&seed);
+            (void)strangers_charge(&t->c, STRANGERS_REFUSALS, &other, START + i);
+        }
+        /* Two in a row, as of one who tries again and again. */
+        counted += strangers_charge(&t->c, STRANGERS_REFUSALS, &k, START + i).allowed;
+        counted += strangers_charge(&t->c, STRANGERS_REFUSALS, &k, START + i).allowed;
     }
-    assert_int_equal(t->crowded, 2);
+    assert_int_equal(counted, 20);
+    assert_true(t->met.displaced > 1000000 - YIELDING_ENTRIES); /* and that others gave way is told */
     table_free(t);
 }
 
@@ -730,7 +853,11 @@ int main(void)
         cmocka_unit_test(a_settled_entry_beside_a_live_shared_one_is_the_keys_own),
         cmocka_unit_test(a_mark_is_new_once_until_it_ends),
         cmocka_unit_test(a_renewed_mark_lasts_longer_and_never_shorter),
-        cmocka_unit_test(a_mark_without_room_is_counted_again_rather_than_forgotten),
+        cmocka_unit_test(a_mark_without_room_is_kept_apart_and_not_counted_again),
+        cmocka_unit_test(marks_kept_apart_go_along_to_another_table),
+        cmocka_unit_test(what_one_limit_counts_in_a_full_bucket_says_nothing_about_another),
+        cmocka_unit_test(strangers_are_counted_like_others_and_apart_from_them),
+        cmocka_unit_test(a_stranger_who_goes_on_is_found_in_a_flood_of_others),
         cmocka_unit_test(an_operators_reset_forgets_a_key),
         cmocka_unit_test(a_busy_key_stays_limited_to_its_rate_in_a_flood_of_other_keys),
         cmocka_unit_test(the_live_entries_are_counted),

@@ -352,7 +352,6 @@ static void the_header_from_must_belong_to_the_login(void **state)
         {"Team: anna@contoso.example;", NULL, NULL, REASON_ALLOWED},
         {"boss:;", NULL, NULL, REASON_FROM_BAD},
         {"", NULL, NULL, REASON_FROM_BAD},
-        {NULL, NULL, NULL, REASON_FROM_BAD},
         {"anna@contoso.example <bert@contoso.example", NULL, NULL, REASON_FROM_BAD},
     };
     struct world *w = *state;
@@ -377,6 +376,189 @@ static void the_header_from_must_belong_to_the_login(void **state)
     }
 }
 
+static void a_refusal_for_the_header_names_the_field_and_the_address_at_fault(void **state)
+{
+    static const struct {
+        const char *from, *sender;
+        enum reason reason;
+        const char *fault;
+        enum header_field field;
+        const char *text;
+    } table[] = {
+        {"anna@contoso.example", NULL, REASON_ALLOWED, NULL, HEADER_FROM, ""},
+        {"Boss <Boss@contoso.example>", NULL, REASON_FROM_NOT_OWN, "not permitted", HEADER_FROM,
+         "boss@contoso.example"},
+        {"anna@contoso.example", "bert@contoso.example", REASON_FROM_NOT_OWN, "not permitted", HEADER_SENDER,
+         "bert@contoso.example"},
+        {"boss:;", NULL, REASON_FROM_BAD, "no address", HEADER_FROM, ""},
+        {" \"Anna <anna@contoso.example>", NULL, REASON_FROM_BAD, "quote without end", HEADER_FROM,
+         "\"Anna <anna@contoso.example>"},
+        {"anna@contoso.example", "(", REASON_FROM_BAD, "comment without end, or nested too deep", HEADER_SENDER, "("},
+    };
+    static const char *const modes[] = {"", "mode = \"monitor\";"};
+    struct world *w = *state;
+
+    for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
+        configure(w, modes[m]);
+        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+            struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+            struct headers headers = {.seen = true};
+            const struct verdict *v = &w->verdict;
+
+            if (table[i].from != NULL)
+                headers_add(&headers, SLICE("From"), slice_of(table[i].from));
+            if (table[i].sender != NULL)
+                headers_add(&headers, SLICE("Sender"), slice_of(table[i].sender));
+            s.headers = &headers;
+            world_decide(w, &s);
+            assert_int_equal(v->monitored ? v->monitored_reason : v->reason, table[i].reason);
+            assert_int_equal(v->monitored, m == 1 && table[i].fault != NULL);
+            assert_int_equal(v->fault == NULL, table[i].fault == NULL);
+            if (v->fault != NULL)
+                assert_string_equal(v->fault, table[i].fault);
+            assert_int_equal(v->fault_field, table[i].field);
+            assert_true(slice_eq(v->fault_address, slice_of(table[i].text)));
+            headers_clear(&headers);
+        }
+    }
+}
+
+/* A message with these fields (name, value; the end is NULL) and this envelope sender. */
+static const struct verdict *decide_fields(struct world *w, const char *login, const char *client, const char *sender,
+                                           const struct slice *fields)
+{
+    struct submission s = world_submission(login, client, sender);
+    struct headers headers = {.seen = true};
+    static struct address kept;
+
+    for (; fields->p != NULL; fields += 2)
+        headers_add(&headers, fields[0], fields[1]);
+    s.headers = &headers;
+    world_decide(w, &s);
+    headers_clear(&headers);
+    if (w->verdict.add_from != NULL) { /* which is the submission's, that ends here */
+        address_copy(w->verdict.add_from, &kept);
+        w->verdict.add_from = &kept;
+    }
+    return &w->verdict;
+}
+
+#define FIELDS(...)                                                                                                    \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            NULL, 0                                                                                                    \
+        }                                                                                                              \
+    }
+#define FIELD(name, value) SLICE(name), SLICE(value)
+#define ANY_SENDER "sender = { envelope = \"any\"; };"
+#define SWITCHED_OFF "sender = { add_missing_from = false; };"
+
+static void a_message_without_any_from_gets_its_own_sender(void **state)
+{
+    static const struct {
+        const char *rules, *login, *client, *sender;
+        struct slice fields[8];
+        enum reason reason;
+        const char *added; /* NULL: nothing is */
+    } table[] = {
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example", FIELDS(FIELD("Subject", "x")),
+         REASON_ALLOWED, "anna@contoso.example"},
+        {"",
+         "anna@contoso.example",
+         "203.0.113.9",
+         "anna@contoso.example",
+         {{NULL, 0}},
+         REASON_ALLOWED,
+         "anna@contoso.example"},
+        {"", "anna@contoso.example", "203.0.113.9", "Anna+Scan@Contoso.Example",
+         FIELDS(FIELD("To", "b@adatum.example")), REASON_ALLOWED, "anna+scan@contoso.example"},
+        {"", "anna@contoso.example", "203.0.113.9", "info@contoso.example",
+         FIELDS(FIELD("X-From", "boss@contoso.example")), REASON_ALLOWED, "info@contoso.example"},
+        /* on behalf of the boss: not without a Sender, and not as the envelope's */
+        {ANY_SENDER, "anna@contoso.example", "203.0.113.9", "boss@contoso.example", FIELDS(FIELD("Subject", "x")),
+         REASON_FROM_BAD, NULL},
+        {ANY_SENDER, "anna@contoso.example", "203.0.113.9", "bert@contoso.example", FIELDS(FIELD("Subject", "x")),
+         REASON_FROM_BAD, NULL},
+        {"", "anna@contoso.example", "203.0.113.9", "", FIELDS(FIELD("Subject", "x")), REASON_FROM_BAD, NULL},
+        {SWITCHED_OFF, "anna@contoso.example", "203.0.113.9", "anna@contoso.example", FIELDS(FIELD("Subject", "x")),
+         REASON_FROM_BAD, NULL},
+        /* other fields are judged as ever */
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         FIELDS(FIELD("Sender", "bert@contoso.example")), REASON_FROM_NOT_OWN, NULL},
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         FIELDS(FIELD("Sender", "anna@contoso.example")), REASON_ALLOWED, "anna@contoso.example"},
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         FIELDS(FIELD("Resent-From", "bert@contoso.example")), REASON_FROM_NOT_OWN, NULL},
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example", FIELDS(FIELD("Sender", "(")),
+         REASON_FROM_BAD, NULL},
+        /* what some reader could take for a From */
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example", FIELDS(FIELD("From", "")), REASON_FROM_BAD,
+         NULL},
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         FIELDS(FIELD("From ", "bert@contoso.example")), REASON_FROM_NOT_OWN, NULL},
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         FIELDS(FIELD("Fr\0om", "bert@contoso.example")), REASON_FROM_BAD, NULL},
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         FIELDS(FIELD("\xef\xbb\xbf"
+                      "From",
+                      "bert@contoso.example")),
+         REASON_FROM_BAD, NULL},
+        {"", "anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         FIELDS(FIELD("Subject", "x\rFrom: bert@contoso.example")), REASON_FROM_BAD, NULL},
+        /* connectors */
+        {"", NULL, "192.0.2.5", "scan@contoso.example", FIELDS(FIELD("Subject", "x")), REASON_CONNECTOR,
+         "scan@contoso.example"},
+        {"", NULL, "192.0.2.5", "", FIELDS(FIELD("Subject", "x")), REASON_FROM_BAD, NULL},
+        {SWITCHED_OFF, NULL, "192.0.2.5", "scan@contoso.example", FIELDS(FIELD("Subject", "x")), REASON_FROM_BAD, NULL},
+        {"", NULL, "192.0.2.5", "b\xc3\xbcro@contoso.example", FIELDS(FIELD("Subject", "x")), REASON_FROM_BAD, NULL},
+        {"", NULL, "192.0.2.200", "anybody@fabrikam.example", FIELDS(FIELD("Subject", "x")), REASON_CONNECTOR, NULL},
+    };
+    struct world *w = *state;
+    char rules[512];
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const struct verdict *v;
+
+        (void)snprintf(
+            rules, sizeof rules,
+            "%s connectors = ({ name = \"scan\"; networks = [\"192.0.2.0/25\"]; senders = [\"@contoso.example\"];"
+            " null_sender = true; }, { name = \"any\"; networks = [\"192.0.2.128/25\"]; });",
+            table[i].rules);
+        configure(w, rules);
+        v = decide_fields(w, table[i].login, table[i].client, table[i].sender, table[i].fields);
+        if (v->reason != table[i].reason)
+            fail_msg("row %zu: %s", i, reason_row(v->reason)->name);
+        /* what is refused for another field may have been marked before: the milter adds to what passes only */
+        if (v->action == ACTION_PASS && (v->add_from == NULL) != (table[i].added == NULL))
+            fail_msg("row %zu: %s", i, v->add_from != NULL ? v->add_from->text : "nothing is added");
+        if (table[i].added != NULL)
+            assert_string_equal(v->add_from->text, table[i].added);
+        assert_false(v->would_add_from);
+    }
+}
+
+static void in_monitor_mode_a_missing_from_is_only_told_of(void **state)
+{
+    static const struct slice fields[] = FIELDS(FIELD("Subject", "x"));
+    static const char *const modes[] = {"mode = \"monitor\";", "sender = { mode = \"monitor\"; };"};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        const struct verdict *v;
+
+        configure(w, modes[i]);
+        v = decide_fields(w, "anna@contoso.example", "203.0.113.9", "anna@contoso.example", fields);
+        assert_int_equal(v->reason, REASON_ALLOWED);
+        assert_null(v->add_from);
+        assert_true(v->would_add_from);
+        assert_false(v->monitored);
+        v = decide_fields(w, "anna@contoso.example", "203.0.113.9", "bert@contoso.example", fields);
+        assert_true(v->monitored);
+        assert_false(v->would_add_from);
+    }
+}
+
 static void more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end(void **state)
 {
     struct world *w = *state;
@@ -398,7 +580,8 @@ static void more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_e
     assert_int_equal(w->verdict.reason, REASON_ALLOWED);
     w->recipients.n = 3;
     world_decide(w, &s);
-    assert_int_equal(w->verdict.reason, REASON_TOO_MANY_RECIPIENTS);
+    assert_int_equal(w->verdict.reason, REASON_EXCESS_RECIPIENT);
+    assert_int_equal(w->verdict.action, ACTION_DEFER);
     w->recipients.n = 0;
 }
 
@@ -646,6 +829,9 @@ int main(void)
         cmocka_unit_test(an_internal_only_connector_sends_to_accepted_domains_only),
         cmocka_unit_test(a_domain_beneath_one_with_match_subdomains_is_internal),
         cmocka_unit_test(the_header_from_must_belong_to_the_login),
+        cmocka_unit_test(a_refusal_for_the_header_names_the_field_and_the_address_at_fault),
+        cmocka_unit_test(a_message_without_any_from_gets_its_own_sender),
+        cmocka_unit_test(in_monitor_mode_a_missing_from_is_only_told_of),
         cmocka_unit_test(more_recipients_than_the_maximum_are_refused_one_by_one_and_at_the_end),
         cmocka_unit_test(a_null_sender_with_two_recipients_is_no_delivery_report),
         cmocka_unit_test(stale_settings_defer_where_the_tenant_says_so),

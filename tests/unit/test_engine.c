@@ -78,27 +78,6 @@ static void the_front_end_that_does_not_charge_only_looks(void **state)
     stop(b);
 }
 
-static void a_message_that_the_milter_claimed_is_charged_by_the_milter(void **state)
-{
-    struct bench *b = *state;
-    struct submission s;
-
-    start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"));
-    for (int i = 0; i < 3; i++) { /* claimed, but refused by the milter later on */
-        s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
-        s.stage = STAGE_DATA;
-        s.front_end = "milter";
-        engine_claim(b->user, &s);
-        s.stage = STAGE_END;
-        s.front_end = "policyd";
-        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
-    }
-    s.front_end = "milter";
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
-    assert_int_equal(anna(b), REASON_LIMIT);
-    stop(b);
-}
-
 static void a_message_that_costs_more_than_the_burst_is_refused_for_good(void **state)
 {
     struct bench *b = *state;
@@ -431,7 +410,6 @@ int main(void)
         cmocka_unit_test(a_message_is_charged_once_however_often_and_by_whom_it_is_asked_about),
         cmocka_unit_test(asking_at_a_recipient_charges_nothing),
         cmocka_unit_test(the_front_end_that_does_not_charge_only_looks),
-        cmocka_unit_test(a_message_that_the_milter_claimed_is_charged_by_the_milter),
         cmocka_unit_test(a_message_that_costs_more_than_the_burst_is_refused_for_good),
         cmocka_unit_test(when_one_limit_refuses_the_others_are_not_charged),
         cmocka_unit_test(a_login_seen_from_too_many_networks_is_blocked_everywhere),

@@ -188,10 +188,10 @@ static void a_state_that_cannot_be_used_is_told_of_and_limits_go_on(void **state
 {
     struct bench *b = *state;
 
-    start(b, TELL "state = { file = \"~/nowhere/state\"; };" BLOCK "\"; });");
+    start(b, TELL "state = { file = \"~/no/where/state\"; };" BLOCK "\"; });");
     expect_spooled(b, ALERT_NOTICES, 1,
                    SAYS("\"event\": \"state\"", "\"subject\": \"state\"", "Limits count in the memory of each process",
-                        "/nowhere"));
+                        "/no/where"));
     assert_int_equal(send_from(b, ANNA, CLIENT), REASON_ALLOWED);
     assert_int_equal(send_from(b, ANNA, CLIENT), REASON_LIMIT_BLOCK);
     stop(b);
@@ -252,7 +252,7 @@ static void more_blocks_than_can_wait_are_counted_in_the_log(void **state)
     for (unsigned i = 0; i < 40; i++) {
         char client[16];
 
-        (void)snprintf(client, sizeof client, "203.0.113.%u", i / 2);
+        (void)snprintf(client, sizeof client, "203.0.%u.9", i / 2);
         (void)send_from(b, ANNA, client);
     }
     engine_tick(b->engine);

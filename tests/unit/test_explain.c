@@ -252,10 +252,10 @@ static void a_message_that_was_charged_before_meets_no_limit_again(void **state)
     struct world *w = *state;
     struct submission s = world_submission("anna@contoso.example", CLIENT, "anna@contoso.example");
 
-    w->context.charged = true;
+    w->context.charged = CHARGED_ALL;
     assert_int_equal(explain(w, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1;"), &s), REASON_ALLOWED);
     expect_step("limits: the message was charged before\n");
-    w->context.charged = false;
+    w->context.charged = CHARGED_NOTHING;
 }
 
 static void foreign_texts_are_shown_without_their_control_characters(void **state)

@@ -149,6 +149,105 @@ static void denials_are_no_deferrals(void **state)
     stop(b);
 }
 
+/* ---- strangers, and logins from where they come ---- */
+
+static void refuse_strangers(struct bench *b, const char *network, unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        char client[40];
+
+        (void)snprintf(client, sizeof client, "%s%u", network, i);
+        for (unsigned j = 0; j < 3; j++)
+            assert_int_equal(send_as(b, "", client, "x@adatum.example"), REASON_UNAUTHENTICATED);
+    }
+}
+
+#define STRANGERS(more)                                                                                                \
+    "preset = \"none\"; unauthenticated = \"reject\"; limits = ({ name = \"spray\"; per = \"client\"; count = "        \
+    "\"denials\"; "                                                                                                    \
+    "rate = \"1/h\"; burst = 2; " more " });"
+
+static void a_block_of_strangers_spares_logins_from_networks_that_are_familiar_to_their_tenant(void **state)
+{
+    struct bench *b = *state;
+
+    start_at_0(b, STRANGERS("then = \"block 30d\";"));
+    live(b, 0, 10, ANNA);
+    refuse_strangers(b, "198.51.100.", 7, 8);
+    refuse_strangers(b, "203.0.113.", 9, 10);
+    assert_int_equal(live_blocks(b), 2);
+    assert_int_equal(send_at(b, 10 * DAY, PAUL, OFFICE), REASON_ALLOWED);
+    assert_int_equal(send_at(b, 10 * DAY, PAUL, HOTEL), REASON_BLOCKED);
+    assert_int_equal(send_at(b, 10 * DAY, PAUL, "203.0.113.10"), REASON_ALLOWED);
+    stop(b);
+}
+
+static void a_limit_on_denials_that_defers_counts_strangers_against_no_familiar_network(void **state)
+{
+    struct bench *b = *state;
+
+    start_at_0(b, STRANGERS("then = \"defer\";"));
+    live(b, 0, 10, ANNA);
+    assert_int_equal(send_at(b, 10 * DAY, ANNA, OFFICE), REASON_ALLOWED);
+    refuse_strangers(b, "198.51.100.", 7, 8);
+    refuse_strangers(b, "203.0.113.", 9, 10);
+    assert_int_equal(send_at(b, 10 * DAY, PAUL, OFFICE), REASON_ALLOWED);
+    assert_int_equal(send_at(b, 10 * DAY, PAUL, HOTEL), REASON_LIMIT);
+    stop(b);
+}
+
+static void blocks_do_not_become_one_around_a_network_that_is_familiar_or_about_to_be(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        const char *rules;
+        unsigned office, hotel, elsewhere; /* blocks of 20 addresses in each of their /24 */
+    } rows[] = {
+        {STRANGERS("then = \"block 30d\";"), 20, 20, 1},
+        {"preset = \"none\"; unauthenticated = \"reject\"; limits = ({ name = \"spray\"; per = \"client\"; count = "
+         "\"denials\"; "
+         "rate = \"1/h\"; burst = 2; then = \"block 30d\"; }, { name = \"u\"; per = \"user\"; count = \"messages\"; "
+         "rate = "
+         "\"100/h\"; from = \"unfamiliar\"; client_net = \"/28 /72\"; });",
+         20, 20, 1},
+        {"preset = \"none\"; unauthenticated = \"reject\"; limits = ({ name = \"spray\"; per = \"client\"; count = "
+         "\"denials\"; "
+         "rate = \"1/h\"; burst = 2; then = \"block 30d\"; }, { name = \"u\"; per = \"user\"; count = \"messages\"; "
+         "rate = "
+         "\"100/h\"; from = \"unfamiliar\"; client_net = \"/16 /32\"; });",
+         20, 20, 1},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned before;
+
+        start_at_0(b, rows[i].rules);
+        live(b, 0, 10, ANNA);
+        assert_int_equal(send_at(b, 10 * DAY, ANNA, HOTEL), REASON_ALLOWED); /* for the first time */
+        refuse_strangers(b, "198.51.100.", 100, 120);
+        assert_int_equal(before = live_blocks(b), rows[i].office);
+        refuse_strangers(b, "203.0.113.", 100, 120);
+        assert_int_equal(live_blocks(b) - before, rows[i].hotel);
+        before = live_blocks(b);
+        refuse_strangers(b, "192.0.2.", 100, 120);
+        assert_int_equal(live_blocks(b) - before, rows[i].elsewhere);
+        stop(b);
+    }
+}
+
+static void where_nobody_can_tell_what_is_familiar_inside_each_address_is_blocked_by_itself(void **state)
+{
+    struct bench *b = *state;
+
+    start_at_0(
+        b, "preset = \"none\"; unauthenticated = \"reject\"; limits = ({ name = \"spray\"; per = \"client\"; count = "
+           "\"denials\"; rate = \"1/h\"; burst = 2; then = \"block 30d\"; }, { name = \"u\"; per = \"user\"; count = "
+           "\"messages\"; rate = \"100/h\"; from = \"unfamiliar\"; client_net = \"/24 /128\"; });");
+    refuse_strangers(b, "2001:db8:bad::", 1, 6);
+    assert_int_equal(live_blocks(b), 5);
+    stop(b);
+}
+
 static void a_limit_for_connectors_knows_no_unfamiliar_networks(void **state)
 {
     struct bench *b = *state;
@@ -175,6 +274,10 @@ int main(void)
         cmocka_unit_test(who_was_blocked_makes_no_network_familiar),
         cmocka_unit_test(who_goes_on_and_on_against_a_deferral_is_blocked),
         cmocka_unit_test(denials_are_no_deferrals),
+        cmocka_unit_test(a_block_of_strangers_spares_logins_from_networks_that_are_familiar_to_their_tenant),
+        cmocka_unit_test(a_limit_on_denials_that_defers_counts_strangers_against_no_familiar_network),
+        cmocka_unit_test(blocks_do_not_become_one_around_a_network_that_is_familiar_or_about_to_be),
+        cmocka_unit_test(where_nobody_can_tell_what_is_familiar_inside_each_address_is_blocked_by_itself),
         cmocka_unit_test(a_limit_for_connectors_knows_no_unfamiliar_networks),
     };
 

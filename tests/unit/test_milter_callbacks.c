@@ -24,7 +24,7 @@ static int set_up(void **state)
 
     assert_non_null(f);
     f->engine.verdict = (struct verdict){.action = ACTION_PASS, .reason = REASON_ALLOWED};
-    assert_int_equal(milter_init(&f->milter, &f->engine), 0);
+    assert_int_equal(milter_init(&f->milter, &f->engine, &(struct listener_config){.fd = -1}), 0);
     f->call = callbacks_for(&f->milter);
     *state = f;
     return 0;
@@ -142,14 +142,14 @@ static unsigned long negotiate_with(struct fixture *f, unsigned long actions, un
 
 static void negotiation_asks_postfix_for_logins_and_tls_with_mail(void **state)
 {
-    static const char *const wanted[] = {"{auth_authen}", "{auth_type}", "{tls_version}", "{mail_addr}",
-                                         "{client_addr}"};
+    static const char *const wanted[] = {"{auth_authen}", "{auth_type}",   "{tls_version}",
+                                         "{mail_addr}",   "{client_addr}", "{opMode}"};
     struct fixture *f = *state;
     unsigned long actions, steps = negotiate_with(f, SMFI_CURR_ACTS, SMFI_CURR_PROT, &actions);
 
-    assert_int_equal(actions, SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
-    assert_int_equal(steps, SMFIP_NOUNKNOWN | SMFIP_NOEOH | SMFIP_NOHELO | SMFIP_NOBODY | SMFIP_NR_CONN |
-                                SMFIP_NR_HELO | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_BODY);
+    assert_int_equal(actions, SMFIF_ADDHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+    assert_int_equal(steps, SMFIP_NOUNKNOWN | SMFIP_NOHELO | SMFIP_NOBODY | SMFIP_NR_CONN | SMFIP_NR_HELO |
+                                SMFIP_NR_HDR | SMFIP_NR_EOH);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
         assert_non_null(strstr(f->ctx.lists[SMFIM_ENVFROM], wanted[i]));
     assert_string_equal(f->ctx.lists[SMFIM_DATA], "i");
@@ -162,46 +162,110 @@ static void an_mta_that_cannot_be_told_about_macros_keeps_sending_helo(void **st
     struct fixture *f = *state;
     unsigned long actions, steps = negotiate_with(f, SMFI_V2_ACTS, SMFI_V1_PROT | SMFIP_NR_HELO, &actions);
 
-    assert_int_equal(actions, SMFIF_QUARANTINE);
+    assert_int_equal(actions, SMFIF_ADDHDRS | SMFIF_QUARANTINE);
     assert_int_equal(steps & SMFIP_NOHELO, 0);
     assert_int_equal(steps | SMFI_V1_PROT | SMFIP_NR_HELO, SMFI_V1_PROT | SMFIP_NR_HELO);
     assert_string_equal(f->ctx.lists[SMFIM_ENVFROM], "");
     assert_int_equal(f->call.xxfi_helo(&f->ctx, (char *)"laptop"), SMFIS_NOREPLY);
 }
 
-static void data_is_asked_for_where_the_policy_server_may_leave_charging_to_us(void **state)
+/* One message as far as DATA, with that queue id, and then what comes in the place of its end. */
+static unsigned lines_after_data(struct fixture *f, const char *queue_id, void (*then)(struct fixture *f))
 {
-    struct fixture *f = *state;
-    unsigned long actions;
+    unsigned before = seam_lines;
 
-    f->engine.config.charge = CHARGE_MILTER;
-    milter_configure(&f->milter);
-    assert_int_not_equal(negotiate_with(f, SMFI_CURR_ACTS, SMFI_CURR_PROT, &actions) & SMFIP_NODATA, 0);
-    assert_string_equal(f->ctx.lists[SMFIM_DATA], "");
-    assert_string_equal(f->ctx.lists[SMFIM_EOM], "i");
+    assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+    assert_int_equal(rcpt(f, "<a@fabrikam.example>"), SMFIS_CONTINUE);
+    set_macro(f, "i", queue_id);
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_CONTINUE);
+    then(f);
+    return seam_lines - before;
 }
 
-static void a_message_is_claimed_at_data(void **state)
+static void ends(struct fixture *f)
+{
+    header(f, "From", "sean@contoso.example");
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+}
+
+static void aborts(struct fixture *f)
+{
+    assert_int_equal(f->call.xxfi_abort(&f->ctx), SMFIS_CONTINUE);
+}
+
+static void says_mail_again(struct fixture *f)
+{
+    (void)mail(f, "<sean@contoso.example>");
+}
+
+static void hangs_up(struct fixture *f)
+{
+    assert_int_equal(f->call.xxfi_close(&f->ctx), SMFIS_CONTINUE);
+    connect_login(f);
+}
+
+static void messages_that_go_on_are_marked_as_shown_at_mail(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY); /* no session */
     connect_login(f);
-    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY); /* nothing open */
-    assert_int_equal(f->engine.claims, 0);
+    (void)mail(f, "<sean@contoso.example>");
+    assert_int_equal(f->engine.seen, 1);
+    (void)rcpt(f, "<a@fabrikam.example>");
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+    assert_int_equal(f->engine.seen, 1);
+    verdict(f, ACTION_REJECT, REASON_BLOCKED, "550 5.1.8 No");
+    (void)mail(f, "<sean@contoso.example>");
+    assert_int_equal(f->engine.seen, 1);
+}
+
+static void a_message_that_had_data_and_no_end_is_logged(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_login(f);
+    assert_int_equal(lines_after_data(f, "4TzYyK", ends), 0);
+    assert_int_equal(lines_after_data(f, "4TzYyK", aborts), 1);
+    assert_non_null(strstr(seam_line, "queue_id=4TzYyK login=sean@contoso.example"));
+    assert_int_equal(lines_after_data(f, "4TzYyL", says_mail_again), 1);
+    assert_int_equal(lines_after_data(f, "4Tz\nevent=decision", hangs_up), 1);
+    assert_null(strchr(seam_line, '\n'));
+    /* begun, but never as far as DATA */
+    (void)mail(f, "<sean@contoso.example>");
+    aborts(f);
+    assert_non_null(strstr(seam_line, "4Tz"));
+    assert_false(f->milter.told_of_proxy);
+}
+
+static void mail_that_a_before_queue_filter_takes_away_is_told_of_once(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_login(f);
+    assert_int_equal(lines_after_data(f, NULL, aborts), 1);
+    assert_non_null(strstr(seam_line, "smtpd_proxy_filter"));
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(lines_after_data(f, NULL, aborts), 0);
+        assert_int_equal(lines_after_data(f, "", hangs_up), 0);
+    }
+}
+
+static void nothing_is_asked_at_data(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_CONTINUE); /* no session */
+    connect_login(f);
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_CONTINUE); /* nothing open */
     (void)mail(f, "<sean@contoso.example>");
     (void)rcpt(f, "<a@fabrikam.example>");
     set_macro(f, "i", "4TzYyK");
-    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY);
-    assert_int_equal(f->engine.claims, 1);
-    assert_int_equal(f->engine.asked.stage, STAGE_DATA);
+    assert_int_equal(f->engine.decisions, 2);
+    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_CONTINUE);
+    assert_int_equal(f->engine.decisions, 2);
+    assert_int_equal(end(f), SMFIS_CONTINUE);
     assert_int_equal(f->engine.asked.recipient_count, 1);
     assert_string_equal(f->engine.queue_id, "4TzYyK");
-    assert_int_equal(end(f), SMFIS_CONTINUE);
-    (void)mail(f, "<sean@contoso.example>");
-    users_close(&f->milter.users);
-    assert_int_equal(f->call.xxfi_data(&f->ctx), SMFIS_NOREPLY);
-    assert_int_equal(f->engine.claims, 1);
 }
 
 static void bodies_are_asked_for_when_a_limit_counts_bytes(void **state)
@@ -309,6 +373,49 @@ static void logins_without_a_usable_name_never_count_as_not_authenticated(void *
         assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
         assert_int_equal(f->engine.asked.login.kind, rows[i].kind);
     }
+}
+
+static void logins_are_decoded_where_sendmail_says_them(void **state)
+{
+    static const struct {
+        const char *said, *mode; /* mode NULL: Postfix */
+        enum login_kind kind;
+        const char *login;
+    } rows[] = {
+        {"sean@contoso.example", "d", LOGIN_ADDRESS, "sean@contoso.example"},
+        {"sean+2Bscan@contoso.example", "d", LOGIN_ADDRESS, "sean+scan@contoso.example"},
+        {"CONTOSO+5Csean", "d", LOGIN_NETBIOS, "CONTOSO\\sean"},
+        {"kim.o'neil@contoso.example", "d", LOGIN_ADDRESS, "kim.o'neil@contoso.example"},
+        {"a=b@contoso.example", "d", LOGIN_ADDRESS, "a=b@contoso.example"},
+        {"a+3Db@contoso.example", "d", LOGIN_ADDRESS, "a=b@contoso.example"},
+        {"sean+2Bscan@contoso.example", NULL, LOGIN_ADDRESS, "sean+2Bscan@contoso.example"},
+        {"sean+scan@contoso.example", NULL, LOGIN_ADDRESS, "sean+scan@contoso.example"},
+        /* what decodes to nothing that can name a mailbox, and what is no xtext */
+        {"sean+00@contoso.example", "d", LOGIN_BAD, NULL},
+        {"sean+0A", "d", LOGIN_BAD, NULL},
+        {"sean+2bscan@contoso.example", "d", LOGIN_BAD, "sean+2bscan@contoso.example"},
+        {"sean+2", "d", LOGIN_BAD, "sean+2"},
+        {"sean+", "d", LOGIN_BAD, "sean+"},
+        {"se an", "d", LOGIN_BAD, "se an"},
+    };
+    struct fixture *f = *state;
+    char longest[LOGIN_TEXT_MAX * 8];
+
+    connect_login(f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        set_macro(f, "{auth_authen}", rows[i].said);
+        set_macro(f, "{opMode}", rows[i].mode);
+        assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+        assert_int_equal(f->engine.asked.login.kind, rows[i].kind);
+        if (rows[i].login != NULL)
+            assert_slice(f->engine.asked.login_text, rows[i].login);
+    }
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    set_macro(f, "{auth_authen}", longest);
+    set_macro(f, "{opMode}", "d");
+    assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+    assert_int_equal(f->engine.asked.login.kind, LOGIN_BAD);
 }
 
 static void overlong_texts_are_cut_for_the_log_but_parsed_whole(void **state)
@@ -595,7 +702,8 @@ static void without_a_session_everything_is_deferred(void **state)
     assert_internal(f, mail(f, "<sean@contoso.example>"));
     assert_internal(f, rcpt(f, "<a@fabrikam.example>"));
     header(f, "From", "sean@contoso.example");
-    assert_int_equal(f->call.xxfi_body(&f->ctx, (unsigned char *)"x", 1), SMFIS_NOREPLY);
+    assert_int_equal(f->call.xxfi_eoh(&f->ctx), SMFIS_NOREPLY);
+    assert_int_equal(f->call.xxfi_body(&f->ctx, (unsigned char *)"x", 1), SMFIS_CONTINUE);
     assert_internal(f, end(f));
     assert_int_equal(f->call.xxfi_abort(&f->ctx), SMFIS_CONTINUE);
     assert_int_equal(f->engine.decisions, 0);
@@ -623,7 +731,11 @@ static void a_refused_recipient_leaves_the_others_alone(void **state)
     assert_false(f->engine.asked.has_recipient);
 }
 
-static void recipients_that_the_mta_refused_are_not_counted(void **state)
+/*
+ * Postfix names the mailer of what it accepts for a virtual alias domain "error". Recipients that it refused it shows
+ * only to a milter that asks for them, which ours doesn't.
+ */
+static void recipients_of_virtual_alias_domains_are_judged_and_counted(void **state)
 {
     struct fixture *f = *state;
 
@@ -631,9 +743,10 @@ static void recipients_that_the_mta_refused_are_not_counted(void **state)
     (void)mail(f, "<sean@contoso.example>");
     set_macro(f, "{rcpt_mailer}", "error");
     assert_int_equal(rcpt(f, "<a@fabrikam.example>"), SMFIS_CONTINUE);
-    assert_int_equal(f->engine.decisions, 1);
-    set_macro(f, "{rcpt_mailer}", "smtp");
-    assert_int_equal(rcpt(f, "<b@fabrikam.example>"), SMFIS_CONTINUE);
+    assert_int_equal(f->engine.decisions, 2);
+    verdict(f, ACTION_REJECT, REASON_EXTERNAL_RECIPIENT, "550 5.7.1 No");
+    assert_int_equal(rcpt(f, "<b@fabrikam.example>"), SMFIS_REJECT);
+    verdict(f, ACTION_PASS, REASON_ALLOWED, NULL);
     assert_int_equal(end(f), SMFIS_CONTINUE);
     assert_int_equal(f->engine.asked.recipient_count, 1);
 }
@@ -746,10 +859,58 @@ static void the_size_is_the_declared_or_the_real_one_whichever_is_more(void **st
                                    (char *[]){(char *)"<sean@contoso.example>", (char *)rows[i].declared, NULL});
         (void)rcpt(f, "<a@fabrikam.example>");
         header(f, "From", "sean@contoso.example");
-        assert_int_equal(f->call.xxfi_body(&f->ctx, (unsigned char *)"", rows[i].body), SMFIS_NOREPLY);
+        assert_int_equal(f->call.xxfi_body(&f->ctx, (unsigned char *)"", rows[i].body), SMFIS_CONTINUE);
         assert_int_equal(end(f), SMFIS_CONTINUE);
         assert_in_range(f->engine.asked.size, rows[i].least, rows[i].most);
     }
+}
+
+/* ---- a message without From ---- */
+
+static void a_missing_from_is_added_when_the_engine_says_so(void **state)
+{
+    struct fixture *f = *state;
+    struct address sender;
+
+    assert_int_equal(address_parse_internal(SLICE("sean@contoso.example"), &sender), ADDRESS_OK);
+    connect_login(f);
+    f->engine.verdict.add_from = &sender;
+    assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+    assert_int_equal(rcpt(f, "<a@fabrikam.example>"), SMFIS_CONTINUE);
+    assert_string_equal(f->ctx.added, "");
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+    assert_string_equal(f->ctx.added, "From: sean@contoso.example");
+    /* and held too */
+    f->ctx.added[0] = '\0';
+    (void)mail(f, "<sean@contoso.example>");
+    (void)rcpt(f, "<a@fabrikam.example>");
+    f->engine.verdict.action = ACTION_HOLD;
+    f->engine.verdict.reason = REASON_LIMIT_HOLD;
+    assert_int_equal(end(f), SMFIS_CONTINUE);
+    assert_string_equal(f->ctx.added, "From: sean@contoso.example");
+    assert_string_equal(f->ctx.held, "postern: limit-hold");
+    /* not to what is refused */
+    f->ctx.added[0] = '\0';
+    (void)mail(f, "<sean@contoso.example>");
+    (void)rcpt(f, "<a@fabrikam.example>");
+    verdict(f, ACTION_REJECT, REASON_LIMIT_REJECT, "550 5.7.1 No");
+    f->engine.verdict.add_from = &sender;
+    assert_int_equal(end(f), SMFIS_REJECT);
+    assert_string_equal(f->ctx.added, "");
+}
+
+static void a_message_that_cannot_get_its_from_is_deferred(void **state)
+{
+    struct fixture *f = *state;
+    struct address sender;
+
+    assert_int_equal(address_parse_internal(SLICE("sean@contoso.example"), &sender), ADDRESS_OK);
+    connect_login(f);
+    f->engine.verdict.add_from = &sender;
+    f->ctx.no_new_fields = true;
+    (void)mail(f, "<sean@contoso.example>");
+    (void)rcpt(f, "<a@fabrikam.example>");
+    assert_internal(f, end(f));
 }
 
 /* ---- hold ---- */
@@ -815,18 +976,50 @@ static void after_the_drain_nothing_touches_the_engine(void **state)
 
 static void the_listeners_own_tls_rule_is_passed_on(void **state)
 {
+    struct listener_config listener = {.fd = -1, .has_tls = true, .tls.required = true};
     struct fixture *f = *state;
 
     milter_destroy(&f->milter);
-    f->engine.config.milter.listen.has_tls = true;
-    f->engine.config.milter.listen.tls.required = true;
-    assert_int_equal(milter_init(&f->milter, &f->engine), 0);
+    assert_int_equal(milter_init(&f->milter, &f->engine, &listener), 0);
     connect_login(f);
     set_macro(f, "{tls_version}", NULL);
     (void)mail(f, "<sean@contoso.example>");
     assert_ptr_equal(f->engine.asked.listener_tls, &f->milter.tls);
     assert_true(f->engine.asked.listener_tls->required);
     assert_int_equal(f->engine.asked.tls, TLS_NONE);
+}
+
+static void what_stands_before_the_mta_says_tls_and_mechanism(void **state)
+{
+    static const struct {
+        struct front_config front;
+        const char *login, *said_method, *said_tls, *method;
+        enum tls_version tls;
+    } rows[] = {
+        {{TLS_ANY, ""}, "sean", "XCLIENT", NULL, "XCLIENT", TLS_NONE},
+        {{TLS_1_2, "unknown"}, "sean", "XCLIENT", NULL, "unknown", TLS_V1_2},
+        {{TLS_1_3, "XOAUTH2"}, "sean", "XCLIENT", "TLSv1.2", "XOAUTH2", TLS_V1_3},
+        {{TLS_1_2, ""}, "sean", "PLAIN", NULL, "PLAIN", TLS_V1_2},
+        {{TLS_ANY, "PLAIN"}, "sean", "XCLIENT", "TLSv1.3", "PLAIN", TLS_V1_3},
+        {{TLS_1_2, "PLAIN"}, NULL, NULL, NULL, "", TLS_V1_2}, /* no login: none is made up */
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct listener_config listener = {.fd = -1, .front = rows[i].front};
+
+        milter_destroy(&f->milter);
+        assert_int_equal(milter_init(&f->milter, &f->engine, &listener), 0);
+        connect_login(f);
+        set_macro(f, "{auth_authen}", rows[i].login);
+        set_macro(f, "{auth_type}", rows[i].said_method);
+        set_macro(f, "{tls_version}", rows[i].said_tls);
+        assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
+        assert_slice(f->engine.asked.mechanism, rows[i].method);
+        assert_int_equal(f->engine.asked.tls, rows[i].tls);
+        assert_int_equal(f->engine.asked.login.kind, rows[i].login != NULL ? LOGIN_ACCOUNT : LOGIN_NONE);
+        assert_int_equal(f->call.xxfi_close(&f->ctx), SMFIS_CONTINUE);
+    }
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -836,13 +1029,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(negotiation_asks_postfix_for_logins_and_tls_with_mail),
         T(an_mta_that_cannot_be_told_about_macros_keeps_sending_helo),
-        T(data_is_asked_for_where_the_policy_server_may_leave_charging_to_us),
-        T(a_message_is_claimed_at_data),
+        T(messages_that_go_on_are_marked_as_shown_at_mail),
+        T(a_message_that_had_data_and_no_end_is_logged),
+        T(mail_that_a_before_queue_filter_takes_away_is_told_of_once),
+        T(nothing_is_asked_at_data),
         T(bodies_are_asked_for_when_a_limit_counts_bytes),
         T(without_memory_for_the_macro_lists_the_connection_ends),
         T(mail_fills_the_submission),
         T(senders_are_what_the_command_says),
         T(logins_without_a_usable_name_never_count_as_not_authenticated),
+        T(logins_are_decoded_where_sendmail_says_them),
         T(overlong_texts_are_cut_for_the_log_but_parsed_whole),
         T(sizes_are_read_as_rfc_1870_has_them),
         T(missing_macros_defer_and_are_told_once_a_minute),
@@ -858,17 +1054,20 @@ int main(void)
         T(without_an_engine_user_mail_is_deferred),
         T(without_a_session_everything_is_deferred),
         T(a_refused_recipient_leaves_the_others_alone),
-        T(recipients_that_the_mta_refused_are_not_counted),
+        T(recipients_of_virtual_alias_domains_are_judged_and_counted),
         T(counts_begin_anew_with_each_message),
         T(abort_is_harmless_at_any_time),
         T(every_address_of_every_from_is_seen),
         T(a_message_without_any_field_was_looked_at_too),
         T(the_size_is_the_declared_or_the_real_one_whichever_is_more),
+        T(a_missing_from_is_added_when_the_engine_says_so),
+        T(a_message_that_cannot_get_its_from_is_deferred),
         T(a_message_to_be_held_goes_into_quarantine_at_its_end),
         T(a_message_that_cannot_be_held_is_deferred),
         T(while_closing_open_transactions_finish_and_new_ones_hear_421),
         T(after_the_drain_nothing_touches_the_engine),
         T(the_listeners_own_tls_rule_is_passed_on),
+        T(what_stands_before_the_mta_says_tls_and_mechanism),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

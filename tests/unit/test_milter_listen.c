@@ -72,7 +72,7 @@ static void run_child(const struct listener_config *config, int to_parent, int f
     struct error e = {{0}};
     char c = 'y';
 
-    if (smfi_register(description) != MI_SUCCESS || listen_open(config, &listening, &e) != 0)
+    if (smfi_register(description) != MI_SUCCESS || listen_open(config, false, &listening, &e) != 0)
         c = 'n';
     (void)!write(to_parent, &c, 1);
     (void)!write(to_parent, e.text, c == 'y' ? 0 : strlen(e.text));
@@ -224,7 +224,6 @@ static void errors_name_what_is_wrong(void **state)
         {{.host = "203.0.113.1", .port = 10041, .fd = -1}, "inet:10041@[203.0.113.1]"},
         {{.host = "2001:db8::1", .port = 10041, .fd = -1}, "inet6:10041@[2001:db8::1]"},
         {{.fd = 999}, "fd:999"},
-        {{.fd = -1}, "switched off"},
     };
 
     memset(longest, 'x', sizeof longest - 1);

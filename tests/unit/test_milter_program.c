@@ -23,7 +23,8 @@
 #define WAIT_MS 20000 /* sanitizers are slow; nothing waits this long when all is well */
 
 struct fixture {
-    char folder[40], config[64], path[64], log[64];
+    char folder[40], config[64], path[64], second[64], log[64];
+    const char *second_has; /* settings of a listener at `second`; NULL: there is none */
     pid_t pid;
 };
 
@@ -51,11 +52,14 @@ static void write_file(const char *path, const char *const *parts)
 
 static void write_config(const struct fixture *f, const char *more)
 {
-    char places[400];
+    char places[500];
     struct buf b = BUF_OVER(places);
 
-    buf_addf(&b, "directory = \"%s/directory\";\nmilter = { listen = \"unix:%s\"; timeout = \"10m\"; };\n", f->folder,
+    buf_addf(&b, "directory = \"%s/directory\";\nmilter = { timeout = \"10m\"; listen = ( \"unix:%s\"", f->folder,
              f->path);
+    if (f->second_has != NULL)
+        buf_addf(&b, ", { address = \"unix:%s\"; %s }", f->second, f->second_has);
+    buf_addf(&b, " ); };\n");
     write_file(f->config, (const char *const[]){general, places, more, NULL});
 }
 
@@ -128,16 +132,18 @@ static void wait_for_log(const struct fixture *f, const char *text)
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct buf config, path, log;
+    struct buf config, path, second, log;
 
     assert_non_null(f);
     memcpy(f->folder, "/tmp/postern-program-XXXXXX", sizeof "/tmp/postern-program-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     config = BUF_OVER(f->config);
     path = BUF_OVER(f->path);
+    second = BUF_OVER(f->second);
     log = BUF_OVER(f->log);
     buf_addf(&config, "%s/postern.conf", f->folder);
     buf_addf(&path, "%s/milter.sock", f->folder);
+    buf_addf(&second, "%s/second.sock", f->folder);
     buf_addf(&log, "%s/log", f->folder);
     *state = f;
     return 0;
@@ -171,16 +177,21 @@ static int tear_down(void **state)
 
 /* ---- a conversation ---- */
 
-static struct wire *greet_from(struct fixture *f, char family, const char *address)
+static struct wire *greet_at(const char *path, char family, const char *address)
 {
     struct error e;
-    struct wire *w = wire_open(f->path, &e);
+    struct wire *w = wire_open(path, &e);
 
     assert_non_null(w);
-    assert_int_equal(wire_negotiate(w, WIRE_ACTIONS, WIRE_STEPS, WAIT_MS), 0);
+    assert_int_equal(wire_negotiate(w, WIRE_VERSION, WIRE_ACTIONS, WIRE_STEPS, WAIT_MS), 0);
     assert_false(wire_replies(w, SMFIP_NR_CONN));
     wire_connect(w, "client.contoso.example", family, 40000, address);
     return w;
+}
+
+static struct wire *greet_from(struct fixture *f, char family, const char *address)
+{
+    return greet_at(f->path, family, address);
 }
 
 static struct wire *greet(struct fixture *f, const char *address)
@@ -227,10 +238,34 @@ static const char *rcpt(struct wire *w, const char *path)
     return ask(w);
 }
 
+/* A step that the filter may not want, and need not reply to; NULL, 0 for no data. */
+static void step(struct wire *w, uint32_t no_step, uint32_t no_reply, char command, const void *data, size_t n)
+{
+    if (!wire_wants(w, no_step))
+        return;
+    wire_packet(w, command, data, n);
+    if (wire_replies(w, no_reply))
+        assert_string_equal(ask(w), "c");
+}
+
+static void header(struct wire *w, const char *name, const char *value)
+{
+    wire_header(w, name, value);
+    if (wire_replies(w, SMFIP_NR_HDR))
+        assert_string_equal(ask(w), "c");
+}
+
+/* The end of the header, which no MTA leaves out, and that of the message, with the last piece of its body. */
+static const char *end_with(struct wire *w, const void *piece, size_t n)
+{
+    step(w, SMFIP_NOEOH, SMFIP_NR_EOH, SMFIC_EOH, NULL, 0);
+    wire_packet(w, SMFIC_BODYEOB, piece, n);
+    return ask(w);
+}
+
 static const char *end(struct wire *w)
 {
-    wire_packet(w, SMFIC_BODYEOB, NULL, 0);
-    return ask(w);
+    return end_with(w, NULL, 0);
 }
 
 static void assert_begins(const char *text, const char *with)
@@ -268,16 +303,17 @@ static void a_connectors_mail_passes_message_after_message(void **state)
 
     start(f, "");
     w = greet(f, "192.0.2.7");
-    assert_int_equal(w->actions, SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+    assert_int_equal(w->actions, SMFIF_ADDHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
     assert_non_null(strstr(w->lists[SMFIM_ENVFROM], "{auth_authen}"));
     assert_false(wire_wants(w, SMFIP_NOBODY));
     assert_false(wire_wants(w, SMFIP_NOHELO));
     for (int i = 0; i < 50; i++) {
         assert_string_equal(mail(w, i % 2 == 0 ? "<scan@contoso.example>" : "<>"), "c");
         assert_string_equal(rcpt(w, "<a@contoso.example>"), "c");
-        assert_true(wire_wants(w, SMFIP_NODATA) && !wire_replies(w, SMFIP_NR_DATA));
+        assert_true(wire_wants(w, SMFIP_NODATA) && wire_replies(w, SMFIP_NR_DATA));
         wire_macros(w, SMFIC_DATA, (const char *const[]){"i", "4TzYyK", NULL});
         wire_packet(w, SMFIC_DATA, NULL, 0);
+        assert_string_equal(ask(w), "c");
         wire_header(w, "Subject", "scan");
         wire_header(w, "From", "Scanner\n <scan@contoso.example>");
         assert_string_equal(end(w), "c");
@@ -364,8 +400,8 @@ static void no_from_hides_from_the_rules(void **state)
         {{"From", "boss:;"}, "y 550 5.6.0 "},
         {{"From", ""}, "y 550 5.6.0 "},
         {{"From", "nobody"}, "y 550 5.6.0 "},
-        {{"Subject", "From: scan@contoso.example"}, "y 550 5.6.0 "},
-        {{NULL}, "y 550 5.6.0 "},
+        {{"Subject", "x\nFrom: boss@fabrikam.example"}, "y 550 5.6.0 "},
+        {{"From ", "boss@fabrikam.example"}, "y 550 5.7.60 "},
         {{"From", "scan@contoso.example\n"}, "y 550 5.6.0 "},
         {{"From", "\n scan\n @contoso.example"}, "c"},
         {{"From", "scan@contoso.example", "Sender", "boss@fabrikam.example"}, "y 550 5."},
@@ -495,30 +531,109 @@ static void half_packets_do_no_lasting_harm(void **state)
     assert_serves(f);
 }
 
-static void an_old_mta_without_any_extension_is_served_too(void **state)
-{
-    struct fixture *f = *state;
-    struct error e;
-    struct wire *w;
+/* ---- every way through the protocol ---- */
 
-    start(f, "");
-    w = wire_open(f->path, &e);
+struct offer {
+    uint32_t version, actions, steps;
+};
+
+/* What a message has, of what an MTA may leave out. */
+enum part { PART_HELO = 1, PART_HEADER = 2, PART_BODY = 4, PART_LAST_PIECE = 8, PARTS_END = 16 };
+
+static struct wire *greet_with(struct fixture *f, struct offer offer, unsigned parts)
+{
+    struct error e;
+    struct wire *w = wire_open(f->path, &e);
+
     assert_non_null(w);
-    assert_int_equal(wire_negotiate(w, SMFI_V2_ACTS, SMFI_V2_PROT, WAIT_MS), 0);
-    assert_true(wire_wants(w, SMFIP_NOHELO));
-    wire_connect(w, "client", SMFIA_INET, 40000, "192.0.2.7");
-    assert_string_equal(ask(w), "c");
-    wire_macros(w, SMFIC_HELO, (const char *const[]){"{tls_version}", "TLSv1.2", NULL});
-    wire_strings(w, SMFIC_HELO, (const char *const[]){"client", NULL});
-    assert_string_equal(ask(w), "c");
+    assert_int_equal(wire_negotiate(w, offer.version, offer.actions, offer.steps, WAIT_MS), 0);
+    wire_connect(w, "client.contoso.example", SMFIA_INET, 40000, "192.0.2.7");
+    if (wire_replies(w, SMFIP_NR_CONN))
+        assert_string_equal(ask(w), "c");
+    if ((parts & PART_HELO) != 0)
+        step(w, SMFIP_NOHELO, SMFIP_NR_HELO, SMFIC_HELO, "client", sizeof "client");
+    return w;
+}
+
+static const char *deliver(struct wire *w, const char *from, unsigned parts)
+{
     assert_string_equal(mail(w, "<scan@contoso.example>"), "c");
     assert_string_equal(rcpt(w, "<a@contoso.example>"), "c");
-    assert_true(wire_replies(w, SMFIP_NR_HDR) || wire_wants(w, SMFIP_NOHDRS));
-    wire_header(w, "From", "boss@fabrikam.example");
-    if (wire_replies(w, SMFIP_NR_HDR))
+    step(w, SMFIP_NODATA, SMFIP_NR_DATA, SMFIC_DATA, NULL, 0);
+    if ((parts & PART_HEADER) != 0) {
+        header(w, "Subject", "scan");
+        header(w, "From", from);
+    }
+    step(w, SMFIP_NOEOH, SMFIP_NR_EOH, SMFIC_EOH, NULL, 0);
+    for (int i = 0; i < 2 && (parts & PART_BODY) != 0; i++)
+        step(w, SMFIP_NOBODY, SMFIP_NR_BODY, SMFIC_BODY, "text\r\n", 6);
+    wire_packet(w, SMFIC_BODYEOB, "end\r\n", (parts & PART_LAST_PIECE) != 0 ? 5 : 0);
+    return ask(w);
+}
+
+/* Without a header the message gets the sender as its From. */
+static void check_message(struct wire *w, unsigned parts)
+{
+    bool has_from = (parts & PART_HEADER) != 0;
+
+    assert_string_equal(deliver(w, "scan@contoso.example", parts), has_from ? "c" : "h From");
+    if (!has_from)
         assert_string_equal(ask(w), "c");
-    assert_begins(end(w), "y 550 5.7.60");
-    quit(w);
+    if (has_from)
+        assert_begins(deliver(w, "boss@fabrikam.example", parts), "y 550 5.7.60 ");
+    wire_packet(w, SMFIC_ABORT, NULL, 0);
+}
+
+static void check_offer(struct fixture *f, struct offer offer)
+{
+    for (unsigned parts = 0; parts < PARTS_END; parts++) {
+        struct wire *w = greet_with(f, offer, parts);
+
+        for (int i = 0; i < 2; i++)
+            check_message(w, parts);
+        quit(w);
+    }
+}
+
+static void check_every_offer(struct fixture *f)
+{
+    /* What Sendmail and Postfix offered over the years (mfapi.h; milter_protocol in postconf(5)), and nothing at all.
+     */
+    static const struct offer offers[] = {
+        {2, SMFI_V2_ACTS, SMFI_V2_PROT},
+        {2, SMFI_V2_ACTS, SMFI_V1_PROT},
+        {2, 0, 0},
+        {3, SMFI_V2_ACTS, 0x1ff},
+        {4, SMFI_V2_ACTS, 0x3ff},
+        {6, WIRE_ACTIONS, WIRE_STEPS},
+        {6, 0xff, WIRE_STEPS},
+        {6, WIRE_ACTIONS, 0},
+        {6, 0, WIRE_STEPS},
+        {7, WIRE_ACTIONS, WIRE_STEPS},
+        {99, UINT32_MAX & ~0xf0000000u, WIRE_STEPS},
+    };
+
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++)
+        check_offer(f, offers[i]);
+    for (uint32_t missing = 1; missing < WIRE_STEPS; missing <<= 1) /* one of the abilities is missing */
+        check_offer(f, (struct offer){6, WIRE_ACTIONS, WIRE_STEPS & ~missing});
+}
+
+static void every_message_is_answered_whatever_steps_an_mta_offers_and_takes(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, "");
+    check_every_offer(f);
+}
+
+static void so_it_is_where_bodies_are_looked_at(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, "limits = ( { name = \"much\"; per = \"connector\"; count = \"bytes\"; rate = \"1000M/d\";\n"
+             "             burst = \"1000M\"; } );\n");
+    check_every_offer(f);
 }
 
 /* ---- signals ---- */
@@ -621,6 +736,155 @@ static void a_wrong_configuration_is_no_start(void **state)
     assert_true(logged(f, f->config));
 }
 
+/* ---- several listeners ---- */
+
+static const char *app_sends(struct wire *w)
+{
+    assert_string_equal(mail(w, "<app@contoso.example>"), "c");
+    assert_string_equal(rcpt(w, "<a@fabrikam.example>"), "c");
+    wire_header(w, "From", "app@contoso.example");
+    return end(w);
+}
+
+/* Is there somebody at the second socket? */
+static struct wire *greet_second(struct fixture *f)
+{
+    struct error e;
+    struct wire *w = NULL;
+
+    for (unsigned waited = 0; w == NULL && waited < WAIT_MS; waited += 20) {
+        w = wire_open(f->second, &e);
+        if (w == NULL)
+            sleep_ms(20);
+    }
+    assert_non_null(w);
+    wire_free(w);
+    return greet_at(f->second, SMFIA_INET, "198.51.100.7");
+}
+
+static pid_t first_child(pid_t parent)
+{
+    char path[64], text[64];
+    struct buf b = BUF_OVER(path);
+    ssize_t n;
+    int fd;
+
+    buf_addf(&b, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    n = read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    assert_true(n > 0);
+    text[n] = '\0';
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+static void each_listener_has_rules_of_its_own_and_all_share_the_counters(void **state)
+{
+    struct fixture *f = *state;
+    struct wire *plain, *front;
+
+    f->second_has = "tls = { required = true; }; front = { tls = \"1.2\"; };";
+    start(f,
+          "limits = ( { name = \"few\"; per = \"connector\"; count = \"messages\"; rate = \"1/h\"; burst = 2; } );\n");
+    front = greet_second(f);
+    plain = greet(f, "198.51.100.7");
+    wire_macros(front, SMFIC_RCPT, (const char *const[]){"i", "4AAA", NULL});
+    assert_string_equal(app_sends(front), "c");
+    assert_string_equal(mail(plain, "<app@contoso.example>"), "c");
+    wire_macros(plain, SMFIC_RCPT, (const char *const[]){"i", "4BBB", NULL});
+    wire_strings(plain, SMFIC_RCPT, (const char *const[]){"<a@fabrikam.example>", NULL});
+    assert_string_equal(ask(plain), "c");
+    wire_header(plain, "From", "app@contoso.example");
+    assert_string_equal(end(plain), "c");
+    assert_string_equal(mail(front, "<app@contoso.example>"), "c");
+    assert_begins(rcpt(front, "<a@fabrikam.example>"), "y 45");
+    quit(plain);
+    quit(front);
+    assert_int_equal(kill(f->pid, SIGTERM), 0);
+    assert_int_equal(wait_for_end(f), 0);
+    assert_int_equal(access(f->path, F_OK), -1);
+    assert_int_equal(access(f->second, F_OK), -1);
+}
+
+static void a_reload_reaches_every_listener(void **state)
+{
+    struct fixture *f = *state;
+    struct wire *w;
+
+    f->second_has = "";
+    start(f, "");
+    w = greet_second(f);
+    assert_string_equal(mail(w, "<app@contoso.example>"), "c");
+    write_config(
+        f, "unauthenticated = \"reject\"; mode = \"enforce\";\nreplies = { unauthenticated = \"530 5.7.57 New\"; };\n");
+    assert_int_equal(kill(f->pid, SIGUSR1), 0);
+    wait_for_log(f, "loaded");
+    quit(w);
+    for (unsigned waited = 0; waited < WAIT_MS; waited += 20) {
+        const char *reply;
+
+        w = greet_at(f->second, SMFIA_INET, "203.0.113.7");
+        reply = mail(w, "<x@fabrikam.example>");
+        quit(w);
+        if (strcmp(reply, "y 530 5.7.57 New") == 0)
+            return;
+        sleep_ms(20);
+    }
+    fail_msg("the second listener goes on with the old configuration");
+}
+
+static void when_one_listeners_process_dies_all_end_for_a_new_start(void **state)
+{
+    struct fixture *f = *state;
+
+    f->second_has = "";
+    start(f, "");
+    quit(greet_second(f));
+    assert_int_equal(kill(first_child(f->pid), SIGKILL), 0);
+    assert_int_equal(wait_for_end(f), 1);
+    assert_true(logged(f, "has ended"));
+    start(f, "");
+    quit(greet_second(f));
+    assert_serves(f);
+}
+
+static void when_the_parent_is_killed_nobody_stays_behind(void **state)
+{
+    struct fixture *f = *state;
+
+    f->second_has = "";
+    for (int i = 0; i < 3; i++) {
+        start(f, "");
+        quit(greet_second(f));
+        assert_int_equal(kill(f->pid, SIGKILL), 0);
+        assert_int_equal(wait_for_end(f), -1);
+        for (unsigned waited = 0; waited < WAIT_MS && access(f->second, F_OK) == 0; waited += 20)
+            sleep_ms(20);
+        assert_int_equal(access(f->second, F_OK), -1); /* it went as at SIGTERM */
+        for (unsigned waited = 0; waited < WAIT_MS && access(f->path, F_OK) == 0; waited += 20)
+            sleep_ms(20);
+    }
+    start(f, "");
+    assert_serves(f);
+}
+
+static void a_listener_that_cannot_be_opened_is_no_start(void **state)
+{
+    struct fixture *f = *state;
+
+    f->second_has = "group = \"no-such-group\";";
+    write_config(f, "");
+    f->pid = run_program(f);
+    assert_int_equal(wait_for_end(f), 1);
+    assert_true(logged(f, "no-such-group"));
+    assert_int_equal(access(f->path, F_OK), -1);
+    write_file(f->config, (const char *const[]){"milter = { listen = \"\"; };\n", NULL});
+    f->pid = run_program(f);
+    assert_int_equal(wait_for_end(f), 1);
+    assert_true(logged(f, "switched off"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -636,13 +900,19 @@ int main(void)
         T(a_limit_may_hold),
         T(whatever_a_peer_sends_the_others_are_served),
         T(half_packets_do_no_lasting_harm),
-        T(an_old_mta_without_any_extension_is_served_too),
+        T(every_message_is_answered_whatever_steps_an_mta_offers_and_takes),
+        T(so_it_is_where_bodies_are_looked_at),
         T(a_reload_takes_the_new_configuration_or_keeps_the_old_one),
         T(sighup_is_no_reason_to_stop),
         T(sigterm_lets_open_transactions_finish),
         T(after_kill_9_the_next_start_serves),
         T(a_second_instance_ends_with_a_clear_error),
         T(a_wrong_configuration_is_no_start),
+        T(each_listener_has_rules_of_its_own_and_all_share_the_counters),
+        T(a_reload_reaches_every_listener),
+        T(when_one_listeners_process_dies_all_end_for_a_new_start),
+        T(when_the_parent_is_killed_nobody_stays_behind),
+        T(a_listener_that_cannot_be_opened_is_no_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

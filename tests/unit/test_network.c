@@ -422,6 +422,30 @@ static void a_map_of_all_ipv6_holds_no_ipv4(void **state)
     network_map_free(map);
 }
 
+static void a_map_touches_what_shares_an_address_with_it(void **state)
+{
+    static const char *const networks[] = {"192.0.2.64/26", "203.0.113.9", "2001:db8:1::/48", "::/8"};
+    static const struct {
+        const char *network;
+        bool touched;
+    } rows[] = {
+        {"192.0.2.0/24", true},    {"192.0.2.64/26", true},   {"192.0.2.65", true},       {"192.0.2.0/26", false},
+        {"192.0.2.128/25", false}, {"203.0.113.0/24", true},  {"203.0.113.8/31", true},   {"203.0.113.10/31", false},
+        {"2001:db8::/32", true},   {"2001:db8:1::/64", true}, {"2001:db8:2::/48", false}, {"2001:db8::/48", false},
+        {"0.0.0.0/0", true},       {"10.0.0.0/8", false},     {"100::/16", false},        {"::/64", true},
+    };
+    struct network_map *map = map_of(networks, sizeof networks / sizeof networks[0]);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct network net = network(rows[i].network);
+
+        if (network_map_touches(map, &net) != rows[i].touched)
+            fail_msg("%s", rows[i].network);
+    }
+    network_map_free(map);
+}
+
 static void one_network_for_two_things_is_refused(void **state)
 {
     struct network_map *map = network_map_new();
@@ -666,6 +690,7 @@ int main(void)
         cmocka_unit_test(the_network_around_an_address_has_the_size_of_its_family),
         cmocka_unit_test(the_longest_network_wins),
         cmocka_unit_test(a_map_of_all_ipv6_holds_no_ipv4),
+        cmocka_unit_test(a_map_touches_what_shares_an_address_with_it),
         cmocka_unit_test(one_network_for_two_things_is_refused),
         cmocka_unit_test(an_empty_or_unbuilt_map_finds_nothing_and_a_built_one_takes_no_more),
         cmocka_unit_test(any_map_answers_like_a_scan_of_all_its_networks),

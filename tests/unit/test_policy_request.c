@@ -362,6 +362,16 @@ static void the_client_s_own_auth_claim_is_never_an_identity(void **state)
     assert_int_equal(s.login_text.n, 0);
 }
 
+static void a_method_without_a_user_name_is_a_login_that_cannot_be_read(void **state)
+{
+    struct submission s;
+
+    (void)state;
+    translate(SLICE(BEGIN "sasl_method=PLAIN\nsasl_username=\nrecipient=a@b.example\n\n"), &s);
+    assert_int_equal(s.login.kind, LOGIN_BAD);
+    assert_int_equal(s.login_text.n, 0);
+}
+
 static void a_recipient_at_rcpt_is_there_even_if_it_is_empty(void **state)
 {
     struct submission s;
@@ -545,6 +555,7 @@ int main(void)
         cmocka_unit_test(a_subject_that_is_too_long_names_nobody),
         cmocka_unit_test(the_client_s_own_auth_claim_is_never_an_identity),
         cmocka_unit_test(a_recipient_at_rcpt_is_there_even_if_it_is_empty),
+        cmocka_unit_test(a_method_without_a_user_name_is_a_login_that_cannot_be_read),
         cmocka_unit_test(several_recipients_at_data_are_no_recipient),
         cmocka_unit_test(the_address_of_vrfy_is_no_recipient),
         cmocka_unit_test(a_client_without_an_address_is_no_client),

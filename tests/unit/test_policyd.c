@@ -6,6 +6,7 @@
 #include "core/engine.h"
 #include "policyd/connection.h"
 #include "policyd/listener.h"
+#include "policyd/messages.h"
 #include "policyd/reply.h"
 #include "policyd/server.h"
 
@@ -102,6 +103,15 @@ void engine_user_rest(struct engine_user *user)
     (void)user;
 }
 
+static atomic_uint headers_due;
+
+void engine_header_due(struct engine_user *user, const struct submission *s)
+{
+    (void)user;
+    (void)s;
+    headers_due++;
+}
+
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X400 X50 X50 X50 X50 X50 X50 X50 X50
 
@@ -138,6 +148,10 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
         refuse_with(user, ACTION_REJECT, "550 5.7.1 " X400, (unsigned)s->size);
     else if (slice_eq(s->login_text, SLICE("tls")))
         refuse_with(user, ACTION_REJECT, "550 5.7.1 TLS", s->listener_tls != NULL && s->listener_tls->required);
+    else if (slice_eq(s->login_text, SLICE("front")))
+        refuse_with(user, ACTION_REJECT,
+                    slice_eq(s->mechanism, SLICE("XOAUTH2")) ? "550 5.7.1 XOAUTH2" : "550 5.7.1 Another",
+                    (unsigned)s->tls);
     else if (slice_eq(s->login_text, SLICE("count")) && s->stage == STAGE_RCPT)
         r->n++;
     else if (slice_eq(s->login_text, SLICE("count")))
@@ -641,7 +655,8 @@ static void recipients_belong_to_one_instance(void **state)
     say(fd, STATE("RCPT", "sasl_username=count\ninstance=1\n"), "action=DUNNO");
     say(fd, STATE("DATA", "sasl_username=count\ninstance=1\n"), "action=550 5.7.1 Recipients 2");
     say(fd, STATE("END-OF-MESSAGE", "sasl_username=count\ninstance=1\n"), "action=550 5.7.1 Recipients 2");
-    say(fd, STATE("END-OF-MESSAGE", "sasl_username=count\ninstance=1\n"), "action=550 5.7.1 Recipients 0");
+    /* asked again, since the answer got lost */
+    say(fd, STATE("END-OF-MESSAGE", "sasl_username=count\ninstance=1\n"), "action=550 5.7.1 Recipients 2");
     say(fd, STATE("RCPT", "sasl_username=count\ninstance=2\n"), "action=DUNNO");
     say(fd, STATE("RCPT", "sasl_username=count\ninstance=3\n"), "action=DUNNO"); /* 2 was given up */
     say(fd, STATE("DATA", "sasl_username=count\ninstance=3\n"), "action=550 5.7.1 Recipients 1");
@@ -663,19 +678,61 @@ static void without_an_instance_a_message_begins_at_mail(void **state)
     close(fd);
 }
 
-static void instances_that_differ_behind_the_kept_part_are_told_apart_by_length(void **state)
+static void recipients_of_one_message_come_together_over_connections_and_workers(void **state)
 {
-#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-    int fd;
+    int fd[4];
+
+    (void)state;
+    engine.config.policyd.workers = 4;
+    start();
+    for (int i = 0; i < 4; i++)
+        fd[i] = connect_to(f.path);
+    for (int i = 0; i < 3; i++)
+        say(fd[i], STATE("RCPT", "sasl_username=count\nclient_address=192.0.2.1\ninstance=1\n"), "action=DUNNO");
+    close(fd[0]); /* as Postfix does with one that was idle for smtpd_policy_service_max_idle */
+    say(fd[3], STATE("END-OF-MESSAGE", "sasl_username=count\nclient_address=192.0.2.1\ninstance=1\n"),
+        "action=550 5.7.1 Recipients 3");
+    say(fd[3], STATE("DATA", "sasl_username=count\nclient_address=192.0.2.2\ninstance=1\n"),
+        "action=550 5.7.1 Recipients 0");
+    for (int i = 1; i < 4; i++)
+        close(fd[i]);
+}
+
+static void without_an_instance_connections_have_nothing_in_common(void **state)
+{
+    int one, other;
 
     (void)state;
     start();
-    fd = connect_to(f.path);
-    say(fd, STATE("RCPT", "sasl_username=count\ninstance=" X64 "\n"), "action=DUNNO");
-    say(fd, STATE("RCPT", "sasl_username=count\ninstance=" X64 "\n"), "action=DUNNO");
-    say(fd, STATE("DATA", "sasl_username=count\ninstance=" X64 "\n"), "action=550 5.7.1 Recipients 2");
-    say(fd, STATE("DATA", "sasl_username=count\ninstance=" X64 "y\n"), "action=550 5.7.1 Recipients 0");
-    close(fd);
+    one = connect_to(f.path);
+    other = connect_to(f.path);
+    say(one, STATE("RCPT", "sasl_username=count\n"), "action=DUNNO");
+    say(other, STATE("DATA", "sasl_username=count\n"), "action=550 5.7.1 Recipients 0");
+    say(one, STATE("END-OF-MESSAGE", "sasl_username=count\n"), "action=550 5.7.1 Recipients 1");
+    say(one, STATE("RCPT", "sasl_username=count\n"), "action=DUNNO");
+    say(one, STATE("END-OF-MESSAGE", "sasl_username=count\n"), "action=550 5.7.1 Recipients 1");
+    close(one);
+    close(other);
+}
+
+/* Each from a connection that went away in the midst of it, so that nobody knows that it is over. */
+static void more_messages_than_fit_are_forgotten_and_that_is_said(void **state)
+{
+    char request[160];
+
+    (void)state;
+    start();
+    for (unsigned i = 0; i < MESSAGES_MAX + MESSAGES_MAX / 8; i++) {
+        int fd = connect_to(f.path);
+
+        (void)snprintf(request, sizeof request, "%s\nsasl_username=count\ninstance=%u\n\n",
+                       "request=smtpd_access_policy\nprotocol_state=RCPT", i);
+        say(fd, slice_of(request), "action=DUNNO");
+        close(fd);
+    }
+    for (int i = 0; i < 90 && !was_logged("count as never asked about"); i++)
+        (void)poll(NULL, 0, 100);
+    assert_true(was_logged("too many messages are under way: the recipients of"));
 }
 
 /* ---- many connections ---- */
@@ -1056,6 +1113,41 @@ static void a_socket_that_was_passed_in_is_served_with_its_own_tls_rule(void **s
     close(other);
 }
 
+static void what_stands_before_postfix_says_tls_and_mechanism(void **state)
+{
+    struct sockaddr_in address;
+    int passed = passed_socket(&address), fd, other;
+
+    (void)state;
+    assert_int_equal(listen(passed, 8), 0);
+    f.listen[1] = (struct listener_config){.address = "fd:x", .fd = passed, .front = {TLS_1_2, "XOAUTH2"}};
+    engine.config.policyd.n_listen = 2;
+    start();
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    say(fd, STATE("RCPT", "sasl_username=front\nsasl_method=XCLIENT\n"), "action=550 5.7.1 XOAUTH2 4");
+    other = connect_to(f.path);
+    say(other, STATE("RCPT", "sasl_username=front\nsasl_method=XCLIENT\n"), "action=550 5.7.1 Another 0");
+    close(fd);
+    close(other);
+}
+
+static void the_header_is_due_at_the_end_of_a_message(void **state)
+{
+    int fd;
+
+    (void)state;
+    start();
+    fd = connect_to(f.path);
+    headers_due = 0;
+    say(fd, STATE("RCPT", "sasl_username=sean\ninstance=1\n"), "action=DUNNO");
+    say(fd, STATE("DATA", "sasl_username=sean\ninstance=1\n"), "action=DUNNO");
+    assert_int_equal(headers_due, 0);
+    say(fd, STATE("END-OF-MESSAGE", "sasl_username=sean\ninstance=1\n"), "action=DUNNO");
+    assert_int_equal(headers_due, 1);
+    close(fd);
+}
+
 static void a_passed_descriptor_beyond_what_was_passed_is_an_error(void **state)
 {
     struct sockaddr_in address;
@@ -1119,7 +1211,9 @@ int main(void)
         TEST(an_idle_connection_is_closed_after_its_time_without_a_word),
         TEST(recipients_belong_to_one_instance),
         TEST(without_an_instance_a_message_begins_at_mail),
-        TEST(instances_that_differ_behind_the_kept_part_are_told_apart_by_length),
+        TEST(recipients_of_one_message_come_together_over_connections_and_workers),
+        TEST(without_an_instance_connections_have_nothing_in_common),
+        TEST(more_messages_than_fit_are_forgotten_and_that_is_said),
         TEST(connections_are_spread_over_the_workers),
         TEST(many_that_ask_at_once_are_each_answered),
         TEST(an_idle_connection_is_small),
@@ -1135,6 +1229,8 @@ int main(void)
         TEST(a_socket_that_another_put_in_our_place_is_left_alone_at_the_end),
         TEST(a_listener_that_cannot_be_opened_says_which_and_why),
         TEST(a_socket_that_was_passed_in_is_served_with_its_own_tls_rule),
+        TEST(what_stands_before_postfix_says_tls_and_mechanism),
+        TEST(the_header_is_due_at_the_end_of_a_message),
         TEST(a_passed_descriptor_beyond_what_was_passed_is_an_error),
         TEST(tcp_is_served),
     };

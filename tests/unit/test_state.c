@@ -24,6 +24,7 @@
 #include "core/counters.h"
 #include "core/state.h"
 #include "core/state_map.h"
+#include "tests/unit/state_version_1.h"
 
 #define BOOT (5000 * NS_PER_S)
 #define WALL (UINT64_C(1700000000) * NS_PER_S) /* 2023-11-14 22:13:20 UTC */
@@ -86,16 +87,30 @@ static bool exists(const struct room *r, const char *name)
     return lstat(path, &st) == 0;
 }
 
+/* But for the lock. */
 static unsigned files_in(const struct room *r)
 {
     DIR *folder = opendir(r->folder);
     unsigned n = 0;
 
     assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        n++;
+    for (struct dirent *d; (d = readdir(folder)) != NULL;)
+        n += strcmp(d->d_name, ".state.lock") != 0;
     (void)closedir(folder);
     return n - 2;
+}
+
+/* Locks a file of that name in the room: the descriptor. */
+static int hold_lock(const struct room *r, const char *name)
+{
+    char lock[400];
+    int fd;
+
+    in_folder(r, name, lock);
+    fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    return fd;
 }
 
 static struct state *open_state(const struct room *r)
@@ -180,6 +195,23 @@ static void a_new_file_is_allocated_whole_and_private(void **state)
     state_close(s);
 }
 
+static void the_lock_is_a_file_of_the_folders_owner_that_nobody_else_can_open(void **state)
+{
+    struct room *r = *state;
+    char lock[400];
+    struct stat st;
+
+    if (geteuid() == 0)
+        assert_int_equal(chown(r->folder, 4711, 4712), 0);
+    state_close(open_state(r));
+    in_folder(r, ".state.lock", lock);
+    assert_int_equal(stat(lock, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_uid, geteuid() == 0 ? 4711 : geteuid());
+    assert_int_equal(stat(r->path, &st), 0);
+    assert_int_equal(st.st_uid, geteuid() == 0 ? 4711 : geteuid());
+}
+
 static void a_restart_keeps_counters_blocks_secret_and_time(void **state)
 {
     struct room *r = *state;
@@ -261,23 +293,24 @@ static void processes_that_start_at_once_make_one_file(void **state)
     }
 }
 
-/* Somebody holds the lock for ever: an existing file is used all the same, a new one is not made. */
+/* Somebody holds the locks for ever: an existing file is used all the same, a new one is not made. */
 static void a_lock_that_is_never_given_back_stops_nobody(void **state)
 {
     struct room *r = *state;
     struct room elsewhere = *r;
-    int lock = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status;
+    int lock, other, status;
     struct state *s;
     pid_t pid;
 
     state_close(open_state(r));
     (void)snprintf(elsewhere.path, sizeof elsewhere.path, "%s/new", r->folder);
-    assert_int_equal(flock(lock, LOCK_EX), 0);
+    lock = hold_lock(r, ".state.lock");
+    other = hold_lock(r, ".new.lock");
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         s = open_state(&elsewhere);
-        _exit(strstr(state_problem(s), "locked") != NULL && take(r, s, 7, 100) && !take(r, s, 7, 1) ? 0 : 1);
+        _exit(strstr(state_problem(s), "holds its lock") != NULL && take(r, s, 7, 100) && !take(r, s, 7, 1) ? 0 : 1);
     }
     s = open_state(r);
     assert_null(state_problem(s));
@@ -286,6 +319,283 @@ static void a_lock_that_is_never_given_back_stops_nobody(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     (void)close(lock);
+    (void)close(other);
+}
+
+/* As a backup program may, or whoever may read in the folder. */
+static void a_lock_on_the_folder_or_on_the_file_is_nothing_to_us(void **state)
+{
+    struct room *r = *state;
+    struct state *s;
+    int folder, file;
+
+    block(r, s = open_state(r), 9, BLOCK_FOREVER);
+    state_close(s);
+    folder = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    file = open(r->path, O_RDONLY | O_CLOEXEC);
+    assert_true(flock(folder, LOCK_EX) == 0 && flock(file, LOCK_EX) == 0);
+    r->boot_id++;
+    r->boot_ns = BOOT;
+    r->entries = 512;
+    s = open_state(r);
+    assert_null(state_problem(s));
+    assert_true(is_blocked(r, s, 9));
+    state_close(s);
+    (void)close(folder);
+    (void)close(file);
+}
+
+static void a_reboot_while_the_lock_is_held_lifts_no_block_and_is_written_down_later(void **state)
+{
+    struct room *r = *state;
+    struct state *s = open_state(r), *other;
+    struct error e;
+    uint64_t before;
+    int lock;
+
+    block(r, s, 9, 3600 * NS_PER_S);
+    assert_true(take(r, s, 7, 50));
+    assert_int_equal(tick(r, s, &e), 0);
+    before = now(r, s);
+    state_close(s);
+    lock = hold_lock(r, ".state.lock");
+    r->boot_id++;
+    r->boot_ns = 10 * NS_PER_S;
+    r->wall_ns += 60 * NS_PER_S;
+    s = open_state(r);
+    assert_null(state_problem(s));
+    assert_true(is_blocked(r, s, 9));
+    assert_int_equal(used(r, s, 7), 50);
+    assert_in_range(now(r, s), before + 58 * NS_PER_S, before + 61 * NS_PER_S);
+    assert_int_equal(tick(r, s, &e), 0);
+    assert_null(state_notice(s));
+    (void)close(lock);
+    assert_int_equal(tick(r, s, &e), 0);
+    assert_null(state_problem(s));
+    assert_null(state_notice(s));
+    other = open_state(r);
+    assert_null(state_problem(other));
+    assert_true(is_blocked(r, other, 9));
+    assert_true(take(r, s, 7, 10));
+    assert_int_equal(used(r, other, 7), 60);
+    assert_in_range(now(r, other) - now(r, s) + 2 * NS_PER_S, 0, 4 * NS_PER_S);
+    state_close(other);
+    state_close(s);
+}
+
+/* A file that can be read and no more: on a read-only file system, or with holes on a full one. */
+static void what_can_be_read_of_a_file_that_cannot_be_used_holds_in_memory(void **state)
+{
+    struct room *r = *state;
+    struct state *s = open_state(r);
+    struct stat before, after;
+    int status;
+    pid_t pid;
+
+    block(r, s, 9, BLOCK_FOREVER);
+    assert_true(take(r, s, 7, 50));
+    state_close(s);
+    assert_int_equal(chmod(r->path, 0444), 0);
+    assert_int_equal(chmod(r->folder, 0555), 0);
+    assert_int_equal(stat(r->path, &before), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (geteuid() == 0 && (setgid(4712) != 0 || setuid(4711) != 0))
+            _exit(2);
+        s = open_state(r);
+        _exit(state_problem(s) != NULL && strstr(state_problem(s), "memory only") != NULL && is_blocked(r, s, 9) &&
+                      used(r, s, 7) == 50 && take(r, s, 7, 50) && !take(r, s, 7, 1)
+                  ? 0
+                  : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(chmod(r->folder, 0700), 0);
+    assert_int_equal(stat(r->path, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+}
+
+/* ---- files of the version before ---- */
+
+static void write_version_1(const struct room *r, const char *name)
+{
+    char path[400];
+
+    for (size_t i = 0; i < sizeof v1_rows / sizeof *v1_rows; i++)
+        write_at(r, name, v1_rows[i].at, v1_rows[i].words, sizeof v1_rows[i].words);
+    in_folder(r, name, path);
+    assert_int_equal(truncate(path, V1_BYTES), 0);
+    assert_int_equal(chmod(path, 0660), 0);
+}
+
+static void expect_block(const struct room *r, struct state *s, uint64_t key, uint64_t until_ns, uint32_t class,
+                         const char *base)
+{
+    struct block b;
+    struct ip ip = {{0}};
+    uint64_t until;
+
+    assert_true(blocks_find(state_blocks(s), key, now(r, s), &until));
+    assert_true(until == until_ns);
+    for (uint32_t at = 0; blocks_next(state_blocks(s), &at, now(r, s), &b);)
+        if (b.key == key) {
+            assert_int_equal(b.class, class);
+            assert_true(base == NULL || ip_parse(slice_of(base), &ip));
+            assert_memory_equal(&b.base, &ip, sizeof ip);
+            assert_string_equal(b.reason, "made by version 1");
+            return;
+        }
+    fail();
+}
+
+static void expect_version_1(const struct room *r, struct state *s)
+{
+    struct charge seconds = {8, 2 * NS_PER_S, 150, 0}, minutes = {0, 60 * NS_PER_S, 10, 0};
+    uint64_t hour = now(r, s) + 3600 * NS_PER_S, prefixes = 0;
+    uint32_t prefix;
+
+    assert_int_equal(used(r, s, 7), 50);
+    assert_int_equal(counters_look(state_counters(s), &seconds, now(r, s)).used, 10);
+    assert_true(counters_marked(state_counters(s), 9, now(r, s)));
+    for (size_t i = 0; i < sizeof V1_KEYS / sizeof *V1_KEYS; i++) {
+        minutes.key = V1_KEYS[i];
+        assert_true(counters_look(state_counters(s), &minutes, now(r, s)).used >= (i < BUCKET_SLOTS ? 3 : 6));
+    }
+    expect_block(r, s, 101, BLOCK_FOREVER, BLOCK_BY_OPERATOR, NULL);
+    expect_block(r, s, 102, hour, BLOCK_OF_CLIENT, "203.0.113.9");
+    expect_block(r, s, 103, hour + 3600 * NS_PER_S, BLOCK_OF_CLIENT, "2001:db8:1:2::");
+    expect_block(r, s, 104, hour + 3600 * NS_PER_S, BLOCK_OF_LOGIN, NULL);
+    expect_block(r, s, 105, BLOCK_FOREVER, BLOCK_BY_OPERATOR, "198.51.100.0");
+    for (uint32_t at = 0; blocks_next_prefix(state_blocks(s), &at, &prefix);)
+        prefixes += prefix;
+    assert_int_equal(prefixes, 64 + 96 + 22);
+}
+
+static void a_file_of_version_1_is_renewed_with_all_that_it_holds(void **state)
+{
+    struct room *r = *state;
+    static const uint64_t entries[] = {V1_ENTRIES, 0, 4096};
+
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        struct state *s;
+
+        write_version_1(r, "state");
+        r->entries = entries[i];
+        r->blocks = entries[i] == 0 ? 0 : 16;
+        for (unsigned again = 0; again < 2; again++) {
+            s = open_state(r);
+            assert_null(state_problem(s));
+            assert_null(state_notice(s));
+            expect_version_1(r, s);
+            state_close(s);
+        }
+        assert_int_equal(files_in(r), 1);
+        assert_int_equal(unlink(r->path), 0);
+    }
+}
+
+static void a_file_of_version_1_that_cannot_be_renewed_holds_in_memory_until_it_can(void **state)
+{
+    struct room *r = *state;
+    struct error e;
+    struct state *s;
+    int lock = hold_lock(r, ".state.lock");
+
+    write_version_1(r, "state");
+    s = open_state(r);
+    assert_non_null(strstr(state_problem(s), "older postern"));
+    expect_version_1(r, s);
+    block(r, s, 106, BLOCK_FOREVER);
+    assert_true(take(r, s, 7, 10));
+    (void)close(lock);
+    r->boot_ns -= NS_PER_S; /* no time passes, so that the same can be expected */
+    assert_int_equal(tick(r, s, &e), 0);
+    assert_null(state_problem(s));
+    assert_int_equal(used(r, s, 7), 60);
+    state_close(s);
+    s = open_state(r);
+    assert_true(is_blocked(r, s, 106) && is_blocked(r, s, 102));
+    assert_int_equal(used(r, s, 7), 60);
+    state_close(s);
+}
+
+/* ---- a folder of its own ---- */
+
+/* The room whose state lies in a folder of its own, FOLDER/state/state, and is removed with it. */
+static struct room in_own_folder(const struct room *r)
+{
+    struct room own = *r;
+
+    (void)snprintf(own.path, sizeof own.path, "%s/state/state", r->folder);
+    return own;
+}
+
+static void leave_own_folder(const struct room *r)
+{
+    static const char *const names[] = {"state/state", "state/.state.lock"};
+    char path[400];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        in_folder(r, names[i], path);
+        (void)unlink(path);
+    }
+}
+
+static void a_file_in_the_place_of_the_folder_moves_into_it(void **state)
+{
+    struct room *r = *state;
+    struct room own = in_own_folder(r);
+
+    for (unsigned way = 0; way < 3; way++) {
+        char waiting[400];
+        struct state *s;
+        struct stat st;
+
+        if (way == 0) {
+            write_version_1(r, "state");
+        } else if (way == 1) { /* killed before the file was moved */
+            write_version_1(r, "state");
+            in_folder(r, ".state.folder", waiting);
+            assert_int_equal(mkdir(waiting, 0750), 0);
+        } else { /* killed afterwards */
+            in_folder(r, ".state.folder", waiting);
+            assert_int_equal(mkdir(waiting, 0750), 0);
+            write_version_1(r, ".state.folder/state");
+        }
+        s = open_state(&own);
+        assert_null(state_problem(s));
+        expect_version_1(&own, s);
+        state_close(s);
+        in_folder(r, "state", waiting);
+        assert_true(stat(waiting, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 0027) == 0);
+        assert_false(exists(r, ".state.folder"));
+        assert_int_equal(files_in(r), 1);
+        assert_false(exists(r, ".state.lock")); /* which was only needed for the move */
+        leave_own_folder(r);
+        assert_int_equal(rmdir(waiting), 0);
+    }
+}
+
+static void a_missing_folder_is_made_and_another_file_in_its_place_left_alone(void **state)
+{
+    struct room *r = *state;
+    struct room own = in_own_folder(r);
+    char folder[400];
+    struct state *s;
+
+    s = open_state(&own);
+    assert_null(state_problem(s));
+    state_close(s);
+    leave_own_folder(r);
+    in_folder(r, "state", folder);
+    assert_int_equal(rmdir(folder), 0);
+    write_at(r, "state", 0, "something else", 14);
+    s = open_state(&own);
+    assert_non_null(strstr(state_problem(s), "Not a directory"));
+    state_close(s);
+    assert_true(exists(r, "state"));
+    assert_false(exists(r, ".state.folder"));
 }
 
 /* ---- files that are not as they should be ---- */
@@ -308,7 +618,7 @@ static const struct {
     {"too long", 0, 0, 0, 1 << 20, SET_ASIDE, "bytes instead of"},
     {"other byte order", offsetof(struct state_constants, endian), 0x04030201, 4, -1, SET_ASIDE, "byte order"},
     {"version 0", offsetof(struct state_constants, version), 0, 4, -1, SET_ASIDE, "checksum"},
-    {"a newer version", offsetof(struct state_constants, version), STATE_VERSION + 1, 4, -1, LEFT_ALONE, "version 2"},
+    {"a newer version", offsetof(struct state_constants, version), STATE_VERSION + 1, 4, -1, LEFT_ALONE, "version 3"},
     {"other sizes", offsetof(struct state_constants, entries), 1 << 30, 8, -1, SET_ASIDE, "checksum"},
     {"another secret", offsetof(struct state_constants, secret), 5, 8, -1, SET_ASIDE, "checksum"},
     {"another checksum", offsetof(struct state_constants, check), 5, 8, -1, SET_ASIDE, "checksum"},
@@ -362,6 +672,32 @@ static void a_damaged_file_is_set_aside_and_a_newer_one_left_alone(void **state)
     }
 }
 
+static bool keeps_receipts(const struct room *r, struct state *s)
+{
+    struct receipt receipt = {.n = 1, .charges = {{7, 1}}};
+
+    receipts_keep(state_receipts(s), 10, &receipt, now(r, s));
+    return receipts_take(state_receipts(s), 10, now(r, s), NS_PER_S, &receipt);
+}
+
+static void receipts_are_kept_in_the_file_and_in_memory(void **state)
+{
+    struct room *r = *state, elsewhere = *r;
+    struct state *s = open_state(r), *other = open_state(r);
+    struct receipt receipt = {.n = 1, .charges = {{7, 1}}};
+
+    assert_true(keeps_receipts(r, s));
+    receipts_keep(state_receipts(s), 12, &receipt, now(r, s));
+    assert_true(receipts_take(state_receipts(other), 12, now(r, other), NS_PER_S, &receipt));
+    state_close(s);
+    state_close(other);
+    (void)snprintf(elsewhere.path, sizeof elsewhere.path, "/proc/no/state");
+    s = open_state(&elsewhere);
+    assert_non_null(state_problem(s));
+    assert_true(keeps_receipts(&elsewhere, s));
+    state_close(s);
+}
+
 static void what_is_no_plain_file_of_ours_is_left_alone(void **state)
 {
     static const char *const kinds[] = {"symbolic link", "not a regular file", "directory", "everybody"};
@@ -402,9 +738,9 @@ static void without_its_directory_the_state_is_in_memory_and_says_so(void **stat
     struct room elsewhere = *r;
     struct state *s;
 
-    (void)snprintf(elsewhere.path, sizeof elsewhere.path, "%s/missing/state", r->folder);
+    (void)snprintf(elsewhere.path, sizeof elsewhere.path, "%s/missing/folder/state", r->folder);
     s = open_state(&elsewhere);
-    assert_non_null(strstr(state_problem(s), "/missing/state: No such file or directory; make the directory"));
+    assert_non_null(strstr(state_problem(s), "/missing/folder/state: No such file or directory; make the directory"));
     assert_true(take(r, s, 7, 100));
     assert_false(take(r, s, 7, 1));
     block(r, s, 9, NS_PER_S);
@@ -1050,12 +1386,21 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_new_file_is_allocated_whole_and_private),
+        TEST(the_lock_is_a_file_of_the_folders_owner_that_nobody_else_can_open),
+        TEST(a_lock_on_the_folder_or_on_the_file_is_nothing_to_us),
+        TEST(a_reboot_while_the_lock_is_held_lifts_no_block_and_is_written_down_later),
+        TEST(what_can_be_read_of_a_file_that_cannot_be_used_holds_in_memory),
+        TEST(a_file_of_version_1_is_renewed_with_all_that_it_holds),
+        TEST(a_file_of_version_1_that_cannot_be_renewed_holds_in_memory_until_it_can),
+        TEST(a_file_in_the_place_of_the_folder_moves_into_it),
+        TEST(a_missing_folder_is_made_and_another_file_in_its_place_left_alone),
         TEST(a_restart_keeps_counters_blocks_secret_and_time),
         TEST(each_file_has_its_own_secret),
         TEST(two_openers_share_one_table),
         TEST(processes_that_start_at_once_make_one_file),
         TEST(a_lock_that_is_never_given_back_stops_nobody),
         TEST(a_damaged_file_is_set_aside_and_a_newer_one_left_alone),
+        TEST(receipts_are_kept_in_the_file_and_in_memory),
         TEST(what_is_no_plain_file_of_ours_is_left_alone),
         TEST(without_its_directory_the_state_is_in_memory_and_says_so),
         TEST(a_path_without_a_name_is_refused_with_words),

@@ -1,0 +1,88 @@
+/*
+ * A state file of version 1, as the postern of that time made it: what is not zero in it, 16 bytes a row.
+ *
+ * It was opened with 64 entries and 16 blocks, at test_state.c's BOOT, WALL and boot 0x1234. Charged were 50 units of
+ * an hour each on key 7 (burst 100), 10 units of 2 s on key 8, and 3 units of 60 s on each of V1_KEYS, which share a
+ * bucket and of which the last two found it full; key 9 was marked for a day. Blocked were key 101 (a user, by an
+ * operator, for ever), 102 (client 203.0.113.9, by "spray", an hour), 103 (network 2001:db8:1:2::/64, by "nets", two
+ * hours), 104 (a login, by "roaming", two hours) and 105 (network 198.51.100.0/22, by an operator, for ever).
+ */
+#ifndef POSTERN_TESTS_STATE_VERSION_1_H
+#define POSTERN_TESTS_STATE_VERSION_1_H
+
+#include <stdint.h>
+
+#define V1_BYTES 1060864
+#define V1_ENTRIES 64
+#define V1_BLOCKS 16
+
+static const uint64_t V1_KEYS[] = {1000, 1005, 1013, 1021, 1026, 1034, 1047, 1055, 1060};
+
+static const struct {
+    uint32_t at;
+    uint64_t words[2];
+} v1_rows[] = {
+    {0x0, {0x5441545354534f50, 0x102030400000001}},
+    {0x10, {0x103000, 0x40}},
+    {0x20, {0x10, 0x10be73b777fbbb52}},
+    {0x30, {0x3e063c6b271af235, 0xafa5f93f1f82512}},
+    {0x40, {0x7ac396e436b000, 0x1234c5f0b5}},
+    {0x50, {0x7ac8230b700000, 0x6553f10067534a}},
+    {0x80, {0x2, 0x0}},
+    {0xc0, {0x5, 0x0}},
+    {0xd0, {0x5, 0x0}},
+    {0xe0, {0x40000000000001, 0x0}},
+    {0x1000, {0x3e8, 0x7ac84cf4460800}},
+    {0x1010, {0x3ed, 0x7ac84cf4460800}},
+    {0x1020, {0x3f5, 0x7ac84cf4460800}},
+    {0x1030, {0x3fd, 0x7ac84cf4460800}},
+    {0x1040, {0x402, 0x7ac84cf4460800}},
+    {0x1050, {0x40a, 0x7ac84cf4460800}},
+    {0x1060, {0x417, 0x7ac84cf4460800}},
+    {0x1070, {0x646572616873, 0x7ac876dd1c1000}},
+    {0x1100, {0x7, 0x7b6bd88f7f4000}},
+    {0x1200, {0x9, 0x7b16b79cbf0000}},
+    {0x1380, {0x8, 0x7ac827b387c800}},
+    {0x101420, {0x67, 0x7aceaf6ce14000}},
+    {0x101450, {0x69, 0xffffffffffffffff}},
+    {0x101480, {0x66, 0x7acb693c28a000}},
+    {0x1014b0, {0x68, 0x7aceaf6ce14000}},
+    {0x1014f0, {0x65, 0xffffffffffffffff}},
+    {0x101740, {0x2, 0x7ac8230b700000}},
+    {0x101750, {0x6553f100, 0x206b726f7774656e}},
+    {0x101760, {0x3862643a31303032, 0x362f3a3a323a313a}},
+    {0x101770, {0x34, 0x0}},
+    {0x1017d0, {0x0, 0x7374656e}},
+    {0x101800, {0x207962206564616d, 0x206e6f6973726576}},
+    {0x101810, {0x31, 0x0}},
+    {0x101840, {0x0, 0x40}},
+    {0x101aa0, {0x2, 0x7ac8230b700000}},
+    {0x101ab0, {0x6553f100, 0x206b726f7774656e}},
+    {0x101ac0, {0x312e31352e383931, 0x32322f302e3030}},
+    {0x101b30, {0x0, 0x726f74617265706f}},
+    {0x101b60, {0x207962206564616d, 0x206e6f6973726576}},
+    {0x101b70, {0x31, 0x0}},
+    {0x101ba0, {0x0, 0x76}},
+    {0x101e00, {0x2, 0x7ac8230b700000}},
+    {0x101e10, {0x6553f100, 0x3220746e65696c63}},
+    {0x101e20, {0x3331312e302e3330, 0x392e}},
+    {0x101e90, {0x0, 0x7961727073}},
+    {0x101ec0, {0x207962206564616d, 0x206e6f6973726576}},
+    {0x101ed0, {0x31, 0x0}},
+    {0x102160, {0x2, 0x7ac8230b700000}},
+    {0x102170, {0x6553f100, 0x6e61206e69676f6c}},
+    {0x102180, {0x6f746e6f6340616e, 0x706d6178652e6f73}},
+    {0x102190, {0x656c, 0x0}},
+    {0x1021f0, {0x0, 0x676e696d616f72}},
+    {0x102220, {0x207962206564616d, 0x206e6f6973726576}},
+    {0x102230, {0x31, 0x0}},
+    {0x1025e0, {0x2, 0x7ac8230b700000}},
+    {0x1025f0, {0x6553f100, 0x6165732072657375}},
+    {0x102600, {0x736f746e6f63406e, 0x6c706d6178652e6f}},
+    {0x102610, {0x65, 0x0}},
+    {0x102670, {0x0, 0x726f74617265706f}},
+    {0x1026a0, {0x207962206564616d, 0x206e6f6973726576}},
+    {0x1026b0, {0x31, 0x0}},
+};
+
+#endif

@@ -1,0 +1,116 @@
+/* The header fields of a message: which are taken for one that names an author, and what is remembered of a bad one. */
+#include "core/submission.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define BOSS "boss@contoso.example"
+
+struct row {
+    struct slice name, value;
+    bool from_possible;
+    const char *bad; /* a part of it; NULL: nothing is */
+    enum header_field field;
+    const char *text; /* of the field that is bad */
+};
+
+#define ROW(name, value, possible, ...)                                                                                \
+    {                                                                                                                  \
+        SLICE(name), SLICE(value), (possible), __VA_ARGS__                                                             \
+    }
+#define FINE(name, value, possible) ROW(name, value, possible, NULL, HEADER_FROM, "")
+#define UNSEEN "that don't show"
+#define WITHIN "within another field"
+
+static const struct row rows[] = {
+    FINE("From", BOSS, true),
+    FINE("fROM", BOSS, true),
+    FINE("From ", BOSS, true), /* "From :" */
+    FINE("From \t", BOSS, true),
+    ROW("From ", "(", true, "comment without end", HEADER_FROM, "("),
+    ROW("Sender\t", " (x\r\n\ty ", false, "comment without end", HEADER_SENDER, "(x\r\n\ty"),
+    FINE("Reply-To", "(", false),
+    FINE("X-From", "(", false),
+    FINE("Fromm", BOSS, false),
+    FINE("Fro", BOSS, false),
+    FINE("", BOSS, false),
+    FINE("\xc3\xa4", BOSS, false),
+    /* dropped or overlooked by some reader, these are From */
+    ROW("From\0", " " BOSS, true, UNSEEN, HEADER_FROM, BOSS),
+    ROW("Fr\0om", BOSS, true, UNSEEN, HEADER_FROM, BOSS),
+    ROW("\0From", BOSS, true, UNSEEN, HEADER_FROM, BOSS),
+    ROW(" From", BOSS, true, UNSEEN, HEADER_FROM, BOSS),
+    ROW("From\r", BOSS, true, UNSEEN, HEADER_FROM, BOSS),
+    ROW("\xef\xbb\xbf"
+        "From",
+        BOSS, true, UNSEEN, HEADER_FROM, BOSS),
+    ROW("Fr\x7fom", BOSS, true, UNSEEN, HEADER_FROM, BOSS),
+    ROW("Sen der", BOSS, false, UNSEEN, HEADER_SENDER, BOSS),
+    /* and so are lines that end where only some reader ends them */
+    ROW("Subject", "x\rFrom: " BOSS, true, WITHIN, HEADER_FROM, BOSS),
+    ROW("Subject", "x\nFrom: " BOSS, true, WITHIN, HEADER_FROM, BOSS),
+    ROW("Subject", "x\r\nfrom :" BOSS "\r\nX: y", true, WITHIN, HEADER_FROM, BOSS),
+    ROW("Subject", "x\r\r\nFrom:" BOSS, true, WITHIN, HEADER_FROM, BOSS),
+    ROW("Subject", "x\rFr\x01om:" BOSS, true, WITHIN, HEADER_FROM, BOSS),
+    ROW("Subject", "x\rResent-Sender:" BOSS, false, WITHIN, HEADER_RESENT_SENDER, BOSS),
+    FINE("Subject", "x\r\n From: " BOSS, false),
+    FINE("Subject", "x\n\tFrom: " BOSS, false),
+    FINE("Subject", "x\rFrom", false),
+    FINE("Subject", "From: " BOSS, false),
+    FINE("Subject", "x\r", false),
+    FINE("Subject", "x\rTo: " BOSS, false),
+    FINE("Subject", "", false),
+};
+
+static void a_field_that_some_reader_could_take_for_from_is_noticed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct headers h = {0};
+        const struct row *r = &rows[i];
+
+        headers_add(&h, SLICE("To"), SLICE(BOSS));
+        headers_add(&h, r->name, r->value);
+        if (h.from_possible != r->from_possible || (h.bad == NULL) != (r->bad == NULL) ||
+            (h.bad != NULL && strstr(h.bad, r->bad) == NULL))
+            fail_msg("row %zu <%.*s: %.*s>: %s, %s", i, SLICE_ARG(r->name), SLICE_ARG(r->value),
+                     h.from_possible ? "possible" : "impossible", h.bad != NULL ? h.bad : "fine");
+        assert_int_equal(h.bad_field, r->field);
+        assert_true(slice_eq((struct slice){h.bad_text, h.bad_n}, slice_of(r->text)));
+        headers_clear(&h);
+        assert_false(h.from_possible);
+    }
+}
+
+static void the_first_field_that_is_bad_is_the_one_that_is_told_of(void **state)
+{
+    struct headers h = {0};
+    char longer[HEADER_BAD_TEXT_MAX + 9];
+
+    (void)state;
+    memset(longer, '(', sizeof longer);
+    headers_add(&h, SLICE("From"), SLICE("a@contoso.example"));
+    headers_add(&h, SLICE("Sender"), (struct slice){longer, sizeof longer});
+    headers_add(&h, SLICE("From"), SLICE("\""));
+    headers_add(&h, SLICE("From"), SLICE("b@contoso.example"));
+    assert_string_equal(h.bad, "comment without end, or nested too deep");
+    assert_string_equal(header_field_name(h.bad_field), "Sender");
+    assert_int_equal(h.bad_n, HEADER_BAD_TEXT_MAX);
+    assert_memory_equal(h.bad_text, longer, HEADER_BAD_TEXT_MAX);
+    assert_int_equal(h.from_fields, 3);
+    assert_int_equal(h.n, 2); /* the addresses of the others are there all the same */
+    headers_clear(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_field_that_some_reader_could_take_for_from_is_noticed),
+        cmocka_unit_test(the_first_field_that_is_bad_is_the_one_that_is_told_of),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
