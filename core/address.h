@@ -33,6 +33,7 @@
 #ifndef POSTERN_ADDRESS_H
 #define POSTERN_ADDRESS_H
 
+#include "core/buf.h"
 #include "core/slice.h"
 
 #include <stdint.h>
@@ -138,6 +139,9 @@ static inline struct slice login_netbios(const struct login *l)
  * the rules of a local part.
  */
 void login_parse(struct slice raw, struct login *out);
+
+/* Adds the canonical text: "sean@contoso.example", "sean", "contoso\sean"; nothing of a login that names nobody. */
+void login_add(struct buf *b, const struct login *login);
 
 /* ---- proxy addresses of the directory ---- */
 

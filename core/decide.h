@@ -71,10 +71,14 @@ struct identity {
         claims[DIRECTORY_CLAIMS_MAX]; /* the mailboxes that claim the login; more than one: all must agree */
     unsigned n_claims;
     bool on_premises;                         /* Exchange Online's settings don't apply */
-    bool mapped;                              /* by the logins file */
+    bool mapped;                              /* address: by the logins file */
+    bool completed;                           /* address: the name that was typed, in its tenant's domain */
     struct address address;                   /* the login's address, where it has one */
     const struct connector_config *connector; /* not authenticated: the client's; NULL: none */
-    /* parts of keys; 0: no such part */
+    /*
+     * Parts of keys; 0: no such part. login is what was typed; for one without a mailbox in the directory all spellings
+     * of it have the same. client is an IPv6 client's network (client_ipv6_prefix_length).
+     */
     uint64_t user, login, client, tenant_hash;
 };
 

@@ -41,6 +41,16 @@ const struct tenant_facts *directory_tenant_named(const struct directory_view *v
     return NULL;
 }
 
+struct slice directory_tenant_domain(const struct directory_view *v, uint32_t tenant)
+{
+    const struct tenant_domain *domain;
+
+    if (tenant >= v->generation->tenants_n)
+        return (struct slice){NULL, 0};
+    domain = &v->generation->domains[tenant];
+    return (struct slice){domain->text, domain->n};
+}
+
 /* ---- domains ---- */
 
 /* The claims on a domain; *n is at least 1 when it is found. */

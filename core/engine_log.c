@@ -37,7 +37,7 @@ static struct slice mailbox_of(const struct decide_context *c, const struct iden
 {
     if (id->n_claims == 0)
         return (struct slice){NULL, 0};
-    if ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped)
+    if ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped && !id->completed)
         return address_slice(&id->address);
     if (directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, primary) != DIRECTORY_FOUND)
         return (struct slice){NULL, 0};

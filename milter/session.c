@@ -125,6 +125,7 @@ void session_begin(struct session *s, const struct mail_facts *facts)
     if (!sub->has_client && facts->client != NULL)
         sub->has_client = ip_parse(slice_of(facts->client), &sub->client);
     sub->tls = tls_version_parse(slice_of(facts->tls_version));
+    ccert_set_subject(&sub->ccert, slice_of(facts->ccert));
     submission_take_front(sub, &s->milter->front);
     sub->sender_text = keep(s->sender_text, sizeof s->sender_text, slice_of(facts->path));
     sub->sender_result = facts->path != NULL ? address_parse_path(slice_of(facts->path), &sub->sender) : ADDRESS_BAD;

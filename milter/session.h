@@ -43,6 +43,7 @@ struct mail_facts {
     const char *mechanism;   /* {auth_type} */
     const char *tls_version; /* {tls_version} */
     const char *client;      /* {client_addr} */
+    const char *ccert;       /* the CommonName of the client's certificate, if the MTA trusts its issuer */
     uint64_t size;           /* SIZE=; 0: not declared */
 };
 

@@ -24,6 +24,8 @@ void submission_of_request(const struct policy_request *request, const struct tl
     out->client = (struct ip){{0}};
     out->has_client = ip_parse(value[ATTRIBUTE_CLIENT_ADDRESS], &out->client);
     out->tls = tls_version_parse(value[ATTRIBUTE_ENCRYPTION_PROTOCOL]);
+    ccert_set_fingerprint(&out->ccert, value[ATTRIBUTE_CCERT_FINGERPRINT]);
+    ccert_set_subject_xtext(&out->ccert, value[ATTRIBUTE_CCERT_SUBJECT]);
     out->listener_tls = listener_tls;
     out->sender_text = value[ATTRIBUTE_SENDER];
     out->sender_result = parse_sender(out->sender_text, out);

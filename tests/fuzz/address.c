@@ -6,6 +6,7 @@
 #include "core/address_plain.h"
 #include "core/address_scan.h"
 #include "core/local_part.h"
+#include "core/sender_forms.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -74,6 +75,27 @@ static void check_canonical(const struct address *a)
     check_same(a, &again);
     assert(address_parse_envelope(address_slice(a), &again) == ADDRESS_OK);
     check_same(a, &again);
+}
+
+/* What a sender may stand for is canonical, is few, and in a header field is in the sender's own domain. */
+static void check_forms(const struct address *a, enum sender_place place)
+{
+    static const struct sender_config config = {.separator = "+-=_#"};
+    struct sender_forms forms;
+    struct address form, last;
+    unsigned n = 0;
+
+    sender_forms_start(&forms, &config, a, place);
+    while (sender_forms_next(&forms, &form)) {
+        assert(++n <= 2 * (SENDER_CUTS_MAX + 1));
+        check_canonical(&form);
+        assert(form.n <= a->n && (place == SENDER_IN_ENVELOPE || slice_eq(address_domain(&form), address_domain(a))));
+        last = form;
+    }
+    assert(n > 0);
+    sender_plain(&config, a, &form);
+    if (place == SENDER_IN_ENVELOPE)
+        check_same(&form, &last);
 }
 
 static void check_none(const struct address *a)
@@ -157,6 +179,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (internal == ADDRESS_OK) {
         check_canonical(&a);
         check_spellings(raw, &a);
+        check_forms(&a, SENDER_IN_ENVELOPE);
+        check_forms(&a, SENDER_IN_HEADER);
     } else {
         check_none(&a);
     }

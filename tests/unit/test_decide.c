@@ -9,6 +9,11 @@
     "              { name = \"apps\"; networks = [\"198.51.100.0/24\"]; null_sender = true; tls = { required = true; " \
     "}; });"
 
+#define EXCEPT(whom, senders)                                                                                          \
+    "default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; });"                                               \
+    "groups = ({ name = \"shops\"; members = \"a.berg@contoso.example\"; });"                                          \
+    "sender = { except = ({ " whom "; senders = \"" senders "\"; }); };"
+
 struct row {
     const char *config, *login, *method, *client, *sender;
     enum tls_version tls;
@@ -17,6 +22,11 @@ struct row {
 };
 
 #define LOGIN(login, sender) login, "PLAIN", "203.0.113.9", sender, TLS_V1_3
+#define METHOD(method, action, reason)                                                                                 \
+    {                                                                                                                  \
+        "", "eva@contoso.example", method, "203.0.113.9", "eva@contoso.example", TLS_V1_3, ACTION_##action,            \
+            REASON_##reason                                                                                            \
+    }
 #define NONE(client, sender) NULL, NULL, client, sender, TLS_V1_3
 
 static const struct row rows[] = {
@@ -89,6 +99,16 @@ static const struct row rows[] = {
      REASON_ALLOWED},
     {"", "eva@contoso.example", "", "203.0.113.9", "eva@contoso.example", TLS_V1_3, ACTION_REJECT,
      REASON_BASIC_FORBIDDEN},
+    METHOD("GSSAPI", PASS, ALLOWED),
+    METHOD("gs2-krb5-plus", PASS, ALLOWED),
+    METHOD("EXTERNAL", PASS, ALLOWED),
+    METHOD("SCRAM-SHA-256", REJECT, BASIC_FORBIDDEN),
+    METHOD("SCRAM-SHA-256-PLUS", REJECT, BASIC_FORBIDDEN),
+    METHOD("CRAM-MD5", REJECT, BASIC_FORBIDDEN),
+    METHOD("DIGEST-MD5", REJECT, BASIC_FORBIDDEN),
+    METHOD("NTLM", REJECT, BASIC_FORBIDDEN),
+    METHOD("GSS-SPNEGO", REJECT, BASIC_FORBIDDEN),
+    METHOD("unknown", REJECT, BASIC_FORBIDDEN),
     {"smtp_auth = { authentication_policy = false; };", LOGIN("eva@contoso.example", "eva@contoso.example"),
      ACTION_PASS, REASON_ALLOWED},
 
@@ -118,6 +138,39 @@ static const struct row rows[] = {
     {"", LOGIN("anna@contoso.example", "anna+tag@contoso.example"), ACTION_PASS, REASON_ALLOWED},
     {"sender = { separator = \"\"; };", LOGIN("anna@contoso.example", "anna+tag@contoso.example"), ACTION_REJECT,
      REASON_SENDER_NOT_OWN},
+    {"sender = { separator = \"+-\"; };",
+     LOGIN("anna@contoso.example", "anna-return-1-x=adatum.example@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"sender = { separator = \"-\"; };", LOGIN("anna@contoso.example", "bert-anna@contoso.example"), ACTION_REJECT,
+     REASON_SENDER_NOT_OWN},
+    {"", LOGIN("anna@contoso.example", "prvs=1234abcdef=anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("anna@contoso.example", "prvs=1234abcdef=bert@contoso.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"", LOGIN("anna@contoso.example", "prvs=1234abcdef=anna@adatum.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"", LOGIN("anna@contoso.example", "btv1==489040e8aa2==a.berg@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"", LOGIN("anna@contoso.example", "SRS0=guWu=HQ=contoso.example=anna@contoso.example"), ACTION_PASS,
+     REASON_ALLOWED},
+    {"", LOGIN("anna@contoso.example", "SRS0=guWu=HQ=contoso.example=bert@contoso.example"), ACTION_REJECT,
+     REASON_SENDER_NOT_OWN},
+    /* own inside, but sent as somebody else's domain */
+    {"", LOGIN("anna@contoso.example", "SRS0=guWu=HQ=contoso.example=anna@adatum.example"), ACTION_REJECT,
+     REASON_SENDER_NOT_OWN},
+    {"", LOGIN("anna@contoso.example", "SRS0=guWu=HQ=adatum.example=x@contoso.example"), ACTION_REJECT,
+     REASON_SENDER_NOT_OWN},
+    {EXCEPT("user = \"anna\"", "@lists.contoso.example"), LOGIN("a.berg@contoso.example", "x@lists.contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {EXCEPT("user = \"anna\"", "@.contoso.example"), LOGIN("anna@contoso.example", "root@web1.contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {EXCEPT("user = \"anna\"", "bert@contoso.example"), LOGIN("anna@contoso.example", "prvs=1=bert+x@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {EXCEPT("user = \"anna\"", "@.contoso.example"), LOGIN("anna@contoso.example", "root@contoso.example"),
+     ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {EXCEPT("user = \"paul\"", "@lists.contoso.example"), LOGIN("anna@contoso.example", "x@lists.contoso.example"),
+     ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {EXCEPT("group = \"shops\"", "bert@contoso.example"), LOGIN("anna@contoso.example", "bert@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {EXCEPT("group = \"shops\"", "bert@contoso.example"), LOGIN("p.ulrich@contoso.example", "bert@contoso.example"),
+     ACTION_REJECT, REASON_SENDER_NOT_OWN},
+    {"smtp_auth = { unlisted = \"allow\"; };", LOGIN("zoe@contoso.example", "zoe+x@contoso.example"), ACTION_PASS,
+     REASON_ALLOWED},
     {"", LOGIN("p.ulrich@contoso.example", "paul@contoso.example"), ACTION_PASS, REASON_ALLOWED},
     {"", LOGIN("p.ulrich@contoso.example", "p.ulrich@contoso.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},
     {"", LOGIN("twin1@contoso.example", "shared@contoso.example"), ACTION_REJECT, REASON_SENDER_NOT_OWN},

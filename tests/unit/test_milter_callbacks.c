@@ -518,6 +518,32 @@ static void clients_are_taken_from_the_connection_else_from_the_macro(void **sta
     }
 }
 
+/* Postfix tells the name of a trusted certificate alone; Sendmail of any, and whether it is trusted. */
+static void a_certificate_counts_where_the_mta_trusts_it(void **state)
+{
+    static const struct {
+        const char *verify, *cert_subject, *cn_subject, *name;
+    } rows[] = {
+        {NULL, "erp.contoso.example", NULL, "erp.contoso.example"}, /* Postfix */
+        {NULL, NULL, NULL, ""},
+        {"OK", "/O=Contoso/CN=erp.contoso.example", "erp.contoso.example", "erp.contoso.example"}, /* Sendmail */
+        {"FAIL", "/O=Thief/CN=erp.contoso.example", "erp.contoso.example", ""},
+        {"NO", NULL, NULL, ""},
+        {"", "erp.contoso.example", "erp.contoso.example", ""},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        connect_from(f, "erp", "192.0.2.7", 50000);
+        set_macro(f, "{mail_addr}", "");
+        set_macro(f, "{verify}", rows[i].verify);
+        set_macro(f, "{cert_subject}", rows[i].cert_subject);
+        set_macro(f, "{cn_subject}", rows[i].cn_subject);
+        assert_int_equal(mail(f, "<>"), SMFIS_CONTINUE);
+        assert_slice(((struct slice){f->engine.asked.ccert.subject, f->engine.asked.ccert.subject_n}), rows[i].name);
+    }
+}
+
 static void an_unknown_kind_of_address_is_no_client(void **state)
 {
     struct fixture *f = *state;
@@ -1024,6 +1050,7 @@ int main(void)
         T(missing_macros_defer_and_are_told_once_a_minute),
         T(without_macros_at_the_end_there_is_no_queue_id),
         T(clients_are_taken_from_the_connection_else_from_the_macro),
+        T(a_certificate_counts_where_the_mta_trusts_it),
         T(an_unknown_kind_of_address_is_no_client),
         T(simulated_connections_are_let_alone),
         T(what_is_not_ours_is_accepted_for_this_message_alone),
