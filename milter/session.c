@@ -188,21 +188,12 @@ void session_recipient(struct session *s, const char *path)
     sub->recipient_result = path != NULL ? address_parse_path(sub->recipient_text, &sub->recipient) : ADDRESS_BAD;
 }
 
-static void set_counts(struct submission *sub, const struct recipients *recipients)
-{
-    sub->has_recipient = false;
-    sub->recipient_count = recipients->asked; /* one question for each that the MTA accepted */
-}
-
 void session_data(struct session *s, struct slice queue_id)
 {
     struct buf kept = BUF_OVER(s->queue_id);
 
     s->data = true;
     buf_add(&kept, queue_id);
-    s->submission.stage = STAGE_DATA;
-    s->submission.queue_id = queue_id;
-    set_counts(&s->submission, &s->recipients);
 }
 
 void session_header(struct session *s, const char *name, const char *value)
@@ -225,7 +216,8 @@ void session_end(struct session *s)
 
     s->data = false;
     sub->stage = STAGE_END;
-    set_counts(sub, &s->recipients);
+    sub->has_recipient = false;
+    sub->recipient_count = s->recipients.asked; /* one question for each that the MTA accepted */
     /* What was declared may be a lie, once the body was seen; before, the header alone is no size. */
     sub->size_is_part = !s->saw_body && s->bytes > sub->size;
     if (s->saw_body || sub->size_is_part)

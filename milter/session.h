@@ -72,7 +72,7 @@ void session_clear(struct session *s);
 
 /* Sets the submission for the question at RCPT. path must live until the answer. NULL is a bad recipient. */
 void session_recipient(struct session *s, const char *path);
-/* Sets the submission to DATA. queue_id: empty, where there is none. */
+/* DATA: nothing is decided, but from now on the end of the message is due. queue_id: empty, where there is none. */
 void session_data(struct session *s, struct slice queue_id);
 void session_header(struct session *s, const char *name, const char *value);
 void session_body(struct session *s, size_t bytes);
