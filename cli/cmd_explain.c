@@ -135,6 +135,8 @@ static void print_verdict(const struct explained *x)
     }
     if (v->reply.n > 0)
         printf("  reply     %.*s\n", SLICE_ARG(v->reply));
+    if (v->fault != NULL)
+        printf("  header    %s: %s\n", header_field_name(v->fault_field), v->fault);
     printf("  meaning   %s\n", row->help);
     if (v->monitored)
         printf("  but for monitor mode: %s%s%s: %s\n", reason_row(v->monitored_reason)->name,

@@ -42,7 +42,7 @@ static const struct {
                           "Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,"
                           "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
     [KIND_MAILBOX] = {"Get-Mailbox", "mailbox", 0, ADDRESSES,
-                      "Guid,PrimarySmtpAddress,UserPrincipalName,Alias,RecipientTypeDetails,"
+                      "Guid,PrimarySmtpAddress,UserPrincipalName,Alias,Name,Identity,RecipientTypeDetails,"
                       "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
     [KIND_LIST] = {"list of addresses", "list", C(PRIMARY), 0, "PrimarySmtpAddress"},
     [KIND_RECIPIENT_PERMISSION] =

@@ -25,7 +25,7 @@ done
 for rules in tests/attacks/rules/*.conf; do
     folder=$T/$(basename "$rules" .conf)
     mkdir -p "$folder"
-    cp tests/attacks/world/logins "$folder/logins"
+    cp tests/attacks/world/{logins,deny} "$folder/"
     {
         cat "$rules"
         echo "directory = \"$T/directory\"; state = { file = \"$folder/state\"; entries = 4096; }; journal = \"\";"
