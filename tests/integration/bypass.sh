@@ -19,7 +19,7 @@ fail()
 }
 
 for tenant in contoso fabrikam tailspin; do
-    "$BIN/postern-mirror" import -d "$T/directory" --tenant $tenant tests/attacks/world/$tenant-* >>"$T/mirror.log" 2>&1 ||
+    "$BIN/postern-mirror" import -d "$T/directory" --force --tenant $tenant tests/attacks/world/$tenant-* >>"$T/mirror.log" 2>&1 ||
         fail "the import of $tenant"
 done
 for rules in tests/attacks/rules/*.conf; do
