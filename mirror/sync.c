@@ -51,7 +51,7 @@ static enum sync_result import(const struct sync_options *o, const struct tenant
     result = import_run(&options, e);
     if (result != IMPORT_DONE)
         return result == IMPORT_REFUSED ? SYNC_REFUSED : SYNC_FAILED;
-    return f.report.forbidden > 0 ? SYNC_PARTIAL : SYNC_DONE;
+    return f.report.left_out > 0 ? SYNC_PARTIAL : SYNC_DONE;
 }
 
 static enum sync_result sync_tenant(const struct sync_options *o, const struct tenant_config *tenant, struct error *e)
