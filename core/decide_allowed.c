@@ -67,16 +67,14 @@ static bool mailbox_setting(struct deciding *d, const struct mailbox_ref *claim)
     }
 }
 
-/*
- * Has a list of mailboxes come in, of the login's tenant, or of any where it has none? Before, a directory that has
- * only organizations and domains in it knows of no login whether it has a mailbox.
- */
-static bool mailboxes_are_known(const struct deciding *d)
+bool mailboxes_are_known(const struct deciding *d)
 {
     const struct tenant_facts *tenant = d->v->identity.tenant;
 
     if (tenant != NULL)
         return tenant->mailboxes > 0;
+    if (d->v->identity.tenant_config != NULL)
+        return false;
     for (uint32_t i = 0; i < directory_tenants(d->c->view); i++)
         if ((tenant = directory_tenant(d->c->view, i)) != NULL && tenant->mailboxes > 0)
             return true;
