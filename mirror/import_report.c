@@ -177,6 +177,7 @@ int import_report(struct import *im, struct error *e)
     report_bad_rows(im);
     report_missing(im);
     report_gaps(im);
+    import_report_effects(im);
     report_summary(im);
     if (fflush(im->options->out) != 0 || ferror(im->options->out))
         return error_set(e, "what changed cannot be printed: %s; the directory was written", strerror(errno));

@@ -220,6 +220,7 @@ static int command_import(struct settings *s, char **files, int n)
     if (settings_complete(s, &e) != 0)
         return failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct import_options){
+        .config = s->config,
         .directory = s->directory,
         .tenant = s->tenant,
         .kind = s->kind,

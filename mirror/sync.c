@@ -29,6 +29,7 @@ static enum sync_result import(const struct sync_options *o, const struct tenant
     const char *names[KINDS];
     struct sync_feed f = {x, {0, 0}};
     struct import_options options = {
+        .config = o->config,
         .directory = o->directory,
         .tenant = tenant->name,
         .kind = KINDS,
