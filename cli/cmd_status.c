@@ -46,6 +46,19 @@ static const char *setting_word(enum smtp_auth setting)
     return setting == SMTP_AUTH_ENABLED ? "enabled" : setting == SMTP_AUTH_DISABLED ? "disabled" : "unknown";
 }
 
+/* Where tenants.smtp_auth has the last word, what was mirrored does not count here. */
+static const char *taken_as(const struct config *config, const char *tenant)
+{
+    static const char *const words[] = {[TENANT_MIRRORED] = "",
+                                        [TENANT_ENABLED] = " (here enabled by tenants.smtp_auth)",
+                                        [TENANT_DISABLED] = " (here disabled by tenants.smtp_auth)"};
+
+    for (size_t i = 0; config != NULL && i < config->n_tenants; i++)
+        if (strcmp(config->tenants[i].name, tenant) == 0)
+            return words[config->tenants[i].smtp_auth];
+    return "";
+}
+
 static void print_directory(const struct cli *cli, const struct picture *p)
 {
     if (cli->view == NULL) {
@@ -59,8 +72,9 @@ static void print_directory(const struct cli *cli, const struct picture *p)
 
         if (t == NULL)
             continue;
-        printf("  %-16s %llu mailboxes, SMTP AUTH %s, from %s, ", cli_plain(name, sizeof name, slice_of(t->name)),
-               (unsigned long long)t->mailboxes, setting_word(t->smtp_auth),
+        printf("  %-16s %llu mailboxes, SMTP AUTH %s as mirrored%s, from %s, ",
+               cli_plain(name, sizeof name, slice_of(t->name)), (unsigned long long)t->mailboxes,
+               setting_word(t->smtp_auth), taken_as(cli->config, t->name),
                cli_plain(source, sizeof source, slice_of(t->source)));
         say_span(t->settings_at > 0 ? p->wall_s - t->settings_at : -1);
         puts(" old");

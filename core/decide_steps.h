@@ -110,6 +110,8 @@ void trace_on_premises(const struct deciding *d);
 /* A mailbox's own setting, an organization's, and whence they came. */
 void trace_mailbox_setting(const struct deciding *d, const struct mailbox_ref *claim);
 void trace_organization(const struct deciding *d, enum smtp_auth setting);
+/* What else of the tenant closes, and whence that came. */
+void trace_gate(const struct deciding *d, const char *what, enum mirrored_part part);
 /* A limit's level, and what this message would do to it. */
 void trace_limit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                  const struct charge *charge, const struct charge_answer *answer);
