@@ -18,7 +18,7 @@ static enum tri let(const struct tenant_facts *facts, const struct mailbox_recor
                                           [TENANT_ENABLED] = SMTP_AUTH_ENABLED,
                                           [TENANT_DISABLED] = SMTP_AUTH_DISABLED};
     enum smtp_auth setting = record->smtp_auth;
-    enum tri basic = record->auth_policy.n > 0 ? record->basic_smtp : facts->default_basic_smtp;
+    enum tri basic = record->basic_smtp != TRI_UNKNOWN ? record->basic_smtp : facts->default_basic_smtp;
 
     if (setting == SMTP_AUTH_INHERIT)
         setting = gates->organization == TENANT_MIRRORED ? facts->smtp_auth : said[gates->organization];

@@ -157,19 +157,23 @@ static int other_status(const char *what, const struct http_answer *answer, cons
                      said[0] != '\0' ? "\"" : "", id);
 }
 
-static int check_json(const char *what, const struct http_answer *answer, struct error *e)
+/* Of status 200. */
+static enum exchange_result judge_body(const char *what, const struct http_answer *answer, struct error *e)
 {
     struct slice type = slice_of(answer->content_type);
 
     slice_cut(type, ';', &type, NULL);
-    if (!slice_ieq(slice_trim(type), SLICE("application/json")))
-        return error_set(e,
-                         "%s: the answer is no JSON, but \"%s\": something on the way (a proxy, a captive portal) may "
-                         "have answered in the service's place",
-                         what, words(slice_of(answer->content_type)).text);
-    if (answer->body.n == 0)
-        return error_set(e, "%s: the answer is empty", what);
-    return 0;
+    if (!slice_ieq(slice_trim(type), SLICE("application/json"))) {
+        (void)error_set(e,
+                        "%s: the answer is no JSON, but \"%s\": something on the way (a proxy, a captive portal) may "
+                        "have answered in the service's place",
+                        what, words(slice_of(answer->content_type)).text);
+        return EXCHANGE_FAILED;
+    }
+    if (answer->body.n > 0)
+        return EXCHANGE_OK;
+    (void)error_set(e, "%s: the answer is empty", what);
+    return EXCHANGE_UNABLE;
 }
 
 /* Statuses other than 200. 401 is EXCHANGE_FAILED, since another token may help. */
@@ -189,14 +193,14 @@ static enum exchange_result judge_status(const char *what, const char *needs, co
         return EXCHANGE_EXPIRED;
     if (answer->status == 404)
         return EXCHANGE_NOT_FOUND;
-    return answer->status == 400 || answer->status == 405 ? EXCHANGE_UNABLE : EXCHANGE_FAILED;
+    return answer->status < 300 || answer->status == 400 || answer->status == 405 ? EXCHANGE_UNABLE : EXCHANGE_FAILED;
 }
 
 static enum exchange_result judge(const char *what, const char *needs, const struct http_answer *answer, const char *id,
                                   struct error *e)
 {
     if (answer->status == 200)
-        return check_json(what, answer, e) == 0 ? EXCHANGE_OK : EXCHANGE_FAILED;
+        return judge_body(what, answer, e);
     return judge_status(what, needs, answer, id, e);
 }
 
@@ -229,8 +233,9 @@ static enum exchange_result ask_once(struct exchange *x, const struct ask *a, st
         request.headers = h.lines;
         if (session_do(&x->session, a->what, &request, answer, e) == 0)
             result = judge(a->what, a->needs, answer, request_name(&h), e);
-        else if (answer->failure == FAILURE_TRANSIENT && answer->status >= 500)
-            result = EXCHANGE_UNABLE; /* an error of the service, each time */
+        else if (answer->failure != FAILURE_THROTTLED &&
+                 (answer->status >= 500 || (answer->status >= 200 && answer->status < 300)))
+            result = EXCHANGE_UNABLE; /* an error of the service, each time, or a body that does not come whole */
     }
     end_headers(&h);
     return result;

@@ -193,6 +193,10 @@ row 'an optional answer that is cut' 4 'not read: Get-RecipientPermission.*the a
     "$(fault '"name":"truncated","cmdlet":"Get-RecipientPermission"')"
 row 'an optional row without what is needed' 4 'not read: Get-AcceptedDomain: row 1 has no DomainType' new \
     "$(fault '"name":"missing_property","property":"DomainType","cmdlet":"Get-AcceptedDomain"')"
+row 'an optional answer that is too long' 4 'not read: Get-AcceptedDomain.*longer than' new \
+    "$(fault '"name":"huge","cmdlet":"Get-AcceptedDomain"')"
+row 'an empty optional answer' 4 'not read: Get-AcceptedDomain: the answer is empty' new \
+    "$(fault '"name":"empty","cmdlet":"Get-AcceptedDomain"')"
 row 'but an optional answer of another tenant ends the run' 1 "another tenant's (c0ffee00" same \
     "$(fault '"name":"other_tenant","cmdlet":"Get-AcceptedDomain"')"
 conf '' 'deadline = "20s";' # all eight tries take two minutes, most of them waiting
