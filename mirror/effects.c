@@ -44,22 +44,28 @@ enum tri organization_lets(const struct tenant_facts *facts)
     return settings_let(facts, &inherits, true);
 }
 
-/* By whichever of its names, or by its domain. */
-static bool is_listed(const struct list *list, const struct mailbox_record *record)
+/* Is the address, or its domain? */
+static bool has_address(const struct list *list, struct slice text)
 {
-    const struct slice own[] = {record->primary, record->upn, record->alias};
-    struct slice proxies = record->proxies, proxy;
     struct address address;
+
+    return text.n > 0 && address_parse_internal(text, &address) == ADDRESS_OK && list_has_address(list, &address, NULL);
+}
+
+/* By whichever of its names; what a domain means is said at enum listed_to (core/decide_steps.h). */
+static bool is_listed(const struct list *list, const struct mailbox_record *record, bool to_deny)
+{
+    struct slice proxies = record->proxies, proxy;
 
     if (list_count(list) == 0)
         return false;
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        if (own[i].n > 0 && list_has(list, own[i], NULL))
-            return true;
+    if (has_address(list, record->primary) || has_address(list, record->upn) ||
+        (record->alias.n > 0 && list_has(list, record->alias, NULL)))
+        return true;
     while (packed_next(&proxies, &proxy))
-        if (list_has(list, proxy, NULL))
+        if (to_deny ? has_address(list, proxy) : list_has(list, proxy, NULL))
             return true;
-    return address_parse_internal(record->primary, &address) == ADDRESS_OK && list_has_address(list, &address, NULL);
+    return false;
 }
 
 enum tri relay_lets(const struct relay_rules *rules, const struct tenant_facts *facts,
@@ -71,9 +77,9 @@ enum tri relay_lets(const struct relay_rules *rules, const struct tenant_facts *
     if (rules->config == NULL)
         return settings_let(facts, record, password);
     own = &rules->config->smtp_auth;
-    if (is_listed(own->deny, record))
+    if (is_listed(own->deny, record, true))
         return TRI_NO;
-    if (is_listed(own->allow, record) || is_listed(own->on_premises, record))
+    if (is_listed(own->allow, record, false) || is_listed(own->on_premises, record, false))
         return TRI_YES;
     gates = (struct gates){rules->tenant != NULL ? rules->tenant->smtp_auth : TENANT_MIRRORED, own->security_defaults,
                            own->authentication_policy};

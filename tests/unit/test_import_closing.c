@@ -71,6 +71,9 @@ static struct config *config_with(struct fixture *f, const char *more)
     char text[1024];
     struct config *c = NULL;
 
+    give(f, "allow", "u0@contoso.example\n");
+    give(f, "deny", "@contoso.example\n");
+    f->n_files = 0;
     (void)snprintf(text, sizeof text,
                    "journal = \"%s/journal\"; spool = \"%s/spool\"; alerts = ({ command = [\"/bin/true\"]; }); %s",
                    f->folder, f->folder, more);
@@ -167,6 +170,11 @@ static const struct {
     {"nor where the relay has the last word", "tenants = ({ name = \"contoso\"; smtp_auth = \"enabled\"; });", "false",
      0, "true", N, 0, 0, NULL, false, true, IMPORT_DONE, "organization SMTP AUTH enabled → disabled",
      "notice:", "closed SMTP AUTH for the organization; 0 are refused"},
+    {"whom the relay's own file lets through is not refused", "smtp_auth = { allow_file = \"allow\"; };", "false", 0,
+     "true", N, 0, 0, NULL, false, true, IMPORT_DONE, "39 mailboxes are refused from now on; 1 of them sent",
+     "u0@contoso.example (last", "39 are refused from now on, 1 that sent"},
+    {"nor whom it refused before", "smtp_auth = { deny_file = \"deny\"; };", "false", 0, "true", N, 0, 0, NULL, false,
+     true, IMPORT_DONE, "organization SMTP AUTH enabled → disabled", "notice:", "0 are refused from now on"},
     {"nothing is refused in monitor mode", "mode = \"monitor\";", "false", 0, "true", N, 0, 0, NULL, false, true,
      IMPORT_DONE, "(mode \"monitor\": it is only noted)", "u1@contoso.example (last", "closed SMTP AUTH"},
     {"a dry run", "", "false", 0, "true", N, 0, 0, NULL, true, true, IMPORT_DONE, "40 mailboxes would be refused now",
