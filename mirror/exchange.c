@@ -111,15 +111,15 @@ struct said {
 };
 static struct said said_by_service(const struct http_answer *answer)
 {
-    char words_of_it[2 * QUOTE_MAX_BYTES];
+    char text[2 * QUOTE_MAX_BYTES];
     struct said said = {""};
     struct buf b = BUF_OVER(said.text);
 
-    service_error_text(answer->body, words_of_it, sizeof words_of_it);
-    if (words_of_it[0] == '\0' && answer->diagnostics[0] != '\0')
-        service_error_text(slice_of(answer->diagnostics), words_of_it, sizeof words_of_it);
-    if (words_of_it[0] != '\0')
-        buf_addf(&b, ". The service says: \"%s\"", words_of_it);
+    service_error_text(answer->body, text, sizeof text);
+    if (text[0] == '\0' && answer->diagnostics[0] != '\0')
+        service_error_text(slice_of(answer->diagnostics), text, sizeof text);
+    if (text[0] != '\0')
+        buf_addf(&b, ". The service says: \"%s\"", text);
     return said;
 }
 
@@ -132,15 +132,6 @@ static int forbidden(const char *what, const char *needs, const struct http_answ
 static bool is_page(const struct http_answer *answer)
 {
     return service_error_page(slice_of(answer->content_type), answer->body);
-}
-
-static int from_elsewhere(const char *what, const struct http_answer *answer, struct error *e)
-{
-    return error_set(e,
-                     "%s: HTTP %ld with a page for people (\"%s\"), not with Exchange Online's own answer: a proxy or "
-                     "firewall on the way refuses, and must let these requests pass; "
-                     "mirror.proxy and the environment say which proxy is asked",
-                     what, answer->status, words(slice_of(answer->content_type)).text);
 }
 
 static int other_status(const char *what, const struct http_answer *answer, const char *id, struct error *e)
@@ -181,7 +172,7 @@ static enum exchange_result judge_status(const char *what, const char *needs, co
                                          const char *id, struct error *e)
 {
     if (answer->status >= 400 && is_page(answer)) {
-        (void)from_elsewhere(what, answer, e);
+        (void)service_error_elsewhere(what, "Exchange Online", answer->status, slice_of(answer->content_type), e);
         return EXCHANGE_FAILED;
     }
     if (answer->status == 403 || (answer->status == 401 && service_error_role(answer->body))) {

@@ -2,8 +2,6 @@
 #include "core/alert.h"
 #include "mirror/import_private.h"
 
-#include <inttypes.h>
-
 #define WAITING_EPISODE_S 21600u /* one notice of a change that waits in so long */
 #define NAMED_IN_REFUSAL 3       /* an error has less room than a log */
 #define NAMED_IN_NOTICE 6

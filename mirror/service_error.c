@@ -76,6 +76,17 @@ bool service_error_page(struct slice content_type, struct slice body)
     return slice_ieq(slice_trim(content_type), SLICE("text/html")) || (body.n > 0 && body.p[0] == '<');
 }
 
+int service_error_elsewhere(const char *what, const char *service, long status, struct slice content_type,
+                            struct error *e)
+{
+    return error_set(
+        e,
+        "%s: HTTP %ld with a page for people (\"%s\"), not with %s's own answer: a proxy or firewall on the "
+        "way refuses, and must let these requests pass; mirror.proxy and the environment say which proxy "
+        "is asked",
+        what, status, words(content_type).text, service);
+}
+
 bool service_error_role(struct slice body)
 {
     static const char sign[] = "is not allowed to call";

@@ -367,6 +367,8 @@ chmod 600 "$work/wrong-secret"
 conf '' '' "secret_file = \"$work/wrong-secret\";"
 row 'a wrong secret' 1 'AADSTS7000215' same ''
 conf
+row 'a sign-in that a proxy answers' 1 'sign-in: HTTP 403 with a page for people.*proxy or firewall' same "$(fault '"name":"html","status":403,"on":"token"')"
+row 'or a captive portal' 1 'sign-in: HTTP 200 with a page for people.*proxy or firewall' same "$(fault '"name":"html","on":"token"')"
 row 'an application that the tenant does not have' 1 'AADSTS7000229.*has to consent' same "$(fault '"name":"token_error","code":7000229')"
 row 'a clock that is wrong' 1 'AADSTS700024.*clock' same '"clock_skew":7200'
 conf '' 'deadline = "10s";'

@@ -85,11 +85,15 @@ static void a_page_for_people_is_no_answer_of_the_service(void **state)
         {"", "", false},
     };
 
+    struct error e;
+
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (service_error_page(slice_of(rows[i].type), slice_of(rows[i].body)) != rows[i].page)
             fail_msg("%s, %s", rows[i].type, rows[i].body);
     assert_false(service_error_page(SLICE("application/json"), SLICE("\0\0\0\0")));
+    assert_int_equal(service_error_elsewhere("Get-User", "Exchange Online", 403, SLICE("text/html"), &e), -1);
+    assert_non_null(strstr(e.text, "Get-User: HTTP 403 with a page for people (\"text/html\")"));
 }
 
 static void a_401_that_names_the_cmdlet_is_about_the_role(void **state)
