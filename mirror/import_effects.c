@@ -178,7 +178,7 @@ static void alert_texts(const struct import *im, bool opened, struct alert *aler
 {
     const struct effect *effect = opened ? &im->opened : &im->closed;
     const char *what = im->organization == ORGANIZATION_AS_BEFORE
-                           ? "Exchange Online switched SMTP AUTH off for mailboxes"
+                           ? "Exchange Online disabled mailboxes, or has them no longer"
                        : opened ? "Exchange Online opened SMTP AUTH for the organization"
                                 : "Exchange Online closed SMTP AUTH for the organization";
 

@@ -154,7 +154,7 @@ static const struct {
      "u0@contoso.example (last", "0 that sent in the last 30 days among them"},
     {"mailboxes that sent are closed", "", "true", N, "true", N, 20, N, NULL, false, true, IMPORT_DONE, YES,
      "u1@contoso.example (last",
-     "Exchange Online switched SMTP AUTH off for mailboxes; 20 are refused from now on, 2 that sent"},
+     "Exchange Online disabled mailboxes, or has them no longer; 20 are refused from now on, 2 that sent"},
     {"mailboxes that sent nothing are closed", "", "true", 3, "true", N, 0, 3, NULL, false, true, IMPORT_DONE,
      "0 changed", "notice:", NO_NOTICE},
     {"a mailbox that sent is gone", "", "false", 0, "false", N - 1, 0, 0, NULL, false, true, IMPORT_DONE, YES,
