@@ -199,7 +199,7 @@ row 'an empty optional answer' 4 'not read: Get-AcceptedDomain: the answer is em
     "$(fault '"name":"empty","cmdlet":"Get-AcceptedDomain"')"
 row 'but an optional answer of another tenant ends the run' 1 "another tenant's (c0ffee00" same \
     "$(fault '"name":"other_tenant","cmdlet":"Get-AcceptedDomain"')"
-conf '' 'deadline = "20s";' # all eight tries take two minutes, most of them waiting
+conf '' 'deadline = "30s";' # all eight tries take two minutes, most of them waiting
 row 'one optional cmdlet fails for good' 4 'not read: given up after .* Get-RecipientPermission: .*500: "Invalid Operation"' new \
     "$(fault '"name":"server_error","cmdlet":"Get-RecipientPermission"')"
 conf
