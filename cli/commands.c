@@ -75,6 +75,13 @@ const struct cli_command cli_commands[] = {
      "  --json, --junit    for programs instead of people\n"
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium, high, critical\n",
      cmd_check_postfix, false},
+    {"setup-postfix", "--dry-run | --apply | --undo [OPTION...]", "Let Postfix ask postern, or take that back",
+     "  --dry-run          only show the commands\n"
+     "  --apply            run them, keep copies of main.cf and master.cf, check, reload\n"
+     "  --undo             put the copies back\n"
+     "  --force            undo although the files were changed since\n"
+     "  --config-dir DIR   Postfix's, in place of its default one\n",
+     cmd_setup_postfix, false},
     {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", NULL, cmd_allow, false},
     {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", NULL, cmd_deny, false},
     {"forget", "USER", "Out of both files", NULL, cmd_forget, false},
