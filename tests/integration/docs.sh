@@ -18,7 +18,7 @@ none() { is "$1" "$(sort -u | tr '\n' ' ')" ''; }
 
 # shellcheck disable=SC2086 # the documents are several words
 code=$(sed -n '/^```/,/^```/p;/^    /p;s/[^`]*`\([^`]*\)`[^`]*/\1\n/gp' $documents; cat doc/*.md README.md | grep -o '`[^`]*`' | tr -d '`')
-code=$(sed 's/\(^\|[[:blank:]]\)#.*//' <<<"$code") # comments speak of other things
+code=$(while read -r line; do echo "${line%%#*}"; done <<<"$code") # comments speak of other things
 grep -oE '(^|[ (])postern [a-z][a-z-]*' <<<"$code" | sed 's/^[ (]*//' | sort -u | while read -r _ name; do
     "$BUILD/postern" "$name" --help >"$D/help" 2>&1 || echo "postern $name"
 done | none 'each command of postern exists'
@@ -118,10 +118,74 @@ echo anna@contoso.example >"$D/allowed"
 "$BUILD/postern-mirror" import -c "$D/postern.conf" --tenant contoso "$D/allowed" >"$D/said" 2>&1 || cat "$D/said"
 "$BUILD/postern-mirror" show -c "$D/postern.conf" anna@contoso.example >"$D/before" 2>&1
 tar -C "$D" -czf "$D/backup.tar.gz" var/lib/postern
-rm -rf "$D/var"
+rm -rf "${D:?}/var"
 tar -C "$D" -xzpf "$D/backup.tar.gz"
 is 'a directory from a backup says the same' \
     "$("$BUILD/postern-mirror" show -c "$D/postern.conf" anna@contoso.example 2>&1 | diff - "$D/before" && grep -c anna "$D/before")" '[1-9]*'
+
+# ---- the end of passwords: what closes, and the ways to go on ----
+
+printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True",""' \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True","False"' >"$D/cas.csv"
+echo '{ "MaxRecipientEnvelopeLimit": "500", "SmtpClientAuthenticationDisabled": true }' >"$D/transport.json"
+mkdir -p "$D/run" "$D/tenant"
+echo anna@contoso.example >"$D/allow"
+closed()
+{
+    cat <<END
+directory = "$D/tenant/directory";
+state = { file = "$D/tenant/state"; entries = 1024; };
+journal = "$D/tenant/journal";
+log = { to = "stderr"; };
+policyd = { listen = "unix:$D/run/policyd.sock"; };
+milter = { listen = "unix:$D/run/milter.sock"; };
+$1
+END
+}
+closed '' >"$D/closed.conf"
+"$BUILD/postern-mirror" import -c "$D/closed.conf" --tenant contoso "$D/cas.csv" "$D/transport.json" >"$D/said" 2>&1 || cat "$D/said"
+"$BUILD/postern-policyd" -c "$D/closed.conf" 2>"$D/policyd.log" &
+policyd=$!
+trap 'kill "$policyd" 2>/dev/null; rm -rf "$D"' EXIT
+for _ in $(seq 200); do [ -S "$D/run/policyd.sock" ] && break; sleep 0.1; done
+# explained WHO SETTING
+explained()
+{
+    closed "$2" >"$D/asked.conf"
+    "$BUILD/postern" -c "$D/asked.conf" explain --user "$1" --client 192.0.2.15 --recipient x@adatum.example 2>&1 | tr '\n' ' '
+}
+is 'a closed organization refuses who inherits from it' "$(explained anna@contoso.example '')" '*organization-disabled*5.7.139*'
+is 'a mailbox with a setting of its own goes on' "$(explained bert@contoso.example '' | grep -c 5.7.139)" 0
+is 'tenants.smtp_auth goes on with all that inherit' \
+    "$(explained anna@contoso.example 'tenants = ( { name = "contoso"; smtp_auth = "enabled"; } );' | grep -c 5.7.139)" 0
+is 'so does allow_file with those whom it names' "$(explained anna@contoso.example "smtp_auth = { allow_file = \"$D/allow\"; };" | grep -c 5.7.139)" 0
+is 'the other settings of that chapter are taken' \
+    "$(closed 'smtp_auth = { authentication_policy = false; security_defaults = false; };' >"$D/asked.conf"; "$BUILD/postern-policyd" -t -c "$D/asked.conf" >/dev/null 2>&1; echo $?)" 0
+"$BUILD/postern" -c "$D/closed.conf" status >"$D/said" 2>&1
+is 'status has the organization'\''s setting' "$(grep contoso "$D/said")" '*SMTP AUTH disabled*'
+python3 - "$D/run/policyd.sock" <<'END'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+for state in "RCPT", "END-OF-MESSAGE":
+    s.sendall(("request=smtpd_access_policy\nprotocol_state=%s\nprotocol_name=ESMTP\nclient_address=192.0.2.15\nclient_name=unknown\n"
+               "helo_name=pc\nqueue_id=\ninstance=1.2.3.0\nsize=1000\nsender=bert@contoso.example\nrecipient=%s\nrecipient_count=1\n"
+               "sasl_method=PLAIN\nsasl_username=bert@contoso.example\nencryption_protocol=TLSv1.3\n\n"
+               % (state, "x@adatum.example")).encode())
+    s.recv(1000)
+END
+for _ in $(seq 200); do
+    "$BUILD/postern" -c "$D/closed.conf" report basic --days 30 --csv >"$D/said" 2>&1 && grep -q bert "$D/said" && break
+    sleep 0.1
+done
+is 'report basic names who signs in with a password, how often, when, from where' "$(tr '\n' ' ' <"$D/said")" \
+    '*mailbox,basic,oauth,last,clients*bert@contoso.example,*192.0.2.15*'
+# A refusal by the cloud, as the document shows it, is found by the command beside it.
+sed -n '/^    postfix\/smtp/,/^$/p' doc/end-of-passwords.md >"$D/mail.log"
+find_command=$(sed -n 's|^    \(grep -E .*\) /var/log/mail.log|\1|p' doc/end-of-passwords.md)
+is 'the refusal that is shown is found by the command that looks for it' "$(bash -c "$find_command -c $D/mail.log")" 1
+kill "$policyd"
 
 # ---- fail2ban ----
 
