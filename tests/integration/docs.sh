@@ -156,6 +156,7 @@ explained()
     "$BUILD/postern" -c "$D/asked.conf" explain --user "$1" --client 192.0.2.15 --recipient x@adatum.example 2>&1 | tr '\n' ' '
 }
 is 'a closed organization refuses who inherits from it' "$(explained anna@contoso.example '')" '*organization-disabled*5.7.139*'
+is 'and explain says that this is as mirrored' "$(explained anna@contoso.example '')" '*disabled, as mirrored*'
 is 'a mailbox with a setting of its own goes on' "$(explained bert@contoso.example '' | grep -c 5.7.139)" 0
 is 'tenants.smtp_auth goes on with all that inherit' \
     "$(explained anna@contoso.example 'tenants = ( { name = "contoso"; smtp_auth = "enabled"; } );' | grep -c 5.7.139)" 0
@@ -163,7 +164,7 @@ is 'so does allow_file with those whom it names' "$(explained anna@contoso.examp
 is 'the other settings of that chapter are taken' \
     "$(closed 'smtp_auth = { authentication_policy = false; security_defaults = false; };' >"$D/asked.conf"; "$BUILD/postern-policyd" -t -c "$D/asked.conf" >/dev/null 2>&1; echo $?)" 0
 "$BUILD/postern" -c "$D/closed.conf" status >"$D/said" 2>&1
-is 'status has the organization'\''s setting' "$(grep contoso "$D/said")" '*SMTP AUTH disabled*'
+is 'status has the organization'\''s setting' "$(grep contoso "$D/said")" '*SMTP AUTH disabled as mirrored*'
 python3 - "$D/run/policyd.sock" <<'END'
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
