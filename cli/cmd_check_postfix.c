@@ -34,6 +34,7 @@ int postfix_check_all(const struct config *config, struct journal *journal, cons
     bool logins = false;
     struct smtpd s;
 
+    f->merge = true;
     for (size_t i = 0; i < p->n_services; i++) {
         if (!smtpd_look(&c, &p->services[i], &s))
             continue;
@@ -90,7 +91,6 @@ int cmd_check_postfix(struct cli *cli, int argc, char **argv)
     if (postfix_read(folder, &p, &e) != 0)
         return cli_fail(cli, "%s", e.text);
     findings_begin(&f, postfix_rules, PF_RULES);
-    f.merge = true;
     if (postfix_check_all(cli->config, cli->journal, &p, &f, &e) != 0)
         status = cli_fail(cli, "%s", e.text);
     else if (findings_print(&f, format, "check-postfix", stdout) != 0)

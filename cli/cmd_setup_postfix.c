@@ -88,7 +88,6 @@ static int look(const struct setup *x, struct findings *f, struct error *e)
     int rc;
 
     findings_begin(f, postfix_rules, PF_RULES);
-    f->merge = true;
     if (postfix_read(x->folder_option, &p, e) != 0)
         return -1;
     rc = postfix_check_all(x->cli->config, x->cli->journal, &p, f, e);

@@ -38,10 +38,10 @@ struct finding {
 struct findings {
     const struct rule *rules;
     size_t n_rules;
+    bool merge;           /* findings of one rule that one advice at one place mends are printed as one */
     char skipped[64][96]; /* why a rule could not be checked; empty: it was */
     struct finding *list;
     size_t n, capacity;
-    bool merge;           /* findings of one rule that one advice at one place mends are printed as one */
     bool lost;            /* no memory for one: the exit status is the worst */
     struct finding spare; /* takes what there was no memory for */
 };

@@ -109,6 +109,18 @@ relay_start_policyd
 relay_settled "$T/postfix/main.cf"
 setup --dry-run
 is 'where nobody can sign in, a service for that is added' "$? $(grep -c "^postconf.* -M 'submission/inet=submission inet n - n - - smtpd" "$T/said")" '0 1'
+if [ -f /usr/share/postfix/master.cf.dist ]; then
+    postfix -c "$T/postfix" stop >/dev/null 2>&1 # it runs with other files
+    cp /usr/share/postfix/master.cf.dist "$T/postfix/master.cf"
+    echo 'smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination' >>"$T/postfix/main.cf"
+    cp -p "$T/postfix/main.cf" "$T/postfix/master.cf" "$T/before/"
+    relay_settled "$T/postfix/main.cf"
+    setup --apply
+    is 'on the files that Debian installs' "$? $(value -P submission/inet/smtpd_sasl_auth_enable) $(value -P smtp/inet/smtpd_relay_restrictions) $(value -F smtp/inet/chroot)" \
+        '0 *= yes *= $postern_relay_restrictions *= n'
+    setup --undo
+    is 'these come back, too' "$? $(unchanged)" '0 the same'
+fi
 printf 'smtp inet n - y - - smtpd\nsmtp inet n - n - - smtpd\n' >"$T/postfix/master.cf"
 setup --dry-run
 is 'a service that stands there twice stops it' "$? $(cat "$T/said")" '1 *twice*'
