@@ -9,7 +9,7 @@
 
 enum { OPTION_CONFIG_DIR = 2000, OPTION_JUNIT };
 
-/* Of two services of one name and type master(8) runs one; which one holds is a matter of their order. */
+/* Of two services of one name and type master(8) runs the last, with a warning in the log. */
 static void check_doubles(const struct postfix_check *c)
 {
     const struct postfix *p = c->p;
@@ -19,10 +19,10 @@ static void check_doubles(const struct postfix_check *c)
         for (size_t j = 0; j < i; j++)
             if (slice_eq(p->services[i].name, p->services[j].name) &&
                 slice_eq(p->services[i].type, p->services[j].type)) {
-                findings_add(c->findings, PF_DOUBLE_SERVICE, postfix_place(p, &p->services[i], NULL, place),
-                             "%.*s/%.*s stands in master.cf twice: only one of the two counts, and postconf -P changes "
-                             "the first that it finds",
-                             SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
+                findings_add(
+                    c->findings, PF_DOUBLE_SERVICE, postfix_place(p, &p->services[i], NULL, place),
+                    "%.*s/%.*s stands in master.cf twice: Postfix uses the last of the two, and nothing of the other",
+                    SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
                 break;
             }
 }
