@@ -7,7 +7,7 @@
 #define PROTOCOLS (C(OWA) | C(ECP) | C(IMAP) | C(POP) | C(MAPI) | C(ACTIVE_SYNC))
 #define ADDRESSES (C(PRIMARY) | C(PROXIES))
 /* What else Get-TransportConfig has. */
-#define TRANSPORT (C(ENVELOPE_LIMIT) | C(TLS_RECEIVE) | C(SAFETY_NET) | C(LEGACY_TLS))
+#define TRANSPORT (C(ENVELOPE_LIMIT) | C(TLS_RECEIVE) | C(SAFETY_NET) | C(JOURNALING_NDR) | C(LEGACY_TLS))
 /*
  * What Get-CASMailbox has, and Get-EXOCasMailbox only with -PropertySets All: the setting is there too, then. (Its
  * minimum set has the switches of the protocols, and not the setting: ExchangePowerShell docs, "Property sets in

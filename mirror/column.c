@@ -43,6 +43,7 @@ static const struct {
     [COLUMN_ENVELOPE_LIMIT] = {"MaxRecipientEnvelopeLimit", sizeof "MaxRecipientEnvelopeLimit" - 1},
     [COLUMN_TLS_RECEIVE] = {"TLSReceiveDomainSecureList", sizeof "TLSReceiveDomainSecureList" - 1},
     [COLUMN_SAFETY_NET] = {"SafetyNetHoldTime", sizeof "SafetyNetHoldTime" - 1},
+    [COLUMN_JOURNALING_NDR] = {"JournalingReportNdrTo", sizeof "JournalingReportNdrTo" - 1},
     [COLUMN_LEGACY_TLS] = {"AllowLegacyTLSClients", sizeof "AllowLegacyTLSClients" - 1},
     [COLUMN_REJECT_DIRECT_SEND] = {"RejectDirectSend", sizeof "RejectDirectSend" - 1},
     [COLUMN_REASON] = {"Reason", sizeof "Reason" - 1},
