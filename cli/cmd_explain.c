@@ -340,7 +340,8 @@ int cmd_explain(struct cli *cli, int argc, char **argv)
     if (read_options(cli, argc, argv, &a, &status) != 0)
         goto out;
     status = CLI_FAILED;
-    if (cli_open_context(cli, &x->context) != 0)
+    /* Without a directory it would say that mail is deferred, which is not so while the services have one. */
+    if (cli_open_context(cli, &x->context) != 0 || (cli->other_generation && cli->view == NULL))
         goto out;
     if (question_submission(q, &x->submission, &x->headers, &e) != 0 || question_stage(q, &stage, &all, &e) != 0 ||
         move_time(x, a.at, &at_s, &e) != 0) {

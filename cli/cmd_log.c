@@ -120,8 +120,8 @@ static int show(struct cli *cli, const struct search *x)
 {
     bool table = cli->format == OUTPUT_TABLE;
     struct output *o =
-        table ? output_begin(stdout, cli->format, table_columns, sizeof table_columns / sizeof *table_columns)
-              : output_begin(stdout, cli->format, all_columns, sizeof all_columns / sizeof *all_columns);
+        table ? cli_rows(cli, table_columns, sizeof table_columns / sizeof *table_columns)
+              : cli_rows(cli, all_columns, sizeof all_columns / sizeof *all_columns);
 
     /* The last one last, as in every log. */
     for (size_t i = x->n; o != NULL && i > 0; i--) {

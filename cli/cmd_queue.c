@@ -26,7 +26,7 @@ static int show(struct cli *cli, const struct request *r, const struct queue_lis
     static const char *const empty[] = {[QUEUE_HOLD] = "Nothing of it is in the queue, or all of it is on hold.",
                                         [QUEUE_RELEASE] = "Nothing of it is on hold.",
                                         [QUEUE_DISCARD] = "Nothing of it is in the queue."};
-    struct output *o = output_begin(stdout, cli->format, columns, sizeof columns / sizeof columns[0]);
+    struct output *o = cli_rows(cli, columns, sizeof columns / sizeof columns[0]);
 
     *n = 0;
     if (o == NULL)
