@@ -112,16 +112,10 @@ int cli_open_config(struct cli *cli)
     return -1;
 }
 
-/*
- * LMDB, which reads the directory, trusts what is in a file; so it is better not read by root. What a command needs of
- * root's, to read the configuration and to see whose processes are whose, is done by now. 0; -1 with e.
- */
-static int leave_root(const struct cli *cli, struct error *e)
+int cli_leave_root(const struct cli *cli, struct error *e)
 {
     struct owner of_directory, of_state;
 
-    if (cli->command == NULL || !cli->command->reads)
-        return 0;
     if (owner_find(cli->config->directory, &of_directory, e) != 0 ||
         owner_find(cli->config->state_path, &of_state, e) != 0)
         return -1;
@@ -149,7 +143,7 @@ int cli_open_directory(struct cli *cli)
         return 0;
     if (cli_open_config(cli) != 0)
         return -1;
-    if (leave_root(cli, &e) != 0) {
+    if (cli->command != NULL && cli->command->reads && cli_leave_root(cli, &e) != 0) {
         (void)cli_fail(cli, "%s", e.text);
         return -1;
     }
@@ -252,8 +246,7 @@ const char *cli_disagreement(const struct cli *cli, char *mem, size_t cap)
     if (cli->services_generation == 0)
         buf_addf(&b, "the services have no directory and defer authenticated mail");
     else
-        buf_addf(&b, "the services use generation %llu of the directory",
-                 (unsigned long long)cli->services_generation);
+        buf_addf(&b, "the services use generation %llu of the directory", (unsigned long long)cli->services_generation);
     buf_addf(&b, "; the folder %s has ", cli->config->directory);
     if (own_generation(cli) == 0)
         buf_addf(&b, "none that can be used");

@@ -49,6 +49,12 @@ struct cli {
 /* ---- parts: 0, or -1 after an error was printed ---- */
 
 int cli_open_config(struct cli *cli);
+/*
+ * LMDB, which reads the directory, trusts what is in a file; so it is better not read by root. What is needed of
+ * root's, to read the configuration and to see whose processes are whose, must be done by now. The configuration must
+ * be open. 0; -1 with e.
+ */
+int cli_leave_root(const struct cli *cli, struct error *e);
 /* The directory may be missing: then cli->view is NULL all the same, with 0. Opens the configuration too. */
 int cli_open_directory(struct cli *cli);
 /* The services' own state; it is an error when it is not there or cannot be written, since counting elsewhere would say
@@ -107,7 +113,8 @@ int cli_check_arguments(struct cli *cli, int argc, int least, int most);
 int cli_fail(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with a hint at --help. Answers CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Begins rows on the standard output, in the format that was asked for and as wide as the terminal. NULL without memory.
+/* Begins rows on the standard output, in the format that was asked for and as wide as the terminal. NULL without
+ * memory.
  */
 struct output *cli_rows(const struct cli *cli, const struct output_column *columns, size_t n);
 /* For the end of a command that printed rows: CLI_OK, or CLI_FAILED after an error was printed. */

@@ -7,6 +7,9 @@
     "  --since TIME       what postern saw since then (7d)\n"                                                          \
     "  --config-dir DIR   Postfix's, in place of its default one\n"                                                    \
     "  --dry-run          only show the messages affected\n"
+#define LIST_HELP                                                                                                      \
+    "  --reason TEXT   for those who look at the file later\n"                                                         \
+    "  --force         although no mailbox has that name\n"
 #define OUTPUT_HELP "  --csv, --json      for programs instead of people\n"
 
 const struct cli_command cli_commands[] = {
@@ -21,14 +24,14 @@ const struct cli_command cli_commands[] = {
      "  --size BYTES\n"
      "  --stage STAGE       mail, rcpt, data or end alone (the whole message)\n"
      "  --at TIME           at another moment, with what is counted now\n"
-     "  --log-line          read all that from a line of postern's log on standard input\n"
-     "  --policy            read all that from a policy request on standard input\n"
+     "  --log-line          read all that from a line of postern's log on stdin\n"
+     "  --policy            read all that from a policy request on stdin\n"
      "  --json              for programs instead of people\n",
      cmd_explain, true, true},
     {"log", "[OPTION...]", "Recent decisions",
      "  --user LOGIN        or mailbox, or connector\n"
      "  --client ADDRESS    or network\n"
-     "  --verdict VERDICT   pass, defer, reject, hold or refused; more than one is fine\n"
+     "  --verdict VERDICT   pass, defer, reject, hold or refused; may be repeated\n"
      "  --reason REASON     as in the log\n"
      "  --limit NAME\n"
      "  --since TIME        \"2h\", \"08:30\", \"2025-11-21 08:30\"\n"
@@ -37,11 +40,12 @@ const struct cli_command cli_commands[] = {
     {"would-refuse", "[--since TIME]", "What monitor mode would have refused", "  --since TIME    (7d)\n" OUTPUT_HELP,
      cmd_would_refuse, false, true},
     {"block", "[--for TIME] [--reason TEXT] WHOM", "Refuse a user, address, network or connector",
-     "  WHOM            a login, an IP address, a network, or a connector's name; or two words, as \"postern blocks\"\n"
-     "                  shows them: user, login, client, network or connector, and the name\n"
+     "  WHOM            a login, an IP address, a network, or a connector's name; or\n"
+     "                  two words, as \"postern blocks\" shows them: user, login,\n"
+     "                  client, network or connector, and the name\n"
      "  --for TIME      \"15m\", \"2h\", \"7d\"; else until it is unblocked\n"
      "  --reason TEXT   for those who look at the block later\n"
-     "  --force         although never_block protects it\n",
+     "  --force         although never_block protects it, or nobody has that name\n",
      cmd_block, false, false},
     {"unblock", "WHOM", "Lift a block, and give back the limits that led to it",
      "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n", cmd_unblock, false, false},
@@ -57,7 +61,7 @@ const struct cli_command cli_commands[] = {
      "                  used: who really submits, how, from where\n"
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
-     "  --days N        unused: 90 unless given; others: only what was seen in the last N days\n"
+     "  --days N        unused: 90 unless given; others: seen in the last N days\n"
      "  --powershell    used, unused: a script that enables, or disables, each mailbox\n"
      "  --force         unused: the script although usage is not known for --days\n" OUTPUT_HELP,
      cmd_report, true, true},
@@ -73,16 +77,20 @@ const struct cli_command cli_commands[] = {
     {"audit", "[--days N] [--json | --junit]", "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"
      "  --json, --junit    for programs instead of people\n"
-     "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium, high, critical\n",
+     "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
+     "high, critical\n",
      cmd_audit, false, true},
     {"check-postfix", "[--config-dir DIR] [--json | --junit]",
      "Does Postfix's configuration leave postern something to decide?",
      "  --config-dir DIR   Postfix's, in place of its default one\n"
      "  --json, --junit    for programs instead of people\n"
-     "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium, high, critical\n",
+     "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
+     "high, critical\n",
      cmd_check_postfix, false, true},
-    {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", NULL, cmd_allow, false, false},
-    {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", NULL, cmd_deny, false, false},
+    {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", LIST_HELP, cmd_allow, false,
+     false},
+    {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", LIST_HELP, cmd_deny, false,
+     false},
     {"forget", "USER", "Out of both files", NULL, cmd_forget, false, false},
     {"alert", "--test [--wait TIME]", "Send a notice, and tell whether it arrived",
      "  --test          a notice of the event \"test\", to every target of alerts\n"
