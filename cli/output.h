@@ -59,7 +59,8 @@ void output_add_plain(struct buf *b, struct slice text);
 void output_add_json(struct buf *b, struct slice text);
 /* One CSV cell, quoted where needed; what a spreadsheet would take for a formula is defused with an apostrophe. */
 void output_add_csv(struct buf *b, struct slice text);
-/* "2025-11-21 08:36:01 +0100", local time with its zone, for people, "2025-11-21T07:36:01Z" else. Nothing for 0 and before. */
+/* "2025-11-21 08:36:01 +0100", local time with its zone, for people, "2025-11-21T07:36:01Z" else. Nothing for 0 and
+ * before. */
 void output_add_time(struct buf *b, int64_t wall_s, enum output_format format);
 
 #endif

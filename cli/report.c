@@ -92,8 +92,9 @@ void report_script_head(FILE *to, const struct report *r, const struct report_ki
             "# with -WhatIf it only says so.\n",
             kind->name, kind->script);
     output_add_time(&b, r->first_s, OUTPUT_TABLE);
-    fprintf(to, "# Usage is known from %s on. Mailboxes that were used before then only, or will be\n"
-                "# used less often than since then, are %s.\n",
+    fprintf(to,
+            "# Usage is known from %s on. Mailboxes that were used before then only, or will be\n"
+            "# used less often than since then, are %s.\n",
             text, strcmp(kind->name, "unused") == 0 ? "taken for unused" : "missing");
     if (r->days > 0 && r->first_s > oldest_wanted(r))
         fprintf(to, "# WARNING: that is less than the %llu days that were asked for. Look through the list first.\n",

@@ -9,7 +9,7 @@ struct report {
     struct decide_context context;
     uint64_t days; /* 0: not said */
     bool powershell, force;
-    int64_t first_s; /* wall clock: usage is known since then; set by a kind's check */
+    int64_t first_s;    /* wall clock: usage is known since then; set by a kind's check */
     struct output *out; /* NULL for a script */
     struct error *e;
 };

@@ -169,4 +169,3 @@ void status_print_json(const struct cli *cli, struct picture *p)
     json_ranking("top_refused_clients", &p->clients, 1, ",");
     json_ranking("top_connectors", &p->connectors, 0, "\n}");
 }
-

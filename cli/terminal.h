@@ -1,4 +1,5 @@
-/* The terminal that is printed to, if it is one: how wide it is, whether it shows colours, and a pager for what is long.
+/* The terminal that is printed to, if it is one: how wide it is, whether it shows colours, and a pager for what is
+ * long.
  */
 #ifndef POSTERN_CLI_TERMINAL_H
 #define POSTERN_CLI_TERMINAL_H
@@ -24,8 +25,8 @@ struct terminal terminal_of(int fd);
 void terminal_paint(FILE *to, const struct terminal *t, enum paint paint, const char *text);
 
 /*
- * The words of a text that begins at column `column` of its line: on a terminal folded, with `indent` blanks before each
- * further line; else as they are. Ends the line.
+ * The words of a text that begins at column `column` of its line: on a terminal folded, with `indent` blanks before
+ * each further line; else as they are. Ends the line.
  */
 void terminal_fold(FILE *to, const struct terminal *t, size_t column, size_t indent, struct slice text);
 

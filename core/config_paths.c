@@ -8,7 +8,8 @@
 /* The settings that say where something is. */
 static const char *const places[] = {"directory", "state.file", "journal", "spool"};
 
-/* A setting of the tree as text again. A line break in a path is not worth keeping: it fails as any other wrong path. */
+/* A setting of the tree as text again. A line break in a path is not worth keeping: it fails as any other wrong path.
+ */
 static void add_place(struct buf *out, const config_t *tree, const char *name)
 {
     const char *value, *dot = strchr(name, '.');

@@ -333,6 +333,16 @@ const char *list_path(const struct list *list)
     return list != NULL ? list->path : NULL;
 }
 
+bool list_next(const struct list *list, size_t *at, struct slice *canonical)
+{
+    for (; list != NULL && *at < list->n_slots; ++*at)
+        if (list->slots[*at].n != 0) {
+            *canonical = slot_text(list, &list->slots[(*at)++]);
+            return true;
+        }
+    return false;
+}
+
 size_t list_count(const struct list *list)
 {
     return list != NULL ? list->n : 0;

@@ -38,6 +38,8 @@ int list_parse_pairs(struct slice text, const char *path, struct list **out, str
 
 void list_free(struct list *list);          /* NULL is fine */
 size_t list_count(const struct list *list); /* different entries; 0 for NULL */
+/* The entries, in no order: *at is 0 before the first one. False behind the last, and for NULL. */
+bool list_next(const struct list *list, size_t *at, struct slice *canonical);
 /* The path that was loaded, as long as the list lives; NULL for NULL. */
 const char *list_path(const struct list *list);
 
