@@ -115,15 +115,38 @@ static void add_head(struct log *log, enum log_level level, struct buf *b)
     buf_add(b, (struct slice){log->head, log->head_n});
 }
 
+/*
+ * A JSON object gets its time as the last field: whoever collects the objects may not see what stands in front of them.
+ * UTC, to the second in which it is written (RFC 3339).
+ */
+static void add_text(const struct log *log, struct slice text, struct buf *b)
+{
+    time_t now = time(NULL);
+    char stamp[40];
+    struct tm tm;
+
+    if (atomic_load(&log->format) != LOG_JSON || text.n < 2 || text.p[text.n - 1] != '}' ||
+        gmtime_r(&now, &tm) == NULL) {
+        buf_add(b, text);
+        return;
+    }
+    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    buf_add(b, (struct slice){text.p, text.n - 1});
+    buf_addf(b, ",\"time\":\"%s\"}", stamp);
+}
+
+/* What a line gets from us: what stands in front, the time of an object, the end. */
+#define LINE_ROOM 192
+
 static bool send_syslog(struct log *log, enum log_level level, struct slice text)
 {
-    char line[LOG_LINE_MAX + 128];
+    char line[LOG_LINE_MAX + LINE_ROOM];
     struct buf b = BUF_OVER(line);
 
     if (open_syslog(log) < 0)
         return false;
     add_head(log, level, &b);
-    buf_add(&b, text);
+    add_text(log, text, &b);
     if (send(log->socket, b.p, b.n, MSG_NOSIGNAL) >= 0)
         return true;
     if (errno != EAGAIN && errno != ENOBUFS) { /* the daemon went away: connect anew */
@@ -162,11 +185,11 @@ static bool write_line(struct log *log, enum log_level level, struct slice text,
 
     if (atomic_load(&log->to) == LOG_TO_SYSLOG)
         return send_syslog(log, level, text);
-    if (sizeof batch->bytes - batch->n < text.n + 128)
+    if (sizeof batch->bytes - batch->n < text.n + LINE_ROOM)
         (void)flush(log, batch);
     b = buf_over(batch->bytes + batch->n, sizeof batch->bytes - batch->n);
     add_head(log, level, &b);
-    buf_add(&b, text);
+    add_text(log, text, &b);
     buf_add_char(&b, '\n');
     batch->n += b.n;
     batch->lines++;

@@ -209,7 +209,8 @@ static void foreign_bytes_are_escaped_in_both_forms(void **state)
     assert_non_null(strstr(line, "]: a \"quote\" \\ \\x0a\\x1b[31m\\xff\n"));
     line = written(&json, say_hostile);
     assert_non_null(
-        strstr(line, "]: {\"event\":\"message\",\"text\":\"a \\\"quote\\\" \\\\ \\\\x0a\\\\x1b[31m\\\\xff\"}\n"));
+        strstr(line, "]: {\"event\":\"message\",\"text\":\"a \\\"quote\\\" \\\\ \\\\x0a\\\\x1b[31m\\\\xff\",\"time\":\"20"));
+    assert_non_null(strstr(line, "Z\"}\n"));
 }
 
 static void the_journal_gets_priorities_and_adds_the_rest_itself(void **state)
