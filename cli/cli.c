@@ -351,9 +351,18 @@ static bool moment(const char *text, const char *format, struct tm *tm)
 
 int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *e)
 {
-    static const char *const formats[] = {
-        "%Y-%m-%d",          "%Y-%m-%d %H:%M",     "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S",
-        "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%H:%M",          "%H:%M:%S"};
+    static const struct {
+        const char *text;
+        enum { LOCAL, TODAY, UTC, ZONED } kind;
+    } formats[] = {{"%Y-%m-%d", LOCAL},
+                   {"%Y-%m-%d %H:%M", LOCAL},
+                   {"%Y-%m-%dT%H:%M", LOCAL},
+                   {"%Y-%m-%d %H:%M:%S", LOCAL},
+                   {"%Y-%m-%dT%H:%M:%S", LOCAL},
+                   {"%Y-%m-%dT%H:%M:%SZ", UTC},
+                   {"%Y-%m-%d %H:%M:%S %z", ZONED}, /* as times are printed */
+                   {"%H:%M", TODAY},
+                   {"%H:%M:%S", TODAY}};
     time_t now = (time_t)now_s;
     uint64_t seconds;
     char shown[80];
@@ -364,15 +373,20 @@ int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *
     }
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         struct tm tm = {0};
-        bool today = formats[i][1] == 'H', utc = strchr(formats[i], 'Z') != NULL;
 
-        if (today && localtime_r(&now, &tm) == NULL)
+        if (formats[i].kind == TODAY && localtime_r(&now, &tm) == NULL)
             continue;
         tm.tm_sec = 0;
-        if (!moment(text, formats[i], &tm))
+        if (!moment(text, formats[i].text, &tm))
             continue;
         tm.tm_isdst = -1;
-        *out = utc ? timegm(&tm) : mktime(&tm);
+        if (formats[i].kind == ZONED) {
+            long ahead = tm.tm_gmtoff; /* timegm sets it */
+
+            *out = timegm(&tm) - ahead;
+        } else {
+            *out = formats[i].kind == UTC ? timegm(&tm) : mktime(&tm);
+        }
         return 0;
     }
     return error_set(e, "\"%s\" is no time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",

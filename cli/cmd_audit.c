@@ -31,6 +31,7 @@ static int run(struct cli *cli, uint64_t days, enum findings_format format)
     int status;
 
     findings_begin(&f, audit_rules, AUDIT_RULES);
+    f.terminal = cli->terminal;
     if (audit_all(&a, &e) != 0)
         status = cli_fail(cli, "%s", e.text);
     else if (findings_print(&f, format, "audit", stdout) != 0)

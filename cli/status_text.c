@@ -3,15 +3,20 @@
 
 #include "core/units.h"
 
+static void add_span(struct buf *b, int64_t seconds)
+{
+    if (seconds < 0 || (uint64_t)seconds > DURATION_MAX_S)
+        buf_add(b, SLICE("?"));
+    else
+        duration_add(b, seconds > 172800 ? (uint64_t)seconds / 3600 * 3600 : (uint64_t)seconds);
+}
+
 static void say_span(int64_t seconds)
 {
     char text[40];
     struct buf b = BUF_OVER(text);
 
-    if (seconds < 0 || (uint64_t)seconds > DURATION_MAX_S)
-        buf_add(&b, SLICE("?"));
-    else
-        duration_add(&b, seconds > 172800 ? (uint64_t)seconds / 3600 * 3600 : (uint64_t)seconds);
+    add_span(&b, seconds);
     fputs(text, stdout);
 }
 
@@ -52,7 +57,8 @@ static void print_services(const struct cli *cli, const struct picture *p)
 {
     const struct terminal *t = &cli->terminal;
 
-    terminal_paint(stdout, t, PAINT_TITLE, "Services:\n");
+    terminal_paint(stdout, t, PAINT_TITLE, "Services:");
+    putchar('\n');
     for (size_t i = 0; i < p->n_processes; i++)
         print_process(p, &p->processes[i]);
     for (size_t i = 0; i < p->n_services; i++) {
@@ -76,21 +82,25 @@ static void print_services(const struct cli *cli, const struct picture *p)
 
 /* ---- the directory ---- */
 
-static void print_part(const struct picture *p, const struct mirrored *part, const char *title)
+#define PART_INDENT 35
+
+static void print_part(const struct cli *cli, const struct picture *p, const struct mirrored *part, const char *title)
 {
-    char source[4 * sizeof part->source + 8];
+    char source[4 * sizeof part->source + 8], text[sizeof source + 60];
+    struct buf b = BUF_OVER(text);
 
     printf("    %-30s ", title);
-    if (part->at <= 0) {
-        puts("not mirrored");
-        return;
+    if (part->at > 0) {
+        add_span(&b, p->wall_s - part->at);
+        buf_addf(&b, " old, from %s", cli_plain(source, sizeof source, slice_of(part->source)));
+    } else {
+        buf_add(&b, SLICE("not mirrored"));
     }
-    say_span(p->wall_s - part->at);
-    printf(" old, from %s\n", cli_plain(source, sizeof source, slice_of(part->source)));
+    terminal_fold(stdout, &cli->terminal, PART_INDENT, PART_INDENT, buf_slice(&b));
 }
 
 /* Generations before there were parts have one time for all. */
-static void print_mirrored(const struct picture *p, const struct tenant_facts *t)
+static void print_mirrored(const struct cli *cli, const struct picture *p, const struct tenant_facts *t)
 {
     struct mirrored all = {.at = t->settings_at};
     struct buf source = BUF_OVER(all.source);
@@ -99,10 +109,10 @@ static void print_mirrored(const struct picture *p, const struct tenant_facts *t
     for (size_t i = 0; i < MIRRORED_PARTS; i++)
         any |= t->parts[i].at > 0;
     for (size_t i = 0; any && i < MIRRORED_PARTS; i++)
-        print_part(p, &t->parts[i], mirrored_title((enum mirrored_part)i));
+        print_part(cli, p, &t->parts[i], mirrored_title((enum mirrored_part)i));
     buf_add(&source, slice_of(t->source));
     if (!any)
-        print_part(p, &all, "all that was brought in");
+        print_part(cli, p, &all, "all that was brought in");
 }
 
 static void print_tenants(const struct cli *cli, const struct picture *p)
@@ -115,7 +125,7 @@ static void print_tenants(const struct cli *cli, const struct picture *p)
             continue;
         printf("  %-16s %llu mailboxes, SMTP AUTH %s\n", cli_plain(name, sizeof name, slice_of(t->name)),
                (unsigned long long)t->mailboxes, status_setting_word(t->smtp_auth));
-        print_mirrored(p, t);
+        print_mirrored(cli, p, t);
     }
 }
 
