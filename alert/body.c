@@ -13,15 +13,48 @@ static char *body_of_notice(const struct notice *notice)
 
 /* ---- an adaptive card (schema 1.4) in a message, as a Teams workflow's webhook takes it ---- */
 
+/*
+ * Texts of a card are Markdown, titles and values of facts too (learn.microsoft.com, "Format cards in Teams"), and ours
+ * hold what strangers chose: a link in them would be one that the relay itself seems to show. What could begin anything
+ * gets a backslash, which CommonMark takes off again; a bare "://", of which a client could make a link by itself, too.
+ */
+static bool is_markup(const char *text, size_t at)
+{
+    if (strchr("\\`*_[]()<>~|&!", text[at]) != NULL)
+        return true;
+    return at == 0 ? strchr("#+-=:", text[0]) != NULL : strncmp(text + at, "://", 3) == 0;
+}
+
+/* As a JSON text, of ours from here on; NULL without memory. */
+static json_t *plain(const char *text)
+{
+    char *escaped = malloc(2 * strlen(text) + 1), *to = escaped;
+    json_t *result;
+
+    if (escaped == NULL)
+        return NULL;
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        if (is_markup(text, i))
+            *to++ = '\\';
+        *to++ = text[i];
+        if ((unsigned char)to[-1] < 0x20) /* a new line begins a list, or a heading */
+            to[-1] = ' ';
+    }
+    *to = '\0';
+    result = json_string(escaped);
+    free(escaped);
+    return result;
+}
+
 static json_t *text_block(const char *text, const char *size, bool bold)
 {
-    return json_pack("{s:s, s:s, s:b, s:s, s:s}", "type", "TextBlock", "text", text, "wrap", true, "size", size,
+    return json_pack("{s:s, s:o, s:b, s:s, s:s}", "type", "TextBlock", "text", plain(text), "wrap", true, "size", size,
                      "weight", bold ? "Bolder" : "Default");
 }
 
 static json_t *fact(const char *title, const char *value)
 {
-    return json_pack("{s:s, s:s}", "title", title, "value", value);
+    return json_pack("{s:o, s:o}", "title", plain(title), "value", plain(value));
 }
 
 static json_t *fact_set(const struct notice *notice)

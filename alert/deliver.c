@@ -221,22 +221,14 @@ static void work_off(struct delivery *d, const char *name, uint64_t boot_ns, int
 
 /* ---- tidying ---- */
 
-static void tidy(int folder, int64_t wall_s)
+static void tidy(const struct delivery *d, int64_t wall_s)
 {
-    char **names;
+    const int folders[] = {d->sent, d->failed, d->episodes};
     struct error e;
-    size_t n;
 
-    if (spool_names(folder, "", 4096, &names, &n, &e) != 0)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        struct stat st;
-
-        if (fstatat(folder, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-            wall_s - (int64_t)st.st_mtime > KEEP_S)
-            (void)unlinkat(folder, names[i], 0);
-    }
-    spool_names_free(names, n);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        if (spool_tidy(folders[i], wall_s, KEEP_S, &e) != 0)
+            log_say(d->log, LEVEL_ERROR, "%s/alerts: cannot be tidied: %s", d->config->spool, e.text);
 }
 
 void delivery_round(struct delivery *d, uint64_t boot_ns, int64_t wall_s, bool (*stop)(void))
@@ -253,9 +245,7 @@ void delivery_round(struct delivery *d, uint64_t boot_ns, int64_t wall_s, bool (
         work_off(d, names[i], boot_ns, wall_s, stop);
     spool_names_free(names, n);
     if (d->tidied_ns == 0 || boot_ns - d->tidied_ns > TIDY_AGAIN_NS) {
-        tidy(d->sent, wall_s);
-        tidy(d->failed, wall_s);
-        tidy(d->episodes, wall_s);
+        tidy(d, wall_s);
         d->tidied_ns = boot_ns;
     }
 }

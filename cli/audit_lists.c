@@ -51,7 +51,7 @@ static void look_at_list(struct audit *a, const struct list *list, const char *w
     struct slice name;
 
     audit_names_begin(&x.unknown);
-    for (size_t at = 0; list_next(list, &at, &name);)
+    for (size_t at = 0; list_next(list, &at, &name, NULL);)
         look_at_name(&x, name);
     if (x.unknown.n > 0)
         findings_add(a->findings, AUDIT_UNKNOWN_NAMES, where, "no mailbox has the name%s %s",

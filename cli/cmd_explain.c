@@ -152,6 +152,8 @@ static void print_verdict(const struct explained *x, const struct terminal *t)
     }
     if (v->reply.n > 0)
         print_field(t, "reply", v->reply);
+    if (v->fault != NULL)
+        printf("  header    %s: %s\n", header_field_name(v->fault_field), v->fault);
     print_field(t, "meaning", slice_of(row->help));
     if (!v->monitored)
         return;

@@ -1,6 +1,7 @@
 /* postern log: recent decisions, from the journal. */
 #include "cli/commands.h"
 #include "cli/known.h"
+#include "cli/messages.h"
 #include "core/clock.h"
 #include "core/config_table.h"
 
@@ -60,11 +61,12 @@ static const struct output_column table_columns[] = {
 };
 
 static const struct output_column all_columns[] = {
-    {"time", false},      {"verdict", false}, {"reason", false},  {"would", false},  {"by", false},
-    {"stage", false},     {"login", false},   {"mailbox", false}, {"tenant", false}, {"connector", false},
-    {"client", false},    {"method", false},  {"tls", false},     {"sender", false}, {"recipient", false},
-    {"recipients", true}, {"size", true},     {"limit", false},   {"retry_s", true}, {"queue_id", false},
-    {"instance", false},
+    {"time", false},      {"verdict", false}, {"reason", false},  {"would", false},         {"by", false},
+    {"stage", false},     {"login", false},   {"mailbox", false}, {"tenant", false},        {"connector", false},
+    {"client", false},    {"method", false},  {"tls", false},     {"sender", false},        {"recipient", false},
+    {"recipients", true}, {"size", true},     {"limit", false},   {"retry_s", true},        {"queue_id", false},
+    {"instance", false},  {"times", true},    {"from", false},    {"header_sender", false}, {"field", false},
+    {"fault", false},     {"header", false},
 };
 
 static void put_client(struct output *o, const struct journal_record *r)
@@ -84,15 +86,20 @@ static const char *or_none(const char *text)
 
 static void put_short(struct output *o, const struct journal_record *r)
 {
-    char reason[80], recipients[40];
-    struct buf b = BUF_OVER(reason), many = BUF_OVER(recipients);
+    char reason[1024], recipients[40], verdict[40];
+    struct buf b = BUF_OVER(reason), many = BUF_OVER(recipients), v = BUF_OVER(verdict);
 
     buf_addf(&b, "%s", reason_row(r->reason)->name);
     if (r->monitored != REASON_NOT_OURS)
         buf_addf(&b, " (would: %s)", reason_row(r->monitored)->name);
+    if (r->fault[0] != '\0') {
+        buf_add(&b, SLICE(": "));
+        record_add_fault(&b, r);
+    }
+    buf_addf(&v, r->times > 1 ? "%s x%lu" : "%s", action_name(r->action), (unsigned long)r->times);
     buf_addf(&many, "%lu recipients", (unsigned long)r->recipients);
     output_time(o, (int64_t)(r->at_ns / NS_PER_S));
-    output_word(o, action_name(r->action));
+    output_word(o, verdict);
     output_word(o, reason);
     output_word(o, or_none(r->login[0] != '\0' ? r->login : r->connector));
     put_client(o, r);
@@ -124,6 +131,12 @@ static void put_all(struct output *o, const struct journal_record *r)
     output_number(o, r->retry_s);
     output_word(o, or_none(r->queue_id));
     output_word(o, or_none(r->instance));
+    output_number(o, r->times);
+    output_word(o, or_none(r->from));
+    output_word(o, or_none(r->header_sender));
+    output_word(o, r->fault[0] != '\0' ? header_field_name(r->fault_field) : NULL);
+    output_word(o, or_none(r->fault));
+    output_word(o, or_none(r->fault_text));
 }
 
 /* Nothing was found: perhaps because there is no such name. */
@@ -215,7 +228,7 @@ static int take_option(struct cli *cli, struct search *x, int option, const char
     case OPT_REASON:
         x->reason = value;
         return reason_find(slice_of(value), &reason) ? CLI_OK
-                                                     : cli_usage(cli, "--reason: see REPLIES in postern.conf(5)");
+                                                     : cli_usage(cli, "--reason: see replies in postern.conf(5)");
     case OPT_LIMIT:
         x->limit = value;
         return CLI_OK;

@@ -49,13 +49,13 @@ static void take(struct evidence *x, const struct journal_record *r)
     struct slice domain;
 
     if (at_s > x->block.from_wall_s + 1) {
-        x->since += refused;
+        x->since += refused ? r->times : 0;
         return;
     }
     if (at_s < x->block.from_wall_s - EVIDENCE_WINDOW_S)
         return;
-    x->passed += !refused && r->counts;
-    x->refused += refused;
+    x->passed += refused ? 0 : r->messages;
+    x->refused += refused ? r->times : 0;
     if (r->has_client)
         keep(&x->clients, ip_text(&r->client, text));
     keep(&x->senders, slice_of(r->sender));

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <unistr.h>
 
 /* ---- names ---- */
 
@@ -22,12 +23,17 @@ static const struct {
     {"stage", "protocol_state", offsetof(struct question, stage)},
     {"queue_id", "queue_id", offsetof(struct question, queue_id)},
     {"instance", "instance", offsetof(struct question, instance)},
+    {"field", NULL, offsetof(struct question, fault_field)},
+    {"fault", NULL, offsetof(struct question, fault)},
+    {"header", NULL, offsetof(struct question, fault_text)},
+    {"from", NULL, offsetof(struct question, from)},
+    {"header_sender", NULL, offsetof(struct question, header_sender)},
 };
 
 static void take_field(struct question *q, bool log, struct slice name, struct slice value)
 {
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (slice_eq(name, slice_of(log ? fields[i].log : fields[i].policy)))
+        if (name.n > 0 && slice_eq(name, slice_of(log ? fields[i].log : fields[i].policy)))
             memcpy((char *)q + fields[i].offset, &value, sizeof value);
     if (slice_eq(name, SLICE("sender")))
         q->has_sender = true;
@@ -61,20 +67,61 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Turns \xHH (in JSON \\xHH) back into bytes, in place. */
-static struct slice unescape(char *p, size_t n, bool json)
+/* Turns \xHH back into bytes, in place. */
+static struct slice unescape_text(char *p, size_t n)
 {
-    size_t to = 0, mark = json ? 2 : 1;
+    size_t to = 0;
 
     for (size_t i = 0; i < n; i++) {
-        bool escape = i + mark + 2 < n && p[i] == '\\' && (!json || p[i + 1] == '\\') && p[i + mark] == 'x' &&
-                      hex_digit(p[i + mark + 1]) >= 0 && hex_digit(p[i + mark + 2]) >= 0;
-
-        if (escape) {
-            p[to++] = (char)(hex_digit(p[i + mark + 1]) * 16 + hex_digit(p[i + mark + 2]));
-            i += mark + 2;
+        if (i + 3 < n && p[i] == '\\' && p[i + 1] == 'x' && hex_digit(p[i + 2]) >= 0 && hex_digit(p[i + 3]) >= 0) {
+            p[to++] = (char)(hex_digit(p[i + 2]) * 16 + hex_digit(p[i + 3]));
+            i += 3;
         } else {
             p[to++] = p[i];
+        }
+    }
+    return (struct slice){p, to};
+}
+
+/* The four digits of \uXXXX at p; -1: there are none. */
+static long unit_at(const char *p, size_t n)
+{
+    long unit = 0;
+
+    if (n < 6 || p[0] != '\\' || p[1] != 'u')
+        return -1;
+    for (size_t i = 2; i < 6; i++) {
+        if (hex_digit(p[i]) < 0)
+            return -1;
+        unit = unit * 16 + hex_digit(p[i]);
+    }
+    return unit;
+}
+
+/* Takes JSON's escapes off (RFC 8259 7), as far as the log has them, in place: what is written is never longer. */
+static struct slice unescape_json(char *p, size_t n)
+{
+    size_t to = 0;
+
+    for (size_t i = 0; i < n;) {
+        long unit = unit_at(p + i, n - i), second;
+
+        if (unit < 0) {
+            i += p[i] == '\\' && i + 1 < n ? 1 : 0;
+            p[to++] = p[i++];
+            continue;
+        }
+        i += 6;
+        if (unit >= 0xd800 && unit < 0xdc00 && (second = unit_at(p + i, n - i)) >= 0xdc00 && second < 0xe000) {
+            unit = 0x10000 + ((unit - 0xd800) << 10) + (second - 0xdc00);
+            i += 6;
+        }
+        if (unit < 0x80)
+            p[to++] = (char)unit;
+        else {
+            int bytes = u8_uctomb((uint8_t *)p + to, (ucs4_t)unit, (ptrdiff_t)(n - to));
+
+            to += bytes > 0 ? (size_t)bytes : 0;
         }
     }
     return (struct slice){p, to};
@@ -107,7 +154,7 @@ static bool next_field(char *p, size_t n, size_t *at, bool json, struct slice *n
     for (end = begin; end < n && (quoted ? p[end] != '"' : strchr(stops, p[end]) == NULL);)
         end += quoted && json && p[end] == '\\' && end + 1 < n ? 2 : 1;
     end = end < n ? end : n;
-    *value = unescape(p + begin, end - begin, json);
+    *value = json ? unescape_json(p + begin, end - begin) : unescape_text(p + begin, end - begin);
     *at = end + (quoted ? 1 : 0);
     return true;
 }
@@ -127,12 +174,13 @@ int question_read_log_line(struct question *q, FILE *from, struct error *e)
 {
     struct slice name, value;
     size_t n, at = 0;
+    struct buf b;
     char *event;
     bool json;
 
     if (read_input(q, from, false, &n, e) != 0)
         return -1;
-    event = find_event(q->input, n, "{\"event\":\"decision\"");
+    event = find_event(q->input, n, "\"event\":\"decision\"");
     json = event != NULL;
     if (!json)
         event = find_event(q->input, n, "event=decision");
@@ -143,7 +191,10 @@ int question_read_log_line(struct question *q, FILE *from, struct error *e)
         take_field(q, true, name, value);
     if (slice_eq(q->tls, SLICE("none")))
         q->tls = (struct slice){NULL, 0};
+    b = BUF_OVER(q->fault_words);
+    buf_add(&b, q->fault);
     q->paths = false;
+    q->log_line = true;
     return 0;
 }
 
@@ -188,7 +239,52 @@ static int number(struct slice text, const char *name, unsigned long long max, u
 
 static enum address_result parse_address(const struct question *q, struct slice text, struct address *out)
 {
-    return q->paths || slice_eq(text, SLICE("<>")) ? address_parse_path(text, out) : address_parse_internal(text, out);
+    return q->paths || slice_eq(text, SLICE("<>")) ? address_parse_path(text, out) : address_parse_envelope(text, out);
+}
+
+/* A list of addresses that was too long for the log: the last one may not be whole. */
+static struct slice whole_addresses(struct slice list)
+{
+    if (list.n < 3 || memcmp(list.p + list.n - 3, "...", 3) != 0)
+        return list;
+    while (list.n > 0 && list.p[list.n - 1] != ',')
+        list.n--;
+    return list;
+}
+
+/* The fault of an address that is not the sender's (core/decide_sender.c); the others are of fields that can't be read.
+ */
+#define NOT_PERMITTED SLICE("not permitted")
+
+static void say_bad(const struct question *q, struct headers *headers)
+{
+    struct buf b = BUF_OVER(headers->bad_text);
+
+    buf_add(&b, q->fault_text);
+    headers->bad = q->fault_words;
+    headers->bad_n = (uint16_t)b.n;
+    for (unsigned i = HEADER_FROM; i <= HEADER_RESENT_SENDER; i++)
+        if (slice_ieq(q->fault_field, slice_of(header_field_name((enum header_field)i))))
+            headers->bad_field = (enum header_field)i;
+}
+
+/*
+ * The header as the log tells of it: addresses, the one at fault for sure, and what was said of a field that could not
+ * be read: the line has no more than the beginning of that.
+ */
+static void header_of_log_line(const struct question *q, struct headers *headers)
+{
+    struct slice from = whole_addresses(q->from), sender = whole_addresses(q->header_sender);
+
+    if (from.n > 0)
+        headers_add(headers, SLICE("From"), from);
+    if (sender.n > 0)
+        headers_add(headers, SLICE("Sender"), sender);
+    if (slice_eq(q->fault, NOT_PERMITTED))
+        headers_add(headers, q->fault_field, q->fault_text);
+    else if (q->fault.n > 0)
+        say_bad(q, headers);
+    headers->seen = from.n > 0 || sender.n > 0 || q->fault.n > 0;
 }
 
 int question_submission(const struct question *q, struct submission *s, struct headers *headers, struct error *e)
@@ -214,11 +310,11 @@ int question_submission(const struct question *q, struct submission *s, struct h
         return -1;
     s->size = size;
     s->recipient_count = (uint32_t)count;
-    if (q->from.n > 0) {
-        headers->seen = true;
+    if (q->log_line)
+        header_of_log_line(q, headers);
+    else if (q->from.n > 0)
         headers_add(headers, SLICE("From"), q->from);
-        s->headers = headers;
-    }
+    s->headers = headers;
     return 0;
 }
 

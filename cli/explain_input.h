@@ -17,9 +17,12 @@
 /* Texts as they came; empty: not said. They live in argv, or in `input`. */
 struct question {
     struct slice user, client, method, tls, sender, from, size, recipients, stage, queue_id, instance;
+    /* of a log line: the header Sender, and what was wrong with the header */
+    struct slice header_sender, fault_field, fault, fault_text;
+    char fault_words[80]; /* fault, terminated */
     struct slice recipient[QUESTION_RECIPIENTS_MAX];
     size_t n_recipients;
-    bool has_sender;
+    bool has_sender, log_line;
     bool paths; /* sender and recipients as a person writes them, with quotes; else in internal form */
     char input[QUESTION_INPUT_MAX]; /* what was read, in pieces */
 };

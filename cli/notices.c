@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Names begin with the wall clock in nanoseconds, 20 digits (core/alert_post.c). */
+/* Names begin with the kind and the wall clock in nanoseconds, "1-01790000000000000000-" (core/alert_post.c). */
 #define NAME_DIGITS 20
-/* Names in the folder of what was given up that are looked at. */
-#define GIVEN_UP_MAX 4096u
+/* Names in a folder that are looked at: more than may wait. */
+#define NAMES_MAX 4096u
 
 /* A folder below spool/alerts, or that one itself ("."). -1 with errno. */
 static int open_folder(const char *spool, const char *name)
@@ -41,6 +41,9 @@ static int64_t time_of(const char *name)
 {
     unsigned long long ns;
 
+    /* Those of earlier versions are without a kind. */
+    if (name[0] != '\0' && name[1] == '-')
+        name += 2;
     if (!slice_to_u64((struct slice){name, strnlen(name, NAME_DIGITS)}, UINT64_MAX, &ns))
         return 0;
     return (int64_t)(ns / NS_PER_S);
@@ -51,14 +54,15 @@ static int64_t oldest_in(int folder)
     char **names;
     struct error e;
     size_t n;
-    int64_t at_s = 0;
+    int64_t oldest_s = 0;
 
-    if (spool_names(folder, ".json", 1, &names, &n, &e) != 0)
+    if (spool_names(folder, ".json", NAMES_MAX, &names, &n, &e) != 0)
         return 0;
-    if (n > 0)
-        at_s = time_of(names[0]);
+    for (size_t i = 0; i < n; i++)
+        if (oldest_s == 0 || time_of(names[i]) < oldest_s)
+            oldest_s = time_of(names[i]);
     spool_names_free(names, n);
-    return at_s;
+    return oldest_s;
 }
 
 void notices_look(const char *spool, struct notices *out)
@@ -70,11 +74,11 @@ void notices_look(const char *spool, struct notices *out)
         out->part = errno == ENOENT ? PART_NONE : errno == EACCES ? PART_CLOSED : PART_UNUSABLE;
         return;
     }
-    out->waiting = spool_count(folder, ".json");
+    out->waiting = spool_count(folder, "", ".json");
     out->oldest_s = out->waiting > 0 ? oldest_in(folder) : 0;
     (void)close(folder);
     if ((failed = open_folder(spool, "failed")) >= 0) {
-        out->given_up = spool_count(failed, "");
+        out->given_up = spool_count(failed, "", "");
         (void)close(failed);
     }
 }
@@ -90,7 +94,7 @@ static bool holds(const char *spool, const char *name, const char *text)
 
     if (folder < 0)
         return false;
-    if (spool_names(folder, "", GIVEN_UP_MAX, &names, &n, &e) == 0) {
+    if (spool_names(folder, "", NAMES_MAX, &names, &n, &e) == 0) {
         for (size_t i = 0; i < n; i++)
             found |= strstr(names[i], text) != NULL;
         spool_names_free(names, n);

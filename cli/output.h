@@ -19,7 +19,7 @@
 enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON };
 
 #define OUTPUT_HELD_ROWS 2000u
-#define OUTPUT_COLUMNS_MAX 24u
+#define OUTPUT_COLUMNS_MAX 32u
 #define OUTPUT_TEXT_MAX 512u /* bytes of one foreign text that are shown */
 
 struct output_column {

@@ -116,11 +116,11 @@ static bool each_record(void *arg, const struct journal_record *r)
     if (!r->counts)
         return true;
     if (r->connector[0] != '\0')
-        ranking_add(&p->connectors, slice_of(r->connector), which, at_s);
+        ranking_add(&p->connectors, slice_of(r->connector), which, r->messages, at_s);
     else
-        ranking_add(&p->logins, slice_of(r->mailbox[0] != '\0' ? r->mailbox : r->login), which, at_s);
+        ranking_add(&p->logins, slice_of(r->mailbox[0] != '\0' ? r->mailbox : r->login), which, r->messages, at_s);
     if (r->has_client)
-        ranking_add(&p->clients, ip_text(&r->client, text), which, at_s);
+        ranking_add(&p->clients, ip_text(&r->client, text), which, r->messages, at_s);
     return true;
 }
 

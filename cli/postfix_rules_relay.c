@@ -52,6 +52,19 @@ static void add_unknown(const struct postfix_check *c, const struct smtpd *s, co
                  entry[0] != '\0' ? ", which permits " : "", entry, list, postfix_shown(s->service->name).text);
 }
 
+/* By certificate, where connectors name certificates: those are known. */
+static bool by_certificate(const struct postfix_check *c, const struct restriction *r)
+{
+    static const char *const words[] = {"permit_tls_clientcerts", "permit_tls_all_clientcerts", "check_ccert_access"};
+
+    if (!IS_ONE_OF(r->word, words))
+        return false;
+    for (size_t i = 0; i < c->config->n_connectors; i++)
+        if (c->config->connectors[i].n_ccert_fingerprints + c->config->connectors[i].n_ccert_subjects > 0)
+            return true;
+    return false;
+}
+
 void postfix_check_relay(const struct postfix_check *c, const struct smtpd *s)
 {
     struct restrictions l;
@@ -64,7 +77,7 @@ void postfix_check_relay(const struct postfix_check *c, const struct smtpd *s)
         enum table_says says = TABLE_PERMITS;
         char entry[TABLE_ENTRY_MAX] = "";
 
-        if (IS_ONE_OF(r.word, known_permits))
+        if (IS_ONE_OF(r.word, known_permits) || by_certificate(c, &r))
             continue;
         if (restriction_is_access(&r))
             says = table_permits(c->p, s->service, r.argument, c->config, entry);

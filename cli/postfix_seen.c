@@ -5,12 +5,12 @@
 
 #include <stdio.h>
 
-#define SEEN_MOST 20000u          /* decisions that are looked at, the newest */
+#define SEEN_MOST 20000u          /* records that are looked at, the newest */
 #define SEEN_ENOUGH 20u           /* fewer say nothing */
 #define LOOPBACK_SHARE_PERCENT 90 /* of the messages with a login from this host itself: a proxy or filter */
 
 struct seen {
-    size_t all;
+    size_t records, all;
     size_t by[2], at_end[2], passed_early[2]; /* [0] policyd, [1] milter */
     size_t tls[2], logins[2];
     size_t with_login, from_loopback;
@@ -21,16 +21,19 @@ static bool count(void *arg, const struct journal_record *r)
     struct seen *s = arg;
     size_t by = r->milter ? 1 : 0;
 
-    s->all++;
-    s->by[by]++;
-    s->at_end[by] += r->stage >= STAGE_DATA;
-    s->logins[by] += r->login[0] != '\0';
-    s->tls[by] += r->login[0] != '\0' && r->tls != TLS_NONE;
-    if (r->login[0] != '\0' && r->has_client) {
-        s->with_login++;
-        s->from_loopback += ip_is_v4(&r->client) && r->client.b[12] == 127;
+    s->records++;
+    s->all += r->times;
+    s->by[by] += r->times;
+    s->at_end[by] += r->stage >= STAGE_DATA ? r->times : 0;
+    if (r->login[0] == '\0')
+        return s->records < SEEN_MOST;
+    s->logins[by] += r->times;
+    s->tls[by] += r->tls != TLS_NONE ? r->times : 0;
+    if (r->has_client) {
+        s->with_login += r->times;
+        s->from_loopback += ip_is_v4(&r->client) && r->client.b[12] == 127 ? r->times : 0;
     }
-    return s->all < SEEN_MOST;
+    return s->records < SEEN_MOST;
 }
 
 static bool passes_exist(const struct seen *s)

@@ -44,21 +44,21 @@ static bool grow(struct ranking *t)
     return true;
 }
 
-void ranking_add(struct ranking *t, struct slice name, int which, int64_t at_s)
+void ranking_add(struct ranking *t, struct slice name, int which, uint64_t many, int64_t at_s)
 {
     uint32_t *place;
     struct ranking_row *row;
     char *copy;
 
     if (t->places == NULL && !grow(t)) {
-        t->beyond++;
+        t->beyond += many;
         return;
     }
     place = place_of(t, name);
     if (*place == 0) {
         if (t->n == RANKING_MAX || (t->n == t->capacity && !grow(t)) ||
             (copy = strndup(name.p != NULL ? name.p : "", name.n)) == NULL) {
-            t->beyond++;
+            t->beyond += many;
             return;
         }
         t->rows[t->n] = (struct ranking_row){.name = copy};
@@ -66,7 +66,7 @@ void ranking_add(struct ranking *t, struct slice name, int which, int64_t at_s)
         place = place_of(t, name);
     }
     row = &t->rows[*place - 1];
-    row->count[which]++;
+    row->count[which] += many;
     if (at_s > row->last_s)
         row->last_s = at_s;
 }

@@ -24,8 +24,9 @@ struct ranking {
     uint64_t beyond; /* names that found no room */
 };
 
-/* Adds one to count[which] of the name. All zero is an empty ranking. Without memory the name counts as beyond. */
-void ranking_add(struct ranking *t, struct slice name, int which, int64_t at_s);
+/* Adds that many to count[which] of the name. All zero is an empty ranking. Without memory the name counts as beyond.
+ */
+void ranking_add(struct ranking *t, struct slice name, int which, uint64_t many, int64_t at_s);
 /* Sorts by count[which], the highest first, then by name; no adding afterwards. */
 void ranking_sort(struct ranking *t, int which);
 void ranking_free(struct ranking *t);

@@ -20,6 +20,19 @@ static const struct connector_config *connector_named(const struct config *confi
     return NULL;
 }
 
+/* "contoso/sean", as some clients write it, is no network. */
+static bool is_netbios(const struct config *config, struct slice word)
+{
+    struct login login;
+
+    login_parse(word, &login);
+    for (size_t i = 0; login.kind == LOGIN_NETBIOS && i < config->n_tenants; i++)
+        for (size_t j = 0; j < config->tenants[i].n_netbios; j++)
+            if (slice_eq(config->tenants[i].netbios[j], login_netbios(&login)))
+                return true;
+    return false;
+}
+
 /* What a single word is: addresses and networks first, which are no logins; a connector before an account name. */
 static enum limit_key_part guess(const struct config *config, struct slice word)
 {
@@ -27,7 +40,7 @@ static enum limit_key_part guess(const struct config *config, struct slice word)
 
     if (ip_parse(word, &ip))
         return PER_CLIENT;
-    if (memchr(word.p, '/', word.n) != NULL && memchr(word.p, '@', word.n) == NULL)
+    if (memchr(word.p, '/', word.n) != NULL && memchr(word.p, '@', word.n) == NULL && !is_netbios(config, word))
         return PER_CLIENT_NET;
     return connector_named(config, word) != NULL ? PER_CONNECTOR : PER_USER;
 }
@@ -42,7 +55,7 @@ static int take_client(struct subject *x, const struct decide_context *c, struct
         output_add_plain(&b, word);
         return error_set(e, "\"%s\" is no IP address", shown);
     }
-    x->verdict.identity.client = key_of_ip(c->secret, &x->submission.client);
+    x->verdict.identity.client = key_of_client(c, &x->submission.client);
     key_of_block_on(c, &x->submission, &x->verdict.identity, PER_CLIENT, &x->block);
     return 0;
 }
@@ -73,7 +86,8 @@ static int take_connector(struct subject *x, const struct decide_context *c, str
     return 0;
 }
 
-/* By the mailbox where the login has one, so that all of its spellings are meant; else as it was typed. */
+/* By the mailbox where the login has one, else by what it stands for: all of its spellings are meant. Or as it was
+ * typed. */
 static int take_login(struct subject *x, const struct decide_context *c, struct slice word, bool by_mailbox,
                       struct error *e)
 {
@@ -89,7 +103,9 @@ static int take_login(struct subject *x, const struct decide_context *c, struct 
     }
     x->submission.stage = STAGE_MAIL;
     decide(c, &x->submission, &none, &x->verdict, NULL);
-    x->part = by_mailbox && x->verdict.identity.n_claims > 0 ? PER_USER : PER_LOGIN;
+    if (x->verdict.identity.n_claims == 0) /* never what invented names share */
+        x->verdict.identity.user = x->verdict.identity.login;
+    x->part = by_mailbox ? PER_USER : PER_LOGIN;
     key_of_block_on(c, &x->submission, &x->verdict.identity, x->part, &x->block);
     return 0;
 }

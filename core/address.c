@@ -4,11 +4,13 @@
 #include "core/address_scan.h"
 #include "core/local_part.h"
 
-enum address_result address_join(struct slice local, struct slice domain, struct address *out)
+enum address_result address_join(enum address_use use, struct slice local, struct slice domain, struct address *out)
 {
     size_t local_n, domain_n;
+    bool ok = use == ADDRESS_OF_MAIL ? local_part_of_mail(local, out->text, &local_n)
+                                     : local_part_canonical(local, out->text, &local_n);
 
-    if (!local_part_canonical(local, out->text, &local_n))
+    if (!ok)
         return address_none(ADDRESS_BAD, out);
     if (domain.p == NULL)
         return address_none(ADDRESS_NO_DOMAIN, out);
@@ -20,7 +22,7 @@ enum address_result address_join(struct slice local, struct slice domain, struct
     return ADDRESS_OK;
 }
 
-enum address_result address_split(struct slice raw, struct address *out)
+enum address_result address_split(enum address_use use, struct slice raw, struct address *out)
 {
     const char *at = raw.n > 0 ? memrchr(raw.p, '@', raw.n) : NULL;
     struct slice local = raw, domain = {NULL, 0};
@@ -31,12 +33,25 @@ enum address_result address_split(struct slice raw, struct address *out)
         local.n = (size_t)(at - raw.p);
         domain = (struct slice){at + 1, raw.n - local.n - 1};
     }
-    return address_join(local, domain, out);
+    return address_join(use, local, domain, out);
 }
 
 enum address_result address_parse_internal(struct slice raw, struct address *out)
 {
-    return address_plain(raw, out) ? ADDRESS_OK : address_split(raw, out);
+    return address_plain(raw, out) ? ADDRESS_OK : address_split(ADDRESS_OF_NAME, raw, out);
+}
+
+enum address_result address_parse_envelope(struct slice raw, struct address *out)
+{
+    return address_plain(raw, out) ? ADDRESS_OK : address_split(ADDRESS_OF_MAIL, raw, out);
+}
+
+static bool needs_quotes(struct slice local)
+{
+    for (size_t i = 0; i < local.n; i++)
+        if (local.p[i] != '.' && !is_atext(local.p[i]))
+            return true;
+    return false;
 }
 
 bool address_without_tag(const struct address *a, char separator, struct address *out)
@@ -45,7 +60,7 @@ bool address_without_tag(const struct address *a, char separator, struct address
     size_t local_n, tail_n;
 
     /* A byte of a longer character is no separator. */
-    if (tag == NULL || (unsigned char)separator >= 0x80)
+    if (tag == NULL || (unsigned char)separator >= 0x80 || needs_quotes(address_local(a)))
         return false;
     local_n = (size_t)(tag - a->text);
     /* "sean.+tag": what is left would be no address. */

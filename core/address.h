@@ -12,27 +12,34 @@
  *
  * Written rules (tests/unit/test_address.c is the table):
  *  - the domain begins behind the last "@" that is not quoted (RFC 5321 4.1.2);
- *  - source routes (RFC 5321 Appendix C) and comments in a path are dropped; blanks around the parts too;
+ *  - source routes (RFC 5321 Appendix C) and comments in a path are dropped; blanks around the parts too. A route is
+ *    domains with commas between, each with its "@", and a colon: anything else that begins so is ADDRESS_BAD;
  *  - one trailing dot of the domain is dropped, a second one, an empty label or a domain literal is ADDRESS_BAD;
- *  - a quoted local part is unquoted; if what it holds could not be written without quotes (blank, "@", control
- *    character, empty, leading/trailing/double dot) it is ADDRESS_BAD: such a local part never names a mailbox;
+ *  - a quoted local part is unquoted. In mail (a path, an envelope's address, a header field) it may be longer and
+ * odder than any mailbox's: what Postfix takes is an address (core/local_part.h), also with dots side by side or at its
+ * ends, or with blanks in quotes. A name in the directory, in a list or of a login that could not be written without
+ * quotes, or is longer than 64 octets, is ADDRESS_BAD: no mailbox has it;
+ *  - an "@", a quote, a backslash or an angle bracket in quotes, and an empty local part, are ADDRESS_BAD everywhere;
  *  - control characters, NUL and malformed UTF-8 are ADDRESS_BAD; so are Unicode's own blanks and line separators, and
  *    the few characters that NFC turns into ASCII (Kelvin sign);
  *  - in a path, a backslash outside of quotes makes the next character of the local part ordinary: Postfix reads it so
  *    (tok822_scan), and the policy protocol then shows it that way;
  *  - a label of a domain holds letters, digits, "_" and, inside, "-"; an A-label must be what its U-label gives;
- *  - local part at most 64 octets, domain at most 255, as RFC 5321 4.5.3.1 has them;
+ *  - a name's local part is at most 64 octets long, a domain 255, as RFC 5321 4.5.3.1 has them; a local part in mail as
+ *    long as Postfix takes it;
  *  - percent hacks and bang paths are left as they are: ordinary characters of a local part (that a recipient with one
  * is external is the decision's matter: core/decide_recipients.c).
  */
 #ifndef POSTERN_ADDRESS_H
 #define POSTERN_ADDRESS_H
 
+#include "core/buf.h"
 #include "core/slice.h"
 
 #include <stdint.h>
 
-#define ADDRESS_MAX 320 /* 64 + 1 + 255 */
+#define ADDRESS_MAX 2048        /* LOCAL_PART_MAX + 1 + 255 */
+#define ADDRESS_OF_NAME_MAX 320 /* LOCAL_NAME_MAX + 1 + 255: of a mailbox, and of a login */
 
 struct address {
     uint16_t n;                 /* length of text, 0 for "no address" */
@@ -76,17 +83,24 @@ static inline void address_copy(const struct address *from, struct address *to)
 enum address_result address_parse_path(struct slice raw, struct address *out);
 
 /*
- * An address in internal form: unquoted, as the policy protocol's sender and recipient attributes and the mirrored
- * directory hold it. The domain begins behind the last "@". Results as above.
+ * An address in internal form: unquoted, as the mirrored directory, lists and logins hold it. The domain begins behind
+ * the last "@". Results as above; at most ADDRESS_OF_NAME_MAX bytes.
  */
 enum address_result address_parse_internal(struct slice raw, struct address *out);
+
+/*
+ * The same for an address of mail, as the policy protocol's sender and recipient attributes hold it: what
+ * address_parse_internal gives is what this gives.
+ */
+enum address_result address_parse_envelope(struct slice raw, struct address *out);
 
 /* A domain alone into its canonical form in *out (cap bytes, terminated). False if it is not a domain. */
 bool domain_canonical(struct slice raw, char *out, size_t cap, size_t *n);
 
 /*
  * The address without its sub-address ("sean+tag@d" gives "sean@d"; RFC 5233). The tag begins at the first `separator`
- * that is not the first character. False when there is none, or nothing that is an address would be left. out may be a.
+ * that is not the first character. False when there is none, nothing that is an address would be left, or the local
+ * part needs quotes: a reader may see another address in those. out may be a.
  */
 bool address_without_tag(const struct address *a, char separator, struct address *out);
 
@@ -105,7 +119,7 @@ struct login {
     struct address address; /* LOGIN_ADDRESS */
     uint16_t account_n;     /* LOGIN_ACCOUNT, LOGIN_NETBIOS: canonical account name (lowered, NFC) */
     uint16_t netbios_n;     /* LOGIN_NETBIOS: domain in lower case */
-    char account[65];
+    char account[65];       /* LOCAL_NAME_MAX + 1 */
     char netbios[65];
 };
 
@@ -125,6 +139,9 @@ static inline struct slice login_netbios(const struct login *l)
  * the rules of a local part.
  */
 void login_parse(struct slice raw, struct login *out);
+
+/* Adds the canonical text: "sean@contoso.example", "sean", "contoso\sean"; nothing of a login that names nobody. */
+void login_add(struct buf *b, const struct login *login);
 
 /* ---- proxy addresses of the directory ---- */
 

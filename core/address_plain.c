@@ -6,7 +6,7 @@
 
 #define BLOCK 16
 #define PLAIN_MAX                                                                                                      \
-    64 /* bytes; a label of such an address is shorter than LABEL_MAX, its local part than LOCAL_PART_MAX */
+    64 /* bytes; a label of such an address is shorter than LABEL_MAX, its local part than LOCAL_NAME_MAX */
 
 /* What stands where: bit i is byte i. */
 struct places {

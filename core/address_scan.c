@@ -72,20 +72,6 @@ bool scan_quoted(struct scan *s, struct buf *text)
     return false;
 }
 
-static bool is_route_char(char c)
-{
-    return is_atext(c) || c == '.' || c == ',' || c == '@' || is_blank(c);
-}
-
-bool scan_route(struct scan *s)
-{
-    if (!scan_sees(s, '@'))
-        return true;
-    while (s->p < s->end && is_route_char(*s->p))
-        s->p++;
-    return scan_take(s, ':');
-}
-
 /* At least one character of an atom. */
 static bool scan_atom(struct scan *s, enum scan_escapes escapes, struct buf *text)
 {
@@ -103,19 +89,28 @@ static bool scan_atom(struct scan *s, enum scan_escapes escapes, struct buf *tex
 }
 
 /*
- * Words with dots between them (RFC 5322 4.4 obs-local-part), each an atom or a quoted string. What the dots and the
- * quoted strings add up to is judged afterwards.
+ * Words, each an atom or a quoted string, with dots between any two of them (RFC 5322 4.4 obs-local-part), and anywhere
+ * else. What they add up to is judged afterwards.
  */
 static bool scan_local_part(struct scan *s, enum scan_escapes escapes, struct buf *text)
 {
-    for (;;) {
-        bool ok = scan_cfws(s) && (scan_sees(s, '"') ? scan_quoted(s, text) : scan_atom(s, escapes, text));
+    bool dot = true, any = false;
 
-        if (!ok || !scan_cfws(s))
+    for (;; any = true) {
+        if (!scan_cfws(s))
             return false;
-        if (!scan_take(s, '.'))
-            return !text->full;
-        buf_add_char(text, '.');
+        if (scan_take(s, '.')) {
+            buf_add_char(text, '.');
+            dot = true;
+        } else if (dot && scan_sees(s, '"')) {
+            if (!scan_quoted(s, text))
+                return false;
+            dot = false;
+        } else if (dot && scan_atom(s, escapes, text)) {
+            dot = false;
+        } else {
+            return any && !text->full;
+        }
     }
 }
 
@@ -138,6 +133,26 @@ static bool scan_domain(struct scan *s, struct buf *text)
     }
 }
 
+static bool scan_route_domain(struct scan *s)
+{
+    char text_mem[DOMAIN_TEXT_MAX + 1], domain[ADDRESS_MAX];
+    struct buf text = BUF_OVER(text_mem);
+    size_t n;
+
+    return scan_domain(s, &text) && domain_canonical(buf_slice(&text), domain, sizeof domain, &n);
+}
+
+bool scan_route(struct scan *s)
+{
+    if (!scan_sees(s, '@'))
+        return true;
+    do {
+        if (!scan_cfws(s) || !scan_take(s, '@') || !scan_route_domain(s))
+            return false;
+    } while (scan_take(s, ','));
+    return scan_take(s, ':');
+}
+
 enum address_result scan_addr_spec(struct scan *s, enum scan_escapes escapes, struct address *out)
 {
     char local_mem[LOCAL_PART_MAX + 1], domain_mem[DOMAIN_TEXT_MAX + 1];
@@ -151,7 +166,8 @@ enum address_result scan_addr_spec(struct scan *s, enum scan_escapes escapes, st
         if (!scan_domain(s, &domain))
             return address_none(ADDRESS_BAD, out);
     }
-    return address_join(buf_slice(&local), has_domain ? buf_slice(&domain) : (struct slice){NULL, 0}, out);
+    return address_join(ADDRESS_OF_MAIL, buf_slice(&local), has_domain ? buf_slice(&domain) : (struct slice){NULL, 0},
+                        out);
 }
 
 static bool has_control(struct slice s)

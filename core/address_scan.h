@@ -47,7 +47,8 @@ bool scan_cfws(struct scan *s);
  */
 bool scan_quoted(struct scan *s, struct buf *text);
 
-/* Takes a source route "@a,@b:" (RFC 5321 4.1.2 A-d-l) if there is one. False if it begins with "@" but is none. */
+/* Takes a source route "@a,@b:" of domains (RFC 5321 4.1.2 A-d-l) if there is one. False if it begins with "@" but is
+ * none. */
 bool scan_route(struct scan *s);
 
 enum scan_escapes {
@@ -70,11 +71,14 @@ static inline enum address_result address_none(enum address_result why, struct a
     return why;
 }
 
-/* Puts unquoted parts into canonical form. domain.p is NULL for a local part alone (ADDRESS_NO_DOMAIN). */
-enum address_result address_join(struct slice local, struct slice domain, struct address *out);
+/* Whose local part: core/local_part.h. */
+enum address_use { ADDRESS_OF_NAME, ADDRESS_OF_MAIL };
 
-/* address_parse_internal and address_parse_path without the short cut of core/address_plain.h. */
-enum address_result address_split(struct slice raw, struct address *out);
+/* Puts unquoted parts into canonical form. domain.p is NULL for a local part alone (ADDRESS_NO_DOMAIN). */
+enum address_result address_join(enum address_use use, struct slice local, struct slice domain, struct address *out);
+
+/* address_parse_internal or _envelope, and address_parse_path, without the short cut of core/address_plain.h. */
+enum address_result address_split(enum address_use use, struct slice raw, struct address *out);
 enum address_result scan_path(struct slice raw, struct address *out);
 
 #endif

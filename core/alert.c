@@ -13,6 +13,28 @@ const char *alert_event_name(enum alert_event event)
     return names[event];
 }
 
+enum alert_kind alert_kind(const struct alert *alert)
+{
+    struct slice kind;
+
+    if (alert->digest)
+        return ALERT_DIGEST;
+    if (alert->event != ALERT_BLOCK && alert->event != ALERT_DISABLED)
+        return ALERT_OF_SERVICE;
+    (void)slice_cut(slice_of(alert->subject), ' ', &kind, NULL);
+    return slice_eq(kind, SLICE("client")) || slice_eq(kind, SLICE("network")) ? ALERT_OF_CLIENT : ALERT_OF_LOGIN;
+}
+
+struct alert_quota alert_quota(enum alert_kind kind)
+{
+    static const struct alert_quota quotas[ALERT_KINDS] = {[ALERT_OF_LOGIN] = {1000, 200},
+                                                           [ALERT_OF_SERVICE] = {200, 100},
+                                                           [ALERT_DIGEST] = {100, 100},
+                                                           [ALERT_OF_CLIENT] = {200, 30}};
+
+    return quotas[kind];
+}
+
 struct alert alert_of(enum alert_event event, int64_t at_s, struct slice subject)
 {
     struct alert alert = {.event = event, .at_s = at_s};

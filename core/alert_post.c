@@ -83,10 +83,23 @@ static int put(int folder, const struct alert *alert, struct error *e)
     struct buf b = BUF_OVER(text);
 
     alert_id_end(alert->event, slice_of(alert->subject), end, sizeof end);
-    (void)snprintf(id, sizeof id, "%020llu%s", (unsigned long long)clock_wall_ns(), end);
+    (void)snprintf(id, sizeof id, "%u-%020llu%s", alert_kind(alert) + 1u, (unsigned long long)clock_wall_ns(), end);
     (void)snprintf(name, sizeof name, "%s.json", id);
     alert_write(alert, id, &b);
     return spool_put(folder, name, buf_slice(&b), e);
+}
+
+/* Names begin with the kind, so that what is sent first is found first. */
+static bool kind_is_full(int folder, enum alert_kind kind, struct error *e)
+{
+    unsigned most = alert_quota(kind).waiting;
+    char beginning[16];
+
+    (void)snprintf(beginning, sizeof beginning, "%u-", kind + 1u);
+    if (spool_count(folder, beginning, ".json") < most)
+        return false;
+    (void)error_set(e, "%u notices of one kind wait to be sent; no more are written. Is postern-alert running?", most);
+    return true;
 }
 
 static int post(int folder, int episodes, const struct alert *alert, uint64_t period_s, struct error *e)
@@ -95,9 +108,8 @@ static int post(int folder, int episodes, const struct alert *alert, uint64_t pe
     char name[NAME_MAX_BYTES];
     int fd, result;
 
-    if (spool_count(folder, ".json") >= ALERT_PENDING_MAX)
-        return error_set(e, "%u notices wait to be sent; no more are written. Is postern-alert running?",
-                         ALERT_PENDING_MAX);
+    if (kind_is_full(folder, alert_kind(alert), e))
+        return ALERT_FULL;
     (void)snprintf(name, sizeof name, "%s-%016llx", alert_event_name(alert->event), (unsigned long long)key);
     if ((fd = episode_open(episodes, name, e)) < 0)
         return fd == -2 ? 0 : -1;
@@ -136,5 +148,7 @@ int alert_post(const char *spool, const char *name, const struct alert *alert, u
         result = post_owned(spool, name, alert, period_s, e);
         owner_leave(&visit);
     }
-    return result < 0 ? error_prefix(e, "%s/%s", spool, name) : result;
+    if (result < 0)
+        (void)error_prefix(e, "%s/%s", spool, name);
+    return result;
 }

@@ -47,6 +47,11 @@ void config_free(struct config *config)
     list_free(config->smtp_auth.deny);
     list_free(config->smtp_auth.logins);
     list_free(config->smtp_auth.on_premises);
+    list_free(config->sender.exception_users);
+    for (size_t i = 0; i < config->sender.n_exceptions; i++)
+        list_free(config->sender.exceptions[i].senders);
+    for (size_t i = 0; i < config->n_limits; i++)
+        list_free(config->limits[i].exception_users);
     for (size_t i = 0; i < config->n_connectors; i++)
         list_free(config->connectors[i].senders);
     for (size_t i = 0; i < config->n_groups; i++)
@@ -139,6 +144,8 @@ int config_from_text(struct slice text, const char *path, const char *folder, st
     if ((owner->config.file = config_keep(&r, slice_of(path))) == NULL)
         goto out;
     if (section_read(&r, config_root_setting(&tree), &config_section, &owner->config) != 0)
+        goto out;
+    if (names_prepare(&r) != 0)
         goto out;
     limits_prepare(&owner->config);
     rc = network_map_build(owner->config.connector_map, e);

@@ -106,11 +106,26 @@ enum null_sender {
     NULL_ALLOW
 };
 
+#define SEPARATORS_MAX 5
+
+enum exception_of { EXCEPT_USER, EXCEPT_GROUP, EXCEPT_CONNECTOR };
+
+/* What else a user or a group may send as. */
+struct sender_exception {
+    enum exception_of of; /* EXCEPT_USER or EXCEPT_GROUP */
+    const char *name;     /* canonical address or account name; the group's name */
+    unsigned group;       /* EXCEPT_GROUP: index into config.groups */
+    struct list *senders; /* addresses, @domains, @.domains */
+};
+
 struct sender_config {
     enum sender_rule envelope, header_from;
     enum null_sender null_sender;
-    bool add_missing_from; /* the milter adds it, with the envelope sender, where that is one's own */
-    char separator;        /* of sub-addresses, '+' by default; '\0': none */
+    bool add_missing_from;              /* the milter adds it, with the envelope sender, where that is one's own */
+    char separator[SEPARATORS_MAX + 1]; /* each of them begins a sub-address; "": none does */
+    struct sender_exception *exceptions;
+    size_t n_exceptions;
+    struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
     enum mode mode;
 };
 
@@ -128,7 +143,11 @@ struct connector_config {
     const char *name;
     struct network *networks; /* those in the file too */
     size_t n_networks;
-    struct list *senders; /* addresses and @domains; NULL: any */
+    struct slice *ccert_fingerprints; /* canonical (core/submission.h) */
+    size_t n_ccert_fingerprints;
+    struct slice *ccert_subjects;
+    size_t n_ccert_subjects;
+    struct list *senders; /* addresses, @domains, @.domains; NULL: any */
     bool null_sender;     /* may it send DSNs? */
     enum recipients_rule recipients;
     uint64_t max_recipients; /* a message; 0: the general one */
@@ -185,12 +204,10 @@ struct limit_rate {
 /* The time a unit of `count` at that rate, rounded up: slower rather than faster; UINT64_MAX at most. */
 uint64_t rate_interval_ns(const struct rate *rate, enum limit_count count);
 
-enum exception_of { EXCEPT_USER, EXCEPT_GROUP, EXCEPT_CONNECTOR };
-
 /* Another figure for a user, a group or a connector. A user's goes before a group's, that before a connector's. */
 struct limit_exception {
     enum exception_of of;
-    const char *name;   /* canonical address or account name; the group's or connector's name */
+    const char *name;   /* canonical address, account name or DOMAIN\name; the group's or connector's name */
     unsigned group;     /* EXCEPT_GROUP: index into config.groups */
     unsigned connector; /* EXCEPT_CONNECTOR: index into config.connectors */
     struct limit_rate figure;
@@ -216,6 +233,7 @@ struct limit_config {
     bool unfamiliar;                /* only from client networks that are not familiar (core/familiar.h) */
     struct limit_exception *exceptions;
     size_t n_exceptions;
+    struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
 };
 
 /* Limits to begin with (config_preset.c). */
@@ -327,6 +345,7 @@ struct config {
     struct tls_config tls;
     uint64_t max_recipients; /* a message; 0: any */
     enum mode recipients_mode, tls_mode;
+    unsigned client_ipv6_prefix_length; /* so large a network is one client; 128: each address */
     struct connector_config *connectors;
     size_t n_connectors;
     struct network_map *connector_map; /* client -> index into connectors */

@@ -1,6 +1,7 @@
 #include "core/config_table.h"
 
 #include "core/quote.h"
+#include "core/submission.h"
 
 #include <stdlib.h>
 
@@ -93,8 +94,11 @@ static size_t entries_bytes(const config_setting_t *s, unsigned n)
     return bytes;
 }
 
+typedef int parse_list(struct slice text, const char *path, struct list **out, struct error *e);
+
 /* An empty list is a list: it holds nobody, where no list at all may mean anybody. */
-static int read_list(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+static int read_list_by(struct reader *r, const config_setting_t *s, const struct setting *row, parse_list *parse,
+                        void *at)
 {
     char path[SETTING_PATH_MAX];
     struct list *list = NULL;
@@ -112,12 +116,22 @@ static int read_list(struct reader *r, const config_setting_t *s, const struct s
     b = buf_over(text, entries_bytes(s, n));
     (void)entries_join(r, s, row, n, &b);
     setting_path(s, path, sizeof path);
-    rc = list_parse(buf_slice(&b), path, &list, r->e);
+    rc = parse(buf_slice(&b), path, &list, r->e);
     free(text);
     if (rc != 0)
         return setting_error_around(r, s);
     memcpy(at, &list, sizeof list);
     return 0;
+}
+
+static int read_list(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    return read_list_by(r, s, row, list_parse, at);
+}
+
+int read_senders(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    return read_list_by(r, s, row, list_parse_senders, at);
 }
 
 /* The list may stand here or in a file. */
@@ -283,11 +297,72 @@ static int read_networks_file(struct reader *r, const config_setting_t *s, const
     return read_networks_by(r, s, row, true, at);
 }
 
-static int read_senders_file(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+int read_senders_file(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
+    (void)row;
     if (s != NULL && refuse_both(r, config_setting_parent(s), "senders", "senders_file") != 0)
         return -1;
-    return read_list_file(r, s, row, at);
+    return read_file(r, s, list_load_senders, at);
+}
+
+/* ---- client certificates ---- */
+
+#define CCERTS_MAX 1024 /* of one connector and kind */
+
+static int one_fingerprint(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at)
+{
+    char fingerprint[CCERT_FINGERPRINT_MAX];
+    size_t n = ccert_fingerprint_canonical(text, fingerprint);
+
+    if (n == 0)
+        return setting_error(r, s,
+                             "\"%s\" is no fingerprint: expected the hexadecimal digits of SHA-256, say, as Postfix's "
+                             "smtpd_tls_fingerprint_digest makes it; MD5 is too weak",
+                             quote(text).text);
+    return setting_keep_slice(r, s, (struct slice){fingerprint, n}, at);
+}
+
+static int one_subject(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at)
+{
+    if (text.n == 0 || text.n > CCERT_SUBJECT_MAX)
+        return setting_error(r, s, "a subject is a certificate's CommonName, 1 to %d bytes", CCERT_SUBJECT_MAX);
+    return setting_keep_slice(r, s, text, at);
+}
+
+static int read_fingerprints(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct connector_config *connector = at;
+
+    return setting_slices(r, s, row, CCERTS_MAX, one_fingerprint, &connector->ccert_fingerprints,
+                          &connector->n_ccert_fingerprints);
+}
+
+static int read_subjects(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct connector_config *connector = at;
+
+    return setting_slices(r, s, row, CCERTS_MAX, one_subject, &connector->ccert_subjects, &connector->n_ccert_subjects);
+}
+
+static bool shares(const struct slice *a, size_t n_a, const struct slice *b, size_t n_b)
+{
+    for (size_t i = 0; i < n_a; i++)
+        for (size_t j = 0; j < n_b; j++)
+            if (slice_eq(a[i], b[j]))
+                return true;
+    return false;
+}
+
+/* A certificate has one connector. */
+static int check_ccerts(struct reader *r, const config_setting_t *s, const struct connector_config *connector)
+{
+    for (const struct connector_config *other = r->config->connectors; other < connector; other++)
+        if (shares(connector->ccert_fingerprints, connector->n_ccert_fingerprints, other->ccert_fingerprints,
+                   other->n_ccert_fingerprints) ||
+            shares(connector->ccert_subjects, connector->n_ccert_subjects, other->ccert_subjects,
+                   other->n_ccert_subjects))
+            return setting_error(r, s, "a certificate of it belongs to connector \"%s\" already", other->name);
+    return 0;
 }
 
 static int check_connector(struct reader *r, const config_setting_t *s, void *target)
@@ -297,8 +372,13 @@ static int check_connector(struct reader *r, const config_setting_t *s, void *ta
     for (const struct connector_config *other = r->config->connectors; other < connector; other++)
         if (strcmp(other->name, connector->name) == 0)
             return setting_error(r, s, "a second connector of the name \"%s\"", connector->name);
-    if (config_setting_get_member(s, "networks") == NULL && config_setting_get_member(s, "networks_file") == NULL)
-        return setting_error(r, s, "a connector needs networks or networks_file: the clients that it is for");
+    if (config_setting_get_member(s, "networks") == NULL && config_setting_get_member(s, "networks_file") == NULL &&
+        connector->n_ccert_fingerprints + connector->n_ccert_subjects == 0)
+        return setting_error(r, s,
+                             "a connector needs networks, networks_file, ccert_fingerprints or ccert_subjects: the "
+                             "clients that it is for");
+    if (check_ccerts(r, s, connector) != 0)
+        return -1;
     if (connector->tenant != NULL && !tenant_is_known(r->config, connector->tenant))
         return setting_error(r, config_setting_get_member(s, "tenant"), "\"%s\" is not among the tenants of this file",
                              connector->tenant);
@@ -319,10 +399,12 @@ static const struct setting connector_rows[] = {
      .allowed = "a name"},
     {"networks", SETTING_OWN, .read = read_networks, .allowed = "networks such as 192.0.2.0/24"},
     {"networks_file", SETTING_OWN, .read = read_networks_file, .allowed = "a file name"},
+    {"ccert_fingerprints", SETTING_OWN, .read = read_fingerprints, .allowed = "fingerprints of certificates"},
+    {"ccert_subjects", SETTING_OWN, .read = read_subjects, .allowed = "CommonNames of certificates"},
     {"senders_file", SETTING_OWN, AT(struct connector_config, senders), .read = read_senders_file,
      .allowed = "a file name"},
-    {"senders", SETTING_OWN, AT(struct connector_config, senders), .read = read_list,
-     .allowed = "addresses and @domains"},
+    {"senders", SETTING_OWN, AT(struct connector_config, senders), .read = read_senders,
+     .allowed = "addresses, @domains, @.domains"},
     {"null_sender", SETTING_BOOL, AT(struct connector_config, null_sender), .standard = "true"},
     {"recipients", SETTING_CHOICE, AT(struct connector_config, recipients), .choices = recipients_rules,
      .standard = "any"},

@@ -172,8 +172,14 @@ static void explain_sender(struct teller *t, const struct config *c)
               mode_words(sender->mode));
     if (sender->add_missing_from)
         tell_line(t, "A message without From gets one from the milter: its envelope sender, where that is permitted.");
-    if (sender->separator != '\0')
-        tell_line(t, "Sub-addresses: user%ctag@domain is an address of user@domain.", sender->separator);
+    if (sender->separator[0] != '\0')
+        tell_line(t, "Sub-addresses: user%ctag@domain is an address of user@domain%s%s.", sender->separator[0],
+                  sender->separator[1] != '\0' ? "; so it is behind each of " : "",
+                  sender->separator[1] != '\0' ? sender->separator : "");
+    for (size_t i = 0; i < sender->n_exceptions; i++)
+        tell_line(t, "Sender: %s %s may also send as what %zu entries list.",
+                  sender->exceptions[i].of == EXCEPT_USER ? "user" : "group", sender->exceptions[i].name,
+                  list_count(sender->exceptions[i].senders));
 }
 
 static void explain_message(struct teller *t, const struct config *c)

@@ -16,6 +16,9 @@ static void add_networks(struct buf *b, const struct connector_config *connector
         buf_addf(b, " and %zu more networks", connector->n_networks - EXPLAIN_LIST_MAX);
     if (connector->n_networks == 0)
         buf_add(b, SLICE("no network"));
+    if (connector->n_ccert_fingerprints + connector->n_ccert_subjects > 0)
+        buf_addf(b, ", and clients with one of %zu certificates",
+                 connector->n_ccert_fingerprints + connector->n_ccert_subjects);
 }
 
 static void explain_connector(struct teller *t, const struct connector_config *connector)

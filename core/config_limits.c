@@ -260,38 +260,47 @@ static const struct choice froms[] = {{"any", false}, {"unfamiliar", true}, {NUL
 
 /* ---- exceptions ---- */
 
-static int parse_exception_user(struct reader *r, struct slice text, void *at, struct error *e)
+int parse_user_name(struct reader *r, struct slice text, const char **name, struct error *e)
 {
-    struct limit_exception *exception = at;
-    char name[ADDRESS_MAX + 1];
-    struct buf b = BUF_OVER(name);
+    char shown[ADDRESS_MAX + 2];
+    struct buf b = BUF_OVER(shown);
     struct login login;
 
     login_parse(text, &login);
-    if (login.kind == LOGIN_ADDRESS)
-        buf_add(&b, address_slice(&login.address));
-    else if (login.kind == LOGIN_ACCOUNT)
-        buf_add(&b, login_account(&login));
-    else
-        return error_set(e, "\"%s\" is neither an address (user@domain) nor an account name without a domain",
-                         quote(text).text);
+    login_add(&b, &login);
+    if (b.n == 0)
+        return error_set(e, "\"%s\" is neither an address (user@domain) nor an account name%s", quote(text).text,
+                         text.n > 0 && text.p[0] == '@' ? "; a whole domain can be a member of a group" : "");
+    return (*name = config_keep(r, buf_slice(&b))) != NULL ? 0 : -1;
+}
+
+int parse_group_name(struct reader *r, struct slice text, unsigned *group, const char **name, struct error *e)
+{
+    const struct config *c = r->config;
+
+    for (size_t i = 0; i < c->n_groups; i++)
+        if (slice_eq(text, slice_of(c->groups[i].name))) {
+            *group = (unsigned)i;
+            *name = c->groups[i].name;
+            return 0;
+        }
+    return error_set(e, "\"%s\" is not the name of one of the groups", quote(text).text);
+}
+
+static int parse_exception_user(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    struct limit_exception *exception = at;
+
     exception->of = EXCEPT_USER;
-    return (exception->name = config_keep(r, buf_slice(&b))) != NULL ? 0 : -1;
+    return parse_user_name(r, text, &exception->name, e);
 }
 
 static int parse_exception_group(struct reader *r, struct slice text, void *at, struct error *e)
 {
     struct limit_exception *exception = at;
-    const struct config *c = r->config;
 
-    for (size_t i = 0; i < c->n_groups; i++)
-        if (slice_eq(text, slice_of(c->groups[i].name))) {
-            exception->of = EXCEPT_GROUP;
-            exception->group = (unsigned)i;
-            exception->name = c->groups[i].name;
-            return 0;
-        }
-    return error_set(e, "\"%s\" is not the name of one of the groups", quote(text).text);
+    exception->of = EXCEPT_GROUP;
+    return parse_group_name(r, text, &exception->group, &exception->name, e);
 }
 
 static int parse_exception_connector(struct reader *r, struct slice text, void *at, struct error *e)

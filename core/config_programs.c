@@ -1,7 +1,7 @@
 #include "core/config_table.h"
 
 #include "core/quote.h"
-#include "core/reason.h"
+#include "core/reply_text.h"
 
 #include <arpa/inet.h>
 #include <sys/un.h>
@@ -314,7 +314,7 @@ static int read_reply(struct reader *r, const config_setting_t *s, struct reply_
         return unknown_reason(r, s);
     if (setting_text(r, s, &reply_row, &text) != 0)
         return -1;
-    if (reply_check(text, r->e) != 0)
+    if (reply_check(text, r->e) != 0 || reply_text_check(text, r->e) != 0)
         return setting_error_around(r, s);
     *reply = (struct reply_config){.reason = reason_row(reason)->name, .text = config_keep(r, text)};
     return reply->text != NULL ? 0 : -1;

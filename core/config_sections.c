@@ -118,12 +118,61 @@ static const struct choice null_senders[] = {
 
 static int parse_separator(struct reader *r, struct slice text, void *at, struct error *e)
 {
+    char *separators = at;
+    bool good = text.n <= SEPARATORS_MAX;
+
     (void)r;
-    if (text.n > 1 || (text.n == 1 && strchr("+-=_#", text.p[0]) == NULL))
-        return error_set(e, "\"%s\": expected one of + - = _ #, or nothing for no sub-addresses", quote(text).text);
-    *(char *)at = text.n == 1 ? text.p[0] : '\0';
+    memset(separators, 0, SEPARATORS_MAX + 1);
+    for (size_t i = 0; good && i < text.n; i++) {
+        good = text.p[i] != '\0' && strchr("+-=_#", text.p[i]) != NULL && strchr(separators, text.p[i]) == NULL;
+        separators[i] = text.p[i];
+    }
+    return good ? 0
+                : error_set(e, "\"%s\": expected some of + - = _ #, each once, or nothing for no sub-addresses",
+                            quote(text).text);
+}
+
+static int check_sender_exception(struct reader *r, const config_setting_t *s, void *target)
+{
+    const struct sender_exception *exception = target;
+    bool user = config_setting_get_member(s, "user") != NULL, group = config_setting_get_member(s, "group") != NULL;
+
+    if (user == group)
+        return setting_error(r, s, "an exception is for one of user or group; found %s", user ? "both" : "neither");
+    if (exception->senders == NULL)
+        return setting_error(r, s, "an exception needs senders or senders_file: what may be sent as");
+    for (const struct sender_exception *other = r->config->sender.exceptions; other < exception; other++)
+        if (other->of == exception->of && strcmp(other->name, exception->name) == 0)
+            return setting_error(r, s, "a second exception for \"%s\"", exception->name);
     return 0;
 }
+
+static int parse_sender_user(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    struct sender_exception *exception = at;
+
+    exception->of = EXCEPT_USER;
+    return parse_user_name(r, text, &exception->name, e);
+}
+
+static int parse_sender_group(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    struct sender_exception *exception = at;
+
+    exception->of = EXCEPT_GROUP;
+    return parse_group_name(r, text, &exception->group, &exception->name, e);
+}
+
+static const struct setting sender_exception_rows[] = {
+    {"user", SETTING_PARSED, .parse = parse_sender_user, .allowed = "an address or an account name"},
+    {"group", SETTING_PARSED, .parse = parse_sender_group, .allowed = "the name of a group"},
+    {"senders_file", SETTING_OWN, AT(struct sender_exception, senders), .read = read_senders_file,
+     .allowed = "a file name"},
+    {"senders", SETTING_OWN, AT(struct sender_exception, senders), .read = read_senders,
+     .allowed = "addresses, @domains, @.domains"},
+};
+static const struct section sender_exception_section = {ROWS(sender_exception_rows), .check = check_sender_exception,
+                                                        .size = sizeof(struct sender_exception), .most = 1024};
 
 static const struct setting sender_rows[] = {
     {"envelope", SETTING_CHOICE, AT(struct sender_config, envelope), .choices = sender_rules, .standard = "own"},
@@ -131,7 +180,9 @@ static const struct setting sender_rows[] = {
     {"add_missing_from", SETTING_BOOL, AT(struct sender_config, add_missing_from), .standard = "true"},
     {"null_sender", SETTING_CHOICE, AT(struct sender_config, null_sender), .choices = null_senders, .standard = "dsn"},
     {"separator", SETTING_PARSED, AT(struct sender_config, separator), .parse = parse_separator, .standard = "+",
-     .allowed = "one of + - = _ #, or nothing"},
+     .allowed = "some of + - = _ #, or nothing"},
+    {"except", SETTING_SECTIONS, AT(struct sender_config, exceptions),
+     .count_offset = offsetof(struct sender_config, n_exceptions), .section = &sender_exception_section},
     {"mode", SETTING_CHOICE, AT(struct sender_config, mode), .choices = mode_choices, .standard = "enforce"},
 };
 static const struct section sender_section = {ROWS(sender_rows)};
@@ -185,14 +236,16 @@ static const struct setting config_rows[] = {
      .allowed = "the name of a tenant"},
     {"tenants", SETTING_SECTIONS, AT(struct config, tenants), .count_offset = offsetof(struct config, n_tenants),
      .section = &tenant_section},
+    {"groups", SETTING_SECTIONS, AT(struct config, groups), .count_offset = offsetof(struct config, n_groups),
+     .section = &group_section},
     {"smtp_auth", SETTING_SECTION, AT(struct config, smtp_auth), .section = &smtp_auth_section},
     {"sender", SETTING_SECTION, AT(struct config, sender), .section = &sender_section},
     {"tls", SETTING_SECTION, .section = &tls_section},
     {"recipients", SETTING_SECTION, .section = &recipients_section},
+    {"client_ipv6_prefix_length", SETTING_NUMBER, AT(struct config, client_ipv6_prefix_length), .standard = "64",
+     .least = 32, .most = 128},
     {"unauthenticated", SETTING_CHOICE, AT(struct config, reject_unauthenticated), .choices = unauthenticated,
      .standard = "ignore"},
-    {"groups", SETTING_SECTIONS, AT(struct config, groups), .count_offset = offsetof(struct config, n_groups),
-     .section = &group_section},
     {"connectors", SETTING_SECTIONS, AT(struct config, connectors),
      .count_offset = offsetof(struct config, n_connectors), .section = &connector_section},
     {"preset", SETTING_CHOICE, AT(struct config, preset), .choices = presets, .standard = "standard"},

@@ -100,7 +100,7 @@ int setting_error_around(const struct reader *r, const config_setting_t *s);
 /* "limits[message-rate].rate": lists name their elements, or number them from 1. Cut when out is small. */
 void setting_path(const config_setting_t *s, char *out, size_t cap);
 
-/* ---- values (config_values.c) ---- */
+/* ---- values (config_values.c; lists of slices: config_tenants.c) ---- */
 
 /* The text of a setting, or of the row's default. Control characters and non-UTF-8 are refused. */
 int setting_text(const struct reader *r, const config_setting_t *s, const struct setting *row, struct slice *text);
@@ -108,6 +108,12 @@ int setting_scalar(struct reader *r, const config_setting_t *s, const struct set
 /* A list of texts, or one text alone: how many (0 for NULL), and the setting of each, which setting_text reads. */
 int setting_texts(const struct reader *r, const config_setting_t *s, unsigned most, unsigned *n);
 const config_setting_t *setting_texts_element(const config_setting_t *s, unsigned i);
+/* A list of texts into an array of what `one` makes of each; at most `most`. 0, or -1 with r->e complete. */
+typedef int setting_read_slice(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at);
+int setting_slices(struct reader *r, const config_setting_t *s, const struct setting *row, unsigned most,
+                   setting_read_slice *one, struct slice **slices, size_t *n_slices);
+/* text, kept as long as the configuration. */
+int setting_keep_slice(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at);
 /* What s is, for people: "the number 7", "a group { ... }". In out[QUOTE_MAX...]. */
 struct found {
     char text[224];
@@ -171,11 +177,22 @@ extern const struct choice fetches[];               /* config_exchange.c: what e
 setting_read read_exchange;                         /* config_exchange.c */
 setting_read read_never_block, read_known_networks; /* config_blocks.c; at is the config */
 setting_read read_list_file, read_pairs_file;       /* into a struct list * (config_connectors.c) */
+setting_read read_senders_file, read_senders;       /* the same of senders */
 setting_read read_replies;                          /* config_programs.c; at is the config */
 /* Do two tenants claim one domain or NetBIOS name? s: the list of tenants, or NULL. (config_tenants.c) */
 int tenants_check(struct reader *r, const config_setting_t *s);
 /* True also where the file has no tenants: the directory alone knows them then. */
 bool tenant_is_known(const struct config *config, const char *name);
+
+/* The subject of an exception (config_limits.c): a user's canonical name; a group by its own. 0, or -1 with e. */
+int parse_user_name(struct reader *r, struct slice text, const char **name, struct error *e);
+int parse_group_name(struct reader *r, struct slice text, unsigned *group, const char **name, struct error *e);
+
+/*
+ * After all sections: maps the lists' entries by the logins file, makes lists of the exceptions' users, and refuses
+ * entries that can never match (config_names.c). 0, or -1 with r->e.
+ */
+int names_prepare(struct reader *r);
 
 section_check limit_check; /* config_limits_check.c */
 /* May a limit have this figure? 0, or -1 with e. */

@@ -13,7 +13,7 @@ static const struct choice tenant_smtp_auth[] = {
     {"mirrored", TENANT_MIRRORED}, {"enabled", TENANT_ENABLED}, {"disabled", TENANT_DISABLED}, {NULL, 0}};
 static const struct choice stale[] = {{"keep", STALE_KEEP}, {"defer", STALE_DEFER}, {NULL, 0}};
 
-static int keep_slice(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at)
+int setting_keep_slice(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at)
 {
     const char *kept = config_keep(r, text);
 
@@ -30,7 +30,7 @@ static int one_domain(struct reader *r, const config_setting_t *s, struct slice 
         return setting_error(r, s, "\"%s\": a domain is written without \"@\" here", quote(text).text);
     if (!domain_canonical(text, domain, sizeof domain, &n))
         return setting_error(r, s, "\"%s\" is no domain", quote(text).text);
-    return keep_slice(r, s, (struct slice){domain, n}, at);
+    return setting_keep_slice(r, s, (struct slice){domain, n}, at);
 }
 
 /* A NetBIOS name, as in CONTOSO\sean. */
@@ -46,13 +46,11 @@ static int one_netbios(struct reader *r, const config_setting_t *s, struct slice
     }
     if (b.n == 0 || b.full)
         return setting_error(r, s, "a NetBIOS domain name has 1 to %d characters", NETBIOS_TEXT_MAX);
-    return keep_slice(r, s, buf_slice(&b), at);
+    return setting_keep_slice(r, s, buf_slice(&b), at);
 }
 
-typedef int read_one(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at);
-
-static int read_slices(struct reader *r, const config_setting_t *s, const struct setting *row, unsigned most,
-                       read_one *one, struct slice **slices, size_t *n_slices)
+int setting_slices(struct reader *r, const config_setting_t *s, const struct setting *row, unsigned most,
+                   setting_read_slice *one, struct slice **slices, size_t *n_slices)
 {
     unsigned n;
 
@@ -76,14 +74,14 @@ static int read_domains(struct reader *r, const config_setting_t *s, const struc
 {
     struct tenant_config *tenant = at;
 
-    return read_slices(r, s, row, DOMAINS_MAX, one_domain, &tenant->domains, &tenant->n_domains);
+    return setting_slices(r, s, row, DOMAINS_MAX, one_domain, &tenant->domains, &tenant->n_domains);
 }
 
 static int read_netbios(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     struct tenant_config *tenant = at;
 
-    return read_slices(r, s, row, NETBIOS_MAX, one_netbios, &tenant->netbios, &tenant->n_netbios);
+    return setting_slices(r, s, row, NETBIOS_MAX, one_netbios, &tenant->netbios, &tenant->n_netbios);
 }
 
 static int check_tenant(struct reader *r, const config_setting_t *s, void *target)

@@ -56,6 +56,24 @@ static void warn_logins(struct teller *t, const struct config *c)
                "rules, unlimited.");
 }
 
+/* Where logins outside the directory may send, their spellings must be known as one. */
+static void warn_names(struct teller *t, const struct config *c)
+{
+    if (c->smtp_auth.unlisted != UNLISTED_ALLOW && c->smtp_auth.on_premises == NULL)
+        return;
+    for (size_t i = 0; i < c->n_tenants; i++) {
+        const struct tenant_config *tenant = &c->tenants[i];
+        bool names =
+            tenant->n_netbios > 0 || (c->default_tenant != NULL && strcmp(c->default_tenant, tenant->name) == 0);
+
+        if (names && tenant->n_domains == 0)
+            tell_warning(t,
+                         "tenant %s has no domains here: if the directory knows several of it, logins without a domain "
+                         "and with one are counted, blocked and listed apart; write domains, that of such names first.",
+                         tenant->name);
+    }
+}
+
 static bool is_wide(const struct network *net)
 {
     if (ip_is_v4(&net->base) && net->prefix >= V4_MAPPED_BITS)
@@ -67,7 +85,7 @@ static void warn_connector(struct teller *t, const struct connector_config *conn
 {
     char text[NETWORK_TEXT_MAX];
 
-    if (connector->n_networks == 0)
+    if (connector->n_networks == 0 && connector->n_ccert_fingerprints + connector->n_ccert_subjects == 0)
         tell_warning(t, "connector %s has no network: it is nobody's.", connector->name);
     for (size_t i = 0; i < connector->n_networks; i++)
         if (is_wide(&connector->networks[i]))
@@ -170,11 +188,31 @@ static void warn_programs(struct teller *t, const struct config *c)
         tell_warning(t, "sender.header_from is set, but milter.listen is empty: only the milter sees the header.");
 }
 
-/* A refusal for the moment that was made one for good loses mail. */
+/* The milter protocol has a certificate's subject only. */
+static void warn_ccerts(struct teller *t, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_connectors && c->milter.n_listen > 0; i++)
+        if (c->connectors[i].n_ccert_fingerprints > 0)
+            tell_warning(
+                t,
+                "connector %s: the milter is told no fingerprint of a certificate, and %s; name ccert_subjects, "
+                "or leave these clients to postern-policyd with milter.listen = \"\".",
+                c->connectors[i].name,
+                c->reject_unauthenticated ? "refuses its clients" : "takes its clients for anybody's");
+}
+
+/* A refusal for the moment that was made one for good loses mail; 535 is no reply to MAIL or RCPT (RFC 5321 4.3.2). */
 static void warn_replies(struct teller *t, const struct config *c)
 {
     for (size_t i = 0; i < c->n_replies; i++) {
         enum reason reason;
+
+        if (slice_starts_with(slice_of(c->replies[i].text), SLICE("535 ")))
+            tell_warning(
+                t,
+                "replies.%s: 535 is a reply to AUTH; to MAIL and RCPT, where postern is asked, some clients take "
+                "it for a broken server and hide the text. 550 does not.",
+                c->replies[i].reason);
 
         if (reason_find(slice_of(c->replies[i].reason), &reason) && reason_row(reason)->reply[0] == '4' &&
             c->replies[i].text[0] == '5')
@@ -188,8 +226,10 @@ void explain_warnings(struct teller *t, const struct config *c)
 {
     warn_modes(t, c);
     warn_logins(t, c);
+    warn_names(t, c);
     for (size_t i = 0; i < c->n_connectors; i++)
         warn_connector(t, &c->connectors[i]);
+    warn_ccerts(t, c);
     warn_limits(t, c);
     warn_programs(t, c);
     warn_replies(t, c);

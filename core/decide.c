@@ -1,4 +1,6 @@
+#include "core/clock.h"
 #include "core/decide_steps.h"
+#include "core/reply_text.h"
 
 static struct slice reply_for(const struct config *config, enum reason reason)
 {
@@ -8,6 +10,18 @@ static struct slice reply_for(const struct config *config, enum reason reason)
         if (strcmp(config->replies[i].reason, row->name) == 0)
             return slice_of(config->replies[i].text);
     return slice_of(row->reply);
+}
+
+void verdict_refuse(const struct config *config, const struct submission *s, struct verdict *v, enum reason reason)
+{
+    const struct reply_facts facts = {.limit = v->limit,
+                                      .retry_s = (v->retry_ns + NS_PER_S - 1) / NS_PER_S,
+                                      .client = s->has_client ? &s->client : NULL,
+                                      .login = s->login_text};
+
+    v->reason = reason;
+    v->reply = reply_text_fill(reply_for(config, reason), &facts, v->reply_text);
+    v->action = v->reply.n > 0 && v->reply.p[0] == '5' ? ACTION_REJECT : ACTION_DEFER;
 }
 
 bool in_monitor_mode(const struct deciding *d, enum mode rule_mode)
@@ -33,9 +47,7 @@ bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode)
         v->limit = NULL;
         return false;
     }
-    v->reason = reason;
-    v->reply = reply_for(d->c->config, reason);
-    v->action = v->reply.n > 0 && v->reply.p[0] == '5' ? ACTION_REJECT : ACTION_DEFER;
+    verdict_refuse(d->c->config, d->s, v, reason);
     trace_add(d->trace, "refuse: %s (%.*s)", reason_row(reason)->name, SLICE_ARG(v->reply));
     return true;
 }

@@ -71,10 +71,14 @@ struct identity {
         claims[DIRECTORY_CLAIMS_MAX]; /* the mailboxes that claim the login; more than one: all must agree */
     unsigned n_claims;
     bool on_premises;                         /* Exchange Online's settings don't apply */
-    bool mapped;                              /* by the logins file */
+    bool mapped;                              /* address: by the logins file */
+    bool completed;                           /* address: the name that was typed, in its tenant's domain */
     struct address address;                   /* the login's address, where it has one */
     const struct connector_config *connector; /* not authenticated: the client's; NULL: none */
-    /* parts of keys; 0: no such part */
+    /*
+     * Parts of keys; 0: no such part. login is what was typed; for one without a mailbox in the directory all spellings
+     * of it have the same. client is an IPv6 client's network (client_ipv6_prefix_length).
+     */
     uint64_t user, login, client, tenant_hash;
 };
 
@@ -91,7 +95,8 @@ struct plan {
 struct verdict {
     enum action action;
     enum reason reason;
-    struct slice reply; /* for ACTION_DEFER and ACTION_REJECT; constant, or of the configuration */
+    struct slice reply; /* for ACTION_DEFER and ACTION_REJECT; constant, of the configuration, or in reply_text: who
+                         * copies a verdict has no reply in the copy */
     const char *limit;  /* the limit's name, for the reasons of limits; else NULL */
     const struct limit_config *limit_row;
     uint64_t limit_key; /* its counter */
@@ -112,6 +117,7 @@ struct verdict {
     bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
     struct identity identity;
     struct plan plan;
+    char reply_text[REPLY_MAX + 1];
 };
 
 void decide(const struct decide_context *context, const struct submission *submission,

@@ -1,43 +1,5 @@
 /* Step 4 of the decision: is SMTP AUTH allowed for this mailbox? The table of rules in order, deny first. */
 #include "core/decide_steps.h"
-#include "core/directory_record.h"
-
-/* Is the mailbox listed, by whichever of its addresses or its alias? A claim without its mailbox is damage. */
-static enum directory_result mailbox_listed(const struct decide_context *c, const struct list *list,
-                                            const struct mailbox_ref *claim, struct list_place *place)
-{
-    struct mailbox_record record;
-    struct slice proxies, proxy;
-
-    if (directory_mailbox(c->view, claim->tenant, &claim->id, &record) != DIRECTORY_FOUND)
-        return DIRECTORY_DAMAGED;
-    if (list_has(list, record.primary, place) || list_has(list, record.upn, place) ||
-        list_has(list, record.alias, place))
-        return DIRECTORY_FOUND;
-    proxies = record.proxies;
-    while (packed_next(&proxies, &proxy))
-        if (list_has(list, proxy, place))
-            return DIRECTORY_FOUND;
-    return DIRECTORY_NOT_FOUND;
-}
-
-/* The operator's files go by what was typed and by the mailbox behind it. */
-enum directory_result identity_listed(const struct decide_context *c, const struct submission *s,
-                                      const struct identity *id, const struct list *list, struct list_place *place)
-{
-    enum directory_result result = DIRECTORY_NOT_FOUND;
-
-    if (list_count(list) == 0)
-        return DIRECTORY_NOT_FOUND;
-    if (list_has_login(list, &s->login, place) || (id->address.n > 0 && list_has_address(list, &id->address, place)))
-        return DIRECTORY_FOUND;
-    for (unsigned i = 0; i < id->n_claims && result != DIRECTORY_FOUND; i++) {
-        enum directory_result one = mailbox_listed(c, list, &id->claims[i], place);
-
-        result = one != DIRECTORY_NOT_FOUND ? one : result;
-    }
-    return result;
-}
 
 static bool stale(const struct deciding *d)
 {
@@ -145,12 +107,12 @@ bool step_allowed(struct deciding *d)
 
     if (!id->authenticated)
         return false;
-    denied = identity_listed(d->c, d->s, id, config->deny, &place);
+    denied = identity_listed(d->c, d->s, id, config->deny, LISTED_TO_DENY, &place);
     if (denied == DIRECTORY_FOUND) {
         trace_list(d, "SMTP AUTH: denied", &place);
         return refuse(d, REASON_DENY_FILE, config->mode);
     }
-    allowed = identity_listed(d->c, d->s, id, config->allow, &place);
+    allowed = identity_listed(d->c, d->s, id, config->allow, LISTED_TO_PERMIT, &place);
     if ((denied == DIRECTORY_DAMAGED || allowed == DIRECTORY_DAMAGED) &&
         refuse(d, REASON_DIRECTORY_DAMAGED, config->mode))
         return true;

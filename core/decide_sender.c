@@ -1,5 +1,6 @@
 /* Step 5 of the decision: envelope sender and header addresses must belong to who sends. */
 #include "core/decide_steps.h"
+#include "core/sender_forms.h"
 
 /* How an address belongs to the login. */
 enum belongs {
@@ -57,42 +58,85 @@ static enum belongs belongs_exactly(const struct deciding *d, const struct mailb
     return found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_UNCLAIMED;
 }
 
-/* With its sub-address taken off, but only if the address itself is nobody's: another mailbox may have it. */
-static enum belongs belongs_to(const struct deciding *d, const struct mailbox_ref *mailbox, const struct address *a)
+/* Is the domain one of the tenant's or the connector's own? What a forwarder wraps must stay in one, too. */
+static enum belongs in_own_domain(const struct deciding *d, const struct address *sender)
 {
-    enum belongs answer = belongs_exactly(d, mailbox, a);
-    struct address base;
+    switch (domain_is_internal(d, address_domain(sender))) {
+    case DIRECTORY_FOUND:
+        return BELONGS_OWN;
+    case DIRECTORY_NOT_FOUND:
+        return BELONGS_NOT;
+    default:
+        return BELONGS_DAMAGED;
+    }
+}
 
-    if (answer == BELONGS_UNCLAIMED && address_without_tag(a, d->c->config->sender.separator, &base))
-        answer = belongs_exactly(d, mailbox, &base);
+/* The first address that the sender may stand for and that is somebody's says whose it is. */
+static enum belongs belongs_to(const struct deciding *d, const struct mailbox_ref *mailbox, const struct address *a,
+                               enum sender_place place)
+{
+    enum belongs answer = BELONGS_UNCLAIMED;
+    struct sender_forms forms;
+    struct address form;
+
+    sender_forms_start(&forms, &d->c->config->sender, a, place);
+    while (answer == BELONGS_UNCLAIMED && sender_forms_next(&forms, &form))
+        answer = belongs_exactly(d, mailbox, &form);
+    if (forms.forwarded && (answer == BELONGS_OWN || answer == BELONGS_ON_BEHALF)) {
+        enum belongs outside = in_own_domain(d, a);
+
+        return outside == BELONGS_OWN ? answer : outside;
+    }
     return answer == BELONGS_UNCLAIMED ? BELONGS_NOT : answer;
 }
 
-/* Without a mailbox in the directory (on premises, or unlisted and allowed) the login's own address is all there is. */
-static enum belongs belongs_to_login(const struct deciding *d, const struct address *a)
+/* Is it the address of a mailbox of the login's tenant? */
+static enum belongs is_a_mailbox(const struct deciding *d, const struct address *a)
 {
-    const struct address *own = &d->v->identity.address;
-    struct address base;
+    const struct tenant_facts *tenant = d->v->identity.tenant;
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    unsigned n = 0;
 
-    if (own->n == 0)
+    if (tenant == NULL || d->c->view == NULL)
+        return BELONGS_UNCLAIMED;
+    switch (directory_by_address(d->c->view, tenant->tenant, address_slice(a), refs, &n)) {
+    case DIRECTORY_FOUND:
         return BELONGS_NOT;
-    if (slice_eq(address_slice(a), address_slice(own)))
-        return BELONGS_OWN;
-    return address_without_tag(a, d->c->config->sender.separator, &base) &&
-                   slice_eq(address_slice(&base), address_slice(own))
-               ? BELONGS_OWN
-               : BELONGS_NOT;
+    case DIRECTORY_NOT_FOUND:
+        return BELONGS_UNCLAIMED;
+    default:
+        return BELONGS_DAMAGED;
+    }
 }
 
-static enum belongs belongs(const struct deciding *d, const struct address *a)
+/* Without a mailbox in the directory (on premises, or unlisted and allowed) the login's own address is all there is. */
+static enum belongs belongs_to_login(const struct deciding *d, const struct address *a, enum sender_place place)
+{
+    const struct address *own = &d->v->identity.address;
+    struct sender_forms forms;
+    struct address form;
+
+    sender_forms_start(&forms, &d->c->config->sender, a, place);
+    while (own->n > 0 && sender_forms_next(&forms, &form)) {
+        enum belongs others;
+
+        if (slice_eq(address_slice(&form), address_slice(own)))
+            return forms.forwarded ? in_own_domain(d, a) : BELONGS_OWN;
+        if ((others = is_a_mailbox(d, &form)) != BELONGS_UNCLAIMED)
+            return others;
+    }
+    return BELONGS_NOT;
+}
+
+static enum belongs belongs(const struct deciding *d, const struct address *a, enum sender_place place)
 {
     const struct identity *id = &d->v->identity;
     enum belongs weakest = BELONGS_OWN;
 
     if (id->n_claims == 0)
-        return belongs_to_login(d, a);
+        return belongs_to_login(d, a, place);
     for (unsigned i = 0; i < id->n_claims; i++) {
-        enum belongs one = belongs_to(d, &id->claims[i], a);
+        enum belongs one = belongs_to(d, &id->claims[i], a, place);
 
         if (one == BELONGS_NOT || one == BELONGS_DAMAGED)
             return one;
@@ -102,16 +146,69 @@ static enum belongs belongs(const struct deciding *d, const struct address *a)
     return weakest;
 }
 
-static enum belongs by_rule(const struct deciding *d, enum sender_rule rule, const struct address *a)
+/* Is the sender listed, itself or as what it stands for? */
+static bool list_has_form(const struct deciding *d, const struct list *senders, const struct address *a,
+                          enum sender_place place)
 {
-    enum directory_result internal;
+    struct sender_forms forms;
+    struct address form;
+
+    sender_forms_start(&forms, &d->c->config->sender, a, place);
+    while (sender_forms_next(&forms, &form))
+        if (list_has_sender(senders, &form, NULL))
+            return !forms.forwarded || in_own_domain(d, a) == BELONGS_OWN;
+    return false;
+}
+
+/* Is the exception, which stands at place i + 1 of the users, for who logged in? */
+static enum directory_result is_for(const struct deciding *d, const struct sender_exception *exception, size_t i)
+{
+    const struct config *config = d->c->config;
+    const struct list *names =
+        exception->of == EXCEPT_USER ? config->sender.exception_users : config->groups[exception->group].members;
+    struct list_place place = {NULL, 0};
+    enum directory_result named = identity_listed(d->c, d->s, &d->v->identity, names, LISTED_TO_PERMIT, &place);
+
+    return exception->of == EXCEPT_USER && named == DIRECTORY_FOUND && place.line != i + 1 ? DIRECTORY_NOT_FOUND
+                                                                                           : named;
+}
+
+/* May the login send as that, because an exception says so? */
+static enum belongs excepted(const struct deciding *d, const struct address *a, enum sender_place place)
+{
+    const struct sender_config *config = &d->c->config->sender;
+
+    for (size_t i = 0; i < config->n_exceptions; i++) {
+        enum directory_result named;
+
+        if (!list_has_form(d, config->exceptions[i].senders, a, place))
+            continue;
+        named = is_for(d, &config->exceptions[i], i);
+        if (named != DIRECTORY_NOT_FOUND)
+            return named == DIRECTORY_FOUND ? BELONGS_OWN : BELONGS_DAMAGED;
+    }
+    return BELONGS_NOT;
+}
+
+static enum belongs by_rule_in(const struct deciding *d, enum sender_rule rule, const struct address *a,
+                               enum sender_place place)
+{
+    enum belongs answer;
 
     if (rule == SENDER_ANY)
         return BELONGS_OWN;
-    if (rule == SENDER_OWN)
-        return belongs(d, a);
-    internal = domain_is_internal(d, address_domain(a));
-    return internal == DIRECTORY_FOUND ? BELONGS_OWN : internal == DIRECTORY_NOT_FOUND ? BELONGS_NOT : BELONGS_DAMAGED;
+    answer = rule == SENDER_OWN ? belongs(d, a, place) : in_own_domain(d, a);
+    if (answer == BELONGS_NOT || answer == BELONGS_ON_BEHALF) {
+        enum belongs except = excepted(d, a, place);
+
+        answer = except == BELONGS_NOT ? answer : except;
+    }
+    return answer;
+}
+
+static enum belongs by_rule(const struct deciding *d, enum sender_rule rule, const struct address *a)
+{
+    return by_rule_in(d, rule, a, SENDER_IN_HEADER);
 }
 
 /* The null sender is for reports about mail, which go to one recipient (RFC 5321 4.5.5, RFC 8098 3). */
@@ -137,20 +234,23 @@ static bool envelope_of_login(struct deciding *d)
         return false;
     if (d->s->sender_result != ADDRESS_OK)
         return refuse(d, REASON_SENDER_BAD, config->mode);
-    answer = by_rule(d, config->envelope, &d->s->sender);
+    answer = by_rule_in(d, config->envelope, &d->s->sender, SENDER_IN_ENVELOPE);
     if (answer == BELONGS_DAMAGED)
         return refuse(d, REASON_DIRECTORY_DAMAGED, config->mode);
     trace_add(d->trace, "sender: %s", answer == BELONGS_OWN ? "permitted" : "not permitted");
     return answer == BELONGS_OWN ? false : refuse(d, REASON_SENDER_NOT_OWN, config->mode);
 }
 
-static bool connector_may_use(const struct deciding *d, const struct address *a)
+static bool connector_may_use_in(const struct deciding *d, const struct address *a, enum sender_place place)
 {
     const struct list *senders = d->v->identity.connector->senders;
-    struct address base;
 
-    return senders == NULL || list_has_address(senders, a, NULL) ||
-           (address_without_tag(a, d->c->config->sender.separator, &base) && list_has_address(senders, &base, NULL));
+    return senders == NULL || list_has_form(d, senders, a, place);
+}
+
+static bool connector_may_use(const struct deciding *d, const struct address *a)
+{
+    return connector_may_use_in(d, a, SENDER_IN_HEADER);
 }
 
 static bool envelope_of_connector(struct deciding *d)
@@ -165,7 +265,8 @@ static bool envelope_of_connector(struct deciding *d)
         return false;
     if (d->s->sender_result != ADDRESS_OK)
         return refuse(d, REASON_SENDER_BAD, mode);
-    return connector_may_use(d, &d->s->sender) ? false : refuse(d, REASON_CONNECTOR_SENDER, mode);
+    return connector_may_use_in(d, &d->s->sender, SENDER_IN_ENVELOPE) ? false
+                                                                      : refuse(d, REASON_CONNECTOR_SENDER, mode);
 }
 
 /* ---- the header ---- */
@@ -183,15 +284,14 @@ static bool has_sender_field(const struct headers *headers)
 static bool refuse_header(struct deciding *d, enum reason reason, const char *fault, enum header_field field,
                           struct slice text)
 {
-    struct verdict *v = d->v;
-    bool monitored_before = v->monitored, refused;
+    bool first = !d->v->monitored, refused;
 
     trace_add(d->trace, "header %s: %s", header_field_name(field), fault);
     refused = refuse(d, reason, d->c->config->sender.mode);
-    if (refused || (v->monitored && !monitored_before)) {
-        v->fault = fault;
-        v->fault_field = field;
-        v->fault_address = text;
+    if (refused || (first && d->v->monitored)) {
+        d->v->fault = fault;
+        d->v->fault_field = field;
+        d->v->fault_address = text;
     }
     return refused;
 }

@@ -35,6 +35,9 @@ void decide_rest(struct deciding *d);
  * refused. */
 bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode);
 
+/* The verdict becomes a refusal for that reason, whatever the mode: action, reason and reply. */
+void verdict_refuse(const struct config *config, const struct submission *s, struct verdict *v, enum reason reason);
+
 /* Is any of the modes that matter here "monitor"? */
 bool in_monitor_mode(const struct deciding *d, enum mode rule_mode);
 
@@ -58,9 +61,34 @@ bool step_recipients(struct deciding *d);
 /* 7. Limits: looks at all that match, as limits_gather found them, and makes the plan. */
 bool step_limits(struct deciding *d);
 
-/* Does an operator's list name the login: as typed, or by any address or the alias of its mailbox? */
+/*
+ * What a list is for, which decides who is meant where that could be doubted: what denies holds for any of several
+ * mailboxes that claim a login, and a domain for every mailbox with an address in it; what permits must name each of
+ * them, and a domain means the mailboxes whose primary address or user principal name is in it.
+ */
+enum listed_to { LISTED_TO_DENY, LISTED_TO_PERMIT };
+
+/*
+ * Does an operator's list name who logged in? An entry in whatever spelling means the mailbox: its UPN, any of its
+ * addresses, its alias or account name alone or behind one of the tenant's NetBIOS names, or a domain; without a
+ * mailbox in the directory, the address that the login stands for. place may be NULL.
+ */
 enum directory_result identity_listed(const struct decide_context *c, const struct submission *s,
-                                      const struct identity *id, const struct list *list, struct list_place *place);
+                                      const struct identity *id, const struct list *list, enum listed_to to,
+                                      struct list_place *place);
+
+/*
+ * The mailboxes that claim an envelope sender, by the first of the addresses that it may stand for
+ * (core/sender_forms.h); refs has DIRECTORY_CLAIMS_MAX places. Whichever tenant they are of.
+ */
+enum directory_result sender_mailboxes(const struct decide_context *c, const struct address *sender,
+                                       struct mailbox_ref *refs, unsigned *n);
+
+/* Makes an address of a name without a domain: the name in its tenant's. False where the tenant has none. */
+bool identity_complete(const struct decide_context *c, const struct login *login, struct identity *id);
+
+/* The domain of names without one, in the identity's tenant; empty where that has none. */
+struct slice tenant_domain(const struct decide_context *c, const struct identity *id);
 
 /* ---- words for the trace (core/trace.c); each does nothing when nobody wants to know ---- */
 

@@ -2,6 +2,7 @@
 #include "core/decide_steps.h"
 #include "core/domain_cache.h"
 #include "core/keys.h"
+#include "core/sender_forms.h"
 #include "core/who_cache.h"
 
 static const struct tenant_config *tenant_config_named(const struct config *config, struct slice name)
@@ -45,23 +46,28 @@ static enum directory_result tenant_of_domain(const struct deciding *d, struct s
 }
 
 /* For logins without a domain: the configured default tenant, or the only one that there is. */
-static const struct tenant_facts *default_tenant(const struct deciding *d)
+static void default_tenant(const struct deciding *d, struct identity *id)
 {
     const struct config *config = d->c->config;
 
-    if (config->default_tenant != NULL)
-        return directory_tenant_named(d->c->view, slice_of(config->default_tenant));
-    return directory_only_tenant(d->c->view);
+    if (config->default_tenant != NULL) {
+        id->tenant_config = tenant_config_named(config, slice_of(config->default_tenant));
+        id->tenant = directory_tenant_named(d->c->view, slice_of(config->default_tenant));
+    } else {
+        id->tenant = directory_only_tenant(d->c->view);
+    }
 }
 
-static const struct tenant_facts *tenant_of_netbios(const struct deciding *d, struct slice netbios)
+/* DOMAIN\name: by tenants.netbios alone. A domain that nobody gave a tenant is never the default tenant's. */
+static void tenant_of_netbios(const struct deciding *d, struct slice netbios, struct identity *id)
 {
     const struct config *config = d->c->config;
 
     for (size_t i = 0; i < config->n_tenants; i++)
-        if (holds(config->tenants[i].netbios, config->tenants[i].n_netbios, netbios))
-            return directory_tenant_named(d->c->view, slice_of(config->tenants[i].name));
-    return NULL;
+        if (holds(config->tenants[i].netbios, config->tenants[i].n_netbios, netbios)) {
+            id->tenant_config = &config->tenants[i];
+            id->tenant = directory_tenant_named(d->c->view, slice_of(config->tenants[i].name));
+        }
 }
 
 static enum directory_result find_tenant(const struct deciding *d, const struct login *login, struct identity *id)
@@ -71,9 +77,9 @@ static enum directory_result find_tenant(const struct deciding *d, const struct 
     if (id->address.n > 0)
         result = tenant_of_domain(d, address_domain(&id->address), id);
     else if (login->kind == LOGIN_NETBIOS)
-        id->tenant = tenant_of_netbios(d, login_netbios(login));
+        tenant_of_netbios(d, login_netbios(login), id);
     else
-        id->tenant = default_tenant(d);
+        default_tenant(d, id);
     if (id->tenant == NULL)
         return result == DIRECTORY_DAMAGED ? DIRECTORY_DAMAGED : DIRECTORY_NOT_FOUND;
     if (id->tenant_config == NULL)
@@ -81,33 +87,70 @@ static enum directory_result find_tenant(const struct deciding *d, const struct 
     return DIRECTORY_FOUND;
 }
 
-/* Listed by its address, its domain or its account name, as a mailbox that lives on premises. */
-static bool on_premises(const struct deciding *d, const struct login *login, const struct identity *id)
+struct slice tenant_domain(const struct decide_context *c, const struct identity *id)
 {
-    const struct list *list = d->c->config->smtp_auth.on_premises;
+    if (id->tenant_config != NULL && id->tenant_config->n_domains > 0)
+        return id->tenant_config->domains[0];
+    return id->tenant != NULL ? directory_tenant_domain(c->view, id->tenant->tenant) : (struct slice){NULL, 0};
+}
 
-    if (id->address.n > 0)
-        return list_has_address(list, &id->address, NULL);
-    return login->kind == LOGIN_ACCOUNT && list_has(list, login_account(login), NULL);
+bool identity_complete(const struct decide_context *c, const struct login *login, struct identity *id)
+{
+    struct slice account = login_account(login), domain = tenant_domain(c, id);
+    char text[ADDRESS_MAX + 1];
+    struct buf b = BUF_OVER(text);
+
+    if (account.n == 0 || domain.n == 0)
+        return false;
+    buf_add(&b, account);
+    buf_add_char(&b, '@');
+    buf_add(&b, domain);
+    id->completed = !b.full && address_parse_internal(buf_slice(&b), &id->address) == ADDRESS_OK;
+    return id->completed;
+}
+
+/* A name without a domain is whose account name or alias it is; else, the address of that name. */
+static enum directory_result find_mailbox(const struct deciding *d, const struct login *login, struct identity *id)
+{
+    const struct directory_view *view = d->c->view;
+    enum directory_result found;
+
+    if (id->address.n == 0) {
+        found = directory_by_account(view, id->tenant->tenant, login_account(login), id->claims, &id->n_claims);
+        if (found != DIRECTORY_NOT_FOUND || !identity_complete(d->c, login, id))
+            return found;
+    }
+    return directory_by_address(view, id->tenant->tenant, address_slice(&id->address), id->claims, &id->n_claims);
+}
+
+/* Listed as a mailbox that lives on premises, by whichever of its names. */
+static enum directory_result on_premises(const struct deciding *d, struct identity *id)
+{
+    enum directory_result listed =
+        identity_listed(d->c, d->s, id, d->c->config->smtp_auth.on_premises, LISTED_TO_PERMIT, NULL);
+
+    id->on_premises = listed == DIRECTORY_FOUND;
+    return listed;
+}
+
+/* Invented names must not fill the table: those that are refused anyway share one counter. */
+static bool is_let_in(const struct deciding *d, const struct identity *id)
+{
+    const struct smtp_auth_config *config = &d->c->config->smtp_auth;
+
+    return id->on_premises || config->unlisted != UNLISTED_REJECT ||
+           identity_listed(d->c, d->s, id, config->allow, LISTED_TO_PERMIT, NULL) == DIRECTORY_FOUND;
 }
 
 static void set_user_key(const struct deciding *d, struct identity *id)
 {
-    const struct mailbox_ref *first = &id->claims[0];
-
     if (id->tenant != NULL)
         id->tenant_hash = hash_slice(d->c->secret, slice_of(id->tenant->name));
-    id->login = key_of_login(d->c->secret, &d->s->login);
-    /* The smallest id stands for several claims, so that all spellings share one counter. */
-    for (unsigned i = 1; i < id->n_claims; i++)
-        if (memcmp(&id->claims[i].id, &first->id, sizeof first->id) < 0)
-            first = &id->claims[i];
+    id->login = id->n_claims > 0 ? key_of_login(d->c->secret, &d->s->login) : key_outside(d->c, d->s, id);
     if (id->n_claims > 0)
-        id->user = key_of_mailbox(d->c->secret, id->tenant_hash, &first->id);
-    else if (id->on_premises || d->c->config->smtp_auth.unlisted != UNLISTED_REJECT)
-        id->user = id->login;
+        id->user = key_of_claims(d->c->secret, id->tenant_hash, id->claims, id->n_claims);
     else
-        id->user = key_of_unlisted(d->c->secret, id->tenant_hash); /* invented names share one counter */
+        id->user = is_let_in(d, id) ? id->login : key_of_unlisted(d->c->secret, id->tenant_hash);
 }
 
 static bool resolve(struct deciding *d, struct identity *id)
@@ -122,18 +165,18 @@ static bool resolve(struct deciding *d, struct identity *id)
     id->mapped = list_pair(d->c->config->smtp_auth.logins, login, &id->address, &place);
     if (!id->mapped && login->kind == LOGIN_ADDRESS)
         id->address = login->address;
-    id->on_premises = on_premises(d, login, id);
     found = find_tenant(d, login, id);
     if (found == DIRECTORY_FOUND)
-        found = id->address.n > 0 ? directory_by_address(d->c->view, id->tenant->tenant, address_slice(&id->address),
-                                                         id->claims, &id->n_claims)
-                                  : directory_by_account(d->c->view, id->tenant->tenant, login_account(login),
-                                                         id->claims, &id->n_claims);
+        found = find_mailbox(d, login, id);
+    else if (found == DIRECTORY_NOT_FOUND && id->address.n == 0)
+        (void)identity_complete(d->c, login, id); /* the tenant is configured, but not mirrored yet */
     if (found != DIRECTORY_FOUND)
         id->n_claims = 0;
+    if (on_premises(d, id) == DIRECTORY_DAMAGED)
+        found = DIRECTORY_DAMAGED;
     set_user_key(d, id);
     trace_who(d, &place);
-    if (id->n_claims > 0)
+    if (id->n_claims > 0 && found != DIRECTORY_DAMAGED)
         who_remember(d->c, d->s, id);
     if (found == DIRECTORY_DAMAGED)
         return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
@@ -157,24 +200,61 @@ static bool who_login(struct deciding *d, struct identity *id)
     return resolve(d, id);
 }
 
-bool step_who(struct deciding *d)
+/* A connector by the certificate that the client showed. */
+static const struct connector_config *connector_of_ccert(const struct deciding *d)
 {
-    struct identity *id = &d->v->identity;
+    const struct config *config = d->c->config;
+    struct slice fingerprint = {d->s->ccert.fingerprint, d->s->ccert.fingerprint_n};
+    struct slice subject = {d->s->ccert.subject, d->s->ccert.subject_n};
+
+    for (size_t i = 0; (fingerprint.n > 0 || subject.n > 0) && i < config->n_connectors; i++) {
+        const struct connector_config *connector = &config->connectors[i];
+
+        if ((fingerprint.n > 0 && holds(connector->ccert_fingerprints, connector->n_ccert_fingerprints, fingerprint)) ||
+            (subject.n > 0 && holds(connector->ccert_subjects, connector->n_ccert_subjects, subject)))
+            return connector;
+    }
+    return NULL;
+}
+
+/* Or by the network that it is in. */
+static const struct connector_config *connector_of_client(const struct deciding *d)
+{
     const struct config *config = d->c->config;
     unsigned connector;
 
+    if (!d->s->has_client || config->connector_map == NULL ||
+        !network_map_find(config->connector_map, &d->s->client, &connector))
+        return NULL;
+    return &config->connectors[connector];
+}
+
+/* No login: a connector, first by what the client has proved. One that names a tenant counts among that tenant's. */
+static bool who_connector(struct deciding *d, struct identity *id)
+{
+    id->connector = connector_of_ccert(d);
+    if (id->connector == NULL)
+        id->connector = connector_of_client(d);
+    if (id->connector == NULL)
+        return false;
+    if (id->connector->tenant != NULL)
+        id->tenant_hash = hash_slice(d->c->secret, slice_of(id->connector->tenant));
+    trace_add(d->trace, "who: connector %s", id->connector->name);
+    return true;
+}
+
+bool step_who(struct deciding *d)
+{
+    struct identity *id = &d->v->identity;
+
     if (d->s->has_client)
-        id->client = key_of_ip(d->c->secret, &d->s->client);
+        id->client = key_of_client(d->c, &d->s->client);
     if (d->s->login.kind != LOGIN_NONE)
         return who_login(d, id);
-    if (d->s->has_client && config->connector_map != NULL &&
-        network_map_find(config->connector_map, &d->s->client, &connector)) {
-        id->connector = &config->connectors[connector];
-        trace_add(d->trace, "who: connector %s", id->connector->name);
+    if (who_connector(d, id))
         return false;
-    }
     trace_add(d->trace, "who: no login, and the client belongs to no connector");
-    return config->reject_unauthenticated ? refuse(d, REASON_UNAUTHENTICATED, MODE_ENFORCE) : false;
+    return d->c->config->reject_unauthenticated ? refuse(d, REASON_UNAUTHENTICATED, MODE_ENFORCE) : false;
 }
 
 bool step_blocked(struct deciding *d)
@@ -190,20 +270,33 @@ bool step_blocked(struct deciding *d)
     return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
 }
 
-/* Is it a mailbox of any tenant that Exchange Online restricts? Sub-addresses are their mailbox's. */
+enum directory_result sender_mailboxes(const struct decide_context *c, const struct address *sender,
+                                       struct mailbox_ref *refs, unsigned *n)
+{
+    enum directory_result found = DIRECTORY_NOT_FOUND;
+    struct sender_forms forms;
+    struct address form;
+
+    *n = 0;
+    sender_forms_start(&forms, &c->config->sender, sender, SENDER_IN_ENVELOPE);
+    while (c->view != NULL && found == DIRECTORY_NOT_FOUND && sender_forms_next(&forms, &form)) {
+        struct domain_fact fact;
+
+        found = domain_lookup(c->domains, c->view, address_domain(&form), &fact);
+        if (found == DIRECTORY_FOUND)
+            found = fact.ambiguous ? DIRECTORY_NOT_FOUND
+                                   : directory_by_address(c->view, fact.tenant, address_slice(&form), refs, n);
+    }
+    return found;
+}
+
+/* Is it a mailbox of any tenant that Exchange Online restricts, by whatever it stands for? */
 static enum directory_result sender_restricted(const struct deciding *d, const struct address *sender)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
-    struct domain_fact fact;
-    struct address base;
     unsigned n = 0;
-    enum directory_result found = domain_lookup(d->c->domains, d->c->view, address_domain(sender), &fact);
+    enum directory_result found = sender_mailboxes(d->c, sender, refs, &n);
 
-    if (found != DIRECTORY_FOUND || fact.ambiguous)
-        return found == DIRECTORY_DAMAGED ? found : DIRECTORY_NOT_FOUND;
-    found = directory_by_address(d->c->view, fact.tenant, address_slice(sender), refs, &n);
-    if (found == DIRECTORY_NOT_FOUND && address_without_tag(sender, d->c->config->sender.separator, &base))
-        found = directory_by_address(d->c->view, fact.tenant, address_slice(&base), refs, &n);
     if (found != DIRECTORY_FOUND)
         return found;
     for (unsigned i = 0; i < n; i++)
@@ -252,5 +345,11 @@ bool step_tls(struct deciding *d)
     trace_add(d->trace, "TLS: %s, %s", tls_version_name(d->s->tls), rule->required ? "required" : "not required");
     if (rule->required && d->s->tls == TLS_NONE)
         return refuse(d, REASON_TLS_REQUIRED, d->c->config->tls_mode);
-    return tls_old(d->s->tls, rule->minimum) ? refuse(d, REASON_TLS_TOO_OLD, d->c->config->tls_mode) : false;
+    if (!tls_old(d->s->tls, rule->minimum))
+        return false;
+    /* Exchange Online's reply names 1.0 and 1.1: it is true only where both are refused. */
+    return refuse(d,
+                  rule->minimum >= TLS_1_2 && (d->s->tls == TLS_V1_0 || d->s->tls == TLS_V1_1) ? REASON_TLS_TOO_OLD
+                                                                                               : REASON_TLS_BELOW,
+                  d->c->config->tls_mode);
 }

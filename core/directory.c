@@ -54,6 +54,7 @@ static void generation_free(struct generation *g)
     if (g->file != NULL && --g->file->users == 0)
         directory_file_close(g->file);
     free(g->tenants);
+    free(g->domains);
     free(g);
 }
 
@@ -79,7 +80,8 @@ static int generation_make(const char *path, const struct manifest *m, struct ge
         generation_free(g);
         return -1;
     }
-    if (directory_file_tenants(g->file, m, &g->tenants, e) != 0) {
+    if (directory_file_tenants(g->file, m, &g->tenants, e) != 0 ||
+        directory_file_domains(g->file, m->tenants_n, &g->domains, e) != 0) {
         generation_free(g);
         return error_prefix(e, "directory file %s/%s", path, m->file);
     }

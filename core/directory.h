@@ -179,6 +179,11 @@ const struct tenant_facts *directory_tenant(const struct directory_view *v, uint
 /* The tenant where there is one only; NULL otherwise. */
 const struct tenant_facts *directory_only_tenant(const struct directory_view *v);
 const struct tenant_facts *directory_tenant_named(const struct directory_view *v, struct slice name);
+/*
+ * The domain of the tenant's names without one: its accepted domain, the ones under onmicrosoft.com aside. Empty where
+ * there is none, or several, or another tenant accepts it too. Lives as long as the view is held.
+ */
+struct slice directory_tenant_domain(const struct directory_view *v, uint32_t tenant);
 
 /*
  * Exactly this canonical domain. Accepted domains come before derived ones: a tenant's mailbox with an address in

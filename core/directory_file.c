@@ -274,3 +274,80 @@ out:
     free(facts);
     return error_set(e, "its tenants are not those of the manifest");
 }
+
+/* ---- domains ---- */
+
+static bool given_by_microsoft(struct slice domain)
+{
+    static const char *const suffixes[] = {".onmicrosoft.com", ".onmicrosoft.us", ".partner.onmschina.cn"};
+
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        struct slice suffix = slice_of(suffixes[i]);
+
+        if (domain.n > suffix.n && memcmp(domain.p + domain.n - suffix.n, suffix.p, suffix.n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* One more of the tenant's. What another tenant accepts too counts, so that others' claims choose for nobody. */
+static void note_domain(struct tenant_domain *of, struct slice domain, bool shared)
+{
+    of->several = of->several || of->any;
+    of->any = true;
+    of->n = of->several || shared || domain.n >= sizeof of->text ? 0 : (uint16_t)domain.n;
+    memcpy(of->text, domain.p, of->n);
+}
+
+static void note_claims(struct tenant_domain *domains, uint32_t n, struct slice domain, struct slice claims,
+                        size_t count)
+{
+    size_t accepted = 0;
+
+    for (size_t i = 0; i < count; i++)
+        accepted += domain_claim_at(claims, i).type != DOMAIN_DERIVED;
+    for (size_t i = 0; i < count; i++) {
+        struct domain_claim claim = domain_claim_at(claims, i);
+
+        if (claim.type != DOMAIN_DERIVED && claim.tenant < n)
+            note_domain(&domains[claim.tenant], domain, accepted > 1);
+    }
+}
+
+/* A damaged record says so when it is looked up. */
+static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint32_t n)
+{
+    MDB_val key, value;
+    int code;
+
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        struct slice domain = {key.mv_data, key.mv_size}, claims = {value.mv_data, value.mv_size};
+
+        if (!given_by_microsoft(domain))
+            note_claims(domains, n, domain, claims, domain_claims(domain, claims));
+    }
+    return code == MDB_NOTFOUND ? 0 : -1;
+}
+
+int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, struct error *e)
+{
+    struct tenant_domain *domains = calloc((size_t)n + 1, sizeof *domains);
+    MDB_cursor *cursor = NULL;
+    MDB_txn *txn = NULL;
+    int result = -1;
+
+    if (domains == NULL)
+        return error_set(e, "out of memory");
+    if (mdb_txn_begin(f->env, NULL, MDB_RDONLY, &txn) == 0 && mdb_cursor_open(txn, f->dbi[TABLE_DOMAINS], &cursor) == 0)
+        result = note_domains(cursor, domains, n);
+    if (cursor != NULL)
+        mdb_cursor_close(cursor);
+    if (txn != NULL)
+        mdb_txn_abort(txn);
+    if (result == 0) {
+        *out = domains;
+        return 0;
+    }
+    free(domains);
+    return error_set(e, "its domains cannot be read");
+}

@@ -49,4 +49,17 @@ void directory_file_close(struct directory_file *f);
 int directory_file_tenants(const struct directory_file *f, const struct manifest *m, struct tenant_facts **out,
                            struct error *e);
 
+/* The domain that a tenant's names without one belong to; n is 0 where it has none of its own, or several. */
+struct tenant_domain {
+    uint16_t n;
+    bool any, several;
+    char text[256];
+};
+
+/*
+ * The accepted domain of each of n tenants, the ones that Microsoft gives every tenant aside, into an array of n (and
+ * one spare). 0, or -1 with e. The caller frees it.
+ */
+int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, struct error *e);
+
 #endif

@@ -57,6 +57,16 @@ const struct tenant_facts *directory_tenant_named(const struct directory_view *v
     return NULL;
 }
 
+struct slice directory_tenant_domain(const struct directory_view *v, uint32_t tenant)
+{
+    const struct tenant_domain *domain;
+
+    if (tenant >= v->generation->tenants_n)
+        return (struct slice){NULL, 0};
+    domain = &v->generation->domains[tenant];
+    return (struct slice){domain->text, domain->n};
+}
+
 /* ---- domains ---- */
 
 /* The claims on a domain; *n is at least 1 when it is found. */
@@ -248,7 +258,7 @@ enum directory_result directory_primary(const struct directory_view *v, uint32_t
     if (result != DIRECTORY_FOUND)
         return result;
     at = record.primary.n > 0 ? memrchr(record.primary.p, '@', record.primary.n) : NULL;
-    if (at == NULL || record.primary.n > ADDRESS_MAX)
+    if (at == NULL || record.primary.n > ADDRESS_OF_NAME_MAX)
         return DIRECTORY_DAMAGED;
     memcpy(out->text, record.primary.p, record.primary.n);
     out->text[record.primary.n] = '\0';

@@ -73,7 +73,7 @@ struct directory_key domain_key(struct slice domain)
     struct directory_key key;
 
     key.n = 0;
-    if (domain.n > 0 && domain.n <= ADDRESS_MAX)
+    if (domain.n > 0 && domain.n <= ADDRESS_OF_NAME_MAX)
         key_add(&key, domain.p, domain.n);
     return key;
 }
@@ -99,7 +99,7 @@ struct directory_key identity_key(uint32_t tenant, char kind, struct slice text)
     struct directory_key key;
 
     key.n = 0;
-    if (text.n == 0 || text.n > ADDRESS_MAX)
+    if (text.n == 0 || text.n > ADDRESS_OF_NAME_MAX)
         return key;
     key_add_u32(&key, tenant);
     key_add(&key, &kind, 1);
@@ -118,7 +118,7 @@ bool mailbox_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *id)
 
 bool identity_key_read(struct slice key, uint32_t *tenant, char *kind, struct slice *text)
 {
-    if (key.n <= sizeof *tenant + 1 || key.n > sizeof *tenant + 1 + ADDRESS_MAX)
+    if (key.n <= sizeof *tenant + 1 || key.n > sizeof *tenant + 1 + ADDRESS_OF_NAME_MAX)
         return false;
     *tenant = key_u32(key);
     *kind = key.p[sizeof *tenant];
@@ -250,8 +250,8 @@ bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record 
     out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
     out->basic_smtp = source_below(&s, TRI_YES + 1);
     out->recipient_type = source_below(&s, RECIPIENT_MAIL_USER + 1);
-    out->primary = source_text(&s, ADDRESS_MAX);
-    out->upn = source_text(&s, ADDRESS_MAX);
+    out->primary = source_text(&s, ADDRESS_OF_NAME_MAX);
+    out->upn = source_text(&s, ADDRESS_OF_NAME_MAX);
     out->alias = source_text(&s, MAILBOX_NAME_MAX);
     out->account = source_text(&s, MAILBOX_NAME_MAX);
     out->name = source_text(&s, MAILBOX_NAME_MAX);

@@ -69,7 +69,7 @@ struct mailbox_record {
 };
 
 /* Tables' largest values but for identities, whose claims are counted. */
-#define MAILBOX_VALUE_MAX (MAILBOX_PROXIES_MAX + 2 * ADDRESS_MAX + 4 * MAILBOX_NAME_MAX + 64)
+#define MAILBOX_VALUE_MAX (MAILBOX_PROXIES_MAX + 2 * ADDRESS_OF_NAME_MAX + 4 * MAILBOX_NAME_MAX + 64)
 #define DIRECTORY_KEY_MAX 400
 
 struct directory_key {
@@ -81,7 +81,8 @@ struct directory_key tenant_key(uint32_t tenant);
 struct directory_key domain_key(struct slice domain);
 struct directory_key mailbox_key(uint32_t tenant, const struct mailbox_id *id);
 struct directory_key right_key(uint32_t tenant, const struct mailbox_id *trustee, const struct mailbox_id *target);
-/* kind is one of these two. A text longer than ADDRESS_MAX gives a key of no bytes: there is no such identity. */
+/* kind is one of these two. A text longer than ADDRESS_OF_NAME_MAX gives a key of no bytes: there is no such identity.
+ */
 #define IDENTITY_KEY_ADDRESS 'a'
 #define IDENTITY_KEY_ACCOUNT 'n'
 struct directory_key identity_key(uint32_t tenant, char kind, struct slice text);

@@ -13,6 +13,7 @@ struct generation {
     uint64_t bytes;    /* its size */
     struct directory_file *file;
     struct tenant_facts *tenants;
+    struct tenant_domain *domains; /* of each tenant */
     uint32_t tenants_n;
     unsigned held;               /* views given out; under the directory's lock */
     struct directory_view *free; /* under the directory's lock */

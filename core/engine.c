@@ -108,8 +108,8 @@ static int open_parts(struct engine *engine, const char *program, struct config 
     engine->log = log_open(program, &config->log);
     if (engine->log == NULL)
         return error_set(e, "cannot start the log: out of memory or threads");
-    if ((engine->alerts = alert_queue_new(ALERT_NOTICES)) == NULL ||
-        (engine->requests = alert_queue_new(ALERT_REQUESTS)) == NULL)
+    if ((engine->alerts = alert_queue_new(ALERT_NOTICES, true)) == NULL ||
+        (engine->requests = alert_queue_new(ALERT_REQUESTS, false)) == NULL)
         return error_set(e, "out of memory");
     if (open_state(engine, config, e) != 0 || directory_open(config->directory, &engine->directory, e) != 0)
         return -1;
@@ -253,6 +253,41 @@ static void tick_lists(struct engine *engine)
         engine->lists_not_before_ns = now + LISTS_AGAIN_NS;
 }
 
+static void rekey(struct engine *engine, bool lift)
+{
+    struct directory_view *view = directory_view_get(engine->directory);
+    struct config_ref *ref = config_ref_take(engine);
+
+    engine_rekey_blocks(engine,
+                        &(struct decide_context){.config = ref->config,
+                                                 .view = view,
+                                                 .counters = state_counters(engine->state),
+                                                 .blocks = state_blocks(engine->state),
+                                                 .secret = state_secret(engine->state),
+                                                 .now_ns = state_now(engine->state, clock_boot_ns()),
+                                                 .wall_s = clock_wall_s()},
+                        lift);
+    config_ref_drop(ref);
+    if (view != NULL)
+        directory_view_put(engine->directory, view);
+}
+
+/* When the directory or the configuration changed, blocks follow the names of whom they are on. */
+static void tick_blocks(struct engine *engine)
+{
+    uint64_t epoch = atomic_load(&engine->epoch) + 1, now = clock_boot_ns();
+
+    if (engine->rekeyed != epoch || engine->rekeyed_blocks != state_blocks(engine->state)) {
+        engine->rekeyed = epoch;
+        engine->rekeyed_blocks = state_blocks(engine->state);
+        engine->rekey_ends_ns = now + REKEY_NS;
+        rekey(engine, false);
+    } else if (engine->rekey_ends_ns != 0 && now >= engine->rekey_ends_ns) {
+        engine->rekey_ends_ns = 0;
+        rekey(engine, true);
+    }
+}
+
 /* A directory that nobody renews is told once an hour, for each tenant with a max_age. */
 static void tick_age(struct engine *engine)
 {
@@ -298,6 +333,7 @@ void engine_tick(struct engine *engine)
     tick_directory(engine);
     tick_state(engine);
     tick_lists(engine);
+    tick_blocks(engine);
     tick_age(engine);
     tick_journal(engine);
     tick_alerts(engine);

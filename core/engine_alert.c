@@ -24,10 +24,14 @@ static void name_block(struct alert *alert, const struct block *block, uint64_t 
 
     (void)slice_cut(subject, ' ', &kind, &who);
     alert_summary(alert, "%.*s is blocked by limit %s", SLICE_ARG(subject), block->limit);
-    alert_advice(alert,
-                 "See what it sent: postern explain, postern log. If its password was stolen, change it and revoke "
-                 "its sessions, then look at the queue: postern hold %.*s. If all is well: postern unblock %.*s",
-                 SLICE_ARG(who), SLICE_ARG(who));
+    if (alert_kind(alert) == ALERT_OF_CLIENT)
+        alert_advice(alert, "See what came from there: postern log --client %.*s. If all is well: postern unblock %.*s",
+                     SLICE_ARG(who), SLICE_ARG(who));
+    else
+        alert_advice(alert,
+                     "See what it sent: postern explain, postern log. If its password was stolen, change it and revoke "
+                     "its sessions, then look at the queue: postern hold %.*s. If all is well: postern unblock %.*s",
+                     SLICE_ARG(who), SLICE_ARG(who));
     alert_fact(alert, "limit", slice_of(block->limit));
     alert_fact(alert, "reason", slice_of(block->reason));
     if (seconds > 0)
@@ -161,29 +165,32 @@ static void look_around(struct engine *engine)
     engine->lost_told = lost;
 }
 
-static void flush(struct engine *engine, const struct config *config, struct alert_queue *q, struct complaint *trouble)
+static void flush(struct engine *engine, const struct config *config, struct alert_queue *q, struct complaint *trouble,
+                  const char *too_many)
 {
-    unsigned lost = 0;
+    unsigned beyond = 0;
     struct error e;
 
-    if (alert_queue_flush(q, config->spool, &lost, &e) != 0)
+    if (alert_queue_flush(q, config->spool, clock_wall_s(), &beyond, &e) != 0)
         engine_complain(engine, trouble, e.text);
     else
         trouble->text[0] = '\0';
-    if (lost > 0)
-        log_say(engine->log, LEVEL_WARNING, "%u notices were lost: too many events at once", lost);
+    if (beyond > 0)
+        engine_complain(engine, &engine->flood_trouble, too_many);
 }
 
 void engine_alert_tick(struct engine *engine, const struct config *config)
 {
     uint64_t now = clock_boot_ns();
 
-    flush(engine, config, engine->requests, &engine->request_trouble);
+    flush(engine, config, engine->requests, &engine->request_trouble,
+          "requests to disable SMTP AUTH at the source were lost: too many at once");
     if (config->n_alerts == 0)
         return;
     if (engine->alerts_looked_ns == 0 || now - engine->alerts_looked_ns >= ALERT_AGAIN_NS) {
         look_around(engine);
         engine->alerts_looked_ns = now;
     }
-    flush(engine, config, engine->alerts, &engine->alert_trouble);
+    flush(engine, config, engine->alerts, &engine->alert_trouble,
+          "too many events at once to tell each by itself: digests tell of the others");
 }

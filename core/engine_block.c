@@ -18,7 +18,7 @@
 /* So many blocked clients of one IPv4 network are left as they are. */
 #define ALONE_MAX 16
 #define MERGED_V4_PREFIX 24
-#define MERGED_V6_PREFIX 64
+#define IPV6_BITS 128 /* client_ipv6_prefix_length: each address is a client */
 /* Where there is no room for a block of a client, the next one is tried after so long: looking for room takes time. */
 #define FULL_NS NS_PER_S
 
@@ -110,11 +110,13 @@ static bool goes_up(const struct decide_context *c, const struct block *client, 
  * least *least_ns. */
 static bool merge(const struct decide_context *c, const struct submission *s, struct block *b, uint64_t *least_ns)
 {
-    struct network net = network_around(&s->client, MERGED_V4_PREFIX, MERGED_V6_PREFIX);
+    unsigned v6_prefix = c->config->client_ipv6_prefix_length;
+    struct network net = network_around(&s->client, MERGED_V4_PREFIX, v6_prefix);
     struct block around = *b;
 
     *least_ns = 0;
-    if (b->prefix != 0 || b->class < BLOCK_OF_CLIENT || !s->has_client)
+    if (b->prefix != 0 || b->class < BLOCK_OF_CLIENT || !s->has_client ||
+        (!ip_is_v4(&s->client) && v6_prefix == IPV6_BITS))
         return false;
     key_of_block_on_network(c, &net, &around);
     if (b->class == BLOCK_OF_STRANGERS)

@@ -90,9 +90,7 @@ static void charge(struct engine_user *user, const struct deciding *d, uint64_t 
         if (v->action != ACTION_PASS && v->action != ACTION_HOLD)
             return;
     }
-    v->action = ACTION_DEFER;
-    v->reason = REASON_LIMIT;
-    v->reply = slice_of(reason_row(REASON_LIMIT)->reply);
+    verdict_refuse(d->c->config, d->s, v, REASON_LIMIT);
 }
 
 static void give_back_one(struct engine_user *user, const struct decide_context *c, uint64_t key)

@@ -37,7 +37,7 @@ static struct slice mailbox_of(const struct decide_context *c, const struct iden
 {
     if (id->n_claims == 0)
         return (struct slice){NULL, 0};
-    if ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped)
+    if ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped && !id->completed)
         return address_slice(&id->address);
     if (directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, primary) != DIRECTORY_FOUND)
         return (struct slice){NULL, 0};
@@ -74,11 +74,12 @@ static void add_message(struct event *e, const struct submission *s, const struc
         event_text(e, "recipient", engine_shown(s->recipient_result, &s->recipient, s->recipient_text));
     if (s->stage >= STAGE_DATA) {
         event_number(e, "recipients", s->recipient_count != 0 ? s->recipient_count : r->n);
-        event_number(e, "size", s->size);
+        if (s->stage == STAGE_END && !s->size_is_part)
+            event_number(e, "size", s->size);
     }
 }
 
-/* "5.7.139" of "535 5.7.139 ..." */
+/* "5.7.139" of "550 5.7.139 ..." */
 static void add_status(struct event *e, struct slice reply)
 {
     struct slice rest, status;
@@ -111,6 +112,36 @@ static void add_added(struct event *e, const struct verdict *v)
     event_word(e, "would_add", v->would_add_from ? "from" : NULL);
 }
 
+/* "a@contoso.example,b@contoso.example": the addresses of one of the header's fields. */
+static void add_addresses(struct event *e, const char *key, const struct headers *headers, enum header_field field)
+{
+    char text[EVENT_VALUE_MAX + 2]; /* of what is longer the event shows that it was cut */
+    struct buf b = BUF_OVER(text);
+
+    for (size_t i = 0; i < headers->n; i++) {
+        if (headers->list[i].field != field)
+            continue;
+        if (b.n > 0)
+            buf_add_char(&b, ',');
+        buf_add(&b, address_slice(&headers->list[i].address));
+    }
+    event_text(e, key, buf_slice(&b));
+}
+
+/* What is wrong with the header comes first: a line that is too long loses its end. */
+static void add_header(struct event *e, const struct submission *s, const struct verdict *v)
+{
+    if (v->fault != NULL) {
+        event_word(e, "field", header_field_name(v->fault_field));
+        event_sentence(e, "fault", v->fault);
+        event_text(e, "header", v->fault_address);
+    }
+    if (s->headers == NULL || !s->headers->seen)
+        return;
+    add_addresses(e, "from", s->headers, HEADER_FROM);
+    add_addresses(e, "header_sender", s->headers, HEADER_SENDER);
+}
+
 void engine_log_verdict(struct engine_user *user, const struct decide_context *c, const struct submission *s,
                         const struct recipients *r, bool charged)
 {
@@ -129,6 +160,7 @@ void engine_log_verdict(struct engine_user *user, const struct decide_context *c
     if (!passes || v->monitored)
         event_sentence(&e, "why", reason_row(passes ? v->monitored_reason : v->reason)->help);
     add_added(&e, v);
+    add_header(&e, s, v);
     engine_note_verdict(user, s, r, mailbox, charged);
     log_line(log, passes ? LEVEL_INFO : LEVEL_NOTICE, event_end(&e));
 }

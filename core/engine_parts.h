@@ -13,6 +13,8 @@
 
 #define COMPLAIN_AGAIN_NS (UINT64_C(3600) * 1000000000)
 #define LISTS_AGAIN_NS (UINT64_C(60) * 1000000000)
+/* Programs take a new generation or configuration within a second or two of each other. */
+#define REKEY_NS (UINT64_C(10) * 1000000000)
 
 /* A configuration in use, freed by the last of its users. */
 struct config_ref {
@@ -42,8 +44,11 @@ struct engine {
     atomic_uint_least64_t unseen, unseen_told_ns;
     struct alert_queue *alerts, *requests; /* notices and requests to the mirror that wait for the tick */
     /* the tick's own */
-    struct complaint directory_trouble, journal_trouble, alert_trouble, request_trouble;
+    struct complaint directory_trouble, journal_trouble, alert_trouble, request_trouble, flood_trouble;
     uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
+    uint64_t rekeyed; /* the epoch + 1 whose names the blocks stand on; 0: none yet */
+    const struct blocks *rekeyed_blocks;
+    uint64_t rekey_ends_ns; /* boot clock: the old keys are lifted then; 0: they were */
 };
 
 /* How the last line of a verdict began. The next begins so too more often than not. */
@@ -87,6 +92,12 @@ void engine_alert_tick(struct engine *engine, const struct config *config);
 /* Blocks what the limit is per, and says so in the log; not whom never_block protects. */
 void engine_block(struct engine_user *user, const struct decide_context *c, const struct submission *s,
                   const struct limit_config *limit);
+
+/*
+ * Puts the blocks of logins on the keys that these have by this configuration and directory. lift: takes them off the
+ * old keys too, which other programs ask for until they use the same.
+ */
+void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, bool lift);
 
 /* Logs the verdict as one event (core/engine_log.c has the order of the fields), and leaves it in the journal. charged:
  * this is the message's one time of being counted. */

@@ -1,6 +1,7 @@
 #include "core/event.h"
 
 #include "core/buf.h"
+#include "core/json_text.h"
 
 #include <stdint.h>
 
@@ -128,51 +129,85 @@ static inline bool all_plain(struct slice s)
     return (((halves)found)[0] & ((halves)found)[1]) == UINT64_MAX;
 }
 
-static size_t escaped_bytes(struct slice s, struct slice escape)
+/* The same, but for the equals sign: a value that has one stands in quotes, so that its address is found as it was
+ * sent.
+ */
+static inline bool is_shown(char c)
+{
+    return plain[(unsigned char)c] || c == '=';
+}
+
+static size_t escaped_bytes(struct slice s)
 {
     size_t n = s.n;
 
     for (size_t i = 0; i < s.n; i++)
-        if (!plain[(unsigned char)s.p[i]])
-            n += escape.n + 1;
+        if (!is_shown(s.p[i]))
+            n += 3;
     return n;
 }
 
-static char *put_escaped(char *p, struct slice s, struct slice escape)
+static char *put_escaped(char *p, struct slice s)
 {
     static const char hex[] = "0123456789abcdef";
 
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
 
-        if (plain[c]) {
+        if (is_shown(s.p[i])) {
             *p++ = (char)c;
             continue;
         }
-        p = put(p, escape);
+        *p++ = '\\';
+        *p++ = 'x';
         *p++ = hex[c >> 4];
         *p++ = hex[c & 15];
     }
     return p;
 }
 
+static size_t json_bytes(struct slice s)
+{
+    char shown[JSON_CHARACTER_MAX];
+    size_t n = 0, taken;
+
+    for (; s.n > 0; s = (struct slice){s.p + taken, s.n - taken})
+        n += json_character(s, shown, &taken);
+    return n;
+}
+
+static char *put_json(char *p, struct slice s)
+{
+    char shown[JSON_CHARACTER_MAX];
+    size_t taken;
+
+    for (; s.n > 0; s = (struct slice){s.p + taken, s.n - taken}) {
+        size_t n = json_character(s, shown, &taken);
+
+        memcpy(p, shown, n);
+        p += n;
+    }
+    return p;
+}
+
 static __attribute__((noinline)) void add_escaped(struct event *e, struct slice key, struct slice value)
 {
-    bool json = e->format == LOG_JSON;
-    struct slice escape = json ? SLICE("\\\\x") : SLICE("\\x"), cut = {"...", 0};
+    bool json = e->format == LOG_JSON, quoted;
+    struct slice cut = {"...", 0};
     char *p;
 
     if (value.n > EVENT_VALUE_MAX) {
         value.n = EVENT_VALUE_MAX;
         cut.n = 3;
     }
-    p = field(e, key, escaped_bytes(value, escape) + cut.n + (json ? 2 : 0));
+    quoted = json || memchr(value.p, '=', value.n) != NULL;
+    p = field(e, key, (json ? json_bytes(value) : escaped_bytes(value)) + cut.n + (quoted ? 2 : 0));
     if (p == NULL)
         return;
-    if (json)
+    if (quoted)
         *p++ = '"';
-    p = put(put_escaped(p, value, escape), cut);
-    if (json)
+    p = put(json ? put_json(p, value) : put_escaped(p, value), cut);
+    if (quoted)
         *p = '"';
 }
 

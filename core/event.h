@@ -1,7 +1,8 @@
 /*
  * One event as one log line: key=value fields in the order in which they are added, or the same as a JSON object. Empty
- * fields are left out. What came from outside is escaped to \xHH, so that a line is always printable ASCII, cannot be
- * broken by a newline, and can be read back.
+ * fields are left out. A line is always printable ASCII, cannot be broken by a newline, and can be read back: what came
+ * from outside is escaped to \xHH and stands in quotes where it holds an equals sign; in JSON it is as RFC 8259 has it,
+ * and only bytes that are no UTF-8 are lost (core/json_text.h).
  *
  * A field that does not fit is left out whole, and all behind it: half a field could be taken for another value.
  */

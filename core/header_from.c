@@ -1,8 +1,13 @@
 #include "core/header_from.h"
 
 #include "core/address_plain.h"
-#include "core/address_scan.h"
+#include "core/header_loose.h"
 #include "core/local_part.h"
+
+const char from_route[] = "a route";
+const char from_too_many[] = "more than 100 addresses";
+const char from_no_address[] = "name without an address";
+const char from_two_angles[] = "two angle addresses in one mailbox";
 
 /* What is wrong with the line breaks and bytes of a field, or NULL. */
 static const char *wrong_bytes(struct slice value)
@@ -16,6 +21,8 @@ static const char *wrong_bytes(struct slice value)
 
         if (c == '\0')
             return "NUL in the field";
+        if (((unsigned char)c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f)
+            return "control character in the field";
         if (c == '\r' && next != '\n')
             return "bare CR in the field";
         if (c == '\r' || c == '\n') {
@@ -31,16 +38,10 @@ static const char *wrong_bytes(struct slice value)
     return line_is_blank ? "blank line in the field" : NULL;
 }
 
-void header_from_start(struct header_from *walk, struct slice value)
-{
-    *walk = (struct header_from){.rest = value, .why = wrong_bytes(value)};
-}
-
 static const char bad_comment[] = "comment without end, or nested too deep";
 static const char bad_quote[] = "quote without end";
 static const char bad_bracket[] = "square bracket in a name that needs quotes";
 static const char bad_character[] = "character in a name that needs quotes";
-static const char no_address[] = "name without an address (a name that holds a comma needs quotes)";
 static const char bad_tail[] = "text behind an address";
 
 static const char blank_or_dot[] = {'.', ' ', '\t', '\r', '\n'};
@@ -93,7 +94,7 @@ static bool holds_encoded_word(const struct address *a)
     return begin != NULL && memmem(begin, (size_t)(a->text + a->local_n - begin), "?=", 2) != NULL;
 }
 
-static const char *judge(enum address_result result, const struct address *a)
+const char *header_judge(enum address_result result, const struct address *a)
 {
     switch (result) {
     case ADDRESS_OK:
@@ -133,15 +134,15 @@ static const char *take_angle_address(struct scan *s, struct address *out)
     if (!scan_cfws(s))
         return bad_comment;
     if (scan_sees(s, '>'))
-        return judge(ADDRESS_NULL, out);
-    if (!scan_route(s))
-        return "source route without an address";
+        return header_judge(ADDRESS_NULL, out);
+    if (scan_sees(s, '@'))
+        return from_route;
     result = take_addr_spec(s, '>', out);
     if (result != ADDRESS_BAD && !scan_take(s, '>'))
         return "no closing > behind an address";
     if (result == ADDRESS_OK && !scan_cfws(s))
         return bad_comment;
-    return result == ADDRESS_OK && scan_sees(s, '<') ? "two angle addresses in one mailbox" : judge(result, out);
+    return result == ADDRESS_OK && scan_sees(s, '<') ? from_two_angles : header_judge(result, out);
 }
 
 /* s stands at the first word. */
@@ -151,7 +152,7 @@ static const char *take_bare_address(struct scan *s, struct address *out)
 
     if (result == ADDRESS_NO_DOMAIN)
         return "name in front of an address without angle brackets";
-    return scan_sees(s, '<') ? "@ outside of quotes in front of an angle address" : judge(result, out);
+    return scan_sees(s, '<') ? "@ outside of quotes in front of an angle address" : header_judge(result, out);
 }
 
 /* A member of the list that is no group; first is where its name, if any, began, and s stands behind that. */
@@ -160,9 +161,9 @@ static const char *take_mailbox(struct header_from *walk, struct scan *s, const 
     const char *wrong;
 
     if (scan_at_end(s) || scan_sees(s, ',') || scan_sees(s, ';'))
-        return no_address;
+        return from_no_address;
     if (++walk->count > FROM_MAX_ADDRESSES)
-        return "more than 100 addresses";
+        return from_too_many;
     if (scan_take(s, '<')) {
         wrong = take_angle_address(s, out);
     } else if (scan_sees(s, '@')) {
@@ -194,13 +195,15 @@ static const char *open_group(struct header_from *walk, struct scan *s, const ch
         return "group inside of a group";
     if (s->p == first)
         return "group without a name";
+    if (memchr(first, '@', (size_t)(s->p - first)) != NULL)
+        return "@ in the name of a group"; /* in quotes or a comment, but some readers look there */
     walk->in_group = true;
     s->p++;
     return NULL;
 }
 
-/* The next address to *out, which stays empty at the end. Answers what is wrong, or NULL. */
-static const char *find_next(struct header_from *walk, struct scan *s, struct address *out)
+/* The next address to *out, which stays empty at the end. Returns what is wrong, or NULL. */
+static const char *strict_next(struct header_from *walk, struct scan *s, struct address *out)
 {
     const char *wrong = NULL;
 
@@ -227,13 +230,38 @@ static const char *find_next(struct header_from *walk, struct scan *s, struct ad
     return wrong;
 }
 
+/* ---- both readings ---- */
+
+static enum header_reading reading_of(struct slice value)
+{
+    struct header_from walk = {.reading = READING_STRICT};
+    struct scan s = scan_over(value);
+    struct address address;
+    const char *wrong = NULL;
+
+    if (!header_lexes_one_way(value))
+        return READING_RAW;
+    do {
+        address.n = 0;
+        wrong = strict_next(&walk, &s, &address);
+    } while (wrong == NULL && address.n > 0);
+    return wrong == NULL || wrong == from_too_many ? READING_STRICT : READING_LOOSE;
+}
+
+void header_from_start(struct header_from *walk, struct slice value)
+{
+    *walk = (struct header_from){.rest = value, .why = wrong_bytes(value)};
+    if (walk->why == NULL)
+        walk->reading = reading_of(value);
+}
+
 enum from_result header_from_next(struct header_from *walk, struct address *out, const char **why)
 {
     struct scan s = scan_over(walk->rest);
 
     (void)address_none(ADDRESS_NULL, out);
     if (walk->why == NULL)
-        walk->why = find_next(walk, &s, out);
+        walk->why = walk->reading == READING_STRICT ? strict_next(walk, &s, out) : header_loose_next(walk, &s, out);
     if (walk->why != NULL) {
         (void)address_none(ADDRESS_BAD, out);
         *why = walk->why;

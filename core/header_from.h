@@ -1,18 +1,25 @@
 /*
- * The addresses in a From, Sender or Resent-* header field (RFC 5322 3.4, 3.6.2; RFC 6854 for groups), found the way
- * that the strictest reader would: what cannot be read without doubt is FROM_BAD, and the decision refuses it.
+ * The addresses in a From, Sender or Resent-* header field (RFC 5322 3.4, 3.6.2; RFC 6854 for groups): all that any
+ * reader could take for one. What leaves a doubt is FROM_BAD, and the decision refuses it.
  *
  * Written rules (tests/unit/test_header_from.c is the table):
- *  - only the addr-spec counts; display names, comments and encoded words are skipped;
- *  - an address is canonical as address_parse_path has it, source routes dropped; one that is ADDRESS_BAD, empty or
- *    without a domain is FROM_BAD, and so is a name with no address ("Doe, John <j@d>": a comma ends a mailbox);
- *  - an encoded word inside an addr-spec, unquoted text that holds an "@" in front of an angle address, two angle
- *    addresses in one mailbox, unbalanced quotes, comments or brackets, a backslash or a control character outside of
- *    quotes: FROM_BAD. "[words]" in a display name is let pass, since scripts do write it and nobody reads it two ways;
- *  - groups are walked ("Team: a@d, b@d;"); an empty group gives nothing, and so do empty places between commas; a
- *    group inside of a group, or without its ";", is FROM_BAD;
+ *  - only the addr-spec counts; quoted strings, comments and encoded words in names are text for display, and skipped;
+ *  - a field that is a list of mailboxes and groups as RFC 5322 has it gives the addresses of that list, and no others;
+ *    empty groups and empty places between commas give nothing;
+ *  - in any other field ("Berg, Anna <...>", "anna@d.example <...>", "Backup: nightly <...>") each "@" outside of the
+ *    text for display is looked at. With a dotted domain it is an address, which must stand apart from other words:
+ *    next to it may be commas, semicolons, colons, angle brackets and the field's ends. Without one ("Anna @ Contoso"),
+ *    however its words are joined, it is nobody's, and so is a name without an "@". A field without any address is
+ *    FROM_BAD, and so are angle brackets around anything else than a plain address;
+ *  - where readers may disagree on what is quoted (quotes and comments without end, a backslash in front of a special
+ *    character, bytes that are no UTF-8, or that are a backslash or none as the charset goes), nothing is text for
+ *    display, and the rule above holds for the whole field: "J\xfcrgen <anna@d.example>" has one reading,
+ *    "\"\x81\" <boss@d.example>, \" <anna@d.example>" has not;
+ *  - a route ("<@a,@b:user@d>", RFC 5322 4.4) is FROM_BAD: some readers see addresses in it;
+ *  - an address is canonical as address_parse_path has it; one that is ADDRESS_BAD, empty or without a domain is
+ *    FROM_BAD, and so is one with an encoded word inside;
  *  - folded lines (LF or CRLF followed by a blank) are blanks; a bare CR, a bare LF that does not fold, a folded line
- *    with nothing on it (a reader may take it for the end of the header) or NUL is FROM_BAD;
+ *    with nothing on it (a reader may take it for the end of the header), NUL or another control character is FROM_BAD;
  *  - more than FROM_MAX_ADDRESSES addresses or more than FROM_MAX_BYTES bytes: FROM_BAD.
  */
 #ifndef POSTERN_HEADER_FROM_H
@@ -29,14 +36,23 @@ enum from_result {
     FROM_BAD      /* cannot be read without doubt; *why says what is wrong, in a few words */
 };
 
+enum header_reading {
+    READING_STRICT, /* as RFC 5322 has it */
+    READING_LOOSE,  /* all that could be an address outside of the text for display */
+    READING_RAW     /* and there is none of that */
+};
+
 struct header_from {
     struct slice rest;
+    enum header_reading reading;
     unsigned count;
-    bool in_group;
+    bool in_group;   /* READING_STRICT */
+    bool angle;      /* otherwise: angle brackets were seen since the last comma or semicolon */
+    unsigned open;   /* otherwise: and so many of them wait for their closing */
     const char *why; /* once FROM_BAD was found: what is wrong; else NULL */
 };
 
-/* value is the field's body without its name; it must outlive the walk. */
+/* value is the field's body without its name; it must outlive the walk. Reads all of it once. */
 void header_from_start(struct header_from *walk, struct slice value);
 
 /*

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /*
- * Address space, not room: the file grows as it needs. 200000 decisions take about 50 MB, two million mailboxes about
+ * Address space, not room: the file grows as it needs. 300000 decisions take about 80 MB, two million mailboxes about
  * 500 MB.
  */
 #define MAP_SIZE (sizeof(size_t) > 4 ? (size_t)(UINT64_C(4) << 30) : (size_t)512 << 20)
@@ -89,6 +89,7 @@ int journal_open_read_by(struct journal_apart *apart, struct journal **out, stru
 int journal_open(const char *folder, const char *program, struct journal **out, struct error *e)
 {
     const struct journal_bounds bounds = {.decisions = JOURNAL_DECISIONS_MAX,
+                                          .refusals = JOURNAL_REFUSALS_MAX,
                                           .gathered = JOURNAL_GATHERED_MAX,
                                           .mailboxes = USAGE_MAILBOXES_MAX,
                                           .map_size = MAP_SIZE};
@@ -191,34 +192,88 @@ static void count_only(struct journal *j, const struct journal_event *v, bool co
     struct journal_event counted = *v;
 
     counted.counts = counts;
+    counted.messages = counts;
     (void)tally_add(j->active->beyond, &counted);
     atomic_fetch_add_explicit(&j->dropped, 1, memory_order_relaxed);
 }
 
-/* With note_lock held. */
-static bool has_room(const struct journal *j)
+/* With note_lock held. What is no message leaves room for those. */
+static bool has_room(const struct journal *j, bool message)
 {
-    return j->active->events < j->bounds.gathered &&
-           j->active->n + EVENT_PACKED_MAX <= JOURNAL_BATCH_BYTES(j->bounds.gathered);
+    size_t bytes = JOURNAL_BATCH_BYTES(j->bounds.gathered);
+    uint32_t events = j->bounds.gathered;
+
+    if (!message) {
+        bytes -= bytes / JOURNAL_MESSAGES_SHARE;
+        events -= events / JOURNAL_MESSAGES_SHARE;
+    }
+    return j->active->events < events && j->active->n + EVENT_PACKED_MAX <= bytes;
 }
 
-void journal_note(struct journal *j, const struct journal_event *v)
+static uint64_t mix(const struct journal *j, uint64_t hash, struct slice text)
 {
-    uint64_t refusal = 0;
-    bool counts;
+    return hash_mix(hash, hash_slice(&j->secret, text));
+}
 
-    if (j == NULL || j->program[0] == '\0')
-        return;
-    atomic_fetch_add_explicit(&j->totals[v->action][v->reason], 1, memory_order_relaxed);
-    if (is_refusal(v))
-        refusal = refusal_name(j, v);
-    (void)pthread_mutex_lock(&j->note_lock);
-    counts = v->counts && !is_repeated(j, refusal);
-    if (has_room(j)) {
+/* Names all that decisions must have in common to be one. Messages that monitor mode lets through stay apart: each of
+ * them is told of. */
+static uint64_t likeness(const struct journal *j, const struct journal_event *v)
+{
+    const uint8_t words[] = {(uint8_t)v->action, (uint8_t)v->reason, (uint8_t)v->monitored,
+                             (uint8_t)v->stage,  v->milter,          v->has_client};
+    uint64_t hash = hash_slice(&j->secret, (struct slice){(const char *)words, sizeof words});
+
+    if (v->has_client)
+        hash = mix(j, hash, (struct slice){(const char *)v->client.b, sizeof v->client.b});
+    hash = mix(j, hash, v->login);
+    hash = mix(j, hash, v->connector);
+    hash = mix(j, hash, v->limit);
+    hash = mix(j, hash, v->sender);
+    hash = mix(j, hash, v->fault_text);
+    if (!is_refusal(v))
+        hash = mix(j, hash, v->instance);
+    return hash | 1;
+}
+
+/* With note_lock held: adds it to one like it of this batch. False when there is none: the next will find this one,
+ * which is to be put behind what the batch has. */
+static bool is_merged(struct journal *j, uint64_t name, bool counts)
+{
+    struct journal_merged *slot = &j->merged[(name >> 1) & (JOURNAL_MERGED - 1)];
+
+    if (slot->name == name && slot->round == j->round) {
+        event_repeat(j->active->bytes + slot->at, counts);
+        return true;
+    }
+    if (has_room(j, false))
+        *slot = (struct journal_merged){name, j->round, j->active->n};
+    return false;
+}
+
+/* With note_lock held. */
+static void gather(struct journal *j, const struct journal_event *v, bool message, bool counts)
+{
+    if (has_room(j, message)) {
         j->active->n += event_pack(v, counts, j->active->bytes + j->active->n);
         j->active->events++;
     } else
         count_only(j, v, counts);
+}
+
+void journal_note(struct journal *j, const struct journal_event *v)
+{
+    bool message = v->counts && !is_refusal(v), counts;
+    uint64_t refusal, like;
+
+    if (j == NULL || j->program[0] == '\0')
+        return;
+    atomic_fetch_add_explicit(&j->totals[v->action][v->reason], 1, memory_order_relaxed);
+    refusal = is_refusal(v) ? refusal_name(j, v) : 0;
+    like = message ? 0 : likeness(j, v);
+    (void)pthread_mutex_lock(&j->note_lock);
+    counts = v->counts && !is_repeated(j, refusal);
+    if (message || !is_merged(j, like, counts))
+        gather(j, v, message, counts);
     (void)pthread_mutex_unlock(&j->note_lock);
 }
 
@@ -240,6 +295,7 @@ static struct journal_batch *take_batch(struct journal *j)
         struct journal_batch *gathered = j->active;
 
         j->active = waits;
+        j->round++;
         waits = gathered;
     }
     (void)pthread_mutex_unlock(&j->note_lock);

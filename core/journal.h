@@ -5,11 +5,13 @@
  * not waited for.
  *
  *   table       key                                value
- *   decisions   wall-clock ns, process, number     a chunk: some decisions of one program, the newest of that time
+ *   decisions   wall-clock ns, process, number     a chunk: some decisions of one program, the newest of that time: the
+ *                                                  messages that were let through
+ *   refusals    the same                           chunks of all the others
  *   usage       tenant name, NUL, mailbox          struct usage, packed: kept for USAGE_DAYS
  *   seen        hour, and the key in usage         nothing: no mailbox was seen longer ago than it says
  *   totals      program, NUL, action, NUL, reason  counts since the journal was made
- *               NUL, name                          the version of this layout, and how many decisions there are
+ *               NUL, name                          the version of this layout, and how many decisions and refusals
  *               program, NUL, "dropped"            records that were not kept since then: too many gathered
  *
  * Decisions and totals are written in each round. Usage gathers, since each mailbox is a page of the disk: it is
@@ -19,6 +21,10 @@
  * Everything is bounded: the oldest decisions give way beyond JOURNAL_DECISIONS_MAX, a chunk at a time; mailboxes that
  * were not seen for USAGE_DAYS are forgotten, and beyond USAGE_MAILBOXES_MAX the one that was seen longest ago, to the
  * hour.
+ *
+ * Refusals have a bound of their own, and room of their own between two rounds: whoever is refused can be so as often
+ * as he likes, and must not push away what a stolen login sent. Within a round those that differ in nothing but the
+ * recipient are one, with a count.
  *
  * Each transaction's pages are on the disk before they count: a killed program or a crash of the machine costs the last
  * rounds of decisions, and what a busy relay's usage gathered in the last USAGE_LATE_S seconds, never what was there
@@ -32,6 +38,7 @@
 #include "core/error.h"
 
 #define JOURNAL_DECISIONS_MAX 200000u
+#define JOURNAL_REFUSALS_MAX 100000u
 #define JOURNAL_GATHERED_MAX 16384u /* decisions between two rounds; usage and totals are exact beyond that, too */
 #define USAGE_SOON 16               /* mailboxes and clients that are written in each round */
 #define USAGE_LATE_S 30
@@ -54,6 +61,9 @@ struct journal_event {
     struct ip client;
     uint64_t size, retry_s;
     struct slice tenant, connector, login, mailbox, method, limit, sender, queue_id, instance, recipient;
+    struct slice from, header_sender, fault, fault_text;
+    enum header_field fault_field;
+    uint32_t times, messages; /* as it is read; to be noted, it is one */
 };
 
 /* One decision as it is read. Texts are terminated, and may hold anything: escape them before showing. */
@@ -71,6 +81,8 @@ struct journal_record {
      * reason but the first, since a message with many recipients is refused for each of them.
      */
     bool counts;
+    uint32_t times;    /* as many decisions that differ in the recipient at most, within about a second; at least 1 */
+    uint32_t messages; /* how many of these count */
     bool has_client;
     struct ip client;
     uint32_t recipients;
@@ -81,6 +93,12 @@ struct journal_record {
     char mailbox[128]; /* primary address; empty when the login has none */
     char method[24], limit[40], sender[160], queue_id[24], instance[48];
     char recipient[160]; /* the one in question; of a whole message, the first */
+    /* Of the header, where the milter saw it: the first address in From where that is not the envelope sender; in
+     * Sender; and where the header is what is wrong, which field, what with it, and the address or the beginning of the
+     * field. */
+    char from[160], header_sender[160];
+    enum header_field fault_field;
+    char fault[96], fault_text[160]; /* fault: empty where the header is not at fault */
 };
 
 /* What a mailbox did. Counts are of messages; refusals are by reason. */

@@ -1,9 +1,12 @@
 /* Decisions as they are noted, gathered, and kept in chunks. */
 #include "core/journal_code.h"
 
-enum { FLAG_MILTER = 1, FLAG_CLIENT = 2, FLAG_COUNTS = 4, FLAG_CLIENT_V4 = 8, FLAGS = 15 };
+enum { FLAG_MILTER = 1, FLAG_CLIENT = 2, FLAG_COUNTS = 4, FLAG_CLIENT_V4 = 8, FLAG_MORE = 16, FLAGS = 31 };
 
-#define EVENT_HEAD 10u     /* size and at_ns */
+#define EVENT_HEAD 10u  /* size and at_ns */
+#define EVENT_FLAGS 10u /* where flags and action are */
+#define EVENT_ACTION 11u
+#define COUNTS_SIZE 8u     /* what an event with FLAG_MORE ends with: times and messages, 32 bits each */
 #define SAME_AS_LOGIN 255u /* in the place of a length: texts are shorter */
 #define CAP(member) sizeof((struct journal_record *)0)->member
 
@@ -18,15 +21,36 @@ static uint8_t *put_text_beside(uint8_t *p, struct slice text, size_t cap, struc
     return p;
 }
 
+static bool passes(enum action action)
+{
+    return action == ACTION_PASS || action == ACTION_HOLD;
+}
+
+/* What a message that is let through from its own sender does not have: the header, and counts that grow. */
+static uint8_t *put_more(uint8_t *p, const struct journal_event *v, bool counts)
+{
+    const uint32_t numbers[] = {v->times > 0 ? v->times : 1, !counts ? 0 : v->messages > 0 ? v->messages : 1};
+
+    p = put_text(p, v->from, CAP(from));
+    p = put_text(p, v->header_sender, CAP(header_sender));
+    *p++ = (uint8_t)v->fault_field;
+    p = put_text(p, v->fault, CAP(fault));
+    p = put_text(p, v->fault_text, CAP(fault_text));
+    memcpy(p, numbers, sizeof numbers);
+    return p + sizeof numbers;
+}
+
 size_t event_pack(const struct journal_event *v, bool counts, uint8_t *out)
 {
+    bool more =
+        !counts || !passes(v->action) || v->times > 1 || v->from.n > 0 || v->header_sender.n > 0 || v->fault.n > 0;
     bool v4 = v->has_client && ip_is_v4(&v->client);
     struct slice login = {v->login.p, v->login.n < CAP(login) ? v->login.n : CAP(login) - 1};
     uint8_t *p = out + EVENT_HEAD;
     uint16_t n;
 
     *p++ = (uint8_t)((v->milter ? FLAG_MILTER : 0) | (v->has_client ? FLAG_CLIENT : 0) | (counts ? FLAG_COUNTS : 0) |
-                     (v4 ? FLAG_CLIENT_V4 : 0));
+                     (v4 ? FLAG_CLIENT_V4 : 0) | (more ? FLAG_MORE : 0));
     *p++ = (uint8_t)v->action;
     *p++ = (uint8_t)v->stage;
     *p++ = (uint8_t)v->tls;
@@ -47,6 +71,8 @@ size_t event_pack(const struct journal_event *v, bool counts, uint8_t *out)
     p = put_text(p, v->recipient, CAP(recipient));
     p = put_text(p, v->queue_id, CAP(queue_id));
     p = put_text(p, v->instance, CAP(instance));
+    if (more)
+        p = put_more(p, v, counts);
     n = (uint16_t)(p - out);
     memcpy(out, &n, sizeof n);
     memcpy(out + sizeof n, &v->at_ns, sizeof v->at_ns);
@@ -59,6 +85,24 @@ size_t event_size(const uint8_t *packed)
 
     memcpy(&n, packed, sizeof n);
     return n;
+}
+
+bool event_is_message(const uint8_t *packed)
+{
+    return (packed[EVENT_FLAGS] & FLAG_COUNTS) != 0 && passes((enum action)packed[EVENT_ACTION]);
+}
+
+void event_repeat(uint8_t *packed, bool counts)
+{
+    uint8_t *p = packed + event_size(packed) - COUNTS_SIZE;
+    uint32_t numbers[2];
+
+    memcpy(numbers, p, sizeof numbers);
+    if (numbers[0] == UINT32_MAX)
+        return;
+    numbers[0]++;
+    numbers[1] += counts;
+    memcpy(p, numbers, sizeof numbers);
 }
 
 uint64_t event_at(const uint8_t *packed)
@@ -79,8 +123,28 @@ static struct slice take_text_beside(struct source *s, size_t cap, struct slice 
     return login;
 }
 
-/* What usage is counted by; the other texts are empty. */
-static void take_counted(struct source *s, struct journal_event *v)
+/* Times and messages are the end of the event, since they change while it gathers. */
+static void take_counts(struct source *s, struct journal_event *v, bool more)
+{
+    uint32_t numbers[2] = {1, v->counts};
+
+    v->times = 1;
+    if (more && (s->bad || s->n < COUNTS_SIZE)) {
+        s->bad = true;
+        return;
+    }
+    if (more) {
+        s->n -= COUNTS_SIZE;
+        memcpy(numbers, s->p + s->n, sizeof numbers);
+        s->bad = numbers[0] == 0 || numbers[1] > numbers[0];
+    }
+    v->times = numbers[0];
+    v->messages = numbers[1];
+    v->counts = v->messages > 0;
+}
+
+/* What usage is counted by; the other texts are empty. Has it more than older versions wrote? */
+static bool take_counted(struct source *s, struct journal_event *v)
 {
     unsigned flags = take_below(s, FLAGS + 1);
     uint64_t recipients;
@@ -105,9 +169,11 @@ static void take_counted(struct source *s, struct journal_event *v)
     v->method = take_text(s, CAP(method));
     if (recipients > UINT32_MAX || v->reason == REASON_COUNT || v->monitored == REASON_COUNT)
         s->bad = true;
+    take_counts(s, v, (flags & FLAG_MORE) != 0);
+    return (flags & FLAG_MORE) != 0;
 }
 
-static void take_rest(struct source *s, struct journal_event *v)
+static void take_rest(struct source *s, struct journal_event *v, bool more)
 {
     v->connector = take_text(s, CAP(connector));
     v->limit = take_text(s, CAP(limit));
@@ -115,6 +181,15 @@ static void take_rest(struct source *s, struct journal_event *v)
     v->recipient = take_text(s, CAP(recipient));
     v->queue_id = take_text(s, CAP(queue_id));
     v->instance = take_text(s, CAP(instance));
+    if (!more)
+        return;
+    v->from = take_text(s, CAP(from));
+    v->header_sender = take_text(s, CAP(header_sender));
+    v->fault_field = (enum header_field)take_below(s, HEADER_RESENT_SENDER + 1);
+    v->fault = take_text(s, CAP(fault));
+    v->fault_text = take_text(s, CAP(fault_text));
+    if (v->fault.n == 0)
+        v->fault_field = HEADER_FROM;
 }
 
 /* Takes the event off the beginning of *packed: its bytes behind the head; bad when there is none. */
@@ -135,11 +210,12 @@ bool event_unpack(struct slice *packed, struct journal_event *out)
 {
     struct source s = take_one(packed);
     const uint8_t *p = s.p;
+    bool more;
 
     if (s.bad)
         return false;
-    take_counted(&s, out);
-    take_rest(&s, out);
+    more = take_counted(&s, out);
+    take_rest(&s, out, more);
     out->at_ns = event_at(p - EVENT_HEAD);
     return !s.bad && s.n == 0;
 }
@@ -151,7 +227,7 @@ bool event_unpack_counted(struct slice *packed, struct journal_event *out)
 
     if (s.bad)
         return false;
-    take_counted(&s, out);
+    (void)take_counted(&s, out);
     out->at_ns = event_at(p - EVENT_HEAD);
     return !s.bad;
 }
@@ -174,6 +250,8 @@ void record_of(const struct journal_event *v, struct journal_record *r)
     r->tls = v->tls;
     r->milter = v->milter;
     r->counts = v->counts;
+    r->times = v->times;
+    r->messages = v->messages;
     r->has_client = v->has_client;
     r->client = v->client;
     r->recipients = v->recipients;
@@ -189,6 +267,11 @@ void record_of(const struct journal_event *v, struct journal_record *r)
     set_text(r->queue_id, v->queue_id);
     set_text(r->instance, v->instance);
     set_text(r->recipient, v->recipient);
+    set_text(r->from, v->from);
+    set_text(r->header_sender, v->header_sender);
+    r->fault_field = v->fault_field;
+    set_text(r->fault, v->fault);
+    set_text(r->fault_text, v->fault_text);
 }
 
 uint16_t chunk_count(struct slice chunk)

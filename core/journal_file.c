@@ -27,7 +27,7 @@
 #define LOCK_PAUSE_NS 5000000
 #define CONDEMNED 0xff
 
-static const char *const table_names[JOURNAL_TABLES] = {"decisions", "usage", "seen", "totals"};
+static const char *const table_names[JOURNAL_TABLES] = {"decisions", "usage", "seen", "totals", "refusals"};
 
 int journal_file_error(struct error *e, const char *what, int code)
 {
@@ -266,6 +266,8 @@ static int open_tables(struct journal_file *f, bool writer, struct error *e)
         return journal_file_error(e, "begin", code);
     for (int i = 0; i < JOURNAL_TABLES && code == 0; i++)
         code = mdb_dbi_open(txn, table_names[i], writer ? MDB_CREATE : 0, &f->dbi[i]);
+    f->lacks_refusals = !writer && code == MDB_NOTFOUND && f->dbi[JOURNAL_TOTALS] != 0;
+    code = f->lacks_refusals ? 0 : code;
     if (code == 0) {
         code = journal_layout_check(f, txn, writer);
         f->former = code == MDB_VERSION_MISMATCH;

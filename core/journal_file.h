@@ -17,11 +17,13 @@
 
 #define JOURNAL_FAULTS_MAX 3
 
-enum journal_table { JOURNAL_DECISIONS, JOURNAL_USAGE, JOURNAL_SEEN, JOURNAL_TOTALS, JOURNAL_TABLES };
+/* An environment of an older version lacks the last one until a program writes to it. */
+enum journal_table { JOURNAL_DECISIONS, JOURNAL_USAGE, JOURNAL_SEEN, JOURNAL_TOTALS, JOURNAL_REFUSALS, JOURNAL_TABLES };
 
 struct journal_file {
     MDB_env *env;
     MDB_dbi dbi[JOURNAL_TABLES];
+    bool lacks_refusals;    /* a reader's: dbi[JOURNAL_REFUSALS] is none */
     struct stat data, lock; /* to see whether they were replaced */
     char *data_path, *lock_path;
     int mark; /* descriptor; -1 for readers */

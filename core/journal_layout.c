@@ -13,7 +13,7 @@ int journal_layout_check(struct journal_file *f, MDB_txn *txn, bool writer)
         return value.mv_size == sizeof layout && memcmp(value.mv_data, &layout, sizeof layout) == 0
                    ? 0
                    : MDB_VERSION_MISMATCH;
-    for (int i = 0; i < JOURNAL_TABLES && code == MDB_NOTFOUND; i++)
+    for (int i = 0; i < JOURNAL_TABLES - f->lacks_refusals && code == MDB_NOTFOUND; i++)
         if (mdb_stat(txn, f->dbi[i], &stat) != 0 || stat.ms_entries > 0)
             return MDB_VERSION_MISMATCH;
     if (code != MDB_NOTFOUND || !writer)

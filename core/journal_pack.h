@@ -1,8 +1,8 @@
 /*
  * How decisions and usage lie in the journal's files: numbers of as many bytes as they need (LEB128) and texts behind
  * their length. Reasons are names, since their numbers change from version to version; the order of enum action, enum
- * stage and enum tls_version is part of the format. Decoders trust nothing. Whoever changes what is written here
- * changes JOURNAL_LAYOUT.
+ * stage, enum tls_version and enum header_field is part of the format. Decoders trust nothing. Whoever changes what is
+ * written here changes JOURNAL_LAYOUT, unless older versions only leave out what they don't know.
  */
 #ifndef POSTERN_JOURNAL_PACK_H
 #define POSTERN_JOURNAL_PACK_H
@@ -12,7 +12,7 @@
 #define JOURNAL_LAYOUT 2u /* an environment of another one is set aside */
 
 /* The most that a decision or a usage takes. */
-#define EVENT_PACKED_MAX 1024u
+#define EVENT_PACKED_MAX 1600u
 #define USAGE_PACKED_MAX 4096u
 
 /*
@@ -21,6 +21,11 @@
  * event.
  */
 size_t event_pack(const struct journal_event *event, bool counts, uint8_t *out);
+/* Did it let a message through that counts? */
+bool event_is_message(const uint8_t *packed);
+/* One more decision, counting or not, that is like the one at the beginning of what event_pack wrote, which is no
+ * message. */
+void event_repeat(uint8_t *packed, bool counts);
 /* Takes the decision off the beginning of *packed; its texts lie in packed. False when there is none that can be read.
  */
 bool event_unpack(struct slice *packed, struct journal_event *out);
@@ -70,6 +75,7 @@ bool seen_key_read(struct slice key, uint32_t *hour, struct slice *usage_key);
 #define TOTAL_KEY_MAX 96u
 #define TOTAL_LAYOUT "\0layout" /* keys of numbers that are no totals: no program is named so */
 #define TOTAL_DECISIONS "\0decisions"
+#define TOTAL_REFUSALS "\0refusals"
 #define PROGRAM_NAME_MAX 32u /* with its terminator */
 size_t total_key(const char *program, enum action action, enum reason reason, uint8_t *out);
 /* program has PROGRAM_NAME_MAX bytes. */

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 struct journal_bounds {
-    uint32_t decisions, gathered, mailboxes;
+    uint32_t decisions, refusals, gathered, mailboxes;
     size_t map_size; /* bytes */
 };
 
@@ -33,6 +33,17 @@ struct journal_apart {
     void (*close)(struct journal_apart *apart);
 };
 
+/* What this share of a batch is left for: messages that were let through. */
+#define JOURNAL_MESSAGES_SHARE 4
+#define JOURNAL_MERGED 1024u /* decisions of a batch remembered, to add those that are like them; a power of two */
+
+/* Where in the active batch a decision is that others are added to. */
+struct journal_merged {
+    uint64_t name; /* a hash; 0: none */
+    uint64_t round;
+    size_t at;
+};
+
 #define JOURNAL_REPEATED 4096u /* refusals remembered, to tell repetitions; a power of two */
 
 struct journal {
@@ -42,9 +53,11 @@ struct journal {
     struct hash_secret secret;
     atomic_uint_least64_t totals[ACTION_HOLD + 1][REASON_COUNT];
     atomic_uint_least64_t dropped; /* like totals: since the last round that was written */
-    pthread_mutex_t note_lock;     /* short: guards active, what it points to, and repeated */
+    pthread_mutex_t note_lock;     /* short: guards active, what it points to, repeated, merged and round */
     struct journal_batch *active;
     uint64_t repeated[JOURNAL_REPEATED];
+    struct journal_merged merged[JOURNAL_MERGED];
+    uint64_t round;            /* of the active batch */
     pthread_mutex_t file_lock; /* guards what follows */
     struct journal_batch batches[2];
     struct tally *tally; /* usage that was not written yet */
@@ -101,11 +114,11 @@ int journal_put(struct writing *w, enum journal_table table, const void *key, si
 int journal_take_off(struct writing *w, enum journal_table table, const void *key, size_t key_n);
 int journal_entries(struct writing *w, enum journal_table table, size_t *n);
 
-/* How many decisions are kept. */
-int journal_decisions_kept(struct writing *w, uint64_t *n);
+/* How many are kept of one of the two tables of decisions. */
+int journal_kept(struct writing *w, enum journal_table table, uint64_t *n);
 int journal_put_decisions(struct writing *w);
-/* Takes chunks off the old end: as long as they have not more than n decisions. */
-int journal_drop_decisions(struct writing *w, uint64_t n);
+/* Takes chunks off the old end of such a table: as long as they have not more than n decisions. */
+int journal_drop(struct writing *w, enum journal_table table, uint64_t n);
 
 int journal_put_usage(struct writing *w);
 /* Forgets mailboxes that were seen longest ago: n of them, and those of an hour before `before`. */

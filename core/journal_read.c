@@ -80,6 +80,10 @@ static int read_here(struct journal *j, struct piece *p, struct error *e)
 
     if (journal_ensure(j, e) != 0)
         return -1;
+    if (p->table == JOURNAL_REFUSALS && j->file->lacks_refusals) {
+        p->end = true;
+        return 0;
+    }
     code = begin(j, &txn);
     if (code == 0)
         code = mdb_cursor_open(txn, j->file->dbi[p->table], &cursor);
@@ -223,11 +227,68 @@ static bool show_chunk(void *arg, struct slice key, struct slice chunk)
     return !w->no_memory;
 }
 
+static int compare_keys(struct slice a, struct slice b)
+{
+    int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+    return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+/* A piece of one of the tables of decisions, from its new end on, and the entry in it that is next. */
+struct newest {
+    struct piece piece;
+    uint32_t next;
+};
+
+/* 1 with the key of the next chunk; 0: there is none; -1 with e. */
+static int look_at_next(struct journal *j, struct newest *n, struct slice *key, struct error *e)
+{
+    struct piece *p = &n->piece;
+
+    while (n->next == p->n && !p->end) {
+        if (journal_read_piece(j, p, e) != 0)
+            return -1;
+        n->next = 0;
+    }
+    if (n->next == p->n)
+        return 0;
+    *key = piece_key(p, n->next);
+    return 1;
+}
+
+/* Shows the chunks of both tables, the newest first: keys of both are times, and sort alike. */
+static int walk_both(struct journal *j, struct newest both[2], struct decisions_walk *w, struct error *e)
+{
+    for (;;) {
+        struct slice keys[2];
+        int any[2] = {look_at_next(j, &both[0], &keys[0], e), look_at_next(j, &both[1], &keys[1], e)};
+        struct newest *n;
+
+        if (any[0] < 0 || any[1] < 0)
+            return -1;
+        if (any[0] + any[1] == 0)
+            return 0;
+        n = any[1] == 0 || (any[0] == 1 && compare_keys(keys[0], keys[1]) >= 0) ? &both[0] : &both[1];
+        if (!show_chunk(w, keys[n - both], piece_value(&n->piece, n->next)))
+            return 0;
+        n->next++;
+    }
+}
+
 int journal_decisions(struct journal *j, uint64_t since_ns,
                       bool (*each)(void *arg, const struct journal_record *record), void *arg, struct error *e)
 {
     struct decisions_walk w = {.since_ns = since_ns, .each = each, .arg = arg};
-    int result = walk(j, JOURNAL_DECISIONS, true, show_chunk, &w, e);
+    struct newest *both = calloc(2, sizeof *both);
+    int result;
+
+    if (both == NULL)
+        return error_set(e, "out of memory");
+    both[0].piece.table = JOURNAL_DECISIONS;
+    both[1].piece.table = JOURNAL_REFUSALS;
+    both[0].piece.backwards = both[1].piece.backwards = true;
+    result = walk_both(j, both, &w, e);
+    free(both);
 
     if (result == 0 && w.no_memory)
         result = error_set(e, "out of memory");

@@ -5,7 +5,7 @@
 #include <endian.h>
 #include <stdlib.h>
 
-enum mechanism { MECHANISM_NONE, MECHANISM_BASIC, MECHANISM_OAUTH };
+enum mechanism { MECHANISM_NONE /* or neither of the two */, MECHANISM_BASIC, MECHANISM_OAUTH };
 
 /* What is counted together: part of an entry's name, behind the mailbox's key. Bytes only, so that it has no gaps. */
 struct shape {
@@ -136,6 +136,8 @@ static uint32_t *slot_of(const struct tally *t, struct slice name)
 
 static struct shape shape_of(const struct journal_event *v)
 {
+    static const uint8_t of_proof[] = {
+        [PROOF_PASSWORD] = MECHANISM_BASIC, [PROOF_TOKEN] = MECHANISM_OAUTH, [PROOF_OTHER] = MECHANISM_NONE};
     struct shape shape = {.passes = v->action == ACTION_PASS || v->action == ACTION_HOLD};
 
     if (!shape.passes) {
@@ -145,7 +147,7 @@ static struct shape shape_of(const struct journal_event *v)
     shape.monitored = (uint8_t)v->monitored;
     shape.tls = (uint8_t)v->tls;
     if (v->method.n > 0)
-        shape.mechanism = mechanism_is_basic(v->method) ? MECHANISM_BASIC : MECHANISM_OAUTH;
+        shape.mechanism = of_proof[mechanism_proof(v->method)];
     shape.has_client = v->has_client;
     if (v->has_client)
         shape.client = v->client;
@@ -195,7 +197,7 @@ bool tally_add(struct tally *t, const struct journal_event *v)
     entry = find(t, (struct slice){(const char *)name, n + sizeof shape}, at_s);
     if (entry == NULL)
         return false;
-    entry->count++;
+    entry->count += v->messages;
     entry->recipients += v->recipients;
     entry->bytes += v->size;
     if (at_s < entry->first_s)

@@ -66,15 +66,23 @@ static int add_totals(struct writing *w)
 
 /* ---- the transaction ---- */
 
+static int keep_bound(struct writing *w, enum journal_table table, uint64_t most)
+{
+    uint64_t kept;
+    int code = journal_kept(w, table, &kept);
+
+    return code == 0 && kept > most ? journal_drop(w, table, kept - most) : code;
+}
+
 static int keep_bounds(struct writing *w)
 {
     const struct journal_bounds *bounds = &w->j->bounds;
-    uint64_t hour = w->round->wall_ns / NS_PER_S / S_PER_HOUR, decisions;
+    uint64_t hour = w->round->wall_ns / NS_PER_S / S_PER_HOUR;
     size_t mailboxes;
-    int code = journal_decisions_kept(w, &decisions);
+    int code = keep_bound(w, JOURNAL_DECISIONS, bounds->decisions);
 
-    if (code == 0 && decisions > bounds->decisions)
-        code = journal_drop_decisions(w, decisions - bounds->decisions);
+    if (code == 0)
+        code = keep_bound(w, JOURNAL_REFUSALS, bounds->refusals);
     if (code == 0)
         code = journal_entries(w, JOURNAL_USAGE, &mailboxes);
     if (code != 0)
@@ -94,19 +102,22 @@ static int write_all(struct writing *w)
     return code == 0 ? keep_bounds(w) : code;
 }
 
-/* The map is full: the oldest decisions give way, and when there are none left, mailboxes. */
+/* The map is full: the oldest refusals give way, then decisions, and when there are none left, mailboxes. */
 static int give_way(struct writing *w)
 {
+    static const enum journal_table tables[] = {JOURNAL_REFUSALS, JOURNAL_DECISIONS};
     size_t chunks, mailboxes = 0;
-    uint64_t decisions;
-    int code = journal_entries(w, JOURNAL_DECISIONS, &chunks);
+    uint64_t kept;
+    int code = 0;
 
-    if (code == 0 && chunks > 0)
-        return (code = journal_decisions_kept(w, &decisions)) != 0
-                   ? code
-                   : journal_drop_decisions(w, decisions / GIVE_WAY + CHUNK_EVENTS_MAX);
-    if (code == 0)
-        code = journal_entries(w, JOURNAL_USAGE, &mailboxes);
+    for (size_t i = 0; i < 2; i++) {
+        code = journal_entries(w, tables[i], &chunks);
+        if (code == 0 && chunks > 0 && (code = journal_kept(w, tables[i], &kept)) == 0)
+            return journal_drop(w, tables[i], kept / GIVE_WAY + CHUNK_EVENTS_MAX);
+        if (code != 0)
+            return code;
+    }
+    code = journal_entries(w, JOURNAL_USAGE, &mailboxes);
     return code == 0 ? journal_forget(w, mailboxes / GIVE_WAY + 1, 0) : code;
 }
 

@@ -10,7 +10,23 @@
 uint64_t key_of_ip(const struct hash_secret *secret, const struct ip *ip);
 uint64_t key_of_network(const struct hash_secret *secret, const struct network *network);
 uint64_t key_of_mailbox(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_id *id);
+/* Of several mailboxes that claim one name the smallest id stands for all: its spellings share one counter. n > 0. */
+uint64_t key_of_claims(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_ref *claims,
+                       unsigned n);
+/* As it was typed. */
 uint64_t key_of_login(const struct hash_secret *secret, const struct login *login);
+/*
+ * Of a login that has no mailbox in the directory: of the address that it stands for, so that sean, CONTOSO\sean and
+ * sean@contoso.example are one; of tenant and name where the tenant has no domain to complete the name with.
+ */
+uint64_t key_outside(const struct decide_context *c, const struct submission *s, const struct identity *id);
+/* A client, as limits count it: an IPv6 one by the network that it can take addresses from. */
+uint64_t key_of_client(const struct decide_context *c, const struct ip *ip);
+/*
+ * Whom the envelope sender stands for: the mailbox that has the address, else the address without its sub-address. A
+ * sender that is null or no address has one key, so that changing it gains nothing. Never 0.
+ */
+uint64_t key_of_sender(const struct decide_context *c, const struct submission *s);
 /* Logins that the directory does not know, of one tenant, together: invented names must not fill the table. */
 uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash);
 
@@ -37,6 +53,9 @@ void key_of_block(const struct decide_context *c, const struct submission *s, co
 void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
                      enum limit_key_part part, struct block *block);
 void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block);
+
+/* The key of a block on one part with this value, such as PER_USER and identity.user. */
+uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uint64_t value);
 
 /*
  * Makes the block of the submission's client, or of a network, one of strangers: it holds for who has no login, and for

@@ -7,47 +7,18 @@
 
 /* ---- figures ---- */
 
-/* Does the exception name this login: as typed, or by the primary address of its mailbox? */
-static bool names_user(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                       const struct limit_exception *exception)
-{
-    struct slice name = slice_of(exception->name);
-    struct address primary;
-
-    if (slice_eq(name, address_slice(&id->address)) ||
-        (s->login.kind == LOGIN_ACCOUNT && slice_eq(name, login_account(&s->login))))
-        return true;
-    if (id->n_claims == 0 || (id->claims[0].identity & IDENTITY_PRIMARY) != 0)
-        return false;
-    return directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, &primary) == DIRECTORY_FOUND &&
-           slice_eq(name, address_slice(&primary));
-}
-
-static bool names_group(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                        const struct limit_exception *exception)
-{
-    const struct list *members = c->config->groups[exception->group].members;
-    struct address primary;
-
-    if (list_has_login(members, &s->login, NULL) ||
-        (id->address.n > 0 && list_has_address(members, &id->address, NULL)))
-        return true;
-    if (id->n_claims == 0 || (id->claims[0].identity & IDENTITY_PRIMARY) != 0)
-        return false;
-    return directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, &primary) == DIRECTORY_FOUND &&
-           list_has_address(members, &primary, NULL);
-}
-
+/* Does the group or the connector of the exception hold who sends? */
 static bool applies(const struct decide_context *c, const struct submission *s, const struct identity *id,
                     const struct limit_exception *exception)
 {
     switch (exception->of) {
-    case EXCEPT_USER:
-        return id->authenticated && names_user(c, s, id, exception);
     case EXCEPT_GROUP:
-        return id->authenticated && names_group(c, s, id, exception);
-    default:
+        return id->authenticated && identity_listed(c, s, id, c->config->groups[exception->group].members,
+                                                    LISTED_TO_PERMIT, NULL) == DIRECTORY_FOUND;
+    case EXCEPT_CONNECTOR:
         return id->connector == &c->config->connectors[exception->connector];
+    default:
+        return false; /* a user's is found by its name */
     }
 }
 
@@ -55,7 +26,11 @@ static const struct limit_exception *exception_for(const struct decide_context *
                                                    const struct identity *id, const struct limit_config *limit)
 {
     const struct limit_exception *best = NULL;
+    struct list_place user;
 
+    if (id->authenticated &&
+        identity_listed(c, s, id, limit->exception_users, LISTED_TO_PERMIT, &user) == DIRECTORY_FOUND)
+        return &limit->exceptions[user.line - 1];
     for (size_t i = 0; i < limit->n_exceptions; i++) {
         const struct limit_exception *one = &limit->exceptions[i];
 
@@ -153,7 +128,7 @@ static struct members members_of(const struct deciding *d, const struct limit_co
     case DISTINCT_RECIPIENT_DOMAIN:
         return recipients_of(d, limit->distinct == DISTINCT_RECIPIENT_DOMAIN, single);
     case DISTINCT_SENDER:
-        *single = hash_slice(c->secret, address_slice(&s->sender)) | 1;
+        *single = key_of_sender(c, s);
         break;
     case DISTINCT_CLIENT_NET:
         if (client_known(c, s))

@@ -10,7 +10,7 @@
 #define FIRST_SLOTS 64
 #define FIRST_BYTES 4096
 #define MOST_SLOTS ((size_t)1 << 28)
-#define ENTRY_MAX (ADDRESS_MAX + 1) /* "@" and a domain, an address, or "netbios\account" */
+#define ENTRY_MAX (ADDRESS_OF_NAME_MAX + 1) /* "@" and a domain, an address, or "netbios\account" */
 
 /* An entry: where its text stands among the list's bytes, behind it that of the mailbox it is paired with. */
 struct slot {
@@ -33,11 +33,10 @@ struct list {
     size_t n_bytes, cap_bytes;
 };
 
-/* An entry in canonical text; pairs have a mailbox too. */
+/* An entry in canonical text; pairs have a mailbox too, or "@domain" where a whole domain is mapped. */
 struct entry {
-    char text[ENTRY_MAX + 1];
-    size_t n;
-    struct address mailbox;
+    char text[ENTRY_MAX + 1], mailbox[ENTRY_MAX + 1];
+    size_t n, mailbox_n;
 };
 
 /* ---- the table ---- */
@@ -121,7 +120,7 @@ static void bytes_trim(struct list *list)
 /* The entry may be there already; with another mailbox that is an error. */
 static int entry_add(struct list *list, const struct entry *entry, unsigned line, struct error *e)
 {
-    struct slice text = {entry->text, entry->n}, mailbox = address_slice(&entry->mailbox);
+    struct slice text = {entry->text, entry->n}, mailbox = {entry->mailbox, entry->mailbox_n};
     uint32_t hash = hash_of(list, text), at = (uint32_t)list->n_bytes;
     struct slot *slot;
 
@@ -148,23 +147,17 @@ static struct slice login_key(const struct login *login, char *out)
 {
     struct buf b = buf_over(out, ENTRY_MAX + 1);
 
-    switch (login->kind) {
-    case LOGIN_ADDRESS:
-        buf_add(&b, address_slice(&login->address));
-        break;
-    case LOGIN_NETBIOS:
-        buf_add(&b, login_netbios(login));
-        buf_add_char(&b, '\\');
-        buf_add(&b, login_account(login));
-        break;
-    case LOGIN_ACCOUNT:
-        buf_add(&b, login_account(login));
-        break;
-    case LOGIN_NONE:
-    case LOGIN_BAD:
-        break;
-    }
+    login_add(&b, login);
     return buf_slice(&b);
+}
+
+/* An entry that looks like a pattern would match nobody. */
+static int refuse_pattern(struct slice text, const char *example, struct error *e)
+{
+    if (text.n > 0 && memchr(text.p, '*', text.n) != NULL)
+        return error_set(e, "\"%s\": \"*\" is no pattern here; a whole domain is written %s", quote(text).text,
+                         example);
+    return 0;
 }
 
 static int parse_login(struct slice text, struct entry *entry, struct error *e)
@@ -178,20 +171,63 @@ static int parse_login(struct slice text, struct entry *entry, struct error *e)
     return 0;
 }
 
+/* "@contoso.example", or with `prefix` "@." all domains beneath it, into out[ENTRY_MAX + 1]. */
+static int parse_domain(struct slice text, struct slice prefix, char *out, size_t *n, struct error *e)
+{
+    struct slice domain = {text.p + prefix.n, text.n - prefix.n};
+
+    memcpy(out, prefix.p, prefix.n);
+    if (!domain_canonical(domain, out + prefix.n, ENTRY_MAX + 1 - prefix.n, n))
+        return error_set(e, "\"%s\" begins with \"%.*s\", but what follows is no domain", quote(text).text,
+                         SLICE_ARG(prefix));
+    *n += prefix.n;
+    return 0;
+}
+
 /* An address, "@domain" or an account name. */
 static int parse_single(struct slice text, struct entry *entry, struct error *e)
 {
-    struct slice domain = {text.p + 1, text.n - 1};
-
-    if (text.p[0] == '*')
-        return error_set(e, "\"%s\": \"*\" is no pattern here; a whole domain is written \"@contoso.example\"",
+    if (refuse_pattern(text, "\"@contoso.example\"", e) != 0)
+        return -1;
+    if (slice_starts_with(text, SLICE("@.")))
+        return error_set(e, "\"%s\": only a list of senders can name all domains beneath one; name each domain",
                          quote(text).text);
     if (text.p[0] != '@')
         return parse_login(text, entry, e);
-    entry->text[0] = '@';
-    if (!domain_canonical(domain, entry->text + 1, sizeof entry->text - 1, &entry->n))
-        return error_set(e, "\"%s\" begins with \"@\", but what follows is no domain", quote(text).text);
-    entry->n++;
+    return parse_domain(text, SLICE("@"), entry->text, &entry->n, e);
+}
+
+/* What was meant by a sender without an "@"? */
+static int refuse_account(struct slice text, struct error *e)
+{
+    char domain[ENTRY_MAX + 1];
+    struct slice rest = {text.p + 1, text.n - 1};
+    size_t n;
+
+    if (text.p[0] == '.' && domain_canonical(rest, domain, sizeof domain, &n))
+        return error_set(e, "\"%s\" is no sender; all domains beneath %s are written \"@.%s\"", quote(text).text,
+                         domain, domain);
+    if (memchr(text.p, '.', text.n) != NULL && domain_canonical(text, domain, sizeof domain, &n))
+        return error_set(e, "\"%s\" is no sender; a whole domain is written \"@%s\"", quote(text).text, domain);
+    return error_set(e, "\"%s\" is no sender; expected user@domain, \"@domain\", or \"@.domain\" for all beneath it",
+                     quote(text).text);
+}
+
+/* An address, "@domain", or "@.domain" for all domains beneath it. */
+static int parse_sender(struct slice text, struct entry *entry, struct error *e)
+{
+    struct address address;
+
+    if (refuse_pattern(text, "\"@contoso.example\"", e) != 0)
+        return -1;
+    if (slice_starts_with(text, SLICE("@.")))
+        return parse_domain(text, SLICE("@."), entry->text, &entry->n, e);
+    if (text.p[0] == '@')
+        return parse_domain(text, SLICE("@"), entry->text, &entry->n, e);
+    if (address_parse_internal(text, &address) != ADDRESS_OK)
+        return refuse_account(text, e);
+    memcpy(entry->text, address.text, address.n + 1u);
+    entry->n = address.n;
     return 0;
 }
 
@@ -220,18 +256,44 @@ static bool split_pair(struct slice text, struct slice *login, struct slice *mai
     return until_blank(*mailbox) == mailbox->n;
 }
 
+static bool is_domain(struct slice text)
+{
+    return text.n > 0 && text.p[0] == '@';
+}
+
+/* Both sides are whole domains, or neither is: many logins of one mailbox would all be one person. */
+static int parse_domain_pair(struct slice login, struct slice mailbox, struct entry *entry, struct error *e)
+{
+    if (!is_domain(login) || !is_domain(mailbox))
+        return error_set(e,
+                         "\"%s\" and \"%s\": a whole domain is mapped to a whole domain, as in \"@contoso.local "
+                         "@contoso.example\"; a login to the address of its mailbox",
+                         quote(login).text, quote(mailbox).text);
+    return parse_domain(login, SLICE("@"), entry->text, &entry->n, e) != 0 ||
+                   parse_domain(mailbox, SLICE("@"), entry->mailbox, &entry->mailbox_n, e) != 0
+               ? -1
+               : 0;
+}
+
 static int parse_pair(struct slice text, struct entry *entry, struct error *e)
 {
     struct slice login, mailbox;
+    struct address address;
 
     if (!split_pair(text, &login, &mailbox))
         return error_set(e, "\"%s\": expected a login and the address of its mailbox, with a blank between",
                          quote(text).text);
+    if (refuse_pattern(text, "\"@contoso.local @contoso.example\"", e) != 0)
+        return -1;
+    if (is_domain(login) || is_domain(mailbox))
+        return parse_domain_pair(login, mailbox, entry, e);
     if (parse_login(login, entry, e) != 0)
         return -1;
-    if (address_parse_internal(mailbox, &entry->mailbox) != ADDRESS_OK)
+    if (address_parse_internal(mailbox, &address) != ADDRESS_OK)
         return error_set(e, "\"%s\": the mailbox of login \"%s\" must be an address (user@domain)", quote(mailbox).text,
                          quote(login).text);
+    memcpy(entry->mailbox, address.text, address.n + 1u);
+    entry->mailbox_n = address.n;
     return 0;
 }
 
@@ -290,6 +352,11 @@ int list_parse(struct slice text, const char *path, struct list **out, struct er
     return parse_text(text, path, parse_single, out, e);
 }
 
+int list_parse_senders(struct slice text, const char *path, struct list **out, struct error *e)
+{
+    return parse_text(text, path, parse_sender, out, e);
+}
+
 int list_parse_pairs(struct slice text, const char *path, struct list **out, struct error *e)
 {
     return parse_text(text, path, parse_pair, out, e);
@@ -313,6 +380,11 @@ int list_load(const char *path, struct list **out, struct error *e)
     return load(path, list_parse, out, e);
 }
 
+int list_load_senders(const char *path, struct list **out, struct error *e)
+{
+    return load(path, list_parse_senders, out, e);
+}
+
 int list_load_pairs(const char *path, struct list **out, struct error *e)
 {
     return load(path, list_parse_pairs, out, e);
@@ -331,16 +403,6 @@ void list_free(struct list *list)
 const char *list_path(const struct list *list)
 {
     return list != NULL ? list->path : NULL;
-}
-
-bool list_next(const struct list *list, size_t *at, struct slice *canonical)
-{
-    for (; list != NULL && *at < list->n_slots; ++*at)
-        if (list->slots[*at].n != 0) {
-            *canonical = slot_text(list, &list->slots[(*at)++]);
-            return true;
-        }
-    return false;
 }
 
 size_t list_count(const struct list *list)
@@ -388,20 +450,119 @@ bool list_has_login(const struct list *list, const struct login *login, struct l
     return list_has(list, login_key(login, key), place);
 }
 
+bool list_has_sender(const struct list *list, const struct address *a, struct list_place *place)
+{
+    struct slice rest = address_domain(a);
+    char beneath[ENTRY_MAX + 1] = "@.";
+
+    if (list == NULL || a->n == 0)
+        return false;
+    if (list_has_address(list, a, place))
+        return true;
+    while (slice_cut(rest, '.', NULL, &rest)) {
+        memcpy(beneath + 2, rest.p, rest.n);
+        if (list_has(list, (struct slice){beneath, 2 + rest.n}, place))
+            return true;
+    }
+    return false;
+}
+
+/* ---- pairs ---- */
+
+static void address_of(struct slice text, struct address *out)
+{
+    memcpy(out->text, text.p, text.n);
+    out->text[text.n] = '\0';
+    out->n = (uint16_t)text.n;
+    out->local_n = (uint16_t)((const char *)memrchr(text.p, '@', text.n) - text.p);
+}
+
+/* The login's local part in the domain that its own is mapped to. False where none is, or it would be too long. */
+static bool pair_of_domain(const struct list *list, const struct login *login, struct address *mailbox,
+                           struct list_place *place)
+{
+    const struct address *a = &login->address;
+    struct slice at_domain = {a->text + a->local_n, (size_t)(a->n - a->local_n)}, local = address_local(a);
+    const struct slot *slot = login->kind == LOGIN_ADDRESS ? look_up(list, at_domain, place) : NULL;
+    char text[ADDRESS_MAX];
+
+    if (slot == NULL || slot->mailbox_n == 0 || local.n + slot->mailbox_n > sizeof text)
+        return false;
+    memcpy(text, local.p, local.n);
+    memcpy(text + local.n, slot_mailbox(list, slot).p, slot->mailbox_n);
+    if (mailbox != NULL)
+        address_of((struct slice){text, local.n + slot->mailbox_n}, mailbox);
+    return true;
+}
+
 bool list_pair(const struct list *list, const struct login *login, struct address *mailbox, struct list_place *place)
 {
     char key[ENTRY_MAX + 1];
     const struct slot *slot = look_up(list, login_key(login, key), place);
-    struct slice text;
 
     if (slot == NULL || slot->mailbox_n == 0)
-        return false;
-    if (mailbox == NULL)
-        return true;
-    text = slot_mailbox(list, slot);
-    memcpy(mailbox->text, text.p, text.n);
-    mailbox->text[text.n] = '\0';
-    mailbox->n = slot->mailbox_n;
-    mailbox->local_n = (uint16_t)((const char *)memrchr(text.p, '@', text.n) - text.p);
+        return pair_of_domain(list, login, mailbox, place);
+    if (mailbox != NULL)
+        address_of(slot_mailbox(list, slot), mailbox);
     return true;
+}
+
+/* ---- entries ---- */
+
+bool list_next(const struct list *list, size_t *at, struct slice *text, struct list_place *place)
+{
+    for (; list != NULL && *at < list->n_slots; ++*at) {
+        const struct slot *slot = &list->slots[*at];
+
+        if (slot->n == 0)
+            continue;
+        *text = slot_text(list, slot);
+        *place = (struct list_place){list->path, slot->line};
+        ++*at;
+        return true;
+    }
+    return false;
+}
+
+/* What the entry means once the logins are mapped. */
+static void entry_mapped(const struct list *logins, struct slice text, struct entry *out)
+{
+    const struct slot *domain = text.p[0] == '@' ? look_up(logins, text, NULL) : NULL;
+    struct slice meant = domain != NULL ? slot_mailbox(logins, domain) : text;
+    struct address mailbox;
+    struct login login;
+
+    if (text.p[0] != '@') {
+        login_parse(text, &login);
+        if (list_pair(logins, &login, &mailbox, NULL))
+            meant = address_slice(&mailbox);
+    }
+    memcpy(out->text, meant.p, meant.n);
+    out->n = meant.n;
+    out->mailbox_n = 0;
+}
+
+int list_map(struct list **list, const struct list *logins, struct error *e)
+{
+    struct list *mapped;
+    struct list_place place;
+    struct slice text;
+
+    if (*list == NULL || logins == NULL)
+        return 0;
+    if ((mapped = list_new((*list)->path, e)) == NULL)
+        return -1;
+    for (size_t at = 0; list_next(*list, &at, &text, &place);) {
+        struct entry entry;
+
+        entry_mapped(logins, text, &entry);
+        if (entry_add(mapped, &entry, place.line, e) != 0) {
+            list_free(mapped);
+            return -1;
+        }
+    }
+    bytes_trim(mapped);
+    list_free(*list);
+    *list = mapped;
+    return 0;
 }

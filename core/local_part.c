@@ -21,6 +21,27 @@ bool is_atext(char c)
     return (unsigned char)c >= 0x80 || ascii_atext[(unsigned char)c];
 }
 
+/* What others look for, even in quotes: a domain, the end of the quotes, the borders of the address. */
+static const char never_in_mail[] = {'@', '"', '\\', '<', '>'};
+
+/* Is every character one that can stand in quotes? Lowers what is ASCII on the way to out. */
+static bool printable(struct slice raw, char *out, bool *all_ascii)
+{
+    unsigned char seen = 0;
+
+    for (size_t i = 0; i < raw.n; i++) {
+        unsigned char c = (unsigned char)raw.p[i];
+
+        if (c < ' ' || c == 0x7f || (c < 0x80 && memchr(never_in_mail, c, sizeof never_in_mail) != NULL))
+            return false;
+        seen |= c;
+        out[i] = ascii_lower(raw.p[i]);
+    }
+    out[raw.n] = '\0';
+    *all_ascii = seen < 0x80;
+    return raw.n > 0;
+}
+
 /* Dot-string: atoms with one dot between them. Lowers what is ASCII on the way to out. */
 static bool dot_string(struct slice raw, char *out, bool *all_ascii)
 {
@@ -98,9 +119,9 @@ static size_t lower_all(const uint8_t *s, size_t n, uint8_t *out, size_t cap)
 
 /*
  * Decomposed, lowered, composed: decomposing first lets every spelling of a letter meet its small letter the same way.
- * The result is written to out if it is at most LOCAL_PART_MAX bytes long.
+ * The result is written to out if it is at most max bytes long.
  */
-static bool lower_and_compose(struct slice raw, char *out, size_t *n)
+static bool lower_and_compose(struct slice raw, size_t max, char *out, size_t *n)
 {
     uint8_t decomposed_mem[SCRATCH_MAX], lowered[SCRATCH_MAX], composed_mem[SCRATCH_MAX];
     size_t decomposed_n = sizeof decomposed_mem, lowered_n, composed_n = sizeof composed_mem;
@@ -114,7 +135,7 @@ static bool lower_and_compose(struct slice raw, char *out, size_t *n)
     if (lowered_n == 0)
         goto out;
     composed = u8_normalize(UNINORM_NFC, lowered, lowered_n, composed_mem, &composed_n);
-    if (composed == NULL || composed_n > LOCAL_PART_MAX)
+    if (composed == NULL || composed_n > max)
         goto out;
     memcpy(out, composed, composed_n);
     out[composed_n] = '\0';
@@ -128,15 +149,27 @@ out:
     return ok;
 }
 
-bool local_part_canonical(struct slice raw, char *out, size_t *n)
+/* What is ASCII lies in out already. */
+static bool finish(struct slice raw, bool all_ascii, size_t max, char *out, size_t *n)
 {
-    bool all_ascii;
-
-    if (raw.n > LOCAL_PART_MAX || !dot_string(raw, out, &all_ascii))
-        return false;
     *n = raw.n;
     if (all_ascii)
         return true;
     return u8_check((const uint8_t *)raw.p, raw.n) == NULL && is_acceptable((const uint8_t *)raw.p, raw.n) &&
-           lower_and_compose(raw, out, n);
+           lower_and_compose(raw, max, out, n);
+}
+
+bool local_part_canonical(struct slice raw, char *out, size_t *n)
+{
+    bool all_ascii;
+
+    return raw.n <= LOCAL_NAME_MAX && dot_string(raw, out, &all_ascii) &&
+           finish(raw, all_ascii, LOCAL_NAME_MAX, out, n);
+}
+
+bool local_part_of_mail(struct slice raw, char *out, size_t *n)
+{
+    bool all_ascii;
+
+    return raw.n <= LOCAL_PART_MAX && printable(raw, out, &all_ascii) && finish(raw, all_ascii, LOCAL_PART_MAX, out, n);
 }

@@ -1,6 +1,7 @@
 #include "core/log.h"
 
 #include "core/clock.h"
+#include "core/json_text.h"
 #include "core/write.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
@@ -19,6 +21,7 @@
 #define RING_BYTES (512u << 10) /* about 2000 lines between two rounds of the writer */
 #define ROUND_NS 5000000L       /* the writer gathers lines for so long: one wake-up for many lines */
 #define RECONNECT_S 1
+#define HEAD_ROOM 192    /* priority, head, level */
 #define CLOSE_ROUNDS 200 /* how long log_close waits for a blocked receiver: 200 rounds of 5 ms */
 
 /* One line in a buffer: this, then the text. */
@@ -31,6 +34,9 @@ struct half {
     char bytes[RING_BYTES];
     size_t n;
 };
+
+/* What stands in front of a line. */
+enum head_kind { HEAD_SYSLOG, HEAD_TEXT, HEAD_JSON };
 
 struct log {
     char program[32];
@@ -47,14 +53,19 @@ struct log {
     time_t tried;
     bool journal; /* stderr is the journal's: it adds time and name itself */
     time_t head_at;
+    enum head_kind head_kind;
     size_t head_n;
-    bool head_syslog;
-    char head[96];
+    char head[128];
     uint64_t dropped_told;
 };
 
-static const int syslog_level[] = {
-    [LEVEL_ERROR] = LOG_ERR, [LEVEL_WARNING] = LOG_WARNING, [LEVEL_NOTICE] = LOG_NOTICE, [LEVEL_INFO] = LOG_INFO};
+static const struct {
+    int syslog;
+    const char *name;
+} levels[] = {[LEVEL_ERROR] = {LOG_ERR, "error"},
+              [LEVEL_WARNING] = {LOG_WARNING, "warning"},
+              [LEVEL_NOTICE] = {LOG_NOTICE, "notice"},
+              [LEVEL_INFO] = {LOG_INFO, "info"}};
 
 /* ---- writing out ---- */
 
@@ -76,77 +87,75 @@ static int open_syslog(struct log *log)
     return log->socket;
 }
 
+/* The time zone as RFC 3339 5.6 has it: strftime's "+0100" lacks the colon, which parsers of JSON logs want. */
+static void add_zone(struct buf *b, const struct tm *tm)
+{
+    long minutes = tm->tm_gmtoff / 60, all = minutes < 0 ? -minutes : minutes;
+
+    buf_addf(b, "%c%02ld:%02ld", minutes < 0 ? '-' : '+', all / 60, all % 60);
+}
+
 /* What stands in front of every line of a second: made once. */
-static void renew_head(struct log *log, time_t now, bool syslog)
+static void renew_head(struct log *log, time_t now, enum head_kind kind)
 {
     struct buf b = BUF_OVER(log->head);
     char stamp[32];
     struct tm tm;
 
     (void)localtime_r(&now, &tm);
-    if (syslog)
-        (void)strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", &tm);
-    else
-        (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S%z", &tm);
-    buf_addf(&b, "%s %s[%d]: ", stamp, log->program, (int)getpid());
+    (void)strftime(stamp, sizeof stamp,
+                   kind == HEAD_SYSLOG ? "%b %e %H:%M:%S"
+                   : kind == HEAD_TEXT ? "%Y-%m-%dT%H:%M:%S%z"
+                                       : "%Y-%m-%dT%H:%M:%S",
+                   &tm);
+    if (kind == HEAD_JSON) {
+        buf_addf(&b, "{\"time\":\"%s", stamp);
+        add_zone(&b, &tm);
+        buf_addf(&b, "\",\"program\":\"%s\",\"pid\":%d,\"level\":\"", log->program, (int)getpid());
+    } else
+        buf_addf(&b, "%s %s[%d]: ", stamp, log->program, (int)getpid());
     log->head_at = now;
-    log->head_syslog = syslog;
+    log->head_kind = kind;
     log->head_n = b.n;
 }
 
 /*
  * "<level>" for syslog (RFC 3164, as syslog(3) writes to /dev/log) and for the journal (sd-daemon(3)), which adds time
- * and name itself; time and name for all but the journal.
+ * and name itself; time and name for all but the journal. On stderr a line in JSON is one object and nothing else:
+ * time, name and level are its first members.
  */
-static void add_head(struct log *log, enum log_level level, struct buf *b)
+static void add_line(struct log *log, enum log_level level, struct slice text, struct buf *b)
 {
-    bool syslog = atomic_load(&log->to) == LOG_TO_SYSLOG;
+    bool syslog = atomic_load(&log->to) == LOG_TO_SYSLOG, json = !syslog && text.n > 0 && text.p[0] == '{';
+    enum head_kind kind = syslog ? HEAD_SYSLOG : json ? HEAD_JSON : HEAD_TEXT;
     time_t now = time(NULL);
 
     if (syslog || log->journal) {
         buf_add_char(b, '<');
-        buf_add_u64(b, (unsigned)((syslog ? atomic_load(&log->facility) : 0) | syslog_level[level]));
+        buf_add_u64(b, (unsigned)((syslog ? atomic_load(&log->facility) : 0) | levels[level].syslog));
         buf_add_char(b, '>');
     }
-    if (!syslog && log->journal)
-        return;
-    if (now != log->head_at || syslog != log->head_syslog)
-        renew_head(log, now, syslog);
-    buf_add(b, (struct slice){log->head, log->head_n});
-}
-
-/*
- * A JSON object gets its time as the last field: whoever collects the objects may not see what stands in front of them.
- * UTC, to the second in which it is written (RFC 3339).
- */
-static void add_text(const struct log *log, struct slice text, struct buf *b)
-{
-    time_t now = time(NULL);
-    char stamp[40];
-    struct tm tm;
-
-    if (atomic_load(&log->format) != LOG_JSON || text.n < 2 || text.p[text.n - 1] != '}' ||
-        gmtime_r(&now, &tm) == NULL) {
-        buf_add(b, text);
-        return;
+    if (kind != HEAD_TEXT || !log->journal) {
+        if (now != log->head_at || kind != log->head_kind)
+            renew_head(log, now, kind);
+        buf_add(b, (struct slice){log->head, log->head_n});
     }
-    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    buf_add(b, (struct slice){text.p, text.n - 1});
-    buf_addf(b, ",\"time\":\"%s\"}", stamp);
+    if (json) {
+        buf_add(b, slice_of(levels[level].name));
+        buf_add(b, SLICE("\","));
+        text = (struct slice){text.p + 1, text.n - 1};
+    }
+    buf_add(b, text);
 }
-
-/* What a line gets from us: what stands in front, the time of an object, the end. */
-#define LINE_ROOM 192
 
 static bool send_syslog(struct log *log, enum log_level level, struct slice text)
 {
-    char line[LOG_LINE_MAX + LINE_ROOM];
+    char line[LOG_LINE_MAX + HEAD_ROOM];
     struct buf b = BUF_OVER(line);
 
     if (open_syslog(log) < 0)
         return false;
-    add_head(log, level, &b);
-    add_text(log, text, &b);
+    add_line(log, level, text, &b);
     if (send(log->socket, b.p, b.n, MSG_NOSIGNAL) >= 0)
         return true;
     if (errno != EAGAIN && errno != ENOBUFS) { /* the daemon went away: connect anew */
@@ -185,11 +194,10 @@ static bool write_line(struct log *log, enum log_level level, struct slice text,
 
     if (atomic_load(&log->to) == LOG_TO_SYSLOG)
         return send_syslog(log, level, text);
-    if (sizeof batch->bytes - batch->n < text.n + LINE_ROOM)
+    if (sizeof batch->bytes - batch->n < text.n + HEAD_ROOM)
         (void)flush(log, batch);
     b = buf_over(batch->bytes + batch->n, sizeof batch->bytes - batch->n);
-    add_head(log, level, &b);
-    add_text(log, text, &b);
+    add_line(log, level, text, &b);
     buf_add_char(&b, '\n');
     batch->n += b.n;
     batch->lines++;
@@ -268,6 +276,19 @@ static void *writer(void *arg)
 
 /* ---- for everybody ---- */
 
+/* Whoever redirects stderr leaves JOURNAL_STREAM in the environment: it names device and inode (systemd.exec(5)). */
+static bool stderr_is_the_journals(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct slice device, inode;
+    unsigned long long dev, ino;
+    struct stat st;
+
+    return stream != NULL && slice_cut(slice_of(stream), ':', &device, &inode) &&
+           slice_to_u64(device, UINT64_MAX, &dev) && slice_to_u64(inode, UINT64_MAX, &ino) &&
+           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+}
+
 struct log *log_open(const char *program, const struct log_config *config)
 {
     struct log *log = calloc(1, sizeof *log);
@@ -278,7 +299,7 @@ struct log *log_open(const char *program, const struct log_config *config)
     log->writing = calloc(1, sizeof *log->writing);
     (void)snprintf(log->program, sizeof log->program, "%s", program);
     log->socket = -1;
-    log->journal = getenv("JOURNAL_STREAM") != NULL;
+    log->journal = stderr_is_the_journals();
     log_configure(log, config);
     (void)pthread_mutex_init(&log->lock, NULL);
     (void)pthread_cond_init(&log->wake, NULL);
@@ -356,6 +377,21 @@ void log_line(struct log *log, enum log_level level, struct slice line)
         (void)pthread_cond_signal(&log->wake);
 }
 
+/* As json_character: printable ASCII is itself, any other byte \xHH. */
+static size_t text_character(struct slice text, char out[JSON_CHARACTER_MAX], size_t *taken)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char c = (unsigned char)text.p[0];
+
+    *taken = 1;
+    if (c >= 0x20 && c <= 0x7e) {
+        *out = (char)c;
+        return 1;
+    }
+    memcpy(out, (const char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
+    return 4;
+}
+
 void log_say(struct log *log, enum log_level level, const char *format, ...)
 {
     char text[LOG_LINE_MAX];
@@ -369,15 +405,14 @@ void log_say(struct log *log, enum log_level level, const char *format, ...)
     va_end(args);
     if (json)
         buf_add(&b, SLICE("{\"event\":\"message\",\"text\":\""));
-    for (const char *p = sentence; *p != '\0' && b.n < sizeof text - 8; p++) {
-        unsigned char c = (unsigned char)*p;
+    for (struct slice rest = slice_of(sentence); rest.n > 0;) {
+        char shown[JSON_CHARACTER_MAX];
+        size_t taken, n = json ? json_character(rest, shown, &taken) : text_character(rest, shown, &taken);
 
-        if (c < 0x20 || c > 0x7e)
-            buf_addf(&b, json ? "\\\\x%02x" : "\\x%02x", (unsigned)c);
-        else if (json && (c == '"' || c == '\\'))
-            buf_addf(&b, "\\%c", (char)c);
-        else
-            buf_add_char(&b, (char)c);
+        if (b.n + n > sizeof text - 4) /* the end of an object, and of the text */
+            break;
+        buf_add(&b, (struct slice){shown, n});
+        rest = (struct slice){rest.p + taken, rest.n - taken};
     }
     if (json)
         buf_add(&b, SLICE("\"}"));

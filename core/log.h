@@ -3,7 +3,8 @@
  * writes it out, so that a blocked log socket or terminal never holds up mail: lines that find the ring full are
  * dropped, counted, and the count is logged later.
  *
- * Every line goes through log_escape or buf_add_escaped for what came from outside.
+ * To stderr, a line of JSON is one object that begins with time, program, pid and level; any other line has time and
+ * name in front, where it isn't the journal's to add them.
  */
 #ifndef POSTERN_LOG_H
 #define POSTERN_LOG_H

@@ -60,6 +60,26 @@ void login_parse(struct slice raw, struct login *out)
     out->account[out->account_n] = out->netbios[out->netbios_n] = '\0';
 }
 
+void login_add(struct buf *b, const struct login *login)
+{
+    switch (login->kind) {
+    case LOGIN_ADDRESS:
+        buf_add(b, address_slice(&login->address));
+        break;
+    case LOGIN_NETBIOS:
+        buf_add(b, login_netbios(login));
+        buf_add_char(b, '\\');
+        buf_add(b, login_account(login));
+        break;
+    case LOGIN_ACCOUNT:
+        buf_add(b, login_account(login));
+        break;
+    case LOGIN_NONE:
+    case LOGIN_BAD:
+        break;
+    }
+}
+
 static bool is_prefix_char(char c)
 {
     return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '-';

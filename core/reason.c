@@ -1,10 +1,16 @@
 #include "core/reason.h"
 
 /*
- * The enhanced codes are Exchange Online's own where it has one for the case: 5.7.139 (SMTP client authentication),
- * 5.7.60 (send as), 5.1.8 (bad outbound sender), 5.7.57 (not authenticated), 4.5.3 and 5.5.3 (too many recipients).
+ * The enhanced codes and the words are Exchange Online's own where it has some for the case: 5.7.139 (SMTP client
+ * authentication), 5.7.60 (send as), 5.1.8 (bad outbound sender), 5.7.57 (not authenticated), 5.7.64 (relaying),
+ * 4.7.66 (old TLS), 4.5.3 and 5.5.3 (too many recipients). Its 535 is a reply to AUTH alone (RFC 4954 6): MAIL and RCPT
+ * are refused with 550 (RFC 5321 4.3.2), since clients take an unexpected code for a broken server and hide the text.
  * A refusal tells an administrator what to do and a stranger nothing.
  */
+#define DISABLED_FOR(what)                                                                                             \
+    "550 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the " what                      \
+    ". Visit https://aka.ms/smtp_auth_disabled for more information."
+
 static const struct reason_row rows[REASON_COUNT] = {
     [REASON_NOT_OURS] = {"not-ours", NULL, "neither a login nor a client of a connector: left to Postfix"},
     [REASON_ALLOWED] = {"allowed", NULL, "the login may send this message now"},
@@ -22,15 +28,15 @@ static const struct reason_row rows[REASON_COUNT] = {
         {"directory-stale", "451 4.7.0 Mailbox settings out of date, try again later",
          "the directory is older than max_age and when_stale is \"defer\": look why postern-mirror fails"},
     [REASON_UNAUTHENTICATED] =
-        {"unauthenticated", "530 5.7.57 Client was not authenticated to send mail; sign in first",
+        {"unauthenticated", "530 5.7.57 SMTP; Client was not authenticated to send anonymous mail",
          "no login, and the client belongs to no connector: add its network to one if it may relay"},
-    [REASON_BAD_LOGIN] = {"bad-login", "535 5.7.3 Authentication unsuccessful: this user name cannot name a mailbox",
+    [REASON_BAD_LOGIN] = {"bad-login", "550 5.7.139 Authentication unsuccessful, this user name cannot name a mailbox",
                           "the login holds blanks, control characters or \"?\": correct it at the client"},
     [REASON_NO_TENANT] =
-        {"no-tenant", "535 5.7.139 Authentication unsuccessful, the mailbox is not known here",
+        {"no-tenant", "550 5.7.139 Authentication unsuccessful, the mailbox is not known here",
          "the login's domain belongs to no tenant (or to two): check tenants, default_tenant and the accepted domains"},
     [REASON_UNLISTED] =
-        {"unlisted", "535 5.7.139 Authentication unsuccessful, the mailbox is not known here",
+        {"unlisted", "550 5.7.139 Authentication unsuccessful, the mailbox is not known here",
          "the directory has no mailbox of that name: check the spelling, map it in logins_file, or run postern-mirror"},
     [REASON_BLOCKED] =
         {"blocked", "550 5.1.8 Access denied, sender is blocked for unusual sending; ask the administrator",
@@ -41,26 +47,27 @@ static const struct reason_row rows[REASON_COUNT] = {
                            "\"Restricted entities\" (Remove-BlockedSenderAddress)"},
     [REASON_TLS_REQUIRED] = {"tls-required", "530 5.7.0 Must issue a STARTTLS command first",
                              "the client sent without TLS: switch STARTTLS on at the client"},
-    [REASON_TLS_TOO_OLD] = {"tls-too-old", "550 5.7.10 TLS version of this connection is too old",
-                            "the client's TLS version is below the configured minimum"},
-    [REASON_DENY_FILE] =
-        {"deny-file", "535 5.7.139 Authentication unsuccessful, SMTP client authentication is disabled for the mailbox",
-         "the mailbox stands in smtp_auth.deny_file"},
+    [REASON_TLS_TOO_OLD] = {"tls-too-old", "421 4.7.66 TLS 1.0 and 1.1 are not supported",
+                            "the client's TLS is below tls.minimum: update it; 421 also ends the connection"},
+    [REASON_TLS_BELOW] = {"tls-below-minimum", "550 5.7.10 TLS version of this connection is too old",
+                          "the client's TLS is below tls.minimum: update it"},
+    [REASON_DENY_FILE] = {"deny-file",
+                          "550 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
+                          "Mailbox. Contact your administrator.",
+                          "the mailbox stands in smtp_auth.deny_file"},
     [REASON_MAILBOX_DISABLED] =
-        {"mailbox-disabled",
-         "535 5.7.139 Authentication unsuccessful, SMTP client authentication is disabled for the mailbox",
+        {"mailbox-disabled", DISABLED_FOR("Mailbox"),
          "Set-CASMailbox -SmtpClientAuthenticationDisabled is $true: set it to $false if the mailbox may send"},
-    [REASON_ORGANIZATION_DISABLED] =
-        {"organization-disabled",
-         "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant",
-         "the organization disables SMTP AUTH and the mailbox inherits: Set-CASMailbox "
-         "-SmtpClientAuthenticationDisabled $false for this mailbox"},
+    [REASON_ORGANIZATION_DISABLED] = {"organization-disabled", DISABLED_FOR("Tenant"),
+                                      "the organization disables SMTP AUTH and the mailbox inherits: Set-CASMailbox "
+                                      "-SmtpClientAuthenticationDisabled $false for this mailbox"},
     [REASON_SECURITY_DEFAULTS] =
         {"security-defaults",
-         "535 5.7.139 Authentication unsuccessful, user is locked by the organization's security defaults policy",
+         "550 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy. "
+         "Contact your administrator.",
          "the tenant's security defaults are on; smtp_auth.security_defaults = false lets the relay ignore them"},
     [REASON_BASIC_FORBIDDEN] = {"basic-forbidden",
-                                "535 5.7.139 Authentication unsuccessful, basic authentication is disabled; use OAuth",
+                                "550 5.7.139 Authentication unsuccessful, basic authentication is disabled. Use OAuth.",
                                 "the mailbox's or the tenant's authentication policy forbids Basic SMTP; "
                                 "smtp_auth.authentication_policy = false lets the relay ignore it"},
     [REASON_SETTING_UNKNOWN] =
@@ -76,22 +83,26 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_NULL_SENDER] = {"null-sender",
                             "550 5.7.60 SMTP; Client does not have permissions to send as the null sender",
                             "the null sender is for delivery reports with one recipient: see sender.null_sender"},
-    [REASON_FROM_BAD] = {"from-bad", "550 5.6.0 Message has no From header field that can be read without doubt",
-                         "the message's From is missing and cannot be added, repeated, or malformed"},
+    [REASON_FROM_BAD] =
+        {"from-bad", "550 5.6.0 Message has no From header field that can be read without doubt",
+         "the header does not say without doubt whose the message is: field and fault tell what is wrong with it"},
     [REASON_FROM_NOT_OWN] =
         {"from-not-own", "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
-         "the header From is neither an address of the login's mailbox nor one that it may send as"},
+         "the address in the header (field tells in which field) is neither one of the login's mailbox nor one that it "
+         "may send as"},
     [REASON_CONNECTOR_SENDER] = {"connector-sender", "550 5.7.60 SMTP; This client may not send as this sender",
                                  "the envelope sender is not among the connector's senders"},
-    [REASON_CONNECTOR_FROM] = {"connector-from", "550 5.7.60 SMTP; This client may not send as this sender",
-                               "the header From is not among the connector's senders"},
+    [REASON_CONNECTOR_FROM] =
+        {"connector-from", "550 5.7.60 SMTP; This client may not send as this sender",
+         "the address in the header (field tells in which field) is not among the connector's senders"},
     [REASON_EXCESS_RECIPIENT] =
         {"excess-recipient", "452 4.5.3 Too many recipients, send the rest in another message",
          "a recipient more than recipients.max (or the connector's) allows in one message: the client sends it in "
          "another one"},
     [REASON_TOO_MANY_RECIPIENTS] = {"too-many-recipients", "550 5.5.3 Too many recipients in one message",
                                     "more recipients than recipients.max (or the connector's) allows in one message"},
-    [REASON_EXTERNAL_RECIPIENT] = {"external-recipient", "550 5.7.64 Relay access denied: internal recipients only",
+    [REASON_EXTERNAL_RECIPIENT] = {"external-recipient",
+                                   "550 5.7.64 TenantAttribution; Relay Access Denied: internal recipients only",
                                    "the connector may send to accepted domains only"},
     [REASON_RECIPIENTS_UNKNOWN] =
         {"recipients-unknown", "451 4.7.1 Recipients could not be checked, try again later",

@@ -28,7 +28,8 @@ enum reason {
     REASON_RESTRICTED, /* by Exchange Online */
     /* TLS */
     REASON_TLS_REQUIRED,
-    REASON_TLS_TOO_OLD,
+    REASON_TLS_TOO_OLD, /* 1.0 or 1.1 */
+    REASON_TLS_BELOW,   /* another version that is below the minimum */
     /* SMTP AUTH */
     REASON_DENY_FILE,
     REASON_MAILBOX_DISABLED,

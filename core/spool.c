@@ -136,16 +136,34 @@ static const char *walk_next(DIR *dir, const char *ending)
     return NULL;
 }
 
-unsigned spool_count(int folder, const char *ending)
+unsigned spool_count(int folder, const char *beginning, const char *ending)
 {
     DIR *dir = walk_begin(folder);
+    const char *name;
     unsigned n = 0;
 
-    while (dir != NULL && walk_next(dir, ending) != NULL)
-        n++;
+    while (dir != NULL && (name = walk_next(dir, ending)) != NULL)
+        if (strncmp(name, beginning, strlen(beginning)) == 0)
+            n++;
     if (dir != NULL)
         (void)closedir(dir);
     return n;
+}
+
+int spool_tidy(int folder, int64_t wall_s, int64_t keep_s, struct error *e)
+{
+    DIR *dir = walk_begin(folder);
+    struct dirent *entry;
+    struct stat st;
+
+    if (dir == NULL)
+        return error_set(e, "the folder cannot be read: %s", strerror(errno));
+    while ((entry = readdir(dir)) != NULL)
+        if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+            wall_s - (int64_t)st.st_mtime > keep_s)
+            (void)unlinkat(folder, entry->d_name, 0);
+    (void)closedir(dir);
+    return 0;
 }
 
 static int by_name(const void *a, const void *b)

@@ -9,6 +9,7 @@
 #include "core/slice.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 /* Opens SPOOL/NAME, made (modes 0750, 0770) where it is not there. A descriptor, or -1 with e. */
@@ -22,8 +23,12 @@ int spool_open_below(int folder, const char *name, struct error *e);
  * there. */
 int spool_put(int folder, const char *name, struct slice text, struct error *e);
 
-/* Files whose name ends so; hidden ones are not counted. */
-unsigned spool_count(int folder, const char *ending);
+/* Files whose name begins and ends so; hidden ones are not counted. */
+unsigned spool_count(int folder, const char *beginning, const char *ending);
+
+/* Removes every regular file, hidden ones too, that was not written to for longer than keep_s before wall_s. 0; -1 with
+ * e: the folder could not be read. */
+int spool_tidy(int folder, int64_t wall_s, int64_t keep_s, struct error *e);
 
 /*
  * The first names, at most `most`, of the files that end so, sorted: the oldest, where names begin with a time. As one

@@ -113,6 +113,7 @@ static bool has_long_line(struct slice name, struct slice value)
 
 static void read_field(struct headers *h, enum header_field field, struct slice value)
 {
+    const uint8_t kind = (uint8_t)(1u << field);
     struct header_from walk;
     struct address address;
     const char *why = NULL;
@@ -120,6 +121,12 @@ static void read_field(struct headers *h, enum header_field field, struct slice 
     header_from_start(&walk, value);
     while (why == NULL && header_from_next(&walk, &address, &why) == FROM_ADDRESS)
         why = keep(h, field, &address);
+    /* A reader that joins repeated fields lets a quote that doesn't end run on into the next one. */
+    if (why == NULL && (h->kinds & kind) != 0 && (walk.reading == READING_RAW || (h->raw_kinds & kind) != 0))
+        why = "repeated field with quotes or comments that may not end";
+    h->kinds |= kind;
+    if (walk.reading == READING_RAW)
+        h->raw_kinds |= kind;
     if (why != NULL)
         mark_bad(h, field, why, value);
 }
@@ -225,7 +232,77 @@ void submission_take_front(struct submission *s, const struct front_config *fron
         s->mechanism = slice_of(front->method);
 }
 
-bool mechanism_is_basic(struct slice mechanism)
+static int hex_digit(char c)
 {
-    return !slice_ieq(mechanism, SLICE("XOAUTH2")) && !slice_ieq(mechanism, SLICE("OAUTHBEARER"));
+    c = ascii_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+size_t ccert_fingerprint_canonical(struct slice raw, char out[CCERT_FINGERPRINT_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < raw.n; i++) {
+        if (raw.p[i] == ':' && n > 0 && n % 2 == 0 && i + 1 < raw.n && raw.p[i - 1] != ':')
+            continue;
+        if (hex_digit(raw.p[i]) < 0 || n == CCERT_FINGERPRINT_MAX)
+            return 0;
+        out[n++] = ascii_lower(raw.p[i]);
+    }
+    return n >= CCERT_FINGERPRINT_MIN && n % 2 == 0 ? n : 0;
+}
+
+void ccert_set_fingerprint(struct ccert *c, struct slice raw)
+{
+    c->fingerprint_n = (uint16_t)ccert_fingerprint_canonical(raw, c->fingerprint);
+}
+
+void ccert_set_subject(struct ccert *c, struct slice raw)
+{
+    c->subject_n = raw.n <= sizeof c->subject ? (uint16_t)raw.n : 0;
+    if (c->subject_n > 0)
+        memcpy(c->subject, raw.p, raw.n);
+}
+
+void ccert_set_subject_xtext(struct ccert *c, struct slice raw)
+{
+    size_t n = 0;
+
+    c->subject_n = 0;
+    for (size_t i = 0; i < raw.n; i++) {
+        int high, low;
+
+        if (n == sizeof c->subject)
+            return;
+        if (raw.p[i] != '+') {
+            c->subject[n++] = raw.p[i];
+            continue;
+        }
+        if (raw.n - i < 3 || (high = hex_digit(raw.p[i + 1])) < 0 || (low = hex_digit(raw.p[i + 2])) < 0)
+            return;
+        c->subject[n++] = (char)(high << 4 | low);
+        i += 2;
+    }
+    c->subject_n = (uint16_t)n;
+}
+
+/*
+ * Those that need no password. CRAM-MD5, DIGEST-MD5, NTLM and SCRAM don't send one, but whoever has it can sign in, and
+ * it can be guessed: a policy against passwords is against these. GSS-SPNEGO may settle for NTLM. doc/postern.7 has the
+ * table.
+ */
+static const struct {
+    struct slice name;
+    enum proof proof;
+} mechanisms[] = {
+    {{"XOAUTH2", 7}, PROOF_TOKEN},  {{"OAUTHBEARER", 11}, PROOF_TOKEN},   {{"GSSAPI", 6}, PROOF_OTHER},
+    {{"GS2-KRB5", 8}, PROOF_OTHER}, {{"GS2-KRB5-PLUS", 13}, PROOF_OTHER}, {{"EXTERNAL", 8}, PROOF_OTHER},
+};
+
+enum proof mechanism_proof(struct slice mechanism)
+{
+    for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++)
+        if (slice_ieq(mechanism, mechanisms[i].name))
+            return mechanisms[i].proof;
+    return PROOF_PASSWORD;
 }

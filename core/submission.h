@@ -81,6 +81,7 @@ struct headers {
     bool seen;                   /* the front end saw the header of the message: the rules about it apply */
     bool from_possible;          /* some reader could take a field of this message for a From, be it a broken one */
     unsigned from_fields;        /* From fields in it */
+    uint8_t kinds, raw_kinds;    /* which fields were there, a bit each, and which of them READING_RAW */
     const char *bad;             /* why a field cannot be read without doubt; constant text; NULL: all could */
     enum header_field bad_field; /* with bad: which one that is */
     uint16_t bad_n;              /* with bad: its value as it came, cut, without its leading blanks */
@@ -106,6 +107,29 @@ struct who_memory {
     size_t n; /* a power of two; 0: nothing is remembered */
 };
 
+/* ---- client certificates ---- */
+
+#define CCERT_FINGERPRINT_MAX 128 /* hexadecimal digits of SHA-512 */
+#define CCERT_SUBJECT_MAX 256
+
+/* The certificate that the client showed, as far as the MTA told. Zero lengths: none, or not told. */
+struct ccert {
+    uint16_t fingerprint_n, subject_n;
+    char fingerprint[CCERT_FINGERPRINT_MAX]; /* lower-case hexadecimal digits */
+    char subject[CCERT_SUBJECT_MAX];         /* the CommonName of one whose issuer the MTA trusts; as written */
+};
+
+/* Hexadecimal digits, with or without colons between, into lower case: at least CCERT_FINGERPRINT_MIN of them. Returns
+ * how many, 0 for anything else. */
+#define CCERT_FINGERPRINT_MIN 40 /* SHA-1; MD5 is not enough to name anybody by */
+size_t ccert_fingerprint_canonical(struct slice raw, char out[CCERT_FINGERPRINT_MAX]);
+
+/* What is no fingerprint, or too long a subject, is none. */
+void ccert_set_fingerprint(struct ccert *c, struct slice raw);
+void ccert_set_subject(struct ccert *c, struct slice raw);
+/* The subject in xtext (RFC 3461 4), as the policy protocol has it. */
+void ccert_set_subject_xtext(struct ccert *c, struct slice raw);
+
 /* ---- the whole ---- */
 
 struct submission {
@@ -116,6 +140,7 @@ struct submission {
     bool has_client;
     struct ip client;
     enum tls_version tls;
+    struct ccert ccert;
     const struct tls_config *listener_tls; /* the listener's own rule; NULL: the general one */
     enum address_result sender_result;     /* STAGE_MAIL and later */
     struct slice sender_text;
@@ -126,6 +151,7 @@ struct submission {
     struct address recipient;
     uint32_t recipient_count;      /* STAGE_DATA, STAGE_END: as the MTA counts them; 0: it didn't say */
     uint64_t size;                 /* bytes: declared, at STAGE_END real; 0: unknown */
+    bool size_is_part;             /* size is only what was seen of the message: it has more */
     const struct headers *headers; /* NULL, or not seen: no header rules */
     struct slice queue_id;         /* empty: not known yet */
     struct slice instance;         /* constant for one message; empty: none */
@@ -139,7 +165,18 @@ struct submission {
  */
 void submission_take_front(struct submission *s, const struct front_config *front);
 
-/* Basic authentication, that is a password: everything but the OAuth mechanisms (RFC 7628). Case doesn't matter. */
-bool mechanism_is_basic(struct slice mechanism);
+/* What somebody who signed in proved who they are by. */
+enum proof {
+    PROOF_PASSWORD, /* sent, or proved to be known: what Exchange Online calls Basic authentication */
+    PROOF_TOKEN,    /* of OAuth 2.0 (RFC 7628) */
+    PROOF_OTHER     /* a Kerberos ticket, a client certificate */
+};
+
+/* By the SASL mechanism's name; case doesn't matter. One that is not known here, or not told, counts as a password. */
+enum proof mechanism_proof(struct slice mechanism);
+static inline bool mechanism_is_basic(struct slice mechanism)
+{
+    return mechanism_proof(mechanism) == PROOF_PASSWORD;
+}
 
 #endif

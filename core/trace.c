@@ -94,6 +94,10 @@ void trace_who(const struct deciding *d, const struct list_place *mapped)
         buf_addf(&b, " by %s:%u; ", mapped->path, mapped->line);
     }
     buf_addf(&b, "tenant %s", id->tenant != NULL ? id->tenant->name : "unknown");
+    if (id->completed) {
+        buf_add(&b, SLICE(", nobody's alias or account name, so "));
+        buf_add_escaped(&b, address_slice(&id->address), SHOWN_MAX);
+    }
     for (unsigned i = 0; i < id->n_claims; i++) {
         buf_add(&b, i == 0 ? SLICE(", ") : SLICE("; also "));
         add_mailbox(d, &b, &id->claims[i]);
@@ -140,14 +144,10 @@ void trace_list(const struct deciding *d, const char *text, const struct list_pl
 
 void trace_on_premises(const struct deciding *d)
 {
-    const struct list *list = d->c->config->smtp_auth.on_premises;
-    const struct identity *id = &d->v->identity;
     struct list_place place;
 
-    if (d->trace == NULL)
-        return;
-    if ((id->address.n > 0 && list_has_address(list, &id->address, &place)) ||
-        list_has_login(list, &d->s->login, &place))
+    if (d->trace != NULL && identity_listed(d->c, d->s, &d->v->identity, d->c->config->smtp_auth.on_premises,
+                                            LISTED_TO_PERMIT, &place) == DIRECTORY_FOUND)
         trace_list(d, "SMTP AUTH: allowed, on premises", &place);
 }
 

@@ -78,6 +78,19 @@ static bool macros_missing(SMFICTX *ctx, struct milter *m, const char *login)
 }
 
 /*
+ * Postfix says {cert_subject}, which is the CommonName, of certificates alone that it trusts (smtpd_milter.c). Sendmail
+ * has the CommonName in {cn_subject}, of others too, and says in {verify} whether it trusts them (op.me, STARTTLS).
+ */
+static const char *ccert_of(SMFICTX *ctx)
+{
+    const char *verify = smfi_getsymval(ctx, "{verify}"), *name = smfi_getsymval(ctx, "{cn_subject}");
+
+    if (verify != NULL && strcmp(verify, "OK") != 0)
+        return NULL;
+    return verify != NULL ? name : smfi_getsymval(ctx, "{cert_subject}");
+}
+
+/*
  * {opMode} is a macro of Sendmail's that is always set (its Operations Guide, 5.2) and that Postfix does not know. {v}
  * would not do: in Postfix it is whatever milter_macro_v says, and most others are in both.
  */
@@ -109,6 +122,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
                          .mechanism = smfi_getsymval(ctx, "{auth_type}"),
                          .tls_version = smfi_getsymval(ctx, "{tls_version}"),
                          .client = smfi_getsymval(ctx, "{client_addr}"),
+                         .ccert = ccert_of(ctx),
                          .size = arguments[0] != NULL ? declared_size(arguments + 1) : 0,
                      });
     /* A simulated connection has no login. One that has is none. */

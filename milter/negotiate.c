@@ -6,7 +6,8 @@
  * are not here send none: a packet of macros costs libmilter as much as a command. What came with DATA is still there
  * at the end of the message; a message that has no queue id there will have no end (session.h).
  */
-#define MAIL_MACROS "{mail_addr} {auth_authen} {auth_type} {tls_version} {client_addr} {opMode}"
+#define MAIL_MACROS                                                                                                    \
+    "{mail_addr} {auth_authen} {auth_type} {tls_version} {client_addr} {opMode} {cert_subject} {cn_subject} {verify}"
 #define LATE_MACROS "i"
 
 /*

@@ -125,6 +125,7 @@ void session_begin(struct session *s, const struct mail_facts *facts)
     if (!sub->has_client && facts->client != NULL)
         sub->has_client = ip_parse(slice_of(facts->client), &sub->client);
     sub->tls = tls_version_parse(slice_of(facts->tls_version));
+    ccert_set_subject(&sub->ccert, slice_of(facts->ccert));
     submission_take_front(sub, &s->milter->front);
     sub->sender_text = keep(s->sender_text, sizeof s->sender_text, slice_of(facts->path));
     sub->sender_result = facts->path != NULL ? address_parse_path(slice_of(facts->path), &sub->sender) : ADDRESS_BAD;
@@ -172,6 +173,7 @@ void session_clear(struct session *s)
     s->open = false;
     s->data = false;
     s->bytes = 0;
+    s->saw_body = false;
     headers_clear(&s->headers);
     recipients_clear(&s->recipients);
 }
@@ -186,21 +188,12 @@ void session_recipient(struct session *s, const char *path)
     sub->recipient_result = path != NULL ? address_parse_path(sub->recipient_text, &sub->recipient) : ADDRESS_BAD;
 }
 
-static void set_counts(struct submission *sub, const struct recipients *recipients)
-{
-    sub->has_recipient = false;
-    sub->recipient_count = recipients->asked; /* one question for each that the MTA accepted */
-}
-
 void session_data(struct session *s, struct slice queue_id)
 {
     struct buf kept = BUF_OVER(s->queue_id);
 
     s->data = true;
     buf_add(&kept, queue_id);
-    s->submission.stage = STAGE_DATA;
-    s->submission.queue_id = queue_id;
-    set_counts(&s->submission, &s->recipients);
 }
 
 void session_header(struct session *s, const char *name, const char *value)
@@ -214,6 +207,7 @@ void session_header(struct session *s, const char *name, const char *value)
 void session_body(struct session *s, size_t bytes)
 {
     s->bytes += bytes;
+    s->saw_body = true;
 }
 
 void session_end(struct session *s)
@@ -222,9 +216,11 @@ void session_end(struct session *s)
 
     s->data = false;
     sub->stage = STAGE_END;
-    set_counts(sub, &s->recipients);
-    /* Whichever is more: without bodies only the declared size is known, and with them it may have been a lie. */
-    if (s->bytes > sub->size)
+    sub->has_recipient = false;
+    sub->recipient_count = s->recipients.asked; /* one question for each that the MTA accepted */
+    /* What was declared may be a lie, once the body was seen; before, the header alone is no size. */
+    sub->size_is_part = !s->saw_body && s->bytes > sub->size;
+    if (s->saw_body || sub->size_is_part)
         sub->size = s->bytes;
     /* Also when there was not a single field: a message without From must not pass for one that nobody looked at. */
     s->headers.seen = true;

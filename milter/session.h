@@ -23,6 +23,7 @@ struct session {
     bool open;      /* between MAIL and the end of the message */
     bool data;      /* DATA was said, and the end of the message has not come yet */
     uint64_t bytes; /* of the message, as far as it was seen */
+    bool saw_body;  /* bodies come in only where they were asked for, and not where they are empty */
     struct submission submission;
     struct headers headers;
     struct recipients recipients;
@@ -42,6 +43,7 @@ struct mail_facts {
     const char *mechanism;   /* {auth_type} */
     const char *tls_version; /* {tls_version} */
     const char *client;      /* {client_addr} */
+    const char *ccert;       /* the CommonName of the client's certificate, if the MTA trusts its issuer */
     uint64_t size;           /* SIZE=; 0: not declared */
 };
 
@@ -70,7 +72,7 @@ void session_clear(struct session *s);
 
 /* Sets the submission for the question at RCPT. path must live until the answer. NULL is a bad recipient. */
 void session_recipient(struct session *s, const char *path);
-/* Sets the submission to DATA. queue_id: empty, where there is none. */
+/* DATA: nothing is decided, but from now on the end of the message is due. queue_id: empty, where there is none. */
 void session_data(struct session *s, struct slice queue_id);
 void session_header(struct session *s, const char *name, const char *value);
 void session_body(struct session *s, size_t bytes);

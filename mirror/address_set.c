@@ -9,7 +9,7 @@ void address_set_clear(struct address_set *set)
 
 bool address_set_add(struct address_set *set, struct slice address)
 {
-    if (set->n == ADDRESS_SET_MAX || address.n > ADDRESS_MAX)
+    if (set->n == ADDRESS_SET_MAX || address.n > ADDRESS_OF_NAME_MAX)
         return false;
     memcpy(set->text + set->text_n, address.p, address.n);
     set->items[set->n++] = (struct slice){set->text + set->text_n, address.n};

@@ -11,7 +11,7 @@
 struct address_set {
     size_t n, text_n;
     struct slice items[ADDRESS_SET_MAX];
-    char text[ADDRESS_SET_MAX * ADDRESS_MAX];
+    char text[ADDRESS_SET_MAX * ADDRESS_OF_NAME_MAX];
 };
 
 void address_set_clear(struct address_set *set);

@@ -7,7 +7,9 @@
 #define PROTOCOLS (C(OWA) | C(ECP) | C(IMAP) | C(POP) | C(MAPI) | C(ACTIVE_SYNC))
 #define ADDRESSES (C(PRIMARY) | C(PROXIES))
 /* What else Get-TransportConfig has. */
-#define TRANSPORT (C(ENVELOPE_LIMIT) | C(TLS_RECEIVE) | C(SAFETY_NET) | C(JOURNALING_NDR) | C(LEGACY_TLS))
+#define TRANSPORT                                                                                                      \
+    (C(ENVELOPE_LIMIT) | C(TLS_RECEIVE) | C(SAFETY_NET) | C(LEGACY_TLS) | C(JOURNALING_NDR) | C(CLEAR_CATEGORIES) |    \
+     C(RFC2231) | C(POSTMASTER))
 /*
  * What Get-CASMailbox has, and Get-EXOCasMailbox only with -PropertySets All: the setting is there too, then. (Its
  * minimum set has the switches of the protocols, and not the setting: ExchangePowerShell docs, "Property sets in
@@ -42,7 +44,7 @@ static const struct {
                           "Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,"
                           "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
     [KIND_MAILBOX] = {"Get-Mailbox", "mailbox", 0, ADDRESSES,
-                      "Guid,PrimarySmtpAddress,UserPrincipalName,Alias,RecipientTypeDetails,"
+                      "Guid,PrimarySmtpAddress,UserPrincipalName,Alias,Name,Identity,RecipientTypeDetails,"
                       "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
     [KIND_LIST] = {"list of addresses", "list", C(PRIMARY), 0, "PrimarySmtpAddress"},
     [KIND_RECIPIENT_PERMISSION] =

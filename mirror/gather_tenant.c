@@ -174,7 +174,8 @@ int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, con
         return row_error(row, COLUMN_IDENTITY, "the name of a recipient", e);
     while (items_next(&items, &item))
         send_as = send_as || slice_ieq(item, SLICE("SendAs"));
-    if (!send_as || trustee.n == 0 || slice_ieq(trustee, SLICE("NT AUTHORITY\\SELF")))
+    /* A denial in a form that is not understood may be one of SendAs, of anybody. */
+    if (slice_ieq(trustee, SLICE("NT AUTHORITY\\SELF")) || (!deny && (!send_as || trustee.n == 0)))
         return 0;
     return rights_add(g->rights, trustee, target, RIGHT_SEND_AS, deny, (struct right_place){file, row->place}, e);
 }

@@ -153,15 +153,17 @@ static int check_owner(struct import *im, struct error *e)
 /* All that the mailbox is called by, for those rights that name it. */
 static void say_names(struct import *im, const struct mailbox_record *record)
 {
-    const struct slice plain[] = {record->primary, record->upn, record->alias, record->account};
+    const struct slice plain[] = {record->primary, record->upn}, others[] = {record->alias, record->account};
     struct slice lists[] = {record->proxies, merge_names(im->m, STAGE_SETTINGS), merge_names(im->m, STAGE_DETAILS)};
     struct slice name;
 
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        rights_name(im->g->rights, plain[i], &record->id);
+        rights_name(im->g->rights, plain[i], &record->id, true);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        rights_name(im->g->rights, others[i], &record->id, false);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         while (packed_next(&lists[i], &name))
-            rights_name(im->g->rights, name, &record->id);
+            rights_name(im->g->rights, name, &record->id, true);
 }
 
 static uint64_t allowed_change(uint64_t stored, unsigned percent)

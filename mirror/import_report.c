@@ -36,20 +36,28 @@ static void report_unknown_lists(const struct import *im)
 
 static void report_rights(const struct import *im)
 {
-    struct right_place first;
-    size_t unresolved = rights_unresolved(im->g->rights, &first);
+    const struct rights_left *left = rights_left(im->g->rights);
+    FILE *out = im->options->out;
 
     if (im->g->rows[KIND_RECIPIENT_PERMISSION] == 0 && rights_count(im->g->rights) == 0)
         return;
-    fprintf(im->options->out, "%s: %zu rights to send as, or on behalf of, another mailbox", im->after.name,
-            rights_count(im->g->rights) - unresolved);
-    if (unresolved > 0)
-        fprintf(im->options->out,
-                "; %zu more name no mailbox, or more than one, and were left out (groups, deleted accounts; the first "
-                "in %s, %s)%s",
-                unresolved, im->paths[first.file], place_words((row_place)first.line).text,
-                gather_has(im->g, KIND_MAILBOX) ? "" : "; with Get-Mailbox in the same run more names are known");
-    fputc('\n', im->options->out);
+    fprintf(out, "%s: %zu rights to send as, or on behalf of, another mailbox", im->after.name,
+            rights_count(im->g->rights) - left->unresolved - left->denials - left->voided);
+    if (left->unresolved > 0)
+        fprintf(
+            out,
+            "; %zu more name no mailbox for certain and were left out (groups, display names, deleted accounts; the "
+            "first in %s, %s)%s",
+            left->unresolved, im->paths[left->first_unresolved.file], place_words((row_place)left->first_unresolved.line).text,
+            gather_has(im->g, KIND_MAILBOX) ? "" : "; with Get-Mailbox in the same run more names are known");
+    fputc('\n', out);
+    if (left->denials > 0)
+        fprintf(
+            out,
+            "warning: %zu denials of SendAs name no mailbox for certain (the first in %s, %s): nobody may send "
+            "as the mailboxes that they are about, which takes %zu rights away; write the trustee's address there, "
+            "or remove the denial\n",
+            left->denials, im->paths[left->first_denial.file], place_words((row_place)left->first_denial.line).text, left->voided);
 }
 
 static void report_conflict(const struct import *im, const struct identity_conflict *conflict)

@@ -20,7 +20,7 @@ static struct mailbox_id id_of_address(struct slice tenant, struct slice primary
     static const struct hash_secret keys[2] = {{{UINT64_C(0x706f737465726e31), UINT64_C(0x6d61696c626f7831)}},
                                                {{UINT64_C(0x706f737465726e32), UINT64_C(0x6d61696c626f7832)}}};
     struct mailbox_id id;
-    char text[64 + 1 + ADDRESS_MAX + 1];
+    char text[64 + 1 + ADDRESS_OF_NAME_MAX + 1];
     struct buf b = BUF_OVER(text);
 
     buf_add(&b, tenant);

@@ -9,7 +9,7 @@
 #define NAME_MAX_BYTES 512
 
 struct right {
-    uint64_t trustee, target; /* hashes of their names */
+    uint64_t trustee, target; /* hashes of their names; 0: such a name may be anybody's */
     uint32_t line;
     uint16_t file;
     uint8_t kind;
@@ -18,8 +18,9 @@ struct right {
 
 struct name {
     uint64_t hash;
-    struct mailbox_id id;
-    uint8_t claims; /* 0: nobody bears it; 1: id does; 2: several do */
+    struct mailbox_id id[2]; /* of those that have it, the first two */
+    uint8_t claims;          /* 0: nobody has it; 1: id[0] does; 2: several do */
+    bool borne;              /* by one of them as a name that rights are written with */
 };
 
 struct resolved {
@@ -36,8 +37,9 @@ struct rights {
     size_t n_names;
     struct resolved *resolved; /* those that count, sorted */
     size_t n_resolved;
-    size_t unresolved;
-    struct right_place first_unresolved;
+    struct mailbox_id *voided; /* targets of denials that may be anybody's, sorted */
+    size_t n_voided;
+    struct rights_left left;
 };
 
 int rights_open(struct rights **out, struct error *e)
@@ -62,6 +64,7 @@ void rights_close(struct rights *r)
     free(r->rights);
     free(r->names);
     free(r->resolved);
+    free(r->voided);
     free(r);
 }
 
@@ -92,6 +95,38 @@ static uint64_t name_hash(const struct rights *r, struct slice name)
     return hash_bytes(&r->secret, lower, n);
 }
 
+static bool is_address(struct slice name)
+{
+    struct address address;
+
+    return memchr(name.p, '@', name.n) != NULL && address_parse_internal(name, &address) == ADDRESS_OK;
+}
+
+static bool is_guid(struct slice name)
+{
+    if (name.n != 36)
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = ascii_lower(name.p[i]);
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+        if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Get-RecipientPermission writes a trustee as its address, or as a display name, a group's too; those need not be
+ * unique, and groups are not known here. GrantSendOnBehalfTo has the Name, which no two recipients of an organization
+ * share.
+ */
+static bool names_one(struct slice trustee, unsigned kind)
+{
+    trustee = trustee.p != NULL ? slice_trim(trustee) : SLICE("");
+    return trustee.n > 0 && (kind != RIGHT_SEND_AS || is_address(trustee) || is_guid(trustee));
+}
+
 int rights_add(struct rights *r, struct slice trustee, struct slice target, unsigned kind, bool deny,
                struct right_place place, struct error *e)
 {
@@ -104,7 +139,7 @@ int rights_add(struct rights *r, struct slice trustee, struct slice target, unsi
         r->rights = bigger;
         r->cap = cap;
     }
-    r->rights[r->n++] = (struct right){.trustee = name_hash(r, trustee),
+    r->rights[r->n++] = (struct right){.trustee = names_one(trustee, kind) ? name_hash(r, trustee) : 0,
                                        .target = name_hash(r, target),
                                        .line = (uint32_t)(place.line < UINT32_MAX ? place.line : UINT32_MAX),
                                        .file = (uint16_t)place.file,
@@ -148,7 +183,7 @@ static struct name *find_name(const struct rights *r, uint64_t hash)
     return r->n_names == 0 ? NULL : bsearch(&key, r->names, r->n_names, sizeof *r->names, by_hash);
 }
 
-void rights_name(struct rights *r, struct slice name, const struct mailbox_id *id)
+void rights_name(struct rights *r, struct slice name, const struct mailbox_id *id, bool bears)
 {
     struct name *found;
 
@@ -157,12 +192,9 @@ void rights_name(struct rights *r, struct slice name, const struct mailbox_id *i
     found = find_name(r, name_hash(r, name));
     if (found == NULL)
         return;
-    if (found->claims == 0) {
-        found->id = *id;
-        found->claims = 1;
-    } else if (memcmp(&found->id, id, sizeof *id) != 0) {
-        found->claims = 2;
-    }
+    found->borne = found->borne || bears;
+    if (found->claims == 0 || (found->claims == 1 && memcmp(&found->id[0], id, sizeof *id) != 0))
+        found->id[found->claims++] = *id;
 }
 
 static int by_who(const void *a, const void *b)
@@ -204,25 +236,74 @@ static void drop_denied(struct rights *r)
     r->n_resolved = kept;
 }
 
+/* Who bears the name, alone; NULL: nobody, or several. */
+static const struct mailbox_id *bearer(const struct rights *r, uint64_t hash)
+{
+    const struct name *name = hash != 0 ? find_name(r, hash) : NULL;
+
+    return name != NULL && name->claims == 1 && name->borne ? &name->id[0] : NULL;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct mailbox_id));
+}
+
+/* All that may be meant by the target of a denial. */
+static void void_targets(struct rights *r, const struct right *denial)
+{
+    const struct name *target = denial->target != 0 ? find_name(r, denial->target) : NULL;
+
+    for (unsigned i = 0; target != NULL && i < target->claims; i++)
+        r->voided[r->n_voided++] = target->id[i];
+}
+
+/* Whom a denial is about that names no mailbox, nobody knows: then nobody has the right. */
+static void find_voided(struct rights *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const struct right *right = &r->rights[i];
+
+        if (!right->deny || (bearer(r, right->target) != NULL && bearer(r, right->trustee) != NULL))
+            continue;
+        if (r->left.denials++ == 0)
+            r->left.first_denial = (struct right_place){right->file, right->line};
+        void_targets(r, right);
+    }
+    if (r->n_voided > 0)
+        qsort(r->voided, r->n_voided, sizeof *r->voided, by_id);
+}
+
+static bool is_voided(const struct rights *r, const struct mailbox_id *target)
+{
+    return r->n_voided > 0 && bsearch(target, r->voided, r->n_voided, sizeof *r->voided, by_id) != NULL;
+}
+
+static void resolve(struct rights *r, const struct right *right)
+{
+    const struct mailbox_id *trustee = bearer(r, right->trustee), *target = bearer(r, right->target);
+
+    if (trustee == NULL || target == NULL) {
+        if (!right->deny && r->left.unresolved++ == 0)
+            r->left.first_unresolved = (struct right_place){right->file, right->line};
+    } else if (right->kind == RIGHT_SEND_AS && is_voided(r, target)) {
+        r->left.voided += !right->deny;
+    } else if (memcmp(trustee, target, sizeof *trustee) != 0) {
+        r->resolved[r->n_resolved++] = (struct resolved){*trustee, *target, right->kind, right->deny};
+    }
+}
+
 int rights_resolve(struct rights *r, struct error *e)
 {
     if (r->n == 0)
         return 0;
     r->resolved = calloc(r->n, sizeof *r->resolved);
-    if (r->resolved == NULL)
+    r->voided = calloc(r->n, 2 * sizeof *r->voided);
+    if (r->resolved == NULL || r->voided == NULL)
         return error_set(e, "no memory for %zu rights", r->n);
-    for (size_t i = 0; i < r->n; i++) {
-        const struct right *right = &r->rights[i];
-        const struct name *trustee = find_name(r, right->trustee);
-        const struct name *target = find_name(r, right->target);
-
-        if (trustee == NULL || target == NULL || trustee->claims != 1 || target->claims != 1) {
-            if (r->unresolved++ == 0)
-                r->first_unresolved = (struct right_place){right->file, right->line};
-        } else if (memcmp(&trustee->id, &target->id, sizeof trustee->id) != 0) {
-            r->resolved[r->n_resolved++] = (struct resolved){trustee->id, target->id, right->kind, right->deny};
-        }
-    }
+    find_voided(r);
+    for (size_t i = 0; i < r->n; i++)
+        resolve(r, &r->rights[i]);
     drop_denied(r);
     return 0;
 }
@@ -239,8 +320,7 @@ int rights_next(const struct rights *r, size_t *i, struct mailbox_id *trustee, s
     return 1;
 }
 
-size_t rights_unresolved(const struct rights *r, struct right_place *first)
+const struct rights_left *rights_left(const struct rights *r)
 {
-    *first = r->first_unresolved;
-    return r->unresolved;
+    return &r->left;
 }

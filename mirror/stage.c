@@ -227,7 +227,7 @@ static int place_of(struct stage *stage, const struct entry *entry, struct stage
 
     if (get_entry(stage, entry, &staged, e) != 0)
         return -1;
-    n = staged.primary.n < ADDRESS_MAX ? staged.primary.n : ADDRESS_MAX;
+    n = staged.primary.n < ADDRESS_OF_NAME_MAX ? staged.primary.n : ADDRESS_OF_NAME_MAX;
     *place = (struct stage_place){.file = staged.file, .place = staged.place};
     memcpy(place->primary.text, staged.primary.p, n);
     place->primary.n = (uint16_t)n;

@@ -27,7 +27,7 @@ struct target {
     struct exchange x;
     struct address user;
     char guid[37];
-    char primary[ADDRESS_MAX + 1];
+    char primary[ADDRESS_OF_NAME_MAX + 1];
     enum writeback before;
 };
 
@@ -130,7 +130,7 @@ typedef int take_row(struct target *t, const struct row *row, struct error *e);
 /* Asks for one mailbox; makes sure that the answer has one row; hands that to take. */
 static int ask_one(struct target *t, const char *cmdlet, struct slice identity, take_row *take, struct error *e)
 {
-    char text[ADDRESS_MAX * 2 + 100];
+    char text[ADDRESS_OF_NAME_MAX * 2 + 100];
     struct buf parameters = BUF_OVER(text);
     struct http_answer answer;
     enum exchange_result got;

@@ -327,17 +327,17 @@ static bool is_address(struct slice s)
 {
     const char *at = s.n > 0 ? memrchr(s.p, '@', s.n) : NULL;
 
-    return at != NULL && at > s.p && at < s.p + s.n - 1 && is_text(s, ADDRESS_MAX);
+    return at != NULL && at > s.p && at < s.p + s.n - 1 && is_text(s, ADDRESS_OF_NAME_MAX);
 }
 
 static int check_record(const struct mailbox_record *r, struct error *e)
 {
     const struct slice names[] = {r->alias, r->account, r->name, r->auth_policy};
     struct slice list = r->proxies, proxy;
-    char shown[2 * ADDRESS_MAX];
+    char shown[2 * ADDRESS_OF_NAME_MAX];
     struct buf b = BUF_OVER(shown);
 
-    buf_add_escaped(&b, r->primary, ADDRESS_MAX);
+    buf_add_escaped(&b, r->primary, ADDRESS_OF_NAME_MAX);
     if (!is_address(r->primary) || (r->upn.n > 0 && !is_address(r->upn)))
         return error_set(e, "mailbox \"%s\": its primary address or UPN is not an address", b.p);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

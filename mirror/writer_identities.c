@@ -92,7 +92,7 @@ static void add_primaries(const struct identities *s, uint32_t tenant, struct bu
 
 static int note_conflict(struct identities *s, uint32_t tenant, char kind, struct slice identity, struct error *e)
 {
-    char primaries[DIRECTORY_CLAIMS_MAX * (ADDRESS_MAX + 2) + 1];
+    char primaries[DIRECTORY_CLAIMS_MAX * (ADDRESS_OF_NAME_MAX + 2) + 1];
     struct buf b = BUF_OVER(primaries);
     struct kept_conflict *kept;
 

@@ -63,7 +63,7 @@ int writer_merge(struct writer *w, struct writer_summary *summary, bool *changed
 struct seen_domain {
     uint32_t tenant;
     uint16_t n;
-    char text[ADDRESS_MAX];
+    char text[ADDRESS_OF_NAME_MAX];
 };
 
 struct merge {

@@ -28,13 +28,17 @@ INLINE enum policy_attribute attribute_of(const char *name, size_t n)
     case 11:
         return IS("sasl_method") ? ATTRIBUTE_SASL_METHOD : NO_ATTRIBUTE;
     case 13:
-        return IS("sasl_username") ? ATTRIBUTE_SASL_USERNAME : NO_ATTRIBUTE;
+        return IS("sasl_username")   ? ATTRIBUTE_SASL_USERNAME
+               : IS("ccert_subject") ? ATTRIBUTE_CCERT_SUBJECT
+                                     : NO_ATTRIBUTE;
     case 14:
         return IS("client_address")   ? ATTRIBUTE_CLIENT_ADDRESS
                : IS("protocol_state") ? ATTRIBUTE_PROTOCOL_STATE
                                       : NO_ATTRIBUTE;
     case 15:
         return IS("recipient_count") ? ATTRIBUTE_RECIPIENT_COUNT : NO_ATTRIBUTE;
+    case 17:
+        return IS("ccert_fingerprint") ? ATTRIBUTE_CCERT_FINGERPRINT : NO_ATTRIBUTE;
     case 19:
         return IS("encryption_protocol") ? ATTRIBUTE_ENCRYPTION_PROTOCOL : NO_ATTRIBUTE;
     default:

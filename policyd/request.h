@@ -33,6 +33,8 @@ enum policy_attribute {
     ATTRIBUTE_SASL_METHOD,
     ATTRIBUTE_SASL_USERNAME, /* sasl_sender, the client's own claim, is none of these: it is never an identity */
     ATTRIBUTE_ENCRYPTION_PROTOCOL,
+    ATTRIBUTE_CCERT_SUBJECT, /* of a certificate whose issuer Postfix trusts; in xtext */
+    ATTRIBUTE_CCERT_FINGERPRINT,
     ATTRIBUTE_COUNT /* how many there are */
 };
 

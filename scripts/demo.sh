@@ -154,11 +154,11 @@ table()
     local a=anna@contoso.example out=guest@adatum.example
 
     line '250' 'anna: her mailbox allows SMTP AUTH' with_password 127.9.1.1 $a $a $out
-    line '535 5.7.139' 'bert: his mailbox forbids it' with_password 127.9.1.1 bert@contoso.example bert@contoso.example $out
-    line '535 5.7.139' 'cleo: inherits from an organization that forbids' with_password 127.9.1.1 cleo@contoso.example cleo@contoso.example $out
+    line '550 5.7.139' 'bert: his mailbox forbids it' with_password 127.9.1.1 bert@contoso.example bert@contoso.example $out
+    line '550 5.7.139' 'cleo: inherits from an organization that forbids' with_password 127.9.1.1 cleo@contoso.example cleo@contoso.example $out
     line '250' 'dora: inherits from an organization that allows' with_password 127.9.1.1 dora@fabrikam.example dora@fabrikam.example $out
-    line '535 5.7.139' 'nobody: a login that has no mailbox' with_password 127.9.1.1 nobody@contoso.example nobody@contoso.example $out
-    line '535 5.7.139' 'eva: a password, but her policy forbids Basic' with_password 127.9.1.1 eva@contoso.example eva@contoso.example $out
+    line '550 5.7.139' 'nobody: a login that has no mailbox' with_password 127.9.1.1 nobody@contoso.example nobody@contoso.example $out
+    line '550 5.7.139' 'eva: a password, but her policy forbids Basic' with_password 127.9.1.1 eva@contoso.example eva@contoso.example $out
     line '250' 'eva: the same with an OAuth token' with_token 127.9.1.1 eva@contoso.example eva@contoso.example $out
     line '550 5.7.60' 'anna as bert: a sender that is not hers' with_password 127.9.1.1 $a bert@contoso.example $out
     line '250' 'anna as info: she may send as the shared mailbox' with_password 127.9.1.1 $a info@contoso.example $out

@@ -20,7 +20,7 @@ END
 mailbox()
 {
     cat <<END
-  { "Guid": "0a7d6d2c-0001-4b7e-9d55-00000000000$1", "UserPrincipalName": "$2@contoso.example", "Alias": "$2",
+  { "Guid": "0a7d6d2c-0001-4b7e-9d55-00000000000$1", "UserPrincipalName": "$2@contoso.example", "Name": "$2", "Alias": "$2",
     "DisplayName": "$2", "PrimarySmtpAddress": "$2@contoso.example",
     "EmailAddresses": [ "SMTP:$2@contoso.example", "smtp:$2.alias@contoso.example", "SIP:$2@contoso.example" ],
     "RecipientTypeDetails": "$3" }${4:-}

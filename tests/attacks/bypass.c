@@ -227,7 +227,7 @@ static void begin_submission(const struct row *row, bool milter, struct submissi
     login_parse(s->login_text, &s->login);
     s->has_client = ip_parse(row->column[C_CLIENT], &s->client);
     s->sender_result =
-        milter ? address_parse_path(s->sender_text, &s->sender) : address_parse_internal(s->sender_text, &s->sender);
+        milter ? address_parse_path(s->sender_text, &s->sender) : address_parse_envelope(s->sender_text, &s->sender);
 }
 
 /* Recipients one by one, then the end, as both front ends do; the first refusal counts. */
@@ -244,7 +244,7 @@ static void decide_stages(const struct decide_context *c, struct submission *s, 
         s->has_recipient = true;
         s->recipient_text = milter ? path : internal;
         s->recipient_result =
-            milter ? address_parse_path(path, &s->recipient) : address_parse_internal(internal, &s->recipient);
+            milter ? address_parse_path(path, &s->recipient) : address_parse_envelope(internal, &s->recipient);
         decide(c, s, &r, v, NULL);
         if (refused(v))
             goto out;

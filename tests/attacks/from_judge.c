@@ -1,9 +1,10 @@
 /*
- * What postern would say of the header of a message that arrived: for each file that smtp-sink wrote, one line with its
- * recipient's local part and "fine", "foreign" (an address that is not among the given ones) or "bad" (cannot be read
- * without doubt). The From oracle compares it with what postern-milter said of the same message on its way.
+ * What postern says of the header of a message: "fine", "foreign" (an address that is not the given one) or "bad"
+ * (cannot be read without doubt). For the From oracle.
  *
- *   from_judge OWN-ADDRESS FILE...
+ *   from_judge OWN-ADDRESS FILE...    of messages that arrived, as smtp-sink wrote them: a line each, with the
+ * recipient's local part, the verdict and the file from_judge OWN-ADDRESS            of headers in standard input, a
+ * line of hexadecimal digits each: the verdict, what is wrong, and the addresses that were found
  */
 #include "core/submission.h"
 
@@ -83,7 +84,8 @@ static const char *judge(const struct headers *headers, struct slice own)
 
     for (size_t i = 0; i < headers->n; i++)
         any |= headers->list[i].field == HEADER_FROM;
-    if (headers->bad != NULL || !any)
+    /* To a message without any From the milter adds the login's. */
+    if (headers->bad != NULL || (!any && headers->from_possible))
         return "bad";
     for (size_t i = 0; i < headers->n; i++)
         if (!is_own(&headers->list[i].address, own))
@@ -91,23 +93,74 @@ static const char *judge(const struct headers *headers, struct slice own)
     return "fine";
 }
 
+static void read_header(struct slice rest, struct headers *headers)
+{
+    struct slice name, value;
+
+    while (next_field(&rest, &name, &value))
+        headers_add(headers, name, value);
+}
+
+static void judge_file(const char *path, struct slice own)
+{
+    struct slice file = read_file(path), name;
+    struct headers headers = {0};
+    /* What stands in front of the first Received is the sink's own. */
+    const char *received = memmem(file.p, file.n, "\nReceived:", 10);
+
+    if (received == NULL)
+        die(path, "no Received field");
+    read_header((struct slice){received + 1, (size_t)(file.p + file.n - received - 1)}, &headers);
+    name = recipient_of(file, path);
+    printf("%.*s %s %s\n", SLICE_ARG(name), judge(&headers, own), path);
+    headers_clear(&headers);
+    free((void *)(uintptr_t)file.p);
+}
+
+static char nibble(char digit)
+{
+    const char *at = digit != '\0' ? strchr("0123456789abcdef", digit) : NULL;
+
+    if (at == NULL)
+        die("standard input", "not a line of hexadecimal digits");
+    return (char)(at - "0123456789abcdef");
+}
+
+/* In its own place. */
+static struct slice from_hex(char *line)
+{
+    size_t n = strcspn(line, "\n") / 2;
+
+    for (size_t i = 0; i < n; i++)
+        line[i] = (char)(nibble(line[2 * i]) << 4 | nibble(line[2 * i + 1]));
+    return (struct slice){line, n};
+}
+
+static void judge_lines(struct slice own)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+
+    while (getline(&line, &capacity, stdin) > 0) {
+        struct headers headers = {0};
+
+        read_header(from_hex(line), &headers);
+        printf("%s\t%s\t", judge(&headers, own), headers.bad != NULL ? headers.bad : "");
+        for (size_t i = 0; i < headers.n; i++)
+            printf("%s ", headers.list[i].address.text);
+        printf("\n");
+        headers_clear(&headers);
+    }
+    free(line);
+}
+
 int main(int argc, char **argv)
 {
-    for (int i = 2; i < argc; i++) {
-        struct slice file = read_file(argv[i]), rest = file, name, value;
-        struct headers headers = {0};
-        /* What stands in front of the first Received is the sink's own. */
-        const char *received = memmem(file.p, file.n, "\nReceived:", 10);
-
-        if (received == NULL)
-            die(argv[i], "no Received field");
-        rest = (struct slice){received + 1, (size_t)(file.p + file.n - received - 1)};
-        while (next_field(&rest, &name, &value))
-            headers_add(&headers, name, value);
-        name = recipient_of(file, argv[i]);
-        printf("%.*s %s %s\n", SLICE_ARG(name), judge(&headers, slice_of(argv[1])), argv[i]);
-        headers_clear(&headers);
-        free((void *)(uintptr_t)file.p);
-    }
+    if (argc < 2)
+        die("usage", "from_judge OWN-ADDRESS [FILE...]");
+    for (int i = 2; i < argc; i++)
+        judge_file(argv[i], slice_of(argv[1]));
+    if (argc == 2)
+        judge_lines(slice_of(argv[1]));
     return EXIT_SUCCESS;
 }

@@ -4,17 +4,19 @@ fields that were written, and none of them was made by what a client said.
 
     log_reads_back.py ROWS LOG...
 """
+import codecs
 import json
 import re
 import sys
 
-HEAD = re.compile(rb"^\S+ postern-\w+\[\d+\]: ")
+HEAD = re.compile(rb"^\S+ postern-\w+\[\d+\]: |^(?={\"time\":)")
 FIELD = re.compile(r' ?([a-z_]+)=("[^"]*"|[^ "=]*)(?= |$)')
 SHOWN_MAX = 256  # bytes of a foreign value that are shown
+STREAM = ("time", "program", "pid", "level")  # with what a line of JSON on stderr begins
 KNOWN = {
     "event", "action", "reason", "by", "stage", "login", "mailbox", "tenant", "connector", "client", "method", "tls",
     "sender", "recipient", "recipients", "size", "limit", "retry", "would", "would_limit", "status", "queue_id",
-    "instance", "why", "text"}
+    "instance", "why", "field", "fault", "header", "from", "header_sender", "text"}
 
 
 def unescape_row(text):
@@ -49,9 +51,22 @@ def fields_of(line):
         match = FIELD.match(line, at)
         if not match:
             return None
-        fields.append(match.groups())
+        fields.append((match.group(1), match.group(2).strip("\"")))
         at = match.end()
     return fields
+
+
+def in_json(said):
+    """As JSON has it: what is no UTF-8 becomes U+FFFD, byte by byte."""
+    return said.decode("utf-8", "each_byte")
+
+
+codecs.register_error("each_byte", lambda e: ("\ufffd", e.start + 1))
+
+
+def is_shown_in_json(said, logins):
+    begin = said.removesuffix("...")
+    return any(in_json(l) == said or in_json(l[:SHOWN_MAX]) == begin for l in logins)
 
 
 def is_shown(value, logins):
@@ -67,7 +82,7 @@ def problem(line, logins):
     text = line.decode("ascii")
     if text.startswith("{"):
         fields = json.loads(text, object_pairs_hook=list)
-        fields = [(k, str(v)) for k, v in fields]
+        fields = [(k, str(v)) for k, v in fields if k not in STREAM]
     elif text.startswith("event="):
         fields = fields_of(text)
     else:
@@ -82,7 +97,7 @@ def problem(line, logins):
     if names[1:3] != ["action", "reason"]:
         return "fields in another order", False
     login = dict(fields).get("login")
-    if login is not None and not is_shown(login, logins):
+    if login is not None and not (is_shown_in_json if text.startswith("{") else is_shown)(login, logins):
         return "a login that nobody said", False
     return None, login is not None
 

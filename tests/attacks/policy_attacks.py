@@ -201,6 +201,11 @@ def rush(policy, n, offset):
     return passed
 
 
+# What may gather for the journal while its disk is slow: two batches (JOURNAL_BATCH_BYTES in core/journal_parts.h) of twice
+# JOURNAL_GATHERED_MAX decisions. A busy machine fills it late. Some 30 bytes a key would be more than that.
+JOURNAL_GATHERS_KIB = 6 * 1024
+
+
 def series(postern):
     text = subprocess.run(postern + ["metrics"], capture_output=True, text=True, check=True).stdout
     return {re.sub(r" [-\d.e+]+$", "", line) for line in text.splitlines() if not line.startswith("#")}
@@ -215,9 +220,9 @@ def flood(path, postern, pid):
         rush(policy, 50000, (i + 1) << 20)
         time.sleep(1.1)
     before = resident_kib(pid)
-    rush(policy, 100000, 0)
+    rush(policy, 200000, 0)
     grown, names = resident_kib(pid) - before, series(postern)
-    ok("100,000 keys in a table of 4,096 take no more memory", grown < 1024, f"{grown} KiB")
+    ok("200,000 keys in a table of 4,096 take no more memory", grown < JOURNAL_GATHERS_KIB, f"{grown} KiB")
     said = "\n".join(names)
     ok("metrics stay few, and none is named by a client", len(names) < 100 and not re.search(r"\.example|2001:db8|[^\x20-\x7e\n]", said), said)
     heavy += sum(policy.message(**anna) for _ in range(3 * BURST))
@@ -251,7 +256,7 @@ def strangers(path, postern, pid):
     refused, before = refuse(path, 0, 300000), resident_kib(pid)
     ok("1,300,000 strangers are refused", refused and refuse(path, 300000, 1000000))
     grown = resident_kib(pid) - before
-    ok("in fixed memory", grown < 1024, f"{grown} KiB")
+    ok("in fixed memory", grown < JOURNAL_GATHERS_KIB, f"{grown} KiB")
     passed = first_messages(policy, range(200, 500))
     ok("300 other people's first messages pass all the same", passed == 300, passed)
     blocks = counters(postern, "postern_blocks")

@@ -117,7 +117,7 @@ ROWS = [
     ("A14", ANNA, f"<{ANNA}>", None, f"{OWN}\r\nSender: {ANNA}", "250"),
     ("A15", ANNA, f"<{ANNA}> AUTH=<{BOSS}>", None, OWN, "250"),
     ("A15", ANNA, f"<{BOSS}> AUTH=<{BOSS}>", None, f"From: {BOSS}", "5"),
-    ("A15", BERT, f"<{ANNA}> AUTH=<{ANNA}>", None, OWN, "535 5.7.139"),
+    ("A15", BERT, f"<{ANNA}> AUTH=<{ANNA}>", None, OWN, "550 5.7.139"),
     ("A20", ANNA.upper(), f"<{ANNA}>", None, OWN, "250"),
     ("A22", f"{BERT}\nsasl_username={ANNA}", f"<{ANNA}>", None, OWN, "5"),
     ("A22", f"{ANNA}\n", f"<{ANNA}>", None, OWN, "5"),

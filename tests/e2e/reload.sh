@@ -18,7 +18,7 @@ is 'but no more: a reload forgets nothing' "$(submit $A)" '451*4.7.1*'
 cp "$T/postern.conf" "$T/good.conf"
 echo 'limmits = ();' >>"$T/postern.conf"
 relay_reload policyd milter
-is 'a reload with a mistake keeps the old rules' "$(submit bert@contoso.example)" '535*5.7.139*'
+is 'a reload with a mistake keeps the old rules' "$(submit bert@contoso.example)" '550*5.7.139*'
 is 'and names the mistake with its line' "$(grep -c 'reload refused.*limmits' "$T/policyd.log" "$T/milter.log" | tr '\n' ' ')" '*policyd.log:1*milter.log:1*'
 cp "$T/good.conf" "$T/postern.conf"
 echo 'replies = { mailbox-disabled = "550 5.7.139 Ask the help desk at extension 100"; };' >>"$T/postern.conf"

@@ -58,7 +58,7 @@ for age in 7d 1y; do
     sleep 2.5
     is "settings $age old are told of, once" "$(stale)" 1
     is "settings $age old: kept, a login is served" "$(send dora)" '250*'
-    is "settings $age old: kept, what is forbidden is refused" "$(send bert)" '535*'
+    is "settings $age old: kept, what is forbidden is refused" "$(send bert)" '550*'
     sed -i 's/"keep"/"defer"/' "$T/postern.conf"
     kill_program USR1 policyd && kill_program USR1 milter
     sleep 1.5

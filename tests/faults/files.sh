@@ -110,7 +110,7 @@ full || kinds='manifest_rubbish generation_removed'
 for kind in $kinds; do
     harm_directory "$kind"
     sleep 1.5
-    is "directory: $kind: running programs go on with what they had" "$(send bert | cut -c1-3) $(send printer | cut -c1-3)" '535 250'
+    is "directory: $kind: running programs go on with what they had" "$(send bert | cut -c1-3) $(send printer | cut -c1-3)" '550 250'
     kill_program KILL policyd
     kill_program KILL milter
     sleep 1.5

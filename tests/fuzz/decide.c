@@ -386,7 +386,7 @@ static void submission_of(const struct event *e, const uint8_t *d, struct submis
                              .size = 1,
                              .front_end = "milter"};
     login_parse(s->login_text, &s->login);
-    s->sender_result = address_parse_internal(s->sender_text, &s->sender);
+    s->sender_result = address_parse_envelope(s->sender_text, &s->sender);
     (void)snprintf(client, sizeof client, "192.0.2.%u", e->client);
     s->has_client = ip_parse(slice_of(client), &s->client);
     MUST(s->has_client && s->login.kind == LOGIN_ADDRESS);

@@ -39,6 +39,7 @@ static void read_usage(struct slice bytes)
     const struct journal_event message = {.at_ns = UINT64_C(1700000000000000000),
                                           .counts = true,
                                           .has_client = true,
+                                          .messages = 1,
                                           .recipients = 3,
                                           .login = SLICE("anna@contoso.example")};
     uint8_t packed[USAGE_PACKED_MAX];

@@ -83,7 +83,7 @@ static char *take_text(struct run *r, unsigned slot)
 static void take_verdict(struct run *r)
 {
     static const struct address sender = {.n = 6, .local_n = 1, .text = "a@b.cd"};
-    static const char *const replies[] = {"550 5.7.60 No", "451 4.7.0 Later", "", "535 5.7.139 100% no"};
+    static const char *const replies[] = {"550 5.7.60 No", "451 4.7.0 Later", "", "550 5.7.139 100% no"};
     uint8_t bits = take(r);
 
     r->engine.verdict = (struct verdict){

@@ -31,6 +31,8 @@ static const struct {
     {"sasl_method", ATTRIBUTE_SASL_METHOD},
     {"sasl_username", ATTRIBUTE_SASL_USERNAME},
     {"encryption_protocol", ATTRIBUTE_ENCRYPTION_PROTOCOL},
+    {"ccert_subject", ATTRIBUTE_CCERT_SUBJECT},
+    {"ccert_fingerprint", ATTRIBUTE_CCERT_FINGERPRINT},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 

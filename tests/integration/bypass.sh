@@ -19,13 +19,13 @@ fail()
 }
 
 for tenant in contoso fabrikam tailspin; do
-    "$BIN/postern-mirror" import -d "$T/directory" --tenant $tenant tests/attacks/world/$tenant-* >>"$T/mirror.log" 2>&1 ||
+    "$BIN/postern-mirror" import -d "$T/directory" --force --tenant $tenant tests/attacks/world/$tenant-* >>"$T/mirror.log" 2>&1 ||
         fail "the import of $tenant"
 done
 for rules in tests/attacks/rules/*.conf; do
     folder=$T/$(basename "$rules" .conf)
     mkdir -p "$folder"
-    cp tests/attacks/world/logins "$folder/logins"
+    cp tests/attacks/world/{logins,deny} "$folder/"
     {
         cat "$rules"
         echo "directory = \"$T/directory\"; state = { file = \"$folder/state\"; entries = 4096; }; journal = \"\";"

@@ -52,11 +52,11 @@ with()
     relay_settled "$F/pf/main.cf"
 }
 
-# Of postern.conf with these settings: the file's name.
+# Of postern.conf with this setting, in the place of the one of that name: the file's name.
 settings()
 {
     [ -n "$1" ] || { echo "$F/postern.conf"; return; }
-    { cat "$F/postern.conf"; echo "$1"; } >"$F/other.conf"
+    { grep -v "^${1%% *} =" "$F/postern.conf"; echo "$1"; } >"$F/other.conf"
     echo "$F/other.conf"
 }
 check() { "$POSTERN" -c "${CONF:-$F/postern.conf}" check-postfix --config-dir "$F/pf" "$@" 2>"$F/stderr"; }
@@ -148,6 +148,8 @@ finds 'a restriction class in front that permits' permit-in-front 5 '*' \
 lacks 'a table in front that only refuses' permit-in-front "$(in_front "check_client_access texthash:$F/refused")" /smtpd_milters/d
 lacks 'postern in a restriction class' not-asked "$relay{s/^    check_policy_service.*/    postern_first/};\$a smtpd_restriction_classes = postern_first\npostern_first = check_policy_service \$postern_policy" /smtpd_milters/d
 finds 'certificates that nobody but Postfix knows' permit-unknown 4 'main.cf:*postern_relay_restrictions*unauthenticated = "reject"*' "$(behind 'permit_tls_clientcerts')"
+lacks 'certificates that a connector names' permit-unknown "$(behind permit_tls_clientcerts)" '' \
+    'connectors = ( { name = "erp"; ccert_subjects = ["erp.contoso.example"]; } );'
 finds 'a table behind postern that lets strangers relay' permit-unknown 4 '*' "$(behind 'check_client_access inline:{198.51.100.1=OK}')"
 lacks 'a table behind postern of a connector'\''s clients' permit-unknown "$(behind "check_client_access texthash:$F/clients")"
 lacks 'a table of logins behind postern' permit-unknown "$(behind 'check_sasl_access static:OK')"

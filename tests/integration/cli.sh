@@ -84,7 +84,7 @@ is 'an address' "$(p block 203.0.113.1 --for 10m >/dev/null; submit_from 203.0.1
 p unblock 203.0.113.1 >/dev/null
 is 'a connector' "$(p block printers; p explain --client 127.20.1.1 | grep Verdict; p unblock connector printers)" 'blocked: connector printers*reject (blocked)*unblocked*'
 is 'whom never_block protects is not blocked' "$(p block 198.51.100.7 2>&1; echo $?)" '*never_block*protects client 198.51.100.7*1'
-is 'unless it is forced' "$(p block boss@contoso.example --force; p unblock boss@contoso.example)" 'blocked: login boss*unblocked*'
+is 'unless it is forced' "$(p block boss@contoso.example --force; p unblock boss@contoso.example)" 'blocked: user boss*unblocked*'
 is 'everybody is not a network to block' "$(p block 0.0.0.0/0 2>&1; echo $?)" '*everybody*1'
 is 'a typing error is one' "$(p block 203.0.113.1/24 2>&1; p block '' 2>&1; p block printer copier 2>&1)" '*203.0.113.0/24*no login*expected one name*'
 is 'no block without an end is called one' "$(p block $A --for 0s 2>&1; p block $A --for soon 2>&1 | head -n 1)" '*no block*--for*'
@@ -156,7 +156,7 @@ is 'allow adds to the file, with who and when' "$(p allow BERT@contoso.example -
 sleep 2.5
 is 'and takes effect by itself' "$(submit $B)" '250*'
 is 'explain names file and line' "$(p explain --user $B)" "*allowed by $T/allow:2*"
-is 'deny moves him over' "$(p deny $B; sleep 2.5; submit $B; grep -c bert "$T/allow" "$T/deny")" "*added $B*removed $B*535*allow:0*deny:1*"
+is 'deny moves him over' "$(p deny $B; sleep 2.5; submit $B; grep -c bert "$T/allow" "$T/deny")" "*added $B*removed $B*550*allow:0*deny:1*"
 is 'what is there is not added twice' "$(p deny $B; grep -c bert "$T/deny")" '*has it already*1'
 is 'forget takes him out of both' "$(p forget $B; cat "$T/allow" "$T/deny")" "*removed $B*# made by hand*# made by hand"
 is 'a domain' "$(p deny @Fabrikam.example --force; p forget @fabrikam.example)" '*added @fabrikam.example*removed @fabrikam.example*'

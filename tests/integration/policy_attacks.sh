@@ -15,7 +15,7 @@ ok()
 }
 
 for tenant in contoso fabrikam tailspin; do
-    build/asan/postern-mirror import -d "$T/directory" --tenant $tenant tests/attacks/world/$tenant-* >>"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
+    build/asan/postern-mirror import -d "$T/directory" --force --tenant $tenant tests/attacks/world/$tenant-* >>"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
 done
 cp tests/attacks/world/logins "$T/logins"
 {

@@ -47,7 +47,7 @@ for variant in milter policyd; do
     relay_wait connected_since 0 # the look whether it listens
     for client in ruby phpmailer jakarta_mail nodemailer curl msmtp; do
         try $client "$variant, who may" anna@contoso.example '*sent*'
-        try $client "$variant, who may not" bert@contoso.example '*SMTP client authentication is disabled*'
+        try $client "$variant, who may not" bert@contoso.example '*Authentication unsuccessful, *is disabled for the*'
     done
     for client in ruby phpmailer jakarta_mail nodemailer curl msmtp; do
         try $client "$variant, over a limit" anna@contoso.example '*[Ss]ending rate exceeded*'

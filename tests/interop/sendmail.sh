@@ -166,7 +166,7 @@ is 'a login that Sendmail spells in xtext' \
     "$(client --tls --login anna+printer@contoso.example --from anna+printer@contoso.example guest@adatum.example)" '250*'
 is 'a mailbox that may not send, in its own words' \
     "$(client --tls --login bert@contoso.example --from bert@contoso.example guest@adatum.example)" \
-    '5?? 5.7.139 *SMTP client authentication is disabled*'
+    '5?? 5.7.139 *is disabled for the*'
 is 'an envelope sender of somebody else' "$(client --tls --login "$anna" --from bert@contoso.example guest@adatum.example)" '550 5.7.60*'
 is 'a From of somebody else' \
     "$(client --tls --login "$anna" --from "$anna" --header-from bert@contoso.example guest@adatum.example)" '550 5.7.60*'

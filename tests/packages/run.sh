@@ -329,7 +329,7 @@ check 'mailboxes can be brought in, and settings changed' set_up
 check 'the milter answers Postfix' answers O milter
 check 'the policy server has nothing against a first message' answers 'action=DUNNO' policyd anna@contoso.example 1.1
 check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
-check 'it refuses a login without a mailbox' answers 'action=535 5.7.139*' policyd nobody@contoso.example 1.3
+check 'it refuses a login without a mailbox' answers 'action=550 5.7.139*' policyd nobody@contoso.example 1.3
 
 check 'it can be upgraded while it runs' install running new
 check 'every program is of the new version then' version "$(sed -n 's/^VERSION *= *//p' Makefile)"

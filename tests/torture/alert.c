@@ -51,7 +51,7 @@ static bool deliver(struct error *e)
 
 void alert(struct tools *t, bool works)
 {
-    struct alert_queue *q = alert_queue_new(ALERT_NOTICES);
+    struct alert_queue *q = alert_queue_new(ALERT_NOTICES, true);
     struct alert alert = alert_of(ALERT_BLOCK, WALL_S, SLICE(ANNA));
     struct error e = {.text = ""};
 
@@ -59,10 +59,8 @@ void alert(struct tools *t, bool works)
     alert_fact(&alert, "client", SLICE("203.0.113.9"));
     alert_summary(&alert, "%s is blocked", ANNA);
     if (q != NULL) {
-        unsigned lost;
-
         alert_queue_put(q, &alert, 0);
-        if (alert_queue_flush(q, config->spool, &lost, &e) == 0)
+        if (alert_queue_flush(q, config->spool, WALL_S, NULL, &e) == 0)
             posted++;
         else
             MUST(e.text[0] != '\0');
@@ -98,11 +96,11 @@ void after_alert(struct tools *t)
     MUST(deliver(&e));
     MUST(told() >= posted && told() <= 2);
     folder = spool_open(config->spool, ALERT_NOTICES, &e);
-    MUST(folder >= 0 && spool_count(folder, ".json") == 0);
+    MUST(folder >= 0 && spool_count(folder, "", ".json") == 0);
     if (folder >= 0) {
         int failed = spool_open_below(folder, "failed", &e);
 
-        MUST(failed >= 0 && spool_count(failed, "") == 0);
+        MUST(failed >= 0 && spool_count(failed, "", "") == 0);
         (void)close(failed);
         (void)close(folder);
     }

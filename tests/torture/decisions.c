@@ -20,7 +20,7 @@ struct submission submission_of(const char *login)
 
     login_parse(s.login_text, &s.login);
     s.has_client = ip_parse(SLICE("203.0.113.9"), &s.client);
-    s.sender_result = address_parse_internal(s.sender_text, &s.sender);
+    s.sender_result = address_parse_envelope(s.sender_text, &s.sender);
     return s;
 }
 
@@ -81,7 +81,7 @@ void addresses(struct tools *t, bool works)
     headers_add(&own, slice_of(fields[0][0]), slice_of(fields[0][1]));
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         headers_add(&foreign, slice_of(fields[i][0]), slice_of(fields[i][1]));
-    unicode = address_parse_internal(SLICE("j\xc3\xbcrgen@b\xc3\xbc"
+    unicode = address_parse_envelope(SLICE("j\xc3\xbcrgen@b\xc3\xbc"
                                            "cher.example"),
                                      &a) == ADDRESS_OK;
     /* Nothing is forgotten: either all addresses are there, or it says that they are not. */

@@ -63,7 +63,9 @@ static void talk(struct smtp *c, bool works)
     log_in(c, ANNA);
     MUST(!send_message(c, "<" ANNA ">", foreign, 3));
     MUST(!send_message(c, "<" BERT ">", own, 1));
-    MUST(!send_message(c, "<" ANNA ">", NULL, 0));
+    MUST(!send_message(c, "<" ANNA ">", (const char *const[]){"<@fabrikam.example,boss@contoso.example:" ANNA ">"}, 1));
+    MUST(!send_message(c, "<" BERT ">", NULL, 0)); /* no From at all: the sender is judged in its place */
+    MUST(send_message(c, "<" ANNA ">", NULL, 0) || !works);
     MUST(send_message(c, "<" ANNA ">", own, 1) || !works);
     log_in(c, "nobody@contoso.example");
     MUST(!send_message(c, "<" ANNA ">", own, 1));

@@ -411,7 +411,7 @@ int main(int argc, char **argv)
         "alerts = ({ command = [\"/bin/true\", \"x\"]; events = [\"block\"]; },\n"
         "          { url = \"https://hooks.contoso.example/\"; secret_file = \"secret\"; });\n"
         "mirror = { proxy = \"http://proxy.contoso.example:3128\"; };\n"
-        "replies = { unlisted = \"535 5.7.139 Not here\"; };\n");
+        "replies = { unlisted = \"550 5.7.139 Not here, {login}\"; };\n");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (argc < 3 || strcmp(argv[2], rows[i].name) == 0)
             torture(&rows[i], &tools, every);

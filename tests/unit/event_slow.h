@@ -8,6 +8,7 @@
 #include "core/event.h"
 
 #include <stdio.h>
+#include <unistr.h>
 
 enum slow_kind { SLOW_TEXT, SLOW_WORD, SLOW_SENTENCE, SLOW_NUMBER };
 
@@ -62,21 +63,42 @@ static void slow_key(struct slow_event *s, const char *key)
     slow_chars(s, s->json ? "\":" : "=");
 }
 
+/* The first character in JSON; returns its bytes in the text. */
+static size_t slow_json(const char *text, size_t n, char out[16])
+{
+    ucs4_t c;
+    int width = u8_mbtoucr(&c, (const uint8_t *)text, n);
+
+    if (width <= 0)
+        (void)snprintf(out, 16, "\\ufffd");
+    else if (c > 0xffff)
+        (void)snprintf(out, 16, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+    else if (c < ' ' || c > '~')
+        (void)snprintf(out, 16, "\\u%04x", c);
+    else
+        (void)snprintf(out, 16, c == '"' || c == '\\' ? "\\%c" : "%c", (char)c);
+    return width > 0 ? (size_t)width : 1;
+}
+
 static void slow_text(struct slow_event *s, const char *key, struct slice value)
 {
-    slow_key(s, key);
-    slow_chars(s, s->json ? "\"" : "");
-    for (size_t i = 0; i < value.n && i < EVENT_VALUE_MAX; i++) {
-        char escaped[8];
+    size_t n = value.n < EVENT_VALUE_MAX ? value.n : EVENT_VALUE_MAX;
+    bool quoted = s->json || memchr(value.p, '=', n) != NULL;
 
-        (void)snprintf(escaped, sizeof escaped, s->json ? "\\\\x%02x" : "\\x%02x", (unsigned)(unsigned char)value.p[i]);
-        if (value.p[i] > ' ' && value.p[i] < 0x7f && strchr("\\\"=", value.p[i]) == NULL)
-            slow_char(s, value.p[i]);
-        else
-            slow_chars(s, escaped);
+    slow_key(s, key);
+    slow_chars(s, quoted ? "\"" : "");
+    for (size_t i = 0; i < n;) {
+        char escaped[16];
+        unsigned c;
+
+        i += s->json ? slow_json(value.p + i, n - i, escaped) : 1;
+        c = (unsigned char)value.p[i - 1];
+        if (!s->json)
+            (void)snprintf(escaped, sizeof escaped, c > ' ' && c < 0x7f && c != '\\' && c != '"' ? "%c" : "\\x%02x", c);
+        slow_chars(s, escaped);
     }
     slow_chars(s, value.n > EVENT_VALUE_MAX ? "..." : "");
-    slow_chars(s, s->json ? "\"" : "");
+    slow_chars(s, quoted ? "\"" : "");
     slow_field_end(s);
 }
 

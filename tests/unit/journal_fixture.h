@@ -31,6 +31,11 @@ static inline struct journal_event event_of(const struct journal_record *r)
         .queue_id = slice_of(r->queue_id),
         .instance = slice_of(r->instance),
         .recipient = slice_of(r->recipient),
+        .from = slice_of(r->from),
+        .header_sender = slice_of(r->header_sender),
+        .fault_field = r->fault_field,
+        .fault = slice_of(r->fault),
+        .fault_text = slice_of(r->fault_text),
     };
 }
 

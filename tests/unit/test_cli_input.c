@@ -72,6 +72,80 @@ static void a_log_line_is_read_back(void **state)
     }
 }
 
+/* JSON cannot hold what is no UTF-8. */
+static void what_is_no_utf_8_is_read_back_from_text_alone(void **state)
+{
+    static const struct {
+        enum log_format format;
+        const char *login;
+    } rows[] = {{LOG_TEXT, "J\xfcrgen\xf0\x9f\x98\x80"}, {LOG_JSON, "J\xef\xbf\xbdrgen\xf0\x9f\x98\x80"}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char mem[300];
+        struct event v = event_begin(mem, sizeof mem, rows[i].format, "decision");
+        struct question *q;
+        struct slice line;
+        struct error e;
+        int rc;
+
+        event_text(&v, "login", slice_of(rows[0].login));
+        line = event_end(&v);
+        q = question_of(line.p, line.n, question_read_log_line, &rc, &e);
+        assert_int_equal(rc, 0);
+        assert_slice(q->user, rows[i].login);
+        free(q);
+    }
+}
+
+/* What was wrong with a header is said in the line: the header itself is not. */
+static void a_log_line_tells_enough_of_the_header_to_judge_it_again(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned from_fields;
+        const char *bad;
+        enum header_field field;
+        const char *last; /* address */
+    } rows[] = {
+        {"from=a@contoso.example,b@contoso.example header_sender=c@contoso.example", 1, NULL, HEADER_SENDER,
+         "c@contoso.example"},
+        {"field=Resent-From fault=\"not permitted\" header=x@adatum.example from=a@contoso.example", 1, NULL,
+         HEADER_RESENT_FROM, "x@adatum.example"},
+        {"field=From fault=\"quote without end\" header=\\x22Anna", 0, "quote without end", HEADER_FROM, NULL},
+        {"field=Sender fault=\"no address\" from=a@contoso.example", 1, "no address", HEADER_FROM, "a@contoso.example"},
+        {"from=a@contoso.example,b@conto...", 1, NULL, HEADER_FROM, "a@contoso.example"},
+        {"from=\"a=b@contoso.example\"", 1, NULL, HEADER_FROM, "a=b@contoso.example"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct headers headers = {0};
+        char line[300];
+        struct question *q;
+        struct submission s;
+        struct error e;
+        int rc;
+
+        (void)snprintf(line, sizeof line, "event=decision stage=end login=a@contoso.example %s", rows[i].line);
+        q = question_of(line, strlen(line), question_read_log_line, &rc, &e);
+        assert_int_equal(rc, 0);
+        assert_int_equal(question_submission(q, &s, &headers, &e), 0);
+        assert_true(s.headers->seen);
+        assert_int_equal(headers.from_fields, rows[i].from_fields);
+        assert_int_equal(headers.bad == NULL, rows[i].bad == NULL);
+        if (headers.bad != NULL)
+            assert_string_equal(headers.bad, rows[i].bad);
+        if (rows[i].last != NULL) {
+            assert_true(headers.n > 0);
+            assert_int_equal(headers.list[headers.n - 1].field, rows[i].field);
+            assert_slice(address_slice(&headers.list[headers.n - 1].address), rows[i].last);
+        }
+        headers_clear(&headers);
+        free(q);
+    }
+}
+
 static void a_line_that_is_none_is_refused_whatever_it_holds(void **state)
 {
     static const struct {
@@ -95,9 +169,9 @@ static void a_line_that_is_none_is_refused_whatever_it_holds(void **state)
 /* Cut or broken anywhere, it is read or refused, never more than that (the sanitizers watch). */
 static void a_log_line_may_be_cut_anywhere(void **state)
 {
-    static const char *const lines[] = {
-        "event=decision login=a\\x1b client=192.0.2.1 why=\"x \\\" y\" sender=b",
-        "{\"event\":\"decision\",\"login\":\"a\\\\x1b\",\"size\":12,\"why\":\"x \\\" y\",\"sender\":\"b\"}"};
+    static const char *const lines[] = {"event=decision login=a\\x1b client=192.0.2.1 why=\"x \\\" y\" sender=b",
+                                        "{\"event\":\"decision\",\"login\":\"a\\u001b\\ud83d\\ude00\\udc00\",\"size\":"
+                                        "12,\"why\":\"x \\\" y\",\"sender\":\"b\"}"};
 
     (void)state;
     for (size_t i = 0; i < 2; i++)
@@ -203,11 +277,11 @@ static void a_ranking_counts_by_name_and_sorts(void **state)
     for (unsigned i = 0; i < 5000; i++) {
         int n = snprintf(name, sizeof name, "user%u", i % 1000);
 
-        ranking_add(&r, (struct slice){name, (size_t)n}, 0, i);
+        ranking_add(&r, (struct slice){name, (size_t)n}, 0, 1, i);
         if (i % 1000 == 7)
-            ranking_add(&r, SLICE("user7"), 1, i);
+            ranking_add(&r, SLICE("user7"), 1, 1, i);
     }
-    ranking_add(&r, SLICE("user500"), 0, 9999);
+    ranking_add(&r, SLICE("user500"), 0, 1, 9999);
     assert_int_equal(r.n, 1000);
     assert_int_equal(r.beyond, 0);
     ranking_sort(&r, 0);
@@ -225,6 +299,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_line_is_read_back),
+        cmocka_unit_test(what_is_no_utf_8_is_read_back_from_text_alone),
+        cmocka_unit_test(a_log_line_tells_enough_of_the_header_to_judge_it_again),
         cmocka_unit_test(a_line_that_is_none_is_refused_whatever_it_holds),
         cmocka_unit_test(a_log_line_may_be_cut_anywhere),
         cmocka_unit_test(a_policy_request_is_read),

@@ -214,8 +214,9 @@ static void a_value_that_is_not_allowed_is_named_with_those_that_are(void **stat
         {"policyd = { request_timeout = \"0s\"; };",
          "policyd.request_timeout: \"0s\" is out of range; allowed: 1s to 1h"},
         {"policyd = { idle_timeout = \"10\"; };", "policyd.idle_timeout: duration \"10\""},
-        {"sender = { separator = \"++\"; };", "sender.separator: \"++\": expected one of"},
-        {"sender = { separator = \"a\"; };", "sender.separator: \"a\": expected one of"},
+        {"sender = { separator = \"++\"; };", "sender.separator: \"++\": expected some of + - = _ #, each once"},
+        {"sender = { separator = \"a\"; };", "sender.separator: \"a\": expected some of"},
+        {"sender = { separator = \"+-=_#+\"; };", "expected some of"},
         {"log = { facility = \"news\"; };", "log.facility: \"news\" is not known here"},
         {"mode = \"mon\titor\";", "mode: \"mon\\x09itor\" holds a control character"},
         {"mode = \"m\xff\";", "mode: \"m\\xff\" is not UTF-8"},
@@ -256,7 +257,29 @@ static void connectors_and_groups_that_cannot_be_meant_are_refused(void **state)
 {
     static const struct wrong rows[] = {
         {"connectors = ({ networks = [\"192.0.2.0/24\"]; });", "connectors[1]: the setting \"name\" is missing"},
-        {"connectors = ({ name = \"p\"; });", "connectors[p]: a connector needs networks or networks_file"},
+        {"connectors = ({ name = \"p\"; });",
+         "connectors[p]: a connector needs networks, networks_file, ccert_fingerprints or ccert_subjects"},
+        {CONNECTOR "ccert_fingerprints = \"C2:9D\"; });",
+         "connectors[p].ccert_fingerprints: \"C2:9D\" is no fingerprint"},
+        {CONNECTOR "ccert_subjects = [\"\"]; });", "a subject is a certificate's CommonName"},
+        {CONNECTOR "ccert_subjects = \"mfp\"; },\n{ name = \"q\"; ccert_subjects = [\"x\", \"mfp\"]; });",
+         "c:2: connectors[q]: a certificate of it belongs to connector \"p\" already"},
+        {CONNECTOR "senders = [\"contoso.example\"]; });", "a whole domain is written \"@contoso.example\""},
+        {"tenants = ({ name = \"c\"; domains = \"contoso.example\"; }); never_block = \"contoso.example\";",
+         "never_block:1: \"contoso.example\" is the domain of a tenant; as an entry it is written "
+         "\"@contoso.example\""},
+        {"groups = ({ name = \"g\"; members = \"CORP\\\\sean\"; });",
+         "\"corp\\x5csean\" can never match: no tenant has \"corp\" among its netbios names"},
+        {"sender = { except = ({ senders = \"@a.example\"; }); };",
+         "an exception is for one of user or group; found neither"},
+        {"sender = { except = ({ user = \"a\"; }); };", "an exception needs senders or senders_file"},
+        {"sender = { except = ({ user = \"@a.example\"; senders = \"@a.example\"; }); };",
+         "a whole domain can be a member of a group"},
+        {"sender = { except = ({ group = \"g\"; senders = \"@a.example\"; }); };",
+         "is not the name of one of the groups"},
+        {"sender = { except = ({ user = \"a\"; senders = \"@a.example\"; }, { user = \"A\"; senders = \"@b.example\"; "
+         "}); };",
+         "a second exception for \"a\""},
         {CONNECTOR "},\n{ name = \"p\"; networks = \"fd00::/8\"; });",
          "c:2: connectors[p]: a second connector of the name"},
         {CONNECTOR "},\n{ name = \"q\"; networks = [\"192.0.2.0/24\"]; });",
@@ -403,6 +426,8 @@ static void listeners_and_replies_that_would_not_work_are_refused(void **state)
         {"replies = { allowed = \"550 5.7.1 no\"; };", "replies.allowed: no reason that is replied to"},
         {"replies = { blocked = \"550 no\"; };", "replies.blocked: a reply must have an enhanced code"},
         {"replies = { blocked = \"550 5.7.1\"; };", "replies.blocked: a reply must"},
+        {"replies = { blocked = \"550 5.7.1 {limits}\"; };",
+         "replies.blocked: a reply with {limits}; what it can name is"},
         {"replies = { blocked = \"250 2.0.0 ok\"; };", "replies.blocked: a reply must begin with 4xx or 5xx"},
     };
 
@@ -521,7 +546,7 @@ static void an_empty_configuration_has_defaults_that_are_safe(void **state)
     assert_int_equal(c->sender.envelope, SENDER_OWN);
     assert_int_equal(c->sender.header_from, SENDER_OWN);
     assert_int_equal(c->sender.null_sender, NULL_DSN);
-    assert_int_equal(c->sender.separator, '+');
+    assert_string_equal(c->sender.separator, "+");
     assert_true(c->tls.required);
     assert_int_equal(c->tls.minimum, TLS_1_2);
     assert_int_equal(c->max_recipients, 1000);

@@ -223,6 +223,7 @@ static void what_few_mean_is_warned_of(void **state)
         {"policyd={listen=();}; charge=\"policyd\";", "Warning: charge = \"policyd\", but policyd.listen is empty"},
         {"policyd={listen=();}; milter={listen=\"\";};", "Warning: neither policyd.listen nor milter.listen"},
         {"milter={listen=\"\";};", "Warning: sender.header_from is set, but milter.listen is empty"},
+        {"replies={unlisted=\"535 5.7.139 no\";};", "Warning: replies.unlisted: 535 is a reply to AUTH"},
         {"replies={no-directory=\"550 5.7.1 no\";};", "Warning: replies.no-directory refuses for good"},
     };
 

@@ -142,7 +142,7 @@ static void a_sealed_value_with_impossible_settings_is_not_read(void **state)
 
 static void an_identity_that_is_too_long_has_no_key(void **state)
 {
-    static char text[ADDRESS_MAX + 1];
+    static char text[ADDRESS_OF_NAME_MAX + 1];
     uint32_t tenant;
     struct directory_key key;
     struct slice back;
@@ -150,13 +150,13 @@ static void an_identity_that_is_too_long_has_no_key(void **state)
 
     (void)state;
     memset(text, 'x', sizeof text);
-    key = identity_key(3, IDENTITY_KEY_ADDRESS, (struct slice){text, ADDRESS_MAX});
+    key = identity_key(3, IDENTITY_KEY_ADDRESS, (struct slice){text, ADDRESS_OF_NAME_MAX});
     assert_true(identity_key_read(key_slice(&key), &tenant, &kind, &back));
     assert_int_equal(tenant, 3);
-    assert_int_equal(back.n, ADDRESS_MAX);
-    assert_int_equal(identity_key(3, IDENTITY_KEY_ADDRESS, (struct slice){text, ADDRESS_MAX + 1}).n, 0);
+    assert_int_equal(back.n, ADDRESS_OF_NAME_MAX);
+    assert_int_equal(identity_key(3, IDENTITY_KEY_ADDRESS, (struct slice){text, ADDRESS_OF_NAME_MAX + 1}).n, 0);
     assert_int_equal(identity_key(3, IDENTITY_KEY_ADDRESS, SLICE("")).n, 0);
-    assert_int_equal(domain_key((struct slice){text, ADDRESS_MAX + 1}).n, 0);
+    assert_int_equal(domain_key((struct slice){text, ADDRESS_OF_NAME_MAX + 1}).n, 0);
 }
 
 static void a_tenant_is_read_back_as_it_was_written(void **state)

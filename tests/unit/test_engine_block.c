@@ -2,6 +2,7 @@
 /* Blocks: that grow, that never_block keeps away, of networks of any size; and networks that are no news. */
 #include "tests/unit/engine_fixture.h"
 
+#include "core/engine_parts.h"
 #include "core/keys.h"
 
 /* Lifts the only block; its length in seconds. */
@@ -462,6 +463,137 @@ static void mistakes_in_the_settings_are_named(void **state)
     }
 }
 
+/* ---- who is blocked, when it changes who a login is ---- */
+
+#define SPELLINGS                                                                                                      \
+    "default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; netbios = \"CONTOSO\"; });"                        \
+    "smtp_auth = { unlisted = \"allow\"; }; sender = { envelope = \"any\"; };"
+
+static const char *const bobs[] = {"bob", "CONTOSO\\bob", "contoso/bob", "Bob@contoso.example"};
+
+/* The old keys are lifted at once. */
+static void settle(struct bench *b)
+{
+    b->engine->rekey_ends_ns = 1;
+    engine_tick(b->engine);
+}
+
+/* A block as versions made it that went by the login as it was typed. */
+static void block_as_typed(struct bench *b, const char *subject, unsigned part, const char *typed)
+{
+    struct block block = {.from_ns = now_of(b), .until_ns = now_of(b) + 3600 * NS_PER_S};
+    struct buf out = BUF_OVER(block.subject);
+    struct login login;
+    struct error e;
+
+    login_parse(slice_of(typed), &login);
+    buf_add(&out, slice_of(subject));
+    block.key = key_of_block_value(state_secret(b->shared), part, key_of_login(state_secret(b->shared), &login));
+    if (blocks_add(blocks_of(b), &block, now_of(b), &e) != 0)
+        fail_msg("%s", e.text);
+}
+
+static void a_block_of_an_earlier_version_holds_for_every_spelling(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        const char *subject;
+        unsigned part;
+        const char *typed;
+    } rows[] = {{"user bob", PER_USER, "bob"},
+                {"user CONTOSO\\x5cbob", PER_USER, "CONTOSO\\bob"},
+                {"user bob@contoso.example", PER_USER, "bob@contoso.example"},
+                {"login bob", PER_LOGIN, "bob"},
+                {"login contoso/bob", PER_LOGIN, "contoso/bob"}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        start(b, SPELLINGS);
+        for (size_t j = 0; j < sizeof bobs / sizeof bobs[0]; j++)
+            assert_int_equal(send_from(b, bobs[j], "203.0.113.9"), REASON_ALLOWED);
+        block_as_typed(b, rows[i].subject, rows[i].part, rows[i].typed);
+        bench_stop(b);
+        start(b, SPELLINGS);
+        for (size_t j = 0; j < sizeof bobs / sizeof bobs[0]; j++)
+            if (send_from(b, bobs[j], "203.0.113.9") != REASON_BLOCKED)
+                fail_msg("%s: %s is not blocked", rows[i].subject, bobs[j]);
+        settle(b);
+        assert_int_equal(live_blocks(b), 1);
+        for (size_t j = 0; j < sizeof bobs / sizeof bobs[0]; j++)
+            assert_int_equal(send_from(b, bobs[j], "203.0.113.9"), REASON_BLOCKED);
+        assert_int_equal(send_from(b, "bob@fabrikam.example", "203.0.113.9"), REASON_ALLOWED);
+        assert_int_equal(send_from(b, ANNA, "203.0.113.9"), REASON_ALLOWED);
+        stop(b);
+    }
+}
+
+static void a_block_is_kept_where_its_subject_cannot_be_resolved(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        const char *subject, *typed;
+    } rows[] = {
+        {"user bob...", "bob"}, {"user bob\\x5", "bob"}, {"user", "bob"}, {"user other@contoso.example", "bob"}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        start(b, SPELLINGS);
+        block_as_typed(b, rows[i].subject, PER_USER, rows[i].typed);
+        bench_stop(b);
+        start(b, "directory = \"~/nowhere\";"); /* resolves nobody */
+        assert_int_equal(live_blocks(b), 1);
+        bench_stop(b);
+        start(b, SPELLINGS);
+        settle(b);
+        assert_int_equal(live_blocks(b), 1);
+        stop(b);
+    }
+}
+
+/* Bob gets a mailbox, or loses it. */
+static void new_generation(struct bench *b, bool with_bob)
+{
+    struct mailbox_record bob = {.id = world_id(77),
+                                 .knows = MAILBOX_KNOWS_SETTINGS | MAILBOX_KNOWS_DETAILS,
+                                 .smtp_auth = SMTP_AUTH_ENABLED,
+                                 .primary = SLICE("robert@contoso.example"),
+                                 .alias = SLICE("bob")};
+    const struct tenant_facts *contoso = directory_tenant_named(b->world->view, SLICE("contoso"));
+    struct writer_summary summary;
+    struct writer *writer;
+    char packed[64];
+    struct buf proxies = BUF_OVER(packed);
+    struct error e;
+
+    packed_add(&proxies, SLICE("bob@contoso.example"));
+    bob.proxies = buf_slice(&proxies);
+    if (writer_begin(world_file(b->world, "directory"), &writer, &e) != 0 ||
+        (with_bob && writer_put_mailbox(writer, contoso->tenant, &bob, &e) != 0) ||
+        (!with_bob && writer_delete_mailbox(writer, contoso->tenant, &bob.id, &e) != 0) ||
+        writer_finish(writer, &summary, &e) != 0)
+        fail_msg("%s", e.text);
+    writer_close(writer);
+    engine_tick(b->engine);
+}
+
+static void a_block_follows_a_login_into_the_directory_and_out_of_it(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, SPELLINGS);
+    block_as_typed(b, "user bob", PER_USER, "bob");
+    for (int i = 0; i < 4; i++) {
+        new_generation(b, i % 2 == 0);
+        if (i >= 2)
+            settle(b);
+        assert_true(live_blocks(b) == 1 || i < 2);
+        for (size_t j = 0; j < sizeof bobs / sizeof bobs[0]; j++)
+            if (send_from(b, bobs[j], "203.0.113.9") != REASON_BLOCKED)
+                fail_msg("%s is not blocked in generation %d", bobs[j], i);
+        if (i % 2 == 0)
+            assert_int_equal(send_from(b, "robert@contoso.example", "203.0.113.9"), REASON_BLOCKED);
+    }
+    stop(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +612,9 @@ int main(void)
         cmocka_unit_test(what_is_marked_in_a_full_bucket_is_not_counted_again),
         cmocka_unit_test(networks_of_every_size_are_heeded),
         cmocka_unit_test(known_networks_are_no_news),
+        cmocka_unit_test(a_block_of_an_earlier_version_holds_for_every_spelling),
+        cmocka_unit_test(a_block_is_kept_where_its_subject_cannot_be_resolved),
+        cmocka_unit_test(a_block_follows_a_login_into_the_directory_and_out_of_it),
         cmocka_unit_test(mistakes_in_the_settings_are_named),
     };
 

@@ -44,8 +44,8 @@ static void fields_stand_in_their_order_and_empty_ones_are_left_out(void **state
 static void what_came_from_outside_is_escaped_and_cut(void **state)
 {
     static const char *const expected[] = {
-        "event=x a=\\x20\\x22\\x5c\\x3d\\x0a\\x7f\\xc3\\xbc\\x00z b=y... c=\"don't 'quote'\"",
-        "{\"event\":\"x\",\"a\":\"\\\\x20\\\\x22\\\\x5c\\\\x3d\\\\x0a\\\\x7f\\\\xc3\\\\xbc\\\\x00z\",\"b\":\"y...\","
+        "event=x a=\"\\x20\\x22\\x5c=\\x0a\\x7f\\xc3\\xbc\\x00z\" b=y... c=\"don't 'quote'\"",
+        "{\"event\":\"x\",\"a\":\" \\\"\\\\=\\u000a\\u007f\\u00fc\\u0000z\",\"b\":\"y...\","
         "\"c\":\"don't \\\"quote\\\"\"}"};
     char longer[EVENT_VALUE_MAX + 1];
 

@@ -21,7 +21,7 @@
 #define T0 (t0())
 
 static const struct journal_bounds usual = {
-    .decisions = 5000, .gathered = 256, .mailboxes = 3000, .map_size = (size_t)64 << 20};
+    .decisions = 5000, .refusals = 5000, .gathered = 256, .mailboxes = 3000, .map_size = (size_t)64 << 20};
 
 /* The beginning of this hour. */
 static uint64_t t0(void)
@@ -149,6 +149,7 @@ static struct usage usage_of(struct journal *j, const char *mailbox)
 struct seen {
     struct journal_record first, last;
     size_t n, stop_after;
+    size_t passed, refused, times, messages;
 };
 
 static bool see(void *arg, const struct journal_record *record)
@@ -161,6 +162,9 @@ static bool see(void *arg, const struct journal_record *record)
         assert_true(record->at_ns <= seen->last.at_ns);
     seen->last = *record;
     seen->n++;
+    *(record->action == ACTION_PASS ? &seen->passed : &seen->refused) += 1;
+    seen->times += record->times;
+    seen->messages += record->messages;
     return seen->stop_after == 0 || seen->n < seen->stop_after;
 }
 
@@ -247,7 +251,13 @@ static void a_decision_is_read_back_as_it_was_noted(void **state)
     (void)snprintf(r.sender, sizeof r.sender, "a\x1b[31m\n\"b@contoso.example");
     memset(r.recipient, 'x', sizeof r.recipient - 1);
     (void)snprintf(r.queue_id, sizeof r.queue_id, "4QABCD");
+    (void)snprintf(r.from, sizeof r.from, "info@contoso.example");
+    memset(r.header_sender, 's', sizeof r.header_sender - 1);
+    r.fault_field = HEADER_RESENT_SENDER;
+    (void)snprintf(r.fault, sizeof r.fault, "not permitted");
+    memset(r.fault_text, '\xff', sizeof r.fault_text - 1);
     note(j, r);
+    r.times = r.messages = 1;
     flush_at(j, T0);
     seen = decisions(j, 0, 0);
     assert_int_equal(seen.n, 1);
@@ -330,6 +340,7 @@ static void a_login_without_a_mailbox_has_a_usage_and_a_client_without_a_login_h
 static void a_message_that_is_refused_for_each_of_its_recipients_is_one_refusal(void **state)
 {
     struct journal *j = open_usual(*state);
+    struct seen seen;
 
     for (int i = 0; i < 20; i++)
         note(j, refusal("anna@contoso.example", T0, REASON_EXTERNAL_RECIPIENT, "77.1.0"));
@@ -340,7 +351,70 @@ static void a_message_that_is_refused_for_each_of_its_recipients_is_one_refusal(
     flush_at(j, T0);
     assert_int_equal(usage_of(j, "anna@contoso.example").refused[REASON_EXTERNAL_RECIPIENT], 2);
     assert_int_equal(usage_of(j, "anna@contoso.example").refused[REASON_BLOCKED], 1);
-    assert_int_equal(decisions(j, 0, 0).n, 23);
+    seen = decisions(j, 0, 0);
+    assert_int_equal(seen.n, 3); /* what differs in the recipient or the message alone is one record a round */
+    assert_int_equal(seen.times, 23);
+    assert_int_equal(seen.messages, 3);
+    assert_int_equal(total_of(j, ACTION_REJECT, REASON_EXTERNAL_RECIPIENT), 22);
+    journal_close(j);
+}
+
+/* Whoever is refused can be so as often as he likes. */
+static void a_flood_of_refusals_pushes_no_message_out(void **state)
+{
+    struct journal_bounds bounds = usual;
+    struct journal *j;
+    struct seen seen;
+
+    bounds.decisions = 500;
+    bounds.refusals = 500;
+    j = open_bounded(*state, &bounds);
+    for (unsigned i = 0; i < 20; i++)
+        note(j, message("thief@contoso.example", T0 + i));
+    for (unsigned round = 0; round < 40; round++) {
+        for (unsigned i = 0; i < usual.gathered; i++) {
+            char login[64];
+
+            (void)snprintf(login, sizeof login, "guess%u@contoso.example", round * usual.gathered + i);
+            note(j, refusal(login, T0 + 1000 * (round + 1) + i, REASON_UNLISTED, ""));
+        }
+        note(j, message("thief@contoso.example", T0 + 1000 * (round + 1) + 500)); /* also within a flooded round */
+        flush_at(j, T0);
+    }
+    flush_at(j, T0); /* nothing new comes: the usage is written */
+    seen = decisions(j, 0, 0);
+    assert_int_equal(seen.passed, 60);
+    assert_true(seen.refused >= 500 && seen.refused < 500 + CHUNK_EVENTS_MAX);
+    assert_int_equal(usage_of(j, "thief@contoso.example").messages, 60);
+    assert_int_equal(total_of(j, ACTION_REJECT, REASON_UNLISTED), 40 * usual.gathered);
+    journal_close(j);
+}
+
+static void refusals_that_differ_in_more_than_the_recipient_stay_apart(void **state)
+{
+    struct journal *j = open_usual(*state);
+    struct journal_record r = refusal("anna@contoso.example", T0, REASON_FROM_NOT_OWN, ""), s = r;
+
+    note(j, r);
+    (void)snprintf(s.recipient, sizeof s.recipient, "other@adatum.example");
+    note(j, s); /* the same */
+    (void)snprintf(s.sender, sizeof s.sender, "other@contoso.example");
+    note(j, s);
+    s = r;
+    (void)snprintf(s.fault_text, sizeof s.fault_text, "boss@contoso.example");
+    note(j, s);
+    s = r;
+    s.client.b[15]++;
+    note(j, s);
+    s = r;
+    s.milter = !s.milter;
+    note(j, s);
+    s = r;
+    s.action = ACTION_DEFER;
+    note(j, s);
+    flush_at(j, T0);
+    assert_int_equal(decisions(j, 0, 0).n, 6);
+    assert_int_equal(decisions(j, 0, 0).times, 7);
     journal_close(j);
 }
 
@@ -598,7 +672,8 @@ static void a_mailbox_that_was_not_seen_for_400_days_is_forgotten(void **state)
 
 static void a_full_map_makes_room_by_itself(void **state)
 {
-    struct journal_bounds bounds = {.decisions = 1000000, .gathered = 512, .mailboxes = 1000, .map_size = 2u << 20};
+    struct journal_bounds bounds = {
+        .decisions = 1000000, .refusals = 1000000, .gathered = 512, .mailboxes = 1000, .map_size = 2u << 20};
     struct journal *j = open_bounded(*state, &bounds);
     struct journal_record r = message("anna@contoso.example", T0);
 
@@ -822,6 +897,39 @@ static void write_layout(struct place *p, uint64_t layout)
     assert_int_equal(mdb_put(txn, dbi[1], &key, &value, 0), 0);
     assert_int_equal(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
+}
+
+/* The version before had one table for all, and no counts. */
+static void an_environment_without_a_table_of_refusals_is_read_and_gets_one(void **state)
+{
+    struct place *p = *state;
+    struct journal *j = open_usual(p);
+    struct error e;
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+
+    note(j, message("anna@contoso.example", T0));
+    journal_close(j);
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, JOURNAL_TABLES), 0);
+    assert_int_equal(mdb_env_open(env, p->folder, 0, 0660), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "refusals", 0, &dbi), 0);
+    assert_int_equal(mdb_drop(txn, dbi, 1), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+
+    assert_int_equal(journal_open(p->folder, NULL, &j, &e), 0);
+    assert_int_equal(decisions(j, 0, 0).n, 1);
+    journal_close(j);
+    j = open_usual(p);
+    note(j, refusal("anna@contoso.example", T0 + 1, REASON_BLOCKED, ""));
+    flush_at(j, T0);
+    assert_null(journal_notice(j));
+    assert_int_equal(decisions(j, 0, 0).n, 2);
+    assert_int_equal(usage_of(j, "anna@contoso.example").messages, 1);
+    journal_close(j);
 }
 
 static void an_environment_of_another_layout_is_set_aside(void **state)
@@ -1058,6 +1166,8 @@ int main(void)
         T(usage_adds_up_over_rounds),
         T(a_login_without_a_mailbox_has_a_usage_and_a_client_without_a_login_has_none),
         T(a_message_that_is_refused_for_each_of_its_recipients_is_one_refusal),
+        T(a_flood_of_refusals_pushes_no_message_out),
+        T(refusals_that_differ_in_more_than_the_recipient_stay_apart),
         T(a_passing_record_that_was_not_charged_is_no_message),
         T(the_last_different_clients_are_kept_newest_first),
         T(texts_are_cut_where_they_are_too_long_and_at_a_nul),
@@ -1077,6 +1187,7 @@ int main(void)
         T(all_files_are_open_to_the_group_whatever_the_umask),
         T(a_damaged_environment_is_set_aside_and_a_new_one_begun),
         T(what_cannot_be_opened_for_a_moment_is_kept),
+        T(an_environment_without_a_table_of_refusals_is_read_and_gets_one),
         T(an_environment_of_another_layout_is_set_aside),
         T(a_file_that_is_too_short_to_hold_anything_is_no_damage),
         T(an_environment_that_ended_the_program_three_times_is_set_aside),

@@ -69,6 +69,12 @@ static void a_limit_counts_together_what_it_is_per_and_nothing_else(void **state
          FROM(ANNA, "2001:db8:0:1::1", ANNA)},
         {"sender", FROM(ANNA, CLIENT, ANNA), FROM(ANNA, "198.51.100.1", "ANNA@Contoso.example"),
          FROM(ANNA, CLIENT, "info@contoso.example")},
+        {"sender", FROM(ANNA, CLIENT, "anna+1@contoso.example"), FROM(ANNA, CLIENT, "anna+2@contoso.example"),
+         FROM(ANNA, CLIENT, "info@contoso.example")},
+        {"sender", FROM(ANNA, CLIENT, "prvs=12ab=anna@contoso.example"), FROM(ANNA, CLIENT, "a.berg@contoso.example"),
+         FROM(ANNA, CLIENT, "info@contoso.example")},
+        {"client", FROM(ANNA, "2001:db8::1", ANNA), FROM(DORA, "2001:db8::ffff:0:1", DORA),
+         FROM(ANNA, "2001:db8:0:1::1", ANNA)},
         {"sender", FROM(ANNA, CLIENT, ""), FROM(DORA, CLIENT, ""), FROM(ANNA, CLIENT, ANNA)},
         {"sender_domain", FROM(ANNA, CLIENT, ANNA), FROM(ANNA, CLIENT, "info@contoso.example"),
          FROM(DORA, CLIENT, DORA)},
@@ -94,6 +100,56 @@ static void a_limit_counts_together_what_it_is_per_and_nothing_else(void **state
             fail_msg("row %zu: per %s", i, rows[i].per);
         stop(b);
     }
+}
+
+static void a_limit_per_sender_of_a_connector_counts_sub_addresses_together(void **state)
+{
+    struct bench *b = *state;
+    static const struct mail one = FROM(NULL, "192.0.2.5", "scan+1@contoso.example"),
+                             two = FROM(NULL, "192.0.2.5", "scan+2@contoso.example"),
+                             other = FROM(NULL, "192.0.2.5", "copy+1@contoso.example");
+
+    start(b, CONNECTORS
+          "limits = ({ name = \"l\"; per = \"sender\"; count = \"messages\"; rate = \"1/d\"; burst = 1; });");
+    assert_int_equal(send_mail(b, &one), REASON_CONNECTOR);
+    assert_int_equal(send_mail(b, &two), REASON_LIMIT);
+    assert_int_equal(send_mail(b, &other), REASON_CONNECTOR);
+    stop(b);
+}
+
+static void a_limit_per_tenant_counts_the_connectors_that_name_it(void **state)
+{
+    struct bench *b = *state;
+    static const struct mail scan = FROM(NULL, "192.0.2.5", "scan@contoso.example"),
+                             shop = FROM(NULL, "198.51.100.5", "shop@contoso.example"), anna = FROM(ANNA, CLIENT, ANNA),
+                             dora = FROM(DORA, CLIENT, DORA);
+
+    start(b, "connectors = ({ name = \"printers\"; networks = \"192.0.2.0/24\"; tenant = \"contoso\"; },"
+             "              { name = \"servers\"; networks = \"198.51.100.0/24\"; });"
+             "limits = ({ name = \"l\"; per = \"tenant\"; count = \"messages\"; rate = \"2/d\"; burst = 2; });");
+    assert_int_equal(send_mail(b, &scan), REASON_CONNECTOR);
+    assert_int_equal(send_mail(b, &anna), REASON_ALLOWED);
+    assert_int_equal(send_mail(b, &scan), REASON_LIMIT);
+    assert_int_equal(send_mail(b, &anna), REASON_LIMIT);
+    assert_int_equal(send_mail(b, &dora), REASON_ALLOWED);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(send_mail(b, &shop), REASON_CONNECTOR);
+    stop(b);
+}
+
+static void every_ipv6_address_is_a_client_where_the_configuration_says_so(void **state)
+{
+    struct bench *b = *state;
+    static const struct mail one = FROM(ANNA, "2001:db8::1", ANNA), two = FROM(ANNA, "2001:db8::2", ANNA);
+
+    start(b, "client_ipv6_prefix_length = 128;"
+             "limits = ({ name = \"l\"; per = \"client\"; count = \"messages\"; rate = \"1/d\"; burst = 1; "
+             "then = \"block 1h\"; });");
+    assert_int_equal(send_mail(b, &one), REASON_ALLOWED);
+    assert_int_equal(send_mail(b, &one), REASON_LIMIT_BLOCK);
+    assert_int_equal(send_mail(b, &two), REASON_ALLOWED);
+    assert_int_equal(send_mail(b, &one), REASON_BLOCKED);
+    stop(b);
 }
 
 static void a_limit_that_asks_for_what_a_message_lacks_is_not_for_it(void **state)
@@ -133,9 +189,10 @@ static void each_thing_that_can_be_counted_is(void **state)
         {"count = \"bytes\"; rate = \"4K/d\"; burst = \"4K\";",
          {SIZED(1024), SIZED(1025), SIZED(1025), SIZED(1024), SIZED(4097)},
          {REASON_ALLOWED, REASON_ALLOWED, REASON_LIMIT, REASON_ALLOWED, REASON_LIMIT_NEVER}},
-        {"count = \"distinct sender\"; rate = \"2/d\"; burst = 2;",
-         {FROM(ANNA, CLIENT, ANNA), FROM(ANNA, CLIENT, "a.berg@contoso.example"), FROM(ANNA, CLIENT, ANNA),
-          FROM(ANNA, CLIENT, "info@contoso.example"), FROM(ANNA, CLIENT, "A.Berg@contoso.example")},
+        {"count = \"distinct sender\"; rate = \"1/d\"; burst = 1;", /* mailboxes, however they are written */
+         {FROM(ANNA, CLIENT, ANNA), FROM(ANNA, CLIENT, "a.berg@contoso.example"),
+          FROM(ANNA, CLIENT, "anna+2@contoso.example"), FROM(ANNA, CLIENT, "info@contoso.example"),
+          FROM(ANNA, CLIENT, "prvs=1a2b=A.Berg@contoso.example")},
          {REASON_ALLOWED, REASON_ALLOWED, REASON_ALLOWED, REASON_LIMIT, REASON_ALLOWED}},
         {"count = \"distinct recipient\"; rate = \"3/d\"; burst = 3;",
          {TO("x@adatum.example y@adatum.example"), TO("y@adatum.example X@adatum.example"),
@@ -208,6 +265,8 @@ static void a_block_is_about_what_its_limit_is_per(void **state)
          FROM("A.Berg@contoso.example", "198.51.100.1", ANNA), FROM(ANNA, CLIENT, ANNA)},
         {"client", "client 203.0.113.9", FROM(ANNA, CLIENT, ANNA), FROM(DORA, CLIENT, DORA),
          FROM(ANNA, "203.0.113.10", ANNA)},
+        {"client", "network 2001:db8::/64", FROM(ANNA, "2001:db8::1", ANNA), FROM(DORA, "2001:db8::77", DORA),
+         FROM(ANNA, "2001:db8:0:1::1", ANNA)},
         {"client_net", "network 203.0.113.0/24", FROM(ANNA, CLIENT, ANNA), FROM(DORA, "203.0.113.77", DORA),
          FROM(ANNA, "203.0.112.9", ANNA)},
         {"connector", "connector printers", FROM(NULL, "192.0.2.5", "x@contoso.example"),
@@ -284,6 +343,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_limit_counts_together_what_it_is_per_and_nothing_else),
+        cmocka_unit_test(a_limit_per_sender_of_a_connector_counts_sub_addresses_together),
+        cmocka_unit_test(a_limit_per_tenant_counts_the_connectors_that_name_it),
+        cmocka_unit_test(every_ipv6_address_is_a_client_where_the_configuration_says_so),
         cmocka_unit_test(a_limit_that_asks_for_what_a_message_lacks_is_not_for_it),
         cmocka_unit_test(each_thing_that_can_be_counted_is),
         cmocka_unit_test(a_block_is_about_what_its_limit_is_per),

@@ -196,6 +196,8 @@ static void an_entry_that_names_nobody_is_refused_with_its_line(void **state)
         {"\xc3", "\"\\xc3\" is neither an address"},
         {"*", "\"*\": \"*\" is no pattern here; a whole domain is written \"@contoso.example\""},
         {"*@contoso.example", "is no pattern here"},
+        {"sales-*@contoso.example", "is no pattern here"},
+        {"@.contoso.example", "only a list of senders can name all domains beneath one"},
         {"sean\x01@contoso.example", "control character 0x01"},
     };
 
@@ -209,6 +211,61 @@ static void an_entry_that_names_nobody_is_refused_with_its_line(void **state)
         assert_int_equal(list_parse(slice_of(text), "allow", &list, &e), -1);
         assert_null(list);
         assert_int_equal(strncmp(e.text, "allow:3: ", 9), 0);
+        if (strstr(e.text, rows[i].says) == NULL)
+            fail_msg("%s: said \"%s\", not \"%s\"", rows[i].entry, e.text, rows[i].says);
+    }
+}
+
+/* ---- senders ---- */
+
+static void a_sender_is_listed_by_itself_its_domain_or_one_above(void **state)
+{
+    static const struct {
+        const char *sender;
+        bool listed;
+    } rows[] = {
+        {"scan@contoso.example", true},      {"other@contoso.example", false},
+        {"root@web1.contoso.example", true}, {"root@a.b.c.contoso.example", true},
+        {"x@fabrikam.example", true},        {"x@mail.fabrikam.example", false},
+        {"x@notcontoso.example", false},     {"x@example", false},
+    };
+    struct list *list = NULL;
+    struct error e;
+
+    (void)state;
+    if (list_parse_senders(SLICE("Scan@contoso.example\n@.CONTOSO.example\n@fabrikam.example\n"), "senders", &list,
+                           &e) != 0)
+        fail_msg("%s", e.text);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct address a = address(rows[i].sender);
+
+        if (list_has_sender(list, &a, NULL) != rows[i].listed)
+            fail_msg("%s", rows[i].sender);
+        assert_false(list_has_sender(NULL, &a, NULL));
+    }
+    list_free(list);
+}
+
+static void a_sender_that_nobody_has_is_refused_with_what_was_meant(void **state)
+{
+    static const struct {
+        const char *entry, *says;
+    } rows[] = {
+        {"contoso.example", "\"contoso.example\" is no sender; a whole domain is written \"@contoso.example\""},
+        {".contoso.example", "all domains beneath contoso.example are written \"@.contoso.example\""},
+        {"scan", "\"scan\" is no sender; expected user@domain"},
+        {"CONTOSO\\scan", "is no sender; expected user@domain"},
+        {"*@contoso.example", "is no pattern here"},
+        {"@.", "begins with \"@.\", but what follows is no domain"},
+        {"scan@", "is no sender"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct list *list = NULL;
+        struct error e = {""};
+
+        assert_int_equal(list_parse_senders(slice_of(rows[i].entry), "senders", &list, &e), -1);
         if (strstr(e.text, rows[i].says) == NULL)
             fail_msg("%s: said \"%s\", not \"%s\"", rows[i].entry, e.text, rows[i].says);
     }
@@ -234,6 +291,9 @@ static void a_pair_leads_a_login_to_its_mailbox(void **state)
         {"sdoe sean@b\xc3\xbc"
          "cher.example",
          "sdoe", "sean@xn--bcher-kva.example"},
+        {"@contoso.local @contoso.example", "Sean@CONTOSO.LOCAL", "sean@contoso.example"},
+        {"@CONTOSO = @contoso.example", "sean@contoso", "sean@contoso.example"},
+        {"@contoso.local=@contoso.example", "http/relay@contoso.local", "http/relay@contoso.example"},
     };
 
     (void)state;
@@ -271,6 +331,51 @@ static void a_login_without_a_pair_has_no_mailbox(void **state)
     list_free(list);
 }
 
+static void a_login_of_its_own_goes_before_its_domain(void **state)
+{
+    struct list *list = pairs_of("@contoso.local @contoso.example\nsean@contoso.local boss@contoso.example\n");
+    struct login sean = login("sean@contoso.local"), bob = login("bob@contoso.local"), bare = login("bob");
+    struct address mailbox;
+
+    (void)state;
+    assert_true(list_pair(list, &sean, &mailbox, NULL));
+    assert_string_equal(mailbox.text, "boss@contoso.example");
+    assert_true(list_pair(list, &bob, &mailbox, NULL));
+    assert_string_equal(mailbox.text, "bob@contoso.example");
+    assert_false(list_pair(list, &bare, &mailbox, NULL));
+    list_free(list);
+}
+
+static void an_entry_means_the_mailbox_that_its_login_is_mapped_to(void **state)
+{
+    static const struct {
+        const char *entry;
+        unsigned line; /* 0: not there any more */
+    } rows[] = {{"sean@contoso.example", 1},
+                {"sdoe", 0},
+                {"bob", 2},
+                {"ann@contoso.example", 3},
+                {"ann@contoso.local", 0},
+                {"@contoso.example", 4},
+                {"@contoso.local", 0},
+                {"@fabrikam.example", 5}};
+    struct list *logins = pairs_of("sdoe sean@contoso.example\n@contoso.local @contoso.example\n");
+    struct list *list = list_of("sdoe\nbob\nann@contoso.local\n@contoso.local\n@fabrikam.example\n");
+    struct error e;
+
+    (void)state;
+    assert_int_equal(list_map(&list, logins, &e), 0);
+    assert_int_equal(list_count(list), 5);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct list_place place = {NULL, 0};
+
+        if (list_has(list, slice_of(rows[i].entry), &place) != (rows[i].line > 0) || place.line != rows[i].line)
+            fail_msg("%s", rows[i].entry);
+    }
+    list_free(list);
+    list_free(logins);
+}
+
 static void a_login_has_one_mailbox(void **state)
 {
     struct list *list = NULL;
@@ -300,12 +405,15 @@ static void a_line_that_is_no_pair_is_refused(void **state)
         {"=sean@contoso.example", "\"\" is neither an address"},
         {"= sean@contoso.example", "\"\" is neither an address"},
         {"sdoe sean", "\"sean\": the mailbox of login \"sdoe\" must be an address"},
-        {"sdoe @contoso.example", "must be an address"},
+        {"sdoe @contoso.example", "a whole domain is mapped to a whole domain"},
         {"sdoe sean@contoso.example x", "expected a login and the address of its mailbox"},
         {"sean doe sean@contoso.example", "expected a login and the address of its mailbox"},
         {"a=b@fabrikam.example=sean@contoso.example", "with a blank between"},
         {"sd?oe sean@contoso.example", "is neither an address (user@domain) nor an account name"},
-        {"@contoso.example sean@contoso.example", "is neither an address"},
+        {"@contoso.example sean@contoso.example", "a whole domain is mapped to a whole domain"},
+        {"*@contoso.local sean@contoso.example", "a whole domain is written \"@contoso.local @contoso.example\""},
+        {"@ @contoso.example", "what follows is no domain"},
+        {"@contoso.local @", "what follows is no domain"},
     };
 
     (void)state;
@@ -418,6 +526,10 @@ int main(void)
         cmocka_unit_test(an_entry_that_names_nobody_is_refused_with_its_line),
         cmocka_unit_test(a_pair_leads_a_login_to_its_mailbox),
         cmocka_unit_test(a_login_without_a_pair_has_no_mailbox),
+        cmocka_unit_test(a_sender_is_listed_by_itself_its_domain_or_one_above),
+        cmocka_unit_test(a_sender_that_nobody_has_is_refused_with_what_was_meant),
+        cmocka_unit_test(a_login_of_its_own_goes_before_its_domain),
+        cmocka_unit_test(an_entry_means_the_mailbox_that_its_login_is_mapped_to),
         cmocka_unit_test(a_login_has_one_mailbox),
         cmocka_unit_test(a_line_that_is_no_pair_is_refused),
         cmocka_unit_test(a_list_is_loaded_from_its_file),

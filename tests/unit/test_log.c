@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -174,6 +175,18 @@ static void stderr_back(void)
     (void)close(saved_stderr);
 }
 
+static bool journal_is_stderr;
+
+static void name_journal(void)
+{
+    char stream[60];
+    struct stat st;
+
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    (void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+}
+
 /* What the log writes for one call of `what`; valid until the next. */
 static const char *written(const struct log_config *config, void (*what)(struct log *log))
 {
@@ -183,6 +196,8 @@ static const char *written(const struct log_config *config, void (*what)(struct 
 
     assert_non_null(file);
     stderr_to(fileno(file));
+    if (journal_is_stderr)
+        name_journal();
     log = log_open("postern-test", config);
     assert_non_null(log);
     what(log);
@@ -208,16 +223,39 @@ static void foreign_bytes_are_escaped_in_both_forms(void **state)
     line = written(&to_stderr, say_hostile);
     assert_non_null(strstr(line, "]: a \"quote\" \\ \\x0a\\x1b[31m\\xff\n"));
     line = written(&json, say_hostile);
-    assert_non_null(
-        strstr(line, "]: {\"event\":\"message\",\"text\":\"a \\\"quote\\\" \\\\ \\\\x0a\\\\x1b[31m\\\\xff\",\"time\":\"20"));
-    assert_non_null(strstr(line, "Z\"}\n"));
+    assert_non_null(strstr(line, "{\"time\":\"20"));
+    assert_non_null(strstr(line, ",\"level\":\"warning\",\"event\":\"message\",\"text\":\"a \\\"quote\\\" \\\\ "
+                                 "\\u000a\\u001b[31m\\ufffd\"}\n"));
+}
+
+/* What reads the log of a container takes each line for an object, and its time from there. */
+static void on_stderr_json_is_one_object_a_line_with_its_time(void **state)
+{
+    static const struct log_config json = {.to = LOG_TO_STDERR, .format = LOG_JSON, .facility = LOG_MAIL};
+    static const char shape[] = "{\"time\":\"2999-19-39T29:59:69+01:30\",\"program\":\"postern-test\",\"pid\":";
+    const char *line;
+
+    (void)state;
+    assert_int_equal(setenv("TZ", "XXX-01:30", 1), 0);
+    tzset();
+    line = written(&json, say_hostile);
+    for (size_t i = 0; i < sizeof shape - 1; i++) /* a digit stands for all up to it */
+        assert_true(line[i] == shape[i] || (line[i] >= '0' && line[i] < shape[i] && shape[i] <= '9'));
+    assert_int_equal(strtol(line + sizeof shape - 1, NULL, 10), getpid());
+    assert_string_equal(strchr(line, '\n'), "\n");
+    assert_int_equal(unsetenv("TZ"), 0);
+    tzset();
 }
 
 static void the_journal_gets_priorities_and_adds_the_rest_itself(void **state)
 {
     (void)state;
-    assert_int_equal(setenv("JOURNAL_STREAM", "8:1234", 1), 0);
+    journal_is_stderr = true;
     assert_string_equal(written(&to_stderr, say_hostile), "<4>a \"quote\" \\ \\x0a\\x1b[31m\\xff\n");
+    journal_is_stderr = false;
+    /* Redirected since: the environment still names the journal's. */
+    assert_int_equal(setenv("JOURNAL_STREAM", "8:1234", 1), 0);
+    assert_non_null(strstr(written(&to_stderr, say_hostile), "]: a "));
     assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
 }
 
@@ -306,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_daemon_that_was_away_is_told_how_many_lines_it_missed),
         cmocka_unit_test(a_daemon_that_hangs_holds_up_nobody),
         cmocka_unit_test(foreign_bytes_are_escaped_in_both_forms),
+        cmocka_unit_test(on_stderr_json_is_one_object_a_line_with_its_time),
         cmocka_unit_test(the_journal_gets_priorities_and_adds_the_rest_itself),
         cmocka_unit_test(a_line_that_is_too_long_is_cut_and_the_next_is_whole),
         cmocka_unit_test(many_lines_at_once_all_come_out),

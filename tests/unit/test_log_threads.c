@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -44,10 +45,13 @@ static void the_journal_is_told_the_level_and_adds_time_and_name_itself(void **s
     const struct log_config config = {.to = LOG_TO_STDERR, .format = LOG_TEXT};
     int saved = stderr_to_file();
     struct log *log;
-    char *text;
+    struct stat st;
+    char *text, stream[60];
 
     (void)state;
-    assert_int_equal(setenv("JOURNAL_STREAM", "9:1", 1), 0);
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    (void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
     log = log_open("test", &config);
     assert_non_null(log);
     log_line(log, LEVEL_ERROR, SLICE("an error"));

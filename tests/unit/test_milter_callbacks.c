@@ -518,6 +518,32 @@ static void clients_are_taken_from_the_connection_else_from_the_macro(void **sta
     }
 }
 
+/* Postfix tells the name of a trusted certificate alone; Sendmail of any, and whether it is trusted. */
+static void a_certificate_counts_where_the_mta_trusts_it(void **state)
+{
+    static const struct {
+        const char *verify, *cert_subject, *cn_subject, *name;
+    } rows[] = {
+        {NULL, "erp.contoso.example", NULL, "erp.contoso.example"}, /* Postfix */
+        {NULL, NULL, NULL, ""},
+        {"OK", "/O=Contoso/CN=erp.contoso.example", "erp.contoso.example", "erp.contoso.example"}, /* Sendmail */
+        {"FAIL", "/O=Thief/CN=erp.contoso.example", "erp.contoso.example", ""},
+        {"NO", NULL, NULL, ""},
+        {"", "erp.contoso.example", "erp.contoso.example", ""},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        connect_from(f, "erp", "192.0.2.7", 50000);
+        set_macro(f, "{mail_addr}", "");
+        set_macro(f, "{verify}", rows[i].verify);
+        set_macro(f, "{cert_subject}", rows[i].cert_subject);
+        set_macro(f, "{cn_subject}", rows[i].cn_subject);
+        assert_int_equal(mail(f, "<>"), SMFIS_CONTINUE);
+        assert_slice(((struct slice){f->engine.asked.ccert.subject, f->engine.asked.ccert.subject_n}), rows[i].name);
+    }
+}
+
 static void an_unknown_kind_of_address_is_no_client(void **state)
 {
     struct fixture *f = *state;
@@ -591,7 +617,7 @@ static void verdicts_become_replies(void **state)
         const char *code, *enhanced, *text;
     } rows[] = {
         {ACTION_REJECT, "550 5.7.60 No", SMFIS_REJECT, "550", "5.7.60", "No"},
-        {ACTION_REJECT, "535 5.7.139 Disabled for the mailbox", SMFIS_REJECT, "535", "5.7.139",
+        {ACTION_REJECT, "550 5.7.139 Disabled for the mailbox", SMFIS_REJECT, "550", "5.7.139",
          "Disabled for the mailbox"},
         {ACTION_DEFER, "451 4.7.0 Later, please", SMFIS_TEMPFAIL, "451", "4.7.0", "Later, please"},
         {ACTION_DEFER, "421 4.7.0 Good bye", SMFIS_TEMPFAIL, "421", "4.7.0", "Good bye"},
@@ -818,13 +844,17 @@ static void a_message_without_any_field_was_looked_at_too(void **state)
     assert_int_equal(f->engine.asked_headers.from_fields, 0);
 }
 
-static void the_size_is_the_declared_or_the_real_one_whichever_is_more(void **state)
+/* The header alone is no size, and what the client declared is believed only while nobody saw the body. */
+static void the_size_is_the_real_one_or_the_declared_one_and_never_the_headers(void **state)
 {
     static const struct {
         const char *declared;
         size_t body;
         uint64_t least, most;
-    } rows[] = {{"SIZE=5000", 100, 5000, 5000}, {"SIZE=1", 70000, 70000, 70100}, {"BODY=7BIT", 0, 20, 40}};
+        bool part;
+    } rows[] = {{"SIZE=5000", 100, 120, 140, false}, {"SIZE=1", 70000, 70000, 70100, false},
+                {"SIZE=5000", 0, 5000, 5000, false}, {"BODY=7BIT", 100, 120, 140, false},
+                {"BODY=7BIT", 0, 20, 40, true},      {"SIZE=1", 0, 20, 40, true}};
     struct fixture *f = *state;
 
     connect_login(f);
@@ -833,9 +863,11 @@ static void the_size_is_the_declared_or_the_real_one_whichever_is_more(void **st
                                    (char *[]){(char *)"<sean@contoso.example>", (char *)rows[i].declared, NULL});
         (void)rcpt(f, "<a@fabrikam.example>");
         header(f, "From", "sean@contoso.example");
-        assert_int_equal(f->call.xxfi_body(&f->ctx, (unsigned char *)"", rows[i].body), SMFIS_CONTINUE);
+        if (rows[i].body > 0)
+            assert_int_equal(f->call.xxfi_body(&f->ctx, (unsigned char *)"", rows[i].body), SMFIS_CONTINUE);
         assert_int_equal(end(f), SMFIS_CONTINUE);
         assert_in_range(f->engine.asked.size, rows[i].least, rows[i].most);
+        assert_int_equal(f->engine.asked.size_is_part, rows[i].part);
     }
 }
 
@@ -1018,6 +1050,7 @@ int main(void)
         T(missing_macros_defer_and_are_told_once_a_minute),
         T(without_macros_at_the_end_there_is_no_queue_id),
         T(clients_are_taken_from_the_connection_else_from_the_macro),
+        T(a_certificate_counts_where_the_mta_trusts_it),
         T(an_unknown_kind_of_address_is_no_client),
         T(simulated_connections_are_let_alone),
         T(what_is_not_ours_is_accepted_for_this_message_alone),
@@ -1032,7 +1065,7 @@ int main(void)
         T(abort_is_harmless_at_any_time),
         T(every_address_of_every_from_is_seen),
         T(a_message_without_any_field_was_looked_at_too),
-        T(the_size_is_the_declared_or_the_real_one_whichever_is_more),
+        T(the_size_is_the_real_one_or_the_declared_one_and_never_the_headers),
         T(a_missing_from_is_added_when_the_engine_says_so),
         T(a_message_that_cannot_get_its_from_is_deferred),
         T(a_message_to_be_held_goes_into_quarantine_at_its_end),

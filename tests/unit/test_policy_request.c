@@ -292,6 +292,66 @@ static void a_request_becomes_a_submission(void **state)
     assert_string_equal(s.front_end, "policyd");
 }
 
+/* A login that names nobody is not the same as no login. */
+static void a_mechanism_without_a_user_name_is_a_login_that_names_nobody(void **state)
+{
+    struct submission s;
+
+    (void)state;
+    translate(SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_method=PLAIN\nsasl_username=\n\n"), &s);
+    assert_int_equal(s.login.kind, LOGIN_BAD);
+    translate(SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_method=\nsasl_username=\n\n"), &s);
+    assert_int_equal(s.login.kind, LOGIN_NONE);
+}
+
+static void a_client_certificate_is_read_as_postfix_writes_it(void **state)
+{
+    static const struct {
+        const char *fingerprint, *subject, *digits, *name;
+    } rows[] = {
+        {"C2:9D:F4:87:71:73:73:D9:18:E7:C2:F3:C1:DA:6E:04:5F:0B:AA:13", "erp+20+2B+20shop",
+         "c29df487717373d918e7c2f3c1da6e045f0baa13", "erp + shop"},
+        {"c29df487717373d918e7c2f3c1da6e045f0baa13", "mfp", "c29df487717373d918e7c2f3c1da6e045f0baa13", "mfp"},
+        {"", "", "", ""},
+        {"C2:9D:F4:87:71:73:73:D9:18:E7:C2:F3:C1:DA:6E:04", "+2", "", ""}, /* MD5 */
+        {"C2::9D:F4:87:71:73:73:D9:18:E7:C2:F3:C1:DA:6E:04:5F:0B:AA:13", "+G0", "", ""},
+        {":C29DF487717373D918E7C2F3C1DA6E045F0BAA13", "a+", "", ""},
+        {"C29DF487717373D918E7C2F3C1DA6E045F0BAA13:", "+", "", ""},
+        {"C29DF487717373D918E7C2F3C1DA6E045F0BAA1X", "", "", ""},
+        {"C29DF487717373D918E7C2F3C1DA6E045F0BAA131", "", "", ""},
+    };
+    static struct submission s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[512];
+        struct buf b = BUF_OVER(text);
+
+        buf_addf(&b, "request=smtpd_access_policy\nprotocol_state=RCPT\nccert_fingerprint=%s\nccert_subject=%s\n\n",
+                 rows[i].fingerprint, rows[i].subject);
+        translate(buf_slice(&b), &s);
+        assert_true(slice_eq((struct slice){s.ccert.fingerprint, s.ccert.fingerprint_n}, slice_of(rows[i].digits)));
+        assert_true(slice_eq((struct slice){s.ccert.subject, s.ccert.subject_n}, slice_of(rows[i].name)));
+    }
+}
+
+static void a_subject_that_is_too_long_names_nobody(void **state)
+{
+    char text[2 * CCERT_SUBJECT_MAX];
+    struct ccert c;
+
+    (void)state;
+    memset(text, 'a', sizeof text);
+    ccert_set_subject(&c, (struct slice){text, CCERT_SUBJECT_MAX});
+    assert_int_equal(c.subject_n, CCERT_SUBJECT_MAX);
+    ccert_set_subject(&c, (struct slice){text, CCERT_SUBJECT_MAX + 1});
+    assert_int_equal(c.subject_n, 0);
+    ccert_set_subject_xtext(&c, (struct slice){text, CCERT_SUBJECT_MAX});
+    assert_int_equal(c.subject_n, CCERT_SUBJECT_MAX);
+    ccert_set_subject_xtext(&c, (struct slice){text, CCERT_SUBJECT_MAX + 1});
+    assert_int_equal(c.subject_n, 0);
+}
+
 static void the_client_s_own_auth_claim_is_never_an_identity(void **state)
 {
     struct submission s;
@@ -387,7 +447,7 @@ static void a_sender_is_the_same_whether_or_not_it_is_the_login(void **state)
             read_whole(buf_slice(&b), &r);
             memset(&s, 0xa5, sizeof s);
             submission_of_request(&r, NULL, &s);
-            assert_int_equal(s.sender_result, address_parse_internal(slice_of(logins[i]), &alone));
+            assert_int_equal(s.sender_result, address_parse_envelope(slice_of(logins[i]), &alone));
             assert_string_equal(s.sender.text, alone.text);
             assert_int_equal(s.sender.n, alone.n);
             assert_int_equal(s.sender.local_n, alone.local_n);
@@ -490,6 +550,9 @@ int main(void)
         cmocka_unit_test(a_value_of_8192_bytes_is_fine_and_a_line_beyond_its_bound_is_not),
         cmocka_unit_test(every_problem_has_a_text),
         cmocka_unit_test(a_request_becomes_a_submission),
+        cmocka_unit_test(a_mechanism_without_a_user_name_is_a_login_that_names_nobody),
+        cmocka_unit_test(a_client_certificate_is_read_as_postfix_writes_it),
+        cmocka_unit_test(a_subject_that_is_too_long_names_nobody),
         cmocka_unit_test(the_client_s_own_auth_claim_is_never_an_identity),
         cmocka_unit_test(a_recipient_at_rcpt_is_there_even_if_it_is_empty),
         cmocka_unit_test(a_method_without_a_user_name_is_a_login_that_cannot_be_read),
