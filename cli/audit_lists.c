@@ -48,10 +48,11 @@ static void look_at_name(struct lists *x, struct slice name)
 static void look_at_list(struct audit *a, const struct list *list, const char *where)
 {
     struct lists x = {.a = a};
+    struct list_place place;
     struct slice name;
 
     audit_names_begin(&x.unknown);
-    for (size_t at = 0; list_next(list, &at, &name, NULL);)
+    for (size_t at = 0; list_next(list, &at, &name, &place);)
         look_at_name(&x, name);
     if (x.unknown.n > 0)
         findings_add(a->findings, AUDIT_UNKNOWN_NAMES, where, "no mailbox has the name%s %s",

@@ -40,7 +40,7 @@ static int check_name(const struct cli *cli, const struct subject *x)
     char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
     struct known known;
 
-    if (x->part != PER_LOGIN)
+    if ((x->part != PER_USER && x->part != PER_LOGIN) || x->verdict.identity.n_claims > 0)
         return CLI_OK;
     known_user(cli, x->submission.login_text, &known);
     if (!known.checked || known.exists)

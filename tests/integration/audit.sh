@@ -154,7 +154,7 @@ settings true
 old=$(($(date +%s) - 90 * 86400))
 finds 'a member that nobody is' 3 'unknown-names' 'groups = ( { name = "g"; members = ["anna@contoso.example", "ana@contoso.example"]; } );'
 is 'it is named' "$(grep -o 'no mailbox has[^"]*' "$A/json")" 'no mailbox has the name ana@contoso.example'
-finds 'a mailbox counts by any of its names' 0 '' 'groups = ( { name = "g"; members = ["scan", "CONTOSO\\bert", "@contoso.example"]; } );'
+finds 'a mailbox counts by any of its names' 0 '' 'groups = ( { name = "g"; members = ["scan", "@contoso.example"]; } );'
 finds 'an exception for nobody' 3 'unknown-names' \
     'limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "30/m"; except = ( { user = "a@contoso.example"; rate = "10/m"; } ); } );'
 audit 'alerts = ( { command = ["/usr/bin/there-is-no-pager"]; } );'

@@ -168,7 +168,7 @@ is 'also in its domain' "$(p deny anna@contosso.example 2>&1; echo $?)" '*did yo
 is 'and a domain alone' "$(p deny @contosso.example 2>&1; echo $?)" '*no tenant*did you mean @contoso.example?*1'
 is 'to forget what is in no list is one too' "$(p forget $B 2>&1; echo $?)" '*in neither of the two lists*1'
 is 'block asks back' "$(p block ana@contoso.example 2>&1; echo $?; p blocks)" '*did you mean anna@contoso.example*1*nobody is blocked'
-is 'unless it is meant' "$(p block ana@contoso.example --force; p unblock ana@contoso.example)" 'blocked: login ana@*unblocked*'
+is 'unless it is meant' "$(p block ana@contoso.example --force; p unblock ana@contoso.example)" 'blocked: * ana@*unblocked*'
 is 'log says who is nobody' "$(p log --user ana@contoso.example 2>&1)" '*nobody has the name*did you mean anna@contoso.example*no matching decisions'
 is 'and what is no limit' "$(p log --limit message_rate 2>&1)" '*no limit*did you mean message-rate?*'
 is 'but a login that was seen is somebody' "$(p log --user $A --limit roaming --since 0s 2>&1)" 'no matching decisions'
