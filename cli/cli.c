@@ -257,10 +257,14 @@ const char *cli_disagreement(const struct cli *cli, char *mem, size_t cap)
 
 int cli_open_context(struct cli *cli, struct decide_context *context)
 {
-    int directory = cli_open_directory(cli);
-    bool closed = cli->may_not_read;
     char text[600];
+    int directory;
+    bool closed;
 
+    if (cli_open_config(cli) != 0)
+        return -1;
+    directory = cli_open_directory(cli);
+    closed = cli->may_not_read;
     if (cli_open_state(cli) != 0)
         return -1;
     if (!closed && !cli_services_agree(cli))

@@ -1,7 +1,10 @@
 #include "cli/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -60,27 +63,20 @@ void terminal_fold(FILE *to, const struct terminal *t, size_t column, size_t ind
 
 /* ---- the pager ---- */
 
-/* As a pager would, but without stopping: where there is none. */
-static void copy_through(void)
+/* With its standard input at `from`. 0: it can't be run. */
+static pid_t start(const char *name, int from)
 {
-    char text[4096];
-    ssize_t n;
+    char *const argv[] = {(char *)(uintptr_t)name, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pager = 0;
 
-    while ((n = read(STDIN_FILENO, text, sizeof text)) > 0 || (n < 0 && errno == EINTR))
-        for (ssize_t at = 0, done; n > 0 && at < n; at += done)
-            if ((done = write(STDOUT_FILENO, text + at, (size_t)(n - at))) < 0)
-                return;
-}
-
-static void run_pager(const char *name)
-{
-    /* What fits is printed and that is all; colours pass; the screen stays. */
-    (void)setenv("LESS", "FRX", 0);
-    /* No commands from within: root reads what strangers wrote. */
-    (void)setenv("LESSSECURE", "1", 1);
-    (void)execlp(name, name, (char *)NULL);
-    copy_through();
-    _exit(0);
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return 0;
+    if (posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO) != 0 ||
+        posix_spawnp(&pager, name, &actions, NULL, argv, environ) != 0)
+        pager = 0;
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return pager;
 }
 
 pid_t pager_begin(void)
@@ -91,25 +87,20 @@ pid_t pager_begin(void)
 
     if (name == NULL || strchr(name, ' ') != NULL)
         name = "less";
-    if (name[0] == '\0' || strcmp(name, "cat") == 0 || pipe(ends) != 0)
+    if (name[0] == '\0' || strcmp(name, "cat") == 0 || pipe2(ends, O_CLOEXEC) != 0)
         return 0;
+    /* What fits is printed and that is all; colours pass; the screen stays. */
+    (void)setenv("LESS", "FRX", 0);
+    /* No commands from within: root reads what strangers wrote. */
+    (void)setenv("LESSSECURE", "1", 1);
     (void)fflush(stdout);
-    if ((pager = fork()) < 0) {
-        (void)close(ends[0]);
-        (void)close(ends[1]);
-        return 0;
+    if ((pager = start(name, ends[0])) != 0) {
+        (void)dup2(ends[1], STDOUT_FILENO);
+        /* Who leaves the pager early wants no more; who interrupts means the pager. */
+        (void)signal(SIGINT, SIG_IGN);
     }
-    if (pager == 0) {
-        (void)dup2(ends[0], STDIN_FILENO);
-        (void)close(ends[0]);
-        (void)close(ends[1]);
-        run_pager(name);
-    }
-    (void)dup2(ends[1], STDOUT_FILENO);
     (void)close(ends[0]);
     (void)close(ends[1]);
-    /* Who leaves the pager early wants no more; who interrupts means the pager. */
-    (void)signal(SIGINT, SIG_IGN);
     return pager;
 }
 

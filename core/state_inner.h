@@ -14,7 +14,7 @@ struct state {
     bool any_layout; /* take an existing file's numbers */
     uint64_t offset_ns;
     uint64_t boot_id;
-    uint64_t service; /* owner of a place among the services; 0: it told nothing yet */
+    uint64_t service;       /* owner of a place among the services; 0: it told nothing yet */
     struct mapping *now;    /* atomic; the mail path reads it */
     struct mapping *shadow; /* what is blocked, copied each tick, in case the file is damaged behind us */
     uint64_t shadowed;      /* blocks_changes of the shadow's source */
