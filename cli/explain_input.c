@@ -83,7 +83,7 @@ static struct slice unescape_text(char *p, size_t n)
     return (struct slice){p, to};
 }
 
-/* The four digits of \uXXXX at p; -1: there are none. */
+/* The four digits of \uNNNN at p; -1: there are none. */
 static long unit_at(const char *p, size_t n)
 {
     long unit = 0;

@@ -115,6 +115,19 @@ static void print_mirrored(const struct cli *cli, const struct picture *p, const
         print_part(cli, p, &all, "all that was brought in");
 }
 
+/* Where tenants.smtp_auth has the last word, what was mirrored does not count here. */
+static const char *taken_as(const struct config *config, const char *tenant)
+{
+    static const char *const words[] = {[TENANT_MIRRORED] = "",
+                                        [TENANT_ENABLED] = " (here enabled by tenants.smtp_auth)",
+                                        [TENANT_DISABLED] = " (here disabled by tenants.smtp_auth)"};
+
+    for (size_t i = 0; i < config->n_tenants; i++)
+        if (strcmp(config->tenants[i].name, tenant) == 0)
+            return words[config->tenants[i].smtp_auth];
+    return "";
+}
+
 static void print_tenants(const struct cli *cli, const struct picture *p)
 {
     for (uint32_t i = 0; i < directory_tenants(cli->view); i++) {
@@ -123,8 +136,8 @@ static void print_tenants(const struct cli *cli, const struct picture *p)
 
         if (t == NULL)
             continue;
-        printf("  %-16s %llu mailboxes, SMTP AUTH %s\n", cli_plain(name, sizeof name, slice_of(t->name)),
-               (unsigned long long)t->mailboxes, status_setting_word(t->smtp_auth));
+        printf("  %-16s %llu mailboxes, SMTP AUTH %s as mirrored%s\n", cli_plain(name, sizeof name, slice_of(t->name)),
+               (unsigned long long)t->mailboxes, status_setting_word(t->smtp_auth), taken_as(cli->config, t->name));
         print_mirrored(cli, p, t);
     }
 }

@@ -1,6 +1,7 @@
 /* Notices between the mail path and the housekeeping, and the digests of what was too much. */
 #include "core/alert.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -146,14 +147,15 @@ static int post_first(struct alert_queue *q, const struct waiting *next, const c
 static struct alert digest_of(const struct beyond *b, enum alert_kind kind, int64_t wall_s)
 {
     struct alert alert = alert_of(b->event, wall_s, kind == ALERT_OF_CLIENT ? SLICE("clients") : SLICE("others"));
+    int64_t minutes = (wall_s - b->since_s) / 60 + 1;
     char key[sizeof alert.facts[0].key];
 
     alert.digest = true;
-    alert_summary(&alert, "%u more %s within %lld minutes, too many to tell one by one", b->n,
+    alert_summary(&alert, "%u more %s within %" PRId64 " minutes, too many to tell one by one", b->n,
                   b->event != ALERT_BLOCK   ? "events"
                   : kind == ALERT_OF_CLIENT ? "blocks of clients and networks"
                                             : "blocks of logins and connectors",
-                  (long long)((wall_s - b->since_s) / 60 + 1));
+                  minutes);
     alert_advice(&alert, "postern blocks shows them all, postern log what was sent meanwhile");
     alert_fact_number(&alert, "events", b->n);
     for (unsigned i = 0; i < b->named; i++) {

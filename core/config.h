@@ -18,6 +18,9 @@
 /* Where "monitor" may stand: decide and log, but let through. */
 enum mode { MODE_ENFORCE, MODE_MONITOR };
 
+/* What a run of the mirror does that closes more than mirror_max_change: the service said so, clearly. */
+enum mirror_closing { CLOSING_APPLIES, CLOSING_WAITS };
+
 enum when_stale { STALE_KEEP, STALE_DEFER };
 
 /* A tenant's organization setting, as an operator may override the mirrored one. */
@@ -364,7 +367,8 @@ struct config {
     const char *spool; /* folder of what one program leaves for another */
     struct alert_target *alerts;
     size_t n_alerts;
-    unsigned mirror_max_change;      /* percent */
+    unsigned mirror_max_change; /* percent */
+    enum mirror_closing mirror_closing;
     uint64_t mirror_deadline_s;      /* for the fetching of one tenant */
     uint64_t mirror_stall_timeout_s; /* an answer of which nothing came for so long is given up */
     unsigned mirror_page_size;       /* rows */

@@ -17,6 +17,7 @@ static const struct choice events[] = {{"block", ALERT_BLOCK},
                                        {"state", ALERT_STATE},
                                        {"log-lost", ALERT_LOG_LOST},
                                        {"disabled", ALERT_DISABLED},
+                                       {"settings", ALERT_SETTINGS},
                                        {NULL, 0}};
 
 int alert_url_check(struct slice url, struct error *e)

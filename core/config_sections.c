@@ -80,8 +80,11 @@ static int parse_proxy(struct reader *r, struct slice text, void *at, struct err
     return 0;
 }
 
+static const struct choice closings[] = {{"apply", CLOSING_APPLIES}, {"wait", CLOSING_WAITS}, {NULL, 0}};
+
 static const struct setting mirror_rows[] = {
     {"max_change", SETTING_NUMBER, AT(struct config, mirror_max_change), .standard = "10", .least = 0, .most = 100},
+    {"closing", SETTING_CHOICE, AT(struct config, mirror_closing), .choices = closings, .standard = "apply"},
     {"deadline", SETTING_DURATION, AT(struct config, mirror_deadline_s), .standard = "3h", .least = 10,
      .most = 2 * 86400},
     {"stall_timeout", SETTING_DURATION, AT(struct config, mirror_stall_timeout_s), .standard = "2m", .least = 1,

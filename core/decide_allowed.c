@@ -42,12 +42,18 @@ static bool gates(struct deciding *d, enum tri own_policy)
     const struct tenant_facts *tenant = d->v->identity.tenant;
     enum tri basic = own_policy != TRI_UNKNOWN ? own_policy : tenant != NULL ? tenant->default_basic_smtp : TRI_UNKNOWN;
 
-    if (config->security_defaults && tenant != NULL && tenant->security_defaults == TRI_YES &&
-        refuse(d, REASON_SECURITY_DEFAULTS, config->mode))
-        return true;
-    if (config->authentication_policy && basic == TRI_NO && mechanism_is_basic(d->s->mechanism))
-        return refuse(d, REASON_BASIC_FORBIDDEN, config->mode);
-    return false;
+    if (config->security_defaults && tenant != NULL && tenant->security_defaults == TRI_YES) {
+        trace_gate(d, "security defaults are on", PART_SECURITY_DEFAULTS);
+        if (refuse(d, REASON_SECURITY_DEFAULTS, config->mode))
+            return true;
+    }
+    if (!config->authentication_policy || basic != TRI_NO || !mechanism_is_basic(d->s->mechanism))
+        return false;
+    trace_gate(d,
+               own_policy != TRI_UNKNOWN ? "the mailbox's authentication policy forbids passwords"
+                                         : "the default authentication policy forbids passwords",
+               own_policy != TRI_UNKNOWN ? PART_POLICIES : PART_DEFAULT_POLICY);
+    return refuse(d, REASON_BASIC_FORBIDDEN, config->mode);
 }
 
 static bool mailbox_setting(struct deciding *d, const struct mailbox_ref *claim)
@@ -67,16 +73,14 @@ static bool mailbox_setting(struct deciding *d, const struct mailbox_ref *claim)
     }
 }
 
-/*
- * Has a list of mailboxes come in, of the login's tenant, or of any where it has none? Before, a directory that has
- * only organizations and domains in it knows of no login whether it has a mailbox.
- */
-static bool mailboxes_are_known(const struct deciding *d)
+bool mailboxes_are_known(const struct deciding *d)
 {
     const struct tenant_facts *tenant = d->v->identity.tenant;
 
     if (tenant != NULL)
         return tenant->mailboxes > 0;
+    if (d->v->identity.tenant_config != NULL)
+        return false;
     for (uint32_t i = 0; i < directory_tenants(d->c->view); i++)
         if ((tenant = directory_tenant(d->c->view, i)) != NULL && tenant->mailboxes > 0)
             return true;

@@ -90,6 +90,13 @@ bool identity_complete(const struct decide_context *c, const struct login *login
 /* The domain of names without one, in the identity's tenant; empty where that has none. */
 struct slice tenant_domain(const struct decide_context *c, const struct identity *id);
 
+/*
+ * Has a list of mailboxes come in, of the login's tenant, or of any where it has none? Before, a directory that has
+ * only organizations and domains in it knows of no login whether it has a mailbox, nor whose it is; nor does it know
+ * that of a tenant that the configuration names and it doesn't have. Such a login is deferred.
+ */
+bool mailboxes_are_known(const struct deciding *d);
+
 /* ---- words for the trace (core/trace.c); each does nothing when nobody wants to know ---- */
 
 /* Who it is; mapped is the place in the logins file, where that was used. */
@@ -103,6 +110,8 @@ void trace_on_premises(const struct deciding *d);
 /* A mailbox's own setting, an organization's, and whence they came. */
 void trace_mailbox_setting(const struct deciding *d, const struct mailbox_ref *claim);
 void trace_organization(const struct deciding *d, enum smtp_auth setting);
+/* What else of the tenant closes, and whence that came. */
+void trace_gate(const struct deciding *d, const char *what, enum mirrored_part part);
 /* A limit's level, and what this message would do to it. */
 void trace_limit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                  const struct charge *charge, const struct charge_answer *answer);

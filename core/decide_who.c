@@ -180,7 +180,9 @@ static bool resolve(struct deciding *d, struct identity *id)
         who_remember(d->c, d->s, id);
     if (found == DIRECTORY_DAMAGED)
         return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
-    return id->tenant == NULL && !id->on_premises ? refuse(d, REASON_NO_TENANT, mode) : false;
+    if (id->tenant != NULL || id->on_premises)
+        return false;
+    return refuse(d, mailboxes_are_known(d) ? REASON_NO_TENANT : REASON_SETTING_UNKNOWN, mode);
 }
 
 static bool who_login(struct deciding *d, struct identity *id)

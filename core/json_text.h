@@ -1,6 +1,6 @@
 /*
  * Foreign text inside of JSON's quotes, as printable ASCII (RFC 8259 7): quote and backslash get a backslash, controls
- * and all beyond ASCII become \uXXXX, and a byte that is no UTF-8 becomes U+FFFD.
+ * and all beyond ASCII become \uNNNN, and a byte that is no UTF-8 becomes U+FFFD.
  */
 #ifndef POSTERN_JSON_TEXT_H
 #define POSTERN_JSON_TEXT_H

@@ -36,18 +36,24 @@ static void add_span(struct buf *b, uint64_t ns)
 
 /* ---- who ---- */
 
-/* " (exchange-online, settings of 2h ago)" */
-static void add_source(const struct deciding *d, struct buf *b)
+/*
+ * ", as mirrored (from exchange-online, as of 2h ago)": what Exchange Online itself says by now, or in a way that no
+ * cmdlet shows, may be something else. Each part has its own source and age; those of an older directory have one.
+ */
+static void add_source(const struct deciding *d, enum mirrored_part part, struct buf *b)
 {
     const struct tenant_facts *tenant = d->v->identity.tenant;
-    int64_t age;
+    const struct mirrored *mirrored;
+    int64_t at, age;
 
     if (tenant == NULL)
         return;
-    age = d->c->wall_s - tenant->settings_at;
-    buf_add(b, SLICE(" (from "));
-    buf_add_escaped(b, slice_of(tenant->source), SHOWN_MAX);
-    if (tenant->settings_at > 0) {
+    mirrored = &tenant->parts[part];
+    at = mirrored->at > 0 ? mirrored->at : tenant->settings_at;
+    age = d->c->wall_s - at;
+    buf_add(b, SLICE(", as mirrored (from "));
+    buf_add_escaped(b, slice_of(mirrored->at > 0 ? mirrored->source : tenant->source), SHOWN_MAX);
+    if (at > 0) {
         buf_add(b, SLICE(", as of "));
         add_span(b, age > 0 ? (uint64_t)age * NS_PER_S : 0);
         buf_add(b, SLICE(" ago"));
@@ -171,7 +177,8 @@ void trace_mailbox_setting(const struct deciding *d, const struct mailbox_ref *c
         return;
     if (directory_primary(d->c->view, claim->tenant, &claim->id, &primary) == DIRECTORY_FOUND)
         buf_add_escaped(&shown, address_slice(&primary), SHOWN_MAX);
-    add_source(d, &b);
+    if (claim->smtp_auth != SMTP_AUTH_UNKNOWN)
+        add_source(d, PART_SETTINGS, &b);
     trace_add(d->trace, "SMTP AUTH: setting of mailbox %s %s%s", name, setting_name((enum smtp_auth)claim->smtp_auth),
               source);
 }
@@ -187,10 +194,21 @@ void trace_organization(const struct deciding *d, enum smtp_auth setting)
         return;
     if (configured)
         buf_addf(&b, " (smtp_auth of the tenant in %s)", d->c->config->file);
-    else
-        add_source(d, &b);
+    else if (setting != SMTP_AUTH_UNKNOWN)
+        add_source(d, PART_ORGANIZATION, &b);
     trace_add(d->trace, "SMTP AUTH: setting of organization %s %s%s", id->tenant != NULL ? id->tenant->name : "?",
               setting_name(setting), source);
+}
+
+void trace_gate(const struct deciding *d, const char *what, enum mirrored_part part)
+{
+    char source[LINE_MAX_TRACE];
+    struct buf b = BUF_OVER(source);
+
+    if (d->trace == NULL)
+        return;
+    add_source(d, part, &b);
+    trace_add(d->trace, "SMTP AUTH: %s%s", what, source);
 }
 
 /* ---- limits ---- */

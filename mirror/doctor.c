@@ -167,9 +167,9 @@ static int step_read(struct visit *v, const struct fetch_row *row)
         return 0;
     }
     (void)bad(v, kind_name(s->kind), &e);
-    if (result == EXCHANGE_FORBIDDEN)
+    if (result == EXCHANGE_FORBIDDEN && !row->decisive)
         fprintf(v->o->out, "      %-42s or leave \"%s\" out of exchange.fetch\n", "", kind_option(s->kind));
-    return result == EXCHANGE_FORBIDDEN || result == EXCHANGE_NOT_FOUND ? 0 : -1;
+    return result == EXCHANGE_FAILED ? -1 : 0;
 }
 
 /* In the order in which things depend on one another: what comes behind a failure would only fail too. */

@@ -105,15 +105,33 @@ static const char *request_name(const struct request_headers *h)
     return strchr(h->request_id, ' ') + 1;
 }
 
+/* `. The service says: "..."`, or nothing. */
+struct said {
+    char text[2 * QUOTE_MAX_BYTES + 32];
+};
+static struct said said_by_service(const struct http_answer *answer)
+{
+    char text[2 * QUOTE_MAX_BYTES];
+    struct said said = {""};
+    struct buf b = BUF_OVER(said.text);
+
+    service_error_text(answer->body, text, sizeof text);
+    if (text[0] == '\0' && answer->diagnostics[0] != '\0')
+        service_error_text(slice_of(answer->diagnostics), text, sizeof text);
+    if (text[0] != '\0')
+        buf_addf(&b, ". The service says: \"%s\"", text);
+    return said;
+}
+
 static int forbidden(const char *what, const char *needs, const struct http_answer *answer, struct error *e)
 {
-    char said[2 * QUOTE_MAX_BYTES];
+    return error_set(e, "%s: the application may not use it (HTTP %ld); it needs %s%s", what, answer->status, needs,
+                     said_by_service(answer).text);
+}
 
-    service_error_text(answer->body, said, sizeof said);
-    if (said[0] == '\0' && answer->diagnostics[0] != '\0')
-        service_error_text(slice_of(answer->diagnostics), said, sizeof said);
-    return error_set(e, "%s: the application may not use it (HTTP 403); it needs %s%s%s%s", what, needs,
-                     said[0] != '\0' ? ". The service says: \"" : "", said, said[0] != '\0' ? "\"" : "");
+static bool is_page(const struct http_answer *answer)
+{
+    return service_error_page(slice_of(answer->content_type), answer->body);
 }
 
 static int other_status(const char *what, const struct http_answer *answer, const char *id, struct error *e)
@@ -130,34 +148,51 @@ static int other_status(const char *what, const struct http_answer *answer, cons
                      said[0] != '\0' ? "\"" : "", id);
 }
 
-static int check_json(const char *what, const struct http_answer *answer, struct error *e)
+/* Of status 200. */
+static enum exchange_result judge_body(const char *what, const struct http_answer *answer, struct error *e)
 {
     struct slice type = slice_of(answer->content_type);
 
     slice_cut(type, ';', &type, NULL);
-    if (!slice_ieq(slice_trim(type), SLICE("application/json")))
-        return error_set(e,
-                         "%s: the answer is no JSON, but \"%s\": something on the way (a proxy, a captive portal) may "
-                         "have answered in the service's place",
-                         what, words(slice_of(answer->content_type)).text);
-    if (answer->body.n == 0)
-        return error_set(e, "%s: the answer is empty", what);
-    return 0;
+    if (!slice_ieq(slice_trim(type), SLICE("application/json"))) {
+        (void)error_set(e,
+                        "%s: the answer is no JSON, but \"%s\": something on the way (a proxy, a captive portal) may "
+                        "have answered in the service's place",
+                        what, words(slice_of(answer->content_type)).text);
+        return EXCHANGE_FAILED;
+    }
+    if (answer->body.n > 0)
+        return EXCHANGE_OK;
+    (void)error_set(e, "%s: the answer is empty", what);
+    return EXCHANGE_UNABLE;
 }
 
-static enum exchange_result judge(const char *what, const char *needs, const struct http_answer *answer, const char *id,
-                                  struct error *e)
+/* Statuses other than 200. 401 is EXCHANGE_FAILED, since another token may help. */
+static enum exchange_result judge_status(const char *what, const char *needs, const struct http_answer *answer,
+                                         const char *id, struct error *e)
 {
-    if (answer->status == 200)
-        return check_json(what, answer, e) == 0 ? EXCHANGE_OK : EXCHANGE_FAILED;
-    if (answer->status == 403) {
+    if (answer->status >= 400 && is_page(answer)) {
+        (void)service_error_elsewhere(what, "Exchange Online", answer->status, slice_of(answer->content_type), e);
+        return EXCHANGE_FAILED;
+    }
+    if (answer->status == 403 || (answer->status == 401 && service_error_role(answer->body))) {
         (void)forbidden(what, needs, answer, e);
         return EXCHANGE_FORBIDDEN;
     }
     (void)other_status(what, answer, id, e);
     if (answer->status == 400 && service_error_expired(answer->body))
         return EXCHANGE_EXPIRED;
-    return answer->status == 404 ? EXCHANGE_NOT_FOUND : EXCHANGE_FAILED;
+    if (answer->status == 404)
+        return EXCHANGE_NOT_FOUND;
+    return answer->status < 300 || answer->status == 400 || answer->status == 405 ? EXCHANGE_UNABLE : EXCHANGE_FAILED;
+}
+
+static enum exchange_result judge(const char *what, const char *needs, const struct http_answer *answer, const char *id,
+                                  struct error *e)
+{
+    if (answer->status == 200)
+        return judge_body(what, answer, e);
+    return judge_status(what, needs, answer, id, e);
 }
 
 /* What is sent: the same again with another token when the first one is no longer taken. */
@@ -189,6 +224,9 @@ static enum exchange_result ask_once(struct exchange *x, const struct ask *a, st
         request.headers = h.lines;
         if (session_do(&x->session, a->what, &request, answer, e) == 0)
             result = judge(a->what, a->needs, answer, request_name(&h), e);
+        else if (answer->failure != FAILURE_THROTTLED &&
+                 (answer->status >= 500 || (answer->status >= 200 && answer->status < 300)))
+            result = EXCHANGE_UNABLE; /* an error of the service, each time, or a body that does not come whole */
     }
     end_headers(&h);
     return result;
@@ -233,11 +271,11 @@ enum exchange_result exchange_invoke(struct exchange *x, const char *cmdlet, con
     }
     a.body = buf_slice(&body);
     result = ask(x, &a, answer, e);
-    if (result == EXCHANGE_FAILED && answer->status == 401)
+    if (result == EXCHANGE_FAILED && answer->status == 401 && !is_page(answer))
         (void)error_set(e,
                         "%s: HTTP 401 with a new token: the application lacks the permission Exchange.ManageAsApp of "
-                        "\"Office 365 Exchange Online\", or an administrator's consent to it",
-                        cmdlet);
+                        "\"Office 365 Exchange Online\", or an administrator's consent to it%s",
+                        cmdlet, said_by_service(answer).text);
     return result;
 }
 
@@ -257,8 +295,9 @@ enum exchange_result exchange_graph(struct exchange *x, const char *path, const 
 
     buf_addf(&url, "https://%s%s", x->hosts.graph, path);
     result = ask(x, &a, answer, e);
-    if (result == EXCHANGE_FAILED && answer->status == 401) {
-        (void)error_set(e, "Microsoft Graph: HTTP 401 with a new token: the application needs %s", needs);
+    if (result == EXCHANGE_FAILED && answer->status == 401 && !is_page(answer)) {
+        (void)error_set(e, "Microsoft Graph: HTTP 401 with a new token: the application needs %s%s", needs,
+                        said_by_service(answer).text);
         return EXCHANGE_FORBIDDEN;
     }
     return result;

@@ -13,7 +13,8 @@ enum exchange_result {
     EXCHANGE_FAILED = -1,   /* e says why; nothing that follows would fare better */
     EXCHANGE_FORBIDDEN = 1, /* this may not be read by the application; others may. e says what is missing */
     EXCHANGE_EXPIRED,       /* the link to the next page is too old: begin the series again */
-    EXCHANGE_NOT_FOUND      /* 404: there is no such object */
+    EXCHANGE_NOT_FOUND,     /* 404: there is no such object */
+    EXCHANGE_UNABLE         /* the service has no usable answer to this; to other questions it may have. e says why */
 };
 
 struct exchange {

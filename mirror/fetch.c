@@ -11,42 +11,99 @@
     "Global Reader"
 
 const struct fetch_row fetch_rows[] = {
-    {FETCH_TRANSPORT_CONFIG, {"{}", KIND_TRANSPORT_CONFIG, C(SMTP_AUTH_DISABLED), CONFIGURATION, NULL}, NULL},
+    {FETCH_TRANSPORT_CONFIG, {"{}", KIND_TRANSPORT_CONFIG, C(SMTP_AUTH_DISABLED), CONFIGURATION, NULL}, NULL, true},
     {FETCH_SECURITY_DEFAULTS,
      {NULL, KIND_SECURITY_DEFAULTS, C(IS_ENABLED),
       "the application permission Policy.Read.All of Microsoft Graph, with an administrator's consent",
       "/v1.0/policies/identitySecurityDefaultsEnforcementPolicy"},
-     NULL},
+     NULL,
+     false},
     {FETCH_AUTHENTICATION_POLICY,
      {"{}", KIND_AUTHENTICATION_POLICY, C(NAME) | C(BASIC_SMTP), CONFIGURATION, NULL},
-     NULL},
-    {FETCH_ORGANIZATION_CONFIG, {"{}", KIND_ORGANIZATION_CONFIG, C(DEFAULT_POLICY), CONFIGURATION, NULL}, NULL},
+     NULL,
+     false},
+    {FETCH_ORGANIZATION_CONFIG, {"{}", KIND_ORGANIZATION_CONFIG, C(DEFAULT_POLICY), CONFIGURATION, NULL}, NULL, false},
     {FETCH_OUTBOUND_POLICY,
      {"{}", KIND_OUTBOUND_POLICY, C(EXTERNAL_PER_HOUR) | C(INTERNAL_PER_HOUR) | C(PER_DAY) | C(IS_DEFAULT),
       "the Exchange role View-Only Configuration, or the Entra role Security Reader or Global Reader", NULL},
-     NULL},
-    {FETCH_ACCEPTED_DOMAIN, {"{}", KIND_ACCEPTED_DOMAIN, C(DOMAIN) | C(DOMAIN_TYPE), CONFIGURATION, NULL}, NULL},
+     NULL,
+     false},
+    {FETCH_ACCEPTED_DOMAIN, {"{}", KIND_ACCEPTED_DOMAIN, C(DOMAIN) | C(DOMAIN_TYPE), CONFIGURATION, NULL}, NULL, false},
     {FETCH_BLOCKED_SENDER,
      {"{}", KIND_BLOCKED_SENDER, C(SENDER),
       "the Exchange role View-Only Configuration, or the Entra role Security Reader or Global Reader", NULL},
-     NULL},
-    {FETCH_USER, {UNLIMITED, KIND_USER, C(GUID) | C(AUTH_POLICY), RECIPIENTS, NULL}, ONE},
+     NULL,
+     false},
+    {FETCH_USER, {UNLIMITED, KIND_USER, C(GUID) | C(AUTH_POLICY), RECIPIENTS, NULL}, ONE, false},
     {FETCH_CAS_MAILBOX,
      {UNLIMITED, KIND_CAS_MAILBOX, C(PRIMARY) | C(PROXIES) | C(SMTP_AUTH_DISABLED), RECIPIENTS, NULL},
-     ONE},
-    {FETCH_MAILBOX, {UNLIMITED, KIND_MAILBOX, C(PRIMARY) | C(PROXIES) | C(UPN) | C(TYPE), RECIPIENTS, NULL}, ONE},
+     ONE,
+     true},
+    {FETCH_MAILBOX, {UNLIMITED, KIND_MAILBOX, C(PRIMARY) | C(PROXIES) | C(UPN) | C(TYPE), RECIPIENTS, NULL}, ONE, true},
     {FETCH_RECIPIENT_PERMISSION,
      {UNLIMITED, KIND_RECIPIENT_PERMISSION, C(IDENTITY) | C(TRUSTEE) | C(ACCESS_TYPE) | C(ACCESS_RIGHTS),
       "the Exchange role View-Only Recipients or Mail Recipients (the Entra role Global Reader may not be enough)",
       NULL},
-     ONE},
+     ONE,
+     false},
 };
 const size_t fetch_rows_n = sizeof fetch_rows / sizeof fetch_rows[0];
+
+#define LEFT "The directory keeps what it has of it"
 
 /* Where a tenant has no authentication policies, no user has one: a million users need not be asked. */
 static bool needed(const struct fetch_row *row, const struct gathered *g)
 {
     return row->series.kind != KIND_USER || !gather_has(g, KIND_AUTHENTICATION_POLICY) || g->n_policies > 0;
+}
+
+/* Users name their policies, which must be known; when these could not be read, neither does it help to read those. */
+static bool lacks_policies(const struct exchange *x, const struct fetch_row *row, const struct gathered *g)
+{
+    return row->series.kind == KIND_USER && !gather_has(g, KIND_AUTHENTICATION_POLICY) &&
+           (x->signin.exchange->fetch & FETCH_AUTHENTICATION_POLICY) != 0;
+}
+
+/* The same of the default policy: one whose policy is not known takes the row back. */
+static bool default_is_known(const struct gathered *g)
+{
+    return g->default_policy[0] == '\0' || gather_policy(g, slice_of(g->default_policy)) != NULL;
+}
+
+static void leave_out(const struct exchange *x, const char *why, const char *what, struct fetch_report *report)
+{
+    report->left_out++;
+    session_say(&x->session, "%s: %s. " LEFT, why, what);
+}
+
+/* One part. 0, also when it is left out; -1 with e. */
+static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gathered *g, struct fetch_report *report,
+                     struct error *e)
+{
+    struct gather_mark mark = gather_mark(g);
+    struct series_count count;
+    enum exchange_result result = series_fetch(x, &row->series, g, &count, e);
+
+    if (result == EXCHANGE_FORBIDDEN) {
+        leave_out(x, "not permitted", e->text, report);
+        return 0;
+    }
+    if (result == EXCHANGE_UNABLE && !row->decisive) {
+        leave_out(x, "not read", e->text, report);
+        return 0;
+    }
+    if (result != EXCHANGE_OK)
+        return -1;
+    if (row->series.kind == KIND_ORGANIZATION_CONFIG && !default_is_known(g)) {
+        gather_take_back(g, KIND_ORGANIZATION_CONFIG, &mark);
+        leave_out(x, "not taken", "Get-OrganizationConfig: its default authentication policy is not among those read",
+                  report);
+        return 0;
+    }
+    report->read++;
+    if (count.pages > 1)
+        session_say(&x->session, "%s: %llu rows on %u pages", kind_name(row->series.kind), count.rows, count.pages);
+    return 0;
 }
 
 int fetch_all(struct exchange *x, struct gathered *g, struct fetch_report *report, struct error *e)
@@ -55,23 +112,14 @@ int fetch_all(struct exchange *x, struct gathered *g, struct fetch_report *repor
 
     buf_addf(&organization, "%s", x->signin.exchange->tenant_id);
     for (size_t i = 0; i < fetch_rows_n; i++) {
-        struct series_count count;
-        enum exchange_result result;
+        const struct fetch_row *row = &fetch_rows[i];
 
-        if ((x->signin.exchange->fetch & fetch_rows[i].bit) == 0 || !needed(&fetch_rows[i], g))
+        if ((x->signin.exchange->fetch & row->bit) == 0 || !needed(row, g))
             continue;
-        result = series_fetch(x, &fetch_rows[i].series, g, &count, e);
-        if (result == EXCHANGE_FAILED)
+        if (lacks_policies(x, row, g))
+            leave_out(x, "not read", "Get-User, as Get-AuthenticationPolicy was not read", report);
+        else if (fetch_one(x, row, g, report, e) != 0)
             return -1;
-        if (result == EXCHANGE_FORBIDDEN) {
-            report->forbidden++;
-            session_say(&x->session, "not permitted: %s. What an earlier run had of it stays", e->text);
-            continue;
-        }
-        report->read++;
-        if (count.pages > 1)
-            session_say(&x->session, "%s: %llu rows on %u pages", kind_name(fetch_rows[i].series.kind), count.rows,
-                        count.pages);
     }
     return report->read > 0
                ? 0

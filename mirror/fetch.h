@@ -8,18 +8,21 @@ struct fetch_row {
     enum fetch bit; /* exchange.fetch */
     struct series series;
     const char *probe; /* parameters that give one row at most, for the doctor; NULL: those of the series */
+    bool decisive;     /* without it the rest says too little: no answer to it ends the run */
 };
 
 extern const struct fetch_row fetch_rows[];
 extern const size_t fetch_rows_n;
 
 struct fetch_report {
-    unsigned read, forbidden; /* how many kinds */
+    unsigned read, left_out; /* how many kinds */
 };
 
 /*
- * Reads everything that exchange.fetch names into g. What the application may not read is said in the session's log,
- * once, and left out, so that what an earlier run had stays. 0; -1 with e: the run must be given up.
+ * Reads everything that exchange.fetch names into g. What the application may not read, and what is not decisive and
+ * cannot be read, is said in the session's log, once, and left out: the directory keeps what it has of it. So is what
+ * would need a part that was left out: names of authentication policies say nothing without the policies. 0; -1 with e:
+ * the run must be given up.
  */
 int fetch_all(struct exchange *x, struct gathered *g, struct fetch_report *report, struct error *e);
 

@@ -99,6 +99,8 @@ struct gather_mark gather_mark(const struct gathered *g)
                                .policies = g->n_policies,
                                .domains = g->n_domains,
                                .restricted = g->n_restricted,
+                               .smtp_auth = g->smtp_auth,
+                               .security_defaults = g->security_defaults,
                                .limits = g->limits,
                                .on_behalf = g->on_behalf,
                                .on_behalf_unknown = g->on_behalf_unknown,
@@ -123,6 +125,8 @@ void gather_rewind(struct gathered *g, const struct gather_mark *mark)
     g->n_policies = mark->policies;
     g->n_domains = mark->domains;
     g->n_restricted = mark->restricted;
+    g->smtp_auth = mark->smtp_auth;
+    g->security_defaults = mark->security_defaults;
     g->limits = mark->limits;
     g->on_behalf = mark->on_behalf;
     g->on_behalf_unknown = mark->on_behalf_unknown;
@@ -131,4 +135,10 @@ void gather_rewind(struct gathered *g, const struct gather_mark *mark)
     g->not_mailboxes = mark->not_mailboxes;
     g->settings_own = mark->settings_own;
     memcpy(g->bad_rows, mark->bad_rows, sizeof g->bad_rows);
+}
+
+void gather_take_back(struct gathered *g, enum kind kind, const struct gather_mark *mark)
+{
+    gather_rewind(g, mark);
+    g->kinds &= ~(1u << kind);
 }

@@ -103,11 +103,15 @@ bool gather_restricts(const struct gathered *g, struct slice address);
 struct gather_mark {
     size_t rows[KINDS], staged[STAGES];
     size_t rights, policies, domains, restricted;
+    enum smtp_auth smtp_auth;
+    enum tri security_defaults;
     bool limits, on_behalf, on_behalf_unknown, incomplete;
     uint64_t unusable, not_mailboxes, settings_own, bad_rows[KINDS];
 };
 struct gather_mark gather_mark(const struct gathered *g);
 void gather_rewind(struct gathered *g, const struct gather_mark *mark);
+/* Rewinds, and the kind was never read. */
+void gather_take_back(struct gathered *g, enum kind kind, const struct gather_mark *mark);
 
 /* The readers of rows, by kind; gather_row calls them. */
 int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);

@@ -205,9 +205,41 @@ static const struct {
     {CURLE_BAD_CONTENT_ENCODING, FAILURE_FINAL, "the answer says that it is compressed, but is not"},
 };
 
+/*
+ * What a proxy says when it does not open the way (RFC 9110 9.3.6). 407, 403 and their like say the same the next time;
+ * libcurl has one code for them and for connections that broke.
+ */
+static bool explain_proxy(const struct http *h, enum failure *failure, struct error *e)
+{
+    long status = 0;
+
+    if (curl_easy_getinfo(h->curl, CURLINFO_HTTP_CONNECTCODE, &status) != CURLE_OK || status < 300)
+        return false;
+    *failure = retry_class(status);
+    if (status == 407)
+        (void)error_set(e, "the proxy wants a user and a password (HTTP 407): give them in the environment "
+                           "(https_proxy=http://user:password@host:port), as mirror.proxy takes none, or have the "
+                           "proxy let this machine through without");
+    else
+        (void)error_set(e, "the proxy does not open the way (HTTP %ld)%s", status,
+                        *failure == FAILURE_FINAL ? ": it must let this machine through to the host" : "");
+    return true;
+}
+
+/* CURLE_OPERATION_TIMEDOUT is three things; only libcurl's words tell them apart. */
+static void explain_timeout(const struct http *h, const char *said, struct error *e)
+{
+    if (strstr(said, "too slow") != NULL)
+        (void)error_set(e, "less than %d bytes a second came for %llu s (mirror.stall_timeout)", HTTP_SLOW_BYTES,
+                        (unsigned long long)h->options.stall_timeout_s);
+    else
+        (void)error_set(e, "%s", words(slice_of(said)).text);
+}
+
 static enum failure explain(const struct http *h, CURLcode code, struct error *e)
 {
     const char *said = h->why[0] != '\0' ? h->why : curl_easy_strerror(code);
+    enum failure failure;
 
     if (h->too_big) {
         (void)error_set(e, "the answer is longer than %zu bytes, as none is", h->body_max);
@@ -217,9 +249,15 @@ static enum failure explain(const struct http *h, CURLcode code, struct error *e
         (void)error_set(e, "the host's name leads to a link-local address, where no such service is");
         return FAILURE_FINAL;
     }
+    if (explain_proxy(h, &failure, e))
+        return failure;
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
         if (failures[i].code != code)
             continue;
+        if (code == CURLE_OPERATION_TIMEDOUT) {
+            explain_timeout(h, said, e);
+            return failures[i].failure;
+        }
         (void)error_set(e, "%s%s%s", words(slice_of(said)).text, failures[i].advice != NULL ? "; " : "",
                         failures[i].advice != NULL ? failures[i].advice : "");
         return failures[i].failure;

@@ -131,6 +131,7 @@ enum import_result import_run(const struct import_options *options, struct error
     struct import im = {.options = options};
     int result;
 
+    im.rules = import_rules(&im);
     result = prepare(&im, e);
     if (result == 0)
         result = read_files(&im, e);
@@ -139,6 +140,8 @@ enum import_result import_run(const struct import_options *options, struct error
     progress_end(&im.progress);
     if (result == 0)
         result = import_report(&im, e);
+    if (result == 0 || im.waits)
+        import_tell_effects(&im);
     scratch_close(im.lines);
     merge_close(im.m);
     writer_close(im.w);

@@ -5,6 +5,7 @@
 #ifndef POSTERN_MIRROR_IMPORT_H
 #define POSTERN_MIRROR_IMPORT_H
 
+#include "core/config.h"
 #include "mirror/cmdlet.h"
 
 #include <stdio.h>
@@ -24,6 +25,8 @@ struct file_kind {
 };
 
 struct import_options {
+    /* What the relay makes of the settings, its journal, mirror.closing and alerts. NULL: none was read. */
+    const struct config *config;
     const char *directory;
     const char *tenant;
     enum kind kind;                     /* of all files; KINDS: found out for each */

@@ -3,21 +3,6 @@
 /* In a small tenant a few mailboxes are a large share: so many may change in any case, but never more than half. */
 #define JUDGE_FEW 5
 
-/* May the mailbox send with a password, as far as the mirrored settings go? TRI_UNKNOWN: they never said. */
-static enum tri may_send(const struct tenant_facts *facts, const struct mailbox_record *record)
-{
-    enum smtp_auth setting = record->smtp_auth;
-    enum tri basic = record->auth_policy.n > 0 ? record->basic_smtp : facts->default_basic_smtp;
-
-    if (setting == SMTP_AUTH_INHERIT)
-        setting = facts->smtp_auth;
-    if (setting != SMTP_AUTH_ENABLED && setting != SMTP_AUTH_DISABLED)
-        return TRI_UNKNOWN;
-    if (setting == SMTP_AUTH_DISABLED || facts->security_defaults == TRI_YES || basic == TRI_NO)
-        return TRI_NO;
-    return TRI_YES;
-}
-
 static bool domain_was_here(const struct import *im, struct slice domain)
 {
     struct domain_fact fact;
@@ -48,7 +33,8 @@ static bool domain_goes(const struct import *im, struct slice primary)
 static void count_changes(struct import *im, const struct merged *item)
 {
     struct judgement *j = &im->judgement;
-    bool opened = may_send(im->before, &item->before) == TRI_NO && may_send(&im->after, &item->after) == TRI_YES;
+    bool opened = settings_let(im->before, &item->before, true) == TRI_NO &&
+                  settings_let(&im->after, &item->after, true) == TRI_YES;
     bool lost = is_own(&item->before) && !is_own(&item->after);
 
     j->own += is_own(&item->before);
@@ -65,6 +51,7 @@ static void count(struct import *im, const struct merged *item)
     j->listed += item->has;
     if (im->before == NULL)
         return;
+    import_count_effects(im, item);
     j->stored += item->had && !item->moved;
     if (!item->has) {
         j->stored += item->moved;
@@ -207,7 +194,7 @@ static int check_change(struct import *im, struct error *e)
             (unsigned long long)j->own, im->options->tenant) != 0)
         return -1;
     if (j->touched <= allowed)
-        return 0;
+        return import_check_closing(im, allowed, e);
     return import_refuse(
         im, e,
         "of the %llu mailboxes of %s this run would drop %llu, turn SMTP AUTH on for %llu, take its own setting from "
@@ -241,5 +228,7 @@ int import_judge(struct import *im, struct error *e)
         return -1;
     if (im->before == NULL || im->judgement.stored == 0)
         return 0;
+    if (import_effects(im, e) != 0)
+        return -1;
     return check_tenant(im, e) != 0 ? -1 : check_change(im, e);
 }

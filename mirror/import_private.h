@@ -2,6 +2,7 @@
 #ifndef POSTERN_MIRROR_IMPORT_PRIVATE_H
 #define POSTERN_MIRROR_IMPORT_PRIVATE_H
 
+#include "mirror/effects.h"
 #include "mirror/gather.h"
 #include "mirror/import.h"
 #include "mirror/merge.h"
@@ -21,20 +22,25 @@ struct source {
 
 /* What a run would do to the tenant, counted before it is done. */
 struct judgement {
-    uint64_t stored;    /* mailboxes before */
-    uint64_t listed;    /* mailboxes that the files have */
-    uint64_t dropped;   /* stored ones that the files no longer have */
-    uint64_t opened;    /* stored ones that may send with a password afterwards, but might not before */
-    uint64_t lost;      /* stored ones with a setting of their own that the files no longer have */
-    uint64_t own;       /* stored ones with a setting of their own */
-    uint64_t touched;   /* dropped, opened, lost, or in a domain that is no longer accepted: each mailbox once */
-    bool common;        /* a mailbox or domain of the files was there before */
-    uint64_t looked_up; /* mailboxes that are new to the tenant and were looked for in the others */
+    uint64_t stored;  /* mailboxes before */
+    uint64_t listed;  /* mailboxes that the files have */
+    uint64_t dropped; /* stored ones that the files no longer have */
+    uint64_t opened;  /* stored ones that may send with a password afterwards, but might not before */
+    uint64_t lost;    /* stored ones with a setting of their own that the files no longer have */
+    uint64_t own;     /* stored ones with a setting of their own */
+    uint64_t touched; /* dropped, opened, lost, or in a domain that is no longer accepted: each mailbox once */
+    uint64_t closed;  /* stored ones that are still there, and that this relay refuses afterwards, but did not before */
+    uint64_t turned;  /* stored ones that it refuses afterwards, or no longer */
+    bool common;      /* a mailbox or domain of the files was there before */
+    uint64_t looked_up;               /* mailboxes that are new to the tenant and were looked for in the others */
     const struct tenant_facts *owner; /* the other tenant of the directory that has one of them; NULL: none */
 };
 
+enum organization_turn { ORGANIZATION_AS_BEFORE, ORGANIZATION_CLOSED, ORGANIZATION_OPENED };
+
 struct import {
     const struct import_options *options;
+    struct relay_rules rules;
     struct progress progress;
     struct source *sources;
     const char **paths; /* of the sources, escaped */
@@ -44,8 +50,13 @@ struct import {
     struct tenant_facts after;
     struct merge *m;
     struct judgement judgement;
-    unsigned rights;       /* RIGHT_ bits that the files bring in */
-    struct scratch *lines; /* what changed, for people, until it is true */
+    struct effect closed, opened;
+    enum organization_turn organization;
+    bool senders_known;     /* the journal said who sent lately; else: */
+    struct error not_known; /* why not */
+    bool waits;             /* refused, as mirror.closing = "wait" says */
+    unsigned rights;        /* RIGHT_ bits that the files bring in */
+    struct scratch *lines;  /* what changed, for people, until it is true */
     /* counts of the second walk */
     uint64_t mailboxes, changed, added, removed;
     uint64_t minor; /* of those that changed: only names, addresses or type */
@@ -63,6 +74,20 @@ int import_read_files(struct import *im, struct error *e);
 int import_tenant_facts(struct import *im, struct error *e);
 int import_judge(struct import *im, struct error *e);
 int import_apply(struct import *im, struct error *e);
+
+/* ---- whom it opens and closes (mirror/import_effects.c) ---- */
+
+struct relay_rules import_rules(const struct import *im);
+/* Counts what the run does to one mailbox at this relay. */
+void import_count_effects(struct import *im, const struct merged *item);
+/* Behind the count, and with the merge at its beginning, where it is again afterwards: finds out who they are, and who
+ * of them sent lately. 0, or -1 with e. */
+int import_effects(struct import *im, struct error *e);
+/* mirror.closing = "wait": so many may be closed. As import_refuse. */
+int import_check_closing(struct import *im, uint64_t allowed, struct error *e);
+/* The lines of the report, and the notice; this also of a run that waits. */
+void import_report_effects(const struct import *im);
+void import_tell_effects(const struct import *im);
 /* After the directory was written (or would have been): what changed, warnings, the summary. */
 int import_report(struct import *im, struct error *e);
 

@@ -48,16 +48,17 @@ static void report_rights(const struct import *im)
             out,
             "; %zu more name no mailbox for certain and were left out (groups, display names, deleted accounts; the "
             "first in %s, %s)%s",
-            left->unresolved, im->paths[left->first_unresolved.file], place_words((row_place)left->first_unresolved.line).text,
+            left->unresolved, im->paths[left->first_unresolved.file],
+            place_words((row_place)left->first_unresolved.line).text,
             gather_has(im->g, KIND_MAILBOX) ? "" : "; with Get-Mailbox in the same run more names are known");
     fputc('\n', out);
     if (left->denials > 0)
-        fprintf(
-            out,
-            "warning: %zu denials of SendAs name no mailbox for certain (the first in %s, %s): nobody may send "
-            "as the mailboxes that they are about, which takes %zu rights away; write the trustee's address there, "
-            "or remove the denial\n",
-            left->denials, im->paths[left->first_denial.file], place_words((row_place)left->first_denial.line).text, left->voided);
+        fprintf(out,
+                "warning: %zu denials of SendAs name no mailbox for certain (the first in %s, %s): nobody may send "
+                "as the mailboxes that they are about, which takes %zu rights away; write the trustee's address there, "
+                "or remove the denial\n",
+                left->denials, im->paths[left->first_denial.file], place_words((row_place)left->first_denial.line).text,
+                left->voided);
 }
 
 static void report_conflict(const struct import *im, const struct identity_conflict *conflict)
@@ -177,6 +178,7 @@ int import_report(struct import *im, struct error *e)
     report_bad_rows(im);
     report_missing(im);
     report_gaps(im);
+    import_report_effects(im);
     report_summary(im);
     if (fflush(im->options->out) != 0 || ferror(im->options->out))
         return error_set(e, "what changed cannot be printed: %s; the directory was written", strerror(errno));

@@ -68,7 +68,7 @@ static void print_help(void)
         "  --yes                  do not ask (disable, enable, inherit, forget-tenant)\n\n"
         "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory "
         "cannot\n"
-        "be written; 2 usage; 3 refused because too much would change; 4 done, but the application may not read all "
+        "be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read "
         "that\n"
         "exchange.fetch names (sync). With 1, 2 and 3 nothing has changed. Of several tenants, each is done or fails\n"
         "alone, and the status is that of the one that fared worst.\n",
@@ -220,6 +220,7 @@ static int command_import(struct settings *s, char **files, int n)
     if (settings_complete(s, &e) != 0)
         return failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct import_options){
+        .config = s->config,
         .directory = s->directory,
         .tenant = s->tenant,
         .kind = s->kind,

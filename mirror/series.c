@@ -38,7 +38,8 @@ struct walk {
     struct series_count *count;
     struct seen *seen;
     unsigned empty_pages;
-    CURLU *next; /* of the page that came last; NULL: there is none */
+    bool strange; /* the page is somebody else's */
+    CURLU *next;  /* of the page that came last; NULL: there is none */
 };
 
 static int page_error(const struct walk *w, const char *why, struct error *e)
@@ -133,16 +134,18 @@ static int take_link(struct walk *w, const json_t *link, struct error *e)
     if (!add_new(w->seen->links, &w->seen->n_links, hash_slice(&w->seen->secret, text)))
         return page_error(w, "the link to the next page was there before: the pages go in a circle", e);
     w->next = origin_judge(&w->x->origin, text, e);
+    w->strange = w->next == NULL;
     return w->next != NULL ? 0 : error_prefix(e, "%s, page %u", kind_name(w->s->kind), w->count->pages);
 }
 
-static int check_tenant(const struct walk *w, const struct rows *rows, struct error *e)
+static int check_tenant(struct walk *w, const struct rows *rows, struct error *e)
 {
     const char *found = rows_envelope(rows)->organization;
     const char *own = w->x->signin.exchange->tenant_id;
 
     if (found[0] == '\0' || strcmp(found, own) == 0)
         return 0;
+    w->strange = true;
     return error_set(e, "%s, page %u: the answer is another tenant's (%s); exchange.tenant_id is %s",
                      kind_name(w->s->kind), w->count->pages, found, own);
 }
@@ -213,14 +216,14 @@ static enum exchange_result walk_pages(struct walk *w, struct error *e)
     for (;;) {
         result = ask(w, link, &answer, e);
         if (link != NULL && result == EXCHANGE_FORBIDDEN)
-            result = EXCHANGE_FAILED; /* the first page was allowed */
+            result = EXCHANGE_UNABLE; /* the first page was allowed */
         curl_url_cleanup(link);
         w->next = NULL;
         if (result != EXCHANGE_OK)
             return result;
         if (take_page(w, answer.body, e) != 0) {
             curl_url_cleanup(w->next);
-            return EXCHANGE_FAILED;
+            return w->strange ? EXCHANGE_FAILED : EXCHANGE_UNABLE;
         }
         link = w->next;
         if (link == NULL)
@@ -232,7 +235,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
                                   struct series_count *count, struct error *e)
 {
     struct gather_mark mark = gather_mark(g);
-    struct walk w = {x, s, g, count, calloc(1, sizeof *w.seen), 0, NULL};
+    struct walk w = {x, s, g, count, calloc(1, sizeof *w.seen), 0, false, NULL};
     enum exchange_result result = EXCHANGE_FAILED;
 
     *count = (struct series_count){0};
@@ -252,16 +255,14 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
             break;
         }
     }
-    if (result != EXCHANGE_OK) {
-        gather_rewind(g, &mark);
-        g->kinds &= ~(1u << s->kind);
-    }
+    if (result != EXCHANGE_OK)
+        gather_take_back(g, s->kind, &mark);
     if (result == EXCHANGE_EXPIRED) {
         (void)error_prefix(e, "given up after %u beginnings", count->restarts + 1);
-        result = EXCHANGE_FAILED;
+        result = EXCHANGE_UNABLE;
     }
     if (result == EXCHANGE_NOT_FOUND)
-        result = EXCHANGE_FAILED;
+        result = EXCHANGE_UNABLE;
 out:
     free(w.seen);
     return result;

@@ -19,9 +19,14 @@ struct series_count {
 };
 
 /*
- * Follows the links to the last page. An expired cursor begins the series again, a few times. Refused: pages that go in
- * a circle or never end, an answer that says it is cut, another tenant's data, damaged or incomplete rows; then
- * EXCHANGE_FAILED, and the whole run must be given up. EXCHANGE_FORBIDDEN: nothing of it was gathered.
+ * Follows the links to the last page. An expired cursor begins the series again, a few times. Unless EXCHANGE_OK,
+ * nothing of it was gathered:
+ *
+ * EXCHANGE_FORBIDDEN  it may not be read by the application.
+ * EXCHANGE_UNABLE     it cannot be read, of others nothing is said: an error of the service each time, pages that go in
+ *                     a circle or never end, an answer that says it is cut, damaged or incomplete rows.
+ * EXCHANGE_FAILED     the whole run must be given up: no sign-in, no connection, no time, something on the way that
+ *                     answers in the service's place, another tenant's data, a link that leads elsewhere.
  */
 enum exchange_result series_fetch(struct exchange *x, const struct series *s, struct gathered *g,
                                   struct series_count *count, struct error *e);

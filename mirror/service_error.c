@@ -69,6 +69,31 @@ void service_error_text(struct slice body, char *out, size_t cap)
     json_decref(root);
 }
 
+bool service_error_page(struct slice content_type, struct slice body)
+{
+    slice_cut(content_type, ';', &content_type, NULL);
+    body = slice_trim(body);
+    return slice_ieq(slice_trim(content_type), SLICE("text/html")) || (body.n > 0 && body.p[0] == '<');
+}
+
+int service_error_elsewhere(const char *what, const char *service, long status, struct slice content_type,
+                            struct error *e)
+{
+    return error_set(
+        e,
+        "%s: HTTP %ld with a page for people (\"%s\"), not with %s's own answer: a proxy or firewall on the "
+        "way refuses, and must let these requests pass; mirror.proxy and the environment say which proxy "
+        "is asked",
+        what, status, words(content_type).text, service);
+}
+
+bool service_error_role(struct slice body)
+{
+    static const char sign[] = "is not allowed to call";
+
+    return memmem(body.p, body.n, sign, sizeof sign - 1) != NULL;
+}
+
 bool service_error_expired(struct slice body)
 {
     static const char sign[] = "Expired or Invalid pagination request";
@@ -113,6 +138,10 @@ static const struct {
     {65001, true, "an administrator has not consented to the application's permissions"},
     {7000112, false, "the application is disabled"},
     {7000218, false, "the request has neither secret nor assertion"},
+    {7000229, false,
+     "the application is not in this tenant yet (it has no service principal there): an administrator of the tenant "
+     "has "
+     "to consent to it (Enterprise applications)"},
     {700030, false, "the certificate is not valid: has it expired?"},
 };
 

@@ -11,6 +11,19 @@
  */
 void service_error_text(struct slice body, char *out, size_t cap);
 
+/*
+ * Is it a page for people, told by its type or its first byte? Neither Exchange Online nor Entra answers with one: a
+ * proxy, a firewall or a captive portal on the way does.
+ */
+bool service_error_page(struct slice content_type, struct slice body);
+/* -1 with what to do about it; service is who was asked, "Exchange Online" or "Entra". */
+int service_error_elsewhere(const char *what, const char *service, long status, struct slice content_type,
+                            struct error *e);
+
+/* Does the body of a 401 say that the application's role lacks the cmdlet ("User is not allowed to call ...")? Then no
+ * other token helps, and the application's permission is there. */
+bool service_error_role(struct slice body);
+
 /* Does the body say that the link to the next page is too old, or came to the wrong server? */
 bool service_error_expired(struct slice body);
 

@@ -1,6 +1,7 @@
 #include "mirror/session.h"
 
 #include "core/clock.h"
+#include "mirror/service_error.h"
 #include "mirror/words.h"
 
 #include <stdarg.h>
@@ -67,6 +68,19 @@ static int out_of_time(const char *what, struct error *e)
     return error_set(e, "%s: mirror.deadline is reached", what);
 }
 
+/* An answer that says "later", in the service's own words. */
+static void later(const char *what, const struct http_answer *answer, struct error *e)
+{
+    char said[2 * QUOTE_MAX_BYTES];
+    bool page = service_error_page(slice_of(answer->content_type), answer->body);
+
+    service_error_text(answer->body, said, sizeof said);
+    (void)error_set(e, "%s: the service answered %ld%s%s%s%s%s", what, answer->status,
+                    answer->failure == FAILURE_THROTTLED ? " (too many requests)" : "",
+                    page ? ", with a page for people, as proxies send it" : "", said[0] != '\0' ? ": \"" : "", said,
+                    said[0] != '\0' ? "\"" : "");
+}
+
 /* One try. 0: an answer that stands; 1: try again, e says why; -1: no use. */
 static int one_try(struct session *s, const char *what, struct http_request *request, struct http_answer *answer,
                    struct error *e)
@@ -88,9 +102,25 @@ static int one_try(struct session *s, const char *what, struct http_request *req
         answer->failure = FAILURE_THROTTLED;
     if (answer->failure == FAILURE_NONE || answer->failure == FAILURE_FINAL)
         return 0;
-    (void)error_set(e, "%s: the service answered %ld%s", what, answer->status,
-                    answer->failure == FAILURE_THROTTLED ? " (too many requests)" : "");
+    later(what, answer, e);
     return 1;
+}
+
+/* Why there is no further try, in front of what the last one said. */
+static int give_up(const struct retry_question *q, const struct http_answer *answer, struct error *e)
+{
+    const char *tries = q->tried == 1 ? "y" : "ies";
+
+    if (q->tried >= RETRY_TRIES)
+        return error_prefix(e, "given up after %u tries", q->tried);
+    if (q->told)
+        return error_prefix(e,
+                            "given up after %u tr%s, as it asks to wait longer (Retry-After: %.64s) than "
+                            "mirror.deadline leaves (%llu s)",
+                            q->tried, tries, words(slice_of(answer->retry_after)).text,
+                            (unsigned long long)q->left_ms / 1000);
+    return error_prefix(e, "given up after %u tr%s, as mirror.deadline leaves %llu s", q->tried, tries,
+                        (unsigned long long)q->left_ms / 1000);
 }
 
 int session_do(struct session *s, const char *what, const struct http_request *request, struct http_answer *answer,
@@ -113,8 +143,10 @@ int session_do(struct session *s, const char *what, const struct http_request *r
             q.random = clock_boot_ns();
         pause = retry_pause_ms(&q);
         if (pause == RETRY_GIVE_UP)
-            return error_prefix(e, "given up after %u tr%s", q.tried, q.tried == 1 ? "y" : "ies");
-        session_say(s, "%s; again in %lld.%lld s", e->text, (long long)pause / 1000, (long long)pause / 100 % 10);
+            return give_up(&q, answer, e);
+        session_say(s, "%s; again in %lld.%lld s%s%s%s", e->text, (long long)pause / 1000, (long long)pause / 100 % 10,
+                    q.told ? " (Retry-After: " : "", q.told ? words(slice_of(answer->retry_after)).text : "",
+                    q.told ? ")" : "");
         s->retries++;
         if (!session_wait(s, (uint64_t)pause))
             return out_of_time(what, e);

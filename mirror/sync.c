@@ -29,6 +29,7 @@ static enum sync_result import(const struct sync_options *o, const struct tenant
     const char *names[KINDS];
     struct sync_feed f = {x, {0, 0}};
     struct import_options options = {
+        .config = o->config,
         .directory = o->directory,
         .tenant = tenant->name,
         .kind = KINDS,
@@ -51,7 +52,7 @@ static enum sync_result import(const struct sync_options *o, const struct tenant
     result = import_run(&options, e);
     if (result != IMPORT_DONE)
         return result == IMPORT_REFUSED ? SYNC_REFUSED : SYNC_FAILED;
-    return f.report.forbidden > 0 ? SYNC_PARTIAL : SYNC_DONE;
+    return f.report.left_out > 0 ? SYNC_PARTIAL : SYNC_DONE;
 }
 
 static enum sync_result sync_tenant(const struct sync_options *o, const struct tenant_config *tenant, struct error *e)

@@ -239,8 +239,12 @@ enum token_result token_get(const struct signin *s, const char *scope, struct to
     free(mem);
     if (result != 0)
         return TOKEN_FAILED;
-    result = answer.status == 200 ? take_token(s, answer.body, out, e)
-                                  : signin_error(answer.status, answer.body, &permission, e);
+    if (service_error_page(slice_of(answer.content_type), answer.body))
+        result = service_error_elsewhere("sign-in", "Entra", answer.status, slice_of(answer.content_type), e);
+    else if (answer.status == 200)
+        result = take_token(s, answer.body, out, e);
+    else
+        result = signin_error(answer.status, answer.body, &permission, e);
     if (answer.body.n > 0)
         explicit_bzero((char *)(uintptr_t)answer.body.p, answer.body.n);
     if (result != 0)

@@ -61,7 +61,7 @@ static void say_forgotten(struct worker *w)
     }
     log_say(engine_log(w->engine), LEVEL_WARNING,
             "too many messages are under way: the recipients of %llu were forgotten, and count as never asked about",
-            (unsigned long long)(n + held));
+            (unsigned long long)n + held);
 }
 
 /*

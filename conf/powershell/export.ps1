@@ -4,7 +4,7 @@
 
 .DESCRIPTION
     For Windows PowerShell 5.1 and PowerShell 7, with the ExchangeOnlineManagement module; for security defaults, with
-    Microsoft.Graph.Authentication too, where that is installed. It only reads. Files are ASCII (other letters are \uXXXX,
+    Microsoft.Graph.Authentication too, where that is installed. It only reads. Files are ASCII (other letters are \uNNNN,
     which is JSON), so that no encoding can damage them on the way. It stops at the first cmdlet that fails: half an export
     is worse than none.
 

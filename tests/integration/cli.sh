@@ -32,7 +32,7 @@ settle
 
 # ---- explain ----
 is 'explain says that anna may send' "$(p explain --user $A --client 203.0.113.1)" "*Verdict: pass (allowed)*"
-is 'with the mailbox, and whence its setting came' "$(p explain --user $A)" "*setting of mailbox $A says enabled (from *, as of * ago)*"
+is 'with the mailbox, and whence its setting came' "$(p explain --user $A)" "*setting of mailbox $A says enabled, as mirrored (from *, as of * ago)*"
 is 'and with the level of every limit' "$(p explain --user $A | grep -c 'limit .*: 0 used, .* left of')" 2
 is 'explain charges nothing' "$(for i in 1 2 3; do p explain --user $A --client 203.0.113.$i >/dev/null; done; p explain --user $A --client 203.0.113.9 | grep -c 'limit roaming: 0 used')" 1
 is 'explain tells the reply that the client gets' "$(p explain --user $B)" "*$(submit $B | cut -c1-60)*"
@@ -139,7 +139,7 @@ is 'no report of that name' "$(p report everything >/dev/null 2>&1; echo $?)" 2
 # ---- status, top, metrics ----
 is 'status names the services' "$(p status | grep -c '^  postern-\(policyd\|milter\) *pid ')" 2
 is 'and that they answer' "$(p status | grep -c ': answers$')" 2
-is 'the directory' "$(p status)" '*contoso * mailboxes, SMTP AUTH disabled*'
+is 'the directory' "$(p status)" '*contoso * mailboxes, SMTP AUTH disabled as mirrored*, from *'
 is 'verdicts by reason, top logins' "$(p status)" "*mailbox-disabled*Logins with the most messages*$A*"
 is 'status is well' "$(p status >/dev/null; echo $?)" 0
 is 'status as JSON' "$(p status --json | json '(.services | length | tostring) + " " + .top_logins[0].name')" "2 $A"

@@ -48,7 +48,7 @@ conf()
 {
     local signin=${3:-certificate_file = \"$STANDIN_CLIENT_CERT\"; key_file = \"$STANDIN_CLIENT_KEY\";}
     cat >"$work/postern.conf" <<END
-directory = "$work/dir";
+directory = "$work/dir"; journal = "$work/journal"; spool = "$work/spool"; $NOTICES
 mirror = { page_size = 10; stall_timeout = "1s"; ${2:-} };
 tenants = ( { name = "contoso"; domains = ["contoso.example"];
     exchange = { tenant_id = "$STANDIN_TENANT"; application = "$STANDIN_CLIENT_ID"; $signin
@@ -57,6 +57,9 @@ tenants = ( { name = "contoso"; domains = ["contoso.example"];
                   graph = "graph.localhost:$STANDIN_PORT"; }; }; } );
 END
 }
+
+NOTICES= # more of the configuration
+notices() { find "$work/spool/alerts" -name '*-settings-*.json' 2>/dev/null | wc -l; }
 
 run()
 {
@@ -139,12 +142,12 @@ row 'an empty page in between' 0 '1 changed' new "$(fault "\"name\":\"no_context
 
 row 'a token that ends in the middle is renewed' 0 'signing in again' new "$(fault "\"name\":\"token_ends\",$C,\"page\":2")"
 row 'a token of two seconds' 0 '1 changed' new '"token_lifetime":2,"latency":0.15'
-row '429 with Retry-After' 0 'too many requests); again in 1\.' new "$(fault "\"name\":\"throttled\",\"retry_after\":1,$C,\"times\":1")"
-row '429 without Retry-After' 0 'too many requests); again in 0\.' new "$(fault "\"name\":\"throttled\",$C,\"times\":1")"
-row '429 with a date' 0 'too many requests); again in [12]\.' new "$(fault "\"name\":\"throttled\",\"retry_after\":\"date\",$C,\"times\":1")"
-row '503 with a Retry-After of nonsense' 0 'answered 503; again' new "$(fault "\"name\":\"unavailable\",\"retry_after\":\"-5\",$C,\"times\":1")"
+row '429 with Retry-After' 0 'too many requests).*; again in 1\.. s (Retry-After: 1)' new "$(fault "\"name\":\"throttled\",\"retry_after\":1,$C,\"times\":1")"
+row '429 without Retry-After' 0 'too many requests).*; again in 0\.' new "$(fault "\"name\":\"throttled\",$C,\"times\":1")"
+row '429 with a date' 0 'too many requests).*; again in [12]\.' new "$(fault "\"name\":\"throttled\",\"retry_after\":\"date\",$C,\"times\":1")"
+row '503 with a Retry-After of nonsense' 0 'answered 503.*; again' new "$(fault "\"name\":\"unavailable\",\"retry_after\":\"-5\",$C,\"times\":1")"
 row 'too many concurrent requests, as plain text' 0 'too many requests' new "$(fault "\"name\":\"concurrent\",$C,\"times\":1")"
-row '500 twice' 0 'answered 500; again' new "$(fault "\"name\":\"server_error\",$C,\"page\":2,\"times\":2")"
+row '500 twice' 0 'answered 500.*; again' new "$(fault "\"name\":\"server_error\",$C,\"page\":2,\"times\":2")"
 row '500 of the sign-in' 0 'sign-in: the service answered 500' new "$(fault '"name":"server_error","on":"token","times":1')"
 row 'a reset instead of an answer' 0 '1 changed' new "$(fault "\"name\":\"reset\",$C,\"page\":2,\"times\":1")"
 row 'a reset in the middle of the body' 0 'again in' new "$(fault "\"name\":\"reset_in_body\",$C,\"page\":2,\"times\":1")"
@@ -164,6 +167,13 @@ row 'also where the NUL bytes claim to be compressed' 4 'not permitted: Get-Acce
 row 'without the permission of Graph' 4 'not permitted: Microsoft Graph.*Policy.Read.All' new '"graph_role":false'
 row 'mailbox settings that may not be read stay' 4 'not permitted: Get-CASMailbox' same "$(fault "\"name\":\"forbidden_nul\",$C")"
 row 'without any directory role' 1 'may read nothing at all\|application may read nothing' same '"directory_role":false,"graph_role":false'
+row '401 that names the cmdlet is the directory role' 4 \
+    'not permitted: Get-RecipientPermission: .*(HTTP 401); it needs the Exchange role.*User is not allowed to call' new \
+    "$(fault '"name":"not_allowed","cmdlet":"Get-RecipientPermission"')"
+row '403 as a page is a proxy, no missing role' 1 'Get-AcceptedDomain: HTTP 403 with a page for people.*proxy or firewall' same \
+    "$(fault '"name":"html","status":403,"cmdlet":"Get-AcceptedDomain"')"
+row '401 as a page is a proxy, no missing permission' 1 'HTTP 401 with a page for people.*proxy or firewall' same \
+    "$(fault '"name":"html","status":401')"
 row '401 for ever' 1 'Exchange.ManageAsApp' same "$(fault '"name":"unauthorized"')"
 row 'without the application role' 1 'Exchange.ManageAsApp' same '"app_role":false'
 if [[ 'rights stay' =~ $only ]]; then
@@ -173,13 +183,51 @@ if [[ 'rights stay' =~ $only ]]; then
     check 'nothing is dropped for what may not be read' grep -q 'generation 1 confirmed' "$work/out"
 fi
 
+# ---- what cannot be read, though it may ----
+
+row 'the text in a 500 is said' 0 'answered 500: "The domain controller is busy"; again' new \
+    "$(fault "\"name\":\"server_error\",\"message\":\"The domain controller is busy\",$C,\"times\":1")"
+row 'an optional cmdlet that is not there' 4 'not read: Get-RecipientPermission: HTTP 404.*keeps what it has' new \
+    "$(fault '"name":"not_found","cmdlet":"Get-RecipientPermission"')"
+row 'an optional answer that is cut' 4 'not read: Get-RecipientPermission.*the answer is cut' new \
+    "$(fault '"name":"truncated","cmdlet":"Get-RecipientPermission"')"
+row 'an optional row without what is needed' 4 'not read: Get-AcceptedDomain: row 1 has no DomainType' new \
+    "$(fault '"name":"missing_property","property":"DomainType","cmdlet":"Get-AcceptedDomain"')"
+row 'an optional answer that is too long' 4 'not read: Get-AcceptedDomain.*longer than' new \
+    "$(fault '"name":"huge","cmdlet":"Get-AcceptedDomain"')"
+row 'an empty optional answer' 4 'not read: Get-AcceptedDomain: the answer is empty' new \
+    "$(fault '"name":"empty","cmdlet":"Get-AcceptedDomain"')"
+row 'but an optional answer of another tenant ends the run' 1 "another tenant's (c0ffee00" same \
+    "$(fault '"name":"other_tenant","cmdlet":"Get-AcceptedDomain"')"
+conf '' 'deadline = "30s";' # all eight tries take two minutes, most of them waiting
+row 'one optional cmdlet fails for good' 4 'not read: given up after .* Get-RecipientPermission: .*500: "Invalid Operation"' new \
+    "$(fault '"name":"server_error","cmdlet":"Get-RecipientPermission"')"
+conf
+if [[ 'policies' =~ $only ]]; then
+    # A default policy, and a user with it, are there; then the policies cannot be read, and the default becomes another.
+    policies='"Get-AuthenticationPolicy":[{"Name":"Block Basic","AllowBasicAuthSmtp":false}]'
+    organization='"patch":{"Get-OrganizationConfig":{"DefaultAuthenticationPolicy":"Block Basic"}}'
+    reset_directory
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,\"rows\":{$policies},$organization}}}"
+    run sync
+    check 'a default policy comes in' grep -q 'default authentication policy none → no passwords' "$work/out"
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,\"forbidden\":[\"Get-AuthenticationPolicy\"],${organization/Block Basic/New One}}}}"
+    run sync
+    check 'what needs a part that was left out is left out, too, and the run goes on' test "$status" = 4
+    check 'the default policy is named' grep -q 'not taken: Get-OrganizationConfig' "$work/out"
+    check 'and the users' grep -q 'not read: Get-User, as Get-AuthenticationPolicy was not read' "$work/out"
+    "$mirror" show -c "$work/postern.conf" >"$work/out"
+    check 'and the directory keeps the default policy' grep -q 'passwords by default policy *no$' "$work/out"
+fi
+
 # ---- what refuses the run ----
 
 row 'a truncated answer with its warning' 1 'the answer is cut' same "$(fault "\"name\":\"truncated\",$C")"
 conf '' 'deadline = "10s";'
 row 'half a body, again and again' 1 'given up after .* tries\|mirror.deadline' same "$(fault "\"name\":\"truncated_body\",$C,\"page\":2")"
-row 'a byte a second' 1 'given up after . tries' same "$(fault "\"name\":\"trickle\",\"bytes\":1,\"seconds\":1,$C,\"page\":2")"
+row 'a byte a second' 1 'less than 512 bytes a second came for 1 s (mirror.stall_timeout)' same "$(fault "\"name\":\"trickle\",\"bytes\":1,\"seconds\":1,$C,\"page\":2")"
 row '429 with a Retry-After of thirty years' 1 'given up after 1 try.*too many requests' same "$(fault "\"name\":\"throttled\",\"retry_after\":1000000000,$C")"
+row 'an hour that is not left' 1 'asks to wait longer (Retry-After: 3600) than mirror.deadline leaves' same "$(fault "\"name\":\"throttled\",\"retry_after\":3600,$C")"
 conf
 row 'a Content-Length that promises less than comes' 1 'half-written' same "$(fault "\"name\":\"wrong_length\",\"delta\":-100,$C,\"page\":2")"
 row 'half the JSON' 1 'half-written' same "$(fault "\"name\":\"cut_json\",$C,\"page\":2")"
@@ -237,6 +285,57 @@ tenant='"mailboxes":25,"all":false'
 row 'a tenant in which all may suddenly send' 3 'turn SMTP AUTH on for' same ''
 tenant='"mailboxes":25'
 
+# ---- what Exchange Online closes ----
+
+if [[ 'closes' =~ $only ]]; then
+    open='"patch":{"Get-TransportConfig":{"SmtpClientAuthenticationDisabled":false}}'
+    NOTICES='alerts = ( { command = ["/bin/true"]; } );'
+    conf
+    reset_directory
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,$open}}}"
+    run sync --force
+    check 'an organization that opens is told of' grep -q 'notice: contoso: [0-9]* mailboxes may send from now on' "$work/out"
+    check 'with a notice' test "$(notices)" = 1
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant}}}"
+    cp -a "$work/dir" "$work/open"
+    run sync
+    check 'one that closes is closed at once' test "$status" = 0
+    check 'and who it meets is told' grep -q 'notice: contoso: [0-9]* mailboxes are refused from now on; who of them sent lately is not known: ' "$work/out"
+    check 'with a notice, too' test "$(notices)" = 2
+    rm -rf "$work/dir" && mv "$work/open" "$work/dir"
+
+    # A login that sends through the relay, as Postfix asks about it, and is then shut out.
+    { cat "$work/postern.conf"; echo "state = { file = \"$work/state\"; }; policyd = { listen = \"unix:$work/policyd.sock\"; };"; } >"$work/relay.conf"
+    "${mirror%-mirror}-policyd" -c "$work/relay.conf" 2>"$work/policyd.log" &
+    policyd=$!
+    for ((i = 0; i < 600; i++)); do
+        [ ! -S "$work/policyd.sock" ] && kill -0 $policyd 2>/dev/null || break
+        sleep 0.1
+    done
+    asked=$(/usr/bin/python3 tests/faults/policy.py ask "$work/policyd.sock" user0000000@contoso.example \
+        encryption_protocol=TLSv1.3)
+    kill $policyd && wait $policyd
+    cp "$work/policyd.log" "$work/out"
+    check 'a login of an open organization sends' test "$asked" = DUNNO
+    cp -a "$work/dir" "$work/open"
+    run sync
+    check 'and is named when the organization closes' grep -q \
+        'are refused from now on; 1 of them sent in the last 30 days: user0000000@contoso.example (last 20..-..-..)$' "$work/out"
+    check 'in the notice, too' grep -rqs '"sender_1": "user0000000@contoso.example"' "$work/spool/alerts"
+    rm -rf "$work/dir" "$work/spool" && mv "$work/open" "$work/dir"
+
+    conf '' 'closing = "wait";'
+    run sync
+    check 'unless it shall wait' grep -q 'refused, and nothing has changed: Exchange Online switched SMTP AUTH off for' "$work/out"
+    check 'with status 3 and a notice' test "$status $(notices)" = '3 1'
+    run sync
+    check 'which is not repeated each time' test "$status $(notices)" = '3 1'
+    run sync --force
+    check '--force applies it' test "$status $(notices)" = '0 2'
+    NOTICES=
+    conf
+fi
+
 # ---- TLS ----
 
 for kind in expired wronghost selfsigned unknownca tls11 plaintext; do
@@ -268,11 +367,20 @@ chmod 600 "$work/wrong-secret"
 conf '' '' "secret_file = \"$work/wrong-secret\";"
 row 'a wrong secret' 1 'AADSTS7000215' same ''
 conf
+row 'a sign-in that a proxy answers' 1 'sign-in: HTTP 403 with a page for people.*proxy or firewall' same "$(fault '"name":"html","status":403,"on":"token"')"
+row 'or a captive portal' 1 'sign-in: HTTP 200 with a page for people.*proxy or firewall' same "$(fault '"name":"html","on":"token"')"
+row 'an application that the tenant does not have' 1 'AADSTS7000229.*has to consent' same "$(fault '"name":"token_error","code":7000229')"
 row 'a clock that is wrong' 1 'AADSTS700024.*clock' same '"clock_skew":7200'
 conf '' 'deadline = "10s";'
 export https_proxy=http://canary-user:canary-password@127.0.0.1:1
 row 'a proxy is named, but not its password' 1 'through the proxy 127.0.0.1:1 (from https_proxy)' same ''
 check 'the password of the proxy is not in the output' bash -c "! grep -q canary '$work/out'"
+export https_proxy=http://127.0.0.1:$STANDIN_PROXY_PORT
+row 'a proxy that wants a password is asked once' 1 'the proxy wants a user and a password (HTTP 407)' same '"proxy_status":407'
+[[ ! 'a proxy that wants a password' =~ $only ]] || check 'and not again and again' test "$(grep -c '"event": *"proxy"' "$STANDIN_LOG")" = 1
+row 'a proxy that forbids the way is asked once' 1 'the proxy does not open the way (HTTP 403)' same '"proxy_status":403'
+[[ ! 'a proxy that forbids the way' =~ $only ]] || check 'neither is this one asked again' test "$(grep -c '"event": *"proxy"' "$STANDIN_LOG")" = 1
+row 'a proxy that is busy is asked again' 1 'the proxy does not open the way (HTTP 503); again in' same '"proxy_status":503'
 unset https_proxy
 conf
 

@@ -272,7 +272,7 @@ mistake_is_refused()
     running postern status | grep -q '^Configuration: WRONG' || failed=1
     sed -i '$d' "$root/etc/postern/postern.conf"
     running systemctl is-active postern-policyd || failed=1
-    [ $failed -eq 0 ]
+    [ "$failed" -eq 0 ]
 }
 
 configuration_kept()

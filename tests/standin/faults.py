@@ -52,6 +52,11 @@ def _forbidden_nul(_: Surroundings, __: Request, options: dict[str, Any]) -> Res
     return response
 
 
+def _not_allowed(_: Surroundings, request: Request, __: dict[str, Any]) -> Response:
+    text = f"User is not allowed to call {request.cmdlet}"
+    return json_response(401, {"error": {"code": "Unauthorized", "message": text}})
+
+
 def _retry_after(response: Response, around: Surroundings, options: dict[str, Any]) -> Response:
     wanted = options["retry_after"]
     if wanted is not None:
@@ -71,7 +76,8 @@ def _unavailable(around: Surroundings, _: Request, options: dict[str, Any]) -> R
 
 
 def _server_error(_: Surroundings, __: Request, options: dict[str, Any]) -> Response:
-    return json_response(options["status"], {"error": {"code": "InternalServerError", "message": "Invalid Operation"}})
+    error = {"code": "InternalServerError", "message": options["message"]}
+    return json_response(options["status"], {"error": error})
 
 
 def _redirect(around: Surroundings, request: Request, options: dict[str, Any]) -> Response:
@@ -319,12 +325,13 @@ ROWS = {"row": 0, "all": False}
 FAULTS: dict[str, Kind] = {
     "unauthorized": Kind("answer", lambda *_: unauthorized("as the scenario says")),
     "token_ends": Kind("answer", _token_ends, times=1),
+    "not_allowed": Kind("answer", _not_allowed),
     "forbidden_nul": Kind("answer", _forbidden_nul, {"gzip": False}),
     "expired_cursor": Kind("answer", lambda *_: expired_cursor()),
     "not_found": Kind("answer", lambda *_: not_found("nobody@contoso.example")),
     "throttled": Kind("answer", _throttled, {"retry_after": None}),
     "unavailable": Kind("answer", _unavailable, {"retry_after": None}),
-    "server_error": Kind("answer", _server_error, {"status": 500}),
+    "server_error": Kind("answer", _server_error, {"status": 500, "message": "Invalid Operation"}),
     "concurrent": Kind("answer", _fixed(429, CONCURRENT, "text/plain"), {"status": 429}),
     "redirect": Kind("answer", _redirect, {"status": 302, "to": "evil"}),
     "html": Kind("answer", _fixed(200, HTML, "text/html; charset=utf-8"), {"status": 200}),

@@ -5,7 +5,7 @@ import select
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Callable, Optional
 
 from record import Record, redacted
 
@@ -43,6 +43,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.record.add("proxy", target=self.path, headers=redacted(headers))
         host, _, port = self.path.rpartition(":")
         self.close_connection = True
+        status = self.server.status()
+        if status is not None:
+            self.send_error(status)
+            return
         try:
             there = socket.create_connection((host if host in LOOPBACK else "127.0.0.1", int(port)), 10)
         except (OSError, ValueError) as error:
@@ -57,11 +61,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Proxy(ThreadingHTTPServer):
-    """Listens on 127.0.0.1; whatever name is asked for, it leads to loopback."""
+    """Listens on 127.0.0.1; whatever name is asked for, it leads to loopback, unless a status says why not."""
 
     daemon_threads = True
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, status: Callable[[], Optional[int]]) -> None:
         self.record = record
+        self.status = status
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()

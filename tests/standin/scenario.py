@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "directory_role": True,
     "graph_role": True,
     "tls": "good",
+    "proxy_status": None,
     "latency": 0,
     "registered": ["client.pem"],
     "tenants": {

@@ -69,6 +69,11 @@ ERRORS: dict[int, tuple[int, str, str]] = {
     700212: (401, "invalid_client", "No matching federated identity record found for presented assertion audience."),
     700213: (401, "invalid_client", "No matching federated identity record found for presented assertion subject."),
     700016: (400, "unauthorized_client", "Application with identifier was not found in the directory."),
+    7000229: (
+        401,
+        "invalid_client",
+        f"The client application '{CLIENT_ID}' is missing service principal in the tenant.",
+    ),
     7000112: (400, "unauthorized_client", f"Application '{CLIENT_ID}' is disabled."),
     90002: (400, "invalid_request", "Tenant not found. Check to make sure you have the correct tenant ID."),
     900432: (400, "invalid_request", "Confidential Client is not supported in Cross Cloud request."),

@@ -92,6 +92,13 @@ class Server:
 
     # ---- what is asked ----
 
+    def proxy_status(self) -> Optional[int]:
+        """What the proxy answers CONNECT with, in place of opening the way."""
+        try:
+            return self.scenarios.current()["proxy_status"]
+        except ScenarioError:
+            return None
+
     def understand(self, request: Request, scenario: Scenario) -> None:
         """Fills in kind, tenant, cmdlet and page."""
         path, _, query = request.target.partition("?")
@@ -340,7 +347,7 @@ def main() -> int:
         evil = Record(given.dir / "evil.jsonl")
         listen(app, EvilListener, "evil", evil, 0, True)
         listen(app, EvilListener, "plain", evil, 0, False)
-        app.ports["proxy"] = Proxy(app.record).server_address[1]
+        app.ports["proxy"] = Proxy(app.record, app.proxy_status).server_address[1]
     listen(app, Listener, "main", app.record, given.port, True)
     write_ports(app)
     app.stop.wait()

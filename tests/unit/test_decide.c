@@ -45,6 +45,13 @@ static const struct row rows[] = {
     {"default_tenant = \"fabrikam\"; tenants = ({ name = \"fabrikam\"; });", LOGIN("anna", "anna@fabrikam.example"),
      ACTION_REJECT, REASON_MAILBOX_DISABLED},
     {"", LOGIN("CONTOSO\\anna", "anna@contoso.example"), ACTION_REJECT, REASON_NO_TENANT},
+    /* a tenant that the configuration names, and that was never mirrored */
+    {"tenants = ({ name = \"adatum\"; domains = [\"adatum.example\"]; });",
+     LOGIN("anna@adatum.example", "anna@adatum.example"), ACTION_DEFER, REASON_SETTING_UNKNOWN},
+    {"default_tenant = \"adatum\"; tenants = ({ name = \"adatum\"; });", LOGIN("anna", "anna@adatum.example"),
+     ACTION_DEFER, REASON_SETTING_UNKNOWN},
+    {"tenants = ({ name = \"adatum\"; netbios = [\"ADATUM\"]; });", LOGIN("ADATUM\\anna", "anna@adatum.example"),
+     ACTION_DEFER, REASON_SETTING_UNKNOWN},
     {"tenants = ({ name = \"contoso\"; netbios = [\"CONTOSO\"]; });", LOGIN("Contoso\\Anna", "anna@contoso.example"),
      ACTION_PASS, REASON_ALLOWED},
     {"smtp_auth = { logins_file = \"~/logins\"; };", LOGIN("scanner7", "anna@contoso.example"), ACTION_PASS,
@@ -684,6 +691,38 @@ static void a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is(vo
     w->context.view = three;
 }
 
+static void before_a_list_of_mailboxes_came_in_every_login_is_deferred(void **state)
+{
+    static const char *const logins[] = {"anna@contoso.example", "anna@adatum.example", "anna", "ADATUM\\anna"};
+    static const struct tenant_facts facts = {
+        .name = "contoso", .smtp_auth = SMTP_AUTH_DISABLED, .settings_at = 1000000};
+    struct world *w = *state;
+    struct directory_view *full = w->view;
+    struct writer_summary summary;
+    struct directory *empty = NULL;
+    struct writer *writer;
+    uint32_t tenant;
+    struct error e;
+
+    configure(w, "");
+    if (writer_begin(world_file(w, "empty"), &writer, &e) != 0 || writer_set_tenant(writer, &facts, &tenant, &e) != 0 ||
+        writer_finish(writer, &summary, &e) != 0 || directory_open(world_file(w, "empty"), &empty, &e) != 0 ||
+        directory_refresh(empty, &e) != 1)
+        fail_msg("%s", e.text);
+    writer_close(writer);
+    w->context.view = directory_view_get(empty);
+    for (size_t i = 0; i < sizeof logins / sizeof logins[0]; i++) {
+        struct submission s = world_submission(logins[i], "203.0.113.9", "anna@contoso.example");
+
+        world_decide(w, &s);
+        if (w->verdict.action != ACTION_DEFER || w->verdict.reason != REASON_SETTING_UNKNOWN)
+            fail_msg("%s: %s", logins[i], reason_row(w->verdict.reason)->name);
+    }
+    directory_view_put(empty, (struct directory_view *)(uintptr_t)w->context.view);
+    directory_close(empty);
+    w->context.view = full;
+}
+
 /* What was brought in says that of contoso from now on. */
 static void set_gates(struct world *w, enum tri security_defaults, enum tri default_basic_smtp)
 {
@@ -846,6 +885,7 @@ int main(void)
         cmocka_unit_test(stale_settings_defer_where_the_tenant_says_so),
         cmocka_unit_test(the_minimum_of_tls_is_enough_and_one_below_is_not),
         cmocka_unit_test(a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is),
+        cmocka_unit_test(before_a_list_of_mailboxes_came_in_every_login_is_deferred),
         cmocka_unit_test(security_defaults_and_the_default_policy_are_gates_unless_switched_off),
         cmocka_unit_test(a_domain_that_the_configuration_gives_a_tenant_is_internal),
         cmocka_unit_test(monitor_mode_says_what_it_would_have_refused),

@@ -70,6 +70,40 @@ static void the_best_of_several_texts_is_shown(void **state)
     }
 }
 
+static void a_page_for_people_is_no_answer_of_the_service(void **state)
+{
+    static const struct {
+        const char *type, *body;
+        bool page;
+    } rows[] = {
+        {"text/html", "", true},
+        {"Text/HTML; charset=utf-8", "blocked", true},
+        {"application/json", "<html>blocked</html>", true},
+        {"", "\r\n <!DOCTYPE html>", true},
+        {"application/json", "{\"error\":{}}", false},
+        {"text/plain", "You have reached the maximum", false},
+        {"", "", false},
+    };
+
+    struct error e;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (service_error_page(slice_of(rows[i].type), slice_of(rows[i].body)) != rows[i].page)
+            fail_msg("%s, %s", rows[i].type, rows[i].body);
+    assert_false(service_error_page(SLICE("application/json"), SLICE("\0\0\0\0")));
+    assert_int_equal(service_error_elsewhere("Get-User", "Exchange Online", 403, SLICE("text/html"), &e), -1);
+    assert_non_null(strstr(e.text, "Get-User: HTTP 403 with a page for people (\"text/html\")"));
+}
+
+static void a_401_that_names_the_cmdlet_is_about_the_role(void **state)
+{
+    (void)state;
+    assert_true(service_error_role(SLICE("{\"error\":{\"message\":\"User is not allowed to call Get-Mailbox\"}}")));
+    assert_false(service_error_role(SLICE("{\"error\":{\"message\":\"Access token validation failure.\"}}")));
+    assert_false(service_error_role(SLICE("")));
+}
+
 static void an_expired_cursor_is_known_by_its_text(void **state)
 {
     (void)state;
@@ -98,6 +132,7 @@ static void sign_in_errors_say_what_to_do(void **state)
         {"{\"error_codes\":[700016]}", "no such application", false},
         {"{\"error_codes\":[53003]}", "Conditional Access", true},
         {"{\"error_codes\":[65001]}", "consented", true},
+        {"{\"error_codes\":[7000229]}", "an administrator of the tenant has to consent to it", false},
         {"{\"error_codes\":[123456],\"error_description\":\"AADSTS123456: Something new.\\r\\nTrace ID: 1\"}",
          "HTTP 400). The service says: \"AADSTS123456: Something new.\"", false},
         {"{}", "without an explanation", false},
@@ -124,6 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_warning_that_rows_are_missing_is_told_from_others),
         cmocka_unit_test(the_best_of_several_texts_is_shown),
+        cmocka_unit_test(a_page_for_people_is_no_answer_of_the_service),
+        cmocka_unit_test(a_401_that_names_the_cmdlet_is_about_the_role),
         cmocka_unit_test(an_expired_cursor_is_known_by_its_text),
         cmocka_unit_test(sign_in_errors_say_what_to_do),
     };

@@ -1,0 +1,131 @@
+#include "mirror/effects.h"
+
+#include "core/list.h"
+#include "mirror/words.h"
+
+#include <time.h>
+
+/* The gates of step 4 of the decision (core/decide_allowed.c), as they stand at this relay. */
+struct gates {
+    enum tenant_smtp_auth organization;
+    bool security_defaults, authentication_policy;
+};
+
+static enum tri let(const struct tenant_facts *facts, const struct mailbox_record *record, bool password,
+                    const struct gates *gates)
+{
+    static const enum smtp_auth said[] = {[TENANT_MIRRORED] = SMTP_AUTH_UNKNOWN,
+                                          [TENANT_ENABLED] = SMTP_AUTH_ENABLED,
+                                          [TENANT_DISABLED] = SMTP_AUTH_DISABLED};
+    enum smtp_auth setting = record->smtp_auth;
+    enum tri basic = record->basic_smtp != TRI_UNKNOWN ? record->basic_smtp : facts->default_basic_smtp;
+
+    if (setting == SMTP_AUTH_INHERIT)
+        setting = gates->organization == TENANT_MIRRORED ? facts->smtp_auth : said[gates->organization];
+    if (setting != SMTP_AUTH_ENABLED && setting != SMTP_AUTH_DISABLED)
+        return TRI_UNKNOWN;
+    if (setting == SMTP_AUTH_DISABLED || (gates->security_defaults && facts->security_defaults == TRI_YES) ||
+        (gates->authentication_policy && password && basic == TRI_NO))
+        return TRI_NO;
+    return TRI_YES;
+}
+
+enum tri settings_let(const struct tenant_facts *facts, const struct mailbox_record *record, bool password)
+{
+    static const struct gates all = {TENANT_MIRRORED, true, true};
+
+    return let(facts, record, password, &all);
+}
+
+enum tri organization_lets(const struct tenant_facts *facts)
+{
+    static const struct mailbox_record inherits = {.smtp_auth = SMTP_AUTH_INHERIT};
+
+    return settings_let(facts, &inherits, true);
+}
+
+/* Is the address, or its domain? */
+static bool has_address(const struct list *list, struct slice text)
+{
+    struct address address;
+
+    return text.n > 0 && address_parse_internal(text, &address) == ADDRESS_OK && list_has_address(list, &address, NULL);
+}
+
+/* By whichever of its names; what a domain means is said at enum listed_to (core/decide_steps.h). */
+static bool is_listed(const struct list *list, const struct mailbox_record *record, bool to_deny)
+{
+    struct slice proxies = record->proxies, proxy;
+
+    if (list_count(list) == 0)
+        return false;
+    if (has_address(list, record->primary) || has_address(list, record->upn) ||
+        (record->alias.n > 0 && list_has(list, record->alias, NULL)))
+        return true;
+    while (packed_next(&proxies, &proxy))
+        if (to_deny ? has_address(list, proxy) : list_has(list, proxy, NULL))
+            return true;
+    return false;
+}
+
+enum tri relay_lets(const struct relay_rules *rules, const struct tenant_facts *facts,
+                    const struct mailbox_record *record, bool password)
+{
+    const struct smtp_auth_config *own;
+    struct gates gates;
+
+    if (rules->config == NULL)
+        return settings_let(facts, record, password);
+    own = &rules->config->smtp_auth;
+    if (is_listed(own->deny, record, true))
+        return TRI_NO;
+    if (is_listed(own->allow, record, false) || is_listed(own->on_premises, record, false))
+        return TRI_YES;
+    gates = (struct gates){rules->tenant != NULL ? rules->tenant->smtp_auth : TENANT_MIRRORED, own->security_defaults,
+                           own->authentication_policy};
+    return let(facts, record, password, &gates);
+}
+
+bool relay_only_monitors(const struct relay_rules *rules)
+{
+    return rules->config != NULL &&
+           (rules->config->mode == MODE_MONITOR || rules->config->smtp_auth.mode == MODE_MONITOR ||
+            (rules->tenant != NULL && rules->tenant->mode == MODE_MONITOR));
+}
+
+void effect_add(struct effect *effect, struct slice primary, int64_t last_s)
+{
+    struct buf b;
+    size_t at;
+
+    effect->mailboxes++;
+    if (last_s == 0)
+        return;
+    effect->senders++;
+    for (at = effect->n_named; at > 0 && effect->named[at - 1].last_s < last_s; at--) {
+    }
+    if (at == EFFECT_NAMED)
+        return;
+    effect->n_named += effect->n_named < EFFECT_NAMED;
+    memmove(&effect->named[at + 1], &effect->named[at], (effect->n_named - at - 1) * sizeof effect->named[0]);
+    b = BUF_OVER(effect->named[at].address);
+    buf_add(&b, primary);
+    effect->named[at].last_s = last_s;
+}
+
+void effect_names(const struct effect *effect, size_t n, struct buf *out)
+{
+    size_t i;
+
+    for (i = 0; i < effect->n_named && i < n; i++) {
+        time_t t = (time_t)effect->named[i].last_s;
+        char day[16] = "?";
+        struct tm tm;
+
+        if (gmtime_r(&t, &tm) != NULL)
+            (void)strftime(day, sizeof day, "%Y-%m-%d", &tm);
+        buf_addf(out, "%s%s (last %s)", i > 0 ? ", " : "", words(slice_of(effect->named[i].address)).text, day);
+    }
+    if (effect->senders > i)
+        buf_addf(out, " and %llu more", (unsigned long long)(effect->senders - i));
+}

@@ -1,0 +1,54 @@
+/*
+ * Whom a run lets in and whom it shuts out: at this relay, by the settings before and after it. It names those of them
+ * that sent lately, since they are the ones who will ask tomorrow morning.
+ */
+#ifndef POSTERN_MIRROR_EFFECTS_H
+#define POSTERN_MIRROR_EFFECTS_H
+
+#include "core/address.h"
+#include "core/buf.h"
+#include "core/config.h"
+#include "core/directory_record.h"
+#include "mirror/recent.h"
+
+/* What the relay itself says of a tenant, beside what is mirrored. */
+struct relay_rules {
+    const struct config *config;        /* NULL: it was not read, and nothing is said */
+    const struct tenant_config *tenant; /* NULL: nothing is said of this one */
+};
+
+/*
+ * May the mailbox send through this relay? By the settings, the gates that are not switched off, and the operator's own
+ * lists; not what comes and goes, as blocks do. TRI_UNKNOWN: deferred. password: by a mechanism that shows one.
+ */
+enum tri relay_lets(const struct relay_rules *rules, const struct tenant_facts *facts,
+                    const struct mailbox_record *record, bool password);
+
+/* The settings alone, whatever this relay makes of them. */
+enum tri settings_let(const struct tenant_facts *facts, const struct mailbox_record *record, bool password);
+
+/* And of a mailbox without a setting and a policy of its own: is the organization open? */
+enum tri organization_lets(const struct tenant_facts *facts);
+
+/* Would a refusal only be noted? */
+bool relay_only_monitors(const struct relay_rules *rules);
+
+#define EFFECT_NAMED 20
+
+struct effect {
+    uint64_t mailboxes;
+    uint64_t senders; /* of them: those that sent lately */
+    struct {
+        char address[ADDRESS_MAX + 1]; /* the primary one */
+        int64_t last_s;
+    } named[EFFECT_NAMED]; /* those that sent last, the newest first */
+    size_t n_named;
+};
+
+/* Counts one mailbox; last_s 0: it did not send lately. */
+void effect_add(struct effect *effect, struct slice primary, int64_t last_s);
+
+/* "anna@contoso.example (last 2026-11-28), ... and 3 more": at most n of them; "" for none. */
+void effect_names(const struct effect *effect, size_t n, struct buf *out);
+
+#endif

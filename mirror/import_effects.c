@@ -1,0 +1,223 @@
+/* What a run opens and closes: counted while it is judged, named before it is done, told when it is. */
+#include "core/alert.h"
+#include "mirror/import_private.h"
+
+#define WAITING_EPISODE_S 21600u /* one notice of a change that waits in so long */
+#define NAMED_IN_REFUSAL 3       /* an error has less room than a log */
+#define NAMED_IN_NOTICE 6
+
+struct relay_rules import_rules(const struct import *im)
+{
+    const struct config *config = im->options->config;
+    struct relay_rules rules = {config, NULL};
+
+    for (size_t i = 0; config != NULL && i < config->n_tenants; i++)
+        if (strcmp(config->tenants[i].name, im->options->tenant) == 0)
+            rules.tenant = &config->tenants[i];
+    return rules;
+}
+
+/* Of one mailbox: shut out, let in, or neither, for those who show a password, and for the others. */
+struct turn {
+    bool closed, opened;
+    bool passwords; /* only for those */
+};
+
+/* One that is no longer there; an unlisted login that is not refused is somebody else's question. */
+static enum tri gone(const struct import *im, const struct merged *item)
+{
+    const struct config *config = im->options->config;
+
+    return item->moved || (config != NULL && config->smtp_auth.unlisted != UNLISTED_REJECT) ? TRI_UNKNOWN : TRI_NO;
+}
+
+static struct turn turn_of(const struct import *im, const struct merged *item)
+{
+    struct turn turn = {false, false, true};
+
+    if (!item->had)
+        return turn;
+    for (unsigned password = 0; password < 2; password++) {
+        enum tri before = relay_lets(&im->rules, im->before, &item->before, password == 1);
+        enum tri after = item->has ? relay_lets(&im->rules, &im->after, &item->after, password == 1) : gone(im, item);
+
+        if ((before == TRI_YES && after == TRI_NO) || (before == TRI_NO && after == TRI_YES)) {
+            turn.closed = after == TRI_NO;
+            turn.opened = after == TRI_YES;
+            turn.passwords = turn.passwords && password == 1;
+        }
+    }
+    return turn;
+}
+
+void import_count_effects(struct import *im, const struct merged *item)
+{
+    struct turn turn = turn_of(im, item);
+
+    im->judgement.closed += turn.closed && item->has;
+    im->judgement.turned += turn.closed || turn.opened;
+}
+
+/* The organization itself, as mirrored, whatever this relay makes of it. */
+static enum organization_turn organization_turn(const struct import *im)
+{
+    enum tri before = im->before != NULL ? organization_lets(im->before) : TRI_UNKNOWN;
+    enum tri after = organization_lets(&im->after);
+
+    return before == TRI_YES && after == TRI_NO   ? ORGANIZATION_CLOSED
+           : before == TRI_NO && after == TRI_YES ? ORGANIZATION_OPENED
+                                                  : ORGANIZATION_AS_BEFORE;
+}
+
+static void name_one(struct import *im, const struct merged *item, const struct recent *recent)
+{
+    struct turn turn = turn_of(im, item);
+    struct recent_use use = {0, false};
+
+    if (!turn.closed && !turn.opened)
+        return;
+    if (recent == NULL ||
+        (!recent_find(recent, item->before.primary, &use) &&
+         !(item->has && recent_find(recent, item->after.primary, &use))) ||
+        (turn.passwords && !use.password))
+        use.last_s = 0;
+    effect_add(turn.closed ? &im->closed : &im->opened, item->before.primary, use.last_s);
+}
+
+int import_effects(struct import *im, struct error *e)
+{
+    struct recent *recent = NULL;
+    struct merged item;
+    int more;
+
+    im->organization = organization_turn(im);
+    if (im->judgement.turned == 0)
+        return 0;
+    (void)recent_open(im->options->config, slice_of(im->options->tenant), im->options->now, &recent, &im->not_known);
+    im->senders_known = recent != NULL;
+    while ((more = merge_next(im->m, &item, e)) > 0)
+        name_one(im, &item, recent);
+    merge_rewind(im->m);
+    recent_close(recent);
+    return more;
+}
+
+/* "; of those that sent in the last 30 days, they are 3: a (last ...), b ... and 1 more" */
+static void add_senders(const struct import *im, const struct effect *effect, size_t names, struct buf *b)
+{
+    if (!im->senders_known) {
+        buf_addf(b, "; who of them sent lately is not known: %.200s", im->not_known.text);
+        return;
+    }
+    buf_addf(b, "; %llu of them sent in the last %d days%s", (unsigned long long)effect->senders, RECENT_DAYS,
+             effect->senders > 0 ? ": " : "");
+    effect_names(effect, names, b);
+}
+
+int import_check_closing(struct import *im, uint64_t allowed, struct error *e)
+{
+    const struct judgement *j = &im->judgement;
+    char text[NAMED_IN_REFUSAL * sizeof(struct quote) + 300];
+    struct buf b = BUF_OVER(text);
+
+    if (im->options->config == NULL || im->options->config->mirror_closing != CLOSING_WAITS || j->closed <= allowed)
+        return 0;
+    add_senders(im, &im->closed, NAMED_IN_REFUSAL, &b);
+    if (import_refuse(im, e,
+                      "Exchange Online switched SMTP AUTH off for %llu of the %llu mailboxes of %s, more than %llu "
+                      "(--max-change %u), and mirror.closing is \"wait\": --force applies it%s",
+                      (unsigned long long)j->closed, (unsigned long long)j->stored, im->options->tenant,
+                      (unsigned long long)allowed, im->options->max_change, text) == 0)
+        return 0;
+    im->waits = true;
+    return -1;
+}
+
+static void report_effect(const struct import *im, const struct effect *effect, const char *what)
+{
+    char text[EFFECT_NAMED * 400 + 300];
+    struct buf b = BUF_OVER(text);
+
+    if (effect->mailboxes == 0)
+        return;
+    add_senders(im, effect, EFFECT_NAMED, &b);
+    fprintf(im->options->out, "notice: %s: %llu mailboxes %s%s%s\n", im->after.name,
+            (unsigned long long)effect->mailboxes, what,
+            relay_only_monitors(&im->rules) ? " (mode \"monitor\": it is only noted)" : "", text);
+}
+
+void import_report_effects(const struct import *im)
+{
+    bool dry = im->options->dry_run;
+
+    report_effect(im, &im->closed, dry ? "would be refused now" : "are refused from now on");
+    /* Of those that may send again nobody complains: only a whole organization is worth a line. */
+    if (im->organization == ORGANIZATION_OPENED)
+        report_effect(im, &im->opened, dry ? "could send now" : "may send from now on");
+}
+
+/* ---- the notice ---- */
+
+static void alert_senders(const struct import *im, const struct effect *effect, struct alert *alert)
+{
+    if (!im->senders_known && im->judgement.turned > 0) {
+        alert_fact(alert, "senders", SLICE("not known"));
+        return;
+    }
+    alert_fact_number(alert, "senders", effect->senders);
+    for (size_t i = 0; i < effect->n_named && i < NAMED_IN_NOTICE; i++) {
+        char key[24];
+        struct buf k = BUF_OVER(key);
+
+        buf_addf(&k, "sender_%zu", i + 1);
+        alert_fact(alert, key, slice_of(effect->named[i].address));
+    }
+}
+
+static void alert_texts(const struct import *im, bool opened, struct alert *alert)
+{
+    const struct effect *effect = opened ? &im->opened : &im->closed;
+    const char *what = im->organization == ORGANIZATION_AS_BEFORE
+                           ? "Exchange Online disabled mailboxes, or has them no longer"
+                       : opened ? "Exchange Online opened SMTP AUTH for the organization"
+                                : "Exchange Online closed SMTP AUTH for the organization";
+
+    alert_summary(alert, "%s: %s; %llu %s, %llu that sent in the last %d days among them", im->after.name, what,
+                  (unsigned long long)effect->mailboxes,
+                  im->waits ? "would be refused, but this waits (mirror.closing)"
+                  : opened  ? "may send from now on"
+                            : "are refused from now on",
+                  (unsigned long long)effect->senders, RECENT_DAYS);
+    alert_advice(alert, "%s",
+                 im->waits ? "If it is meant for this relay too: postern-mirror sync --force"
+                 : opened  ? "Was that meant? Who may send: postern report inherited, postern report enabled"
+                           : "Was that meant? All that were refused: postern report refused. To let one go on: "
+                             "Set-CASMailbox -SmtpClientAuthenticationDisabled $false; to accept them at this relay "
+                             "alone: tenants.smtp_auth, smtp_auth.allow_file");
+}
+
+void import_tell_effects(const struct import *im)
+{
+    const struct import_options *o = im->options;
+    bool opened = im->organization == ORGANIZATION_OPENED;
+    const struct effect *effect = opened ? &im->opened : &im->closed;
+    char text[80];
+    struct buf subject = BUF_OVER(text);
+    struct alert alert;
+    struct error e;
+
+    if (o->config == NULL || o->config->n_alerts == 0 || o->dry_run || im->before == NULL ||
+        (im->organization == ORGANIZATION_AS_BEFORE && !im->waits &&
+         (im->closed.mailboxes == 0 || (im->senders_known && im->closed.senders == 0))))
+        return;
+    buf_addf(&subject, "%s%s", o->tenant, im->waits ? " waits" : "");
+    alert = alert_of(ALERT_SETTINGS, o->now, buf_slice(&subject));
+    alert_texts(im, opened, &alert);
+    alert_fact(&alert, "tenant", slice_of(o->tenant));
+    alert_fact(&alert, "before", slice_of(smtp_auth_name(im->before->smtp_auth)));
+    alert_fact(&alert, "after", slice_of(smtp_auth_name(im->after.smtp_auth)));
+    alert_fact_number(&alert, "mailboxes", effect->mailboxes);
+    alert_senders(im, effect, &alert);
+    if (alert_post(o->config->spool, ALERT_NOTICES, &alert, im->waits ? WAITING_EPISODE_S : 0, &e) < 0)
+        fprintf(o->out, "warning: no notice of it: %s\n", e.text);
+}

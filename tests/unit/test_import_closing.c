@@ -1,0 +1,325 @@
+/* links: mirror */
+/* What Exchange Online says is closed applies at once, and is told with the names of those who sent lately. */
+#include "import_fixture.h"
+
+#include "core/clock.h"
+#include "core/config_table.h"
+#include "journal_fixture.h"
+#include "mirror/effects.h"
+
+#include <sys/stat.h>
+
+#define DAY_NS (UINT64_C(86400) * NS_PER_S)
+#define N 40
+
+/* u0 sent yesterday with a password, u1 forty days ago, u2 yesterday with OAuth; the others never. */
+static void give_journal(struct fixture *f)
+{
+    static const struct {
+        const char *mailbox, *method;
+        unsigned days;
+    } sent[] = {
+        {"u0@contoso.example", "PLAIN", 1}, {"u1@contoso.example", "PLAIN", 40}, {"u2@contoso.example", "XOAUTH2", 1}};
+    char folder[128];
+    struct journal *j;
+
+    (void)snprintf(folder, sizeof folder, "%s/journal", f->folder);
+    if (journal_open(folder, "policyd", &j, &f->e) != 0)
+        fail_msg("%s", f->e.text);
+    for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++) {
+        struct journal_record r = {.at_ns = clock_wall_ns() - sent[i].days * DAY_NS,
+                                   .action = ACTION_PASS,
+                                   .reason = REASON_ALLOWED,
+                                   .monitored = REASON_NOT_OURS,
+                                   .stage = STAGE_END,
+                                   .tls = TLS_V1_3,
+                                   .counts = true,
+                                   .recipients = 1};
+
+        (void)snprintf(r.tenant, sizeof r.tenant, "contoso");
+        (void)snprintf(r.mailbox, sizeof r.mailbox, "%s", sent[i].mailbox);
+        (void)snprintf(r.login, sizeof r.login, "%s", sent[i].mailbox);
+        (void)snprintf(r.method, sizeof r.method, "%s", sent[i].method);
+        note_record(j, &r);
+    }
+    if (journal_flush(j, &f->e) != 0)
+        fail_msg("%s", f->e.text);
+    journal_close(j);
+}
+
+static void remove_below(const char *folder, const char *below)
+{
+    char path[256];
+
+    (void)snprintf(path, sizeof path, "%s/%s", folder, below);
+    fixture_remove(path);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    remove_below(f->folder, "journal");
+    remove_below(f->folder, "spool/alerts/episodes");
+    remove_below(f->folder, "spool/alerts");
+    remove_below(f->folder, "spool");
+    return fixture_teardown(state);
+}
+
+static struct config *config_with(struct fixture *f, const char *more)
+{
+    char text[1024];
+    struct config *c = NULL;
+
+    give(f, "allow", "u0@contoso.example\n");
+    give(f, "deny", "@contoso.example\n");
+    f->n_files = 0;
+    (void)snprintf(text, sizeof text,
+                   "journal = \"%s/journal\"; spool = \"%s/spool\"; alerts = ({ command = [\"/bin/true\"]; }); %s",
+                   f->folder, f->folder, more);
+    if (config_from_text(slice_of(text), "postern.conf", f->folder, &c, &f->e) != 0)
+        fail_msg("%s", f->e.text);
+    return c;
+}
+
+/* How many notices wait; *text is the first one's. */
+static unsigned notices(const struct fixture *f, char *text, size_t cap)
+{
+    char path[512];
+    struct dirent *entry;
+    unsigned n = 0;
+    DIR *dir;
+
+    (void)snprintf(path, sizeof path, "%s/spool/alerts", f->folder);
+    text[0] = '\0';
+    if ((dir = opendir(path)) == NULL)
+        return 0;
+    while ((entry = readdir(dir)) != NULL) {
+        FILE *file;
+
+        if (strstr(entry->d_name, ".json") == NULL || n++ > 0)
+            continue;
+        (void)snprintf(path, sizeof path, "%s/spool/alerts/%s", f->folder, entry->d_name);
+        assert_non_null(file = fopen(path, "r"));
+        text[fread(text, 1, cap - 1, file)] = '\0';
+        (void)fclose(file);
+    }
+    (void)closedir(dir);
+    return n;
+}
+
+/* N mailboxes: the first `closed` True, then up to `enabled` False, the rest null. */
+static void give_cas(struct fixture *f, unsigned n, unsigned closed, unsigned enabled)
+{
+    static char text[N * 80];
+    struct buf b = BUF_OVER(text);
+
+    buf_addf(&b, "PrimarySmtpAddress,SmtpClientAuthenticationDisabled\n");
+    for (unsigned i = N - n; i < N; i++)
+        buf_addf(&b, "u%u@contoso.example,%s\n", i, i < closed ? "True" : i < enabled ? "False" : "");
+    give_bytes(f, "cas.csv", buf_slice(&b));
+}
+
+static void give_organization(struct fixture *f, const char *disabled)
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof text, "{\"Name\":\"Transport Settings\",\"SmtpClientAuthenticationDisabled\":%s}",
+                   disabled);
+    give(f, "transport.json", text);
+}
+
+#define YES "u0@contoso.example (last "
+#define NO_NOTICE ""
+
+static const struct {
+    const char *what, *config;
+    const char *before_organization;
+    unsigned before_enabled;
+    const char *after_organization;
+    unsigned after_n, after_closed, after_enabled;
+    const char *gates; /* another file of the second run */
+    bool dry_run, journal;
+    enum import_result result;
+    const char *says, *not ; /* in the output, or in the refusal */
+    const char *notice;      /* what the notice says; NO_NOTICE: there is none */
+} rows[] = {
+    {"the organization closes", "", "false", 0, "true", N, 0, 0, NULL, false, true, IMPORT_DONE,
+     "notice: contoso: 40 mailboxes are refused from now on; 2 of them sent in the last 30 days: ",
+     "u1@contoso.example (last",
+     "contoso: Exchange Online closed SMTP AUTH for the organization; 40 are refused from now on, 2 that sent in the "
+     "last 30 days among them"},
+    {"it closes, and most have a setting of their own", "", "false", 30, "true", N, 0, 30, NULL, false, true,
+     IMPORT_DONE, "notice: contoso: 10 mailboxes are refused from now on; 0 of them sent in the last 30 days\n",
+     "u0@contoso.example (last", "0 that sent in the last 30 days among them"},
+    {"mailboxes that sent are closed", "", "true", N, "true", N, 20, N, NULL, false, true, IMPORT_DONE, YES,
+     "u1@contoso.example (last",
+     "Exchange Online disabled mailboxes, or has them no longer; 20 are refused from now on, 2 that sent"},
+    {"mailboxes that sent nothing are closed", "", "true", 3, "true", N, 0, 3, NULL, false, true, IMPORT_DONE,
+     "0 changed", "notice:", NO_NOTICE},
+    {"a mailbox that sent is gone", "", "false", 0, "false", N - 1, 0, 0, NULL, false, true, IMPORT_DONE, YES,
+     "u2@contoso.example (last", "1 are refused from now on"},
+    {"nothing is changed", "", "false", 9, "false", N, 0, 9, NULL, false, true, IMPORT_DONE, "0 changed",
+     "notice:", NO_NOTICE},
+    {"a policy against passwords meets passwords only", "", "false", 0, "false", N, 0, 0,
+     "DefaultAuthenticationPolicy\nBlock\n", false, true, IMPORT_DONE, "1 of them sent in the last 30 days: " YES,
+     "u2@contoso.example (last", "closed SMTP AUTH for the organization"},
+    {"unless the relay goes on taking them", "smtp_auth = { authentication_policy = false; };", "false", 0, "false", N,
+     0, 0, "DefaultAuthenticationPolicy\nBlock\n", false, true, IMPORT_DONE, "none → no passwords",
+     "notice:", "closed SMTP AUTH for the organization; 0 are refused"},
+    {"nor where the relay has the last word", "tenants = ({ name = \"contoso\"; smtp_auth = \"enabled\"; });", "false",
+     0, "true", N, 0, 0, NULL, false, true, IMPORT_DONE, "organization SMTP AUTH enabled → disabled",
+     "notice:", "closed SMTP AUTH for the organization; 0 are refused"},
+    {"whom the relay's own file lets through is not refused", "smtp_auth = { allow_file = \"allow\"; };", "false", 0,
+     "true", N, 0, 0, NULL, false, true, IMPORT_DONE, "39 mailboxes are refused from now on; 1 of them sent",
+     "u0@contoso.example (last", "39 are refused from now on, 1 that sent"},
+    {"nor whom it refused before", "smtp_auth = { deny_file = \"deny\"; };", "false", 0, "true", N, 0, 0, NULL, false,
+     true, IMPORT_DONE, "organization SMTP AUTH enabled → disabled", "notice:", "0 are refused from now on"},
+    {"nothing is refused in monitor mode", "mode = \"monitor\";", "false", 0, "true", N, 0, 0, NULL, false, true,
+     IMPORT_DONE, "(mode \"monitor\": it is only noted)", "u1@contoso.example (last", "closed SMTP AUTH"},
+    {"a dry run", "", "false", 0, "true", N, 0, 0, NULL, true, true, IMPORT_DONE, "40 mailboxes would be refused now",
+     "u1@contoso.example (last", NO_NOTICE},
+    {"the organization waits", "mirror = { closing = \"wait\"; };", "false", 0, "true", N, 0, 0, NULL, false, true,
+     IMPORT_REFUSED, "switched SMTP AUTH off for 40 of the 40 mailboxes of contoso, more than 5 (--max-change 10)",
+     "u1@contoso.example (last", "40 would be refused, but this waits"},
+    {"mailboxes wait", "mirror = { closing = \"wait\"; };", "true", N, "true", N, 6, N, NULL, false, true,
+     IMPORT_REFUSED, "switched SMTP AUTH off for 6 of the 40 mailboxes", "u1@contoso.example (last",
+     "6 would be refused"},
+    {"few mailboxes don't", "mirror = { closing = \"wait\"; };", "true", N, "true", N, 5, N, NULL, false, true,
+     IMPORT_DONE, "5 mailboxes are refused from now on", "u1@contoso.example (last", "5 are refused"},
+    {"without a journal nobody knows", "", "false", 0, "true", N, 0, 0, NULL, false, false, IMPORT_DONE,
+     "who of them sent lately is not known: no journal is kept", "u0@contoso.example (last",
+     "\"senders\": \"not known\""},
+};
+
+static void what_is_closed_applies_at_once_and_names_who_sent_lately(void **state)
+{
+    struct fixture *f = *state;
+    char notice[4096];
+
+    give_journal(f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct config *config;
+        struct import_options options = {.kind = KINDS, .max_change = 10, .now = clock_wall_s()};
+        unsigned n;
+        const char *said;
+
+        fixture_remove(f->directory);
+        remove_below(f->folder, "spool/alerts/episodes");
+        remove_below(f->folder, "spool/alerts");
+        config = config_with(f, rows[i].config);
+        if (!rows[i].journal)
+            config->journal = "";
+        give_cas(f, N, 0, rows[i].before_enabled);
+        give_organization(f, rows[i].before_organization);
+        give(f, "policy.csv", "Name,AllowBasicAuthSmtp\nBlock,False\n");
+        run_ok(f);
+        options.config = config;
+        options.dry_run = rows[i].dry_run;
+        give_cas(f, rows[i].after_n, rows[i].after_closed, rows[i].after_enabled);
+        give_organization(f, rows[i].after_organization);
+        give(f, "policy.csv", "Name,AllowBasicAuthSmtp\nBlock,False\n");
+        if (rows[i].gates != NULL)
+            give(f, "org.csv", rows[i].gates);
+        if (run(f, &options) != rows[i].result)
+            fail_msg("%s: %s", rows[i].what, f->e.text);
+        said = rows[i].result == IMPORT_DONE ? f->out : f->e.text;
+        if (strstr(said, rows[i].says) == NULL || strstr(said, rows[i].not ) != NULL)
+            fail_msg("%s: \"%s\" in \"%s\"", rows[i].what, rows[i].says, said);
+        n = notices(f, notice, sizeof notice);
+        if (n != (rows[i].notice[0] != '\0') || strstr(notice, rows[i].notice) == NULL)
+            fail_msg("%s: %u notices: %s", rows[i].what, n, notice);
+        if (n > 0)
+            assert_says(notice, "\"event\": \"settings\"");
+        config_free(config);
+    }
+}
+
+static void a_change_that_waits_is_told_once_and_applied_with_force(void **state)
+{
+    struct fixture *f = *state;
+    struct config *config;
+    struct import_options options = {.kind = KINDS, .max_change = 10, .now = clock_wall_s()};
+    char notice[4096];
+
+    give_journal(f);
+    config = config_with(f, "mirror = { closing = \"wait\"; };");
+    options.config = config;
+    give_cas(f, N, 0, 0);
+    give_organization(f, "false");
+    run_ok(f);
+    for (unsigned i = 0; i < 2; i++) {
+        give_organization(f, "true");
+        assert_int_equal(run(f, &options), IMPORT_REFUSED);
+        assert_says(f->e.text, "--force");
+        assert_int_equal(notices(f, notice, sizeof notice), 1);
+        assert_int_equal(facts(f).smtp_auth, SMTP_AUTH_ENABLED);
+    }
+    options.force = true;
+    give_organization(f, "true");
+    assert_int_equal(run(f, &options), IMPORT_DONE);
+    assert_int_equal(facts(f).smtp_auth, SMTP_AUTH_DISABLED);
+    assert_int_equal(notices(f, notice, sizeof notice), 2);
+    config_free(config);
+}
+
+static void an_organization_that_opens_is_told_too(void **state)
+{
+    struct fixture *f = *state;
+    struct config *config;
+    struct import_options options = {.kind = KINDS, .force = true, .now = clock_wall_s()};
+    char notice[4096];
+
+    give_journal(f);
+    config = config_with(f, "");
+    options.config = config;
+    give_cas(f, N, 0, 0);
+    give_organization(f, "true");
+    run_ok(f);
+    give_organization(f, "false");
+    assert_int_equal(run(f, &options), IMPORT_DONE);
+    assert_says(f->out, "notice: contoso: 40 mailboxes may send from now on; 2 of them sent in the last 30 days: ");
+    assert_int_equal(notices(f, notice, sizeof notice), 1);
+    assert_says(notice, "contoso: Exchange Online opened SMTP AUTH for the organization; 40 may send from now on");
+    assert_says(notice, "\"before\": \"disabled\", \"after\": \"enabled\", \"mailboxes\": \"40\", \"senders\": \"2\"");
+    assert_says(notice, "\"sender_1\": \"u");
+    config_free(config);
+}
+
+static void the_newest_senders_are_named_first_and_the_others_counted(void **state)
+{
+    struct effect effect = {0};
+    char text[4096];
+    struct buf b = BUF_OVER(text);
+
+    (void)state;
+    effect_add(&effect, SLICE("silent@contoso.example"), 0);
+    for (unsigned i = 0; i < 3 * EFFECT_NAMED; i++) {
+        char address[64];
+
+        (void)snprintf(address, sizeof address, "s%u@contoso.example", i);
+        effect_add(&effect, slice_of(address), 1790000000 + (int64_t)(i * 7 % (3 * EFFECT_NAMED)) * 86400);
+    }
+    assert_int_equal(effect.mailboxes, 3 * EFFECT_NAMED + 1);
+    assert_int_equal(effect.senders, 3 * EFFECT_NAMED);
+    assert_int_equal(effect.n_named, EFFECT_NAMED);
+    for (size_t i = 1; i < EFFECT_NAMED; i++)
+        assert_true(effect.named[i - 1].last_s > effect.named[i].last_s);
+    effect_names(&effect, 2, &b);
+    assert_string_equal(text,
+                        "s17@contoso.example (last 2026-11-19), s34@contoso.example (last 2026-11-18) and 58 more");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_closed_applies_at_once_and_names_who_sent_lately, fixture_setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_change_that_waits_is_told_once_and_applied_with_force, fixture_setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_organization_that_opens_is_told_too, fixture_setup, teardown),
+        cmocka_unit_test(the_newest_senders_are_named_first_and_the_others_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
