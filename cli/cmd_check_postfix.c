@@ -9,12 +9,32 @@
 
 enum { OPTION_CONFIG_DIR = 2000, OPTION_JUNIT };
 
-static int check_all(struct cli *cli, const struct postfix *p, struct findings *f, struct error *e)
+/* Of two services of one name and type master(8) runs the last, with a warning in the log. */
+static void check_doubles(const struct postfix_check *c)
 {
-    struct postfix_check c = {.p = p, .config = cli->config, .findings = f};
+    const struct postfix *p = c->p;
+    char place[POSTFIX_PLACE_MAX];
+
+    for (size_t i = 0; i < p->n_services; i++)
+        for (size_t j = 0; j < i; j++)
+            if (slice_eq(p->services[i].name, p->services[j].name) &&
+                slice_eq(p->services[i].type, p->services[j].type)) {
+                findings_add(
+                    c->findings, PF_DOUBLE_SERVICE, postfix_place(p, &p->services[i], NULL, place),
+                    "%.*s/%.*s stands in master.cf twice: Postfix uses the last of the two, and nothing of the other",
+                    SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
+                break;
+            }
+}
+
+int postfix_check_all(const struct config *config, struct journal *journal, const struct postfix *p, struct findings *f,
+                      struct error *e)
+{
+    struct postfix_check c = {.p = p, .config = config, .findings = f};
     bool logins = false;
     struct smtpd s;
 
+    f->merge = true;
     for (size_t i = 0; i < p->n_services; i++) {
         if (!smtpd_look(&c, &p->services[i], &s))
             continue;
@@ -29,8 +49,9 @@ static int check_all(struct cli *cli, const struct postfix *p, struct findings *
     }
     if (!logins)
         findings_add(f, PF_NO_SERVICE, "master.cf", "no service has smtpd_sasl_auth_enable = yes: nobody can log in");
+    check_doubles(&c);
     postfix_check_main(&c);
-    return postfix_check_seen(&c, cli->journal, clock_wall_ns() - SEEN_DAYS * 86400 * NS_PER_S, e);
+    return postfix_check_seen(&c, journal, clock_wall_ns() - SEEN_DAYS * 86400 * NS_PER_S, e);
 }
 
 /* The journal is a help, not a condition: without one the rules about what was seen are skipped. */
@@ -71,7 +92,7 @@ int cmd_check_postfix(struct cli *cli, int argc, char **argv)
         return cli_fail(cli, "%s", e.text);
     findings_begin(&f, postfix_rules, PF_RULES);
     f.terminal = cli->terminal;
-    if (check_all(cli, &p, &f, &e) != 0)
+    if (postfix_check_all(cli->config, cli->journal, &p, &f, &e) != 0)
         status = cli_fail(cli, "%s", e.text);
     else if (findings_print(&f, format, "check-postfix", stdout) != 0)
         status = cli_fail(cli, "the findings could not be written: %s", strerror(errno));

@@ -87,6 +87,13 @@ const struct cli_command cli_commands[] = {
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
      "high, critical\n",
      cmd_check_postfix, false, true},
+    {"setup-postfix", "--dry-run | --apply | --undo [OPTION...]", "Let Postfix ask postern, or take that back",
+     "  --dry-run          only show the commands\n"
+     "  --apply            run them, keep copies of main.cf and master.cf, check, reload\n"
+     "  --undo             put the copies back\n"
+     "  --force            undo although the files were changed since\n"
+     "  --config-dir DIR   Postfix's, in place of its default one\n",
+     cmd_setup_postfix, false, false},
     {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", LIST_HELP, cmd_allow, false,
      false},
     {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", LIST_HELP, cmd_deny, false,
@@ -158,10 +165,7 @@ void cli_print_help(FILE *to)
 {
     fputs(CLI_USAGE_LINE, to);
     cli_print_commands(to);
-    fprintf(to,
-            "  -c FILE        configuration (%s)\n"
-            "  -V, -h         version, this help; \"postern help COMMAND\" has more\n",
-            PROGRAM_CONFIG_DEFAULT);
+    fprintf(to, "  -c FILE        configuration (%s); -V version; -h this\n", PROGRAM_CONFIG_DEFAULT);
 }
 
 void cli_print_command(FILE *to, const struct cli_command *command)

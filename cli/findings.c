@@ -137,6 +137,35 @@ static int by_severity(const void *a, const void *b)
     return x->rule < y->rule ? -1 : x->rule > y->rule;
 }
 
+static bool same_cause(const struct finding *a, const struct finding *b)
+{
+    return a->rule == b->rule && a->severity == b->severity && strcmp(a->where, b->where) == 0 &&
+           strcmp(a->advice, b->advice) == 0;
+}
+
+/* One finding a cause: what was found on top of it stands in its evidence, as far as there is room. */
+static void merge_causes(struct findings *f)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < f->n; i++) {
+        size_t j = 0;
+
+        while (j < kept && !same_cause(&f->list[j], &f->list[i]))
+            j++;
+        if (j == kept) {
+            f->list[kept++] = f->list[i];
+            continue;
+        }
+        size_t n = strlen(f->list[j].evidence);
+        struct buf b = buf_over(f->list[j].evidence + n, sizeof f->list[j].evidence - n);
+
+        buf_add(&b, SLICE("; "));
+        buf_add(&b, slice_of(f->list[i].evidence));
+    }
+    f->n = kept;
+}
+
 /* ---- text ---- */
 
 /* Words of s in lines that begin with `label` and go on indented. */
@@ -323,6 +352,8 @@ static void print_junit(const struct findings *f, const char *suite, FILE *to)
 
 int findings_print(struct findings *f, enum findings_format format, const char *suite, FILE *to)
 {
+    if (f->merge)
+        merge_causes(f);
     if (f->n > 1)
         qsort(f->list, f->n, sizeof f->list[0], by_severity);
     if (format == FINDINGS_JSON)

@@ -39,6 +39,7 @@ struct finding {
 struct findings {
     const struct rule *rules;
     size_t n_rules;
+    bool merge;           /* findings of one rule that one advice at one place mends are printed as one */
     char skipped[64][96]; /* why a rule could not be checked; empty: it was */
     struct finding *list;
     size_t n, capacity;

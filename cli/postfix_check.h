@@ -47,6 +47,8 @@ enum postfix_rule {
     PF_PROXY_PROTOCOL,
     PF_LOCAL_SUBMISSION,
     PF_SOFT_BOUNCE,
+    PF_SHORT_QUEUE_IDS,
+    PF_DOUBLE_SERVICE,
     PF_SEEN_NOTHING,
     PF_SEEN_NO_END,
     PF_SEEN_NO_TLS,
@@ -132,6 +134,9 @@ void postfix_check_lists(const struct postfix_check *c, const struct smtpd *s); 
 void postfix_check_filters(const struct postfix_check *c, const struct smtpd *s);  /* postfix_rules_filters.c */
 void postfix_check_main(const struct postfix_check *c);                            /* postfix_rules_main.c */
 void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, const struct asking *a);
+/* All of it, into f. journal NULL: what was seen is left out. 0, or -1 with e. */
+int postfix_check_all(const struct config *config, struct journal *journal, const struct postfix *p, struct findings *f,
+                      struct error *e); /* cmd_check_postfix.c */
 /* journal NULL: nothing can be seen. since_ns: wall clock. */
 int postfix_check_seen(const struct postfix_check *c, struct journal *journal, uint64_t since_ns, struct error *e);
 

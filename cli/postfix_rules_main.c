@@ -70,6 +70,20 @@ static void check_soft_bounce(const struct postfix_check *c)
     finding_set(f, c, NULL, "soft_bounce", SLICE("no"));
 }
 
+/* A short id is made of the file's inode and the time's microseconds. */
+static void check_queue_ids(const struct postfix_check *c)
+{
+    char place[POSTFIX_PLACE_MAX];
+    struct finding *f;
+
+    if (postfix_is_yes(c->p, NULL, "enable_long_queue_ids"))
+        return;
+    f = findings_add(
+        c->findings, PF_SHORT_QUEUE_IDS, postfix_place(c->p, NULL, "enable_long_queue_ids", place),
+        "short queue ids come again within days: \"postern hold\" and the log take one message for another");
+    finding_set(f, c, NULL, "enable_long_queue_ids", SLICE("yes"));
+}
+
 /* Postfix changes these after the envelope sender was judged, and before the milter sees the From. */
 static const struct {
     const char *maps, *classes;
@@ -123,5 +137,6 @@ void postfix_check_main(const struct postfix_check *c)
     check_local_milter(c);
     check_submission(c);
     check_soft_bounce(c);
+    check_queue_ids(c);
     check_rewriting(c);
 }

@@ -16,12 +16,21 @@
 static const struct {
     const char *name, *path;
 } tools[] = {
-    {"postconf", "/usr/sbin/postconf"},         {"postconf", "/usr/local/sbin/postconf"},
-    {"postconf", "/usr/bin/postconf"},          {"postsuper", "/usr/sbin/postsuper"},
-    {"postsuper", "/usr/local/sbin/postsuper"}, {"postsuper", "/usr/bin/postsuper"},
-    {"postqueue", "/usr/sbin/postqueue"},       {"postqueue", "/usr/local/sbin/postqueue"},
-    {"postqueue", "/usr/bin/postqueue"},        {"postmap", "/usr/sbin/postmap"},
-    {"postmap", "/usr/local/sbin/postmap"},     {"postmap", "/usr/bin/postmap"},
+    {"postconf", "/usr/sbin/postconf"},
+    {"postconf", "/usr/local/sbin/postconf"},
+    {"postconf", "/usr/bin/postconf"},
+    {"postsuper", "/usr/sbin/postsuper"},
+    {"postsuper", "/usr/local/sbin/postsuper"},
+    {"postsuper", "/usr/bin/postsuper"},
+    {"postqueue", "/usr/sbin/postqueue"},
+    {"postqueue", "/usr/local/sbin/postqueue"},
+    {"postqueue", "/usr/bin/postqueue"},
+    {"postmap", "/usr/sbin/postmap"},
+    {"postmap", "/usr/local/sbin/postmap"},
+    {"postmap", "/usr/bin/postmap"},
+    {"postfix", "/usr/sbin/postfix"},
+    {"postfix", "/usr/local/sbin/postfix"},
+    {"postfix", "/usr/bin/postfix"},
 };
 
 const char *spawn_tool(const char *name, struct error *e)

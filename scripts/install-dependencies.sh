@@ -16,7 +16,7 @@ libjansson-dev libcurl4-openssl-dev libssl-dev'
 # leaks that tests know. opendkim-tools: miltertest. libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
 test="$build libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck shellcheck systemd postfix
 dovecot-core opendkim-tools swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography python3-milter haproxy
-jq mandoc strace libfaketime e2fsprogs iproute2 procps debhelper libemail-address-xs-perl libmailtools-perl"
+jq mandoc strace libfaketime e2fsprogs iproute2 procps fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
 bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim valgrind"
 clients="$test ruby php-cli libphp-phpmailer default-jdk-headless libjakarta-mail-java

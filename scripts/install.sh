@@ -32,12 +32,13 @@ done
 put 644 conf/powershell/export.ps1 "$prefix/share/postern/export.ps1"
 put 644 conf/systemd/sysusers.conf "$prefix/lib/sysusers.d/postern.conf"
 put_filled conf/systemd/tmpfiles.conf "$prefix/lib/tmpfiles.d/postern.conf"
-for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern.conf; do
+for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern.conf \
+    conf/fail2ban/filter.d/postern.conf conf/fail2ban/jail.d/postern.conf; do
     put 644 "$example" "$prefix/share/doc/postern/examples/${example#conf/}"
 done
 [ -d "$root$sysconfdir/postern/secrets" ] || install -d -m 700 "$root$sysconfdir/postern/secrets"
-for page in exchange-online postfix; do
-    put 644 "doc/$page.md" "$prefix/share/doc/postern/$page.md"
+for page in doc/*.md; do
+    put 644 "$page" "$prefix/share/doc/postern/$(basename "$page")"
 done
 [ -e "$root$sysconfdir/postern/postern.conf" ] || put 644 conf/postern.conf "$sysconfdir/postern/postern.conf"
 echo "installed below ${root:-/}; next: README.md, \"Behind your own Postfix\""

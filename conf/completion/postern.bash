@@ -4,7 +4,7 @@ _postern()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
     local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics audit
-        check-postfix allow deny forget alert reload help"
+        check-postfix setup-postfix allow deny forget alert reload help"
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -46,11 +46,12 @@ _postern()
     discard) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --yes --csv --json --help" -- "$cur")) ;;
     audit) COMPREPLY=($(compgen -W "--days --json --junit --help" -- "$cur")) ;;
     check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
+    setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;
     status) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
     alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
-    allow | deny) COMPREPLY=($(compgen -W "--reason --help" -- "$cur")) ;;
+    allow | deny) COMPREPLY=($(compgen -W "--reason --force --help" -- "$cur")) ;;
     *) COMPREPLY=($(compgen -W "--csv --json --help" -- "$cur")) ;;
     esac
 }

@@ -40,7 +40,7 @@ END
         '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True","False"' \
         '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True","True"' \
         '"0a7d6d2c-0001-4b7e-9d55-000000000003","cleo@contoso.example","True","False"' >"$T/lib/cas.csv"
-    echo '{ "JournalingReportNdrTo": "<>", "MaxSendSize": "Unlimited", "SmtpClientAuthenticationDisabled": true }' >"$T/lib/transport.json"
+    echo '{ "JournalingReportNdrTo": "<>", "MaxRecipientEnvelopeLimit": "500", "SmtpClientAuthenticationDisabled": true }' >"$T/lib/transport.json"
     relay_import --tenant contoso "$T/lib/cas.csv" "$T/lib/transport.json" >"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
 }
 

@@ -219,6 +219,10 @@ finds 'a proxy that everybody may pretend to be' proxy-protocol 3 'master.cf:* s
 lacks 'a proxy on this host' proxy-protocol '' 's/^submission /127.0.0.1:587 /;s/^  -o smtpd_sasl_path.*/&\n  -o smtpd_upstream_proxy_protocol=haproxy/'
 finds 'every user of the host sends as anybody' local-submission 3 "*'authorized_submit_users = root'*" '/^authorized_submit_users/d'
 finds 'refusals that are not final' soft-bounce 3 '*' '$a soft_bounce = yes'
+finds 'queue ids that come again' short-queue-ids 3 "main.cf:* enable_long_queue_ids*'enable_long_queue_ids = yes'*" 's/^enable_long_queue_ids.*/enable_long_queue_ids = no/'
+finds 'queue ids that come again, by the default' short-queue-ids 3 "main.cf enable_long_queue_ids*'enable_long_queue_ids = yes'*" '/^enable_long_queue_ids/d'
+finds 'the lines of the example behind Debian'\''s own' double-service 4 'master.cf:* smtp *delete one of the two*' '' '1i smtp inet n - y - - smtpd'
+lacks 'services of one name and two types' double-service '' '$a smtp unix - - n - - smtp'
 finds 'local mail through the milter' local-milter 3 '*' '$a non_smtpd_milters = $postern_milter'
 finds 'no service with logins' no-service 4 '*' '' '/sasl_auth_enable/d'
 chmod 700 "$F/run"
@@ -226,6 +230,10 @@ chown root:root "$F/run"
 finds 'a socket that Postfix may not reach' socket-permission 4 '*' ''
 chgrp postfix "$F/run" && chmod 2750 "$F/run"
 
+# One line of main.cf, for two services: one command mends both.
+with 's/^smtpd_forbid_bare_newline = .*/smtpd_forbid_bare_newline = no/' ''
+check --json >"$F/json"
+is 'one cause is told once, with all whom it meets' "$(evidence_of bare-newline | wc -l) $(evidence_of bare-newline)" '1 *service submission*; service smtp*'
 with 's/^smtpd_tls_auth_only.*/smtpd_tls_auth_only = no/' ''
 check --junit >"$F/junit.xml"
 is 'JUnit XML has one failure for it' "$(python3 -c '

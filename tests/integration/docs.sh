@@ -1,0 +1,214 @@
+#!/bin/bash
+# What the documents name exists: commands and their options, settings, Postfix's parameters, metrics, units, files that are
+# installed, links; and what they tell people to paste does what they say. TAP lines.
+# shellcheck disable=SC2016,SC2034 # $ stands in the documents; BIN is for scripts/relay.sh
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/e2e/lib.sh
+trap 'rm -rf "$D"' EXIT
+BUILD=${BUILD:-build/asan}
+D=$(mktemp -d /tmp/postern-docs.XXXXXX)
+T=
+documents="README.md doc/*.md"
+
+# none WHAT: each line on standard input is something that is wrong.
+none() { is "$1" "$(sort -u | tr '\n' ' ')" ''; }
+
+# ---- commands and options: "postern NAME --option", in code ----
+
+# shellcheck disable=SC2086 # the documents are several words
+code=$(sed -n '/^```/,/^```/p;/^    /p;s/[^`]*`\([^`]*\)`[^`]*/\1\n/gp' $documents; cat doc/*.md README.md | grep -o '`[^`]*`' | tr -d '`')
+code=$(while read -r line; do echo "${line%%#*}"; done <<<"$code") # comments speak of other things
+grep -oE '(^|[ (])postern [a-z][a-z-]*' <<<"$code" | sed 's/^[ (]*//' | sort -u | while read -r _ name; do
+    "$BUILD/postern" "$name" --help >"$D/help" 2>&1 || echo "postern $name"
+done | none 'each command of postern exists'
+grep -oE '(^|[ (])postern [a-z][a-z-]* [^|&#]*' <<<"$code" | sed 's/^[ (]*//' | while read -r _ name words; do
+    for word in $words; do
+        case $word in
+        --[a-z]*) "$BUILD/postern" "$name" --help 2>&1 | grep -qe "${word%%[=,;.)]*}" || echo "postern $name $word" ;;
+        esac
+    done
+done | none 'so does each of their options'
+mandoc -T ascii doc/postern-mirror.8 | col -b >"$D/mirror.txt"
+grep -oE 'postern-mirror [a-z][a-z-]* ?[^|&#]*' <<<"$code" | while read -r _ name words; do
+    grep -qE "(^| )postern-mirror.* $name|^   $name|\| $name" "$D/mirror.txt" || echo "postern-mirror $name"
+    for word in $words; do
+        case $word in --[a-z]*) grep -qe "${word%%[=,;.)]*}" "$D/mirror.txt" || echo "postern-mirror $name $word" ;; esac
+    done
+done | none 'so does what is asked of postern-mirror'
+grep -oE 'postern-(policyd|milter|mirror|alert)(-[a-z]+)?\.(service|timer|path)|postern-(policyd|milter|mirror|alert)' <<<"$code" | sort -u |
+    while read -r name; do
+        case $name in
+        *.*) [ -f "conf/systemd/$name" ] || echo "$name" ;;
+        *) [ -x "$BUILD/$name" ] || echo "$name" ;;
+        esac
+    done | none 'programs and units exist'
+
+# ---- settings, parameters, metrics ----
+
+groups='smtp_auth|tenants|sender|recipients|mirror|policyd|milter|log|state|exchange|alerts|connectors|blocks'
+# shellcheck disable=SC2086
+grep -ohE "\`($groups)\.[a-z_]+\`" $documents | tr -d '`' | sort -u | while read -r setting; do
+    grep -qE "It Va ${setting/exchange./(tenants.)?exchange.}( |\$)" doc/postern.conf.5 || echo "$setting"
+done | none 'each setting is in postern.conf(5)'
+if command -v postconf >/dev/null; then
+    # shellcheck disable=SC2086
+    grep -ohE '\b(smtpd|smtp|smtputf8|milter|non_smtpd)_[a-z_]*[a-z]\b' $documents conf/postfix/*.cf | sort -u | while read -r name; do
+        case $name in smtp_auth | milter_* | *_macros) continue ;; esac
+        postconf -d "$name" 2>"$D/stderr" >"$D/out"
+        grep -q unknown "$D/stderr" && echo "$name"
+    done | none 'each parameter of Postfix is known to Postfix'
+fi
+grep -ohE '\bpostern_[a-z_]+(_total|_seconds|_up|_timestamp)\b' doc/operations.md | sort -u | while read -r name; do
+    grep -q "\"$name\"" cli/*.c || echo "$name"
+done | none 'each metric is one'
+# shellcheck disable=SC2086
+grep -ohE 'reason=[a-z-]+' $documents | sort -u | cut -d= -f2 | while read -r reason; do
+    grep -rq "\"$reason\"" core/*.c || echo "$reason"
+done | none 'each reason is one'
+
+# ---- files and links ----
+
+scripts/install.sh build/release "$D/root" /usr /etc >/dev/null
+# shellcheck disable=SC2086
+grep -ohE '(/usr/share/(doc/)?postern|examples)/[A-Za-z0-9_./-]+[a-z0-9]' $documents | sort -u | while read -r path; do
+    [ -e "$D/root${path/#examples//usr/share/doc/postern/examples}" ] || echo "$path"
+done | none 'each file that is said to be installed is'
+for file in $documents; do
+    grep -ohE '\]\([^)]*\)' "$file" | sed 's/^](//;s/)$//' | grep -v '^http' | while read -r link; do
+        path=${link%%#*} to=$file
+        [ -z "$path" ] || to=$(dirname "$file")/$path
+        [ -e "$to" ] || echo "$file: $link"
+        case $link in
+        *#*) sed -n 's/^#* //p' "$to" | tr '[:upper:] ' '[:lower:]-' | tr -cd 'a-z0-9\n_-' | grep -qxF -- "${link##*#}" || echo "$file: $link" ;;
+        esac
+    done
+done | none 'each link leads somewhere'
+for page in doc/*.md; do grep -q "($(basename "$page"))" doc/index.md || [ "$page" = doc/index.md ] || echo "$page"; done | none 'the index has every document'
+# shellcheck disable=SC2086
+grep -ohE 'man ([1-8] )?postern[a-z.-]*[a-z]' $documents | awk '{ print $NF }' | sort -u | while read -r page; do
+    compgen -G "doc/$page.[1-8]" >/dev/null || echo "$page"
+done | none 'each manual page is there'
+
+# ---- what is to be pasted ----
+
+# The blocks of main.cf and master.cf that are made by hand are those of the examples.
+if command -v postconf >/dev/null; then
+    mkdir "$D/pf"
+    printf 'compatibility_level = 3.6\n' >"$D/pf/main.cf"
+    printf 'smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n' >"$D/pf/master.cf"
+    sed -n '/^## By hand/,/^These change/p' doc/postfix.md | sed -n 's/^    //p' | sed '/^postfix check/d' |
+        sed "s|postconf |postconf -c $D/pf |" >"$D/hand.sh"
+    bash -e "$D/hand.sh" 2>"$D/stderr" || echo "not ok the commands by hand run: $(cat "$D/stderr")"
+    # Words of the same value apart by blanks or commas are the same.
+    words() { postconf -c "$1" -h "$2" | tr -s ', ' ' '; }
+    mkdir "$D/example" && cp conf/postfix/main.cf conf/postfix/master.cf "$D/example/" && echo 'compatibility_level = 3.6' >>"$D/example/main.cf"
+    for name in postern_policy postern_milter postern_relay_restrictions postern_end_of_data_restrictions enable_long_queue_ids; do
+        [ "$(words "$D/pf" $name)" = "$(words "$D/example" $name)" ] || echo $name
+    done | none 'by hand it is what the example has'
+    is 'and each service asks' "$(postconf -c "$D/pf" -P | grep -c 'postern_')" 6
+fi
+
+# The archive of a backup holds what a restored relay needs.
+cat >"$D/postern.conf" <<END
+directory = "$D/var/lib/postern/directory";
+END
+mkdir -p "$D/var/lib/postern"
+echo anna@contoso.example >"$D/allowed"
+"$BUILD/postern-mirror" import -c "$D/postern.conf" --tenant contoso "$D/allowed" >"$D/said" 2>&1 || cat "$D/said"
+"$BUILD/postern-mirror" show -c "$D/postern.conf" anna@contoso.example >"$D/before" 2>&1
+tar -C "$D" -czf "$D/backup.tar.gz" var/lib/postern
+rm -rf "${D:?}/var"
+tar -C "$D" -xzpf "$D/backup.tar.gz"
+is 'a directory from a backup says the same' \
+    "$("$BUILD/postern-mirror" show -c "$D/postern.conf" anna@contoso.example 2>&1 | diff - "$D/before" && grep -c anna "$D/before")" '[1-9]*'
+
+# ---- the end of passwords: what closes, and the ways to go on ----
+
+printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True",""' \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True","False"' >"$D/cas.csv"
+echo '{ "MaxRecipientEnvelopeLimit": "500", "SmtpClientAuthenticationDisabled": true }' >"$D/transport.json"
+mkdir -p "$D/run" "$D/tenant"
+echo anna@contoso.example >"$D/allow"
+closed()
+{
+    cat <<END
+directory = "$D/tenant/directory";
+state = { file = "$D/tenant/state"; entries = 1024; };
+journal = "$D/tenant/journal";
+log = { to = "stderr"; };
+policyd = { listen = "unix:$D/run/policyd.sock"; };
+milter = { listen = "unix:$D/run/milter.sock"; };
+$1
+END
+}
+closed '' >"$D/closed.conf"
+"$BUILD/postern-mirror" import -c "$D/closed.conf" --tenant contoso "$D/cas.csv" "$D/transport.json" >"$D/said" 2>&1 || cat "$D/said"
+"$BUILD/postern-policyd" -c "$D/closed.conf" 2>"$D/policyd.log" &
+policyd=$!
+trap 'kill "$policyd" 2>/dev/null; rm -rf "$D"' EXIT
+for _ in $(seq 200); do [ -S "$D/run/policyd.sock" ] && break; sleep 0.1; done
+# explained WHO SETTING
+explained()
+{
+    closed "$2" >"$D/asked.conf"
+    "$BUILD/postern" -c "$D/asked.conf" explain --user "$1" --client 192.0.2.15 --recipient x@adatum.example 2>&1 | tr '\n' ' '
+}
+is 'a closed organization refuses who inherits from it' "$(explained anna@contoso.example '')" '*organization-disabled*5.7.139*'
+is 'and explain says that this is as mirrored' "$(explained anna@contoso.example '')" '*disabled, as mirrored*'
+is 'a mailbox with a setting of its own goes on' "$(explained bert@contoso.example '' | grep -c 5.7.139)" 0
+is 'tenants.smtp_auth goes on with all that inherit' \
+    "$(explained anna@contoso.example 'tenants = ( { name = "contoso"; smtp_auth = "enabled"; } );' | grep -c 5.7.139)" 0
+is 'so does allow_file with those whom it names' "$(explained anna@contoso.example "smtp_auth = { allow_file = \"$D/allow\"; };" | grep -c 5.7.139)" 0
+is 'the other settings of that chapter are taken' \
+    "$(closed 'smtp_auth = { authentication_policy = false; security_defaults = false; };' >"$D/asked.conf"; "$BUILD/postern-policyd" -t -c "$D/asked.conf" >/dev/null 2>&1; echo $?)" 0
+"$BUILD/postern" -c "$D/closed.conf" status >"$D/said" 2>&1
+is 'status has the organization'\''s setting' "$(grep contoso "$D/said")" '*SMTP AUTH disabled as mirrored*'
+python3 - "$D/run/policyd.sock" <<'END'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+for state in "RCPT", "END-OF-MESSAGE":
+    s.sendall(("request=smtpd_access_policy\nprotocol_state=%s\nprotocol_name=ESMTP\nclient_address=192.0.2.15\nclient_name=unknown\n"
+               "helo_name=pc\nqueue_id=\ninstance=1.2.3.0\nsize=1000\nsender=bert@contoso.example\nrecipient=%s\nrecipient_count=1\n"
+               "sasl_method=PLAIN\nsasl_username=bert@contoso.example\nencryption_protocol=TLSv1.3\n\n"
+               % (state, "x@adatum.example")).encode())
+    s.recv(1000)
+END
+for _ in $(seq 200); do
+    "$BUILD/postern" -c "$D/closed.conf" report basic --days 30 --csv >"$D/said" 2>&1 && grep -q bert "$D/said" && break
+    sleep 0.1
+done
+is 'report basic names who signs in with a password, how often, when, from where' "$(tr '\n' ' ' <"$D/said")" \
+    '*mailbox,basic,oauth,last,clients*bert@contoso.example,*192.0.2.15*'
+# A refusal by the cloud, as the document shows it, is found by the command beside it.
+sed -n '/^    postfix\/smtp/,/^$/p' doc/end-of-passwords.md >"$D/mail.log"
+find_command=$(sed -n 's|^    \(grep -E .*\) /var/log/mail.log|\1|p' doc/end-of-passwords.md)
+is 'the refusal that is shown is found by the command that looks for it' "$(bash -c "$find_command -c $D/mail.log")" 1
+kill "$policyd"
+
+# ---- fail2ban ----
+
+if command -v fail2ban-regex >/dev/null; then
+    mkdir "$D/f2b" # beside the filters that it includes
+    cp -r /etc/fail2ban/. "$D/f2b/" && cp conf/fail2ban/filter.d/* "$D/f2b/filter.d/" && rm -f "$D/f2b/jail.d/"*
+    cp conf/fail2ban/jail.d/* "$D/f2b/jail.d/"
+    line() { echo "Nov 29 10:00:00 relay postern-policyd[4711]: event=decision $1"; }
+    {
+        line 'action=reject reason=blocked by=policyd stage=rcpt login=a@contoso.example client=198.51.100.7 method=PLAIN status=5.1.8'
+        line 'action=reject reason=unauthenticated by=milter stage=rcpt client=2001:db8::7 status=5.7.57'
+        line 'action=reject reason=bad-login by=policyd stage=rcpt login=x\x20client\x3d192.0.2.1 client=198.51.100.8 status=5.7.139'
+    } >"$D/bad.log"
+    {
+        line 'action=reject reason=mailbox-disabled by=policyd stage=rcpt login=b@contoso.example client=192.0.2.15 status=5.7.139'
+        line 'action=defer reason=limit by=policyd stage=end login=b@contoso.example client=192.0.2.15 status=4.7.1'
+        line 'action=pass reason=ok by=policyd stage=end login=b@contoso.example client=192.0.2.15'
+        line 'action=pass reason=ok by=policyd stage=end login="action=reject\x20reason=blocked" client=192.0.2.15'
+    } >"$D/good.log"
+    banned() { fail2ban-regex -v "$1" "$D/f2b/filter.d/postern.conf" 2>&1 | sed -n 's/^| *\([0-9a-f.:]*[.:][0-9a-f.:]*\) .*/\1/p' | sort -u | tr '\n' ' '; }
+    is 'the filter finds the clients of refusals for good' "$(banned "$D/bad.log")" '198.51.100.7 198.51.100.8 2001:db8::7 '
+    is 'and no others' "$(fail2ban-regex "$D/good.log" "$D/f2b/filter.d/postern.conf" | grep '^Lines:')" '*4 lines, *0 matched, 4 missed*'
+    is 'fail2ban takes filter and jail' "$(fail2ban-client -c "$D/f2b" -t 2>&1 | tail -n 1)" 'OK*'
+fi
+exit $status
