@@ -89,7 +89,7 @@ const struct cli_command cli_commands[] = {
      cmd_check_postfix, false, true},
     {"setup-postfix", "--dry-run | --apply | --undo [OPTION...]", "Let Postfix ask postern, or take that back",
      "  --dry-run          only show the commands\n"
-     "  --apply            run them, keep copies of main.cf and master.cf, check, reload\n"
+     "  --apply            run them, keep copies of main.cf, master.cf; check, reload\n"
      "  --undo             put the copies back\n"
      "  --force            undo although the files were changed since\n"
      "  --config-dir DIR   Postfix's, in place of its default one\n",
