@@ -85,6 +85,13 @@ void delivery_configure(struct delivery *d, const struct config *config)
 
 /* ---- notes of what was done ---- */
 
+static const char *target_name(const struct alert_target *target)
+{
+    if (target->command != NULL)
+        return target->command[0];
+    return target->url != NULL ? "the webhook" : target->url_file;
+}
+
 /* What a target is, whatever its place in the list. */
 static uint64_t target_hash(const struct alert_target *target)
 {
@@ -121,6 +128,20 @@ static void note_done(const struct delivery *d, const struct notice *notice, con
                 e.text);
 }
 
+/* What a target will not get is kept among what failed, with the reason, for "postern status" to count. */
+static void note_given_up(const struct delivery *d, const struct notice *notice, const struct alert_target *target,
+                          const char *why)
+{
+    char name[NOTICE_NAME_MAX + 32];
+    struct error e;
+
+    log_say(d->log, LEVEL_ERROR, "%s: given up for %s: %s", notice->id, target_name(target), why);
+    note_name(notice, target, name, sizeof name);
+    if (spool_put(d->failed, name, slice_of(why), &e) != 0)
+        log_say(d->log, LEVEL_ERROR, "%s was given up, but that cannot be noted: %s", notice->id, e.text);
+    note_done(d, notice, target);
+}
+
 /* Out of the way; where that fails it is found again, and its notes say that it was done. */
 static void put_away(const struct delivery *d, const char *name, int where)
 {
@@ -129,13 +150,6 @@ static void put_away(const struct delivery *d, const char *name, int where)
 }
 
 /* ---- sending ---- */
-
-static const char *target_name(const struct alert_target *target)
-{
-    if (target->command != NULL)
-        return target->command[0];
-    return target->url != NULL ? "the webhook" : target->url_file;
-}
 
 static void wait_for(struct waiting *w, uint64_t now_ns)
 {
@@ -154,8 +168,7 @@ static bool attempt(struct delivery *d, size_t i, const struct notice *notice, i
     struct error e;
 
     if (wall_s - notice->at_s > (int64_t)target->max_age_s) {
-        log_say(d->log, LEVEL_ERROR, "%s: given up for %s: older than max_age", notice->id, target_name(target));
-        note_done(d, notice, target);
+        note_given_up(d, notice, target, "older than max_age");
         return true;
     }
     sent = target->command != NULL ? send_command(target, notice, &e) : send_webhook(target, notice, &e);
@@ -166,8 +179,7 @@ static bool attempt(struct delivery *d, size_t i, const struct notice *notice, i
         return true;
     }
     if (sent == SENT_NEVER) {
-        log_say(d->log, LEVEL_ERROR, "%s: given up for %s: %s", notice->id, target_name(target), e.text);
-        note_done(d, notice, target);
+        note_given_up(d, notice, target, e.text);
         return true;
     }
     wait_for(w, clock_boot_ns());
@@ -178,7 +190,7 @@ static bool attempt(struct delivery *d, size_t i, const struct notice *notice, i
 
 static bool wants(const struct alert_target *target, const struct notice *notice)
 {
-    return (target->events & 1u << notice->event) != 0;
+    return notice->event == ALERT_TEST || (target->events & 1u << notice->event) != 0;
 }
 
 static void work_off(struct delivery *d, const char *name, uint64_t boot_ns, int64_t wall_s, bool (*stop)(void))

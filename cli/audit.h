@@ -7,9 +7,11 @@
 
 /* Rows of audit_rules. */
 enum audit_rule {
+    AUDIT_MIRROR_NOT_USED,
     AUDIT_MIRROR_MISSING,
     AUDIT_MIRROR_DAMAGED,
     AUDIT_MIRROR_STALE,
+    AUDIT_NOT_MIRRORED,
     AUDIT_ORGANIZATION_ENABLED,
     AUDIT_ORGANIZATION_UNKNOWN,
     AUDIT_BASIC_NOT_FORBIDDEN,
@@ -30,6 +32,9 @@ enum audit_rule {
     AUDIT_NO_LIMIT,
     AUDIT_LIMIT_ABOVE_SERVICE,
     AUDIT_NO_ALERTS,
+    AUDIT_ALERT_COMMAND,
+    AUDIT_NOTICES,
+    AUDIT_UNKNOWN_NAMES,
     AUDIT_SECRETS,
     AUDIT_DATA_FILES,
     AUDIT_RULES
@@ -62,5 +67,7 @@ int audit_directory(struct audit *a, struct error *e); /* tenants and mailboxes,
 int audit_usage(struct audit *a, struct error *e);     /* what was seen */
 void audit_config(struct audit *a);
 void audit_files(struct audit *a);
+void audit_lists(struct audit *a);   /* names that nobody has */
+void audit_notices(struct audit *a); /* what alerts lead to */
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #define STALE_S (2 * 86400) /* where the tenant has no max_age of its own */
-#define JOURNAL_LEAST_DAYS 30
 
 struct mailboxes {
     uint64_t all, inheriting;
@@ -124,18 +123,66 @@ static void tell_organization(struct audit *a, const struct tenant_facts *tenant
                      "false here");
 }
 
+/* Manifests before there were parts tell one age for all. */
+static bool knows_parts(const struct tenant_facts *tenant)
+{
+    for (size_t i = 0; i < MIRRORED_PARTS; i++)
+        if (tenant->parts[i].at > 0)
+            return true;
+    return false;
+}
+
+static void add_old(const struct audit *a, const struct mirrored *part, const char *title, struct buf *out)
+{
+    char source[4 * sizeof part->source + 8];
+
+    buf_addf(out, "%sthe %s %lld hours (from %s)", out->n > 0 ? ", " : "", title,
+             (long long)((a->now_s - part->at) / 3600), cli_plain(source, sizeof source, slice_of(part->source)));
+}
+
+/* What decides or refuses, part by part: a fresh list of mailboxes says nothing of the organization's setting. */
 static void tell_age(struct audit *a, const struct tenant_facts *tenant)
 {
     const struct tenant_config *config = config_of(a, tenant->name);
-    int64_t age = a->now_s - tenant->settings_at;
     int64_t most = config != NULL && config->max_age_s > 0 ? (int64_t)config->max_age_s : STALE_S;
+    struct mirrored all = {.at = tenant->settings_at};
+    struct buf source = BUF_OVER(all.source);
+    char old[700];
+    struct buf b = BUF_OVER(old);
 
+    buf_add(&source, slice_of(tenant->source));
     if (tenant->settings_at == 0)
         findings_add(a->findings, AUDIT_MIRROR_STALE, tenant->name, "the mailboxes' settings were never mirrored");
-    else if (age > most)
+    else if (!knows_parts(tenant) && a->now_s - all.at > most)
+        add_old(a, &all, "settings", &b);
+    for (size_t i = 0; i <= PART_RESTRICTED; i++)
+        if (tenant->parts[i].at > 0 && a->now_s - tenant->parts[i].at > most)
+            add_old(a, &tenant->parts[i], mirrored_title((enum mirrored_part)i), &b);
+    if (b.n > 0)
         findings_add(a->findings, AUDIT_MIRROR_STALE, tenant->name,
-                     "the settings are %lld hours old (from %.100s); %lld hours are the most they should be",
-                     (long long)(age / 3600), tenant->source, (long long)(most / 3600));
+                     "older than the %lld hours that they should be at most: %s", (long long)(most / 3600), old);
+}
+
+/* Gates whose export never came stand open; those that are switched off are meant to. */
+static void tell_not_mirrored(struct audit *a, const struct tenant_facts *tenant)
+{
+    const struct smtp_auth_config *auth = &a->config->smtp_auth;
+    const struct {
+        enum mirrored_part part;
+        bool heeded;
+    } gates[] = {{PART_SECURITY_DEFAULTS, auth->security_defaults},
+                 {PART_DEFAULT_POLICY, auth->authentication_policy},
+                 {PART_POLICIES, auth->authentication_policy},
+                 {PART_USERS, auth->authentication_policy},
+                 {PART_RESTRICTED, true}};
+    char missing[300];
+    struct buf b = BUF_OVER(missing);
+
+    for (size_t i = 0; knows_parts(tenant) && i < sizeof gates / sizeof *gates; i++)
+        if (gates[i].heeded && tenant->parts[gates[i].part].at == 0)
+            buf_addf(&b, "%s%s", b.n > 0 ? ", " : "", mirrored_title(gates[i].part));
+    if (b.n > 0)
+        findings_add(a->findings, AUDIT_NOT_MIRRORED, tenant->name, "not mirrored: %s", missing);
 }
 
 static void skip_from(struct audit *a, enum audit_rule first, const char *why)
@@ -148,9 +195,14 @@ int audit_directory(struct audit *a, struct error *e)
 {
     struct directory_totals totals;
     struct mailboxes sum;
+    char text[600];
 
+    if (a->cli->other_generation)
+        findings_add(a->findings, AUDIT_MIRROR_NOT_USED, a->config->directory, "%s",
+                     cli_disagreement(a->cli, text, sizeof text));
     if (a->cli->view == NULL || directory_tenants(a->cli->view) == 0) {
-        findings_add(a->findings, AUDIT_MIRROR_MISSING, a->config->directory, "there is no directory");
+        if (!a->cli->other_generation)
+            findings_add(a->findings, AUDIT_MIRROR_MISSING, a->config->directory, "there is no directory");
         skip_from(a, AUDIT_MIRROR_DAMAGED, "there is no directory");
         return 0;
     }
@@ -167,14 +219,15 @@ int audit_directory(struct audit *a, struct error *e)
         if (walk(a, tenant, &sum, e) != 0)
             return -1;
         tell_age(a, tenant);
+        tell_not_mirrored(a, tenant);
         tell_organization(a, tenant, &sum);
         tell_names(a, AUDIT_SHARED_ENABLED, tenant, &sum.shared, "shared, room or equipment mailbox");
         tell_names(a, AUDIT_PEOPLE_ENABLED, tenant, &sum.people, "user mailbox");
         tell_names(a, AUDIT_RESTRICTED, tenant, &sum.restricted, "restricted mailbox");
-        if (a->seen_days >= JOURNAL_LEAST_DAYS)
+        if (a->seen_days >= a->days)
             tell_names(a, AUDIT_ALLOWED_UNUSED, tenant, &sum.unused, "allowed but silent mailbox");
     }
-    if (a->seen_days < JOURNAL_LEAST_DAYS)
-        findings_skip(a->findings, AUDIT_ALLOWED_UNUSED, "the journal is less than 30 days old");
+    if (a->seen_days < a->days)
+        findings_skip(a->findings, AUDIT_ALLOWED_UNUSED, "usage is not known for --days yet");
     return 0;
 }

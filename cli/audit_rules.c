@@ -9,12 +9,19 @@
 #define BASELINE_PER_MAILBOX "CISA MS.EXO.5.1v1"
 
 const struct rule audit_rules[AUDIT_RULES] = {
+    [AUDIT_MIRROR_NOT_USED] =
+        {"mirror-not-used", SEVERITY_CRITICAL, NULL, "the services decide by the directory that is in its folder",
+         "put the folder's manifest back, or run postern-mirror; see that the services may read it"},
     [AUDIT_MIRROR_MISSING] = {"mirror-missing", SEVERITY_CRITICAL, NULL, "Exchange Online's settings are mirrored",
                               "run postern-mirror: without its directory all authenticated mail is deferred"},
     [AUDIT_MIRROR_DAMAGED] = {"mirror-damaged", SEVERITY_CRITICAL, NULL, "every record of the directory is whole",
                               "look at the disk, then run postern-mirror: it writes the directory anew"},
     [AUDIT_MIRROR_STALE] = {"mirror-stale", SEVERITY_HIGH, NULL, "the mirrored settings are fresh",
                             "see why postern-mirror fails: journalctl -u postern-mirror"},
+    [AUDIT_NOT_MIRRORED] =
+        {"not-mirrored", SEVERITY_MEDIUM, NULL, "all that can forbid SMTP AUTH is mirrored",
+         "import these exports too (export.ps1 makes all of them), or let postern-mirror fetch them: "
+         "what they forbid in Exchange Online is not forbidden here"},
     [AUDIT_ORGANIZATION_ENABLED] = {"organization-enabled", SEVERITY_HIGH, BASELINES,
                                     "SMTP AUTH is disabled for the organization, and enabled per mailbox only",
                                     "Set-TransportConfig -SmtpClientAuthenticationDisabled $true, after enabling the "
@@ -67,6 +74,12 @@ const struct rule audit_rules[AUDIT_RULES] = {
                                    "30/m for messages and 10000/d for recipients are the service's own"},
     [AUDIT_NO_ALERTS] = {"no-alerts", SEVERITY_LOW, NULL, "somebody is told when a login is blocked",
                          "add a webhook or a command to alerts in postern.conf, and start postern-alert"},
+    [AUDIT_ALERT_COMMAND] = {"alert-command", SEVERITY_HIGH, NULL, "the commands of alerts can be run",
+                             "put the program there, or correct alerts in postern.conf; then postern alert --test"},
+    [AUDIT_NOTICES] = {"notices-undelivered", SEVERITY_HIGH, NULL, "notices arrive",
+                       "see why in the log of postern-alert (journalctl -u postern-alert); then postern alert --test"},
+    [AUDIT_UNKNOWN_NAMES] = {"unknown-names", SEVERITY_MEDIUM, NULL, "names in lists and rules are somebody's",
+                             "correct or remove them: a rule for a name that nobody has does nothing"},
     [AUDIT_SECRETS] = {"secrets-readable", SEVERITY_CRITICAL, NULL, "secrets are for their program alone",
                        "chmod o= the file"},
     [AUDIT_DATA_FILES] = {"data-readable", SEVERITY_MEDIUM, NULL, "who sends what is not for everybody to read",

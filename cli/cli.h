@@ -18,7 +18,14 @@
 
 #include <getopt.h>
 
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+/* Exit statuses; 3 to 5 are the commands' own. */
+enum {
+    CLI_OK = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_MAY_NOT_READ = 6,    /* what was asked for is there, but not for this user */
+    CLI_OTHER_GENERATION = 7 /* the services decide by another generation of the directory than is in the folder */
+};
 
 struct cli_command;
 
@@ -32,20 +39,46 @@ struct cli {
     struct directory_view *view; /* NULL: there is none (yet) */
     struct state *state;
     struct journal *journal;
+    /* what was found when they were opened */
+    bool may_not_read;            /* one of them is closed to this user */
+    bool other_generation;        /* the services use another one than `view` */
+    uint64_t services_generation; /* then: which; 0: none */
+    struct terminal terminal;
 };
 
 /* ---- parts: 0, or -1 after an error was printed ---- */
 
 int cli_open_config(struct cli *cli);
+/*
+ * LMDB, which reads the directory, trusts what is in a file; so it is better not read by root. What is needed of
+ * root's, to read the configuration and to see whose processes are whose, must be done by now. The configuration must
+ * be open. 0; -1 with e.
+ */
+int cli_leave_root(const struct cli *cli, struct error *e);
 /* The directory may be missing: then cli->view is NULL all the same, with 0. Opens the configuration too. */
 int cli_open_directory(struct cli *cli);
 /* The services' own state; it is an error when it is not there or cannot be written, since counting elsewhere would say
  * nothing. Opens the configuration too. */
 int cli_open_state(struct cli *cli);
 int cli_open_journal(struct cli *cli);
-/* All but the journal, and what decide() needs. */
+/*
+ * All but the journal, and what decide() needs. When the services use another generation of the directory than the
+ * folder has, that is said on the error output, and the exit status tells it (cli_exit_status).
+ */
 int cli_open_context(struct cli *cli, struct decide_context *context);
+/*
+ * Compares the generation that the services use with the one of cli->view, and fills other_generation and
+ * services_generation. A new generation may reach them later than us: waits a few seconds for that. The directory must
+ * have been looked for, and the state be open. True when they agree, or no service says anything.
+ */
+bool cli_services_agree(struct cli *cli);
+/* "the services use generation 4 of the directory; the folder ... has none": when they don't agree. */
+const char *cli_disagreement(const struct cli *cli, char *mem, size_t cap);
 void cli_close(struct cli *cli);
+
+/* What the program returns for a command's status: failures, and what a reading command printed, may be due to files
+ * that are closed to the user or not the services' own. */
+int cli_exit_status(const struct cli *cli, int status);
 
 /* ---- options ---- */
 
@@ -80,6 +113,10 @@ int cli_check_arguments(struct cli *cli, int argc, int least, int most);
 int cli_fail(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with a hint at --help. Answers CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Begins rows on the standard output, in the format that was asked for and as wide as the terminal. NULL without
+ * memory.
+ */
+struct output *cli_rows(const struct cli *cli, const struct output_column *columns, size_t n);
 /* For the end of a command that printed rows: CLI_OK, or CLI_FAILED after an error was printed. */
 int cli_finish(const struct cli *cli, struct output *o, const char *empty);
 

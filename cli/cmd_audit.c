@@ -4,6 +4,7 @@
 #include "core/clock.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #define DAYS_DEFAULT 90u
 #define DAYS_MAX 400u
@@ -17,6 +18,8 @@ static int audit_all(struct audit *a, struct error *e)
         return -1;
     audit_config(a);
     audit_files(a);
+    audit_lists(a);
+    audit_notices(a);
     return 0;
 }
 
@@ -28,6 +31,7 @@ static int run(struct cli *cli, uint64_t days, enum findings_format format)
     int status;
 
     findings_begin(&f, audit_rules, AUDIT_RULES);
+    f.terminal = cli->terminal;
     if (audit_all(&a, &e) != 0)
         status = cli_fail(cli, "%s", e.text);
     else if (findings_print(&f, format, "audit", stdout) != 0)
@@ -66,5 +70,8 @@ int cmd_audit(struct cli *cli, int argc, char **argv)
     (void)cli_open_journal(cli);
     if (cli_open_directory(cli) != 0)
         return CLI_FAILED;
+    /* Where the services have run, the state says by what they decide. */
+    if (access(cli->config->state_path, F_OK) == 0 && cli_open_state(cli) == 0)
+        (void)cli_services_agree(cli);
     return run(cli, days, format);
 }

@@ -1,5 +1,6 @@
 /* postern block, postern unblock. */
 #include "cli/commands.h"
+#include "cli/known.h"
 #include "cli/subject.h"
 #include "core/clock.h"
 #include "core/keys.h"
@@ -33,6 +34,21 @@ static void print_until(uint64_t until_ns, const struct decide_context *c)
 
 /* ---- block ---- */
 
+/* A login that nobody has ever heard of is a typing error, as a rule, and then the thief goes on. */
+static int check_name(const struct cli *cli, const struct subject *x)
+{
+    char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
+    struct known known;
+
+    if ((x->part != PER_USER && x->part != PER_LOGIN) || x->verdict.identity.n_claims > 0)
+        return CLI_OK;
+    known_user(cli, x->submission.login_text, &known);
+    if (!known.checked || known.exists)
+        return CLI_OK;
+    return cli_fail(cli, "no mailbox has the name \"%s\", and no such login was seen%s; --force blocks it all the same",
+                    cli_plain(shown, sizeof shown, x->submission.login_text), known_hint(&known, hint, sizeof hint));
+}
+
 struct block_options {
     const char *seconds, *reason;
     bool force;
@@ -63,6 +79,8 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
     if (!o->force && never_blocked(c, &x->submission, &x->verdict.identity, x->part))
         return cli_fail(cli, "never_block in %s protects %s; take it out there, or give --force", cli->config->file,
                         b->subject);
+    if (!o->force && check_name(cli, x) != CLI_OK)
+        return CLI_FAILED;
     b->from_ns = c->now_ns;
     b->from_wall_s = c->wall_s;
     b->until_ns = o->seconds != NULL ? c->now_ns + seconds * NS_PER_S : BLOCK_FOREVER;

@@ -144,7 +144,7 @@ int cmd_blocks(struct cli *cli, int argc, char **argv)
             puts("nobody is blocked");
         status = fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "cannot write the output");
     } else {
-        o = output_begin(stdout, cli->format, columns, sizeof columns / sizeof *columns);
+        o = cli_rows(cli, columns, sizeof columns / sizeof *columns);
         for (size_t i = 0; o != NULL && i < n; i++)
             put_block(o, &c, &list[i]);
         status = cli_finish(cli, o, NULL);

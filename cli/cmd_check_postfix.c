@@ -91,6 +91,7 @@ int cmd_check_postfix(struct cli *cli, int argc, char **argv)
     if (postfix_read(folder, &p, &e) != 0)
         return cli_fail(cli, "%s", e.text);
     findings_begin(&f, postfix_rules, PF_RULES);
+    f.terminal = cli->terminal;
     if (postfix_check_all(cli->config, cli->journal, &p, &f, &e) != 0)
         status = cli_fail(cli, "%s", e.text);
     else if (findings_print(&f, format, "check-postfix", stdout) != 0)

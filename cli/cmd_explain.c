@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define TRACE_MAX 65536
+#define FIELD_INDENT 12 /* columns in front of what is told */
 
 struct explained {
     struct decide_context context;
@@ -104,29 +105,45 @@ static void print_question(const struct explained *x, const struct question *q, 
     print_asked("at", buf_slice(&b));
 }
 
-static void print_steps(const struct explained *x)
+/* "  name      text", folded on a terminal. */
+static void print_field(const struct terminal *t, const char *name, struct slice text)
+{
+    printf(name[0] != '\0' ? "  %-9s " : "  %s", name);
+    terminal_fold(stdout, t, name[0] != '\0' ? FIELD_INDENT : 2, FIELD_INDENT, text);
+}
+
+/* The text begins with a blank. */
+static void print_step(const struct terminal *t, struct slice name, struct slice text)
+{
+    printf("  %-10.*s%s", SLICE_ARG(name), name.n > 10 ? ":" : "");
+    terminal_fold(stdout, t, name.n > 10 ? name.n + 3 : FIELD_INDENT, FIELD_INDENT, text);
+}
+
+static void print_steps(const struct explained *x, const struct terminal *t)
 {
     struct slice rest = buf_slice(&x->trace), line, name, text;
 
     puts("\nSteps:");
     while (slice_cut(rest, '\n', &line, &rest)) {
         if (slice_cut(line, ':', &name, &text))
-            printf("  %-10.*s%s%.*s\n", SLICE_ARG(name), name.n > 10 ? ":" : "", SLICE_ARG(text));
+            print_step(t, name, text);
         else
-            printf("  %.*s\n", SLICE_ARG(line));
+            print_field(t, "", line);
     }
     if (x->trace.n == 0)
         puts("  nothing is decided at this stage");
 }
 
-static void print_verdict(const struct explained *x)
+static void print_verdict(const struct explained *x, const struct terminal *t)
 {
     const struct verdict *v = &x->verdict;
     const struct reason_row *row = reason_row(v->reason);
     char text[40];
     struct buf b = BUF_OVER(text);
 
-    printf("\nVerdict: %s (%s)\n", action_name(v->action), row->name);
+    fputs("\nVerdict: ", stdout);
+    terminal_paint(stdout, t, v->action == ACTION_PASS ? PAINT_GOOD : PAINT_BAD, action_name(v->action));
+    printf(" (%s)\n", row->name);
     if (v->limit != NULL)
         printf("  limit     %s\n", v->limit);
     if (v->retry_ns > 0) {
@@ -134,14 +151,17 @@ static void print_verdict(const struct explained *x)
         printf("  again in  %s\n", text);
     }
     if (v->reply.n > 0)
-        printf("  reply     %.*s\n", SLICE_ARG(v->reply));
+        print_field(t, "reply", v->reply);
     if (v->fault != NULL)
         printf("  header    %s: %s\n", header_field_name(v->fault_field), v->fault);
-    printf("  meaning   %s\n", row->help);
-    if (v->monitored)
-        printf("  but for monitor mode: %s%s%s: %s\n", reason_row(v->monitored_reason)->name,
-               v->monitored_limit != NULL ? " by limit " : "", v->monitored_limit != NULL ? v->monitored_limit : "",
-               reason_row(v->monitored_reason)->help);
+    print_field(t, "meaning", slice_of(row->help));
+    if (!v->monitored)
+        return;
+    row = reason_row(v->monitored_reason);
+    printf("  but for monitor mode: %s%s%s: ", row->name, v->monitored_limit != NULL ? " by limit " : "",
+           v->monitored_limit != NULL ? v->monitored_limit : "");
+    terminal_fold(stdout, t, strlen("  but for monitor mode: ") + strlen(row->name) + 2, FIELD_INDENT,
+                  slice_of(row->help));
 }
 
 static void json_field(const char *name, struct slice text, const char *end)
@@ -342,7 +362,8 @@ int cmd_explain(struct cli *cli, int argc, char **argv)
     if (read_options(cli, argc, argv, &a, &status) != 0)
         goto out;
     status = CLI_FAILED;
-    if (cli_open_context(cli, &x->context) != 0)
+    /* Without a directory it would say that mail is deferred, which is not so while the services have one. */
+    if (cli_open_context(cli, &x->context) != 0 || (cli->other_generation && cli->view == NULL))
         goto out;
     if (question_submission(q, &x->submission, &x->headers, &e) != 0 || question_stage(q, &stage, &all, &e) != 0 ||
         move_time(x, a.at, &at_s, &e) != 0) {
@@ -357,8 +378,8 @@ int cmd_explain(struct cli *cli, int argc, char **argv)
         print_json(x, q);
     } else {
         print_question(x, q, at_s);
-        print_steps(x);
-        print_verdict(x);
+        print_steps(x, &cli->terminal);
+        print_verdict(x, &cli->terminal);
     }
     status = fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "cannot write the output");
 out:

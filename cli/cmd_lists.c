@@ -1,5 +1,6 @@
 /* postern allow, postern deny, postern forget: the operator's own lists of mailboxes. */
 #include "cli/commands.h"
+#include "cli/known.h"
 #include "cli/list_edit.h"
 
 #include <time.h>
@@ -56,6 +57,11 @@ struct task {
     const char *comment;
 };
 
+struct list_options {
+    const char *reason;
+    bool force;
+};
+
 static int change_one(struct cli *cli, const struct list *list, const char *setting, enum change change,
                       struct slice entry, struct slice comment)
 {
@@ -80,7 +86,27 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
     return CLI_OK;
 }
 
-static int change_lists(struct cli *cli, const struct task *task, struct slice user, const char *reason)
+/* What is written into a list is looked at by nobody for long; and what is to leave one should be there. */
+static int check_name(const struct cli *cli, const struct task *task, struct slice entry)
+{
+    const struct smtp_auth_config *auth = &cli->config->smtp_auth;
+    char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
+    struct known known;
+
+    (void)cli_plain(shown, sizeof shown, entry);
+    if (task->allow == REMOVE && task->deny == REMOVE) {
+        if (list_has(auth->allow, entry, NULL) || list_has(auth->deny, entry, NULL))
+            return CLI_OK;
+        return cli_fail(cli, "\"%s\" is in neither of the two lists", shown);
+    }
+    known_user(cli, entry, &known);
+    if (!known.checked || known.exists)
+        return CLI_OK;
+    return cli_fail(cli, "no %s has the name \"%s\"%s; --force writes it down all the same",
+                    entry.p[0] == '@' ? "tenant" : "mailbox", shown, known_hint(&known, hint, sizeof hint));
+}
+
+static int change_lists(struct cli *cli, const struct task *task, struct slice user, const struct list_options *o)
 {
     char entry_text[ADDRESS_MAX + 2], comment_text[600];
     struct buf entry = BUF_OVER(entry_text), comment = BUF_OVER(comment_text);
@@ -92,8 +118,10 @@ static int change_lists(struct cli *cli, const struct task *task, struct slice u
         return CLI_FAILED;
     if (parse_entry(user, &entry, &e) != 0)
         return cli_usage(cli, "%s", e.text);
+    if (!o->force && check_name(cli, task, buf_slice(&entry)) != CLI_OK)
+        return CLI_FAILED;
     auth = &cli->config->smtp_auth;
-    say_comment(&comment, task->comment, reason);
+    say_comment(&comment, task->comment, o->reason);
     /* Adding first: killed in between, the entry stands in both, and deny wins. */
     if (task->deny == ADD) {
         status = change_one(cli, auth->deny, "deny_file", ADD, buf_slice(&entry), buf_slice(&comment));
@@ -111,16 +139,20 @@ static int change_lists(struct cli *cli, const struct task *task, struct slice u
 
 static int run(struct cli *cli, int argc, char **argv, const struct task *task)
 {
-    enum { REASON = 256 };
-    static const struct option options[] = {{"reason", required_argument, NULL, REASON}, CLI_LAST_OPTIONS};
-    const char *reason = NULL;
+    enum { REASON = 256, FORCE };
+    static const struct option options[] = {
+        {"reason", required_argument, NULL, REASON}, {"force", no_argument, NULL, FORCE}, CLI_LAST_OPTIONS};
+    struct list_options o = {.reason = NULL};
     int option, status;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        reason = optarg;
+        if (option == REASON)
+            o.reason = optarg;
+        else
+            o.force = true;
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 1)) != CLI_OK)
         return status;
-    return change_lists(cli, task, slice_of(argv[optind]), reason);
+    return change_lists(cli, task, slice_of(argv[optind]), &o);
 }
 
 int cmd_allow(struct cli *cli, int argc, char **argv)

@@ -1,7 +1,9 @@
 /* postern log: recent decisions, from the journal. */
 #include "cli/commands.h"
+#include "cli/known.h"
 #include "cli/messages.h"
 #include "core/clock.h"
+#include "core/config_table.h"
 
 #include <stdlib.h>
 
@@ -10,6 +12,7 @@
 
 struct search {
     const char *user, *reason, *limit;
+    struct known named; /* what user is the name of, whichever of the mailbox's names it is */
     struct network client;
     bool has_client, refused;
     unsigned actions; /* a set of bits 1 << enum action; 0: any */
@@ -19,12 +22,19 @@ struct search {
     size_t n;
 };
 
+static bool is_user(const struct search *x, const struct journal_record *r)
+{
+    struct slice user = slice_of(x->user), mailbox = slice_of(x->named.mailbox);
+
+    return slice_ieq(user, slice_of(r->login)) || slice_ieq(user, slice_of(r->mailbox)) ||
+           slice_eq(user, slice_of(r->connector)) || (mailbox.n > 0 && slice_ieq(mailbox, slice_of(r->mailbox)));
+}
+
 static bool is_wanted(const struct search *x, const struct journal_record *r)
 {
     if (x->actions != 0 && (x->actions & 1u << r->action) == 0)
         return false;
-    if (x->user != NULL && !slice_ieq(slice_of(x->user), slice_of(r->login)) &&
-        !slice_ieq(slice_of(x->user), slice_of(r->mailbox)) && !slice_eq(slice_of(x->user), slice_of(r->connector)))
+    if (x->user != NULL && !is_user(x, r))
         return false;
     if (x->has_client && (!r->has_client || !network_contains(&x->client, &r->client)))
         return false;
@@ -129,12 +139,38 @@ static void put_all(struct output *o, const struct journal_record *r)
     output_word(o, or_none(r->fault_text));
 }
 
+/* Nothing was found: perhaps because there is no such name. */
+static void doubt_user(const struct cli *cli, const struct search *x)
+{
+    char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
+
+    if (x->named.checked && !x->named.exists)
+        (void)cli_fail(cli, "nobody has the name \"%s\"%s", cli_plain(shown, sizeof shown, slice_of(x->user)),
+                       known_hint(&x->named, hint, sizeof hint));
+}
+
+static void doubt_limit(const struct cli *cli, const char *limit)
+{
+    const char *names[CONFIG_LIMITS_MAX], *near;
+    size_t n = cli->config->n_limits < CONFIG_LIMITS_MAX ? cli->config->n_limits : CONFIG_LIMITS_MAX;
+    char shown[4 * OUTPUT_TEXT_MAX + 8];
+
+    for (size_t i = 0; i < n; i++) {
+        names[i] = cli->config->limits[i].name;
+        if (strcmp(names[i], limit) == 0)
+            return;
+    }
+    near = config_suggest(slice_of(limit), names, n);
+    (void)cli_fail(cli, "no limit in %s is called \"%s\"%s%s%s", cli->config->file,
+                   cli_plain(shown, sizeof shown, slice_of(limit)), near != NULL ? "; did you mean " : "",
+                   near != NULL ? near : "", near != NULL ? "?" : "");
+}
+
 static int show(struct cli *cli, const struct search *x)
 {
     bool table = cli->format == OUTPUT_TABLE;
-    struct output *o =
-        table ? output_begin(stdout, cli->format, table_columns, sizeof table_columns / sizeof *table_columns)
-              : output_begin(stdout, cli->format, all_columns, sizeof all_columns / sizeof *all_columns);
+    struct output *o = table ? cli_rows(cli, table_columns, sizeof table_columns / sizeof *table_columns)
+                             : cli_rows(cli, all_columns, sizeof all_columns / sizeof *all_columns);
 
     /* The last one last, as in every log. */
     for (size_t i = x->n; o != NULL && i > 0; i--) {
@@ -143,7 +179,11 @@ static int show(struct cli *cli, const struct search *x)
         else
             put_all(o, &x->found[i - 1]);
     }
-    return cli_finish(cli, o, "nothing of that kind was decided");
+    if (x->n == 0 && x->user != NULL)
+        doubt_user(cli, x);
+    if (x->n == 0 && x->limit != NULL)
+        doubt_limit(cli, x->limit);
+    return cli_finish(cli, o, "no matching decisions");
 }
 
 /* ---- options ---- */
@@ -227,6 +267,8 @@ int cmd_log(struct cli *cli, int argc, char **argv)
         return status;
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;
+    if (x.user != NULL)
+        known_user(cli, slice_of(x.user), &x.named);
     /* Untouched pages cost nothing, so room for all that may be found is there at once. */
     if ((x.found = calloc(x.most, sizeof *x.found)) == NULL)
         return cli_fail(cli, "out of memory; ask for fewer --lines");

@@ -23,10 +23,9 @@ static const char *label(char *mem, size_t cap, const char *text)
     return mem;
 }
 
-static void print_services(const struct picture *p)
+/* Those that run, each program once, and then those that should. */
+static void print_up(const struct picture *p)
 {
-    char text[600];
-
     family("postern_up", "gauge", "Processes of that service that run with this configuration.");
     for (size_t i = 0; i < p->n_processes; i++) {
         uint64_t count = 0;
@@ -40,21 +39,48 @@ static void print_services(const struct picture *p)
         if (first)
             printf("postern_up{program=\"%s\"} %llu\n", p->processes[i].name, (unsigned long long)count);
     }
+    for (size_t i = 0; i < p->n_services; i++)
+        if (p->services[i].state == SERVICE_DOWN)
+            printf("postern_up{program=\"%s\"} 0\n", p->services[i].program);
+}
+
+static void print_services(const struct picture *p)
+{
+    char text[600];
+
+    print_up(p);
     family("postern_listener_up", "gauge", "1 when the listener answers.");
     for (size_t i = 0; i < p->n_listeners; i++)
         printf("postern_listener_up{program=\"%s\",address=\"%s\"} %d\n", p->listeners[i].program,
                label(text, sizeof text, p->listeners[i].address), p->listeners[i].up);
 }
 
-static void print_directory(const struct cli *cli)
+static uint64_t lowest_used(const struct picture *p)
+{
+    uint64_t lowest = p->using[0].generation;
+
+    for (size_t i = 1; i < p->n_using; i++)
+        if (p->using[i].generation < lowest)
+            lowest = p->using[i].generation;
+    return lowest;
+}
+
+static void print_parts(const struct tenant_facts *t)
+{
+    char text[200];
+
+    (void)label(text, sizeof text, t->name);
+    for (size_t i = 0; i < MIRRORED_PARTS; i++)
+        printf("postern_directory_part_timestamp_seconds{tenant=\"%s\",part=\"%s\"} %lld\n", text,
+               mirrored_word((enum mirrored_part)i), (long long)t->parts[i].at);
+}
+
+static void print_tenants(const struct cli *cli)
 {
     uint32_t n = cli->view != NULL ? directory_tenants(cli->view) : 0;
     const struct tenant_facts *t;
     char text[200];
 
-    family("postern_directory_generation", "gauge", "Generation of the directory; 0 without one.");
-    printf("postern_directory_generation %llu\n",
-           cli->view != NULL ? (unsigned long long)directory_view_generation(cli->view) : 0);
     family("postern_directory_mailboxes", "gauge", "Mailboxes of the tenant in the directory.");
     for (uint32_t i = 0; i < n; i++)
         if ((t = directory_tenant(cli->view, i)) != NULL)
@@ -65,11 +91,45 @@ static void print_directory(const struct cli *cli)
         if ((t = directory_tenant(cli->view, i)) != NULL)
             printf("postern_directory_settings_timestamp_seconds{tenant=\"%s\"} %lld\n",
                    label(text, sizeof text, t->name), (long long)t->settings_at);
+    family("postern_directory_part_timestamp_seconds", "gauge",
+           "When that part of the tenant was brought in or confirmed; 0: never.");
+    for (uint32_t i = 0; i < n; i++)
+        if ((t = directory_tenant(cli->view, i)) != NULL)
+            print_parts(t);
+}
+
+/* What may not be read is left out: 0 would be a statement. */
+static void print_directory(const struct cli *cli, const struct picture *p)
+{
+    if (p->directory == PART_READ || p->directory == PART_NONE) {
+        family("postern_directory_generation", "gauge", "Generation of the directory in its folder; 0 without one.");
+        printf("postern_directory_generation %llu\n",
+               cli->view != NULL ? (unsigned long long)directory_view_generation(cli->view) : 0);
+        print_tenants(cli);
+    }
+    if (p->n_using == 0)
+        return;
+    family("postern_services_generation", "gauge", "The lowest generation of the directory that a service uses.");
+    printf("postern_services_generation %llu\n", (unsigned long long)lowest_used(p));
+}
+
+static void print_notices(const struct picture *p)
+{
+    if (p->notices.part != PART_READ && p->notices.part != PART_NONE)
+        return;
+    family("postern_notices_waiting", "gauge", "Notices that were not delivered yet.");
+    printf("postern_notices_waiting %u\n", p->notices.waiting);
+    family("postern_notices_given_up", "gauge", "Notices that were given up in the last 7 days.");
+    printf("postern_notices_given_up %u\n", p->notices.given_up);
+    if (p->notices.oldest_s == 0)
+        return;
+    family("postern_notices_oldest_timestamp_seconds", "gauge", "When the oldest notice that waits was made.");
+    printf("postern_notices_oldest_timestamp_seconds %lld\n", (long long)p->notices.oldest_s);
 }
 
 static void print_state(const struct picture *p)
 {
-    if (!p->has_state)
+    if (p->state != PART_READ)
         return;
     family("postern_counters_entries", "gauge", "Counters that there is room for.");
     printf("postern_counters_entries %llu\n", (unsigned long long)p->counters.entries);
@@ -115,8 +175,9 @@ int cmd_metrics(struct cli *cli, int argc, char **argv)
     if ((p = picture_take(cli)) == NULL)
         return CLI_FAILED;
     print_services(p);
-    print_directory(cli);
+    print_directory(cli, p);
     print_state(p);
+    print_notices(p);
     print_decisions(p);
     status = fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "cannot write the output");
     picture_free(p);

@@ -1,5 +1,6 @@
 /* postern hold, release, discard: what a login has in Postfix's queue. */
 #include "cli/commands.h"
+#include "cli/known.h"
 #include "cli/queue.h"
 #include "core/clock.h"
 
@@ -13,6 +14,7 @@ enum { OPTION_CONFIG_DIR = 2000, OPTION_SINCE, OPTION_YES, OPTION_DRY_RUN };
 struct request {
     enum queue_action action;
     const char *folder, *user;
+    struct known named; /* what user is the name of, whichever of the mailbox's names it is */
     int64_t since_s;
     bool yes, dry_run;
 };
@@ -26,7 +28,7 @@ static int show(struct cli *cli, const struct request *r, const struct queue_lis
     static const char *const empty[] = {[QUEUE_HOLD] = "Nothing of it is in the queue, or all of it is on hold.",
                                         [QUEUE_RELEASE] = "Nothing of it is on hold.",
                                         [QUEUE_DISCARD] = "Nothing of it is in the queue."};
-    struct output *o = output_begin(stdout, cli->format, columns, sizeof columns / sizeof columns[0]);
+    struct output *o = cli_rows(cli, columns, sizeof columns / sizeof columns[0]);
 
     *n = 0;
     if (o == NULL)
@@ -64,6 +66,16 @@ static int confirm(const struct cli *cli, const struct request *r, size_t n)
     return CLI_OK;
 }
 
+/* Nothing was found: perhaps because there is no such name. */
+static void doubt(const struct cli *cli, const struct request *r)
+{
+    char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
+
+    if (r->named.checked && !r->named.exists)
+        (void)cli_fail(cli, "nobody has the name \"%s\"%s", cli_plain(shown, sizeof shown, slice_of(r->user)),
+                       known_hint(&r->named, hint, sizeof hint));
+}
+
 static int work(struct cli *cli, const struct request *r, const struct queue_list *list)
 {
     static const char *const done[] = {
@@ -72,6 +84,8 @@ static int work(struct cli *cli, const struct request *r, const struct queue_lis
     size_t n;
     int status = show(cli, r, list, &n);
 
+    if (status == CLI_OK && n == 0)
+        doubt(cli, r);
     if (status != CLI_OK || n == 0 || r->dry_run)
         return status;
     status = confirm(cli, r, n);
@@ -124,7 +138,9 @@ static int run(struct cli *cli, int argc, char **argv, enum queue_action action)
         return status;
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;
-    if (queue_find(cli->journal, r.folder, r.user, r.since_s, &list, &e) != 0)
+    known_user(cli, slice_of(r.user), &r.named);
+    if (queue_find(cli->journal, r.folder, r.named.mailbox[0] != '\0' ? r.named.mailbox : r.user, r.since_s, &list,
+                   &e) != 0)
         return cli_fail(cli, "%s", e.text);
     status = work(cli, &r, &list);
     queue_free(&list);

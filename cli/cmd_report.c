@@ -14,13 +14,15 @@ static int run(struct cli *cli, struct report *r, const struct report_kind *kind
 {
     int rc;
 
+    if (kind->check != NULL && kind->check(r) != 0)
+        return cli_fail(cli, "%s", r->e->text);
     if (r->powershell) {
-        report_script_head(stdout, kind->name, kind->script);
+        report_script_head(stdout, r, kind);
         if (kind->run(r, kind) != 0)
             return cli_fail(cli, "%s", r->e->text);
         return fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "cannot write the output");
     }
-    r->out = output_begin(stdout, cli->format, kind->columns, kind->n_columns);
+    r->out = cli_rows(cli, kind->columns, kind->n_columns);
     if (r->out == NULL)
         return cli_fail(cli, "out of memory");
     rc = kind->run(r, kind);
@@ -31,9 +33,10 @@ static int run(struct cli *cli, struct report *r, const struct report_kind *kind
 
 int cmd_report(struct cli *cli, int argc, char **argv)
 {
-    enum { DAYS = 256, POWERSHELL };
+    enum { DAYS = 256, POWERSHELL, FORCE };
     static const struct option options[] = {{"days", required_argument, NULL, DAYS},
                                             {"powershell", no_argument, NULL, POWERSHELL},
+                                            {"force", no_argument, NULL, FORCE},
                                             CLI_OUTPUT_OPTIONS,
                                             CLI_LAST_OPTIONS};
     struct error e;
@@ -45,6 +48,7 @@ int cmd_report(struct cli *cli, int argc, char **argv)
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
         r.powershell |= option == POWERSHELL;
+        r.force |= option == FORCE;
         if (option == DAYS && (!slice_to_u64(slice_of(optarg), USAGE_DAYS, &days) || days == 0))
             return cli_usage(cli, "--days is a number from 1 to %d", USAGE_DAYS);
     }

@@ -71,7 +71,7 @@ static const struct output_column columns[] = {{"who", false},     {"reason", fa
 
 static int show(struct cli *cli, struct gathered *g)
 {
-    struct output *o = output_begin(stdout, cli->format, columns, sizeof columns / sizeof *columns);
+    struct output *o = cli_rows(cli, columns, sizeof columns / sizeof *columns);
 
     ranking_sort(&g->ranking, 0);
     for (size_t i = 0; o != NULL && i < g->ranking.n; i++) {

@@ -1,9 +1,15 @@
 #include "cli/commands.h"
 
+#include "core/config_table.h"
+#include "core/program.h"
+
 #define QUEUE_HELP                                                                                                     \
     "  --since TIME       what postern saw since then (7d)\n"                                                          \
     "  --config-dir DIR   Postfix's, in place of its default one\n"                                                    \
-    "  --dry-run          show what it would be done to\n"
+    "  --dry-run          only show the messages affected\n"
+#define LIST_HELP                                                                                                      \
+    "  --reason TEXT   for those who look at the file later\n"                                                         \
+    "  --force         although no mailbox has that name\n"
 #define OUTPUT_HELP "  --csv, --json      for programs instead of people\n"
 
 const struct cli_command cli_commands[] = {
@@ -18,75 +24,88 @@ const struct cli_command cli_commands[] = {
      "  --size BYTES\n"
      "  --stage STAGE       mail, rcpt, data or end alone (the whole message)\n"
      "  --at TIME           at another moment, with what is counted now\n"
-     "  --log-line          read all that from a line of postern's log on standard input\n"
-     "  --policy            read all that from a policy request on standard input\n"
+     "  --log-line          read all that from a line of postern's log on stdin\n"
+     "  --policy            read all that from a policy request on stdin\n"
      "  --json              for programs instead of people\n",
-     cmd_explain, true},
+     cmd_explain, true, true},
     {"log", "[OPTION...]", "Recent decisions",
      "  --user LOGIN        or mailbox, or connector\n"
      "  --client ADDRESS    or network\n"
-     "  --verdict VERDICT   pass, defer, reject, hold or refused; more than one is fine\n"
+     "  --verdict VERDICT   pass, defer, reject, hold or refused; may be repeated\n"
      "  --reason REASON     as in the log\n"
      "  --limit NAME\n"
      "  --since TIME        \"2h\", \"08:30\", \"2025-11-21 08:30\"\n"
      "  --lines N           the last N of them (50)\n" OUTPUT_HELP,
-     cmd_log, false},
+     cmd_log, false, true},
     {"would-refuse", "[--since TIME]", "What monitor mode would have refused", "  --since TIME    (7d)\n" OUTPUT_HELP,
-     cmd_would_refuse, false},
+     cmd_would_refuse, false, true},
     {"block", "[--for TIME] [--reason TEXT] WHOM", "Refuse a user, address, network or connector",
-     "  WHOM            a login, an IP address, a network, or a connector's name; or two words, as \"postern blocks\"\n"
-     "                  shows them: user, login, client, network or connector, and the name\n"
+     "  WHOM            a login, an IP address, a network, or a connector's name; or\n"
+     "                  two words, as \"postern blocks\" shows them: user, login,\n"
+     "                  client, network or connector, and the name\n"
      "  --for TIME      \"15m\", \"2h\", \"7d\"; else until it is unblocked\n"
      "  --reason TEXT   for those who look at the block later\n"
-     "  --force         although never_block protects it\n",
-     cmd_block, false},
+     "  --force         although never_block protects it, or nobody has that name\n",
+     cmd_block, false, false},
     {"unblock", "WHOM", "Lift a block, and give back the limits that led to it",
-     "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n", cmd_unblock, false},
+     "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n", cmd_unblock, false, false},
     {"blocks", "[--csv|--json]", "Who is blocked, by what, until when, and what was seen before", OUTPUT_HELP,
-     cmd_blocks, true},
+     cmd_blocks, true, true},
     {"hold", "[OPTION...] USER", "Put what a login has in Postfix's queue on hold", QUEUE_HELP OUTPUT_HELP, cmd_hold,
-     false},
-    {"release", "[OPTION...] USER", "Let it go again", QUEUE_HELP OUTPUT_HELP, cmd_release, false},
+     false, false},
+    {"release", "[OPTION...] USER", "Let it go again", QUEUE_HELP OUTPUT_HELP, cmd_release, false, false},
     {"discard", "[OPTION...] USER", "Show, then delete what a login has in the queue",
-     QUEUE_HELP "  --yes              do not ask\n" OUTPUT_HELP, cmd_discard, false},
+     QUEUE_HELP "  --yes              do not ask\n" OUTPUT_HELP, cmd_discard, false, false},
     {"report", "KIND [OPTION...]", "Who may use SMTP AUTH, and who does",
      "  KIND            enabled, disabled, inherited: mailboxes by their setting\n"
      "                  used: who really submits, how, from where\n"
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
-     "  --days N        unused: 90 unless given; others: only what was seen in the last N days\n"
-     "  --powershell    used, unused: a script that enables, or disables, each mailbox by itself\n" OUTPUT_HELP,
-     cmd_report, true},
+     "  --days N        unused: 90 unless given; others: seen in the last N days\n"
+     "  --powershell    used, unused: a script that enables, or disables, each mailbox\n"
+     "  --force         unused: the script although usage is not known for --days\n" OUTPUT_HELP,
+     cmd_report, true, true},
     {"status", "[--json]", "Services, directory, counters, verdicts, who is busy",
      "  --json             for programs instead of people\n"
-     "Exit status: 3 when a service or listener is down, or there is no directory\n",
-     cmd_status, true},
+     "Exit status: 3 when a service or listener is down, the configuration is wrong,\n"
+     "or there is no directory; 6 when something may not be read; 7 when the services\n"
+     "use another generation of the directory than is in its folder\n",
+     cmd_status, true, true},
     {"top", "[--interval SECONDS]", "The same, again and again, on a terminal",
-     "  --interval SECONDS  (2)\n  --once              one picture only\n", cmd_top, true},
-    {"metrics", "", "The same as Prometheus text, for a textfile collector", NULL, cmd_metrics, true},
+     "  --interval SECONDS  (2)\n  --once              one picture only\n", cmd_top, true, false},
+    {"metrics", "", "The same as Prometheus text, for a textfile collector", NULL, cmd_metrics, true, false},
     {"audit", "[--days N] [--json | --junit]", "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"
      "  --json, --junit    for programs instead of people\n"
-     "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium, high, critical\n",
-     cmd_audit, false},
+     "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
+     "high, critical\n",
+     cmd_audit, false, true},
     {"check-postfix", "[--config-dir DIR] [--json | --junit]",
      "Does Postfix's configuration leave postern something to decide?",
      "  --config-dir DIR   Postfix's, in place of its default one\n"
      "  --json, --junit    for programs instead of people\n"
-     "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium, high, critical\n",
-     cmd_check_postfix, false},
+     "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
+     "high, critical\n",
+     cmd_check_postfix, false, true},
     {"setup-postfix", "--dry-run | --apply | --undo [OPTION...]", "Let Postfix ask postern, or take that back",
      "  --dry-run          only show the commands\n"
-     "  --apply            run them, keep copies of main.cf and master.cf, check, reload\n"
+     "  --apply            run them, keep copies of main.cf, master.cf; check, reload\n"
      "  --undo             put the copies back\n"
      "  --force            undo although the files were changed since\n"
      "  --config-dir DIR   Postfix's, in place of its default one\n",
-     cmd_setup_postfix, false},
-    {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", NULL, cmd_allow, false},
-    {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", NULL, cmd_deny, false},
-    {"forget", "USER", "Out of both files", NULL, cmd_forget, false},
-    {"reload", "", "Let the services read their configuration again", NULL, cmd_reload, false},
-    {NULL, NULL, NULL, NULL, NULL, false},
+     cmd_setup_postfix, false, false},
+    {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", LIST_HELP, cmd_allow, false,
+     false},
+    {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", LIST_HELP, cmd_deny, false,
+     false},
+    {"forget", "USER", "Out of both files", NULL, cmd_forget, false, false},
+    {"alert", "--test [--wait TIME]", "Send a notice, and tell whether it arrived",
+     "  --test          a notice of the event \"test\", to every target of alerts\n"
+     "  --wait TIME     for postern-alert to send it (30s)\n",
+     cmd_alert, false, false},
+    {"reload", "", "Let the services read their configuration again", NULL, cmd_reload, false, false},
+    {"help", "[COMMAND]", "What there is, or how a command is used", NULL, cmd_help, false, false},
+    {NULL, NULL, NULL, NULL, NULL, false, false},
 };
 
 const struct cli_command *cli_command_named(const char *name)
@@ -97,10 +116,56 @@ const struct cli_command *cli_command_named(const char *name)
     return NULL;
 }
 
+const char *cli_command_near(const char *name)
+{
+    const char *names[sizeof cli_commands / sizeof *cli_commands];
+    size_t n = 0;
+
+    for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
+        names[n++] = c->name;
+    return config_suggest(slice_of(name), names, n);
+}
+
 void cli_print_commands(FILE *to)
 {
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
         fprintf(to, "  %-13s  %s\n", c->name, c->summary);
+}
+
+int cmd_help(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {CLI_LAST_OPTIONS};
+    const struct cli_command *command;
+    int option, status;
+
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+        continue;
+    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 1)) != CLI_OK)
+        return status;
+    if (optind == argc)
+        return cli_print_help(stdout), CLI_OK;
+    if ((command = cli_command_named(argv[optind])) == NULL)
+        return cli_no_command(cli, argv[optind]);
+    cli_print_command(stdout, command);
+    return CLI_OK;
+}
+
+int cli_no_command(const struct cli *cli, const char *name)
+{
+    const char *near = cli_command_near(name);
+    char shown[80];
+
+    (void)cli_plain(shown, sizeof shown, slice_of(name));
+    if (near != NULL)
+        return cli_usage(cli, "there is no command \"%s\"; did you mean \"%s\"?", shown, near);
+    return cli_usage(cli, "there is no command \"%s\"", shown);
+}
+
+void cli_print_help(FILE *to)
+{
+    fputs(CLI_USAGE_LINE, to);
+    cli_print_commands(to);
+    fprintf(to, "  -c FILE        configuration (%s); -V version; -h this\n", PROGRAM_CONFIG_DEFAULT);
 }
 
 void cli_print_command(FILE *to, const struct cli_command *command)

@@ -16,6 +16,7 @@ struct cli_command {
     int (*run)(struct cli *cli, int argc, char **argv);
     /* It only reads what is the services': when root runs it, it goes on as their user before it looks at that. */
     bool reads;
+    bool pages; /* its output may be long: through a pager on a terminal */
 };
 
 /* The table, ended by a row without a name. */
@@ -23,9 +24,18 @@ extern const struct cli_command cli_commands[];
 
 /* The row of that name; NULL: none. */
 const struct cli_command *cli_command_named(const char *name);
+/* The command that was probably meant; NULL: none is near. */
+const char *cli_command_near(const char *name);
+/* Says that there is none, and which is near. Returns CLI_USAGE. */
+int cli_no_command(const struct cli *cli, const char *name);
+
+#define CLI_USAGE_LINE "usage: postern [-c FILE] COMMAND [OPTION...] [ARGUMENT...]\n"
+void cli_print_help(FILE *to);
 void cli_print_commands(FILE *to);
 void cli_print_command(FILE *to, const struct cli_command *command);
 
+int cmd_alert(struct cli *cli, int argc, char **argv);
+int cmd_help(struct cli *cli, int argc, char **argv);
 int cmd_explain(struct cli *cli, int argc, char **argv);
 int cmd_block(struct cli *cli, int argc, char **argv);
 int cmd_unblock(struct cli *cli, int argc, char **argv);

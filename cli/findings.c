@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define LINE_WIDTH 100 /* columns of a terminal, where text is folded */
+#define LINE_WIDTH 100 /* where text is folded that goes to no terminal */
 #define INDENT 10
 
 static const struct {
@@ -169,16 +169,16 @@ static void merge_causes(struct findings *f)
 /* ---- text ---- */
 
 /* Words of s in lines that begin with `label` and go on indented. */
-static void print_folded(FILE *to, const char *label, struct slice s)
+static void print_folded(FILE *to, const struct terminal *t, const char *label, struct slice s)
 {
-    size_t column = INDENT;
+    size_t column = INDENT, width = t->columns > 0 ? t->columns : LINE_WIDTH;
 
     fprintf(to, "%-*s", INDENT, label);
     while (s.n > 0) {
         struct slice word;
 
         (void)slice_cut(s, ' ', &word, &s);
-        if (column + word.n > LINE_WIDTH && column > INDENT) {
+        if (column + word.n > width && column > INDENT) {
             fprintf(to, "\n%-*s", INDENT, "");
             column = INDENT;
         }
@@ -195,14 +195,16 @@ static void print_text(const struct findings *f, const char *suite, FILE *to)
     for (size_t i = 0; i < f->n; i++) {
         const struct finding *x = &f->list[i];
 
-        fprintf(to, "%-9s %s", severities[x->severity].name, x->rule->id);
+        terminal_paint(to, &f->terminal, x->severity >= SEVERITY_HIGH ? PAINT_BAD : PAINT_WARN,
+                       severities[x->severity].name);
+        fprintf(to, "%*s %s", 9 - (int)strlen(severities[x->severity].name), "", x->rule->id);
         if (x->rule->references != NULL)
             fprintf(to, "  (%s)", x->rule->references);
         fputc('\n', to);
         if (x->where[0] != '\0')
-            print_folded(to, "  where", slice_of(x->where));
-        print_folded(to, "  found", slice_of(x->evidence));
-        print_folded(to, "  do", slice_of(x->advice));
+            print_folded(to, &f->terminal, "  where", slice_of(x->where));
+        print_folded(to, &f->terminal, "  found", slice_of(x->evidence));
+        print_folded(to, &f->terminal, "  do", slice_of(x->advice));
         fputc('\n', to);
     }
     for (size_t i = 0; i < f->n_rules; i++) {

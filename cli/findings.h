@@ -5,6 +5,7 @@
 #ifndef POSTERN_CLI_FINDINGS_H
 #define POSTERN_CLI_FINDINGS_H
 
+#include "cli/terminal.h"
 #include "core/buf.h"
 
 #include <stdio.h>
@@ -42,8 +43,9 @@ struct findings {
     char skipped[64][96]; /* why a rule could not be checked; empty: it was */
     struct finding *list;
     size_t n, capacity;
-    bool lost;            /* no memory for one: the exit status is the worst */
-    struct finding spare; /* takes what there was no memory for */
+    bool lost;                /* no memory for one: the exit status is the worst */
+    struct terminal terminal; /* what the text is printed to; zero: none */
+    struct finding spare;     /* takes what there was no memory for */
 };
 
 #define FINDINGS_RULES_MAX 64

@@ -5,19 +5,27 @@
 
 #include <locale.h>
 #include <signal.h>
+#include <unistd.h>
 
-static void usage(FILE *to)
+/* How the program was called wrong. */
+static int usage(void)
 {
-    fputs("usage: postern [-c FILE] COMMAND [OPTION...] [ARGUMENT...]\n", to);
+    fputs(CLI_USAGE_LINE, stderr);
+    return CLI_USAGE;
 }
 
-static void help(void)
+/* Through a pager where the output may be long and goes to a terminal. */
+static int run(struct cli *cli, int argc, char **argv)
 {
-    usage(stdout);
-    cli_print_commands(stdout);
-    printf("  -c FILE        configuration (%s)\n"
-           "  -V, -h         version, this help; \"postern COMMAND --help\" has more\n",
-           PROGRAM_CONFIG_DEFAULT);
+    pid_t pager;
+    int status;
+
+    cli->terminal = terminal_of(STDOUT_FILENO);
+    pager = cli->command->pages && cli->terminal.columns > 0 ? pager_begin() : 0;
+    optind = 0; /* GNU: begin anew, with another table */
+    status = cli->command->run(cli, argc, argv);
+    pager_end(pager);
+    return cli_exit_status(cli, status);
 }
 
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -39,24 +47,18 @@ int main(int argc, char **argv)
         else if (option == 'V')
             return printf("postern %s\n", POSTERN_VERSION) < 0;
         else if (option == 'h')
-            return help(), CLI_OK;
+            return cli_print_help(stdout), CLI_OK;
         else
-            return usage(stderr), CLI_USAGE;
+            return usage();
     }
     if (optind >= argc)
-        return usage(stderr), fputs("\n", stderr), cli_print_commands(stderr), CLI_USAGE;
+        return (void)usage(), fputs("\n", stderr), cli_print_commands(stderr), CLI_USAGE;
     cli.command = cli_command_named(argv[optind]);
-    if (cli.command == NULL) {
-        char name[80];
-
-        return cli_usage(&cli, "there is no command \"%s\"", cli_plain(name, sizeof name, slice_of(argv[optind])));
-    }
+    if (cli.command == NULL)
+        return cli_no_command(&cli, argv[optind]);
     if (state_guard_install(&e) != 0)
         return cli_fail(&cli, "%s", e.text);
-    argc -= optind;
-    argv += optind;
-    optind = 0; /* GNU: begin anew, with another table */
-    status = cli.command->run(&cli, argc, argv);
+    status = run(&cli, argc - optind, argv + optind);
     cli_close(&cli);
     return status;
 }

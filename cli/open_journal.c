@@ -3,6 +3,10 @@
 
 #include "core/journal_apart.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 int cli_open_journal(struct cli *cli)
 {
     struct error e;
@@ -18,6 +22,8 @@ int cli_open_journal(struct cli *cli)
     if (journal_open_apart(cli->config->journal, &cli->journal, &e) == 0)
         return 0;
     cli->journal = NULL;
+    if (faccessat(AT_FDCWD, cli->config->journal, R_OK | X_OK, AT_EACCESS) != 0 && errno == EACCES)
+        cli->may_not_read = true;
     (void)cli_fail(cli, "%s", e.text);
     return -1;
 }

@@ -17,6 +17,7 @@ struct output {
     char *held;
     size_t held_n, held_capacity, held_rows;
     unsigned width[OUTPUT_COLUMNS_MAX];
+    struct terminal terminal; /* zero: none */
 };
 
 /* ---- escaping ---- */
@@ -114,7 +115,7 @@ void output_add_time(struct buf *b, int64_t wall_s, enum output_format format)
 
     if (wall_s <= 0 || (format == OUTPUT_TABLE ? localtime_r(&seconds, &tm) : gmtime_r(&seconds, &tm)) == NULL)
         return;
-    if (strftime(text, sizeof text, format == OUTPUT_TABLE ? "%Y-%m-%d %H:%M:%S" : "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+    if (strftime(text, sizeof text, format == OUTPUT_TABLE ? "%Y-%m-%d %H:%M:%S %z" : "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
         buf_add(b, slice_of(text));
 }
 
@@ -142,37 +143,127 @@ struct output *output_begin(FILE *to, enum output_format format, const struct ou
     return o;
 }
 
-/* A cell of a table, padded unless it is the last one. */
-static void print_cell(const struct output *o, size_t column, const char *text)
+void output_fit(struct output *o, const struct terminal *terminal)
+{
+    o->terminal = *terminal;
+}
+
+/* ---- tables ---- */
+
+#define WIDTH_LEAST 10 /* of a column that gives way to the terminal */
+
+/* The widest columns of text give way until the row fits, or none can any more. */
+static void fit_widths(struct output *o)
+{
+    size_t total = (o->n_columns - 1) * strlen(GAP);
+
+    for (size_t i = 0; i < o->n_columns; i++)
+        total += o->width[i];
+    while (o->terminal.columns > 0 && total > o->terminal.columns) {
+        unsigned *widest = NULL;
+
+        for (size_t i = 0; i < o->n_columns; i++)
+            if (!o->columns[i].right && o->width[i] > WIDTH_LEAST && (widest == NULL || o->width[i] > *widest))
+                widest = &o->width[i];
+        if (widest == NULL)
+            return;
+        --*widest;
+        total--;
+    }
+}
+
+/* As much of the text as stands in one line of that width: to its last blank, or hyphen, "@" or slash, else cut. */
+static size_t line_of(const char *text, size_t width)
+{
+    size_t n = strlen(text);
+
+    if (n <= width)
+        return n;
+    for (size_t i = width; i > width / 2; i--)
+        if (text[i] == ' ' || strchr("-@/,", text[i - 1]) != NULL)
+            return i;
+    return width;
+}
+
+/* A piece of a cell, padded unless it is the last of its line. */
+static void print_piece(const struct output *o, size_t column, struct slice text, bool title)
 {
     bool last = column + 1 == o->n_columns;
-    int width = (int)o->width[column];
+    size_t width = o->width[column], blanks = text.n < width ? width - text.n : 0;
+    char shown[CELL_MAX];
+    struct buf b = BUF_OVER(shown);
 
+    buf_add(&b, text);
     if (o->columns[column].right)
-        fprintf(o->to, "%*s%s", width, text, last ? "\n" : GAP);
-    else if (last)
-        fprintf(o->to, "%s\n", text);
+        fprintf(o->to, "%*s", (int)blanks, "");
+    if (title)
+        terminal_paint(o->to, &o->terminal, PAINT_TITLE, shown);
     else
-        fprintf(o->to, "%-*s%s", width, text, GAP);
+        fputs(shown, o->to);
+    if (last)
+        fputc('\n', o->to);
+    else
+        fprintf(o->to, "%*s" GAP, o->columns[column].right ? 0 : (int)blanks, "");
+}
+
+/* A row in as many lines as its longest cell needs. */
+static void print_row(const struct output *o, const char **cells, bool title)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < o->n_columns; i++) {
+            size_t n = o->terminal.columns > 0 ? line_of(cells[i], o->width[i]) : strlen(cells[i]);
+
+            print_piece(o, i, (struct slice){cells[i], n}, title);
+            for (cells[i] += n; n > 0 && *cells[i] == ' ';)
+                cells[i]++;
+            more |= *cells[i] != '\0';
+        }
+    }
+}
+
+static void print_titles(const struct output *o)
+{
+    char names[OUTPUT_COLUMNS_MAX][64];
+    const char *cells[OUTPUT_COLUMNS_MAX];
+
+    for (size_t i = 0; i < o->n_columns; i++) {
+        struct buf b = BUF_OVER(names[i]);
+
+        for (const char *c = o->columns[i].name; *c != '\0'; c++)
+            buf_add_char(&b, *c == '_' ? ' ' : *c);
+        cells[i] = names[i];
+    }
+    print_row(o, cells, true);
 }
 
 static void print_held(struct output *o)
 {
-    const char *cell = o->held;
+    const char *cells[OUTPUT_COLUMNS_MAX], *cell = o->held;
 
-    for (size_t i = 0; i < o->n_columns; i++) {
-        char name[64];
-        struct buf b = BUF_OVER(name);
-
-        for (const char *c = o->columns[i].name; *c != '\0'; c++)
-            buf_add_char(&b, *c == '_' ? ' ' : *c);
-        print_cell(o, i, name);
-    }
-    for (size_t row = 0; row < o->held_rows; row++)
+    fit_widths(o);
+    print_titles(o);
+    for (size_t row = 0; row < o->held_rows; row++) {
         for (size_t i = 0; i < o->n_columns; i++, cell += strlen(cell) + 1)
-            print_cell(o, i, cell);
+            cells[i] = cell;
+        print_row(o, cells, false);
+    }
     free(o->held);
     o->held = NULL;
+    o->held_n = o->held_capacity = o->held_rows = 0;
+}
+
+/* One behind those that were held back. */
+static void print_later_row(struct output *o)
+{
+    const char *cells[OUTPUT_COLUMNS_MAX], *cell = o->held;
+
+    for (size_t i = 0; i < o->n_columns; i++, cell += strlen(cell) + 1)
+        cells[i] = cell;
+    print_row(o, cells, false);
+    o->held_n = o->held_rows = 0;
 }
 
 static void hold(struct output *o, struct slice cell)
@@ -195,7 +286,8 @@ static void hold(struct output *o, struct slice cell)
         memcpy(o->held + o->held_n, cell.p, cell.n);
     o->held[o->held_n + cell.n] = '\0';
     o->held_n += cell.n + 1;
-    if (cell.n > o->width[o->column])
+    /* Once the widths are found, wider cells stand out, or go on in further lines. */
+    if (o->rows < OUTPUT_HELD_ROWS && cell.n > o->width[o->column])
         o->width[o->column] = (unsigned)cell.n;
 }
 
@@ -213,20 +305,20 @@ static void put(struct output *o, struct buf *cell)
                 : o->rows > 0 ? ",\n {"
                               : "\n {",
                 o->columns[o->column].name, cell->p, last ? "}" : "");
-    } else if (o->rows < OUTPUT_HELD_ROWS) {
-        hold(o, buf_slice(cell));
     } else {
-        print_cell(o, o->column, cell->p);
+        hold(o, buf_slice(cell));
     }
     o->column = last ? 0 : o->column + 1;
     if (!last)
         return;
     o->rows++;
-    if (o->format == OUTPUT_TABLE && o->rows <= OUTPUT_HELD_ROWS) {
-        o->held_rows = o->rows;
-        if (o->rows == OUTPUT_HELD_ROWS)
-            print_held(o);
-    }
+    if (o->format != OUTPUT_TABLE)
+        return;
+    o->held_rows++;
+    if (o->rows == OUTPUT_HELD_ROWS)
+        print_held(o);
+    else if (o->rows > OUTPUT_HELD_ROWS)
+        print_later_row(o);
 }
 
 void output_text(struct output *o, struct slice text)

@@ -9,6 +9,7 @@
 #ifndef POSTERN_CLI_OUTPUT_H
 #define POSTERN_CLI_OUTPUT_H
 
+#include "cli/terminal.h"
 #include "core/buf.h"
 #include "core/slice.h"
 
@@ -30,6 +31,9 @@ struct output;
 
 /* Begins. columns must outlive it; n is at most OUTPUT_COLUMNS_MAX. NULL without memory. */
 struct output *output_begin(FILE *to, enum output_format format, const struct output_column *columns, size_t n);
+
+/* A table for that terminal: cells that are too wide for it are continued in further lines. Before the first row. */
+void output_fit(struct output *o, const struct terminal *terminal);
 
 /* The cells of a row, from left to right; after the last column the row is over. */
 void output_text(struct output *o, struct slice text); /* may come from outside */
@@ -55,7 +59,8 @@ void output_add_plain(struct buf *b, struct slice text);
 void output_add_json(struct buf *b, struct slice text);
 /* One CSV cell, quoted where needed; what a spreadsheet would take for a formula is defused with an apostrophe. */
 void output_add_csv(struct buf *b, struct slice text);
-/* "2025-11-21 08:36:01" in local time for people, "2025-11-21T07:36:01Z" else. Nothing for 0 and before. */
+/* "2025-11-21 08:36:01 +0100", local time with its zone, for people, "2025-11-21T07:36:01Z" else. Nothing for 0 and
+ * before. */
 void output_add_time(struct buf *b, int64_t wall_s, enum output_format format);
 
 #endif

@@ -139,31 +139,139 @@ static void read_journal(struct cli *cli, struct picture *p)
     p->has_journal = true;
 }
 
+/* ---- services ---- */
+
+static void expect(struct picture *p, const char *program, bool has_work)
+{
+    struct picture_service *service = &p->services[p->n_services];
+
+    if (!has_work)
+        return;
+    *service = (struct picture_service){program, processes_visible() ? SERVICE_DOWN : SERVICE_HIDDEN};
+    for (size_t i = 0; i < p->n_processes; i++)
+        if (strcmp(p->processes[i].name, program) == 0)
+            service->state = SERVICE_UP;
+    p->n_services++;
+}
+
+static void look_at_services(const struct cli *cli, struct picture *p)
+{
+    const struct config *c = cli->config;
+
+    p->n_processes = processes_find(cli->config_path, c->state_path, p->processes);
+    expect(p, "postern-policyd", c->policyd.n_listen > 0);
+    expect(p, "postern-milter", c->milter.n_listen > 0);
+    expect(p, "postern-alert", c->n_alerts > 0);
+}
+
+bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation)
+{
+    for (size_t i = 0; i < p->n_using; i++)
+        if (p->using[i].pid == (uint64_t)pid) {
+            *generation = p->using[i].generation;
+            return true;
+        }
+    return false;
+}
+
+/* ---- files ---- */
+
+/* Runs `open` and says what became of it; there: whether what it opened is there. */
+static enum picture_part open_part(struct cli *cli, int (*open_it)(struct cli *))
+{
+    bool closed_before = cli->may_not_read, closed;
+    int result;
+
+    cli->may_not_read = false;
+    result = open_it(cli);
+    closed = cli->may_not_read;
+    cli->may_not_read |= closed_before;
+    return result == 0 ? PART_READ : closed ? PART_CLOSED : PART_UNUSABLE;
+}
+
+static void look_at_directory(struct cli *cli, struct picture *p)
+{
+    p->directory = open_part(cli, cli_open_directory);
+    if (p->directory == PART_READ && cli->view == NULL)
+        p->directory = PART_NONE;
+}
+
+static void look_at_state(struct cli *cli, struct picture *p)
+{
+    uint64_t boot_ns = clock_boot_ns(), now_ns;
+    struct block block;
+
+    p->state = open_part(cli, cli_open_state);
+    if (p->state != PART_READ) {
+        if (p->state == PART_UNUSABLE && access(cli->config->state_path, F_OK) != 0 && errno == ENOENT)
+            p->state = PART_NONE;
+        return;
+    }
+    now_ns = state_now(cli->state, boot_ns);
+    counters_stats(state_counters(cli->state), now_ns, &p->counters);
+    for (uint32_t at = 0; blocks_next(state_blocks(cli->state), &at, now_ns, &block);)
+        p->blocks++;
+    if (p->directory != PART_CLOSED)
+        (void)cli_services_agree(cli);
+    p->n_using = state_services(cli->state, clock_boot_ns(), p->using);
+}
+
 /* ---- all ---- */
+
+/* A configuration that is wrong is told, and still says where to look. -1 when it says nothing. */
+static int take_config(struct cli *cli, struct picture *p)
+{
+    struct buf problem = BUF_OVER(p->config_problem);
+    struct error e;
+
+    if (cli->config != NULL || config_load(cli->config_path, &cli->config, &e) == 0)
+        return 0;
+    cli->config = NULL;
+    if (config_load_places(cli->config_path, &cli->config, &(struct error){.text = ""}) != 0) {
+        cli->config = NULL;
+        return cli_open_config(cli); /* which says why */
+    }
+    buf_add(&problem, slice_of(e.text));
+    return 0;
+}
 
 struct picture *picture_take(struct cli *cli)
 {
     struct picture *p = calloc(1, sizeof *p);
-    struct decide_context c;
-    struct block block;
 
     if (p == NULL) {
         (void)cli_fail(cli, "out of memory");
         return NULL;
     }
     p->wall_s = clock_wall_s();
-    if (cli_open_config(cli) != 0)
-        return p;
-    p->n_processes = processes_find(cli->config_path, cli->config->state_path, p->processes);
-    look_at_listeners(p, cli->config);
-    if (cli_open_directory(cli) == 0 && cli_open_state(cli) == 0 && cli_open_context(cli, &c) == 0) {
-        p->has_state = true;
-        counters_stats(c.counters, c.now_ns, &p->counters);
-        for (uint32_t at = 0; blocks_next(c.blocks, &at, c.now_ns, &block);)
-            p->blocks++;
+    if (take_config(cli, p) != 0) {
+        free(p);
+        return NULL;
     }
+    look_at_services(cli, p);
+    look_at_listeners(p, cli->config);
+    notices_look(cli->config->spool, &p->notices);
+    look_at_directory(cli, p);
+    look_at_state(cli, p);
     read_journal(cli, p);
     return p;
+}
+
+int picture_judge(const struct cli *cli, const struct picture *p)
+{
+    bool well = p->config_problem[0] == '\0' && p->directory != PART_NONE && p->directory != PART_UNUSABLE &&
+                p->state != PART_NONE && p->state != PART_UNUSABLE && p->n_processes > 0;
+
+    /* Which generation is in use matters more than what else is wrong: it is why nothing below can be trusted. */
+    if (cli->other_generation)
+        return CLI_OTHER_GENERATION;
+    for (size_t i = 0; i < p->n_services; i++)
+        well &= p->services[i].state != SERVICE_DOWN;
+    for (size_t i = 0; i < p->n_listeners; i++)
+        well &= p->listeners[i].up;
+    if (!well && (p->n_processes > 0 || processes_visible()))
+        return STATUS_TROUBLE;
+    return cli->may_not_read ? CLI_MAY_NOT_READ : well ? CLI_OK : STATUS_TROUBLE;
 }
 
 void picture_free(struct picture *p)

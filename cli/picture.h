@@ -3,10 +3,14 @@
 #define POSTERN_CLI_PICTURE_H
 
 #include "cli/cli.h"
+#include "cli/notices.h"
 #include "cli/processes.h"
 #include "cli/ranking.h"
 #include "core/blocks.h"
 #include "core/counters.h"
+
+/* Exit status of its own: something needs a look. */
+#define STATUS_TROUBLE 3
 
 #define PICTURE_TOTALS_MAX 1024
 #define PICTURE_LISTENERS_MAX 64
@@ -25,13 +29,28 @@ struct picture_listener {
     bool up;
 };
 
+/* A program that the configuration has work for. */
+enum picture_service_state { SERVICE_UP, SERVICE_DOWN, SERVICE_HIDDEN };
+struct picture_service {
+    const char *program;
+    enum picture_service_state state;
+};
+#define PICTURE_SERVICES_MAX 4
+
 struct picture {
     int64_t wall_s;
+    char config_problem[sizeof((struct error *)NULL)->text]; /* empty: the configuration is valid */
     struct process processes[PROCESSES_MAX];
     size_t n_processes;
+    struct picture_service services[PICTURE_SERVICES_MAX];
+    size_t n_services;
+    enum picture_part directory, state;
+    struct state_service using[STATE_SERVICES_MAX]; /* where the state was read */
+    size_t n_using;
+    struct notices notices;
     struct picture_listener listeners[PICTURE_LISTENERS_MAX];
     size_t n_listeners;
-    bool has_state, has_journal;
+    bool has_journal;
     struct counters_stats counters;
     uint64_t blocks;
     struct picture_total totals[PICTURE_TOTALS_MAX];
@@ -41,9 +60,16 @@ struct picture {
     struct ranking logins, clients, connectors;
 };
 
-/* What is not there is left out, after a word on the error output. Free with picture_free. NULL, after a word, without
- * memory. */
+/*
+ * What can't be read is left out, after a word on the error output. With a configuration that is wrong, it is about the
+ * files that its readable part names (config_load_places). Free with picture_free. NULL, after a word, without memory,
+ * or when the configuration can't be read at all.
+ */
 struct picture *picture_take(struct cli *cli);
+/* The generation that the process with that number uses: true, and *generation. */
+bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation);
+/* Does every part look well? CLI_OK, or the exit status that says what doesn't. */
+int picture_judge(const struct cli *cli, const struct picture *p);
 void picture_free(struct picture *p);
 
 #endif

@@ -246,6 +246,13 @@ size_t processes_find(const char *config_path, const char *state_path, struct pr
     return n;
 }
 
+bool processes_visible(void)
+{
+    char text[256];
+
+    return read_proc(1, "stat", text, sizeof text) > 0;
+}
+
 int process_signal(const struct process *p, const char *config_path, const char *state_path, int signal)
 {
     int fd = pidfd_open(p->pid, 0), result = -1, number;

@@ -32,6 +32,9 @@ struct process {
  */
 size_t processes_find(const char *config_path, const char *state_path, struct process out[PROCESSES_MAX]);
 
+/* May the caller see the processes of others at all (proc(5), hidepid)? Else none that was found says nothing. */
+bool processes_visible(void);
+
 /* Sends it the signal, if it is still what it was when it was found. 0; -1 with errno (ESRCH: it is not). */
 int process_signal(const struct process *process, const char *config_path, const char *state_path, int signal);
 

@@ -81,14 +81,25 @@ static uint64_t refusals(const struct usage *u)
 
 /* ---- the script ---- */
 
-void report_script_head(FILE *to, const char *kind, const char *value)
+void report_script_head(FILE *to, const struct report *r, const struct report_kind *kind)
 {
+    char text[40];
+    struct buf b = BUF_OVER(text);
+
     fprintf(to,
             "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell\n"
             "# (Connect-ExchangeOnline). It sets SmtpClientAuthenticationDisabled to %s for each mailbox below;\n"
-            "# with -WhatIf it only says so.\n"
-            "param([switch]$WhatIf)\n",
-            kind, value);
+            "# with -WhatIf it only says so.\n",
+            kind->name, kind->script);
+    output_add_time(&b, r->first_s, OUTPUT_TABLE);
+    fprintf(to,
+            "# Usage is known from %s on. Mailboxes that were used before then only, or will be\n"
+            "# used less often than since then, are %s.\n",
+            text, strcmp(kind->name, "unused") == 0 ? "taken for unused" : "missing");
+    if (r->days > 0 && r->first_s > oldest_wanted(r))
+        fprintf(to, "# WARNING: that is less than the %llu days that were asked for. Look through the list first.\n",
+                (unsigned long long)r->days);
+    fputs("param([switch]$WhatIf)\n", to);
 }
 
 /* PowerShell takes several Unicode quotes for its own, so that only plain addresses are written. */
@@ -197,22 +208,54 @@ static bool each_first(void *arg, struct slice tenant, struct slice mailbox, con
     return true;
 }
 
-static int run_unused(struct report *r, const struct report_kind *kind)
+/* Usage is known since then. 0, or -1 with r->e. */
+static int find_first(struct report *r)
 {
-    int64_t first = r->context.wall_s;
+    r->first_s = r->context.wall_s;
+    return journal_usage(r->cli->journal, each_first, &r->first_s, r->e);
+}
+
+static int refuse_unused(const struct report *r, const char *since)
+{
+    int64_t known = (r->context.wall_s - r->first_s) / DAY_S;
+    char instead[40];
+    struct buf b = BUF_OVER(instead);
+
+    if (known > 0)
+        buf_addf(&b, "give --days %lld or fewer", (long long)known);
+    else
+        buf_add(&b, SLICE("wait until it is"));
+    return error_set(r->e,
+                     "usage is known from %s on only, not for %llu days: the script would disable mailboxes that are "
+                     "used less often; %s, or --force to have it all the same",
+                     since, (unsigned long long)r->days, instead);
+}
+
+static int check_unused(struct report *r)
+{
     char text[40];
     struct buf b = BUF_OVER(text);
 
     r->days = r->days == 0 ? 90 : r->days;
     if (r->cli->journal == NULL)
         return error_set(r->e, "without a journal nobody knows what is unused");
-    if (journal_usage(r->cli->journal, each_first, &first, r->e) != 0)
+    if (find_first(r) != 0)
         return -1;
-    output_add_time(&b, first, OUTPUT_TABLE);
-    if (first > oldest_wanted(r))
-        fprintf(stderr, "Usage is known from %s on only, not for %llu days: what is silent may be used rarely.\n", text,
-                (unsigned long long)r->days);
-    return walk_directory(r, kind);
+    if (r->first_s <= oldest_wanted(r))
+        return 0;
+    output_add_time(&b, r->first_s, OUTPUT_TABLE);
+    if (r->powershell && !r->force)
+        return refuse_unused(r, text);
+    fprintf(stderr, "Usage is known from %s on only, not for %llu days: what is silent may be used rarely.\n", text,
+            (unsigned long long)r->days);
+    return 0;
+}
+
+static int check_used(struct report *r)
+{
+    if (r->cli->journal == NULL)
+        return error_set(r->e, "without a journal nobody knows who submits");
+    return find_first(r);
 }
 
 /* ---- from the usage ---- */
@@ -332,8 +375,6 @@ static int walk_usage(struct report *r, const struct report_kind *kind)
                  {basic_columns, each_basic},
                  {legacy_columns, each_legacy}};
 
-    if (r->cli->journal == NULL)
-        return error_set(r->e, "without a journal nobody knows who submits");
     for (size_t i = 0; i < sizeof walks / sizeof *walks; i++)
         if (walks[i].columns == kind->columns)
             return journal_usage(r->cli->journal, walks[i].each, r, r->e);
@@ -346,16 +387,16 @@ static int walk_usage(struct report *r, const struct report_kind *kind)
 
 const struct report_kind report_kinds[] = {
     {"enabled", "mailboxes that SMTP AUTH is enabled for", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_ENABLED,
-     NULL},
+     NULL, NULL},
     {"disabled", "mailboxes that it is disabled for", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_DISABLED,
-     NULL},
+     NULL, NULL},
     {"inherited", "mailboxes that follow the organization", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_INHERIT,
-     NULL},
-    {"used", "who really submits, how, from where", COLUMNS(used_columns), walk_usage, 0, "$false"},
-    {"unused", "who may submit, but was silent for --days", COLUMNS(setting_columns), run_unused, SMTP_AUTH_UNKNOWN,
-     "$true"},
-    {"refused", "who was refused, and why", COLUMNS(refused_columns), walk_usage, 0, NULL},
-    {"basic", "who still signs in with a password", COLUMNS(basic_columns), walk_usage, 0, NULL},
-    {"legacy-tls", "who uses no TLS, or one before 1.2", COLUMNS(legacy_columns), walk_usage, 0, NULL},
-    {NULL, NULL, NULL, 0, NULL, 0, NULL},
+     NULL, NULL},
+    {"used", "who really submits, how, from where", COLUMNS(used_columns), walk_usage, 0, "$false", check_used},
+    {"unused", "who may submit, but was silent for --days", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_UNKNOWN,
+     "$true", check_unused},
+    {"refused", "who was refused, and why", COLUMNS(refused_columns), walk_usage, 0, NULL, check_used},
+    {"basic", "who still signs in with a password", COLUMNS(basic_columns), walk_usage, 0, NULL, check_used},
+    {"legacy-tls", "who uses no TLS, or one before 1.2", COLUMNS(legacy_columns), walk_usage, 0, NULL, check_used},
+    {NULL, NULL, NULL, 0, NULL, 0, NULL, NULL},
 };

@@ -8,7 +8,8 @@ struct report {
     struct cli *cli;
     struct decide_context context;
     uint64_t days; /* 0: not said */
-    bool powershell;
+    bool powershell, force;
+    int64_t first_s;    /* wall clock: usage is known since then; set by a kind's check */
     struct output *out; /* NULL for a script */
     struct error *e;
 };
@@ -20,6 +21,8 @@ struct report_kind {
     int (*run)(struct report *r, const struct report_kind *kind); /* 0, or -1 with r->e */
     unsigned setting;                                             /* of the three lists: enum smtp_auth */
     const char *script; /* what --powershell sets SmtpClientAuthenticationDisabled to; NULL: no script */
+    /* What must hold before anything is printed: 0, or -1 with r->e. NULL: nothing. */
+    int (*check)(struct report *r);
 };
 
 /* Ended by a row without a name. */
@@ -27,6 +30,7 @@ extern const struct report_kind report_kinds[];
 
 /* One line of the script for that mailbox; one whose address can't be written without doubt becomes a comment. */
 void report_script_line(FILE *to, struct slice mailbox, const char *value);
-void report_script_head(FILE *to, const char *kind, const char *value);
+/* What it does, and how far back what it rests on reaches. */
+void report_script_head(FILE *to, const struct report *r, const struct report_kind *kind);
 
 #endif

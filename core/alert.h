@@ -23,6 +23,7 @@ enum alert_event {
     ALERT_LOG_LOST,      /* log lines were dropped */
     ALERT_DISABLED,      /* SMTP AUTH was switched off at the source, or could not be */
     ALERT_SETTINGS,      /* an organization was opened or closed, or mailboxes that sent lately were closed */
+    ALERT_TEST,          /* nothing: somebody sees whether notices arrive; goes to every target */
     ALERT_EVENTS
 };
 
@@ -80,6 +81,9 @@ void alert_advice(struct alert *alert, const char *format, ...) __attribute__((f
 
 /* May a notice be sent to that address? 0, or -1 with e (core/config_alerts.c). */
 int alert_url_check(struct slice url, struct error *e);
+
+/* How the id of a notice ends that alert_post makes: "-block-01234567", by event and subject. */
+void alert_id_end(enum alert_event event, struct slice subject, char *out, size_t cap);
 
 /* As one JSON object. */
 void alert_write(const struct alert *alert, const char *id, struct buf *out);

@@ -64,13 +64,26 @@ static void episode_note(int fd, const struct alert *alert)
         return;
 }
 
-static int put(int folder, const struct alert *alert, uint64_t key, struct error *e)
+/* Two subjects that meet are told apart by the text of the episode's file. */
+static uint64_t key_of(struct slice subject)
 {
-    char id[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 8], text[ALERT_FILE_MAX];
+    static const struct hash_secret fixed = {{0, 0}};
+
+    return hash_slice(&fixed, subject);
+}
+
+void alert_id_end(enum alert_event event, struct slice subject, char *out, size_t cap)
+{
+    (void)snprintf(out, cap, "-%s-%08llx", alert_event_name(event), (unsigned long long)(key_of(subject) & 0xffffffff));
+}
+
+static int put(int folder, const struct alert *alert, struct error *e)
+{
+    char end[40], id[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 8], text[ALERT_FILE_MAX];
     struct buf b = BUF_OVER(text);
 
-    (void)snprintf(id, sizeof id, "%u-%020llu-%s-%08llx", alert_kind(alert) + 1u, (unsigned long long)clock_wall_ns(),
-                   alert_event_name(alert->event), (unsigned long long)(key & 0xffffffff));
+    alert_id_end(alert->event, slice_of(alert->subject), end, sizeof end);
+    (void)snprintf(id, sizeof id, "%u-%020llu%s", alert_kind(alert) + 1u, (unsigned long long)clock_wall_ns(), end);
     (void)snprintf(name, sizeof name, "%s.json", id);
     alert_write(alert, id, &b);
     return spool_put(folder, name, buf_slice(&b), e);
@@ -91,8 +104,7 @@ static bool kind_is_full(int folder, enum alert_kind kind, struct error *e)
 
 static int post(int folder, int episodes, const struct alert *alert, uint64_t period_s, struct error *e)
 {
-    static const struct hash_secret fixed = {{0, 0}}; /* two subjects that meet are told apart by the file's text */
-    uint64_t key = hash_slice(&fixed, slice_of(alert->subject));
+    uint64_t key = key_of(slice_of(alert->subject));
     char name[NAME_MAX_BYTES];
     int fd, result;
 
@@ -103,7 +115,7 @@ static int post(int folder, int episodes, const struct alert *alert, uint64_t pe
         return fd == -2 ? 0 : -1;
     if (episode_goes_on(fd, alert, period_s))
         result = 0;
-    else if ((result = put(folder, alert, key, e)) == 0) {
+    else if ((result = put(folder, alert, e)) == 0) {
         episode_note(fd, alert);
         result = 1;
     }

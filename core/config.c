@@ -158,8 +158,7 @@ out:
     return rc;
 }
 
-/* The absolute folder of the file: programs change theirs, and the lists are looked at again later. malloc'ed. */
-static char *folder_of(const char *path, struct error *e)
+char *config_folder(const char *path, struct error *e)
 {
     const char *slash = strrchr(path, '/');
     char *folder, *absolute;
@@ -183,7 +182,7 @@ int config_load(const char *path, struct config **out, struct error *e)
 
     if (config_text_load(path, &text, &n, e) != 0)
         return -1;
-    folder = folder_of(path, e);
+    folder = config_folder(path, e);
     if (folder != NULL)
         rc = config_from_text((struct slice){text, n}, path, folder, out, e);
     free(folder);

@@ -384,6 +384,13 @@ struct config {
 int config_load(const char *path, struct config **out, struct error *e);
 void config_free(struct config *config); /* NULL is fine */
 
+/*
+ * Of a file that config_load refuses: only where directory, state, journal and spool are, as far as the file can be
+ * read; everything else is as by default, and there are no listeners. For who looks at what the services do meanwhile.
+ * 0 and *out, or -1 with e.
+ */
+int config_load_places(const char *path, struct config **out, struct error *e);
+
 /* True when one of the files behind the lists (allow, deny, logins, networks ...) was changed since the config was
  * read. */
 bool config_files_changed(const struct config *config);

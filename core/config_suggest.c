@@ -1,7 +1,7 @@
 #include "core/config_table.h"
 
-/* Longer names are not compared: no setting has one. */
-#define NAME_MAX_BYTES 40
+/* Longer names are not compared: no setting has one, and few mailboxes. */
+#define NAME_MAX_BYTES 64
 
 /* "Max-Age" and "max_age" are the same typing error apart. */
 static char plain(char c)

@@ -150,6 +150,9 @@ int config_files_note(const struct reader *r, const char *path);
  */
 #define CONFIG_MAX_BYTES (1u << 20)
 int config_text_load(const char *path, char **text, size_t *n, struct error *e);
+/* The absolute folder of the file, malloc'ed: programs change theirs, and the lists are looked at again later. NULL
+ * with e. */
+char *config_folder(const char *path, struct error *e);
 
 /*
  * Looks over the text for what libconfig would read differently than it is meant: numbers that don't fit (it wraps

@@ -218,6 +218,7 @@ static void tick_state(struct engine *engine)
 
     if (state_tick(engine->state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
         log_say(engine->log, LEVEL_ERROR, "limits: %s", e.text);
+    state_tell_service(engine->state, directory_generation(engine->directory), clock_boot_ns());
 }
 
 /* The journal never stands in the way of mail: its troubles are told, and that is all. */

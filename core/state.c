@@ -189,6 +189,8 @@ void state_close(struct state *s)
 {
     if (s == NULL)
         return;
+    if (s->now != NULL)
+        state_leave_services(s);
     for (struct mapping *m = s->now, *older; m != NULL; m = older) {
         older = m->older;
         mapping_free(m);

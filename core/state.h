@@ -17,6 +17,7 @@
 #include "core/hash.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct state;
@@ -76,6 +77,23 @@ const struct hash_secret *state_secret(const struct state *s);
  * when something is newly wrong (then the state goes on in memory and tries the file again at the next calls).
  */
 int state_tick(struct state *s, uint64_t boot_ns, uint64_t wall_ns, struct error *e);
+
+/*
+ * What each service decides by, so that a reader can say when it reads something else: the folder's manifest may have
+ * moved, or be closed to the reader. Services tell it once a second, into the header of the file.
+ */
+#define STATE_SERVICES_MAX 16u
+struct state_service {
+    uint64_t pid;        /* in the service's own namespace */
+    uint64_t generation; /* of the directory; 0: it has none */
+};
+
+/* Says that this process is a service and uses that generation. Never fails: where all places are taken, or the state
+ * is in memory, nobody hears of it. */
+void state_tell_service(struct state *s, uint64_t generation, uint64_t boot_ns);
+
+/* The services that said something in the last few seconds. How many. */
+size_t state_services(const struct state *s, uint64_t boot_ns, struct state_service out[STATE_SERVICES_MAX]);
 
 /*
  * Handles SIGBUS for the whole process: a fault in a mapped state (the file was truncated behind us, the disk failed)

@@ -14,6 +14,7 @@ struct state {
     bool any_layout; /* take an existing file's numbers */
     uint64_t offset_ns;
     uint64_t boot_id;
+    uint64_t service;       /* owner of a place among the services; 0: it told nothing yet */
     struct mapping *now;    /* atomic; the mail path reads it */
     struct mapping *shadow; /* what is blocked, copied each tick, in case the file is damaged behind us */
     uint64_t shadowed;      /* blocks_changes of the shadow's source */
@@ -37,6 +38,9 @@ void state_explain_memory(struct error *e);
 
 /* Puts a mapping in use. The one before stays mapped: threads may be using it. */
 void state_use(struct state *s, struct mapping *m, bool attached, uint64_t boot_ns);
+
+/* A service that ends gives its place back at once. */
+void state_leave_services(struct state *s);
 
 /* Sets the damaged file aside, which e described, and says so in a notice. 0; -1 with e. */
 int state_set_aside(struct state *s, const struct place *p, const struct clock_reading *r, struct error *e);

@@ -12,6 +12,7 @@
 #include "core/counters_table.h"
 #include "core/error.h"
 #include "core/receipts.h"
+#include "core/state.h"
 #include "core/state_clock.h"
 
 #include <sys/stat.h>
@@ -40,11 +41,20 @@ struct state_constants {
     uint64_t check;
 };
 
+/* What a service says of itself once a second; access is by whole words. Zeros, as older files have them: nobody. */
+struct state_service_place {
+    uint64_t owner;   /* tells two services apart, also in two pid namespaces; 0: free */
+    uint64_t told_ns; /* state time */
+    uint64_t pid;
+    uint64_t generation;
+};
+
 struct state_header {
     struct state_constants constants;
     struct state_clock clock;
     struct counters_met met __attribute__((aligned(64)));
     struct blocks_head blocks __attribute__((aligned(64)));
+    struct state_service_place services[STATE_SERVICES_MAX] __attribute__((aligned(64)));
 };
 
 struct layout {

@@ -95,6 +95,33 @@ without_login()
 
 arrived() { grep -qs "^X-Demo: $number\$" "$T"/sink/*; }
 
+# What the services have logged of messages that they did not let through. Both may log one, so by number of lines.
+refusals()
+{
+    cat "$T/policyd.log" "$T/milter.log" 2>/dev/null | grep -o 'event=decision action=\(reject\|defer\|hold\).*' |
+        sed 's/event=decision //; s/ \(by\|stage\|tls\|method\|size\|recipients\|tenant\|client\|queue_id\|instance\)=[^ ]*//g'
+}
+logged() { [ "$(refusals | wc -l)" -gt "$known" ]; }
+
+# why: notes what was logged since then, in the order of sending; the log is written by a thread of its own.
+why()
+{
+    known=$(wc -l <"$T/refusals")
+    relay_wait logged || return
+    refusals >"$T/refusals.now"
+    diff <(sort "$T/refusals") <(sort "$T/refusals.now") | sed -n "s/^> /$number. /p" | fold -s -w 96 | sed '2,$s/^/    /; s/ *$//' >>"$T/why"
+    mv "$T/refusals.now" "$T/refusals"
+}
+
+# row WHAT SINK ANSWER WORDS: a row of the table, within 100 columns; the words go on below.
+row()
+{
+    local words rest
+    mapfile -t words < <(fold -s -w 30 <<<"$4" | sed 's/ *$//')
+    printf '%-53s %-4s %-6s %s\n' "$1" "$2" "$3" "${words[0]:-}"
+    for rest in "${words[@]:1}"; do printf '%66s%s\n' '' "$rest"; done
+}
+
 # line PROMISED-REPLY WHAT COMMAND...: runs the command, compares, prints a line of the table.
 line()
 {
@@ -112,7 +139,8 @@ line()
     case $promised:$sink in 250*:no | [45]*:yes) mark="$mark  <-- wrong at the sink" ;; esac
     [ -z "$mark" ] || { failed=$((failed + 1)); [ -z "${DEMO_VERBOSE:-}" ] || cat "$T/transcript"; }
     # Postfix wraps a policy reply: the words of postern are behind the last ": ".
-    printf '%-50s %-4s %-7s %s%s\n' "$what" "$sink" "${answer%% *}" "$(sed 's/^[0-9]* //; s/<[^>]*>: [A-Za-z ]*: //' <<<"$answer" | cut -c1-88)" "$mark"
+    row "$number. $what" "$sink" "${answer%% *}" "$(sed 's/^[0-9]* //; s/<[^>]*>: [A-Za-z ]*: //' <<<"$answer")$mark"
+    case $promised in [45]*) why ;; esac
 }
 
 table()
@@ -120,8 +148,9 @@ table()
     # The policy server never sees the header, and Postfix gives 5.1.8 the meaning that it has for recipients (5.1.2).
     local header_refusal='550 5.7.60' blocked='550 5.1.8'
     [ "$variant" != policyd ] || { header_refusal='250'; blocked='550 5.1.2'; }
-    printf '%-50s %-4s %-7s %s\n' 'what was sent' sink answer 'in words'
-    printf "%s\n" "$(printf "%0.s-" {1..50}) ---- ------- ----------------------------------------"
+    : >"$T/refusals"
+    row 'what was sent' sink reply 'in words'
+    printf "%s\n" "$(printf "%0.s-" {1..53}) ---- ------ ------------------------------"
     local a=anna@contoso.example out=guest@adatum.example
 
     line '250' 'anna: her mailbox allows SMTP AUTH' with_password 127.9.1.1 $a $a $out
@@ -159,7 +188,8 @@ if [ "$failed" -gt 0 ]; then
     [ -z "${DEMO_VERBOSE:-}" ] || fail "see above"
     exit 1
 fi
-echo "all $shown lines are as promised; why each was refused, as the log says it:"
+echo "All $shown lines are as promised. Why each was refused, as the log says it, in the order of sending:"
 echo
-cat "$T/policyd.log" "$T/milter.log" 2>/dev/null | grep -o 'event=decision action=\(reject\|defer\|hold\).*' |
-    sed 's/event=decision //; s/ \(by\|stage\|tls\|method\|size\|recipients\|tenant\|client\|queue_id\|instance\)=[^ ]*//g' | cut -c1-230
+cat "$T/why"
+echo
+echo 'What next: "Behind your own Postfix" in README.md leads to a relay of your own.'

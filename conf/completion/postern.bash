@@ -4,7 +4,7 @@ _postern()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
     local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics audit
-        check-postfix setup-postfix allow deny forget reload"
+        check-postfix setup-postfix allow deny forget alert reload help"
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -39,7 +39,7 @@ _postern()
         ;;
     report)
         COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls --days --powershell
-            --csv --json --help" -- "$cur"))
+            --force --csv --json --help" -- "$cur"))
         ;;
     would-refuse) COMPREPLY=($(compgen -W "--since --csv --json --help" -- "$cur")) ;;
     hold | release) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --csv --json --help" -- "$cur")) ;;
@@ -49,7 +49,9 @@ _postern()
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;
     status) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
-    allow | deny) COMPREPLY=($(compgen -W "--reason --help" -- "$cur")) ;;
+    alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+    allow | deny) COMPREPLY=($(compgen -W "--reason --force --help" -- "$cur")) ;;
     *) COMPREPLY=($(compgen -W "--csv --json --help" -- "$cur")) ;;
     esac
 }

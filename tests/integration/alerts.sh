@@ -139,6 +139,27 @@ arrived_twice() { [ "$(arrived /json)" -eq 2 ]; }
 relay_wait arrived_twice
 is 'a block that was never told is told after a restart' "$(arrived /json)" 2
 
+# ---- a test, and what is not delivered ----
+p() { "$BIN/postern" -c "$T/postern.conf" "$@"; }
+with_status() { "$@" 2>&1; echo "exit $?"; }
+relay_wait nothing_pending
+teams=$(arrived /teams)
+is 'a test is told to arrive' "$(with_status p alert --test --wait 60s)" 'The notice was taken by every target*exit 0'
+is 'also where other events alone are wanted' "$(($(arrived /teams) - teams))" 1
+is 'and is marked as a test' "$(tail -n 3 "$H/paged" | grep -c 'test|test by ')" 1
+is 'all that was delivered is no trouble' "$(p status | grep -c '^Notices:') $(p metrics | grep '^postern_notices_waiting')" '0 postern_notices_waiting 0'
+stop_receiver
+is 'a test that does not arrive says so' "$(with_status p alert --test --wait 3s)" '*was not delivered within 3 s*does postern-alert run*exit 1'
+is 'status tells of it' "$(p status)" '*Notices: 1 not delivered, the oldest for *postern alert --test*'
+is 'JSON and metrics too' "$(p status --json | jq -c '.notices | [.waiting, .given_up]') $(p metrics | grep '^postern_notices_waiting')" '\[1,0\] postern_notices_waiting 1'
+echo 400 >"$H/got.answer"
+start_receiver
+relay_wait nothing_pending
+rm "$H/got.answer"
+is 'what a target will not take is given up, and counted' "$(p status | grep -c 'Notices: 2 given up in the last 7 days')" 1
+is 'with the reason beside it' "$(cat "$H/spool/alerts/failed/"*)" '*400*'
+is 'without a target there is nobody to tell' "$(sed '/^alerts = (/,/^);/d' "$T/postern.conf" >"$T/without.conf"; with_status "$BIN/postern" -c "$T/without.conf" alert --test)" '*there is nobody to tell*exit 1'
+
 is 'the spool is not for everybody' "$(stat -c %a "$H/spool" "$H/spool/alerts" | tr '\n' ' ')" '7?0 7?0 *'
 second=$("$BIN/postern-alert" -c "$T/postern.conf" 2>&1; echo "status $?")
 is 'a second one on the same spool does not start' "$second" '*another postern-alert*status 1'

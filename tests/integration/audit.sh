@@ -20,6 +20,20 @@ is()
     esac
 }
 
+# What else can forbid SMTP AUTH, in a tenant without policies.
+gates=(SecurityDefaults.json OrganizationConfig.json AuthenticationPolicy.json User.csv BlockedSenderAddress.json)
+echo '{ "isEnabled": true }' >"$A/SecurityDefaults.json"
+echo '{ "Name": "contoso", "DefaultAuthenticationPolicy": null, "RejectDirectSend": false }' >"$A/OrganizationConfig.json"
+echo '[]' | tee "$A/AuthenticationPolicy.json" >"$A/BlockedSenderAddress.json"
+printf '%s\n' '"Guid","UserPrincipalName","AuthenticationPolicy"' \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000001","scan@contoso.example",""' >"$A/User.csv"
+
+# import FILE...: of the folder.
+import()
+{
+    "$BIN/postern-mirror" import -d "$A/directory" --tenant contoso "${@/#/$A/}" >"$A/import.log" 2>&1 || cat "$A/import.log"
+}
+
 # settings ORGANIZATION-DISABLED: contoso with a device, a person, a shared mailbox and one that inherits.
 settings()
 {
@@ -40,8 +54,7 @@ END
 "0a7d6d2c-0001-4b7e-9d55-000000000004","anna@contoso.example","anna@contoso.example","UserMailbox","anna","SMTP:anna@contoso.example","anna"
 END
     echo "{ \"JournalingReportNdrTo\": \"<>\", \"MaxSendSize\": \"Unlimited\", \"SmtpClientAuthenticationDisabled\": $1 }" >"$A/transport.json"
-    "$BIN/postern-mirror" import -d "$A/directory" --tenant contoso "$A/cas.csv" "$A/mailbox.csv" "$A/transport.json" >"$A/import.log" 2>&1 ||
-        cat "$A/import.log"
+    import cas.csv mailbox.csv transport.json "${gates[@]}"
     chmod -R o= "$A/directory"
 }
 
@@ -76,7 +89,7 @@ is 'without alerts that is said, and the worst is low' "$? $(found)" '3 no-alert
 finds 'limits that are switched off' 4 'no-limit' 'preset = "none";'
 finds 'a limit above the service' 3 'limit-above-service' 'limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "100/m"; } );'
 finds 'an exception above the service' 3 'limit-above-service' \
-    'limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "30/m"; except = ( { user = "a@contoso.example"; rate = "unlimited"; } ); } );'
+    'limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "30/m"; except = ( { user = "anna@contoso.example"; rate = "unlimited"; } ); } );'
 finds 'monitor mode' 3 'monitor' 'mode = "monitor";'
 finds 'logins without TLS' 4 'tls-rule' 'tls = { required = false; };'
 finds 'any sender' 3 'sender-rule' 'sender = { envelope = "any"; };'
@@ -126,9 +139,34 @@ finds 'no directory' 5 'mirror-missing' ''
 is 'JUnit XML can be read, with failures and skipped rules' "$(python3 -c '
 import sys, xml.etree.ElementTree as e
 s = e.parse(sys.argv[1]).getroot()[0]
-print(s.get("tests"), s.get("failures"), int(s.get("skipped")) > 5, len(s))' "$A/junit.xml")" '25 1 True 25'
+print(s.get("tests"), s.get("failures"), int(s.get("skipped")) > 5, len(s))' "$A/junit.xml")" '30 1 True 30'
+gates=(SecurityDefaults.json)
 settings true
-is 'what the text says is for people' "$("$BIN/postern" -c "$A/postern.conf" audit 2>/dev/null | tail -n 1)" 'audit: 0 findings; of 25 rules *'
+finds 'gates whose exports never came' 3 'not-mirrored' ''
+is 'they are named' "$(python3 -c '
+import json, sys
+print(json.load(open(sys.argv[1]))["findings"][0]["evidence"])' "$A/json")" \
+    "not mirrored: default authentication policy, authentication policies, users' own policies, restricted senders"
+finds 'but not those that are switched off' 3 'not-mirrored' 'smtp_auth = { authentication_policy = false; };'
+is 'which leaves one' "$(grep -o 'not mirrored: [^"]*' "$A/json")" 'not mirrored: restricted senders'
+gates=(SecurityDefaults.json OrganizationConfig.json AuthenticationPolicy.json User.csv BlockedSenderAddress.json)
+settings true
+old=$(($(date +%s) - 90 * 86400))
+finds 'a member that nobody is' 3 'unknown-names' 'groups = ( { name = "g"; members = ["anna@contoso.example", "ana@contoso.example"]; } );'
+is 'it is named' "$(grep -o 'no mailbox has[^"]*' "$A/json")" 'no mailbox has the name ana@contoso.example'
+finds 'a mailbox counts by any of its names' 0 '' 'groups = ( { name = "g"; members = ["scan", "@contoso.example"]; } );'
+finds 'an exception for nobody' 3 'unknown-names' \
+    'limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "30/m"; except = ( { user = "a@contoso.example"; rate = "10/m"; } ); } );'
+audit 'alerts = ( { command = ["/usr/bin/there-is-no-pager"]; } );'
+is 'a command of alerts that is not there' "$? $(found)" '4 alert-command'
+install -d -m 750 "$A/spool" "$A/spool/alerts" "$A/spool/alerts/failed"
+touch "$A/spool/alerts/$(printf '%020d' $((old * 1000000000)))-block-01234567.json"
+finds 'a notice that nobody takes' 4 'notices-undelivered' "spool = \"$A/spool\";"
+rm "$A/spool/alerts/"*.json
+touch "$A/spool/alerts/failed/x"
+finds 'one that was given up' 4 'notices-undelivered' "spool = \"$A/spool\";"
+rm -r "$A/spool"
+is 'what the text says is for people' "$("$BIN/postern" -c "$A/postern.conf" audit 2>/dev/null | tail -n 1)" 'audit: 0 findings; of 30 rules *'
 "$BIN/postern" -c "$A/postern.conf" audit --days 0 >/dev/null 2>&1
 is 'a wrong option is no finding' "$?" 2
 exit $status

@@ -25,7 +25,7 @@ settle() { sleep 1.6; }
 # json FILTER: of standard input; fails on what is no JSON.
 json() { jq -r "$1" 2>&1; }
 
-is 'without a service, status says so' "$(p status 2>/dev/null | grep -c 'none runs'; p status >/dev/null 2>&1; echo $?)" '1*3'
+is 'without a service, status says so' "$(p status 2>/dev/null | grep -c '^  postern-\(policyd\|milter\) *DOWN$'; p status >/dev/null 2>&1; echo $?)" '2*3'
 is 'explain without a state names the file' "$(p explain --user $A 2>&1)" "*$T/lib/state*"
 relay_start both || exit 1
 settle
@@ -130,13 +130,16 @@ is 'report disabled, and why he may not' "$(p report disabled --json | json '.[]
 is 'report inherited' "$(p report inherited --csv | wc -l)" 1
 is 'report unused says that it has not watched for long' "$(p report unused 2>&1 >/dev/null)" '*Usage is known from *'
 is 'report used as a script' "$(p report used --powershell | tail -n 1)" "Set-CASMailbox -Identity '$A' -SmtpClientAuthenticationDisabled \$false -WhatIf:\$WhatIf"
+is 'unused is no script while usage is known for minutes' "$(p report unused --powershell 2>&1 >"$T/script"; echo "$? $(wc -c <"$T/script")")" '*usage is known from *not for 90 days*--force*1 0'
+is 'unless it is forced, with a warning inside' "$(p report unused --powershell --force 2>/dev/null | grep '^# ')" '*Usage is known from *taken for unused*WARNING: that is less than the 90 days*'
+is 'used tells inside from when on it knows' "$(p report used --powershell | grep -c '^# Usage is known from 20')" 1
 is 'no script where nothing is to be set' "$(p report basic --powershell >/dev/null 2>&1; echo $?)" 2
 is 'no report of that name' "$(p report everything >/dev/null 2>&1; echo $?)" 2
 
 # ---- status, top, metrics ----
 is 'status names the services' "$(p status | grep -c '^  postern-\(policyd\|milter\) *pid ')" 2
 is 'and that they answer' "$(p status | grep -c ': answers$')" 2
-is 'the directory' "$(p status)" '*contoso * mailboxes, SMTP AUTH disabled as mirrored, from *'
+is 'the directory' "$(p status)" '*contoso * mailboxes, SMTP AUTH disabled as mirrored*, from *'
 is 'verdicts by reason, top logins' "$(p status)" "*mailbox-disabled*Logins with the most messages*$A*"
 is 'status is well' "$(p status >/dev/null; echo $?)" 0
 is 'status as JSON' "$(p status --json | json '(.services | length | tostring) + " " + .top_logins[0].name')" "2 $A"
@@ -156,10 +159,19 @@ is 'explain names file and line' "$(p explain --user $B)" "*allowed by $T/allow:
 is 'deny moves him over' "$(p deny $B; sleep 2.5; submit $B; grep -c bert "$T/allow" "$T/deny")" "*added $B*removed $B*550*allow:0*deny:1*"
 is 'what is there is not added twice' "$(p deny $B; grep -c bert "$T/deny")" '*has it already*1'
 is 'forget takes him out of both' "$(p forget $B; cat "$T/allow" "$T/deny")" "*removed $B*# made by hand*# made by hand"
-is 'a domain' "$(p deny @Fabrikam.example; p forget @fabrikam.example)" '*added @fabrikam.example*removed @fabrikam.example*'
+is 'a domain' "$(p deny @Fabrikam.example --force; p forget @fabrikam.example)" '*added @fabrikam.example*removed @fabrikam.example*'
 is 'mode and owner stay' "$(chmod 640 "$T/allow"; chown nobody "$T/allow"; p allow $A >/dev/null; stat -c '%a %U' "$T/allow"; p forget $A >/dev/null)" '640 nobody'
 is 'an entry that can be none changes nothing' "$(p allow 'two words' 2>&1; p allow '*' 2>&1; wc -l <"$T/allow")" '*expected an address*1'
-(for i in 1 2 3 4 5 6 7 8; do p allow "user$i@contoso.example" >/dev/null & done; wait)
+(for i in 1 2 3 4 5 6 7 8; do p allow --force "user$i@contoso.example" >/dev/null & done; wait)
+is 'a name that nobody has is a typing error' "$(p allow ana@contoso.example 2>&1; echo $?; grep -c ana@ "$T/allow")" '*did you mean anna@contoso.example*--force*1*0'
+is 'also in its domain' "$(p deny anna@contosso.example 2>&1; echo $?)" '*did you mean anna@contoso.example*1'
+is 'and a domain alone' "$(p deny @contosso.example 2>&1; echo $?)" '*no tenant*did you mean @contoso.example?*1'
+is 'to forget what is in no list is one too' "$(p forget $B 2>&1; echo $?)" '*in neither of the two lists*1'
+is 'block asks back' "$(p block ana@contoso.example 2>&1; echo $?; p blocks)" '*did you mean anna@contoso.example*1*nobody is blocked'
+is 'unless it is meant' "$(p block ana@contoso.example --force; p unblock ana@contoso.example)" 'blocked: * ana@*unblocked*'
+is 'log says who is nobody' "$(p log --user ana@contoso.example 2>&1)" '*nobody has the name*did you mean anna@contoso.example*no matching decisions'
+is 'and what is no limit' "$(p log --limit message_rate 2>&1)" '*no limit*did you mean message-rate?*'
+is 'but a login that was seen is somebody' "$(p log --user $A --limit roaming --since 0s 2>&1)" 'no matching decisions'
 is 'eight at the same time are eight' "$(grep -c '^user[1-8]@contoso.example # allowed' "$T/allow")" 8
 is 'nothing is left behind' "$(find "$T" -maxdepth 1 -name '.*.new' | wc -l)" 0
 
@@ -182,11 +194,14 @@ for command in "explain --user $A" blocks log 'report used' would-refuse metrics
     # shellcheck disable=SC2086 # a command and its arguments
     is "the group may ${command%% *}" "$(as_group $command >/dev/null 2>"$T/err"; echo "$? $(grep -i denied "$T/err")")" '0 '
 done
-is 'others are told what is missing' "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BUILD/postern" -c "$T/postern.conf" blocks 2>&1; echo $?)" '*ermission denied*1'
+is 'others are told what is missing' "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BUILD/postern" -c "$T/postern.conf" blocks 2>&1; echo $?)" '*ermission denied*6'
 
 # ---- the program itself ----
 is 'help fits a screen' "$(p --help | wc -l | awk '{ print ($1 <= 24) }') $(p --help | awk 'length > 80' | wc -l)" '1 0'
 is 'every command has help' "$(for c in $(p --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do p "$c" --help | grep -q "^usage: postern $c" || echo "$c"; done)" ''
+is 'and -h, and help COMMAND' "$(for c in $(p help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do [ "$(p "$c" -h)" = "$(p help "$c")" ] || echo "$c"; done)" ''
+is 'within 80 columns' "$(for c in $(p help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do p help "$c"; done | awk 'length > 80')" ''
+is 'a command that is near' "$(p stauts 2>&1; p help expalin 2>&1; echo $?)" '*did you mean "status"?*did you mean "explain"?*2'
 is 'an unknown command' "$(p $'fly\e' 2>&1; echo $?)" '*no command "fly*2'
 is 'an unknown option' "$(p blocks --nonsense >/dev/null 2>&1; echo $?)" 2
 is 'a full disk is an error' "$(p blocks --csv >/dev/full 2>/dev/null; echo $?)" 1

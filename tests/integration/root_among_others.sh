@@ -69,7 +69,7 @@ postern block anna@contoso.example
 is 'root blocks a login' "$?" 0
 postern log
 is 'root reads the journal' "$? $(cat "$D/out")" '0 *'
-postern deny bert@contoso.example
+postern deny --force bert@contoso.example
 is 'root changes a list' "$?" 0
 mirror sync
 is 'a run of root that fails leaves a notice' "$(find "$D/lib/spool/alerts" -name '*.json' | wc -l)" 1

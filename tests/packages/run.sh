@@ -261,6 +261,20 @@ set_up()
         running systemctl reload postern-policyd postern-milter && running systemctl enable postern-mirror.timer
 }
 
+# A reload with a mistake is a failure that says what is wrong, and the service goes on.
+mistake_is_refused()
+{
+    local failed=1
+
+    echo 'nonsense = 1;' >>"$root/etc/postern/postern.conf"
+    running systemctl reload postern-policyd || failed=0
+    running journalctl --no-pager -n 20 -u postern-policyd | grep -q nonsense || failed=1
+    running postern status | grep -q '^Configuration: WRONG' || failed=1
+    sed -i '$d' "$root/etc/postern/postern.conf"
+    running systemctl is-active postern-policyd || failed=1
+    [ "$failed" -eq 0 ]
+}
+
 configuration_kept()
 {
     cmp "$T/postern.conf" "$root/etc/postern/postern.conf" && [ -e "$root/etc/postern/allow" ]
@@ -327,6 +341,7 @@ check 'every file and folder of the new version has its mode' modes_right
 check 'the limit remembers the message from before' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.1
 check 'the mailboxes are still known' answers 'action=DUNNO' policyd cleo@contoso.example 2.2
 check 'the milter still answers' answers O milter
+check 'systemctl reload fails for a configuration that is wrong' mistake_is_refused
 
 halt
 check 'the system can be booted again' boot

@@ -108,6 +108,42 @@ static void without_a_directory_only_that_is_said(void **state)
     assert_int_equal(p->findings.n, 1);
 }
 
+/* Of that rule; NULL: none. */
+static const char *evidence_of(const struct place *p, const char *id)
+{
+    for (size_t i = 0; i < p->findings.n; i++)
+        if (strcmp(p->findings.list[i].rule->id, id) == 0)
+            return p->findings.list[i].evidence;
+    return NULL;
+}
+
+/* The mailboxes are of today; the organization's setting is of 90 days before. */
+static void each_part_has_its_own_age_and_what_never_came_is_named(void **state)
+{
+    struct place *p = *state;
+    struct tenant_facts facts = {.name = "contoso",
+                                 .source = "cas.csv",
+                                 .smtp_auth = SMTP_AUTH_DISABLED,
+                                 .settings_at = 1790000000,
+                                 .parts = {[PART_ORGANIZATION] = {1790000000 - 90 * 86400, "transport.json"},
+                                           [PART_SETTINGS] = {1790000000, "cas.csv"},
+                                           [PART_SECURITY_DEFAULTS] = {1790000000, "defaults.json"}}};
+    struct writer *w = begin(&p->f);
+    struct error e;
+    uint32_t index;
+
+    must(writer_set_tenant(w, &facts, &index, &e), &e);
+    (void)finish(w);
+    directory_view_put(p->cli.directory, p->cli.view);
+    assert_int_equal(directory_refresh(p->cli.directory, &e), 1);
+    p->cli.view = directory_view_get(p->cli.directory);
+    audit(p);
+    assert_string_equal(evidence_of(p, "mirror-stale"), "older than the 48 hours that they should be at most: the "
+                                                        "organization's setting 2160 hours (from transport.json)");
+    assert_string_equal(evidence_of(p, "not-mirrored"), "not mirrored: default authentication policy, authentication "
+                                                        "policies, users' own policies, restricted senders");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +151,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_bit_that_turned_is_a_finding_and_nothing_is_concluded_from_the_rest, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(without_a_directory_only_that_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_part_has_its_own_age_and_what_never_came_is_named, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

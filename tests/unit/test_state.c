@@ -261,6 +261,56 @@ static void two_openers_share_one_table(void **state)
     state_close(b);
 }
 
+static uint64_t generation_told(const struct room *r, const struct state *s, size_t n)
+{
+    struct state_service told[STATE_SERVICES_MAX];
+
+    assert_int_equal(state_services(s, r->boot_ns, told), n);
+    return n > 0 ? told[0].generation : 0;
+}
+
+static void what_a_service_uses_is_known_to_others_while_it_runs(void **state)
+{
+    struct room *r = *state;
+    struct state *service = open_state(r), *reader = open_state(r);
+
+    (void)generation_told(r, reader, 0);
+    state_tell_service(service, 4, r->boot_ns);
+    assert_int_equal(generation_told(r, reader, 1), 4);
+    state_tell_service(service, 5, r->boot_ns);
+    assert_int_equal(generation_told(r, reader, 1), 5);
+    /* One that was killed says nothing any more. */
+    r->boot_ns += 60 * NS_PER_S;
+    (void)generation_told(r, reader, 0);
+    state_tell_service(service, 5, r->boot_ns);
+    assert_int_equal(generation_told(r, reader, 1), 5);
+    state_close(service);
+    (void)generation_told(r, reader, 0);
+    state_close(reader);
+}
+
+/* As many as there are places; more are not heard of until one has been silent for long. */
+static void the_places_of_dead_services_are_used_again(void **state)
+{
+    struct room *r = *state;
+    struct state *services[STATE_SERVICES_MAX], *late, *reader = open_state(r);
+
+    for (unsigned i = 0; i < STATE_SERVICES_MAX; i++) {
+        services[i] = open_state(r);
+        state_tell_service(services[i], 1, ++r->boot_ns);
+    }
+    late = open_state(r);
+    state_tell_service(late, 2, ++r->boot_ns);
+    assert_int_equal(generation_told(r, reader, STATE_SERVICES_MAX), 1);
+    r->boot_ns += 61 * NS_PER_S;
+    state_tell_service(late, 2, r->boot_ns);
+    assert_int_equal(generation_told(r, reader, 1), 2);
+    state_close(late);
+    for (unsigned i = 0; i < STATE_SERVICES_MAX; i++)
+        state_close(services[i]);
+    state_close(reader);
+}
+
 /* Eight processes begin at once where there is no file (or a damaged one): they all end up with the same. */
 static void processes_that_start_at_once_make_one_file(void **state)
 {
@@ -1397,6 +1447,8 @@ int main(void)
         TEST(a_restart_keeps_counters_blocks_secret_and_time),
         TEST(each_file_has_its_own_secret),
         TEST(two_openers_share_one_table),
+        TEST(what_a_service_uses_is_known_to_others_while_it_runs),
+        TEST(the_places_of_dead_services_are_used_again),
         TEST(processes_that_start_at_once_make_one_file),
         TEST(a_lock_that_is_never_given_back_stops_nobody),
         TEST(a_damaged_file_is_set_aside_and_a_newer_one_left_alone),

@@ -1,0 +1,116 @@
+#include "cli/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COLUMNS_LEAST 40 /* narrower ones are taken for this wide: nothing would fit */
+#define FOLD_LEAST 20    /* columns that are left for text, however far it is indented */
+
+struct terminal terminal_of(int fd)
+{
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    struct terminal t = {.columns = 0};
+    struct winsize size;
+
+    if (isatty(fd) == 0)
+        return t;
+    t.columns = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+    if (t.columns < COLUMNS_LEAST)
+        t.columns = COLUMNS_LEAST;
+    t.color = term != NULL && strcmp(term, "dumb") != 0 && (no_color == NULL || no_color[0] == '\0');
+    return t;
+}
+
+void terminal_paint(FILE *to, const struct terminal *t, enum paint paint, const char *text)
+{
+    static const char *const codes[] = {
+        [PAINT_GOOD] = "32", [PAINT_WARN] = "33", [PAINT_BAD] = "1;31", [PAINT_TITLE] = "1"};
+
+    if (t->color)
+        fprintf(to, "\033[%sm%s\033[0m", codes[paint], text);
+    else
+        fputs(text, to);
+}
+
+void terminal_fold(FILE *to, const struct terminal *t, size_t column, size_t indent, struct slice text)
+{
+    size_t width = t->columns > indent + FOLD_LEAST ? t->columns : indent + FOLD_LEAST, start = column;
+    struct slice word;
+
+    if (t->columns == 0) {
+        fprintf(to, "%.*s\n", SLICE_ARG(text));
+        return;
+    }
+    while (text.n > 0) {
+        (void)slice_cut(text, ' ', &word, &text);
+        if (column > start && column + 1 + word.n > width) {
+            fprintf(to, "\n%*s", (int)indent, "");
+            column = start = indent;
+        }
+        fprintf(to, "%s%.*s", column > start ? " " : "", SLICE_ARG(word));
+        column += word.n + (column > start);
+    }
+    fputc('\n', to);
+}
+
+/* ---- the pager ---- */
+
+/* With its standard input at `from`. 0: it can't be run. */
+static pid_t start(const char *name, int from)
+{
+    char *const argv[] = {(char *)(uintptr_t)name, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pager = 0;
+
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return 0;
+    if (posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO) != 0 ||
+        posix_spawnp(&pager, name, &actions, NULL, argv, environ) != 0)
+        pager = 0;
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return pager;
+}
+
+pid_t pager_begin(void)
+{
+    const char *name = getenv("PAGER");
+    int ends[2];
+    pid_t pager;
+
+    if (name == NULL || strchr(name, ' ') != NULL)
+        name = "less";
+    if (name[0] == '\0' || strcmp(name, "cat") == 0 || pipe2(ends, O_CLOEXEC) != 0)
+        return 0;
+    /* What fits is printed and that is all; colours pass; the screen stays. */
+    (void)setenv("LESS", "FRX", 0);
+    /* No commands from within: root reads what strangers wrote. */
+    (void)setenv("LESSSECURE", "1", 1);
+    (void)fflush(stdout);
+    if ((pager = start(name, ends[0])) != 0) {
+        (void)dup2(ends[1], STDOUT_FILENO);
+        /* Who leaves the pager early wants no more; who interrupts means the pager. */
+        (void)signal(SIGINT, SIG_IGN);
+    }
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return pager;
+}
+
+void pager_end(pid_t pager)
+{
+    int status;
+
+    if (pager == 0)
+        return;
+    (void)fclose(stdout);
+    while (waitpid(pager, &status, 0) < 0 && errno == EINTR)
+        continue;
+}
