@@ -41,7 +41,7 @@ image()
     mmdebstrap --quiet --format=tar --variant=essential --include="$include" \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-        --essential-hook="$accounts" \
+        --essential-hook="$accounts" --skip=cleanup/run \
         --hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount \
         "$@" \
         --customize-hook='rm -rf "$1"/var/cache/* "$1"/var/lib/apt "$1"/var/log/* "$1"/boot "$1"/media "$1"/srv' \

@@ -19,13 +19,19 @@ status=0
 trap 'stop; rm -rf --one-file-system "$T"' EXIT
 trap 'exit 1' INT TERM
 
+# unshare(1) takes the program along, which has its locks until it is gone.
 stop()
 {
-    local pid
-    for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
+    local pid inner
+    for pid in $pids; do
+        inner=$(pgrep -P "$pid")
+        kill -9 "$pid" 2>/dev/null
+        [ -z "$inner" ] || relay_wait gone "$inner"
+    done
     wait
     pids=
 }
+gone() { ! kill -0 "$1"; }
 
 make_packages()
 {
@@ -44,10 +50,11 @@ make_images()
 }
 
 # contained IMAGE NUMBER COMMAND...: the volumes are mounted in a namespace of the command's own.
-contained()
+contained() { (become_contained "$@"); }
+become_contained()
 {
     # shellcheck disable=SC2016 # for the shell in there
-    unshare --mount --pid --fork --kill-child --net --ipc --uts sh -c 'set -e
+    exec unshare --mount --pid --fork --kill-child --net --ipc --uts sh -c 'set -e
         root=$1/$2 number=$3
         mount --bind "$root" "$root"
         mount -t proc proc "$root/proc"
@@ -66,7 +73,7 @@ start()
 {
     local name
     for name in policyd milter; do
-        contained postern 2525 "/usr/sbin/postern-$name" -c /etc/postern/postern.conf >>"$T/$name.log" 2>&1 &
+        become_contained postern 2525 "/usr/sbin/postern-$name" -c /etc/postern/postern.conf >>"$T/$name.log" 2>&1 &
         pids="$pids $!"
         relay_wait test -S "$T/sockets/$name.sock" || { cat "$T/$name.log"; return 1; }
     done
