@@ -19,14 +19,12 @@ status=0
 trap 'stop; rm -rf --one-file-system "$T"' EXIT
 trap 'exit 1' INT TERM
 
-# unshare(1) takes the program along, which has its locks until it is gone.
+# unshare(1) ends with the program. (It would not take it along: whoever changes its user no longer ends with its parent.)
 stop()
 {
     local pid inner
     for pid in $pids; do
-        inner=$(pgrep -P "$pid")
-        kill -9 "$pid" 2>/dev/null
-        [ -z "$inner" ] || relay_wait gone "$inner"
+        inner=$(pgrep -P "$pid") && kill -9 "$inner" && relay_wait gone "$inner"
     done
     wait
     pids=
