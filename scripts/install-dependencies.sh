@@ -62,46 +62,32 @@ if [ ! -e $policy ]; then
     no_start=yes
 fi
 
-answers=
+answered=
 log=$(mktemp)
-trap 'rm -f "$log" ${answers:+"$answers"} ${no_start:+"$policy"}' EXIT
-
-# install PACKAGE...
-install()
+undo()
 {
-    if ! apt-get install -y --no-install-recommends "$@" >"$log" 2>&1 </dev/null; then
-        cat "$log" >&2
-        echo "installing failed: the lines above say why" >&2
-        exit 1
-    fi
+    rm -f "$log" ${no_start:+"$policy"}
+    [ -z "$answered" ] || echo PURGE | debconf-communicate postfix >/dev/null
 }
+trap undo EXIT
+trap 'exit 1' INT TERM
 
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
-if ! apt-get update >"$log" 2>&1 </dev/null; then
-    cat "$log" >&2
-    echo "reading the package lists failed: the lines above say why" >&2
-    exit 1
-fi
-
 # Postfix as Debian sets it up would listen to the network from the next start on: the tests bring a configuration of their own
-# and want none there. That answer is for this one installation; debconf's own answers stay as they are, for who makes a relay of
-# this machine one day, and where one is there already, it holds.
+# and want none there. That answer is for this one installation; debconf forgets it, and asks whoever makes a relay of this machine
+# one day (dpkg-reconfigure postfix). Answers that are there already hold, and stay.
 case " $missing " in
 *' postfix '*)
     if ! grep -qs '^Name: postfix/main_mailer_type$' /var/cache/debconf/config.dat; then
-        answers=$(mktemp)
-        cat >"$answers" <<END
-Name: postfix/main_mailer_type
-Template: postfix/main_mailer_type
-Value: No configuration
-Owners: postfix
-Flags: seen
-
-END
-        (export DEBCONF_DB_OVERRIDE="File{$answers}" && install postfix)
+        answered=yes
+        echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
     fi
     ;;
 esac
 # shellcheck disable=SC2086 # a list of names
-install $missing
+if ! { apt-get update && apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
+    cat "$log" >&2
+    echo "installing failed: the lines above say why" >&2
+    exit 1
+fi
