@@ -5,21 +5,38 @@
 PREFIX  ?= /usr
 SYSCONFDIR ?= /etc
 VARIANT ?= release
+CFLAGS  ?=
+LDFLAGS ?=
 B        = build/$(VARIANT)
 
 VERSION  = 0.1.0
 CSTD     = -std=c11 -D_GNU_SOURCE -I. -DPOSTERN_VERSION='"$(VERSION)"'
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
            -Werror=format-security -Wvla $(WERROR)
+# What the compiler builds for, which need not be the machine that it runs on.
+MACHINE := $(shell $(CC) $(CFLAGS) -dM -E -x c /dev/null 2>/dev/null | \
+             sed -n 's/^.define __\(x86_64\|aarch64\|LP64\|SIZEOF_INT128\|CHAR_BIT\)__ .*/\1/p')
+X86_64   = $(filter x86_64,$(MACHINE))
+# Without a compiler nothing is known yet: "make demo" installs one.
+ifneq ($(MACHINE),)
+ifneq ($(filter LP64,$(MACHINE))$(filter SIZEOF_INT128,$(MACHINE)),LP64SIZEOF_INT128)
+ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
+$(error $(CC) builds for a 32-bit machine ($(shell $(CC) -dumpmachine)): postern needs a 64-bit one, since its counters are pairs of \
+        64-bit words that change in one step)
+endif
+endif
+endif
+
 # 16-byte compare-and-swap (counters) is part of every x86-64 since 2006, but not of the compiler's baseline.
-ARCH     = $(if $(filter x86_64,$(shell uname -m)),-mcx16)
-HARDEN   = -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
+ARCH     = $(if $(X86_64),-mcx16)
+HARDEN   = -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(X86_64),-fcf-protection) \
+           $(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard)
 LDHARDEN = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
 # gcc would copy and clear structures with "rep movs" and "rep stos", whose start takes longer than libc's whole copy; and
 # half of a decision are calls between files. Objects keep their machine code, for who looks at it.
 GCC_OPT  = -flto=auto -ffat-lto-objects \
-           $(if $(filter x86_64,$(shell uname -m)),-mmemcpy-strategy=libcall:-1:noalign -mmemset-strategy=libcall:-1:noalign)
+           $(if $(X86_64),-mmemcpy-strategy=libcall:-1:noalign -mmemset-strategy=libcall:-1:noalign)
 
 ifeq ($(VARIANT),release)
 OPT      = -O2 -g -D_FORTIFY_SOURCE=2 $(if $(findstring clang,$(CC)),,$(GCC_OPT))
@@ -33,8 +50,6 @@ else
 $(error VARIANT=$(VARIANT): expected release, asan, tsan or coverage)
 endif
 
-CFLAGS   ?=
-LDFLAGS  ?=
 ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(ARCH) $(HARDEN) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(LDHARDEN) $(LDFLAGS)
 
@@ -149,7 +164,7 @@ $(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c
 
 # ---- what people call ----
 demo:
-	@scripts/install-dependencies.sh test
+	@scripts/install-dependencies.sh demo
 	@$(MAKE) --no-print-directory -s all
 	@scripts/demo.sh -b $(B) both
 
@@ -213,7 +228,6 @@ deb:
 	@scripts/install-dependencies.sh deb
 	@scripts/build-deb.sh
 
-# Not part of check: it makes a clean system out of a Debian mirror, which takes minutes.
 # What Prometheus itself says of "postern metrics". Its package has 20 MB for one command, so "make check" does with less.
 build/promtool:
 	@mkdir -p build/prometheus
@@ -224,9 +238,25 @@ check-metrics: build/promtool
 	@scripts/install-dependencies.sh test
 	@PROMTOOL=$< tests/e2e/words.sh
 
+# Not part of check: they make clean systems out of a Debian mirror, which takes minutes. RELEASE=bookworm or trixie: that one only.
 check-packages:
-	@scripts/install-dependencies.sh deb
-	@tests/packages/run.sh
+	@scripts/install-dependencies.sh clean
+	@tests/packages/run.sh $(RELEASE)
+
+# "make demo" in a clean Debian 12 and a clean Debian 13, with their Postfix, Dovecot, compiler and libmilter.
+check-demo:
+	@scripts/install-dependencies.sh clean
+	@tests/packages/demo.sh $(RELEASE)
+
+# The image of scripts/container, made from packages of this tree in a clean system, and run without root.
+check-container:
+	@scripts/install-dependencies.sh clean
+	@tests/packages/container.sh
+
+# Built by Debian's compiler for arm64 in a clean system, and the unit tests run there, by qemu's emulation.
+check-arm64:
+	@scripts/install-dependencies.sh clean
+	@tests/packages/arm64.sh
 
 # Beside other software: "make check" takes a sample of the proxies; the others install programs, or make a clean system.
 check-proxies check-clients:
@@ -235,7 +265,7 @@ check-proxies check-clients:
 	@BUILD=$(B) tests/interop/$(patsubst check-%,%,$@).sh all
 
 check-sendmail:
-	@scripts/install-dependencies.sh deb
+	@scripts/install-dependencies.sh build clean
 	@tests/interop/sendmail.sh
 
 # DESTDIR and PREFIX as usual; configuration and data are never overwritten.
@@ -250,7 +280,8 @@ help:
 	@echo 'make check     tests it (root for the tests with Postfix; installs what they need)'
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
-	@echo 'make deb       Debian packages, in build/deb; make check-packages installs, upgrades and purges them somewhere clean'
+	@echo 'make deb       Debian packages, in build/deb'
+	@echo 'make check-packages, check-demo, check-arm64, check-container   in clean systems: Debian 12 and 13, arm64 by emulation; RELEASE='
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks Prometheus'\'' promtool about postern metrics'
 	@echo 'make bench     measures it against servers that answer without thinking'
@@ -264,7 +295,7 @@ help:
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
 .PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all blunting fuzz torture faults from-oracle coverage lint deb check-packages \
-        check-metrics check-proxies check-clients check-sendmail install clean help
+        check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \

@@ -21,12 +21,7 @@ static int parse_entry(struct slice text, struct buf *out, struct error *e)
         }
     } else {
         login_parse(text, &login);
-        if (login.kind == LOGIN_ADDRESS)
-            buf_add(out, address_slice(&login.address));
-        else if (login.kind == LOGIN_NETBIOS)
-            buf_addf(out, "%.*s\\%.*s", SLICE_ARG(login_netbios(&login)), SLICE_ARG(login_account(&login)));
-        else if (login.kind == LOGIN_ACCOUNT)
-            buf_add(out, login_account(&login));
+        login_add(out, &login);
         if (out->n > 0)
             return 0;
     }

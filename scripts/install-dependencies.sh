@@ -1,38 +1,46 @@
 #!/bin/sh
-# Installs what is missing of the Debian packages that building, testing or the demonstration need.
+# Installs what is missing of the Debian packages that building, testing or the demonstration need, on Debian 12 or 13.
 #
-#   scripts/install-dependencies.sh build|test|deb|bench|clients
+#   scripts/install-dependencies.sh LIST...     build, demo, test, deb, clean, bench, clients
 #
-# "test" holds "build" and adds compilers' tools and the servers that tests and demonstration run on loopback. "deb" holds
-# "build" and adds what makes Debian packages, checks them and makes the clean system that they are tested in. "bench" holds
-# "test" and adds the programs that postern's speed is compared with, and what counts instructions. "clients" holds "test" and
-# adds the mail clients that are tried. Nothing is started:
-# services of packages that are installed here stay off.
+# "build" is enough for "make". "demo" holds it and adds the servers and clients that the demonstration runs on loopback. "test"
+# holds "demo" and adds compilers' tools and what else the tests run. "deb" holds "build" and adds what makes Debian packages.
+# "clean" is what makes clean systems to build and test in; these install what they need themselves. "bench" holds "test" and adds
+# the programs that postern's speed is compared with, and what counts instructions. "clients" holds "test" and adds the mail
+# clients that are tried. Nothing is started: services of packages that are installed here stay off.
 set -eu
 
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev'
-# libnet-ssleay-perl: swaks' TLS. llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries'
-# leaks that tests know. opendkim-tools: miltertest. libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
-test="$build libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck shellcheck systemd postfix
-dovecot-core opendkim-tools swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography python3-milter haproxy
-jq mandoc strace libfaketime e2fsprogs iproute2 procps fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
-deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
+# libnet-ssleay-perl: swaks' TLS.
+demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
+# llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries' leaks that tests know.
+# opendkim-tools: miltertest. libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
+test="$demo libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck systemd
+opendkim-tools lmdb-utils python3 python3-cryptography python3-milter haproxy
+jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
+deb="$build build-essential debhelper"
+clean=mmdebstrap
 bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim valgrind"
 clients="$test ruby php-cli libphp-phpmailer default-jdk-headless libjakarta-mail-java
 nodejs node-nodemailer msmtp"
 
-case "${1:-}" in
-build) wanted=$build ;;
-test) wanted=$test ;;
-deb) wanted=$deb ;;
-bench) wanted=$bench ;;
-clients) wanted=$clients ;;
-*)
-    echo "usage: $0 build|test|deb|bench|clients" >&2
-    exit 2
-    ;;
-esac
+wanted=
+for list in "${@:-none}"; do
+    case $list in
+    build) wanted="$wanted $build" ;;
+    demo) wanted="$wanted $demo" ;;
+    test) wanted="$wanted $test" ;;
+    deb) wanted="$wanted $deb" ;;
+    clean) wanted="$wanted $clean" ;;
+    bench) wanted="$wanted $bench" ;;
+    clients) wanted="$wanted $clients" ;;
+    *)
+        echo "usage: $0 build|demo|test|deb|clean|bench|clients..." >&2
+        exit 2
+        ;;
+    esac
+done
 
 missing=
 for package in $wanted; do
@@ -47,22 +55,39 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 # policy-rc.d (invoke-rc.d's policy layer) says that no service may be started now. One that is there already stays.
-policy=/usr/sbin/policy-rc.d
+policy=/usr/sbin/policy-rc.d no_start=
 if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy
     chmod 755 $policy
-    trap 'rm -f $policy' EXIT
+    no_start=yes
 fi
+
+answered=
+log=$(mktemp)
+undo()
+{
+    rm -f "$log" ${no_start:+"$policy"}
+    [ -z "$answered" ] || echo PURGE | debconf-communicate postfix >/dev/null
+}
+trap undo EXIT
+trap 'exit 1' INT TERM
 
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
-echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
-log=$(mktemp)
+# Postfix as Debian sets it up would listen to the network from the next start on: the tests bring a configuration of their own
+# and want none there. That answer is for this one installation; debconf forgets it, and asks whoever makes a relay of this machine
+# one day (dpkg-reconfigure postfix). Answers that are there already hold, and stay.
+case " $missing " in
+*' postfix '*)
+    if ! grep -qs '^Name: postfix/main_mailer_type$' /var/cache/debconf/config.dat; then
+        answered=yes
+        echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+    fi
+    ;;
+esac
 # shellcheck disable=SC2086 # a list of names
 if ! { apt-get update && apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
     cat "$log" >&2
     echo "installing failed: the lines above say why" >&2
-    rm -f "$log"
     exit 1
 fi
-rm -f "$log"

@@ -32,7 +32,7 @@ done
 put 644 conf/powershell/export.ps1 "$prefix/share/postern/export.ps1"
 put 644 conf/systemd/sysusers.conf "$prefix/lib/sysusers.d/postern.conf"
 put_filled conf/systemd/tmpfiles.conf "$prefix/lib/tmpfiles.d/postern.conf"
-for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern.conf \
+for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern*.conf \
     conf/fail2ban/filter.d/postern.conf conf/fail2ban/jail.d/postern.conf; do
     put 644 "$example" "$prefix/share/doc/postern/examples/${example#conf/}"
 done

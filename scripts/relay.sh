@@ -84,12 +84,29 @@ relay_start_dovecot()
 {
     mkdir -p "$T/keys/default/HS256"
     printf %s "$(printf 'made-up key for loopback' | base64)" >"$T/keys/default/HS256/default"
-    sed -e "s|/var/spool/postfix/|$T/queue/|; s|/etc/dovecot/users|$T/users|; s|scheme=SHA512-CRYPT|scheme=PLAIN|" \
-        -e "s|^auth_mechanisms.*|auth_mechanisms = plain login xoauth2 oauthbearer|" conf/dovecot/postern.conf >"$T/dovecot.conf"
+    local snippet=conf/dovecot/postern-2.4.conf
+    case $(dovecot --version) in 2.[0-3].*) snippet=conf/dovecot/postern.conf ;; esac
+    sed -e "s|/var/spool/postfix/|$T/queue/|; s|/etc/dovecot/users|$T/users|; s|SHA512-CRYPT|PLAIN|" \
+        -e "s|^auth_mechanisms.*|auth_mechanisms = plain login xoauth2 oauthbearer|" "$snippet" >"$T/dovecot.conf"
     cat >>"$T/dovecot.conf" <<END
 base_dir = $T/dovecot
 state_dir = $T/dovecot
 log_path = $T/dovecot.log
+END
+    : >"$T/oauth2.conf.ext"
+    case $snippet in
+    *-2.4.conf) relay_tokens_2_4 ;;
+    *) relay_tokens_2_3 ;;
+    esac >>"$T/dovecot.conf"
+    chmod -R a+rX "$T/keys" "$T/users" "$T/oauth2.conf.ext"
+    dovecot -c "$T/dovecot.conf" >>"$T/dovecot.log" 2>&1 || { cat "$T/dovecot.log" >&2; return 1; }
+    relay_wait test -S "$T/queue/private/auth"
+}
+
+# Tokens for Dovecot, as each version wants to hear of them.
+relay_tokens_2_3()
+{
+    cat <<END
 passdb {
   driver = oauth2
   mechanisms = xoauth2 oauthbearer
@@ -101,9 +118,25 @@ introspection_mode = local
 local_validation_key_dict = fs:posix:prefix=$T/keys/
 username_attribute = sub
 END
-    chmod -R a+rX "$T/keys" "$T/users" "$T/oauth2.conf.ext"
-    dovecot -c "$T/dovecot.conf" >>"$T/dovecot.log" 2>&1 || { cat "$T/dovecot.log" >&2; return 1; }
-    relay_wait test -S "$T/queue/private/auth"
+}
+relay_tokens_2_4()
+{
+    cat <<END
+oauth2 {
+  introspection_mode = local
+  username_attribute = sub
+}
+oauth2_local_validation {
+  dict fs {
+    fs posix {
+      prefix = $T/keys/
+    }
+  }
+}
+passdb oauth2 {
+  mechanisms_filter = xoauth2 oauthbearer
+}
+END
 }
 
 relay_base64url() { openssl base64 -A | tr '+/' '-_' | tr -d =; }

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/e2e/lib.sh
 trap 'stop; relay_stop' EXIT
 mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Codename: bookworm' | head -n 1)}
-base=build/deb-base.tar
+base=build/clean-bookworm.tar
 anna=anna@contoso.example
 T='' init=''
 
