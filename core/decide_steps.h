@@ -77,6 +77,10 @@ enum directory_result identity_listed(const struct decide_context *c, const stru
                                       const struct identity *id, const struct list *list, enum listed_to to,
                                       struct list_place *place);
 
+/* The mailboxes that claim exactly this address, as sender_mailboxes has them. */
+enum directory_result address_mailboxes(const struct decide_context *c, const struct address *a,
+                                        struct mailbox_ref *refs, unsigned *n);
+
 /*
  * The mailboxes that claim an envelope sender, by the first of the addresses that it may stand for
  * (core/sender_forms.h); refs has DIRECTORY_CLAIMS_MAX places. Whichever tenant they are of.

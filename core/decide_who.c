@@ -272,6 +272,21 @@ bool step_blocked(struct deciding *d)
     return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
 }
 
+enum directory_result address_mailboxes(const struct decide_context *c, const struct address *a,
+                                        struct mailbox_ref *refs, unsigned *n)
+{
+    enum directory_result found;
+    struct domain_fact fact;
+
+    *n = 0;
+    if (c->view == NULL)
+        return DIRECTORY_NOT_FOUND;
+    found = domain_lookup(c->domains, c->view, address_domain(a), &fact);
+    if (found != DIRECTORY_FOUND)
+        return found;
+    return fact.ambiguous ? DIRECTORY_NOT_FOUND : directory_by_address(c->view, fact.tenant, address_slice(a), refs, n);
+}
+
 enum directory_result sender_mailboxes(const struct decide_context *c, const struct address *sender,
                                        struct mailbox_ref *refs, unsigned *n)
 {
@@ -281,14 +296,8 @@ enum directory_result sender_mailboxes(const struct decide_context *c, const str
 
     *n = 0;
     sender_forms_start(&forms, &c->config->sender, sender, SENDER_IN_ENVELOPE);
-    while (c->view != NULL && found == DIRECTORY_NOT_FOUND && sender_forms_next(&forms, &form)) {
-        struct domain_fact fact;
-
-        found = domain_lookup(c->domains, c->view, address_domain(&form), &fact);
-        if (found == DIRECTORY_FOUND)
-            found = fact.ambiguous ? DIRECTORY_NOT_FOUND
-                                   : directory_by_address(c->view, fact.tenant, address_slice(&form), refs, n);
-    }
+    while (found == DIRECTORY_NOT_FOUND && sender_forms_next(&forms, &form))
+        found = address_mailboxes(c, &form, refs, n);
     return found;
 }
 
