@@ -133,12 +133,22 @@ static enum directory_result on_premises(const struct deciding *d, struct identi
     return listed;
 }
 
+bool may_be_unlisted(const struct submission *s, const struct identity *id)
+{
+    struct slice name = id->address.n > 0 ? address_local(&id->address) : login_account(&s->login);
+
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
 /* Invented names must not fill the table: those that are refused anyway share one counter. */
 static bool is_let_in(const struct deciding *d, const struct identity *id)
 {
     const struct smtp_auth_config *config = &d->c->config->smtp_auth;
 
-    return id->on_premises || config->unlisted != UNLISTED_REJECT ||
+    return id->on_premises || (config->unlisted != UNLISTED_REJECT && may_be_unlisted(d->s, id)) ||
            identity_listed(d->c, d->s, id, config->allow, LISTED_TO_PERMIT, NULL) == DIRECTORY_FOUND;
 }
 
