@@ -235,6 +235,22 @@ static void blocks_do_not_become_one_around_a_network_that_is_known(void **state
     }
 }
 
+static void one_message_shelters_no_ipv6_network(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, SPRAY);
+    assert_int_equal(send_from(b, ANNA, "2001:db8:bad:1::99"), REASON_ALLOWED);
+    for (unsigned i = 0; i < 5; i++) {
+        char client[40];
+
+        (void)snprintf(client, sizeof client, "2001:db8:bad:1::%u", i);
+        refuse_strangers(b, client, 3);
+    }
+    assert_string_equal(only_subject(b), "network 2001:db8:bad:1::/64");
+    stop(b);
+}
+
 static void an_operators_block_is_not_taken_for_one_of_many(void **state)
 {
     struct bench *b = *state;
@@ -642,6 +658,7 @@ int main(void)
         cmocka_unit_test(the_addresses_of_one_ipv4_network_are_one_block_beyond_sixteen),
         cmocka_unit_test(however_many_strangers_are_blocked_there_is_room_for_logins_and_by_hand),
         cmocka_unit_test(blocks_do_not_become_one_around_a_network_that_is_known),
+        cmocka_unit_test(one_message_shelters_no_ipv6_network),
         cmocka_unit_test(an_operators_block_is_not_taken_for_one_of_many),
         cmocka_unit_test(what_strangers_did_does_not_block_logins_from_a_network_that_is_trusted),
         cmocka_unit_test(refusals_of_logins_still_block_their_client),
