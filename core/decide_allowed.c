@@ -90,6 +90,10 @@ bool mailboxes_are_known(const struct deciding *d)
 /* A login that the directory does not know. */
 static bool unlisted(struct deciding *d)
 {
+    if (!may_be_unlisted(d->s, &d->v->identity)) {
+        trace_add(d->trace, "SMTP AUTH: not in the directory, and not all of the name is ASCII");
+        return refuse(d, REASON_UNLISTED, d->c->config->smtp_auth.mode);
+    }
     switch (d->c->config->smtp_auth.unlisted) {
     case UNLISTED_ALLOW:
         trace_add(d->trace, "SMTP AUTH: allowed, not in the directory, and unlisted = \"allow\"");

@@ -146,20 +146,6 @@ static enum belongs belongs(const struct deciding *d, const struct address *a, e
     return weakest;
 }
 
-/* Is the sender listed, itself or as what it stands for? */
-static bool list_has_form(const struct deciding *d, const struct list *senders, const struct address *a,
-                          enum sender_place place)
-{
-    struct sender_forms forms;
-    struct address form;
-
-    sender_forms_start(&forms, &d->c->config->sender, a, place);
-    while (sender_forms_next(&forms, &form))
-        if (list_has_sender(senders, &form, NULL))
-            return !forms.forwarded || in_own_domain(d, a) == BELONGS_OWN;
-    return false;
-}
-
 /* Is the exception, which stands at place i + 1 of the users, for who logged in? */
 static enum directory_result is_for(const struct deciding *d, const struct sender_exception *exception, size_t i)
 {
@@ -173,21 +159,50 @@ static enum directory_result is_for(const struct deciding *d, const struct sende
                                                                                            : named;
 }
 
-/* May the login send as that, because an exception says so? */
-static enum belongs excepted(const struct deciding *d, const struct address *a, enum sender_place place)
+/* May the login send as one of the addresses that the sender may stand for, because an exception lists that? */
+static enum belongs excepted_as(const struct deciding *d, const struct address *form)
 {
     const struct sender_config *config = &d->c->config->sender;
 
     for (size_t i = 0; i < config->n_exceptions; i++) {
         enum directory_result named;
 
-        if (!list_has_form(d, config->exceptions[i].senders, a, place))
+        if (!list_has_sender(config->exceptions[i].senders, form, NULL))
             continue;
         named = is_for(d, &config->exceptions[i], i);
         if (named != DIRECTORY_NOT_FOUND)
             return named == DIRECTORY_FOUND ? BELONGS_OWN : BELONGS_DAMAGED;
     }
     return BELONGS_NOT;
+}
+
+static enum belongs connected_as(const struct deciding *d, const struct address *form)
+{
+    return list_has_sender(d->v->identity.connector->senders, form, NULL) ? BELONGS_OWN : BELONGS_NOT;
+}
+
+/*
+ * Is the sender listed, itself or as what it stands for? The first address that it may stand for and that is listed, or
+ * somebody's, has the say: where "anna@" is listed, a mailbox "anna-maria@" is another's.
+ */
+static enum belongs listed(const struct deciding *d, const struct address *a, enum sender_place place,
+                           enum belongs (*is_listed)(const struct deciding *, const struct address *))
+{
+    enum directory_result found = DIRECTORY_NOT_FOUND;
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct sender_forms forms;
+    struct address form;
+    unsigned n;
+
+    sender_forms_start(&forms, &d->c->config->sender, a, place);
+    while (found == DIRECTORY_NOT_FOUND && sender_forms_next(&forms, &form)) {
+        enum belongs answer = is_listed(d, &form);
+
+        if (answer != BELONGS_NOT)
+            return answer == BELONGS_OWN && forms.forwarded ? in_own_domain(d, a) : answer;
+        found = address_mailboxes(d->c, &form, refs, &n);
+    }
+    return found == DIRECTORY_DAMAGED ? BELONGS_DAMAGED : BELONGS_NOT;
 }
 
 static enum belongs by_rule_in(const struct deciding *d, enum sender_rule rule, const struct address *a,
@@ -199,7 +214,7 @@ static enum belongs by_rule_in(const struct deciding *d, enum sender_rule rule, 
         return BELONGS_OWN;
     answer = rule == SENDER_OWN ? belongs(d, a, place) : in_own_domain(d, a);
     if (answer == BELONGS_NOT || answer == BELONGS_ON_BEHALF) {
-        enum belongs except = excepted(d, a, place);
+        enum belongs except = d->c->config->sender.n_exceptions > 0 ? listed(d, a, place, excepted_as) : BELONGS_NOT;
 
         answer = except == BELONGS_NOT ? answer : except;
     }
@@ -241,22 +256,16 @@ static bool envelope_of_login(struct deciding *d)
     return answer == BELONGS_OWN ? false : refuse(d, REASON_SENDER_NOT_OWN, config->mode);
 }
 
-static bool connector_may_use_in(const struct deciding *d, const struct address *a, enum sender_place place)
+static enum belongs connector_may_use(const struct deciding *d, const struct address *a, enum sender_place place)
 {
-    const struct list *senders = d->v->identity.connector->senders;
-
-    return senders == NULL || list_has_form(d, senders, a, place);
-}
-
-static bool connector_may_use(const struct deciding *d, const struct address *a)
-{
-    return connector_may_use_in(d, a, SENDER_IN_HEADER);
+    return d->v->identity.connector->senders == NULL ? BELONGS_OWN : listed(d, a, place, connected_as);
 }
 
 static bool envelope_of_connector(struct deciding *d)
 {
     const struct connector_config *connector = d->v->identity.connector;
     enum mode mode = d->c->config->sender.mode;
+    enum belongs answer;
 
     if (d->s->sender_result == ADDRESS_NULL)
         return connector->null_sender && recipient_counts(d).different <= 1 ? false
@@ -265,8 +274,10 @@ static bool envelope_of_connector(struct deciding *d)
         return false;
     if (d->s->sender_result != ADDRESS_OK)
         return refuse(d, REASON_SENDER_BAD, mode);
-    return connector_may_use_in(d, &d->s->sender, SENDER_IN_ENVELOPE) ? false
-                                                                      : refuse(d, REASON_CONNECTOR_SENDER, mode);
+    answer = connector_may_use(d, &d->s->sender, SENDER_IN_ENVELOPE);
+    if (answer == BELONGS_DAMAGED)
+        return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
+    return answer == BELONGS_OWN ? false : refuse(d, REASON_CONNECTOR_SENDER, mode);
 }
 
 /* ---- the header ---- */
@@ -406,13 +417,18 @@ static bool header_of_connector(struct deciding *d)
     if (d->v->identity.connector->senders == NULL)
         return false;
     fault = what_is_unreadable(headers);
-    if (fault != NULL && lacks_from_only(d) && connector_may_use(d, &d->s->sender))
+    if (fault != NULL && lacks_from_only(d) && connector_may_use(d, &d->s->sender, SENDER_IN_HEADER) == BELONGS_OWN)
         add_from(d);
     else if (fault != NULL)
         return refuse_unreadable(d, fault);
-    for (size_t i = 0; i < headers->n; i++)
-        if (!connector_may_use(d, &headers->list[i].address))
+    for (size_t i = 0; i < headers->n; i++) {
+        enum belongs answer = connector_may_use(d, &headers->list[i].address, SENDER_IN_HEADER);
+
+        if (answer == BELONGS_DAMAGED)
+            return refuse(d, REASON_DIRECTORY_DAMAGED, d->c->config->sender.mode);
+        if (answer != BELONGS_OWN)
             return refuse_address(d, REASON_CONNECTOR_FROM, &headers->list[i]);
+    }
     return false;
 }
 

@@ -77,12 +77,23 @@ enum directory_result identity_listed(const struct decide_context *c, const stru
                                       const struct identity *id, const struct list *list, enum listed_to to,
                                       struct list_place *place);
 
+/* The mailboxes that claim exactly this address, as sender_mailboxes has them. */
+enum directory_result address_mailboxes(const struct decide_context *c, const struct address *a,
+                                        struct mailbox_ref *refs, unsigned *n);
+
 /*
  * The mailboxes that claim an envelope sender, by the first of the addresses that it may stand for
  * (core/sender_forms.h); refs has DIRECTORY_CLAIMS_MAX places. Whichever tenant they are of.
  */
 enum directory_result sender_mailboxes(const struct decide_context *c, const struct address *sender,
                                        struct mailbox_ref *refs, unsigned *n);
+
+/*
+ * May `unlisted` speak for a login that the directory doesn't know? Only in ASCII: what checks passwords may take other
+ * letters for these. Active Directory doesn't tell accents apart, nor sees characters without a width, so that by
+ * another spelling a mailbox would be none.
+ */
+bool may_be_unlisted(const struct submission *s, const struct identity *id);
 
 /* Makes an address of a name without a domain: the name in its tenant's. False where the tenant has none. */
 bool identity_complete(const struct decide_context *c, const struct login *login, struct identity *id);

@@ -133,12 +133,22 @@ static enum directory_result on_premises(const struct deciding *d, struct identi
     return listed;
 }
 
+bool may_be_unlisted(const struct submission *s, const struct identity *id)
+{
+    struct slice name = id->address.n > 0 ? address_local(&id->address) : login_account(&s->login);
+
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
 /* Invented names must not fill the table: those that are refused anyway share one counter. */
 static bool is_let_in(const struct deciding *d, const struct identity *id)
 {
     const struct smtp_auth_config *config = &d->c->config->smtp_auth;
 
-    return id->on_premises || config->unlisted != UNLISTED_REJECT ||
+    return id->on_premises || (config->unlisted != UNLISTED_REJECT && may_be_unlisted(d->s, id)) ||
            identity_listed(d->c, d->s, id, config->allow, LISTED_TO_PERMIT, NULL) == DIRECTORY_FOUND;
 }
 
@@ -272,6 +282,21 @@ bool step_blocked(struct deciding *d)
     return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
 }
 
+enum directory_result address_mailboxes(const struct decide_context *c, const struct address *a,
+                                        struct mailbox_ref *refs, unsigned *n)
+{
+    enum directory_result found;
+    struct domain_fact fact;
+
+    *n = 0;
+    if (c->view == NULL)
+        return DIRECTORY_NOT_FOUND;
+    found = domain_lookup(c->domains, c->view, address_domain(a), &fact);
+    if (found != DIRECTORY_FOUND)
+        return found;
+    return fact.ambiguous ? DIRECTORY_NOT_FOUND : directory_by_address(c->view, fact.tenant, address_slice(a), refs, n);
+}
+
 enum directory_result sender_mailboxes(const struct decide_context *c, const struct address *sender,
                                        struct mailbox_ref *refs, unsigned *n)
 {
@@ -281,14 +306,8 @@ enum directory_result sender_mailboxes(const struct decide_context *c, const str
 
     *n = 0;
     sender_forms_start(&forms, &c->config->sender, sender, SENDER_IN_ENVELOPE);
-    while (c->view != NULL && found == DIRECTORY_NOT_FOUND && sender_forms_next(&forms, &form)) {
-        struct domain_fact fact;
-
-        found = domain_lookup(c->domains, c->view, address_domain(&form), &fact);
-        if (found == DIRECTORY_FOUND)
-            found = fact.ambiguous ? DIRECTORY_NOT_FOUND
-                                   : directory_by_address(c->view, fact.tenant, address_slice(&form), refs, n);
-    }
+    while (found == DIRECTORY_NOT_FOUND && sender_forms_next(&forms, &form))
+        found = address_mailboxes(c, &form, refs, n);
     return found;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "core/clock.h"
 #include "core/decide_steps.h"
+#include "core/directory_record.h"
 #include "core/engine_parts.h"
 #include "core/keys.h"
 
@@ -86,20 +87,52 @@ static bool is_of_name(const struct decide_context *c, const struct subject *x, 
     return block->key == key_of_block_value(c->secret, PER_LOGIN, before) && before != typed;
 }
 
+/* DIRECTORY_FOUND: the block stands on one of the tenant's mailboxes. */
+static enum directory_result is_in_tenant(const struct decide_context *c, const struct tenant_facts *tenant,
+                                          const struct block *block)
+{
+    uint64_t hash = hash_slice(c->secret, slice_of(tenant->name));
+    struct mailbox_record mailbox;
+    enum directory_result found = directory_next_mailbox(c->view, tenant->tenant, NULL, &mailbox);
+
+    while (found == DIRECTORY_FOUND &&
+           block->key != key_of_block_value(c->secret, PER_USER, key_of_mailbox(c->secret, hash, &mailbox.id))) {
+        struct mailbox_id id = mailbox.id;
+
+        found = directory_next_mailbox(c->view, tenant->tenant, &id, &mailbox);
+    }
+    return found;
+}
+
+/* Does the block stand on a mailbox that is still there, under whatever name, or can't that be told? A walk over the
+ * directory, for blocks whose subject no mailbox is called any more. */
+static bool is_of_a_mailbox(const struct decide_context *c, const struct block *block)
+{
+    for (uint32_t i = 0; i < directory_tenants(c->view); i++) {
+        const struct tenant_facts *tenant = directory_tenant(c->view, i);
+
+        if (tenant == NULL || is_in_tenant(c, tenant, block) != DIRECTORY_NOT_FOUND)
+            return true;
+    }
+    return false;
+}
+
 /*
  * The key that the block should have; its own where that is right. A mailbox's block that the name does not prove stays
- * as it is, since the name may be somebody else's by now; a name that no mailbox has any more is nobody else's.
+ * as it is, since the name may be somebody else's by now, or the mailbox have another; a name that no mailbox has any
+ * more, and whose mailbox is gone, is nobody else's.
  */
 static uint64_t wanted_key(const struct decide_context *c, const struct subject *x, const struct block *block)
 {
     const struct identity *id = &x->verdict.identity;
+    uint64_t name = key_of_block_value(c->secret, x->user ? PER_USER : PER_LOGIN, id->login);
 
     if (id->n_claims > 0)
         return is_of_name(c, x, block) ? key_of_block_value(c->secret, PER_USER, id->user) : block->key;
     if (x->user)
-        return key_of_block_value(c->secret, PER_USER, id->login);
+        return block->key != name && !is_of_name(c, x, block) && is_of_a_mailbox(c, block) ? block->key : name;
     return block->key == key_of_block_value(c->secret, PER_LOGIN, key_of_login(c->secret, &x->submission.login))
-               ? key_of_block_value(c->secret, PER_LOGIN, id->login)
+               ? name
                : block->key;
 }
 

@@ -142,9 +142,14 @@ static struct ip address_at(const struct network *net, unsigned prefix, unsigned
     return at;
 }
 
-static bool is_learnt(const struct decide_context *c, uint64_t key)
+/*
+ * A newcomer's network counts too, but not in IPv6: whoever gets one message through from a /64 would have each of its
+ * addresses blocked by itself, and never run out of them.
+ */
+static bool is_learnt(const struct decide_context *c, uint64_t key, bool v4)
 {
-    return counters_marked(c->counters, key, c->now_ns) || counters_marked(c->counters, new_key(key), c->now_ns);
+    return counters_marked(c->counters, key, c->now_ns) ||
+           (v4 && counters_marked(c->counters, new_key(key), c->now_ns));
 }
 
 /* Has any tenant learnt this network, or parts of it, of the size that the limit has? */
@@ -163,7 +168,7 @@ static bool holds_familiar(const struct decide_context *c, const struct network 
         for (unsigned n = 0; n < 1u << deeper; n++) {
             struct ip at = address_at(net, size, n);
 
-            if (is_learnt(c, key_around(c, &at, hash, limit)))
+            if (is_learnt(c, key_around(c, &at, hash, limit), ip_is_v4(&net->base)))
                 return true;
         }
     }

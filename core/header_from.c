@@ -126,9 +126,19 @@ static enum address_result take_addr_spec(struct scan *s, char end, struct addre
     return take_plain(s, end, out) ? ADDRESS_OK : scan_addr_spec(s, SCAN_NO_ESCAPES, out);
 }
 
+/* Some readers know comments outside of angle brackets alone, and show these as part of the address. */
+static bool shows_another(struct slice inside)
+{
+    struct slice behind;
+
+    return slice_cut(inside, '@', NULL, &behind) && memchr(behind.p, '@', behind.n) != NULL &&
+           memchr(inside.p, '(', inside.n) != NULL;
+}
+
 /* s stands behind the "<". */
 static const char *take_angle_address(struct scan *s, struct address *out)
 {
+    const char *first = s->p;
     enum address_result result;
 
     if (!scan_cfws(s))
@@ -140,6 +150,8 @@ static const char *take_angle_address(struct scan *s, struct address *out)
     result = take_addr_spec(s, '>', out);
     if (result != ADDRESS_BAD && !scan_take(s, '>'))
         return "no closing > behind an address";
+    if (result == ADDRESS_OK && shows_another((struct slice){first, (size_t)(s->p - first)}))
+        return "@ in a comment within angle brackets";
     if (result == ADDRESS_OK && !scan_cfws(s))
         return bad_comment;
     return result == ADDRESS_OK && scan_sees(s, '<') ? from_two_angles : header_judge(result, out);
@@ -177,14 +189,31 @@ static const char *take_mailbox(struct header_from *walk, struct scan *s, const 
     return scan_at_end(s) || scan_sees(s, ',') || (walk->in_group && scan_sees(s, ';')) ? NULL : bad_tail;
 }
 
+/*
+ * Skips blanks and comments in front of a place of the list. Where nothing else stands there, some readers take a
+ * comment for the address. Returns what is wrong, or NULL.
+ */
+static const char *skip_to_place(struct scan *s)
+{
+    const char *first = s->p;
+
+    if (!scan_cfws(s))
+        return bad_comment;
+    if (s->p == first || memchr(first, '@', (size_t)(s->p - first)) == NULL)
+        return NULL;
+    return scan_at_end(s) || scan_sees(s, ',') || scan_sees(s, ';') ? from_no_address : NULL;
+}
+
 /* s stands behind the ";". */
 static const char *close_group(struct header_from *walk, struct scan *s)
 {
+    const char *wrong;
+
     if (!walk->in_group)
         return "; outside of a group";
     walk->in_group = false;
-    if (!scan_cfws(s))
-        return bad_comment;
+    if ((wrong = skip_to_place(s)) != NULL)
+        return wrong;
     return scan_at_end(s) || scan_sees(s, ',') ? NULL : "text behind a group";
 }
 
@@ -210,8 +239,8 @@ static const char *strict_next(struct header_from *walk, struct scan *s, struct 
     while (wrong == NULL) {
         const char *first;
 
-        if (!scan_cfws(s))
-            return bad_comment;
+        if ((wrong = skip_to_place(s)) != NULL)
+            return wrong;
         if (scan_at_end(s))
             return walk->in_group ? "group without its closing ;" : NULL;
         if (scan_take(s, ','))

@@ -15,6 +15,9 @@
  *    character, bytes that are no UTF-8, or that are a backslash or none as the charset goes), nothing is text for
  *    display, and the rule above holds for the whole field: "J\xfcrgen <anna@d.example>" has one reading,
  *    "\"\x81\" <boss@d.example>, \" <anna@d.example>" has not;
+ *  - where a place of the list has no address, a comment or a quoted string with an "@" is FROM_BAD: for want of one,
+ *    some readers take these ("(boss@d.example), anna@d.example"). So is such a string in front of angle brackets in a
+ *    group that doesn't end, and such a comment within angle brackets;
  *  - a route ("<@a,@b:user@d>", RFC 5322 4.4) is FROM_BAD: some readers see addresses in it;
  *  - an address is canonical as address_parse_path has it; one that is ADDRESS_BAD, empty or without a domain is
  *    FROM_BAD, and so is one with an encoded word inside;
@@ -46,7 +49,7 @@ struct header_from {
     struct slice rest;
     enum header_reading reading;
     unsigned count;
-    bool in_group;   /* READING_STRICT */
+    bool in_group;   /* behind a colon, and no semicolon since */
     bool angle;      /* otherwise: angle brackets were seen since the last comma or semicolon */
     unsigned open;   /* otherwise: and so many of them wait for their closing */
     const char *why; /* once FROM_BAD was found: what is wrong; else NULL */

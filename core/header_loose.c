@@ -73,6 +73,7 @@ enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_QUOTED, TOKEN_SPECIAL };
 struct token {
     enum token_kind kind;
     bool apart;        /* blanks or a comment in front of it */
+    bool comment;      /* READING_LOOSE: a comment with an "@" in front of it */
     char special;      /* TOKEN_SPECIAL */
     struct slice text; /* TOKEN_WORD: atext and dots; TOKEN_QUOTED: with its quotes */
 };
@@ -93,6 +94,7 @@ static struct token take_token(struct scan *s, enum header_reading reading)
 
     skip_blanks(s, reading);
     t.apart = s->p > first;
+    t.comment = t.apart && reading == READING_LOOSE && memchr(first, '@', (size_t)(s->p - first)) != NULL;
     if (scan_at_end(s))
         return t;
     first = s->p;
@@ -169,6 +171,8 @@ static bool is_plain(const struct place *at, const struct token *sign, const str
         !is_dotted(domain.text, reading) || domain.text.p[domain.text.n - 1] == '.' || !is_one_of(at->special, ",;:<>"))
         return false;
     next = take_token(&s, reading);
+    if (at->special == '<' && next.comment)
+        return false;
     text->p = at->last.text.p;
     text->n = (size_t)(domain.text.p + domain.text.n - text->p);
     return next.kind == TOKEN_END || (next.kind == TOKEN_SPECIAL && is_one_of(next.special, ",;<>"));
@@ -253,8 +257,10 @@ static const char *step_over(struct header_from *walk, struct place *at, char sp
 
     if (at->special == '<' && (special != '<' || at->words > 0))
         wrong = bad_angle;
-    if (at->shows && special != '<')
+    /* In a group that doesn't end, some readers take the name in front of angle brackets for an address, too. */
+    if (at->shows && (special != '<' || walk->in_group))
         wrong = from_no_address;
+    walk->in_group = special == ':' || (walk->in_group && special != ';');
     unopened = special == '>' && walk->open == 0;
     if (special == '>' && !unopened)
         walk->open--;
@@ -276,12 +282,16 @@ const char *header_loose_next(struct header_from *walk, struct scan *s, struct a
 {
     /* Behind an address stands a special character, or the end. */
     struct place at = {.special = ','};
+    bool behind_address = walk->count > 0;
     const char *wrong = NULL;
     struct slice text;
 
     while (wrong == NULL) {
         struct token t = take_token(s, walk->reading);
 
+        /* Behind an address, a comment is its name. */
+        at.shows |= t.comment && !behind_address && at.special != '>';
+        behind_address = false;
         if (t.kind == TOKEN_END)
             return at.special == '<' ? bad_angle : walk->count > 0 && !at.shows ? NULL : from_no_address;
         if (is_misplaced(walk, &at, &t)) {

@@ -69,7 +69,10 @@ def hidden(c):
         b"anna@contoso.example.evil " + anna, b"boss." + ANNA + b" " + anna, b"boss " + ANNA, b'boss"x"@contoso.example ' + anna,
         b"boss@=?utf-8?q?contoso.example?= " + anna, b"=?utf-8?q?boss@contoso.example?= " + anna, b"mailto:boss@contoso.example " + anna,
         b'"' + boss[1:-1] + b'", ' + anna, anna + b' "' + boss[1:-1] + b'"', b'"' + boss[1:-1] + b'": ' + ANNA, ANNA + b">.x",
-        b"@contoso.example:" + ANNA, anna + b".evil", b"<" + anna + b" boss>", b"<boss>, " + anna])
+        b"@contoso.example:" + ANNA, anna + b".evil", b"<" + anna + b" boss>", b"<boss>, " + anna,
+        b"(" + boss[1:-1] + b"), " + anna, anna + b", (" + boss[1:-1] + b")", b"Team: (" + boss[1:-1] + b"); " + anna,
+        b"Berg (" + boss[1:-1] + b"), Anna " + anna, b'Team: "' + boss[1:-1] + b'" ' + anna, b'T: x, "' + boss[1:-1] + b'"< ' + anna,
+        b"<anna(" + boss[1:-1] + b")@contoso.example>", b"<" + ANNA + b" (" + boss[1:-1] + b")>"])
 
 
 def shaken(c, text):

@@ -43,6 +43,10 @@ def without_display_text(text):
     return re.sub(r'"[^"]*("|$)', " ", text)
 
 
+def without_quotes(text):
+    return re.sub(r'"(?:\\.|[^"\\])*("|$)', " ", text)
+
+
 def words_with_an_at_sign(block):
     """A program's quick look: every word with an "@" in it, outside of quotes and comments."""
     found = []
@@ -79,6 +83,23 @@ def comma_splitter(block):
             inside = re.findall(r"<([^<>]*)", piece)
             found += [inside[0].strip() if inside else (piece.split() or [""])[-1].strip("<>;")]
     return [a for a in found if "@" in a]
+
+
+def for_want_of_an_address(block):
+    """Where a place of the list has none, what stands in its comment, as nodemailer has it. In a group that doesn't end, a quoted
+    name in front of angle brackets, too, and in these the comments with the address, as Java's has it."""
+    found = []
+    for value in from_values(block):
+        text = unfolded(value).decode("latin-1")
+        inside = re.findall(r"<([^<>\"]*)>", without_quotes(text))
+        found += [a.strip() for a in inside if re.search(r"\([^)]*@", a)]
+        for piece in re.split("[,;:]", without_quotes(text)):
+            if "@" not in without_display_text(piece):
+                found += re.findall(r"\(\s*([^\s()<>\"]+@[^\s()<>\"]+)\s*\)", piece)
+        group = re.match(r"[^\":;(<@]*:([^;]*)$", text)
+        if group:
+            found += re.findall(r'"([^\s"]+@[^\s"]+)"\s*<', group.group(1))
+    return found + comma_splitter(block)
 
 
 def python_old(block):
@@ -142,7 +163,7 @@ class Perl:
 
 
 def all_readers():
-    return ([words_with_an_at_sign, first_angle, last_angle, comma_splitter, python_old, python_new, swallowing] +
+    return ([words_with_an_at_sign, first_angle, last_angle, comma_splitter, for_want_of_an_address, python_old, python_new, swallowing] +
             [charset_first(c) for c in LEGACY_CHARSETS] + Perl().readers())
 
 

@@ -235,6 +235,22 @@ static void blocks_do_not_become_one_around_a_network_that_is_known(void **state
     }
 }
 
+static void one_message_shelters_no_ipv6_network(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, SPRAY);
+    assert_int_equal(send_from(b, ANNA, "2001:db8:bad:1::99"), REASON_ALLOWED);
+    for (unsigned i = 0; i < 5; i++) {
+        char client[40];
+
+        (void)snprintf(client, sizeof client, "2001:db8:bad:1::%u", i);
+        refuse_strangers(b, client, 3);
+    }
+    assert_string_equal(only_subject(b), "network 2001:db8:bad:1::/64");
+    stop(b);
+}
+
 static void an_operators_block_is_not_taken_for_one_of_many(void **state)
 {
     struct bench *b = *state;
@@ -594,6 +610,43 @@ static void a_block_follows_a_login_into_the_directory_and_out_of_it(void **stat
     stop(b);
 }
 
+/* The mailbox keeps its id; of its names only the new one is left. */
+static void rename_bob(struct bench *b, const char *primary)
+{
+    struct mailbox_record bob = {.id = world_id(77),
+                                 .knows = MAILBOX_KNOWS_SETTINGS | MAILBOX_KNOWS_DETAILS,
+                                 .smtp_auth = SMTP_AUTH_ENABLED,
+                                 .primary = slice_of(primary)};
+    const struct tenant_facts *contoso = directory_tenant_named(b->world->view, SLICE("contoso"));
+    struct writer_summary summary;
+    struct writer *writer;
+    struct error e;
+
+    if (writer_begin(world_file(b->world, "directory"), &writer, &e) != 0 ||
+        writer_put_mailbox(writer, contoso->tenant, &bob, &e) != 0 || writer_finish(writer, &summary, &e) != 0)
+        fail_msg("%s", e.text);
+    writer_close(writer);
+    engine_tick(b->engine);
+    settle(b);
+}
+
+static void no_new_name_frees_a_mailbox_of_its_block(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, SPELLINGS);
+    block_as_typed(b, "user bob@contoso.example", PER_USER, "bob@contoso.example");
+    rename_bob(b, "bob@contoso.example");
+    assert_int_equal(send_from(b, "bob@contoso.example", "203.0.113.9"), REASON_BLOCKED);
+    rename_bob(b, "rob@contoso.example");
+    assert_int_equal(send_from(b, "rob@contoso.example", "203.0.113.9"), REASON_BLOCKED);
+    assert_int_equal(send_from(b, "bob@contoso.example", "203.0.113.9"), REASON_ALLOWED); /* may be anybody's now */
+    rename_bob(b, "robert@contoso.example");
+    assert_int_equal(send_from(b, "robert@contoso.example", "203.0.113.9"), REASON_BLOCKED);
+    assert_int_equal(live_blocks(b), 1);
+    stop(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -605,6 +658,7 @@ int main(void)
         cmocka_unit_test(the_addresses_of_one_ipv4_network_are_one_block_beyond_sixteen),
         cmocka_unit_test(however_many_strangers_are_blocked_there_is_room_for_logins_and_by_hand),
         cmocka_unit_test(blocks_do_not_become_one_around_a_network_that_is_known),
+        cmocka_unit_test(one_message_shelters_no_ipv6_network),
         cmocka_unit_test(an_operators_block_is_not_taken_for_one_of_many),
         cmocka_unit_test(what_strangers_did_does_not_block_logins_from_a_network_that_is_trusted),
         cmocka_unit_test(refusals_of_logins_still_block_their_client),
@@ -615,6 +669,7 @@ int main(void)
         cmocka_unit_test(a_block_of_an_earlier_version_holds_for_every_spelling),
         cmocka_unit_test(a_block_is_kept_where_its_subject_cannot_be_resolved),
         cmocka_unit_test(a_block_follows_a_login_into_the_directory_and_out_of_it),
+        cmocka_unit_test(no_new_name_frees_a_mailbox_of_its_block),
         cmocka_unit_test(mistakes_in_the_settings_are_named),
     };
 
