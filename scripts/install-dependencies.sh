@@ -13,9 +13,9 @@ set -eu
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev'
 # libnet-ssleay-perl: swaks' TLS. llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries'
-# leaks that tests know. opendkim-tools: miltertest. libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
+# leaks that tests know. libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
 test="$build libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck shellcheck systemd postfix
-dovecot-core opendkim-tools swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography python3-milter haproxy
+dovecot-core miltertest swaks libnet-ssleay-perl curl openssl lmdb-utils python3 python3-cryptography python3-milter haproxy
 jq mandoc strace libfaketime e2fsprogs iproute2 procps debhelper libemail-address-xs-perl libmailtools-perl"
 deb="$build dpkg-dev debhelper lintian mandoc mmdebstrap"
 bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim valgrind"
