@@ -247,7 +247,8 @@ const char *cli_disagreement(const struct cli *cli, char *mem, size_t cap)
         buf_addf(&b, "the services have no directory and defer authenticated mail");
     else
         buf_addf(&b, "the services use generation %llu of the directory", (unsigned long long)cli->services_generation);
-    buf_addf(&b, "; the folder %s has ", cli->config->directory);
+    /* Only a command with a configuration has opened the state, and knows of the services. */
+    buf_addf(&b, "; the folder %s has ", cli->config != NULL ? cli->config->directory : "of the directory");
     if (own_generation(cli) == 0)
         buf_addf(&b, "none that can be used");
     else

@@ -15,9 +15,9 @@ libjansson-dev libcurl4-openssl-dev libssl-dev'
 # libnet-ssleay-perl: swaks' TLS.
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
 # llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries' leaks that tests know.
-# opendkim-tools: miltertest. libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
+# libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
 test="$demo libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck systemd
-opendkim-tools lmdb-utils python3 python3-cryptography python3-milter haproxy
+miltertest lmdb-utils python3 python3-cryptography python3-milter haproxy
 jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
 deb="$build build-essential debhelper"
 clean=mmdebstrap
