@@ -97,8 +97,8 @@ static const struct reason_row rows[REASON_COUNT] = {
          "the address in the header (field tells in which field) is not among the connector's senders"},
     [REASON_EXCESS_RECIPIENT] =
         {"excess-recipient", "452 4.5.3 Too many recipients, send the rest in another message",
-         "a recipient more than recipients.max (or the connector's) allows in one message: the client sends it in "
-         "another one"},
+         "a recipient more than recipients.max (or the connector's) allows in one message, or a second one of the null "
+         "sender: the client sends it in another one"},
     [REASON_TOO_MANY_RECIPIENTS] = {"too-many-recipients", "550 5.5.3 Too many recipients in one message",
                                     "more recipients than recipients.max (or the connector's) allows in one message"},
     [REASON_EXTERNAL_RECIPIENT] = {"external-recipient",
