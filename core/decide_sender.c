@@ -226,16 +226,18 @@ static enum belongs by_rule(const struct deciding *d, enum sender_rule rule, con
     return by_rule_in(d, rule, a, SENDER_IN_HEADER);
 }
 
-/* The null sender is for reports about mail, which go to one recipient (RFC 5321 4.5.5, RFC 8098 3). */
-static bool null_sender(struct deciding *d)
+/*
+ * The null sender is for reports about mail, which go to one recipient (RFC 5321 4.5.5, RFC 8098 3). A receipt that was
+ * asked for at two addresses, or a scanner's mail to three, goes to each in a message of its own: were the second
+ * refused for good, a part would be delivered and a part lost.
+ */
+static bool null_sender(struct deciding *d, bool reports)
 {
-    const struct sender_config *config = &d->c->config->sender;
+    enum mode mode = d->c->config->sender.mode;
 
-    if (config->null_sender == NULL_ALLOW)
+    if (reports && recipient_counts(d).different <= 1)
         return false;
-    if (config->null_sender == NULL_DSN && recipient_counts(d).different <= 1)
-        return false;
-    return refuse(d, REASON_NULL_SENDER, config->mode);
+    return refuse(d, reports && d->s->stage == STAGE_RCPT ? REASON_EXCESS_RECIPIENT : REASON_NULL_SENDER, mode);
 }
 
 static bool envelope_of_login(struct deciding *d)
@@ -244,7 +246,7 @@ static bool envelope_of_login(struct deciding *d)
     enum belongs answer;
 
     if (d->s->sender_result == ADDRESS_NULL)
-        return null_sender(d);
+        return config->null_sender != NULL_ALLOW && null_sender(d, config->null_sender == NULL_DSN);
     if (config->envelope == SENDER_ANY)
         return false;
     if (d->s->sender_result != ADDRESS_OK)
@@ -268,8 +270,7 @@ static bool envelope_of_connector(struct deciding *d)
     enum belongs answer;
 
     if (d->s->sender_result == ADDRESS_NULL)
-        return connector->null_sender && recipient_counts(d).different <= 1 ? false
-                                                                            : refuse(d, REASON_NULL_SENDER, mode);
+        return null_sender(d, connector->null_sender);
     if (connector->senders == NULL)
         return false;
     if (d->s->sender_result != ADDRESS_OK)

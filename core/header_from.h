@@ -52,6 +52,7 @@ struct header_from {
     bool in_group;   /* behind a colon, and no semicolon since */
     bool angle;      /* otherwise: angle brackets were seen since the last comma or semicolon */
     unsigned open;   /* otherwise: and so many of them wait for their closing */
+    bool nobody;     /* FROM_BAD for nothing else than that no reader could find an address: "root", "www-data@web1" */
     const char *why; /* once FROM_BAD was found: what is wrong; else NULL */
 };
 

@@ -278,6 +278,16 @@ static bool is_misplaced(const struct header_from *walk, const struct place *at,
            (at->unopened && t->special != ',' && t->special != ';');
 }
 
+static const char *at_end(struct header_from *walk, const struct place *at)
+{
+    if (at->special == '<')
+        return bad_angle;
+    if (walk->count > 0 && !at->shows)
+        return NULL;
+    walk->nobody = walk->reading == READING_LOOSE && walk->count == 0 && !at->shows;
+    return from_no_address;
+}
+
 const char *header_loose_next(struct header_from *walk, struct scan *s, struct address *out)
 {
     /* Behind an address stands a special character, or the end. */
@@ -293,7 +303,7 @@ const char *header_loose_next(struct header_from *walk, struct scan *s, struct a
         at.shows |= t.comment && !behind_address && at.special != '>';
         behind_address = false;
         if (t.kind == TOKEN_END)
-            return at.special == '<' ? bad_angle : walk->count > 0 && !at.shows ? NULL : from_no_address;
+            return at_end(walk, &at);
         if (is_misplaced(walk, &at, &t)) {
             wrong = bad_angle;
         } else if (t.kind != TOKEN_SPECIAL) {

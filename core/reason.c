@@ -84,7 +84,7 @@ static const struct reason_row rows[REASON_COUNT] = {
                             "550 5.7.60 SMTP; Client does not have permissions to send as the null sender",
                             "the null sender is for delivery reports with one recipient: see sender.null_sender"},
     [REASON_FROM_BAD] =
-        {"from-bad", "550 5.6.0 Message has no From header field that can be read without doubt",
+        {"from-bad", "550 5.6.0 Message has no From header field, or a From or Sender that cannot be read without doubt",
          "the header does not say without doubt whose the message is: field and fault tell what is wrong with it"},
     [REASON_FROM_NOT_OWN] =
         {"from-not-own", "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
@@ -97,8 +97,8 @@ static const struct reason_row rows[REASON_COUNT] = {
          "the address in the header (field tells in which field) is not among the connector's senders"},
     [REASON_EXCESS_RECIPIENT] =
         {"excess-recipient", "452 4.5.3 Too many recipients, send the rest in another message",
-         "a recipient more than recipients.max (or the connector's) allows in one message: the client sends it in "
-         "another one"},
+         "a recipient more than recipients.max (or the connector's) allows in one message, or a second one of the null "
+         "sender: the client sends it in another one"},
     [REASON_TOO_MANY_RECIPIENTS] = {"too-many-recipients", "550 5.5.3 Too many recipients in one message",
                                     "more recipients than recipients.max (or the connector's) allows in one message"},
     [REASON_EXTERNAL_RECIPIENT] = {"external-recipient",

@@ -184,7 +184,7 @@ static void a_recipient_that_is_asked_about_again_is_none_more(void **state)
     }
     s.recipient_result = address_parse_internal(SLICE("y@adatum.example"), &s.recipient);
     world_decide(w, &s);
-    assert_int_equal(w->verdict.reason, REASON_NULL_SENDER);
+    assert_int_equal(w->verdict.reason, REASON_EXCESS_RECIPIENT);
     s.sender_result = address_parse_internal(SLICE("anna@contoso.example"), &s.sender);
     world_decide(w, &s);
     assert_int_equal(w->verdict.reason, REASON_EXCESS_RECIPIENT);
