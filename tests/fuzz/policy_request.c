@@ -143,7 +143,8 @@ static void check_use(const struct policy_request *r)
     submission_of_request(r, NULL, &s);
     assert(slice_eq(s.login_text, r->value[ATTRIBUTE_SASL_USERNAME]));
     assert(s.stage != STAGE_RCPT || s.has_recipient);
-    assert(s.login_text.n > 0 || s.login.kind == LOGIN_NONE);
+    /* A mechanism without a name is somebody who signed in, and nobody knows who. */
+    assert(s.login_text.n > 0 || s.login.kind == (s.mechanism.n > 0 ? LOGIN_BAD : LOGIN_NONE));
     for (int action = ACTION_PASS; action <= ACTION_HOLD; action++)
         check_answer((enum action)action, r->value[ATTRIBUTE_SENDER]);
 }

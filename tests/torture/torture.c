@@ -119,7 +119,7 @@ static void make_world(FILE *out)
 
     write_file("cas.csv", CAS CAS_ANNA CAS_BERT);
     write_file("cas3.csv", CAS CAS_ANNA CAS_BERT CAS_CLEO);
-    write_file("blocked.json", "[ { \"SenderAddress\": \"" CLEO "\" } ]\n");
+    write_file("blocked.json", "[ { \"SenderAddress\": \"" CLEO "\", \"Reason\": \"x\" } ]\n");
     write_file("cas2.csv", CAS CAS_BERT CAS_CLEO CAS_ANNA);
     write_file("transport.json", "{ \"JournalingReportNdrTo\": \"<>\", \"SmtpClientAuthenticationDisabled\": true }\n");
     write_file("list", BERT "\n@adatum.example\nscanner\n");
