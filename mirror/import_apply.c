@@ -249,10 +249,12 @@ int import_apply(struct import *im, struct error *e)
     if (writer_set_tenant(im->w, &im->after, &tenant, e) != 0 || tenant_lines(im, e) != 0 ||
         apply_domains(im, tenant, e) != 0 || apply_rights(im, tenant, e) != 0)
         return -1;
+    im->mailbox_lines = scratch_size(im->lines);
     while ((more = merge_next(im->m, &item, e)) > 0) {
         progress_say(&im->progress, "writing", -1, ++seen);
         if (apply_mailbox(im, tenant, &item, e) != 0)
             return -1;
     }
+    im->mailbox_lines_end = scratch_size(im->lines);
     return more != 0 || im->minor <= APPLY_MINOR_LINES ? more : minor_line(im, e);
 }

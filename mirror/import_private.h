@@ -57,6 +57,7 @@ struct import {
     bool waits;             /* refused, as mirror.closing = "wait" says */
     unsigned rights;        /* RIGHT_ bits that the files bring in */
     struct scratch *lines;  /* what changed, for people, until it is true */
+    uint64_t mailbox_lines, mailbox_lines_end; /* where in them the mailboxes' are, in the order of their ids */
     /* counts of the second walk */
     uint64_t mailboxes, changed, added, removed;
     uint64_t minor; /* of those that changed: only names, addresses or type */

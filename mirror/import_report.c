@@ -1,17 +1,62 @@
 #include "mirror/import_private.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* So many conflicts are named; their number is told in any case. */
 #define REPORT_CONFLICTS 20
 
-static int copy_lines(struct import *im, struct error *e)
+/* More than these bytes of lines nobody reads one by one: they stay in the order of the ids. */
+#define SORTED_LINES_MAX (16u << 20)
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Prints the lines of text, which end with a newline each and are terminated in place, in the order of their bytes. */
+static int print_sorted(FILE *out, char *text, size_t n, struct error *e)
+{
+    char **lines;
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += text[i] == '\n';
+    lines = calloc(count + 1, sizeof *lines);
+    if (lines == NULL)
+        return error_set(e, "no memory to sort %zu lines", count);
+    count = 0;
+    for (char *line = text, *end; (end = memchr(line, '\n', (size_t)(text + n - line))) != NULL; line = end + 1) {
+        *end = '\0';
+        lines[count++] = line;
+    }
+    qsort(lines, count, sizeof *lines, by_text);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s\n", lines[i]);
+    free(lines);
+    return 0;
+}
+
+/* The mailboxes' lines by their addresses, so that a person finds one, and two runs can be compared. */
+static int sort_lines(struct import *im, size_t n, struct error *e)
+{
+    char *text = malloc(n + 1);
+    int result = text == NULL ? error_set(e, "no memory for %zu bytes of lines", n) : 0;
+
+    if (result == 0)
+        result = scratch_get(im->lines, im->mailbox_lines, text, n, e);
+    if (result == 0)
+        result = print_sorted(im->options->out, text, n, e);
+    free(text);
+    return result;
+}
+
+static int copy_lines(struct import *im, uint64_t from, uint64_t to, struct error *e)
 {
     char piece[16384];
-    uint64_t size = scratch_size(im->lines);
 
-    for (uint64_t at = 0; at < size;) {
-        size_t n = size - at < sizeof piece ? (size_t)(size - at) : sizeof piece;
+    for (uint64_t at = from; at < to;) {
+        size_t n = to - at < sizeof piece ? (size_t)(to - at) : sizeof piece;
 
         if (scratch_get(im->lines, at, piece, n, e) != 0)
             return -1;
@@ -19,6 +64,17 @@ static int copy_lines(struct import *im, struct error *e)
         at += n;
     }
     return 0;
+}
+
+static int report_lines(struct import *im, struct error *e)
+{
+    uint64_t from = im->mailbox_lines, to = im->mailbox_lines_end;
+
+    if (to - from > SORTED_LINES_MAX)
+        return copy_lines(im, 0, scratch_size(im->lines), e);
+    if (copy_lines(im, 0, from, e) != 0 || (to > from && sort_lines(im, (size_t)(to - from), e) != 0))
+        return -1;
+    return copy_lines(im, to, scratch_size(im->lines), e);
 }
 
 static void report_unknown_lists(const struct import *im)
@@ -168,7 +224,7 @@ static void report_summary(const struct import *im)
 
 int import_report(struct import *im, struct error *e)
 {
-    if (copy_lines(im, e) != 0)
+    if (report_lines(im, e) != 0)
         return -1;
     remarks_print(&im->g->remarks, im->options->out);
     report_unknown_lists(im);
