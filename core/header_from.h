@@ -14,7 +14,8 @@
  *  - where readers may disagree on what is quoted (quotes and comments without end, a backslash in front of a special
  *    character, bytes that are no UTF-8, or that are a backslash or none as the charset goes), nothing is text for
  *    display, and the rule above holds for the whole field: "J\xfcrgen <anna@d.example>" has one reading,
- *    "\"\x81\" <boss@d.example>, \" <anna@d.example>" has not;
+ *    "\"\x81\" <boss@d.example>, \" <anna@d.example>" has not; behind a plain address may be one comment that ends
+ *    the field and has no special character in it, "anna@d.example (J\xfcrgen)";
  *  - where a place of the list has no address, a comment or a quoted string with an "@" is FROM_BAD: for want of one,
  *    some readers take these ("(boss@d.example), anna@d.example"). So is such a string in front of angle brackets in a
  *    group that doesn't end, and such a comment within angle brackets;

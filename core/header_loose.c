@@ -160,6 +160,20 @@ static bool is_dotted(struct slice word, enum header_reading reading)
     return word.n > 0 && memchr(word.p, '.', word.n - 1) != NULL;
 }
 
+/*
+ * "sean@contoso.example (J\xfcrgen)", as sendmail writes names: is that all behind the "(", with nothing in it that
+ * means anything to a reader? Whatever the charset, and wherever the comment ends, the field then ends with it.
+ */
+static bool is_last_comment(struct scan s)
+{
+    while (s.p < s.end && !is_one_of(*s.p, "()<>[]@,;:\\\""))
+        s.p++;
+    if (!scan_take(&s, ')'))
+        return false;
+    skip_blanks(&s, READING_RAW);
+    return scan_at_end(&s);
+}
+
 /* A word, "@", a dotted word, and nothing else between the special characters around them. */
 static bool is_plain(const struct place *at, const struct token *sign, const struct scan *behind,
                      enum header_reading reading, struct slice *text)
@@ -175,7 +189,8 @@ static bool is_plain(const struct place *at, const struct token *sign, const str
         return false;
     text->p = at->last.text.p;
     text->n = (size_t)(domain.text.p + domain.text.n - text->p);
-    return next.kind == TOKEN_END || (next.kind == TOKEN_SPECIAL && is_one_of(next.special, ",;<>"));
+    return next.kind == TOKEN_END || (next.kind == TOKEN_SPECIAL &&
+                                      (is_one_of(next.special, ",;<>") || (next.special == '(' && is_last_comment(s))));
 }
 
 /* "=?utf-8?q?anna@contoso.example?=" with nothing that needs decoding: what stands in it; else text itself. */

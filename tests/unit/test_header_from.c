@@ -253,6 +253,18 @@ static const struct row doubtful[] = {
 static const struct row unsettled[] = {
     ALL("J\xfcrgen <" SEAN ">", SEAN " "), /* Latin-1, as old scanners write it */
     ALL("\"J\xfcrgen\" <" SEAN ">", SEAN " "),
+    ALL(SEAN " (J\xfcrgen M.)", SEAN " "), /* and sendmail */
+    ALL(SEAN "\r\n\t(\xe1\xce\xce\xc1) ", SEAN " "),
+    BAD(SEAN " (\xe9).evil.example", "runs into other words"),
+    BAD(SEAN " (\xe9) x", "runs into other words"),
+    BAD(SEAN " (\xe9)" BOSS, "runs into other words"),
+    BAD(SEAN " (\xe9) <" BOSS ">", "runs into other words"),
+    BAD(SEAN " (\xe9) (x)", "runs into other words"),
+    BAD(SEAN " (\xe9(" BOSS "))", "runs into other words"),
+    BAD(SEAN " (\xe9 " BOSS ")", "runs into other words"),
+    BAD(SEAN " (\xe9 \\)", "runs into other words"),
+    BAD(SEAN " (\xe9", "runs into other words"),
+    BAD_BEHIND(SEAN " (=?utf-8?q?boss=40x.example?= \xe9)", SEAN " ", "without an address"),
     ALL("\"\x93\x63\x92\x86\" <" SEAN ">", SEAN " "), /* Shift JIS */
     BAD_BEHIND("\"\x81\\\" <" BOSS ">, \" <" SEAN ">", BOSS " ", "two angle"),
     BAD_BEHIND("\"\xe3\x80\\\" <" BOSS ">, \" <" SEAN ">", BOSS " ", "two angle"),
