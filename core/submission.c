@@ -111,13 +111,16 @@ static bool has_long_line(struct slice name, struct slice value)
     return false;
 }
 
-/* Programs put the name of an account in Sender ("www-data", "root@web1"): no address, and nobody's. A From needs one.
+/*
+ * Programs put the name of an account in Sender ("www-data", "root@web1"): no address, and nobody's, where the field
+ * has no other "@" that some reader could turn to. A From needs an address.
  */
-static bool is_nobodys(enum header_field field, const struct address *a)
+static bool is_nobodys(enum header_field field, const struct address *a, struct slice value)
 {
     struct slice domain = address_domain(a);
 
-    return field != HEADER_FROM && memchr(domain.p, '.', domain.n) == NULL;
+    return field != HEADER_FROM && memchr(domain.p, '.', domain.n) == NULL &&
+           memchr(value.p, '@', value.n) == memrchr(value.p, '@', value.n);
 }
 
 static void read_field(struct headers *h, enum header_field field, struct slice value)
@@ -129,7 +132,7 @@ static void read_field(struct headers *h, enum header_field field, struct slice 
 
     header_from_start(&walk, value);
     while (why == NULL && header_from_next(&walk, &address, &why) == FROM_ADDRESS)
-        why = is_nobodys(field, &address) ? NULL : keep(h, field, &address);
+        why = is_nobodys(field, &address, value) ? NULL : keep(h, field, &address);
     /* A reader that joins repeated fields lets a quote that doesn't end run on into the next one. */
     if (why == NULL && (h->kinds & kind) != 0 && (walk.reading == READING_RAW || (h->raw_kinds & kind) != 0))
         why = "repeated field with quotes or comments that may not end";

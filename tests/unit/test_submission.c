@@ -43,6 +43,9 @@ static const struct row rows[] = {
         "=?utf-8?q?boss=40contoso.example?="),
     ROW("Sender", "\"" BOSS "\"", false, "without an address", HEADER_SENDER, "\"" BOSS "\""),
     ROW("Sender", "B\xe4r", false, "without an address", HEADER_SENDER, "B\xe4r"),
+    ROW("Sender", "(" BOSS ")", false, "without an address", HEADER_SENDER, "(" BOSS ")"),
+    ROW("Sender", "www-data (" BOSS ")", false, "without an address", HEADER_SENDER, "www-data (" BOSS ")"),
+    ROW("Sender", "(" BOSS ") www-data", false, "without an address", HEADER_SENDER, "(" BOSS ") www-data"),
     ROW("Sender", "www-data <", false, "angle brackets", HEADER_SENDER, "www-data <"),
     ROW("Sender", "www-data <>", false, "angle brackets", HEADER_SENDER, "www-data <>"),
     ROW("From", "www-data", true, "without an address", HEADER_FROM, "www-data"),
@@ -99,6 +102,34 @@ static void a_field_that_some_reader_could_take_for_from_is_noticed(void **state
     }
 }
 
+static void a_sender_at_a_host_without_a_domain_is_nobodys_unless_it_shows_an_address(void **state)
+{
+    static const struct {
+        struct slice value;
+        size_t n; /* addresses that are somebody's */
+    } table[] = {
+        {SLICE("www-data@web1"), 0},
+        {SLICE("Web Server <www-data@web1>"), 0},
+        {SLICE("www-data@web1 (Web Server)"), 0},
+        {SLICE("www-data@web1.contoso.example"), 1},
+        {SLICE("www-data@web1, " BOSS), 2},
+        {SLICE("www-data@web1 (" BOSS ")"), 1},
+        {SLICE("\"" BOSS "\" <www-data@web1>"), 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct headers h = {0};
+
+        headers_add(&h, SLICE("Sender"), table[i].value);
+        assert_null(h.bad);
+        assert_int_equal(h.n, table[i].n);
+        headers_add(&h, SLICE("From"), SLICE("anna@web1"));
+        assert_int_equal(h.n, table[i].n + 1);
+        headers_clear(&h);
+    }
+}
+
 static void the_first_field_that_is_bad_is_the_one_that_is_told_of(void **state)
 {
     struct headers h = {0};
@@ -149,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_field_that_some_reader_could_take_for_from_is_noticed),
         cmocka_unit_test(fields_that_repeat_stay_apart_for_readers_that_join_them),
+        cmocka_unit_test(a_sender_at_a_host_without_a_domain_is_nobodys_unless_it_shows_an_address),
         cmocka_unit_test(the_first_field_that_is_bad_is_the_one_that_is_told_of),
     };
 
