@@ -160,6 +160,56 @@ static void every_reason_that_is_replied_to_is_in_the_manual_page(void **state)
     }
 }
 
+static void every_reason_in_the_manual_page_is_one_that_is_replied_to(void **state)
+{
+    static char manual[TEXT_MAX];
+    const char *item;
+
+    (void)state;
+    tree_text("doc/postern.conf.5", manual);
+    item = strstr(manual, "\nThe reasons:\n");
+    assert_non_null(item);
+    for (item = strchr(item + 1, '\n') + 1; strncmp(item, ".Ql ", 4) == 0; item = strchr(item, '\n') + 1) {
+        struct slice name = {item + 4, strcspn(item + 4, " \n")};
+        enum reason reason;
+
+        if (!reason_find(name, &reason) || reason_row(reason)->reply == NULL)
+            fail_msg("%.*s is no reason that is replied to", SLICE_ARG(name));
+    }
+}
+
+/* "550 5.7.60" of a reply. */
+static struct slice codes_of(const char *reply)
+{
+    return (struct slice){reply, 4 + strcspn(reply + 4, " ")};
+}
+
+static void the_readme_has_every_reason_with_the_codes_of_its_reply(void **state)
+{
+    static char readme[TEXT_MAX];
+
+    (void)state;
+    tree_text("README.md", readme);
+    for (unsigned i = 0; i < REASON_COUNT; i++) {
+        const struct reason_row *row = reason_row((enum reason)i);
+        const char *line = readme, *end = readme;
+        char cell[80];
+
+        if (row->reply == NULL)
+            continue;
+        (void)snprintf(cell, sizeof cell, "`%s`", row->name);
+        while ((line = strstr(end, "\n| `")) != NULL) {
+            end = strchr(++line, '\n');
+            if (memmem(line, (size_t)(end - line), cell, strlen(cell)) != NULL)
+                break;
+        }
+        if (line == NULL)
+            fail_msg("the README's table has no reason %s", row->name);
+        if (memmem(line, (size_t)(end - line), codes_of(row->reply).p, codes_of(row->reply).n) == NULL)
+            fail_msg("the README does not say %.*s at %s", SLICE_ARG(codes_of(row->reply)), row->name);
+    }
+}
+
 /* ---- the shipped configuration ---- */
 
 /* Where a section ends: its closing bracket stands at the beginning of a line, perhaps as a comment. */
@@ -355,6 +405,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_is_in_the_manual_page),
         cmocka_unit_test(every_reason_that_is_replied_to_is_in_the_manual_page),
+        cmocka_unit_test(every_reason_in_the_manual_page_is_one_that_is_replied_to),
+        cmocka_unit_test(the_readme_has_every_reason_with_the_codes_of_its_reply),
         cmocka_unit_test(every_setting_is_in_the_shipped_configuration_with_its_default),
         cmocka_unit_test(the_shipped_configuration_is_the_defaults),
         cmocka_unit_test(the_examples_of_the_shipped_configuration_are_right),
