@@ -63,19 +63,16 @@ static void add_key(struct buf *b, const struct limit_config *limit)
 static void add_figure(struct buf *b, const struct limit_config *limit, const struct limit_rate *figure)
 {
     const char *what = limit->count == COUNT_DISTINCT ? distinct[limit->distinct] : counted[limit->count];
-    struct rate rate = figure->rate;
 
     if (figure->unlimited) {
         buf_addf(b, "any number of %s", limit->count == COUNT_BYTES ? "bytes" : what);
         return;
     }
     buf_addf(b, "at most %llu %s at once, and ", (unsigned long long)figure->burst, what);
-    if (limit->count == COUNT_BYTES) { /* whole KiB, rounded up as the burst is; rate_add's thousands would mislead */
-        buf_addf(b, "%llu KiB in ", (unsigned long long)((rate.count + 1023) / 1024));
-        duration_add(b, rate.period_s);
-    } else {
-        rate_add(b, rate);
-    }
+    if (limit->count == COUNT_BYTES)
+        rate_add_kib(b, figure->rate);
+    else
+        rate_add(b, figure->rate);
     buf_add(b, SLICE(" in the long run"));
 }
 

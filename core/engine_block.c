@@ -66,8 +66,11 @@ static void say_reason(const struct decide_context *c, const struct submission *
                  : limit->count == COUNT_DENIALS   ? SLICE("too many refusals: over ")
                  : limit->count == COUNT_DEFERRALS ? SLICE("over limits again and again: over ")
                                                    : SLICE("over "));
-    rate_add(out, figure->rate);
-    buf_addf(out, ", burst %llu", (unsigned long long)figure->burst);
+    if (limit->count == COUNT_BYTES)
+        rate_add_kib(out, figure->rate);
+    else
+        rate_add(out, figure->rate);
+    buf_addf(out, ", burst %llu%s", (unsigned long long)figure->burst, limit->count == COUNT_BYTES ? " KiB" : "");
     if (earlier > 0)
         buf_addf(out, "; %llu before", (unsigned long long)earlier);
 }

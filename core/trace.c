@@ -232,7 +232,10 @@ void trace_limit(const struct deciding *d, const struct limit_config *limit, con
         return;
     buf_addf(&b, "%llu used, %llu left of %llu%s at ", (unsigned long long)answer->used, (unsigned long long)left,
              (unsigned long long)figure->burst, limit->count == COUNT_BYTES ? " KiB" : "");
-    rate_add(&b, figure->rate);
+    if (limit->count == COUNT_BYTES)
+        rate_add_kib(&b, figure->rate);
+    else
+        rate_add(&b, figure->rate);
     if (answer->used > 0) {
         buf_add(&b, SLICE(", all free again in "));
         add_span(&b, until_empty_ns(charge, answer->used));

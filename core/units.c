@@ -155,3 +155,10 @@ void rate_add(struct buf *b, struct rate rate)
     buf_add_char(b, '/');
     period_add(b, rate.period_s);
 }
+
+void rate_add_kib(struct buf *b, struct rate rate)
+{
+    buf_add_u64(b, kib_of(rate.count));
+    buf_add(b, SLICE(" KiB in "));
+    duration_add(b, rate.period_s);
+}

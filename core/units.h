@@ -42,5 +42,7 @@ static inline uint64_t kib_of(uint64_t bytes) /* rounded up */
  */
 void duration_add(struct buf *b, uint64_t seconds);
 void rate_add(struct buf *b, struct rate rate);
+/* A rate of bytes, for people: whole KiB, rounded up as a burst is, "10240 KiB in 1h". */
+void rate_add_kib(struct buf *b, struct rate rate);
 
 #endif

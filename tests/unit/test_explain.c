@@ -225,7 +225,7 @@ static void a_limit_says_what_was_used_what_is_left_and_when_it_is_free(void **s
         {"dora@fabrikam.example", LIMIT("count = \"messages\"; rate = \"60/h\"; burst = 10;"), 10, REASON_LIMIT,
          "limit l: 10 used, 0 left of 10 at 60/h, all free again in 10m; this message costs 1: over, has room in 1m\n"},
         {"p.ulrich@contoso.example", LIMIT("count = \"bytes\"; rate = \"10M/h\"; burst = \"20K\";"), 0, REASON_ALLOWED,
-         "limit l: 0 used, 20 left of 20 KiB at "},
+         "limit l: 0 used, 20 left of 20 KiB at 10240 KiB in 1h"},
         {"twin1@contoso.example", LIMIT("count = \"recipients\"; rate = \"1/d\"; burst = 1;"), 0, REASON_LIMIT_NEVER,
          "; this message costs 2: more than the whole burst\n"},
         {"anna@contoso.example", LIMIT("count = \"messages\"; rate = \"unlimited\";"), 0, REASON_ALLOWED,
