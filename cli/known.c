@@ -35,7 +35,7 @@ struct sides {
 
 static struct sides sides_of(struct slice text)
 {
-    struct sides s;
+    struct sides s = {.local = "", .domain = ""};
     struct slice local = text, domain = SLICE("");
 
     (void)slice_cut(text, '@', &local, &domain);

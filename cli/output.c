@@ -227,7 +227,7 @@ static void print_row(const struct output *o, const char **cells, bool title)
 static void print_titles(const struct output *o)
 {
     char names[OUTPUT_COLUMNS_MAX][64];
-    const char *cells[OUTPUT_COLUMNS_MAX];
+    const char *cells[OUTPUT_COLUMNS_MAX] = {NULL};
 
     for (size_t i = 0; i < o->n_columns; i++) {
         struct buf b = BUF_OVER(names[i]);
@@ -241,7 +241,7 @@ static void print_titles(const struct output *o)
 
 static void print_held(struct output *o)
 {
-    const char *cells[OUTPUT_COLUMNS_MAX], *cell = o->held;
+    const char *cells[OUTPUT_COLUMNS_MAX] = {NULL}, *cell = o->held;
 
     fit_widths(o);
     print_titles(o);
@@ -258,7 +258,7 @@ static void print_held(struct output *o)
 /* One behind those that were held back. */
 static void print_later_row(struct output *o)
 {
-    const char *cells[OUTPUT_COLUMNS_MAX], *cell = o->held;
+    const char *cells[OUTPUT_COLUMNS_MAX] = {NULL}, *cell = o->held;
 
     for (size_t i = 0; i < o->n_columns; i++, cell += strlen(cell) + 1)
         cells[i] = cell;

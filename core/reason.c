@@ -84,7 +84,8 @@ static const struct reason_row rows[REASON_COUNT] = {
                             "550 5.7.60 SMTP; Client does not have permissions to send as the null sender",
                             "the null sender is for delivery reports with one recipient: see sender.null_sender"},
     [REASON_FROM_BAD] =
-        {"from-bad", "550 5.6.0 Message has no From header field, or a From or Sender that cannot be read without doubt",
+        {"from-bad",
+         "550 5.6.0 Message has no From header field, or a From or Sender that cannot be read without doubt",
          "the header does not say without doubt whose the message is: field and fault tell what is wrong with it"},
     [REASON_FROM_NOT_OWN] =
         {"from-not-own", "550 5.7.60 SMTP; Client does not have permissions to send as this sender",

@@ -119,8 +119,9 @@ static bool is_nobodys(enum header_field field, const struct address *a, struct 
 {
     struct slice domain = address_domain(a);
 
-    return field != HEADER_FROM && memchr(domain.p, '.', domain.n) == NULL &&
-           memchr(value.p, '@', value.n) == memrchr(value.p, '@', value.n);
+    if (value.n == 0 || (domain.n > 0 && memchr(domain.p, '.', domain.n) != NULL))
+        return false;
+    return field != HEADER_FROM && memchr(value.p, '@', value.n) == memrchr(value.p, '@', value.n);
 }
 
 static void read_field(struct headers *h, enum header_field field, struct slice value)

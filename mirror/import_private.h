@@ -52,11 +52,11 @@ struct import {
     struct judgement judgement;
     struct effect closed, opened;
     enum organization_turn organization;
-    bool senders_known;     /* the journal said who sent lately; else: */
-    struct error not_known; /* why not */
-    bool waits;             /* refused, as mirror.closing = "wait" says */
-    unsigned rights;        /* RIGHT_ bits that the files bring in */
-    struct scratch *lines;  /* what changed, for people, until it is true */
+    bool senders_known;                        /* the journal said who sent lately; else: */
+    struct error not_known;                    /* why not */
+    bool waits;                                /* refused, as mirror.closing = "wait" says */
+    unsigned rights;                           /* RIGHT_ bits that the files bring in */
+    struct scratch *lines;                     /* what changed, for people, until it is true */
     uint64_t mailbox_lines, mailbox_lines_end; /* where in them the mailboxes' are, in the order of their ids */
     /* counts of the second walk */
     uint64_t mailboxes, changed, added, removed;

@@ -41,10 +41,11 @@ static int print_sorted(FILE *out, char *text, size_t n, struct error *e)
 static int sort_lines(struct import *im, size_t n, struct error *e)
 {
     char *text = malloc(n + 1);
-    int result = text == NULL ? error_set(e, "no memory for %zu bytes of lines", n) : 0;
+    int result;
 
-    if (result == 0)
-        result = scratch_get(im->lines, im->mailbox_lines, text, n, e);
+    if (text == NULL)
+        return error_set(e, "no memory for %zu bytes of lines", n);
+    result = scratch_get(im->lines, im->mailbox_lines, text, n, e);
     if (result == 0)
         result = print_sorted(im->options->out, text, n, e);
     free(text);

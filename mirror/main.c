@@ -130,7 +130,7 @@ enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_YE
 /* "KIND" for all files, or "FILE=KIND". */
 static int read_kind(struct settings *s, struct slice value)
 {
-    const char *equals = memrchr(value.p, '=', value.n);
+    const char *equals = value.n > 0 ? memrchr(value.p, '=', value.n) : NULL;
     struct slice name = equals == NULL ? value : slice_of(equals + 1);
     enum kind kind = kind_named(name);
 

@@ -256,13 +256,13 @@ static int read_whole(struct stage *stage, const struct entry *entry, char **p, 
 static int same_words(struct stage *stage, const struct entry *a, const struct entry *b, struct error *e)
 {
     char *x = NULL, *y = NULL;
-    size_t x_n, y_n;
+    size_t x_n = 0, y_n = 0;
     int result = -1;
 
     if (a->has_guid != b->has_guid || (a->has_guid && memcmp(&a->id, &b->id, sizeof a->id) != 0))
         return 0;
     if (read_whole(stage, a, &x, &x_n, e) == 0 && read_whole(stage, b, &y, &y_n, e) == 0)
-        result = x_n == y_n && memcmp(x, y, x_n) == 0;
+        result = x != NULL && y != NULL && x_n == y_n && memcmp(x, y, x_n) == 0;
     free(x);
     free(y);
     return result;

@@ -90,7 +90,7 @@ ROWS = [
     ("A7", ANNA, "<+anna@contoso.example>", None, OWN, "5"),
     ("A8", ANNA, "<>", None, OWN, "250"),
     ("A8", ANNA, "<>", None, f"From: {BOSS}", "550 5.7.60"),
-    ("A8", ANNA, "<>", ["<x@adatum.example>", "<y@adatum.example>"], OWN, "5"),
+    ("A8", ANNA, "<>", ["<x@adatum.example>", "<y@adatum.example>"], OWN, "452 4.5.3"),
     ("A9", ANNA, "<\uff41nna@contoso.example> SMTPUTF8", None, OWN, "5"),
     ("A9", ANNA, "<\u0430nna@contoso.example> SMTPUTF8", None, OWN, "5"),
     ("A9", ANNA, "<anna\u200b@contoso.example> SMTPUTF8", None, OWN, "5"),
