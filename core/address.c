@@ -46,30 +46,10 @@ enum address_result address_parse_envelope(struct slice raw, struct address *out
     return address_plain(raw, out) ? ADDRESS_OK : address_split(ADDRESS_OF_MAIL, raw, out);
 }
 
-static bool needs_quotes(struct slice local)
+bool address_needs_quotes(const struct address *a)
 {
-    for (size_t i = 0; i < local.n; i++)
-        if (local.p[i] != '.' && !is_atext(local.p[i]))
+    for (size_t i = 0; i < a->local_n; i++)
+        if (a->text[i] != '.' && !is_atext(a->text[i]))
             return true;
     return false;
-}
-
-bool address_without_tag(const struct address *a, char separator, struct address *out)
-{
-    const char *tag = a->local_n > 1 ? memchr(a->text + 1, separator, a->local_n - 1u) : NULL;
-    size_t local_n, tail_n;
-
-    /* A byte of a longer character is no separator. */
-    if (tag == NULL || (unsigned char)separator >= 0x80 || needs_quotes(address_local(a)))
-        return false;
-    local_n = (size_t)(tag - a->text);
-    /* "sean.+tag": what is left would be no address. */
-    if (a->text[local_n - 1] == '.')
-        return false;
-    tail_n = (size_t)(a->n - a->local_n) + 1; /* with the terminator */
-    memmove(out->text, a->text, local_n);
-    memmove(out->text + local_n, a->text + a->local_n, tail_n);
-    out->local_n = (uint16_t)local_n;
-    out->n = (uint16_t)(local_n + tail_n - 1);
-    return true;
 }

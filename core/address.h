@@ -98,11 +98,10 @@ enum address_result address_parse_envelope(struct slice raw, struct address *out
 bool domain_canonical(struct slice raw, char *out, size_t cap, size_t *n);
 
 /*
- * The address without its sub-address ("sean+tag@d" gives "sean@d"; RFC 5233). The tag begins at the first `separator`
- * that is not the first character. False when there is none, nothing that is an address would be left, or the local
- * part needs quotes: a reader may see another address in those. out may be a.
+ * Could the local part not be written without quotes? No mailbox has such a name, nor has it a sub-address: a reader
+ * may see another address in those.
  */
-bool address_without_tag(const struct address *a, char separator, struct address *out);
+bool address_needs_quotes(const struct address *a);
 
 /* ---- logins ---- */
 

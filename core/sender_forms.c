@@ -22,6 +22,8 @@ static unsigned cuts_of(const struct sender_config *config, const struct address
 {
     unsigned n = 0;
 
+    if (address_needs_quotes(a))
+        return 0;
     while (n < SENDER_CUTS_MAX && cut_at(config, address_local(a), n + 1) > 0)
         n++;
     return n;

@@ -3,9 +3,12 @@
  * (cannot be read without doubt). For the From oracle.
  *
  *   from_judge OWN-ADDRESS FILE...    of messages that arrived, as smtp-sink wrote them: a line each, with the
- * recipient's local part, the verdict and the file from_judge OWN-ADDRESS            of headers in standard input, a
- * line of hexadecimal digits each: the verdict, what is wrong, and the addresses that were found
+ *                                     recipient's local part, the verdict and the file
+ *
+ *   from_judge OWN-ADDRESS            of headers in standard input, a line of hexadecimal digits each: the verdict,
+ *                                     what is wrong, and the addresses that were found
  */
+#include "core/sender_forms.h"
 #include "core/submission.h"
 
 #include <errno.h>
@@ -72,10 +75,15 @@ static bool next_field(struct slice *rest, struct slice *name, struct slice *val
 
 static bool is_own(const struct address *a, struct slice own)
 {
-    struct address base;
+    static const struct sender_config config = {.separator = "+"};
+    struct sender_forms forms;
+    struct address form;
 
-    return slice_eq(address_slice(a), own) ||
-           (address_without_tag(a, '+', &base) && slice_eq(address_slice(&base), own));
+    sender_forms_start(&forms, &config, a, SENDER_IN_HEADER);
+    while (sender_forms_next(&forms, &form))
+        if (slice_eq(address_slice(&form), own))
+            return true;
+    return false;
 }
 
 static const char *judge(const struct headers *headers, struct slice own)
