@@ -47,6 +47,11 @@ bool slice_starts_with(struct slice s, struct slice prefix)
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
+bool slice_starts_with_icase(struct slice s, struct slice prefix)
+{
+    return s.n >= prefix.n && slice_ieq((struct slice){s.p, prefix.n}, prefix);
+}
+
 bool slice_to_u64(struct slice s, unsigned long long max, unsigned long long *out)
 {
     unsigned long long value = 0;

@@ -51,6 +51,8 @@ struct slice slice_trim(struct slice s);
 bool slice_cut(struct slice s, char at, struct slice *head, struct slice *tail);
 
 bool slice_starts_with(struct slice s, struct slice prefix);
+/* The same, whatever the case of ASCII letters. */
+bool slice_starts_with_icase(struct slice s, struct slice prefix);
 
 /* Decimal digits only, no sign, no blanks; false when empty, not a number, or above max. */
 bool slice_to_u64(struct slice s, unsigned long long max, unsigned long long *out);

@@ -303,7 +303,7 @@ static bool is_remote(const struct row *row)
 {
     struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
 
-    return slice_ieq((struct slice){type.p, type.n < 6 ? type.n : 6}, SLICE("Remote"));
+    return slice_starts_with_icase(type, SLICE("Remote"));
 }
 
 /* Who the row is about: id, and the addresses. 0, or -1 with e. */

@@ -12,7 +12,7 @@ static bool first_line(struct slice text, struct slice *line, struct slice *rest
         slice_cut(text, '\n', line, &text);
         *line = slice_trim(*line);
         *rest = text;
-        if (line->n <= 5 && slice_ieq((struct slice){line->p, line->n < 4 ? line->n : 4}, SLICE("sep=")))
+        if (line->n <= 5 && slice_starts_with_icase(*line, SLICE("sep=")))
             continue; /* for spreadsheets: csv.c */
         if (line->n > 0 && (line->p[0] != '#' || slice_starts_with(*line, SLICE("#TYPE"))))
             return true;
@@ -84,8 +84,7 @@ static const char *known_text(struct slice line, struct slice rest)
     if (slice_starts_with(line, SLICE("<Objs")))
         return "is Clixml, as Export-Clixml writes it; read it with Import-Clixml and write it with Export-Csv or "
                "ConvertTo-Json";
-    if (slice_ieq((struct slice){line.p, line.n < 14 ? line.n : 14}, SLICE("<!DOCTYPE html")) ||
-        slice_ieq((struct slice){line.p, line.n < 5 ? line.n : 5}, SLICE("<html")))
+    if (slice_starts_with_icase(line, SLICE("<!DOCTYPE html")) || slice_starts_with_icase(line, SLICE("<html")))
         return "is a web page, perhaps of a proxy or a sign-in, not an export";
     if (is_format_list(line))
         return "is what Format-List shows on the screen" EXPORT_AGAIN;
