@@ -1,7 +1,7 @@
 #include "alert/body.h"
 #include "alert/send.h"
-#include "core/clock.h"
-#include "core/quote.h"
+#include "core/base/clock.h"
+#include "core/base/quote.h"
 
 #include <curl/curl.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* What Exchange Online's settings say: tenants and mailboxes. */
 #include "cli/audit.h"
-#include "core/directory_record.h"
+#include "core/directory/directory_record.h"
 
 #include <stdio.h>
 

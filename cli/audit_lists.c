@@ -1,6 +1,6 @@
 /* Names in lists and rules that no mailbox has: somebody's typing error, or somebody who has left. */
 #include "cli/audit.h"
-#include "core/list.h"
+#include "core/mail/list.h"
 
 #include <stdio.h>
 

@@ -1,12 +1,12 @@
 #include "cli/cli.h"
 
 #include "cli/commands.h"
-#include "core/clock.h"
-#include "core/event.h"
-#include "core/log.h"
-#include "core/manifest.h"
-#include "core/owner.h"
-#include "core/units.h"
+#include "core/base/clock.h"
+#include "core/base/event.h"
+#include "core/base/log.h"
+#include "core/base/owner.h"
+#include "core/base/units.h"
+#include "core/directory/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,12 +9,12 @@
 #define POSTERN_CLI_H
 
 #include "cli/output.h"
-#include "core/config.h"
-#include "core/decide.h"
-#include "core/directory.h"
-#include "core/error.h"
-#include "core/journal.h"
-#include "core/state.h"
+#include "core/base/error.h"
+#include "core/config/config.h"
+#include "core/decide/decide.h"
+#include "core/directory/directory.h"
+#include "core/journal/journal.h"
+#include "core/state/state.h"
 
 #include <getopt.h>
 

@@ -1,7 +1,7 @@
 /* postern audit: the mirrored settings, the configuration and what was seen, against what is recommended. */
 #include "cli/audit.h"
 #include "cli/commands.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -2,10 +2,10 @@
 #include "cli/commands.h"
 #include "cli/known.h"
 #include "cli/subject.h"
-#include "core/clock.h"
-#include "core/keys.h"
-#include "core/limits.h"
-#include "core/units.h"
+#include "core/base/clock.h"
+#include "core/base/units.h"
+#include "core/decide/keys.h"
+#include "core/decide/limits.h"
 
 #include <stdlib.h>
 

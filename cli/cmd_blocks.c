@@ -1,8 +1,8 @@
 /* postern blocks: who is blocked, by what, until when, and what was seen before. */
 #include "cli/commands.h"
 #include "cli/evidence.h"
-#include "core/clock.h"
-#include "core/keys.h"
+#include "core/base/clock.h"
+#include "core/decide/keys.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* postern check-postfix: what in Postfix's configuration makes postern useless or harmful without saying so. */
 #include "cli/commands.h"
 #include "cli/postfix_check.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <errno.h>
 

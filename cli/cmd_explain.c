@@ -1,8 +1,8 @@
 /* postern explain: the verdict for a submission, step by step, by the services' own code and files. Charges nothing. */
 #include "cli/commands.h"
 #include "cli/explain_input.h"
-#include "core/clock.h"
-#include "core/units.h"
+#include "core/base/clock.h"
+#include "core/base/units.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
 #include "cli/commands.h"
 #include "cli/known.h"
 #include "cli/messages.h"
-#include "core/clock.h"
-#include "core/config_table.h"
+#include "core/base/clock.h"
+#include "core/config/config_table.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 #include "cli/known.h"
 #include "cli/queue.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 #include "cli/messages.h"
 #include "cli/ranking.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 struct gathered {
     struct ranking ranking; /* "login TAB reason TAB what" */

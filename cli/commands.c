@@ -1,7 +1,7 @@
 #include "cli/commands.h"
 
-#include "core/config_table.h"
-#include "core/program.h"
+#include "core/config/config_table.h"
+#include "core/config/program.h"
 
 #define QUEUE_HELP                                                                                                     \
     "  --since TIME       what postern saw since then (7d)\n"                                                          \

@@ -1,6 +1,6 @@
 #include "cli/evidence.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 struct walk {
     struct evidence *list;

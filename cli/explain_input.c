@@ -8,7 +8,7 @@
 
 /* ---- names ---- */
 
-/* Names of the log line's fields (core/engine_log.c) and of the policy protocol's (SMTPD_POLICY_README). */
+/* Names of the log line's fields (core/engine/engine_log.c) and of the policy protocol's (SMTPD_POLICY_README). */
 static const struct {
     const char *log, *policy;
     size_t offset;
@@ -252,7 +252,8 @@ static struct slice whole_addresses(struct slice list)
     return list;
 }
 
-/* The fault of an address that is not the sender's (core/decide_sender.c); the others are of fields that can't be read.
+/* The fault of an address that is not the sender's (core/decide/decide_sender.c); the others are of fields that can't
+ * be read.
  */
 #define NOT_PERMITTED SLICE("not permitted")
 

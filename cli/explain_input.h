@@ -5,9 +5,9 @@
 #ifndef POSTERN_CLI_EXPLAIN_INPUT_H
 #define POSTERN_CLI_EXPLAIN_INPUT_H
 
-#include "core/error.h"
-#include "core/slice.h"
-#include "core/submission.h"
+#include "core/base/error.h"
+#include "core/base/slice.h"
+#include "core/decide/submission.h"
 
 #include <stdio.h>
 

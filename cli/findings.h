@@ -6,7 +6,7 @@
 #define POSTERN_CLI_FINDINGS_H
 
 #include "cli/terminal.h"
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 #include <stdio.h>
 

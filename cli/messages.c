@@ -1,7 +1,7 @@
 #include "cli/messages.h"
 
-#include "core/clock.h"
-#include "core/hash.h"
+#include "core/base/clock.h"
+#include "core/base/hash.h"
 
 #include <stdlib.h>
 

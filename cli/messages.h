@@ -6,7 +6,7 @@
 #ifndef POSTERN_CLI_MESSAGES_H
 #define POSTERN_CLI_MESSAGES_H
 
-#include "core/journal.h"
+#include "core/journal/journal.h"
 
 /* 64-bit hashes with numbers; grows as they come. All zero is empty. */
 struct numbers {

@@ -1,9 +1,9 @@
 #include "cli/notices.h"
 
-#include "core/clock.h"
-#include "core/hash.h"
-#include "core/owner.h"
-#include "core/spool.h"
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/base/owner.h"
+#include "core/base/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Names begin with the kind and the wall clock in nanoseconds, "1-01790000000000000000-" (core/alert_post.c). */
+/* Names begin with the kind and the wall clock in nanoseconds, "1-01790000000000000000-" (core/notice/alert_post.c). */
 #define NAME_DIGITS 20
 /* Names in a folder that are looked at: more than may wait. */
 #define NAMES_MAX 4096u

@@ -2,7 +2,7 @@
 #ifndef POSTERN_CLI_NOTICES_H
 #define POSTERN_CLI_NOTICES_H
 
-#include "core/alert.h"
+#include "core/notice/alert.h"
 
 /* What became of something that was looked at. */
 enum picture_part {

@@ -10,8 +10,8 @@
 #define POSTERN_CLI_OUTPUT_H
 
 #include "cli/terminal.h"
-#include "core/buf.h"
-#include "core/slice.h"
+#include "core/base/buf.h"
+#include "core/base/slice.h"
 
 #include <stdint.h>
 #include <stdio.h>

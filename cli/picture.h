@@ -6,8 +6,8 @@
 #include "cli/notices.h"
 #include "cli/processes.h"
 #include "cli/ranking.h"
-#include "core/blocks.h"
-#include "core/counters.h"
+#include "core/state/blocks.h"
+#include "core/state/counters.h"
 
 /* Exit status of its own: something needs a look. */
 #define STATUS_TROUBLE 3

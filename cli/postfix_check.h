@@ -6,8 +6,8 @@
 #include "cli/postfix_config.h"
 #include "cli/postfix_restrictions.h"
 #include "cli/postfix_words.h"
-#include "core/config.h"
-#include "core/journal.h"
+#include "core/config/config.h"
+#include "core/journal/journal.h"
 
 /* Rows of postfix_rules. */
 enum postfix_rule {

@@ -6,9 +6,9 @@
 #ifndef POSTERN_CLI_POSTFIX_CONFIG_H
 #define POSTERN_CLI_POSTFIX_CONFIG_H
 
-#include "core/buf.h"
-#include "core/error.h"
-#include "core/slice.h"
+#include "core/base/buf.h"
+#include "core/base/error.h"
+#include "core/base/slice.h"
 
 #include <stdint.h>
 

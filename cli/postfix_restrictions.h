@@ -3,7 +3,7 @@
 #define POSTERN_CLI_POSTFIX_RESTRICTIONS_H
 
 #include "cli/postfix_config.h"
-#include "core/config.h"
+#include "core/config/config.h"
 
 struct restriction {
     struct slice word;     /* "permit_mynetworks", "check_client_access" */

@@ -1,7 +1,7 @@
 /* What was really seen: a configuration may look right and be another one than the running Postfix has. */
 #include "cli/postfix_check.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 #include "cli/postfix_restrictions.h"
 #include "cli/postfix_words.h"
 #include "cli/spawn.h"
-#include "core/lines.h"
+#include "core/base/lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef POSTERN_CLI_POSTFIX_WORDS_H
 #define POSTERN_CLI_POSTFIX_WORDS_H
 
-#include "core/slice.h"
+#include "core/base/slice.h"
 
 /* The next word of *rest, braces included, with *rest behind it. False at the end. */
 bool postfix_word(struct slice *rest, struct slice *word);

@@ -1,7 +1,7 @@
 /* Where a setting of Postfix is written. */
 #include "cli/postfix_config.h"
 #include "cli/postfix_words.h"
-#include "core/lines.h"
+#include "core/base/lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>

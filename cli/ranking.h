@@ -5,7 +5,7 @@
 #ifndef POSTERN_CLI_RANKING_H
 #define POSTERN_CLI_RANKING_H
 
-#include "core/slice.h"
+#include "core/base/slice.h"
 
 #include <stdint.h>
 

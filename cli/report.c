@@ -1,7 +1,7 @@
 #include "cli/report.h"
 
-#include "core/clock.h"
-#include "core/directory_record.h"
+#include "core/base/clock.h"
+#include "core/directory/directory_record.h"
 
 #define DAY_S 86400
 

@@ -1,7 +1,7 @@
 /* The picture as people read it. */
 #include "cli/status.h"
 
-#include "core/units.h"
+#include "core/base/units.h"
 
 static void add_span(struct buf *b, int64_t seconds)
 {

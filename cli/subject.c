@@ -1,7 +1,7 @@
 #include "cli/subject.h"
 
-#include "core/keys.h"
-#include "core/limits.h"
+#include "core/decide/keys.h"
+#include "core/decide/limits.h"
 
 static const struct {
     const char *name;

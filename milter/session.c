@@ -1,6 +1,6 @@
 #include "milter/session.h"
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 #include "milter/xtext.h"
 
 #include <arpa/inet.h>

@@ -5,7 +5,7 @@
 #ifndef POSTERN_MILTER_XTEXT_H
 #define POSTERN_MILTER_XTEXT_H
 
-#include "core/slice.h"
+#include "core/base/slice.h"
 
 /* Decodes into room, of cap bytes, and sets *out to what it wrote there. False when it is no xtext, or does not fit. */
 bool xtext_decode(struct slice text, char *room, size_t cap, struct slice *out);

@@ -1,11 +1,11 @@
 #include "mirror/effects.h"
 
-#include "core/list.h"
+#include "core/mail/list.h"
 #include "mirror/words.h"
 
 #include <time.h>
 
-/* The gates of step 4 of the decision (core/decide_allowed.c), as they stand at this relay. */
+/* The gates of step 4 of the decision (core/decide/decide_allowed.c), as they stand at this relay. */
 struct gates {
     enum tenant_smtp_auth organization;
     bool security_defaults, authentication_policy;
@@ -52,7 +52,7 @@ static bool has_address(const struct list *list, struct slice text)
     return text.n > 0 && address_parse_internal(text, &address) == ADDRESS_OK && list_has_address(list, &address, NULL);
 }
 
-/* By whichever of its names; what a domain means is said at enum listed_to (core/decide_steps.h). */
+/* By whichever of its names; what a domain means is said at enum listed_to (core/decide/decide_steps.h). */
 static bool is_listed(const struct list *list, const struct mailbox_record *record, bool to_deny)
 {
     struct slice proxies = record->proxies, proxy;

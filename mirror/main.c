@@ -1,9 +1,9 @@
 /* postern-mirror: brings Exchange Online's settings into the directory. */
-#include "core/alert.h"
-#include "core/clock.h"
-#include "core/config.h"
-#include "core/owner.h"
-#include "core/program.h"
+#include "core/base/clock.h"
+#include "core/base/owner.h"
+#include "core/config/config.h"
+#include "core/config/program.h"
+#include "core/notice/alert.h"
 #include "mirror/doctor.h"
 #include "mirror/forget.h"
 #include "mirror/import.h"
@@ -264,7 +264,7 @@ static int settings_online(struct settings *s, struct error *e)
     return settings_complete(s, e);
 }
 
-/* A run that was refused or failed is told to people (core/alert.h), one notice an episode. */
+/* A run that was refused or failed is told to people (core/notice/alert.h), one notice an episode. */
 static void tell_failure(const struct settings *s, int result)
 {
     bool refused = result == SYNC_REFUSED;

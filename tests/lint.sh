@@ -42,14 +42,14 @@ forbidden()
 relations()
 {
     # Nobody includes upwards, and no program another.
-    ! grep -nE '^#include "(policyd|milter|mirror|alert|cluster|web|cli)/' core/*.[ch] || return 1
+    ! grep -nE '^#include "(policyd|milter|mirror|alert|cluster|web|cli)/' core/*/*.[ch] || return 1
     local p
     for p in policyd milter mirror alert cluster web cli; do
         [ -d $p ] || continue
-        ! grep -nE '^#include "(policyd|milter|mirror|alert|cluster|web|cli)/' $p/*.[ch] 2>/dev/null | grep -v "#include \"$p/" || return 1
+        ! grep -rnE '^#include "(policyd|milter|mirror|alert|cluster|web|cli)/' $p | grep -v "#include \"$p/" || return 1
     done
 }
-no_sockets_in_core() { ! grep -nE '\b(socket|connect|accept4?|recv|listen)\(' core/*.c | grep -vE '^core/(log|notify)\.c:'; }
+no_sockets_in_core() { ! grep -nE '\b(socket|connect|accept4?|recv|listen)\(' core/*/*.c | grep -vE '^core/base/(log|notify)\.c:'; }
 promises() { ! grep -nE 'TODO|FIXME|XXX[^X]' $own | grep -v 'XXXXXX'; }
 clang_warnings() { make -s --no-print-directory -j "$(nproc)" CC=clang B=build/clang WERROR=-Werror all 2>&1 | grep -v '^  ' || true; }
 formatted() { clang-format --dry-run -Werror $sources; }
@@ -106,7 +106,7 @@ hardened()
         readelf -dW "$p" | grep -E 'RPATH|RUNPATH|TEXTREL' && echo "$p: searches folders of its own, or is relocated in place"
     done
     # -fcf-protection: the linker keeps the mark only where the system's start-up objects have it, so each object is asked.
-    [ "$(uname -m)" != x86_64 ] || for p in build/release/{core,policyd,milter,mirror,alert,cli}/*.o; do
+    [ "$(uname -m)" != x86_64 ] || for p in build/release/{core/*,policyd,milter,mirror,mirror/*,alert,cli}/*.o; do
         readelf -nW "$p" | grep -q 'IBT, SHSTK' || echo "$p: no marks of control-flow protection"
     done
     true

@@ -10,12 +10,12 @@
  *
  * --make-corpus=DIR writes seeds and ends.
  */
-#include "core/clock.h"
-#include "core/counters_table.h"
-#include "core/decide_steps.h"
-#include "core/limits.h"
-#include "core/state.h"
-#include "mirror/writer.h"
+#include "core/base/clock.h"
+#include "core/decide/decide_steps.h"
+#include "core/decide/limits.h"
+#include "core/state/counters_table.h"
+#include "core/state/state.h"
+#include "mirror/build/writer.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -18,11 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/blocks.h"
-#include "core/clock.h"
-#include "core/counters.h"
-#include "core/state.h"
-#include "core/state_map.h"
+#include "core/base/clock.h"
+#include "core/state/blocks.h"
+#include "core/state/counters.h"
+#include "core/state/state.h"
+#include "core/state/state_map.h"
 
 #define BOOT (5000 * NS_PER_S)
 #define WALL (UINT64_C(1700000000) * NS_PER_S)

@@ -2,7 +2,7 @@
 /* What "audit" and "check-postfix" conclude from what was seen, and how findings are printed. */
 #include "cli/audit.h"
 #include "cli/postfix_check.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "tests/unit/journal_fixture.h"
 
 #include <dirent.h>

@@ -3,7 +3,7 @@
 #include "tests/unit/directory_fixture.h"
 
 #include "cli/audit.h"
-#include "core/config_table.h"
+#include "core/config/config_table.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/explain_input.h"
 #include "cli/ranking.h"
-#include "core/event.h"
+#include "core/base/event.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

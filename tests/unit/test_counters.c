@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
-#include "core/counters_table.h"
+#include "core/base/clock.h"
+#include "core/state/counters_table.h"
 
 #define START (STATE_LONGEST_WINDOW_NS + 12345)
 #define ENTRIES 4096

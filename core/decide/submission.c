@@ -1,0 +1,323 @@
+#include "core/decide/submission.h"
+
+#include "core/mail/header_from.h"
+
+#include <stdlib.h>
+
+static const struct {
+    const char *text;
+    enum tls_version version;
+} tls_versions[] = {
+    {"TLSv1.3", TLS_V1_3}, {"TLSv1.2", TLS_V1_2}, {"TLSv1.1", TLS_V1_1}, {"TLSv1", TLS_V1_0},
+    {"TLSv1.0", TLS_V1_0}, {"SSLv3", TLS_OLD},    {"SSLv2", TLS_OLD},
+};
+
+enum tls_version tls_version_parse(struct slice text)
+{
+    if (text.n == 0)
+        return TLS_NONE;
+    /* As nearly all are; the compiler sees these two through. */
+    if (slice_eq(text, SLICE("TLSv1.3")))
+        return TLS_V1_3;
+    if (slice_eq(text, SLICE("TLSv1.2")))
+        return TLS_V1_2;
+    for (size_t i = 0; i < sizeof tls_versions / sizeof tls_versions[0]; i++)
+        if (slice_ieq(text, slice_of(tls_versions[i].text)))
+            return tls_versions[i].version;
+    return slice_starts_with(text, SLICE("TLSv1.")) ? TLS_NEWER : TLS_OLD;
+}
+
+const char *tls_version_name(enum tls_version version)
+{
+    if (version == TLS_NONE)
+        return "none";
+    for (size_t i = 0; i < sizeof tls_versions / sizeof tls_versions[0]; i++)
+        if (tls_versions[i].version == version)
+            return tls_versions[i].text;
+    return "unknown";
+}
+
+void recipients_clear(struct recipients *r)
+{
+    free(r->seen);
+    *r = (struct recipients){0};
+}
+
+static const struct slice field_names[] = {
+    [HEADER_FROM] = {"From", 4},
+    [HEADER_SENDER] = {"Sender", 6},
+    [HEADER_RESENT_FROM] = {"Resent-From", 11},
+    [HEADER_RESENT_SENDER] = {"Resent-Sender", 13},
+};
+#define FIELDS (sizeof field_names / sizeof field_names[0])
+
+const char *header_field_name(enum header_field field)
+{
+    return field_names[field].p;
+}
+
+/* The first field that is bad is the one that is told of. */
+static void mark_bad(struct headers *h, enum header_field field, const char *why, struct slice value)
+{
+    if (h->bad != NULL)
+        return;
+    h->bad = why;
+    h->bad_field = field;
+    value = slice_trim(value);
+    h->bad_n = (uint16_t)(value.n < sizeof h->bad_text ? value.n : sizeof h->bad_text);
+    if (h->bad_n > 0)
+        memcpy(h->bad_text, value.p, h->bad_n);
+}
+
+/* What went wrong, or NULL. */
+static const char *keep(struct headers *h, enum header_field field, const struct address *address)
+{
+    if (h->n == FROM_MAX_ADDRESSES)
+        return "too many addresses";
+    if (h->n == h->capacity) {
+        size_t capacity = h->capacity == 0 ? 2 : h->capacity * 2;
+        struct header_address *list = realloc(h->list, capacity * sizeof *list);
+
+        if (list == NULL)
+            return "out of memory";
+        h->list = list;
+        h->capacity = capacity;
+    }
+    h->list[h->n].field = field;
+    address_copy(address, &h->list[h->n].address);
+    h->n++;
+    return NULL;
+}
+
+/*
+ * Longer lines are broken on their way: Postfix puts a line end and a blank behind this many octets
+ * (smtp_line_length_limit; RFC 5322 2.1.1), and behind a backslash that ends a quoted string which we saw go on.
+ */
+#define HEADER_LINE_MAX 998
+
+/* Is one of the field's lines that long? The first begins with the name, ":" and a blank. */
+static bool has_long_line(struct slice name, struct slice value)
+{
+    size_t before = name.n + 2;
+    struct slice line;
+    bool more;
+
+    do {
+        more = slice_cut(value, '\n', &line, &value);
+        if (before + line.n > HEADER_LINE_MAX)
+            return true;
+        before = 0;
+    } while (more);
+    return false;
+}
+
+/*
+ * Programs put the name of an account in Sender ("www-data", "root@web1"): no address, and nobody's, where the field
+ * has no other "@" that some reader could turn to. A From needs an address.
+ */
+static bool is_nobodys(enum header_field field, const struct address *a, struct slice value)
+{
+    struct slice domain = address_domain(a);
+
+    if (value.n == 0 || (domain.n > 0 && memchr(domain.p, '.', domain.n) != NULL))
+        return false;
+    return field != HEADER_FROM && memchr(value.p, '@', value.n) == memrchr(value.p, '@', value.n);
+}
+
+static void read_field(struct headers *h, enum header_field field, struct slice value)
+{
+    const uint8_t kind = (uint8_t)(1u << field);
+    struct header_from walk;
+    struct address address;
+    const char *why = NULL;
+
+    header_from_start(&walk, value);
+    while (why == NULL && header_from_next(&walk, &address, &why) == FROM_ADDRESS)
+        why = is_nobodys(field, &address, value) ? NULL : keep(h, field, &address);
+    /* A reader that joins repeated fields lets a quote that doesn't end run on into the next one. */
+    if (why == NULL && (h->kinds & kind) != 0 && (walk.reading == READING_RAW || (h->raw_kinds & kind) != 0))
+        why = "repeated field with quotes or comments that may not end";
+    h->kinds |= kind;
+    if (walk.reading == READING_RAW)
+        h->raw_kinds |= kind;
+    if (walk.nobody && field != HEADER_FROM)
+        return;
+    if (why != NULL)
+        mark_bad(h, field, why, value);
+}
+
+static void add_field(struct headers *h, enum header_field field, struct slice name, struct slice value)
+{
+    if (field == HEADER_FROM) {
+        h->from_fields++;
+        h->from_possible = true;
+    }
+    if (has_long_line(name, value))
+        mark_bad(h, field, "line longer than 998 bytes", value);
+    read_field(h, field, value);
+}
+
+/* The field of that name, without case and without blanks behind it (RFC 5322 4.5.2 has them: "From :"). */
+static bool find_field(struct slice name, enum header_field *field)
+{
+    while (name.n > 0 && (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t'))
+        name.n--;
+    for (size_t i = 0; i < FIELDS; i++) {
+        /* Most fields of a message are none of these, as their length says already. */
+        if (name.n != field_names[i].n || !slice_ieq(name, field_names[i]))
+            continue;
+        *field = (enum header_field)i;
+        return true;
+    }
+    return false;
+}
+
+#define NAME_MAX_BYTES 64 /* of a name in disguise, without its disguise */
+
+/* A name that is one of ours for a reader who doesn't see, or drops, what is no printable ASCII in it. */
+static bool is_disguised(struct slice name, enum header_field *field)
+{
+    char seen[NAME_MAX_BYTES];
+    size_t n = 0;
+
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] <= ' ' || name.p[i] > '~')
+            continue;
+        if (n == sizeof seen)
+            return false;
+        seen[n++] = name.p[i];
+    }
+    return n < name.n && find_field((struct slice){seen, n}, field);
+}
+
+/* Marks what a reader could take for one of our fields on a line of its own, since it ends lines elsewhere than we. */
+static void read_line(struct headers *h, struct slice line)
+{
+    enum header_field field;
+    struct slice name, value;
+
+    if (!slice_cut(line, ':', &name, &value) || !(find_field(name, &field) || is_disguised(name, &field)))
+        return;
+    h->from_possible |= field == HEADER_FROM;
+    mark_bad(h, field, "field behind a line break within another field", value);
+}
+
+/* What stands behind a line break that folds nothing. */
+static void read_lines_within(struct headers *h, struct slice value)
+{
+    size_t begin = value.n;
+
+    for (size_t i = 0; i <= value.n; i++) {
+        if (i < value.n && value.p[i] != '\r' && value.p[i] != '\n')
+            continue;
+        if (begin < i && value.p[begin] != ' ' && value.p[begin] != '\t')
+            read_line(h, (struct slice){value.p + begin, i - begin});
+        begin = i + 1;
+    }
+}
+
+void headers_add(struct headers *h, struct slice name, struct slice value)
+{
+    enum header_field field;
+
+    h->seen = true;
+    if (find_field(name, &field)) {
+        add_field(h, field, name, value);
+    } else if (is_disguised(name, &field)) {
+        h->from_possible |= field == HEADER_FROM;
+        mark_bad(h, field, "field name with bytes that don't show", value);
+    }
+    read_lines_within(h, value);
+}
+
+void headers_clear(struct headers *h)
+{
+    free(h->list);
+    *h = (struct headers){0};
+}
+
+void submission_take_front(struct submission *s, const struct front_config *front)
+{
+    static const enum tls_version versions[] = {
+        [TLS_1_0] = TLS_V1_0, [TLS_1_1] = TLS_V1_1, [TLS_1_2] = TLS_V1_2, [TLS_1_3] = TLS_V1_3};
+
+    if (front->tls != TLS_ANY)
+        s->tls = versions[front->tls];
+    if (front->method[0] != '\0' && s->login.kind != LOGIN_NONE)
+        s->mechanism = slice_of(front->method);
+}
+
+static int hex_digit(char c)
+{
+    c = ascii_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+size_t ccert_fingerprint_canonical(struct slice raw, char out[CCERT_FINGERPRINT_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < raw.n; i++) {
+        if (raw.p[i] == ':' && n > 0 && n % 2 == 0 && i + 1 < raw.n && raw.p[i - 1] != ':')
+            continue;
+        if (hex_digit(raw.p[i]) < 0 || n == CCERT_FINGERPRINT_MAX)
+            return 0;
+        out[n++] = ascii_lower(raw.p[i]);
+    }
+    return n >= CCERT_FINGERPRINT_MIN && n % 2 == 0 ? n : 0;
+}
+
+void ccert_set_fingerprint(struct ccert *c, struct slice raw)
+{
+    c->fingerprint_n = (uint16_t)ccert_fingerprint_canonical(raw, c->fingerprint);
+}
+
+void ccert_set_subject(struct ccert *c, struct slice raw)
+{
+    c->subject_n = raw.n <= sizeof c->subject ? (uint16_t)raw.n : 0;
+    if (c->subject_n > 0)
+        memcpy(c->subject, raw.p, raw.n);
+}
+
+void ccert_set_subject_xtext(struct ccert *c, struct slice raw)
+{
+    size_t n = 0;
+
+    c->subject_n = 0;
+    for (size_t i = 0; i < raw.n; i++) {
+        int high, low;
+
+        if (n == sizeof c->subject)
+            return;
+        if (raw.p[i] != '+') {
+            c->subject[n++] = raw.p[i];
+            continue;
+        }
+        if (raw.n - i < 3 || (high = hex_digit(raw.p[i + 1])) < 0 || (low = hex_digit(raw.p[i + 2])) < 0)
+            return;
+        c->subject[n++] = (char)(high << 4 | low);
+        i += 2;
+    }
+    c->subject_n = (uint16_t)n;
+}
+
+/*
+ * Those that need no password. CRAM-MD5, DIGEST-MD5, NTLM and SCRAM don't send one, but whoever has it can sign in, and
+ * it can be guessed: a policy against passwords is against these. GSS-SPNEGO may settle for NTLM. doc/postern.7 has the
+ * table.
+ */
+static const struct {
+    struct slice name;
+    enum proof proof;
+} mechanisms[] = {
+    {{"XOAUTH2", 7}, PROOF_TOKEN},  {{"OAUTHBEARER", 11}, PROOF_TOKEN},   {{"GSSAPI", 6}, PROOF_OTHER},
+    {{"GS2-KRB5", 8}, PROOF_OTHER}, {{"GS2-KRB5-PLUS", 13}, PROOF_OTHER}, {{"EXTERNAL", 8}, PROOF_OTHER},
+};
+
+enum proof mechanism_proof(struct slice mechanism)
+{
+    for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++)
+        if (slice_ieq(mechanism, mechanisms[i].name))
+            return mechanisms[i].proof;
+    return PROOF_PASSWORD;
+}
