@@ -4,6 +4,8 @@
 #include "cli/subject.h"
 #include "core/base/clock.h"
 #include "core/base/units.h"
+#include "core/decide/block_keys.h"
+#include "core/decide/blocked.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 

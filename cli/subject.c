@@ -1,5 +1,6 @@
 #include "cli/subject.h"
 
+#include "core/decide/block_keys.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 

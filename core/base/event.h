@@ -9,8 +9,8 @@
 #ifndef POSTERN_EVENT_H
 #define POSTERN_EVENT_H
 
+#include "core/base/log.h"
 #include "core/base/slice.h"
-#include "core/config/config.h"
 
 #define EVENT_VALUE_MAX 256 /* bytes of one foreign value that are shown */
 

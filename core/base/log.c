@@ -1,5 +1,6 @@
 #include "core/base/log.h"
 
+#include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/json_text.h"
 #include "core/base/write.h"

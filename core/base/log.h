@@ -11,7 +11,17 @@
 
 #include "core/base/error.h"
 #include "core/base/slice.h"
-#include "core/config/config.h"
+
+#include <stdint.h>
+
+enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+struct log_config {
+    enum log_to to;
+    enum log_format format;
+    int facility; /* LOG_MAIL ... of <syslog.h>; to syslog */
+};
 
 struct log;
 

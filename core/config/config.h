@@ -8,6 +8,7 @@
 #define POSTERN_CONFIG_H
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/base/units.h"
 #include "core/mail/address.h"
 #include "core/mail/list.h"
@@ -146,7 +147,7 @@ struct connector_config {
     const char *name;
     struct network *networks; /* those in the file too */
     size_t n_networks;
-    struct slice *ccert_fingerprints; /* canonical (core/decide/submission.h) */
+    struct slice *ccert_fingerprints; /* canonical (core/mail/ccert.h) */
     size_t n_ccert_fingerprints;
     struct slice *ccert_subjects;
     size_t n_ccert_subjects;
@@ -294,15 +295,6 @@ enum charge_where {
     CHARGE_AUTO,    /* by the front end that is asked first at DATA or the end: the policy server where there is one */
     CHARGE_POLICYD, /* what only the milter sees is not charged */
     CHARGE_MILTER   /* what only the policy server sees is not charged */
-};
-
-enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR }; /* LOG_SYSLOG is a facility of <syslog.h> */
-enum log_format { LOG_TEXT, LOG_JSON };
-
-struct log_config {
-    enum log_to to;
-    enum log_format format;
-    int facility; /* LOG_MAIL ... of <syslog.h> */
 };
 
 enum alert_format { ALERT_JSON, ALERT_TEAMS };

@@ -1,12 +1,12 @@
+#include "core/config/alert_event.h"
 #include "core/config/config_table.h"
-#include "core/notice/alert.h"
+#include "core/config/webhook_url.h"
 
 #include "core/base/quote.h"
 
 /* Where notices are sent, and by what. */
 
 #define TARGETS_MAX 16
-#define URL_MAX 2000 /* what servers and Teams' own addresses keep to */
 #define COMMAND_WORDS_MAX 32
 
 static const struct choice formats[] = {{"json", ALERT_JSON}, {"teams", ALERT_TEAMS}, {NULL, 0}};
@@ -20,26 +20,11 @@ static const struct choice events[] = {{"block", ALERT_BLOCK},
                                        {"settings", ALERT_SETTINGS},
                                        {NULL, 0}};
 
-int alert_url_check(struct slice url, struct error *e)
-{
-    struct slice rest = {url.p + 8, url.n > 8 ? url.n - 8 : 0}, host;
-
-    for (size_t i = 0; i < url.n; i++)
-        if (url.p[i] <= ' ' || url.p[i] > '~')
-            return error_set(e, "an address has printable ASCII characters and no blanks");
-    if (!slice_starts_with(url, SLICE("https://")) || url.n > URL_MAX)
-        return error_set(e, "expected https://host/path of at most %d characters", URL_MAX);
-    (void)slice_cut(rest, '/', &host, NULL);
-    if (host.n == 0 || memchr(host.p, '@', host.n) != NULL)
-        return error_set(e, "expected https://host/path, without a user or password in it");
-    return 0;
-}
-
 static int parse_url(struct reader *r, struct slice text, void *at, struct error *e)
 {
     const char *kept;
 
-    if (alert_url_check(text, e) != 0)
+    if (webhook_url_check(text, e) != 0)
         return error_prefix(e, "\"%s\"", quote(text).text);
     kept = config_keep(r, text);
     memcpy(at, &kept, sizeof kept);

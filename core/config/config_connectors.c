@@ -1,7 +1,7 @@
 #include "core/config/config_table.h"
 
 #include "core/base/quote.h"
-#include "core/decide/submission.h"
+#include "core/mail/ccert.h"
 
 #include <stdlib.h>
 

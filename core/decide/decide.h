@@ -13,6 +13,7 @@
 #include "core/config/config.h"
 #include "core/decide/submission.h"
 #include "core/directory/directory.h"
+#include "core/mail/action.h"
 #include "core/mail/reason.h"
 #include "core/state/blocks.h"
 #include "core/state/counters.h"
@@ -47,12 +48,6 @@ struct decide_context {
     uint64_t now_ns;      /* state time */
     int64_t wall_s;       /* for the age of the directory */
 };
-
-enum action { ACTION_PASS, ACTION_DEFER, ACTION_REJECT, ACTION_HOLD };
-
-/* "pass", "rcpt": as in log lines (core/decide/names.c). */
-const char *action_name(enum action action);
-const char *stage_name(enum stage stage);
 
 /*
  * The steps taken, one line each, for explain; NULL: nobody wants to know. The texts may hold what came from outside:

@@ -1,4 +1,5 @@
 /* Steps 1 to 3 of the decision: who is it, is it blocked, is TLS as it must be. */
+#include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
 #include "core/decide/keys.h"
 #include "core/decide/sender_forms.h"

@@ -1,8 +1,8 @@
 #include "core/decide/familiar.h"
 
 #include "core/base/clock.h"
+#include "core/decide/block_keys.h"
 #include "core/decide/keys.h"
-#include "core/decide/limits.h"
 
 /* So that these keys equal no other ones within the same networks and tenants. */
 #define SALT_NETWORK UINT64_C(0x66616d696c696172) /* "familiar" */
@@ -14,6 +14,14 @@
 
 /* A familiar network's mark is renewed when so much of its time is over, not with every message. */
 #define RENEWED_AFTER_S UINT64_C(86400)
+
+bool client_known(const struct decide_context *c, const struct submission *s)
+{
+    unsigned value;
+
+    return c->config->known_networks != NULL && s->has_client &&
+           network_map_find(c->config->known_networks, &s->client, &value);
+}
 
 /* Networks of a size, around an address, in the eyes of a tenant. */
 static uint64_t key_around(const struct decide_context *c, const struct ip *client, uint64_t tenant_hash,

@@ -18,6 +18,10 @@
 #define FAMILIAR_AFTER_S (UINT64_C(7) * 86400)
 #define FAMILIAR_FOR_S (UINT64_C(90) * 86400)
 
+/* Does the client's network stand in known_networks: the office, or another place that every user comes from? Its
+ * addresses are no news, however many of them are used. */
+bool client_known(const struct decide_context *c, const struct submission *s);
+
 /* Is this submission one that a limit with from = "unfamiliar" is about? */
 bool network_unfamiliar(const struct decide_context *c, const struct submission *s, const struct identity *id,
                         const struct limit_config *limit);

@@ -1,7 +1,6 @@
 #include "core/decide/keys.h"
 
 #include "core/decide/decide_steps.h"
-#include "core/decide/familiar.h"
 #include "core/decide/sender_forms.h"
 
 /* The first byte of everything that is hashed, so that one kind of key never equals another. */
@@ -191,7 +190,7 @@ static bool add_client_net(const struct decide_context *c, uint64_t *key, const 
     return add_part(key, key_of_network(c->secret, &net));
 }
 
-static uint64_t connector_hash(const struct decide_context *c, const struct identity *id)
+uint64_t key_of_connector(const struct decide_context *c, const struct identity *id)
 {
     return id->connector == NULL ? 0 : hash_slice(c->secret, slice_of(id->connector->name)) | 1;
 }
@@ -208,16 +207,11 @@ bool key_of_limit(const struct decide_context *c, const struct submission *s, co
           ((per & PER_CLIENT_NET) == 0 || add_client_net(c, &k, s, limit)) &&
           ((per & PER_SENDER) == 0 || add_part(&k, key_of_sender(c, s))) &&
           ((per & PER_SENDER_DOMAIN) == 0 || add_part(&k, key_of_sender_domain(c, s))) &&
-          ((per & PER_CONNECTOR) == 0 || add_part(&k, connector_hash(c, id))) &&
+          ((per & PER_CONNECTOR) == 0 || add_part(&k, key_of_connector(c, id))) &&
           ((per & PER_TENANT) == 0 || add_part(&k, id->tenant_hash));
     *key = k != 0 ? k : 1;
     return all;
 }
-
-/* ---- blocks ---- */
-
-/* A block for refusals without a login stands beside one for all, on a key of its own. */
-#define OF_STRANGERS 0x10000u
 
 uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uint64_t value)
 {
@@ -226,220 +220,4 @@ uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uin
     mix(&m, part);
     mix(&m, value);
     return finish(secret, &m);
-}
-
-static void say_user(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                     struct buf *out)
-{
-    struct address primary;
-
-    if (id->n_claims > 0 &&
-        directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, &primary) == DIRECTORY_FOUND)
-        buf_add_escaped(out, address_slice(&primary), 100);
-    else
-        buf_add_escaped(out, s->login_text, 100);
-}
-
-static void subject_begin(struct block *block, struct buf *subject, const char *kind)
-{
-    memset(block->subject, 0, sizeof block->subject);
-    *subject = BUF_OVER(block->subject);
-    block->prefix = 0;
-    memset(&block->base, 0, sizeof block->base);
-    buf_addf(subject, "%s ", kind);
-}
-
-void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                     enum limit_key_part part, struct block *block)
-{
-    char text[NETWORK_TEXT_MAX];
-    struct buf subject;
-
-    switch (part) {
-    case PER_USER:
-        subject_begin(block, &subject, "user");
-        say_user(c, s, id, &subject);
-        block->key = key_of_block_value(c->secret, PER_USER, id->user);
-        return;
-    case PER_LOGIN:
-        subject_begin(block, &subject, "login");
-        buf_add_escaped(&subject, s->login_text, 100);
-        block->key = key_of_block_value(c->secret, PER_LOGIN, id->login);
-        return;
-    case PER_CLIENT:
-        subject_begin(block, &subject, "client");
-        buf_add(&subject, ip_text(&s->client, text));
-        block->base = s->client;
-        block->key = key_of_block_value(c->secret, PER_CLIENT, key_of_ip(c->secret, &s->client));
-        return;
-    default:
-        subject_begin(block, &subject, "connector");
-        buf_add(&subject, slice_of(id->connector != NULL ? id->connector->name : ""));
-        block->key = key_of_block_value(c->secret, PER_CONNECTOR, connector_hash(c, id));
-    }
-}
-
-void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block)
-{
-    char text[NETWORK_TEXT_MAX];
-    struct buf subject;
-
-    subject_begin(block, &subject, "network");
-    buf_add(&subject, network_text(network, text));
-    block->key = key_of_block_value(c->secret, PER_CLIENT_NET, key_of_network(c->secret, network));
-    block->prefix = network->prefix;
-    block->base = network->base;
-}
-
-void key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                  const struct limit_config *limit, struct block *block)
-{
-    struct network net;
-
-    if (limit->per != PER_CLIENT_NET) {
-        key_of_block_on(c, s, id, (enum limit_key_part)limit->per, block);
-        return;
-    }
-    net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
-    key_of_block_on_network(c, &net, block);
-}
-
-void key_of_strangers(const struct decide_context *c, const struct submission *s, struct block *block)
-{
-    struct network net = {.base = block->base, .prefix = (uint8_t)block->prefix};
-
-    block->class = BLOCK_OF_STRANGERS;
-    block->key = block->prefix > 0
-                     ? key_of_block_value(c->secret, PER_CLIENT_NET | OF_STRANGERS, key_of_network(c->secret, &net))
-                     : key_of_block_value(c->secret, PER_CLIENT | OF_STRANGERS, key_of_ip(c->secret, &s->client));
-}
-
-bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                   enum limit_key_part part)
-{
-    const struct config *config = c->config;
-    unsigned value;
-
-    if (part == PER_USER || part == PER_LOGIN)
-        return id->authenticated &&
-               identity_listed(c, s, id, config->never_block, LISTED_TO_PERMIT, NULL) == DIRECTORY_FOUND;
-    return (part == PER_CLIENT || part == PER_CLIENT_NET) && s->has_client && config->never_block_networks != NULL &&
-           network_map_find(config->never_block_networks, &s->client, &value);
-}
-
-/* The client's network of that size; false when there is none: sizes below 96 are of IPv6 alone. */
-static bool network_of_size(const struct submission *s, uint32_t prefix, struct network *net)
-{
-    bool v4 = s->has_client && ip_is_v4(&s->client);
-
-    if (!s->has_client || (v4 && prefix < 96))
-        return false;
-    *net = network_around(&s->client, v4 ? prefix - 96 : 0, prefix);
-    return true;
-}
-
-static bool blocked(const struct decide_context *c, unsigned part, uint64_t value, uint64_t *until_ns)
-{
-    uint64_t end;
-
-    if (value == 0 || !blocks_find(c->blocks, key_of_block_value(c->secret, part, value), c->now_ns, &end))
-        return false;
-    if (end > *until_ns)
-        *until_ns = end;
-    return true;
-}
-
-static uint64_t address_key(const struct decide_context *c, const struct submission *s)
-{
-    return s->has_client ? key_of_ip(c->secret, &s->client) : 0;
-}
-
-/* `of`: 0, or OF_STRANGERS. */
-static bool network_blocked(const struct decide_context *c, const struct submission *s, unsigned of, uint64_t *until_ns)
-{
-    struct network net;
-    uint32_t prefix;
-    bool any = false;
-
-    for (uint32_t at = 0; blocks_next_prefix(c->blocks, &at, &prefix);)
-        if (network_of_size(s, prefix, &net))
-            any |= blocked(c, PER_CLIENT_NET | of, key_of_network(c->secret, &net), until_ns);
-    return any;
-}
-
-/* All that a block may be on, the networks aside: part 0 ends them. */
-#define BLOCK_PARTS 9
-struct block_part {
-    unsigned part;
-    uint64_t value;
-};
-
-/*
- * A login is blocked by its mailbox, by what it stands for, and as it was typed: blocks of earlier versions are on
- * that, and an operator may mean it. One that got its mailbox a moment ago is still blocked by what it stood for.
- */
-static void parts_of(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                     struct block_part parts[BLOCK_PARTS])
-{
-    uint64_t typed = id->authenticated ? key_of_login(c->secret, &s->login) : 0, before = 0;
-    struct identity without = *id;
-
-    if (id->n_claims > 0) {
-        if (without.address.n == 0)
-            (void)identity_complete(c, &s->login, &without);
-        before = key_outside(c, s, &without);
-    }
-
-    parts[0] = (struct block_part){PER_USER, id->user};
-    parts[1] = (struct block_part){PER_USER, id->login != id->user ? id->login : 0};
-    parts[2] = (struct block_part){PER_LOGIN, id->login};
-    parts[3] = (struct block_part){PER_USER, typed != id->login ? typed : 0};
-    parts[4] = (struct block_part){PER_LOGIN, typed != id->login ? typed : 0};
-    parts[5] = (struct block_part){PER_USER, before};
-    parts[6] = (struct block_part){PER_CLIENT, address_key(c, s)};
-    parts[7] = (struct block_part){PER_CONNECTOR, connector_hash(c, id)};
-    parts[8] = (struct block_part){0, 0};
-}
-
-bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                  uint64_t *until_ns)
-{
-    struct block_part parts[BLOCK_PARTS];
-    uint64_t strangers_ns = 0;
-    bool any = false, strangers;
-
-    *until_ns = 0;
-    if (!blocks_any(c->blocks))
-        return false;
-    parts_of(c, s, id, parts);
-    for (const struct block_part *p = parts; p->part != 0; p++)
-        any |= blocked(c, p->part, p->value, until_ns);
-    strangers = blocked(c, PER_CLIENT | OF_STRANGERS, address_key(c, s), &strangers_ns);
-    /* One of a blocked network's addresses may be protected all the same. */
-    if (!never_blocked(c, s, id, PER_CLIENT_NET)) {
-        any |= network_blocked(c, s, 0, until_ns);
-        strangers |= network_blocked(c, s, OF_STRANGERS, &strangers_ns);
-    }
-    if (!strangers || network_trusted(c, s, id))
-        return any;
-    if (strangers_ns > *until_ns)
-        *until_ns = strangers_ns;
-    return true;
-}
-
-bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                const struct block *block)
-{
-    struct block_part parts[BLOCK_PARTS];
-    unsigned of = block->class == BLOCK_OF_STRANGERS ? OF_STRANGERS : 0;
-    struct network net;
-
-    if (of != 0 && network_trusted(c, s, id))
-        return false;
-    parts_of(c, s, id, parts);
-    for (const struct block_part *p = parts; p->part != 0; p++)
-        if (p->value != 0 && key_of_block_value(c->secret, p->part | of, p->value) == block->key)
-            return true;
-    return block->prefix > 0 && network_of_size(s, block->prefix, &net) &&
-           key_of_block_value(c->secret, PER_CLIENT_NET | of, key_of_network(c->secret, &net)) == block->key;
 }

@@ -27,6 +27,7 @@ uint64_t key_of_client(const struct decide_context *c, const struct ip *ip);
  * sender that is null or no address has one key, so that changing it gains nothing. Never 0.
  */
 uint64_t key_of_sender(const struct decide_context *c, const struct submission *s);
+uint64_t key_of_connector(const struct decide_context *c, const struct identity *id); /* 0: there is none */
 /* Logins that the directory does not know, of one tenant, together: invented names must not fill the table. */
 uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash);
 
@@ -39,40 +40,7 @@ bool key_of_limit(const struct decide_context *c, const struct submission *s, co
 /* A key within a key: a recipient domain, a member of a distinct count. Never 0. */
 uint64_t key_within(uint64_t key, uint64_t member);
 
-/*
- * What a limit with THEN_BLOCK blocks: sets key, prefix, and the subject in words ("user sean@contoso.example"). The
- * configuration allows such limits only for one of user, login, client, client_net, connector.
- */
-void key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                  const struct limit_config *limit, struct block *block);
-
-/*
- * The same for an operator, on one part: PER_USER of the identity (PER_LOGIN where the login has no mailbox of its
- * own), PER_LOGIN, PER_CLIENT of the submission, PER_CONNECTOR of the identity.
- */
-void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                     enum limit_key_part part, struct block *block);
-void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block);
-
 /* The key of a block on one part with this value, such as PER_USER and identity.user. */
 uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uint64_t value);
-
-/*
- * Makes the block of the submission's client, or of a network, one of strangers: it holds for who has no login, and for
- * logins from networks that are not trusted (core/decide/familiar.h), beside one that holds for all.
- */
-void key_of_strangers(const struct decide_context *c, const struct submission *s, struct block *block);
-
-/* Does never_block protect the user or login (by any address of its mailbox), the client, or its network? */
-bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                   enum limit_key_part part);
-
-/* Is this block one on who sends? For explain. */
-bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                const struct block *block);
-
-/* Is one of the submission's user, login, client, client network or connector blocked? *until_ns is the latest end. */
-bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                  uint64_t *until_ns);
 
 #endif

@@ -94,14 +94,6 @@ static uint64_t member(const struct members *m, size_t i)
     return m->single != NULL ? *m->single : m->domains ? m->seen[i].domain : m->seen[i].address;
 }
 
-bool client_known(const struct decide_context *c, const struct submission *s)
-{
-    unsigned value;
-
-    return c->config->known_networks != NULL && s->has_client &&
-           network_map_find(c->config->known_networks, &s->client, &value);
-}
-
 /* The recipients, or their domains; from DATA on those that the MTA has accepted, as far as they can be told. */
 static struct members recipients_of(const struct deciding *d, bool domains, uint64_t *single)
 {

@@ -37,13 +37,6 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
                                       const struct identity *id, const struct limit_config *limit,
                                       struct limit_rate *room);
 
-/* Does the client's network stand in known_networks: the office, or another place that every user comes from? Its
- * addresses are no news, however many of them are used. */
-bool client_known(const struct decide_context *c, const struct submission *s);
-
-/* The counter of automatic blocks that were made of the same subject lately; block_key is the block's. */
-struct charge block_history(const struct decide_context *c, uint64_t block_key);
-
 /* The charge of `cost` units by that figure. */
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost);
 

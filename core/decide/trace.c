@@ -1,5 +1,6 @@
 /* The words of the trace, for "postern explain": each step of the decision, and whence its setting came. */
 #include "core/base/clock.h"
+#include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
 #include "core/decide/keys.h"
 

@@ -52,9 +52,9 @@ void engine_alert_block(struct engine_user *user, const struct submission *s, co
     if (s->has_client)
         alert_fact(&alert, "client", ip_text(&s->client, text));
     alert_fact(&alert, "method", s->mechanism);
-    alert_fact(&alert, "sender", engine_shown(s->sender_result, &s->sender, s->sender_text));
+    alert_fact(&alert, "sender", address_shown(s->sender_result, &s->sender, s->sender_text));
     if (s->has_recipient)
-        alert_fact(&alert, "recipient", engine_shown(s->recipient_result, &s->recipient, s->recipient_text));
+        alert_fact(&alert, "recipient", address_shown(s->recipient_result, &s->recipient, s->recipient_text));
     alert_fact(&alert, "queue_id", s->queue_id);
     alert_fact(&alert, "program", slice_of(s->front_end));
     alert_queue_put(user->engine->alerts, &alert, BLOCK_EPISODE_S);

@@ -6,14 +6,13 @@
  */
 #include "core/base/clock.h"
 #include "core/base/event.h"
+#include "core/decide/block_keys.h"
+#include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
-
-/* An earlier block of the same subject counts for blocks.longest, and at most so many count. */
-#define EARLIER_MAX 16
 
 /* So many blocked clients of one IPv4 network are left as they are. */
 #define ALONE_MAX 16
@@ -21,17 +20,6 @@
 #define IPV6_BITS 128 /* client_ipv6_prefix_length: each address is a client */
 /* Where there is no room for a block of a client, the next one is tried after so long: looking for room takes time. */
 #define FULL_NS NS_PER_S
-
-struct charge block_history(const struct decide_context *c, uint64_t block_key)
-{
-    uint64_t interval = c->config->block_longest_s * NS_PER_S;
-    uint64_t most = STATE_LONGEST_WINDOW_NS / interval;
-
-    return (struct charge){.key = key_within(block_key, 3),
-                           .interval_ns = interval,
-                           .burst = most < EARLIER_MAX ? most : EARLIER_MAX,
-                           .cost = 1};
-}
 
 /* base * grow^earlier, at most the longest, but never less than the limit says. */
 static uint64_t seconds_of(const struct config *config, uint64_t base_s, uint64_t earlier)

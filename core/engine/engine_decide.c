@@ -197,6 +197,28 @@ static bool follow_up(struct engine_user *user, const struct deciding *d, struct
     return *charged || v->monitored || !passed;
 }
 
+/* The mailbox's primary address; the login itself where that is one; empty where there is no mailbox. */
+static struct slice mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary)
+{
+    if (id->n_claims == 0)
+        return (struct slice){NULL, 0};
+    if ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped && !id->completed)
+        return address_slice(&id->address);
+    if (directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, primary) != DIRECTORY_FOUND)
+        return (struct slice){NULL, 0};
+    return address_slice(primary);
+}
+
+static void tell(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                 const struct recipients *r, bool charged)
+{
+    struct address primary;
+    struct slice mailbox = mailbox_of(c, &user->verdict.identity, &primary);
+
+    engine_note_verdict(user, s, r, mailbox, charged);
+    engine_log_verdict(user, s, r, mailbox);
+}
+
 static struct decide_context context_of(struct engine_user *user)
 {
     struct engine *engine = user->engine;
@@ -231,6 +253,6 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
     if (!decided)
         decide_rest(&d);
     if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &d, r, message, &charged))
-        engine_log_verdict(user, &c, s, r, charged);
+        tell(user, &c, s, r, charged);
     return &user->verdict;
 }

@@ -18,7 +18,7 @@ void engine_note_verdict(struct engine_user *user, const struct submission *s, c
     const struct verdict *v = &user->verdict;
     const struct identity *id = &v->identity;
     bool passes = v->action == ACTION_PASS || v->action == ACTION_HOLD;
-    struct slice sender = engine_shown(s->sender_result, &s->sender, s->sender_text);
+    struct slice sender = address_shown(s->sender_result, &s->sender, s->sender_text);
     struct slice from = address_in(s, HEADER_FROM);
 
     if (user->engine->journal == NULL)
@@ -45,8 +45,9 @@ void engine_note_verdict(struct engine_user *user, const struct submission *s, c
                      .method = s->mechanism,
                      .limit = slice_of(v->limit != NULL ? v->limit : v->monitored_limit),
                      .sender = sender,
-                     .recipient = s->has_recipient ? engine_shown(s->recipient_result, &s->recipient, s->recipient_text)
-                                                   : slice_of(r->first),
+                     .recipient = s->has_recipient
+                                      ? address_shown(s->recipient_result, &s->recipient, s->recipient_text)
+                                      : slice_of(r->first),
                      .queue_id = s->queue_id,
                      .instance = s->instance,
                      .from = slice_eq(from, sender) ? SLICE("") : from, /* as it is mostly */

@@ -32,18 +32,6 @@ static struct event begin(struct engine_user *user, const struct submission *s)
     return e;
 }
 
-/* The mailbox's primary address; the login itself where that is one; empty where there is no mailbox. */
-static struct slice mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary)
-{
-    if (id->n_claims == 0)
-        return (struct slice){NULL, 0};
-    if ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped && !id->completed)
-        return address_slice(&id->address);
-    if (directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, primary) != DIRECTORY_FOUND)
-        return (struct slice){NULL, 0};
-    return address_slice(primary);
-}
-
 static void add_who(struct event *e, const struct submission *s, const struct identity *id, struct slice mailbox)
 {
     char text[IP_TEXT_MAX];
@@ -59,19 +47,11 @@ static void add_who(struct event *e, const struct submission *s, const struct id
     event_word(e, "tls", tls_version_name(s->tls));
 }
 
-/* Canonical where it is an address, so that both front ends log the same; else as it came. */
-struct slice engine_shown(enum address_result result, const struct address *address, struct slice text)
-{
-    if (result == ADDRESS_NULL)
-        return SLICE("<>");
-    return result == ADDRESS_OK ? address_slice(address) : text;
-}
-
 static void add_message(struct event *e, const struct submission *s, const struct recipients *r)
 {
-    event_text(e, "sender", engine_shown(s->sender_result, &s->sender, s->sender_text));
+    event_text(e, "sender", address_shown(s->sender_result, &s->sender, s->sender_text));
     if (s->has_recipient)
-        event_text(e, "recipient", engine_shown(s->recipient_result, &s->recipient, s->recipient_text));
+        event_text(e, "recipient", address_shown(s->recipient_result, &s->recipient, s->recipient_text));
     if (s->stage >= STAGE_DATA) {
         event_number(e, "recipients", s->recipient_count != 0 ? s->recipient_count : r->n);
         if (s->stage == STAGE_END && !s->size_is_part)
@@ -142,14 +122,12 @@ static void add_header(struct event *e, const struct submission *s, const struct
     add_addresses(e, "header_sender", s->headers, HEADER_SENDER);
 }
 
-void engine_log_verdict(struct engine_user *user, const struct decide_context *c, const struct submission *s,
-                        const struct recipients *r, bool charged)
+void engine_log_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+                        struct slice mailbox)
 {
     const struct verdict *v = &user->verdict;
     struct log *log = user->engine->log;
     bool passes = v->action == ACTION_PASS;
-    struct address primary;
-    struct slice mailbox = mailbox_of(c, &v->identity, &primary);
     struct event e = begin(user, s);
 
     add_who(&e, s, &v->identity, mailbox);
@@ -161,6 +139,5 @@ void engine_log_verdict(struct engine_user *user, const struct decide_context *c
         event_sentence(&e, "why", reason_row(passes ? v->monitored_reason : v->reason)->help);
     add_added(&e, v);
     add_header(&e, s, v);
-    engine_note_verdict(user, s, r, mailbox, charged);
     log_line(log, passes ? LEVEL_INFO : LEVEL_NOTICE, event_end(&e));
 }

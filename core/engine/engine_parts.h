@@ -99,13 +99,13 @@ void engine_block(struct engine_user *user, const struct decide_context *c, cons
  */
 void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, bool lift);
 
-/* Logs the verdict as one event (core/engine/engine_log.c has the order of the fields), and leaves it in the journal.
- * charged: this is the message's one time of being counted. */
-void engine_log_verdict(struct engine_user *user, const struct decide_context *c, const struct submission *s,
-                        const struct recipients *r, bool charged);
-/* Canonical where it is an address, so that both front ends log the same; else as it came. */
-struct slice engine_shown(enum address_result result, const struct address *address, struct slice text);
-/* Leaves the verdict in the journal. mailbox: its primary address; empty: none. */
+/*
+ * Logs the verdict as one event (core/engine/engine_log.c has the order of the fields). mailbox: its primary address;
+ * empty: none.
+ */
+void engine_log_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+                        struct slice mailbox);
+/* Leaves the verdict in the journal. charged: this is the message's one time of being counted. */
 void engine_note_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
                          struct slice mailbox, bool charged);
 

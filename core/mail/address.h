@@ -58,6 +58,12 @@ static inline struct slice address_slice(const struct address *a)
 {
     return (struct slice){a->text, a->n};
 }
+
+/* For people: canonical where it is an address, so that both front ends show the same; else as it came. */
+static inline struct slice address_shown(enum address_result result, const struct address *a, struct slice text)
+{
+    return result == ADDRESS_NULL ? SLICE("<>") : result == ADDRESS_OK ? address_slice(a) : text;
+}
 static inline struct slice address_local(const struct address *a)
 {
     return (struct slice){a->text, a->local_n};

@@ -12,22 +12,10 @@
 
 #include "core/base/buf.h"
 #include "core/base/error.h"
+#include "core/config/alert_event.h"
 
 #include <stdint.h>
 
-enum alert_event {
-    ALERT_BLOCK,         /* a limit made a block */
-    ALERT_STALE_MIRROR,  /* a tenant's settings are older than max_age */
-    ALERT_MIRROR_FAILED, /* a run of the mirror was refused or failed */
-    ALERT_STATE,         /* the state cannot be used: limits count in memory */
-    ALERT_LOG_LOST,      /* log lines were dropped */
-    ALERT_DISABLED,      /* SMTP AUTH was switched off at the source, or could not be */
-    ALERT_SETTINGS,      /* an organization was opened or closed, or mailboxes that sent lately were closed */
-    ALERT_TEST,          /* nothing: somebody sees whether notices arrive; goes to every target */
-    ALERT_EVENTS
-};
-
-#define ALERT_ALL_EVENTS ((1u << ALERT_EVENTS) - 1)
 #define ALERT_FACTS_MAX 12
 #define ALERT_FILE_MAX 16384u /* bytes of one file */
 
@@ -62,9 +50,6 @@ struct alert {
     unsigned n_facts;
 };
 
-/* "block", "stale-mirror" ... */
-const char *alert_event_name(enum alert_event event);
-
 enum alert_kind alert_kind(const struct alert *alert);
 /* How many notices of that kind may wait in the spool, and how many are told one by one in an hour. */
 struct alert_quota {
@@ -78,9 +63,6 @@ void alert_fact(struct alert *alert, const char *key, struct slice value); /* an
 void alert_fact_number(struct alert *alert, const char *key, uint64_t value);
 void alert_summary(struct alert *alert, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void alert_advice(struct alert *alert, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* May a notice be sent to that address? 0, or -1 with e (core/config/config_alerts.c). */
-int alert_url_check(struct slice url, struct error *e);
 
 /* How the id of a notice ends that alert_post makes: "-block-01234567", by event and subject. */
 void alert_id_end(enum alert_event event, struct slice subject, char *out, size_t cap);

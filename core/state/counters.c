@@ -42,7 +42,7 @@ static uint64_t multiply(uint64_t a, uint64_t b)
 
 static uint64_t burst_ns(const struct charge *k)
 {
-    return min_u64(multiply(k->burst, k->interval_ns), STATE_LONGEST_WINDOW_NS);
+    return min_u64(multiply(k->burst, k->interval_ns), COUNTERS_LONGEST_WINDOW_NS);
 }
 
 uint64_t cost_ns(const struct charge *k)

@@ -25,13 +25,16 @@
 
 struct counters;
 
+/* 400 days: no limit's window, times its burst, may be longer (core/base/units.h has the same bound for durations). */
+#define COUNTERS_LONGEST_WINDOW_NS (UINT64_C(400) * 86400 * 1000000000)
+
 /* A hash as a key: never 0, which marks an empty entry. */
 static inline uint64_t counters_key(uint64_t hash)
 {
     return hash != 0 ? hash : 1;
 }
 
-/* What one limit would take. burst * interval_ns is cut at the longest window (core/state/state.h). */
+/* What one limit would take. burst * interval_ns is cut at the longest window. */
 struct charge {
     uint64_t key;         /* never 0: counters_key() sees to it */
     uint64_t interval_ns; /* time a unit, at least 1 */

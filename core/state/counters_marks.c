@@ -17,7 +17,7 @@ static void keep_apart(struct counters *c, uint64_t tag, uint64_t now, uint64_t 
 
 bool counters_mark(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns, bool renew, bool *crowded)
 {
-    uint64_t now = now_ns + c->ahead_ns, until = now + min_u64(keep_ns, STATE_LONGEST_WINDOW_NS);
+    uint64_t now = now_ns + c->ahead_ns, until = now + min_u64(keep_ns, COUNTERS_LONGEST_WINDOW_NS);
     union pair *entry, *lower, seen;
     bool apart;
 

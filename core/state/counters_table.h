@@ -24,7 +24,6 @@
 
 #include "core/base/pair.h"
 #include "core/state/counters.h"
-#include "core/state/state.h"
 
 #define BUCKET_PAIRS 8
 #define BUCKET_SLOTS 7
@@ -154,7 +153,7 @@ static inline uint64_t min_u64(uint64_t a, uint64_t b)
 /* A TAT beyond the longest window cannot have been written by us: it must not shut the gate for longer than that. */
 static inline uint64_t backlog_of(uint64_t tat, uint64_t now)
 {
-    return tat > now ? min_u64(tat - now, STATE_LONGEST_WINDOW_NS) : 0;
+    return tat > now ? min_u64(tat - now, COUNTERS_LONGEST_WINDOW_NS) : 0;
 }
 
 /* What a charge comes to where so much is counted already; crowded is left to the caller. */

@@ -25,9 +25,6 @@ struct counters;
 struct blocks;
 struct receipts;
 
-/* 400 days: no limit's window, times its burst, may be longer (core/base/units.h has the same bound for durations). */
-#define STATE_LONGEST_WINDOW_NS (UINT64_C(400) * 86400 * 1000000000)
-
 struct state_options {
     const char *path; /* copied */
     uint64_t entries; /* counters, rounded up to a power of two; 16 bytes each. 0: as the file has it, both numbers */

@@ -1,6 +1,7 @@
 #include "core/state/state_clock.h"
 
 #include "core/base/clock.h"
+#include "core/state/counters.h"
 #include "core/state/state.h"
 
 #define SEAL_BITS 24
@@ -35,7 +36,7 @@ static uint64_t short_boot_id(uint64_t id)
 
 uint64_t state_clock_begin(const struct clock_reading *r)
 {
-    return STATE_LONGEST_WINDOW_NS - r->boot_ns;
+    return COUNTERS_LONGEST_WINDOW_NS - r->boot_ns;
 }
 
 void state_clock_set(struct state_clock *c, const struct hash_secret *secret, uint64_t offset,
@@ -52,8 +53,8 @@ static uint64_t passed_ns(uint64_t noted_wall_s, uint64_t wall_ns)
 
     if (wall_s <= noted_wall_s)
         return 0;
-    if (wall_s - noted_wall_s > STATE_LONGEST_WINDOW_NS / NS_PER_S)
-        return STATE_LONGEST_WINDOW_NS;
+    if (wall_s - noted_wall_s > COUNTERS_LONGEST_WINDOW_NS / NS_PER_S)
+        return COUNTERS_LONGEST_WINDOW_NS;
     return (wall_s - noted_wall_s - 1) * NS_PER_S;
 }
 

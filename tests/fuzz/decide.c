@@ -658,7 +658,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct event e;
 
         read_event(data + at, &now_ns, &e);
-        if (now_ns > START + STATE_LONGEST_WINDOW_NS)
+        if (now_ns > START + COUNTERS_LONGEST_WINDOW_NS)
             break;
         submission_of(&e, data + at, &s);
         c.now_ns = now_ns;

@@ -159,7 +159,7 @@ static void use_counters(struct state *s)
 
         while (counters_charge(state_counters(s), k, 1, now, a) == 1)
             MUST(++passed <= BURST);
-        MUST(!a[0].allowed && a[0].retry_ns <= STATE_LONGEST_WINDOW_NS && (a[0].retry_ns > 0 || a[0].never));
+        MUST(!a[0].allowed && a[0].retry_ns <= COUNTERS_LONGEST_WINDOW_NS && (a[0].retry_ns > 0 || a[0].never));
         MUST(counters_charge(state_counters(s), k + 1, 1, now, a) == 0 && a[0].never);
         MUST(counters_charge(state_counters(s), k, 2, now, a) < 2);
         counters_force(state_counters(s), k, now, a);

@@ -2,6 +2,7 @@
 /* Blocks: that grow, that never_block keeps away, of networks of any size; and networks that are no news. */
 #include "tests/unit/engine_fixture.h"
 
+#include "core/decide/block_keys.h"
 #include "core/decide/keys.h"
 #include "core/engine/engine_parts.h"
 

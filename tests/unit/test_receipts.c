@@ -13,7 +13,7 @@
 #include "core/state/counters_table.h"
 #include "core/state/receipts.h"
 
-#define START (STATE_LONGEST_WINDOW_NS + 12345)
+#define START (COUNTERS_LONGEST_WINDOW_NS + 12345)
 #define KEEP (3600 * NS_PER_S)
 #define ENTRIES 4096
 
