@@ -15,7 +15,7 @@ finds()
         echo "ok $1"
     else
         echo "not ok $1"
-        sed 's/^/# /' <<<"$said"
+        printf '%s\n' "$said" | sed 's/^/# /'
         status=1
     fi
 }
