@@ -63,7 +63,7 @@ cli_LIBS     = -ljansson
 PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror alert) $(B)/postern
 
 # The sources of a folder and of the rooms in it.
-sources  = $(wildcard $(1)/*.c $(1)/*/*.c)
+sources  = $(if $(1),$(wildcard $(1)/*.c $(1)/*/*.c))
 CORE_OBJ = $(patsubst %.c,$(B)/%.o,$(call sources,core))
 # Everything of a program but its main, so that tests can link it.
 objects  = $(patsubst %.c,$(B)/%.o,$(filter-out $(1)/main.c,$(call sources,$(1))))
