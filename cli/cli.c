@@ -83,14 +83,6 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
     log_close(log);
 }
 
-const char *cli_plain(char *mem, size_t cap, struct slice text)
-{
-    struct buf b = buf_over(mem, cap);
-
-    output_add_plain(&b, text);
-    return mem;
-}
-
 /* ---- parts ---- */
 
 /* What could not be opened: because it is closed to the user? */
@@ -395,7 +387,7 @@ int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *
         return 0;
     }
     return error_set(e, "\"%s\" is no time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",
-                     cli_plain(shown, sizeof shown, slice_of(text)));
+                     text_plain(shown, sizeof shown, slice_of(text)));
 }
 
 struct slice cli_caller(char *mem, size_t cap)

@@ -140,7 +140,4 @@ int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *
 /* The login of the caller, for "who did it": SUDO_USER, else the real user's name, else its number. Printable. */
 struct slice cli_caller(char *mem, size_t cap);
 
-/* Foreign text, printable, in the caller's memory. */
-const char *cli_plain(char *mem, size_t cap, struct slice text);
-
 #endif

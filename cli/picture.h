@@ -3,9 +3,9 @@
 #define POSTERN_CLI_PICTURE_H
 
 #include "cli/cli.h"
-#include "cli/notices.h"
 #include "cli/processes.h"
-#include "cli/ranking.h"
+#include "core/report/notices.h"
+#include "core/report/ranking.h"
 #include "core/state/blocks.h"
 #include "core/state/counters.h"
 

@@ -1,8 +1,8 @@
 /* links: cli */
 /* What explain is asked about, and other words that people and logs say. */
 #include "cli/cli.h"
-#include "cli/explain_input.h"
-#include "cli/ranking.h"
+#include "core/report/explain_input.h"
+#include "core/report/ranking.h"
 #include "core/base/event.h"
 
 #include <setjmp.h>
