@@ -110,7 +110,7 @@ static const struct reason_row rows[REASON_COUNT] = {
          "the connector is for internal recipients, but postern was not asked about each recipient: list it in "
          "smtpd_relay_restrictions (seen once after a restart in mid-message: harmless)"},
     [REASON_LIMIT] = {"limit", "451 4.7.1 Sending rate exceeded, try again later",
-                      "over a limit for the moment; the log line names it"},
+                      "over a limit; the field limit names it"},
     [REASON_LIMIT_REJECT] = {"limit-reject", "550 5.7.1 Sending rate exceeded", "over a limit with then = \"reject\""},
     [REASON_LIMIT_NEVER] = {"limit-never", "550 5.5.3 Message exceeds what may be sent at once; split it",
                             "the message costs more than the limit's whole burst, so waiting would not help"},
