@@ -86,7 +86,7 @@ is 'a typing error is one' "$(p block 203.0.113.1/24 2>&1; p block '' 2>&1; p bl
 is 'no block without an end is called one' "$(p block $A --for 0s 2>&1; p block $A --for soon 2>&1 | head -n 1)" '*no block*--for*'
 
 # ---- the journal ----
-becomes 'log shows what was decided' 'p log | tail -n 1' '*203.0.113.2 *pass *allowed*'
+becomes 'log shows what was decided' 'p log | tail -n 1' '*pass *allowed *203.0.113.2 *'
 is 'by verdict' "$(p log --verdict refused --csv | tail -n +2 | grep -vc 'reject\|defer')" 0
 is 'by user' "$(p log --user $B --json | json 'map(.login) | unique | join(",")')" "$B"
 is 'by client' "$(p log --client 203.0.113.0/29 --json | json 'map(select(.client | startswith("203.0.113.") | not)) | length')" 0

@@ -410,6 +410,7 @@ if [[ 'runs' =~ $only ]]; then
     check 'and writes nothing' test "$status $(state)" = "0 $before"
 
     scenario '"latency":0.2'
+    standin_forget
     "$mirror" sync -c "$work/postern.conf" >/dev/null 2>&1 &
     first=$!
     relay_wait grep -q '"event": *"request"' "$STANDIN_LOG"
