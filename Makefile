@@ -172,7 +172,12 @@ demo:
 
 check:
 	@scripts/install-dependencies.sh test
-	@tests/run.sh
+	@tests/run.sh $(if $(PATTERN),'$(PATTERN)')
+
+# The same beside BUSY=8 processes that keep the processors busy, TIMES=3 in a row. PATTERN: only the tests whose name matches.
+check-busy:
+	@scripts/install-dependencies.sh test
+	@BUSY=$(or $(BUSY),8) TIMES=$(or $(TIMES),3) tests/busy.sh $(if $(PATTERN),'$(PATTERN)')
 
 bench:
 	@scripts/install-dependencies.sh test
@@ -279,7 +284,8 @@ clean:
 
 help:
 	@echo 'make demo      shows it: real Postfix, real SASL, real messages (root; installs what it needs)'
-	@echo 'make check     tests it (root for the tests with Postfix; installs what they need)'
+	@echo 'make check     tests it (root for the tests with Postfix; installs what they need); PATTERN='
+	@echo 'make check-busy  the same on a machine that is busy: beside BUSY=8 processes, TIMES=3 in a row; PATTERN='
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb'
@@ -296,7 +302,7 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all blunting fuzz torture faults from-oracle coverage lint deb check-packages \
+.PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting fuzz torture faults from-oracle coverage lint deb check-packages \
         check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.

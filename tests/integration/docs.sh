@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2034 # $ stands in the documents; BIN is for scripts/relay.sh
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
 . tests/e2e/lib.sh
 trap 'rm -rf "$D"' EXIT
 BUILD=${BUILD:-build/asan}
@@ -148,7 +149,7 @@ closed '' >"$D/closed.conf"
 "$BUILD/postern-policyd" -c "$D/closed.conf" 2>"$D/policyd.log" &
 policyd=$!
 trap 'kill "$policyd" 2>/dev/null; rm -rf "$D"' EXIT
-for _ in $(seq 200); do [ -S "$D/run/policyd.sock" ] && break; sleep 0.1; done
+relay_wait relay_listens_at "$D/run/policyd.sock"
 # explained WHO SETTING
 explained()
 {
@@ -176,10 +177,8 @@ for state in "RCPT", "END-OF-MESSAGE":
                % (state, "x@adatum.example")).encode())
     s.recv(1000)
 END
-for _ in $(seq 200); do
-    "$BUILD/postern" -c "$D/closed.conf" report basic --days 30 --csv >"$D/said" 2>&1 && grep -q bert "$D/said" && break
-    sleep 0.1
-done
+reported() { "$BUILD/postern" -c "$D/closed.conf" report basic --days 30 --csv >"$D/said" 2>&1 && grep -q bert "$D/said"; }
+relay_wait reported
 is 'report basic names who signs in with a password, how often, when, from where' "$(tr '\n' ' ' <"$D/said")" \
     '*mailbox,basic,oauth,last,clients*bert@contoso.example,*192.0.2.15*'
 # A refusal by the cloud, as the document shows it, is found by the command beside it.
