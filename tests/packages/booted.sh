@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # who sources this sets root and T
 # A clean system that runs, with a service manager, devices, control groups and a network of its own. Sourced after clean.sh; needs
 # a folder $T and a Debian below $root.
 #
@@ -16,8 +16,7 @@ boot()
 {
     {
         printf '[Unit]\nWants='
-        # shellcheck disable=SC2086,SC2154 # patterns; who sources this sets root
-        (cd "$root/etc/systemd/system/multi-user.target.wants" && printf '%s ' $*)
+        (cd "$root/etc/systemd/system/multi-user.target.wants" && for pattern; do compgen -G "$pattern"; done | tr '\n' ' ')
     } >"$root/etc/systemd/system/test.target"
     rm -f "$root/usr/sbin/policy-rc.d"
     mkdir -p "$cgroup"
