@@ -250,6 +250,11 @@ check-packages:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/run.sh $(RELEASE)
 
+# README followed word by word in a clean system that runs, with packages and by hand, until a real Postfix refuses what is forbidden.
+check-readme:
+	@scripts/install-dependencies.sh clean
+	@tests/packages/readme.sh $(RELEASE)
+
 # "make demo" in a clean Debian 12 and a clean Debian 13, with their Postfix, Dovecot, compiler and libmilter.
 check-demo:
 	@scripts/install-dependencies.sh clean
@@ -289,7 +294,8 @@ help:
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb'
-	@echo 'make check-packages, check-demo, check-arm64, check-container   in clean systems: Debian 12 and 13, arm64 by emulation; RELEASE='
+	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demo; RELEASE='
+	@echo 'make check-arm64, check-container   in clean systems: the unit tests by emulation, the container image'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks Prometheus'\'' promtool about postern metrics'
 	@echo 'make bench     measures it against servers that answer without thinking'
@@ -303,7 +309,7 @@ help:
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
 .PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting fuzz torture faults from-oracle coverage lint deb check-packages \
-        check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
+        check-readme check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \
