@@ -24,7 +24,7 @@ enum failure retry_class(long status);
 
 struct retry_question {
     enum failure failure;
-    unsigned tried; /* how often the request was made */
+    unsigned tried;   /* how often the request was made */
     uint64_t after_s; /* the service asked to wait so long; 0: it did not */
     uint64_t random;  /* uniform, 64 bits */
     uint64_t left_ms; /* until the whole run's deadline */
