@@ -126,7 +126,8 @@ static void watch(struct children *all)
 
     wait_set(&set);
     for (;;) {
-        if (sigwait(&set, &number) != 0)
+        number = sigwaitinfo(&set, NULL);
+        if (number < 0)
             continue;
         if (number == SIGTERM || number == SIGINT) {
             notify_stopping();

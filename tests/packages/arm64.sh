@@ -76,7 +76,7 @@ for test in "$root"/src/build/release/tests/unit/test_*; do
     case $test in *.o | *.d) continue ;; esac
     name=$(basename "$test")
     ! why=$(not_emulated "$name") || { echo "ok $name # SKIP $why"; continue; }
-    check "$name" clean_inside "$root" sh -c "cd /src && timeout 600 qemu-aarch64 build/release/tests/unit/$name"
+    check "$name" clean_inside "$root" sh -c "cd /src && timeout 7200 qemu-aarch64 build/release/tests/unit/$name"
 done
 check 'a 32-bit machine is refused with a sentence' refused
 exit $status

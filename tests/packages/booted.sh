@@ -23,7 +23,7 @@ boot()
     (echo "$BASHPID" >"$cgroup/cgroup.procs" && exec unshare --mount --pid --fork --kill-child --uts --ipc --cgroup --net \
         tests/packages/boot.sh "$root" test.target) </dev/null >"$T/boot.log" 2>&1 &
     local parent=$!
-    for _ in $(seq 100); do
+    for _ in $(seq 600); do
         sleep 0.2
         init=$(pgrep -P $parent) || continue
         [ "$(running systemctl is-active test.target 2>/dev/null)" != active ] || return 0
@@ -38,7 +38,7 @@ halt()
     kill -9 "$init"
     init=
     wait
-    for _ in $(seq 20); do
+    for _ in $(seq 200); do
         find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
         [ -d "$cgroup" ] || return 0
         sleep 0.1

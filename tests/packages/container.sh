@@ -89,7 +89,7 @@ answers()
     local pattern=$1 number=$2 said
     shift 2
     cp tests/packages/ask.pl "$T/postfix/ask.pl"
-    for _ in $(seq 20); do
+    for _ in $(seq 200); do
         said=$(contained postfix "$number" perl /ask.pl "$@" 2>&1)
         case $said in *451\ 4.7.0*) sleep 0.5 ;; *) break ;; esac
     done

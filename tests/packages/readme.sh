@@ -126,7 +126,7 @@ answered()
 arrived()
 {
     local _
-    for _ in $(seq 100); do
+    for _ in $(seq 600); do
         ! running grep -rls "^X-Mailer: swaks" /sink | grep . || return 0
         sleep 0.2
     done

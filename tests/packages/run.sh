@@ -186,7 +186,7 @@ answers()
 {
     local pattern=$1 said
     shift
-    for _ in $(seq 10); do
+    for _ in $(seq 200); do
         said=$(running setpriv --reuid=postfix --regid=postfix --init-groups perl /usr/local/lib/ask.pl "$@" 2>&1)
         case $said in *451\ 4.7.0*) sleep 0.5 ;; *) break ;; esac
     done

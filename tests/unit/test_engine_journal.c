@@ -74,7 +74,7 @@ static void a_message_and_a_refusal_leave_their_records_when_the_program_ends(vo
     assert_string_equal(r.at[1].queue_id, "4QONE");
     assert_false(r.at[1].milter);
     assert_true(r.at[1].has_client && r.at[1].counts);
-    assert_true(clock_wall_ns() - r.at[1].at_ns < 60 * NS_PER_S);
+    assert_true(clock_wall_ns() - r.at[1].at_ns < 3600 * NS_PER_S);
     assert_int_equal(usage_of(j, "contoso", "anna@contoso.example").messages, 1);
     assert_int_equal(usage_of(j, "contoso", "bert@contoso.example").refused[REASON_MAILBOX_DISABLED], 1);
     journal_close(j);

@@ -288,17 +288,21 @@ static const char *hear(int fd)
     static char text[1024];
     size_t n = 0;
 
-    while (n + 1 < sizeof text && (n < 2 || memcmp(text + n - 2, "\n\n", 2) != 0)) {
+    while (n < 2 || memcmp(text + n - 2, "\n\n", 2) != 0) {
+        const char *end;
         ssize_t got;
 
-        if (!readable(fd, WAIT_MS))
-            return "nothing came";
-        got = recv(fd, text + n, 1, 0);
+        if (n + 1 >= sizeof text || !readable(fd, WAIT_MS))
+            return "nothing came, or no end";
+        got = recv(fd, text + n, sizeof text - 1 - n, MSG_PEEK); /* what follows is the next one's */
         if (got <= 0) {
             text[n] = '\0';
             return n == 0 ? "" : text;
         }
-        n++;
+        end = memmem(text, n + (size_t)got, "\n\n", 2);
+        got = recv(fd, text + n, end != NULL ? (size_t)(end + 2 - text) - n : (size_t)got, 0);
+        assert_true(got > 0);
+        n += (size_t)got;
     }
     text[n - 2] = '\0';
     return text;
