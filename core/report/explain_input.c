@@ -62,11 +62,6 @@ static int read_input(struct question *q, FILE *from, bool lines, size_t *n, str
     return *n > 0 ? 0 : error_set(e, "standard input is empty");
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Turns \xHH back into bytes, in place. */
 static struct slice unescape_text(char *p, size_t n)
 {
