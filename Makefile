@@ -53,12 +53,11 @@ endif
 ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(ARCH) $(HARDEN) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(LDHARDEN) $(LDFLAGS)
 
-CORE_LIBS   = -lidn2 -lunistring -llmdb -lconfig -lpthread
+CORE_LIBS   = -ljansson -lidn2 -lunistring -llmdb -lconfig -lpthread
 policyd_LIBS = -levent_core -levent_pthreads
 milter_LIBS  = -lmilter
-mirror_LIBS  = -ljansson -lcurl -lssl -lcrypto
-alert_LIBS   = -ljansson -lcurl -lcrypto
-cli_LIBS     = -ljansson
+mirror_LIBS  = -lcurl -lssl -lcrypto
+alert_LIBS   = -lcurl -lcrypto
 
 PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror alert) $(B)/postern
 
@@ -93,7 +92,7 @@ $(B)/postern-%: $(B)/%/main.o $$(call objects,$$*) $(B)/libcore.a
 
 $(B)/postern: $(B)/cli/main.o $(call objects,cli) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(cli_LIBS) $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 # ---- unit tests: tests/unit/test_NAME.c; those of a program say so in a first-line comment "links: mirror" ----
 UNIT_SRC = $(wildcard tests/unit/test_*.c)
@@ -139,7 +138,7 @@ analyze: $(ANALYZED)
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
 $(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(call objects,$$(findstring milter,$$*)) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -ljansson $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(CORE_LIBS)
 bench-build: $(BENCH)
 
 # ---- blunting: a year of mail and attacks in virtual time (bench/blunting/README.md); its clock.c replaces core's ----

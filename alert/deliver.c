@@ -100,7 +100,7 @@ static uint64_t target_hash(const struct alert_target *target)
     uint64_t hash = hash_slice(&fixed, slice_of(where)) + target->format;
 
     for (const char **word = target->command; word != NULL && *word != NULL; word++)
-        hash = hash * 31 + hash_slice(&fixed, slice_of(*word));
+        hash = hash_mix(hash, hash_slice(&fixed, slice_of(*word)));
     return hash;
 }
 

@@ -70,7 +70,7 @@ static uint64_t first_row_hash(const struct walk *w, const struct row *row)
     uint64_t hash = 0;
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
-        hash = hash * 31 + hash_slice(&w->seen->secret, cell_text(&row->cells[columns[i]]));
+        hash = hash_mix(hash, hash_slice(&w->seen->secret, cell_text(&row->cells[columns[i]])));
     return hash;
 }
 

@@ -65,9 +65,19 @@ void buf_addf(struct buf *b, const char *format, ...)
     }
 }
 
-void buf_add_escaped(struct buf *b, struct slice s, size_t max_bytes)
+struct hex_escape {
+    char text[4];
+};
+
+static struct hex_escape hex_escape(char c)
 {
     static const char hex[] = "0123456789abcdef";
+
+    return (struct hex_escape){{'\\', 'x', hex[(unsigned char)c >> 4], hex[c & 15]}};
+}
+
+void buf_add_escaped(struct buf *b, struct slice s, size_t max_bytes)
+{
     size_t n = s.n < max_bytes ? s.n : max_bytes;
 
     for (size_t i = 0; i < n; i++) {
@@ -76,8 +86,20 @@ void buf_add_escaped(struct buf *b, struct slice s, size_t max_bytes)
         if (c >= 0x21 && c <= 0x7e && c != '\\' && c != '"' && c != '=')
             buf_add_char(b, (char)c);
         else
-            buf_add(b, (struct slice){(char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4});
+            buf_add(b, (struct slice){hex_escape(s.p[i]).text, sizeof(struct hex_escape)});
     }
     if (n < s.n)
         buf_add(b, SLICE("..."));
+}
+
+void buf_add_printable(struct buf *b, struct slice s)
+{
+    for (size_t i = 0; i < s.n && !b->full; i++) {
+        if (s.p[i] >= 0x20 && s.p[i] < 0x7f)
+            buf_add_char(b, s.p[i]);
+        else if (b->cap - b->n > sizeof(struct hex_escape))
+            buf_add(b, (struct slice){hex_escape(s.p[i]).text, sizeof(struct hex_escape)});
+        else
+            b->full = true;
+    }
 }

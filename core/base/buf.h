@@ -33,6 +33,12 @@ void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(prin
  */
 void buf_add_escaped(struct buf *b, struct slice s, size_t max_bytes);
 
+/*
+ * The same for a whole sentence, in which escaped text may stand already: printable ASCII stays, blanks, quotes and
+ * backslashes among it. Where it does not fit it ends with a whole \xHH.
+ */
+void buf_add_printable(struct buf *b, struct slice s);
+
 static inline struct slice buf_slice(const struct buf *b)
 {
     return (struct slice){b->p, b->n};

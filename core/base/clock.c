@@ -1,5 +1,7 @@
 #include "core/base/clock.h"
 
+#include "core/base/slice.h"
+
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,13 +29,6 @@ int64_t clock_wall_s(void)
     return (int64_t)time(NULL);
 }
 
-static unsigned hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
-}
-
 uint64_t clock_boot_id(void)
 {
     char text[64];
@@ -44,7 +39,7 @@ uint64_t clock_boot_id(void)
     if (fd >= 0)
         (void)close(fd);
     for (ssize_t i = 0; i < n; i++)
-        if (hex_value(text[i]) < 16)
-            id = (id << 4 | id >> 60) ^ hex_value(text[i]);
+        if (hex_digit(text[i]) >= 0)
+            id = (id << 4 | id >> 60) ^ (uint64_t)hex_digit(text[i]);
     return id;
 }

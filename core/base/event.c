@@ -37,31 +37,19 @@ static void quote_if(struct event *e, bool quoted)
 /* What stands for itself: printable ASCII, but neither backslash, quote nor blank. */
 static const bool is_shown[256] = {['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
 
-/* The first character of s, in the way of the format. Returns how many bytes of s it is. */
-static size_t add_escaped(struct event *e, struct slice s)
-{
-    char json[JSON_CHARACTER_MAX];
-    size_t n, taken;
-
-    if (!is_json(e)) {
-        buf_add_escaped(&e->text, (struct slice){s.p, 1}, 1);
-        return 1;
-    }
-    n = json_character(s, json, &taken);
-    buf_add(&e->text, (struct slice){json, n});
-    return taken;
-}
-
-static void add_foreign(struct event *e, struct slice s)
+/* An equals sign is shown as it is, so that an address that has one is found as it was sent. */
+static void add_escaped(struct buf *b, struct slice s)
 {
     while (s.n > 0) {
         size_t n = 0;
 
         while (n < s.n && is_shown[(unsigned char)s.p[n]])
             n++;
-        buf_add(&e->text, (struct slice){s.p, n});
-        if (n < s.n)
-            n += add_escaped(e, (struct slice){s.p + n, s.n - n});
+        buf_add(b, (struct slice){s.p, n});
+        if (n < s.n) {
+            buf_add_escaped(b, (struct slice){s.p + n, 1}, 1);
+            n++;
+        }
         s = (struct slice){s.p + n, s.n - n};
     }
 }
@@ -76,11 +64,13 @@ void event_add_text(struct event *e, struct slice key, struct slice value)
         return;
     if (cut)
         value.n = EVENT_VALUE_MAX;
-    /* An equals sign is shown as it is, so that an address that has one is found as it was sent. */
     quoted = is_json(e) || memchr(value.p, '=', value.n) != NULL;
     start = begin_field(e, key);
     quote_if(e, quoted);
-    add_foreign(e, value);
+    if (is_json(e))
+        json_add(&e->text, value);
+    else
+        add_escaped(&e->text, value);
     if (cut)
         buf_add(&e->text, SLICE("..."));
     quote_if(e, quoted);

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <unistr.h>
 
+#define ESCAPE_MAX 12 /* two halves of a surrogate pair */
+
 static size_t put_unit(char *out, unsigned unit)
 {
     static const char hex[] = "0123456789abcdef";
@@ -12,7 +14,8 @@ static size_t put_unit(char *out, unsigned unit)
     return sizeof digits;
 }
 
-size_t json_character(struct slice text, char out[JSON_CHARACTER_MAX], size_t *taken)
+/* Escapes the first character of text, which is not empty. Returns the bytes written; *taken those of the text. */
+static size_t put_escape(char out[ESCAPE_MAX], struct slice text, size_t *taken)
 {
     ucs4_t c;
     int width = u8_mbtoucr(&c, (const uint8_t *)text.p, text.n);
@@ -20,19 +23,15 @@ size_t json_character(struct slice text, char out[JSON_CHARACTER_MAX], size_t *t
     *taken = width > 0 ? (size_t)width : 1;
     if (width <= 0)
         return put_unit(out, 0xfffd);
-    if (c < 0x20 || c >= 0x7f) {
-        if (c <= 0xffff)
-            return put_unit(out, c);
-        c -= 0x10000;
-        return put_unit(out, 0xd800 + (c >> 10)) + put_unit(out + 6, 0xdc00 + (c & 0x3ff));
+    if (c == '"' || c == '\\') {
+        out[0] = '\\';
+        out[1] = (char)c;
+        return 2;
     }
-    if (c != '"' && c != '\\') {
-        *out = (char)c;
-        return 1;
-    }
-    out[0] = '\\';
-    out[1] = (char)c;
-    return 2;
+    if (c <= 0xffff)
+        return put_unit(out, c);
+    c -= 0x10000;
+    return put_unit(out, 0xd800 + (c >> 10)) + put_unit(out + 6, 0xdc00 + (c & 0x3ff));
 }
 
 /* Characters from the beginning of text on that stand for themselves. */
@@ -48,13 +47,13 @@ static size_t plain_run(struct slice text)
 void json_add(struct buf *b, struct slice text)
 {
     while (text.n > 0 && !b->full) {
-        char shown[JSON_CHARACTER_MAX];
+        char escape[ESCAPE_MAX];
         size_t taken = plain_run(text), n;
 
         if (taken > 0) {
             buf_add(b, (struct slice){text.p, taken});
-        } else if ((n = json_character(text, shown, &taken)) < b->cap - b->n) {
-            buf_add(b, (struct slice){shown, n});
+        } else if ((n = put_escape(escape, text, &taken)) < b->cap - b->n) {
+            buf_add(b, (struct slice){escape, n});
         } else {
             b->full = true;
         }

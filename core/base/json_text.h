@@ -8,12 +8,6 @@
 
 #include "core/base/buf.h"
 
-#define JSON_CHARACTER_MAX 12 /* two halves of a surrogate pair */
-
-/* Writes the first character of text, which is not empty, to out. Returns the bytes written; *taken those of the text.
- */
-size_t json_character(struct slice text, char out[JSON_CHARACTER_MAX], size_t *taken);
-
 /* Appends text, without quotes. Where it does not fit it ends with a whole character, and the buf is full. */
 void json_add(struct buf *b, struct slice text);
 /* The same in its quotes. */

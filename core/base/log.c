@@ -378,19 +378,6 @@ void log_line(struct log *log, enum log_level level, struct slice line)
         (void)pthread_cond_signal(&log->wake);
 }
 
-/* Printable ASCII as it is, any other byte as \xHH. */
-static void add_printable(struct buf *b, struct slice text)
-{
-    for (size_t i = 0; i < text.n && b->cap - b->n > sizeof "\\x00" - 1; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-
-        if (c >= 0x20 && c <= 0x7e)
-            buf_add_char(b, (char)c);
-        else
-            buf_addf(b, "\\x%02x", c);
-    }
-}
-
 void log_say(struct log *log, enum log_level level, const char *format, ...)
 {
     char text[LOG_LINE_MAX];
@@ -408,7 +395,7 @@ void log_say(struct log *log, enum log_level level, const char *format, ...)
         b.cap = sizeof text;
         buf_add(&b, SLICE("\"}"));
     } else {
-        add_printable(&b, slice_of(sentence));
+        buf_add_printable(&b, slice_of(sentence));
     }
     log_line(log, level, buf_slice(&b));
 }

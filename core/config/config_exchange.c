@@ -36,12 +36,6 @@ static int keep_text(struct reader *r, struct slice text, void *at)
     return kept != NULL ? 0 : -1;
 }
 
-static bool is_hex(char c)
-{
-    c = ascii_lower(c);
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 static int parse_guid(struct reader *r, struct slice text, void *at, struct error *e)
 {
     char guid[GUID_TEXT];
@@ -49,7 +43,7 @@ static int parse_guid(struct reader *r, struct slice text, void *at, struct erro
 
     for (size_t i = 0; i < text.n && right; i++) {
         guid[i] = ascii_lower(text.p[i]);
-        right = i == 8 || i == 13 || i == 18 || i == 23 ? guid[i] == '-' : is_hex(guid[i]);
+        right = i == 8 || i == 13 || i == 18 || i == 23 ? guid[i] == '-' : hex_digit(guid[i]) >= 0;
     }
     if (!right)
         return error_set(e, "\"%s\": expected a GUID, as in 7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d1", quote(text).text);

@@ -19,12 +19,6 @@ struct subject {
     char name[sizeof((struct block *)0)->subject];
 };
 
-static int hex_of(char c)
-{
-    c = ascii_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* What buf_add_escaped made of the name, taken back. False when it was cut. */
 static bool unescape(struct slice shown, struct subject *out)
 {
@@ -37,9 +31,9 @@ static bool unescape(struct slice shown, struct subject *out)
             buf_add_char(&b, shown.p[i]);
             continue;
         }
-        if (shown.n - i < 4 || shown.p[i + 1] != 'x' || hex_of(shown.p[i + 2]) < 0 || hex_of(shown.p[i + 3]) < 0)
+        if (shown.n - i < 4 || shown.p[i + 1] != 'x' || hex_digit(shown.p[i + 2]) < 0 || hex_digit(shown.p[i + 3]) < 0)
             return false;
-        buf_add_char(&b, (char)(hex_of(shown.p[i + 2]) << 4 | hex_of(shown.p[i + 3])));
+        buf_add_char(&b, (char)(hex_digit(shown.p[i + 2]) << 4 | hex_digit(shown.p[i + 3])));
         i += 3;
     }
     out->submission.login_text = buf_slice(&b);

@@ -23,48 +23,21 @@ static struct slice undecorated(struct slice text)
     return text;
 }
 
-/* Four numbers up to 255 without leading zeros, as inet_pton(3) has them: *out is set only then. */
-static bool parse_dotted(struct slice text, uint8_t *out)
-{
-    const char *p = text.p, *end = text.p + text.n;
-    uint8_t b[4];
-
-    for (unsigned octet = 0; octet < 4; octet++) {
-        const char *first;
-        unsigned value = 0;
-
-        if (octet > 0 && (p == end || *p++ != '.'))
-            return false;
-        for (first = p; p < end && p - first < 3 && *p >= '0' && *p <= '9'; p++)
-            value = value * 10 + (unsigned)(*p - '0');
-        if (p == first || (*first == '0' && p - first > 1) || value > 255)
-            return false;
-        b[octet] = (uint8_t)value;
-    }
-    if (p != end)
-        return false;
-    memcpy(out, b, sizeof b);
-    return true;
-}
-
 /* *dotted: a plain IPv4 address, so that a prefix length counts from its own first bit. NAT64 stays wrapped. */
 static bool parse_wrapped(struct slice text, struct ip *out, bool *dotted)
 {
     char terminated[IP_TEXT_MAX];
 
-    if (text.n == 0)
-        return false;
-    if (text.p[0] < '0' || text.p[0] > '9')
-        text = undecorated(text);
-    *dotted = parse_dotted(text, out->b + sizeof v4_mapped);
-    if (*dotted) {
-        memcpy(out->b, v4_mapped, sizeof v4_mapped);
-        return true;
-    }
+    text = undecorated(text);
     if (text.n == 0 || text.n >= sizeof terminated || memchr(text.p, '\0', text.n) != NULL)
         return false;
     memcpy(terminated, text.p, text.n);
     terminated[text.n] = '\0';
+    *dotted = inet_pton(AF_INET, terminated, out->b + sizeof v4_mapped) == 1;
+    if (*dotted) {
+        memcpy(out->b, v4_mapped, sizeof v4_mapped);
+        return true;
+    }
     return inet_pton(AF_INET6, terminated, out->b) == 1;
 }
 

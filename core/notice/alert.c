@@ -94,19 +94,14 @@ void alert_advice(struct alert *alert, const char *format, ...)
 
 /* ---- as JSON ---- */
 
-/* Printable ASCII stays; anything else becomes a visible \xHH, since it came from outside and goes to people. */
+/* What is not printable ASCII becomes a visible \xHH, since it came from outside and goes to people. */
 static void add_string(struct buf *b, struct slice text)
 {
-    buf_add_char(b, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
+    char shown[4 * sizeof((struct alert *)0)->advice];
+    struct buf printable = BUF_OVER(shown);
 
-        if (c < 0x20 || c > 0x7e)
-            buf_addf(b, "\\\\x%02x", c);
-        else
-            json_add(b, (struct slice){text.p + i, 1});
-    }
-    buf_add_char(b, '"');
+    buf_add_printable(&printable, text);
+    json_add_string(b, buf_slice(&printable));
 }
 
 static void add_member(struct buf *b, const char *key, const char *value)

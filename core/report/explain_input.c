@@ -3,8 +3,8 @@
 #include "core/report/text.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stddef.h>
-#include <unistr.h>
 
 /* ---- names ---- */
 
@@ -62,11 +62,6 @@ static int read_input(struct question *q, FILE *from, bool lines, size_t *n, str
     return *n > 0 ? 0 : error_set(e, "standard input is empty");
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Turns \xHH back into bytes, in place. */
 static struct slice unescape_text(char *p, size_t n)
 {
@@ -83,66 +78,19 @@ static struct slice unescape_text(char *p, size_t n)
     return (struct slice){p, to};
 }
 
-/* The four digits of \uNNNN at p; -1: there are none. */
-static long unit_at(const char *p, size_t n)
+/* One key=value at *at; false at the end. Values of ours in quotes are skipped over. */
+static bool next_field(char *p, size_t n, size_t *at, struct slice *name, struct slice *value)
 {
-    long unit = 0;
-
-    if (n < 6 || p[0] != '\\' || p[1] != 'u')
-        return -1;
-    for (size_t i = 2; i < 6; i++) {
-        if (hex_digit(p[i]) < 0)
-            return -1;
-        unit = unit * 16 + hex_digit(p[i]);
-    }
-    return unit;
-}
-
-/* Takes JSON's escapes off (RFC 8259 7), as far as the log has them, in place: what is written is never longer. */
-static struct slice unescape_json(char *p, size_t n)
-{
-    size_t to = 0;
-
-    for (size_t i = 0; i < n;) {
-        long unit = unit_at(p + i, n - i), second;
-
-        if (unit < 0) {
-            i += p[i] == '\\' && i + 1 < n ? 1 : 0;
-            p[to++] = p[i++];
-            continue;
-        }
-        i += 6;
-        if (unit >= 0xd800 && unit < 0xdc00 && (second = unit_at(p + i, n - i)) >= 0xdc00 && second < 0xe000) {
-            unit = 0x10000 + ((unit - 0xd800) << 10) + (second - 0xdc00);
-            i += 6;
-        }
-        if (unit < 0x80)
-            p[to++] = (char)unit;
-        else {
-            int bytes = u8_uctomb((uint8_t *)p + to, (ucs4_t)unit, (ptrdiff_t)(n - to));
-
-            to += bytes > 0 ? (size_t)bytes : 0;
-        }
-    }
-    return (struct slice){p, to};
-}
-
-/* One key=value, or "key":value, at *at; answers false at the end. Values of ours in quotes are skipped over. */
-static bool next_field(char *p, size_t n, size_t *at, bool json, struct slice *name, struct slice *value)
-{
-    const char *stops = json ? ",}" : " \n\r";
     size_t from = *at, begin, end;
     bool quoted;
 
-    while (from < n && strchr(json ? " ,{\"" : " ", p[from]) != NULL)
+    while (from < n && p[from] == ' ')
         from++;
-    for (begin = from; begin < n && p[begin] != (json ? ':' : '=') && (json || p[begin] != ' ');)
+    for (begin = from; begin < n && p[begin] != '=' && p[begin] != ' ';)
         begin++;
     if (begin >= n)
         return false;
     *name = (struct slice){p + from, begin - from};
-    if (json && name->n > 0 && name->p[name->n - 1] == '"')
-        name->n--;
     if (p[begin] == ' ') {
         *at = begin + 1;
         *value = (struct slice){NULL, 0};
@@ -151,12 +99,48 @@ static bool next_field(char *p, size_t n, size_t *at, bool json, struct slice *n
     begin++;
     quoted = begin < n && p[begin] == '"';
     begin += quoted ? 1 : 0;
-    for (end = begin; end < n && (quoted ? p[end] != '"' : strchr(stops, p[end]) == NULL);)
-        end += quoted && json && p[end] == '\\' && end + 1 < n ? 2 : 1;
-    end = end < n ? end : n;
-    *value = json ? unescape_json(p + begin, end - begin) : unescape_text(p + begin, end - begin);
+    for (end = begin; end < n && (quoted ? p[end] != '"' : strchr(" \n\r", p[end]) == NULL);)
+        end++;
+    *value = unescape_text(p + begin, end - begin);
     *at = end + (quoted ? 1 : 0);
     return true;
+}
+
+static void take_text_event(struct question *q, char *event, size_t n)
+{
+    struct slice name, value;
+    size_t at = 0;
+
+    while (next_field(event, n, &at, &name, &value))
+        take_field(q, true, name, value);
+}
+
+/* line is in q->input, and so is what becomes of it, which is never longer. */
+static int take_json_event(struct question *q, struct slice line, struct error *e)
+{
+    json_error_t why;
+    json_t *event = json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &why);
+    json_t *value;
+    const char *key;
+    char shown[200];
+    struct buf kept;
+
+    if (event == NULL)
+        return error_set(e, "standard input: the line is cut or damaged: %s",
+                         text_plain(shown, sizeof shown, slice_of(why.text)));
+    kept = BUF_OVER(q->input);
+    json_object_foreach(event, key, value)
+    {
+        size_t from = kept.n;
+
+        if (json_is_integer(value))
+            buf_addf(&kept, "%lld", (long long)json_integer_value(value));
+        else
+            buf_add(&kept, (struct slice){json_string_value(value), json_string_length(value)});
+        take_field(q, true, slice_of(key), (struct slice){kept.p + from, kept.n - from});
+    }
+    json_decref(event);
+    return 0;
 }
 
 /* Where the event begins, behind whatever header syslog put in front. */
@@ -172,23 +156,23 @@ static char *find_event(char *p, size_t n, const char *mark)
 
 int question_read_log_line(struct question *q, FILE *from, struct error *e)
 {
-    struct slice name, value;
-    size_t n, at = 0;
+    char *event, *brace;
     struct buf b;
-    char *event;
-    bool json;
+    size_t n;
 
     if (read_input(q, from, false, &n, e) != 0)
         return -1;
     event = find_event(q->input, n, "\"event\":\"decision\"");
-    json = event != NULL;
-    if (!json)
+    brace = event != NULL ? memrchr(q->input, '{', (size_t)(event - q->input)) : NULL;
+    if (brace != NULL) {
+        if (take_json_event(q, (struct slice){brace, n - (size_t)(brace - q->input)}, e) != 0)
+            return -1;
+    } else {
         event = find_event(q->input, n, "event=decision");
-    if (event == NULL)
-        return error_set(e, "standard input holds no \"event=decision\": expected one line of postern's log");
-    n -= (size_t)(event - q->input);
-    while (next_field(event, n, &at, json, &name, &value))
-        take_field(q, true, name, value);
+        if (event == NULL)
+            return error_set(e, "standard input holds no \"event=decision\": expected one line of postern's log");
+        take_text_event(q, event, n - (size_t)(event - q->input));
+    }
     if (slice_eq(q->tls, SLICE("none")))
         q->tls = (struct slice){NULL, 0};
     b = BUF_OVER(q->fault_words);

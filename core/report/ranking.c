@@ -1,20 +1,11 @@
 #include "core/report/ranking.h"
 
 #include <stdlib.h>
-
-/* FNV-1a, 64 bits; seeded with the table's address so that names chosen to collide need to know it. */
-static uint64_t hash_of(const struct ranking *t, struct slice name)
-{
-    uint64_t h = UINT64_C(14695981039346656037) ^ (uintptr_t)t;
-
-    for (size_t i = 0; i < name.n; i++)
-        h = (h ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
-    return h ^ h >> 29;
-}
+#include <sys/random.h>
 
 static uint32_t *place_of(const struct ranking *t, struct slice name)
 {
-    for (size_t i = hash_of(t, name);; i++) {
+    for (size_t i = hash_slice(&t->secret, name);; i++) {
         uint32_t *place = &t->places[i & (t->n_places - 1)];
 
         if (*place == 0 || slice_eq(slice_of(t->rows[*place - 1].name), name))
@@ -32,6 +23,8 @@ static bool grow(struct ranking *t)
     if (rows == NULL)
         return false;
     t->rows = rows;
+    if (t->capacity == 0 && getrandom(&t->secret, sizeof t->secret, 0) != (ssize_t)sizeof t->secret)
+        return false;
     places = calloc(capacity * 2, sizeof *places);
     if (places == NULL)
         return false;

@@ -5,9 +5,7 @@
 #ifndef POSTERN_CORE_REPORT_RANKING_H
 #define POSTERN_CORE_REPORT_RANKING_H
 
-#include "core/base/slice.h"
-
-#include <stdint.h>
+#include "core/base/hash.h"
 
 #define RANKING_MAX 200000u
 
@@ -21,10 +19,12 @@ struct ranking {
     struct ranking_row *rows;
     uint32_t *places; /* hash table of indexes into rows, + 1 */
     size_t n, capacity, n_places;
-    uint64_t beyond; /* names that found no room */
+    struct hash_secret secret; /* drawn with the first name */
+    uint64_t beyond;           /* names that found no room */
 };
 
-/* Adds that many to count[which] of the name. All zero is an empty ranking. Without memory the name counts as beyond.
+/* Adds that many to count[which] of the name. All zero is an empty ranking. Without memory or random
+ * numbers the name counts as beyond.
  */
 void ranking_add(struct ranking *t, struct slice name, int which, uint64_t many, int64_t at_s);
 /* Sorts by count[which], the highest first, then by name; no adding afterwards. */

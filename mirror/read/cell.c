@@ -90,14 +90,6 @@ bool cell_number(const struct cell *cell, unsigned long long max, unsigned long 
     return slice_to_u64(cell_text(cell), max, out);
 }
 
-static int hex_digit(char c)
-{
-    c = ascii_lower(c);
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool guid_parse(struct slice text, uint8_t out[16])
 {
     size_t digits = 0;

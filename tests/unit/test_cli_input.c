@@ -151,8 +151,13 @@ static void a_line_that_is_none_is_refused_whatever_it_holds(void **state)
     static const struct {
         const char *text;
         size_t n;
-    } rows[] = {
-        {"", 0}, {"\n\n\n", 3}, {"event=block subject=x", 21}, {"\0\0event=decisio", 16}, {"{\"event\":\"deci", 14}};
+    } rows[] = {{"", 0},
+                {"\n\n\n", 3},
+                {"event=block subject=x", 21},
+                {"\0\0event=decisio", 16},
+                {"{\"event\":\"deci", 14},
+                {"{\"event\":\"decision\",\"login\":\"a", 31},
+                {"{\"event\":\"decision\",\"size\":1,\"size\":2}", 38}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

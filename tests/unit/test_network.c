@@ -119,41 +119,6 @@ static void what_is_no_address_is_refused(void **state)
     }
 }
 
-/* inet_pton(3) is the one to agree with. */
-static void four_numbers_with_dots_are_read_as_libc_reads_them(void **state)
-{
-    uint32_t random = 4711;
-    unsigned accepted = 0;
-
-    (void)state;
-    for (int round = 0; round < 500000; round++) {
-        char text[24];
-        size_t n = 0;
-        struct in_addr expected;
-        struct ip a = {{0}};
-
-        for (int octet = 0; octet < 4 || random % 16 == 0; octet++) {
-            random = random * 1664525 + 1013904223;
-            n += (size_t)snprintf(text + n, sizeof text - n, (random >> 8) % 24 == 0 ? "%02u." : "%u.",
-                                  (random >> 16) % (octet % 2 == 0 ? 300 : 30));
-            if (n > sizeof text - 6)
-                break;
-        }
-        n -= (random >> 12) % 16 != 0;
-        if ((random >> 10) % 16 == 0)
-            text[(random >> 20) % n] = "0129./: a\xff"[(random >> 16) % 10];
-        text[n] = '\0';
-        if (inet_pton(AF_INET, text, &expected) != 1) {
-            assert_false(ip_parse(slice_of(text), &a));
-            continue;
-        }
-        accepted++;
-        assert_true(ip_parse(slice_of(text), &a) && ip_is_v4(&a));
-        assert_memory_equal(a.b + 12, &expected, 4);
-    }
-    assert_true(accepted > 10000);
-}
-
 static void only_a_mapped_address_is_ipv4(void **state)
 {
     struct ip a = ip("192.0.2.1"), b = ip("::192.0.2.1"), c = ip("2001:db8::1");
@@ -681,7 +646,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_known_in_every_spelling),
         cmocka_unit_test(what_is_no_address_is_refused),
-        cmocka_unit_test(four_numbers_with_dots_are_read_as_libc_reads_them),
         cmocka_unit_test(only_a_mapped_address_is_ipv4),
         cmocka_unit_test(an_address_is_written_as_the_c_library_writes_it),
         cmocka_unit_test(a_network_is_known_in_every_spelling),

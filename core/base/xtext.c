@@ -1,11 +1,9 @@
-#include "milter/xtext.h"
+#include "core/base/xtext.h"
 
 /* Upper case only, as the RFC has it; -1: no such digit. */
 static int digit(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= 'a' && c <= 'f' ? -1 : hex_digit(c);
 }
 
 /* The byte at *at, which is moved behind it; -1: there is none. */
