@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#define TEXT_SHOWN_MAX 512u /* bytes of one foreign text that are shown */
+#define TEXT_SHOWN_MAX 1024u /* bytes of one foreign text that are shown */
 /* Room for one of them, escaped: every byte may become six. */
 #define TEXT_CELL_MAX (6 * TEXT_SHOWN_MAX + 16)
 
