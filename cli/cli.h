@@ -1,8 +1,8 @@
 /*
- * What all commands of the command line program "postern" share: the configuration, the directory, the state and the
- * journal, each opened when a command first asks for it; errors; times and durations as people write them.
+ * What all commands of the command line program "postern" share: the files that they read, each opened when a command
+ * first asks for it; printers; errors; times and durations as people write them.
  *
- * A command answers the exit status of the program: CLI_OK, CLI_FAILED, CLI_USAGE, or others that its manual page
+ * A command returns the exit status of the program: CLI_OK, CLI_FAILED, CLI_USAGE, or others that its manual page
  * names. What only reads needs no more rights than those of group postern.
  */
 #ifndef POSTERN_CLI_H
@@ -65,7 +65,7 @@ int cli_exit_status(const struct cli *cli, int status);
         NULL, 0, NULL, 0                                                                                               \
     }
 
-/* What CLI_NEXT answers besides the options' own values. */
+/* What cli_next_option returns besides the options' own values. */
 #define CLI_OPTIONS_END (-1)
 #define CLI_OPTIONS_STOP (-2) /* --help was printed or an option was wrong: return *status */
 /*
@@ -77,9 +77,9 @@ int cli_check_arguments(struct cli *cli, int argc, int least, int most);
 
 /* ---- saying ---- */
 
-/* "postern COMMAND: ..." on the error output; the format is ours, foreign text is escaped first. Answers CLI_FAILED. */
+/* "postern COMMAND: ..." on the error output; the format is ours, foreign text is escaped first. Returns CLI_FAILED. */
 int cli_fail(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same with a hint at --help. Answers CLI_USAGE. */
+/* The same with a hint at --help. Returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* For a report on the standard output, in the format that was asked for and as wide as the terminal. NULL after an
  * error was printed. */

@@ -13,6 +13,43 @@ static void remark(struct printer *p, enum remark remark, const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
+/* ---- what a printer has no use for ---- */
+
+static void ignore_line(struct printer *p, const struct line *line)
+{
+    (void)p;
+    (void)line;
+}
+
+static void ignore_open(struct printer *p, const char *name, enum tree tree)
+{
+    (void)p;
+    (void)name;
+    (void)tree;
+}
+
+static void ignore_value(struct printer *p, const char *name, struct value value)
+{
+    (void)p;
+    (void)name;
+    (void)value;
+}
+
+static void ignore_end(struct printer *p)
+{
+    (void)p;
+}
+
+static void fill_in(struct printer *p)
+{
+    p->line = p->line != NULL ? p->line : ignore_line;
+    p->end = p->end != NULL ? p->end : ignore_end;
+    p->open = p->open != NULL ? p->open : ignore_open;
+    p->value = p->value != NULL ? p->value : ignore_value;
+    p->close = p->close != NULL ? p->close : ignore_end;
+    p->remark = remark;
+}
+
 struct printer *print_begin(FILE *to, enum output_format format, const struct terminal *terminal, const char *command)
 {
     struct print *print = format == OUTPUT_CSV ? print_csv() : format == OUTPUT_JSON ? print_json() : print_text();
@@ -22,7 +59,7 @@ struct printer *print_begin(FILE *to, enum output_format format, const struct te
     print->to = to;
     print->terminal = *terminal;
     print->command = command;
-    print->printer.remark = remark;
+    fill_in(&print->printer);
     return &print->printer;
 }
 

@@ -40,7 +40,7 @@ struct print {
     void (*free)(struct print *print); /* what the printer has besides; NULL: nothing */
 };
 
-/* malloc'ed, with everything but to, command and terminal set. NULL without memory. */
+/* malloc'ed, with the calls that they have a use for; print_begin sets the rest. NULL without memory. */
 struct print *print_text(void);
 struct print *print_csv(void);
 struct print *print_json(void);

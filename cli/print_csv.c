@@ -5,31 +5,6 @@
 
 #include <stdlib.h>
 
-static void ignore_line(struct printer *p, const struct line *line)
-{
-    (void)p;
-    (void)line;
-}
-
-static void ignore_open(struct printer *p, const char *name, enum tree tree)
-{
-    (void)p;
-    (void)name;
-    (void)tree;
-}
-
-static void ignore_value(struct printer *p, const char *name, struct value value)
-{
-    (void)p;
-    (void)name;
-    (void)value;
-}
-
-static void ignore(struct printer *p)
-{
-    (void)p;
-}
-
 static void begin_table(struct printer *p, const struct table *table)
 {
     struct print *print = (struct print *)p;
@@ -78,12 +53,6 @@ struct print *print_csv(void)
     struct print *print = calloc(1, sizeof *print);
 
     if (print != NULL)
-        print->printer = (struct printer){.line = ignore_line,
-                                          .table = begin_table,
-                                          .row = put_row,
-                                          .end = ignore,
-                                          .open = ignore_open,
-                                          .value = ignore_value,
-                                          .close = ignore};
+        print->printer = (struct printer){.table = begin_table, .row = put_row};
     return print;
 }

@@ -126,20 +126,13 @@ static void put_row(struct printer *p, const struct value *cells)
     close_tree(p);
 }
 
-static void ignore_line(struct printer *p, const struct line *line)
-{
-    (void)p;
-    (void)line;
-}
-
 struct print *print_json(void)
 {
     struct json *j = calloc(1, sizeof *j);
 
     if (j == NULL)
         return NULL;
-    j->print.printer = (struct printer){.line = ignore_line,
-                                        .table = begin_table,
+    j->print.printer = (struct printer){.table = begin_table,
                                         .row = put_row,
                                         .end = close_tree,
                                         .open = open_tree,

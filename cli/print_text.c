@@ -296,27 +296,6 @@ static void end_table(struct printer *p)
     o->held_n = o->held_capacity = o->held_rows = 0;
 }
 
-/* ---- trees are for programs ---- */
-
-static void ignore_open(struct printer *p, const char *name, enum tree tree)
-{
-    (void)p;
-    (void)name;
-    (void)tree;
-}
-
-static void ignore_value(struct printer *p, const char *name, struct value value)
-{
-    (void)p;
-    (void)name;
-    (void)value;
-}
-
-static void ignore_close(struct printer *p)
-{
-    (void)p;
-}
-
 static void free_text(struct print *print)
 {
     free(((struct text *)print)->held);
@@ -328,14 +307,8 @@ struct print *print_text(void)
 
     if (o == NULL)
         return NULL;
-    o->print.printer = (struct printer){.people = true,
-                                        .line = put_line,
-                                        .table = begin_table,
-                                        .row = put_row,
-                                        .end = end_table,
-                                        .open = ignore_open,
-                                        .value = ignore_value,
-                                        .close = ignore_close};
+    o->print.printer =
+        (struct printer){.people = true, .line = put_line, .table = begin_table, .row = put_row, .end = end_table};
     o->print.free = free_text;
     return &o->print;
 }

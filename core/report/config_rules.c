@@ -28,16 +28,16 @@ static const struct {
     {24, 64, SEVERITY_MEDIUM, "holds more than the devices of a building"},
 };
 
-struct walk {
+struct rules_walk {
     const struct config *config;
     void (*each)(void *arg, const struct config_condition *condition);
     void *arg;
-    const struct row *row;
+    const struct rules_row *row;
 };
 
 /* A row of the table: how to look for it, and whose concern it is. */
-struct row {
-    void (*look)(const struct walk *w);
+struct rules_row {
+    void (*look)(const struct rules_walk *w);
     enum audit_rule rule;
     bool warns;
 };
@@ -46,7 +46,7 @@ struct row {
 
 /* ---- what was found ---- */
 
-__attribute__((format(printf, 4, 0))) static void found_v(const struct walk *w, enum severity severity,
+__attribute__((format(printf, 4, 0))) static void found_v(const struct rules_walk *w, enum severity severity,
                                                           const char *where, const char *format, va_list args)
 {
     char text[900];
@@ -57,8 +57,8 @@ __attribute__((format(printf, 4, 0))) static void found_v(const struct walk *w, 
                 .rule = w->row->rule, .severity = severity, .warns = w->row->warns, .where = where, .text = text});
 }
 
-__attribute__((format(printf, 3, 4))) static void found(const struct walk *w, const char *where, const char *format,
-                                                        ...)
+__attribute__((format(printf, 3, 4))) static void found(const struct rules_walk *w, const char *where,
+                                                        const char *format, ...)
 {
     va_list args;
 
@@ -68,7 +68,7 @@ __attribute__((format(printf, 3, 4))) static void found(const struct walk *w, co
 }
 
 /* As another severity than the rule's. */
-__attribute__((format(printf, 4, 5))) static void found_as(const struct walk *w, enum severity severity,
+__attribute__((format(printf, 4, 5))) static void found_as(const struct rules_walk *w, enum severity severity,
                                                            const char *where, const char *format, ...)
 {
     va_list args;
@@ -93,7 +93,7 @@ static struct where where_of(const char *list, const char *name, const char *mem
 
 /* ---- monitor mode ---- */
 
-static void look_modes(const struct walk *w)
+static void look_modes(const struct rules_walk *w)
 {
     const struct config *c = w->config;
     const struct {
@@ -118,7 +118,7 @@ static void look_modes(const struct walk *w)
                   "\"monitor\", so what this connector's rules would refuse is only logged, and let through");
 }
 
-static void look_watching_limits(const struct walk *w)
+static void look_watching_limits(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_limits; i++)
         if (w->config->limits[i].then == THEN_MONITOR)
@@ -127,7 +127,7 @@ static void look_watching_limits(const struct walk *w)
 
 /* ---- logins and senders ---- */
 
-static void look_unlisted(const struct walk *w)
+static void look_unlisted(const struct rules_walk *w)
 {
     if (w->config->smtp_auth.unlisted == UNLISTED_ALLOW)
         found(w, "smtp_auth.unlisted",
@@ -137,7 +137,7 @@ static void look_unlisted(const struct walk *w)
                  "with \"tenant\", logins that Exchange Online does not know go by the organization's setting");
 }
 
-static void look_local_allow(const struct walk *w)
+static void look_local_allow(const struct rules_walk *w)
 {
     const struct list *allow = w->config->smtp_auth.allow;
 
@@ -146,7 +146,7 @@ static void look_local_allow(const struct walk *w)
               list_count(allow));
 }
 
-static void look_senders(const struct walk *w)
+static void look_senders(const struct rules_walk *w)
 {
     if (w->config->sender.envelope == SENDER_ANY)
         found(w, "sender.envelope", "with \"any\", whoever has one password may use anybody's envelope sender");
@@ -154,13 +154,13 @@ static void look_senders(const struct walk *w)
         found(w, "sender.header_from", "with \"any\", whoever has one password may write as anybody in From");
 }
 
-static void look_null_sender(const struct walk *w)
+static void look_null_sender(const struct rules_walk *w)
 {
     if (w->config->sender.null_sender == NULL_ALLOW)
         found(w, "sender.null_sender", "with \"allow\", the sender rules can be passed by with the null sender");
 }
 
-static void look_tls(const struct walk *w)
+static void look_tls(const struct rules_walk *w)
 {
     if (!w->config->tls.required)
         found(w, "tls.required", "false, so passwords may cross the network in the clear");
@@ -169,7 +169,7 @@ static void look_tls(const struct walk *w)
                  "it is below 1.2, and Exchange Online itself no longer accepts an older one");
 }
 
-static void look_ages(const struct walk *w)
+static void look_ages(const struct rules_walk *w)
 {
     const struct config *c = w->config;
 
@@ -179,7 +179,7 @@ static void look_ages(const struct walk *w)
                   "\"0s\", so nobody is told when the tenant's settings grow old");
 }
 
-static void look_unauthenticated(const struct walk *w)
+static void look_unauthenticated(const struct rules_walk *w)
 {
     if (!w->config->reject_unauthenticated && w->config->n_connectors == 0)
         found(w, "unauthenticated",
@@ -188,7 +188,7 @@ static void look_unauthenticated(const struct walk *w)
 }
 
 /* Where logins outside the directory may send, their spellings must be known as one. */
-static void look_names(const struct walk *w)
+static void look_names(const struct rules_walk *w)
 {
     const struct config *c = w->config;
 
@@ -208,7 +208,8 @@ static void look_names(const struct walk *w)
 
 /* ---- connectors ---- */
 
-static void look_at_width(const struct walk *w, const struct connector_config *connector, const struct network *net)
+static void look_at_width(const struct rules_walk *w, const struct connector_config *connector,
+                          const struct network *net)
 {
     bool v4 = ip_is_v4(&net->base) && net->prefix >= V4_MAPPED_BITS;
     int prefix = v4 ? net->prefix - V4_MAPPED_BITS : net->prefix;
@@ -223,14 +224,14 @@ static void look_at_width(const struct walk *w, const struct connector_config *c
         }
 }
 
-static void look_wide_networks(const struct walk *w)
+static void look_wide_networks(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_connectors; i++)
         for (size_t j = 0; j < w->config->connectors[i].n_networks; j++)
             look_at_width(w, &w->config->connectors[i], &w->config->connectors[i].networks[j]);
 }
 
-static void look_open_connectors(const struct walk *w)
+static void look_open_connectors(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_connectors; i++) {
         const struct connector_config *connector = &w->config->connectors[i];
@@ -242,7 +243,7 @@ static void look_open_connectors(const struct walk *w)
     }
 }
 
-static void look_idle_connectors(const struct walk *w)
+static void look_idle_connectors(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_connectors; i++) {
         const struct connector_config *connector = &w->config->connectors[i];
@@ -253,7 +254,7 @@ static void look_idle_connectors(const struct walk *w)
 }
 
 /* The milter protocol has a certificate's subject only. */
-static void look_ccerts(const struct walk *w)
+static void look_ccerts(const struct rules_walk *w)
 {
     const struct config *c = w->config;
 
@@ -273,7 +274,7 @@ static bool for_every_login(const struct limit_config *limit)
            (limit->count == COUNT_MESSAGES || limit->count == COUNT_RECIPIENTS) && limit->then != THEN_MONITOR;
 }
 
-static void look_unbounded(const struct walk *w)
+static void look_unbounded(const struct rules_walk *w)
 {
     const struct config *c = w->config;
 
@@ -294,7 +295,7 @@ static bool is_faster(const struct limit_rate *figure, uint64_t most, uint64_t p
            (double)figure->rate.count * (double)period_s > (double)most * (double)figure->rate.period_s;
 }
 
-static void look_at_service(const struct walk *w, const struct limit_config *limit)
+static void look_at_service(const struct rules_walk *w, const struct limit_config *limit)
 {
     bool messages = limit->count == COUNT_MESSAGES;
     uint64_t most = messages ? SERVICE_MESSAGES_A_MINUTE : SERVICE_RECIPIENTS_A_DAY;
@@ -315,7 +316,7 @@ static void look_at_service(const struct walk *w, const struct limit_config *lim
                      limit->exceptions[i].name);
 }
 
-static void look_service_limits(const struct walk *w)
+static void look_service_limits(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_limits; i++)
         if (for_every_login(&w->config->limits[i]) && !w->config->limits[i].figure.unlimited)
@@ -334,7 +335,7 @@ static bool counts_refusals(const struct limit_config *limit)
 
 /* Refusals that count against others than who met them. Those of clients without a login count against no login from a
  * familiar network; those of logins do. */
-static void look_at_refusals(const struct walk *w, const struct limit_config *limit)
+static void look_at_refusals(const struct rules_walk *w, const struct limit_config *limit)
 {
     bool by_client = (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0;
     struct where where = where_of("limits", limit->name, "");
@@ -357,13 +358,13 @@ static void look_at_refusals(const struct walk *w, const struct limit_config *li
               "never_block");
 }
 
-static void look_shared_refusals(const struct walk *w)
+static void look_shared_refusals(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_limits; i++)
         look_at_refusals(w, &w->config->limits[i]);
 }
 
-static void look_idle_limits(const struct walk *w)
+static void look_idle_limits(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_limits; i++) {
         const struct limit_config *limit = &w->config->limits[i];
@@ -386,7 +387,7 @@ static bool is_loopback(const struct listener_config *l)
     return strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
 }
 
-static void look_at_listener(const struct walk *w, const char *setting, const struct listener_config *l)
+static void look_at_listener(const struct rules_walk *w, const char *setting, const struct listener_config *l)
 {
     if (l->address != NULL && l->host != NULL && !is_loopback(l))
         found(w, setting,
@@ -394,10 +395,11 @@ static void look_at_listener(const struct walk *w, const char *setting, const st
               "port with a firewall",
               l->address);
     if (l->has_tls && !l->tls.required)
-        found(w, setting, "%.200s has tls.required = false, so passwords may cross the network in the clear", l->address);
+        found(w, setting, "%.200s has tls.required = false, so passwords may cross the network in the clear",
+              l->address);
 }
 
-static void look_listeners(const struct walk *w)
+static void look_listeners(const struct rules_walk *w)
 {
     const struct config *c = w->config;
 
@@ -407,7 +409,7 @@ static void look_listeners(const struct walk *w)
         look_at_listener(w, "milter.listen", &c->milter.listen[i]);
 }
 
-static void look_charge(const struct walk *w)
+static void look_charge(const struct rules_walk *w)
 {
     const struct config *c = w->config;
     bool policyd = c->policyd.n_listen > 0, milter = c->milter.n_listen > 0;
@@ -423,7 +425,7 @@ static void look_charge(const struct walk *w)
 }
 
 /* A refusal for the moment that was made one for good loses mail; 535 is no reply to MAIL or RCPT (RFC 5321 4.3.2). */
-static void look_replies(const struct walk *w)
+static void look_replies(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_replies; i++) {
         const char *name = w->config->replies[i].reason, *text = w->config->replies[i].text;
@@ -440,7 +442,7 @@ static void look_replies(const struct walk *w)
     }
 }
 
-static void look_alerts(const struct walk *w)
+static void look_alerts(const struct rules_walk *w)
 {
     if (w->config->n_alerts == 0)
         found(w, "alerts", "the list is empty: a block is seen by who looks for it");
@@ -448,7 +450,7 @@ static void look_alerts(const struct walk *w)
 
 /* ---- the table ---- */
 
-static const struct row rows[] = {
+static const struct rules_row rows[] = {
     {look_modes, AUDIT_MONITOR, true},
     {look_unlisted, AUDIT_UNLISTED, true},
     {look_local_allow, AUDIT_LOCAL_ALLOW, false},
@@ -477,5 +479,5 @@ void config_conditions(const struct config *config, void (*each)(void *arg, cons
                        void *arg)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        rows[i].look(&(const struct walk){.config = config, .each = each, .arg = arg, .row = &rows[i]});
+        rows[i].look(&(const struct rules_walk){.config = config, .each = each, .arg = arg, .row = &rows[i]});
 }

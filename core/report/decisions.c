@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-struct search {
+struct decisions_search {
     const struct decisions_wanted *wanted;
     struct journal_record *found; /* the newest first */
     size_t n;
@@ -35,7 +35,7 @@ static bool is_wanted(const struct decisions_wanted *x, const struct journal_rec
 
 static bool each_record(void *arg, const struct journal_record *r)
 {
-    struct search *x = arg;
+    struct decisions_search *x = arg;
 
     if (is_wanted(x->wanted, r))
         x->found[x->n++] = *r;
@@ -126,7 +126,7 @@ int decisions_report(struct journal *journal, const struct decisions_wanted *wan
                      struct error *e)
 {
     /* Untouched pages cost nothing, so room for all that may be found is there at once. */
-    struct search x = {.wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
+    struct decisions_search x = {.wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
     struct table table = {.empty = "no matching decisions"};
 
     if (x.found == NULL)

@@ -127,7 +127,7 @@ static struct slice unescape_json(char *p, size_t n)
     return (struct slice){p, to};
 }
 
-/* One key=value, or "key":value, at *at; answers false at the end. Values of ours in quotes are skipped over. */
+/* One key=value, or "key":value, at *at; false at the end. Values of ours in quotes are skipped over. */
 static bool next_field(char *p, size_t n, size_t *at, bool json, struct slice *name, struct slice *value)
 {
     const char *stops = json ? ",}" : " \n\r";

@@ -60,8 +60,3 @@ void printer_remark(struct printer *p, enum remark remark, const char *format, .
     va_end(args);
     p->remark(p, remark, text);
 }
-
-void printer_value(struct printer *p, const char *name, struct value value)
-{
-    p->value(p, name, value);
-}

@@ -148,7 +148,4 @@ void printer_field(struct printer *p, const char *label, unsigned width, const c
 void printer_remark(struct printer *p, enum remark remark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A member of the object that is open. */
-void printer_value(struct printer *p, const char *name, struct value value);
-
 #endif
