@@ -220,7 +220,8 @@ from-oracle:
 	@scripts/install-dependencies.sh test
 	@tests/integration/from_oracle.sh 3000 $(or $(SEED),1) 100000
 
-# The share of core's lines that the unit tests, the torture and the rows of attacks reach. Part of "make check".
+# The share of core's lines that the unit tests, the torture, the rows of attacks and the reports' scripts reach. Part of
+# "make check".
 coverage:
 	@scripts/install-dependencies.sh test
 	@COVERAGE_LEAST=$(COVERAGE_LEAST) tests/coverage.sh

@@ -18,7 +18,7 @@ static int post(const struct cli *cli, const char *subject, struct error *e)
 
     alert_summary(&alert, "This is a test of postern's notices: nothing has happened.");
     alert_advice(&alert, "Nothing is to be done. Notices like this one come when a login is blocked, for example.");
-    return alert_post(cli->config->spool, ALERT_NOTICES, &alert, 0, e);
+    return alert_post(cli->files.config->spool, ALERT_NOTICES, &alert, 0, e);
 }
 
 /* Waits until postern-alert has put it away, or has given it up, or the time is over. */
@@ -28,7 +28,8 @@ static enum notice_fate wait_for(const struct cli *cli, const char *subject, uin
     uint64_t until = clock_boot_ns() + seconds * NS_PER_S;
     enum notice_fate fate;
 
-    while ((fate = notice_fate(cli->config->spool, ALERT_TEST, subject)) == NOTICE_WAITS && clock_boot_ns() < until)
+    while ((fate = notice_fate(cli->files.config->spool, ALERT_TEST, subject)) == NOTICE_WAITS &&
+           clock_boot_ns() < until)
         (void)nanosleep(&pause, NULL);
     return fate;
 }
@@ -38,8 +39,8 @@ static int test(struct cli *cli, uint64_t seconds)
     char caller[64], subject[160];
     struct error e;
 
-    if (cli->config->n_alerts == 0)
-        return cli_fail(cli, "alerts in %s is empty: there is nobody to tell", cli->config->file);
+    if (cli->files.config->n_alerts == 0)
+        return cli_fail(cli, "alerts in %s is empty: there is nobody to tell", cli->files.config->file);
     (void)cli_caller(caller, sizeof caller);
     (void)snprintf(subject, sizeof subject, "test by %s, number %llu", caller, (unsigned long long)clock_wall_ns());
     if (post(cli, subject, &e) < 0)
@@ -47,7 +48,7 @@ static int test(struct cli *cli, uint64_t seconds)
     switch (wait_for(cli, subject, seconds)) {
     case NOTICE_SENT:
         printf("The notice was taken by %s of alerts in %s. See that somebody saw it.\n",
-               cli->config->n_alerts == 1 ? "the target" : "every target", cli->config->file);
+               cli->files.config->n_alerts == 1 ? "the target" : "every target", cli->files.config->file);
         return fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "cannot write the output: %s", strerror(errno));
     case NOTICE_GIVEN_UP:
         return cli_fail(cli, "postern-alert has given the notice up; its log says why: journalctl -u postern-alert");
@@ -56,7 +57,7 @@ static int test(struct cli *cli, uint64_t seconds)
                         "the notice was not delivered within %llu s. It stays in %s/" ALERT_NOTICES
                         " and is tried again; does postern-alert run (postern status), and what does its log say "
                         "(journalctl -u postern-alert)?",
-                        (unsigned long long)seconds, cli->config->spool);
+                        (unsigned long long)seconds, cli->files.config->spool);
     }
 }
 

@@ -16,7 +16,7 @@ static int make_durable(const struct cli *cli)
 {
     struct error e;
 
-    if (state_tick(cli->state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
+    if (state_tick(cli->files.state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
         return cli_fail(cli, "done, but it may not outlive a crash: %s", e.text);
     return CLI_OK;
 }
@@ -30,7 +30,7 @@ static void print_until(uint64_t until_ns, const struct decide_context *c)
         puts("until it is unblocked");
         return;
     }
-    output_add_time(&b, c->wall_s + (int64_t)((until_ns - c->now_ns) / NS_PER_S), OUTPUT_TABLE);
+    text_add_local_time(&b, c->wall_s + (int64_t)((until_ns - c->now_ns) / NS_PER_S));
     printf("until %s\n", text);
 }
 
@@ -39,7 +39,7 @@ static void print_until(uint64_t until_ns, const struct decide_context *c)
 /* A login that nobody has ever heard of is a typing error, as a rule, and then the thief goes on. */
 static int check_name(const struct cli *cli, const struct subject *x)
 {
-    char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
+    char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
     struct known known;
 
     if ((x->part != PER_USER && x->part != PER_LOGIN) || x->verdict.identity.n_claims > 0)
@@ -60,7 +60,7 @@ static void say_reason(struct block *block, const struct block_options *o)
 {
     char caller[64];
     struct buf reason = BUF_OVER(block->reason), name = BUF_OVER(block->limit);
-    char plain[4 * OUTPUT_TEXT_MAX + 8];
+    char plain[4 * TEXT_SHOWN_MAX + 8];
 
     (void)cli_caller(caller, sizeof caller);
     buf_add(&name, SLICE("operator"));
@@ -79,15 +79,15 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
     if (o->seconds != NULL && seconds == 0)
         return cli_usage(cli, "--for 0s would be no block");
     if (!o->force && never_blocked(c, &x->submission, &x->verdict.identity, x->part))
-        return cli_fail(cli, "never_block in %s protects %s; take it out there, or give --force", cli->config->file,
-                        b->subject);
+        return cli_fail(cli, "never_block in %s protects %s; take it out there, or give --force",
+                        cli->files.config->file, b->subject);
     if (!o->force && check_name(cli, x) != CLI_OK)
         return CLI_FAILED;
     b->from_ns = c->now_ns;
     b->from_wall_s = c->wall_s;
     b->until_ns = o->seconds != NULL ? c->now_ns + seconds * NS_PER_S : BLOCK_FOREVER;
     say_reason(b, o);
-    if (blocks_add(state_blocks(cli->state), b, c->now_ns, &e) != 0)
+    if (blocks_add(state_blocks(cli->files.state), b, c->now_ns, &e) != 0)
         return cli_fail(cli, "%s", e.text);
     if (!blocks_find(c->blocks, b->key, c->now_ns, &until_ns))
         return cli_fail(cli, "the block was lifted at the same time by somebody else");
@@ -134,9 +134,9 @@ int cmd_block(struct cli *cli, int argc, char **argv)
 /* One block; true when it was live. */
 static bool lift(struct cli *cli, const struct decide_context *c, const struct subject *x, struct block *block)
 {
-    if (!blocks_lift(state_blocks(cli->state), block->key, c->now_ns))
+    if (!blocks_lift(state_blocks(cli->files.state), block->key, c->now_ns))
         return false;
-    subject_forgive(state_counters(cli->state), c, x, block);
+    subject_forgive(state_counters(cli->files.state), c, x, block);
     printf("unblocked: %s (was blocked by %s)\n", block->subject, block->limit);
     cli_log(cli, "unblock", (const struct cli_field[]){{"subject", block->subject}, {"limit", block->limit}}, 2);
     return true;
@@ -173,7 +173,7 @@ static int lift_all(struct cli *cli, const struct decide_context *c, struct subj
     if (!parsed)
         return cli_fail(cli, "%s", e.text);
     /* Limits that led to a block that has ended by itself are given back, too. */
-    subject_forgive(state_counters(cli->state), c, x, &x->block);
+    subject_forgive(state_counters(cli->files.state), c, x, &x->block);
     return cli_fail(cli, "%s is not blocked", x->block.subject);
 }
 

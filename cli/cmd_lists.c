@@ -25,18 +25,18 @@ static int parse_entry(struct slice text, struct buf *out, struct error *e)
         if (out->n > 0)
             return 0;
     }
-    output_add_plain(&b, text);
+    text_add_plain(&b, text);
     return error_set(e, "\"%s\": expected an address, @domain or an account name", shown);
 }
 
 static void say_comment(struct buf *b, const char *what, const char *reason)
 {
-    char caller[64], plain[4 * OUTPUT_TEXT_MAX + 8];
+    char caller[64], plain[4 * TEXT_SHOWN_MAX + 8];
     struct slice who = cli_caller(caller, sizeof caller);
     time_t now = time(NULL);
 
     buf_addf(b, "%s ", what);
-    output_add_time(b, now, OUTPUT_JSON);
+    text_add_utc_time(b, now);
     buf_addf(b, " by %.*s", SLICE_ARG(who));
     if (reason == NULL)
         return;
@@ -61,7 +61,7 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
                       struct slice entry, struct slice comment)
 {
     const char *path = list_path(list);
-    char shown[4 * OUTPUT_TEXT_MAX + 8];
+    char shown[4 * TEXT_SHOWN_MAX + 8];
     struct error e;
     int rc;
 
@@ -69,7 +69,7 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
         return CLI_OK;
     if (path == NULL)
         return cli_fail(cli, "there is no list to put it into: set smtp_auth.%s in %s, and make the file", setting,
-                        cli->config->file);
+                        cli->files.config->file);
     rc = change == ADD ? list_edit_add(path, entry, comment, &e) : list_edit_remove(path, entry, &e);
     if (rc < 0)
         return cli_fail(cli, "%s", e.text);
@@ -84,8 +84,8 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
 /* What is written into a list is looked at by nobody for long; and what is to leave one should be there. */
 static int check_name(const struct cli *cli, const struct task *task, struct slice entry)
 {
-    const struct smtp_auth_config *auth = &cli->config->smtp_auth;
-    char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
+    const struct smtp_auth_config *auth = &cli->files.config->smtp_auth;
+    char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
     struct known known;
 
     (void)text_plain(shown, sizeof shown, entry);
@@ -115,7 +115,7 @@ static int change_lists(struct cli *cli, const struct task *task, struct slice u
         return cli_usage(cli, "%s", e.text);
     if (!o->force && check_name(cli, task, buf_slice(&entry)) != CLI_OK)
         return CLI_FAILED;
-    auth = &cli->config->smtp_auth;
+    auth = &cli->files.config->smtp_auth;
     say_comment(&comment, task->comment, o->reason);
     /* Adding first: killed in between, the entry stands in both, and deny wins. */
     if (task->deny == ADD) {

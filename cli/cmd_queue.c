@@ -19,36 +19,34 @@ struct request {
     bool yes, dry_run;
 };
 
-static const struct output_column columns[] = {{"queue_id", false},  {"queue", false},  {"arrived", false},
-                                               {"size", true},       {"sender", false}, {"recipients", true},
-                                               {"recipient", false}, {"reason", false}};
+static const struct column columns[] = {{"queue_id", VALUE_TEXT},  {"queue", VALUE_TEXT},  {"arrived", VALUE_TIME},
+                                        {"size", VALUE_BYTES},     {"sender", VALUE_TEXT}, {"recipients", VALUE_NUMBER},
+                                        {"recipient", VALUE_TEXT}, {"reason", VALUE_TEXT}};
 
 static int show(struct cli *cli, const struct request *r, const struct queue_list *list, size_t *n)
 {
     static const char *const empty[] = {[QUEUE_HOLD] = "Nothing of it is in the queue, or all of it is on hold.",
                                         [QUEUE_RELEASE] = "Nothing of it is on hold.",
                                         [QUEUE_DISCARD] = "Nothing of it is in the queue."};
-    struct output *o = cli_rows(cli, columns, sizeof columns / sizeof columns[0]);
+    struct printer *out = cli_printer(cli);
 
     *n = 0;
-    if (o == NULL)
-        return cli_fail(cli, "out of memory");
+    if (out == NULL)
+        return CLI_FAILED;
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .empty = empty[r->action]});
     for (size_t i = 0; i < list->n; i++) {
         const struct queued *m = &list->list[i];
 
         if (!queue_concerns(r->action, m))
             continue;
-        output_text(o, slice_of(m->id));
-        output_text(o, slice_of(m->queue));
-        output_time(o, m->arrival_s);
-        output_number(o, m->size);
-        output_text(o, m->sender[0] != '\0' ? slice_of(m->sender) : SLICE("<>"));
-        output_number(o, m->recipients);
-        output_text(o, slice_of(m->recipient));
-        output_text(o, slice_of(m->reason));
+        out->row(out,
+                 (const struct value[]){value_word(m->id), value_word(m->queue), value_time(m->arrival_s),
+                                        value_bytes(m->size), value_word(m->sender[0] != '\0' ? m->sender : "<>"),
+                                        value_number(m->recipients), value_word(m->recipient), value_word(m->reason)});
         (*n)++;
     }
-    return cli_finish(cli, o, empty[r->action]);
+    out->end(out);
+    return cli_finish(cli, out);
 }
 
 /* Discarding cannot be undone: it is asked for on a terminal, or said with --yes. */
@@ -69,7 +67,7 @@ static int confirm(const struct cli *cli, const struct request *r, size_t n)
 /* Nothing was found: perhaps because there is no such name. */
 static void doubt(const struct cli *cli, const struct request *r)
 {
-    char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
+    char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
 
     if (r->named.checked && !r->named.exists)
         (void)cli_fail(cli, "nobody has the name \"%s\"%s", text_plain(shown, sizeof shown, slice_of(r->user)),
@@ -93,7 +91,7 @@ static int work(struct cli *cli, const struct request *r, const struct queue_lis
         return status;
     if (queue_do(r->action, r->folder, list, &e) != 0)
         return cli_fail(cli, "%s", e.text);
-    if (cli->format == OUTPUT_TABLE)
+    if (cli->format == OUTPUT_TEXT)
         printf("%zu message%s %s.\n", n, n == 1 ? "" : "s", done[r->action]);
     return CLI_OK;
 }
@@ -139,8 +137,8 @@ static int run(struct cli *cli, int argc, char **argv, enum queue_action action)
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;
     known_user(cli, slice_of(r.user), &r.named);
-    if (queue_find(cli->journal, r.folder, r.named.mailbox[0] != '\0' ? r.named.mailbox : r.user, r.since_s, &list,
-                   &e) != 0)
+    if (queue_find(cli->files.journal, r.folder, r.named.mailbox[0] != '\0' ? r.named.mailbox : r.user, r.since_s,
+                   &list, &e) != 0)
         return cli_fail(cli, "%s", e.text);
     status = work(cli, &r, &list);
     queue_free(&list);

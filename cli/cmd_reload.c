@@ -19,12 +19,12 @@ int cmd_reload(struct cli *cli, int argc, char **argv)
     /* What is wrong is better said here than in their logs. */
     if (cli_open_config(cli) != 0)
         return CLI_FAILED;
-    n = processes_find(cli->config_path, cli->config->state_path, list);
+    n = processes_find(cli->files.config_path, cli->files.config->state_path, list);
     for (size_t i = 0; i < n; i++) {
-        if (process_signal(&list[i], cli->config_path, cli->config->state_path, SIGUSR1) == 0)
-            printf("%s (pid %ld) reads %s again\n", list[i].name, (long)list[i].pid, cli->config_path);
+        if (process_signal(&list[i], cli->files.config_path, cli->files.config->state_path, SIGUSR1) == 0)
+            printf("%s (pid %ld) reads %s again\n", list[i].name, (long)list[i].pid, cli->files.config_path);
         else
             status = cli_fail(cli, "%s (pid %ld): %s", list[i].name, (long)list[i].pid, strerror(errno));
     }
-    return n > 0 ? status : cli_fail(cli, "no service runs with %s", cli->config_path);
+    return n > 0 ? status : cli_fail(cli, "no service runs with %s", cli->files.config_path);
 }

@@ -1,7 +1,6 @@
 /* postern setup-postfix: lets Postfix ask postern, and takes that back. */
 #include "cli/commands.h"
 #include "cli/findings_print.h"
-#include "cli/output.h"
 #include "cli/postfix_tools.h"
 #include "cli/setup_postfix.h"
 #include "cli/spawn.h"
@@ -39,7 +38,7 @@ static int run(const struct setup *x, const char *tool, const char *option, cons
     argv[n] = setting;
     if (spawn_run(argv, (struct slice){NULL, 0}, &r, e) != 0)
         return -1;
-    output_add_plain(&b, slice_trim(slice_of(r.errors)));
+    text_add_plain(&b, slice_trim(slice_of(r.errors)));
     status = r.status;
     spawn_free(&r);
     return status == 0 ? 0 : error_set(e, "%s %s ended with status %d: %s", tool, option, status, said);
@@ -64,7 +63,7 @@ static void print_plan(const struct setup *x, const struct setup_plan *plan)
         }
         buf_addf(&b, "%s ", plan->steps[i].option);
         postfix_add_quoted(&b, slice_of(plan->steps[i].setting));
-        output_add_plain(&plain, buf_slice(&b));
+        text_add_plain(&plain, buf_slice(&b));
         printf("%s\n", shown);
     }
     for (struct slice rest = slice_of(plan->notes), line; rest.n > 0;) {
@@ -92,7 +91,7 @@ static int look(const struct setup *x, struct findings *f, struct error *e)
     findings_begin(f, postfix_rules, PF_RULES);
     if (postfix_read(x->folder_option, &p, e) != 0)
         return -1;
-    rc = postfix_check_all(x->cli->config, x->cli->journal, &p, f, e);
+    rc = postfix_check_all(x->cli->files.config, x->cli->files.journal, &p, f, e);
     postfix_free(&p);
     return rc;
 }
@@ -122,7 +121,7 @@ static int change(const struct setup *x, const struct setup_plan *plan, size_t f
     if (run(x, "postfix", "check", NULL, e) != 0 || look(x, f, e) != 0)
         return -1;
     if (count_fatal(f) > fatal_before) {
-        (void)findings_print(f, FINDINGS_TEXT, "check-postfix", &x->cli->terminal, stdout);
+        (void)findings_print(x->cli, f, false, "check-postfix");
         return error_set(e, "Postfix could not ask postern like that, and all mail would wait");
     }
     return 0;
@@ -145,8 +144,8 @@ static int apply(const struct setup *x, const struct setup_plan *plan, struct sl
     }
     printf("\npostfix check found nothing wrong\n");
     status = reload(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
-    if (findings_print(&f, FINDINGS_TEXT, "check-postfix", &x->cli->terminal, stdout) != 0)
-        status = cli_fail(x->cli, "the findings could not be written: %s", strerror(errno));
+    if (findings_print(x->cli, &f, false, "check-postfix") != CLI_OK)
+        status = CLI_FAILED;
     findings_free(&f);
     printf("copies are in %.*s/" SETUP_COPIES "; \"postern setup-postfix --undo\" puts them back\n", SLICE_ARG(folder));
     return status;
@@ -166,7 +165,7 @@ static int undo(const struct setup *x, struct slice folder)
 static int act(const struct setup *x, int what, const struct postfix *p)
 {
     struct slice folder = postfix_get(p, NULL, "config_directory");
-    struct postfix_check c = {.p = p, .config = x->cli->config};
+    struct postfix_check c = {.p = p, .config = x->cli->files.config};
     struct findings before;
     struct setup_plan plan;
     struct error e;

@@ -1,28 +1,52 @@
 /* postern status, postern top. */
 #include "cli/commands.h"
-#include "cli/status.h"
+#include "cli/services.h"
+#include "core/report/status.h"
 
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Something needs a look. */
+#define STATUS_TROUBLE 3
+
+static int exit_status(enum picture_health health)
+{
+    static const int statuses[] = {[PICTURE_OTHER_GENERATION] = CLI_OTHER_GENERATION,
+                                   [PICTURE_TROUBLE] = STATUS_TROUBLE,
+                                   [PICTURE_CLOSED] = CLI_MAY_NOT_READ,
+                                   [PICTURE_WELL] = CLI_OK};
+
+    return statuses[health];
+}
+
+/* Of the picture's parts, and what of them could not be read. CLI_OK or CLI_FAILED. */
+static int show(struct cli *cli, struct picture *p)
+{
+    struct printer *out = cli_printer(cli);
+
+    if (out == NULL)
+        return CLI_FAILED;
+    picture_tell_problems(p, out);
+    status_report(p, &cli->files, out);
+    return cli_finish(cli, out);
+}
 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"json", no_argument, NULL, CLI_OPTION_JSON}, CLI_LAST_OPTIONS};
     struct picture *p;
     int option, status;
+    struct error e;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
         continue;
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
-    if ((p = picture_take(cli)) == NULL)
-        return CLI_FAILED;
-    if (cli->format == OUTPUT_JSON)
-        status_print_json(cli, p);
-    else
-        status_print_text(cli, p);
-    status = fflush(stdout) == 0 ? picture_judge(cli, p) : cli_fail(cli, "cannot write the output");
+    if ((p = picture_take(&cli->files, services_look, &e)) == NULL)
+        return cli_fail(cli, "%s", e.text);
+    if ((status = show(cli, p)) == CLI_OK)
+        status = exit_status(picture_judge(p, &cli->files));
     picture_free(p);
     return status;
 }
@@ -38,22 +62,26 @@ static void stop(int number)
 /* Each picture begins with the files as they are then. CLI_OK or CLI_FAILED. */
 static int show_once(const struct cli *cli)
 {
-    struct cli fresh = {.config_path = cli->config_path, .command = cli->command, .terminal = cli->terminal};
-    struct picture *p = picture_take(&fresh);
+    struct cli fresh = {.files = {.config_path = cli->files.config_path, .leave_root = cli->files.leave_root},
+                        .command = cli->command,
+                        .terminal = cli->terminal};
+    struct error e;
+    struct picture *p = picture_take(&fresh.files, services_look, &e);
     char text[40];
     struct buf b = BUF_OVER(text);
+    int status;
 
     if (p == NULL) {
-        cli_close(&fresh);
+        (void)cli_fail(cli, "%s", e.text);
+        files_close(&fresh.files);
         return CLI_FAILED;
     }
-    output_add_time(&b, p->wall_s, OUTPUT_TABLE);
+    text_add_local_time(&b, p->wall_s);
     printf("\033[H\033[2Jpostern %s   %s   (Ctrl-C ends)\n\n", POSTERN_VERSION, text);
-    status_print_text(&fresh, p);
-    (void)fflush(stdout);
+    status = show(&fresh, p);
     picture_free(p);
-    cli_close(&fresh);
-    return CLI_OK;
+    files_close(&fresh.files);
+    return status;
 }
 
 int cmd_top(struct cli *cli, int argc, char **argv)

@@ -74,6 +74,10 @@ const struct cli_command cli_commands[] = {
     {"top", "[--interval SECONDS]", "The same, again and again, on a terminal",
      "  --interval SECONDS  (2)\n  --once              one picture only\n", cmd_top, true, false},
     {"metrics", "", "The same as Prometheus text, for a textfile collector", NULL, cmd_metrics, true, false},
+    {"check", "[--json]", "What the configuration means, and what in it to look at twice",
+     "  --json             for programs instead of people\n"
+     "\"postern -t\" is the same. Exit status: 1 when the configuration is wrong\n",
+     cmd_check, false, true},
     {"audit", "[--days N] [--json | --junit]", "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"
      "  --json, --junit    for programs instead of people\n"
@@ -104,7 +108,7 @@ const struct cli_command cli_commands[] = {
      "  --wait TIME     for postern-alert to send it (30s)\n",
      cmd_alert, false, false},
     {"reload", "", "Let the services read their configuration again", NULL, cmd_reload, false, false},
-    {"help", "[COMMAND]", "What there is, or how a command is used", NULL, cmd_help, false, false},
+    {"help", "[COMMAND]", NULL, "What there is, or how a command is used\n", cmd_help, false, false},
     {NULL, NULL, NULL, NULL, NULL, false, false},
 };
 
@@ -129,7 +133,8 @@ const char *cli_command_near(const char *name)
 void cli_print_commands(FILE *to)
 {
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++)
-        fprintf(to, "  %-13s  %s\n", c->name, c->summary);
+        if (c->summary != NULL)
+            fprintf(to, "  %-13s  %s\n", c->name, c->summary);
 }
 
 int cmd_help(struct cli *cli, int argc, char **argv)
@@ -165,12 +170,14 @@ void cli_print_help(FILE *to)
 {
     fputs(CLI_USAGE_LINE, to);
     cli_print_commands(to);
-    fprintf(to, "  -c FILE        configuration (%s); -V version; -h this\n", PROGRAM_CONFIG_DEFAULT);
+    fprintf(to, "  help COMMAND   how it is used; -c FILE (%s), -t, -V, -h\n", PROGRAM_CONFIG_DEFAULT);
 }
 
 void cli_print_command(FILE *to, const struct cli_command *command)
 {
-    fprintf(to, "usage: postern %s %s\n%s\n", command->name, command->arguments, command->summary);
+    fprintf(to, "usage: postern %s %s\n", command->name, command->arguments);
+    if (command->summary != NULL)
+        fprintf(to, "%s\n", command->summary);
     if (command->details != NULL)
         fprintf(to, "\n%s", command->details);
 }

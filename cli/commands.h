@@ -11,7 +11,7 @@
 struct cli_command {
     const char *name;
     const char *arguments; /* for the usage line */
-    const char *summary;   /* one line for --help */
+    const char *summary;   /* one line for --help; NULL: that has it elsewhere */
     const char *details;   /* options and what else is worth knowing, for "postern NAME --help" */
     int (*run)(struct cli *cli, int argc, char **argv);
     /* It only reads what is the services': when root runs it, it goes on as their user before it looks at that. */
@@ -50,6 +50,7 @@ int cmd_allow(struct cli *cli, int argc, char **argv);
 int cmd_deny(struct cli *cli, int argc, char **argv);
 int cmd_forget(struct cli *cli, int argc, char **argv);
 int cmd_reload(struct cli *cli, int argc, char **argv);
+int cmd_check(struct cli *cli, int argc, char **argv);
 int cmd_audit(struct cli *cli, int argc, char **argv);
 int cmd_check_postfix(struct cli *cli, int argc, char **argv);
 int cmd_setup_postfix(struct cli *cli, int argc, char **argv);

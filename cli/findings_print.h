@@ -1,8 +1,8 @@
-/* Findings as text for people, as JSON, as JUnit XML for pipelines, and the worst as exit status. */
+/* Findings in the format that was asked for, JUnit XML for pipelines among them, and the worst as exit status. */
 #ifndef POSTERN_CLI_FINDINGS_PRINT_H
 #define POSTERN_CLI_FINDINGS_PRINT_H
 
-#include "cli/terminal.h"
+#include "cli/cli.h"
 #include "core/report/findings.h"
 
 /* Exit statuses beside CLI_OK (nothing, or only information). */
@@ -12,10 +12,7 @@
 
 int findings_exit_status(const struct findings *f);
 
-enum findings_format { FINDINGS_TEXT, FINDINGS_JSON, FINDINGS_JUNIT };
-
-/* Sorts by severity and prints, text for that terminal. suite names the check ("audit"). 0, or -1 with errno. */
-int findings_print(struct findings *f, enum findings_format format, const char *suite, const struct terminal *t,
-                   FILE *to);
+/* On the standard output. suite names the check ("audit"). CLI_OK, or CLI_FAILED after an error was printed. */
+int findings_print(struct cli *cli, struct findings *f, bool junit, const char *suite);
 
 #endif

@@ -1,196 +1,23 @@
 #include "cli/known.h"
 
 #include "core/base/write.h"
-#include "core/config/config_table.h"
-#include "core/directory/directory_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct search {
-    struct cli *cli;
-    struct slice name;
-    struct login login;
-    struct known *out;
-};
-
-static void keep(char out[ADDRESS_MAX + 1], struct slice text)
-{
-    size_t n = text.n < ADDRESS_MAX ? text.n : ADDRESS_MAX;
-
-    if (n > 0)
-        memmove(out, text.p, n);
-    out[n] = '\0';
-}
-
-/* ---- what is near ---- */
-
-/* Terminated copies of both sides of an address; the domain is empty where there is no "@". */
-struct sides {
-    char local[ADDRESS_MAX + 1], domain[ADDRESS_MAX + 1];
-};
-
-static struct sides sides_of(struct slice text)
-{
-    struct sides s = {.local = "", .domain = ""};
-    struct slice local = text, domain = SLICE("");
-
-    (void)slice_cut(text, '@', &local, &domain);
-    keep(s.local, local);
-    keep(s.domain, domain);
-    return s;
-}
-
-/* Is `one` nearer to what was written than `best`, and near at all? best may be empty. */
-static bool is_nearer(const char *written, const char *one, const char *best)
-{
-    const char *const names[] = {best, one};
-
-    return one[0] != '\0' &&
-           config_suggest(slice_of(written), best[0] != '\0' ? names : names + 1, best[0] != '\0' ? 2 : 1) == one;
-}
-
-/* A name that is known: one side is the same, or was not written, and the other one is near. */
-static void weigh(struct search *x, struct slice candidate)
-{
-    struct sides written = sides_of(x->name), best = sides_of(slice_of(x->out->near)), one = sides_of(candidate);
-    bool near = false;
-
-    if (written.local[0] == '\0') /* "@domain" */
-        near = is_nearer(written.domain, one.domain, best.domain);
-    else if (written.domain[0] == '\0' || strcasecmp(written.domain, one.domain) == 0)
-        near = is_nearer(written.local, one.local, best.local);
-    else if (strcasecmp(written.local, one.local) == 0)
-        near = is_nearer(written.domain, one.domain, strcasecmp(written.local, best.local) == 0 ? best.domain : "");
-    if (!near)
-        return;
-    /* The domain alone, from its "@" on. */
-    if (written.local[0] == '\0')
-        candidate = (struct slice){candidate.p + strlen(one.local), candidate.n - strlen(one.local)};
-    keep(x->out->near, candidate);
-}
-
-/* ---- the directory ---- */
-
-static void found_mailbox(struct search *x, uint32_t tenant, const struct mailbox_id *id)
-{
-    struct address primary;
-
-    x->out->exists = true;
-    if (x->out->mailbox[0] == '\0' && directory_primary(x->cli->view, tenant, id, &primary) == DIRECTORY_FOUND)
-        keep(x->out->mailbox, address_slice(&primary));
-}
-
-static void look_up(struct search *x, uint32_t tenant)
-{
-    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
-    enum directory_result result = DIRECTORY_NOT_FOUND;
-    unsigned n = 0;
-
-    if (x->login.kind == LOGIN_ADDRESS)
-        result = directory_by_address(x->cli->view, tenant, address_slice(&x->login.address), refs, &n);
-    else if (x->login.kind == LOGIN_ACCOUNT || x->login.kind == LOGIN_NETBIOS)
-        result = directory_by_account(x->cli->view, tenant, login_account(&x->login), refs, &n);
-    if (result == DIRECTORY_FOUND && n > 0)
-        found_mailbox(x, tenant, &refs[0].id);
-}
-
-static void look_up_domain(struct search *x)
-{
-    char domain[ADDRESS_MAX + 1];
-    struct domain_fact fact;
-    size_t n;
-
-    if (domain_canonical((struct slice){x->name.p + 1, x->name.n - 1}, domain, sizeof domain, &n) &&
-        directory_domain(x->cli->view, (struct slice){domain, n}, &fact) == DIRECTORY_FOUND)
-        x->out->exists = true;
-}
-
-static void weigh_mailboxes(struct search *x, uint32_t tenant)
-{
-    struct mailbox_record m;
-    struct mailbox_id last;
-    enum directory_result result = directory_next_mailbox(x->cli->view, tenant, NULL, &m);
-
-    for (; result == DIRECTORY_FOUND; result = directory_next_mailbox(x->cli->view, tenant, &last, &m)) {
-        last = m.id;
-        weigh(x, m.primary);
-        if (m.upn.n > 0)
-            weigh(x, m.upn);
-    }
-}
-
-static void look_into_directory(struct search *x)
-{
-    uint32_t n = directory_tenants(x->cli->view);
-
-    x->out->checked = true;
-    if (x->name.n > 1 && x->name.p[0] == '@')
-        look_up_domain(x);
-    for (uint32_t i = 0; i < n && !x->out->exists; i++)
-        look_up(x, i);
-    for (uint32_t i = 0; i < n && !x->out->exists; i++)
-        weigh_mailboxes(x, i);
-}
-
-/* ---- what was seen, and our own lists ---- */
-
-static bool each_used(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
-{
-    struct search *x = arg;
-
-    (void)tenant;
-    (void)usage;
-    if (slice_ieq(mailbox, x->name))
-        x->out->exists = true;
-    else if (!x->out->exists)
-        weigh(x, mailbox);
-    return !x->out->exists;
-}
-
-static bool is_listed(const struct search *x)
-{
-    const struct config *c = x->cli->config;
-
-    for (size_t i = 0; i < c->n_connectors; i++)
-        if (slice_eq(x->name, slice_of(c->connectors[i].name)))
-            return true;
-    return list_has_login(c->smtp_auth.logins, &x->login, NULL) ||
-           list_has_login(c->smtp_auth.on_premises, &x->login, NULL) ||
-           list_has_login(c->smtp_auth.allow, &x->login, NULL) || list_has_login(c->smtp_auth.deny, &x->login, NULL);
-}
-
-/* ---- in another process ---- */
-
-static void look(const struct cli *cli, struct slice name, struct known *out)
-{
-    struct cli own = {.config_path = cli->config_path, .command = cli->command, .config = cli->config};
-    struct search x = {.cli = &own, .name = name, .out = out};
-    struct error e;
-
-    login_parse(name, &x.login);
-    out->exists = is_listed(&x);
-    if (cli_leave_root(&own, &e) != 0)
-        return;
-    if (cli_open_directory(&own) == 0 && own.view != NULL)
-        look_into_directory(&x);
-    if (!out->exists && own.config->journal[0] != '\0' && cli_open_journal(&own) == 0) {
-        out->checked = true;
-        (void)journal_usage(own.journal, each_used, &x, &e);
-    }
-}
-
 static void look_apart(const struct cli *cli, struct slice name, int to)
 {
+    struct report_files own = {.config_path = cli->files.config_path, .config = cli->files.config};
     struct known found = {.checked = false};
+    struct error e;
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
     if (nowhere >= 0)
         (void)dup2(nowhere, STDERR_FILENO);
-    look(cli, name, &found);
+    if (files_leave_root(&own, &e) == 0)
+        known_look(&own, name, &found);
     (void)write_whole(to, (struct slice){(const char *)&found, sizeof found});
     _exit(0);
 }
@@ -224,16 +51,4 @@ void known_user(const struct cli *cli, struct slice name, struct known *out)
     }
     got.mailbox[ADDRESS_MAX] = got.near[ADDRESS_MAX] = '\0';
     *out = got;
-}
-
-const char *known_hint(const struct known *known, char *mem, size_t cap)
-{
-    struct buf b = buf_over(mem, cap);
-
-    if (known->near[0] == '\0')
-        return mem;
-    buf_add(&b, SLICE("; did you mean "));
-    output_add_plain(&b, slice_of(known->near));
-    buf_add_char(&b, '?');
-    return mem;
 }

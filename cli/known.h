@@ -1,23 +1,14 @@
-/* Does a name that somebody typed exist? A typing error must not look like "nobody", or be written into a list. */
+/* Does a name that somebody typed exist? */
 #ifndef POSTERN_CLI_KNOWN_H
 #define POSTERN_CLI_KNOWN_H
 
 #include "cli/cli.h"
-
-struct known {
-    bool checked; /* there was a directory or a journal to look into */
-    bool exists;  /* a mailbox has that name, whichever of its names it is; or it was seen, or is in a list of ours */
-    char mailbox[ADDRESS_MAX + 1]; /* its primary address; empty: it is none of a mailbox */
-    char near[ADDRESS_MAX + 1];    /* of names that are known, one that was probably meant; empty: none is near */
-};
+#include "core/report/known.h"
 
 /*
- * For a login, an address, "@domain" or an account name. Another process looks, with the rights of whose the directory
- * is, and says nothing: where it cannot read, nothing is checked.
+ * As known_look. Another process looks, with the rights of whose the directory is: where it cannot read, nothing is
+ * checked. The configuration must be open.
  */
 void known_user(const struct cli *cli, struct slice name, struct known *out);
-
-/* "; did you mean anna@contoso.example?", or nothing. */
-const char *known_hint(const struct known *known, char *mem, size_t cap);
 
 #endif

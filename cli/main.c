@@ -35,15 +35,19 @@ static const struct option options[] = {{"config", required_argument, NULL, 'c'}
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {.config_path = PROGRAM_CONFIG_DEFAULT};
+    struct cli cli = {.files = {.config_path = PROGRAM_CONFIG_DEFAULT}};
     struct error e;
     int option, status;
+    char alias[] = "check";
+    bool check = false;
 
     (void)setlocale(LC_TIME, "C");
     (void)signal(SIGPIPE, SIG_DFL);
-    while ((option = getopt_long(argc, argv, "+c:Vh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+c:tVh", options, NULL)) != -1) {
         if (option == 'c')
-            cli.config_path = optarg;
+            cli.files.config_path = optarg;
+        else if (option == 't')
+            check = true;
         else if (option == 'V')
             return printf("postern %s\n", POSTERN_VERSION) < 0;
         else if (option == 'h')
@@ -51,14 +55,17 @@ int main(int argc, char **argv)
         else
             return usage();
     }
+    if (check) /* as "check", with what follows */
+        argv[--optind] = alias;
     if (optind >= argc)
         return (void)usage(), fputs("\n", stderr), cli_print_commands(stderr), CLI_USAGE;
     cli.command = cli_command_named(argv[optind]);
     if (cli.command == NULL)
         return cli_no_command(&cli, argv[optind]);
+    cli.files.leave_root = cli.command->reads;
     if (state_guard_install(&e) != 0)
         return cli_fail(&cli, "%s", e.text);
     status = run(&cli, argc - optind, argv + optind);
-    cli_close(&cli);
+    files_close(&cli.files);
     return status;
 }

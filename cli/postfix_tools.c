@@ -18,7 +18,7 @@ static int ask(const char *tool, const char *folder, const char *option, char **
         char said[SPAWN_ERRORS_MAX];
         struct buf b = BUF_OVER(said);
 
-        output_add_plain(&b, slice_trim(slice_of(r.errors)));
+        text_add_plain(&b, slice_trim(slice_of(r.errors)));
         (void)error_set(e, "postconf %s ended with status %d: %s", option, r.status, said);
         spawn_free(&r);
         return -1;

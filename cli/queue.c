@@ -162,7 +162,7 @@ static int run(const char *name, const char *folder, const char *option, const c
         return -1;
     if (r->status == 0)
         return 0;
-    output_add_plain(&b, slice_trim(slice_of(r->errors)));
+    text_add_plain(&b, slice_trim(slice_of(r->errors)));
     (void)error_set(e, "%s %s ended with status %d: %s", name, option, r->status, said);
     spawn_free(r);
     return -1;

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define COLUMNS_LEAST 40 /* narrower ones are taken for this wide: nothing would fit */
-#define FOLD_LEAST 20    /* columns that are left for text, however far it is indented */
 
 struct terminal terminal_of(int fd)
 {
@@ -29,36 +28,15 @@ struct terminal terminal_of(int fd)
     return t;
 }
 
-void terminal_paint(FILE *to, const struct terminal *t, enum paint paint, const char *text)
+void terminal_paint(FILE *to, const struct terminal *t, enum tone tone, const char *text)
 {
     static const char *const codes[] = {
-        [PAINT_GOOD] = "32", [PAINT_WARN] = "33", [PAINT_BAD] = "1;31", [PAINT_TITLE] = "1"};
+        [TONE_GOOD] = "32", [TONE_WARN] = "33", [TONE_BAD] = "1;31", [TONE_TITLE] = "1"};
 
-    if (t->color)
-        fprintf(to, "\033[%sm%s\033[0m", codes[paint], text);
+    if (t->color && tone != TONE_PLAIN)
+        fprintf(to, "\033[%sm%s\033[0m", codes[tone], text);
     else
         fputs(text, to);
-}
-
-void terminal_fold(FILE *to, const struct terminal *t, size_t column, size_t indent, struct slice text)
-{
-    size_t width = t->columns > indent + FOLD_LEAST ? t->columns : indent + FOLD_LEAST, start = column;
-    struct slice word;
-
-    if (t->columns == 0) {
-        fprintf(to, "%.*s\n", SLICE_ARG(text));
-        return;
-    }
-    while (text.n > 0) {
-        (void)slice_cut(text, ' ', &word, &text);
-        if (column > start && column + 1 + word.n > width) {
-            fprintf(to, "\n%*s", (int)indent, "");
-            column = start = indent;
-        }
-        fprintf(to, "%s%.*s", column > start ? " " : "", SLICE_ARG(word));
-        column += word.n + (column > start);
-    }
-    fputc('\n', to);
 }
 
 /* ---- the pager ---- */

@@ -4,7 +4,7 @@
 #ifndef POSTERN_CLI_TERMINAL_H
 #define POSTERN_CLI_TERMINAL_H
 
-#include "core/base/slice.h"
+#include "core/report/printer.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,20 +15,11 @@ struct terminal {
     bool color;
 };
 
-/* Colours by what they mean. */
-enum paint { PAINT_GOOD, PAINT_WARN, PAINT_BAD, PAINT_TITLE };
-
 /* What the descriptor leads to. Colours are off where NO_COLOR is set (no-color.org) or TERM is "dumb". */
 struct terminal terminal_of(int fd);
 
-/* The text, in that colour where there are colours. It holds no control characters. */
-void terminal_paint(FILE *to, const struct terminal *t, enum paint paint, const char *text);
-
-/*
- * The words of a text that begins at column `column` of its line: on a terminal folded, with `indent` blanks before
- * each further line; else as they are. Ends the line.
- */
-void terminal_fold(FILE *to, const struct terminal *t, size_t column, size_t indent, struct slice text);
+/* The text, in the colour of its tone where there are colours. It holds no control characters. */
+void terminal_paint(FILE *to, const struct terminal *t, enum tone tone, const char *text);
 
 /*
  * Puts $PAGER (one word), or less, between the standard output and the terminal. Without one that can be run the output

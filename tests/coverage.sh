@@ -1,6 +1,7 @@
 #!/bin/bash
-# Builds with VARIANT=coverage, runs the unit tests, the torture and the rows of bypass.tsv, and prints the share of core's
-# lines that they reach: each file, the least covered first, then all. Fails below COVERAGE_LEAST percent. TAP lines.
+# Builds with VARIANT=coverage, runs the unit tests, the torture, the rows of bypass.tsv and the scripts that hold what people
+# read (core/report), and prints the share of core's lines that they reach: each file, the least covered first, then all. Fails
+# below COVERAGE_LEAST percent. TAP lines.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 least=${COVERAGE_LEAST:-95}
@@ -24,7 +25,8 @@ export -f run_one
     for t in "$B"/tests/unit/test_*; do
         case $t in *.o | *.d | *.gcno | *.gcda) ;; *) echo "$t" ;; esac
     done
-} | xargs -P "$(nproc)" -I{} bash -c 'run_one {}'
+    printf '%s\n' tests/integration/{cli,audit,check_postfix,terminal}.sh
+} | BUILD=$B xargs -P "$(nproc)" -I{} bash -c 'run_one {}'
 BIN=$B VARIANT=coverage tests/integration/bypass.sh >"$T/out" 2>&1 || { echo "not ok bypass"; tail -n 20 "$T/out" | sed 's/^/# /'; }
 
 for source in core/*/*.c; do

@@ -3,7 +3,7 @@
 _postern()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-    local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics audit
+    local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics check audit
         check-postfix setup-postfix allow deny forget alert reload help"
 
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -23,7 +23,7 @@ _postern()
     --for | --since) COMPREPLY=($(compgen -W "15m 1h 2h 1d 7d" -- "$cur")); return ;;
     esac
     case $command in
-    '') COMPREPLY=($(compgen -W "$commands -c -V -h" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "$commands -c -t -V -h" -- "$cur")) ;;
     explain)
         COMPREPLY=($(compgen -W "--user --client --method --tls --sender --recipient --from --size --at --stage
             --log-line --policy --json --help" -- "$cur"))
@@ -47,7 +47,7 @@ _postern()
     audit) COMPREPLY=($(compgen -W "--days --json --junit --help" -- "$cur")) ;;
     check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;
-    status) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
+    check | status) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
     alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;

@@ -387,9 +387,4 @@ int config_load_places(const char *path, struct config **out, struct error *e);
  * read. */
 bool config_files_changed(const struct config *config);
 
-/* Says in plain words what the configuration means, line by line, for -t. `warnings` counts what deserves a second
- * look. */
-void config_explain(const struct config *config, void (*line)(void *arg, const char *text), void *arg,
-                    unsigned *warnings);
-
 #endif

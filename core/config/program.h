@@ -2,7 +2,7 @@
  * What every program does when it begins: the same few options, the same preparations.
  *
  *   -c FILE   configuration, PROGRAM_CONFIG_DEFAULT unless given
- *   -t        read the configuration, say in plain words what it means, end: 0, or 1 when it is wrong
+ *   -t        read the configuration, say that it is OK or what is wrong with it, end: 0, or 1 when it is wrong
  *   -V        version
  *   -h        help
  *

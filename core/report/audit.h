@@ -1,4 +1,4 @@
-/* What "postern audit" looks at, in parts: private to core/report/audit_*.c and the command. */
+/* What "postern audit" looks at, in parts. */
 #ifndef POSTERN_CORE_REPORT_AUDIT_H
 #define POSTERN_CORE_REPORT_AUDIT_H
 
@@ -65,6 +65,9 @@ void audit_names_begin(struct audit_names *names);
 void audit_names_add(struct audit_names *names, struct slice name); /* may come from outside */
 /* The text, with "and N more"; once. */
 const char *audit_names_end(struct audit_names *names);
+
+/* All that follows. 0, or -1 with e. */
+int audit_all(struct audit *a, struct error *e);
 
 /* Each adds what it finds. 0, or -1 with e. */
 int audit_directory(struct audit *a, struct error *e); /* tenants and mailboxes, and their use */

@@ -13,7 +13,7 @@ void audit_names_add(struct audit_names *names, struct slice name)
         return;
     if (names->n > 1)
         buf_add(&names->b, SLICE(", "));
-    output_add_plain(&names->b, (struct slice){name.p, name.n < 60 ? name.n : 60});
+    text_add_plain(&names->b, (struct slice){name.p, name.n < 60 ? name.n : 60});
 }
 
 const char *audit_names_end(struct audit_names *names)

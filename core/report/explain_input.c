@@ -198,7 +198,7 @@ int question_read_policy(struct question *q, FILE *from, struct error *e)
         if (line.n == 0)
             continue;
         if (!slice_cut(line, '=', &name, &value)) {
-            output_add_plain(&b, (struct slice){line.p, line.n < 40 ? line.n : 40});
+            text_add_plain(&b, (struct slice){line.p, line.n < 40 ? line.n : 40});
             return error_set(e, "standard input: \"%s\" has no \"=\": expected lines name=value", shown);
         }
         take_field(q, false, name, value);
@@ -217,7 +217,7 @@ static int number(struct slice text, const char *name, unsigned long long max, u
     *out = 0;
     if (text.n == 0 || slice_to_u64(text, max, out))
         return 0;
-    output_add_plain(&b, text);
+    text_add_plain(&b, text);
     return error_set(e, "%s \"%s\" is no number from 0 to %llu", name, shown, max);
 }
 
@@ -285,7 +285,7 @@ int question_submission(const struct question *q, struct submission *s, struct h
     login_parse(q->user, &s->login);
     s->has_client = ip_parse(q->client, &s->client);
     if (q->client.n > 0 && !s->has_client && !slice_eq(q->client, SLICE("unknown"))) {
-        output_add_plain(&b, q->client);
+        text_add_plain(&b, q->client);
         return error_set(e, "the client \"%s\" is no IP address", shown);
     }
     s->tls = tls_version_parse(q->tls);
@@ -330,6 +330,6 @@ int question_stage(const struct question *q, enum stage *stage, bool *all, struc
         }
     if (*all)
         return 0;
-    output_add_plain(&b, q->stage);
+    text_add_plain(&b, q->stage);
     return error_set(e, "there is no stage \"%s\": expected mail, rcpt, data or end", shown);
 }

@@ -6,6 +6,7 @@
 #define POSTERN_CORE_REPORT_FINDINGS_H
 
 #include "core/base/buf.h"
+#include "core/report/printer.h"
 
 #include <stdbool.h>
 
@@ -63,5 +64,8 @@ enum severity findings_worst(const struct findings *f);
 size_t findings_of(const struct findings *f, size_t rule);
 /* The worst first; findings of one cause become one, where `merge` says so. */
 void findings_sort(struct findings *f);
+
+/* Sorts them and shows them. suite names the check ("audit"). */
+void findings_report(struct findings *f, const char *suite, struct printer *out);
 
 #endif

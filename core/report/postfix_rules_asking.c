@@ -355,7 +355,7 @@ struct postfix_shown postfix_shown(struct slice s)
     struct postfix_shown shown;
     struct buf b = BUF_OVER(shown.text);
 
-    output_add_plain(&b, (struct slice){s.p, s.n < POSTFIX_SHOWN_MAX ? s.n : POSTFIX_SHOWN_MAX});
+    text_add_plain(&b, (struct slice){s.p, s.n < POSTFIX_SHOWN_MAX ? s.n : POSTFIX_SHOWN_MAX});
     return shown;
 }
 

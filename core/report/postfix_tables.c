@@ -32,7 +32,7 @@ static enum table_says unknown(const struct search *s, const char *why)
 {
     struct buf b = buf_over(s->entry, TABLE_ENTRY_MAX);
 
-    output_add_plain(&b, slice_of(why));
+    text_add_plain(&b, slice_of(why));
     return TABLE_UNKNOWN;
 }
 
@@ -69,7 +69,7 @@ static bool entry_permits(const struct search *s, struct slice key, struct slice
     if (!action_permits(s, action) ||
         (s->config != NULL && network_parse(key, &n, &e) == 0 && connectors_cover(s->config, &n)))
         return false;
-    output_add_plain(&b, (struct slice){key.p, key.n < 60 ? key.n : 60});
+    text_add_plain(&b, (struct slice){key.p, key.n < 60 ? key.n : 60});
     return true;
 }
 

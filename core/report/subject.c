@@ -54,7 +54,7 @@ static int take_client(struct subject *x, const struct decide_context *c, struct
 
     x->submission.has_client = ip_parse(word, &x->submission.client);
     if (!x->submission.has_client) {
-        output_add_plain(&b, word);
+        text_add_plain(&b, word);
         return error_set(e, "\"%s\" is no IP address", shown);
     }
     x->verdict.identity.client = key_of_client(c, &x->submission.client);
@@ -81,7 +81,7 @@ static int take_connector(struct subject *x, const struct decide_context *c, str
 
     x->verdict.identity.connector = connector_named(c->config, word);
     if (x->verdict.identity.connector == NULL) {
-        output_add_plain(&b, word);
+        text_add_plain(&b, word);
         return error_set(e, "there is no connector \"%s\" in %s", shown, c->config->file);
     }
     key_of_block_on(c, &x->submission, &x->verdict.identity, PER_CONNECTOR, &x->block);
@@ -100,7 +100,7 @@ static int take_login(struct subject *x, const struct decide_context *c, struct 
     x->submission.login_text = word;
     login_parse(word, &x->submission.login);
     if (x->submission.login.kind == LOGIN_BAD || x->submission.login.kind == LOGIN_NONE) {
-        output_add_plain(&b, word);
+        text_add_plain(&b, word);
         return error_set(e, "\"%s\" can be no login", shown);
     }
     x->submission.stage = STAGE_MAIL;

@@ -4,9 +4,9 @@
 
 #include <time.h>
 
-void output_add_plain(struct buf *b, struct slice text)
+void text_add_plain(struct buf *b, struct slice text)
 {
-    size_t n = text.n < OUTPUT_TEXT_MAX ? text.n : OUTPUT_TEXT_MAX;
+    size_t n = text.n < TEXT_SHOWN_MAX ? text.n : TEXT_SHOWN_MAX;
 
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text.p[i];
@@ -20,13 +20,13 @@ void output_add_plain(struct buf *b, struct slice text)
         buf_add(b, SLICE("..."));
 }
 
-void output_add_json(struct buf *b, struct slice text)
+void text_add_json(struct buf *b, struct slice text)
 {
-    text.n = text.n < OUTPUT_TEXT_MAX ? text.n : OUTPUT_TEXT_MAX;
+    text.n = text.n < TEXT_SHOWN_MAX ? text.n : TEXT_SHOWN_MAX;
     json_add_string(b, text);
 }
 
-void output_add_csv(struct buf *b, struct slice text)
+void text_add_csv(struct buf *b, struct slice text)
 {
     static const char starts[] = {'=', '+', '-', '@', '\t', '\r'};
     char plain[TEXT_CELL_MAX];
@@ -36,7 +36,7 @@ void output_add_csv(struct buf *b, struct slice text)
     /* OWASP, "CSV Injection": spreadsheets run cells that begin so. */
     if (text.n > 0 && memchr(starts, text.p[0], sizeof starts) != NULL)
         buf_add_char(&escaped, '\'');
-    output_add_plain(&escaped, text);
+    text_add_plain(&escaped, text);
     for (size_t i = 0; i < escaped.n; i++)
         quote |= plain[i] == '"' || plain[i] == ',';
     if (!quote) {
@@ -52,22 +52,32 @@ void output_add_csv(struct buf *b, struct slice text)
     buf_add_char(b, '"');
 }
 
-void output_add_time(struct buf *b, int64_t wall_s, enum output_format format)
+static void add_time(struct buf *b, int64_t wall_s, bool local)
 {
     time_t seconds = (time_t)wall_s;
     char text[40];
     struct tm tm;
 
-    if (wall_s <= 0 || (format == OUTPUT_TABLE ? localtime_r(&seconds, &tm) : gmtime_r(&seconds, &tm)) == NULL)
+    if (wall_s <= 0 || (local ? localtime_r(&seconds, &tm) : gmtime_r(&seconds, &tm)) == NULL)
         return;
-    if (strftime(text, sizeof text, format == OUTPUT_TABLE ? "%Y-%m-%d %H:%M:%S %z" : "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+    if (strftime(text, sizeof text, local ? "%Y-%m-%d %H:%M:%S %z" : "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
         buf_add(b, slice_of(text));
+}
+
+void text_add_local_time(struct buf *b, int64_t wall_s)
+{
+    add_time(b, wall_s, true);
+}
+
+void text_add_utc_time(struct buf *b, int64_t wall_s)
+{
+    add_time(b, wall_s, false);
 }
 
 const char *text_plain(char *mem, size_t cap, struct slice text)
 {
     struct buf b = buf_over(mem, cap);
 
-    output_add_plain(&b, text);
+    text_add_plain(&b, text);
     return mem;
 }

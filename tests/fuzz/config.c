@@ -4,6 +4,7 @@
  */
 #include "core/config/config.h"
 #include "core/config/config_table.h"
+#include "core/report/config_report.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,11 +33,12 @@ static void check_error(const struct error *e)
         check(e->text[i] >= 0x20 && e->text[i] < 0x7f);
 }
 
-static void check_line(void *arg, const char *text)
+static void check_line(struct printer *p, const struct line *line)
 {
-    (void)arg;
-    for (; *text != '\0'; text++)
-        check(*text >= 0x20 && *text < 0x7f);
+    (void)p;
+    for (size_t i = 0; i < LINE_SPANS_MAX && line->spans[i].text != NULL; i++)
+        for (const char *c = line->spans[i].text; *c != '\0'; c++)
+            check(*c >= 0x20 && *c < 0x7f);
 }
 
 static void check_figure(const struct limit_rate *figure)
@@ -83,7 +85,7 @@ static void check_listener(const struct listener_config *l)
 
 static void check_config(const struct config *c)
 {
-    unsigned warnings = 0;
+    struct printer lines = {.people = true, .line = check_line};
 
     check(c->directory != NULL && c->state_path != NULL && c->state_entries >= 1024 && c->state_blocks >= 16);
     check(c->policyd.workers >= 1 && c->policyd.idle_timeout_s >= 1 && c->milter.timeout_s >= 1);
@@ -102,7 +104,7 @@ static void check_config(const struct config *c)
         check_listener(&c->milter.listen[i]);
     for (size_t i = 0; i < c->n_replies; i++)
         check(c->replies[i].reason != NULL && c->replies[i].text != NULL);
-    config_explain(c, check_line, NULL, &warnings);
+    config_report(c, &lines);
 }
 
 /* libconfig reads what is included by itself: no devices, no files of this machine. */

@@ -190,6 +190,19 @@ for command in "explain --user $A" blocks log 'report used' would-refuse metrics
 done
 is 'others are told what is missing' "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BUILD/postern" -c "$T/postern.conf" blocks 2>&1; echo $?)" '*ermission denied*6'
 
+# ---- the configuration ----
+is 'check says what it means, under headings' "$(p check | sed -n '/^Limits/,/^$/p')" '*Limits*  roaming: at most 6 different clients at once*  message-rate: *'
+is 'with its warnings, and how many' "$(p check | sed -n '/^Warnings/,$p')" "*Warnings*  mode: \"monitor\", so *$T/postern.conf: OK, with [1-9] warning*"
+is 'as JSON' "$(p check --json | json '(.sections | map(.title) | join(" ")) + " " + .warnings[0].where')" 'Mode * Limits * Files mode'
+is '-t is the same' "$(cmp <(p check) <(p -t); echo $?)" 0
+is 'and takes no command' "$(p -t status 2>&1; echo $?)" '*too many arguments: postern check*2'
+is 'a service says OK in one line' "$("$BUILD/postern-policyd" -t -c "$T/postern.conf"; "$BUILD/postern-milter" -t -c "$T/postern.conf")" "$T/postern.conf: OK
+$T/postern.conf: OK"
+echo 'nonsense = 1;' >"$T/wrong.conf"
+is 'what is wrong is told with its place, by all of them' "$(for say in "$BUILD/postern check" "$BUILD/postern -t" "$BUILD/postern-policyd -t"; do
+    # shellcheck disable=SC2086 # a program and its argument
+    set -- $say; "$1" -c "$T/wrong.conf" "$2" 2>&1; echo $?; done)" "postern check: $T/wrong.conf:1: nonsense*1*postern check: $T/wrong.conf:1: nonsense*1*postern-policyd: $T/wrong.conf:1: nonsense*1"
+
 # ---- the program itself ----
 is 'help fits a screen' "$(p --help | wc -l | awk '{ print ($1 <= 24) }') $(p --help | awk 'length > 80' | wc -l)" '1 0'
 is 'every command has help' "$(for c in $(p --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do p "$c" --help | grep -q "^usage: postern $c" || echo "$c"; done)" ''

@@ -61,7 +61,7 @@ if command -v postconf >/dev/null; then
     done | none 'each parameter of Postfix is known to Postfix'
 fi
 grep -ohE '\bpostern_[a-z_]+(_total|_seconds|_up|_timestamp)\b' doc/operations.md | sort -u | while read -r name; do
-    grep -q "\"$name\"" cli/*.c || echo "$name"
+    grep -q "\"$name\"" core/report/metrics.c || echo "$name"
 done | none 'each metric is one'
 # shellcheck disable=SC2086
 grep -ohE 'reason=[a-z-]+' $documents | sort -u | cut -d= -f2 | while read -r reason; do
@@ -88,7 +88,7 @@ END
 # What a stolen login gets out: README's numbers are those of the limit.
 printf 'directory = "%s/none";\n' "$D" >"$D/plain.conf"
 is 'README has the numbers of the limit for unfamiliar networks' \
-    "$("$BUILD/postern-policyd" -t -c "$D/plain.conf" 2>&1 | grep '^Limit unfamiliar-rate:')" \
+    "$("$BUILD/postern" -c "$D/plain.conf" check 2>&1 | tr -s '\n ' ' ' | grep -o 'unfamiliar-rate: [^.]*')" \
     "$(sed -n 's|.* gets \([0-9]*\) messages through at once and \([0-9]*\) an hour.*|*at most \1 messages at once, and \2/h *|p' README.md)"
 
 # ---- files and links ----

@@ -53,6 +53,8 @@ is 'with all that it says' "$(on 80 report enabled | plain | tr -d ' \n')" '*a-m
 is 'a wider terminal has it in one line' "$(on 300 report enabled | plain | grep -c "^contoso *$long@contoso.example *One Name That Is Long, Too Long For A Row *")" 1
 is 'and no terminal as it is' "$("$BIN/postern" -c "$D/postern.conf" report enabled 2>/dev/null | grep -c "^contoso *$long@contoso.example")" 1
 is 'explain fits' "$(on 80 explain --user bert@contoso.example --client 192.0.2.1 --recipient x@adatum.example | too_wide 80)" 0
+is 'check fits' "$(on 80 check | too_wide 80)" 0
+is 'on no terminal either' "$("$BIN/postern" -c "$D/postern.conf" check | too_wide 80)" 0
 is 'audit fits' "$(on 80 audit | too_wide 80)" 0
 is 'status has colours on a terminal' "$(on 80 status | grep -c $'\e\\[')" '[1-9]*'
 is 'not where they are not wanted' "$(NO_COLOR=1 on 80 status | grep -c $'\e\\[')" 0

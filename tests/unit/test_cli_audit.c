@@ -2,10 +2,10 @@
 /* What "audit" says of a directory whose file went bad under the running programs. */
 #include "tests/unit/directory_fixture.h"
 
-#include "cli/cli.h"
 #include "cli/findings_print.h"
 #include "core/config/config_table.h"
 #include "core/report/audit.h"
+#include "core/report/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@ static const struct mailbox_line anna = {
 
 struct place {
     struct fixture f;
-    struct cli cli;
+    struct report_files files;
     struct findings findings;
 };
 
@@ -32,8 +32,8 @@ static int setup(void **state)
     put(w, add_tenant(w, "contoso", 1790000000), &anna);
     (void)finish(w);
     (void)snprintf(text, sizeof text, "directory = \"%s\";", p->f.folder);
-    must(config_from_text(slice_of(text), "c", "/", &p->cli.config, &e), &e);
-    assert_int_equal(cli_open_directory(&p->cli), 0);
+    must(config_from_text(slice_of(text), "c", "/", &p->files.config, &e), &e);
+    must(files_open_directory(&p->files, &e), &e);
     findings_begin(&p->findings, audit_rules, AUDIT_RULES);
     *state = p;
     return 0;
@@ -44,7 +44,7 @@ static int teardown(void **state)
     struct place *p = *state;
 
     findings_free(&p->findings);
-    cli_close(&p->cli);
+    files_close(&p->files);
     fixture_remove(&p->f);
     free(p);
     return 0;
@@ -61,13 +61,12 @@ static bool has(const struct place *p, const char *id)
 static void audit(struct place *p)
 {
     struct audit a = {
-        .config = p->cli.config, .view = p->cli.view, .findings = &p->findings, .now_s = 1790000001, .days = 90};
+        .config = p->files.config, .view = p->files.view, .findings = &p->findings, .now_s = 1790000001, .days = 90};
     struct error e;
     char text[600];
 
-    if (p->cli.other_generation)
-        a.disagreement = cli_disagreement(&p->cli, text, sizeof text);
-
+    if (p->files.other_generation)
+        a.disagreement = files_disagreement(&p->files, text, sizeof text);
     must(audit_directory(&a, &e), &e);
 }
 
@@ -107,8 +106,8 @@ static void without_a_directory_only_that_is_said(void **state)
 {
     struct place *p = *state;
 
-    directory_view_put(p->cli.directory, p->cli.view);
-    p->cli.view = NULL;
+    directory_view_put(p->files.directory, p->files.view);
+    p->files.view = NULL;
     audit(p);
     assert_true(has(p, "mirror-missing"));
     assert_int_equal(p->findings.n, 1);
@@ -140,9 +139,9 @@ static void each_part_has_its_own_age_and_what_never_came_is_named(void **state)
 
     must(writer_set_tenant(w, &facts, &index, &e), &e);
     (void)finish(w);
-    directory_view_put(p->cli.directory, p->cli.view);
-    assert_int_equal(directory_refresh(p->cli.directory, &e), 1);
-    p->cli.view = directory_view_get(p->cli.directory);
+    directory_view_put(p->files.directory, p->files.view);
+    assert_int_equal(directory_refresh(p->files.directory, &e), 1);
+    p->files.view = directory_view_get(p->files.directory);
     audit(p);
     assert_string_equal(evidence_of(p, "mirror-stale"), "older than the 48 hours that they should be at most: the "
                                                         "organization's setting 2160 hours (from transport.json)");

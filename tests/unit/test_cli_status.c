@@ -77,7 +77,7 @@ static const char *run(const struct place *p, int (*command)(struct cli *, int, 
                        char *option)
 {
     static char text[65536];
-    struct cli cli = {.config_path = p->config, .command = cli_command_named(name)};
+    struct cli cli = {.files = {.config_path = p->config}, .command = cli_command_named(name)};
     char *argv[] = {(char *)(uintptr_t)name, option, NULL};
     FILE *out = tmpfile();
     int saved = dup(STDOUT_FILENO);
@@ -93,7 +93,7 @@ static const char *run(const struct place *p, int (*command)(struct cli *, int, 
     rewind(out);
     text[fread(text, 1, sizeof text - 1, out)] = '\0';
     (void)fclose(out);
-    cli_close(&cli);
+    files_close(&cli.files);
     return text;
 }
 

@@ -1,5 +1,8 @@
 #include "core/config/config.h"
 #include "core/config/config_table.h"
+#include "core/report/config_report.h"
+#include "core/report/config_rules.h"
+#include "tests/unit/lines_printer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,31 +14,32 @@
 
 struct said {
     char text[32768];
-    struct buf b;
+    unsigned warnings;
 };
 
-static void add_line(void *arg, const char *text)
+static void report(const struct config *c, struct said *said)
 {
-    struct said *said = arg;
+    struct lines_printer lines = lines_printer(said->text, sizeof said->text);
+    const char *end;
 
-    buf_add(&said->b, slice_of(text));
-    buf_add_char(&said->b, '\n');
+    config_report(c, &lines.printer);
+    assert_false(lines.b.full);
+    said->warnings = 0;
+    if ((end = strstr(said->text, ": OK, with ")) != NULL)
+        assert_int_equal(sscanf(end, ": OK, with %u warning", &said->warnings), 1);
 }
 
-/* What is said about a configuration; answers the number of warnings. */
+/* What is said about a configuration; returns the number of warnings. */
 static unsigned explain(const char *text, struct said *said)
 {
     struct config *c;
     struct error e;
-    unsigned warnings;
 
-    said->b = BUF_OVER(said->text);
     if (config_from_text(slice_of(text), "c", "/nowhere", &c, &e) != 0)
         fail_msg("%s", e.text);
-    config_explain(c, add_line, said, &warnings);
+    report(c, said);
     config_free(c);
-    assert_false(said->b.full);
-    return warnings;
+    return said->warnings;
 }
 
 struct row {
@@ -53,6 +57,8 @@ static void check_said(const struct row *rows, size_t n)
     }
 }
 
+#define ALERT "alerts=({command=[\"/bin/true\"];});"
+#define FINGERPRINT "01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67"
 #define REJECT "unauthenticated=\"reject\";"
 
 #define IDS "tenant_id=\"7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d1\";application=\"0f9b6a52-1d9d-4c3c-8f0e-5a1e2b3c4d5e\";"
@@ -71,47 +77,46 @@ static void a_byte_that_is_not_for_a_terminal_is_shown_as_its_number(void **stat
 static void a_configuration_is_said_in_plain_words(void **state)
 {
     static const struct row rows[] = {
-        {"", "Mode: enforce. What the rules refuse is refused.\n"},
+        {"", "Mode\nenforce: what the rules refuse is refused.\n\nTenants\n"},
         {"", "unknown logins are refused (unlisted = \"reject\").\n"},
         {"", "TLS: required, at least TLS 1.2.\n"},
-        {"", "Limit message-rate: at most 150 messages at once, and 30/m in the long run, for each user; over it: "
+        {"", "message-rate: at most 150 messages at once, and 30/m in the long run, for each user; over it: "
              "deferred.\n"},
-        {"", "Limit recipient-rate: RecipientLimitPerDay of the tenant's outbound policy; where it has none, at most "
+        {"", "recipient-rate: RecipientLimitPerDay of the tenant's outbound policy; where it has none, at most "
              "1000 recipients at once, and 10K/d in the long run, for each user; over it: deferred.\n"},
-        {"", "Limit unfamiliar-rate: at most 28 messages at once, and 12/h in the long run, for each user, from "
+        {"", "unfamiliar-rate: at most 28 messages at once, and 12/h in the long run, for each user, from "
              "unfamiliar networks (/20, /32); over it: deferred.\n"},
-        {"preset=\"exchange-online\";",
-         "Limit message-rate: at most 30 messages at once, and 30/m in the long run, for "
-         "each user; over it: deferred.\n"},
+        {"preset=\"exchange-online\";", "message-rate: at most 30 messages at once, and 30/m in the long run, for "
+                                        "each user; over it: deferred.\n"},
         {"", "Messages are charged by the program that is asked first about a message's end, once a message.\n"},
         {"smtp_auth={mode=\"monitor\";};", "(unlisted = \"reject\"). Only watched and logged (mode = \"monitor\").\n"},
         {"tenants=({name=\"contoso\";domains=[\"contoso.example\"];netbios=[\"CONTOSO\"];when_stale=\"defer\";});",
-         "Tenant contoso: domains contoso.example and those in the directory; NetBIOS contoso; the organization's SMTP "
+         "contoso: domains contoso.example and those in the directory; NetBIOS contoso; the organization's SMTP "
          "AUTH setting is the mirrored one; settings older than 2d defer its mail (when_stale = \"defer\").\n"},
         {"tenants=({name=\"contoso\";});", "Logins without a domain belong to tenant contoso.\n"},
         {"connectors=({name=\"printers\";networks=[\"192.0.2.0/24\",\"2001:db8:1::/64\"];"
          "senders=[\"@contoso.example\"];recipients=\"internal\";null_sender=false;});",
-         "Connector printers: 192.0.2.0/24, 2001:db8:1::/64; only its listed senders (1), no delivery reports; "
+         "printers: 192.0.2.0/24, 2001:db8:1::/64; only its listed senders (1), no delivery reports; "
          "internal recipients only; TLS not required; where it is used, any version.\n"},
         {"connectors=({name=\"a\";networks=\"192.0.2.0/24\";},{name=\"b\";networks=[\"192.0.2.8/29\",\"192.0.2.32/"
          "29\"];},"
          "{name=\"c\";networks=\"192.0.2.9\";});",
-         "Connector b: 192.0.2.8/29 lies within 192.0.2.0/24 of connector a; for its clients connector b counts.\n"
-         "Connector c: 192.0.2.9/32 lies within 192.0.2.8/29 of connector b; for its clients connector c counts.\n"
-         "Connector b: 192.0.2.32/29 lies within 192.0.2.0/24 of connector a; for its clients connector b counts.\n"},
+         "b: 192.0.2.8/29 lies within 192.0.2.0/24 of connector a; for its clients connector b counts.\n"
+         "c: 192.0.2.9/32 lies within 192.0.2.8/29 of connector b; for its clients connector c counts.\n"
+         "b: 192.0.2.32/29 lies within 192.0.2.0/24 of connector a; for its clients connector b counts.\n"},
         {"limits=({name=\"roaming\";per=\"user\";count=\"distinct client_net\";rate=\"6/d\";then=\"block 1h\";});",
-         "Limit roaming: at most 6 different client networks at once, and 6/d in the long run, for each user; over it: "
+         "roaming: at most 6 different client networks at once, and 6/d in the long run, for each user; over it: "
          "refused, and blocked for 1h.\n"},
         {"limits=({name=\"volume\";per=\"client_net+tenant\";count=\"bytes\";rate=\"10M/"
          "h\";burst=\"1M\";for=\"logins\";"
          "except=({user=\"a@b.example\";rate=\"unlimited\";});});",
-         "Limit volume: at most 1024 KiB at once, and 10240 KiB in 1h in the long run, for each client network and "
+         "volume: at most 1024 KiB at once, and 10240 KiB in 1h in the long run, for each client network and "
          "tenant (/24, /64) (logins only); over it: deferred.\n"
-         "Limit volume, except user a@b.example: any number of bytes.\n"},
+         "volume, except user a@b.example: any number of bytes.\n"},
         {"policyd={listen={address=\"unix:/run/p\";mode=\"0600\";group=\"postfix\";tls={required=false;};};};",
          "postern-policyd listens at unix:/run/p (mode 0600), group postfix; clients' TLS there has a rule of its "
          "own.\npostern-policyd at unix:/run/p: TLS not required; where it is used, at least TLS 1.2.\n"},
-        {"replies={blocked=\"550 5.7.1 Ask us\";};", "Reply for blocked: 550 5.7.1 Ask us\n"},
+        {"replies={blocked=\"550 5.7.1 Ask us\";};", "Replies\nblocked: 550 5.7.1 Ask us\n"},
         {"replies={};recipients={max=0;};", "Recipients: any number in a message.\n"},
         {"tenants=({name=\"contoso\";exchange={" IDS "certificate_file=\"/c\";writeback=true;};});",
          "as application 0f9b6a52-1d9d-4c3c-8f0e-5a1e2b3c4d5e, signed in by a certificate; postern-mirror may change "},
@@ -137,8 +142,8 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"known_networks=[\"192.0.2.0/24\",\"2001:db8::/32\"];", "Known networks, not counted as distinct: 2.\n"},
         {"alerts=({url=\"https://hooks.contoso.example/a\";secret_file=\"/k\";},{url_file=\"/u\";},"
          "{command=[\"/bin/page\",\"me\"];});",
-         "Notices 1: the webhook https://hooks.contoso.example/a, signed.\nNotices 2: the webhook /u, not signed.\n"
-         "Notices 3: the command /bin/page.\n"},
+         "Notices\n1: the webhook https://hooks.contoso.example/a, signed.\n2: the webhook /u, not signed.\n"
+         "3: the command /bin/page.\n"},
         {"journal=\"\";", "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.\n"},
     };
 
@@ -152,7 +157,6 @@ static void lists_from_files_are_said_with_their_number_of_entries(void **state)
     char folder[] = "/tmp/postern-explain-XXXXXX", path[64];
     struct config *c;
     struct error e;
-    unsigned warnings;
     FILE *f;
 
     (void)state;
@@ -167,8 +171,7 @@ static void lists_from_files_are_said_with_their_number_of_entries(void **state)
                                "logins_file=\"logins\";};"),
                          "c", folder, &c, &e) != 0)
         fail_msg("%s", e.text);
-    said.b = BUF_OVER(said.text);
-    config_explain(c, add_line, &said, &warnings);
+    report(c, &said);
     config_free(c);
     assert_non_null(strstr(said.text, "deny_file refuses 2 entries, before everything else.\n"));
     assert_non_null(strstr(said.text, "allow_file lets 2 entries through, whatever their settings say.\n"));
@@ -183,48 +186,60 @@ static void lists_from_files_are_said_with_their_number_of_entries(void **state)
 static void what_few_mean_is_warned_of(void **state)
 {
     static const struct row rows[] = {
-        {"mode=\"monitor\";", "Warning: mode = \"monitor\": what it would refuse is let through.\n"},
-        {"sender={mode=\"monitor\";};", "Warning: sender.mode = \"monitor\""},
-        {"tenants=({name=\"a\";mode=\"monitor\";});", "Warning: tenant a is in monitor mode"},
-        {"smtp_auth={unlisted=\"allow\";};", "Warning: smtp_auth.unlisted = \"allow\""},
-        {"sender={envelope=\"any\";};", "Warning: sender.envelope = \"any\""},
-        {"sender={header_from=\"any\";};", "Warning: sender.header_from = \"any\""},
-        {"sender={null_sender=\"allow\";};", "Warning: sender.null_sender = \"allow\""},
-        {"tls={required=false;};", "Warning: tls.required = false"},
-        {"tls={minimum=\"1.0\";};", "Warning: tls.minimum is below 1.2"},
-        {"tenants=({name=\"a\";max_age=\"0s\";});", "Warning: tenant a: max_age = \"0s\""},
-        {"", "Warning: no connectors, and unauthenticated = \"ignore\""},
-        {"connectors=({name=\"p\";networks=\"0.0.0.0/0\";});", "Warning: connector p: 0.0.0.0/0 is a large part"},
-        {"connectors=({name=\"p\";networks=\"10.0.0.0/7\";});", "Warning: connector p: 10.0.0.0/7 is a large part"},
-        {"connectors=({name=\"p\";networks=\"2000::/3\";});", "Warning: connector p: 2000::/3 is a large part"},
-        {"connectors=({name=\"p\";networks=[];});", "Warning: connector p has no network"},
-        {"connectors=({name=\"p\";networks=\"10.0.0.0/8\";});", "Warning: connector p may send as anybody to anybody"},
-        {"connectors=({name=\"p\";networks=\"10.0.0.0/8\";mode=\"monitor\";});",
-         "Warning: connector p is in monitor mode"},
+        {"mode=\"monitor\";",
+         "Warnings\nmode: \"monitor\", so what it would refuse is only logged, and let through.\n"},
+        {"sender={mode=\"monitor\";};", "sender.mode: \"monitor\", so "},
+        {"tenants=({name=\"a\";mode=\"monitor\";});", "tenants[a].mode: \"monitor\", so "},
+        {"smtp_auth={unlisted=\"allow\";};", "smtp_auth.unlisted: \"allow\" lets "},
+        {"smtp_auth={unlisted=\"tenant\";};", "smtp_auth.unlisted: with \"tenant\", "},
+        {"sender={envelope=\"any\";};", "sender.envelope: with \"any\", "},
+        {"sender={header_from=\"any\";};", "sender.header_from: with \"any\", "},
+        {"sender={null_sender=\"allow\";};", "sender.null_sender: with \"allow\", "},
+        {"tls={required=false;};", "tls.required: false, "},
+        {"tls={minimum=\"1.0\";};", "tls.minimum: it is below 1.2"},
+        {"tenants=({name=\"a\";max_age=\"0s\";});", "tenants[a].max_age: \"0s\", "},
+        {"", "unauthenticated: \"ignore\", and there are no connectors"},
+        {"connectors=({name=\"p\";networks=\"0.0.0.0/0\";});",
+         "connectors[p].networks: 0.0.0.0/0 is a large part of the Internet"},
+        {"connectors=({name=\"p\";networks=\"10.0.0.0/7\";});", "10.0.0.0/7 is a large part of the Internet"},
+        {"connectors=({name=\"p\";networks=\"10.0.0.0/8\";});", "10.0.0.0/8 is more than a site's"},
+        {"connectors=({name=\"p\";networks=\"10.0.0.0/16\";});",
+         "10.0.0.0/16 holds more than the devices of a building"},
+        {"connectors=({name=\"p\";networks=\"2000::/3\";});", "2000::/3 is a large part of the Internet"},
+        {"connectors=({name=\"p\";networks=\"2001:db8::/32\";});", "2001:db8::/32 is more than a site's"},
+        {"connectors=({name=\"p\";networks=[];});", "connectors[p]: it has no network"},
+        {"connectors=({name=\"p\";networks=\"10.0.0.0/24\";});",
+         "connectors[p]: its devices may send as anybody to anybody"},
+        {"connectors=({name=\"p\";networks=\"10.0.0.0/24\";mode=\"monitor\";});",
+         "connectors[p].mode: \"monitor\", so "},
+        {"connectors=({name=\"p\";ccert_fingerprints=[\"" FINGERPRINT "\"];});",
+         "connectors[p].ccert_fingerprints: the milter is told no fingerprint of a certificate, and takes its clients "
+         "for anybody's"},
         {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"1/m\";then=\"monitor\";});",
-         "Warning: limit a only watches"},
+         "limits[a].then: \"monitor\", so it only watches"},
         {"limits=({name=\"a\";per=\"tenant\";count=\"denials\";rate=\"1/m\";});",
-         "Warning: limit a: one login's refusals count against its whole tenant"},
+         "limits[a]: one login's refusals count against its whole tenant"},
         {"limits=({name=\"a\";per=\"client_net\";count=\"denials\";rate=\"1/m\";client_net=\"/16 /64\";});",
-         "Warning: limit a: refusals count against all of a /16 or an IPv6 /64"},
+         "limits[a]: refusals count against all of a /16 or an IPv6 /64"},
         {"limits=({name=\"a\";per=\"client\";count=\"deferrals\";rate=\"1/m\";});",
-         "Warning: limit a: one login's refusals hold back all others from the same address"},
+         "limits[a]: one login's refusals hold back all others from the same address"},
         {"limits=({name=\"a\";per=\"client\";count=\"denials\";rate=\"1/m\";then=\"block 1h\";});",
-         "Warning: limit a: one login's refusals block all others from the same address; name shared ones"},
+         "limits[a]: one login's refusals block all others from the same address; name shared ones"},
         {"limits=({name=\"a\";per=\"user\";count=\"recipients\";rate=\"1/m\";});",
-         "Warning: limit a: a message with more than 1 recipients can never pass, though recipients.max allows 1000"},
-        {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"unlimited\";});", "Warning: limit a is unlimited"},
-        {"preset=\"none\";", "Limits: none.\n"},
-        {"preset=\"none\";", "Warning: there are no limits"},
+         "limits[a]: a message with more than 1 recipients can never pass, though recipients.max allows 1000"},
+        {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"unlimited\";});", "limits[a]: it is unlimited"},
+        {"preset=\"none\";", "Limits\nNone.\n"},
+        {"preset=\"none\";", "limits: there are none"},
+        {"preset=\"none\";limits=({name=\"a\";per=\"client\";count=\"messages\";rate=\"1/m\";});",
+         "limits: none bounds how many messages or recipients a login may send"},
         {"policyd={listen=\"inet:192.0.2.1:10040\";};",
-         "Warning: inet:192.0.2.1:10040 can be reached from the network"},
-        {"milter={listen=\"\";}; charge=\"milter\";",
-         "Warning: charge = \"milter\", but milter.listen is empty: no message is"},
-        {"policyd={listen=();}; charge=\"policyd\";", "Warning: charge = \"policyd\", but policyd.listen is empty"},
-        {"policyd={listen=();}; milter={listen=\"\";};", "Warning: neither policyd.listen nor milter.listen"},
-        {"milter={listen=\"\";};", "Warning: sender.header_from is set, but milter.listen is empty"},
-        {"replies={unlisted=\"535 5.7.139 no\";};", "Warning: replies.unlisted: 535 is a reply to AUTH"},
-        {"replies={no-directory=\"550 5.7.1 no\";};", "Warning: replies.no-directory refuses for good"},
+         "policyd.listen: inet:192.0.2.1:10040 can be reached from the network"},
+        {"milter={listen=\"\";}; charge=\"milter\";", "charge: \"milter\", but milter.listen is empty: no message is"},
+        {"policyd={listen=();}; charge=\"policyd\";", "charge: \"policyd\", but policyd.listen is empty"},
+        {"policyd={listen=();}; milter={listen=\"\";};", "policyd.listen, milter.listen: both are empty"},
+        {"milter={listen=\"\";};", "sender.header_from: it is set, but milter.listen is empty"},
+        {"replies={unlisted=\"535 5.7.139 no\";};", "replies.unlisted: 535 is a reply to AUTH"},
+        {"replies={no-directory=\"550 5.7.1 no\";};", "replies.no-directory: it refuses for good"},
     };
 
     (void)state;
@@ -238,8 +253,9 @@ static void warnings_are_counted_and_the_common_case_has_none(void **state)
     (void)state;
     assert_int_equal(explain(REJECT, &said), 0);
     assert_null(strstr(said.text, "Warning"));
+    assert_non_null(strstr(said.text, "\n\nc: OK\n"));
     assert_int_equal(
-        explain("connectors=({name=\"p\";networks=[\"10.0.0.0/8\",\"2001:db8::/32\"];senders=[];});", &said), 0);
+        explain("connectors=({name=\"p\";networks=[\"10.20.30.0/24\",\"2001:db8:1:2::/64\"];senders=[];});", &said), 0);
     assert_int_equal(explain(REJECT "policyd={listen=\"inet6:[::1]:10040\";};", &said), 0);
     assert_int_equal(explain(REJECT "policyd={listen=\"inet:127.0.0.1:10040\";};", &said), 0);
     assert_int_equal(explain("", &said), 1);
@@ -258,8 +274,69 @@ static void many_nested_networks_are_summed_up(void **state)
         buf_addf(&b, "%s\"192.0.2.%u\"", i > 0 ? "," : "", i);
     buf_add(&b, SLICE("];});"));
     (void)explain(text, &said);
-    assert_non_null(strstr(said.text, "Connectors: 10 more networks lie within those of other connectors.\n"));
+    assert_non_null(strstr(said.text, "10 more networks lie within those of other connectors.\n"));
     assert_non_null(strstr(said.text, "192.0.2.7/32 and 22 more networks; any sender"));
+}
+
+struct weighed {
+    const char *text; /* what check says of the configuration */
+    size_t n;
+};
+
+static void look_for_warning(void *arg, const struct config_condition *condition)
+{
+    struct weighed *w = arg;
+    char sentence[1200];
+
+    (void)snprintf(sentence, sizeof sentence, "\n%s: %s.\n", condition->where, condition->text);
+    if (condition->warns != (strstr(w->text, sentence) != NULL))
+        fail_msg("%s%s is said by:\n%s", condition->warns ? "not " : "", sentence, w->text);
+    w->n += condition->rule < AUDIT_RULES;
+}
+
+static void check_and_audit_find_the_same_at_the_same_places(void **state)
+{
+    static const struct {
+        const char *text, *ids; /* audit's findings, in the order of the table */
+    } rows[] = {
+        {REJECT ALERT, ""},
+        {REJECT, "no-alerts "},
+        {REJECT ALERT "mode=\"monitor\";tls={mode=\"monitor\";};", "monitor monitor "},
+        {REJECT ALERT "smtp_auth={unlisted=\"tenant\";};", "unlisted "},
+        {REJECT ALERT "sender={envelope=\"any\";header_from=\"any\";};", "sender-rule sender-rule "},
+        {REJECT ALERT "tls={required=false;minimum=\"1.1\";};", "tls-rule tls-rule "},
+        {ALERT "connectors=({name=\"p\";networks=[\"10.0.0.0/23\",\"10.4.0.0/24\"];});",
+         "connector-wide connector-open "},
+        {REJECT ALERT "limits=({name=\"message-rate\";per=\"user\";count=\"messages\";rate=\"60/m\";});",
+         "limit-above-service "},
+        {REJECT ALERT "preset=\"none\";", "no-limit "},
+    };
+    static struct said said;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct findings findings;
+        struct audit a = {.findings = &findings};
+        struct weighed w = {.text = said.text};
+        struct config *c;
+        struct error e;
+        char ids[200];
+        struct buf b = BUF_OVER(ids);
+
+        if (config_from_text(slice_of(rows[i].text), "c", "/nowhere", &c, &e) != 0)
+            fail_msg("%s", e.text);
+        report(c, &said);
+        config_conditions(c, look_for_warning, &w);
+        findings_begin(&findings, audit_rules, AUDIT_RULES);
+        a.config = c;
+        audit_config(&a);
+        for (size_t j = 0; j < findings.n; j++)
+            buf_addf(&b, "%s ", findings.list[j].rule->id);
+        assert_string_equal(ids, rows[i].ids);
+        assert_int_equal(w.n, findings.n);
+        findings_free(&findings);
+        config_free(c);
+    }
 }
 
 int main(void)
@@ -270,6 +347,7 @@ int main(void)
         cmocka_unit_test(lists_from_files_are_said_with_their_number_of_entries),
         cmocka_unit_test(what_few_mean_is_warned_of),
         cmocka_unit_test(warnings_are_counted_and_the_common_case_has_none),
+        cmocka_unit_test(check_and_audit_find_the_same_at_the_same_places),
         cmocka_unit_test(many_nested_networks_are_summed_up),
     };
 

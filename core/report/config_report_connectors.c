@@ -1,4 +1,4 @@
-#include "core/report/config_explain.h"
+#include "core/report/config_report_parts.h"
 
 #include <stdlib.h>
 
@@ -8,12 +8,12 @@ static void add_networks(struct buf *b, const struct connector_config *connector
 {
     char text[NETWORK_TEXT_MAX];
 
-    for (size_t i = 0; i < connector->n_networks && i < EXPLAIN_LIST_MAX; i++) {
+    for (size_t i = 0; i < connector->n_networks && i < TELL_LIST_MAX; i++) {
         buf_add(b, i > 0 ? SLICE(", ") : SLICE(""));
         buf_add(b, network_text(&connector->networks[i], text));
     }
-    if (connector->n_networks > EXPLAIN_LIST_MAX)
-        buf_addf(b, " and %zu more networks", connector->n_networks - EXPLAIN_LIST_MAX);
+    if (connector->n_networks > TELL_LIST_MAX)
+        buf_addf(b, " and %zu more networks", connector->n_networks - TELL_LIST_MAX);
     if (connector->n_networks == 0)
         buf_add(b, SLICE("no network"));
     if (connector->n_ccert_fingerprints + connector->n_ccert_subjects > 0)
@@ -21,9 +21,9 @@ static void add_networks(struct buf *b, const struct connector_config *connector
                  connector->n_ccert_fingerprints + connector->n_ccert_subjects);
 }
 
-static void explain_connector(struct teller *t, const struct connector_config *connector)
+static void tell_connector(struct teller *t, const struct connector_config *connector)
 {
-    char text[EXPLAIN_LINE_MAX], tls[80];
+    char text[TELL_LINE_MAX], tls[80];
     struct buf b = BUF_OVER(text);
 
     add_networks(&b, connector);
@@ -39,7 +39,7 @@ static void explain_connector(struct teller *t, const struct connector_config *c
     if (connector->max_recipients > 0)
         buf_addf(&b, "; at most %llu recipients in a message", (unsigned long long)connector->max_recipients);
     buf_addf(&b, "; TLS %s", tls_words(&connector->tls, tls, sizeof tls));
-    tell_line(t, "Connector %s: %s.%s", connector->name, text, mode_words(connector->mode));
+    tell(t, "%s: %s.%s", connector->name, text, mode_words(connector->mode));
 }
 
 /* ---- networks within another connector's ---- */
@@ -73,13 +73,13 @@ static void say_nested(struct teller *t, const struct claim *inner, const struct
 {
     char a[NETWORK_TEXT_MAX], b[NETWORK_TEXT_MAX];
 
-    tell_line(t, "Connector %s: %.*s lies within %.*s of connector %s; for its clients connector %s counts.",
-              inner->connector->name, SLICE_ARG(network_text(inner->net, a)), SLICE_ARG(network_text(outer->net, b)),
-              outer->connector->name, inner->connector->name);
+    tell(t, "%s: %.*s lies within %.*s of connector %s; for its clients connector %s counts.", inner->connector->name,
+         SLICE_ARG(network_text(inner->net, a)), SLICE_ARG(network_text(outer->net, b)), outer->connector->name,
+         inner->connector->name);
 }
 
 /* The networks that hold the one in hand are a stack: no deeper than there are prefix lengths. */
-static void explain_nested(struct teller *t, const struct config *c)
+static void tell_nested(struct teller *t, const struct config *c)
 {
     size_t n = gather(c, NULL), depth = 0, told = 0;
     struct claim *claims = calloc(n + 1, sizeof *claims);
@@ -98,13 +98,13 @@ static void explain_nested(struct teller *t, const struct config *c)
         stack[depth++] = &claims[i];
     }
     if (told > NESTED_MAX)
-        tell_line(t, "Connectors: %zu more networks lie within those of other connectors.", told - NESTED_MAX);
+        tell(t, "%zu more networks lie within those of other connectors.", told - NESTED_MAX);
     free(claims);
 }
 
-void explain_connectors(struct teller *t, const struct config *c)
+void tell_connectors(struct teller *t, const struct config *c)
 {
     for (size_t i = 0; i < c->n_connectors; i++)
-        explain_connector(t, &c->connectors[i]);
-    explain_nested(t, c);
+        tell_connector(t, &c->connectors[i]);
+    tell_nested(t, c);
 }

@@ -1,4 +1,4 @@
-#include "core/report/config_explain.h"
+#include "core/report/config_report_parts.h"
 
 static const struct {
     unsigned part;
@@ -91,24 +91,24 @@ static void add_then(struct buf *b, const struct limit_config *limit)
         buf_add(b, SLICE(", and SMTP AUTH is disabled in Exchange Online, where exchange.writeback allows it"));
 }
 
-static void explain_exceptions(struct teller *t, const struct limit_config *limit)
+static void tell_exceptions(struct teller *t, const struct limit_config *limit)
 {
     static const char *const subjects[] = {
         [EXCEPT_USER] = "user", [EXCEPT_GROUP] = "group", [EXCEPT_CONNECTOR] = "connector"};
 
     for (size_t i = 0; i < limit->n_exceptions; i++) {
         const struct limit_exception *exception = &limit->exceptions[i];
-        char text[EXPLAIN_LINE_MAX];
+        char text[TELL_LINE_MAX];
         struct buf b = BUF_OVER(text);
 
         add_figure(&b, limit, &exception->figure);
-        tell_line(t, "Limit %s, except %s %s: %s.", limit->name, subjects[exception->of], exception->name, text);
+        tell(t, "%s, except %s %s: %s.", limit->name, subjects[exception->of], exception->name, text);
     }
 }
 
-static void explain_limit(struct teller *t, const struct limit_config *limit)
+static void tell_limit(struct teller *t, const struct limit_config *limit)
 {
-    char text[EXPLAIN_LINE_MAX];
+    char text[TELL_LINE_MAX];
     struct buf b = BUF_OVER(text);
 
     if (limit->mirrored != FIGURE_OWN)
@@ -116,14 +116,14 @@ static void explain_limit(struct teller *t, const struct limit_config *limit)
     add_figure(&b, limit, &limit->figure);
     add_key(&b, limit);
     add_then(&b, limit);
-    tell_line(t, "Limit %s: %s.", limit->name, text);
-    explain_exceptions(t, limit);
+    tell(t, "%s: %s.", limit->name, text);
+    tell_exceptions(t, limit);
 }
 
-void explain_limits(struct teller *t, const struct config *c)
+void tell_limits(struct teller *t, const struct config *c)
 {
     if (c->n_limits == 0)
-        tell_line(t, "Limits: none.");
+        tell(t, "None.");
     for (size_t i = 0; i < c->n_limits; i++)
-        explain_limit(t, &c->limits[i]);
+        tell_limit(t, &c->limits[i]);
 }

@@ -1,16 +1,13 @@
 /* The state of everything at a glance, for status, top and metrics. */
-#ifndef POSTERN_CLI_PICTURE_H
-#define POSTERN_CLI_PICTURE_H
+#ifndef POSTERN_CORE_REPORT_PICTURE_H
+#define POSTERN_CORE_REPORT_PICTURE_H
 
-#include "cli/cli.h"
-#include "cli/processes.h"
+#include "core/report/files.h"
 #include "core/report/notices.h"
+#include "core/report/printer.h"
 #include "core/report/ranking.h"
 #include "core/state/blocks.h"
 #include "core/state/counters.h"
-
-/* Exit status of its own: something needs a look. */
-#define STATUS_TROUBLE 3
 
 #define PICTURE_TOTALS_MAX 1024
 #define PICTURE_LISTENERS_MAX 64
@@ -21,6 +18,13 @@ struct picture_total {
     enum action action;
     enum reason reason;
     uint64_t count;
+};
+
+#define PICTURE_PROCESSES_MAX 64
+struct picture_process {
+    long pid;
+    char name[16]; /* "postern-policyd" */
+    uint64_t age_s;
 };
 
 struct picture_listener {
@@ -37,11 +41,14 @@ struct picture_service {
 };
 #define PICTURE_SERVICES_MAX 4
 
+#define PICTURE_PROBLEMS_MAX 3
+
 struct picture {
     int64_t wall_s;
     char config_problem[sizeof((struct error *)NULL)->text]; /* empty: the configuration is valid */
-    struct process processes[PROCESSES_MAX];
+    struct picture_process processes[PICTURE_PROCESSES_MAX];
     size_t n_processes;
+    bool processes_visible; /* else none that was found says nothing */
     struct picture_service services[PICTURE_SERVICES_MAX];
     size_t n_services;
     enum picture_part directory, state;
@@ -50,6 +57,10 @@ struct picture {
     struct notices notices;
     struct picture_listener listeners[PICTURE_LISTENERS_MAX];
     size_t n_listeners;
+    struct picture_problem {
+        char text[sizeof((struct error *)NULL)->text];
+    } problems[PICTURE_PROBLEMS_MAX]; /* what of this could not be looked at, and why */
+    size_t n_problems;
     bool has_journal;
     struct counters_stats counters;
     uint64_t blocks;
@@ -61,15 +72,30 @@ struct picture {
 };
 
 /*
- * What can't be read is left out, after a word on the error output. With a configuration that is wrong, it is about the
- * files that its readable part names (config_load_places). Free with picture_free. NULL, after a word, without memory,
- * or when the configuration can't be read at all.
+ * Who runs and who answers: finds processes, listeners, and whether processes can be seen at all. It needs signals and
+ * sockets, which core has none of; so it is the caller's.
  */
-struct picture *picture_take(struct cli *cli);
+typedef void picture_look(struct picture *p, const struct report_files *f);
+
+/*
+ * What can't be read is left out, with its problem. With a configuration that is wrong, it is about the files that its
+ * readable part names (config_load_places). To be freed by picture_free. NULL with e without memory, or when the
+ * configuration can't be read at all.
+ */
+struct picture *picture_take(struct report_files *f, picture_look *look, struct error *e);
+/* Its problems, as remarks. */
+void picture_tell_problems(const struct picture *p, struct printer *printer);
 /* The generation that the process with that number uses: true, and *generation. */
 bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation);
-/* Does every part look well? CLI_OK, or the exit status that says what doesn't. */
-int picture_judge(const struct cli *cli, const struct picture *p);
 void picture_free(struct picture *p);
+
+/* Does every part look well? The first that holds. */
+enum picture_health {
+    PICTURE_OTHER_GENERATION, /* the services use another generation of the directory than is in its folder */
+    PICTURE_TROUBLE,          /* something needs a look */
+    PICTURE_CLOSED,           /* what may be read looks well */
+    PICTURE_WELL
+};
+enum picture_health picture_judge(const struct picture *p, const struct report_files *f);
 
 #endif

@@ -1,7 +1,11 @@
-#include "cli/report.h"
+#include "core/report/report.h"
 
 #include "core/base/clock.h"
 #include "core/directory/directory_record.h"
+#include "core/report/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 #define DAY_S 86400
 
@@ -57,17 +61,19 @@ static const char *why_not(const struct report *r, struct slice mailbox)
     return NULL;
 }
 
-static void put_clients(struct report *r, const struct usage *u)
+#define CLIENTS_TEXT_MAX (USAGE_CLIENTS * (IP_TEXT_MAX + 1))
+
+static struct value clients_of(const struct usage *u, char text[CLIENTS_TEXT_MAX])
 {
-    char text[USAGE_CLIENTS * (IP_TEXT_MAX + 1)], one[IP_TEXT_MAX];
-    struct buf b = BUF_OVER(text);
+    char one[IP_TEXT_MAX];
+    struct buf b = buf_over(text, CLIENTS_TEXT_MAX);
 
     for (size_t i = 0; i < USAGE_CLIENTS && u->clients[i].last_s > 0; i++) {
         if (i > 0)
             buf_add_char(&b, ' ');
         buf_add(&b, ip_text(&u->clients[i].ip, one));
     }
-    output_text(r->out, buf_slice(&b));
+    return value_text(buf_slice(&b));
 }
 
 static uint64_t refusals(const struct usage *u)
@@ -81,43 +87,59 @@ static uint64_t refusals(const struct usage *u)
 
 /* ---- the script ---- */
 
-void report_script_head(FILE *to, const struct report *r, const struct report_kind *kind)
+__attribute__((format(printf, 2, 3))) static void put_line(const struct report *r, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    printer_line(r->out, &(struct line){.spans = {{TONE_PLAIN, text}}, .verbatim = true});
+}
+
+/* What it does, and how far back what it rests on reaches. */
+static void put_script_head(const struct report *r, const struct report_kind *kind)
 {
     char text[40];
     struct buf b = BUF_OVER(text);
 
-    fprintf(to,
-            "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell\n"
-            "# (Connect-ExchangeOnline). It sets SmtpClientAuthenticationDisabled to %s for each mailbox below;\n"
-            "# with -WhatIf it only says so.\n",
-            kind->name, kind->script);
-    output_add_time(&b, r->first_s, OUTPUT_TABLE);
-    fprintf(to,
-            "# Usage is known from %s on. Mailboxes that were used before then only, or will be\n"
-            "# used less often than since then, are %s.\n",
-            text, strcmp(kind->name, "unused") == 0 ? "taken for unused" : "missing");
+    put_line(r, "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell",
+             kind->name);
+    put_line(r, "# (Connect-ExchangeOnline). It sets SmtpClientAuthenticationDisabled to %s for each mailbox below;",
+             kind->script);
+    put_line(r, "# with -WhatIf it only says so.");
+    text_add_local_time(&b, r->first_s);
+    put_line(r, "# Usage is known from %s on. Mailboxes that were used before then only, or will be", text);
+    put_line(r, "# used less often than since then, are %s.",
+             strcmp(kind->name, "unused") == 0 ? "taken for unused" : "missing");
     if (r->days > 0 && r->first_s > oldest_wanted(r))
-        fprintf(to, "# WARNING: that is less than the %llu days that were asked for. Look through the list first.\n",
-                (unsigned long long)r->days);
-    fputs("param([switch]$WhatIf)\n", to);
+        put_line(r, "# WARNING: that is less than the %llu days that were asked for. Look through the list first.",
+                 (unsigned long long)r->days);
+    put_line(r, "param([switch]$WhatIf)");
 }
 
-/* PowerShell takes several Unicode quotes for its own, so that only plain addresses are written. */
-void report_script_line(FILE *to, struct slice mailbox, const char *value)
+/*
+ * One line of the script for that mailbox. PowerShell takes several Unicode quotes for its own, so that only plain
+ * addresses are written; another one becomes a comment.
+ */
+static void put_script_line(const struct report *r, struct slice mailbox, const char *value)
 {
-    char shown[4 * OUTPUT_TEXT_MAX + 8];
+    char shown[4 * TEXT_SHOWN_MAX + 8], quoted[2 * ADDRESS_MAX + 1];
+    struct buf b = BUF_OVER(quoted);
     bool plain = mailbox.n > 0;
 
-    for (size_t i = 0; i < mailbox.n; i++)
+    for (size_t i = 0; i < mailbox.n; i++) {
         plain &= mailbox.p[i] > 0x20 && mailbox.p[i] < 0x7f;
-    if (!plain) {
-        fprintf(to, "# left out, set it by hand: %s\n", text_plain(shown, sizeof shown, mailbox));
-        return;
+        if (mailbox.p[i] == '\'')
+            buf_add_char(&b, '\'');
+        buf_add_char(&b, mailbox.p[i]);
     }
-    fputs("Set-CASMailbox -Identity '", to);
-    for (size_t i = 0; i < mailbox.n; i++)
-        fprintf(to, mailbox.p[i] == '\'' ? "'%c" : "%c", mailbox.p[i]);
-    fprintf(to, "' -SmtpClientAuthenticationDisabled %s -WhatIf:$WhatIf\n", value);
+    if (plain && !b.full)
+        put_line(r, "Set-CASMailbox -Identity '%s' -SmtpClientAuthenticationDisabled %s -WhatIf:$WhatIf", quoted,
+                 value);
+    else
+        put_line(r, "# left out, set it by hand: %s", text_plain(shown, sizeof shown, mailbox));
 }
 
 /* ---- from the directory ---- */
@@ -125,28 +147,25 @@ void report_script_line(FILE *to, struct slice mailbox, const char *value)
 static int usage_of(const struct report *r, const struct tenant_facts *tenant, struct slice mailbox, struct usage *u)
 {
     memset(u, 0, sizeof *u);
-    if (r->cli->journal == NULL)
+    if (r->files->journal == NULL)
         return 0;
-    return journal_usage_of(r->cli->journal, slice_of(tenant->name), mailbox, u, r->e) < 0 ? -1 : 0;
+    return journal_usage_of(r->files->journal, slice_of(tenant->name), mailbox, u, r->e) < 0 ? -1 : 0;
 }
 
-static const struct output_column setting_columns[] = {{"tenant", false}, {"mailbox", false}, {"name", false},
-                                                       {"type", false},   {"setting", false}, {"may_send", false},
-                                                       {"last", false},   {"messages", true}};
+static const struct column setting_columns[] = {
+    {"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT},  {"name", VALUE_TEXT}, {"type", VALUE_TEXT},
+    {"setting", VALUE_TEXT}, {"may_send", VALUE_TEXT}, {"last", VALUE_TIME}, {"messages", VALUE_NUMBER}};
 
 static void put_mailbox(struct report *r, const struct tenant_facts *tenant, const struct mailbox_record *m,
                         const struct usage *u)
 {
     const char *reason = why_not(r, m->primary);
 
-    output_word(r->out, tenant->name);
-    output_text(r->out, m->primary);
-    output_text(r->out, m->name);
-    output_word(r->out, type_name(m->recipient_type));
-    output_word(r->out, setting_name(m->smtp_auth));
-    output_word(r->out, reason == NULL ? "yes" : reason);
-    output_time(r->out, u->last_s);
-    output_number(r->out, u->messages);
+    r->out->row(r->out,
+                (const struct value[]){value_word(tenant->name), value_text(m->primary), value_text(m->name),
+                                       value_word(type_name(m->recipient_type)), value_word(setting_name(m->smtp_auth)),
+                                       value_word(reason == NULL ? "yes" : reason), value_time(u->last_s),
+                                       value_number(u->messages)});
 }
 
 static bool is_unused(const struct report *r, const struct mailbox_record *m, const struct usage *u)
@@ -166,19 +185,19 @@ static int one_mailbox(struct report *r, const struct report_kind *kind, const s
         return -1;
     if (unused && !is_unused(r, m, &u))
         return 0;
-    if (r->out != NULL)
-        put_mailbox(r, tenant, m, &u);
+    if (r->script)
+        put_script_line(r, m->primary, kind->script);
     else
-        report_script_line(stdout, m->primary, kind->script);
+        put_mailbox(r, tenant, m, &u);
     return 0;
 }
 
 static int walk_directory(struct report *r, const struct report_kind *kind)
 {
-    const struct directory_view *view = r->cli->view;
+    const struct directory_view *view = r->files->view;
 
     if (view == NULL)
-        return error_set(r->e, "there is no directory in %s yet; run postern-mirror", r->cli->config->directory);
+        return error_set(r->e, "there is no directory in %s yet; run postern-mirror", r->files->config->directory);
     for (uint32_t i = 0; i < directory_tenants(view); i++) {
         const struct tenant_facts *tenant = directory_tenant(view, i);
         struct mailbox_record m;
@@ -212,7 +231,7 @@ static bool each_first(void *arg, struct slice tenant, struct slice mailbox, con
 static int find_first(struct report *r)
 {
     r->first_s = r->context.wall_s;
-    return journal_usage(r->cli->journal, each_first, &r->first_s, r->e);
+    return journal_usage(r->files->journal, each_first, &r->first_s, r->e);
 }
 
 static int refuse_unused(const struct report *r, const char *since)
@@ -237,32 +256,34 @@ static int check_unused(struct report *r)
     struct buf b = BUF_OVER(text);
 
     r->days = r->days == 0 ? 90 : r->days;
-    if (r->cli->journal == NULL)
+    if (r->files->journal == NULL)
         return error_set(r->e, "without a journal nobody knows what is unused");
     if (find_first(r) != 0)
         return -1;
     if (r->first_s <= oldest_wanted(r))
         return 0;
-    output_add_time(&b, r->first_s, OUTPUT_TABLE);
-    if (r->powershell && !r->force)
+    text_add_local_time(&b, r->first_s);
+    if (r->script && !r->force)
         return refuse_unused(r, text);
-    fprintf(stderr, "Usage is known from %s on only, not for %llu days: what is silent may be used rarely.\n", text,
-            (unsigned long long)r->days);
+    printer_remark(r->out, REMARK_NOTE,
+                   "Usage is known from %s on only, not for %llu days: what is silent may be used rarely.", text,
+                   (unsigned long long)r->days);
     return 0;
 }
 
 static int check_used(struct report *r)
 {
-    if (r->cli->journal == NULL)
+    if (r->files->journal == NULL)
         return error_set(r->e, "without a journal nobody knows who submits");
     return find_first(r);
 }
 
 /* ---- from the usage ---- */
 
-static const struct output_column used_columns[] = {
-    {"tenant", false}, {"mailbox", false}, {"first", false}, {"last", false}, {"messages", true}, {"recipients", true},
-    {"bytes", true},   {"refused", true},  {"basic", true},  {"oauth", true}, {"tls", false},     {"clients", false}};
+static const struct column used_columns[] = {
+    {"tenant", VALUE_TEXT},     {"mailbox", VALUE_TEXT},      {"first", VALUE_TIME},  {"last", VALUE_TIME},
+    {"messages", VALUE_NUMBER}, {"recipients", VALUE_NUMBER}, {"bytes", VALUE_BYTES}, {"refused", VALUE_NUMBER},
+    {"basic", VALUE_NUMBER},    {"oauth", VALUE_NUMBER},      {"tls", VALUE_TEXT},    {"clients", VALUE_TEXT}};
 
 static const char *lowest_tls(const struct usage *u)
 {
@@ -272,40 +293,29 @@ static const char *lowest_tls(const struct usage *u)
     return NULL;
 }
 
-static void put_who(struct report *r, struct slice tenant, struct slice mailbox)
-{
-    output_text(r->out, tenant);
-    output_text(r->out, mailbox);
-}
-
 static bool each_used(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
 {
     struct report *r = arg;
+    char clients[CLIENTS_TEXT_MAX];
 
     if (u->messages == 0 || u->last_s < oldest_wanted(r))
         return true;
-    if (r->out == NULL) {
+    if (r->script) {
         if (memchr(mailbox.p, '@', mailbox.n) != NULL)
-            report_script_line(stdout, mailbox, "$false");
+            put_script_line(r, mailbox, "$false");
         return true;
     }
-    put_who(r, tenant, mailbox);
-    output_time(r->out, u->first_s);
-    output_time(r->out, u->last_s);
-    output_number(r->out, u->messages);
-    output_number(r->out, u->recipients);
-    output_number(r->out, u->bytes);
-    output_number(r->out, refusals(u));
-    output_number(r->out, u->basic);
-    output_number(r->out, u->oauth);
-    output_word(r->out, lowest_tls(u));
-    put_clients(r, u);
+    r->out->row(r->out,
+                (const struct value[]){value_text(tenant), value_text(mailbox), value_time(u->first_s),
+                                       value_time(u->last_s), value_number(u->messages), value_number(u->recipients),
+                                       value_bytes(u->bytes), value_number(refusals(u)), value_number(u->basic),
+                                       value_number(u->oauth), value_word(lowest_tls(u)), clients_of(u, clients)});
     return true;
 }
 
-static const struct output_column refused_columns[] = {
-    {"tenant", false},       {"mailbox", false},     {"reason", false}, {"refused", true},
-    {"last_refused", false}, {"last_passed", false}, {"meaning", false}};
+static const struct column refused_columns[] = {
+    {"tenant", VALUE_TEXT},       {"mailbox", VALUE_TEXT},     {"reason", VALUE_TEXT}, {"refused", VALUE_NUMBER},
+    {"last_refused", VALUE_TIME}, {"last_passed", VALUE_TIME}, {"meaning", VALUE_TEXT}};
 
 static bool each_refused(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
 {
@@ -314,61 +324,59 @@ static bool each_refused(void *arg, struct slice tenant, struct slice mailbox, c
     if (u->last_refused_s < oldest_wanted(r))
         return true;
     for (unsigned i = 0; i < REASON_COUNT; i++) {
+        const struct reason_row *row = reason_row((enum reason)i);
+
         if (u->refused[i] == 0)
             continue;
-        put_who(r, tenant, mailbox);
-        output_word(r->out, reason_row((enum reason)i)->name);
-        output_number(r->out, u->refused[i]);
-        output_time(r->out, u->last_refused_s);
-        output_time(r->out, u->last_s);
-        output_word(r->out, reason_row((enum reason)i)->help);
+        r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_word(row->name),
+                                                   value_number(u->refused[i]), value_time(u->last_refused_s),
+                                                   value_time(u->last_s), value_word(row->help)});
     }
     return true;
 }
 
-static const struct output_column basic_columns[] = {{"tenant", false}, {"mailbox", false}, {"basic", true},
-                                                     {"oauth", true},   {"last", false},    {"clients", false}};
+static const struct column basic_columns[] = {{"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT},
+                                              {"basic", VALUE_NUMBER}, {"oauth", VALUE_NUMBER},
+                                              {"last", VALUE_TIME},    {"clients", VALUE_TEXT}};
 
 static bool each_basic(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
 {
     struct report *r = arg;
+    char clients[CLIENTS_TEXT_MAX];
 
     if (u->basic == 0 || u->last_s < oldest_wanted(r))
         return true;
-    put_who(r, tenant, mailbox);
-    output_number(r->out, u->basic);
-    output_number(r->out, u->oauth);
-    output_time(r->out, u->last_s);
-    put_clients(r, u);
+    r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_number(u->basic),
+                                               value_number(u->oauth), value_time(u->last_s), clients_of(u, clients)});
     return true;
 }
 
-static const struct output_column legacy_columns[] = {{"tenant", false}, {"mailbox", false}, {"none", true},
-                                                      {"ssl", true},     {"tls_1.0", true},  {"tls_1.1", true},
-                                                      {"newer", true},   {"last", false},    {"clients", false}};
+static const struct column legacy_columns[] = {
+    {"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT},   {"none", VALUE_NUMBER},
+    {"ssl", VALUE_NUMBER},   {"tls_1.0", VALUE_NUMBER}, {"tls_1.1", VALUE_NUMBER},
+    {"newer", VALUE_NUMBER}, {"last", VALUE_TIME},      {"clients", VALUE_TEXT}};
 
 static bool each_legacy(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
 {
     struct report *r = arg;
+    char clients[CLIENTS_TEXT_MAX];
     uint64_t old = 0, newer = 0;
 
     for (unsigned i = 0; i <= TLS_NEWER; i++)
         *(i < TLS_V1_2 ? &old : &newer) += u->tls[i];
     if (old == 0 || u->last_s < oldest_wanted(r))
         return true;
-    put_who(r, tenant, mailbox);
-    for (unsigned i = TLS_NONE; i < TLS_V1_2; i++)
-        output_number(r->out, u->tls[i]);
-    output_number(r->out, newer);
-    output_time(r->out, u->last_s);
-    put_clients(r, u);
+    r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_number(u->tls[TLS_NONE]),
+                                               value_number(u->tls[TLS_OLD]), value_number(u->tls[TLS_V1_0]),
+                                               value_number(u->tls[TLS_V1_1]), value_number(newer),
+                                               value_time(u->last_s), clients_of(u, clients)});
     return true;
 }
 
 static int walk_usage(struct report *r, const struct report_kind *kind)
 {
     static const struct {
-        const struct output_column *columns;
+        const struct column *columns;
         bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u);
     } walks[] = {{used_columns, each_used},
                  {refused_columns, each_refused},
@@ -377,7 +385,7 @@ static int walk_usage(struct report *r, const struct report_kind *kind)
 
     for (size_t i = 0; i < sizeof walks / sizeof *walks; i++)
         if (walks[i].columns == kind->columns)
-            return journal_usage(r->cli->journal, walks[i].each, r, r->e);
+            return journal_usage(r->files->journal, walks[i].each, r, r->e);
     return -1;
 }
 
@@ -400,3 +408,19 @@ const struct report_kind report_kinds[] = {
     {"legacy-tls", "who uses no TLS, or one before 1.2", COLUMNS(legacy_columns), walk_usage, 0, NULL, check_used},
     {NULL, NULL, NULL, 0, NULL, 0, NULL, NULL},
 };
+
+int report_run(struct report *r, const struct report_kind *kind)
+{
+    int rc;
+
+    if (kind->check != NULL && kind->check(r) != 0)
+        return -1;
+    if (r->script) {
+        put_script_head(r, kind);
+        return kind->run(r, kind);
+    }
+    r->out->table(r->out, &(struct table){.columns = kind->columns, .n = kind->n_columns, .empty = "none"});
+    rc = kind->run(r, kind);
+    r->out->end(r->out);
+    return rc;
+}

@@ -1,0 +1,13 @@
+#include "core/report/audit.h"
+
+/* Usage comes first: how old the journal is decides what can be said about silence. */
+int audit_all(struct audit *a, struct error *e)
+{
+    if (audit_usage(a, e) != 0 || audit_directory(a, e) != 0)
+        return -1;
+    audit_config(a);
+    audit_files(a);
+    audit_lists(a);
+    audit_notices(a);
+    return 0;
+}

@@ -1,0 +1,148 @@
+/* Who is blocked, by what, until when, and what was seen before. */
+#include "core/report/blocks_report.h"
+
+#include "core/base/clock.h"
+#include "core/report/evidence.h"
+#include "core/report/text.h"
+
+#include <stdlib.h>
+
+static const struct column columns[] = {
+    {"subject", VALUE_TEXT},
+    {"since", VALUE_TIME},
+    {"until", VALUE_TIME},
+    {"limit", VALUE_TEXT},
+    {"reason", VALUE_TEXT},
+    {"passed_before", VALUE_NUMBER},
+    {"refused_before", VALUE_NUMBER},
+    {"refused_since", VALUE_NUMBER},
+    {"clients", VALUE_TEXT},
+    {"senders", VALUE_TEXT},
+    {"recipient_domains", VALUE_TEXT},
+    {"logins", VALUE_TEXT},
+};
+
+static int64_t until_wall_s(const struct decide_context *c, const struct block *block)
+{
+    return block->until_ns == BLOCK_FOREVER ? 0 : c->wall_s + (int64_t)((block->until_ns - c->now_ns) / NS_PER_S);
+}
+
+static const char *joined(char *mem, size_t cap, const struct last_texts *l)
+{
+    struct buf b = buf_over(mem, cap);
+
+    for (unsigned i = 0; i < l->n; i++) {
+        if (i > 0)
+            buf_add(&b, SLICE(", "));
+        buf_add(&b, slice_of(l->text[i]));
+    }
+    if (l->more)
+        buf_add(&b, SLICE(", ..."));
+    return mem;
+}
+
+#define LABEL_WIDTH 10
+
+static void show_last(const char *label, const struct last_texts *l, struct printer *out)
+{
+    char text[900], shown[4 * TEXT_SHOWN_MAX + 8];
+
+    if (l->n > 0)
+        printer_field(out, label, LABEL_WIDTH, "%s",
+                      text_plain(shown, sizeof shown, slice_of(joined(text, sizeof text, l))));
+}
+
+static void show_block(const struct decide_context *c, const struct evidence *x, bool journal, struct printer *out)
+{
+    char since[40], until[40];
+    struct buf from = BUF_OVER(since), to = BUF_OVER(until);
+
+    text_add_local_time(&from, x->block.from_wall_s);
+    text_add_local_time(&to, until_wall_s(c, &x->block));
+    printer_text(out, "%s", x->block.subject);
+    printer_field(out, "since", LABEL_WIDTH, "%s, until %s", since, to.n > 0 ? until : "it is unblocked");
+    printer_field(out, "by", LABEL_WIDTH, "%s (%s)", x->block.limit, x->block.reason);
+    if (!journal)
+        return;
+    printer_field(out, "messages", LABEL_WIDTH, "%llu passed, %llu refused in the day before; %llu refused since",
+                  (unsigned long long)x->passed, (unsigned long long)x->refused, (unsigned long long)x->since);
+    show_last("clients", &x->clients, out);
+    show_last("senders", &x->senders, out);
+    show_last("recipients", &x->domains, out);
+    show_last("logins", &x->logins, out);
+}
+
+static void put_block(const struct decide_context *c, const struct evidence *x, struct printer *out)
+{
+    char texts[4][900];
+    const struct last_texts *const lists[] = {&x->clients, &x->senders, &x->domains, &x->logins};
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        (void)joined(texts[i], sizeof texts[i], lists[i]);
+    out->row(out, (const struct value[]){value_word(x->block.subject), value_time(x->block.from_wall_s),
+                                         value_time(until_wall_s(c, &x->block)), value_word(x->block.limit),
+                                         value_word(x->block.reason), value_number(x->passed), value_number(x->refused),
+                                         value_number(x->since), value_word(texts[0]), value_word(texts[1]),
+                                         value_word(texts[2]), value_word(texts[3])});
+}
+
+static struct evidence *collect(const struct decide_context *c, size_t *n)
+{
+    struct evidence *list = NULL;
+    size_t capacity = 0;
+    struct block block;
+
+    *n = 0;
+    for (uint32_t at = 0; blocks_next(c->blocks, &at, c->now_ns, &block); (*n)++) {
+        if (*n == capacity) {
+            struct evidence *more = reallocarray(list, capacity = capacity * 2 + 16, sizeof *more);
+
+            if (more == NULL) {
+                free(list);
+                return NULL;
+            }
+            list = more;
+        }
+        memset(&list[*n], 0, sizeof list[*n]);
+        list[*n].block = block;
+    }
+    return *n > 0 ? list : calloc(1, sizeof *list);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    int64_t x = ((const struct evidence *)a)->block.from_wall_s, y = ((const struct evidence *)b)->block.from_wall_s;
+
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+int blocks_report(const struct decide_context *c, struct report_files *f, struct printer *out, struct error *e)
+{
+    struct evidence *list;
+    struct error unknown;
+    bool journal = false;
+    size_t n;
+
+    if ((list = collect(c, &n)) == NULL)
+        return error_set(e, "out of memory");
+    qsort(list, n, sizeof *list, newest_first);
+    /* Without a journal the blocks are worth showing all the same. */
+    if (n > 0) {
+        journal = files_open_journal(f, &unknown) == 0 && evidence_gather(f->journal, list, n, &unknown) == 0;
+        if (!journal)
+            out->remark(out, REMARK_WARNING, unknown.text);
+    }
+    if (!out->people)
+        out->table(out, &(struct table){TABLE_COLUMNS(columns)});
+    for (size_t i = 0; i < n; i++)
+        if (out->people)
+            show_block(c, &list[i], journal, out);
+        else
+            put_block(c, &list[i], out);
+    if (!out->people)
+        out->end(out);
+    else if (n == 0)
+        printer_text(out, "nobody is blocked");
+    free(list);
+    return 0;
+}

@@ -1,0 +1,23 @@
+/*
+ * What a configuration may say, but few mean: one table of conditions, with one set of thresholds, for "postern check",
+ * which warns of them, and for "postern audit", which weighs them.
+ */
+#ifndef POSTERN_CORE_REPORT_CONFIG_RULES_H
+#define POSTERN_CORE_REPORT_CONFIG_RULES_H
+
+#include "core/config/config.h"
+#include "core/report/audit.h"
+
+struct config_condition {
+    enum audit_rule rule;   /* AUDIT_RULES: audit has none for it, check warns of it alone */
+    enum severity severity; /* where there is a rule */
+    bool warns;             /* check warns of it; else it is a matter of policy that audit alone weighs */
+    const char *where;      /* "connectors[printers].networks" */
+    const char *text;       /* a sentence without its full stop; names in it may hold any byte */
+};
+
+/* Calls `each` with all that hold, in the order of the table. */
+void config_conditions(const struct config *config, void (*each)(void *arg, const struct config_condition *condition),
+                       void *arg);
+
+#endif

@@ -1,0 +1,152 @@
+#include "core/report/decisions.h"
+
+#include "core/base/clock.h"
+#include "core/report/messages.h"
+
+#include <stdlib.h>
+
+struct decisions_search {
+    const struct decisions_wanted *wanted;
+    struct journal_record *found; /* the newest first */
+    size_t n;
+};
+
+static bool is_user(const struct decisions_wanted *x, const struct journal_record *r)
+{
+    struct slice user = slice_of(x->user), mailbox = slice_of(x->mailbox);
+
+    return slice_ieq(user, slice_of(r->login)) || slice_ieq(user, slice_of(r->mailbox)) ||
+           slice_eq(user, slice_of(r->connector)) || (mailbox.n > 0 && slice_ieq(mailbox, slice_of(r->mailbox)));
+}
+
+static bool is_wanted(const struct decisions_wanted *x, const struct journal_record *r)
+{
+    if (x->actions != 0 && (x->actions & 1u << r->action) == 0)
+        return false;
+    if (x->user != NULL && !is_user(x, r))
+        return false;
+    if (x->has_client && (!r->has_client || !network_contains(&x->client, &r->client)))
+        return false;
+    if (x->reason != NULL && strcmp(x->reason, reason_row(r->reason)->name) != 0 &&
+        (r->monitored == REASON_NOT_OURS || strcmp(x->reason, reason_row(r->monitored)->name) != 0))
+        return false;
+    return x->limit == NULL || slice_eq(slice_of(x->limit), slice_of(r->limit));
+}
+
+static bool each_record(void *arg, const struct journal_record *r)
+{
+    struct decisions_search *x = arg;
+
+    if (is_wanted(x->wanted, r))
+        x->found[x->n++] = *r;
+    return x->n < x->wanted->most;
+}
+
+/* ---- showing ---- */
+
+static const struct column table_columns[] = {
+    {"time", VALUE_TIME},   {"verdict", VALUE_TEXT}, {"reason", VALUE_TEXT},    {"login", VALUE_TEXT},
+    {"client", VALUE_TEXT}, {"sender", VALUE_TEXT},  {"recipient", VALUE_TEXT}, {"limit", VALUE_TEXT},
+};
+
+static const struct column all_columns[] = {
+    {"time", VALUE_TIME},     {"verdict", VALUE_TEXT},   {"reason", VALUE_TEXT},      {"would", VALUE_TEXT},
+    {"by", VALUE_TEXT},       {"stage", VALUE_TEXT},     {"login", VALUE_TEXT},       {"mailbox", VALUE_TEXT},
+    {"tenant", VALUE_TEXT},   {"connector", VALUE_TEXT}, {"client", VALUE_TEXT},      {"method", VALUE_TEXT},
+    {"tls", VALUE_TEXT},      {"sender", VALUE_TEXT},    {"recipient", VALUE_TEXT},   {"recipients", VALUE_NUMBER},
+    {"size", VALUE_BYTES},    {"limit", VALUE_TEXT},     {"retry_s", VALUE_DURATION}, {"queue_id", VALUE_TEXT},
+    {"instance", VALUE_TEXT}, {"times", VALUE_NUMBER},   {"from", VALUE_TEXT},        {"header_sender", VALUE_TEXT},
+    {"field", VALUE_TEXT},    {"fault", VALUE_TEXT},     {"header", VALUE_TEXT},
+};
+
+static struct value client_of(const struct journal_record *r, char text[IP_TEXT_MAX])
+{
+    return r->has_client ? value_text(ip_text(&r->client, text)) : value_none();
+}
+
+static void put_short(struct printer *out, const struct journal_record *r)
+{
+    char reason[1024], recipients[40], verdict[40], client[IP_TEXT_MAX];
+    struct buf b = BUF_OVER(reason), many = BUF_OVER(recipients), v = BUF_OVER(verdict);
+
+    buf_addf(&b, "%s", reason_row(r->reason)->name);
+    if (r->monitored != REASON_NOT_OURS)
+        buf_addf(&b, " (would: %s)", reason_row(r->monitored)->name);
+    if (r->fault[0] != '\0') {
+        buf_add(&b, SLICE(": "));
+        record_add_fault(&b, r);
+    }
+    buf_addf(&v, r->times > 1 ? "%s x%lu" : "%s", action_name(r->action), (unsigned long)r->times);
+    buf_addf(&many, "%lu recipients", (unsigned long)r->recipients);
+    out->row(out,
+             (const struct value[]){value_time((int64_t)(r->at_ns / NS_PER_S)), value_word(verdict), value_word(reason),
+                                    value_word_or_none(r->login[0] != '\0' ? r->login : r->connector),
+                                    client_of(r, client), value_word_or_none(r->sender),
+                                    value_word(r->recipient[0] != '\0' ? r->recipient
+                                               : r->recipients > 0     ? recipients
+                                                                       : NULL),
+                                    value_word_or_none(r->limit)});
+}
+
+static void put_all(struct printer *out, const struct journal_record *r)
+{
+    char client[IP_TEXT_MAX];
+
+    out->row(out,
+             (const struct value[]){value_time((int64_t)(r->at_ns / NS_PER_S)),
+                                    value_word(action_name(r->action)),
+                                    value_word(reason_row(r->reason)->name),
+                                    value_word(r->monitored != REASON_NOT_OURS ? reason_row(r->monitored)->name : NULL),
+                                    value_word(r->milter ? "milter" : "policyd"),
+                                    value_word(stage_name(r->stage)),
+                                    value_word_or_none(r->login),
+                                    value_word_or_none(r->mailbox),
+                                    value_word_or_none(r->tenant),
+                                    value_word_or_none(r->connector),
+                                    client_of(r, client),
+                                    value_word_or_none(r->method),
+                                    value_word(tls_version_name(r->tls)),
+                                    value_word_or_none(r->sender),
+                                    value_word_or_none(r->recipient),
+                                    value_number(r->recipients),
+                                    value_bytes(r->size),
+                                    value_word_or_none(r->limit),
+                                    value_duration(r->retry_s),
+                                    value_word_or_none(r->queue_id),
+                                    value_word_or_none(r->instance),
+                                    value_number(r->times),
+                                    value_word_or_none(r->from),
+                                    value_word_or_none(r->header_sender),
+                                    value_word(r->fault[0] != '\0' ? header_field_name(r->fault_field) : NULL),
+                                    value_word_or_none(r->fault),
+                                    value_word_or_none(r->fault_text)});
+}
+
+int decisions_report(struct journal *journal, const struct decisions_wanted *wanted, struct printer *out, size_t *n,
+                     struct error *e)
+{
+    /* Untouched pages cost nothing, so room for all that may be found is there at once. */
+    struct decisions_search x = {.wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
+    struct table table = {.empty = "no matching decisions"};
+
+    if (x.found == NULL)
+        return error_set(e, "out of memory; ask for fewer decisions");
+    if (journal_decisions(journal, wanted->since_ns, each_record, &x, e) != 0) {
+        free(x.found);
+        return -1;
+    }
+    table.columns = out->people ? table_columns : all_columns;
+    table.n = out->people ? sizeof table_columns / sizeof *table_columns : sizeof all_columns / sizeof *all_columns;
+    out->table(out, &table);
+    /* The last one last, as in every log. */
+    for (size_t i = x.n; i > 0; i--) {
+        if (out->people)
+            put_short(out, &x.found[i - 1]);
+        else
+            put_all(out, &x.found[i - 1]);
+    }
+    out->end(out);
+    *n = x.n;
+    free(x.found);
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* Recent decisions, from the journal. */
+#ifndef POSTERN_CORE_REPORT_DECISIONS_H
+#define POSTERN_CORE_REPORT_DECISIONS_H
+
+#include "core/journal/journal.h"
+#include "core/report/printer.h"
+
+/* Zero: all of them; most must be set. */
+struct decisions_wanted {
+    const char *user;    /* a login, a mailbox or a connector */
+    const char *mailbox; /* the one that user is a name of, whichever of its names it is; NULL or empty: none */
+    const char *reason, *limit;
+    struct network client;
+    bool has_client;
+    unsigned actions; /* a set of bits 1 << enum action; 0: any */
+    uint64_t since_ns;
+    size_t most; /* the newest so many of them */
+};
+
+/* People get the columns that fit a screen, programs all. 0 with how many there were; -1 with e, before anything was
+ * printed. */
+int decisions_report(struct journal *journal, const struct decisions_wanted *wanted, struct printer *out, size_t *n,
+                     struct error *e);
+
+#endif

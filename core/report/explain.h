@@ -1,0 +1,30 @@
+/* The verdict for a submission, step by step, by the services' own code and files. Charges nothing. */
+#ifndef POSTERN_CORE_REPORT_EXPLAIN_H
+#define POSTERN_CORE_REPORT_EXPLAIN_H
+
+#include "core/decide/decide.h"
+#include "core/report/explain_input.h"
+#include "core/report/printer.h"
+
+#define EXPLAIN_TRACE_MAX 65536
+
+/* Large: keep it off the stack. Zero but for context, and submission and headers as question_submission fills them. */
+struct explained {
+    struct decide_context context; /* its time is the moment that is asked about */
+    struct submission submission;
+    struct headers headers;
+    struct recipients recipients;
+    /* the answer, in the order of the question: of the last stage that was asked about */
+    struct verdict verdict;
+    struct buf trace; /* over text: a line a step */
+    char text[EXPLAIN_TRACE_MAX];
+};
+
+/* Asks about that stage alone, or (all) about the whole message, as Postfix would: the first refusal stands. */
+void explain_ask(struct explained *x, const struct question *q, enum stage stage, bool all);
+/* Frees what it holds, but not itself. */
+void explained_clear(struct explained *x);
+
+void explain_report(const struct explained *x, const struct question *q, struct printer *out);
+
+#endif

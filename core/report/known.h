@@ -1,0 +1,22 @@
+/* Does a name that somebody typed exist? A typing error must not look like "nobody", or be written into a list. */
+#ifndef POSTERN_CORE_REPORT_KNOWN_H
+#define POSTERN_CORE_REPORT_KNOWN_H
+
+#include "core/mail/address.h"
+#include "core/report/files.h"
+
+struct known {
+    bool checked; /* there was a directory or a journal to look into */
+    bool exists;  /* a mailbox has that name, whichever of its names it is; or it was seen, or is in a list of ours */
+    char mailbox[ADDRESS_MAX + 1]; /* its primary address; empty: it is none of a mailbox */
+    char near[ADDRESS_MAX + 1];    /* of names that are known, one that was probably meant; empty: none is near */
+};
+
+/* For a login, an address, "@domain" or an account name. The configuration must be open; where directory and journal
+ * can't be read, nothing is checked. */
+void known_look(struct report_files *files, struct slice name, struct known *out);
+
+/* "; did you mean anna@contoso.example?", or nothing. */
+const char *known_hint(const struct known *known, char *mem, size_t cap);
+
+#endif

@@ -1,0 +1,181 @@
+#include "core/report/metrics.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+__attribute__((format(printf, 2, 3))) static void put(struct printer *out, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    printer_line(out, &(struct line){.spans = {{TONE_PLAIN, text}}, .verbatim = true});
+}
+
+static void family(struct printer *out, const char *name, const char *type, const char *help)
+{
+    put(out, "# HELP %s %s", name, help);
+    put(out, "# TYPE %s %s", name, type);
+}
+
+/* A label's value: backslash, quote and newline are escaped by the format; other controls have no business there. */
+static const char *label(char *mem, size_t cap, const char *text)
+{
+    struct buf b = buf_over(mem, cap);
+
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_add_char(&b, '\\');
+        buf_add_char(&b, *text >= 0x20 && *text != 0x7f ? *text : '?');
+    }
+    return mem;
+}
+
+/* Those that run, each program once, and then those that should. */
+static void print_up(const struct picture *p, struct printer *out)
+{
+    family(out, "postern_up", "gauge", "Processes of that service that run with this configuration.");
+    for (size_t i = 0; i < p->n_processes; i++) {
+        uint64_t count = 0;
+        bool first = true;
+
+        for (size_t j = 0; j < p->n_processes; j++)
+            if (strcmp(p->processes[i].name, p->processes[j].name) == 0) {
+                first &= j >= i;
+                count++;
+            }
+        if (first)
+            put(out, "postern_up{program=\"%s\"} %llu", p->processes[i].name, (unsigned long long)count);
+    }
+    for (size_t i = 0; i < p->n_services; i++)
+        if (p->services[i].state == SERVICE_DOWN)
+            put(out, "postern_up{program=\"%s\"} 0", p->services[i].program);
+}
+
+static void print_services(const struct picture *p, struct printer *out)
+{
+    char text[600];
+
+    print_up(p, out);
+    family(out, "postern_listener_up", "gauge", "1 when the listener answers.");
+    for (size_t i = 0; i < p->n_listeners; i++)
+        put(out, "postern_listener_up{program=\"%s\",address=\"%s\"} %d", p->listeners[i].program,
+            label(text, sizeof text, p->listeners[i].address), p->listeners[i].up);
+}
+
+static uint64_t lowest_used(const struct picture *p)
+{
+    uint64_t lowest = p->using[0].generation;
+
+    for (size_t i = 1; i < p->n_using; i++)
+        if (p->using[i].generation < lowest)
+            lowest = p->using[i].generation;
+    return lowest;
+}
+
+static void print_parts(const struct tenant_facts *t, struct printer *out)
+{
+    char text[200];
+
+    (void)label(text, sizeof text, t->name);
+    for (size_t i = 0; i < MIRRORED_PARTS; i++)
+        put(out, "postern_directory_part_timestamp_seconds{tenant=\"%s\",part=\"%s\"} %lld", text,
+            mirrored_word((enum mirrored_part)i), (long long)t->parts[i].at);
+}
+
+static void print_tenants(const struct report_files *f, struct printer *out)
+{
+    uint32_t n = f->view != NULL ? directory_tenants(f->view) : 0;
+    const struct tenant_facts *t;
+    char text[200];
+
+    family(out, "postern_directory_mailboxes", "gauge", "Mailboxes of the tenant in the directory.");
+    for (uint32_t i = 0; i < n; i++)
+        if ((t = directory_tenant(f->view, i)) != NULL)
+            put(out, "postern_directory_mailboxes{tenant=\"%s\"} %llu", label(text, sizeof text, t->name),
+                (unsigned long long)t->mailboxes);
+    family(out, "postern_directory_settings_timestamp_seconds", "gauge", "When the tenant's settings were brought in.");
+    for (uint32_t i = 0; i < n; i++)
+        if ((t = directory_tenant(f->view, i)) != NULL)
+            put(out, "postern_directory_settings_timestamp_seconds{tenant=\"%s\"} %lld",
+                label(text, sizeof text, t->name), (long long)t->settings_at);
+    family(out, "postern_directory_part_timestamp_seconds", "gauge",
+           "When that part of the tenant was brought in or confirmed; 0: never.");
+    for (uint32_t i = 0; i < n; i++)
+        if ((t = directory_tenant(f->view, i)) != NULL)
+            print_parts(t, out);
+}
+
+/* What may not be read is left out: 0 would be a statement. */
+static void print_directory(const struct report_files *f, const struct picture *p, struct printer *out)
+{
+    if (p->directory == PART_READ || p->directory == PART_NONE) {
+        family(out, "postern_directory_generation", "gauge",
+               "Generation of the directory in its folder; 0 without one.");
+        put(out, "postern_directory_generation %llu",
+            f->view != NULL ? (unsigned long long)directory_view_generation(f->view) : 0);
+        print_tenants(f, out);
+    }
+    if (p->n_using == 0)
+        return;
+    family(out, "postern_services_generation", "gauge", "The lowest generation of the directory that a service uses.");
+    put(out, "postern_services_generation %llu", (unsigned long long)lowest_used(p));
+}
+
+static void print_notices(const struct picture *p, struct printer *out)
+{
+    if (p->notices.part != PART_READ && p->notices.part != PART_NONE)
+        return;
+    family(out, "postern_notices_waiting", "gauge", "Notices that were not delivered yet.");
+    put(out, "postern_notices_waiting %u", p->notices.waiting);
+    family(out, "postern_notices_given_up", "gauge", "Notices that were given up in the last 7 days.");
+    put(out, "postern_notices_given_up %u", p->notices.given_up);
+    if (p->notices.oldest_s == 0)
+        return;
+    family(out, "postern_notices_oldest_timestamp_seconds", "gauge", "When the oldest notice that waits was made.");
+    put(out, "postern_notices_oldest_timestamp_seconds %lld", (long long)p->notices.oldest_s);
+}
+
+static void print_state(const struct picture *p, struct printer *out)
+{
+    if (p->state != PART_READ)
+        return;
+    family(out, "postern_counters_entries", "gauge", "Counters that there is room for.");
+    put(out, "postern_counters_entries %llu", (unsigned long long)p->counters.entries);
+    family(out, "postern_counters_live", "gauge", "Counters in use.");
+    put(out, "postern_counters_live %llu", (unsigned long long)p->counters.live);
+    family(out, "postern_counters_crowded_total", "counter", "Charges and marks that met a full bucket.");
+    put(out, "postern_counters_crowded_total %llu", (unsigned long long)p->counters.crowded);
+    family(out, "postern_counters_displaced_total", "counter",
+           "Counters of clients without a login, and marks, that gave way to others.");
+    put(out, "postern_counters_displaced_total %llu", (unsigned long long)p->counters.displaced);
+    family(out, "postern_blocks", "gauge", "Logins, clients, networks and connectors that are blocked.");
+    put(out, "postern_blocks %llu", (unsigned long long)p->blocks);
+}
+
+static void print_decisions(const struct picture *p, struct printer *out)
+{
+    char text[64];
+
+    if (!p->has_journal)
+        return;
+    family(out, "postern_decisions_total", "counter", "Decisions by program, action and reason.");
+    for (size_t i = 0; i < p->n_totals; i++)
+        put(out, "postern_decisions_total{program=\"%s\",action=\"%s\",reason=\"%s\"} %llu",
+            label(text, sizeof text, p->totals[i].program), action_name(p->totals[i].action),
+            reason_row(p->totals[i].reason)->name, (unsigned long long)p->totals[i].count);
+    family(out, "postern_journal_dropped_total", "counter",
+           "Decisions that are counted but not in the journal, since too many came at once.");
+    put(out, "postern_journal_dropped_total %llu", (unsigned long long)p->dropped);
+}
+
+void metrics_report(const struct picture *p, const struct report_files *f, struct printer *out)
+{
+    print_services(p, out);
+    print_directory(f, p, out);
+    print_state(p, out);
+    print_notices(p, out);
+    print_decisions(p, out);
+}

@@ -1,0 +1,213 @@
+#include "core/report/picture.h"
+
+#include "core/base/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void add_problem(struct picture *p, const struct error *e)
+{
+    struct buf b = BUF_OVER(p->problems[p->n_problems].text);
+
+    buf_add(&b, slice_of(e->text));
+    p->n_problems++;
+}
+
+/* ---- the journal ---- */
+
+static bool each_total(void *arg, const char *program, enum action action, enum reason reason, uint64_t count)
+{
+    struct picture *p = arg;
+    struct picture_total *t = &p->totals[p->n_totals];
+    struct buf b = BUF_OVER(t->program);
+
+    buf_add(&b, slice_of(program));
+    t->action = action;
+    t->reason = reason;
+    t->count = count;
+    return ++p->n_totals < PICTURE_TOTALS_MAX;
+}
+
+static bool each_record(void *arg, const struct journal_record *r)
+{
+    struct picture *p = arg;
+    int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
+    int which = r->action == ACTION_DEFER || r->action == ACTION_REJECT;
+    char text[IP_TEXT_MAX];
+
+    if (!r->counts)
+        return true;
+    if (r->connector[0] != '\0')
+        ranking_add(&p->connectors, slice_of(r->connector), which, r->messages, at_s);
+    else
+        ranking_add(&p->logins, slice_of(r->mailbox[0] != '\0' ? r->mailbox : r->login), which, r->messages, at_s);
+    if (r->has_client)
+        ranking_add(&p->clients, ip_text(&r->client, text), which, r->messages, at_s);
+    return true;
+}
+
+static void read_journal(struct report_files *f, struct picture *p)
+{
+    struct error e;
+    int64_t since = p->wall_s - PICTURE_WINDOW_S;
+
+    if (files_open_journal(f, &e) != 0 || journal_totals(f->journal, each_total, p, &e) != 0 ||
+        journal_dropped(f->journal, &p->dropped, &e) != 0 ||
+        journal_decisions(f->journal, since > 0 ? (uint64_t)since * NS_PER_S : 0, each_record, p, &e) != 0) {
+        add_problem(p, &e);
+        return;
+    }
+    p->has_journal = true;
+}
+
+/* ---- services ---- */
+
+static void expect(struct picture *p, const char *program, bool has_work)
+{
+    struct picture_service *service = &p->services[p->n_services];
+
+    if (!has_work)
+        return;
+    *service = (struct picture_service){program, p->processes_visible ? SERVICE_DOWN : SERVICE_HIDDEN};
+    for (size_t i = 0; i < p->n_processes; i++)
+        if (strcmp(p->processes[i].name, program) == 0)
+            service->state = SERVICE_UP;
+    p->n_services++;
+}
+
+static void judge_services(struct picture *p, const struct config *c)
+{
+    expect(p, "postern-policyd", c->policyd.n_listen > 0);
+    expect(p, "postern-milter", c->milter.n_listen > 0);
+    expect(p, "postern-alert", c->n_alerts > 0);
+}
+
+bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation)
+{
+    for (size_t i = 0; i < p->n_using; i++)
+        if (p->using[i].pid == (uint64_t)pid) {
+            *generation = p->using[i].generation;
+            return true;
+        }
+    return false;
+}
+
+/* ---- files ---- */
+
+/* Opens it, and says what became of that. */
+static enum picture_part open_part(struct report_files *f, struct picture *p,
+                                   int (*open_it)(struct report_files *f, struct error *e))
+{
+    bool closed_before = f->may_not_read, closed;
+    struct error e;
+    int result;
+
+    f->may_not_read = false;
+    result = open_it(f, &e);
+    closed = f->may_not_read;
+    f->may_not_read |= closed_before;
+    if (result == 0)
+        return PART_READ;
+    add_problem(p, &e);
+    return closed ? PART_CLOSED : PART_UNUSABLE;
+}
+
+static void look_at_directory(struct report_files *f, struct picture *p)
+{
+    p->directory = open_part(f, p, files_open_directory);
+    if (p->directory == PART_READ && f->view == NULL)
+        p->directory = PART_NONE;
+}
+
+static void look_at_state(struct report_files *f, struct picture *p)
+{
+    uint64_t boot_ns = clock_boot_ns(), now_ns;
+    struct block block;
+
+    p->state = open_part(f, p, files_open_state);
+    if (p->state != PART_READ) {
+        if (p->state == PART_UNUSABLE && access(f->config->state_path, F_OK) != 0 && errno == ENOENT)
+            p->state = PART_NONE;
+        return;
+    }
+    now_ns = state_now(f->state, boot_ns);
+    counters_stats(state_counters(f->state), now_ns, &p->counters);
+    for (uint32_t at = 0; blocks_next(state_blocks(f->state), &at, now_ns, &block);)
+        p->blocks++;
+    if (p->directory != PART_CLOSED)
+        (void)files_agree(f);
+    p->n_using = state_services(f->state, clock_boot_ns(), p->using);
+}
+
+/* ---- all ---- */
+
+/* A configuration that is wrong is told, and still says where to look. -1 when it says nothing. */
+static int take_config(struct report_files *f, struct picture *p, struct error *e)
+{
+    struct buf problem = BUF_OVER(p->config_problem);
+    struct error wrong;
+
+    if (f->config != NULL || config_load(f->config_path, &f->config, &wrong) == 0)
+        return 0;
+    f->config = NULL;
+    if (config_load_places(f->config_path, &f->config, &(struct error){.text = ""}) != 0) {
+        f->config = NULL;
+        return files_open_config(f, e); /* which says why */
+    }
+    buf_add(&problem, slice_of(wrong.text));
+    return 0;
+}
+
+struct picture *picture_take(struct report_files *f, picture_look *look, struct error *e)
+{
+    struct picture *p = calloc(1, sizeof *p);
+
+    if (p == NULL) {
+        (void)error_set(e, "out of memory");
+        return NULL;
+    }
+    p->wall_s = clock_wall_s();
+    if (take_config(f, p, e) != 0) {
+        free(p);
+        return NULL;
+    }
+    look(p, f);
+    judge_services(p, f->config);
+    notices_look(f->config->spool, &p->notices);
+    look_at_directory(f, p);
+    look_at_state(f, p);
+    read_journal(f, p);
+    return p;
+}
+
+void picture_tell_problems(const struct picture *p, struct printer *printer)
+{
+    for (size_t i = 0; i < p->n_problems; i++)
+        printer->remark(printer, REMARK_WARNING, p->problems[i].text);
+}
+
+enum picture_health picture_judge(const struct picture *p, const struct report_files *f)
+{
+    bool well = p->config_problem[0] == '\0' && p->directory != PART_NONE && p->directory != PART_UNUSABLE &&
+                p->state != PART_NONE && p->state != PART_UNUSABLE && p->n_processes > 0;
+
+    /* Which generation is in use matters more than what else is wrong: it is why nothing below can be trusted. */
+    if (f->other_generation)
+        return PICTURE_OTHER_GENERATION;
+    for (size_t i = 0; i < p->n_services; i++)
+        well &= p->services[i].state != SERVICE_DOWN;
+    for (size_t i = 0; i < p->n_listeners; i++)
+        well &= p->listeners[i].up;
+    if (!well && (p->n_processes > 0 || p->processes_visible))
+        return PICTURE_TROUBLE;
+    return f->may_not_read ? PICTURE_CLOSED : well ? PICTURE_WELL : PICTURE_TROUBLE;
+}
+
+void picture_free(struct picture *p)
+{
+    ranking_free(&p->logins);
+    ranking_free(&p->clients);
+    ranking_free(&p->connectors);
+    free(p);
+}

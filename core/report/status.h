@@ -1,0 +1,12 @@
+/* What status and top show of a picture. */
+#ifndef POSTERN_CORE_REPORT_STATUS_H
+#define POSTERN_CORE_REPORT_STATUS_H
+
+#include "core/report/picture.h"
+
+#define STATUS_TOP_ROWS 5
+
+/* f is what the picture was taken of. Sorts the picture's rankings. */
+void status_report(struct picture *p, const struct report_files *f, struct printer *printer);
+
+#endif

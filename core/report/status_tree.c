@@ -1,0 +1,172 @@
+/* The picture as programs read it. */
+#include "core/report/status_parts.h"
+
+static const char *const part_words[] = {
+    [PART_READ] = "read", [PART_NONE] = "none", [PART_CLOSED] = "closed", [PART_UNUSABLE] = "unusable"};
+
+/* "enabled", "disabled", "unknown" */
+const char *status_setting_word(enum smtp_auth setting)
+{
+    return setting == SMTP_AUTH_ENABLED ? "enabled" : setting == SMTP_AUTH_DISABLED ? "disabled" : "unknown";
+}
+
+static void show_services(const struct picture *p, struct printer *out)
+{
+    out->open(out, "services", TREE_LIST);
+    for (size_t i = 0; i < p->n_processes; i++) {
+        uint64_t generation;
+
+        out->open(out, NULL, TREE_OBJECT);
+        out->value(out, "name", value_word(p->processes[i].name));
+        out->value(out, "state", value_word("up"));
+        out->value(out, "pid", value_number((uint64_t)p->processes[i].pid));
+        out->value(out, "up_s", value_duration(p->processes[i].age_s));
+        if (picture_generation_of(p, p->processes[i].pid, &generation))
+            out->value(out, "generation", value_number(generation));
+        out->close(out);
+    }
+    for (size_t i = 0; i < p->n_services; i++) {
+        if (p->services[i].state == SERVICE_UP)
+            continue;
+        out->open(out, NULL, TREE_OBJECT);
+        out->value(out, "name", value_word(p->services[i].program));
+        out->value(out, "state", value_word(p->services[i].state == SERVICE_DOWN ? "down" : "hidden"));
+        out->close(out);
+    }
+    out->close(out);
+}
+
+static void show_listeners(const struct picture *p, struct printer *out)
+{
+    static const struct column columns[] = {{"program", VALUE_TEXT}, {"address", VALUE_TEXT}, {"state", VALUE_TEXT}};
+
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .name = "listeners"});
+    for (size_t i = 0; i < p->n_listeners; i++)
+        out->row(out, (const struct value[]){value_word(p->listeners[i].program), value_word(p->listeners[i].address),
+                                             value_word(p->listeners[i].state)});
+    out->end(out);
+}
+
+/* "read", "none", "closed", "unusable", and which generation is there and which is in use. */
+static void show_directory(const struct picture *p, const struct report_files *f, struct printer *out)
+{
+    out->open(out, "directory", TREE_OBJECT);
+    out->value(out, "state", value_word(part_words[p->directory]));
+    out->value(out, "generation", f->view != NULL ? value_number(directory_view_generation(f->view)) : value_none());
+    out->value(out, "in_use", f->other_generation || p->n_using > 0 ? value_truth(!f->other_generation) : value_none());
+    out->close(out);
+}
+
+static void show_parts(const struct tenant_facts *t, struct printer *out)
+{
+    out->open(out, "parts", TREE_OBJECT);
+    for (size_t i = 0; i < MIRRORED_PARTS; i++) {
+        const char *name = mirrored_word((enum mirrored_part)i);
+
+        if (t->parts[i].at <= 0) {
+            out->value(out, name, value_none());
+            continue;
+        }
+        out->open(out, name, TREE_OBJECT);
+        out->value(out, "at", value_number((uint64_t)t->parts[i].at));
+        out->value(out, "source", value_word(t->parts[i].source));
+        out->close(out);
+    }
+    out->close(out);
+}
+
+static void show_tenants(const struct report_files *f, struct printer *out)
+{
+    out->open(out, "tenants", TREE_LIST);
+    for (uint32_t i = 0; f->view != NULL && i < directory_tenants(f->view); i++) {
+        const struct tenant_facts *t = directory_tenant(f->view, i);
+
+        if (t == NULL)
+            continue;
+        out->open(out, NULL, TREE_OBJECT);
+        out->value(out, "name", value_word(t->name));
+        out->value(out, "smtp_auth", value_word(status_setting_word(t->smtp_auth)));
+        out->value(out, "source", value_word(t->source));
+        out->value(out, "mailboxes", value_number(t->mailboxes));
+        out->value(out, "settings_at", value_number(t->settings_at > 0 ? (uint64_t)t->settings_at : 0));
+        show_parts(t, out);
+        out->close(out);
+    }
+    out->close(out);
+}
+
+static void show_counters(const struct picture *p, struct printer *out)
+{
+    if (p->state != PART_READ) {
+        out->value(out, "state", value_word(part_words[p->state]));
+        return;
+    }
+    out->open(out, "counters", TREE_OBJECT);
+    out->value(out, "entries", value_number(p->counters.entries));
+    out->value(out, "live", value_number(p->counters.live));
+    out->value(out, "crowded", value_number(p->counters.crowded));
+    out->value(out, "displaced", value_number(p->counters.displaced));
+    out->close(out);
+    out->value(out, "blocks", value_number(p->blocks));
+}
+
+static void show_notices(const struct picture *p, struct printer *out)
+{
+    const struct notices *n = &p->notices;
+
+    if (n->part != PART_READ && n->part != PART_NONE) {
+        out->value(out, "notices", value_none());
+        return;
+    }
+    out->open(out, "notices", TREE_OBJECT);
+    out->value(out, "waiting", value_number(n->waiting));
+    out->value(out, "given_up", value_number(n->given_up));
+    out->value(out, "oldest_at", value_number(n->oldest_s > 0 ? (uint64_t)n->oldest_s : 0));
+    out->close(out);
+}
+
+static void show_verdicts(const struct picture *p, struct printer *out)
+{
+    static const struct column columns[] = {
+        {"program", VALUE_TEXT}, {"action", VALUE_TEXT}, {"reason", VALUE_TEXT}, {"count", VALUE_NUMBER}};
+
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .name = "verdicts"});
+    for (size_t i = 0; i < p->n_totals; i++)
+        out->row(out, (const struct value[]){
+                          value_word(p->totals[i].program), value_word(action_name(p->totals[i].action)),
+                          value_word(reason_row(p->totals[i].reason)->name), value_number(p->totals[i].count)});
+    out->end(out);
+}
+
+static void show_ranking(const char *name, struct ranking *t, int which, struct printer *out)
+{
+    static const struct column columns[] = {{"name", VALUE_TEXT}, {"passed", VALUE_NUMBER}, {"refused", VALUE_NUMBER}};
+
+    ranking_sort(t, which);
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .name = name});
+    for (size_t i = 0; i < t->n && i < STATUS_TOP_ROWS && t->rows[i].count[which] > 0; i++)
+        out->row(out, (const struct value[]){value_word(t->rows[i].name), value_number(t->rows[i].count[0]),
+                                             value_number(t->rows[i].count[1])});
+    out->end(out);
+}
+
+void status_tree(struct picture *p, const struct report_files *f, struct printer *out)
+{
+    out->open(out, NULL, TREE_OBJECT);
+    if (p->config_problem[0] != '\0')
+        out->value(out, "config_problem", value_word(p->config_problem));
+    show_services(p, out);
+    show_listeners(p, out);
+    show_directory(p, f, out);
+    show_tenants(f, out);
+    show_counters(p, out);
+    show_notices(p, out);
+    show_verdicts(p, out);
+    out->value(out, "journal_dropped", value_number(p->dropped));
+    show_ranking("top_logins", &p->logins, 0, out);
+    show_ranking("top_refused_logins", &p->logins, 1, out);
+    show_ranking("top_clients", &p->clients, 0, out);
+    show_ranking("top_refused_clients", &p->clients, 1, out);
+    show_ranking("top_connectors", &p->connectors, 0, out);
+    out->close(out);
+}

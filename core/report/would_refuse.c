@@ -1,0 +1,119 @@
+#include "core/report/would_refuse.h"
+
+#include "core/base/clock.h"
+#include "core/report/messages.h"
+#include "core/report/ranking.h"
+#include "core/report/text.h"
+
+struct gathered {
+    struct ranking ranking; /* "login TAB reason TAB what" */
+    struct messages messages;
+    int64_t oldest_s;
+};
+
+/* What is shown is escaped where it is; here the tabs must be ours alone. */
+static void add_cell(struct buf *b, struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        buf_add_char(b, text.p[i] == '\t' ? ' ' : text.p[i]);
+}
+
+/* The address, limit or text that the reason is about; nothing where that would tell no more than the reason does. */
+static void add_what(struct buf *b, const struct journal_record *r)
+{
+    char fault[400];
+    struct buf f = BUF_OVER(fault);
+
+    if (r->fault[0] != '\0') {
+        record_add_fault(&f, r);
+        add_cell(b, buf_slice(&f));
+        return;
+    }
+    switch (r->monitored) {
+    case REASON_SENDER_NOT_OWN:
+    case REASON_SENDER_BAD:
+    case REASON_CONNECTOR_SENDER:
+        buf_add(b, SLICE("sender "));
+        add_cell(b, slice_of(r->sender));
+        break;
+    case REASON_EXTERNAL_RECIPIENT:
+        buf_add(b, SLICE("recipient "));
+        add_cell(b, slice_of(r->recipient));
+        break;
+    default:
+        if (r->limit[0] != '\0') {
+            buf_add(b, SLICE("limit "));
+            add_cell(b, slice_of(r->limit));
+        }
+    }
+}
+
+static bool each_record(void *arg, const struct journal_record *r)
+{
+    struct gathered *g = arg;
+    int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
+    const char *who = r->mailbox[0] != '\0' ? r->mailbox : r->login[0] != '\0' ? r->login : r->connector;
+    char name[1600];
+    struct buf b = BUF_OVER(name);
+
+    g->oldest_s = at_s;
+    if (r->monitored == REASON_NOT_OURS)
+        return true;
+    add_cell(&b, slice_of(who));
+    buf_addf(&b, "\t%s\t", reason_row(r->monitored)->name);
+    add_what(&b, r);
+    if (messages_first(&g->messages, r, buf_slice(&b)))
+        ranking_add(&g->ranking, buf_slice(&b), 0, r->instance[0] != '\0' ? 1 : r->times, at_s);
+    return true;
+}
+
+static const struct column columns[] = {{"who", VALUE_TEXT},        {"reason", VALUE_TEXT}, {"what", VALUE_TEXT},
+                                        {"messages", VALUE_NUMBER}, {"last", VALUE_TIME},   {"meaning", VALUE_TEXT}};
+
+static void show(struct gathered *g, struct printer *out)
+{
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .empty = "monitor mode would have refused nothing"});
+    ranking_sort(&g->ranking, 0);
+    for (size_t i = 0; i < g->ranking.n; i++) {
+        const struct ranking_row *row = &g->ranking.rows[i];
+        struct slice who, rest, reason, what;
+        enum reason number = REASON_NOT_OURS;
+
+        (void)slice_cut(slice_of(row->name), '\t', &who, &rest);
+        (void)slice_cut(rest, '\t', &reason, &what);
+        (void)reason_find(reason, &number);
+        out->row(out, (const struct value[]){value_text(who), value_text(reason), value_text(what),
+                                             value_number(row->count[0]), value_time(row->last_s),
+                                             value_word(reason_row(number)->help)});
+    }
+    out->end(out);
+}
+
+/* What the table doesn't tell: how far it can't see. */
+static void tell_bounds(const struct gathered *g, int64_t since_s, struct printer *out)
+{
+    char text[40];
+    struct buf b = BUF_OVER(text);
+
+    if (g->oldest_s > since_s + 3600) {
+        text_add_local_time(&b, g->oldest_s);
+        printer_remark(out, REMARK_NOTE, "The journal reaches back to %s only.", text);
+    }
+    if (g->ranking.beyond > 0)
+        printer_remark(out, REMARK_NOTE, "%llu more messages, of logins beyond the first %u.",
+                       (unsigned long long)g->ranking.beyond, RANKING_MAX);
+}
+
+int would_refuse_report(struct journal *journal, int64_t since_s, struct printer *out, struct error *e)
+{
+    struct gathered g = {.oldest_s = 0};
+    int rc = journal_decisions(journal, since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, each_record, &g, e);
+
+    if (rc == 0) {
+        show(&g, out);
+        tell_bounds(&g, since_s, out);
+    }
+    ranking_free(&g.ranking);
+    messages_free(&g.messages);
+    return rc;
+}
