@@ -4,6 +4,8 @@
 #   clean_make RELEASE FOLDER       makes FOLDER a minimal Debian RELEASE (bookworm, trixie) in which no service is started
 #   clean_inside FOLDER COMMAND...  runs a command in it; what that leaves running ends with it
 #   clean_tree FOLDER               puts this tree, without what was built, at FOLDER/src
+#   clean_each_release WHAT [RELEASE...]   sets $release where one is given; else runs the script for each, and ends it with what came
+#                                   of that. Without root it says that WHAT is skipped
 #   check NAME COMMAND...           prints "ok", with $release where that is set, if the command succeeds; shows what it says, and
 #                                   sets $status, if it does not; needs a folder $T
 #
@@ -37,6 +39,22 @@ clean_inside()
 }
 
 clean_tree() { mkdir "$1/src" && tar -c --exclude=./build --exclude=./.git . | tar -x --no-same-owner -C "$1/src"; }
+
+clean_each_release()
+{
+    local what=$1 status=0
+    shift
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "ok $what # SKIP installing needs root"
+        exit 0
+    fi
+    if [ $# -ne 1 ]; then
+        [ $# -gt 0 ] || set -- bookworm trixie
+        for release; do "$0" "$release" || status=1; done
+        exit $status
+    fi
+    release=$1
+}
 
 check()
 {

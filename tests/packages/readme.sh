@@ -9,18 +9,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/packages/clean.sh
 
-if [ "$(id -u)" -ne 0 ]; then
-    echo 'ok README # SKIP installing needs root'
-    exit 0
-fi
-if [ $# -ne 1 ]; then
-    status=0
-    [ $# -gt 0 ] || set -- bookworm trixie
-    for release; do "$0" "$release" || status=1; done
-    exit $status
-fi
-
-release=$1
+clean_each_release README "$@"
 T=$(mktemp -d /tmp/postern-readme.XXXXXX)
 root=$T/root
 . tests/packages/booted.sh
