@@ -34,11 +34,8 @@ static void quote_if(struct event *e, bool quoted)
 
 /* ---- text from outside ---- */
 
-/* Stands for itself: printable ASCII, but neither backslash, quote nor blank. */
-static bool is_shown(char c)
-{
-    return c > ' ' && c < 0x7f && c != '\\' && c != '"';
-}
+/* What stands for itself: printable ASCII, but neither backslash, quote nor blank. */
+static const bool is_shown[256] = {['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
 
 /* The first character of s, in the way of the format. Returns how many bytes of s it is. */
 static size_t add_escaped(struct event *e, struct slice s)
@@ -60,7 +57,7 @@ static void add_foreign(struct event *e, struct slice s)
     while (s.n > 0) {
         size_t n = 0;
 
-        while (n < s.n && is_shown(s.p[n]))
+        while (n < s.n && is_shown[(unsigned char)s.p[n]])
             n++;
         buf_add(&e->text, (struct slice){s.p, n});
         if (n < s.n)

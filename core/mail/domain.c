@@ -19,7 +19,7 @@
 static const bool domain_char[256] = {
     ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['-'] = true, ['_'] = true};
 
-enum spelling { NO_DOMAIN, PLAIN, WITH_ALABELS, NOT_ASCII };
+enum spelling { NO_DOMAIN, PLAIN, WITH_ALABELS };
 
 static bool is_ascii_label(const char *label, size_t n)
 {
@@ -78,19 +78,25 @@ out:
     return ok;
 }
 
-static enum spelling spelling_of(struct slice raw)
+static bool is_ascii(struct slice raw)
 {
-    enum spelling spelling = PLAIN;
+    unsigned char seen = 0;
 
+    for (size_t i = 0; i < raw.n; i++)
+        seen |= (unsigned char)raw.p[i];
+    return seen < 0x80;
+}
+
+/* What is ASCII in it must be what a domain has: the mapping lets other characters through, or makes them vanish. */
+static bool may_be_mapped(struct slice raw)
+{
     for (size_t i = 0; i < raw.n; i++) {
         unsigned char c = (unsigned char)raw.p[i];
 
-        if (c >= 0x80)
-            spelling = NOT_ASCII;
-        else if (c != '.' && !domain_char[c])
-            return NO_DOMAIN;
+        if (c < 0x80 && c != '.' && !domain_char[c])
+            return false;
     }
-    return spelling;
+    return raw.n <= DOMAIN_RAW_MAX && u8_check((const uint8_t *)raw.p, raw.n) == NULL;
 }
 
 /* What the mapping makes of it is judged like any ASCII domain: it can give blanks, slashes, "@" and empty labels. */
@@ -100,7 +106,7 @@ static enum spelling mapped_domain(struct slice raw, char *out, size_t *n)
     enum spelling spelling = NO_DOMAIN;
     uint8_t *mapped = NULL;
 
-    if (raw.n > DOMAIN_RAW_MAX || u8_check((const uint8_t *)raw.p, raw.n) != NULL)
+    if (!may_be_mapped(raw))
         return NO_DOMAIN;
     memcpy(terminated, raw.p, raw.n);
     terminated[raw.n] = '\0';
@@ -113,11 +119,8 @@ static enum spelling mapped_domain(struct slice raw, char *out, size_t *n)
 bool domain_canonical(struct slice raw, char *out, size_t cap, size_t *n)
 {
     char ascii[DOMAIN_MAX + 1];
-    enum spelling spelling = spelling_of(raw);
+    enum spelling spelling = is_ascii(raw) ? ascii_domain(raw, ascii, n) : mapped_domain(raw, ascii, n);
 
-    if (spelling == NO_DOMAIN)
-        return false;
-    spelling = spelling == NOT_ASCII ? mapped_domain(raw, ascii, n) : ascii_domain(raw, ascii, n);
     if (spelling == NO_DOMAIN || *n >= cap || (spelling == WITH_ALABELS && !alabels_are_real(ascii)))
         return false;
     memcpy(out, ascii, *n + 1);
