@@ -4,12 +4,12 @@
 
 struct sink sink_over(void *out, size_t cap)
 {
-    struct sink s = {out, cap, SEAL_SIZE, cap < SEAL_SIZE};
+    struct sink s = {out, cap, 0, false};
 
     return s;
 }
 
-static void sink_bytes(struct sink *s, const void *p, size_t n)
+void sink_bytes(struct sink *s, const void *p, size_t n)
 {
     if (s->full || n > s->cap - s->n) {
         s->full = true;
@@ -20,11 +20,23 @@ static void sink_bytes(struct sink *s, const void *p, size_t n)
     s->n += n;
 }
 
+size_t sink_length(const struct sink *s)
+{
+    return s->full ? 0 : s->n;
+}
+
 void sink_u8(struct sink *s, unsigned v)
 {
     uint8_t b = (uint8_t)v;
 
     sink_bytes(s, &b, 1);
+}
+
+void sink_u16(struct sink *s, unsigned v)
+{
+    uint16_t le = htole16((uint16_t)v);
+
+    sink_bytes(s, &le, sizeof le);
 }
 
 void sink_u32(struct sink *s, uint32_t v)
@@ -51,10 +63,10 @@ void sink_text(struct sink *s, struct slice text)
 
 struct source source_over(struct slice value)
 {
-    return (struct source){(const uint8_t *)value.p + SEAL_SIZE, value.n - SEAL_SIZE, false};
+    return (struct source){(const uint8_t *)value.p, value.n, false};
 }
 
-static const uint8_t *source_bytes(struct source *s, size_t n)
+static const uint8_t *take(struct source *s, size_t n)
 {
     const uint8_t *p = s->p;
 
@@ -70,7 +82,7 @@ static const uint8_t *source_bytes(struct source *s, size_t n)
 
 unsigned source_below(struct source *s, unsigned end)
 {
-    const uint8_t *p = source_bytes(s, 1);
+    const uint8_t *p = take(s, 1);
 
     if (p == NULL || *p >= end) {
         s->bad = true;
@@ -79,9 +91,19 @@ unsigned source_below(struct source *s, unsigned end)
     return *p;
 }
 
+unsigned source_u16(struct source *s)
+{
+    const uint8_t *p = take(s, sizeof(uint16_t));
+    uint16_t v = 0;
+
+    if (p != NULL)
+        memcpy(&v, p, sizeof v);
+    return le16toh(v);
+}
+
 uint32_t source_u32(struct source *s)
 {
-    const uint8_t *p = source_bytes(s, sizeof(uint32_t));
+    const uint8_t *p = take(s, sizeof(uint32_t));
     uint32_t v = 0;
 
     if (p != NULL)
@@ -91,7 +113,7 @@ uint32_t source_u32(struct source *s)
 
 uint64_t source_u64(struct source *s)
 {
-    const uint8_t *p = source_bytes(s, sizeof(uint64_t));
+    const uint8_t *p = take(s, sizeof(uint64_t));
     uint64_t v = 0;
 
     if (p != NULL)
@@ -99,15 +121,20 @@ uint64_t source_u64(struct source *s)
     return le64toh(v);
 }
 
+struct slice source_bytes(struct source *s, size_t n)
+{
+    const uint8_t *p = take(s, n);
+
+    return p != NULL ? (struct slice){(const char *)p, n} : (struct slice){NULL, 0};
+}
+
 struct slice source_text(struct source *s, size_t max)
 {
     uint32_t n = source_u32(s);
-    const uint8_t *p;
 
     if (n > max)
         s->bad = true;
-    p = s->bad ? NULL : source_bytes(s, n);
-    return p != NULL ? (struct slice){(const char *)p, n} : (struct slice){NULL, 0};
+    return s->bad ? (struct slice){NULL, 0} : source_bytes(s, n);
 }
 
 void source_string(struct source *s, char *out, size_t cap)

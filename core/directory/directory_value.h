@@ -9,9 +9,6 @@
 
 #include <stdint.h>
 
-/* Each value begins with its checksum. */
-#define SEAL_SIZE sizeof(uint32_t)
-
 /* A value being written. When something does not fit, `full` is set and nothing more is written. */
 struct sink {
     uint8_t *p;
@@ -19,11 +16,14 @@ struct sink {
     bool full;
 };
 
-/* Leaves room for the checksum. */
 struct sink sink_over(void *out, size_t cap);
 void sink_u8(struct sink *s, unsigned v);
+void sink_u16(struct sink *s, unsigned v);
 void sink_u32(struct sink *s, uint32_t v);
 void sink_u64(struct sink *s, uint64_t v);
+/* Bytes written, 0 when they did not fit. */
+size_t sink_length(const struct sink *s);
+void sink_bytes(struct sink *s, const void *p, size_t n);
 /* A text of at most 4 GiB behind its length. */
 void sink_text(struct sink *s, struct slice text);
 
@@ -34,12 +34,14 @@ struct source {
     bool bad;
 };
 
-/* Begins behind the checksum; value.n is at least SEAL_SIZE. */
 struct source source_over(struct slice value);
 /* A number in one byte that must lie below `end`. */
 unsigned source_below(struct source *s, unsigned end);
+unsigned source_u16(struct source *s);
 uint32_t source_u32(struct source *s);
 uint64_t source_u64(struct source *s);
+/* The next n bytes. */
+struct slice source_bytes(struct source *s, size_t n);
 /* A text of at most max bytes, within the value. */
 struct slice source_text(struct source *s, size_t max);
 /* A text into an array of cap bytes, terminated. */
