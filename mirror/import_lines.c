@@ -181,7 +181,6 @@ int import_minor_line(struct import *im, struct error *e)
 
     if (im->minor <= MINOR_LINES)
         return 0;
-    buf_addf(&line, "%llu more mailboxes: names, addresses or type",
-             (unsigned long long)(im->minor - MINOR_LINES));
+    buf_addf(&line, "%llu more mailboxes: names, addresses or type", (unsigned long long)(im->minor - MINOR_LINES));
     return import_line(im, buf_slice(&line), e);
 }

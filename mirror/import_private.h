@@ -1,4 +1,16 @@
-/* The steps of an import, in the order in which import_run takes them. */
+/*
+ * The steps of an import, in the order in which a row meets them:
+ *
+ *     read      the rows of a file, or of the service           mirror/read/rows.h, mirror/series.h
+ *     gather    what a row says, on the sheet of its kind       mirror/build/gather.h, mirror/build/sheet.h
+ *     join      which rows are one mailbox's, and whose         mirror/build/merge_join.c
+ *     merge     beside what is stored: what it is to become     mirror/build/merge.h
+ *     walk      each mailbox as it comes: counted (import_judge.c, import_effects.c), told (import_lines.c), written
+ *               (mirror/build/writer.h)                         import_walk.c
+ *     judge     may the run do what it counted?                 import_judge.c
+ *     publish   the next generation, by the writer              mirror/build/writer.h
+ *     report    what changed, and what was left out             import_report.c
+ */
 #ifndef POSTERN_MIRROR_IMPORT_PRIVATE_H
 #define POSTERN_MIRROR_IMPORT_PRIVATE_H
 

@@ -7,7 +7,7 @@
 static void say_names(struct import *im, const struct mailbox_record *record)
 {
     const struct slice plain[] = {record->primary, record->upn}, others[] = {record->alias, record->account};
-    struct slice lists[] = {record->proxies, merge_names(im->m, STAGE_SETTINGS), merge_names(im->m, STAGE_DETAILS)};
+    struct slice lists[] = {record->proxies, merge_names(im->m, SHEET_SETTINGS), merge_names(im->m, SHEET_DETAILS)};
     struct slice name;
 
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)

@@ -155,23 +155,23 @@ size_t tenant_encode(const struct tenant_facts *facts, void *out, size_t cap)
 
 bool tenant_decode(struct slice key, struct slice value, struct tenant_facts *out)
 {
-    struct source s;
+    struct value_reader s;
 
     if (key.n != sizeof(uint32_t))
         return false;
-    s = source_over(value);
+    s = reader_over(value);
     memset(out, 0, sizeof *out);
     out->tenant = key_u32(key);
-    out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
-    out->security_defaults = source_below(&s, TRI_YES + 1);
-    out->default_basic_smtp = source_below(&s, TRI_YES + 1);
-    out->external_per_hour = source_u32(&s);
-    out->internal_per_hour = source_u32(&s);
-    out->recipients_per_day = source_u32(&s);
-    out->mailboxes = source_u64(&s);
-    source_string(&s, out->name, sizeof out->name);
-    source_string(&s, out->organization, sizeof out->organization);
-    return source_done(&s) && out->smtp_auth != SMTP_AUTH_INHERIT;
+    out->smtp_auth = reader_below(&s, SMTP_AUTH_DISABLED + 1);
+    out->security_defaults = reader_below(&s, TRI_YES + 1);
+    out->default_basic_smtp = reader_below(&s, TRI_YES + 1);
+    out->external_per_hour = reader_u32(&s);
+    out->internal_per_hour = reader_u32(&s);
+    out->recipients_per_day = reader_u32(&s);
+    out->mailboxes = reader_u64(&s);
+    reader_string(&s, out->name, sizeof out->name);
+    reader_string(&s, out->organization, sizeof out->organization);
+    return reader_done(&s) && out->smtp_auth != SMTP_AUTH_INHERIT;
 }
 
 /* ---- mailboxes ---- */
@@ -197,23 +197,23 @@ size_t mailbox_encode(const struct mailbox_record *record, void *out, size_t cap
 bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record *out)
 {
     uint32_t tenant;
-    struct source s;
+    struct value_reader s;
 
     if (!mailbox_key_read(key, &tenant, &out->id))
         return false;
-    s = source_over(value);
-    out->knows = (uint8_t)source_below(&s, MAILBOX_KNOWS_END);
-    out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
-    out->basic_smtp = source_below(&s, TRI_YES + 1);
-    out->recipient_type = source_below(&s, RECIPIENT_MAIL_USER + 1);
-    out->primary = source_text(&s, ADDRESS_OF_NAME_MAX);
-    out->upn = source_text(&s, ADDRESS_OF_NAME_MAX);
-    out->alias = source_text(&s, MAILBOX_NAME_MAX);
-    out->account = source_text(&s, MAILBOX_NAME_MAX);
-    out->name = source_text(&s, MAILBOX_NAME_MAX);
-    out->auth_policy = source_text(&s, MAILBOX_NAME_MAX);
-    out->proxies = source_text(&s, MAILBOX_PROXIES_MAX);
-    return source_done(&s);
+    s = reader_over(value);
+    out->knows = (uint8_t)reader_below(&s, MAILBOX_KNOWS_END);
+    out->smtp_auth = reader_below(&s, SMTP_AUTH_DISABLED + 1);
+    out->basic_smtp = reader_below(&s, TRI_YES + 1);
+    out->recipient_type = reader_below(&s, RECIPIENT_MAIL_USER + 1);
+    out->primary = reader_text(&s, ADDRESS_OF_NAME_MAX);
+    out->upn = reader_text(&s, ADDRESS_OF_NAME_MAX);
+    out->alias = reader_text(&s, MAILBOX_NAME_MAX);
+    out->account = reader_text(&s, MAILBOX_NAME_MAX);
+    out->name = reader_text(&s, MAILBOX_NAME_MAX);
+    out->auth_policy = reader_text(&s, MAILBOX_NAME_MAX);
+    out->proxies = reader_text(&s, MAILBOX_PROXIES_MAX);
+    return reader_done(&s);
 }
 
 bool mailbox_same(const struct mailbox_record *a, const struct mailbox_record *b)
@@ -294,19 +294,19 @@ uint64_t identity_hash(const struct hash_secret *secret, struct slice key)
 
 bool identity_next(struct slice *value, struct identity_entry *out)
 {
-    struct source s = source_over(*value);
+    struct value_reader s = reader_over(*value);
     uint64_t claims_n;
 
     if (value->n == 0)
         return false;
-    out->tenant = source_u32(&s);
-    out->kind = (char)source_below(&s, UINT8_MAX + 1);
-    out->text = source_bytes(&s, source_u16(&s));
-    out->n = source_u32(&s);
+    out->tenant = reader_u32(&s);
+    out->kind = (char)reader_below(&s, UINT8_MAX + 1);
+    out->text = reader_bytes(&s, reader_u16(&s));
+    out->n = reader_u32(&s);
     claims_n = out->n * (uint64_t)IDENTITY_CLAIM_SIZE;
     if (s.bad || claims_n > s.n || (out->kind != IDENTITY_KEY_ADDRESS && out->kind != IDENTITY_KEY_ACCOUNT))
         return false;
-    out->claims = (const uint8_t *)source_bytes(&s, claims_n).p;
+    out->claims = (const uint8_t *)reader_bytes(&s, claims_n).p;
     *value = (struct slice){(const char *)s.p, s.n};
     return true;
 }
@@ -335,8 +335,8 @@ size_t rights_encode(unsigned bits, void *out, size_t cap)
 
 bool rights_decode(struct slice value, unsigned *bits)
 {
-    struct source s = source_over(value);
+    struct value_reader s = reader_over(value);
 
-    *bits = source_below(&s, RIGHT_SEND_ON_BEHALF << 1);
-    return source_done(&s);
+    *bits = reader_below(&s, RIGHT_SEND_ON_BEHALF << 1);
+    return reader_done(&s);
 }

@@ -61,12 +61,12 @@ void sink_text(struct sink *s, struct slice text)
     sink_bytes(s, text.p, text.n);
 }
 
-struct source source_over(struct slice value)
+struct value_reader reader_over(struct slice value)
 {
-    return (struct source){(const uint8_t *)value.p, value.n, false};
+    return (struct value_reader){(const uint8_t *)value.p, value.n, false};
 }
 
-static const uint8_t *take(struct source *s, size_t n)
+static const uint8_t *take(struct value_reader *s, size_t n)
 {
     const uint8_t *p = s->p;
 
@@ -80,7 +80,7 @@ static const uint8_t *take(struct source *s, size_t n)
     return p;
 }
 
-unsigned source_below(struct source *s, unsigned end)
+unsigned reader_below(struct value_reader *s, unsigned end)
 {
     const uint8_t *p = take(s, 1);
 
@@ -91,7 +91,7 @@ unsigned source_below(struct source *s, unsigned end)
     return *p;
 }
 
-unsigned source_u16(struct source *s)
+unsigned reader_u16(struct value_reader *s)
 {
     const uint8_t *p = take(s, sizeof(uint16_t));
     uint16_t v = 0;
@@ -101,7 +101,7 @@ unsigned source_u16(struct source *s)
     return le16toh(v);
 }
 
-uint32_t source_u32(struct source *s)
+uint32_t reader_u32(struct value_reader *s)
 {
     const uint8_t *p = take(s, sizeof(uint32_t));
     uint32_t v = 0;
@@ -111,7 +111,7 @@ uint32_t source_u32(struct source *s)
     return le32toh(v);
 }
 
-uint64_t source_u64(struct source *s)
+uint64_t reader_u64(struct value_reader *s)
 {
     const uint8_t *p = take(s, sizeof(uint64_t));
     uint64_t v = 0;
@@ -121,32 +121,32 @@ uint64_t source_u64(struct source *s)
     return le64toh(v);
 }
 
-struct slice source_bytes(struct source *s, size_t n)
+struct slice reader_bytes(struct value_reader *s, size_t n)
 {
     const uint8_t *p = take(s, n);
 
     return p != NULL ? (struct slice){(const char *)p, n} : (struct slice){NULL, 0};
 }
 
-struct slice source_text(struct source *s, size_t max)
+struct slice reader_text(struct value_reader *s, size_t max)
 {
-    uint32_t n = source_u32(s);
+    uint32_t n = reader_u32(s);
 
     if (n > max)
         s->bad = true;
-    return s->bad ? (struct slice){NULL, 0} : source_bytes(s, n);
+    return s->bad ? (struct slice){NULL, 0} : reader_bytes(s, n);
 }
 
-void source_string(struct source *s, char *out, size_t cap)
+void reader_string(struct value_reader *s, char *out, size_t cap)
 {
-    struct slice text = source_text(s, cap - 1);
+    struct slice text = reader_text(s, cap - 1);
 
     if (text.n > 0)
         memcpy(out, text.p, text.n);
     out[text.n] = '\0';
 }
 
-bool source_done(const struct source *s)
+bool reader_done(const struct value_reader *s)
 {
     return !s->bad && s->n == 0;
 }

@@ -33,12 +33,12 @@ int merge_open(struct gathered *g, const struct writer *w, const struct tenant_f
 
 size_t merge_users_without_mailbox(const struct merge *m)
 {
-    return stage_count(m->g->stages[STAGE_POLICIES]) - m->users_joined;
+    return sheet_count(m->g->sheets[SHEET_POLICIES]) - m->users_joined;
 }
 
-struct slice merge_names(const struct merge *m, enum stage_of stage)
+struct slice merge_names(const struct merge *m, enum sheet_of sheet)
 {
-    return m->has[stage] ? m->rows[stage].names : (struct slice){NULL, 0};
+    return m->has[sheet] ? m->rows[sheet].names : (struct slice){NULL, 0};
 }
 
 static int damaged(struct error *e)
@@ -79,12 +79,12 @@ static int lowest_id(struct merge *m, struct mailbox_id *id, struct error *e)
         return -1;
     if (found > 0)
         *id = m->stored.id;
-    for (size_t i = STAGE_SETTINGS; i <= STAGE_DETAILS; i++) {
+    for (size_t i = SHEET_SETTINGS; i <= SHEET_DETAILS; i++) {
         struct mailbox_id other;
 
-        if (m->next[i] == stage_count(m->g->stages[i]))
+        if (m->next[i] == sheet_count(m->g->sheets[i]))
             continue;
-        other = stage_id(m->g->stages[i], m->next[i]);
+        other = sheet_id(m->g->sheets[i], m->next[i]);
         if (found == 0 || compare_ids(&other, id) < 0)
             *id = other;
         found = 1;
@@ -97,20 +97,20 @@ static int read_rows(struct merge *m, const struct mailbox_id *id, struct error 
 {
     size_t at;
 
-    for (size_t i = STAGE_SETTINGS; i <= STAGE_DETAILS; i++) {
-        struct stage *stage = m->g->stages[i];
+    for (size_t i = SHEET_SETTINGS; i <= SHEET_DETAILS; i++) {
+        struct sheet *sheet = m->g->sheets[i];
         struct mailbox_id here;
 
         m->has[i] = false;
-        if (m->next[i] == stage_count(stage))
+        if (m->next[i] == sheet_count(sheet))
             continue;
-        here = stage_id(stage, m->next[i]);
+        here = sheet_id(sheet, m->next[i]);
         m->has[i] = compare_ids(&here, id) == 0;
-        if (m->has[i] && stage_get(stage, m->next[i]++, &m->rows[i], e) != 0)
+        if (m->has[i] && sheet_get(sheet, m->next[i]++, &m->rows[i], e) != 0)
             return -1;
     }
-    m->has[STAGE_POLICIES] = stage_find_id(m->g->stages[STAGE_POLICIES], id, &at);
-    if (m->has[STAGE_POLICIES] && stage_get(m->g->stages[STAGE_POLICIES], at, &m->rows[STAGE_POLICIES], e) != 0)
+    m->has[SHEET_POLICIES] = sheet_find_id(m->g->sheets[SHEET_POLICIES], id, &at);
+    if (m->has[SHEET_POLICIES] && sheet_get(m->g->sheets[SHEET_POLICIES], at, &m->rows[SHEET_POLICIES], e) != 0)
         return -1;
     return 0;
 }
@@ -139,8 +139,8 @@ static bool is_listed(const struct merge *m, const struct mailbox_id *id)
 {
     size_t ignored;
 
-    return stage_find_id(m->g->stages[STAGE_SETTINGS], id, &ignored) ||
-           stage_find_id(m->g->stages[STAGE_DETAILS], id, &ignored);
+    return sheet_find_id(m->g->sheets[SHEET_SETTINGS], id, &ignored) ||
+           sheet_find_id(m->g->sheets[SHEET_DETAILS], id, &ignored);
 }
 
 /*
@@ -149,7 +149,7 @@ static bool is_listed(const struct merge *m, const struct mailbox_id *id)
  */
 static int stored_elsewhere(struct merge *m, struct mailbox_record *out, struct error *e)
 {
-    const struct staged *row = &m->rows[m->has[STAGE_SETTINGS] ? STAGE_SETTINGS : STAGE_DETAILS];
+    const struct sheet_row *row = &m->rows[m->has[SHEET_SETTINGS] ? SHEET_SETTINGS : SHEET_DETAILS];
     struct mailbox_id old;
 
     if (m->before == NULL || m->before->mailboxes == 0 || !merge_stored_primary(m, row->primary, &old) ||
@@ -187,7 +187,7 @@ static int next_gone(struct merge *m, struct merged *out, struct error *e)
     if (m->gone_next == m->gone.n)
         return 0;
     id = &m->gone.p[m->gone_next++];
-    for (size_t i = 0; i < STAGES; i++)
+    for (size_t i = 0; i < SHEETS; i++)
         m->has[i] = false;
     out->had = true;
     out->moved = m->moved.n > 0 && bsearch(id, m->moved.p, m->moved.n, sizeof *id, by_id) != NULL;
@@ -208,7 +208,7 @@ int merge_next(struct merge *m, struct merged *out, struct error *e)
             return -1;
         if (found == 0)
             return next_gone(m, out, e);
-        if (m->has[STAGE_SETTINGS] || m->has[STAGE_DETAILS] || !complete)
+        if (m->has[SHEET_SETTINGS] || m->has[SHEET_DETAILS] || !complete)
             break;
         m->stored_taken = true;
         if (add_id(&m->gone, &id, e) != 0)
@@ -216,6 +216,6 @@ int merge_next(struct merge *m, struct merged *out, struct error *e)
     }
     if (take_stored(m, &id, out, e) != 0)
         return -1;
-    m->users_joined += m->has[STAGE_POLICIES];
+    m->users_joined += m->has[SHEET_POLICIES];
     return merge_record(m, &id, out, e) != 0 ? -1 : 1;
 }

@@ -31,7 +31,7 @@ void merge_close(struct merge *m);
 int merge_next(struct merge *m, struct merged *out, struct error *e);
 
 /* What else the mailbox that came last is called by in the exports: packed lists. */
-struct slice merge_names(const struct merge *m, enum stage_of stage);
+struct slice merge_names(const struct merge *m, enum sheet_of sheet);
 
 /* Rows of Get-User that belonged to no mailbox in the walk so far. */
 size_t merge_users_without_mailbox(const struct merge *m);

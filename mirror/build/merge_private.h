@@ -17,7 +17,7 @@ struct merge {
     struct slice tenant_name;
     const char *const *paths;
     /* the walk */
-    size_t next[STAGES];
+    size_t next[SHEETS];
     bool stored_begun, stored_taken, stored_ended;
     struct mailbox_record stored;
     size_t users_joined;
@@ -26,14 +26,14 @@ struct merge {
     bool listed_ended;
     size_t gone_next;
     /* the mailbox that came last */
-    bool has[STAGES];
-    struct staged rows[STAGES];
+    bool has[SHEETS];
+    struct sheet_row rows[SHEETS];
     char packed[MAILBOX_PROXIES_MAX];
 };
 
 /* The stored mailbox with this primary address. */
 bool merge_stored_primary(const struct merge *m, struct slice primary, struct mailbox_id *id);
-/* Gives every row its id and sorts the stages by id. */
+/* Gives every row its id and sorts the sheets by id. */
 int merge_join(struct merge *m, struct error *e);
 /* Makes out->after from the rows and, when out->had, out->before. */
 int merge_record(struct merge *m, const struct mailbox_id *id, struct merged *out, struct error *e);

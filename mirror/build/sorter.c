@@ -11,12 +11,12 @@
 #define FIRST_ARENA ((size_t)64 * 1024)
 
 /* In front of each record, in memory and in the spool. */
-struct head {
+struct record_head {
     uint32_t key_n, value_n;
 };
 
 /* A sorted part of the spool. */
-struct run {
+struct sorted_run {
     uint64_t at, end; /* bytes of the spool that are still to be read */
     char *buffer;
     size_t cap, n, used; /* bytes in the buffer; of the records already taken */
@@ -33,9 +33,9 @@ struct sorter {
     size_t index_cap, index_n;
     size_t taken; /* of the index, when there are no runs */
     uint64_t spool_n;
-    struct run *runs;
+    struct sorted_run *runs;
     size_t runs_n;
-    struct run *current; /* whose record was handed out last */
+    struct sorted_run *current; /* whose record was handed out last */
 };
 
 int sorter_compare(struct slice a, struct slice b)
@@ -79,7 +79,7 @@ void sorter_free(struct sorter *s)
 
 static void record_at(const char *p, struct slice *key, struct slice *value)
 {
-    struct head head;
+    struct record_head head;
 
     memcpy(&head, p, sizeof head);
     *key = (struct slice){p + sizeof head, head.key_n};
@@ -149,7 +149,7 @@ static int write_records(struct sorter *s, char *buffer, struct error *e)
         size_t size;
 
         record_at(record, &key, &value);
-        size = sizeof(struct head) + key.n + value.n;
+        size = sizeof(struct record_head) + key.n + value.n;
         if (n + size > RUN_BUFFER) {
             if (write_spool(s, buffer, n, e) != 0)
                 return -1;
@@ -169,7 +169,7 @@ static int write_records(struct sorter *s, char *buffer, struct error *e)
 /* Moves what is in memory to the spool, as one more run. */
 static int spill(struct sorter *s, struct error *e)
 {
-    struct run *runs = realloc(s->runs, (s->runs_n + 1) * sizeof *runs);
+    struct sorted_run *runs = realloc(s->runs, (s->runs_n + 1) * sizeof *runs);
     char *buffer = malloc(RUN_BUFFER);
     uint64_t from = s->spool_n;
     int result = -1;
@@ -185,7 +185,7 @@ static int spill(struct sorter *s, struct error *e)
     sort_memory(s);
     if (write_records(s, buffer, e) != 0)
         goto out;
-    s->runs[s->runs_n++] = (struct run){.at = from, .end = s->spool_n};
+    s->runs[s->runs_n++] = (struct sorted_run){.at = from, .end = s->spool_n};
     s->arena_n = s->index_n = 0;
     result = 0;
 out:
@@ -214,7 +214,7 @@ static int grow(void **p, size_t *cap, size_t wanted, size_t size, struct error 
 
 int sorter_add(struct sorter *s, struct slice key, struct slice value, struct error *e)
 {
-    struct head head = {(uint32_t)key.n, (uint32_t)value.n};
+    struct record_head head = {(uint32_t)key.n, (uint32_t)value.n};
     size_t size = sizeof head + key.n + value.n;
     char *p;
 
@@ -236,7 +236,7 @@ int sorter_add(struct sorter *s, struct slice key, struct slice value, struct er
 /* ---- merging the runs ---- */
 
 /* Brings at least n unread bytes into the run's buffer. */
-static int fill(struct sorter *s, struct run *r, size_t n, struct error *e)
+static int fill(struct sorter *s, struct sorted_run *r, size_t n, struct error *e)
 {
     if (r->n - r->used >= n)
         return 0;
@@ -261,9 +261,9 @@ static int fill(struct sorter *s, struct run *r, size_t n, struct error *e)
 }
 
 /* Makes the run's next record its current one. */
-static int advance(struct sorter *s, struct run *r, struct error *e)
+static int advance(struct sorter *s, struct sorted_run *r, struct error *e)
 {
-    struct head head;
+    struct record_head head;
     size_t size;
 
     r->there = r->at < r->end || r->used < r->n;
@@ -293,7 +293,7 @@ int sorter_sort(struct sorter *s, struct error *e)
     s->arena = NULL;
     s->index = NULL;
     for (size_t i = 0; i < s->runs_n; i++) {
-        struct run *r = &s->runs[i];
+        struct sorted_run *r = &s->runs[i];
 
         r->buffer = malloc(RUN_BUFFER);
         r->cap = RUN_BUFFER;
@@ -306,12 +306,12 @@ int sorter_sort(struct sorter *s, struct error *e)
 }
 
 /* A later run holds what was added later, so it wins among equal keys. */
-static struct run *least_run(struct sorter *s)
+static struct sorted_run *least_run(struct sorter *s)
 {
-    struct run *least = NULL;
+    struct sorted_run *least = NULL;
 
     for (size_t i = s->runs_n; i-- > 0;) {
-        struct run *r = &s->runs[i];
+        struct sorted_run *r = &s->runs[i];
 
         if (r->there && (least == NULL || sorter_compare(r->key, least->key) < 0))
             least = r;
