@@ -157,7 +157,7 @@ static int prepare(struct writer *w, struct error *e)
         return -1;
     for (; w->tenants_n < n; w->tenants_n++)
         w->facts[w->tenants_n] = w->before->generation->tenants[w->tenants_n];
-    return sorter_make(w->folder_fd, DOMAIN_BUDGET, &w->domains, e) != 0 ? -1 : open_next(w, e);
+    return sorter_make(w->folder, DOMAIN_BUDGET, &w->domains, e) != 0 ? -1 : open_next(w, e);
 }
 
 /* As if there were none; its file stays, for readers that are about to open it. */

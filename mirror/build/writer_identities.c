@@ -232,7 +232,7 @@ int writer_add_identities(struct writer *w, struct error *e)
     struct identities s = {.w = w};
     int result = -1;
 
-    if (sorter_make(w->folder_fd, IDENTITY_BUDGET, &s.claims, e) == 0 &&
+    if (sorter_make(w->folder, IDENTITY_BUDGET, &s.claims, e) == 0 &&
         builder_walk(w->builder, TABLE_MAILBOXES, claim_mailbox, &s, e) == 0 && sorter_sort(s.claims, e) == 0)
         result = append_all(&s, e);
     if (w->conflicts_kept > 1)

@@ -67,6 +67,9 @@ is 'so does verify' "$(mirror verify; echo "$?")" '*"postern-mirror rebuild"*1'
 is 'it is rebuilt as the next generation' "$(mirror rebuild; echo "$?")" '*generation 3?0'
 is 'all that it held is there, with its times and sources' "$(shown | sed 's/^generation 3$/generation 2/' | diff - $old/shown.txt && echo same)" same
 is 'it verifies, rights and domains among it' "$(mirror verify)" '*generation 3 is whole: 2 tenants, 4 mailboxes, 13 identities, 5 domains, 1 rights, *'
+cp -r "$D/directory" "$D/harmed"
+printf '\377' | dd of="$D/harmed/directory-0000000003.mdb" bs=1 seek=20000 conv=notrunc 2>/dev/null
+is 'one wrong byte, and it does not verify' "$("$build/postern-mirror" verify -d "$D/harmed" 2>&1; echo "$?")" '*it is damaged*1'
 is 'a second time there is nothing to do' "$(mirror rebuild; echo "$?")" 0
 is 'and nothing was written' "$(grep -c '^generation 3$' "$D/directory/current")" 1
 

@@ -729,6 +729,24 @@ static void a_file_that_is_written_to_after_it_was_published_is_not_used_any_mor
     fixture_remove(&f);
 }
 
+static void a_file_that_is_cut_after_it_was_published_is_not_used_any_more(void **state)
+{
+    struct directory *d;
+    struct fixture f;
+    struct error e;
+
+    (void)state;
+    fixture_make(&f);
+    publish_contoso(&f);
+    d = open_directory(&f);
+    assert_int_equal(truncate(fixture_path(&f, "directory-0000000001.mdb"), 4096), 0);
+    assert_int_equal(directory_refresh(d, &e), -1);
+    assert_non_null(strstr(e.text, "was cut after it was published"));
+    assert_null(directory_view_get(d));
+    directory_close(d);
+    fixture_remove(&f);
+}
+
 static void a_file_that_was_only_touched_goes_on_being_used(void **state)
 {
     struct directory *d;
@@ -830,6 +848,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_cut_or_has_one_wrong_bit_is_never_opened),
         cmocka_unit_test(a_claim_that_does_not_say_what_its_mailbox_says_is_found_by_verifying),
         cmocka_unit_test(a_file_that_is_written_to_after_it_was_published_is_not_used_any_more),
+        cmocka_unit_test(a_file_that_is_cut_after_it_was_published_is_not_used_any_more),
         cmocka_unit_test(a_file_that_was_only_touched_goes_on_being_used),
         cmocka_unit_test(identities_that_share_a_hash_are_told_apart_by_their_texts),
         cmocka_unit_test(a_file_that_is_not_lmdb_or_lacks_tables_is_refused),
