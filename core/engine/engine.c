@@ -9,7 +9,6 @@
 
 static struct config_ref *config_ref_new(struct config *config)
 {
-    static atomic_uint_least64_t numbers;
     struct config_ref *ref = calloc(1, sizeof *ref);
 
     if (ref == NULL) {
@@ -18,7 +17,6 @@ static struct config_ref *config_ref_new(struct config *config)
     }
     ref->config = config;
     atomic_init(&ref->users, 1);
-    ref->number = atomic_fetch_add(&numbers, 1) + 1;
     return ref;
 }
 
@@ -197,10 +195,13 @@ void engine_complain(struct engine *engine, struct complaint *c, const char *tex
 
 static void tick_directory(struct engine *engine)
 {
+    uint64_t before = directory_generation(engine->directory);
     struct error e;
     int result = directory_refresh(engine->directory, &e);
 
     if (result < 0) {
+        if (directory_generation(engine->directory) != before)
+            atomic_fetch_add(&engine->epoch, 1); /* there is none any more */
         engine_complain(engine, &engine->directory_trouble, e.text);
         return;
     }
@@ -376,7 +377,6 @@ void engine_user_renew(struct engine_user *user)
     if (user->epoch == epoch && user->config != NULL)
         return;
     engine_user_rest(user);
-    domains_forget(&user->domains);
     user->config = config_ref_take(user->engine);
     user->view = directory_view_get(user->engine->directory);
     /* There was no memory for a view, and the next decision looks again. */

@@ -224,10 +224,6 @@ static struct decide_context context_of(struct engine_user *user)
 
     return (struct decide_context){.config = user->config->config,
                                    .view = user->view,
-                                   .stamp = {.config = user->config->number,
-                                             .directory = directory_view_serial(user->view),
-                                             .secret = state_secret(engine->state)->k[0]},
-                                   .domains = &user->domains,
                                    .counters = state_counters(engine->state),
                                    .blocks = state_blocks(engine->state),
                                    .secret = state_secret(engine->state),
