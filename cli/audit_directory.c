@@ -1,6 +1,7 @@
 /* What Exchange Online's settings say: tenants and mailboxes. */
 #include "cli/audit.h"
 #include "core/directory_record.h"
+#include "core/smtp_auth.h"
 
 #include <stdio.h>
 
@@ -23,9 +24,7 @@ static enum smtp_auth organization(const struct audit *a, const struct tenant_fa
 {
     const struct tenant_config *config = config_of(a, tenant->name);
 
-    if (config != NULL && config->smtp_auth != TENANT_MIRRORED)
-        return config->smtp_auth == TENANT_ENABLED ? SMTP_AUTH_ENABLED : SMTP_AUTH_DISABLED;
-    return tenant->smtp_auth;
+    return smtp_auth_of_organization(config != NULL ? config->smtp_auth : TENANT_MIRRORED, tenant);
 }
 
 /* ---- mailboxes ---- */

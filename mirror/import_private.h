@@ -29,7 +29,7 @@ struct judgement {
     uint64_t lost;    /* stored ones with a setting of their own that the files no longer have */
     uint64_t own;     /* stored ones with a setting of their own */
     uint64_t touched; /* dropped, opened, lost, or in a domain that is no longer accepted: each mailbox once */
-    uint64_t closed;  /* stored ones that are still there, and that this relay refuses afterwards, but did not before */
+    uint64_t closed;  /* stored ones that this relay refuses afterwards, but did not before */
     uint64_t turned;  /* stored ones that it refuses afterwards, or no longer */
     bool common;      /* a mailbox or domain of the files was there before */
     uint64_t looked_up;               /* mailboxes that are new to the tenant and were looked for in the others */
