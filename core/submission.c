@@ -1,6 +1,7 @@
 #include "core/submission.h"
 
 #include "core/header_from.h"
+#include "core/xtext.h"
 
 #include <stdlib.h>
 
@@ -281,24 +282,9 @@ void ccert_set_subject(struct ccert *c, struct slice raw)
 
 void ccert_set_subject_xtext(struct ccert *c, struct slice raw)
 {
-    size_t n = 0;
+    struct slice subject;
 
-    c->subject_n = 0;
-    for (size_t i = 0; i < raw.n; i++) {
-        int high, low;
-
-        if (n == sizeof c->subject)
-            return;
-        if (raw.p[i] != '+') {
-            c->subject[n++] = raw.p[i];
-            continue;
-        }
-        if (raw.n - i < 3 || (high = hex_digit(raw.p[i + 1])) < 0 || (low = hex_digit(raw.p[i + 2])) < 0)
-            return;
-        c->subject[n++] = (char)(high << 4 | low);
-        i += 2;
-    }
-    c->subject_n = (uint16_t)n;
+    c->subject_n = xtext_decode(raw, c->subject, sizeof c->subject, &subject) ? (uint16_t)subject.n : 0;
 }
 
 /*

@@ -1,7 +1,7 @@
 #include "milter/session.h"
 
 #include "core/buf.h"
-#include "milter/xtext.h"
+#include "core/xtext.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

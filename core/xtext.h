@@ -1,9 +1,10 @@
 /*
  * xtext (RFC 3461 4): printable ASCII, but "+" and "=", stands for itself; "+41" is the byte of that hexadecimal value.
- * Sendmail hands user names to milters in it (srvrsmtp.c, xtextify), Postfix doesn't (smtpd_milter.c).
+ * Sendmail hands user names to milters in it (srvrsmtp.c, xtextify), Postfix doesn't (smtpd_milter.c). In the policy
+ * protocol Postfix writes the names of a certificate in it (smtpd_check.c).
  */
-#ifndef POSTERN_MILTER_XTEXT_H
-#define POSTERN_MILTER_XTEXT_H
+#ifndef POSTERN_XTEXT_H
+#define POSTERN_XTEXT_H
 
 #include "core/slice.h"
 

@@ -1,4 +1,4 @@
-#include "milter/xtext.h"
+#include "core/xtext.h"
 
 /* Upper case only, as the RFC has it; -1: no such digit. */
 static int digit(char c)
