@@ -83,6 +83,17 @@ static void json_parts(const struct tenant_facts *t)
     putchar('}');
 }
 
+/* Where tenants.smtp_auth has the last word, what it says; null where the mirrored setting counts. */
+static void json_override(const struct config *config, const char *tenant)
+{
+    const struct tenant_config *own = config_tenant(config, slice_of(tenant));
+
+    if (own == NULL || own->smtp_auth == TENANT_MIRRORED)
+        fputs("\"smtp_auth_override\": null, ", stdout);
+    else
+        json_text("smtp_auth_override", own->smtp_auth == TENANT_ENABLED ? "enabled" : "disabled", ", ");
+}
+
 static void json_tenants(const struct cli *cli)
 {
     bool any = false;
@@ -96,7 +107,8 @@ static void json_tenants(const struct cli *cli)
         fputs(any ? ",\n  {" : "\n  {", stdout);
         any = true;
         json_text("name", t->name, ", ");
-        json_text("smtp_auth", status_setting_word(t->smtp_auth), ", ");
+        json_text("smtp_auth", status_setting_word(t->smtp_auth), ", "); /* as mirrored */
+        json_override(cli->config, t->name);
         json_text("source", t->source, ", ");
         printf("\"mailboxes\": %llu, \"settings_at\": %lld", (unsigned long long)t->mailboxes,
                (long long)t->settings_at);

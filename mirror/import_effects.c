@@ -9,12 +9,8 @@
 struct relay_rules import_rules(const struct import *im)
 {
     const struct config *config = im->options->config;
-    struct relay_rules rules = {config, NULL};
 
-    for (size_t i = 0; config != NULL && i < config->n_tenants; i++)
-        if (strcmp(config->tenants[i].name, im->options->tenant) == 0)
-            rules.tenant = &config->tenants[i];
-    return rules;
+    return (struct relay_rules){config, config != NULL ? config_tenant(config, slice_of(im->options->tenant)) : NULL};
 }
 
 /* Of one mailbox: shut out, let in, or neither, for those who show a password, and for the others. */
