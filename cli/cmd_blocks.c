@@ -136,7 +136,7 @@ int cmd_blocks(struct cli *cli, int argc, char **argv)
         return cli_fail(cli, "out of memory");
     qsort(list, n, sizeof *list, newest_first);
     /* Without a journal the blocks are worth showing all the same. */
-    journal = n > 0 && cli_open_journal(cli) == 0 && evidence_gather(cli->journal, list, n, &e) == 0;
+    journal = n > 0 && cli_open_journal(cli) == 0 && evidence_gather(&c, cli->journal, list, n, &e) == 0;
     if (cli->format == OUTPUT_TABLE) {
         for (size_t i = 0; i < n; i++)
             print_block(&c, &list[i], journal);

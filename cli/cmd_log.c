@@ -11,6 +11,7 @@
 #define SHOWN_MAX 200000
 
 struct search {
+    const struct cli *cli;
     const char *user, *reason, *limit;
     struct known named; /* what user is the name of, whichever of the mailbox's names it is */
     struct network client;
@@ -24,10 +25,10 @@ struct search {
 
 static bool is_user(const struct search *x, const struct journal_record *r)
 {
-    struct slice user = slice_of(x->user), mailbox = slice_of(x->named.mailbox);
+    struct slice user = slice_of(x->user);
 
     return slice_ieq(user, slice_of(r->login)) || slice_ieq(user, slice_of(r->mailbox)) ||
-           slice_eq(user, slice_of(r->connector)) || (mailbox.n > 0 && slice_ieq(mailbox, slice_of(r->mailbox)));
+           slice_eq(user, slice_of(r->connector)) || known_is(x->cli, &x->named, r);
 }
 
 static bool is_wanted(const struct search *x, const struct journal_record *r)
@@ -256,7 +257,7 @@ int cmd_log(struct cli *cli, int argc, char **argv)
                                             {"lines", required_argument, NULL, OPT_LINES},
                                             CLI_OUTPUT_OPTIONS,
                                             CLI_LAST_OPTIONS};
-    struct search x = {.most = SHOWN_DEFAULT};
+    struct search x = {.cli = cli, .most = SHOWN_DEFAULT};
     int option, status;
     struct error e;
 

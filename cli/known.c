@@ -94,6 +94,9 @@ static void look_up(struct search *x, uint32_t tenant)
         result = directory_by_address(x->cli->view, tenant, address_slice(&x->login.address), refs, &n);
     else if (x->login.kind == LOGIN_ACCOUNT || x->login.kind == LOGIN_NETBIOS)
         result = directory_by_account(x->cli->view, tenant, login_account(&x->login), refs, &n);
+    /* The address that the name stands for. */
+    if (result == DIRECTORY_NOT_FOUND && x->out->spelled && x->out->spellings.address.n > 0)
+        result = directory_by_address(x->cli->view, tenant, address_slice(&x->out->spellings.address), refs, &n);
     if (result == DIRECTORY_FOUND && n > 0)
         found_mailbox(x, tenant, &refs[0].id);
 }
@@ -142,9 +145,13 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
 {
     struct search *x = arg;
 
+    struct spelled spelled;
+
     (void)tenant;
     (void)usage;
-    if (slice_ieq(mailbox, x->name))
+    spelled_read(x->cli->config, mailbox, &spelled);
+    if (slice_ieq(mailbox, x->name) ||
+        (x->out->spelled && spellings_have(x->cli->config, &x->out->spellings, &spelled)))
         x->out->exists = true;
     else if (!x->out->exists)
         weigh(x, mailbox);
@@ -165,6 +172,15 @@ static bool is_listed(const struct search *x)
 
 /* ---- in another process ---- */
 
+/* The keys are compared with each other only, so that any secret will do. */
+static void find_spellings(const struct cli *cli, struct slice name, struct known *out)
+{
+    static const struct hash_secret secret;
+    struct decide_context c = {.config = cli->config, .view = cli->view, .secret = &secret};
+
+    out->spelled = spellings_of(&c, name, &out->spellings);
+}
+
 static void look(const struct cli *cli, struct slice name, struct known *out)
 {
     struct cli own = {.config_path = cli->config_path, .command = cli->command, .config = cli->config};
@@ -173,10 +189,13 @@ static void look(const struct cli *cli, struct slice name, struct known *out)
 
     login_parse(name, &x.login);
     out->exists = is_listed(&x);
+    find_spellings(&own, name, out);
     if (cli_leave_root(&own, &e) != 0)
         return;
-    if (cli_open_directory(&own) == 0 && own.view != NULL)
+    if (cli_open_directory(&own) == 0 && own.view != NULL) {
+        find_spellings(&own, name, out);
         look_into_directory(&x);
+    }
     if (!out->exists && own.config->journal[0] != '\0' && cli_open_journal(&own) == 0) {
         out->checked = true;
         (void)journal_usage(own.journal, each_used, &x, &e);
@@ -224,6 +243,18 @@ void known_user(const struct cli *cli, struct slice name, struct known *out)
     }
     got.mailbox[ADDRESS_MAX] = got.near[ADDRESS_MAX] = '\0';
     *out = got;
+}
+
+bool known_is(const struct cli *cli, const struct known *known, const struct journal_record *r)
+{
+    struct spelled spelled;
+
+    if (known->mailbox[0] != '\0' && slice_ieq(slice_of(known->mailbox), slice_of(r->mailbox)))
+        return true;
+    if (!known->spelled || r->login[0] == '\0')
+        return false;
+    spelled_read(cli->config, slice_of(r->login), &spelled);
+    return spellings_have(cli->config, &known->spellings, &spelled);
 }
 
 const char *known_hint(const struct known *known, char *mem, size_t cap)

@@ -19,33 +19,6 @@ struct subject {
     char name[sizeof((struct block *)0)->subject];
 };
 
-static int hex_of(char c)
-{
-    c = ascii_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* What buf_add_escaped made of the name, taken back. False when it was cut. */
-static bool unescape(struct slice shown, struct subject *out)
-{
-    struct buf b = BUF_OVER(out->name);
-
-    if (shown.n >= 3 && memcmp(shown.p + shown.n - 3, "...", 3) == 0)
-        return false;
-    for (size_t i = 0; i < shown.n; i++) {
-        if (shown.p[i] != '\\') {
-            buf_add_char(&b, shown.p[i]);
-            continue;
-        }
-        if (shown.n - i < 4 || shown.p[i + 1] != 'x' || hex_of(shown.p[i + 2]) < 0 || hex_of(shown.p[i + 3]) < 0)
-            return false;
-        buf_add_char(&b, (char)(hex_of(shown.p[i + 2]) << 4 | hex_of(shown.p[i + 3])));
-        i += 3;
-    }
-    out->submission.login_text = buf_slice(&b);
-    return !b.full && b.n > 0;
-}
-
 static bool resolve(const struct decide_context *c, const struct block *block, struct subject *out)
 {
     struct deciding d = {.c = c, .s = &out->submission, .v = &out->verdict};
@@ -56,7 +29,8 @@ static bool resolve(const struct decide_context *c, const struct block *block, s
     out->user = slice_eq(kind, SLICE("user"));
     memset(&out->submission, 0, sizeof out->submission);
     out->submission.stage = STAGE_MAIL;
-    if ((!out->user && !slice_eq(kind, SLICE("login"))) || !unescape(name, out))
+    if ((!out->user && !slice_eq(kind, SLICE("login"))) ||
+        !block_subject_name(block, out->name, sizeof out->name, &out->submission.login_text))
         return false;
     login_parse(out->submission.login_text, &out->submission.login);
     if (out->submission.login.kind == LOGIN_BAD || out->submission.login.kind == LOGIN_NONE)
@@ -65,20 +39,11 @@ static bool resolve(const struct decide_context *c, const struct block *block, s
     return out->verdict.reason != REASON_DIRECTORY_DAMAGED;
 }
 
-/* The key of a login as if the directory had no such mailbox. */
-static uint64_t outside(const struct decide_context *c, const struct subject *x)
-{
-    struct identity id = x->verdict.identity;
-
-    if (id.address.n == 0)
-        (void)identity_complete(c, &x->submission.login, &id);
-    return key_outside(c, &x->submission, &id);
-}
-
 /* Was the block made of this name, as it was typed, or as what it stood for before there was such a mailbox? */
 static bool is_of_name(const struct decide_context *c, const struct subject *x, const struct block *block)
 {
-    uint64_t typed = key_of_login(c->secret, &x->submission.login), before = outside(c, x);
+    uint64_t typed = key_of_login(c->secret, &x->submission.login),
+             before = key_without_mailbox(c, &x->submission, &x->verdict.identity);
 
     if (x->user)
         return block->key == key_of_block_value(c->secret, PER_USER, typed) ||

@@ -116,6 +116,15 @@ uint64_t key_outside(const struct decide_context *c, const struct submission *s,
     return finish(c->secret, &m);
 }
 
+uint64_t key_without_mailbox(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    struct identity without = *id;
+
+    if (without.address.n == 0)
+        (void)identity_complete(c, &s->login, &without);
+    return key_outside(c, s, &without);
+}
+
 /* IPv4 addresses are scarce, so each is one. Whoever has an IPv6 network has all of its addresses. */
 static bool client_is_network(const struct decide_context *c, const struct ip *ip, struct network *net)
 {
@@ -247,6 +256,35 @@ static void subject_begin(struct block *block, struct buf *subject, const char *
     block->prefix = 0;
     memset(&block->base, 0, sizeof block->base);
     buf_addf(subject, "%s ", kind);
+}
+
+static int hex_of(char c)
+{
+    c = ascii_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool block_subject_name(const struct block *block, char *mem, size_t cap, struct slice *name)
+{
+    struct buf b = buf_over(mem, cap);
+    struct slice shown;
+
+    if (!slice_cut(slice_of(block->subject), ' ', NULL, &shown) ||
+        (shown.n >= 3 && memcmp(shown.p + shown.n - 3, "...", 3) == 0))
+        return false;
+    /* What buf_add_escaped made of it, taken back. */
+    for (size_t i = 0; i < shown.n; i++) {
+        if (shown.p[i] != '\\') {
+            buf_add_char(&b, shown.p[i]);
+            continue;
+        }
+        if (shown.n - i < 4 || shown.p[i + 1] != 'x' || hex_of(shown.p[i + 2]) < 0 || hex_of(shown.p[i + 3]) < 0)
+            return false;
+        buf_add_char(&b, (char)(hex_of(shown.p[i + 2]) << 4 | hex_of(shown.p[i + 3])));
+        i += 3;
+    }
+    *name = buf_slice(&b);
+    return !b.full && b.n > 0;
 }
 
 void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
@@ -381,14 +419,8 @@ struct block_part {
 static void parts_of(const struct decide_context *c, const struct submission *s, const struct identity *id,
                      struct block_part parts[BLOCK_PARTS])
 {
-    uint64_t typed = id->authenticated ? key_of_login(c->secret, &s->login) : 0, before = 0;
-    struct identity without = *id;
-
-    if (id->n_claims > 0) {
-        if (without.address.n == 0)
-            (void)identity_complete(c, &s->login, &without);
-        before = key_outside(c, s, &without);
-    }
+    uint64_t typed = id->authenticated ? key_of_login(c->secret, &s->login) : 0;
+    uint64_t before = id->n_claims > 0 ? key_without_mailbox(c, s, id) : 0;
 
     parts[0] = (struct block_part){PER_USER, id->user};
     parts[1] = (struct block_part){PER_USER, id->login != id->user ? id->login : 0};

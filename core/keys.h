@@ -20,6 +20,8 @@ uint64_t key_of_login(const struct hash_secret *secret, const struct login *logi
  * sean@contoso.example are one; of tenant and name where the tenant has no domain to complete the name with.
  */
 uint64_t key_outside(const struct decide_context *c, const struct submission *s, const struct identity *id);
+/* The same of a login that may have one, as if the directory had no such mailbox. */
+uint64_t key_without_mailbox(const struct decide_context *c, const struct submission *s, const struct identity *id);
 /* A client, as limits count it: an IPv6 one by the network that it can take addresses from. */
 uint64_t key_of_client(const struct decide_context *c, const struct ip *ip);
 /*
@@ -52,6 +54,8 @@ void key_of_block(const struct decide_context *c, const struct submission *s, co
  */
 void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
                      enum limit_key_part part, struct block *block);
+/* Whom the subject of such a block names, as he typed it, into mem. False when the name was cut, and for no name. */
+bool block_subject_name(const struct block *block, char *mem, size_t cap, struct slice *name);
 void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block);
 
 /* The key of a block on one part with this value, such as PER_USER and identity.user. */
