@@ -62,9 +62,11 @@ cli_LIBS     = -ljansson
 
 PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror alert) $(B)/postern
 
-CORE_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard core/*.c))
+# The sources of a folder and of the rooms in it.
+sources  = $(if $(1),$(wildcard $(1)/*.c $(1)/*/*.c))
+CORE_OBJ = $(patsubst %.c,$(B)/%.o,$(call sources,core))
 # Everything of a program but its main, so that tests can link it.
-objects  = $(patsubst %.c,$(B)/%.o,$(filter-out $(1)/main.c,$(wildcard $(1)/*.c)))
+objects  = $(patsubst %.c,$(B)/%.o,$(filter-out $(1)/main.c,$(call sources,$(1))))
 
 , := ,
 
@@ -109,8 +111,8 @@ FUZZ_SRC = $(wildcard tests/fuzz/*.c)
 FUZZ     = $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 fuzz_links = $(shell sed -n '1s/.*links: \([a-z ]*[a-z]\).*/\1/p' tests/fuzz/$(1).c)
-fuzz_objects = $(patsubst %.c,build/fuzz/objects/%.o,tests/fuzz/$(1).c $(wildcard core/*.c) \
-                 $(foreach p,$(call fuzz_links,$(1)),$(filter-out $(p)/main.c,$(wildcard $(p)/*.c))))
+fuzz_objects = $(patsubst %.c,build/fuzz/objects/%.o,tests/fuzz/$(1).c $(call sources,core) \
+                 $(foreach p,$(call fuzz_links,$(1)),$(filter-out $(p)/main.c,$(call sources,$(p)))))
 
 build/fuzz/objects/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -123,8 +125,8 @@ build/fuzz/%: $$(call fuzz_objects,$$*)
 
 fuzz-build: $(FUZZ)
 
-# ---- gcc's analyzer: what it says of core/NAME.c is in build/analyze/core/NAME.said; tests/lint.sh judges it ----
-ANALYZED = $(patsubst %.c,build/analyze/%.said,$(wildcard $(patsubst %,%/*.c,core policyd milter mirror alert cli)))
+# ---- gcc's analyzer: what it says of FOLDER/NAME.c is in build/analyze/FOLDER/NAME.said; tests/lint.sh judges it ----
+ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter mirror alert cli,$(call sources,$(p))))
 build/analyze/%.said: %.c Makefile
 	@mkdir -p $(@D)
 	@rm -f $@

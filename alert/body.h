@@ -3,7 +3,7 @@
 #define POSTERN_ALERT_BODY_H
 
 #include "alert/notice.h"
-#include "core/config.h"
+#include "core/config/config.h"
 
 /* malloc'ed and terminated; NULL without memory. */
 char *body_make(const struct notice *notice, enum alert_format format);

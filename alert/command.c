@@ -1,6 +1,6 @@
 #include "alert/body.h"
 #include "alert/send.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 #include "alert/deliver.h"
 
 #include "alert/send.h"
-#include "core/clock.h"
-#include "core/hash.h"
-#include "core/owner.h"
-#include "core/spool.h"
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/base/owner.h"
+#include "core/base/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 #ifndef POSTERN_ALERT_DELIVER_H
 #define POSTERN_ALERT_DELIVER_H
 
-#include "core/config.h"
-#include "core/log.h"
+#include "core/base/log.h"
+#include "core/config/config.h"
 
 struct delivery;
 

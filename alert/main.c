@@ -1,8 +1,8 @@
 /* postern-alert: sends the notices that the other programs leave in the spool. */
 #include "alert/deliver.h"
-#include "core/clock.h"
-#include "core/notify.h"
-#include "core/program.h"
+#include "core/base/clock.h"
+#include "core/base/notify.h"
+#include "core/config/program.h"
 
 #include <curl/curl.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 #include "alert/notice.h"
 
-#include "core/quote.h"
-#include "core/spool.h"
+#include "core/base/quote.h"
+#include "core/base/spool.h"
 
 #include <stdlib.h>
 #include <unistd.h>

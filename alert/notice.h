@@ -2,7 +2,7 @@
 #ifndef POSTERN_ALERT_NOTICE_H
 #define POSTERN_ALERT_NOTICE_H
 
-#include "core/alert.h"
+#include "core/notice/alert.h"
 
 #include <jansson.h>
 

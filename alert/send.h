@@ -3,7 +3,7 @@
 #define POSTERN_ALERT_SEND_H
 
 #include "alert/notice.h"
-#include "core/config.h"
+#include "core/config/config.h"
 
 enum sent {
     SENT_DONE,

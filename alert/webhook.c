@@ -1,7 +1,8 @@
 #include "alert/body.h"
 #include "alert/send.h"
-#include "core/clock.h"
-#include "core/quote.h"
+#include "core/base/clock.h"
+#include "core/base/quote.h"
+#include "core/config/webhook_url.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -45,7 +46,7 @@ static int find_url(const struct alert_target *target, char *out, size_t cap, st
     if (target->url_file != NULL) {
         if (secret_load(target->url_file, out, cap, e) != 0)
             return -1;
-        return alert_url_check(slice_of(out), e) == 0 ? 0 : error_prefix(e, "%s", target->url_file);
+        return webhook_url_check(slice_of(out), e) == 0 ? 0 : error_prefix(e, "%s", target->url_file);
     }
     b = buf_over(out, cap);
     buf_add(&b, slice_of(target->url));

@@ -6,7 +6,7 @@
  *
  * -b: asks for bodies too, as postern-milter does when a limit counts bytes.
  */
-#include "core/buf.h"
+#include "core/base/buf.h"
 #include "milter/negotiate.h"
 
 #include <stdio.h>

@@ -14,8 +14,8 @@
  */
 #include "bench/histogram.h"
 #include "bench/milter_wire.h"
-#include "core/buf.h"
-#include "core/clock.h"
+#include "core/base/buf.h"
+#include "core/base/clock.h"
 
 #include <errno.h>
 #include <getopt.h>

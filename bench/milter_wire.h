@@ -6,8 +6,8 @@
 #ifndef POSTERN_BENCH_MILTER_WIRE_H
 #define POSTERN_BENCH_MILTER_WIRE_H
 
-#include "core/error.h"
-#include "core/slice.h"
+#include "core/base/error.h"
+#include "core/base/slice.h"
 
 #include <stdint.h>
 

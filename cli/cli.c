@@ -1,12 +1,12 @@
 #include "cli/cli.h"
 
 #include "cli/commands.h"
-#include "core/clock.h"
-#include "core/event.h"
-#include "core/log.h"
-#include "core/manifest.h"
-#include "core/owner.h"
-#include "core/units.h"
+#include "core/base/clock.h"
+#include "core/base/event.h"
+#include "core/base/log.h"
+#include "core/base/owner.h"
+#include "core/base/units.h"
+#include "core/directory/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,14 +81,6 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
     event_text(&e, "operator", cli_caller(caller, sizeof caller));
     log_line(log, LEVEL_NOTICE, event_end(&e));
     log_close(log);
-}
-
-const char *cli_plain(char *mem, size_t cap, struct slice text)
-{
-    struct buf b = buf_over(mem, cap);
-
-    output_add_plain(&b, text);
-    return mem;
 }
 
 /* ---- parts ---- */
@@ -395,7 +387,7 @@ int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *
         return 0;
     }
     return error_set(e, "\"%s\" is no time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",
-                     cli_plain(shown, sizeof shown, slice_of(text)));
+                     text_plain(shown, sizeof shown, slice_of(text)));
 }
 
 struct slice cli_caller(char *mem, size_t cap)

@@ -9,12 +9,12 @@
 #define POSTERN_CLI_H
 
 #include "cli/output.h"
-#include "core/config.h"
-#include "core/decide.h"
-#include "core/directory.h"
-#include "core/error.h"
-#include "core/journal.h"
-#include "core/state.h"
+#include "core/base/error.h"
+#include "core/config/config.h"
+#include "core/decide/decide.h"
+#include "core/directory/directory.h"
+#include "core/journal/journal.h"
+#include "core/state/state.h"
 
 #include <getopt.h>
 
@@ -139,8 +139,5 @@ int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *
 
 /* The login of the caller, for "who did it": SUDO_USER, else the real user's name, else its number. Printable. */
 struct slice cli_caller(char *mem, size_t cap);
-
-/* Foreign text, printable, in the caller's memory. */
-const char *cli_plain(char *mem, size_t cap, struct slice text);
 
 #endif

@@ -1,8 +1,8 @@
 /* postern alert --test: a notice that means nothing, to see whether notices arrive. */
 #include "cli/commands.h"
-#include "cli/notices.h"
-#include "core/clock.h"
-#include "core/units.h"
+#include "core/base/clock.h"
+#include "core/base/units.h"
+#include "core/report/notices.h"
 
 #include <errno.h>
 #include <time.h>

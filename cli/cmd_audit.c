@@ -1,7 +1,8 @@
 /* postern audit: the mirrored settings, the configuration and what was seen, against what is recommended. */
-#include "cli/audit.h"
 #include "cli/commands.h"
-#include "core/clock.h"
+#include "cli/findings_print.h"
+#include "core/base/clock.h"
+#include "core/report/audit.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -26,15 +27,22 @@ static int audit_all(struct audit *a, struct error *e)
 static int run(struct cli *cli, uint64_t days, enum findings_format format)
 {
     struct findings f;
-    struct audit a = {.cli = cli, .config = cli->config, .findings = &f, .now_s = clock_wall_s(), .days = days};
+    struct audit a = {.config = cli->config,
+                      .view = cli->view,
+                      .journal = cli->journal,
+                      .findings = &f,
+                      .now_s = clock_wall_s(),
+                      .days = days};
     struct error e;
+    char text[600];
     int status;
 
     findings_begin(&f, audit_rules, AUDIT_RULES);
-    f.terminal = cli->terminal;
+    if (cli->other_generation)
+        a.disagreement = cli_disagreement(cli, text, sizeof text);
     if (audit_all(&a, &e) != 0)
         status = cli_fail(cli, "%s", e.text);
-    else if (findings_print(&f, format, "audit", stdout) != 0)
+    else if (findings_print(&f, format, "audit", &cli->terminal, stdout) != 0)
         status = cli_fail(cli, "the findings could not be written: %s", strerror(errno));
     else
         status = findings_exit_status(&f);

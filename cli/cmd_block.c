@@ -1,11 +1,13 @@
 /* postern block, postern unblock. */
 #include "cli/commands.h"
 #include "cli/known.h"
-#include "cli/subject.h"
-#include "core/clock.h"
-#include "core/keys.h"
-#include "core/limits.h"
-#include "core/units.h"
+#include "core/base/clock.h"
+#include "core/base/units.h"
+#include "core/decide/block_keys.h"
+#include "core/decide/blocked.h"
+#include "core/decide/keys.h"
+#include "core/decide/limits.h"
+#include "core/report/subject.h"
 
 #include <stdlib.h>
 
@@ -46,7 +48,7 @@ static int check_name(const struct cli *cli, const struct subject *x)
     if (!known.checked || known.exists)
         return CLI_OK;
     return cli_fail(cli, "no mailbox has the name \"%s\", and no such login was seen%s; --force blocks it all the same",
-                    cli_plain(shown, sizeof shown, x->submission.login_text), known_hint(&known, hint, sizeof hint));
+                    text_plain(shown, sizeof shown, x->submission.login_text), known_hint(&known, hint, sizeof hint));
 }
 
 struct block_options {
@@ -63,7 +65,7 @@ static void say_reason(struct block *block, const struct block_options *o)
     (void)cli_caller(caller, sizeof caller);
     buf_add(&name, SLICE("operator"));
     buf_addf(&reason, "%s: ", caller);
-    buf_add(&reason, slice_of(o->reason != NULL ? cli_plain(plain, sizeof plain, slice_of(o->reason)) : "no reason"));
+    buf_add(&reason, slice_of(o->reason != NULL ? text_plain(plain, sizeof plain, slice_of(o->reason)) : "no reason"));
 }
 
 static int add_block(struct cli *cli, const struct decide_context *c, struct subject *x, const struct block_options *o)

@@ -1,8 +1,8 @@
 /* postern blocks: who is blocked, by what, until when, and what was seen before. */
 #include "cli/commands.h"
-#include "cli/evidence.h"
-#include "core/clock.h"
-#include "core/keys.h"
+#include "core/base/clock.h"
+#include "core/decide/keys.h"
+#include "core/report/evidence.h"
 
 #include <stdlib.h>
 
@@ -45,7 +45,7 @@ static void print_last(const char *name, const struct last_texts *l)
     char text[900], shown[4 * OUTPUT_TEXT_MAX + 8];
 
     if (l->n > 0)
-        printf("  %-10s %s\n", name, cli_plain(shown, sizeof shown, slice_of(joined(text, sizeof text, l))));
+        printf("  %-10s %s\n", name, text_plain(shown, sizeof shown, slice_of(joined(text, sizeof text, l))));
 }
 
 static void print_block(const struct decide_context *c, const struct evidence *x, bool journal)

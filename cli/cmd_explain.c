@@ -1,8 +1,8 @@
 /* postern explain: the verdict for a submission, step by step, by the services' own code and files. Charges nothing. */
 #include "cli/commands.h"
-#include "cli/explain_input.h"
-#include "core/clock.h"
-#include "core/units.h"
+#include "core/base/clock.h"
+#include "core/base/units.h"
+#include "core/report/explain_input.h"
 
 #include <stdlib.h>
 
@@ -80,7 +80,7 @@ static void print_asked(const char *name, struct slice text)
     char shown[4 * OUTPUT_TEXT_MAX + 8];
 
     if (text.n > 0)
-        printf("  %-10s %s\n", name, cli_plain(shown, sizeof shown, text));
+        printf("  %-10s %s\n", name, text_plain(shown, sizeof shown, text));
 }
 
 static void print_question(const struct explained *x, const struct question *q, int64_t at_s)

@@ -41,7 +41,7 @@ static void say_comment(struct buf *b, const char *what, const char *reason)
     if (reason == NULL)
         return;
     buf_add(b, SLICE(": "));
-    buf_add(b, slice_of(cli_plain(plain, sizeof plain, slice_of(reason))));
+    buf_add(b, slice_of(text_plain(plain, sizeof plain, slice_of(reason))));
 }
 
 /* What the command does with each of the two lists. */
@@ -73,7 +73,7 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
     rc = change == ADD ? list_edit_add(path, entry, comment, &e) : list_edit_remove(path, entry, &e);
     if (rc < 0)
         return cli_fail(cli, "%s", e.text);
-    (void)cli_plain(shown, sizeof shown, entry);
+    (void)text_plain(shown, sizeof shown, entry);
     if (change == ADD)
         printf("%s: %s %s\n", path, rc > 0 ? "added" : "has it already:", shown);
     else if (rc > 0)
@@ -88,7 +88,7 @@ static int check_name(const struct cli *cli, const struct task *task, struct sli
     char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
     struct known known;
 
-    (void)cli_plain(shown, sizeof shown, entry);
+    (void)text_plain(shown, sizeof shown, entry);
     if (task->allow == REMOVE && task->deny == REMOVE) {
         if (list_has(auth->allow, entry, NULL) || list_has(auth->deny, entry, NULL))
             return CLI_OK;

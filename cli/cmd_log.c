@@ -1,9 +1,9 @@
 /* postern log: recent decisions, from the journal. */
 #include "cli/commands.h"
 #include "cli/known.h"
-#include "cli/messages.h"
-#include "core/clock.h"
-#include "core/config_table.h"
+#include "core/base/clock.h"
+#include "core/config/config_table.h"
+#include "core/report/messages.h"
 
 #include <stdlib.h>
 
@@ -146,7 +146,7 @@ static void doubt_user(const struct cli *cli, const struct search *x)
     char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
 
     if (x->named.checked && !x->named.exists)
-        (void)cli_fail(cli, "nobody has the name \"%s\"%s", cli_plain(shown, sizeof shown, slice_of(x->user)),
+        (void)cli_fail(cli, "nobody has the name \"%s\"%s", text_plain(shown, sizeof shown, slice_of(x->user)),
                        known_hint(&x->named, hint, sizeof hint));
 }
 
@@ -163,7 +163,7 @@ static void doubt_limit(const struct cli *cli, const char *limit)
     }
     near = config_suggest(slice_of(limit), names, n);
     (void)cli_fail(cli, "no limit in %s is called \"%s\"%s%s%s", cli->config->file,
-                   cli_plain(shown, sizeof shown, slice_of(limit)), near != NULL ? "; did you mean " : "",
+                   text_plain(shown, sizeof shown, slice_of(limit)), near != NULL ? "; did you mean " : "",
                    near != NULL ? near : "", near != NULL ? "?" : "");
 }
 

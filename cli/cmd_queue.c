@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 #include "cli/known.h"
 #include "cli/queue.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -72,7 +72,7 @@ static void doubt(const struct cli *cli, const struct request *r)
     char shown[4 * OUTPUT_TEXT_MAX + 8], hint[4 * ADDRESS_MAX + 40];
 
     if (r->named.checked && !r->named.exists)
-        (void)cli_fail(cli, "nobody has the name \"%s\"%s", cli_plain(shown, sizeof shown, slice_of(r->user)),
+        (void)cli_fail(cli, "nobody has the name \"%s\"%s", text_plain(shown, sizeof shown, slice_of(r->user)),
                        known_hint(&r->named, hint, sizeof hint));
 }
 

@@ -56,7 +56,7 @@ int cmd_report(struct cli *cli, int argc, char **argv)
         return status;
     r.days = days;
     if ((kind = kind_named(argv[optind])) == NULL)
-        return cli_usage(cli, "there is no report \"%s\"", cli_plain(shown, sizeof shown, slice_of(argv[optind])));
+        return cli_usage(cli, "there is no report \"%s\"", text_plain(shown, sizeof shown, slice_of(argv[optind])));
     if (r.powershell && kind->script == NULL)
         return cli_usage(cli, "--powershell is for the reports used and unused");
     if (cli_open_context(cli, &r.context) != 0)

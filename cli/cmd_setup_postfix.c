@@ -1,6 +1,8 @@
 /* postern setup-postfix: lets Postfix ask postern, and takes that back. */
 #include "cli/commands.h"
+#include "cli/findings_print.h"
 #include "cli/output.h"
+#include "cli/postfix_tools.h"
 #include "cli/setup_postfix.h"
 #include "cli/spawn.h"
 
@@ -120,7 +122,7 @@ static int change(const struct setup *x, const struct setup_plan *plan, size_t f
     if (run(x, "postfix", "check", NULL, e) != 0 || look(x, f, e) != 0)
         return -1;
     if (count_fatal(f) > fatal_before) {
-        (void)findings_print(f, FINDINGS_TEXT, "check-postfix", stdout);
+        (void)findings_print(f, FINDINGS_TEXT, "check-postfix", &x->cli->terminal, stdout);
         return error_set(e, "Postfix could not ask postern like that, and all mail would wait");
     }
     return 0;
@@ -143,7 +145,7 @@ static int apply(const struct setup *x, const struct setup_plan *plan, struct sl
     }
     printf("\npostfix check found nothing wrong\n");
     status = reload(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
-    if (findings_print(&f, FINDINGS_TEXT, "check-postfix", stdout) != 0)
+    if (findings_print(&f, FINDINGS_TEXT, "check-postfix", &x->cli->terminal, stdout) != 0)
         status = cli_fail(x->cli, "the findings could not be written: %s", strerror(errno));
     findings_free(&f);
     printf("copies are in %.*s/" SETUP_COPIES "; \"postern setup-postfix --undo\" puts them back\n", SLICE_ARG(folder));

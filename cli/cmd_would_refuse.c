@@ -1,8 +1,8 @@
 /* postern would-refuse: the messages that monitor mode would have refused, by mailbox, reason and what was wrong. */
 #include "cli/commands.h"
-#include "cli/messages.h"
-#include "cli/ranking.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
+#include "core/report/messages.h"
+#include "core/report/ranking.h"
 
 struct gathered {
     struct ranking ranking; /* "login TAB reason TAB what" */

@@ -1,7 +1,7 @@
 #include "cli/commands.h"
 
-#include "core/config_table.h"
-#include "core/program.h"
+#include "core/config/config_table.h"
+#include "core/config/program.h"
 
 #define QUEUE_HELP                                                                                                     \
     "  --since TIME       what postern saw since then (7d)\n"                                                          \
@@ -155,7 +155,7 @@ int cli_no_command(const struct cli *cli, const char *name)
     const char *near = cli_command_near(name);
     char shown[80];
 
-    (void)cli_plain(shown, sizeof shown, slice_of(name));
+    (void)text_plain(shown, sizeof shown, slice_of(name));
     if (near != NULL)
         return cli_usage(cli, "there is no command \"%s\"; did you mean \"%s\"?", shown, near);
     return cli_usage(cli, "there is no command \"%s\"", shown);

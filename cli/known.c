@@ -1,8 +1,8 @@
 #include "cli/known.h"
 
-#include "core/config_table.h"
-#include "core/directory_record.h"
-#include "core/write.h"
+#include "core/base/write.h"
+#include "core/config/config_table.h"
+#include "core/directory/directory_record.h"
 
 #include <errno.h>
 #include <fcntl.h>

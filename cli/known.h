@@ -3,7 +3,7 @@
 #define POSTERN_CLI_KNOWN_H
 
 #include "cli/cli.h"
-#include "core/spellings.h"
+#include "core/report/spellings.h"
 
 struct known {
     bool checked; /* there was a directory or a journal to look into */

@@ -1,10 +1,10 @@
 #include "cli/list_edit.h"
 
-#include "core/buf.h"
-#include "core/lines.h"
-#include "core/list.h"
-#include "core/owner.h"
-#include "core/write.h"
+#include "core/base/buf.h"
+#include "core/base/lines.h"
+#include "core/base/owner.h"
+#include "core/base/write.h"
+#include "core/mail/list.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 #ifndef POSTERN_CLI_LIST_EDIT_H
 #define POSTERN_CLI_LIST_EDIT_H
 
-#include "core/error.h"
-#include "core/slice.h"
+#include "core/base/error.h"
+#include "core/base/slice.h"
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* The journal, for the commands that read it. */
 #include "cli/cli.h"
 
-#include "core/journal_apart.h"
+#include "core/journal/journal_apart.h"
 
 #include <errno.h>
 #include <fcntl.h>

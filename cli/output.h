@@ -10,17 +10,13 @@
 #define POSTERN_CLI_OUTPUT_H
 
 #include "cli/terminal.h"
-#include "core/buf.h"
-#include "core/slice.h"
+#include "core/report/text.h"
 
 #include <stdint.h>
 #include <stdio.h>
 
-enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON };
-
 #define OUTPUT_HELD_ROWS 2000u
 #define OUTPUT_COLUMNS_MAX 32u
-#define OUTPUT_TEXT_MAX 512u /* bytes of one foreign text that are shown */
 
 struct output_column {
     const char *name; /* "last_seen": JSON key and CSV header; in a table "last seen" */
@@ -50,17 +46,5 @@ size_t output_rows(const struct output *o);
  * errno when something could not be written or there was no memory.
  */
 int output_end(struct output *o, const char *empty);
-
-/* ---- the pieces, for commands that print something else than rows ---- */
-
-/* Foreign text for a terminal: printable ASCII as it is, everything else \xHH. */
-void output_add_plain(struct buf *b, struct slice text);
-/* A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
-void output_add_json(struct buf *b, struct slice text);
-/* One CSV cell, quoted where needed; what a spreadsheet would take for a formula is defused with an apostrophe. */
-void output_add_csv(struct buf *b, struct slice text);
-/* "2025-11-21 08:36:01 +0100", local time with its zone, for people, "2025-11-21T07:36:01Z" else. Nothing for 0 and
- * before. */
-void output_add_time(struct buf *b, int64_t wall_s, enum output_format format);
 
 #endif

@@ -1,6 +1,6 @@
 #include "cli/picture.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

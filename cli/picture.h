@@ -3,11 +3,11 @@
 #define POSTERN_CLI_PICTURE_H
 
 #include "cli/cli.h"
-#include "cli/notices.h"
 #include "cli/processes.h"
-#include "cli/ranking.h"
-#include "core/blocks.h"
-#include "core/counters.h"
+#include "core/report/notices.h"
+#include "core/report/ranking.h"
+#include "core/state/blocks.h"
+#include "core/state/counters.h"
 
 /* Exit status of its own: something needs a look. */
 #define STATUS_TROUBLE 3

@@ -1,8 +1,8 @@
 #include "cli/processes.h"
 
 #include "cli/spawn.h"
-#include "core/clock.h"
-#include "core/program.h"
+#include "core/base/clock.h"
+#include "core/config/program.h"
 
 #include <dirent.h>
 #include <errno.h>

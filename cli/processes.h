@@ -11,7 +11,7 @@
 #ifndef POSTERN_CLI_PROCESSES_H
 #define POSTERN_CLI_PROCESSES_H
 
-#include "core/slice.h"
+#include "core/base/slice.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #include "cli/queue.h"
 
 #include "cli/spawn.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "cli/report.h"
 
-#include "core/clock.h"
-#include "core/directory_record.h"
+#include "core/base/clock.h"
+#include "core/directory/directory_record.h"
 
 #define DAY_S 86400
 
@@ -111,7 +111,7 @@ void report_script_line(FILE *to, struct slice mailbox, const char *value)
     for (size_t i = 0; i < mailbox.n; i++)
         plain &= mailbox.p[i] > 0x20 && mailbox.p[i] < 0x7f;
     if (!plain) {
-        fprintf(to, "# left out, set it by hand: %s\n", cli_plain(shown, sizeof shown, mailbox));
+        fprintf(to, "# left out, set it by hand: %s\n", text_plain(shown, sizeof shown, mailbox));
         return;
     }
     fputs("Set-CASMailbox -Identity '", to);

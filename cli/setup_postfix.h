@@ -3,7 +3,7 @@
 #ifndef POSTERN_CLI_SETUP_POSTFIX_H
 #define POSTERN_CLI_SETUP_POSTFIX_H
 
-#include "cli/postfix_check.h"
+#include "core/report/postfix_check.h"
 
 /* ---- the plan: setup_postfix_plan.c ---- */
 

@@ -1,8 +1,8 @@
 /* Copies of Postfix's files, so that a change can be taken back. */
 #include "cli/setup_postfix.h"
 
-#include "core/lines.h"
-#include "core/write.h"
+#include "core/base/lines.h"
+#include "core/base/write.h"
 
 #include <errno.h>
 #include <fcntl.h>

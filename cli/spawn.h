@@ -5,8 +5,8 @@
 #ifndef POSTERN_CLI_SPAWN_H
 #define POSTERN_CLI_SPAWN_H
 
-#include "core/error.h"
-#include "core/slice.h"
+#include "core/base/error.h"
+#include "core/base/slice.h"
 
 #define SPAWN_OUTPUT_MAX (8u << 20) /* bytes: a queue listing of 40,000 messages */
 #define SPAWN_ERRORS_MAX 1024

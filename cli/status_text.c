@@ -1,7 +1,7 @@
 /* The picture as people read it. */
 #include "cli/status.h"
 
-#include "core/units.h"
+#include "core/base/units.h"
 
 static void add_span(struct buf *b, int64_t seconds)
 {
@@ -92,7 +92,7 @@ static void print_part(const struct cli *cli, const struct picture *p, const str
     printf("    %-30s ", title);
     if (part->at > 0) {
         add_span(&b, p->wall_s - part->at);
-        buf_addf(&b, " old, from %s", cli_plain(source, sizeof source, slice_of(part->source)));
+        buf_addf(&b, " old, from %s", text_plain(source, sizeof source, slice_of(part->source)));
     } else {
         buf_add(&b, SLICE("not mirrored"));
     }
@@ -135,7 +135,7 @@ static void print_tenants(const struct cli *cli, const struct picture *p)
 
         if (t == NULL)
             continue;
-        printf("  %-16s %llu mailboxes, SMTP AUTH %s as mirrored%s\n", cli_plain(name, sizeof name, slice_of(t->name)),
+        printf("  %-16s %llu mailboxes, SMTP AUTH %s as mirrored%s\n", text_plain(name, sizeof name, slice_of(t->name)),
                (unsigned long long)t->mailboxes, status_setting_word(t->smtp_auth), taken_as(cli->config, t->name));
         print_mirrored(cli, p, t);
     }
@@ -229,7 +229,7 @@ static void print_top(const char *title, struct ranking *t, int which)
     for (; n < t->n && n < STATUS_TOP_ROWS && t->rows[n].count[which] > 0; n++) {
         if (n == 0)
             printf("\n%s:\n", title);
-        printf("  %-40s %8llu passed %8llu refused\n", cli_plain(name, sizeof name, slice_of(t->rows[n].name)),
+        printf("  %-40s %8llu passed %8llu refused\n", text_plain(name, sizeof name, slice_of(t->rows[n].name)),
                (unsigned long long)t->rows[n].count[0], (unsigned long long)t->rows[n].count[1]);
     }
 }

@@ -4,7 +4,7 @@
 #ifndef POSTERN_CLI_TERMINAL_H
 #define POSTERN_CLI_TERMINAL_H
 
-#include "core/slice.h"
+#include "core/base/slice.h"
 
 #include <stdbool.h>
 #include <stdio.h>

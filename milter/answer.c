@@ -1,6 +1,6 @@
 #include "milter/answer.h"
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 /* "550 " and "5.7.139 ": the longest enhanced code is x.yyy.zzz (RFC 3463 2). */
 #define CODE_MAX 4

@@ -5,14 +5,14 @@
 #ifndef POSTERN_MILTER_ANSWER_H
 #define POSTERN_MILTER_ANSWER_H
 
-#include "core/decide.h"
+#include "core/decide/decide.h"
 
 #include <libmilter/mfapi.h>
 
 /*
- * Refuses with a reply like "550 5.7.60 text" (core/reason.h has the form), whose first digit says whether for good.
- * The reply is set in the same breath, since libmilter keeps one that was not used for a later refusal of its class.
- * When it cannot be set, the MTA's own words for the class are used; what is no reply is a 451.
+ * Refuses with a reply like "550 5.7.60 text" (core/mail/reason.h has the form), whose first digit says whether for
+ * good. The reply is set in the same breath, since libmilter keeps one that was not used for a later refusal of its
+ * class. When it cannot be set, the MTA's own words for the class are used; what is no reply is a 451.
  */
 sfsistat answer_refusal(SMFICTX *ctx, struct slice reply);
 

@@ -1,6 +1,6 @@
 #include "milter/callbacks.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "milter/answer.h"
 #include "milter/negotiate.h"
 #include "milter/session.h"

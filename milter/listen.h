@@ -5,7 +5,7 @@
 #ifndef POSTERN_MILTER_LISTEN_H
 #define POSTERN_MILTER_LISTEN_H
 
-#include "core/config.h"
+#include "core/config/config.h"
 
 #include <sys/un.h>
 

@@ -1,5 +1,5 @@
 /* postern-milter: the milter. See doc/postern-milter.8. */
-#include "core/program.h"
+#include "core/config/program.h"
 #include "milter/serve.h"
 
 int main(int argc, char **argv)

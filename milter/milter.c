@@ -1,6 +1,6 @@
 #include "milter/milter.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <time.h>
 

@@ -7,8 +7,8 @@
 #ifndef POSTERN_MILTER_MILTER_H
 #define POSTERN_MILTER_MILTER_H
 
-#include "core/config.h"
-#include "core/engine.h"
+#include "core/config/config.h"
+#include "core/engine/engine.h"
 #include "milter/users.h"
 
 #include <stdatomic.h>

@@ -3,9 +3,9 @@
  * share what policyd shares with them anyway: state, directory, journal. This one starts them, hands signals on, and
  * ends them all when one has ended, so that the service manager starts the whole anew.
  */
-#include "core/config.h"
-#include "core/notify.h"
-#include "core/program.h"
+#include "core/base/notify.h"
+#include "core/config/config.h"
+#include "core/config/program.h"
 #include "milter/serve.h"
 
 #include <errno.h>

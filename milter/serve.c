@@ -1,9 +1,9 @@
 #include "milter/serve.h"
 
-#include "core/clock.h"
-#include "core/notify.h"
-#include "core/priority.h"
-#include "core/program.h"
+#include "core/base/clock.h"
+#include "core/base/notify.h"
+#include "core/base/priority.h"
+#include "core/config/program.h"
 #include "milter/callbacks.h"
 #include "milter/listen.h"
 #include "milter/signals.h"

@@ -1,7 +1,7 @@
 #include "milter/session.h"
 
-#include "core/buf.h"
-#include "core/xtext.h"
+#include "core/base/buf.h"
+#include "core/base/xtext.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

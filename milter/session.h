@@ -5,7 +5,7 @@
 #ifndef POSTERN_MILTER_SESSION_H
 #define POSTERN_MILTER_SESSION_H
 
-#include "core/who_cache.h"
+#include "core/decide/who_cache.h"
 #include "milter/milter.h"
 
 #include <sys/socket.h>

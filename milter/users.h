@@ -8,7 +8,7 @@
 #ifndef POSTERN_MILTER_USERS_H
 #define POSTERN_MILTER_USERS_H
 
-#include "core/engine.h"
+#include "core/engine/engine.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 #include "mirror/confirm.h"
 
-#include "core/slice.h"
+#include "core/base/slice.h"
 
 #include <unistd.h>
 

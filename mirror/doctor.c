@@ -1,6 +1,6 @@
 #include "mirror/doctor.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "mirror/fetch.h"
 #include "mirror/words.h"
 

@@ -5,8 +5,8 @@
 #ifndef POSTERN_MIRROR_DOCTOR_H
 #define POSTERN_MIRROR_DOCTOR_H
 
-#include "core/config.h"
-#include "core/error.h"
+#include "core/base/error.h"
+#include "core/config/config.h"
 
 #include <stdio.h>
 

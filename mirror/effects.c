@@ -1,7 +1,7 @@
 #include "mirror/effects.h"
 
-#include "core/list.h"
-#include "core/smtp_auth.h"
+#include "core/decide/smtp_auth.h"
+#include "core/mail/list.h"
 #include "mirror/words.h"
 
 #include <time.h>
@@ -59,7 +59,7 @@ static bool has_address(const struct list *list, struct slice text)
     return text.n > 0 && address_parse_internal(text, &address) == ADDRESS_OK && list_has_address(list, &address, NULL);
 }
 
-/* By whichever of its names; what a domain means is said at enum listed_to (core/decide_steps.h). */
+/* By whichever of its names; what a domain means is said at enum listed_to (core/decide/decide_steps.h). */
 static bool is_listed(const struct list *list, const struct mailbox_record *record, bool to_deny)
 {
     struct slice proxies = record->proxies, proxy;

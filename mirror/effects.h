@@ -5,10 +5,10 @@
 #ifndef POSTERN_MIRROR_EFFECTS_H
 #define POSTERN_MIRROR_EFFECTS_H
 
-#include "core/address.h"
-#include "core/buf.h"
-#include "core/config.h"
-#include "core/directory_record.h"
+#include "core/base/buf.h"
+#include "core/config/config.h"
+#include "core/directory/directory_record.h"
+#include "core/mail/address.h"
 #include "mirror/recent.h"
 
 /* What the relay itself says of a tenant, beside what is mirrored. */

@@ -1,8 +1,8 @@
 #include "mirror/forget.h"
 
+#include "mirror/build/writer.h"
 #include "mirror/confirm.h"
 #include "mirror/words.h"
-#include "mirror/writer.h"
 
 static int forget(const struct forget_options *o, struct writer *w, struct error *e)
 {

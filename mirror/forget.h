@@ -2,7 +2,7 @@
 #ifndef POSTERN_MIRROR_FORGET_H
 #define POSTERN_MIRROR_FORGET_H
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "mirror/import.h"
 
-#include "core/owner.h"
+#include "core/base/owner.h"
 #include "mirror/import_private.h"
 
 #include <stdarg.h>

@@ -5,8 +5,8 @@
 #ifndef POSTERN_MIRROR_IMPORT_H
 #define POSTERN_MIRROR_IMPORT_H
 
-#include "core/config.h"
-#include "mirror/cmdlet.h"
+#include "core/config/config.h"
+#include "mirror/read/cmdlet.h"
 
 #include <stdio.h>
 

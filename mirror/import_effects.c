@@ -1,5 +1,5 @@
 /* What a run opens and closes: counted while it is judged, named before it is done, told when it is. */
-#include "core/alert.h"
+#include "core/notice/alert.h"
 #include "mirror/import_private.h"
 
 #define WAITING_EPISODE_S 21600u /* one notice of a change that waits in so long */

@@ -2,12 +2,12 @@
 #ifndef POSTERN_MIRROR_IMPORT_PRIVATE_H
 #define POSTERN_MIRROR_IMPORT_PRIVATE_H
 
+#include "mirror/build/gather.h"
+#include "mirror/build/merge.h"
+#include "mirror/build/scratch.h"
 #include "mirror/effects.h"
-#include "mirror/gather.h"
 #include "mirror/import.h"
-#include "mirror/merge.h"
 #include "mirror/progress.h"
-#include "mirror/scratch.h"
 #include "mirror/words.h"
 
 /* A file of the run. */

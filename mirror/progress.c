@@ -1,6 +1,6 @@
 #include "mirror/progress.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <unistd.h>
 

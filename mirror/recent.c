@@ -1,7 +1,7 @@
 #include "mirror/recent.h"
 
-#include "core/hash.h"
-#include "core/journal_apart.h"
+#include "core/base/hash.h"
+#include "core/journal/journal_apart.h"
 
 #include <stdlib.h>
 #include <sys/random.h>

@@ -1,8 +1,8 @@
 #include "mirror/respond.h"
 
-#include "core/alert.h"
-#include "core/owner.h"
-#include "core/spool.h"
+#include "core/base/owner.h"
+#include "core/base/spool.h"
+#include "core/notice/alert.h"
 #include "mirror/words.h"
 #include "mirror/writeback.h"
 

@@ -1,12 +1,12 @@
 /*
  * "postern-mirror respond": works off the requests of limits with then = "block ..., disable". A request is a file in
- * the spool (core/alert.h) that names a tenant and a mailbox; it is done only where the tenant's configuration says
- * exchange.writeback = true. What was done, or could not be, is logged and told as a notice.
+ * the spool (core/notice/alert.h) that names a tenant and a mailbox; it is done only where the tenant's configuration
+ * says exchange.writeback = true. What was done, or could not be, is logged and told as a notice.
  */
 #ifndef POSTERN_MIRROR_RESPOND_H
 #define POSTERN_MIRROR_RESPOND_H
 
-#include "core/config.h"
+#include "core/config/config.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 #include "mirror/series.h"
 
-#include "core/hash.h"
-#include "mirror/service_error.h"
+#include "core/base/hash.h"
+#include "mirror/exchange/service_error.h"
 #include "mirror/words.h"
 
 #include <jansson.h>

@@ -2,8 +2,8 @@
 #ifndef POSTERN_MIRROR_SERIES_H
 #define POSTERN_MIRROR_SERIES_H
 
-#include "mirror/exchange.h"
-#include "mirror/gather.h"
+#include "mirror/build/gather.h"
+#include "mirror/exchange/exchange.h"
 
 struct series {
     const char *parameters; /* JSON object */

@@ -1,6 +1,6 @@
 #include "mirror/show.h"
 
-#include "core/directory_record.h"
+#include "core/directory/directory_record.h"
 #include "mirror/import_private.h"
 #include "mirror/words.h"
 

@@ -2,7 +2,7 @@
 #ifndef POSTERN_MIRROR_SHOW_H
 #define POSTERN_MIRROR_SHOW_H
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 #include <stdio.h>
 

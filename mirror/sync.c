@@ -1,7 +1,7 @@
 #include "mirror/sync.h"
 
-#include "core/alert.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
+#include "core/notice/alert.h"
 #include "mirror/fetch.h"
 #include "mirror/tenant_lock.h"
 #include "mirror/words.h"

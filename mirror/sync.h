@@ -2,7 +2,7 @@
 #ifndef POSTERN_MIRROR_SYNC_H
 #define POSTERN_MIRROR_SYNC_H
 
-#include "core/config.h"
+#include "core/config/config.h"
 #include "mirror/import.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "mirror/tenant_lock.h"
 
-#include "core/buf.h"
-#include "core/owner.h"
+#include "core/base/buf.h"
+#include "core/base/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #ifndef POSTERN_MIRROR_TENANT_LOCK_H
 #define POSTERN_MIRROR_TENANT_LOCK_H
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 /* A descriptor to be closed at the end of the run; -1 with e, also when another run has the lock. */
 int tenant_lock(const char *folder, const char *tenant, struct error *e);

@@ -1,10 +1,10 @@
 #include "mirror/writeback.h"
 
-#include "core/address.h"
-#include "core/log.h"
+#include "core/base/log.h"
+#include "core/mail/address.h"
 #include "mirror/confirm.h"
-#include "mirror/exchange.h"
-#include "mirror/rows.h"
+#include "mirror/exchange/exchange.h"
+#include "mirror/read/rows.h"
 #include "mirror/words.h"
 
 #include <pwd.h>

@@ -1,6 +1,6 @@
 #include "policyd/acceptor.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -2,7 +2,7 @@
 #ifndef POSTERN_POLICYD_ANSWER_H
 #define POSTERN_POLICYD_ANSWER_H
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 #include "policyd/connection.h"
 #include "policyd/request.h"
 

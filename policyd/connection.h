@@ -11,7 +11,7 @@
 #ifndef POSTERN_POLICYD_CONNECTION_H
 #define POSTERN_POLICYD_CONNECTION_H
 
-#include "core/submission.h"
+#include "core/decide/submission.h"
 #include "policyd/listener.h"
 
 #include <event2/event.h>

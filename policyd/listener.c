@@ -1,6 +1,6 @@
 #include "policyd/listener.h"
 
-#include "core/owner.h"
+#include "core/base/owner.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
 #ifndef POSTERN_POLICYD_LISTENER_H
 #define POSTERN_POLICYD_LISTENER_H
 
-#include "core/config.h"
-#include "core/error.h"
+#include "core/base/error.h"
+#include "core/config/config.h"
 
 #include <sys/types.h>
 

@@ -1,9 +1,9 @@
 /* postern-policyd: the Postfix policy delegation server. */
-#include "core/clock.h"
-#include "core/engine.h"
-#include "core/notify.h"
-#include "core/priority.h"
-#include "core/program.h"
+#include "core/base/clock.h"
+#include "core/base/notify.h"
+#include "core/base/priority.h"
+#include "core/config/program.h"
+#include "core/engine/engine.h"
 #include "policyd/server.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "policyd/messages.h"
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

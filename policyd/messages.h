@@ -10,7 +10,7 @@
 #ifndef POSTERN_POLICYD_MESSAGES_H
 #define POSTERN_POLICYD_MESSAGES_H
 
-#include "core/submission.h"
+#include "core/decide/submission.h"
 
 #include <stdint.h>
 

@@ -8,8 +8,8 @@
 #ifndef POSTERN_POLICYD_REPLY_H
 #define POSTERN_POLICYD_REPLY_H
 
-#include "core/buf.h"
-#include "core/decide.h"
+#include "core/base/buf.h"
+#include "core/decide/decide.h"
 
 /* The longest answer: "action=", the longest word before a text, the text, two line ends. */
 #define POLICY_REPLY_MAX (7 + 5 + REPLY_MAX + 2)

@@ -9,8 +9,8 @@
 #ifndef POSTERN_POLICYD_REQUEST_H
 #define POSTERN_POLICYD_REQUEST_H
 
-#include "core/slice.h"
-#include "core/submission.h"
+#include "core/base/slice.h"
+#include "core/decide/submission.h"
 
 #include <stdint.h>
 

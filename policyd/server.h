@@ -2,7 +2,7 @@
 #ifndef POSTERN_POLICYD_SERVER_H
 #define POSTERN_POLICYD_SERVER_H
 
-#include "core/engine.h"
+#include "core/engine/engine.h"
 
 struct server;
 

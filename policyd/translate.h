@@ -2,7 +2,7 @@
 #ifndef POSTERN_POLICYD_TRANSLATE_H
 #define POSTERN_POLICYD_TRANSLATE_H
 
-#include "core/submission.h"
+#include "core/decide/submission.h"
 #include "policyd/request.h"
 
 /*

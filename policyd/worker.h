@@ -5,8 +5,8 @@
 #ifndef POSTERN_POLICYD_WORKER_H
 #define POSTERN_POLICYD_WORKER_H
 
-#include "core/engine.h"
-#include "core/who_cache.h"
+#include "core/decide/who_cache.h"
+#include "core/engine/engine.h"
 #include "policyd/complaint.h"
 #include "policyd/connection.h"
 #include "policyd/messages.h"

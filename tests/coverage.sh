@@ -27,8 +27,8 @@ export -f run_one
 } | xargs -P "$(nproc)" -I{} bash -c 'run_one {}'
 BIN=$B VARIANT=coverage tests/integration/bypass.sh >"$T/out" 2>&1 || { echo "not ok bypass"; tail -n 20 "$T/out" | sed 's/^/# /'; }
 
-for source in core/*.c; do
-    [ ! -f "$B/${source%.c}.gcda" ] || gcov --no-output --object-directory "$B/core" "$source" 2>/dev/null |
+for source in core/*/*.c; do
+    [ ! -f "$B/${source%.c}.gcda" ] || gcov --no-output --object-directory "$B/$(dirname "$source")" "$source" 2>/dev/null |
         awk -v want="File '$source'" '$0 == want { mine = 1 } mine && /^Lines executed/ { print; exit }' |
         sed "s|^Lines executed:\([0-9.]*\)% of \([0-9]*\)|\1 \2 $source|"
 done | sort -n >"$T/files"

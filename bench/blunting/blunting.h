@@ -1,13 +1,13 @@
 /*
- * A year of a made-up organization's mail, and attacks on stolen logins, through the engine (core/engine.h) as it is
- * shipped. Only the clock is made up (clock.c), so that a year takes seconds. One seed, one outcome.
+ * A year of a made-up organization's mail, and attacks on stolen logins, through the engine (core/engine/engine.h) as
+ * it is shipped. Only the clock is made up (clock.c), so that a year takes seconds. One seed, one outcome.
  *
  * Times are milliseconds since the start of the simulation, which is the first of January 2026, a Thursday, 0:00.
  */
 #ifndef POSTERN_BENCH_BLUNTING_H
 #define POSTERN_BENCH_BLUNTING_H
 
-#include "core/engine.h"
+#include "core/engine/engine.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
-/* ---- clock.c: takes the place of core/clock.c ---- */
+/* ---- clock.c: takes the place of core/base/clock.c ---- */
 
 void clock_turn_to(uint64_t ms);
 

@@ -1,7 +1,7 @@
-/* The clock of the simulation, in the place of core/clock.c: everything in core takes its time from here. */
+/* The clock of the simulation, in the place of core/base/clock.c: everything in core takes its time from here. */
 #include "bench/blunting/blunting.h"
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #define BEGINS_S INT64_C(1767225600) /* 2026-01-01 0:00 UTC */
 

@@ -1,7 +1,7 @@
 /* The organization: 500 people unless said otherwise, their devices and applications. README.md says why so. */
 #include "bench/blunting/blunting.h"
 
-#include "mirror/writer.h"
+#include "mirror/build/writer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,9 +8,9 @@
  * The policy protocol never shows a header: where the row refuses for its header, policyd lets pass.
  */
 #include "bench/milter_wire.h"
-#include "core/clock.h"
-#include "core/decide.h"
-#include "core/state.h"
+#include "core/base/clock.h"
+#include "core/decide/decide.h"
+#include "core/state/state.h"
 
 #include <errno.h>
 #include <libmilter/mfapi.h>

@@ -8,8 +8,8 @@
  *   from_judge OWN-ADDRESS            of headers in standard input, a line of hexadecimal digits each: the verdict,
  *                                     what is wrong, and the addresses that were found
  */
-#include "core/sender_forms.h"
-#include "core/submission.h"
+#include "core/decide/sender_forms.h"
+#include "core/decide/submission.h"
 
 #include <errno.h>
 #include <stdio.h>

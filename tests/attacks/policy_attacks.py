@@ -201,7 +201,7 @@ def rush(policy, n, offset):
     return passed
 
 
-# What may gather for the journal while its disk is slow: two batches (JOURNAL_BATCH_BYTES in core/journal_parts.h) of twice
+# What may gather for the journal while its disk is slow: two batches (JOURNAL_BATCH_BYTES in core/journal/journal_parts.h) of twice
 # JOURNAL_GATHERED_MAX decisions. A busy machine fills it late. Some 30 bytes a key would be more than that.
 JOURNAL_GATHERS_KIB = 6 * 1024
 

@@ -3,10 +3,10 @@
  * address: no crash, and what comes out is canonical, which is to say that every parser for it gives it back unchanged,
  * and what the short cut finds besides.
  */
-#include "core/address_plain.h"
-#include "core/address_scan.h"
-#include "core/local_part.h"
-#include "core/sender_forms.h"
+#include "core/decide/sender_forms.h"
+#include "core/mail/address_plain.h"
+#include "core/mail/address_scan.h"
+#include "core/mail/local_part.h"
 
 #include <assert.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 /*
  * The input is a configuration. Whatever it holds, it is refused with one printable line that begins with the file, or
- * it is read, and then everything in it keeps what core/config.h promises, and all of it can be explained.
+ * it is read, and then everything in it keeps what core/config/config.h promises, and all of it can be explained.
  */
-#include "core/config.h"
-#include "core/config_table.h"
+#include "core/config/config.h"
+#include "core/config/config_table.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -3,10 +3,10 @@
  * Any bytes as a CSV file: no crash, every row as wide as the header, and the rows written anew with all cells quoted
  * are the same rows. Then the same bytes as an export of any kind: what is damaged is refused, with the file's name.
  */
-#include "mirror/csv.h"
+#include "mirror/read/csv.h"
 
-#include "core/buf.h"
-#include "mirror/gather.h"
+#include "core/base/buf.h"
+#include "mirror/build/gather.h"
 
 #include <assert.h>
 #include <stdint.h>

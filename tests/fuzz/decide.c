@@ -10,12 +10,12 @@
  *
  * --make-corpus=DIR writes seeds and ends.
  */
-#include "core/clock.h"
-#include "core/counters_table.h"
-#include "core/decide_steps.h"
-#include "core/limits.h"
-#include "core/state.h"
-#include "mirror/writer.h"
+#include "core/base/clock.h"
+#include "core/decide/decide_steps.h"
+#include "core/decide/limits.h"
+#include "core/state/counters_table.h"
+#include "core/state/state.h"
+#include "mirror/build/writer.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -658,7 +658,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct event e;
 
         read_event(data + at, &now_ns, &e);
-        if (now_ns > START + STATE_LONGEST_WINDOW_NS)
+        if (now_ns > START + COUNTERS_LONGEST_WINDOW_NS)
             break;
         submission_of(&e, data + at, &s);
         c.now_ns = now_ns;

@@ -3,9 +3,9 @@
  * past: no crash, and what is read is what an encoder writes. LMDB itself is not fuzzed: it trusts its pages, and so a
  * file is mapped only when the checksum of all its bytes is that of the manifest.
  */
-#include "core/checksum.h"
-#include "core/directory_record.h"
-#include "core/manifest.h"
+#include "core/base/checksum.h"
+#include "core/directory/directory_record.h"
+#include "core/directory/manifest.h"
 
 #include <assert.h>
 #include <inttypes.h>

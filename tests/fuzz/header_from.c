@@ -2,7 +2,7 @@
  * Any bytes as the body of a From field: the walk ends, its addresses are canonical, and a field that is a list of
  * mailboxes can stand beside another mailbox without changing what either of them says.
  */
-#include "core/header_from.h"
+#include "core/mail/header_from.h"
 
 #include <assert.h>
 #include <stdint.h>

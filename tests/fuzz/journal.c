@@ -2,8 +2,8 @@
  * Any bytes as decisions, a usage, and each kind of key of the journal: no crash, all that is read is in range, and
  * what is written again is what was read. Then the same bytes as the beginning of an environment's file.
  */
-#include "core/journal_header.h"
-#include "core/journal_tally.h"
+#include "core/journal/journal_header.h"
+#include "core/journal/journal_tally.h"
 
 #include <assert.h>
 #include <stdlib.h>

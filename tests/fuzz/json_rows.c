@@ -3,9 +3,9 @@
  * Any bytes as a JSON export, against jansson: what it reads as an array of objects, or as an object, the splitter
  * splits into just these rows; and what jansson refuses as a whole, the splitter or a row's own reading refuses.
  */
-#include "mirror/json_rows.h"
+#include "mirror/read/json_rows.h"
 
-#include "mirror/rows.h"
+#include "mirror/read/rows.h"
 
 #include <assert.h>
 #include <jansson.h>

@@ -1,6 +1,6 @@
 /* links: mirror */
 /* Any text as one JSON value, against jansson: both take it or both refuse it, and texts are decoded alike. */
-#include "mirror/json_value.h"
+#include "mirror/read/json_value.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *room;
 
     if (size > 4096 || u8_check(data, size) != NULL ||
-        memchr(data, 0, size) != NULL) /* as mirror/input.h hands it on */
+        memchr(data, 0, size) != NULL) /* as mirror/read/input.h hands it on */
         return 0;
     expected = json_loadb(text.p, text.n, JSON_DECODE_ANY, &why);
     json_skip(&c);

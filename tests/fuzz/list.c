@@ -3,8 +3,8 @@
  * in or before the line that names it, and never more entries
  * than lines; a mailbox parsed again is itself.
  */
-#include "core/list.h"
-#include "core/lines.h"
+#include "core/mail/list.h"
+#include "core/base/lines.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
  * The input is a file of networks. What is accepted is written and read back as the same; a map of all the file's
  * networks answers like a scan of them, for the edges of each and for the addresses that the lines spell.
  */
-#include "core/network.h"
-#include "core/lines.h"
+#include "core/mail/network.h"
+#include "core/base/lines.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

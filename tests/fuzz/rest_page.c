@@ -1,8 +1,8 @@
 /* links: mirror */
 /* Any bytes as an answer of Exchange Online's REST interface: rows, envelope, link to the next page, error texts. */
-#include "mirror/origin.h"
-#include "mirror/rows.h"
-#include "mirror/service_error.h"
+#include "mirror/exchange/origin.h"
+#include "mirror/exchange/service_error.h"
+#include "mirror/read/rows.h"
 
 #include <jansson.h>
 #include <stdlib.h>

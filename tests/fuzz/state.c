@@ -18,11 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/blocks.h"
-#include "core/clock.h"
-#include "core/counters.h"
-#include "core/state.h"
-#include "core/state_map.h"
+#include "core/base/clock.h"
+#include "core/state/blocks.h"
+#include "core/state/counters.h"
+#include "core/state/state.h"
+#include "core/state/state_map.h"
 
 #define BOOT (5000 * NS_PER_S)
 #define WALL (UINT64_C(1700000000) * NS_PER_S)
@@ -159,7 +159,7 @@ static void use_counters(struct state *s)
 
         while (counters_charge(state_counters(s), k, 1, now, a) == 1)
             MUST(++passed <= BURST);
-        MUST(!a[0].allowed && a[0].retry_ns <= STATE_LONGEST_WINDOW_NS && (a[0].retry_ns > 0 || a[0].never));
+        MUST(!a[0].allowed && a[0].retry_ns <= COUNTERS_LONGEST_WINDOW_NS && (a[0].retry_ns > 0 || a[0].never));
         MUST(counters_charge(state_counters(s), k + 1, 1, now, a) == 0 && a[0].never);
         MUST(counters_charge(state_counters(s), k, 2, now, a) < 2);
         counters_force(state_counters(s), k, now, a);

@@ -64,7 +64,7 @@ grep -ohE '\bpostern_[a-z_]+(_total|_seconds|_up|_timestamp)\b' doc/operations.m
 done | none 'each metric is one'
 # shellcheck disable=SC2086
 grep -ohE 'reason=[a-z-]+' $documents | sort -u | cut -d= -f2 | while read -r reason; do
-    grep -rq "\"$reason\"" core/*.c || echo "$reason"
+    grep -rq "\"$reason\"" core || echo "$reason"
 done | none 'each reason is one'
 
 # ---- files and links ----

@@ -43,7 +43,7 @@ are_arm64()
 }
 
 # It would be libatomic's lock, of which processes that share a file know nothing.
-no_lock_for_pairs() { ! clean_inside "$root" sh -c 'aarch64-linux-gnu-nm -u /src/build/release/core/*.o | grep " __atomic_.*16"'; }
+no_lock_for_pairs() { ! clean_inside "$root" sh -c 'aarch64-linux-gnu-nm -u /src/build/release/core/*/*.o | grep " __atomic_.*16"'; }
 
 # What the emulation of user programs does not have: the program's own name in /proc (qemu's stands there), and mutexes that the
 # kernel gives on when their owner is killed (set_robust_list).

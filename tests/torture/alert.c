@@ -1,8 +1,8 @@
 /* Notices: what was posted is sent, at least once, whatever failed meanwhile; nothing else is. */
-#include "core/alert.h"
+#include "core/notice/alert.h"
 #include "alert/deliver.h"
-#include "core/clock.h"
-#include "core/spool.h"
+#include "core/base/clock.h"
+#include "core/base/spool.h"
 #include "tests/torture/torture.h"
 
 #include <stdlib.h>

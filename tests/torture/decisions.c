@@ -1,9 +1,9 @@
 /* The torture of what decides: addresses, the configuration, the directory. */
 #include "tests/torture/torture.h"
 
-#include "core/clock.h"
-#include "core/directory_record.h"
-#include "core/state.h"
+#include "core/base/clock.h"
+#include "core/directory/directory_record.h"
+#include "core/state/state.h"
 
 #include <unistd.h>
 

@@ -1,11 +1,11 @@
 /* The torture of what postern keeps on the disk: state, journal, spool. */
 #include "tests/torture/torture.h"
 
-#include "core/alert.h"
-#include "core/clock.h"
-#include "core/journal.h"
-#include "core/spool.h"
-#include "core/state.h"
+#include "core/base/clock.h"
+#include "core/base/spool.h"
+#include "core/journal/journal.h"
+#include "core/notice/alert.h"
+#include "core/state/state.h"
 #include "tests/torture/fail.h"
 #include "tests/unit/journal_fixture.h"
 

@@ -6,10 +6,10 @@
  *   torture [EVERY [NAME]]    only every EVERY-th call; only the scenario of that name
  */
 #include "tests/torture/torture.h"
-#include "core/engine.h"
-#include "core/engine_parts.h"
-#include "core/state.h"
-#include "core/who_cache.h"
+#include "core/decide/who_cache.h"
+#include "core/engine/engine.h"
+#include "core/engine/engine_parts.h"
+#include "core/state/state.h"
 #include "mirror/import.h"
 #include "policyd/server.h"
 #include "tests/torture/fail.h"

@@ -2,7 +2,7 @@
 #ifndef POSTERN_TESTS_TORTURE_TORTURE_H
 #define POSTERN_TESTS_TORTURE_TORTURE_H
 
-#include "core/engine.h"
+#include "core/engine/engine.h"
 
 #include <stdbool.h>
 #include <stdio.h>

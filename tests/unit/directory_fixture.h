@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "core/directory.h"
-#include "core/directory_record.h"
-#include "mirror/writer.h"
+#include "core/directory/directory.h"
+#include "core/directory/directory_record.h"
+#include "mirror/build/writer.h"
 
 #include <dirent.h>
 #include <stdio.h>

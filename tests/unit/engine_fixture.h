@@ -7,8 +7,8 @@
 
 #include "tests/unit/world.h"
 
-#include "core/engine.h"
-#include "core/who_cache.h"
+#include "core/decide/who_cache.h"
+#include "core/engine/engine.h"
 
 #include <fcntl.h>
 

@@ -1,11 +1,11 @@
 /*
  * What an event must look like: a slow writer of the same lines, one character at a time. The unit test and the fuzz
- * target of core/event.h hold that one against it.
+ * target of core/base/event.h hold that one against it.
  */
 #ifndef POSTERN_TESTS_EVENT_SLOW_H
 #define POSTERN_TESTS_EVENT_SLOW_H
 
-#include "core/event.h"
+#include "core/base/event.h"
 
 #include <stdio.h>
 #include <unistr.h>

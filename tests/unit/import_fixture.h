@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "core/buf.h"
-#include "core/directory_record.h"
+#include "core/base/buf.h"
+#include "core/directory/directory_record.h"
 #include "mirror/import.h"
 
 #include <dirent.h>

@@ -2,7 +2,7 @@
 #ifndef POSTERN_JOURNAL_FIXTURE_H
 #define POSTERN_JOURNAL_FIXTURE_H
 
-#include "core/journal.h"
+#include "core/journal/journal.h"
 
 /* Its texts lie in r. */
 static inline struct journal_event event_of(const struct journal_record *r)

@@ -5,7 +5,7 @@
 #ifndef POSTERN_TESTS_LIBMILTER_SEAM_H
 #define POSTERN_TESTS_LIBMILTER_SEAM_H
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 #include "milter/callbacks.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Addresses: the table of what names one mailbox, what names a stranger, and what names nobody. */
-#include "core/address_plain.h"
-#include "core/address_scan.h"
-#include "core/local_part.h"
+#include "core/mail/address_plain.h"
+#include "core/mail/address_scan.h"
+#include "core/mail/local_part.h"
 
 #include <locale.h>
 #include <setjmp.h>

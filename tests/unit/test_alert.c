@@ -1,8 +1,8 @@
 /* Notices: their form, one an episode, bounded, and off the mail path; and where they may go. */
-#include "core/alert.h"
-#include "core/config.h"
-#include "core/config_table.h"
-#include "core/spool.h"
+#include "core/base/spool.h"
+#include "core/config/config.h"
+#include "core/config/config_table.h"
+#include "core/notice/alert.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/blocks_table.h"
-#include "core/buf.h"
-#include "core/clock.h"
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/state/blocks_table.h"
 
 #define START (1000000 * NS_PER_S)
 #define SLOTS 64

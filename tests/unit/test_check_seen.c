@@ -1,8 +1,9 @@
 /* links: cli */
 /* What "audit" and "check-postfix" conclude from what was seen, and how findings are printed. */
-#include "cli/audit.h"
-#include "cli/postfix_check.h"
-#include "core/clock.h"
+#include "cli/findings_print.h"
+#include "core/base/clock.h"
+#include "core/report/audit.h"
+#include "core/report/postfix_check.h"
 #include "tests/unit/journal_fixture.h"
 
 #include <dirent.h>
@@ -95,14 +96,14 @@ static bool has(const struct findings *f, const char *id)
 
 /* ---- audit ---- */
 
-static void audit(struct place *p, struct audit *a, struct cli *cli)
+static void audit(struct place *p, struct audit *a)
 {
     struct error e;
 
     findings_free(&p->findings);
     findings_begin(&p->findings, audit_rules, AUDIT_RULES);
-    *cli = (struct cli){.journal = p->journal};
-    *a = (struct audit){.cli = cli, .findings = &p->findings, .now_s = (int64_t)(p->now_ns / NS_PER_S), .days = 90};
+    *a = (struct audit){
+        .journal = p->journal, .findings = &p->findings, .now_s = (int64_t)(p->now_ns / NS_PER_S), .days = 90};
     if (audit_usage(a, &e) != 0)
         fail_msg("%s", e.text);
 }
@@ -127,7 +128,6 @@ static void passwords_and_old_tls_that_were_used_lately_are_found(void **state)
         struct buf method;
         struct place *p;
         struct audit a;
-        struct cli cli;
 
         (void)begin(&fresh);
         p = fresh;
@@ -137,7 +137,7 @@ static void passwords_and_old_tls_that_were_used_lately_are_found(void **state)
         r.tls = rows[i].tls;
         note_record(p->journal, &r);
         write_down(p);
-        audit(p, &a, &cli);
+        audit(p, &a);
         if (has(&p->findings, "basic-used") != rows[i].basic || has(&p->findings, "old-tls-used") != rows[i].old)
             fail_msg("row %zu: %s", i, rows[i].method);
         assert_int_equal(a.seen_days, rows[i].days_ago);

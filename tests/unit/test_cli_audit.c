@@ -2,8 +2,10 @@
 /* What "audit" says of a directory whose file went bad under the running programs. */
 #include "tests/unit/directory_fixture.h"
 
-#include "cli/audit.h"
-#include "core/config_table.h"
+#include "cli/cli.h"
+#include "cli/findings_print.h"
+#include "core/config/config_table.h"
+#include "core/report/audit.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -59,8 +61,12 @@ static bool has(const struct place *p, const char *id)
 static void audit(struct place *p)
 {
     struct audit a = {
-        .cli = &p->cli, .config = p->cli.config, .findings = &p->findings, .now_s = 1790000001, .days = 90};
+        .config = p->cli.config, .view = p->cli.view, .findings = &p->findings, .now_s = 1790000001, .days = 90};
     struct error e;
+    char text[600];
+
+    if (p->cli.other_generation)
+        a.disagreement = cli_disagreement(&p->cli, text, sizeof text);
 
     must(audit_directory(&a, &e), &e);
 }

@@ -1,9 +1,9 @@
 /* links: cli */
 /* What explain is asked about, and other words that people and logs say. */
 #include "cli/cli.h"
-#include "cli/explain_input.h"
-#include "cli/ranking.h"
-#include "core/event.h"
+#include "core/base/event.h"
+#include "core/report/explain_input.h"
+#include "core/report/ranking.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* links: cli */
 /* What status and metrics tell of a flood that the journal could not keep. */
 #include "cli/commands.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "tests/unit/journal_fixture.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
-#include "core/config.h"
-#include "core/config_table.h"
-#include "core/reason.h"
+#include "core/config/config.h"
+#include "core/config/config_table.h"
+#include "core/mail/reason.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* The tables of settings, the shipped configuration and the manual page say the same. */
-#include "core/config.h"
-#include "core/config_table.h"
-#include "core/reason.h"
+#include "core/config/config.h"
+#include "core/config/config_table.h"
+#include "core/mail/reason.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

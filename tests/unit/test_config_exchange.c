@@ -1,6 +1,6 @@
 /* What postern-mirror needs to sign in to Exchange Online, and the way there: what is taken, and what is refused. */
-#include "core/config.h"
-#include "core/config_table.h"
+#include "core/config/config.h"
+#include "core/config/config_table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-#include "core/config.h"
-#include "core/config_table.h"
+#include "core/config/config.h"
+#include "core/config/config_table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
-#include "core/counters_table.h"
+#include "core/base/clock.h"
+#include "core/state/counters_table.h"
 
-#define START (STATE_LONGEST_WINDOW_NS + 12345)
+#define START (COUNTERS_LONGEST_WINDOW_NS + 12345)
 #define ENTRIES 4096
 
 struct table {
@@ -113,9 +113,9 @@ static const struct {
     {"a look at a burst of nothing", 10, 0, 0, 0, true, false, 0, 0},
     {"cost * interval beyond 64 bits", UINT64_MAX / 2, 5, 0, 3, false, true, 0, 0},
     {"cost beyond 64 bits", UINT64_MAX, UINT64_MAX, 0, UINT64_MAX, false, true, 0, 0},
-    {"a window of 400 days", STATE_LONGEST_WINDOW_NS, 1, 0, 1, true, false, 0, 0},
-    {"a window of 400 days, full", STATE_LONGEST_WINDOW_NS, 1, 1, 1, false, false, STATE_LONGEST_WINDOW_NS, 1},
-    {"a window of 800 days is cut at 400", STATE_LONGEST_WINDOW_NS, 2, 0, 2, false, true, 0, 0},
+    {"a window of 400 days", COUNTERS_LONGEST_WINDOW_NS, 1, 0, 1, true, false, 0, 0},
+    {"a window of 400 days, full", COUNTERS_LONGEST_WINDOW_NS, 1, 1, 1, false, false, COUNTERS_LONGEST_WINDOW_NS, 1},
+    {"a window of 800 days is cut at 400", COUNTERS_LONGEST_WINDOW_NS, 2, 0, 2, false, true, 0, 0},
     {"the finest interval", 1, 1000000000, 999999999, 2, false, false, 1, 999999999},
 };
 
@@ -185,7 +185,7 @@ static void key_0_is_counted_like_any_other(void **state)
 
 static void an_impossible_time_shuts_the_gate_for_no_longer_than_the_longest_window(void **state)
 {
-    static const uint64_t tats[] = {UINT64_MAX, UINT64_MAX / 2, START + STATE_LONGEST_WINDOW_NS + 1};
+    static const uint64_t tats[] = {UINT64_MAX, UINT64_MAX / 2, START + COUNTERS_LONGEST_WINDOW_NS + 1};
     struct charge k = {.key = 7, .interval_ns = NS_PER_S, .burst = 5, .cost = 5};
 
     (void)state;
@@ -196,7 +196,7 @@ static void an_impossible_time_shuts_the_gate_for_no_longer_than_the_longest_win
         pair_write(bucket_of(&t->c, tag_of(k.key)) + 3, pair_of(tag_of(k.key), tats[i]));
         a = counters_look(&t->c, &k, START);
         assert_false(a.allowed);
-        assert_true(a.retry_ns <= STATE_LONGEST_WINDOW_NS);
+        assert_true(a.retry_ns <= COUNTERS_LONGEST_WINDOW_NS);
         counters_force(&t->c, &k, START, &a);
         assert_false(a.allowed);
         table_free(t);
@@ -343,7 +343,7 @@ static void a_hundred_thousand_random_charges_agree_with_exact_arithmetic(void *
         uint64_t burst = 1 + random_u64(&seed) % (i % 4 == 0 ? 3 : 5000);
 
         keys[i].k = (struct charge){.key = random_u64(&seed), .burst = burst};
-        keys[i].k.interval_ns = 1 + random_u64(&seed) % (i % 3 == 0 ? STATE_LONGEST_WINDOW_NS / burst : NS_PER_S);
+        keys[i].k.interval_ns = 1 + random_u64(&seed) % (i % 3 == 0 ? COUNTERS_LONGEST_WINDOW_NS / burst : NS_PER_S);
         keys[i].tat = 0;
     }
     for (int i = 0; i < 100000; i++) {

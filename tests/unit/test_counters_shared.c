@@ -18,10 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/counters_table.h"
+#include "core/base/clock.h"
+#include "core/state/counters_table.h"
 
-#define START (STATE_LONGEST_WINDOW_NS + 12345)
+#define START (COUNTERS_LONGEST_WINDOW_NS + 12345)
 #define WORKERS 4
 #define KEYS 16
 #define HOUR (3600 * NS_PER_S)

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "core/buf.h"
-#include "mirror/csv.h"
+#include "core/base/buf.h"
+#include "mirror/read/csv.h"
 
 #include <stdio.h>
 #include <stdlib.h>

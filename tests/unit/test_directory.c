@@ -2,8 +2,8 @@
 /* What a reader is told, and what it refuses to read. */
 #include "directory_fixture.h"
 
-#include "core/checksum.h"
-#include "core/manifest.h"
+#include "core/base/checksum.h"
+#include "core/directory/manifest.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

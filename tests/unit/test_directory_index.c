@@ -2,7 +2,7 @@
 /* What the index of the identities promises: it answers as the tree does, and nothing depends on it. */
 #include "directory_fixture.h"
 
-#include "core/directory_view.h"
+#include "core/directory/directory_view.h"
 
 #define MAILBOXES 5000u
 #define SHARERS 9u /* more mailboxes than a reader accepts for one identity */

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "core/checksum.h"
-#include "core/directory_record.h"
-#include "core/manifest.h"
+#include "core/base/checksum.h"
+#include "core/directory/directory_record.h"
+#include "core/directory/manifest.h"
 
 #include <stdlib.h>
 

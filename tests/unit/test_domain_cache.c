@@ -2,7 +2,7 @@
 /* What is remembered of domains promises: the answers are the directory's, whatever was asked before. */
 #include "directory_fixture.h"
 
-#include "core/domain_cache.h"
+#include "core/directory/domain_cache.h"
 
 #define DOMAINS 300u /* more than there are slots */
 

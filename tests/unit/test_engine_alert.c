@@ -5,8 +5,8 @@
  */
 #include "tests/unit/engine_fixture.h"
 
-#include "core/alert.h"
-#include "core/spool.h"
+#include "core/base/spool.h"
+#include "core/notice/alert.h"
 
 #include <time.h>
 

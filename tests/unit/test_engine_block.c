@@ -2,8 +2,9 @@
 /* Blocks: that grow, that never_block keeps away, of networks of any size; and networks that are no news. */
 #include "tests/unit/engine_fixture.h"
 
-#include "core/engine_parts.h"
-#include "core/keys.h"
+#include "core/decide/block_keys.h"
+#include "core/decide/keys.h"
+#include "core/engine/engine_parts.h"
 
 /* Lifts the only block; its length in seconds. */
 static uint64_t lift(struct bench *b)

@@ -2,7 +2,7 @@
 /* What the engine leaves in the journal: a record for each decision that is logged, counted as it was charged. */
 #include "tests/unit/engine_fixture.h"
 
-#include "core/journal.h"
+#include "core/journal/journal.h"
 
 #define JOURNAL "journal = \"~/journal\";"
 

@@ -2,7 +2,8 @@
 /* The steps that "postern explain" shows: each of them names what decided, and whence it came. */
 #include "tests/unit/world.h"
 
-#include "core/keys.h"
+#include "core/decide/block_keys.h"
+#include "core/decide/keys.h"
 
 #define CLIENT "203.0.113.9"
 

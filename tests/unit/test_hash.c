@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 
 static uint64_t rotate(uint64_t x, unsigned n)
 {

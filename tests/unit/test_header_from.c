@@ -1,5 +1,5 @@
 /* The addresses of a From field: the table of what is read, and of what is refused because nobody knows how. */
-#include "core/header_from.h"
+#include "core/mail/header_from.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

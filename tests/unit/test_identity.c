@@ -2,9 +2,9 @@
 /* One identity behind all spellings of a login: for lists, keys and senders. */
 #include "tests/unit/world.h"
 
-#include "core/decide_steps.h"
-#include "core/sender_forms.h"
-#include "core/spellings.h"
+#include "core/decide/decide_steps.h"
+#include "core/decide/sender_forms.h"
+#include "core/report/spellings.h"
 
 #define TENANTS "default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; netbios = [\"CONTOSO\", \"CORP\"]; });"
 

@@ -2,7 +2,7 @@
 /* What "postern-mirror import" understands, and what it says no to. */
 #include "import_fixture.h"
 
-#include "core/address.h"
+#include "core/mail/address.h"
 
 #define CAS_HEADER "Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,EmailAddresses\r\n"
 #define GUID_A "51f0a001-3c5e-4b7a-9d21-0a1b2c3d4e01"

@@ -2,8 +2,8 @@
 /* What Exchange Online says is closed applies at once, and is told with the names of those who sent lately. */
 #include "import_fixture.h"
 
-#include "core/clock.h"
-#include "core/config_table.h"
+#include "core/base/clock.h"
+#include "core/config/config_table.h"
 #include "journal_fixture.h"
 #include "mirror/effects.h"
 

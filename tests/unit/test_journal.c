@@ -1,7 +1,7 @@
 /* The journal: what was noted can be read, bounds hold, and neither a full disk, damage nor a killed writer stops it.
  * threads */
-#include "core/clock.h"
-#include "core/journal_parts.h"
+#include "core/base/clock.h"
+#include "core/journal/journal_parts.h"
 #include "tests/unit/journal_fixture.h"
 
 #include <fcntl.h>

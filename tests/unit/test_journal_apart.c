@@ -1,8 +1,9 @@
-/* The journal read in a process of its own (core/journal_apart.h): whatever is in the files, only that one ends. */
-#include "core/journal_apart.h"
+/* The journal read in a process of its own (core/journal/journal_apart.h): whatever is in the files, only that one
+ * ends. */
+#include "core/journal/journal_apart.h"
 
-#include "core/clock.h"
-#include "core/journal_parts.h"
+#include "core/base/clock.h"
+#include "core/journal/journal_parts.h"
 #include "tests/unit/journal_fixture.h"
 
 #include <dirent.h>

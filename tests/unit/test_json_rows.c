@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "core/buf.h"
-#include "mirror/json_rows.h"
+#include "core/base/buf.h"
+#include "mirror/read/json_rows.h"
 
 #include <stdlib.h>
 

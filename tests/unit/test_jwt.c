@@ -1,6 +1,6 @@
 /* links: mirror */
 /* The assertion that proves who the mirror is, checked with the public key as the service would; and its files. */
-#include "mirror/jwt.h"
+#include "mirror/exchange/jwt.h"
 
 #include <jansson.h>
 #include <openssl/pem.h>

@@ -1,4 +1,4 @@
-#include "core/lines.h"
+#include "core/base/lines.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "core/list.h"
+#include "core/mail/list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* The log: its form for syslog, the journal and people; and that nobody waits for whoever does not take it. threads */
-#include "core/buf.h"
-#include "core/log.h"
+#include "core/base/buf.h"
+#include "core/base/log.h"
 
 #include <fcntl.h>
 #include <sched.h>

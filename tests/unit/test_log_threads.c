@@ -1,5 +1,5 @@
 /* The log's way out. The lines of several threads are written by one of its own. */
-#include "core/log.h"
+#include "core/base/log.h"
 
 #include <pthread.h>
 #include <setjmp.h>

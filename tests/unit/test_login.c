@@ -1,5 +1,5 @@
 /* SASL user names, and the entries of a mailbox's EmailAddresses. */
-#include "core/address.h"
+#include "core/mail/address.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* links: cli */
 /* Which records of the journal are of one message. */
-#include "cli/messages.h"
-#include "core/clock.h"
+#include "core/report/messages.h"
+#include "core/base/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

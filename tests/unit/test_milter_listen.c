@@ -1,7 +1,7 @@
 /* links: milter */
 #include "milter/listen.h"
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 #include <errno.h>
 #include <fcntl.h>

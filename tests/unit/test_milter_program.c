@@ -6,7 +6,7 @@
 #include "bench/milter_wire.c" /* the MTA's side, shared with the benchmark */
 #include "milter/serve.h"
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "core/network.h"
+#include "core/mail/network.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

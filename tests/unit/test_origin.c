@@ -1,8 +1,8 @@
 /* links: mirror */
 /* Where a link to a next page may lead: the token goes with it. */
-#include "mirror/origin.h"
+#include "mirror/exchange/origin.h"
 
-#include "core/buf.h"
+#include "core/base/buf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

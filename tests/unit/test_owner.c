@@ -1,5 +1,5 @@
-/* Root among files that are not root's (core/owner.h). threads: what one takes the others don't have. */
-#include "core/owner.h"
+/* Root among files that are not root's (core/base/owner.h). threads: what one takes the others don't have. */
+#include "core/base/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>

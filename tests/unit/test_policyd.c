@@ -3,7 +3,7 @@
  * The policy server's connections, over real sockets. The engine is a made-up one: what is answered is said by the
  * login of the request, so that only the server is under test.
  */
-#include "core/engine.h"
+#include "core/engine/engine.h"
 #include "policyd/connection.h"
 #include "policyd/listener.h"
 #include "policyd/messages.h"

@@ -1,7 +1,7 @@
 /* How a program begins: its options, what -t says, and what the service manager is told. */
-#include "core/buf.h"
-#include "core/notify.h"
-#include "core/program.h"
+#include "core/base/buf.h"
+#include "core/base/notify.h"
+#include "core/config/program.h"
 
 #include <setjmp.h>
 #include <signal.h>

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
-#include "core/counters_table.h"
-#include "core/receipts.h"
+#include "core/base/clock.h"
+#include "core/state/counters_table.h"
+#include "core/state/receipts.h"
 
-#define START (STATE_LONGEST_WINDOW_NS + 12345)
+#define START (COUNTERS_LONGEST_WINDOW_NS + 12345)
 #define KEEP (3600 * NS_PER_S)
 #define ENTRIES 4096
 

@@ -3,7 +3,7 @@
  * end; and what nobody was asked about is taken for the worst. */
 #include "tests/unit/world.h"
 
-#include "core/decide_steps.h"
+#include "core/decide/decide_steps.h"
 
 static int setup(void **state)
 {

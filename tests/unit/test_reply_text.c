@@ -1,5 +1,5 @@
 /* What a client is told: Exchange Online's words, and what an operator's text may name. */
-#include "core/reply_text.h"
+#include "core/mail/reply_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

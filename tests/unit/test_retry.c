@@ -1,6 +1,6 @@
 /* links: mirror */
 /* When a request is made again, and how long the mirror waits. */
-#include "mirror/retry.h"
+#include "mirror/exchange/retry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* links: mirror */
 /* What the service says, judged and put into words. */
-#include "mirror/service_error.h"
+#include "mirror/exchange/service_error.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
-/* Folders of small files between programs (core/spool.h): the oldest first, whole, and open to whom the folder is. */
-#include "core/spool.h"
+/* Folders of small files between programs (core/base/spool.h): the oldest first, whole, and open to whom the folder is.
+ */
+#include "core/base/spool.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

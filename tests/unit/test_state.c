@@ -18,12 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/blocks.h"
-#include "core/buf.h"
-#include "core/clock.h"
-#include "core/counters.h"
-#include "core/state.h"
-#include "core/state_map.h"
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/state/blocks.h"
+#include "core/state/counters.h"
+#include "core/state/state.h"
+#include "core/state/state_map.h"
 #include "tests/unit/state_version_1.h"
 
 #define BOOT (5000 * NS_PER_S)

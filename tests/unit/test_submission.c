@@ -1,5 +1,5 @@
 /* The header fields of a message: which are taken for one that names an author, and what is remembered of a bad one. */
-#include "core/submission.h"
+#include "core/decide/submission.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

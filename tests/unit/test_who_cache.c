@@ -2,7 +2,7 @@
 /* What a front end remembers of a login promises: the verdict is the one that it would be without a memory. */
 #include "tests/unit/world.h"
 
-#include "core/who_cache.h"
+#include "core/decide/who_cache.h"
 
 #define SLOTS 4u /* fewer than there are logins */
 

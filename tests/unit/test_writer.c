@@ -2,7 +2,7 @@
 /* What a run of the mirror leaves behind: the right directory, or exactly what was there before. */
 #include "directory_fixture.h"
 
-#include "mirror/sorter.h"
+#include "mirror/build/sorter.h"
 
 #include <fcntl.h>
 #include <signal.h>

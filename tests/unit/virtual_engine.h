@@ -1,6 +1,6 @@
 /*
- * An engine in a made-up world whose clock is turned by the test: it takes the place of core/clock.c. Days are counted
- * from 0.
+ * An engine in a made-up world whose clock is turned by the test: it takes the place of core/base/clock.c. Days are
+ * counted from 0.
  */
 #ifndef POSTERN_TESTS_VIRTUAL_ENGINE_H
 #define POSTERN_TESTS_VIRTUAL_ENGINE_H

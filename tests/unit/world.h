@@ -5,11 +5,11 @@
 #ifndef POSTERN_TESTS_WORLD_H
 #define POSTERN_TESTS_WORLD_H
 
-#include "core/clock.h"
-#include "core/decide.h"
-#include "core/limits.h"
-#include "core/state.h"
-#include "mirror/writer.h"
+#include "core/base/clock.h"
+#include "core/decide/decide.h"
+#include "core/decide/limits.h"
+#include "core/state/state.h"
+#include "mirror/build/writer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

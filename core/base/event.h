@@ -1,0 +1,69 @@
+/*
+ * One event as one log line: key=value fields in the order in which they are added, or the same as a JSON object. Empty
+ * fields are left out. A line is always printable ASCII, cannot be broken by a newline, and can be read back: what came
+ * from outside is escaped to \xHH and stands in quotes where it holds an equals sign; in JSON it is as RFC 8259 has it,
+ * and only bytes that are no UTF-8 are lost (core/base/json_text.h).
+ *
+ * A field that does not fit is left out whole, and all behind it: half a field could be taken for another value.
+ */
+#ifndef POSTERN_EVENT_H
+#define POSTERN_EVENT_H
+
+#include "core/base/log.h"
+#include "core/base/slice.h"
+
+#define EVENT_VALUE_MAX 256 /* bytes of one foreign value that are shown */
+
+struct event {
+    char *mem;
+    size_t most; /* bytes that may be used: the end of mem belongs to event_end; n, once something did not fit */
+    size_t n;    /* bytes used; terminated by event_end only */
+    enum log_format format;
+};
+
+/* Begins an event of that name in memory of the caller (at least 2 bytes), which must outlive it. */
+struct event event_begin(char *mem, size_t cap, enum log_format format, const char *name);
+/* One that begins as another did: begun is that one's first n bytes, which mem has room for. */
+struct event event_begin_again(char *mem, size_t cap, enum log_format format, struct slice begun);
+/* The finished line, terminated, in the memory that was given. */
+struct slice event_end(struct event *e);
+
+/* What the functions below are made of, which tell the compiler how long a key is. A value is never empty. */
+void event_add_text(struct event *e, struct slice key, struct slice value);
+void event_add_ours(struct event *e, struct slice key, struct slice value, bool quoted);
+void event_add_number(struct event *e, struct slice key, unsigned long long value);
+
+/* A value from outside. */
+static inline void event_text(struct event *e, const char *key, struct slice value)
+{
+    if (value.n > 0)
+        event_add_text(e, slice_of(key), value);
+}
+
+/* A value of ours: a printable word without blanks; empty for none. */
+static inline void event_ours(struct event *e, const char *key, struct slice value)
+{
+    if (value.n > 0)
+        event_add_ours(e, slice_of(key), value, e->format == LOG_JSON);
+}
+
+/* The same, terminated; NULL for none. */
+static inline void event_word(struct event *e, const char *key, const char *value)
+{
+    if (value != NULL)
+        event_ours(e, key, slice_of(value));
+}
+
+/* A sentence of ours: printable ASCII without quotes or backslashes; quoted. NULL for none. */
+static inline void event_sentence(struct event *e, const char *key, const char *value)
+{
+    if (value != NULL && value[0] != '\0')
+        event_add_ours(e, slice_of(key), slice_of(value), true);
+}
+
+static inline void event_number(struct event *e, const char *key, unsigned long long value)
+{
+    event_add_number(e, slice_of(key), value);
+}
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * SipHash-1-3 (Aumasson and Bernstein, 2012, with the round counts that hash tables use: Rust's and Python's standard
+ * ones among them): a keyed hash, so that nobody outside can choose names that meet in one
+ * bucket of the counters.
+ */
+#ifndef POSTERN_HASH_H
+#define POSTERN_HASH_H
+
+#include "core/base/slice.h"
+
+#include <stdint.h>
+
+struct hash_secret {
+    uint64_t k[2];
+};
+
+uint64_t hash_bytes(const struct hash_secret *secret, const void *bytes, size_t n);
+
+/* The hash of n words, as hash_bytes of their bytes. */
+uint64_t hash_words(const struct hash_secret *secret, const uint64_t *words, size_t n);
+
+/*
+ * A hash without a secret, for caches of one place a key, where whoever meets another in a place only takes it from
+ * him. Multiplication as in FxHash (Firefox's hash of pointers and atoms), 8 bytes at a time.
+ */
+uint32_t hash_for_cache(struct slice s);
+
+/*
+ * Words that are keyed hashes already, and are made into one more of those: MurmurHash3's 64-bit finalizer (Appleby),
+ * which is a bijection, so that no two values of a word meet while the other stays.
+ */
+static inline uint64_t hash_mix(uint64_t a, uint64_t b)
+{
+    a = (a ^ a >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    a = (a ^ a >> 33) + b;
+    a = (a ^ a >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return a ^ a >> 33;
+}
+
+static inline uint64_t hash_slice(const struct hash_secret *secret, struct slice s)
+{
+    return hash_bytes(secret, s.p, s.n);
+}
+
+#endif

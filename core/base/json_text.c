@@ -1,0 +1,36 @@
+#include "core/base/json_text.h"
+
+#include <stdint.h>
+#include <unistr.h>
+
+static size_t put_unit(char *out, unsigned unit)
+{
+    static const char hex[] = "0123456789abcdef";
+    const char digits[] = {'\\', 'u', hex[unit >> 12], hex[unit >> 8 & 15], hex[unit >> 4 & 15], hex[unit & 15]};
+
+    memcpy(out, digits, sizeof digits);
+    return sizeof digits;
+}
+
+size_t json_character(struct slice text, char out[JSON_CHARACTER_MAX], size_t *taken)
+{
+    ucs4_t c;
+    int width = u8_mbtoucr(&c, (const uint8_t *)text.p, text.n);
+
+    *taken = width > 0 ? (size_t)width : 1;
+    if (width <= 0)
+        return put_unit(out, 0xfffd);
+    if (c < 0x20 || c >= 0x7f) {
+        if (c <= 0xffff)
+            return put_unit(out, c);
+        c -= 0x10000;
+        return put_unit(out, 0xd800 + (c >> 10)) + put_unit(out + 6, 0xdc00 + (c & 0x3ff));
+    }
+    if (c != '"' && c != '\\') {
+        *out = (char)c;
+        return 1;
+    }
+    out[0] = '\\';
+    out[1] = (char)c;
+    return 2;
+}

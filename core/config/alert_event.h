@@ -1,0 +1,22 @@
+/* What notices may tell of: in the configuration's alerts, in the notices themselves. */
+#ifndef POSTERN_ALERT_EVENT_H
+#define POSTERN_ALERT_EVENT_H
+
+enum alert_event {
+    ALERT_BLOCK,         /* a limit made a block */
+    ALERT_STALE_MIRROR,  /* a tenant's settings are older than max_age */
+    ALERT_MIRROR_FAILED, /* a run of the mirror was refused or failed */
+    ALERT_STATE,         /* the state cannot be used: limits count in memory */
+    ALERT_LOG_LOST,      /* log lines were dropped */
+    ALERT_DISABLED,      /* SMTP AUTH was switched off at the source, or could not be */
+    ALERT_SETTINGS,      /* an organization was opened or closed, or mailboxes that sent lately were closed */
+    ALERT_TEST,          /* nothing: somebody sees whether notices arrive; goes to every target */
+    ALERT_EVENTS
+};
+
+#define ALERT_ALL_EVENTS ((1u << ALERT_EVENTS) - 1)
+
+/* "block", "stale-mirror" ... */
+const char *alert_event_name(enum alert_event event);
+
+#endif

@@ -1,0 +1,398 @@
+/*
+ * The configuration, read once into plain values; constant after it was read. config_load says no to everything that
+ * it doesn't understand, so that what is here needs no further check.
+ *
+ * All texts and arrays belong to the config and live until config_free. Lists ("n_x" and "x") may be empty.
+ */
+#ifndef POSTERN_CONFIG_H
+#define POSTERN_CONFIG_H
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/units.h"
+#include "core/mail/address.h"
+#include "core/mail/list.h"
+#include "core/mail/network.h"
+
+#include <stdint.h>
+
+/* Where "monitor" may stand: decide and log, but let through. */
+enum mode { MODE_ENFORCE, MODE_MONITOR };
+
+/* What a run of the mirror does that closes more than mirror_max_change: the service said so, clearly. */
+enum mirror_closing { CLOSING_APPLIES, CLOSING_WAITS };
+
+enum when_stale { STALE_KEEP, STALE_DEFER };
+
+/* A tenant's organization setting, as an operator may override the mirrored one. */
+enum tenant_smtp_auth { TENANT_MIRRORED, TENANT_ENABLED, TENANT_DISABLED };
+
+/* Which Microsoft cloud a tenant lives in: its hosts are in mirror/exchange/clouds.c. */
+enum cloud { CLOUD_WORLDWIDE, CLOUD_GCC_HIGH, CLOUD_DOD, CLOUD_CHINA };
+
+/* How the mirror signs the assertion that proves who it is (RFC 7518 3.5 and 3.3). */
+enum jwt_algorithm { JWT_PS256, JWT_RS256 };
+
+/* What the mirror reads from Exchange Online: a set of these. */
+enum fetch {
+    FETCH_TRANSPORT_CONFIG = 1,
+    FETCH_SECURITY_DEFAULTS = 2,
+    FETCH_AUTHENTICATION_POLICY = 4,
+    FETCH_ORGANIZATION_CONFIG = 8,
+    FETCH_OUTBOUND_POLICY = 16,
+    FETCH_ACCEPTED_DOMAIN = 32,
+    FETCH_BLOCKED_SENDER = 64,
+    FETCH_USER = 128,
+    FETCH_CAS_MAILBOX = 256,
+    FETCH_MAILBOX = 512,
+    FETCH_RECIPIENT_PERMISSION = 1024
+};
+
+/*
+ * How postern-mirror reads a tenant's settings straight from Exchange Online. A file is as it was written when it is a
+ * bare name (the mirror looks for it among the service manager's credentials), else an absolute path.
+ */
+struct exchange_config {
+    const char *tenant_id; /* GUID, lower case; NULL: the tenant is not fetched */
+    enum cloud cloud;
+    const char *application; /* GUID of the application, lower case */
+    /* one of these three ways; NULL: not this one */
+    const char *certificate_file; /* PEM, or PKCS#12 with the key in it */
+    const char *secret_file;
+    const char *federated_token_file;
+    const char *key_file; /* NULL: in certificate_file */
+    const char *passphrase_file;
+    enum jwt_algorithm algorithm;
+    const char *anchor_mailbox; /* NULL: the one for applications */
+    unsigned fetch;             /* set of enum fetch */
+    bool writeback;
+    const char *ca_file; /* NULL: the system's authorities */
+    /* "host" or "host:port", lower case, in place of the cloud's; NULL: the cloud's */
+    const char *login_host, *exchange_host, *graph_host;
+};
+
+struct tenant_config {
+    const char *name; /* the name that the mirror used */
+    struct slice
+        *domains; /* canonical; logins of these domains belong to the tenant, also before the mirror knows them */
+    size_t n_domains;
+    struct slice *netbios; /* lower case */
+    size_t n_netbios;
+    enum mode mode;
+    enum tenant_smtp_auth smtp_auth;
+    uint64_t max_age_s; /* of the directory's data for it; 0: any */
+    enum when_stale when_stale;
+    struct exchange_config exchange;
+};
+
+enum unlisted { UNLISTED_REJECT, UNLISTED_TENANT, UNLISTED_ALLOW };
+
+struct smtp_auth_config {
+    enum unlisted unlisted;
+    bool security_defaults;     /* heed the tenant's security defaults */
+    bool authentication_policy; /* heed authentication policies */
+    struct list *allow, *deny;  /* NULL: none */
+    struct list *logins;        /* pairs login -> mailbox */
+    struct list *on_premises;   /* addresses and @domains whose mailboxes live on premises */
+    enum mode mode;
+};
+
+/* What envelope sender or header From a login may use. */
+enum sender_rule {
+    SENDER_OWN,    /* an address of its mailbox, or one that it may send as */
+    SENDER_DOMAIN, /* any address of an accepted domain of its tenant */
+    SENDER_ANY
+};
+
+enum null_sender {
+    NULL_DSN, /* with one recipient: what an MDN or a bounce looks like (RFC 5321 4.5.5, RFC 8098 3) */
+    NULL_REJECT,
+    NULL_ALLOW
+};
+
+#define SEPARATORS_MAX 5
+
+enum exception_of { EXCEPT_USER, EXCEPT_GROUP, EXCEPT_CONNECTOR };
+
+/* What else a user or a group may send as. */
+struct sender_exception {
+    enum exception_of of; /* EXCEPT_USER or EXCEPT_GROUP */
+    const char *name;     /* canonical address or account name; the group's name */
+    unsigned group;       /* EXCEPT_GROUP: index into config.groups */
+    struct list *senders; /* addresses, @domains, @.domains */
+};
+
+struct sender_config {
+    enum sender_rule envelope, header_from;
+    enum null_sender null_sender;
+    bool add_missing_from;              /* the milter adds it, with the envelope sender, where that is one's own */
+    char separator[SEPARATORS_MAX + 1]; /* each of them begins a sub-address; "": none does */
+    struct sender_exception *exceptions;
+    size_t n_exceptions;
+    struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
+    enum mode mode;
+};
+
+enum tls_minimum { TLS_ANY, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 };
+
+struct tls_config {
+    bool required;
+    enum tls_minimum minimum; /* where TLS is in use */
+};
+
+enum recipients_rule { RECIPIENTS_ANY, RECIPIENTS_INTERNAL };
+
+/* What a connector may use as envelope sender and header From. */
+struct connector_config {
+    const char *name;
+    struct network *networks; /* those in the file too */
+    size_t n_networks;
+    struct slice *ccert_fingerprints; /* canonical (core/mail/ccert.h) */
+    size_t n_ccert_fingerprints;
+    struct slice *ccert_subjects;
+    size_t n_ccert_subjects;
+    struct list *senders; /* addresses, @domains, @.domains; NULL: any */
+    bool null_sender;     /* may it send DSNs? */
+    enum recipients_rule recipients;
+    uint64_t max_recipients; /* a message; 0: the general one */
+    const char *tenant;      /* whose accepted domains are "internal"; NULL: those of every tenant */
+    struct tls_config tls;
+    enum mode mode;
+};
+
+/* ---- limits ---- */
+
+/* The parts of a key, a set of these. */
+enum limit_key_part {
+    PER_USER = 1, /* the login's mailbox, or the login itself where there is none */
+    PER_CLIENT = 2,
+    PER_CLIENT_NET = 4,
+    PER_SENDER = 8,
+    PER_SENDER_DOMAIN = 16,
+    PER_RECIPIENT_DOMAIN = 32, /* a key for each domain of the message's recipients */
+    PER_CONNECTOR = 64,
+    PER_TENANT = 128,
+    PER_LOGIN = 256 /* the login as it was typed, canonical: two logins of one mailbox count apart */
+};
+
+enum limit_count {
+    COUNT_MESSAGES,
+    COUNT_RECIPIENTS,
+    COUNT_EXTERNAL,
+    COUNT_INTERNAL,
+    COUNT_BYTES,
+    COUNT_DENIALS,
+    COUNT_DEFERRALS, /* messages that a limit deferred */
+    COUNT_DISTINCT
+};
+
+/* Of what COUNT_DISTINCT counts different ones. */
+enum limit_distinct {
+    DISTINCT_CLIENT,
+    DISTINCT_CLIENT_NET,
+    DISTINCT_SENDER,
+    DISTINCT_RECIPIENT,
+    DISTINCT_RECIPIENT_DOMAIN
+};
+
+enum limit_then { THEN_DEFER, THEN_REJECT, THEN_HOLD, THEN_BLOCK, THEN_MONITOR };
+
+/* A figure of a limit: how fast, and how much at once. */
+struct limit_rate {
+    bool unlimited;
+    struct rate rate;     /* messages, recipients, bytes for COUNT_BYTES */
+    uint64_t burst;       /* messages, recipients, KiB for COUNT_BYTES; at least 1, 0 where unlimited */
+    uint64_t interval_ns; /* the rate as time a message, recipient or KiB, rounded up; 0 where unlimited */
+};
+
+/* The time a unit of `count` at that rate, rounded up: slower rather than faster; UINT64_MAX at most. */
+uint64_t rate_interval_ns(const struct rate *rate, enum limit_count count);
+
+/* Another figure for a user, a group or a connector. A user's goes before a group's, that before a connector's. */
+struct limit_exception {
+    enum exception_of of;
+    const char *name;   /* canonical address, account name or DOMAIN\name; the group's or connector's name */
+    unsigned group;     /* EXCEPT_GROUP: index into config.groups */
+    unsigned connector; /* EXCEPT_CONNECTOR: index into config.connectors */
+    struct limit_rate figure;
+};
+
+/* Where a limit's figure is taken from the tenant's mirrored outbound policy, if that has one. */
+enum limit_mirrored { FIGURE_OWN, FIGURE_EXTERNAL_PER_HOUR, FIGURE_INTERNAL_PER_HOUR, FIGURE_RECIPIENTS_PER_DAY };
+
+struct limit_config {
+    const char *name;
+    uint64_t id;  /* of name and per, for the counters' keys: the same in every process */
+    unsigned per; /* set of enum limit_key_part */
+    enum limit_count count;
+    enum limit_distinct distinct;
+    struct limit_rate figure;
+    enum limit_mirrored mirrored;
+    enum limit_then then;
+    uint64_t block_s;       /* THEN_BLOCK */
+    bool disable_at_source; /* THEN_BLOCK: and SMTP AUTH is switched off in Exchange Online, where the tenant allows it
+                             */
+    unsigned v4_prefix, v6_prefix;  /* size of a client_net: 24 and 64 unless set */
+    bool authenticated, connectors; /* whom it is for: unless said, whoever has all parts of its key */
+    bool unfamiliar;                /* only from client networks that are not familiar (core/decide/familiar.h) */
+    struct limit_exception *exceptions;
+    size_t n_exceptions;
+    struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
+};
+
+/* Limits to begin with (config_preset.c). */
+enum preset { PRESET_NONE, PRESET_EXCHANGE_ONLINE, PRESET_STANDARD };
+
+struct group_config {
+    const char *name;
+    struct list *members; /* addresses, @domains, accounts */
+};
+
+/* ---- programs ---- */
+
+#define METHOD_MAX 20 /* bytes of a SASL mechanism's name (RFC 4422 3.1) */
+
+/*
+ * What stands before Postfix at a listener: a proxy that ends the clients' TLS and signs them in, and hands both on by
+ * XCLIENT, which has words for the client and the login, but not for these.
+ */
+struct front_config {
+    enum tls_minimum tls;        /* the least that it accepts from clients; TLS_ANY: the MTA's word counts */
+    char method[METHOD_MAX + 1]; /* the SASL mechanism, as Postfix would name it; empty: the MTA's word counts */
+};
+
+struct listener_config {
+    const char *address;  /* as written */
+    const char *path;     /* UNIX socket; NULL: TCP */
+    unsigned socket_mode; /* of the UNIX socket, 0660 by default: the group is that of the folder, if that is setgid */
+    const char *socket_group; /* NULL: as it is */
+    const char *host;         /* TCP: numeric */
+    uint16_t port;
+    int fd;       /* "fd:N", passed in by the service manager; -1 */
+    bool has_tls; /* tls is its own; otherwise the general one counts */
+    struct tls_config tls;
+    struct front_config front;
+};
+
+struct policyd_config {
+    struct listener_config *listen;
+    size_t n_listen;
+    unsigned workers;
+    unsigned max_connections;
+    uint64_t idle_timeout_s;
+    uint64_t request_timeout_s;
+};
+
+struct milter_config {
+    struct listener_config *listen; /* none: the milter is not used */
+    size_t n_listen;
+    uint64_t timeout_s;
+    bool allow_inet; /* TCP, where every local user may connect */
+};
+
+/* Where messages are charged. */
+enum charge_where {
+    CHARGE_AUTO,    /* by the front end that is asked first at DATA or the end: the policy server where there is one */
+    CHARGE_POLICYD, /* what only the milter sees is not charged */
+    CHARGE_MILTER   /* what only the policy server sees is not charged */
+};
+
+enum alert_format { ALERT_JSON, ALERT_TEAMS };
+
+/* Where notices (core/notice/alert.h) go: a webhook or a command. One of url, url_file and command is not NULL. */
+struct alert_target {
+    const char *url;      /* https */
+    const char *url_file; /* the address is in there, for those that are secrets themselves */
+    const char **command; /* the program's path and arguments, ended by NULL */
+    enum alert_format format;
+    const char *secret_file; /* key of the signature; NULL: none */
+    const char *ca_file;     /* NULL: the system's authorities */
+    unsigned events;         /* set of 1 << enum alert_event */
+    uint64_t timeout_s;      /* of one attempt */
+    uint64_t max_age_s;      /* an older notice is given up */
+};
+
+/* A text of the operator in place of ours for one reason (core/mail/reason.h). */
+struct reply_config {
+    const char *reason; /* name of the reason */
+    const char *text;   /* ASCII: "550 5.7.139 ..." */
+};
+
+struct config {
+    const char *file;
+    enum mode mode;
+    const char *default_tenant; /* NULL: none, or the only one that there is */
+    const char *directory;
+    const char *state_path;
+    uint64_t state_entries;
+    uint32_t state_blocks;
+    const char *journal;      /* folder; "": none is kept */
+    uint64_t block_grow;      /* an automatic block lasts so many times longer for each earlier one of its subject */
+    uint64_t block_longest_s; /* but no longer than this, unless its limit says so; and so long an earlier one counts */
+    struct list *never_block; /* logins that are never blocked; NULL: none */
+    struct network_map *never_block_networks; /* NULL: none */
+    struct network_map *known_networks;       /* not counted as distinct clients or client networks; NULL: none */
+    struct log_config log;
+    struct tenant_config *tenants;
+    size_t n_tenants;
+    struct smtp_auth_config smtp_auth;
+    struct sender_config sender;
+    struct tls_config tls;
+    uint64_t max_recipients; /* a message; 0: any */
+    enum mode recipients_mode, tls_mode;
+    unsigned client_ipv6_prefix_length; /* so large a network is one client; 128: each address */
+    struct connector_config *connectors;
+    size_t n_connectors;
+    struct network_map *connector_map; /* client -> index into connectors */
+    bool reject_unauthenticated;
+    struct group_config *groups;
+    size_t n_groups;
+    bool limits_tell_internal;   /* some limit counts external or internal recipients */
+    struct limit_config *limits; /* the preset's first */
+    size_t n_limits;
+    enum preset preset;
+    enum charge_where charge;
+    struct policyd_config policyd;
+    struct milter_config milter;
+    struct reply_config *replies;
+    size_t n_replies;
+    const char *spool; /* folder of what one program leaves for another */
+    struct alert_target *alerts;
+    size_t n_alerts;
+    unsigned mirror_max_change; /* percent */
+    enum mirror_closing mirror_closing;
+    uint64_t mirror_deadline_s;      /* for the fetching of one tenant */
+    uint64_t mirror_stall_timeout_s; /* an answer of which nothing came for so long is given up */
+    unsigned mirror_page_size;       /* rows */
+    const char *mirror_proxy;        /* NULL: as the environment says; "": none */
+};
+
+#define CONFIG_LIMITS_MAX 32
+
+/*
+ * Reads the file and the lists that it names. 0 and *out (free with config_free), or -1 with e:
+ * "FILE:LINE: setting: what is wrong; what is allowed".
+ */
+int config_load(const char *path, struct config **out, struct error *e);
+void config_free(struct config *config); /* NULL is fine */
+
+/* The tenant of that name; NULL when the configuration has none of it. */
+const struct tenant_config *config_tenant(const struct config *config, struct slice name);
+
+/*
+ * Of a file that config_load refuses: only where directory, state, journal and spool are, as far as the file can be
+ * read; everything else is as by default, and there are no listeners. For who looks at what the services do meanwhile.
+ * 0 and *out, or -1 with e.
+ */
+int config_load_places(const char *path, struct config **out, struct error *e);
+
+/* True when one of the files behind the lists (allow, deny, logins, networks ...) was changed since the config was
+ * read. */
+bool config_files_changed(const struct config *config);
+
+/* Says in plain words what the configuration means, line by line, for -t. `warnings` counts what deserves a second
+ * look. */
+void config_explain(const struct config *config, void (*line)(void *arg, const char *text), void *arg,
+                    unsigned *warnings);
+
+#endif

@@ -1,0 +1,108 @@
+#include "core/config/config_table.h"
+
+/* What a limit cannot mean: combinations that would count nothing, or always the same. */
+
+#define PER_AUTHENTICATED (PER_USER | PER_LOGIN)
+
+/* What can be blocked: one of these alone (core/state/blocks.h). */
+static const unsigned blockable[] = {PER_USER, PER_LOGIN, PER_CLIENT, PER_CLIENT_NET, PER_CONNECTOR};
+
+/* Where a key fixes what would be told apart, there is never more than one of it. */
+static const unsigned fixed_by[] = {
+    [DISTINCT_CLIENT] = PER_CLIENT, [DISTINCT_CLIENT_NET] = PER_CLIENT | PER_CLIENT_NET, [DISTINCT_SENDER] = PER_SENDER,
+    [DISTINCT_RECIPIENT] = 0,       [DISTINCT_RECIPIENT_DOMAIN] = PER_RECIPIENT_DOMAIN,
+};
+
+static bool can_block(unsigned per)
+{
+    for (size_t i = 0; i < sizeof blockable / sizeof blockable[0]; i++)
+        if (per == blockable[i])
+            return true;
+    return false;
+}
+
+static bool uses_client_net(const struct limit_config *limit)
+{
+    return limit->unfamiliar || (limit->per & PER_CLIENT_NET) != 0 ||
+           (limit->count == COUNT_DISTINCT && limit->distinct == DISTINCT_CLIENT_NET);
+}
+
+static const config_setting_t *member(const config_setting_t *s, const char *name)
+{
+    const config_setting_t *m = config_setting_get_member(s, name);
+
+    return m != NULL ? m : s;
+}
+
+static int check_whom(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
+{
+    bool per_login = (limit->per & PER_AUTHENTICATED) != 0, per_connector = (limit->per & PER_CONNECTOR) != 0;
+
+    if (per_login && per_connector)
+        return setting_error(r, member(s, "per"), "no message has both a login and a connector");
+    if (per_connector && !limit->connectors)
+        return setting_error(r, member(s, "for"), "a limit per connector can't be for logins only");
+    if (per_login && !limit->authenticated)
+        return setting_error(r, member(s, "for"), "a limit per user or login can't be for connectors only");
+    return 0;
+}
+
+static int check_meaning(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
+{
+    if (limit->count == COUNT_DISTINCT && (limit->per & fixed_by[limit->distinct]) != 0)
+        return setting_error(r, member(s, "count"),
+                             "with this \"per\" there is never more than one of them; "
+                             "count them per user, for example");
+    if ((limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS) && limit->then == THEN_HOLD)
+        return setting_error(r, member(s, "then"), "what was denied can't be held; use \"defer\" or \"block 15m\"");
+    if (limit->count == COUNT_DENIALS && (limit->per & (PER_SENDER | PER_SENDER_DOMAIN)) != 0)
+        return setting_error(r, member(s, "per"),
+                             "anybody can be refused in a sender's name: whoever wants to could hold back its mail by "
+                             "limit \"%s\"; count denials per user, login, client or client_net",
+                             limit->name);
+    if (limit->unfamiliar && !limit->authenticated)
+        return setting_error(r, member(s, "from"), "a connector's networks are never unfamiliar");
+    if (limit->then == THEN_BLOCK && !can_block(limit->per))
+        return setting_error(r, member(s, "then"),
+                             "only one user, login, client, client_net or connector can be blocked; set \"per\" so");
+    if (limit->disable_at_source && (limit->per & PER_AUTHENTICATED) == 0)
+        return setting_error(r, member(s, "then"),
+                             "only the mailbox of a user or login can be disabled; set \"per\" so");
+    if (config_setting_get_member(s, "client_net") != NULL && !uses_client_net(limit))
+        return setting_error(r, member(s, "client_net"), "nothing in this limit is about client_net");
+    return 0;
+}
+
+static int check_exceptions(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
+{
+    const config_setting_t *list = config_setting_get_member(s, "except");
+
+    for (size_t i = 0; i < limit->n_exceptions; i++) {
+        const struct limit_exception *exception = &limit->exceptions[i];
+        const config_setting_t *element = config_setting_get_elem(list, (unsigned)i);
+        bool connector = exception->of == EXCEPT_CONNECTOR;
+
+        for (const struct limit_exception *other = limit->exceptions; other < exception; other++)
+            if (other->of == exception->of && strcmp(other->name, exception->name) == 0)
+                return setting_error(r, element, "a second exception for \"%s\"", exception->name);
+        if (connector && (!limit->connectors || (limit->per & PER_AUTHENTICATED) != 0))
+            return setting_error(r, element, "this limit is not for connectors, so it needs no exception for one");
+        if (!connector && (!limit->authenticated || (limit->per & PER_CONNECTOR) != 0))
+            return setting_error(r, element, "this limit is for connectors, so it needs no exception for logins");
+    }
+    return 0;
+}
+
+int limit_check(struct reader *r, const config_setting_t *s, void *target)
+{
+    const struct limit_config *limit = target;
+
+    for (const struct limit_config *other = r->config->limits; other < limit; other++)
+        if (strcmp(other->name, limit->name) == 0)
+            return setting_error(r, s, "a second limit of the name \"%s\"", limit->name);
+    if (figure_check(&limit->figure, limit->count, r->e) != 0)
+        return setting_error_around(r, s);
+    if (check_whom(r, s, limit) != 0 || check_meaning(r, s, limit) != 0)
+        return -1;
+    return check_exceptions(r, s, limit);
+}

@@ -1,0 +1,139 @@
+/* Names of users in lists and exceptions: mapped by the logins file, and checked once all settings are there. */
+#include "core/config/config_table.h"
+
+#include "core/base/quote.h"
+
+#include <stdlib.h>
+
+/* ---- lists of exceptions' users ---- */
+
+struct named {
+    enum exception_of of;
+    const char *name;
+};
+
+static struct named limit_named(const void *exceptions, size_t i)
+{
+    const struct limit_exception *exception = (const struct limit_exception *)exceptions + i;
+
+    return (struct named){exception->of, exception->name};
+}
+
+static struct named sender_named(const void *exceptions, size_t i)
+{
+    const struct sender_exception *exception = (const struct sender_exception *)exceptions + i;
+
+    return (struct named){exception->of, exception->name};
+}
+
+/* The i-th exception stands in line i + 1; one that is for no user is a comment there. */
+static int list_users(struct reader *r, const char *what, struct named (*named)(const void *, size_t),
+                      const void *exceptions, size_t n, struct list **out)
+{
+    size_t cap = n * (ADDRESS_MAX + 3) + 1;
+    char *text = n > 0 ? malloc(cap) : NULL;
+    struct buf b;
+    int rc;
+
+    if (n == 0)
+        return 0;
+    if (text == NULL)
+        return error_set(r->e, "%s: no memory for the exceptions of %s", r->path, what);
+    b = buf_over(text, cap);
+    for (size_t i = 0; i < n; i++) {
+        struct named one = named(exceptions, i);
+
+        buf_add(&b, one.of == EXCEPT_USER ? slice_of(one.name) : SLICE("#"));
+        buf_add_char(&b, '\n');
+    }
+    rc = list_parse(buf_slice(&b), what, out, r->e);
+    free(text);
+    return rc != 0 ? error_prefix(r->e, "%s", r->path) : 0;
+}
+
+static int list_all_users(struct reader *r)
+{
+    struct config *c = r->config;
+
+    for (size_t i = 0; i < c->n_limits; i++) {
+        struct limit_config *limit = &c->limits[i];
+
+        if (list_users(r, limit->name, limit_named, limit->exceptions, limit->n_exceptions, &limit->exception_users) !=
+            0)
+            return -1;
+    }
+    return list_users(r, "sender.except", sender_named, c->sender.exceptions, c->sender.n_exceptions,
+                      &c->sender.exception_users);
+}
+
+/* ---- entries that can never match ---- */
+
+static bool is_domain_of_tenant(const struct config *c, struct slice text)
+{
+    for (size_t i = 0; i < c->n_tenants; i++)
+        for (size_t j = 0; j < c->tenants[i].n_domains; j++)
+            if (slice_eq(c->tenants[i].domains[j], text))
+                return true;
+    return false;
+}
+
+static bool is_netbios_of_tenant(const struct config *c, struct slice text)
+{
+    for (size_t i = 0; i < c->n_tenants; i++)
+        for (size_t j = 0; j < c->tenants[i].n_netbios; j++)
+            if (slice_eq(c->tenants[i].netbios[j], text))
+                return true;
+    return false;
+}
+
+static int check_entry(const struct reader *r, struct slice text, const struct list_place *place)
+{
+    struct slice domain;
+
+    if (memchr(text.p, '@', text.n) != NULL)
+        return 0;
+    if (is_domain_of_tenant(r->config, text))
+        return error_set(r->e, "%s: %s:%u: \"%s\" is the domain of a tenant; as an entry it is written \"@%s\"",
+                         r->path, place->path, place->line, quote(text).text, quote(text).text);
+    if (slice_cut(text, '\\', &domain, NULL) && !is_netbios_of_tenant(r->config, domain))
+        return error_set(
+            r->e,
+            "%s: %s:%u: \"%s\" can never match: no tenant has \"%s\" among its netbios names; add it there, "
+            "or write the mailbox's address",
+            r->path, place->path, place->line, quote(text).text, quote(domain).text);
+    return 0;
+}
+
+/* Each entry gets the name that its login is mapped to, and must be one that somebody can have. */
+static int prepare_list(struct reader *r, struct list **list)
+{
+    struct list_place place;
+    struct slice text;
+
+    if (list_map(list, r->config->smtp_auth.logins, r->e) != 0)
+        return error_prefix(r->e, "%s", r->path);
+    for (size_t at = 0; list_next(*list, &at, &text, &place);)
+        if (check_entry(r, text, &place) != 0)
+            return -1;
+    return 0;
+}
+
+int names_prepare(struct reader *r)
+{
+    struct config *c = r->config;
+    struct list **lists[] = {&c->smtp_auth.allow, &c->smtp_auth.deny, &c->smtp_auth.on_premises, &c->never_block,
+                             &c->sender.exception_users};
+
+    if (list_all_users(r) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if (prepare_list(r, lists[i]) != 0)
+            return -1;
+    for (size_t i = 0; i < c->n_groups; i++)
+        if (prepare_list(r, &c->groups[i].members) != 0)
+            return -1;
+    for (size_t i = 0; i < c->n_limits; i++)
+        if (prepare_list(r, &c->limits[i].exception_users) != 0)
+            return -1;
+    return 0;
+}

@@ -1,0 +1,95 @@
+#include "core/config/config_table.h"
+
+/*
+ * What Exchange Online itself lets a mailbox send: 30 messages a minute and 10,000 recipients in 24 hours (Microsoft,
+ * "Exchange Online limits", sending limits), 1,000 recipients in one message at most, and what a tenant's outbound spam
+ * policy says (Set-HostedOutboundSpamFilterPolicy), where it says something.
+ *
+ * The bursts: a minute's worth of messages, since people and devices send in heaps, and one largest message's
+ * recipients. So at most 60 messages pass in any minute and 11,000 recipients in any 24 hours; in the long run no more
+ * than the published figures.
+ */
+#define LIMIT_PRESET(limit_name, limit_count, limit_mirrored, ...)                                                     \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_USER, .count = limit_count, .mirrored = limit_mirrored, .then = THEN_DEFER,     \
+        .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .connectors = true, .figure = {                       \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+
+#define MIRRORED_HOURLY                                                                                                \
+    LIMIT_PRESET("external-rate", COUNT_EXTERNAL, FIGURE_EXTERNAL_PER_HOUR, .unlimited = true),                        \
+        LIMIT_PRESET("internal-rate", COUNT_INTERNAL, FIGURE_INTERNAL_PER_HOUR, .unlimited = true)
+
+static const struct limit_config exchange_online[] = {
+    LIMIT_PRESET("message-rate", COUNT_MESSAGES, FIGURE_OWN, .rate = {30, 60}, .burst = 30),
+    LIMIT_PRESET("recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, .rate = {10000, 86400}, .burst = 1000),
+    MIRRORED_HOURLY,
+};
+
+/*
+ * What people and devices send, and little more: bench/blunting/README.md says how these figures were found, and what
+ * each buys. The message rate is Exchange Online's with a larger burst, for mail merges and storms of alerts.
+ *
+ * Most is held back where a login comes from a network that is unfamiliar (core/decide/familiar.h): providers deal out
+ * addresses of networks of about /20 and /32, so that a home or a mobile telephone stays familiar.
+ */
+#define LIMIT_UNFAMILIAR(limit_name, limit_count, limit_then, seconds, ...)                                            \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_USER, .count = limit_count, .distinct = DISTINCT_CLIENT_NET,                    \
+        .then = limit_then, .block_s = seconds, .v4_prefix = 20, .v6_prefix = 32, .unfamiliar = true,                  \
+        .authenticated = true, .connectors = true, .figure = {                                                         \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+
+static const struct limit_config standard[] = {
+    LIMIT_PRESET("message-rate", COUNT_MESSAGES, FIGURE_OWN, .rate = {30, 60}, .burst = 150),
+    LIMIT_PRESET("recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, .rate = {10000, 86400}, .burst = 1000),
+    MIRRORED_HOURLY,
+    LIMIT_UNFAMILIAR("unfamiliar-rate", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {12, 3600}, .burst = 28),
+    LIMIT_UNFAMILIAR("unfamiliar-volume", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {60, 86400}, .burst = 140),
+    LIMIT_UNFAMILIAR("unfamiliar-again", COUNT_DEFERRALS, THEN_BLOCK, 3600, .rate = {40, 3600}, .burst = 2500),
+    LIMIT_UNFAMILIAR("roaming", COUNT_DISTINCT, THEN_BLOCK, 3600, .rate = {10, 86400}, .burst = 20),
+};
+
+static const struct {
+    const struct limit_config *limits;
+    size_t n;
+} presets[] = {
+    [PRESET_NONE] = {NULL, 0},
+    [PRESET_EXCHANGE_ONLINE] = {exchange_online, sizeof exchange_online / sizeof exchange_online[0]},
+    [PRESET_STANDARD] = {standard, sizeof standard / sizeof standard[0]},
+};
+
+static bool is_replaced(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_limits; i++)
+        if (strcmp(c->limits[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+int preset_add(struct reader *r)
+{
+    struct config *c = r->config;
+    struct limit_config *limits;
+    size_t n = 0;
+
+    if (c->preset == PRESET_NONE)
+        return 0;
+    limits = config_alloc(r, CONFIG_LIMITS_MAX, sizeof *limits);
+    if (limits == NULL)
+        return -1;
+    for (size_t i = 0; i < presets[c->preset].n; i++)
+        if (!is_replaced(c, presets[c->preset].limits[i].name))
+            limits[n++] = presets[c->preset].limits[i];
+    if (n + c->n_limits > CONFIG_LIMITS_MAX)
+        return setting_error(r, NULL, "limits: %zu limits, with the preset's; at most %d are allowed", n + c->n_limits,
+                             CONFIG_LIMITS_MAX);
+    if (c->n_limits > 0)
+        memcpy(limits + n, c->limits, c->n_limits * sizeof *limits);
+    c->limits = limits;
+    c->n_limits += n;
+    return 0;
+}

@@ -1,0 +1,341 @@
+#include "core/config/config_table.h"
+
+#include "core/base/quote.h"
+#include "core/mail/reply_text.h"
+
+#include <arpa/inet.h>
+#include <sys/un.h>
+
+/* policyd, milter, and the texts of replies. */
+
+#define LISTENERS_MAX 64
+#define FD_MIN 3 /* where a service manager begins to count (sd_listen_fds(3)) */
+#define FD_MAX 1023
+#define PORT_MAX 65535
+#define SOCKET_PATH_MAX (sizeof((struct sockaddr_un *)0)->sun_path - 1)
+#define SOCKET_MODE 0660
+#define LISTENER_FORM "expected unix:/path, inet:192.0.2.1:10040, inet6:[::1]:10040 or fd:3"
+
+/* ---- listeners ---- */
+
+static int parse_unix(struct reader *r, struct slice text, struct listener_config *l, struct error *e)
+{
+    if (text.n == 0 || text.p[0] != '/' || text.n > SOCKET_PATH_MAX)
+        return error_set(e, "\"unix:%s\": expected an absolute path of at most %zu bytes behind \"unix:\"",
+                         quote(text).text, SOCKET_PATH_MAX);
+    l->path = config_keep(r, text);
+    return l->path != NULL ? 0 : -1;
+}
+
+static int parse_fd(struct reader *r, struct slice text, struct listener_config *l, struct error *e)
+{
+    unsigned long long fd;
+
+    (void)r;
+    if (!slice_to_u64(text, FD_MAX, &fd) || fd < FD_MIN)
+        return error_set(e, "\"fd:%s\": expected the number of a passed socket, %d to %d", quote(text).text, FD_MIN,
+                         FD_MAX);
+    l->fd = (int)fd;
+    return 0;
+}
+
+/* "host:port"; an IPv6 host stands in square brackets. The host is numeric: no name is looked up for a socket. */
+static int parse_tcp(struct reader *r, struct slice text, int family, struct listener_config *l, struct error *e)
+{
+    const char *colon = text.n > 0 ? memrchr(text.p, ':', text.n) : NULL;
+    struct slice host = {text.p, colon != NULL ? (size_t)(colon - text.p) : 0}, port_text;
+    unsigned char binary[16];
+    unsigned long long port;
+
+    if (colon == NULL)
+        return error_set(e, "\"%s\" has no port; " LISTENER_FORM, quote(text).text);
+    port_text = (struct slice){colon + 1, text.n - host.n - 1};
+    if (!slice_to_u64(port_text, PORT_MAX, &port) || port == 0)
+        return error_set(e, "\"%s\" is no port; expected 1 to %d", quote(port_text).text, PORT_MAX);
+    if (family == AF_INET6 && host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = (struct slice){host.p + 1, host.n - 2};
+    else if (family == AF_INET6)
+        return error_set(e, "\"%s\": an IPv6 address stands in brackets; " LISTENER_FORM, quote(text).text);
+    if ((l->host = config_keep(r, host)) == NULL)
+        return -1;
+    if (inet_pton(family, l->host, binary) != 1)
+        return error_set(e, "\"%s\" is no %s address; " LISTENER_FORM, quote(host).text,
+                         family == AF_INET ? "IPv4" : "IPv6");
+    l->port = (uint16_t)port;
+    return 0;
+}
+
+static int parse_address(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    struct listener_config *l = at;
+    struct slice kind, rest;
+
+    *l = (struct listener_config){.fd = -1, .socket_mode = SOCKET_MODE};
+    if ((l->address = config_keep(r, text)) == NULL)
+        return -1;
+    (void)slice_cut(text, ':', &kind, &rest);
+    if (slice_eq(kind, SLICE("unix")))
+        return parse_unix(r, rest, l, e);
+    if (slice_eq(kind, SLICE("inet")))
+        return parse_tcp(r, rest, AF_INET, l, e);
+    if (slice_eq(kind, SLICE("inet6")))
+        return parse_tcp(r, rest, AF_INET6, l, e);
+    if (slice_eq(kind, SLICE("fd")))
+        return parse_fd(r, rest, l, e);
+    return error_set(e, "\"%s\": " LISTENER_FORM, quote(text).text);
+}
+
+static int parse_socket_mode(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    unsigned mode = 0;
+
+    (void)r;
+    for (size_t i = 0; i < text.n; i++)
+        mode = text.p[i] >= '0' && text.p[i] <= '7' && mode <= 0777 ? 8 * mode + (unsigned)(text.p[i] - '0') : 01000;
+    if (text.n < 3 || text.n > 4 || mode > 0777)
+        return error_set(e, "\"%s\": expected permissions in octal digits, \"0600\" to \"0777\"", quote(text).text);
+    *(unsigned *)at = mode;
+    return 0;
+}
+
+/* What the listener does not say is as in the general section "tls". */
+static int read_listener_tls(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct listener_config *l = at;
+
+    l->tls = r->config->tls;
+    if (s == NULL)
+        return 0;
+    if (!config_setting_is_group(s))
+        return setting_error(r, s, "found %s; expected a group: { ... }", setting_found(s).text);
+    l->has_tls = true;
+    return section_read(r, s, row->section, &l->tls);
+}
+
+static const struct setting listener_tls_rows[] = {
+    {"required", SETTING_BOOL, AT(struct tls_config, required)},
+    {"minimum", SETTING_CHOICE, AT(struct tls_config, minimum), .choices = tls_minimums},
+};
+static const struct section listener_tls_section = {ROWS(listener_tls_rows)};
+
+/* ---- what stands before Postfix ---- */
+
+static const struct choice front_tls[] = {
+    {"1.0", TLS_1_0}, {"1.1", TLS_1_1}, {"1.2", TLS_1_2}, {"1.3", TLS_1_3}, {NULL, 0}};
+
+static bool is_of_method(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+static int parse_method(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    bool good = text.n > 0 && text.n <= METHOD_MAX;
+    struct buf b = buf_over(at, METHOD_MAX + 1);
+
+    (void)r;
+    for (size_t i = 0; i < text.n; i++)
+        good &= is_of_method(text.p[i]);
+    if (!good)
+        return error_set(e, "\"%s\": expected a SASL mechanism, such as XOAUTH2 or PLAIN, or unknown",
+                         quote(text).text);
+    buf_add(&b, text);
+    return 0;
+}
+
+static const struct setting front_rows[] = {
+    {"tls", SETTING_CHOICE, AT(struct front_config, tls), .choices = front_tls},
+    {"method", SETTING_PARSED, AT(struct front_config, method), .parse = parse_method,
+     .allowed = "a SASL mechanism, or unknown"},
+};
+static const struct section front_section = {ROWS(front_rows)};
+
+/* ---- a listener ---- */
+
+static int check_listener(struct reader *r, const config_setting_t *s, void *target)
+{
+    const struct listener_config *l = target;
+
+    for (const char *const *name = (const char *const[]){"mode", "group", NULL}; *name != NULL; name++) {
+        const config_setting_t *member = config_setting_get_member(s, *name);
+
+        if (member != NULL && l->path == NULL)
+            return setting_error(r, member, "is for unix: sockets only; %s has no permissions of its own", l->address);
+    }
+    return 0;
+}
+
+static const struct setting listener_rows[] = {
+    /* The address first: it makes the struct new. */
+    {"address", SETTING_PARSED, .required = true, .parse = parse_address, .allowed = LISTENER_FORM},
+    {"mode", SETTING_PARSED, AT(struct listener_config, socket_mode), .parse = parse_socket_mode, .standard = "0660",
+     .allowed = "octal permissions"},
+    {"group", SETTING_PARSED, AT(struct listener_config, socket_group), .parse = parse_name,
+     .allowed = "the name of a group of users"},
+    {"tls", SETTING_OWN, .read = read_listener_tls, .section = &listener_tls_section, .allowed = "a group"},
+    {"front", SETTING_SECTION, AT(struct listener_config, front), .section = &front_section},
+};
+static const struct section listener_section = {ROWS(listener_rows), .check = check_listener};
+
+/* One listener: a text, or a group for more than its address. */
+static int read_listener(struct reader *r, const config_setting_t *s, const struct setting *row,
+                         struct listener_config *l)
+{
+    struct slice text;
+
+    if (s != NULL && config_setting_is_group(s))
+        return section_read(r, s, &listener_section, l);
+    if (setting_text(r, s, row, &text) != 0)
+        return -1;
+    if (parse_address(r, text, l, r->e) != 0)
+        return setting_error_around(r, s);
+    l->tls = r->config->tls;
+    return 0;
+}
+
+static bool is_many(const config_setting_t *s)
+{
+    return s != NULL && (config_setting_is_list(s) || config_setting_is_array(s));
+}
+
+static int read_listeners(struct reader *r, const config_setting_t *s, const struct setting *row,
+                          struct listener_config **list, size_t *n_list)
+{
+    int n = is_many(s) ? config_setting_length(s) : 1;
+
+    if (n > LISTENERS_MAX)
+        return setting_error(r, s, "%d listeners; at most %d are allowed", n, LISTENERS_MAX);
+    if (n == 0)
+        return 0;
+    if ((*list = config_alloc(r, (size_t)n, sizeof **list)) == NULL)
+        return -1;
+    for (; *n_list < (size_t)n; (*n_list)++) {
+        const config_setting_t *one = is_many(s) ? config_setting_get_elem(s, (unsigned)*n_list) : s;
+        struct listener_config *l = &(*list)[*n_list];
+
+        if (read_listener(r, one, row, l) != 0)
+            return -1;
+        for (const struct listener_config *other = *list; other < l; other++)
+            if (strcmp(other->address, l->address) == 0)
+                return setting_error(r, one, "%s stands here twice", l->address);
+    }
+    return 0;
+}
+
+static int read_policyd_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct policyd_config *policyd = at;
+
+    return read_listeners(r, s, row, &policyd->listen, &policyd->n_listen);
+}
+
+/* An empty text: the milter is not used. */
+static int read_milter_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    const struct policyd_config *policyd = &r->config->policyd;
+    struct milter_config *milter = at;
+
+    if (s != NULL && config_setting_type(s) == CONFIG_TYPE_STRING && config_setting_get_string(s)[0] == '\0')
+        return 0;
+    if (read_listeners(r, s, row, &milter->listen, &milter->n_listen) != 0)
+        return -1;
+    /* Descriptors are each process's own: both programs may be given theirs as fd:3. */
+    for (size_t i = 0; i < policyd->n_listen; i++)
+        for (size_t j = 0; j < milter->n_listen; j++)
+            if (milter->listen[j].fd < 0 && strcmp(policyd->listen[i].address, milter->listen[j].address) == 0)
+                return setting_error(r, s, "%s is one of policyd.listen already", milter->listen[j].address);
+    return 0;
+}
+
+static int check_milter(struct reader *r, const config_setting_t *s, void *target)
+{
+    const struct milter_config *milter = target;
+
+    for (size_t i = 0; i < milter->n_listen && !milter->allow_inet; i++)
+        if (milter->listen[i].host != NULL)
+            return setting_error(
+                r, config_setting_get_member(s, "listen"),
+                "%s: whoever can connect to a milter can end it with one malformed packet (libmilter), "
+                "and here every user of this host can; expected unix:/path, whose permissions keep "
+                "others out, or milter.allow_inet = true beside it",
+                milter->listen[i].address);
+    return 0;
+}
+
+static const struct setting policyd_rows[] = {
+    {"listen", SETTING_OWN, .read = read_policyd_listeners, .section = &listener_section,
+     .standard = "unix:/run/postern/policyd.sock", .allowed = LISTENER_FORM},
+    {"workers", SETTING_NUMBER, AT(struct policyd_config, workers), .standard = "2", .least = 1, .most = 256},
+    {"max_connections", SETTING_NUMBER, AT(struct policyd_config, max_connections), .standard = "20000", .least = 1,
+     .most = 1000000},
+    {"idle_timeout", SETTING_DURATION, AT(struct policyd_config, idle_timeout_s), .standard = "1100s", .least = 1,
+     .most = 7 * 86400},
+    {"request_timeout", SETTING_DURATION, AT(struct policyd_config, request_timeout_s), .standard = "10s", .least = 1,
+     .most = 3600},
+};
+const struct section policyd_section = {ROWS(policyd_rows)};
+
+static const struct setting milter_rows[] = {
+    {"listen", SETTING_OWN, .read = read_milter_listeners, .section = &listener_section,
+     .standard = "unix:/run/postern/milter.sock", .allowed = LISTENER_FORM},
+    {"timeout", SETTING_DURATION, AT(struct milter_config, timeout_s), .standard = "10m", .least = 10,
+     .most = 7 * 86400},
+    {"allow_inet", SETTING_BOOL, AT(struct milter_config, allow_inet), .standard = "false"},
+};
+const struct section milter_section = {ROWS(milter_rows), .check = check_milter};
+
+/* ---- replies ---- */
+
+static int unknown_reason(const struct reader *r, const config_setting_t *s)
+{
+    const char *names[REASON_COUNT], *meant;
+    char text[600];
+    struct buf b = BUF_OVER(text);
+    size_t n = 0;
+
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        if (reason_row((enum reason)i)->reply != NULL)
+            names[n++] = reason_row((enum reason)i)->name;
+    meant = config_suggest(slice_of(config_setting_name(s)), names, n);
+    if (meant != NULL)
+        return setting_error(r, s, "no reason that is replied to; did you mean \"%s\"?", meant);
+    for (size_t i = 0; i < n; i++)
+        buf_addf(&b, "%s%s", i > 0 ? ", " : "", names[i]);
+    return setting_error(r, s, "no reason that is replied to. There are: %s", text);
+}
+
+static int read_reply(struct reader *r, const config_setting_t *s, struct reply_config *reply)
+{
+    static const struct setting reply_row = {"", SETTING_PARSED, .allowed = "a reply such as 550 5.7.1 Not allowed"};
+    enum reason reason;
+    struct slice text;
+
+    if (!reason_find(slice_of(config_setting_name(s)), &reason) || reason_row(reason)->reply == NULL)
+        return unknown_reason(r, s);
+    if (setting_text(r, s, &reply_row, &text) != 0)
+        return -1;
+    if (reply_check(text, r->e) != 0 || reply_text_check(text, r->e) != 0)
+        return setting_error_around(r, s);
+    *reply = (struct reply_config){.reason = reason_row(reason)->name, .text = config_keep(r, text)};
+    return reply->text != NULL ? 0 : -1;
+}
+
+int read_replies(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct config *c = at;
+    size_t n;
+
+    (void)row;
+    if (s == NULL)
+        return 0;
+    if (!config_setting_is_group(s))
+        return setting_error(r, s, "found %s; expected a group: { mailbox-disabled = \"550 ...\"; }",
+                             setting_found(s).text);
+    n = (size_t)config_setting_length(s);
+    if ((c->replies = config_alloc(r, n, sizeof *c->replies)) == NULL)
+        return -1;
+    for (; c->n_replies < n; c->n_replies++)
+        if (read_reply(r, config_setting_get_elem(s, (unsigned)c->n_replies), &c->replies[c->n_replies]) != 0)
+            return -1;
+    return 0;
+}

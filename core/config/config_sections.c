@@ -1,0 +1,266 @@
+#include "core/config/config_table.h"
+
+#include "core/base/quote.h"
+
+#include <syslog.h>
+
+/* The whole, and the sections about what a login may do. */
+
+#define STATE_ENTRIES_MIN 1024
+#define STATE_ENTRIES_MAX (1u << 28) /* 4 GiB of counters */
+#define STATE_BLOCKS_MIN 16
+#define STATE_BLOCKS_MAX (1u << 20)
+#define RECIPIENTS_MAX 1000000
+
+const struct choice mode_choices[] = {{"enforce", MODE_ENFORCE}, {"monitor", MODE_MONITOR}, {NULL, 0}};
+
+/* ---- log, state, mirror ---- */
+
+static const struct choice log_targets[] = {{"syslog", LOG_TO_SYSLOG}, {"stderr", LOG_TO_STDERR}, {NULL, 0}};
+static const struct choice log_formats[] = {{"text", LOG_TEXT}, {"json", LOG_JSON}, {NULL, 0}};
+static const struct choice facilities[] = {
+    {"mail", LOG_MAIL},     {"daemon", LOG_DAEMON},
+    {"auth", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV},
+    {"user", LOG_USER},     {"local0", LOG_LOCAL0},
+    {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2},
+    {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4},
+    {"local5", LOG_LOCAL5}, {"local6", LOG_LOCAL6},
+    {"local7", LOG_LOCAL7}, {NULL, 0},
+};
+
+static const struct setting log_rows[] = {
+    {"to", SETTING_CHOICE, AT(struct log_config, to), .choices = log_targets, .standard = "syslog"},
+    {"format", SETTING_CHOICE, AT(struct log_config, format), .choices = log_formats, .standard = "text"},
+    {"facility", SETTING_CHOICE, AT(struct log_config, facility), .choices = facilities, .standard = "mail"},
+};
+static const struct section log_section = {ROWS(log_rows)};
+
+/* Before the state had a folder of its own, this was the default, and stood in the example: the file has moved into the
+ * folder of that name (core/state/state_file.h). */
+#define STATE_FILE "/var/lib/postern/state/state"
+#define STATE_FILE_BEFORE "/var/lib/postern/state"
+
+static int parse_state_file(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    return parse_path(r, slice_eq(text, SLICE(STATE_FILE_BEFORE)) ? SLICE(STATE_FILE) : text, at, e);
+}
+
+static const struct setting state_rows[] = {
+    {"file", SETTING_PARSED, AT(struct config, state_path), .parse = parse_state_file, .standard = STATE_FILE},
+    {"entries", SETTING_NUMBER, AT(struct config, state_entries), .standard = "1048576", .least = STATE_ENTRIES_MIN,
+     .most = STATE_ENTRIES_MAX},
+    {"blocks", SETTING_NUMBER, AT(struct config, state_blocks), .standard = "4096", .least = STATE_BLOCKS_MIN,
+     .most = STATE_BLOCKS_MAX},
+};
+static const struct section state_section = {ROWS(state_rows)};
+
+/* "" switches it off. */
+static int parse_journal(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    static const char *const none = "";
+
+    if (text.n > 0)
+        return parse_path(r, text, at, e);
+    memcpy(at, &none, sizeof none);
+    return 0;
+}
+
+/* Without a user and password: a secret would be in a file that many may read. */
+static int parse_proxy(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    const char *kept;
+
+    if (text.n > 0 && ((!slice_starts_with(text, SLICE("http://")) && !slice_starts_with(text, SLICE("https://"))) ||
+                       memchr(text.p, '@', text.n) != NULL || text.n > 300))
+        return error_set(e, "\"%s\": expected http://host:port or https://host:port, or \"\" for no proxy",
+                         quote(text).text);
+    if ((kept = config_keep(r, text)) == NULL)
+        return -1;
+    memcpy(at, &kept, sizeof kept);
+    return 0;
+}
+
+static const struct choice closings[] = {{"apply", CLOSING_APPLIES}, {"wait", CLOSING_WAITS}, {NULL, 0}};
+
+static const struct setting mirror_rows[] = {
+    {"max_change", SETTING_NUMBER, AT(struct config, mirror_max_change), .standard = "10", .least = 0, .most = 100},
+    {"closing", SETTING_CHOICE, AT(struct config, mirror_closing), .choices = closings, .standard = "apply"},
+    {"deadline", SETTING_DURATION, AT(struct config, mirror_deadline_s), .standard = "3h", .least = 10,
+     .most = 2 * 86400},
+    {"stall_timeout", SETTING_DURATION, AT(struct config, mirror_stall_timeout_s), .standard = "2m", .least = 1,
+     .most = 3600},
+    {"page_size", SETTING_NUMBER, AT(struct config, mirror_page_size), .standard = "1000", .least = 1, .most = 1000},
+    {"proxy", SETTING_PARSED, AT(struct config, mirror_proxy), .parse = parse_proxy,
+     .allowed = "http://host:port, or nothing for none"},
+};
+static const struct section mirror_section = {ROWS(mirror_rows)};
+
+/* ---- what a login may do ---- */
+
+static const struct choice unlisted[] = {
+    {"reject", UNLISTED_REJECT}, {"tenant", UNLISTED_TENANT}, {"allow", UNLISTED_ALLOW}, {NULL, 0}};
+
+static const struct setting smtp_auth_rows[] = {
+    {"unlisted", SETTING_CHOICE, AT(struct smtp_auth_config, unlisted), .choices = unlisted, .standard = "reject"},
+    {"security_defaults", SETTING_BOOL, AT(struct smtp_auth_config, security_defaults), .standard = "true"},
+    {"authentication_policy", SETTING_BOOL, AT(struct smtp_auth_config, authentication_policy), .standard = "true"},
+    {"allow_file", SETTING_OWN, AT(struct smtp_auth_config, allow), .read = read_list_file, .allowed = "a file name"},
+    {"deny_file", SETTING_OWN, AT(struct smtp_auth_config, deny), .read = read_list_file, .allowed = "a file name"},
+    {"logins_file", SETTING_OWN, AT(struct smtp_auth_config, logins), .read = read_pairs_file,
+     .allowed = "a file name"},
+    {"on_premises_file", SETTING_OWN, AT(struct smtp_auth_config, on_premises), .read = read_list_file,
+     .allowed = "a file name"},
+    {"mode", SETTING_CHOICE, AT(struct smtp_auth_config, mode), .choices = mode_choices, .standard = "enforce"},
+};
+static const struct section smtp_auth_section = {ROWS(smtp_auth_rows)};
+
+static const struct choice sender_rules[] = {
+    {"own", SENDER_OWN}, {"domain", SENDER_DOMAIN}, {"any", SENDER_ANY}, {NULL, 0}};
+static const struct choice null_senders[] = {
+    {"dsn", NULL_DSN}, {"reject", NULL_REJECT}, {"allow", NULL_ALLOW}, {NULL, 0}};
+
+static int parse_separator(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    char *separators = at;
+    bool good = text.n <= SEPARATORS_MAX;
+
+    (void)r;
+    memset(separators, 0, SEPARATORS_MAX + 1);
+    for (size_t i = 0; good && i < text.n; i++) {
+        good = text.p[i] != '\0' && strchr("+-=_#", text.p[i]) != NULL && strchr(separators, text.p[i]) == NULL;
+        separators[i] = text.p[i];
+    }
+    return good ? 0
+                : error_set(e, "\"%s\": expected some of + - = _ #, each once, or nothing for no sub-addresses",
+                            quote(text).text);
+}
+
+static int check_sender_exception(struct reader *r, const config_setting_t *s, void *target)
+{
+    const struct sender_exception *exception = target;
+    bool user = config_setting_get_member(s, "user") != NULL, group = config_setting_get_member(s, "group") != NULL;
+
+    if (user == group)
+        return setting_error(r, s, "an exception is for one of user or group; found %s", user ? "both" : "neither");
+    if (exception->senders == NULL)
+        return setting_error(r, s, "an exception needs senders or senders_file: what may be sent as");
+    for (const struct sender_exception *other = r->config->sender.exceptions; other < exception; other++)
+        if (other->of == exception->of && strcmp(other->name, exception->name) == 0)
+            return setting_error(r, s, "a second exception for \"%s\"", exception->name);
+    return 0;
+}
+
+static int parse_sender_user(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    struct sender_exception *exception = at;
+
+    exception->of = EXCEPT_USER;
+    return parse_user_name(r, text, &exception->name, e);
+}
+
+static int parse_sender_group(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    struct sender_exception *exception = at;
+
+    exception->of = EXCEPT_GROUP;
+    return parse_group_name(r, text, &exception->group, &exception->name, e);
+}
+
+static const struct setting sender_exception_rows[] = {
+    {"user", SETTING_PARSED, .parse = parse_sender_user, .allowed = "an address or an account name"},
+    {"group", SETTING_PARSED, .parse = parse_sender_group, .allowed = "the name of a group"},
+    {"senders_file", SETTING_OWN, AT(struct sender_exception, senders), .read = read_senders_file,
+     .allowed = "a file name"},
+    {"senders", SETTING_OWN, AT(struct sender_exception, senders), .read = read_senders,
+     .allowed = "addresses, @domains, @.domains"},
+};
+static const struct section sender_exception_section = {ROWS(sender_exception_rows), .check = check_sender_exception,
+                                                        .size = sizeof(struct sender_exception), .most = 1024};
+
+static const struct setting sender_rows[] = {
+    {"envelope", SETTING_CHOICE, AT(struct sender_config, envelope), .choices = sender_rules, .standard = "own"},
+    {"header_from", SETTING_CHOICE, AT(struct sender_config, header_from), .choices = sender_rules, .standard = "own"},
+    {"add_missing_from", SETTING_BOOL, AT(struct sender_config, add_missing_from), .standard = "true"},
+    {"null_sender", SETTING_CHOICE, AT(struct sender_config, null_sender), .choices = null_senders, .standard = "dsn"},
+    {"separator", SETTING_PARSED, AT(struct sender_config, separator), .parse = parse_separator, .standard = "+",
+     .allowed = "some of + - = _ #, or nothing"},
+    {"except", SETTING_SECTIONS, AT(struct sender_config, exceptions),
+     .count_offset = offsetof(struct sender_config, n_exceptions), .section = &sender_exception_section},
+    {"mode", SETTING_CHOICE, AT(struct sender_config, mode), .choices = mode_choices, .standard = "enforce"},
+};
+static const struct section sender_section = {ROWS(sender_rows)};
+
+static const struct setting tls_rows[] = {
+    {"required", SETTING_BOOL, AT(struct config, tls.required), .standard = "true"},
+    {"minimum", SETTING_CHOICE, AT(struct config, tls.minimum), .choices = tls_minimums, .standard = "1.2"},
+    {"mode", SETTING_CHOICE, AT(struct config, tls_mode), .choices = mode_choices, .standard = "enforce"},
+};
+static const struct section tls_section = {ROWS(tls_rows)};
+
+static const struct setting recipients_rows[] = {
+    {"max", SETTING_NUMBER, AT(struct config, max_recipients), .standard = "1000", .least = 0, .most = RECIPIENTS_MAX},
+    {"mode", SETTING_CHOICE, AT(struct config, recipients_mode), .choices = mode_choices, .standard = "enforce"},
+};
+static const struct section recipients_section = {ROWS(recipients_rows)};
+
+/* ---- the whole ---- */
+
+static const struct choice unauthenticated[] = {{"ignore", false}, {"reject", true}, {NULL, 0}};
+static const struct choice presets[] = {
+    {"standard", PRESET_STANDARD}, {"exchange-online", PRESET_EXCHANGE_ONLINE}, {"none", PRESET_NONE}, {NULL, 0}};
+static const struct choice charges[] = {
+    {"auto", CHARGE_AUTO}, {"policyd", CHARGE_POLICYD}, {"milter", CHARGE_MILTER}, {NULL, 0}};
+
+/* With one tenant a login without a domain can only be its. Without tenants here, the directory alone knows them. */
+static int check_config(struct reader *r, const config_setting_t *s, void *target)
+{
+    struct config *c = target;
+
+    if (c->default_tenant == NULL && c->n_tenants == 1)
+        c->default_tenant = c->tenants[0].name;
+    if (c->default_tenant != NULL && !tenant_is_known(c, c->default_tenant))
+        return setting_error(r, s != NULL ? config_setting_get_member(s, "default_tenant") : NULL,
+                             "\"%s\" is not among the tenants of this file", c->default_tenant);
+    return tenants_check(r, s != NULL ? config_setting_get_member(s, "tenants") : NULL) == 0 ? preset_add(r) : -1;
+}
+
+/* In the order of reading: what names something comes behind what it names. */
+static const struct setting config_rows[] = {
+    {"mode", SETTING_CHOICE, AT(struct config, mode), .choices = mode_choices, .standard = "enforce"},
+    {"directory", SETTING_PATH, AT(struct config, directory), .standard = "/var/lib/postern/directory"},
+    {"state", SETTING_SECTION, .section = &state_section},
+    {"journal", SETTING_PARSED, AT(struct config, journal), .parse = parse_journal,
+     .standard = "/var/lib/postern/journal", .allowed = "a folder, or nothing for none"},
+    {"blocks", SETTING_SECTION, .section = &blocks_section},
+    {"never_block", SETTING_OWN, .read = read_never_block, .allowed = "logins, @domains, networks"},
+    {"known_networks", SETTING_OWN, .read = read_known_networks, .allowed = "networks"},
+    {"log", SETTING_SECTION, AT(struct config, log), .section = &log_section},
+    {"default_tenant", SETTING_PARSED, AT(struct config, default_tenant), .parse = parse_name,
+     .allowed = "the name of a tenant"},
+    {"tenants", SETTING_SECTIONS, AT(struct config, tenants), .count_offset = offsetof(struct config, n_tenants),
+     .section = &tenant_section},
+    {"groups", SETTING_SECTIONS, AT(struct config, groups), .count_offset = offsetof(struct config, n_groups),
+     .section = &group_section},
+    {"smtp_auth", SETTING_SECTION, AT(struct config, smtp_auth), .section = &smtp_auth_section},
+    {"sender", SETTING_SECTION, AT(struct config, sender), .section = &sender_section},
+    {"tls", SETTING_SECTION, .section = &tls_section},
+    {"recipients", SETTING_SECTION, .section = &recipients_section},
+    {"client_ipv6_prefix_length", SETTING_NUMBER, AT(struct config, client_ipv6_prefix_length), .standard = "64",
+     .least = 32, .most = 128},
+    {"unauthenticated", SETTING_CHOICE, AT(struct config, reject_unauthenticated), .choices = unauthenticated,
+     .standard = "ignore"},
+    {"connectors", SETTING_SECTIONS, AT(struct config, connectors),
+     .count_offset = offsetof(struct config, n_connectors), .section = &connector_section},
+    {"preset", SETTING_CHOICE, AT(struct config, preset), .choices = presets, .standard = "standard"},
+    {"limits", SETTING_SECTIONS, AT(struct config, limits), .count_offset = offsetof(struct config, n_limits),
+     .section = &limit_section},
+    {"charge", SETTING_CHOICE, AT(struct config, charge), .choices = charges, .standard = "auto"},
+    {"policyd", SETTING_SECTION, AT(struct config, policyd), .section = &policyd_section},
+    {"milter", SETTING_SECTION, AT(struct config, milter), .section = &milter_section},
+    {"replies", SETTING_OWN, .read = read_replies, .allowed = "texts by the names of reasons"},
+    {"mirror", SETTING_SECTION, .section = &mirror_section},
+    {"spool", SETTING_PATH, AT(struct config, spool), .standard = "/var/lib/postern/spool"},
+    {"alerts", SETTING_SECTIONS, AT(struct config, alerts), .count_offset = offsetof(struct config, n_alerts),
+     .section = &alert_section},
+};
+const struct section config_section = {ROWS(config_rows), .check = check_config};

@@ -1,0 +1,39 @@
+/*
+ * What a block stands on: its key, made of those of core/decide/keys.h, its subject in words, and the counter of how
+ * often the same was blocked before.
+ */
+#ifndef POSTERN_BLOCK_KEYS_H
+#define POSTERN_BLOCK_KEYS_H
+
+#include "core/decide/decide.h"
+
+/* A block for refusals without a login stands beside one for all, on a key of its own. */
+#define OF_STRANGERS 0x10000u
+
+/*
+ * What a limit with THEN_BLOCK blocks: sets key, prefix, and the subject in words ("user sean@contoso.example"). The
+ * configuration allows such limits only for one of user, login, client, client_net, connector.
+ */
+void key_of_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  const struct limit_config *limit, struct block *block);
+
+/*
+ * The same for an operator, on one part: PER_USER of the identity (PER_LOGIN where the login has no mailbox of its
+ * own), PER_LOGIN, PER_CLIENT of the submission, PER_CONNECTOR of the identity.
+ */
+void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                     enum limit_key_part part, struct block *block);
+/* Whom the subject of such a block names, as he typed it, into mem. False when the name was cut, and for no name. */
+bool block_subject_name(const struct block *block, char *mem, size_t cap, struct slice *name);
+void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block);
+
+/*
+ * Makes the block of the submission's client, or of a network, one of strangers: it holds for who has no login, and for
+ * logins from networks that are not trusted (core/decide/familiar.h), beside one that holds for all.
+ */
+void key_of_strangers(const struct decide_context *c, const struct submission *s, struct block *block);
+
+/* The counter of automatic blocks that were made of the same subject lately; block_key is the block's. */
+struct charge block_history(const struct decide_context *c, uint64_t block_key);
+
+#endif

@@ -1,0 +1,19 @@
+/* Step 2: is who sends blocked? And whom no limit may block. */
+#ifndef POSTERN_BLOCKED_H
+#define POSTERN_BLOCKED_H
+
+#include "core/decide/decide.h"
+
+/* Does never_block protect the user or login (by any address of its mailbox), the client, or its network? */
+bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                   enum limit_key_part part);
+
+/* Is this block one on who sends? For explain. */
+bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                const struct block *block);
+
+/* Is one of the submission's user, login, client, client network or connector blocked? *until_ns is the latest end. */
+bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  uint64_t *until_ns);
+
+#endif

@@ -1,0 +1,112 @@
+#include "core/base/clock.h"
+#include "core/decide/decide_steps.h"
+#include "core/mail/reply_text.h"
+
+static struct slice reply_for(const struct config *config, enum reason reason)
+{
+    const struct reason_row *row = reason_row(reason);
+
+    for (size_t i = 0; i < config->n_replies; i++)
+        if (strcmp(config->replies[i].reason, row->name) == 0)
+            return slice_of(config->replies[i].text);
+    return slice_of(row->reply);
+}
+
+void verdict_refuse(const struct config *config, const struct submission *s, struct verdict *v, enum reason reason)
+{
+    const struct reply_facts facts = {.limit = v->limit,
+                                      .retry_s = (v->retry_ns + NS_PER_S - 1) / NS_PER_S,
+                                      .client = s->has_client ? &s->client : NULL,
+                                      .login = s->login_text};
+
+    v->reason = reason;
+    v->reply = reply_text_fill(reply_for(config, reason), &facts, v->reply_text);
+    v->action = v->reply.n > 0 && v->reply.p[0] == '5' ? ACTION_REJECT : ACTION_DEFER;
+}
+
+bool in_monitor_mode(const struct deciding *d, enum mode rule_mode)
+{
+    const struct identity *id = &d->v->identity;
+
+    return rule_mode == MODE_MONITOR || d->c->config->mode == MODE_MONITOR ||
+           (id->tenant_config != NULL && id->tenant_config->mode == MODE_MONITOR) ||
+           (id->connector != NULL && id->connector->mode == MODE_MONITOR);
+}
+
+bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode)
+{
+    struct verdict *v = d->v;
+
+    if (in_monitor_mode(d, rule_mode)) {
+        trace_add(d->trace, "would refuse: %s (monitor mode)", reason_row(reason)->name);
+        if (!v->monitored) {
+            v->monitored = true;
+            v->monitored_reason = reason;
+            v->monitored_limit = v->limit;
+        }
+        v->limit = NULL;
+        return false;
+    }
+    verdict_refuse(d->c->config, d->s, v, reason);
+    trace_add(d->trace, "refuse: %s (%.*s)", reason_row(reason)->name, SLICE_ARG(v->reply));
+    return true;
+}
+
+static void begin(struct verdict *v)
+{
+    v->action = ACTION_PASS;
+    v->reason = REASON_NOT_OURS;
+    v->reply = (struct slice){NULL, 0};
+    v->limit = NULL;
+    v->limit_row = NULL;
+    v->limit_key = 0;
+    v->retry_ns = 0;
+    v->monitored = false;
+    v->monitored_reason = REASON_NOT_OURS;
+    v->monitored_limit = NULL;
+    v->fault = NULL;
+    v->fault_field = HEADER_FROM;
+    v->fault_address = (struct slice){NULL, 0};
+    v->add_from = NULL;
+    v->would_add_from = false;
+    v->recipient_internal = false;
+    v->identity = (struct identity){0};
+    v->plan.n = 0;
+    v->plan.marks = false;
+}
+
+static bool (*const steps[])(struct deciding *) = {
+    step_blocked, step_restricted, step_tls, step_allowed, step_sender, step_recipients, step_limits,
+};
+
+bool decide_who(struct deciding *d)
+{
+    const struct identity *id = &d->v->identity;
+
+    begin(d->v);
+    if (d->s->stage == STAGE_CONNECT || step_who(d))
+        return true;
+    if (!id->authenticated && id->connector == NULL)
+        return true;
+    d->v->reason = id->authenticated ? REASON_ALLOWED : REASON_CONNECTOR;
+    limits_gather(d);
+    return false;
+}
+
+void decide_rest(struct deciding *d)
+{
+    d->repeated = d->s->stage == STAGE_RCPT && recipient_is_repeated(d->r, d->c, d->s);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i](d))
+            return;
+    trace_add(d->trace, "let through%s", d->v->action == ACTION_HOLD ? " into the hold queue" : "");
+}
+
+void decide(const struct decide_context *context, const struct submission *submission,
+            const struct recipients *recipients, struct verdict *verdict, struct trace *trace)
+{
+    struct deciding d = {.c = context, .s = submission, .r = recipients, .v = verdict, .trace = trace};
+
+    if (!decide_who(&d))
+        decide_rest(&d);
+}

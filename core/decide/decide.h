@@ -1,0 +1,133 @@
+/*
+ * The decision: may this login, from this client, send this message now?
+ *
+ * decide() is a pure function of (submission, configuration, directory view, counters and blocks, time). It reads
+ * counters, but charges nothing; what would have to be charged is left in the verdict's plan (core/decide/limits.h). It
+ * does no I/O, allocates nothing and knows no clock, so that the same code serves policyd, the milter, "postern
+ * explain", the tests and the fuzzers.
+ */
+#ifndef POSTERN_DECIDE_H
+#define POSTERN_DECIDE_H
+
+#include "core/base/hash.h"
+#include "core/config/config.h"
+#include "core/decide/submission.h"
+#include "core/directory/directory.h"
+#include "core/mail/action.h"
+#include "core/mail/reason.h"
+#include "core/state/blocks.h"
+#include "core/state/counters.h"
+
+struct domain_cache;
+
+/* Tells configurations, generations of the directory and secrets apart, for what is remembered of them. */
+struct who_stamp {
+    uint64_t config;    /* 0: nothing is to be remembered */
+    uint64_t directory; /* directory_view_serial */
+    uint64_t secret;    /* its first half */
+};
+
+/* What a message was charged for already. */
+enum charged {
+    CHARGED_NOTHING,
+    CHARGED_BUT_BYTES, /* at DATA, where its size is not known yet */
+    CHARGED_ALL
+};
+
+/* What everything is decided by. Nothing is owned. */
+struct decide_context {
+    const struct config *config;
+    const struct directory_view *view; /* NULL: there is no directory */
+    const struct counters *counters;
+    const struct blocks *blocks;
+    const struct hash_secret *secret;
+    struct who_stamp stamp;       /* for the front end's memory of who a login is */
+    struct domain_cache *domains; /* core/directory/domain_cache.h; NULL: none */
+    bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
+    enum charged charged; /* before, here or by the other front end: those limits don't look at the message again */
+    uint64_t now_ns;      /* state time */
+    int64_t wall_s;       /* for the age of the directory */
+};
+
+/*
+ * The steps taken, one line each, for explain; NULL: nobody wants to know. The texts may hold what came from outside:
+ * it is escaped.
+ */
+struct trace {
+    struct buf *out;
+};
+
+/* Who sends, as far as step 1 found out. */
+struct identity {
+    bool authenticated;
+    const struct tenant_facts *tenant;         /* NULL: none found, or no directory */
+    const struct tenant_config *tenant_config; /* NULL: not configured */
+    struct mailbox_ref
+        claims[DIRECTORY_CLAIMS_MAX]; /* the mailboxes that claim the login; more than one: all must agree */
+    unsigned n_claims;
+    bool on_premises;                         /* Exchange Online's settings don't apply */
+    bool mapped;                              /* address: by the logins file */
+    bool completed;                           /* address: the name that was typed, in its tenant's domain */
+    struct address address;                   /* the login's address, where it has one */
+    const struct connector_config *connector; /* not authenticated: the client's; NULL: none */
+    /*
+     * Parts of keys; 0: no such part. login is what was typed; for one without a mailbox in the directory all spellings
+     * of it have the same. client is an IPv6 client's network (client_ipv6_prefix_length).
+     */
+    uint64_t user, login, client, tenant_hash;
+};
+
+#define PLAN_CHARGES_MAX COUNTERS_CHARGES_MAX
+
+/* What has to be charged, once, when the message passes. Filled by limits_look. */
+struct plan {
+    struct charge charges[PLAN_CHARGES_MAX];
+    const struct limit_config *limits[PLAN_CHARGES_MAX]; /* whose each charge is */
+    size_t n;
+    bool marks; /* some limit counts distinct things: limits_remember has work to do */
+};
+
+struct verdict {
+    enum action action;
+    enum reason reason;
+    struct slice reply; /* for ACTION_DEFER and ACTION_REJECT; constant, of the configuration, or in reply_text: who
+                         * copies a verdict has no reply in the copy */
+    const char *limit;  /* the limit's name, for the reasons of limits; else NULL */
+    const struct limit_config *limit_row;
+    uint64_t limit_key; /* its counter */
+    uint64_t retry_ns;  /* for REASON_LIMIT: when the same would pass */
+    bool monitored;     /* something would have been refused, but for a monitor mode */
+    enum reason monitored_reason;
+    const char *monitored_limit;
+    /* What is wrong with the header, where that is the reason or the monitored reason: "a route", "no such field" ...;
+     * constant text; NULL: it isn't. */
+    const char *fault;
+    enum header_field fault_field; /* with fault: the field in which it is */
+    struct slice fault_address; /* with fault: the address, or the text of a field that couldn't be read, raw and cut;
+                                 * empty: there is none. Valid as long as the submission's headers are. */
+    /* The message has no From: the milter is to add one of this address, which is the submission's sender, and valid as
+     * long; NULL: it has one, or is not to get one. */
+    const struct address *add_from;
+    bool would_add_from;     /* the same, but for a monitor mode */
+    bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
+    struct identity identity;
+    struct plan plan;
+    char reply_text[REPLY_MAX + 1];
+};
+
+void decide(const struct decide_context *context, const struct submission *submission,
+            const struct recipients *recipients, struct verdict *verdict, struct trace *trace);
+
+/*
+ * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it;
+ * one that is there already is not counted again. Without memory it is counted, but not told apart from others.
+ */
+void recipients_note(struct recipients *r, const struct decide_context *c, const struct submission *s,
+                     const struct verdict *v);
+
+/* Adds a line to the trace, where there is one: most decisions are made without, and pay for no arguments. The format
+ * is ours. */
+void trace_line(struct trace *trace, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define trace_add(trace, ...) ((trace) != NULL ? trace_line((trace), __VA_ARGS__) : (void)0)
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * The steps of the decision, in order (core/decide/decide.c). Each answers true when the decision is made, that is when
+ * it refused; a step in monitor mode notes what it would have refused and answers false. Not for use outside core/.
+ */
+#ifndef POSTERN_DECIDE_STEPS_H
+#define POSTERN_DECIDE_STEPS_H
+
+#include "core/decide/decide.h"
+
+/* A limit that may be for this submission, and its counter. */
+struct candidate {
+    const struct limit_config *limit;
+    uint64_t key;
+};
+
+struct deciding {
+    const struct decide_context *c;
+    const struct submission *s;
+    const struct recipients *r;
+    struct verdict *v;
+    struct trace *trace;
+    struct candidate candidates[CONFIG_LIMITS_MAX]; /* n_candidates of them, of limits_gather */
+    size_t n_candidates;
+    bool repeated; /* STAGE_RCPT: the recipient is among those that were let through already */
+};
+
+/*
+ * decide() in two halves, for who has to do something else once it is known who sends; *d has what decide() is given.
+ * decide_who answers true when the decision is made by that alone, and decide_rest is not to be called.
+ */
+bool decide_who(struct deciding *d);
+void decide_rest(struct deciding *d);
+
+/* Refuses for `reason` unless rule_mode, the tenant's, the connector's or the whole mode is "monitor". True when it
+ * refused. */
+bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode);
+
+/* The verdict becomes a refusal for that reason, whatever the mode: action, reason and reply. */
+void verdict_refuse(const struct config *config, const struct submission *s, struct verdict *v, enum reason reason);
+
+/* Is any of the modes that matter here "monitor"? */
+bool in_monitor_mode(const struct deciding *d, enum mode rule_mode);
+
+/* 1. Who is it? Fills v->identity. */
+bool step_who(struct deciding *d);
+/* Gathers the limits that step 7 will look at. The table of counters is larger than the caches: these are fetched
+ * meanwhile. */
+void limits_gather(struct deciding *d);
+/* 2. Blocked? */
+bool step_blocked(struct deciding *d);
+/* And restricted by Exchange Online? The login's mailbox, or the one that the envelope sender is. */
+bool step_restricted(struct deciding *d);
+/* 3. TLS. */
+bool step_tls(struct deciding *d);
+/* 4. Is SMTP AUTH allowed? */
+bool step_allowed(struct deciding *d);
+/* 5. Sender: the envelope's and the header's. */
+bool step_sender(struct deciding *d);
+/* 6. Recipients. */
+bool step_recipients(struct deciding *d);
+/* 7. Limits: looks at all that match, as limits_gather found them, and makes the plan. */
+bool step_limits(struct deciding *d);
+
+/*
+ * What a list is for, which decides who is meant where that could be doubted: what denies holds for any of several
+ * mailboxes that claim a login, and a domain for every mailbox with an address in it; what permits must name each of
+ * them, and a domain means the mailboxes whose primary address or user principal name is in it.
+ */
+enum listed_to { LISTED_TO_DENY, LISTED_TO_PERMIT };
+
+/*
+ * Does an operator's list name who logged in? An entry in whatever spelling means the mailbox: its UPN, any of its
+ * addresses, its alias or account name alone or behind one of the tenant's NetBIOS names, or a domain; without a
+ * mailbox in the directory, the address that the login stands for. place may be NULL.
+ */
+enum directory_result identity_listed(const struct decide_context *c, const struct submission *s,
+                                      const struct identity *id, const struct list *list, enum listed_to to,
+                                      struct list_place *place);
+
+/* The mailboxes that claim exactly this address, as sender_mailboxes has them. */
+enum directory_result address_mailboxes(const struct decide_context *c, const struct address *a,
+                                        struct mailbox_ref *refs, unsigned *n);
+
+/*
+ * The mailboxes that claim an envelope sender, by the first of the addresses that it may stand for
+ * (core/decide/sender_forms.h); refs has DIRECTORY_CLAIMS_MAX places. Whichever tenant they are of.
+ */
+enum directory_result sender_mailboxes(const struct decide_context *c, const struct address *sender,
+                                       struct mailbox_ref *refs, unsigned *n);
+
+/*
+ * May `unlisted` speak for a login that the directory doesn't know? Only in ASCII: what checks passwords may take other
+ * letters for these. Active Directory doesn't tell accents apart, nor sees characters without a width, so that by
+ * another spelling a mailbox would be none.
+ */
+bool may_be_unlisted(const struct submission *s, const struct identity *id);
+
+/* Makes an address of a name without a domain: the name in its tenant's. False where the tenant has none. */
+bool identity_complete(const struct decide_context *c, const struct login *login, struct identity *id);
+
+/* The domain of names without one, in the identity's tenant; empty where that has none. */
+struct slice tenant_domain(const struct decide_context *c, const struct identity *id);
+
+/*
+ * Has a list of mailboxes come in, of the login's tenant, or of any where it has none? Before, a directory that has
+ * only organizations and domains in it knows of no login whether it has a mailbox, nor whose it is; nor does it know
+ * that of a tenant that the configuration names and it doesn't have. Such a login is deferred.
+ */
+bool mailboxes_are_known(const struct deciding *d);
+
+/* ---- words for the trace (core/decide/trace.c); each does nothing when nobody wants to know ---- */
+
+/* Who it is; mapped is the place in the logins file, where that was used. */
+void trace_who(const struct deciding *d, const struct list_place *mapped);
+/* The live blocks on who sends. */
+void trace_blocks(const struct deciding *d);
+/* What stands in a list of the operator. */
+void trace_list(const struct deciding *d, const char *text, const struct list_place *place);
+/* That the mailbox lives on premises, and by which line. */
+void trace_on_premises(const struct deciding *d);
+/* A mailbox's own setting, an organization's, and whence they came. */
+void trace_mailbox_setting(const struct deciding *d, const struct mailbox_ref *claim);
+void trace_organization(const struct deciding *d, enum smtp_auth setting);
+/* What else of the tenant closes, and whence that came. */
+void trace_gate(const struct deciding *d, const char *what, enum mirrored_part part);
+/* A limit's level, and what this message would do to it. */
+void trace_limit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
+                 const struct charge *charge, const struct charge_answer *answer);
+
+/*
+ * How many recipients the message has, as far as is known at this stage, the one in question among them. From DATA on
+ * the MTA's own number holds. What it leaves open is the larger: fewer may have been accepted than were let through
+ * here, and those that nobody asked about may be of either kind.
+ */
+struct recipient_counts {
+    uint64_t all, external, internal;
+    uint64_t different; /* the client may have named one several times, and the MTA counts it so */
+    uint64_t unknown;   /* accepted by the MTA without a question about them */
+    uint64_t untold;    /* these, and those that were not told apart */
+};
+struct recipient_counts recipient_counts(const struct deciding *d);
+/* From DATA on: the MTA has accepted one recipient, and says which, or nobody was asked about any other. */
+bool only_recipient(const struct deciding *d);
+
+/* What a recipient is told apart by: its canonical address, or its text where that is none. Never 0. */
+uint64_t recipient_hash(const struct decide_context *c, const struct submission *s);
+/* Is the recipient of a submission at STAGE_RCPT among those that were let through already? (core/decide/recipients.c)
+ */
+bool recipient_is_repeated(const struct recipients *r, const struct decide_context *c, const struct submission *s);
+/* Of the recipients that the MTA accepted: how many it never asked about, at least as far as can be told. */
+uint64_t recipients_never_asked(const struct recipients *r, uint64_t accepted);
+
+/* Is mail for this canonical domain internal, for the login's tenant or the connector's? */
+enum directory_result domain_is_internal(const struct deciding *d, struct slice domain);
+
+#endif

@@ -1,0 +1,263 @@
+#include "core/decide/familiar.h"
+
+#include "core/base/clock.h"
+#include "core/decide/block_keys.h"
+#include "core/decide/keys.h"
+
+/* So that these keys equal no other ones within the same networks and tenants. */
+#define SALT_NETWORK UINT64_C(0x66616d696c696172) /* "familiar" */
+#define SALT_TENANT UINT64_C(0x6f7267616e697a65)  /* "organize" */
+#define SALT_NEW UINT64_C(0x6e6577636f6d6572)     /* "newcomer" */
+
+/* A new network must be heard of again within so long: applications that send once a month are. */
+#define NEW_FOR_S (UINT64_C(45) * 86400)
+
+/* A familiar network's mark is renewed when so much of its time is over, not with every message. */
+#define RENEWED_AFTER_S UINT64_C(86400)
+
+bool client_known(const struct decide_context *c, const struct submission *s)
+{
+    unsigned value;
+
+    return c->config->known_networks != NULL && s->has_client &&
+           network_map_find(c->config->known_networks, &s->client, &value);
+}
+
+/* Networks of a size, around an address, in the eyes of a tenant. */
+static uint64_t key_around(const struct decide_context *c, const struct ip *client, uint64_t tenant_hash,
+                           const struct limit_config *limit)
+{
+    struct network net = network_around(client, limit->v4_prefix, limit->v6_prefix);
+
+    return key_within(key_within(key_of_network(c->secret, &net), SALT_NETWORK), tenant_hash);
+}
+
+static uint64_t network_key(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                            const struct limit_config *limit)
+{
+    return key_around(c, &s->client, id->tenant_hash, limit);
+}
+
+static uint64_t tenant_key(uint64_t tenant_hash)
+{
+    return key_within(tenant_hash, SALT_TENANT); /* a keyed hash itself, as all that key_within takes */
+}
+
+/* The mark of what is not familiar yet. */
+static uint64_t new_key(uint64_t key)
+{
+    return key_within(key, SALT_NEW);
+}
+
+bool network_unfamiliar(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                        const struct limit_config *limit)
+{
+    /* A connector's networks are configured, and so known. */
+    return id->authenticated && s->has_client && !client_known(c, s) &&
+           !counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns) &&
+           counters_marked(c->counters, tenant_key(id->tenant_hash), c->now_ns);
+}
+
+bool network_size_same(const struct limit_config *before, const struct limit_config *limit)
+{
+    return before != NULL && before->v4_prefix == limit->v4_prefix && before->v6_prefix == limit->v6_prefix;
+}
+
+/* ---- sizes ---- */
+
+/* What strangers did is not held against logins from familiar networks, so these must be known. */
+static bool counts_strangers(const struct limit_config *limit)
+{
+    return limit->count == COUNT_DENIALS && limit->then != THEN_MONITOR && limit->authenticated &&
+           (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0;
+}
+
+static bool any_unfamiliar(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_limits; i++)
+        if (config->limits[i].unfamiliar)
+            return true;
+    return false;
+}
+
+/* The next limit that wants to know networks of another size than the one before; NULL at the end. What one size has
+ * taught is enough for who only asks which networks are familiar. */
+static const struct limit_config *next_size(const struct config *config, const struct limit_config *before)
+{
+    const struct limit_config *end = config->limits + config->n_limits;
+    bool unfamiliar = any_unfamiliar(config);
+
+    for (const struct limit_config *limit = before == NULL ? config->limits : before + 1; limit < end; limit++)
+        if ((limit->unfamiliar || (!unfamiliar && counts_strangers(limit))) && !network_size_same(before, limit))
+            return limit;
+    return NULL;
+}
+
+/* ---- whom blocks of strangers spare ---- */
+
+bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    if (id->connector != NULL)
+        return true;
+    if (!id->authenticated || !s->has_client)
+        return false;
+    if (client_known(c, s) || !counters_marked(c->counters, tenant_key(id->tenant_hash), c->now_ns))
+        return true;
+    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
+         limit = next_size(c->config, limit))
+        if (counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns))
+            return true;
+    return false;
+}
+
+/* Looking for familiar networks inside a larger one takes at most so many looks. */
+#define LOOKS_MAX 4096u
+
+/* Private and local addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291): whoever has them is a neighbour. */
+static bool is_ours(const struct network *net)
+{
+    static const struct {
+        uint8_t first[16], prefix;
+    } ours[] = {
+        {{[10] = 0xff, [11] = 0xff, [12] = 10}, 104},
+        {{[10] = 0xff, [11] = 0xff, [12] = 127}, 104},
+        {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}, 112},
+        {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 16}, 108},
+        {{[10] = 0xff, [11] = 0xff, [12] = 192, [13] = 168}, 112},
+        {{[0] = 0xfc}, 7},
+        {{[0] = 0xfe, [1] = 0x80}, 10},
+        {{[15] = 1}, 128},
+    };
+
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        struct network one = {.prefix = ours[i].prefix};
+
+        memcpy(one.base.b, ours[i].first, sizeof one.base.b);
+        if (network_contains(&one, &net->base) || network_contains(net, &one.base))
+            return true;
+    }
+    return false;
+}
+
+/* The address that lies n networks of that size behind the base. */
+static struct ip address_at(const struct network *net, unsigned prefix, unsigned n)
+{
+    struct ip at = net->base;
+
+    for (unsigned bit = prefix; n > 0 && bit > 0; bit--, n >>= 1)
+        if ((n & 1) != 0)
+            at.b[(bit - 1) / 8] |= (uint8_t)(0x80u >> (bit - 1) % 8);
+    return at;
+}
+
+/*
+ * A newcomer's network counts too, but not in IPv6: whoever gets one message through from a /64 would have each of its
+ * addresses blocked by itself, and never run out of them.
+ */
+static bool is_learnt(const struct decide_context *c, uint64_t key, bool v4)
+{
+    return counters_marked(c->counters, key, c->now_ns) ||
+           (v4 && counters_marked(c->counters, new_key(key), c->now_ns));
+}
+
+/* Has any tenant learnt this network, or parts of it, of the size that the limit has? */
+static bool holds_familiar(const struct decide_context *c, const struct network *net, const struct limit_config *limit)
+{
+    unsigned size = ip_is_v4(&net->base) ? limit->v4_prefix + 96 : limit->v6_prefix;
+    unsigned deeper = size > net->prefix ? size - net->prefix : 0;
+    uint32_t tenants = directory_tenants(c->view);
+
+    if (deeper > 16 || (uint64_t)tenants << deeper > LOOKS_MAX)
+        return true;
+    for (uint32_t i = 0; i <= tenants; i++) { /* the last stands for logins of none */
+        const struct tenant_facts *tenant = directory_tenant(c->view, i);
+        uint64_t hash = tenant != NULL ? hash_slice(c->secret, slice_of(tenant->name)) : 0;
+
+        for (unsigned n = 0; n < 1u << deeper; n++) {
+            struct ip at = address_at(net, size, n);
+
+            if (is_learnt(c, key_around(c, &at, hash, limit), ip_is_v4(&net->base)))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool network_sheltered(const struct decide_context *c, const struct network *net)
+{
+    const struct network_map *maps[] = {c->config->never_block_networks, c->config->known_networks,
+                                        c->config->connector_map};
+
+    if (is_ours(net))
+        return true;
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        if (maps[i] != NULL && network_map_touches(maps[i], net))
+            return true;
+    if (c->view == NULL)
+        return true;
+    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
+         limit = next_size(c->config, limit))
+        if (holds_familiar(c, net, limit))
+            return true;
+    return false;
+}
+
+/* ---- learning ---- */
+
+/* Seconds until a mark ends, rounded up; 0: there is none. */
+static uint64_t seconds_left(const struct decide_context *c, uint64_t key)
+{
+    return (counters_marked_for(c->counters, key, c->now_ns) + NS_PER_S - 1) / NS_PER_S;
+}
+
+static bool was_blocked_lately(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    struct block block = {0};
+    struct charge history;
+
+    key_of_block_on(c, s, id, PER_USER, &block);
+    history = block_history(c, block.key);
+    return counters_look(c->counters, &history, c->now_ns).used > 0;
+}
+
+static void learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                  const struct identity *id, uint64_t key)
+{
+    uint64_t left = seconds_left(c, key), left_new;
+    bool crowded;
+
+    if (left > 0) {
+        if (left < FAMILIAR_FOR_S - RENEWED_AFTER_S)
+            (void)counters_mark(counters, key, c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, &crowded);
+        return;
+    }
+    if (was_blocked_lately(c, s, id))
+        return;
+    left_new = seconds_left(c, new_key(key));
+    if (left_new == 0)
+        (void)counters_mark(counters, new_key(key), c->now_ns, NEW_FOR_S * NS_PER_S, false, &crowded);
+    else if (left_new <= NEW_FOR_S - FAMILIAR_AFTER_S)
+        (void)counters_mark(counters, key, c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, &crowded);
+}
+
+void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                    const struct identity *id)
+{
+    const struct limit_config *limit = next_size(c->config, NULL);
+
+    if (limit == NULL || !id->authenticated || !s->has_client)
+        return;
+    learn(counters, c, s, id, tenant_key(id->tenant_hash));
+    for (; limit != NULL; limit = next_size(c->config, limit))
+        learn(counters, c, s, id, network_key(c, s, id, limit));
+}
+
+void networks_forget(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                     const struct identity *id)
+{
+    if (!id->authenticated || !s->has_client)
+        return;
+    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
+         limit = next_size(c->config, limit))
+        (void)counters_reset(counters, new_key(network_key(c, s, id, limit)), c->now_ns);
+}

@@ -1,0 +1,52 @@
+/*
+ * Familiar client networks: those that a tenant's mail has come from for a week, and within the last 90 days. Limits
+ * with from = "unfamiliar" are about the others.
+ *
+ * A network (of a size that such a limit has) is new when the first message is let through from there. When another one
+ * is, a week to 45 days later, it becomes familiar, and stays so until 90 days have gone by without one. Both are marks
+ * among the counters. Networks are learnt for a whole tenant: an office is familiar to a new colleague and a new
+ * printer on their first day. In a tenant's own first week (a new relay, a lost state file) nothing is unfamiliar.
+ *
+ * A login that a limit has blocked lately teaches nothing, and a new network from which one was blocked begins anew, so
+ * that an attack does not become a habit.
+ */
+#ifndef POSTERN_FAMILIAR_H
+#define POSTERN_FAMILIAR_H
+
+#include "core/decide/decide.h"
+
+#define FAMILIAR_AFTER_S (UINT64_C(7) * 86400)
+#define FAMILIAR_FOR_S (UINT64_C(90) * 86400)
+
+/* Does the client's network stand in known_networks: the office, or another place that every user comes from? Its
+ * addresses are no news, however many of them are used. */
+bool client_known(const struct decide_context *c, const struct submission *s);
+
+/* Is this submission one that a limit with from = "unfamiliar" is about? */
+bool network_unfamiliar(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                        const struct limit_config *limit);
+
+/*
+ * May somebody sign in from there though strangers are blocked there? The client's network is known (known_networks),
+ * or familiar to the login's tenant, or the tenant is new here, so that none is. A connector's client always may.
+ */
+bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id);
+
+/*
+ * Does this network hold one that must not be blocked for its neighbours: of never_block, known_networks or a
+ * connector, a private one, or one that is familiar to any tenant or about to be? Yes also where that can't be told.
+ */
+bool network_sheltered(const struct decide_context *c, const struct network *net);
+
+/* Are networks of one size asked about by both limits? Then both have one answer. `before` may be NULL: no. */
+bool network_size_same(const struct limit_config *before, const struct limit_config *limit);
+
+/* To be called once for each message that was let through: its network is learnt, where a limit wants to know. */
+void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                    const struct identity *id);
+
+/* A limit has blocked somebody from there: a network that is not familiar by now begins its week anew. */
+void networks_forget(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                     const struct identity *id);
+
+#endif

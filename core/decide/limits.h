@@ -1,0 +1,43 @@
+/*
+ * Step 7: the limits. One declarative list (config.limits); each limit that has all parts of its key is looked at, and
+ * when none refuses, the plan in the verdict says what to charge, all or nothing, once a message.
+ */
+#ifndef POSTERN_LIMITS_H
+#define POSTERN_LIMITS_H
+
+#include "core/decide/decide.h"
+#include "core/state/receipts.h"
+
+struct deciding;
+
+enum plan_result {
+    PLAN_CHARGED,
+    PLAN_REFUSED /* another message took the room meanwhile: decide again */
+};
+
+/*
+ * Charges the plan of a verdict that passes, and remembers what is counted as distinct. *receipt gets what may be given
+ * back: not what the distinct members cost, who are known from now on, and not what went to a shared entry.
+ */
+enum plan_result limits_charge(struct counters *counters, const struct deciding *d, struct receipt *receipt);
+
+/* Has the client neither a login nor a connector? What is counted of these lies apart (core/state/counters.h). */
+bool is_stranger(const struct identity *id);
+
+/*
+ * Counts a refusal by all limits that count these (COUNT_DENIALS or COUNT_DEFERRALS) and match. The limit that is
+ * exceeded by it and blocks, or NULL.
+ */
+const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,
+                                                const struct submission *s, const struct verdict *v,
+                                                enum limit_count count);
+
+/* The figure that holds for this identity: an exception's, the mirrored tenant's, or the limit's own. */
+const struct limit_rate *limit_figure(const struct decide_context *c, const struct submission *s,
+                                      const struct identity *id, const struct limit_config *limit,
+                                      struct limit_rate *room);
+
+/* The charge of `cost` units by that figure. */
+struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost);
+
+#endif

@@ -1,0 +1,353 @@
+#include "core/directory/directory_record.h"
+
+#include "core/base/checksum.h"
+#include "core/directory/directory_value.h"
+
+#include <endian.h>
+
+const char *const directory_table_names[TABLES] = {"tenants", "domains", "mailboxes", "identities", "rights"};
+
+/* ---- packed lists ---- */
+
+void packed_add(struct buf *b, struct slice text)
+{
+    uint16_t n = htole16((uint16_t)text.n);
+
+    if (text.n > UINT16_MAX || b->n + sizeof n + text.n > b->cap - 1) {
+        b->full = true;
+        return;
+    }
+    buf_add(b, (struct slice){(const char *)&n, sizeof n});
+    buf_add(b, text);
+}
+
+bool packed_next(struct slice *list, struct slice *text)
+{
+    uint16_t n;
+
+    if (list->n < sizeof n)
+        return false;
+    memcpy(&n, list->p, sizeof n);
+    n = le16toh(n);
+    if (n > list->n - sizeof n)
+        return false;
+    *text = (struct slice){list->p + sizeof n, n};
+    list->p += sizeof n + n;
+    list->n -= sizeof n + n;
+    return true;
+}
+
+/* ---- keys ---- */
+
+static void key_add(struct directory_key *key, const void *p, size_t n)
+{
+    memcpy(key->b + key->n, p, n);
+    key->n += n;
+}
+
+static void key_add_u32(struct directory_key *key, uint32_t v)
+{
+    v = htobe32(v);
+    key_add(key, &v, sizeof v);
+}
+
+static uint32_t key_u32(struct slice key)
+{
+    uint32_t v;
+
+    memcpy(&v, key.p, sizeof v);
+    return be32toh(v);
+}
+
+struct directory_key tenant_key(uint32_t tenant)
+{
+    struct directory_key key;
+
+    key.n = 0;
+    key_add_u32(&key, tenant);
+    return key;
+}
+
+struct directory_key domain_key(struct slice domain)
+{
+    struct directory_key key;
+
+    key.n = 0;
+    if (domain.n > 0 && domain.n <= ADDRESS_OF_NAME_MAX)
+        key_add(&key, domain.p, domain.n);
+    return key;
+}
+
+struct directory_key mailbox_key(uint32_t tenant, const struct mailbox_id *id)
+{
+    struct directory_key key = tenant_key(tenant);
+
+    key_add(&key, id->b, sizeof id->b);
+    return key;
+}
+
+struct directory_key right_key(uint32_t tenant, const struct mailbox_id *trustee, const struct mailbox_id *target)
+{
+    struct directory_key key = mailbox_key(tenant, trustee);
+
+    key_add(&key, target->b, sizeof target->b);
+    return key;
+}
+
+struct directory_key identity_key(uint32_t tenant, char kind, struct slice text)
+{
+    struct directory_key key;
+
+    key.n = 0;
+    if (text.n == 0 || text.n > ADDRESS_OF_NAME_MAX)
+        return key;
+    key_add_u32(&key, tenant);
+    key_add(&key, &kind, 1);
+    key_add(&key, text.p, text.n);
+    return key;
+}
+
+bool mailbox_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *id)
+{
+    if (key.n != sizeof *tenant + sizeof id->b)
+        return false;
+    *tenant = key_u32(key);
+    memcpy(id->b, key.p + sizeof *tenant, sizeof id->b);
+    return true;
+}
+
+bool identity_key_read(struct slice key, uint32_t *tenant, char *kind, struct slice *text)
+{
+    if (key.n <= sizeof *tenant + 1 || key.n > sizeof *tenant + 1 + ADDRESS_OF_NAME_MAX)
+        return false;
+    *tenant = key_u32(key);
+    *kind = key.p[sizeof *tenant];
+    *text = (struct slice){key.p + sizeof *tenant + 1, key.n - sizeof *tenant - 1};
+    return *kind == IDENTITY_KEY_ADDRESS || *kind == IDENTITY_KEY_ACCOUNT;
+}
+
+bool right_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *trustee, struct mailbox_id *target)
+{
+    if (key.n != sizeof *tenant + sizeof trustee->b + sizeof target->b)
+        return false;
+    *tenant = key_u32(key);
+    memcpy(trustee->b, key.p + sizeof *tenant, sizeof trustee->b);
+    memcpy(target->b, key.p + sizeof *tenant + sizeof trustee->b, sizeof target->b);
+    return true;
+}
+
+/* ---- checksums ---- */
+
+static uint32_t record_checksum(enum directory_table table, struct slice key, const void *value, size_t n)
+{
+    uint64_t sum = checksum64((uint64_t)table + 1, key.p, key.n);
+
+    sum = checksum64(sum, (const uint8_t *)value + SEAL_SIZE, n - SEAL_SIZE);
+    return htole32((uint32_t)(sum ^ sum >> 32));
+}
+
+void record_seal(enum directory_table table, struct slice key, void *value, size_t n)
+{
+    uint32_t seal = record_checksum(table, key, value, n);
+
+    memcpy(value, &seal, SEAL_SIZE);
+}
+
+/* Is the value's checksum right? */
+static bool record_intact(enum directory_table table, struct slice key, struct slice value)
+{
+    uint32_t seal;
+
+    if (value.n < SEAL_SIZE)
+        return false;
+    memcpy(&seal, value.p, SEAL_SIZE);
+    return seal == record_checksum(table, key, value.p, value.n);
+}
+
+static struct slice key_slice(const struct directory_key *key)
+{
+    return (struct slice){(const char *)key->b, key->n};
+}
+
+/* ---- tenants ---- */
+
+static size_t sink_seal(struct sink *s, enum directory_table table, struct slice key)
+{
+    if (s->full)
+        return 0;
+    record_seal(table, key, s->p, s->n);
+    return s->n;
+}
+
+size_t tenant_encode(const struct tenant_facts *facts, void *out, size_t cap)
+{
+    struct directory_key key = tenant_key(facts->tenant);
+    struct sink s = sink_over(out, cap);
+
+    sink_u8(&s, facts->smtp_auth);
+    sink_u8(&s, facts->security_defaults);
+    sink_u8(&s, facts->default_basic_smtp);
+    sink_u32(&s, facts->external_per_hour);
+    sink_u32(&s, facts->internal_per_hour);
+    sink_u32(&s, facts->recipients_per_day);
+    sink_u64(&s, facts->mailboxes);
+    sink_text(&s, slice_of(facts->name));
+    sink_text(&s, slice_of(facts->organization));
+    return sink_seal(&s, TABLE_TENANTS, key_slice(&key));
+}
+
+bool tenant_decode(struct slice key, struct slice value, struct tenant_facts *out)
+{
+    struct source s;
+
+    if (key.n != sizeof(uint32_t) || !record_intact(TABLE_TENANTS, key, value))
+        return false;
+    s = source_over(value);
+    memset(out, 0, sizeof *out);
+    out->tenant = key_u32(key);
+    out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
+    out->security_defaults = source_below(&s, TRI_YES + 1);
+    out->default_basic_smtp = source_below(&s, TRI_YES + 1);
+    out->external_per_hour = source_u32(&s);
+    out->internal_per_hour = source_u32(&s);
+    out->recipients_per_day = source_u32(&s);
+    out->mailboxes = source_u64(&s);
+    source_string(&s, out->name, sizeof out->name);
+    source_string(&s, out->organization, sizeof out->organization);
+    return source_done(&s) && out->smtp_auth != SMTP_AUTH_INHERIT;
+}
+
+/* ---- mailboxes ---- */
+
+size_t mailbox_encode(uint32_t tenant, const struct mailbox_record *record, void *out, size_t cap)
+{
+    struct directory_key key = mailbox_key(tenant, &record->id);
+    struct sink s = sink_over(out, cap);
+
+    sink_u8(&s, record->knows);
+    sink_u8(&s, record->smtp_auth);
+    sink_u8(&s, record->basic_smtp);
+    sink_u8(&s, record->recipient_type);
+    sink_text(&s, record->primary);
+    sink_text(&s, record->upn);
+    sink_text(&s, record->alias);
+    sink_text(&s, record->account);
+    sink_text(&s, record->name);
+    sink_text(&s, record->auth_policy);
+    sink_text(&s, record->proxies);
+    return sink_seal(&s, TABLE_MAILBOXES, key_slice(&key));
+}
+
+bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record *out)
+{
+    uint32_t tenant;
+    struct source s;
+
+    if (!mailbox_key_read(key, &tenant, &out->id) || !record_intact(TABLE_MAILBOXES, key, value))
+        return false;
+    s = source_over(value);
+    out->knows = (uint8_t)source_below(&s, MAILBOX_KNOWS_END);
+    out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
+    out->basic_smtp = source_below(&s, TRI_YES + 1);
+    out->recipient_type = source_below(&s, RECIPIENT_MAIL_USER + 1);
+    out->primary = source_text(&s, ADDRESS_OF_NAME_MAX);
+    out->upn = source_text(&s, ADDRESS_OF_NAME_MAX);
+    out->alias = source_text(&s, MAILBOX_NAME_MAX);
+    out->account = source_text(&s, MAILBOX_NAME_MAX);
+    out->name = source_text(&s, MAILBOX_NAME_MAX);
+    out->auth_policy = source_text(&s, MAILBOX_NAME_MAX);
+    out->proxies = source_text(&s, MAILBOX_PROXIES_MAX);
+    return source_done(&s);
+}
+
+/* ---- domains ---- */
+
+#define DOMAIN_MATCHES_SUBDOMAINS 1u
+
+size_t domain_encode(struct slice domain, const struct domain_claim *claims, size_t n, void *out, size_t cap)
+{
+    struct sink s = sink_over(out, cap);
+
+    for (size_t i = 0; i < n; i++) {
+        sink_u32(&s, claims[i].tenant);
+        sink_u8(&s, claims[i].type);
+        sink_u8(&s, claims[i].match_subdomains ? DOMAIN_MATCHES_SUBDOMAINS : 0);
+    }
+    return sink_seal(&s, TABLE_DOMAINS, domain);
+}
+
+size_t domain_claims(struct slice key, struct slice value)
+{
+    if (!record_intact(TABLE_DOMAINS, key, value) || (value.n - SEAL_SIZE) % DOMAIN_CLAIM_SIZE != 0)
+        return 0;
+    return (value.n - SEAL_SIZE) / DOMAIN_CLAIM_SIZE;
+}
+
+struct domain_claim domain_claim_at(struct slice value, size_t i)
+{
+    const char *p = value.p + SEAL_SIZE + i * DOMAIN_CLAIM_SIZE;
+    uint32_t tenant;
+    uint8_t type;
+
+    memcpy(&tenant, p, sizeof tenant);
+    type = (uint8_t)p[4];
+    return (struct domain_claim){
+        .tenant = le32toh(tenant),
+        .type = type < DOMAIN_DERIVED ? (enum domain_type)type : DOMAIN_DERIVED,
+        .match_subdomains = ((uint8_t)p[5] & DOMAIN_MATCHES_SUBDOMAINS) != 0,
+    };
+}
+
+/* ---- identities ---- */
+
+#define CLAIM_RESTRICTED 0x80u
+
+void identity_claim_write(const struct mailbox_ref *ref, uint8_t out[IDENTITY_CLAIM_SIZE])
+{
+    memcpy(out, ref->id.b, sizeof ref->id.b);
+    out[16] = ref->identity;
+    out[17] = ref->smtp_auth;
+    out[18] = ref->basic_smtp;
+    out[19] = (uint8_t)(ref->recipient_type | (ref->restricted ? CLAIM_RESTRICTED : 0));
+}
+
+bool identity_claim_read(const uint8_t in[IDENTITY_CLAIM_SIZE], uint32_t tenant, struct mailbox_ref *out)
+{
+    memcpy(out->id.b, in, sizeof out->id.b);
+    out->tenant = tenant;
+    out->identity = in[16];
+    out->smtp_auth = in[17];
+    out->basic_smtp = in[18];
+    out->recipient_type = in[19] & (uint8_t)~CLAIM_RESTRICTED;
+    out->restricted = (in[19] & CLAIM_RESTRICTED) != 0;
+    return in[16] != 0 && in[16] < IDENTITY_ACCOUNT << 1 && in[17] <= SMTP_AUTH_DISABLED && in[18] <= TRI_YES &&
+           out->recipient_type <= RECIPIENT_MAIL_USER;
+}
+
+size_t identity_claims(struct slice key, struct slice value)
+{
+    if (!record_intact(TABLE_IDENTITIES, key, value) || (value.n - SEAL_SIZE) % IDENTITY_CLAIM_SIZE != 0)
+        return 0;
+    return (value.n - SEAL_SIZE) / IDENTITY_CLAIM_SIZE;
+}
+
+/* ---- rights ---- */
+
+size_t rights_encode(struct slice key, unsigned bits, void *out, size_t cap)
+{
+    struct sink s = sink_over(out, cap);
+
+    sink_u8(&s, bits);
+    return sink_seal(&s, TABLE_RIGHTS, key);
+}
+
+bool rights_decode(struct slice key, struct slice value, unsigned *bits)
+{
+    struct source s;
+
+    if (!record_intact(TABLE_RIGHTS, key, value))
+        return false;
+    s = source_over(value);
+    *bits = source_below(&s, RIGHT_SEND_ON_BEHALF << 1);
+    return source_done(&s);
+}

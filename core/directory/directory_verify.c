@@ -1,0 +1,153 @@
+/* The whole directory, looked at record by record. */
+#include "core/directory/directory_view.h"
+
+/* How records of a table are looked at: 0, or -1 with e. */
+typedef int check_record(const struct directory_view *v, struct slice key, struct slice value, struct error *e);
+
+static int check_tenant(const struct directory_view *v, struct slice key, struct slice value, struct error *e)
+{
+    struct tenant_facts facts;
+
+    (void)v;
+    return tenant_decode(key, value, &facts) ? 0 : error_set(e, "a record is damaged");
+}
+
+static int check_domain(const struct directory_view *v, struct slice key, struct slice value, struct error *e)
+{
+    size_t n = domain_claims(key, value);
+
+    for (size_t i = 0; i < n; i++)
+        if (domain_claim_at(value, i).tenant >= directory_tenants(v))
+            return error_set(e, "%.*s belongs to a tenant that does not exist", SLICE_ARG(key));
+    return n > 0 ? 0 : error_set(e, "a record is damaged");
+}
+
+static int check_mailbox(const struct directory_view *v, struct slice key, struct slice value, struct error *e)
+{
+    struct mailbox_record record;
+    struct mailbox_id id;
+    uint32_t tenant;
+
+    if (!mailbox_decode(key, value, &record) || !mailbox_key_read(key, &tenant, &id))
+        return error_set(e, "a record is damaged");
+    return tenant < directory_tenants(v)
+               ? 0
+               : error_set(e, "%.*s belongs to a tenant that does not exist", SLICE_ARG(record.primary));
+}
+
+/* The IDENTITY_ bits that a mailbox's record gives to a text. */
+static unsigned claimed_bits(const struct mailbox_record *r, char kind, struct slice text)
+{
+    struct slice list = r->proxies, proxy;
+    unsigned bits = 0;
+
+    if (kind == IDENTITY_KEY_ACCOUNT)
+        return (slice_eq(r->alias, text) ? IDENTITY_ALIAS : 0) | (slice_eq(r->account, text) ? IDENTITY_ACCOUNT : 0);
+    while (packed_next(&list, &proxy))
+        if (slice_eq(proxy, text))
+            bits = IDENTITY_PROXY;
+    return bits | (slice_eq(r->primary, text) ? IDENTITY_PRIMARY : 0) | (slice_eq(r->upn, text) ? IDENTITY_UPN : 0);
+}
+
+/* The copy of a mailbox's settings in each claim decides who may send: it must be the mailbox's own. */
+static int check_identity(const struct directory_view *v, struct slice key, struct slice value, struct error *e)
+{
+    size_t n = identity_claims(key, value);
+    struct mailbox_record record;
+    struct slice indexed;
+    struct mailbox_ref ref;
+    struct slice text;
+    uint32_t tenant;
+    char kind;
+
+    if (n == 0 || !identity_key_read(key, &tenant, &kind, &text))
+        return error_set(e, "a record is damaged");
+    if (directory_index_find(&v->index, key, &indexed) && (indexed.p != value.p || indexed.n != value.n))
+        return error_set(e, "%.*s is somewhere else by the index", SLICE_ARG(text));
+    for (size_t i = 0; i < n; i++) {
+        const char *claim = value.p + value.n - (n - i) * IDENTITY_CLAIM_SIZE;
+
+        if (!identity_claim_read((const uint8_t *)claim, tenant, &ref) ||
+            directory_mailbox(v, tenant, &ref.id, &record) != DIRECTORY_FOUND)
+            return error_set(e, "%.*s belongs to a mailbox that does not exist", SLICE_ARG(text));
+        if (ref.smtp_auth != record.smtp_auth || ref.basic_smtp != record.basic_smtp ||
+            ref.recipient_type != record.recipient_type ||
+            ref.restricted != ((record.knows & MAILBOX_RESTRICTED) != 0) ||
+            ref.identity != claimed_bits(&record, kind, text))
+            return error_set(e, "%.*s does not say what its mailbox says", SLICE_ARG(text));
+    }
+    return 0;
+}
+
+static int check_right(const struct directory_view *v, struct slice key, struct slice value, struct error *e)
+{
+    struct mailbox_id trustee, target;
+    uint32_t tenant;
+    unsigned bits;
+
+    if (!right_key_read(key, &tenant, &trustee, &target) || !rights_decode(key, value, &bits))
+        return error_set(e, "a record is damaged");
+    return tenant < directory_tenants(v) ? 0 : error_set(e, "a right belongs to a tenant that does not exist");
+}
+
+static int check_table(const struct directory_view *v, enum directory_table table, check_record *check,
+                       uint64_t *entries, struct error *e)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int code = mdb_cursor_open(v->txn, v->generation->file->dbi[table], &cursor), result = 0;
+
+    if (code != 0)
+        return error_set(e, "directory table \"%s\": %s", directory_table_names[table], mdb_strerror(code));
+    while (result == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        result = check(v, (struct slice){key.mv_data, key.mv_size}, (struct slice){value.mv_data, value.mv_size}, e);
+        *entries += result == 0;
+    }
+    mdb_cursor_close(cursor);
+    if (result == 0 && code != MDB_NOTFOUND)
+        result = error_set(e, "%s", mdb_strerror(code));
+    return result == 0 ? 0
+                       : error_prefix(e, "directory table \"%s\", record %llu", directory_table_names[table],
+                                      (unsigned long long)*entries + 1);
+}
+
+static int check_tables(const struct directory_view *v, struct directory_totals *t, struct error *e)
+{
+    const struct {
+        enum directory_table table;
+        check_record *check;
+        uint64_t *entries;
+    } tables[] = {
+        {TABLE_TENANTS, check_tenant, &t->tenants},      {TABLE_DOMAINS, check_domain, &t->domains},
+        {TABLE_MAILBOXES, check_mailbox, &t->mailboxes}, {TABLE_IDENTITIES, check_identity, &t->identities},
+        {TABLE_RIGHTS, check_right, &t->rights},
+    };
+
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (check_table(v, tables[i].table, tables[i].check, tables[i].entries, e) != 0)
+            return -1;
+    return 0;
+}
+
+int directory_verify(const char *path, struct directory_totals *totals, struct error *e)
+{
+    struct directory_view *v = NULL;
+    struct directory *d = NULL;
+    int result = -1;
+
+    memset(totals, 0, sizeof *totals);
+    if (directory_open(path, &d, e) != 0 || directory_refresh(d, e) < 0)
+        goto out;
+    v = directory_view_get(d);
+    if (v == NULL) {
+        (void)error_set(e, "directory %s: there is no generation in it yet: run postern-mirror", path);
+        goto out;
+    }
+    totals->generation = directory_view_generation(v);
+    totals->bytes = v->generation->bytes;
+    result = check_tables(v, totals, e);
+    directory_view_put(d, v);
+out:
+    directory_close(d);
+    return result;
+}

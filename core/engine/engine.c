@@ -1,0 +1,386 @@
+#include "core/engine/engine.h"
+
+#include "core/base/clock.h"
+#include "core/engine/engine_parts.h"
+
+#include <stdlib.h>
+
+/* ---- the configuration in use ---- */
+
+static struct config_ref *config_ref_new(struct config *config)
+{
+    static atomic_uint_least64_t numbers;
+    struct config_ref *ref = calloc(1, sizeof *ref);
+
+    if (ref == NULL) {
+        config_free(config);
+        return NULL;
+    }
+    ref->config = config;
+    atomic_init(&ref->users, 1);
+    ref->number = atomic_fetch_add(&numbers, 1) + 1;
+    return ref;
+}
+
+static void config_ref_drop(struct config_ref *ref)
+{
+    if (ref != NULL && atomic_fetch_sub(&ref->users, 1) == 1) {
+        config_free(ref->config);
+        free(ref);
+    }
+}
+
+static struct config_ref *config_ref_take(struct engine *engine)
+{
+    struct config_ref *ref;
+
+    (void)pthread_mutex_lock(&engine->lock);
+    ref = engine->current;
+    atomic_fetch_add(&ref->users, 1);
+    (void)pthread_mutex_unlock(&engine->lock);
+    return ref;
+}
+
+static void say_what_needs_a_restart(struct engine *engine, const struct config *before, const struct config *now)
+{
+    if (strcmp(before->directory, now->directory) != 0 || strcmp(before->state_path, now->state_path) != 0 ||
+        strcmp(before->journal, now->journal) != 0 || before->state_entries != now->state_entries ||
+        before->state_blocks != now->state_blocks)
+        log_say(engine->log, LEVEL_WARNING,
+                "reload: another directory, state or journal takes effect at the next start only");
+}
+
+int engine_reload(struct engine *engine, struct error *e)
+{
+    struct config *config;
+    struct config_ref *fresh, *old;
+
+    if (config_load(engine->config_path, &config, e) != 0) {
+        log_say(engine->log, LEVEL_ERROR, "reload refused, the old configuration stays: %s", e->text);
+        return -1;
+    }
+    fresh = config_ref_new(config);
+    if (fresh == NULL)
+        return error_set(e, "reload: out of memory; the old configuration stays");
+    (void)pthread_mutex_lock(&engine->lock);
+    old = engine->current;
+    engine->current = fresh;
+    (void)pthread_mutex_unlock(&engine->lock);
+    say_what_needs_a_restart(engine, old->config, config);
+    log_configure(engine->log, &config->log);
+    config_ref_drop(old);
+    atomic_fetch_add(&engine->epoch, 1);
+    log_say(engine->log, LEVEL_NOTICE, "configuration %s loaded", engine->config_path);
+    return 0;
+}
+
+/* ---- start and end ---- */
+
+static int open_state(struct engine *engine, const struct config *config, struct error *e)
+{
+    struct state_options options = {.path = config->state_path,
+                                    .entries = config->state_entries,
+                                    .blocks = config->state_blocks,
+                                    .boot_ns = clock_boot_ns(),
+                                    .wall_ns = clock_wall_ns(),
+                                    .boot_id = clock_boot_id()};
+
+    if (state_open(&options, &engine->state, e) != 0)
+        return -1;
+    if (state_problem(engine->state) != NULL)
+        log_say(engine->log, LEVEL_ERROR, "limits count in memory of this process only: %s",
+                state_problem(engine->state));
+    if (state_notice(engine->state) != NULL)
+        log_say(engine->log, LEVEL_WARNING, "%s", state_notice(engine->state));
+    return 0;
+}
+
+/* "policyd" of "postern-policyd" */
+static const char *journal_name(const char *program)
+{
+    const char *dash = strchr(program, '-');
+
+    return dash != NULL ? dash + 1 : program;
+}
+
+static int open_parts(struct engine *engine, const char *program, struct config *config, struct error *e)
+{
+    engine->log = log_open(program, &config->log);
+    if (engine->log == NULL)
+        return error_set(e, "cannot start the log: out of memory or threads");
+    if ((engine->alerts = alert_queue_new(ALERT_NOTICES, true)) == NULL ||
+        (engine->requests = alert_queue_new(ALERT_REQUESTS, false)) == NULL)
+        return error_set(e, "out of memory");
+    if (open_state(engine, config, e) != 0 || directory_open(config->directory, &engine->directory, e) != 0)
+        return -1;
+    engine_tick(engine);
+    /* After the first tick, so that nobody waits for it: the second one makes or opens what is on the disk. */
+    if (config->journal[0] != '\0' && journal_open(config->journal, journal_name(program), &engine->journal, e) != 0)
+        return -1;
+    if (directory_generation(engine->directory) == 0)
+        log_say(engine->log, LEVEL_WARNING,
+                "no directory in %s yet: authenticated mail is deferred until postern-mirror ran", config->directory);
+    return 0;
+}
+
+int engine_open(const char *config_path, const char *program, struct engine **out, struct error *e)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    struct config *config;
+
+    if (engine == NULL)
+        return error_set(e, "out of memory");
+    if (state_guard_install(e) != 0) { /* before the log's thread begins */
+        free(engine);
+        return -1;
+    }
+    (void)pthread_mutex_init(&engine->lock, NULL);
+    engine->config_path = strdup(config_path);
+    if (engine->config_path == NULL)
+        (void)error_set(e, "out of memory");
+    else if (config_load(config_path, &config, e) == 0) {
+        engine->current = config_ref_new(config);
+        if (engine->current == NULL)
+            (void)error_set(e, "out of memory");
+        else if (open_parts(engine, program, config, e) == 0) {
+            *out = engine;
+            return 0;
+        }
+    }
+    engine_close(engine);
+    return -1;
+}
+
+void engine_close(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    journal_close(engine->journal);
+    if (engine->log != NULL && engine->requests != NULL && engine->state != NULL) /* what still waits */
+        engine_alert_tick(engine, engine->current->config);
+    alert_queue_free(engine->alerts);
+    alert_queue_free(engine->requests);
+    if (engine->directory != NULL)
+        directory_close(engine->directory);
+    if (engine->state != NULL)
+        state_close(engine->state);
+    log_close(engine->log);
+    config_ref_drop(engine->current);
+    free(engine->config_path);
+    (void)pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+const struct config *engine_config(const struct engine *engine)
+{
+    return engine->current->config;
+}
+
+struct log *engine_log(struct engine *engine)
+{
+    return engine->log;
+}
+
+/* ---- housekeeping ---- */
+
+void engine_complain(struct engine *engine, struct complaint *c, const char *text)
+{
+    uint64_t now = clock_boot_ns();
+
+    if (strcmp(c->text, text) == 0 && now - c->told_ns < COMPLAIN_AGAIN_NS)
+        return;
+    (void)error_set(&c->last, "%s", text);
+    memcpy(c->text, c->last.text, sizeof c->text);
+    c->told_ns = now;
+    log_say(engine->log, LEVEL_ERROR, "%s", text);
+}
+
+static void tick_directory(struct engine *engine)
+{
+    struct error e;
+    int result = directory_refresh(engine->directory, &e);
+
+    if (result < 0) {
+        engine_complain(engine, &engine->directory_trouble, e.text);
+        return;
+    }
+    if (result > 0) { /* 0 says that there was nothing to try, not that the trouble is over */
+        engine->directory_trouble.text[0] = '\0';
+        atomic_fetch_add(&engine->epoch, 1);
+        log_say(engine->log, LEVEL_NOTICE, "directory: generation %llu in use",
+                (unsigned long long)directory_generation(engine->directory));
+    }
+}
+
+static void tick_state(struct engine *engine)
+{
+    struct error e;
+
+    if (state_tick(engine->state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
+        log_say(engine->log, LEVEL_ERROR, "limits: %s", e.text);
+    state_tell_service(engine->state, directory_generation(engine->directory), clock_boot_ns());
+}
+
+/* The journal never stands in the way of mail: its troubles are told, and that is all. */
+static void tick_journal(struct engine *engine)
+{
+    const char *notice;
+    struct error e;
+
+    if (engine->journal == NULL)
+        return;
+    if (journal_flush(engine->journal, &e) != 0)
+        engine_complain(engine, &engine->journal_trouble, e.text);
+    else
+        engine->journal_trouble.text[0] = '\0';
+    notice = journal_notice(engine->journal);
+    if (notice != NULL)
+        log_say(engine->log, LEVEL_WARNING, "%s", notice);
+}
+
+/* The lists are read again when one of their files changed; after a failure not before a minute has passed. */
+static void tick_lists(struct engine *engine)
+{
+    struct config_ref *ref = config_ref_take(engine);
+    bool changed = config_files_changed(ref->config);
+    uint64_t now = clock_boot_ns();
+    struct error e;
+
+    config_ref_drop(ref);
+    if (!changed || now < engine->lists_not_before_ns)
+        return;
+    if (engine_reload(engine, &e) != 0)
+        engine->lists_not_before_ns = now + LISTS_AGAIN_NS;
+}
+
+static void rekey(struct engine *engine, bool lift)
+{
+    struct directory_view *view = directory_view_get(engine->directory);
+    struct config_ref *ref = config_ref_take(engine);
+
+    engine_rekey_blocks(engine,
+                        &(struct decide_context){.config = ref->config,
+                                                 .view = view,
+                                                 .counters = state_counters(engine->state),
+                                                 .blocks = state_blocks(engine->state),
+                                                 .secret = state_secret(engine->state),
+                                                 .now_ns = state_now(engine->state, clock_boot_ns()),
+                                                 .wall_s = clock_wall_s()},
+                        lift);
+    config_ref_drop(ref);
+    if (view != NULL)
+        directory_view_put(engine->directory, view);
+}
+
+/* When the directory or the configuration changed, blocks follow the names of whom they are on. */
+static void tick_blocks(struct engine *engine)
+{
+    uint64_t epoch = atomic_load(&engine->epoch) + 1, now = clock_boot_ns();
+
+    if (engine->rekeyed != epoch || engine->rekeyed_blocks != state_blocks(engine->state)) {
+        engine->rekeyed = epoch;
+        engine->rekeyed_blocks = state_blocks(engine->state);
+        engine->rekey_ends_ns = now + REKEY_NS;
+        rekey(engine, false);
+    } else if (engine->rekey_ends_ns != 0 && now >= engine->rekey_ends_ns) {
+        engine->rekey_ends_ns = 0;
+        rekey(engine, true);
+    }
+}
+
+/* A directory that nobody renews is told once an hour, for each tenant with a max_age. */
+static void tick_age(struct engine *engine)
+{
+    struct config_ref *ref;
+    struct directory_view *view;
+    uint64_t now = clock_boot_ns();
+
+    if (engine->age_told_ns != 0 && now - engine->age_told_ns < COMPLAIN_AGAIN_NS)
+        return;
+    ref = config_ref_take(engine);
+    view = directory_view_get(engine->directory);
+    for (size_t i = 0; view != NULL && i < ref->config->n_tenants; i++) {
+        const struct tenant_config *tenant = &ref->config->tenants[i];
+        const struct tenant_facts *facts = directory_tenant_named(view, slice_of(tenant->name));
+        enum mirrored_part oldest;
+        int64_t age = facts == NULL ? 0 : clock_wall_s() - tenant_oldest(facts, &oldest);
+
+        if (tenant->max_age_s == 0 || age <= (int64_t)tenant->max_age_s)
+            continue;
+        engine->age_told_ns = now;
+        engine_alert_stale(engine, ref->config, tenant, age);
+        log_say(engine->log, LEVEL_WARNING,
+                "tenant %s: the %s are %lld s old, more than max_age: see why postern-mirror fails, or import them "
+                "anew%s",
+                tenant->name, mirrored_title(oldest), (long long)age,
+                tenant->when_stale == STALE_DEFER ? "; its mail is deferred meanwhile" : "");
+    }
+    if (view != NULL)
+        directory_view_put(engine->directory, view);
+    config_ref_drop(ref);
+}
+
+static void tick_alerts(struct engine *engine)
+{
+    struct config_ref *ref = config_ref_take(engine);
+
+    engine_alert_tick(engine, ref->config);
+    config_ref_drop(ref);
+}
+
+void engine_tick(struct engine *engine)
+{
+    tick_directory(engine);
+    tick_state(engine);
+    tick_lists(engine);
+    tick_blocks(engine);
+    tick_age(engine);
+    tick_journal(engine);
+    tick_alerts(engine);
+}
+
+/* ---- users ---- */
+
+struct engine_user *engine_user_new(struct engine *engine)
+{
+    struct engine_user *user = calloc(1, sizeof *user);
+
+    if (user != NULL)
+        user->engine = engine;
+    return user;
+}
+
+void engine_user_rest(struct engine_user *user)
+{
+    if (user->view != NULL)
+        directory_view_put(user->engine->directory, user->view);
+    config_ref_drop(user->config);
+    user->view = NULL;
+    user->config = NULL;
+    user->epoch = 0;
+}
+
+void engine_user_free(struct engine_user *user)
+{
+    if (user == NULL)
+        return;
+    engine_user_rest(user);
+    free(user);
+}
+
+/* The epoch begins at 1 below, so that a rested user (0) always renews. */
+void engine_user_renew(struct engine_user *user)
+{
+    uint64_t epoch = atomic_load_explicit(&user->engine->epoch, memory_order_acquire) + 1;
+
+    if (user->epoch == epoch && user->config != NULL)
+        return;
+    engine_user_rest(user);
+    domains_forget(&user->domains);
+    user->config = config_ref_take(user->engine);
+    user->view = directory_view_get(user->engine->directory);
+    /* There was no memory for a view, and the next decision looks again. */
+    if (user->view == NULL && directory_generation(user->engine->directory) != 0)
+        epoch = 0;
+    user->epoch = epoch;
+}

@@ -1,0 +1,59 @@
+/*
+ * The engine: what both front ends and the command line share around the decision. It holds the configuration, the
+ * directory, the state and the log; renews them; and turns a submission into a verdict that is charged and logged.
+ *
+ * One engine a program; one engine_user a thread or session, which carries its references and the room to decide in.
+ */
+#ifndef POSTERN_ENGINE_H
+#define POSTERN_ENGINE_H
+
+#include "core/base/log.h"
+#include "core/decide/decide.h"
+
+struct engine;
+struct engine_user;
+
+/*
+ * Reads the configuration, opens log, directory and state. 0; -1 with e when the program must not start (bad
+ * configuration, no memory). A missing directory or unusable state is logged, not an error.
+ */
+int engine_open(const char *config_path, const char *program, struct engine **out, struct error *e);
+void engine_close(struct engine *engine);
+
+/* Reads the configuration anew. On error the old one stays: -1 with e (not NULL), which is logged too. Any thread. */
+int engine_reload(struct engine *engine, struct error *e);
+
+/* The housekeeping, about once a second, by one thread at a time: manifest, list files, state, log's losses. */
+void engine_tick(struct engine *engine);
+
+/* The configuration in use when called, for settings that are read at start. Good until the next engine_reload or tick.
+ */
+const struct config *engine_config(const struct engine *engine);
+struct log *engine_log(struct engine *engine);
+
+/* NULL without memory. About 16 KB. A user is used by one thread at a time. */
+struct engine_user *engine_user_new(struct engine *engine);
+void engine_user_free(struct engine_user *user);
+/* Lets go of configuration and directory until the next decision: for users that may be idle for long. */
+void engine_user_rest(struct engine_user *user);
+
+/*
+ * Decides, charges what is due, gives back what a message was charged that is refused after all, counts denials,
+ * blocks, logs. recipients belongs to the message: at STAGE_RCPT a recipient that passes is added to it; the caller
+ * clears it when the message is over. The verdict is valid until the user's next decision or rest.
+ */
+const struct verdict *engine_decide(struct engine_user *user, const struct submission *submission,
+                                    struct recipients *recipients);
+
+/*
+ * Whether the header was judged, which only the milter sees. The milter says that it runs (about once a second), and at
+ * MAIL, behind the verdict, that it is shown this message. The policy server asks behind its verdict at the end of a
+ * message, which comes before the milter's: where the milter runs and a rule about the header counts, but Postfix keeps
+ * this message from the milter, or shows it no header (a message without a queue id goes to an smtpd_proxy_filter), the
+ * log says so, in a line an hour with their number.
+ */
+void engine_milter_runs(struct engine *engine);
+void engine_milter_sees(struct engine_user *user, const struct submission *submission);
+void engine_header_due(struct engine_user *user, const struct submission *submission);
+
+#endif

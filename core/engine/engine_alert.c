@@ -1,0 +1,196 @@
+/*
+ * What people are told of. From a decision a notice goes into memory only; the housekeeping writes it into the spool,
+ * and postern-alert sends it.
+ */
+#include "core/base/clock.h"
+#include "core/engine/engine_parts.h"
+#include "core/notice/alert.h"
+
+/* One notice an episode: for how long the same about the same is not told again. */
+#define BLOCK_EPISODE_S 60u /* two processes may make the same block at once; a later block is another episode */
+#define DISABLE_EPISODE_S 600u
+#define STALE_EPISODE_S 43200u
+#define STATE_EPISODE_S 21600u
+#define LOST_EPISODE_S 3600u
+
+/* At the start, blocks that are not older are told of if nobody did: their process may have been killed before. */
+#define CATCH_UP_S 600
+
+#define ALERT_AGAIN_NS (UINT64_C(600) * NS_PER_S) /* how often a lasting trouble is offered to its episode */
+
+static void name_block(struct alert *alert, const struct block *block, uint64_t seconds)
+{
+    struct slice subject = slice_of(block->subject), kind, who;
+
+    (void)slice_cut(subject, ' ', &kind, &who);
+    alert_summary(alert, "%.*s is blocked by limit %s", SLICE_ARG(subject), block->limit);
+    if (alert_kind(alert) == ALERT_OF_CLIENT)
+        alert_advice(alert, "See what came from there: postern log --client %.*s. If all is well: postern unblock %.*s",
+                     SLICE_ARG(who), SLICE_ARG(who));
+    else
+        alert_advice(alert,
+                     "See what it sent: postern explain, postern log. If its password was stolen, change it and revoke "
+                     "its sessions, then look at the queue: postern hold %.*s. If all is well: postern unblock %.*s",
+                     SLICE_ARG(who), SLICE_ARG(who));
+    alert_fact(alert, "limit", slice_of(block->limit));
+    alert_fact(alert, "reason", slice_of(block->reason));
+    if (seconds > 0)
+        alert_fact_number(alert, "seconds", seconds);
+}
+
+void engine_alert_block(struct engine_user *user, const struct submission *s, const struct block *block,
+                        uint64_t seconds)
+{
+    struct alert alert;
+    char text[IP_TEXT_MAX];
+
+    if (user->config->config->n_alerts == 0)
+        return;
+    alert = alert_of(ALERT_BLOCK, block->from_wall_s, slice_of(block->subject));
+    name_block(&alert, block, seconds);
+    alert_fact(&alert, "login", s->login_text);
+    if (s->has_client)
+        alert_fact(&alert, "client", ip_text(&s->client, text));
+    alert_fact(&alert, "method", s->mechanism);
+    alert_fact(&alert, "sender", address_shown(s->sender_result, &s->sender, s->sender_text));
+    if (s->has_recipient)
+        alert_fact(&alert, "recipient", address_shown(s->recipient_result, &s->recipient, s->recipient_text));
+    alert_fact(&alert, "queue_id", s->queue_id);
+    alert_fact(&alert, "program", slice_of(s->front_end));
+    alert_queue_put(user->engine->alerts, &alert, BLOCK_EPISODE_S);
+}
+
+/* The primary address of the one mailbox that the login is. */
+static bool find_mailbox(const struct decide_context *c, const struct identity *id, struct address *out)
+{
+    return c->view != NULL && id->n_claims == 1 &&
+           directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, out) == DIRECTORY_FOUND;
+}
+
+void engine_request_disable(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                            const struct limit_config *limit)
+{
+    const struct identity *id = &user->verdict.identity;
+    struct address mailbox;
+    struct alert request;
+
+    if (id->tenant_config == NULL || !id->tenant_config->exchange.writeback) {
+        log_say(user->engine->log, LEVEL_WARNING,
+                "limit %s asks to disable SMTP AUTH at the source, but the tenant has no exchange.writeback = true",
+                limit->name);
+        return;
+    }
+    if (id->on_premises || !find_mailbox(c, id, &mailbox)) {
+        log_say(user->engine->log, LEVEL_WARNING,
+                "limit %s asks to disable SMTP AUTH at the source, but the login is not one mailbox of the tenant",
+                limit->name);
+        return;
+    }
+    request = alert_of(ALERT_DISABLED, c->wall_s, address_slice(&mailbox));
+    alert_summary(&request, "SMTP AUTH is to be disabled");
+    alert_fact(&request, "tenant", slice_of(id->tenant_config->name));
+    alert_fact(&request, "mailbox", address_slice(&mailbox));
+    alert_fact(&request, "limit", slice_of(limit->name));
+    alert_fact(&request, "login", s->login_text);
+    alert_queue_put(user->engine->requests, &request, DISABLE_EPISODE_S);
+}
+
+void engine_alert_stale(struct engine *engine, const struct config *config, const struct tenant_config *tenant,
+                        int64_t age_s)
+{
+    struct alert alert;
+
+    if (config->n_alerts == 0)
+        return;
+    alert = alert_of(ALERT_STALE_MIRROR, clock_wall_s(), slice_of(tenant->name));
+    alert_summary(&alert, "The mirrored settings of tenant %s are %lld hours old, more than max_age", tenant->name,
+                  (long long)(age_s / 3600));
+    alert_advice(&alert, "See why postern-mirror fails: journalctl -u postern-mirror%s",
+                 tenant->when_stale == STALE_DEFER ? ". Meanwhile the tenant's mail is deferred" : "");
+    alert_fact(&alert, "tenant", slice_of(tenant->name));
+    alert_fact_number(&alert, "age_seconds", age_s > 0 ? (uint64_t)age_s : 0);
+    alert_queue_put(engine->alerts, &alert, STALE_EPISODE_S);
+}
+
+static void tell_state(struct engine *engine, const char *problem)
+{
+    struct alert alert = alert_of(ALERT_STATE, clock_wall_s(), SLICE("state"));
+
+    alert_summary(&alert, "Limits count in the memory of each process only: the state cannot be used");
+    alert_advice(&alert, "Look at the disk and the folder of state.file; the programs take it up again by themselves");
+    alert_fact(&alert, "problem", slice_of(problem));
+    alert_queue_put(engine->alerts, &alert, STATE_EPISODE_S);
+}
+
+static void tell_lost(struct engine *engine, uint64_t lost)
+{
+    struct alert alert = alert_of(ALERT_LOG_LOST, clock_wall_s(), SLICE("log"));
+
+    alert_summary(&alert, "%llu lines of postern's log were lost, since nobody took them", (unsigned long long)lost);
+    alert_advice(&alert, "See whether the system's log daemon runs and its disk has room");
+    alert_fact_number(&alert, "lines", lost);
+    alert_queue_put(engine->alerts, &alert, LOST_EPISODE_S);
+}
+
+/* Blocks that were made shortly before this start, and not told of (an earlier notice goes on as its episode). */
+static void catch_up(struct engine *engine)
+{
+    struct blocks *blocks = state_blocks(engine->state);
+    uint64_t now_ns = state_now(engine->state, clock_boot_ns());
+    int64_t now_s = clock_wall_s();
+    struct block block;
+    uint32_t at = 0;
+
+    while (blocks_any(blocks) && blocks_next(blocks, &at, now_ns, &block)) {
+        struct alert alert = alert_of(ALERT_BLOCK, now_s, slice_of(block.subject));
+
+        if (strcmp(block.limit, "operator") == 0 || block.from_wall_s > now_s || block.from_wall_s < now_s - CATCH_UP_S)
+            continue;
+        name_block(&alert, &block, 0);
+        alert_queue_put(engine->alerts, &alert, BLOCK_EPISODE_S + (uint64_t)(now_s - block.from_wall_s));
+    }
+}
+
+static void look_around(struct engine *engine)
+{
+    uint64_t lost = log_dropped(engine->log);
+    const char *problem = state_problem(engine->state);
+
+    if (engine->alerts_looked_ns == 0)
+        catch_up(engine);
+    if (problem != NULL)
+        tell_state(engine, problem);
+    if (lost > engine->lost_told)
+        tell_lost(engine, lost - engine->lost_told);
+    engine->lost_told = lost;
+}
+
+static void flush(struct engine *engine, const struct config *config, struct alert_queue *q, struct complaint *trouble,
+                  const char *too_many)
+{
+    unsigned beyond = 0;
+    struct error e;
+
+    if (alert_queue_flush(q, config->spool, clock_wall_s(), &beyond, &e) != 0)
+        engine_complain(engine, trouble, e.text);
+    else
+        trouble->text[0] = '\0';
+    if (beyond > 0)
+        engine_complain(engine, &engine->flood_trouble, too_many);
+}
+
+void engine_alert_tick(struct engine *engine, const struct config *config)
+{
+    uint64_t now = clock_boot_ns();
+
+    flush(engine, config, engine->requests, &engine->request_trouble,
+          "requests to disable SMTP AUTH at the source were lost: too many at once");
+    if (config->n_alerts == 0)
+        return;
+    if (engine->alerts_looked_ns == 0 || now - engine->alerts_looked_ns >= ALERT_AGAIN_NS) {
+        look_around(engine);
+        engine->alerts_looked_ns = now;
+    }
+    flush(engine, config, engine->alerts, &engine->alert_trouble,
+          "too many events at once to tell each by itself: digests tell of the others");
+}

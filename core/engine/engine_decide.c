@@ -1,0 +1,258 @@
+/* The work of the engine: decide, charge once, count denials, block, log. */
+#include "core/base/clock.h"
+#include "core/base/event.h"
+#include "core/decide/decide_steps.h"
+#include "core/decide/keys.h"
+#include "core/decide/limits.h"
+#include "core/engine/engine_parts.h"
+
+#include <stdlib.h>
+
+#define CHARGE_TRIES                                                                                                   \
+    4 /* another message may take the room between looking and charging; each try sees the newer state */
+
+/*
+ * How long a message is remembered as charged: the time between DATA and the end of the message, between the policy
+ * server's end and the milter's, and between a policy request and its repetition after a lost connection. A transfer
+ * may lie between the two.
+ */
+#define ONCE_NS (UINT64_C(3600) * NS_PER_S)
+
+/* One message: its queue id, which both front ends know at its end, else its instance. 0: it has neither. */
+static uint64_t message_key(const struct decide_context *c, const struct submission *s)
+{
+    struct slice id = s->queue_id.n > 0 ? s->queue_id : s->instance;
+    uint64_t key;
+
+    if (s->stage < STAGE_DATA || id.n == 0)
+        return 0;
+    key = hash_mix(hash_slice(c->secret, id), hash_slice(c->secret, s->login_text));
+    key = hash_mix(key, hash_slice(c->secret, address_slice(&s->sender)));
+    return key_within(key, key_of_ip(c->secret, &s->client));
+}
+
+/* The same message, as it was charged at DATA: all but its bytes. */
+static uint64_t at_data(uint64_t message)
+{
+    return message ^ 1; /* which lies beside the message itself (core/state/counters_once.c) */
+}
+
+static enum charged charged_before(const struct decide_context *c, const struct submission *s, uint64_t message)
+{
+    if (message == 0)
+        return CHARGED_NOTHING;
+    if (counters_seen(c->counters, message, c->now_ns, ONCE_NS))
+        return CHARGED_ALL;
+    if (!counters_seen(c->counters, at_data(message), c->now_ns, ONCE_NS))
+        return CHARGED_NOTHING;
+    return s->stage == STAGE_END ? CHARGED_BUT_BYTES : CHARGED_ALL;
+}
+
+static bool is_milter(const struct submission *s)
+{
+    return strcmp(s->front_end, "milter") == 0;
+}
+
+static bool charges_here(const struct decide_context *c, const struct submission *s)
+{
+    enum charge_where where = c->config->charge;
+
+    return s->stage >= STAGE_DATA && (where == CHARGE_AUTO || (where == CHARGE_MILTER) == is_milter(s));
+}
+
+/* The message was charged: not again, and what was charged can be given back by whoever is asked after us. */
+static void keep_charged(struct engine_user *user, const struct deciding *d, uint64_t message,
+                         const struct receipt *receipt)
+{
+    uint64_t key = d->s->stage == STAGE_END ? message : at_data(message);
+
+    if (message == 0)
+        return;
+    (void)counters_once(state_counters(user->engine->state), key, d->c->now_ns, ONCE_NS);
+    if (!is_milter(d->s))
+        receipts_keep(state_receipts(user->engine->state), key, receipt, d->c->now_ns);
+}
+
+/* Charges what the verdict's plan says, and remembers that it did. The verdict may become a refusal. */
+static void charge(struct engine_user *user, const struct deciding *d, uint64_t message)
+{
+    struct decide_context looking = *d->c;
+    struct verdict *v = &user->verdict;
+    struct receipt receipt;
+
+    for (int i = 0; i < CHARGE_TRIES; i++) {
+        if (limits_charge(state_counters(user->engine->state), d, &receipt) == PLAN_CHARGED) {
+            keep_charged(user, d, message, &receipt);
+            return;
+        }
+        looking.charging = false;
+        decide(&looking, d->s, d->r, v, NULL);
+        if (v->action != ACTION_PASS && v->action != ACTION_HOLD)
+            return;
+    }
+    verdict_refuse(d->c->config, d->s, v, REASON_LIMIT);
+}
+
+static void give_back_one(struct engine_user *user, const struct decide_context *c, uint64_t key)
+{
+    struct counters *counters = state_counters(user->engine->state);
+    struct receipt receipt;
+
+    if (!receipts_take(state_receipts(user->engine->state), key, c->now_ns, ONCE_NS, &receipt))
+        return;
+    counters_once_forget(counters, key, c->now_ns);
+    for (size_t i = 0; i < receipt.n; i++)
+        counters_return(counters, receipt.charges[i].key, receipt.charges[i].ns, c->now_ns);
+}
+
+/* A message that was charged, by the policy server before the milter or at DATA before the end, and is refused after
+ * all costs nothing. */
+static void give_back(struct engine_user *user, const struct decide_context *c, uint64_t message)
+{
+    give_back_one(user, c, message);
+    give_back_one(user, c, at_data(message));
+}
+
+/* ---- denials and blocks ---- */
+
+/* Refusals that tell of somebody trying what is forbidden; not limits (retries are no attack), blocks, messages to more
+ * people than one may hold, or our own faults. */
+static bool is_denial(const struct verdict *v)
+{
+    if (v->action != ACTION_REJECT)
+        return false;
+    switch (v->reason) {
+    case REASON_BLOCKED:
+    case REASON_LIMIT_REJECT:
+    case REASON_LIMIT_NEVER:
+    case REASON_LIMIT_BLOCK:
+    case REASON_EXCESS_RECIPIENT:
+    case REASON_TOO_MANY_RECIPIENTS:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* Somebody over a limit: an honest client tries a few messages again, now and then; who goes on and on is none. */
+static bool is_deferral(const struct verdict *v)
+{
+    return v->action == ACTION_DEFER && v->reason == REASON_LIMIT;
+}
+
+/* One refusal a message, however many of its recipients were refused. */
+static bool is_first_refusal(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                             const struct identity *id)
+{
+    uint64_t key = key_within(hash_slice(c->secret, s->instance), 1);
+
+    if (s->instance.n == 0)
+        return true;
+    return is_stranger(id) ? strangers_once(counters, key, c->now_ns, ONCE_NS)
+                           : counters_once(counters, key, c->now_ns, ONCE_NS);
+}
+
+static void count_refusal(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                          enum limit_count count)
+{
+    struct counters *counters = state_counters(user->engine->state);
+    const struct limit_config *limit;
+
+    if (!is_first_refusal(counters, c, s, &user->verdict.identity))
+        return;
+    limit = limits_count_refusal(counters, c, s, &user->verdict, count);
+    if (limit != NULL)
+        engine_block(user, c, s, limit);
+}
+
+static bool passes(const struct verdict *v)
+{
+    return v->action == ACTION_PASS || v->action == ACTION_HOLD;
+}
+
+/* What follows from the verdict: recipients noted, limits charged or given back, blocks made, denials counted. True
+ * when it is to be logged; *charged when the message was charged now, and not before. */
+static bool follow_up(struct engine_user *user, const struct deciding *d, struct recipients *r, uint64_t message,
+                      bool *charged)
+{
+    const struct decide_context *c = d->c;
+    const struct submission *s = d->s;
+    const struct verdict *v = &user->verdict;
+    bool passed = passes(v);
+
+    if (s->stage == STAGE_RCPT && passed)
+        recipients_note(r, c, s, v);
+    if (passed && c->charging) {
+        charge(user, d, message);
+        *charged = c->charged == CHARGED_NOTHING;
+    }
+    if (c->charged != CHARGED_NOTHING && !passes(v))
+        give_back(user, c, message);
+    if (v->reason == REASON_LIMIT_BLOCK)
+        engine_block(user, c, s, v->limit_row);
+    if (is_denial(v))
+        count_refusal(user, c, s, COUNT_DENIALS);
+    else if (is_deferral(v))
+        count_refusal(user, c, s, COUNT_DEFERRALS);
+    return *charged || v->monitored || !passed;
+}
+
+/* The mailbox's primary address; the login itself where that is one; empty where there is no mailbox. */
+static struct slice mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary)
+{
+    if (id->n_claims == 0)
+        return (struct slice){NULL, 0};
+    if ((id->claims[0].identity & IDENTITY_PRIMARY) != 0 && !id->mapped && !id->completed)
+        return address_slice(&id->address);
+    if (directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, primary) != DIRECTORY_FOUND)
+        return (struct slice){NULL, 0};
+    return address_slice(primary);
+}
+
+static void tell(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                 const struct recipients *r, bool charged)
+{
+    struct address primary;
+    struct slice mailbox = mailbox_of(c, &user->verdict.identity, &primary);
+
+    engine_note_verdict(user, s, r, mailbox, charged);
+    engine_log_verdict(user, s, r, mailbox);
+}
+
+static struct decide_context context_of(struct engine_user *user)
+{
+    struct engine *engine = user->engine;
+
+    return (struct decide_context){.config = user->config->config,
+                                   .view = user->view,
+                                   .stamp = {.config = user->config->number,
+                                             .directory = directory_view_serial(user->view),
+                                             .secret = state_secret(engine->state)->k[0]},
+                                   .domains = &user->domains,
+                                   .counters = state_counters(engine->state),
+                                   .blocks = state_blocks(engine->state),
+                                   .secret = state_secret(engine->state),
+                                   .now_ns = state_now(engine->state, clock_boot_ns()),
+                                   .wall_s = clock_wall_s()};
+}
+
+const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
+{
+    struct decide_context c;
+    struct deciding d = {.c = &c, .s = s, .r = r, .v = &user->verdict};
+    bool charged = false, decided;
+    uint64_t message;
+
+    engine_user_renew(user);
+    c = context_of(user);
+    message = message_key(&c, s);
+    counters_once_prefetch(c.counters, message); /* and looked at only when it is known who sends */
+    decided = decide_who(&d);
+    c.charged = charged_before(&c, s, message);
+    c.charging = c.charged != CHARGED_ALL && charges_here(&c, s);
+    if (!decided)
+        decide_rest(&d);
+    if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &d, r, message, &charged))
+        tell(user, &c, s, r, charged);
+    return &user->verdict;
+}

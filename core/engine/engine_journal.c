@@ -1,0 +1,59 @@
+/* What a verdict leaves in the journal. */
+#include "core/base/clock.h"
+#include "core/engine/engine_parts.h"
+
+/* The first address in that field. */
+static struct slice address_in(const struct submission *s, enum header_field field)
+{
+    if (s->headers != NULL)
+        for (size_t i = 0; i < s->headers->n; i++)
+            if (s->headers->list[i].field == field)
+                return address_slice(&s->headers->list[i].address);
+    return (struct slice){NULL, 0};
+}
+
+void engine_note_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+                         struct slice mailbox, bool charged)
+{
+    const struct verdict *v = &user->verdict;
+    const struct identity *id = &v->identity;
+    bool passes = v->action == ACTION_PASS || v->action == ACTION_HOLD;
+    struct slice sender = address_shown(s->sender_result, &s->sender, s->sender_text);
+    struct slice from = address_in(s, HEADER_FROM);
+
+    if (user->engine->journal == NULL)
+        return;
+    journal_note(user->engine->journal,
+                 &(struct journal_event){
+                     .at_ns = clock_wall_ns(),
+                     .action = v->action,
+                     .reason = v->reason,
+                     .monitored = v->monitored ? v->monitored_reason : REASON_NOT_OURS,
+                     .stage = s->stage,
+                     .tls = s->tls,
+                     .milter = strcmp(s->front_end, "milter") == 0,
+                     .counts = charged || !passes,
+                     .has_client = s->has_client,
+                     .client = s->client,
+                     .recipients = s->recipient_count != 0 ? s->recipient_count : r->n,
+                     .size = s->stage == STAGE_END && !s->size_is_part ? s->size : 0,
+                     .retry_s = (v->retry_ns + NS_PER_S - 1) / NS_PER_S,
+                     .tenant = slice_of(id->tenant != NULL ? id->tenant->name : NULL),
+                     .connector = slice_of(id->connector != NULL ? id->connector->name : NULL),
+                     .login = s->login_text,
+                     .mailbox = mailbox,
+                     .method = s->mechanism,
+                     .limit = slice_of(v->limit != NULL ? v->limit : v->monitored_limit),
+                     .sender = sender,
+                     .recipient = s->has_recipient
+                                      ? address_shown(s->recipient_result, &s->recipient, s->recipient_text)
+                                      : slice_of(r->first),
+                     .queue_id = s->queue_id,
+                     .instance = s->instance,
+                     .from = slice_eq(from, sender) ? SLICE("") : from, /* as it is mostly */
+                     .header_sender = address_in(s, HEADER_SENDER),
+                     .fault_field = v->fault_field,
+                     .fault = slice_of(v->fault),
+                     .fault_text = v->fault_address,
+                 });
+}

@@ -1,0 +1,355 @@
+#include "core/journal/journal_tally.h"
+
+#include "core/base/clock.h"
+
+#include <endian.h>
+#include <stdlib.h>
+
+enum mechanism { MECHANISM_NONE /* or neither of the two */, MECHANISM_BASIC, MECHANISM_OAUTH };
+
+/* What is counted together: part of an entry's name, behind the mailbox's key. Bytes only, so that it has no gaps. */
+struct shape {
+    uint8_t passes, reason, monitored, tls, mechanism, has_client;
+    struct ip client;
+};
+
+struct entry {
+    uint32_t name, count; /* name: where it begins in names */
+    uint16_t key_n;       /* of its first bytes; a shape follows */
+    uint64_t recipients, bytes;
+    int64_t first_s, last_s;
+};
+
+#define NAME_MAX_BYTES (USAGE_KEY_MAX + sizeof(struct shape))
+
+/* Where an entry belongs: the first bytes in which keys differ, and its index. */
+struct place {
+    uint64_t bytes;
+    uint32_t entry;
+};
+
+struct tally {
+    struct entry *entries;
+    struct place *places[2], *sorted; /* room for sorting; sorted is one of them */
+    uint8_t *names;
+    uint32_t *slots; /* index into entries + 1; 0: empty */
+    uint32_t capacity, n, mask, names_n;
+    struct hash_secret secret; /* of this process: nobody outside chooses logins that meet in one slot */
+};
+
+struct tally *tally_new(uint32_t capacity)
+{
+    struct tally *t = calloc(1, sizeof *t);
+    uint32_t slots = 16;
+
+    if (t == NULL)
+        return NULL;
+    while (slots / 2 < capacity)
+        slots *= 2;
+    t->capacity = capacity;
+    t->mask = slots - 1;
+    t->secret = (struct hash_secret){{clock_wall_ns(), clock_boot_ns() ^ (uint64_t)(uintptr_t)t}};
+    t->entries = calloc(capacity, sizeof *t->entries);
+    t->names = calloc(capacity, NAME_MAX_BYTES);
+    t->slots = calloc(slots, sizeof *t->slots);
+    for (int i = 0; i < 2; i++)
+        t->places[i] = calloc(capacity, sizeof *t->places[i]);
+    if (t->entries != NULL && t->names != NULL && t->slots != NULL && t->places[0] != NULL && t->places[1] != NULL)
+        return t;
+    tally_free(t);
+    return NULL;
+}
+
+void tally_free(struct tally *t)
+{
+    if (t == NULL)
+        return;
+    free(t->entries);
+    free(t->names);
+    free(t->slots);
+    free(t->places[0]);
+    free(t->places[1]);
+    free(t);
+}
+
+uint32_t tally_count(const struct tally *t)
+{
+    return t->n;
+}
+
+uint32_t tally_room(const struct tally *t)
+{
+    return t->capacity - t->n;
+}
+
+void tally_clear(struct tally *t)
+{
+    if (t->n > 0)
+        memset(t->slots, 0, ((size_t)t->mask + 1) * sizeof *t->slots);
+    t->n = 0;
+    t->names_n = 0;
+}
+
+/* ---- one usage ---- */
+
+/* Puts a client where its time belongs, and takes an older time of the same one away. Almost always it is the first. */
+static void add_client(struct usage *u, const struct ip *ip, int64_t at_s)
+{
+    unsigned at = 0, from = 0;
+
+    while (at < USAGE_CLIENTS && u->clients[at].last_s > at_s) {
+        if (memcmp(&u->clients[at].ip, ip, sizeof *ip) == 0)
+            return;
+        at++;
+    }
+    if (at == USAGE_CLIENTS)
+        return;
+    for (from = at; from < USAGE_CLIENTS - 1; from++)
+        if (u->clients[from].last_s == 0 || memcmp(&u->clients[from].ip, ip, sizeof *ip) == 0)
+            break;
+    memmove(&u->clients[at + 1], &u->clients[at], (from - at) * sizeof u->clients[0]);
+    u->clients[at].ip = *ip;
+    u->clients[at].last_s = at_s;
+}
+
+/* ---- adding ---- */
+
+static struct slice name_of(const struct tally *t, const struct entry *entry)
+{
+    return (struct slice){(const char *)t->names + entry->name, entry->key_n + sizeof(struct shape)};
+}
+
+static struct slice key_of(const struct tally *t, const struct entry *entry)
+{
+    return (struct slice){(const char *)t->names + entry->name, entry->key_n};
+}
+
+/* The slot of the name, or the empty one where it belongs. */
+static uint32_t *slot_of(const struct tally *t, struct slice name)
+{
+    uint32_t i = (uint32_t)hash_slice(&t->secret, name) & t->mask;
+
+    while (t->slots[i] != 0 && !slice_eq(name, name_of(t, &t->entries[t->slots[i] - 1])))
+        i = (i + 1) & t->mask;
+    return &t->slots[i];
+}
+
+static struct shape shape_of(const struct journal_event *v)
+{
+    static const uint8_t of_proof[] = {
+        [PROOF_PASSWORD] = MECHANISM_BASIC, [PROOF_TOKEN] = MECHANISM_OAUTH, [PROOF_OTHER] = MECHANISM_NONE};
+    struct shape shape = {.passes = v->action == ACTION_PASS || v->action == ACTION_HOLD};
+
+    if (!shape.passes) {
+        shape.reason = (uint8_t)v->reason;
+        return shape;
+    }
+    shape.monitored = (uint8_t)v->monitored;
+    shape.tls = (uint8_t)v->tls;
+    if (v->method.n > 0)
+        shape.mechanism = of_proof[mechanism_proof(v->method)];
+    shape.has_client = v->has_client;
+    if (v->has_client)
+        shape.client = v->client;
+    return shape;
+}
+
+/* There is room for it. */
+static struct entry *add_entry(struct tally *t, uint32_t *slot, struct slice name, int64_t at_s)
+{
+    struct entry *entry = &t->entries[t->n++];
+
+    *entry = (struct entry){
+        .name = t->names_n, .key_n = (uint16_t)(name.n - sizeof(struct shape)), .first_s = at_s, .last_s = at_s};
+    memcpy(t->names + t->names_n, name.p, name.n);
+    t->names_n += (uint32_t)name.n;
+    *slot = t->n;
+    return entry;
+}
+
+/* The entry of that name, new where there is none; NULL: there is no room. */
+static struct entry *find(struct tally *t, struct slice name, int64_t at_s)
+{
+    uint32_t *slot = slot_of(t, name);
+
+    if (*slot != 0)
+        return &t->entries[*slot - 1];
+    return t->n < t->capacity ? add_entry(t, slot, name, at_s) : NULL;
+}
+
+bool tally_add(struct tally *t, const struct journal_event *v)
+{
+    uint8_t name[NAME_MAX_BYTES];
+    int64_t at_s = (int64_t)(v->at_ns / NS_PER_S);
+    struct shape shape;
+    struct entry *entry;
+    struct slice mailbox;
+    size_t n;
+
+    mailbox = v->mailbox.n > 0 ? v->mailbox : v->login;
+    if (!v->counts || mailbox.n == 0)
+        return true;
+    mailbox.n = strnlen(mailbox.p, mailbox.n);
+    if ((n = usage_key(v->tenant, mailbox, name)) == 0)
+        return true;
+    shape = shape_of(v);
+    memcpy(name + n, &shape, sizeof shape);
+    entry = find(t, (struct slice){(const char *)name, n + sizeof shape}, at_s);
+    if (entry == NULL)
+        return false;
+    entry->count += v->messages;
+    entry->recipients += v->recipients;
+    entry->bytes += v->size;
+    if (at_s < entry->first_s)
+        entry->first_s = at_s;
+    if (at_s > entry->last_s)
+        entry->last_s = at_s;
+    return true;
+}
+
+void tally_merge(struct tally *into, const struct tally *from)
+{
+    for (uint32_t i = 0; i < from->n; i++) {
+        const struct entry *more = &from->entries[i];
+        struct entry *entry = find(into, name_of(from, more), more->first_s);
+
+        if (entry == NULL)
+            return;
+        entry->count += more->count;
+        entry->recipients += more->recipients;
+        entry->bytes += more->bytes;
+        if (more->first_s < entry->first_s)
+            entry->first_s = more->first_s;
+        if (more->last_s > entry->last_s)
+            entry->last_s = more->last_s;
+    }
+}
+
+/* ---- sorting ---- */
+
+/* The bytes that all keys begin with: at least the tenant's name, most often. */
+static size_t common_start(const struct tally *t)
+{
+    struct slice first = key_of(t, &t->entries[0]);
+    size_t common = first.n;
+
+    for (uint32_t i = 1; i < t->n; i++) {
+        struct slice key = key_of(t, &t->entries[i]);
+        size_t n = 0;
+
+        while (n < common && n < key.n && key.p[n] == first.p[n])
+            n++;
+        common = n;
+    }
+    return common;
+}
+
+static void set_places(struct tally *t, size_t skip)
+{
+    for (uint32_t i = 0; i < t->n; i++) {
+        struct slice key = key_of(t, &t->entries[i]);
+        uint64_t bytes = 0;
+
+        memcpy(&bytes, key.p + skip, key.n - skip < sizeof bytes ? key.n - skip : sizeof bytes);
+        t->places[0][i] = (struct place){be64toh(bytes), i};
+    }
+}
+
+/* By one byte, equal ones in the order that they have. Where the result is: `to`, or `from` when all are equal. */
+static struct place *sort_by_byte(struct place *from, struct place *to, uint32_t n, unsigned shift)
+{
+    uint32_t at[256] = {0}, next = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        at[from[i].bytes >> shift & 0xff]++;
+    if (at[from[0].bytes >> shift & 0xff] == n)
+        return from;
+    for (unsigned b = 0; b < 256; b++) {
+        uint32_t count = at[b];
+
+        at[b] = next;
+        next += count;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        to[at[from[i].bytes >> shift & 0xff]++] = from[i];
+    return to;
+}
+
+static int compare(const void *a, const void *b, void *arg)
+{
+    const struct tally *t = arg;
+    struct slice x = key_of(t, &t->entries[((const struct place *)a)->entry]);
+    struct slice y = key_of(t, &t->entries[((const struct place *)b)->entry]);
+    int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
+
+    return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
+}
+
+/* Comparing whole keys would be most of the work: only those that differ late are. */
+void tally_sort(struct tally *t)
+{
+    struct place *sorted = t->places[0];
+
+    if (t->n == 0)
+        return;
+    set_places(t, common_start(t));
+    for (unsigned shift = 0; shift < 64; shift += 8)
+        sorted = sort_by_byte(sorted, sorted == t->places[0] ? t->places[1] : t->places[0], t->n, shift);
+    for (uint32_t i = 0, end; i < t->n; i = end) {
+        for (end = i + 1; end < t->n && sorted[end].bytes == sorted[i].bytes; end++)
+            ;
+        if (end > i + 1)
+            qsort_r(sorted + i, end - i, sizeof *sorted, compare, t);
+    }
+    t->sorted = sorted;
+}
+
+/* ---- reading ---- */
+
+static const struct entry *sorted_entry(const struct tally *t, uint32_t i)
+{
+    return &t->entries[t->sorted[i].entry];
+}
+
+struct slice tally_key(const struct tally *t, uint32_t i)
+{
+    return key_of(t, sorted_entry(t, i));
+}
+
+static void add_up(struct usage *u, const struct entry *entry, const struct shape *shape)
+{
+    if (!shape->passes) {
+        u->refused[shape->reason] += entry->count;
+        if (entry->last_s > u->last_refused_s)
+            u->last_refused_s = entry->last_s;
+        return;
+    }
+    if (u->first_s == 0 || (entry->first_s != 0 && entry->first_s < u->first_s))
+        u->first_s = entry->first_s;
+    if (entry->last_s > u->last_s)
+        u->last_s = entry->last_s;
+    u->messages += entry->count;
+    u->recipients += entry->recipients;
+    u->bytes += entry->bytes;
+    u->basic += shape->mechanism == MECHANISM_BASIC ? entry->count : 0;
+    u->oauth += shape->mechanism == MECHANISM_OAUTH ? entry->count : 0;
+    u->tls[shape->tls] += entry->count;
+    if (shape->monitored != REASON_NOT_OURS)
+        u->would[shape->monitored] += entry->count;
+    if (shape->has_client && entry->last_s > 0)
+        add_client(u, &shape->client, entry->last_s);
+}
+
+uint32_t tally_add_to(const struct tally *t, uint32_t i, struct usage *usage)
+{
+    struct slice key = tally_key(t, i);
+    struct shape shape;
+
+    do {
+        const struct entry *entry = sorted_entry(t, i);
+
+        memcpy(&shape, t->names + entry->name + key.n, sizeof shape);
+        add_up(usage, entry, &shape);
+    } while (++i < t->n && slice_eq(key, tally_key(t, i)));
+    return i;
+}

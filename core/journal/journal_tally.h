@@ -1,0 +1,35 @@
+/*
+ * What mailboxes did, added up in memory: an entry of about 110 bytes for each mailbox and client, outcome, mechanism
+ * and TLS version. Bounded: beyond its capacity nothing new is taken. Memory is touched only as far as it is used. One
+ * thread at a time.
+ */
+#ifndef POSTERN_JOURNAL_TALLY_H
+#define POSTERN_JOURNAL_TALLY_H
+
+#include "core/journal/journal_pack.h"
+
+struct tally;
+
+/* NULL without memory. capacity in entries. */
+struct tally *tally_new(uint32_t capacity);
+void tally_free(struct tally *t); /* NULL is fine */
+void tally_clear(struct tally *t);
+uint32_t tally_count(const struct tally *t);
+/* How many entries more there is room for. */
+uint32_t tally_room(const struct tally *t);
+
+/* Adds what the event counts for; one without a login, or that does not count, is fine and adds nothing. False when
+ * there is no room for it. */
+bool tally_add(struct tally *t, const struct journal_event *event);
+/* Adds all of another one. For each of its entries there is room. */
+void tally_merge(struct tally *into, const struct tally *from);
+
+/* Sorts by mailbox: a tree is faster written in its order. Nothing may be added until tally_clear. */
+void tally_sort(struct tally *t);
+/* In a sorted tally: the key in the journal of the mailbox whose entries begin at i, below tally_count. */
+struct slice tally_key(const struct tally *t, uint32_t i);
+/* Adds what that mailbox did to *usage: counts are summed, times are the first and the last, the newest clients stay.
+ * The index of the next mailbox. */
+uint32_t tally_add_to(const struct tally *t, uint32_t i, struct usage *usage);
+
+#endif

@@ -1,0 +1,10 @@
+/* What is done with a message, or with one command of its dialogue. */
+#ifndef POSTERN_ACTION_H
+#define POSTERN_ACTION_H
+
+enum action { ACTION_PASS, ACTION_DEFER, ACTION_REJECT, ACTION_HOLD };
+
+/* "pass": as in log lines. */
+const char *action_name(enum action action);
+
+#endif

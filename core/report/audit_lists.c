@@ -1,0 +1,95 @@
+/* Names in lists and rules that no mailbox has: somebody's typing error, or somebody who has left. */
+#include "core/mail/list.h"
+#include "core/report/audit.h"
+
+#include <stdio.h>
+
+struct lists {
+    struct audit *a;
+    struct audit_names unknown;
+};
+
+/* Has any mailbox of any tenant that name? A directory that can't answer speaks against nobody. */
+static bool is_known(const struct directory_view *view, struct slice name)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct domain_fact fact;
+    unsigned n = 0;
+
+    if (name.p[0] == '@')
+        return directory_domain(view, (struct slice){name.p + 1, name.n - 1}, &fact) != DIRECTORY_NOT_FOUND;
+    for (uint32_t i = 0; i < directory_tenants(view); i++)
+        if ((memchr(name.p, '@', name.n) != NULL
+                 ? directory_by_address(view, i, name, refs, &n)
+                 : directory_by_account(view, i, name, refs, &n)) != DIRECTORY_NOT_FOUND)
+            return true;
+    return false;
+}
+
+static bool is_ours(const struct config *c, struct slice name)
+{
+    struct login login;
+
+    login_parse(name, &login);
+    return list_has_login(c->smtp_auth.logins, &login, NULL) || list_has_login(c->smtp_auth.on_premises, &login, NULL);
+}
+
+static void look_at_name(struct lists *x, struct slice name)
+{
+    struct slice account;
+
+    /* "contoso\\sean" stands for the account. */
+    if (memchr(name.p, '\\', name.n) != NULL && slice_cut(name, '\\', NULL, &account))
+        name = account;
+    if (name.n > 0 && !is_known(x->a->view, name) && !is_ours(x->a->config, name))
+        audit_names_add(&x->unknown, name);
+}
+
+static void look_at_list(struct audit *a, const struct list *list, const char *where)
+{
+    struct lists x = {.a = a};
+    struct list_place place;
+    struct slice name;
+
+    audit_names_begin(&x.unknown);
+    for (size_t at = 0; list_next(list, &at, &name, &place);)
+        look_at_name(&x, name);
+    if (x.unknown.n > 0)
+        findings_add(a->findings, AUDIT_UNKNOWN_NAMES, where, "no mailbox has the name%s %s",
+                     x.unknown.n == 1 ? "" : "s", audit_names_end(&x.unknown));
+}
+
+static void look_at_exceptions(struct audit *a, const struct limit_config *limit)
+{
+    struct lists x = {.a = a};
+    char where[200];
+
+    audit_names_begin(&x.unknown);
+    for (size_t i = 0; i < limit->n_exceptions; i++)
+        if (limit->exceptions[i].of == EXCEPT_USER)
+            look_at_name(&x, slice_of(limit->exceptions[i].name));
+    (void)snprintf(where, sizeof where, "limits[%s].except", limit->name);
+    if (x.unknown.n > 0)
+        findings_add(a->findings, AUDIT_UNKNOWN_NAMES, where, "no mailbox has the name%s %s",
+                     x.unknown.n == 1 ? "" : "s", audit_names_end(&x.unknown));
+}
+
+void audit_lists(struct audit *a)
+{
+    const struct config *c = a->config;
+    char where[200];
+
+    if (a->view == NULL || directory_tenants(a->view) == 0) {
+        findings_skip(a->findings, AUDIT_UNKNOWN_NAMES, "there is no directory");
+        return;
+    }
+    for (size_t i = 0; i < c->n_groups; i++) {
+        (void)snprintf(where, sizeof where, "groups[%s].members", c->groups[i].name);
+        look_at_list(a, c->groups[i].members, where);
+    }
+    for (size_t i = 0; i < c->n_limits; i++)
+        look_at_exceptions(a, &c->limits[i]);
+    look_at_list(a, c->never_block, "never_block");
+    /* Who is allowed here may well be unknown there; who is denied is meant to be somebody. */
+    look_at_list(a, c->smtp_auth.deny, "smtp_auth.deny_file");
+}

@@ -1,0 +1,110 @@
+#include "core/report/config_explain.h"
+
+#include <stdlib.h>
+
+#define NESTED_MAX 20 /* that are written out */
+
+static void add_networks(struct buf *b, const struct connector_config *connector)
+{
+    char text[NETWORK_TEXT_MAX];
+
+    for (size_t i = 0; i < connector->n_networks && i < EXPLAIN_LIST_MAX; i++) {
+        buf_add(b, i > 0 ? SLICE(", ") : SLICE(""));
+        buf_add(b, network_text(&connector->networks[i], text));
+    }
+    if (connector->n_networks > EXPLAIN_LIST_MAX)
+        buf_addf(b, " and %zu more networks", connector->n_networks - EXPLAIN_LIST_MAX);
+    if (connector->n_networks == 0)
+        buf_add(b, SLICE("no network"));
+    if (connector->n_ccert_fingerprints + connector->n_ccert_subjects > 0)
+        buf_addf(b, ", and clients with one of %zu certificates",
+                 connector->n_ccert_fingerprints + connector->n_ccert_subjects);
+}
+
+static void explain_connector(struct teller *t, const struct connector_config *connector)
+{
+    char text[EXPLAIN_LINE_MAX], tls[80];
+    struct buf b = BUF_OVER(text);
+
+    add_networks(&b, connector);
+    if (connector->senders == NULL)
+        buf_add(&b, SLICE("; any sender"));
+    else
+        buf_addf(&b, "; only its listed senders (%zu)", list_count(connector->senders));
+    buf_add(&b, connector->null_sender ? SLICE(", and delivery reports") : SLICE(", no delivery reports"));
+    buf_add(&b,
+            connector->recipients == RECIPIENTS_ANY ? SLICE("; any recipients") : SLICE("; internal recipients only"));
+    if (connector->tenant != NULL)
+        buf_addf(&b, ", internal being the domains of tenant %s", connector->tenant);
+    if (connector->max_recipients > 0)
+        buf_addf(&b, "; at most %llu recipients in a message", (unsigned long long)connector->max_recipients);
+    buf_addf(&b, "; TLS %s", tls_words(&connector->tls, tls, sizeof tls));
+    tell_line(t, "Connector %s: %s.%s", connector->name, text, mode_words(connector->mode));
+}
+
+/* ---- networks within another connector's ---- */
+
+struct claim {
+    const struct network *net;
+    const struct connector_config *connector;
+};
+
+/* By first address, the larger network first: what holds a network comes before it. */
+static int by_network(const void *a, const void *b)
+{
+    const struct claim *x = a, *y = b;
+    int order = memcmp(x->net->base.b, y->net->base.b, sizeof x->net->base.b);
+
+    return order != 0 ? order : (int)x->net->prefix - (int)y->net->prefix;
+}
+
+static size_t gather(const struct config *c, struct claim *claims)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n_connectors; i++)
+        for (size_t j = 0; j < c->connectors[i].n_networks; j++, n++)
+            if (claims != NULL)
+                claims[n] = (struct claim){&c->connectors[i].networks[j], &c->connectors[i]};
+    return n;
+}
+
+static void say_nested(struct teller *t, const struct claim *inner, const struct claim *outer)
+{
+    char a[NETWORK_TEXT_MAX], b[NETWORK_TEXT_MAX];
+
+    tell_line(t, "Connector %s: %.*s lies within %.*s of connector %s; for its clients connector %s counts.",
+              inner->connector->name, SLICE_ARG(network_text(inner->net, a)), SLICE_ARG(network_text(outer->net, b)),
+              outer->connector->name, inner->connector->name);
+}
+
+/* The networks that hold the one in hand are a stack: no deeper than there are prefix lengths. */
+static void explain_nested(struct teller *t, const struct config *c)
+{
+    size_t n = gather(c, NULL), depth = 0, told = 0;
+    struct claim *claims = calloc(n + 1, sizeof *claims);
+    const struct claim *stack[130];
+
+    if (claims == NULL)
+        return;
+    (void)gather(c, claims);
+    qsort(claims, n, sizeof *claims, by_network);
+    for (size_t i = 0; i < n; i++) {
+        while (depth > 0 && (stack[depth - 1]->net->prefix >= claims[i].net->prefix ||
+                             !network_contains(stack[depth - 1]->net, &claims[i].net->base)))
+            depth--;
+        if (depth > 0 && stack[depth - 1]->connector != claims[i].connector && told++ < NESTED_MAX)
+            say_nested(t, &claims[i], stack[depth - 1]);
+        stack[depth++] = &claims[i];
+    }
+    if (told > NESTED_MAX)
+        tell_line(t, "Connectors: %zu more networks lie within those of other connectors.", told - NESTED_MAX);
+    free(claims);
+}
+
+void explain_connectors(struct teller *t, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_connectors; i++)
+        explain_connector(t, &c->connectors[i]);
+    explain_nested(t, c);
+}

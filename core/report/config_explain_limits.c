@@ -1,0 +1,129 @@
+#include "core/report/config_explain.h"
+
+static const struct {
+    unsigned part;
+    const char *words;
+} keys[] = {
+    {PER_USER, "user"},
+    {PER_LOGIN, "login"},
+    {PER_CLIENT, "client"},
+    {PER_CLIENT_NET, "client network"},
+    {PER_SENDER, "sender"},
+    {PER_SENDER_DOMAIN, "sender domain"},
+    {PER_RECIPIENT_DOMAIN, "recipient domain"},
+    {PER_CONNECTOR, "connector"},
+    {PER_TENANT, "tenant"},
+};
+
+static const char *const counted[] = {
+    [COUNT_MESSAGES] = "messages",
+    [COUNT_RECIPIENTS] = "recipients",
+    [COUNT_EXTERNAL] = "external recipients",
+    [COUNT_INTERNAL] = "internal recipients",
+    [COUNT_BYTES] = "KiB",
+    [COUNT_DENIALS] = "refusals",
+    [COUNT_DEFERRALS] = "deferrals",
+    [COUNT_DISTINCT] = "different ones",
+};
+
+static const char *const distinct[] = {
+    [DISTINCT_CLIENT] = "different clients",
+    [DISTINCT_CLIENT_NET] = "different client networks",
+    [DISTINCT_SENDER] = "different senders",
+    [DISTINCT_RECIPIENT] = "different recipients",
+    [DISTINCT_RECIPIENT_DOMAIN] = "different recipient domains",
+};
+
+static const char *const mirrored[] = {
+    [FIGURE_OWN] = "",
+    [FIGURE_EXTERNAL_PER_HOUR] = "RecipientLimitExternalPerHour",
+    [FIGURE_INTERNAL_PER_HOUR] = "RecipientLimitInternalPerHour",
+    [FIGURE_RECIPIENTS_PER_DAY] = "RecipientLimitPerDay",
+};
+
+static void add_key(struct buf *b, const struct limit_config *limit)
+{
+    const char *between = ", for each ";
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if ((limit->per & keys[i].part) != 0) {
+            buf_addf(b, "%s%s", between, keys[i].words);
+            between = " and ";
+        }
+    if ((limit->per & PER_CLIENT_NET) != 0)
+        buf_addf(b, " (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
+    if (limit->unfamiliar)
+        buf_addf(b, ", from unfamiliar networks (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
+    if (!limit->connectors)
+        buf_add(b, SLICE(" (logins only)"));
+    if (!limit->authenticated)
+        buf_add(b, SLICE(" (connectors only)"));
+}
+
+static void add_figure(struct buf *b, const struct limit_config *limit, const struct limit_rate *figure)
+{
+    const char *what = limit->count == COUNT_DISTINCT ? distinct[limit->distinct] : counted[limit->count];
+
+    if (figure->unlimited) {
+        buf_addf(b, "any number of %s", limit->count == COUNT_BYTES ? "bytes" : what);
+        return;
+    }
+    buf_addf(b, "at most %llu %s at once, and ", (unsigned long long)figure->burst, what);
+    if (limit->count == COUNT_BYTES)
+        rate_add_kib(b, figure->rate);
+    else
+        rate_add(b, figure->rate);
+    buf_add(b, SLICE(" in the long run"));
+}
+
+static void add_then(struct buf *b, const struct limit_config *limit)
+{
+    static const char *const thens[] = {
+        [THEN_DEFER] = "deferred",      [THEN_REJECT] = "refused",
+        [THEN_HOLD] = "put on hold",    [THEN_BLOCK] = "refused, and blocked for ",
+        [THEN_MONITOR] = "only logged",
+    };
+
+    buf_addf(b, "; over it: %s", thens[limit->then]);
+    if (limit->then == THEN_BLOCK)
+        duration_add(b, limit->block_s);
+    if (limit->disable_at_source)
+        buf_add(b, SLICE(", and SMTP AUTH is disabled in Exchange Online, where exchange.writeback allows it"));
+}
+
+static void explain_exceptions(struct teller *t, const struct limit_config *limit)
+{
+    static const char *const subjects[] = {
+        [EXCEPT_USER] = "user", [EXCEPT_GROUP] = "group", [EXCEPT_CONNECTOR] = "connector"};
+
+    for (size_t i = 0; i < limit->n_exceptions; i++) {
+        const struct limit_exception *exception = &limit->exceptions[i];
+        char text[EXPLAIN_LINE_MAX];
+        struct buf b = BUF_OVER(text);
+
+        add_figure(&b, limit, &exception->figure);
+        tell_line(t, "Limit %s, except %s %s: %s.", limit->name, subjects[exception->of], exception->name, text);
+    }
+}
+
+static void explain_limit(struct teller *t, const struct limit_config *limit)
+{
+    char text[EXPLAIN_LINE_MAX];
+    struct buf b = BUF_OVER(text);
+
+    if (limit->mirrored != FIGURE_OWN)
+        buf_addf(&b, "%s of the tenant's outbound policy; where it has none, ", mirrored[limit->mirrored]);
+    add_figure(&b, limit, &limit->figure);
+    add_key(&b, limit);
+    add_then(&b, limit);
+    tell_line(t, "Limit %s: %s.", limit->name, text);
+    explain_exceptions(t, limit);
+}
+
+void explain_limits(struct teller *t, const struct config *c)
+{
+    if (c->n_limits == 0)
+        tell_line(t, "Limits: none.");
+    for (size_t i = 0; i < c->n_limits; i++)
+        explain_limit(t, &c->limits[i]);
+}

@@ -1,0 +1,351 @@
+#include "core/report/explain_input.h"
+
+#include "core/report/text.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <unistr.h>
+
+/* ---- names ---- */
+
+/* Names of the log line's fields (core/engine/engine_log.c) and of the policy protocol's (SMTPD_POLICY_README). */
+static const struct {
+    const char *log, *policy;
+    size_t offset;
+} fields[] = {
+    {"login", "sasl_username", offsetof(struct question, user)},
+    {"client", "client_address", offsetof(struct question, client)},
+    {"method", "sasl_method", offsetof(struct question, method)},
+    {"tls", "encryption_protocol", offsetof(struct question, tls)},
+    {"sender", "sender", offsetof(struct question, sender)},
+    {"recipients", "recipient_count", offsetof(struct question, recipients)},
+    {"size", "size", offsetof(struct question, size)},
+    {"stage", "protocol_state", offsetof(struct question, stage)},
+    {"queue_id", "queue_id", offsetof(struct question, queue_id)},
+    {"instance", "instance", offsetof(struct question, instance)},
+    {"field", NULL, offsetof(struct question, fault_field)},
+    {"fault", NULL, offsetof(struct question, fault)},
+    {"header", NULL, offsetof(struct question, fault_text)},
+    {"from", NULL, offsetof(struct question, from)},
+    {"header_sender", NULL, offsetof(struct question, header_sender)},
+};
+
+static void take_field(struct question *q, bool log, struct slice name, struct slice value)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (name.n > 0 && slice_eq(name, slice_of(log ? fields[i].log : fields[i].policy)))
+            memcpy((char *)q + fields[i].offset, &value, sizeof value);
+    if (slice_eq(name, SLICE("sender")))
+        q->has_sender = true;
+    if (slice_eq(name, SLICE("recipient")) && q->n_recipients < QUESTION_RECIPIENTS_MAX && value.n > 0)
+        q->recipient[q->n_recipients++] = value;
+}
+
+/* ---- reading ---- */
+
+/* Up to an empty line (with `lines`), the first end of line (without), or the end. */
+static int read_input(struct question *q, FILE *from, bool lines, size_t *n, struct error *e)
+{
+    int c, last = '\n';
+
+    *n = 0;
+    while ((c = fgetc(from)) != EOF) {
+        if (c == '\n' && (!lines || last == '\n') && *n > 0)
+            break;
+        if (*n == sizeof q->input)
+            return error_set(e, "standard input: more than %zu bytes", sizeof q->input);
+        q->input[(*n)++] = (char)c;
+        last = c;
+    }
+    if (ferror(from))
+        return error_set(e, "standard input: %s", strerror(errno));
+    return *n > 0 ? 0 : error_set(e, "standard input is empty");
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Turns \xHH back into bytes, in place. */
+static struct slice unescape_text(char *p, size_t n)
+{
+    size_t to = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (i + 3 < n && p[i] == '\\' && p[i + 1] == 'x' && hex_digit(p[i + 2]) >= 0 && hex_digit(p[i + 3]) >= 0) {
+            p[to++] = (char)(hex_digit(p[i + 2]) * 16 + hex_digit(p[i + 3]));
+            i += 3;
+        } else {
+            p[to++] = p[i];
+        }
+    }
+    return (struct slice){p, to};
+}
+
+/* The four digits of \uNNNN at p; -1: there are none. */
+static long unit_at(const char *p, size_t n)
+{
+    long unit = 0;
+
+    if (n < 6 || p[0] != '\\' || p[1] != 'u')
+        return -1;
+    for (size_t i = 2; i < 6; i++) {
+        if (hex_digit(p[i]) < 0)
+            return -1;
+        unit = unit * 16 + hex_digit(p[i]);
+    }
+    return unit;
+}
+
+/* Takes JSON's escapes off (RFC 8259 7), as far as the log has them, in place: what is written is never longer. */
+static struct slice unescape_json(char *p, size_t n)
+{
+    size_t to = 0;
+
+    for (size_t i = 0; i < n;) {
+        long unit = unit_at(p + i, n - i), second;
+
+        if (unit < 0) {
+            i += p[i] == '\\' && i + 1 < n ? 1 : 0;
+            p[to++] = p[i++];
+            continue;
+        }
+        i += 6;
+        if (unit >= 0xd800 && unit < 0xdc00 && (second = unit_at(p + i, n - i)) >= 0xdc00 && second < 0xe000) {
+            unit = 0x10000 + ((unit - 0xd800) << 10) + (second - 0xdc00);
+            i += 6;
+        }
+        if (unit < 0x80)
+            p[to++] = (char)unit;
+        else {
+            int bytes = u8_uctomb((uint8_t *)p + to, (ucs4_t)unit, (ptrdiff_t)(n - to));
+
+            to += bytes > 0 ? (size_t)bytes : 0;
+        }
+    }
+    return (struct slice){p, to};
+}
+
+/* One key=value, or "key":value, at *at; answers false at the end. Values of ours in quotes are skipped over. */
+static bool next_field(char *p, size_t n, size_t *at, bool json, struct slice *name, struct slice *value)
+{
+    const char *stops = json ? ",}" : " \n\r";
+    size_t from = *at, begin, end;
+    bool quoted;
+
+    while (from < n && strchr(json ? " ,{\"" : " ", p[from]) != NULL)
+        from++;
+    for (begin = from; begin < n && p[begin] != (json ? ':' : '=') && (json || p[begin] != ' ');)
+        begin++;
+    if (begin >= n)
+        return false;
+    *name = (struct slice){p + from, begin - from};
+    if (json && name->n > 0 && name->p[name->n - 1] == '"')
+        name->n--;
+    if (p[begin] == ' ') {
+        *at = begin + 1;
+        *value = (struct slice){NULL, 0};
+        return true;
+    }
+    begin++;
+    quoted = begin < n && p[begin] == '"';
+    begin += quoted ? 1 : 0;
+    for (end = begin; end < n && (quoted ? p[end] != '"' : strchr(stops, p[end]) == NULL);)
+        end += quoted && json && p[end] == '\\' && end + 1 < n ? 2 : 1;
+    end = end < n ? end : n;
+    *value = json ? unescape_json(p + begin, end - begin) : unescape_text(p + begin, end - begin);
+    *at = end + (quoted ? 1 : 0);
+    return true;
+}
+
+/* Where the event begins, behind whatever header syslog put in front. */
+static char *find_event(char *p, size_t n, const char *mark)
+{
+    size_t length = strlen(mark);
+
+    for (size_t i = 0; i + length <= n; i++)
+        if (memcmp(p + i, mark, length) == 0)
+            return p + i;
+    return NULL;
+}
+
+int question_read_log_line(struct question *q, FILE *from, struct error *e)
+{
+    struct slice name, value;
+    size_t n, at = 0;
+    struct buf b;
+    char *event;
+    bool json;
+
+    if (read_input(q, from, false, &n, e) != 0)
+        return -1;
+    event = find_event(q->input, n, "\"event\":\"decision\"");
+    json = event != NULL;
+    if (!json)
+        event = find_event(q->input, n, "event=decision");
+    if (event == NULL)
+        return error_set(e, "standard input holds no \"event=decision\": expected one line of postern's log");
+    n -= (size_t)(event - q->input);
+    while (next_field(event, n, &at, json, &name, &value))
+        take_field(q, true, name, value);
+    if (slice_eq(q->tls, SLICE("none")))
+        q->tls = (struct slice){NULL, 0};
+    b = BUF_OVER(q->fault_words);
+    buf_add(&b, q->fault);
+    q->paths = false;
+    q->log_line = true;
+    return 0;
+}
+
+int question_read_policy(struct question *q, FILE *from, struct error *e)
+{
+    struct slice rest, line, name, value;
+    char shown[200];
+    struct buf b = BUF_OVER(shown);
+    size_t n;
+
+    if (read_input(q, from, true, &n, e) != 0)
+        return -1;
+    for (rest = (struct slice){q->input, n}; rest.n > 0;) {
+        (void)slice_cut(rest, '\n', &line, &rest);
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        if (line.n == 0)
+            continue;
+        if (!slice_cut(line, '=', &name, &value)) {
+            output_add_plain(&b, (struct slice){line.p, line.n < 40 ? line.n : 40});
+            return error_set(e, "standard input: \"%s\" has no \"=\": expected lines name=value", shown);
+        }
+        take_field(q, false, name, value);
+    }
+    q->paths = false;
+    return 0;
+}
+
+/* ---- meaning ---- */
+
+static int number(struct slice text, const char *name, unsigned long long max, unsigned long long *out, struct error *e)
+{
+    char shown[100];
+    struct buf b = BUF_OVER(shown);
+
+    *out = 0;
+    if (text.n == 0 || slice_to_u64(text, max, out))
+        return 0;
+    output_add_plain(&b, text);
+    return error_set(e, "%s \"%s\" is no number from 0 to %llu", name, shown, max);
+}
+
+static enum address_result parse_address(const struct question *q, struct slice text, struct address *out)
+{
+    return q->paths || slice_eq(text, SLICE("<>")) ? address_parse_path(text, out) : address_parse_envelope(text, out);
+}
+
+/* A list of addresses that was too long for the log: the last one may not be whole. */
+static struct slice whole_addresses(struct slice list)
+{
+    if (list.n < 3 || memcmp(list.p + list.n - 3, "...", 3) != 0)
+        return list;
+    while (list.n > 0 && list.p[list.n - 1] != ',')
+        list.n--;
+    return list;
+}
+
+/* The fault of an address that is not the sender's (core/decide/decide_sender.c); the others are of fields that can't
+ * be read.
+ */
+#define NOT_PERMITTED SLICE("not permitted")
+
+static void say_bad(const struct question *q, struct headers *headers)
+{
+    struct buf b = BUF_OVER(headers->bad_text);
+
+    buf_add(&b, q->fault_text);
+    headers->bad = q->fault_words;
+    headers->bad_n = (uint16_t)b.n;
+    for (unsigned i = HEADER_FROM; i <= HEADER_RESENT_SENDER; i++)
+        if (slice_ieq(q->fault_field, slice_of(header_field_name((enum header_field)i))))
+            headers->bad_field = (enum header_field)i;
+}
+
+/*
+ * The header as the log tells of it: addresses, the one at fault for sure, and what was said of a field that could not
+ * be read: the line has no more than the beginning of that.
+ */
+static void header_of_log_line(const struct question *q, struct headers *headers)
+{
+    struct slice from = whole_addresses(q->from), sender = whole_addresses(q->header_sender);
+
+    if (from.n > 0)
+        headers_add(headers, SLICE("From"), from);
+    if (sender.n > 0)
+        headers_add(headers, SLICE("Sender"), sender);
+    if (slice_eq(q->fault, NOT_PERMITTED))
+        headers_add(headers, q->fault_field, q->fault_text);
+    else if (q->fault.n > 0)
+        say_bad(q, headers);
+    headers->seen = from.n > 0 || sender.n > 0 || q->fault.n > 0;
+}
+
+int question_submission(const struct question *q, struct submission *s, struct headers *headers, struct error *e)
+{
+    unsigned long long size, count;
+    char shown[100];
+    struct buf b = BUF_OVER(shown);
+
+    *s = (struct submission){.login_text = q->user, .mechanism = q->method, .sender_text = q->sender};
+    s->queue_id = q->queue_id;
+    s->instance = q->instance;
+    s->front_end = "explain";
+    login_parse(q->user, &s->login);
+    s->has_client = ip_parse(q->client, &s->client);
+    if (q->client.n > 0 && !s->has_client && !slice_eq(q->client, SLICE("unknown"))) {
+        output_add_plain(&b, q->client);
+        return error_set(e, "the client \"%s\" is no IP address", shown);
+    }
+    s->tls = tls_version_parse(q->tls);
+    s->sender_result = parse_address(q, q->sender, &s->sender);
+    if (number(q->size, "the size", INT64_MAX, &size, e) != 0 ||
+        number(q->recipients, "the number of recipients", INT32_MAX, &count, e) != 0)
+        return -1;
+    s->size = size;
+    s->recipient_count = (uint32_t)count;
+    if (q->log_line)
+        header_of_log_line(q, headers);
+    else if (q->from.n > 0)
+        headers_add(headers, SLICE("From"), q->from);
+    s->headers = headers;
+    return 0;
+}
+
+void question_recipient(const struct question *q, size_t i, struct submission *s)
+{
+    s->has_recipient = true;
+    s->recipient_text = q->recipient[i];
+    s->recipient_result = parse_address(q, q->recipient[i], &s->recipient);
+}
+
+int question_stage(const struct question *q, enum stage *stage, bool *all, struct error *e)
+{
+    static const struct {
+        const char *name;
+        enum stage stage;
+    } names[] = {{"connect", STAGE_CONNECT}, {"ehlo", STAGE_CONNECT},      {"helo", STAGE_CONNECT},
+                 {"mail", STAGE_MAIL},       {"rcpt", STAGE_RCPT},         {"data", STAGE_DATA},
+                 {"end", STAGE_END},         {"end-of-message", STAGE_END}};
+    char shown[100];
+    struct buf b = BUF_OVER(shown);
+
+    *all = q->stage.n == 0;
+    *stage = STAGE_END;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_ieq(q->stage, slice_of(names[i].name))) {
+            *stage = names[i].stage;
+            return 0;
+        }
+    if (*all)
+        return 0;
+    output_add_plain(&b, q->stage);
+    return error_set(e, "there is no stage \"%s\": expected mail, rcpt, data or end", shown);
+}

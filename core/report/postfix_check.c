@@ -1,0 +1,50 @@
+#include "core/report/postfix_check.h"
+
+#include "core/base/clock.h"
+
+#define SEEN_DAYS 7u
+
+/* Of two services of one name and type master(8) runs the last, with a warning in the log. */
+static void check_doubles(const struct postfix_check *c)
+{
+    const struct postfix *p = c->p;
+    char place[POSTFIX_PLACE_MAX];
+
+    for (size_t i = 0; i < p->n_services; i++)
+        for (size_t j = 0; j < i; j++)
+            if (slice_eq(p->services[i].name, p->services[j].name) &&
+                slice_eq(p->services[i].type, p->services[j].type)) {
+                findings_add(
+                    c->findings, PF_DOUBLE_SERVICE, postfix_place(p, &p->services[i], NULL, place),
+                    "%.*s/%.*s stands in master.cf twice: Postfix uses the last of the two, and nothing of the other",
+                    SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
+                break;
+            }
+}
+
+int postfix_check_all(const struct config *config, struct journal *journal, const struct postfix *p, struct findings *f,
+                      struct error *e)
+{
+    struct postfix_check c = {.p = p, .config = config, .findings = f};
+    bool logins = false;
+    struct smtpd s;
+
+    f->merge = true;
+    for (size_t i = 0; i < p->n_services; i++) {
+        if (!smtpd_look(&c, &p->services[i], &s))
+            continue;
+        logins = logins || s.logins;
+        postfix_check_asking(&c, &s);
+        postfix_check_lists(&c, &s);
+        postfix_check_milter(&c, &s);
+        postfix_check_relay(&c, &s);
+        postfix_check_networks(&c, &s);
+        postfix_check_filters(&c, &s);
+        postfix_check_service(&c, &s);
+    }
+    if (!logins)
+        findings_add(f, PF_NO_SERVICE, "master.cf", "no service has smtpd_sasl_auth_enable = yes: nobody can log in");
+    check_doubles(&c);
+    postfix_check_main(&c);
+    return postfix_check_seen(&c, journal, clock_wall_ns() - SEEN_DAYS * 86400 * NS_PER_S, e);
+}

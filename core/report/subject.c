@@ -1,0 +1,162 @@
+#include "core/report/subject.h"
+
+#include "core/decide/block_keys.h"
+#include "core/decide/keys.h"
+#include "core/decide/limits.h"
+#include "core/report/text.h"
+
+static const struct {
+    const char *name;
+    enum limit_key_part part;
+} kinds[] = {{"user", PER_USER},
+             {"login", PER_LOGIN},
+             {"client", PER_CLIENT},
+             {"network", PER_CLIENT_NET},
+             {"connector", PER_CONNECTOR}};
+
+static const struct connector_config *connector_named(const struct config *config, struct slice name)
+{
+    for (size_t i = 0; i < config->n_connectors; i++)
+        if (slice_eq(slice_of(config->connectors[i].name), name))
+            return &config->connectors[i];
+    return NULL;
+}
+
+/* "contoso/sean", as some clients write it, is no network. */
+static bool is_netbios(const struct config *config, struct slice word)
+{
+    struct login login;
+
+    login_parse(word, &login);
+    for (size_t i = 0; login.kind == LOGIN_NETBIOS && i < config->n_tenants; i++)
+        for (size_t j = 0; j < config->tenants[i].n_netbios; j++)
+            if (slice_eq(config->tenants[i].netbios[j], login_netbios(&login)))
+                return true;
+    return false;
+}
+
+/* What a single word is: addresses and networks first, which are no logins; a connector before an account name. */
+static enum limit_key_part guess(const struct config *config, struct slice word)
+{
+    struct ip ip;
+
+    if (ip_parse(word, &ip))
+        return PER_CLIENT;
+    if (memchr(word.p, '/', word.n) != NULL && memchr(word.p, '@', word.n) == NULL && !is_netbios(config, word))
+        return PER_CLIENT_NET;
+    return connector_named(config, word) != NULL ? PER_CONNECTOR : PER_USER;
+}
+
+static int take_client(struct subject *x, const struct decide_context *c, struct slice word, struct error *e)
+{
+    char shown[160];
+    struct buf b = BUF_OVER(shown);
+
+    x->submission.has_client = ip_parse(word, &x->submission.client);
+    if (!x->submission.has_client) {
+        output_add_plain(&b, word);
+        return error_set(e, "\"%s\" is no IP address", shown);
+    }
+    x->verdict.identity.client = key_of_client(c, &x->submission.client);
+    key_of_block_on(c, &x->submission, &x->verdict.identity, PER_CLIENT, &x->block);
+    return 0;
+}
+
+static int take_network(struct subject *x, const struct decide_context *c, struct slice word, struct error *e)
+{
+    if (network_parse(word, &x->network, e) != 0)
+        return -1;
+    if (x->network.prefix == 0 || (x->network.prefix == 96 && ip_is_v4(&x->network.base)))
+        return error_set(e, "that network is everybody; stop Postfix's submission service instead");
+    x->submission.has_client = true;
+    x->submission.client = x->network.base;
+    key_of_block_on_network(c, &x->network, &x->block);
+    return 0;
+}
+
+static int take_connector(struct subject *x, const struct decide_context *c, struct slice word, struct error *e)
+{
+    char shown[160];
+    struct buf b = BUF_OVER(shown);
+
+    x->verdict.identity.connector = connector_named(c->config, word);
+    if (x->verdict.identity.connector == NULL) {
+        output_add_plain(&b, word);
+        return error_set(e, "there is no connector \"%s\" in %s", shown, c->config->file);
+    }
+    key_of_block_on(c, &x->submission, &x->verdict.identity, PER_CONNECTOR, &x->block);
+    return 0;
+}
+
+/* By the mailbox where the login has one, else by what it stands for: all of its spellings are meant. Or as it was
+ * typed. */
+static int take_login(struct subject *x, const struct decide_context *c, struct slice word, bool by_mailbox,
+                      struct error *e)
+{
+    struct recipients none = {0};
+    char shown[160];
+    struct buf b = BUF_OVER(shown);
+
+    x->submission.login_text = word;
+    login_parse(word, &x->submission.login);
+    if (x->submission.login.kind == LOGIN_BAD || x->submission.login.kind == LOGIN_NONE) {
+        output_add_plain(&b, word);
+        return error_set(e, "\"%s\" can be no login", shown);
+    }
+    x->submission.stage = STAGE_MAIL;
+    decide(c, &x->submission, &none, &x->verdict, NULL);
+    if (x->verdict.identity.n_claims == 0) /* never what invented names share */
+        x->verdict.identity.user = x->verdict.identity.login;
+    x->part = by_mailbox ? PER_USER : PER_LOGIN;
+    key_of_block_on(c, &x->submission, &x->verdict.identity, x->part, &x->block);
+    return 0;
+}
+
+int subject_parse(const struct decide_context *c, int n, char **words, struct subject *out, struct error *e)
+{
+    struct slice word = slice_of(words[n - 1]);
+    bool found = n == 1;
+
+    memset(out, 0, sizeof *out);
+    out->part = n == 1 ? guess(c->config, word) : PER_USER;
+    for (size_t i = 0; n > 1 && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(words[0], kinds[i].name) == 0) {
+            out->part = kinds[i].part;
+            found = true;
+        }
+    if (!found)
+        return error_set(e, "expected one name, or user, login, client, network or connector and a name");
+    switch (out->part) {
+    case PER_CLIENT:
+        return take_client(out, c, word, e);
+    case PER_CLIENT_NET:
+        return take_network(out, c, word, e);
+    case PER_CONNECTOR:
+        return take_connector(out, c, word, e);
+    default:
+        return take_login(out, c, word, out->part == PER_USER, e);
+    }
+}
+
+bool subject_find(const struct decide_context *c, const struct subject *subject, struct block *block)
+{
+    for (uint32_t at = 0; blocks_next(c->blocks, &at, c->now_ns, block);)
+        if (block->key == subject->block.key)
+            return true;
+    return false;
+}
+
+void subject_forgive(struct counters *counters, const struct decide_context *c, const struct subject *subject,
+                     const struct block *block)
+{
+    uint64_t key;
+
+    for (size_t i = 0; i < c->config->n_limits; i++) {
+        const struct limit_config *limit = &c->config->limits[i];
+
+        if (strcmp(limit->name, block->limit) == 0 &&
+            key_of_limit(c, &subject->submission, &subject->verdict.identity, limit, &key))
+            (void)counters_reset(counters, key, c->now_ns);
+    }
+    (void)counters_reset(counters, block_history(c, block->key).key, c->now_ns);
+}

@@ -1,0 +1,30 @@
+/* Whom "postern block" and its relatives are about: a user, a client, a network or a connector, as people name them. */
+#ifndef POSTERN_CORE_REPORT_SUBJECT_H
+#define POSTERN_CORE_REPORT_SUBJECT_H
+
+#include "core/decide/decide.h"
+
+struct subject {
+    enum limit_key_part part; /* PER_USER, PER_LOGIN, PER_CLIENT, PER_CLIENT_NET or PER_CONNECTOR */
+    struct network network;   /* PER_CLIENT_NET */
+    struct submission submission;
+    struct verdict verdict; /* its identity is what the decision knows about the user */
+    struct block block;     /* key, prefix and subject are set */
+};
+
+/*
+ * One word, that is an address, a network, a connector's name or a login; or two, as "postern blocks" shows them: "user
+ * sean@contoso.example". 0, or -1 with e. The words must outlive the subject. It is large: keep it off the stack.
+ */
+int subject_parse(const struct decide_context *c, int n, char **words, struct subject *out, struct error *e);
+
+/* A live block of exactly that subject, as its text names it: true and *block. */
+bool subject_find(const struct decide_context *c, const struct subject *subject, struct block *block);
+
+/*
+ * Gives back what led to a block: the counter of its limit, and the memory of earlier blocks.
+ */
+void subject_forgive(struct counters *counters, const struct decide_context *c, const struct subject *subject,
+                     const struct block *block);
+
+#endif

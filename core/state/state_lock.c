@@ -1,0 +1,98 @@
+#include "core/state/state_lock.h"
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_PAUSE_MS 5u
+#define LOCK_MODE 0600
+#define LOCK_NAME_MAX 320
+/* Who finds another file in the lock's place tries again; more often than that somebody plays with it. */
+#define OPENED_MAX 16
+
+/* A lock that is somebody else's, in a folder of ours: it was made before the folder changed hands. */
+static bool remove_foreign(int dir, const char *file)
+{
+    struct stat folder, st;
+
+    return fstat(dir, &folder) == 0 && folder.st_uid == owner_now() &&
+           fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != folder.st_uid &&
+           unlinkat(dir, file, 0) == 0;
+}
+
+static bool same_file(int dir, const char *file, int fd)
+{
+    struct stat ours, there;
+
+    return fstat(fd, &ours) == 0 && S_ISREG(ours.st_mode) && fstatat(dir, file, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+/* 0, or an errno. */
+static int wait_for(int fd, unsigned wait_ms)
+{
+    struct timespec pause = {0, (long)(LOCK_PAUSE_MS * NS_PER_MS)};
+
+    for (unsigned waited = 0;; waited += LOCK_PAUSE_MS) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return errno;
+        if (waited >= wait_ms)
+            return EAGAIN;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+/* False when the name is too long. */
+static bool file_of(const char *name, char to[LOCK_NAME_MAX])
+{
+    struct buf b = buf_over(to, LOCK_NAME_MAX);
+
+    buf_addf(&b, ".%s.lock", name);
+    return !b.full;
+}
+
+int state_lock(int dir, const char *name, unsigned wait_ms, int *number)
+{
+    char file[LOCK_NAME_MAX];
+
+    *number = ENAMETOOLONG;
+    if (!file_of(name, file))
+        return -1;
+    *number = EAGAIN;
+    for (unsigned i = 0; i < OPENED_MAX; i++) {
+        int fd = openat(dir, file, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, LOCK_MODE);
+
+        if (fd < 0 && errno == EACCES && remove_foreign(dir, file))
+            continue;
+        if (fd < 0) {
+            *number = errno;
+            return -1;
+        }
+        *number = wait_for(fd, wait_ms);
+        if (*number == 0 && same_file(dir, file, fd))
+            return fd;
+        (void)close(fd);
+        if (*number != 0)
+            return -1;
+        *number = EAGAIN;
+    }
+    return -1;
+}
+
+void state_lock_remove(int dir, const char *name, int fd)
+{
+    char file[LOCK_NAME_MAX];
+
+    if (file_of(name, file))
+        (void)unlinkat(dir, file, 0);
+    (void)close(fd);
+}

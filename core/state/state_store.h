@@ -1,0 +1,34 @@
+/*
+ * From a place in a directory to a mapping, and back: opening, making and migrating the state's file. All but opening
+ * needs the place's lock.
+ */
+#ifndef POSTERN_STATE_STORE_H
+#define POSTERN_STATE_STORE_H
+
+#include "core/state/state_file.h"
+
+/*
+ * Opens and maps the file that stands there; one of the version before is taken over into a new one. NULL when there is
+ * none to be used: *found says why, with e.
+ */
+struct mapping *store_open(const struct place *p, const struct clock_reading *r, enum place_found *found,
+                           struct error *e);
+
+/*
+ * What a file holds that can be read, but not used, in memory of at least that layout. NULL when there is nothing to be
+ * read, or no memory.
+ */
+struct mapping *store_copy(const struct place *p, const struct layout *wanted, const struct clock_reading *r);
+
+/* A new, empty file, whole but not yet in its place. NULL with e. */
+struct mapping *store_make(const struct place *p, const struct layout *l, const struct hash_secret *secret,
+                           uint64_t offset_ns, const struct clock_reading *r, struct error *e);
+
+/* Puts it in its place. 0; -1 with e, and *m is freed and NULL. */
+int store_publish(const struct place *p, struct mapping **m, struct error *e);
+
+/* The same contents in a file of another size, in the old one's place. NULL with e: then the old one is untouched. */
+struct mapping *store_migrate(const struct place *p, const struct mapping *old, const struct layout *wanted,
+                              const struct clock_reading *r, struct error *e);
+
+#endif

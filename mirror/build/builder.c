@@ -1,0 +1,178 @@
+#include "mirror/build/builder.h"
+
+#include "core/base/clock.h"
+#include "core/directory/directory_index.h"
+
+#include <lmdb.h>
+
+#include <stdlib.h>
+
+/* A batch ends at so many bytes or entries: LMDB keeps the changed pages of a transaction in memory. */
+#define BATCH_BYTES ((size_t)8 * 1024 * 1024)
+#define BATCH_ENTRIES 20000u
+
+/*
+ * Before each batch the map has so much room behind the last page: more than a batch, and a value of 100 MiB behind it,
+ * can need, so that MDB_MAP_FULL cannot come.
+ */
+#define HEADROOM ((uint64_t)256 * 1024 * 1024)
+
+struct builder {
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi[TABLES];
+    uint64_t map_size;
+    size_t bytes;
+    unsigned batch;
+    uint64_t entries[TABLES];
+};
+
+static int failed(struct error *e, const char *what, int code)
+{
+    return error_set(e, "the new directory file: LMDB cannot %s: %s", what, mdb_strerror(code));
+}
+
+/* more: bytes of a value that is put beside a batch's. */
+static int begin_batch(struct builder *b, uint64_t more, struct error *e)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    int code;
+
+    if ((code = mdb_env_info(b->env, &info)) != 0 || (code = mdb_env_stat(b->env, &stat)) != 0)
+        return failed(e, "look at it", code);
+    if ((info.me_last_pgno + 1) * (uint64_t)stat.ms_psize + HEADROOM + more > b->map_size) {
+        b->map_size = 2 * b->map_size + more;
+        if ((code = mdb_env_set_mapsize(b->env, b->map_size)) != 0)
+            return failed(e, "enlarge its map", code);
+    }
+    if ((code = mdb_txn_begin(b->env, NULL, 0, &b->txn)) != 0) {
+        b->txn = NULL;
+        return failed(e, "begin a transaction", code);
+    }
+    b->bytes = 0;
+    b->batch = 0;
+    return 0;
+}
+
+static int end_batch(struct builder *b, struct error *e)
+{
+    int code = mdb_txn_commit(b->txn);
+
+    b->txn = NULL;
+    return code != 0 ? failed(e, "write it", code) : 0;
+}
+
+int builder_make(const char *path, struct builder **out, struct error *e)
+{
+    /* Nobody else opens the file before it is finished, and then it is synced as a whole. */
+    static const unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC;
+    struct builder *b = calloc(1, sizeof *b);
+    int code;
+
+    if (b == NULL)
+        return error_set(e, "out of memory");
+    b->map_size = 2 * HEADROOM;
+    if ((code = mdb_env_create(&b->env)) != 0 || (code = mdb_env_set_maxdbs(b->env, TABLES + 1)) != 0 ||
+        (code = mdb_env_set_mapsize(b->env, b->map_size)) != 0 || (code = mdb_env_open(b->env, path, flags, 0640)) != 0)
+        (void)failed(e, "make it", code);
+    else if (begin_batch(b, 0, e) == 0) {
+        for (int i = 0; i < TABLES && code == 0; i++)
+            code = mdb_dbi_open(b->txn, directory_table_names[i], MDB_CREATE, &b->dbi[i]);
+        if (code == 0) {
+            *out = b;
+            return 0;
+        }
+        (void)failed(e, "make its tables", code);
+    }
+    builder_free(b);
+    return -1;
+}
+
+void builder_free(struct builder *b)
+{
+    if (b == NULL)
+        return;
+    if (b->txn != NULL)
+        mdb_txn_abort(b->txn);
+    if (b->env != NULL)
+        mdb_env_close(b->env);
+    free(b);
+}
+
+int builder_append(struct builder *b, enum directory_table table, struct slice key, struct slice value, struct error *e)
+{
+    MDB_val k = {key.n, (void *)key.p}, v = {value.n, (void *)value.p};
+    int code;
+
+    if ((b->bytes > BATCH_BYTES || b->batch >= BATCH_ENTRIES) && (end_batch(b, e) != 0 || begin_batch(b, 0, e) != 0))
+        return -1;
+    code = mdb_put(b->txn, b->dbi[table], &k, &v, MDB_APPEND);
+    if (code != 0)
+        return failed(e, "add to it", code);
+    b->bytes += key.n + value.n;
+    b->batch++;
+    b->entries[table]++;
+    return 0;
+}
+
+bool builder_get(const struct builder *b, enum directory_table table, struct slice key, struct slice *value)
+{
+    MDB_val k = {key.n, (void *)key.p}, v;
+
+    if (mdb_get(b->txn, b->dbi[table], &k, &v) != 0)
+        return false;
+    *value = (struct slice){v.mv_data, v.mv_size};
+    return true;
+}
+
+uint64_t builder_entries(const struct builder *b, enum directory_table table)
+{
+    return b->entries[table];
+}
+
+static int fill_index(struct builder *b, void *memory)
+{
+    struct directory_index_maker m;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int code = mdb_cursor_open(b->txn, b->dbi[TABLE_IDENTITIES], &cursor);
+
+    if (code != 0)
+        return code;
+    directory_index_begin(&m, memory, b->entries[TABLE_IDENTITIES], clock_wall_ns());
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        directory_index_add(&m, (struct slice){key.mv_data, key.mv_size}, (struct slice){value.mv_data, value.mv_size});
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+/* When all else is written, since it says where that lies. */
+static int add_index(struct builder *b, struct error *e)
+{
+    size_t n = directory_index_size(b->entries[TABLE_IDENTITIES]);
+    MDB_val key = {sizeof DIRECTORY_INDEX_KEY - 1, (void *)DIRECTORY_INDEX_KEY}, value = {n, NULL};
+    MDB_dbi dbi;
+    int code;
+
+    if (begin_batch(b, n, e) != 0)
+        return -1;
+    if ((code = mdb_dbi_open(b->txn, DIRECTORY_INDEX_TABLE, MDB_CREATE, &dbi)) != 0 ||
+        (code = mdb_put(b->txn, dbi, &key, &value, MDB_RESERVE)) != 0 || (code = fill_index(b, value.mv_data)) != 0)
+        return failed(e, "add its index", code);
+    return end_batch(b, e);
+}
+
+int builder_finish(struct builder *b, uint64_t *size, struct error *e)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    int code;
+
+    if (end_batch(b, e) != 0 || add_index(b, e) != 0)
+        return -1;
+    if ((code = mdb_env_info(b->env, &info)) != 0 || (code = mdb_env_stat(b->env, &stat)) != 0)
+        return failed(e, "look at it", code);
+    *size = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+    return 0;
+}

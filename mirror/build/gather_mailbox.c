@@ -1,0 +1,393 @@
+#include "mirror/build/gather.h"
+#include "mirror/words.h"
+
+static const struct {
+    const char *name;
+    const char *number; /* as ConvertTo-Json writes an enumeration of a local Exchange session */
+    enum recipient_type type;
+    bool no_mailbox; /* cannot sign in, and has no setting: what lists of recipients hold beside mailboxes */
+} types[] = {
+    {"UserMailbox", "1", RECIPIENT_USER, false},
+    {"LinkedMailbox", "2", RECIPIENT_USER, false},
+    {"SharedMailbox", "4", RECIPIENT_SHARED, false},
+    {"LegacyMailbox", "8", RECIPIENT_USER, false},
+    {"RoomMailbox", "16", RECIPIENT_ROOM, false},
+    {"EquipmentMailbox", "32", RECIPIENT_EQUIPMENT, false},
+    {"MailUser", "128", RECIPIENT_MAIL_USER, false},
+    {"LinkedRoomMailbox", NULL, RECIPIENT_ROOM, false},
+    {"SchedulingMailbox", NULL, RECIPIENT_OTHER, false},
+    {"GroupMailbox", NULL, RECIPIENT_GROUP, false},
+    {"RemoteUserMailbox", NULL, RECIPIENT_MAIL_USER, false},
+    {"RemoteSharedMailbox", NULL, RECIPIENT_SHARED, false},
+    {"RemoteRoomMailbox", NULL, RECIPIENT_ROOM, false},
+    {"RemoteEquipmentMailbox", NULL, RECIPIENT_EQUIPMENT, false},
+    {"MailContact", "64", RECIPIENT_OTHER, true},
+    {"MailUniversalDistributionGroup", "256", RECIPIENT_GROUP, true},
+    {"MailNonUniversalGroup", "512", RECIPIENT_GROUP, true},
+    {"MailUniversalSecurityGroup", "1024", RECIPIENT_GROUP, true},
+    {"DynamicDistributionGroup", "2048", RECIPIENT_GROUP, true},
+    {"PublicFolder", "4096", RECIPIENT_OTHER, true},
+    {"MailForestContact", "32768", RECIPIENT_OTHER, true},
+    {"RoomList", NULL, RECIPIENT_GROUP, true},
+    {"GuestMailUser", NULL, RECIPIENT_OTHER, true},
+    {"RemoteGroupMailbox", NULL, RECIPIENT_GROUP, true},
+    {"SharedWithMailUser", NULL, RECIPIENT_OTHER, true},
+};
+
+static enum recipient_type type_of(struct slice text, bool *no_mailbox)
+{
+    *no_mailbox = false;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (slice_ieq(text, slice_of(types[i].name)) ||
+            (types[i].number != NULL && slice_eq(text, slice_of(types[i].number)))) {
+            *no_mailbox = types[i].no_mailbox;
+            return types[i].type;
+        }
+    return RECIPIENT_OTHER;
+}
+
+/* A mailbox that was deleted, or is kept for the law alone: nobody signs in to it, and its address may be another's. */
+static bool is_gone(const struct row *row)
+{
+    bool inactive = false;
+
+    return (cell_bool(&row->cells[COLUMN_INACTIVE], &inactive) == 1 && inactive) ||
+           cell_text(&row->cells[COLUMN_SOFT_DELETED]).n > 0;
+}
+
+/* Is the row of a mailbox that can sign in? What is not is counted, and the first is said. */
+static bool is_mailbox(struct gathered *g, unsigned file, const struct row *row, struct staged *out)
+{
+    struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
+    bool no_mailbox;
+
+    out->recipient_type = type_of(type, &no_mailbox);
+    if (!no_mailbox && !is_gone(row))
+        return true;
+    g->not_mailboxes++;
+    remarks_add(&g->remarks, remark_topic(REMARK_NOT_A_MAILBOX, file, no_mailbox),
+                "%s: %s: %s%s%s is no mailbox that can sign in, and was left out", row->path,
+                place_words(row->place).text, words(cell_text(&row->cells[COLUMN_PRIMARY])).text,
+                no_mailbox ? ", a " : ", deleted or inactive,", no_mailbox ? words(type).text : "");
+    return false;
+}
+
+static bool asked_for(const struct row *row, enum column column)
+{
+    return row->cells[column].kind != CELL_ABSENT;
+}
+
+/* Is the list known? A type's name in its place is noted; anything else without an address is nothing known either. */
+static bool list_known(struct gathered *g, unsigned file, const struct row *row, enum column column, bool addresses)
+{
+    const struct cell *cell = &row->cells[column];
+    struct slice text = cell_text(cell);
+
+    if (cell_is_cut(cell)) {
+        remarks_add(&g->remarks, remark_topic(REMARK_LIST_CUT, file, column),
+                    "%s: %s: PowerShell cut %s off (\"%s\"), so nothing was taken from it; export it with "
+                    "@{n='%s';e={$_.%s -join ' '}}",
+                    row->path, place_words(row->place).text, column_name(column), words(text).text, column_name(column),
+                    column_name(column));
+        return false;
+    }
+    if (cell->kind == CELL_LIST &&
+        (!addresses || memchr(cell->text.p != NULL ? cell->text.p : "", '@', cell->text.n) != NULL))
+        return true;
+    if (cell->kind == CELL_NULL)
+        return !addresses; /* every mailbox has an address */
+    if (cell->kind == CELL_TEXT && !cell_is_type_name(cell) &&
+        (!addresses || memchr(text.p != NULL ? text.p : "", '@', text.n) != NULL))
+        return true;
+    if (cell->kind != CELL_ABSENT)
+        g->unknown_lists |= COLUMN_BIT(column);
+    return false;
+}
+
+/* An address or account name that no login and no sender can ever be. */
+static void left_out(struct gathered *g, unsigned file, const struct row *row, enum column column, struct slice text)
+{
+    remarks_add(&g->remarks, remark_topic(REMARK_NO_NAME, file, column),
+                "%s: %s: \"%s\" in %s can never name a mailbox, and was left out", row->path,
+                place_words(row->place).text, words(text).text, column_name(column));
+}
+
+static bool has_prefix(struct slice item)
+{
+    return item.n > 5 && slice_ieq((struct slice){item.p, 5}, SLICE("smtp:"));
+}
+
+/* In a text that was joined at blanks, X500 addresses fall into pieces; once a piece says smtp:, only those count. */
+static bool joined_with_prefixes(const struct cell *cell)
+{
+    struct items items = cell_items(cell, ITEMS_ADDRESSES);
+    struct slice item;
+
+    if (cell->kind != CELL_TEXT)
+        return false;
+    while (items_next(&items, &item))
+        if (has_prefix(item))
+            return true;
+    return false;
+}
+
+/* EmailAddresses into g->proxies; the one marked as primary into *primary. */
+static int read_proxies(struct gathered *g, unsigned file, const struct row *row, struct address *primary,
+                        struct error *e)
+{
+    const struct cell *cell = &row->cells[COLUMN_PROXIES];
+    bool prefixes_only = joined_with_prefixes(cell);
+    struct items items = cell_items(cell, ITEMS_ADDRESSES);
+    struct slice item;
+
+    while (items_next(&items, &item)) {
+        struct address address;
+        enum proxy_kind kind;
+
+        if (prefixes_only && !has_prefix(item))
+            continue;
+        kind = proxy_parse(item, &address);
+        if (kind == PROXY_BAD)
+            left_out(g, file, row, COLUMN_PROXIES, item);
+        if (kind != PROXY_PRIMARY && kind != PROXY_SMTP)
+            continue;
+        if (kind == PROXY_PRIMARY)
+            *primary = address;
+        if (!address_set_add(g->proxies, address_slice(&address)))
+            return error_set(e, "%s: %s: more than %d addresses in EmailAddresses", row->path,
+                             place_words(row->place).text, ADDRESS_SET_MAX);
+    }
+    return 0;
+}
+
+/* "SMTP:anna@contoso.example" is how EmailAddresses writes a primary address. */
+static struct slice without_prefix(struct slice text)
+{
+    return has_prefix(text) ? (struct slice){text.p + 5, text.n - 5} : text;
+}
+
+/* PrimarySmtpAddress, else the one in EmailAddresses that is marked so. */
+static int read_primary(const struct row *row, const struct address *marked, struct address *primary, struct error *e)
+{
+    const struct cell *cell = &row->cells[COLUMN_PRIMARY];
+
+    if (cell_text(cell).n == 0 && cell->kind != CELL_ODD && marked->n > 0) {
+        *primary = *marked;
+        return 0;
+    }
+    if (address_parse_internal(without_prefix(cell_text(cell)), primary) != ADDRESS_OK)
+        return row_error(row, COLUMN_PRIMARY, "a mail address", e);
+    return 0;
+}
+
+static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *row, struct staged *out,
+                          struct error *e)
+{
+    const struct cell *cell = &row->cells[COLUMN_SMTP_AUTH_DISABLED];
+    bool disabled;
+    int said;
+
+    if (kind == KIND_LIST) {
+        out->knows |= STAGED_SMTP_AUTH;
+        out->smtp_auth = SMTP_AUTH_ENABLED;
+        return 0;
+    }
+    if (cell->kind == CELL_ABSENT && kind == KIND_MAILBOX)
+        return 0;
+    said = cell_bool(cell, &disabled);
+    if (said < 0 || cell->kind == CELL_ABSENT)
+        return row_error(row, COLUMN_SMTP_AUTH_DISABLED, "True, False or nothing", e);
+    g->settings_own += said > 0;
+    out->knows |= STAGED_SMTP_AUTH;
+    out->smtp_auth = said == 0 ? SMTP_AUTH_INHERIT : disabled ? SMTP_AUTH_DISABLED : SMTP_AUTH_ENABLED;
+    return 0;
+}
+
+/* Alias and account name: canonical in *login; the slice is empty for what can never be one. */
+static struct slice read_account(struct gathered *g, unsigned file, const struct row *row, enum column column,
+                                 struct login *login)
+{
+    struct slice text = cell_text(&row->cells[column]);
+
+    if (text.n == 0)
+        return text;
+    login_parse(text, login);
+    if (login->kind == LOGIN_ACCOUNT)
+        return login_account(login);
+    left_out(g, file, row, column, text);
+    return (struct slice){NULL, 0};
+}
+
+static struct slice read_upn(struct gathered *g, unsigned file, const struct row *row, struct address *upn)
+{
+    struct slice text = cell_text(&row->cells[COLUMN_UPN]);
+
+    if (text.n == 0)
+        return text;
+    if (address_parse_internal(text, upn) == ADDRESS_OK)
+        return address_slice(upn);
+    left_out(g, file, row, COLUMN_UPN, text);
+    return (struct slice){NULL, 0};
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* At most MAILBOX_NAME_MAX bytes, cut between two characters; a line break in it becomes a blank. */
+static struct slice display_name(struct slice name, char mem[MAILBOX_NAME_MAX])
+{
+    size_t n = name.n <= MAILBOX_NAME_MAX ? name.n : MAILBOX_NAME_MAX;
+
+    while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        mem[i] = is_control(name.p[i]) ? ' ' : name.p[i];
+    return (struct slice){mem, n};
+}
+
+/* What other cmdlets may call the mailbox by. Display names are not among them: nothing keeps two from being alike. */
+static struct slice read_names(const struct row *row, char *mem, size_t cap)
+{
+    static const enum column columns[] = {COLUMN_IDENTITY, COLUMN_NAME, COLUMN_DIRECTORY_OBJECT, COLUMN_GUID};
+    struct buf b = buf_over(mem, cap);
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        struct slice name = cell_text(&row->cells[columns[i]]);
+
+        if (name.n > 0)
+            packed_add(&b, name);
+    }
+    return buf_slice(&b);
+}
+
+/* GrantSendOnBehalfTo: the names of those who may send on behalf of this mailbox. */
+static int read_on_behalf(struct gathered *g, unsigned file, const struct row *row, struct slice primary,
+                          struct error *e)
+{
+    const struct cell *cell = &row->cells[COLUMN_ON_BEHALF];
+    struct items items = cell_items(cell, ITEMS_NAMES);
+    struct slice item;
+
+    if (!asked_for(row, COLUMN_ON_BEHALF))
+        return 0;
+    if (!list_known(g, file, row, COLUMN_ON_BEHALF, false)) {
+        g->on_behalf_unknown = true;
+        return 0;
+    }
+    g->on_behalf = true;
+    while (items_next(&items, &item))
+        if (rights_add(g->rights, item, primary, RIGHT_SEND_ON_BEHALF, false, (struct right_place){file, row->place},
+                       e) != 0)
+            return -1;
+    return 0;
+}
+
+static void note_known(struct gathered *g, unsigned file, const struct row *row, struct staged *out)
+{
+    static const struct {
+        enum column column;
+        unsigned knows;
+    } plain[] = {{COLUMN_UPN, STAGED_UPN},
+                 {COLUMN_ALIAS, STAGED_ALIAS},
+                 {COLUMN_ACCOUNT, STAGED_ACCOUNT},
+                 {COLUMN_DISPLAY_NAME, STAGED_NAME},
+                 {COLUMN_TYPE, STAGED_TYPE}};
+
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (asked_for(row, plain[i].column))
+            out->knows |= plain[i].knows;
+    if (list_known(g, file, row, COLUMN_PROXIES, true))
+        out->knows |= STAGED_PROXIES;
+}
+
+/* Sets a row aside that cannot be read: e says why. Returns 0. */
+static int bad_row(struct gathered *g, enum kind kind, const struct error *e)
+{
+    if (g->bad_rows[kind]++ == 0)
+        g->first_bad[kind] = *e;
+    return 0;
+}
+
+static bool is_remote(const struct row *row)
+{
+    struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
+
+    return slice_starts_with_icase(type, SLICE("Remote"));
+}
+
+/* Who the row is about: id, and the addresses. 0, or -1 with e. */
+static int read_who(struct gathered *g, unsigned file, const struct row *row, struct staged *out,
+                    struct address *primary, struct error *e)
+{
+    struct address marked = {0};
+    int guid = cell_guid(&row->cells[COLUMN_GUID], &out->id);
+
+    if (guid < 0)
+        return row_error(row, COLUMN_GUID, "a GUID", e);
+    /* Get-RemoteMailbox is asked on premises: the Guid is of that directory, and names no mailbox of Exchange Online.
+     */
+    out->has_guid = guid > 0 && !is_remote(row);
+    address_set_clear(g->proxies);
+    if ((out->knows & STAGED_PROXIES) != 0 && read_proxies(g, file, row, &marked, e) != 0)
+        return -1;
+    if (read_primary(row, &marked, primary, e) != 0)
+        return -1;
+    out->primary = address_slice(primary);
+    return 0;
+}
+
+int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct stage *stage = g->stages[kind == KIND_MAILBOX ? STAGE_DETAILS : STAGE_SETTINGS];
+    struct staged out = {.file = file, .place = row->place};
+    struct buf packed = BUF_OVER(g->packed);
+    struct address primary, upn;
+    struct login alias, account;
+    char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX];
+    struct error why;
+
+    if (!is_mailbox(g, file, row, &out))
+        return 0;
+    note_known(g, file, row, &out);
+    if (read_who(g, file, row, &out, &primary, &why) != 0) {
+        g->incomplete = true;
+        return bad_row(g, kind, &why);
+    }
+    if (read_smtp_auth(g, kind, row, &out, &why) != 0) {
+        out.knows |= STAGED_SMTP_AUTH;
+        out.smtp_auth = SMTP_AUTH_UNKNOWN;
+        (void)bad_row(g, kind, &why);
+    }
+    address_set_pack(g->proxies, out.primary, &packed);
+    out.proxies = buf_slice(&packed);
+    out.upn = read_upn(g, file, row, &upn);
+    out.alias = read_account(g, file, row, COLUMN_ALIAS, &alias);
+    out.account = read_account(g, file, row, COLUMN_ACCOUNT, &account);
+    out.name = display_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]), name);
+    out.names = read_names(row, names, sizeof names);
+    out.object = cell_text(&row->cells[COLUMN_DIRECTORY_OBJECT]);
+    out.exchange = cell_text(&row->cells[COLUMN_EXCHANGE_GUID]);
+    if (read_on_behalf(g, file, row, out.primary, e) != 0)
+        return -1;
+    return stage_add(stage, &out, e);
+}
+
+int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct staged out = {.file = file, .place = row->place, .knows = STAGED_POLICY};
+
+    (void)kind;
+    if (cell_guid(&row->cells[COLUMN_GUID], &out.id) <= 0)
+        return row_error(row, COLUMN_GUID, "a GUID, by which users and mailboxes are joined", e);
+    if (!asked_for(row, COLUMN_AUTH_POLICY) || row->cells[COLUMN_AUTH_POLICY].kind > CELL_TEXT)
+        return row_error(row, COLUMN_AUTH_POLICY, "the name of an authentication policy, or nothing", e);
+    out.has_guid = true;
+    out.primary = cell_text(&row->cells[COLUMN_UPN]);
+    out.policy = policy_name(cell_text(&row->cells[COLUMN_AUTH_POLICY]));
+    for (size_t i = 0; i < out.policy.n; i++)
+        if (is_control(out.policy.p[i]))
+            return row_error(row, COLUMN_AUTH_POLICY, "a name without control characters", e);
+    return stage_add(g->stages[STAGE_POLICIES], &out, e);
+}

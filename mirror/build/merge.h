@@ -1,0 +1,41 @@
+/*
+ * Lays what a run gathered beside what the directory holds, mailbox by mailbox in the order of their ids, and says what
+ * each is to become. Only reads; walked twice: once to judge the run, once to write it.
+ */
+#ifndef POSTERN_MIRROR_MERGE_H
+#define POSTERN_MIRROR_MERGE_H
+
+#include "mirror/build/gather.h"
+#include "mirror/build/writer.h"
+
+struct merge;
+
+/* What was stored and what is to be. Slices live until the next merge_next. */
+struct merged {
+    bool had, has; /* before, after */
+    bool moved;    /* had: it stood under another id; not has: it stands under another id now. The same mailbox */
+    struct mailbox_record before, after;
+};
+
+/*
+ * Joins rows without a Guid with the mailbox that has their primary address (another export's, or the stored one's);
+ * without any, the id is made from tenant and address. -1 with e when two rows are of one mailbox: e names both places.
+ * before is the tenant's stored facts, NULL for a new tenant; paths are the files' names, escaped. All must outlive the
+ * merge. Free with merge_close, NULL is fine.
+ */
+int merge_open(struct gathered *g, const struct writer *w, const struct tenant_facts *before, struct slice tenant_name,
+               const char *const *paths, struct merge **out, struct error *e);
+void merge_close(struct merge *m);
+
+/* Begins the walk, or begins it again. */
+void merge_rewind(struct merge *m);
+/* 1 with *out, 0 at the end, -1 with e. */
+int merge_next(struct merge *m, struct merged *out, struct error *e);
+
+/* What else the mailbox that came last is called by in the exports: packed lists. */
+struct slice merge_names(const struct merge *m, enum stage_of stage);
+
+/* Rows of Get-User that belonged to no mailbox in the walk so far. */
+size_t merge_users_without_mailbox(const struct merge *m);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * Who may send as whom, as the exports write it: by names of many kinds. The names are gathered first, then every
+ * mailbox of the tenant says what it is called by, and what then has exactly one mailbox on either side is a right.
+ *
+ * A name that two mailboxes bear is nobody's, and so is one that may be another recipient's: to guess would be to give
+ * a right away. Trustees are named by UPN, address or GUID; a name without a domain counts only where Exchange keeps it
+ * unique among all recipients. A denial that names nobody for certain takes the right on its target from all. In
+ * memory: 24 bytes a right and 48 a name; the names themselves are kept as keyed hashes of 64 bits.
+ */
+#ifndef POSTERN_MIRROR_RIGHTS_H
+#define POSTERN_MIRROR_RIGHTS_H
+
+#include "core/directory/directory.h"
+
+struct rights;
+
+/* 0, or -1 with e. Free with rights_close, NULL is fine. */
+int rights_open(struct rights **out, struct error *e);
+void rights_close(struct rights *r);
+
+/*
+ * `trustee` has (deny: has not, whatever else says so) the right `kind`, one RIGHT_ bit, on `target`. Place is where
+ * that stands, for the report.
+ */
+struct right_place {
+    unsigned file;
+    unsigned long line;
+};
+int rights_add(struct rights *r, struct slice trustee, struct slice target, unsigned kind, bool deny,
+               struct right_place place, struct error *e);
+size_t rights_count(const struct rights *r);
+/* Takes back all but the first n, before rights_start_names. */
+void rights_cut(struct rights *r, size_t n);
+
+/* Behind the last rights_add, before the first rights_name. */
+int rights_start_names(struct rights *r, struct error *e);
+/*
+ * A mailbox has this name: bears it, so that a right may be written with it, or only takes it from others (an alias is
+ * no name that Exchange writes, but somebody may have meant it). The same name may be said again.
+ */
+void rights_name(struct rights *r, struct slice name, const struct mailbox_id *id, bool bears);
+
+/* Behind the last rights_name: joins the names. */
+int rights_resolve(struct rights *r, struct error *e);
+/* 1 with the next resolved right from *i on, which begins as 0; 0 at the end. */
+int rights_next(const struct rights *r, size_t *i, struct mailbox_id *trustee, struct mailbox_id *target,
+                unsigned *kind);
+/* What was left out. */
+struct rights_left {
+    size_t unresolved; /* granted, but with a name on either side that is no mailbox's, or may be several recipients' */
+    struct right_place first_unresolved;
+    size_t denials; /* the same of denials */
+    struct right_place first_denial;
+    size_t voided; /* granted, but on a mailbox that such a denial is about */
+};
+const struct rights_left *rights_left(const struct rights *r);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * One tenant's Exchange Online: cmdlets over the REST interface that the vendor's own PowerShell module uses, and
+ * Microsoft Graph. Signs in when it has to, renews a token once when the service no longer takes it.
+ */
+#ifndef POSTERN_MIRROR_EXCHANGE_H
+#define POSTERN_MIRROR_EXCHANGE_H
+
+#include "mirror/exchange/origin.h"
+#include "mirror/exchange/token.h"
+
+enum exchange_result {
+    EXCHANGE_OK = 0,        /* 2xx with a JSON body */
+    EXCHANGE_FAILED = -1,   /* e says why; nothing that follows would fare better */
+    EXCHANGE_FORBIDDEN = 1, /* this may not be read by the application; others may. e says what is missing */
+    EXCHANGE_EXPIRED,       /* the link to the next page is too old: begin the series again */
+    EXCHANGE_NOT_FOUND,     /* 404: there is no such object */
+    EXCHANGE_UNABLE         /* the service has no usable answer to this; to other questions it may have. e says why */
+};
+
+struct exchange {
+    struct session session;
+    struct signin signin;
+    struct cloud_hosts hosts;
+    struct token token, graph_token;
+    struct origin origin;   /* of links to next pages */
+    char url[600];          /* .../InvokeCommand */
+    char anchor[512];       /* header X-AnchorMailbox, the same in all requests */
+    char connection_id[64]; /* header, a GUID kept for the run */
+    unsigned page_size;
+};
+
+struct exchange_options {
+    const struct config *config;
+    const struct tenant_config *tenant;
+    FILE *log;
+};
+
+/* 0, or -1 with e; nothing is sent yet. Free with exchange_close, also after -1. x must not be moved. */
+int exchange_open(struct exchange *x, const struct exchange_options *options, struct error *e);
+void exchange_close(struct exchange *x);
+
+/*
+ * Runs the cmdlet with parameters, a JSON object as text; link NULL, or the address of a next page as origin_judge let
+ * it through. `needs` says, for a 403, which permission would help. The answer lives until the next request.
+ */
+enum exchange_result exchange_invoke(struct exchange *x, const char *cmdlet, const char *parameters, CURLU *link,
+                                     const char *needs, struct http_answer *answer, struct error *e);
+
+/* GET https://graph/path */
+enum exchange_result exchange_graph(struct exchange *x, const char *path, const char *needs, struct http_answer *answer,
+                                    struct error *e);
+
+/* Makes sure that there is a token for Exchange Online. */
+enum token_result exchange_sign_in(struct exchange *x, struct error *e);
+
+#endif

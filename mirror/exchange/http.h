@@ -1,0 +1,61 @@
+/*
+ * HTTPS requests, one connection reused: certificates always verified, TLS 1.2 at least, no redirects, no netrc, no
+ * other protocol, answers bounded in size (as decompressed) and time. Nothing of a request is ever logged.
+ */
+#ifndef POSTERN_MIRROR_HTTP_H
+#define POSTERN_MIRROR_HTTP_H
+
+#include "core/base/error.h"
+#include "core/base/slice.h"
+#include "mirror/exchange/retry.h"
+
+#include <curl/curl.h>
+
+#define HTTP_ANSWER_MAX ((size_t)64 << 20) /* bytes of a body */
+
+struct http;
+
+struct http_options {
+    const char *ca_file;      /* NULL: the system's authorities */
+    const char *proxy;        /* NULL: as the environment says; "": none */
+    uint64_t stall_timeout_s; /* less than HTTP_SLOW_BYTES a second for so long: given up */
+};
+#define HTTP_SLOW_BYTES 512
+
+/* 0, or -1 with e. Free with http_close, NULL is fine. */
+int http_open(const struct http_options *options, struct http **out, struct error *e);
+void http_close(struct http *http);
+
+struct http_request {
+    const char *url; /* or, where this is NULL: */
+    CURLU *parsed;
+    const char *const *headers; /* "Name: value", NULL ends */
+    struct slice body;          /* POST; a body without p is a GET */
+    size_t body_max;            /* 0: HTTP_ANSWER_MAX */
+    uint64_t timeout_ms;        /* for the whole request; at least 1 */
+};
+
+struct http_answer {
+    long status;
+    struct slice body; /* until the next request */
+    char content_type[128];
+    char retry_after[64];
+    char request_id[64];
+    char diagnostics[512]; /* x-ms-diagnostics */
+    char location[256];
+    char protocol[16]; /* "HTTP/2" */
+    char address[64];  /* of the peer, or of the proxy; "" when there was no connection */
+    bool unresolved;   /* the host's name, or the proxy's, was not found */
+    enum failure failure;
+};
+
+/*
+ * 0: there is an answer, whatever its status. -1: there is none, or not all of it: e says why, and answer->failure
+ * whether another try may help.
+ */
+int http_do(struct http *http, const struct http_request *request, struct http_answer *answer, struct error *e);
+
+/* The proxy that requests to https://host go through: "proxy.contoso.example:3128 (from https_proxy)", or "". */
+void http_proxy_name(const struct http_options *options, const char *host, char *out, size_t cap);
+
+#endif

@@ -1,0 +1,44 @@
+/* What the service says when it says no, in words that an administrator can act on. */
+#ifndef POSTERN_MIRROR_SERVICE_ERROR_H
+#define POSTERN_MIRROR_SERVICE_ERROR_H
+
+#include "core/base/error.h"
+#include "core/base/slice.h"
+
+/*
+ * The best of the texts in an error's body: the inner exception's message, else the first detail without its prefix,
+ * else error.message, else the beginning of a plain text; printable. "" when there is none, as with NUL bytes.
+ */
+void service_error_text(struct slice body, char *out, size_t cap);
+
+/*
+ * Is it a page for people, told by its type or its first byte? Neither Exchange Online nor Entra answers with one: a
+ * proxy, a firewall or a captive portal on the way does.
+ */
+bool service_error_page(struct slice content_type, struct slice body);
+/* -1 with what to do about it; service is who was asked, "Exchange Online" or "Entra". */
+int service_error_elsewhere(const char *what, const char *service, long status, struct slice content_type,
+                            struct error *e);
+
+/* Does the body of a 401 say that the application's role lacks the cmdlet ("User is not allowed to call ...")? Then no
+ * other token helps, and the application's permission is there. */
+bool service_error_role(struct slice body);
+
+/* Does the body say that the link to the next page is too old, or came to the wrong server? */
+bool service_error_expired(struct slice body);
+
+/*
+ * Explains an answer of the sign-in endpoint that is no token. -1; e has the service's own words up to their technical
+ * part, and, for the AADSTS numbers that administrators meet, what to do. *permission: the application exists, but may
+ * not have this (consent, conditional access).
+ */
+int signin_error(long status, struct slice body, bool *permission, struct error *e);
+
+enum warning {
+    WARNING_HARMLESS,
+    WARNING_CUT /* rows are missing */
+};
+/* Judges a text of @adminapi.warnings. */
+enum warning warning_judge(struct slice text);
+
+#endif

@@ -1,0 +1,40 @@
+/* Access tokens by the OAuth 2.0 client-credentials flow (RFC 6749 4.4). */
+#ifndef POSTERN_MIRROR_TOKEN_H
+#define POSTERN_MIRROR_TOKEN_H
+
+#include "mirror/exchange/clouds.h"
+#include "mirror/exchange/secret.h"
+#include "mirror/exchange/session.h"
+
+#define TOKEN_MAX 32768u
+
+struct token {
+    char *text;                /* terminated, printable; NULL: none. Wiped by token_clear */
+    uint64_t renew_ns;         /* boot time from which on a new one is to be asked for */
+    char tid[40];              /* claims, for checks and diagnosis; "" where the token is opaque */
+    bool has_roles;            /* it can be read, so that the next one counts */
+    bool manage_as_app;        /* roles has Exchange.ManageAsApp */
+    bool policy_read;          /* roles has Policy.Read.All */
+    char directory_roles[256]; /* wids: template ids of directory roles */
+};
+
+struct signin {
+    struct session *session;
+    const struct exchange_config *exchange;
+    const struct cloud_hosts *hosts;
+    struct secret_places places;
+};
+
+enum token_result { TOKEN_OK = 0, TOKEN_FAILED = -1, TOKEN_FORBIDDEN = 1 /* others may work */ };
+
+/*
+ * Signs in and gets a token for the scope. Keys and secrets are read anew each time, so that a renewed one is found,
+ * and wiped at once. A token of another tenant than exchange->tenant_id is refused.
+ */
+enum token_result token_get(const struct signin *s, const char *scope, struct token *out, struct error *e);
+void token_clear(struct token *t);
+
+/* Can the files be read and do they fit together? For the doctor. *not_after: of the certificate, 0 without one. */
+int signin_check_files(const struct signin *s, int64_t *not_after, struct error *e);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * One value of a row, as CSV and JSON both have it, and the few readings of it that the cmdlets need. Every reading
+ * says no to what it doesn't understand; whoever reads then names file, line and column with row_error.
+ */
+#ifndef POSTERN_MIRROR_CELL_H
+#define POSTERN_MIRROR_CELL_H
+
+#include "core/directory/directory.h"
+#include "mirror/read/column.h"
+
+#include <stdint.h>
+
+enum cell_kind {
+    CELL_ABSENT, /* the row has no such column: nobody asked for it */
+    CELL_NULL,   /* null, or an empty cell: it was asked for and there is no value */
+    CELL_TEXT,   /* text, a number, or an object that stands for its text */
+    CELL_BOOL,
+    CELL_LIST, /* elements one behind the other in text, each ended by CELL_LIST_END */
+    CELL_ODD   /* an object of which nothing is known */
+};
+
+/* No property holds it: jansson and the CSV reader let no NUL through. */
+#define CELL_LIST_END '\0'
+
+struct cell {
+    enum cell_kind kind;
+    bool truth;        /* CELL_BOOL */
+    struct slice text; /* CELL_TEXT, CELL_LIST */
+};
+
+/*
+ * Where a row stands in its file: a line, from 1. With PLACE_ROW in it, the number of the row instead, from 1, where
+ * lines say nothing: JSON on one line, answers of the service.
+ */
+typedef uint32_t row_place;
+#define PLACE_ROW UINT32_C(0x80000000)
+
+struct place_words {
+    char text[24];
+};
+/* "line 7", "row 7": the text lives to the end of the expression. */
+struct place_words place_words(row_place place);
+
+/* A row: cells by enum column. Everything lives until the next row. */
+struct row {
+    const char *path; /* of the file, escaped */
+    row_place place;
+    struct cell cells[COLUMNS];
+};
+
+/* "path: line 7, SmtpClientAuthenticationDisabled: \"Wahr\": expected ..."; returns -1. */
+int row_error(const struct row *row, enum column column, const char *expected, struct error *e);
+
+/* true and false, also as text in any case. 1 with *out; 0: null or absent; -1: something else. */
+int cell_bool(const struct cell *cell, bool *out);
+
+/* Text without blanks around it; empty for null, absent, and what is no text. */
+struct slice cell_text(const struct cell *cell);
+
+/* A decimal number, also as text. */
+bool cell_number(const struct cell *cell, unsigned long long max, unsigned long long *out);
+
+/* 1 with *id for a GUID (with or without braces); 0: none, or all zeros; -1: no GUID. */
+int cell_guid(const struct cell *cell, struct mailbox_id *id);
+
+/* A GUID as text: 36 hexadecimal digits and dashes, braces around it allowed. False when it is none. */
+bool guid_parse(struct slice text, uint8_t out[16]);
+
+/*
+ * Walks over a list: a JSON array's elements, or a text that somebody joined, perhaps with the braces that Format-List
+ * puts around it. Items are never empty. Names may hold blanks; addresses may hold "+", which some scripts join with:
+ * it separates only in front of a prefix ("+smtp:").
+ */
+enum items_of {
+    ITEMS_NAMES,    /* split at commas, semicolons, bars and line ends */
+    ITEMS_WORDS,    /* and at blanks */
+    ITEMS_ADDRESSES /* and at "+" or "/" in front of a prefix */
+};
+struct items {
+    struct slice rest;
+    const char *separators; /* NULL: elements of an array */
+    bool addresses;
+};
+struct items cell_items(const struct cell *cell, enum items_of of);
+/* False at the end. */
+bool items_next(struct items *items, struct slice *item);
+
+/* Did PowerShell cut the list off ("{a, b, c, d...}", $FormatEnumerationLimit)? */
+bool cell_is_cut(const struct cell *cell);
+
+/*
+ * Does the cell hold only a .NET type's name ("System.Collections.ArrayList", "System.String[]",
+ * "Microsoft.Exchange.Data.ProxyAddressCollection"), which is what Export-Csv and a shallow ConvertTo-Json write in
+ * place of a list? Then nothing is known.
+ */
+bool cell_is_type_name(const struct cell *cell);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * A text file from outside, whatever Windows wrote it as: UTF-8 with or without a byte order mark, UTF-16 of either
+ * byte order (Windows PowerShell 5's ">" and "-Encoding Unicode"). It is handed on as checked UTF-8 without NUL, piece
+ * by piece, so that the size of the file does not matter.
+ */
+#ifndef POSTERN_MIRROR_INPUT_H
+#define POSTERN_MIRROR_INPUT_H
+
+#include "core/base/error.h"
+#include "core/base/slice.h"
+
+struct input {
+    const char *at, *end; /* decoded and not yet taken; whoever reads moves `at` */
+    const char *path;     /* for errors, escaped; lives as long as the input */
+    struct input_source *source;
+};
+
+/* 0, or -1 with e. Free with input_close. path is copied. */
+int input_open(const char *path, struct input *in, struct error *e);
+
+/* The same for bytes in memory, which must outlive the input; name stands for the path. */
+int input_memory(struct slice bytes, const char *name, struct input *in, struct error *e);
+
+void input_close(struct input *in);
+
+/*
+ * Makes sure that there is text between `at` and `end`. 1: there is; 0: the end of the file; -1: it cannot be read, is
+ * not text, or ends in the middle of a character: e names file, line and byte.
+ */
+int input_more(struct input *in, struct error *e);
+
+/* Bytes of the file that were decoded so far, and bytes that it has (0 when it is no regular file): for progress. */
+unsigned long long input_done(const struct input *in);
+unsigned long long input_size(const struct input *in);
+
+#endif

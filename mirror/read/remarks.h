@@ -1,0 +1,51 @@
+/*
+ * What a run has to say about its input beside errors: what was not understood, cut off, left out. Of each kind of
+ * remark about one column of one file the first is kept in words and the others are counted, so a million rows say one
+ * line.
+ */
+#ifndef POSTERN_MIRROR_REMARKS_H
+#define POSTERN_MIRROR_REMARKS_H
+
+#include "core/base/slice.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define REMARKS_MAX 64      /* different ones; of more only the number is said */
+#define REMARK_TEXT_MAX 640 /* a longer one is cut */
+
+struct remark {
+    uint64_t topic;
+    uint64_t more; /* like the first, not kept */
+    char text[REMARK_TEXT_MAX];
+};
+
+/* All zero is empty. */
+struct remarks {
+    size_t n;
+    uint64_t lost;
+    struct remark list[REMARKS_MAX];
+};
+
+/* A topic: what it is about, in which file, which column. */
+enum remark_about {
+    REMARK_ODD_COLUMN,
+    REMARK_LIST_CUT,
+    REMARK_NOTHING_OWN,
+    REMARK_DEFAULT_SIZE,
+    REMARK_NOT_A_MAILBOX,
+    REMARK_NULL_ELEMENT,
+    REMARK_NO_NAME,
+};
+static inline uint64_t remark_topic(enum remark_about about, unsigned file, unsigned column)
+{
+    return (uint64_t)about << 48 | (uint64_t)(file & 0xffffffu) << 16 | (column & 0xffffu);
+}
+
+/* Keeps the sentence, or counts it where the topic has one. What came from outside is escaped by the caller. */
+void remarks_add(struct remarks *r, uint64_t topic, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* "warning: ..." a line each. */
+void remarks_print(const struct remarks *r, FILE *out);
+
+#endif
