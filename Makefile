@@ -172,7 +172,12 @@ demo:
 
 check:
 	@scripts/install-dependencies.sh test
-	@tests/run.sh
+	@tests/run.sh $(if $(PATTERN),'$(PATTERN)')
+
+# The same beside BUSY=8 processes that keep the processors busy, TIMES=3 in a row. PATTERN: only the tests whose name matches.
+check-busy:
+	@scripts/install-dependencies.sh test
+	@BUSY=$(or $(BUSY),8) TIMES=$(or $(TIMES),3) tests/busy.sh $(if $(PATTERN),'$(PATTERN)')
 
 bench:
 	@scripts/install-dependencies.sh test
@@ -245,6 +250,11 @@ check-packages:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/run.sh $(RELEASE)
 
+# README followed word by word in a clean system that runs, with packages and by hand, until a real Postfix refuses what is forbidden.
+check-readme:
+	@scripts/install-dependencies.sh clean
+	@tests/packages/readme.sh $(RELEASE)
+
 # "make demo" in a clean Debian 12 and a clean Debian 13, with their Postfix, Dovecot, compiler and libmilter.
 check-demo:
 	@scripts/install-dependencies.sh clean
@@ -279,11 +289,13 @@ clean:
 
 help:
 	@echo 'make demo      shows it: real Postfix, real SASL, real messages (root; installs what it needs)'
-	@echo 'make check     tests it (root for the tests with Postfix; installs what they need)'
+	@echo 'make check     tests it (root for the tests with Postfix; installs what they need); PATTERN='
+	@echo 'make check-busy  the same on a machine that is busy: beside BUSY=8 processes, TIMES=3 in a row; PATTERN='
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb'
-	@echo 'make check-packages, check-demo, check-arm64, check-container   in clean systems: Debian 12 and 13, arm64 by emulation; RELEASE='
+	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demo; RELEASE='
+	@echo 'make check-arm64, check-container   in clean systems: the unit tests by emulation, the container image'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks Prometheus'\'' promtool about postern metrics'
 	@echo 'make bench     measures it against servers that answer without thinking'
@@ -296,8 +308,8 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check bench bench-all blunting fuzz torture faults from-oracle coverage lint deb check-packages \
-        check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting fuzz torture faults from-oracle coverage lint deb check-packages \
+        check-readme check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \

@@ -55,10 +55,10 @@ judge()
 {
     local megabytes
     megabytes=$(sed -n 's/.*again, \([0-9.]*\) MB.*/\1/p' "$work/$1")
-    awk -v words="$2" -v cpu="$(field cpu_s "$work/$1")" -v rss="$(field rss_mib "$work/$1")" -v mb="$megabytes" \
+    awk -v words="$2" -v cpu="$(field cpu_s "$work/$1")" -v rss="$(field anonymous_mib "$work/$1")" -v mb="$megabytes" \
         -v js="$jansson_s" -v jb="$jansson_bytes" 'BEGIN {
         alone = js / jb * mb * 1e6
-        printf "mirror: %s: %.1f s of processor time for %.0f MB, %.2f times jansson alone (%.1f s); peak %d MiB\n", words, cpu, mb, cpu / alone, alone, rss
+        printf "mirror: %s: %.1f s of processor time for %.0f MB, %.2f times jansson alone (%.1f s); peak %d MiB of anonymous memory\n", words, cpu, mb, cpu / alone, alone, rss
     }'
 }
 

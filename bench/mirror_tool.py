@@ -2,12 +2,13 @@
 """Small parts of bench/mirror.sh.
 
 mirror_tool.py pages PORT CA SECRET TENANT CLIENT FILE   fetches all mailbox series, each page behind its length
-mirror_tool.py run COMMAND...                            runs it; the last line is "cpu_s=... rss_mib=... status=..."
+mirror_tool.py run COMMAND...                            runs it; the last line is "cpu_s=... anonymous_mib=... status=..."
 """
 import json
 import os
 import ssl
 import sys
+import time
 import urllib.parse
 import urllib.request
 
@@ -37,10 +38,20 @@ def pages(port, ca, secret, tenant, client, out):
                 url = json.loads(page).get("@odata.nextLink")
 
 
+def anonymous_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+        return max((int(line.split()[1]) for line in file if line.startswith("RssAnon:")), default=0)
+
+
 def run(command):
+    """The peak is of anonymous memory, looked at every few milliseconds: a mapped file is the page cache's."""
     pid = os.posix_spawnp(command[0], command, os.environ)
-    _, status, usage = os.wait4(pid, 0)
-    print(f"cpu_s={usage.ru_utime + usage.ru_stime:.2f} rss_mib={usage.ru_maxrss / 1024:.0f} "
+    peak = ended = 0
+    while ended == 0:
+        peak = max(peak, anonymous_kib(pid))
+        time.sleep(0.005)
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+    print(f"cpu_s={usage.ru_utime + usage.ru_stime:.2f} anonymous_mib={peak / 1024:.0f} "
           f"status={os.waitstatus_to_exitcode(status)}", flush=True)
 
 

@@ -5,8 +5,8 @@
  * (util/timed_read.c, timed_write.c): whoever sleeps in read() itself is also woken when the server takes the request
  * from its socket, and takes a processor for nothing. Requests are patched in place rather than written anew.
  *
- *   policy_load [-c connections] [-i idle connections] [-d seconds | -n messages] [-m mailboxes] [-s seed] [-p pid]
- *               [-1] ADDRESS
+ *   policy_load [-b] [-c connections] [-i idle connections] [-d seconds | -n messages] [-m mailboxes] [-s seed]
+ *               [-p pid] [-1] ADDRESS
  *
  * ADDRESS is a path or host:port (IPv4). Logins are as many as there are mailboxes, from user0000000@contoso.example
  * on, drawn pseudo-randomly, the same in each run. A tenth of the time is spent warming up. With -n each connection
@@ -16,7 +16,10 @@
  *
  * warmup: requests that are in no other figure. cpu_us: processor time of process pid a request, where -p was given;
  * load_cpu_us: of the load generator itself. Exit status 1 if an answer was none.
- * -1 asks once, trying to connect until somebody listens, and prints how long that took: ms=…
+ * -b keeps the server busy: one process for all connections, in epoll_wait(), which asks on each of them again as soon
+ * as it has its answer, at RCPT only. Postfix does nothing like it, but with processes that all want to be woken there
+ * is little else to be measured, while here a server is seldom without a request, so that what it spends on one
+ * decides. -1 asks once, trying to connect until somebody listens, and prints how long that took: ms=…
  */
 #include "bench/histogram.h"
 #include "bench/policy_wire.h"
@@ -28,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -42,6 +46,8 @@
 #define WARM_SEEDS 5000    /* warming up has seeds from here on */
 #define FIRST_TRIES 100000 /* of 100 us */
 #define TIMEOUT_MS 100000  /* smtpd_policy_service_timeout */
+#define EVENTS 64
+
 struct connection {
     int fd;
     bool at_end; /* END-OF-MESSAGE is being asked */
@@ -54,7 +60,7 @@ struct options {
     uint64_t messages; /* of each connection; 0: as many as fit into the time */
     double seconds;
     pid_t pid;
-    bool once;
+    bool busy, once;
     const char *address;
 };
 
@@ -81,7 +87,13 @@ static uint64_t clock_ns(clockid_t id)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* xorshift64 (Marsaglia 2003): the same draw in every run */
+/* Each connection draws others, and in each run. */
+static void seed_draws(const struct options *o, unsigned which)
+{
+    random_state = (random_state + o->seed) * UINT64_C(0x9e3779b97f4a7c15) + which * UINT64_C(0xd1342543de82ef95);
+}
+
+/* xorshift64 (Marsaglia 2003) */
 static uint64_t draw(void)
 {
     random_state ^= random_state << 13;
@@ -105,7 +117,6 @@ static void ask(struct connection *c, uint64_t message, uint64_t login)
 
     policy_request_patch(r, message, login);
     c->asked_ns = clock_ns(CLOCK_MONOTONIC);
-    wait_for(c->fd, POLLOUT);
     if (write(c->fd, r->text, r->n) != (ssize_t)r->n)
         fail("write");
 }
@@ -116,7 +127,7 @@ static ssize_t hear(const struct connection *c, char *answer, size_t most)
     return read(c->fd, answer, most);
 }
 
-/* ---- measuring ---- */
+/* ---- what came back ---- */
 
 /* Peers answer in lower case too. */
 static void note(struct figures *f, const char *answer, ssize_t n, uint64_t took_ns)
@@ -135,6 +146,8 @@ static void note(struct figures *f, const char *answer, ssize_t n, uint64_t took
     histogram_add(&f->latency, took_ns);
 }
 
+/* ---- one process a connection ---- */
+
 /*
  * All connections begin together, when the parent closes its end of the pipe, and have the same end. The parent opens
  * them, so that one that cannot be opened ends the run before it began.
@@ -152,7 +165,7 @@ static void run(const struct options *o, unsigned which, int fd, const struct ga
     char answer[1024];
     ssize_t got;
 
-    random_state = (random_state + o->seed) * UINT64_C(0x9e3779b97f4a7c15) + which * UINT64_C(0xd1342543de82ef95);
+    seed_draws(o, which);
     close(gate->ends[1]);
     (void)!read(gate->ends[0], answer, 1);
     if (*gate->end_ns == 0)
@@ -162,6 +175,7 @@ static void run(const struct options *o, unsigned which, int fd, const struct ga
             number++;
             login = draw() % o->mailboxes;
         }
+        wait_for(c.fd, POLLOUT);
         ask(&c, number, login);
         got = hear(&c, answer, sizeof answer);
         now = clock_ns(CLOCK_MONOTONIC);
@@ -220,6 +234,72 @@ static void run_all(const struct options *o, double seconds, struct figures *eac
         add(sum, &each[i]);
 }
 
+/* ---- -b ---- */
+
+static int connect_all(const struct options *o, struct connection *all)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+    for (unsigned i = 0; i < o->connections; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
+
+        all[i] = (struct connection){.fd = policy_connect(o->address)};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event) != 0)
+            fail("epoll_ctl");
+    }
+    return epoll;
+}
+
+static void take_answer(const struct connection *c, struct figures *f)
+{
+    char answer[1024];
+    ssize_t n = read(c->fd, answer, sizeof answer);
+
+    note(f, answer, n, clock_ns(CLOCK_MONOTONIC) - c->asked_ns);
+}
+
+static void run_busy(const struct options *o, double seconds, struct figures *sum)
+{
+    struct connection *all = calloc(o->connections, sizeof *all);
+    int epoll = all != NULL ? connect_all(o, all) : -1;
+    uint64_t number = o->seed * SEED_STEP, start = clock_ns(CLOCK_MONOTONIC), now = start;
+    const uint64_t end = start + (uint64_t)(seconds * 1e9);
+    struct epoll_event ready[EVENTS];
+
+    memset(sum, 0, sizeof *sum);
+    seed_draws(o, 0);
+    for (unsigned i = 0; i < o->connections; i++)
+        ask(&all[i], ++number, draw() % o->mailboxes);
+    while (o->messages > 0 ? sum->requests < o->messages * o->connections : now < end) {
+        int n = epoll_wait(epoll, ready, EVENTS, TIMEOUT_MS);
+
+        if (n <= 0)
+            fail("epoll_wait");
+        for (int i = 0; i < n; i++) {
+            struct connection *c = ready[i].data.ptr;
+
+            take_answer(c, sum);
+            ask(c, ++number, draw() % o->mailboxes);
+        }
+        now = clock_ns(CLOCK_MONOTONIC);
+    }
+    sum->seconds = (double)(now - start) / 1e9;
+    for (unsigned i = 0; i < o->connections; i++)
+        close(all[i].fd);
+    close(epoll);
+    free(all);
+}
+
+/* ---- measuring either ---- */
+
+static void run_for(const struct options *o, double seconds, struct figures *each, struct figures *sum)
+{
+    if (o->busy)
+        run_busy(o, seconds, sum);
+    else
+        run_all(o, seconds, each, sum);
+}
+
 /* Of the children that have ended, and of this process. */
 static uint64_t own_cpu_ns(void)
 {
@@ -247,12 +327,12 @@ static void measure(const struct options *o, struct figures *sum)
         struct options other = *o;
 
         other.seed += WARM_SEEDS;
-        run_all(&other, o->seconds / 10, each, sum);
+        run_for(&other, o->seconds / 10, each, sum);
         warmup = sum->requests;
     }
     cpu_before = o->pid > 0 ? clock_ns(cpu) : 0;
     own_before = own_cpu_ns();
-    run_all(o, o->seconds, each, sum);
+    run_for(o, o->seconds, each, sum);
     sum->cpu_ns = o->pid > 0 ? clock_ns(cpu) - cpu_before : 0;
     sum->load_cpu_ns = own_cpu_ns() - own_before;
     sum->warmup = warmup;
@@ -274,6 +354,7 @@ static int first_answer(const struct options *o)
         close(c.fd);
         usleep(100);
     }
+    wait_for(c.fd, POLLOUT);
     ask(&c, 1, 1);
     if (hear(&c, answer, sizeof answer) < 9)
         return EXIT_FAILURE;
@@ -295,7 +376,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:i:d:n:m:s:p:1")) != -1) {
+    while ((option = getopt(argc, argv, "bc:i:d:n:m:s:p:1")) != -1) {
         if (option == 'c')
             o->connections = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 'i')
@@ -308,6 +389,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             o->mailboxes = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 's')
             o->seed = strtoull(optarg, NULL, 10);
+        else if (option == 'b')
+            o->busy = true;
         else if (option == '1')
             o->once = true;
         else if (option == 'p')
@@ -339,7 +422,7 @@ int main(int argc, char **argv)
 
     if (!read_options(argc, argv, &o)) {
         fprintf(stderr,
-                "usage: policy_load [-c connections] [-i idle] [-d seconds | -n messages] [-m mailboxes] [-p pid] "
+                "usage: policy_load [-b] [-c connections] [-i idle] [-d seconds | -n messages] [-m mailboxes] [-p pid] "
                 "[-1] ADDRESS\n");
         return EXIT_FAILURE;
     }

@@ -3,7 +3,7 @@
 # Measures postern against the floor (servers that answer without thinking), in pairs within one run: floor, postern,
 # postern, floor ... The figure is the median of the pairs' ratios, so that what else the machine does hits both.
 #
-#   bench/run.sh BUILD-DIRECTORY [policyd|milter|start]
+#   bench/run.sh BUILD-DIRECTORY [policyd|busy|milter|start]
 #
 # MAILBOXES=1000000 ROUNDS=15 SECONDS_EACH=1 CONNECTIONS=16: short rounds, since a virtual machine is faster now and slower then
 set -u
@@ -13,30 +13,35 @@ bench_begin "${1:-}"
 what=${2:-all}
 mailboxes=${MAILBOXES:-1000000} rounds=${ROUNDS:-15} each=${SECONDS_EACH:-1} connections=${CONNECTIONS:-16}
 
-# pairs FRONT FLOOR LOADER FIELD
+# pairs WHAT FRONT FLOOR LOADER FIELD
 pairs()
 {
-    local front=$1 floor=$2 loader=$3 speed=$4 round name row memory
+    local what=$1 front=$2 floor=$3 loader=$4 speed=$5 round name row
     serve floor "$work/floor" "$build/bench/"$floor "$work/floor"
     serve postern "$work/run.$front" "$build/postern-$front" -c "$work/run.conf"
     # The first reads the directory's pages into memory.
-    "$build/bench/$loader" -c "$connections" -d 4 -m "$mailboxes" -s 1000 "${server_at[postern]}" >/dev/null
-    rm -f "$work/speeds" "$work/p99s"
+    "$build/bench/"$loader -c "$connections" -d 4 -m "$mailboxes" -s 1000 "${server_at[postern]}" >/dev/null
+    rm -f "$work/speeds" "$work/p99s" "$work/costs" "$work/full"
     for round in $(seq "$rounds"); do
         for name in $([ $((round % 2)) = 1 ] && echo floor postern || echo postern floor); do
-            measure run "$front" "$name" "$round" "$build/bench/$loader" -c "$connections" -d "$each" -m "$mailboxes"
+            measure run "$what" "$name" "$round" "$build/bench/"$loader -c "$connections" -d "$each" -m "$mailboxes"
             row=$(tail -n 1 "$results")
             [ "$name" = floor ] && floor_row=$row || postern_row=$row
         done
         ratio "$(field "$speed" "$postern_row")" "$(field "$speed" "$floor_row")" >>"$work/speeds"
         ratio "$(field p99_us "$postern_row")" "$(field p99_us "$floor_row")" >>"$work/p99s"
+        ratio "$(field cpu_us "$floor_row")" "$(field cpu_us "$postern_row")" >>"$work/costs"
+        full "$postern_row" >>"$work/full"
     done
-    memory=$(field anon_mib "$postern_row")
-    printf '%s: %s of the floor per second, p99 %s times the floor'\''s (medians of %d pairs); %s MiB anonymous\n' "$front" \
-        "$(median <"$work/speeds")" "$(median <"$work/p99s")" "$rounds" "$memory"
+    printf '%s: %s of the floor per second, %s a processor second, p99 %s times the floor'\''s (medians of %d pairs); its processor %s %% full; %s MiB anonymous\n' \
+        "$what" "$(median <"$work/speeds")" "$(median <"$work/costs")" "$(median <"$work/p99s")" "$rounds" \
+        "$(median <"$work/full")" "$(field anon_mib "$postern_row")"
     unserve floor
     unserve postern
 }
+
+# Of one processor, which several threads may share.
+full() { awk -v n="$(field "$speed" "$1")" -v us="$(field cpu_us "$1")" 'BEGIN { printf "%.0f\n", n * us / 1e4 }'; }
 
 first_answer()
 {
@@ -58,6 +63,7 @@ first_answer()
 make_directory "$mailboxes"
 configure run "$(directory_of "$mailboxes")" "$mailboxes" "$six_limits"
 case $what in all | start) first_answer ;; esac
-case $what in all | policyd) pairs policyd policy_floor policy_load rps ;; esac
-case $what in all | milter) pairs milter 'milter_floor -b' milter_load mps ;; esac
+case $what in all | policyd) pairs policyd policyd policy_floor policy_load rps ;; esac
+case $what in all | busy) pairs 'policyd, kept busy' policyd policy_floor 'policy_load -b' rps ;; esac
+case $what in all | milter) pairs milter milter 'milter_floor -b' milter_load mps ;; esac
 echo "counters: 16 bytes each"

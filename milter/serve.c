@@ -32,7 +32,7 @@ static void *run_libmilter(void *arg)
 {
     struct serving *s = arg;
 
-    signals_block();
+    signals_wait_until_caught();
     atomic_store(&s->libmilter_result, smfi_main());
     signals_libmilter_ended();
     return NULL;
@@ -111,8 +111,11 @@ static int start_threads(struct serving *s)
 
     if (pthread_create(&s->house, NULL, keep_house, s) != 0)
         return -1;
-    if (signals_catch() && pthread_create(&libmilter, NULL, run_libmilter, s) == 0)
-        return pthread_detach(libmilter);
+    if (signals_prepare() && pthread_create(&libmilter, NULL, run_libmilter, s) == 0) {
+        (void)pthread_detach(libmilter);
+        if (signals_catch())
+            return 0;
+    }
     (void)pthread_kill(s->house, SIGNAL_LOOK);
     (void)pthread_join(s->house, NULL);
     return -1;

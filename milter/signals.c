@@ -7,6 +7,8 @@
 
 /* What a handler can reach, which has no argument of ours. */
 static sem_t wake;
+/* Opened once the main thread catches. */
+static sem_t gate;
 static atomic_bool happened[SIGNAL_LIBMILTER_ENDED + 1];
 
 static const struct {
@@ -49,19 +51,28 @@ void signals_block(void)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+bool signals_prepare(void)
+{
+    return sem_init(&wake, 0, 0) == 0 && sem_init(&gate, 0, 0) == 0;
+}
+
 bool signals_catch(void)
 {
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
     sigset_t set;
 
-    if (sem_init(&wake, 0, 0) != 0)
-        return false;
     caught_set(&action.sa_mask);
     for (size_t i = 0; i < CAUGHT; i++)
         if (sigaction(caught[i].number, &action, NULL) != 0)
             return false;
     caught_set(&set);
-    return pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0;
+    return pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0 && sem_post(&gate) == 0;
+}
+
+void signals_wait_until_caught(void)
+{
+    while (sem_wait(&gate) != 0)
+        ; /* interrupted */
 }
 
 enum signal_event signals_wait(void)

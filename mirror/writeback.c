@@ -1,5 +1,6 @@
 #include "mirror/writeback.h"
 
+#include "core/base/json_text.h"
 #include "core/base/log.h"
 #include "core/mail/address.h"
 #include "mirror/confirm.h"
@@ -66,16 +67,12 @@ static const struct tenant_config *find_tenant(const struct writeback_options *o
 
 /* ---- one mailbox ---- */
 
-/* {"Identity":"..."}; what stands in it is an address or a GUID, so there is nothing to escape but these two. */
+/* {"Identity":"..."} and what else the cmdlet is to be told. */
 static int identity_json(struct slice identity, const char *more, struct buf *out, struct error *e)
 {
-    buf_addf(out, "{\"Identity\":\"");
-    for (size_t i = 0; i < identity.n; i++) {
-        if (identity.p[i] == '"' || identity.p[i] == '\\')
-            buf_add_char(out, '\\');
-        buf_add_char(out, identity.p[i]);
-    }
-    buf_addf(out, "\"%s}", more);
+    buf_add(out, SLICE("{\"Identity\":"));
+    json_add_string(out, identity);
+    buf_addf(out, "%s}", more);
     return out->full ? error_set(e, "too long a name") : 0;
 }
 

@@ -1,16 +1,11 @@
 #include "policyd/request.h"
 
-#include "policyd/marks.h"
-
 /* ---- the attributes ---- */
 
 #define NO_ATTRIBUTE ATTRIBUTE_COUNT
 
-/* Compiled into each of the two readers below, for the instructions that each may use. */
-#define INLINE static inline __attribute__((always_inline))
-
 /* Which one is it? Most lines of a request are none of ours, which the name's length nearly always says. */
-INLINE enum policy_attribute attribute_of(const char *name, size_t n)
+static enum policy_attribute attribute_of(const char *name, size_t n)
 {
     /* sizeof counts the terminator; the compiler makes a compare or two of each memcmp */
 #define IS(text) (memcmp(name, (text), sizeof(text) - 1) == 0)
@@ -119,8 +114,8 @@ static bool has_control(struct slice s)
     return false;
 }
 
-/* One line that is not empty. seen: the set of the attributes that were there before. */
-static void read_line(struct policy_request *r, struct slice line, unsigned *seen)
+/* One line that is not empty. */
+static void read_line(struct policy_request *r, struct slice line)
 {
     struct slice name, value;
     enum policy_attribute a;
@@ -136,13 +131,11 @@ static void read_line(struct policy_request *r, struct slice line, unsigned *see
     a = attribute_of(name.p, name.n);
     if (a == NO_ATTRIBUTE)
         return;
-    if ((*seen & 1u << a) != 0)
+    if (r->value[a].p != NULL)
         fail(r, REQUEST_REPEATED, line);
-    *seen |= 1u << a;
     r->value[a] = value;
 }
 
-/* Some byte of the whole request is a control character: is it where none may be? */
 static void check_controls(struct policy_request *r, struct slice whole)
 {
     if (memchr(whole.p, '\0', whole.n) != NULL)
@@ -150,22 +143,6 @@ static void check_controls(struct policy_request *r, struct slice whole)
     for (unsigned a = 0; a < ATTRIBUTE_COUNT; a++)
         if (!is_from_client(a) && has_control(r->value[a]))
             fail(r, REQUEST_CONTROL, r->value[a]);
-}
-
-/* The long way for a whole request in which something is out of the ordinary: line by line, to say what. */
-static void read_thoroughly(struct policy_request *r, struct slice whole)
-{
-    struct slice rest = whole, line;
-    unsigned lines = 0, seen = 0;
-
-    memset(r->value, 0, sizeof r->value);
-    while (slice_cut(rest, '\n', &line, &rest) && line.n > 0) {
-        if (++lines > REQUEST_ATTRIBUTES_MAX)
-            fail(r, REQUEST_TOO_MANY_ATTRIBUTES, line);
-        else
-            read_line(r, line, &seen);
-    }
-    check_controls(r, whole);
 }
 
 /* Empty is 0, like absent. */
@@ -200,136 +177,24 @@ static void read_values(struct policy_request *r)
     r->recipient_count = (uint32_t)recipients;
 }
 
-/* What is being read. */
-struct reading {
-    const char *line, *equals; /* the line's first byte; its first "=", NULL while none was seen */
-    unsigned lines;
-    bool odd; /* something is out of the ordinary: only the end is still to be found */
-};
-
-/* One line and its first "=". Answers false when its attribute was there before. */
-INLINE bool take_line(struct policy_request *r, const char *line, const char *equals, const char *newline)
-{
-    enum policy_attribute a = attribute_of(line, (size_t)(equals - line));
-
-    if (a == NO_ATTRIBUTE)
-        return true;
-    if (r->value[a].p != NULL)
-        return false;
-    r->value[a] = (struct slice){equals + 1, (size_t)(newline - equals) - 1};
-    return true;
-}
-
-/*
- * The lines that end in the block at `at`, whose marks are m. Answers the end of the request, or NULL when it is not
- * among them.
- *
- * Adding a bit at the beginning of each line to ones where neither "=" nor newline stands carries it through the name
- * to the first of these, for all lines of the block at once.
- */
-INLINE const char *read_block(struct policy_request *r, struct reading *reading, const char *at, struct marks m)
-{
-    const uint64_t empty = m.newline & (m.newline << 1 | (reading->line == at));
-    const uint64_t starts = m.newline << 1 | (reading->equals == NULL), names = ~(m.newline | m.equals);
-    const uint64_t found = ((starts & names) + names) | starts;
-    const char *end = NULL, *equals = reading->equals;
-    uint64_t first_equals = found & m.equals, nameless = found & m.newline, newlines = m.newline;
-
-    if (__builtin_expect((nameless | empty) != 0, 0)) { /* once a request, at its end */
-        if (empty != 0) {
-            const uint64_t before = (empty & -empty) - 1;
-
-            end = at + __builtin_ctzll(empty) + 1;
-            newlines &= before;
-            nameless &= before;
-        }
-        reading->odd |= nameless != 0;
-    }
-    reading->odd |= m.control;
-    if (__builtin_expect(reading->odd, 0)) {
-        if (newlines != 0)
-            reading->line = at + MARKS_BYTES - __builtin_clzll(newlines);
-        return end;
-    }
-    reading->lines += (unsigned)__builtin_popcountll(newlines);
-    for (; newlines != 0; newlines &= newlines - 1) {
-        const char *newline = at + __builtin_ctzll(newlines);
-
-        if (equals == NULL) {
-            equals = at + __builtin_ctzll(first_equals); /* there is one: no line is nameless */
-            first_equals &= first_equals - 1;
-        }
-        if (!take_line(r, reading->line, equals, newline))
-            reading->odd = true;
-        reading->line = newline + 1;
-        equals = NULL;
-    }
-    if (equals == NULL && first_equals != 0)
-        equals = at + __builtin_ctzll(first_equals);
-    reading->equals = equals;
-    return end;
-}
-
-/*
- * Marks of what is behind the last whole block: left bytes, fewer than a block. Where there are blocks in front of them
- * they are read together with bytes that were read before.
- */
-INLINE struct marks marks_of_rest(struct slice in, size_t left, marks_function *marks)
-{
-    struct marks m = {0, 0, false};
-
-    if (in.n >= MARKS_BYTES) {
-        m = marks(in.p + in.n - MARKS_BYTES);
-        m.newline >>= MARKS_BYTES - left;
-        m.equals >>= MARKS_BYTES - left;
-    } else {
-        char block[MARKS_BYTES];
-
-        memset(block, ' ', sizeof block);
-        memcpy(block, in.p, left);
-        m = marks(block);
-    }
-    return m;
-}
-
-/* Answers the end of the request, NULL when it is not complete. *odd: its values are to be read the long way. */
-INLINE const char *read_blocks(struct slice in, struct policy_request *r, bool *odd, marks_function *marks)
-{
-    struct reading reading = {.line = in.p};
-    const char *p = in.p, *end = NULL;
-    size_t left;
-
-    for (left = in.n; left >= MARKS_BYTES && end == NULL; left -= MARKS_BYTES, p += MARKS_BYTES)
-        end = read_block(r, &reading, p, marks(p));
-    if (end == NULL && left > 0)
-        end = read_block(r, &reading, p, marks_of_rest(in, left, marks));
-    *odd = reading.odd || reading.lines > REQUEST_ATTRIBUTES_MAX;
-    return end;
-}
-
-static const char *read_narrow(struct slice in, struct policy_request *r, bool *odd)
-{
-    return read_blocks(in, r, odd, marks_of);
-}
-
-MARKS_WIDE static const char *read_wide(struct slice in, struct policy_request *r, bool *odd)
-{
-    return read_blocks(in, r, odd, marks_of_wide);
-}
-
 size_t policy_request_read(struct slice in, struct policy_request *out)
 {
-    const char *end;
-    bool odd;
+    struct slice rest = in, line;
+    unsigned lines = 0;
 
     memset(out, 0, sizeof *out);
-    end = marks_can_be_wide() ? read_wide(in, out, &odd) : read_narrow(in, out, &odd);
-    if (end == NULL)
-        return 0;
-    in.n = (size_t)(end - in.p);
-    if (odd || in.n > REQUEST_LINE_MAX)
-        read_thoroughly(out, in);
-    if (out->problem == REQUEST_FINE)
-        read_values(out);
-    return in.n;
+    while (slice_cut(rest, '\n', &line, &rest)) {
+        if (line.n == 0) {
+            in.n = (size_t)(rest.p - in.p);
+            check_controls(out, in);
+            if (out->problem == REQUEST_FINE)
+                read_values(out);
+            return in.n;
+        }
+        if (++lines > REQUEST_ATTRIBUTES_MAX)
+            fail(out, REQUEST_TOO_MANY_ATTRIBUTES, line);
+        else
+            read_line(out, line);
+    }
+    return 0;
 }

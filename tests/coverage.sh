@@ -16,7 +16,7 @@ run_one()
 {
     local name
     name=$(basename "$1")
-    timeout 300 "$@" >"$T/$name.out" 2>&1 </dev/null || { echo "not ok $name"; tail -n 20 "$T/$name.out" | sed 's/^/# /'; }
+    tests/limited.sh "$@" >"$T/$name.out" 2>&1 </dev/null || { echo "not ok $name"; tail -n 20 "$T/$name.out" | sed 's/^/# /'; }
 }
 export -f run_one
 {

@@ -27,7 +27,7 @@ run_one()
 {
     local name=$1 status passed failed start=$SECONDS
     shift
-    timeout "${TEST_TIMEOUT:-900}" "$@" >"$out/$name.out" 2>&1 </dev/null
+    tests/limited.sh "$@" >"$out/$name.out" 2>&1 </dev/null
     status=$?
     passed=$(($(grep -c '^\[ *OK \]' "$out/$name.out") + $(grep -c '^ok ' "$out/$name.out")))
     failed=$(($(grep '^\[ *FAILED *\] [a-zA-Z_]*$' "$out/$name.out" | sort -u | wc -l) + $(grep -c '^not ok ' "$out/$name.out")))
@@ -54,8 +54,8 @@ list()
     for t in build/fuzz/*; do
         [ ! -f "$t" ] || [ ! -x "$t" ] || echo "fuzz-$(basename "$t") tests/fuzz/run.sh 6 $(basename "$t")"
     done
-    # Lint takes what processor time the others leave. What is long is not the last.
-    echo 'tests-lint nice -n 19 tests/lint.sh'
+    # What is long is not the last.
+    echo 'tests-lint tests/lint.sh'
     for t in tests/integration/{mirror_sync,check_postfix}.sh tests/integration/*.sh tests/coverage.sh \
         tests/faults/{files,starts,disk,killed}.sh tests/interop/{logins,filters,proxies,chroot}.sh tests/e2e/*.sh tests/standin/selftest.sh; do
         [ ! -x "$t" ] || echo "$(basename "$(dirname "$t")")-$(basename "$t" .sh) $t"

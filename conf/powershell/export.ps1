@@ -3,20 +3,26 @@
     Exports what postern-mirror reads of Exchange Online: one folder, one file a cmdlet, named after it.
 
 .DESCRIPTION
-    For Windows PowerShell 5.1 and PowerShell 7, with the ExchangeOnlineManagement module; for security defaults, with
+    For Windows PowerShell 5.1 and PowerShell 7, with the module ExchangeOnlineManagement; for security defaults, with
     Microsoft.Graph.Authentication too, where that is installed. It only reads. Files are ASCII (other letters are \uNNNN,
-    which is JSON), so that no encoding can damage them on the way. It stops at the first cmdlet that fails: half an export
-    is worse than none.
+    which is JSON), so that no encoding can damage them on the way.
+
+    It stops at the first cmdlet that fails, and writes nothing then: half an export is worse than none. Security defaults
+    that can't be had, and cmdlets that the account's roles do not bring, are left out, and named at the end.
 
     Afterwards copy the folder to the relay, and there:
         sudo postern-mirror import --tenant NAME FOLDER/*.json
 
 .PARAMETER Folder
-    Where the files go; made if it is not there. Files of an earlier run are replaced.
+    Where the files go; made if it is not there. Files of an earlier run are replaced, or removed where this run left theirs out.
 
 .PARAMETER WithoutSecurityDefaults
     Leaves security defaults out, and with them the sign-in to Microsoft Graph.
+
+.EXAMPLE
+    powershell.exe -ExecutionPolicy Bypass -File export.ps1
 #>
+[CmdletBinding()]
 param(
     [string]$Folder = 'postern-export',
     [switch]$WithoutSecurityDefaults
@@ -24,62 +30,137 @@ param(
 
 $ErrorActionPreference = 'Stop'
 $target = (New-Item -ItemType Directory -Force -Path $Folder).FullName
+$files = [ordered]@{} # name and contents; $null: left out
+$left = New-Object 'Collections.Generic.List[string]'
 
-function Save-Rows([string]$Name, $Rows) {
-    $rows = @($Rows | Where-Object { $null -ne $_ })
-    $json = ConvertTo-Json -InputObject $rows -Depth 4 -Compress
-    $ascii = [regex]::Replace($json, '[^\x00-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
-    [IO.File]::WriteAllText((Join-Path $target "$Name.json"), $ascii + "`n", [Text.Encoding]::ASCII)
-    Write-Host ('{0,-34} {1,8} rows' -f $Name, $rows.Count)
+function Add-File([string]$Name, [object[]]$Rows) {
+    $json = ConvertTo-Json -InputObject $Rows -Depth 4 -Compress
+    $files[$Name] = [regex]::Replace($json, '[^\x00-\x7e]', { param($letter) '\u{0:x4}' -f [int][char]$letter.Value }) + "`n"
+    Write-Host ('{0,-34} {1,8} rows' -f $Name, $Rows.Count)
 }
 
-# Lists as texts: Select-Object would leave objects that ConvertTo-Json cuts off.
-function Join-Property([string]$Name) {
-    @{ n = $Name; e = [scriptblock]::Create("@(`$_.$Name | ForEach-Object { `"`$_`" })") }
+# What JSON has plainly: true, false, null, texts, lists of texts. (Select-Object would make a text of a list of one, and leave
+# objects that ConvertTo-Json cuts off.) A property that the object does not have gets no column: absent is not empty.
+function Get-Row($Object, [string[]]$Columns) {
+    $row = [ordered]@{}
+    foreach ($column in $Columns) {
+        $property = $Object.PSObject.Properties[$column]
+        if ($null -eq $property) {
+            continue
+        }
+        $value = $property.Value
+        if ($null -eq $value -or $value -is [bool]) {
+            $row[$column] = $value
+        } elseif ($value -is [Collections.IEnumerable] -and $value -isnot [string]) {
+            $row[$column] = [string[]]@($value | ForEach-Object { "$_" })
+        } else {
+            $row[$column] = "$value"
+        }
+    }
+    [pscustomobject]$row
 }
-function Text-Property([string]$Name) {
-    @{ n = $Name; e = [scriptblock]::Create("if (`$null -ne `$_.$Name) { `"`$(`$_.$Name)`" }") }
+
+# Export-Rows NOUN: the file NOUN.json, from Get-NOUN. -Needs: a column without which the answer is not Exchange Online's. -All: the
+# cmdlet would stop at 1000 rows. -Optional: some roles lack the cmdlet. The functions of Exchange Online's module do not see this
+# script's preference, so each of them is told to stop at an error.
+function Export-Rows([string]$Noun, [string[]]$Columns, [string]$Needs, [switch]$All, [switch]$Optional) {
+    $cmdlet = "Get-$Noun"
+    $arguments = @{ ErrorAction = 'Stop' }
+    if ($All) {
+        $arguments['ResultSize'] = 'Unlimited'
+    }
+    if (-not (Get-Command $cmdlet -ErrorAction SilentlyContinue)) {
+        if (-not $Optional) {
+            throw "$cmdlet is not there: the account needs the roles View-Only Recipients and View-Only Configuration"
+        }
+        $files[$Noun] = $null
+        $left.Add("$cmdlet (no role of this account brings it)")
+        return
+    }
+    $rows = @(& $cmdlet @arguments | Where-Object { $null -ne $_ } | ForEach-Object { Get-Row $_ $Columns })
+    if ($rows.Count -gt 0 -and $null -eq $rows[0].PSObject.Properties[$Needs]) {
+        throw "$cmdlet returns no ${Needs}: is this a session of an Exchange on premises?"
+    }
+    Add-File $Noun $rows
 }
 
 if (-not (Get-Command Get-CASMailbox -ErrorAction SilentlyContinue)) {
+    if (-not (Get-Command Connect-ExchangeOnline -ErrorAction SilentlyContinue)) {
+        throw 'Exchange Online PowerShell is not installed: Install-Module ExchangeOnlineManagement'
+    }
     Connect-ExchangeOnline -ShowBanner:$false
 }
 
-Save-Rows 'TransportConfig' (Get-TransportConfig |
-    Select-Object Name, SmtpClientAuthenticationDisabled, AllowLegacyTLSClients)
-Save-Rows 'AcceptedDomain' (Get-AcceptedDomain |
-    Select-Object (Text-Property DomainName), (Text-Property DomainType), MatchSubDomains, Default)
-Save-Rows 'CASMailbox' (Get-CASMailbox -ResultSize Unlimited |
-    Select-Object (Text-Property Guid), (Text-Property ExternalDirectoryObjectId), (Text-Property PrimarySmtpAddress),
-        SamAccountName, SmtpClientAuthenticationDisabled, OwaMailboxPolicy, ImapUseProtocolDefaults,
-        (Join-Property EmailAddresses))
-Save-Rows 'Mailbox' (Get-Mailbox -ResultSize Unlimited |
-    Select-Object (Text-Property Guid), (Text-Property ExchangeGuid), (Text-Property ExternalDirectoryObjectId), Identity,
-        Name, Alias, DisplayName, UserPrincipalName, (Text-Property PrimarySmtpAddress),
-        (Text-Property RecipientTypeDetails), (Join-Property EmailAddresses), (Join-Property GrantSendOnBehalfTo))
-Save-Rows 'User' (Get-User -ResultSize Unlimited |
-    Select-Object (Text-Property Guid), UserPrincipalName, (Text-Property AuthenticationPolicy))
-Save-Rows 'RecipientPermission' (Get-RecipientPermission -ResultSize Unlimited |
-    Select-Object (Text-Property Identity), (Text-Property Trustee), (Text-Property AccessControlType),
-        (Join-Property AccessRights))
-Save-Rows 'AuthenticationPolicy' (Get-AuthenticationPolicy | Select-Object Name, AllowBasicAuthSmtp)
-Save-Rows 'OrganizationConfig' (Get-OrganizationConfig |
-    Select-Object Name, (Text-Property DefaultAuthenticationPolicy), RejectDirectSend)
-Save-Rows 'HostedOutboundSpamFilterPolicy' (Get-HostedOutboundSpamFilterPolicy |
-    Select-Object Name, IsDefault, RecipientLimitExternalPerHour, RecipientLimitInternalPerHour, RecipientLimitPerDay)
-Save-Rows 'BlockedSenderAddress' (Get-BlockedSenderAddress | Select-Object (Text-Property SenderAddress), Reason)
+$exports = @(
+    @{ Noun = 'TransportConfig'; Needs = 'SmtpClientAuthenticationDisabled'
+        Columns = @('Name', 'SmtpClientAuthenticationDisabled', 'AllowLegacyTLSClients') }
+    @{ Noun = 'AcceptedDomain'; Needs = 'DomainType'
+        Columns = @('DomainName', 'DomainType', 'MatchSubDomains', 'Default') }
+    @{ Noun = 'CASMailbox'; Needs = 'SmtpClientAuthenticationDisabled'; All = $true
+        Columns = @('Guid', 'ExternalDirectoryObjectId', 'PrimarySmtpAddress', 'SamAccountName',
+            'SmtpClientAuthenticationDisabled', 'OwaMailboxPolicy', 'ImapUseProtocolDefaults', 'EmailAddresses') }
+    @{ Noun = 'Mailbox'; Needs = 'PrimarySmtpAddress'; All = $true
+        Columns = @('Guid', 'ExchangeGuid', 'ExternalDirectoryObjectId', 'Identity', 'Name', 'Alias', 'DisplayName',
+            'UserPrincipalName', 'PrimarySmtpAddress', 'RecipientTypeDetails', 'EmailAddresses', 'GrantSendOnBehalfTo') }
+    @{ Noun = 'User'; Needs = 'AuthenticationPolicy'; All = $true; Optional = $true
+        Columns = @('Guid', 'UserPrincipalName', 'AuthenticationPolicy') }
+    @{ Noun = 'RecipientPermission'; Needs = 'Trustee'; All = $true; Optional = $true
+        Columns = @('Identity', 'Trustee', 'AccessControlType', 'AccessRights') }
+    @{ Noun = 'AuthenticationPolicy'; Needs = 'AllowBasicAuthSmtp'; Optional = $true
+        Columns = @('Name', 'AllowBasicAuthSmtp') }
+    @{ Noun = 'OrganizationConfig'; Needs = 'DefaultAuthenticationPolicy'; Optional = $true
+        Columns = @('Name', 'DefaultAuthenticationPolicy', 'RejectDirectSend') }
+    @{ Noun = 'HostedOutboundSpamFilterPolicy'; Needs = 'IsDefault'; Optional = $true
+        Columns = @('Name', 'IsDefault', 'RecipientLimitExternalPerHour', 'RecipientLimitInternalPerHour',
+            'RecipientLimitPerDay') }
+    @{ Noun = 'BlockedSenderAddress'; Needs = 'SenderAddress'; Optional = $true
+        Columns = @('SenderAddress', 'Reason') }
+)
+foreach ($export in $exports) {
+    Export-Rows @export
+}
 
-$left = @()
-if ($WithoutSecurityDefaults) {
-    $left += 'security defaults (left out on purpose)'
-} elseif (-not (Get-Command Invoke-MgGraphRequest -ErrorAction SilentlyContinue)) {
-    $left += 'security defaults (Install-Module Microsoft.Graph.Authentication)'
-} else {
-    if (-not (Get-MgContext)) {
-        Connect-MgGraph -Scopes Policy.Read.All -NoWelcome
+# Is security defaults' answer of the tenant that the rest is of? A session of Microsoft Graph may have been there before.
+function Assert-SameTenant {
+    if (-not (Get-Command Get-ConnectionInformation -ErrorAction SilentlyContinue)) {
+        return
     }
-    $policy = Invoke-MgGraphRequest -Method GET -Uri '/v1.0/policies/identitySecurityDefaultsEnforcementPolicy'
-    Save-Rows 'SecurityDefaults' ([pscustomobject]@{ id = $policy.id; isEnabled = $policy.isEnabled })
+    $graph = "$((Get-MgContext).TenantId)"
+    $exchange = @(Get-ConnectionInformation | ForEach-Object { "$($_.TenantID)" })
+    if ($exchange.Count -gt 0 -and $exchange -notcontains $graph) {
+        throw "Microsoft Graph is signed in to tenant $graph, Exchange Online to $($exchange -join ', ')"
+    }
+}
+
+$files['SecurityDefaults'] = $null
+if ($WithoutSecurityDefaults) {
+    $left.Add('security defaults (left out on purpose)')
+} elseif (-not (Get-Command Invoke-MgGraphRequest -ErrorAction SilentlyContinue)) {
+    $left.Add('security defaults (Install-Module Microsoft.Graph.Authentication)')
+} else {
+    # The two modules bring libraries that do not always go together in one session: that costs this part alone.
+    try {
+        if (-not (Get-MgContext)) {
+            Connect-MgGraph -Scopes Policy.Read.All -NoWelcome -ErrorAction Stop
+        }
+        Assert-SameTenant
+        $policy = Invoke-MgGraphRequest -Method GET -Uri '/v1.0/policies/identitySecurityDefaultsEnforcementPolicy' -ErrorAction Stop
+        if ($policy['isEnabled'] -isnot [bool]) {
+            throw 'Microsoft Graph does not say whether they are on'
+        }
+        Add-File 'SecurityDefaults' @([pscustomobject]@{ id = "$($policy['id'])"; isEnabled = $policy['isEnabled'] })
+    } catch {
+        $left.Add("security defaults ($($_.Exception.Message))")
+    }
+}
+
+foreach ($name in @($files.Keys)) {
+    $path = Join-Path $target "$name.json"
+    if ($null -ne $files[$name]) {
+        [IO.File]::WriteAllText($path, $files[$name], [Text.Encoding]::ASCII)
+    } elseif (Test-Path -LiteralPath $path) {
+        Remove-Item -LiteralPath $path
+    }
 }
 
 Write-Host ''

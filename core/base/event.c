@@ -1,288 +1,155 @@
 #include "core/base/event.h"
 
-#include "core/base/buf.h"
 #include "core/base/json_text.h"
 
-#include <stdint.h>
+/* A field is written first, and taken back when it turns out not to fit: the text stays marked as full. */
 
-/* Every message writes a line of some 16 fields, nearly all of them short: how they are copied is what a line costs. */
-
-#define END_ROOM 2 /* room that is kept for JSON's closing brace and the terminator */
-
-/* Copies of up to 32 bytes are two that overlap: the compiler has them without a call. */
-static inline char *put(char *p, struct slice s)
+static bool is_json(const struct event *e)
 {
-    if (s.n >= 16) {
-        if (s.n > 32)
-            memcpy(p + 16, s.p + 16, s.n - 32);
-        memcpy(p, s.p, 16);
-        memcpy(p + s.n - 16, s.p + s.n - 16, 16);
-    } else if (s.n >= 8) {
-        memcpy(p, s.p, 8);
-        memcpy(p + s.n - 8, s.p + s.n - 8, 8);
-    } else if (s.n >= 4) {
-        memcpy(p, s.p, 4);
-        memcpy(p + s.n - 4, s.p + s.n - 4, 4);
-    } else if (s.n > 0) {
-        p[0] = s.p[0];
-        p[s.n / 2] = s.p[s.n / 2];
-        p[s.n - 1] = s.p[s.n - 1];
-    }
-    return p + s.n;
+    return e->format == LOG_JSON;
 }
 
-/* Where the value of a field goes, its key written; NULL when the whole does not fit. bytes: of the value, as shown. */
-static inline char *field(struct event *e, struct slice key, size_t bytes)
+/* Writes the key. Returns where the field begins. */
+static size_t begin_field(struct event *e, struct slice key)
 {
-    bool json = e->format == LOG_JSON;
-    char *p = e->mem + e->n;
+    size_t start = e->text.n;
 
-    bytes += key.n + (json ? 4 : 2);
-    if (bytes > e->most - e->n) {
-        e->most = e->n;
-        return NULL;
-    }
-    e->n += bytes;
-    if (!json) {
-        *p = ' ';
-        p = put(p + 1, key);
-        *p = '=';
-        return p + 1;
-    }
-    p[0] = ',';
-    p[1] = '"';
-    p = put(p + 2, key);
-    p[0] = '"';
-    p[1] = ':';
-    return p + 2;
+    buf_add(&e->text, is_json(e) ? SLICE(",\"") : SLICE(" "));
+    buf_add(&e->text, key);
+    buf_add(&e->text, is_json(e) ? SLICE("\":") : SLICE("="));
+    return start;
 }
 
-/* A value that stands for itself. */
-static inline void add(struct event *e, struct slice key, struct slice value, bool quoted)
+static void end_field(struct event *e, size_t start)
 {
-    char *p = field(e, key, value.n + (quoted ? 2 : 0));
+    if (e->text.full)
+        e->text.n = start;
+}
 
-    if (p == NULL)
-        return;
+static void quote_if(struct event *e, bool quoted)
+{
     if (quoted)
-        *p++ = '"';
-    p = put(p, value);
-    if (quoted)
-        *p = '"';
+        buf_add_char(&e->text, '"');
 }
 
 /* ---- text from outside ---- */
 
-/* Printable ASCII that stands for itself: not backslash, quote, equals sign, nor blank. */
-static const bool plain[256] = {
-    ['!'] = true,
-    ['#' ... '<'] = true,
-    ['>' ... '['] = true,
-    [']' ... '~'] = true,
-};
-
-/* The same of 16 bytes at once. Signed, so that what is not ASCII is below the blank. */
-typedef signed char block __attribute__((vector_size(16)));
-typedef uint64_t halves __attribute__((vector_size(16)));
-
-/* All ones where a byte is plain. */
-static inline block plain_in(block b)
+/* Stands for itself: printable ASCII, but neither backslash, quote nor blank. */
+static bool is_shown(char c)
 {
-    block bad = (block)((b == 0x7f) | (b == '\\') | (b == '"') | (b == '='));
-
-    return (block)(b > ' ') & ~bad;
+    return c > ' ' && c < 0x7f && c != '\\' && c != '"';
 }
 
-static inline block block_at(const char *p)
+/* The first character of s, in the way of the format. Returns how many bytes of s it is. */
+static size_t add_escaped(struct event *e, struct slice s)
 {
-    block b;
+    char json[JSON_CHARACTER_MAX];
+    size_t n, taken;
 
-    memcpy(&b, p, sizeof b);
-    return b;
-}
-
-static inline uint64_t half_at(const char *p)
-{
-    uint64_t half;
-
-    memcpy(&half, p, sizeof half);
-    return half;
-}
-
-static inline bool all_plain(struct slice s)
-{
-    block found;
-
-    if (s.n < 8) {
-        for (size_t i = 0; i < s.n; i++)
-            if (!plain[(unsigned char)s.p[i]])
-                return false;
-        return true;
+    if (!is_json(e)) {
+        buf_add_escaped(&e->text, (struct slice){s.p, 1}, 1);
+        return 1;
     }
-    if (s.n < 16) {
-        found = plain_in((block)(halves){half_at(s.p), half_at(s.p + s.n - 8)});
-    } else {
-        found = plain_in(block_at(s.p + s.n - 16));
-        for (size_t i = 0; i + 16 < s.n; i += 16)
-            found &= plain_in(block_at(s.p + i));
+    n = json_character(s, json, &taken);
+    buf_add(&e->text, (struct slice){json, n});
+    return taken;
+}
+
+static void add_foreign(struct event *e, struct slice s)
+{
+    while (s.n > 0) {
+        size_t n = 0;
+
+        while (n < s.n && is_shown(s.p[n]))
+            n++;
+        buf_add(&e->text, (struct slice){s.p, n});
+        if (n < s.n)
+            n += add_escaped(e, (struct slice){s.p + n, s.n - n});
+        s = (struct slice){s.p + n, s.n - n};
     }
-    return (((halves)found)[0] & ((halves)found)[1]) == UINT64_MAX;
-}
-
-/* The same, but for the equals sign: a value that has one stands in quotes, so that its address is found as it was
- * sent.
- */
-static inline bool is_shown(char c)
-{
-    return plain[(unsigned char)c] || c == '=';
-}
-
-static size_t escaped_bytes(struct slice s)
-{
-    size_t n = s.n;
-
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_shown(s.p[i]))
-            n += 3;
-    return n;
-}
-
-static char *put_escaped(char *p, struct slice s)
-{
-    static const char hex[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (is_shown(s.p[i])) {
-            *p++ = (char)c;
-            continue;
-        }
-        *p++ = '\\';
-        *p++ = 'x';
-        *p++ = hex[c >> 4];
-        *p++ = hex[c & 15];
-    }
-    return p;
-}
-
-static size_t json_bytes(struct slice s)
-{
-    char shown[JSON_CHARACTER_MAX];
-    size_t n = 0, taken;
-
-    for (; s.n > 0; s = (struct slice){s.p + taken, s.n - taken})
-        n += json_character(s, shown, &taken);
-    return n;
-}
-
-static char *put_json(char *p, struct slice s)
-{
-    char shown[JSON_CHARACTER_MAX];
-    size_t taken;
-
-    for (; s.n > 0; s = (struct slice){s.p + taken, s.n - taken}) {
-        size_t n = json_character(s, shown, &taken);
-
-        memcpy(p, shown, n);
-        p += n;
-    }
-    return p;
-}
-
-static __attribute__((noinline)) void add_escaped(struct event *e, struct slice key, struct slice value)
-{
-    bool json = e->format == LOG_JSON, quoted;
-    struct slice cut = {"...", 0};
-    char *p;
-
-    if (value.n > EVENT_VALUE_MAX) {
-        value.n = EVENT_VALUE_MAX;
-        cut.n = 3;
-    }
-    quoted = json || memchr(value.p, '=', value.n) != NULL;
-    p = field(e, key, (json ? json_bytes(value) : escaped_bytes(value)) + cut.n + (quoted ? 2 : 0));
-    if (p == NULL)
-        return;
-    if (quoted)
-        *p++ = '"';
-    p = put(json ? put_json(p, value) : put_escaped(p, value), cut);
-    if (quoted)
-        *p = '"';
 }
 
 void event_add_text(struct event *e, struct slice key, struct slice value)
 {
-    if (value.n <= EVENT_VALUE_MAX && all_plain(value))
-        add(e, key, value, e->format == LOG_JSON);
-    else
-        add_escaped(e, key, value);
+    const bool cut = value.n > EVENT_VALUE_MAX;
+    bool quoted;
+    size_t start;
+
+    if (e->text.full)
+        return;
+    if (cut)
+        value.n = EVENT_VALUE_MAX;
+    /* An equals sign is shown as it is, so that an address that has one is found as it was sent. */
+    quoted = is_json(e) || memchr(value.p, '=', value.n) != NULL;
+    start = begin_field(e, key);
+    quote_if(e, quoted);
+    add_foreign(e, value);
+    if (cut)
+        buf_add(&e->text, SLICE("..."));
+    quote_if(e, quoted);
+    end_field(e, start);
 }
 
 /* ---- what is ours ---- */
 
 /* A quote cannot stand inside of quotes: an apostrophe does, or JSON's own escape. */
-static __attribute__((noinline)) void add_with_quotes(struct event *e, struct slice key, struct slice value)
+static void add_in_quotes(struct event *e, struct slice value)
 {
-    struct slice quote = e->format == LOG_JSON ? SLICE("\\\"") : SLICE("'");
-    size_t bytes = value.n + 2;
-    char *p;
+    struct slice head;
 
-    for (size_t i = 0; i < value.n; i++)
-        if (value.p[i] == '"')
-            bytes += quote.n - 1;
-    p = field(e, key, bytes);
-    if (p == NULL)
-        return;
-    *p++ = '"';
-    for (size_t i = 0; i < value.n; i++)
-        p = put(p, value.p[i] == '"' ? quote : (struct slice){value.p + i, 1});
-    *p = '"';
+    buf_add_char(&e->text, '"');
+    while (slice_cut(value, '"', &head, &value)) {
+        buf_add(&e->text, head);
+        buf_add(&e->text, is_json(e) ? SLICE("\\\"") : SLICE("'"));
+    }
+    buf_add(&e->text, head);
+    buf_add_char(&e->text, '"');
 }
 
 void event_add_ours(struct event *e, struct slice key, struct slice value, bool quoted)
 {
-    if (quoted && memchr(value.p, '"', value.n) != NULL)
-        add_with_quotes(e, key, value);
+    size_t start;
+
+    if (e->text.full)
+        return;
+    start = begin_field(e, key);
+    if (quoted)
+        add_in_quotes(e, value);
     else
-        add(e, key, value, quoted);
+        buf_add(&e->text, value);
+    end_field(e, start);
 }
 
 void event_add_number(struct event *e, struct slice key, unsigned long long value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    size_t start;
 
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    add(e, key, (struct slice){digits + at, sizeof digits - at}, false);
+    if (e->text.full)
+        return;
+    start = begin_field(e, key);
+    buf_add_u64(&e->text, value);
+    end_field(e, start);
 }
 
 /* ---- begin and end ---- */
 
 struct event event_begin(char *mem, size_t cap, enum log_format format, const char *name)
 {
-    struct buf b = buf_over(mem, cap - 1);
+    struct event e = {.text = buf_over(mem, cap - 1), .format = format}; /* keeps room for JSON's closing brace */
 
-    buf_add(&b, format == LOG_JSON ? SLICE("{\"event\":\"") : SLICE("event="));
-    buf_add(&b, slice_of(name));
-    if (format == LOG_JSON)
-        buf_add_char(&b, '"');
-    return (struct event){.mem = mem, .most = b.full ? b.n : cap - END_ROOM, .n = b.n, .format = format};
-}
-
-struct event event_begin_again(char *mem, size_t cap, enum log_format format, struct slice begun)
-{
-    memcpy(mem, begun.p, begun.n);
-    return (struct event){.mem = mem, .most = cap - END_ROOM, .n = begun.n, .format = format};
+    buf_add(&e.text, is_json(&e) ? SLICE("{\"event\":\"") : SLICE("event="));
+    buf_add(&e.text, slice_of(name));
+    if (is_json(&e))
+        buf_add_char(&e.text, '"');
+    return e;
 }
 
 struct slice event_end(struct event *e)
 {
-    if (e->format == LOG_JSON)
-        e->mem[e->n++] = '}';
-    e->mem[e->n] = '\0';
-    return (struct slice){e->mem, e->n};
+    struct buf *b = &e->text;
+
+    if (is_json(e))
+        b->p[b->n++] = '}';
+    b->p[b->n] = '\0';
+    return buf_slice(b);
 }

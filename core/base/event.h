@@ -9,22 +9,18 @@
 #ifndef POSTERN_EVENT_H
 #define POSTERN_EVENT_H
 
+#include "core/base/buf.h"
 #include "core/base/log.h"
-#include "core/base/slice.h"
 
 #define EVENT_VALUE_MAX 256 /* bytes of one foreign value that are shown */
 
 struct event {
-    char *mem;
-    size_t most; /* bytes that may be used: the end of mem belongs to event_end; n, once something did not fit */
-    size_t n;    /* bytes used; terminated by event_end only */
+    struct buf text; /* full, once something did not fit; terminated at its end by event_end only */
     enum log_format format;
 };
 
 /* Begins an event of that name in memory of the caller (at least 2 bytes), which must outlive it. */
 struct event event_begin(char *mem, size_t cap, enum log_format format, const char *name);
-/* One that begins as another did: begun is that one's first n bytes, which mem has room for. */
-struct event event_begin_again(char *mem, size_t cap, enum log_format format, struct slice begun);
 /* The finished line, terminated, in the memory that was given. */
 struct slice event_end(struct event *e);
 

@@ -34,3 +34,37 @@ size_t json_character(struct slice text, char out[JSON_CHARACTER_MAX], size_t *t
     out[1] = (char)c;
     return 2;
 }
+
+/* Characters from the beginning of text on that stand for themselves. */
+static size_t plain_run(struct slice text)
+{
+    size_t n = 0;
+
+    while (n < text.n && text.p[n] >= 0x20 && text.p[n] < 0x7f && text.p[n] != '"' && text.p[n] != '\\')
+        n++;
+    return n;
+}
+
+void json_add(struct buf *b, struct slice text)
+{
+    while (text.n > 0 && !b->full) {
+        char shown[JSON_CHARACTER_MAX];
+        size_t taken = plain_run(text), n;
+
+        if (taken > 0) {
+            buf_add(b, (struct slice){text.p, taken});
+        } else if ((n = json_character(text, shown, &taken)) < b->cap - b->n) {
+            buf_add(b, (struct slice){shown, n});
+        } else {
+            b->full = true;
+        }
+        text = (struct slice){text.p + taken, text.n - taken};
+    }
+}
+
+void json_add_string(struct buf *b, struct slice text)
+{
+    buf_add_char(b, '"');
+    json_add(b, text);
+    buf_add_char(b, '"');
+}

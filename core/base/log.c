@@ -378,45 +378,38 @@ void log_line(struct log *log, enum log_level level, struct slice line)
         (void)pthread_cond_signal(&log->wake);
 }
 
-/* As json_character: printable ASCII is itself, any other byte \xHH. */
-static size_t text_character(struct slice text, char out[JSON_CHARACTER_MAX], size_t *taken)
+/* Printable ASCII as it is, any other byte as \xHH. */
+static void add_printable(struct buf *b, struct slice text)
 {
-    static const char hex[] = "0123456789abcdef";
-    unsigned char c = (unsigned char)text.p[0];
+    for (size_t i = 0; i < text.n && b->cap - b->n > sizeof "\\x00" - 1; i++) {
+        unsigned char c = (unsigned char)text.p[i];
 
-    *taken = 1;
-    if (c >= 0x20 && c <= 0x7e) {
-        *out = (char)c;
-        return 1;
+        if (c >= 0x20 && c <= 0x7e)
+            buf_add_char(b, (char)c);
+        else
+            buf_addf(b, "\\x%02x", c);
     }
-    memcpy(out, (const char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
-    return 4;
 }
 
 void log_say(struct log *log, enum log_level level, const char *format, ...)
 {
     char text[LOG_LINE_MAX];
     bool json = atomic_load(&log->format) == LOG_JSON;
-    struct buf b = BUF_OVER(text);
+    struct buf b = buf_over(text, sizeof text - sizeof "\"}");
     char sentence[LOG_LINE_MAX - 64];
     va_list args;
 
     va_start(args, format);
     (void)vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    if (json)
+    if (json) {
         buf_add(&b, SLICE("{\"event\":\"message\",\"text\":\""));
-    for (struct slice rest = slice_of(sentence); rest.n > 0;) {
-        char shown[JSON_CHARACTER_MAX];
-        size_t taken, n = json ? json_character(rest, shown, &taken) : text_character(rest, shown, &taken);
-
-        if (b.n + n > sizeof text - 4) /* the end of an object, and of the text */
-            break;
-        buf_add(&b, (struct slice){shown, n});
-        rest = (struct slice){rest.p + taken, rest.n - taken};
-    }
-    if (json)
+        json_add(&b, slice_of(sentence));
+        b.cap = sizeof text;
         buf_add(&b, SLICE("\"}"));
+    } else {
+        add_printable(&b, slice_of(sentence));
+    }
     log_line(log, level, buf_slice(&b));
 }
 

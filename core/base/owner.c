@@ -47,8 +47,11 @@ static int set_out(struct way *w, const char *path, struct error *e)
     buf_addf(&b, "%s/%s", here, path);
     w->at = 0;
     w->links = 0;
-    w->folder = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return b.full || w->folder < 0 ? error_set(e, "%s: cannot be looked for", quote(slice_of(path)).text) : 0;
+    w->folder = b.full ? -1 : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (w->folder >= 0)
+        return 0;
+    return error_set(e, "%s: cannot be looked for: %s", quote(slice_of(path)).text,
+                     strerror(b.full ? ENAMETOOLONG : errno));
 }
 
 /* The next part of the way, terminated in place; NULL at the end. */

@@ -79,34 +79,20 @@ static bool (*const steps[])(struct deciding *) = {
     step_blocked, step_restricted, step_tls, step_allowed, step_sender, step_recipients, step_limits,
 };
 
-bool decide_who(struct deciding *d)
-{
-    const struct identity *id = &d->v->identity;
-
-    begin(d->v);
-    if (d->s->stage == STAGE_CONNECT || step_who(d))
-        return true;
-    if (!id->authenticated && id->connector == NULL)
-        return true;
-    d->v->reason = id->authenticated ? REASON_ALLOWED : REASON_CONNECTOR;
-    limits_gather(d);
-    return false;
-}
-
-void decide_rest(struct deciding *d)
-{
-    d->repeated = d->s->stage == STAGE_RCPT && recipient_is_repeated(d->r, d->c, d->s);
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        if (steps[i](d))
-            return;
-    trace_add(d->trace, "let through%s", d->v->action == ACTION_HOLD ? " into the hold queue" : "");
-}
-
 void decide(const struct decide_context *context, const struct submission *submission,
             const struct recipients *recipients, struct verdict *verdict, struct trace *trace)
 {
     struct deciding d = {.c = context, .s = submission, .r = recipients, .v = verdict, .trace = trace};
+    const struct identity *id = &verdict->identity;
 
-    if (!decide_who(&d))
-        decide_rest(&d);
+    begin(verdict);
+    if (submission->stage == STAGE_CONNECT || step_who(&d) || (!id->authenticated && id->connector == NULL))
+        return;
+    verdict->reason = id->authenticated ? REASON_ALLOWED : REASON_CONNECTOR;
+    limits_gather(&d);
+    d.repeated = submission->stage == STAGE_RCPT && recipient_is_repeated(recipients, context, submission);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i](&d))
+            return;
+    trace_add(trace, "let through%s", verdict->action == ACTION_HOLD ? " into the hold queue" : "");
 }

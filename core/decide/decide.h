@@ -79,12 +79,12 @@ struct identity {
 
 #define PLAN_CHARGES_MAX COUNTERS_CHARGES_MAX
 
-/* What has to be charged, once, when the message passes. Filled by limits_look. */
+/* What has to be charged, once, when the message passes. Filled by step 7. */
 struct plan {
     struct charge charges[PLAN_CHARGES_MAX];
     const struct limit_config *limits[PLAN_CHARGES_MAX]; /* whose each charge is */
     size_t n;
-    bool marks; /* some limit counts distinct things: limits_remember has work to do */
+    bool marks; /* some limit counts distinct things: limits_charge has them to remember */
 };
 
 struct verdict {

@@ -24,13 +24,6 @@ struct deciding {
     bool repeated; /* STAGE_RCPT: the recipient is among those that were let through already */
 };
 
-/*
- * decide() in two halves, for who has to do something else once it is known who sends; *d has what decide() is given.
- * decide_who answers true when the decision is made by that alone, and decide_rest is not to be called.
- */
-bool decide_who(struct deciding *d);
-void decide_rest(struct deciding *d);
-
 /* Refuses for `reason` unless rule_mode, the tenant's, the connector's or the whole mode is "monitor". True when it
  * refused. */
 bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode);

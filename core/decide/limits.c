@@ -1,186 +1,8 @@
-#include "core/decide/limits.h"
-
-#include "core/base/clock.h"
+/* Step 7: looks at the limits that match, and makes the plan of what to charge. */
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
 #include "core/decide/keys.h"
-
-/* ---- figures ---- */
-
-/* Does the group or the connector of the exception hold who sends? */
-static bool applies(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                    const struct limit_exception *exception)
-{
-    switch (exception->of) {
-    case EXCEPT_GROUP:
-        return id->authenticated && identity_listed(c, s, id, c->config->groups[exception->group].members,
-                                                    LISTED_TO_PERMIT, NULL) == DIRECTORY_FOUND;
-    case EXCEPT_CONNECTOR:
-        return id->connector == &c->config->connectors[exception->connector];
-    default:
-        return false; /* a user's is found by its name */
-    }
-}
-
-static const struct limit_exception *exception_for(const struct decide_context *c, const struct submission *s,
-                                                   const struct identity *id, const struct limit_config *limit)
-{
-    const struct limit_exception *best = NULL;
-    struct list_place user;
-
-    if (id->authenticated &&
-        identity_listed(c, s, id, limit->exception_users, LISTED_TO_PERMIT, &user) == DIRECTORY_FOUND)
-        return &limit->exceptions[user.line - 1];
-    for (size_t i = 0; i < limit->n_exceptions; i++) {
-        const struct limit_exception *one = &limit->exceptions[i];
-
-        if ((best == NULL || one->of < best->of) && applies(c, s, id, one))
-            best = one;
-    }
-    return best;
-}
-
-static const struct limit_rate *mirrored_figure(const struct tenant_facts *tenant, enum limit_mirrored which,
-                                                struct limit_rate *room)
-{
-    uint32_t count = tenant == NULL                      ? 0
-                     : which == FIGURE_EXTERNAL_PER_HOUR ? tenant->external_per_hour
-                     : which == FIGURE_INTERNAL_PER_HOUR ? tenant->internal_per_hour
-                                                         : tenant->recipients_per_day;
-
-    if (count == 0)
-        return NULL;
-    *room = (struct limit_rate){.rate = {count, which == FIGURE_RECIPIENTS_PER_DAY ? 86400 : 3600}, .burst = count};
-    room->interval_ns = rate_interval_ns(&room->rate, COUNT_RECIPIENTS);
-    return room;
-}
-
-const struct limit_rate *limit_figure(const struct decide_context *c, const struct submission *s,
-                                      const struct identity *id, const struct limit_config *limit,
-                                      struct limit_rate *room)
-{
-    const struct limit_exception *exception = limit->n_exceptions > 0 ? exception_for(c, s, id, limit) : NULL;
-    const struct limit_rate *mirrored =
-        limit->mirrored != FIGURE_OWN ? mirrored_figure(id->tenant, limit->mirrored, room) : NULL;
-
-    return exception != NULL ? &exception->figure : mirrored != NULL ? mirrored : &limit->figure;
-}
-
-struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost)
-{
-    return (struct charge){.key = key, .interval_ns = figure->interval_ns, .burst = figure->burst, .cost = cost};
-}
-
-/* ---- costs ---- */
-
-/* Refusals are charged when they happen, not with the message that is looked at. */
-static bool counts_refusals(const struct limit_config *limit)
-{
-    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
-}
-
-/* What a distinct count counts: hashes of the message's clients, senders, recipients ... */
-struct members {
-    const uint64_t *single; /* one member, or */
-    const struct recipient_seen *seen;
-    size_t n;
-    size_t untold; /* further ones that nobody knows: each is taken for a new one */
-    size_t most;   /* no more than these are counted: the MTA has refused others since */
-    bool domains;
-};
-
-static uint64_t member(const struct members *m, size_t i)
-{
-    return m->single != NULL ? *m->single : m->domains ? m->seen[i].domain : m->seen[i].address;
-}
-
-/* The recipients, or their domains; from DATA on those that the MTA has accepted, as far as they can be told. */
-static struct members recipients_of(const struct deciding *d, bool domains, uint64_t *single)
-{
-    struct recipient_counts counts = recipient_counts(d);
-    const struct address *a = &d->s->recipient;
-
-    if (!only_recipient(d))
-        return (struct members){
-            .seen = d->r->seen, .n = d->r->kept, .untold = counts.untold, .most = counts.all, .domains = domains};
-    *single = domains ? hash_slice(d->c->secret, address_domain(a)) | 1 : recipient_hash(d->c, d->s);
-    return (struct members){.single = single, .n = 1, .untold = counts.untold, .most = counts.all};
-}
-
-/* *single is room for a member that is not among the recipients. */
-static struct members members_of(const struct deciding *d, const struct limit_config *limit, uint64_t *single)
-{
-    const struct decide_context *c = d->c;
-    const struct submission *s = d->s;
-    const struct identity *id = &d->v->identity;
-    struct network net;
-
-    switch (limit->distinct) {
-    case DISTINCT_RECIPIENT:
-    case DISTINCT_RECIPIENT_DOMAIN:
-        return recipients_of(d, limit->distinct == DISTINCT_RECIPIENT_DOMAIN, single);
-    case DISTINCT_SENDER:
-        *single = key_of_sender(c, s);
-        break;
-    case DISTINCT_CLIENT_NET:
-        if (client_known(c, s))
-            break;
-        net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
-        *single = s->has_client ? key_of_network(c->secret, &net) : 0;
-        break;
-    default:
-        *single = client_known(c, s) ? 0 : id->client;
-    }
-    return (struct members){.single = single, .n = *single != 0 ? 1 : 0, .most = 1};
-}
-
-#define MEMBERS_COMPARED                                                                                               \
-    64 /* a domain that comes again after so many others is counted again: stricter, and bounded                       \
-        */
-
-static bool repeated(const struct members *m, size_t i)
-{
-    for (size_t j = i > MEMBERS_COMPARED ? i - MEMBERS_COMPARED : 0; j < i; j++)
-        if (member(m, j) == member(m, i))
-            return true;
-    return false;
-}
-
-static uint64_t new_members(const struct decide_context *c, const struct members *m, uint64_t key)
-{
-    uint64_t n = m->untold;
-
-    for (size_t i = 0; i < m->n; i++)
-        if (!repeated(m, i) && !counters_marked(c->counters, key_within(key, member(m, i)), c->now_ns))
-            n++;
-    return n < m->most ? n : m->most;
-}
-
-static uint64_t cost_of(const struct deciding *d, const struct limit_config *limit, uint64_t key)
-{
-    struct recipient_counts counts;
-    struct members members;
-    uint64_t single = 0;
-
-    switch (limit->count) {
-    case COUNT_MESSAGES:
-    case COUNT_DENIALS:
-    case COUNT_DEFERRALS:
-        return 1;
-    case COUNT_BYTES:
-        return kib_of(d->s->size);
-    case COUNT_DISTINCT:
-        members = members_of(d, limit, &single);
-        return new_members(d->c, &members, key);
-    default:
-        counts = recipient_counts(d);
-        return limit->count == COUNT_RECIPIENTS ? counts.all
-               : limit->count == COUNT_EXTERNAL ? counts.external
-                                                : counts.internal;
-    }
-}
-
-/* ---- looking ---- */
+#include "core/decide/limits_parts.h"
 
 /* How strong a refusal is: of several, the strongest speaks. */
 static int strength(const struct limit_config *limit, bool never)
@@ -210,7 +32,7 @@ static void plan_add(const struct deciding *d, const struct limit_config *limit,
     struct plan *plan = &d->v->plan;
 
     plan->marks |= limit->count == COUNT_DISTINCT;
-    if (counts_refusals(limit) || known_at_the_end(d, limit) || charge->cost == 0)
+    if (limit_counts_refusals(limit) || known_at_the_end(d, limit) || charge->cost == 0)
         return;
     plan->limits[plan->n] = limit;
     plan->charges[plan->n++] = *charge;
@@ -219,7 +41,7 @@ static void plan_add(const struct deciding *d, const struct limit_config *limit,
 /* Charging looks too, all or nothing, so where a refusal is all that a look can lead to, one look is enough. */
 static bool charging_will_tell(const struct deciding *d, const struct limit_config *limit)
 {
-    return d->c->charging && d->trace == NULL && !counts_refusals(limit) && !known_at_the_end(d, limit) &&
+    return d->c->charging && d->trace == NULL && !limit_counts_refusals(limit) && !known_at_the_end(d, limit) &&
            limit->then != THEN_HOLD && limit->then != THEN_MONITOR && d->v->plan.n < PLAN_CHARGES_MAX;
 }
 
@@ -261,18 +83,17 @@ static void look_at(struct deciding *d, struct looking *l, const struct limit_co
 static void look_at_domains(struct deciding *d, struct looking *l, const struct limit_config *limit,
                             const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
-    uint64_t single = 0;
-    struct members m = recipients_of(d, true, &single);
+    struct members m = members_recipients(d, true);
     bool by_recipient = limit->count == COUNT_RECIPIENTS;
 
     for (size_t i = 0; i < m.n; i++) {
         uint64_t here = 0;
 
-        if (repeated(&m, i))
+        if (members_repeated(&m, i))
             continue;
         for (size_t j = i; by_recipient && j < m.n && here < m.most; j++)
-            here += member(&m, j) == member(&m, i);
-        look_at(d, l, limit, figure, key_within(key, member(&m, i)), by_recipient ? here : cost);
+            here += members_one(&m, j) == members_one(&m, i);
+        look_at(d, l, limit, figure, key_within(key, members_one(&m, i)), by_recipient ? here : cost);
     }
     if (m.untold > 0)
         look_at(d, l, limit, figure, key_within(key, DOMAIN_UNTOLD), by_recipient ? m.untold : cost);
@@ -295,11 +116,6 @@ static void trace_denials(const struct deciding *d, const struct limit_config *l
     trace_limit(d, limit, figure, &charge, &answer);
 }
 
-static bool is_for(const struct limit_config *limit, const struct identity *id)
-{
-    return id->authenticated ? limit->authenticated : limit->connectors;
-}
-
 /*
  * A part of the message has been let through: refusing the rest for good would deliver the one and lose the other. So
  * the whole is refused, at DATA or at the end, and the client learns of it once.
@@ -315,13 +131,12 @@ static bool is_crowded(const struct deciding *d, const struct looking *l)
 {
     const struct limit_config *limit = l->worst;
     struct members m;
-    uint64_t single = 0;
 
     if (l->answer.crowded || limit->count != COUNT_DISTINCT)
         return l->answer.crowded;
-    m = members_of(d, limit, &single);
+    m = members_of(d, limit);
     for (size_t i = 0; i < m.n; i++) {
-        uint64_t mark = key_within(l->worst_key, member(&m, i));
+        uint64_t mark = key_within(l->worst_key, members_one(&m, i));
 
         if (!counters_marked(d->c->counters, mark, d->c->now_ns) &&
             counters_full_for(d->c->counters, mark, d->c->now_ns))
@@ -383,7 +198,8 @@ void limits_gather(struct deciding *d)
     for (size_t i = 0; i < config->n_limits; i++) {
         const struct limit_config *limit = &config->limits[i];
 
-        if (waits_for_recipient(d, limit) || !is_for(limit, id) || !key_of_limit(d->c, d->s, id, limit, &out->key))
+        if (waits_for_recipient(d, limit) || !limit_is_for(limit, id) ||
+            !key_of_limit(d->c, d->s, id, limit, &out->key))
             continue;
         counters_prefetch(d->c->counters, out->key);
         out++->limit = limit;
@@ -417,11 +233,11 @@ static void look_at_candidate(struct deciding *d, struct looking *l, const struc
     uint64_t cost;
 
     /* A block by refusals stands in the blocks. */
-    if (figure->unlimited || (counts_refusals(limit) && limit->then == THEN_BLOCK)) {
+    if (figure->unlimited || (limit_counts_refusals(limit) && limit->then == THEN_BLOCK)) {
         trace_denials(d, limit, figure, candidate->key);
         return;
     }
-    cost = cost_of(d, limit, candidate->key);
+    cost = limit_cost(d, limit, candidate->key);
     if ((limit->per & PER_RECIPIENT_DOMAIN) != 0)
         look_at_domains(d, l, limit, figure, candidate->key, cost);
     else
@@ -447,116 +263,4 @@ bool step_limits(struct deciding *d)
             look_at_candidate(d, &l, d->candidates + i);
     }
     return l.worst != NULL && refuse_by_limit(d, &l);
-}
-
-/* ---- charging ---- */
-
-static bool is_planned(const struct verdict *v, const struct limit_config *limit)
-{
-    for (size_t i = 0; i < v->plan.n; i++)
-        if (v->plan.limits[i] == limit)
-            return true;
-    return false;
-}
-
-/* New members are remembered only where they were charged: over a limit that is only monitored they stay new, and where
- * the MTA has refused some of them since, nobody can say which. */
-static bool remembers_new(const struct deciding *d, const struct limit_config *limit, const struct members *m)
-{
-    return m->n <= m->most && is_planned(d->v, limit);
-}
-
-static void remember_members(struct counters *counters, const struct deciding *d, const struct limit_config *limit,
-                             uint64_t key)
-{
-    struct limit_rate room;
-    const struct limit_rate *figure = limit_figure(d->c, d->s, &d->v->identity, limit, &room);
-    const struct charge charge = limit_charge_of(figure, key, 0);
-    uint64_t now = d->c->now_ns, single = 0;
-    const struct members m = members_of(d, limit, &single);
-    const bool all = remembers_new(d, limit, &m);
-    bool crowded;
-
-    for (size_t i = 0; !figure->unlimited && i < m.n; i++) {
-        uint64_t mark = key_within(key, member(&m, i));
-
-        if (all || counters_marked(counters, mark, now))
-            (void)counters_mark(counters, mark, now, charge.interval_ns * figure->burst, true, &crowded);
-    }
-}
-
-static void remember(struct counters *counters, const struct deciding *d)
-{
-    for (size_t i = 0; i < d->c->config->n_limits; i++) {
-        const struct limit_config *limit = &d->c->config->limits[i];
-        uint64_t key;
-
-        if (limit->count == COUNT_DISTINCT && is_for(limit, &d->v->identity) &&
-            key_of_limit(d->c, d->s, &d->v->identity, limit, &key))
-            remember_members(counters, d, limit, key);
-    }
-}
-
-enum plan_result limits_charge(struct counters *counters, const struct deciding *d, struct receipt *receipt)
-{
-    const struct plan *plan = &d->v->plan;
-    struct charge_answer answers[PLAN_CHARGES_MAX];
-
-    receipt->n = 0;
-    if (plan->n > 0 && counters_charge(counters, plan->charges, plan->n, d->c->now_ns, answers) < plan->n)
-        return PLAN_REFUSED;
-    for (size_t i = 0; i < plan->n; i++)
-        if (plan->limits[i]->count != COUNT_DISTINCT && !answers[i].crowded)
-            receipt_add(receipt, plan->charges + i);
-    if (plan->marks)
-        remember(counters, d);
-    networks_learn(counters, d->c, d->s, &d->v->identity);
-    return PLAN_CHARGED;
-}
-
-bool is_stranger(const struct identity *id)
-{
-    return !id->authenticated && id->connector == NULL;
-}
-
-/* Counts one refusal. False when it is over the limit, and not only because others are counted with it. */
-static bool count_one(struct counters *counters, const struct identity *id, const struct charge *charge, uint64_t now)
-{
-    struct charge_answer answer;
-
-    if (is_stranger(id))
-        return strangers_charge(counters, STRANGERS_REFUSALS, charge, now).allowed;
-    return counters_charge(counters, charge, 1, now, &answer) == 1 || answer.crowded;
-}
-
-static bool counts_refusal_of(const struct limit_config *limit, const struct identity *id)
-{
-    return id->authenticated || id->connector == NULL ? limit->authenticated : limit->connectors;
-}
-
-const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,
-                                                const struct submission *s, const struct verdict *v,
-                                                enum limit_count count)
-{
-    const struct limit_config *blocks = NULL;
-
-    for (size_t i = 0; i < c->config->n_limits; i++) {
-        const struct limit_config *limit = &c->config->limits[i];
-        const struct limit_rate *figure;
-        struct limit_rate room;
-        struct charge charge;
-        uint64_t key;
-
-        if (limit->count != count || !counts_refusal_of(limit, &v->identity) ||
-            (limit->unfamiliar && !network_unfamiliar(c, s, &v->identity, limit)) ||
-            (limit->per & PER_RECIPIENT_DOMAIN) != 0 || !key_of_limit(c, s, &v->identity, limit, &key))
-            continue;
-        figure = limit_figure(c, s, &v->identity, limit, &room);
-        if (figure->unlimited)
-            continue;
-        charge = limit_charge_of(figure, key, 1);
-        if (!count_one(counters, &v->identity, &charge, c->now_ns) && limit->then == THEN_BLOCK && blocks == NULL)
-            blocks = limit;
-    }
-    return blocks;
 }

@@ -8,18 +8,18 @@
 #include "core/decide/decide.h"
 #include "core/state/receipts.h"
 
-struct deciding;
-
 enum plan_result {
     PLAN_CHARGED,
     PLAN_REFUSED /* another message took the room meanwhile: decide again */
 };
 
 /*
- * Charges the plan of a verdict that passes, and remembers what is counted as distinct. *receipt gets what may be given
- * back: not what the distinct members cost, who are known from now on, and not what went to a shared entry.
+ * Charges the plan of a verdict that passes, which decide() made of the same submission and recipients, and remembers
+ * what is counted as distinct. *receipt gets what may be given back: not what the distinct members cost, who are known
+ * from now on, and not what went to a shared entry. The verdict stays as it is.
  */
-enum plan_result limits_charge(struct counters *counters, const struct deciding *d, struct receipt *receipt);
+enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                               const struct recipients *r, struct verdict *v, struct receipt *receipt);
 
 /* Has the client neither a login nor a connector? What is counted of these lies apart (core/state/counters.h). */
 bool is_stranger(const struct identity *id);

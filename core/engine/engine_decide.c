@@ -61,36 +61,37 @@ static bool charges_here(const struct decide_context *c, const struct submission
 }
 
 /* The message was charged: not again, and what was charged can be given back by whoever is asked after us. */
-static void keep_charged(struct engine_user *user, const struct deciding *d, uint64_t message,
-                         const struct receipt *receipt)
+static void keep_charged(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                         uint64_t message, const struct receipt *receipt)
 {
-    uint64_t key = d->s->stage == STAGE_END ? message : at_data(message);
+    uint64_t key = s->stage == STAGE_END ? message : at_data(message);
 
     if (message == 0)
         return;
-    (void)counters_once(state_counters(user->engine->state), key, d->c->now_ns, ONCE_NS);
-    if (!is_milter(d->s))
-        receipts_keep(state_receipts(user->engine->state), key, receipt, d->c->now_ns);
+    (void)counters_once(state_counters(user->engine->state), key, c->now_ns, ONCE_NS);
+    if (!is_milter(s))
+        receipts_keep(state_receipts(user->engine->state), key, receipt, c->now_ns);
 }
 
 /* Charges what the verdict's plan says, and remembers that it did. The verdict may become a refusal. */
-static void charge(struct engine_user *user, const struct deciding *d, uint64_t message)
+static void charge(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                   const struct recipients *r, uint64_t message)
 {
-    struct decide_context looking = *d->c;
+    struct decide_context looking = *c;
     struct verdict *v = &user->verdict;
     struct receipt receipt;
 
     for (int i = 0; i < CHARGE_TRIES; i++) {
-        if (limits_charge(state_counters(user->engine->state), d, &receipt) == PLAN_CHARGED) {
-            keep_charged(user, d, message, &receipt);
+        if (limits_charge(state_counters(user->engine->state), c, s, r, v, &receipt) == PLAN_CHARGED) {
+            keep_charged(user, c, s, message, &receipt);
             return;
         }
         looking.charging = false;
-        decide(&looking, d->s, d->r, v, NULL);
+        decide(&looking, s, r, v, NULL);
         if (v->action != ACTION_PASS && v->action != ACTION_HOLD)
             return;
     }
-    verdict_refuse(d->c->config, d->s, v, REASON_LIMIT);
+    verdict_refuse(c->config, s, v, REASON_LIMIT);
 }
 
 static void give_back_one(struct engine_user *user, const struct decide_context *c, uint64_t key)
@@ -172,18 +173,16 @@ static bool passes(const struct verdict *v)
 
 /* What follows from the verdict: recipients noted, limits charged or given back, blocks made, denials counted. True
  * when it is to be logged; *charged when the message was charged now, and not before. */
-static bool follow_up(struct engine_user *user, const struct deciding *d, struct recipients *r, uint64_t message,
-                      bool *charged)
+static bool follow_up(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+                      struct recipients *r, uint64_t message, bool *charged)
 {
-    const struct decide_context *c = d->c;
-    const struct submission *s = d->s;
     const struct verdict *v = &user->verdict;
     bool passed = passes(v);
 
     if (s->stage == STAGE_RCPT && passed)
         recipients_note(r, c, s, v);
     if (passed && c->charging) {
-        charge(user, d, message);
+        charge(user, c, s, r, message);
         *charged = c->charged == CHARGED_NOTHING;
     }
     if (c->charged != CHARGED_NOTHING && !passes(v))
@@ -239,20 +238,16 @@ static struct decide_context context_of(struct engine_user *user)
 const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
 {
     struct decide_context c;
-    struct deciding d = {.c = &c, .s = s, .r = r, .v = &user->verdict};
-    bool charged = false, decided;
+    bool charged = false;
     uint64_t message;
 
     engine_user_renew(user);
     c = context_of(user);
     message = message_key(&c, s);
-    counters_once_prefetch(c.counters, message); /* and looked at only when it is known who sends */
-    decided = decide_who(&d);
     c.charged = charged_before(&c, s, message);
     c.charging = c.charged != CHARGED_ALL && charges_here(&c, s);
-    if (!decided)
-        decide_rest(&d);
-    if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &d, r, message, &charged))
+    decide(&c, s, r, &user->verdict, NULL);
+    if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &c, s, r, message, &charged))
         tell(user, &c, s, r, charged);
     return &user->verdict;
 }

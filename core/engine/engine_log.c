@@ -7,31 +7,6 @@
 #include "core/decide/decide_steps.h"
 #include "core/engine/engine_parts.h"
 
-/* What a line begins with; it depends on few things, which are mostly those of the line before. */
-static struct event begin(struct engine_user *user, const struct submission *s)
-{
-    const struct verdict *v = &user->verdict;
-    struct line_begin *b = &user->begin;
-    enum log_format format = log_format_of(user->engine->log);
-    struct event e;
-
-    if (b->n > 0 && b->format == format && b->action == v->action && b->reason == v->reason && b->stage == s->stage &&
-        b->front_end == s->front_end)
-        return event_begin_again(user->line, sizeof user->line, format, (struct slice){b->text, b->n});
-
-    e = event_begin(user->line, sizeof user->line, format, "decision");
-    event_word(&e, "action", action_name(v->action));
-    event_word(&e, "reason", reason_row(v->reason)->name);
-    event_word(&e, "by", s->front_end);
-    event_word(&e, "stage", stage_name(s->stage));
-    b->n = 0;
-    if (e.n > sizeof b->text)
-        return e;
-    *b = (struct line_begin){format, v->action, v->reason, s->stage, s->front_end, e.n, ""};
-    memcpy(b->text, user->line, e.n);
-    return e;
-}
-
 static void add_who(struct event *e, const struct submission *s, const struct identity *id, struct slice mailbox)
 {
     char text[IP_TEXT_MAX];
@@ -128,8 +103,12 @@ void engine_log_verdict(struct engine_user *user, const struct submission *s, co
     const struct verdict *v = &user->verdict;
     struct log *log = user->engine->log;
     bool passes = v->action == ACTION_PASS;
-    struct event e = begin(user, s);
+    struct event e = event_begin(user->line, sizeof user->line, log_format_of(log), "decision");
 
+    event_word(&e, "action", action_name(v->action));
+    event_word(&e, "reason", reason_row(v->reason)->name);
+    event_word(&e, "by", s->front_end);
+    event_word(&e, "stage", stage_name(s->stage));
     add_who(&e, s, &v->identity, mailbox);
     add_message(&e, s, r);
     add_outcome(&e, v);

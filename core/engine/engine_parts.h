@@ -51,17 +51,6 @@ struct engine {
     uint64_t rekey_ends_ns; /* boot clock: the old keys are lifted then; 0: they were */
 };
 
-/* How the last line of a verdict began. The next begins so too more often than not. */
-struct line_begin {
-    enum log_format format;
-    enum action action;
-    enum reason reason;
-    enum stage stage;
-    const char *front_end;
-    size_t n; /* 0: there was none */
-    char text[128];
-};
-
 struct engine_user {
     struct engine *engine;
     uint64_t epoch; /* engine's + 1 when config and view were taken; 0: rested */
@@ -69,7 +58,6 @@ struct engine_user {
     struct directory_view *view;
     struct verdict verdict;
     struct domain_cache domains; /* of this view */
-    struct line_begin begin;
     char line[LOG_LINE_MAX];
 };
 

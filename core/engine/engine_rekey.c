@@ -36,7 +36,8 @@ static bool resolve(const struct decide_context *c, const struct block *block, s
     login_parse(out->submission.login_text, &out->submission.login);
     if (out->submission.login.kind == LOGIN_BAD || out->submission.login.kind == LOGIN_NONE)
         return false;
-    (void)decide_who(&d);
+    memset(&out->verdict, 0, sizeof out->verdict);
+    (void)step_who(&d);
     return out->verdict.reason != REASON_DIRECTORY_DAMAGED;
 }
 

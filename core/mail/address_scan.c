@@ -1,6 +1,5 @@
 #include "core/mail/address_scan.h"
 
-#include "core/mail/address_plain.h"
 #include "core/mail/local_part.h"
 
 /* UTF-8 before libidn2 makes A-labels of it; see domain.c. */
@@ -196,7 +195,7 @@ static enum address_result scan_angle(struct scan *s, struct address *out)
     return result != ADDRESS_BAD && scan_take(s, '>') ? result : ADDRESS_BAD;
 }
 
-enum address_result scan_path(struct slice raw, struct address *out)
+enum address_result address_parse_path(struct slice raw, struct address *out)
 {
     struct scan s = scan_over(raw);
     enum address_result result = ADDRESS_BAD;
@@ -212,13 +211,4 @@ enum address_result scan_path(struct slice raw, struct address *out)
             result = ADDRESS_BAD;
     }
     return result == ADDRESS_OK ? ADDRESS_OK : address_none(result, out);
-}
-
-enum address_result address_parse_path(struct slice raw, struct address *out)
-{
-    struct slice inside = raw;
-
-    if (raw.n >= 2 && raw.p[0] == '<' && raw.p[raw.n - 1] == '>')
-        inside = (struct slice){raw.p + 1, raw.n - 2};
-    return address_plain(inside, out) ? ADDRESS_OK : scan_path(raw, out);
 }

@@ -77,8 +77,4 @@ enum address_use { ADDRESS_OF_NAME, ADDRESS_OF_MAIL };
 /* Puts unquoted parts into canonical form. domain.p is NULL for a local part alone (ADDRESS_NO_DOMAIN). */
 enum address_result address_join(enum address_use use, struct slice local, struct slice domain, struct address *out);
 
-/* address_parse_internal or _envelope, and address_parse_path, without the short cut of core/mail/address_plain.h. */
-enum address_result address_split(enum address_use use, struct slice raw, struct address *out);
-enum address_result scan_path(struct slice raw, struct address *out);
-
 #endif

@@ -1,6 +1,5 @@
 #include "core/mail/header_from.h"
 
-#include "core/mail/address_plain.h"
 #include "core/mail/header_loose.h"
 #include "core/mail/local_part.h"
 
@@ -109,23 +108,6 @@ const char *header_judge(enum address_result result, const struct address *a)
     return "not an address that could name a mailbox";
 }
 
-/* Most addresses are plain, up to `end` or the end of the field. False: it takes more to tell. */
-static bool take_plain(struct scan *s, char end, struct address *out)
-{
-    const char *stop = memchr(s->p, end, (size_t)(s->end - s->p));
-    struct slice raw = {s->p, (size_t)((stop != NULL ? stop : s->end) - s->p)};
-
-    if (!address_plain(raw, out))
-        return false;
-    s->p += raw.n;
-    return true;
-}
-
-static enum address_result take_addr_spec(struct scan *s, char end, struct address *out)
-{
-    return take_plain(s, end, out) ? ADDRESS_OK : scan_addr_spec(s, SCAN_NO_ESCAPES, out);
-}
-
 /* Some readers know comments outside of angle brackets alone, and show these as part of the address. */
 static bool shows_another(struct slice inside)
 {
@@ -147,7 +129,7 @@ static const char *take_angle_address(struct scan *s, struct address *out)
         return header_judge(ADDRESS_NULL, out);
     if (scan_sees(s, '@'))
         return from_route;
-    result = take_addr_spec(s, '>', out);
+    result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
     if (result != ADDRESS_BAD && !scan_take(s, '>'))
         return "no closing > behind an address";
     if (result == ADDRESS_OK && shows_another((struct slice){first, (size_t)(s->p - first)}))
@@ -160,7 +142,7 @@ static const char *take_angle_address(struct scan *s, struct address *out)
 /* s stands at the first word. */
 static const char *take_bare_address(struct scan *s, struct address *out)
 {
-    enum address_result result = take_addr_spec(s, ',', out);
+    enum address_result result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
 
     if (result == ADDRESS_NO_DOMAIN)
         return "name in front of an address without angle brackets";

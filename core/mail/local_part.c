@@ -22,7 +22,10 @@ bool is_atext(char c)
 }
 
 /* What others look for, even in quotes: a domain, the end of the quotes, the borders of the address. */
-static const char never_in_mail[] = {'@', '"', '\\', '<', '>'};
+static bool is_never_in_mail(char c)
+{
+    return c == '@' || c == '"' || c == '\\' || c == '<' || c == '>';
+}
 
 /* Is every character one that can stand in quotes? Lowers what is ASCII on the way to out. */
 static bool printable(struct slice raw, char *out, bool *all_ascii)
@@ -32,7 +35,7 @@ static bool printable(struct slice raw, char *out, bool *all_ascii)
     for (size_t i = 0; i < raw.n; i++) {
         unsigned char c = (unsigned char)raw.p[i];
 
-        if (c < ' ' || c == 0x7f || (c < 0x80 && memchr(never_in_mail, c, sizeof never_in_mail) != NULL))
+        if (c < ' ' || c == 0x7f || is_never_in_mail(raw.p[i]))
             return false;
         seen |= c;
         out[i] = ascii_lower(raw.p[i]);

@@ -1,6 +1,5 @@
 /* Logins and proxy addresses of core/mail/address.h. */
 #include "core/mail/address.h"
-#include "core/mail/address_plain.h"
 #include "core/mail/address_scan.h"
 #include "core/mail/local_part.h"
 
@@ -50,12 +49,8 @@ static enum login_kind parse_login(struct slice raw, struct login *out)
 void login_parse(struct slice raw, struct login *out)
 {
     out->account_n = out->netbios_n = 0;
-    if (address_plain(raw, &out->address)) {
-        out->kind = LOGIN_ADDRESS;
-    } else {
-        (void)address_none(ADDRESS_NULL, &out->address);
-        out->kind = parse_login(raw, out);
-    }
+    (void)address_none(ADDRESS_NULL, &out->address);
+    out->kind = parse_login(raw, out);
     /* Nothing is left behind of a name that turned out bad half-way. */
     out->account[out->account_n] = out->netbios[out->netbios_n] = '\0';
 }

@@ -1,5 +1,7 @@
 #include "core/notice/alert.h"
 
+#include "core/base/json_text.h"
+
 #include <stdio.h>
 
 static const char *const names[ALERT_EVENTS] = {
@@ -119,10 +121,8 @@ static void add_string(struct buf *b, struct slice text)
 
         if (c < 0x20 || c > 0x7e)
             buf_addf(b, "\\\\x%02x", c);
-        else if (c == '"' || c == '\\')
-            buf_addf(b, "\\%c", c);
         else
-            buf_add_char(b, (char)c);
+            json_add(b, (struct slice){text.p + i, 1});
     }
     buf_add_char(b, '"');
 }

@@ -15,7 +15,7 @@ enum output_format { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON };
 
 /* Foreign text for a terminal: printable ASCII as it is, everything else \xHH. */
 void output_add_plain(struct buf *b, struct slice text);
-/* A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
+/* A JSON string with its quotes (core/base/json_text.h). */
 void output_add_json(struct buf *b, struct slice text);
 /* One CSV cell, quoted where needed; what a spreadsheet would take for a formula is defused with an apostrophe. */
 void output_add_csv(struct buf *b, struct slice text);

@@ -98,8 +98,6 @@ bool counters_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t k
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);
 /* Forgets one: what was done was undone. */
 void counters_once_forget(struct counters *c, uint64_t key, uint64_t now_ns);
-/* As counters_prefetch, for a question of counters_seen or counters_once that comes soon. */
-void counters_once_prefetch(const struct counters *c, uint64_t key);
 
 /*
  * Strangers: clients without a login that belong to no connector. They can make any number of keys, so what is counted

@@ -21,11 +21,6 @@ static bool once_in(struct counters *c, enum yielding table, uint64_t key, uint6
     return true;
 }
 
-void counters_once_prefetch(const struct counters *c, uint64_t key)
-{
-    bucket_prefetch(yielding_bucket(c, YIELDING_ONCE, key));
-}
-
 bool counters_seen(const struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
 {
     return seen_in(c, YIELDING_ONCE, key, now_ns, keep_ns);

@@ -138,13 +138,6 @@ static inline bool gate_is_open(const union pair *gate, unsigned class, uint64_t
     return seen.value > now && (seen.key >> class & 1) != 0;
 }
 
-/* A bucket, of this table or of the marks beside it, is two cache lines. */
-static inline void bucket_prefetch(const union pair *bucket)
-{
-    __builtin_prefetch(bucket, 1);
-    __builtin_prefetch(bucket + BUCKET_PAIRS / 2, 1);
-}
-
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -163,8 +156,6 @@ uint64_t cost_ns(const struct charge *k);
 
 /* ---- the yielding tables (core/state/counters_yielding.c) ---- */
 
-/* Where a key lies; keys that differ in the lowest bit only lie in one bucket. */
-union pair *yielding_bucket(const struct counters *c, enum yielding table, uint64_t key);
 /* The live entry of a key in a yielding table, and what was seen there; NULL when there is none. */
 union pair *yielding_find(const struct counters *c, enum yielding table, uint64_t key, uint64_t now, union pair *seen);
 /* Puts {key, until} into its bucket, in place of what ends first there, which is counted if it is live. */

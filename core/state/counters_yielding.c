@@ -3,7 +3,8 @@
 
 #define YIELDING_BUCKET ((size_t)BUCKET_PAIRS)
 
-union pair *yielding_bucket(const struct counters *c, enum yielding table, uint64_t key)
+/* Where a key lies; keys that differ in the lowest bit only lie in one bucket. */
+static union pair *bucket_for(const struct counters *c, enum yielding table, uint64_t key)
 {
     uint64_t product = (key >> 1) * UINT64_C(0x9e3779b97f4a7c15); /* as in bucket_of */
 
@@ -13,7 +14,7 @@ union pair *yielding_bucket(const struct counters *c, enum yielding table, uint6
 
 union pair *yielding_find(const struct counters *c, enum yielding table, uint64_t key, uint64_t now, union pair *seen)
 {
-    union pair *bucket = yielding_bucket(c, table, key);
+    union pair *bucket = bucket_for(c, table, key);
 
     for (size_t i = 0; i < YIELDING_BUCKET; i++) {
         if (pair_glance(bucket + i).key != key)
@@ -33,7 +34,7 @@ static bool is_told(enum yielding table)
 
 void yielding_put(struct counters *c, enum yielding table, uint64_t key, uint64_t now, uint64_t until)
 {
-    union pair *bucket = yielding_bucket(c, table, key);
+    union pair *bucket = bucket_for(c, table, key);
 
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         union pair *first = bucket, first_seen = pair_read(bucket);

@@ -62,8 +62,10 @@ static const struct {
     const char *name;
     size_t offset, size;
 } wanted_headers[] = {
-    {"content-type", FIELD(content_type)},    {"retry-after", FIELD(retry_after)}, {"request-id", FIELD(request_id)},
-    {"x-ms-diagnostics", FIELD(diagnostics)}, {"location", FIELD(location)},
+    {"content-type", FIELD(content_type)},
+    {"request-id", FIELD(request_id)},
+    {"x-ms-diagnostics", FIELD(diagnostics)},
+    {"location", FIELD(location)},
 };
 
 static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
@@ -330,6 +332,7 @@ static void note_peer(struct http *h)
 int http_do(struct http *h, const struct http_request *request, struct http_answer *answer, struct error *e)
 {
     struct curl_slist *headers = header_list(request->headers);
+    curl_off_t after = 0;
     CURLcode code;
 
     *answer = (struct http_answer){.failure = FAILURE_FINAL};
@@ -348,6 +351,8 @@ int http_do(struct http *h, const struct http_request *request, struct http_answ
     (void)curl_easy_setopt(h->curl, CURLOPT_CURLU, NULL);
     wipe_list(headers);
     (void)curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    (void)curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &after);
+    answer->retry_after_s = after > 0 ? (uint64_t)after : 0;
     answer->body = (struct slice){h->body != NULL ? h->body : "", h->body_n};
     note_peer(h);
     /* Exchange Online answers 403 with NUL bytes that it says are compressed: the status says it all. */

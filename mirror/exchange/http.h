@@ -39,7 +39,7 @@ struct http_answer {
     long status;
     struct slice body; /* until the next request */
     char content_type[128];
-    char retry_after[64];
+    uint64_t retry_after_s; /* Retry-After (RFC 9110 10.2.3), its date as seconds from now; 0: none, or it has passed */
     char request_id[64];
     char diagnostics[512]; /* x-ms-diagnostics */
     char location[256];

@@ -5,8 +5,6 @@
 #ifndef POSTERN_MIRROR_RETRY_H
 #define POSTERN_MIRROR_RETRY_H
 
-#include "core/base/slice.h"
-
 #include <stdint.h>
 
 enum failure {
@@ -24,17 +22,10 @@ enum failure {
 /* What an HTTP status says about trying again. */
 enum failure retry_class(long status);
 
-/*
- * Retry-After (RFC 9110 10.2.3): seconds, or an HTTP date, from now_s (wall clock) on. True with *seconds, at most
- * RETRY_AFTER_MAX_S; a date that has passed is 0. False for what is neither, negative numbers among it.
- */
-bool retry_after_parse(struct slice text, int64_t now_s, uint32_t *seconds);
-
 struct retry_question {
     enum failure failure;
-    unsigned tried; /* how often the request was made */
-    bool told;      /* the service asked to wait so long: */
-    uint32_t after_s;
+    unsigned tried;   /* how often the request was made */
+    uint64_t after_s; /* the service asked to wait so long; 0: it did not */
     uint64_t random;  /* uniform, 64 bits */
     uint64_t left_ms; /* until the whole run's deadline */
 };

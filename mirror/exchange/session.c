@@ -107,18 +107,17 @@ static int one_try(struct session *s, const char *what, struct http_request *req
 }
 
 /* Why there is no further try, in front of what the last one said. */
-static int give_up(const struct retry_question *q, const struct http_answer *answer, struct error *e)
+static int give_up(const struct retry_question *q, struct error *e)
 {
     const char *tries = q->tried == 1 ? "y" : "ies";
 
     if (q->tried >= RETRY_TRIES)
         return error_prefix(e, "given up after %u tries", q->tried);
-    if (q->told)
+    if (q->after_s > 0)
         return error_prefix(e,
-                            "given up after %u tr%s, as it asks to wait longer (Retry-After: %.64s) than "
+                            "given up after %u tr%s, as it asks to wait longer (Retry-After: %llu) than "
                             "mirror.deadline leaves (%llu s)",
-                            q->tried, tries, words(slice_of(answer->retry_after)).text,
-                            (unsigned long long)q->left_ms / 1000);
+                            q->tried, tries, (unsigned long long)q->after_s, (unsigned long long)q->left_ms / 1000);
     return error_prefix(e, "given up after %u tr%s, as mirror.deadline leaves %llu s", q->tried, tries,
                         (unsigned long long)q->left_ms / 1000);
 }
@@ -132,21 +131,25 @@ int session_do(struct session *s, const char *what, const struct http_request *r
     int result;
 
     for (;;) {
+        char after[48];
+        struct buf asked = BUF_OVER(after);
+
         result = one_try(s, what, &timed, answer, e);
         if (result <= 0)
             return result;
         q.tried++;
         q.failure = answer->failure;
-        q.told = retry_after_parse(slice_of(answer->retry_after), clock_wall_s(), &q.after_s);
+        q.after_s = answer->retry_after_s;
         q.left_ms = left_ms(s);
         if (getrandom(&q.random, sizeof q.random, 0) != (ssize_t)sizeof q.random)
             q.random = clock_boot_ns();
         pause = retry_pause_ms(&q);
         if (pause == RETRY_GIVE_UP)
-            return give_up(&q, answer, e);
-        session_say(s, "%s; again in %lld.%lld s%s%s%s", e->text, (long long)pause / 1000, (long long)pause / 100 % 10,
-                    q.told ? " (Retry-After: " : "", q.told ? words(slice_of(answer->retry_after)).text : "",
-                    q.told ? ")" : "");
+            return give_up(&q, e);
+        if (q.after_s > 0)
+            buf_addf(&asked, " (Retry-After: %llu)", (unsigned long long)q.after_s);
+        session_say(s, "%s; again in %lld.%lld s%s", e->text, (long long)pause / 1000, (long long)pause / 100 % 10,
+                    after);
         s->retries++;
         if (!session_wait(s, (uint64_t)pause))
             return out_of_time(what, e);

@@ -97,7 +97,7 @@ enum kind kind_named(struct slice name)
     return KINDS;
 }
 
-/* The longest name is found first: "casmailbox" before "mailbox". */
+/* The longest name is found first: "casmailbox" before "mailbox", "authpolic" before "user". */
 static const struct {
     const char *text;
     enum kind kind;
@@ -115,6 +115,7 @@ static const struct {
     {"authpolic", KIND_AUTHENTICATION_POLICY},
     {"casmailbox", KIND_CAS_MAILBOX},
     {"mailbox", KIND_MAILBOX},
+    {"user", KIND_USER},
 };
 
 enum kind kind_of_file(struct slice name)

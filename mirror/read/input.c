@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <unistr.h>
 
 #define RAW_BYTES 65536u
 /* A UTF-16 unit of two bytes becomes at most three bytes of UTF-8. */
@@ -17,17 +18,17 @@
 struct input_source {
     int fd;              /* -1: memory */
     struct slice memory; /* what is left of it */
-    iconv_t decoder;
-    bool decoding; /* the first bytes were seen and the decoder is open */
-    bool begun;    /* text was handed out */
+    iconv_t decoder;     /* of UTF-16 */
+    bool utf16;
+    bool known; /* the first bytes were seen, and say what it is */
+    bool begun; /* text was handed out */
     bool ended;
     unsigned long long size, done; /* bytes of the file */
     unsigned long long lines;      /* line feeds handed out */
-    size_t raw_n;
-    const char *encoding; /* for errors */
+    size_t raw_n, raw_used;        /* bytes in raw; how many of them were handed out, in their encoding or another */
     struct quote path;
     char raw[RAW_BYTES];
-    char text[TEXT_BYTES];
+    char text[TEXT_BYTES]; /* what UTF-16 becomes */
 };
 
 static struct input_source *source_new(const char *path, struct input *in, struct error *e)
@@ -84,7 +85,7 @@ void input_close(struct input *in)
 
     if (s == NULL)
         return;
-    if (s->decoding)
+    if (s->utf16)
         iconv_close(s->decoder);
     if (s->fd >= 0)
         close(s->fd);
@@ -102,11 +103,14 @@ unsigned long long input_size(const struct input *in)
     return in->source->size;
 }
 
-/* Fills raw as far as it goes; what an earlier round could not decode stands at its beginning. */
+/* Fills raw as far as it goes, behind what an earlier round left: the beginning of a character. */
 static int read_raw(struct input *in, struct error *e)
 {
     struct input_source *s = in->source;
 
+    s->raw_n -= s->raw_used;
+    memmove(s->raw, s->raw + s->raw_used, s->raw_n);
+    s->raw_used = 0;
     while (!s->ended && s->raw_n < RAW_BYTES) {
         size_t room = RAW_BYTES - s->raw_n;
         ssize_t n;
@@ -170,30 +174,29 @@ static const struct {
     {{'\xfe', '\xff'}, 2, 2, "UTF-16BE"},
 };
 
-static int start_decoding(struct input *in, struct error *e)
+static int find_encoding(struct input *in, struct error *e)
 {
     struct input_source *s = in->source;
-    size_t skip = 0;
+    const char *encoding = "UTF-8";
 
     if (check_text(in, e) != 0)
         return -1;
-    s->encoding = "UTF-8";
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         if (s->raw_n >= marks[i].n && memcmp(s->raw, marks[i].first, marks[i].n) == 0) {
-            s->encoding = marks[i].encoding;
-            skip = marks[i].skip;
+            encoding = marks[i].encoding;
+            s->raw_used = s->done = marks[i].skip;
             break;
         }
     }
-    if (skip == 0 && s->raw_n >= 2 && (s->raw[0] == '\0') != (s->raw[1] == '\0'))
-        s->encoding = s->raw[0] == '\0' ? "UTF-16BE" : "UTF-16LE";
-    s->decoder = iconv_open("UTF-8", s->encoding);
+    if (s->raw_used == 0 && s->raw_n >= 2 && (s->raw[0] == '\0') != (s->raw[1] == '\0'))
+        encoding = s->raw[0] == '\0' ? "UTF-16BE" : "UTF-16LE";
+    s->known = true;
+    if (strcmp(encoding, "UTF-8") == 0)
+        return 0;
+    s->decoder = iconv_open("UTF-8", encoding);
     if (s->decoder == (iconv_t)-1) /* NOLINT(performance-no-int-to-ptr): as POSIX has it */
-        return error_set(e, "%s: this system's iconv cannot read %s", in->path, s->encoding);
-    s->decoding = true;
-    s->raw_n -= skip;
-    s->done = skip;
-    memmove(s->raw, s->raw + skip, s->raw_n);
+        return error_set(e, "%s: this system's iconv cannot read %s", in->path, encoding);
+    s->utf16 = true;
     return 0;
 }
 
@@ -217,40 +220,54 @@ static int bad_text(const struct input *in, struct slice good, const char *what,
     return error_set(e, "%s: line %llu, byte %llu: %s", in->path, s->lines + line_feeds(good) + 1, s->done, what);
 }
 
+/* What is in raw, up to a character that is cut, as UTF-8. False: it is none; *text is what stands in front of that. */
+static bool decode(struct input_source *s, struct slice *text)
+{
+    char *from = s->raw + s->raw_used, *to = s->text;
+    size_t from_n = s->raw_n - s->raw_used, to_n = sizeof s->text, left;
+    bool good = true;
+
+    if (s->utf16) {
+        errno = 0;
+        good = iconv(s->decoder, &from, &from_n, &to, &to_n) != (size_t)-1 || errno == EINVAL || errno == E2BIG;
+        *text = (struct slice){s->text, (size_t)(to - s->text)};
+        left = from_n;
+    } else {
+        const uint8_t *bad = u8_check((const uint8_t *)from, from_n);
+        ucs4_t c;
+
+        left = bad != NULL ? from_n - (size_t)((const char *)bad - from) : 0;
+        good = bad == NULL || u8_mbtoucr(&c, bad, left) == -2; /* -2: a beginning of a character */
+        *text = (struct slice){from, from_n - left};
+    }
+    s->done += s->raw_n - s->raw_used - left;
+    s->raw_used = s->raw_n - left;
+    return good;
+}
+
 int input_more(struct input *in, struct error *e)
 {
     struct input_source *s = in->source;
-    char *from = s->raw;
-    char *to = s->text;
-    size_t from_n, to_n = sizeof s->text;
     struct slice text;
     const char *nul;
+    bool marks_only;
 
     if (in->at < in->end)
         return 1;
-    if (read_raw(in, e) != 0 || (!s->decoding && start_decoding(in, e) != 0))
+    if (read_raw(in, e) != 0 || (!s->known && find_encoding(in, e) != 0))
         return -1;
-    if (s->raw_n == 0)
+    if (s->raw_n == s->raw_used)
         return 0;
-    from_n = s->raw_n;
-    errno = 0;
-    if (iconv(s->decoder, &from, &from_n, &to, &to_n) == (size_t)-1 && errno != EINVAL && errno != E2BIG) {
-        s->done += s->raw_n - from_n;
-        text = (struct slice){s->text, (size_t)(to - s->text)};
-        return bad_text(in, text,
-                        strcmp(s->encoding, "UTF-8") == 0 ? "not UTF-8; write the file with -Encoding UTF8"
-                                                          : "not UTF-16, as its beginning says",
-                        e);
-    }
-    s->done += s->raw_n - from_n;
-    text = (struct slice){s->text, (size_t)(to - s->text)};
+    if (!decode(s, &text))
+        return bad_text(
+            in, text, s->utf16 ? "not UTF-16, as its beginning says" : "not UTF-8; write the file with -Encoding UTF8",
+            e);
+    marks_only = text.n > 0 && s->ended && s->raw_used == s->raw_n;
     /* Add-Content and editors put a second mark behind the first. */
     while (!s->begun && slice_starts_with(text, SLICE("\xef\xbb\xbf")))
         text = (struct slice){text.p + 3, text.n - 3};
-    if (text.n == 0 && to > s->text && s->ended && from_n == 0) { /* marks and nothing else */
-        s->raw_n = 0;
+    if (text.n == 0 && marks_only)
         return 0;
-    }
     s->begun = true;
     if (text.n == 0) /* nothing but the beginning of a character */
         return bad_text(in, text, "the file ends in the middle of a character: it is half-written", e);
@@ -259,8 +276,6 @@ int input_more(struct input *in, struct error *e)
         return bad_text(
             in, (struct slice){text.p, (size_t)(nul - text.p)},
             "NUL bytes, so no text; Exchange Online answers a request for which a role is missing with them", e);
-    memmove(s->raw, from, from_n);
-    s->raw_n = from_n;
     s->lines += line_feeds(text);
     in->at = text.p;
     in->end = text.p + text.n;

@@ -172,6 +172,7 @@ void rows_close(struct rows *rows)
         return;
     csv_close(&rows->csv);
     json_rows_close(&rows->json);
+    json_decref(rows->tree);
     free(rows->text.p);
     input_close(&rows->in);
     free(rows);

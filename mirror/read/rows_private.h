@@ -20,8 +20,9 @@ struct rows {
     struct csv csv;
     enum column header[CSV_CELLS_MAX]; /* ROWS_CSV: the column of cell i, COLUMNS for one that is not ours */
     struct json_rows json;
+    json_t *tree;          /* ROWS_JSON: of the row */
     uint32_t json_row;     /* ROWS_JSON: the number of the row, from 1 */
-    struct json_text text; /* ROWS_JSON: lists and decoded texts of the row; ROWS_LIST: the line */
+    struct json_text text; /* ROWS_JSON: lists and numbers of the row; ROWS_LIST: the line */
 };
 
 /* Notes a column that is none of ours, where it comes near one. */

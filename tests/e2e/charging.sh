@@ -116,10 +116,10 @@ is 'and what the policy server charged for it is given back' "$(used $A count)" 
 submit $A >/dev/null
 is 'a message that passes both is charged once' "$(used $A count)" 1
 id=$(sed -n 's/.*queued as //p' "$T/transcript")
-is 'and logged once' "$(cat "$T/policyd.log" "$T/milter.log" | grep -c "action=pass.*queue_id=$id ")" 1
+becomes 'and logged once' "cat '$T/policyd.log' '$T/milter.log' | grep -c 'action=pass.*queue_id=$id '" 1
 
 relay_run odd tests/e2e/quarantine.py "unix:$T/run/odd.sock"
-relay_wait test -S "$T/run/odd.sock"
+relay_wait relay_listens_at "$T/run/odd.sock"
 chgrp postfix "$T/run/odd.sock" && chmod 660 "$T/run/odd.sock"
 ask_as "postern_milter = { unix:$T/run/odd.sock, default_action=tempfail } { unix:$T/run/milter.sock, default_action=tempfail }"
 is 'with another milter in front, what it lets be is judged' "$(submit $C --header 'From: boss@contoso.example')" '550*'

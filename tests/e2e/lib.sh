@@ -19,6 +19,20 @@ is()
     esac
 }
 
+# becomes WHAT COMMAND WANTED-PATTERN: what the command says shall become that, sooner or later.
+becomes()
+{
+    local got end=$((SECONDS + RELAY_WAIT_S))
+    while :; do
+        got=$(eval "$2")
+        # shellcheck disable=SC2254 # a pattern is what is wanted
+        case $got in $3) break ;; esac
+        [ $SECONDS -lt $end ] || break
+        sleep 0.2
+    done
+    is "$1" "$got" "$3"
+}
+
 # make_relay LIMITS [SETTINGS]: contoso with anna and cleo (allowed) and bert (forbidden).
 make_relay()
 {
@@ -60,5 +74,4 @@ restart()
     kill -9 "$(cat "$T/$1.pid")"
     wait "$(cat "$T/$1.pid")" 2>/dev/null
     "relay_start_$1"
-    sleep 0.5
 }

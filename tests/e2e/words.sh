@@ -46,26 +46,24 @@ is 'four messages pass' "$(for _ in 1 2 3 4; do submit $A; done | grep -c '^250'
 is 'a reply names login, client, limit and when to try again' "$(submit $A)" \
     '451*4.7.1*anna@contoso.example at 127.0.0.1 is over limit burst; again in [56]h*'
 
-is 'each line of the log is a JSON object with its time' \
-    "$(cat "$T/policyd.log" "$T/milter.log" | jq -e -s 'map(has("time") and has("level") and .program) | all and length > 8')" true
+becomes 'each line of the log is a JSON object with its time' \
+    'cat "$T/policyd.log" "$T/milter.log" | jq -e -s "map(has(\"time\") and has(\"level\") and .program) | all and length > 8"' true
 is 'a line says which field is at fault, why, and what stands in it' \
     "$(jq -r 'select(.reason == "from-bad" or .reason == "from-not-own") | [.field, .fault, .header] | @csv' "$T/milter.log" | sort | tr '\n' ' ')" \
     '"From","no address", "From","not permitted","boss@contoso.example" "Sender","not permitted","www-data@web1.contoso.example" '
 is 'explain reaches the same verdict from each line' "$(judged_otherwise 6)" ''
-sleep 2
-is 'the journal says it, too' "$(p log --json --reason from-not-own | jq -r 'map(.field + " " + .header) | join(", ")')" \
+becomes 'the journal says it, too' 'p log --json --reason from-not-own | jq -r "map(.field + \" \" + .header) | join(\", \")"' \
     'From boss@contoso.example, Sender www-data@web1.contoso.example'
 
 sed -i 's/format = "json"/format = "text"/; s/limits = .*/limits = ();/' "$T/postern.conf"
 echo 'mode = "monitor";' >>"$T/postern.conf"
 relay_reload policyd milter
-is 'an address is found in the log as it was sent' \
-    "$(submit $A --from 'bounce+guest=adatum.example@contoso.example'; grep -c 'sender="bounce+guest=adatum.example@contoso.example"' "$T/milter.log")" '250*[1-9]'
+is 'in monitor mode another sender passes' "$(submit $A --from 'bounce+guest=adatum.example@contoso.example')" '250*'
+becomes 'and is found in the log as it was sent' 'grep -c "sender=\"bounce+guest=adatum.example@contoso.example\"" "$T/milter.log"' '[1-9]'
 is 'in monitor mode all is let through' "$(submit bert@contoso.example --to a@adatum.example,b@adatum.example,c@adatum.example)
 $(submit $A --add-header 'Sender: www-data@web1.contoso.example')" '250*250*'
-sleep 2
-is 'would-refuse counts messages, and says what was wrong with them' \
-    "$(p would-refuse --json | jq -r 'map([.reason, .what, (.messages | tostring)] | join(" ")) | sort | join(", ")')" \
+would_refuse() { p would-refuse --json | jq -r 'map([.reason, .what, (.messages | tostring)] | join(" ")) | sort | join(", ")'; }
+becomes 'would-refuse counts messages, and says what was wrong with them' would_refuse \
     'from-not-own Sender: www-data@web1.contoso.example (not permitted) 1, mailbox-disabled  1, sender-not-own sender bounce+guest=adatum.example@contoso.example 1'
 is 'metrics are what Prometheus reads' "$(p metrics | metrics_problems)" ''
 [ -z "${PROMTOOL:-}" ] || is 'and promtool finds nothing' "$(p metrics | "$PROMTOOL" check metrics 2>&1)" ''

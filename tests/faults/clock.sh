@@ -100,7 +100,7 @@ shut_down()
         kill -9 "$(cat "$T/keep-$program.pid")"
         wait "$(cat "$T/keep-$program.pid")" 2>/dev/null
         kill "$pid"
-        waits 100 gone "$pid"
+        relay_wait gone "$pid"
     done
 }
 gone() { ! kill -0 "$1"; }

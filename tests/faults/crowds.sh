@@ -13,7 +13,7 @@ crowd()
     python3 "$HERE/crowd.py" "$@" >"$T/crowd" 2>>"$T/crowd.log" &
     crowd=$!
     faults_pids="$faults_pids $crowd"
-    [ "$1" = drip ] || waits 600 test -s "$T/crowd"
+    [ "$1" = drip ] || relay_wait test -s "$T/crowd"
 }
 crowd_leaves() { kill "$crowd"; wait "$crowd"; } 2>/dev/null
 # Postfix gives up sooner than by the snippets' time limits.
@@ -38,7 +38,7 @@ recovers 'beside idle connections'
 judge 'beside idle connections'
 crowd_leaves
 as_few() { [ "$(descriptors "$policyd")" -lt 200 ]; }
-is 'they leave nothing behind' "$(waits 100 as_few && echo nothing)" nothing
+is 'they leave nothing behind' "$(relay_wait as_few && echo nothing)" nothing
 crowd idle "$T/run/milter.sock" "$(much 2000 300)"
 is 'the milter takes all connections' "$(cat "$T/crowd")" "$(much 2000 300)"
 sleep 1

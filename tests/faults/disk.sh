@@ -41,12 +41,12 @@ is 'and the settings are those from before' "$("$BIN/postern-mirror" show -d "$T
 load
 sleep 1
 free
-is 'with room again, the file is there without a restart' "$(waits 150 state_is_there && echo there)" there
+is 'with room again, the file is there without a restart' "$(relay_wait state_is_there && echo there)" there
 sleep 3
 load_end
 forgets_nothing 'the disk had room again'
 judge 'the disk had room again'
-is 'and so is the journal' "$(send dora >/dev/null && waits 100 journal_works dora && echo there)" there
+is 'and so is the journal' "$(send dora >/dev/null && relay_wait journal_works dora && echo there)" there
 
 full || { faults_end; exit $status; }
 
@@ -83,7 +83,7 @@ judge 'the disk failed'
 # Another disk in its place, without a restart.
 mkdir "$T/lib.second" && cp -a "$T/lib/." "$T/lib.second" && rm -f "$T/lib.second/state"
 mount --bind "$T/lib.second" "$T/lib"
-is 'another disk in its place is used without a restart' "$(waits 100 state_is_there && echo used)" used
+is 'another disk in its place is used without a restart' "$(relay_wait state_is_there && echo used)" used
 sleep 2.5
 recovers 'another disk'
 forgets_nothing 'another disk'
@@ -106,7 +106,7 @@ judge 'started on a read-only disk'
 forgets_nothing 'started on a read-only disk'
 is 'on a read-only disk an import says so' "$(relay_import --tenant contoso "$T/lib/cas.csv" "$T/lib/transport.json" 2>&1 | grep -c 'Read-only file system')" '[1-9]*'
 mount -o remount,rw "$T/lib"
-is 'writable again, the file is there' "$(waits 150 state_is_there && echo there)" there
+is 'writable again, the file is there' "$(relay_wait state_is_there && echo there)" there
 sleep 2.5
 forgets_nothing 'writable again'
 faults_end

@@ -27,7 +27,7 @@ rm -rf "$T/lib/directory"
 faults_start
 is 'without a directory a login is deferred' "$(send dora)" '451*'
 is 'so is one that will be forbidden' "$(send bert)" '451*'
-is 'and one log line says what is missing' "$(grep -c 'no directory in .* yet: authenticated mail is deferred' "$T/policyd.log")" 1
+becomes 'and one log line says what is missing' 'grep -c "no directory in .* yet: authenticated mail is deferred" "$T/policyd.log"' 1
 faults_import
 recovers 'the directory has come'
 use_up
@@ -57,7 +57,7 @@ kinds='remove rename replaced_by_a_copy folder_away replaced_by_rubbish replaced
 full || kinds='remove replaced_by_rubbish header_wiped'
 for kind in $kinds; do
     harm_state "$kind"
-    waits 100 test -f "$T/lib/state"
+    relay_wait test -f "$T/lib/state"
     sleep 1.2
     forgets_nothing "state: $kind"
 done
@@ -115,10 +115,10 @@ for kind in $kinds; do
     kill_program KILL milter
     sleep 1.5
     is "directory: $kind: restarted, nothing passes that is forbidden" "$(send bert)" '[45]*'
-    is "directory: $kind: and connectors are served" "$(waits 100 sends printer && echo served)" served
+    is "directory: $kind: and connectors are served" "$(relay_wait sends printer && echo served)" served
     if [ -e "$T/lib/directory.away" ]; then rm -rf "$T/lib/directory" && mv "$T/lib/directory.away" "$T/lib/directory"; fi
     put_back
-    is "directory: $kind: put right, a login is served" "$(waits 150 sends dora && echo served)" served
+    is "directory: $kind: put right, a login is served" "$(relay_wait sends dora && echo served)" served
 done
 load_end
 recovers 'the directory was harmed'
@@ -167,7 +167,7 @@ sleep 3
 recovers 'the journal was harmed'
 judge 'the journal was harmed'
 is 'the journal was harmed: the block is still there' "$(send emma)" '550*5.1.8*'
-is 'the journal is written again' "$(send dora >/dev/null; waits 300 bash -c "'$BIN/postern' -c '$T/postern.conf' log --since 1h | grep -q dora" && echo written)" written
+is 'the journal is written again' "$(send dora >/dev/null; relay_wait bash -c "'$BIN/postern' -c '$T/postern.conf' log --since 1h | grep -q dora" && echo written)" written
 # LMDB trusts its pages: where a stray writer meets it, the program ends in LMDB, and nowhere else.
 elsewhere() { awk '/ERROR: AddressSanitizer/ { n = 0; found = 0 } / #[0-9]+ / && n++ < 8 { found += /liblmdb/; if (n == 8 && !found) print } /runtime error/'; }
 is 'a program that ended, ended in LMDB' "$(cat "$T/policyd.log" "$T/milter.log" | elsewhere)" ''

@@ -83,12 +83,12 @@ keep()
 relay_start_policyd()
 {
     keep policyd "${FAULTS_WRAP[@]}" "$BIN/postern-policyd" -c "$T/postern.conf"
-    relay_wait test -S "$T/run/policyd.sock"
+    relay_wait relay_listens_at "$T/run/policyd.sock"
 }
 relay_start_milter()
 {
     keep milter "${FAULTS_WRAP[@]}" "$BIN/postern-milter" -c "$T/postern.conf"
-    relay_wait test -S "$T/run/milter.sock"
+    relay_wait relay_listens_at "$T/run/milter.sock"
 }
 
 faults_start()
@@ -152,11 +152,10 @@ sends() { send "$1" | grep -q '^250'; }
 # recovers [NAME]: without a hand, all is served again, and what is forbidden refused.
 recovers()
 {
-    relay_wait sends dora
-    is "${1:-afterwards}: a login is served" "$(send dora)" '250*'
-    is "${1:-afterwards}: a connector is served" "$(send printer)" '250*'
-    is "${1:-afterwards}: what is forbidden is refused for good" "$(send bert)" '5*'
-    is "${1:-afterwards}: so is another's From" "$(send forged)" '550*5.7.60*'
+    becomes "${1:-afterwards}: a login is served" 'send dora' '250*'
+    becomes "${1:-afterwards}: a connector is served" 'send printer' '250*'
+    becomes "${1:-afterwards}: what is forbidden is refused for good" 'send bert' '5*'
+    becomes "${1:-afterwards}: so is another's From" 'send forged' '550*5.7.60*'
 }
 
 # Cleo sends what she may in a day, emma gets herself blocked; whatever happens then, both are remembered.
@@ -181,18 +180,6 @@ judge()
     postfix -c "$T/postfix" flush >/dev/null 2>&1
     relay_wait queue_empty || postqueue -c "$T/postfix" -p
     python3 "$HERE/load.py" judge "$T/record" "$T/sink" "$T/queue" --name "$name" "$@" || status=1
-}
-
-# waits TRIES COMMAND...: like relay_wait, but for longer: tenths of seconds.
-waits()
-{
-    local i tries=$1
-    shift
-    for ((i = 0; i < tries; i++)); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.1
-    done
-    return 1
 }
 
 logged() { grep -q -e "$2" "$T/$1.log"; }

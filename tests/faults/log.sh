@@ -49,9 +49,9 @@ is 'reloads are taken meanwhile' "$(kill -USR1 "$(pid_of policyd)" && sleep 1 &&
 judge 'the log blocks' # now, for Postfix's own commands wait for the log
 send dora >/dev/null
 told() { grep -a "postern-$1.*event=log-dropped lines=[1-9]" "$T/syslog"; }
-is 'read again, policyd tells how many lines were lost' "$(waits 100 told policyd && echo told)" told
-is 'and so does the milter' "$(waits 100 told milter && echo told)" told
-is 'and the next decisions are in it' "$(send dora >/dev/null; waits 100 grep -aq 'action=pass.*login=dora' "$T/syslog" && echo there)" there
+is 'read again, policyd tells how many lines were lost' "$(relay_wait told policyd && echo told)" told
+is 'and so does the milter' "$(relay_wait told milter && echo told)" told
+is 'and the next decisions are in it' "$(send dora >/dev/null; relay_wait grep -aq 'action=pass.*login=dora' "$T/syslog" && echo there)" there
 echo "# $blocked messages while it blocked"
 
 # The receiver goes away and comes back.
@@ -63,7 +63,7 @@ rm -f "$T/read"; : >"$T/read"
 receiver
 sleep 2
 send dora >/dev/null
-is 'a new receiver gets the lines' "$(waits 100 grep -aq 'login=dora' "$T/syslog" && echo there)" there
+is 'a new receiver gets the lines' "$(relay_wait grep -aq 'login=dora' "$T/syslog" && echo there)" there
 
 # stderr into a pipe that nobody reads.
 faults_end
@@ -81,5 +81,5 @@ is 'a pipe as log that nobody reads: what is forbidden is refused' "$(send bert)
 judge 'a pipe as log that nobody reads'
 before=$(pid_of policyd)
 kill_program TERM policyd
-is 'and a program that is to end does so' "$(waits 150 bash -c "! kill -0 $before" && echo ended)" ended
+is 'and a program that is to end does so' "$(relay_wait bash -c "! kill -0 $before" && echo ended)" ended
 exit $status

@@ -27,17 +27,17 @@ for _ in $(seq "$(rounds 40 4)"); do
     pause_random 20 400
     kill_program KILL alert
 done
-is 'the block is told of, though postern-alert is killed again and again' "$(waits 300 grep -q emma "$told" && echo told)" told
+is 'the block is told of, though postern-alert is killed again and again' "$(relay_wait grep -q emma "$told" && echo told)" told
 sleep 2
 nothing_waits() { [ -z "$(find "$T/lib/spool/alerts" -maxdepth 1 -name '*.json')" ]; }
-is 'and nothing waits any more' "$(waits 300 nothing_waits && echo nothing)" nothing
+is 'and nothing waits any more' "$(relay_wait nothing_waits && echo nothing)" nothing
 
 # ---- imports killed ----
 started=$(date +%s)
 import "$T/large.csv" >>"$T/mirror.log" 2>&1
 echo "# $((large + 5)) mailboxes: $(($(date +%s) - started)) s, $(du -sh "$T/lib/directory" | cut -f1)"
 in_use() { [ "$(sed -n 's/.*generation \([0-9]*\) in use.*/\1/p' "$T/policyd.log" | tail -n 1)" = "$(sed -n 's/^generation //p' "$T/lib/directory/current")" ]; }
-is 'a large directory is taken while mail flows' "$(waits 300 in_use && echo taken)" taken
+is 'a large directory is taken while mail flows' "$(relay_wait in_use && echo taken)" taken
 good=0
 for i in $(seq "$(rounds 40 4)"); do
     file=$T/large.csv
@@ -53,7 +53,7 @@ is 'imports killed at random: the directory is always whole' $good "$(rounds 40 
 is 'and the next import works' "$(import "$T/lib/cas.csv" >>"$T/mirror.log" 2>&1 && echo works)" works
 is 'what the killed ones left is gone' "$(find "$T/lib/directory" -type f | grep -cv '/current$\|/directory-[0-9]*.mdb$\|lock')" 0
 echo "# the directory's folder: $(du -sh "$T/lib/directory" | cut -f1), $(find "$T/lib/directory" -name '*.mdb' | wc -l) generations"
-waits 100 in_use
+relay_wait in_use
 load_end
 recovers 'alerts and imports killed'
 judge 'alerts and imports killed'

@@ -53,7 +53,7 @@ for case in "${cases[@]}"; do
     is "without $case: a forbidden one" "$(send bert)" "[$refused]*"
     is "without $case: a forbidden From" "$(send forged)" "[$refused]*"
     for program in $case; do bring_back "$program"; done
-    is "with $case again: served" "$(waits 300 sends dora && echo served)" served
+    is "with $case again: served" "$(relay_wait sends dora && echo served)" served
 done
 load_end
 recovers 'each was missing'

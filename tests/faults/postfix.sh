@@ -10,7 +10,7 @@ again()
 {
     postfix -c "$T/postfix" "$1" >>"$T/postfix.log" 2>&1
     case $1 in abort | stop)
-        waits 300 is_away
+        relay_wait is_away
         postfix -c "$T/postfix" start >>"$T/postfix.log" 2>&1
         ;;
     esac
@@ -38,7 +38,7 @@ judge 'Postfix came and went'
 is 'the programs are the same as before' "$(pid_of policyd),$(pid_of milter)" "$started"
 postfix -c "$T/postfix" stop >>"$T/postfix.log" 2>&1
 as_before() { [ "$(descriptors "$(pid_of policyd)")" -le "$base_policyd" ] && [ "$(descriptors "$(pid_of milter)")" -le "$base_milter" ]; }
-waits 100 as_before
+relay_wait as_before
 is 'no descriptor is left behind' "$(as_before && echo none)" none
 faults_end
 exit $status

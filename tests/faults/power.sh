@@ -49,7 +49,7 @@ for _ in $(seq "$(rounds 80 3)"); do
     [ "$there" = "$first" ] || [ "$there" = "$second" ] || mixed=$((mixed + 1))
     "$BIN/postern-policyd" -c "$T/cut.conf" >"$T/cut.log" 2>&1 &
     pid=$!
-    waits 200 test -S "$T/run/cut.sock"
+    relay_wait relay_listens_at "$T/run/cut.sock"
     case $(ask bert@contoso.example) in 5*) ;; *) passed=$((passed + 1)) ;; esac
     case $(ask emma@contoso.example) in 5*) ;; *) lifted=$((lifted + 1)) ;; esac
     case $(ask cleo@contoso.example) in 4* | 5*) ;; *) lost=$((lost + 1)) ;; esac

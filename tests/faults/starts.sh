@@ -11,19 +11,15 @@ ask() { python3 "$HERE/policy.py" ask "$T/run/policyd.sock" "$@"; }
 # run_program NAME: until it serves or has ended; $T/try.log has what it said, $code its status or "serves".
 run_program()
 {
-    local i
     rm -f "$T/run/$1.sock" "$T/try.log"
     "${FAULTS_WRAP[@]}" "$BIN/postern-$1" -c "$T/postern.conf" >"$T/try.log" 2>&1 &
     tried=$! code=
-    for ((i = 0; i < 300; i++)); do
-        kill -0 "$tried" 2>/dev/null || { wait "$tried"; code=$?; return; }
-        [ -S "$T/run/$1.sock" ] && break
-        sleep 0.05
-    done
+    relay_wait listens_or_ended "$1"
     code=serves
     sleep 0.2
     kill -0 "$tried" 2>/dev/null || { wait "$tried"; code=$?; }
 }
+listens_or_ended() { relay_listens_at "$T/run/$1.sock" || ! kill -0 "$tried"; }
 end_program() { kill "$tried" 2>/dev/null; wait "$tried" 2>/dev/null; }
 
 # ---- a second instance ----
@@ -40,7 +36,7 @@ for program in policyd milter; do
     pids=
     for i in 1 2 3 4 5 6; do "$BIN/postern-$program" -c "$T/postern.conf" >>"$T/second.log" 2>&1 & pids="$pids $!"; done
     alive() { local n=0; for pid in $pids; do ! kill -0 "$pid" 2>/dev/null || n=$((n + 1)); done; [ $n -le "$1" ]; }
-    is "of six that start $program at once, one serves" "$(waits 200 alive 1 && ! alive 0 && [ -S "$T/run/$program.sock" ] && echo one)" one
+    is "of six that start $program at once, one serves" "$(relay_wait alive 1 && ! alive 0 && relay_wait relay_listens_at "$T/run/$program.sock" && echo one)" one
     [ $program = milter ] || is 'and it answers' "$(ask dora@contoso.example)" DUNNO
     for pid in $pids; do kill "$pid"; wait "$pid"; done 2>/dev/null
 done
@@ -48,12 +44,12 @@ done
 rm -f "$T/run/policyd.sock"
 strace -D -f -qq -o /dev/null -e trace=listen -e inject=listen:delay_enter=1500000 "$BIN/postern-policyd" -c "$T/postern.conf" >"$T/try.log" 2>&1 &
 tried=$!
-waits 200 test -S "$T/run/policyd.sock"
+relay_wait test -S "$T/run/policyd.sock"
 "$BIN/postern-policyd" -c "$T/postern.conf" >"$T/second.log" 2>&1 &
 second=$!
 ended() { ! kill -0 "$second"; }
-is 'a second one that comes while the first is about to listen ends' "$(waits 300 ended && echo ended)" ended
-is 'and the first one is who answers' "$(waits 100 grep serves "$T/try.log" && ask dora@contoso.example)" DUNNO
+is 'a second one that comes while the first is about to listen ends' "$(relay_wait ended && echo ended)" ended
+is 'and the first one is who answers' "$(relay_wait grep serves "$T/try.log" && ask dora@contoso.example)" DUNNO
 kill "$second" 2>/dev/null
 end_program
 # Two on one state with sockets of their own share the limits.
@@ -62,7 +58,7 @@ first=$tried
 sed "s|policyd.sock|other.sock|" "$T/postern.conf" >"$T/other.conf"
 "$BIN/postern-policyd" -c "$T/other.conf" >>"$T/second.log" 2>&1 &
 second=$!
-relay_wait test -S "$T/run/other.sock"
+relay_wait relay_listens_at "$T/run/other.sock"
 here=$(python3 "$HERE/policy.py" charge "$T/run/policyd.sock" cleo@contoso.example 2)
 there=$(python3 "$HERE/policy.py" charge "$T/run/other.sock" cleo@contoso.example 5)
 is 'two on one state share one limit' "$((here + there))" 3
@@ -112,22 +108,23 @@ mkdir -p "$T/lib/journal"
 chown root "$T/lib/journal" && chmod 0 "$T/lib/journal"
 run_program policyd
 is 'journal unreadable: it serves' "$code $(ask dora@contoso.example)" 'serves DUNNO'
-is 'journal unreadable: it names the path and the reason' "$(waits 50 grep "$T/lib/journal.*Permission denied" "$T/try.log" && echo named)" named
+is 'journal unreadable: it names the path and the reason' "$(relay_wait grep "$T/lib/journal.*Permission denied" "$T/try.log" && echo named)" named
 end_program
 own
 FAULTS_WRAP=()
 
 # ---- EACCES at each open ----
 export ASAN_OPTIONS=detect_leaks=0
-# opens COMMAND...: at which open the configuration or data begin, and how many there are.
-opens()
+# first_and_last: in $T/opens, strace's output: at which open the configuration or data begin, and how many there are.
+first_and_last()
 {
-    strace -f -qq -e trace=openat -o "$T/opens" "$@" >/dev/null 2>&1
     awk -v t="$T" 'index($0, t) && !first { first = NR } END { print first, NR }' "$T/opens"
 }
-quick() { timeout -s TERM 2 "$@"; }
 for program in policyd milter; do
-    read -r from to < <(opens timeout 3 "$BIN/postern-$program" -c "$T/postern.conf")
+    FAULTS_WRAP=(strace -D -f -qq -e trace=openat -o "$T/opens")
+    run_program $program
+    end_program
+    read -r from to < <(first_and_last)
     for ((n = from; n <= to; n += $(much 1 6))); do
         FAULTS_WRAP=(strace -D -f -qq -o /dev/null -e trace=openat -e "inject=openat:error=EACCES:when=$n")
         run_program $program
@@ -146,7 +143,8 @@ before=$("$BIN/postern-mirror" show -d "$T/lib/directory" bert@contoso.example)
 sed -i '/bert/s/"True"$/"False"/' "$T/lib/cas.csv"
 import=("$BIN/postern-mirror" import -d "$T/lib/directory" --force --tenant contoso "$T/lib/cas.csv" "$T/lib/transport.json")
 cp -a "$T/lib/directory" "$T/lib/directory.before"
-read -r from to < <(opens "${import[@]}")
+strace -f -qq -e trace=openat -o "$T/opens" "${import[@]}" >/dev/null 2>&1
+read -r from to < <(first_and_last)
 rm -rf "$T/lib/directory" && mv "$T/lib/directory.before" "$T/lib/directory"
 for ((n = from; n <= to; n += $(much 1 6))); do
     cp -a "$T/lib/directory" "$T/lib/directory.before"

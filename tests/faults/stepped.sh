@@ -63,7 +63,7 @@ start_clean()
 {
     "$BIN/postern-policyd" -c "$config" >"$T/policyd.log" 2>&1 &
     clean=$!
-    waits 200 answers dora@contoso.example
+    relay_wait answers dora@contoso.example
 }
 answers() { ask "$1" | grep -qx DUNNO; }
 stop_clean() { kill "$clean"; wait "$clean"; } 2>/dev/null
@@ -74,7 +74,7 @@ while read -r call most; do
         rm -rf "$T/lib/state" "$T/lib/journal"
         killed_at "$call" "$n" "$BIN/postern-policyd" -c "$config" >/dev/null 2>&1 &
         pid=$!
-        waits 15 dies $pid || kill -9 $pid
+        RELAY_WAIT_S=20 relay_wait dies $pid || kill -9 $pid
         wait $pid 2>/dev/null
         kills=$((kills + 1))
         start_clean || { bad=$((bad + 1)); odd="$odd $call:$n"; }
@@ -99,12 +99,13 @@ is 'emma is blocked' "$(ask emma@contoso.example)" '550 5.1.8*'
 sleep 1.5
 stop_clean
 kills=0 rounds=0
+serves_or_ended() { relay_listens_at "$T/run/policyd.sock" || ! kill -0 "$1"; }
 for call in recvfrom sendto epoll_wait pwrite64 fdatasync futex mmap read write newfstatat openat rt_sigtimedwait; do
     for ((n = 3; n <= $(much 60 12); n += $(much 6 9))); do
         rm -f "$T/run/policyd.sock"
         killed_at $call $n "$BIN/postern-policyd" -c "$config" >/dev/null 2>&1 &
         pid=$!
-        waits 20 test -S "$T/run/policyd.sock"
+        relay_wait serves_or_ended $pid
         got=$(python3 "$HERE/policy.py" charge "$T/run/policyd.sock" dora@contoso.example 40)
         passed=$((passed + got)) rounds=$((rounds + 1))
         kill -0 $pid 2>/dev/null || kills=$((kills + 1))

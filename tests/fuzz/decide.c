@@ -602,13 +602,12 @@ static void decide_and_charge(struct decide_context *c, struct counters *counter
                               bool at_once, struct verdict *v)
 {
     struct recipients r = {0};
-    const struct deciding d = {.c = c, .s = s, .r = &r, .v = v};
     struct receipt receipt;
 
     c->charging = at_once;
     decide(c, s, &r, v, NULL);
     for (unsigned tries = 0; v->action == ACTION_PASS || v->action == ACTION_HOLD; tries++) {
-        if (limits_charge(counters, &d, &receipt) == PLAN_CHARGED)
+        if (limits_charge(counters, c, s, &r, v, &receipt) == PLAN_CHARGED)
             return;
         MUST(at_once && tries == 0); /* nobody else charges */
         c->charging = false;

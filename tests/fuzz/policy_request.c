@@ -4,7 +4,6 @@
  * and simple reader finds. What comes out becomes a submission, and its values stand in for reply texts: whatever they
  * are, the answer is one action of the known ones.
  */
-#include "policyd/marks.h"
 #include "policyd/reply.h"
 #include "policyd/request.h"
 #include "policyd/translate.h"
@@ -157,13 +156,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum request_problem problem;
 
     assert(used == end_of_request(in));
-    if (size >= MARKS_BYTES) {
-        struct marks fast = marks_of(in.p), any = marks_of_any(in.p);
-
-        assert(fast.newline == any.newline && fast.equals == any.equals && fast.control == any.control);
-        fast = marks_can_be_wide() ? marks_of_wide(in.p) : any;
-        assert(fast.newline == any.newline && fast.equals == any.equals && fast.control == any.control);
-    }
     if (used == 0)
         return 0;
     whole = (struct slice){in.p, used};

@@ -13,7 +13,7 @@ for target in build/fuzz/*; do
     mkdir -p "tests/fuzz/corpus/$name"
     words=()
     [ ! -f "tests/fuzz/dict/$name.dict" ] || words=(-dict="tests/fuzz/dict/$name.dict")
-    if "$target" -max_total_time="$1" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+    if "$target" -max_total_time="$1" -rss_limit_mb=2048 -timeout=120 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/$name-" "${words[@]}" "$work" "tests/fuzz/corpus/$name" >"$work/log" 2>&1; then
         echo "ok $name: $(sed -n 's/stat::number_of_executed_units: *//p' "$work/log") runs"
     else

@@ -3,6 +3,7 @@
 # postern-milter: the same verdict for the same reason from each. And what they write into their logs meanwhile reads back.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
 BIN=${BIN:-build/asan}
 make -s --no-print-directory VARIANT="${VARIANT:-asan}" B="$BIN" "$BIN/tests/attacks/bypass" >/dev/null || exit 1
 T=$(mktemp -d /tmp/postern-bypass.XXXXXX)
@@ -44,11 +45,9 @@ for rules in tests/attacks/rules/*.conf; do
 done
 for folder in "$T"/*/; do
     [ -f "$folder/postern.conf" ] || continue
-    for i in $(seq 100); do
-        [ ! -S "$folder/policyd.sock" ] || [ ! -S "$folder/milter.sock" ] || break
-        sleep 0.1
+    for program in policyd milter; do
+        relay_wait relay_listens_at "$folder$program.sock" || fail "the programs start ($folder)"
     done
-    [ "$i" -lt 100 ] || fail "the programs start ($folder)"
 done
 "$BIN/tests/attacks/bypass" run "$T" tests/attacks/bypass.tsv
 status=$?

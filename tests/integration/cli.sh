@@ -20,15 +20,12 @@ echo '# made by hand' | tee "$T/allow" >"$T/deny"
 p() { "$BUILD/postern" -c "$T/postern.conf" "$@"; }
 # Like submit, from another address.
 submit_from() { local ip=$1; shift; submit "$@" --xclient-addr "$ip"; }
-# The journal is written once a second.
-settle() { sleep 1.6; }
 # json FILTER: of standard input; fails on what is no JSON.
 json() { jq -r "$1" 2>&1; }
 
 is 'without a service, status says so' "$(p status 2>/dev/null | grep -c '^  postern-\(policyd\|milter\) *DOWN$'; p status >/dev/null 2>&1; echo $?)" '2*3'
 is 'explain without a state names the file' "$(p explain --user $A 2>&1)" "*$T/lib/state*"
 relay_start both || exit 1
-settle
 
 # ---- explain ----
 is 'explain says that anna may send' "$(p explain --user $A --client 203.0.113.1)" "*Verdict: pass (allowed)*"
@@ -53,12 +50,11 @@ for i in 1 2 3 4 5 6; do last=$(submit_from 203.0.113.$i $A); done
 is 'six addresses are let through' "$last" '250*'
 is 'the seventh is not' "$(submit_from 203.0.113.7 $A)" '550*5.1.8*'
 is 'nor any other from now on' "$(submit_from 203.0.113.1 $A)" '550*5.1.8*'
-settle
 is 'blocks says who, by what' "$(p blocks)" "user $A
   since      * until *
   by         roaming (over 6/d, burst 6)*"
-is 'and how many messages, from where' "$(p blocks)" '*6 passed, * refused*203.0.113.7*'
-is 'and to whom' "$(p blocks)" '*recipients adatum.example*'
+becomes 'and how many messages, from where' 'p blocks' '*6 passed, * refused*203.0.113.7*'
+becomes 'and to whom' 'p blocks' '*recipients adatum.example*'
 is 'blocks as JSON' "$(p blocks --json | json '.[0].limit + " " + (.[0].passed_before | tostring)')" 'roaming 6'
 is 'blocks as CSV' "$(p blocks --csv | head -n 1)" 'subject,since,until,limit,*'
 is 'explain shows what the next message would get' "$(p explain --user $A)" "*blocked*user $A, by roaming*59m*Verdict: reject (blocked)*"
@@ -88,10 +84,9 @@ is 'unless it is forced' "$(p block boss@contoso.example --force; p unblock boss
 is 'everybody is not a network to block' "$(p block 0.0.0.0/0 2>&1; echo $?)" '*everybody*1'
 is 'a typing error is one' "$(p block 203.0.113.1/24 2>&1; p block '' 2>&1; p block printer copier 2>&1)" '*203.0.113.0/24*no login*expected one name*'
 is 'no block without an end is called one' "$(p block $A --for 0s 2>&1; p block $A --for soon 2>&1 | head -n 1)" '*no block*--for*'
-settle
 
 # ---- the journal ----
-is 'log shows what was decided' "$(p log | tail -n 1)" '*pass *allowed*'
+becomes 'log shows what was decided' 'p log | tail -n 1' '*pass *allowed *203.0.113.2 *'
 is 'by verdict' "$(p log --verdict refused --csv | tail -n +2 | grep -vc 'reject\|defer')" 0
 is 'by user' "$(p log --user $B --json | json 'map(.login) | unique | join(",")')" "$B"
 is 'by client' "$(p log --client 203.0.113.0/29 --json | json 'map(select(.client | startswith("203.0.113.") | not)) | length')" 0
@@ -110,8 +105,7 @@ s.sendall(b"request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=203
           b"sender=\x1b[31m\"=cmd@contoso.example\nrecipient=x@adatum.example\n\n")
 s.recv(1000)
 END
-settle
-is 'a hostile login reaches the journal' "$(p log --client 203.0.113.66 --csv | wc -l)" 2
+becomes 'a hostile login reaches the journal' 'p log --client 203.0.113.66 --csv | wc -l' 2
 for format in '' --csv --json; do
     is "but no control character a terminal (log $format)" "$(p log $format | tr -d '\n\r' | LC_ALL=C grep -c $'[\x01-\x1f\x7f]\|\xc2[\x80-\x9f]')" 0
 done
@@ -153,10 +147,10 @@ is 'metrics: no login is a label' "$(p metrics | grep -c anna)" 0
 
 # ---- the operator's lists ----
 is 'allow adds to the file, with who and when' "$(p allow BERT@contoso.example --reason 'until Friday'; tail -n 1 "$T/allow")" "*added $B*$B # allowed 20*Z by *: until Friday"
-sleep 2.5
-is 'and takes effect by itself' "$(submit $B)" '250*'
+becomes 'and takes effect by itself' 'submit $B' '250*'
 is 'explain names file and line' "$(p explain --user $B)" "*allowed by $T/allow:2*"
-is 'deny moves him over' "$(p deny $B; sleep 2.5; submit $B; grep -c bert "$T/allow" "$T/deny")" "*added $B*removed $B*550*allow:0*deny:1*"
+is 'deny moves him over' "$(p deny $B; grep -c bert "$T/allow" "$T/deny")" "*added $B*removed $B*allow:0*deny:1*"
+becomes 'and that takes effect, too' 'submit $B' '550*'
 is 'what is there is not added twice' "$(p deny $B; grep -c bert "$T/deny")" '*has it already*1'
 is 'forget takes him out of both' "$(p forget $B; cat "$T/allow" "$T/deny")" "*removed $B*# made by hand*# made by hand"
 is 'a domain' "$(p deny @Fabrikam.example --force; p forget @fabrikam.example)" '*added @fabrikam.example*removed @fabrikam.example*'
@@ -180,8 +174,8 @@ sed -i '1i mode = "monitor";' "$T/postern.conf"
 is 'reload reaches both services' "$(p reload | grep -c 'reads .*postern.conf again')" 2
 for program in policyd milter; do relay_wait relay_reloaded $program 0; done
 is 'in monitor mode bert passes' "$(submit $B)" '250*'
-settle
-is 'and would-refuse tells' "$(p would-refuse --json | json ".[] | .who + \" \" + .reason + \" \" + (.messages > 0 | tostring)")" "$B mailbox-disabled true"
+would_refuse() { p would-refuse --json | json '.[] | .who + " " + .reason + " " + (.messages > 0 | tostring)'; }
+becomes 'and would-refuse tells' would_refuse "$B mailbox-disabled true"
 is 'explain says it too' "$(p explain --user $B)" '*Verdict: pass*but for monitor mode: mailbox-disabled*'
 echo 'nonsense = 1;' >>"$T/postern.conf"
 is 'reload of a mistake is refused, with its line' "$(p reload 2>&1; echo $?)" '*postern.conf:*nonsense*1'

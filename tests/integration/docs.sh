@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016,SC2034 # $ stands in the documents; BIN is for scripts/relay.sh
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
 . tests/e2e/lib.sh
 trap 'rm -rf "$D"' EXIT
 BUILD=${BUILD:-build/asan}
@@ -67,7 +68,41 @@ grep -ohE 'reason=[a-z-]+' $documents | sort -u | cut -d= -f2 | while read -r re
     grep -rq "\"$reason\"" core || echo "$reason"
 done | none 'each reason is one'
 
+# What a refusal means: every reason that refuses stands in README's table, with its codes, and no other.
+python3 - <<'END' | none 'the table of refusals is that of the program'
+import glob, re
+source = open(glob.glob("core/**/reason.c", recursive=True)[0]).read()
+macros = dict(re.findall(r'#define (\w+)\(\w+\)\s*\\?\s*"(\d+ [\d.]+)', source))
+coded = {}
+for name, macro, text in re.findall(r'\{\s*"([a-z-]+)",\s*(\w+)?(?:\([^)]*\))?\s*("[^"]*")?', source):
+    coded[name] = macros.get(macro) if macro else re.match(r'"(\d+ [\d.]+)', text).group(1) if text else None
+table = {}
+for names, codes in re.findall(r"^\| (`[a-z`, -]+`) \| ([^|]*) \|", open("README.md").read().split("## What a refusal means")[1].split("\n## ")[0], re.M):
+    names, codes = re.findall(r"`([a-z-]+)`", names), re.findall(r"\d+ [\d.]+", codes)
+    for i, name in enumerate(names):
+        table[name] = codes[i if len(codes) > 1 else 0] if codes else None
+for name in coded.keys() | table.keys():
+    if (coded.get(name) is not None or name in table) and coded.get(name, "no such reason") != table.get(name, "missing"):
+        print("%s: %s, README: %s" % (name, coded.get(name, "no such reason"), table.get(name, "missing")))
+END
+# What a stolen login gets out: README's numbers are those of the limit.
+printf 'directory = "%s/none";\n' "$D" >"$D/plain.conf"
+is 'README has the numbers of the limit for unfamiliar networks' \
+    "$("$BUILD/postern-policyd" -t -c "$D/plain.conf" 2>&1 | grep '^Limit unfamiliar-rate:')" \
+    "$(sed -n 's|.* gets \([0-9]*\) messages through at once and \([0-9]*\) an hour.*|*at most \1 messages at once, and \2/h *|p' README.md)"
+
 # ---- files and links ----
+
+{
+    grep -ohE '`make( [a-z][a-z0-9-]*)+' README.md CONTRIBUTING.md doc/*.md | tr -d '`'
+    sed -n '/^```/,/^```/p' README.md CONTRIBUTING.md | grep -oE '^make( [a-z][a-z0-9-]*)+'
+} | tr ' ' '\n' | grep -v '^make$' | sort -u |
+    while read -r name; do
+        grep -qE "^([a-z0-9-]+ )*$name( [a-z0-9-]+)*:" Makefile || echo "make $name"
+    done | none 'each target of make is one'
+grep -ohE '`([a-z]+/ ?)+`' README.md CONTRIBUTING.md | tr -d '`' | tr ' ' '\n' | sort -u | while read -r path; do
+    [ -d "$path" ] || echo "$path"
+done | none 'each folder of the sources that is named is there'
 
 scripts/install.sh build/release "$D/root" /usr /etc >/dev/null
 # shellcheck disable=SC2086
@@ -109,6 +144,41 @@ if command -v postconf >/dev/null; then
     is 'and each service asks' "$(postconf -c "$D/pf" -P | grep -c 'postern_')" 6
 fi
 
+# So can every other command of postconf in the documents.
+if command -v postconf >/dev/null; then
+    cp -r "$D/pf" "$D/pf-all"
+    # shellcheck disable=SC2086
+    grep -hoE '^ *postconf -[eFP] .*|`postconf -[eFP] [^`]*`' $documents | tr -d '`' | sed 's/^ *//; s/ && .*//; /\\$/d; /\$service/d' | sort -u |
+        while read -r line; do
+            bash -c "${line/postconf /postconf -c $D/pf-all }" >"$D/out" 2>&1 && ! grep -q 'warning\|fatal' "$D/out" || echo "$line: $(cat "$D/out")"
+        done | none 'each command of postconf is taken'
+fi
+# Settings that are shown are taken, each by itself.
+mkdir "$D/shown" && touch "$D"/shown/{allow,contoso.pem,contoso.key}
+# shellcheck disable=SC2086
+python3 - "$D/shown" $documents <<'END'
+import re, sys
+folder, n = sys.argv[1], 0
+names = "policyd|milter|log|state|journal|tenants|default_tenant|connectors|limits|smtp_auth|sender|recipients|mirror|alerts|blocks|tls|mode|unauthenticated|preset|known_networks"
+for path in sys.argv[2:]:
+    for block in re.findall(r"(?:^    .*\n|^ *\n)+", open(path).read(), re.M):
+        for start in re.finditer(r"^    (?:%s) = (?=[\[({\"]).*$" % names, block, re.M):
+            depth, end, quoted = 0, None, False
+            for i in range(start.start(), len(block)):
+                c = block[i]
+                quoted = quoted != (c == '"')
+                depth += 0 if quoted else (c in "([{") - (c in ")]}")
+                if depth == 0 and c == ";" and not quoted:
+                    end = i + 1
+                    break
+            n += 1
+            open("%s/%d.conf" % (folder, n), "w").write('directory = "%s/none";\n' % folder + block[start.start():end] + "\n")
+END
+is 'there are settings to try' "$(find "$D/shown" -name '*.conf' | wc -l)" '[1-9]*'
+for file in "$D"/shown/*.conf; do
+    "$BUILD/postern-policyd" -t -c "$file" >"$D/out" 2>&1 || { tail -n +2 "$file"; tail -n 2 "$D/out"; }
+done | none 'settings that are shown are taken'
+
 # The archive of a backup holds what a restored relay needs.
 cat >"$D/postern.conf" <<END
 directory = "$D/var/lib/postern/directory";
@@ -148,7 +218,7 @@ closed '' >"$D/closed.conf"
 "$BUILD/postern-policyd" -c "$D/closed.conf" 2>"$D/policyd.log" &
 policyd=$!
 trap 'kill "$policyd" 2>/dev/null; rm -rf "$D"' EXIT
-for _ in $(seq 200); do [ -S "$D/run/policyd.sock" ] && break; sleep 0.1; done
+relay_wait relay_listens_at "$D/run/policyd.sock"
 # explained WHO SETTING
 explained()
 {
@@ -176,10 +246,8 @@ for state in "RCPT", "END-OF-MESSAGE":
                % (state, "x@adatum.example")).encode())
     s.recv(1000)
 END
-for _ in $(seq 200); do
-    "$BUILD/postern" -c "$D/closed.conf" report basic --days 30 --csv >"$D/said" 2>&1 && grep -q bert "$D/said" && break
-    sleep 0.1
-done
+reported() { "$BUILD/postern" -c "$D/closed.conf" report basic --days 30 --csv >"$D/said" 2>&1 && grep -q bert "$D/said"; }
+relay_wait reported
 is 'report basic names who signs in with a password, how often, when, from where' "$(tr '\n' ' ' <"$D/said")" \
     '*mailbox,basic,oauth,last,clients*bert@contoso.example,*192.0.2.15*'
 # A refusal by the cloud, as the document shows it, is found by the command beside it.

@@ -3,6 +3,7 @@
 # to the run, and what is in the directory afterwards. TAP lines. BUILD: the folder with postern-mirror.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
 . tests/standin/standin.sh
 build=${BUILD:-build/asan}
 [ -x "$build/postern-mirror" ] || build=build/release
@@ -308,10 +309,7 @@ if [[ 'closes' =~ $only ]]; then
     { cat "$work/postern.conf"; echo "state = { file = \"$work/state\"; }; policyd = { listen = \"unix:$work/policyd.sock\"; };"; } >"$work/relay.conf"
     "${mirror%-mirror}-policyd" -c "$work/relay.conf" 2>"$work/policyd.log" &
     policyd=$!
-    for ((i = 0; i < 600; i++)); do
-        [ ! -S "$work/policyd.sock" ] && kill -0 $policyd 2>/dev/null || break
-        sleep 0.1
-    done
+    relay_wait relay_listens_at "$work/policyd.sock"
     asked=$(/usr/bin/python3 tests/faults/policy.py ask "$work/policyd.sock" user0000000@contoso.example \
         encryption_protocol=TLSv1.3)
     kill $policyd && wait $policyd
@@ -412,9 +410,11 @@ if [[ 'runs' =~ $only ]]; then
     check 'and writes nothing' test "$status $(state)" = "0 $before"
 
     scenario '"latency":0.2'
+    standin_forget
     "$mirror" sync -c "$work/postern.conf" >/dev/null 2>&1 &
     first=$!
-    sleep 1
+    relay_wait grep -q '"event": *"request"' "$STANDIN_LOG"
+    kill -STOP $first # or it might be done before the second one begins
     run sync
     check 'a second run for the same tenant does not begin' grep -q 'another run for this tenant' "$work/out"
     kill -9 $first

@@ -2,6 +2,7 @@
 # Attacks on the policy server's socket, each on a postern-policyd of its own: see tests/attacks/policy_attacks.py. TAP lines.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
 T=$(mktemp -d /tmp/postern-attacks.XXXXXX)
 pid=
 trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null; wait; rm -rf "$T"' EXIT
@@ -42,12 +43,7 @@ serve()
     rm -rf "$T/state" "$T/journal"
     "$1/postern-policyd" -c "$T/postern.conf" 2>"$T/policyd.log" &
     pid=$!
-    for _ in $(seq 200); do
-        [ ! -S "$T/policyd.sock" ] || return 0
-        sleep 0.05
-    done
-    cat "$T/policyd.log"
-    exit 1
+    relay_wait relay_listens_at "$T/policyd.sock" || { cat "$T/policyd.log"; exit 1; }
 }
 
 # attack NAME BUILD

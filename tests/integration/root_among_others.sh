@@ -54,7 +54,7 @@ serves() # PROGRAM: started by root, until it listens
 {
     "$build/postern-$1" -c "$D/postern.conf" >"$D/$1.log" 2>&1 &
     pids="$pids $!"
-    relay_wait test -S "$D/lib/$1.sock"
+    relay_wait relay_listens_at "$D/lib/$1.sock"
 }
 stops() { kill -TERM "${pids##* }"; wait "${pids##* }"; }
 
@@ -76,7 +76,7 @@ is 'a run of root that fails leaves a notice' "$(find "$D/lib/spool/alerts" -nam
 is 'all of it belongs to the services' "$(find "$D/lib" ! \( -user nobody -group nogroup \) -printf '%P %u:%g\n')" ''
 "${them[@]}" "$build/postern-policyd" -c "$D/postern.conf" >"$D/them.log" 2>&1 &
 pids="$pids $!"
-relay_wait test -S "$D/lib/policyd.sock"
+relay_wait relay_listens_at "$D/lib/policyd.sock"
 stops
 is 'and they can go on with it' "$(grep -c 'Permission denied\|cannot' "$D/them.log")" 0
 
@@ -121,8 +121,8 @@ planted allow file postern deny anna@contoso.example
 planted deny file postern deny anna@contoso.example
 planted spool folder mirror respond
 planted spool/disable folder mirror respond
-_policyd() { timeout 5 "$build/postern-policyd" -c "$D/postern.conf" >"$D/out" 2>&1; }
-_milter() { timeout 5 "$build/postern-milter" -c "$D/postern.conf" >"$D/out" 2>&1; }
+_policyd() { timeout 180 "$build/postern-policyd" -c "$D/postern.conf" >"$D/out" 2>&1; }
+_milter() { timeout 180 "$build/postern-milter" -c "$D/postern.conf" >"$D/out" 2>&1; }
 planted milter.sock.lock file _milter
 rm -f "$D/lib/policyd.sock"
 planted policyd.sock file _policyd

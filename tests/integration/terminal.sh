@@ -2,6 +2,7 @@
 # What the command line prints to a terminal: within its width, in colour, with local time and its zone. TAP lines.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
 BIN=${BUILD:-build/asan}
 D=$(mktemp -d /tmp/postern-terminal.XXXXXX)
 trap 'rm -rf "$D"' EXIT
@@ -32,7 +33,7 @@ printf '%s\n' '"Guid","PrimarySmtpAddress","DisplayName","OWAEnabled","SmtpClien
 "$BIN/postern-policyd" -c "$D/postern.conf" >"$D/policyd.log" 2>&1 &
 policyd=$!
 trap 'kill "$policyd"; wait "$policyd" 2>/dev/null; rm -rf "$D"' EXIT
-for _ in $(seq 200); do [ -S "$D/policyd.sock" ] && break; sleep 0.1; done
+relay_wait relay_listens_at "$D/policyd.sock"
 
 # on COLUMNS COMMAND...: the command's output on a terminal of that width.
 on()

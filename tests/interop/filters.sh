@@ -23,7 +23,7 @@ start_with_other()
     RELAY_MAIN_CF="postern_milter = $(sed -n '/^postern_milter/,/}/{s|/run/postern|'"$T"'/run|;s/^ *{/{/p}' conf/postfix/main.cf), unix:$T/run/other.sock" \
         relay_start "$1" || exit 1
     relay_run other /usr/bin/python3 tests/interop/other_milter.py "$T/run/other.sock" "$2"
-    relay_wait test -S "$T/run/other.sock"
+    relay_wait relay_listens_at "$T/run/other.sock"
     chmod 660 "$T/run/other.sock"
     chgrp postfix "$T/run/other.sock"
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# "make demo" in clean Debian systems that have nothing but make: with the Postfix, Dovecot, compiler and libmilter of each. TAP
-# lines on stdout. Needs root, a Debian mirror and some minutes: "make check-demo".
+# "make demo" in clean Debian systems that have nothing but make: with the Postfix, Dovecot, compiler and libmilter of each; and all
+# forms of a login through the Dovecot configuration that is shipped for each. TAP lines on stdout. Needs root, a Debian mirror and some minutes: "make check-demo".
 #
 #   tests/packages/demo.sh [RELEASE...]     bookworm and trixie unless given
 set -u
@@ -15,6 +15,12 @@ T=$(mktemp -d /tmp/postern-demo.XXXXXX)
 trap 'rm -rf --one-file-system "$T"' EXIT
 trap 'exit 1' INT TERM
 status=0
+
+logins()
+{
+    clean_inside "$root" apt-get install -y --no-install-recommends python3 &&
+        clean_inside "$root" sh -c 'cd /src && BUILD=build/release tests/interop/logins.sh'
+}
 
 # What debconf would ask whoever installs Postfix there, to relay mail, is still to be asked.
 postfix_unanswered() { ! clean_inside "$root" grep -A 5 '^Name: postfix/' /var/cache/debconf/config.dat; }
@@ -40,6 +46,7 @@ for release; do
     clean_tree "$root"
     check 'make can be installed' clean_inside "$root" apt-get install -y --no-install-recommends make || continue
     check '"make demo" shows what it promises' clean_inside "$root" make -C /src demo
+    check 'its Dovecot lets in what is promised' logins
     check 'it leaves Postfix without a configuration' postfix_unconfigured
     check 'and debconf without answers about it' postfix_unanswered
     check 'answers that are there already hold' answers_hold

@@ -24,10 +24,7 @@ fi
 release=$1
 T=$(mktemp -d /tmp/postern-packages.XXXXXX)
 root=$T/root
-cgroup=/sys/fs/cgroup
-[ ! -d $cgroup/systemd ] || cgroup=$cgroup/systemd
-cgroup=$cgroup/postern-packages.$$
-init=
+. tests/packages/booted.sh
 status=0
 trap 'halt; rm -rf --one-file-system "$T"' EXIT
 trap 'exit 1' INT TERM
@@ -87,47 +84,6 @@ make_root()
 }
 
 inside() { clean_inside "$root" "$@"; }
-
-# Boots it: what is enabled of postern is to be started, and nothing that is not needed for it.
-boot()
-{
-    {
-        printf '[Unit]\nWants='
-        (cd "$root/etc/systemd/system/multi-user.target.wants" && printf '%s ' postern*)
-    } >"$root/etc/systemd/system/test.target"
-    rm -f "$root/usr/sbin/policy-rc.d"
-    mkdir -p "$cgroup"
-    (echo "$BASHPID" >"$cgroup/cgroup.procs" && exec unshare --mount --pid --fork --kill-child --uts --ipc --cgroup --net \
-        tests/packages/boot.sh "$root" test.target) </dev/null >"$T/boot.log" 2>&1 &
-    local parent=$!
-    for _ in $(seq 100); do
-        sleep 0.2
-        init=$(pgrep -P $parent) || continue
-        [ "$(running systemctl is-active test.target 2>/dev/null)" != active ] || return 0
-    done
-    cat "$T/boot.log"
-    return 1
-}
-
-halt()
-{
-    [ -n "$init" ] || return 0
-    kill -9 "$init"
-    init=
-    wait
-    for _ in $(seq 20); do
-        find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
-        [ -d "$cgroup" ] || return 0
-        sleep 0.1
-    done
-}
-
-# Runs a command in the booted system.
-running()
-{
-    nsenter --target "$init" --mount --pid --ipc --uts --cgroup --net --root --wd \
-        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@" </dev/null
-}
 
 # The packages of FOLDER, as an unattended upgrade installs them: a configuration that was changed stays. "running" or
 # "inside" comes first.
@@ -305,7 +261,7 @@ check 'a clean system can be made' make_root || exit 1
 check 'the earlier version can be installed in a clean system' install inside old || exit 1
 programs=$(find "$root/usr/bin" "$root/usr/sbin" -name 'postern*' -type f -printf '%f ')
 check 'its users cannot log in' accounts
-if ! boot >"$T/said" 2>&1; then
+if ! boot 'postern*' >"$T/said" 2>&1; then
     tail -n 3 "$T/said" | sed 's/^/    /'
     echo "ok $release: running in a clean system # SKIP it cannot be booted here"
     exit $status
@@ -338,7 +294,7 @@ check 'the milter still answers' answers O milter
 check 'systemctl reload fails for a configuration that is wrong' mistake_is_refused
 
 halt
-check 'the system can be booted again' boot
+check 'the system can be booted again' boot 'postern*'
 check 'the services start by themselves' services_run
 check 'the limit still remembers' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.3
 

@@ -57,7 +57,6 @@ standin_scenario()
 # standin_start [FILE|JSON]
 standin_start()
 {
-    local tries
     STANDIN_DIR=$(mktemp -d "${TMPDIR:-/tmp}/postern-standin.XXXXXX") || return 1
     "$STANDIN_HERE/make_ca.sh" "$STANDIN_DIR" || return 1
     STANDIN_CA=$STANDIN_DIR/ca.pem
@@ -70,11 +69,7 @@ standin_start()
     standin_federated && standin_scenario "${1:-{\}}" || return 1
     /usr/bin/python3 "$STANDIN_HERE/standin.py" --dir "$STANDIN_DIR" --evil 2>"$STANDIN_DIR/stderr" </dev/null &
     STANDIN_PID=$!
-    for ((tries = 0; tries < 100; tries++)); do
-        [ ! -s "$STANDIN_DIR/port" ] || break
-        kill -0 "$STANDIN_PID" 2>/dev/null || break
-        sleep 0.1
-    done
+    while [ ! -s "$STANDIN_DIR/port" ] && kill -0 "$STANDIN_PID" 2>/dev/null; do sleep 0.1; done
     if [ ! -s "$STANDIN_DIR/port" ]; then
         echo "the stand-in did not start:" >&2
         cat "$STANDIN_DIR/stderr" >&2

@@ -1,5 +1,4 @@
 /* Addresses: the table of what names one mailbox, what names a stranger, and what names nobody. */
-#include "core/mail/address_plain.h"
 #include "core/mail/address_scan.h"
 #include "core/mail/local_part.h"
 
@@ -690,96 +689,6 @@ static void both_protocols_land_on_one_address(void **state)
     }
 }
 
-/* ---- the short cut ---- */
-
-/* True when it took the short cut. */
-static bool check_short_cut(struct slice raw)
-{
-    struct address quick, thorough;
-    enum address_result result = address_split(ADDRESS_OF_NAME, raw, &thorough);
-    bool taken;
-
-    memset(&quick, 'x', sizeof quick);
-    taken = address_plain(raw, &quick);
-    if (taken) {
-        assert_int_equal(result, ADDRESS_OK);
-        assert_string_equal(quick.text, thorough.text);
-        check_parts(&quick);
-        assert_int_equal(quick.local_n, thorough.local_n);
-    } else {
-        assert_int_equal(quick.text[0], 'x');
-    }
-    assert_int_equal(address_parse_internal(raw, &quick), result);
-    assert_string_equal(quick.text, thorough.text);
-    result = address_split(ADDRESS_OF_MAIL, raw, &thorough);
-    assert_int_equal(address_parse_envelope(raw, &quick), result);
-    assert_string_equal(quick.text, thorough.text);
-    result = scan_path(raw, &thorough);
-    assert_int_equal(address_parse_path(raw, &quick), result);
-    assert_string_equal(quick.text, thorough.text);
-    return taken;
-}
-
-static void the_short_cut_finds_what_the_long_way_finds(void **state)
-{
-    static const char often[] = "aZ09z", seldom[] = "A-_.@+", never[] = "\0\t <>\"?xn--\x7f\xc3\xbc/:=[`{";
-    uint32_t random = 4711;
-    unsigned taken = 0;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof both_forms / sizeof both_forms[0]; i++)
-        (void)check_short_cut(both_forms[i].raw);
-    for (int round = 0; round < 300000; round++) {
-        size_t n = (random >> 8) % (round % 16 == 0 ? 100 : 40) + 1, at = (random >> 16) % n;
-        char *exact = malloc(n); /* a read behind the end is found by the sanitizer */
-
-        assert_non_null(exact);
-        for (size_t i = 0; i < n; i++) {
-            random = random * 1664525 + 1013904223;
-            exact[i] = often[(random >> 24) % (sizeof often - 1)];
-            if ((random >> 16) % 8 == 0)
-                exact[i] = seldom[(random >> 20) % (sizeof seldom - 1)];
-            if (round % 4 == 0 && (random >> 16) % 32 == 1)
-                exact[i] = never[(random >> 20) % (sizeof never - 1)];
-        }
-        if (round % 2 == 0)
-            exact[at] = '@';
-        taken += check_short_cut((struct slice){exact, n});
-        free(exact);
-    }
-#ifdef __SSE2__
-    assert_true(taken > 10000);
-#else
-    assert_int_equal(taken, 0);
-#endif
-}
-
-#ifdef __SSE2__
-static void usual_addresses_take_the_short_cut(void **state)
-{
-    static const char *const rows[] = {"a@b", "sean@contoso.example", "Sean.Smith+tag@mail-1.contoso.example",
-                                       "user_0000001@contoso.example", A10 A10 A10 "@" A10 A10 "." A10 ".a" /* 64 */};
-    struct address a;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_true(address_plain(slice_of(rows[i]), &a));
-    assert_false(address_plain(SLICE("sean@xn--bcher-kva.example"), &a)); /* has a form of its own to be held against */
-    assert_false(address_plain((struct slice){NULL, 0}, &a));
-}
-#endif
-
-static void an_address_may_be_read_in_its_own_place(void **state)
-{
-    struct address a = {.text = "?Sean.Smith@Contoso.example"};
-
-    (void)state;
-    assert_int_equal(address_parse_internal((struct slice){a.text + 1, strlen(a.text) - 1}, &a), ADDRESS_OK);
-    assert_string_equal(a.text, "sean.smith@contoso.example");
-    assert_int_equal(address_parse_internal(address_slice(&a), &a), ADDRESS_OK);
-    assert_string_equal(a.text, "sean.smith@contoso.example");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -798,11 +707,6 @@ int main(void)
         cmocka_unit_test(a_long_text_that_maps_to_a_short_domain_is_bounded),
         cmocka_unit_test(what_only_quotes_can_say_is_told_from_the_rest),
         cmocka_unit_test(both_protocols_land_on_one_address),
-        cmocka_unit_test(the_short_cut_finds_what_the_long_way_finds),
-#ifdef __SSE2__
-        cmocka_unit_test(usual_addresses_take_the_short_cut),
-#endif
-        cmocka_unit_test(an_address_may_be_read_in_its_own_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,7 @@ static void foreign_text_is_escaped_in_each_form(void **state)
          "\\xc2\\x9b31m",
          "\"\\u009b31m\""},
         {{"\x7f", 1}, "\\x7f", "\\x7f", "\"\\u007f\""},
-        {{"m\xc3\xbcller", 7}, "m\\xc3\\xbcller", "m\\xc3\\xbcller", "\"m\xc3\xbcller\""},
+        {{"m\xc3\xbcller", 7}, "m\\xc3\\xbcller", "m\\xc3\\xbcller", "\"m\\u00fcller\""},
         {{"\xff\xc0\xaf", 3}, "\\xff\\xc0\\xaf", "\\xff\\xc0\\xaf", "\"\\ufffd\\ufffd\\ufffd\""},
         {{"\xed\xa0\x80", 3}, "\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\"\\ufffd\\ufffd\\ufffd\""},
         {{"\xc3", 1}, "\\xc3", "\\xc3", "\"\\ufffd\""},

@@ -7,8 +7,7 @@
 
 #include "core/base/spool.h"
 #include "core/notice/alert.h"
-
-#include <time.h>
+#include "tests/unit/waiting.h"
 
 #define CLIENT "203.0.113.9"
 #define TELL "alerts = ({ command = \"/bin/true\"; });"
@@ -200,7 +199,6 @@ static void a_state_that_cannot_be_used_is_told_of_and_limits_go_on(void **state
 static void log_lines_that_nobody_took_are_told_of(void **state)
 {
     struct bench *b = *state;
-    const struct timespec pause = {0, 1000000};
     struct error e;
     int deaf;
 
@@ -209,8 +207,7 @@ static void log_lines_that_nobody_took_are_told_of(void **state)
     assert_true(deaf >= 0 && dup2(deaf, STDERR_FILENO) >= 0);
     start(b, BLOCK "\"; });");
     (void)send_from(b, ANNA, CLIENT);
-    while (log_dropped(engine_log(b->engine)) == 0)
-        (void)nanosleep(&pause, NULL);
+    wait_until(log_dropped(engine_log(b->engine)) > 0);
     bench_configure(b, TELL);
     assert_int_equal(engine_reload(b->engine, &e), 0);
     engine_tick(b->engine);

@@ -67,47 +67,6 @@ static void what_came_from_outside_is_escaped_and_cut(void **state)
     }
 }
 
-static void a_line_that_begins_as_another_goes_on_as_one(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        char mem[64], begun[64], again[64];
-        struct event e = event_begin(mem, sizeof mem, formats[i], "decision"), f;
-
-        event_word(&e, "action", "pass");
-        memcpy(begun, mem, e.n);
-        f = event_begin_again(again, sizeof again, formats[i], (struct slice){begun, e.n});
-        for (unsigned n = 0; n < 10; n++) { /* more than fit */
-            event_number(&e, "size", n);
-            event_number(&f, "size", n);
-        }
-        assert_true(slice_eq(event_end(&e), event_end(&f)));
-    }
-}
-
-/* Blocks of 8 and 16 bytes are looked at: each byte must be seen wherever in them it is. */
-static void every_byte_is_looked_at_wherever_it_stands(void **state)
-{
-    static struct slow_event s;
-
-    (void)state;
-    for (size_t n = 1; n <= 50; n++)
-        for (size_t at = 0; at < n; at++)
-            for (int c = 0; c < 256; c++) {
-                char mem[512], *value = malloc(n); /* no byte more, so that the sanitizer sees one read too far */
-                struct event e = event_begin(mem, sizeof mem, formats[c & 1], "x");
-
-                assert_non_null(value);
-                memset(value, 'v', n);
-                value[at] = (char)c;
-                slow_begin(&s, sizeof mem, formats[c & 1], "x");
-                both_add(&e, &s, SLOW_TEXT, "login", (struct slice){value, n});
-                if (!both_end(&e, &s))
-                    fail_msg("byte %d at %zu of %zu: \"%s\"", c, at, n, mem);
-                free(value);
-            }
-}
-
 /* A number of a fixed sequence (Knuth's MMIX), so that a failure comes again. */
 static unsigned next(uint64_t *seed, unsigned below)
 {
@@ -159,8 +118,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_stand_in_their_order_and_empty_ones_are_left_out),
         cmocka_unit_test(what_came_from_outside_is_escaped_and_cut),
-        cmocka_unit_test(a_line_that_begins_as_another_goes_on_as_one),
-        cmocka_unit_test(every_byte_is_looked_at_wherever_it_stands),
         cmocka_unit_test(any_line_is_as_the_slow_writer_has_it),
     };
 

@@ -179,7 +179,7 @@ static const struct {
      "\"SMTPclientAuthenticationDisabled\":false}]",
      "SmtpClientAuthenticationDisabled stands there twice"},
     {"[\n {\"PrimarySmtpAddress\":\"a@contoso.example\",\n  \"SmtpClientAuthenticationDisabled\":True}]",
-     "line 3, column 38: damaged JSON"},
+     "line 3, column 41: damaged JSON: invalid token near 'True'"},
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":null},\n", "half-written"},
     {"{\"error\":{\"code\":\"NotFound\",\"message\":\"Invalid Operation\",\"details\":[{\"message\":\"Ex1|x|gone\"}]}}",
      "an error that the service answered with, not an export: \"Ex1|x|gone\""},

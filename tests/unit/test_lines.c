@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/waiting.h"
+
 #define TEXT(literal)                                                                                                  \
     {                                                                                                                  \
         (literal), sizeof(literal) - 1                                                                                 \
@@ -191,7 +193,7 @@ static void what_is_no_file_is_refused_and_never_waited_for(void **state)
     refused(dir, ": is a directory; expected a text file");
     refused("/dev/zero", ": is not a regular file");
     assert_int_equal(mkfifo(path, 0600), 0);
-    (void)alarm(10); /* a FIFO that is waited for ends the test */
+    (void)alarm(WAIT_S); /* a FIFO that is waited for ends the test */
     refused(path, ": is not a regular file");
     (void)alarm(0);
 }

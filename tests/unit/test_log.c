@@ -22,6 +22,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/waiting.h"
+
 static const struct log_config to_stderr = {.to = LOG_TO_STDERR, .format = LOG_TEXT, .facility = LOG_MAIL};
 static const struct log_config to_syslog = {.to = LOG_TO_SYSLOG, .format = LOG_TEXT, .facility = LOG_MAIL};
 
@@ -57,13 +59,6 @@ static const char *daemon_hears(int fd)
     assert_true(n > 0);
     text[n] = '\0';
     return text;
-}
-
-static void pause_a_little(void)
-{
-    const struct timespec pause = {0, 2000000};
-
-    (void)nanosleep(&pause, NULL);
 }
 
 /* "Nov 21 10:00:00 postern-test[123]: " behind the priority; answers the rest. */
@@ -118,8 +113,7 @@ static void a_daemon_that_was_away_is_told_how_many_lines_it_missed(void **state
     (void)close(fd);
     for (int i = 0; i < 5; i++)
         log_say(log, LEVEL_INFO, "into nothing");
-    while (log_dropped(log) < 5)
-        pause_a_little();
+    wait_until(log_dropped(log) >= 5);
     fd = daemon_begin();
     /* It is looked for once a second, and meanwhile lines are missed as well. */
     do {
@@ -127,8 +121,7 @@ static void a_daemon_that_was_away_is_told_how_many_lines_it_missed(void **state
 
         missed = log_dropped(log);
         log_say(log, LEVEL_INFO, "are you there");
-        while (log_dropped(log) == missed && recv(fd, line, sizeof line, MSG_PEEK | MSG_DONTWAIT) <= 0)
-            pause_a_little();
+        wait_until(log_dropped(log) > missed || recv(fd, line, sizeof line, MSG_PEEK | MSG_DONTWAIT) > 0);
     } while (log_dropped(log) > missed);
     for (;;) {
         const char *text = strstr(daemon_hears(fd), "]: event=log-dropped lines=");

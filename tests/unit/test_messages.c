@@ -1,7 +1,7 @@
 /* links: cli */
 /* Which records of the journal are of one message. */
-#include "core/report/messages.h"
 #include "core/base/clock.h"
+#include "core/report/messages.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

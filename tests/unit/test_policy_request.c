@@ -1,6 +1,5 @@
 /* links: policyd */
 /* The policy protocol's requests, as Postfix writes them and as nobody should. */
-#include "policyd/marks.h"
 #include "policyd/request.h"
 #include "policyd/translate.h"
 
@@ -459,70 +458,6 @@ static void a_sender_is_the_same_whether_or_not_it_is_the_login(void **state)
     }
 }
 
-/* ---- marks ---- */
-
-static struct marks marks_one_by_one(const char *p)
-{
-    struct marks m = {0, 0, false};
-
-    for (unsigned i = 0; i < MARKS_BYTES; i++) {
-        m.newline |= (uint64_t)(p[i] == '\n') << i;
-        m.equals |= (uint64_t)(p[i] == '=') << i;
-        m.control = m.control || (p[i] != '\n' && ((unsigned char)p[i] < 0x20 || p[i] == 0x7f));
-    }
-    return m;
-}
-
-static void marks_are_found_in_any_bytes(void **state)
-{
-    static const char interesting[] = "\n=\0\t\x1f\x20\x7f\x80\x8a\xbd\xff<>\x0b\x09 az";
-    uint32_t random = 12345;
-    char block[MARKS_BYTES];
-
-    (void)state;
-    for (int round = 0; round < 20000; round++) {
-        struct marks expected, got[3];
-
-        for (unsigned i = 0; i < sizeof block; i++) {
-            random = random * 1664525 + 1013904223;
-            block[i] = round % 3 == 0   ? (char)(random >> 24)
-                       : round % 3 == 1 ? interesting[(random >> 16) % (sizeof interesting - 1)]
-                                        : "abc\n=\xc3"[(random >> 16) % 6];
-        }
-        expected = marks_one_by_one(block);
-        got[0] = marks_of(block);
-        got[1] = marks_of_any(block);
-        got[2] = marks_can_be_wide() ? marks_of_wide(block) : expected;
-        for (int i = 0; i < 3; i++) {
-            assert_true(got[i].newline == expected.newline);
-            assert_true(got[i].equals == expected.equals);
-            assert_int_equal(got[i].control, expected.control);
-        }
-    }
-}
-
-static void it_does_not_matter_where_in_a_block_a_line_begins(void **state)
-{
-    char text[512];
-    struct policy_request r;
-
-    (void)state;
-    for (unsigned shift = 0; shift < 2 * MARKS_BYTES; shift++) {
-        struct buf b = BUF_OVER(text);
-
-        buf_addf(&b, "x=%0*d\n" BEGIN "sender=a=b@c.example\nsasl_username=sean\n\n", (int)shift + 1, 0);
-        read_whole(buf_slice(&b), &r);
-        assert_int_equal(r.problem, REQUEST_FINE);
-        assert_true(slice_eq(value(&r, ATTRIBUTE_SENDER), SLICE("a=b@c.example")));
-        assert_true(slice_eq(value(&r, ATTRIBUTE_SASL_USERNAME), SLICE("sean")));
-        b = BUF_OVER(text);
-        buf_addf(&b, "x=%0*d\n" BEGIN "nonsense\nsasl_username=sean\n\n", (int)shift + 1, 0);
-        read_whole(buf_slice(&b), &r);
-        assert_int_equal(r.problem, REQUEST_NO_EQUALS);
-        assert_true(slice_eq(r.culprit, SLICE("nonsense")));
-    }
-}
-
 /* With POSTERN_BENCH set: how long a request takes to read. */
 static void the_time_of_a_request_can_be_measured(void **state)
 {
@@ -565,8 +500,6 @@ int main(void)
         cmocka_unit_test(a_client_without_an_address_is_no_client),
         cmocka_unit_test(the_sender_is_read_as_postfix_writes_it_unquoted),
         cmocka_unit_test(a_sender_is_the_same_whether_or_not_it_is_the_login),
-        cmocka_unit_test(marks_are_found_in_any_bytes),
-        cmocka_unit_test(it_does_not_matter_where_in_a_block_a_line_begins),
         cmocka_unit_test(the_time_of_a_request_can_be_measured),
     };
 

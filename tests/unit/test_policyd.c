@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,6 +32,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "tests/unit/waiting.h"
 
 /* ---- the made-up engine ---- */
 
@@ -127,8 +131,6 @@ static void refuse_with(struct engine_user *user, enum action action, const char
 
 const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
 {
-    struct timespec nap = {.tv_nsec = 300000000};
-
     user->verdict = (struct verdict){.action = ACTION_PASS};
     if (slice_eq(s->login_text, SLICE("reject")))
         refuse_with(user, ACTION_REJECT, "550 5.7.1 Rejected", 1);
@@ -139,7 +141,7 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
     else if (slice_eq(s->login_text, SLICE("broken")))
         return NULL;
     else if (slice_eq(s->login_text, SLICE("slow")))
-        nanosleep(&nap, NULL);
+        pause_ms(300);
     else if (slice_eq(s->login_text, SLICE("worker")))
         refuse_with(user, ACTION_REJECT, "550 5.7.1 Worker", user->number);
     else if (slice_eq(s->login_text, SLICE("size")))
@@ -218,7 +220,7 @@ static int set_up(void **state)
                                                 .workers = 1,
                                                 .max_connections = 1000,
                                                 .idle_timeout_s = 1100,
-                                                .request_timeout_s = 10}};
+                                                .request_timeout_s = 1000}};
     logged_lines = 0;
     logged[0] = '\0';
     return 0;
@@ -264,6 +266,15 @@ static void tell(int fd, struct slice s)
     assert_int_equal(send(fd, s.p, s.n, MSG_NOSIGNAL), s.n);
 }
 
+/* Has the peer read all that it was told? */
+static bool all_read(int fd)
+{
+    int unread = -1;
+
+    assert_int_equal(ioctl(fd, SIOCOUTQ, &unread), 0);
+    return unread == 0;
+}
+
 static bool readable(int fd, int ms)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -280,7 +291,7 @@ static const char *hear(int fd)
     while (n + 1 < sizeof text && (n < 2 || memcmp(text + n - 2, "\n\n", 2) != 0)) {
         ssize_t got;
 
-        if (!readable(fd, 9000))
+        if (!readable(fd, WAIT_MS))
             return "nothing came";
         got = recv(fd, text + n, 1, 0);
         if (got <= 0) {
@@ -291,6 +302,12 @@ static const char *hear(int fd)
     }
     text[n - 2] = '\0';
     return text;
+}
+
+static void say(int fd, struct slice request, const char *answer)
+{
+    tell(fd, request);
+    assert_string_equal(hear(fd), answer);
 }
 
 #define REQUEST(more) SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\n" more "\n")
@@ -370,7 +387,7 @@ static void a_request_that_comes_in_drops_is_answered_once(void **state)
             assert_false(readable(fd, 0));
             tell(fd, (struct slice){request.p + i, 1});
             if (i % 8 == 0)
-                usleep(500);
+                wait_until(all_read(fd));
         }
         assert_string_equal(hear(fd), "action=550 5.7.1 Rejected 1");
     }
@@ -420,7 +437,7 @@ static size_t send_until_full(int fd, struct slice s)
             sent += (size_t)n;
             pauses = 0;
         } else {
-            usleep(5000);
+            pause_ms(5);
             pauses++;
         }
     }
@@ -458,9 +475,7 @@ static void a_peer_that_does_not_read_gets_all_answers_when_it_does(void **state
 
 static void assert_connections_become(unsigned n)
 {
-    for (int i = 0; i < 500 && server_connections(f.server) != n; i++)
-        usleep(10000);
-    assert_int_equal(server_connections(f.server), n);
+    wait_until(server_connections(f.server) == n);
 }
 
 static void a_peer_that_leaves_with_answers_waiting_is_closed(void **state)
@@ -472,7 +487,7 @@ static void a_peer_that_leaves_with_answers_waiting_is_closed(void **state)
     start();
     fd = connect_to(f.path);
     (void)send_until_full(fd, many_requests(&asked));
-    assert_int_equal(server_connections(f.server), 1);
+    assert_connections_become(1);
     close(fd);
     assert_connections_become(0);
 }
@@ -598,21 +613,26 @@ static void the_same_trouble_is_logged_once_a_minute(void **state)
 
 /* ---- time ---- */
 
+/* A worker looks at the time once a second, and on a busy machine late: so the end may come earlier by as much. */
+#define SOON_S 2
+#define NOT_AT_ONCE_NS (500 * NS_PER_MS)
+
 static void a_request_that_drips_is_refused_when_its_time_is_over_and_others_are_not(void **state)
 {
-    int slow, other, i;
+    uint64_t since_ns;
+    int slow, other;
 
     (void)state;
-    engine.config.policyd.request_timeout_s = 1;
+    engine.config.policyd.request_timeout_s = SOON_S;
     start();
     slow = connect_to(f.path);
     other = connect_to(f.path);
-    for (i = 0; i < 50 && !readable(slow, 100); i++) { /* a byte each tenth of a second, without an end */
-        tell(slow, SLICE("x"));
-        tell(other, OF("sean"));
-        assert_string_equal(hear(other), "action=DUNNO");
+    since_ns = clock_boot_ns();
+    while (!readable(slow, 100)) {               /* a byte each tenth of a second, without an end */
+        (void)!send(slow, "x", 1, MSG_NOSIGNAL); /* it may be closed by now */
+        say(other, OF("sean"), "action=DUNNO");
     }
-    assert_in_range(i, 8, 40);
+    assert_true(clock_boot_ns() - since_ns >= NOT_AT_ONCE_NS);
     assert_string_equal(hear(slow), BAD_REQUEST);
     assert_string_equal(hear(slow), "");
     close(slow);
@@ -623,26 +643,21 @@ static void a_request_that_drips_is_refused_when_its_time_is_over_and_others_are
 
 static void an_idle_connection_is_closed_after_its_time_without_a_word(void **state)
 {
+    uint64_t since_ns;
     int fd;
 
     (void)state;
-    engine.config.policyd.idle_timeout_s = 1;
+    engine.config.policyd.idle_timeout_s = SOON_S;
     start();
     fd = connect_to(f.path);
-    tell(fd, OF("sean"));
-    assert_string_equal(hear(fd), "action=DUNNO");
-    assert_false(readable(fd, 900));
+    since_ns = clock_boot_ns();
+    say(fd, OF("sean"), "action=DUNNO");
     assert_string_equal(hear(fd), "");
+    assert_true(clock_boot_ns() - since_ns >= NOT_AT_ONCE_NS);
     close(fd);
 }
 
 /* ---- messages ---- */
-
-static void say(int fd, struct slice request, const char *answer)
-{
-    tell(fd, request);
-    assert_string_equal(hear(fd), answer);
-}
 
 static void recipients_belong_to_one_instance(void **state)
 {
@@ -730,8 +745,7 @@ static void more_messages_than_fit_are_forgotten_and_that_is_said(void **state)
         say(fd, slice_of(request), "action=DUNNO");
         close(fd);
     }
-    for (int i = 0; i < 90 && !was_logged("count as never asked about"); i++)
-        (void)poll(NULL, 0, 100);
+    wait_until(was_logged("count as never asked about"));
     assert_true(was_logged("too many messages are under way: the recipients of"));
 }
 
@@ -816,7 +830,7 @@ static void beyond_max_connections_new_ones_wait_until_one_leaves(void **state)
     assert_string_equal(hear(fd[0]), "action=DUNNO");
     assert_string_equal(hear(fd[1]), "action=DUNNO");
     assert_false(readable(fd[2], 300));
-    assert_true(was_logged("max_connections"));
+    wait_until(was_logged("max_connections"));
     close(fd[0]);
     assert_string_equal(hear(fd[2]), "action=DUNNO");
     close(fd[1]);
@@ -883,7 +897,7 @@ static void ask_in_two_halves(int n)
     atomic_store(&memory_left, n);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
     (void)!send(fd, "request=smtpd_access_policy\nproto", 33, MSG_NOSIGNAL);
-    usleep(2000);
+    pause_ms(2); /* long enough for most: it may well come in one piece */
     (void)!send(fd, "col_state=RCPT\n\n", 16, MSG_NOSIGNAL);
     heard = hear(fd);
     atomic_store(&memory_left, -1);
@@ -946,7 +960,7 @@ static void at_the_end_what_has_arrived_is_answered(void **state)
     say(behind, OF("sean"), "action=DUNNO");
     say(idle, OF("sean"), "action=DUNNO");
     tell(slow, OF("slow"));
-    usleep(50000);              /* the worker is busy with it now */
+    wait_until(all_read(slow)); /* the worker is busy with it now */
     tell(behind, OF("reject")); /* not read yet when the end comes */
     assert_int_equal(pthread_create(&stopper, NULL, stop_it, NULL), 0);
     assert_string_equal(hear(slow), "action=DUNNO");
@@ -963,7 +977,6 @@ static void at_the_end_what_has_arrived_is_answered(void **state)
 
 static void at_the_end_a_request_that_has_begun_may_be_finished(void **state)
 {
-    struct timespec a, b;
     pthread_t stopper;
     int fd, never;
 
@@ -973,18 +986,15 @@ static void at_the_end_a_request_that_has_begun_may_be_finished(void **state)
     never = connect_to(f.path);
     tell(fd, SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\n"));
     tell(never, SLICE("request=smtpd_access_policy\nprotocol_state=RCPT\n"));
-    usleep(100000);
-    clock_gettime(CLOCK_MONOTONIC, &a);
+    wait_until(all_read(fd) && all_read(never));
     assert_int_equal(pthread_create(&stopper, NULL, stop_it, NULL), 0);
-    usleep(300000);
+    pause_ms(300);
     tell(fd, SLICE("sasl_username=reject\n\n"));
     assert_string_equal(hear(fd), "action=550 5.7.1 Rejected 1");
     assert_string_equal(hear(fd), "");
     assert_string_equal(hear(never), BAD_REQUEST);
     pthread_join(stopper, NULL);
-    clock_gettime(CLOCK_MONOTONIC, &b);
     f.server = NULL;
-    assert_true(b.tv_sec - a.tv_sec <= 7);
     close(fd);
     close(never);
 }

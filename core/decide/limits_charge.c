@@ -1,0 +1,112 @@
+/* Charging: a message that passes, by its plan; a refusal, by the limits that count these. */
+#include "core/decide/decide_steps.h"
+#include "core/decide/familiar.h"
+#include "core/decide/keys.h"
+#include "core/decide/limits_parts.h"
+
+static bool is_planned(const struct verdict *v, const struct limit_config *limit)
+{
+    for (size_t i = 0; i < v->plan.n; i++)
+        if (v->plan.limits[i] == limit)
+            return true;
+    return false;
+}
+
+static void remember_members(struct counters *counters, const struct deciding *d, const struct limit_config *limit,
+                             uint64_t key)
+{
+    struct limit_rate room;
+    const struct limit_rate *figure = limit_figure(d->c, d->s, &d->v->identity, limit, &room);
+    const struct charge charge = limit_charge_of(figure, key, 0);
+    const struct members m = members_of(d, limit);
+    const uint64_t now = d->c->now_ns;
+    /* New members are remembered only where they were charged: over a limit that is only monitored they stay new, and
+     * where the MTA has refused some of them since, nobody can say which. */
+    const bool new_ones = m.n <= m.most && is_planned(d->v, limit);
+    bool crowded;
+
+    for (size_t i = 0; !figure->unlimited && i < m.n; i++) {
+        uint64_t mark = key_within(key, members_one(&m, i));
+
+        if (new_ones || counters_marked(counters, mark, now))
+            (void)counters_mark(counters, mark, now, charge.interval_ns * figure->burst, true, &crowded);
+    }
+}
+
+static void remember(struct counters *counters, const struct deciding *d)
+{
+    for (size_t i = 0; i < d->c->config->n_limits; i++) {
+        const struct limit_config *limit = &d->c->config->limits[i];
+        uint64_t key;
+
+        if (limit->count == COUNT_DISTINCT && limit_is_for(limit, &d->v->identity) &&
+            key_of_limit(d->c, d->s, &d->v->identity, limit, &key))
+            remember_members(counters, d, limit, key);
+    }
+}
+
+enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                               const struct recipients *r, struct verdict *v, struct receipt *receipt)
+{
+    const struct deciding d = {.c = c, .s = s, .r = r, .v = v};
+    const struct plan *plan = &v->plan;
+    struct charge_answer answers[PLAN_CHARGES_MAX];
+
+    receipt->n = 0;
+    if (plan->n > 0 && counters_charge(counters, plan->charges, plan->n, c->now_ns, answers) < plan->n)
+        return PLAN_REFUSED;
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->limits[i]->count != COUNT_DISTINCT && !answers[i].crowded)
+            receipt_add(receipt, plan->charges + i);
+    if (plan->marks)
+        remember(counters, &d);
+    networks_learn(counters, c, s, &v->identity);
+    return PLAN_CHARGED;
+}
+
+bool is_stranger(const struct identity *id)
+{
+    return !id->authenticated && id->connector == NULL;
+}
+
+/* Counts one refusal. False when it is over the limit, and not only because others are counted with it. */
+static bool count_one(struct counters *counters, const struct identity *id, const struct charge *charge, uint64_t now)
+{
+    struct charge_answer answer;
+
+    if (is_stranger(id))
+        return strangers_charge(counters, STRANGERS_REFUSALS, charge, now).allowed;
+    return counters_charge(counters, charge, 1, now, &answer) == 1 || answer.crowded;
+}
+
+static bool counts_refusal_of(const struct limit_config *limit, const struct identity *id)
+{
+    return id->authenticated || id->connector == NULL ? limit->authenticated : limit->connectors;
+}
+
+const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,
+                                                const struct submission *s, const struct verdict *v,
+                                                enum limit_count count)
+{
+    const struct limit_config *blocks = NULL;
+
+    for (size_t i = 0; i < c->config->n_limits; i++) {
+        const struct limit_config *limit = &c->config->limits[i];
+        const struct limit_rate *figure;
+        struct limit_rate room;
+        struct charge charge;
+        uint64_t key;
+
+        if (limit->count != count || !counts_refusal_of(limit, &v->identity) ||
+            (limit->unfamiliar && !network_unfamiliar(c, s, &v->identity, limit)) ||
+            (limit->per & PER_RECIPIENT_DOMAIN) != 0 || !key_of_limit(c, s, &v->identity, limit, &key))
+            continue;
+        figure = limit_figure(c, s, &v->identity, limit, &room);
+        if (figure->unlimited)
+            continue;
+        charge = limit_charge_of(figure, key, 1);
+        if (!count_one(counters, &v->identity, &charge, c->now_ns) && limit->then == THEN_BLOCK && blocks == NULL)
+            blocks = limit;
+    }
+    return blocks;
+}

@@ -1,0 +1,67 @@
+/* What a limit allows: its own figure, an exception's, or the mirrored tenant's. */
+#include "core/decide/decide_steps.h"
+#include "core/decide/limits.h"
+
+/* Does the group or the connector of the exception hold who sends? */
+static bool applies(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                    const struct limit_exception *exception)
+{
+    switch (exception->of) {
+    case EXCEPT_GROUP:
+        return id->authenticated && identity_listed(c, s, id, c->config->groups[exception->group].members,
+                                                    LISTED_TO_PERMIT, NULL) == DIRECTORY_FOUND;
+    case EXCEPT_CONNECTOR:
+        return id->connector == &c->config->connectors[exception->connector];
+    default:
+        return false; /* a user's is found by its name */
+    }
+}
+
+static const struct limit_exception *exception_for(const struct decide_context *c, const struct submission *s,
+                                                   const struct identity *id, const struct limit_config *limit)
+{
+    const struct limit_exception *best = NULL;
+    struct list_place user;
+
+    if (id->authenticated &&
+        identity_listed(c, s, id, limit->exception_users, LISTED_TO_PERMIT, &user) == DIRECTORY_FOUND)
+        return &limit->exceptions[user.line - 1];
+    for (size_t i = 0; i < limit->n_exceptions; i++) {
+        const struct limit_exception *one = &limit->exceptions[i];
+
+        if ((best == NULL || one->of < best->of) && applies(c, s, id, one))
+            best = one;
+    }
+    return best;
+}
+
+static const struct limit_rate *mirrored_figure(const struct tenant_facts *tenant, enum limit_mirrored which,
+                                                struct limit_rate *room)
+{
+    uint32_t count = tenant == NULL                      ? 0
+                     : which == FIGURE_EXTERNAL_PER_HOUR ? tenant->external_per_hour
+                     : which == FIGURE_INTERNAL_PER_HOUR ? tenant->internal_per_hour
+                                                         : tenant->recipients_per_day;
+
+    if (count == 0)
+        return NULL;
+    *room = (struct limit_rate){.rate = {count, which == FIGURE_RECIPIENTS_PER_DAY ? 86400 : 3600}, .burst = count};
+    room->interval_ns = rate_interval_ns(&room->rate, COUNT_RECIPIENTS);
+    return room;
+}
+
+const struct limit_rate *limit_figure(const struct decide_context *c, const struct submission *s,
+                                      const struct identity *id, const struct limit_config *limit,
+                                      struct limit_rate *room)
+{
+    const struct limit_exception *exception = limit->n_exceptions > 0 ? exception_for(c, s, id, limit) : NULL;
+    const struct limit_rate *mirrored =
+        limit->mirrored != FIGURE_OWN ? mirrored_figure(id->tenant, limit->mirrored, room) : NULL;
+
+    return exception != NULL ? &exception->figure : mirrored != NULL ? mirrored : &limit->figure;
+}
+
+struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost)
+{
+    return (struct charge){.key = key, .interval_ns = figure->interval_ns, .burst = figure->burst, .cost = cost};
+}

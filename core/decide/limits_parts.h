@@ -1,0 +1,42 @@
+/*
+ * What the files of the limits share: limits.c looks at them, limits_charge.c charges them, limits_cost.c says what is
+ * charged, limits_figure.c against what. Not for use elsewhere.
+ */
+#ifndef POSTERN_LIMITS_PARTS_H
+#define POSTERN_LIMITS_PARTS_H
+
+#include "core/decide/decide_steps.h"
+#include "core/decide/limits.h"
+
+/* Refusals are charged when they happen, not with the message that is looked at. */
+static inline bool limit_counts_refusals(const struct limit_config *limit)
+{
+    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
+}
+
+static inline bool limit_is_for(const struct limit_config *limit, const struct identity *id)
+{
+    return id->authenticated ? limit->authenticated : limit->connectors;
+}
+
+/* What a distinct count counts: hashes of the message's clients, senders, recipients ... */
+struct members {
+    const struct recipient_seen *seen; /* NULL: there is at most one, which is single */
+    uint64_t single;
+    size_t n;
+    size_t untold; /* further ones that nobody knows: each is taken for a new one */
+    size_t most;   /* no more than these are counted: the MTA has refused others since */
+    bool domains;
+};
+
+struct members members_of(const struct deciding *d, const struct limit_config *limit);
+/* The recipients, or their domains; from DATA on those that the MTA has accepted, as far as they can be told. */
+struct members members_recipients(const struct deciding *d, bool domains);
+uint64_t members_one(const struct members *m, size_t i);
+/* Did member i come before, as far as that is looked for? */
+bool members_repeated(const struct members *m, size_t i);
+
+/* What the message costs, in the limit's units; key is that of its counter, within which the members are marked. */
+uint64_t limit_cost(const struct deciding *d, const struct limit_config *limit, uint64_t key);
+
+#endif
