@@ -45,10 +45,10 @@ static int show(struct cli *cli, struct decisions_wanted *x)
 
     if (x->user != NULL)
         known_user(cli, slice_of(x->user), &named);
-    x->mailbox = named.mailbox;
+    x->named = &named;
     if ((out = cli_printer(cli)) == NULL)
         return CLI_FAILED;
-    rc = decisions_report(cli->files.journal, x, out, &n, &e);
+    rc = decisions_report(&cli->files, x, out, &n, &e);
     if (rc == 0 && n == 0 && x->user != NULL)
         doubt_user(cli, x->user, &named);
     if (rc == 0 && n == 0 && x->limit != NULL)

@@ -140,9 +140,8 @@ bool cell_is_cut(const struct cell *cell)
 {
     struct slice text = cell_text(cell);
 
-    if (!in_braces(text))
-        return false;
-    text = slice_trim((struct slice){text.p + 1, text.n - 2});
+    if (in_braces(text))
+        text = slice_trim((struct slice){text.p + 1, text.n - 2});
     return ends_with(text, SLICE("...")) || ends_with(text, SLICE("\xe2\x80\xa6")); /* U+2026 */
 }
 

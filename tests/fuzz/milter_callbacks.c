@@ -30,7 +30,6 @@
 #include "milter/negotiate.c"
 #include "milter/session.c"
 #include "milter/users.c"
-#include "milter/xtext.c"
 
 #include <assert.h>
 #include <netinet/in.h>

@@ -285,7 +285,7 @@ if [[ 'shrinks by half' =~ $only ]]; then
     check '--force lets it shrink' test "$status $(mailboxes)" = '0 12' -o "$status $(mailboxes)" = '0 13'
 fi
 tenant='"mailboxes":25,"all":false'
-row 'a tenant in which all may suddenly send' 3 'turn SMTP AUTH on for' same ''
+row 'a tenant in which all may suddenly send' 3 'send that may not' same ''
 tenant='"mailboxes":25'
 
 # ---- what Exchange Online closes ----
@@ -326,7 +326,7 @@ if [[ 'closes' =~ $only ]]; then
 
     conf '' 'closing = "wait";'
     run sync
-    check 'unless it shall wait' grep -q 'refused, and nothing has changed: Exchange Online switched SMTP AUTH off for' "$work/out"
+    check 'unless it shall wait' grep -q 'refused, and nothing has changed: Exchange Online disabled, restricted or removed' "$work/out"
     check 'with status 3 and a notice' test "$status $(notices)" = '3 1'
     run sync
     check 'which is not repeated each time' test "$status $(notices)" = '3 1'
