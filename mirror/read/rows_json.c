@@ -114,6 +114,10 @@ static json_t *parse(const struct rows *rows, struct slice text, struct error *e
 
     if (object != NULL)
         return object;
+    if (at.text[0] == '\0' || json_error_code(&at) == json_error_out_of_memory) {
+        (void)error_set(e, "%s: no memory for a row", rows->in.path);
+        return NULL;
+    }
     line = rows->json.line + (unsigned long)at.line - 1;
     column = (unsigned long)at.column + (at.line == 1 ? rows->json.column - 1 : 0);
     if (json_error_code(&at) == json_error_duplicate_key)
