@@ -1,3 +1,4 @@
+#include "core/base/guid.h"
 #include "mirror/read/rows_private.h"
 #include "mirror/words.h"
 
@@ -162,9 +163,8 @@ static void find_organization(struct envelope *envelope, struct slice context)
 
     while (context.n > 0) {
         slice_cut(context, '/', &part, &context);
-        if (part.n == 36 && guid_parse(part, guid)) {
-            for (size_t i = 0; i < part.n; i++)
-                envelope->organization[i] = ascii_lower(part.p[i]);
+        if (guid_parse(part, guid)) {
+            guid_write(guid, envelope->organization);
             return;
         }
     }
