@@ -138,6 +138,15 @@ enum directory_result directory_accepts(const struct directory_view *v, uint32_t
 
 /* ---- identities ---- */
 
+/* Does the identity belong under that hash? What a stray writer left does not: it is not to be taken for "not there".
+ */
+static bool belongs_under(const struct directory_file *f, uint64_t hash, const struct identity_entry *entry)
+{
+    struct directory_key key = identity_key(entry->tenant, entry->kind, entry->text);
+
+    return key.n > 0 && identity_hash(&f->identities, key_slice(&key)) == hash;
+}
+
 /* Finds the identity among those with its hash. */
 static enum directory_result find_identity(const struct directory_view *v, uint32_t tenant, char kind,
                                            struct slice text, struct identity_entry *out)
@@ -157,9 +166,12 @@ static enum directory_result find_identity(const struct directory_view *v, uint3
     if (code != 0)
         return code == MDB_NOTFOUND ? DIRECTORY_NOT_FOUND : DIRECTORY_DAMAGED;
     value = (struct slice){found.mv_data, found.mv_size};
-    while (identity_next(&value, out))
+    while (identity_next(&value, out)) {
         if (out->tenant == tenant && out->kind == kind && slice_eq(out->text, text))
             return DIRECTORY_FOUND;
+        if (!belongs_under(f, hash, out))
+            return DIRECTORY_DAMAGED;
+    }
     return value.n == 0 ? DIRECTORY_NOT_FOUND : DIRECTORY_DAMAGED;
 }
 
