@@ -21,6 +21,15 @@ static enum directory_result fetch(const struct directory_view *v, enum director
     return DIRECTORY_FOUND;
 }
 
+/*
+ * Whom the directory does not know is refused for good, so that much is certain first: nobody wrote to the file since
+ * its checksum was compared.
+ */
+static enum directory_result surely(const struct directory_view *v, enum directory_result result)
+{
+    return result == DIRECTORY_NOT_FOUND && directory_file_touched(v->generation->file) ? DIRECTORY_DAMAGED : result;
+}
+
 /* ---- tenants ---- */
 
 uint32_t directory_tenants(const struct directory_view *v)
@@ -87,7 +96,7 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
     struct domain_claim best;
     struct slice value;
     size_t n;
-    enum directory_result result = fetch_domain(v, domain, &value, &n);
+    enum directory_result result = surely(v, fetch_domain(v, domain, &value, &n));
 
     if (result != DIRECTORY_FOUND)
         return result;
@@ -179,7 +188,7 @@ static enum directory_result by_identity(const struct directory_view *v, uint32_
                                          struct mailbox_ref *refs, unsigned *n)
 {
     struct identity_entry found;
-    enum directory_result result = find_identity(v, tenant, kind, text, &found);
+    enum directory_result result = surely(v, find_identity(v, tenant, kind, text, &found));
 
     *n = 0;
     if (result != DIRECTORY_FOUND)
@@ -213,7 +222,7 @@ enum directory_result directory_rights(const struct directory_view *v, uint32_t 
 {
     struct directory_key key = right_key(tenant, trustee, target);
     struct slice value;
-    enum directory_result result = fetch(v, TABLE_RIGHTS, &key, &value);
+    enum directory_result result = surely(v, fetch(v, TABLE_RIGHTS, &key, &value));
 
     *rights = 0;
     if (result == DIRECTORY_FOUND && !rights_decode(value, rights)) {

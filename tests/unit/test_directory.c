@@ -777,6 +777,34 @@ static void a_file_that_is_cut_after_it_was_published_is_not_used_any_more(void 
     fixture_remove(&f);
 }
 
+static void until_that_is_noticed_nobody_is_unknown(void **state)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct domain_fact fact;
+    struct directory_view *v;
+    struct directory *d;
+    struct fixture f;
+    unsigned n;
+
+    (void)state;
+    fixture_make(&f);
+    publish_contoso(&f);
+    d = open_directory(&f);
+    v = directory_view_get(d);
+    for (int touched = 0; touched < 2; touched++) {
+        enum directory_result unknown = touched ? DIRECTORY_DAMAGED : DIRECTORY_NOT_FOUND;
+
+        assert_int_equal(directory_by_address(v, 0, SLICE("nobody@contoso.example"), refs, &n), unknown);
+        assert_int_equal(directory_by_account(v, 0, SLICE("nobody"), refs, &n), unknown);
+        assert_int_equal(directory_domain(v, SLICE("nowhere.example"), &fact), unknown);
+        assert_int_equal(directory_by_address(v, 0, SLICE("anna@contoso.example"), refs, &n), DIRECTORY_FOUND);
+        write_into(&f, 0, 0);
+    }
+    directory_view_put(d, v);
+    directory_close(d);
+    fixture_remove(&f);
+}
+
 static void a_file_that_was_only_touched_goes_on_being_used(void **state)
 {
     struct directory *d;
@@ -880,6 +908,7 @@ int main(void)
         cmocka_unit_test(an_identity_whose_text_was_changed_is_damaged_and_not_unknown),
         cmocka_unit_test(a_file_that_is_written_to_after_it_was_published_is_not_used_any_more),
         cmocka_unit_test(a_file_that_is_cut_after_it_was_published_is_not_used_any_more),
+        cmocka_unit_test(until_that_is_noticed_nobody_is_unknown),
         cmocka_unit_test(a_file_that_was_only_touched_goes_on_being_used),
         cmocka_unit_test(identities_that_share_a_hash_are_told_apart_by_their_texts),
         cmocka_unit_test(a_file_that_is_not_lmdb_or_lacks_tables_is_refused),
