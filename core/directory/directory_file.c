@@ -87,7 +87,7 @@ int manifest_file_text(const char *folder, struct manifest_file *out, struct sli
 
 int manifest_file_read(const char *folder, struct manifest_file *out, struct error *e)
 {
-    struct slice text;
+    struct slice text = {NULL, 0};
     int found = manifest_file_text(folder, out, &text, e);
 
     if (found <= 0)
