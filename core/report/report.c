@@ -210,7 +210,7 @@ static int walk_directory(struct report *r, const struct report_kind *kind)
             id = m.id;
         }
         if (found == DIRECTORY_DAMAGED)
-            return error_set(r->e, "a record of tenant %s is damaged; run postern-mirror again", tenant->name);
+            return error_set(r->e, "a record of tenant %s is damaged: run postern-mirror verify", tenant->name);
     }
     return 0;
 }
