@@ -13,8 +13,8 @@
 
 struct report_files {
     const char *config_path;
-    /* When root, go on as the user whose the directory is before it is opened: see files_leave_root. For a process that
-     * does nothing else. */
+    /* When root, go on as the user whose the directory is before it or the journal is opened: see files_leave_root. For
+     * a process that does nothing else. */
     bool leave_root;
     /* opened on demand, by the functions below */
     struct config *config;
@@ -39,7 +39,8 @@ int files_open_journal(struct report_files *f, struct error *e);
 void files_close(struct report_files *f);
 
 /*
- * LMDB, which reads the directory, trusts what is in a file; so it is better not read by root. What is needed of
+ * LMDB, which reads the directory, trusts what is in a file, and SQLite, which reads the journal, is large; so both
+ * are better not root's. What is needed of
  * root's, to read the configuration and to see whose processes are whose, must be done by now. The configuration must
  * be open. 0, or -1 with e.
  */
