@@ -26,7 +26,13 @@
 #define POSTERN_JOURNAL_H
 
 #include "core/base/error.h"
-#include "core/decide/decide.h"
+#include "core/mail/action.h"
+#include "core/mail/headers.h"
+#include "core/mail/mechanism.h"
+#include "core/mail/network.h"
+#include "core/mail/reason.h"
+#include "core/mail/stage.h"
+#include "core/mail/tls_version.h"
 
 #define JOURNAL_DECISIONS_MAX 200000u
 #define JOURNAL_REFUSALS_MAX 100000u

@@ -2,6 +2,7 @@
 #ifndef POSTERN_JOURNAL_PARTS_H
 #define POSTERN_JOURNAL_PARTS_H
 
+#include "core/base/hash.h"
 #include "core/journal/journal.h"
 #include "core/journal/journal_file.h"
 #include "core/journal/journal_tally.h"

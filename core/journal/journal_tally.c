@@ -1,6 +1,7 @@
 #include "core/journal/journal_tally.h"
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 
 #include <stdlib.h>
 
