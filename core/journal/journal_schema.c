@@ -16,6 +16,17 @@
 #define BY_LOGIN(table) "CREATE INDEX " table "_by_login ON " table " (login COLLATE NOCASE) WHERE login<>mailbox"
 #define MONITORED(table) "CREATE INDEX " table "_monitored ON " table " (at) WHERE would IS NOT NULL"
 
+#define USAGE                                                                                                          \
+    "CREATE TABLE usage (tenant TEXT NOT NULL,mailbox TEXT NOT NULL,first INTEGER NOT NULL,last INTEGER NOT NULL,"     \
+    "last_refused INTEGER NOT NULL,messages INTEGER NOT NULL,recipients INTEGER NOT NULL,bytes INTEGER NOT NULL,"      \
+    "basic INTEGER NOT NULL,oauth INTEGER NOT NULL,tls_none INTEGER NOT NULL,tls_old INTEGER NOT NULL,"                \
+    "tls_1_0 INTEGER NOT NULL,tls_1_1 INTEGER NOT NULL,tls_1_2 INTEGER NOT NULL,tls_1_3 INTEGER NOT NULL,"             \
+    "tls_newer INTEGER NOT NULL,refused TEXT,would TEXT,clients TEXT,PRIMARY KEY (tenant,mailbox)) "                   \
+    "STRICT,WITHOUT ROWID"
+#define TOTALS                                                                                                         \
+    "CREATE TABLE totals (program TEXT NOT NULL,verdict TEXT NOT NULL,reason TEXT NOT NULL,count INTEGER NOT NULL,"    \
+    "PRIMARY KEY (program,verdict,reason)) STRICT,WITHOUT ROWID"
+
 static const char *const schema[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY,value INTEGER NOT NULL) STRICT,WITHOUT ROWID",
     DECISIONS("messages"),
@@ -26,14 +37,8 @@ static const char *const schema[] = {
     BY_LOGIN("refusals"),
     MONITORED("messages"),
     MONITORED("refusals"),
-    "CREATE TABLE usage (tenant TEXT NOT NULL,mailbox TEXT NOT NULL,first INTEGER NOT NULL,"
-    "last INTEGER NOT NULL,last_refused INTEGER NOT NULL,messages INTEGER NOT NULL,recipients INTEGER NOT NULL,"
-    "bytes INTEGER NOT NULL,basic INTEGER NOT NULL,oauth INTEGER NOT NULL,tls_none INTEGER NOT NULL,"
-    "tls_old INTEGER NOT NULL,tls_1_0 INTEGER NOT NULL,tls_1_1 INTEGER NOT NULL,tls_1_2 INTEGER NOT NULL,"
-    "tls_1_3 INTEGER NOT NULL,tls_newer INTEGER NOT NULL,refused TEXT,would TEXT,clients TEXT,"
-    "PRIMARY KEY (tenant,mailbox)) STRICT,WITHOUT ROWID",
-    "CREATE TABLE totals (program TEXT NOT NULL,verdict TEXT NOT NULL,reason TEXT NOT NULL,count INTEGER NOT NULL,"
-    "PRIMARY KEY (program,verdict,reason)) STRICT,WITHOUT ROWID",
+    USAGE,
+    TOTALS,
     "CREATE TABLE dropped (program TEXT PRIMARY KEY,count INTEGER NOT NULL) STRICT,WITHOUT ROWID",
 };
 #define STATEMENTS (sizeof schema / sizeof schema[0])
