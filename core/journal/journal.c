@@ -1,12 +1,10 @@
 #include "core/journal/journal.h"
 
 #include "core/base/clock.h"
-#include "core/base/owner.h"
 #include "core/base/priority.h"
 #include "core/base/quote.h"
 #include "core/journal/journal_parts.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
