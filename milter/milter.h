@@ -9,7 +9,7 @@
 
 #include "core/config/config.h"
 #include "core/engine/engine.h"
-#include "milter/users.h"
+#include "milter/session_pool.h"
 
 #include <stdatomic.h>
 
@@ -22,7 +22,7 @@ struct milter {
     atomic_bool counts_bytes; /* some limit counts bytes: bodies must be seen */
     atomic_bool closing;      /* no new transactions */
     uint64_t born_ns;         /* with the numbers of session and transaction: a name for it that no other one has */
-    struct users users;
+    struct session_pool pool;
     atomic_uint_least64_t sessions; /* begun so far */
     atomic_llong complained_s;      /* when missing macros were last logged */
     atomic_bool told_of_proxy;      /* that messages go by us was logged */
@@ -42,8 +42,8 @@ void milter_say(struct milter *m, enum log_level level, const char *text);
 void milter_configure(struct milter *m);
 
 /*
- * The orderly end: no new transactions from now on, those that are open may finish for wait_ms. Then no callback gets a
- * user of the engine any more. False if a callback was still at it a second later; then the engine must not be closed.
+ * The orderly end: no new transactions from now on, those that are open may finish for wait_ms. Then no callback gets
+ * an engine session any more. False if a callback was still at it a second later; then the engine must not be closed.
  */
 bool milter_drain(struct milter *m, unsigned wait_ms);
 

@@ -53,7 +53,7 @@ static void keep_house_once(struct milter *m)
     engine_tick(m->engine);
     engine_milter_runs(m->engine);
     milter_configure(m);
-    users_tick(&m->users);
+    session_pool_tick(&m->pool);
 }
 
 /* Waits until `until_ns` (boot clock) for a reload or for the end. Answers the signal, 0 for none. */

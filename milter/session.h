@@ -27,7 +27,7 @@ struct session {
     struct submission submission;
     struct headers headers;
     struct recipients recipients;
-    struct who_slot who; /* the message's login: each step of it may be decided with another user of the engine */
+    struct who_slot who; /* the message's login: each step may be decided by another engine session */
     uint64_t messages;   /* begun in this connection */
     size_t instance_n;   /* of instance: what all of them begin with */
     char instance[INSTANCE_MAX];

@@ -85,7 +85,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     say_forgotten(w);
     end_if_empty(w);
     if (!w->decided)
-        engine_user_rest(w->user);
+        engine_session_rest(w->session);
     w->decided = false;
 }
 
@@ -115,8 +115,8 @@ static void worker_free(struct worker *w)
     for (int i = 0; i < 2; i++)
         if (w->mail[i] >= 0)
             close(w->mail[i]);
-    if (w->user != NULL)
-        engine_user_free(w->user);
+    if (w->session != NULL)
+        engine_session_free(w->session);
     free(w);
 }
 
@@ -141,9 +141,9 @@ static int prepare(struct worker *w)
     if (pipe2(w->mail, O_NONBLOCK | O_CLOEXEC) != 0)
         return -1;
     errno = ENOMEM;
-    w->user = engine_user_new(w->engine);
+    w->session = engine_session_new(w->engine);
     w->base = base_new();
-    if (w->user == NULL || w->base == NULL)
+    if (w->session == NULL || w->base == NULL)
         return -1;
     w->mail_event = event_new(w->base, w->mail[0], EV_READ | EV_PERSIST, on_mail, w);
     w->sweep_event = event_new(w->base, -1, EV_PERSIST, on_sweep, w);

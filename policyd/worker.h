@@ -35,7 +35,7 @@ struct worker {
     int mail[2]; /* a pipe: new connections, and the order to stop */
     struct event_base *base;
     struct event *mail_event, *sweep_event;
-    struct engine_user *user;
+    struct engine_session *session;
     /* any thread */
     atomic_uint connections;
     /* the worker's own */

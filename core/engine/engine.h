@@ -2,7 +2,8 @@
  * The engine: what both front ends and the command line share around the decision. It holds the configuration, the
  * directory, the state and the log; renews them; and turns a submission into a verdict that is charged and logged.
  *
- * One engine a program; one engine_user a thread or session, which carries its references and the room to decide in.
+ * One engine a program; one engine_session a thread (policyd) or lent for a callback (milter): it holds the references
+ * to configuration and directory, and the memory to decide in.
  */
 #ifndef POSTERN_ENGINE_H
 #define POSTERN_ENGINE_H
@@ -11,7 +12,7 @@
 #include "core/decide/decide.h"
 
 struct engine;
-struct engine_user;
+struct engine_session;
 
 /*
  * Reads the configuration, opens log, directory and state. 0; -1 with e when the program must not start (bad
@@ -31,18 +32,19 @@ void engine_tick(struct engine *engine);
 const struct config *engine_config(const struct engine *engine);
 struct log *engine_log(struct engine *engine);
 
-/* NULL without memory. About 16 KB. A user is used by one thread at a time. */
-struct engine_user *engine_user_new(struct engine *engine);
-void engine_user_free(struct engine_user *user);
-/* Lets go of configuration and directory until the next decision: for users that may be idle for long. */
-void engine_user_rest(struct engine_user *user);
+/* NULL without memory. About 16 KB. A session is used by one thread at a time. */
+struct engine_session *engine_session_new(struct engine *engine);
+void engine_session_free(struct engine_session *session);
+/* Drops the references to configuration and directory until the next decision: for sessions that may be idle for long.
+ */
+void engine_session_rest(struct engine_session *session);
 
 /*
  * Decides, charges what is due, gives back what a message was charged that is refused after all, counts denials,
  * blocks, logs. recipients belongs to the message: at STAGE_RCPT a recipient that passes is added to it; the caller
- * clears it when the message is over. The verdict is valid until the user's next decision or rest.
+ * clears it when the message is over. The verdict is valid until the session's next decision or rest.
  */
-const struct verdict *engine_decide(struct engine_user *user, const struct submission *submission,
+const struct verdict *engine_decide(struct engine_session *session, const struct submission *submission,
                                     struct recipients *recipients);
 
 /*
@@ -53,7 +55,7 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
  * log says so, in a line an hour with their number.
  */
 void engine_milter_runs(struct engine *engine);
-void engine_milter_sees(struct engine_user *user, const struct submission *submission);
-void engine_header_due(struct engine_user *user, const struct submission *submission);
+void engine_milter_sees(struct engine_session *session, const struct submission *submission);
+void engine_header_due(struct engine_session *session, const struct submission *submission);
 
 #endif

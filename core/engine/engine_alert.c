@@ -38,13 +38,13 @@ static void name_block(struct alert *alert, const struct block *block, uint64_t 
         alert_fact_number(alert, "seconds", seconds);
 }
 
-void engine_alert_block(struct engine_user *user, const struct submission *s, const struct block *block,
+void engine_alert_block(struct engine_session *session, const struct submission *s, const struct block *block,
                         uint64_t seconds)
 {
     struct alert alert;
     char text[IP_TEXT_MAX];
 
-    if (user->config->config->n_alerts == 0)
+    if (session->config->config->n_alerts == 0)
         return;
     alert = alert_of(ALERT_BLOCK, block->from_wall_s, slice_of(block->subject));
     name_block(&alert, block, seconds);
@@ -57,7 +57,7 @@ void engine_alert_block(struct engine_user *user, const struct submission *s, co
         alert_fact(&alert, "recipient", address_shown(s->recipient_result, &s->recipient, s->recipient_text));
     alert_fact(&alert, "queue_id", s->queue_id);
     alert_fact(&alert, "program", slice_of(s->front_end));
-    alert_queue_put(user->engine->alerts, &alert, BLOCK_EPISODE_S);
+    alert_queue_put(session->engine->alerts, &alert, BLOCK_EPISODE_S);
 }
 
 /* The primary address of the one mailbox that the login is. */
@@ -67,21 +67,21 @@ static bool find_mailbox(const struct decide_context *c, const struct identity *
            directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, out) == DIRECTORY_FOUND;
 }
 
-void engine_request_disable(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+void engine_request_disable(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                             const struct limit_config *limit)
 {
-    const struct identity *id = &user->verdict.identity;
+    const struct identity *id = &session->verdict.identity;
     struct address mailbox;
     struct alert request;
 
     if (id->tenant_config == NULL || !id->tenant_config->exchange.writeback) {
-        log_say(user->engine->log, LEVEL_WARNING,
+        log_say(session->engine->log, LEVEL_WARNING,
                 "limit %s asks to disable SMTP AUTH at the source, but the tenant has no exchange.writeback = true",
                 limit->name);
         return;
     }
     if (id->on_premises || !find_mailbox(c, id, &mailbox)) {
-        log_say(user->engine->log, LEVEL_WARNING,
+        log_say(session->engine->log, LEVEL_WARNING,
                 "limit %s asks to disable SMTP AUTH at the source, but the login is not one mailbox of the tenant",
                 limit->name);
         return;
@@ -92,7 +92,7 @@ void engine_request_disable(struct engine_user *user, const struct decide_contex
     alert_fact(&request, "mailbox", address_slice(&mailbox));
     alert_fact(&request, "limit", slice_of(limit->name));
     alert_fact(&request, "login", s->login_text);
-    alert_queue_put(user->engine->requests, &request, DISABLE_EPISODE_S);
+    alert_queue_put(session->engine->requests, &request, DISABLE_EPISODE_S);
 }
 
 void engine_alert_stale(struct engine *engine, const struct config *config, const struct tenant_config *tenant,

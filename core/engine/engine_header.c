@@ -49,9 +49,9 @@ void engine_milter_runs(struct engine *engine)
     leave_mark(engine, milter_key(engine));
 }
 
-void engine_milter_sees(struct engine_user *user, const struct submission *s)
+void engine_milter_sees(struct engine_session *session, const struct submission *s)
 {
-    leave_mark(user->engine, sender_key(user->engine, s));
+    leave_mark(session->engine, sender_key(session->engine, s));
 }
 
 /* Is there a rule for this message's header? */
@@ -88,12 +88,12 @@ static void tell_of_unseen(struct engine *engine, const struct submission *s)
     log_say(engine->log, LEVEL_WARNING, "%s", text);
 }
 
-void engine_header_due(struct engine_user *user, const struct submission *s)
+void engine_header_due(struct engine_session *session, const struct submission *s)
 {
-    struct engine *engine = user->engine;
-    const struct verdict *v = &user->verdict;
+    struct engine *engine = session->engine;
+    const struct verdict *v = &session->verdict;
 
-    if ((v->action != ACTION_PASS && v->action != ACTION_HOLD) || !has_rule(user->config->config, &v->identity))
+    if ((v->action != ACTION_PASS && v->action != ACTION_HOLD) || !has_rule(session->config->config, &v->identity))
         return;
     if (has_mark(engine, milter_key(engine)) && (s->queue_id.n == 0 || !has_mark(engine, sender_key(engine, s))))
         tell_of_unseen(engine, s);

@@ -97,13 +97,13 @@ static void add_header(struct event *e, const struct submission *s, const struct
     add_addresses(e, "header_sender", s->headers, HEADER_SENDER);
 }
 
-void engine_log_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+void engine_log_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                         struct slice mailbox)
 {
-    const struct verdict *v = &user->verdict;
-    struct log *log = user->engine->log;
+    const struct verdict *v = &session->verdict;
+    struct log *log = session->engine->log;
     bool passes = v->action == ACTION_PASS;
-    struct event e = event_begin(user->line, sizeof user->line, log_format_of(log), "decision");
+    struct event e = event_begin(session->line, sizeof session->line, log_format_of(log), "decision");
 
     event_word(&e, "action", action_name(v->action));
     event_word(&e, "reason", reason_row(v->reason)->name);

@@ -16,10 +16,10 @@
 /* Programs take a new generation or configuration within a second or two of each other. */
 #define REKEY_NS (UINT64_C(10) * 1000000000)
 
-/* A configuration in use, freed by the last of its users. */
+/* A configuration in use, freed with its last reference. */
 struct config_ref {
     struct config *config;
-    atomic_uint_least64_t users;
+    atomic_uint_least64_t references;
     uint64_t number; /* no other one of this process has it; from 1 on */
 };
 
@@ -51,7 +51,7 @@ struct engine {
     uint64_t rekey_ends_ns; /* boot clock: the old keys are lifted then; 0: they were */
 };
 
-struct engine_user {
+struct engine_session {
     struct engine *engine;
     uint64_t epoch; /* engine's + 1 when config and view were taken; 0: rested */
     struct config_ref *config;
@@ -62,23 +62,23 @@ struct engine_user {
 };
 
 /* Takes configuration and directory view of the moment. */
-void engine_user_renew(struct engine_user *user);
+void engine_session_renew(struct engine_session *session);
 
 /* The same trouble is logged once, and again when it changes or after an hour. */
 void engine_complain(struct engine *engine, struct complaint *c, const char *text);
 
 /* Notices (core/engine/engine_alert.c): of a block, from the mail path; of old settings; and the tick's round. */
-void engine_alert_block(struct engine_user *user, const struct submission *s, const struct block *block,
+void engine_alert_block(struct engine_session *session, const struct submission *s, const struct block *block,
                         uint64_t seconds);
 /* Asks the mirror to switch SMTP AUTH of the login's mailbox off, where the tenant's exchange.writeback allows it. */
-void engine_request_disable(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+void engine_request_disable(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                             const struct limit_config *limit);
 void engine_alert_stale(struct engine *engine, const struct config *config, const struct tenant_config *tenant,
                         int64_t age_s);
 void engine_alert_tick(struct engine *engine, const struct config *config);
 
 /* Blocks what the limit is per, and says so in the log; not whom never_block protects. */
-void engine_block(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+void engine_block(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                   const struct limit_config *limit);
 
 /*
@@ -91,10 +91,10 @@ void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, 
  * Logs the verdict as one event (core/engine/engine_log.c has the order of the fields). mailbox: its primary address;
  * empty: none.
  */
-void engine_log_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+void engine_log_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                         struct slice mailbox);
 /* Leaves the verdict in the journal. charged: this is the message's one time of being counted. */
-void engine_note_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+void engine_note_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                          struct slice mailbox, bool charged);
 
 #endif
