@@ -100,7 +100,7 @@ static size_t ignore(char *data, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-static enum sent judge(CURL *curl, CURLcode code, const char *why, struct error *e)
+static enum sent webhook_judge(CURL *curl, CURLcode code, const char *why, struct error *e)
 {
     long status = 0;
 
@@ -145,7 +145,7 @@ static enum sent perform(CURL *curl, const struct alert_target *target, const ch
         return SENT_LATER;
     }
     code = curl_easy_perform(curl);
-    return judge(curl, code, why, e);
+    return webhook_judge(curl, code, why, e);
 }
 
 enum sent send_webhook(const struct alert_target *target, const struct notice *notice, struct error *e)

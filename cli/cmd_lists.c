@@ -132,7 +132,7 @@ static int change_lists(struct cli *cli, const struct task *task, struct slice u
     return status;
 }
 
-static int run(struct cli *cli, int argc, char **argv, const struct task *task)
+static int lists_run(struct cli *cli, int argc, char **argv, const struct task *task)
 {
     enum { REASON = 256, FORCE };
     static const struct option options[] = {
@@ -152,15 +152,15 @@ static int run(struct cli *cli, int argc, char **argv, const struct task *task)
 
 int cmd_allow(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(const struct task){ADD, REMOVE, "allowed"});
+    return lists_run(cli, argc, argv, &(const struct task){ADD, REMOVE, "allowed"});
 }
 
 int cmd_deny(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(const struct task){REMOVE, ADD, "denied"});
+    return lists_run(cli, argc, argv, &(const struct task){REMOVE, ADD, "denied"});
 }
 
 int cmd_forget(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(const struct task){REMOVE, REMOVE, "forgotten"});
+    return lists_run(cli, argc, argv, &(const struct task){REMOVE, REMOVE, "forgotten"});
 }

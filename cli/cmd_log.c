@@ -35,7 +35,7 @@ static void doubt_limit(const struct cli *cli, const char *limit)
                    near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
-static int show(struct cli *cli, struct decisions_wanted *x)
+static int log_show(struct cli *cli, struct decisions_wanted *x)
 {
     struct known named = {.checked = false};
     struct printer *out;
@@ -138,5 +138,5 @@ int cmd_log(struct cli *cli, int argc, char **argv)
         return status;
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;
-    return show(cli, &x);
+    return log_show(cli, &x);
 }

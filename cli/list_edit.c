@@ -46,7 +46,7 @@ static int lock(int folder)
 }
 
 /* The lock on the folder goes with its descriptor, so that a killed editor leaves none behind. */
-static int begin(struct edit *x, const char *path, struct error *e)
+static int edit_begin(struct edit *x, const char *path, struct error *e)
 {
     char folder[PATH_MAX], *slash;
     struct buf name = BUF_OVER(x->name), fresh = BUF_OVER(x->fresh), whole = BUF_OVER(folder);
@@ -156,7 +156,7 @@ int list_edit_remove(const char *path, struct slice entry, struct error *e)
     long line = 0;
     int rc = -1;
 
-    if (begin(&x, path, e) != 0)
+    if (edit_begin(&x, path, e) != 0)
         goto out;
     if ((x.made = malloc(x.text.n + 1)) == NULL) {
         (void)error_set(e, "%s: no memory", path);
@@ -194,7 +194,7 @@ int list_edit_add(const char *path, struct slice entry, struct slice comment, st
 
     if (!is_one_line(comment))
         return error_set(e, "%s: a comment is one line of printable text", path);
-    if (begin(&x, path, e) != 0)
+    if (edit_begin(&x, path, e) != 0)
         goto out;
     line = line_of(x.text, x.path, entry, e);
     rc = line < 0 ? -1 : 0;

@@ -213,7 +213,7 @@ static void find_mains(pid_t mains[PROGRAMS])
 
 /* ---- all ---- */
 
-static void take(struct process *out, pid_t pid, int program, bool of_unit)
+static void process_take(struct process *out, pid_t pid, int program, bool of_unit)
 {
     *out = (struct process){.pid = pid, .of_unit = of_unit, .age_s = age_of(pid)};
     (void)snprintf(out->name, sizeof out->name, "%s", programs[program]);
@@ -229,7 +229,7 @@ size_t processes_find(const char *config_path, const char *state_path, struct pr
     find_mains(mains);
     for (size_t i = 0; i < PROGRAMS; i++) {
         if (mains[i] > 0 && is_service(mains[i], programs[i], true, config_path, state_path))
-            take(&out[n++], mains[i], (int)i, true);
+            process_take(&out[n++], mains[i], (int)i, true);
         else
             mains[i] = 0;
     }
@@ -239,7 +239,7 @@ size_t processes_find(const char *config_path, const char *state_path, struct pr
         int program = pid > 0 ? program_of(pid) : -1;
 
         if (program >= 0 && mains[program] == 0 && is_service(pid, programs[program], false, config_path, state_path))
-            take(&out[n++], pid, program, false);
+            process_take(&out[n++], pid, program, false);
     }
     if (proc != NULL)
         (void)closedir(proc);

@@ -76,7 +76,7 @@ static int pipes_open(struct pipes *p)
 }
 
 /* dup2 clears close-on-exec on the copies; nothing else of ours is inherited. */
-static int start(const char *const argv[], struct pipes *p, pid_t *pid)
+static int spawn_start(const char *const argv[], struct pipes *p, pid_t *pid)
 {
     static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
     posix_spawn_file_actions_t actions;
@@ -118,7 +118,7 @@ static void feed(struct pipes *p, struct slice *input)
         shut(&p->in[1]); /* all is said, or the tool does not want to hear more */
 }
 
-static int grow(struct spawn_result *r, size_t *room, struct error *e)
+static int spawn_grow(struct spawn_result *r, size_t *room, struct error *e)
 {
     char *more;
 
@@ -138,7 +138,7 @@ static int take_output(struct pipes *p, struct spawn_result *r, size_t *room, st
 {
     ssize_t n;
 
-    if (grow(r, room, e) != 0)
+    if (spawn_grow(r, room, e) != 0)
         return -1;
     n = read(p->out[0], r->out + r->n, CHUNK);
     if (n > 0)
@@ -166,7 +166,7 @@ static int converse(struct pipes *p, struct slice input, struct spawn_result *r,
 {
     size_t room = 0;
 
-    if (grow(r, &room, e) != 0)
+    if (spawn_grow(r, &room, e) != 0)
         return -1;
     r->out[0] = '\0';
     while (p->out[0] >= 0 || p->errors[0] >= 0) {
@@ -204,7 +204,7 @@ int spawn_run(const char *const argv[], struct slice input, struct spawn_result 
     *r = (struct spawn_result){.out = NULL};
     if (pipes_open(&p) != 0) {
         (void)error_set(e, "%s: no pipe: %s", argv[0], strerror(errno));
-    } else if ((why = start(argv, &p, &pid)) != 0) {
+    } else if ((why = spawn_start(argv, &p, &pid)) != 0) {
         (void)error_set(e, "%s cannot be run: %s", argv[0], strerror(why));
     } else {
         result = converse(&p, input, r, e);

@@ -41,7 +41,7 @@ static void wait_set(sigset_t *set)
         (void)sigaddset(set, numbers[i]);
 }
 
-static void tell(const struct children *all, int signal_number)
+static void signal_children(const struct children *all, int signal_number)
 {
     for (size_t i = 0; i < all->n; i++)
         if (all->list[i].pid > 0)
@@ -131,15 +131,15 @@ static void watch(struct children *all)
             continue;
         if (number == SIGTERM || number == SIGINT) {
             notify_stopping();
-            tell(all, number);
+            signal_children(all, number);
             return;
         }
         if (number != SIGCHLD) {
-            tell(all, number);
+            signal_children(all, number);
         } else if (collect(all, WNOHANG)) {
             all->status = PROGRAM_EXIT_FAILED;
             name_the_dead(all);
-            tell(all, SIGTERM);
+            signal_children(all, SIGTERM);
             return;
         }
     }
@@ -158,7 +158,7 @@ static int serve_each(struct children *all)
         notify_ready();
         watch(all);
     } else {
-        tell(all, SIGTERM);
+        signal_children(all, SIGTERM);
     }
     (void)collect(all, 0);
     return all->status;

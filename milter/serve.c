@@ -118,7 +118,7 @@ static int start_threads(struct serving *s)
     return -1;
 }
 
-static int run(struct serving *s)
+static int serve_run(struct serving *s)
 {
     struct milter *m = &s->milter;
     enum signal_event end;
@@ -163,7 +163,7 @@ static int serve_with(struct serving *s, struct engine *engine, size_t index)
         milter_destroy(&s->milter);
         return fail(e.text);
     }
-    status = start_threads(s) == 0 ? run(s) : fail("cannot start threads");
+    status = start_threads(s) == 0 ? serve_run(s) : fail("cannot start threads");
     listen_close(&listening);
     if (s->milter.engine != NULL)
         milter_destroy(&s->milter);

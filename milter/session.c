@@ -76,7 +76,7 @@ void session_free(struct session *s)
     free(s);
 }
 
-static struct slice keep(char *room, size_t cap, struct slice s)
+static struct slice session_keep(char *room, size_t cap, struct slice s)
 {
     if (s.n > cap)
         s.n = cap;
@@ -92,8 +92,8 @@ static void set_login(struct session *s, const struct mail_facts *facts)
     char decoded[LOGIN_XTEXT_MAX];
     bool readable = !facts->login_in_xtext || xtext_decode(login, decoded, sizeof decoded, &login);
 
-    sub->login_text = keep(s->login_text, sizeof s->login_text, login);
-    sub->mechanism = keep(s->mechanism, sizeof s->mechanism, slice_of(facts->mechanism));
+    sub->login_text = session_keep(s->login_text, sizeof s->login_text, login);
+    sub->mechanism = session_keep(s->mechanism, sizeof s->mechanism, slice_of(facts->mechanism));
     login_parse(login, &sub->login);
     /* Authenticated, but nobody says as whom: never to be taken for "not authenticated". */
     if (!readable || (sub->login.kind == LOGIN_NONE && sub->mechanism.n > 0))
@@ -127,7 +127,7 @@ void session_begin(struct session *s, const struct mail_facts *facts)
     sub->tls = tls_version_parse(slice_of(facts->tls_version));
     ccert_set_subject(&sub->ccert, slice_of(facts->ccert));
     submission_take_front(sub, &s->milter->front);
-    sub->sender_text = keep(s->sender_text, sizeof s->sender_text, slice_of(facts->path));
+    sub->sender_text = session_keep(s->sender_text, sizeof s->sender_text, slice_of(facts->path));
     sub->sender_result = facts->path != NULL ? address_parse_path(slice_of(facts->path), &sub->sender) : ADDRESS_BAD;
     sub->size = facts->size;
     sub->has_recipient = false;

@@ -27,7 +27,7 @@ struct reading {
     bool no_memory;
 };
 
-static bool grow(struct recent *r)
+static bool recent_grow(struct recent *r)
 {
     size_t cap = r->cap == 0 ? 256 : r->cap * 2;
     struct use *bigger = realloc(r->uses, cap * sizeof *bigger);
@@ -46,7 +46,7 @@ static bool take(void *arg, struct slice tenant, struct slice mailbox, const str
 
     if (usage->messages == 0 || usage->last_s < reading->since || !slice_eq(tenant, reading->tenant))
         return true;
-    if (r->n == r->cap && !grow(r)) {
+    if (r->n == r->cap && !recent_grow(r)) {
         reading->no_memory = true;
         return false;
     }

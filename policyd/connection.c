@@ -99,7 +99,7 @@ static void close_without_memory(struct connection *c)
 /* ---- bytes in, bytes out ---- */
 
 /* Replaces *kept by a copy of rest (empty: by nothing). rest may lie in *kept. False without memory. */
-static bool keep(char **kept, size_t *kept_n, struct slice rest)
+static bool connection_keep(char **kept, size_t *kept_n, struct slice rest)
 {
     char *copy = NULL;
 
@@ -148,7 +148,7 @@ static void linger(struct connection *c, int how)
 /* What the peer did not take is kept, and sent when it is ready. */
 static bool wait_to_send(struct connection *c, struct slice rest)
 {
-    if (!keep(&c->out, &c->out_n, rest))
+    if (!connection_keep(&c->out, &c->out_n, rest))
         return false;
     event_del(&c->event);
     c->phase = PHASE_WRITING;
@@ -186,7 +186,7 @@ static void feed(struct connection *c, struct slice in)
         linger(c, SHUT_WR);
         return;
     }
-    if ((in.n > 0 || c->in != NULL) && !keep(&c->in, &c->in_n, in)) {
+    if ((in.n > 0 || c->in != NULL) && !connection_keep(&c->in, &c->in_n, in)) {
         close_without_memory(c);
         return;
     }
@@ -222,7 +222,7 @@ static void read_more(struct connection *c)
     in.n = before + (size_t)got;
     if (may_be_whole(in, before))
         feed(c, in);
-    else if (!keep(&c->in, &c->in_n, in))
+    else if (!connection_keep(&c->in, &c->in_n, in))
         close_without_memory(c);
 }
 
@@ -234,7 +234,7 @@ static void write_more(struct connection *c)
         connection_close(c);
         return;
     }
-    if (!keep(&c->out, &c->out_n, out)) {
+    if (!connection_keep(&c->out, &c->out_n, out)) {
         close_without_memory(c);
         return;
     }

@@ -235,7 +235,7 @@ static uint64_t tell_dropped(struct log *log, struct batch *batch)
 }
 
 /* Waits for lines and takes them: true when there are some. */
-static bool take(struct log *log)
+static bool log_take(struct log *log)
 {
     struct half *full;
     bool any;
@@ -263,7 +263,7 @@ static void *writer(void *arg)
 
     if (batch == NULL)
         return NULL;
-    while (take(log)) {
+    while (log_take(log)) {
         write_half(log, log->writing, batch);
         told = tell_dropped(log, batch);
         if (flush(log, batch))

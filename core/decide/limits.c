@@ -52,8 +52,8 @@ static bool meets_strangers(const struct deciding *d, const struct limit_config 
            !network_trusted(d->c, d->s, &d->v->identity);
 }
 
-static void look_at(struct deciding *d, struct looking *l, const struct limit_config *limit,
-                    const struct limit_rate *figure, uint64_t key, uint64_t cost)
+static void look_at_limit(struct deciding *d, struct looking *l, const struct limit_config *limit,
+                          const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
     const struct plan *plan = &d->v->plan;
     struct charge charge = limit_charge_of(figure, key, cost);
@@ -93,10 +93,10 @@ static void look_at_domains(struct deciding *d, struct looking *l, const struct 
             continue;
         for (size_t j = i; by_recipient && j < m.n && here < m.most; j++)
             here += members_one(&m, j) == members_one(&m, i);
-        look_at(d, l, limit, figure, key_within(key, members_one(&m, i)), by_recipient ? here : cost);
+        look_at_limit(d, l, limit, figure, key_within(key, members_one(&m, i)), by_recipient ? here : cost);
     }
     if (m.untold > 0)
-        look_at(d, l, limit, figure, key_within(key, DOMAIN_UNTOLD), by_recipient ? m.untold : cost);
+        look_at_limit(d, l, limit, figure, key_within(key, DOMAIN_UNTOLD), by_recipient ? m.untold : cost);
 }
 
 /* For explain only: the level of a limit that has no say here. */
@@ -241,7 +241,7 @@ static void look_at_candidate(struct deciding *d, struct looking *l, const struc
     if ((limit->per & PER_RECIPIENT_DOMAIN) != 0)
         look_at_domains(d, l, limit, figure, candidate->key, cost);
     else
-        look_at(d, l, limit, figure, candidate->key, cost);
+        look_at_limit(d, l, limit, figure, candidate->key, cost);
 }
 
 bool step_limits(struct deciding *d)

@@ -14,7 +14,7 @@ uint64_t recipient_hash(const struct decide_context *c, const struct submission 
     return hash_slice(c->secret, text) | 1;
 }
 
-static struct recipient_seen *find(const struct recipients *r, uint64_t address)
+static struct recipient_seen *recipient_find(const struct recipients *r, uint64_t address)
 {
     for (uint32_t i = 0; i < r->kept; i++)
         if (r->seen[i].address == address)
@@ -24,7 +24,7 @@ static struct recipient_seen *find(const struct recipients *r, uint64_t address)
 
 bool recipient_is_repeated(const struct recipients *r, const struct decide_context *c, const struct submission *s)
 {
-    return r->kept > 0 && find(r, recipient_hash(c, s)) != NULL;
+    return r->kept > 0 && recipient_find(r, recipient_hash(c, s)) != NULL;
 }
 
 /* Room for one more to be told apart. */
@@ -57,7 +57,7 @@ void recipients_note(struct recipients *r, const struct decide_context *c, const
                      const struct verdict *v)
 {
     uint64_t address = recipient_hash(c, s);
-    struct recipient_seen *seen = find(r, address);
+    struct recipient_seen *seen = recipient_find(r, address);
 
     r->asked++;
     if (seen != NULL) {

@@ -208,8 +208,8 @@ static struct slice mailbox_of(const struct decide_context *c, const struct iden
     return address_slice(primary);
 }
 
-static void tell(struct engine_session *session, const struct decide_context *c, const struct submission *s,
-                 const struct recipients *r, bool charged)
+static void tell_verdict(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                         const struct recipients *r, bool charged)
 {
     struct address primary;
     struct slice mailbox = mailbox_of(c, &session->verdict.identity, &primary);
@@ -248,6 +248,6 @@ const struct verdict *engine_decide(struct engine_session *session, const struct
     c.charging = c.charged != CHARGED_ALL && charges_here(&c, s);
     decide(&c, s, r, &session->verdict, NULL);
     if (session->verdict.reason != REASON_NOT_OURS && follow_up(session, &c, s, r, message, &charged))
-        tell(session, &c, s, r, charged);
+        tell_verdict(session, &c, s, r, charged);
     return &session->verdict;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 /* What one block's subject is, resolved. */
-struct subject {
+struct rekey_subject {
     struct submission submission;
     struct verdict verdict;
     bool user; /* "user NAME"; else "login NAME" */
@@ -20,7 +20,7 @@ struct subject {
 };
 
 /* What buf_add_escaped made of the name, taken back. False when it was cut. */
-static bool unescape(struct slice shown, struct subject *out)
+static bool unescape(struct slice shown, struct rekey_subject *out)
 {
     struct buf b = BUF_OVER(out->name);
 
@@ -40,7 +40,7 @@ static bool unescape(struct slice shown, struct subject *out)
     return !b.full && b.n > 0;
 }
 
-static bool resolve(const struct decide_context *c, const struct block *block, struct subject *out)
+static bool resolve(const struct decide_context *c, const struct block *block, struct rekey_subject *out)
 {
     struct deciding d = {.c = c, .s = &out->submission, .v = &out->verdict};
     struct slice kind, name;
@@ -61,7 +61,7 @@ static bool resolve(const struct decide_context *c, const struct block *block, s
 }
 
 /* The key of a login as if the directory had no such mailbox. */
-static uint64_t outside(const struct decide_context *c, const struct subject *x)
+static uint64_t outside(const struct decide_context *c, const struct rekey_subject *x)
 {
     struct identity id = x->verdict.identity;
 
@@ -71,7 +71,7 @@ static uint64_t outside(const struct decide_context *c, const struct subject *x)
 }
 
 /* Was the block made of this name, as it was typed, or as what it stood for before there was such a mailbox? */
-static bool is_of_name(const struct decide_context *c, const struct subject *x, const struct block *block)
+static bool is_of_name(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
     uint64_t typed = key_of_login(c->secret, &x->submission.login), before = outside(c, x);
 
@@ -117,7 +117,7 @@ static bool is_of_a_mailbox(const struct decide_context *c, const struct block *
  * as it is, since the name may be somebody else's by now, or the mailbox have another; a name that no mailbox has any
  * more, and whose mailbox is gone, is nobody else's.
  */
-static uint64_t wanted_key(const struct decide_context *c, const struct subject *x, const struct block *block)
+static uint64_t wanted_key(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
     const struct identity *id = &x->verdict.identity;
     uint64_t name = key_of_block_value(c->secret, x->user ? PER_USER : PER_LOGIN, id->login);
@@ -148,7 +148,7 @@ static void move(struct engine *engine, struct blocks *blocks, const struct bloc
 void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, bool lift)
 {
     struct blocks *blocks = state_blocks(engine->state);
-    struct subject *x;
+    struct rekey_subject *x;
     struct block block;
 
     if (c->view == NULL || !blocks_any(blocks))

@@ -47,8 +47,8 @@ static int look_at_use(struct audit *a, const struct tenant_facts *tenant, const
     return 0;
 }
 
-static int look_at(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
-                   struct mailboxes *sum, struct error *e)
+static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
+                         struct mailboxes *sum, struct error *e)
 {
     bool inherits = m->smtp_auth == SMTP_AUTH_INHERIT && organization(a, tenant) == SMTP_AUTH_ENABLED;
 
@@ -80,7 +80,7 @@ static int walk(struct audit *a, const struct tenant_facts *tenant, struct mailb
     while ((result = directory_next_mailbox(a->view, tenant->tenant, after, &m)) == DIRECTORY_FOUND) {
         last = m.id;
         after = &last;
-        if (look_at(a, tenant, &m, sum, e) != 0)
+        if (audit_mailbox(a, tenant, &m, sum, e) != 0)
             return -1;
     }
     return result == DIRECTORY_NOT_FOUND ? 0 : error_set(e, "the directory is damaged: run postern-mirror anew");

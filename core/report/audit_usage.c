@@ -3,16 +3,16 @@
 
 #define RECENT_DAYS 30
 
-struct seen {
+struct usage_seen {
     const struct audit *a;
     struct audit_names basic, old;
     int64_t oldest_s;
     uint64_t basic_messages, old_messages;
 };
 
-static bool look_at(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
+static bool audit_usage_of(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
-    struct seen *s = arg;
+    struct usage_seen *s = arg;
     uint64_t old = usage->tls[TLS_NONE] + usage->tls[TLS_OLD] + usage->tls[TLS_V1_0] + usage->tls[TLS_V1_1];
 
     (void)tenant;
@@ -31,7 +31,7 @@ static bool look_at(void *arg, struct slice tenant, struct slice mailbox, const 
 
 int audit_usage(struct audit *a, struct error *e)
 {
-    struct seen s = {.a = a};
+    struct usage_seen s = {.a = a};
 
     if (a->journal == NULL) {
         findings_skip(a->findings, AUDIT_BASIC_USED, "there is no journal");
@@ -40,7 +40,7 @@ int audit_usage(struct audit *a, struct error *e)
     }
     audit_names_begin(&s.basic);
     audit_names_begin(&s.old);
-    if (journal_usage(a->journal, look_at, &s, e) != 0)
+    if (journal_usage(a->journal, audit_usage_of, &s, e) != 0)
         return -1;
     a->seen_days = s.oldest_s > 0 && s.oldest_s < a->now_s ? (uint64_t)(a->now_s - s.oldest_s) / 86400 : 0;
     if (s.basic.n > 0)

@@ -2,12 +2,12 @@
 
 #include "core/base/clock.h"
 
-struct walk {
+struct evidence_walk {
     struct evidence *list;
     size_t n;
 };
 
-static void keep(struct last_texts *l, struct slice text)
+static void texts_keep(struct last_texts *l, struct slice text)
 {
     struct buf b;
 
@@ -41,7 +41,7 @@ static bool is_about(const struct evidence *x, const struct journal_record *r)
            (slice_eq(kind, SLICE("user")) && r->mailbox[0] != '\0' && slice_eq(name, slice_of(r->mailbox)));
 }
 
-static void take(struct evidence *x, const struct journal_record *r)
+static void evidence_take(struct evidence *x, const struct journal_record *r)
 {
     int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
     bool refused = r->action == ACTION_DEFER || r->action == ACTION_REJECT;
@@ -57,26 +57,26 @@ static void take(struct evidence *x, const struct journal_record *r)
     x->passed += refused ? 0 : r->messages;
     x->refused += refused ? r->times : 0;
     if (r->has_client)
-        keep(&x->clients, ip_text(&r->client, text));
-    keep(&x->senders, slice_of(r->sender));
-    keep(&x->logins, slice_of(r->login));
+        texts_keep(&x->clients, ip_text(&r->client, text));
+    texts_keep(&x->senders, slice_of(r->sender));
+    texts_keep(&x->logins, slice_of(r->login));
     if (slice_cut(slice_of(r->recipient), '@', NULL, &domain))
-        keep(&x->domains, domain);
+        texts_keep(&x->domains, domain);
 }
 
 static bool each_record(void *arg, const struct journal_record *r)
 {
-    struct walk *walk = arg;
+    struct evidence_walk *walk = arg;
 
     for (size_t i = 0; i < walk->n; i++)
         if (is_about(&walk->list[i], r))
-            take(&walk->list[i], r);
+            evidence_take(&walk->list[i], r);
     return true;
 }
 
 int evidence_gather(struct journal *journal, struct evidence *list, size_t n, struct error *e)
 {
-    struct walk walk = {list, n};
+    struct evidence_walk walk = {list, n};
     int64_t since_s = INT64_MAX;
 
     for (size_t i = 0; i < n; i++) {

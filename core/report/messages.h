@@ -14,7 +14,7 @@ struct numbers {
     size_t n, capacity; /* capacity: a power of two, or 0 */
 };
 
-struct messages {
+struct report_messages {
     struct numbers names, counted;
     uint64_t n;     /* messages so far */
     bool no_memory; /* what came since counts as a message each */
@@ -22,8 +22,8 @@ struct messages {
 
 /* Is this the first record of its message that is told of under that name (a row of a report)? Records without any
  * name are a message each. */
-bool messages_first(struct messages *m, const struct journal_record *r, struct slice row);
-void messages_free(struct messages *m);
+bool messages_first(struct report_messages *m, const struct journal_record *r, struct slice row);
+void messages_free(struct report_messages *m);
 
 /* "Sender: www-data@web1.contoso.example (not permitted)": what is wrong with the record's header; as it was, to be
  * escaped by who shows it. */

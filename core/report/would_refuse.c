@@ -5,9 +5,9 @@
 #include "core/report/ranking.h"
 #include "core/report/text.h"
 
-struct gathered {
+struct refusals_gathered {
     struct ranking ranking; /* "login TAB reason TAB what" */
-    struct messages messages;
+    struct report_messages messages;
     int64_t oldest_s;
 };
 
@@ -50,7 +50,7 @@ static void add_what(struct buf *b, const struct journal_record *r)
 
 static bool each_record(void *arg, const struct journal_record *r)
 {
-    struct gathered *g = arg;
+    struct refusals_gathered *g = arg;
     int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
     const char *who = r->mailbox[0] != '\0' ? r->mailbox : r->login[0] != '\0' ? r->login : r->connector;
     char name[1600];
@@ -70,7 +70,7 @@ static bool each_record(void *arg, const struct journal_record *r)
 static const struct column columns[] = {{"who", VALUE_TEXT},        {"reason", VALUE_TEXT}, {"what", VALUE_TEXT},
                                         {"messages", VALUE_NUMBER}, {"last", VALUE_TIME},   {"meaning", VALUE_TEXT}};
 
-static void show(struct gathered *g, struct printer *out)
+static void would_refuse_show(struct refusals_gathered *g, struct printer *out)
 {
     out->table(out, &(struct table){TABLE_COLUMNS(columns), .empty = "monitor mode would have refused nothing"});
     ranking_sort(&g->ranking, 0);
@@ -90,7 +90,7 @@ static void show(struct gathered *g, struct printer *out)
 }
 
 /* What the table doesn't tell: how far it can't see. */
-static void tell_bounds(const struct gathered *g, int64_t since_s, struct printer *out)
+static void tell_bounds(const struct refusals_gathered *g, int64_t since_s, struct printer *out)
 {
     char text[40];
     struct buf b = BUF_OVER(text);
@@ -106,11 +106,11 @@ static void tell_bounds(const struct gathered *g, int64_t since_s, struct printe
 
 int would_refuse_report(struct journal *journal, int64_t since_s, struct printer *out, struct error *e)
 {
-    struct gathered g = {.oldest_s = 0};
+    struct refusals_gathered g = {.oldest_s = 0};
     int rc = journal_decisions(journal, since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, each_record, &g, e);
 
     if (rc == 0) {
-        show(&g, out);
+        would_refuse_show(&g, out);
         tell_bounds(&g, since_s, out);
     }
     ranking_free(&g.ranking);

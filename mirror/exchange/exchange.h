@@ -18,7 +18,7 @@ enum exchange_result {
 };
 
 struct exchange {
-    struct session session;
+    struct exchange_session session;
     struct signin signin;
     struct cloud_hosts hosts;
     struct token token, graph_token;

@@ -19,7 +19,7 @@ struct token {
 };
 
 struct signin {
-    struct session *session;
+    struct exchange_session *session;
     const struct exchange_config *exchange;
     const struct cloud_hosts *hosts;
     struct secret_places places;

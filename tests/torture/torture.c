@@ -173,7 +173,7 @@ static void engine(struct tools *t, bool works)
         MUST(!works && e.text[0] != '\0');
         return;
     }
-    user = engine_session_new(engine);
+    session = engine_session_new(engine);
     MUST(!works || session != NULL);
     for (unsigned i = 0; session != NULL && i < 5; i++) {
         static const char *const ids[] = {"4TA", "4TB", "4TC", "4TD", "4TE"};
