@@ -53,7 +53,7 @@ endif
 ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(ARCH) $(HARDEN) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(LDHARDEN) $(LDFLAGS)
 
-CORE_LIBS   = -ljansson -lidn2 -lunistring -llmdb -lconfig -lpthread
+CORE_LIBS   = -ljansson -lidn2 -lunistring -llmdb -lxxhash -lconfig -lpthread
 policyd_LIBS = -levent_core -levent_pthreads
 milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
@@ -110,7 +110,7 @@ FUZZ_SRC = $(wildcard tests/fuzz/*.c)
 FUZZ     = $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 fuzz_links = $(shell sed -n '1s/.*links: \([a-z ]*[a-z]\).*/\1/p' tests/fuzz/$(1).c)
-fuzz_objects = $(patsubst %.c,build/fuzz/objects/%.o,tests/fuzz/$(1).c $(call sources,core) \
+fuzz_objects = $(patsubst %.c,build/fuzz/objects/%.o,tests/fuzz/$(1).c \
                  $(foreach p,$(call fuzz_links,$(1)),$(filter-out $(p)/main.c,$(call sources,$(p)))))
 
 build/fuzz/objects/%.o: %.c Makefile
@@ -118,7 +118,12 @@ build/fuzz/objects/%.o: %.c Makefile
 	$(say) CC $@
 	$(Q)clang $(CSTD) $(FUZZ_FLAGS) $(ARCH) -MMD -MP -c -o $@ $<
 
-build/fuzz/%: $$(call fuzz_objects,$$*)
+build/fuzz/libcore.a: $(patsubst %.c,build/fuzz/objects/%.o,$(call sources,core))
+	@rm -f $@
+	$(say) AR $@
+	$(Q)$(AR) rcs $@ $^
+
+build/fuzz/%: $$(call fuzz_objects,$$*) build/fuzz/libcore.a
 	$(say) LINK $@
 	$(Q)clang $(FUZZ_FLAGS) -o $@ $^ $(foreach p,$(call fuzz_links,$*),$($(p)_LIBS)) $(CORE_LIBS)
 

@@ -62,7 +62,6 @@ struct session *session_new(struct milter *milter, const char *hostname, const s
     s->submission.listener_tls = milter->has_tls ? &milter->tls : NULL;
     s->submission.front_end = "milter";
     begin_instances(s);
-    s->submission.who = (struct who_memory){&s->who, 1};
     s->simulated = s->submission.has_client && port == 0 && is_loopback(&s->submission.client) &&
                    slice_ieq(slice_of(hostname), SLICE("localhost"));
     return s;

@@ -5,7 +5,6 @@
 #ifndef POSTERN_MILTER_SESSION_H
 #define POSTERN_MILTER_SESSION_H
 
-#include "core/decide/who_cache.h"
 #include "milter/milter.h"
 
 #include <sys/socket.h>
@@ -27,9 +26,8 @@ struct session {
     struct submission submission;
     struct headers headers;
     struct recipients recipients;
-    struct who_slot who; /* the message's login: each step may be decided by another engine session */
-    uint64_t messages;   /* begun in this connection */
-    size_t instance_n;   /* of instance: what all of them begin with */
+    uint64_t messages; /* begun in this connection */
+    size_t instance_n; /* of instance: what all of them begin with */
     char instance[INSTANCE_MAX];
     char queue_id[QUEUE_ID_MAX]; /* at DATA, for the log; terminated */
     char login_text[LOGIN_TEXT_MAX], mechanism[MECHANISM_TEXT_MAX], sender_text[SENDER_TEXT_MAX];

@@ -121,7 +121,11 @@ static int write_directory(struct import *im, struct error *e)
     im->before = writer_tenant_before(im->w, slice_of(options->tenant));
     if (import_tenant_facts(im, e) != 0 ||
         merge_open(im->g, im->w, im->before, slice_of(options->tenant), im->paths, &im->m, e) != 0 ||
-        import_judge(im, e) != 0 || scratch_open(options->directory, &im->lines, e) != 0 || import_apply(im, e) != 0)
+        scratch_open(options->directory, &im->lines, e) != 0)
+        return -1;
+    if (im->before != NULL && im->before->mailboxes > 0)
+        im->organization = import_organization_turn(im);
+    if (import_walk(im, e) != 0 || import_judge(im, e) != 0)
         return -1;
     return options->dry_run ? 0 : writer_finish(im->w, &im->summary, e);
 }
@@ -143,6 +147,7 @@ enum import_result import_run(const struct import_options *options, struct error
     if (result == 0 || im.waits)
         import_tell_effects(&im);
     scratch_close(im.lines);
+    recent_close(im.recent);
     merge_close(im.m);
     writer_close(im.w);
     gather_close(im.g);

@@ -1,4 +1,4 @@
-/* What a run opens and closes: counted while it is judged, named before it is done, told when it is. */
+/* What a run opens and closes: counted and named in the walk, told when it is done. */
 #include "core/notice/alert.h"
 #include "mirror/import_private.h"
 
@@ -50,16 +50,7 @@ static struct turn turn_of(const struct import *im, const struct merged *item)
     return turn;
 }
 
-void import_count_effects(struct import *im, const struct merged *item)
-{
-    struct turn turn = turn_of(im, item);
-
-    im->judgement.closed += turn.closed && item->has;
-    im->judgement.turned += turn.closed || turn.opened;
-}
-
-/* The organization itself, as mirrored, whatever this relay makes of it. */
-static enum organization_turn organization_turn(const struct import *im)
+enum organization_turn import_organization_turn(const struct import *im)
 {
     enum tri before = im->before != NULL ? organization_lets(im->before) : TRI_UNKNOWN;
     enum tri after = organization_lets(&im->after);
@@ -69,37 +60,39 @@ static enum organization_turn organization_turn(const struct import *im)
                                                   : ORGANIZATION_AS_BEFORE;
 }
 
-static void name_one(struct import *im, const struct merged *item, const struct recent *recent)
+/* The journal is asked when the first is shut out or let in: it takes a while, and most runs have none. */
+static void ask_journal(struct import *im)
 {
-    struct turn turn = turn_of(im, item);
+    if (im->recent_asked)
+        return;
+    im->recent_asked = true;
+    (void)recent_open(im->options->config, slice_of(im->options->tenant), im->options->now, &im->recent,
+                      &im->not_known);
+    im->senders_known = im->recent != NULL;
+}
+
+static void name_one(struct import *im, const struct merged *item, struct turn turn)
+{
     struct recent_use use = {0, false};
 
-    if (!turn.closed && !turn.opened)
-        return;
-    if (recent == NULL ||
-        (!recent_find(recent, item->before.primary, &use) &&
-         !(item->has && recent_find(recent, item->after.primary, &use))) ||
+    ask_journal(im);
+    if (im->recent == NULL ||
+        (!recent_find(im->recent, item->before.primary, &use) &&
+         !(item->has && recent_find(im->recent, item->after.primary, &use))) ||
         (turn.passwords && !use.password))
         use.last_s = 0;
     effect_add(turn.closed ? &im->closed : &im->opened, item->before.primary, use.last_s);
 }
 
-int import_effects(struct import *im, struct error *e)
+void import_count_effects(struct import *im, const struct merged *item)
 {
-    struct recent *recent = NULL;
-    struct merged item;
-    int more;
+    struct turn turn = turn_of(im, item);
 
-    im->organization = organization_turn(im);
-    if (im->judgement.turned == 0)
-        return 0;
-    (void)recent_open(im->options->config, slice_of(im->options->tenant), im->options->now, &recent, &im->not_known);
-    im->senders_known = recent != NULL;
-    while ((more = merge_next(im->m, &item, e)) > 0)
-        name_one(im, &item, recent);
-    merge_rewind(im->m);
-    recent_close(recent);
-    return more;
+    if (im->before == NULL || (!turn.closed && !turn.opened))
+        return;
+    im->judgement.closed += turn.closed && item->has;
+    im->judgement.turned++;
+    name_one(im, item, turn);
 }
 
 /* "; of those that sent in the last 30 days, they are 3: a (last ...), b ... and 1 more" */

@@ -1,3 +1,4 @@
+/* Whether a run may do what it would do: counted mailbox by mailbox, and judged before anything is published. */
 #include "mirror/import_private.h"
 
 /* In a small tenant a few mailboxes are a large share: so many may change in any case, but never more than half. */
@@ -43,31 +44,6 @@ static void count_changes(struct import *im, const struct merged *item)
     j->touched += opened || lost || domain_goes(im, item->before.primary);
 }
 
-static void count(struct import *im, const struct merged *item)
-{
-    struct judgement *j = &im->judgement;
-    struct slice domain;
-
-    j->listed += item->has;
-    if (im->before == NULL)
-        return;
-    import_count_effects(im, item);
-    j->stored += item->had && !item->moved;
-    if (!item->has) {
-        j->stored += item->moved;
-        j->dropped += !item->moved;
-        j->touched += !item->moved;
-        return;
-    }
-    if (item->had) {
-        j->common = j->common || gather_lists_mailboxes(im->g);
-        count_changes(im, item);
-    } else if (!j->common) { /* only an export of mailboxes has new ones */
-        slice_cut(item->after.primary, '@', NULL, &domain);
-        j->common = domain_was_here(im, domain);
-    }
-}
-
 /* So many new mailboxes are looked for in other tenants: a run under the wrong name has nothing but such ones. */
 #define JUDGE_LOOK_UPS 1000
 
@@ -105,6 +81,32 @@ static void look_for_owner(struct import *im, const struct mailbox_record *recor
     }
 }
 
+void import_count(struct import *im, const struct merged *item)
+{
+    struct judgement *j = &im->judgement;
+    struct slice domain;
+
+    j->listed += item->has;
+    if (item->has && !item->had)
+        look_for_owner(im, &item->after);
+    if (im->before == NULL)
+        return;
+    j->stored += item->had && !item->moved;
+    if (!item->has) {
+        j->stored += item->moved;
+        j->dropped += !item->moved;
+        j->touched += !item->moved;
+        return;
+    }
+    if (item->had) {
+        j->common = j->common || gather_lists_mailboxes(im->g);
+        count_changes(im, item);
+    } else if (!j->common) { /* only an export of mailboxes has new ones */
+        slice_cut(item->after.primary, '@', NULL, &domain);
+        j->common = domain_was_here(im, domain);
+    }
+}
+
 /* The other tenant that has the organization's GUID or one of the accepted domains; NULL: none. */
 static const struct tenant_facts *owner_of_facts(const struct import *im)
 {
@@ -135,22 +137,6 @@ static int check_owner(struct import *im, struct error *e)
         "domain or mailboxes of theirs; is --tenant %s a mistake? --force takes them for another tenant "
         "all the same",
         owner->name, im->options->tenant);
-}
-
-/* All that the mailbox is called by, for those rights that name it. */
-static void say_names(struct import *im, const struct mailbox_record *record)
-{
-    const struct slice plain[] = {record->primary, record->upn}, others[] = {record->alias, record->account};
-    struct slice lists[] = {record->proxies, merge_names(im->m, STAGE_SETTINGS), merge_names(im->m, STAGE_DETAILS)};
-    struct slice name;
-
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        rights_name(im->g->rights, plain[i], &record->id, true);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        rights_name(im->g->rights, others[i], &record->id, false);
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-        while (packed_next(&lists[i], &name))
-            rights_name(im->g->rights, name, &record->id, true);
 }
 
 static uint64_t allowed_change(uint64_t stored, unsigned percent)
@@ -207,28 +193,9 @@ static int check_change(struct import *im, struct error *e)
 
 int import_judge(struct import *im, struct error *e)
 {
-    struct merged item;
-    unsigned long long seen = 0;
-    int more;
-
-    if (rights_start_names(im->g->rights, e) != 0)
-        return -1;
-    while ((more = merge_next(im->m, &item, e)) > 0) {
-        progress_say(&im->progress, "comparing", -1, ++seen);
-        count(im, &item);
-        if (item.has && !item.had)
-            look_for_owner(im, &item.after);
-        if (item.has && rights_count(im->g->rights) > 0)
-            say_names(im, &item.after);
-    }
-    if (more < 0 || rights_resolve(im->g->rights, e) != 0)
-        return -1;
-    merge_rewind(im->m);
     if (check_owner(im, e) != 0)
         return -1;
     if (im->before == NULL || im->judgement.stored == 0)
         return 0;
-    if (import_effects(im, e) != 0)
-        return -1;
     return check_tenant(im, e) != 0 ? -1 : check_change(im, e);
 }

@@ -1,4 +1,16 @@
-/* The steps of an import, in the order in which import_run takes them. */
+/*
+ * The steps of an import, in the order in which a row meets them:
+ *
+ *     read      the rows of a file, or of the service           mirror/read/rows.h, mirror/series.h
+ *     gather    what a row says, on the sheet of its kind       mirror/build/gather.h, mirror/build/sheet.h
+ *     join      which rows are one mailbox's, and whose         mirror/build/merge_join.c
+ *     merge     beside what is stored: what it is to become     mirror/build/merge.h
+ *     walk      each mailbox as it comes: counted (import_judge.c, import_effects.c), told (import_lines.c), written
+ *               (mirror/build/writer.h)                         import_walk.c
+ *     judge     may the run do what it counted?                 import_judge.c
+ *     publish   the next generation, by the writer              mirror/build/writer.h
+ *     report    what changed, and what was left out             import_report.c
+ */
 #ifndef POSTERN_MIRROR_IMPORT_PRIVATE_H
 #define POSTERN_MIRROR_IMPORT_PRIVATE_H
 
@@ -20,7 +32,7 @@ struct source {
     struct row *first;
 };
 
-/* What a run would do to the tenant, counted before it is done. */
+/* What a run would do to the tenant, counted before it is published. */
 struct judgement {
     uint64_t stored;  /* mailboxes before */
     uint64_t listed;  /* mailboxes that the files have */
@@ -52,13 +64,13 @@ struct import {
     struct judgement judgement;
     struct effect closed, opened;
     enum organization_turn organization;
-    bool senders_known;                        /* the journal said who sent lately; else: */
+    struct recent *recent;                     /* the journal's word on who sent lately, once it was asked */
+    bool recent_asked, senders_known;          /* it said so; else: */
     struct error not_known;                    /* why not */
     bool waits;                                /* refused, as mirror.closing = "wait" says */
     unsigned rights;                           /* RIGHT_ bits that the files bring in */
     struct scratch *lines;                     /* what changed, for people, until it is true */
     uint64_t mailbox_lines, mailbox_lines_end; /* where in them the mailboxes' are, in the order of their ids */
-    /* counts of the second walk */
     uint64_t mailboxes, changed, added, removed;
     uint64_t minor; /* of those that changed: only names, addresses or type */
     uint64_t by_setting[SMTP_AUTH_DISABLED + 1];
@@ -73,17 +85,25 @@ int import_refuse(struct import *im, struct error *e, const char *format, ...) _
 int import_find_kinds(struct import *im, struct error *e);
 int import_read_files(struct import *im, struct error *e);
 int import_tenant_facts(struct import *im, struct error *e);
+int import_walk(struct import *im, struct error *e);
 int import_judge(struct import *im, struct error *e);
-int import_apply(struct import *im, struct error *e);
+
+/* ---- of the walk: what is done with each mailbox ---- */
+
+/* Counts what the run would do to it (mirror/import_judge.c). */
+void import_count(struct import *im, const struct merged *item);
+/* The lines of what changed (mirror/import_lines.c). 0, or -1 with e. */
+int import_mailbox_lines(struct import *im, const struct merged *item, struct error *e);
+int import_tenant_lines(struct import *im, struct error *e);
+int import_minor_line(struct import *im, struct error *e);
 
 /* ---- whom it opens and closes (mirror/import_effects.c) ---- */
 
 struct relay_rules import_rules(const struct import *im);
-/* Counts what the run does to one mailbox at this relay. */
+/* What the run does to the organization itself, as mirrored, whatever this relay makes of it. */
+enum organization_turn import_organization_turn(const struct import *im);
+/* Counts what the run does to one mailbox at this relay, and notes who it is if it sent lately. */
 void import_count_effects(struct import *im, const struct merged *item);
-/* Behind the count, and with the merge at its beginning, where it is again afterwards: finds out who they are, and who
- * of them sent lately. 0, or -1 with e. */
-int import_effects(struct import *im, struct error *e);
 /* mirror.closing = "wait": so many may be closed. As import_refuse. */
 int import_check_closing(struct import *im, uint64_t allowed, struct error *e);
 /* The lines of the report, and the notice; this also of a run that waits. */

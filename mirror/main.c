@@ -3,7 +3,10 @@
 #include "core/base/owner.h"
 #include "core/config/config.h"
 #include "core/config/program.h"
+#include "core/directory/directory.h"
 #include "core/notice/alert.h"
+#include "mirror/build/old_format.h"
+#include "mirror/build/writer.h"
 #include "mirror/doctor.h"
 #include "mirror/forget.h"
 #include "mirror/import.h"
@@ -13,6 +16,7 @@
 #include "mirror/words.h"
 #include "mirror/writeback.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,28 +38,32 @@ static void print_usage(FILE *to)
             "       %s disable|enable|inherit [-c FILE] [--tenant NAME] [--yes] USER\n"
             "       %s respond [-c FILE]\n"
             "       %s forget-tenant [-c FILE] [-d DIRECTORY] --tenant NAME [--dry-run] [--yes]\n"
+            "       %s verify|rebuild [-c FILE] [-d DIRECTORY]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
-            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
 {
     print_usage(stdout);
-    printf("%s\n\n"
-           "import reads what PowerShell wrote with Export-Csv or ConvertTo-Json, answers of the REST interface, or a "
-           "list\n"
-           "of the mailboxes that are allowed, one a line. Several files are one run: all of them, or nothing.\n"
-           "sync brings the same in straight from Exchange Online, for each tenant that has exchange = { ... } in the\n"
-           "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
-           "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
-           "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n"
-           "forget-tenant takes a tenant out of the directory, with all that is known of it.\n\n"
-           "  -c, --config FILE      configuration (default: %s)\n"
-           "  -d, --directory DIR    the directory, in place of the configuration's\n"
-           "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
-           "  --kind [FILE=]KIND     what the files are, or one of them, where their columns don't tell:\n"
-           "                        ",
-           PURPOSE, PROGRAM_CONFIG_DEFAULT);
+    printf(
+        "%s\n\n"
+        "import reads what PowerShell wrote with Export-Csv or ConvertTo-Json, answers of the REST interface, or a "
+        "list\n"
+        "of the mailboxes that are allowed, one a line. Several files are one run: all of them, or nothing.\n"
+        "sync brings the same in straight from Exchange Online, for each tenant that has exchange = { ... } in the\n"
+        "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
+        "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
+        "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n"
+        "forget-tenant takes a tenant out of the directory, with all that is known of it.\n"
+        "verify reads the whole directory and says whether it is as it was written. rebuild makes today's format of\n"
+        "one that an older version wrote, which each run that writes does by itself, too.\n\n"
+        "  -c, --config FILE      configuration (default: %s)\n"
+        "  -d, --directory DIR    the directory, in place of the configuration's\n"
+        "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
+        "  --kind [FILE=]KIND     what the files are, or one of them, where their columns don't tell:\n"
+        "                        ",
+        PURPOSE, PROGRAM_CONFIG_DEFAULT);
     for (int i = 0; i < KINDS; i++)
         printf(" %s%s", kind_option((enum kind)i), i == KINDS / 2 ? "\n                        " : "");
     printf(
@@ -240,15 +248,23 @@ static int command_import(struct settings *s, char **files, int n)
     return result == IMPORT_DONE ? EXIT_SUCCESS : failed(&e, (int)result);
 }
 
-static int command_show(struct settings *s, char **operands, int n)
+/* For what only looks, and for a rebuild: by the directory's owner, so that root reads nothing that others wrote. */
+static int settings_of_owner(struct settings *s, struct error *e)
 {
     struct owner owner;
+
+    if (settings_complete(s, e) != 0 || owner_find(s->directory, &owner, e) != 0)
+        return -1;
+    return owner.shared ? 0 : owner_become(&owner, e);
+}
+
+static int command_show(struct settings *s, char **operands, int n)
+{
     struct error e;
 
     if (n > 1)
         return usage_error("show takes one mailbox; unexpected argument", operands[1]);
-    if (settings_complete(s, &e) != 0 || owner_find(s->directory, &owner, &e) != 0 ||
-        (!owner.shared && owner_become(&owner, &e) != 0) ||
+    if (settings_of_owner(s, &e) != 0 ||
         show_directory(s->directory, s->tenant, n == 1 ? operands[0] : NULL, stdout, &e) != 0)
         return failed(&e, PROGRAM_EXIT_FAILED);
     return EXIT_SUCCESS;
@@ -325,6 +341,47 @@ static int command_forget(struct settings *s, char **operands, int n)
     return forget_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
 }
 
+static int command_verify(struct settings *s, char **operands, int n)
+{
+    struct directory_totals t;
+    struct error e;
+
+    if (n > 0)
+        return usage_error("verify takes no arguments; unexpected", operands[0]);
+    if (settings_of_owner(s, &e) != 0 || directory_verify(s->directory, &t, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    printf("%s: generation %llu is whole: %llu tenants, %llu mailboxes, %llu identities, %llu domains, %llu rights, "
+           "%llu bytes\n",
+           words(slice_of(s->directory)).text, (unsigned long long)t.generation, (unsigned long long)t.tenants,
+           (unsigned long long)t.mailboxes, (unsigned long long)t.identities, (unsigned long long)t.domains,
+           (unsigned long long)t.rights, (unsigned long long)t.bytes);
+    return EXIT_SUCCESS;
+}
+
+/* How long another run may go on writing: a million mailboxes take less. */
+#define REBUILD_WAIT_S 300
+
+static int command_rebuild(struct settings *s, char **operands, int n)
+{
+    uint64_t generation;
+    struct error e;
+    int result;
+
+    if (n > 0)
+        return usage_error("rebuild takes no arguments; unexpected", operands[0]);
+    if (settings_complete(s, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    if (access(s->directory, F_OK) != 0 && errno == ENOENT)
+        return EXIT_SUCCESS; /* nothing was mirrored yet */
+    if (settings_of_owner(s, &e) != 0 || writer_wait(s->directory, REBUILD_WAIT_S, &e) != 0 ||
+        (result = old_format_rebuild(s->directory, &generation, &e)) < 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    if (result > 0)
+        printf("%s: rebuilt from an older version's format, generation %llu\n", words(slice_of(s->directory)).text,
+               (unsigned long long)generation);
+    return EXIT_SUCCESS;
+}
+
 static int command_respond(struct settings *s, char **operands, int n)
 {
     struct respond_options options;
@@ -397,6 +454,7 @@ static const struct {
     {"import", command_import},   {"sync", command_sync},       {"doctor", command_doctor},
     {"show", command_show},       {"disable", command_disable}, {"enable", command_enable},
     {"inherit", command_inherit}, {"respond", command_respond}, {"forget-tenant", command_forget},
+    {"verify", command_verify},   {"rebuild", command_rebuild},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
@@ -430,6 +488,7 @@ int main(int argc, char **argv)
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
     return result != PROGRAM_GO_ON
                ? result
-               : usage_error("a command is needed: sync, import, show, doctor, disable, enable, inherit or respond",
-                             NULL);
+               : usage_error(
+                     "a command is needed: sync, import, show, verify, doctor, disable, enable, inherit or respond",
+                     NULL);
 }

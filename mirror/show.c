@@ -89,7 +89,8 @@ static int show_mailboxes(FILE *out, const struct directory_view *view, const st
         if (result == DIRECTORY_FOUND)
             show_mailbox(out, facts, &record);
     }
-    return result == DIRECTORY_FOUND ? (int)n : error_set(e, "the directory is damaged there; run \"postern check\"");
+    return result == DIRECTORY_FOUND ? (int)n
+                                     : error_set(e, "the directory is damaged there; run \"postern-mirror verify\"");
 }
 
 static int show_view(const struct directory_view *view, const char *tenant, const struct login *login, FILE *out,

@@ -166,7 +166,6 @@ int worker_start(struct engine *engine, struct complaints *complaints, struct me
     w->messages = messages;
     w->idle_timeout_s = config->idle_timeout_s;
     w->request_timeout_s = config->request_timeout_s;
-    w->submission.who = (struct who_memory){w->logins, LOGINS_KEPT};
     w->mail[0] = w->mail[1] = -1;
     w->now_s = clock_boot_ns() / NS_PER_S;
     TAILQ_INIT(&w->busy);

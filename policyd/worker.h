@@ -5,7 +5,6 @@
 #ifndef POSTERN_POLICYD_WORKER_H
 #define POSTERN_POLICYD_WORKER_H
 
-#include "core/decide/who_cache.h"
 #include "core/engine/engine.h"
 #include "policyd/complaint.h"
 #include "policyd/connection.h"
@@ -21,9 +20,6 @@
 
 /* Answers to what a connection sent in one piece go out in pieces of at most so many bytes. */
 #define ANSWERS_MAX 4096
-
-/* Logins that a worker remembers: about as many as it has connections in mid-message. A power of two. */
-#define LOGINS_KEPT 64
 
 struct worker {
     /* set before the thread starts */
@@ -45,7 +41,6 @@ struct worker {
     bool decided;                      /* since the last sweep */
     struct policy_request request;
     struct submission submission;
-    struct who_slot logins[LOGINS_KEPT];
     char in[REQUEST_MAX];
 };
 

@@ -41,4 +41,6 @@ for page in doc/*.md; do
     put 644 "$page" "$prefix/share/doc/postern/$(basename "$page")"
 done
 [ -e "$root$sysconfdir/postern/postern.conf" ] || put 644 conf/postern.conf "$sysconfdir/postern/postern.conf"
+[ -n "$root" ] || [ ! -e /var/lib/postern/directory/current ] ||
+    echo "an upgrade: run \"$prefix/sbin/postern-mirror rebuild\" before you start the services again (their units do)"
 echo "installed below ${root:-/}; next: README.md, \"Behind your own Postfix\""

@@ -135,7 +135,7 @@ static int put_mailboxes(const struct organization *o, struct writer *w, uint32_
 
         (void)snprintf(alias, sizeof alias, "m%u", i);
         record.alias = slice_of(alias);
-        if (writer_put_mailbox(w, tenant, &record, e) != 0)
+        if (writer_put_mailbox(w, tenant, NULL, &record, e) != 0)
             return -1;
     }
     return 0;

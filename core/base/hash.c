@@ -82,15 +82,3 @@ uint64_t hash_words(const struct hash_secret *secret, const uint64_t *words, siz
         sip_absorb(&v, words[i]);
     return sip_end(&v, (uint64_t)(8 * n) << 56);
 }
-
-uint32_t hash_for_cache(struct slice s)
-{
-    uint64_t h = s.n, word;
-
-    for (; s.n >= 8; s.p += 8, s.n -= 8) {
-        memcpy(&word, s.p, 8);
-        h = (ROTL(h, 5) ^ word) * UINT64_C(0x517cc1b727220a95);
-    }
-    h = (ROTL(h, 5) ^ tail_of((const unsigned char *)s.p, s.n)) * UINT64_C(0x517cc1b727220a95);
-    return (uint32_t)(h >> 32);
-}

@@ -20,12 +20,6 @@ uint64_t hash_bytes(const struct hash_secret *secret, const void *bytes, size_t 
 uint64_t hash_words(const struct hash_secret *secret, const uint64_t *words, size_t n);
 
 /*
- * A hash without a secret, for caches of one place a key, where whoever meets another in a place only takes it from
- * him. Multiplication as in FxHash (Firefox's hash of pointers and atoms), 8 bytes at a time.
- */
-uint32_t hash_for_cache(struct slice s);
-
-/*
  * Words that are keyed hashes already, and are made into one more of those: MurmurHash3's 64-bit finalizer (Appleby),
  * which is a bijection, so that no two values of a word meet while the other stays.
  */

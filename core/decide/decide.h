@@ -18,15 +18,6 @@
 #include "core/state/blocks.h"
 #include "core/state/counters.h"
 
-struct domain_cache;
-
-/* Tells configurations, generations of the directory and secrets apart, for what is remembered of them. */
-struct who_stamp {
-    uint64_t config;    /* 0: nothing is to be remembered */
-    uint64_t directory; /* directory_view_serial */
-    uint64_t secret;    /* its first half */
-};
-
 /* What a message was charged for already. */
 enum charged {
     CHARGED_NOTHING,
@@ -41,8 +32,6 @@ struct decide_context {
     const struct counters *counters;
     const struct blocks *blocks;
     const struct hash_secret *secret;
-    struct who_stamp stamp;       /* for the front end's memory of who a login is */
-    struct domain_cache *domains; /* core/directory/domain_cache.h; NULL: none */
     bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
     enum charged charged; /* before, here or by the other front end: those limits don't look at the message again */
     uint64_t now_ns;      /* state time */

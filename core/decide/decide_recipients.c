@@ -1,6 +1,5 @@
 /* Step 6 of the decision: how many recipients, and where they are. */
 #include "core/decide/decide_steps.h"
-#include "core/directory/domain_cache.h"
 
 static bool configured_domain(const struct tenant_config *tenant, struct slice domain)
 {
@@ -21,7 +20,7 @@ static enum directory_result accepted_by_any(const struct deciding *d, struct sl
     if (d->c->view == NULL)
         return DIRECTORY_DAMAGED;
     for (uint32_t i = 0; i < directory_tenants(d->c->view); i++) {
-        enum directory_result one = domain_accepted(d->c->domains, d->c->view, i, domain);
+        enum directory_result one = directory_accepts(d->c->view, i, domain);
 
         if (one != DIRECTORY_NOT_FOUND)
             return one;
@@ -40,7 +39,7 @@ static enum directory_result accepted_by(const struct deciding *d, struct slice 
     if (d->c->view == NULL)
         return DIRECTORY_DAMAGED;
     tenant = directory_tenant_named(d->c->view, name);
-    return tenant != NULL ? domain_accepted(d->c->domains, d->c->view, tenant->tenant, domain) : DIRECTORY_NOT_FOUND;
+    return tenant != NULL ? directory_accepts(d->c->view, tenant->tenant, domain) : DIRECTORY_NOT_FOUND;
 }
 
 enum directory_result domain_is_internal(const struct deciding *d, struct slice domain)

@@ -3,8 +3,6 @@
 #include "core/decide/decide_steps.h"
 #include "core/decide/keys.h"
 #include "core/decide/sender_forms.h"
-#include "core/decide/who_cache.h"
-#include "core/directory/domain_cache.h"
 
 static const struct tenant_config *tenant_config_named(const struct config *config, struct slice name)
 {
@@ -35,7 +33,7 @@ static enum directory_result tenant_of_domain(const struct deciding *d, struct s
             id->tenant = directory_tenant_named(d->c->view, slice_of(id->tenant_config->name));
             return id->tenant != NULL ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND;
         }
-    found = domain_lookup(d->c->domains, d->c->view, domain, &fact);
+    found = directory_domain(d->c->view, domain, &fact);
     if (found != DIRECTORY_FOUND)
         return found;
     if (fact.ambiguous) {
@@ -171,8 +169,6 @@ static bool resolve(struct deciding *d, struct identity *id)
     struct list_place place = {NULL, 0};
     enum directory_result found;
 
-    if (d->trace == NULL && who_recall(d->c, d->s, id))
-        return false;
     id->mapped = list_pair(d->c->config->smtp_auth.logins, login, &id->address, &place);
     if (!id->mapped && login->kind == LOGIN_ADDRESS)
         id->address = login->address;
@@ -187,8 +183,6 @@ static bool resolve(struct deciding *d, struct identity *id)
         found = DIRECTORY_DAMAGED;
     set_user_key(d, id);
     trace_who(d, &place);
-    if (id->n_claims > 0 && found != DIRECTORY_DAMAGED)
-        who_remember(d->c, d->s, id);
     if (found == DIRECTORY_DAMAGED)
         return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
     if (id->tenant != NULL || id->on_premises)
@@ -292,7 +286,7 @@ enum directory_result address_mailboxes(const struct decide_context *c, const st
     *n = 0;
     if (c->view == NULL)
         return DIRECTORY_NOT_FOUND;
-    found = domain_lookup(c->domains, c->view, address_domain(a), &fact);
+    found = directory_domain(c->view, address_domain(a), &fact);
     if (found != DIRECTORY_FOUND)
         return found;
     return fact.ambiguous ? DIRECTORY_NOT_FOUND : directory_by_address(c->view, fact.tenant, address_slice(a), refs, n);

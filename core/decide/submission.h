@@ -46,15 +46,6 @@ struct recipients {
 /* Forgets the recipients and frees their memory: the message is over. */
 void recipients_clear(struct recipients *r);
 
-/* ---- who it was before ---- */
-
-/* A front end's memory of who its logins are (core/decide/who_cache.h): as many slots as it needs for the messages that
- * it is in the middle of. */
-struct who_memory {
-    struct who_slot *slots;
-    size_t n; /* a power of two; 0: nothing is remembered */
-};
-
 /* ---- the whole ---- */
 
 struct submission {
@@ -81,7 +72,6 @@ struct submission {
     struct slice queue_id;         /* empty: not known yet */
     struct slice instance;         /* constant for one message; empty: none */
     const char *front_end;         /* "policyd", "milter": for the log */
-    struct who_memory who;
 };
 
 /*

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,7 +36,7 @@ struct directory {
     unsigned calls_left; /* until a manifest that failed is tried again; 0: it did not fail */
     struct generation *retired;
     /* Of all threads: */
-    pthread_mutex_t lock; /* current, and held and free of every generation; held for a few instructions only */
+    pthread_mutex_t lock; /* current, and held of every generation; for a few instructions only */
     struct generation *current;
 };
 
@@ -45,13 +44,6 @@ struct directory {
 
 static void generation_free(struct generation *g)
 {
-    struct directory_view *v;
-
-    while ((v = g->free) != NULL) {
-        g->free = v->next;
-        mdb_txn_abort(v->txn);
-        free(v);
-    }
     if (g->file != NULL && --g->file->users == 0)
         directory_file_close(g->file);
     free(g->tenants);
@@ -63,17 +55,14 @@ static void generation_free(struct generation *g)
 static int generation_make(const char *path, const struct manifest *m, struct generation *old, struct generation **out,
                            struct error *e)
 {
-    static atomic_uint_least64_t serials;
     struct generation *g = calloc(1, sizeof *g);
 
     if (g == NULL)
         return error_set(e, "out of memory");
     g->number = m->generation;
-    g->serial = atomic_fetch_add(&serials, 1) + 1;
-    g->checksum = m->checksum;
-    g->bytes = m->size;
     g->tenants_n = m->tenants_n;
-    if (old != NULL && old->number == m->generation && old->checksum == m->checksum && old->bytes == m->size) {
+    if (old != NULL && old->number == m->generation && old->file->checksum == m->checksum &&
+        old->file->size == m->size) {
         g->file = old->file;
         g->file->users++;
     }
@@ -209,6 +198,19 @@ static int take_manifest(struct directory *d, struct error *e)
     return 1;
 }
 
+/* What a stranger wrote into the file in use is not decided by. */
+static int check_current(struct directory *d, struct error *e)
+{
+    uint64_t number;
+
+    if (d->current == NULL || directory_file_check(d->current->file, e) == 0)
+        return 0;
+    number = d->current->number;
+    make_current(d, NULL);
+    return error_prefix(e, "directory %s: the file of generation %" PRIu64 " is not used any more: it", d->path,
+                        number);
+}
+
 int directory_refresh(struct directory *d, struct error *e)
 {
     struct owner_visit visit;
@@ -217,7 +219,10 @@ int directory_refresh(struct directory *d, struct error *e)
     sweep_retired(d);
     if (owner_enter(d->path, &visit, e) != 0)
         return -1;
-    if (manifest_is_new(d)) {
+    if (check_current(d, e) != 0) {
+        result = -1;
+        d->calls_left = CALLS_BEFORE_RETRY;
+    } else if (manifest_is_new(d)) {
         result = take_manifest(d, e);
         d->calls_left = result < 0 ? CALLS_BEFORE_RETRY : 0;
     }
@@ -238,80 +243,37 @@ uint64_t directory_generation(const struct directory *d)
 
 /* ---- views ---- */
 
-static void open_index(struct directory_view *v)
-{
-    const struct directory_file *f = v->generation->file;
-    MDB_val key = {sizeof DIRECTORY_INDEX_KEY - 1, (void *)DIRECTORY_INDEX_KEY}, value, first;
-    MDB_cursor *cursor;
-
-    if (!f->has_index || mdb_get(v->txn, f->index, &key, &value) != 0 ||
-        mdb_cursor_open(v->txn, f->dbi[TABLE_IDENTITIES], &cursor) != 0)
-        return;
-    if (mdb_cursor_get(cursor, &key, &first, MDB_FIRST) == 0)
-        (void)directory_index_open((struct slice){value.mv_data, value.mv_size}, first.mv_data, &v->index);
-    mdb_cursor_close(cursor);
-}
-
-static struct directory_view *view_make(struct generation *g)
+struct directory_view *directory_view_get(struct directory *d)
 {
     struct directory_view *v = calloc(1, sizeof *v);
 
     if (v == NULL)
         return NULL;
-    v->generation = g;
-    if (mdb_txn_begin(g->file->env, NULL, MDB_RDONLY, &v->txn) != 0) {
-        free(v);
-        return NULL;
-    }
-    open_index(v);
-    return v;
-}
-
-struct directory_view *directory_view_get(struct directory *d)
-{
-    struct directory_view *v = NULL;
-    struct generation *g;
-
     (void)pthread_mutex_lock(&d->lock);
-    g = d->current;
-    if (g != NULL) {
-        g->held++;
-        v = g->free;
-        if (v != NULL)
-            g->free = v->next;
-    }
+    v->generation = d->current;
+    if (v->generation != NULL)
+        v->generation->held++;
     (void)pthread_mutex_unlock(&d->lock);
-    if (v != NULL || g == NULL)
+    if (v->generation != NULL && mdb_txn_begin(v->generation->file->env, NULL, MDB_RDONLY, &v->txn) == 0)
         return v;
-    v = view_make(g);
-    if (v == NULL) {
-        (void)pthread_mutex_lock(&d->lock);
-        g->held--;
-        (void)pthread_mutex_unlock(&d->lock);
-    }
-    return v;
+    directory_view_put(d, v);
+    return NULL;
 }
 
 void directory_view_put(struct directory *d, struct directory_view *v)
 {
-    struct generation *g;
-
     if (v == NULL)
         return;
-    g = v->generation;
+    if (v->txn != NULL)
+        mdb_txn_abort(v->txn);
     (void)pthread_mutex_lock(&d->lock);
-    v->next = g->free;
-    g->free = v;
-    g->held--;
+    if (v->generation != NULL)
+        v->generation->held--;
     (void)pthread_mutex_unlock(&d->lock);
+    free(v);
 }
 
 uint64_t directory_view_generation(const struct directory_view *v)
 {
     return v->generation->number;
-}
-
-uint64_t directory_view_serial(const struct directory_view *v)
-{
-    return v != NULL ? v->generation->serial : 0;
 }

@@ -138,7 +138,7 @@ struct domain_fact {
 enum directory_result {
     DIRECTORY_FOUND,
     DIRECTORY_NOT_FOUND,
-    DIRECTORY_DAMAGED /* cannot be read or its checksum is wrong: defer */
+    DIRECTORY_DAMAGED /* cannot be read, or says what no writer writes: defer */
 };
 
 struct directory;
@@ -154,22 +154,24 @@ void directory_close(struct directory *d);
 
 /*
  * Looks whether the manifest was replaced, and takes the new generation if it is whole (size, checksum, versions); all
- * of its file is read for that, at some 10 GB/s when it is cached. Closes generations that no view looks at any more.
- * Called once a second by one thread. 1: a new generation, or only a new time of checking, is in use; 0: nothing new;
- * -1: there is something new, but it is not usable: e says why, and the generation in use stays. That is said once and
- * then at every 60th call, when it is tried again.
+ * of its file is read for that. Closes generations that no view looks at any more. Called once a second by one thread.
+ * 1: a new generation, or only a new time of checking, is in use; 0: nothing new; -1: there is something new, but it is
+ * not usable: e says why, and the generation in use stays. That is said once and then at every 60th call, when it is
+ * tried again. -1 too when the file in use was written to or cut, which nobody may: then no generation is in use, until
+ * there is a whole one.
  */
 int directory_refresh(struct directory *d, struct error *e);
 
 /* Number of the generation in use; 0 when there is none. */
 uint64_t directory_generation(const struct directory *d);
 
-/* A view of the generation in use, or NULL when there is none. Give it back with directory_view_put. Never blocks. */
+/*
+ * A view of the generation in use; NULL when there is none, and without memory. Give it back with directory_view_put.
+ * Never blocks, but takes some memory: get one for many questions.
+ */
 struct directory_view *directory_view_get(struct directory *d);
 void directory_view_put(struct directory *d, struct directory_view *v);
 uint64_t directory_view_generation(const struct directory_view *v);
-/* Tells what the view shows from everything else that this process has seen or will see. 0 for NULL. */
-uint64_t directory_view_serial(const struct directory_view *v);
 
 /* Number of tenants; their indices run from 0 and never change or get reused within a directory. */
 uint32_t directory_tenants(const struct directory_view *v);
@@ -233,9 +235,9 @@ struct directory_totals {
 };
 
 /*
- * Looks at everything in the folder's current generation: size and checksum of the file, checksum and form of every
- * record, and that each claim on an identity says what its mailbox says. 0 with *totals; -1 with e. Takes seconds for a
- * million mailboxes: for "postern audit", not for the mail path.
+ * Looks at everything in the folder's current generation: size and checksum of the file, the form of every record, and
+ * that each claim on an identity says what its mailbox says. 0 with *totals; -1 with e. Takes seconds for a million
+ * mailboxes: for "postern-mirror verify" and "postern audit", not for the mail path.
  */
 int directory_verify(const char *path, struct directory_totals *totals, struct error *e);
 

@@ -1,7 +1,6 @@
 #include "core/directory/directory_file.h"
 
 #include "core/base/checksum.h"
-#include "core/directory/directory_index.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +51,7 @@ static int read_text(int fd, size_t size, char **out, struct error *e)
     return 0;
 }
 
-static int read_manifest(int folder, struct manifest_file *out, struct error *e)
+static int open_manifest(int folder, struct manifest_file *out, struct error *e)
 {
     int fd = open_plain(folder, MANIFEST_NAME, &out->st, e), result = -1;
 
@@ -60,13 +59,13 @@ static int read_manifest(int folder, struct manifest_file *out, struct error *e)
         return -1;
     if (out->st.st_size < 0 || (uint64_t)out->st.st_size > MANIFEST_MAX)
         (void)error_set(e, "has %jd bytes, more than the %zu of any manifest", (intmax_t)out->st.st_size, MANIFEST_MAX);
-    else if (read_text(fd, (size_t)out->st.st_size, &out->text, e) == 0)
-        result = manifest_parse((struct slice){out->text, (size_t)out->st.st_size}, &out->m, e);
+    else
+        result = read_text(fd, (size_t)out->st.st_size, &out->text, e);
     (void)close(fd);
     return result;
 }
 
-int manifest_file_read(const char *folder, struct manifest_file *out, struct error *e)
+int manifest_file_text(const char *folder, struct manifest_file *out, struct slice *text, struct error *e)
 {
     int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
     struct stat st;
@@ -78,9 +77,22 @@ int manifest_file_read(const char *folder, struct manifest_file *out, struct err
         (void)close(dir);
         return 0;
     }
-    result = read_manifest(dir, out, e);
+    result = open_manifest(dir, out, e);
     (void)close(dir);
-    if (result == 0)
+    if (result != 0)
+        return error_prefix(e, "directory manifest %s/" MANIFEST_NAME, folder);
+    *text = (struct slice){out->text, (size_t)out->st.st_size};
+    return 1;
+}
+
+int manifest_file_read(const char *folder, struct manifest_file *out, struct error *e)
+{
+    struct slice text;
+    int found = manifest_file_text(folder, out, &text, e);
+
+    if (found <= 0)
+        return found;
+    if (manifest_parse(text, &out->m, e) == 0)
         return 1;
     manifest_file_free(out);
     return error_prefix(e, "directory manifest %s/" MANIFEST_NAME, folder);
@@ -96,7 +108,8 @@ void manifest_file_free(struct manifest_file *f)
 /* ---- the file ---- */
 
 /* Opens and checks all bytes. The descriptor, or -1 with e. */
-static int open_verified(const char *folder, const struct manifest *m, struct stat *st, struct error *e)
+static int open_verified(directory_checksum *checksum, const char *folder, const struct manifest *m, struct stat *st,
+                         struct error *e)
 {
     int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
     uint64_t sum = 0;
@@ -111,7 +124,7 @@ static int open_verified(const char *folder, const struct manifest *m, struct st
     if ((uint64_t)st->st_size != m->size)
         (void)error_set(e, "has %jd bytes, the manifest says %" PRIu64 ": it was cut or replaced",
                         (intmax_t)st->st_size, m->size);
-    else if (checksum_file(fd, m->size, &sum, e) == 0 && sum != m->checksum)
+    else if (checksum(fd, m->size, &sum, e) == 0 && sum != m->checksum)
         (void)error_set(e, "has checksum %016" PRIx64 ", the manifest says %016" PRIx64 ": it is damaged", sum,
                         m->checksum);
     else if (sum == m->checksum)
@@ -139,7 +152,6 @@ static int open_tables(struct directory_file *f, struct error *e)
             return error_set(e, "has no table \"%s\" (%s)", directory_table_names[i], mdb_strerror(code));
         }
     }
-    f->has_index = mdb_dbi_open(txn, DIRECTORY_INDEX_TABLE, 0, &f->index) == 0;
     code = mdb_txn_commit(txn);
     return code != 0 ? lmdb_error(e, "read", code) : 0;
 }
@@ -175,8 +187,7 @@ static int map_file(struct directory_file *f, const char *folder, const struct m
     if (b.full)
         return error_set(e, "has a path that is too long");
     /* The map is as large as the file: a reader needs no room for growth. */
-    if ((code = mdb_env_set_mapsize(f->env, (size_t)m->size)) != 0 ||
-        (code = mdb_env_set_maxdbs(f->env, TABLES + 1)) != 0)
+    if ((code = mdb_env_set_mapsize(f->env, (size_t)m->size)) != 0 || (code = mdb_env_set_maxdbs(f->env, TABLES)) != 0)
         return lmdb_error(e, "prepare for", code);
     code = mdb_env_open(f->env, path, MDB_RDONLY | MDB_NOLOCK | MDB_NOSUBDIR | MDB_NOTLS, 0);
     if (code != 0)
@@ -184,7 +195,8 @@ static int map_file(struct directory_file *f, const char *folder, const struct m
     return check_mapped(f->env, st, e) != 0 ? -1 : open_tables(f, e);
 }
 
-int directory_file_open(const char *folder, const struct manifest *m, struct directory_file **out, struct error *e)
+int directory_file_open_by(directory_checksum *checksum, const char *folder, const struct manifest *m,
+                           struct directory_file **out, struct error *e)
 {
     struct directory_file *f = calloc(1, sizeof *f);
     struct stat st;
@@ -192,8 +204,9 @@ int directory_file_open(const char *folder, const struct manifest *m, struct dir
 
     if (f == NULL)
         return error_set(e, "out of memory");
-    f->users = 1;
-    fd = open_verified(folder, m, &st, e);
+    *f = (struct directory_file){.size = m->size, .checksum = m->checksum, .identities = m->identities, .users = 1};
+    fd = open_verified(checksum, folder, m, &st, e);
+    f->modified = st.st_mtim;
     result = fd < 0 ? -1 : map_file(f, folder, m, &st, e);
     if (fd >= 0)
         (void)close(fd);
@@ -205,6 +218,11 @@ int directory_file_open(const char *folder, const struct manifest *m, struct dir
     return 0;
 }
 
+int directory_file_open(const char *folder, const struct manifest *m, struct directory_file **out, struct error *e)
+{
+    return directory_file_open_by(checksum_file, folder, m, out, e);
+}
+
 void directory_file_close(struct directory_file *f)
 {
     if (f == NULL)
@@ -212,6 +230,27 @@ void directory_file_close(struct directory_file *f)
     if (f->env != NULL)
         mdb_env_close(f->env);
     free(f);
+}
+
+int directory_file_check(struct directory_file *f, struct error *e)
+{
+    struct stat st;
+    uint64_t sum;
+    int fd;
+
+    if (mdb_env_get_fd(f->env, &fd) != 0 || fstat(fd, &st) != 0)
+        return 0; /* it was whole a second ago, and nothing speaks against it */
+    if ((uint64_t)st.st_size == f->size && st.st_mtim.tv_sec == f->modified.tv_sec &&
+        st.st_mtim.tv_nsec == f->modified.tv_nsec)
+        return 0;
+    if ((uint64_t)st.st_size < f->size)
+        return error_set(e, "was cut after it was published");
+    if (checksum_file(fd, f->size, &sum, e) != 0)
+        return -1;
+    if (sum != f->checksum)
+        return error_set(e, "was written to after it was published");
+    f->modified = st.st_mtim;
+    return 0;
 }
 
 /* ---- tenants ---- */
@@ -225,6 +264,16 @@ static void copy_text(char *out, size_t cap, struct slice text)
         memcpy(out, text.p, text.n);
 }
 
+void directory_facts_said(const struct manifest_tenant *said, struct tenant_facts *facts)
+{
+    facts->settings_at = said->settings_at;
+    copy_text(facts->source, sizeof facts->source, said->source);
+    for (size_t part = 0; part < MIRRORED_PARTS; part++) {
+        facts->parts[part].at = said->parts[part].at;
+        copy_text(facts->parts[part].source, sizeof facts->parts[part].source, said->parts[part].source);
+    }
+}
+
 static int read_tenant(MDB_cursor *cursor, uint32_t i, const struct manifest_tenant *said, struct tenant_facts *out)
 {
     MDB_val key, value;
@@ -234,12 +283,7 @@ static int read_tenant(MDB_cursor *cursor, uint32_t i, const struct manifest_ten
     if (!tenant_decode((struct slice){key.mv_data, key.mv_size}, (struct slice){value.mv_data, value.mv_size}, out) ||
         out->tenant != i || !slice_eq(slice_of(out->name), said->name))
         return -1;
-    out->settings_at = said->settings_at;
-    copy_text(out->source, sizeof out->source, said->source);
-    for (size_t part = 0; part < MIRRORED_PARTS; part++) {
-        out->parts[part].at = said->parts[part].at;
-        copy_text(out->parts[part].source, sizeof out->parts[part].source, said->parts[part].source);
-    }
+    directory_facts_said(said, out);
     return 0;
 }
 
@@ -324,7 +368,7 @@ static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint3
         struct slice domain = {key.mv_data, key.mv_size}, claims = {value.mv_data, value.mv_size};
 
         if (!given_by_microsoft(domain))
-            note_claims(domains, n, domain, claims, domain_claims(domain, claims));
+            note_claims(domains, n, domain, claims, domain_claims(claims));
     }
     return code == MDB_NOTFOUND ? 0 : -1;
 }

@@ -29,9 +29,10 @@ void manifest_file_free(struct manifest_file *f);
 struct directory_file {
     MDB_env *env;
     MDB_dbi dbi[TABLES];
-    bool has_index; /* core/directory/directory_index.h: files before it were without */
-    MDB_dbi index;
-    unsigned users; /* generations that share it; counted by the thread that refreshes */
+    uint64_t size, checksum; /* as in the manifest */
+    struct hash_secret identities;
+    struct timespec modified; /* when its bytes were compared with the checksum */
+    unsigned users;           /* generations that share it; counted by the thread that refreshes */
 };
 
 /*
@@ -42,12 +43,29 @@ struct directory_file {
 int directory_file_open(const char *folder, const struct manifest *m, struct directory_file **out, struct error *e);
 void directory_file_close(struct directory_file *f);
 
+/* How a file's checksum is made: the format's. As checksum_file. */
+typedef int directory_checksum(int fd, uint64_t size, uint64_t *out, struct error *e);
+/* directory_file_open for a format with another checksum than checksum_file. */
+int directory_file_open_by(directory_checksum *checksum, const char *folder, const struct manifest *m,
+                           struct directory_file **out, struct error *e);
+
+/* Reads a folder's manifest as text: as manifest_file_read, without looking into it. */
+int manifest_file_text(const char *folder, struct manifest_file *out, struct slice *text, struct error *e);
+
+/*
+ * Nobody writes to a published file. 0 as long as that is so; -1 with e when it was written to, or cut, and its bytes
+ * are no longer those of the checksum: it must not be used any more.
+ */
+int directory_file_check(struct directory_file *f, struct error *e);
+
 /*
  * Reads the facts of all tenants, with times and sources from the manifest, into an array of m->tenants_n (and one
  * spare, so that it is never NULL). 0, or -1 with e. The caller frees it.
  */
 int directory_file_tenants(const struct directory_file *f, const struct manifest *m, struct tenant_facts **out,
                            struct error *e);
+/* Adds to a tenant's facts what the manifest says of it: times and sources. */
+void directory_facts_said(const struct manifest_tenant *said, struct tenant_facts *facts);
 
 /* The domain that a tenant's names without one belong to; n is 0 where it has none of its own, or several. */
 struct tenant_domain {

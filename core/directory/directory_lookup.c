@@ -78,7 +78,7 @@ static enum directory_result fetch_domain(const struct directory_view *v, struct
 
     if (result != DIRECTORY_FOUND)
         return result;
-    *n = domain_claims(key_slice(&key), *value);
+    *n = domain_claims(*value);
     return *n > 0 ? DIRECTORY_FOUND : DIRECTORY_DAMAGED;
 }
 
@@ -138,28 +138,46 @@ enum directory_result directory_accepts(const struct directory_view *v, uint32_t
 
 /* ---- identities ---- */
 
+/* Finds the identity among those with its hash. */
+static enum directory_result find_identity(const struct directory_view *v, uint32_t tenant, char kind,
+                                           struct slice text, struct identity_entry *out)
+{
+    const struct directory_file *f = v->generation->file;
+    struct directory_key key = identity_key(tenant, kind, text);
+    MDB_val k, found;
+    struct slice value;
+    uint64_t hash;
+    int code;
+
+    if (key.n == 0)
+        return DIRECTORY_NOT_FOUND;
+    hash = identity_hash(&f->identities, key_slice(&key));
+    k = (MDB_val){sizeof hash, &hash};
+    code = mdb_get(v->txn, f->dbi[TABLE_IDENTITIES], &k, &found);
+    if (code != 0)
+        return code == MDB_NOTFOUND ? DIRECTORY_NOT_FOUND : DIRECTORY_DAMAGED;
+    value = (struct slice){found.mv_data, found.mv_size};
+    while (identity_next(&value, out))
+        if (out->tenant == tenant && out->kind == kind && slice_eq(out->text, text))
+            return DIRECTORY_FOUND;
+    return value.n == 0 ? DIRECTORY_NOT_FOUND : DIRECTORY_DAMAGED;
+}
+
 static enum directory_result by_identity(const struct directory_view *v, uint32_t tenant, char kind, struct slice text,
                                          struct mailbox_ref *refs, unsigned *n)
 {
-    struct directory_key key = identity_key(tenant, kind, text);
-    struct slice value;
-    enum directory_result result = key.n > 0 && directory_index_find(&v->index, key_slice(&key), &value)
-                                       ? DIRECTORY_FOUND
-                                       : fetch(v, TABLE_IDENTITIES, &key, &value);
-    const uint8_t *claim;
-    size_t claims;
+    struct identity_entry found;
+    enum directory_result result = find_identity(v, tenant, kind, text, &found);
 
     *n = 0;
     if (result != DIRECTORY_FOUND)
         return result;
-    claims = identity_claims(key_slice(&key), value);
-    if (claims == 0 || claims > DIRECTORY_CLAIMS_MAX)
+    if (found.n == 0 || found.n > DIRECTORY_CLAIMS_MAX)
         return DIRECTORY_DAMAGED;
-    claim = (const uint8_t *)value.p + value.n - claims * IDENTITY_CLAIM_SIZE;
-    for (size_t i = 0; i < claims; i++)
-        if (!identity_claim_read(claim + i * IDENTITY_CLAIM_SIZE, tenant, &refs[i]))
+    for (uint32_t i = 0; i < found.n; i++)
+        if (!identity_claim_read(found.claims + i * IDENTITY_CLAIM_SIZE, tenant, &refs[i]))
             return DIRECTORY_DAMAGED;
-    *n = (unsigned)claims;
+    *n = found.n;
     return DIRECTORY_FOUND;
 }
 
@@ -186,7 +204,7 @@ enum directory_result directory_rights(const struct directory_view *v, uint32_t 
     enum directory_result result = fetch(v, TABLE_RIGHTS, &key, &value);
 
     *rights = 0;
-    if (result == DIRECTORY_FOUND && !rights_decode(key_slice(&key), value, rights)) {
+    if (result == DIRECTORY_FOUND && !rights_decode(value, rights)) {
         *rights = 0;
         return DIRECTORY_DAMAGED;
     }

@@ -1,6 +1,5 @@
 #include "core/directory/directory_record.h"
 
-#include "core/base/checksum.h"
 #include "core/directory/directory_value.h"
 
 #include <endian.h>
@@ -136,52 +135,10 @@ bool right_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *trust
     return true;
 }
 
-/* ---- checksums ---- */
-
-static uint32_t record_checksum(enum directory_table table, struct slice key, const void *value, size_t n)
-{
-    uint64_t sum = checksum64((uint64_t)table + 1, key.p, key.n);
-
-    sum = checksum64(sum, (const uint8_t *)value + SEAL_SIZE, n - SEAL_SIZE);
-    return htole32((uint32_t)(sum ^ sum >> 32));
-}
-
-void record_seal(enum directory_table table, struct slice key, void *value, size_t n)
-{
-    uint32_t seal = record_checksum(table, key, value, n);
-
-    memcpy(value, &seal, SEAL_SIZE);
-}
-
-/* Is the value's checksum right? */
-static bool record_intact(enum directory_table table, struct slice key, struct slice value)
-{
-    uint32_t seal;
-
-    if (value.n < SEAL_SIZE)
-        return false;
-    memcpy(&seal, value.p, SEAL_SIZE);
-    return seal == record_checksum(table, key, value.p, value.n);
-}
-
-static struct slice key_slice(const struct directory_key *key)
-{
-    return (struct slice){(const char *)key->b, key->n};
-}
-
 /* ---- tenants ---- */
-
-static size_t sink_seal(struct sink *s, enum directory_table table, struct slice key)
-{
-    if (s->full)
-        return 0;
-    record_seal(table, key, s->p, s->n);
-    return s->n;
-}
 
 size_t tenant_encode(const struct tenant_facts *facts, void *out, size_t cap)
 {
-    struct directory_key key = tenant_key(facts->tenant);
     struct sink s = sink_over(out, cap);
 
     sink_u8(&s, facts->smtp_auth);
@@ -193,35 +150,34 @@ size_t tenant_encode(const struct tenant_facts *facts, void *out, size_t cap)
     sink_u64(&s, facts->mailboxes);
     sink_text(&s, slice_of(facts->name));
     sink_text(&s, slice_of(facts->organization));
-    return sink_seal(&s, TABLE_TENANTS, key_slice(&key));
+    return sink_length(&s);
 }
 
 bool tenant_decode(struct slice key, struct slice value, struct tenant_facts *out)
 {
-    struct source s;
+    struct value_reader s;
 
-    if (key.n != sizeof(uint32_t) || !record_intact(TABLE_TENANTS, key, value))
+    if (key.n != sizeof(uint32_t))
         return false;
-    s = source_over(value);
+    s = reader_over(value);
     memset(out, 0, sizeof *out);
     out->tenant = key_u32(key);
-    out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
-    out->security_defaults = source_below(&s, TRI_YES + 1);
-    out->default_basic_smtp = source_below(&s, TRI_YES + 1);
-    out->external_per_hour = source_u32(&s);
-    out->internal_per_hour = source_u32(&s);
-    out->recipients_per_day = source_u32(&s);
-    out->mailboxes = source_u64(&s);
-    source_string(&s, out->name, sizeof out->name);
-    source_string(&s, out->organization, sizeof out->organization);
-    return source_done(&s) && out->smtp_auth != SMTP_AUTH_INHERIT;
+    out->smtp_auth = reader_below(&s, SMTP_AUTH_DISABLED + 1);
+    out->security_defaults = reader_below(&s, TRI_YES + 1);
+    out->default_basic_smtp = reader_below(&s, TRI_YES + 1);
+    out->external_per_hour = reader_u32(&s);
+    out->internal_per_hour = reader_u32(&s);
+    out->recipients_per_day = reader_u32(&s);
+    out->mailboxes = reader_u64(&s);
+    reader_string(&s, out->name, sizeof out->name);
+    reader_string(&s, out->organization, sizeof out->organization);
+    return reader_done(&s) && out->smtp_auth != SMTP_AUTH_INHERIT;
 }
 
 /* ---- mailboxes ---- */
 
-size_t mailbox_encode(uint32_t tenant, const struct mailbox_record *record, void *out, size_t cap)
+size_t mailbox_encode(const struct mailbox_record *record, void *out, size_t cap)
 {
-    struct directory_key key = mailbox_key(tenant, &record->id);
     struct sink s = sink_over(out, cap);
 
     sink_u8(&s, record->knows);
@@ -235,36 +191,45 @@ size_t mailbox_encode(uint32_t tenant, const struct mailbox_record *record, void
     sink_text(&s, record->name);
     sink_text(&s, record->auth_policy);
     sink_text(&s, record->proxies);
-    return sink_seal(&s, TABLE_MAILBOXES, key_slice(&key));
+    return sink_length(&s);
 }
 
 bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record *out)
 {
     uint32_t tenant;
-    struct source s;
+    struct value_reader s;
 
-    if (!mailbox_key_read(key, &tenant, &out->id) || !record_intact(TABLE_MAILBOXES, key, value))
+    if (!mailbox_key_read(key, &tenant, &out->id))
         return false;
-    s = source_over(value);
-    out->knows = (uint8_t)source_below(&s, MAILBOX_KNOWS_END);
-    out->smtp_auth = source_below(&s, SMTP_AUTH_DISABLED + 1);
-    out->basic_smtp = source_below(&s, TRI_YES + 1);
-    out->recipient_type = source_below(&s, RECIPIENT_MAIL_USER + 1);
-    out->primary = source_text(&s, ADDRESS_OF_NAME_MAX);
-    out->upn = source_text(&s, ADDRESS_OF_NAME_MAX);
-    out->alias = source_text(&s, MAILBOX_NAME_MAX);
-    out->account = source_text(&s, MAILBOX_NAME_MAX);
-    out->name = source_text(&s, MAILBOX_NAME_MAX);
-    out->auth_policy = source_text(&s, MAILBOX_NAME_MAX);
-    out->proxies = source_text(&s, MAILBOX_PROXIES_MAX);
-    return source_done(&s);
+    s = reader_over(value);
+    out->knows = (uint8_t)reader_below(&s, MAILBOX_KNOWS_END);
+    out->smtp_auth = reader_below(&s, SMTP_AUTH_DISABLED + 1);
+    out->basic_smtp = reader_below(&s, TRI_YES + 1);
+    out->recipient_type = reader_below(&s, RECIPIENT_MAIL_USER + 1);
+    out->primary = reader_text(&s, ADDRESS_OF_NAME_MAX);
+    out->upn = reader_text(&s, ADDRESS_OF_NAME_MAX);
+    out->alias = reader_text(&s, MAILBOX_NAME_MAX);
+    out->account = reader_text(&s, MAILBOX_NAME_MAX);
+    out->name = reader_text(&s, MAILBOX_NAME_MAX);
+    out->auth_policy = reader_text(&s, MAILBOX_NAME_MAX);
+    out->proxies = reader_text(&s, MAILBOX_PROXIES_MAX);
+    return reader_done(&s);
+}
+
+bool mailbox_same(const struct mailbox_record *a, const struct mailbox_record *b)
+{
+    return memcmp(&a->id, &b->id, sizeof a->id) == 0 && a->knows == b->knows && a->smtp_auth == b->smtp_auth &&
+           a->basic_smtp == b->basic_smtp && a->recipient_type == b->recipient_type &&
+           slice_eq(a->primary, b->primary) && slice_eq(a->upn, b->upn) && slice_eq(a->alias, b->alias) &&
+           slice_eq(a->account, b->account) && slice_eq(a->name, b->name) && slice_eq(a->auth_policy, b->auth_policy) &&
+           slice_eq(a->proxies, b->proxies);
 }
 
 /* ---- domains ---- */
 
 #define DOMAIN_MATCHES_SUBDOMAINS 1u
 
-size_t domain_encode(struct slice domain, const struct domain_claim *claims, size_t n, void *out, size_t cap)
+size_t domain_encode(const struct domain_claim *claims, size_t n, void *out, size_t cap)
 {
     struct sink s = sink_over(out, cap);
 
@@ -273,19 +238,17 @@ size_t domain_encode(struct slice domain, const struct domain_claim *claims, siz
         sink_u8(&s, claims[i].type);
         sink_u8(&s, claims[i].match_subdomains ? DOMAIN_MATCHES_SUBDOMAINS : 0);
     }
-    return sink_seal(&s, TABLE_DOMAINS, domain);
+    return sink_length(&s);
 }
 
-size_t domain_claims(struct slice key, struct slice value)
+size_t domain_claims(struct slice value)
 {
-    if (!record_intact(TABLE_DOMAINS, key, value) || (value.n - SEAL_SIZE) % DOMAIN_CLAIM_SIZE != 0)
-        return 0;
-    return (value.n - SEAL_SIZE) / DOMAIN_CLAIM_SIZE;
+    return value.n % DOMAIN_CLAIM_SIZE == 0 ? value.n / DOMAIN_CLAIM_SIZE : 0;
 }
 
 struct domain_claim domain_claim_at(struct slice value, size_t i)
 {
-    const char *p = value.p + SEAL_SIZE + i * DOMAIN_CLAIM_SIZE;
+    const char *p = value.p + i * DOMAIN_CLAIM_SIZE;
     uint32_t tenant;
     uint8_t type;
 
@@ -324,30 +287,56 @@ bool identity_claim_read(const uint8_t in[IDENTITY_CLAIM_SIZE], uint32_t tenant,
            out->recipient_type <= RECIPIENT_MAIL_USER;
 }
 
-size_t identity_claims(struct slice key, struct slice value)
+uint64_t identity_hash(const struct hash_secret *secret, struct slice key)
 {
-    if (!record_intact(TABLE_IDENTITIES, key, value) || (value.n - SEAL_SIZE) % IDENTITY_CLAIM_SIZE != 0)
-        return 0;
-    return (value.n - SEAL_SIZE) / IDENTITY_CLAIM_SIZE;
+    return hash_slice(secret, key);
+}
+
+bool identity_next(struct slice *value, struct identity_entry *out)
+{
+    struct value_reader s = reader_over(*value);
+    uint64_t claims_n;
+
+    if (value->n == 0)
+        return false;
+    out->tenant = reader_u32(&s);
+    out->kind = (char)reader_below(&s, UINT8_MAX + 1);
+    out->text = reader_bytes(&s, reader_u16(&s));
+    out->n = reader_u32(&s);
+    claims_n = out->n * (uint64_t)IDENTITY_CLAIM_SIZE;
+    if (s.bad || claims_n > s.n || (out->kind != IDENTITY_KEY_ADDRESS && out->kind != IDENTITY_KEY_ACCOUNT))
+        return false;
+    out->claims = (const uint8_t *)reader_bytes(&s, claims_n).p;
+    *value = (struct slice){(const char *)s.p, s.n};
+    return true;
+}
+
+size_t identity_head_encode(const struct identity_entry *entry, void *out, size_t cap)
+{
+    struct sink s = sink_over(out, cap);
+
+    sink_u32(&s, entry->tenant);
+    sink_u8(&s, (unsigned char)entry->kind);
+    sink_u16(&s, (unsigned)entry->text.n);
+    sink_bytes(&s, entry->text.p, entry->text.n);
+    sink_u32(&s, entry->n);
+    return sink_length(&s);
 }
 
 /* ---- rights ---- */
 
-size_t rights_encode(struct slice key, unsigned bits, void *out, size_t cap)
+size_t rights_encode(unsigned bits, void *out, size_t cap)
 {
     struct sink s = sink_over(out, cap);
 
     sink_u8(&s, bits);
-    return sink_seal(&s, TABLE_RIGHTS, key);
+    return sink_length(&s);
 }
 
-bool rights_decode(struct slice key, struct slice value, unsigned *bits)
+bool rights_decode(struct slice value, unsigned *bits)
 {
-    struct source s;
+    struct value_reader s = reader_over(value);
 
-    if (!record_intact(TABLE_RIGHTS, key, value))
-        return false;
-    s = source_over(value);
-    *bits = source_below(&s, RIGHT_SEND_ON_BEHALF << 1);
-    return source_done(&s);
+    *bits = reader_below(&s, RIGHT_SEND_ON_BEHALF << 1);
+    return reader_done(&s);
 }

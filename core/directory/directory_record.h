@@ -2,29 +2,33 @@
  * Keys and values of the directory's tables, shared by the reader (core/directory/directory.c) and the writer
  * (mirror/build/writer.c).
  *
- * Format 2 (core/directory/manifest.h). Every value begins with a 32-bit checksum over table, key and the rest of the
- * value, so that a damaged record is noticed when it is read, whenever that is. Numbers in keys are big-endian (they
- * sort), in values little-endian. Decoding copies nothing: the slices point into the value.
+ * Format 4 (core/directory/manifest.h). Damage is noticed by the checksum of the whole file when it is opened; decoders
+ * check lengths and enumerations all the same. Numbers in keys are big-endian (they sort), in values little-endian.
+ * Decoding copies nothing: the slices point into the value.
  *
- *   table       key                              value behind the checksum
+ *   table       key                              value
  *   tenants     tenant u32                       settings, name, organization
  *   domains     canonical domain                 claims: tenant u32, domain_type u8, flags u8
  *   mailboxes   tenant u32, mailbox_id           struct mailbox_record
- *   identities  tenant u32, kind u8, text        claims: mailbox_id, IDENTITY_ bits, smtp_auth, basic_smtp, type; the
- *                                                type's highest bit says "restricted"
+ *   identities  keyed hash of tenant, kind and   all identities with that hash, nearly always one: tenant u32, kind u8,
+ *               text: an integer (LMDB's         length u16 and text, number u32 of claims, claims: mailbox_id,
+ *               MDB_INTEGERKEY)                  IDENTITY_ bits, smtp_auth, basic_smtp, type; the type's highest bit
+ *                                                says "restricted"
  *   rights      tenant u32, trustee, target      RIGHT_ bits u8
  *
- * Format 1 was the same without "restricted", so that its records are read as they are.
+ * A look-up of an identity is the path of the mail: integers are compared quicker than texts, and more of them fit on a
+ * page, so that the tree is less deep.
  */
 #ifndef POSTERN_DIRECTORY_RECORD_H
 #define POSTERN_DIRECTORY_RECORD_H
 
 #include "core/base/buf.h"
+#include "core/base/hash.h"
 #include "core/directory/directory.h"
 
 enum directory_table { TABLE_TENANTS, TABLE_DOMAINS, TABLE_MAILBOXES, TABLE_IDENTITIES, TABLE_RIGHTS, TABLES };
 
-/* Names of the LMDB sub-databases, by enum directory_table. */
+/* Names of the LMDB sub-databases, by enum directory_table. All but the identities have keys of bytes. */
 extern const char *const directory_table_names[TABLES];
 
 /* ---- packed lists: each text behind its length ---- */
@@ -93,18 +97,18 @@ bool mailbox_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *id)
 bool identity_key_read(struct slice key, uint32_t *tenant, char *kind, struct slice *text);
 bool right_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *trustee, struct mailbox_id *target);
 
-/* Sets the checksum in front of a finished value of at least 4 bytes. */
-void record_seal(enum directory_table table, struct slice key, void *value, size_t n);
-
 /*
- * The encoders write a sealed value to out and answer its length, 0 when it does not fit into cap bytes. The decoders
- * check checksum, lengths and every enumeration, and answer false for anything that an encoder would not have written.
+ * The encoders write a value to out and return its length, 0 when it does not fit into cap bytes. The decoders check
+ * lengths and every enumeration, and return false for anything that an encoder would not have written.
  */
 size_t tenant_encode(const struct tenant_facts *facts, void *out, size_t cap);
 bool tenant_decode(struct slice key, struct slice value, struct tenant_facts *out);
 
-size_t mailbox_encode(uint32_t tenant, const struct mailbox_record *record, void *out, size_t cap);
+size_t mailbox_encode(const struct mailbox_record *record, void *out, size_t cap);
 bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record *out);
+
+/* Do both say the same, in every word? */
+bool mailbox_same(const struct mailbox_record *a, const struct mailbox_record *b);
 
 /* One tenant's claim on a domain. */
 struct domain_claim {
@@ -113,19 +117,34 @@ struct domain_claim {
     bool match_subdomains;
 };
 #define DOMAIN_CLAIM_SIZE 6
-size_t domain_encode(struct slice domain, const struct domain_claim *claims, size_t n, void *out, size_t cap);
+size_t domain_encode(const struct domain_claim *claims, size_t n, void *out, size_t cap);
 /* Number of claims, 0 when damaged. */
-size_t domain_claims(struct slice key, struct slice value);
+size_t domain_claims(struct slice value);
 struct domain_claim domain_claim_at(struct slice value, size_t i);
 
-/* Claims on an identity. A ref's tenant is the key's. */
+/* Claims on an identity. A ref's tenant is the identity's. */
 #define IDENTITY_CLAIM_SIZE 20
 void identity_claim_write(const struct mailbox_ref *ref, uint8_t out[IDENTITY_CLAIM_SIZE]);
 bool identity_claim_read(const uint8_t in[IDENTITY_CLAIM_SIZE], uint32_t tenant, struct mailbox_ref *out);
-/* Number of claims, 0 when damaged; the claims begin 4 bytes into the value. */
-size_t identity_claims(struct slice key, struct slice value);
 
-size_t rights_encode(struct slice key, unsigned bits, void *out, size_t cap);
-bool rights_decode(struct slice key, struct slice value, unsigned *bits);
+/* key: as identity_key has it. */
+uint64_t identity_hash(const struct hash_secret *secret, struct slice key);
+
+/* One identity of a value. */
+struct identity_entry {
+    uint32_t tenant;
+    char kind; /* IDENTITY_KEY_ */
+    struct slice text;
+    uint32_t n; /* claims */
+    const uint8_t *claims;
+};
+/* Takes the first off the value. False at the end, and where it is damaged: then the value isn't empty. */
+bool identity_next(struct slice *value, struct identity_entry *out);
+/* What stands in front of an identity's claims. */
+size_t identity_head_encode(const struct identity_entry *entry, void *out, size_t cap);
+#define IDENTITY_HEAD_MAX (ADDRESS_OF_NAME_MAX + 16)
+
+size_t rights_encode(unsigned bits, void *out, size_t cap);
+bool rights_decode(struct slice value, unsigned *bits);
 
 #endif

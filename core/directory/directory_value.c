@@ -4,12 +4,12 @@
 
 struct sink sink_over(void *out, size_t cap)
 {
-    struct sink s = {out, cap, SEAL_SIZE, cap < SEAL_SIZE};
+    struct sink s = {out, cap, 0, false};
 
     return s;
 }
 
-static void sink_bytes(struct sink *s, const void *p, size_t n)
+void sink_bytes(struct sink *s, const void *p, size_t n)
 {
     if (s->full || n > s->cap - s->n) {
         s->full = true;
@@ -20,11 +20,23 @@ static void sink_bytes(struct sink *s, const void *p, size_t n)
     s->n += n;
 }
 
+size_t sink_length(const struct sink *s)
+{
+    return s->full ? 0 : s->n;
+}
+
 void sink_u8(struct sink *s, unsigned v)
 {
     uint8_t b = (uint8_t)v;
 
     sink_bytes(s, &b, 1);
+}
+
+void sink_u16(struct sink *s, unsigned v)
+{
+    uint16_t le = htole16((uint16_t)v);
+
+    sink_bytes(s, &le, sizeof le);
 }
 
 void sink_u32(struct sink *s, uint32_t v)
@@ -49,12 +61,12 @@ void sink_text(struct sink *s, struct slice text)
     sink_bytes(s, text.p, text.n);
 }
 
-struct source source_over(struct slice value)
+struct value_reader reader_over(struct slice value)
 {
-    return (struct source){(const uint8_t *)value.p + SEAL_SIZE, value.n - SEAL_SIZE, false};
+    return (struct value_reader){(const uint8_t *)value.p, value.n, false};
 }
 
-static const uint8_t *source_bytes(struct source *s, size_t n)
+static const uint8_t *take(struct value_reader *s, size_t n)
 {
     const uint8_t *p = s->p;
 
@@ -68,9 +80,9 @@ static const uint8_t *source_bytes(struct source *s, size_t n)
     return p;
 }
 
-unsigned source_below(struct source *s, unsigned end)
+unsigned reader_below(struct value_reader *s, unsigned end)
 {
-    const uint8_t *p = source_bytes(s, 1);
+    const uint8_t *p = take(s, 1);
 
     if (p == NULL || *p >= end) {
         s->bad = true;
@@ -79,9 +91,19 @@ unsigned source_below(struct source *s, unsigned end)
     return *p;
 }
 
-uint32_t source_u32(struct source *s)
+unsigned reader_u16(struct value_reader *s)
 {
-    const uint8_t *p = source_bytes(s, sizeof(uint32_t));
+    const uint8_t *p = take(s, sizeof(uint16_t));
+    uint16_t v = 0;
+
+    if (p != NULL)
+        memcpy(&v, p, sizeof v);
+    return le16toh(v);
+}
+
+uint32_t reader_u32(struct value_reader *s)
+{
+    const uint8_t *p = take(s, sizeof(uint32_t));
     uint32_t v = 0;
 
     if (p != NULL)
@@ -89,9 +111,9 @@ uint32_t source_u32(struct source *s)
     return le32toh(v);
 }
 
-uint64_t source_u64(struct source *s)
+uint64_t reader_u64(struct value_reader *s)
 {
-    const uint8_t *p = source_bytes(s, sizeof(uint64_t));
+    const uint8_t *p = take(s, sizeof(uint64_t));
     uint64_t v = 0;
 
     if (p != NULL)
@@ -99,27 +121,32 @@ uint64_t source_u64(struct source *s)
     return le64toh(v);
 }
 
-struct slice source_text(struct source *s, size_t max)
+struct slice reader_bytes(struct value_reader *s, size_t n)
 {
-    uint32_t n = source_u32(s);
-    const uint8_t *p;
+    const uint8_t *p = take(s, n);
 
-    if (n > max)
-        s->bad = true;
-    p = s->bad ? NULL : source_bytes(s, n);
     return p != NULL ? (struct slice){(const char *)p, n} : (struct slice){NULL, 0};
 }
 
-void source_string(struct source *s, char *out, size_t cap)
+struct slice reader_text(struct value_reader *s, size_t max)
 {
-    struct slice text = source_text(s, cap - 1);
+    uint32_t n = reader_u32(s);
+
+    if (n > max)
+        s->bad = true;
+    return s->bad ? (struct slice){NULL, 0} : reader_bytes(s, n);
+}
+
+void reader_string(struct value_reader *s, char *out, size_t cap)
+{
+    struct slice text = reader_text(s, cap - 1);
 
     if (text.n > 0)
         memcpy(out, text.p, text.n);
     out[text.n] = '\0';
 }
 
-bool source_done(const struct source *s)
+bool reader_done(const struct value_reader *s)
 {
     return !s->bad && s->n == 0;
 }

@@ -9,9 +9,6 @@
 
 #include <stdint.h>
 
-/* Each value begins with its checksum. */
-#define SEAL_SIZE sizeof(uint32_t)
-
 /* A value being written. When something does not fit, `full` is set and nothing more is written. */
 struct sink {
     uint8_t *p;
@@ -19,32 +16,37 @@ struct sink {
     bool full;
 };
 
-/* Leaves room for the checksum. */
 struct sink sink_over(void *out, size_t cap);
 void sink_u8(struct sink *s, unsigned v);
+void sink_u16(struct sink *s, unsigned v);
 void sink_u32(struct sink *s, uint32_t v);
 void sink_u64(struct sink *s, uint64_t v);
+/* Bytes written, 0 when they did not fit. */
+size_t sink_length(const struct sink *s);
+void sink_bytes(struct sink *s, const void *p, size_t n);
 /* A text of at most 4 GiB behind its length. */
 void sink_text(struct sink *s, struct slice text);
 
 /* A value being read. What lies behind the end, or out of range, is zero and sets `bad`. */
-struct source {
+struct value_reader {
     const uint8_t *p;
     size_t n;
     bool bad;
 };
 
-/* Begins behind the checksum; value.n is at least SEAL_SIZE. */
-struct source source_over(struct slice value);
+struct value_reader reader_over(struct slice value);
 /* A number in one byte that must lie below `end`. */
-unsigned source_below(struct source *s, unsigned end);
-uint32_t source_u32(struct source *s);
-uint64_t source_u64(struct source *s);
+unsigned reader_below(struct value_reader *s, unsigned end);
+unsigned reader_u16(struct value_reader *s);
+uint32_t reader_u32(struct value_reader *s);
+uint64_t reader_u64(struct value_reader *s);
+/* The next n bytes. */
+struct slice reader_bytes(struct value_reader *s, size_t n);
 /* A text of at most max bytes, within the value. */
-struct slice source_text(struct source *s, size_t max);
+struct slice reader_text(struct value_reader *s, size_t max);
 /* A text into an array of cap bytes, terminated. */
-void source_string(struct source *s, char *out, size_t cap);
+void reader_string(struct value_reader *s, char *out, size_t cap);
 /* Was everything in order, and is nothing left? */
-bool source_done(const struct source *s);
+bool reader_done(const struct value_reader *s);
 
 #endif

@@ -14,7 +14,7 @@ static int check_tenant(const struct directory_view *v, struct slice key, struct
 
 static int check_domain(const struct directory_view *v, struct slice key, struct slice value, struct error *e)
 {
-    size_t n = domain_claims(key, value);
+    size_t n = domain_claims(value);
 
     for (size_t i = 0; i < n; i++)
         if (domain_claim_at(value, i).tenant >= directory_tenants(v))
@@ -50,33 +50,41 @@ static unsigned claimed_bits(const struct mailbox_record *r, char kind, struct s
 }
 
 /* The copy of a mailbox's settings in each claim decides who may send: it must be the mailbox's own. */
+static int check_claim(const struct directory_view *v, const struct identity_entry *entry, uint32_t i, struct error *e)
+{
+    struct mailbox_record record;
+    struct mailbox_ref ref;
+
+    if (!identity_claim_read(entry->claims + i * IDENTITY_CLAIM_SIZE, entry->tenant, &ref) ||
+        directory_mailbox(v, entry->tenant, &ref.id, &record) != DIRECTORY_FOUND)
+        return error_set(e, "%.*s belongs to a mailbox that does not exist", SLICE_ARG(entry->text));
+    if (ref.smtp_auth != record.smtp_auth || ref.basic_smtp != record.basic_smtp ||
+        ref.recipient_type != record.recipient_type || ref.restricted != ((record.knows & MAILBOX_RESTRICTED) != 0) ||
+        ref.identity != claimed_bits(&record, entry->kind, entry->text))
+        return error_set(e, "%.*s does not say what its mailbox says", SLICE_ARG(entry->text));
+    return 0;
+}
+
+/* The key must be the hash of the identities in the value, else nobody finds them. */
 static int check_identity(const struct directory_view *v, struct slice key, struct slice value, struct error *e)
 {
-    size_t n = identity_claims(key, value);
-    struct mailbox_record record;
-    struct slice indexed;
-    struct mailbox_ref ref;
-    struct slice text;
-    uint32_t tenant;
-    char kind;
+    struct identity_entry entry;
+    uint64_t hash;
 
-    if (n == 0 || !identity_key_read(key, &tenant, &kind, &text))
+    if (key.n != sizeof hash || value.n == 0)
         return error_set(e, "a record is damaged");
-    if (directory_index_find(&v->index, key, &indexed) && (indexed.p != value.p || indexed.n != value.n))
-        return error_set(e, "%.*s is somewhere else by the index", SLICE_ARG(text));
-    for (size_t i = 0; i < n; i++) {
-        const char *claim = value.p + value.n - (n - i) * IDENTITY_CLAIM_SIZE;
+    memcpy(&hash, key.p, sizeof hash);
+    while (identity_next(&value, &entry)) {
+        struct directory_key again = identity_key(entry.tenant, entry.kind, entry.text);
 
-        if (!identity_claim_read((const uint8_t *)claim, tenant, &ref) ||
-            directory_mailbox(v, tenant, &ref.id, &record) != DIRECTORY_FOUND)
-            return error_set(e, "%.*s belongs to a mailbox that does not exist", SLICE_ARG(text));
-        if (ref.smtp_auth != record.smtp_auth || ref.basic_smtp != record.basic_smtp ||
-            ref.recipient_type != record.recipient_type ||
-            ref.restricted != ((record.knows & MAILBOX_RESTRICTED) != 0) ||
-            ref.identity != claimed_bits(&record, kind, text))
-            return error_set(e, "%.*s does not say what its mailbox says", SLICE_ARG(text));
+        if (entry.n == 0 ||
+            hash != identity_hash(&v->generation->file->identities, (struct slice){(const char *)again.b, again.n}))
+            return error_set(e, "%.*s stands in another's place", SLICE_ARG(entry.text));
+        for (uint32_t i = 0; i < entry.n; i++)
+            if (check_claim(v, &entry, i, e) != 0)
+                return -1;
     }
-    return 0;
+    return value.n == 0 ? 0 : error_set(e, "a record is damaged");
 }
 
 static int check_right(const struct directory_view *v, struct slice key, struct slice value, struct error *e)
@@ -85,7 +93,7 @@ static int check_right(const struct directory_view *v, struct slice key, struct 
     uint32_t tenant;
     unsigned bits;
 
-    if (!right_key_read(key, &tenant, &trustee, &target) || !rights_decode(key, value, &bits))
+    if (!right_key_read(key, &tenant, &trustee, &target) || !rights_decode(value, &bits))
         return error_set(e, "a record is damaged");
     return tenant < directory_tenants(v) ? 0 : error_set(e, "a right belongs to a tenant that does not exist");
 }
@@ -144,7 +152,7 @@ int directory_verify(const char *path, struct directory_totals *totals, struct e
         goto out;
     }
     totals->generation = directory_view_generation(v);
-    totals->bytes = v->generation->bytes;
+    totals->bytes = v->generation->file->size;
     result = check_tables(v, totals, e);
     directory_view_put(d, v);
 out:

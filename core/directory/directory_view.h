@@ -3,28 +3,21 @@
 #define POSTERN_DIRECTORY_VIEW_H
 
 #include "core/directory/directory_file.h"
-#include "core/directory/directory_index.h"
 
-/* A generation in use: file and facts, and the views on it that nobody holds at the moment. */
+/* A generation in use: file and facts. */
 struct generation {
     uint64_t number;
-    uint64_t serial;   /* no other one of this process has it; from 1 on */
-    uint64_t checksum; /* of the file, as in the manifest */
-    uint64_t bytes;    /* its size */
     struct directory_file *file;
     struct tenant_facts *tenants;
     struct tenant_domain *domains; /* of each tenant */
     uint32_t tenants_n;
-    unsigned held;               /* views given out; under the directory's lock */
-    struct directory_view *free; /* under the directory's lock */
-    struct generation *next;     /* retired ones, waiting for their last view */
+    unsigned held;           /* views given out; under the directory's lock */
+    struct generation *next; /* retired ones, waiting for their last view */
 };
 
 struct directory_view {
     struct generation *generation;
     MDB_txn *txn; /* lives as long as the view: the file never changes, so there is nothing to renew */
-    struct directory_index index;
-    struct directory_view *next;
 };
 
 /* A tenant's index is never given to another, so one that was forgotten leaves its place behind, with a name that none

@@ -6,12 +6,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define FORMAT_WORD "postern-directory"
 #define FILE_PREFIX "directory-"
 #define FILE_SUFFIX ".mdb"
 #define FILE_DIGITS 10
-/* Keeps the manifest's checksum apart from those of records and files. */
-#define MANIFEST_SEED UINT64_C(0x6d616e6966657374)
 
 void manifest_file_name(uint64_t generation, char out[MANIFEST_FILE_MAX])
 {
@@ -73,18 +70,30 @@ static int wrong_line(const char *word, const char *expected, struct error *e)
     return error_set(e, "line \"%s\" is missing or malformed (expected %s)", word, expected);
 }
 
-/* The first line alone may differ in a newer format, so it is looked at before anything else. */
-static int parse_format(struct slice *text, struct error *e)
+unsigned manifest_format(struct slice text)
 {
     unsigned long long format;
     struct slice value;
 
-    if (!take_line(text, SLICE(FORMAT_WORD), &value) || !slice_to_u64(value, UINT32_MAX, &format))
-        return wrong_line(FORMAT_WORD, "the format's number", e);
-    if (format < MANIFEST_FORMAT_OLDEST || format > MANIFEST_FORMAT)
-        return error_set(
-            e, "is of format %llu, this program reads up to format %u: upgrade it, or let its own mirror write anew",
-            format, MANIFEST_FORMAT);
+    return take_line(&text, SLICE(MANIFEST_FORMAT_WORD), &value) && slice_to_u64(value, UINT32_MAX, &format)
+               ? (unsigned)format
+               : 0;
+}
+
+/* The first line alone is the same in all formats, so it is looked at before anything else. */
+static int parse_format(struct slice *text, struct error *e)
+{
+    unsigned format = manifest_format(*text);
+    struct slice value;
+
+    if (format == 0)
+        return wrong_line(MANIFEST_FORMAT_WORD, "the format's number, from 1", e);
+    if (format > MANIFEST_FORMAT)
+        return error_set(e, "is of format %u, and this program reads format %u: upgrade it", format, MANIFEST_FORMAT);
+    if (format < MANIFEST_FORMAT)
+        return error_set(e, "is of format %u, of an older postern: \"postern-mirror rebuild\" makes format %u of it",
+                         format, MANIFEST_FORMAT);
+    (void)take_line(text, SLICE(MANIFEST_FORMAT_WORD), &value);
     return 0;
 }
 
@@ -102,7 +111,7 @@ static int parse_end(struct slice *text, struct error *e)
     if (!slice_starts_with(end, word) || !hex_u64((struct slice){end.p + word.n, 16}, &sum))
         return wrong_line("end", "the manifest's checksum; it may be cut", e);
     text->n -= line;
-    if (sum != checksum64(MANIFEST_SEED, text->p, text->n))
+    if (sum != checksum_slice(*text))
         return error_set(e, "has a wrong checksum: it is damaged or was edited by hand");
     return 0;
 }
@@ -110,7 +119,7 @@ static int parse_end(struct slice *text, struct error *e)
 static int parse_file(struct slice *text, struct manifest *m, struct error *e)
 {
     unsigned long long number;
-    struct slice value;
+    struct slice value, half;
 
     if (!take_line(text, SLICE("generation"), &value) || !slice_to_u64(value, UINT64_MAX, &number) || number == 0)
         return wrong_line("generation", "a number of at least 1", e);
@@ -123,6 +132,9 @@ static int parse_file(struct slice *text, struct manifest *m, struct error *e)
     m->size = number;
     if (!take_line(text, SLICE("checksum"), &value) || !hex_u64(value, &m->checksum))
         return wrong_line("checksum", "16 hexadecimal digits", e);
+    if (!take_line(text, SLICE("identities"), &value) || !slice_cut(value, ' ', &half, &value) ||
+        !hex_u64(half, &m->identities.k[0]) || !hex_u64(value, &m->identities.k[1]))
+        return wrong_line("identities", "twice 16 hexadecimal digits", e);
     return 0;
 }
 
@@ -243,8 +255,10 @@ int manifest_text(const struct manifest *m, struct buf *out, struct error *e)
     char file[MANIFEST_FILE_MAX];
 
     manifest_file_name(m->generation, file);
-    buf_addf(out, FORMAT_WORD " %u\ngeneration %" PRIu64 "\nfile %s\nsize %" PRIu64 "\nchecksum %016" PRIx64 "\n",
+    buf_addf(out,
+             MANIFEST_FORMAT_WORD " %u\ngeneration %" PRIu64 "\nfile %s\nsize %" PRIu64 "\nchecksum %016" PRIx64 "\n",
              MANIFEST_FORMAT, m->generation, file, m->size, m->checksum);
+    buf_addf(out, "identities %016" PRIx64 " %016" PRIx64 "\n", m->identities.k[0], m->identities.k[1]);
     for (uint32_t i = 0; i < m->tenants_n; i++) {
         const struct manifest_tenant *t = &m->tenants[i];
 
@@ -255,6 +269,6 @@ int manifest_text(const struct manifest *m, struct buf *out, struct error *e)
         buf_add_char(out, '\n');
         add_parts(out, t);
     }
-    buf_addf(out, "end %016" PRIx64 "\n", checksum64(MANIFEST_SEED, out->p, out->n));
+    buf_addf(out, "end %016" PRIx64 "\n", checksum_slice(buf_slice(out)));
     return out->full ? error_set(e, "the directory's manifest would be larger than %zu bytes", out->cap) : 0;
 }

@@ -1,31 +1,33 @@
 /*
  * The manifest: the text file "current" of the directory's folder, which names the generation that counts.
  *
- *     postern-directory 3
+ *     postern-directory 4
  *     generation 12
  *     file directory-0000000012.mdb
  *     size 491520
  *     checksum 6f1d0c2b9a8e7f54
+ *     identities 0011223344556677 8899aabbccddeeff
  *     tenant 0 1790000000 contoso exchange-online
  *     part organization 1790000000 exchange-online
  *     end 0123456789abcdef
  *
- * One "tenant" line for each: index, time of its settings (wall clock, seconds; 0: never), name, source (the rest of
- * the line). Behind it one "part" line for each part that was ever mirrored, in the order of enum mirrored_part: its
- * word, its time, its source. The last line is the checksum of all lines before it. It is replaced whole, by rename,
- * never changed in place.
+ * "checksum" is XXH3 of the whole file (core/base/checksum.h), "identities" the key of the hash by which its identities
+ * are found (core/directory/directory_record.h). One "tenant" line for each: index, time of its settings (wall clock,
+ * seconds; 0: never), name, source (the rest of the line). Behind it one "part" line for each part that was ever
+ * mirrored, in the order of enum mirrored_part: its word, its time, its source. The last line is the checksum (XXH3) of
+ * all lines before it. It is replaced whole, by rename, never changed in place.
  */
 #ifndef POSTERN_MANIFEST_H
 #define POSTERN_MANIFEST_H
 
 #include "core/base/buf.h"
+#include "core/base/hash.h"
 #include "core/directory/directory.h"
 
 #define MANIFEST_NAME "current"
-/* Format 1 was without restricted mailboxes (core/directory/directory_record.h), format 2 without parts; both are still
- * read. */
-#define MANIFEST_FORMAT 3u
-#define MANIFEST_FORMAT_OLDEST 1u
+/* Of the manifest, its file, and the records in it. Older ones are rebuilt (mirror/build/old_format.h). */
+#define MANIFEST_FORMAT 4u
+#define MANIFEST_FORMAT_WORD "postern-directory"
 /* "directory-", ten digits or more, ".mdb". */
 #define MANIFEST_FILE_MAX 48
 /* More tenants than any relay has; it bounds the manifest to MANIFEST_MAX bytes. */
@@ -44,9 +46,10 @@ struct manifest_tenant {
 };
 
 struct manifest {
-    uint64_t generation;          /* at least 1 */
-    uint64_t size;                /* of the file, bytes */
-    uint64_t checksum;            /* of the file: core/base/checksum.h */
+    uint64_t generation; /* at least 1 */
+    uint64_t size;       /* of the file, bytes */
+    uint64_t checksum;   /* of the file: core/base/checksum.h */
+    struct hash_secret identities;
     char file[MANIFEST_FILE_MAX]; /* always manifest_file_name(generation) */
     uint32_t tenants_n;
     struct manifest_tenant *tenants; /* by index; freed by manifest_free */
@@ -54,10 +57,13 @@ struct manifest {
 
 /*
  * Reads a manifest's text, which must outlive *out. 0; -1 with e for anything that manifest_text would not have
- * written: an older program says so about a newer format.
+ * written, other formats among it.
  */
 int manifest_parse(struct slice text, struct manifest *out, struct error *e);
 void manifest_free(struct manifest *m);
+
+/* The format that its first line says; 0: it is no manifest. */
+unsigned manifest_format(struct slice text);
 
 /* Writes the text of m (m->file is ignored) to out, which has room for MANIFEST_MAX bytes. -1 when it does not fit. */
 int manifest_text(const struct manifest *m, struct buf *out, struct error *e);

@@ -9,7 +9,6 @@
 
 static struct config_ref *config_ref_new(struct config *config)
 {
-    static atomic_uint_least64_t numbers;
     struct config_ref *ref = calloc(1, sizeof *ref);
 
     if (ref == NULL) {
@@ -18,7 +17,6 @@ static struct config_ref *config_ref_new(struct config *config)
     }
     ref->config = config;
     atomic_init(&ref->references, 1);
-    ref->number = atomic_fetch_add(&numbers, 1) + 1;
     return ref;
 }
 
@@ -197,10 +195,13 @@ void engine_complain(struct engine *engine, struct complaint *c, const char *tex
 
 static void tick_directory(struct engine *engine)
 {
+    uint64_t before = directory_generation(engine->directory);
     struct error e;
     int result = directory_refresh(engine->directory, &e);
 
     if (result < 0) {
+        if (directory_generation(engine->directory) != before)
+            atomic_fetch_add(&engine->epoch, 1); /* there is none any more */
         engine_complain(engine, &engine->directory_trouble, e.text);
         return;
     }
@@ -376,7 +377,6 @@ void engine_session_renew(struct engine_session *session)
     if (session->epoch == epoch && session->config != NULL)
         return;
     engine_session_rest(session);
-    domains_forget(&session->domains);
     session->config = config_ref_take(session->engine);
     session->view = directory_view_get(session->engine->directory);
     /* There was no memory for a view, and the next decision looks again. */

@@ -224,10 +224,6 @@ static struct decide_context context_of(struct engine_session *session)
 
     return (struct decide_context){.config = session->config->config,
                                    .view = session->view,
-                                   .stamp = {.config = session->config->number,
-                                             .directory = directory_view_serial(session->view),
-                                             .secret = state_secret(engine->state)->k[0]},
-                                   .domains = &session->domains,
                                    .counters = state_counters(engine->state),
                                    .blocks = state_blocks(engine->state),
                                    .secret = state_secret(engine->state),

@@ -2,7 +2,6 @@
 #ifndef POSTERN_ENGINE_PARTS_H
 #define POSTERN_ENGINE_PARTS_H
 
-#include "core/directory/domain_cache.h"
 #include "core/engine/engine.h"
 #include "core/journal/journal.h"
 #include "core/notice/alert.h"
@@ -20,7 +19,6 @@
 struct config_ref {
     struct config *config;
     atomic_uint_least64_t references;
-    uint64_t number; /* no other one of this process has it; from 1 on */
 };
 
 struct complaint {
@@ -57,7 +55,6 @@ struct engine_session {
     struct config_ref *config;
     struct directory_view *view;
     struct verdict verdict;
-    struct domain_cache domains; /* of this view */
     char line[LOG_LINE_MAX];
 };
 

@@ -1,8 +1,5 @@
 #include "mirror/build/builder.h"
 
-#include "core/base/clock.h"
-#include "core/directory/directory_index.h"
-
 #include <lmdb.h>
 
 #include <stdlib.h>
@@ -11,10 +8,8 @@
 #define BATCH_BYTES ((size_t)8 * 1024 * 1024)
 #define BATCH_ENTRIES 20000u
 
-/*
- * Before each batch the map has so much room behind the last page: more than a batch, and a value of 100 MiB behind it,
- * can need, so that MDB_MAP_FULL cannot come.
- */
+/* Before each batch the map has so much room behind the last page, more than a batch can need: MDB_MAP_FULL cannot
+ * come. */
 #define HEADROOM ((uint64_t)256 * 1024 * 1024)
 
 struct builder {
@@ -32,8 +27,7 @@ static int failed(struct error *e, const char *what, int code)
     return error_set(e, "the new directory file: LMDB cannot %s: %s", what, mdb_strerror(code));
 }
 
-/* more: bytes of a value that is put beside a batch's. */
-static int begin_batch(struct builder *b, uint64_t more, struct error *e)
+static int begin_batch(struct builder *b, struct error *e)
 {
     MDB_envinfo info;
     MDB_stat stat;
@@ -41,8 +35,8 @@ static int begin_batch(struct builder *b, uint64_t more, struct error *e)
 
     if ((code = mdb_env_info(b->env, &info)) != 0 || (code = mdb_env_stat(b->env, &stat)) != 0)
         return failed(e, "look at it", code);
-    if ((info.me_last_pgno + 1) * (uint64_t)stat.ms_psize + HEADROOM + more > b->map_size) {
-        b->map_size = 2 * b->map_size + more;
+    if ((info.me_last_pgno + 1) * (uint64_t)stat.ms_psize + HEADROOM > b->map_size) {
+        b->map_size *= 2;
         if ((code = mdb_env_set_mapsize(b->env, b->map_size)) != 0)
             return failed(e, "enlarge its map", code);
     }
@@ -73,12 +67,13 @@ int builder_make(const char *path, struct builder **out, struct error *e)
     if (b == NULL)
         return error_set(e, "out of memory");
     b->map_size = 2 * HEADROOM;
-    if ((code = mdb_env_create(&b->env)) != 0 || (code = mdb_env_set_maxdbs(b->env, TABLES + 1)) != 0 ||
+    if ((code = mdb_env_create(&b->env)) != 0 || (code = mdb_env_set_maxdbs(b->env, TABLES)) != 0 ||
         (code = mdb_env_set_mapsize(b->env, b->map_size)) != 0 || (code = mdb_env_open(b->env, path, flags, 0640)) != 0)
         (void)failed(e, "make it", code);
-    else if (begin_batch(b, 0, e) == 0) {
+    else if (begin_batch(b, e) == 0) {
         for (int i = 0; i < TABLES && code == 0; i++)
-            code = mdb_dbi_open(b->txn, directory_table_names[i], MDB_CREATE, &b->dbi[i]);
+            code = mdb_dbi_open(b->txn, directory_table_names[i],
+                                MDB_CREATE | (i == TABLE_IDENTITIES ? MDB_INTEGERKEY : 0), &b->dbi[i]);
         if (code == 0) {
             *out = b;
             return 0;
@@ -105,7 +100,7 @@ int builder_append(struct builder *b, enum directory_table table, struct slice k
     MDB_val k = {key.n, (void *)key.p}, v = {value.n, (void *)value.p};
     int code;
 
-    if ((b->bytes > BATCH_BYTES || b->batch >= BATCH_ENTRIES) && (end_batch(b, e) != 0 || begin_batch(b, 0, e) != 0))
+    if ((b->bytes > BATCH_BYTES || b->batch >= BATCH_ENTRIES) && (end_batch(b, e) != 0 || begin_batch(b, e) != 0))
         return -1;
     code = mdb_put(b->txn, b->dbi[table], &k, &v, MDB_APPEND);
     if (code != 0)
@@ -131,36 +126,18 @@ uint64_t builder_entries(const struct builder *b, enum directory_table table)
     return b->entries[table];
 }
 
-static int fill_index(struct builder *b, void *memory)
+int builder_walk(struct builder *b, enum directory_table table, builder_visit *visit, void *arg, struct error *e)
 {
-    struct directory_index_maker m;
     MDB_cursor *cursor;
     MDB_val key, value;
-    int code = mdb_cursor_open(b->txn, b->dbi[TABLE_IDENTITIES], &cursor);
+    int code = mdb_cursor_open(b->txn, b->dbi[table], &cursor), result = 0;
 
     if (code != 0)
-        return code;
-    directory_index_begin(&m, memory, b->entries[TABLE_IDENTITIES], clock_wall_ns());
-    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-        directory_index_add(&m, (struct slice){key.mv_data, key.mv_size}, (struct slice){value.mv_data, value.mv_size});
+        return failed(e, "read it", code);
+    while (result == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        result = visit(arg, (struct slice){key.mv_data, key.mv_size}, (struct slice){value.mv_data, value.mv_size}, e);
     mdb_cursor_close(cursor);
-    return code == MDB_NOTFOUND ? 0 : code;
-}
-
-/* When all else is written, since it says where that lies. */
-static int add_index(struct builder *b, struct error *e)
-{
-    size_t n = directory_index_size(b->entries[TABLE_IDENTITIES]);
-    MDB_val key = {sizeof DIRECTORY_INDEX_KEY - 1, (void *)DIRECTORY_INDEX_KEY}, value = {n, NULL};
-    MDB_dbi dbi;
-    int code;
-
-    if (begin_batch(b, n, e) != 0)
-        return -1;
-    if ((code = mdb_dbi_open(b->txn, DIRECTORY_INDEX_TABLE, MDB_CREATE, &dbi)) != 0 ||
-        (code = mdb_put(b->txn, dbi, &key, &value, MDB_RESERVE)) != 0 || (code = fill_index(b, value.mv_data)) != 0)
-        return failed(e, "add its index", code);
-    return end_batch(b, e);
+    return result == 0 && code != MDB_NOTFOUND ? failed(e, "read it", code) : result;
 }
 
 int builder_finish(struct builder *b, uint64_t *size, struct error *e)
@@ -169,7 +146,7 @@ int builder_finish(struct builder *b, uint64_t *size, struct error *e)
     MDB_stat stat;
     int code;
 
-    if (end_batch(b, e) != 0 || add_index(b, e) != 0)
+    if (end_batch(b, e) != 0)
         return -1;
     if ((code = mdb_env_info(b->env, &info)) != 0 || (code = mdb_env_stat(b->env, &stat)) != 0)
         return failed(e, "look at it", code);

@@ -16,8 +16,8 @@ int gather_open(const char *folder, struct gathered **out, struct error *e)
         error_set(e, "no memory to gather what the files say");
         goto failed;
     }
-    for (size_t i = 0; i < STAGES; i++)
-        if (stage_open(folder, i == 0 ? NULL : g->stages[0], &g->stages[i], e) != 0)
+    for (size_t i = 0; i < SHEETS; i++)
+        if (sheet_open(folder, i == 0 ? NULL : g->sheets[0], &g->sheets[i], e) != 0)
             goto failed;
     if (rights_open(&g->rights, e) != 0)
         goto failed;
@@ -32,8 +32,8 @@ void gather_close(struct gathered *g)
 {
     if (g == NULL)
         return;
-    for (size_t i = 0; i < STAGES; i++)
-        stage_close(g->stages[i]);
+    for (size_t i = 0; i < SHEETS; i++)
+        sheet_close(g->sheets[i]);
     rights_close(g->rights);
     free(g->proxies);
     free(g->policies);
@@ -111,16 +111,16 @@ struct gather_mark gather_mark(const struct gathered *g)
 
     memcpy(mark.rows, g->rows, sizeof mark.rows);
     memcpy(mark.bad_rows, g->bad_rows, sizeof mark.bad_rows);
-    for (size_t i = 0; i < STAGES; i++)
-        mark.staged[i] = stage_count(g->stages[i]);
+    for (size_t i = 0; i < SHEETS; i++)
+        mark.sheet_rows[i] = sheet_count(g->sheets[i]);
     return mark;
 }
 
 void gather_rewind(struct gathered *g, const struct gather_mark *mark)
 {
     memcpy(g->rows, mark->rows, sizeof g->rows);
-    for (size_t i = 0; i < STAGES; i++)
-        stage_cut(g->stages[i], mark->staged[i]);
+    for (size_t i = 0; i < SHEETS; i++)
+        sheet_cut(g->sheets[i], mark->sheet_rows[i]);
     rights_cut(g->rights, mark->rights);
     g->n_policies = mark->policies;
     g->n_domains = mark->domains;

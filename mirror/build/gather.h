@@ -7,11 +7,11 @@
 
 #include "mirror/build/address_set.h"
 #include "mirror/build/rights.h"
-#include "mirror/build/stage.h"
+#include "mirror/build/sheet.h"
 #include "mirror/read/cmdlet.h"
 #include "mirror/read/remarks.h"
 
-enum stage_of { STAGE_SETTINGS, STAGE_DETAILS, STAGE_POLICIES, STAGES };
+enum sheet_of { SHEET_SETTINGS, SHEET_DETAILS, SHEET_POLICIES, SHEETS };
 
 /* More names of either kind than any tenant has: a bound, not a limit. */
 #define GATHER_POLICIES_MAX 4096
@@ -33,7 +33,7 @@ struct accepted {
 struct gathered {
     unsigned kinds; /* bit 1 << enum kind: a file of that kind was read */
     size_t rows[KINDS];
-    struct stage *stages[STAGES];
+    struct sheet *sheets[SHEETS];
     struct rights *rights;
     bool on_behalf; /* GrantSendOnBehalfTo was there, and no row hid it behind a type's name */
     bool on_behalf_unknown;
@@ -101,7 +101,7 @@ bool gather_restricts(const struct gathered *g, struct slice address);
  * Nothing may have been sorted in between.
  */
 struct gather_mark {
-    size_t rows[KINDS], staged[STAGES];
+    size_t rows[KINDS], sheet_rows[SHEETS];
     size_t rights, policies, domains, restricted;
     enum smtp_auth smtp_auth;
     enum tri security_defaults;

@@ -56,7 +56,7 @@ static bool is_gone(const struct row *row)
 }
 
 /* Is the row of a mailbox that can sign in? What is not is counted, and the first is said. */
-static bool is_mailbox(struct gathered *g, unsigned file, const struct row *row, struct staged *out)
+static bool is_mailbox(struct gathered *g, unsigned file, const struct row *row, struct sheet_row *out)
 {
     struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
     bool no_mailbox;
@@ -170,7 +170,7 @@ static int read_primary(const struct row *row, const struct address *marked, str
     return 0;
 }
 
-static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *row, struct staged *out,
+static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *row, struct sheet_row *out,
                           struct error *e)
 {
     const struct cell *cell = &row->cells[COLUMN_SMTP_AUTH_DISABLED];
@@ -178,7 +178,7 @@ static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *
     int said;
 
     if (kind == KIND_LIST) {
-        out->knows |= STAGED_SMTP_AUTH;
+        out->says |= SAYS_SMTP_AUTH;
         out->smtp_auth = SMTP_AUTH_ENABLED;
         return 0;
     }
@@ -188,7 +188,7 @@ static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *
     if (said < 0 || cell->kind == CELL_ABSENT)
         return row_error(row, COLUMN_SMTP_AUTH_DISABLED, "True, False or nothing", e);
     g->settings_own += said > 0;
-    out->knows |= STAGED_SMTP_AUTH;
+    out->says |= SAYS_SMTP_AUTH;
     out->smtp_auth = said == 0 ? SMTP_AUTH_INHERIT : disabled ? SMTP_AUTH_DISABLED : SMTP_AUTH_ENABLED;
     return 0;
 }
@@ -273,22 +273,22 @@ static int read_on_behalf(struct gathered *g, unsigned file, const struct row *r
     return 0;
 }
 
-static void note_known(struct gathered *g, unsigned file, const struct row *row, struct staged *out)
+static void note_known(struct gathered *g, unsigned file, const struct row *row, struct sheet_row *out)
 {
     static const struct {
         enum column column;
-        unsigned knows;
-    } plain[] = {{COLUMN_UPN, STAGED_UPN},
-                 {COLUMN_ALIAS, STAGED_ALIAS},
-                 {COLUMN_ACCOUNT, STAGED_ACCOUNT},
-                 {COLUMN_DISPLAY_NAME, STAGED_NAME},
-                 {COLUMN_TYPE, STAGED_TYPE}};
+        unsigned says;
+    } plain[] = {{COLUMN_UPN, SAYS_UPN},
+                 {COLUMN_ALIAS, SAYS_ALIAS},
+                 {COLUMN_ACCOUNT, SAYS_ACCOUNT},
+                 {COLUMN_DISPLAY_NAME, SAYS_NAME},
+                 {COLUMN_TYPE, SAYS_TYPE}};
 
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
         if (asked_for(row, plain[i].column))
-            out->knows |= plain[i].knows;
+            out->says |= plain[i].says;
     if (list_known(g, file, row, COLUMN_PROXIES, true))
-        out->knows |= STAGED_PROXIES;
+        out->says |= SAYS_PROXIES;
 }
 
 /* Sets a row aside that cannot be read: e says why. Returns 0. */
@@ -307,7 +307,7 @@ static bool is_remote(const struct row *row)
 }
 
 /* Who the row is about: id, and the addresses. 0, or -1 with e. */
-static int read_who(struct gathered *g, const struct row *row, struct staged *out, struct address *primary,
+static int read_who(struct gathered *g, const struct row *row, struct sheet_row *out, struct address *primary,
                     struct error *e)
 {
     struct address marked = {0};
@@ -319,7 +319,7 @@ static int read_who(struct gathered *g, const struct row *row, struct staged *ou
      */
     out->has_guid = guid > 0 && !is_remote(row);
     address_set_clear(g->proxies);
-    if ((out->knows & STAGED_PROXIES) != 0 && read_proxies(g, row, &marked, e) != 0)
+    if ((out->says & SAYS_PROXIES) != 0 && read_proxies(g, row, &marked, e) != 0)
         return -1;
     if (read_primary(row, &marked, primary, e) != 0)
         return -1;
@@ -329,8 +329,8 @@ static int read_who(struct gathered *g, const struct row *row, struct staged *ou
 
 int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
-    struct stage *stage = g->stages[kind == KIND_MAILBOX ? STAGE_DETAILS : STAGE_SETTINGS];
-    struct staged out = {.file = file, .place = row->place};
+    struct sheet *sheet = g->sheets[kind == KIND_MAILBOX ? SHEET_DETAILS : SHEET_SETTINGS];
+    struct sheet_row out = {.file = file, .place = row->place};
     struct buf packed = BUF_OVER(g->packed);
     struct address primary, upn;
     struct login alias, account;
@@ -345,7 +345,7 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
         return bad_row(g, kind, &why);
     }
     if (read_smtp_auth(g, kind, row, &out, &why) != 0) {
-        out.knows |= STAGED_SMTP_AUTH;
+        out.says |= SAYS_SMTP_AUTH;
         out.smtp_auth = SMTP_AUTH_UNKNOWN;
         (void)bad_row(g, kind, &why);
     }
@@ -360,12 +360,12 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     out.exchange = cell_text(&row->cells[COLUMN_EXCHANGE_GUID]);
     if (read_on_behalf(g, file, row, out.primary, e) != 0)
         return -1;
-    return stage_add(stage, &out, e);
+    return sheet_add(sheet, &out, e);
 }
 
 int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
-    struct staged out = {.file = file, .place = row->place, .knows = STAGED_POLICY};
+    struct sheet_row out = {.file = file, .place = row->place, .says = SAYS_POLICY};
 
     (void)kind;
     if (cell_guid(&row->cells[COLUMN_GUID], &out.id) <= 0)
@@ -378,5 +378,5 @@ int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const str
     for (size_t i = 0; i < out.policy.n; i++)
         if (is_control(out.policy.p[i]))
             return row_error(row, COLUMN_AUTH_POLICY, "a name without control characters", e);
-    return stage_add(g->stages[STAGE_POLICIES], &out, e);
+    return sheet_add(g->sheets[SHEET_POLICIES], &out, e);
 }

@@ -8,8 +8,8 @@ void merge_close(struct merge *m)
 {
     if (m == NULL)
         return;
-    free(m->moves);
-    free(m->moved_from);
+    free(m->moved.p);
+    free(m->gone.p);
     free(m);
 }
 
@@ -27,27 +27,23 @@ int merge_open(struct gathered *g, const struct writer *w, const struct tenant_f
         merge_close(m);
         return -1;
     }
-    merge_rewind(m);
     *out = m;
     return 0;
 }
 
-void merge_rewind(struct merge *m)
-{
-    for (size_t i = 0; i < STAGES; i++)
-        m->next[i] = 0;
-    m->stored_begun = m->stored_ended = false;
-    m->users_joined = 0;
-}
-
 size_t merge_users_without_mailbox(const struct merge *m)
 {
-    return stage_count(m->g->stages[STAGE_POLICIES]) - m->users_joined;
+    return sheet_count(m->g->sheets[SHEET_POLICIES]) - m->users_joined;
 }
 
-struct slice merge_names(const struct merge *m, enum stage_of stage)
+struct slice merge_names(const struct merge *m, enum sheet_of sheet)
 {
-    return m->has[stage] ? m->rows[stage].names : (struct slice){NULL, 0};
+    return m->has[sheet] ? m->rows[sheet].names : (struct slice){NULL, 0};
+}
+
+static int damaged(struct error *e)
+{
+    return error_set(e, "the directory holds a damaged mailbox; run \"postern-mirror verify\"");
 }
 
 /* The stored mailbox that the walk is at. 1, 0 at the end, -1 with e. */
@@ -59,10 +55,10 @@ static int stored_mailbox(struct merge *m, struct error *e)
         return 0;
     if (m->stored_begun && !m->stored_taken)
         return 1;
-    result = writer_next_mailbox(m->w, m->before->tenant, m->stored_begun ? &m->stored.id : NULL, &m->stored);
+    result = directory_next_mailbox(writer_before(m->w), m->before->tenant, m->stored_begun ? &m->stored.id : NULL,
+                                    &m->stored);
     if (result == DIRECTORY_DAMAGED)
-        return error_set(e, "the directory holds a damaged mailbox; run \"postern check\"");
-    trim_step(&m->trim, m->stored.primary.p);
+        return damaged(e);
     m->stored_begun = true;
     m->stored_taken = false;
     m->stored_ended = result != DIRECTORY_FOUND;
@@ -83,12 +79,12 @@ static int lowest_id(struct merge *m, struct mailbox_id *id, struct error *e)
         return -1;
     if (found > 0)
         *id = m->stored.id;
-    for (size_t i = STAGE_SETTINGS; i <= STAGE_DETAILS; i++) {
+    for (size_t i = SHEET_SETTINGS; i <= SHEET_DETAILS; i++) {
         struct mailbox_id other;
 
-        if (m->next[i] == stage_count(m->g->stages[i]))
+        if (m->next[i] == sheet_count(m->g->sheets[i]))
             continue;
-        other = stage_id(m->g->stages[i], m->next[i]);
+        other = sheet_id(m->g->sheets[i], m->next[i]);
         if (found == 0 || compare_ids(&other, id) < 0)
             *id = other;
         found = 1;
@@ -101,75 +97,125 @@ static int read_rows(struct merge *m, const struct mailbox_id *id, struct error 
 {
     size_t at;
 
-    for (size_t i = STAGE_SETTINGS; i <= STAGE_DETAILS; i++) {
-        struct stage *stage = m->g->stages[i];
+    for (size_t i = SHEET_SETTINGS; i <= SHEET_DETAILS; i++) {
+        struct sheet *sheet = m->g->sheets[i];
         struct mailbox_id here;
 
         m->has[i] = false;
-        if (m->next[i] == stage_count(stage))
+        if (m->next[i] == sheet_count(sheet))
             continue;
-        here = stage_id(stage, m->next[i]);
+        here = sheet_id(sheet, m->next[i]);
         m->has[i] = compare_ids(&here, id) == 0;
-        if (m->has[i] && stage_get(stage, m->next[i]++, &m->rows[i], e) != 0)
+        if (m->has[i] && sheet_get(sheet, m->next[i]++, &m->rows[i], e) != 0)
             return -1;
     }
-    m->has[STAGE_POLICIES] = stage_find_id(m->g->stages[STAGE_POLICIES], id, &at);
-    if (m->has[STAGE_POLICIES] && stage_get(m->g->stages[STAGE_POLICIES], at, &m->rows[STAGE_POLICIES], e) != 0)
+    m->has[SHEET_POLICIES] = sheet_find_id(m->g->sheets[SHEET_POLICIES], id, &at);
+    if (m->has[SHEET_POLICIES] && sheet_get(m->g->sheets[SHEET_POLICIES], at, &m->rows[SHEET_POLICIES], e) != 0)
         return -1;
     return 0;
 }
 
-static int by_new(const void *a, const void *b)
-{
-    return compare_ids(&((const struct move *)a)->to, &((const struct move *)b)->to);
-}
-
-static int by_old(const void *a, const void *b)
+static int by_id(const void *a, const void *b)
 {
     return compare_ids(a, b);
 }
 
-/* The record under which a mailbox of the exports was stored before its id changed. 1, 0 for none, -1 with e. */
-static int stored_elsewhere(const struct merge *m, const struct mailbox_id *id, struct mailbox_record *out,
-                            struct error *e)
+static int add_id(struct ids *ids, const struct mailbox_id *id, struct error *e)
 {
-    struct move key = {.to = *id};
-    const struct move *move = m->n_moves == 0 ? NULL : bsearch(&key, m->moves, m->n_moves, sizeof *m->moves, by_new);
+    if (ids->n == ids->cap) {
+        size_t cap = ids->cap == 0 ? 64 : ids->cap * 2;
+        struct mailbox_id *bigger = realloc(ids->p, cap * sizeof *bigger);
 
-    if (move == NULL || m->before == NULL)
+        if (bigger == NULL)
+            return error_set(e, "no memory for more than %zu mailboxes with other ids, or gone", ids->n);
+        ids->p = bigger;
+        ids->cap = cap;
+    }
+    ids->p[ids->n++] = *id;
+    return 0;
+}
+
+static bool is_listed(const struct merge *m, const struct mailbox_id *id)
+{
+    size_t ignored;
+
+    return sheet_find_id(m->g->sheets[SHEET_SETTINGS], id, &ignored) ||
+           sheet_find_id(m->g->sheets[SHEET_DETAILS], id, &ignored);
+}
+
+/*
+ * A mailbox of the exports that isn't stored under its id: under another one, that of its primary address? Not where
+ * that one is still in the exports: it has another address now. 1 with *out, 0 for none, -1 with e.
+ */
+static int stored_elsewhere(struct merge *m, struct mailbox_record *out, struct error *e)
+{
+    const struct sheet_row *row = &m->rows[m->has[SHEET_SETTINGS] ? SHEET_SETTINGS : SHEET_DETAILS];
+    struct mailbox_id old;
+
+    if (m->before == NULL || m->before->mailboxes == 0 || !merge_stored_primary(m, row->primary, &old) ||
+        is_listed(m, &old))
         return 0;
-    if (writer_get_mailbox(m->w, m->before->tenant, &move->from, out) != DIRECTORY_FOUND)
-        return error_set(e, "the directory holds a damaged mailbox; run \"postern check\"");
-    return 1;
+    if (directory_mailbox(writer_before(m->w), m->before->tenant, &old, out) != DIRECTORY_FOUND)
+        return damaged(e);
+    return add_id(&m->moved, &old, e) != 0 ? -1 : 1;
+}
+
+/* What was stored of the mailbox at which the walk is. */
+static int take_stored(struct merge *m, const struct mailbox_id *id, struct merged *out, struct error *e)
+{
+    int found;
+
+    out->had = m->before != NULL && !m->stored_ended && compare_ids(&m->stored.id, id) == 0;
+    if (out->had) {
+        out->before = m->stored;
+        m->stored_taken = true;
+        return 0;
+    }
+    found = stored_elsewhere(m, &out->before, e);
+    out->had = out->moved = found > 0;
+    return found < 0 ? -1 : 0;
+}
+
+/* Those that go, when all that stay have been seen, and it is known which of them only have another id. */
+static int next_gone(struct merge *m, struct merged *out, struct error *e)
+{
+    const struct mailbox_id *id;
+
+    if (!m->listed_ended && m->moved.n > 0)
+        qsort(m->moved.p, m->moved.n, sizeof *m->moved.p, by_id);
+    m->listed_ended = true;
+    if (m->gone_next == m->gone.n)
+        return 0;
+    id = &m->gone.p[m->gone_next++];
+    for (size_t i = 0; i < SHEETS; i++)
+        m->has[i] = false;
+    out->had = true;
+    out->moved = m->moved.n > 0 && bsearch(id, m->moved.p, m->moved.n, sizeof *id, by_id) != NULL;
+    return directory_mailbox(writer_before(m->w), m->before->tenant, id, &out->before) == DIRECTORY_FOUND ? 1
+                                                                                                          : damaged(e);
 }
 
 int merge_next(struct merge *m, struct merged *out, struct error *e)
 {
+    bool complete = gather_lists_mailboxes(m->g);
     struct mailbox_id id;
-    bool listed;
-    int found = lowest_id(m, &id, e);
+    int found;
 
-    if (found <= 0)
-        return found;
     *out = (struct merged){0};
-    if (read_rows(m, &id, e) != 0)
-        return -1;
-    listed = m->has[STAGE_SETTINGS] || m->has[STAGE_DETAILS];
-    out->had = m->before != NULL && !m->stored_ended && compare_ids(&m->stored.id, &id) == 0;
-    if (out->had) {
-        out->before = m->stored;
-        m->stored_taken = true;
-    } else {
-        found = stored_elsewhere(m, &id, &out->before, e);
-        if (found < 0)
+    for (;;) {
+        found = m->listed_ended ? 0 : lowest_id(m, &id, e);
+        if (found < 0 || (found > 0 && read_rows(m, &id, e) != 0))
             return -1;
-        out->had = out->moved = found > 0;
+        if (found == 0)
+            return next_gone(m, out, e);
+        if (m->has[SHEET_SETTINGS] || m->has[SHEET_DETAILS] || !complete)
+            break;
+        m->stored_taken = true;
+        if (add_id(&m->gone, &id, e) != 0)
+            return -1;
     }
-    out->has = listed || !gather_lists_mailboxes(m->g);
-    if (!out->has) {
-        out->moved = m->n_moves > 0 && bsearch(&id, m->moved_from, m->n_moves, sizeof id, by_old) != NULL;
-        return 1;
-    }
-    m->users_joined += m->has[STAGE_POLICIES];
+    if (take_stored(m, &id, out, e) != 0)
+        return -1;
+    m->users_joined += m->has[SHEET_POLICIES];
     return merge_record(m, &id, out, e) != 0 ? -1 : 1;
 }

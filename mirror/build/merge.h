@@ -1,6 +1,6 @@
 /*
- * Lays what a run gathered beside what the directory holds, mailbox by mailbox in the order of their ids, and says what
- * each is to become. Only reads; walked twice: once to judge the run, once to write it.
+ * Lays what a run gathered beside what the directory holds, mailbox by mailbox, and says what each is to become: first
+ * those that will be there, in ascending order of their ids, then those that go. Only reads, and each of them once.
  */
 #ifndef POSTERN_MIRROR_MERGE_H
 #define POSTERN_MIRROR_MERGE_H
@@ -27,13 +27,11 @@ int merge_open(struct gathered *g, const struct writer *w, const struct tenant_f
                const char *const *paths, struct merge **out, struct error *e);
 void merge_close(struct merge *m);
 
-/* Begins the walk, or begins it again. */
-void merge_rewind(struct merge *m);
 /* 1 with *out, 0 at the end, -1 with e. */
 int merge_next(struct merge *m, struct merged *out, struct error *e);
 
 /* What else the mailbox that came last is called by in the exports: packed lists. */
-struct slice merge_names(const struct merge *m, enum stage_of stage);
+struct slice merge_names(const struct merge *m, enum sheet_of sheet);
 
 /* Rows of Get-User that belonged to no mailbox in the walk so far. */
 size_t merge_users_without_mailbox(const struct merge *m);

@@ -3,11 +3,11 @@
 #define POSTERN_MIRROR_MERGE_PRIVATE_H
 
 #include "mirror/build/merge.h"
-#include "mirror/build/trim.h"
 
-/* A mailbox whose id is another one than before: its Guid became known, or it was made anew under its address. */
-struct move {
-    struct mailbox_id to, from;
+/* Ids of mailboxes; in the order in which they came until they are sorted. */
+struct ids {
+    struct mailbox_id *p;
+    size_t n, cap;
 };
 
 struct merge {
@@ -16,22 +16,24 @@ struct merge {
     const struct tenant_facts *before; /* NULL: a new tenant */
     struct slice tenant_name;
     const char *const *paths;
-    struct move *moves;            /* sorted by `to` */
-    struct mailbox_id *moved_from; /* sorted */
-    size_t n_moves, moves_cap;
     /* the walk */
-    size_t next[STAGES];
-    struct trim trim;
+    size_t next[SHEETS];
     bool stored_begun, stored_taken, stored_ended;
     struct mailbox_record stored;
     size_t users_joined;
+    struct ids moved; /* stored ones whose mailbox has another id now: its Guid became known, or it was made anew */
+    struct ids gone;  /* stored ones that the exports no longer have */
+    bool listed_ended;
+    size_t gone_next;
     /* the mailbox that came last */
-    bool has[STAGES];
-    struct staged rows[STAGES];
+    bool has[SHEETS];
+    struct sheet_row rows[SHEETS];
     char packed[MAILBOX_PROXIES_MAX];
 };
 
-/* Gives every row its id and sorts the stages by id. */
+/* The stored mailbox with this primary address. */
+bool merge_stored_primary(const struct merge *m, struct slice primary, struct mailbox_id *id);
+/* Gives every row its id and sorts the sheets by id. */
 int merge_join(struct merge *m, struct error *e);
 /* Makes out->after from the rows and, when out->had, out->before. */
 int merge_record(struct merge *m, const struct mailbox_id *id, struct merged *out, struct error *e);

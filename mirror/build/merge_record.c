@@ -2,12 +2,12 @@
 #include "mirror/words.h"
 
 /* The row that says this of the mailbox: Get-Mailbox's first, which is where details are at home. NULL: none does. */
-static const struct staged *who_knows(const struct merge *m, unsigned what)
+static const struct sheet_row *who_says(const struct merge *m, unsigned what)
 {
-    static const enum stage_of order[] = {STAGE_DETAILS, STAGE_SETTINGS};
+    static const enum sheet_of order[] = {SHEET_DETAILS, SHEET_SETTINGS};
 
     for (size_t i = 0; i < 2; i++)
-        if (m->has[order[i]] && (m->rows[order[i]].knows & what) != 0)
+        if (m->has[order[i]] && (m->rows[order[i]].says & what) != 0)
             return &m->rows[order[i]];
     return NULL;
 }
@@ -30,11 +30,11 @@ static int merge_proxies(struct merge *m, struct merged *out, struct error *e)
     bool fits = true;
 
     address_set_clear(set);
-    if (who_knows(m, STAGED_PROXIES) == NULL) {
+    if (who_says(m, SAYS_PROXIES) == NULL) {
         fits = add_all(set, out->before.proxies);
     } else {
-        for (size_t i = STAGE_SETTINGS; i <= STAGE_DETAILS; i++)
-            if (m->has[i] && (m->rows[i].knows & STAGED_PROXIES) != 0)
+        for (size_t i = SHEET_SETTINGS; i <= SHEET_DETAILS; i++)
+            if (m->has[i] && (m->rows[i].says & SAYS_PROXIES) != 0)
                 fits = fits && add_all(set, m->rows[i].proxies);
     }
     address_set_pack(set, out->after.primary, &b);
@@ -47,7 +47,7 @@ static int merge_proxies(struct merge *m, struct merged *out, struct error *e)
 
 static int merge_policy(const struct merge *m, struct merged *out, struct error *e)
 {
-    const struct staged *user = m->has[STAGE_POLICIES] ? &m->rows[STAGE_POLICIES] : NULL;
+    const struct sheet_row *user = m->has[SHEET_POLICIES] ? &m->rows[SHEET_POLICIES] : NULL;
     struct mailbox_record *after = &out->after;
     const struct policy *policy;
 
@@ -95,30 +95,30 @@ static void merge_restricted(const struct merge *m, struct mailbox_record *after
 
 int merge_record(struct merge *m, const struct mailbox_id *id, struct merged *out, struct error *e)
 {
-    const struct staged *settings = m->has[STAGE_SETTINGS] ? &m->rows[STAGE_SETTINGS] : NULL;
-    const struct staged *details = m->has[STAGE_DETAILS] ? &m->rows[STAGE_DETAILS] : NULL;
-    const struct staged *says;
+    const struct sheet_row *settings = m->has[SHEET_SETTINGS] ? &m->rows[SHEET_SETTINGS] : NULL;
+    const struct sheet_row *details = m->has[SHEET_DETAILS] ? &m->rows[SHEET_DETAILS] : NULL;
+    const struct sheet_row *says;
     struct mailbox_record *after = &out->after;
 
     *after = out->before;
     after->id = *id;
     if (settings != NULL || details != NULL)
         after->primary = settings != NULL ? settings->primary : details->primary;
-    if (details != NULL || (settings != NULL && (settings->knows & STAGED_UPN) != 0))
+    if (details != NULL || (settings != NULL && (settings->says & SAYS_UPN) != 0))
         after->knows |= MAILBOX_KNOWS_DETAILS;
-    if (settings != NULL && (settings->knows & STAGED_SMTP_AUTH) != 0) {
+    if (settings != NULL && (settings->says & SAYS_SMTP_AUTH) != 0) {
         after->knows |= MAILBOX_KNOWS_SETTINGS;
         after->smtp_auth = settings->smtp_auth;
     }
-    if ((says = who_knows(m, STAGED_UPN)) != NULL)
+    if ((says = who_says(m, SAYS_UPN)) != NULL)
         after->upn = says->upn;
-    if ((says = who_knows(m, STAGED_ALIAS)) != NULL)
+    if ((says = who_says(m, SAYS_ALIAS)) != NULL)
         after->alias = says->alias;
-    if ((says = who_knows(m, STAGED_ACCOUNT)) != NULL)
+    if ((says = who_says(m, SAYS_ACCOUNT)) != NULL)
         after->account = says->account;
-    if ((says = who_knows(m, STAGED_NAME)) != NULL)
+    if ((says = who_says(m, SAYS_NAME)) != NULL)
         after->name = says->name;
-    if ((says = who_knows(m, STAGED_TYPE)) != NULL)
+    if ((says = who_says(m, SAYS_TYPE)) != NULL)
         after->recipient_type = says->recipient_type;
     out->has = true;
     if (merge_proxies(m, out, e) != 0)

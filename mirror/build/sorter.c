@@ -1,23 +1,21 @@
 #include "mirror/build/sorter.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
+#include "mirror/build/scratch.h"
+
 #include <stdlib.h>
-#include <unistd.h>
 
 /* What a run reads at once; grows for a record that is larger. */
 #define RUN_BUFFER ((size_t)128 * 1024)
 #define FIRST_ARENA ((size_t)64 * 1024)
 
-/* In front of each record, in memory and in the spool. */
-struct head {
+/* In front of each record, in memory and on disk. */
+struct record_head {
     uint32_t key_n, value_n;
 };
 
-/* A sorted part of the spool. */
-struct run {
-    uint64_t at, end; /* bytes of the spool that are still to be read */
+/* A sorted part of the scratch file. */
+struct sorted_run {
+    uint64_t at, end; /* bytes of the file that are still to be read */
     char *buffer;
     size_t cap, n, used; /* bytes in the buffer; of the records already taken */
     bool there;          /* key and value are the run's next record */
@@ -25,17 +23,17 @@ struct run {
 };
 
 struct sorter {
-    int folder, spool;
+    const char *folder;
+    struct scratch *scratch; /* NULL: all was in memory so far */
     size_t budget;
     char *arena; /* records, one behind the other */
     size_t arena_cap, arena_n;
     size_t *index; /* their places in the arena */
     size_t index_cap, index_n;
     size_t taken; /* of the index, when there are no runs */
-    uint64_t spool_n;
-    struct run *runs;
+    struct sorted_run *runs;
     size_t runs_n;
-    struct run *current; /* whose record was handed out last */
+    struct sorted_run *current; /* whose record was handed out last */
 };
 
 int sorter_compare(struct slice a, struct slice b)
@@ -48,14 +46,13 @@ int sorter_compare(struct slice a, struct slice b)
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
-int sorter_make(int folder, size_t budget, struct sorter **out, struct error *e)
+int sorter_make(const char *folder, size_t budget, struct sorter **out, struct error *e)
 {
     struct sorter *s = calloc(1, sizeof *s);
 
     if (s == NULL)
         return error_set(e, "out of memory");
     s->folder = folder;
-    s->spool = -1;
     s->budget = budget;
     *out = s;
     return 0;
@@ -67,8 +64,7 @@ void sorter_free(struct sorter *s)
         return;
     for (size_t i = 0; i < s->runs_n; i++)
         free(s->runs[i].buffer);
-    if (s->spool >= 0)
-        (void)close(s->spool);
+    scratch_close(s->scratch);
     free(s->runs);
     free(s->index);
     free(s->arena);
@@ -79,7 +75,7 @@ void sorter_free(struct sorter *s)
 
 static void record_at(const char *p, struct slice *key, struct slice *value)
 {
-    struct head head;
+    struct record_head head;
 
     memcpy(&head, p, sizeof head);
     *key = (struct slice){p + sizeof head, head.key_n};
@@ -106,91 +102,30 @@ static void sort_memory(struct sorter *s)
         qsort_r(s->index, s->index_n, sizeof *s->index, compare_places, s->arena);
 }
 
-/* ---- the spool ---- */
-
-static int open_spool(struct sorter *s, struct error *e)
+/* Moves what is in memory to the scratch file, as one more run. */
+static int spill(struct sorter *s, struct error *e)
 {
-    static const char name[] = ".next.spool";
+    struct sorted_run *runs = realloc(s->runs, (s->runs_n + 1) * sizeof *runs);
+    uint64_t from, at;
 
-    s->spool = openat(s->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (s->spool < 0) { /* not every filesystem has unnamed files */
-        (void)unlinkat(s->folder, name, 0);
-        s->spool = openat(s->folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (s->spool >= 0)
-            (void)unlinkat(s->folder, name, 0);
-    }
-    return s->spool < 0 ? error_set(e, "a file for sorting cannot be made: %s", strerror(errno)) : 0;
-}
-
-static int write_spool(struct sorter *s, const char *p, size_t n, struct error *e)
-{
-    while (n > 0) {
-        ssize_t done = pwrite(s->spool, p, n, (off_t)s->spool_n);
-
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return error_set(e, "the file for sorting cannot be written: %s", strerror(errno));
-        p += done;
-        n -= (size_t)done;
-        s->spool_n += (uint64_t)done;
-    }
-    return 0;
-}
-
-/* Writes the sorted records through a buffer. */
-static int write_records(struct sorter *s, char *buffer, struct error *e)
-{
-    size_t n = 0;
-
+    if (runs == NULL)
+        return error_set(e, "out of memory");
+    s->runs = runs;
+    if (s->scratch == NULL && scratch_open(s->folder, &s->scratch, e) != 0)
+        return -1;
+    from = scratch_size(s->scratch);
+    sort_memory(s);
     for (size_t i = 0; i < s->index_n; i++) {
         const char *record = s->arena + s->index[i];
         struct slice key, value;
-        size_t size;
 
         record_at(record, &key, &value);
-        size = sizeof(struct head) + key.n + value.n;
-        if (n + size > RUN_BUFFER) {
-            if (write_spool(s, buffer, n, e) != 0)
-                return -1;
-            n = 0;
-        }
-        if (size > RUN_BUFFER) {
-            if (write_spool(s, record, size, e) != 0)
-                return -1;
-            continue;
-        }
-        memcpy(buffer + n, record, size);
-        n += size;
+        if (scratch_add(s->scratch, (struct slice){record, sizeof(struct record_head) + key.n + value.n}, &at, e) != 0)
+            return -1;
     }
-    return write_spool(s, buffer, n, e);
-}
-
-/* Moves what is in memory to the spool, as one more run. */
-static int spill(struct sorter *s, struct error *e)
-{
-    struct run *runs = realloc(s->runs, (s->runs_n + 1) * sizeof *runs);
-    char *buffer = malloc(RUN_BUFFER);
-    uint64_t from = s->spool_n;
-    int result = -1;
-
-    if (runs != NULL)
-        s->runs = runs;
-    if (runs == NULL || buffer == NULL) {
-        (void)error_set(e, "out of memory");
-        goto out;
-    }
-    if (s->spool < 0 && open_spool(s, e) != 0)
-        goto out;
-    sort_memory(s);
-    if (write_records(s, buffer, e) != 0)
-        goto out;
-    s->runs[s->runs_n++] = (struct run){.at = from, .end = s->spool_n};
+    s->runs[s->runs_n++] = (struct sorted_run){.at = from, .end = scratch_size(s->scratch)};
     s->arena_n = s->index_n = 0;
-    result = 0;
-out:
-    free(buffer);
-    return result;
+    return 0;
 }
 
 /* ---- adding ---- */
@@ -214,7 +149,7 @@ static int grow(void **p, size_t *cap, size_t wanted, size_t size, struct error 
 
 int sorter_add(struct sorter *s, struct slice key, struct slice value, struct error *e)
 {
-    struct head head = {(uint32_t)key.n, (uint32_t)value.n};
+    struct record_head head = {(uint32_t)key.n, (uint32_t)value.n};
     size_t size = sizeof head + key.n + value.n;
     char *p;
 
@@ -236,8 +171,10 @@ int sorter_add(struct sorter *s, struct slice key, struct slice value, struct er
 /* ---- merging the runs ---- */
 
 /* Brings at least n unread bytes into the run's buffer. */
-static int fill(struct sorter *s, struct run *r, size_t n, struct error *e)
+static int fill(struct sorter *s, struct sorted_run *r, size_t n, struct error *e)
 {
+    size_t wanted;
+
     if (r->n - r->used >= n)
         return 0;
     memmove(r->buffer, r->buffer + r->used, r->n - r->used);
@@ -245,25 +182,18 @@ static int fill(struct sorter *s, struct run *r, size_t n, struct error *e)
     r->used = 0;
     if (n > r->cap && grow((void **)&r->buffer, &r->cap, n, 1, e) != 0)
         return -1;
-    while (r->n < n) {
-        size_t room = r->cap - r->n;
-        size_t wanted = r->end - r->at < room ? (size_t)(r->end - r->at) : room;
-        ssize_t got = wanted > 0 ? pread(s->spool, r->buffer + r->n, wanted, (off_t)r->at) : 0;
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return error_set(e, "the file for sorting cannot be read: %s", got < 0 ? strerror(errno) : "it was cut");
-        r->n += (size_t)got;
-        r->at += (uint64_t)got;
-    }
-    return 0;
+    wanted = r->end - r->at < r->cap - r->n ? (size_t)(r->end - r->at) : r->cap - r->n;
+    if (scratch_get(s->scratch, r->at, r->buffer + r->n, wanted, e) != 0)
+        return -1;
+    r->n += wanted;
+    r->at += wanted;
+    return r->n >= n ? 0 : error_set(e, "a scratch file was cut while it was read");
 }
 
 /* Makes the run's next record its current one. */
-static int advance(struct sorter *s, struct run *r, struct error *e)
+static int advance(struct sorter *s, struct sorted_run *r, struct error *e)
 {
-    struct head head;
+    struct record_head head;
     size_t size;
 
     r->there = r->at < r->end || r->used < r->n;
@@ -293,7 +223,7 @@ int sorter_sort(struct sorter *s, struct error *e)
     s->arena = NULL;
     s->index = NULL;
     for (size_t i = 0; i < s->runs_n; i++) {
-        struct run *r = &s->runs[i];
+        struct sorted_run *r = &s->runs[i];
 
         r->buffer = malloc(RUN_BUFFER);
         r->cap = RUN_BUFFER;
@@ -306,12 +236,12 @@ int sorter_sort(struct sorter *s, struct error *e)
 }
 
 /* A later run holds what was added later, so it wins among equal keys. */
-static struct run *least_run(struct sorter *s)
+static struct sorted_run *least_run(struct sorter *s)
 {
-    struct run *least = NULL;
+    struct sorted_run *least = NULL;
 
     for (size_t i = s->runs_n; i-- > 0;) {
-        struct run *r = &s->runs[i];
+        struct sorted_run *r = &s->runs[i];
 
         if (r->there && (least == NULL || sorter_compare(r->key, least->key) < 0))
             least = r;

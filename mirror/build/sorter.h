@@ -1,6 +1,6 @@
 /*
  * Sorts more records than memory holds: a record is a key and a value, both any bytes. What does not fit into the
- * budget is spooled, in sorted runs, to an unlinked file of the given folder, so that a killed program leaves nothing
+ * budget goes, in sorted runs, to a scratch file (mirror/build/scratch.h), so that a killed program leaves nothing
  * behind.
  *
  * Order: keys as memcmp has it (as LMDB), a key before those that it is a prefix of; of equal keys the last added
@@ -14,8 +14,8 @@
 
 struct sorter;
 
-/* budget: bytes of memory, about. The folder's descriptor must outlive the sorter. 0, or -1 with e. */
-int sorter_make(int folder, size_t budget, struct sorter **out, struct error *e);
+/* budget: bytes of memory, about. folder: for the scratch file; it must outlive the sorter. 0, or -1 with e. */
+int sorter_make(const char *folder, size_t budget, struct sorter **out, struct error *e);
 void sorter_free(struct sorter *s);
 
 /* Adds a copy of the record. 0, or -1 with e (no memory, disk full). */

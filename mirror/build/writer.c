@@ -1,6 +1,7 @@
 /* A run's beginning, its operations and its end. */
 #include "mirror/build/writer.h"
 
+#include "mirror/build/old_format.h"
 #include "mirror/build/writer_run.h"
 
 #include "core/base/clock.h"
@@ -11,19 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Memory for sorting; what is more goes to disk. Identities (in writer_merge.c) take as much again. */
-#define MAILBOX_BUDGET ((size_t)32 * 1024 * 1024)
+/* Memory for sorting domains; what is more goes to disk. */
 #define DOMAIN_BUDGET ((size_t)4 * 1024 * 1024)
-#define RIGHT_BUDGET ((size_t)16 * 1024 * 1024)
-
-static struct slice key_slice(const struct directory_key *key)
-{
-    return (struct slice){(const char *)key->b, key->n};
-}
 
 /* ---- beginning and end ---- */
 
@@ -136,26 +131,44 @@ static int reserve_tenants(struct writer *w, uint32_t n, struct error *e)
     return 0;
 }
 
+/* The file of the next generation. */
+static int open_next(struct writer *w, struct error *e)
+{
+    char path[4096];
+    struct buf b = BUF_OVER(path);
+
+    buf_addf(&b, "%s/" NEXT_FILE, w->folder);
+    return b.full ? error_set(e, "the path of %s is too long", w->folder) : builder_make(path, &w->builder, e);
+}
+
 static int prepare(struct writer *w, struct error *e)
 {
     uint32_t n = w->before != NULL ? directory_tenants(w->before) : 0;
 
+    w->changed = w->before == NULL;
     w->value = malloc(MAILBOX_VALUE_MAX);
+    w->seen = calloc(SEEN_DOMAINS, sizeof *w->seen);
     w->conflicts = calloc(WRITER_CONFLICTS_MAX, sizeof *w->conflicts);
-    if (w->value == NULL || w->conflicts == NULL)
+    if (w->value == NULL || w->seen == NULL || w->conflicts == NULL)
         return error_set(e, "out of memory");
+    if (getrandom(&w->identities, sizeof w->identities, 0) != (ssize_t)sizeof w->identities)
+        return error_set(e, "the system gives no random numbers");
     if (reserve_tenants(w, n + 1, e) != 0)
         return -1;
     for (; w->tenants_n < n; w->tenants_n++)
         w->facts[w->tenants_n] = w->before->generation->tenants[w->tenants_n];
-    if (sorter_make(w->folder_fd, MAILBOX_BUDGET, &w->mailboxes, e) != 0 ||
-        sorter_make(w->folder_fd, DOMAIN_BUDGET, &w->domains, e) != 0 ||
-        sorter_make(w->folder_fd, RIGHT_BUDGET, &w->rights, e) != 0)
-        return -1;
+    return sorter_make(w->folder, DOMAIN_BUDGET, &w->domains, e) != 0 ? -1 : open_next(w, e);
+}
+
+/* As if there were none; its file stays, for readers that are about to open it. */
+static int skip_last(struct writer *w, struct error *e)
+{
+    (void)e;
+    w->last_generation = w->manifest.m.generation = writer_highest_file(w);
     return 0;
 }
 
-static int begin(const char *folder, struct writer **out, struct error *e)
+static int begin(const char *folder, int (*open)(struct writer *, struct error *), struct writer **out, struct error *e)
 {
     struct writer *w = calloc(1, sizeof *w);
     struct error why;
@@ -165,7 +178,7 @@ static int begin(const char *folder, struct writer **out, struct error *e)
     w->folder_fd = w->lock_fd = -1;
     if (open_folder(w, folder, &why) == 0 && take_lock(w, &why) == 0) {
         writer_remove_aside(w);
-        if (open_last(w, &why) == 0 && prepare(w, &why) == 0) {
+        if (open(w, &why) == 0 && prepare(w, &why) == 0) {
             *out = w;
             return 0;
         }
@@ -176,16 +189,29 @@ static int begin(const char *folder, struct writer **out, struct error *e)
     return -1;
 }
 
-int writer_begin(const char *folder, struct writer **out, struct error *e)
+static int begin_as_owner(const char *folder, int (*open)(struct writer *, struct error *), struct writer **out,
+                          struct error *e)
 {
     struct owner_visit visit;
     int result;
 
     if (owner_enter(folder, &visit, e) != 0)
         return -1;
-    result = begin(folder, out, e);
+    result = begin(folder, open, out, e);
     owner_leave(&visit);
     return result;
+}
+
+int writer_begin(const char *folder, struct writer **out, struct error *e)
+{
+    uint64_t generation;
+
+    return old_format_rebuild(folder, &generation, e) < 0 ? -1 : begin_as_owner(folder, open_last, out, e);
+}
+
+int writer_begin_anew(const char *folder, struct writer **out, struct error *e)
+{
+    return begin_as_owner(folder, skip_last, out, e);
 }
 
 void writer_close(struct writer *w)
@@ -195,9 +221,9 @@ void writer_close(struct writer *w)
     builder_free(w->builder);
     if (w->locked)
         writer_remove_aside(w);
-    sorter_free(w->mailboxes);
     sorter_free(w->domains);
-    sorter_free(w->rights);
+    free(w->seen);
+    old_table_close(&w->old_rights);
     if (w->before != NULL)
         directory_view_put(w->directory, w->before);
     directory_close(w->directory);
@@ -228,16 +254,55 @@ const struct tenant_facts *writer_tenant_before(const struct writer *w, struct s
     return w->before != NULL ? directory_tenant_named(w->before, name) : NULL;
 }
 
-enum directory_result writer_get_mailbox(const struct writer *w, uint32_t tenant, const struct mailbox_id *id,
-                                         struct mailbox_record *out)
+int old_table_damaged(struct error *e, enum directory_table table)
 {
-    return w->before != NULL ? directory_mailbox(w->before, tenant, id, out) : DIRECTORY_NOT_FOUND;
+    return error_set(
+        e,
+        "the directory's table \"%s\" is damaged; \"postern-mirror verify\" says more: check the disk, then "
+        "begin anew with a full import",
+        directory_table_names[table]);
 }
 
-enum directory_result writer_next_mailbox(const struct writer *w, uint32_t tenant, const struct mailbox_id *after,
-                                          struct mailbox_record *out)
+static int old_table_move(struct old_table *t, MDB_cursor_op where, struct error *e)
 {
-    return w->before != NULL ? directory_next_mailbox(w->before, tenant, after, out) : DIRECTORY_NOT_FOUND;
+    MDB_val key, value;
+    int code = mdb_cursor_get(t->cursor, &key, &value, where);
+
+    t->there = code == 0;
+    if (code != 0 && code != MDB_NOTFOUND)
+        return error_set(e, "the directory cannot be read: %s", mdb_strerror(code));
+    if (t->there) {
+        t->key = (struct slice){key.mv_data, key.mv_size};
+        t->value = (struct slice){value.mv_data, value.mv_size};
+    }
+    return 0;
+}
+
+int old_table_open(const struct writer *w, enum directory_table table, struct old_table *t, struct error *e)
+{
+    int code;
+
+    *t = (struct old_table){0};
+    if (w->before == NULL)
+        return 0;
+    code = mdb_cursor_open(w->before->txn, w->before->generation->file->dbi[table], &t->cursor);
+    if (code != 0) {
+        t->cursor = NULL;
+        return error_set(e, "the directory cannot be read: %s", mdb_strerror(code));
+    }
+    return old_table_move(t, MDB_FIRST, e);
+}
+
+int old_table_next(struct old_table *t, struct error *e)
+{
+    return old_table_move(t, MDB_NEXT, e);
+}
+
+void old_table_close(struct old_table *t)
+{
+    if (t->cursor != NULL)
+        mdb_cursor_close(t->cursor);
+    t->cursor = NULL;
 }
 
 /* ---- tenants ---- */
@@ -291,13 +356,13 @@ int writer_forget_tenant(struct writer *w, uint32_t tenant, struct error *e)
     struct tenant_facts nothing = {.tenant = tenant};
     struct buf name = BUF_OVER(nothing.name);
     struct mailbox_record record;
-    enum directory_result found = writer_next_mailbox(w, tenant, NULL, &record);
+    enum directory_result found = directory_next_mailbox(w->before, tenant, NULL, &record);
 
-    for (; found == DIRECTORY_FOUND; found = writer_next_mailbox(w, tenant, &record.id, &record))
-        if (writer_delete_mailbox(w, tenant, &record.id, e) != 0)
+    for (; found == DIRECTORY_FOUND; found = directory_next_mailbox(w->before, tenant, &record.id, &record))
+        if (writer_put_mailbox(w, tenant, &record, NULL, e) != 0)
             return -1;
     if (found == DIRECTORY_DAMAGED)
-        return error_set(e, "the directory holds a damaged mailbox of %s", w->facts[tenant].name);
+        return old_table_damaged(e, TABLE_MAILBOXES);
     if (writer_set_domains(w, tenant, NULL, 0, e) != 0 ||
         writer_replace_rights(w, tenant, RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF, e) != 0)
         return -1;
@@ -306,173 +371,30 @@ int writer_forget_tenant(struct writer *w, uint32_t tenant, struct error *e)
     return 0;
 }
 
-static int check_tenant(const struct writer *w, uint32_t tenant, struct error *e)
+int writer_check_tenant(const struct writer *w, uint32_t tenant, struct error *e)
 {
     return tenant < w->tenants_n ? 0 : error_set(e, "there is no tenant with index %u", (unsigned)tenant);
 }
 
-/* ---- mailboxes ---- */
-
-static bool is_text(struct slice s, size_t max)
-{
-    if (s.n > max)
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-            return false;
-    return true;
-}
-
-static bool is_address(struct slice s)
-{
-    const char *at = s.n > 0 ? memrchr(s.p, '@', s.n) : NULL;
-
-    return at != NULL && at > s.p && at < s.p + s.n - 1 && is_text(s, ADDRESS_OF_NAME_MAX);
-}
-
-static int check_record(const struct mailbox_record *r, struct error *e)
-{
-    const struct slice names[] = {r->alias, r->account, r->name, r->auth_policy};
-    struct slice list = r->proxies, proxy;
-    char shown[2 * ADDRESS_OF_NAME_MAX];
-    struct buf b = BUF_OVER(shown);
-
-    buf_add_escaped(&b, r->primary, ADDRESS_OF_NAME_MAX);
-    if (!is_address(r->primary) || (r->upn.n > 0 && !is_address(r->upn)))
-        return error_set(e, "mailbox \"%s\": its primary address or UPN is not an address", b.p);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!is_text(names[i], MAILBOX_NAME_MAX))
-            return error_set(e, "mailbox \"%s\": a name is longer than %d bytes or has control characters", b.p,
-                             MAILBOX_NAME_MAX);
-    while (packed_next(&list, &proxy))
-        if (!is_address(proxy))
-            return error_set(e, "mailbox \"%s\": a proxy address is not an address", b.p);
-    if (list.n != 0 || r->proxies.n > MAILBOX_PROXIES_MAX)
-        return error_set(e, "mailbox \"%s\": its list of proxy addresses is malformed or too long", b.p);
-    if (r->knows >= MAILBOX_KNOWS_END || r->smtp_auth > SMTP_AUTH_DISABLED || r->basic_smtp > TRI_YES ||
-        r->recipient_type > RECIPIENT_MAIL_USER)
-        return error_set(e, "mailbox \"%s\": a setting has a value that does not exist", b.p);
-    return 0;
-}
-
-/* The stored value of a key, empty when there is none. */
-static struct slice stored(const struct writer *w, const struct directory_key *key)
-{
-    MDB_val k = {key->n, (void *)key->b}, v;
-
-    if (w->before == NULL || mdb_get(w->before->txn, w->before->generation->file->dbi[TABLE_MAILBOXES], &k, &v) != 0)
-        return (struct slice){NULL, 0};
-    return (struct slice){v.mv_data, v.mv_size};
-}
-
-/*
- * Notes an operation. One that changes nothing is dropped, unless an earlier one on the same mailbox may have changed
- * something: for ascending ids, or as long as nothing changes, that is known without looking.
- */
-static int note_mailbox(struct writer *w, const struct directory_key *key, struct slice value, struct error *e)
-{
-    bool is_above = !w->any_mailbox || sorter_compare(key_slice(key), key_slice(&w->highest)) > 0;
-
-    if (is_above && slice_eq(stored(w, key), value))
-        return 0;
-    if (sorter_add(w->mailboxes, key_slice(key), value, e) != 0)
-        return -1;
-    w->any_mailbox = true;
-    if (is_above)
-        w->highest = *key;
-    return 0;
-}
-
-int writer_put_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_record *record, struct error *e)
-{
-    struct directory_key key = mailbox_key(tenant, &record->id);
-    size_t n;
-
-    if (check_tenant(w, tenant, e) != 0 || check_record(record, e) != 0)
-        return -1;
-    n = mailbox_encode(tenant, record, w->value, MAILBOX_VALUE_MAX);
-    if (n == 0)
-        return error_set(e, "mailbox %.*s: its record is too long", SLICE_ARG(record->primary));
-    return note_mailbox(w, &key, (struct slice){(const char *)w->value, n}, e);
-}
-
-int writer_delete_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_id *id, struct error *e)
-{
-    struct directory_key key = mailbox_key(tenant, id);
-
-    if (check_tenant(w, tenant, e) != 0)
-        return -1;
-    return note_mailbox(w, &key, (struct slice){NULL, 0}, e);
-}
-
-/* ---- domains and rights ---- */
-
-int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_domain *list, size_t n, struct error *e)
-{
-    if (check_tenant(w, tenant, e) != 0)
-        return -1;
-    if (w->tenants[tenant].domains_replaced)
-        return error_set(e, "tenant %s: its domains were set already in this run", w->facts[tenant].name);
-    w->tenants[tenant].domains_replaced = true;
-    for (size_t i = 0; i < n; i++) {
-        struct domain_claim claim = {tenant, list[i].type, list[i].match_subdomains};
-        struct directory_key key = domain_key(list[i].name);
-        uint8_t value[16];
-        size_t size = domain_encode(list[i].name, &claim, 1, value, sizeof value);
-
-        if (key.n == 0 || !is_text(list[i].name, 255) || list[i].type >= DOMAIN_DERIVED)
-            return error_set(e, "tenant %s: accepted domain %zu of its list is malformed", w->facts[tenant].name,
-                             i + 1);
-        if (sorter_add(w->domains, key_slice(&key), (struct slice){(const char *)value, size}, e) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-int writer_replace_rights(struct writer *w, uint32_t tenant, unsigned kinds, struct error *e)
-{
-    if (check_tenant(w, tenant, e) != 0)
-        return -1;
-    if ((kinds & ~(RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF)) != 0)
-        return error_set(e, "tenant %s: rights of an unknown kind", w->facts[tenant].name);
-    w->tenants[tenant].rights_replaced |= kinds;
-    return 0;
-}
-
-int writer_add_right(struct writer *w, uint32_t tenant, const struct mailbox_id *trustee,
-                     const struct mailbox_id *target, unsigned kinds, struct error *e)
-{
-    struct directory_key key = right_key(tenant, trustee, target);
-    char bits = (char)kinds;
-
-    if (check_tenant(w, tenant, e) != 0)
-        return -1;
-    if ((kinds & ~w->tenants[tenant].rights_replaced) != 0)
-        return error_set(e, "tenant %s: rights were added before they were replaced", w->facts[tenant].name);
-    return sorter_add(w->rights, key_slice(&key), (struct slice){&bits, 1}, e);
-}
-
 /* ---- the end of a run ---- */
 
-static int finish(struct writer *w, struct writer_summary *summary, struct error *e)
+static int finish(struct writer *w, struct error *e)
 {
-    char path[4096];
-    struct buf b = BUF_OVER(path);
-    bool changed = false;
+    struct writer_summary *summary = &w->summary;
 
-    memset(summary, 0, sizeof *summary);
     if (w->finished)
         return error_set(e, "the run was finished already");
     w->finished = true;
-    buf_addf(&b, "%s/" NEXT_FILE, w->folder);
-    if (b.full)
-        return error_set(e, "the path of %s is too long", w->folder);
-    if (builder_make(path, &w->builder, e) != 0 || writer_merge(w, summary, &changed, e) != 0)
+    if (writer_end_mailboxes(w, e) != 0 || writer_end_rights(w, e) != 0 || writer_end_domains(w, e) != 0 ||
+        writer_end_tenants(w, e) != 0 || (w->changed && writer_add_identities(w, e) != 0))
         return -1;
-    summary->published = changed;
+    summary->mailboxes = builder_entries(w->builder, TABLE_MAILBOXES);
+    summary->rights = builder_entries(w->builder, TABLE_RIGHTS);
+    summary->domains = builder_entries(w->builder, TABLE_DOMAINS);
+    summary->published = w->changed;
     summary->bytes = w->manifest.m.size;
-    summary->generation = changed ? w->last_generation + 1 : w->manifest.m.generation;
-    return changed ? writer_publish(w, &summary->bytes, e) : writer_confirm(w, e);
+    summary->generation = w->changed ? w->last_generation + 1 : w->manifest.m.generation;
+    return w->changed ? writer_publish(w, &summary->bytes, e) : writer_confirm(w, e);
 }
 
 int writer_finish(struct writer *w, struct writer_summary *summary, struct error *e)
@@ -482,7 +404,8 @@ int writer_finish(struct writer *w, struct writer_summary *summary, struct error
 
     if (owner_enter(w->folder, &visit, e) != 0)
         return -1;
-    result = finish(w, summary, e);
+    result = finish(w, e);
+    *summary = w->summary;
     owner_leave(&visit);
     return result;
 }

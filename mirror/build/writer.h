@@ -2,11 +2,10 @@
  * The one writer of the directory (core/directory/directory.h): takes what a run brought in and publishes the next
  * generation.
  *
- * A run gathers operations (sorted aside, in files when there are many, so that memory stays bounded), and
- * writer_finish merges them with the last generation into a new file in one ascending pass a table. So every published
- * file is compact, the claims on identities are always derived from the mailboxes, and a run that is killed, or fails
- * at any point, leaves the last generation as it was. The order of operations on different mailboxes does not matter
- * (ascending ids are quickest); of several on the same one the last counts.
+ * A run puts mailboxes and rights in ascending order, and they are written as they come, into a file aside. What it
+ * does not speak of is copied from the last generation. The claims on identities are derived from the mailboxes
+ * afterwards, with one sort, whose memory is bounded; not when nothing has changed. So every published file is compact,
+ * and a run that is killed, or fails at any point, leaves the last generation as it was.
  *
  * What a writer is asked about is always the last generation, never what this run has put.
  *
@@ -21,10 +20,13 @@ struct writer;
 
 /*
  * Takes the folder's lock (made when it is missing, its parent must exist), removes what a killed run left behind, and
- * opens the last generation, which is verified. -1: e says who holds the lock, or what is damaged and what to do.
- * Free with writer_close.
+ * opens the last generation, which is verified; one of an old format is rebuilt before. -1: e says who holds the lock,
+ * or what is damaged and what to do. Free with writer_close.
  */
 int writer_begin(const char *folder, struct writer **out, struct error *e);
+
+/* The same, but what the folder holds is not looked at, and counts as nothing: but its numbers don't come again. */
+int writer_begin_anew(const char *folder, struct writer **out, struct error *e);
 
 /*
  * Waits at most so many seconds for another process that writes the folder's directory: 0 when there is none (any
@@ -41,12 +43,6 @@ void writer_close(struct writer *w);
 const struct directory_view *writer_before(const struct writer *w);
 /* The facts of the tenant with this name, NULL when it is new. */
 const struct tenant_facts *writer_tenant_before(const struct writer *w, struct slice name);
-/* The slices of *out live as long as the writer. */
-enum directory_result writer_get_mailbox(const struct writer *w, uint32_t tenant, const struct mailbox_id *id,
-                                         struct mailbox_record *out);
-/* The tenant's first mailbox with an id above *after (NULL: the first of all). DIRECTORY_NOT_FOUND at the end. */
-enum directory_result writer_next_mailbox(const struct writer *w, uint32_t tenant, const struct mailbox_id *after,
-                                          struct mailbox_record *out);
 
 /* ---- operations: 0, or -1 with e; after a -1 the run must be given up with writer_close ---- */
 
@@ -58,17 +54,19 @@ enum directory_result writer_next_mailbox(const struct writer *w, uint32_t tenan
 int writer_set_tenant(struct writer *w, const struct tenant_facts *facts, uint32_t *index, struct error *e);
 
 /*
- * The record replaces all that was known of the mailbox record->id. -1 as well for a record that breaks a rule of
- * struct mailbox_record: importers check before, and count and report what they leave out.
+ * One mailbox of a tenant: what the last generation has (NULL: nothing) becomes `after` (NULL: it is gone). They may
+ * have different ids: the same mailbox under a new one. A run that puts one of a tenant's mailboxes puts all of them:
+ * each of the last generation once as `before`, each of the next once as `after`, those in ascending order of tenants
+ * and ids. -1 as well for a record that breaks a rule of struct mailbox_record: importers check before, and count and
+ * report what they leave out.
  */
-int writer_put_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_record *record, struct error *e);
-/* Nothing happens when there is no such mailbox. */
+int writer_put_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_record *before,
+                       const struct mailbox_record *after, struct error *e);
 /*
  * Takes a tenant of the last generation out: its mailboxes, domains and rights. Its index stays taken, and it is no
  * tenant any more to readers. Nothing else of the tenant may be in the run.
  */
 int writer_forget_tenant(struct writer *w, uint32_t tenant, struct error *e);
-int writer_delete_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_id *id, struct error *e);
 
 struct accepted_domain {
     struct slice name;     /* canonical */
@@ -84,19 +82,20 @@ int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_
  * with writer_add_right are gone. Rights of other kinds stay. To be called before the first writer_add_right.
  */
 int writer_replace_rights(struct writer *w, uint32_t tenant, unsigned kinds, struct error *e);
-/* In any order; a right may be added twice. kinds lies within those of writer_replace_rights. */
+/* In ascending order of tenant, trustee and target; a right may be added twice. kinds lies within those of
+ * writer_replace_rights. */
 int writer_add_right(struct writer *w, uint32_t tenant, const struct mailbox_id *trustee,
                      const struct mailbox_id *target, unsigned kinds, struct error *e);
 
 /* ---- the end of a run ---- */
 
 struct writer_summary {
-    bool published;                   /* a new generation; false: nothing changed but the manifest's times */
-    uint64_t generation;              /* in use now */
-    uint64_t added, changed, deleted; /* mailboxes */
-    uint64_t mailboxes, identities, rights, domains; /* in the directory, all tenants */
-    uint64_t
-        conflicts;  /* identities that several mailboxes of one tenant claim, old ones included; 0 when not published */
+    bool published;                      /* a new generation; false: nothing changed but the manifest's times */
+    uint64_t generation;                 /* in use now */
+    uint64_t added, changed, deleted;    /* mailboxes */
+    uint64_t mailboxes, rights, domains; /* in the directory, all tenants */
+    /* Identities, and those that several mailboxes of one tenant claim; 0 when not published. */
+    uint64_t identities, conflicts;
     uint64_t bytes; /* size of the file */
 };
 

@@ -1,78 +1,92 @@
-/* The merge of claims on identities, and the identities that several mailboxes claim. */
+/* The claims on identities: made anew from all mailboxes of the next generation; and those that several claim. */
 #include "mirror/build/writer_run.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
-/* The checksum in front of a value's claims. */
-#define SEAL_SIZE sizeof(uint32_t)
+/* Memory for sorting them; what is more goes to disk. */
+#define IDENTITY_BUDGET ((size_t)32 * 1024 * 1024)
 
-/* All claims on one identity: kept, removed and added ones. */
-struct claims {
-    struct claim {
-        enum claim_source source;
-        struct mailbox_ref ref;
-    } * p;
-    size_t n, cap;
-    uint8_t *value; /* the new value */
-    size_t value_cap;
+/* Sorted by: the hash, so that they come in the order of the table; and what it is the hash of. */
+struct sort_key {
+    size_t n;
+    uint8_t b[sizeof(uint64_t) + DIRECTORY_KEY_MAX];
 };
 
 struct identities {
     struct writer *w;
-    struct writer_summary *summary;
-    struct claims claims;
+    struct sorter *claims; /* sort_key → a claim */
+    /* the value under way */
+    uint64_t hash;
+    uint8_t *value;
+    size_t value_n, value_cap;
+    /* the identity under way: its claims, one a mailbox */
+    struct sort_key key;
+    struct mailbox_ref *refs;
+    size_t refs_n, refs_cap;
 };
 
-static int claims_add(struct claims *c, enum claim_source source, const struct mailbox_ref *ref, struct error *e)
-{
-    if (c->n == c->cap) {
-        size_t cap = c->cap > 0 ? 2 * c->cap : 16;
-        struct claim *p = realloc(c->p, cap * sizeof *p);
+/* ---- what follows from a mailbox ---- */
 
-        if (p == NULL)
-            return error_set(e, "out of memory");
-        c->p = p;
-        c->cap = cap;
-    }
-    c->p[c->n++] = (struct claim){source, *ref};
+static int claim(struct identities *s, const struct mailbox_ref *ref, char kind, struct slice text, unsigned bits,
+                 struct error *e)
+{
+    struct directory_key key = identity_key(ref->tenant, kind, text);
+    struct mailbox_ref claimed = *ref;
+    uint8_t value[IDENTITY_CLAIM_SIZE];
+    struct sort_key sorted;
+    uint64_t hash;
+
+    if (key.n == 0)
+        return 0;
+    hash = htobe64(identity_hash(&s->w->identities, key_slice(&key)));
+    memcpy(sorted.b, &hash, sizeof hash);
+    memcpy(sorted.b + sizeof hash, key.b, key.n);
+    claimed.identity = (uint8_t)bits;
+    identity_claim_write(&claimed, value);
+    return sorter_add(s->claims, (struct slice){(char *)sorted.b, sizeof hash + key.n},
+                      (struct slice){(char *)value, sizeof value}, e);
+}
+
+static int claim_all(struct identities *s, uint32_t tenant, const struct mailbox_record *r, struct error *e)
+{
+    bool one_address = slice_eq(r->upn, r->primary);
+    const struct {
+        char kind;
+        struct slice text;
+        unsigned bits;
+    } single[] = {
+        {IDENTITY_KEY_ADDRESS, r->primary, one_address ? IDENTITY_PRIMARY | IDENTITY_UPN : IDENTITY_PRIMARY},
+        {IDENTITY_KEY_ADDRESS, one_address ? (struct slice){NULL, 0} : r->upn, IDENTITY_UPN},
+        {IDENTITY_KEY_ACCOUNT, r->alias, IDENTITY_ALIAS},
+        {IDENTITY_KEY_ACCOUNT, r->account, IDENTITY_ACCOUNT},
+    };
+    struct mailbox_ref ref = {.id = r->id,
+                              .tenant = tenant,
+                              .smtp_auth = (uint8_t)r->smtp_auth,
+                              .basic_smtp = (uint8_t)r->basic_smtp,
+                              .recipient_type = (uint8_t)r->recipient_type,
+                              .restricted = (r->knows & MAILBOX_RESTRICTED) != 0};
+    struct slice list = r->proxies, proxy;
+
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++)
+        if (claim(s, &ref, single[i].kind, single[i].text, single[i].bits, e) != 0)
+            return -1;
+    while (packed_next(&list, &proxy))
+        if (claim(s, &ref, IDENTITY_KEY_ADDRESS, proxy, IDENTITY_PROXY, e) != 0)
+            return -1;
     return 0;
 }
 
-static int compare_claims(const void *a, const void *b)
+static int claim_mailbox(void *arg, struct slice key, struct slice value, struct error *e)
 {
-    return memcmp(((const struct claim *)a)->ref.id.b, ((const struct claim *)b)->ref.id.b, sizeof(struct mailbox_id));
-}
+    struct mailbox_record r;
+    struct mailbox_id id;
+    uint32_t tenant;
 
-static bool same_mailbox(const struct claim *a, const struct claim *b)
-{
-    return compare_claims(a, b) == 0;
-}
-
-/*
- * Leaves one claim a mailbox: what was added in this run counts before what was removed (a changed mailbox removes
- * its old claims and adds its new ones), and that before what was there.
- */
-static void fold(struct claims *c)
-{
-    size_t out = 0;
-
-    if (c->n > 1)
-        qsort(c->p, c->n, sizeof *c->p, compare_claims);
-    for (size_t i = 0, end; i < c->n; i = end) {
-        struct claim best = c->p[i];
-
-        for (end = i + 1; end < c->n && same_mailbox(&c->p[end], &c->p[i]); end++) {
-            uint8_t bits = best.ref.identity;
-
-            if (best.source == CLAIM_ADDED && c->p[end].source == CLAIM_ADDED)
-                best.ref.identity = bits | c->p[end].ref.identity;
-            else if (c->p[end].source > best.source)
-                best = c->p[end];
-        }
-        if (best.source != CLAIM_REMOVED)
-            c->p[out++] = best;
-    }
-    c->n = out;
+    if (!mailbox_key_read(key, &tenant, &id) || !mailbox_decode(key, value, &r))
+        return old_table_damaged(e, TABLE_MAILBOXES);
+    return claim_all(arg, tenant, &r, e);
 }
 
 /* ---- conflicts ---- */
@@ -80,145 +94,151 @@ static void fold(struct claims *c)
 /* The primary addresses of the first claims, as a packed list. */
 static void add_primaries(const struct identities *s, uint32_t tenant, struct buf *out)
 {
-    for (size_t i = 0; i < s->claims.n && i < DIRECTORY_CLAIMS_MAX; i++) {
-        struct directory_key key = mailbox_key(tenant, &s->claims.p[i].ref.id);
-        struct slice k = {(char *)key.b, key.n}, value;
+    for (size_t i = 0; i < s->refs_n && i < DIRECTORY_CLAIMS_MAX; i++) {
+        struct directory_key key = mailbox_key(tenant, &s->refs[i].id);
         struct mailbox_record record;
+        struct slice value;
 
-        if (builder_get(s->w->builder, TABLE_MAILBOXES, k, &value) && mailbox_decode(k, value, &record))
+        if (builder_get(s->w->builder, TABLE_MAILBOXES, key_slice(&key), &value) &&
+            mailbox_decode(key_slice(&key), value, &record))
             packed_add(out, record.primary);
     }
 }
 
-static int note_conflict(struct identities *s, uint32_t tenant, char kind, struct slice identity, struct error *e)
+static int note_conflict(struct identities *s, const struct identity_entry *entry, struct error *e)
 {
     char primaries[DIRECTORY_CLAIMS_MAX * (ADDRESS_OF_NAME_MAX + 2) + 1];
     struct buf b = BUF_OVER(primaries);
     struct kept_conflict *kept;
 
-    s->summary->conflicts++;
+    s->w->summary.conflicts++;
     if (s->w->conflicts_kept == WRITER_CONFLICTS_MAX)
         return 0;
-    add_primaries(s, tenant, &b);
-    kept = malloc(sizeof *kept + identity.n + b.n);
+    add_primaries(s, entry->tenant, &b);
+    kept = malloc(sizeof *kept + entry->text.n + b.n);
     if (kept == NULL)
         return error_set(e, "out of memory");
-    *kept = (struct kept_conflict){tenant, kind, (unsigned)s->claims.n, identity.n, b.n};
-    memcpy(kept->texts, identity.p, identity.n);
-    memcpy(kept->texts + identity.n, b.p, b.n);
+    *kept = (struct kept_conflict){entry->tenant, entry->kind, entry->n, entry->text.n, b.n};
+    memcpy(kept->texts, entry->text.p, entry->text.n);
+    memcpy(kept->texts + entry->text.n, b.p, b.n);
     s->w->conflicts[s->w->conflicts_kept++] = kept;
     return 0;
 }
 
-/* ---- the merge ---- */
-
-/* Writes the identity with the claims that are left. */
-static int write_identity(struct identities *s, struct slice key, struct error *e)
+static int by_identity(const void *a, const void *b)
 {
-    struct claims *c = &s->claims;
-    size_t size;
-    struct slice text;
-    uint32_t tenant;
-    char kind;
+    const struct kept_conflict *x = *(struct kept_conflict *const *)a, *y = *(struct kept_conflict *const *)b;
 
-    fold(c);
-    if (c->n == 0)
-        return 0;
-    if (!identity_key_read(key, &tenant, &kind, &text))
-        return old_table_damaged(e, TABLE_IDENTITIES);
-    size = SEAL_SIZE + c->n * IDENTITY_CLAIM_SIZE;
-    if (size > c->value_cap) {
-        uint8_t *value = realloc(c->value, 2 * size);
+    if (x->tenant != y->tenant)
+        return x->tenant < y->tenant ? -1 : 1;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return sorter_compare((struct slice){x->texts, x->identity_n}, (struct slice){y->texts, y->identity_n});
+}
+
+/* ---- the table ---- */
+
+static int end_value(struct identities *s, struct error *e)
+{
+    int result = s->value_n == 0
+                     ? 0
+                     : builder_append(s->w->builder, TABLE_IDENTITIES, (struct slice){(char *)&s->hash, sizeof s->hash},
+                                      (struct slice){(char *)s->value, s->value_n}, e);
+
+    s->value_n = 0;
+    return result;
+}
+
+/* The identity under way has got all of its claims. */
+static int end_identity(struct identities *s, struct error *e)
+{
+    struct slice key = {(char *)s->key.b + sizeof s->hash, s->key.n - sizeof s->hash};
+    struct identity_entry entry = {.n = (uint32_t)s->refs_n};
+    size_t head_n, most = IDENTITY_HEAD_MAX + s->refs_n * IDENTITY_CLAIM_SIZE;
+
+    (void)identity_key_read(key, &entry.tenant, &entry.kind, &entry.text); /* our own bytes */
+    if (s->value_n + most > s->value_cap) {
+        uint8_t *value = realloc(s->value, 2 * (s->value_n + most));
 
         if (value == NULL)
             return error_set(e, "out of memory");
-        c->value = value;
-        c->value_cap = 2 * size;
+        s->value = value;
+        s->value_cap = 2 * (s->value_n + most);
     }
-    for (size_t i = 0; i < c->n; i++)
-        identity_claim_write(&c->p[i].ref, c->value + SEAL_SIZE + i * IDENTITY_CLAIM_SIZE);
-    record_seal(TABLE_IDENTITIES, key, c->value, size);
-    if (c->n > 1 && note_conflict(s, tenant, kind, text, e) != 0)
-        return -1;
-    return builder_append(s->w->builder, TABLE_IDENTITIES, key, (struct slice){(char *)c->value, size}, e);
+    head_n = identity_head_encode(&entry, s->value + s->value_n, IDENTITY_HEAD_MAX);
+    s->value_n += head_n;
+    for (size_t i = s->refs_n; i-- > 0; s->value_n += IDENTITY_CLAIM_SIZE) /* in ascending order of the mailboxes */
+        identity_claim_write(&s->refs[i], s->value + s->value_n);
+    s->w->summary.identities++;
+    return s->refs_n > 1 ? note_conflict(s, &entry, e) : 0;
 }
 
-/* Takes over the claims of the last generation. */
-static int add_old(struct identities *s, const struct old_table *old, struct error *e)
+/* The sorter has the last added of equal keys first: a mailbox's claims on one identity are neighbours. */
+static int add_claim(struct identities *s, struct slice value, struct error *e)
 {
-    size_t n = identity_claims(old->key, old->value);
     struct mailbox_ref ref;
-    struct slice text;
-    uint32_t tenant;
-    char kind;
 
-    if (n == 0 || !identity_key_read(old->key, &tenant, &kind, &text))
-        return old_table_damaged(e, TABLE_IDENTITIES);
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *claim = (const uint8_t *)old->value.p + SEAL_SIZE + i * IDENTITY_CLAIM_SIZE;
-
-        if (!identity_claim_read(claim, tenant, &ref))
-            return old_table_damaged(e, TABLE_IDENTITIES);
-        if (claims_add(&s->claims, CLAIM_KEPT, &ref, e) != 0)
-            return -1;
+    (void)identity_claim_read((const uint8_t *)value.p, 0, &ref); /* our own bytes */
+    if (s->refs_n > 0 && memcmp(&s->refs[s->refs_n - 1].id, &ref.id, sizeof ref.id) == 0) {
+        s->refs[s->refs_n - 1].identity |= ref.identity;
+        return 0;
     }
+    if (s->refs_n == s->refs_cap) {
+        size_t cap = s->refs_cap > 0 ? 2 * s->refs_cap : 16;
+        struct mailbox_ref *refs = realloc(s->refs, cap * sizeof *refs);
+
+        if (refs == NULL)
+            return error_set(e, "out of memory");
+        s->refs = refs;
+        s->refs_cap = cap;
+    }
+    s->refs[s->refs_n++] = ref;
     return 0;
 }
 
-/* Identities of the last generation with keys below `end` (NULL: all), on which nothing was done. */
-static int keep_identities(struct identities *s, struct old_table *old, const struct slice *end, struct error *e)
+/* Begins the identity with this sort key. */
+static void begin_identity(struct identities *s, struct slice key)
 {
-    while (old->there && (end == NULL || sorter_compare(old->key, *end) < 0)) {
-        s->claims.n = 0;
-        if (add_old(s, old, e) != 0 || write_identity(s, old->key, e) != 0 || old_table_next(old, e) != 0)
-            return -1;
-    }
-    return 0;
+    s->key.n = key.n;
+    memcpy(s->key.b, key.p, key.n);
+    memcpy(&s->hash, key.p, sizeof s->hash);
+    s->hash = be64toh(s->hash);
+    s->refs_n = 0;
 }
 
-/* One identity on which something was done: *next is its first operation and then the first behind. */
-static int merge_identity(struct identities *s, struct sorter *operations, struct old_table *old, struct slice *next,
-                          struct slice *value, int *more, struct error *e)
+static int append_all(struct identities *s, struct error *e)
 {
-    struct directory_key key;
-    struct slice this = {(char *)key.b, next->n};
-    struct mailbox_ref ref;
+    struct slice key, value;
+    int more;
 
-    memcpy(key.b, next->p, next->n);
-    if (keep_identities(s, old, &this, e) != 0)
-        return -1;
-    s->claims.n = 0;
-    if (old->there && slice_eq(old->key, this) && (add_old(s, old, e) != 0 || old_table_next(old, e) != 0))
-        return -1;
-    while (*more == 1 && slice_eq(*next, this)) {
-        const uint8_t *p = (const uint8_t *)value->p;
+    while ((more = sorter_next(s->claims, &key, &value, e)) == 1) {
+        if (!slice_eq(key, (struct slice){(char *)s->key.b, s->key.n})) {
+            bool same_hash = s->key.n > 0 && memcmp(key.p, s->key.b, sizeof s->hash) == 0;
 
-        (void)identity_claim_read(p + 1, 0, &ref); /* our own bytes */
-        if (claims_add(&s->claims, (enum claim_source)p[0], &ref, e) != 0)
+            if ((s->refs_n > 0 && end_identity(s, e) != 0) || (!same_hash && end_value(s, e) != 0))
+                return -1;
+            begin_identity(s, key);
+        }
+        if (add_claim(s, value, e) != 0)
             return -1;
-        *more = sorter_next(operations, next, value, e);
     }
-    return *more < 0 ? -1 : write_identity(s, this, e);
+    if (more < 0 || (s->refs_n > 0 && end_identity(s, e) != 0))
+        return -1;
+    return end_value(s, e);
 }
 
-int writer_merge_identities(struct writer *w, struct sorter *operations, struct writer_summary *summary,
-                            struct error *e)
+int writer_add_identities(struct writer *w, struct error *e)
 {
-    struct identities s = {.w = w, .summary = summary};
-    struct slice next, value;
-    struct old_table old;
-    int more, result = -1;
+    struct identities s = {.w = w};
+    int result = -1;
 
-    if (old_table_open(w, TABLE_IDENTITIES, &old, e) != 0 || sorter_sort(operations, e) != 0 ||
-        (more = sorter_next(operations, &next, &value, e)) < 0)
-        goto out;
-    while (more == 1)
-        if (merge_identity(&s, operations, &old, &next, &value, &more, e) != 0)
-            goto out;
-    result = more < 0 ? -1 : keep_identities(&s, &old, NULL, e);
-out:
-    old_table_close(&old);
-    free(s.claims.p);
-    free(s.claims.value);
+    if (sorter_make(w->folder, IDENTITY_BUDGET, &s.claims, e) == 0 &&
+        builder_walk(w->builder, TABLE_MAILBOXES, claim_mailbox, &s, e) == 0 && sorter_sort(s.claims, e) == 0)
+        result = append_all(&s, e);
+    if (w->conflicts_kept > 1)
+        qsort(w->conflicts, w->conflicts_kept, sizeof *w->conflicts, by_identity);
+    sorter_free(s.claims);
+    free(s.refs);
+    free(s.value);
     return result;
 }

@@ -159,7 +159,7 @@ static int settle_file(struct writer *w, struct manifest *m, struct error *e)
 
 int writer_publish(struct writer *w, uint64_t *bytes, struct error *e)
 {
-    struct manifest m = {.generation = w->last_generation + 1};
+    struct manifest m = {.generation = w->last_generation + 1, .identities = w->identities};
     int result = builder_finish(w->builder, &m.size, e);
 
     builder_free(w->builder);

@@ -1,121 +1,98 @@
-/* The merge of rights, domains and tenants. */
+/* Domains, both accepted ones and those of mailboxes' addresses; and tenants. */
+#include "core/base/checksum.h"
 #include "mirror/build/writer_run.h"
 
 #include <stdlib.h>
 
-/* ---- rights ---- */
+/* ---- domains ---- */
 
-/* Writes one right; bits is what this run says, before what the last generation says. */
-static int merge_right(struct merge *m, struct slice key, unsigned before, unsigned bits, struct error *e)
+static int add_domain(struct writer *w, struct slice domain, const struct domain_claim *claim, struct error *e)
 {
-    struct mailbox_id trustee, target;
-    uint32_t tenant;
-    uint8_t value[8];
-    size_t n;
+    uint8_t value[DOMAIN_CLAIM_SIZE];
+    size_t n = domain_encode(claim, 1, value, sizeof value);
 
-    if (!right_key_read(key, &tenant, &trustee, &target) || tenant >= m->w->tenants_n)
-        return old_table_damaged(e, TABLE_RIGHTS);
-    bits |= before & ~m->w->tenants[tenant].rights_replaced;
-    if (bits != before)
-        m->changed = true;
-    if (bits == 0)
-        return 0;
-    n = rights_encode(key, bits, value, sizeof value);
-    return builder_append(m->w->builder, TABLE_RIGHTS, key, (struct slice){(char *)value, n}, e);
+    return sorter_add(w->domains, domain, (struct slice){(char *)value, n}, e);
 }
 
-/* Gathers all of the run's bits on one key; *next begins with the first record, 0 in *more is the end. */
-static int gather_right(struct sorter *s, struct directory_key *key, unsigned *bits, struct slice *next,
-                        struct slice *value, int *more, struct error *e)
+static bool is_name(struct slice s)
 {
-    key->n = next->n;
-    memcpy(key->b, next->p, next->n);
-    *bits = 0;
-    while (*more == 1 && slice_eq(*next, (struct slice){(char *)key->b, key->n})) {
-        *bits |= (unsigned char)value->p[0];
-        *more = sorter_next(s, next, value, e);
-    }
-    return *more < 0 ? -1 : 0;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return false;
+    return s.n < 256;
 }
 
-/* Rights of the last generation with keys below `end` (NULL: all). */
-static int keep_rights(struct merge *m, struct old_table *old, const struct slice *end, struct error *e)
+int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_domain *list, size_t n, struct error *e)
 {
-    unsigned bits;
+    if (writer_check_tenant(w, tenant, e) != 0)
+        return -1;
+    if (w->tenants[tenant].domains_replaced)
+        return error_set(e, "tenant %s: its domains were set already in this run", w->facts[tenant].name);
+    w->tenants[tenant].domains_replaced = true;
+    for (size_t i = 0; i < n; i++) {
+        struct domain_claim claim = {tenant, list[i].type, list[i].match_subdomains};
 
-    while (old->there && (end == NULL || sorter_compare(old->key, *end) < 0)) {
-        if (!rights_decode(old->key, old->value, &bits))
-            return old_table_damaged(e, TABLE_RIGHTS);
-        if (merge_right(m, old->key, bits, 0, e) != 0 || old_table_next(old, e) != 0)
+        if (domain_key(list[i].name).n == 0 || !is_name(list[i].name) || list[i].type >= DOMAIN_DERIVED)
+            return error_set(e, "tenant %s: accepted domain %zu of its list is malformed", w->facts[tenant].name,
+                             i + 1);
+        if (add_domain(w, list[i].name, &claim, e) != 0)
             return -1;
     }
     return 0;
 }
 
-int merge_rights(struct merge *m, struct error *e)
+/* Notes the domain of an address, unless it was noted lately. */
+static int derive_domain(struct writer *w, uint32_t tenant, struct slice address, struct error *e)
 {
-    struct slice next, value;
-    struct directory_key key;
-    struct old_table old;
-    int more, result = -1;
+    const char *at = address.n > 0 ? memrchr(address.p, '@', address.n) : NULL;
+    struct domain_claim claim = {tenant, DOMAIN_DERIVED, false};
+    struct seen_domain *seen;
+    struct slice domain;
 
-    if (old_table_open(m->w, TABLE_RIGHTS, &old, e) != 0 || sorter_sort(m->w->rights, e) != 0 ||
-        (more = sorter_next(m->w->rights, &next, &value, e)) < 0)
-        goto out;
-    while (more == 1) {
-        unsigned bits, before = 0;
-        struct slice this;
-
-        if (gather_right(m->w->rights, &key, &bits, &next, &value, &more, e) != 0)
-            goto out;
-        this = (struct slice){(char *)key.b, key.n};
-        if (keep_rights(m, &old, &this, e) != 0)
-            goto out;
-        if (old.there && slice_eq(old.key, this)) {
-            if (!rights_decode(old.key, old.value, &before)) {
-                (void)old_table_damaged(e, TABLE_RIGHTS);
-                goto out;
-            }
-            if (old_table_next(&old, e) != 0)
-                goto out;
-        }
-        if (merge_right(m, this, before, bits, e) != 0)
-            goto out;
-    }
-    result = keep_rights(m, &old, NULL, e);
-out:
-    old_table_close(&old);
-    return result;
+    if (at == NULL)
+        return 0;
+    domain = (struct slice){at + 1, address.n - (size_t)(at + 1 - address.p)};
+    if (domain.n == 0 || domain.n > sizeof seen->text)
+        return 0;
+    seen = &w->seen[(checksum_slice(domain) + tenant) % SEEN_DOMAINS];
+    if (seen->tenant == tenant && slice_eq((struct slice){seen->text, seen->n}, domain))
+        return 0;
+    seen->tenant = tenant;
+    seen->n = (uint16_t)domain.n;
+    memcpy(seen->text, domain.p, domain.n);
+    return add_domain(w, domain, &claim, e);
 }
 
-/* ---- domains ---- */
-
-int merge_add_domain(struct writer *w, struct slice domain, const struct domain_claim *claim, struct error *e)
+int writer_derive_domains(struct writer *w, uint32_t tenant, const struct mailbox_record *r, struct error *e)
 {
-    uint8_t value[16];
-    size_t n = domain_encode(domain, claim, 1, value, sizeof value);
+    struct slice list = r->proxies, proxy;
 
-    return sorter_add(w->domains, domain, (struct slice){(char *)value, n}, e);
+    if (derive_domain(w, tenant, r->primary, e) != 0 || derive_domain(w, tenant, r->upn, e) != 0)
+        return -1;
+    while (packed_next(&list, &proxy))
+        if (derive_domain(w, tenant, proxy, e) != 0)
+            return -1;
+    return 0;
 }
 
 /* The accepted domains of tenants whose list this run did not bring. Derived ones come from the mailboxes again. */
-static int keep_domains(struct merge *m, struct error *e)
+static int keep_domains(struct writer *w, struct error *e)
 {
     struct old_table old;
-    int result = old_table_open(m->w, TABLE_DOMAINS, &old, e);
+    int result = old_table_open(w, TABLE_DOMAINS, &old, e);
 
     while (result == 0 && old.there) {
-        size_t n = domain_claims(old.key, old.value);
+        size_t n = domain_claims(old.value);
 
         if (n == 0)
             result = old_table_damaged(e, TABLE_DOMAINS);
         for (size_t i = 0; i < n && result == 0; i++) {
             struct domain_claim claim = domain_claim_at(old.value, i);
 
-            if (claim.tenant >= m->w->tenants_n)
+            if (claim.tenant >= w->tenants_n)
                 result = old_table_damaged(e, TABLE_DOMAINS);
-            else if (claim.type != DOMAIN_DERIVED && !m->w->tenants[claim.tenant].domains_replaced)
-                result = merge_add_domain(m->w, old.key, &claim, e);
+            else if (claim.type != DOMAIN_DERIVED && !w->tenants[claim.tenant].domains_replaced)
+                result = add_domain(w, old.key, &claim, e);
         }
         if (result == 0)
             result = old_table_next(&old, e);
@@ -144,25 +121,25 @@ static size_t insert_claim(struct domain_claim *list, size_t n, struct domain_cl
 }
 
 /* Writes one domain; notices whether it stands in the last generation just so. */
-static int write_domain(struct merge *m, const struct directory_key *key, const struct domain_claim *claims, size_t n,
+static int write_domain(struct writer *w, const struct directory_key *key, const struct domain_claim *claims, size_t n,
                         struct old_table *old, struct error *e)
 {
     struct slice domain = {(char *)key->b, key->n}, value;
-    size_t size = domain_encode(domain, claims, n, m->w->value, MAILBOX_VALUE_MAX);
+    size_t size = domain_encode(claims, n, w->value, MAILBOX_VALUE_MAX);
 
-    value = (struct slice){(char *)m->w->value, size};
+    value = (struct slice){(char *)w->value, size};
     if (size == 0)
         return error_set(e, "a domain is claimed by too many tenants");
     if (old->there && slice_eq(old->key, domain) && slice_eq(old->value, value)) {
         if (old_table_next(old, e) != 0)
             return -1;
     } else {
-        m->changed = true;
+        w->changed = true;
     }
-    return builder_append(m->w->builder, TABLE_DOMAINS, domain, value, e);
+    return builder_append(w->builder, TABLE_DOMAINS, domain, value, e);
 }
 
-int merge_domains(struct merge *m, struct error *e)
+int writer_end_domains(struct writer *w, struct error *e)
 {
     struct domain_claim *claims = NULL;
     struct directory_key key = {0};
@@ -170,10 +147,10 @@ int merge_domains(struct merge *m, struct error *e)
     struct old_table old = {0};
     int more = -1, result = -1;
 
-    if (keep_domains(m, e) != 0 || sorter_sort(m->w->domains, e) != 0 ||
-        old_table_open(m->w, TABLE_DOMAINS, &old, e) != 0 || (more = sorter_next(m->w->domains, &next, &value, e)) < 0)
+    if (keep_domains(w, e) != 0 || sorter_sort(w->domains, e) != 0 || old_table_open(w, TABLE_DOMAINS, &old, e) != 0 ||
+        (more = sorter_next(w->domains, &next, &value, e)) < 0)
         goto out;
-    claims = malloc((m->w->tenants_n + (size_t)1) * sizeof *claims);
+    claims = malloc((w->tenants_n + (size_t)1) * sizeof *claims);
     if (claims == NULL) {
         (void)error_set(e, "out of memory");
         goto out;
@@ -183,14 +160,14 @@ int merge_domains(struct merge *m, struct error *e)
 
         key.n = next.n;
         memcpy(key.b, next.p, next.n);
-        while (more == 1 && slice_eq(next, (struct slice){(char *)key.b, key.n})) {
+        while (more == 1 && slice_eq(next, key_slice(&key))) {
             n = insert_claim(claims, n, domain_claim_at(value, 0));
-            more = sorter_next(m->w->domains, &next, &value, e);
+            more = sorter_next(w->domains, &next, &value, e);
         }
-        if (more < 0 || write_domain(m, &key, claims, n, &old, e) != 0)
+        if (more < 0 || write_domain(w, &key, claims, n, &old, e) != 0)
             goto out;
     }
-    m->changed |= old.there;
+    w->changed |= old.there;
     result = 0;
 out:
     old_table_close(&old);
@@ -200,22 +177,21 @@ out:
 
 /* ---- tenants ---- */
 
-int merge_tenants(struct merge *m, struct error *e)
+int writer_end_tenants(struct writer *w, struct error *e)
 {
-    struct writer *w = m->w;
     struct old_table old;
     int result = old_table_open(w, TABLE_TENANTS, &old, e);
 
     for (uint32_t i = 0; i < w->tenants_n && result == 0; i++) {
         struct directory_key key = tenant_key(i);
-        struct slice at = {(char *)key.b, key.n}, value;
+        struct slice at = key_slice(&key), value;
         uint8_t bytes[256];
 
         w->facts[i].tenant = i;
         w->facts[i].mailboxes = w->tenants[i].mailboxes;
         value = (struct slice){(char *)bytes, tenant_encode(&w->facts[i], bytes, sizeof bytes)};
         if (!old.there || !slice_eq(old.value, value))
-            m->changed = true;
+            w->changed = true;
         result = builder_append(w->builder, TABLE_TENANTS, at, value, e);
         if (result == 0 && old.there)
             result = old_table_next(&old, e);

@@ -88,7 +88,7 @@ harm_directory()
     case $1 in
     manifest_removed) rm "$d/current" ;;
     manifest_rubbish) head -c 300 /dev/urandom >"$d/put" && mv "$d/put" "$d/current" ;;
-    manifest_newer_format) sed 's/postern-directory 3/postern-directory 9/' "$GOOD/current" >"$d/put" && mv "$d/put" "$d/current" ;;
+    manifest_newer_format) sed 's/postern-directory 4/postern-directory 9/' "$GOOD/current" >"$d/put" && mv "$d/put" "$d/current" ;;
     manifest_cut) cut_short "$d/current" ;;
     manifest_is_a_pipe) rm "$d/current" && mkfifo "$d/current" ;;
     manifest_is_a_link) ln -sf /dev/zero "$d/put" && mv "$d/put" "$d/current" ;;
@@ -126,8 +126,8 @@ judge 'the directory was harmed' --served dora,printer
 
 full || { faults_end; exit $status; }
 
-# A generation is never written to again. Whoever does so all the same meets the checksum of each record and at the next start that of
-# the file; a program may end for it, and nothing that is forbidden passes.
+# A generation is never written to again. Whoever does so all the same is noticed within a second, and the file is no longer used; a
+# program may end for it before, and nothing that is forbidden passes.
 rm "$T/record"
 load --kinds dora,printer,bert,forged,stranger
 for _ in $(seq "$(much 20 2)"); do

@@ -16,6 +16,7 @@
 #include "core/state/counters_table.h"
 #include "core/state/state.h"
 #include "mirror/build/writer.h"
+#include "tests/unit/puts.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -159,7 +160,7 @@ static const char *below(const char *name)
     return path;
 }
 
-static void put_mailboxes(struct writer *writer, unsigned t, uint32_t index)
+static void put_mailboxes(unsigned t, uint32_t index)
 {
     for (unsigned m = 0; m < MAILBOXES; m++) {
         char primary[64], upn[64];
@@ -168,13 +169,12 @@ static void put_mailboxes(struct writer *writer, unsigned t, uint32_t index)
                                         .smtp_auth = setting_of(m),
                                         .basic_smtp = basic_of(m),
                                         .recipient_type = RECIPIENT_USER};
-        struct error e;
 
         (void)snprintf(primary, sizeof primary, "m%u@t%u.example", m, t);
         (void)snprintf(upn, sizeof upn, "u%u@t%u.example", m, t);
         record.primary = slice_of(primary);
         record.upn = slice_of(upn);
-        MUST(writer_put_mailbox(writer, index, &record, &e) == 0);
+        puts_add(index, &record);
     }
 }
 
@@ -199,8 +199,9 @@ static void make_directory(void)
         accepted.name = slice_of(domain);
         MUST(writer_set_tenant(writer, &facts, &index, &e) == 0);
         MUST(writer_set_domains(writer, index, &accepted, 1, &e) == 0);
-        put_mailboxes(writer, t, index);
+        put_mailboxes(t, index);
     }
+    MUST(puts_write(writer, &e) == 0);
     MUST(writer_finish(writer, &summary, &e) == 0);
     writer_close(writer);
     MUST(directory_open(below("directory"), &directory, &e) == 0 && directory_refresh(directory, &e) >= 0);

@@ -35,7 +35,7 @@ make_root()
     printf '#!/bin/sh\nexit 101\n' >"$T/root/usr/sbin/policy-rc.d"
     chmod 755 "$T/root/usr/sbin/policy-rc.d"
     inside apt-get update && inside apt-get install -y --no-install-recommends sendmail sendmail-bin sasl2-bin libsasl2-modules \
-        libsasl2-modules-db libmilter1.0.1 libconfig9 liblmdb0 libidn2-0 libunistring2 libjansson4 libevent-2.1-7
+        libsasl2-modules-db libmilter1.0.1 libconfig9 liblmdb0 libxxhash0 libidn2-0 libunistring2 libjansson4 libevent-2.1-7
 }
 
 # Runs a command in the clean system, with this machine's loopback.

@@ -6,7 +6,6 @@
  *   torture [EVERY [NAME]]    only every EVERY-th call; only the scenario of that name
  */
 #include "tests/torture/torture.h"
-#include "core/decide/who_cache.h"
 #include "core/engine/engine.h"
 #include "core/engine/engine_parts.h"
 #include "core/state/state.h"
@@ -135,15 +134,11 @@ static void make_world(FILE *out)
 
 /* ---- scenarios: run with one call failing (`works` is false) or with none ---- */
 
-/* As a front end remembers them, whichever session decides. */
-static struct who_slot logins[2];
-
 static struct submission message_of(const char *login, const char *queue_id)
 {
     struct submission s = submission_of(login);
 
     s.queue_id = slice_of(queue_id);
-    s.who = (struct who_memory){logins, sizeof logins / sizeof logins[0]};
     return s;
 }
 

@@ -12,6 +12,7 @@
 #include "core/directory/directory.h"
 #include "core/directory/directory_record.h"
 #include "mirror/build/writer.h"
+#include "tests/unit/puts.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -90,6 +91,7 @@ static inline struct writer *begin(const struct fixture *f)
     struct writer *w = NULL;
     struct error e;
 
+    puts_clear();
     must(writer_begin(f->folder, &w, &e), &e);
     return w;
 }
@@ -114,7 +116,7 @@ struct mailbox_line {
     const char *proxies[4];
 };
 
-static inline void put(struct writer *w, uint32_t tenant, const struct mailbox_line *line)
+static inline void put(uint32_t tenant, const struct mailbox_line *line)
 {
     char packed[2048];
     struct buf b = BUF_OVER(packed);
@@ -126,12 +128,11 @@ static inline void put(struct writer *w, uint32_t tenant, const struct mailbox_l
                                .upn = slice_of(line->upn),
                                .alias = slice_of(line->alias),
                                .account = slice_of(line->account)};
-    struct error e;
 
     for (size_t i = 0; i < 4 && line->proxies[i] != NULL; i++)
         packed_add(&b, slice_of(line->proxies[i]));
     r.proxies = buf_slice(&b);
-    must(writer_put_mailbox(w, tenant, &r, &e), &e);
+    puts_add(tenant, &r);
 }
 
 static inline struct writer_summary finish(struct writer *w)
@@ -139,6 +140,7 @@ static inline struct writer_summary finish(struct writer *w)
     struct writer_summary summary;
     struct error e;
 
+    must(puts_write(w, &e), &e);
     must(writer_finish(w, &summary, &e), &e);
     writer_close(w);
     return summary;

@@ -7,7 +7,6 @@
 
 #include "tests/unit/world.h"
 
-#include "core/decide/who_cache.h"
 #include "core/engine/engine.h"
 
 #include <fcntl.h>
@@ -22,7 +21,6 @@ struct bench {
     struct engine_session *session;
     struct state *shared; /* the engine's state, as another program of the machine sees it */
     struct recipients recipients;
-    struct who_slot logins[4]; /* as a front end remembers them */
     char queue_id[16];
     unsigned messages;
     int saved_stderr;
@@ -160,7 +158,6 @@ static inline struct submission message(struct bench *b, const char *login, cons
 
     (void)snprintf(b->queue_id, sizeof b->queue_id, "4Q%06u", b->messages++);
     s.queue_id = s.instance = slice_of(b->queue_id);
-    s.who = (struct who_memory){b->logins, sizeof b->logins / sizeof b->logins[0]};
     return s;
 }
 

@@ -29,7 +29,7 @@ static int setup(void **state)
     assert_non_null(p);
     fixture_make(&p->f);
     w = begin(&p->f);
-    put(w, add_tenant(w, "contoso", 1790000000), &anna);
+    put(add_tenant(w, "contoso", 1790000000), &anna);
     (void)finish(w);
     (void)snprintf(text, sizeof text, "directory = \"%s\";", p->f.folder);
     must(config_from_text(slice_of(text), "c", "/", &p->files.config, &e), &e);

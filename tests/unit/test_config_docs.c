@@ -375,7 +375,8 @@ static void the_manual_pages_example_is_right(void **state)
 static void what_hides_the_state_from_a_service_covers_its_folder(void **state)
 {
     static const char *const units[] = {"conf/systemd/postern-alert.service", "conf/systemd/postern-mirror.service",
-                                        "conf/systemd/postern-mirror-respond.service"};
+                                        "conf/systemd/postern-mirror-respond.service",
+                                        "conf/systemd/postern-mirror-rebuild.service"};
     static char text[TEXT_MAX];
     struct config *c = config_of("", "/nowhere");
     char folder[256];

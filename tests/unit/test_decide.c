@@ -697,9 +697,9 @@ static void a_login_without_a_domain_belongs_to_the_only_tenant_that_there_is(vo
     if (writer_begin(world_file(w, "one"), &writer, &e) != 0 ||
         writer_set_tenant(writer, &facts, &tenants[CONTOSO], &e) != 0)
         fail_msg("%s", e.text);
-    world_put(writer, tenants, &world_mailboxes[0]);
-    if (writer_finish(writer, &summary, &e) != 0 || directory_open(world_file(w, "one"), &one, &e) != 0 ||
-        directory_refresh(one, &e) != 1)
+    world_put(tenants, &world_mailboxes[0]);
+    if (puts_write(writer, &e) != 0 || writer_finish(writer, &summary, &e) != 0 ||
+        directory_open(world_file(w, "one"), &one, &e) != 0 || directory_refresh(one, &e) != 1)
         fail_msg("%s", e.text);
     writer_close(writer);
     w->context.view = directory_view_get(one);

@@ -278,14 +278,14 @@ static void allow_bert(struct bench *b)
     if (writer_begin(world_file(b->world, "directory"), &writer, &e) != 0)
         fail_msg("%s", e.text);
     world_tenants(writer, tenants);
-    world_put(writer, tenants, &bert);
-    if (writer_finish(writer, &summary, &e) != 0)
+    world_put(tenants, &bert);
+    if (puts_write(writer, &e) != 0 || writer_finish(writer, &summary, &e) != 0)
         fail_msg("%s", e.text);
     writer_close(writer);
     engine_tick(b->engine);
 }
 
-static void what_is_remembered_of_a_login_goes_with_a_reload_and_with_a_new_directory(void **state)
+static void who_a_login_is_follows_a_reload_and_a_new_directory(void **state)
 {
     struct bench *b = *state;
     struct engine_session *other;
@@ -456,7 +456,7 @@ int main(void)
         cmocka_unit_test(the_preset_takes_the_figures_of_the_tenants_own_outbound_policy),
         cmocka_unit_test(recipients_are_counted_by_domain_and_by_where_they_are),
         cmocka_unit_test(a_reload_with_a_mistake_keeps_the_old_rules),
-        cmocka_unit_test(what_is_remembered_of_a_login_goes_with_a_reload_and_with_a_new_directory),
+        cmocka_unit_test(who_a_login_is_follows_a_reload_and_a_new_directory),
         cmocka_unit_test(a_reload_takes_the_new_rules_and_forgets_nothing),
         cmocka_unit_test(each_message_is_one_line_in_the_log_and_nothing_foreign_breaks_it),
         cmocka_unit_test(a_line_shows_the_header_and_what_is_wrong_with_it),

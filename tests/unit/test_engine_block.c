@@ -582,9 +582,11 @@ static void new_generation(struct bench *b, bool with_bob)
 
     packed_add(&proxies, SLICE("bob@contoso.example"));
     bob.proxies = buf_slice(&proxies);
-    if (writer_begin(world_file(b->world, "directory"), &writer, &e) != 0 ||
-        (with_bob && writer_put_mailbox(writer, contoso->tenant, &bob, &e) != 0) ||
-        (!with_bob && writer_delete_mailbox(writer, contoso->tenant, &bob.id, &e) != 0) ||
+    if (with_bob)
+        puts_add(contoso->tenant, &bob);
+    else
+        puts_delete(contoso->tenant, &bob.id);
+    if (writer_begin(world_file(b->world, "directory"), &writer, &e) != 0 || puts_write(writer, &e) != 0 ||
         writer_finish(writer, &summary, &e) != 0)
         fail_msg("%s", e.text);
     writer_close(writer);
@@ -623,8 +625,9 @@ static void rename_bob(struct bench *b, const char *primary)
     struct writer *writer;
     struct error e;
 
-    if (writer_begin(world_file(b->world, "directory"), &writer, &e) != 0 ||
-        writer_put_mailbox(writer, contoso->tenant, &bob, &e) != 0 || writer_finish(writer, &summary, &e) != 0)
+    puts_add(contoso->tenant, &bob);
+    if (writer_begin(world_file(b->world, "directory"), &writer, &e) != 0 || puts_write(writer, &e) != 0 ||
+        writer_finish(writer, &summary, &e) != 0)
         fail_msg("%s", e.text);
     writer_close(writer);
     engine_tick(b->engine);

@@ -35,8 +35,8 @@ static void name_paul(struct world *w)
     packed_add(&proxies, SLICE("paul.u@legacy.example"));
     packed_add(&proxies, SLICE("bob-smith@contoso.example"));
     paul.proxies = buf_slice(&proxies);
-    if (writer_begin(world_file(w, "directory"), &writer, &e) != 0 ||
-        writer_put_mailbox(writer, directory_tenant_named(w->view, SLICE("contoso"))->tenant, &paul, &e) != 0 ||
+    puts_add(directory_tenant_named(w->view, SLICE("contoso"))->tenant, &paul);
+    if (writer_begin(world_file(w, "directory"), &writer, &e) != 0 || puts_write(writer, &e) != 0 ||
         writer_finish(writer, &summary, &e) != 0)
         fail_msg("%s", e.text);
     writer_close(writer);

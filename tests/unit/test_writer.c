@@ -126,11 +126,11 @@ static void after_any_sequence_of_runs_the_directory_says_what_was_put(void **st
             struct mailbox_id id = mailbox_number(i);
 
             if (next_random(&seed) % 3 == 0) {
-                must(writer_delete_mailbox(w, tenant, &id, &e), &e);
+                puts_delete(tenant, &id);
                 model[tenant][i].there = false;
             } else {
                 model_randomize(&model[tenant][i], i, &seed);
-                put(w, tenant, &model[tenant][i].line);
+                put(tenant, &model[tenant][i].line);
             }
         }
         (void)finish(w);
@@ -167,9 +167,9 @@ static void publish(const struct fixture *f, const struct mailbox_line *a, const
     struct writer *w = begin(f);
     uint32_t tenant = add_tenant(w, "contoso", 1);
 
-    put(w, tenant, a);
+    put(tenant, a);
     if (b != NULL)
-        put(w, tenant, b);
+        put(tenant, b);
     (void)finish(w);
 }
 
@@ -190,8 +190,8 @@ static void a_run_that_changes_nothing_publishes_nothing(void **state)
         must(writer_set_domains(w, tenant, &domain, 1, &e), &e);
         must(writer_replace_rights(w, tenant, RIGHT_SEND_AS, &e), &e);
         must(writer_add_right(w, tenant, &one, &two, RIGHT_SEND_AS, &e), &e);
-        put(w, tenant, &anna);
-        put(w, tenant, &sean);
+        put(tenant, &anna);
+        put(tenant, &sean);
         summary = finish(w);
         assert_int_equal(summary.published, run == 0);
         assert_int_equal(summary.generation, 1);
@@ -212,19 +212,18 @@ static void the_last_of_several_operations_on_a_mailbox_counts(void **state)
     struct directory *d;
     struct fixture f;
     struct writer *w;
-    struct error e;
     unsigned n;
 
     (void)state;
     fixture_make(&f);
     publish(&f, &sean, &anna);
     w = begin(&f); /* changed, and changed back */
-    put(w, 0, &sean_off);
-    put(w, 0, &sean);
+    put(0, &sean_off);
+    put(0, &sean);
     assert_false(finish(w).published);
     w = begin(&f); /* deleted, and put again with another setting */
-    must(writer_delete_mailbox(w, 0, &id, &e), &e);
-    put(w, 0, &sean_off);
+    puts_delete(0, &id);
+    put(0, &sean_off);
     summary = finish(w);
     assert_true(summary.published);
     assert_int_equal(summary.changed, 1);
@@ -236,8 +235,8 @@ static void the_last_of_several_operations_on_a_mailbox_counts(void **state)
     directory_view_put(d, v);
     directory_close(d);
     w = begin(&f);
-    put(w, 0, &sean);
-    must(writer_delete_mailbox(w, 0, &id, &e), &e);
+    put(0, &sean);
+    puts_delete(0, &id);
     summary = finish(w);
     assert_int_equal(summary.deleted, 1);
     assert_int_equal(summary.mailboxes, 1);
@@ -258,16 +257,103 @@ static void a_writer_answers_with_the_last_generation(void **state)
     w = begin(&f);
     assert_null(writer_before(w));
     assert_null(writer_tenant_before(w, SLICE("contoso")));
-    assert_int_equal(writer_get_mailbox(w, 0, &id, &r), DIRECTORY_NOT_FOUND);
-    assert_int_equal(writer_next_mailbox(w, 0, NULL, &r), DIRECTORY_NOT_FOUND);
     writer_close(w);
     publish(&f, &sean, NULL);
     w = begin(&f);
-    must(writer_delete_mailbox(w, 0, &id, &e), &e);
-    assert_int_equal(writer_get_mailbox(w, 0, &id, &r), DIRECTORY_FOUND);
-    assert_int_equal(writer_next_mailbox(w, 0, NULL, &r), DIRECTORY_FOUND);
+    puts_delete(0, &id);
+    must(puts_write(w, &e), &e);
+    assert_int_equal(directory_mailbox(writer_before(w), 0, &id, &r), DIRECTORY_FOUND);
     assert_int_equal(writer_tenant_before(w, SLICE("contoso"))->mailboxes, 1);
     writer_close(w);
+    fixture_remove(&f);
+}
+
+static struct mailbox_record stored(const struct writer *w, unsigned number)
+{
+    struct mailbox_id id = mailbox_number(number);
+    struct mailbox_record r;
+
+    assert_int_equal(directory_mailbox(writer_before(w), 0, &id, &r), DIRECTORY_FOUND);
+    return r;
+}
+
+static void a_run_that_skips_a_stored_mailbox_or_leaves_the_order_is_refused(void **state)
+{
+    struct mailbox_record one, two;
+    struct writer_summary summary;
+    struct fixture f;
+    struct writer *w;
+    struct error e;
+
+    (void)state;
+    fixture_make(&f);
+    publish(&f, &sean, &anna);
+    w = begin(&f); /* anna's id is the lower one */
+    one = stored(w, 1);
+    two = stored(w, 2);
+    must(writer_put_mailbox(w, 0, &one, &one, &e), &e);
+    assert_int_equal(writer_put_mailbox(w, 0, &two, &two, &e), -1);
+    assert_non_null(strstr(e.text, "ascending"));
+    writer_close(w);
+    w = begin(&f);
+    one = stored(w, 1);
+    must(writer_put_mailbox(w, 0, &one, &one, &e), &e);
+    assert_int_equal(writer_finish(w, &summary, &e), -1);
+    assert_non_null(strstr(e.text, "1 of its 2 mailboxes"));
+    writer_close(w);
+    w = begin(&f); /* under another id it is the same mailbox */
+    one = stored(w, 1);
+    two = stored(w, 2);
+    must(writer_put_mailbox(w, 0, &two, &two, &e), &e);
+    {
+        struct mailbox_record moved = one;
+
+        moved.id = mailbox_number(3);
+        must(writer_put_mailbox(w, 0, &one, &moved, &e), &e);
+    }
+    must(writer_finish(w, &summary, &e), &e);
+    assert_int_equal(summary.changed, 1);
+    assert_int_equal(summary.added + summary.deleted, 0);
+    assert_int_equal(summary.mailboxes, 2);
+    writer_close(w);
+    fixture_remove(&f);
+}
+
+static void the_mailboxes_of_other_tenants_stay_on_either_side_of_the_run(void **state)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct directory_totals totals;
+    struct directory_view *v;
+    struct directory *d;
+    struct fixture f;
+    struct writer *w;
+    struct error e;
+    unsigned n;
+
+    (void)state;
+    fixture_make(&f);
+    w = begin(&f);
+    for (uint32_t tenant = 0; tenant < 3; tenant++) {
+        static const char *const names[] = {"contoso", "fabrikam", "tailspin"};
+
+        put(add_tenant(w, names[tenant], 1), &sean);
+        put(tenant, &anna);
+    }
+    (void)finish(w);
+    w = begin(&f);
+    put(1, &sean_off);
+    assert_int_equal(finish(w).mailboxes, 6);
+    must(directory_verify(f.folder, &totals, &e), &e);
+    assert_int_equal(totals.identities, 12);
+    d = open_directory(&f);
+    v = directory_view_get(d);
+    for (uint32_t tenant = 0; tenant < 3; tenant++) {
+        assert_int_equal(directory_by_account(v, tenant, SLICE("sean"), refs, &n), DIRECTORY_FOUND);
+        assert_int_equal(refs[0].smtp_auth, tenant == 1 ? SMTP_AUTH_DISABLED : SMTP_AUTH_ENABLED);
+        assert_int_equal(directory_tenant(v, tenant)->mailboxes, 2);
+    }
+    directory_view_put(d, v);
+    directory_close(d);
     fixture_remove(&f);
 }
 
@@ -371,7 +457,7 @@ static void domains_stay_until_their_tenant_brings_a_list(void **state)
         struct directory_view *v;
         struct directory *d;
 
-        put(w, tenant, run == 1 ? &sean_off : &sean);
+        put(tenant, run == 1 ? &sean_off : &sean);
         if (run != 1)
             must(writer_set_domains(w, tenant, lists[run / 2], 2, &e), &e);
         assert_int_equal(finish(w).domains, 2);
@@ -401,7 +487,8 @@ static void an_identity_with_two_claims_is_reported_with_both_primaries(void **s
     fixture_make(&f);
     publish(&f, &sean, &anna);
     w = begin(&f);
-    put(w, 0, &other);
+    put(0, &other);
+    must(puts_write(w, &e), &e);
     must(writer_finish(w, &summary, &e), &e);
     assert_int_equal(summary.conflicts, 2);
     assert_true(writer_conflict(w, 0, &conflict));
@@ -447,13 +534,13 @@ static void what_breaks_a_rule_of_the_record_is_refused(void **state)
     rows[8].smtp_auth = (enum smtp_auth)4;
     fixture_make(&f);
     w = begin(&f);
-    assert_int_equal(writer_put_mailbox(w, 0, &good, &e), -1); /* no such tenant */
+    assert_int_equal(writer_put_mailbox(w, 0, NULL, &good, &e), -1); /* no such tenant */
     (void)add_tenant(w, "contoso", 1);
     for (size_t i = 0; i < 9; i++) {
-        assert_int_equal(writer_put_mailbox(w, 0, &rows[i], &e), -1);
+        assert_int_equal(writer_put_mailbox(w, 0, NULL, &rows[i], &e), -1);
         print_message("%s\n", e.text);
     }
-    must(writer_put_mailbox(w, 0, &good, &e), &e);
+    must(writer_put_mailbox(w, 0, NULL, &good, &e), &e);
     assert_int_equal(finish(w).mailboxes, 1);
     fixture_remove(&f);
 }
@@ -512,7 +599,7 @@ static void a_run_that_is_given_up_leaves_nothing(void **state)
     fixture_make(&f);
     publish(&f, &sean, NULL);
     w = begin(&f);
-    put(w, 0, &anna);
+    put(0, &anna);
     writer_close(w);
     w = begin(&f);
     must(writer_finish(w, &summary, &e), &e);
@@ -568,9 +655,9 @@ static int run_many(const struct fixture *f, enum smtp_auth setting)
 
         (void)snprintf(primary, sizeof primary, "user%u@contoso.example", i);
         (void)snprintf(alias, sizeof alias, "user%u", i);
-        put(w, tenant, &(struct mailbox_line){i, setting, primary, NULL, alias, NULL, {NULL}});
+        put(tenant, &(struct mailbox_line){i, setting, primary, NULL, alias, NULL, {NULL}});
     }
-    if (writer_finish(w, &summary, &e) != 0) {
+    if (puts_write(w, &e) != 0 || writer_finish(w, &summary, &e) != 0) {
         writer_close(w);
         return -1;
     }
@@ -694,14 +781,13 @@ static void a_sorter_with_little_memory_sorts_as_one_with_much(void **state)
     struct fixture f;
     struct error e;
     uint64_t seed = 3;
-    int folder, more;
+    int more;
     unsigned n = 0;
 
     (void)state;
     fixture_make(&f);
-    folder = open(f.top, O_RDONLY | O_DIRECTORY);
-    must(sorter_make(folder, 2000, &little, &e), &e);
-    must(sorter_make(folder, 1 << 20, &much, &e), &e);
+    must(sorter_make(f.top, 2000, &little, &e), &e);
+    must(sorter_make(f.top, 1 << 20, &much, &e), &e);
     for (unsigned i = 0; i < 3000; i++) {
         static char large[300000];
         char key[16], value[16];
@@ -731,7 +817,6 @@ static void a_sorter_with_little_memory_sorts_as_one_with_much(void **state)
     assert_int_equal(sorter_next(little, &(struct slice){0}, &(struct slice){0}, &e), 0);
     sorter_free(little);
     sorter_free(much);
-    assert_int_equal(close(folder), 0);
     fixture_remove(&f);
 }
 
@@ -742,6 +827,8 @@ int main(void)
         cmocka_unit_test(a_run_that_changes_nothing_publishes_nothing),
         cmocka_unit_test(the_last_of_several_operations_on_a_mailbox_counts),
         cmocka_unit_test(a_writer_answers_with_the_last_generation),
+        cmocka_unit_test(a_run_that_skips_a_stored_mailbox_or_leaves_the_order_is_refused),
+        cmocka_unit_test(the_mailboxes_of_other_tenants_stay_on_either_side_of_the_run),
         cmocka_unit_test(tenants_keep_their_index_whatever_the_order),
         cmocka_unit_test(only_rights_of_the_replaced_kinds_and_tenant_go),
         cmocka_unit_test(domains_stay_until_their_tenant_brings_a_list),

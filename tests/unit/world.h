@@ -10,6 +10,7 @@
 #include "core/decide/limits.h"
 #include "core/state/state.h"
 #include "mirror/build/writer.h"
+#include "tests/unit/puts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,7 +81,7 @@ static inline const char *world_file(struct world *w, const char *name)
     return w->path;
 }
 
-static inline void world_put(struct writer *writer, const uint32_t *tenants, const struct world_mailbox *m)
+static inline void world_put(const uint32_t *tenants, const struct world_mailbox *m)
 {
     char packed[256];
     struct buf proxies = BUF_OVER(packed);
@@ -93,13 +94,11 @@ static inline void world_put(struct writer *writer, const uint32_t *tenants, con
                                     .primary = slice_of(m->primary),
                                     .upn = slice_of(m->upn),
                                     .alias = slice_of(m->alias)};
-    struct error e;
 
     if (m->proxy != NULL)
         packed_add(&proxies, slice_of(m->proxy));
     record.proxies = buf_slice(&proxies);
-    if (writer_put_mailbox(writer, tenants[m->tenant], &record, &e) != 0)
-        fail_msg("%s: %s", m->primary, e.text);
+    puts_add(tenants[m->tenant], &record);
 }
 
 static inline void world_tenants(struct writer *writer, uint32_t *index)
@@ -137,8 +136,9 @@ static inline void world_directory(struct world *w)
         fail_msg("%s", e.text);
     world_tenants(writer, tenants);
     for (size_t i = 0; i < sizeof world_mailboxes / sizeof world_mailboxes[0]; i++)
-        world_put(writer, tenants, &world_mailboxes[i]);
-    if (writer_replace_rights(writer, tenants[CONTOSO], RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF, &e) != 0 ||
+        world_put(tenants, &world_mailboxes[i]);
+    if (puts_write(writer, &e) != 0 ||
+        writer_replace_rights(writer, tenants[CONTOSO], RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF, &e) != 0 ||
         writer_add_right(writer, tenants[CONTOSO], &anna, &info, RIGHT_SEND_AS, &e) != 0 ||
         writer_add_right(writer, tenants[CONTOSO], &anna, &boss, RIGHT_SEND_ON_BEHALF, &e) != 0 ||
         writer_finish(writer, &summary, &e) != 0)

@@ -1,19 +1,9 @@
+/* What changed, a line each, for people. */
 #include "mirror/import_private.h"
 
-#include <stdlib.h>
-
 /* Changes of names and addresses that are told mailbox by mailbox; their number is told in any case. */
-#define APPLY_MINOR_LINES 20
+#define MINOR_LINES 20
 #define CHANGE_LINE_MAX 8192 /* bytes; what is more is cut */
-
-static bool same_record(const struct mailbox_record *a, const struct mailbox_record *b)
-{
-    return memcmp(&a->id, &b->id, sizeof a->id) == 0 && a->knows == b->knows && a->smtp_auth == b->smtp_auth &&
-           a->basic_smtp == b->basic_smtp && a->recipient_type == b->recipient_type &&
-           slice_eq(a->primary, b->primary) && slice_eq(a->upn, b->upn) && slice_eq(a->alias, b->alias) &&
-           slice_eq(a->account, b->account) && slice_eq(a->name, b->name) && slice_eq(a->auth_policy, b->auth_policy) &&
-           slice_eq(a->proxies, b->proxies);
-}
 
 static const char *basic_name(const struct mailbox_record *record)
 {
@@ -102,7 +92,7 @@ static int change_lines(struct import *im, const struct mailbox_record *a, const
     line = BUF_OVER(mem);
     if (!slice_eq(a->primary, b->primary))
         buf_addf(&line, "%s: primary address, before %s", who.text, words(a->primary).text);
-    else if (!said && im->minor++ < APPLY_MINOR_LINES)
+    else if (!said && im->minor++ < MINOR_LINES)
         minor_only = true;
     if (minor_only) {
         buf_addf(&line, "%s: names, addresses or type", who.text);
@@ -120,29 +110,23 @@ static int came_or_went(struct import *im, const char *what, const struct mailbo
     return import_line(im, buf_slice(&line), e);
 }
 
-static int apply_mailbox(struct import *im, uint32_t tenant, const struct merged *item, struct error *e)
+int import_mailbox_lines(struct import *im, const struct merged *item, struct error *e)
 {
     if (!item->has) {
-        if (writer_delete_mailbox(im->w, tenant, &item->before.id, e) != 0)
-            return -1;
-        if (item->moved)
-            return 0;
-        im->removed++;
-        return came_or_went(im, "removed", &item->before, e);
+        im->removed += !item->moved;
+        return item->moved ? 0 : came_or_went(im, "removed", &item->before, e);
     }
     im->mailboxes++;
     im->by_setting[item->after.smtp_auth]++;
-    if (item->had && same_record(&item->before, &item->after))
-        return 0;
-    if (writer_put_mailbox(im->w, tenant, &item->after, e) != 0)
-        return -1;
     if (item->had) {
+        if (mailbox_same(&item->before, &item->after))
+            return 0;
         im->changed++;
         return change_lines(im, &item->before, &item->after, e);
     }
     im->added++;
     /* A new tenant's mailboxes are told by the summary: a million lines say nothing. */
-    return im->judgement.stored == 0 ? 0 : came_or_went(im, "added", &item->after, e);
+    return im->before == NULL || im->before->mailboxes == 0 ? 0 : came_or_went(im, "added", &item->after, e);
 }
 
 static int tenant_line(struct import *im, const char *what, const char *before, const char *after, struct error *e)
@@ -165,7 +149,7 @@ static int limit_line(struct import *im, const char *what, uint32_t before, uint
     return tenant_line(im, what, a, b, e);
 }
 
-static int tenant_lines(struct import *im, struct error *e)
+int import_tenant_lines(struct import *im, struct error *e)
 {
     static const char *const on[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "off", [TRI_YES] = "on"};
     static const char *const policy[] = {[TRI_UNKNOWN] = "none", [TRI_NO] = "no passwords", [TRI_YES] = "passwords"};
@@ -190,71 +174,13 @@ static int tenant_lines(struct import *im, struct error *e)
                : 0;
 }
 
-static int apply_domains(struct import *im, uint32_t tenant, struct error *e)
-{
-    const struct gathered *g = im->g;
-    struct accepted_domain *list;
-    int result;
-
-    if (!gather_has(g, KIND_ACCEPTED_DOMAIN))
-        return 0;
-    list = calloc(g->n_domains + 1, sizeof *list);
-    if (list == NULL)
-        return error_set(e, "no memory for %zu domains", g->n_domains);
-    for (size_t i = 0; i < g->n_domains; i++)
-        list[i] =
-            (struct accepted_domain){slice_of(g->domains[i].name), g->domains[i].type, g->domains[i].match_subdomains};
-    result = writer_set_domains(im->w, tenant, list, g->n_domains, e);
-    free(list);
-    return result;
-}
-
-static int apply_rights(struct import *im, uint32_t tenant, struct error *e)
-{
-    struct mailbox_id trustee, target;
-    unsigned kind;
-    size_t i = 0;
-
-    if (gather_has(im->g, KIND_RECIPIENT_PERMISSION))
-        im->rights |= RIGHT_SEND_AS;
-    if (im->g->on_behalf && !im->g->on_behalf_unknown)
-        im->rights |= RIGHT_SEND_ON_BEHALF;
-    if (im->rights == 0)
-        return 0;
-    if (writer_replace_rights(im->w, tenant, im->rights, e) != 0)
-        return -1;
-    while (rights_next(im->g->rights, &i, &trustee, &target, &kind) > 0)
-        if ((kind & im->rights) != 0 && writer_add_right(im->w, tenant, &trustee, &target, kind, e) != 0)
-            return -1;
-    return 0;
-}
-
-static int minor_line(struct import *im, struct error *e)
+int import_minor_line(struct import *im, struct error *e)
 {
     char mem[96];
     struct buf line = BUF_OVER(mem);
 
-    buf_addf(&line, "%llu more mailboxes: names, addresses or type",
-             (unsigned long long)(im->minor - APPLY_MINOR_LINES));
+    if (im->minor <= MINOR_LINES)
+        return 0;
+    buf_addf(&line, "%llu more mailboxes: names, addresses or type", (unsigned long long)(im->minor - MINOR_LINES));
     return import_line(im, buf_slice(&line), e);
-}
-
-int import_apply(struct import *im, struct error *e)
-{
-    struct merged item;
-    unsigned long long seen = 0;
-    uint32_t tenant;
-    int more;
-
-    if (writer_set_tenant(im->w, &im->after, &tenant, e) != 0 || tenant_lines(im, e) != 0 ||
-        apply_domains(im, tenant, e) != 0 || apply_rights(im, tenant, e) != 0)
-        return -1;
-    im->mailbox_lines = scratch_size(im->lines);
-    while ((more = merge_next(im->m, &item, e)) > 0) {
-        progress_say(&im->progress, "writing", -1, ++seen);
-        if (apply_mailbox(im, tenant, &item, e) != 0)
-            return -1;
-    }
-    im->mailbox_lines_end = scratch_size(im->lines);
-    return more != 0 || im->minor <= APPLY_MINOR_LINES ? more : minor_line(im, e);
 }
