@@ -24,8 +24,6 @@ extern const struct cli_command cli_commands[];
 
 /* The row of that name; NULL: none. */
 const struct cli_command *cli_command_named(const char *name);
-/* The command that was probably meant; NULL: none is near. */
-const char *cli_command_near(const char *name);
 /* Says that there is none, and which is near. Returns CLI_USAGE. */
 int cli_no_command(const struct cli *cli, const char *name);
 

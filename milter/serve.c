@@ -56,7 +56,7 @@ static void keep_house_once(struct milter *m)
     session_pool_tick(&m->pool);
 }
 
-/* Waits until `until_ns` (boot clock) for a reload or for the end. Answers the signal, 0 for none. */
+/* Waits until `until_ns` (boot clock) for a reload or for the end. Returns the signal, 0 for none. */
 static int wait_until(const sigset_t *set, uint64_t until_ns)
 {
     uint64_t now_ns = clock_boot_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;

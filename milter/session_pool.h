@@ -56,8 +56,9 @@ void session_pool_close(struct session_pool *pool);
  */
 void session_pool_tick(struct session_pool *pool);
 
-/* How many are lent, and how many are idle, at this moment. */
+/* How many are lent at this moment. */
 size_t session_pool_lent(struct session_pool *pool);
+/* How many are idle. For tests, which check that none is lost. */
 size_t session_pool_idle(struct session_pool *pool);
 
 #endif

@@ -115,7 +115,7 @@ static bool connection_keep(char **kept, size_t *kept_n, struct slice rest)
     return true;
 }
 
-/* Sends as much of s as the peer takes. Answers what is left; false when the connection is broken. */
+/* Sends as much of s as the peer takes. *s is what is left. False when the connection is broken. */
 static bool send_some(const struct connection *c, struct slice *s)
 {
     while (s->n > 0) {

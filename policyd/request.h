@@ -65,7 +65,7 @@ struct policy_request {
 };
 
 /*
- * Reads the first request of `in`. Answers its length, the empty line included, and fills *out; or 0 while the empty
+ * Reads the first request of `in`. Returns its length, the empty line included, and fills *out; 0 while the empty
  * line is not there yet. With out->problem set only problem and culprit are valid.
  */
 size_t policy_request_read(struct slice in, struct policy_request *out);

@@ -19,7 +19,7 @@ int server_start(struct engine *engine, struct server **out, struct error *e);
  */
 void server_stop(struct server *server);
 
-/* Connections at the moment. */
+/* How many connections are open. For tests, which wait for one to end. */
 unsigned server_connections(const struct server *server);
 
 #endif

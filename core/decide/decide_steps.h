@@ -1,6 +1,6 @@
 /*
- * The steps of the decision, in order (core/decide/decide.c). Each answers true when the decision is made, that is when
- * it refused; a step in monitor mode notes what it would have refused and answers false. Not for use outside core/.
+ * The steps of the decision, in order (core/decide/decide.c). Each returns true when it has refused, which ends the
+ * decision; a step in monitor mode notes what it would have refused and returns false. Not for use outside core/.
  */
 #ifndef POSTERN_DECIDE_STEPS_H
 #define POSTERN_DECIDE_STEPS_H

@@ -31,7 +31,7 @@ struct network {
  */
 bool ip_parse(struct slice text, struct ip *out);
 bool ip_is_v4(const struct ip *a);
-/* Writes the usual text form (IPv4 dotted, IPv6 compressed) into out[IP_TEXT_MAX]; answers its slice. */
+/* Writes the usual text form (IPv4 dotted, IPv6 compressed) into out[IP_TEXT_MAX]; returns its slice. */
 struct slice ip_text(const struct ip *a, char *out);
 
 /*
@@ -49,7 +49,7 @@ struct slice network_text(const struct network *net, char *out);
 
 /*
  * Every network of an operator's file: one a line, "#" comments (core/base/lines.h has the rules). add is called once a
- * network, in the file's order; when it answers -1 with e, reading stops there. 0, or -1 with e, which begins with
+ * network, in the file's order; when it returns -1 with e, reading stops there. 0, or -1 with e, which begins with
  * the file and the line. What was added before an error stays added: it is the caller's to throw away.
  */
 typedef int network_add(void *arg, const struct network *net, unsigned line, struct error *e);

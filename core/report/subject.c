@@ -138,14 +138,6 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
     }
 }
 
-bool subject_find(const struct decide_context *c, const struct subject *subject, struct block *block)
-{
-    for (uint32_t at = 0; blocks_next(c->blocks, &at, c->now_ns, block);)
-        if (block->key == subject->block.key)
-            return true;
-    return false;
-}
-
 void subject_forgive(struct counters *counters, const struct decide_context *c, const struct subject *subject,
                      const struct block *block)
 {

@@ -57,7 +57,7 @@ void counters_prefetch(const struct counters *c, uint64_t key);
 struct charge_answer counters_look(const struct counters *c, const struct charge *charge, uint64_t now_ns);
 
 /*
- * All or nothing: looks at all, then charges each; when one refuses meanwhile, what was charged is given back. Answers
+ * All or nothing: looks at all, then charges each; when one refuses meanwhile, what was charged is given back. Returns
  * the index of the first charge that refuses, or n when all were charged. answers has n places and is filled for all.
  * n is at most COUNTERS_CHARGES_MAX, else all are refused. No two charges of one call have the same key.
  */
@@ -76,7 +76,7 @@ void counters_return(struct counters *c, uint64_t key, uint64_t ns, uint64_t now
 
 /*
  * Marks: a key that is remembered until a time, for "distinct" counts and for "this message was charged already".
- * counters_mark answers true when the key was not marked before (now it is, until now + keep_ns), false when it was;
+ * counters_mark returns true when the key was not marked before (now it is, until now + keep_ns), false when it was;
  * a mark that is found is prolonged when `renew`. When the bucket is full of live entries, *crowded is set, and the
  * mark is kept in a small table apart, where the one that ends first gives way.
  */
@@ -90,7 +90,7 @@ bool counters_full_for(const struct counters *c, uint64_t key, uint64_t now_ns);
 /*
  * Has this key been shown before, within the last keep_ns? For what must be done once a message. Kept in a small table
  * apart from the counters (COUNTERS_ONCE_ENTRIES entries in the state file), where the oldest gives way: forgetting one
- * early costs its owner a second charge, and a flood of keys cannot crowd the counters. counters_once answers true the
+ * early costs its owner a second charge, and a flood of keys cannot crowd the counters. counters_once returns true the
  * first time and remembers. Keys that differ in the lowest bit only lie side by side.
  */
 #define COUNTERS_ONCE_ENTRIES 65536u

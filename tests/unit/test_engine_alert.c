@@ -14,7 +14,7 @@
 #define BLOCK                                                                                                          \
     "limits = ({ name = \"flood\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 1; then = \"block 1h"
 
-/* The notices or requests in the spool, one after the other, oldest first; answers how many. */
+/* The notices or requests in the spool, one after the other, oldest first; returns how many. */
 static size_t spooled(struct bench *b, const char *folder, struct buf *out)
 {
     char **names;

@@ -429,7 +429,7 @@ static struct slice many_requests(unsigned *asked)
     return buf_slice(&b);
 }
 
-/* Sends until nothing more goes in; answers how much went. */
+/* Sends until nothing more goes in; returns how much went. */
 static size_t send_until_full(int fd, struct slice s)
 {
     size_t sent = 0;
