@@ -97,7 +97,7 @@ static int check_name(const struct cli *cli, const struct task *task, struct sli
     known_user(cli, entry, &known);
     if (!known.checked || known.exists)
         return CLI_OK;
-    return cli_fail(cli, "no %s has the name \"%s\"%s; --force writes it down all the same",
+    return cli_fail(cli, "no %s has the name \"%s\"%s; --force adds it anyway",
                     entry.p[0] == '@' ? "tenant" : "mailbox", shown, known_hint(&known, hint, sizeof hint));
 }
 

@@ -135,7 +135,7 @@ static bool is_denial(const struct verdict *v)
     }
 }
 
-/* Somebody over a limit: an honest client tries a few messages again, now and then; who goes on and on is none. */
+/* Somebody over a limit: an honest client tries a few messages again, now and then; one that keeps retrying is not honest. */
 static bool is_deferral(const struct verdict *v)
 {
     return v->action == ACTION_DEFER && v->reason == REASON_LIMIT;

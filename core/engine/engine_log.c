@@ -1,6 +1,6 @@
 /*
  * The log line of a verdict. The order of the fields is documented in doc/postern.7 and does not change; new ones come
- * at the end. Passing messages are logged once, when they are charged; refusals always.
+ * at the end. A message that passes is logged once, when it is charged; a refusal always, a would-be one of monitor mode too.
  */
 #include "core/base/clock.h"
 #include "core/base/event.h"

@@ -1,4 +1,4 @@
-/* The verdict for a submission, step by step, by the services' own code and files. Charges nothing. */
+/* The verdict for a submission, step by step, by decide() itself. Charges nothing. */
 #ifndef POSTERN_CORE_REPORT_EXPLAIN_H
 #define POSTERN_CORE_REPORT_EXPLAIN_H
 

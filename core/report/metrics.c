@@ -146,7 +146,7 @@ static void print_state(const struct picture *p, struct printer *out)
     put(out, "postern_counters_entries %llu", (unsigned long long)p->counters.entries);
     family(out, "postern_counters_live", "gauge", "Counters in use.");
     put(out, "postern_counters_live %llu", (unsigned long long)p->counters.live);
-    family(out, "postern_counters_crowded_total", "counter", "Charges and marks that met a full bucket.");
+    family(out, "postern_counters_crowded_total", "counter", "Charges and marks that found their bucket full.");
     put(out, "postern_counters_crowded_total %llu", (unsigned long long)p->counters.crowded);
     family(out, "postern_counters_displaced_total", "counter",
            "Counters of clients without a login, and marks, that gave way to others.");

@@ -122,7 +122,7 @@ bool counters_reset(struct counters *c, uint64_t key, uint64_t now_ns);
 
 struct counters_stats {
     uint64_t entries, live; /* without the shared ones; live: by a walk over the table, or a sample of it scaled up */
-    uint64_t crowded;       /* charges and marks that met a full bucket since the file was made */
+    uint64_t crowded;       /* charges and marks that found their bucket full, since the file was made */
     uint64_t displaced; /* what was counted of strangers, and marks kept apart, that gave way to others since then */
 };
 void counters_stats(const struct counters *c, uint64_t now_ns, struct counters_stats *out);

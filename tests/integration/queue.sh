@@ -34,7 +34,7 @@ is 'and does nothing' "$(in_queue hold)" ''
 queue hold ANNA@contoso.example >"$Q/out"
 is 'hold puts what the login has on hold, and nobody else'"'"'s' "$? $(tail -n 1 "$Q/out") $(in_queue hold), $(in_queue deferred)" \
     '0 2 messages put on hold. anna anna, bert'
-is 'a second time there is nothing left to hold' "$(queue hold anna@contoso.example)" 'Nothing of it is in the queue*'
+is 'a second time there is nothing left to hold' "$(queue hold anna@contoso.example)" 'No queued message of this user was found*'
 queue release anna@contoso.example >"$Q/out"
 is 'release lets it go' "$? $(tail -n 1 "$Q/out") $(in_queue hold)" '0 2 messages released. '
 relay_wait all_deferred
@@ -42,10 +42,10 @@ queue discard anna@contoso.example </dev/null >"$Q/out"
 is 'discard shows, and does nothing without a word' "$? $(grep -c anna@contoso.example "$Q/out") $(in_queue deferred) $(cat "$Q/stderr")" '1 2 anna anna bert *--yes*'
 queue discard --yes anna@contoso.example >"$Q/out"
 is 'discard --yes deletes' "$? $(tail -n 1 "$Q/out") $(in_queue deferred)" '0 2 messages deleted. bert'
-is 'a login that sent nothing has nothing there' "$(queue hold carl@contoso.example)" 'Nothing of it is in the queue*'
+is 'a login that sent nothing has nothing there' "$(queue hold carl@contoso.example)" 'No queued message of this user was found*'
 queue hold 'not an address @' >/dev/null
 is 'what is no login is an error' "$? $(cat "$Q/stderr")" '1 *neither an address*'
 queue hold >/dev/null
 is 'without a login that is said' "$?" 2
-is 'what was seen before --since is left alone' "$(queue hold --since 1s bert@contoso.example; in_queue hold)" 'Nothing of it is in the queue*'
+is 'what was seen before --since is left alone' "$(queue hold --since 1s bert@contoso.example; in_queue hold)" 'No queued message of this user was found*'
 exit $status
