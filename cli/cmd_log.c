@@ -35,7 +35,7 @@ static void doubt_limit(const struct cli *cli, const char *limit)
                    near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
-static int log_show(struct cli *cli, struct decisions_wanted *x)
+static int log_show(struct cli *cli, struct decisions_wanted x)
 {
     struct known named = {.checked = false};
     struct printer *out;
@@ -43,16 +43,16 @@ static int log_show(struct cli *cli, struct decisions_wanted *x)
     size_t n;
     int rc;
 
-    if (x->user != NULL)
-        known_user(cli, slice_of(x->user), &named);
-    x->mailbox = named.mailbox;
+    if (x.user != NULL)
+        known_user(cli, slice_of(x.user), &named);
+    x.named = &named;
     if ((out = cli_printer(cli)) == NULL)
         return CLI_FAILED;
-    rc = decisions_report(cli->files.journal, x, out, &n, &e);
-    if (rc == 0 && n == 0 && x->user != NULL)
-        doubt_user(cli, x->user, &named);
-    if (rc == 0 && n == 0 && x->limit != NULL)
-        doubt_limit(cli, x->limit);
+    rc = decisions_report(&cli->files, &x, out, &n, &e);
+    if (rc == 0 && n == 0 && x.user != NULL)
+        doubt_user(cli, x.user, &named);
+    if (rc == 0 && n == 0 && x.limit != NULL)
+        doubt_limit(cli, x.limit);
     if (cli_finish(cli, out) != CLI_OK)
         return CLI_FAILED;
     return rc == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
@@ -138,5 +138,5 @@ int cmd_log(struct cli *cli, int argc, char **argv)
         return status;
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;
-    return log_show(cli, &x);
+    return log_show(cli, x);
 }

@@ -139,8 +139,7 @@ static int queue_run(struct cli *cli, int argc, char **argv, enum queue_action a
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;
     known_user(cli, slice_of(r.user), &r.named);
-    if (queue_find(cli->files.journal, r.folder, r.named.mailbox[0] != '\0' ? r.named.mailbox : r.user, r.since_s,
-                   &list, &e) != 0)
+    if (queue_find(cli, r.folder, &r.named, r.since_s, &list, &e) != 0)
         return cli_fail(cli, "%s", e.text);
     status = work(cli, &r, &list);
     queue_free(&list);

@@ -21,26 +21,12 @@ struct queue_seen {
 };
 
 struct queue_search {
-    struct login user;
-    struct slice text;
+    const struct cli *cli;
+    const struct known *user;
     struct queue_seen *list;
     size_t n, capacity;
     bool failed;
 };
-
-static bool same_login(const struct queue_search *s, const char *text)
-{
-    struct login other;
-
-    if (text[0] == '\0')
-        return false;
-    login_parse(slice_of(text), &other);
-    if (s->user.kind != other.kind)
-        return false;
-    if (other.kind == LOGIN_ADDRESS)
-        return slice_eq(address_slice(&s->user.address), address_slice(&other.address));
-    return slice_ieq(s->text, slice_of(text));
-}
 
 static bool good_id(struct slice id)
 {
@@ -57,7 +43,7 @@ static bool note(void *arg, const struct journal_record *r)
 
     if (r->action != ACTION_PASS && r->action != ACTION_HOLD)
         return true;
-    if (!good_id(slice_of(r->queue_id)) || (!same_login(s, r->login) && !same_login(s, r->mailbox)))
+    if (!good_id(slice_of(r->queue_id)) || !known_is(s->cli->files.config, s->user, r))
         return true;
     if (s->n == s->capacity) {
         size_t capacity = s->capacity == 0 ? 64 : s->capacity * 2;
@@ -187,17 +173,16 @@ static int match(const struct queue_search *s, const char *folder, struct queue_
     return result;
 }
 
-int queue_find(struct journal *journal, const char *folder, const char *user, int64_t since_s, struct queue_list *out,
-               struct error *e)
+int queue_find(const struct cli *cli, const char *folder, const struct known *user, int64_t since_s,
+               struct queue_list *out, struct error *e)
 {
-    struct queue_search s = {.text = slice_of(user)};
+    struct queue_search s = {.cli = cli, .user = user};
     int result;
 
     *out = (struct queue_list){.list = NULL};
-    login_parse(s.text, &s.user);
-    if (s.user.kind != LOGIN_ADDRESS && s.user.kind != LOGIN_ACCOUNT)
-        return error_set(e, "that is neither an address nor an account name");
-    result = journal_decisions(journal, (uint64_t)since_s * NS_PER_S, note, &s, e);
+    if (!user->spelled)
+        return error_set(e, "that can be no login: neither an address nor an account name");
+    result = journal_decisions(cli->files.journal, (uint64_t)since_s * NS_PER_S, note, &s, e);
     if (result == 0 && s.failed)
         result = error_set(e, "out of memory");
     if (result == 0 && s.n > 0) {

@@ -3,6 +3,7 @@
 #define POSTERN_CLI_QUEUE_H
 
 #include "cli/cli.h"
+#include "cli/known.h"
 
 #define QUEUE_ID_MIN 6
 #define QUEUE_ID_MAX 20
@@ -21,13 +22,14 @@ struct queue_list {
 };
 
 /*
- * The messages of that user (a login or a mailbox's address) that are in the queue now and went through postern since
- * since_s. folder: Postfix's configuration (NULL: its default). 0 with *out, to be freed by queue_free; -1 with e.
+ * The messages of that user (a login in whatever spelling, or a mailbox's name) that are in the queue now and went
+ * through postern since since_s; the journal is open. folder: Postfix's configuration (NULL: its default). 0 with *out,
+ * to be freed by queue_free; -1 with e.
  *
  * Short queue ids are used again, so that a message counts only when it came into the queue when postern saw it.
  */
-int queue_find(struct journal *journal, const char *folder, const char *user, int64_t since_s, struct queue_list *out,
-               struct error *e);
+int queue_find(const struct cli *cli, const char *folder, const struct known *user, int64_t since_s,
+               struct queue_list *out, struct error *e);
 void queue_free(struct queue_list *list);
 
 enum queue_action { QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DISCARD };

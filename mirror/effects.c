@@ -1,40 +1,47 @@
 #include "mirror/effects.h"
 
+#include "core/decide/smtp_auth.h"
 #include "core/mail/list.h"
 #include "mirror/words.h"
 
 #include <time.h>
 
-/* The gates of step 4 of the decision (core/decide/decide_allowed.c), as they stand at this relay. */
-struct gates {
-    enum tenant_smtp_auth organization;
-    bool security_defaults, authentication_policy;
-};
-
-static enum tri let(const struct tenant_facts *facts, const struct mailbox_record *record, bool password,
-                    const struct gates *gates)
+/* It goes before every list of the operator. */
+bool is_restricted(const struct mailbox_record *record)
 {
-    static const enum smtp_auth said[] = {[TENANT_MIRRORED] = SMTP_AUTH_UNKNOWN,
-                                          [TENANT_ENABLED] = SMTP_AUTH_ENABLED,
-                                          [TENANT_DISABLED] = SMTP_AUTH_DISABLED};
-    enum smtp_auth setting = record->smtp_auth;
-    enum tri basic = record->basic_smtp != TRI_UNKNOWN ? record->basic_smtp : facts->default_basic_smtp;
+    return (record->knows & MAILBOX_RESTRICTED) != 0;
+}
 
-    if (setting == SMTP_AUTH_INHERIT)
-        setting = gates->organization == TENANT_MIRRORED ? facts->smtp_auth : said[gates->organization];
-    if (setting != SMTP_AUTH_ENABLED && setting != SMTP_AUTH_DISABLED)
-        return TRI_UNKNOWN;
-    if (setting == SMTP_AUTH_DISABLED || (gates->security_defaults && facts->security_defaults == TRI_YES) ||
-        (gates->authentication_policy && password && basic == TRI_NO))
-        return TRI_NO;
+/* As the mirrored settings have it, for a relay that heeds all of them and has no word of its own. */
+static struct smtp_auth_question question(const struct tenant_facts *facts, const struct mailbox_record *record,
+                                          bool password)
+{
+    return (struct smtp_auth_question){.tenant = facts,
+                                       .organization = TENANT_MIRRORED,
+                                       .heeds_security_defaults = true,
+                                       .heeds_authentication_policy = true,
+                                       .setting = record->smtp_auth,
+                                       .basic_smtp = record->basic_smtp,
+                                       .password = password};
+}
+
+/* What is unknown is deferred, whatever the other rules say: it comes first. */
+static enum tri let(const struct smtp_auth_question *q)
+{
+    for (unsigned rule = 0; rule < SMTP_AUTH_RULES; rule++) {
+        enum reason reason = smtp_auth_refusal(q, (enum smtp_auth_rule)rule);
+
+        if (reason != REASON_ALLOWED)
+            return reason == REASON_SETTING_UNKNOWN ? TRI_UNKNOWN : TRI_NO;
+    }
     return TRI_YES;
 }
 
 enum tri settings_let(const struct tenant_facts *facts, const struct mailbox_record *record, bool password)
 {
-    static const struct gates all = {TENANT_MIRRORED, true, true};
+    struct smtp_auth_question q = question(facts, record, password);
 
-    return let(facts, record, password, &all);
+    return is_restricted(record) ? TRI_NO : let(&q);
 }
 
 enum tri organization_lets(const struct tenant_facts *facts)
@@ -71,25 +78,26 @@ static bool is_listed(const struct list *list, const struct mailbox_record *reco
 enum tri relay_lets(const struct relay_rules *rules, const struct tenant_facts *facts,
                     const struct mailbox_record *record, bool password)
 {
+    struct smtp_auth_question q = question(facts, record, password);
     const struct smtp_auth_config *own;
-    struct gates gates;
 
     if (rules->config == NULL)
         return settings_let(facts, record, password);
     own = &rules->config->smtp_auth;
-    if (is_listed(own->deny, record, true))
+    if (is_restricted(record) || is_listed(own->deny, record, true))
         return TRI_NO;
     if (is_listed(own->allow, record, false) || is_listed(own->on_premises, record, false))
         return TRI_YES;
-    gates = (struct gates){rules->tenant != NULL ? rules->tenant->smtp_auth : TENANT_MIRRORED, own->security_defaults,
-                           own->authentication_policy};
-    return let(facts, record, password, &gates);
+    q.organization = rules->tenant != NULL ? rules->tenant->smtp_auth : TENANT_MIRRORED;
+    q.heeds_security_defaults = own->security_defaults;
+    q.heeds_authentication_policy = own->authentication_policy;
+    return let(&q);
 }
 
-bool relay_only_monitors(const struct relay_rules *rules)
+bool relay_only_monitors(const struct relay_rules *rules, bool restricted)
 {
     return rules->config != NULL &&
-           (rules->config->mode == MODE_MONITOR || rules->config->smtp_auth.mode == MODE_MONITOR ||
+           (rules->config->mode == MODE_MONITOR || (rules->config->smtp_auth.mode == MODE_MONITOR && !restricted) ||
             (rules->tenant != NULL && rules->tenant->mode == MODE_MONITOR));
 }
 

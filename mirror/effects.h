@@ -18,26 +18,31 @@ struct relay_rules {
 };
 
 /*
- * May the mailbox send through this relay? By the settings, the gates that are not switched off, and the operator's own
- * lists; not what comes and goes, as blocks do. TRI_UNKNOWN: deferred. password: by a mechanism that shows one.
+ * May the mailbox send through this relay? By the settings, Exchange Online's restricted senders, the gates that are
+ * not switched off, and the operator's own lists; not what comes and goes, as blocks do. TRI_UNKNOWN: deferred.
+ * password: by a mechanism that shows one.
  */
 enum tri relay_lets(const struct relay_rules *rules, const struct tenant_facts *facts,
                     const struct mailbox_record *record, bool password);
 
-/* The settings alone, whatever this relay makes of them. */
+/* What Exchange Online says alone, whatever this relay makes of it. */
 enum tri settings_let(const struct tenant_facts *facts, const struct mailbox_record *record, bool password);
 
 /* And of a mailbox without a setting and a policy of its own: is the organization open? */
 enum tri organization_lets(const struct tenant_facts *facts);
 
-/* Would a refusal only be noted? */
-bool relay_only_monitors(const struct relay_rules *rules);
+/* Would a refusal only be noted? Of a restricted mailbox smtp_auth.mode does not decide. */
+bool relay_only_monitors(const struct relay_rules *rules, bool restricted);
+
+/* Is the mailbox restricted by Exchange Online? */
+bool is_restricted(const struct mailbox_record *record);
 
 #define EFFECT_NAMED 20
 
 struct effect {
     uint64_t mailboxes;
-    uint64_t senders; /* of them: those that sent lately */
+    uint64_t senders;    /* of them: those that sent lately */
+    uint64_t restricted; /* of them: by Exchange Online's list of restricted senders */
     struct {
         char address[ADDRESS_MAX + 1]; /* the primary one */
         int64_t last_s;

@@ -9,18 +9,15 @@
 struct relay_rules import_rules(const struct import *im)
 {
     const struct config *config = im->options->config;
-    struct relay_rules rules = {config, NULL};
 
-    for (size_t i = 0; config != NULL && i < config->n_tenants; i++)
-        if (strcmp(config->tenants[i].name, im->options->tenant) == 0)
-            rules.tenant = &config->tenants[i];
-    return rules;
+    return (struct relay_rules){config, config != NULL ? config_tenant(config, slice_of(im->options->tenant)) : NULL};
 }
 
 /* Of one mailbox: shut out, let in, or neither, for those who show a password, and for the others. */
 struct turn {
     bool closed, opened;
-    bool passwords; /* only for those */
+    bool passwords;  /* only for those */
+    bool restricted; /* by Exchange Online's list of restricted senders, newly */
 };
 
 /* One that is no longer there; an unlisted login that is not refused is somebody else's question. */
@@ -33,7 +30,7 @@ static enum tri gone(const struct import *im, const struct merged *item)
 
 static struct turn turn_of(const struct import *im, const struct merged *item)
 {
-    struct turn turn = {false, false, true};
+    struct turn turn = {false, false, true, false};
 
     if (!item->had)
         return turn;
@@ -47,6 +44,7 @@ static struct turn turn_of(const struct import *im, const struct merged *item)
             turn.passwords = turn.passwords && password == 1;
         }
     }
+    turn.restricted = turn.closed && item->has && is_restricted(&item->after) && !is_restricted(&item->before);
     return turn;
 }
 
@@ -73,6 +71,7 @@ static void ask_journal(struct import *im)
 
 static void name_one(struct import *im, const struct merged *item, struct turn turn)
 {
+    struct effect *effect = turn.closed ? &im->closed : &im->opened;
     struct recent_use use = {0, false};
 
     ask_journal(im);
@@ -81,7 +80,8 @@ static void name_one(struct import *im, const struct merged *item, struct turn t
          !(item->has && recent_find(im->recent, item->after.primary, &use))) ||
         (turn.passwords && !use.password))
         use.last_s = 0;
-    effect_add(turn.closed ? &im->closed : &im->opened, item->before.primary, use.last_s);
+    effect_add(effect, item->before.primary, use.last_s);
+    effect->restricted += turn.restricted;
 }
 
 void import_count_effects(struct import *im, const struct merged *item)
@@ -90,7 +90,7 @@ void import_count_effects(struct import *im, const struct merged *item)
 
     if (im->before == NULL || (!turn.closed && !turn.opened))
         return;
-    im->judgement.closed += turn.closed && item->has;
+    im->judgement.closed += turn.closed;
     im->judgement.turned++;
     name_one(im, item, turn);
 }
@@ -116,14 +116,26 @@ int import_check_closing(struct import *im, uint64_t allowed, struct error *e)
     if (im->options->config == NULL || im->options->config->mirror_closing != CLOSING_WAITS || j->closed <= allowed)
         return 0;
     add_senders(im, &im->closed, NAMED_IN_REFUSAL, &b);
-    if (import_refuse(im, e,
-                      "Exchange Online switched SMTP AUTH off for %llu of the %llu mailboxes of %s, more than %llu "
-                      "(--max-change %u), and mirror.closing is \"wait\": --force applies it%s",
-                      (unsigned long long)j->closed, (unsigned long long)j->stored, im->options->tenant,
-                      (unsigned long long)allowed, im->options->max_change, text) == 0)
+    if (import_refuse(
+            im, e,
+            "Exchange Online disabled, restricted or removed %llu of the %llu mailboxes of %s, more than %llu "
+            "(--max-change %u), and mirror.closing is \"wait\": --force applies it%s",
+            (unsigned long long)j->closed, (unsigned long long)j->stored, im->options->tenant,
+            (unsigned long long)allowed, im->options->max_change, text) == 0)
         return 0;
     im->waits = true;
     return -1;
+}
+
+/* What a reader has to know beside "are refused", where they are not. */
+static const char *monitor_note(const struct import *im, const struct effect *effect)
+{
+    if (relay_only_monitors(&im->rules, true))
+        return " (mode \"monitor\": it is only noted)";
+    if (!relay_only_monitors(&im->rules, false) || effect->restricted == effect->mailboxes)
+        return "";
+    return effect->restricted > 0 ? " (smtp_auth.mode \"monitor\": but for the restricted ones it is only noted)"
+                                  : " (smtp_auth.mode \"monitor\": it is only noted)";
 }
 
 static void report_effect(const struct import *im, const struct effect *effect, const char *what)
@@ -135,8 +147,7 @@ static void report_effect(const struct import *im, const struct effect *effect, 
         return;
     add_senders(im, effect, EFFECT_NAMED, &b);
     fprintf(im->options->out, "notice: %s: %llu mailboxes %s%s%s\n", im->after.name,
-            (unsigned long long)effect->mailboxes, what,
-            relay_only_monitors(&im->rules) ? " (mode \"monitor\": it is only noted)" : "", text);
+            (unsigned long long)effect->mailboxes, what, monitor_note(im, effect), text);
 }
 
 void import_report_effects(const struct import *im)
@@ -171,22 +182,28 @@ static void alert_texts(const struct import *im, bool opened, struct alert *aler
 {
     const struct effect *effect = opened ? &im->opened : &im->closed;
     const char *what = im->organization == ORGANIZATION_AS_BEFORE
-                           ? "Exchange Online disabled mailboxes, or has them no longer"
+                           ? effect->restricted == effect->mailboxes
+                                 ? "Exchange Online restricted mailboxes for the mail that they sent"
+                             : effect->restricted > 0 ? "Exchange Online disabled or restricted mailboxes"
+                                                      : "Exchange Online disabled mailboxes, or has them no longer"
                        : opened ? "Exchange Online opened SMTP AUTH for the organization"
                                 : "Exchange Online closed SMTP AUTH for the organization";
 
-    alert_summary(alert, "%s: %s; %llu %s, %llu that sent in the last %d days among them", im->after.name, what,
+    alert_summary(alert, "%s: %s; %llu %s%s, %llu that sent in the last %d days among them", im->after.name, what,
                   (unsigned long long)effect->mailboxes,
                   im->waits ? "would be refused, but this waits (mirror.closing)"
                   : opened  ? "may send from now on"
                             : "are refused from now on",
-                  (unsigned long long)effect->senders, RECENT_DAYS);
+                  monitor_note(im, effect), (unsigned long long)effect->senders, RECENT_DAYS);
     alert_advice(alert, "%s",
                  im->waits ? "If it is meant for this relay too: postern-mirror sync --force"
                  : opened  ? "Was that meant? Who may send: postern report inherited, postern report enabled"
-                           : "Was that meant? All that were refused: postern report refused. To let one go on: "
-                             "Set-CASMailbox -SmtpClientAuthenticationDisabled $false; to accept them at this relay "
-                             "alone: tenants.smtp_auth, smtp_auth.allow_file");
+                 : effect->restricted == effect->mailboxes && effect->restricted > 0
+                     ? "Secure these accounts, then remove them from \"Restricted entities\" "
+                       "(Remove-BlockedSenderAddress); all that were refused: postern report refused"
+                     : "Was that meant? All that were refused: postern report refused. To let one go on: "
+                       "Set-CASMailbox -SmtpClientAuthenticationDisabled $false; to accept them at this relay "
+                       "alone: tenants.smtp_auth, smtp_auth.allow_file");
 }
 
 void import_tell_effects(const struct import *im)
@@ -210,6 +227,8 @@ void import_tell_effects(const struct import *im)
     alert_fact(&alert, "before", slice_of(smtp_auth_name(im->before->smtp_auth)));
     alert_fact(&alert, "after", slice_of(smtp_auth_name(im->after.smtp_auth)));
     alert_fact_number(&alert, "mailboxes", effect->mailboxes);
+    if (effect->restricted > 0)
+        alert_fact_number(&alert, "restricted", effect->restricted);
     alert_senders(im, effect, &alert);
     if (alert_post(o->config->spool, ALERT_NOTICES, &alert, im->waits ? WAITING_EPISODE_S : 0, &e) < 0)
         fprintf(o->out, "warning: no notice of it: %s\n", e.text);

@@ -183,7 +183,7 @@ static int check_change(struct import *im, struct error *e)
         return import_check_closing(im, allowed, e);
     return import_refuse(
         im, e,
-        "of the %llu mailboxes of %s this run would drop %llu, turn SMTP AUTH on for %llu, take its own setting from "
+        "of the %llu mailboxes of %s this run would drop %llu, let %llu send that may not, take its own setting from "
         "%llu, and touch %llu in all; more than %llu (--max-change %u) are refused, since a cut-off or empty export "
         "looks like that; --force accepts it",
         (unsigned long long)j->stored, im->options->tenant, (unsigned long long)j->dropped,

@@ -34,17 +34,17 @@ struct source {
 
 /* What a run would do to the tenant, counted before it is published. */
 struct judgement {
-    uint64_t stored;  /* mailboxes before */
-    uint64_t listed;  /* mailboxes that the files have */
-    uint64_t dropped; /* stored ones that the files no longer have */
-    uint64_t opened;  /* stored ones that may send with a password afterwards, but might not before */
-    uint64_t lost;    /* stored ones with a setting of their own that the files no longer have */
-    uint64_t own;     /* stored ones with a setting of their own */
-    uint64_t touched; /* dropped, opened, lost, or in a domain that is no longer accepted: each mailbox once */
-    uint64_t closed;  /* stored ones that are still there, and that this relay refuses afterwards, but did not before */
-    uint64_t turned;  /* stored ones that it refuses afterwards, or no longer */
-    bool common;      /* a mailbox or domain of the files was there before */
-    uint64_t looked_up;               /* mailboxes that are new to the tenant and were looked for in the others */
+    uint64_t stored;    /* mailboxes before */
+    uint64_t listed;    /* mailboxes that the files have */
+    uint64_t dropped;   /* stored ones that the files no longer have */
+    uint64_t opened;    /* stored ones that may send with a password afterwards, but might not before */
+    uint64_t lost;      /* stored ones with a setting of their own that the files no longer have */
+    uint64_t own;       /* stored ones with a setting of their own */
+    uint64_t touched;   /* dropped, opened, lost, or in a domain that is no longer accepted: each mailbox once */
+    uint64_t closed;    /* stored ones that this relay refuses afterwards, but did not before */
+    uint64_t turned;    /* stored ones that it refuses afterwards, or no longer */
+    bool common;        /* a mailbox or domain of the files was there before */
+    uint64_t looked_up; /* mailboxes that are new to the tenant and were looked for in the others */
     const struct tenant_facts *owner; /* the other tenant of the directory that has one of them; NULL: none */
 };
 

@@ -189,9 +189,6 @@ static void report_gaps(const struct import *im)
     FILE *out = im->options->out;
     size_t users = merge_users_without_mailbox(im->m);
 
-    if (im->g->unusable > 0)
-        fprintf(out, "warning: %llu addresses or names can never name a mailbox and were left out\n",
-                (unsigned long long)im->g->unusable);
     if (users > 0)
         fprintf(out, "%s: %zu users of Get-User have no mailbox\n", im->after.name, users);
     if (im->after.smtp_auth == SMTP_AUTH_UNKNOWN)

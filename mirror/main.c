@@ -24,7 +24,6 @@
 
 #define PROGRAM "postern-mirror"
 #define PURPOSE "Brings the SMTP AUTH settings of Exchange Online into postern's directory."
-#define FAILED_EPISODE_S 21600u /* one notice of failing runs in so long */
 #define DIRECTORY_DEFAULT "/var/lib/postern/directory"
 
 static void print_usage(FILE *to)
@@ -280,24 +279,6 @@ static int settings_online(struct settings *s, struct error *e)
     return settings_complete(s, e);
 }
 
-/* A run that was refused or failed is told to people (core/notice/alert.h), one notice an episode. */
-static void tell_failure(const struct settings *s, int result)
-{
-    bool refused = result == SYNC_REFUSED;
-    struct alert alert;
-    struct error e;
-
-    if (s->config == NULL || s->config->n_alerts == 0 || s->dry_run || (!refused && result != SYNC_FAILED))
-        return;
-    alert = alert_of(ALERT_MIRROR_FAILED, clock_wall_s(), refused ? SLICE("refused") : SLICE("failed"));
-    alert_summary(&alert, refused ? "A run of postern-mirror was refused: too much would have changed"
-                                  : "A run of postern-mirror failed; the settings in use get older");
-    alert_advice(&alert, "Nothing has changed. See why: journalctl -u postern-mirror%s",
-                 refused ? "; if the change is right: postern-mirror sync --force" : "; postern-mirror doctor");
-    if (alert_post(s->config->spool, ALERT_NOTICES, &alert, FAILED_EPISODE_S, &e) < 0)
-        fprintf(stderr, PROGRAM ": no notice: %s\n", e.text);
-}
-
 static int command_sync(struct settings *s, char **operands, int n)
 {
     struct sync_options options;
@@ -319,7 +300,6 @@ static int command_sync(struct settings *s, char **operands, int n)
         .log = stderr,
     };
     result = sync_run(&options, &e);
-    tell_failure(s, result);
     return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
 }
 

@@ -1,5 +1,6 @@
 #include "mirror/show.h"
 
+#include "core/base/guid.h"
 #include "core/directory/directory_record.h"
 #include "mirror/import_private.h"
 #include "mirror/words.h"
@@ -45,6 +46,7 @@ static void show_text(FILE *out, const char *what, struct slice text)
 static void show_mailbox(FILE *out, const struct tenant_facts *facts, const struct mailbox_record *record)
 {
     struct slice proxies = record->proxies, proxy;
+    char id[GUID_TEXT_MAX];
 
     fprintf(out, "%s in %s\n", words(record->primary).text, words(slice_of(facts->name)).text);
     fprintf(out, "  SMTP AUTH                      %s", smtp_auth_name(record->smtp_auth));
@@ -64,10 +66,8 @@ static void show_mailbox(FILE *out, const struct tenant_facts *facts, const stru
     show_text(out, "display name", record->name);
     while (packed_next(&proxies, &proxy))
         show_text(out, "address", proxy);
-    fprintf(out, "  id                             ");
-    for (size_t i = 0; i < sizeof record->id.b; i++)
-        fprintf(out, "%02x%s", record->id.b[i], i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
-    fputc('\n', out);
+    guid_write(record->id.b, id);
+    fprintf(out, "  id                             %s\n", id);
 }
 
 /* The tenant's mailboxes that the text names. Returns how many, -1 with e. */

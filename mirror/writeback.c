@@ -1,5 +1,6 @@
 #include "mirror/writeback.h"
 
+#include "core/base/guid.h"
 #include "core/base/json_text.h"
 #include "core/base/log.h"
 #include "core/mail/address.h"
@@ -27,7 +28,7 @@ static const struct {
 struct target {
     struct exchange x;
     struct address user;
-    char guid[37];
+    char guid[GUID_TEXT_MAX];
     char primary[ADDRESS_OF_NAME_MAX + 1];
     enum writeback before;
 };

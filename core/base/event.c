@@ -14,9 +14,15 @@ static size_t begin_field(struct event *e, struct slice key)
 {
     size_t start = e->text.n;
 
-    buf_add(&e->text, is_json(e) ? SLICE(",\"") : SLICE(" "));
-    buf_add(&e->text, key);
-    buf_add(&e->text, is_json(e) ? SLICE("\":") : SLICE("="));
+    if (is_json(e)) {
+        buf_add(&e->text, SLICE(",\""));
+        buf_add(&e->text, key);
+        buf_add(&e->text, SLICE("\":"));
+    } else {
+        buf_add_char(&e->text, ' ');
+        buf_add(&e->text, key);
+        buf_add_char(&e->text, '=');
+    }
     return start;
 }
 

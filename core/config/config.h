@@ -376,6 +376,9 @@ struct config {
 int config_load(const char *path, struct config **out, struct error *e);
 void config_free(struct config *config); /* NULL is fine */
 
+/* The tenant of that name; NULL when the configuration has none of it. */
+const struct tenant_config *config_tenant(const struct config *config, struct slice name);
+
 /*
  * Of a file that config_load refuses: only where directory, state, journal and spool are, as far as the file can be
  * read; everything else is as by default, and there are no listeners. For who looks at what the services do meanwhile.

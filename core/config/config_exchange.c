@@ -1,10 +1,10 @@
 #include "core/config/config_table.h"
 
+#include "core/base/guid.h"
 #include "core/base/quote.h"
 
 /* How postern-mirror reads a tenant from Exchange Online. */
 
-#define GUID_TEXT 36
 #define HOST_MAX 255
 #define FETCH_ALL 2047u
 
@@ -38,16 +38,13 @@ static int keep_text(struct reader *r, struct slice text, void *at)
 
 static int parse_guid(struct reader *r, struct slice text, void *at, struct error *e)
 {
-    char guid[GUID_TEXT];
-    bool right = text.n == GUID_TEXT;
+    uint8_t guid[16];
+    char kept[GUID_TEXT_MAX];
 
-    for (size_t i = 0; i < text.n && right; i++) {
-        guid[i] = ascii_lower(text.p[i]);
-        right = i == 8 || i == 13 || i == 18 || i == 23 ? guid[i] == '-' : hex_digit(guid[i]) >= 0;
-    }
-    if (!right)
+    if (!guid_parse(text, guid))
         return error_set(e, "\"%s\": expected a GUID, as in 7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d1", quote(text).text);
-    return keep_text(r, (struct slice){guid, sizeof guid}, at);
+    guid_write(guid, kept);
+    return keep_text(r, slice_of(kept), at);
 }
 
 /* A bare name stays one; any other begins at the configuration's folder. */

@@ -176,10 +176,15 @@ int tenants_check(struct reader *r, const config_setting_t *s)
     return claims_check(r, s, false) == 0 ? claims_check(r, s, true) : -1;
 }
 
-bool tenant_is_known(const struct config *config, const char *name)
+const struct tenant_config *config_tenant(const struct config *config, struct slice name)
 {
     for (size_t i = 0; i < config->n_tenants; i++)
-        if (strcmp(config->tenants[i].name, name) == 0)
-            return true;
-    return config->n_tenants == 0;
+        if (slice_eq(slice_of(config->tenants[i].name), name))
+            return &config->tenants[i];
+    return NULL;
+}
+
+bool tenant_is_known(const struct config *config, const char *name)
+{
+    return config->n_tenants == 0 || config_tenant(config, slice_of(name)) != NULL;
 }

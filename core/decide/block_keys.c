@@ -27,6 +27,35 @@ static void subject_begin(struct block *block, struct buf *subject, const char *
     buf_addf(subject, "%s ", kind);
 }
 
+static int hex_of(char c)
+{
+    c = ascii_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool block_subject_name(const struct block *block, char *mem, size_t cap, struct slice *name)
+{
+    struct buf b = buf_over(mem, cap);
+    struct slice shown;
+
+    if (!slice_cut(slice_of(block->subject), ' ', NULL, &shown) ||
+        (shown.n >= 3 && memcmp(shown.p + shown.n - 3, "...", 3) == 0))
+        return false;
+    /* What buf_add_escaped made of it, taken back. */
+    for (size_t i = 0; i < shown.n; i++) {
+        if (shown.p[i] != '\\') {
+            buf_add_char(&b, shown.p[i]);
+            continue;
+        }
+        if (shown.n - i < 4 || shown.p[i + 1] != 'x' || hex_of(shown.p[i + 2]) < 0 || hex_of(shown.p[i + 3]) < 0)
+            return false;
+        buf_add_char(&b, (char)(hex_of(shown.p[i + 2]) << 4 | hex_of(shown.p[i + 3])));
+        i += 3;
+    }
+    *name = buf_slice(&b);
+    return !b.full && b.n > 0;
+}
+
 void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
                      enum limit_key_part part, struct block *block)
 {

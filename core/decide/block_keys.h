@@ -23,6 +23,8 @@ void key_of_block(const struct decide_context *c, const struct submission *s, co
  */
 void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
                      enum limit_key_part part, struct block *block);
+/* Whom the subject of such a block names, as he typed it, into mem. False when the name was cut, and for no name. */
+bool block_subject_name(const struct block *block, char *mem, size_t cap, struct slice *name);
 void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block);
 
 /*

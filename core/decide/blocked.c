@@ -72,14 +72,8 @@ struct block_part {
 static void parts_of(const struct decide_context *c, const struct submission *s, const struct identity *id,
                      struct block_part parts[BLOCK_PARTS])
 {
-    uint64_t typed = id->authenticated ? key_of_login(c->secret, &s->login) : 0, before = 0;
-    struct identity without = *id;
-
-    if (id->n_claims > 0) {
-        if (without.address.n == 0)
-            (void)identity_complete(c, &s->login, &without);
-        before = key_outside(c, s, &without);
-    }
+    uint64_t typed = id->authenticated ? key_of_login(c->secret, &s->login) : 0;
+    uint64_t before = id->n_claims > 0 ? key_without_mailbox(c, s, id) : 0;
 
     parts[0] = (struct block_part){PER_USER, id->user};
     parts[1] = (struct block_part){PER_USER, id->login != id->user ? id->login : 0};

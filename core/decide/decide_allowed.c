@@ -1,5 +1,6 @@
 /* Step 4 of the decision: is SMTP AUTH allowed for this mailbox? The table of rules in order, deny first. */
 #include "core/decide/decide_steps.h"
+#include "core/decide/smtp_auth.h"
 
 static bool stale(const struct deciding *d)
 {
@@ -10,67 +11,51 @@ static bool stale(const struct deciding *d)
            d->c->wall_s - tenant_oldest(id->tenant, NULL) > (int64_t)tenant->max_age_s;
 }
 
-static enum smtp_auth organization_setting(const struct identity *id)
-{
-    enum tenant_smtp_auth said = id->tenant_config != NULL ? id->tenant_config->smtp_auth : TENANT_MIRRORED;
-
-    if (said != TENANT_MIRRORED)
-        return said == TENANT_ENABLED ? SMTP_AUTH_ENABLED : SMTP_AUTH_DISABLED;
-    return id->tenant != NULL ? id->tenant->smtp_auth : SMTP_AUTH_UNKNOWN;
-}
-
-static bool organization(struct deciding *d)
-{
-    enum mode mode = d->c->config->smtp_auth.mode;
-    enum smtp_auth setting = organization_setting(&d->v->identity);
-
-    trace_organization(d, setting);
-    switch (setting) {
-    case SMTP_AUTH_ENABLED:
-        return false;
-    case SMTP_AUTH_DISABLED:
-        return refuse(d, REASON_ORGANIZATION_DISABLED, mode);
-    default:
-        return refuse(d, REASON_SETTING_UNKNOWN, mode);
-    }
-}
-
-/* What stays a gate although the settings allow: security defaults, and a policy against passwords. */
-static bool gates(struct deciding *d, enum tri own_policy)
+/* What is mirrored of a mailbox with these settings, and what of it this relay heeds. */
+static struct smtp_auth_question question(const struct deciding *d, enum smtp_auth setting, enum tri basic_smtp)
 {
     const struct smtp_auth_config *config = &d->c->config->smtp_auth;
-    const struct tenant_facts *tenant = d->v->identity.tenant;
-    enum tri basic = own_policy != TRI_UNKNOWN ? own_policy : tenant != NULL ? tenant->default_basic_smtp : TRI_UNKNOWN;
+    const struct identity *id = &d->v->identity;
 
-    if (config->security_defaults && tenant != NULL && tenant->security_defaults == TRI_YES) {
-        trace_gate(d, "security defaults are on", PART_SECURITY_DEFAULTS);
-        if (refuse(d, REASON_SECURITY_DEFAULTS, config->mode))
-            return true;
-    }
-    if (!config->authentication_policy || basic != TRI_NO || !mechanism_is_basic(d->s->mechanism))
-        return false;
-    trace_gate(d,
-               own_policy != TRI_UNKNOWN ? "the mailbox's authentication policy forbids passwords"
-                                         : "the default authentication policy forbids passwords",
-               own_policy != TRI_UNKNOWN ? PART_POLICIES : PART_DEFAULT_POLICY);
-    return refuse(d, REASON_BASIC_FORBIDDEN, config->mode);
+    return (struct smtp_auth_question){.tenant = id->tenant,
+                                       .organization =
+                                           id->tenant_config != NULL ? id->tenant_config->smtp_auth : TENANT_MIRRORED,
+                                       .heeds_security_defaults = config->security_defaults,
+                                       .heeds_authentication_policy = config->authentication_policy,
+                                       .setting = setting,
+                                       .basic_smtp = basic_smtp,
+                                       .password = mechanism_is_basic(d->s->mechanism)};
 }
 
-static bool mailbox_setting(struct deciding *d, const struct mailbox_ref *claim)
+/* The gates that refuse although the setting allows. */
+static void trace_rule(const struct deciding *d, const struct smtp_auth_question *q, enum smtp_auth_rule rule)
 {
-    enum mode mode = d->c->config->smtp_auth.mode;
+    bool own = q->basic_smtp != TRI_UNKNOWN;
 
-    trace_mailbox_setting(d, claim);
-    switch ((enum smtp_auth)claim->smtp_auth) {
-    case SMTP_AUTH_DISABLED:
-        return refuse(d, REASON_MAILBOX_DISABLED, mode);
-    case SMTP_AUTH_ENABLED:
-        return false;
-    case SMTP_AUTH_INHERIT:
-        return organization(d);
-    default:
-        return refuse(d, REASON_SETTING_UNKNOWN, mode);
+    if (rule == RULE_SECURITY_DEFAULTS)
+        trace_gate(d, "security defaults are on", PART_SECURITY_DEFAULTS);
+    if (rule == RULE_AUTHENTICATION_POLICY)
+        trace_gate(d,
+                   own ? "the mailbox's authentication policy forbids passwords"
+                       : "the default authentication policy forbids passwords",
+                   own ? PART_POLICIES : PART_DEFAULT_POLICY);
+}
+
+static bool settings(struct deciding *d, const struct smtp_auth_question *q)
+{
+    if (q->setting == SMTP_AUTH_INHERIT)
+        trace_organization(d, smtp_auth_of_organization(q->organization, q->tenant));
+    for (unsigned i = 0; i < SMTP_AUTH_RULES; i++) {
+        enum smtp_auth_rule rule = (enum smtp_auth_rule)i;
+        enum reason reason = smtp_auth_refusal(q, rule);
+
+        if (reason == REASON_ALLOWED)
+            continue;
+        trace_rule(d, q, rule);
+        if (refuse(d, reason, d->c->config->smtp_auth.mode))
+            return true;
     }
+    return false;
 }
 
 bool mailboxes_are_known(const struct deciding *d)
@@ -90,6 +75,8 @@ bool mailboxes_are_known(const struct deciding *d)
 /* A login that the directory does not know. */
 static bool unlisted(struct deciding *d)
 {
+    struct smtp_auth_question q;
+
     if (!may_be_unlisted(d->s, &d->v->identity)) {
         trace_add(d->trace, "SMTP AUTH: not in the directory, and not all of the name is ASCII");
         return refuse(d, REASON_UNLISTED, d->c->config->smtp_auth.mode);
@@ -97,13 +84,24 @@ static bool unlisted(struct deciding *d)
     switch (d->c->config->smtp_auth.unlisted) {
     case UNLISTED_ALLOW:
         trace_add(d->trace, "SMTP AUTH: allowed, not in the directory, and unlisted = \"allow\"");
-        return gates(d, TRI_UNKNOWN);
+        q = question(d, SMTP_AUTH_ENABLED, TRI_UNKNOWN);
+        return settings(d, &q);
     case UNLISTED_TENANT:
-        return organization(d) || gates(d, TRI_UNKNOWN);
+        q = question(d, SMTP_AUTH_INHERIT, TRI_UNKNOWN);
+        return settings(d, &q);
     default:
         return refuse(d, mailboxes_are_known(d) ? REASON_UNLISTED : REASON_SETTING_UNKNOWN,
                       d->c->config->smtp_auth.mode);
     }
+}
+
+/* One of the mailboxes that claim the login. */
+static bool claim_refuses(struct deciding *d, const struct mailbox_ref *claim)
+{
+    struct smtp_auth_question q = question(d, (enum smtp_auth)claim->smtp_auth, (enum tri)claim->basic_smtp);
+
+    trace_mailbox_setting(d, claim);
+    return settings(d, &q);
 }
 
 bool step_allowed(struct deciding *d)
@@ -137,7 +135,7 @@ bool step_allowed(struct deciding *d)
     if (id->n_claims == 0)
         return unlisted(d);
     for (unsigned i = 0; i < id->n_claims; i++)
-        if (mailbox_setting(d, &id->claims[i]) || gates(d, (enum tri)id->claims[i].basic_smtp))
+        if (claim_refuses(d, &id->claims[i]))
             return true;
     return false;
 }

@@ -4,14 +4,6 @@
 #include "core/decide/keys.h"
 #include "core/decide/sender_forms.h"
 
-static const struct tenant_config *tenant_config_named(const struct config *config, struct slice name)
-{
-    for (size_t i = 0; i < config->n_tenants; i++)
-        if (slice_eq(slice_of(config->tenants[i].name), name))
-            return &config->tenants[i];
-    return NULL;
-}
-
 static bool holds(const struct slice *list, size_t n, struct slice wanted)
 {
     for (size_t i = 0; i < n; i++)
@@ -50,7 +42,7 @@ static void default_tenant(const struct deciding *d, struct identity *id)
     const struct config *config = d->c->config;
 
     if (config->default_tenant != NULL) {
-        id->tenant_config = tenant_config_named(config, slice_of(config->default_tenant));
+        id->tenant_config = config_tenant(config, slice_of(config->default_tenant));
         id->tenant = directory_tenant_named(d->c->view, slice_of(config->default_tenant));
     } else {
         id->tenant = directory_only_tenant(d->c->view);
@@ -82,7 +74,7 @@ static enum directory_result find_tenant(const struct deciding *d, const struct 
     if (id->tenant == NULL)
         return result == DIRECTORY_DAMAGED ? DIRECTORY_DAMAGED : DIRECTORY_NOT_FOUND;
     if (id->tenant_config == NULL)
-        id->tenant_config = tenant_config_named(d->c->config, slice_of(id->tenant->name));
+        id->tenant_config = config_tenant(d->c->config, slice_of(id->tenant->name));
     return DIRECTORY_FOUND;
 }
 

@@ -115,6 +115,15 @@ uint64_t key_outside(const struct decide_context *c, const struct submission *s,
     return material_key(c->secret, &m);
 }
 
+uint64_t key_without_mailbox(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    struct identity without = *id;
+
+    if (without.address.n == 0)
+        (void)identity_complete(c, &s->login, &without);
+    return key_outside(c, s, &without);
+}
+
 /* IPv4 addresses are scarce, so each is one. Whoever has an IPv6 network has all of its addresses. */
 static bool client_is_network(const struct decide_context *c, const struct ip *ip, struct network *net)
 {

@@ -20,6 +20,8 @@ uint64_t key_of_login(const struct hash_secret *secret, const struct login *logi
  * sean@contoso.example are one; of tenant and name where the tenant has no domain to complete the name with.
  */
 uint64_t key_outside(const struct decide_context *c, const struct submission *s, const struct identity *id);
+/* The same of a login that may have one, as if the directory had no such mailbox. */
+uint64_t key_without_mailbox(const struct decide_context *c, const struct submission *s, const struct identity *id);
 /* A client, as limits count it: an IPv6 one by the network that it can take addresses from. */
 uint64_t key_of_client(const struct decide_context *c, const struct ip *ip);
 /*

@@ -4,6 +4,7 @@
  * the block then stands on the key that the mail path asks for, and never ends earlier.
  */
 #include "core/base/clock.h"
+#include "core/decide/block_keys.h"
 #include "core/decide/decide_steps.h"
 #include "core/decide/keys.h"
 #include "core/directory/directory_record.h"
@@ -19,27 +20,6 @@ struct rekey_subject {
     char name[sizeof((struct block *)0)->subject];
 };
 
-/* What buf_add_escaped made of the name, taken back. False when it was cut. */
-static bool unescape(struct slice shown, struct rekey_subject *out)
-{
-    struct buf b = BUF_OVER(out->name);
-
-    if (shown.n >= 3 && memcmp(shown.p + shown.n - 3, "...", 3) == 0)
-        return false;
-    for (size_t i = 0; i < shown.n; i++) {
-        if (shown.p[i] != '\\') {
-            buf_add_char(&b, shown.p[i]);
-            continue;
-        }
-        if (shown.n - i < 4 || shown.p[i + 1] != 'x' || hex_digit(shown.p[i + 2]) < 0 || hex_digit(shown.p[i + 3]) < 0)
-            return false;
-        buf_add_char(&b, (char)(hex_digit(shown.p[i + 2]) << 4 | hex_digit(shown.p[i + 3])));
-        i += 3;
-    }
-    out->submission.login_text = buf_slice(&b);
-    return !b.full && b.n > 0;
-}
-
 static bool resolve(const struct decide_context *c, const struct block *block, struct rekey_subject *out)
 {
     struct deciding d = {.c = c, .s = &out->submission, .v = &out->verdict};
@@ -50,7 +30,8 @@ static bool resolve(const struct decide_context *c, const struct block *block, s
     out->user = slice_eq(kind, SLICE("user"));
     memset(&out->submission, 0, sizeof out->submission);
     out->submission.stage = STAGE_MAIL;
-    if ((!out->user && !slice_eq(kind, SLICE("login"))) || !unescape(name, out))
+    if ((!out->user && !slice_eq(kind, SLICE("login"))) ||
+        !block_subject_name(block, out->name, sizeof out->name, &out->submission.login_text))
         return false;
     login_parse(out->submission.login_text, &out->submission.login);
     if (out->submission.login.kind == LOGIN_BAD || out->submission.login.kind == LOGIN_NONE)
@@ -60,20 +41,11 @@ static bool resolve(const struct decide_context *c, const struct block *block, s
     return out->verdict.reason != REASON_DIRECTORY_DAMAGED;
 }
 
-/* The key of a login as if the directory had no such mailbox. */
-static uint64_t outside(const struct decide_context *c, const struct rekey_subject *x)
-{
-    struct identity id = x->verdict.identity;
-
-    if (id.address.n == 0)
-        (void)identity_complete(c, &x->submission.login, &id);
-    return key_outside(c, &x->submission, &id);
-}
-
 /* Was the block made of this name, as it was typed, or as what it stood for before there was such a mailbox? */
 static bool is_of_name(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
-    uint64_t typed = key_of_login(c->secret, &x->submission.login), before = outside(c, x);
+    uint64_t typed = key_of_login(c->secret, &x->submission.login),
+             before = key_without_mailbox(c, &x->submission, &x->verdict.identity);
 
     if (x->user)
         return block->key == key_of_block_value(c->secret, PER_USER, typed) ||
@@ -112,22 +84,32 @@ static bool is_of_a_mailbox(const struct decide_context *c, const struct block *
     return false;
 }
 
+/* The key of a block on the subject's name, as long as no mailbox has that. */
+static uint64_t name_key(const struct decide_context *c, const struct rekey_subject *x)
+{
+    return key_of_block_value(c->secret, x->user ? PER_USER : PER_LOGIN, x->verdict.identity.login);
+}
+
+/* Is it a mailbox's block whose subject no mailbox is called any more? */
+static bool lost_its_name(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
+{
+    return x->user && x->verdict.identity.n_claims == 0 && block->key != name_key(c, x) && !is_of_name(c, x, block);
+}
+
 /*
  * The key that the block should have; its own where that is right. A mailbox's block that the name does not prove stays
- * as it is, since the name may be somebody else's by now, or the mailbox have another; a name that no mailbox has any
- * more, and whose mailbox is gone, is nobody else's.
+ * as it is, since the name may be somebody else's by now, or the mailbox have another.
  */
 static uint64_t wanted_key(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
     const struct identity *id = &x->verdict.identity;
-    uint64_t name = key_of_block_value(c->secret, x->user ? PER_USER : PER_LOGIN, id->login);
 
     if (id->n_claims > 0)
         return is_of_name(c, x, block) ? key_of_block_value(c->secret, PER_USER, id->user) : block->key;
     if (x->user)
-        return block->key != name && !is_of_name(c, x, block) && is_of_a_mailbox(c, block) ? block->key : name;
+        return name_key(c, x);
     return block->key == key_of_block_value(c->secret, PER_LOGIN, key_of_login(c->secret, &x->submission.login))
-               ? name
+               ? name_key(c, x)
                : block->key;
 }
 
@@ -145,6 +127,22 @@ static void move(struct engine *engine, struct blocks *blocks, const struct bloc
         (void)blocks_lift(blocks, block->key, now_ns);
 }
 
+/*
+ * The name of a mailbox that is gone is nobody else's: the block holds for the name, too, and stays on the mailbox,
+ * which may come back under another name. When it is back the name is free.
+ */
+static void follow_mailbox(struct engine *engine, const struct decide_context *c, const struct rekey_subject *x,
+                           const struct block *block, bool lift)
+{
+    struct blocks *blocks = state_blocks(engine->state);
+    uint64_t name = name_key(c, x), until_ns;
+
+    if (!is_of_a_mailbox(c, block))
+        move(engine, blocks, block, name, c->now_ns, false);
+    else if (lift && blocks_find(blocks, name, c->now_ns, &until_ns) && until_ns == block->until_ns)
+        (void)blocks_lift(blocks, name, c->now_ns);
+}
+
 void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, bool lift)
 {
     struct blocks *blocks = state_blocks(engine->state);
@@ -158,7 +156,11 @@ void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, 
     for (uint32_t at = 0; blocks_next(blocks, &at, c->now_ns, &block);) {
         uint64_t key;
 
-        if (resolve(c, &block, x) && (key = wanted_key(c, x, &block)) != block.key)
+        if (!resolve(c, &block, x))
+            continue;
+        if (lost_its_name(c, x, &block))
+            follow_mailbox(engine, c, x, &block, lift);
+        else if ((key = wanted_key(c, x, &block)) != block.key)
             move(engine, blocks, &block, key, c->now_ns, lift);
     }
     free(x);

@@ -51,6 +51,14 @@ struct alert alert_of(enum alert_event event, int64_t at_s, struct slice subject
     return alert;
 }
 
+/* Of what did not fit the end is gone, and seen to be. */
+static void mark_cut(char *text, size_t cap)
+{
+    static const char mark[] = "...";
+
+    memcpy(text + cap - sizeof mark, mark, sizeof mark);
+}
+
 void alert_fact(struct alert *alert, const char *key, struct slice value)
 {
     struct alert_fact *fact;
@@ -63,6 +71,8 @@ void alert_fact(struct alert *alert, const char *key, struct slice value)
     v = BUF_OVER(fact->value);
     buf_add(&k, slice_of(key));
     buf_add(&v, value);
+    if (v.full)
+        mark_cut(fact->value, sizeof fact->value);
 }
 
 void alert_fact_number(struct alert *alert, const char *key, uint64_t value)
@@ -74,12 +84,20 @@ void alert_fact_number(struct alert *alert, const char *key, uint64_t value)
     alert_fact(alert, key, buf_slice(&b));
 }
 
+static void write_sentence(char *text, size_t cap, const char *format, va_list args)
+{
+    int n = vsnprintf(text, cap, format, args);
+
+    if (n >= 0 && (size_t)n >= cap)
+        mark_cut(text, cap);
+}
+
 void alert_summary(struct alert *alert, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(alert->summary, sizeof alert->summary, format, args);
+    write_sentence(alert->summary, sizeof alert->summary, format, args);
     va_end(args);
 }
 
@@ -88,7 +106,7 @@ void alert_advice(struct alert *alert, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(alert->advice, sizeof alert->advice, format, args);
+    write_sentence(alert->advice, sizeof alert->advice, format, args);
     va_end(args);
 }
 

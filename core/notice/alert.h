@@ -44,7 +44,7 @@ struct alert {
     bool digest;
     int64_t at_s;      /* wall clock */
     char subject[160]; /* whom or what: with the event, the name of the episode */
-    char summary[256]; /* a sentence */
+    char summary[512]; /* a sentence */
     char advice[320];  /* what to do */
     struct alert_fact facts[ALERT_FACTS_MAX];
     unsigned n_facts;
@@ -57,7 +57,7 @@ struct alert_quota {
 };
 struct alert_quota alert_quota(enum alert_kind kind);
 
-/* Begins a notice; the formats of the sentences are the caller's. */
+/* Begins a notice; the formats of the sentences are the caller's. What does not fit ends with "...". */
 struct alert alert_of(enum alert_event event, int64_t at_s, struct slice subject);
 void alert_fact(struct alert *alert, const char *key, struct slice value); /* an empty value is left out */
 void alert_fact_number(struct alert *alert, const char *key, uint64_t value);

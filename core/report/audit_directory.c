@@ -1,4 +1,5 @@
 /* What Exchange Online's settings say: tenants and mailboxes. */
+#include "core/decide/smtp_auth.h"
 #include "core/directory/directory_record.h"
 #include "core/report/audit.h"
 #include "core/report/text.h"
@@ -12,21 +13,11 @@ struct mailboxes {
     struct audit_names shared, people, restricted, unused;
 };
 
-static const struct tenant_config *config_of(const struct audit *a, const char *name)
-{
-    for (size_t i = 0; i < a->config->n_tenants; i++)
-        if (strcmp(a->config->tenants[i].name, name) == 0)
-            return &a->config->tenants[i];
-    return NULL;
-}
-
 static enum smtp_auth organization(const struct audit *a, const struct tenant_facts *tenant)
 {
-    const struct tenant_config *config = config_of(a, tenant->name);
+    const struct tenant_config *config = config_tenant(a->config, slice_of(tenant->name));
 
-    if (config != NULL && config->smtp_auth != TENANT_MIRRORED)
-        return config->smtp_auth == TENANT_ENABLED ? SMTP_AUTH_ENABLED : SMTP_AUTH_DISABLED;
-    return tenant->smtp_auth;
+    return smtp_auth_of_organization(config != NULL ? config->smtp_auth : TENANT_MIRRORED, tenant);
 }
 
 /* ---- mailboxes ---- */
@@ -100,7 +91,7 @@ static void tell_names(struct audit *a, enum audit_rule rule, const struct tenan
 
 static void tell_organization(struct audit *a, const struct tenant_facts *tenant, const struct mailboxes *sum)
 {
-    const struct tenant_config *config = config_of(a, tenant->name);
+    const struct tenant_config *config = config_tenant(a->config, slice_of(tenant->name));
     bool by_config = config != NULL && config->smtp_auth == TENANT_ENABLED;
 
     if (organization(a, tenant) == SMTP_AUTH_UNKNOWN)
@@ -144,7 +135,7 @@ static void add_old(const struct audit *a, const struct mirrored *part, const ch
 /* What decides or refuses, part by part: a fresh list of mailboxes says nothing of the organization's setting. */
 static void tell_age(struct audit *a, const struct tenant_facts *tenant)
 {
-    const struct tenant_config *config = config_of(a, tenant->name);
+    const struct tenant_config *config = config_tenant(a->config, slice_of(tenant->name));
     int64_t most = config != NULL && config->max_age_s > 0 ? (int64_t)config->max_age_s : STALE_S;
     struct mirrored all = {.at = tenant->settings_at};
     struct buf source = BUF_OVER(all.source);

@@ -128,7 +128,7 @@ int blocks_report(const struct decide_context *c, struct report_files *f, struct
     qsort(list, n, sizeof *list, newest_first);
     /* Without a journal the blocks are worth showing all the same. */
     if (n > 0) {
-        journal = files_open_journal(f, &unknown) == 0 && evidence_gather(f->journal, list, n, &unknown) == 0;
+        journal = files_open_journal(f, &unknown) == 0 && evidence_gather(c, f->journal, list, n, &unknown) == 0;
         if (!journal)
             out->remark(out, REMARK_WARNING, unknown.text);
     }

@@ -6,24 +6,25 @@
 #include <stdlib.h>
 
 struct decisions_search {
+    const struct config *config;
     const struct decisions_wanted *wanted;
     struct journal_record *found; /* the newest first */
     size_t n;
 };
 
-static bool is_user(const struct decisions_wanted *x, const struct journal_record *r)
+static bool is_user(const struct config *config, const struct decisions_wanted *x, const struct journal_record *r)
 {
-    struct slice user = slice_of(x->user), mailbox = slice_of(x->mailbox);
+    struct slice user = slice_of(x->user);
 
     return slice_ieq(user, slice_of(r->login)) || slice_ieq(user, slice_of(r->mailbox)) ||
-           slice_eq(user, slice_of(r->connector)) || (mailbox.n > 0 && slice_ieq(mailbox, slice_of(r->mailbox)));
+           slice_eq(user, slice_of(r->connector)) || (x->named != NULL && known_is(config, x->named, r));
 }
 
-static bool is_wanted(const struct decisions_wanted *x, const struct journal_record *r)
+static bool is_wanted(const struct config *config, const struct decisions_wanted *x, const struct journal_record *r)
 {
     if (x->actions != 0 && (x->actions & 1u << r->action) == 0)
         return false;
-    if (x->user != NULL && !is_user(x, r))
+    if (x->user != NULL && !is_user(config, x, r))
         return false;
     if (x->has_client && (!r->has_client || !network_contains(&x->client, &r->client)))
         return false;
@@ -37,7 +38,7 @@ static bool each_record(void *arg, const struct journal_record *r)
 {
     struct decisions_search *x = arg;
 
-    if (is_wanted(x->wanted, r))
+    if (is_wanted(x->config, x->wanted, r))
         x->found[x->n++] = *r;
     return x->n < x->wanted->most;
 }
@@ -122,16 +123,17 @@ static void put_all(struct printer *out, const struct journal_record *r)
                                     value_word_or_none(r->fault_text)});
 }
 
-int decisions_report(struct journal *journal, const struct decisions_wanted *wanted, struct printer *out, size_t *n,
-                     struct error *e)
+int decisions_report(const struct report_files *files, const struct decisions_wanted *wanted, struct printer *out,
+                     size_t *n, struct error *e)
 {
     /* Untouched pages cost nothing, so room for all that may be found is there at once. */
-    struct decisions_search x = {.wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
+    struct decisions_search x = {
+        .config = files->config, .wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
     struct table table = {.empty = "no matching decisions"};
 
     if (x.found == NULL)
         return error_set(e, "out of memory; ask for fewer decisions");
-    if (journal_decisions(journal, wanted->since_ns, each_record, &x, e) != 0) {
+    if (journal_decisions(files->journal, wanted->since_ns, each_record, &x, e) != 0) {
         free(x.found);
         return -1;
     }

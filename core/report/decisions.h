@@ -3,12 +3,13 @@
 #define POSTERN_CORE_REPORT_DECISIONS_H
 
 #include "core/journal/journal.h"
+#include "core/report/known.h"
 #include "core/report/printer.h"
 
 /* Zero: all of them; most must be set. */
 struct decisions_wanted {
-    const char *user;    /* a login, a mailbox or a connector */
-    const char *mailbox; /* the one that user is a name of, whichever of its names it is; NULL or empty: none */
+    const char *user;          /* a login, a mailbox or a connector */
+    const struct known *named; /* what user is the name of, whichever of the mailbox's names it is; NULL: not known */
     const char *reason, *limit;
     struct network client;
     bool has_client;
@@ -19,7 +20,7 @@ struct decisions_wanted {
 
 /* People get the columns that fit a screen, programs all. 0 with how many there were; -1 with e, before anything was
  * printed. */
-int decisions_report(struct journal *journal, const struct decisions_wanted *wanted, struct printer *out, size_t *n,
-                     struct error *e);
+int decisions_report(const struct report_files *files, const struct decisions_wanted *wanted, struct printer *out,
+                     size_t *n, struct error *e);
 
 #endif

@@ -1,8 +1,10 @@
 #include "core/report/evidence.h"
 
 #include "core/base/clock.h"
+#include "core/decide/block_keys.h"
 
 struct evidence_walk {
+    const struct config *config;
     struct evidence *list;
     size_t n;
 };
@@ -25,8 +27,15 @@ static void texts_keep(struct last_texts *l, struct slice text)
     l->n++;
 }
 
-static bool is_about(const struct evidence *x, const struct journal_record *r)
+/* One record, and its login. */
+struct evidence_seen {
+    const struct journal_record *r;
+    struct spelled login;
+};
+
+static bool is_about(const struct config *config, const struct evidence *x, const struct evidence_seen *seen)
 {
+    const struct journal_record *r = seen->r;
     struct slice kind, name;
     char login[4 * sizeof r->login];
     struct buf b = BUF_OVER(login);
@@ -37,7 +46,8 @@ static bool is_about(const struct evidence *x, const struct journal_record *r)
     if (slice_eq(kind, SLICE("connector")))
         return slice_eq(name, slice_of(r->connector));
     buf_add_escaped(&b, slice_of(r->login), 100);
-    return (r->login[0] != '\0' && slice_eq(name, buf_slice(&b))) ||
+    return (r->login[0] != '\0' &&
+            (slice_eq(name, buf_slice(&b)) || (x->spelled && spellings_have(config, &x->spellings, &seen->login)))) ||
            (slice_eq(kind, SLICE("user")) && r->mailbox[0] != '\0' && slice_eq(name, slice_of(r->mailbox)));
 }
 
@@ -67,16 +77,33 @@ static void evidence_take(struct evidence *x, const struct journal_record *r)
 static bool each_record(void *arg, const struct journal_record *r)
 {
     struct evidence_walk *walk = arg;
+    struct evidence_seen seen = {.r = r};
 
+    spelled_read(walk->config, slice_of(r->login), &seen.login);
     for (size_t i = 0; i < walk->n; i++)
-        if (is_about(&walk->list[i], r))
+        if (is_about(walk->config, &walk->list[i], &seen))
             evidence_take(&walk->list[i], r);
     return true;
 }
 
-int evidence_gather(struct journal *journal, struct evidence *list, size_t n, struct error *e)
+/* Whom the subject of a block on a login or user means. */
+static void find_spellings(const struct decide_context *c, struct evidence *x)
 {
-    struct evidence_walk walk = {list, n};
+    char text[sizeof x->block.subject];
+    struct slice kind, name;
+
+    x->spelled = slice_cut(slice_of(x->block.subject), ' ', &kind, &name) &&
+                 (slice_eq(kind, SLICE("user")) || slice_eq(kind, SLICE("login"))) &&
+                 block_subject_name(&x->block, text, sizeof text, &name) && spellings_of(c, name, &x->spellings);
+    /* A mailbox's login that is blocked as such is it as it was typed. */
+    if (x->spelled && slice_eq(kind, SLICE("login")) && x->spellings.has_mailbox)
+        x->spelled = false;
+}
+
+int evidence_gather(const struct decide_context *c, struct journal *journal, struct evidence *list, size_t n,
+                    struct error *e)
+{
+    struct evidence_walk walk = {c->config, list, n};
     int64_t since_s = INT64_MAX;
 
     for (size_t i = 0; i < n; i++) {
@@ -85,6 +112,7 @@ int evidence_gather(struct journal *journal, struct evidence *list, size_t n, st
         (void)slice_cut(slice_of(list[i].block.subject), ' ', NULL, &name);
         if (network_parse(name, &list[i].network, NULL) != 0)
             list[i].network.prefix = 0;
+        find_spellings(c, &list[i]);
         if (list[i].block.from_wall_s < since_s)
             since_s = list[i].block.from_wall_s;
     }

@@ -4,6 +4,7 @@
 
 #include "core/journal/journal.h"
 #include "core/mail/network.h"
+#include "core/report/spellings.h"
 #include "core/state/blocks.h"
 
 #define EVIDENCE_LAST 5                    /* the last different ones of each that are kept */
@@ -17,13 +18,16 @@ struct last_texts {
 
 struct evidence {
     struct block block;
-    struct network network;                              /* for clients and networks */
+    struct network network; /* for clients and networks */
+    bool spelled;           /* for users and logins: */
+    struct spellings spellings;
     uint64_t passed, refused;                            /* in the window before the block */
     uint64_t since;                                      /* refusals since */
     struct last_texts clients, senders, domains, logins; /* the newest first */
 };
 
 /* For each of n blocks, whose `block` is set: fills in the rest by one walk over the journal. 0, or -1 with e. */
-int evidence_gather(struct journal *journal, struct evidence *list, size_t n, struct error *e);
+int evidence_gather(const struct decide_context *c, struct journal *journal, struct evidence *list, size_t n,
+                    struct error *e);
 
 #endif

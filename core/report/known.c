@@ -90,6 +90,9 @@ static void look_up(struct known_search *x, uint32_t tenant)
         result = directory_by_address(x->files->view, tenant, address_slice(&x->login.address), refs, &n);
     else if (x->login.kind == LOGIN_ACCOUNT || x->login.kind == LOGIN_NETBIOS)
         result = directory_by_account(x->files->view, tenant, login_account(&x->login), refs, &n);
+    /* The address that the name stands for. */
+    if (result == DIRECTORY_NOT_FOUND && x->out->spelled && x->out->spellings.address.n > 0)
+        result = directory_by_address(x->files->view, tenant, address_slice(&x->out->spellings.address), refs, &n);
     if (result == DIRECTORY_FOUND && n > 0)
         found_mailbox(x, tenant, &refs[0].id);
 }
@@ -137,10 +140,13 @@ static void look_into_directory(struct known_search *x)
 static bool each_used(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
     struct known_search *x = arg;
+    struct spelled spelled;
 
     (void)tenant;
     (void)usage;
-    if (slice_ieq(mailbox, x->name))
+    spelled_read(x->files->config, mailbox, &spelled);
+    if (slice_ieq(mailbox, x->name) ||
+        (x->out->spelled && spellings_have(x->files->config, &x->out->spellings, &spelled)))
         x->out->exists = true;
     else if (!x->out->exists)
         weigh(x, mailbox);
@@ -161,6 +167,15 @@ static bool is_listed(const struct known_search *x)
 
 /* ---- all ---- */
 
+/* The keys are compared with each other only, so that any secret will do. */
+static void find_spellings(const struct report_files *files, struct slice name, struct known *out)
+{
+    static const struct hash_secret secret;
+    struct decide_context c = {.config = files->config, .view = files->view, .secret = &secret};
+
+    out->spelled = spellings_of(&c, name, &out->spellings);
+}
+
 void known_look(struct report_files *files, struct slice name, struct known *out)
 {
     struct known_search x = {.files = files, .name = name, .out = out};
@@ -169,12 +184,27 @@ void known_look(struct report_files *files, struct slice name, struct known *out
     *out = (struct known){.checked = false};
     login_parse(name, &x.login);
     out->exists = is_listed(&x);
-    if (files_open_directory(files, &e) == 0 && files->view != NULL)
+    find_spellings(files, name, out);
+    if (files_open_directory(files, &e) == 0 && files->view != NULL) {
+        find_spellings(files, name, out);
         look_into_directory(&x);
+    }
     if (!out->exists && files->config->journal[0] != '\0' && files_open_journal(files, &e) == 0) {
         out->checked = true;
         (void)journal_usage(files->journal, each_used, &x, &e);
     }
+}
+
+bool known_is(const struct config *config, const struct known *known, const struct journal_record *r)
+{
+    struct spelled spelled;
+
+    if (known->mailbox[0] != '\0' && slice_ieq(slice_of(known->mailbox), slice_of(r->mailbox)))
+        return true;
+    if (!known->spelled || r->login[0] == '\0')
+        return false;
+    spelled_read(config, slice_of(r->login), &spelled);
+    return spellings_have(config, &known->spellings, &spelled);
 }
 
 const char *known_hint(const struct known *known, char *mem, size_t cap)

@@ -4,17 +4,23 @@
 
 #include "core/mail/address.h"
 #include "core/report/files.h"
+#include "core/report/spellings.h"
 
 struct known {
     bool checked; /* there was a directory or a journal to look into */
     bool exists;  /* a mailbox has that name, whichever of its names it is; or it was seen, or is in a list of ours */
     char mailbox[ADDRESS_MAX + 1]; /* its primary address; empty: it is none of a mailbox */
+    bool spelled;                  /* the name can be a login: */
+    struct spellings spellings;    /* for looking it up in the journal */
     char near[ADDRESS_MAX + 1];    /* of names that are known, one that was probably meant; empty: none is near */
 };
 
 /* For a login, an address, "@domain" or an account name. The configuration must be open; where directory and journal
  * can't be read, nothing is checked. */
 void known_look(struct report_files *files, struct slice name, struct known *out);
+
+/* Is the login of a record that name, in whatever spelling, or a login of that mailbox? */
+bool known_is(const struct config *config, const struct known *known, const struct journal_record *r);
 
 /* "; did you mean anna@contoso.example?", or nothing. */
 const char *known_hint(const struct known *known, char *mem, size_t cap);

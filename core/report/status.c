@@ -127,10 +127,9 @@ static const char *taken_as(const struct config *config, const char *tenant)
                                         [TENANT_ENABLED] = " (here enabled by tenants.smtp_auth)",
                                         [TENANT_DISABLED] = " (here disabled by tenants.smtp_auth)"};
 
-    for (size_t i = 0; i < config->n_tenants; i++)
-        if (strcmp(config->tenants[i].name, tenant) == 0)
-            return words[config->tenants[i].smtp_auth];
-    return "";
+    const struct tenant_config *own = config_tenant(config, slice_of(tenant));
+
+    return own != NULL ? words[own->smtp_auth] : "";
 }
 
 static void show_tenants(const struct picture *p, const struct report_files *f, struct printer *out)

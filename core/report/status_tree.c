@@ -75,6 +75,16 @@ static void show_parts(const struct tenant_facts *t, struct printer *out)
     out->close(out);
 }
 
+/* Where tenants.smtp_auth has the last word, what it says; null where the mirrored setting counts. */
+static struct value override_of(const struct config *config, const char *tenant)
+{
+    const struct tenant_config *own = config_tenant(config, slice_of(tenant));
+
+    return own == NULL || own->smtp_auth == TENANT_MIRRORED
+               ? value_none()
+               : value_word(own->smtp_auth == TENANT_ENABLED ? "enabled" : "disabled");
+}
+
 static void show_tenants(const struct report_files *f, struct printer *out)
 {
     out->open(out, "tenants", TREE_LIST);
@@ -85,7 +95,8 @@ static void show_tenants(const struct report_files *f, struct printer *out)
             continue;
         out->open(out, NULL, TREE_OBJECT);
         out->value(out, "name", value_word(t->name));
-        out->value(out, "smtp_auth", value_word(status_setting_word(t->smtp_auth)));
+        out->value(out, "smtp_auth", value_word(status_setting_word(t->smtp_auth))); /* as mirrored */
+        out->value(out, "smtp_auth_override", override_of(f->config, t->name));
         out->value(out, "source", value_word(t->source));
         out->value(out, "mailboxes", value_number(t->mailboxes));
         out->value(out, "settings_at", value_number(t->settings_at > 0 ? (uint64_t)t->settings_at : 0));

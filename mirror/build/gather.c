@@ -106,8 +106,7 @@ struct gather_mark gather_mark(const struct gathered *g)
                                .on_behalf_unknown = g->on_behalf_unknown,
                                .incomplete = g->incomplete,
                                .not_mailboxes = g->not_mailboxes,
-                               .settings_own = g->settings_own,
-                               .unusable = g->unusable};
+                               .settings_own = g->settings_own};
 
     memcpy(mark.rows, g->rows, sizeof mark.rows);
     memcpy(mark.bad_rows, g->bad_rows, sizeof mark.bad_rows);
@@ -130,7 +129,6 @@ void gather_rewind(struct gathered *g, const struct gather_mark *mark)
     g->limits = mark->limits;
     g->on_behalf = mark->on_behalf;
     g->on_behalf_unknown = mark->on_behalf_unknown;
-    g->unusable = mark->unusable;
     g->incomplete = mark->incomplete;
     g->not_mailboxes = mark->not_mailboxes;
     g->settings_own = mark->settings_own;

@@ -59,7 +59,6 @@ struct gathered {
     uint64_t settings_own;    /* rows of Get-CASMailbox with True or False */
     uint64_t not_mailboxes;   /* rows of contacts, groups, guests, and of mailboxes that were deleted */
     column_set unknown_lists; /* columns in which a list was hidden behind a type's name */
-    uint64_t unusable;        /* addresses and names that can never name a mailbox */
     struct address_set *proxies;
     char packed[MAILBOX_PROXIES_MAX];
 };
@@ -106,7 +105,7 @@ struct gather_mark {
     enum smtp_auth smtp_auth;
     enum tri security_defaults;
     bool limits, on_behalf, on_behalf_unknown, incomplete;
-    uint64_t unusable, not_mailboxes, settings_own, bad_rows[KINDS];
+    uint64_t not_mailboxes, settings_own, bad_rows[KINDS];
 };
 struct gather_mark gather_mark(const struct gathered *g);
 void gather_rewind(struct gathered *g, const struct gather_mark *mark);

@@ -91,7 +91,8 @@ static bool list_known(struct gathered *g, unsigned file, const struct row *row,
                     column_name(column));
         return false;
     }
-    if (cell->kind == CELL_LIST)
+    if (cell->kind == CELL_LIST &&
+        (!addresses || memchr(cell->text.p != NULL ? cell->text.p : "", '@', cell->text.n) != NULL))
         return true;
     if (cell->kind == CELL_NULL)
         return !addresses; /* every mailbox has an address */
@@ -101,6 +102,14 @@ static bool list_known(struct gathered *g, unsigned file, const struct row *row,
     if (cell->kind != CELL_ABSENT)
         g->unknown_lists |= COLUMN_BIT(column);
     return false;
+}
+
+/* An address or account name that no login and no sender can ever be. */
+static void left_out(struct gathered *g, unsigned file, const struct row *row, enum column column, struct slice text)
+{
+    remarks_add(&g->remarks, remark_topic(REMARK_NO_NAME, file, column),
+                "%s: %s: \"%s\" in %s can never name a mailbox, and was left out", row->path,
+                place_words(row->place).text, words(text).text, column_name(column));
 }
 
 static bool has_prefix(struct slice item)
@@ -123,7 +132,8 @@ static bool joined_with_prefixes(const struct cell *cell)
 }
 
 /* EmailAddresses into g->proxies; the one marked as primary into *primary. */
-static int read_proxies(struct gathered *g, const struct row *row, struct address *primary, struct error *e)
+static int read_proxies(struct gathered *g, unsigned file, const struct row *row, struct address *primary,
+                        struct error *e)
 {
     const struct cell *cell = &row->cells[COLUMN_PROXIES];
     bool prefixes_only = joined_with_prefixes(cell);
@@ -138,7 +148,7 @@ static int read_proxies(struct gathered *g, const struct row *row, struct addres
             continue;
         kind = proxy_parse(item, &address);
         if (kind == PROXY_BAD)
-            g->unusable++;
+            left_out(g, file, row, COLUMN_PROXIES, item);
         if (kind != PROXY_PRIMARY && kind != PROXY_SMTP)
             continue;
         if (kind == PROXY_PRIMARY)
@@ -194,7 +204,8 @@ static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *
 }
 
 /* Alias and account name: canonical in *login; the slice is empty for what can never be one. */
-static struct slice read_account(struct gathered *g, const struct row *row, enum column column, struct login *login)
+static struct slice read_account(struct gathered *g, unsigned file, const struct row *row, enum column column,
+                                 struct login *login)
 {
     struct slice text = cell_text(&row->cells[column]);
 
@@ -203,11 +214,11 @@ static struct slice read_account(struct gathered *g, const struct row *row, enum
     login_parse(text, login);
     if (login->kind == LOGIN_ACCOUNT)
         return login_account(login);
-    g->unusable++;
+    left_out(g, file, row, column, text);
     return (struct slice){NULL, 0};
 }
 
-static struct slice read_upn(struct gathered *g, const struct row *row, struct address *upn)
+static struct slice read_upn(struct gathered *g, unsigned file, const struct row *row, struct address *upn)
 {
     struct slice text = cell_text(&row->cells[COLUMN_UPN]);
 
@@ -215,7 +226,7 @@ static struct slice read_upn(struct gathered *g, const struct row *row, struct a
         return text;
     if (address_parse_internal(text, upn) == ADDRESS_OK)
         return address_slice(upn);
-    g->unusable++;
+    left_out(g, file, row, COLUMN_UPN, text);
     return (struct slice){NULL, 0};
 }
 
@@ -307,8 +318,8 @@ static bool is_remote(const struct row *row)
 }
 
 /* Who the row is about: id, and the addresses. 0, or -1 with e. */
-static int read_who(struct gathered *g, const struct row *row, struct sheet_row *out, struct address *primary,
-                    struct error *e)
+static int read_who(struct gathered *g, unsigned file, const struct row *row, struct sheet_row *out,
+                    struct address *primary, struct error *e)
 {
     struct address marked = {0};
     int guid = cell_guid(&row->cells[COLUMN_GUID], &out->id);
@@ -319,7 +330,7 @@ static int read_who(struct gathered *g, const struct row *row, struct sheet_row 
      */
     out->has_guid = guid > 0 && !is_remote(row);
     address_set_clear(g->proxies);
-    if ((out->says & SAYS_PROXIES) != 0 && read_proxies(g, row, &marked, e) != 0)
+    if ((out->says & SAYS_PROXIES) != 0 && read_proxies(g, file, row, &marked, e) != 0)
         return -1;
     if (read_primary(row, &marked, primary, e) != 0)
         return -1;
@@ -340,7 +351,7 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     if (!is_mailbox(g, file, row, &out))
         return 0;
     note_known(g, file, row, &out);
-    if (read_who(g, row, &out, &primary, &why) != 0) {
+    if (read_who(g, file, row, &out, &primary, &why) != 0) {
         g->incomplete = true;
         return bad_row(g, kind, &why);
     }
@@ -351,9 +362,9 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
     }
     address_set_pack(g->proxies, out.primary, &packed);
     out.proxies = buf_slice(&packed);
-    out.upn = read_upn(g, row, &upn);
-    out.alias = read_account(g, row, COLUMN_ALIAS, &alias);
-    out.account = read_account(g, row, COLUMN_ACCOUNT, &account);
+    out.upn = read_upn(g, file, row, &upn);
+    out.alias = read_account(g, file, row, COLUMN_ALIAS, &alias);
+    out.account = read_account(g, file, row, COLUMN_ACCOUNT, &account);
     out.name = display_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]), name);
     out.names = read_names(row, names, sizeof names);
     out.object = cell_text(&row->cells[COLUMN_DIRECTORY_OBJECT]);

@@ -26,6 +26,23 @@ static int read_setting(const struct row *row, enum column column, bool *out, st
     return cell_bool(&row->cells[column], out) == 1 ? 0 : row_error(row, column, "True or False", e);
 }
 
+/*
+ * Much has a property IsEnabled: rules, roles, connectors. Graph's policy has this id in every tenant, and this name;
+ * exported without both, it has nothing else either.
+ */
+static bool is_security_defaults(const struct row *row)
+{
+    static const enum column names[] = {COLUMN_DISPLAY_NAME, COLUMN_NAME, COLUMN_IDENTITY};
+    struct slice id = cell_text(&row->cells[COLUMN_ID]);
+
+    if (id.n > 0)
+        return slice_eq(id, SLICE("00000000-0000-0000-0000-000000000005"));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (row->cells[names[i]].kind != CELL_ABSENT)
+            return slice_ieq(cell_text(&row->cells[names[i]]), SLICE("Security Defaults"));
+    return true;
+}
+
 int gather_tenant_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
     const struct cell *policy = &row->cells[COLUMN_DEFAULT_POLICY];
@@ -44,6 +61,12 @@ int gather_tenant_row(struct gathered *g, enum kind kind, unsigned file, const s
         g->smtp_auth = said ? SMTP_AUTH_DISABLED : SMTP_AUTH_ENABLED;
         return 0;
     case KIND_SECURITY_DEFAULTS:
+        if (!is_security_defaults(row))
+            return error_set(
+                e,
+                "%s: %s: has isEnabled, but is not Graph's identitySecurityDefaultsEnforcementPolicy, by its "
+                "id or name; export that one",
+                row->path, place_words(row->place).text);
         if (read_setting(row, COLUMN_IS_ENABLED, &said, e) != 0)
             return -1;
         g->security_defaults = said ? TRI_YES : TRI_NO;

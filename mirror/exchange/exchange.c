@@ -21,7 +21,7 @@ int exchange_open(struct exchange *x, const struct exchange_options *options, st
     struct http_options http = {
         .ca_file = c->ca_file, .proxy = config->mirror_proxy, .stall_timeout_s = config->mirror_stall_timeout_s};
     struct buf url = BUF_OVER(x->url), anchor = BUF_OVER(x->anchor), connection = BUF_OVER(x->connection_id);
-    char guid[37], path[128], proxy[300];
+    char guid[GUID_TEXT_MAX], path[128], proxy[300];
     struct buf base = BUF_OVER(path);
 
     cloud_hosts(c, &x->hosts);
@@ -77,7 +77,7 @@ struct request_headers {
 static int begin_headers(struct request_headers *h, const struct token *token, struct error *e)
 {
     struct buf b, id = BUF_OVER(h->request_id);
-    char guid[37];
+    char guid[GUID_TEXT_MAX];
 
     *h = (struct request_headers){.bearer = malloc(HEADER_TEXT)};
     if (h->bearer == NULL || !guid_make(guid))

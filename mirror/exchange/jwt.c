@@ -41,17 +41,15 @@ bool base64url_decode(struct slice text, unsigned char *out, size_t cap, size_t 
     return text.n % 4 != 1 && (v & ((1u << bits) - 1)) == 0;
 }
 
-bool guid_make(char out[37])
+bool guid_make(char out[GUID_TEXT_MAX])
 {
-    unsigned char b[16];
-    struct buf text = buf_over(out, 37);
+    uint8_t b[16];
 
     if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b)
         return false;
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    for (size_t i = 0; i < sizeof b; i++)
-        buf_addf(&text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    guid_write(b, out);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #define POSTERN_MIRROR_JWT_H
 
 #include "core/base/buf.h"
+#include "core/base/guid.h"
 #include "core/config/config.h"
 #include "mirror/exchange/secret.h"
 
@@ -31,10 +32,10 @@ void identity_key_free(struct identity_key *k);
 #define JWT_MAX 8192
 
 struct jwt_claims {
-    const char *audience; /* the token endpoint's address */
-    const char *client;   /* the application's id: issuer and subject */
-    int64_t now;          /* wall clock, seconds */
-    char id[37];          /* a GUID, new each time */
+    const char *audience;   /* the token endpoint's address */
+    const char *client;     /* the application's id: issuer and subject */
+    int64_t now;            /* wall clock, seconds */
+    char id[GUID_TEXT_MAX]; /* a GUID, new each time */
 };
 
 /* Into out, which has room for JWT_MAX bytes. 0, or -1 with e. */
@@ -42,7 +43,7 @@ int jwt_sign(const struct identity_key *k, enum jwt_algorithm algorithm, const s
              struct buf *out, struct error *e);
 
 /* A new random GUID (RFC 9562 5.4). False when the system gives no random numbers. */
-bool guid_make(char out[37]);
+bool guid_make(char out[GUID_TEXT_MAX]);
 
 /* RFC 4648 5, without padding. */
 void base64url_add(struct buf *b, const void *bytes, size_t n);

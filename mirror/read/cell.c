@@ -1,5 +1,6 @@
 #include "mirror/read/cell.h"
 
+#include "core/base/guid.h"
 #include "mirror/words.h"
 
 #include <stdio.h>
@@ -90,28 +91,9 @@ bool cell_number(const struct cell *cell, unsigned long long max, unsigned long 
     return slice_to_u64(cell_text(cell), max, out);
 }
 
-bool guid_parse(struct slice text, uint8_t out[16])
+static bool in_braces(struct slice text)
 {
-    size_t digits = 0;
-
-    if (text.n == 38 && text.p[0] == '{' && text.p[37] == '}')
-        text = (struct slice){text.p + 1, 36};
-    if (text.n != 36)
-        return false;
-    for (size_t i = 0; i < text.n; i++) {
-        int digit = hex_digit(text.p[i]);
-
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (text.p[i] != '-')
-                return false;
-            continue;
-        }
-        if (digit < 0)
-            return false;
-        out[digits / 2] = (uint8_t)(digits % 2 == 0 ? digit << 4 : out[digits / 2] | digit);
-        digits++;
-    }
-    return true;
+    return text.n >= 2 && text.p[0] == '{' && text.p[text.n - 1] == '}';
 }
 
 int cell_guid(const struct cell *cell, struct mailbox_id *id)
@@ -121,14 +103,11 @@ int cell_guid(const struct cell *cell, struct mailbox_id *id)
 
     if (cell->kind == CELL_ABSENT || cell->kind == CELL_NULL || (cell->kind == CELL_TEXT && text.n == 0))
         return 0;
+    if (text.n == 38 && in_braces(text))
+        text = (struct slice){text.p + 1, 36};
     if (!guid_parse(text, id->b))
         return -1;
     return memcmp(id, &zero, sizeof zero) != 0;
-}
-
-static bool in_braces(struct slice text)
-{
-    return text.n >= 2 && text.p[0] == '{' && text.p[text.n - 1] == '}';
 }
 
 static bool ends_with(struct slice text, struct slice end)
@@ -140,9 +119,8 @@ bool cell_is_cut(const struct cell *cell)
 {
     struct slice text = cell_text(cell);
 
-    if (!in_braces(text))
-        return false;
-    text = slice_trim((struct slice){text.p + 1, text.n - 2});
+    if (in_braces(text))
+        text = slice_trim((struct slice){text.p + 1, text.n - 2});
     return ends_with(text, SLICE("...")) || ends_with(text, SLICE("\xe2\x80\xa6")); /* U+2026 */
 }
 

@@ -63,9 +63,6 @@ bool cell_number(const struct cell *cell, unsigned long long max, unsigned long 
 /* 1 with *id for a GUID (with or without braces); 0: none, or all zeros; -1: no GUID. */
 int cell_guid(const struct cell *cell, struct mailbox_id *id);
 
-/* A GUID as text: 36 hexadecimal digits and dashes, braces around it allowed. False when it is none. */
-bool guid_parse(struct slice text, uint8_t out[16]);
-
 /*
  * Walks over a list: a JSON array's elements, or a text that somebody joined, perhaps with the braces that Format-List
  * puts around it. Items are never empty. Names may hold blanks; addresses may hold "+", which some scripts join with:

@@ -62,7 +62,7 @@ static const struct {
     column_set all, any, none; /* any: at least one of them, when it is not empty */
 } signs[] = {
     {KIND_RECIPIENT_PERMISSION, C(TRUSTEE), 0, 0},
-    {KIND_BLOCKED_SENDER, C(SENDER), 0, C(RECIPIENT_ADDRESS) | C(RECEIVED)},
+    {KIND_BLOCKED_SENDER, C(SENDER), 0, C(RECIPIENT_ADDRESS) | C(RECEIVED) | C(SUBJECT)},
     {KIND_ACCEPTED_DOMAIN, C(DOMAIN), 0, 0},
     {KIND_AUTHENTICATION_POLICY, C(BASIC_SMTP), 0, 0},
     {KIND_ORGANIZATION_CONFIG, 0, C(DEFAULT_POLICY) | C(REJECT_DIRECT_SEND), 0},
@@ -150,6 +150,9 @@ static const struct {
      "is a message trace, which says nothing of any setting; senders that Exchange Online restricts come from "
      "Get-BlockedSenderAddress"},
     {C(SENDER) | C(RECEIVED), 0, "is a message trace, which says nothing of any setting"},
+    {C(SENDER) | C(SUBJECT), 0,
+     "is a list of messages, which says nothing of any setting; senders that Exchange Online restricts come from "
+     "Get-BlockedSenderAddress"},
     {C(BLOCK_CREDENTIAL), 0,
      "is the Microsoft 365 admin center's list of users, which has no settings of mailboxes; export Get-CASMailbox"},
     {C(ARCHIVE_STATUS), 0,

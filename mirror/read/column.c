@@ -65,6 +65,8 @@ static const struct {
     [COLUMN_FORMATTED] = {"ClassId2e4f51ef21dd47e99d3c952918aff9cd",
                           sizeof "ClassId2e4f51ef21dd47e99d3c952918aff9cd" - 1},
     [COLUMN_LENGTH] = {"Length", sizeof "Length" - 1},
+    [COLUMN_SUBJECT] = {"Subject", sizeof "Subject" - 1},
+    [COLUMN_ID] = {"id", sizeof "id" - 1},
 };
 
 const char *column_name(enum column column)

@@ -77,6 +77,8 @@ enum column {
     COLUMN_GRAPH_PROXIES,
     COLUMN_FORMATTED,
     COLUMN_LENGTH,
+    COLUMN_SUBJECT,
+    COLUMN_ID, /* of a policy of Graph */
     COLUMNS
 };
 

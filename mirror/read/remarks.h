@@ -35,6 +35,7 @@ enum remark_about {
     REMARK_DEFAULT_SIZE,
     REMARK_NOT_A_MAILBOX,
     REMARK_NULL_ELEMENT,
+    REMARK_NO_NAME,
 };
 static inline uint64_t remark_topic(enum remark_about about, unsigned file, unsigned column)
 {

@@ -5,6 +5,7 @@
 #ifndef POSTERN_MIRROR_ROWS_H
 #define POSTERN_MIRROR_ROWS_H
 
+#include "core/base/guid.h"
 #include "core/base/quote.h"
 #include "mirror/read/cell.h"
 #include "mirror/read/input.h"
@@ -41,11 +42,11 @@ const struct odd_column *rows_odd_columns(const struct rows *rows, size_t *n);
 
 /* What the envelope of a REST answer says, complete behind the last row. */
 struct envelope {
-    bool present;          /* the file is {"value": [...]} */
-    bool provider_export;  /* the file is ScubaGear's, and the rows are its "transport_config" */
-    bool more;             /* @odata.nextLink: rows are missing that the next page has */
-    bool cut;              /* a warning says that rows are missing */
-    char organization[37]; /* the tenant's GUID out of @odata.context, or empty */
+    bool present;                     /* the file is {"value": [...]} */
+    bool provider_export;             /* the file is ScubaGear's, and the rows are its "transport_config" */
+    bool more;                        /* @odata.nextLink: rows are missing that the next page has */
+    bool cut;                         /* a warning says that rows are missing */
+    char organization[GUID_TEXT_MAX]; /* the tenant's GUID out of @odata.context, or empty */
 };
 const struct envelope *rows_envelope(const struct rows *rows);
 /* What stands around the rows, as JSON: the envelope without its "value", or a lone object itself; else "{}". */

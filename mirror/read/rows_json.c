@@ -1,3 +1,4 @@
+#include "core/base/guid.h"
 #include "mirror/read/rows_private.h"
 #include "mirror/words.h"
 
@@ -114,6 +115,10 @@ static json_t *parse(const struct rows *rows, struct slice text, struct error *e
 
     if (object != NULL)
         return object;
+    if (at.text[0] == '\0' || json_error_code(&at) == json_error_out_of_memory) {
+        (void)error_set(e, "%s: no memory for a row", rows->in.path);
+        return NULL;
+    }
     line = rows->json.line + (unsigned long)at.line - 1;
     column = (unsigned long)at.column + (at.line == 1 ? rows->json.column - 1 : 0);
     if (json_error_code(&at) == json_error_duplicate_key)
@@ -158,9 +163,8 @@ static void find_organization(struct envelope *envelope, struct slice context)
 
     while (context.n > 0) {
         slice_cut(context, '/', &part, &context);
-        if (part.n == 36 && guid_parse(part, guid)) {
-            for (size_t i = 0; i < part.n; i++)
-                envelope->organization[i] = ascii_lower(part.p[i]);
+        if (guid_parse(part, guid)) {
+            guid_write(guid, envelope->organization);
             return;
         }
     }

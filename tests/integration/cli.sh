@@ -208,7 +208,7 @@ is 'help fits a screen' "$(p --help | wc -l | awk '{ print ($1 <= 24) }') $(p --
 is 'every command has help' "$(for c in $(p --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do p "$c" --help | grep -q "^usage: postern $c" || echo "$c"; done)" ''
 is 'and -h, and help COMMAND' "$(for c in $(p help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do [ "$(p "$c" -h)" = "$(p help "$c")" ] || echo "$c"; done)" ''
 is 'within 80 columns' "$(for c in $(p help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do p help "$c"; done | awk 'length > 80')" ''
-is 'a command that is near' "$(p stauts 2>&1; p help expalin 2>&1; echo $?)" '*did you mean "status"?*did you mean "explain"?*2'
+is 'a command that is near' "$(p stauts 2>&1; p chek 2>&1; p help expalin 2>&1; echo $?)" '*did you mean "status"?*did you mean "check"?*did you mean "explain"?*2'
 is 'an unknown command' "$(p $'fly\e' 2>&1; echo $?)" '*no command "fly*2'
 is 'an unknown option' "$(p blocks --nonsense >/dev/null 2>&1; echo $?)" 2
 is 'a full disk is an error' "$(p blocks --csv >/dev/full 2>/dev/null; echo $?)" 1

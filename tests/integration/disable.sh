@@ -81,4 +81,8 @@ standin_stop
 mirror sync
 mirror sync
 is 'a mirror that fails is told of, once' "$(cat "$D"/spool/alerts/*.json | grep -c '"event": "mirror-failed"')" 1
+notices_of() { cat "$D"/spool/alerts/*.json | grep '"event": "mirror-failed"' | grep -o "\"$1\": \"[^\"]*\""; }
+is 'of which tenant, and why' "$(notices_of summary)" \
+    '*contoso: a run of postern-mirror failed; the settings in use get older, and nothing has changed: *cannot be opened*'
+is 'the reason is a fact of its own' "$(notices_of reason)" '*Get-TransportConfig: *cannot be opened*'
 exit $status

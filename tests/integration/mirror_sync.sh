@@ -50,7 +50,7 @@ conf()
     local signin=${3:-certificate_file = \"$STANDIN_CLIENT_CERT\"; key_file = \"$STANDIN_CLIENT_KEY\";}
     cat >"$work/postern.conf" <<END
 directory = "$work/dir"; journal = "$work/journal"; spool = "$work/spool"; $NOTICES
-mirror = { page_size = 10; stall_timeout = "1s"; ${2:-} };
+mirror = { page_size = 10; ${2:-} };
 tenants = ( { name = "contoso"; domains = ["contoso.example"];
     exchange = { tenant_id = "$STANDIN_TENANT"; application = "$STANDIN_CLIENT_ID"; $signin
         ca_file = "$STANDIN_CA"; ${1:-}
@@ -153,8 +153,10 @@ row '500 of the sign-in' 0 'sign-in: the service answered 500' new "$(fault '"na
 row 'a reset instead of an answer' 0 '1 changed' new "$(fault "\"name\":\"reset\",$C,\"page\":2,\"times\":1")"
 row 'a reset in the middle of the body' 0 'again in' new "$(fault "\"name\":\"reset_in_body\",$C,\"page\":2,\"times\":1")"
 row 'a connection closed without an answer' 0 '1 changed' new "$(fault "\"name\":\"close\",$C,\"times\":1")"
+conf '' 'stall_timeout = "1s";' # elsewhere two minutes, which a busy stand-in keeps, too
 row 'a stall' 0 'again in' new "$(fault "\"name\":\"stall\",\"seconds\":10,$C,\"times\":1")"
 row 'a stall in the middle of the body' 0 'again in' new "$(fault "\"name\":\"stall_in_body\",\"seconds\":10,$C,\"times\":1")"
+conf
 row 'a truncated body is asked for again' 0 'again in' new "$(fault "\"name\":\"truncated_body\",$C,\"page\":2,\"times\":1")"
 row 'a Content-Length that promises more than comes' 0 'again in' new "$(fault "\"name\":\"wrong_length\",$C,\"page\":2,\"times\":1")"
 row 'an expired cursor begins the series again' 0 'the series begins again' new "$(fault "\"name\":\"expired_cursor\",$C,\"page\":2,\"times\":1")"
@@ -224,7 +226,7 @@ fi
 # ---- what refuses the run ----
 
 row 'a truncated answer with its warning' 1 'the answer is cut' same "$(fault "\"name\":\"truncated\",$C")"
-conf '' 'deadline = "10s";'
+conf '' 'deadline = "10s"; stall_timeout = "1s";'
 row 'half a body, again and again' 1 'given up after .* tries\|mirror.deadline' same "$(fault "\"name\":\"truncated_body\",$C,\"page\":2")"
 row 'a byte a second' 1 'less than 512 bytes a second came for 1 s (mirror.stall_timeout)' same "$(fault "\"name\":\"trickle\",\"bytes\":1,\"seconds\":1,$C,\"page\":2")"
 row '429 with a Retry-After of thirty years' 1 'given up after 1 try.*too many requests' same "$(fault "\"name\":\"throttled\",\"retry_after\":1000000000,$C")"
@@ -283,7 +285,7 @@ if [[ 'shrinks by half' =~ $only ]]; then
     check '--force lets it shrink' test "$status $(mailboxes)" = '0 12' -o "$status $(mailboxes)" = '0 13'
 fi
 tenant='"mailboxes":25,"all":false'
-row 'a tenant in which all may suddenly send' 3 'turn SMTP AUTH on for' same ''
+row 'a tenant in which all may suddenly send' 3 'send that may not' same ''
 tenant='"mailboxes":25'
 
 # ---- what Exchange Online closes ----
@@ -324,7 +326,7 @@ if [[ 'closes' =~ $only ]]; then
 
     conf '' 'closing = "wait";'
     run sync
-    check 'unless it shall wait' grep -q 'refused, and nothing has changed: Exchange Online switched SMTP AUTH off for' "$work/out"
+    check 'unless it shall wait' grep -q 'refused, and nothing has changed: Exchange Online disabled, restricted or removed' "$work/out"
     check 'with status 3 and a notice' test "$status $(notices)" = '3 1'
     run sync
     check 'which is not repeated each time' test "$status $(notices)" = '3 1'

@@ -75,6 +75,14 @@ is 'and is well when it is mended' "$(p status >/dev/null 2>&1; echo $?)" 0
 
 # ---- what is known of each part ----
 is 'status tells the age and source of each part' "$(p status)" "*organization's setting * old, from transport.json*mailboxes' settings * old, from *cas.csv*security defaults *not mirrored*"
+is 'the setting as mirrored, with nothing that goes before it' \
+    "$(p status --json | jq -r '.tenants[0] | "\(.smtp_auth) \(.smtp_auth_override)"')" 'disabled null'
+cp "$T/postern.conf" "$T/before.conf"
+echo 'tenants = ( { name = "contoso"; smtp_auth = "enabled"; } );' >>"$T/postern.conf"
+is 'and with the word that the relay has' \
+    "$(p status --json | jq -r '.tenants[0] | "\(.smtp_auth) \(.smtp_auth_override)"')" 'disabled enabled'
+is 'in words too' "$(p status)" '*SMTP AUTH disabled as mirrored (here enabled by tenants.smtp_auth)*'
+mv "$T/before.conf" "$T/postern.conf"
 is 'JSON too' "$(p status --json | jq -r '.tenants[0].parts | "\(.organization.source) \(.["security-defaults"])"')" 'transport.json null'
 is 'metrics too' "$(p metrics | grep -c '^postern_directory_part_timestamp_seconds{tenant="contoso",part="organization"} [1-9]')" 1
 is 'nothing came out of the sanitizers' "$(cat "$T"/*.log | grep -c 'ERROR: \|runtime error')" 0

@@ -110,6 +110,23 @@ static void the_longest_notice_fits_into_its_file(void **state)
     assert_false(b.full);
 }
 
+static void what_does_not_fit_is_seen_to_be_cut(void **state)
+{
+    struct alert alert = alert_of(ALERT_MIRROR_FAILED, NOON, SLICE("contoso failed"));
+    char text[1000];
+
+    (void)state;
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\0';
+    alert_summary(&alert, "%s", text);
+    alert_advice(&alert, "%.*s", (int)sizeof alert.advice - 1, text);
+    alert_fact(&alert, "reason", slice_of(text));
+    assert_int_equal(strlen(alert.summary), sizeof alert.summary - 1);
+    assert_string_equal(alert.summary + sizeof alert.summary - 5, "x...");
+    assert_string_equal(alert.facts[0].value + sizeof alert.facts[0].value - 5, "x...");
+    assert_string_equal(alert.advice + sizeof alert.advice - 5, "xxxx");
+}
+
 static void the_same_about_the_same_is_told_once_an_episode(void **state)
 {
     static const struct {
@@ -438,6 +455,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_notice_is_one_line_of_printable_json_whatever_its_texts_hold),
         cmocka_unit_test(the_longest_notice_fits_into_its_file),
+        cmocka_unit_test(what_does_not_fit_is_seen_to_be_cut),
         cmocka_unit_test_setup_teardown(the_same_about_the_same_is_told_once_an_episode, begin, end),
         cmocka_unit_test_setup_teardown(only_so_many_notices_of_a_kind_wait_and_the_others_have_room, begin, end),
         cmocka_unit_test_setup_teardown(what_is_to_be_sent_first_is_found_first, begin, end),

@@ -4,6 +4,7 @@
 
 #include "core/decide/decide_steps.h"
 #include "core/decide/sender_forms.h"
+#include "core/report/spellings.h"
 
 #define TENANTS "default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; netbios = [\"CONTOSO\", \"CORP\"]; });"
 
@@ -362,9 +363,60 @@ static void the_null_sender_stands_for_nothing(void **state)
     assert_int_equal(out.n, 0);
 }
 
+static void a_login_of_a_record_is_known_in_every_spelling(void **state)
+{
+    static const struct {
+        const char *login, *record;
+        bool directory, same;
+    } rows[] = {
+        {"guest@contoso.example", "Guest@Contoso.Example", true, true},
+        {"guest@contoso.example", "guest", true, true},
+        {"guest@contoso.example", "CONTOSO\\guest", true, true},
+        {"guest@contoso.example", "corp/GUEST", true, true},
+        {"CONTOSO\\guest", "guest@contoso.example", true, true},
+        {"CONTOSO\\guest", "CORP\\guest", true, true},
+        {"GUEST", "contoso\\guest", true, true},
+        {"guest@contoso.example", "guest@fabrikam.example", true, false},
+        {"guest@fabrikam.example", "guest", true, false},
+        {"guest@fabrikam.example", "CONTOSO\\guest", true, false},
+        {"guest@contoso.example", "FABRIKAM\\guest", true, false},
+        {"guest@contoso.example", "guest2", true, false},
+        {"guest@contoso.example", "", true, false},
+        {"guest@contoso.example", "guest@contoso.example ", true, false},
+        /* a mailbox, of what it was before it was one */
+        {"paul@contoso.example", "CORP\\paul", true, true},
+        /* the logins file */
+        {"mfp7", "paul@contoso.example", true, true},
+        {"guest@contoso.example", "guest@contoso.local", true, true},
+        {"guest@contoso.local", "CORP\\guest", true, true},
+        {"paul@contoso.example", "mfp7", true, true},
+        /* what can be told without a directory */
+        {"Guest@contoso.example", "guest@contoso.example", false, true},
+        {"guest@contoso.example", "guest", false, false},
+        {"GUEST", "guest", false, true},
+        {"CONTOSO\\guest", "corp\\Guest", false, true},
+        {"guest", "CONTOSO\\guest", false, false},
+    };
+    struct world *w = *state;
+
+    configure(w, "smtp_auth = { logins_file = \"~/logins\"; };");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct decide_context c = w->context;
+        struct spellings spellings;
+        struct spelled record;
+
+        c.view = rows[i].directory ? w->view : NULL;
+        assert_true(spellings_of(&c, slice_of(rows[i].login), &spellings));
+        spelled_read(w->config, slice_of(rows[i].record), &record);
+        if (spellings_have(w->config, &spellings, &record) != rows[i].same)
+            fail_msg("%s and %s", rows[i].login, rows[i].record);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_login_of_a_record_is_known_in_every_spelling, setup, teardown),
         cmocka_unit_test(an_entry_in_whatever_spelling_means_the_mailbox),
         cmocka_unit_test(outside_the_directory_all_spellings_are_one_login),
         cmocka_unit_test(an_entry_means_nobody_else),

@@ -109,7 +109,7 @@ static void a_refusal_tells_the_figures(void **state)
     give_cas(f, 20, 100, 5, 0);
     assert_int_equal(run(f, NULL), IMPORT_REFUSED);
     assert_says(f->e.text,
-                "of the 100 mailboxes of contoso this run would drop 20, turn SMTP AUTH on for 5, take its own setting "
+                "of the 100 mailboxes of contoso this run would drop 20, let 5 send that may not, take its own setting "
                 "from 0, and touch 25 in all; more than 10 (--max-change 10) are refused");
 }
 

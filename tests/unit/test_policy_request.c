@@ -318,6 +318,10 @@ static void a_client_certificate_is_read_as_postfix_writes_it(void **state)
         {"C29DF487717373D918E7C2F3C1DA6E045F0BAA13:", "+", "", ""},
         {"C29DF487717373D918E7C2F3C1DA6E045F0BAA1X", "", "", ""},
         {"C29DF487717373D918E7C2F3C1DA6E045F0BAA131", "", "", ""},
+        /* xtext that no writer of it writes */
+        {"", "a+2b", "", ""},
+        {"", "a b", "", ""},
+        {"", "m\xc3\xbc", "", ""},
     };
     static struct submission s;
 
