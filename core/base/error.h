@@ -13,7 +13,7 @@ struct error {
 
 /*
  * Fills e (which may be NULL) and returns -1, so that a function can end with "return error_set(...)". The format is
- * ours; what came from outside goes through buf_add_escaped first.
+ * a literal of ours; text from outside goes through buf_add_escaped first.
  */
 int error_set(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
