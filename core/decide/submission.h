@@ -1,6 +1,6 @@
 /*
- * A submission: what a front end knows about one message at one moment, parsed once at the edge. Both front ends are
- * translations into this struct; the decision reads nothing else of the outside.
+ * A submission: what a front end knows about one message at one stage, parsed once at the edge. Both front ends
+ * translate into this struct; the decision has no other input from outside.
  *
  * Slices point into memory of the front end and are valid during one call of the decision.
  */
@@ -19,7 +19,7 @@ struct tls_config;
 
 /* ---- recipients of one message ---- */
 
-/* More different recipients than these are counted, but not told apart. Postfix's own default limit is 1000. */
+/* More recipients than these are counted, but not told apart. Postfix's own default limit is 1000. */
 #define RECIPIENTS_KEPT_MAX 1024
 
 struct recipient_seen {
@@ -75,19 +75,19 @@ struct submission {
 };
 
 /*
- * Puts what the front at the listener says in the place of what the MTA said of its own connection to the front. The
- * mechanism only where there is a login. *front must outlive the submission.
+ * Replaces the TLS version and mechanism that the MTA reported, which are those of its own connection to the front, by
+ * what is configured for the front. The mechanism only if there is a login. *front must outlive the submission.
  */
 void submission_take_front(struct submission *s, const struct front_config *front);
 
-/* What somebody who signed in proved who they are by. */
+/* How a login was authenticated. */
 enum proof {
-    PROOF_PASSWORD, /* sent, or proved to be known: what Exchange Online calls Basic authentication */
+    PROOF_PASSWORD, /* sent, or proved by challenge and response: what Exchange Online calls Basic authentication */
     PROOF_TOKEN,    /* of OAuth 2.0 (RFC 7628) */
     PROOF_OTHER     /* a Kerberos ticket, a client certificate */
 };
 
-/* By the SASL mechanism's name; case doesn't matter. One that is not known here, or not told, counts as a password. */
+/* By the SASL mechanism's name, ignoring case. An unknown or missing mechanism counts as a password. */
 enum proof mechanism_proof(struct slice mechanism);
 static inline bool mechanism_is_basic(struct slice mechanism)
 {
