@@ -14,8 +14,8 @@ struct server;
 int server_start(struct engine *engine, struct server **out, struct error *e);
 
 /*
- * Stops accepting, answers the requests that have begun, closes and frees everything: some five seconds at most, and
- * none where no request is half there.
+ * Stops accepting, answers the requests that have begun, closes and frees everything: at most some five seconds, and
+ * at once if no request is incomplete.
  */
 void server_stop(struct server *server);
 

@@ -1,4 +1,4 @@
-/* Whom "postern block" and its relatives are about: a user, a client, a network or a connector, as people name them. */
+/* The subject of "postern block" and "unblock": a user, client, network or connector, as people name it. */
 #ifndef POSTERN_CORE_REPORT_SUBJECT_H
 #define POSTERN_CORE_REPORT_SUBJECT_H
 

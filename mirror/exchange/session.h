@@ -1,4 +1,4 @@
-/* The requests of one tenant's run: one connection, one deadline, and patience with what passes by itself. */
+/* The requests of one tenant's run: one connection, one deadline, and retries after temporary errors. */
 #ifndef POSTERN_MIRROR_SESSION_H
 #define POSTERN_MIRROR_SESSION_H
 
