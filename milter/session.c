@@ -10,7 +10,7 @@
 /* Bytes of a login that came encoded. No mailbox has a longer name. */
 #define LOGIN_XTEXT_MAX 1024
 
-/* The address in the form that every other way in gives it too, NAT64 unwrapped among it. */
+/* The address in the form that ip_parse gives, with NAT64 unwrapped. */
 static bool client_of(const struct sockaddr *address, struct ip *out, uint16_t *port)
 {
     char text[INET6_ADDRSTRLEN];
@@ -217,11 +217,11 @@ void session_end(struct session *s)
     sub->stage = STAGE_END;
     sub->has_recipient = false;
     sub->recipient_count = s->recipients.asked; /* one question for each that the MTA accepted */
-    /* What was declared may be a lie, once the body was seen; before, the header alone is no size. */
+    /* If the body was seen, its size counts, since the declared one may be wrong; the header alone is no size. */
     sub->size_is_part = !s->saw_body && s->bytes > sub->size;
     if (s->saw_body || sub->size_is_part)
         sub->size = s->bytes;
-    /* Also when there was not a single field: a message without From must not pass for one that nobody looked at. */
+    /* Even without a single field: a message without From must not pass as one whose header was not seen. */
     s->headers.seen = true;
     sub->headers = &s->headers;
 }

@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long nothing is accepted when there is no room: what waits, waits in the kernel's backlog meanwhile. */
+/* How long nothing is accepted when there is no room; new connections wait in the kernel's backlog. */
 static const struct timeval pause_time = {.tv_usec = 100000};
-/* So many at once before other listeners have their turn. */
+/* So many at once before it is another listener's turn. */
 #define ACCEPT_BATCH 64
 
 struct acceptor;

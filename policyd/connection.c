@@ -17,7 +17,7 @@ static struct connection_list *list_of(const struct connection *c)
     return c->busy ? &c->worker->busy : &c->worker->idle;
 }
 
-/* To the end of the list that it belongs to, as of now. */
+/* Moves it to the end of the list that it belongs to, with the present time. */
 static void requeue(struct connection *c, bool busy)
 {
     TAILQ_REMOVE(list_of(c), c, links);
@@ -132,8 +132,8 @@ static bool send_some(const struct connection *c, struct slice *s)
 }
 
 /*
- * Nothing more will be answered. The answer could be lost if we closed while bytes of the peer's are unread (TCP
- * resets), so the peer closes first, or time runs out.
+ * No more responses. If we closed while input is unread, TCP would reset and the last response could be lost: so we
+ * wait until the peer closes, or for a timeout.
  */
 static void linger(struct connection *c, int how)
 {
@@ -155,7 +155,7 @@ static bool wait_to_send(struct connection *c, struct slice rest)
     return watch(c, EV_WRITE) == 0;
 }
 
-/* A connection that is broken is not closed here, but by the event that its shutdown is: the caller goes on with it. */
+/* A broken connection is only shut down here, and closed by the event that follows: the caller still uses it. */
 static void deliver(struct connection *c, struct slice out)
 {
     if (!send_some(c, &out) || (out.n > 0 && !wait_to_send(c, out)))
@@ -195,7 +195,7 @@ static void feed(struct connection *c, struct slice in)
         connection_close(c);
 }
 
-/* Is the end of a request among the bytes from `from` on? Spares parsing again what comes in drops. */
+/* Does a request end in the bytes from `from` on? Avoids parsing input that comes in small pieces again and again. */
 static bool may_be_whole(struct slice in, size_t from)
 {
     size_t start = from > 0 ? from - 1 : 0;

@@ -1,4 +1,4 @@
-/* Does a list of the operator's name who logged in? One rule for all lists: a mailbox is meant by each of its names. */
+/* Is the login in an operator's list? One rule for all lists: each of a mailbox's names means the mailbox. */
 #include "core/decide/decide_steps.h"
 #include "core/directory/directory_record.h"
 

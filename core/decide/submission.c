@@ -22,8 +22,8 @@ void submission_take_front(struct submission *s, const struct front_config *fron
 }
 
 /*
- * Those that need no password. CRAM-MD5, DIGEST-MD5, NTLM and SCRAM don't send one, but whoever has it can sign in, and
- * it can be guessed: a policy against passwords is against these. GSS-SPNEGO may settle for NTLM. doc/postern.7 has the
+ * Mechanisms without a password. CRAM-MD5, DIGEST-MD5, NTLM and SCRAM don't send it, but whoever learns or guesses it
+ * can sign in: a policy against passwords applies to them. GSS-SPNEGO may fall back to NTLM. doc/postern.7 has the
  * table.
  */
 static const struct {

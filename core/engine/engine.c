@@ -205,7 +205,7 @@ static void tick_directory(struct engine *engine)
         engine_complain(engine, &engine->directory_trouble, e.text);
         return;
     }
-    if (result > 0) { /* 0 says that there was nothing to try, not that the trouble is over */
+    if (result > 0) { /* 0: nothing was tried, which does not mean that the trouble is over */
         engine->directory_trouble.text[0] = '\0';
         atomic_fetch_add(&engine->epoch, 1);
         log_say(engine->log, LEVEL_NOTICE, "directory: generation %llu in use",
@@ -222,7 +222,7 @@ static void tick_state(struct engine *engine)
     state_tell_service(engine->state, directory_generation(engine->directory), clock_boot_ns());
 }
 
-/* The journal never stands in the way of mail: its troubles are told, and that is all. */
+/* A failing journal never stops mail: its errors are only logged. */
 static void tick_journal(struct engine *engine)
 {
     const char *notice;
@@ -239,7 +239,7 @@ static void tick_journal(struct engine *engine)
         log_say(engine->log, LEVEL_WARNING, "%s", notice);
 }
 
-/* The lists are read again when one of their files changed; after a failure not before a minute has passed. */
+/* Reads the lists again when one of their files has changed; after a failure at most once a minute. */
 static void tick_lists(struct engine *engine)
 {
     struct config_ref *ref = config_ref_take(engine);
@@ -273,7 +273,7 @@ static void rekey(struct engine *engine, bool lift)
         directory_view_put(engine->directory, view);
 }
 
-/* When the directory or the configuration changed, blocks follow the names of whom they are on. */
+/* After a change of directory or configuration, blocks get the keys that their subjects have now. */
 static void tick_blocks(struct engine *engine)
 {
     uint64_t epoch = atomic_load(&engine->epoch) + 1, now = clock_boot_ns();
@@ -289,7 +289,7 @@ static void tick_blocks(struct engine *engine)
     }
 }
 
-/* A directory that nobody renews is told once an hour, for each tenant with a max_age. */
+/* Reports stale settings once an hour, for each tenant with a max_age. */
 static void tick_age(struct engine *engine)
 {
     struct config_ref *ref;

@@ -1,22 +1,22 @@
 /*
- * What people are told of. From a decision a notice goes into memory only; the housekeeping writes it into the spool,
- * and postern-alert sends it.
+ * Notices. A decision puts a notice only into memory; housekeeping writes it to the spool, and postern-alert sends it.
  */
 #include "core/base/clock.h"
 #include "core/engine/engine_parts.h"
 #include "core/notice/alert.h"
 
-/* One notice an episode: for how long the same about the same is not told again. */
+/* One notice an episode: for how long the same event is not reported again for the same subject. */
 #define BLOCK_EPISODE_S 60u /* two processes may make the same block at once; a later block is another episode */
 #define DISABLE_EPISODE_S 600u
 #define STALE_EPISODE_S 43200u
 #define STATE_EPISODE_S 21600u
 #define LOST_EPISODE_S 3600u
 
-/* At the start, blocks that are not older are told of if nobody did: their process may have been killed before. */
+/* At the start, blocks no older than this are reported if they were not: the process that made them may have been
+ * killed before. */
 #define CATCH_UP_S 600
 
-#define ALERT_AGAIN_NS (UINT64_C(600) * NS_PER_S) /* how often a lasting trouble is offered to its episode */
+#define ALERT_AGAIN_NS (UINT64_C(600) * NS_PER_S) /* how often lasting trouble is posted again; its episode decides */
 
 static void name_block(struct alert *alert, const struct block *block, uint64_t seconds)
 {
@@ -60,7 +60,7 @@ void engine_alert_block(struct engine_session *session, const struct submission 
     alert_queue_put(session->engine->alerts, &alert, BLOCK_EPISODE_S);
 }
 
-/* The primary address of the one mailbox that the login is. */
+/* The primary address of the login's mailbox, if it is one alone. */
 static bool find_mailbox(const struct decide_context *c, const struct identity *id, struct address *out)
 {
     return c->view != NULL && id->n_claims == 1 &&
@@ -132,7 +132,7 @@ static void tell_lost(struct engine *engine, uint64_t lost)
     alert_queue_put(engine->alerts, &alert, LOST_EPISODE_S);
 }
 
-/* Blocks that were made shortly before this start, and not told of (an earlier notice goes on as its episode). */
+/* Reports blocks that were made shortly before this start (those already reported are in their episode). */
 static void catch_up(struct engine *engine)
 {
     struct blocks *blocks = state_blocks(engine->state);

@@ -1,8 +1,8 @@
 /*
- * Blocks that limits make: as long as the limit says, longer when they come again, never on who is protected.
+ * Blocks that limits make: as long as the limit says, longer each time, and never of a protected subject.
  *
  * Clients are cheap: an attacker has a whole IPv6 /64, or many addresses of an IPv4 /24. So a block of an IPv6 client
- * is one of its /64, and many in one /24 become one of that. Not where somebody else is known to be inside.
+ * covers its /64, and many blocks in one /24 become one of the /24; but not if somebody else is known to be in it.
  */
 #include "core/base/clock.h"
 #include "core/base/event.h"
@@ -14,14 +14,15 @@
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
 
-/* So many blocked clients of one IPv4 network are left as they are. */
+/* Up to so many clients of one IPv4 network are blocked one by one. */
 #define ALONE_MAX 16
 #define MERGED_V4_PREFIX 24
 #define IPV6_BITS 128 /* client_ipv6_prefix_length: each address is a client */
-/* Where there is no room for a block of a client, the next one is tried after so long: looking for room takes time. */
+/* When there is no room for a block of a client, the next attempt is so much later, since looking for room takes time.
+ */
 #define FULL_NS NS_PER_S
 
-/* base * grow^earlier, at most the longest, but never less than the limit says. */
+/* base * grow^earlier, at most blocks.longest, but never less than the limit says. */
 static uint64_t seconds_of(const struct config *config, uint64_t base_s, uint64_t earlier)
 {
     uint64_t longest = config->block_longest_s > base_s ? config->block_longest_s : base_s;
@@ -75,7 +76,7 @@ static void begin_block(const struct decide_context *c, const struct submission 
                         const struct limit_config *limit, struct block *b)
 {
     if (limit->per == PER_CLIENT)
-        key_of_block_on(c, s, id, PER_CLIENT, b); /* the address alone: whether it is to be more is seen below */
+        key_of_block_on(c, s, id, PER_CLIENT, b); /* the address alone; it may become a network below */
     else
         key_of_block(c, s, id, limit, b);
     b->class = is_of_client(limit) ? BLOCK_OF_CLIENT : BLOCK_OF_LOGIN;
@@ -141,7 +142,7 @@ static void note_blocked(struct counters *counters, const struct decide_context 
 
 /* ---- making them ---- */
 
-/* Adds it, and says so where that fails: clients are tried again and again, so of them at most once an hour. */
+/* Adds it, and logs a failure; for clients, which are retried often, at most once an hour. */
 static bool add_block(struct engine_session *session, const struct decide_context *c, const struct block *b)
 {
     struct engine *engine = session->engine;
@@ -172,7 +173,7 @@ static bool was_full(const struct engine *engine, const struct decide_context *c
     return full_ns != 0 && c->now_ns - full_ns < FULL_NS;
 }
 
-/* Protected, blocked already, or without room: there is nothing to be done. */
+/* Protected, blocked already, or no room: nothing to do. */
 static bool is_settled(const struct engine_session *session, const struct decide_context *c, const struct submission *s,
                        const struct limit_config *limit, const struct block *b)
 {
@@ -183,7 +184,7 @@ static bool is_settled(const struct engine_session *session, const struct decide
                 limit->name);
         return true;
     }
-    /* Messages that met the limit at the same time are one occasion. */
+    /* Messages that hit the limit at the same time make one block. */
     return blocks_find(c->blocks, b->key, c->now_ns, &until_ns) || was_full(session->engine, c, b);
 }
 

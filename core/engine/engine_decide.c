@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
-#define CHARGE_TRIES                                                                                                   \
-    4 /* another message may take the room between looking and charging; each try sees the newer state */
+#define CHARGE_TRIES 4 /* another message may use up the limit between look and charge; each try sees the newer state  \
+                        */
 
 /*
  * How long a message is remembered as charged: the time between DATA and the end of the message, between the policy
@@ -60,7 +60,7 @@ static bool charges_here(const struct decide_context *c, const struct submission
     return s->stage >= STAGE_DATA && (where == CHARGE_AUTO || (where == CHARGE_MILTER) == is_milter(s));
 }
 
-/* The message was charged: not again, and what was charged can be given back by whoever is asked after us. */
+/* Marks the message as charged, and keeps its receipt for the front end that is asked after us. */
 static void keep_charged(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                          uint64_t message, const struct receipt *receipt)
 {
@@ -106,8 +106,8 @@ static void give_back_one(struct engine_session *session, const struct decide_co
         counters_return(counters, receipt.charges[i].key, receipt.charges[i].ns, c->now_ns);
 }
 
-/* A message that was charged, by the policy server before the milter or at DATA before the end, and is refused after
- * all costs nothing. */
+/* Gives back the charge of a message that is refused after all: by the milter after the policy server, or at the end
+ * after DATA. */
 static void give_back(struct engine_session *session, const struct decide_context *c, uint64_t message)
 {
     give_back_one(session, c, message);
@@ -116,8 +116,8 @@ static void give_back(struct engine_session *session, const struct decide_contex
 
 /* ---- denials and blocks ---- */
 
-/* Refusals that tell of somebody trying what is forbidden; not limits (retries are no attack), blocks, messages to more
- * people than one may hold, or our own faults. */
+/* Refusals that count as denials: somebody tried what is forbidden. Not those by limits (retries are no attack),
+ * blocks, too many recipients, or failures of ours. */
 static bool is_denial(const struct verdict *v)
 {
     if (v->action != ACTION_REJECT)
@@ -135,7 +135,7 @@ static bool is_denial(const struct verdict *v)
     }
 }
 
-/* Somebody over a limit: an honest client tries a few messages again, now and then; one that keeps retrying is not honest. */
+/* Deferrals by a limit: an honest client retries a few messages now and then; one that keeps retrying is not honest. */
 static bool is_deferral(const struct verdict *v)
 {
     return v->action == ACTION_DEFER && v->reason == REASON_LIMIT;
@@ -171,8 +171,8 @@ static bool passes(const struct verdict *v)
     return v->action == ACTION_PASS || v->action == ACTION_HOLD;
 }
 
-/* What follows from the verdict: recipients noted, limits charged or given back, blocks made, denials counted. True
- * when it is to be logged; *charged when the message was charged now, and not before. */
+/* Carries out the verdict: notes recipients, charges limits or gives back, blocks, counts denials. True when it is to
+ * be logged; *charged when the message was charged by this verdict. */
 static bool follow_up(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                       struct recipients *r, uint64_t message, bool *charged)
 {

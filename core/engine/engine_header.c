@@ -1,8 +1,9 @@
 /*
- * Did anybody judge the header? The milter leaves marks of what it is shown, the policy server looks for them when a
- * message ends: a rule about From that Postfix keeps from the milter is no rule, and nobody would notice.
+ * Did anybody check the header? The milter marks the messages that it sees, and the policy server looks for the marks
+ * when a message ends: if Postfix hides the header from the milter, a rule about From has no effect, and nobody would
+ * notice.
  *
- * The marks lie where those of charged messages do (core/state/counters_once.c): for an hour at least, and few enough.
+ * The marks are in the table of charged messages (core/state/counters_once.c), which keeps them for at least an hour.
  */
 #include "core/base/clock.h"
 #include "core/decide/keys.h"
@@ -33,7 +34,7 @@ static uint64_t milter_key(const struct engine *engine)
     return hash_slice(state_secret(engine->state), SLICE("the milter runs"));
 }
 
-/* Who sends as whom from where: what both front ends know of a message before it has a queue id. */
+/* The key of a message before it has a queue id: client, login and sender, which both front ends know. */
 static uint64_t sender_key(const struct engine *engine, const struct submission *s)
 {
     const struct hash_secret *secret = state_secret(engine->state);
