@@ -128,7 +128,7 @@ static void note_done(const struct delivery *d, const struct notice *notice, con
                 e.text);
 }
 
-/* What a target will not get is kept among what failed, with the reason, for "postern status" to count. */
+/* An undeliverable notice is kept in "failed", with the reason, where "postern status" counts it. */
 static void note_given_up(const struct delivery *d, const struct notice *notice, const struct alert_target *target,
                           const char *why)
 {
@@ -151,7 +151,7 @@ static void put_away(const struct delivery *d, const char *name, int where)
 
 /* ---- sending ---- */
 
-static void wait_for(struct target_wait *w, uint64_t now_ns)
+static void target_wait(struct target_wait *w, uint64_t now_ns)
 {
     w->pause_ns = w->pause_ns == 0 ? BACKOFF_FIRST_NS : w->pause_ns * 2;
     if (w->pause_ns > BACKOFF_MOST_NS)
@@ -182,7 +182,7 @@ static bool attempt(struct delivery *d, size_t i, const struct notice *notice, i
         note_given_up(d, notice, target, e.text);
         return true;
     }
-    wait_for(w, clock_boot_ns());
+    target_wait(w, clock_boot_ns());
     log_say(d->log, LEVEL_WARNING, "%s: %s: %s; again in %llu s", notice->id, target_name(target), e.text,
             (unsigned long long)(w->pause_ns / NS_PER_S));
     return false;

@@ -81,7 +81,7 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
     return CLI_OK;
 }
 
-/* What is written into a list is looked at by nobody for long; and what is to leave one should be there. */
+/* A wrong entry in a list may stay unnoticed for long; and what is to be removed should exist. */
 static int check_name(const struct cli *cli, const struct task *task, struct slice entry)
 {
     const struct smtp_auth_config *auth = &cli->files.config->smtp_auth;

@@ -98,7 +98,7 @@ static int work(struct cli *cli, const struct queue_request *r, const struct que
     return CLI_OK;
 }
 
-static int read_options(struct cli *cli, int argc, char **argv, struct queue_request *r)
+static int queue_options(struct cli *cli, int argc, char **argv, struct queue_request *r)
 {
     static const struct option options[] = {{"config-dir", required_argument, NULL, OPTION_CONFIG_DIR},
                                             {"since", required_argument, NULL, OPTION_SINCE},
@@ -132,7 +132,7 @@ static int queue_run(struct cli *cli, int argc, char **argv, enum queue_action a
     struct queue_request r = {.action = action, .since_s = clock_wall_s() - SINCE_DEFAULT_S};
     struct queue_list list;
     struct error e;
-    int status = read_options(cli, argc, argv, &r);
+    int status = queue_options(cli, argc, argv, &r);
 
     if (status != CLI_OPTIONS_END)
         return status;

@@ -1,4 +1,4 @@
-/* postern setup-postfix: lets Postfix ask postern, and takes that back. */
+/* postern setup-postfix: makes Postfix ask postern, and undoes that. */
 #include "cli/commands.h"
 #include "cli/findings_print.h"
 #include "cli/postfix_tools.h"
@@ -97,7 +97,7 @@ static int look(const struct setup *x, struct findings *f, struct error *e)
 }
 
 /* Whether Postfix runs with that configuration; then it reads it again. */
-static int reload(const struct setup *x, struct error *e)
+static int reload_postfix(const struct setup *x, struct error *e)
 {
     struct error none;
 
@@ -143,7 +143,7 @@ static int apply(const struct setup *x, const struct setup_plan *plan, struct sl
         return status;
     }
     printf("\npostfix check found nothing wrong\n");
-    status = reload(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
+    status = reload_postfix(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
     if (findings_print(x->cli, &f, false, "check-postfix") != CLI_OK)
         status = CLI_FAILED;
     findings_free(&f);
@@ -158,7 +158,7 @@ static int undo(const struct setup *x, struct slice folder)
     if (setup_copies_restore(folder, x->force, &e) != 0)
         return cli_fail(x->cli, "%s", e.text);
     printf("main.cf and master.cf are as they were before\n");
-    return reload(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
+    return reload_postfix(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
 }
 
 /* Both files' folder, as Postfix names it. */

@@ -95,11 +95,11 @@ static int publish(struct edit *x, struct error *e)
     errno = ELOOP; /* a link was put there since we looked */
     if (!S_ISREG(st.st_mode))
         goto failed;
-    (void)unlinkat(x->folder, x->fresh, 0); /* of one who was killed: the lock says that nobody is at it */
+    (void)unlinkat(x->folder, x->fresh, 0); /* left by a killed editor: we hold the lock */
     fd = openat(x->folder, x->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         goto failed;
-    /* Only root can give a file away; for others a lost owner would lock out who could write to it before. */
+    /* Only root can change the owner; for others, a changed owner would lock out somebody who could write before. */
     if (fchown(fd, st.st_uid, st.st_gid) != 0 && (st.st_uid != owner_now() || fchown(fd, (uid_t)-1, st.st_gid) != 0))
         goto failed;
     if (fchmod(fd, st.st_mode & 0777) != 0 || write_whole(fd, (struct slice){x->made, x->made_n}) != 0 ||

@@ -237,7 +237,7 @@ static void begin_table(struct printer *p, const struct table *table)
         o->width[i] = (unsigned)strlen(table->columns[i].name);
 }
 
-static void add_cell(struct buf *b, const struct value *value)
+static void text_add_cell(struct buf *b, const struct value *value)
 {
     switch (value->kind) {
     case VALUE_NONE:
@@ -270,7 +270,7 @@ static void put_row(struct printer *p, const struct value *cells)
         char mem[TEXT_CELL_MAX];
         struct buf cell = BUF_OVER(mem);
 
-        add_cell(&cell, &cells[i]);
+        text_add_cell(&cell, &cells[i]);
         hold(o, i, buf_slice(&cell));
     }
     if (o->print.failed)

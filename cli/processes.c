@@ -37,7 +37,7 @@ static size_t read_proc(pid_t pid, const char *name, char *out, size_t cap)
     return n > 0 ? (size_t)n : 0;
 }
 
-static bool same_file(const char *a, const char *b)
+static bool process_same_file(const char *a, const char *b)
 {
     struct stat x, y;
 
@@ -157,7 +157,7 @@ static bool is_service(pid_t pid, const char *program, bool main_process, const 
     if (!runs(pid, program) || !user_of(pid, &uid) || (!main_process && !is_user_of_ours(uid, program, state_path)))
         return false;
     n = read_proc(pid, "cmdline", words, sizeof words);
-    return n > 0 && same_file(config_of(words, n), config_path);
+    return n > 0 && process_same_file(config_of(words, n), config_path);
 }
 
 /* ---- units ---- */

@@ -36,7 +36,7 @@ static bool good_id(struct slice id)
     return id.n >= QUEUE_ID_MIN && id.n <= QUEUE_ID_MAX;
 }
 
-static bool note(void *arg, const struct journal_record *r)
+static bool queue_note(void *arg, const struct journal_record *r)
 {
     struct queue_search *s = arg;
     struct buf b;
@@ -182,7 +182,7 @@ int queue_find(const struct cli *cli, const char *folder, const struct known *us
     *out = (struct queue_list){.list = NULL};
     if (!user->spelled)
         return error_set(e, "that can be no login: neither an address nor an account name");
-    result = journal_decisions(cli->files.journal, (uint64_t)since_s * NS_PER_S, note, &s, e);
+    result = journal_decisions(cli->files.journal, (uint64_t)since_s * NS_PER_S, queue_note, &s, e);
     if (result == 0 && s.failed)
         result = error_set(e, "out of memory");
     if (result == 0 && s.n > 0) {

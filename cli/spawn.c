@@ -108,14 +108,14 @@ static int spawn_start(const char *const argv[], struct pipes *p, pid_t *pid)
 
 /* ---- the conversation ---- */
 
-static void feed(struct pipes *p, struct slice *input)
+static void spawn_feed(struct pipes *p, struct slice *input)
 {
     ssize_t n = input->n > 0 ? write(p->in[1], input->p, input->n) : 0;
 
     if (n > 0)
         *input = (struct slice){input->p + n, input->n - (size_t)n};
     if (input->n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        shut(&p->in[1]); /* all is said, or the tool does not want to hear more */
+        shut(&p->in[1]); /* everything is written, or the tool has closed its input */
 }
 
 static int spawn_grow(struct spawn_result *r, size_t *room, struct error *e)
@@ -175,7 +175,7 @@ static int converse(struct pipes *p, struct slice input, struct spawn_result *r,
         if (poll(fds, 3, -1) < 0 && errno != EINTR)
             return error_set(e, "poll: %s", strerror(errno));
         if (fds[0].revents != 0)
-            feed(p, &input);
+            spawn_feed(p, &input);
         if (fds[1].revents != 0 && take_output(p, r, &room, e) != 0)
             return -1;
         if (fds[2].revents != 0)

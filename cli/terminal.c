@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COLUMNS_LEAST 40 /* narrower ones are taken for this wide: nothing would fit */
+#define COLUMNS_LEAST 40 /* narrower terminals are treated as this wide */
 
 struct terminal terminal_of(int fd)
 {
@@ -74,7 +74,7 @@ pid_t pager_begin(void)
     (void)fflush(stdout);
     if ((pager = pager_start(name, ends[0])) != 0) {
         (void)dup2(ends[1], STDOUT_FILENO);
-        /* Who leaves the pager early wants no more; who interrupts means the pager. */
+        /* Leaving the pager early ends the output; an interrupt is for the pager. */
         (void)signal(SIGINT, SIG_IGN);
     }
     (void)close(ends[0]);

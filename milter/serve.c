@@ -38,7 +38,7 @@ static void *run_libmilter(void *arg)
     return NULL;
 }
 
-static void reload(struct milter *m)
+static void milter_reload(struct milter *m)
 {
     struct error e;
 
@@ -84,7 +84,7 @@ static void *keep_house(void *arg)
             return NULL;
         wanted = wanted || signal_number == SIGUSR1;
         if (wanted && clock_boot_ns() >= reload_ns) {
-            reload(&s->milter);
+            milter_reload(&s->milter);
             wanted = false;
             reload_ns = clock_boot_ns() + RELOAD_PAUSE_NS;
         }

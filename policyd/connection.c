@@ -165,7 +165,7 @@ static void deliver(struct connection *c, struct slice out)
 }
 
 /* Answers what is whole in `in`, and keeps the rest. The connection may be gone afterwards. */
-static void feed(struct connection *c, struct slice in)
+static void connection_feed(struct connection *c, struct slice in)
 {
     struct worker *worker = c->worker;
     bool any = false, more;
@@ -221,7 +221,7 @@ static void read_more(struct connection *c)
     }
     in.n = before + (size_t)got;
     if (may_be_whole(in, before))
-        feed(c, in);
+        connection_feed(c, in);
     else if (!connection_keep(&c->in, &c->in_n, in))
         close_without_memory(c);
 }
@@ -249,7 +249,7 @@ static void write_more(struct connection *c)
     in = (struct slice){c->worker->in, c->in_n};
     if (in.n > 0)
         memcpy(c->worker->in, c->in, in.n);
-    feed(c, in); /* requests that were read, but had to wait */
+    connection_feed(c, in); /* requests that were read, but had to wait */
 }
 
 static void read_nothing(struct connection *c)

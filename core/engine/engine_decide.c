@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-#define CHARGE_TRIES 4 /* another message may use up the limit between look and charge; each try sees the newer state  \
-                        */
+#define CHARGE_TRIES                                                                                                   \
+    4 /* another message may use up the limit between look and charge; each try sees the newer state                   \
+       */
 
 /*
  * How long a message is remembered as charged: the time between DATA and the end of the message, between the policy
@@ -108,7 +109,7 @@ static void give_back_one(struct engine_session *session, const struct decide_co
 
 /* Gives back the charge of a message that is refused after all: by the milter after the policy server, or at the end
  * after DATA. */
-static void give_back(struct engine_session *session, const struct decide_context *c, uint64_t message)
+static void give_back_charge(struct engine_session *session, const struct decide_context *c, uint64_t message)
 {
     give_back_one(session, c, message);
     give_back_one(session, c, at_data(message));
@@ -186,7 +187,7 @@ static bool follow_up(struct engine_session *session, const struct decide_contex
         *charged = c->charged == CHARGED_NOTHING;
     }
     if (c->charged != CHARGED_NOTHING && !passes(v))
-        give_back(session, c, message);
+        give_back_charge(session, c, message);
     if (v->reason == REASON_LIMIT_BLOCK)
         engine_block(session, c, s, v->limit_row);
     if (is_denial(v))

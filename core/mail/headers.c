@@ -152,7 +152,7 @@ static bool is_disguised(struct slice name, enum header_field *field)
 }
 
 /* Marks what a reader could take for one of our fields on a line of its own, since it ends lines elsewhere than we. */
-static void read_line(struct headers *h, struct slice line)
+static void headers_read_line(struct headers *h, struct slice line)
 {
     enum header_field field;
     struct slice name, value;
@@ -172,7 +172,7 @@ static void read_lines_within(struct headers *h, struct slice value)
         if (i < value.n && value.p[i] != '\r' && value.p[i] != '\n')
             continue;
         if (begin < i && value.p[begin] != ' ' && value.p[begin] != '\t')
-            read_line(h, (struct slice){value.p + begin, i - begin});
+            headers_read_line(h, (struct slice){value.p + begin, i - begin});
         begin = i + 1;
     }
 }

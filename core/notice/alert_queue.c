@@ -185,7 +185,7 @@ static struct beyond take_beyond(struct alert_queue *q, enum alert_kind kind, in
 }
 
 /* What could not be told of is told of with what came meanwhile. */
-static void give_back(struct alert_queue *q, enum alert_kind kind, const struct beyond *taken)
+static void queue_give_back(struct alert_queue *q, enum alert_kind kind, const struct beyond *taken)
 {
     unsigned more;
 
@@ -205,7 +205,7 @@ static int post_digest(struct alert_queue *q, enum alert_kind kind, const char *
         return 0;
     alert = digest_of(&taken, kind, wall_s);
     if (alert_post(spool, q->folder, &alert, 0, e) < 0) {
-        give_back(q, kind, &taken);
+        queue_give_back(q, kind, &taken);
         return -1;
     }
     q->told[kind].digest_s = wall_s;

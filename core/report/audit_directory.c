@@ -115,7 +115,7 @@ static void tell_organization(struct audit *a, const struct tenant_facts *tenant
                      "false here");
 }
 
-/* Manifests before there were parts tell one age for all. */
+/* Older manifests have one age for all parts. */
 static bool knows_parts(const struct tenant_facts *tenant)
 {
     for (size_t i = 0; i < MIRRORED_PARTS; i++)
@@ -155,7 +155,7 @@ static void tell_age(struct audit *a, const struct tenant_facts *tenant)
                      "older than the %lld hours that they should be at most: %s", (long long)(most / 3600), old);
 }
 
-/* Gates whose export never came stand open; those that are switched off are meant to. */
+/* Gates without an import are open; those that are switched off are so on purpose. */
 static void tell_not_mirrored(struct audit *a, const struct tenant_facts *tenant)
 {
     const struct smtp_auth_config *auth = &a->config->smtp_auth;

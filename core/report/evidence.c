@@ -74,7 +74,7 @@ static void evidence_take(struct evidence *x, const struct journal_record *r)
         texts_keep(&x->domains, domain);
 }
 
-static bool each_record(void *arg, const struct journal_record *r)
+static bool evidence_record(void *arg, const struct journal_record *r)
 {
     struct evidence_walk *walk = arg;
     struct evidence_seen seen = {.r = r};
@@ -86,7 +86,7 @@ static bool each_record(void *arg, const struct journal_record *r)
     return true;
 }
 
-/* Whom the subject of a block on a login or user means. */
+/* Finds all names that the subject of a block on a login or user means. */
 static void find_spellings(const struct decide_context *c, struct evidence *x)
 {
     char text[sizeof x->block.subject];
@@ -95,7 +95,7 @@ static void find_spellings(const struct decide_context *c, struct evidence *x)
     x->spelled = slice_cut(slice_of(x->block.subject), ' ', &kind, &name) &&
                  (slice_eq(kind, SLICE("user")) || slice_eq(kind, SLICE("login"))) &&
                  block_subject_name(&x->block, text, sizeof text, &name) && spellings_of(c, name, &x->spellings);
-    /* A mailbox's login that is blocked as such is it as it was typed. */
+    /* A block of a login that has a mailbox applies only to the name as typed. */
     if (x->spelled && slice_eq(kind, SLICE("login")) && x->spellings.has_mailbox)
         x->spelled = false;
 }
@@ -119,5 +119,5 @@ int evidence_gather(const struct decide_context *c, struct journal *journal, str
     if (n == 0)
         return 0;
     since_s -= EVIDENCE_WINDOW_S;
-    return journal_decisions(journal, since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, each_record, &walk, e);
+    return journal_decisions(journal, since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, evidence_record, &walk, e);
 }

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* Without long queue ids, Postfix uses one again, at the earliest after the message has left. The two front ends see
- * the end of a message within a transfer of its data. */
+/* Without long queue ids, Postfix may reuse one once the message has left. The two front ends see the end of a message
+ * within the transfer of its data. */
 #define SAME_WITHIN_S 7200
 
 struct number {
@@ -55,7 +55,7 @@ static struct number *number_of(struct numbers *t, uint64_t name)
     return slot;
 }
 
-/* Of this run: nobody outside chooses names that meet. */
+/* A secret of this run, so that nobody can choose names that collide. */
 static uint64_t hash_of(const struct report_messages *m, uint64_t seed, struct slice text)
 {
     const struct hash_secret secret = {{(uint64_t)(uintptr_t)m, seed}};

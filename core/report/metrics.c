@@ -108,7 +108,7 @@ static void print_tenants(const struct report_files *f, struct printer *out)
             print_parts(t, out);
 }
 
-/* What may not be read is left out: 0 would be a statement. */
+/* What may not be read is left out, since 0 would be a wrong value. */
 static void print_directory(const struct report_files *f, const struct picture *p, struct printer *out)
 {
     if (p->directory == PART_READ || p->directory == PART_NONE) {

@@ -105,7 +105,7 @@ static int take_login(struct subject *x, const struct decide_context *c, struct 
     }
     x->submission.stage = STAGE_MAIL;
     decide(c, &x->submission, &none, &x->verdict, NULL);
-    if (x->verdict.identity.n_claims == 0) /* never what invented names share */
+    if (x->verdict.identity.n_claims == 0) /* never the key that invented names share */
         x->verdict.identity.user = x->verdict.identity.login;
     x->part = by_mailbox ? PER_USER : PER_LOGIN;
     key_of_block_on(c, &x->submission, &x->verdict.identity, x->part, &x->block);

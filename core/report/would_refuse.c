@@ -11,7 +11,7 @@ struct refusals_gathered {
     int64_t oldest_s;
 };
 
-/* What is shown is escaped where it is; here the tabs must be ours alone. */
+/* The printer escapes the text; here only the tabs are replaced, which separate cells. */
 static void add_cell(struct buf *b, struct slice text)
 {
     for (size_t i = 0; i < text.n; i++)
@@ -48,7 +48,7 @@ static void add_what(struct buf *b, const struct journal_record *r)
     }
 }
 
-static bool each_record(void *arg, const struct journal_record *r)
+static bool would_refuse_record(void *arg, const struct journal_record *r)
 {
     struct refusals_gathered *g = arg;
     int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
@@ -89,7 +89,7 @@ static void would_refuse_show(struct refusals_gathered *g, struct printer *out)
     out->end(out);
 }
 
-/* What the table doesn't tell: how far it can't see. */
+/* What the table leaves out: how far back the journal goes. */
 static void tell_bounds(const struct refusals_gathered *g, int64_t since_s, struct printer *out)
 {
     char text[40];
@@ -107,7 +107,7 @@ static void tell_bounds(const struct refusals_gathered *g, int64_t since_s, stru
 int would_refuse_report(struct journal *journal, int64_t since_s, struct printer *out, struct error *e)
 {
     struct refusals_gathered g = {.oldest_s = 0};
-    int rc = journal_decisions(journal, since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, each_record, &g, e);
+    int rc = journal_decisions(journal, since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, would_refuse_record, &g, e);
 
     if (rc == 0) {
         would_refuse_show(&g, out);

@@ -109,7 +109,7 @@ static void changed(struct blocks *b)
 }
 
 /* The first place from `distance` on, in the key's order, where the key stands; false when there is none. */
-static bool find_place(const struct blocks *b, uint64_t key, uint32_t *distance, union pair *seen)
+static bool block_find_place(const struct blocks *b, uint64_t key, uint32_t *distance, union pair *seen)
 {
     uint32_t reach = reach_of(b);
 
@@ -298,7 +298,7 @@ bool blocks_find(const struct blocks *b, uint64_t key, uint64_t now_ns, uint64_t
 
     if (key == 0 || !blocks_any(b))
         return false;
-    for (uint32_t distance = 0; find_place(b, key, &distance, &seen); distance++)
+    for (uint32_t distance = 0; block_find_place(b, key, &distance, &seen); distance++)
         if (seen.value > end)
             end = seen.value;
     if (end <= now_in_table(b, now_ns))
@@ -314,7 +314,7 @@ static bool prolong(struct blocks *b, const struct block *block, uint64_t now, u
         uint32_t distance = 0, place;
         union pair seen;
 
-        if (!find_place(b, block->key, &distance, &seen))
+        if (!block_find_place(b, block->key, &distance, &seen))
             return false;
         if (seen.value > now && seen.value >= until)
             return true;
@@ -413,7 +413,7 @@ static int add(struct blocks *b, const struct block *block, uint64_t now, struct
         changed(b);
         /* Somebody else may have added the same key at the same time: the one that is found first holds both. */
         distance = 0;
-        if (find_place(b, block->key, &distance, &seen) && block_place(b, block->key, distance) != place &&
+        if (block_find_place(b, block->key, &distance, &seen) && block_place(b, block->key, distance) != place &&
             prolong(b, block, now, until))
             (void)free_entry(b, place, pair_of(block->key, until));
         return 0;
@@ -441,7 +441,7 @@ bool blocks_lift(struct blocks *b, uint64_t key, uint64_t now_ns)
     bool live = false, freed = false;
     union pair seen;
 
-    while (key != 0 && find_place(b, key, &distance, &seen)) {
+    while (key != 0 && block_find_place(b, key, &distance, &seen)) {
         if (!free_entry(b, block_place(b, key, distance), seen))
             continue;
         freed = true;
@@ -465,7 +465,7 @@ bool blocks_next(const struct blocks *b, uint32_t *at, uint64_t now_ns, struct b
         if (seen.key == 0 || seen.value <= now)
             continue;
         /* Of two entries for one key, only the first counts. */
-        if (find_place(b, seen.key, &distance, &first) && block_place(b, seen.key, distance) != *at &&
+        if (block_find_place(b, seen.key, &distance, &first) && block_place(b, seen.key, distance) != *at &&
             first.value > now)
             continue;
         read_record(b, *at, out);

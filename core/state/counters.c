@@ -69,8 +69,8 @@ static bool is_shared_live(const union pair *gate, const union pair *shared, uns
 
 /* The key stands in no slot with anything counted: in the shared entry while that is live, else in the entry `own`
  * (seen as own_seen) that it left behind, or in the first that is free. */
-static struct spot find_place(union pair *bucket, union pair *own, union pair own_seen, union pair *shared, bool live,
-                              uint64_t now)
+static struct spot counter_find_place(union pair *bucket, union pair *own, union pair own_seen, union pair *shared,
+                                      bool live, uint64_t now)
 {
     struct spot s = {.gate = gate_of(bucket), .shared_live = live};
 
@@ -115,7 +115,7 @@ static struct spot spot_find(const struct counters *c, struct wanted w, uint64_t
     }
     shared_live = is_shared_live(gate_of(bucket), shared, w.class, now);
     if (backlog == 0) {
-        struct spot s = find_place(bucket, own, own_seen, shared, shared_live, now);
+        struct spot s = counter_find_place(bucket, own, own_seen, shared, shared_live, now);
 
         s.twins = twins;
         return s;
@@ -179,7 +179,7 @@ static bool put(const struct spot *s, struct wanted w, uint64_t now, uint64_t ba
  * Should this thread have been held up between charge and roll-back for so long that all of the charge had run off, it
  * takes from what others charged since: at most its own cost, once. Without a clock here that cannot be told apart.
  */
-static void give_back(const struct counters *c, const struct spot *s, uint64_t tag, uint64_t ns)
+static void counter_give_back(const struct counters *c, const struct spot *s, uint64_t tag, uint64_t ns)
 {
     union pair *pair = s->pair, seen;
 
@@ -298,7 +298,7 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
                 (void)__atomic_fetch_add(&c->met->crowded, 1, __ATOMIC_RELAXED);
             return a;
         }
-        give_back(c, s, w.tag, after - s->backlog_ns);
+        counter_give_back(c, s, w.tag, after - s->backlog_ns);
     }
     a.allowed = false;
     a.retry_ns = CONTENTION_RETRY_NS;
@@ -364,7 +364,7 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
         if (answers[i].allowed)
             continue;
         for (size_t j = 0; j < i; j++)
-            give_back(c, spots + j, tag_of(charges[j].key), cost_ns(charges + j));
+            counter_give_back(c, spots + j, tag_of(charges[j].key), cost_ns(charges + j));
         return i;
     }
     return n;

@@ -37,7 +37,7 @@ static bool find_credential(const struct secret_places *places, const char *name
     return false;
 }
 
-static int find_place(const struct secret_places *places, const char *name, struct secret_file *out, struct error *e)
+static int secret_find(const struct secret_places *places, const char *name, struct secret_file *out, struct error *e)
 {
     const char *slash = strrchr(places->config_file, '/');
     struct buf b = BUF_OVER(out->path);
@@ -113,7 +113,7 @@ int secret_load(const struct secret_places *places, const char *name, enum secre
     int fd, result = -1;
 
     *out = (struct secret){NULL, 0};
-    if (find_place(places, name, &place, e) != 0)
+    if (secret_find(places, name, &place, e) != 0)
         return -1;
     fd = open(place.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
