@@ -53,7 +53,7 @@ endif
 ALL_CFLAGS  = $(CSTD) $(OPT) $(WARN) $(ARCH) $(HARDEN) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS = $(OPT) $(LDHARDEN) $(LDFLAGS)
 
-CORE_LIBS   = -ljansson -lidn2 -lunistring -llmdb -lxxhash -lconfig -lpthread
+CORE_LIBS   = -ljansson -lidn2 -lunistring -llmdb -lsqlite3 -lxxhash -lconfig -lpthread
 policyd_LIBS = -levent_core -levent_pthreads
 milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto

@@ -145,6 +145,7 @@ unserve()
     unset "server_pid[$1]"
     kill "$pid" 2>/dev/null
     for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    kill -9 "$pid" 2>/dev/null # libmilter has been seen to take a SIGTERM and stay
     wait "$pid" 2>/dev/null || :
 }
 

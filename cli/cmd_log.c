@@ -43,9 +43,13 @@ static int log_show(struct cli *cli, struct decisions_wanted x)
     size_t n;
     int rc;
 
-    if (x.user != NULL)
+    if (cli_open_config(cli) != 0)
+        return CLI_FAILED;
+    if (x.user != NULL) /* in a process of its own, which must not have the journal from this one */
         known_user(cli, slice_of(x.user), &named);
     x.named = &named;
+    if (cli_open_journal(cli) != 0)
+        return CLI_FAILED;
     if ((out = cli_printer(cli)) == NULL)
         return CLI_FAILED;
     rc = decisions_report(&cli->files, &x, out, &n, &e);
@@ -60,7 +64,7 @@ static int log_show(struct cli *cli, struct decisions_wanted x)
 
 /* ---- options ---- */
 
-enum { OPT_USER = 256, OPT_CLIENT, OPT_VERDICT, OPT_REASON, OPT_LIMIT, OPT_SINCE, OPT_LINES };
+enum { OPT_USER = 256, OPT_CLIENT, OPT_VERDICT, OPT_REASON, OPT_LIMIT, OPT_SINCE, OPT_LINES, OPT_EXPORT };
 
 static int take_verdict(struct cli *cli, struct decisions_wanted *x, const char *word)
 {
@@ -117,6 +121,17 @@ static int take_option(struct cli *cli, struct decisions_wanted *x, int option, 
     }
 }
 
+/* The copy is the user's own, root's too. */
+static int export(struct cli *cli, const char *path)
+{
+    struct error e;
+
+    cli->files.leave_root = false;
+    if (cli_open_journal(cli) != 0)
+        return CLI_FAILED;
+    return journal_export(cli->files.journal, path, &e) == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
+}
+
 int cmd_log(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"user", required_argument, NULL, OPT_USER},
@@ -126,17 +141,26 @@ int cmd_log(struct cli *cli, int argc, char **argv)
                                             {"limit", required_argument, NULL, OPT_LIMIT},
                                             {"since", required_argument, NULL, OPT_SINCE},
                                             {"lines", required_argument, NULL, OPT_LINES},
+                                            {"export", required_argument, NULL, OPT_EXPORT},
                                             CLI_OUTPUT_OPTIONS,
                                             CLI_LAST_OPTIONS};
     struct decisions_wanted x = {.most = SHOWN_DEFAULT};
+    const char *copy = NULL;
+    bool chosen = false;
     int option, status;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        if ((status = take_option(cli, &x, option, optarg)) != CLI_OK)
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
+        if (option == OPT_EXPORT)
+            copy = optarg;
+        else if ((status = take_option(cli, &x, option, optarg)) != CLI_OK)
             return status;
+        else
+            chosen = true;
+    }
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
-    if (cli_open_journal(cli) != 0)
-        return CLI_FAILED;
+    if (copy != NULL)
+        return chosen ? cli_usage(cli, "--export copies all of the journal: give it without what selects decisions")
+                      : export(cli, copy);
     return log_show(cli, x);
 }

@@ -136,9 +136,12 @@ static int queue_run(struct cli *cli, int argc, char **argv, enum queue_action a
 
     if (status != CLI_OPTIONS_END)
         return status;
+    if (cli_open_config(cli) != 0)
+        return CLI_FAILED;
+    /* In a process of its own, which must not have the journal from this one. */
+    known_user(cli, slice_of(r.user), &r.named);
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;
-    known_user(cli, slice_of(r.user), &r.named);
     if (queue_find(cli, r.folder, &r.named, r.since_s, &list, &e) != 0)
         return cli_fail(cli, "%s", e.text);
     status = work(cli, &r, &list);

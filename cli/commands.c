@@ -35,10 +35,11 @@ const struct cli_command cli_commands[] = {
      "  --reason REASON     as in the log\n"
      "  --limit NAME\n"
      "  --since TIME        \"2h\", \"08:30\", \"2025-11-21 08:30\"\n"
-     "  --lines N           the last N of them (50)\n" OUTPUT_HELP,
-     cmd_log, false, true},
+     "  --lines N           the last N of them (50)\n"
+     "  --export FILE       instead: a copy of the whole journal, for sqlite3\n" OUTPUT_HELP,
+     cmd_log, true, true},
     {"would-refuse", "[--since TIME]", "What monitor mode would have refused", "  --since TIME    (7d)\n" OUTPUT_HELP,
-     cmd_would_refuse, false, true},
+     cmd_would_refuse, true, true},
     {"block", "[--for TIME] [--reason TEXT] WHOM", "Refuse a user, address, network or connector",
      "  WHOM            a login, an IP address, a network, or a connector's name; or\n"
      "                  two words, as \"postern blocks\" shows them: user, login,\n"

@@ -182,7 +182,8 @@ int queue_find(const struct cli *cli, const char *folder, const struct known *us
     *out = (struct queue_list){.list = NULL};
     if (!user->spelled)
         return error_set(e, "that can be no login: neither an address nor an account name");
-    result = journal_decisions(cli->files.journal, (uint64_t)since_s * NS_PER_S, queue_note, &s, e);
+    result = journal_decisions(cli->files.journal, &(struct journal_query){.since_ns = (uint64_t)since_s * NS_PER_S},
+                               queue_note, &s, e);
     if (result == 0 && s.failed)
         result = error_set(e, "out of memory");
     if (result == 0 && s.n > 0) {

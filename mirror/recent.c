@@ -1,7 +1,7 @@
 #include "mirror/recent.h"
 
 #include "core/base/hash.h"
-#include "core/journal/journal_apart.h"
+#include "core/journal/journal.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -22,8 +22,6 @@ struct recent {
 /* What the walk over the journal needs. */
 struct reading {
     struct recent *r;
-    struct slice tenant;
-    int64_t since;
     bool no_memory;
 };
 
@@ -44,8 +42,7 @@ static bool take(void *arg, struct slice tenant, struct slice mailbox, const str
     struct reading *reading = arg;
     struct recent *r = reading->r;
 
-    if (usage->messages == 0 || usage->last_s < reading->since || !slice_eq(tenant, reading->tenant))
-        return true;
+    (void)tenant;
     if (r->n == r->cap && !recent_grow(r)) {
         reading->no_memory = true;
         return false;
@@ -63,15 +60,17 @@ static int by_hash(const void *a, const void *b)
 
 static int read_usage(struct recent *r, const struct config *config, struct slice tenant, int64_t now, struct error *e)
 {
-    struct reading reading = {r, tenant, now - (int64_t)RECENT_DAYS * DAY_S, false};
+    const struct usage_query query = {
+        .tenant = tenant, .sent = true, .sent_since_s = now - (int64_t)RECENT_DAYS * DAY_S};
+    struct reading reading = {r, false};
     struct journal *journal = NULL;
     int result;
 
     if (config == NULL || config->journal == NULL || config->journal[0] == '\0')
         return error_set(e, "no journal is kept");
-    if (journal_open_apart(config->journal, &journal, e) != 0)
+    if (journal_open(config->journal, NULL, &journal, e) != 0)
         return -1;
-    result = journal_usage(journal, take, &reading, e);
+    result = journal_usage(journal, &query, take, &reading, e);
     journal_close(journal);
     if (reading.no_memory)
         return error_set(e, "no memory for %zu mailboxes that sent", r->n);

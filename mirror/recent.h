@@ -14,7 +14,7 @@ struct recent;
 
 /*
  * Reads the usage of the last RECENT_DAYS before now (wall clock, seconds). 0, or -1 with e: no journal is kept, or it
- * cannot be read. Free with recent_close, NULL is fine. Forks: for a process with one thread.
+ * cannot be read. Free with recent_close, NULL is fine.
  */
 int recent_open(const struct config *config, struct slice tenant, int64_t now, struct recent **out, struct error *e);
 void recent_close(struct recent *r);

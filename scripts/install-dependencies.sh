@@ -10,14 +10,14 @@
 # clients that are tried. Nothing is started: services of packages that are installed here stay off.
 set -eu
 
-build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libidn2-dev libunistring-dev
+build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libsqlite3-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev'
 # libnet-ssleay-perl: swaks' TLS.
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
 # llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries' leaks that tests know.
 # libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
 test="$demo libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck systemd
-miltertest lmdb-utils python3 python3-cryptography python3-milter haproxy
+miltertest lmdb-utils sqlite3 python3 python3-cryptography python3-milter haproxy
 jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
 deb="$build build-essential debhelper"
 clean=mmdebstrap

@@ -10,6 +10,7 @@
 #include "core/mail/address.h"
 #include "core/mail/ccert.h"
 #include "core/mail/headers.h"
+#include "core/mail/mechanism.h"
 #include "core/mail/network.h"
 #include "core/mail/stage.h"
 #include "core/mail/tls_version.h"
@@ -79,19 +80,5 @@ struct submission {
  * what is configured for the front. The mechanism only if there is a login. *front must outlive the submission.
  */
 void submission_take_front(struct submission *s, const struct front_config *front);
-
-/* How a login was authenticated. */
-enum proof {
-    PROOF_PASSWORD, /* sent, or proved by challenge and response: what Exchange Online calls Basic authentication */
-    PROOF_TOKEN,    /* of OAuth 2.0 (RFC 7628) */
-    PROOF_OTHER     /* a Kerberos ticket, a client certificate */
-};
-
-/* By the SASL mechanism's name, ignoring case. An unknown or missing mechanism counts as a password. */
-enum proof mechanism_proof(struct slice mechanism);
-static inline bool mechanism_is_basic(struct slice mechanism)
-{
-    return mechanism_proof(mechanism) == PROOF_PASSWORD;
-}
 
 #endif

@@ -87,7 +87,7 @@ int manifest_file_text(const char *folder, struct manifest_file *out, struct sli
 
 int manifest_file_read(const char *folder, struct manifest_file *out, struct error *e)
 {
-    struct slice text;
+    struct slice text = {NULL, 0};
     int found = manifest_file_text(folder, out, &text, e);
 
     if (found <= 0)
@@ -106,6 +106,11 @@ void manifest_file_free(struct manifest_file *f)
 }
 
 /* ---- the file ---- */
+
+static int64_t modified_ns(const struct stat *st)
+{
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
 
 /* Opens and checks all bytes. The descriptor, or -1 with e. */
 static int open_verified(directory_checksum *checksum, const char *folder, const struct manifest *m, struct stat *st,
@@ -204,9 +209,12 @@ int directory_file_open_by(directory_checksum *checksum, const char *folder, con
 
     if (f == NULL)
         return error_set(e, "out of memory");
-    *f = (struct directory_file){.size = m->size, .checksum = m->checksum, .identities = m->identities, .users = 1};
+    f->size = m->size;
+    f->checksum = m->checksum;
+    f->identities = m->identities;
+    f->users = 1;
     fd = open_verified(checksum, folder, m, &st, e);
-    f->modified = st.st_mtim;
+    atomic_init(&f->modified_ns, modified_ns(&st));
     result = fd < 0 ? -1 : map_file(f, folder, m, &st, e);
     if (fd >= 0)
         (void)close(fd);
@@ -232,16 +240,23 @@ void directory_file_close(struct directory_file *f)
     free(f);
 }
 
+bool directory_file_touched(const struct directory_file *f)
+{
+    struct stat st;
+    int fd;
+
+    /* What cannot be looked at was whole a second ago, and nothing speaks against it. */
+    return mdb_env_get_fd(f->env, &fd) == 0 && fstat(fd, &st) == 0 &&
+           ((uint64_t)st.st_size != f->size || modified_ns(&st) != atomic_load(&f->modified_ns));
+}
+
 int directory_file_check(struct directory_file *f, struct error *e)
 {
     struct stat st;
     uint64_t sum;
     int fd;
 
-    if (mdb_env_get_fd(f->env, &fd) != 0 || fstat(fd, &st) != 0)
-        return 0; /* it was whole a second ago, and nothing speaks against it */
-    if ((uint64_t)st.st_size == f->size && st.st_mtim.tv_sec == f->modified.tv_sec &&
-        st.st_mtim.tv_nsec == f->modified.tv_nsec)
+    if (!directory_file_touched(f) || mdb_env_get_fd(f->env, &fd) != 0 || fstat(fd, &st) != 0)
         return 0;
     if ((uint64_t)st.st_size < f->size)
         return error_set(e, "was cut after it was published");
@@ -249,7 +264,7 @@ int directory_file_check(struct directory_file *f, struct error *e)
         return -1;
     if (sum != f->checksum)
         return error_set(e, "was written to after it was published");
-    f->modified = st.st_mtim;
+    atomic_store(&f->modified_ns, modified_ns(&st));
     return 0;
 }
 

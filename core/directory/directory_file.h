@@ -10,6 +10,7 @@
 
 #include <lmdb.h>
 
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 /* The manifest with the text that its slices point into. */
@@ -31,8 +32,8 @@ struct directory_file {
     MDB_dbi dbi[TABLES];
     uint64_t size, checksum; /* as in the manifest */
     struct hash_secret identities;
-    struct timespec modified; /* when its bytes were compared with the checksum */
-    unsigned users;           /* generations that share it; counted by the thread that refreshes */
+    atomic_int_least64_t modified_ns; /* when its bytes were compared with the checksum */
+    unsigned users;                   /* generations that share it; counted by the thread that refreshes */
 };
 
 /*
@@ -57,6 +58,8 @@ int manifest_file_text(const char *folder, struct manifest_file *out, struct sli
  * are no longer those of the checksum: it must not be used any more.
  */
 int directory_file_check(struct directory_file *f, struct error *e);
+/* Was it written to, or cut, since that was looked at? By any thread. */
+bool directory_file_touched(const struct directory_file *f);
 
 /*
  * Reads the facts of all tenants, with times and sources from the manifest, into an array of m->tenants_n (and one

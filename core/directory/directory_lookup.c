@@ -21,6 +21,15 @@ static enum directory_result fetch(const struct directory_view *v, enum director
     return DIRECTORY_FOUND;
 }
 
+/*
+ * Whom the directory does not know is refused for good, so that much is certain first: nobody wrote to the file since
+ * its checksum was compared.
+ */
+static enum directory_result surely(const struct directory_view *v, enum directory_result result)
+{
+    return result == DIRECTORY_NOT_FOUND && directory_file_touched(v->generation->file) ? DIRECTORY_DAMAGED : result;
+}
+
 /* ---- tenants ---- */
 
 uint32_t directory_tenants(const struct directory_view *v)
@@ -87,7 +96,7 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
     struct domain_claim best;
     struct slice value;
     size_t n;
-    enum directory_result result = fetch_domain(v, domain, &value, &n);
+    enum directory_result result = surely(v, fetch_domain(v, domain, &value, &n));
 
     if (result != DIRECTORY_FOUND)
         return result;
@@ -138,6 +147,15 @@ enum directory_result directory_accepts(const struct directory_view *v, uint32_t
 
 /* ---- identities ---- */
 
+/* Does the identity belong under that hash? What a stray writer left does not: it is not to be taken for "not there".
+ */
+static bool belongs_under(const struct directory_file *f, uint64_t hash, const struct identity_entry *entry)
+{
+    struct directory_key key = identity_key(entry->tenant, entry->kind, entry->text);
+
+    return key.n > 0 && identity_hash(&f->identities, key_slice(&key)) == hash;
+}
+
 /* Finds the identity among those with its hash. */
 static enum directory_result find_identity(const struct directory_view *v, uint32_t tenant, char kind,
                                            struct slice text, struct identity_entry *out)
@@ -157,9 +175,12 @@ static enum directory_result find_identity(const struct directory_view *v, uint3
     if (code != 0)
         return code == MDB_NOTFOUND ? DIRECTORY_NOT_FOUND : DIRECTORY_DAMAGED;
     value = (struct slice){found.mv_data, found.mv_size};
-    while (identity_next(&value, out))
+    while (identity_next(&value, out)) {
         if (out->tenant == tenant && out->kind == kind && slice_eq(out->text, text))
             return DIRECTORY_FOUND;
+        if (!belongs_under(f, hash, out))
+            return DIRECTORY_DAMAGED;
+    }
     return value.n == 0 ? DIRECTORY_NOT_FOUND : DIRECTORY_DAMAGED;
 }
 
@@ -167,7 +188,7 @@ static enum directory_result by_identity(const struct directory_view *v, uint32_
                                          struct mailbox_ref *refs, unsigned *n)
 {
     struct identity_entry found;
-    enum directory_result result = find_identity(v, tenant, kind, text, &found);
+    enum directory_result result = surely(v, find_identity(v, tenant, kind, text, &found));
 
     *n = 0;
     if (result != DIRECTORY_FOUND)
@@ -201,7 +222,7 @@ enum directory_result directory_rights(const struct directory_view *v, uint32_t 
 {
     struct directory_key key = right_key(tenant, trustee, target);
     struct slice value;
-    enum directory_result result = fetch(v, TABLE_RIGHTS, &key, &value);
+    enum directory_result result = surely(v, fetch(v, TABLE_RIGHTS, &key, &value));
 
     *rights = 0;
     if (result == DIRECTORY_FOUND && !rights_decode(value, rights)) {

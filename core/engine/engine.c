@@ -101,6 +101,19 @@ static const char *journal_name(const char *program)
     return dash != NULL ? dash + 1 : program;
 }
 
+/* In the journal's thread. It never stands in the way of mail: its troubles are told, and that is all. */
+static void tell_journal(void *arg, const char *trouble, const char *notice)
+{
+    struct engine *engine = arg;
+
+    if (trouble != NULL)
+        engine_complain(engine, &engine->journal_trouble, trouble);
+    else
+        engine->journal_trouble.text[0] = '\0';
+    if (notice != NULL)
+        log_say(engine->log, LEVEL_WARNING, "%s", notice);
+}
+
 static int open_parts(struct engine *engine, const char *program, struct config *config, struct error *e)
 {
     engine->log = log_open(program, &config->log);
@@ -112,8 +125,8 @@ static int open_parts(struct engine *engine, const char *program, struct config 
     if (open_state(engine, config, e) != 0 || directory_open(config->directory, &engine->directory, e) != 0)
         return -1;
     engine_tick(engine);
-    /* After the first tick, so that nobody waits for it: the second one makes or opens what is on the disk. */
-    if (config->journal[0] != '\0' && journal_open(config->journal, journal_name(program), &engine->journal, e) != 0)
+    if (config->journal[0] != '\0' && (journal_open(config->journal, journal_name(program), &engine->journal, e) != 0 ||
+                                       journal_start(engine->journal, tell_journal, engine, e) != 0))
         return -1;
     if (directory_generation(engine->directory) == 0)
         log_say(engine->log, LEVEL_WARNING,
@@ -222,24 +235,7 @@ static void tick_state(struct engine *engine)
     state_tell_service(engine->state, directory_generation(engine->directory), clock_boot_ns());
 }
 
-/* A failing journal never stops mail: its errors are only logged. */
-static void tick_journal(struct engine *engine)
-{
-    const char *notice;
-    struct error e;
-
-    if (engine->journal == NULL)
-        return;
-    if (journal_flush(engine->journal, &e) != 0)
-        engine_complain(engine, &engine->journal_trouble, e.text);
-    else
-        engine->journal_trouble.text[0] = '\0';
-    notice = journal_notice(engine->journal);
-    if (notice != NULL)
-        log_say(engine->log, LEVEL_WARNING, "%s", notice);
-}
-
-/* Reads the lists again when one of their files has changed; after a failure at most once a minute. */
+/* The lists are read again when one of their files changed; after a failure not before a minute has passed. */
 static void tick_lists(struct engine *engine)
 {
     struct config_ref *ref = config_ref_take(engine);
@@ -336,7 +332,6 @@ void engine_tick(struct engine *engine)
     tick_lists(engine);
     tick_blocks(engine);
     tick_age(engine);
-    tick_journal(engine);
     tick_alerts(engine);
 }
 

@@ -44,11 +44,12 @@ struct engine {
     atomic_uint_least64_t unseen, unseen_told_ns;
     struct alert_queue *alerts, *requests; /* notices and requests to the mirror that wait for the tick */
     /* the tick's own */
-    struct complaint directory_trouble, journal_trouble, alert_trouble, request_trouble, flood_trouble;
+    struct complaint directory_trouble, alert_trouble, request_trouble, flood_trouble;
     uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
     uint64_t rekeyed; /* the epoch + 1 for which the blocks were rekeyed; 0: none yet */
     const struct blocks *rekeyed_blocks;
-    uint64_t rekey_ends_ns; /* boot clock: when the old keys are lifted; 0: they were */
+    uint64_t rekey_ends_ns;           /* boot clock: the old keys are lifted then; 0: they were */
+    struct complaint journal_trouble; /* of the journal's thread */
 };
 
 struct engine_session {

@@ -1,16 +1,19 @@
 #include "core/journal/journal.h"
 
 #include "core/base/clock.h"
+#include "core/base/owner.h"
+#include "core/base/priority.h"
 #include "core/base/quote.h"
 #include "core/journal/journal_parts.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
-/*
- * Address space, not room: the file grows as it needs. 300000 decisions take about 80 MB, two million mailboxes about
- * 500 MB.
- */
-#define MAP_SIZE (sizeof(size_t) > 4 ? (size_t)(UINT64_C(4) << 30) : (size_t)512 << 20)
+/* 64 MiB. One transaction more is the most that the log has. */
+#define WAL_PAGES_MAX 16384u
+#define ROUND_NS NS_PER_S
 /* How often a round has nothing to write, but looks for what is too old. */
 #define IDLE_NS (UINT64_C(60) * NS_PER_S)
 
@@ -21,9 +24,10 @@ static int make_batches(struct journal *j)
     for (int i = 0; i < 2; i++) {
         struct journal_batch *batch = &j->batches[i];
 
+        batch->events = calloc(j->bounds.gathered, sizeof *batch->events);
         batch->bytes = calloc(1, JOURNAL_BATCH_BYTES(j->bounds.gathered));
         batch->beyond = tally_new(j->bounds.gathered);
-        if (batch->bytes == NULL || batch->beyond == NULL)
+        if (batch->events == NULL || batch->bytes == NULL || batch->beyond == NULL)
             return -1;
     }
     j->active = &j->batches[0];
@@ -33,16 +37,17 @@ static int make_batches(struct journal *j)
 
 static void free_journal(struct journal *j)
 {
-    journal_file_close(j->file);
-    if (j->apart != NULL)
-        j->apart->close(j->apart);
+    journal_file_close(j->file, true);
     for (int i = 0; i < 2; i++) {
+        free(j->batches[i].events);
         free(j->batches[i].bytes);
         tally_free(j->batches[i].beyond);
     }
     tally_free(j->tally);
     (void)pthread_mutex_destroy(&j->note_lock);
     (void)pthread_mutex_destroy(&j->file_lock);
+    (void)pthread_mutex_destroy(&j->wake_lock);
+    (void)pthread_cond_destroy(&j->wake);
     free(j->folder);
     free(j);
 }
@@ -51,15 +56,20 @@ int journal_open_bounded(const char *folder, const char *program, const struct j
                          struct journal **out, struct error *e)
 {
     struct journal *j = calloc(1, sizeof *j);
+    pthread_condattr_t clock;
     struct buf name;
 
     if (j == NULL)
         return error_set(e, "journal: out of memory");
     (void)pthread_mutex_init(&j->note_lock, NULL);
     (void)pthread_mutex_init(&j->file_lock, NULL);
+    (void)pthread_mutex_init(&j->wake_lock, NULL);
+    (void)pthread_condattr_init(&clock);
+    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&j->wake, &clock);
+    (void)pthread_condattr_destroy(&clock);
     j->bounds = *bounds;
     j->secret = (struct hash_secret){{clock_wall_ns(), clock_boot_ns() ^ (uint64_t)(uintptr_t)j}};
-    j->number = (uint32_t)clock_boot_ns(); /* one process id may come again */
     name = BUF_OVER(j->program);
     buf_add(&name, slice_of(program));
     j->folder = strdup(folder);
@@ -73,69 +83,136 @@ int journal_open_bounded(const char *folder, const char *program, const struct j
     return -1;
 }
 
-int journal_open_read_by(struct journal_apart *apart, struct journal **out, struct error *e)
-{
-    struct journal *j = calloc(1, sizeof *j);
-
-    if (j == NULL)
-        return error_set(e, "journal: out of memory");
-    (void)pthread_mutex_init(&j->note_lock, NULL);
-    (void)pthread_mutex_init(&j->file_lock, NULL);
-    j->apart = apart;
-    *out = j;
-    return 0;
-}
-
 int journal_open(const char *folder, const char *program, struct journal **out, struct error *e)
 {
     const struct journal_bounds bounds = {.decisions = JOURNAL_DECISIONS_MAX,
                                           .refusals = JOURNAL_REFUSALS_MAX,
                                           .gathered = JOURNAL_GATHERED_MAX,
                                           .mailboxes = USAGE_MAILBOXES_MAX,
-                                          .map_size = MAP_SIZE};
+                                          .wal_pages = WAL_PAGES_MAX};
 
     return journal_open_bounded(folder, program, &bounds, out, e);
+}
+
+/* ---- the thread ---- */
+
+static void tell_round(struct journal *j)
+{
+    struct error e;
+    int result = journal_flush(j, &e);
+
+    j->tell(j->tell_arg, result == 0 ? NULL : e.text, journal_notice(j));
+}
+
+/* False: it is time to end. */
+static bool wait_round(struct journal *j)
+{
+    struct timespec until;
+    bool stops;
+    int code = 0;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ROUND_NS / NS_PER_S);
+    (void)pthread_mutex_lock(&j->wake_lock);
+    while (!j->stops && code == 0)
+        code = pthread_cond_timedwait(&j->wake, &j->wake_lock, &until);
+    stops = j->stops;
+    (void)pthread_mutex_unlock(&j->wake_lock);
+    return !stops;
+}
+
+static void *run_journal(void *arg)
+{
+    struct journal *j = arg;
+
+    priority_give_way();
+    do
+        tell_round(j);
+    while (wait_round(j));
+    return NULL;
+}
+
+int journal_start(struct journal *j, journal_tell *tell, void *arg, struct error *e)
+{
+    sigset_t all, before;
+    int code;
+
+    j->tell = tell;
+    j->tell_arg = arg;
+    (void)sigfillset(&all); /* signals are for the threads that wait for them */
+    (void)sigdelset(&all, SIGBUS);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    code = pthread_create(&j->thread, NULL, run_journal, j);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    j->runs = code == 0;
+    return code == 0 ? 0 : error_set(e, "journal: no thread can be started: %s", strerror(code));
+}
+
+static void stop_thread(struct journal *j)
+{
+    (void)pthread_mutex_lock(&j->wake_lock);
+    j->stops = true;
+    (void)pthread_cond_signal(&j->wake);
+    (void)pthread_mutex_unlock(&j->wake_lock);
+    (void)pthread_join(j->thread, NULL);
 }
 
 void journal_close(struct journal *j)
 {
     if (j == NULL)
         return;
+    if (j->runs)
+        stop_thread(j);
     j->ends = true;
-    if (j->program[0] != '\0')
-        for (int i = 0; i < 2; i++) /* what waits from a round that failed, and what came after it */
+    for (int i = 0; i < 2 && j->program[0] != '\0';
+         i++) /* what waits from a round that failed, and what came after it */
+        if (j->tell != NULL)
+            tell_round(j);
+        else
             (void)journal_flush(j, NULL);
-    if (j->file != NULL && j->program[0] != '\0')
-        (void)mdb_env_sync(j->file->env, 1);
     free_journal(j);
 }
 
-/* ---- the environment ---- */
+/* ---- the database ---- */
+
+/* Others may have written, or what we wrote was rolled back: what is kept of it in memory is to be found out anew. */
+static void forget_counts(struct journal *j)
+{
+    memset(j->fresh, 0xff, sizeof j->fresh);
+    j->first_s = 0;
+}
 
 int journal_ensure(struct journal *j, struct error *e)
 {
-    if (j->file != NULL && journal_file_replaced(j->file)) {
-        journal_file_close(j->file);
+    if (j->file != NULL && journal_file_stale(j->file)) {
+        journal_file_close(j->file, false);
         j->file = NULL;
     }
     if (j->file != NULL)
         return 0;
-    if (journal_file_open(j->folder, j->program[0] != '\0' ? j->program : NULL, j->bounds.map_size, &j->file,
-                          &j->notice, e) == 0)
+    forget_counts(j);
+    if (journal_file_open(j->folder, j->program[0] != '\0', &j->file, &j->notice, e) == 0)
         return 0;
     return error_prefix(e, "journal %s", quote(slice_of(j->folder)).text);
 }
 
-/* What is damaged is closed, and set aside when it is opened again, unless another program did so by now. */
+/* What cannot be gone on with is closed; what is damaged was set aside, unless another program did so by now. */
 int journal_failed(struct journal *j, const char *what, int code, struct error *e)
 {
-    bool damage = journal_file_damage(code) || code == MDB_MAP_FULL;
+    struct journal_file *f = j->file;
+    bool writer = j->program[0] != '\0', damage = journal_file_damage(code);
 
-    (void)journal_file_error(e, what, code);
-    if (damage && !journal_file_replaced(j->file))
-        journal_file_condemn(j->file);
-    if (damage || journal_file_stale(code)) {
-        journal_file_close(j->file);
+    (void)journal_file_error(f, e, what, code);
+    forget_counts(j);
+    if (f->statements[SQL_ROLLBACK] != NULL || !sqlite3_get_autocommit(f->db))
+        (void)sqlite3_exec(f->db, "ROLLBACK", NULL, NULL, NULL);
+    if (damage && writer && !journal_file_stale(f))
+        (void)journal_file_set_aside(f, j->folder, &j->notice, e);
+    if (damage && !writer && e != NULL)
+        (void)error_set(e, "is damaged: postern-policyd and postern-milter stop using it when they find that out; to "
+                           "begin a new one at once, stop them, move " JOURNAL_NAME " away, and start them");
+    if ((code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_FULL && (code & 0xff) != SQLITE_INTERRUPT) {
+        journal_file_close(f, false);
         j->file = NULL;
     }
     return error_prefix(e, "journal %s", quote(slice_of(j->folder)).text);
@@ -155,9 +232,19 @@ const char *journal_notice(struct journal *j)
 
 /* ---- records come in ---- */
 
+static bool refuses(unsigned action)
+{
+    return action == ACTION_DEFER || action == ACTION_REJECT;
+}
+
 static bool is_refusal(const struct journal_event *v)
 {
-    return v->action == ACTION_DEFER || v->action == ACTION_REJECT;
+    return refuses(v->action);
+}
+
+bool journal_is_message(const struct journal_noted *noted)
+{
+    return noted->messages > 0 && !refuses(noted->action);
 }
 
 /* Names a message, its sender and the reason of its refusal; 0: it has no name. */
@@ -201,13 +288,13 @@ static void count_only(struct journal *j, const struct journal_event *v, bool co
 static bool has_room(const struct journal *j, bool message)
 {
     size_t bytes = JOURNAL_BATCH_BYTES(j->bounds.gathered);
-    uint32_t events = j->bounds.gathered;
+    uint32_t count = j->bounds.gathered;
 
     if (!message) {
         bytes -= bytes / JOURNAL_MESSAGES_SHARE;
-        events -= events / JOURNAL_MESSAGES_SHARE;
+        count -= count / JOURNAL_MESSAGES_SHARE;
     }
-    return j->active->events < events && j->active->n + EVENT_PACKED_MAX <= bytes;
+    return j->active->count < count && j->active->n + JOURNAL_NOTED_BYTES_MAX <= bytes;
 }
 
 static uint64_t mix(const struct journal *j, uint64_t hash, struct slice text)
@@ -242,20 +329,82 @@ static bool is_merged(struct journal *j, uint64_t name, bool counts)
     struct journal_merged *slot = &j->merged[(name >> 1) & (JOURNAL_MERGED - 1)];
 
     if (slot->name == name && slot->round == j->round) {
-        event_repeat(j->active->bytes + slot->at, counts);
+        struct journal_noted *first = &j->active->events[slot->at];
+
+        first->messages += counts && first->times < UINT32_MAX;
+        first->times += first->times < UINT32_MAX;
         return true;
     }
     if (has_room(j, false))
-        *slot = (struct journal_merged){name, j->round, j->active->n};
+        *slot = (struct journal_merged){name, j->round, j->active->count};
     return false;
+}
+
+/* There is room for it. */
+static void put(struct journal_batch *batch, const struct journal_event *v, bool counts)
+{
+    struct journal_noted *noted = &batch->events[batch->count++];
+
+    *noted = (struct journal_noted){.at_ns = v->at_ns,
+                                    .size = v->size,
+                                    .retry_s = v->retry_s,
+                                    .client = v->client,
+                                    .recipients = v->recipients,
+                                    .times = 1,
+                                    .messages = counts,
+                                    .text = (uint32_t)batch->n,
+                                    .action = (uint8_t)v->action,
+                                    .reason = (uint8_t)v->reason,
+                                    .monitored = (uint8_t)v->monitored,
+                                    .stage = (uint8_t)v->stage,
+                                    .tls = (uint8_t)v->tls,
+                                    .fault_field = (uint8_t)v->fault_field,
+                                    .milter = v->milter,
+                                    .has_client = v->has_client};
+    for (int i = 0; i < JOURNAL_TEXT_COUNT; i++) {
+        const struct slice *text = (const struct slice *)(const void *)((const char *)v + journal_texts[i].event);
+        size_t most = (size_t)journal_texts[i].cap - 1, n = text->n < most ? text->n : most;
+
+        if (n == 0)
+            continue;
+        n = strnlen(text->p, n);
+        memcpy(batch->bytes + batch->n, text->p, n);
+        noted->n[i] = (uint8_t)n;
+        batch->n += n;
+    }
+}
+
+struct journal_event journal_batch_event(const struct journal_batch *batch, uint32_t i)
+{
+    const struct journal_noted *noted = &batch->events[i];
+    struct journal_event v = {.at_ns = noted->at_ns,
+                              .action = (enum action)noted->action,
+                              .reason = (enum reason)noted->reason,
+                              .monitored = (enum reason)noted->monitored,
+                              .stage = (enum stage)noted->stage,
+                              .tls = (enum tls_version)noted->tls,
+                              .milter = noted->milter,
+                              .counts = noted->messages > 0,
+                              .has_client = noted->has_client,
+                              .recipients = noted->recipients,
+                              .client = noted->client,
+                              .size = noted->size,
+                              .retry_s = noted->retry_s,
+                              .fault_field = (enum header_field)noted->fault_field,
+                              .times = noted->times,
+                              .messages = noted->messages};
+    const char *text = batch->bytes + noted->text;
+
+    for (int k = 0; k < JOURNAL_TEXT_COUNT; text += noted->n[k++])
+        *journal_text_of(&v, k) = (struct slice){text, noted->n[k]};
+    return v;
 }
 
 /* With note_lock held. */
 static void gather(struct journal *j, const struct journal_event *v, bool message, bool counts)
 {
     if (has_room(j, message)) {
-        j->active->n += event_pack(v, counts, j->active->bytes + j->active->n);
-        j->active->events++;
+        put(j->active, v, counts);
     } else
         count_only(j, v, counts);
 }
@@ -281,7 +430,7 @@ void journal_note(struct journal *j, const struct journal_event *v)
 
 static bool is_empty(const struct journal_batch *batch)
 {
-    return batch->events == 0 && tally_count(batch->beyond) == 0;
+    return batch->count == 0 && tally_count(batch->beyond) == 0;
 }
 
 /* The batch to be written: what waits since a round that failed, else what has gathered; then the other one gathers. */
@@ -305,78 +454,44 @@ static struct journal_batch *take_batch(struct journal *j)
 static void clear_batch(struct journal_batch *batch)
 {
     batch->n = 0;
-    batch->events = 0;
+    batch->count = 0;
     batch->tallied = false;
     tally_clear(batch->beyond);
 }
 
-static bool take_totals(struct journal *j, struct journal_round *round)
+/* What is there now; it is taken off when it has been written. */
+static bool read_totals(struct journal *j, journal_totals_t totals, uint64_t *dropped)
 {
     bool any = false;
 
-    round->dropped = atomic_load_explicit(&j->dropped, memory_order_relaxed);
+    *dropped = atomic_load_explicit(&j->dropped, memory_order_relaxed);
     for (unsigned a = 0; a <= ACTION_HOLD; a++)
         for (unsigned r = 0; r < REASON_COUNT; r++) {
-            round->totals[a][r] = atomic_load_explicit(&j->totals[a][r], memory_order_relaxed);
-            any = any || round->totals[a][r] > 0;
+            totals[a][r] = atomic_load_explicit(&j->totals[a][r], memory_order_relaxed);
+            any = any || totals[a][r] > 0;
         }
     return any;
 }
 
-static void subtract_totals(struct journal *j, const struct journal_round *round)
+static void subtract_totals(struct journal *j, journal_totals_t totals, uint64_t dropped)
 {
-    atomic_fetch_sub_explicit(&j->dropped, round->dropped, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&j->dropped, dropped, memory_order_relaxed);
     for (unsigned a = 0; a <= ACTION_HOLD; a++)
         for (unsigned r = 0; r < REASON_COUNT; r++)
-            if (round->totals[a][r] > 0)
-                atomic_fetch_sub_explicit(&j->totals[a][r], round->totals[a][r], memory_order_relaxed);
-}
-
-/* Writes the batch if there is one, the totals, and the usage if it is being written. */
-static int write_all(struct journal *j, struct journal_batch *batch, uint64_t wall_ns, struct error *e)
-{
-    struct journal_round round = {.wall_ns = wall_ns};
-
-    (void)take_totals(j, &round);
-    do {
-        round.batch = batch;
-        round.usage = j->tally_sorted ? j->tally : NULL;
-        round.from = j->written;
-        if (journal_write(j, &round, e) != 0)
-            return -1;
-        j->written = round.to;
-        subtract_totals(j, &round);
-        memset(round.totals, 0, sizeof round.totals);
-        round.dropped = 0;
-        if (batch != NULL)
-            clear_batch(batch);
-        batch = NULL;
-    } while (j->tally_sorted && j->written < tally_count(j->tally));
-    if (j->tally_sorted)
-        tally_clear(j->tally);
-    j->tally_sorted = false;
-    j->written = 0;
-    return 0;
-}
-
-static void begin_usage(struct journal *j)
-{
-    if (!j->tally_sorted)
-        tally_sort(j->tally);
-    j->tally_sorted = true;
+            if (totals[a][r] > 0)
+                atomic_fetch_sub_explicit(&j->totals[a][r], totals[a][r], memory_order_relaxed);
 }
 
 /* Adds a batch to the tally, in which there is room for it. */
 static void tally_batch(struct journal *j, struct journal_batch *batch, uint64_t wall_ns)
 {
-    struct slice rest = {(const char *)batch->bytes, batch->n};
-    struct journal_event event;
-
     if (tally_count(j->tally) == 0)
         j->gather_ns = wall_ns;
-    while (rest.n > 0)
-        if (event_unpack_counted(&rest, &event))
-            (void)tally_add(j->tally, &event);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct journal_event v = journal_batch_event(batch, i);
+
+        (void)tally_add(j->tally, &v);
+    }
     tally_merge(j->tally, batch->beyond);
     batch->tallied = true;
 }
@@ -390,29 +505,74 @@ static bool usage_is_due(const struct journal *j, uint64_t wall_ns, bool fresh)
                      wall_ns - j->gather_ns >= USAGE_LATE_S * NS_PER_S);
 }
 
+static void begin_usage(struct journal *j)
+{
+    if (!j->tally_sorted)
+        tally_sort(j->tally);
+    j->tally_sorted = true;
+}
+
+static int write_usage(struct journal *j, struct error *e)
+{
+    if (journal_write_usage(j, e) != 0)
+        return -1;
+    j->tally_sorted = false;
+    return 0;
+}
+
+static int write_batch(struct journal *j, struct journal_batch *batch, struct error *e)
+{
+    journal_totals_t totals;
+    uint64_t dropped;
+
+    (void)read_totals(j, totals, &dropped);
+    if (journal_write_round(j, batch, totals, dropped, j->tally_sorted, e) != 0)
+        return -1;
+    subtract_totals(j, totals, dropped);
+    clear_batch(batch);
+    return 0;
+}
+
+/* Readers can keep the log from being moved into the database; it is not to grow without bound. */
+static int check_log(struct journal *j, struct error *e)
+{
+    if ((uint32_t)j->file->wal_pages <= j->bounds.wal_pages || journal_file_checkpoint(j->file))
+        return 0;
+    return error_set(e,
+                     "journal %s: somebody reads an old state of it, and its log has grown to %d MiB: nothing is "
+                     "written until that ends",
+                     quote(slice_of(j->folder)).text, j->file->wal_pages / 256);
+}
+
 static int flush_locked(struct journal *j, uint64_t wall_ns, struct error *e)
 {
     struct journal_batch *batch = take_batch(j);
-    struct journal_round totals;
+    journal_totals_t totals;
+    uint64_t dropped;
     bool fresh = !is_empty(batch);
+    bool any = read_totals(j, totals, &dropped) || fresh || tally_count(j->tally) > 0;
 
-    if (!take_totals(j, &totals) && !fresh && tally_count(j->tally) == 0 && j->file != NULL &&
-        wall_ns - j->idle_ns < IDLE_NS)
+    if (!any && j->file != NULL && wall_ns - j->idle_ns < IDLE_NS)
         return 0;
-    if (journal_ensure(j, e) != 0)
+    if (journal_ensure(j, e) != 0 || check_log(j, e) != 0)
         return -1;
-    if (!batch->tallied) {
-        if (tally_room(j->tally) < batch->events + tally_count(batch->beyond))
+    if (fresh && !batch->tallied) {
+        if (tally_room(j->tally) < batch->count + tally_count(batch->beyond))
             begin_usage(j);
-        if (j->tally_sorted && write_all(j, NULL, wall_ns, e) != 0)
+        if (j->tally_sorted && write_usage(j, e) != 0)
             return -1;
         tally_batch(j, batch, wall_ns);
     }
     if (usage_is_due(j, wall_ns, fresh))
         begin_usage(j);
-    if (write_all(j, batch, wall_ns, e) != 0)
+    if ((any && write_batch(j, batch, e) != 0) || (j->tally_sorted && write_usage(j, e) != 0))
         return -1;
-    j->idle_ns = wall_ns;
+    if (j->fresh[2] > 0 || wall_ns - j->idle_ns >= IDLE_NS) {
+        if (journal_forget_usage(j, wall_ns, e) != 0)
+            return -1;
+        j->idle_ns = wall_ns;
+    }
+    (void)journal_file_checkpoint(j->file);
     return 0;
 }
 

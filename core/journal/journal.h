@@ -1,41 +1,38 @@
 /*
  * The journal: what was decided lately, and who uses SMTP AUTH through this relay, for people and for reports. It is
- * written off the mail path: a decision leaves a small record in memory, and the housekeeping writes what has gathered
- * into an LMDB environment that the programs of this machine share. What does not fit between two rounds is counted,
- * not waited for.
- *
- *   table       key                                value
- *   decisions   wall-clock ns, process, number     a chunk: some decisions of one program, the newest of that time: the
- *                                                  messages that were let through
- *   refusals    the same                           chunks of all the others
- *   usage       tenant name, NUL, mailbox          struct usage, packed: kept for USAGE_DAYS
- *   seen        hour, and the key in usage         nothing: no mailbox was seen longer ago than it says
- *   totals      program, NUL, action, NUL, reason  counts since the journal was made
- *               NUL, name                          the version of this layout, and how many decisions and refusals
- *               program, NUL, "dropped"            records that were not kept since then: too many gathered
+ * written off the mail path: a decision leaves a small record in memory, and a thread of the journal's own writes what
+ * has gathered into an SQLite database that the programs of this machine share: journal.sqlite in the journal's folder,
+ * with journal.sqlite-wal and journal.sqlite-shm beside it. postern-journal(5) has its tables. What does not fit
+ * between two rounds is counted, not waited for.
  *
  * Decisions and totals are written in each round. Usage gathers, since each mailbox is a page of the disk: it is
  * written at once while it is of few mailboxes (USAGE_SOON) or nothing new comes, and else every USAGE_LATE_S seconds,
  * or when the room for it in memory is full.
  *
- * Everything is bounded: the oldest decisions give way beyond JOURNAL_DECISIONS_MAX, a chunk at a time; mailboxes that
- * were not seen for USAGE_DAYS are forgotten, and beyond USAGE_MAILBOXES_MAX the one that was seen longest ago, to the
- * hour.
+ * Everything is bounded: the oldest decisions give way beyond JOURNAL_DECISIONS_MAX; mailboxes that were not seen for
+ * USAGE_DAYS are forgotten, and beyond USAGE_MAILBOXES_MAX the one that was seen longest ago. What is over
+ * a bound is looked for after each 32nd part of it, so that a program can be that much beyond it.
  *
  * Refusals have a bound of their own, and room of their own between two rounds: whoever is refused can be so as often
  * as he likes, and must not push away what a stolen login sent. Within a round those that differ in nothing but the
  * recipient are one, with a count.
  *
- * Each transaction's pages are on the disk before they count: a killed program or a crash of the machine costs the last
- * rounds of decisions, and what a busy relay's usage gathered in the last USAGE_LATE_S seconds, never what was there
- * before. A damaged environment is set aside (damaged.mdb in the folder, in the place of an older one), one of another
- * layout likewise (former.mdb), and a new one is begun.
+ * A killed program loses what had not been written yet: a second of decisions, and what a busy relay's usage gathered
+ * in the last USAGE_LATE_S seconds. A crash of the machine costs what was written since the last checkpoint too, never
+ * what was there before. A damaged database is set aside (damaged.sqlite in the folder, in the place of an older one),
+ * one of another layout likewise (former.sqlite; former.mdb, as versions with LMDB had it), and a new one is begun.
  */
 #ifndef POSTERN_JOURNAL_H
 #define POSTERN_JOURNAL_H
 
 #include "core/base/error.h"
-#include "core/decide/decide.h"
+#include "core/mail/action.h"
+#include "core/mail/headers.h"
+#include "core/mail/mechanism.h"
+#include "core/mail/network.h"
+#include "core/mail/reason.h"
+#include "core/mail/stage.h"
+#include "core/mail/tls_version.h"
 
 #define JOURNAL_DECISIONS_MAX 200000u
 #define JOURNAL_REFUSALS_MAX 100000u
@@ -120,51 +117,85 @@ struct journal;
 
 /*
  * Opens the journal in that folder; both texts are copied. program is "policyd" or "milter"; NULL for readers, who need
- * no more than to read the folder and write LMDB's lock file in it; those that people start use journal_open_apart
- * (core/journal/journal_apart.h). A process opens a journal once at a time (LMDB's locks are the process's), and does
- * not use it across a fork.
+ * no more than to read the folder and its files, and write nothing there. A process opens a journal once at a time, and
+ * does not use it across a fork (POSIX locks are the process's).
  *
- * For a program nothing is touched yet: its first journal_flush makes the folder (mode 0770) and the environment, says
- * what is wrong, and later ones try again. A reader gets -1 with e when there is no journal.
+ * For a program nothing is touched yet: its first round makes the folder (mode 2750) and the database, says what is
+ * wrong, and later ones try again. A reader gets -1 with e when there is no journal.
  */
 int journal_open(const char *folder, const char *program, struct journal **out, struct error *e);
-void journal_close(struct journal *j); /* writes what has gathered; NULL is fine */
+/* Ends the thread, and writes what has gathered. NULL is fine. */
+void journal_close(struct journal *j);
 
-/* Leaves a record; copies it. Never blocks on a disk. Any thread. NULL is fine. */
+/* Told of after each round, in the journal's thread. Both are valid during the call. */
+typedef void journal_tell(void *arg, const char *trouble, /* why nothing could be written; NULL: it was */
+                          const char *notice); /* something new that is worth a line in the log; NULL: nothing */
+/* Starts the thread, which makes a round each second until journal_close. 0, or -1 with e. */
+int journal_start(struct journal *j, journal_tell *tell, void *arg, struct error *e);
+
+/* Leaves a record; copies it. Never blocks on a disk or on another process. Any thread. NULL is fine. */
 void journal_note(struct journal *j, const struct journal_event *event);
 /*
- * Writes what has gathered: decisions and totals in one transaction, usage when it is due, a part in a transaction.
- * Called by the housekeeping about once a second; a round takes at most about 100 ms, and what the disk needs. When it
- * fails, what has gathered is kept for the next round: decisions up to twice JOURNAL_GATHERED_MAX, usage up to
- * about that number of mailboxes and clients, totals without bound.
+ * A round, as the thread makes it: writes what has gathered; decisions and totals in one transaction, usage when it is
+ * due, a part in a transaction. When it fails, what has gathered is kept for the next round: decisions up to twice
+ * JOURNAL_GATHERED_MAX, usage up to about that number of mailboxes and clients, totals without bound. 0, or -1 with e.
  */
 int journal_flush(struct journal *j, struct error *e);
-/* Something that is worth a line in the log though the journal is in use; NULL when there is nothing new. For the
- * thread that flushes; valid until its next call. */
+/* Something that is worth a line in the log though the journal is in use; NULL when there is nothing new. Valid until
+ * the next call. */
 const char *journal_notice(struct journal *j);
 
 /*
  * ---- reading: by any thread, piece by piece, each of them a short transaction of its own: nothing is held while the
  * callback runs, and it may take its time. What changes meanwhile may be seen before or after its change. A record that
- * cannot be read is left out. 0, or -1 with e. ----
+ * cannot be read is left out. A callback returns false to stop. 0, or -1 with e. ----
  */
 
-/* Walks over decisions, newest first, that are not older than since_ns. The callback answers false to stop. */
-int journal_decisions(struct journal *j, uint64_t since_ns,
+/* Which decisions; all zero: all of them. */
+struct journal_query {
+    uint64_t since_ns;   /* not older */
+    const char *name;    /* of a login, a mailbox or a connector, whatever the case of its ASCII letters; NULL: any */
+    const char *mailbox; /* with name: or of this mailbox; NULL or empty: none */
+    bool monitored;      /* what monitor mode would have refused, only */
+};
+/* Walks over decisions, newest first. */
+int journal_decisions(struct journal *j, const struct journal_query *query,
                       bool (*each)(void *arg, const struct journal_record *record), void *arg, struct error *e);
+/* The time of the oldest decision that is kept; 0: there is none. */
+int journal_oldest(struct journal *j, uint64_t *at_ns, struct error *e);
+
+/* Whose usage; all zero: everybody's. All that is asked for must hold. */
+struct usage_query {
+    struct slice tenant;  /* empty: any */
+    bool sent;            /* something was let through */
+    int64_t sent_since_s; /* and the last not before */
+    bool refused;         /* something was refused */
+    int64_t refused_since_s;
+    bool basic;   /* something was sent with a password */
+    bool old_tls; /* something was sent without TLS, or with one before 1.2 */
+};
 /* Walks over usage, by tenant and mailbox. mailbox is the primary address, or the login (its ASCII letters in lower
  * case) where there is no mailbox. */
-int journal_usage(struct journal *j,
+int journal_usage(struct journal *j, const struct usage_query *query,
                   bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage),
                   void *arg, struct error *e);
 /* 1 and *usage, 0 when there is none, -1 with e. */
 int journal_usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage,
                      struct error *e);
+/* Since when usage is known: the first submission of all that was let through, wall clock; 0: none was. */
+int journal_usage_since(struct journal *j, int64_t *first_s, struct error *e);
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
                    void *arg, struct error *e);
 /* Records of all programs that were not kept since the journal was made, because too many gathered between two rounds:
  * they are in usage and totals, but not among the decisions. */
 int journal_dropped(struct journal *j, uint64_t *count, struct error *e);
+
+/*
+ * Writes a copy of the database as it is at this moment, for sqlite3 and the like: to a new file (mode 0600), which is
+ * not there again when that fails. It is made in one transaction: when that takes long on a busy relay, decisions may
+ * be dropped meanwhile. For a reader.
+ */
+int journal_export(struct journal *j, const char *path, struct error *e);
 
 #endif

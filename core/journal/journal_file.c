@@ -1,115 +1,76 @@
 #include "core/journal/journal_file.h"
 
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 #include "core/base/owner.h"
 #include "core/base/quote.h"
-#include "core/journal/journal_header.h"
+#include "core/journal/journal_parts.h"
+#include "core/journal/journal_schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
-#define DATA_NAME "data.mdb"
-#define LOCK_NAME "lock.mdb"
-#define DAMAGED_NAME "damaged.mdb"
-#define FORMER_NAME "former.mdb"
+#define DAMAGED_NAME "damaged.sqlite"
+#define FORMER_NAME "former.sqlite"
+#define LMDB_NAME "data.mdb" /* as versions had it that kept the journal in LMDB */
+#define LMDB_LOCK_NAME "lock.mdb"
+#define LMDB_ASIDE_NAME "former.mdb"
 #define FORMER "is of another version's layout"
-#define FILE_MODE 0660
-#define FOLDER_MODE 0770
-/* Room for LMDB's 126 readers. Allocated, since a hole in a mapped file kills who writes there on a full disk. */
-#define LOCK_BYTES 16384
+#define NOTHING_YET "nothing is there yet; postern-policyd and postern-milter make it"
+#define FILE_MODE 0640
+#define FOLDER_MODE 02750
 /* Programs that start together wait for each other. */
 #define LOCK_TRIES 40
 #define LOCK_PAUSE_NS 5000000
-#define CONDEMNED 0xff
+/* For another program's transaction. Nobody but the journal's thread, or a reader, waits. */
+#define BUSY_TRIES 1000
+#define BUSY_PAUSE_NS 2000000
+#define CACHE_KIB "-16384"    /* of pages, in memory: what a round of a busy relay changes */
+#define CHECKPOINT_PAGES 4096 /* of the log, 16 MiB: from then on they are moved into the database */
+#define LOG_KEPT "16777216"   /* bytes of its file that stay */
+#define VALUE_MAX 65536       /* bytes; ours are shorter by far */
+#define DEADLINE_OPS 10000    /* steps of SQLite's machine between two looks at the clock */
 
-static const char *const table_names[JOURNAL_TABLES] = {"decisions", "usage", "seen", "totals", "refusals"};
+static const char *const endings[3] = {"", "-wal", "-shm"};
 
-int journal_file_error(struct error *e, const char *what, int code)
-{
-    return error_set(e, "cannot %s: %s", what, mdb_strerror(code));
-}
+/* ---- codes ---- */
 
 bool journal_file_damage(int code)
 {
-    return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID || code == MDB_VERSION_MISMATCH ||
-           code == MDB_INCOMPATIBLE || code == MDB_CURSOR_FULL || code == MDB_PAGE_FULL;
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
 }
 
-bool journal_file_stale(int code)
+int journal_file_error(const struct journal_file *f, struct error *e, const char *what, int code)
 {
-    return code == MDB_PANIC || code == MDB_BAD_TXN || code == MDB_BAD_RSLOT || code == MDB_BAD_DBI;
-}
+    int number = f != NULL && f->db != NULL ? sqlite3_system_errno(f->db) : 0;
+    bool io = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
 
-bool journal_file_replaced(const struct journal_file *f)
-{
-    struct stat data, lock;
-
-    return stat(f->data_path, &data) != 0 || stat(f->lock_path, &lock) != 0 || data.st_ino != f->data.st_ino ||
-           data.st_dev != f->data.st_dev || lock.st_ino != f->lock.st_ino || lock.st_dev != f->lock.st_dev ||
-           data.st_size < f->data.st_size;
-}
-
-void journal_file_grown(struct journal_file *f)
-{
-    MDB_envinfo info;
-    MDB_stat pages;
-    struct stat st;
-    uint64_t wanted;
-    int fd;
-
-    if (mdb_env_get_fd(f->env, &fd) != 0 || fstat(fd, &st) != 0 || mdb_env_info(f->env, &info) != 0 ||
-        mdb_env_stat(f->env, &pages) != 0)
-        return;
-    wanted = (info.me_last_pgno + 1) * (uint64_t)pages.ms_psize;
-    /* Only allocates: what another program has written there by now stays. */
-    if (wanted > (uint64_t)st.st_size && fallocate(fd, 0, st.st_size, (off_t)(wanted - (uint64_t)st.st_size)) != 0)
-        return;
-    f->data.st_size = st.st_size;
-}
-
-/* ---- the mark ---- */
-
-/* A mark that cannot be written is none: there are other ends for a full disk. */
-static void mark(struct journal_file *f, unsigned char faults)
-{
-    if (f->mark >= 0 && pwrite(f->mark, &faults, 1, 0) != 1)
-        return;
-}
-
-void journal_file_enter(struct journal_file *f)
-{
-    mark(f, (unsigned char)(f->faults + 1));
-}
-
-void journal_file_leave(struct journal_file *f)
-{
-    f->faults = 0;
-    mark(f, 0);
-}
-
-void journal_file_condemn(struct journal_file *f)
-{
-    mark(f, CONDEMNED);
+    if (io && number != 0)
+        return error_set(e, "cannot %s: %s: %s", what, sqlite3_errstr(code), strerror(number));
+    return error_set(e, "cannot %s: %s", what, sqlite3_errstr(code));
 }
 
 /* ---- the folder and its files ---- */
 
+/* Its own owner closes a folder of an earlier version to the group's writing. */
 static int make_folder(const char *folder, struct error *e)
 {
+    bool made = mkdir(folder, FOLDER_MODE & 0777) == 0;
     struct stat st;
     int fd;
 
-    if (mkdir(folder, FOLDER_MODE) != 0)
-        return errno == EEXIST ? 0 : error_set(e, "cannot make the folder: %s", strerror(errno));
+    if (!made && errno != EEXIST)
+        return error_set(e, "cannot make the folder: %s", strerror(errno));
     fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* A service's umask leaves the group its rights; that of a person may not. */
-    if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & FOLDER_MODE) != FOLDER_MODE)
-        (void)fchmod(fd, (st.st_mode & 07777) | FOLDER_MODE);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == owner_now() && (made || (st.st_mode & 022) != 0))
+        if (fchmod(fd, FOLDER_MODE) != 0) /* as under RestrictSUIDSGID=: then its files have our own group */
+            (void)fchmod(fd, FOLDER_MODE & 0777);
     if (fd >= 0)
         (void)close(fd);
     return 0;
@@ -132,233 +93,347 @@ static int lock_folder(const char *folder, struct error *e)
     return error_set(e, "another program keeps the folder locked");
 }
 
-/* Opens a file of ours, or makes it with the mode that all programs need, whatever the umask. */
-static int open_file(int folder, const char *name, struct error *e)
+/* Only ever by name: to open and close one of the three files would take SQLite's locks away (fcntl(2)). */
+static int move(int folder, const char *from, const char *to, const char *ending, struct error *e)
 {
-    struct stat st;
-    int fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    char old_name[64], new_name[64];
+    struct buf o = BUF_OVER(old_name), n = BUF_OVER(new_name);
 
-    if (fd >= 0) {
-        if (fchmod(fd, FILE_MODE) == 0)
-            return fd;
-        (void)close(fd);
-        return error_set(e, "cannot set the mode of %s: %s", name, strerror(errno));
-    }
-    if (errno == EEXIST)
-        fd = openat(folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return error_set(e, "cannot open %s for writing: %s", name, strerror(errno));
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-        return fd;
-    (void)close(fd);
-    return error_set(e, "%s is not a plain file", name);
+    buf_addf(&o, "%s%s", from, ending);
+    buf_addf(&n, "%s%s", to, ending);
+    if (renameat(folder, old_name, folder, new_name) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return error_set(e, "%s cannot be set aside: %s", old_name, strerror(errno));
+    if (unlinkat(folder, new_name, 0) != 0 && errno != ENOENT) /* of an older one */
+        return error_set(e, "%s cannot be removed: %s", new_name, strerror(errno));
+    return 0;
 }
 
-static int make_lock(int folder, struct error *e)
+static int take_off(int folder, const char *name, struct error *e)
 {
-    int fd = open_file(folder, LOCK_NAME, e), code;
-
-    if (fd < 0)
-        return -1;
-    code = posix_fallocate(fd, 0, LOCK_BYTES);
-    (void)close(fd);
-    return code == 0 ? 0 : error_set(e, "cannot allocate " LOCK_NAME ": %s", strerror(code));
-}
-
-static int make_files(int folder, struct error *e)
-{
-    int fd = open_file(folder, DATA_NAME, e);
-
-    if (fd < 0)
-        return -1;
-    (void)close(fd);
-    return make_lock(folder, e);
+    if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    return error_set(e, "%s cannot be removed: %s", name, strerror(errno));
 }
 
 static int set_aside(int folder, const char *why, const char *name, struct error *notice, struct error *e)
 {
-    if (renameat(folder, DATA_NAME, folder, name) != 0)
-        return error_set(e, DATA_NAME " %s, and cannot be set aside: %s", why, strerror(errno));
-    if (unlinkat(folder, LOCK_NAME, 0) != 0 && errno != ENOENT)
-        return error_set(e, "cannot remove " LOCK_NAME ": %s", strerror(errno));
-    (void)error_set(notice, DATA_NAME " %s; it was set aside as %s and a new one begun", why, name);
+    if (move(folder, JOURNAL_NAME, name, "-wal", e) != 0 || take_off(folder, JOURNAL_NAME "-shm", e) != 0 ||
+        move(folder, JOURNAL_NAME, name, "", e) != 0)
+        return error_prefix(e, JOURNAL_NAME " %s", why);
+    (void)error_set(notice, JOURNAL_NAME " %s; it was set aside as %s and a new one begun", why, name);
     return 0;
 }
 
-/*
- * Looks at data.mdb before LMDB does. NULL: fine, or there is none; else what is wrong with it. What it lacks at its
- * end is filled up by those who may write: LMDB then finds out itself whether something is missing, and a mapped file
- * that is too short would end the program. *passing: it says nothing of the file, and may be over in a moment.
- */
-static const char *look(int folder, bool writer, bool *empty, bool *passing)
+static int set_lmdb_aside(int folder, struct error *notice, struct error *e)
 {
-    int fd = openat(folder, DATA_NAME, (writer ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    uint64_t lacks;
-    const char *why;
     struct stat st;
-    char byte;
 
-    *empty = fd < 0 && errno == ENOENT;
-    *passing = fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR || errno == EIO);
-    if (fd < 0)
-        return *empty ? NULL : strerror(errno);
-    if (pread(fd, &byte, 1, 0) < 0 && errno != EISDIR) {
-        *passing = true;
-        (void)close(fd);
-        return "cannot be read";
-    }
-    why = journal_header_check(fd, empty, &lacks);
-    if (why == NULL && lacks > 0 && (!writer || fstat(fd, &st) != 0 || fallocate(fd, 0, st.st_size, (off_t)lacks) != 0))
-        why = "is damaged: it was cut";
-    (void)close(fd);
-    return why;
+    if (fstatat(folder, LMDB_NAME, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return 0;
+    if (move(folder, LMDB_NAME, LMDB_ASIDE_NAME, "", e) != 0 || take_off(folder, LMDB_LOCK_NAME, e) != 0)
+        return -1;
+    (void)error_set(notice, LMDB_NAME
+                    " is of an earlier version, which kept the journal in LMDB; it was set aside as " LMDB_ASIDE_NAME
+                    " and a new journal begun: reports and postern log begin anew");
+    return 0;
 }
 
-/* Opens the mark, and says why the environment is not to be trusted; NULL: it is. */
-static const char *read_mark(struct journal_file *f, int folder, const char *program)
+/* Whatever lies there must be plain files: SQLite would wait at a pipe. A reader makes none. 0; -1 with e. *there: the
+ * database is. */
+static int look(int folder, bool writer, bool *there, struct error *e)
 {
     char name[64];
-    struct buf b = BUF_OVER(name);
+    struct stat st;
+    int n = 0;
 
-    buf_addf(&b, "%s.mark", program);
-    f->mark = open_file(folder, name, NULL);
-    if (f->mark < 0 || pread(f->mark, &f->faults, 1, 0) != 1)
-        f->faults = 0;
-    if (f->faults == CONDEMNED)
-        return "is damaged, or full";
-    return f->faults >= JOURNAL_FAULTS_MAX ? "ended the program each time it was written to" : NULL;
+    *there = false;
+    for (int i = 0; i < 3; i++) {
+        struct buf b = BUF_OVER(name);
+
+        buf_addf(&b, JOURNAL_NAME "%s", endings[i]);
+        if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno != ENOENT)
+                return error_set(e, "%s cannot be looked at: %s", name, strerror(errno));
+            continue;
+        }
+        if (!S_ISREG(st.st_mode))
+            return error_set(e, "%s is not a plain file", name);
+        n++;
+        *there = *there || i == 0;
+    }
+    if (*there && !writer && n < 3)
+        return error_set(e, JOURNAL_NAME "-wal or " JOURNAL_NAME "-shm is missing, as when another program has opened "
+                                         "the journal: postern-policyd and postern-milter make them when they start");
+    return 0;
 }
 
-/* Makes sure that what LMDB opens is sound, and can be opened by all. */
-static int prepare(struct journal_file *f, int folder, const char *program, struct error *notice, struct error *e)
+/* SQLite gives the other two the mode of this one. */
+static int make_file(int folder, struct error *e)
 {
-    bool empty, passing;
-    const char *fault = program != NULL ? read_mark(f, folder, program) : NULL,
-               *why = look(folder, program != NULL, &empty, &passing);
+    int fd;
 
-    if (passing)
-        return error_set(e, DATA_NAME " cannot be opened now: %s", why);
-    if (program == NULL) {
-        if (why != NULL)
-            return error_set(e, DATA_NAME " %s; postern-policyd or postern-milter will set it aside", why);
-        return empty ? error_set(e, "nothing is there yet; postern-policyd and postern-milter make it")
-                     : make_lock(folder, e);
-    }
-    if (!empty && (why != NULL || fault != NULL) &&
-        set_aside(folder, why != NULL ? why : fault, DAMAGED_NAME, notice, e) != 0)
+    if (take_off(folder, JOURNAL_NAME "-wal", e) != 0 || take_off(folder, JOURNAL_NAME "-shm", e) != 0)
         return -1;
-    /* Not even its two first pages were written: nothing is lost, and LMDB would take it for damaged. */
-    if (empty && unlinkat(folder, DATA_NAME, 0) != 0 && errno != ENOENT)
-        return error_set(e, "cannot remove the empty " DATA_NAME ": %s", strerror(errno));
-    if (why != NULL || fault != NULL)
-        journal_file_leave(f);
-    return make_files(folder, e);
+    fd = openat(folder, JOURNAL_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    if (fd < 0)
+        return error_set(e, "cannot make " JOURNAL_NAME ": %s", strerror(errno));
+    if (fchmod(fd, FILE_MODE) != 0) {
+        (void)error_set(e, "cannot set the mode of " JOURNAL_NAME ": %s", strerror(errno));
+        (void)close(fd);
+        return -1;
+    }
+    (void)close(fd);
+    return 0;
 }
 
-/* ---- LMDB ---- */
+/* ---- the database ---- */
 
-static int open_tables(struct journal_file *f, bool writer, struct error *e)
+static const char *const statements[SQL_STATEMENTS] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+#define QUESTION(column, member) ",?"
+#define ADD_DECISION(table)                                                                                            \
+    "INSERT INTO " table " (" DECISION_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?" JOURNAL_TEXTS(QUESTION) ")"
+    [SQL_ADD_MESSAGE] = ADD_DECISION("messages"),
+    [SQL_ADD_REFUSAL] = ADD_DECISION("refusals"),
+    [SQL_COUNT_MESSAGES] = "SELECT count(*) FROM messages",
+    [SQL_COUNT_REFUSALS] = "SELECT count(*) FROM refusals",
+    [SQL_DROP_MESSAGES] = "DELETE FROM messages WHERE at IN (SELECT at FROM messages ORDER BY at LIMIT ?1)",
+    [SQL_DROP_REFUSALS] = "DELETE FROM refusals WHERE at IN (SELECT at FROM refusals ORDER BY at LIMIT ?1)",
+    [SQL_ADD_TOTAL] = "INSERT INTO totals VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET count=count+excluded.count",
+    [SQL_ADD_DROPPED] = "INSERT INTO dropped VALUES (?1,?2) ON CONFLICT DO UPDATE SET count=count+excluded.count",
+    [SQL_USAGE_OF] = "SELECT " USAGE_COLUMNS " FROM usage WHERE tenant=?1 AND mailbox=?2",
+    [SQL_ADD_USAGE] =
+        "INSERT INTO usage (tenant,mailbox," USAGE_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [SQL_SET_USAGE] =
+        "UPDATE usage SET (" USAGE_COLUMNS ")=(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) WHERE tenant=? AND mailbox=?",
+    [SQL_SET_FIRST] = "INSERT INTO meta VALUES ('first',?1) ON CONFLICT DO UPDATE SET value=min(value,excluded.value)",
+    [SQL_COUNT_USAGE] = "SELECT count(*) FROM usage",
+    [SQL_USAGE_BEHIND] = "SELECT tenant,mailbox FROM usage WHERE (tenant,mailbox)>(?1,?2) ORDER BY tenant,mailbox "
+                         "LIMIT 1 OFFSET ?3",
+    [SQL_FORGET] = "DELETE FROM usage WHERE (tenant,mailbox)>(?1,?2) AND (tenant,mailbox)<=(?3,?4) AND "
+                   "max(last,last_refused)<?5",
+    [SQL_FORGET_MOST] = "DELETE FROM usage WHERE (tenant,mailbox) IN (SELECT tenant,mailbox FROM usage ORDER BY "
+                        "max(last,last_refused) LIMIT ?1)",
+};
+
+sqlite3_stmt *journal_file_statement(struct journal_file *f, enum journal_sql which)
 {
-    MDB_txn *txn;
-    int code = mdb_txn_begin(f->env, NULL, writer ? 0 : MDB_RDONLY, &txn);
+    sqlite3_stmt **s = &f->statements[which];
 
-    if (code != 0)
-        return journal_file_error(e, "begin", code);
-    for (int i = 0; i < JOURNAL_TABLES && code == 0; i++)
-        code = mdb_dbi_open(txn, table_names[i], writer ? MDB_CREATE : 0, &f->dbi[i]);
-    f->lacks_refusals = !writer && code == MDB_NOTFOUND && f->dbi[JOURNAL_TOTALS] != 0;
-    code = f->lacks_refusals ? 0 : code;
-    if (code == 0) {
-        code = journal_layout_check(f, txn, writer);
-        f->former = code == MDB_VERSION_MISMATCH;
+    if (*s == NULL && sqlite3_prepare_v3(f->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT, s, NULL) != SQLITE_OK)
+        return NULL;
+    (void)sqlite3_reset(*s);
+    return *s;
+}
+
+static int note_pages(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    (void)db;
+    (void)name;
+    ((struct journal_file *)arg)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static int is_late(void *arg)
+{
+    const struct journal_file *f = arg;
+
+    return f->deadline_ns != 0 && clock_boot_ns() > f->deadline_ns;
+}
+
+/* Short pauses: SQLite's own grow to 100 ms, in which a busy program is through and has begun again. */
+static int wait_for_others(void *arg, int tries)
+{
+    const struct timespec pause = {0, BUSY_PAUSE_NS};
+
+    (void)arg;
+    (void)nanosleep(&pause, NULL);
+    return tries < BUSY_TRIES;
+}
+
+/* What it is opened with by everybody: nothing in the file is trusted, and it is never mapped. */
+static int configure(struct journal_file *f)
+{
+    static const char *const program[] = {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL",
+                                          "PRAGMA secure_delete=OFF", "PRAGMA journal_size_limit=" LOG_KEPT,
+                                          "PRAGMA cache_size=" CACHE_KIB};
+    int on = 1, code;
+
+    (void)sqlite3_extended_result_codes(f->db, 1);
+    (void)sqlite3_busy_handler(f->db, wait_for_others, NULL);
+    (void)sqlite3_limit(f->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+    (void)sqlite3_db_config(f->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)sqlite3_db_config(f->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    code = sqlite3_exec(f->db, "PRAGMA mmap_size=0; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY", NULL, NULL,
+                        NULL);
+    if (!f->writer)
+        sqlite3_progress_handler(f->db, DEADLINE_OPS, is_late, f);
+    for (size_t i = 0; f->writer && code == SQLITE_OK && i < sizeof program / sizeof program[0]; i++)
+        code = sqlite3_exec(f->db, program[i], NULL, NULL, NULL);
+    if (!f->writer || code != SQLITE_OK)
+        return code;
+    (void)sqlite3_file_control(f->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+    (void)sqlite3_wal_hook(f->db, note_pages, f);
+    return SQLITE_OK;
+}
+
+/* "file:" and the path as a URI has it. A reader does not even touch the index of the log. False without memory. */
+static char *uri_of(const struct journal_file *f)
+{
+    size_t cap = 3 * strlen(f->path) + 64;
+    char *text = malloc(cap);
+    struct buf b;
+
+    if (text == NULL)
+        return NULL;
+    b = buf_over(text, cap);
+    buf_add(&b, SLICE("file:"));
+    for (const char *p = f->path; *p != '\0'; p++)
+        if (*p == '?' || *p == '#' || *p == '%')
+            buf_addf(&b, "%%%02X", (unsigned char)*p);
+        else
+            buf_add_char(&b, *p);
+    if (!f->writer)
+        buf_add(&b, SLICE("?readonly_shm=1"));
+    return text;
+}
+
+static int open_database(struct journal_file *f, struct error *e)
+{
+    int flags = (f->writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_URI |
+                SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    const char *vfs = journal_vfs(e);
+    char *uri;
+    int code;
+
+    if (vfs == NULL)
+        return SQLITE_NOMEM;
+    uri = uri_of(f);
+    code = uri != NULL ? sqlite3_open_v2(uri, &f->db, flags, vfs) : SQLITE_NOMEM;
+    free(uri);
+    if (code == SQLITE_OK)
+        code = configure(f);
+    if (code != SQLITE_OK)
+        (void)journal_file_error(f, e, "open " JOURNAL_NAME, code);
+    return code;
+}
+
+static void close_database(struct journal_file *f, bool whole)
+{
+    for (int i = 0; i < SQL_STATEMENTS; i++) {
+        (void)sqlite3_finalize(f->statements[i]);
+        f->statements[i] = NULL;
     }
-    if (code == 0)
-        code = mdb_txn_commit(txn);
-    else
-        mdb_txn_abort(txn);
-    if (code == 0)
+    if (f->db != NULL && !whole)
+        (void)sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void)sqlite3_close_v2(f->db); /* NULL is fine */
+    f->db = NULL;
+}
+
+static void stat_files(const struct journal_file *f, struct stat files[3])
+{
+    char path[PATH_MAX + 8];
+
+    for (int i = 0; i < 3; i++) {
+        struct buf b = BUF_OVER(path);
+
+        buf_addf(&b, "%s%s", f->path, endings[i]);
+        if (lstat(path, &files[i]) != 0)
+            files[i] = (struct stat){.st_ino = 0};
+    }
+}
+
+bool journal_file_stale(const struct journal_file *f)
+{
+    struct stat now[3];
+
+    stat_files(f, now);
+    for (int i = 0; i < 3; i++)
+        if (now[i].st_ino != f->files[i].st_ino || now[i].st_dev != f->files[i].st_dev)
+            return true;
+    return journal_shm_tripped(f->db);
+}
+
+/* A program makes the tables where there are none. 0; -1 with e; 1: to be set aside, for *why. */
+static int open_checked(struct journal_file *f, const char **why, struct error *e)
+{
+    enum journal_schema schema = JOURNAL_SCHEMA_NONE;
+    int code = open_database(f, e);
+
+    if (code == SQLITE_OK && (code = journal_schema_check(f->db, &schema)) == SQLITE_OK && f->writer &&
+        schema == JOURNAL_SCHEMA_NONE && (code = journal_schema_make(f->db)) == SQLITE_OK)
+        schema = JOURNAL_SCHEMA_OURS;
+    if (code == SQLITE_OK && schema == JOURNAL_SCHEMA_OURS) {
+        stat_files(f, f->files);
         return 0;
-    if (f->former)
-        return error_set(e, DATA_NAME " " FORMER "; postern-policyd or postern-milter will set it aside");
-    if (journal_file_damage(code))
-        journal_file_condemn(f);
-    return code == MDB_NOTFOUND ? error_set(e, "nothing is there yet; postern-policyd and postern-milter make it")
-                                : journal_file_error(e, "open a table", code);
-}
-
-/*
- * MDB_NOMETASYNC: pages are on the disk before the transaction counts, only the word that it does may be late. So a
- * crash of the machine costs the last transactions, and half of the waiting for the disk is spared.
- */
-static int open_env(struct journal_file *f, const char *folder, bool writer, size_t map_size, struct error *e)
-{
-    unsigned flags = MDB_NOTLS | (writer ? MDB_NOMETASYNC : MDB_RDONLY);
-    int code = mdb_env_create(&f->env), dead;
-
-    if (code != 0)
-        return journal_file_error(e, "prepare", code);
-    if ((code = mdb_env_set_maxdbs(f->env, JOURNAL_TABLES)) != 0 ||
-        (writer && (code = mdb_env_set_mapsize(f->env, map_size)) != 0))
-        return journal_file_error(e, "prepare", code);
-    code = mdb_env_open(f->env, folder, flags, FILE_MODE);
-    if (code != 0) {
-        if (journal_file_damage(code))
-            journal_file_condemn(f);
-        return journal_file_error(e, "open " DATA_NAME, code);
     }
-    (void)mdb_reader_check(f->env, &dead);
-    return open_tables(f, writer, e);
+    *why = journal_file_damage(code) ? "is damaged" : schema == JOURNAL_SCHEMA_OTHER ? FORMER : NULL;
+    if (code != SQLITE_OK)
+        (void)journal_file_error(f, e, "open " JOURNAL_NAME, code);
+    else if (schema == JOURNAL_SCHEMA_NONE)
+        (void)error_set(e, NOTHING_YET);
+    if (*why == NULL)
+        return -1;
+    return f->writer ? 1 : error_set(e, JOURNAL_NAME " %s; postern-policyd or postern-milter will set it aside", *why);
 }
 
-static int open_marked(struct journal_file *f, const char *folder, bool writer, size_t map_size, struct error *e)
+static int open_locked(struct journal_file *f, int folder, struct error *notice, struct error *e)
 {
-    unsigned char faults;
+    const char *why = NULL;
+    bool there;
     int result;
 
-    journal_file_enter(f);
-    result = open_env(f, folder, writer, map_size, e);
-    if (f->mark >= 0 && pread(f->mark, &faults, 1, 0) == 1 && faults != CONDEMNED)
-        journal_file_leave(f);
-    return result;
+    if (f->writer && set_lmdb_aside(folder, notice, e) != 0)
+        return -1;
+    if (look(folder, f->writer, &there, e) != 0)
+        return -1;
+    if (!there && !f->writer)
+        return error_set(e, NOTHING_YET);
+    if (!there && make_file(folder, e) != 0)
+        return -1;
+    result = open_checked(f, &why, e);
+    if (result != 1)
+        return result;
+    close_database(f, false);
+    if (set_aside(folder, why, strcmp(why, FORMER) == 0 ? FORMER_NAME : DAMAGED_NAME, notice, e) != 0 ||
+        make_file(folder, e) != 0)
+        return -1;
+    return open_checked(f, &why, e) == 0 ? 0 : -1;
 }
 
-static int open_locked(struct journal_file *f, int dir, const char *folder, const char *program, size_t map_size,
-                       struct error *notice, struct error *e)
+/* The path of the database, without links on the way: SQLite follows none. */
+static int find_path(struct journal_file *f, const char *folder, struct error *e)
 {
-    int result;
+    char *whole = realpath(folder, NULL);
 
-    if (prepare(f, dir, program, notice, e) != 0)
-        return -1;
-    result = open_marked(f, folder, program != NULL, map_size, e);
-    if (f->former && program != NULL) {
-        mdb_env_close(f->env);
-        f->env = NULL;
-        if (set_aside(dir, FORMER, FORMER_NAME, notice, e) != 0 || make_files(dir, e) != 0)
-            return -1;
-        result = open_marked(f, folder, true, map_size, e);
-    }
-    if (result == 0 && (stat(f->data_path, &f->data) != 0 || stat(f->lock_path, &f->lock) != 0))
-        return error_set(e, "was removed while it was opened");
-    return result;
+    if (whole == NULL)
+        return errno == ENOENT ? error_set(e, NOTHING_YET)
+                               : error_set(e, "the folder cannot be found: %s", strerror(errno));
+    if (asprintf(&f->path, "%s/" JOURNAL_NAME, whole) < 0)
+        f->path = NULL;
+    free(whole);
+    return f->path != NULL ? 0 : error_set(e, "out of memory");
 }
 
-static int open_owned(struct journal_file *f, const char *folder, const char *program, size_t map_size,
-                      struct error *notice, struct error *e)
+static int open_owned(struct journal_file *f, const char *folder, struct error *notice, struct error *e)
 {
-    int dir, result;
+    int fd, result;
 
-    if (program != NULL && make_folder(folder, e) != 0)
+    if ((f->writer && make_folder(folder, e) != 0) || find_path(f, folder, e) != 0)
         return -1;
-    dir = lock_folder(folder, e);
-    if (dir < 0)
-        return -1;
-    result = open_locked(f, dir, folder, program, map_size, notice, e);
-    (void)close(dir);
+    fd = f->writer ? lock_folder(folder, e) : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return f->writer ? -1 : error_set(e, "cannot open the folder: %s", strerror(errno));
+    result = open_locked(f, fd, notice, e);
+    (void)close(fd);
     return result;
 }
 
-int journal_file_open(const char *folder, const char *program, size_t map_size, struct journal_file **out,
-                      struct error *notice, struct error *e)
+int journal_file_open(const char *folder, bool writer, struct journal_file **out, struct error *notice, struct error *e)
 {
     struct journal_file *f = calloc(1, sizeof *f);
     struct owner_visit visit;
@@ -366,33 +441,54 @@ int journal_file_open(const char *folder, const char *program, size_t map_size, 
 
     if (f == NULL)
         return error_set(e, "out of memory");
-    f->mark = -1;
-    if (asprintf(&f->data_path, "%s/" DATA_NAME, folder) < 0)
-        f->data_path = NULL;
-    if (asprintf(&f->lock_path, "%s/" LOCK_NAME, folder) < 0)
-        f->lock_path = NULL;
-    if (f->data_path == NULL || f->lock_path == NULL) {
-        (void)error_set(e, "out of memory");
-    } else if (owner_enter(folder, &visit, e) == 0) { /* LMDB opens by path: as root, any */
-        result = open_owned(f, folder, program, map_size, notice, e);
+    f->writer = writer;
+    if (owner_enter(folder, &visit, e) == 0) { /* SQLite opens by path: as root, any */
+        result = open_owned(f, folder, notice, e);
         owner_leave(&visit);
     }
     if (result == 0)
         *out = f;
     else
-        journal_file_close(f);
+        journal_file_close(f, false);
     return result;
 }
 
-void journal_file_close(struct journal_file *f)
+void journal_file_close(struct journal_file *f, bool whole)
 {
     if (f == NULL)
         return;
-    if (f->env != NULL)
-        mdb_env_close(f->env);
-    if (f->mark >= 0)
-        (void)close(f->mark);
-    free(f->data_path);
-    free(f->lock_path);
+    close_database(f, whole);
+    free(f->path);
     free(f);
+}
+
+int journal_file_set_aside(const struct journal_file *f, const char *folder, struct error *notice, struct error *e)
+{
+    struct owner_visit visit;
+    struct stat now;
+    int fd, result = 0;
+
+    if (owner_enter(folder, &visit, e) != 0)
+        return -1;
+    fd = lock_folder(folder, e);
+    if (fd < 0)
+        result = -1;
+    else if (fstatat(fd, JOURNAL_NAME, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == f->files[0].st_ino &&
+             now.st_dev == f->files[0].st_dev)
+        result = set_aside(fd, "is damaged", DAMAGED_NAME, notice, e);
+    if (fd >= 0)
+        (void)close(fd);
+    owner_leave(&visit);
+    return result;
+}
+
+bool journal_file_checkpoint(struct journal_file *f)
+{
+    int in_log = 0, moved = 0;
+
+    if (f->wal_pages < CHECKPOINT_PAGES)
+        return true;
+    if (sqlite3_wal_checkpoint_v2(f->db, "main", SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved) != SQLITE_OK)
+        return false;
+    return moved >= in_log;
 }

@@ -1,64 +1,90 @@
 /*
- * The journal's LMDB environment: data.mdb and lock.mdb in its folder, opened by any number of processes, set aside
- * when damaged, and begun anew.
+ * The journal's SQLite database: journal.sqlite in its folder, written by the programs in the mail path and read by
+ * others, set aside when it is damaged, and begun anew.
  *
- * LMDB trusts its pages, and can end the program over one that is damaged in a way that no check at the start finds. So
- * a program leaves a mark while it is inside LMDB, and takes it away when it comes out: after JOURNAL_FAULTS_MAX starts
- * that found the mark, the environment is taken for damaged, and the mail path goes on with a new one.
+ * SQLite says by its codes what is damaged, full or locked. What it has no code for is the index of its write-ahead
+ * log, journal.sqlite-shm, which it maps: when that is cut, whoever looks at it gets SIGBUS. So its mapping is watched
+ * (core/state/state_guard.h), and the database is opened anew after that happened.
  */
 #ifndef POSTERN_JOURNAL_FILE_H
 #define POSTERN_JOURNAL_FILE_H
 
 #include "core/base/error.h"
 
-#include <lmdb.h>
+#include <sqlite3.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
-#define JOURNAL_FAULTS_MAX 3
+#define JOURNAL_NAME "journal.sqlite"
 
-/* An environment of an older version lacks the last one until a program writes to it. */
-enum journal_table { JOURNAL_DECISIONS, JOURNAL_USAGE, JOURNAL_SEEN, JOURNAL_TOTALS, JOURNAL_REFUSALS, JOURNAL_TABLES };
+/* What is prepared once. */
+enum journal_sql {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_ADD_MESSAGE, /* DECISION_COLUMNS */
+    SQL_ADD_REFUSAL,
+    SQL_COUNT_MESSAGES,
+    SQL_COUNT_REFUSALS,
+    SQL_DROP_MESSAGES, /* ?1: as many */
+    SQL_DROP_REFUSALS,
+    SQL_ADD_TOTAL,   /* ?1 program, ?2 verdict, ?3 reason, ?4 count */
+    SQL_ADD_DROPPED, /* ?1 program, ?2 count */
+    SQL_USAGE_OF,    /* ?1 tenant, ?2 mailbox: USAGE_COLUMNS */
+    SQL_ADD_USAGE,   /* tenant, mailbox, USAGE_COLUMNS */
+    SQL_SET_USAGE,   /* USAGE_COLUMNS, tenant, mailbox */
+    SQL_SET_FIRST,   /* ?1: the first submission that was let through, if no earlier one is known */
+    SQL_COUNT_USAGE,
+    SQL_USAGE_BEHIND, /* ?1 tenant, ?2 mailbox: the names of the mailbox that comes ?3 behind it */
+    SQL_FORGET,       /* those behind ?1 ?2, up to ?3 ?4, that were seen before ?5 last */
+    SQL_FORGET_MOST,  /* ?1: as many, seen longest ago */
+    SQL_STATEMENTS
+};
 
 struct journal_file {
-    MDB_env *env;
-    MDB_dbi dbi[JOURNAL_TABLES];
-    bool lacks_refusals;    /* a reader's: dbi[JOURNAL_REFUSALS] is none */
-    struct stat data, lock; /* to see whether they were replaced */
-    char *data_path, *lock_path;
-    int mark; /* descriptor; -1 for readers */
-    unsigned char faults;
-    bool former; /* of another layout */
+    sqlite3 *db;
+    sqlite3_stmt *statements[SQL_STATEMENTS];
+    char *path;           /* without links; of the three files, with nothing, "-wal" and "-shm" behind it */
+    struct stat files[3]; /* as they were opened */
+    bool writer;
+    int wal_pages;        /* after the last transaction of this process */
+    uint64_t deadline_ns; /* boot clock: a piece of reading that lasts longer is given up; 0: none */
 };
 
 /*
- * program NULL: for reading only. map_size in bytes. 0 and *out; or -1 with e. *notice gets a text when something was
- * set aside; else it is left as it is.
+ * Opens it, as a program (which makes or sets aside what it must) or for reading only. 0 and *out; or -1 with e.
+ * *notice gets a text when something was set aside; else it is left as it is.
  */
-int journal_file_open(const char *folder, const char *program, size_t map_size, struct journal_file **out,
-                      struct error *notice, struct error *e);
-void journal_file_close(struct journal_file *f); /* NULL is fine */
+int journal_file_open(const char *folder, bool writer, struct journal_file **out, struct error *notice,
+                      struct error *e);
+/* whole: the last one to close moves the write-ahead log into the database; else nothing is written. NULL is fine. */
+void journal_file_close(struct journal_file *f, bool whole);
 
-/* Was one of the files removed or replaced behind us? */
-bool journal_file_replaced(const struct journal_file *f);
+/* Was one of the files removed or replaced behind us, or the index cut? Then it must be opened anew. */
+bool journal_file_stale(const struct journal_file *f);
 
-/* With the tables open: is the environment of our layout? A new one gets its mark from a writer. 0,
- * MDB_VERSION_MISMATCH, or another code of LMDB. */
-int journal_layout_check(struct journal_file *f, MDB_txn *txn, bool writer);
+/* Moves the database aside, unless another program did so by now. 0; -1 with e. */
+int journal_file_set_aside(const struct journal_file *f, const char *folder, struct error *notice, struct error *e);
 
-/* Around everything that changes the environment. */
-void journal_file_enter(struct journal_file *f);
-void journal_file_leave(struct journal_file *f);
+/* The statement, ready to be bound; NULL with the code in sqlite3_errcode. */
+sqlite3_stmt *journal_file_statement(struct journal_file *f, enum journal_sql which);
 
-/* After a commit: notes how long the file is now. */
-void journal_file_grown(struct journal_file *f);
+/* Says in e what SQLite said; -1. */
+int journal_file_error(const struct journal_file *f, struct error *e, const char *what, int code);
 
-/* Says in e what LMDB said; -1. */
-int journal_file_error(struct error *e, const char *what, int code);
-/* Does this answer of LMDB mean that the pages are damaged, or only that the environment must be opened anew? */
+/* Does this code mean that the database is damaged? */
 bool journal_file_damage(int code);
-bool journal_file_stale(int code);
-/* The next open sets the environment aside. */
-void journal_file_condemn(struct journal_file *f);
+
+/* Moves what readers allow of the write-ahead log into the database, with a sync. False: the log holds what they do not
+ * let go of. */
+bool journal_file_checkpoint(struct journal_file *f);
+
+/* ---- the index of the write-ahead log, under guard (core/journal/journal_shm.c) ---- */
+
+/* The name of a VFS that is as SQLite's own, but for the guard; NULL: there is none, with e. */
+const char *journal_vfs(struct error *e);
+/* Was a page of the index replaced, for this connection? */
+bool journal_shm_tripped(sqlite3 *db);
 
 #endif

@@ -2,49 +2,97 @@
 #ifndef POSTERN_JOURNAL_PARTS_H
 #define POSTERN_JOURNAL_PARTS_H
 
+#include "core/base/hash.h"
+#include "core/journal/journal.h"
 #include "core/journal/journal_file.h"
 #include "core/journal/journal_tally.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define PROGRAM_NAME_MAX 32u /* with its terminator */
+
 struct journal_bounds {
     uint32_t decisions, refusals, gathered, mailboxes;
-    size_t map_size; /* bytes */
+    uint32_t wal_pages; /* beyond so many nothing is written until readers let them be moved into the database */
 };
 
-#define JOURNAL_BATCH_BYTES(gathered) (EVENT_PACKED_MAX + 160 * (size_t)(gathered))
+/* ---- the texts of a decision: their columns, and the members of struct journal_event and struct journal_record ----
+ */
+
+#define JOURNAL_TEXTS(X)                                                                                               \
+    X(tenant, tenant)                                                                                                  \
+    X(login, login)                                                                                                    \
+    X(mailbox, mailbox)                                                                                                \
+    X(connector, connector)                                                                                            \
+    X(method, method)                                                                                                  \
+    X(limit_name, limit)                                                                                               \
+    X(sender, sender)                                                                                                  \
+    X(recipient, recipient)                                                                                            \
+    X(queue_id, queue_id)                                                                                              \
+    X(instance, instance)                                                                                              \
+    X(header_from, from)                                                                                               \
+    X(header_sender, header_sender)                                                                                    \
+    X(fault, fault)                                                                                                    \
+    X(fault_text, fault_text)
+
+#define JOURNAL_TEXT_COUNT 14
+
+struct journal_text {
+    uint16_t event, record; /* where it is there: a slice, and an array */
+    uint16_t cap;           /* of that array */
+};
+extern const struct journal_text journal_texts[JOURNAL_TEXT_COUNT];
+
+static inline struct slice *journal_text_of(struct journal_event *v, int i)
+{
+    return (struct slice *)(void *)((char *)v + journal_texts[i].event);
+}
+
+/* ---- what gathers between two rounds ---- */
+
+/* A decision that waits. Its texts lie one behind the other, from `text` on in the batch's bytes. */
+struct journal_noted {
+    uint64_t at_ns, size, retry_s;
+    struct ip client;
+    uint32_t recipients, times, messages, text;
+    uint8_t action, reason, monitored, stage, tls, fault_field;
+    bool milter, has_client;
+    uint8_t n[JOURNAL_TEXT_COUNT];
+};
+
+#define JOURNAL_NOTED_BYTES_MAX 1600u /* of a decision's texts */
+#define JOURNAL_BATCH_BYTES(gathered) (JOURNAL_NOTED_BYTES_MAX + 160 * (size_t)(gathered))
 /* Entries of usage that gather over rounds. A batch has at most two thirds of that: its events, and what is beyond. */
 #define JOURNAL_TALLY(gathered) (3 * (gathered))
 
-/* What gathers between two rounds. */
 struct journal_batch {
-    uint8_t *bytes; /* of bounds.gathered events at most, as event_pack writes them; fewer if they are long */
-    size_t n;
-    uint32_t events;
-    struct tally *beyond; /* what they did that did not fit */
-    bool tallied;         /* has been added to the journal's tally */
+    struct journal_noted *events; /* room for bounds.gathered */
+    char *bytes;                  /* JOURNAL_BATCH_BYTES of that */
+    size_t n;                     /* of bytes */
+    uint32_t count;               /* of events */
+    struct tally *beyond;         /* what those did that did not fit */
+    bool tallied;                 /* has been added to the journal's tally */
 };
 
-/* Reads in another process (core/journal/journal_apart.c). */
-struct piece;
-struct journal_apart {
-    int (*read)(struct journal_apart *apart, struct piece *p, struct error *e);
-    void (*close)(struct journal_apart *apart);
-};
+/* The event of the batch at that index. Its texts lie in the batch. */
+struct journal_event journal_batch_event(const struct journal_batch *batch, uint32_t i);
+/* Was a message let through, which counts? */
+bool journal_is_message(const struct journal_noted *noted);
 
 /* What this share of a batch is left for: messages that were let through. */
 #define JOURNAL_MESSAGES_SHARE 4
-#define JOURNAL_MERGED 1024u /* decisions of a batch remembered, to add those that are like them; a power of two */
+#define JOURNAL_MERGED 1024u   /* decisions of a batch remembered, to add those that are like them; a power of two */
+#define JOURNAL_REPEATED 4096u /* refusals remembered, to tell repetitions; a power of two */
 
 /* Where in the active batch a decision is that others are added to. */
 struct journal_merged {
     uint64_t name; /* a hash; 0: none */
     uint64_t round;
-    size_t at;
+    uint32_t at;
 };
 
-#define JOURNAL_REPEATED 4096u /* refusals remembered, to tell repetitions; a power of two */
+typedef uint64_t journal_totals_t[ACTION_HOLD + 1][REASON_COUNT];
 
 struct journal {
     char *folder;
@@ -61,67 +109,73 @@ struct journal {
     pthread_mutex_t file_lock; /* guards what follows */
     struct journal_batch batches[2];
     struct tally *tally; /* usage that was not written yet */
-    bool tally_sorted;   /* it is being written, and takes nothing more; up to `written` it is on the disk */
+    bool tally_sorted;   /* it is being written, and takes nothing more; up to `written` it is in the database */
     uint32_t written;
     uint64_t gather_ns;          /* wall clock: since when it gathers */
     bool ends;                   /* no round comes later */
     struct journal_file *file;   /* NULL: not open */
-    struct journal_apart *apart; /* a reader's, in the place of file; NULL: none */
     uint64_t idle_ns;            /* wall clock of the last round */
-    uint32_t number;             /* of the next record's key */
+    uint64_t shifted;            /* decisions whose time another one had already */
+    uint32_t fresh[3];           /* rows since they were last counted: messages, refusals, mailboxes */
+    int64_t first_s;             /* no submission is known to have been earlier; 0: that is not known */
+    char forgot[USAGE_NAME_MAX]; /* up to which mailbox it was looked whom to forget: as usage_name */
+    size_t forgot_n;             /* 0: it begins anew */
     struct error notice, told;
+    /* the thread's */
+    pthread_t thread;
+    bool runs;
+    pthread_mutex_t wake_lock; /* guards stops */
+    pthread_cond_t wake;
+    bool stops;
+    journal_tell *tell;
+    void *tell_arg;
 };
 
 /* journal_open with other bounds: for tests. */
 int journal_open_bounded(const char *folder, const char *program, const struct journal_bounds *bounds,
                          struct journal **out, struct error *e);
-/* A reader for which `apart` reads; owns it then. 0; -1 with e. */
-int journal_open_read_by(struct journal_apart *apart, struct journal **out, struct error *e);
 /* journal_flush at another time. */
 int journal_flush_at(struct journal *j, uint64_t wall_ns, struct error *e);
 
-/* With file_lock held: opens the environment where it is not open, or was replaced. 0; -1 with e. */
+/* With file_lock held: opens the database where it is not open, or was replaced. 0; -1 with e. */
 int journal_ensure(struct journal *j, struct error *e);
-/* With file_lock held: after an answer of LMDB that was not expected. Says it in e; -1. */
+/* With file_lock held: after an answer of SQLite that was not expected. Says it in e, closes what cannot be gone on
+ * with, and sets aside what a program finds damaged; -1. */
 int journal_failed(struct journal *j, const char *what, int code, struct error *e);
 
-/* What a transaction writes. */
-struct journal_round {
-    const struct journal_batch *batch; /* NULL: no decisions */
-    uint64_t totals[ACTION_HOLD + 1][REASON_COUNT];
-    const struct tally *usage; /* sorted; NULL: none */
-    uint32_t from, to;         /* of it: the first entry, and behind the last one that was written */
-    uint64_t dropped;
-    uint64_t wall_ns;
-};
+/* ---- writing: with file_lock held and the file open; each is a transaction. 0; or -1 with e: nothing was written ----
+ */
 
-/* Writes a round in one transaction, of the usage as much as fits, and lets go of what is over the bounds. 0; -1 with
- * e: nothing was written. */
-int journal_write(struct journal *j, struct journal_round *round, struct error *e);
+/* Decisions of the batch, totals, and how many were dropped; what is over the bounds gives way. usage: and as much of
+ * the tally, which is sorted, as one transaction takes. */
+int journal_write_round(struct journal *j, const struct journal_batch *batch, journal_totals_t totals, uint64_t dropped,
+                        bool usage, struct error *e);
+/* What is left of the tally, which is sorted: a part in a transaction. Then it is empty. */
+int journal_write_usage(struct journal *j, struct error *e);
+/* Forgets mailboxes that were not seen for USAGE_DAYS, or are too many. */
+int journal_forget_usage(struct journal *j, uint64_t wall_ns, struct error *e);
 
-/* ---- inside a transaction; they answer with LMDB's codes ---- */
+/* ---- rows (core/journal/journal_rows.c) ---- */
 
-struct writing {
-    struct journal *j;
-    MDB_txn *txn;
-    const MDB_dbi *dbi;
-    struct journal_round *round;
-};
+#define DECISION_COLUMNS                                                                                               \
+    "at,verdict,reason,would,program,stage,tls,client,recipients,size,retry_s,times,messages,fault_"                   \
+    "field" JOURNAL_TEXTS(JOURNAL_COLUMN)
+#define JOURNAL_COLUMN(column, member) "," #column
 
-int journal_put(struct writing *w, enum journal_table table, const void *key, size_t key_n, const void *value,
-                size_t n);
-/* That there is none is fine. */
-int journal_take_off(struct writing *w, enum journal_table table, const void *key, size_t key_n);
-int journal_entries(struct writing *w, enum journal_table table, size_t *n);
+/* Binds it to DECISION_COLUMNS of an INSERT. Its texts stay as they are until that is done. */
+void decision_bind(sqlite3_stmt *s, const struct journal_event *v);
+/* Reads DECISION_COLUMNS. False when that is none of ours. */
+bool decision_read(sqlite3_stmt *s, struct journal_record *r);
 
-/* How many are kept of one of the two tables of decisions. */
-int journal_kept(struct writing *w, enum journal_table table, uint64_t *n);
-int journal_put_decisions(struct writing *w);
-/* Takes chunks off the old end of such a table: as long as they have not more than n decisions. */
-int journal_drop(struct writing *w, enum journal_table table, uint64_t n);
+#define USAGE_COLUMNS                                                                                                  \
+    "first,last,last_refused,messages,recipients,bytes,basic,oauth,tls_none,tls_old,tls_1_0,tls_1_1,tls_1_2,tls_1_3,"  \
+    "tls_newer,refused,would,clients"
+#define USAGE_COLUMN_COUNT 18
+#define USAGE_TEXT_MAX 4096u /* of the three texts together */
 
-int journal_put_usage(struct writing *w);
-/* Forgets mailboxes that were seen longest ago: n of them, and those of an hour before `before`. */
-int journal_forget(struct writing *w, size_t n, uint32_t before);
-
+/* Binds it to USAGE_COLUMNS, from that parameter on; the texts are written into `texts`, and stay until that is done.
+ */
+void usage_bind(sqlite3_stmt *s, int parameter, const struct usage *u, char texts[USAGE_TEXT_MAX]);
+/* Reads USAGE_COLUMNS from that column on. What cannot be read is as if it were not there. */
+void usage_read(sqlite3_stmt *s, int column, struct usage *u);
 #endif

@@ -1,395 +1,437 @@
-/* Reading: a piece of a table at a time is copied in a short transaction, and shown when that is over. */
-#include "core/journal/journal_piece.h"
+/* Reading: a piece is copied in one short transaction, and shown when that is over. */
+#include "core/base/clock.h"
+#include "core/base/quote.h"
+#include "core/journal/journal_parts.h"
 
 #include <stdlib.h>
 
-static int begin(struct journal *j, MDB_txn **txn)
-{
-    MDB_env *env = j->file->env;
-    int code = mdb_txn_begin(env, NULL, MDB_RDONLY, txn), dead;
+#define PIECE_DECISIONS 256u
+#define PIECE_USAGE 512u
+#define PIECE_LOOKS 8192u                  /* rows that a piece goes over while none can be read */
+#define PIECE_NS (UINT64_C(20) * NS_PER_S) /* a damaged database could keep a reader for ever */
 
-    if (code == MDB_MAP_RESIZED && (code = mdb_env_set_mapsize(env, 0)) == 0)
-        code = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-    if (code == MDB_READERS_FULL && (code = mdb_reader_check(env, &dead)) == 0)
-        code = mdb_txn_begin(env, NULL, MDB_RDONLY, txn);
-    return code;
+/* ---- one query, which returns rows that are read as they come ---- */
+
+/* With file_lock held: prepares it. NULL with e. */
+static sqlite3_stmt *prepare(struct journal *j, const char *sql, struct error *e)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(j->file->db, sql, -1, &s, NULL);
+
+    if (code != SQLITE_OK)
+        (void)journal_failed(j, "read", code, e);
+    return s;
 }
 
-/* Puts the cursor on the first entry behind the last one read, whether that still exists or not. */
-static int resume(const struct piece *p, MDB_cursor *cursor, MDB_val *key, MDB_val *value)
+static void lock(struct journal *j)
 {
-    int code;
-
-    if (p->last_n == 0)
-        return mdb_cursor_get(cursor, key, value, p->backwards ? MDB_LAST : MDB_FIRST);
-    *key = (MDB_val){p->last_n, (void *)(uintptr_t)p->last};
-    code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
-    if (p->backwards)
-        return code == 0              ? mdb_cursor_get(cursor, key, value, MDB_PREV)
-               : code == MDB_NOTFOUND ? mdb_cursor_get(cursor, key, value, MDB_LAST)
-                                      : code;
-    if (code == 0 && key->mv_size == p->last_n && memcmp(key->mv_data, p->last, p->last_n) == 0)
-        code = mdb_cursor_get(cursor, key, value, MDB_NEXT);
-    return code;
+    (void)pthread_mutex_lock(&j->file_lock);
 }
 
-/* False when the piece is full. An entry that is larger than any of ours is left out. */
-static bool copy(struct piece *p, const MDB_val *key, const MDB_val *value)
+static void unlock(struct journal *j)
 {
-    struct piece_entry entry = {(uint32_t)p->used, (uint32_t)key->mv_size, (uint32_t)value->mv_size};
-
-    if (key->mv_size > sizeof p->last)
-        return true;
-    if (value->mv_size <= USAGE_PACKED_MAX) {
-        if (p->n == PIECE_ENTRIES || key->mv_size + value->mv_size > PIECE_BYTES - p->used)
-            return false;
-        memcpy(p->bytes + p->used, key->mv_data, key->mv_size);
-        memcpy(p->bytes + p->used + key->mv_size, value->mv_data, value->mv_size);
-        p->used += key->mv_size + value->mv_size;
-        p->entries[p->n++] = entry;
-    }
-    memcpy(p->last, key->mv_data, key->mv_size);
-    p->last_n = key->mv_size;
-    return true;
+    (void)pthread_mutex_unlock(&j->file_lock);
 }
 
-static int copy_piece(struct piece *p, MDB_cursor *cursor)
+/* Before a piece, with file_lock held. 0; -1 with e. */
+static int begin_piece(struct journal *j, struct error *e)
 {
-    MDB_val key = {p->last_n, p->last}, value;
-    int code = p->exact ? mdb_cursor_get(cursor, &key, &value, MDB_SET_KEY) : resume(p, cursor, &key, &value);
-
-    if (p->exact && code == 0)
-        (void)copy(p, &key, &value);
-    if (p->exact)
-        return code == MDB_NOTFOUND ? 0 : code;
-    while (code == 0) {
-        if (!copy(p, &key, &value))
-            return 0;
-        code = mdb_cursor_get(cursor, &key, &value, p->backwards ? MDB_PREV : MDB_NEXT);
-    }
-    p->end = code == MDB_NOTFOUND;
-    return p->end ? 0 : code;
-}
-
-/* With file_lock held. */
-static int read_here(struct journal *j, struct piece *p, struct error *e)
-{
-    MDB_cursor *cursor = NULL;
-    MDB_txn *txn = NULL;
-    int code;
-
     if (journal_ensure(j, e) != 0)
         return -1;
-    if (p->table == JOURNAL_REFUSALS && j->file->lacks_refusals) {
-        p->end = true;
-        return 0;
+    j->file->deadline_ns = clock_boot_ns() + PIECE_NS;
+    return 0;
+}
+
+/* The one number that the query returns; 0 where that is NULL. */
+static int read_one(struct journal *j, const char *sql, uint64_t *number, struct error *e)
+{
+    sqlite3_stmt *s = NULL;
+    int result = -1, code;
+
+    *number = 0;
+    lock(j);
+    if (begin_piece(j, e) == 0 && (s = prepare(j, sql, e)) != NULL) {
+        if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int64(s, 0) > 0)
+            *number = (uint64_t)sqlite3_column_int64(s, 0);
+        code = sqlite3_finalize(s);
+        result = code == SQLITE_OK ? 0 : journal_failed(j, "read", code, e);
     }
-    code = begin(j, &txn);
-    if (code == 0)
-        code = mdb_cursor_open(txn, j->file->dbi[p->table], &cursor);
-    if (code == 0)
-        code = copy_piece(p, cursor);
-    if (cursor != NULL)
-        mdb_cursor_close(cursor);
-    if (txn != NULL)
-        mdb_txn_abort(txn);
-    return code == 0 ? 0 : journal_failed(j, "read", code, e);
-}
-
-int journal_read_piece(struct journal *j, struct piece *p, struct error *e)
-{
-    int result;
-
-    p->n = 0;
-    p->used = 0;
-    (void)pthread_mutex_lock(&j->file_lock);
-    result = j->apart != NULL ? j->apart->read(j->apart, p, e) : read_here(j, p, e);
-    (void)pthread_mutex_unlock(&j->file_lock);
-    return result;
-}
-
-/* Shows every entry of a table until `each` answers false. */
-static int walk(struct journal *j, enum journal_table table, bool backwards,
-                bool (*each)(void *arg, struct slice key, struct slice value), void *arg, struct error *e)
-{
-    struct piece *p = malloc(sizeof *p);
-    bool more = true;
-    int result = 0;
-
-    if (p == NULL)
-        return error_set(e, "out of memory");
-    p->table = table;
-    p->backwards = backwards;
-    p->exact = false;
-    p->end = false;
-    p->last_n = 0;
-    while (more && !p->end && (result = journal_read_piece(j, p, e)) == 0)
-        for (uint32_t i = 0; i < p->n && more; i++)
-            more = each(arg, piece_key(p, i), piece_value(p, i));
-    free(p);
+    unlock(j);
     return result;
 }
 
 /* ---- decisions ---- */
 
 /*
- * Chunks are read by the newest decision in them; those of several programs, and of one that could not write for a
- * while, reach over others. So a decision is shown when no chunk that is still to come can have a newer one.
+ * Rows come by several ways, each of them in order: from both tables, and in each by the name that it is indexed under,
+ * by that of its mailbox, and by a login that is not the mailbox's address. The newest of all is next; one that comes
+ * by two ways comes once.
  */
+#define WAYS 3
+#define PATHS (2 * WAYS)
+
+static const char *const tables[2] = {"messages", "refusals"};
+static const char *const ways[WAYS] = {
+    " AND coalesce(mailbox,login,connector)=?3 COLLATE NOCASE",
+    " AND coalesce(mailbox,login,connector)=?4 COLLATE NOCASE",
+    " AND login=?3 COLLATE NOCASE AND login<>mailbox",
+};
+
+struct path {
+    sqlite3_stmt *s; /* NULL: it has nothing more */
+    int table;
+    int64_t at; /* of the row at hand */
+};
+
 struct decisions_walk {
-    uint64_t since_ns;
-    bool (*each)(void *arg, const struct journal_record *record);
-    void *arg;
-    struct event_copy *waiting; /* the newest last */
-    size_t n, room;
-    bool stopped, no_memory;
+    const struct journal_query *query;
+    int64_t before[2]; /* of each table: rows of that time and later were shown */
+    struct journal_record *piece;
+    unsigned n;
+    bool end;
 };
 
-struct event_copy {
-    uint64_t at_ns;
-    char *bytes;
-    size_t n;
-};
-
-/* More than that many wait in no journal of ours. */
-#define WAITING_MAX 65536u
-
-/* Shows what waits and is not older than from_ns; false to stop. */
-static bool show_waiting(struct decisions_walk *w, uint64_t from_ns)
+static bool has_way(const struct journal_query *q, int way)
 {
-    struct journal_record record;
-    struct journal_event event;
+    if (q->name == NULL)
+        return way == 0;
+    return way != 1 ||
+           (q->mailbox != NULL && q->mailbox[0] != '\0' && !slice_ieq(slice_of(q->mailbox), slice_of(q->name)));
+}
 
-    while (!w->stopped && w->n > 0 && (w->waiting[w->n - 1].at_ns >= from_ns || w->n > WAITING_MAX)) {
-        struct event_copy *next = &w->waiting[--w->n];
-        struct slice bytes = {next->bytes, next->n};
+static int path_step(struct path *p)
+{
+    int code = sqlite3_step(p->s);
 
-        w->stopped = next->at_ns < w->since_ns;
-        if (!w->stopped && event_unpack(&bytes, &event)) {
-            record_of(&event, &record);
-            w->stopped = !w->each(w->arg, &record);
-        }
-        free(next->bytes);
+    if (code == SQLITE_ROW) {
+        p->at = sqlite3_column_int64(p->s, 0);
+        return SQLITE_OK;
     }
-    return !w->stopped;
+    code = sqlite3_finalize(p->s);
+    p->s = NULL;
+    return code;
 }
 
-/* False without memory. */
-static bool wait_for_newer(struct decisions_walk *w, uint64_t at_ns, struct slice bytes)
+static int path_open(struct journal *j, const struct decisions_walk *w, struct path *p, int table, int way)
 {
-    char *copy = malloc(bytes.n);
+    const struct journal_query *q = w->query;
+    char sql[640];
+    struct buf b = BUF_OVER(sql);
+    int code;
 
-    if (copy != NULL && w->n == w->room) {
-        size_t room = w->room > 0 ? 2 * w->room : 2 * (size_t)CHUNK_EVENTS_MAX;
-        struct event_copy *more = reallocarray(w->waiting, room, sizeof *more);
-
-        if (more == NULL) {
-            free(copy);
-            return false;
-        }
-        w->waiting = more;
-        w->room = room;
+    buf_addf(&b, "SELECT " DECISION_COLUMNS " FROM %s WHERE at<?1 AND at>=?2%s%s ORDER BY at DESC", tables[table],
+             q->name != NULL ? ways[way] : "", q->monitored ? " AND would IS NOT NULL" : "");
+    code = sqlite3_prepare_v2(j->file->db, sql, (int)b.n, &p->s, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    p->table = table;
+    (void)sqlite3_bind_int64(p->s, 1, w->before[table]);
+    (void)sqlite3_bind_int64(p->s, 2, q->since_ns < INT64_MAX ? (int64_t)q->since_ns : INT64_MAX);
+    if (q->name != NULL) {
+        (void)sqlite3_bind_text(p->s, 3, q->name, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(p->s, 4, q->mailbox, -1, SQLITE_STATIC);
     }
-    if (copy == NULL)
-        return false;
-    memcpy(copy, bytes.p, bytes.n);
-    w->waiting[w->n].at_ns = at_ns;
-    w->waiting[w->n].bytes = copy;
-    w->waiting[w->n++].n = bytes.n;
-    return true;
+    return path_step(p);
 }
 
-static int by_time(const void *a, const void *b)
+static struct path *newest(struct path paths[PATHS])
 {
-    uint64_t x = ((const struct event_copy *)a)->at_ns, y = ((const struct event_copy *)b)->at_ns;
+    struct path *best = NULL;
 
-    return (x > y) - (x < y);
+    for (int i = 0; i < PATHS; i++)
+        if (paths[i].s != NULL && (best == NULL || paths[i].at > best->at))
+            best = &paths[i];
+    return best;
 }
 
-static bool show_chunk(void *arg, struct slice key, struct slice chunk)
+/* Takes the row at hand, unless another way brought it; and steps on. */
+static int take(struct decisions_walk *w, struct path *p)
 {
-    struct decisions_walk *w = arg;
-    struct journal_event event;
-
-    if (key.n != DECISION_KEY_SIZE || chunk_count(chunk) == 0)
-        return true;
-    if (!show_waiting(w, decision_key_at(key.p)))
-        return false;
-    chunk = (struct slice){chunk.p + CHUNK_HEAD, chunk.n - CHUNK_HEAD};
-    while (chunk.n > 0 && !w->no_memory) {
-        const char *from = chunk.p;
-
-        if (event_unpack(&chunk, &event))
-            w->no_memory = !wait_for_newer(w, event.at_ns, (struct slice){from, event_size((const uint8_t *)from)});
+    if (p->at < w->before[p->table]) {
+        w->before[p->table] = p->at;
+        w->n += decision_read(p->s, &w->piece[w->n]);
     }
-    if (w->n > 1)
-        qsort(w->waiting, w->n, sizeof *w->waiting, by_time);
-    return !w->no_memory;
+    return path_step(p);
 }
 
-static int compare_keys(struct slice a, struct slice b)
+static int fill_piece(struct journal *j, struct decisions_walk *w)
 {
-    int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    struct path paths[PATHS] = {{NULL, 0, 0}}, *p = NULL;
+    int code = SQLITE_OK;
 
-    return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
+    for (int i = 0; i < PATHS && code == SQLITE_OK; i++)
+        if (has_way(w->query, i % WAYS))
+            code = path_open(j, w, &paths[i], i / WAYS, i % WAYS);
+    for (unsigned looks = 0;
+         code == SQLITE_OK && (p = newest(paths)) != NULL && w->n < PIECE_DECISIONS && looks < PIECE_LOOKS; looks++)
+        code = take(w, p);
+    w->end = p == NULL;
+    for (int i = 0; i < PATHS; i++)
+        (void)sqlite3_finalize(paths[i].s);
+    return code;
 }
 
-/* A piece of one of the tables of decisions, from its new end on, and the entry in it that is next. */
-struct newest {
-    struct piece piece;
-    uint32_t next;
-};
-
-/* 1 with the key of the next chunk; 0: there is none; -1 with e. */
-static int look_at_next(struct journal *j, struct newest *n, struct slice *key, struct error *e)
+static int read_piece(struct journal *j, struct decisions_walk *w, struct error *e)
 {
-    struct piece *p = &n->piece;
+    int result, code;
 
-    while (n->next == p->n && !p->end) {
-        if (journal_read_piece(j, p, e) != 0)
-            return -1;
-        n->next = 0;
-    }
-    if (n->next == p->n)
-        return 0;
-    *key = piece_key(p, n->next);
-    return 1;
+    w->n = 0;
+    lock(j);
+    result = begin_piece(j, e);
+    if (result == 0 && (code = fill_piece(j, w)) != SQLITE_OK)
+        result = journal_failed(j, "read", code, e);
+    unlock(j);
+    return result;
 }
 
-/* Shows the chunks of both tables, the newest first: keys of both are times, and sort alike. */
-static int walk_both(struct journal *j, struct newest both[2], struct decisions_walk *w, struct error *e)
-{
-    for (;;) {
-        struct slice keys[2];
-        int any[2] = {look_at_next(j, &both[0], &keys[0], e), look_at_next(j, &both[1], &keys[1], e)};
-        struct newest *n;
-
-        if (any[0] < 0 || any[1] < 0)
-            return -1;
-        if (any[0] + any[1] == 0)
-            return 0;
-        n = any[1] == 0 || (any[0] == 1 && compare_keys(keys[0], keys[1]) >= 0) ? &both[0] : &both[1];
-        if (!show_chunk(w, keys[n - both], piece_value(&n->piece, n->next)))
-            return 0;
-        n->next++;
-    }
-}
-
-int journal_decisions(struct journal *j, uint64_t since_ns,
+int journal_decisions(struct journal *j, const struct journal_query *query,
                       bool (*each)(void *arg, const struct journal_record *record), void *arg, struct error *e)
 {
-    struct decisions_walk w = {.since_ns = since_ns, .each = each, .arg = arg};
-    struct newest *both = calloc(2, sizeof *both);
-    int result;
+    struct decisions_walk w = {.query = query, .before = {INT64_MAX, INT64_MAX}};
+    bool more = true;
+    int result = 0;
 
-    if (both == NULL)
+    w.piece = calloc(PIECE_DECISIONS, sizeof *w.piece);
+    if (w.piece == NULL)
         return error_set(e, "out of memory");
-    both[0].piece.table = JOURNAL_DECISIONS;
-    both[1].piece.table = JOURNAL_REFUSALS;
-    both[0].piece.backwards = both[1].piece.backwards = true;
-    result = walk_both(j, both, &w, e);
-    free(both);
-
-    if (result == 0 && w.no_memory)
-        result = error_set(e, "out of memory");
-    if (result == 0)
-        (void)show_waiting(&w, 0);
-    while (w.n > 0)
-        free(w.waiting[--w.n].bytes);
-    free(w.waiting);
+    while (more && !w.end && (result = read_piece(j, &w, e)) == 0)
+        for (unsigned i = 0; i < w.n && more; i++)
+            more = each(arg, &w.piece[i]);
+    free(w.piece);
     return result;
+}
+
+int journal_oldest(struct journal *j, uint64_t *at_ns, struct error *e)
+{
+    return read_one(
+        j, "SELECT min(at) FROM (SELECT min(at) AS at FROM messages UNION ALL SELECT min(at) FROM refusals)", at_ns, e);
 }
 
 /* ---- usage ---- */
 
-struct usage_walk {
-    bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage);
-    void *arg;
+struct named_usage {
+    size_t tenant_n, mailbox_n;
+    char tenant[sizeof((struct journal_record *)0)->tenant], mailbox[sizeof((struct journal_record *)0)->mailbox];
+    struct usage usage;
 };
 
-static bool show_usage(void *arg, struct slice key, struct slice value)
-{
-    struct usage_walk *w = arg;
-    struct slice tenant, mailbox;
-    struct usage usage;
+struct usage_walk {
+    struct named_usage piece[PIECE_USAGE];
+    struct named_usage last; /* the names of the last row that was looked at */
+    const struct usage_query *query;
+    unsigned n;
+    bool begun, end;
+};
 
-    if (!slice_cut(key, '\0', &tenant, &mailbox) || !usage_unpack(value, &usage))
-        return true;
-    return w->each(w->arg, tenant, mailbox, &usage);
+/* A name that is too long is none of ours. */
+static bool copy_name(sqlite3_stmt *s, int column, char *out, size_t cap, size_t *n)
+{
+    const void *text = sqlite3_column_text(s, column);
+
+    *n = text != NULL ? (size_t)sqlite3_column_bytes(s, column) : 0;
+    if (*n >= cap)
+        return false;
+    if (*n > 0)
+        memcpy(out, text, *n);
+    out[*n] = '\0';
+    return true;
 }
 
-int journal_usage(struct journal *j,
+/* 1: it was read; 0: it is left out; -1: it cannot be gone on from. */
+static int take_usage(struct usage_walk *w, sqlite3_stmt *s)
+{
+    struct named_usage *u = &w->piece[w->n];
+
+    if (!copy_name(s, 0, u->tenant, sizeof u->tenant, &u->tenant_n) ||
+        !copy_name(s, 1, u->mailbox, sizeof u->mailbox, &u->mailbox_n))
+        return -1;
+    w->begun = true;
+    memcpy(&w->last, u, offsetof(struct named_usage, usage));
+    usage_read(s, 2, &u->usage);
+    return u->mailbox_n > 0;
+}
+
+static void bind_name(sqlite3_stmt *s, int parameter, const char *text, size_t n)
+{
+    (void)sqlite3_bind_text(s, parameter, text, (int)n, SQLITE_STATIC);
+}
+
+static sqlite3_stmt *open_usage(struct journal *j, const struct usage_walk *w, struct error *e)
+{
+    const struct usage_query *q = w->query;
+    char sql[640];
+    struct buf b = BUF_OVER(sql);
+    sqlite3_stmt *s;
+
+    buf_addf(&b, "SELECT tenant,mailbox," USAGE_COLUMNS " FROM usage WHERE %s%s%s%s%s%s ORDER BY tenant,mailbox",
+             w->begun ? "(tenant,mailbox)>(?1,?2)" : "1", q->tenant.n > 0 ? " AND tenant=?3" : "",
+             q->sent ? " AND messages>0 AND last>=?4" : "", q->refused ? " AND refused<>'' AND last_refused>=?5" : "",
+             q->basic ? " AND basic>0" : "", q->old_tls ? " AND tls_none+tls_old+tls_1_0+tls_1_1>0" : "");
+    s = prepare(j, sql, e);
+    if (s == NULL)
+        return NULL;
+    bind_name(s, 1, w->last.tenant, w->last.tenant_n);
+    bind_name(s, 2, w->last.mailbox, w->last.mailbox_n);
+    if (q->tenant.n > 0)
+        bind_name(s, 3, q->tenant.p, q->tenant.n);
+    (void)sqlite3_bind_int64(s, 4, q->sent_since_s);
+    (void)sqlite3_bind_int64(s, 5, q->refused_since_s);
+    return s;
+}
+
+/* With file_lock held. */
+static int fill_usage(struct journal *j, struct usage_walk *w, struct error *e)
+{
+    sqlite3_stmt *s = open_usage(j, w, e);
+    int code = SQLITE_ROW, took = 0;
+
+    if (s == NULL)
+        return -1;
+    w->n = 0;
+    for (unsigned looks = 0; w->n < PIECE_USAGE && looks < PIECE_LOOKS && took >= 0; looks++) {
+        if ((code = sqlite3_step(s)) != SQLITE_ROW)
+            break;
+        took = take_usage(w, s);
+        w->n += took > 0;
+    }
+    w->end = code == SQLITE_DONE;
+    code = sqlite3_finalize(s);
+    return code != SQLITE_OK || took < 0 ? journal_failed(j, "read", took < 0 ? SQLITE_CORRUPT : code, e) : 0;
+}
+
+int journal_usage(struct journal *j, const struct usage_query *query,
                   bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage),
                   void *arg, struct error *e)
 {
-    struct usage_walk w = {each, arg};
+    struct usage_walk *w = calloc(1, sizeof *w);
+    bool more = true;
+    int result = 0;
 
-    return walk(j, JOURNAL_USAGE, false, show_usage, &w, e);
+    if (w == NULL)
+        return error_set(e, "out of memory");
+    w->query = query;
+    while (more && !w->end && result == 0) {
+        lock(j);
+        result = begin_piece(j, e) == 0 ? fill_usage(j, w, e) : -1;
+        unlock(j);
+        for (unsigned i = 0; result == 0 && i < w->n && more; i++) {
+            const struct named_usage *u = &w->piece[i];
+
+            more =
+                each(arg, (struct slice){u->tenant, u->tenant_n}, (struct slice){u->mailbox, u->mailbox_n}, &u->usage);
+        }
+    }
+    free(w);
+    return result;
+}
+
+/* With file_lock held. */
+static int read_usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage,
+                         struct error *e)
+{
+    sqlite3_stmt *s = journal_file_statement(j->file, SQL_USAGE_OF);
+    int found = 0, code;
+
+    if (s == NULL)
+        return journal_failed(j, "read", sqlite3_extended_errcode(j->file->db), e);
+    bind_name(s, 1, tenant.p, tenant.n);
+    bind_name(s, 2, mailbox.p, mailbox.n);
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        usage_read(s, 0, usage);
+        found = 1;
+    }
+    code = sqlite3_reset(s);
+    return code == SQLITE_OK ? found : journal_failed(j, "read", code, e);
 }
 
 int journal_usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage, struct error *e)
 {
-    struct piece *p = malloc(sizeof *p);
-    int result = 0;
+    char name[USAGE_NAME_MAX];
+    struct slice key = {name, usage_name(tenant, mailbox, name)};
+    int result;
 
-    if (p == NULL)
-        return error_set(e, "out of memory");
-    p->table = JOURNAL_USAGE;
-    p->backwards = false;
-    p->exact = true;
-    p->end = false;
-    p->last_n = usage_key(tenant, mailbox, p->last);
-    if (p->last_n > 0)
-        result = journal_read_piece(j, p, e);
-    if (p->last_n > 0 && result == 0)
-        result = p->n == 1 && usage_unpack(piece_value(p, 0), usage) ? 1 : 0;
-    free(p);
+    if (key.n == 0)
+        return 0;
+    (void)slice_cut(key, '\0', &tenant, &mailbox);
+    lock(j);
+    result = begin_piece(j, e) == 0 ? read_usage_of(j, tenant, mailbox, usage, e) : -1;
+    unlock(j);
+    return result;
+}
+
+int journal_usage_since(struct journal *j, int64_t *first_s, struct error *e)
+{
+    uint64_t first;
+    int result = read_one(j, "SELECT value FROM meta WHERE name='first'", &first, e);
+
+    *first_s = (int64_t)first;
     return result;
 }
 
 /* ---- totals ---- */
 
-struct totals_walk {
-    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count);
-    void *arg;
-};
-
-static bool show_total(void *arg, struct slice key, struct slice value)
-{
-    struct totals_walk *w = arg;
+struct total {
     char program[PROGRAM_NAME_MAX];
     enum action action;
     enum reason reason;
     uint64_t count;
+};
 
-    if (value.n != sizeof count || !total_key_read(key, program, &action, &reason))
-        return true;
-    memcpy(&count, value.p, sizeof count);
-    return w->each(w->arg, program, action, reason, count);
+/* As many as there can be of several programs; a database that somebody else filled has more, which are left out. */
+#define TOTALS_MAX 1024u
+
+static bool read_total(sqlite3_stmt *s, struct total *t)
+{
+    struct slice verdict = slice_of((const char *)sqlite3_column_text(s, 1));
+    size_t n;
+
+    if (!copy_name(s, 0, t->program, sizeof t->program, &n) || n == 0 || sqlite3_column_int64(s, 3) < 0 ||
+        !reason_find(slice_of((const char *)sqlite3_column_text(s, 2)), &t->reason))
+        return false;
+    t->count = (uint64_t)sqlite3_column_int64(s, 3);
+    for (unsigned i = 0; i <= ACTION_HOLD; i++)
+        if (slice_eq(verdict, slice_of(action_name((enum action)i)))) {
+            t->action = (enum action)i;
+            return true;
+        }
+    return false;
+}
+
+/* With file_lock held. */
+static int fill_totals(struct journal *j, struct total *list, unsigned *n, struct error *e)
+{
+    sqlite3_stmt *s = prepare(j, "SELECT program,verdict,reason,count FROM totals LIMIT 8192", e);
+    int code;
+
+    if (s == NULL)
+        return -1;
+    while (*n < TOTALS_MAX && sqlite3_step(s) == SQLITE_ROW)
+        *n += read_total(s, &list[*n]);
+    code = sqlite3_finalize(s);
+    return code == SQLITE_OK ? 0 : journal_failed(j, "read", code, e);
 }
 
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
                    void *arg, struct error *e)
 {
-    struct totals_walk w = {each, arg};
+    struct total *list = calloc(TOTALS_MAX, sizeof *list);
+    unsigned n = 0;
+    int result;
 
-    return walk(j, JOURNAL_TOTALS, false, show_total, &w, e);
-}
-
-static bool add_dropped(void *arg, struct slice key, struct slice value)
-{
-    uint64_t *sum = arg, count;
-
-    if (value.n == sizeof count && is_dropped_key(key)) {
-        memcpy(&count, value.p, sizeof count);
-        *sum += count;
-    }
-    return true;
+    if (list == NULL)
+        return error_set(e, "out of memory");
+    lock(j);
+    result = begin_piece(j, e) == 0 ? fill_totals(j, list, &n, e) : -1;
+    unlock(j);
+    for (unsigned i = 0; result == 0 && i < n; i++)
+        if (!each(arg, list[i].program, list[i].action, list[i].reason, list[i].count))
+            break;
+    free(list);
+    return result;
 }
 
 int journal_dropped(struct journal *j, uint64_t *count, struct error *e)
 {
-    *count = 0;
-    return walk(j, JOURNAL_TOTALS, false, add_dropped, count, e);
+    return read_one(j, "SELECT sum(count) FROM dropped", count, e);
 }

@@ -1,8 +1,8 @@
 #include "core/journal/journal_tally.h"
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 
-#include <endian.h>
 #include <stdlib.h>
 
 enum mechanism { MECHANISM_NONE /* or neither of the two */, MECHANISM_BASIC, MECHANISM_OAUTH };
@@ -20,18 +20,12 @@ struct entry {
     int64_t first_s, last_s;
 };
 
-#define NAME_MAX_BYTES (USAGE_KEY_MAX + sizeof(struct shape))
-
-/* Where an entry belongs: the first bytes in which keys differ, and its index. */
-struct place {
-    uint64_t bytes;
-    uint32_t entry;
-};
+#define NAME_MAX_BYTES (USAGE_NAME_MAX + sizeof(struct shape))
 
 struct tally {
     struct entry *entries;
-    struct place *places[2], *sorted; /* room for sorting; sorted is one of them */
-    uint8_t *names;
+    char *names;
+    uint32_t *order; /* indexes into entries, sorted */
     uint32_t *slots; /* index into entries + 1; 0: empty */
     uint32_t capacity, n, mask, names_n;
     struct hash_secret secret; /* of this process: nobody outside chooses logins that meet in one slot */
@@ -52,9 +46,8 @@ struct tally *tally_new(uint32_t capacity)
     t->entries = calloc(capacity, sizeof *t->entries);
     t->names = calloc(capacity, NAME_MAX_BYTES);
     t->slots = calloc(slots, sizeof *t->slots);
-    for (int i = 0; i < 2; i++)
-        t->places[i] = calloc(capacity, sizeof *t->places[i]);
-    if (t->entries != NULL && t->names != NULL && t->slots != NULL && t->places[0] != NULL && t->places[1] != NULL)
+    t->order = calloc(capacity, sizeof *t->order);
+    if (t->entries != NULL && t->order != NULL && t->names != NULL && t->slots != NULL)
         return t;
     tally_free(t);
     return NULL;
@@ -67,8 +60,7 @@ void tally_free(struct tally *t)
     free(t->entries);
     free(t->names);
     free(t->slots);
-    free(t->places[0]);
-    free(t->places[1]);
+    free(t->order);
     free(t);
 }
 
@@ -116,12 +108,7 @@ static void add_client(struct usage *u, const struct ip *ip, int64_t at_s)
 
 static struct slice name_of(const struct tally *t, const struct entry *entry)
 {
-    return (struct slice){(const char *)t->names + entry->name, entry->key_n + sizeof(struct shape)};
-}
-
-static struct slice key_of(const struct tally *t, const struct entry *entry)
-{
-    return (struct slice){(const char *)t->names + entry->name, entry->key_n};
+    return (struct slice){t->names + entry->name, entry->key_n + sizeof(struct shape)};
 }
 
 /* The slot of the name, or the empty one where it belongs. */
@@ -155,12 +142,11 @@ static struct shape shape_of(const struct journal_event *v)
 }
 
 /* There is room for it. */
-static struct entry *add_entry(struct tally *t, uint32_t *slot, struct slice name, int64_t at_s)
+static struct entry *add_entry(struct tally *t, uint32_t *slot, struct slice name)
 {
     struct entry *entry = &t->entries[t->n++];
 
-    *entry = (struct entry){
-        .name = t->names_n, .key_n = (uint16_t)(name.n - sizeof(struct shape)), .first_s = at_s, .last_s = at_s};
+    *entry = (struct entry){.name = t->names_n, .key_n = (uint16_t)(name.n - sizeof(struct shape))};
     memcpy(t->names + t->names_n, name.p, name.n);
     t->names_n += (uint32_t)name.n;
     *slot = t->n;
@@ -168,18 +154,47 @@ static struct entry *add_entry(struct tally *t, uint32_t *slot, struct slice nam
 }
 
 /* The entry of that name, new where there is none; NULL: there is no room. */
-static struct entry *find(struct tally *t, struct slice name, int64_t at_s)
+static struct entry *find(struct tally *t, struct slice name)
 {
     uint32_t *slot = slot_of(t, name);
 
     if (*slot != 0)
         return &t->entries[*slot - 1];
-    return t->n < t->capacity ? add_entry(t, slot, name, at_s) : NULL;
+    return t->n < t->capacity ? add_entry(t, slot, name) : NULL;
+}
+
+static void add_to_entry(struct entry *entry, const struct entry *more)
+{
+    if (entry->count == 0) {
+        entry->first_s = more->first_s;
+        entry->last_s = more->last_s;
+    }
+    entry->count += more->count;
+    entry->recipients += more->recipients;
+    entry->bytes += more->bytes;
+    if (more->first_s < entry->first_s)
+        entry->first_s = more->first_s;
+    if (more->last_s > entry->last_s)
+        entry->last_s = more->last_s;
+}
+
+size_t usage_name(struct slice tenant, struct slice mailbox, char *out)
+{
+    size_t n = tenant.n + 1 + mailbox.n;
+
+    if (n > USAGE_NAME_MAX || mailbox.n == 0 || (tenant.n > 0 && memchr(tenant.p, '\0', tenant.n) != NULL))
+        return 0;
+    if (tenant.n > 0)
+        memcpy(out, tenant.p, tenant.n);
+    out[tenant.n] = '\0';
+    for (size_t i = 0; i < mailbox.n; i++)
+        out[tenant.n + 1 + i] = ascii_lower(mailbox.p[i]);
+    return n;
 }
 
 bool tally_add(struct tally *t, const struct journal_event *v)
 {
-    uint8_t name[NAME_MAX_BYTES];
+    char name[NAME_MAX_BYTES];
     int64_t at_s = (int64_t)(v->at_ns / NS_PER_S);
     struct shape shape;
     struct entry *entry;
@@ -190,20 +205,17 @@ bool tally_add(struct tally *t, const struct journal_event *v)
     if (!v->counts || mailbox.n == 0)
         return true;
     mailbox.n = strnlen(mailbox.p, mailbox.n);
-    if ((n = usage_key(v->tenant, mailbox, name)) == 0)
+    if ((n = usage_name(v->tenant, mailbox, name)) == 0)
         return true;
     shape = shape_of(v);
     memcpy(name + n, &shape, sizeof shape);
-    entry = find(t, (struct slice){(const char *)name, n + sizeof shape}, at_s);
+    entry = find(t, (struct slice){name, n + sizeof shape});
     if (entry == NULL)
         return false;
-    entry->count += v->messages;
-    entry->recipients += v->recipients;
-    entry->bytes += v->size;
-    if (at_s < entry->first_s)
-        entry->first_s = at_s;
-    if (at_s > entry->last_s)
-        entry->last_s = at_s;
+    add_to_entry(
+        entry,
+        &(struct entry){
+            .count = v->messages, .recipients = v->recipients, .bytes = v->size, .first_s = at_s, .last_s = at_s});
     return true;
 }
 
@@ -211,110 +223,14 @@ void tally_merge(struct tally *into, const struct tally *from)
 {
     for (uint32_t i = 0; i < from->n; i++) {
         const struct entry *more = &from->entries[i];
-        struct entry *entry = find(into, name_of(from, more), more->first_s);
+        struct entry *entry = find(into, name_of(from, more));
 
-        if (entry == NULL)
-            return;
-        entry->count += more->count;
-        entry->recipients += more->recipients;
-        entry->bytes += more->bytes;
-        if (more->first_s < entry->first_s)
-            entry->first_s = more->first_s;
-        if (more->last_s > entry->last_s)
-            entry->last_s = more->last_s;
+        if (entry != NULL)
+            add_to_entry(entry, more);
     }
 }
 
-/* ---- sorting ---- */
-
-/* The bytes that all keys begin with: at least the tenant's name, most often. */
-static size_t common_start(const struct tally *t)
-{
-    struct slice first = key_of(t, &t->entries[0]);
-    size_t common = first.n;
-
-    for (uint32_t i = 1; i < t->n; i++) {
-        struct slice key = key_of(t, &t->entries[i]);
-        size_t n = 0;
-
-        while (n < common && n < key.n && key.p[n] == first.p[n])
-            n++;
-        common = n;
-    }
-    return common;
-}
-
-static void set_places(struct tally *t, size_t skip)
-{
-    for (uint32_t i = 0; i < t->n; i++) {
-        struct slice key = key_of(t, &t->entries[i]);
-        uint64_t bytes = 0;
-
-        memcpy(&bytes, key.p + skip, key.n - skip < sizeof bytes ? key.n - skip : sizeof bytes);
-        t->places[0][i] = (struct place){be64toh(bytes), i};
-    }
-}
-
-/* By one byte, equal ones in the order that they have. Where the result is: `to`, or `from` when all are equal. */
-static struct place *sort_by_byte(struct place *from, struct place *to, uint32_t n, unsigned shift)
-{
-    uint32_t at[256] = {0}, next = 0;
-
-    for (uint32_t i = 0; i < n; i++)
-        at[from[i].bytes >> shift & 0xff]++;
-    if (at[from[0].bytes >> shift & 0xff] == n)
-        return from;
-    for (unsigned b = 0; b < 256; b++) {
-        uint32_t count = at[b];
-
-        at[b] = next;
-        next += count;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        to[at[from[i].bytes >> shift & 0xff]++] = from[i];
-    return to;
-}
-
-static int compare(const void *a, const void *b, void *arg)
-{
-    const struct tally *t = arg;
-    struct slice x = key_of(t, &t->entries[((const struct place *)a)->entry]);
-    struct slice y = key_of(t, &t->entries[((const struct place *)b)->entry]);
-    int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
-
-    return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
-}
-
-/* Comparing whole keys would be most of the work: only those that differ late are. */
-void tally_sort(struct tally *t)
-{
-    struct place *sorted = t->places[0];
-
-    if (t->n == 0)
-        return;
-    set_places(t, common_start(t));
-    for (unsigned shift = 0; shift < 64; shift += 8)
-        sorted = sort_by_byte(sorted, sorted == t->places[0] ? t->places[1] : t->places[0], t->n, shift);
-    for (uint32_t i = 0, end; i < t->n; i = end) {
-        for (end = i + 1; end < t->n && sorted[end].bytes == sorted[i].bytes; end++)
-            ;
-        if (end > i + 1)
-            qsort_r(sorted + i, end - i, sizeof *sorted, compare, t);
-    }
-    t->sorted = sorted;
-}
-
-/* ---- reading ---- */
-
-static const struct entry *sorted_entry(const struct tally *t, uint32_t i)
-{
-    return &t->entries[t->sorted[i].entry];
-}
-
-struct slice tally_key(const struct tally *t, uint32_t i)
-{
-    return key_of(t, sorted_entry(t, i));
-}
+/* ---- entries ---- */
 
 static void add_up(struct usage *u, const struct entry *entry, const struct shape *shape)
 {
@@ -340,16 +256,45 @@ static void add_up(struct usage *u, const struct entry *entry, const struct shap
         add_client(u, &shape->client, entry->last_s);
 }
 
+static struct slice key_at(const struct tally *t, uint32_t i)
+{
+    const struct entry *entry = &t->entries[t->order[i]];
+
+    return (struct slice){t->names + entry->name, entry->key_n};
+}
+
+static int compare(const void *a, const void *b, void *arg)
+{
+    const struct tally *t = arg;
+    const struct entry *x = &t->entries[*(const uint32_t *)a], *y = &t->entries[*(const uint32_t *)b];
+    int order = memcmp(t->names + x->name, t->names + y->name, x->key_n < y->key_n ? x->key_n : y->key_n);
+
+    return order != 0 ? order : (x->key_n > y->key_n) - (x->key_n < y->key_n);
+}
+
+void tally_sort(struct tally *t)
+{
+    for (uint32_t i = 0; i < t->n; i++)
+        t->order[i] = i;
+    if (t->n > 1)
+        qsort_r(t->order, t->n, sizeof *t->order, compare, t);
+}
+
+void tally_whose(const struct tally *t, uint32_t i, struct slice *tenant, struct slice *mailbox)
+{
+    (void)slice_cut(key_at(t, i), '\0', tenant, mailbox);
+}
+
 uint32_t tally_add_to(const struct tally *t, uint32_t i, struct usage *usage)
 {
-    struct slice key = tally_key(t, i);
+    struct slice key = key_at(t, i);
     struct shape shape;
 
     do {
-        const struct entry *entry = sorted_entry(t, i);
+        const struct entry *entry = &t->entries[t->order[i]];
 
         memcpy(&shape, t->names + entry->name + key.n, sizeof shape);
         add_up(usage, entry, &shape);
-    } while (++i < t->n && slice_eq(key, tally_key(t, i)));
+    } while (++i < t->n && slice_eq(key, key_at(t, i)));
     return i;
 }

@@ -6,7 +6,7 @@
 #ifndef POSTERN_JOURNAL_TALLY_H
 #define POSTERN_JOURNAL_TALLY_H
 
-#include "core/journal/journal_pack.h"
+#include "core/journal/journal.h"
 
 struct tally;
 
@@ -26,10 +26,17 @@ void tally_merge(struct tally *into, const struct tally *from);
 
 /* Sorts by mailbox: a tree is faster written in its order. Nothing may be added until tally_clear. */
 void tally_sort(struct tally *t);
-/* In a sorted tally: the key in the journal of the mailbox whose entries begin at i, below tally_count. */
-struct slice tally_key(const struct tally *t, uint32_t i);
+/* In a sorted tally: whose entries begin at i, below tally_count. The slices lie in the tally. */
+void tally_whose(const struct tally *t, uint32_t i, struct slice *tenant, struct slice *mailbox);
 /* Adds what that mailbox did to *usage: counts are summed, times are the first and the last, the newest clients stay.
  * The index of the next mailbox. */
 uint32_t tally_add_to(const struct tally *t, uint32_t i, struct usage *usage);
+
+/*
+ * The name of a mailbox in the usage: tenant, NUL, mailbox in lower case. The size; 0 when that cannot be one. out has
+ * USAGE_NAME_MAX bytes.
+ */
+#define USAGE_NAME_MAX (sizeof((struct journal_record *)0)->tenant + sizeof((struct journal_record *)0)->mailbox)
+size_t usage_name(struct slice tenant, struct slice mailbox, char *out);
 
 #endif

@@ -23,7 +23,7 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_NO_DIRECTORY] = {"no-directory", "451 4.7.0 Mailbox settings not available yet, try again later",
                              "there is no directory: run postern-mirror, and look into its log"},
     [REASON_DIRECTORY_DAMAGED] = {"directory-damaged", "451 4.7.0 Mailbox settings not available, try again later",
-                                  "a record of the directory is damaged: run postern-mirror again; check the disk"},
+                                  "a record of the directory is damaged: run postern-mirror verify; check the disk"},
     [REASON_DIRECTORY_STALE] =
         {"directory-stale", "451 4.7.0 Mailbox settings out of date, try again later",
          "the directory is older than max_age and when_stale is \"defer\": look why postern-mirror fails"},

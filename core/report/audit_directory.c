@@ -74,7 +74,7 @@ static int walk(struct audit *a, const struct tenant_facts *tenant, struct mailb
         if (audit_mailbox(a, tenant, &m, sum, e) != 0)
             return -1;
     }
-    return result == DIRECTORY_NOT_FOUND ? 0 : error_set(e, "the directory is damaged: run postern-mirror anew");
+    return result == DIRECTORY_NOT_FOUND ? 0 : error_set(e, "the directory is damaged: run postern-mirror verify");
 }
 
 /* ---- findings ---- */

@@ -4,9 +4,7 @@
 #define RECENT_DAYS 30
 
 struct usage_seen {
-    const struct audit *a;
     struct audit_names basic, old;
-    int64_t oldest_s;
     uint64_t basic_messages, old_messages;
 };
 
@@ -16,10 +14,6 @@ static bool audit_usage_of(void *arg, struct slice tenant, struct slice mailbox,
     uint64_t old = usage->tls[TLS_NONE] + usage->tls[TLS_OLD] + usage->tls[TLS_V1_0] + usage->tls[TLS_V1_1];
 
     (void)tenant;
-    if (usage->first_s > 0 && (s->oldest_s == 0 || usage->first_s < s->oldest_s))
-        s->oldest_s = usage->first_s;
-    if (usage->last_s < s->a->now_s - RECENT_DAYS * 86400)
-        return true;
     if (usage->basic > 0)
         audit_names_add(&s->basic, mailbox);
     if (old > 0)
@@ -31,7 +25,9 @@ static bool audit_usage_of(void *arg, struct slice tenant, struct slice mailbox,
 
 int audit_usage(struct audit *a, struct error *e)
 {
-    struct usage_seen s = {.a = a};
+    const struct usage_query lately = {.sent = true, .sent_since_s = a->now_s - RECENT_DAYS * 86400};
+    struct usage_seen s = {.basic_messages = 0};
+    int64_t first_s;
 
     if (a->journal == NULL) {
         findings_skip(a->findings, AUDIT_BASIC_USED, "there is no journal");
@@ -40,9 +36,10 @@ int audit_usage(struct audit *a, struct error *e)
     }
     audit_names_begin(&s.basic);
     audit_names_begin(&s.old);
-    if (journal_usage(a->journal, audit_usage_of, &s, e) != 0)
+    if (journal_usage_since(a->journal, &first_s, e) != 0 ||
+        journal_usage(a->journal, &lately, audit_usage_of, &s, e) != 0)
         return -1;
-    a->seen_days = s.oldest_s > 0 && s.oldest_s < a->now_s ? (uint64_t)(a->now_s - s.oldest_s) / 86400 : 0;
+    a->seen_days = first_s > 0 && first_s < a->now_s ? (uint64_t)(a->now_s - first_s) / 86400 : 0;
     if (s.basic.n > 0)
         findings_add(a->findings, AUDIT_BASIC_USED, "",
                      "%llu mailboxes that sent in the last %d days have signed in with a password (%llu messages since "

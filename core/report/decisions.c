@@ -43,6 +43,22 @@ static bool decisions_record(void *arg, const struct journal_record *r)
     return x->n < x->wanted->most;
 }
 
+/*
+ * By the index of names where that finds all: what a mailbox did is found under its address. A login that has no
+ * mailbox may have been typed in several ways, which only a look at each decision tells.
+ */
+static struct journal_query query_of(const struct decisions_wanted *x)
+{
+    struct journal_query query = {.since_ns = x->since_ns};
+    bool has_mailbox = x->named != NULL && x->named->mailbox[0] != '\0';
+
+    if (x->user == NULL || (x->named != NULL && x->named->spelled && !has_mailbox))
+        return query;
+    query.name = x->user;
+    query.mailbox = has_mailbox ? x->named->mailbox : NULL;
+    return query;
+}
+
 /* ---- showing ---- */
 
 static const struct column table_columns[] = {
@@ -129,11 +145,12 @@ int decisions_report(const struct report_files *files, const struct decisions_wa
     /* Untouched pages cost nothing, so room for the maximum is allocated at once. */
     struct decisions_search x = {
         .config = files->config, .wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
+    struct journal_query query = query_of(wanted);
     struct table table = {.empty = "no matching decisions"};
 
     if (x.found == NULL)
         return error_set(e, "out of memory; ask for fewer decisions");
-    if (journal_decisions(files->journal, wanted->since_ns, decisions_record, &x, e) != 0) {
+    if (journal_decisions(files->journal, &query, decisions_record, &x, e) != 0) {
         free(x.found);
         return -1;
     }

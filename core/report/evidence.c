@@ -104,6 +104,7 @@ int evidence_gather(const struct decide_context *c, struct journal *journal, str
                     struct error *e)
 {
     struct evidence_walk walk = {c->config, list, n};
+    struct journal_query query = {.name = NULL};
     int64_t since_s = INT64_MAX;
 
     for (size_t i = 0; i < n; i++) {
@@ -119,5 +120,6 @@ int evidence_gather(const struct decide_context *c, struct journal *journal, str
     if (n == 0)
         return 0;
     since_s -= EVIDENCE_WINDOW_S;
-    return journal_decisions(journal, since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, evidence_record, &walk, e);
+    query.since_ns = since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0;
+    return journal_decisions(journal, &query, evidence_record, &walk, e);
 }

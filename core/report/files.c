@@ -3,7 +3,6 @@
 #include "core/base/clock.h"
 #include "core/base/owner.h"
 #include "core/directory/manifest.h"
-#include "core/journal/journal_apart.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,7 +105,9 @@ int files_open_journal(struct report_files *f, struct error *e)
         return -1;
     if (f->config->journal == NULL || f->config->journal[0] == '\0')
         return error_set(e, "no journal is kept: journal = \"\" in %s", f->config->file);
-    if (journal_open_apart(f->config->journal, &f->journal, e) == 0)
+    if (f->leave_root && files_leave_root(f, e) != 0)
+        return -1;
+    if (journal_open(f->config->journal, NULL, &f->journal, e) == 0)
         return 0;
     f->journal = NULL;
     note_closed(f, f->config->journal, R_OK | X_OK);

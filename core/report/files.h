@@ -13,8 +13,8 @@
 
 struct report_files {
     const char *config_path;
-    /* As root, become the owner of the directory before it is opened: see files_leave_root. For a process that does
-     * nothing else. */
+    /* As root, become the owner of the directory before it or the journal is opened: see files_leave_root. For a
+     * process that does nothing else. */
     bool leave_root;
     /* opened on demand, by the functions below */
     struct config *config;
@@ -39,9 +39,9 @@ int files_open_journal(struct report_files *f, struct error *e);
 void files_close(struct report_files *f);
 
 /*
- * Gives up root's rights: LMDB trusts the contents of its file, so root should not read it. What needs root (reading
- * the configuration, seeing the owners of processes) must be done before. The configuration must be open. 0, or -1 with
- * e.
+ * Gives up root's rights: LMDB trusts the contents of the directory's file, and SQLite, which reads the journal, is
+ * large, so root should run neither. What needs root (reading the configuration, seeing the owners of processes) must
+ * be done before. The configuration must be open. 0, or -1 with e.
  */
 int files_leave_root(const struct report_files *f, struct error *e);
 

@@ -167,6 +167,28 @@ static bool is_listed(const struct known_search *x)
 
 /* ---- all ---- */
 
+static bool each_record(void *arg, const struct journal_record *record)
+{
+    struct known_search *x = arg;
+
+    (void)record;
+    x->out->exists = true;
+    return false;
+}
+
+/* A name of a decision is found by an index; the usage, which reaches further back, is walked over. */
+static void look_into_journal(struct known_search *x)
+{
+    char name[sizeof((struct journal_record *)0)->login];
+    struct buf b = BUF_OVER(name);
+    struct journal *j = x->files->journal;
+    struct error e;
+
+    buf_add(&b, x->name);
+    if (journal_decisions(j, &(struct journal_query){.name = name}, each_record, x, &e) == 0 && !x->out->exists)
+        (void)journal_usage(j, &(struct usage_query){.sent = false}, each_used, x, &e);
+}
+
 /* The keys are compared with each other only, so that any secret will do. */
 static void find_spellings(const struct report_files *files, struct slice name, struct known *out)
 {
@@ -191,7 +213,7 @@ void known_look(struct report_files *files, struct slice name, struct known *out
     }
     if (!out->exists && files->config->journal[0] != '\0' && files_open_journal(files, &e) == 0) {
         out->checked = true;
-        (void)journal_usage(files->journal, each_used, &x, &e);
+        look_into_journal(&x);
     }
 }
 

@@ -51,10 +51,11 @@ static void read_journal(struct report_files *f, struct picture *p)
 {
     struct error e;
     int64_t since = p->wall_s - PICTURE_WINDOW_S;
+    struct journal_query query = {.since_ns = since > 0 ? (uint64_t)since * NS_PER_S : 0};
 
     if (files_open_journal(f, &e) != 0 || journal_totals(f->journal, each_total, p, &e) != 0 ||
         journal_dropped(f->journal, &p->dropped, &e) != 0 ||
-        journal_decisions(f->journal, since > 0 ? (uint64_t)since * NS_PER_S : 0, picture_record, p, &e) != 0) {
+        journal_decisions(f->journal, &query, picture_record, p, &e) != 0) {
         add_problem(p, &e);
         return;
     }

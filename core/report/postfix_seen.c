@@ -72,7 +72,7 @@ int postfix_check_seen(const struct postfix_check *c, struct journal *journal, u
             findings_skip(c->findings, i, "there is no journal of decisions");
         return 0;
     }
-    if (journal_decisions(journal, since_ns, count, &s, e) != 0)
+    if (journal_decisions(journal, &(struct journal_query){.since_ns = since_ns}, count, &s, e) != 0)
         return -1;
     seen_judge(c, &s, (now - since_ns + 43200 * NS_PER_S) / (86400 * NS_PER_S));
     return 0;

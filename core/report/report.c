@@ -210,28 +210,19 @@ static int walk_directory(struct report *r, const struct report_kind *kind)
             id = m.id;
         }
         if (found == DIRECTORY_DAMAGED)
-            return error_set(r->e, "a record of tenant %s is damaged; run postern-mirror again", tenant->name);
+            return error_set(r->e, "a record of tenant %s is damaged: run postern-mirror verify", tenant->name);
     }
     return 0;
 }
 
-/* Silence says nothing about the time before anybody listened. */
-static bool each_first(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
-{
-    int64_t *first = arg;
-
-    (void)tenant;
-    (void)mailbox;
-    if (u->first_s > 0 && u->first_s < *first)
-        *first = u->first_s;
-    return true;
-}
-
-/* Usage is known since then. 0, or -1 with r->e. */
+/* Usage is known since then: silence says nothing about the time before anybody listened. 0, or -1 with r->e. */
 static int find_first(struct report *r)
 {
-    r->first_s = r->context.wall_s;
-    return journal_usage(r->files->journal, each_first, &r->first_s, r->e);
+    int result = journal_usage_since(r->files->journal, &r->first_s, r->e);
+
+    if (r->first_s == 0 || r->first_s > r->context.wall_s)
+        r->first_s = r->context.wall_s;
+    return result;
 }
 
 static int refuse_unused(const struct report *r, const char *since)
@@ -298,8 +289,6 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
     struct report *r = arg;
     char clients[CLIENTS_TEXT_MAX];
 
-    if (u->messages == 0 || u->last_s < oldest_wanted(r))
-        return true;
     if (r->script) {
         if (memchr(mailbox.p, '@', mailbox.n) != NULL)
             put_script_line(r, mailbox, "$false");
@@ -321,8 +310,6 @@ static bool each_refused(void *arg, struct slice tenant, struct slice mailbox, c
 {
     struct report *r = arg;
 
-    if (u->last_refused_s < oldest_wanted(r))
-        return true;
     for (unsigned i = 0; i < REASON_COUNT; i++) {
         const struct reason_row *row = reason_row((enum reason)i);
 
@@ -344,8 +331,6 @@ static bool each_basic(void *arg, struct slice tenant, struct slice mailbox, con
     struct report *r = arg;
     char clients[CLIENTS_TEXT_MAX];
 
-    if (u->basic == 0 || u->last_s < oldest_wanted(r))
-        return true;
     r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_number(u->basic),
                                                value_number(u->oauth), value_time(u->last_s), clients_of(u, clients)});
     return true;
@@ -360,12 +345,10 @@ static bool each_legacy(void *arg, struct slice tenant, struct slice mailbox, co
 {
     struct report *r = arg;
     char clients[CLIENTS_TEXT_MAX];
-    uint64_t old = 0, newer = 0;
+    uint64_t newer = 0;
 
-    for (unsigned i = 0; i <= TLS_NEWER; i++)
-        *(i < TLS_V1_2 ? &old : &newer) += u->tls[i];
-    if (old == 0 || u->last_s < oldest_wanted(r))
-        return true;
+    for (unsigned i = TLS_V1_2; i <= TLS_NEWER; i++)
+        newer += u->tls[i];
     r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_number(u->tls[TLS_NONE]),
                                                value_number(u->tls[TLS_OLD]), value_number(u->tls[TLS_V1_0]),
                                                value_number(u->tls[TLS_V1_1]), value_number(newer),
@@ -375,17 +358,19 @@ static bool each_legacy(void *arg, struct slice tenant, struct slice mailbox, co
 
 static int walk_usage(struct report *r, const struct report_kind *kind)
 {
-    static const struct {
+    const int64_t since = oldest_wanted(r);
+    const struct {
         const struct column *columns;
+        struct usage_query query;
         bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u);
-    } walks[] = {{used_columns, each_used},
-                 {refused_columns, each_refused},
-                 {basic_columns, each_basic},
-                 {legacy_columns, each_legacy}};
+    } walks[] = {{used_columns, {.sent = true, .sent_since_s = since}, each_used},
+                 {refused_columns, {.refused = true, .refused_since_s = since}, each_refused},
+                 {basic_columns, {.sent = true, .sent_since_s = since, .basic = true}, each_basic},
+                 {legacy_columns, {.sent = true, .sent_since_s = since, .old_tls = true}, each_legacy}};
 
     for (size_t i = 0; i < sizeof walks / sizeof *walks; i++)
         if (walks[i].columns == kind->columns)
-            return journal_usage(r->files->journal, walks[i].each, r, r->e);
+            return journal_usage(r->files->journal, &walks[i].query, walks[i].each, r, r->e);
     return -1;
 }
 

@@ -51,19 +51,16 @@ static void add_what(struct buf *b, const struct journal_record *r)
 static bool would_refuse_record(void *arg, const struct journal_record *r)
 {
     struct refusals_gathered *g = arg;
-    int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
     const char *who = r->mailbox[0] != '\0' ? r->mailbox : r->login[0] != '\0' ? r->login : r->connector;
     char name[1600];
     struct buf b = BUF_OVER(name);
 
-    g->oldest_s = at_s;
-    if (r->monitored == REASON_NOT_OURS)
-        return true;
     add_cell(&b, slice_of(who));
     buf_addf(&b, "\t%s\t", reason_row(r->monitored)->name);
     add_what(&b, r);
     if (messages_first(&g->messages, r, buf_slice(&b)))
-        ranking_add(&g->ranking, buf_slice(&b), 0, r->instance[0] != '\0' ? 1 : r->times, at_s);
+        ranking_add(&g->ranking, buf_slice(&b), 0, r->instance[0] != '\0' ? 1 : r->times,
+                    (int64_t)(r->at_ns / NS_PER_S));
     return true;
 }
 
@@ -106,9 +103,14 @@ static void tell_bounds(const struct refusals_gathered *g, int64_t since_s, stru
 
 int would_refuse_report(struct journal *journal, int64_t since_s, struct printer *out, struct error *e)
 {
+    const struct journal_query query = {.since_ns = since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, .monitored = true};
     struct refusals_gathered g = {.oldest_s = 0};
-    int rc = journal_decisions(journal, since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, would_refuse_record, &g, e);
+    uint64_t oldest_ns = 0;
+    int rc = journal_decisions(journal, &query, would_refuse_record, &g, e);
 
+    if (rc == 0)
+        rc = journal_oldest(journal, &oldest_ns, e);
+    g.oldest_s = (int64_t)(oldest_ns / NS_PER_S);
     if (rc == 0) {
         would_refuse_show(&g, out);
         tell_bounds(&g, since_s, out);

@@ -113,7 +113,7 @@ static int old_checksum_file(int fd, uint64_t size, uint64_t *out, struct error 
 
     if (block == NULL)
         return error_set(e, "out of memory");
-    *out = old_checksum(size, NULL, 0);
+    *out = old_checksum(size, "", 0);
     for (uint64_t i = 0; result == 0 && i < size / SEGMENT + (size % SEGMENT != 0); i++) {
         result = sum_segment(fd, size, i, block, &sum, e);
         *out = old_checksum(*out, &sum, sizeof sum);

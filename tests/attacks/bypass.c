@@ -73,19 +73,14 @@ static _Noreturn void die(const char *what, const char *detail)
 
 /* ---- rows ---- */
 
-static unsigned hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
-}
-
 static unsigned hex(const char *p, size_t n)
 {
     unsigned value = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (hex_digit(p[i]) > 15)
-            die("a row has a wrong escape (lower-case hex is expected)", p);
-        value = value * 16 + hex_digit(p[i]);
+        if (hex_digit(p[i]) < 0)
+            die("a row has a wrong escape (hexadecimal digits are expected)", p);
+        value = value * 16 + (unsigned)hex_digit(p[i]);
     }
     return value;
 }

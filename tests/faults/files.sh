@@ -156,7 +156,7 @@ rm "$T/record"
 load
 for _ in $(seq "$(much 3 1)"); do
     for kind in remove cut overwritten rubbish empty; do
-        for file in data.mdb lock.mdb; do
+        for file in journal.sqlite journal.sqlite-wal journal.sqlite-shm; do
             harm_journal $file $kind
             pause_random 200 1200
         done

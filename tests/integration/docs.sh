@@ -250,6 +250,18 @@ reported() { "$BUILD/postern" -c "$D/closed.conf" report basic --days 30 --csv >
 relay_wait reported
 is 'report basic names who signs in with a password, how often, when, from where' "$(tr '\n' ' ' <"$D/said")" \
     '*mailbox,basic,oauth,last,clients*bert@contoso.example,*192.0.2.15*'
+# The tables of the journal, as its manual page has them.
+rm -f "$D/copy.sqlite"
+"$BUILD/postern" -c "$D/closed.conf" log --export "$D/copy.sqlite" || echo 'not ok the journal is copied'
+sqlite3 "$D/copy.sqlite" "SELECT DISTINCT p.name FROM sqlite_schema m, pragma_table_info(m.name) p WHERE m.type = 'table'
+    UNION SELECT name FROM sqlite_schema WHERE type = 'table'" >"$D/columns"
+is 'the copy has the decision' "$(sqlite3 "$D/copy.sqlite" 'SELECT login FROM messages')" bert@contoso.example
+is 'and all tables' "$(grep -cxE 'messages|refusals|usage|totals|dropped|meta' "$D/columns")" 6
+while read -r column; do
+    grep -qE "^\.(It )?(Va|Ic) (.* )?$column( |\$)" doc/postern-journal.5 || echo "$column"
+done <"$D/columns" >"$D/missing"
+is 'postern-journal(5) has each table and column' "$(tr '\n' ' ' <"$D/missing")" ''
+
 # A refusal by the cloud, as the document shows it, is found by the command beside it.
 sed -n '/^    postfix\/smtp/,/^$/p' doc/end-of-passwords.md >"$D/mail.log"
 find_command=$(sed -n 's|^    \(grep -E .*\) /var/log/mail.log|\1|p' doc/end-of-passwords.md)

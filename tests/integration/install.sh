@@ -49,10 +49,10 @@ is 'what the administrator has changed stays' "$(stat -c %a "$D/022/etc/postern/
 scripts/install.sh "$build" "$D/local" /usr/local /usr/local/etc >"$D/log" 2>&1 || cat "$D/log"
 is 'systemd is told of this installation'"'"'s secrets' "$(grep -c '^d /usr/local/etc/postern/secrets 0700 root root -$' "$D/local/usr/local/lib/tmpfiles.d/postern.conf")" 1
 is 'no installed file has a place that was not filled in' "$(grep -rlE '@(PREFIX|SYSCONFDIR)@' "$D/local" --include=*.conf --include=*.service --include=*.timer --include=*.path)" ''
-# What others than its owner may write: notices, by their sender's program, and the journal, by the command line.
+# What others than its owner may write: notices, by their sender's program.
 is 'nobody but its owner may write to a folder that should be his' \
     "$(awk '$1 == "d" && substr($3, length($3) - 1, 1) ~ /[2367]/ || $1 == "d" && $3 ~ /[2367]$/ { print $2 }' conf/systemd/tmpfiles.conf | tr '\n' ' ')" \
-    '/var/lib/postern/journal /var/lib/postern/spool/alerts '
+    '/var/lib/postern/spool/alerts '
 is 'the program for notices cannot reach requests to switch SMTP AUTH off' \
     "$(sed -n 's/^InaccessiblePaths=//p' conf/systemd/postern-alert.service | tr ' ' '\n' | grep -c '^-/var/lib/postern/spool/disable$')" 1
 is 'nor write anywhere but where notices are' "$(sed -n 's/^ReadWritePaths=//p' conf/systemd/postern-alert.service)" '/var/lib/postern/spool/alerts'

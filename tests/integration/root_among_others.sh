@@ -80,7 +80,7 @@ relay_wait relay_listens_at "$D/lib/policyd.sock"
 stops
 is 'and they can go on with it' "$(grep -c 'Permission denied\|cannot' "$D/them.log")" 0
 
-# What LMDB reads for people is not read by root.
+# What libraries read for people is not read by root.
 left() { strace -f -qq -e trace=setresuid -e signal=none -o "$D/trace" "$@" >"$D/out" 2>&1 </dev/null; grep -c "setresuid($(id -u nobody), " "$D/trace"; }
 c=(-c "$D/postern.conf")
 for command in 'explain --user anna@contoso.example' log blocks 'report enabled' status metrics; do
@@ -105,7 +105,7 @@ planted()
     said=$(find "$D/root" -printf '%P %m %s %T@\n' | sort | diff "$D/before" - | tr '\n' ' ')
     [ $result -ne 0 ] || said="$said, and it ended well"
     [ $result -lt 128 ] || said="$said, and ended with $result"
-    grep -qE 'Permission denied|symbolic link|another|Not a directory' "$D/out" || said="$said, and said: $(cat "$D/out")"
+    grep -qE 'Permission denied|symbolic link|another|Not a directory|not a plain file' "$D/out" || said="$said, and said: $(cat "$D/out")"
     is "a link in the place of $what leads ${1#_} nowhere" "$said" ''
     rm -f "$D/lib/$what"
     mv "$D/lib/.aside" "$D/lib/$what" 2>/dev/null
@@ -114,8 +114,9 @@ planted directory folder imports
 planted directory folder postern explain --user anna@contoso.example
 planted directory/lock file imports
 planted journal folder postern log
-planted journal/data.mdb file postern log
-planted journal/lock.mdb file postern log
+planted journal/journal.sqlite file postern log
+planted journal/journal.sqlite-wal file postern log
+planted journal/journal.sqlite-shm file postern log
 planted state file postern blocks
 planted allow file postern deny anna@contoso.example
 planted deny file postern deny anna@contoso.example
@@ -158,8 +159,9 @@ raced()
     is 'and ends well, or with one clear error' "$(tr ' ' '\n' <<<"$ends" | grep -v '^1:1$' | grep . | head -n 3)" ''
     rm -rf "${D:?}/lib/$what" "${D:?}/lib/$what.link"
 }
-raced journal/lock.mdb file postern log
-raced journal/data.mdb file postern log
+raced journal/journal.sqlite-shm file postern log
+raced journal/journal.sqlite-wal file postern log
+raced journal/journal.sqlite file postern log
 raced directory/.next.mdb created imports
 raced directory/.next.manifest created imports
 rm -rf "$D/lib/journal"

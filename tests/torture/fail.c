@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -177,4 +179,70 @@ int __wrap_openat(int fd, const char *path, int flags, ...)
     mode = mode_of(flags, arguments);
     va_end(arguments);
     return fails("openat", EMFILE) ? -1 : __real_openat(fd, path, flags, mode);
+}
+
+/* ---- SQLite: it has its memory and its system calls from functions that can be replaced. A lock that fails is one
+ * that somebody else has, and is waited for: tests/unit/test_journal_hostile.c has those. ---- */
+
+static sqlite3_mem_methods sqlite_memory;
+
+static void *sqlite_malloc(int n)
+{
+    return fails("sqlite's malloc", ENOMEM) ? NULL : sqlite_memory.xMalloc(n);
+}
+
+static void *sqlite_realloc(void *p, int n)
+{
+    return fails("sqlite's realloc", ENOMEM) ? NULL : sqlite_memory.xRealloc(p, n);
+}
+
+#define SQLITE_FAILING(type, name, answer, error, parameters, arguments)                                               \
+    static type(*sqlite_real_##name) parameters;                                                                       \
+    static type sqlite_##name parameters                                                                               \
+    {                                                                                                                  \
+        return fails("sqlite's " #name, error) ? (answer) : sqlite_real_##name arguments;                              \
+    }
+
+SQLITE_FAILING(int, open, -1, EMFILE, (const char *path, int flags, int mode), (path, flags, mode))
+SQLITE_FAILING(int, fstat, -1, EIO, (int fd, struct stat *st), (fd, st))
+SQLITE_FAILING(int, stat, -1, EACCES, (const char *path, struct stat *st), (path, st))
+SQLITE_FAILING(int, ftruncate, -1, EIO, (int fd, off_t n), (fd, n))
+SQLITE_FAILING(ssize_t, pread64, -1, EIO, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
+SQLITE_FAILING(ssize_t, pread, -1, EIO, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
+SQLITE_FAILING(ssize_t, read, -1, EIO, (int fd, void *p, size_t n), (fd, p, n))
+SQLITE_FAILING(ssize_t, pwrite64, -1, ENOSPC, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
+SQLITE_FAILING(ssize_t, pwrite, -1, ENOSPC, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
+SQLITE_FAILING(ssize_t, write, -1, ENOSPC, (int fd, const void *p, size_t n), (fd, p, n))
+SQLITE_FAILING(int, unlink, -1, EROFS, (const char *path), (path))
+SQLITE_FAILING(int, fchmod, -1, EPERM, (int fd, mode_t mode), (fd, mode))
+SQLITE_FAILING(int, openDirectory, SQLITE_CANTOPEN, EMFILE, (const char *path, int *fd), (path, fd))
+SQLITE_FAILING(void *, mmap, MAP_FAILED, ENOMEM, (void *a, size_t n, int p, int f, int fd, off_t o),
+               (a, n, p, f, fd, o))
+
+void fail_prepare(void)
+{
+#define ROW(name)                                                                                                      \
+    {                                                                                                                  \
+#name, (sqlite3_syscall_ptr)sqlite_##name, (sqlite3_syscall_ptr *)(void *)&sqlite_real_##name                  \
+    }
+    static const struct {
+        const char *name;
+        sqlite3_syscall_ptr ours, *real;
+    } calls[] = {ROW(open),     ROW(fstat),  ROW(stat),  ROW(ftruncate), ROW(pread64), ROW(pread),         ROW(read),
+                 ROW(pwrite64), ROW(pwrite), ROW(write), ROW(unlink),    ROW(fchmod),  ROW(openDirectory), ROW(mmap)};
+    sqlite3_mem_methods failing;
+    sqlite3_vfs *vfs;
+
+    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &sqlite_memory) != SQLITE_OK)
+        abort();
+    failing = sqlite_memory;
+    failing.xMalloc = sqlite_malloc;
+    failing.xRealloc = sqlite_realloc;
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) != SQLITE_OK || (vfs = sqlite3_vfs_find(NULL)) == NULL)
+        abort();
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        *calls[i].real = vfs->xGetSystemCall(vfs, calls[i].name);
+        if (*calls[i].real != NULL && vfs->xSetSystemCall(vfs, calls[i].name, calls[i].ours) != SQLITE_OK)
+            abort();
+    }
 }

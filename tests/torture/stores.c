@@ -135,8 +135,9 @@ static bool read_all(struct journal *j, struct counted *counted)
 {
     struct usage usage;
     struct error e = {.text = ""};
-    bool all = journal_decisions(j, 0, count_decision, counted, &e) == 0 &&
-               journal_totals(j, count_total, counted, &e) == 0 && journal_usage(j, count_mailbox, counted, &e) == 0 &&
+    bool all = journal_decisions(j, &(struct journal_query){.since_ns = 0}, count_decision, counted, &e) == 0 &&
+               journal_totals(j, count_total, counted, &e) == 0 &&
+               journal_usage(j, &(struct usage_query){.sent = true}, count_mailbox, counted, &e) == 0 &&
                journal_usage_of(j, SLICE("contoso"), SLICE(ANNA), &usage, &e) == 1;
 
     MUST(all || e.text[0] != '\0');

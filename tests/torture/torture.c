@@ -381,6 +381,7 @@ int main(int argc, char **argv)
     struct tools tools = {0};
     char command[128];
 
+    fail_prepare();
     /* In memory where possible: each of the runs pushes to the disk. */
     (void)snprintf(folder, sizeof folder, "%s/postern-torture.XXXXXX",
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");

@@ -688,6 +688,36 @@ static void a_claim_that_does_not_say_what_its_mailbox_says_is_found_by_verifyin
     fixture_remove(&f);
 }
 
+/* A login whose name a stray writer changed is deferred until that is noticed, not refused for good as nobody's. */
+static void an_identity_whose_text_was_changed_is_damaged_and_not_unknown(void **state)
+{
+    static char bytes[1024 * 1024];
+    static const char text[] = "anna@contoso.example\x01\0\0";
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct directory_view *v;
+    struct directory *d;
+    struct fixture f;
+    size_t n;
+    unsigned found;
+
+    (void)state;
+    fixture_make(&f);
+    publish_contoso(&f);
+    n = load(fixture_path(&f, "directory-0000000001.mdb"), bytes, sizeof bytes);
+    for (char *at = bytes; (at = memmem(at, n - (size_t)(at - bytes), text, sizeof text)) != NULL; at++)
+        at[1] = 'm';
+    seal_again(&f, bytes, n);
+    d = open_directory(&f);
+    v = directory_view_get(d);
+    assert_int_equal(directory_by_address(v, 0, SLICE("anna@contoso.example"), refs, &found), DIRECTORY_DAMAGED);
+    assert_int_equal(found, 0);
+    assert_int_equal(directory_by_address(v, 0, SLICE("amna@contoso.example"), refs, &found), DIRECTORY_NOT_FOUND);
+    assert_int_equal(directory_by_address(v, 0, SLICE("sean@contoso.example"), refs, &found), DIRECTORY_FOUND);
+    directory_view_put(d, v);
+    directory_close(d);
+    fixture_remove(&f);
+}
+
 /* Writes to the published file itself, in its last page, which LMDB has no reason to read here. */
 static void write_into(const struct fixture *f, off_t at, size_t n)
 {
@@ -743,6 +773,34 @@ static void a_file_that_is_cut_after_it_was_published_is_not_used_any_more(void 
     assert_int_equal(directory_refresh(d, &e), -1);
     assert_non_null(strstr(e.text, "was cut after it was published"));
     assert_null(directory_view_get(d));
+    directory_close(d);
+    fixture_remove(&f);
+}
+
+static void until_that_is_noticed_nobody_is_unknown(void **state)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct domain_fact fact;
+    struct directory_view *v;
+    struct directory *d;
+    struct fixture f;
+    unsigned n;
+
+    (void)state;
+    fixture_make(&f);
+    publish_contoso(&f);
+    d = open_directory(&f);
+    v = directory_view_get(d);
+    for (int touched = 0; touched < 2; touched++) {
+        enum directory_result unknown = touched ? DIRECTORY_DAMAGED : DIRECTORY_NOT_FOUND;
+
+        assert_int_equal(directory_by_address(v, 0, SLICE("nobody@contoso.example"), refs, &n), unknown);
+        assert_int_equal(directory_by_account(v, 0, SLICE("nobody"), refs, &n), unknown);
+        assert_int_equal(directory_domain(v, SLICE("nowhere.example"), &fact), unknown);
+        assert_int_equal(directory_by_address(v, 0, SLICE("anna@contoso.example"), refs, &n), DIRECTORY_FOUND);
+        write_into(&f, 0, 0);
+    }
+    directory_view_put(d, v);
     directory_close(d);
     fixture_remove(&f);
 }
@@ -847,8 +905,10 @@ int main(void)
         cmocka_unit_test(links_and_pipes_are_refused),
         cmocka_unit_test(a_file_that_is_cut_or_has_one_wrong_bit_is_never_opened),
         cmocka_unit_test(a_claim_that_does_not_say_what_its_mailbox_says_is_found_by_verifying),
+        cmocka_unit_test(an_identity_whose_text_was_changed_is_damaged_and_not_unknown),
         cmocka_unit_test(a_file_that_is_written_to_after_it_was_published_is_not_used_any_more),
         cmocka_unit_test(a_file_that_is_cut_after_it_was_published_is_not_used_any_more),
+        cmocka_unit_test(until_that_is_noticed_nobody_is_unknown),
         cmocka_unit_test(a_file_that_was_only_touched_goes_on_being_used),
         cmocka_unit_test(identities_that_share_a_hash_are_told_apart_by_their_texts),
         cmocka_unit_test(a_file_that_is_not_lmdb_or_lacks_tables_is_refused),

@@ -69,7 +69,7 @@ static void a_damaged_journal_is_set_aside_and_said(void **state)
     memset(garbage, 'x', sizeof garbage - 1);
     garbage[sizeof garbage - 1] = '\0';
     assert_int_equal(mkdir(world_file(b->world, "journal"), 0770), 0);
-    world_write(b->world, "journal/data.mdb", garbage);
+    world_write(b->world, "journal/journal.sqlite", garbage);
     log_begin(b);
     bench_start(b, "postern-policyd", "journal = \"~/journal\";");
     assert_int_equal(send_from(b, ANNA, CLIENT), REASON_ALLOWED);
@@ -77,8 +77,8 @@ static void a_damaged_journal_is_set_aside_and_said(void **state)
     stop(b);
     log = log_end(b);
     assert_non_null(strstr(log, "journal "));
-    assert_non_null(strstr(log, "damaged.mdb"));
-    assert_int_equal(access(world_file(b->world, "journal/damaged.mdb"), F_OK), 0);
+    assert_non_null(strstr(log, "damaged.sqlite"));
+    assert_int_equal(access(world_file(b->world, "journal/damaged.sqlite"), F_OK), 0);
 }
 
 static void a_list_that_was_changed_is_used_and_one_with_a_mistake_is_not(void **state)

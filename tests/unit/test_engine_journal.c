@@ -36,7 +36,7 @@ static struct journal *open_reader(struct bench *b, struct records *records)
 
     records->n = 0;
     if (journal_open(world_file(b->world, "journal"), NULL, &j, &e) != 0 ||
-        journal_decisions(j, 0, keep, records, &e) != 0)
+        journal_decisions(j, &(struct journal_query){.since_ns = 0}, keep, records, &e) != 0)
         fail_msg("%s", e.text);
     return j;
 }
