@@ -15,8 +15,8 @@ static char *body_of_notice(const struct notice *notice)
 
 /*
  * Texts of a card are Markdown, titles and values of facts too (learn.microsoft.com, "Format cards in Teams"), and ours
- * hold what strangers chose: a link in them would be one that the relay itself seems to show. What could begin anything
- * gets a backslash, which CommonMark takes off again; a bare "://", of which a client could make a link by itself, too.
+ * hold what strangers chose: a link in them would look like the relay's own. Every character that could begin markup
+ * gets a backslash, which CommonMark removes; a bare "://", of which a client could make a link by itself, too.
  */
 static bool is_markup(const char *text, size_t at)
 {

@@ -10,8 +10,8 @@ char *body_make(const struct notice *notice, enum alert_format format);
 
 #define SIGNATURE_MAX 80
 /*
- * "v1=" and the HMAC-SHA256 (RFC 2104), in hex, of "TIMESTAMP.BODY": with the time inside, a caught notice cannot be
- * sent again later by somebody else. 0, or -1 with e.
+ * "v1=" and the HMAC-SHA256 (RFC 2104), in hex, of "TIMESTAMP.BODY": with the time in it, an intercepted notice cannot
+ * be replayed later. 0, or -1 with e.
  */
 int body_sign(struct slice secret, long long timestamp, const char *body, char out[SIGNATURE_MAX], struct error *e);
 

@@ -77,7 +77,7 @@ static int body_pipe(const struct notice *notice, int *out)
 }
 
 /* In a process group of its own, so that what it starts can be ended with it. */
-static int start(const struct alert_target *target, char **environment, int in, pid_t *pid)
+static int command_start(const struct alert_target *target, char **environment, int in, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -132,7 +132,7 @@ enum sent send_command(const struct alert_target *target, const struct notice *n
         return SENT_LATER;
     }
     make_environment(notice, &env);
-    why = start(target, env.list, in, &pid);
+    why = command_start(target, env.list, in, &pid);
     (void)close(in);
     if (why != 0)
         (void)error_set(e, "cannot be run: %s", strerror(why));

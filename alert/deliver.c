@@ -20,7 +20,7 @@
 #define KEEP_S (7 * 86400) /* what was sent, or given up, and episodes */
 #define TIDY_AGAIN_NS (UINT64_C(3600) * NS_PER_S)
 
-struct waiting {
+struct target_wait {
     uint64_t until_ns, pause_ns; /* no attempt before; the next pause */
 };
 
@@ -28,7 +28,7 @@ struct delivery {
     const struct config *config;
     struct log *log;
     int folder, sent, failed, episodes;
-    struct waiting targets[TARGETS_MAX];
+    struct target_wait targets[TARGETS_MAX];
     uint64_t tidied_ns;
 };
 
@@ -128,7 +128,7 @@ static void note_done(const struct delivery *d, const struct notice *notice, con
                 e.text);
 }
 
-/* What a target will not get is kept among what failed, with the reason, for "postern status" to count. */
+/* An undeliverable notice is kept in "failed", with the reason, where "postern status" counts it. */
 static void note_given_up(const struct delivery *d, const struct notice *notice, const struct alert_target *target,
                           const char *why)
 {
@@ -151,7 +151,7 @@ static void put_away(const struct delivery *d, const char *name, int where)
 
 /* ---- sending ---- */
 
-static void wait_for(struct waiting *w, uint64_t now_ns)
+static void target_wait(struct target_wait *w, uint64_t now_ns)
 {
     w->pause_ns = w->pause_ns == 0 ? BACKOFF_FIRST_NS : w->pause_ns * 2;
     if (w->pause_ns > BACKOFF_MOST_NS)
@@ -163,7 +163,7 @@ static void wait_for(struct waiting *w, uint64_t now_ns)
 static bool attempt(struct delivery *d, size_t i, const struct notice *notice, int64_t wall_s)
 {
     const struct alert_target *target = &d->config->alerts[i];
-    struct waiting *w = &d->targets[i];
+    struct target_wait *w = &d->targets[i];
     enum sent sent;
     struct error e;
 
@@ -173,7 +173,7 @@ static bool attempt(struct delivery *d, size_t i, const struct notice *notice, i
     }
     sent = target->command != NULL ? send_command(target, notice, &e) : send_webhook(target, notice, &e);
     if (sent == SENT_DONE) {
-        *w = (struct waiting){0};
+        *w = (struct target_wait){0};
         note_done(d, notice, target);
         log_say(d->log, LEVEL_NOTICE, "%s: told %s", notice->id, target_name(target));
         return true;
@@ -182,7 +182,7 @@ static bool attempt(struct delivery *d, size_t i, const struct notice *notice, i
         note_given_up(d, notice, target, e.text);
         return true;
     }
-    wait_for(w, clock_boot_ns());
+    target_wait(w, clock_boot_ns());
     log_say(d->log, LEVEL_WARNING, "%s: %s: %s; again in %llu s", notice->id, target_name(target), e.text,
             (unsigned long long)(w->pause_ns / NS_PER_S));
     return false;

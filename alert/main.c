@@ -34,7 +34,7 @@ static bool ending(void)
 }
 
 /* The configuration in use, or the new one; the old one is freed. */
-static struct config *reload(struct config *old, const char *path, struct log *log, struct delivery *d)
+static struct config *alert_reload(struct config *old, const char *path, struct log *log, struct delivery *d)
 {
     struct config *config;
     struct error e;
@@ -63,7 +63,7 @@ static struct config *serve(struct config *config, const char *path, struct log 
         delivery_round(d, clock_boot_ns(), clock_wall_s(), ending);
         got = sigtimedwait(signals, NULL, &pause);
         if (got == SIGUSR1) {
-            config = reload(config, path, log, d);
+            config = alert_reload(config, path, log, d);
             notify_ready();
         }
     }

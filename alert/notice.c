@@ -59,7 +59,7 @@ static int take_apart(struct notice *notice, struct error *e)
     return 0;
 }
 
-static int parse(struct notice *notice, struct slice text, struct error *e)
+static int notice_parse(struct notice *notice, struct slice text, struct error *e)
 {
     json_error_t why;
 
@@ -86,7 +86,7 @@ int notice_load(int folder, const char *name, struct notice *notice, struct erro
     result = spool_get(folder, name, ALERT_FILE_MAX, &text, &n, e);
     if (result != 0)
         return result == SPOOL_NEVER ? NOTICE_NONE : -1;
-    result = parse(notice, (struct slice){text, n}, e);
+    result = notice_parse(notice, (struct slice){text, n}, e);
     free(text);
     if (result != 0)
         notice_free(notice);

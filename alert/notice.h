@@ -19,7 +19,7 @@ struct notice {
 
 /*
  * Reads folder/name. 0 with *notice, to be freed by notice_free; -1 with e when it cannot be read now; NOTICE_NONE with
- * e when it is no notice.
+ * e when it is not a notice.
  */
 #define NOTICE_NONE (-2)
 int notice_load(int folder, const char *name, struct notice *notice, struct error *e);

@@ -8,7 +8,7 @@
 enum sent {
     SENT_DONE,
     SENT_LATER, /* try again: e says why */
-    SENT_NEVER  /* this notice will not be taken, however often it is sent: e says why */
+    SENT_NEVER  /* permanently refused: e says why */
 };
 
 /* By HTTPS; one attempt, of at most the target's timeout. */

@@ -53,7 +53,7 @@ static int find_url(const struct alert_target *target, char *out, size_t cap, st
     return 0;
 }
 
-static int add_header(struct curl_slist **list, const char *name, const char *value)
+static int webhook_header(struct curl_slist **list, const char *name, const char *value)
 {
     char line[512];
     struct curl_slist *more;
@@ -73,7 +73,7 @@ static int sign(const struct alert_target *target, const char *body, struct curl
     int result;
 
     (void)snprintf(time, sizeof time, "%lld", now);
-    if (add_header(headers, "Postern-Timestamp", time) != 0)
+    if (webhook_header(headers, "Postern-Timestamp", time) != 0)
         return error_set(e, "out of memory");
     if (target->secret_file == NULL)
         return 0;
@@ -82,13 +82,13 @@ static int sign(const struct alert_target *target, const char *body, struct curl
     if (strlen(secret) < SECRET_LEAST)
         result = error_set(e, "%s: a key of less than %d bytes", target->secret_file, SECRET_LEAST);
     else if ((result = body_sign(slice_of(secret), now, body, signature, e)) == 0 &&
-             add_header(headers, "Postern-Signature", signature) != 0)
+             webhook_header(headers, "Postern-Signature", signature) != 0)
         result = error_set(e, "out of memory");
     explicit_bzero(secret, sizeof secret);
     return result;
 }
 
-/* What the receiver answers is not looked at, beyond its status. */
+/* The body of the response is ignored. */
 static size_t ignore(char *data, size_t size, size_t n, void *arg)
 {
     size_t *left = arg;
@@ -100,7 +100,7 @@ static size_t ignore(char *data, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-static enum sent judge(CURL *curl, CURLcode code, const char *why, struct error *e)
+static enum sent webhook_judge(CURL *curl, CURLcode code, const char *why, struct error *e)
 {
     long status = 0;
 
@@ -112,7 +112,7 @@ static enum sent judge(CURL *curl, CURLcode code, const char *why, struct error 
         return SENT_LATER;
     }
     (void)error_set(e, "the receiver answered %ld", status);
-    /* It understood, and says that this one cannot be taken: the others may. */
+    /* The receiver rejects this notice for good; it may accept others. */
     return status == 400 || status == 413 || status == 415 || status == 422 ? SENT_NEVER : SENT_LATER;
 }
 
@@ -145,7 +145,7 @@ static enum sent perform(CURL *curl, const struct alert_target *target, const ch
         return SENT_LATER;
     }
     code = curl_easy_perform(curl);
-    return judge(curl, code, why, e);
+    return webhook_judge(curl, code, why, e);
 }
 
 enum sent send_webhook(const struct alert_target *target, const struct notice *notice, struct error *e)
@@ -155,9 +155,9 @@ enum sent send_webhook(const struct alert_target *target, const struct notice *n
     CURL *curl = curl_easy_init();
     enum sent sent = SENT_LATER;
 
-    if (body == NULL || curl == NULL || add_header(&headers, "Content-Type", "application/json") != 0 ||
-        add_header(&headers, "Idempotency-Key", notice->id) != 0 ||
-        add_header(&headers, "Postern-Event", notice->event_name) != 0)
+    if (body == NULL || curl == NULL || webhook_header(&headers, "Content-Type", "application/json") != 0 ||
+        webhook_header(&headers, "Idempotency-Key", notice->id) != 0 ||
+        webhook_header(&headers, "Postern-Event", notice->event_name) != 0)
         (void)error_set(e, "out of memory");
     else if (find_url(target, url, sizeof url, e) == 0 && sign(target, body, &headers, e) == 0)
         sent = perform(curl, target, url, body, headers, e);

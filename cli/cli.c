@@ -82,7 +82,7 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
 
 /* ---- parts ---- */
 
-/* Opens one of the files; an error is told. */
+/* Opens one of the files, and prints an error. */
 static int open_part(struct cli *cli, int (*open_it)(struct report_files *f, struct error *e))
 {
     struct error e;

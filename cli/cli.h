@@ -3,7 +3,7 @@
  * first asks for it; printers; errors; times and durations as people write them.
  *
  * A command returns the exit status of the program: CLI_OK, CLI_FAILED, CLI_USAGE, or others that its manual page
- * names. What only reads needs no more rights than those of group postern.
+ * names. Commands that only read need only the rights of group postern.
  */
 #ifndef POSTERN_CLI_H
 #define POSTERN_CLI_H
@@ -19,7 +19,7 @@ enum {
     CLI_OK = 0,
     CLI_FAILED = 1,
     CLI_USAGE = 2,
-    CLI_MAY_NOT_READ = 6,    /* what was asked for is there, but not for this user */
+    CLI_MAY_NOT_READ = 6,    /* it exists, but this user may not read it */
     CLI_OTHER_GENERATION = 7 /* the services decide by another generation of the directory than is in the folder */
 };
 
@@ -40,12 +40,12 @@ int cli_open_state(struct cli *cli);
 int cli_open_journal(struct cli *cli);
 /*
  * All but the journal, and what decide() needs. When the services use another generation of the directory than the
- * folder has, that is said on the error output, and the exit status tells it (cli_exit_status).
+ * folder has, that is said on the error output and by the exit status (cli_exit_status).
  */
 int cli_open_context(struct cli *cli, struct decide_context *context);
 
-/* What the program returns for a command's status: failures, and what a reading command printed, may be due to files
- * that are closed to the user or not the services' own. */
+/* The exit status for a command's status: CLI_MAY_NOT_READ or CLI_OTHER_GENERATION where these may explain a failure,
+ * or qualify what a reading command printed. */
 int cli_exit_status(const struct cli *cli, int status);
 
 /* ---- options ---- */
@@ -69,7 +69,7 @@ int cli_exit_status(const struct cli *cli, int status);
 #define CLI_OPTIONS_END (-1)
 #define CLI_OPTIONS_STOP (-2) /* --help was printed or an option was wrong: return *status */
 /*
- * The next option of the command's own. The common ones are dealt with here; an unknown one is complained about.
+ * The next option of the command's own. Handles the common ones; an unknown one is an error.
  */
 int cli_next_option(struct cli *cli, int argc, char **argv, const struct option *options, int *status);
 /* Checks the number of arguments behind the options: 0, or CLI_USAGE after an error was printed. */
@@ -88,8 +88,8 @@ struct printer *cli_printer(const struct cli *cli);
 int cli_finish(const struct cli *cli, struct printer *printer);
 
 /*
- * What an operator changed, as a line of the log beside the services' own: event "block", a few fields, who did it.
- * Not with log.to = "stderr": the operator knows already. The configuration must be open.
+ * Logs what an operator changed, where the services log: event "block", a few fields, and the operator. Not with
+ * log.to = "stderr", which the operator sees anyway. The configuration must be open.
  */
 struct cli_field {
     const char *key, *value;

@@ -22,7 +22,7 @@ static int post(const struct cli *cli, const char *subject, struct error *e)
 }
 
 /* Waits until postern-alert has put it away, or has given it up, or the time is over. */
-static enum notice_fate wait_for(const struct cli *cli, const char *subject, uint64_t seconds)
+static enum notice_fate wait_for_notice(const struct cli *cli, const char *subject, uint64_t seconds)
 {
     const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
     uint64_t until = clock_boot_ns() + seconds * NS_PER_S;
@@ -45,7 +45,7 @@ static int test(struct cli *cli, uint64_t seconds)
     (void)snprintf(subject, sizeof subject, "test by %s, number %llu", caller, (unsigned long long)clock_wall_ns());
     if (post(cli, subject, &e) < 0)
         return cli_fail(cli, "%s", e.text);
-    switch (wait_for(cli, subject, seconds)) {
+    switch (wait_for_notice(cli, subject, seconds)) {
     case NOTICE_SENT:
         printf("The notice was taken by %s of alerts in %s. See that somebody saw it.\n",
                cli->files.config->n_alerts == 1 ? "the target" : "every target", cli->files.config->file);

@@ -11,7 +11,7 @@
 
 enum { OPTION_JUNIT = 2000, OPTION_DAYS };
 
-static int run(struct cli *cli, uint64_t days, bool junit)
+static int audit_run(struct cli *cli, uint64_t days, bool junit)
 {
     struct findings f;
     struct audit a = {.config = cli->files.config,
@@ -63,5 +63,5 @@ int cmd_audit(struct cli *cli, int argc, char **argv)
     /* Where the services have run, the state says by what they decide. */
     if (access(cli->files.config->state_path, F_OK) == 0 && cli_open_state(cli) == 0)
         (void)files_agree(&cli->files);
-    return run(cli, days, junit);
+    return audit_run(cli, days, junit);
 }

@@ -36,7 +36,7 @@ static void print_until(uint64_t until_ns, const struct decide_context *c)
 
 /* ---- block ---- */
 
-/* A login that nobody has ever heard of is a typing error, as a rule, and then the thief goes on. */
+/* An unknown login is mostly a typing error, and then the thief would go on. */
 static int check_name(const struct cli *cli, const struct subject *x)
 {
     char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
@@ -142,7 +142,7 @@ static bool lift(struct cli *cli, const struct decide_context *c, const struct s
     return true;
 }
 
-/* By the words as "postern blocks" shows them: works also for what can't be found any more. */
+/* By the words that "postern blocks" shows: works also for names that no longer exist. */
 static bool is_named(const struct block *block, int n, char **words)
 {
     struct slice kind, name;
@@ -172,7 +172,7 @@ static int lift_all(struct cli *cli, const struct decide_context *c, struct subj
         return make_durable(cli);
     if (!parsed)
         return cli_fail(cli, "%s", e.text);
-    /* Limits that led to a block that has ended by itself are given back, too. */
+    /* Counters are reset even if the block has already ended by itself. */
     subject_forgive(state_counters(cli->files.state), c, x, &x->block);
     return cli_fail(cli, "%s is not blocked", x->block.subject);
 }

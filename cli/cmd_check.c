@@ -1,4 +1,4 @@
-/* postern check: the configuration in plain words, with what in it deserves a second look. */
+/* postern check: the configuration in plain words, with warnings. */
 #include "cli/commands.h"
 #include "core/report/config_report.h"
 

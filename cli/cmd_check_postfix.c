@@ -30,7 +30,7 @@ int cmd_check_postfix(struct cli *cli, int argc, char **argv)
         return CLI_USAGE;
     if (cli_open_config(cli) != 0)
         return CLI_FAILED;
-    /* The journal is a help, not a condition: without one the rules about what was seen are skipped. */
+    /* The journal is optional: without one the rules about what was seen are skipped. */
     (void)cli_open_journal(cli);
     if (postfix_read(folder, &p, &e) != 0)
         return cli_fail(cli, "%s", e.text);

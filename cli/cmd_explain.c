@@ -80,7 +80,7 @@ static void take_option(struct asked *a, int option, const char *value)
     q->has_sender |= option == OPT_SENDER;
 }
 
-/* What nobody said is taken as the usual: TLS, a password, the user's own address as sender. */
+/* Defaults for what is left out: TLS, a password, the user's own address as sender. */
 static void fill_in(struct question *q, bool described)
 {
     if (!described)
@@ -93,7 +93,7 @@ static void fill_in(struct question *q, bool described)
         q->sender = q->user;
 }
 
-static int read_options(struct cli *cli, int argc, char **argv, struct asked *a, int *status)
+static int explain_options(struct cli *cli, int argc, char **argv, struct asked *a, int *status)
 {
     struct error e;
     int option;
@@ -174,7 +174,7 @@ int cmd_explain(struct cli *cli, int argc, char **argv)
         (void)cli_fail(cli, "out of memory");
     } else {
         q->paths = true;
-        if (read_options(cli, argc, argv, &a, &status) == 0)
+        if (explain_options(cli, argc, argv, &a, &status) == 0)
             status = explain(cli, x, q, a.at);
         explained_clear(x);
     }

@@ -81,7 +81,7 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
     return CLI_OK;
 }
 
-/* What is written into a list is looked at by nobody for long; and what is to leave one should be there. */
+/* A wrong entry in a list may stay unnoticed for long; and what is to be removed should exist. */
 static int check_name(const struct cli *cli, const struct task *task, struct slice entry)
 {
     const struct smtp_auth_config *auth = &cli->files.config->smtp_auth;
@@ -97,7 +97,7 @@ static int check_name(const struct cli *cli, const struct task *task, struct sli
     known_user(cli, entry, &known);
     if (!known.checked || known.exists)
         return CLI_OK;
-    return cli_fail(cli, "no %s has the name \"%s\"%s; --force writes it down all the same",
+    return cli_fail(cli, "no %s has the name \"%s\"%s; --force adds it anyway",
                     entry.p[0] == '@' ? "tenant" : "mailbox", shown, known_hint(&known, hint, sizeof hint));
 }
 
@@ -132,7 +132,7 @@ static int change_lists(struct cli *cli, const struct task *task, struct slice u
     return status;
 }
 
-static int run(struct cli *cli, int argc, char **argv, const struct task *task)
+static int lists_run(struct cli *cli, int argc, char **argv, const struct task *task)
 {
     enum { REASON = 256, FORCE };
     static const struct option options[] = {
@@ -152,15 +152,15 @@ static int run(struct cli *cli, int argc, char **argv, const struct task *task)
 
 int cmd_allow(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(const struct task){ADD, REMOVE, "allowed"});
+    return lists_run(cli, argc, argv, &(const struct task){ADD, REMOVE, "allowed"});
 }
 
 int cmd_deny(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(const struct task){REMOVE, ADD, "denied"});
+    return lists_run(cli, argc, argv, &(const struct task){REMOVE, ADD, "denied"});
 }
 
 int cmd_forget(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, &(const struct task){REMOVE, REMOVE, "forgotten"});
+    return lists_run(cli, argc, argv, &(const struct task){REMOVE, REMOVE, "forgotten"});
 }

@@ -35,7 +35,7 @@ static void doubt_limit(const struct cli *cli, const char *limit)
                    near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
-static int show(struct cli *cli, struct decisions_wanted x)
+static int log_show(struct cli *cli, struct decisions_wanted x)
 {
     struct known named = {.checked = false};
     struct printer *out;
@@ -162,5 +162,5 @@ int cmd_log(struct cli *cli, int argc, char **argv)
     if (copy != NULL)
         return chosen ? cli_usage(cli, "--export copies all of the journal: give it without what selects decisions")
                       : export(cli, copy);
-    return show(cli, x);
+    return log_show(cli, x);
 }

@@ -11,7 +11,7 @@
 
 enum { OPTION_CONFIG_DIR = 2000, OPTION_SINCE, OPTION_YES, OPTION_DRY_RUN };
 
-struct request {
+struct queue_request {
     enum queue_action action;
     const char *folder, *user;
     struct known named; /* what user is the name of, whichever of the mailbox's names it is */
@@ -23,11 +23,13 @@ static const struct column columns[] = {{"queue_id", VALUE_TEXT},  {"queue", VAL
                                         {"size", VALUE_BYTES},     {"sender", VALUE_TEXT}, {"recipients", VALUE_NUMBER},
                                         {"recipient", VALUE_TEXT}, {"reason", VALUE_TEXT}};
 
-static int show(struct cli *cli, const struct request *r, const struct queue_list *list, size_t *n)
+static int queue_show(struct cli *cli, const struct queue_request *r, const struct queue_list *list, size_t *n)
 {
-    static const char *const empty[] = {[QUEUE_HOLD] = "Nothing of it is in the queue, or all of it is on hold.",
-                                        [QUEUE_RELEASE] = "Nothing of it is on hold.",
-                                        [QUEUE_DISCARD] = "Nothing of it is in the queue."};
+    static const char *const empty[] = {
+        [QUEUE_HOLD] = "No queued message of this user was found, or all are on hold already; "
+                       "--since says how far back is searched.",
+        [QUEUE_RELEASE] = "No message of this user is on hold.",
+        [QUEUE_DISCARD] = "No queued message of this user was found; --since says how far back is searched."};
     struct printer *out = cli_printer(cli);
 
     *n = 0;
@@ -50,7 +52,7 @@ static int show(struct cli *cli, const struct request *r, const struct queue_lis
 }
 
 /* Discarding cannot be undone: it is asked for on a terminal, or said with --yes. */
-static int confirm(const struct cli *cli, const struct request *r, size_t n)
+static int confirm(const struct cli *cli, const struct queue_request *r, size_t n)
 {
     char answer[16];
 
@@ -65,7 +67,7 @@ static int confirm(const struct cli *cli, const struct request *r, size_t n)
 }
 
 /* Nothing was found: perhaps because there is no such name. */
-static void doubt(const struct cli *cli, const struct request *r)
+static void doubt(const struct cli *cli, const struct queue_request *r)
 {
     char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
 
@@ -74,13 +76,13 @@ static void doubt(const struct cli *cli, const struct request *r)
                        known_hint(&r->named, hint, sizeof hint));
 }
 
-static int work(struct cli *cli, const struct request *r, const struct queue_list *list)
+static int work(struct cli *cli, const struct queue_request *r, const struct queue_list *list)
 {
     static const char *const done[] = {
         [QUEUE_HOLD] = "put on hold", [QUEUE_RELEASE] = "released", [QUEUE_DISCARD] = "deleted"};
     struct error e;
     size_t n;
-    int status = show(cli, r, list, &n);
+    int status = queue_show(cli, r, list, &n);
 
     if (status == CLI_OK && n == 0)
         doubt(cli, r);
@@ -96,7 +98,7 @@ static int work(struct cli *cli, const struct request *r, const struct queue_lis
     return CLI_OK;
 }
 
-static int read_options(struct cli *cli, int argc, char **argv, struct request *r)
+static int queue_options(struct cli *cli, int argc, char **argv, struct queue_request *r)
 {
     static const struct option options[] = {{"config-dir", required_argument, NULL, OPTION_CONFIG_DIR},
                                             {"since", required_argument, NULL, OPTION_SINCE},
@@ -125,12 +127,12 @@ static int read_options(struct cli *cli, int argc, char **argv, struct request *
     return CLI_OPTIONS_END;
 }
 
-static int run(struct cli *cli, int argc, char **argv, enum queue_action action)
+static int queue_run(struct cli *cli, int argc, char **argv, enum queue_action action)
 {
-    struct request r = {.action = action, .since_s = clock_wall_s() - SINCE_DEFAULT_S};
+    struct queue_request r = {.action = action, .since_s = clock_wall_s() - SINCE_DEFAULT_S};
     struct queue_list list;
     struct error e;
-    int status = read_options(cli, argc, argv, &r);
+    int status = queue_options(cli, argc, argv, &r);
 
     if (status != CLI_OPTIONS_END)
         return status;
@@ -149,15 +151,15 @@ static int run(struct cli *cli, int argc, char **argv, enum queue_action action)
 
 int cmd_hold(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, QUEUE_HOLD);
+    return queue_run(cli, argc, argv, QUEUE_HOLD);
 }
 
 int cmd_release(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, QUEUE_RELEASE);
+    return queue_run(cli, argc, argv, QUEUE_RELEASE);
 }
 
 int cmd_discard(struct cli *cli, int argc, char **argv)
 {
-    return run(cli, argc, argv, QUEUE_DISCARD);
+    return queue_run(cli, argc, argv, QUEUE_DISCARD);
 }

@@ -16,7 +16,7 @@ int cmd_reload(struct cli *cli, int argc, char **argv)
         continue;
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
-    /* What is wrong is better said here than in their logs. */
+    /* An error is better reported here than in their logs. */
     if (cli_open_config(cli) != 0)
         return CLI_FAILED;
     n = processes_find(cli->files.config_path, cli->files.config->state_path, list);

@@ -10,7 +10,7 @@ static const struct report_kind *kind_named(const char *name)
     return NULL;
 }
 
-static int run(struct cli *cli, struct report *r, const struct report_kind *kind)
+static int report_print(struct cli *cli, struct report *r, const struct report_kind *kind)
 {
     int rc, status;
 
@@ -56,5 +56,5 @@ int cmd_report(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     if (cli->files.config->journal != NULL && cli->files.config->journal[0] != '\0' && cli_open_journal(cli) != 0)
         fputs("Without the journal there is no usage below.\n", stderr);
-    return run(cli, &r, kind);
+    return report_print(cli, &r, kind);
 }

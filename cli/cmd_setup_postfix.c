@@ -1,4 +1,4 @@
-/* postern setup-postfix: lets Postfix ask postern, and takes that back. */
+/* postern setup-postfix: makes Postfix ask postern, and undoes that. */
 #include "cli/commands.h"
 #include "cli/findings_print.h"
 #include "cli/postfix_tools.h"
@@ -19,7 +19,7 @@ struct setup {
 static const enum postfix_rule fatal[] = {PF_WRONG_SOCKET, PF_SOCKET_CHROOT, PF_SOCKET_MISSING, PF_SOCKET_PERMISSION};
 
 /* Runs one of Postfix's tools with "-c FOLDER". 0 when it ended with 0; else -1 with e, which has what it said. */
-static int run(const struct setup *x, const char *tool, const char *option, const char *setting, struct error *e)
+static int run_tool(const struct setup *x, const char *tool, const char *option, const char *setting, struct error *e)
 {
     const char *argv[6] = {spawn_tool(tool, e), NULL};
     char said[SPAWN_ERRORS_MAX];
@@ -97,15 +97,15 @@ static int look(const struct setup *x, struct findings *f, struct error *e)
 }
 
 /* Whether Postfix runs with that configuration; then it reads it again. */
-static int reload(const struct setup *x, struct error *e)
+static int reload_postfix(const struct setup *x, struct error *e)
 {
     struct error none;
 
-    if (run(x, "postfix", "status", NULL, &none) != 0) {
+    if (run_tool(x, "postfix", "status", NULL, &none) != 0) {
         printf("Postfix does not run: nothing to reload\n");
         return 0;
     }
-    if (run(x, "postfix", "reload", NULL, e) != 0)
+    if (run_tool(x, "postfix", "reload", NULL, e) != 0)
         return -1;
     printf("Postfix has reloaded\n");
     return 0;
@@ -116,9 +116,9 @@ static int change(const struct setup *x, const struct setup_plan *plan, size_t f
                   struct error *e)
 {
     for (size_t i = 0; i < plan->n; i++)
-        if (run(x, "postconf", plan->steps[i].option, plan->steps[i].setting, e) != 0)
+        if (run_tool(x, "postconf", plan->steps[i].option, plan->steps[i].setting, e) != 0)
             return -1;
-    if (run(x, "postfix", "check", NULL, e) != 0 || look(x, f, e) != 0)
+    if (run_tool(x, "postfix", "check", NULL, e) != 0 || look(x, f, e) != 0)
         return -1;
     if (count_fatal(f) > fatal_before) {
         (void)findings_print(x->cli, f, false, "check-postfix");
@@ -143,7 +143,7 @@ static int apply(const struct setup *x, const struct setup_plan *plan, struct sl
         return status;
     }
     printf("\npostfix check found nothing wrong\n");
-    status = reload(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
+    status = reload_postfix(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
     if (findings_print(x->cli, &f, false, "check-postfix") != CLI_OK)
         status = CLI_FAILED;
     findings_free(&f);
@@ -158,7 +158,7 @@ static int undo(const struct setup *x, struct slice folder)
     if (setup_copies_restore(folder, x->force, &e) != 0)
         return cli_fail(x->cli, "%s", e.text);
     printf("main.cf and master.cf are as they were before\n");
-    return reload(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
+    return reload_postfix(x, &e) != 0 ? cli_fail(x->cli, "%s", e.text) : CLI_OK;
 }
 
 /* Both files' folder, as Postfix names it. */

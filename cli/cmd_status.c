@@ -21,7 +21,7 @@ static int exit_status(enum picture_health health)
 }
 
 /* Of the picture's parts, and what of them could not be read. CLI_OK or CLI_FAILED. */
-static int show(struct cli *cli, struct picture *p)
+static int status_show(struct cli *cli, struct picture *p)
 {
     struct printer *out = cli_printer(cli);
 
@@ -45,7 +45,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
         return status;
     if ((p = picture_take(&cli->files, services_look, &e)) == NULL)
         return cli_fail(cli, "%s", e.text);
-    if ((status = show(cli, p)) == CLI_OK)
+    if ((status = status_show(cli, p)) == CLI_OK)
         status = exit_status(picture_judge(p, &cli->files));
     picture_free(p);
     return status;
@@ -78,7 +78,7 @@ static int show_once(const struct cli *cli)
     }
     text_add_local_time(&b, p->wall_s);
     printf("\033[H\033[2Jpostern %s   %s   (Ctrl-C ends)\n\n", POSTERN_VERSION, text);
-    status = show(&fresh, p);
+    status = status_show(&fresh, p);
     picture_free(p);
     files_close(&fresh.files);
     return status;

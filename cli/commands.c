@@ -121,7 +121,8 @@ const struct cli_command *cli_command_named(const char *name)
     return NULL;
 }
 
-const char *cli_command_near(const char *name)
+/* The command that was probably meant; NULL: none is near. */
+static const char *command_near(const char *name)
 {
     const char *names[sizeof cli_commands / sizeof *cli_commands];
     size_t n = 0;
@@ -158,7 +159,7 @@ int cmd_help(struct cli *cli, int argc, char **argv)
 
 int cli_no_command(const struct cli *cli, const char *name)
 {
-    const char *near = cli_command_near(name);
+    const char *near = command_near(name);
     char shown[80];
 
     (void)text_plain(shown, sizeof shown, slice_of(name));

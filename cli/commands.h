@@ -14,9 +14,9 @@ struct cli_command {
     const char *summary;   /* one line for --help; NULL: that has it elsewhere */
     const char *details;   /* options and what else is worth knowing, for "postern NAME --help" */
     int (*run)(struct cli *cli, int argc, char **argv);
-    /* It only reads what is the services': when root runs it, it goes on as their user before it looks at that. */
+    /* It only reads files of the services: when root runs it, it becomes their user first. */
     bool reads;
-    bool pages; /* its output may be long: through a pager on a terminal */
+    bool pages; /* its output may be long: a pager is used on a terminal */
 };
 
 /* The table, ended by a row without a name. */
@@ -24,9 +24,7 @@ extern const struct cli_command cli_commands[];
 
 /* The row of that name; NULL: none. */
 const struct cli_command *cli_command_named(const char *name);
-/* The command that was probably meant; NULL: none is near. */
-const char *cli_command_near(const char *name);
-/* Says that there is none, and which is near. Returns CLI_USAGE. */
+/* Says that there is no such command, and suggests a similar one. Returns CLI_USAGE. */
 int cli_no_command(const struct cli *cli, const char *name);
 
 #define CLI_USAGE_LINE "usage: postern [-c FILE] COMMAND [OPTION...] [ARGUMENT...]\n"

@@ -6,8 +6,8 @@
 #include "core/report/known.h"
 
 /*
- * As known_look. Another process looks, with the rights of whose the directory is: where it cannot read, nothing is
- * checked. The configuration must be open.
+ * As known_look, in a process with the rights of the directory's owner. If that cannot read, nothing is checked. The
+ * configuration must be open.
  */
 void known_user(const struct cli *cli, struct slice name, struct known *out);
 

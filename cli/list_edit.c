@@ -46,7 +46,7 @@ static int lock(int folder)
 }
 
 /* The lock on the folder goes with its descriptor, so that a killed editor leaves none behind. */
-static int begin(struct edit *x, const char *path, struct error *e)
+static int edit_begin(struct edit *x, const char *path, struct error *e)
 {
     char folder[PATH_MAX], *slash;
     struct buf name = BUF_OVER(x->name), fresh = BUF_OVER(x->fresh), whole = BUF_OVER(folder);
@@ -95,11 +95,11 @@ static int publish(struct edit *x, struct error *e)
     errno = ELOOP; /* a link was put there since we looked */
     if (!S_ISREG(st.st_mode))
         goto failed;
-    (void)unlinkat(x->folder, x->fresh, 0); /* of one who was killed: the lock says that nobody is at it */
+    (void)unlinkat(x->folder, x->fresh, 0); /* left by a killed editor: we hold the lock */
     fd = openat(x->folder, x->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         goto failed;
-    /* Only root can give a file away; for others a lost owner would lock out who could write to it before. */
+    /* Only root can change the owner; for others, a changed owner would lock out somebody who could write before. */
     if (fchown(fd, st.st_uid, st.st_gid) != 0 && (st.st_uid != owner_now() || fchown(fd, (uid_t)-1, st.st_gid) != 0))
         goto failed;
     if (fchmod(fd, st.st_mode & 0777) != 0 || write_whole(fd, (struct slice){x->made, x->made_n}) != 0 ||
@@ -156,7 +156,7 @@ int list_edit_remove(const char *path, struct slice entry, struct error *e)
     long line = 0;
     int rc = -1;
 
-    if (begin(&x, path, e) != 0)
+    if (edit_begin(&x, path, e) != 0)
         goto out;
     if ((x.made = malloc(x.text.n + 1)) == NULL) {
         (void)error_set(e, "%s: no memory", path);
@@ -194,7 +194,7 @@ int list_edit_add(const char *path, struct slice entry, struct slice comment, st
 
     if (!is_one_line(comment))
         return error_set(e, "%s: a comment is one line of printable text", path);
-    if (begin(&x, path, e) != 0)
+    if (edit_begin(&x, path, e) != 0)
         goto out;
     line = line_of(x.text, x.path, entry, e);
     rc = line < 0 ? -1 : 0;

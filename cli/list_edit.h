@@ -1,5 +1,5 @@
 /*
- * Changes to an operator's list file: whole or not at all, one at a time, with a comment that says who and when. The
+ * Changes to an operator's list file: atomic, one at a time, with a comment that says who and when. The
  * services notice the new file within a second or two by themselves.
  */
 #ifndef POSTERN_CLI_LIST_EDIT_H
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 
 /*
- * Puts the entry into the file (comment behind it), or takes every line that is it out of the file. entry is canonical
- * text, as list_has() wants it: an address, "@domain", an account. 1: the file was changed; 0: it was so already; -1
+ * Puts the entry into the file (comment behind it), or removes every line with it. entry is canonical
+ * text, as list_has() wants it: an address, "@domain", an account. 1: the file was changed; 0: no change was needed; -1
  * with e. Other lines stay as they are, comments too. Owner, group and mode of the file are kept.
  */
 int list_edit_add(const char *path, struct slice entry, struct slice comment, struct error *e);

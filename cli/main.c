@@ -15,7 +15,7 @@ static int usage(void)
 }
 
 /* Through a pager where the output may be long and goes to a terminal. */
-static int run(struct cli *cli, int argc, char **argv)
+static int run_paged(struct cli *cli, int argc, char **argv)
 {
     pid_t pager;
     int status;
@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     cli.files.leave_root = cli.command->reads;
     if (state_guard_install(&e) != 0)
         return cli_fail(&cli, "%s", e.text);
-    status = run(&cli, argc - optind, argv + optind);
+    status = run_paged(&cli, argc - optind, argv + optind);
     files_close(&cli.files);
     return status;
 }

@@ -3,7 +3,7 @@
 #include "cli/spawn.h"
 #include "core/report/text.h"
 
-static int ask(const char *tool, const char *folder, const char *option, char **text, struct error *e)
+static int ask_tool(const char *tool, const char *folder, const char *option, char **text, struct error *e)
 {
     const char *argv[5] = {tool, option, NULL, NULL, NULL};
     struct spawn_result r;
@@ -57,7 +57,7 @@ int postfix_read(const char *folder, struct postfix *p, struct error *e)
     if (tool == NULL)
         return -1;
     for (size_t i = 0; i < POSTCONF_TEXTS; i++)
-        if (ask(tool, folder, options[i], &p->texts[i], e) != 0) {
+        if (ask_tool(tool, folder, options[i], &p->texts[i], e) != 0) {
             postfix_free(p);
             return -1;
         }

@@ -1,7 +1,7 @@
 /*
  * The printers of the command line, one a format: text for people, CSV (RFC 4180) and JSON (RFC 8259). One
  * implementation for all commands, so that foreign text is escaped in one place: logins and addresses come from
- * strangers, and what a stranger wrote must neither move a terminal's cursor nor break a line.
+ * strangers, and must neither control the terminal nor break a line.
  *
  * CSV and JSON are written row by row. A table holds back its first PRINT_HELD_ROWS rows to find the widths; later rows
  * that are wider stand out, or go on in further lines on a terminal.

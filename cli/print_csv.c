@@ -14,7 +14,7 @@ static void begin_table(struct printer *p, const struct table *table)
         fprintf(print->to, "%s%s", table->columns[i].name, i + 1 < table->n ? "," : "\r\n");
 }
 
-static void add_cell(struct buf *b, const struct value *value)
+static void csv_add_cell(struct buf *b, const struct value *value)
 {
     switch (value->kind) {
     case VALUE_NONE:
@@ -43,7 +43,7 @@ static void put_row(struct printer *p, const struct value *cells)
         char mem[TEXT_CELL_MAX];
         struct buf cell = BUF_OVER(mem);
 
-        add_cell(&cell, &cells[i]);
+        csv_add_cell(&cell, &cells[i]);
         fprintf(print->to, "%s%s", mem, i + 1 < print->table.n ? "," : "\r\n");
     }
 }

@@ -21,7 +21,7 @@ struct text {
 #define FOLD_LEAST 20 /* columns that are left for text, however far it is indented */
 
 /* Where a line is, while it is printed. */
-struct place {
+struct text_place {
     FILE *to;
     size_t column, start; /* start: where its text began, or goes on */
     size_t width;         /* 0: it isn't folded */
@@ -29,7 +29,7 @@ struct place {
 };
 
 /* The words of a piece of text that is ours alone. */
-static void put_words(struct place *at, struct slice text)
+static void put_words(struct text_place *at, struct slice text)
 {
     bool first = true;
 
@@ -53,7 +53,7 @@ static void put_line(struct printer *p, const struct line *line)
 {
     const struct print *print = (const struct print *)p;
     unsigned width = print->terminal.columns > 0 ? print->terminal.columns : line->width;
-    struct place at = {.to = print->to, .column = line->indent, .hang = line->hang};
+    struct text_place at = {.to = print->to, .column = line->indent, .hang = line->hang};
     size_t label = line->label != NULL ? strlen(line->label) : 0;
 
     fprintf(print->to, "%*s", (int)line->indent, "");
@@ -237,7 +237,7 @@ static void begin_table(struct printer *p, const struct table *table)
         o->width[i] = (unsigned)strlen(table->columns[i].name);
 }
 
-static void add_cell(struct buf *b, const struct value *value)
+static void text_add_cell(struct buf *b, const struct value *value)
 {
     switch (value->kind) {
     case VALUE_NONE:
@@ -270,7 +270,7 @@ static void put_row(struct printer *p, const struct value *cells)
         char mem[TEXT_CELL_MAX];
         struct buf cell = BUF_OVER(mem);
 
-        add_cell(&cell, &cells[i]);
+        text_add_cell(&cell, &cells[i]);
         hold(o, i, buf_slice(&cell));
     }
     if (o->print.failed)

@@ -37,7 +37,7 @@ static size_t read_proc(pid_t pid, const char *name, char *out, size_t cap)
     return n > 0 ? (size_t)n : 0;
 }
 
-static bool same_file(const char *a, const char *b)
+static bool process_same_file(const char *a, const char *b)
 {
     struct stat x, y;
 
@@ -157,7 +157,7 @@ static bool is_service(pid_t pid, const char *program, bool main_process, const 
     if (!runs(pid, program) || !user_of(pid, &uid) || (!main_process && !is_user_of_ours(uid, program, state_path)))
         return false;
     n = read_proc(pid, "cmdline", words, sizeof words);
-    return n > 0 && same_file(config_of(words, n), config_path);
+    return n > 0 && process_same_file(config_of(words, n), config_path);
 }
 
 /* ---- units ---- */
@@ -213,7 +213,7 @@ static void find_mains(pid_t mains[PROGRAMS])
 
 /* ---- all ---- */
 
-static void take(struct process *out, pid_t pid, int program, bool of_unit)
+static void process_take(struct process *out, pid_t pid, int program, bool of_unit)
 {
     *out = (struct process){.pid = pid, .of_unit = of_unit, .age_s = age_of(pid)};
     (void)snprintf(out->name, sizeof out->name, "%s", programs[program]);
@@ -229,7 +229,7 @@ size_t processes_find(const char *config_path, const char *state_path, struct pr
     find_mains(mains);
     for (size_t i = 0; i < PROGRAMS; i++) {
         if (mains[i] > 0 && is_service(mains[i], programs[i], true, config_path, state_path))
-            take(&out[n++], mains[i], (int)i, true);
+            process_take(&out[n++], mains[i], (int)i, true);
         else
             mains[i] = 0;
     }
@@ -239,7 +239,7 @@ size_t processes_find(const char *config_path, const char *state_path, struct pr
         int program = pid > 0 ? program_of(pid) : -1;
 
         if (program >= 0 && mains[program] == 0 && is_service(pid, programs[program], false, config_path, state_path))
-            take(&out[n++], pid, program, false);
+            process_take(&out[n++], pid, program, false);
     }
     if (proc != NULL)
         (void)closedir(proc);

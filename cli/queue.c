@@ -15,15 +15,15 @@
 
 /* ---- the ids that postern saw ---- */
 
-struct seen {
+struct queue_seen {
     char id[QUEUE_ID_MAX + 1];
     int64_t at_s;
 };
 
-struct search {
+struct queue_search {
     const struct cli *cli;
     const struct known *user;
-    struct seen *list;
+    struct queue_seen *list;
     size_t n, capacity;
     bool failed;
 };
@@ -36,9 +36,9 @@ static bool good_id(struct slice id)
     return id.n >= QUEUE_ID_MIN && id.n <= QUEUE_ID_MAX;
 }
 
-static bool note(void *arg, const struct journal_record *r)
+static bool queue_note(void *arg, const struct journal_record *r)
 {
-    struct search *s = arg;
+    struct queue_search *s = arg;
     struct buf b;
 
     if (r->action != ACTION_PASS && r->action != ACTION_HOLD)
@@ -47,7 +47,7 @@ static bool note(void *arg, const struct journal_record *r)
         return true;
     if (s->n == s->capacity) {
         size_t capacity = s->capacity == 0 ? 64 : s->capacity * 2;
-        struct seen *more = realloc(s->list, capacity * sizeof *more);
+        struct queue_seen *more = realloc(s->list, capacity * sizeof *more);
 
         if (more == NULL) {
             s->failed = true;
@@ -64,10 +64,10 @@ static bool note(void *arg, const struct journal_record *r)
 
 static int by_id(const void *a, const void *b)
 {
-    return strcmp(((const struct seen *)a)->id, ((const struct seen *)b)->id);
+    return strcmp(((const struct queue_seen *)a)->id, ((const struct queue_seen *)b)->id);
 }
 
-static bool was_seen(const struct search *s, const char *id, int64_t arrival_s)
+static bool was_seen(const struct queue_search *s, const char *id, int64_t arrival_s)
 {
     size_t low = 0, high = s->n;
 
@@ -131,8 +131,8 @@ static int add(struct queue_list *out, const struct queued *m, size_t *capacity,
     return 0;
 }
 
-static int run(const char *name, const char *folder, const char *option, const char *operand, struct slice input,
-               struct spawn_result *r, struct error *e)
+static int run_tool(const char *name, const char *folder, const char *option, const char *operand, struct slice input,
+                    struct spawn_result *r, struct error *e)
 {
     const char *tool = spawn_tool(name, e);
     const char *argv[] = {tool,
@@ -154,7 +154,7 @@ static int run(const char *name, const char *folder, const char *option, const c
     return -1;
 }
 
-static int match(const struct search *s, const char *folder, struct queue_list *out, struct error *e)
+static int match(const struct queue_search *s, const char *folder, struct queue_list *out, struct error *e)
 {
     struct spawn_result r;
     struct slice line, rest;
@@ -162,7 +162,7 @@ static int match(const struct search *s, const char *folder, struct queue_list *
     size_t capacity = 0;
     int result = 0;
 
-    if (run("postqueue", folder, "-j", NULL, (struct slice){NULL, 0}, &r, e) != 0)
+    if (run_tool("postqueue", folder, "-j", NULL, (struct slice){NULL, 0}, &r, e) != 0)
         return -1;
     for (rest = (struct slice){r.out, r.n}; rest.n > 0 && result == 0;) {
         (void)slice_cut(rest, '\n', &line, &rest);
@@ -176,14 +176,14 @@ static int match(const struct search *s, const char *folder, struct queue_list *
 int queue_find(const struct cli *cli, const char *folder, const struct known *user, int64_t since_s,
                struct queue_list *out, struct error *e)
 {
-    struct search s = {.cli = cli, .user = user};
+    struct queue_search s = {.cli = cli, .user = user};
     int result;
 
     *out = (struct queue_list){.list = NULL};
     if (!user->spelled)
         return error_set(e, "that can be no login: neither an address nor an account name");
     result = journal_decisions(cli->files.journal, &(struct journal_query){.since_ns = (uint64_t)since_s * NS_PER_S},
-                               note, &s, e);
+                               queue_note, &s, e);
     if (result == 0 && s.failed)
         result = error_set(e, "out of memory");
     if (result == 0 && s.n > 0) {
@@ -227,7 +227,7 @@ int queue_do(enum queue_action action, const char *folder, const struct queue_li
         if (queue_concerns(action, &list->list[i]))
             buf_addf(&b, "%s\n", list->list[i].id);
     /* "-": the ids are on standard input, however many they are. */
-    result = b.n == 0 ? 0 : run("postsuper", folder, options[action], "-", buf_slice(&b), &r, e);
+    result = b.n == 0 ? 0 : run_tool("postsuper", folder, options[action], "-", buf_slice(&b), &r, e);
     if (result == 0 && b.n > 0)
         spawn_free(&r);
     free(text);

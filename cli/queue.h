@@ -1,4 +1,4 @@
-/* What a login has in Postfix's queue: by the queue ids that postern saw, found again in the queue itself. */
+/* A login's messages in Postfix's queue, found by the queue ids that postern saw. */
 #ifndef POSTERN_CLI_QUEUE_H
 #define POSTERN_CLI_QUEUE_H
 
@@ -26,7 +26,7 @@ struct queue_list {
  * through postern since since_s; the journal is open. folder: Postfix's configuration (NULL: its default). 0 with *out,
  * to be freed by queue_free; -1 with e.
  *
- * Short queue ids are used again, so that a message counts only when it came into the queue when postern saw it.
+ * Short queue ids are reused, so a message counts only if it arrived in the queue when postern saw it.
  */
 int queue_find(const struct cli *cli, const char *folder, const struct known *user, int64_t since_s,
                struct queue_list *out, struct error *e);
@@ -34,10 +34,10 @@ void queue_free(struct queue_list *list);
 
 enum queue_action { QUEUE_HOLD, QUEUE_RELEASE, QUEUE_DISCARD };
 
-/* Is that action for a message in that queue? What is on hold already is not put there again. */
+/* Does the action apply to a message in that queue? What is on hold already is not put on hold again. */
 bool queue_concerns(enum queue_action action, const struct queued *message);
 
-/* Has postsuper(1) do it to those messages that it concerns; it needs root. 0, or -1 with e. */
+/* Runs postsuper(1) on the messages to which the action applies; needs root. 0, or -1 with e. */
 int queue_do(enum queue_action action, const char *folder, const struct queue_list *list, struct error *e);
 
 #endif

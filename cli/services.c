@@ -48,7 +48,7 @@ static int socket_of(const struct listener_config *l, struct sockaddr_storage *t
     return socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-static void look_at(struct picture *p, const char *program, const struct listener_config *l)
+static void look_at_listener(struct picture *p, const char *program, const struct listener_config *l)
 {
     struct picture_listener *out = &p->listeners[p->n_listeners];
     struct sockaddr_storage to;
@@ -83,9 +83,9 @@ static void look_at(struct picture *p, const char *program, const struct listene
 static void look_at_listeners(struct picture *p, const struct config *c)
 {
     for (size_t i = 0; i < c->policyd.n_listen; i++)
-        look_at(p, "postern-policyd", &c->policyd.listen[i]);
+        look_at_listener(p, "postern-policyd", &c->policyd.listen[i]);
     for (size_t i = 0; i < c->milter.n_listen; i++)
-        look_at(p, "postern-milter", &c->milter.listen[i]);
+        look_at_listener(p, "postern-milter", &c->milter.listen[i]);
 }
 
 /* ---- all ---- */

@@ -1,4 +1,4 @@
-/* Who runs on this machine, and who answers at the listeners of the configuration. */
+/* Which services run on this machine, and which listeners of the configuration accept connections. */
 #ifndef POSTERN_CLI_SERVICES_H
 #define POSTERN_CLI_SERVICES_H
 

@@ -22,13 +22,13 @@ struct setup_plan {
     size_t n;
     char policyd[300], milter[300]; /* how Postfix names their sockets; empty: that program is left out */
     char notes[1024];               /* lines for people: what is left to them */
-    bool overflow;                  /* a step had no room: nothing may be done */
+    bool overflow;                  /* a step had no room: the plan must not be used */
 };
 
 /*
- * What is to be changed so that every service that takes mail in asks postern first; nothing where that is so already.
- * Of what Postfix has, lists are kept and stand behind postern; delivery, mynetworks and relayhost are not touched.
- * 0 with *plan, to be freed by setup_plan_free; -1 with e.
+ * Plans the changes after which every service that accepts mail asks postern first; none where it does already.
+ * Existing restriction lists are kept, after postern; delivery, mynetworks and relayhost are not touched. 0 with *plan,
+ * to be freed by setup_plan_free; -1 with e.
  */
 int setup_plan(const struct postfix_check *c, struct setup_plan *plan, struct error *e);
 void setup_plan_free(struct setup_plan *plan);

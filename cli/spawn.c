@@ -76,7 +76,7 @@ static int pipes_open(struct pipes *p)
 }
 
 /* dup2 clears close-on-exec on the copies; nothing else of ours is inherited. */
-static int start(const char *const argv[], struct pipes *p, pid_t *pid)
+static int spawn_start(const char *const argv[], struct pipes *p, pid_t *pid)
 {
     static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
     posix_spawn_file_actions_t actions;
@@ -108,17 +108,17 @@ static int start(const char *const argv[], struct pipes *p, pid_t *pid)
 
 /* ---- the conversation ---- */
 
-static void feed(struct pipes *p, struct slice *input)
+static void spawn_feed(struct pipes *p, struct slice *input)
 {
     ssize_t n = input->n > 0 ? write(p->in[1], input->p, input->n) : 0;
 
     if (n > 0)
         *input = (struct slice){input->p + n, input->n - (size_t)n};
     if (input->n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        shut(&p->in[1]); /* all is said, or the tool does not want to hear more */
+        shut(&p->in[1]); /* everything is written, or the tool has closed its input */
 }
 
-static int grow(struct spawn_result *r, size_t *room, struct error *e)
+static int spawn_grow(struct spawn_result *r, size_t *room, struct error *e)
 {
     char *more;
 
@@ -138,7 +138,7 @@ static int take_output(struct pipes *p, struct spawn_result *r, size_t *room, st
 {
     ssize_t n;
 
-    if (grow(r, room, e) != 0)
+    if (spawn_grow(r, room, e) != 0)
         return -1;
     n = read(p->out[0], r->out + r->n, CHUNK);
     if (n > 0)
@@ -166,7 +166,7 @@ static int converse(struct pipes *p, struct slice input, struct spawn_result *r,
 {
     size_t room = 0;
 
-    if (grow(r, &room, e) != 0)
+    if (spawn_grow(r, &room, e) != 0)
         return -1;
     r->out[0] = '\0';
     while (p->out[0] >= 0 || p->errors[0] >= 0) {
@@ -175,7 +175,7 @@ static int converse(struct pipes *p, struct slice input, struct spawn_result *r,
         if (poll(fds, 3, -1) < 0 && errno != EINTR)
             return error_set(e, "poll: %s", strerror(errno));
         if (fds[0].revents != 0)
-            feed(p, &input);
+            spawn_feed(p, &input);
         if (fds[1].revents != 0 && take_output(p, r, &room, e) != 0)
             return -1;
         if (fds[2].revents != 0)
@@ -204,7 +204,7 @@ int spawn_run(const char *const argv[], struct slice input, struct spawn_result 
     *r = (struct spawn_result){.out = NULL};
     if (pipes_open(&p) != 0) {
         (void)error_set(e, "%s: no pipe: %s", argv[0], strerror(errno));
-    } else if ((why = start(argv, &p, &pid)) != 0) {
+    } else if ((why = spawn_start(argv, &p, &pid)) != 0) {
         (void)error_set(e, "%s cannot be run: %s", argv[0], strerror(why));
     } else {
         result = converse(&p, input, r, e);

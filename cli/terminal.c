@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COLUMNS_LEAST 40 /* narrower ones are taken for this wide: nothing would fit */
+#define COLUMNS_LEAST 40 /* narrower terminals are treated as this wide */
 
 struct terminal terminal_of(int fd)
 {
@@ -42,7 +42,7 @@ void terminal_paint(FILE *to, const struct terminal *t, enum tone tone, const ch
 /* ---- the pager ---- */
 
 /* With its standard input at `from`. 0: it can't be run. */
-static pid_t start(const char *name, int from)
+static pid_t pager_start(const char *name, int from)
 {
     char *const argv[] = {(char *)(uintptr_t)name, NULL};
     posix_spawn_file_actions_t actions;
@@ -72,9 +72,9 @@ pid_t pager_begin(void)
     /* No commands from within: root reads what strangers wrote. */
     (void)setenv("LESSSECURE", "1", 1);
     (void)fflush(stdout);
-    if ((pager = start(name, ends[0])) != 0) {
+    if ((pager = pager_start(name, ends[0])) != 0) {
         (void)dup2(ends[1], STDOUT_FILENO);
-        /* Who leaves the pager early wants no more; who interrupts means the pager. */
+        /* Leaving the pager early ends the output; an interrupt is for the pager. */
         (void)signal(SIGINT, SIG_IGN);
     }
     (void)close(ends[0]);

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 struct terminal {
-    unsigned columns; /* 0: no terminal, and lines may be as long as they are */
+    unsigned columns; /* 0: not a terminal, lines have no bound */
     bool color;
 };
 
@@ -22,8 +22,8 @@ struct terminal terminal_of(int fd);
 void terminal_paint(FILE *to, const struct terminal *t, enum tone tone, const char *text);
 
 /*
- * Puts $PAGER (one word), or less, between the standard output and the terminal. Without one that can be run the output
- * goes to the terminal as before. The pager, for pager_end; 0: there is none.
+ * Puts $PAGER (one word), or less, between the standard output and the terminal. If none can be run, the output goes to
+ * the terminal directly. Returns the pager, for pager_end; 0: none.
  */
 pid_t pager_begin(void);
 /* Ends the output, and waits until the pager was left. */

@@ -1,6 +1,6 @@
 /*
- * From a verdict to what libmilter returns. Nothing here ever answers "continue" for lack of something: whoever
- * cannot decide says "try again later".
+ * Translates a verdict into libmilter's return values. Never "continue" because of a failure: when in doubt, it is "try
+ * again later".
  */
 #ifndef POSTERN_MILTER_ANSWER_H
 #define POSTERN_MILTER_ANSWER_H
@@ -10,9 +10,9 @@
 #include <libmilter/mfapi.h>
 
 /*
- * Refuses with a reply like "550 5.7.60 text" (core/mail/reason.h has the form), whose first digit says whether for
- * good. The reply is set in the same breath, since libmilter keeps one that was not used for a later refusal of its
- * class. When it cannot be set, the MTA's own words for the class are used; what is no reply is a 451.
+ * Refuses with a reply like "550 5.7.60 text" (core/mail/reason.h has the form), whose first digit says whether
+ * permanently. The reply is set at the same time, since libmilter keeps an unused one for a later refusal of the same
+ * class. If it cannot be set, the MTA's default text for the class is used; an invalid reply becomes a 451.
  */
 sfsistat answer_refusal(SMFICTX *ctx, struct slice reply);
 

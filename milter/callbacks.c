@@ -11,20 +11,20 @@ static struct milter *the_milter;
 
 static sfsistat decide_now(SMFICTX *ctx, struct session *s, enum reason *reason)
 {
-    struct users *users = &s->milter->users;
-    struct lent_user *lent = users_take(users);
+    struct session_pool *pool = &s->milter->pool;
+    struct lent_session *lent = session_pool_take(pool);
     const struct verdict *verdict;
     sfsistat answer;
 
     *reason = REASON_INTERNAL;
     if (lent == NULL)
         return answer_internal(ctx);
-    verdict = engine_decide(lent->user, &s->submission, &s->recipients);
+    verdict = engine_decide(lent->session, &s->submission, &s->recipients);
     *reason = verdict->reason;
     answer = answer_verdict(ctx, verdict, s->submission.stage);
     if (s->submission.stage == STAGE_MAIL && answer == SMFIS_CONTINUE)
-        engine_milter_sees(lent->user, &s->submission);
-    users_give(users, lent);
+        engine_milter_sees(lent->session, &s->submission);
+    session_pool_give(pool, lent);
     return answer;
 }
 

@@ -9,8 +9,8 @@
 #include <libmilter/mfapi.h>
 
 /*
- * The description for smfi_register. libmilter gives its callbacks no argument of ours, so the milter is remembered
- * here, once, before smfi_main; it must outlive the callbacks.
+ * The description for smfi_register. libmilter passes no argument of ours to its callbacks, so the milter is stored
+ * here once, before smfi_main; it must outlive the callbacks.
  */
 struct smfiDesc callbacks_for(struct milter *milter);
 

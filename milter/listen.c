@@ -40,7 +40,7 @@ static int take_lock(const char *path, struct error *e)
     return -1;
 }
 
-/* Does somebody answer there? Answers errno of connect, 0 when connected. */
+/* Whether somebody accepts connections there: 0, or the errno of connect. */
 static int probe(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

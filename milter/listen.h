@@ -1,5 +1,5 @@
 /*
- * The socket that the MTA connects to. libmilter opens it; what libmilter leaves out is here: one instance at a time,
+ * The socket that the MTA connects to. libmilter opens it; this adds what it lacks: one instance at a time, removal of
  * what a killed one left behind, mode and group.
  */
 #ifndef POSTERN_MILTER_LISTEN_H
@@ -23,7 +23,7 @@ struct listening {
  */
 int listen_open(const struct listener_config *config, bool allow_inet, struct listening *out, struct error *e);
 
-/* Removes the socket file and lets go of the lock. */
+/* Removes the socket file and releases the lock. */
 void listen_close(struct listening *listening);
 
 #endif

@@ -13,7 +13,7 @@ int milter_init(struct milter *m, struct engine *engine, const struct listener_c
                          .tls = listener->tls,
                          .front = listener->front,
                          .born_ns = clock_wall_ns()};
-    if (users_init(&m->users, engine) != 0)
+    if (session_pool_init(&m->pool, engine) != 0)
         return -1;
     milter_configure(m);
     return 0;
@@ -21,17 +21,17 @@ int milter_init(struct milter *m, struct engine *engine, const struct listener_c
 
 void milter_destroy(struct milter *m)
 {
-    users_destroy(&m->users);
+    session_pool_destroy(&m->pool);
 }
 
 void milter_say(struct milter *m, enum log_level level, const char *text)
 {
-    struct lent_user *lent = users_take(&m->users);
+    struct lent_session *lent = session_pool_take(&m->pool);
 
     if (lent == NULL)
         return;
     log_say(engine_log(m->engine), level, "%s", text);
-    users_give(&m->users, lent);
+    session_pool_give(&m->pool, lent);
 }
 
 void milter_configure(struct milter *m)
@@ -51,7 +51,7 @@ static bool none_open(struct milter *m)
 
 static bool none_lent(struct milter *m)
 {
-    return users_lent(&m->users) == 0;
+    return session_pool_lent(&m->pool) == 0;
 }
 
 static bool becomes_true(bool (*is_so)(struct milter *), struct milter *m, unsigned wait_ms)
@@ -70,6 +70,6 @@ bool milter_drain(struct milter *m, unsigned wait_ms)
 {
     atomic_store(&m->closing, true);
     (void)becomes_true(none_open, m, wait_ms);
-    users_close(&m->users);
+    session_pool_close(&m->pool);
     return becomes_true(none_lent, m, LAST_CALLBACKS_MS);
 }

@@ -1,7 +1,7 @@
 /*
  * Several listeners. libmilter has one listening socket a process, so each listener gets a process of its own; they
- * share what policyd shares with them anyway: state, directory, journal. This one starts them, hands signals on, and
- * ends them all when one has ended, so that the service manager starts the whole anew.
+ * share what policyd shares with them anyway: state, directory, journal. This one starts them, forwards signals, and
+ * ends them all when one has ended, so that the service manager restarts the whole.
  */
 #include "core/base/notify.h"
 #include "core/config/config.h"
@@ -41,15 +41,14 @@ static void wait_set(sigset_t *set)
         (void)sigaddset(set, numbers[i]);
 }
 
-static void tell(const struct children *all, int signal_number)
+static void signal_children(const struct children *all, int signal_number)
 {
     for (size_t i = 0; i < all->n; i++)
         if (all->list[i].pid > 0)
             (void)kill(all->list[i].pid, signal_number);
 }
 
-/* Sockets that were passed in for others are theirs alone: else clients would wait at one that nobody serves any more.
- */
+/* Closes sockets that were passed in for other children: otherwise clients could connect to one that nobody serves. */
 static void close_others(const struct config *config, size_t mine)
 {
     for (size_t i = 0; i < config->milter.n_listen; i++)
@@ -67,7 +66,7 @@ static void run_child(const struct children *all, size_t index, pid_t parent, in
     exit(serve_listener(all->config_path, index, ready_fd));
 }
 
-/* Starts the next one and waits until it serves. -1: it ended, or never came to be. */
+/* Starts the next one and waits until it serves. -1: it ended, or could not be started. */
 static int start_next(struct children *all)
 {
     struct child *child = &all->list[all->n];
@@ -131,15 +130,15 @@ static void watch(struct children *all)
             continue;
         if (number == SIGTERM || number == SIGINT) {
             notify_stopping();
-            tell(all, number);
+            signal_children(all, number);
             return;
         }
         if (number != SIGCHLD) {
-            tell(all, number);
+            signal_children(all, number);
         } else if (collect(all, WNOHANG)) {
             all->status = PROGRAM_EXIT_FAILED;
             name_the_dead(all);
-            tell(all, SIGTERM);
+            signal_children(all, SIGTERM);
             return;
         }
     }
@@ -158,7 +157,7 @@ static int serve_each(struct children *all)
         notify_ready();
         watch(all);
     } else {
-        tell(all, SIGTERM);
+        signal_children(all, SIGTERM);
     }
     (void)collect(all, 0);
     return all->status;

@@ -38,7 +38,7 @@ static void *run_libmilter(void *arg)
     return NULL;
 }
 
-static void reload(struct milter *m)
+static void milter_reload(struct milter *m)
 {
     struct error e;
 
@@ -53,10 +53,10 @@ static void keep_house_once(struct milter *m)
     engine_tick(m->engine);
     engine_milter_runs(m->engine);
     milter_configure(m);
-    users_tick(&m->users);
+    session_pool_tick(&m->pool);
 }
 
-/* Waits until `until_ns` (boot clock) for a reload or for the end. Answers the signal, 0 for none. */
+/* Waits until `until_ns` (boot clock) for a reload or for the end. Returns the signal, 0 for none. */
 static int wait_until(const sigset_t *set, uint64_t until_ns)
 {
     uint64_t now_ns = clock_boot_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
@@ -84,7 +84,7 @@ static void *keep_house(void *arg)
             return NULL;
         wanted = wanted || signal_number == SIGUSR1;
         if (wanted && clock_boot_ns() >= reload_ns) {
-            reload(&s->milter);
+            milter_reload(&s->milter);
             wanted = false;
             reload_ns = clock_boot_ns() + RELOAD_PAUSE_NS;
         }
@@ -118,7 +118,7 @@ static int start_threads(struct serving *s)
     return -1;
 }
 
-static int run(struct serving *s)
+static int serve_run(struct serving *s)
 {
     struct milter *m = &s->milter;
     enum signal_event end;
@@ -163,7 +163,7 @@ static int serve_with(struct serving *s, struct engine *engine, size_t index)
         milter_destroy(&s->milter);
         return fail(e.text);
     }
-    status = start_threads(s) == 0 ? run(s) : fail("cannot start threads");
+    status = start_threads(s) == 0 ? serve_run(s) : fail("cannot start threads");
     listen_close(&listening);
     if (s->milter.engine != NULL)
         milter_destroy(&s->milter);

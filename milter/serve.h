@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 /*
- * Serves until a signal ends it; returns the exit status. What prevents a start is said on stderr.
+ * Serves until a signal ends it; returns the exit status. An error at start goes to stderr.
  *
- * SIGTERM lets open transactions finish, SIGINT doesn't; SIGUSR1 reads the configuration anew.
+ * SIGTERM lets open transactions finish, SIGINT doesn't; SIGUSR1 reads the configuration again.
  */
 int serve(const char *config_path);
 

@@ -10,7 +10,7 @@
 /* Bytes of a login that came encoded. No mailbox has a longer name. */
 #define LOGIN_XTEXT_MAX 1024
 
-/* The address in the form that every other way in gives it too, NAT64 unwrapped among it. */
+/* The address in the form that ip_parse gives, with NAT64 unwrapped. */
 static bool client_of(const struct sockaddr *address, struct ip *out, uint16_t *port)
 {
     char text[INET6_ADDRSTRLEN];
@@ -75,7 +75,7 @@ void session_free(struct session *s)
     free(s);
 }
 
-static struct slice keep(char *room, size_t cap, struct slice s)
+static struct slice session_keep(char *room, size_t cap, struct slice s)
 {
     if (s.n > cap)
         s.n = cap;
@@ -91,8 +91,8 @@ static void set_login(struct session *s, const struct mail_facts *facts)
     char decoded[LOGIN_XTEXT_MAX];
     bool readable = !facts->login_in_xtext || xtext_decode(login, decoded, sizeof decoded, &login);
 
-    sub->login_text = keep(s->login_text, sizeof s->login_text, login);
-    sub->mechanism = keep(s->mechanism, sizeof s->mechanism, slice_of(facts->mechanism));
+    sub->login_text = session_keep(s->login_text, sizeof s->login_text, login);
+    sub->mechanism = session_keep(s->mechanism, sizeof s->mechanism, slice_of(facts->mechanism));
     login_parse(login, &sub->login);
     /* Authenticated, but nobody says as whom: never to be taken for "not authenticated". */
     if (!readable || (sub->login.kind == LOGIN_NONE && sub->mechanism.n > 0))
@@ -126,7 +126,7 @@ void session_begin(struct session *s, const struct mail_facts *facts)
     sub->tls = tls_version_parse(slice_of(facts->tls_version));
     ccert_set_subject(&sub->ccert, slice_of(facts->ccert));
     submission_take_front(sub, &s->milter->front);
-    sub->sender_text = keep(s->sender_text, sizeof s->sender_text, slice_of(facts->path));
+    sub->sender_text = session_keep(s->sender_text, sizeof s->sender_text, slice_of(facts->path));
     sub->sender_result = facts->path != NULL ? address_parse_path(slice_of(facts->path), &sub->sender) : ADDRESS_BAD;
     sub->size = facts->size;
     sub->has_recipient = false;
@@ -217,11 +217,11 @@ void session_end(struct session *s)
     sub->stage = STAGE_END;
     sub->has_recipient = false;
     sub->recipient_count = s->recipients.asked; /* one question for each that the MTA accepted */
-    /* What was declared may be a lie, once the body was seen; before, the header alone is no size. */
+    /* If the body was seen, its size counts, since the declared one may be wrong; the header alone is no size. */
     sub->size_is_part = !s->saw_body && s->bytes > sub->size;
     if (s->saw_body || sub->size_is_part)
         sub->size = s->bytes;
-    /* Also when there was not a single field: a message without From must not pass for one that nobody looked at. */
+    /* Even without a single field: a message without From must not pass as one whose header was not seen. */
     s->headers.seen = true;
     sub->headers = &s->headers;
 }

@@ -9,7 +9,7 @@
 
 #include <sys/socket.h>
 
-/* Texts for the log are kept up to these bytes; what is parsed is parsed whole. */
+/* Texts for the log are cut to so many bytes; parsing uses the whole text. */
 #define LOGIN_TEXT_MAX 256
 #define MECHANISM_TEXT_MAX 32
 #define SENDER_TEXT_MAX 384
@@ -18,16 +18,16 @@
 
 struct session {
     struct milter *milter;
-    bool simulated; /* the MTA plays a connection that never was: mail of its own host (below) */
+    bool simulated; /* not a real connection, but local mail (below) */
     bool open;      /* between MAIL and the end of the message */
-    bool data;      /* DATA was said, and the end of the message has not come yet */
+    bool data;      /* between DATA and the end of the message */
     uint64_t bytes; /* of the message, as far as it was seen */
-    bool saw_body;  /* bodies come in only where they were asked for, and not where they are empty */
+    bool saw_body;  /* bodies come only if requested, and if not empty */
     struct submission submission;
     struct headers headers;
     struct recipients recipients;
     uint64_t messages; /* begun in this connection */
-    size_t instance_n; /* of instance: what all of them begin with */
+    size_t instance_n; /* length of the prefix that all instances of this session have */
     char instance[INSTANCE_MAX];
     char queue_id[QUEUE_ID_MAX]; /* at DATA, for the log; terminated */
     char login_text[LOGIN_TEXT_MAX], mechanism[MECHANISM_TEXT_MAX], sender_text[SENDER_TEXT_MAX];
@@ -56,25 +56,25 @@ struct session *session_new(struct milter *milter, const char *hostname, const s
 /* Ends the open transaction too. NULL is fine. */
 void session_free(struct session *s);
 
-/* MAIL. Whatever was open is forgotten. */
+/* MAIL. Ends an open transaction. */
 void session_begin(struct session *s, const struct mail_facts *facts);
 /*
  * The message is over, or never came to be. At any time.
  *
- * One that got as far as DATA and has no end was refused behind us or given up by the client, as it may be; or it goes
- * by us. Where Postfix hands mail to an smtpd_proxy_filter, a milter sees neither header nor end, so that nobody judges
- * From and nothing is counted here. Such a message has no queue id (smtpd.c, mail_cmd). That is logged once; of others
- * without an end a line each.
+ * One that had DATA but no end was refused after us, or given up by the client; or we never see its end: if Postfix
+ * passes mail to an smtpd_proxy_filter, a milter sees neither header nor end, so that nobody checks From and nothing is
+ * counted here. Such a message has no queue id (smtpd.c, mail_cmd). That is logged once; other messages without an end
+ * get a line each.
  */
 void session_clear(struct session *s);
 
-/* Sets the submission for the question at RCPT. path must live until the answer. NULL is a bad recipient. */
+/* Sets the submission for the decision at RCPT. path must live until then. NULL is a bad recipient. */
 void session_recipient(struct session *s, const char *path);
-/* DATA: nothing is decided, but from now on the end of the message is due. queue_id: empty, where there is none. */
+/* DATA: nothing is decided, but from now on the end of the message is expected. queue_id: empty if there is none. */
 void session_data(struct session *s, struct slice queue_id);
 void session_header(struct session *s, const char *name, const char *value);
 void session_body(struct session *s, size_t bytes);
-/* Sets the submission for the question at the end of the message. */
+/* Sets the submission for the decision at the end of the message. */
 void session_end(struct session *s);
 
 /* The bytes of an ESMTP parameter SIZE among arguments that end with NULL (RFC 1870); 0 when there is none. */

@@ -17,7 +17,7 @@ static const struct {
 
 #define CAUGHT (sizeof caught / sizeof caught[0])
 
-static void note(enum signal_event event)
+static void signal_note(enum signal_event event)
 {
     atomic_store(&happened[event], true);
     (void)sem_post(&wake);
@@ -29,7 +29,7 @@ static void handle(int number)
 
     for (size_t i = 0; i < CAUGHT; i++)
         if (caught[i].number == number)
-            note(caught[i].event);
+            signal_note(caught[i].event);
     errno = before;
 }
 
@@ -86,5 +86,5 @@ int sigwait(const sigset_t *set, int *number)
 
 void signals_libmilter_ended(void)
 {
-    note(SIGNAL_LIBMILTER_ENDED);
+    signal_note(SIGNAL_LIBMILTER_ENDED);
 }

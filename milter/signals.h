@@ -1,9 +1,9 @@
 /*
- * Who gets a signal.
+ * Signals, despite libmilter.
  *
  * libmilter has a thread of its own that waits for SIGTERM, SIGHUP and SIGINT (sigwait(3)) and then drops every session
- * at once. Whoever waits so takes a signal that the main thread has not got to yet, as happens on a busy machine. So
- * its sigwait is ours (signals.c), which never returns; and main alone leaves these signals unblocked.
+ * at once. On a busy machine it may get a signal before the main thread does. So we replace its sigwait by one that
+ * never returns (signals.c), and only the main thread has these signals unblocked.
  */
 #ifndef POSTERN_MILTER_SIGNALS_H
 #define POSTERN_MILTER_SIGNALS_H
@@ -11,10 +11,10 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* For SIGUSR1 and between threads, to those that wait with sigtimedwait: "look around". */
+/* Wakes threads that wait with sigtimedwait, for SIGUSR1 and between threads. */
 #define SIGNAL_LOOK SIGUSR2
 
-/* Blocks all that concern us in this thread, and in those that it starts from now on. */
+/* Blocks all signals of ours in this thread, and in those that it starts from now on. */
 void signals_block(void);
 /* In the main thread: from now on they are caught here. False when that cannot be set up. */
 bool signals_catch(void);

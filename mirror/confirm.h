@@ -1,4 +1,4 @@
-/* Asks a person before something is done that cannot be undone by itself. */
+/* Asks for confirmation on the terminal, before something that cannot be undone. */
 #ifndef POSTERN_MIRROR_CONFIRM_H
 #define POSTERN_MIRROR_CONFIRM_H
 

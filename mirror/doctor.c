@@ -114,7 +114,7 @@ static int step_sign_in(struct visit *v)
 /* ---- what may be read ---- */
 
 /* The first row of a probe, described for people. -1 with e when it is not what a sync needs. */
-static int look_at(const struct series *s, struct slice body, char *out, size_t cap, struct error *e)
+static int doctor_look_at(const struct series *s, struct slice body, char *out, size_t cap, struct error *e)
 {
     struct buf b = buf_over(out, cap);
     struct rows *rows;
@@ -162,7 +162,7 @@ static int step_read(struct visit *v, const struct fetch_row *row)
                  ? exchange_graph(&v->x, s->graph_path, s->permission, &answer, &e)
                  : exchange_invoke(&v->x, kind_name(s->kind), row->probe != NULL ? row->probe : s->parameters, NULL,
                                    s->permission, &answer, &e);
-    if (result == EXCHANGE_OK && look_at(s, answer.body, text, sizeof text, &e) == 0) {
+    if (result == EXCHANGE_OK && doctor_look_at(s, answer.body, text, sizeof text, &e) == 0) {
         good(v, kind_name(s->kind), "%s", text);
         return 0;
     }

@@ -1,6 +1,6 @@
 /*
- * Whom a run lets in and whom it shuts out: at this relay, by the settings before and after it. It names those of them
- * that sent lately, since they are the ones who will ask tomorrow morning.
+ * Which mailboxes a run opens and closes at this relay, by the settings before and after it. It names those that sent
+ * lately, since these will notice.
  */
 #ifndef POSTERN_MIRROR_EFFECTS_H
 #define POSTERN_MIRROR_EFFECTS_H

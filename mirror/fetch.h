@@ -8,7 +8,7 @@ struct fetch_row {
     enum fetch bit; /* exchange.fetch */
     struct series series;
     const char *probe; /* parameters that give one row at most, for the doctor; NULL: those of the series */
-    bool decisive;     /* without it the rest says too little: no answer to it ends the run */
+    bool decisive;     /* the rest is useless without it: if it can't be read, the run fails */
 };
 
 extern const struct fetch_row fetch_rows[];

@@ -25,7 +25,7 @@ struct reading {
     bool no_memory;
 };
 
-static bool grow(struct recent *r)
+static bool recent_grow(struct recent *r)
 {
     size_t cap = r->cap == 0 ? 256 : r->cap * 2;
     struct use *bigger = realloc(r->uses, cap * sizeof *bigger);
@@ -43,7 +43,7 @@ static bool take(void *arg, struct slice tenant, struct slice mailbox, const str
     struct recent *r = reading->r;
 
     (void)tenant;
-    if (r->n == r->cap && !grow(r)) {
+    if (r->n == r->cap && !recent_grow(r)) {
         reading->no_memory = true;
         return false;
     }

@@ -18,13 +18,13 @@
 #define LOOKED_AT_MOST 4096u /* in one run: of what waits, the oldest */
 #define NOTICE_EPISODE_S 3600u
 
-struct run {
+struct respond_run {
     const struct respond_options *o;
     int folder, done, failed;
     uid_t owner; /* of the spool: whom the programs in the mail path run as */
 };
 
-struct request {
+struct disable_request {
     const char *name; /* of the file */
     char tenant[64], mailbox[320], limit[40];
     int64_t at;
@@ -44,13 +44,13 @@ static bool copy(const json_t *facts, const char *key, char *out, size_t cap)
 }
 
 /* Only the programs in the mail path say whom a limit switches off, not everybody in group postern. */
-static bool is_theirs(const struct run *run, const struct stat *st)
+static bool is_theirs(const struct respond_run *run, const struct stat *st)
 {
     return (st->st_uid == 0 || st->st_uid == run->owner || st->st_uid == geteuid()) && (st->st_mode & 022) == 0;
 }
 
 /* As spool_get: SPOOL_NEVER too for what is no request, or of somebody who may make none. */
-static int load(const struct run *run, const char *name, struct request *r, struct error *e)
+static int load(const struct respond_run *run, const char *name, struct disable_request *r, struct error *e)
 {
     json_t *json, *facts;
     json_error_t why;
@@ -87,7 +87,7 @@ static int load(const struct run *run, const char *name, struct request *r, stru
     return result;
 }
 
-static void put_away(const struct run *run, const char *name, int where)
+static void put_away(const struct respond_run *run, const char *name, int where)
 {
     struct owner_visit visit;
     struct error e;
@@ -102,7 +102,7 @@ static void put_away(const struct run *run, const char *name, int where)
 }
 
 /* What could not be done stands behind what was not tried yet: a file's time is that of the last attempt. */
-static void put_last(const struct run *run, const char *name)
+static void put_last(const struct respond_run *run, const char *name)
 {
     struct owner_visit visit;
 
@@ -115,7 +115,7 @@ static void put_last(const struct run *run, const char *name)
 
 /* ---- notices ---- */
 
-static void tell(const struct run *run, const struct request *r, const char *problem)
+static void tell_disabled(const struct respond_run *run, const struct disable_request *r, const char *problem)
 {
     struct alert alert = alert_of(ALERT_DISABLED, run->o->now, slice_of(r->mailbox));
     struct error e;
@@ -146,7 +146,7 @@ static void tell(const struct run *run, const struct request *r, const char *pro
 
 static int by_age(const void *a, const void *b)
 {
-    const struct request *x = a, *y = b;
+    const struct disable_request *x = a, *y = b;
 
     if (x->touched.tv_sec != y->touched.tv_sec)
         return x->touched.tv_sec < y->touched.tv_sec ? -1 : 1;
@@ -157,13 +157,13 @@ static int by_age(const void *a, const void *b)
 
 static int by_turn(const void *a, const void *b)
 {
-    const struct request *x = a, *y = b;
+    const struct disable_request *x = a, *y = b;
 
     return x->turn != y->turn ? (x->turn < y->turn ? -1 : 1) : by_age(a, b);
 }
 
 /* The oldest of each tenant, then the second of each: the requests of one tenant don't hold those of another up. */
-static void put_in_turn(struct request *list, size_t n)
+static void put_in_turn(struct disable_request *list, size_t n)
 {
     if (n < 2)
         return;
@@ -179,7 +179,8 @@ static void put_in_turn(struct request *list, size_t n)
 }
 
 /* Loads what waits; what will never be done is put away. Sets *left where something could not be read. */
-static size_t load_all(const struct run *run, char *const *names, size_t n, struct request *list, bool *left)
+static size_t load_all(const struct respond_run *run, char *const *names, size_t n, struct disable_request *list,
+                       bool *left)
 {
     struct owner_visit visit;
     size_t loaded = 0;
@@ -210,7 +211,7 @@ static size_t load_all(const struct run *run, char *const *names, size_t n, stru
 /* ---- the work ---- */
 
 /* True when nothing is left to do for this request. */
-static bool work_off(const struct run *run, const struct request *r)
+static bool work_off(const struct respond_run *run, const struct disable_request *r)
 {
     struct writeback_options options = {.config = run->o->config,
                                         .tenant = r->tenant,
@@ -223,12 +224,12 @@ static bool work_off(const struct run *run, const struct request *r)
     struct error e;
 
     if (writeback_run(&options, &e) == 0) {
-        tell(run, r, NULL);
+        tell_disabled(run, r, NULL);
         put_away(run, r->name, run->done);
         return true;
     }
     fprintf(run->o->log, "%s: not disabled: %s\n", words(slice_of(r->mailbox)).text, e.text);
-    tell(run, r, e.text);
+    tell_disabled(run, r, e.text);
     if (run->o->now - r->at <= RESPOND_GIVE_UP_S) {
         put_last(run, r->name);
         return false;
@@ -237,9 +238,9 @@ static bool work_off(const struct run *run, const struct request *r)
     return true;
 }
 
-static int work_off_all(const struct run *run, struct error *e)
+static int work_off_all(const struct respond_run *run, struct error *e)
 {
-    struct request *list;
+    struct disable_request *list;
     bool left = false;
     char **names;
     size_t n, loaded;
@@ -262,7 +263,7 @@ static int work_off_all(const struct run *run, struct error *e)
 }
 
 /* The spool's folder is the services' own, whoever may write into what is in it. 0; -1 with e. */
-static int find_owner(struct run *run, struct error *e)
+static int find_owner(struct respond_run *run, struct error *e)
 {
     struct stat st;
 
@@ -272,7 +273,7 @@ static int find_owner(struct run *run, struct error *e)
     return 0;
 }
 
-static int open_folders(struct run *run, struct error *e)
+static int open_folders(struct respond_run *run, struct error *e)
 {
     struct owner_visit visit;
     int result = -1;
@@ -289,7 +290,7 @@ static int open_folders(struct run *run, struct error *e)
 
 int respond_run(const struct respond_options *o, struct error *e)
 {
-    struct run run = {.o = o, .folder = -1, .done = -1, .failed = -1};
+    struct respond_run run = {.o = o, .folder = -1, .done = -1, .failed = -1};
     int result = open_folders(&run, e);
 
     if (result == 0 && flock(run.folder, LOCK_EX | LOCK_NB) != 0)

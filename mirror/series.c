@@ -15,7 +15,7 @@
 #define WARNINGS_SHOWN 5
 
 /* The links and first rows that were seen, as keyed hashes: what comes twice goes in a circle. */
-struct seen {
+struct series_seen {
     struct hash_secret secret;
     uint64_t links[PAGES_MAX], first_rows[PAGES_MAX];
     unsigned n_links, n_rows;
@@ -31,25 +31,25 @@ static bool add_new(uint64_t *list, unsigned *n, uint64_t hash)
     return true;
 }
 
-struct walk {
+struct series_walk {
     struct exchange *x;
     const struct series *s;
     struct gathered *g;
     struct series_count *count;
-    struct seen *seen;
+    struct series_seen *seen;
     unsigned empty_pages;
     bool strange; /* the page is somebody else's */
     CURLU *next;  /* of the page that came last; NULL: there is none */
 };
 
-static int page_error(const struct walk *w, const char *why, struct error *e)
+static int page_error(const struct series_walk *w, const char *why, struct error *e)
 {
     return error_set(e, "%s, page %u: %s", kind_name(w->s->kind), w->count->pages, why);
 }
 
 /* ---- rows ---- */
 
-static int check_row(const struct walk *w, const struct row *row, struct error *e)
+static int check_row(const struct series_walk *w, const struct row *row, struct error *e)
 {
     column_set missing = 0;
 
@@ -63,7 +63,7 @@ static int check_row(const struct walk *w, const struct row *row, struct error *
                      column_name((enum column)__builtin_ctzll(missing)));
 }
 
-static uint64_t first_row_hash(const struct walk *w, const struct row *row)
+static uint64_t first_row_hash(const struct series_walk *w, const struct row *row)
 {
     static const enum column columns[] = {COLUMN_GUID,   COLUMN_PRIMARY, COLUMN_IDENTITY, COLUMN_TRUSTEE,
                                           COLUMN_SENDER, COLUMN_DOMAIN,  COLUMN_NAME};
@@ -74,7 +74,7 @@ static uint64_t first_row_hash(const struct walk *w, const struct row *row)
     return hash;
 }
 
-static int take_rows(struct walk *w, struct rows *rows, struct error *e)
+static int take_rows(struct series_walk *w, struct rows *rows, struct error *e)
 {
     unsigned long n = 0;
     struct row *row;
@@ -100,7 +100,7 @@ static int take_rows(struct walk *w, struct rows *rows, struct error *e)
 
 /* ---- the envelope ---- */
 
-static int check_warnings(const struct walk *w, const json_t *warnings, bool more, struct error *e)
+static int check_warnings(const struct series_walk *w, const json_t *warnings, bool more, struct error *e)
 {
     for (size_t i = 0; i < json_array_size(warnings); i++) {
         const json_t *item = json_array_get(warnings, i);
@@ -119,7 +119,7 @@ static int check_warnings(const struct walk *w, const json_t *warnings, bool mor
     return 0;
 }
 
-static int take_link(struct walk *w, const json_t *link, struct error *e)
+static int take_link(struct series_walk *w, const json_t *link, struct error *e)
 {
     struct slice text = {json_string_value(link), json_string_length(link)};
 
@@ -138,7 +138,7 @@ static int take_link(struct walk *w, const json_t *link, struct error *e)
     return w->next != NULL ? 0 : error_prefix(e, "%s, page %u", kind_name(w->s->kind), w->count->pages);
 }
 
-static int check_tenant(struct walk *w, const struct rows *rows, struct error *e)
+static int check_tenant(struct series_walk *w, const struct rows *rows, struct error *e)
 {
     const char *found = rows_envelope(rows)->organization;
     const char *own = w->x->signin.exchange->tenant_id;
@@ -150,7 +150,7 @@ static int check_tenant(struct walk *w, const struct rows *rows, struct error *e
                      kind_name(w->s->kind), w->count->pages, found, own);
 }
 
-static int take_envelope(struct walk *w, const struct rows *rows, struct error *e)
+static int take_envelope(struct series_walk *w, const struct rows *rows, struct error *e)
 {
     struct slice text = rows_head(rows);
     json_t *head = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
@@ -178,7 +178,7 @@ out:
 
 /* ---- pages ---- */
 
-static int take_page(struct walk *w, struct slice body, struct error *e)
+static int take_page(struct series_walk *w, struct slice body, struct error *e)
 {
     char name[96];
     struct buf b = BUF_OVER(name);
@@ -197,7 +197,7 @@ static int take_page(struct walk *w, struct slice body, struct error *e)
     return result;
 }
 
-static enum exchange_result ask(struct walk *w, CURLU *link, struct http_answer *answer, struct error *e)
+static enum exchange_result series_ask(struct series_walk *w, CURLU *link, struct http_answer *answer, struct error *e)
 {
     const struct series *s = w->s;
 
@@ -207,14 +207,14 @@ static enum exchange_result ask(struct walk *w, CURLU *link, struct http_answer 
 }
 
 /* From the first page to the last. */
-static enum exchange_result walk_pages(struct walk *w, struct error *e)
+static enum exchange_result walk_pages(struct series_walk *w, struct error *e)
 {
     struct http_answer answer;
     enum exchange_result result;
     CURLU *link = NULL;
 
     for (;;) {
-        result = ask(w, link, &answer, e);
+        result = series_ask(w, link, &answer, e);
         if (link != NULL && result == EXCHANGE_FORBIDDEN)
             result = EXCHANGE_UNABLE; /* the first page was allowed */
         curl_url_cleanup(link);
@@ -235,7 +235,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
                                   struct series_count *count, struct error *e)
 {
     struct gather_mark mark = gather_mark(g);
-    struct walk w = {x, s, g, count, calloc(1, sizeof *w.seen), 0, false, NULL};
+    struct series_walk w = {x, s, g, count, calloc(1, sizeof *w.seen), 0, false, NULL};
     enum exchange_result result = EXCHANGE_FAILED;
 
     *count = (struct series_count){0};

@@ -70,7 +70,7 @@ static void show_mailbox(FILE *out, const struct tenant_facts *facts, const stru
     fprintf(out, "  id                             %s\n", id);
 }
 
-/* The tenant's mailboxes that the text names. Answers how many, -1 with e. */
+/* The tenant's mailboxes that the text names. Returns how many, -1 with e. */
 static int show_mailboxes(FILE *out, const struct directory_view *view, const struct tenant_facts *facts,
                           const struct login *login, struct error *e)
 {

@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long nothing is accepted when there is no room: what waits, waits in the kernel's backlog meanwhile. */
+/* How long nothing is accepted when there is no room; new connections wait in the kernel's backlog. */
 static const struct timeval pause_time = {.tv_usec = 100000};
-/* So many at once before other listeners have their turn. */
+/* So many at once before it is another listener's turn. */
 #define ACCEPT_BATCH 64
 
 struct acceptor;
@@ -143,7 +143,7 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
     event_base_loopbreak(a->base);
 }
 
-static void *run(void *arg)
+static void *acceptor_run(void *arg)
 {
     struct acceptor *a = arg;
 
@@ -186,7 +186,7 @@ static unsigned allowed_connections(struct engine *engine)
     return (unsigned)room;
 }
 
-static int prepare(struct acceptor *a, struct listener *listeners)
+static int acceptor_prepare(struct acceptor *a, struct listener *listeners)
 {
     a->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     a->base = event_base_new();
@@ -222,7 +222,7 @@ int acceptor_start(struct engine *engine, struct complaints *complaints, struct 
     a->n_gates = n_listeners;
     a->max_connections = allowed_connections(engine);
     errno = ENOMEM;
-    if (prepare(a, listeners) != 0 || (errno = pthread_create(&a->thread, NULL, run, a)) != 0) {
+    if (acceptor_prepare(a, listeners) != 0 || (errno = pthread_create(&a->thread, NULL, acceptor_run, a)) != 0) {
         error_set(e, "cannot start accepting: %s", strerror(errno));
         acceptor_free(a);
         return -1;

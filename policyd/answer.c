@@ -67,13 +67,13 @@ static void answer(struct connection *c, const struct policy_request *request, s
     submission_of_request(request, c->listener->has_tls ? &c->listener->tls : NULL, &worker->submission);
     submission_take_front(&worker->submission, &c->listener->front);
     message = messages_take(worker->messages, c->message, request->stage == STAGE_RCPT, worker->now_s);
-    policy_reply_add(answers, engine_decide(worker->user, &worker->submission,
+    policy_reply_add(answers, engine_decide(worker->session, &worker->submission,
                                             message != NULL ? message_recipients(message) : &unknown));
     if (message != NULL)
         messages_give(worker->messages, message, c->ended, worker->now_s);
     recipients_clear(&unknown);
     if (c->ended)
-        engine_header_due(worker->user, &worker->submission);
+        engine_header_due(worker->session, &worker->submission);
     worker->decided = true;
 }
 

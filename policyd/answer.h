@@ -1,4 +1,4 @@
-/* From the bytes that a connection has read to the answers that it sends. */
+/* From the bytes that a connection has read to the responses that it sends. */
 #ifndef POSTERN_POLICYD_ANSWER_H
 #define POSTERN_POLICYD_ANSWER_H
 

@@ -1,6 +1,6 @@
 /*
- * What goes wrong once goes wrong a thousand times a second: each kind of trouble is logged at most once a minute, and
- * says then how often it was held back. Shared by all threads, without a lock.
+ * Errors may come a thousand times a second: each kind is logged at most once a minute, with the number of lines held
+ * back. Shared by all threads, without a lock.
  */
 #ifndef POSTERN_POLICYD_COMPLAINT_H
 #define POSTERN_POLICYD_COMPLAINT_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Kinds: the problems of requests, and behind them ours. */
+/* Kinds: the problems of requests, followed by ours. */
 enum complaint_kind {
     COMPLAINT_ACCEPT = REQUEST_PROBLEM_COUNT, /* accept() failed */
     COMPLAINT_FULL,                           /* max_connections reached */
@@ -31,7 +31,7 @@ struct complaints {
 
 /* May this kind be logged now? If so *held is how many were held back since the last time. now_s: boot time. */
 bool complaint_due(struct complaints *complaints, unsigned kind, uint64_t now_s, uint64_t *held);
-/* n more that are not logged. */
+/* Counts n more that are not logged. */
 void complaint_hold(struct complaints *complaints, unsigned kind, uint64_t n);
 
 #endif

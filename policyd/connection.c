@@ -17,7 +17,7 @@ static struct connection_list *list_of(const struct connection *c)
     return c->busy ? &c->worker->busy : &c->worker->idle;
 }
 
-/* To the end of the list that it belongs to, as of now. */
+/* Moves it to the end of the list that it belongs to, with the present time. */
 static void requeue(struct connection *c, bool busy)
 {
     TAILQ_REMOVE(list_of(c), c, links);
@@ -99,7 +99,7 @@ static void close_without_memory(struct connection *c)
 /* ---- bytes in, bytes out ---- */
 
 /* Replaces *kept by a copy of rest (empty: by nothing). rest may lie in *kept. False without memory. */
-static bool keep(char **kept, size_t *kept_n, struct slice rest)
+static bool connection_keep(char **kept, size_t *kept_n, struct slice rest)
 {
     char *copy = NULL;
 
@@ -115,7 +115,7 @@ static bool keep(char **kept, size_t *kept_n, struct slice rest)
     return true;
 }
 
-/* Sends as much of s as the peer takes. Answers what is left; false when the connection is broken. */
+/* Sends as much of s as the peer takes. *s is what is left. False when the connection is broken. */
 static bool send_some(const struct connection *c, struct slice *s)
 {
     while (s->n > 0) {
@@ -132,8 +132,8 @@ static bool send_some(const struct connection *c, struct slice *s)
 }
 
 /*
- * Nothing more will be answered. The answer could be lost if we closed while bytes of the peer's are unread (TCP
- * resets), so the peer closes first, or time runs out.
+ * No more responses. If we closed while input is unread, TCP would reset and the last response could be lost: so we
+ * wait until the peer closes, or for a timeout.
  */
 static void linger(struct connection *c, int how)
 {
@@ -148,14 +148,14 @@ static void linger(struct connection *c, int how)
 /* What the peer did not take is kept, and sent when it is ready. */
 static bool wait_to_send(struct connection *c, struct slice rest)
 {
-    if (!keep(&c->out, &c->out_n, rest))
+    if (!connection_keep(&c->out, &c->out_n, rest))
         return false;
     event_del(&c->event);
     c->phase = PHASE_WRITING;
     return watch(c, EV_WRITE) == 0;
 }
 
-/* A connection that is broken is not closed here, but by the event that its shutdown is: the caller goes on with it. */
+/* A broken connection is only shut down here, and closed by the event that follows: the caller still uses it. */
 static void deliver(struct connection *c, struct slice out)
 {
     if (!send_some(c, &out) || (out.n > 0 && !wait_to_send(c, out)))
@@ -165,7 +165,7 @@ static void deliver(struct connection *c, struct slice out)
 }
 
 /* Answers what is whole in `in`, and keeps the rest. The connection may be gone afterwards. */
-static void feed(struct connection *c, struct slice in)
+static void connection_feed(struct connection *c, struct slice in)
 {
     struct worker *worker = c->worker;
     bool any = false, more;
@@ -186,7 +186,7 @@ static void feed(struct connection *c, struct slice in)
         linger(c, SHUT_WR);
         return;
     }
-    if ((in.n > 0 || c->in != NULL) && !keep(&c->in, &c->in_n, in)) {
+    if ((in.n > 0 || c->in != NULL) && !connection_keep(&c->in, &c->in_n, in)) {
         close_without_memory(c);
         return;
     }
@@ -195,7 +195,7 @@ static void feed(struct connection *c, struct slice in)
         connection_close(c);
 }
 
-/* Is the end of a request among the bytes from `from` on? Spares parsing again what comes in drops. */
+/* Does a request end in the bytes from `from` on? Avoids parsing input that comes in small pieces again and again. */
 static bool may_be_whole(struct slice in, size_t from)
 {
     size_t start = from > 0 ? from - 1 : 0;
@@ -221,8 +221,8 @@ static void read_more(struct connection *c)
     }
     in.n = before + (size_t)got;
     if (may_be_whole(in, before))
-        feed(c, in);
-    else if (!keep(&c->in, &c->in_n, in))
+        connection_feed(c, in);
+    else if (!connection_keep(&c->in, &c->in_n, in))
         close_without_memory(c);
 }
 
@@ -234,7 +234,7 @@ static void write_more(struct connection *c)
         connection_close(c);
         return;
     }
-    if (!keep(&c->out, &c->out_n, out)) {
+    if (!connection_keep(&c->out, &c->out_n, out)) {
         close_without_memory(c);
         return;
     }
@@ -249,7 +249,7 @@ static void write_more(struct connection *c)
     in = (struct slice){c->worker->in, c->in_n};
     if (in.n > 0)
         memcpy(c->worker->in, c->in, in.n);
-    feed(c, in); /* requests that were read, but had to wait */
+    connection_feed(c, in); /* requests that were read, but had to wait */
 }
 
 static void read_nothing(struct connection *c)

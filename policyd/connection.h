@@ -1,10 +1,10 @@
 /*
  * One connection of Postfix's: reads requests, has them decided, answers each once and in order.
  *
- * An idle connection costs this struct and no buffers, since there is one for each smtpd process. What is read goes
- * into the worker's scratch memory and is parsed there; only an unfinished request, or an answer that the peer does not
- * take, is kept with the connection. We never close first but on trouble: Postfix would find out at its next request
- * only, and wait a second (retry_delay) before it asks again.
+ * An idle connection takes only this struct and no buffers, since each smtpd process has one. Input goes into the
+ * worker's scratch memory and is parsed there; only an unfinished request, or a response that the peer does not accept
+ * yet, is kept with the connection. We never close first, except after an error: Postfix would notice only at its next
+ * request, and wait a second (retry_delay) before it asks again.
  *
  * All functions belong to the worker's thread.
  */
@@ -24,7 +24,7 @@ struct worker;
 enum connection_phase {
     PHASE_READING,
     PHASE_WRITING,  /* an answer waits for the peer to take it; nothing is read meanwhile */
-    PHASE_LINGERING /* refused: we said all we have to say and wait for the peer to close */
+    PHASE_LINGERING /* refused: everything is sent, and we wait for the peer to close */
 };
 
 struct connection {
@@ -52,14 +52,14 @@ void connection_open(struct worker *worker, int fd, const struct listener *liste
 void connection_close(struct connection *c);
 
 /*
- * Its time is over: an unfinished request is answered with 451, since silence could mean a pass under an operator's
- * default_action; everything else is closed.
+ * A timeout: an unfinished request is answered with 451, since closing without a response could let the message pass by
+ * an operator's default_action; any other connection is closed.
  */
 void connection_expire(struct connection *c);
 
 /*
- * The worker stops: an idle connection is asked once more whether a request has arrived, and is closed unless one is
- * half there: then it is busy.
+ * The worker stops: reads an idle connection once more, and closes it unless part of a request has arrived: then it is
+ * busy.
  */
 void connection_finish(struct connection *c);
 

@@ -19,7 +19,7 @@
 
 /* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects anew at once. */
 #define BACKLOG 4096
-/* How long another one may take from looking at the path to listening: 5 s. */
+/* How long another program may take from checking the path to listening: 5 s. */
 #define LOCK_TRIES 500
 #define LOCK_PAUSE_NS 10000000L
 
@@ -43,9 +43,9 @@ static bool unix_address(const char *path, struct sockaddr_un *out, socklen_t *n
 }
 
 /*
- * Two that start at once must not take each other's socket for a left-over one, between bind and listen: whoever looks
- * at the path holds a lock on its folder until he listens. The descriptor; -1 without a lock: then bind says what is
- * wrong with the folder, or somebody holds it who has no business there, and we go on as if alone.
+ * Two programs that start at once must not take each other's socket for a left-over, between bind and listen: so a lock
+ * on the folder is held from checking the path until listen. Returns the descriptor; -1 without a lock: then bind will
+ * report what is wrong with the folder, or a stranger holds the lock, and we go on without.
  */
 static int lock_folder(const char *path)
 {

@@ -1,5 +1,5 @@
 /*
- * The sockets on which Postfix finds us: UNIX sockets, TCP, or a socket that the service manager passed in
+ * The sockets to which Postfix connects: UNIX sockets, TCP, or a socket that the service manager passed in
  * (sd_listen_fds(3)), which stays open over a restart so that no connection is refused.
  */
 #ifndef POSTERN_POLICYD_LISTENER_H
@@ -19,14 +19,14 @@ struct listener {
     struct front_config front;
     int fd; /* listening, non-blocking, close-on-exec; -1: closed */
     bool is_tcp;
-    bool made_socket; /* a UNIX socket of our own making, that we remove again: device and inode tell */
+    bool made_socket; /* a UNIX socket that we created and will remove, recognized by device and inode */
     dev_t device;
     ino_t inode;
 };
 
 /*
- * Opens one listener. A left-over UNIX socket, where nobody answers, is replaced; one where somebody answers is an
- * error, and so is anything else in its place. 0; or -1 with e, and out->fd is -1.
+ * Opens one listener. A left-over UNIX socket is replaced; one on which somebody listens is an error, and so is any
+ * other file in its place. 0; or -1 with e, and out->fd is -1.
  *
  * Changes the umask for a moment: to be called before there are threads that make files.
  */

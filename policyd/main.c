@@ -37,7 +37,7 @@ static int wait_for_signal(const sigset_t *ours, uint64_t until_ns)
     return got > 0 ? got : 0;
 }
 
-static void reload(struct engine *engine)
+static void policyd_reload(struct engine *engine)
 {
     struct error e;
 
@@ -62,7 +62,7 @@ static void serve(struct engine *engine, const sigset_t *signals)
         wanted = wanted || got == SIGUSR1;
         now = clock_boot_ns();
         if (wanted && now >= reload_ns) {
-            reload(engine);
+            policyd_reload(engine);
             wanted = false;
             reload_ns = clock_boot_ns() + RELOAD_PAUSE_NS;
         }

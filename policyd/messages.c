@@ -143,7 +143,7 @@ static void shrink(struct messages *all, struct stripe *s, size_t most)
     }
 }
 
-static struct message *find(struct stripe *s, uint64_t key)
+static struct message *message_find(struct stripe *s, uint64_t key)
 {
     struct message *m;
 
@@ -182,7 +182,7 @@ struct message *messages_take(struct messages *all, uint64_t key, bool may_make,
 
     (void)pthread_mutex_lock(&s->lock);
     forget_old(s, now_s);
-    m = find(s, key);
+    m = message_find(s, key);
     if (m == NULL && may_make) {
         shrink(all, s, MESSAGES_MAX / STRIPES - 1);
         m = make(s, key, now_s);
@@ -216,7 +216,7 @@ void messages_over(struct messages *all, uint64_t key, uint64_t now_s)
     struct message *m;
 
     (void)pthread_mutex_lock(&s->lock);
-    m = find(s, key);
+    m = message_find(s, key);
     if (m != NULL && !m->over)
         requeue(s, m, true, now_s);
     (void)pthread_mutex_unlock(&s->lock);

@@ -115,7 +115,7 @@ static bool has_control(struct slice s)
 }
 
 /* One line that is not empty. */
-static void read_line(struct policy_request *r, struct slice line)
+static void request_read_line(struct policy_request *r, struct slice line)
 {
     struct slice name, value;
     enum policy_attribute a;
@@ -194,7 +194,7 @@ size_t policy_request_read(struct slice in, struct policy_request *out)
         if (++lines > REQUEST_ATTRIBUTES_MAX)
             fail(out, REQUEST_TOO_MANY_ATTRIBUTES, line);
         else
-            read_line(out, line);
+            request_read_line(out, line);
     }
     return 0;
 }

@@ -2,9 +2,9 @@
  * A request of the Postfix policy delegation protocol (SMTPD_POLICY_README): lines "name=value", ended by an empty
  * line. Attributes come in any order; those that we don't use are ignored; one that is absent equals an empty one.
  *
- * Stricter than the protocol, since what is sent twice or cut is no request of Postfix's and could be read in two ways:
- * an attribute of ours that is repeated, a NUL, a line without "=", and anything beyond the bounds below is a problem.
- * A request with a problem is answered with 451 and its connection closed.
+ * Stricter than the protocol, since Postfix never sends an attribute twice or cuts one, and such a request would be
+ * ambiguous: an attribute of ours that is repeated, a NUL, a line without "=", and anything beyond the bounds below is
+ * a problem. A request with a problem is answered with 451 and its connection closed.
  */
 #ifndef POSTERN_POLICYD_REQUEST_H
 #define POSTERN_POLICYD_REQUEST_H
@@ -65,7 +65,7 @@ struct policy_request {
 };
 
 /*
- * Reads the first request of `in`. Answers its length, the empty line included, and fills *out; or 0 while the empty
+ * Reads the first request of `in`. Returns its length, the empty line included, and fills *out; 0 while the empty
  * line is not there yet. With out->problem set only problem and culprit are valid.
  */
 size_t policy_request_read(struct slice in, struct policy_request *out);

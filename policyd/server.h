@@ -14,12 +14,12 @@ struct server;
 int server_start(struct engine *engine, struct server **out, struct error *e);
 
 /*
- * Stops accepting, answers the requests that have begun, closes and frees everything: some five seconds at most, and
- * none where no request is half there.
+ * Stops accepting, answers the requests that have begun, closes and frees everything: at most some five seconds, and
+ * at once if no request is incomplete.
  */
 void server_stop(struct server *server);
 
-/* Connections at the moment. */
+/* How many connections are open. For tests, which wait for one to end. */
 unsigned server_connections(const struct server *server);
 
 #endif

@@ -1,4 +1,4 @@
-/* From the words of a policy request into a submission. */
+/* Translates a policy request into a submission. */
 #ifndef POSTERN_POLICYD_TRANSLATE_H
 #define POSTERN_POLICYD_TRANSLATE_H
 

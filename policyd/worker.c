@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* What comes through the pipe. Smaller than PIPE_BUF, so written and read whole (POSIX write()). */
-struct message {
+struct worker_message {
     int fd; /* -1: stop */
     const struct listener *listener;
 };
@@ -37,7 +37,7 @@ static void begin_stop(struct worker *w)
 static void on_mail(evutil_socket_t fd, short what, void *arg)
 {
     struct worker *w = arg;
-    struct message message;
+    struct worker_message message;
 
     (void)what;
     while (read(fd, &message, sizeof message) == (ssize_t)sizeof message) {
@@ -85,11 +85,11 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     say_forgotten(w);
     end_if_empty(w);
     if (!w->decided)
-        engine_user_rest(w->user);
+        engine_session_rest(w->session);
     w->decided = false;
 }
 
-static void *run(void *arg)
+static void *worker_run(void *arg)
 {
     struct worker *w = arg;
     struct connection *c;
@@ -115,8 +115,8 @@ static void worker_free(struct worker *w)
     for (int i = 0; i < 2; i++)
         if (w->mail[i] >= 0)
             close(w->mail[i]);
-    if (w->user != NULL)
-        engine_user_free(w->user);
+    if (w->session != NULL)
+        engine_session_free(w->session);
     free(w);
 }
 
@@ -134,16 +134,16 @@ static struct event_base *base_new(void)
     return base;
 }
 
-static int prepare(struct worker *w)
+static int worker_prepare(struct worker *w)
 {
     static const struct timeval every_second = {.tv_sec = 1};
 
     if (pipe2(w->mail, O_NONBLOCK | O_CLOEXEC) != 0)
         return -1;
     errno = ENOMEM;
-    w->user = engine_user_new(w->engine);
+    w->session = engine_session_new(w->engine);
     w->base = base_new();
-    if (w->user == NULL || w->base == NULL)
+    if (w->session == NULL || w->base == NULL)
         return -1;
     w->mail_event = event_new(w->base, w->mail[0], EV_READ | EV_PERSIST, on_mail, w);
     w->sweep_event = event_new(w->base, -1, EV_PERSIST, on_sweep, w);
@@ -170,7 +170,7 @@ int worker_start(struct engine *engine, struct complaints *complaints, struct me
     w->now_s = clock_boot_ns() / NS_PER_S;
     TAILQ_INIT(&w->busy);
     TAILQ_INIT(&w->idle);
-    if (prepare(w) != 0 || (errno = pthread_create(&w->thread, NULL, run, w)) != 0) {
+    if (worker_prepare(w) != 0 || (errno = pthread_create(&w->thread, NULL, worker_run, w)) != 0) {
         error_set(e, "cannot start a worker: %s", strerror(errno));
         worker_free(w);
         return -1;
@@ -182,7 +182,7 @@ int worker_start(struct engine *engine, struct complaints *complaints, struct me
 
 void worker_give(struct worker *worker, int fd, const struct listener *listener)
 {
-    struct message message = {.fd = fd, .listener = listener};
+    struct worker_message message = {.fd = fd, .listener = listener};
 
     atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
     if (write(worker->mail[1], &message, sizeof message) == (ssize_t)sizeof message)
@@ -193,7 +193,7 @@ void worker_give(struct worker *worker, int fd, const struct listener *listener)
 
 void worker_stop(struct worker *worker)
 {
-    struct message message = {.fd = FD_STOP};
+    struct worker_message message = {.fd = FD_STOP};
     struct timespec pause = {.tv_nsec = 10000000};
 
     while (write(worker->mail[1], &message, sizeof message) < 0 && (errno == EAGAIN || errno == EINTR))

@@ -1,6 +1,6 @@
 /*
- * A worker: a thread with an event loop of its own that serves its connections. Workers share nothing but the engine,
- * the counts below, and the messages that are under way, which have a lock for one in sixteen of them.
+ * A worker: a thread with an event loop of its own that serves its connections. Workers share only the engine, the
+ * counts below, and the messages in progress, which have sixteen locks.
  */
 #ifndef POSTERN_POLICYD_WORKER_H
 #define POSTERN_POLICYD_WORKER_H
@@ -18,7 +18,7 @@
 /* How long a stopping program waits for requests that have begun. */
 #define STOP_S 4
 
-/* Answers to what a connection sent in one piece go out in pieces of at most so many bytes. */
+/* The responses to one read are sent in pieces of at most so many bytes. */
 #define ANSWERS_MAX 4096
 
 struct worker {
@@ -31,13 +31,13 @@ struct worker {
     int mail[2]; /* a pipe: new connections, and the order to stop */
     struct event_base *base;
     struct event *mail_event, *sweep_event;
-    struct engine_user *user;
+    struct engine_session *session;
     /* any thread */
     atomic_uint connections;
     /* the worker's own */
     struct connection_list busy, idle; /* each in the order of since_s, oldest first */
-    uint64_t now_s;                    /* boot time as of the last sweep: exact to a second */
-    uint64_t stop_at_s;                /* stopping: the end of all patience; 0: not stopping */
+    uint64_t now_s;                    /* boot time at the last sweep, exact to a second */
+    uint64_t stop_at_s;                /* stopping: when it ends at the latest; 0: not stopping */
     bool decided;                      /* since the last sweep */
     struct policy_request request;
     struct submission submission;
@@ -48,7 +48,7 @@ struct worker {
 int worker_start(struct engine *engine, struct complaints *complaints, struct messages *messages, struct worker **out,
                  struct error *e);
 
-/* Hands a new connection over, from another thread. fd belongs to the worker from now on, also if it can't take it. */
+/* Hands a new connection over, from another thread. The worker owns fd from now on, even if it can't take it. */
 void worker_give(struct worker *worker, int fd, const struct listener *listener);
 
 /* Tells it to stop: it answers what has begun and ends within STOP_S and a second. To be called after the last give. */

@@ -164,7 +164,7 @@ enum outcome { PASSED, DEFERRED, REFUSED, BLOCKED };
 
 struct relay {
     struct engine *engine;
-    struct engine_user *user;
+    struct engine_session *session;
     struct recipients recipients;
     uint64_t messages;
     const char *limit; /* that spoke last; of the configuration */

@@ -8,14 +8,14 @@ int relay_open(struct relay *r, const char *config, struct error *e)
 {
     if (engine_open(config, "postern-blunting", &r->engine, e) != 0)
         return -1;
-    if ((r->user = engine_user_new(r->engine)) == NULL)
+    if ((r->session = engine_session_new(r->engine)) == NULL)
         return error_set(e, "out of memory");
     return 0;
 }
 
 void relay_close(struct relay *r)
 {
-    engine_user_free(r->user);
+    engine_session_free(r->session);
     engine_close(r->engine);
     recipients_clear(&r->recipients);
 }
@@ -84,13 +84,13 @@ enum outcome relay_submit(struct relay *r, const struct organization *o, const s
     recipient_text(o, m, 0, text, sizeof text);
     s.recipient_text = slice_of(text);
     s.recipient_result = address_parse_internal(s.recipient_text, &s.recipient);
-    outcome = outcome_of(r, engine_decide(r->user, &s, &r->recipients), reason);
+    outcome = outcome_of(r, engine_decide(r->session, &s, &r->recipients), reason);
     if (outcome == PASSED) {
         s.stage = STAGE_END;
         s.has_recipient = false;
         s.recipient_count = m->n;
         s.queue_id = s.instance;
-        outcome = outcome_of(r, engine_decide(r->user, &s, &r->recipients), reason);
+        outcome = outcome_of(r, engine_decide(r->session, &s, &r->recipients), reason);
     }
     recipients_clear(&r->recipients);
     return outcome;

@@ -1,5 +1,5 @@
 /*
- * A bounded appender: text is built in memory that the caller owns, and what does not fit is noted, never written.
+ * Builds text in memory that the caller owns. What does not fit is cut, and `full` is set.
  * The text is always terminated, so that it can be handed to libc.
  */
 #ifndef POSTERN_BUF_H
@@ -29,13 +29,13 @@ void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(prin
 
 /*
  * Appends s, which came from outside, so that it can stand in a log line, a reply or a terminal: bytes outside
- * 0x21..0x7e and the characters \ " = become \xHH. At most max_bytes of s are looked at; a cut is marked "...".
+ * 0x21..0x7e and the characters \ " = become \xHH. At most max_bytes of s are used; a cut is marked "...".
  */
 void buf_add_escaped(struct buf *b, struct slice s, size_t max_bytes);
 
 /*
- * The same for a whole sentence, in which escaped text may stand already: printable ASCII stays, blanks, quotes and
- * backslashes among it. Where it does not fit it ends with a whole \xHH.
+ * The same for a sentence, which may contain escaped text: all printable ASCII stays as it is, blanks, quotes and
+ * backslashes too. If it does not fit, it is never cut inside a \xHH.
  */
 void buf_add_printable(struct buf *b, struct slice s);
 

@@ -1,6 +1,6 @@
 /*
- * XXH3 (libxxhash) against damage: cut, torn or flipped bytes on disk. It is no defence against somebody who can write
- * the file; for what strangers choose there is core/base/hash.h.
+ * XXH3 (libxxhash) against damage: cut, torn or flipped bytes on disk. It does not protect against somebody who can
+ * write the file; for keys that strangers choose use core/base/hash.h.
  */
 #ifndef POSTERN_CHECKSUM_H
 #define POSTERN_CHECKSUM_H
@@ -13,7 +13,7 @@
 uint64_t checksum_slice(struct slice s);
 
 /*
- * The same of the first `size` bytes of a file. It is read, not mapped, so that a bad sector or a file that is cut
+ * The checksum of the first `size` bytes of a file. The file is read, not mapped, so that a bad sector or a truncation
  * meanwhile is an error and not a signal. 0; -1 with e when it can't be read or is shorter.
  */
 int checksum_file(int fd, uint64_t size, uint64_t *out, struct error *e);

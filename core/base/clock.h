@@ -18,7 +18,7 @@ int64_t clock_wall_s(void);
 /* Wall clock in nanoseconds since 1970; 0 before 1970. */
 uint64_t clock_wall_ns(void);
 
-/* A number that is the same until the next boot (from the kernel's boot_id); 0 if the kernel does not tell. */
+/* A number that stays the same until the next boot (from the kernel's boot_id); 0 if it can't be read. */
 uint64_t clock_boot_id(void);
 
 #endif

@@ -12,12 +12,12 @@ struct error {
 };
 
 /*
- * Fills e (which may be NULL) and answers -1, so that a function can end with "return error_set(...)". The format is
- * ours; what came from outside goes through buf_add_escaped first.
+ * Fills e (which may be NULL) and returns -1, so that a function can end with "return error_set(...)". The format is
+ * a literal of ours; text from outside goes through buf_add_escaped first.
  */
 int error_set(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts "prefix: " in front of what e says; answers -1. */
+/* Puts "prefix: " in front of what e says; returns -1. */
 int error_prefix(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

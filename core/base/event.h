@@ -1,10 +1,11 @@
 /*
  * One event as one log line: key=value fields in the order in which they are added, or the same as a JSON object. Empty
- * fields are left out. A line is always printable ASCII, cannot be broken by a newline, and can be read back: what came
- * from outside is escaped to \xHH and stands in quotes where it holds an equals sign; in JSON it is as RFC 8259 has it,
- * and only bytes that are no UTF-8 are lost (core/base/json_text.h).
+ * fields are left out. A line is always printable ASCII, cannot be broken by a newline, and can be parsed again: text
+ * from outside is escaped as \xHH, and quoted if it contains an equals sign; in JSON it is escaped by RFC 8259, and
+ * only bytes that are not UTF-8 are lost (core/base/json_text.h).
  *
- * A field that does not fit is left out whole, and all behind it: half a field could be taken for another value.
+ * A field that does not fit is left out as a whole, with all that follow: half a field could be taken for another
+ * value.
  */
 #ifndef POSTERN_EVENT_H
 #define POSTERN_EVENT_H
@@ -15,7 +16,7 @@
 #define EVENT_VALUE_MAX 256 /* bytes of one foreign value that are shown */
 
 struct event {
-    struct buf text; /* full, once something did not fit; terminated at its end by event_end only */
+    struct buf text; /* full once something did not fit; only event_end terminates it */
     enum log_format format;
 };
 
@@ -24,7 +25,7 @@ struct event event_begin(char *mem, size_t cap, enum log_format format, const ch
 /* The finished line, terminated, in the memory that was given. */
 struct slice event_end(struct event *e);
 
-/* What the functions below are made of, which tell the compiler how long a key is. A value is never empty. */
+/* For the inline functions below, which let the compiler know the key's length. A value is never empty. */
 void event_add_text(struct event *e, struct slice key, struct slice value);
 void event_add_ours(struct event *e, struct slice key, struct slice value, bool quoted);
 void event_add_number(struct event *e, struct slice key, unsigned long long value);
@@ -36,21 +37,21 @@ static inline void event_text(struct event *e, const char *key, struct slice val
         event_add_text(e, slice_of(key), value);
 }
 
-/* A value of ours: a printable word without blanks; empty for none. */
+/* A value of ours, unescaped: a printable word without blanks. Empty: no field. */
 static inline void event_ours(struct event *e, const char *key, struct slice value)
 {
     if (value.n > 0)
         event_add_ours(e, slice_of(key), value, e->format == LOG_JSON);
 }
 
-/* The same, terminated; NULL for none. */
+/* The same from a terminated string; NULL: no field. */
 static inline void event_word(struct event *e, const char *key, const char *value)
 {
     if (value != NULL)
         event_ours(e, key, slice_of(value));
 }
 
-/* A sentence of ours: printable ASCII without quotes or backslashes; quoted. NULL for none. */
+/* A sentence of ours: printable ASCII without quotes or backslashes; it is quoted. NULL: no field. */
 static inline void event_sentence(struct event *e, const char *key, const char *value)
 {
     if (value != NULL && value[0] != '\0')

@@ -1,7 +1,6 @@
 /*
- * SipHash-1-3 (Aumasson and Bernstein, 2012, with the round counts that hash tables use: Rust's and Python's standard
- * ones among them): a keyed hash, so that nobody outside can choose names that meet in one
- * bucket of the counters.
+ * SipHash-1-3 (Aumasson and Bernstein, 2012, with the round counts that the hash tables of Rust and Python use): a
+ * keyed hash, so that nobody can choose names that collide in one bucket of the counters.
  */
 #ifndef POSTERN_HASH_H
 #define POSTERN_HASH_H
@@ -16,12 +15,12 @@ struct hash_secret {
 
 uint64_t hash_bytes(const struct hash_secret *secret, const void *bytes, size_t n);
 
-/* The hash of n words, as hash_bytes of their bytes. */
+/* The hash of n words: that of their bytes. */
 uint64_t hash_words(const struct hash_secret *secret, const uint64_t *words, size_t n);
 
 /*
- * Words that are keyed hashes already, and are made into one more of those: MurmurHash3's 64-bit finalizer (Appleby),
- * which is a bijection, so that no two values of a word meet while the other stays.
+ * Combines two keyed hashes into one: MurmurHash3's 64-bit finalizer (Appleby). It is a bijection in each of the two,
+ * so that different values of one never collide while the other is the same.
  */
 static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 {

@@ -3,9 +3,9 @@
  *  - UTF-8, with or without a byte order mark; lines end in LF or CRLF, the last one may end without;
  *  - "#" at the beginning of a line or behind a blank begins a comment; elsewhere it is an ordinary character, as in
  *    the "#EXT#" of a guest's user principal name;
- *  - blanks and tabs around an entry, and lines without one, are nothing;
- *  - a line of more than LINE_MAX_BYTES, or one with a control character or a NUL, comment or not, is an error: the
- *    file is not what its name says.
+ *  - blanks and tabs around an entry, and empty lines, are ignored;
+ *  - a line of more than LINE_MAX_BYTES, or one with a control character or a NUL, even in a comment, is an error: the
+ *    file is not such a list.
  */
 #ifndef POSTERN_LINES_H
 #define POSTERN_LINES_H
@@ -18,8 +18,8 @@
 
 /*
  * The whole file in memory of its own: *text->p is the caller's to free(). Only regular files, never a FIFO or a
- * device that would hang; at most LINES_MAX_FILE bytes. A file that is written to meanwhile is an error, since half a
- * list is worse than the old one. 0, or -1 with e, which begins with the path.
+ * device that would hang; at most LINES_MAX_FILE bytes. A file that is being written is an error, since half a list
+ * is worse than the old one. 0, or -1 with e, which begins with the path.
  */
 int lines_load(const char *path, struct slice *text, struct error *e);
 
@@ -35,7 +35,7 @@ void lines_start(struct lines *lines, struct slice text, const char *path);
 /* 1 and *entry for the next line that holds something (lines->number is its number), 0 at the end, -1 with e. */
 int lines_next(struct lines *lines, struct slice *entry, struct error *e);
 
-/* Puts "path:number: " of the line that came last in front of what e says; answers -1. */
+/* Puts "path:number: " of the line that came last in front of what e says; returns -1. */
 int lines_error(const struct lines *lines, struct error *e);
 
 #endif

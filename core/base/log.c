@@ -217,8 +217,8 @@ static void write_half(struct log *log, struct half *half, struct batch *batch)
     half->n = 0;
 }
 
-/* Says how many lines were dropped since that was told last. Answers what has been told once the batch is out: a line
- * that nobody takes tells nothing, and comes again. */
+/* Adds a line with the number of lines dropped since the last such line. Returns the count to store once the batch is
+ * written: if nobody takes it, the line comes again. */
 static uint64_t tell_dropped(struct log *log, struct batch *batch)
 {
     uint64_t dropped = atomic_load(&log->dropped);
@@ -235,7 +235,7 @@ static uint64_t tell_dropped(struct log *log, struct batch *batch)
 }
 
 /* Waits for lines and takes them: true when there are some. */
-static bool take(struct log *log)
+static bool log_take(struct log *log)
 {
     struct half *full;
     bool any;
@@ -263,7 +263,7 @@ static void *writer(void *arg)
 
     if (batch == NULL)
         return NULL;
-    while (take(log)) {
+    while (log_take(log)) {
         write_half(log, log->writing, batch);
         told = tell_dropped(log, batch);
         if (flush(log, batch))

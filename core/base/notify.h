@@ -1,6 +1,6 @@
 /*
- * Tells the service manager how far we are (sd_notify(3), the datagram protocol, by hand: no library for one datagram).
- * Without $NOTIFY_SOCKET nothing is sent. A failure is nobody's problem but the manager's: nothing is answered.
+ * Reports our state to the service manager: the datagrams of sd_notify(3), without the library.
+ * Without $NOTIFY_SOCKET nothing is sent. Failures are ignored.
  */
 #ifndef POSTERN_NOTIFY_H
 #define POSTERN_NOTIFY_H

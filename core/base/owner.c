@@ -128,7 +128,7 @@ static struct owner hands_of(const struct stat *st)
 #define GO_ON 1
 
 /* Looks at one part of the way; fd is closed, or where it goes on from. GO_ON; 0: the search ends; -1 with e. */
-static int look_at(struct way *w, int fd, const char *path, const char *part, struct owner *out, struct error *e)
+static int owner_look_at(struct way *w, int fd, const char *path, const char *part, struct owner *out, struct error *e)
 {
     struct stat st;
     int result = 0;
@@ -166,7 +166,7 @@ int owner_find(const char *path, struct owner *out, struct error *e)
         if ((part = next_part(&w)) != NULL)
             fd = openat(w.folder, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0)
-            result = look_at(&w, fd, path, part, out, e);
+            result = owner_look_at(&w, fd, path, part, out, e);
         else if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
             result = 0; /* the way ends, or whoever opens it will say why it can't be gone */
         else            /* no descriptor: to go on as root would be a guess */

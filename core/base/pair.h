@@ -1,8 +1,8 @@
 /*
- * A pair of 64-bit words that is changed in one atomic step, also between processes: a process that is killed leaves
- * the old pair or the new one, never half of each. x86-64: cmpxchg16b (-mcx16); aarch64: casp or ldaxp/stlxp.
+ * A pair of 64-bit words that is changed in one atomic step, between processes too: a killed process leaves the old
+ * pair or the new one, never half of each. x86-64: cmpxchg16b (-mcx16); aarch64: casp or ldaxp/stlxp.
  *
- * The __sync builtin is on purpose: for 16 bytes gcc sends __atomic_compare_exchange to libatomic, which may lock.
+ * Why the __sync builtin: for 16 bytes gcc calls libatomic for __atomic_compare_exchange, which may lock.
  */
 #ifndef POSTERN_PAIR_H
 #define POSTERN_PAIR_H
@@ -28,7 +28,7 @@ static inline union pair pair_of(uint64_t key, uint64_t value)
     return p;
 }
 
-/* Both words, of which the value surely belongs to the key only if the pair is compared-and-swapped afterwards. */
+/* Both words, which may be of different pairs: only a later pair_swap proves that they belong together. */
 static inline union pair pair_glance(const union pair *at)
 {
     uint64_t key = __atomic_load_n(&at->key, __ATOMIC_ACQUIRE);
@@ -36,7 +36,7 @@ static inline union pair pair_glance(const union pair *at)
     return pair_of(key, __atomic_load_n(&at->value, __ATOMIC_ACQUIRE));
 }
 
-/* Both words, with a value that was read while the key stood there. */
+/* Both words; the value was read while the key stood there. */
 static inline union pair pair_read(const union pair *at)
 {
     union pair seen;

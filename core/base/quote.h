@@ -4,13 +4,13 @@
 
 #include "core/base/buf.h"
 
-#define QUOTE_MAX_BYTES 160 /* of what is quoted; an error holds three of them beside its own words */
+#define QUOTE_MAX_BYTES 160 /* of the quoted text; an error has room for three beside its own words */
 
 struct quote {
-    char text[QUOTE_MAX_BYTES + 32]; /* terminated; text full of escapes is cut earlier */
+    char text[QUOTE_MAX_BYTES + 32]; /* terminated; text with many escapes is cut earlier */
 };
 
-/* For error_set(e, "... \"%s\" ...", quote(s).text): the text lives to the end of that expression. */
+/* For error_set(e, "... \"%s\" ...", quote(s).text): the text lives until the end of that full expression. */
 static inline struct quote quote(struct slice s)
 {
     struct quote q = {.text = ""};

@@ -1,6 +1,6 @@
 /*
- * A slice: bytes that somebody else owns. Inside postern text travels as slices, never as terminated strings, so that
- * a NUL or a missing terminator in what came from outside cannot change what is looked at.
+ * A slice: bytes that somebody else owns. Inside postern text is passed as slices, never as terminated strings, so that
+ * a NUL or a missing terminator in text from outside cannot change what is compared.
  *
  * A slice never owns memory and is valid only as long as what it points into. p may be NULL only if n is 0.
  */
@@ -32,20 +32,21 @@ static inline bool slice_eq(struct slice a, struct slice b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-/* ASCII only, whatever the locale: RFC 5321 2.4 leaves other letters alone, and Turkish i must not meet I. */
+/* ASCII only, whatever the locale: RFC 5321 2.4 leaves other letters alone, and a Turkish locale would map I to another
+ * letter. */
 static inline char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* The value of a hexadecimal digit of either case; -1: it is none. */
+/* The value of a hexadecimal digit, upper or lower case; -1 for any other character. */
 static inline int hex_digit(char c)
 {
     c = ascii_lower(c);
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Equal but for the case of ASCII letters. */
+/* Equal, ignoring the case of ASCII letters. */
 bool slice_ieq(struct slice a, struct slice b);
 
 /* Without leading and trailing spaces, tabs, CR and LF. */
@@ -53,12 +54,12 @@ struct slice slice_trim(struct slice s);
 
 /*
  * Splits s at the first byte `at`: what is before it goes to *head, what is behind it to *tail. Without such a byte
- * *head is all of s, *tail is empty and the answer is false. head and tail may be NULL.
+ * *head is all of s, *tail is empty, and it returns false. head and tail may be NULL.
  */
 bool slice_cut(struct slice s, char at, struct slice *head, struct slice *tail);
 
 bool slice_starts_with(struct slice s, struct slice prefix);
-/* The same, whatever the case of ASCII letters. */
+/* The same, ignoring the case of ASCII letters. */
 bool slice_starts_with_icase(struct slice s, struct slice prefix);
 
 /* Decimal digits only, no sign, no blanks; false when empty, not a number, or above max. */

@@ -14,7 +14,7 @@
 
 /*
  * "90s", "15m", "1h", "2d", "1w", also summed from the largest unit to the smallest, each once: "1h30m". Seconds; at
- * most DURATION_MAX_S. "0s" is a duration, a number without a unit is none. 0, or -1 with e.
+ * most DURATION_MAX_S. "0s" is a duration; a number without a unit is an error. 0, or -1 with e.
  */
 int duration_parse(struct slice text, uint64_t *seconds, struct error *e);
 
@@ -29,7 +29,7 @@ int rate_parse(struct slice text, struct rate *rate, struct error *e);
 /* "500", "64K", "10M", "1G" in powers of 1024 (bytes); at most UNITS_MAX_BYTES. 0, or -1 with e. */
 int size_parse(struct slice text, uint64_t *bytes, struct error *e);
 
-/* Limits count bytes in KiB, so that 64-bit nanoseconds reach. */
+/* Limits count bytes in KiB, so that they don't overflow 64-bit nanoseconds. */
 #define KIB 1024u
 static inline uint64_t kib_of(uint64_t bytes) /* rounded up */
 {
@@ -37,8 +37,8 @@ static inline uint64_t kib_of(uint64_t bytes) /* rounded up */
 }
 
 /*
- * Exactly what was meant, as duration_parse and rate_parse read it back: "1h30m", never "2 d" or "5400s". Weeks stand
- * alone: eight days are "8d", fourteen are "2w". A count loses thousands that are all zeros: "10K/d".
+ * In the form that duration_parse and rate_parse read back: "1h30m", never "2 d" or "5400s". Weeks only where they are
+ * whole: eight days are "8d", fourteen are "2w". Thousands are shortened: "10K/d".
  */
 void duration_add(struct buf *b, uint64_t seconds);
 void rate_add(struct buf *b, struct rate rate);

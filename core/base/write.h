@@ -5,8 +5,8 @@
 #include "core/base/slice.h"
 
 /*
- * Writes all of text to fd, which is to be a blocking one, however many calls that takes. 0; -1 with errno, and then
- * some of it may be written.
+ * Writes all of text to fd, which must be blocking, with as many calls as that takes. 0; -1 with errno, and then some
+ * of it may have been written.
  */
 int write_whole(int fd, struct slice text);
 

@@ -7,20 +7,20 @@
 #include <stdlib.h>
 
 /* A config with what it owns. The config is first: config_free gets a pointer to it. */
-struct owner {
+struct owned_config {
     struct config config;
     struct config_memory *memory;
     struct config_files *files;
 };
 
-static struct owner *owner_of(struct config *config)
+static struct owned_config *owner_of(struct config *config)
 {
-    return (struct owner *)(void *)config;
+    return (struct owned_config *)(void *)config;
 }
 
-static struct owner *owner_new(const char *path, struct error *e)
+static struct owned_config *owner_new(const char *path, struct error *e)
 {
-    struct owner *owner = calloc(1, sizeof *owner);
+    struct owned_config *owner = calloc(1, sizeof *owner);
 
     if (owner == NULL) {
         (void)error_set(e, "%s: no memory for the configuration", quote(slice_of(path)).text);
@@ -39,7 +39,7 @@ static struct owner *owner_new(const char *path, struct error *e)
 
 void config_free(struct config *config)
 {
-    struct owner *owner = owner_of(config);
+    struct owned_config *owner = owner_of(config);
 
     if (config == NULL)
         return;
@@ -67,7 +67,7 @@ void config_free(struct config *config)
 
 bool config_files_changed(const struct config *config)
 {
-    return config_files_differ(((const struct owner *)(const void *)config)->files);
+    return config_files_differ(((const struct owned_config *)(const void *)config)->files);
 }
 
 /* ---- the text ---- */
@@ -128,7 +128,7 @@ static int read_text(struct slice text, const char *path, const char *folder, co
 
 int config_from_text(struct slice text, const char *path, const char *folder, struct config **out, struct error *e)
 {
-    struct owner *owner = owner_new(path, e);
+    struct owned_config *owner = owner_new(path, e);
     struct reader r = {.path = path, .folder = folder, .e = e};
     config_t tree;
     int rc = -1;

@@ -1,6 +1,6 @@
 /*
- * The configuration, read once into plain values; constant after it was read. config_load says no to everything that
- * it doesn't understand, so that what is here needs no further check.
+ * The configuration, read once into plain values and constant from then on. config_load rejects everything that it
+ * doesn't understand, so that the values need no further checks.
  *
  * All texts and arrays belong to the config and live until config_free. Lists ("n_x" and "x") may be empty.
  */
@@ -16,10 +16,11 @@
 
 #include <stdint.h>
 
-/* Where "monitor" may stand: decide and log, but let through. */
+/* MODE_MONITOR: decide and log, but let through. */
 enum mode { MODE_ENFORCE, MODE_MONITOR };
 
-/* What a run of the mirror does that closes more than mirror_max_change: the service said so, clearly. */
+/* What happens to a run of the mirror that closes more than mirror_max_change, where the service clearly says closed.
+ */
 enum mirror_closing { CLOSING_APPLIES, CLOSING_WAITS };
 
 enum when_stale { STALE_KEEP, STALE_DEFER };
@@ -89,8 +90,8 @@ enum unlisted { UNLISTED_REJECT, UNLISTED_TENANT, UNLISTED_ALLOW };
 
 struct smtp_auth_config {
     enum unlisted unlisted;
-    bool security_defaults;     /* heed the tenant's security defaults */
-    bool authentication_policy; /* heed authentication policies */
+    bool security_defaults;     /* apply the tenant's security defaults */
+    bool authentication_policy; /* apply authentication policies */
     struct list *allow, *deny;  /* NULL: none */
     struct list *logins;        /* pairs login -> mailbox */
     struct list *on_premises;   /* addresses and @domains whose mailboxes live on premises */
@@ -125,8 +126,8 @@ struct sender_exception {
 struct sender_config {
     enum sender_rule envelope, header_from;
     enum null_sender null_sender;
-    bool add_missing_from;              /* the milter adds it, with the envelope sender, where that is one's own */
-    char separator[SEPARATORS_MAX + 1]; /* each of them begins a sub-address; "": none does */
+    bool add_missing_from;              /* the milter adds one with the envelope sender, if that is permitted */
+    char separator[SEPARATORS_MAX + 1]; /* characters that begin a sub-address; "": none */
     struct sender_exception *exceptions;
     size_t n_exceptions;
     struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
@@ -208,7 +209,8 @@ struct limit_rate {
 /* The time a unit of `count` at that rate, rounded up: slower rather than faster; UINT64_MAX at most. */
 uint64_t rate_interval_ns(const struct rate *rate, enum limit_count count);
 
-/* Another figure for a user, a group or a connector. A user's goes before a group's, that before a connector's. */
+/* Another figure for a user, a group or a connector. A user's takes precedence over a group's, that over a connector's.
+ */
 struct limit_exception {
     enum exception_of of;
     const char *name;   /* canonical address, account name or DOMAIN\name; the group's or connector's name */
@@ -253,12 +255,12 @@ struct group_config {
 #define METHOD_MAX 20 /* bytes of a SASL mechanism's name (RFC 4422 3.1) */
 
 /*
- * What stands before Postfix at a listener: a proxy that ends the clients' TLS and signs them in, and hands both on by
- * XCLIENT, which has words for the client and the login, but not for these.
+ * The proxy before Postfix at a listener, which terminates the clients' TLS and authenticates them. It passes client
+ * and login on by XCLIENT, which has no attributes for TLS and mechanism: those are configured here.
  */
 struct front_config {
-    enum tls_minimum tls;        /* the least that it accepts from clients; TLS_ANY: the MTA's word counts */
-    char method[METHOD_MAX + 1]; /* the SASL mechanism, as Postfix would name it; empty: the MTA's word counts */
+    enum tls_minimum tls;        /* the lowest that it accepts from clients; TLS_ANY: as the MTA reports */
+    char method[METHOD_MAX + 1]; /* the SASL mechanism, by Postfix's name for it; empty: as the MTA reports */
 };
 
 struct listener_config {
@@ -302,14 +304,14 @@ enum alert_format { ALERT_JSON, ALERT_TEAMS };
 /* Where notices (core/notice/alert.h) go: a webhook or a command. One of url, url_file and command is not NULL. */
 struct alert_target {
     const char *url;      /* https */
-    const char *url_file; /* the address is in there, for those that are secrets themselves */
+    const char *url_file; /* contains the address, for addresses that are secrets */
     const char **command; /* the program's path and arguments, ended by NULL */
     enum alert_format format;
     const char *secret_file; /* key of the signature; NULL: none */
     const char *ca_file;     /* NULL: the system's authorities */
     unsigned events;         /* set of 1 << enum alert_event */
     uint64_t timeout_s;      /* of one attempt */
-    uint64_t max_age_s;      /* an older notice is given up */
+    uint64_t max_age_s;      /* an older notice is dropped */
 };
 
 /* A text of the operator in place of ours for one reason (core/mail/reason.h). */
@@ -326,10 +328,11 @@ struct config {
     const char *state_path;
     uint64_t state_entries;
     uint32_t state_blocks;
-    const char *journal;      /* folder; "": none is kept */
-    uint64_t block_grow;      /* an automatic block lasts so many times longer for each earlier one of its subject */
-    uint64_t block_longest_s; /* but no longer than this, unless its limit says so; and so long an earlier one counts */
-    struct list *never_block; /* logins that are never blocked; NULL: none */
+    const char *journal; /* folder; "": none is kept */
+    uint64_t block_grow; /* how many times longer each automatic block of a subject lasts than its last one */
+    uint64_t
+        block_longest_s; /* the longest, unless its limit has a longer time; and how long an earlier block counts */
+    struct list *never_block;                 /* logins that are never blocked; NULL: none */
     struct network_map *never_block_networks; /* NULL: none */
     struct network_map *known_networks;       /* not counted as distinct clients or client networks; NULL: none */
     struct log_config log;
@@ -340,7 +343,7 @@ struct config {
     struct tls_config tls;
     uint64_t max_recipients; /* a message; 0: any */
     enum mode recipients_mode, tls_mode;
-    unsigned client_ipv6_prefix_length; /* so large a network is one client; 128: each address */
+    unsigned client_ipv6_prefix_length; /* of an IPv6 network that counts as one client; 128: each address */
     struct connector_config *connectors;
     size_t n_connectors;
     struct network_map *connector_map; /* client -> index into connectors */
@@ -362,7 +365,7 @@ struct config {
     unsigned mirror_max_change; /* percent */
     enum mirror_closing mirror_closing;
     uint64_t mirror_deadline_s;      /* for the fetching of one tenant */
-    uint64_t mirror_stall_timeout_s; /* an answer of which nothing came for so long is given up */
+    uint64_t mirror_stall_timeout_s; /* a response that stalls for so long is dropped */
     unsigned mirror_page_size;       /* rows */
     const char *mirror_proxy;        /* NULL: as the environment says; "": none */
 };
@@ -380,14 +383,14 @@ void config_free(struct config *config); /* NULL is fine */
 const struct tenant_config *config_tenant(const struct config *config, struct slice name);
 
 /*
- * Of a file that config_load refuses: only where directory, state, journal and spool are, as far as the file can be
- * read; everything else is as by default, and there are no listeners. For who looks at what the services do meanwhile.
+ * For a file that config_load rejects: reads only where directory, state, journal and spool are, as far as possible;
+ * everything else has its default, and there are no listeners. For "postern status" and the like, while the services
+ * still run with the old configuration.
  * 0 and *out, or -1 with e.
  */
 int config_load_places(const char *path, struct config **out, struct error *e);
 
-/* True when one of the files behind the lists (allow, deny, logins, networks ...) was changed since the config was
- * read. */
+/* True when one of the files with lists (allow, deny, logins, networks ...) has changed since the config was read. */
 bool config_files_changed(const struct config *config);
 
 #endif

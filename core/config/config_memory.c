@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 /* What a config owns, one piece a malloc, so that a sanitizer sees an access beyond each. */
-struct piece {
-    struct piece *next;
+struct memory_piece {
+    struct memory_piece *next;
     max_align_t bytes[];
 };
 
 struct config_memory {
-    struct piece *first;
+    struct memory_piece *first;
 };
 
 struct config_memory *config_memory_new(void)
@@ -21,7 +21,7 @@ struct config_memory *config_memory_new(void)
 
 static void *memory_add(struct config_memory *memory, size_t bytes)
 {
-    struct piece *piece = bytes <= SIZE_MAX - sizeof *piece ? calloc(1, sizeof *piece + bytes) : NULL;
+    struct memory_piece *piece = bytes <= SIZE_MAX - sizeof *piece ? calloc(1, sizeof *piece + bytes) : NULL;
 
     if (piece == NULL)
         return NULL;
@@ -32,11 +32,11 @@ static void *memory_add(struct config_memory *memory, size_t bytes)
 
 void config_memory_free(struct config_memory *memory)
 {
-    struct piece *next;
+    struct memory_piece *next;
 
     if (memory == NULL)
         return;
-    for (struct piece *piece = memory->first; piece != NULL; piece = next) {
+    for (struct memory_piece *piece = memory->first; piece != NULL; piece = next) {
         next = piece->next;
         free(piece);
     }

@@ -10,7 +10,7 @@
  */
 #define NESTING_MAX 16 /* the deepest setting, policyd.listen[].tls.required, needs 5 */
 
-struct scan {
+struct config_scan {
     struct slice text;
     size_t at;
     unsigned line;
@@ -19,12 +19,12 @@ struct scan {
     struct error *e;
 };
 
-static int scan_error(const struct scan *s, const char *what)
+static int scan_error(const struct config_scan *s, const char *what)
 {
     return error_set(s->e, "%s:%u: %s", quote(slice_of(s->path)).text, s->line, what);
 }
 
-static char peek(const struct scan *s, size_t ahead)
+static char peek(const struct config_scan *s, size_t ahead)
 {
     return s->at + ahead < s->text.n ? s->text.p[s->at + ahead] : '\0';
 }
@@ -44,7 +44,7 @@ static bool is_name(char c)
     return is_letter(c) || is_digit(c) || c == '-' || c == '_';
 }
 
-static int skip_text(struct scan *s)
+static int skip_text(struct config_scan *s)
 {
     for (s->at++; peek(s, 0) != '"'; s->at++) {
         if (s->at >= s->text.n || peek(s, 0) == '\n' || peek(s, 0) == '\r')
@@ -57,13 +57,13 @@ static int skip_text(struct scan *s)
 }
 
 /* To the end of the line, which is left for the caller. */
-static void skip_line(struct scan *s)
+static void skip_line(struct config_scan *s)
 {
     while (s->at < s->text.n && peek(s, 0) != '\n')
         s->at++;
 }
 
-static int skip_comment(struct scan *s)
+static int skip_comment(struct config_scan *s)
 {
     unsigned begin = s->line;
 
@@ -79,7 +79,7 @@ static int skip_comment(struct scan *s)
     return 0;
 }
 
-static int check_number(struct scan *s)
+static int check_number(struct config_scan *s)
 {
     size_t from = s->at;
     unsigned long long value;
@@ -98,7 +98,7 @@ static int check_number(struct scan *s)
     return 0;
 }
 
-static int check_nesting(struct scan *s)
+static int check_nesting(struct config_scan *s)
 {
     char c = peek(s, 0);
 
@@ -110,7 +110,7 @@ static int check_nesting(struct scan *s)
     return s->depth > NESTING_MAX ? scan_error(s, "too many brackets within each other") : 0;
 }
 
-static int step(struct scan *s)
+static int step(struct config_scan *s)
 {
     char c = peek(s, 0);
 
@@ -138,7 +138,7 @@ static int step(struct scan *s)
 
 int config_scan(struct slice text, const char *path, struct error *e)
 {
-    struct scan s = {.text = text, .line = 1, .path = path, .e = e};
+    struct config_scan s = {.text = text, .line = 1, .path = path, .e = e};
 
     if (text.n > 0 && memchr(text.p, '\0', text.n) != NULL)
         return error_set(e, "%s: holds a NUL byte; this is no configuration", quote(slice_of(path)).text);

@@ -1,7 +1,7 @@
 /*
- * How the configuration is read: one table of rows a section says what settings there are, of which type, with which
- * default; one engine walks them over libconfig's tree. The tables are also what the errors, the manual page's test and
- * the shipped file's test look at. Private to core/config_*.c and the tests.
+ * How the configuration is read: a table for each section lists its settings with type and default; one function
+ * walks the tables over libconfig's tree. Error messages and the tests of the manual page and the shipped file use the
+ * same tables. Private to core/config_*.c and the tests.
  */
 #ifndef POSTERN_CONFIG_TABLE_H
 #define POSTERN_CONFIG_TABLE_H
@@ -18,7 +18,7 @@
 struct config_memory;
 struct config_files;
 
-/* What one reading of a configuration hands down. */
+/* The context of reading one configuration. */
 struct reader {
     struct config *config;
     struct config_memory *memory;
@@ -35,10 +35,10 @@ enum setting_kind {
     SETTING_CHOICE,   /* one of some words */
     SETTING_NUMBER,   /* least..most */
     SETTING_DURATION, /* "2d", least..most seconds */
-    SETTING_PARSED,   /* a text that parse() makes something of */
+    SETTING_PARSED,   /* a text that parse() reads */
     SETTING_SECTION,  /* a group: { ... } */
     SETTING_SECTIONS, /* a list of groups, into an array: ( { ... }, { ... } ) */
-    SETTING_OWN       /* read() does it all */
+    SETTING_OWN       /* read() does everything */
 };
 
 struct choice {
@@ -68,7 +68,7 @@ struct setting {
     const struct section *section;
     setting_parse *parse;
     setting_read *read;
-    const char *allowed; /* in words, where the kind does not say it */
+    const char *allowed; /* what is allowed, in words, where the kind does not tell */
 };
 
 #define AT(type, field) .offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
@@ -85,7 +85,7 @@ struct section {
 /* The whole configuration. */
 extern const struct section config_section;
 
-/* Every setting of a section and those in it, with its path from the top: "limits", "limits.name" ... */
+/* Calls each() for every setting of a section and of those in it, with its path: "limits", "limits.name" ... */
 void section_each(const struct section *section, void (*each)(void *arg, const char *path, const struct setting *row),
                   void *arg);
 
@@ -155,8 +155,8 @@ int config_text_load(const char *path, char **text, size_t *n, struct error *e);
 char *config_folder(const char *path, struct error *e);
 
 /*
- * Looks over the text for what libconfig would read differently than it is meant: numbers that don't fit (it wraps
- * them), NULs, texts without their closing quote, deep nesting. 0, or -1 with e ("PATH:LINE: ...").
+ * Finds what libconfig would silently misread: numbers that overflow (it wraps them), NULs, texts without a closing
+ * quote, deep nesting. 0, or -1 with e ("PATH:LINE: ...").
  */
 int config_scan(struct slice text, const char *path, struct error *e);
 

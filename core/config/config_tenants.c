@@ -112,14 +112,14 @@ const struct section tenant_section = {ROWS(tenant_rows), .check = check_tenant,
 
 /* ---- a login must find one tenant, not two ---- */
 
-struct claim {
+struct tenant_name {
     struct slice name;
     size_t tenant;
 };
 
 static int by_name(const void *a, const void *b)
 {
-    const struct claim *x = a, *y = b;
+    const struct tenant_name *x = a, *y = b;
     size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
     int order = n > 0 ? memcmp(x->name.p, y->name.p, n) : 0;
 
@@ -136,7 +136,7 @@ static const struct slice *names_of(const struct tenant_config *tenant, bool net
     return netbios ? tenant->netbios : tenant->domains;
 }
 
-static size_t claims_gather(const struct config *c, bool netbios, struct claim *claims)
+static size_t claims_gather(const struct config *c, bool netbios, struct tenant_name *claims)
 {
     size_t n, all = 0;
 
@@ -145,7 +145,7 @@ static size_t claims_gather(const struct config *c, bool netbios, struct claim *
 
         for (size_t j = 0; j < n; j++, all++)
             if (claims != NULL)
-                claims[all] = (struct claim){names[j], i};
+                claims[all] = (struct tenant_name){names[j], i};
     }
     return all;
 }
@@ -153,7 +153,7 @@ static size_t claims_gather(const struct config *c, bool netbios, struct claim *
 static int claims_check(struct reader *r, const config_setting_t *s, bool netbios)
 {
     size_t n = claims_gather(r->config, netbios, NULL);
-    struct claim *claims = calloc(n + 1, sizeof *claims);
+    struct tenant_name *claims = calloc(n + 1, sizeof *claims);
     int rc = 0;
 
     if (claims == NULL)

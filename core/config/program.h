@@ -24,7 +24,7 @@ struct program_options {
 #define PROGRAM_GO_ON (-1)
 
 /*
- * Reads the options and does what -t, -V and -h ask. Answers PROGRAM_GO_ON, or the status to exit with. name is the
+ * Reads the options and does what -t, -V and -h ask. Returns PROGRAM_GO_ON, or the status to exit with. name is the
  * program's ("postern-policyd"), purpose a line about it for -h.
  */
 int program_begin(int argc, char **argv, const char *name, const char *purpose, struct program_options *options);

@@ -1,13 +1,13 @@
 /*
- * What a block stands on: its key, made of those of core/decide/keys.h, its subject in words, and the counter of how
- * often the same was blocked before.
+ * The keys of blocks, made of those in core/decide/keys.h; their subjects in words; and the counter of how often the
+ * same subject was blocked before.
  */
 #ifndef POSTERN_BLOCK_KEYS_H
 #define POSTERN_BLOCK_KEYS_H
 
 #include "core/decide/decide.h"
 
-/* A block for refusals without a login stands beside one for all, on a key of its own. */
+/* A block for refusals without a login has a key of its own, beside one that applies to everybody. */
 #define OF_STRANGERS 0x10000u
 
 /*
@@ -23,17 +23,17 @@ void key_of_block(const struct decide_context *c, const struct submission *s, co
  */
 void key_of_block_on(const struct decide_context *c, const struct submission *s, const struct identity *id,
                      enum limit_key_part part, struct block *block);
-/* Whom the subject of such a block names, as he typed it, into mem. False when the name was cut, and for no name. */
+/* The name in such a block's subject, as it was typed, into mem. False when it was cut, or the subject has no name. */
 bool block_subject_name(const struct block *block, char *mem, size_t cap, struct slice *name);
 void key_of_block_on_network(const struct decide_context *c, const struct network *network, struct block *block);
 
 /*
- * Makes the block of the submission's client, or of a network, one of strangers: it holds for who has no login, and for
- * logins from networks that are not trusted (core/decide/familiar.h), beside one that holds for all.
+ * Makes the block of the submission's client, or of a network, one of strangers: it applies to clients without a login,
+ * and to logins from networks that are not trusted (core/decide/familiar.h). It may exist beside one for everybody.
  */
 void key_of_strangers(const struct decide_context *c, const struct submission *s, struct block *block);
 
-/* The counter of automatic blocks that were made of the same subject lately; block_key is the block's. */
+/* The counter of recent automatic blocks of the same subject; block_key is the block's. */
 struct charge block_history(const struct decide_context *c, uint64_t block_key);
 
 #endif

@@ -58,7 +58,7 @@ static bool network_blocked(const struct decide_context *c, const struct submiss
     return any;
 }
 
-/* All that a block may be on, the networks aside: part 0 ends them. */
+/* The parts that a block may be on, except networks; part 0 ends the list. */
 #define BLOCK_PARTS 9
 struct block_part {
     unsigned part;
@@ -100,7 +100,7 @@ bool keys_blocked(const struct decide_context *c, const struct submission *s, co
     for (const struct block_part *p = parts; p->part != 0; p++)
         any |= blocked(c, p->part, p->value, until_ns);
     strangers = blocked(c, PER_CLIENT | OF_STRANGERS, address_key(c, s), &strangers_ns);
-    /* One of a blocked network's addresses may be protected all the same. */
+    /* An address may be protected inside a blocked network. */
     if (!never_blocked(c, s, id, PER_CLIENT_NET)) {
         any |= network_blocked(c, s, 0, until_ns);
         strangers |= network_blocked(c, s, OF_STRANGERS, &strangers_ns);

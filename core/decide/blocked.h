@@ -1,4 +1,4 @@
-/* Step 2: is who sends blocked? And whom no limit may block. */
+/* Step 2: is the sender blocked? And whom no limit may block. */
 #ifndef POSTERN_BLOCKED_H
 #define POSTERN_BLOCKED_H
 
@@ -8,7 +8,7 @@
 bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
                    enum limit_key_part part);
 
-/* Is this block one on who sends? For explain. */
+/* Does this block apply to the submission? For explain. */
 bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
                 const struct block *block);
 

@@ -52,7 +52,7 @@ bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode)
     return true;
 }
 
-static void begin(struct verdict *v)
+static void verdict_begin(struct verdict *v)
 {
     v->action = ACTION_PASS;
     v->reason = REASON_NOT_OURS;
@@ -85,7 +85,7 @@ void decide(const struct decide_context *context, const struct submission *submi
     struct deciding d = {.c = context, .s = submission, .r = recipients, .v = verdict, .trace = trace};
     const struct identity *id = &verdict->identity;
 
-    begin(verdict);
+    verdict_begin(verdict);
     if (submission->stage == STAGE_CONNECT || step_who(&d) || (!id->authenticated && id->connector == NULL))
         return;
     verdict->reason = id->authenticated ? REASON_ALLOWED : REASON_CONNECTOR;

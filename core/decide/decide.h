@@ -2,7 +2,7 @@
  * The decision: may this login, from this client, send this message now?
  *
  * decide() is a pure function of (submission, configuration, directory view, counters and blocks, time). It reads
- * counters, but charges nothing; what would have to be charged is left in the verdict's plan (core/decide/limits.h). It
+ * counters, but charges nothing; what has to be charged is in the verdict's plan (core/decide/limits.h). It
  * does no I/O, allocates nothing and knows no clock, so that the same code serves policyd, the milter, "postern
  * explain", the tests and the fuzzers.
  */
@@ -18,29 +18,28 @@
 #include "core/state/blocks.h"
 #include "core/state/counters.h"
 
-/* What a message was charged for already. */
+/* How far a message has been charged already. */
 enum charged {
     CHARGED_NOTHING,
     CHARGED_BUT_BYTES, /* at DATA, where its size is not known yet */
     CHARGED_ALL
 };
 
-/* What everything is decided by. Nothing is owned. */
+/* What a decision depends on. Nothing is owned. */
 struct decide_context {
     const struct config *config;
     const struct directory_view *view; /* NULL: there is no directory */
     const struct counters *counters;
     const struct blocks *blocks;
     const struct hash_secret *secret;
-    bool charging; /* the caller charges the plan at once: limits that would refuse need not be looked at before */
-    enum charged charged; /* before, here or by the other front end: those limits don't look at the message again */
+    bool charging; /* the caller charges the plan at once, which tests the limits again: they need no look before */
+    enum charged charged; /* by this front end or the other: those limits don't look at the message again */
     uint64_t now_ns;      /* state time */
     int64_t wall_s;       /* for the age of the directory */
 };
 
 /*
- * The steps taken, one line each, for explain; NULL: nobody wants to know. The texts may hold what came from outside:
- * it is escaped.
+ * The steps taken, one line each, for explain; NULL: no trace. Text from outside is escaped.
  */
 struct trace {
     struct buf *out;
@@ -52,16 +51,16 @@ struct identity {
     const struct tenant_facts *tenant;         /* NULL: none found, or no directory */
     const struct tenant_config *tenant_config; /* NULL: not configured */
     struct mailbox_ref
-        claims[DIRECTORY_CLAIMS_MAX]; /* the mailboxes that claim the login; more than one: all must agree */
+        claims[DIRECTORY_CLAIMS_MAX]; /* the mailboxes that claim the login; if several, all must agree */
     unsigned n_claims;
     bool on_premises;                         /* Exchange Online's settings don't apply */
-    bool mapped;                              /* address: by the logins file */
-    bool completed;                           /* address: the name that was typed, in its tenant's domain */
+    bool mapped;                              /* address is from the logins file */
+    bool completed;                           /* address is the typed name with its tenant's domain */
     struct address address;                   /* the login's address, where it has one */
     const struct connector_config *connector; /* not authenticated: the client's; NULL: none */
     /*
-     * Parts of keys; 0: no such part. login is what was typed; for one without a mailbox in the directory all spellings
-     * of it have the same. client is an IPv6 client's network (client_ipv6_prefix_length).
+     * Parts of keys; 0: no such part. login is of what was typed; for a login without a mailbox in the directory all
+     * spellings have the same. client is an IPv6 client's network (client_ipv6_prefix_length).
      */
     uint64_t user, login, client, tenant_hash;
 };
@@ -79,25 +78,25 @@ struct plan {
 struct verdict {
     enum action action;
     enum reason reason;
-    struct slice reply; /* for ACTION_DEFER and ACTION_REJECT; constant, of the configuration, or in reply_text: who
-                         * copies a verdict has no reply in the copy */
+    struct slice reply; /* for ACTION_DEFER and ACTION_REJECT; constant, of the configuration, or in reply_text: not
+                         * valid in a copy of the verdict */
     const char *limit;  /* the limit's name, for the reasons of limits; else NULL */
     const struct limit_config *limit_row;
     uint64_t limit_key; /* its counter */
-    uint64_t retry_ns;  /* for REASON_LIMIT: when the same would pass */
-    bool monitored;     /* something would have been refused, but for a monitor mode */
+    uint64_t retry_ns;  /* for REASON_LIMIT: the time until the same would pass */
+    bool monitored;     /* without a monitor mode it would have been refused */
     enum reason monitored_reason;
     const char *monitored_limit;
-    /* What is wrong with the header, where that is the reason or the monitored reason: "a route", "no such field" ...;
-     * constant text; NULL: it isn't. */
+    /* What is wrong with the header, when that is the reason or the monitored reason: "a route", "no such field" ...
+     * Constant text; NULL for other reasons. */
     const char *fault;
     enum header_field fault_field; /* with fault: the field in which it is */
     struct slice fault_address; /* with fault: the address, or the text of a field that couldn't be read, raw and cut;
                                  * empty: there is none. Valid as long as the submission's headers are. */
-    /* The message has no From: the milter is to add one of this address, which is the submission's sender, and valid as
-     * long; NULL: it has one, or is not to get one. */
+    /* The message has no From, and the milter adds one with this address: the submission's sender, valid as long as
+     * that. NULL: it has one, or gets none. */
     const struct address *add_from;
-    bool would_add_from;     /* the same, but for a monitor mode */
+    bool would_add_from;     /* the same, if it were not in monitor mode */
     bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
     struct identity identity;
     struct plan plan;
@@ -109,13 +108,13 @@ void decide(const struct decide_context *context, const struct submission *submi
 
 /*
  * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it;
- * one that is there already is not counted again. Without memory it is counted, but not told apart from others.
+ * one that is there already is not counted again. Without memory it is counted, but not remembered.
  */
 void recipients_note(struct recipients *r, const struct decide_context *c, const struct submission *s,
                      const struct verdict *v);
 
-/* Adds a line to the trace, where there is one: most decisions are made without, and pay for no arguments. The format
- * is ours. */
+/* Adds a line to the trace, if there is one; without it the arguments are not even evaluated. The format is a literal
+ * of ours. */
 void trace_line(struct trace *trace, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define trace_add(trace, ...) ((trace) != NULL ? trace_line((trace), __VA_ARGS__) : (void)0)
 

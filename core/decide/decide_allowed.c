@@ -11,7 +11,7 @@ static bool stale(const struct deciding *d)
            d->c->wall_s - tenant_oldest(id->tenant, NULL) > (int64_t)tenant->max_age_s;
 }
 
-/* What is mirrored of a mailbox with these settings, and what of it this relay heeds. */
+/* The mirrored settings of a mailbox, and which of them apply at this relay. */
 static struct smtp_auth_question question(const struct deciding *d, enum smtp_auth setting, enum tri basic_smtp)
 {
     const struct smtp_auth_config *config = &d->c->config->smtp_auth;

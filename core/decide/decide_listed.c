@@ -1,8 +1,8 @@
-/* Does a list of the operator's name who logged in? One rule for all lists: a mailbox is meant by each of its names. */
+/* Is the login in an operator's list? One rule for all lists: each of a mailbox's names means the mailbox. */
 #include "core/decide/decide_steps.h"
 #include "core/directory/directory_record.h"
 
-struct asking {
+struct listed_asking {
     const struct decide_context *c;
     const struct submission *s;
     const struct identity *id;
@@ -18,7 +18,7 @@ static struct slice local_of(struct slice address)
     return (struct slice){address.p, at != NULL ? (size_t)(at - address.p) : 0};
 }
 
-static bool has_domain(const struct asking *a, struct slice address)
+static bool has_domain(const struct listed_asking *a, struct slice address)
 {
     size_t local_n = local_of(address).n;
 
@@ -26,7 +26,7 @@ static bool has_domain(const struct asking *a, struct slice address)
 }
 
 /* A name alone is one of the default tenant, where there is one. */
-static bool in_default_tenant(const struct asking *a)
+static bool in_default_tenant(const struct listed_asking *a)
 {
     const char *tenant = a->c->config->default_tenant;
     const struct identity *id = a->id;
@@ -36,7 +36,7 @@ static bool in_default_tenant(const struct asking *a)
 }
 
 /* "sean", "contoso\\sean" */
-static bool has_name(const struct asking *a, struct slice name)
+static bool has_name(const struct listed_asking *a, struct slice name)
 {
     const struct tenant_config *tenant = a->id->tenant_config;
     char text[ADDRESS_MAX + 1];
@@ -58,7 +58,7 @@ static bool has_name(const struct asking *a, struct slice name)
 }
 
 /* An address in the tenant's own domain is also the name alone, unless that is somebody's alias or account name. */
-static bool has_name_of(const struct asking *a, struct slice address)
+static bool has_name_of(const struct listed_asking *a, struct slice address)
 {
     struct slice local = local_of(address), domain = tenant_domain(a->c, a->id);
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
@@ -71,14 +71,14 @@ static bool has_name_of(const struct asking *a, struct slice address)
            directory_by_account(a->c->view, a->id->tenant->tenant, local, refs, &n) == DIRECTORY_NOT_FOUND;
 }
 
-static bool has_address(const struct asking *a, struct slice address, bool with_domain)
+static bool has_address(const struct listed_asking *a, struct slice address, bool with_domain)
 {
     if (address.n == 0)
         return false;
     return list_has(a->list, address, a->place) || (with_domain && has_domain(a, address)) || has_name_of(a, address);
 }
 
-static enum directory_result mailbox_listed(const struct asking *a, const struct mailbox_ref *claim)
+static enum directory_result mailbox_listed(const struct listed_asking *a, const struct mailbox_ref *claim)
 {
     struct mailbox_record record;
     struct slice proxies, proxy;
@@ -96,7 +96,7 @@ static enum directory_result mailbox_listed(const struct asking *a, const struct
 }
 
 /* Without a mailbox in the directory there is the address, or a name, or nothing but what was typed. */
-static bool login_listed(const struct asking *a)
+static bool login_listed(const struct listed_asking *a)
 {
     if (a->id->address.n > 0)
         return has_address(a, address_slice(&a->id->address), true);
@@ -109,7 +109,7 @@ enum directory_result identity_listed(const struct decide_context *c, const stru
                                       const struct identity *id, const struct list *list, enum listed_to to,
                                       struct list_place *place)
 {
-    struct asking a = {c, s, id, list, to, place};
+    struct listed_asking a = {c, s, id, list, to, place};
     unsigned listed = 0;
 
     if (list_count(list) == 0)

@@ -71,7 +71,7 @@ static enum belongs in_own_domain(const struct deciding *d, const struct address
     }
 }
 
-/* The first address that the sender may stand for and that is somebody's says whose it is. */
+/* Of the addresses that the sender may stand for, the first one that somebody has decides. */
 static enum belongs belongs_to(const struct deciding *d, const struct mailbox_ref *mailbox, const struct address *a,
                                enum sender_place place)
 {
@@ -182,8 +182,8 @@ static enum belongs connected_as(const struct deciding *d, const struct address 
 }
 
 /*
- * Is the sender listed, itself or as what it stands for? The first address that it may stand for and that is listed, or
- * somebody's, has the say: where "anna@" is listed, a mailbox "anna-maria@" is another's.
+ * Is the sender listed, itself or as one of the addresses that it may stand for? The first one that is listed, or that
+ * somebody has, decides: if "anna@" is listed, a mailbox "anna-maria@" is still another one.
  */
 static enum belongs listed(const struct deciding *d, const struct address *a, enum sender_place place,
                            enum belongs (*is_listed)(const struct deciding *, const struct address *))
@@ -313,7 +313,7 @@ static bool refuse_address(struct deciding *d, enum reason reason, const struct 
     return refuse_header(d, reason, "not permitted", which->field, address_slice(&which->address));
 }
 
-/* Why nobody can say whose the message is, or NULL. */
+/* Why the sender of the message is ambiguous, or NULL. */
 static const char *what_is_unreadable(const struct headers *headers)
 {
     if (headers->bad != NULL)

@@ -1,6 +1,6 @@
 /*
- * The steps of the decision, in order (core/decide/decide.c). Each answers true when the decision is made, that is when
- * it refused; a step in monitor mode notes what it would have refused and answers false. Not for use outside core/.
+ * The steps of the decision, in order (core/decide/decide.c). Each returns true when it has refused, which ends the
+ * decision; a step in monitor mode notes what it would have refused and returns false. Not for use outside core/.
  */
 #ifndef POSTERN_DECIDE_STEPS_H
 #define POSTERN_DECIDE_STEPS_H
@@ -31,13 +31,12 @@ bool refuse(struct deciding *d, enum reason reason, enum mode rule_mode);
 /* The verdict becomes a refusal for that reason, whatever the mode: action, reason and reply. */
 void verdict_refuse(const struct config *config, const struct submission *s, struct verdict *v, enum reason reason);
 
-/* Is any of the modes that matter here "monitor"? */
+/* Does monitor mode apply: to the whole, the tenant, the connector, or this rule? */
 bool in_monitor_mode(const struct deciding *d, enum mode rule_mode);
 
 /* 1. Who is it? Fills v->identity. */
 bool step_who(struct deciding *d);
-/* Gathers the limits that step 7 will look at. The table of counters is larger than the caches: these are fetched
- * meanwhile. */
+/* Gathers the limits for step 7, and prefetches their counters, since the table is larger than the caches. */
 void limits_gather(struct deciding *d);
 /* 2. Blocked? */
 bool step_blocked(struct deciding *d);
@@ -55,9 +54,9 @@ bool step_recipients(struct deciding *d);
 bool step_limits(struct deciding *d);
 
 /*
- * What a list is for, which decides who is meant where that could be doubted: what denies holds for any of several
- * mailboxes that claim a login, and a domain for every mailbox with an address in it; what permits must name each of
- * them, and a domain means the mailboxes whose primary address or user principal name is in it.
+ * What a list is for, which decides whom an ambiguous entry means. A list that denies applies if it names one of the
+ * mailboxes that claim a login, and a domain means every mailbox with an address in it. A list that permits must name
+ * all of them, and a domain means the mailboxes whose primary address or user principal name is in it.
  */
 enum listed_to { LISTED_TO_DENY, LISTED_TO_PERMIT };
 
@@ -82,26 +81,26 @@ enum directory_result sender_mailboxes(const struct decide_context *c, const str
                                        struct mailbox_ref *refs, unsigned *n);
 
 /*
- * May `unlisted` speak for a login that the directory doesn't know? Only in ASCII: what checks passwords may take other
- * letters for these. Active Directory doesn't tell accents apart, nor sees characters without a width, so that by
- * another spelling a mailbox would be none.
+ * May `unlisted` speak for a login that the directory doesn't know? Only if it is ASCII: the password check may treat
+ * other letters as equal. Active Directory ignores accents and characters without a width, so that a mailbox could be
+ * missed by another spelling.
  */
 bool may_be_unlisted(const struct submission *s, const struct identity *id);
 
-/* Makes an address of a name without a domain: the name in its tenant's. False where the tenant has none. */
+/* Makes an address of a name without a domain, with its tenant's domain. False if the tenant has none. */
 bool identity_complete(const struct decide_context *c, const struct login *login, struct identity *id);
 
 /* The domain of names without one, in the identity's tenant; empty where that has none. */
 struct slice tenant_domain(const struct decide_context *c, const struct identity *id);
 
 /*
- * Has a list of mailboxes come in, of the login's tenant, or of any where it has none? Before, a directory that has
- * only organizations and domains in it knows of no login whether it has a mailbox, nor whose it is; nor does it know
- * that of a tenant that the configuration names and it doesn't have. Such a login is deferred.
+ * Have the mailboxes of the login's tenant (or of any tenant, if it has none) been imported? Until then nobody knows
+ * whether a login has a mailbox: the directory may hold only organizations and domains, or not have the configured
+ * tenant at all. Such a login is deferred.
  */
 bool mailboxes_are_known(const struct deciding *d);
 
-/* ---- words for the trace (core/decide/trace.c); each does nothing when nobody wants to know ---- */
+/* ---- words for the trace (core/decide/trace.c); each does nothing without a trace ---- */
 
 /* Who it is; mapped is the place in the logins file, where that was used. */
 void trace_who(const struct deciding *d, const struct list_place *mapped);
@@ -122,12 +121,12 @@ void trace_limit(const struct deciding *d, const struct limit_config *limit, con
 
 /*
  * How many recipients the message has, as far as is known at this stage, the one in question among them. From DATA on
- * the MTA's own number holds. What it leaves open is the larger: fewer may have been accepted than were let through
- * here, and those that nobody asked about may be of either kind.
+ * the MTA's own number holds. Where it is uncertain, it is the larger: Postfix may have accepted fewer than were let
+ * through here, and those that nobody asked about may be of either kind.
  */
 struct recipient_counts {
     uint64_t all, external, internal;
-    uint64_t different; /* the client may have named one several times, and the MTA counts it so */
+    uint64_t different; /* without repetitions, which the MTA counts */
     uint64_t unknown;   /* accepted by the MTA without a question about them */
     uint64_t untold;    /* these, and those that were not told apart */
 };
@@ -135,7 +134,7 @@ struct recipient_counts recipient_counts(const struct deciding *d);
 /* From DATA on: the MTA has accepted one recipient, and says which, or nobody was asked about any other. */
 bool only_recipient(const struct deciding *d);
 
-/* What a recipient is told apart by: its canonical address, or its text where that is none. Never 0. */
+/* The key of a recipient: the hash of its canonical address, or of its text if it is no address. Never 0. */
 uint64_t recipient_hash(const struct decide_context *c, const struct submission *s);
 /* Is the recipient of a submission at STAGE_RCPT among those that were let through already? (core/decide/recipients.c)
  */

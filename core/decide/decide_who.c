@@ -1,4 +1,4 @@
-/* Steps 1 to 3 of the decision: who is it, is it blocked, is TLS as it must be. */
+/* Steps 1 to 3 of the decision: who is it, is it blocked, is TLS good enough. */
 #include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
 #include "core/decide/keys.h"
@@ -12,7 +12,7 @@ static bool holds(const struct slice *list, size_t n, struct slice wanted)
     return false;
 }
 
-/* The configuration's word goes before the directory's. Sets tenant, tenant_config or neither. */
+/* The configuration takes precedence over the directory. Sets tenant, tenant_config or neither. */
 static enum directory_result tenant_of_domain(const struct deciding *d, struct slice domain, struct identity *id)
 {
     const struct config *config = d->c->config;
@@ -49,7 +49,7 @@ static void default_tenant(const struct deciding *d, struct identity *id)
     }
 }
 
-/* DOMAIN\name: by tenants.netbios alone. A domain that nobody gave a tenant is never the default tenant's. */
+/* DOMAIN\name: by tenants.netbios only. A domain without a tenant is never the default tenant's. */
 static void tenant_of_netbios(const struct deciding *d, struct slice netbios, struct identity *id)
 {
     const struct config *config = d->c->config;
@@ -100,7 +100,7 @@ bool identity_complete(const struct decide_context *c, const struct login *login
     return id->completed;
 }
 
-/* A name without a domain is whose account name or alias it is; else, the address of that name. */
+/* A name without a domain is an account name or alias, or else the address with that name. */
 static enum directory_result find_mailbox(const struct deciding *d, const struct login *login, struct identity *id)
 {
     const struct directory_view *view = d->c->view;

@@ -4,15 +4,15 @@
 #include "core/decide/block_keys.h"
 #include "core/decide/keys.h"
 
-/* So that these keys equal no other ones within the same networks and tenants. */
+/* Domain separation: keeps these keys different from all others of the same networks and tenants. */
 #define SALT_NETWORK UINT64_C(0x66616d696c696172) /* "familiar" */
 #define SALT_TENANT UINT64_C(0x6f7267616e697a65)  /* "organize" */
 #define SALT_NEW UINT64_C(0x6e6577636f6d6572)     /* "newcomer" */
 
-/* A new network must be heard of again within so long: applications that send once a month are. */
+/* A new network must be seen again within so long, which applications that send once a month are. */
 #define NEW_FOR_S (UINT64_C(45) * 86400)
 
-/* A familiar network's mark is renewed when so much of its time is over, not with every message. */
+/* A familiar network's mark is renewed only after so much of its time. */
 #define RENEWED_AFTER_S UINT64_C(86400)
 
 bool client_known(const struct decide_context *c, const struct submission *s)
@@ -110,7 +110,7 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
     return false;
 }
 
-/* Looking for familiar networks inside a larger one takes at most so many looks. */
+/* At most so many look-ups to find familiar networks inside a larger one. */
 #define LOOKS_MAX 4096u
 
 /* Private and local addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291): whoever has them is a neighbour. */

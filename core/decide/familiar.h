@@ -1,11 +1,11 @@
 /*
  * Familiar client networks: those that a tenant's mail has come from for a week, and within the last 90 days. Limits
- * with from = "unfamiliar" are about the others.
+ * with from = "unfamiliar" apply to the others.
  *
- * A network (of a size that such a limit has) is new when the first message is let through from there. When another one
- * is, a week to 45 days later, it becomes familiar, and stays so until 90 days have gone by without one. Both are marks
- * among the counters. Networks are learnt for a whole tenant: an office is familiar to a new colleague and a new
- * printer on their first day. In a tenant's own first week (a new relay, a lost state file) nothing is unfamiliar.
+ * A network (of the size in such a limit) is new from the first accepted message on. It becomes familiar with another
+ * one 7 to 45 days later, and is forgotten after 90 days without mail. Both are marks among the counters. Networks are
+ * learnt for a whole tenant: an office is familiar to a new colleague and a new printer on their first day. In a
+ * tenant's own first week (a new relay, a lost state file) nothing is unfamiliar.
  *
  * A login that a limit has blocked lately teaches nothing, and a new network from which one was blocked begins anew, so
  * that an attack does not become a habit.
@@ -18,34 +18,35 @@
 #define FAMILIAR_AFTER_S (UINT64_C(7) * 86400)
 #define FAMILIAR_FOR_S (UINT64_C(90) * 86400)
 
-/* Does the client's network stand in known_networks: the office, or another place that every user comes from? Its
- * addresses are no news, however many of them are used. */
+/* Is the client in known_networks: the office, or another place that every user comes from? Its addresses never count
+ * as different ones. */
 bool client_known(const struct decide_context *c, const struct submission *s);
 
-/* Is this submission one that a limit with from = "unfamiliar" is about? */
+/* Does a limit with from = "unfamiliar" apply to this submission? */
 bool network_unfamiliar(const struct decide_context *c, const struct submission *s, const struct identity *id,
                         const struct limit_config *limit);
 
 /*
- * May somebody sign in from there though strangers are blocked there? The client's network is known (known_networks),
+ * May somebody sign in from there although strangers are blocked there? The client's network is known (known_networks),
  * or familiar to the login's tenant, or the tenant is new here, so that none is. A connector's client always may.
  */
 bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id);
 
 /*
- * Does this network hold one that must not be blocked for its neighbours: of never_block, known_networks or a
- * connector, a private one, or one that is familiar to any tenant or about to be? Yes also where that can't be told.
+ * Does this network contain one that must not be blocked because of its neighbours: of never_block, known_networks or a
+ * connector, a private one, or one that is familiar to any tenant or about to be? True when in doubt.
  */
 bool network_sheltered(const struct decide_context *c, const struct network *net);
 
-/* Are networks of one size asked about by both limits? Then both have one answer. `before` may be NULL: no. */
+/* Do both limits use networks of the same size? Then network_unfamiliar is the same for both. `before` may be NULL: no.
+ */
 bool network_size_same(const struct limit_config *before, const struct limit_config *limit);
 
-/* To be called once for each message that was let through: its network is learnt, where a limit wants to know. */
+/* To be called once for each message that was let through: learns its network, if a limit needs that. */
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                     const struct identity *id);
 
-/* A limit has blocked somebody from there: a network that is not familiar by now begins its week anew. */
+/* A limit has blocked somebody from there: a network that is not familiar yet starts its week again. */
 void networks_forget(struct counters *counters, const struct decide_context *c, const struct submission *s,
                      const struct identity *id);
 

@@ -20,7 +20,7 @@ static inline void mix(struct material *m, uint64_t word)
     m->words[m->n++] = word;
 }
 
-static inline struct material start(enum key_kind kind)
+static inline struct material material_start(enum key_kind kind)
 {
     return (struct material){.n = 1, .words = {kind}};
 }
@@ -36,7 +36,7 @@ static inline void mix_16(struct material *m, const uint8_t bytes[16])
 }
 
 /* 0 stands for an empty entry of the tables. */
-static inline uint64_t finish(const struct hash_secret *secret, const struct material *m)
+static inline uint64_t material_key(const struct hash_secret *secret, const struct material *m)
 {
     uint64_t key = hash_words(secret, m->words, m->n);
 
@@ -45,28 +45,28 @@ static inline uint64_t finish(const struct hash_secret *secret, const struct mat
 
 uint64_t key_of_ip(const struct hash_secret *secret, const struct ip *ip)
 {
-    struct material m = start(KIND_IP);
+    struct material m = material_start(KIND_IP);
 
     mix_16(&m, ip->b);
-    return finish(secret, &m);
+    return material_key(secret, &m);
 }
 
 uint64_t key_of_network(const struct hash_secret *secret, const struct network *network)
 {
-    struct material m = start(KIND_NETWORK);
+    struct material m = material_start(KIND_NETWORK);
 
     mix_16(&m, network->base.b);
     mix(&m, network->prefix);
-    return finish(secret, &m);
+    return material_key(secret, &m);
 }
 
 uint64_t key_of_mailbox(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_id *id)
 {
-    struct material m = start(KIND_MAILBOX);
+    struct material m = material_start(KIND_MAILBOX);
 
     mix(&m, tenant_hash);
     mix_16(&m, id->b);
-    return finish(secret, &m);
+    return material_key(secret, &m);
 }
 
 uint64_t key_of_claims(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_ref *claims,
@@ -82,28 +82,28 @@ uint64_t key_of_claims(const struct hash_secret *secret, uint64_t tenant_hash, c
 
 static uint64_t key_of_address(const struct hash_secret *secret, const struct address *address)
 {
-    struct material m = start(KIND_LOGIN);
+    struct material m = material_start(KIND_LOGIN);
 
     mix(&m, 1);
     mix(&m, hash_slice(secret, address_slice(address)));
-    return finish(secret, &m);
+    return material_key(secret, &m);
 }
 
 uint64_t key_of_login(const struct hash_secret *secret, const struct login *login)
 {
-    struct material m = start(KIND_LOGIN);
+    struct material m = material_start(KIND_LOGIN);
 
     if (login->kind == LOGIN_ADDRESS)
         return key_of_address(secret, &login->address);
     mix(&m, 0);
     mix(&m, hash_slice(secret, login_netbios(login)));
     mix(&m, hash_slice(secret, login_account(login)));
-    return finish(secret, &m);
+    return material_key(secret, &m);
 }
 
 uint64_t key_outside(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
-    struct material m = start(KIND_LOGIN);
+    struct material m = material_start(KIND_LOGIN);
 
     if (id->address.n > 0)
         return key_of_address(c->secret, &id->address);
@@ -112,7 +112,7 @@ uint64_t key_outside(const struct decide_context *c, const struct submission *s,
     mix(&m, 2);
     mix(&m, id->tenant_hash);
     mix(&m, hash_slice(c->secret, login_account(&s->login)));
-    return finish(c->secret, &m);
+    return material_key(c->secret, &m);
 }
 
 uint64_t key_without_mailbox(const struct decide_context *c, const struct submission *s, const struct identity *id)
@@ -144,10 +144,10 @@ uint64_t key_of_client(const struct decide_context *c, const struct ip *ip)
 
 uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash)
 {
-    struct material m = start(KIND_UNLISTED);
+    struct material m = material_start(KIND_UNLISTED);
 
     mix(&m, tenant_hash);
-    return finish(secret, &m);
+    return material_key(secret, &m);
 }
 
 uint64_t key_within(uint64_t key, uint64_t member)
@@ -224,9 +224,9 @@ bool key_of_limit(const struct decide_context *c, const struct submission *s, co
 
 uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uint64_t value)
 {
-    struct material m = start(KIND_BLOCK);
+    struct material m = material_start(KIND_BLOCK);
 
     mix(&m, part);
     mix(&m, value);
-    return finish(secret, &m);
+    return material_key(secret, &m);
 }

@@ -10,7 +10,8 @@
 uint64_t key_of_ip(const struct hash_secret *secret, const struct ip *ip);
 uint64_t key_of_network(const struct hash_secret *secret, const struct network *network);
 uint64_t key_of_mailbox(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_id *id);
-/* Of several mailboxes that claim one name the smallest id stands for all: its spellings share one counter. n > 0. */
+/* Of several mailboxes that claim one name the smallest id is the key, so that all its spellings share one counter. n >
+ * 0. */
 uint64_t key_of_claims(const struct hash_secret *secret, uint64_t tenant_hash, const struct mailbox_ref *claims,
                        unsigned n);
 /* As it was typed. */
@@ -20,22 +21,22 @@ uint64_t key_of_login(const struct hash_secret *secret, const struct login *logi
  * sean@contoso.example are one; of tenant and name where the tenant has no domain to complete the name with.
  */
 uint64_t key_outside(const struct decide_context *c, const struct submission *s, const struct identity *id);
-/* The same of a login that may have one, as if the directory had no such mailbox. */
+/* The same for a login that may have a mailbox, as if it had none. */
 uint64_t key_without_mailbox(const struct decide_context *c, const struct submission *s, const struct identity *id);
-/* A client, as limits count it: an IPv6 one by the network that it can take addresses from. */
+/* A client, as limits count it: an IPv6 client by its network (client_ipv6_prefix_length). */
 uint64_t key_of_client(const struct decide_context *c, const struct ip *ip);
 /*
- * Whom the envelope sender stands for: the mailbox that has the address, else the address without its sub-address. A
- * sender that is null or no address has one key, so that changing it gains nothing. Never 0.
+ * The envelope sender: the mailbox that has the address, else the address without its sub-address. All null or invalid
+ * senders share one key, so that varying them gains nothing. Never 0.
  */
 uint64_t key_of_sender(const struct decide_context *c, const struct submission *s);
 uint64_t key_of_connector(const struct decide_context *c, const struct identity *id); /* 0: there is none */
-/* Logins that the directory does not know, of one tenant, together: invented names must not fill the table. */
+/* One key for all unknown logins of a tenant: invented names must not fill the table. */
 uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash);
 
 /*
  * The parts of a limit's key for this submission: *key gets the hash of all but PER_RECIPIENT_DOMAIN, which the caller
- * mixes in. False when the submission lacks a part: the limit is not for it.
+ * mixes in. False when the submission lacks a part: then the limit does not apply.
  */
 bool key_of_limit(const struct decide_context *c, const struct submission *s, const struct identity *id,
                   const struct limit_config *limit, uint64_t *key);

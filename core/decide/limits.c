@@ -1,16 +1,16 @@
-/* Step 7: looks at the limits that match, and makes the plan of what to charge. */
+/* Step 7: checks the limits that match, and plans the charges. */
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits_parts.h"
 
-/* How strong a refusal is: of several, the strongest speaks. */
+/* How strong a refusal is: of several, the strongest becomes the verdict. */
 static int strength(const struct limit_config *limit, bool never)
 {
     static const int of_then[] = {
         [THEN_MONITOR] = 1, [THEN_HOLD] = 2, [THEN_DEFER] = 3, [THEN_REJECT] = 4, [THEN_BLOCK] = 5};
 
-    /* Never is for good where it refuses at all; what is to be held is held. */
+    /* A message that can never pass is refused permanently, unless the limit holds it. */
     return never && limit->then == THEN_DEFER ? of_then[THEN_REJECT] : of_then[limit->then];
 }
 
@@ -21,7 +21,7 @@ struct looking {
     int strength;
 };
 
-/* The size that the client has declared at MAIL is looked at all along, but charged is the real one, at the end. */
+/* Before the end the limit is checked with the declared size; at the end the real size is charged. */
 static bool known_at_the_end(const struct deciding *d, const struct limit_config *limit)
 {
     return limit->count == COUNT_BYTES && d->s->stage < STAGE_END;
@@ -38,7 +38,8 @@ static void plan_add(const struct deciding *d, const struct limit_config *limit,
     plan->charges[plan->n++] = *charge;
 }
 
-/* Charging looks too, all or nothing, so where a refusal is all that a look can lead to, one look is enough. */
+/* Charging checks the limits too, all or nothing: where a check can only lead to a refusal, it need not be done twice.
+ */
 static bool charging_will_tell(const struct deciding *d, const struct limit_config *limit)
 {
     return d->c->charging && d->trace == NULL && !limit_counts_refusals(limit) && !known_at_the_end(d, limit) &&
@@ -52,8 +53,8 @@ static bool meets_strangers(const struct deciding *d, const struct limit_config 
            !network_trusted(d->c, d->s, &d->v->identity);
 }
 
-static void look_at(struct deciding *d, struct looking *l, const struct limit_config *limit,
-                    const struct limit_rate *figure, uint64_t key, uint64_t cost)
+static void look_at_limit(struct deciding *d, struct looking *l, const struct limit_config *limit,
+                          const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
     const struct plan *plan = &d->v->plan;
     struct charge charge = limit_charge_of(figure, key, cost);
@@ -93,13 +94,13 @@ static void look_at_domains(struct deciding *d, struct looking *l, const struct 
             continue;
         for (size_t j = i; by_recipient && j < m.n && here < m.most; j++)
             here += members_one(&m, j) == members_one(&m, i);
-        look_at(d, l, limit, figure, key_within(key, members_one(&m, i)), by_recipient ? here : cost);
+        look_at_limit(d, l, limit, figure, key_within(key, members_one(&m, i)), by_recipient ? here : cost);
     }
     if (m.untold > 0)
-        look_at(d, l, limit, figure, key_within(key, DOMAIN_UNTOLD), by_recipient ? m.untold : cost);
+        look_at_limit(d, l, limit, figure, key_within(key, DOMAIN_UNTOLD), by_recipient ? m.untold : cost);
 }
 
-/* For explain only: the level of a limit that has no say here. */
+/* For explain only: the level of a limit that does not decide here. */
 static void trace_denials(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                           uint64_t key)
 {
@@ -126,7 +127,7 @@ static bool waits_for_the_whole(const struct deciding *d, const struct limit_con
            (never || limit->then == THEN_REJECT || limit->then == THEN_BLOCK);
 }
 
-/* Did the limit meet a full bucket: its own entry's, or one where what it counts as different should be marked? */
+/* Was a bucket full: that of the limit's own entry, or one for the marks of its distinct members? */
 static bool is_crowded(const struct deciding *d, const struct looking *l)
 {
     const struct limit_config *limit = l->worst;
@@ -154,7 +155,7 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
                                           [THEN_MONITOR] = REASON_LIMIT};
     const struct limit_config *limit = l->worst;
     bool never = l->answer.never && (limit->then == THEN_DEFER || limit->then == THEN_REJECT);
-    /* What others counted in a shared entry may be the reason: nobody is blocked, or refused for good, for that. */
+    /* In a shared entry others may have used up the limit: then defer, never refuse permanently or block. */
     bool crowded = !l->answer.never && is_crowded(d, l) && (limit->then == THEN_REJECT || limit->then == THEN_BLOCK);
 
     if (!crowded && waits_for_the_whole(d, limit, never)) {
@@ -166,7 +167,7 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
     d->v->limit_key = l->worst_key;
     d->v->retry_ns = l->answer.retry_ns;
     if (limit->then == THEN_HOLD && !in_monitor_mode(d, MODE_ENFORCE)) {
-        /* The whole message is held, so the time for it is when the message is whole. */
+        /* A message is held as a whole, so not before its end. */
         if (d->s->stage >= STAGE_DATA) {
             d->v->action = ACTION_HOLD;
             d->v->reason = REASON_LIMIT_HOLD;
@@ -181,8 +182,8 @@ static bool refuse_by_limit(struct deciding *d, const struct looking *l)
 }
 
 /*
- * At MAIL the next question, about the first recipient, is moments away. Only what refuses for good is told before,
- * where the milter's words reach the client as they are, while the policy server's at RCPT would be wrapped.
+ * At MAIL only permanent refusals are evaluated. RCPT follows at once; but at MAIL the milter's reply reaches the
+ * client unchanged, while Postfix would wrap the policy server's at RCPT.
  */
 static bool waits_for_recipient(const struct deciding *d, const struct limit_config *limit)
 {
@@ -207,13 +208,13 @@ void limits_gather(struct deciding *d)
     d->n_candidates = (size_t)(out - d->candidates);
 }
 
-/* Limits with networks of one size, as the preset's, stand together and have one answer. */
+/* Adjacent limits with networks of one size, as in the preset, share the result. */
 struct familiarity {
     const struct limit_config *asked;
     bool unfamiliar;
 };
 
-/* Is the limit about unfamiliar client networks alone, and this one familiar? */
+/* Does the limit apply only to unfamiliar client networks, and is this one familiar? */
 static bool is_spared(const struct deciding *d, struct familiarity *f, const struct limit_config *limit)
 {
     if (!limit->unfamiliar)
@@ -241,7 +242,7 @@ static void look_at_candidate(struct deciding *d, struct looking *l, const struc
     if ((limit->per & PER_RECIPIENT_DOMAIN) != 0)
         look_at_domains(d, l, limit, figure, candidate->key, cost);
     else
-        look_at(d, l, limit, figure, candidate->key, cost);
+        look_at_limit(d, l, limit, figure, candidate->key, cost);
 }
 
 bool step_limits(struct deciding *d)

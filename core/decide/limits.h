@@ -10,22 +10,22 @@
 
 enum plan_result {
     PLAN_CHARGED,
-    PLAN_REFUSED /* another message took the room meanwhile: decide again */
+    PLAN_REFUSED /* another message used up the limit meanwhile: decide again */
 };
 
 /*
- * Charges the plan of a verdict that passes, which decide() made of the same submission and recipients, and remembers
- * what is counted as distinct. *receipt gets what may be given back: not what the distinct members cost, who are known
- * from now on, and not what went to a shared entry. The verdict stays as it is.
+ * Charges the plan of a verdict that passes, which decide() made of the same submission and recipients, and marks
+ * what is counted as distinct. *receipt gets what may be given back: not what distinct members cost, which are known
+ * from now on, and not what went to a shared entry. The verdict is not changed.
  */
 enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
                                const struct recipients *r, struct verdict *v, struct receipt *receipt);
 
-/* Has the client neither a login nor a connector? What is counted of these lies apart (core/state/counters.h). */
+/* Has the client neither a login nor a connector? These have counters of their own (core/state/counters.h). */
 bool is_stranger(const struct identity *id);
 
 /*
- * Counts a refusal by all limits that count these (COUNT_DENIALS or COUNT_DEFERRALS) and match. The limit that is
+ * Counts a refusal by all matching limits that count it (COUNT_DENIALS or COUNT_DEFERRALS). Returns the limit that is
  * exceeded by it and blocks, or NULL.
  */
 const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,

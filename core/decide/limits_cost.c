@@ -1,4 +1,4 @@
-/* What a message costs in the eyes of a limit, and the different things that it counts. */
+/* What a message costs a limit, and the distinct members that it counts. */
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
 #include "core/decide/keys.h"

@@ -1,4 +1,4 @@
-/* What a limit allows: its own figure, an exception's, or the mirrored tenant's. */
+/* The figure of a limit: its own, an exception's, or the mirrored tenant's. */
 #include "core/decide/decide_steps.h"
 #include "core/decide/limits.h"
 

@@ -1,6 +1,6 @@
 /*
- * What the files of the limits share: limits.c looks at them, limits_charge.c charges them, limits_cost.c says what is
- * charged, limits_figure.c against what. Not for use elsewhere.
+ * What the files of the limits share: limits.c checks them, limits_charge.c charges them, limits_cost.c computes the
+ * cost, limits_figure.c finds the figure. Not for use elsewhere.
  */
 #ifndef POSTERN_LIMITS_PARTS_H
 #define POSTERN_LIMITS_PARTS_H
@@ -8,7 +8,7 @@
 #include "core/decide/decide_steps.h"
 #include "core/decide/limits.h"
 
-/* Refusals are charged when they happen, not with the message that is looked at. */
+/* Limits on refusals are charged when a refusal happens, not with the message. */
 static inline bool limit_counts_refusals(const struct limit_config *limit)
 {
     return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
@@ -24,8 +24,8 @@ struct members {
     const struct recipient_seen *seen; /* NULL: there is at most one, which is single */
     uint64_t single;
     size_t n;
-    size_t untold; /* further ones that nobody knows: each is taken for a new one */
-    size_t most;   /* no more than these are counted: the MTA has refused others since */
+    size_t untold; /* further ones that are unknown: each counts as new */
+    size_t most;   /* at most so many are counted: the MTA has refused the others since */
     bool domains;
 };
 
@@ -33,7 +33,7 @@ struct members members_of(const struct deciding *d, const struct limit_config *l
 /* The recipients, or their domains; from DATA on those that the MTA has accepted, as far as they can be told. */
 struct members members_recipients(const struct deciding *d, bool domains);
 uint64_t members_one(const struct members *m, size_t i);
-/* Did member i come before, as far as that is looked for? */
+/* Is member i a repetition of an earlier one? */
 bool members_repeated(const struct members *m, size_t i);
 
 /* What the message costs, in the limit's units; key is that of its counter, within which the members are marked. */

@@ -14,7 +14,7 @@ uint64_t recipient_hash(const struct decide_context *c, const struct submission 
     return hash_slice(c->secret, text) | 1;
 }
 
-static struct recipient_seen *find(const struct recipients *r, uint64_t address)
+static struct recipient_seen *recipient_find(const struct recipients *r, uint64_t address)
 {
     for (uint32_t i = 0; i < r->kept; i++)
         if (r->seen[i].address == address)
@@ -24,7 +24,7 @@ static struct recipient_seen *find(const struct recipients *r, uint64_t address)
 
 bool recipient_is_repeated(const struct recipients *r, const struct decide_context *c, const struct submission *s)
 {
-    return r->kept > 0 && find(r, recipient_hash(c, s)) != NULL;
+    return r->kept > 0 && recipient_find(r, recipient_hash(c, s)) != NULL;
 }
 
 /* Room for one more to be told apart. */
@@ -57,7 +57,7 @@ void recipients_note(struct recipients *r, const struct decide_context *c, const
                      const struct verdict *v)
 {
     uint64_t address = recipient_hash(c, s);
-    struct recipient_seen *seen = find(r, address);
+    struct recipient_seen *seen = recipient_find(r, address);
 
     r->asked++;
     if (seen != NULL) {
@@ -73,8 +73,8 @@ void recipients_note(struct recipients *r, const struct decide_context *c, const
             (struct recipient_seen){address, hash_slice(c->secret, address_domain(&s->recipient)) | 1, 1};
 }
 
-/* If each recipient was asked about in `lists` lists of the MTA's: how many the client has named, and whether that
- * comes out even. Those that are not told apart count as asked about once. */
+/* How many recipients the client has named, if the MTA asks about each in `lists` lists, and whether the division is
+ * exact. Those that are not told apart count as asked about once. */
 static uint64_t named(const struct recipients *r, uint64_t lists, bool *even)
 {
     uint64_t n = r->n - r->kept;
@@ -89,8 +89,8 @@ static uint64_t named(const struct recipients *r, uint64_t lists, bool *even)
 
 /*
  * A recipient that was asked about twice is one whose service stands in two lists, or one that the client has named
- * twice, which the MTA counts twice. Whatever explains the MTA's number is taken; where nothing does, as many lists as
- * can be, and so the fewest recipients.
+ * twice, which the MTA counts twice. The number of lists that explains the MTA's count is used; if none
+ * does, the largest, which means the fewest recipients.
  */
 uint64_t recipients_never_asked(const struct recipients *r, uint64_t accepted)
 {

@@ -9,7 +9,7 @@ static bool is_separator(const struct sender_config *config, char c)
     return c != '\0' && strchr(config->separator, c) != NULL;
 }
 
-/* Where the n-th (from 1) sub-address begins; 0: there are not so many. The first character begins none. */
+/* Where the n-th (from 1) sub-address begins; 0: there are fewer. The first character never begins one. */
 static size_t cut_at(const struct sender_config *config, struct slice local, unsigned n)
 {
     for (size_t i = 1; i < local.n; i++)
@@ -97,7 +97,7 @@ static bool join(struct slice local, struct slice domain, struct address *out)
     return !b.full && address_parse_internal(buf_slice(&b), out) == ADDRESS_OK;
 }
 
-/* Takes off what software put around the address; of one inside the other, both. */
+/* Unwraps BATV and SRS, even if nested. */
 static bool unwrap(struct sender_forms *f)
 {
     struct address inner;

@@ -8,7 +8,7 @@
  *   SRS1=HHH=x.example==HHH=TT=contoso.example=anna@host                        anna@contoso.example
  *   lists+bounces-guest=adatum.example@contoso.example   VERP behind a separator   lists@contoso.example
  *
- * In a header field none of these has a reason to stand, and a reader would see what they look like.
+ * None of these belongs into a header field, where people would see the literal address.
  */
 #ifndef POSTERN_SENDER_FORMS_H
 #define POSTERN_SENDER_FORMS_H
@@ -16,7 +16,7 @@
 #include "core/config/config.h"
 #include "core/mail/address.h"
 
-/* So many places where a sub-address may begin are tried, those nearest to the name among them. */
+/* How many positions of separators are tried. */
 #define SENDER_CUTS_MAX 8
 
 enum sender_place { SENDER_IN_ENVELOPE, SENDER_IN_HEADER };
@@ -34,13 +34,13 @@ void sender_forms_start(struct sender_forms *f, const struct sender_config *conf
                         enum sender_place place);
 
 /*
- * The next address, the most literal first, so that of several the first that is somebody's counts. False at the end,
- * and *out stays as it was.
+ * The next address, the most literal first: the first one that some mailbox has counts. False at the end, and *out is
+ * unchanged.
  * With f->forwarded the domain in which the sender was written has a say of its own.
  */
 bool sender_forms_next(struct sender_forms *f, struct address *out);
 
-/* The last of all: what a sender is counted as that is nobody's mailbox. */
+/* The last form: what a sender counts as if no mailbox has any of them. */
 void sender_plain(const struct sender_config *config, const struct address *sender, struct address *out);
 
 #endif

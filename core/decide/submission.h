@@ -1,6 +1,6 @@
 /*
- * A submission: what a front end knows about one message at one moment, parsed once at the edge. Both front ends are
- * translations into this struct; the decision reads nothing else of the outside.
+ * A submission: what a front end knows about one message at one stage, parsed once at the edge. Both front ends
+ * translate into this struct; the decision has no other input from outside.
  *
  * Slices point into memory of the front end and are valid during one call of the decision.
  */
@@ -20,7 +20,7 @@ struct tls_config;
 
 /* ---- recipients of one message ---- */
 
-/* More different recipients than these are counted, but not told apart. Postfix's own default limit is 1000. */
+/* More recipients than these are counted, but not told apart. Postfix's own default limit is 1000. */
 #define RECIPIENTS_KEPT_MAX 1024
 
 struct recipient_seen {
@@ -76,8 +76,8 @@ struct submission {
 };
 
 /*
- * Puts what the front at the listener says in the place of what the MTA said of its own connection to the front. The
- * mechanism only where there is a login. *front must outlive the submission.
+ * Replaces the TLS version and mechanism that the MTA reported, which are those of its own connection to the front, by
+ * what is configured for the front. The mechanism only if there is a login. *front must outlive the submission.
  */
 void submission_take_front(struct submission *s, const struct front_config *front);
 

@@ -1,4 +1,4 @@
-/* The words of the trace, for "postern explain": each step of the decision, and whence its setting came. */
+/* The lines of the trace, for "postern explain": each step of the decision, and where its setting comes from. */
 #include "core/base/clock.h"
 #include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
@@ -22,7 +22,7 @@ void trace_line(struct trace *trace, const char *format, ...)
     buf_add_char(trace->out, '\n');
 }
 
-/* Rounded up to what a person wants to know of it: "2h5m", not "2h5m13s"; beyond the bound for durations, days. */
+/* Rounded up for people: "2h5m", not "2h5m13s"; in days beyond the bound for durations. */
 static void add_span(struct buf *b, uint64_t ns)
 {
     uint64_t s = ns / NS_PER_S + (ns % NS_PER_S != 0 ? 1 : 0);

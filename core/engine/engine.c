@@ -16,13 +16,13 @@ static struct config_ref *config_ref_new(struct config *config)
         return NULL;
     }
     ref->config = config;
-    atomic_init(&ref->users, 1);
+    atomic_init(&ref->references, 1);
     return ref;
 }
 
 static void config_ref_drop(struct config_ref *ref)
 {
-    if (ref != NULL && atomic_fetch_sub(&ref->users, 1) == 1) {
+    if (ref != NULL && atomic_fetch_sub(&ref->references, 1) == 1) {
         config_free(ref->config);
         free(ref);
     }
@@ -34,7 +34,7 @@ static struct config_ref *config_ref_take(struct engine *engine)
 
     (void)pthread_mutex_lock(&engine->lock);
     ref = engine->current;
-    atomic_fetch_add(&ref->users, 1);
+    atomic_fetch_add(&ref->references, 1);
     (void)pthread_mutex_unlock(&engine->lock);
     return ref;
 }
@@ -218,7 +218,7 @@ static void tick_directory(struct engine *engine)
         engine_complain(engine, &engine->directory_trouble, e.text);
         return;
     }
-    if (result > 0) { /* 0 says that there was nothing to try, not that the trouble is over */
+    if (result > 0) { /* 0: nothing was tried, which does not mean that the trouble is over */
         engine->directory_trouble.text[0] = '\0';
         atomic_fetch_add(&engine->epoch, 1);
         log_say(engine->log, LEVEL_NOTICE, "directory: generation %llu in use",
@@ -269,7 +269,7 @@ static void rekey(struct engine *engine, bool lift)
         directory_view_put(engine->directory, view);
 }
 
-/* When the directory or the configuration changed, blocks follow the names of whom they are on. */
+/* After a change of directory or configuration, blocks get the keys that their subjects have now. */
 static void tick_blocks(struct engine *engine)
 {
     uint64_t epoch = atomic_load(&engine->epoch) + 1, now = clock_boot_ns();
@@ -285,7 +285,7 @@ static void tick_blocks(struct engine *engine)
     }
 }
 
-/* A directory that nobody renews is told once an hour, for each tenant with a max_age. */
+/* Reports stale settings once an hour, for each tenant with a max_age. */
 static void tick_age(struct engine *engine)
 {
     struct config_ref *ref;
@@ -335,47 +335,47 @@ void engine_tick(struct engine *engine)
     tick_alerts(engine);
 }
 
-/* ---- users ---- */
+/* ---- sessions ---- */
 
-struct engine_user *engine_user_new(struct engine *engine)
+struct engine_session *engine_session_new(struct engine *engine)
 {
-    struct engine_user *user = calloc(1, sizeof *user);
+    struct engine_session *session = calloc(1, sizeof *session);
 
-    if (user != NULL)
-        user->engine = engine;
-    return user;
+    if (session != NULL)
+        session->engine = engine;
+    return session;
 }
 
-void engine_user_rest(struct engine_user *user)
+void engine_session_rest(struct engine_session *session)
 {
-    if (user->view != NULL)
-        directory_view_put(user->engine->directory, user->view);
-    config_ref_drop(user->config);
-    user->view = NULL;
-    user->config = NULL;
-    user->epoch = 0;
+    if (session->view != NULL)
+        directory_view_put(session->engine->directory, session->view);
+    config_ref_drop(session->config);
+    session->view = NULL;
+    session->config = NULL;
+    session->epoch = 0;
 }
 
-void engine_user_free(struct engine_user *user)
+void engine_session_free(struct engine_session *session)
 {
-    if (user == NULL)
+    if (session == NULL)
         return;
-    engine_user_rest(user);
-    free(user);
+    engine_session_rest(session);
+    free(session);
 }
 
-/* The epoch begins at 1 below, so that a rested user (0) always renews. */
-void engine_user_renew(struct engine_user *user)
+/* The epoch begins at 1 below, so that a rested session (0) always renews. */
+void engine_session_renew(struct engine_session *session)
 {
-    uint64_t epoch = atomic_load_explicit(&user->engine->epoch, memory_order_acquire) + 1;
+    uint64_t epoch = atomic_load_explicit(&session->engine->epoch, memory_order_acquire) + 1;
 
-    if (user->epoch == epoch && user->config != NULL)
+    if (session->epoch == epoch && session->config != NULL)
         return;
-    engine_user_rest(user);
-    user->config = config_ref_take(user->engine);
-    user->view = directory_view_get(user->engine->directory);
+    engine_session_rest(session);
+    session->config = config_ref_take(session->engine);
+    session->view = directory_view_get(session->engine->directory);
     /* There was no memory for a view, and the next decision looks again. */
-    if (user->view == NULL && directory_generation(user->engine->directory) != 0)
+    if (session->view == NULL && directory_generation(session->engine->directory) != 0)
         epoch = 0;
-    user->epoch = epoch;
+    session->epoch = epoch;
 }

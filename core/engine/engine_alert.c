@@ -1,22 +1,22 @@
 /*
- * What people are told of. From a decision a notice goes into memory only; the housekeeping writes it into the spool,
- * and postern-alert sends it.
+ * Notices. A decision puts a notice only into memory; housekeeping writes it to the spool, and postern-alert sends it.
  */
 #include "core/base/clock.h"
 #include "core/engine/engine_parts.h"
 #include "core/notice/alert.h"
 
-/* One notice an episode: for how long the same about the same is not told again. */
+/* One notice an episode: for how long the same event is not reported again for the same subject. */
 #define BLOCK_EPISODE_S 60u /* two processes may make the same block at once; a later block is another episode */
 #define DISABLE_EPISODE_S 600u
 #define STALE_EPISODE_S 43200u
 #define STATE_EPISODE_S 21600u
 #define LOST_EPISODE_S 3600u
 
-/* At the start, blocks that are not older are told of if nobody did: their process may have been killed before. */
+/* At the start, blocks no older than this are reported if they were not: the process that made them may have been
+ * killed before. */
 #define CATCH_UP_S 600
 
-#define ALERT_AGAIN_NS (UINT64_C(600) * NS_PER_S) /* how often a lasting trouble is offered to its episode */
+#define ALERT_AGAIN_NS (UINT64_C(600) * NS_PER_S) /* how often lasting trouble is posted again; its episode decides */
 
 static void name_block(struct alert *alert, const struct block *block, uint64_t seconds)
 {
@@ -38,13 +38,13 @@ static void name_block(struct alert *alert, const struct block *block, uint64_t 
         alert_fact_number(alert, "seconds", seconds);
 }
 
-void engine_alert_block(struct engine_user *user, const struct submission *s, const struct block *block,
+void engine_alert_block(struct engine_session *session, const struct submission *s, const struct block *block,
                         uint64_t seconds)
 {
     struct alert alert;
     char text[IP_TEXT_MAX];
 
-    if (user->config->config->n_alerts == 0)
+    if (session->config->config->n_alerts == 0)
         return;
     alert = alert_of(ALERT_BLOCK, block->from_wall_s, slice_of(block->subject));
     name_block(&alert, block, seconds);
@@ -57,31 +57,31 @@ void engine_alert_block(struct engine_user *user, const struct submission *s, co
         alert_fact(&alert, "recipient", address_shown(s->recipient_result, &s->recipient, s->recipient_text));
     alert_fact(&alert, "queue_id", s->queue_id);
     alert_fact(&alert, "program", slice_of(s->front_end));
-    alert_queue_put(user->engine->alerts, &alert, BLOCK_EPISODE_S);
+    alert_queue_put(session->engine->alerts, &alert, BLOCK_EPISODE_S);
 }
 
-/* The primary address of the one mailbox that the login is. */
+/* The primary address of the login's mailbox, if it is one alone. */
 static bool find_mailbox(const struct decide_context *c, const struct identity *id, struct address *out)
 {
     return c->view != NULL && id->n_claims == 1 &&
            directory_primary(c->view, id->claims[0].tenant, &id->claims[0].id, out) == DIRECTORY_FOUND;
 }
 
-void engine_request_disable(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+void engine_request_disable(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                             const struct limit_config *limit)
 {
-    const struct identity *id = &user->verdict.identity;
+    const struct identity *id = &session->verdict.identity;
     struct address mailbox;
     struct alert request;
 
     if (id->tenant_config == NULL || !id->tenant_config->exchange.writeback) {
-        log_say(user->engine->log, LEVEL_WARNING,
+        log_say(session->engine->log, LEVEL_WARNING,
                 "limit %s asks to disable SMTP AUTH at the source, but the tenant has no exchange.writeback = true",
                 limit->name);
         return;
     }
     if (id->on_premises || !find_mailbox(c, id, &mailbox)) {
-        log_say(user->engine->log, LEVEL_WARNING,
+        log_say(session->engine->log, LEVEL_WARNING,
                 "limit %s asks to disable SMTP AUTH at the source, but the login is not one mailbox of the tenant",
                 limit->name);
         return;
@@ -92,7 +92,7 @@ void engine_request_disable(struct engine_user *user, const struct decide_contex
     alert_fact(&request, "mailbox", address_slice(&mailbox));
     alert_fact(&request, "limit", slice_of(limit->name));
     alert_fact(&request, "login", s->login_text);
-    alert_queue_put(user->engine->requests, &request, DISABLE_EPISODE_S);
+    alert_queue_put(session->engine->requests, &request, DISABLE_EPISODE_S);
 }
 
 void engine_alert_stale(struct engine *engine, const struct config *config, const struct tenant_config *tenant,
@@ -132,7 +132,7 @@ static void tell_lost(struct engine *engine, uint64_t lost)
     alert_queue_put(engine->alerts, &alert, LOST_EPISODE_S);
 }
 
-/* Blocks that were made shortly before this start, and not told of (an earlier notice goes on as its episode). */
+/* Reports blocks that were made shortly before this start (those already reported are in their episode). */
 static void catch_up(struct engine *engine)
 {
     struct blocks *blocks = state_blocks(engine->state);

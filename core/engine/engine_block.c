@@ -1,8 +1,8 @@
 /*
- * Blocks that limits make: as long as the limit says, longer when they come again, never on who is protected.
+ * Blocks that limits make: as long as the limit says, longer each time, and never of a protected subject.
  *
  * Clients are cheap: an attacker has a whole IPv6 /64, or many addresses of an IPv4 /24. So a block of an IPv6 client
- * is one of its /64, and many in one /24 become one of that. Not where somebody else is known to be inside.
+ * covers its /64, and many blocks in one /24 become one of the /24; but not if somebody else is known to be in it.
  */
 #include "core/base/clock.h"
 #include "core/base/event.h"
@@ -14,14 +14,15 @@
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
 
-/* So many blocked clients of one IPv4 network are left as they are. */
+/* Up to so many clients of one IPv4 network are blocked one by one. */
 #define ALONE_MAX 16
 #define MERGED_V4_PREFIX 24
 #define IPV6_BITS 128 /* client_ipv6_prefix_length: each address is a client */
-/* Where there is no room for a block of a client, the next one is tried after so long: looking for room takes time. */
+/* When there is no room for a block of a client, the next attempt is so much later, since looking for room takes time.
+ */
 #define FULL_NS NS_PER_S
 
-/* base * grow^earlier, at most the longest, but never less than the limit says. */
+/* base * grow^earlier, at most blocks.longest, but never less than the limit says. */
 static uint64_t seconds_of(const struct config *config, uint64_t base_s, uint64_t earlier)
 {
     uint64_t longest = config->block_longest_s > base_s ? config->block_longest_s : base_s;
@@ -32,15 +33,15 @@ static uint64_t seconds_of(const struct config *config, uint64_t base_s, uint64_
     return seconds < longest ? seconds : longest;
 }
 
-static void log_block(struct engine_user *user, const struct block *block, uint64_t seconds)
+static void log_block(struct engine_session *session, const struct block *block, uint64_t seconds)
 {
-    struct event e = event_begin(user->line, sizeof user->line, log_format_of(user->engine->log), "block");
+    struct event e = event_begin(session->line, sizeof session->line, log_format_of(session->engine->log), "block");
 
     event_text(&e, "subject", slice_of(block->subject));
     event_word(&e, "limit", block->limit);
     event_number(&e, "seconds", seconds);
     event_sentence(&e, "why", block->reason);
-    log_line(user->engine->log, LEVEL_WARNING, event_end(&e));
+    log_line(session->engine->log, LEVEL_WARNING, event_end(&e));
 }
 
 /* "over 6/d with a burst of 6, 2nd time" */
@@ -75,7 +76,7 @@ static void begin_block(const struct decide_context *c, const struct submission 
                         const struct limit_config *limit, struct block *b)
 {
     if (limit->per == PER_CLIENT)
-        key_of_block_on(c, s, id, PER_CLIENT, b); /* the address alone: whether it is to be more is seen below */
+        key_of_block_on(c, s, id, PER_CLIENT, b); /* the address alone; it may become a network below */
     else
         key_of_block(c, s, id, limit, b);
     b->class = is_of_client(limit) ? BLOCK_OF_CLIENT : BLOCK_OF_LOGIN;
@@ -141,10 +142,10 @@ static void note_blocked(struct counters *counters, const struct decide_context 
 
 /* ---- making them ---- */
 
-/* Adds it, and says so where that fails: clients are tried again and again, so of them at most once an hour. */
-static bool add_block(struct engine_user *user, const struct decide_context *c, const struct block *b)
+/* Adds it, and logs a failure; for clients, which are retried often, at most once an hour. */
+static bool add_block(struct engine_session *session, const struct decide_context *c, const struct block *b)
 {
-    struct engine *engine = user->engine;
+    struct engine *engine = session->engine;
     bool client = b->class >= BLOCK_OF_CLIENT;
     uint64_t told = atomic_load_explicit(&engine->blocks_full_told_ns, memory_order_relaxed);
     struct error e;
@@ -172,33 +173,33 @@ static bool was_full(const struct engine *engine, const struct decide_context *c
     return full_ns != 0 && c->now_ns - full_ns < FULL_NS;
 }
 
-/* Protected, blocked already, or without room: there is nothing to be done. */
-static bool is_settled(const struct engine_user *user, const struct decide_context *c, const struct submission *s,
+/* Protected, blocked already, or no room: nothing to do. */
+static bool is_settled(const struct engine_session *session, const struct decide_context *c, const struct submission *s,
                        const struct limit_config *limit, const struct block *b)
 {
     uint64_t until_ns;
 
-    if (never_blocked(c, s, &user->verdict.identity, (enum limit_key_part)limit->per)) {
-        log_say(user->engine->log, LEVEL_WARNING, "no block of %s by limit %s: never_block protects it", b->subject,
+    if (never_blocked(c, s, &session->verdict.identity, (enum limit_key_part)limit->per)) {
+        log_say(session->engine->log, LEVEL_WARNING, "no block of %s by limit %s: never_block protects it", b->subject,
                 limit->name);
         return true;
     }
-    /* Messages that met the limit at the same time are one occasion. */
-    return blocks_find(c->blocks, b->key, c->now_ns, &until_ns) || was_full(user->engine, c, b);
+    /* Messages that hit the limit at the same time make one block. */
+    return blocks_find(c->blocks, b->key, c->now_ns, &until_ns) || was_full(session->engine, c, b);
 }
 
-void engine_block(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+void engine_block(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                   const struct limit_config *limit)
 {
-    struct counters *counters = state_counters(user->engine->state);
-    const struct identity *id = &user->verdict.identity;
+    struct counters *counters = state_counters(session->engine->state);
+    const struct identity *id = &session->verdict.identity;
     struct block b = {.from_ns = c->now_ns, .from_wall_s = c->wall_s};
     struct buf name = BUF_OVER(b.limit), reason = BUF_OVER(b.reason);
     uint64_t earlier, seconds, until_ns, least_ns;
     bool merged;
 
     begin_block(c, s, id, limit, &b);
-    if (is_settled(user, c, s, limit, &b))
+    if (is_settled(session, c, s, limit, &b))
         return;
     merged = merge(c, s, &b, &least_ns);
     if (merged && blocks_find(c->blocks, b.key, c->now_ns, &until_ns))
@@ -210,16 +211,16 @@ void engine_block(struct engine_user *user, const struct decide_context *c, cons
         b.until_ns = least_ns;
     buf_add(&name, slice_of(limit->name));
     say_reason(c, s, id, limit, earlier, &reason);
-    if (!add_block(user, c, &b))
+    if (!add_block(session, c, &b))
         return;
     if (merged && ip_is_v4(&b.base))
-        blocks_absorb(state_blocks(user->engine->state),
+        blocks_absorb(state_blocks(session->engine->state),
                       &(const struct network){.base = b.base, .prefix = (uint8_t)b.prefix}, (enum block_class)b.class,
                       b.until_ns, c->now_ns);
     note_blocked(counters, c, &b);
     networks_forget(counters, c, s, id);
-    log_block(user, &b, (b.until_ns - c->now_ns) / NS_PER_S);
-    engine_alert_block(user, s, &b, (b.until_ns - c->now_ns) / NS_PER_S);
+    log_block(session, &b, (b.until_ns - c->now_ns) / NS_PER_S);
+    engine_alert_block(session, s, &b, (b.until_ns - c->now_ns) / NS_PER_S);
     if (limit->disable_at_source)
-        engine_request_disable(user, c, s, limit);
+        engine_request_disable(session, c, s, limit);
 }

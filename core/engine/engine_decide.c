@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 #define CHARGE_TRIES                                                                                                   \
-    4 /* another message may take the room between looking and charging; each try sees the newer state */
+    4 /* another message may use up the limit between look and charge; each try sees the newer state                   \
+       */
 
 /*
  * How long a message is remembered as charged: the time between DATA and the end of the message, between the policy
@@ -60,30 +61,30 @@ static bool charges_here(const struct decide_context *c, const struct submission
     return s->stage >= STAGE_DATA && (where == CHARGE_AUTO || (where == CHARGE_MILTER) == is_milter(s));
 }
 
-/* The message was charged: not again, and what was charged can be given back by whoever is asked after us. */
-static void keep_charged(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+/* Marks the message as charged, and keeps its receipt for the front end that is asked after us. */
+static void keep_charged(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                          uint64_t message, const struct receipt *receipt)
 {
     uint64_t key = s->stage == STAGE_END ? message : at_data(message);
 
     if (message == 0)
         return;
-    (void)counters_once(state_counters(user->engine->state), key, c->now_ns, ONCE_NS);
+    (void)counters_once(state_counters(session->engine->state), key, c->now_ns, ONCE_NS);
     if (!is_milter(s))
-        receipts_keep(state_receipts(user->engine->state), key, receipt, c->now_ns);
+        receipts_keep(state_receipts(session->engine->state), key, receipt, c->now_ns);
 }
 
 /* Charges what the verdict's plan says, and remembers that it did. The verdict may become a refusal. */
-static void charge(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+static void charge(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                    const struct recipients *r, uint64_t message)
 {
     struct decide_context looking = *c;
-    struct verdict *v = &user->verdict;
+    struct verdict *v = &session->verdict;
     struct receipt receipt;
 
     for (int i = 0; i < CHARGE_TRIES; i++) {
-        if (limits_charge(state_counters(user->engine->state), c, s, r, v, &receipt) == PLAN_CHARGED) {
-            keep_charged(user, c, s, message, &receipt);
+        if (limits_charge(state_counters(session->engine->state), c, s, r, v, &receipt) == PLAN_CHARGED) {
+            keep_charged(session, c, s, message, &receipt);
             return;
         }
         looking.charging = false;
@@ -94,30 +95,30 @@ static void charge(struct engine_user *user, const struct decide_context *c, con
     verdict_refuse(c->config, s, v, REASON_LIMIT);
 }
 
-static void give_back_one(struct engine_user *user, const struct decide_context *c, uint64_t key)
+static void give_back_one(struct engine_session *session, const struct decide_context *c, uint64_t key)
 {
-    struct counters *counters = state_counters(user->engine->state);
+    struct counters *counters = state_counters(session->engine->state);
     struct receipt receipt;
 
-    if (!receipts_take(state_receipts(user->engine->state), key, c->now_ns, ONCE_NS, &receipt))
+    if (!receipts_take(state_receipts(session->engine->state), key, c->now_ns, ONCE_NS, &receipt))
         return;
     counters_once_forget(counters, key, c->now_ns);
     for (size_t i = 0; i < receipt.n; i++)
         counters_return(counters, receipt.charges[i].key, receipt.charges[i].ns, c->now_ns);
 }
 
-/* A message that was charged, by the policy server before the milter or at DATA before the end, and is refused after
- * all costs nothing. */
-static void give_back(struct engine_user *user, const struct decide_context *c, uint64_t message)
+/* Gives back the charge of a message that is refused after all: by the milter after the policy server, or at the end
+ * after DATA. */
+static void give_back_charge(struct engine_session *session, const struct decide_context *c, uint64_t message)
 {
-    give_back_one(user, c, message);
-    give_back_one(user, c, at_data(message));
+    give_back_one(session, c, message);
+    give_back_one(session, c, at_data(message));
 }
 
 /* ---- denials and blocks ---- */
 
-/* Refusals that tell of somebody trying what is forbidden; not limits (retries are no attack), blocks, messages to more
- * people than one may hold, or our own faults. */
+/* Refusals that count as denials: somebody tried what is forbidden. Not those by limits (retries are no attack),
+ * blocks, too many recipients, or failures of ours. */
 static bool is_denial(const struct verdict *v)
 {
     if (v->action != ACTION_REJECT)
@@ -135,7 +136,7 @@ static bool is_denial(const struct verdict *v)
     }
 }
 
-/* Somebody over a limit: an honest client tries a few messages again, now and then; who goes on and on is none. */
+/* Deferrals by a limit: an honest client retries a few messages now and then; one that keeps retrying is not honest. */
 static bool is_deferral(const struct verdict *v)
 {
     return v->action == ACTION_DEFER && v->reason == REASON_LIMIT;
@@ -153,17 +154,17 @@ static bool is_first_refusal(struct counters *counters, const struct decide_cont
                            : counters_once(counters, key, c->now_ns, ONCE_NS);
 }
 
-static void count_refusal(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+static void count_refusal(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                           enum limit_count count)
 {
-    struct counters *counters = state_counters(user->engine->state);
+    struct counters *counters = state_counters(session->engine->state);
     const struct limit_config *limit;
 
-    if (!is_first_refusal(counters, c, s, &user->verdict.identity))
+    if (!is_first_refusal(counters, c, s, &session->verdict.identity))
         return;
-    limit = limits_count_refusal(counters, c, s, &user->verdict, count);
+    limit = limits_count_refusal(counters, c, s, &session->verdict, count);
     if (limit != NULL)
-        engine_block(user, c, s, limit);
+        engine_block(session, c, s, limit);
 }
 
 static bool passes(const struct verdict *v)
@@ -171,28 +172,28 @@ static bool passes(const struct verdict *v)
     return v->action == ACTION_PASS || v->action == ACTION_HOLD;
 }
 
-/* What follows from the verdict: recipients noted, limits charged or given back, blocks made, denials counted. True
- * when it is to be logged; *charged when the message was charged now, and not before. */
-static bool follow_up(struct engine_user *user, const struct decide_context *c, const struct submission *s,
+/* Carries out the verdict: notes recipients, charges limits or gives back, blocks, counts denials. True when it is to
+ * be logged; *charged when the message was charged by this verdict. */
+static bool follow_up(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                       struct recipients *r, uint64_t message, bool *charged)
 {
-    const struct verdict *v = &user->verdict;
+    const struct verdict *v = &session->verdict;
     bool passed = passes(v);
 
     if (s->stage == STAGE_RCPT && passed)
         recipients_note(r, c, s, v);
     if (passed && c->charging) {
-        charge(user, c, s, r, message);
+        charge(session, c, s, r, message);
         *charged = c->charged == CHARGED_NOTHING;
     }
     if (c->charged != CHARGED_NOTHING && !passes(v))
-        give_back(user, c, message);
+        give_back_charge(session, c, message);
     if (v->reason == REASON_LIMIT_BLOCK)
-        engine_block(user, c, s, v->limit_row);
+        engine_block(session, c, s, v->limit_row);
     if (is_denial(v))
-        count_refusal(user, c, s, COUNT_DENIALS);
+        count_refusal(session, c, s, COUNT_DENIALS);
     else if (is_deferral(v))
-        count_refusal(user, c, s, COUNT_DEFERRALS);
+        count_refusal(session, c, s, COUNT_DEFERRALS);
     return *charged || v->monitored || !passed;
 }
 
@@ -208,22 +209,22 @@ static struct slice mailbox_of(const struct decide_context *c, const struct iden
     return address_slice(primary);
 }
 
-static void tell(struct engine_user *user, const struct decide_context *c, const struct submission *s,
-                 const struct recipients *r, bool charged)
+static void tell_verdict(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                         const struct recipients *r, bool charged)
 {
     struct address primary;
-    struct slice mailbox = mailbox_of(c, &user->verdict.identity, &primary);
+    struct slice mailbox = mailbox_of(c, &session->verdict.identity, &primary);
 
-    engine_note_verdict(user, s, r, mailbox, charged);
-    engine_log_verdict(user, s, r, mailbox);
+    engine_note_verdict(session, s, r, mailbox, charged);
+    engine_log_verdict(session, s, r, mailbox);
 }
 
-static struct decide_context context_of(struct engine_user *user)
+static struct decide_context context_of(struct engine_session *session)
 {
-    struct engine *engine = user->engine;
+    struct engine *engine = session->engine;
 
-    return (struct decide_context){.config = user->config->config,
-                                   .view = user->view,
+    return (struct decide_context){.config = session->config->config,
+                                   .view = session->view,
                                    .counters = state_counters(engine->state),
                                    .blocks = state_blocks(engine->state),
                                    .secret = state_secret(engine->state),
@@ -231,19 +232,19 @@ static struct decide_context context_of(struct engine_user *user)
                                    .wall_s = clock_wall_s()};
 }
 
-const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
+const struct verdict *engine_decide(struct engine_session *session, const struct submission *s, struct recipients *r)
 {
     struct decide_context c;
     bool charged = false;
     uint64_t message;
 
-    engine_user_renew(user);
-    c = context_of(user);
+    engine_session_renew(session);
+    c = context_of(session);
     message = message_key(&c, s);
     c.charged = charged_before(&c, s, message);
     c.charging = c.charged != CHARGED_ALL && charges_here(&c, s);
-    decide(&c, s, r, &user->verdict, NULL);
-    if (user->verdict.reason != REASON_NOT_OURS && follow_up(user, &c, s, r, message, &charged))
-        tell(user, &c, s, r, charged);
-    return &user->verdict;
+    decide(&c, s, r, &session->verdict, NULL);
+    if (session->verdict.reason != REASON_NOT_OURS && follow_up(session, &c, s, r, message, &charged))
+        tell_verdict(session, &c, s, r, charged);
+    return &session->verdict;
 }

@@ -1,8 +1,9 @@
 /*
- * Did anybody judge the header? The milter leaves marks of what it is shown, the policy server looks for them when a
- * message ends: a rule about From that Postfix keeps from the milter is no rule, and nobody would notice.
+ * Did anybody check the header? The milter marks the messages that it sees, and the policy server looks for the marks
+ * when a message ends: if Postfix hides the header from the milter, a rule about From has no effect, and nobody would
+ * notice.
  *
- * The marks lie where those of charged messages do (core/state/counters_once.c): for an hour at least, and few enough.
+ * The marks are in the table of charged messages (core/state/counters_once.c), which keeps them for at least an hour.
  */
 #include "core/base/clock.h"
 #include "core/decide/keys.h"
@@ -33,7 +34,7 @@ static uint64_t milter_key(const struct engine *engine)
     return hash_slice(state_secret(engine->state), SLICE("the milter runs"));
 }
 
-/* Who sends as whom from where: what both front ends know of a message before it has a queue id. */
+/* The key of a message before it has a queue id: client, login and sender, which both front ends know. */
 static uint64_t sender_key(const struct engine *engine, const struct submission *s)
 {
     const struct hash_secret *secret = state_secret(engine->state);
@@ -49,9 +50,9 @@ void engine_milter_runs(struct engine *engine)
     leave_mark(engine, milter_key(engine));
 }
 
-void engine_milter_sees(struct engine_user *user, const struct submission *s)
+void engine_milter_sees(struct engine_session *session, const struct submission *s)
 {
-    leave_mark(user->engine, sender_key(user->engine, s));
+    leave_mark(session->engine, sender_key(session->engine, s));
 }
 
 /* Is there a rule for this message's header? */
@@ -88,12 +89,12 @@ static void tell_of_unseen(struct engine *engine, const struct submission *s)
     log_say(engine->log, LEVEL_WARNING, "%s", text);
 }
 
-void engine_header_due(struct engine_user *user, const struct submission *s)
+void engine_header_due(struct engine_session *session, const struct submission *s)
 {
-    struct engine *engine = user->engine;
-    const struct verdict *v = &user->verdict;
+    struct engine *engine = session->engine;
+    const struct verdict *v = &session->verdict;
 
-    if ((v->action != ACTION_PASS && v->action != ACTION_HOLD) || !has_rule(user->config->config, &v->identity))
+    if ((v->action != ACTION_PASS && v->action != ACTION_HOLD) || !has_rule(session->config->config, &v->identity))
         return;
     if (has_mark(engine, milter_key(engine)) && (s->queue_id.n == 0 || !has_mark(engine, sender_key(engine, s))))
         tell_of_unseen(engine, s);

@@ -12,18 +12,18 @@ static struct slice address_in(const struct submission *s, enum header_field fie
     return (struct slice){NULL, 0};
 }
 
-void engine_note_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+void engine_note_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                          struct slice mailbox, bool charged)
 {
-    const struct verdict *v = &user->verdict;
+    const struct verdict *v = &session->verdict;
     const struct identity *id = &v->identity;
     bool passes = v->action == ACTION_PASS || v->action == ACTION_HOLD;
     struct slice sender = address_shown(s->sender_result, &s->sender, s->sender_text);
     struct slice from = address_in(s, HEADER_FROM);
 
-    if (user->engine->journal == NULL)
+    if (session->engine->journal == NULL)
         return;
-    journal_note(user->engine->journal,
+    journal_note(session->engine->journal,
                  &(struct journal_event){
                      .at_ns = clock_wall_ns(),
                      .action = v->action,

@@ -1,6 +1,7 @@
 /*
  * The log line of a verdict. The order of the fields is documented in doc/postern.7 and does not change; new ones come
- * at the end. Passing messages are logged once, when they are charged; refusals always.
+ * at the end. A message that passes is logged once, when it is charged; a refusal always, a would-be one of monitor
+ * mode too.
  */
 #include "core/base/clock.h"
 #include "core/base/event.h"
@@ -84,7 +85,7 @@ static void add_addresses(struct event *e, const char *key, const struct headers
 }
 
 /* What is wrong with the header comes first: a line that is too long loses its end. */
-static void add_header(struct event *e, const struct submission *s, const struct verdict *v)
+static void add_header_fields(struct event *e, const struct submission *s, const struct verdict *v)
 {
     if (v->fault != NULL) {
         event_word(e, "field", header_field_name(v->fault_field));
@@ -97,13 +98,13 @@ static void add_header(struct event *e, const struct submission *s, const struct
     add_addresses(e, "header_sender", s->headers, HEADER_SENDER);
 }
 
-void engine_log_verdict(struct engine_user *user, const struct submission *s, const struct recipients *r,
+void engine_log_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                         struct slice mailbox)
 {
-    const struct verdict *v = &user->verdict;
-    struct log *log = user->engine->log;
+    const struct verdict *v = &session->verdict;
+    struct log *log = session->engine->log;
     bool passes = v->action == ACTION_PASS;
-    struct event e = event_begin(user->line, sizeof user->line, log_format_of(log), "decision");
+    struct event e = event_begin(session->line, sizeof session->line, log_format_of(log), "decision");
 
     event_word(&e, "action", action_name(v->action));
     event_word(&e, "reason", reason_row(v->reason)->name);
@@ -117,6 +118,6 @@ void engine_log_verdict(struct engine_user *user, const struct submission *s, co
     if (!passes || v->monitored)
         event_sentence(&e, "why", reason_row(passes ? v->monitored_reason : v->reason)->help);
     add_added(&e, v);
-    add_header(&e, s, v);
+    add_header_fields(&e, s, v);
     log_line(log, passes ? LEVEL_INFO : LEVEL_NOTICE, event_end(&e));
 }

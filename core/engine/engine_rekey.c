@@ -1,7 +1,7 @@
 /*
- * Blocks of logins, when who a login is has changed: with a new generation of the directory, a new configuration, or a
- * version of postern that knows more of its spellings. A block's subject says whom it is about. It is resolved anew;
- * the block then stands on the key that the mail path asks for, and never ends earlier.
+ * Rekeys blocks of logins when a login may mean another mailbox: with a new generation of the directory, a new
+ * configuration, or a version of postern that knows more spellings. The block's subject is resolved again, and the
+ * block gets the key that the mail path looks up; it never ends earlier.
  */
 #include "core/base/clock.h"
 #include "core/decide/block_keys.h"
@@ -12,15 +12,15 @@
 
 #include <stdlib.h>
 
-/* What one block's subject is, resolved. */
-struct subject {
+/* The subject of one block, resolved. */
+struct rekey_subject {
     struct submission submission;
     struct verdict verdict;
     bool user; /* "user NAME"; else "login NAME" */
     char name[sizeof((struct block *)0)->subject];
 };
 
-static bool resolve(const struct decide_context *c, const struct block *block, struct subject *out)
+static bool resolve(const struct decide_context *c, const struct block *block, struct rekey_subject *out)
 {
     struct deciding d = {.c = c, .s = &out->submission, .v = &out->verdict};
     struct slice kind, name;
@@ -41,8 +41,8 @@ static bool resolve(const struct decide_context *c, const struct block *block, s
     return out->verdict.reason != REASON_DIRECTORY_DAMAGED;
 }
 
-/* Was the block made of this name, as it was typed, or as what it stood for before there was such a mailbox? */
-static bool is_of_name(const struct decide_context *c, const struct subject *x, const struct block *block)
+/* Does the block's key come from this name, as it was typed, or as resolved before the mailbox existed? */
+static bool is_of_name(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
     uint64_t typed = key_of_login(c->secret, &x->submission.login),
              before = key_without_mailbox(c, &x->submission, &x->verdict.identity);
@@ -50,11 +50,11 @@ static bool is_of_name(const struct decide_context *c, const struct subject *x, 
     if (x->user)
         return block->key == key_of_block_value(c->secret, PER_USER, typed) ||
                block->key == key_of_block_value(c->secret, PER_USER, before);
-    /* A login that was blocked as it was typed is blocked so still. */
+    /* A login that was blocked as it was typed stays blocked. */
     return block->key == key_of_block_value(c->secret, PER_LOGIN, before) && before != typed;
 }
 
-/* DIRECTORY_FOUND: the block stands on one of the tenant's mailboxes. */
+/* DIRECTORY_FOUND: the block's key is that of one of the tenant's mailboxes. */
 static enum directory_result is_in_tenant(const struct decide_context *c, const struct tenant_facts *tenant,
                                           const struct block *block)
 {
@@ -71,8 +71,8 @@ static enum directory_result is_in_tenant(const struct decide_context *c, const 
     return found;
 }
 
-/* Does the block stand on a mailbox that is still there, under whatever name, or can't that be told? A walk over the
- * directory, for blocks whose subject no mailbox is called any more. */
+/* Is the block's key that of a mailbox that still exists under another name? True when that is unknown. A walk over the
+ * directory, for blocks whose subject no mailbox has as a name any more. */
 static bool is_of_a_mailbox(const struct decide_context *c, const struct block *block)
 {
     for (uint32_t i = 0; i < directory_tenants(c->view); i++) {
@@ -84,23 +84,23 @@ static bool is_of_a_mailbox(const struct decide_context *c, const struct block *
     return false;
 }
 
-/* The key of a block on the subject's name, as long as no mailbox has that. */
-static uint64_t name_key(const struct decide_context *c, const struct subject *x)
+/* The key of a block on the subject's name while no mailbox has that name. */
+static uint64_t name_key(const struct decide_context *c, const struct rekey_subject *x)
 {
     return key_of_block_value(c->secret, x->user ? PER_USER : PER_LOGIN, x->verdict.identity.login);
 }
 
-/* Is it a mailbox's block whose subject no mailbox is called any more? */
-static bool lost_its_name(const struct decide_context *c, const struct subject *x, const struct block *block)
+/* Is it the block of a mailbox, and no mailbox has its subject as a name any more? */
+static bool lost_its_name(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
     return x->user && x->verdict.identity.n_claims == 0 && block->key != name_key(c, x) && !is_of_name(c, x, block);
 }
 
 /*
- * The key that the block should have; its own where that is right. A mailbox's block that the name does not prove stays
- * as it is, since the name may be somebody else's by now, or the mailbox have another.
+ * The key that the block should have; its present one if that is right. The block of a mailbox that does not follow
+ * from the name stays as it is, since somebody else may have the name by now, or the mailbox another one.
  */
-static uint64_t wanted_key(const struct decide_context *c, const struct subject *x, const struct block *block)
+static uint64_t wanted_key(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
     const struct identity *id = &x->verdict.identity;
 
@@ -113,7 +113,7 @@ static uint64_t wanted_key(const struct decide_context *c, const struct subject 
                : block->key;
 }
 
-/* What finds no room for the new key stays on the old one. */
+/* Without room for the new key, the block stays on the old one. */
 static void move(struct engine *engine, struct blocks *blocks, const struct block *block, uint64_t key, uint64_t now_ns,
                  bool lift)
 {
@@ -131,7 +131,7 @@ static void move(struct engine *engine, struct blocks *blocks, const struct bloc
  * The name of a mailbox that is gone is nobody else's: the block holds for the name, too, and stays on the mailbox,
  * which may come back under another name. When it is back the name is free.
  */
-static void follow_mailbox(struct engine *engine, const struct decide_context *c, const struct subject *x,
+static void follow_mailbox(struct engine *engine, const struct decide_context *c, const struct rekey_subject *x,
                            const struct block *block, bool lift)
 {
     struct blocks *blocks = state_blocks(engine->state);
@@ -146,7 +146,7 @@ static void follow_mailbox(struct engine *engine, const struct decide_context *c
 void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, bool lift)
 {
     struct blocks *blocks = state_blocks(engine->state);
-    struct subject *x;
+    struct rekey_subject *x;
     struct block block;
 
     if (c->view == NULL || !blocks_any(blocks))

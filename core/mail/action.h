@@ -1,4 +1,4 @@
-/* What is done with a message, or with one command of its dialogue. */
+/* What happens to a message, or to one SMTP command of it. */
 #ifndef POSTERN_ACTION_H
 #define POSTERN_ACTION_H
 

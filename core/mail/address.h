@@ -4,21 +4,21 @@
  *
  * Canonical form of an address: local part without quoting, lowered, in NFC (core/mail/local_part.h); "@"; domain as
  * lower-case A-labels (UTS 46 non-transitional, libidn2) without the trailing dot. No compatibility folding ever maps
- * one letter of a local part onto another: a look-alike stays a stranger. In a domain UTS 46 does map full-width
+ * one letter of a local part onto another: a look-alike stays a different name. In a domain UTS 46 does map full-width
  * letters and dots onto the plain ones, as Postfix does (midna_domain.c).
  *
- * Nothing here depends on the locale. ASCII needs no heap; libidn2 allocates for other domains, and when it can't, the
- * domain counts as none.
+ * Nothing here depends on the locale. ASCII needs no heap; libidn2 allocates for other domains; without memory the
+ * domain is treated as invalid.
  *
- * Written rules (tests/unit/test_address.c is the table):
+ * The rules (tests/unit/test_address.c is the table):
  *  - the domain begins behind the last "@" that is not quoted (RFC 5321 4.1.2);
  *  - source routes (RFC 5321 Appendix C) and comments in a path are dropped; blanks around the parts too. A route is
  *    domains with commas between, each with its "@", and a colon: anything else that begins so is ADDRESS_BAD;
  *  - one trailing dot of the domain is dropped, a second one, an empty label or a domain literal is ADDRESS_BAD;
- *  - a quoted local part is unquoted. In mail (a path, an envelope's address, a header field) it may be longer and
- * odder than any mailbox's: what Postfix takes is an address (core/mail/local_part.h), also with dots side by side or
- * at its ends, or with blanks in quotes. A name in the directory, in a list or of a login that could not be written
- * without quotes, or is longer than 64 octets, is ADDRESS_BAD: no mailbox has it;
+ *  - a quoted local part is unquoted. In mail (a path, an envelope's address, a header field) anything that Postfix
+ * accepts is an address (core/mail/local_part.h), even if no mailbox could have it: longer ones, dots side by side or
+ * at the ends, blanks in quotes. A name in the directory, in a list or of a login that could not be written without
+ * quotes, or is longer than 64 octets, is ADDRESS_BAD: no mailbox has it;
  *  - an "@", a quote, a backslash or an angle bracket in quotes, and an empty local part, are ADDRESS_BAD everywhere;
  *  - control characters, NUL and malformed UTF-8 are ADDRESS_BAD; so are Unicode's own blanks and line separators, and
  *    the few characters that NFC turns into ASCII (Kelvin sign);
@@ -44,7 +44,7 @@
 struct address {
     uint16_t n;                 /* length of text, 0 for "no address" */
     uint16_t local_n;           /* length of the local part; text[local_n] is '@' */
-    char text[ADDRESS_MAX + 1]; /* terminated for libc's edges */
+    char text[ADDRESS_MAX + 1]; /* terminated, for libc */
 };
 
 enum address_result {
@@ -59,7 +59,7 @@ static inline struct slice address_slice(const struct address *a)
     return (struct slice){a->text, a->n};
 }
 
-/* For people: canonical where it is an address, so that both front ends show the same; else as it came. */
+/* For display: canonical if it is an address, so that both front ends show the same; else as it came. */
 static inline struct slice address_shown(enum address_result result, const struct address *a, struct slice text)
 {
     return result == ADDRESS_NULL ? SLICE("<>") : result == ADDRESS_OK ? address_slice(a) : text;
@@ -74,7 +74,7 @@ static inline struct slice address_domain(const struct address *a)
                      : (struct slice){a->text + a->local_n + 1, (size_t)(a->n - a->local_n - 1)};
 }
 
-/* What is used of it, not the whole room. */
+/* Copies only the bytes in use, not all of ADDRESS_MAX. */
 static inline void address_copy(const struct address *from, struct address *to)
 {
     to->n = from->n;
@@ -95,8 +95,8 @@ enum address_result address_parse_path(struct slice raw, struct address *out);
 enum address_result address_parse_internal(struct slice raw, struct address *out);
 
 /*
- * The same for an address of mail, as the policy protocol's sender and recipient attributes hold it: what
- * address_parse_internal gives is what this gives.
+ * The same for an address in mail, as in the policy protocol's sender and recipient attributes. What
+ * address_parse_internal accepts has the same result here.
  */
 enum address_result address_parse_envelope(struct slice raw, struct address *out);
 
@@ -104,8 +104,8 @@ enum address_result address_parse_envelope(struct slice raw, struct address *out
 bool domain_canonical(struct slice raw, char *out, size_t cap, size_t *n);
 
 /*
- * Could the local part not be written without quotes? No mailbox has such a name, nor has it a sub-address: a reader
- * may see another address in those.
+ * Does the local part need quotes? No mailbox has such a name, and it has no sub-address, since another program may
+ * read another address there.
  */
 bool address_needs_quotes(const struct address *a);
 

@@ -141,7 +141,9 @@ static bool scan_route_domain(struct scan *s)
     return scan_domain(s, &text) && domain_canonical(buf_slice(&text), domain, sizeof domain, &n);
 }
 
-bool scan_route(struct scan *s)
+/* Takes a source route "@a,@b:" of domains (RFC 5321 4.1.2 A-d-l) if there is one. False if it begins with "@" but is
+ * none. */
+static bool scan_route(struct scan *s)
 {
     if (!scan_sees(s, '@'))
         return true;

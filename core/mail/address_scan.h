@@ -47,10 +47,6 @@ bool scan_cfws(struct scan *s);
  */
 bool scan_quoted(struct scan *s, struct buf *text);
 
-/* Takes a source route "@a,@b:" of domains (RFC 5321 4.1.2 A-d-l) if there is one. False if it begins with "@" but is
- * none. */
-bool scan_route(struct scan *s);
-
 enum scan_escapes {
     SCAN_NO_ESCAPES,
     /* A backslash outside of quotes makes the next character an ordinary one (RFC 821 4.1.2; Postfix's tok822_scan). */

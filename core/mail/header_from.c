@@ -66,7 +66,7 @@ static bool skip_word(struct scan *s)
 
 /*
  * Skips the words of a display name, and stops in front of what is none: the end, "<", "@", ":", a comma ...
- * Answers what is wrong, or NULL.
+ * Returns what is wrong, or NULL.
  */
 static const char *skip_name(struct scan *s)
 {

@@ -1,8 +1,8 @@
 /*
  * The addresses in a From, Sender or Resent-* header field (RFC 5322 3.4, 3.6.2; RFC 6854 for groups): all that any
- * reader could take for one. What leaves a doubt is FROM_BAD, and the decision refuses it.
+ * mail program could take for one. Anything ambiguous is FROM_BAD, and the decision refuses it.
  *
- * Written rules (tests/unit/test_header_from.c is the table):
+ * The rules (tests/unit/test_header_from.c is the table):
  *  - only the addr-spec counts; quoted strings, comments and encoded words in names are text for display, and skipped;
  *  - a field that is a list of mailboxes and groups as RFC 5322 has it gives the addresses of that list, and no others;
  *    empty groups and empty places between commas give nothing;
@@ -37,13 +37,13 @@
 enum from_result {
     FROM_ADDRESS, /* *out is the next address */
     FROM_END,     /* no more */
-    FROM_BAD      /* cannot be read without doubt; *why says what is wrong, in a few words */
+    FROM_BAD      /* ambiguous or invalid; *why says what is wrong, in a few words */
 };
 
 enum header_reading {
     READING_STRICT, /* as RFC 5322 has it */
     READING_LOOSE,  /* all that could be an address outside of the text for display */
-    READING_RAW     /* and there is none of that */
+    READING_RAW     /* the same, and nothing counts as text for display */
 };
 
 struct header_from {
@@ -52,8 +52,8 @@ struct header_from {
     unsigned count;
     bool in_group;   /* behind a colon, and no semicolon since */
     bool angle;      /* otherwise: angle brackets were seen since the last comma or semicolon */
-    unsigned open;   /* otherwise: and so many of them wait for their closing */
-    bool nobody;     /* FROM_BAD for nothing else than that no reader could find an address: "root", "www-data@web1" */
+    unsigned open;   /* otherwise: how many of them are not closed yet */
+    bool nobody;     /* FROM_BAD only because it has no address: "root", "www-data@web1" */
     const char *why; /* once FROM_BAD was found: what is wrong; else NULL */
 };
 

@@ -70,7 +70,7 @@ bool header_lexes_one_way(struct slice value)
 
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_QUOTED, TOKEN_SPECIAL };
 
-struct token {
+struct loose_token {
     enum token_kind kind;
     bool apart;        /* blanks or a comment in front of it */
     bool comment;      /* READING_LOOSE: a comment with an "@" in front of it */
@@ -87,9 +87,9 @@ static void skip_blanks(struct scan *s, enum header_reading reading)
             s->p++;
 }
 
-static struct token take_token(struct scan *s, enum header_reading reading)
+static struct loose_token take_token(struct scan *s, enum header_reading reading)
 {
-    struct token t = {.kind = TOKEN_END};
+    struct loose_token t = {.kind = TOKEN_END};
     const char *first = s->p;
 
     skip_blanks(s, reading);
@@ -117,16 +117,16 @@ static struct token take_token(struct scan *s, enum header_reading reading)
 /* ---- what stands around an @ ---- */
 
 /* What was read since the last special character that is no "@". */
-struct place {
-    char special;      /* that one; a comma at the beginning */
-    unsigned words;    /* and quoted strings */
-    struct token last; /* of these */
-    bool shows;        /* one of them could show an address */
-    bool unopened;     /* special closes angle brackets that nobody opened: some readers skip it, and read on */
+struct loose_place {
+    char special;            /* that one; a comma at the beginning */
+    unsigned words;          /* and quoted strings */
+    struct loose_token last; /* of these */
+    bool shows;              /* one of them could show an address */
+    bool unopened;           /* special closes angle brackets that nobody opened: some readers skip it, and read on */
 };
 
 /* Some readers take a name that is no address's name for an address: as it stands in quotes, or decoded (RFC 2047). */
-static bool could_show_an_address(const struct token *t)
+static bool could_show_an_address(const struct loose_token *t)
 {
     const char *begin = t->kind == TOKEN_WORD ? memmem(t->text.p, t->text.n, "=?", 2) : NULL;
 
@@ -175,11 +175,11 @@ static bool is_last_comment(struct scan s)
 }
 
 /* A word, "@", a dotted word, and nothing else between the special characters around them. */
-static bool is_plain(const struct place *at, const struct token *sign, const struct scan *behind,
+static bool is_plain(const struct loose_place *at, const struct loose_token *sign, const struct scan *behind,
                      enum header_reading reading, struct slice *text)
 {
     struct scan s = *behind;
-    struct token domain = take_token(&s, reading), next;
+    struct loose_token domain = take_token(&s, reading), next;
 
     if (at->words != 1 || at->last.kind != TOKEN_WORD || sign->apart || domain.kind != TOKEN_WORD || domain.apart ||
         !is_dotted(domain.text, reading) || domain.text.p[domain.text.n - 1] == '.' || !is_one_of(at->special, ",;:<>"))
@@ -229,11 +229,11 @@ static const char *take_address(struct header_from *walk, struct scan *s, struct
  * Skips an "@" and the words behind it that together are no domain with a dot, be they read one by one or, as some
  * readers do, with the blanks left out. s stands behind the "@".
  */
-static const char *skip_at_sign(struct place *at, struct scan *s, enum header_reading reading)
+static const char *skip_at_sign(struct loose_place *at, struct scan *s, enum header_reading reading)
 {
     bool dot = false;
     struct scan before;
-    struct token t;
+    struct loose_token t;
 
     if (at->special == '<')
         return at->words == 0 ? from_route : bad_angle;
@@ -255,7 +255,7 @@ static const char *skip_at_sign(struct place *at, struct scan *s, enum header_re
 }
 
 /* "<" opens the angle brackets of a mailbox, which has but one pair: "<<...>>" are one, too. */
-static const char *open_angle(struct header_from *walk, const struct place *at)
+static const char *open_angle(struct header_from *walk, const struct loose_place *at)
 {
     if (walk->angle && at->special != '<')
         return from_two_angles;
@@ -265,7 +265,7 @@ static const char *open_angle(struct header_from *walk, const struct place *at)
 }
 
 /* A special character that is no "@" divides what is before it from what is behind. */
-static const char *step_over(struct header_from *walk, struct place *at, char special)
+static const char *step_over(struct header_from *walk, struct loose_place *at, char special)
 {
     const char *wrong = special == '<' ? open_angle(walk, at) : NULL;
     bool unopened;
@@ -282,18 +282,18 @@ static const char *step_over(struct header_from *walk, struct place *at, char sp
     /* Where quotes and comments are in doubt, so is whether this divides mailboxes. */
     if (walk->reading == READING_LOOSE && (special == ',' || special == ';'))
         walk->angle = false;
-    *at = (struct place){.special = special, .unopened = unopened};
+    *at = (struct loose_place){.special = special, .unopened = unopened};
     return wrong;
 }
 
 /* Behind the address in angle brackets they close, and behind what nobody opened the mailbox is at its end. */
-static bool is_misplaced(const struct header_from *walk, const struct place *at, const struct token *t)
+static bool is_misplaced(const struct header_from *walk, const struct loose_place *at, const struct loose_token *t)
 {
     return (walk->open > 0 && at->special != '<' && t->special != '>') ||
            (at->unopened && t->special != ',' && t->special != ';');
 }
 
-static const char *at_end(struct header_from *walk, const struct place *at)
+static const char *at_end(struct header_from *walk, const struct loose_place *at)
 {
     if (at->special == '<')
         return bad_angle;
@@ -306,13 +306,13 @@ static const char *at_end(struct header_from *walk, const struct place *at)
 const char *header_loose_next(struct header_from *walk, struct scan *s, struct address *out)
 {
     /* Behind an address stands a special character, or the end. */
-    struct place at = {.special = ','};
+    struct loose_place at = {.special = ','};
     bool behind_address = walk->count > 0;
     const char *wrong = NULL;
     struct slice text;
 
     while (wrong == NULL) {
-        struct token t = take_token(s, walk->reading);
+        struct loose_token t = take_token(s, walk->reading);
 
         /* Behind an address, a comment is its name. */
         at.shows |= t.comment && !behind_address && at.special != '>';

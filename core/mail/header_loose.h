@@ -1,6 +1,6 @@
 /*
- * A header field that is no list of mailboxes as RFC 5322 has it, read as the union of its readers: for
- * core/mail/header_from.c alone, whose header has the rules.
+ * A header field that is not a list of mailboxes by RFC 5322: finds every address that any mail program could find.
+ * Only for core/mail/header_from.c, whose header has the rules.
  */
 #ifndef POSTERN_HEADER_LOOSE_H
 #define POSTERN_HEADER_LOOSE_H
@@ -8,7 +8,7 @@
 #include "core/mail/address_scan.h"
 #include "core/mail/header_from.h"
 
-/* What is wrong, where both readings say the same. */
+/* What is wrong: texts that both readings share. */
 extern const char from_route[], from_too_many[], from_no_address[], from_two_angles[];
 
 /*

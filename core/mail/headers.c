@@ -31,7 +31,7 @@ static void mark_bad(struct headers *h, enum header_field field, const char *why
 }
 
 /* What went wrong, or NULL. */
-static const char *keep(struct headers *h, enum header_field field, const struct address *address)
+static const char *headers_keep(struct headers *h, enum header_field field, const struct address *address)
 {
     if (h->n == FROM_MAX_ADDRESSES)
         return "too many addresses";
@@ -94,7 +94,7 @@ static void read_field(struct headers *h, enum header_field field, struct slice 
 
     header_from_start(&walk, value);
     while (why == NULL && header_from_next(&walk, &address, &why) == FROM_ADDRESS)
-        why = is_nobodys(field, &address, value) ? NULL : keep(h, field, &address);
+        why = is_nobodys(field, &address, value) ? NULL : headers_keep(h, field, &address);
     /* A reader that joins repeated fields lets a quote that doesn't end run on into the next one. */
     if (why == NULL && (h->kinds & kind) != 0 && (walk.reading == READING_RAW || (h->raw_kinds & kind) != 0))
         why = "repeated field with quotes or comments that may not end";
@@ -152,7 +152,7 @@ static bool is_disguised(struct slice name, enum header_field *field)
 }
 
 /* Marks what a reader could take for one of our fields on a line of its own, since it ends lines elsewhere than we. */
-static void read_line(struct headers *h, struct slice line)
+static void headers_read_line(struct headers *h, struct slice line)
 {
     enum header_field field;
     struct slice name, value;
@@ -172,7 +172,7 @@ static void read_lines_within(struct headers *h, struct slice value)
         if (i < value.n && value.p[i] != '\r' && value.p[i] != '\n')
             continue;
         if (begin < i && value.p[begin] != ' ' && value.p[begin] != '\t')
-            read_line(h, (struct slice){value.p + begin, i - begin});
+            headers_read_line(h, (struct slice){value.p + begin, i - begin});
         begin = i + 1;
     }
 }

@@ -34,7 +34,7 @@ struct list {
 };
 
 /* An entry in canonical text; pairs have a mailbox too, or "@domain" where a whole domain is mapped. */
-struct entry {
+struct list_entry {
     char text[ENTRY_MAX + 1], mailbox[ENTRY_MAX + 1];
     size_t n, mailbox_n;
 };
@@ -118,7 +118,7 @@ static void bytes_trim(struct list *list)
 }
 
 /* The entry may be there already; with another mailbox that is an error. */
-static int entry_add(struct list *list, const struct entry *entry, unsigned line, struct error *e)
+static int entry_add(struct list *list, const struct list_entry *entry, unsigned line, struct error *e)
 {
     struct slice text = {entry->text, entry->n}, mailbox = {entry->mailbox, entry->mailbox_n};
     uint32_t hash = hash_of(list, text), at = (uint32_t)list->n_bytes;
@@ -160,7 +160,7 @@ static int refuse_pattern(struct slice text, const char *example, struct error *
     return 0;
 }
 
-static int parse_login(struct slice text, struct entry *entry, struct error *e)
+static int parse_login(struct slice text, struct list_entry *entry, struct error *e)
 {
     struct login login;
 
@@ -185,7 +185,7 @@ static int parse_domain(struct slice text, struct slice prefix, char *out, size_
 }
 
 /* An address, "@domain" or an account name. */
-static int parse_single(struct slice text, struct entry *entry, struct error *e)
+static int parse_single(struct slice text, struct list_entry *entry, struct error *e)
 {
     if (refuse_pattern(text, "\"@contoso.example\"", e) != 0)
         return -1;
@@ -214,7 +214,7 @@ static int refuse_account(struct slice text, struct error *e)
 }
 
 /* An address, "@domain", or "@.domain" for all domains beneath it. */
-static int parse_sender(struct slice text, struct entry *entry, struct error *e)
+static int parse_sender(struct slice text, struct list_entry *entry, struct error *e)
 {
     struct address address;
 
@@ -262,7 +262,7 @@ static bool is_domain(struct slice text)
 }
 
 /* Both sides are whole domains, or neither is: many logins of one mailbox would all be one person. */
-static int parse_domain_pair(struct slice login, struct slice mailbox, struct entry *entry, struct error *e)
+static int parse_domain_pair(struct slice login, struct slice mailbox, struct list_entry *entry, struct error *e)
 {
     if (!is_domain(login) || !is_domain(mailbox))
         return error_set(e,
@@ -275,7 +275,7 @@ static int parse_domain_pair(struct slice login, struct slice mailbox, struct en
                : 0;
 }
 
-static int parse_pair(struct slice text, struct entry *entry, struct error *e)
+static int parse_pair(struct slice text, struct list_entry *entry, struct error *e)
 {
     struct slice login, mailbox;
     struct address address;
@@ -299,7 +299,7 @@ static int parse_pair(struct slice text, struct entry *entry, struct error *e)
 
 /* ---- lists ---- */
 
-typedef int parse_entry(struct slice text, struct entry *entry, struct error *e);
+typedef int parse_entry(struct slice text, struct list_entry *entry, struct error *e);
 
 static struct list *list_new(const char *path, struct error *e)
 {
@@ -331,7 +331,7 @@ static int parse_text(struct slice text, const char *path, parse_entry *parse, s
         return -1;
     lines_start(&lines, text, path);
     while ((rc = lines_next(&lines, &line, e)) == 1) {
-        struct entry entry = {.n = 0};
+        struct list_entry entry = {.n = 0};
 
         if (parse(line, &entry, e) != 0 || entry_add(list, &entry, lines.number, e) != 0) {
             rc = lines_error(&lines, e);
@@ -525,7 +525,7 @@ bool list_next(const struct list *list, size_t *at, struct slice *text, struct l
 }
 
 /* What the entry means once the logins are mapped. */
-static void entry_mapped(const struct list *logins, struct slice text, struct entry *out)
+static void entry_mapped(const struct list *logins, struct slice text, struct list_entry *out)
 {
     const struct slot *domain = text.p[0] == '@' ? look_up(logins, text, NULL) : NULL;
     struct slice meant = domain != NULL ? slot_mailbox(logins, domain) : text;
@@ -553,7 +553,7 @@ int list_map(struct list **list, const struct list *logins, struct error *e)
     if ((mapped = list_new((*list)->path, e)) == NULL)
         return -1;
     for (size_t at = 0; list_next(*list, &at, &text, &place);) {
-        struct entry entry;
+        struct list_entry entry;
 
         entry_mapped(logins, text, &entry);
         if (entry_add(mapped, &entry, place.line, e) != 0) {

@@ -153,7 +153,7 @@ out:
 }
 
 /* What is ASCII lies in out already. */
-static bool finish(struct slice raw, bool all_ascii, size_t max, char *out, size_t *n)
+static bool local_part_finish(struct slice raw, bool all_ascii, size_t max, char *out, size_t *n)
 {
     *n = raw.n;
     if (all_ascii)
@@ -167,12 +167,13 @@ bool local_part_canonical(struct slice raw, char *out, size_t *n)
     bool all_ascii;
 
     return raw.n <= LOCAL_NAME_MAX && dot_string(raw, out, &all_ascii) &&
-           finish(raw, all_ascii, LOCAL_NAME_MAX, out, n);
+           local_part_finish(raw, all_ascii, LOCAL_NAME_MAX, out, n);
 }
 
 bool local_part_of_mail(struct slice raw, char *out, size_t *n)
 {
     bool all_ascii;
 
-    return raw.n <= LOCAL_PART_MAX && printable(raw, out, &all_ascii) && finish(raw, all_ascii, LOCAL_PART_MAX, out, n);
+    return raw.n <= LOCAL_PART_MAX && printable(raw, out, &all_ascii) &&
+           local_part_finish(raw, all_ascii, LOCAL_PART_MAX, out, n);
 }

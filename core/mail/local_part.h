@@ -13,20 +13,20 @@
 #define LOCAL_NAME_MAX 64   /* octets of a name, RFC 5321 4.5.3.1.1 */
 #define LOCAL_PART_MAX 1792 /* octets in mail: with a domain, a line of Postfix's (line_length_limit, 2048) */
 
-/* RFC 5322 3.2.3 atext, and what RFC 6532 3.2 adds to it: all that is not ASCII. */
+/* RFC 5322 3.2.3 atext, and everything beyond ASCII, as RFC 6532 3.2 adds it. */
 bool is_atext(char c);
 
 /*
  * A name of a mailbox or account: raw, without quoting, into its canonical form. out holds LOCAL_NAME_MAX + 1 bytes and
- * is terminated. False when raw, or what becomes of it, is empty, longer than LOCAL_NAME_MAX, no UTF-8, or could not
- * stand in an address without quotes (RFC 5321 4.1.2 Dot-string); out is then unspecified.
+ * is terminated. False when raw or the result is empty, longer than LOCAL_NAME_MAX, not UTF-8, or would need
+ * quotes in an address (RFC 5321 4.1.2 Dot-string); out is then unspecified.
  */
 bool local_part_canonical(struct slice raw, char *out, size_t *n);
 
 /*
- * The same for what Postfix takes in an envelope: at most LOCAL_PART_MAX octets (out holds one more), dots anywhere,
- * and what is in quotes elsewhere: blanks and other printable characters, but for an "@" (behind it Postfix looks for a
- * way to somewhere else: postconf(5), resolve_dequoted_address), quotes, backslashes and angle brackets.
+ * The same for what Postfix accepts in an envelope: at most LOCAL_PART_MAX octets (out holds one more), dots anywhere,
+ * blanks and other printable characters that would need quotes; but no "@" (Postfix takes what is behind it for another
+ * destination: postconf(5), resolve_dequoted_address), quotes, backslashes and angle brackets.
  */
 bool local_part_of_mail(struct slice raw, char *out, size_t *n);
 

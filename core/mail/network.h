@@ -2,8 +2,8 @@
  * IP addresses and networks. Everything is 128 bits wide: IPv4 is kept as IPv4-mapped IPv6 (::ffff:a.b.c.d, RFC 4291
  * 2.5.5.2), so that 192.0.2.1 and ::ffff:192.0.2.1 are one client.
  *
- * The two families stay apart all the same: "::/0" is every IPv6 address and no IPv4 address, as everywhere else in a
- * mail system; every IPv4 address is "0.0.0.0/0".
+ * The two families are still separate: "::/0" is every IPv6 address and no IPv4 address, as in Postfix; every IPv4
+ * address is "0.0.0.0/0".
  */
 #ifndef POSTERN_NETWORK_H
 #define POSTERN_NETWORK_H
@@ -31,7 +31,7 @@ struct network {
  */
 bool ip_parse(struct slice text, struct ip *out);
 bool ip_is_v4(const struct ip *a);
-/* Writes the usual text form (IPv4 dotted, IPv6 compressed) into out[IP_TEXT_MAX]; answers its slice. */
+/* Writes the usual text form (IPv4 dotted, IPv6 compressed) into out[IP_TEXT_MAX]; returns its slice. */
 struct slice ip_text(const struct ip *a, char *out);
 
 /*
@@ -49,8 +49,8 @@ struct slice network_text(const struct network *net, char *out);
 
 /*
  * Every network of an operator's file: one a line, "#" comments (core/base/lines.h has the rules). add is called once a
- * network, in the file's order; when it answers -1 with e, reading stops there. 0, or -1 with e, which begins with
- * the file and the line. What was added before an error stays added: it is the caller's to throw away.
+ * network, in the file's order; when it returns -1 with e, reading stops there. 0, or -1 with e, which begins with
+ * the file and the line. What was added before an error stays added; the caller discards it.
  */
 typedef int network_add(void *arg, const struct network *net, unsigned line, struct error *e);
 int network_list_load(const char *path, network_add *add, void *arg, struct error *e);

@@ -17,14 +17,14 @@ struct key {
     uint64_t hi, lo;
 };
 
-struct entry {
+struct network_entry {
     struct network net;
     int64_t value;
 };
 
 struct network_map {
     /* Until it is built: what was added, and a hash table that finds an equal network (1 + its place; 0 is empty). */
-    struct entry *entries;
+    struct network_entry *entries;
     uint32_t *index;
     size_t cap; /* of entries, a power of two; index has twice as many */
     size_t n;
@@ -51,10 +51,10 @@ static size_t index_find(const struct network_map *map, const struct network *ne
     return at;
 }
 
-static bool grow(struct network_map *map)
+static bool network_map_grow(struct network_map *map)
 {
     size_t cap = map->cap == 0 ? FIRST_CAP : 2 * map->cap;
-    struct entry *entries;
+    struct network_entry *entries;
     uint32_t *index;
 
     if (cap > MOST_NETWORKS)
@@ -87,7 +87,7 @@ int network_map_add(struct network_map *map, const struct network *net, unsigned
 
     if (map->starts != NULL)
         return error_set(e, "network %s comes too late: the map is built", network_text(net, text).p);
-    if (map->n == map->cap && !grow(map))
+    if (map->n == map->cap && !network_map_grow(map))
         return error_set(e, "no memory for more than %zu networks", map->n);
 
     at = index_find(map, net);
@@ -100,7 +100,7 @@ int network_map_add(struct network_map *map, const struct network *net, unsigned
             *value_there = (unsigned)there;
         return error_set(e, "network %s is listed twice, for different things", network_text(net, text).p);
     }
-    map->entries[map->n] = (struct entry){*net, value};
+    map->entries[map->n] = (struct network_entry){*net, value};
     map->index[at] = (uint32_t)++map->n;
     return 0;
 }
@@ -149,7 +149,7 @@ static bool key_next(struct key *k)
 /* By base, and of one base the wider network first: what encloses stands in front of what it encloses. */
 static int by_base(const void *a, const void *b)
 {
-    const struct entry *x = a, *y = b;
+    const struct network_entry *x = a, *y = b;
     int order = memcmp(x->net.base.b, y->net.base.b, sizeof x->net.base.b);
 
     return order != 0 ? order : (int)x->net.prefix - (int)y->net.prefix;
@@ -169,7 +169,8 @@ static void range_begins(struct network_map *map, struct key start, int64_t valu
 }
 
 /* Closes the open networks that end before `until` (NULL: all); the one around a closed one goes on behind it. */
-static size_t close_before(struct network_map *map, const struct entry **open, size_t depth, const struct key *until)
+static size_t close_before(struct network_map *map, const struct network_entry **open, size_t depth,
+                           const struct key *until)
 {
     while (depth > 0) {
         struct key behind = last_key(&open[depth - 1]->net);
@@ -185,7 +186,7 @@ static size_t close_before(struct network_map *map, const struct entry **open, s
 
 static void cut_into_ranges(struct network_map *map, size_t n)
 {
-    const struct entry *open[MOST_NESTED];
+    const struct network_entry *open[MOST_NESTED];
     size_t depth = 0;
 
     range_begins(map, (struct key){0, 0}, NO_VALUE);
@@ -206,12 +207,12 @@ int network_map_build(struct network_map *map, struct error *e)
 
     if (map->starts != NULL)
         return 0;
-    if (map->n == map->cap && !grow(map))
+    if (map->n == map->cap && !network_map_grow(map))
         goto no_memory;
     n = map->n;
     /* A wide IPv6 network, such as ::/0, holds no IPv4 address: they get a hole of their own. */
     if (map->index[index_find(map, &all_v4)] == 0)
-        map->entries[n++] = (struct entry){all_v4, NO_VALUE};
+        map->entries[n++] = (struct network_entry){all_v4, NO_VALUE};
 
     most = 2 * n + 1;
     map->starts = malloc(most * sizeof *map->starts);

@@ -15,7 +15,7 @@ enum reason {
     REASON_CONNECTOR,
     /* the request itself */
     REASON_BAD_REQUEST,
-    REASON_INTERNAL, /* our own fault */
+    REASON_INTERNAL, /* a failure of ours */
     /* who */
     REASON_NO_DIRECTORY,
     REASON_DIRECTORY_DAMAGED,
@@ -71,8 +71,8 @@ const struct reason_row *reason_row(enum reason reason);
 bool reason_find(struct slice name, enum reason *out);
 
 /*
- * May this text stand in the place of a reason's own? ASCII, at most REPLY_MAX bytes, "4xx 4.x.x text" or "5xx 5.x.x
- * text" with a text (older Postfix may crash without: CVE-2026-43964), no percent sign problem since it is never a
+ * May this text replace a reason's own reply? ASCII, at most REPLY_MAX bytes, "4xx 4.x.x text" or "5xx 5.x.x
+ * text" with a text (without one, older Postfix may crash: CVE-2026-43964). A "%" is fine: it is never used as a
  * format. 0, or -1 with e.
  */
 #define REPLY_MAX 450

@@ -1,9 +1,8 @@
 /*
- * The text of a reply, where an operator's own one names what was refused: {limit}, {retry}, {client} and {login} stand
- * for the limit's name, the time until the same would pass ("90s", "1h30m"), the client's address and the login. What
- * comes from outside is escaped as in the log and cut, so that a reply stays printable ASCII of at most REPLY_MAX
- * bytes: no line end, and no second action, can come in. A value that isn't known is a word, so that there is always a
- * text behind the enhanced code.
+ * Placeholders in an operator's own replies: {limit}, {retry}, {client} and {login} stand for the limit's name, the
+ * time until the same would pass ("90s", "1h30m"), the client's address and the login. Text from outside is escaped as
+ * in the log and cut, so that a reply stays printable ASCII of at most REPLY_MAX bytes: no line end, and no second
+ * action, can get in. An unknown value is replaced by a word, so that there is always a text behind the enhanced code.
  */
 #ifndef POSTERN_REPLY_TEXT_H
 #define POSTERN_REPLY_TEXT_H

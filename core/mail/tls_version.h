@@ -1,4 +1,4 @@
-/* Versions of TLS, by the names that Postfix and libmilter's {tls_version} have for them. */
+/* TLS versions, by their names in Postfix and in the milter macro {tls_version}. */
 #ifndef POSTERN_TLS_VERSION_H
 #define POSTERN_TLS_VERSION_H
 

@@ -1,10 +1,10 @@
 /*
- * Notices for people: a block was made, the mirror is stale, the state cannot be written. What happens leaves a small
- * JSON file in a folder of the spool; postern-alert, a program of its own with a network, sends it from there. So a
- * dead webhook costs the mail path nothing, and what was to be told outlives a restart.
+ * Notices for people: a block was made, the mirror is stale, the state cannot be written. A notice is a small JSON
+ * file in a folder of the spool; postern-alert, a separate program, sends it from there. So a dead webhook does not
+ * delay mail, and notices survive a restart.
  *
  *   SPOOL/alerts/ID.json           to be sent
- *   SPOOL/alerts/episodes/NAME     when this event was told last about this subject: one notice an episode
+ *   SPOOL/alerts/episodes/NAME     when this event was last reported for this subject: one notice an episode
  *   SPOOL/alerts/sent, failed      postern-alert's own
  */
 #ifndef POSTERN_ALERT_H
@@ -20,9 +20,9 @@
 #define ALERT_FILE_MAX 16384u /* bytes of one file */
 
 /*
- * Kinds of notices have quotas of their own, so that a flood of one doesn't keep another away: a stranger can have
- * thousands of worthless clients blocked to hide the login that he stole. What is beyond a quota is told together, in a
- * digest. In this order they are sent.
+ * Each kind of notice has its own quota, so that a flood of one does not suppress another: an attacker could get
+ * thousands of worthless clients blocked to hide the login that he stole. Notices beyond the quota are summed up in a
+ * digest. They are sent in this order.
  */
 enum alert_kind {
     ALERT_OF_LOGIN,   /* a login or a connector is blocked; a mailbox was disabled */
@@ -38,12 +38,12 @@ struct alert_fact {
     char value[160];
 };
 
-/* All texts are terminated and may hold anything: they are made printable when they are written. */
+/* All texts are terminated and may hold anything: they are escaped when they are written. */
 struct alert {
     enum alert_event event;
     bool digest;
     int64_t at_s;      /* wall clock */
-    char subject[160]; /* whom or what: with the event, the name of the episode */
+    char subject[160]; /* whom or what it is about; event and subject name the episode */
     char summary[512]; /* a sentence */
     char advice[320];  /* what to do */
     struct alert_fact facts[ALERT_FACTS_MAX];
@@ -51,7 +51,7 @@ struct alert {
 };
 
 enum alert_kind alert_kind(const struct alert *alert);
-/* How many notices of that kind may wait in the spool, and how many are told one by one in an hour. */
+/* How many notices of that kind may wait in the spool, and how many an hour get a notice of their own. */
 struct alert_quota {
     unsigned waiting, hourly;
 };
@@ -77,9 +77,9 @@ void alert_write(const struct alert *alert, const char *id, struct buf *out);
 #define ALERT_REQUESTS "disable"
 
 /*
- * Puts it into SPOOL/FOLDER, which is made where it is not there; waits for the disk. 1; 0 when the same event was told
- * about the same subject less than period_s before, by whatever process; ALERT_FULL with e: as many of its kind wait as
- * may; -1 with e.
+ * Writes it to SPOOL/FOLDER, which is created if need be; waits for the disk. 1; 0 when any process has reported the
+ * same event for the same subject less than period_s before; ALERT_FULL with e when the quota of waiting notices of its
+ * kind is used up; -1 with e.
  */
 #define ALERT_FULL (-2)
 int alert_post(const char *spool, const char *folder, const struct alert *alert, uint64_t period_s, struct error *e);
@@ -88,13 +88,13 @@ int alert_post(const char *spool, const char *folder, const struct alert *alert,
 
 struct alert_queue;
 
-/* For that folder of the spool, constant text. digests: what is too much is told together; else it is lost, and is
- * tried again while the folder is full: requests cannot be told together. NULL without memory. */
+/* folder: of the spool, constant text. digests: notices beyond the quota are summed up in a digest; without (requests
+ * cannot be summed up) they are dropped, and retried while the folder is full. NULL without memory. */
 struct alert_queue *alert_queue_new(const char *folder, bool digests);
 void alert_queue_free(struct alert_queue *q);
-/* Copies it; no disk, no waiting for one. */
+/* Copies it; does not touch the disk. */
 void alert_queue_put(struct alert_queue *q, const struct alert *alert, uint64_t period_s);
-/* Posts what waits, and the digests that are due at that time. 0, or -1 with e: what could not be posted is tried again
+/* Posts what waits, and the digests that are due. 0, or -1 with e: what could not be posted is tried again
  * at the next call. *beyond (may be NULL) are those that were too many since the last call. */
 int alert_queue_flush(struct alert_queue *q, const char *spool, int64_t wall_s, unsigned *beyond, struct error *e);
 

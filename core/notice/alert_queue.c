@@ -14,7 +14,7 @@
 #define DIGEST_AGAIN_S 600 /* and then one digest in so long */
 #define DIGEST_NAMES 5u    /* the first of those that are told of together */
 
-struct waiting {
+struct queued_alert {
     struct alert alert;
     uint64_t period_s;
 };
@@ -36,7 +36,7 @@ struct alert_queue {
     const char *folder;
     bool digests;
     pthread_mutex_t lock; /* held for a copy, never over a disk; guards what follows, but for told */
-    struct waiting ring[WAITING_MAX];
+    struct queued_alert ring[WAITING_MAX];
     unsigned from, n, clients; /* clients: of the n */
     unsigned newly_beyond;
     struct beyond beyond[ALERT_KINDS];
@@ -87,14 +87,14 @@ void alert_queue_put(struct alert_queue *q, const struct alert *alert, uint64_t 
     if (q->n == WAITING_MAX || (client && q->clients == CLIENTS_WAITING_MAX)) {
         add_beyond(q, alert);
     } else {
-        q->ring[(q->from + q->n++) % WAITING_MAX] = (struct waiting){*alert, period_s};
+        q->ring[(q->from + q->n++) % WAITING_MAX] = (struct queued_alert){*alert, period_s};
         q->clients += client;
     }
     (void)pthread_mutex_unlock(&q->lock);
 }
 
 /* The first of the line stays there until it was posted. */
-static bool first(struct alert_queue *q, struct waiting *out)
+static bool first(struct alert_queue *q, struct queued_alert *out)
 {
     bool any;
 
@@ -129,7 +129,7 @@ static bool hour_has_room(struct told *told, enum alert_kind kind, int64_t wall_
     return told->n < alert_quota(kind).hourly;
 }
 
-static int post_first(struct alert_queue *q, const struct waiting *next, const char *spool, int64_t wall_s,
+static int post_first(struct alert_queue *q, const struct queued_alert *next, const char *spool, int64_t wall_s,
                       struct error *e)
 {
     enum alert_kind kind = alert_kind(&next->alert);
@@ -185,7 +185,7 @@ static struct beyond take_beyond(struct alert_queue *q, enum alert_kind kind, in
 }
 
 /* What could not be told of is told of with what came meanwhile. */
-static void give_back(struct alert_queue *q, enum alert_kind kind, const struct beyond *taken)
+static void queue_give_back(struct alert_queue *q, enum alert_kind kind, const struct beyond *taken)
 {
     unsigned more;
 
@@ -205,7 +205,7 @@ static int post_digest(struct alert_queue *q, enum alert_kind kind, const char *
         return 0;
     alert = digest_of(&taken, kind, wall_s);
     if (alert_post(spool, q->folder, &alert, 0, e) < 0) {
-        give_back(q, kind, &taken);
+        queue_give_back(q, kind, &taken);
         return -1;
     }
     q->told[kind].digest_s = wall_s;
@@ -214,7 +214,7 @@ static int post_digest(struct alert_queue *q, enum alert_kind kind, const char *
 
 int alert_queue_flush(struct alert_queue *q, const char *spool, int64_t wall_s, unsigned *beyond, struct error *e)
 {
-    struct waiting next;
+    struct queued_alert next;
     int result = 0;
 
     while (result == 0 && first(q, &next))

@@ -1,6 +1,6 @@
 #include "core/report/audit.h"
 
-/* Usage comes first: how old the journal is decides what can be said about silence. */
+/* Usage comes first: whether a mailbox is unused depends on how far back the journal goes. */
 int audit_all(struct audit *a, struct error *e)
 {
     if (audit_usage(a, e) != 0 || audit_directory(a, e) != 0)

@@ -1,4 +1,4 @@
-/* What "postern audit" looks at, in parts. */
+/* The checks of "postern audit". */
 #ifndef POSTERN_CORE_REPORT_AUDIT_H
 #define POSTERN_CORE_REPORT_AUDIT_H
 
@@ -50,7 +50,7 @@ struct audit {
     const char *disagreement;          /* the services use another generation than `view`, in words; NULL: they don't */
     struct findings *findings;
     int64_t now_s;
-    uint64_t days;      /* silent for so long is unused */
+    uint64_t days;      /* a mailbox silent for so long is unused */
     uint64_t seen_days; /* how far back the journal goes */
 };
 
@@ -66,10 +66,10 @@ void audit_names_add(struct audit_names *names, struct slice name); /* may come 
 /* The text, with "and N more"; once. */
 const char *audit_names_end(struct audit_names *names);
 
-/* All that follows. 0, or -1 with e. */
+/* Runs all checks below. 0, or -1 with e. */
 int audit_all(struct audit *a, struct error *e);
 
-/* Each adds what it finds. 0, or -1 with e. */
+/* Each adds its findings. 0, or -1 with e. */
 int audit_directory(struct audit *a, struct error *e); /* tenants and mailboxes, and their use */
 int audit_usage(struct audit *a, struct error *e);     /* what was seen */
 void audit_config(struct audit *a);

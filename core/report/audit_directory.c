@@ -38,8 +38,8 @@ static int look_at_use(struct audit *a, const struct tenant_facts *tenant, const
     return 0;
 }
 
-static int look_at(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
-                   struct mailboxes *sum, struct error *e)
+static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
+                         struct mailboxes *sum, struct error *e)
 {
     bool inherits = m->smtp_auth == SMTP_AUTH_INHERIT && organization(a, tenant) == SMTP_AUTH_ENABLED;
 
@@ -71,7 +71,7 @@ static int walk(struct audit *a, const struct tenant_facts *tenant, struct mailb
     while ((result = directory_next_mailbox(a->view, tenant->tenant, after, &m)) == DIRECTORY_FOUND) {
         last = m.id;
         after = &last;
-        if (look_at(a, tenant, &m, sum, e) != 0)
+        if (audit_mailbox(a, tenant, &m, sum, e) != 0)
             return -1;
     }
     return result == DIRECTORY_NOT_FOUND ? 0 : error_set(e, "the directory is damaged: run postern-mirror verify");
@@ -115,7 +115,7 @@ static void tell_organization(struct audit *a, const struct tenant_facts *tenant
                      "false here");
 }
 
-/* Manifests before there were parts tell one age for all. */
+/* Older manifests have one age for all parts. */
 static bool knows_parts(const struct tenant_facts *tenant)
 {
     for (size_t i = 0; i < MIRRORED_PARTS; i++)
@@ -155,7 +155,7 @@ static void tell_age(struct audit *a, const struct tenant_facts *tenant)
                      "older than the %lld hours that they should be at most: %s", (long long)(most / 3600), old);
 }
 
-/* Gates whose export never came stand open; those that are switched off are meant to. */
+/* Gates without an import are open; those that are switched off are so on purpose. */
 static void tell_not_mirrored(struct audit *a, const struct tenant_facts *tenant)
 {
     const struct smtp_auth_config *auth = &a->config->smtp_auth;

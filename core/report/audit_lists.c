@@ -9,7 +9,7 @@ struct lists {
     struct audit_names unknown;
 };
 
-/* Has any mailbox of any tenant that name? A directory that can't answer speaks against nobody. */
+/* Has any mailbox of any tenant that name? If the directory can't be read, yes. */
 static bool is_known(const struct directory_view *view, struct slice name)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
@@ -90,6 +90,6 @@ void audit_lists(struct audit *a)
     for (size_t i = 0; i < c->n_limits; i++)
         look_at_exceptions(a, &c->limits[i]);
     look_at_list(a, c->never_block, "never_block");
-    /* Who is allowed here may well be unknown there; who is denied is meant to be somebody. */
+    /* An allowed name may be unknown to the directory on purpose; a denied one hardly. */
     look_at_list(a, c->smtp_auth.deny, "smtp_auth.deny_file");
 }

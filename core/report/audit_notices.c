@@ -1,4 +1,4 @@
-/* Do notices lead anywhere? */
+/* Do notices reach anybody? */
 #include "core/report/audit.h"
 #include "core/report/notices.h"
 
@@ -7,7 +7,7 @@
 
 #define LATE_S 300 /* postern-alert tries again after five minutes at most */
 
-/* Whoever looks may not be who runs it: it must be a program, and somebody's to run. */
+/* The auditing user need not be the one that runs it: so it must be a file that somebody may execute. */
 static bool is_program(const char *path)
 {
     struct stat st;

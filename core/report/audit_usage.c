@@ -3,14 +3,14 @@
 
 #define RECENT_DAYS 30
 
-struct seen {
+struct usage_seen {
     struct audit_names basic, old;
     uint64_t basic_messages, old_messages;
 };
 
-static bool look_at(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
+static bool audit_usage_of(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
-    struct seen *s = arg;
+    struct usage_seen *s = arg;
     uint64_t old = usage->tls[TLS_NONE] + usage->tls[TLS_OLD] + usage->tls[TLS_V1_0] + usage->tls[TLS_V1_1];
 
     (void)tenant;
@@ -26,7 +26,7 @@ static bool look_at(void *arg, struct slice tenant, struct slice mailbox, const 
 int audit_usage(struct audit *a, struct error *e)
 {
     const struct usage_query lately = {.sent = true, .sent_since_s = a->now_s - RECENT_DAYS * 86400};
-    struct seen s = {.basic_messages = 0};
+    struct usage_seen s = {.basic_messages = 0};
     int64_t first_s;
 
     if (a->journal == NULL) {
@@ -36,7 +36,8 @@ int audit_usage(struct audit *a, struct error *e)
     }
     audit_names_begin(&s.basic);
     audit_names_begin(&s.old);
-    if (journal_usage_since(a->journal, &first_s, e) != 0 || journal_usage(a->journal, &lately, look_at, &s, e) != 0)
+    if (journal_usage_since(a->journal, &first_s, e) != 0 ||
+        journal_usage(a->journal, &lately, audit_usage_of, &s, e) != 0)
         return -1;
     a->seen_days = first_s > 0 && first_s < a->now_s ? (uint64_t)(a->now_s - first_s) / 86400 : 0;
     if (s.basic.n > 0)

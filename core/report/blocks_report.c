@@ -126,7 +126,7 @@ int blocks_report(const struct decide_context *c, struct report_files *f, struct
     if ((list = collect(c, &n)) == NULL)
         return error_set(e, "out of memory");
     qsort(list, n, sizeof *list, newest_first);
-    /* Without a journal the blocks are worth showing all the same. */
+    /* Without a journal the blocks are still shown. */
     if (n > 0) {
         journal = files_open_journal(f, &unknown) == 0 && evidence_gather(c, f->journal, list, n, &unknown) == 0;
         if (!journal)

@@ -20,7 +20,8 @@ static void end_section(struct teller *t)
     t->begun = false;
 }
 
-void tell_section(struct teller *t, const char *title)
+/* What follows stands under that heading, which is printed with its first sentence. */
+static void tell_section(struct teller *t, const char *title)
 {
     end_section(t);
     t->title = title;

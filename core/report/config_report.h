@@ -1,11 +1,11 @@
-/* What a configuration means, in plain words, and what in it deserves a second look. */
+/* What a configuration means, in plain words, with warnings. */
 #ifndef POSTERN_CORE_REPORT_CONFIG_REPORT_H
 #define POSTERN_CORE_REPORT_CONFIG_REPORT_H
 
 #include "core/config/config.h"
 #include "core/report/printer.h"
 
-/* Under headings, the warnings (config_rules.h) last; lines are at most 80 columns, on no terminal either. */
+/* Under headings, the warnings (config_rules.h) last; lines have at most 80 columns, even without a terminal. */
 void config_report(const struct config *config, struct printer *out);
 
 #endif

@@ -44,7 +44,7 @@ static void tell_connector(struct teller *t, const struct connector_config *conn
 
 /* ---- networks within another connector's ---- */
 
-struct claim {
+struct connector_network {
     const struct network *net;
     const struct connector_config *connector;
 };
@@ -52,24 +52,24 @@ struct claim {
 /* By first address, the larger network first: what holds a network comes before it. */
 static int by_network(const void *a, const void *b)
 {
-    const struct claim *x = a, *y = b;
+    const struct connector_network *x = a, *y = b;
     int order = memcmp(x->net->base.b, y->net->base.b, sizeof x->net->base.b);
 
     return order != 0 ? order : (int)x->net->prefix - (int)y->net->prefix;
 }
 
-static size_t gather(const struct config *c, struct claim *claims)
+static size_t gather(const struct config *c, struct connector_network *claims)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < c->n_connectors; i++)
         for (size_t j = 0; j < c->connectors[i].n_networks; j++, n++)
             if (claims != NULL)
-                claims[n] = (struct claim){&c->connectors[i].networks[j], &c->connectors[i]};
+                claims[n] = (struct connector_network){&c->connectors[i].networks[j], &c->connectors[i]};
     return n;
 }
 
-static void say_nested(struct teller *t, const struct claim *inner, const struct claim *outer)
+static void say_nested(struct teller *t, const struct connector_network *inner, const struct connector_network *outer)
 {
     char a[NETWORK_TEXT_MAX], b[NETWORK_TEXT_MAX];
 
@@ -82,8 +82,8 @@ static void say_nested(struct teller *t, const struct claim *inner, const struct
 static void tell_nested(struct teller *t, const struct config *c)
 {
     size_t n = gather(c, NULL), depth = 0, told = 0;
-    struct claim *claims = calloc(n + 1, sizeof *claims);
-    const struct claim *stack[130];
+    struct connector_network *claims = calloc(n + 1, sizeof *claims);
+    const struct connector_network *stack[130];
 
     if (claims == NULL)
         return;

@@ -15,8 +15,6 @@ struct teller {
     bool begun, any;   /* this one has; one of them has */
 };
 
-/* What follows stands under that heading; without a sentence it isn't printed. */
-void tell_section(struct teller *t, const char *title);
 void tell(struct teller *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* " Only watched and logged ..." behind what is in monitor mode, else nothing. */

@@ -333,8 +333,8 @@ static bool counts_refusals(const struct limit_config *limit)
     return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
 }
 
-/* Refusals that count against others than who met them. Those of clients without a login count against no login from a
- * familiar network; those of logins do. */
+/* Limits on refusals that also affect others than whoever caused them. Refusals without a login don't affect logins
+ * from a familiar network; those of logins do. */
 static void look_at_refusals(const struct rules_walk *w, const struct limit_config *limit)
 {
     bool by_client = (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0;
@@ -424,7 +424,7 @@ static void look_charge(const struct rules_walk *w)
         found(w, "sender.header_from", "it is set, but milter.listen is empty: only the milter sees the header");
 }
 
-/* A refusal for the moment that was made one for good loses mail; 535 is no reply to MAIL or RCPT (RFC 5321 4.3.2). */
+/* A temporary refusal that was made permanent loses mail; 535 is no reply to MAIL or RCPT (RFC 5321 4.3.2). */
 static void look_replies(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_replies; i++) {

@@ -1,6 +1,6 @@
 /*
- * What a configuration may say, but few mean: one table of conditions, with one set of thresholds, for "postern check",
- * which warns of them, and for "postern audit", which weighs them.
+ * Settings that are valid but rarely intended: one table of conditions, with one set of thresholds, for "postern
+ * check", which warns about them, and for "postern audit", which rates them.
  */
 #ifndef POSTERN_CORE_REPORT_CONFIG_RULES_H
 #define POSTERN_CORE_REPORT_CONFIG_RULES_H
@@ -9,9 +9,9 @@
 #include "core/report/audit.h"
 
 struct config_condition {
-    enum audit_rule rule;   /* AUDIT_RULES: audit has none for it, check warns of it alone */
+    enum audit_rule rule;   /* AUDIT_RULES: only check warns of it, audit has no rule */
     enum severity severity; /* where there is a rule */
-    bool warns;             /* check warns of it; else it is a matter of policy that audit alone weighs */
+    bool warns;             /* check warns of it; else it is a matter of policy, for audit only */
     const char *where;      /* "connectors[printers].networks" */
     const char *text;       /* a sentence without its full stop; names in it may hold any byte */
 };

@@ -34,7 +34,7 @@ static bool is_wanted(const struct config *config, const struct decisions_wanted
     return x->limit == NULL || slice_eq(slice_of(x->limit), slice_of(r->limit));
 }
 
-static bool each_record(void *arg, const struct journal_record *r)
+static bool decisions_record(void *arg, const struct journal_record *r)
 {
     struct decisions_search *x = arg;
 
@@ -142,7 +142,7 @@ static void put_all(struct printer *out, const struct journal_record *r)
 int decisions_report(const struct report_files *files, const struct decisions_wanted *wanted, struct printer *out,
                      size_t *n, struct error *e)
 {
-    /* Untouched pages cost nothing, so room for all that may be found is there at once. */
+    /* Untouched pages cost nothing, so room for the maximum is allocated at once. */
     struct decisions_search x = {
         .config = files->config, .wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
     struct journal_query query = query_of(wanted);
@@ -150,14 +150,14 @@ int decisions_report(const struct report_files *files, const struct decisions_wa
 
     if (x.found == NULL)
         return error_set(e, "out of memory; ask for fewer decisions");
-    if (journal_decisions(files->journal, &query, each_record, &x, e) != 0) {
+    if (journal_decisions(files->journal, &query, decisions_record, &x, e) != 0) {
         free(x.found);
         return -1;
     }
     table.columns = out->people ? table_columns : all_columns;
     table.n = out->people ? sizeof table_columns / sizeof *table_columns : sizeof all_columns / sizeof *all_columns;
     out->table(out, &table);
-    /* The last one last, as in every log. */
+    /* The newest last, as in every log. */
     for (size_t i = x.n; i > 0; i--) {
         if (out->people)
             put_short(out, &x.found[i - 1]);

@@ -6,7 +6,7 @@
 #include "core/report/known.h"
 #include "core/report/printer.h"
 
-/* Zero: all of them; most must be set. */
+/* What to look for. Zero: everything; `most` must be set. */
 struct decisions_wanted {
     const char *user;          /* a login, a mailbox or a connector */
     const struct known *named; /* what user is the name of, whichever of the mailbox's names it is; NULL: not known */
@@ -15,10 +15,10 @@ struct decisions_wanted {
     bool has_client;
     unsigned actions; /* a set of bits 1 << enum action; 0: any */
     uint64_t since_ns;
-    size_t most; /* the newest so many of them */
+    size_t most; /* at most so many, the newest */
 };
 
-/* People get the columns that fit a screen, programs all. 0 with how many there were; -1 with e, before anything was
+/* People get the columns that fit a screen, programs all. 0, and how many there were; -1 with e, before anything was
  * printed. */
 int decisions_report(const struct report_files *files, const struct decisions_wanted *wanted, struct printer *out,
                      size_t *n, struct error *e);

@@ -3,13 +3,13 @@
 #include "core/base/clock.h"
 #include "core/decide/block_keys.h"
 
-struct walk {
+struct evidence_walk {
     const struct config *config;
     struct evidence *list;
     size_t n;
 };
 
-static void keep(struct last_texts *l, struct slice text)
+static void texts_keep(struct last_texts *l, struct slice text)
 {
     struct buf b;
 
@@ -28,12 +28,12 @@ static void keep(struct last_texts *l, struct slice text)
 }
 
 /* One record, and its login. */
-struct seen {
+struct evidence_seen {
     const struct journal_record *r;
     struct spelled login;
 };
 
-static bool is_about(const struct config *config, const struct evidence *x, const struct seen *seen)
+static bool is_about(const struct config *config, const struct evidence *x, const struct evidence_seen *seen)
 {
     const struct journal_record *r = seen->r;
     struct slice kind, name;
@@ -51,7 +51,7 @@ static bool is_about(const struct config *config, const struct evidence *x, cons
            (slice_eq(kind, SLICE("user")) && r->mailbox[0] != '\0' && slice_eq(name, slice_of(r->mailbox)));
 }
 
-static void take(struct evidence *x, const struct journal_record *r)
+static void evidence_take(struct evidence *x, const struct journal_record *r)
 {
     int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
     bool refused = r->action == ACTION_DEFER || r->action == ACTION_REJECT;
@@ -67,26 +67,26 @@ static void take(struct evidence *x, const struct journal_record *r)
     x->passed += refused ? 0 : r->messages;
     x->refused += refused ? r->times : 0;
     if (r->has_client)
-        keep(&x->clients, ip_text(&r->client, text));
-    keep(&x->senders, slice_of(r->sender));
-    keep(&x->logins, slice_of(r->login));
+        texts_keep(&x->clients, ip_text(&r->client, text));
+    texts_keep(&x->senders, slice_of(r->sender));
+    texts_keep(&x->logins, slice_of(r->login));
     if (slice_cut(slice_of(r->recipient), '@', NULL, &domain))
-        keep(&x->domains, domain);
+        texts_keep(&x->domains, domain);
 }
 
-static bool each_record(void *arg, const struct journal_record *r)
+static bool evidence_record(void *arg, const struct journal_record *r)
 {
-    struct walk *walk = arg;
-    struct seen seen = {.r = r};
+    struct evidence_walk *walk = arg;
+    struct evidence_seen seen = {.r = r};
 
     spelled_read(walk->config, slice_of(r->login), &seen.login);
     for (size_t i = 0; i < walk->n; i++)
         if (is_about(walk->config, &walk->list[i], &seen))
-            take(&walk->list[i], r);
+            evidence_take(&walk->list[i], r);
     return true;
 }
 
-/* Whom the subject of a block on a login or user means. */
+/* Finds all names that the subject of a block on a login or user means. */
 static void find_spellings(const struct decide_context *c, struct evidence *x)
 {
     char text[sizeof x->block.subject];
@@ -95,7 +95,7 @@ static void find_spellings(const struct decide_context *c, struct evidence *x)
     x->spelled = slice_cut(slice_of(x->block.subject), ' ', &kind, &name) &&
                  (slice_eq(kind, SLICE("user")) || slice_eq(kind, SLICE("login"))) &&
                  block_subject_name(&x->block, text, sizeof text, &name) && spellings_of(c, name, &x->spellings);
-    /* A mailbox's login that is blocked as such is it as it was typed. */
+    /* A block of a login that has a mailbox applies only to the name as typed. */
     if (x->spelled && slice_eq(kind, SLICE("login")) && x->spellings.has_mailbox)
         x->spelled = false;
 }
@@ -103,7 +103,7 @@ static void find_spellings(const struct decide_context *c, struct evidence *x)
 int evidence_gather(const struct decide_context *c, struct journal *journal, struct evidence *list, size_t n,
                     struct error *e)
 {
-    struct walk walk = {c->config, list, n};
+    struct evidence_walk walk = {c->config, list, n};
     struct journal_query query = {.name = NULL};
     int64_t since_s = INT64_MAX;
 
@@ -121,5 +121,5 @@ int evidence_gather(const struct decide_context *c, struct journal *journal, str
         return 0;
     since_s -= EVIDENCE_WINDOW_S;
     query.since_ns = since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0;
-    return journal_decisions(journal, &query, each_record, &walk, e);
+    return journal_decisions(journal, &query, evidence_record, &walk, e);
 }

@@ -11,7 +11,7 @@
 
 /* ---- asking ---- */
 
-static void ask(struct explained *x, enum stage stage)
+static void explain_stage(struct explained *x, enum stage stage)
 {
     struct trace trace = {&x->trace};
 
@@ -33,10 +33,10 @@ static void ask_all(struct explained *x, const struct question *q)
     uint32_t count = x->submission.recipient_count;
 
     x->submission.recipient_count = 0;
-    ask(x, STAGE_MAIL);
+    explain_stage(x, STAGE_MAIL);
     for (size_t i = 0; i < q->n_recipients && passes(x); i++) {
         question_recipient(q, i, &x->submission);
-        ask(x, STAGE_RCPT);
+        explain_stage(x, STAGE_RCPT);
         if (passes(x))
             recipients_note(&x->recipients, &x->context, &x->submission, &x->verdict);
     }
@@ -44,7 +44,7 @@ static void ask_all(struct explained *x, const struct question *q)
         return;
     x->submission.has_recipient = false;
     x->submission.recipient_count = count != 0 ? count : (uint32_t)q->n_recipients;
-    ask(x, STAGE_END);
+    explain_stage(x, STAGE_END);
 }
 
 /* One stage alone: recipients before it are taken as let through. */
@@ -54,13 +54,13 @@ static void ask_one(struct explained *x, const struct question *q, enum stage st
 
     for (size_t i = 0; i < (stage > STAGE_RCPT ? q->n_recipients : before); i++) {
         question_recipient(q, i, &x->submission);
-        ask(x, STAGE_RCPT);
+        explain_stage(x, STAGE_RCPT);
         recipients_note(&x->recipients, &x->context, &x->submission, &x->verdict);
     }
     x->submission.has_recipient = false;
     if (stage == STAGE_RCPT && q->n_recipients > 0)
         question_recipient(q, q->n_recipients - 1, &x->submission);
-    ask(x, stage);
+    explain_stage(x, stage);
 }
 
 void explain_ask(struct explained *x, const struct question *q, enum stage stage, bool all)

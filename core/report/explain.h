@@ -1,4 +1,4 @@
-/* The verdict for a submission, step by step, by the services' own code and files. Charges nothing. */
+/* The verdict for a submission, step by step, by decide() itself. Charges nothing. */
 #ifndef POSTERN_CORE_REPORT_EXPLAIN_H
 #define POSTERN_CORE_REPORT_EXPLAIN_H
 
@@ -10,11 +10,11 @@
 
 /* Large: keep it off the stack. Zero but for context, and submission and headers as question_submission fills them. */
 struct explained {
-    struct decide_context context; /* its time is the moment that is asked about */
+    struct decide_context context; /* its time is the one that is asked about */
     struct submission submission;
     struct headers headers;
     struct recipients recipients;
-    /* the answer, in the order of the question: of the last stage that was asked about */
+    /* the result, of the last stage that was decided */
     struct verdict verdict;
     struct buf trace; /* over text: a line a step */
     char text[EXPLAIN_TRACE_MAX];

@@ -254,8 +254,8 @@ static void say_bad(const struct question *q, struct headers *headers)
 }
 
 /*
- * The header as the log tells of it: addresses, the one at fault for sure, and what was said of a field that could not
- * be read: the line has no more than the beginning of that.
+ * The header as the log has it: the addresses, the one at fault among them, and what is wrong with a field that could
+ * not be parsed, of which the line has only the beginning.
  */
 static void header_of_log_line(const struct question *q, struct headers *headers)
 {

@@ -1,6 +1,6 @@
 /*
- * What reports are made from: the configuration, the directory, the state and the journal, each opened when it is first
- * asked for, and how far they can be believed: whether this user may read them, and whether the services use them.
+ * The files behind reports: configuration, directory, state and journal, each opened on demand; and how far they can be
+ * trusted: whether this user may read them, and whether the services use the same ones.
  */
 #ifndef POSTERN_CORE_REPORT_FILES_H
 #define POSTERN_CORE_REPORT_FILES_H
@@ -13,8 +13,8 @@
 
 struct report_files {
     const char *config_path;
-    /* When root, go on as the user whose the directory is before it or the journal is opened: see files_leave_root. For
-     * a process that does nothing else. */
+    /* As root, become the owner of the directory before it or the journal is opened: see files_leave_root. For a
+     * process that does nothing else. */
     bool leave_root;
     /* opened on demand, by the functions below */
     struct config *config;
@@ -30,19 +30,18 @@ struct report_files {
 
 /* Each opens the configuration first, and does nothing where its file is open. 0, or -1 with e. */
 int files_open_config(struct report_files *f, struct error *e);
-/* The directory may be missing: then the view is NULL all the same, with 0. */
+/* The directory may be missing: then it returns 0, and the view is NULL. */
 int files_open_directory(struct report_files *f, struct error *e);
-/* The services' own state; it is an error when it is not there or cannot be written, since counting elsewhere would say
- * nothing. */
+/* The services' own state; it is an error if it is missing or cannot be written, since counters elsewhere would be
+ * meaningless. */
 int files_open_state(struct report_files *f, struct error *e);
 int files_open_journal(struct report_files *f, struct error *e);
 void files_close(struct report_files *f);
 
 /*
- * LMDB, which reads the directory, trusts what is in a file, and SQLite, which reads the journal, is large; so both
- * are better not root's. What is needed of
- * root's, to read the configuration and to see whose processes are whose, must be done by now. The configuration must
- * be open. 0, or -1 with e.
+ * Gives up root's rights: LMDB trusts the contents of the directory's file, and SQLite, which reads the journal, is
+ * large, so root should run neither. What needs root (reading the configuration, seeing the owners of processes) must
+ * be done before. The configuration must be open. 0, or -1 with e.
  */
 int files_leave_root(const struct report_files *f, struct error *e);
 
@@ -51,8 +50,8 @@ struct decide_context files_context(const struct report_files *f);
 
 /*
  * Compares the generation that the services use with the one of the view, and fills other_generation and
- * services_generation. A new generation may reach them later than us: waits a few seconds for that. The directory must
- * have been looked for, and the state be open. True when they agree, or no service says anything.
+ * services_generation. They may switch to a new generation later than we: it waits a few seconds for that. The
+ * directory must have been looked for, and the state be open. True when they agree, or no service has published one.
  */
 bool files_agree(struct report_files *f);
 /* "the services use generation 4 of the directory; the folder ... has none": when they don't agree. */

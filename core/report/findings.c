@@ -27,7 +27,7 @@ void findings_free(struct findings *f)
     f->n = f->capacity = 0;
 }
 
-/* Texts of a configuration are quoted here and there: none may move a terminal's cursor. */
+/* Texts of a configuration may be quoted: they must not control the terminal. */
 static void defuse(char *text)
 {
     for (; *text != '\0'; text++)
@@ -135,7 +135,7 @@ static bool same_cause(const struct finding *a, const struct finding *b)
            strcmp(a->advice, b->advice) == 0;
 }
 
-/* One finding a cause: what was found on top of it stands in its evidence, as far as there is room. */
+/* One finding for each cause: further ones are added to its evidence, as far as there is room. */
 static void merge_causes(struct findings *f)
 {
     size_t kept = 0;

@@ -31,11 +31,11 @@ struct finding {
     char advice[700];
 };
 
-/* For one list of rules, whose numbers are their places in the list. */
+/* Findings against one list of rules; a rule's number is its index there. */
 struct findings {
     const struct rule *rules;
     size_t n_rules;
-    bool merge;           /* findings of one rule that one advice at one place mends are printed as one */
+    bool merge;           /* findings of one rule with the same advice and place are printed as one */
     char skipped[64][96]; /* why a rule could not be checked; empty: it was */
     struct finding *list;
     size_t n, capacity;
@@ -50,7 +50,7 @@ void findings_free(struct findings *f);
 
 /*
  * Adds a finding of the rule, with its severity and advice; evidence is ours, foreign text in it is escaped by the
- * caller. The answer may be changed until the next one is added; it is never NULL.
+ * caller. Returns the finding, never NULL, which may be changed until the next one is added.
  */
 struct finding *findings_add(struct findings *f, size_t rule, const char *where, const char *evidence, ...)
     __attribute__((format(printf, 4, 5)));

@@ -6,14 +6,14 @@
 
 #include <strings.h>
 
-struct search {
+struct known_search {
     struct report_files *files;
     struct slice name;
     struct login login;
     struct known *out;
 };
 
-static void keep(char out[ADDRESS_MAX + 1], struct slice text)
+static void known_keep(char out[ADDRESS_MAX + 1], struct slice text)
 {
     size_t n = text.n < ADDRESS_MAX ? text.n : ADDRESS_MAX;
 
@@ -35,8 +35,8 @@ static struct sides sides_of(struct slice text)
     struct slice local = text, domain = SLICE("");
 
     (void)slice_cut(text, '@', &local, &domain);
-    keep(s.local, local);
-    keep(s.domain, domain);
+    known_keep(s.local, local);
+    known_keep(s.domain, domain);
     return s;
 }
 
@@ -50,7 +50,7 @@ static bool is_nearer(const char *written, const char *one, const char *best)
 }
 
 /* A name that is known: one side is the same, or was not written, and the other one is near. */
-static void weigh(struct search *x, struct slice candidate)
+static void weigh(struct known_search *x, struct slice candidate)
 {
     struct sides written = sides_of(x->name), best = sides_of(slice_of(x->out->near)), one = sides_of(candidate);
     bool near = false;
@@ -66,21 +66,21 @@ static void weigh(struct search *x, struct slice candidate)
     /* The domain alone, from its "@" on. */
     if (written.local[0] == '\0')
         candidate = (struct slice){candidate.p + strlen(one.local), candidate.n - strlen(one.local)};
-    keep(x->out->near, candidate);
+    known_keep(x->out->near, candidate);
 }
 
 /* ---- the directory ---- */
 
-static void found_mailbox(struct search *x, uint32_t tenant, const struct mailbox_id *id)
+static void found_mailbox(struct known_search *x, uint32_t tenant, const struct mailbox_id *id)
 {
     struct address primary;
 
     x->out->exists = true;
     if (x->out->mailbox[0] == '\0' && directory_primary(x->files->view, tenant, id, &primary) == DIRECTORY_FOUND)
-        keep(x->out->mailbox, address_slice(&primary));
+        known_keep(x->out->mailbox, address_slice(&primary));
 }
 
-static void look_up(struct search *x, uint32_t tenant)
+static void look_up(struct known_search *x, uint32_t tenant)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
     enum directory_result result = DIRECTORY_NOT_FOUND;
@@ -97,7 +97,7 @@ static void look_up(struct search *x, uint32_t tenant)
         found_mailbox(x, tenant, &refs[0].id);
 }
 
-static void look_up_domain(struct search *x)
+static void look_up_domain(struct known_search *x)
 {
     char domain[ADDRESS_MAX + 1];
     struct domain_fact fact;
@@ -108,7 +108,7 @@ static void look_up_domain(struct search *x)
         x->out->exists = true;
 }
 
-static void weigh_mailboxes(struct search *x, uint32_t tenant)
+static void weigh_mailboxes(struct known_search *x, uint32_t tenant)
 {
     struct mailbox_record m;
     struct mailbox_id last;
@@ -122,7 +122,7 @@ static void weigh_mailboxes(struct search *x, uint32_t tenant)
     }
 }
 
-static void look_into_directory(struct search *x)
+static void look_into_directory(struct known_search *x)
 {
     uint32_t n = directory_tenants(x->files->view);
 
@@ -139,7 +139,7 @@ static void look_into_directory(struct search *x)
 
 static bool each_used(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
-    struct search *x = arg;
+    struct known_search *x = arg;
     struct spelled spelled;
 
     (void)tenant;
@@ -153,7 +153,7 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
     return !x->out->exists;
 }
 
-static bool is_listed(const struct search *x)
+static bool is_listed(const struct known_search *x)
 {
     const struct config *c = x->files->config;
 
@@ -169,7 +169,7 @@ static bool is_listed(const struct search *x)
 
 static bool each_record(void *arg, const struct journal_record *record)
 {
-    struct search *x = arg;
+    struct known_search *x = arg;
 
     (void)record;
     x->out->exists = true;
@@ -177,7 +177,7 @@ static bool each_record(void *arg, const struct journal_record *record)
 }
 
 /* A name of a decision is found by an index; the usage, which reaches further back, is walked over. */
-static void look_into_journal(struct search *x)
+static void look_into_journal(struct known_search *x)
 {
     char name[sizeof((struct journal_record *)0)->login];
     struct buf b = BUF_OVER(name);
@@ -200,7 +200,7 @@ static void find_spellings(const struct report_files *files, struct slice name, 
 
 void known_look(struct report_files *files, struct slice name, struct known *out)
 {
-    struct search x = {.files = files, .name = name, .out = out};
+    struct known_search x = {.files = files, .name = name, .out = out};
     struct error e;
 
     *out = (struct known){.checked = false};

@@ -1,4 +1,4 @@
-/* Does a name that somebody typed exist? A typing error must not look like "nobody", or be written into a list. */
+/* Does a name that somebody typed exist? A typing error must not look like an empty result, or end up in a list. */
 #ifndef POSTERN_CORE_REPORT_KNOWN_H
 #define POSTERN_CORE_REPORT_KNOWN_H
 
@@ -9,10 +9,10 @@
 struct known {
     bool checked; /* there was a directory or a journal to look into */
     bool exists;  /* a mailbox has that name, whichever of its names it is; or it was seen, or is in a list of ours */
-    char mailbox[ADDRESS_MAX + 1]; /* its primary address; empty: it is none of a mailbox */
+    char mailbox[ADDRESS_MAX + 1]; /* its primary address; empty: no mailbox has the name */
     bool spelled;                  /* the name can be a login: */
     struct spellings spellings;    /* for looking it up in the journal */
-    char near[ADDRESS_MAX + 1];    /* of names that are known, one that was probably meant; empty: none is near */
+    char near[ADDRESS_MAX + 1];    /* the known name that was probably meant; empty: none is similar */
 };
 
 /* For a login, an address, "@domain" or an account name. The configuration must be open; where directory and journal

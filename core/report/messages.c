@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* Without long queue ids, Postfix uses one again, at the earliest after the message has left. The two front ends see
- * the end of a message within a transfer of its data. */
+/* Without long queue ids, Postfix may reuse one once the message has left. The two front ends see the end of a message
+ * within the transfer of its data. */
 #define SAME_WITHIN_S 7200
 
 struct number {
@@ -25,7 +25,7 @@ static struct number *slot_of(const struct numbers *t, uint64_t name)
 }
 
 /* Half of the slots stay free. */
-static bool grow(struct numbers *t)
+static bool numbers_grow(struct numbers *t)
 {
     struct numbers larger = {.n = t->n, .capacity = t->capacity == 0 ? 1024 : 2 * t->capacity};
 
@@ -45,7 +45,7 @@ static struct number *number_of(struct numbers *t, uint64_t name)
 {
     struct number *slot;
 
-    if (2 * (t->n + 1) > t->capacity && !grow(t))
+    if (2 * (t->n + 1) > t->capacity && !numbers_grow(t))
         return NULL;
     slot = slot_of(t, name);
     if (slot->name == 0) {
@@ -55,8 +55,8 @@ static struct number *number_of(struct numbers *t, uint64_t name)
     return slot;
 }
 
-/* Of this run: nobody outside chooses names that meet. */
-static uint64_t hash_of(const struct messages *m, uint64_t seed, struct slice text)
+/* A secret of this run, so that nobody can choose names that collide. */
+static uint64_t hash_of(const struct report_messages *m, uint64_t seed, struct slice text)
 {
     const struct hash_secret secret = {{(uint64_t)(uintptr_t)m, seed}};
 
@@ -64,7 +64,7 @@ static uint64_t hash_of(const struct messages *m, uint64_t seed, struct slice te
 }
 
 /* The message's number by one of its names, 0 where it is not known; it is noted in *slot. */
-static uint64_t known_by(struct messages *m, const char *name, uint64_t seed, int64_t at_s, struct number **slot)
+static uint64_t known_by(struct report_messages *m, const char *name, uint64_t seed, int64_t at_s, struct number **slot)
 {
     *slot = NULL;
     if (name[0] == '\0')
@@ -81,7 +81,7 @@ static uint64_t known_by(struct messages *m, const char *name, uint64_t seed, in
 }
 
 /* Instances of the two front ends are names of different kinds. */
-static uint64_t message_of(struct messages *m, const struct journal_record *r)
+static uint64_t message_of(struct report_messages *m, const struct journal_record *r)
 {
     int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
     struct number *slot;
@@ -98,7 +98,7 @@ static uint64_t message_of(struct messages *m, const struct journal_record *r)
     return number;
 }
 
-bool messages_first(struct messages *m, const struct journal_record *r, struct slice row)
+bool messages_first(struct report_messages *m, const struct journal_record *r, struct slice row)
 {
     struct number *counted;
 
@@ -112,11 +112,11 @@ bool messages_first(struct messages *m, const struct journal_record *r, struct s
     return counted->value++ == 0;
 }
 
-void messages_free(struct messages *m)
+void messages_free(struct report_messages *m)
 {
     free(m->names.slots);
     free(m->counted.slots);
-    *m = (struct messages){.n = 0};
+    *m = (struct report_messages){.n = 0};
 }
 
 void record_add_fault(struct buf *b, const struct journal_record *r)

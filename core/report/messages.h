@@ -1,29 +1,29 @@
 /*
- * Which of the journal's records are of one message? A front end gives a message its instance, Postfix a queue id,
- * which both front ends know at its end: so records are looked at from the newest on, as the journal shows them, and
- * what had one of the two names in common with an earlier one is the same message.
+ * Which of the journal's records belong to one message? A record has an instance, and at the end of the message
+ * Postfix's queue id, which both front ends know. Records come newest first, as the journal has them, and one that
+ * shares either of the two with an earlier one is of the same message.
  */
 #ifndef POSTERN_CORE_REPORT_MESSAGES_H
 #define POSTERN_CORE_REPORT_MESSAGES_H
 
 #include "core/journal/journal.h"
 
-/* 64-bit hashes with numbers; grows as they come. All zero is empty. */
+/* A growing map from 64-bit hashes to numbers. All zero is empty. */
 struct numbers {
     struct number *slots;
     size_t n, capacity; /* capacity: a power of two, or 0 */
 };
 
-struct messages {
+struct report_messages {
     struct numbers names, counted;
     uint64_t n;     /* messages so far */
-    bool no_memory; /* what came since counts as a message each */
+    bool no_memory; /* from then on each record counts as a message */
 };
 
-/* Is this the first record of its message that is told of under that name (a row of a report)? Records without any
- * name are a message each. */
-bool messages_first(struct messages *m, const struct journal_record *r, struct slice row);
-void messages_free(struct messages *m);
+/* Is this the first record of its message in that row of a report? A record with neither queue id nor instance is a
+ * message of its own. */
+bool messages_first(struct report_messages *m, const struct journal_record *r, struct slice row);
+void messages_free(struct report_messages *m);
 
 /* "Sender: www-data@web1.contoso.example (not permitted)": what is wrong with the record's header; as it was, to be
  * escaped by who shows it. */

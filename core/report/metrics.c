@@ -108,7 +108,7 @@ static void print_tenants(const struct report_files *f, struct printer *out)
             print_parts(t, out);
 }
 
-/* What may not be read is left out: 0 would be a statement. */
+/* What may not be read is left out, since 0 would be a wrong value. */
 static void print_directory(const struct report_files *f, const struct picture *p, struct printer *out)
 {
     if (p->directory == PART_READ || p->directory == PART_NONE) {
@@ -146,7 +146,7 @@ static void print_state(const struct picture *p, struct printer *out)
     put(out, "postern_counters_entries %llu", (unsigned long long)p->counters.entries);
     family(out, "postern_counters_live", "gauge", "Counters in use.");
     put(out, "postern_counters_live %llu", (unsigned long long)p->counters.live);
-    family(out, "postern_counters_crowded_total", "counter", "Charges and marks that met a full bucket.");
+    family(out, "postern_counters_crowded_total", "counter", "Charges and marks that found their bucket full.");
     put(out, "postern_counters_crowded_total %llu", (unsigned long long)p->counters.crowded);
     family(out, "postern_counters_displaced_total", "counter",
            "Counters of clients without a login, and marks, that gave way to others.");

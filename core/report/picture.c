@@ -29,7 +29,7 @@ static bool each_total(void *arg, const char *program, enum action action, enum 
     return ++p->n_totals < PICTURE_TOTALS_MAX;
 }
 
-static bool each_record(void *arg, const struct journal_record *r)
+static bool picture_record(void *arg, const struct journal_record *r)
 {
     struct picture *p = arg;
     int64_t at_s = (int64_t)(r->at_ns / NS_PER_S);
@@ -55,7 +55,7 @@ static void read_journal(struct report_files *f, struct picture *p)
 
     if (files_open_journal(f, &e) != 0 || journal_totals(f->journal, each_total, p, &e) != 0 ||
         journal_dropped(f->journal, &p->dropped, &e) != 0 ||
-        journal_decisions(f->journal, &query, each_record, p, &e) != 0) {
+        journal_decisions(f->journal, &query, picture_record, p, &e) != 0) {
         add_problem(p, &e);
         return;
     }
@@ -143,7 +143,7 @@ static void look_at_state(struct report_files *f, struct picture *p)
 
 /* ---- all ---- */
 
-/* A configuration that is wrong is told, and still says where to look. -1 when it says nothing. */
+/* A wrong configuration is reported, and may still name the files. -1 when it does not. */
 static int take_config(struct report_files *f, struct picture *p, struct error *e)
 {
     struct buf problem = BUF_OVER(p->config_problem);

@@ -48,7 +48,7 @@ struct picture {
     char config_problem[sizeof((struct error *)NULL)->text]; /* empty: the configuration is valid */
     struct picture_process processes[PICTURE_PROCESSES_MAX];
     size_t n_processes;
-    bool processes_visible; /* else none that was found says nothing */
+    bool processes_visible; /* otherwise finding none means nothing */
     struct picture_service services[PICTURE_SERVICES_MAX];
     size_t n_services;
     enum picture_part directory, state;
@@ -59,7 +59,7 @@ struct picture {
     size_t n_listeners;
     struct picture_problem {
         char text[sizeof((struct error *)NULL)->text];
-    } problems[PICTURE_PROBLEMS_MAX]; /* what of this could not be looked at, and why */
+    } problems[PICTURE_PROBLEMS_MAX]; /* what could not be read, and why */
     size_t n_problems;
     bool has_journal;
     struct counters_stats counters;
@@ -72,8 +72,8 @@ struct picture {
 };
 
 /*
- * Who runs and who answers: finds processes, listeners, and whether processes can be seen at all. It needs signals and
- * sockets, which core has none of; so it is the caller's.
+ * Finds processes and listeners that accept connections, and whether processes can be seen at all. It needs signals and
+ * sockets, which core/ does not use, so the caller provides it.
  */
 typedef void picture_look(struct picture *p, const struct report_files *f);
 
@@ -89,11 +89,11 @@ void picture_tell_problems(const struct picture *p, struct printer *printer);
 bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation);
 void picture_free(struct picture *p);
 
-/* Does every part look well? The first that holds. */
+/* Is all well? The first of these that applies. */
 enum picture_health {
     PICTURE_OTHER_GENERATION, /* the services use another generation of the directory than is in its folder */
     PICTURE_TROUBLE,          /* something needs a look */
-    PICTURE_CLOSED,           /* what may be read looks well */
+    PICTURE_CLOSED,           /* what may be read is well */
     PICTURE_WELL
 };
 enum picture_health picture_judge(const struct picture *p, const struct report_files *f);

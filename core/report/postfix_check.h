@@ -1,4 +1,4 @@
-/* What "postern check-postfix" looks at, in parts: private to core/report/postfix_*.c and the command. */
+/* The checks of "postern check-postfix": private to core/report/postfix_*.c and the command. */
 #ifndef POSTERN_CORE_REPORT_POSTFIX_CHECK_H
 #define POSTERN_CORE_REPORT_POSTFIX_CHECK_H
 
@@ -68,8 +68,8 @@ struct asking {
     struct postfix_target target;
     const char *list; /* the parameter: "smtpd_relay_restrictions", "smtpd_milters" */
     enum asked_at { AT_CONNECT, AT_RCPT, AT_DATA, AT_END, AT_MILTER } at;
-    struct restriction permit;              /* what permits in front of it; without a word: nothing does */
-    char permit_entry[TABLE_ENTRY_MAX];     /* of the table that permits, or why nobody knows whether it does */
+    struct restriction permit;              /* what permits before it; an empty word: nothing */
+    char permit_entry[TABLE_ENTRY_MAX];     /* of the table that permits, or why that is unknown */
     bool permit_unknown;                    /* the latter */
     bool warns;                             /* behind warn_if_reject */
     const struct listener_config *listener; /* whose address it is; NULL: nobody's */
@@ -83,7 +83,7 @@ struct smtpd {
     bool logins;               /* smtpd_sasl_auth_enable */
     bool milters_off;          /* smtpd_milters names postern, but receive_override_options switches milters off */
     bool before_queue;         /* smtpd_proxy_filter: milters see neither a header nor an end */
-    struct slice milter_ahead; /* another milter that stands before postern in smtpd_milters */
+    struct slice milter_ahead; /* another milter before postern in smtpd_milters */
     struct asking askings[ASKINGS_MAX];
     size_t n;
 };
@@ -103,7 +103,7 @@ bool smtpd_asks_at(const struct smtpd *s, enum asked_at at);
  */
 const char *smtpd_relay_list(const struct postfix_check *c, const struct smtpd *s);
 
-/* Does mail that a filter has looked at come back there? Without a filter of its own, and for this host alone. */
+/* Does filtered mail come back there? Then it has no filter of its own, and serves only this host. */
 bool smtpd_is_way_back(const struct postfix_check *c, const struct smtpd *s);
 
 #define POSTFIX_SHOWN_MAX 120 /* bytes of a foreign word that are shown */
@@ -115,7 +115,7 @@ struct postfix_shown postfix_shown(struct slice s);
 
 /* A command that was put together becomes the advice, if all of it fits. */
 void finding_command(struct finding *f, const struct postfix_check *c, struct buf *command);
-/* The command that sets it where it is written. */
+/* The command that sets it in the place where it is set now. */
 void finding_set(struct finding *f, const struct postfix_check *c, const struct smtpd *s, const char *name,
                  struct slice value);
 void finding_set_own(struct finding *f, const struct postfix_check *c, const struct smtpd *s,

@@ -88,6 +88,8 @@ const struct rule postfix_rules[PF_RULES] = {
                         "-o smtpd_end_of_data_restrictions=$postern_end_of_data_restrictions, or smtpd_milters"},
     [PF_SEEN_NO_TLS] = {"seen-no-tls", SEVERITY_MEDIUM, NULL, "TLS is seen where it is used",
                         "milter_protocol = 6, so that the milter gets {tls_version}; smtpd_tls_security_level = may"},
-    [PF_SEEN_LOOPBACK] = {"seen-loopback", SEVERITY_MEDIUM, NULL, "postern sees the clients, not a proxy",
-                          "let the proxy use XCLIENT or the PROXY protocol, and empty the lists of the second smtpd"},
+    [PF_SEEN_LOOPBACK] =
+        {"seen-loopback", SEVERITY_MEDIUM, NULL, "postern sees the clients, not a proxy",
+         "let the proxy use XCLIENT or the PROXY protocol; behind a filter, give the second smtpd -o "
+         "smtpd_relay_restrictions=permit_mynetworks,reject -o smtpd_end_of_data_restrictions= -o smtpd_milters="},
 };

@@ -13,8 +13,8 @@
 #define MILTER_COMMAND_MOST 60u
 #define MILTER_CONTENT_MOST 300u
 
-static const char *place_of(const struct postfix_check *c, const struct smtpd *s, const char *name,
-                            char out[POSTFIX_PLACE_MAX])
+static const char *asking_place(const struct postfix_check *c, const struct smtpd *s, const char *name,
+                                char out[POSTFIX_PLACE_MAX])
 {
     return postfix_place(c->p, s->service, name, out);
 }
@@ -38,7 +38,7 @@ static void check_not_asked(const struct postfix_check *c, const struct smtpd *s
     char place[POSTFIX_PLACE_MAX];
     struct finding *f;
 
-    f = findings_add(c->findings, PF_NOT_ASKED, place_of(c, s, NULL, place),
+    f = findings_add(c->findings, PF_NOT_ASKED, asking_place(c, s, NULL, place),
                      "service %s takes %s, and neither its restrictions nor its milters name postern",
                      postfix_shown(s->service->name).text, s->logins ? "logins" : "mail without a login");
     command_to_ask(c, s, f);
@@ -72,7 +72,7 @@ static void check_counting(const struct postfix_check *c, const struct smtpd *s)
 
     if (counts(c, s))
         return;
-    f = findings_add(c->findings, PF_CANNOT_COUNT, place_of(c, s, "smtpd_end_of_data_restrictions", place),
+    f = findings_add(c->findings, PF_CANNOT_COUNT, asking_place(c, s, "smtpd_end_of_data_restrictions", place),
                      "service %s asks postern%s, but not where messages are counted%s: no limit ever fills",
                      postfix_shown(s->service->name).text,
                      smtpd_asks_at(s, AT_CONNECT) ? " at the beginning" : " about recipients",
@@ -95,7 +95,7 @@ static void check_recipients(const struct postfix_check *c, const struct smtpd *
     if (smtpd_asks_at(s, AT_RCPT) || smtpd_asks_at(s, AT_MILTER) || smtpd_asks_at(s, AT_CONNECT))
         return;
     f = findings_add(
-        c->findings, PF_NO_RECIPIENTS, place_of(c, s, "smtpd_relay_restrictions", place),
+        c->findings, PF_NO_RECIPIENTS, asking_place(c, s, "smtpd_relay_restrictions", place),
         "service %s asks only when the message is over: the client learns late that it may not send, and of "
         "several recipients postern is told none, so that it cannot keep a connector to internal ones",
         postfix_shown(s->service->name).text);
@@ -130,7 +130,7 @@ static void check_warns(const struct postfix_check *c, const struct smtpd *s, co
 
     if (!a->warns)
         return;
-    f = findings_add(c->findings, PF_WARN_ONLY, place_of(c, s, a->list, place),
+    f = findings_add(c->findings, PF_WARN_ONLY, asking_place(c, s, a->list, place),
                      "warn_if_reject stands before check_policy_service in %s: what postern refuses is logged and let "
                      "through (for a trial, mode = \"monitor\" in postern.conf reports more)",
                      a->list);
@@ -167,7 +167,7 @@ static void check_permit(const struct postfix_check *c, const struct smtpd *s, c
 
     if (a->permit.word.n == 0)
         return;
-    f = findings_add(c->findings, PF_PERMIT_IN_FRONT, place_of(c, s, a->list, place),
+    f = findings_add(c->findings, PF_PERMIT_IN_FRONT, asking_place(c, s, a->list, place),
                      "%s%s%s stands before check_policy_service in %s of service %s%s%s%s: whom it permits is never "
                      "shown to postern's policy service",
                      postfix_shown(a->permit.word).text, a->permit.argument.n > 0 ? " " : "",
@@ -190,7 +190,7 @@ static void check_place(const struct postfix_check *c, const struct smtpd *s, co
 
     if (a->at != AT_CONNECT)
         return;
-    f = findings_add(c->findings, PF_EARLY_STAGE, place_of(c, s, a->list, place),
+    f = findings_add(c->findings, PF_EARLY_STAGE, asking_place(c, s, a->list, place),
                      "%s of service %s is evaluated before the client has logged in or named a sender%s: postern can "
                      "say nothing there",
                      a->list, postfix_shown(s->service->name).text,
@@ -208,7 +208,7 @@ static void check_listener(const struct postfix_check *c, const struct smtpd *s,
 
     if (a->listener != NULL || (l != NULL && l->fd >= 0)) /* "fd:3" does not say where */
         return;
-    f = findings_add(c->findings, PF_WRONG_SOCKET, place_of(c, s, a->list, place),
+    f = findings_add(c->findings, PF_WRONG_SOCKET, asking_place(c, s, a->list, place),
                      "%s asks at %s, but %s listens at %s", a->list, postfix_shown(a->target.endpoint).text,
                      a->at == AT_MILTER ? "postern-milter" : "postern-policyd",
                      l != NULL && l->address != NULL ? postfix_shown(slice_of(l->address)).text : "no address");
@@ -260,7 +260,7 @@ static void check_default_action(const struct postfix_check *c, const struct smt
     if (!lets_through(action, milter))
         return;
     f = findings_add(c->findings, milter ? PF_MILTER_DEFAULT_ACTION : PF_POLICY_DEFAULT_ACTION,
-                     place_of(c, s, own ? a->list : global, place),
+                     asking_place(c, s, own ? a->list : global, place),
                      "default_action \"%s\" for %s: while postern does not answer, everything passes unchecked",
                      postfix_shown(action).text, postfix_shown(a->target.endpoint).text);
     if (own)
@@ -294,7 +294,7 @@ static void check_time(const struct postfix_check *c, const struct smtpd *s, con
         value = postfix_get(c->p, s->service, row->global);
     if (postfix_time(value, 0) <= row->most)
         return;
-    f = findings_add(c->findings, PF_TIMEOUT, place_of(c, s, own ? a->list : row->global, place),
+    f = findings_add(c->findings, PF_TIMEOUT, asking_place(c, s, own ? a->list : row->global, place),
                      "%s for %s is %s%s: a postern that hangs holds each of Postfix's processes for so long",
                      own ? row->option : row->global, postfix_shown(a->target.endpoint).text, postfix_shown(value).text,
                      a->at == AT_MILTER ? "" : ", and it is asked twice");

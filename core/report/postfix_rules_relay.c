@@ -99,7 +99,7 @@ static bool is_loopback(const struct network *n)
 
 enum network_is { NETWORK_COVERED, NETWORK_LOOPBACK, NETWORK_STRANGE, NETWORK_UNREADABLE };
 
-static enum network_is judge(const struct postfix_check *c, struct slice word)
+static enum network_is judge_network(const struct postfix_check *c, struct slice word)
 {
     struct network n;
     struct error e;
@@ -121,7 +121,7 @@ static void command_covered(const struct postfix_check *c, const struct smtpd *s
     struct buf b = BUF_OVER(value), command = BUF_OVER(text);
 
     while (postfix_word(&rest, &word)) {
-        enum network_is is = judge(c, word);
+        enum network_is is = judge_network(c, word);
 
         if (is == NETWORK_COVERED || is == NETWORK_UNREADABLE)
             buf_addf(&b, "%s%.*s", b.n > 0 ? " " : "", SLICE_ARG(word));
@@ -134,7 +134,7 @@ static void command_covered(const struct postfix_check *c, const struct smtpd *s
 
 static void check_network(const struct postfix_check *c, const struct smtpd *s, struct slice word, const char *place)
 {
-    enum network_is is = judge(c, word);
+    enum network_is is = judge_network(c, word);
     struct finding *f;
 
     if (is == NETWORK_COVERED)

@@ -9,7 +9,7 @@
 #define SEEN_ENOUGH 20u           /* fewer say nothing */
 #define LOOPBACK_SHARE_PERCENT 90 /* of the messages with a login from this host itself: a proxy or filter */
 
-struct seen {
+struct seen_stages {
     size_t records, all;
     size_t by[2], at_end[2], passed_early[2]; /* [0] policyd, [1] milter */
     size_t tls[2], logins[2];
@@ -18,7 +18,7 @@ struct seen {
 
 static bool count(void *arg, const struct journal_record *r)
 {
-    struct seen *s = arg;
+    struct seen_stages *s = arg;
     size_t by = r->milter ? 1 : 0;
 
     s->records++;
@@ -36,12 +36,12 @@ static bool count(void *arg, const struct journal_record *r)
     return s->records < SEEN_MOST;
 }
 
-static bool passes_exist(const struct seen *s)
+static bool passes_exist(const struct seen_stages *s)
 {
     return s->at_end[0] + s->at_end[1] > 0;
 }
 
-static void judge(const struct postfix_check *c, const struct seen *s, uint64_t days)
+static void seen_judge(const struct postfix_check *c, const struct seen_stages *s, uint64_t days)
 {
     if (s->all == 0) {
         findings_add(c->findings, PF_SEEN_NOTHING, "", "postern has decided nothing in the last %llu days",
@@ -64,7 +64,7 @@ static void judge(const struct postfix_check *c, const struct seen *s, uint64_t 
 
 int postfix_check_seen(const struct postfix_check *c, struct journal *journal, uint64_t since_ns, struct error *e)
 {
-    struct seen s = {.all = 0};
+    struct seen_stages s = {.all = 0};
     uint64_t now = clock_wall_ns();
 
     if (journal == NULL) {
@@ -74,6 +74,6 @@ int postfix_check_seen(const struct postfix_check *c, struct journal *journal, u
     }
     if (journal_decisions(journal, &(struct journal_query){.since_ns = since_ns}, count, &s, e) != 0)
         return -1;
-    judge(c, &s, (now - since_ns + 43200 * NS_PER_S) / (86400 * NS_PER_S));
+    seen_judge(c, &s, (now - since_ns + 43200 * NS_PER_S) / (86400 * NS_PER_S));
     return 0;
 }

@@ -46,14 +46,14 @@ static bool may(const struct who *who, const struct stat *st, unsigned bits)
     return (mode & bits) == bits;
 }
 
-struct walk {
+struct socket_walk {
     char path[1024]; /* of what is in the way */
     struct stat st;
     int why; /* 0; an error number of stat; EPERM where the mode forbids */
 };
 
 /* The folders to the socket need search permission, the socket itself write permission (unix(7)). */
-static void walk(const char *path, const struct who *who, struct walk *w)
+static void walk(const char *path, const struct who *who, struct socket_walk *w)
 {
     struct buf b = BUF_OVER(w->path);
     struct slice part, rest = slice_of(path);
@@ -97,7 +97,8 @@ static void chroot_finding(const struct postfix_check *c, const struct smtpd *s,
 }
 
 /* What was not let through: a folder needs its group's "x", the socket itself also "w". */
-static void permission_finding(const struct postfix_check *c, const struct walk *w, const char *path, const char *place)
+static void permission_finding(const struct postfix_check *c, const struct socket_walk *w, const char *path,
+                               const char *place)
 {
     const char *in_the_way = w->path[0] != '\0' ? w->path : "/";
     char text[POSTFIX_COMMAND_MAX];
@@ -130,7 +131,7 @@ void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, 
     struct slice owner = postfix_get(c->p, NULL, "mail_owner");
     char path[1024], place[POSTFIX_PLACE_MAX], shown[1100];
     struct who who;
-    struct walk w;
+    struct socket_walk w;
 
     if (!endpoint_path(c, s->service, a->target.endpoint, path, sizeof path))
         return;

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 /* How the entries of a type of table are found. */
-enum kind { KIND_LISTED, KIND_CIDR, KIND_PATTERNS, KIND_STATIC, KIND_FAIL };
+enum table_kind { KIND_LISTED, KIND_CIDR, KIND_PATTERNS, KIND_STATIC, KIND_FAIL };
 
 static const struct {
     const char *type;
-    enum kind kind;
+    enum table_kind kind;
 } types[] = {
     {"hash", KIND_LISTED}, {"btree", KIND_LISTED},    {"cdb", KIND_LISTED},      {"lmdb", KIND_LISTED},
     {"dbm", KIND_LISTED},  {"sdbm", KIND_LISTED},     {"texthash", KIND_LISTED}, {"inline", KIND_LISTED},
@@ -21,14 +21,14 @@ static const struct {
     {"fail", KIND_FAIL},
 };
 
-struct search {
+struct table_search {
     const struct postfix *p;
     const struct postfix_service *service;
     const struct config *config;
     char *entry; /* TABLE_ENTRY_MAX */
 };
 
-static enum table_says unknown(const struct search *s, const char *why)
+static enum table_says unknown(const struct table_search *s, const char *why)
 {
     struct buf b = buf_over(s->entry, TABLE_ENTRY_MAX);
 
@@ -39,7 +39,7 @@ static enum table_says unknown(const struct search *s, const char *why)
 /* ---- one entry ---- */
 
 /* "OK", "1", "permit_mynetworks", a class that permits. Others refuse, or leave it to what follows (access(5)). */
-static bool action_permits(const struct search *s, struct slice action)
+static bool action_permits(const struct table_search *s, struct slice action)
 {
     struct restriction r;
     struct restrictions l;
@@ -60,7 +60,7 @@ static bool action_permits(const struct search *s, struct slice action)
 }
 
 /* Does the entry permit somebody who is in no connector? */
-static bool entry_permits(const struct search *s, struct slice key, struct slice action)
+static bool entry_permits(const struct table_search *s, struct slice key, struct slice action)
 {
     struct buf b = buf_over(s->entry, TABLE_ENTRY_MAX);
     struct network n;
@@ -76,7 +76,7 @@ static bool entry_permits(const struct search *s, struct slice key, struct slice
 /* ---- the kinds of tables ---- */
 
 /* "key<blank>action" a line; also how postmap prints a database. */
-static enum table_says search_lines(const struct search *s, struct slice text)
+static enum table_says search_lines(const struct table_search *s, struct slice text)
 {
     struct slice line;
 
@@ -111,7 +111,7 @@ static bool cut_pattern(struct slice line, struct slice *pattern, struct slice *
     return true;
 }
 
-static enum table_says search_patterns(const struct search *s, struct slice text)
+static enum table_says search_patterns(const struct table_search *s, struct slice text)
 {
     struct slice line, pattern, action;
 
@@ -125,7 +125,7 @@ static enum table_says search_patterns(const struct search *s, struct slice text
     return TABLE_PERMITS_NOBODY;
 }
 
-static enum table_says search_file(const struct search *s, struct slice path, enum kind kind)
+static enum table_says search_file(const struct table_search *s, struct slice path, enum table_kind kind)
 {
     char name[1024];
     enum table_says says;
@@ -140,7 +140,7 @@ static enum table_says search_file(const struct search *s, struct slice path, en
     return says;
 }
 
-static enum table_says search_listed(const struct search *s, struct slice table)
+static enum table_says search_listed(const struct table_search *s, struct slice table)
 {
     char name[2048], folder[1024], *text;
     enum table_says says;
@@ -163,7 +163,7 @@ static enum table_says search_listed(const struct search *s, struct slice table)
 enum table_says table_permits(const struct postfix *p, const struct postfix_service *service, struct slice table,
                               const struct config *config, char entry[TABLE_ENTRY_MAX])
 {
-    struct search s = {.p = p, .service = service, .config = config, .entry = entry};
+    struct table_search s = {.p = p, .service = service, .config = config, .entry = entry};
     struct slice whole = postfix_target(table).endpoint, type, name;
 
     entry[0] = '\0';

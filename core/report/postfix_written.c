@@ -96,16 +96,16 @@ static bool is_reference(struct slice value, struct slice *name)
 }
 
 /* Where the setting that holds is written: its name there, and whether that is an "-o" of the service. */
-struct origin {
+struct setting_origin {
     struct slice name;
     bool own;
 };
 
-static struct origin origin_of(const struct postfix *p, const struct postfix_service *service, const char *name)
+static struct setting_origin origin_of(const struct postfix *p, const struct postfix_service *service, const char *name)
 {
     const struct postfix_setting *raw =
         service != NULL ? postfix_last_of(service->raw, service->n_raw, slice_of(name)) : NULL;
-    struct origin origin = {.name = slice_of(name), .own = raw != NULL};
+    struct setting_origin origin = {.name = slice_of(name), .own = raw != NULL};
 
     for (size_t steps = 0; steps < REFERENCES_MAX; steps++) {
         if (raw == NULL)
@@ -121,7 +121,7 @@ static struct origin origin_of(const struct postfix *p, const struct postfix_ser
 const char *postfix_place(const struct postfix *p, const struct postfix_service *service, const char *name,
                           char out[POSTFIX_PLACE_MAX])
 {
-    struct origin origin = {.own = true};
+    struct setting_origin origin = {.own = true};
     struct buf b = buf_over(out, POSTFIX_PLACE_MAX);
     char path[1024];
     unsigned line;
@@ -144,7 +144,7 @@ const char *postfix_place(const struct postfix *p, const struct postfix_service 
 
 struct slice postfix_written(const struct postfix *p, const struct postfix_service *service, const char *name)
 {
-    struct origin origin = origin_of(p, service, name);
+    struct setting_origin origin = origin_of(p, service, name);
     const struct postfix_setting *raw = origin.own ? postfix_last_of(service->raw, service->n_raw, origin.name)
                                                    : postfix_last_of(p->raw, p->n_raw, origin.name);
 
@@ -221,7 +221,7 @@ void postfix_add_set_own(struct buf *b, const struct postfix *p, const struct po
 void postfix_add_set(struct buf *b, const struct postfix *p, const struct postfix_service *service, const char *name,
                      struct slice value)
 {
-    struct origin origin = origin_of(p, service, name);
+    struct setting_origin origin = origin_of(p, service, name);
     char text[POSTFIX_COMMAND_MAX];
     struct buf setting = BUF_OVER(text);
 
@@ -239,7 +239,7 @@ void postfix_add_set(struct buf *b, const struct postfix *p, const struct postfi
 
 void postfix_add_unset(struct buf *b, const struct postfix *p, const struct postfix_service *service, const char *name)
 {
-    struct origin origin = origin_of(p, service, name);
+    struct setting_origin origin = origin_of(p, service, name);
     char text[POSTFIX_COMMAND_MAX];
     struct buf setting = BUF_OVER(text);
 

@@ -1,7 +1,7 @@
 /*
- * What a report is made of, and who shows it: lines for people, tables, and trees of typed values for programs. A
- * report calls a printer; whether that writes to a terminal, a file or a web page, how wide and in which format, no
- * report knows. Foreign text is handed over as it came: the printer escapes it.
+ * The interface between reports and printers: lines for people, tables, and trees of typed values for programs. A
+ * report does not know whether the printer writes to a terminal, a file or a web page, how wide, or in which format.
+ * Foreign text is passed as it came: the printer escapes it.
  */
 #ifndef POSTERN_CORE_REPORT_PRINTER_H
 #define POSTERN_CORE_REPORT_PRINTER_H
@@ -47,7 +47,7 @@ static inline struct value value_word(const char *word)
     return word != NULL ? value_text(slice_of(word)) : value_none();
 }
 
-/* The same, and an empty one is none. */
+/* The same, and an empty text is none, too. */
 static inline struct value value_word_or_none(const char *word)
 {
     return word[0] != '\0' ? value_word(word) : value_none();
@@ -107,11 +107,11 @@ struct span {
 
 struct line {
     unsigned indent;                   /* blanks in front */
-    const char *label;                 /* NULL: none; else it, at least so wide, and a blank */
+    const char *label;                 /* printed at least label_width wide, with a blank behind it; NULL: none */
     unsigned label_width;              /* columns */
     struct span spans[LINE_SPANS_MAX]; /* up to the first without a text */
-    unsigned hang;                     /* where it doesn't fit: blanks in front of what goes on below */
-    unsigned width;                    /* columns, where nothing else bounds it; 0: it may be as long as it is */
+    unsigned hang;                     /* indent of the lines on which it continues */
+    unsigned width;                    /* columns, where the printer has no width of its own; 0: no bound */
     bool verbatim;                     /* never folded, as of a script */
 };
 
@@ -119,11 +119,11 @@ struct line {
 
 enum tree { TREE_OBJECT, TREE_LIST };
 
-/* Beside the report: a word on how to read it, or something that went wrong in making it. */
+/* Beside the report: how to read it, or what went wrong in making it. */
 enum remark { REMARK_NOTE, REMARK_WARNING };
 
 struct printer {
-    /* It shows lines, and tables of few columns. Else it takes trees, and all that there is. */
+    /* For people: it prints lines, and tables of few columns. Otherwise it takes trees, and all columns. */
     bool people;
     void (*line)(struct printer *p, const struct line *line);
     void (*table)(struct printer *p, const struct table *table);       /* begins one */
@@ -138,7 +138,7 @@ struct printer {
 /* ---- the usual lines ---- */
 
 void printer_line(struct printer *p, const struct line *line);
-/* A line of text that is ours, or was escaped; what doesn't fit goes on two columns further in than it begins. */
+/* A line of text that is ours, or was escaped; what doesn't fit continues on the next line, indented by two more. */
 void printer_text(struct printer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void printer_title(struct printer *p, const char *title);
 void printer_gap(struct printer *p);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-static uint32_t *place_of(const struct ranking *t, struct slice name)
+static uint32_t *ranking_place(const struct ranking *t, struct slice name)
 {
     for (size_t i = hash_slice(&t->secret, name);; i++) {
         uint32_t *place = &t->places[i & (t->n_places - 1)];
@@ -14,7 +14,7 @@ static uint32_t *place_of(const struct ranking *t, struct slice name)
 }
 
 /* Half of the places stay free. */
-static bool grow(struct ranking *t)
+static bool ranking_grow(struct ranking *t)
 {
     size_t capacity = t->capacity == 0 ? 64 : t->capacity * 2;
     struct ranking_row *rows = reallocarray(t->rows, capacity, sizeof *rows);
@@ -33,7 +33,7 @@ static bool grow(struct ranking *t)
     t->n_places = capacity * 2;
     t->capacity = capacity;
     for (size_t i = 0; i < t->n; i++)
-        *place_of(t, slice_of(t->rows[i].name)) = (uint32_t)i + 1;
+        *ranking_place(t, slice_of(t->rows[i].name)) = (uint32_t)i + 1;
     return true;
 }
 
@@ -43,20 +43,20 @@ void ranking_add(struct ranking *t, struct slice name, int which, uint64_t many,
     struct ranking_row *row;
     char *copy;
 
-    if (t->places == NULL && !grow(t)) {
+    if (t->places == NULL && !ranking_grow(t)) {
         t->beyond += many;
         return;
     }
-    place = place_of(t, name);
+    place = ranking_place(t, name);
     if (*place == 0) {
-        if (t->n == RANKING_MAX || (t->n == t->capacity && !grow(t)) ||
+        if (t->n == RANKING_MAX || (t->n == t->capacity && !ranking_grow(t)) ||
             (copy = strndup(name.p != NULL ? name.p : "", name.n)) == NULL) {
             t->beyond += many;
             return;
         }
         t->rows[t->n] = (struct ranking_row){.name = copy};
-        *place_of(t, name) = (uint32_t)++t->n;
-        place = place_of(t, name);
+        *ranking_place(t, name) = (uint32_t)++t->n;
+        place = ranking_place(t, name);
     }
     row = &t->rows[*place - 1];
     row->count[which] += many;

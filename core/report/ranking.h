@@ -1,6 +1,6 @@
 /*
- * Counts by name, for "who most?": grows as names come, up to RANKING_MAX; what comes beyond is counted together, so
- * that a flood of invented names costs neither memory nor the truth.
+ * Counts by name, for "who most?": grows up to RANKING_MAX names; further ones are counted together, so that a flood of
+ * invented names neither exhausts memory nor falsifies the totals.
  */
 #ifndef POSTERN_CORE_REPORT_RANKING_H
 #define POSTERN_CORE_REPORT_RANKING_H
@@ -20,7 +20,7 @@ struct ranking {
     uint32_t *places; /* hash table of indexes into rows, + 1 */
     size_t n, capacity, n_places;
     struct hash_secret secret; /* drawn with the first name */
-    uint64_t beyond;           /* names that found no room */
+    uint64_t beyond;           /* counts of names that found no room */
 };
 
 /* Adds that many to count[which] of the name. All zero is an empty ranking. Without memory or random

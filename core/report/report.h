@@ -5,13 +5,13 @@
 #include "core/report/files.h"
 #include "core/report/printer.h"
 
-/* Private to report.c but for its first fields, which the caller sets. */
+/* The caller sets the first fields; the others are private to report.c. */
 struct report {
-    const struct report_files *files; /* all open; without the journal there is no usage in it */
+    const struct report_files *files; /* all open; without the journal there is no usage */
     struct decide_context context;    /* of these files */
     uint64_t days;                    /* 0: not said */
-    bool script;                      /* in place of the rows the script that sets their mailboxes, in lines */
-    bool force;                       /* a script although usage is not known for long enough */
+    bool script;                      /* prints, in place of rows, a script that changes these mailboxes */
+    bool force;                       /* prints the script even if usage is not known for long enough */
     struct printer *out;
     struct error *e;
     int64_t first_s; /* wall clock: usage is known since then; set by a kind's check */

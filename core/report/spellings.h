@@ -1,6 +1,6 @@
 /*
- * By which names is a login the same one to the mail path? For what looks through records of the past, which hold
- * logins as they were typed: sean@contoso.example, SEAN, CONTOSO\sean.
+ * All the names by which the mail path treats a login as the same one. For searching old records, which hold logins as
+ * they were typed: sean@contoso.example, SEAN, CONTOSO\sean.
  */
 #ifndef POSTERN_CORE_REPORT_SPELLINGS_H
 #define POSTERN_CORE_REPORT_SPELLINGS_H
@@ -17,7 +17,7 @@ struct spellings {
     int32_t tenant; /* of the configuration: with that tenant's NetBIOS names in front it is, too; -1: with none */
 };
 
-/* A login of a record, read once for all whom it may be. */
+/* A login of a record, parsed once for several comparisons. */
 struct spelled {
     struct login login;
     bool mapped; /* by the logins file, to: */

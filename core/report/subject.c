@@ -105,7 +105,7 @@ static int take_login(struct subject *x, const struct decide_context *c, struct 
     }
     x->submission.stage = STAGE_MAIL;
     decide(c, &x->submission, &none, &x->verdict, NULL);
-    if (x->verdict.identity.n_claims == 0) /* never what invented names share */
+    if (x->verdict.identity.n_claims == 0) /* never the key that invented names share */
         x->verdict.identity.user = x->verdict.identity.login;
     x->part = by_mailbox ? PER_USER : PER_LOGIN;
     key_of_block_on(c, &x->submission, &x->verdict.identity, x->part, &x->block);
@@ -136,14 +136,6 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
     default:
         return take_login(out, c, word, out->part == PER_USER, e);
     }
-}
-
-bool subject_find(const struct decide_context *c, const struct subject *subject, struct block *block)
-{
-    for (uint32_t at = 0; blocks_next(c->blocks, &at, c->now_ns, block);)
-        if (block->key == subject->block.key)
-            return true;
-    return false;
 }
 
 void subject_forgive(struct counters *counters, const struct decide_context *c, const struct subject *subject,

@@ -1,4 +1,4 @@
-/* Whom "postern block" and its relatives are about: a user, a client, a network or a connector, as people name them. */
+/* The subject of "postern block" and "unblock": a user, client, network or connector, as people name it. */
 #ifndef POSTERN_CORE_REPORT_SUBJECT_H
 #define POSTERN_CORE_REPORT_SUBJECT_H
 
@@ -18,12 +18,7 @@ struct subject {
  */
 int subject_parse(const struct decide_context *c, int n, char **words, struct subject *out, struct error *e);
 
-/* A live block of exactly that subject, as its text names it: true and *block. */
-bool subject_find(const struct decide_context *c, const struct subject *subject, struct block *block);
-
-/*
- * Gives back what led to a block: the counter of its limit, and the memory of earlier blocks.
- */
+/* Resets the counters that led to a block: that of its limit, and that of earlier blocks. */
 void subject_forgive(struct counters *counters, const struct decide_context *c, const struct subject *subject,
                      const struct block *block);
 

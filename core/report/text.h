@@ -1,4 +1,4 @@
-/* Foreign text and times, as people and programs get to read them. */
+/* Foreign text and times, for people and programs. */
 #ifndef POSTERN_CORE_REPORT_TEXT_H
 #define POSTERN_CORE_REPORT_TEXT_H
 
@@ -15,7 +15,7 @@
 void text_add_plain(struct buf *b, struct slice text);
 /* A JSON string with its quotes (core/base/json_text.h). */
 void text_add_json(struct buf *b, struct slice text);
-/* One CSV cell, quoted where needed; what a spreadsheet would take for a formula is defused with an apostrophe. */
+/* One CSV cell, quoted where needed; what a spreadsheet would take for a formula gets an apostrophe in front. */
 void text_add_csv(struct buf *b, struct slice text);
 /* "2025-11-21 08:36:01 +0100", local time with its zone, for people; "2025-11-21T07:36:01Z" for programs. Nothing for 0
  * and before. */

@@ -5,13 +5,13 @@
 #include "core/report/ranking.h"
 #include "core/report/text.h"
 
-struct gathered {
+struct refusals_gathered {
     struct ranking ranking; /* "login TAB reason TAB what" */
-    struct messages messages;
+    struct report_messages messages;
     int64_t oldest_s;
 };
 
-/* What is shown is escaped where it is; here the tabs must be ours alone. */
+/* The printer escapes the text; here only the tabs are replaced, which separate cells. */
 static void add_cell(struct buf *b, struct slice text)
 {
     for (size_t i = 0; i < text.n; i++)
@@ -48,9 +48,9 @@ static void add_what(struct buf *b, const struct journal_record *r)
     }
 }
 
-static bool each_record(void *arg, const struct journal_record *r)
+static bool would_refuse_record(void *arg, const struct journal_record *r)
 {
-    struct gathered *g = arg;
+    struct refusals_gathered *g = arg;
     const char *who = r->mailbox[0] != '\0' ? r->mailbox : r->login[0] != '\0' ? r->login : r->connector;
     char name[1600];
     struct buf b = BUF_OVER(name);
@@ -67,7 +67,7 @@ static bool each_record(void *arg, const struct journal_record *r)
 static const struct column columns[] = {{"who", VALUE_TEXT},        {"reason", VALUE_TEXT}, {"what", VALUE_TEXT},
                                         {"messages", VALUE_NUMBER}, {"last", VALUE_TIME},   {"meaning", VALUE_TEXT}};
 
-static void show(struct gathered *g, struct printer *out)
+static void would_refuse_show(struct refusals_gathered *g, struct printer *out)
 {
     out->table(out, &(struct table){TABLE_COLUMNS(columns), .empty = "monitor mode would have refused nothing"});
     ranking_sort(&g->ranking, 0);
@@ -86,8 +86,8 @@ static void show(struct gathered *g, struct printer *out)
     out->end(out);
 }
 
-/* What the table doesn't tell: how far it can't see. */
-static void tell_bounds(const struct gathered *g, int64_t since_s, struct printer *out)
+/* What the table leaves out: how far back the journal goes. */
+static void tell_bounds(const struct refusals_gathered *g, int64_t since_s, struct printer *out)
 {
     char text[40];
     struct buf b = BUF_OVER(text);
@@ -104,15 +104,15 @@ static void tell_bounds(const struct gathered *g, int64_t since_s, struct printe
 int would_refuse_report(struct journal *journal, int64_t since_s, struct printer *out, struct error *e)
 {
     const struct journal_query query = {.since_ns = since_s > 0 ? (uint64_t)since_s * NS_PER_S : 0, .monitored = true};
-    struct gathered g = {.oldest_s = 0};
+    struct refusals_gathered g = {.oldest_s = 0};
     uint64_t oldest_ns = 0;
-    int rc = journal_decisions(journal, &query, each_record, &g, e);
+    int rc = journal_decisions(journal, &query, would_refuse_record, &g, e);
 
     if (rc == 0)
         rc = journal_oldest(journal, &oldest_ns, e);
     g.oldest_s = (int64_t)(oldest_ns / NS_PER_S);
     if (rc == 0) {
-        show(&g, out);
+        would_refuse_show(&g, out);
         tell_bounds(&g, since_s, out);
     }
     ranking_free(&g.ranking);

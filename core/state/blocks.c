@@ -56,7 +56,7 @@ static uint32_t home_of(const struct blocks *b, uint64_t key)
     return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (b->places - 1);
 }
 
-static uint32_t place_of(const struct blocks *b, uint64_t key, uint32_t distance)
+static uint32_t block_place(const struct blocks *b, uint64_t key, uint32_t distance)
 {
     return (home_of(b, key) + distance) & (b->places - 1);
 }
@@ -109,12 +109,12 @@ static void changed(struct blocks *b)
 }
 
 /* The first place from `distance` on, in the key's order, where the key stands; false when there is none. */
-static bool find_place(const struct blocks *b, uint64_t key, uint32_t *distance, union pair *seen)
+static bool block_find_place(const struct blocks *b, uint64_t key, uint32_t *distance, union pair *seen)
 {
     uint32_t reach = reach_of(b);
 
     for (; *distance < reach; ++*distance) {
-        const union pair *at = b->index + place_of(b, key, *distance);
+        const union pair *at = b->index + block_place(b, key, *distance);
 
         if (__atomic_load_n(&at->key, __ATOMIC_ACQUIRE) != key)
             continue;
@@ -298,7 +298,7 @@ bool blocks_find(const struct blocks *b, uint64_t key, uint64_t now_ns, uint64_t
 
     if (key == 0 || !blocks_any(b))
         return false;
-    for (uint32_t distance = 0; find_place(b, key, &distance, &seen); distance++)
+    for (uint32_t distance = 0; block_find_place(b, key, &distance, &seen); distance++)
         if (seen.value > end)
             end = seen.value;
     if (end <= now_in_table(b, now_ns))
@@ -314,11 +314,11 @@ static bool prolong(struct blocks *b, const struct block *block, uint64_t now, u
         uint32_t distance = 0, place;
         union pair seen;
 
-        if (!find_place(b, block->key, &distance, &seen))
+        if (!block_find_place(b, block->key, &distance, &seen))
             return false;
         if (seen.value > now && seen.value >= until)
             return true;
-        place = place_of(b, block->key, distance);
+        place = block_place(b, block->key, distance);
         write_record(b, place, block);
         if (pair_swap(b->index + place, seen, pair_of(block->key, until))) {
             changed(b);
@@ -334,7 +334,7 @@ static bool claim_place(struct blocks *b, uint64_t key, uint64_t now, uint32_t *
 {
     *claim = pair_of(0, now + CLAIM_NS);
     for (*distance = 0; *distance < b->places; ++*distance) {
-        union pair *at = b->index + place_of(b, key, *distance), seen = pair_read(at);
+        union pair *at = b->index + block_place(b, key, *distance), seen = pair_read(at);
 
         if (!is_free(seen, now) || !pair_swap(at, seen, *claim))
             continue;
@@ -403,7 +403,7 @@ static int add(struct blocks *b, const struct block *block, uint64_t now, struct
             return 0;
         if (!claim_place(b, block->key, now, &distance, &claim))
             return no_room(b, BLOCK_BY_OPERATOR, e);
-        place = place_of(b, block->key, distance);
+        place = block_place(b, block->key, distance);
         write_record(b, place, block);
         /* With the claim in place: blocks_check_head takes nothing back from here on. */
         raise_reach(b, distance + 1);
@@ -413,7 +413,7 @@ static int add(struct blocks *b, const struct block *block, uint64_t now, struct
         changed(b);
         /* Somebody else may have added the same key at the same time: the one that is found first holds both. */
         distance = 0;
-        if (find_place(b, block->key, &distance, &seen) && place_of(b, block->key, distance) != place &&
+        if (block_find_place(b, block->key, &distance, &seen) && block_place(b, block->key, distance) != place &&
             prolong(b, block, now, until))
             (void)free_entry(b, place, pair_of(block->key, until));
         return 0;
@@ -441,8 +441,8 @@ bool blocks_lift(struct blocks *b, uint64_t key, uint64_t now_ns)
     bool live = false, freed = false;
     union pair seen;
 
-    while (key != 0 && find_place(b, key, &distance, &seen)) {
-        if (!free_entry(b, place_of(b, key, distance), seen))
+    while (key != 0 && block_find_place(b, key, &distance, &seen)) {
+        if (!free_entry(b, block_place(b, key, distance), seen))
             continue;
         freed = true;
         live = live || seen.value > now;
@@ -465,7 +465,8 @@ bool blocks_next(const struct blocks *b, uint32_t *at, uint64_t now_ns, struct b
         if (seen.key == 0 || seen.value <= now)
             continue;
         /* Of two entries for one key, only the first counts. */
-        if (find_place(b, seen.key, &distance, &first) && place_of(b, seen.key, distance) != *at && first.value > now)
+        if (block_find_place(b, seen.key, &distance, &first) && block_place(b, seen.key, distance) != *at &&
+            first.value > now)
             continue;
         read_record(b, *at, out);
         out->key = seen.key;

@@ -2,8 +2,9 @@
  * Blocks: logins, clients, connectors that are refused until a time. Never evicted, never forgotten before their end,
  * kept through restarts and reboots.
  *
- * Clients can be any number, so they can't take all of the room: what limits block of them stops where half or three
- * quarters of the places are taken, and the last of a login's before the last of all, which are an operator's.
+ * There can be any number of clients, so they can't take all of the room: blocks of strangers stop when half of the
+ * places are taken, those of clients at three quarters, those of logins before the last sixteenth, which is the
+ * operator's.
  */
 #ifndef POSTERN_BLOCKS_H
 #define POSTERN_BLOCKS_H
@@ -19,7 +20,7 @@ struct blocks;
 
 #define BLOCK_FOREVER UINT64_MAX
 
-/* Who made a block, and of whom: from the one whom most room is kept for to the one who gets the least. */
+/* Who made a block, and of whom: from the class with the most room to that with the least. */
 enum block_class {
     BLOCK_BY_OPERATOR,
     BLOCK_OF_LOGIN,    /* by a limit: of a user, login or connector */
@@ -45,8 +46,8 @@ struct block {
 bool blocks_any(const struct blocks *b);
 
 /*
- * The sizes of networks that are blocked, or were a moment ago: *at begins at 0; false at the end. So a client's
- * networks are looked up in these sizes only. They are few, whatever the number of blocks.
+ * Iterates over the sizes of blocked networks (some may have just ended): *at starts at 0; false at the end. A client's
+ * networks need to be looked up in these sizes only, which are few, whatever the number of blocks.
  */
 bool blocks_next_prefix(const struct blocks *b, uint32_t *at, uint32_t *prefix);
 
@@ -55,17 +56,17 @@ bool blocks_find(const struct blocks *b, uint64_t key, uint64_t now_ns, uint64_t
 
 /*
  * Adds a block, or prolongs the one on the same key (its end never comes earlier). 0; -1 with e when there is no room
- * for one of its class: the caller says so loudly and refuses this message all the same.
+ * for one of its class: the caller logs that, and still refuses this message.
  */
 int blocks_add(struct blocks *b, const struct block *block, uint64_t now_ns, struct error *e);
 
 /*
- * The live blocks of clients, of one class, that lie in a network: how many, but for the one on the key `but`, and the
- * latest end, 0 where there is none. A walk over the table.
+ * How many live blocks of clients of one class lie in a network, except the one on the key `but`, and the latest end
+ * (0: there are none). A walk over the table.
  */
 uint32_t blocks_inside(const struct blocks *b, const struct network *net, enum block_class class, uint64_t but,
                        uint64_t now_ns, uint64_t *until_ns);
-/* Lifts those of them that end no later than until_ns: a block of the whole network holds in their place. */
+/* Lifts those of them that end no later than until_ns: a block of the whole network replaces them. */
 void blocks_absorb(struct blocks *b, const struct network *net, enum block_class class, uint64_t until_ns,
                    uint64_t now_ns);
 

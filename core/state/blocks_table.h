@@ -1,5 +1,5 @@
 /*
- * Where the blocks lie, for the state only; everybody else uses blocks.h.
+ * The layout of the blocks, for core/state only; everybody else uses blocks.h.
  *
  * An index of pairs {key, until}, and a record of texts for each. A key stands at its home place or at most `reach`
  * places behind, in an index of which half stays empty, so that a look is short. Index entries:
@@ -9,9 +9,9 @@
  *     {0, until}           claimed by somebody who writes the record; free again when `until` has passed, so that a
  *                          killed writer leaves nothing behind
  *
- * The record is written before the entry is published, and so is what the header says of it. The housekeeping takes
- * back what the header says too much; each word of it stands beside a number that every addition moves on, so that it
- * can't take back what somebody is adding. Zeroed memory is an empty table.
+ * The record is written before the entry is published, and so is what the header says of it. Housekeeping lowers
+ * the header's values when blocks have ended. Each of them is paired with a count of additions, so that it can't lower
+ * one while somebody is adding. Zeroed memory is an empty table.
  */
 #ifndef POSTERN_BLOCKS_TABLE_H
 #define POSTERN_BLOCKS_TABLE_H

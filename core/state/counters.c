@@ -69,8 +69,8 @@ static bool is_shared_live(const union pair *gate, const union pair *shared, uns
 
 /* The key stands in no slot with anything counted: in the shared entry while that is live, else in the entry `own`
  * (seen as own_seen) that it left behind, or in the first that is free. */
-static struct spot find_place(union pair *bucket, union pair *own, union pair own_seen, union pair *shared, bool live,
-                              uint64_t now)
+static struct spot counter_find_place(union pair *bucket, union pair *own, union pair own_seen, union pair *shared,
+                                      bool live, uint64_t now)
 {
     struct spot s = {.gate = gate_of(bucket), .shared_live = live};
 
@@ -94,7 +94,7 @@ static struct spot find_place(union pair *bucket, union pair *own, union pair ow
  * While the shared entry is live, a key without a live entry of its own stays there, even if a slot has become free: it
  * may have used the shared one, and would get its burst twice.
  */
-static struct spot find(const struct counters *c, struct wanted w, uint64_t now)
+static struct spot spot_find(const struct counters *c, struct wanted w, uint64_t now)
 {
     union pair *bucket = bucket_of(c, w.tag), *own = NULL;
     union pair *shared = shared_of(c, bucket, w.class);
@@ -115,7 +115,7 @@ static struct spot find(const struct counters *c, struct wanted w, uint64_t now)
     }
     shared_live = is_shared_live(gate_of(bucket), shared, w.class, now);
     if (backlog == 0) {
-        struct spot s = find_place(bucket, own, own_seen, shared, shared_live, now);
+        struct spot s = counter_find_place(bucket, own, own_seen, shared, shared_live, now);
 
         s.twins = twins;
         return s;
@@ -148,7 +148,7 @@ struct charge_answer charge_judge(const struct charge *k, uint64_t backlog_ns)
     return a;
 }
 
-static struct charge_answer judge(const struct charge *k, const struct spot *s)
+static struct charge_answer judge_spot(const struct charge *k, const struct spot *s)
 {
     struct charge_answer a = charge_judge(k, s->backlog_ns);
 
@@ -179,7 +179,7 @@ static bool put(const struct spot *s, struct wanted w, uint64_t now, uint64_t ba
  * Should this thread have been held up between charge and roll-back for so long that all of the charge had run off, it
  * takes from what others charged since: at most its own cost, once. Without a clock here that cannot be told apart.
  */
-static void give_back(const struct counters *c, const struct spot *s, uint64_t tag, uint64_t ns)
+static void counter_give_back(const struct counters *c, const struct spot *s, uint64_t tag, uint64_t ns)
 {
     union pair *pair = s->pair, seen;
 
@@ -239,7 +239,7 @@ static void merge_twins(const struct counters *c, struct wanted w, uint64_t now)
  */
 static bool somebody_elsewhere(const struct counters *c, const struct spot *s, const struct charge *k, uint64_t now)
 {
-    struct spot again = find(c, wanted_of(k), now);
+    struct spot again = spot_find(c, wanted_of(k), now);
 
     if (again.backlog_ns > burst_ns(k))
         return true;
@@ -277,12 +277,12 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
     uint64_t after;
     struct charge_answer a = {.allowed = false};
 
-    for (unsigned i = 0; i < TRIES_MAX; i++, *s = find(c, w, now)) {
+    for (unsigned i = 0; i < TRIES_MAX; i++, *s = spot_find(c, w, now)) {
         if (s->twins) {
             merge_twins(c, w, now);
             continue;
         }
-        a = judge(k, s);
+        a = judge_spot(k, s);
         if ((!a.allowed && !force) || k->cost == 0)
             return a;
         after = a.allowed ? s->backlog_ns + cost_ns(k) : burst_ns(k);
@@ -298,7 +298,7 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
                 (void)__atomic_fetch_add(&c->met->crowded, 1, __ATOMIC_RELAXED);
             return a;
         }
-        give_back(c, s, w.tag, after - s->backlog_ns);
+        counter_give_back(c, s, w.tag, after - s->backlog_ns);
     }
     a.allowed = false;
     a.retry_ns = CONTENTION_RETRY_NS;
@@ -315,9 +315,9 @@ void counters_prefetch(const struct counters *c, uint64_t key)
 
 struct charge_answer counters_look(const struct counters *c, const struct charge *charge, uint64_t now_ns)
 {
-    struct spot s = find(c, wanted_of(charge), now_ns + c->ahead_ns);
+    struct spot s = spot_find(c, wanted_of(charge), now_ns + c->ahead_ns);
 
-    return judge(charge, &s);
+    return judge_spot(charge, &s);
 }
 
 /* Looks at all charges; the index of the first that refuses, or n. */
@@ -327,8 +327,8 @@ static size_t look_at_all(const struct counters *c, const struct charge *charges
     size_t refuses = n;
 
     for (size_t i = 0; i < n; i++) {
-        spots[i] = find(c, wanted_of(charges + i), now);
-        answers[i] = judge(charges + i, spots + i);
+        spots[i] = spot_find(c, wanted_of(charges + i), now);
+        answers[i] = judge_spot(charges + i, spots + i);
         if (!answers[i].allowed && refuses == n)
             refuses = i;
     }
@@ -358,13 +358,13 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
         if (is_settled(spots + i)) {
             if (put(spots + i, wanted_of(k), now, spots[i].backlog_ns + cost_ns(k)))
                 continue;
-            spots[i] = find(c, wanted_of(k), now);
+            spots[i] = spot_find(c, wanted_of(k), now);
         }
         answers[i] = charge_one(c, k, now, false, spots + i);
         if (answers[i].allowed)
             continue;
         for (size_t j = 0; j < i; j++)
-            give_back(c, spots + j, tag_of(charges[j].key), cost_ns(charges + j));
+            counter_give_back(c, spots + j, tag_of(charges[j].key), cost_ns(charges + j));
         return i;
     }
     return n;
@@ -372,7 +372,7 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
 
 void counters_force(struct counters *c, const struct charge *charge, uint64_t now_ns, struct charge_answer *answer)
 {
-    struct spot s = find(c, wanted_of(charge), now_ns + c->ahead_ns);
+    struct spot s = spot_find(c, wanted_of(charge), now_ns + c->ahead_ns);
 
     *answer = charge_one(c, charge, now_ns + c->ahead_ns, true, &s);
 }

@@ -1,23 +1,24 @@
 /*
- * Where the counters lie, for the state only; everybody else uses counters.h.
+ * The layout of the counters, for core/state only; everybody else uses counters.h.
  *
  * A table is an array of buckets of 8 pairs (128 bytes, two cache lines). The first 7 are entries {key, TAT}; the
  * eighth is the bucket's gate. Zeroed memory is an empty table.
  *
  * Keys that find the 7 full of live entries share an entry {SHARED_MARK, TAT} with those of the same bucket and class
- * of interval, in a small array behind the table: what one limit counts there in hours says nothing about another's
- * seconds. Two buckets that meet in one shared entry share it, which is the stricter. The gate {classes, until} says
- * for which classes the bucket's shared entries may be live, and until when; one more bit stands for marks that found
- * no room in it. It is set before they are. So where nothing is crowded, a look needs these two cache lines alone.
+ * of interval, in a small array behind the table: a limit in hours must not
+ * fill one in seconds. Two buckets that map to one shared entry share it, which is only stricter. The gate {classes,
+ * until} says for which classes the bucket's shared entries may be live, and until when; one more bit stands for marks
+ * that found no room in it. It is set before they are. So while nothing is crowded, a look-up touches only these two
+ * cache lines.
  *
- * The yielding tables are buckets of 8 pairs {key, until} where the entry that ends first gives way: for what others
- * than logins and connectors can make any number of, and for what may be forgotten early.
+ * The yielding tables are buckets of 8 pairs {key, until} where the entry that ends first is evicted: for keys that
+ * strangers can make any number of, and for what may be forgotten early.
  *
- * The highest bit of an entry's key says that it is new: whoever made it has not yet seen that nobody counts the same
- * key elsewhere, in another slot or in the shared entry. Whoever charges a new entry looks again afterwards, too.
+ * The highest bit of an entry's key (ENTRY_NEW) says that its creator has not yet re-scanned the bucket and the shared
+ * entry for a concurrent insert of the same key. Whoever charges such an entry must re-scan, too.
  *
- * The bucket is the high bits of a product with the key, so that a table of another size can be filled without knowing
- * what the keys stood for, and one bucket's keys stay together.
+ * The bucket is the high bits of a product with the key: a table of another size can be filled from the keys alone, and
+ * the keys of one bucket stay together.
  */
 #ifndef POSTERN_COUNTERS_TABLE_H
 #define POSTERN_COUNTERS_TABLE_H
@@ -149,7 +150,7 @@ static inline uint64_t backlog_of(uint64_t tat, uint64_t now)
     return tat > now ? min_u64(tat - now, COUNTERS_LONGEST_WINDOW_NS) : 0;
 }
 
-/* What a charge comes to where so much is counted already; crowded is left to the caller. */
+/* The result of a charge on top of that backlog; crowded is left to the caller. */
 struct charge_answer charge_judge(const struct charge *k, uint64_t backlog_ns);
 /* The time that a charge takes. */
 uint64_t cost_ns(const struct charge *k);
@@ -158,7 +159,7 @@ uint64_t cost_ns(const struct charge *k);
 
 /* The live entry of a key in a yielding table, and what was seen there; NULL when there is none. */
 union pair *yielding_find(const struct counters *c, enum yielding table, uint64_t key, uint64_t now, union pair *seen);
-/* Puts {key, until} into its bucket, in place of what ends first there, which is counted if it is live. */
+/* Puts {key, until} into its bucket and evicts what ends first there, counting that if it is live. */
 void yielding_put(struct counters *c, enum yielding table, uint64_t key, uint64_t now, uint64_t until);
 /* Forgets a key; true when it was live. */
 bool yielding_drop(struct counters *c, enum yielding table, uint64_t key, uint64_t now);

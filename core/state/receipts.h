@@ -1,10 +1,10 @@
 /*
- * Receipts: what each message was charged, for whoever refuses it afterwards and gives that back. The policy server
+ * Receipts: what each message was charged, so that whoever refuses it afterwards can give that back. The policy server
  * charges at the end of a message; the milter, which the MTA asks after it, may still refuse.
  *
- * A small table of fixed size in the state file, shared by all programs. The oldest gives way, and what is half
- * written, too old or has more charges than there is room for is not given back: the message stays charged, never the
- * other way round. No lock; a process that is killed leaves a receipt or none.
+ * A small table of fixed size in the state file, shared by all programs. The oldest is evicted. A receipt that is half
+ * written or too old, and charges beyond its room, are not given back: when in doubt the message stays charged. No
+ * lock; a process that is killed leaves a receipt or none.
  */
 #ifndef POSTERN_RECEIPTS_H
 #define POSTERN_RECEIPTS_H

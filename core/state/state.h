@@ -1,9 +1,9 @@
 /*
- * The state: one mapped file with what was counted and who is blocked, shared by all programs of this machine.
+ * The state: one mapped file with counters and blocks, shared by all programs of this machine.
  *
  * The file is allocated whole when it is made (posix_fallocate: a hole would kill a reader with SIGBUS when the disk is
  * full) and changed only by atomic instructions, so that a killed process leaves neither a lock nor a torn entry.
- * Where the file cannot be used (full disk, read-only, damaged, foreign version), decisions go on with the same
+ * If the file cannot be used (full disk, read-only, damaged, foreign version), decisions go on with the same
  * structures in memory of this process, and state_problem says why. As soon as the file can be made, it takes what each
  * of the programs counted meanwhile.
  *
@@ -58,8 +58,8 @@ const char *state_notice(const struct state *s);
 uint64_t state_now(const struct state *s, uint64_t boot_ns);
 
 /*
- * The tables in use, for any thread. A tick may put others in their place: ask for them anew for each decision, and
- * keep none for longer than that. (The old ones stay mapped, and after a minute read as empty.) The secret can change
+ * The tables in use, for any thread. A tick may put others in their place: get them anew for each decision, and
+ * don't keep them longer. (The old ones stay mapped, and after a minute read as empty.) The secret can change
  * with them, when somebody has put another file in the place.
  */
 struct counters *state_counters(struct state *s);
@@ -85,8 +85,8 @@ struct state_service {
     uint64_t generation; /* of the directory; 0: it has none */
 };
 
-/* Says that this process is a service and uses that generation. Never fails: where all places are taken, or the state
- * is in memory, nobody hears of it. */
+/* Says that this process is a service and uses that generation. Never fails: if all places are taken, or the state is
+ * in memory, it is not published. */
 void state_tell_service(struct state *s, uint64_t generation, uint64_t boot_ns);
 
 /* The services that said something in the last few seconds. How many. */
@@ -94,7 +94,7 @@ size_t state_services(const struct state *s, uint64_t boot_ns, struct state_serv
 
 /*
  * Handles SIGBUS for the whole process: a fault in a mapped state (the file was truncated behind us, the disk failed)
- * is answered with memory in the page's place, and the next tick sorts it out; any other one keeps its default action.
+ * is handled by anonymous memory in that place, and the next tick repairs it; any other fault keeps its default action.
  * To be called once, by main, before threads begin. 0; -1 with e.
  */
 int state_guard_install(struct error *e);

@@ -42,7 +42,7 @@ enum place_found {
 };
 enum place_found place_look(const struct place *p, int *fd, struct stat *st, struct state_constants *constants,
                             struct error *e);
-/* The same, for who only wants to read what is in it. */
+/* The same, for a caller that only reads it. */
 enum place_found place_read(const struct place *p, int *fd, struct stat *st, struct state_constants *constants,
                             struct error *e);
 

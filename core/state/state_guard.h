@@ -1,7 +1,7 @@
 /*
- * Mapped files kill by SIGBUS when a page cannot be had: the file was truncated behind us, or the disk failed. The
- * guard answers such a fault, if it lies in a watched mapping, by putting memory in the page's place, so that the
- * program goes on; everything else keeps its default action.
+ * A mapped file raises SIGBUS when a page cannot be read: the file was truncated behind us, or the disk failed. If the
+ * fault is in a watched mapping, the guard maps anonymous memory there, so that the program goes on; any other fault
+ * keeps its default action.
  *
  * A signal handler has no arguments, so the table of watched mappings is the one thing here that is global.
  */
@@ -11,14 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A place in the table, or -1 when it is full: then the mapping is not watched. base is page-aligned. */
+/* Returns a place in the table, or -1 when it is full: then the mapping is not watched. base is page-aligned. */
 int guard_watch(void *base, size_t bytes, int fd);
 void guard_forget(int place);
 
 /* Whether a page of the mapping was replaced. */
 bool guard_tripped(int place);
 
-/* Puts memory in the place of all pages that the file, as it is now, does not reach. */
+/* Maps anonymous memory over all pages beyond the present end of the file. */
 void guard_replace_tail(int place);
 
 #endif

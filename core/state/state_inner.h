@@ -5,16 +5,16 @@
 #include "core/state/state.h"
 #include "core/state/state_store.h"
 
-/* A text that was handed out stays as it is for so many further ones. */
+/* A text that was handed out stays valid until so many further ones were made. */
 #define STATE_TEXTS 8
 
 struct state {
     char *path;
     struct layout wanted;
-    bool any_layout; /* take an existing file's numbers */
+    bool any_layout; /* use the numbers of an existing file */
     uint64_t offset_ns;
     uint64_t boot_id;
-    uint64_t service;       /* owner of a place among the services; 0: it told nothing yet */
+    uint64_t service;       /* owner of a place among the services; 0: nothing published yet */
     struct mapping *now;    /* atomic; the mail path reads it */
     struct mapping *shadow; /* what is blocked, copied each tick, in case the file is damaged behind us */
     uint64_t shadowed;      /* blocks_changes of the shadow's source */
@@ -30,10 +30,10 @@ struct state {
 
 void state_set_notice(struct state *s, const struct error *e);
 
-/* NULL: there is none any more. True when it is another one than before. */
+/* NULL: no problem any more. True when it differs from the last one. */
 bool state_set_problem(struct state *s, const struct error *e);
 
-/* Adds to a reason what it means. */
+/* Appends to a problem what follows from it. */
 void state_explain_memory(struct error *e);
 
 /* Puts a mapping in use. The one before stays mapped: threads may be using it. */

@@ -27,7 +27,7 @@ static bool remove_foreign(int dir, const char *file)
            unlinkat(dir, file, 0) == 0;
 }
 
-static bool same_file(int dir, const char *file, int fd)
+static bool lock_same_file(int dir, const char *file, int fd)
 {
     struct stat ours, there;
 
@@ -36,7 +36,7 @@ static bool same_file(int dir, const char *file, int fd)
 }
 
 /* 0, or an errno. */
-static int wait_for(int fd, unsigned wait_ms)
+static int lock_wait(int fd, unsigned wait_ms)
 {
     struct timespec pause = {0, (long)(LOCK_PAUSE_MS * NS_PER_MS)};
 
@@ -77,8 +77,8 @@ int state_lock(int dir, const char *name, unsigned wait_ms, int *number)
             *number = errno;
             return -1;
         }
-        *number = wait_for(fd, wait_ms);
-        if (*number == 0 && same_file(dir, file, fd))
+        *number = lock_wait(fd, wait_ms);
+        if (*number == 0 && lock_same_file(dir, file, fd))
             return fd;
         (void)close(fd);
         if (*number != 0)

@@ -17,12 +17,12 @@
 
 #include <sys/stat.h>
 
-#define STATE_MAGIC "POSTSTAT" /* 8 bytes, without an end */
+#define STATE_MAGIC "POSTSTAT" /* 8 bytes, not terminated */
 #define STATE_VERSION 2
-/* Files of this version are read, to be taken over into one of today's: see layout_of_file. */
+/* Files of this version are read, and converted: see layout_of_file. */
 #define STATE_VERSION_BEFORE 1
 #define STATE_HEADER_BYTES 4096
-/* More than any machine has memory for; keeps sizes far from wrapping round. */
+/* More than any machine has memory for; prevents overflow of sizes. */
 #define STATE_ENTRIES_MAX (UINT64_C(1) << 34)
 #define STATE_BLOCKS_MIN 16
 #define STATE_BLOCKS_MAX (UINT32_C(1) << 24)
@@ -41,7 +41,7 @@ struct state_constants {
     uint64_t check;
 };
 
-/* What a service says of itself once a second; access is by whole words. Zeros, as older files have them: nobody. */
+/* What a service publishes about itself once a second; access is by whole words. Zeros, as in older files: nobody. */
 struct state_service_place {
     uint64_t owner;   /* tells two services apart, also in two pid namespaces; 0: free */
     uint64_t told_ns; /* state time */
@@ -71,8 +71,8 @@ struct layout {
 /* Rounds up to powers of two and clamps; 0 takes the default. */
 struct layout layout_of(uint64_t entries, uint64_t blocks);
 /*
- * Of a file that is there. One of version 1 had one entry for all keys that a bucket had no room for, and an index with
- * as many places as there are blocks: it can be taken over (mapping_take_over), and nothing else.
+ * The layout of an existing file. Version 1 had one shared entry a bucket, and an index with as many places as blocks:
+ * such a file can only be converted (mapping_take_over).
  */
 struct layout layout_of_file(const struct state_constants *k);
 
@@ -80,7 +80,7 @@ struct layout layout_of_file(const struct state_constants *k);
 struct state_constants constants_make(const struct layout *l, const struct hash_secret *secret);
 
 enum constants_found { CONSTANTS_GOOD, CONSTANTS_NEWER, CONSTANTS_DAMAGED };
-/* Judges what was read from a file of `bytes`. When it is not good, e says why. */
+/* Checks what was read from a file of `bytes`. If it is not good, e says why. */
 enum constants_found constants_check(const struct state_constants *k, uint64_t bytes, struct error *e);
 
 /* A mapped state. */
@@ -96,16 +96,16 @@ struct mapping {
     struct counters counters;
     struct blocks blocks;
     struct receipts receipts;
-    struct blocks_head head; /* of the blocks in a file of version 1, worked out anew */
-    bool clock_pending;      /* it was brought over a reboot, but without the lock: the file doesn't say so yet */
+    struct blocks_head head; /* of the blocks in a file of version 1, computed */
+    bool clock_pending;      /* the new offset after a reboot could not be written yet, without the lock */
     uint64_t retired_ns;     /* boot clock */
     bool hollow;             /* its memory was given back; reads as empty */
     struct mapping *older;
 };
 
-/* Maps a file of that layout, or memory when fd is -1. Owns fd on success. NULL with e. */
+/* Maps a file of that layout, or anonymous memory when fd is -1. Owns fd on success. NULL with e. */
 struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e);
-/* The same for a file that is open for reading only: what is changed in it stays in this process. */
+/* The same for a file that is open for reading only: changes stay in this process. */
 struct mapping *mapping_look(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e);
 void mapping_free(struct mapping *m);
 
@@ -114,14 +114,14 @@ static inline struct state_header *mapping_header(const struct mapping *m)
     return (struct state_header *)(void *)m->base;
 }
 
-/* Lets the tables be used with the time of a state whose offset is offset_ns. */
+/* Makes the tables use the time of a state whose offset is offset_ns. */
 void mapping_follow(struct mapping *m, uint64_t offset_ns);
 
-/* Counters and blocks that are live in `from`, for the owner's time now_ns. The number of blocks without room. Receipts
- * stay behind: messages that are under way then stay charged. */
+/* Copies the counters and blocks that are live in `from` at now_ns, the owner's time. Returns the number of blocks
+ * without room. Receipts are not copied: messages that are under way stay charged. */
 uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns);
 
-/* Gives the memory and the file back but keeps the addresses valid: whoever still holds them finds an empty table. */
+/* Frees the memory and the file but keeps the addresses valid: whoever still uses them sees an empty table. */
 void mapping_hollow(struct mapping *m);
 
 #endif

@@ -33,7 +33,7 @@ static bool is_younger(uint64_t told_ns, uint64_t now_ns, uint64_t most_ns)
 }
 
 /* Ours, or one that we could take; NULL: all are in use. */
-static struct state_service_place *place_of(struct state *s, uint64_t now_ns)
+static struct state_service_place *service_place(struct state *s, uint64_t now_ns)
 {
     struct state_service_place *all = places(s);
 
@@ -57,7 +57,7 @@ void state_tell_service(struct state *s, uint64_t generation, uint64_t boot_ns)
 
     if (s->service == 0)
         s->service = hash_slice(state_secret(s), (struct slice){(const char *)seed, sizeof seed}) | 1;
-    if ((place = place_of(s, now_ns)) == NULL)
+    if ((place = service_place(s, now_ns)) == NULL)
         return;
     set(&place->pid, seed[1]);
     set(&place->generation, generation);

@@ -1,6 +1,5 @@
 /*
- * From a place in a directory to a mapping, and back: opening, making and migrating the state's file. All but opening
- * needs the place's lock.
+ * Opening, creating and migrating the state's file as a mapping. All but opening needs the place's lock.
  */
 #ifndef POSTERN_STATE_STORE_H
 #define POSTERN_STATE_STORE_H
@@ -8,14 +7,14 @@
 #include "core/state/state_file.h"
 
 /*
- * Opens and maps the file that stands there; one of the version before is taken over into a new one. NULL when there is
- * none to be used: *found says why, with e.
+ * Opens and maps the file; one of the version before is converted to a new one. NULL when no file can be used: *found
+ * says why, with e.
  */
 struct mapping *store_open(const struct place *p, const struct clock_reading *r, enum place_found *found,
                            struct error *e);
 
 /*
- * What a file holds that can be read, but not used, in memory of at least that layout. NULL when there is nothing to be
+ * A copy in memory, of at least that layout, of a file that can be read but not used. NULL when there is nothing to
  * read, or no memory.
  */
 struct mapping *store_copy(const struct place *p, const struct layout *wanted, const struct clock_reading *r);

@@ -72,7 +72,7 @@ static struct mapping *make_from(const struct state *s, const struct place *p, c
 }
 
 /* Whether the file that stands at the place is the one that is mapped as m. */
-static bool same_file(const struct place *p, const struct mapping *m)
+static bool tick_same_file(const struct place *p, const struct mapping *m)
 {
     struct stat st;
 
@@ -92,7 +92,7 @@ static int attach(struct state *s, const struct clock_reading *r, enum health he
 
     if (place_open(&p, s->path, TICK_WAIT_MS, e) != 0)
         goto out;
-    if (health == HEALTH_DAMAGED && same_file(&p, old)) {
+    if (health == HEALTH_DAMAGED && tick_same_file(&p, old)) {
         (void)error_set(e, "state file %s was truncated or became unreadable while in use", s->path);
         found = PLACE_DAMAGED;
     } else {
@@ -127,7 +127,7 @@ static void settle_clock(struct state *s, const struct clock_reading *r)
     enum place_found found;
     struct place p;
 
-    if (place_open(&p, s->path, TICK_WAIT_MS, NULL) == 0 && place_is_locked(&p) && same_file(&p, s->now))
+    if (place_open(&p, s->path, TICK_WAIT_MS, NULL) == 0 && place_is_locked(&p) && tick_same_file(&p, s->now))
         m = store_open(&p, r, &found, NULL);
     place_close(&p);
     if (m == NULL)

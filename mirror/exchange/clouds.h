@@ -1,6 +1,6 @@
 /*
  * Microsoft's clouds and their hosts. Source: the hosts in the vendor's documentation of the Admin API and of national
- * clouds; where documents differ (China, DoD), the configuration's "hosts" has the last word.
+ * clouds; where documents differ (China, DoD), the configuration's "hosts" decides.
  */
 #ifndef POSTERN_MIRROR_CLOUDS_H
 #define POSTERN_MIRROR_CLOUDS_H

@@ -187,8 +187,8 @@ static enum exchange_result judge_status(const char *what, const char *needs, co
     return answer->status < 300 || answer->status == 400 || answer->status == 405 ? EXCHANGE_UNABLE : EXCHANGE_FAILED;
 }
 
-static enum exchange_result judge(const char *what, const char *needs, const struct http_answer *answer, const char *id,
-                                  struct error *e)
+static enum exchange_result judge_answer(const char *what, const char *needs, const struct http_answer *answer,
+                                         const char *id, struct error *e)
 {
     if (answer->status == 200)
         return judge_body(what, answer, e);
@@ -223,7 +223,7 @@ static enum exchange_result ask_once(struct exchange *x, const struct ask *a, st
             h.lines[h.n++] = a->more[i];
         request.headers = h.lines;
         if (session_do(&x->session, a->what, &request, answer, e) == 0)
-            result = judge(a->what, a->needs, answer, request_name(&h), e);
+            result = judge_answer(a->what, a->needs, answer, request_name(&h), e);
         else if (answer->failure != FAILURE_THROTTLED &&
                  (answer->status >= 500 || (answer->status >= 200 && answer->status < 300)))
             result = EXCHANGE_UNABLE; /* an error of the service, each time, or a body that does not come whole */
@@ -232,7 +232,8 @@ static enum exchange_result ask_once(struct exchange *x, const struct ask *a, st
     return result;
 }
 
-static enum exchange_result ask(struct exchange *x, const struct ask *a, struct http_answer *answer, struct error *e)
+static enum exchange_result exchange_ask(struct exchange *x, const struct ask *a, struct http_answer *answer,
+                                         struct error *e)
 {
     enum exchange_result result;
 
@@ -270,7 +271,7 @@ enum exchange_result exchange_invoke(struct exchange *x, const char *cmdlet, con
         return EXCHANGE_FAILED;
     }
     a.body = buf_slice(&body);
-    result = ask(x, &a, answer, e);
+    result = exchange_ask(x, &a, answer, e);
     if (result == EXCHANGE_FAILED && answer->status == 401 && !is_page(answer))
         (void)error_set(e,
                         "%s: HTTP 401 with a new token: the application lacks the permission Exchange.ManageAsApp of "
@@ -294,7 +295,7 @@ enum exchange_result exchange_graph(struct exchange *x, const char *path, const 
     enum exchange_result result;
 
     buf_addf(&url, "https://%s%s", x->hosts.graph, path);
-    result = ask(x, &a, answer, e);
+    result = exchange_ask(x, &a, answer, e);
     if (result == EXCHANGE_FAILED && answer->status == 401 && !is_page(answer)) {
         (void)error_set(e, "Microsoft Graph: HTTP 401 with a new token: the application needs %s%s", needs,
                         said_by_service(answer).text);

@@ -1,6 +1,6 @@
 /*
  * One tenant's Exchange Online: cmdlets over the REST interface that the vendor's own PowerShell module uses, and
- * Microsoft Graph. Signs in when it has to, renews a token once when the service no longer takes it.
+ * Microsoft Graph. Signs in when needed, and renews a token once when the service rejects it.
  */
 #ifndef POSTERN_MIRROR_EXCHANGE_H
 #define POSTERN_MIRROR_EXCHANGE_H
@@ -10,15 +10,15 @@
 
 enum exchange_result {
     EXCHANGE_OK = 0,        /* 2xx with a JSON body */
-    EXCHANGE_FAILED = -1,   /* e says why; nothing that follows would fare better */
+    EXCHANGE_FAILED = -1,   /* e says why; further requests would fail, too */
     EXCHANGE_FORBIDDEN = 1, /* this may not be read by the application; others may. e says what is missing */
     EXCHANGE_EXPIRED,       /* the link to the next page is too old: begin the series again */
     EXCHANGE_NOT_FOUND,     /* 404: there is no such object */
-    EXCHANGE_UNABLE         /* the service has no usable answer to this; to other questions it may have. e says why */
+    EXCHANGE_UNABLE         /* no usable answer to this request; others may work. e says why */
 };
 
 struct exchange {
-    struct session session;
+    struct exchange_session session;
     struct signin signin;
     struct cloud_hosts hosts;
     struct token token, graph_token;
@@ -50,7 +50,7 @@ enum exchange_result exchange_invoke(struct exchange *x, const char *cmdlet, con
 enum exchange_result exchange_graph(struct exchange *x, const char *path, const char *needs, struct http_answer *answer,
                                     struct error *e);
 
-/* Makes sure that there is a token for Exchange Online. */
+/* Signs in to Exchange Online, unless there is a valid token. */
 enum token_result exchange_sign_in(struct exchange *x, struct error *e);
 
 #endif

@@ -50,7 +50,7 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
     return n;
 }
 
-static void keep(char *out, size_t cap, struct slice value)
+static void http_keep(char *out, size_t cap, struct slice value)
 {
     struct buf b = buf_over(out, cap);
 
@@ -82,7 +82,7 @@ static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
         return line.n;
     for (size_t i = 0; i < sizeof wanted_headers / sizeof wanted_headers[0]; i++)
         if (slice_ieq(name, slice_of(wanted_headers[i].name)))
-            keep((char *)h->answer + wanted_headers[i].offset, wanted_headers[i].size, value);
+            http_keep((char *)h->answer + wanted_headers[i].offset, wanted_headers[i].size, value);
     return line.n;
 }
 

@@ -18,7 +18,7 @@ struct http;
 struct http_options {
     const char *ca_file;      /* NULL: the system's authorities */
     const char *proxy;        /* NULL: as the environment says; "": none */
-    uint64_t stall_timeout_s; /* less than HTTP_SLOW_BYTES a second for so long: given up */
+    uint64_t stall_timeout_s; /* how long less than HTTP_SLOW_BYTES a second are tolerated */
 };
 #define HTTP_SLOW_BYTES 512
 
@@ -50,8 +50,8 @@ struct http_answer {
 };
 
 /*
- * 0: there is an answer, whatever its status. -1: there is none, or not all of it: e says why, and answer->failure
- * whether another try may help.
+ * 0: there is a whole answer, whatever its status. -1: there is not: e says why, and answer->failure whether another
+ * try may help.
  */
 int http_do(struct http *http, const struct http_request *request, struct http_answer *answer, struct error *e);
 

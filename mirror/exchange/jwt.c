@@ -54,7 +54,7 @@ bool guid_make(char out[GUID_TEXT_MAX])
 }
 
 /* The certificate is named by its thumbprint: "x5t#S256" by today's documentation, "x5t" by that of RS256's time. */
-static void add_header(struct buf *b, const struct identity_key *k, enum jwt_algorithm algorithm)
+static void jwt_add_header(struct buf *b, const struct identity_key *k, enum jwt_algorithm algorithm)
 {
     char json[256];
     struct buf header = BUF_OVER(json);
@@ -108,7 +108,7 @@ int jwt_sign(const struct identity_key *k, enum jwt_algorithm algorithm, const s
 
     if (context == NULL)
         return error_set(e, "no memory to sign");
-    add_header(out, k, algorithm);
+    jwt_add_header(out, k, algorithm);
     buf_add_char(out, '.');
     add_claims(out, claims);
     result = sign(context, k, algorithm, buf_slice(out), signature, &n);

@@ -1,5 +1,5 @@
 /*
- * The signed assertion by which an application proves who it is without a password (RFC 7523, RFC 7518 3.3 and 3.5;
+ * The signed assertion by which an application authenticates without a password (RFC 7523, RFC 7518 3.3 and 3.5;
  * the vendor's page "certificate credentials").
  */
 #ifndef POSTERN_MIRROR_JWT_H
@@ -22,13 +22,13 @@ struct identity_key {
 /*
  * From PEM texts (key in `certificate` when key->p is NULL) or from PKCS#12 in `certificate`; passphrase->p NULL: none.
  * -1 with e when something is missing, when key and certificate do not belong together, and for keys other than RSA of
- * 2048 to 16384 bits, which is all that the service takes. Free with identity_key_free.
+ * 2048 to 16384 bits, which is all that the service accepts. Free with identity_key_free.
  */
 int identity_key_load(const struct secret *certificate, const struct secret *key, const struct secret *passphrase,
                       struct identity_key *out, struct error *e);
 void identity_key_free(struct identity_key *k);
 
-#define JWT_LIFETIME_S 300 /* the service takes 5 to 10 minutes */
+#define JWT_LIFETIME_S 300 /* the service accepts 5 to 10 minutes */
 #define JWT_MAX 8192
 
 struct jwt_claims {

@@ -1,5 +1,5 @@
 /*
- * Where the token may go. A link that an answer holds is followed only to the very host that was configured, or to a
+ * Where the token may be sent. A link in an answer is followed only to the very host that was configured, or to a
  * name under it, over https, on the same port, below the same path; never anywhere else.
  */
 #ifndef POSTERN_MIRROR_ORIGIN_H

@@ -1,6 +1,6 @@
 /*
  * When a request that failed is tried again: a pure function of how it failed, how often, what the service asked for,
- * and a random number. Whoever asks has the clock and does the waiting.
+ * and a random number. The caller has the clock and waits.
  */
 #ifndef POSTERN_MIRROR_RETRY_H
 #define POSTERN_MIRROR_RETRY_H

@@ -10,7 +10,7 @@
 
 #define PATH_BYTES 4352u
 
-struct place {
+struct secret_file {
     char path[PATH_BYTES];
     bool credentials; /* in the service manager's folder */
 };
@@ -21,7 +21,7 @@ static bool has_credentials(const struct secret_places *places)
 }
 
 /* The service manager's folder: the name itself, or what LoadCredential= makes of a file of a whole folder. */
-static bool find_credential(const struct secret_places *places, const char *name, struct place *out)
+static bool find_credential(const struct secret_places *places, const char *name, struct secret_file *out)
 {
     static const char *const prefixes[] = {"", "secrets_"};
     struct stat st;
@@ -37,7 +37,7 @@ static bool find_credential(const struct secret_places *places, const char *name
     return false;
 }
 
-static int find_place(const struct secret_places *places, const char *name, struct place *out, struct error *e)
+static int secret_find(const struct secret_places *places, const char *name, struct secret_file *out, struct error *e)
 {
     const char *slash = strrchr(places->config_file, '/');
     struct buf b = BUF_OVER(out->path);
@@ -60,7 +60,7 @@ static int find_place(const struct secret_places *places, const char *name, stru
     return b.full ? error_set(e, "%s: too long a file name", words(slice_of(name)).text) : 0;
 }
 
-static int check_file(const struct place *place, const struct stat *st, enum secret_kind kind, struct error *e)
+static int check_file(const struct secret_file *place, const struct stat *st, enum secret_kind kind, struct error *e)
 {
     mode_t forbidden = kind == SECRET_PRIVATE ? 077 : 022;
 
@@ -108,12 +108,12 @@ static int read_all(int fd, const char *path, struct secret *out, struct error *
 int secret_load(const struct secret_places *places, const char *name, enum secret_kind kind, struct secret *out,
                 struct error *e)
 {
-    struct place place;
+    struct secret_file place;
     struct stat st;
     int fd, result = -1;
 
     *out = (struct secret){NULL, 0};
-    if (find_place(places, name, &place, e) != 0)
+    if (secret_find(places, name, &place, e) != 0)
         return -1;
     fd = open(place.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)

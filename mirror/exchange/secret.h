@@ -1,5 +1,5 @@
 /*
- * Secrets: files that nobody else may read, kept in memory that is wiped when it is given back. Never from the command
+ * Secrets: files that nobody else may read, kept in memory that is wiped before it is freed. Never from the command
  * line, never from the environment.
  */
 #ifndef POSTERN_MIRROR_SECRET_H
@@ -32,8 +32,9 @@ struct secret_places {
 
 /*
  * Reads the file `name`. Refused: what is not a plain file (also by a symbolic link), longer than SECRET_MAX or empty;
- * what others than root and we own; and what group or others may read (SECRET_PRIVATE) or write. Files of root in the
- * service manager's folder may be readable by a group: that is how it lets in the service alone. 0, or -1 with e.
+ * what is not owned by root or our user; and what group or others may read (SECRET_PRIVATE) or write. Files of root in
+ * the service manager's folder may be readable by a group, which is how it gives access to the service only. 0, or -1
+ * with e.
  */
 int secret_load(const struct secret_places *places, const char *name, enum secret_kind kind, struct secret *out,
                 struct error *e);

@@ -49,7 +49,7 @@ static struct slice best_text(const json_t *root)
     return text;
 }
 
-static void show(char *out, size_t cap, struct slice text)
+static void show_text(char *out, size_t cap, struct slice text)
 {
     struct buf b = buf_over(out, cap);
 
@@ -65,7 +65,7 @@ void service_error_text(struct slice body, char *out, size_t cap)
 
     if (root == NULL && body.n > 0 && body.p[0] > ' ' && body.p[0] != '<' && body.p[0] != '{')
         slice_cut(body, '\n', &line, NULL);
-    show(out, cap, root != NULL ? best_text(root) : line);
+    show_text(out, cap, root != NULL ? best_text(root) : line);
     json_decref(root);
 }
 
@@ -179,7 +179,7 @@ int signin_error(long status, struct slice body, bool *permission, struct error 
     char said[2 * QUOTE_MAX_BYTES];
 
     *permission = false;
-    show(said, sizeof said, plain_part(description));
+    show_text(said, sizeof said, plain_part(description));
     json_decref(root);
     for (size_t i = 0; i < sizeof signin_codes / sizeof signin_codes[0]; i++) {
         if (signin_codes[i].code != code)

@@ -1,4 +1,4 @@
-/* What the service says when it says no, in words that an administrator can act on. */
+/* Errors of the service, in words that an administrator can act on. */
 #ifndef POSTERN_MIRROR_SERVICE_ERROR_H
 #define POSTERN_MIRROR_SERVICE_ERROR_H
 
@@ -12,11 +12,11 @@
 void service_error_text(struct slice body, char *out, size_t cap);
 
 /*
- * Is it a page for people, told by its type or its first byte? Neither Exchange Online nor Entra answers with one: a
- * proxy, a firewall or a captive portal on the way does.
+ * Is it an HTML page, by its type or its first byte? It is not from Exchange Online or Entra, but from a proxy, a
+ * firewall or a captive portal.
  */
 bool service_error_page(struct slice content_type, struct slice body);
-/* -1 with what to do about it; service is who was asked, "Exchange Online" or "Entra". */
+/* Sets e to what to do about such a page; -1. service is "Exchange Online" or "Entra". */
 int service_error_elsewhere(const char *what, const char *service, long status, struct slice content_type,
                             struct error *e);
 
@@ -28,7 +28,7 @@ bool service_error_role(struct slice body);
 bool service_error_expired(struct slice body);
 
 /*
- * Explains an answer of the sign-in endpoint that is no token. -1; e has the service's own words up to their technical
+ * Explains an answer of the sign-in endpoint without a token. -1; e has the service's own words up to their technical
  * part, and, for the AADSTS numbers that administrators meet, what to do. *permission: the application exists, but may
  * not have this (consent, conditional access).
  */
@@ -38,7 +38,7 @@ enum warning {
     WARNING_HARMLESS,
     WARNING_CUT /* rows are missing */
 };
-/* Judges a text of @adminapi.warnings. */
+/* Classifies a text of @adminapi.warnings. */
 enum warning warning_judge(struct slice text);
 
 #endif

@@ -11,21 +11,21 @@
 /* The service itself ends a cmdlet after 15 minutes; sending its answer takes a while too. */
 #define REQUEST_MAX_MS ((uint64_t)20 * 60 * 1000)
 
-int session_open(struct session *s, const struct http_options *options, uint64_t deadline_s, FILE *log,
+int session_open(struct exchange_session *s, const struct http_options *options, uint64_t deadline_s, FILE *log,
                  const char *tenant, struct error *e)
 {
-    *s = (struct session){.log = log, .tenant = tenant};
+    *s = (struct exchange_session){.log = log, .tenant = tenant};
     s->deadline_ns = clock_boot_ns() + deadline_s * NS_PER_S;
     return http_open(options, &s->http, e);
 }
 
-void session_close(struct session *s)
+void session_close(struct exchange_session *s)
 {
     http_close(s->http);
     s->http = NULL;
 }
 
-void session_say(const struct session *s, const char *format, ...)
+void session_say(const struct exchange_session *s, const char *format, ...)
 {
     va_list args;
 
@@ -39,14 +39,14 @@ void session_say(const struct session *s, const char *format, ...)
     fflush(s->log);
 }
 
-static uint64_t left_ms(const struct session *s)
+static uint64_t left_ms(const struct exchange_session *s)
 {
     uint64_t now = clock_boot_ns();
 
     return now < s->deadline_ns ? (s->deadline_ns - now) / NS_PER_MS : 0;
 }
 
-bool session_wait(const struct session *s, uint64_t ms)
+bool session_wait(const struct exchange_session *s, uint64_t ms)
 {
     struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * NS_PER_MS)};
 
@@ -82,8 +82,8 @@ static void later(const char *what, const struct http_answer *answer, struct err
 }
 
 /* One try. 0: an answer that stands; 1: try again, e says why; -1: no use. */
-static int one_try(struct session *s, const char *what, struct http_request *request, struct http_answer *answer,
-                   struct error *e)
+static int one_try(struct exchange_session *s, const char *what, struct http_request *request,
+                   struct http_answer *answer, struct error *e)
 {
     uint64_t left = left_ms(s);
     int result;
@@ -122,8 +122,8 @@ static int give_up(const struct retry_question *q, struct error *e)
                         (unsigned long long)q->left_ms / 1000);
 }
 
-int session_do(struct session *s, const char *what, const struct http_request *request, struct http_answer *answer,
-               struct error *e)
+int session_do(struct exchange_session *s, const char *what, const struct http_request *request,
+               struct http_answer *answer, struct error *e)
 {
     struct http_request timed = *request;
     struct retry_question q = {.tried = 0};

@@ -1,4 +1,4 @@
-/* The requests of one tenant's run: one connection, one deadline, and patience with what passes by itself. */
+/* The requests of one tenant's run: one connection, one deadline, and retries after temporary errors. */
 #ifndef POSTERN_MIRROR_SESSION_H
 #define POSTERN_MIRROR_SESSION_H
 
@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-struct session {
+struct exchange_session {
     struct http *http;
     uint64_t deadline_ns; /* boot time */
     FILE *log;
@@ -16,22 +16,22 @@ struct session {
 };
 
 /* 0, or -1 with e. session->http is to be closed by session_close. */
-int session_open(struct session *s, const struct http_options *options, uint64_t deadline_s, FILE *log,
+int session_open(struct exchange_session *s, const struct http_options *options, uint64_t deadline_s, FILE *log,
                  const char *tenant, struct error *e);
-void session_close(struct session *s);
+void session_close(struct exchange_session *s);
 
 /*
  * Makes the request, and again after a pause (mirror/exchange/retry.h) where the connection broke or the service said
  * "later". `what` names the request in the log ("Get-CASMailbox"). 0: there is an answer with a status that another try
  * would not change; -1 with e: none came, not even after several tries, or the deadline is near.
  */
-int session_do(struct session *s, const char *what, const struct http_request *request, struct http_answer *answer,
-               struct error *e);
+int session_do(struct exchange_session *s, const char *what, const struct http_request *request,
+               struct http_answer *answer, struct error *e);
 
 /* A line of the log: "contoso: text". */
-void session_say(const struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void session_say(const struct exchange_session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Waits so long; false when the deadline comes first, and then at once. */
-bool session_wait(const struct session *s, uint64_t ms);
+bool session_wait(const struct exchange_session *s, uint64_t ms);
 
 #endif

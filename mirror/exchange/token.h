@@ -10,16 +10,16 @@
 
 struct token {
     char *text;                /* terminated, printable; NULL: none. Wiped by token_clear */
-    uint64_t renew_ns;         /* boot time from which on a new one is to be asked for */
+    uint64_t renew_ns;         /* boot time when a new one is to be requested */
     char tid[40];              /* claims, for checks and diagnosis; "" where the token is opaque */
-    bool has_roles;            /* it can be read, so that the next one counts */
+    bool has_roles;            /* it has the claim, so that the next field is valid */
     bool manage_as_app;        /* roles has Exchange.ManageAsApp */
     bool policy_read;          /* roles has Policy.Read.All */
     char directory_roles[256]; /* wids: template ids of directory roles */
 };
 
 struct signin {
-    struct session *session;
+    struct exchange_session *session;
     const struct exchange_config *exchange;
     const struct cloud_hosts *hosts;
     struct secret_places places;
@@ -28,8 +28,8 @@ struct signin {
 enum token_result { TOKEN_OK = 0, TOKEN_FAILED = -1, TOKEN_FORBIDDEN = 1 /* others may work */ };
 
 /*
- * Signs in and gets a token for the scope. Keys and secrets are read anew each time, so that a renewed one is found,
- * and wiped at once. A token of another tenant than exchange->tenant_id is refused.
+ * Signs in and gets a token for the scope. Keys and secrets are read from their files each time, so that a renewed one
+ * is used, and wiped at once. A token of another tenant than exchange->tenant_id is refused.
  */
 enum token_result token_get(const struct signin *s, const char *scope, struct token *out, struct error *e);
 void token_clear(struct token *t);

@@ -1,6 +1,6 @@
 /*
- * One value of a row, as CSV and JSON both have it, and the few readings of it that the cmdlets need. Every reading
- * says no to what it doesn't understand; whoever reads then names file, line and column with row_error.
+ * One value of a row, from CSV or JSON, and the few types that the cmdlets need. Reading a value as a type fails on
+ * anything unexpected; the caller then names file, line and column with row_error.
  */
 #ifndef POSTERN_MIRROR_CELL_H
 #define POSTERN_MIRROR_CELL_H

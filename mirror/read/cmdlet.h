@@ -1,6 +1,6 @@
 /*
- * Which cmdlet an exported file comes from, told by its columns, and which columns it must have. One table; a new kind
- * of file is a new row there and a reader in take.c.
+ * Which cmdlet an exported file comes from, recognized by its columns, and which columns it must have. One table; a new
+ * kind of file is a new row there and a reader in take.c.
  */
 #ifndef POSTERN_MIRROR_CMDLET_H
 #define POSTERN_MIRROR_CMDLET_H
@@ -33,14 +33,14 @@ enum kind kind_named(struct slice name);
 /* The kind that has these columns; KINDS when none or not enough of them is ours. */
 enum kind kind_detect(enum rows_form form, column_set columns);
 
-/* The kind that a file's name speaks of ("contoso-CASMailbox.csv", "Get-AuthenticationPolicy.json"); KINDS for none. */
+/* The kind that a file's name suggests ("contoso-CASMailbox.csv", "Get-AuthenticationPolicy.json"); KINDS for none. */
 enum kind kind_of_file(struct slice name);
 
 /* May a tenant have nothing of this kind, so that an empty export says "none"? (Get-RecipientPermission has at least
  * what each mailbox may do with itself.) */
 bool kind_may_be_empty(enum kind kind);
 
-/* What a file with these columns is, where it is well known and not for us: a predicate of a sentence. NULL: not known.
+/* What a well-known but unusable file with these columns is, as the predicate of a sentence. NULL: not known.
  */
 const char *kind_stranger(column_set columns);
 

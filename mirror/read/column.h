@@ -89,9 +89,9 @@ const char *column_name(enum column column);
 enum column column_named(struct slice name);
 
 /*
- * The column that somebody may have meant with a name that is none of ours: the same letters with blanks, dots or
+ * The column that was probably meant by an unknown name: the same letters with blanks, dots or
  * dashes between them ("User principal name"), or a name that export scripts give it ("UPN", "SMTPAuthDisabled").
- * COLUMNS when nothing comes near.
+ * COLUMNS when none is similar.
  */
 enum column column_meant(struct slice name);
 

@@ -34,7 +34,7 @@ static int peek(struct csv *csv, struct error *e)
     return (unsigned char)*csv->in->at;
 }
 
-static void take(struct csv *csv)
+static void csv_take(struct csv *csv)
 {
     if (*csv->in->at == '\n')
         csv->line_now++;
@@ -110,7 +110,7 @@ static int quoted_cell(struct csv *csv, struct error *e)
                 return -1;
             continue;
         }
-        take(csv);
+        csv_take(csv);
         c = peek(csv, e);
         if (c == NOT_READABLE)
             return -1;
@@ -137,7 +137,7 @@ static int cell(struct csv *csv, struct error *e)
             if (csv->quoted || csv->text_n > csv->begin)
                 return damaged(csv, "a quote in the middle of a cell: inside quotes it must be doubled", e);
             csv->quoted = true;
-            take(csv);
+            csv_take(csv);
             if (quoted_cell(csv, e) != 0)
                 return -1;
             continue;
@@ -164,14 +164,14 @@ static int cell_end(struct csv *csv, bool *ended, struct error *e)
     if (*ended)
         return 0;
     if (c == '\r') {
-        take(csv);
+        csv_take(csv);
         c = peek(csv, e);
         if (c == NOT_READABLE)
             return -1;
         if (c != '\n')
             return damaged(csv, "a carriage return without a line feed outside quotes", e);
     }
-    take(csv);
+    csv_take(csv);
     if (c == '\n')
         return 0;
     csv->delimiter = (char)c;

@@ -1,7 +1,7 @@
 /*
- * A text file from outside, whatever Windows wrote it as: UTF-8 with or without a byte order mark, UTF-16 of either
- * byte order (Windows PowerShell 5's ">" and "-Encoding Unicode"). It is handed on as checked UTF-8 without NUL, piece
- * by piece, so that the size of the file does not matter.
+ * A text file from outside, in the encodings that Windows uses: UTF-8 with or without a byte order mark, UTF-16 of
+ * either byte order (Windows PowerShell 5's ">" and "-Encoding Unicode"). It is decoded to valid UTF-8 without NUL,
+ * piece by piece, so that files may have any size.
  */
 #ifndef POSTERN_MIRROR_INPUT_H
 #define POSTERN_MIRROR_INPUT_H

@@ -49,7 +49,7 @@ static int peek(struct json_rows *json, struct error *e)
     return (unsigned char)*json->in->at;
 }
 
-static void take(struct json_rows *json)
+static void json_take(struct json_rows *json)
 {
     if (*json->in->at == '\n') {
         json->line_now++;
@@ -66,7 +66,7 @@ static int peek_token(struct json_rows *json, struct error *e)
     int c = peek(json, e);
 
     while (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-        take(json);
+        json_take(json);
         c = peek(json, e);
     }
     return c;
@@ -159,7 +159,7 @@ static int bracketed_value(struct json_rows *json, struct json_text *text, struc
         while (json->in->at < json->in->end && !v.done) {
             if (value_byte(json, &v, *json->in->at, e) != 0)
                 return -1;
-            take(json);
+            json_take(json);
         }
         if (text_add(json, text, (struct slice){from, (size_t)(json->in->at - from)}, e) != 0)
             return -1;
@@ -176,7 +176,7 @@ static int bare_value(struct json_rows *json, struct json_text *text, struct err
     while (c > ' ' && strchr(",:]}[{\"", c) == NULL) {
         if (text_add(json, text, (struct slice){json->in->at, 1}, e) != 0)
             return -1;
-        take(json);
+        json_take(json);
         n++;
         c = peek(json, e);
     }
@@ -200,7 +200,7 @@ static int next_or_close(struct json_rows *json, char close, struct error *e)
     int c = peek_token(json, e);
 
     if (c == close) {
-        take(json);
+        json_take(json);
         return 0;
     }
     if (json->first) {
@@ -209,7 +209,7 @@ static int next_or_close(struct json_rows *json, char close, struct error *e)
     }
     if (c != ',')
         return unexpected(json, c, close == ']' ? "\",\" or \"]\"" : "\",\" or \"}\"", e);
-    take(json);
+    json_take(json);
     return 1;
 }
 
@@ -247,7 +247,7 @@ static int envelope_value(struct json_rows *json, struct error *e)
         return damaged(json, "a second \"value\" in one object", e);
     json->row.n = 0;
     if (c == '[') {
-        take(json);
+        json_take(json);
         json->envelope = json->in_envelope = json->first = true;
         json->place = JSON_IN_ARRAY;
         return 1;
@@ -278,7 +278,7 @@ static int member(struct json_rows *json, struct error *e)
     c = peek_token(json, e);
     if (c != ':')
         return unexpected(json, c, "\":\"", e);
-    take(json);
+    json_take(json);
     if (slice_eq(key, json->provider_export ? SLICE("\"transport_config\"") : SLICE("\"value\""))) {
         json->head.n = head_n;
         return envelope_value(json, e);
@@ -311,7 +311,7 @@ static int object(struct json_rows *json, struct slice *row, struct error *e)
     return 1;
 }
 
-static int start(struct json_rows *json, struct error *e)
+static int json_start(struct json_rows *json, struct error *e)
 {
     int c = peek_token(json, e);
 
@@ -319,7 +319,7 @@ static int start(struct json_rows *json, struct error *e)
     json->column = json->column_now;
     if (c != '[' && c != '{')
         return unexpected(json, c, "\"[\" or \"{\"", e);
-    take(json);
+    json_take(json);
     json->first = true;
     json->place = c == '[' ? JSON_IN_ARRAY : JSON_IN_OBJECT;
     return c == '[' ? 0 : text_add(json, &json->head, SLICE("{"), e);
@@ -332,7 +332,7 @@ int json_rows_next(struct json_rows *json, struct slice *row, struct error *e)
     for (;;) {
         switch (json->place) {
         case JSON_START:
-            found = start(json, e);
+            found = json_start(json, e);
             break;
         case JSON_IN_ARRAY:
             found = array_row(json, row, e);

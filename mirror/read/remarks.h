@@ -1,7 +1,6 @@
 /*
- * What a run has to say about its input beside errors: what was not understood, cut off, left out. Of each kind of
- * remark about one column of one file the first is kept in words and the others are counted, so a million rows say one
- * line.
+ * Warnings of a run about its input: what was not understood, cut off, left out. Of each kind of warning about one
+ * column of one file the first is kept, and the others are only counted, so that a million rows give one line.
  */
 #ifndef POSTERN_MIRROR_REMARKS_H
 #define POSTERN_MIRROR_REMARKS_H

@@ -192,11 +192,6 @@ enum rows_form rows_form(const struct rows *rows)
     return rows->form;
 }
 
-const char *rows_path(const struct rows *rows)
-{
-    return rows->in.path;
-}
-
 void rows_note_odd(struct rows *rows, struct slice name)
 {
     enum column meant = column_meant(name);

@@ -27,7 +27,6 @@ void rows_close(struct rows *rows);
 int rows_next(struct rows *rows, struct row **row, struct error *e);
 
 enum rows_form rows_form(const struct rows *rows);
-const char *rows_path(const struct rows *rows); /* escaped */
 
 /* The columns that the file has: a CSV file's header, else the first row's. Known once the first row was asked for. */
 column_set rows_columns(const struct rows *rows);

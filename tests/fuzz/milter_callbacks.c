@@ -14,9 +14,9 @@
 #define engine_tick seam_engine_tick
 #define engine_config seam_engine_config
 #define engine_log seam_engine_log
-#define engine_user_new seam_engine_user_new
-#define engine_user_free seam_engine_user_free
-#define engine_user_rest seam_engine_user_rest
+#define engine_session_new seam_engine_session_new
+#define engine_session_free seam_engine_session_free
+#define engine_session_rest seam_engine_session_rest
 #define engine_decide seam_engine_decide
 #define engine_milter_sees seam_engine_milter_sees
 #define engine_milter_runs seam_engine_milter_runs
@@ -29,7 +29,7 @@
 #include "milter/milter.c"
 #include "milter/negotiate.c"
 #include "milter/session.c"
-#include "milter/users.c"
+#include "milter/session_pool.c"
 
 #include <assert.h>
 #include <netinet/in.h>
@@ -95,7 +95,7 @@ static void take_verdict(struct run *r)
     r->ctx.no_quarantine = (bits & 128) != 0;
     r->ctx.no_new_fields = (bits & 65) == 65;
     r->engine.verdict.add_from = (bits & 6) == 6 ? &sender : NULL;
-    r->engine.no_users = bits == 255;
+    r->engine.no_sessions = bits == 255;
 }
 
 static bool lets_through(sfsistat answer)
@@ -243,7 +243,7 @@ static void step(struct run *r)
             atomic_store(&r->milter.closing, !atomic_load(&r->milter.closing));
             break;
         case 2:
-            atomic_store(&r->milter.users.closed, !atomic_load(&r->milter.users.closed));
+            atomic_store(&r->milter.pool.closed, !atomic_load(&r->milter.pool.closed));
             break;
         default:
             assert(r->call.xxfi_close(&r->ctx) == SMFIS_CONTINUE && r->ctx.private_data == NULL);
@@ -263,9 +263,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (r.in.n > 0)
         step(&r);
     assert(r.call.xxfi_close(&r.ctx) == SMFIS_CONTINUE);
-    assert(atomic_load(&r.milter.transactions) == 0 && users_lent(&r.milter.users) == 0);
-    assert(users_idle(&r.milter.users) == r.engine.users);
+    assert(atomic_load(&r.milter.transactions) == 0 && session_pool_lent(&r.milter.pool) == 0);
+    assert(session_pool_idle(&r.milter.pool) == r.engine.sessions);
     milter_destroy(&r.milter);
-    assert(r.engine.users == 0);
+    assert(r.engine.sessions == 0);
     return 0;
 }

@@ -36,7 +36,7 @@ is 'and does nothing' "$(in_queue hold)" ''
 queue hold ANNA@contoso.example >"$Q/out"
 is 'hold puts what the login has on hold, and nobody else'"'"'s' "$? $(tail -n 1 "$Q/out") $(in_queue hold), $(in_queue deferred)" \
     '0 2 messages put on hold. anna anna, bert'
-is 'a second time there is nothing left to hold' "$(queue hold anna@contoso.example)" 'Nothing of it is in the queue*'
+is 'a second time there is nothing left to hold' "$(queue hold anna@contoso.example)" 'No queued message of this user was found*'
 queue release anna@contoso.example >"$Q/out"
 is 'release lets it go' "$? $(tail -n 1 "$Q/out") $(in_queue hold)" '0 2 messages released. '
 relay_wait all_deferred
@@ -44,12 +44,12 @@ queue discard anna@contoso.example </dev/null >"$Q/out"
 is 'discard shows, and does nothing without a word' "$? $(grep -c anna@contoso.example "$Q/out") $(in_queue deferred) $(cat "$Q/stderr")" '1 2 anna anna bert *--yes*'
 queue discard --yes anna@contoso.example >"$Q/out"
 is 'discard --yes deletes' "$? $(tail -n 1 "$Q/out") $(in_queue deferred)" '0 2 messages deleted. bert'
-is 'a login that sent nothing has nothing there' "$(queue hold carl@contoso.example)" 'Nothing of it is in the queue*'
+is 'a login that sent nothing has nothing there' "$(queue hold carl@contoso.example)" 'No queued message of this user was found*'
 queue hold 'not an address @' >/dev/null
 is 'what is no login is an error' "$? $(cat "$Q/stderr")" '1 *neither an address*'
 queue hold >/dev/null
 is 'without a login that is said' "$?" 2
-is 'what was seen before --since is left alone' "$(queue hold --since 1s bert@contoso.example; in_queue hold)" 'Nothing of it is in the queue*'
+is 'what was seen before --since is left alone' "$(queue hold --since 1s bert@contoso.example; in_queue hold)" 'No queued message of this user was found*'
 
 # A login that the directory does not have: all its spellings are one.
 queue discard --yes bert@contoso.example >/dev/null
@@ -66,7 +66,7 @@ for spelling in guest GUEST@contoso.example 'CORP\guest' corp/Guest; do
     queue release "$spelling" >/dev/null
     relay_wait two_deferred
 done
-is 'and nobody of another domain' "$(queue hold guest@fabrikam.example)" 'Nothing of it is in the queue*'
+is 'and nobody of another domain' "$(queue hold guest@fabrikam.example)" 'No queued message of this user was found*'
 p() { "$BIN/postern" -c "$T/postern.conf" "$@" 2>&1; }
 is 'log finds both' "$(p log --user 'CORP\guest' --csv | grep -c ,pass,)" 2
 p block 'CORP\guest' >/dev/null

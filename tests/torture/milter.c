@@ -84,8 +84,8 @@ void milter_sessions(struct tools *t, bool works)
     }
     c.call = callbacks_for(&milter);
     talk(&c, works);
-    users_tick(&milter.users);
-    MUST(milter.transactions == 0 && users_lent(&milter.users) == 0);
+    session_pool_tick(&milter.pool);
+    MUST(milter.transactions == 0 && session_pool_lent(&milter.pool) == 0);
     MUST(c.ctx.private_data == NULL);
     milter_destroy(&milter);
 }

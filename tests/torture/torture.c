@@ -143,10 +143,11 @@ static struct submission message_of(const char *login, const char *queue_id)
 }
 
 /* For bert, whatever fails. */
-static bool refuses_bert(struct engine_user *user, struct recipients *r, const char *queue_id, enum reason *reason)
+static bool refuses_bert(struct engine_session *session, struct recipients *r, const char *queue_id,
+                         enum reason *reason)
 {
     struct submission s = message_of(BERT, queue_id);
-    const struct verdict *v = engine_decide(user, &s, r);
+    const struct verdict *v = engine_decide(session, &s, r);
 
     *reason = v->reason;
     return !passes(v);
@@ -156,7 +157,7 @@ static bool refuses_bert(struct engine_user *user, struct recipients *r, const c
 static void engine(struct tools *t, bool works)
 {
     struct engine *engine = NULL;
-    struct engine_user *user, *late[3];
+    struct engine_session *session, *late[3];
     struct recipients r = {0};
     struct error e = {.text = ""};
     enum reason reason;
@@ -167,23 +168,23 @@ static void engine(struct tools *t, bool works)
         MUST(!works && e.text[0] != '\0');
         return;
     }
-    user = engine_user_new(engine);
-    MUST(!works || user != NULL);
-    for (unsigned i = 0; user != NULL && i < 5; i++) {
+    session = engine_session_new(engine);
+    MUST(!works || session != NULL);
+    for (unsigned i = 0; session != NULL && i < 5; i++) {
         static const char *const ids[] = {"4TA", "4TB", "4TC", "4TD", "4TE"};
         struct submission s = message_of(ANNA, ids[i]);
 
-        passed += passes(engine_decide(user, &s, &r));
-        MUST(refuses_bert(user, &r, ids[i], &reason));
+        passed += passes(engine_decide(session, &s, &r));
+        MUST(refuses_bert(session, &r, ids[i], &reason));
         if (i == 1)
             (void)engine_reload(engine, &e);
         if (i == 2)
             engine_tick(engine);
     }
     MUST(passed <= 3 && (!works || passed == 3));
-    /* More users than views are lying about, so that new ones have to be made. */
+    /* More sessions than views are lying about, so that new ones have to be made. */
     for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
-        late[i] = engine_user_new(engine);
+        late[i] = engine_session_new(engine);
         MUST(late[i] == NULL || refuses_bert(late[i], &r, "4TF", &reason));
     }
     /* Where there is a directory, it is used as soon as nothing fails any more. */
@@ -191,10 +192,10 @@ static void engine(struct tools *t, bool works)
     for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
         if (late[i] != NULL && directory_generation(engine->directory) != 0)
             MUST(refuses_bert(late[i], &r, "4TG", &reason) && reason == REASON_MAILBOX_DISABLED);
-        engine_user_free(late[i]);
+        engine_session_free(late[i]);
     }
     recipients_clear(&r);
-    engine_user_free(user);
+    engine_session_free(session);
     engine_close(engine);
     (void)unlink(below("engine.conf.state"));
 }

@@ -18,7 +18,7 @@
 struct bench {
     struct world *world;
     struct engine *engine;
-    struct engine_user *user;
+    struct engine_session *session;
     struct state *shared; /* the engine's state, as another program of the machine sees it */
     struct recipients recipients;
     char queue_id[16];
@@ -58,8 +58,8 @@ static inline void bench_start(struct bench *b, const char *program, const char 
     bench_configure(b, rules);
     if (engine_open(world_file(b->world, "postern.conf"), program, &b->engine, &e) != 0)
         fail_msg("%s", e.text);
-    b->user = engine_user_new(b->engine);
-    assert_non_null(b->user);
+    b->session = engine_session_new(b->engine);
+    assert_non_null(b->session);
     options.path = engine_config(b->engine)->state_path;
     if (state_open(&options, &b->shared, &e) != 0)
         fail_msg("%s", e.text);
@@ -69,7 +69,7 @@ static inline void bench_start(struct bench *b, const char *program, const char 
 static inline void bench_stop(struct bench *b)
 {
     state_close(b->shared);
-    engine_user_free(b->user);
+    engine_session_free(b->session);
     engine_close(b->engine);
     recipients_clear(&b->recipients);
 }
@@ -165,7 +165,7 @@ static inline enum reason send_as(struct bench *b, const char *login, const char
 {
     struct submission s = message(b, login, client, sender);
 
-    return engine_decide(b->user, &s, &b->recipients)->reason;
+    return engine_decide(b->session, &s, &b->recipients)->reason;
 }
 
 static inline enum reason send_from(struct bench *b, const char *login, const char *client)

@@ -17,8 +17,8 @@ struct engine {
     struct verdict verdict; /* the next answer */
     /* what was asked last; texts are copied */
     unsigned decisions, seen;
-    atomic_uint users, rested; /* tests with threads count too */
-    bool no_users;
+    atomic_uint sessions, rested; /* tests with threads count too */
+    bool no_sessions;
     struct submission asked;
     struct headers asked_headers; /* list not copied: valid only in `look` */
     char queue_id[64], instance[64];
@@ -26,30 +26,30 @@ struct engine {
     void (*look)(struct engine *engine, const struct submission *s, const struct recipients *r);
 };
 
-struct engine_user {
+struct engine_session {
     struct engine *engine;
 };
 
-struct engine_user *engine_user_new(struct engine *engine)
+struct engine_session *engine_session_new(struct engine *engine)
 {
-    struct engine_user *user = engine->no_users ? NULL : calloc(1, sizeof *user);
+    struct engine_session *session = engine->no_sessions ? NULL : calloc(1, sizeof *session);
 
-    if (user != NULL) {
-        user->engine = engine;
-        engine->users++;
+    if (session != NULL) {
+        session->engine = engine;
+        engine->sessions++;
     }
-    return user;
+    return session;
 }
 
-void engine_user_free(struct engine_user *user)
+void engine_session_free(struct engine_session *session)
 {
-    user->engine->users--;
-    free(user);
+    session->engine->sessions--;
+    free(session);
 }
 
-void engine_user_rest(struct engine_user *user)
+void engine_session_rest(struct engine_session *session)
 {
-    user->engine->rested++;
+    session->engine->rested++;
 }
 
 static inline bool seam_passes(const struct verdict *v)
@@ -57,9 +57,9 @@ static inline bool seam_passes(const struct verdict *v)
     return v->action == ACTION_PASS || v->action == ACTION_HOLD;
 }
 
-const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
+const struct verdict *engine_decide(struct engine_session *session, const struct submission *s, struct recipients *r)
 {
-    struct engine *engine = user->engine;
+    struct engine *engine = session->engine;
     struct buf queue_id = BUF_OVER(engine->queue_id), instance = BUF_OVER(engine->instance);
 
     engine->decisions++;
@@ -75,10 +75,10 @@ const struct verdict *engine_decide(struct engine_user *user, const struct submi
     return &engine->verdict;
 }
 
-void engine_milter_sees(struct engine_user *user, const struct submission *s)
+void engine_milter_sees(struct engine_session *session, const struct submission *s)
 {
     (void)s;
-    user->engine->seen++;
+    session->engine->seen++;
 }
 
 void engine_milter_runs(struct engine *engine)

@@ -40,12 +40,12 @@ static void a_message_is_charged_once_however_often_and_by_whom_it_is_asked_abou
     s.queue_id = s.instance = SLICE("4QFIRST");
     for (int i = 0; i < 5; i++) {
         s.front_end = i % 2 == 0 ? "policyd" : "milter";
-        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+        assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
     }
     assert_int_equal(anna(b), REASON_ALLOWED);
     assert_int_equal(anna(b), REASON_LIMIT);
     s.front_end = "milter";
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
     stop(b);
 }
 
@@ -61,7 +61,7 @@ static void asking_at_a_recipient_charges_nothing(void **state)
         s.recipient_count = 0;
         s.has_recipient = true;
         s.recipient_result = address_parse_internal(SLICE("x@adatum.example"), &s.recipient);
-        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+        assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
         recipients_clear(&b->recipients);
     }
     assert_int_equal(anna(b), REASON_ALLOWED);
@@ -86,11 +86,11 @@ static void a_message_that_costs_more_than_the_burst_is_refused_for_good(void **
     start(b, LIMIT("count = \"recipients\"; rate = \"10/h\"; burst = 10;"));
     s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
     s.recipient_count = 11;
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_LIMIT_NEVER);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_LIMIT_NEVER);
     s.recipient_count = 10;
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
     s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_LIMIT);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_LIMIT);
     stop(b);
 }
 
@@ -146,7 +146,7 @@ static void one_message_is_one_denial_however_many_recipients_are_refused(void *
              "\"block 15m\"; });");
     s = message(b, "ghost@contoso.example", "203.0.113.9", "ghost@contoso.example");
     for (int i = 0; i < 10; i++)
-        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_UNLISTED);
+        assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_UNLISTED);
     assert_int_equal(anna(b), REASON_ALLOWED);
     stop(b);
 }
@@ -159,7 +159,7 @@ static void over_a_limit_that_holds_the_message_is_held(void **state)
     start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1; then = \"hold\";"));
     assert_int_equal(anna(b), REASON_ALLOWED);
     s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->action, ACTION_HOLD);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->action, ACTION_HOLD);
     stop(b);
 }
 
@@ -172,7 +172,7 @@ static void over_a_limit_that_is_only_watched_the_message_passes(void **state)
     start(b, LIMIT("count = \"messages\"; rate = \"1/h\"; burst = 1; then = \"monitor\";"));
     assert_int_equal(anna(b), REASON_ALLOWED);
     s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
-    v = engine_decide(b->user, &s, &b->recipients);
+    v = engine_decide(b->session, &s, &b->recipients);
     assert_int_equal(v->action, ACTION_PASS);
     assert_true(v->monitored);
     assert_string_equal(v->monitored_limit, "l");
@@ -232,21 +232,21 @@ static void recipients_are_counted_by_domain_and_by_where_they_are(void **state)
         s.has_recipient = true;
         s.recipient_count = 0;
         s.recipient_result = address_parse_internal(slice_of(to[i]), &s.recipient);
-        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+        assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
     }
     assert_int_equal(b->recipients.n, 3);
     assert_int_equal(b->recipients.external, 2);
     s.stage = STAGE_END;
     s.has_recipient = false;
     s.recipient_count = 3;
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
     recipients_clear(&b->recipients);
     /* one external is left; a recipient that was never shown counts as external */
     s = message(b, "anna@contoso.example", "203.0.113.9", "anna@contoso.example");
     s.recipient_count = 2;
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_LIMIT);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_LIMIT);
     s.recipient_count = 1;
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
     stop(b);
 }
 
@@ -288,16 +288,16 @@ static void allow_bert(struct bench *b)
 static void who_a_login_is_follows_a_reload_and_a_new_directory(void **state)
 {
     struct bench *b = *state;
-    struct engine_user *other;
+    struct engine_session *other;
     struct error e;
 
     start(b, "tenants = ({ name = \"contoso\"; smtp_auth = \"enabled\"; });");
     assert_int_equal(send_from(b, "cleo@contoso.example", "203.0.113.9"), REASON_ALLOWED);
-    other = b->user;
-    b->user = engine_user_new(b->engine);
-    assert_non_null(b->user);
+    other = b->session;
+    b->session = engine_session_new(b->engine);
+    assert_non_null(b->session);
     assert_int_equal(send_from(b, "cleo@contoso.example", "203.0.113.9"), REASON_ALLOWED);
-    engine_user_free(other);
+    engine_session_free(other);
     bench_configure(b, "tenants = ({ name = \"contoso\"; smtp_auth = \"disabled\"; });");
     if (engine_reload(b->engine, &e) != 0)
         fail_msg("%s", e.text);
@@ -369,7 +369,7 @@ static void a_line_shows_the_header_and_what_is_wrong_with_it(void **state)
             headers_add(&headers, SLICE("Sender"), slice_of(rows[i].sender));
         s.front_end = "milter";
         s.headers = &headers;
-        (void)engine_decide(b->user, &s, &b->recipients);
+        (void)engine_decide(b->session, &s, &b->recipients);
         headers_clear(&headers);
     }
     stop(b);
@@ -422,7 +422,7 @@ static void a_line_begins_with_its_own_verdict_whatever_the_one_before_it_was(vo
         s.front_end = rows[i].front_end;
         s.stage = rows[i].stage;
         log_configure(engine_log(b->engine), &formats[rows[i].json]);
-        (void)engine_decide(b->user, &s, &b->recipients);
+        (void)engine_decide(b->session, &s, &b->recipients);
     }
     stop(b);
     log = log_end(b);

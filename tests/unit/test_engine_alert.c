@@ -14,7 +14,7 @@
 #define BLOCK                                                                                                          \
     "limits = ({ name = \"flood\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 1; then = \"block 1h"
 
-/* The notices or requests in the spool, one after the other, oldest first; answers how many. */
+/* The notices or requests in the spool, one after the other, oldest first; returns how many. */
 static size_t spooled(struct bench *b, const char *folder, struct buf *out)
 {
     char **names;
@@ -79,7 +79,7 @@ static void a_block_at_a_recipient_names_the_recipient(void **state)
     s.stage = STAGE_RCPT;
     s.has_recipient = true;
     s.recipient_result = address_parse_internal(SLICE("X@Adatum.example"), &s.recipient);
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_LIMIT_BLOCK);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_LIMIT_BLOCK);
     engine_tick(b->engine);
     expect_spooled(b, ALERT_NOTICES, 1, SAYS("\"recipient\": \"x@adatum.example\""));
     stop(b);

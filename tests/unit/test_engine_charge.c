@@ -10,7 +10,7 @@ static enum reason ask(struct bench *b, struct submission *s, const char *front_
 {
     s->front_end = front_end;
     s->stage = stage;
-    return engine_decide(b->user, s, &b->recipients)->reason;
+    return engine_decide(b->session, s, &b->recipients)->reason;
 }
 
 static enum reason ask_recipient(struct bench *b, struct submission *s, const char *to)

@@ -13,13 +13,13 @@ static void send_one(struct bench *b, const char *sender, enum shown shown, cons
     if (shown == SHOWN_AT_MAIL) {
         s.front_end = "milter";
         s.stage = STAGE_MAIL;
-        assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
-        engine_milter_sees(b->user, &s);
+        assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
+        engine_milter_sees(b->session, &s);
     }
     s.front_end = "policyd";
     s.stage = STAGE_END;
-    (void)engine_decide(b->user, &s, &b->recipients);
-    engine_header_due(b->user, &s);
+    (void)engine_decide(b->session, &s, &b->recipients);
+    engine_header_due(b->session, &s);
 }
 
 static void what_the_milter_is_not_shown_is_told_of_once_an_hour(void **state)

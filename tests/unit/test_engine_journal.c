@@ -17,7 +17,7 @@ static void send_named(struct bench *b, const char *login, const char *sender, c
 
     s.queue_id = s.instance = slice_of(name);
     s.front_end = front_end;
-    (void)engine_decide(b->user, &s, &b->recipients);
+    (void)engine_decide(b->session, &s, &b->recipients);
 }
 
 static bool keep(void *arg, const struct journal_record *record)
@@ -129,7 +129,7 @@ static void a_journal_that_cannot_be_written_refuses_nothing(void **state)
     world_write(b->world, "journal", "a file where the folder should be\n");
     bench_start(b, "postern-policyd", JOURNAL);
     engine_tick(b->engine);
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
     stop(b);
 }
 
@@ -139,7 +139,7 @@ static void an_empty_setting_keeps_no_journal(void **state)
     struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
 
     bench_start(b, "postern-policyd", "journal = \"\";");
-    assert_int_equal(engine_decide(b->user, &s, &b->recipients)->reason, REASON_ALLOWED);
+    assert_int_equal(engine_decide(b->session, &s, &b->recipients)->reason, REASON_ALLOWED);
     engine_tick(b->engine);
     stop(b);
     assert_int_not_equal(access(world_file(b->world, "journal"), F_OK), 0);

@@ -25,7 +25,7 @@ static int teardown(void **state)
 
 static char steps[16384];
 
-/* The steps of the decision about this submission; answers its reason. */
+/* The steps of the decision about this submission; returns its reason. */
 static enum reason explain(struct world *w, const char *rules, const struct submission *s)
 {
     struct buf out = BUF_OVER(steps);

@@ -28,7 +28,7 @@ static enum reason send_mail(struct bench *b, const struct mail *m)
         more = slice_cut(rest, ' ', &to, &rest);
         s.recipient_text = to;
         s.recipient_result = address_parse_internal(to, &s.recipient);
-        reason = engine_decide(b->user, &s, &b->recipients)->reason;
+        reason = engine_decide(b->session, &s, &b->recipients)->reason;
         s.recipient_count++;
     }
     if (s.recipient_count == 0)
@@ -36,7 +36,7 @@ static enum reason send_mail(struct bench *b, const struct mail *m)
     s.has_recipient = false;
     s.stage = STAGE_END;
     if (reason == REASON_ALLOWED || reason == REASON_CONNECTOR)
-        reason = engine_decide(b->user, &s, &b->recipients)->reason;
+        reason = engine_decide(b->session, &s, &b->recipients)->reason;
     recipients_clear(&b->recipients);
     return reason;
 }

@@ -61,7 +61,7 @@ static const char *daemon_hears(int fd)
     return text;
 }
 
-/* "Nov 21 10:00:00 postern-test[123]: " behind the priority; answers the rest. */
+/* "Nov 21 10:00:00 postern-test[123]: " behind the priority; returns the rest. */
 static const char *behind_head(const char *line, const char *priority)
 {
     char name[40];

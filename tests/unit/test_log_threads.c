@@ -14,7 +14,7 @@
 #define THREADS 3
 #define LINES 500
 
-/* From here on stderr is a file that has no name any more; answers the old one. */
+/* From here on stderr is a file that has no name any more; returns the old one. */
 static int stderr_to_file(void)
 {
     char path[] = "/tmp/postern-log.XXXXXX";

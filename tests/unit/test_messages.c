@@ -12,7 +12,7 @@
 
 #define T0 UINT64_C(1763726400)
 
-static bool first(struct messages *m, const char *by, const char *instance, const char *queue_id, uint64_t at_s,
+static bool first(struct report_messages *m, const char *by, const char *instance, const char *queue_id, uint64_t at_s,
                   const char *row)
 {
     struct journal_record r = {.at_ns = at_s * NS_PER_S, .milter = by[0] == 'm', .times = 1};
@@ -30,7 +30,7 @@ static void what_both_front_ends_note_of_a_message_is_one(void **state)
     } records[] = {{"milter", "9.1.0", "4QONE"}, {"policyd", "1f2.0", "4QONE"}, {"milter", "9.1.0", ""},
                    {"policyd", "1f2.0", ""},     {"milter", "9.1.0", ""},       {"policyd", "1f2.0", ""},
                    {"milter", "9.1.0", ""}};
-    struct messages m = {.n = 0};
+    struct report_messages m = {.n = 0};
 
     (void)state;
     for (size_t i = 0; i < sizeof records / sizeof records[0]; i++)
@@ -43,7 +43,7 @@ static void what_both_front_ends_note_of_a_message_is_one(void **state)
 
 static void other_messages_are_others(void **state)
 {
-    struct messages m = {.n = 0};
+    struct report_messages m = {.n = 0};
 
     (void)state;
     assert_true(first(&m, "milter", "9.1.1", "4QTWO", T0, "x"));
@@ -58,7 +58,7 @@ static void other_messages_are_others(void **state)
 
 static void many_messages_are_counted_exactly(void **state)
 {
-    struct messages m = {.n = 0};
+    struct report_messages m = {.n = 0};
     size_t n = 0;
 
     (void)state;

@@ -38,10 +38,10 @@ static int tear_down(void **state)
     assert_int_equal(f->call.xxfi_close(&f->ctx), SMFIS_CONTINUE);
     assert_null(f->ctx.private_data);
     assert_int_equal(atomic_load(&f->milter.transactions), 0);
-    assert_int_equal(users_lent(&f->milter.users), 0);
-    assert_int_equal(users_idle(&f->milter.users), f->engine.users);
+    assert_int_equal(session_pool_lent(&f->milter.pool), 0);
+    assert_int_equal(session_pool_idle(&f->milter.pool), f->engine.sessions);
     milter_destroy(&f->milter);
-    assert_int_equal(f->engine.users, 0);
+    assert_int_equal(f->engine.sessions, 0);
     free(f);
     return 0;
 }
@@ -684,14 +684,14 @@ static void a_reply_that_cannot_be_set_still_refuses(void **state)
     f->ctx.no_reply_memory = false;
 }
 
-static void without_an_engine_user_mail_is_deferred(void **state)
+static void without_an_engine_session_mail_is_deferred(void **state)
 {
     struct fixture *f = *state;
 
     connect_login(f);
-    f->engine.no_users = true;
+    f->engine.no_sessions = true;
     assert_internal(f, mail(f, "<sean@contoso.example>"));
-    f->engine.no_users = false;
+    f->engine.no_sessions = false;
     assert_int_equal(mail(f, "<sean@contoso.example>"), SMFIS_CONTINUE);
 }
 
@@ -1057,7 +1057,7 @@ int main(void)
         T(verdicts_become_replies),
         T(every_reason_has_a_reply_that_libmilter_takes),
         T(a_reply_that_cannot_be_set_still_refuses),
-        T(without_an_engine_user_mail_is_deferred),
+        T(without_an_engine_session_mail_is_deferred),
         T(without_a_session_everything_is_deferred),
         T(a_refused_recipient_leaves_the_others_alone),
         T(recipients_of_virtual_alias_domains_are_judged_and_counted),

@@ -39,10 +39,10 @@
 
 struct engine {
     struct config config;
-    atomic_uint users;
+    atomic_uint sessions;
 };
 
-struct engine_user {
+struct engine_session {
     unsigned number;
     struct verdict verdict;
     char text[REPLY_MAX + 1];
@@ -88,30 +88,30 @@ static bool was_logged(const char *text)
     return found;
 }
 
-struct engine_user *engine_user_new(struct engine *e)
+struct engine_session *engine_session_new(struct engine *e)
 {
-    struct engine_user *user = calloc(1, sizeof *user);
+    struct engine_session *session = calloc(1, sizeof *session);
 
-    if (user != NULL)
-        user->number = atomic_fetch_add(&e->users, 1);
-    return user;
+    if (session != NULL)
+        session->number = atomic_fetch_add(&e->sessions, 1);
+    return session;
 }
 
-void engine_user_free(struct engine_user *user)
+void engine_session_free(struct engine_session *session)
 {
-    free(user);
+    free(session);
 }
 
-void engine_user_rest(struct engine_user *user)
+void engine_session_rest(struct engine_session *session)
 {
-    (void)user;
+    (void)session;
 }
 
 static atomic_uint headers_due;
 
-void engine_header_due(struct engine_user *user, const struct submission *s)
+void engine_header_due(struct engine_session *session, const struct submission *s)
 {
-    (void)user;
+    (void)session;
     (void)s;
     headers_due++;
 }
@@ -119,46 +119,46 @@ void engine_header_due(struct engine_user *user, const struct submission *s)
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X400 X50 X50 X50 X50 X50 X50 X50 X50
 
-static void refuse_with(struct engine_user *user, enum action action, const char *format, unsigned number)
+static void refuse_with(struct engine_session *session, enum action action, const char *format, unsigned number)
 {
-    struct buf b = BUF_OVER(user->text);
+    struct buf b = BUF_OVER(session->text);
 
     buf_add(&b, slice_of(format));
     buf_addf(&b, " %u", number);
-    user->verdict.action = action;
-    user->verdict.reply = buf_slice(&b);
+    session->verdict.action = action;
+    session->verdict.reply = buf_slice(&b);
 }
 
-const struct verdict *engine_decide(struct engine_user *user, const struct submission *s, struct recipients *r)
+const struct verdict *engine_decide(struct engine_session *session, const struct submission *s, struct recipients *r)
 {
-    user->verdict = (struct verdict){.action = ACTION_PASS};
+    session->verdict = (struct verdict){.action = ACTION_PASS};
     if (slice_eq(s->login_text, SLICE("reject")))
-        refuse_with(user, ACTION_REJECT, "550 5.7.1 Rejected", 1);
+        refuse_with(session, ACTION_REJECT, "550 5.7.1 Rejected", 1);
     else if (slice_eq(s->login_text, SLICE("defer")))
-        refuse_with(user, ACTION_DEFER, "451 4.7.1 Deferred", 1);
+        refuse_with(session, ACTION_DEFER, "451 4.7.1 Deferred", 1);
     else if (slice_eq(s->login_text, SLICE("hold")))
-        refuse_with(user, ACTION_HOLD, "held", 1);
+        refuse_with(session, ACTION_HOLD, "held", 1);
     else if (slice_eq(s->login_text, SLICE("broken")))
         return NULL;
     else if (slice_eq(s->login_text, SLICE("slow")))
         pause_ms(300);
     else if (slice_eq(s->login_text, SLICE("worker")))
-        refuse_with(user, ACTION_REJECT, "550 5.7.1 Worker", user->number);
+        refuse_with(session, ACTION_REJECT, "550 5.7.1 Worker", session->number);
     else if (slice_eq(s->login_text, SLICE("size")))
-        refuse_with(user, ACTION_REJECT, "550 5.7.1 Size", (unsigned)s->size);
+        refuse_with(session, ACTION_REJECT, "550 5.7.1 Size", (unsigned)s->size);
     else if (slice_eq(s->login_text, SLICE("long")))
-        refuse_with(user, ACTION_REJECT, "550 5.7.1 " X400, (unsigned)s->size);
+        refuse_with(session, ACTION_REJECT, "550 5.7.1 " X400, (unsigned)s->size);
     else if (slice_eq(s->login_text, SLICE("tls")))
-        refuse_with(user, ACTION_REJECT, "550 5.7.1 TLS", s->listener_tls != NULL && s->listener_tls->required);
+        refuse_with(session, ACTION_REJECT, "550 5.7.1 TLS", s->listener_tls != NULL && s->listener_tls->required);
     else if (slice_eq(s->login_text, SLICE("front")))
-        refuse_with(user, ACTION_REJECT,
+        refuse_with(session, ACTION_REJECT,
                     slice_eq(s->mechanism, SLICE("XOAUTH2")) ? "550 5.7.1 XOAUTH2" : "550 5.7.1 Another",
                     (unsigned)s->tls);
     else if (slice_eq(s->login_text, SLICE("count")) && s->stage == STAGE_RCPT)
         r->n++;
     else if (slice_eq(s->login_text, SLICE("count")))
-        refuse_with(user, ACTION_REJECT, "550 5.7.1 Recipients", r->n);
-    return &user->verdict;
+        refuse_with(session, ACTION_REJECT, "550 5.7.1 Recipients", r->n);
+    return &session->verdict;
 }
 
 /* ---- memory that runs out: not where a sanitizer has its own allocator ---- */
@@ -214,7 +214,7 @@ static int set_up(void **state)
         return -1;
     snprintf(f.path, sizeof f.path, "%s/policy", f.folder);
     f.listen[0] = (struct listener_config){.address = f.path, .path = f.path, .socket_mode = 0600, .fd = -1};
-    atomic_store(&engine.users, 0);
+    atomic_store(&engine.sessions, 0);
     engine.config = (struct config){.policyd = {.listen = f.listen,
                                                 .n_listen = 1,
                                                 .workers = 1,
@@ -429,7 +429,7 @@ static struct slice many_requests(unsigned *asked)
     return buf_slice(&b);
 }
 
-/* Sends until nothing more goes in; answers how much went. */
+/* Sends until nothing more goes in; returns how much went. */
 static size_t send_until_full(int fd, struct slice s)
 {
     size_t sent = 0;
