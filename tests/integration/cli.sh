@@ -57,7 +57,7 @@ becomes 'and how many messages, from where' 'p blocks' '*6 passed, * refused*203
 becomes 'and to whom' 'p blocks' '*recipients adatum.example*'
 is 'blocks as JSON' "$(p blocks --json | json '.[0].limit + " " + (.[0].passed_before | tostring)')" 'roaming 6'
 is 'blocks as CSV' "$(p blocks --csv | head -n 1)" 'subject,since,until,limit,*'
-is 'explain shows what the next message would get' "$(p explain --user $A)" "*blocked*user $A, by roaming*for another 5?m*Verdict: reject (blocked)*"
+is 'explain shows what the next message would get' "$(p explain --user $A)" "*blocked*user $A, by roaming*for another [15]*Verdict: reject (blocked)*"
 kill -9 "$(cat "$T/policyd.pid")" "$(cat "$T/milter.pid")"
 is 'the block outlives the services' "$(p blocks --csv | grep -c roaming)" 1
 rm -f "$T/run/milter.sock"
@@ -92,7 +92,7 @@ is 'by user' "$(p log --user $B --json | json 'map(.login) | unique | join(",")'
 is 'by client' "$(p log --client 203.0.113.0/29 --json | json 'map(select(.client | startswith("203.0.113.") | not)) | length')" 0
 is 'by reason' "$(p log --reason blocked --json | json 'map(.reason) | unique | join(",")')" blocked
 is 'so many lines' "$(p log --lines 3 --csv | wc -l)" 4
-is 'since when' "$(p log --since 0s --csv | wc -l)" 1
+becomes 'since when' 'p log --since 0s --csv | wc -l' 1
 is 'a reason that is none' "$(p log --reason nonsense >/dev/null 2>&1; echo $?)" 2
 
 # ---- hostile text: straight into the policy socket, as if a SASL server had let it through ----
