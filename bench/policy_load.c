@@ -261,11 +261,14 @@ static void take_answer(const struct connection *c, struct figures *f)
 static void run_busy(const struct options *o, double seconds, struct figures *sum)
 {
     struct connection *all = calloc(o->connections, sizeof *all);
-    int epoll = all != NULL ? connect_all(o, all) : -1;
+    int epoll;
     uint64_t number = o->seed * SEED_STEP, start = clock_ns(CLOCK_MONOTONIC), now = start;
     const uint64_t end = start + (uint64_t)(seconds * 1e9);
     struct epoll_event ready[EVENTS];
 
+    if (all == NULL)
+        fail("calloc");
+    epoll = connect_all(o, all);
     memset(sum, 0, sizeof *sum);
     seed_draws(o, 0);
     for (unsigned i = 0; i < o->connections; i++)

@@ -160,7 +160,7 @@ static struct entry *find(struct tally *t, struct slice name)
 
     if (*slot != 0)
         return &t->entries[*slot - 1];
-    return t->n < t->capacity ? add_entry(t, slot, name) : NULL;
+    return t->entries != NULL && t->n < t->capacity ? add_entry(t, slot, name) : NULL;
 }
 
 static void add_to_entry(struct entry *entry, const struct entry *more)

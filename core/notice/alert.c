@@ -84,7 +84,8 @@ void alert_fact_number(struct alert *alert, const char *key, uint64_t value)
     alert_fact(alert, key, buf_slice(&b));
 }
 
-static void write_sentence(char *text, size_t cap, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void write_sentence(char *text, size_t cap, const char *format,
+                                                                 va_list args)
 {
     int n = vsnprintf(text, cap, format, args);
 

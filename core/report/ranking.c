@@ -50,7 +50,7 @@ void ranking_add(struct ranking *t, struct slice name, int which, uint64_t many,
     place = ranking_place(t, name);
     if (*place == 0) {
         if (t->n == RANKING_MAX || (t->n == t->capacity && !ranking_grow(t)) ||
-            (copy = strndup(name.p != NULL ? name.p : "", name.n)) == NULL) {
+            (copy = name.n > 0 ? strndup(name.p, name.n) : strdup("")) == NULL) {
             t->beyond += many;
             return;
         }

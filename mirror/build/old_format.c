@@ -60,9 +60,8 @@ static uint64_t old_checksum(uint64_t seed, const void *bytes, size_t n)
     if (n >= STRIPE) {
         for (unsigned i = 0; i < LANES; i++)
             lanes[i] = sum + (i + 1) * PRIME2;
-        for (size_t stripes = n / STRIPE; stripes > 0; stripes--, p += STRIPE)
-            for (unsigned i = 0; i < LANES; i++)
-                lanes[i] = absorb(lanes[i], word_at(p + i * sizeof(uint64_t), sizeof(uint64_t)));
+        for (size_t words = n / STRIPE * LANES, i = 0; i < words; i++, p += sizeof(uint64_t))
+            lanes[i % LANES] = absorb(lanes[i % LANES], word_at(p, sizeof(uint64_t)));
         for (unsigned i = 0; i < LANES; i++)
             sum = absorb(sum, lanes[i] ^ lanes[i] >> 31);
     }
