@@ -26,8 +26,8 @@ static const struct column columns[] = {{"queue_id", VALUE_TEXT},  {"queue", VAL
 static int queue_show(struct cli *cli, const struct queue_request *r, const struct queue_list *list, size_t *n)
 {
     static const char *const empty[] = {
-        [QUEUE_HOLD] = "No queued message of this user was found, or all are on hold already; "
-                       "--since says how far back is searched.",
+        [QUEUE_HOLD] = ("No queued message of this user was found, or all are on hold already; "
+                        "--since says how far back is searched."),
         [QUEUE_RELEASE] = "No message of this user is on hold.",
         [QUEUE_DISCARD] = "No queued message of this user was found; --since says how far back is searched."};
     struct printer *out = cli_printer(cli);
