@@ -11,14 +11,23 @@
 
 static const struct choice formats[] = {{"json", ALERT_JSON}, {"teams", ALERT_TEAMS}, {NULL, 0}};
 
-static const struct choice events[] = {{"block", ALERT_BLOCK},
-                                       {"stale-mirror", ALERT_STALE_MIRROR},
-                                       {"mirror-failed", ALERT_MIRROR_FAILED},
-                                       {"state", ALERT_STATE},
-                                       {"log-lost", ALERT_LOG_LOST},
-                                       {"disabled", ALERT_DISABLED},
-                                       {"settings", ALERT_SETTINGS},
+/* As bits of a set. */
+static const struct choice events[] = {{"block", 1u << ALERT_BLOCK},
+                                       {"stale-mirror", 1u << ALERT_STALE_MIRROR},
+                                       {"mirror-failed", 1u << ALERT_MIRROR_FAILED},
+                                       {"state", 1u << ALERT_STATE},
+                                       {"log-lost", 1u << ALERT_LOG_LOST},
+                                       {"disabled", 1u << ALERT_DISABLED},
+                                       {"settings", 1u << ALERT_SETTINGS},
                                        {NULL, 0}};
+
+const char *alert_event_name(enum alert_event event)
+{
+    for (const struct choice *c = events; c->name != NULL; c++)
+        if (c->value == 1u << event)
+            return c->name;
+    return "test"; /* which no target can choose: it goes to all */
+}
 
 static int parse_url(struct reader *r, struct slice text, void *at, struct error *e)
 {
@@ -62,26 +71,10 @@ static int read_command(struct reader *r, const config_setting_t *s, const struc
 
 static int read_events(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
-    unsigned n, set = 0;
+    unsigned set = ALERT_ALL_EVENTS;
 
-    if (s == NULL) {
-        set = ALERT_ALL_EVENTS;
-        memcpy(at, &set, sizeof set);
-        return 0;
-    }
-    if (setting_texts(r, s, ALERT_EVENTS, &n) != 0)
+    if (s != NULL && setting_choices(r, s, row, events, ALERT_EVENTS, &set) != 0)
         return -1;
-    for (unsigned i = 0; i < n; i++) {
-        const config_setting_t *element = setting_texts_element(s, i);
-        const struct choice *choice;
-        struct slice text;
-
-        if (setting_text(r, element, row, &text) != 0)
-            return -1;
-        if ((choice = choice_find(events, text, r->e)) == NULL)
-            return setting_error_around(r, element);
-        set |= 1u << choice->value;
-    }
     memcpy(at, &set, sizeof set);
     return set != 0 ? 0 : setting_error(r, s, "an empty list tells of nothing; leave it out for everything");
 }

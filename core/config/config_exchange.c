@@ -15,6 +15,8 @@ static const struct choice clouds[] = {{"worldwide", CLOUD_WORLDWIDE},
                                        {NULL, 0}};
 static const struct choice algorithms[] = {{"PS256", JWT_PS256}, {"RS256", JWT_RS256}, {NULL, 0}};
 
+#define FETCH_NAMES_MAX 64
+
 const struct choice fetches[] = {{"transport-config", FETCH_TRANSPORT_CONFIG},
                                  {"security-defaults", FETCH_SECURITY_DEFAULTS},
                                  {"authentication-policy", FETCH_AUTHENTICATION_POLICY},
@@ -98,25 +100,10 @@ static int parse_anchor(struct reader *r, struct slice text, void *at, struct er
 static int read_fetch(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     struct exchange_config *exchange = at;
-    unsigned n;
 
     exchange->fetch = FETCH_ALL;
-    if (s == NULL)
-        return 0;
-    if (setting_texts(r, s, 64, &n) != 0)
+    if (s != NULL && setting_choices(r, s, row, fetches, FETCH_NAMES_MAX, &exchange->fetch) != 0)
         return -1;
-    exchange->fetch = 0;
-    for (unsigned i = 0; i < n; i++) {
-        const config_setting_t *element = setting_texts_element(s, i);
-        const struct choice *choice;
-        struct slice text;
-
-        if (setting_text(r, element, row, &text) != 0)
-            return -1;
-        if ((choice = choice_find(fetches, text, r->e)) == NULL)
-            return setting_error_around(r, element);
-        exchange->fetch |= choice->value;
-    }
     return exchange->fetch != 0 ? 0 : setting_error(r, s, "an empty list fetches nothing; leave it out for everything");
 }
 

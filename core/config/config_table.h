@@ -122,6 +122,9 @@ struct found setting_found(const config_setting_t *s);
 
 /* The choice of that name, or an error that names all. NULL with e. */
 const struct choice *choice_find(const struct choice *choices, struct slice name, struct error *e);
+/* A list of choices, or one alone, whose values are bits: *set is those of all. 0, or -1 with r->e complete. */
+int setting_choices(struct reader *r, const config_setting_t *s, const struct setting *row,
+                    const struct choice *choices, unsigned most, unsigned *set);
 
 /* Names of tenants, connectors, groups: letters, digits, "._-", at most 63. */
 setting_parse parse_name;

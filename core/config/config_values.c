@@ -176,6 +176,28 @@ const struct choice *choice_find(const struct choice *choices, struct slice name
     return NULL;
 }
 
+int setting_choices(struct reader *r, const config_setting_t *s, const struct setting *row,
+                    const struct choice *choices, unsigned most, unsigned *set)
+{
+    unsigned n;
+
+    if (setting_texts(r, s, most, &n) != 0)
+        return -1;
+    *set = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const config_setting_t *element = setting_texts_element(s, i);
+        const struct choice *choice;
+        struct slice text;
+
+        if (setting_text(r, element, row, &text) != 0)
+            return -1;
+        if ((choice = choice_find(choices, text, r->e)) == NULL)
+            return setting_error_around(r, element);
+        *set |= choice->value;
+    }
+    return 0;
+}
+
 static int parse_duration(const struct setting *row, struct slice text, void *at, struct error *e)
 {
     char bounds[80];

@@ -4,22 +4,6 @@
 
 #include <stdio.h>
 
-static const char *const names[ALERT_EVENTS] = {
-    [ALERT_BLOCK] = "block",
-    [ALERT_STALE_MIRROR] = "stale-mirror",
-    [ALERT_MIRROR_FAILED] = "mirror-failed",
-    [ALERT_STATE] = "state",
-    [ALERT_LOG_LOST] = "log-lost",
-    [ALERT_DISABLED] = "disabled",
-    [ALERT_SETTINGS] = "settings",
-    [ALERT_TEST] = "test",
-};
-
-const char *alert_event_name(enum alert_event event)
-{
-    return names[event];
-}
-
 enum alert_kind alert_kind(const struct alert *alert)
 {
     struct slice kind;
