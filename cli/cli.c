@@ -179,6 +179,17 @@ int cli_check_arguments(struct cli *cli, int argc, int least, int most)
                     : 0;
 }
 
+bool cli_common_options(struct cli *cli, int argc, char **argv, const struct option *options, int least, int most,
+                        int *status)
+{
+    int option;
+
+    do
+        option = cli_next_option(cli, argc, argv, options, status);
+    while (option >= 0);
+    return option != CLI_OPTIONS_STOP && (*status = cli_check_arguments(cli, argc, least, most)) == CLI_OK;
+}
+
 /* ---- words ---- */
 
 /* strptime takes leading blanks and short numbers; what it made is written back and compared by the caller's eye. */

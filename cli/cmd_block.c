@@ -182,11 +182,9 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
     static const struct option options[] = {CLI_LAST_OPTIONS};
     struct decide_context c;
     struct subject *x;
-    int option, status;
+    int status;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        continue;
-    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 2)) != CLI_OK)
+    if (!cli_common_options(cli, argc, argv, options, 1, 2, &status))
         return status;
     if (cli_open_context(cli, &c) != 0)
         return CLI_FAILED;

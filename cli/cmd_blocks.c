@@ -8,11 +8,9 @@ int cmd_blocks(struct cli *cli, int argc, char **argv)
     struct decide_context c;
     struct printer *out;
     struct error e;
-    int option, status, rc;
+    int status, rc;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        continue;
-    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
+    if (!cli_common_options(cli, argc, argv, options, 0, 0, &status))
         return status;
     if (cli_open_context(cli, &c) != 0 || (out = cli_printer(cli)) == NULL)
         return CLI_FAILED;

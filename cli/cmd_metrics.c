@@ -8,12 +8,10 @@ int cmd_metrics(struct cli *cli, int argc, char **argv)
     static const struct option options[] = {CLI_LAST_OPTIONS};
     struct printer *out;
     struct picture *p;
-    int option, status;
+    int status;
     struct error e;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        continue;
-    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
+    if (!cli_common_options(cli, argc, argv, options, 0, 0, &status))
         return status;
     if (cli_open_config(cli) != 0 || (out = cli_printer(cli)) == NULL)
         return CLI_FAILED;

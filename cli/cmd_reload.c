@@ -9,12 +9,10 @@ int cmd_reload(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {CLI_LAST_OPTIONS};
     struct process list[PROCESSES_MAX];
-    int option, status;
+    int status;
     size_t n;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        continue;
-    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
+    if (!cli_common_options(cli, argc, argv, options, 0, 0, &status))
         return status;
     /* An error is better reported here than in their logs. */
     if (cli_open_config(cli) != 0)

@@ -36,12 +36,10 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"json", no_argument, NULL, CLI_OPTION_JSON}, CLI_LAST_OPTIONS};
     struct picture *p;
-    int option, status;
+    int status;
     struct error e;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        continue;
-    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
+    if (!cli_common_options(cli, argc, argv, options, 0, 0, &status))
         return status;
     if ((p = picture_take(&cli->files, services_look, &e)) == NULL)
         return cli_fail(cli, "%s", e.text);

@@ -143,11 +143,9 @@ int cmd_help(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {CLI_LAST_OPTIONS};
     const struct cli_command *command;
-    int option, status;
+    int status;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
-        continue;
-    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 1)) != CLI_OK)
+    if (!cli_common_options(cli, argc, argv, options, 0, 1, &status))
         return status;
     if (optind == argc)
         return cli_print_help(stdout), CLI_OK;
