@@ -88,12 +88,22 @@ static const struct limit_config *next_size(const struct config *config, const s
     bool unfamiliar = any_unfamiliar(config);
 
     for (const struct limit_config *limit = before == NULL ? config->limits : before + 1; limit < end; limit++)
-        if ((limit->unfamiliar || (!unfamiliar && counts_strangers(limit))) && !network_size_same(before, limit))
+        if ((limit->unfamiliar || (!unfamiliar && (counts_strangers(limit) || limit->beyond_habit))) &&
+            !network_size_same(before, limit))
             return limit;
     return NULL;
 }
 
 /* ---- whom blocks of strangers spare ---- */
+
+static bool is_familiar(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
+         limit = next_size(c->config, limit))
+        if (counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns))
+            return true;
+    return false;
+}
 
 bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
@@ -103,11 +113,7 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
         return false;
     if (client_known(c, s) || !counters_marked(c->counters, tenant_key(id->tenant_hash), c->now_ns))
         return true;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
-        if (counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns))
-            return true;
-    return false;
+    return is_familiar(c, s, id);
 }
 
 /* At most so many look-ups to find familiar networks inside a larger one. */
@@ -137,6 +143,15 @@ static bool is_ours(const struct network *net)
             return true;
     }
     return false;
+}
+
+bool network_known(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    struct network net = network_around(&s->client, 32, 128);
+
+    if (id->connector != NULL)
+        return true;
+    return s->has_client && (client_known(c, s) || is_ours(&net) || is_familiar(c, s, id));
 }
 
 /* The address that lies n networks of that size behind the base. */

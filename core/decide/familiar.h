@@ -33,6 +33,12 @@ bool network_unfamiliar(const struct decide_context *c, const struct submission 
 bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id);
 
 /*
+ * Is it a place of the tenant's own: a connector's or a private network, one of known_networks, or one that is familiar
+ * to the tenant? As long as the tenant is new here, none is familiar.
+ */
+bool network_known(const struct decide_context *c, const struct submission *s, const struct identity *id);
+
+/*
  * Does this network contain one that must not be blocked because of its neighbours: of never_block, known_networks or a
  * connector, a private one, or one that is familiar to any tenant or about to be? True when in doubt.
  */

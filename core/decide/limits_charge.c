@@ -45,15 +45,38 @@ static void remember(struct counters *counters, const struct deciding *d)
     }
 }
 
-enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                               const struct recipients *r, struct verdict *v, struct receipt *receipt)
+/* The habit first: a message that the counters refuse is taken out again. */
+static bool charge_all(struct counters *counters, struct habits *habits, const struct plan *plan, uint64_t now_ns,
+                       struct charge_answer answers[PLAN_CHARGES_MAX])
+{
+    bool of_habit = habits != NULL && plan->habit.key != 0;
+
+    if (of_habit && !habits_charge(habits, &plan->habit, now_ns))
+        return false;
+    if (plan->n == 0 || counters_charge(counters, plan->charges, plan->n, now_ns, answers) == plan->n)
+        return true;
+    if (of_habit)
+        habits_return(habits, plan->habit.key, plan->habit.units, now_ns, now_ns);
+    return false;
+}
+
+static void receipt_begin(struct receipt *receipt, const struct plan *plan, bool crowded)
+{
+    *receipt = (struct receipt){.habit = crowded ? 0 : plan->habit.key};
+    if (receipt->habit != 0)
+        memcpy(receipt->habit_units, plan->habit.units, sizeof receipt->habit_units);
+}
+
+enum plan_result limits_charge(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                               const struct submission *s, const struct recipients *r, struct verdict *v,
+                               struct receipt *receipt)
 {
     const struct deciding d = {.c = c, .s = s, .r = r, .v = v};
     const struct plan *plan = &v->plan;
     struct charge_answer answers[PLAN_CHARGES_MAX];
 
-    receipt->n = 0;
-    if (plan->n > 0 && counters_charge(counters, plan->charges, plan->n, c->now_ns, answers) < plan->n)
+    receipt_begin(receipt, plan, v->habit_known && v->habit.crowded);
+    if (!charge_all(counters, habits, plan, c->now_ns, answers))
         return PLAN_REFUSED;
     for (size_t i = 0; i < plan->n; i++)
         if (plan->limits[i]->count != COUNT_DISTINCT && !answers[i].crowded)
@@ -105,6 +128,8 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         if (figure->unlimited)
             continue;
         charge = limit_charge_of(figure, key, 1);
+        if (limit->beyond_habit)
+            charge.burst += limit_burst_of_habit(limit, v);
         if (!count_one(counters, &v->identity, &charge, c->now_ns) && limit->then == THEN_BLOCK && blocks == NULL)
             blocks = limit;
     }

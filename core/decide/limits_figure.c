@@ -55,10 +55,16 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
                                       struct limit_rate *room)
 {
     const struct limit_exception *exception = limit->n_exceptions > 0 ? exception_for(c, s, id, limit) : NULL;
-    const struct limit_rate *mirrored =
-        limit->mirrored != FIGURE_OWN ? mirrored_figure(id->tenant, limit->mirrored, room) : NULL;
+    const struct limit_rate *mirrored = limit->mirrored != FIGURE_OWN && !limit->beyond_habit
+                                            ? mirrored_figure(id->tenant, limit->mirrored, room)
+                                            : NULL;
 
     return exception != NULL ? &exception->figure : mirrored != NULL ? mirrored : &limit->figure;
+}
+
+uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct verdict *v)
+{
+    return v->habit_known ? v->habit.most.of[HABIT_MESSAGES][HABIT_DAY] * limit->factor / 100 : 0;
 }
 
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost)

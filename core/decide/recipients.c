@@ -60,6 +60,7 @@ void recipients_note(struct recipients *r, const struct decide_context *c, const
     struct recipient_seen *seen = recipient_find(r, address);
 
     r->asked++;
+    r->repeated += v->repetition;
     if (seen != NULL) {
         seen->asked++;
         return;

@@ -253,3 +253,57 @@ void trace_limit(const struct deciding *d, const struct limit_config *limit, con
         buf_add(&b, SLICE("; its bucket is full, so a stricter shared entry counts"));
     trace_add(d->trace, "limit %s: %s", limit->name, text);
 }
+
+/* "messages of the last hour" */
+static const char *window_words(const struct limit_config *limit)
+{
+    bool hour = limit->figure.rate.period_s == 3600;
+
+    if (limit->count == COUNT_MESSAGES)
+        return hour ? "messages in the last hour" : "messages in the last day";
+    return hour ? "recipients in the last hour" : "recipients in the last day";
+}
+
+static void add_learning(const struct deciding *d, struct buf *b)
+{
+    const struct habit *habit = &d->v->habit;
+    uint64_t ends_ns = habit->since_ns + HABIT_LEARNING_S * NS_PER_S;
+
+    if (habit->crowded)
+        buf_add(b, SLICE("; there is no room to learn its habit, so it is counted with others"));
+    else if (habit->since_ns == 0)
+        buf_add(b, SLICE("; never seen before"));
+    else if (ends_ns > d->c->now_ns) {
+        buf_add(b, SLICE("; its habit is being learnt for another "));
+        add_span(b, ends_ns - d->c->now_ns);
+    }
+}
+
+void trace_habit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
+                 uint32_t most, bool passes)
+{
+    unsigned count = limit->count == COUNT_MESSAGES ? HABIT_MESSAGES : HABIT_RECIPIENTS;
+    unsigned window = limit->figure.rate.period_s == 3600 ? HABIT_HOUR : HABIT_DAY;
+    const struct habit *habit = &d->v->habit;
+    char text[400];
+    struct buf b = BUF_OVER(text);
+
+    if (d->trace == NULL)
+        return;
+    buf_addf(&b, "%u %s", habit->now.of[count][window], window_words(limit));
+    if (habit->learnt)
+        buf_addf(&b, ", usually at most %u", habit->most.of[count][window]);
+    else
+        add_learning(d, &b);
+    if (most == HABIT_UNLIMITED)
+        buf_add(&b, SLICE("; any number may pass"));
+    else if (habit->learnt)
+        buf_addf(&b, "; at most %u may pass (%llu, and %llu.%02llu times that)", most,
+                 (unsigned long long)figure->rate.count, (unsigned long long)limit->factor / 100,
+                 (unsigned long long)limit->factor % 100);
+    else
+        buf_addf(&b, "; at most %u may pass", most);
+    if (!passes)
+        buf_add(&b, SLICE(": over"));
+    trace_add(d->trace, "limit %s: %s", limit->name, text);
+}

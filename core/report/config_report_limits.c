@@ -23,6 +23,7 @@ static const char *const counted[] = {
     [COUNT_BYTES] = "KiB",
     [COUNT_DENIALS] = "refusals",
     [COUNT_DEFERRALS] = "deferrals",
+    [COUNT_DEFERRED] = "deferred messages",
     [COUNT_DISTINCT] = "different ones",
 };
 
@@ -60,6 +61,46 @@ static void add_key(struct buf *b, const struct limit_config *limit)
         buf_add(b, SLICE(" (connectors only)"));
 }
 
+/* "1.25 times" */
+static void add_times(struct buf *b, uint64_t hundredths)
+{
+    buf_addf(b, "%llu", (unsigned long long)hundredths / 100);
+    if (hundredths % 100 != 0)
+        buf_addf(b, hundredths % 10 != 0 ? ".%02llu" : ".%llu",
+                 (unsigned long long)(hundredths % 10 != 0 ? hundredths % 100 : hundredths % 100 / 10));
+    buf_add(b, SLICE(" times"));
+}
+
+static void add_learning(struct buf *b, const struct limit_config *limit, bool known)
+{
+    uint64_t most = known ? limit->learning_known : limit->learning;
+
+    if (most > 0)
+        buf_addf(b, "%llu", (unsigned long long)most);
+    else
+        buf_add(b, SLICE("any number"));
+    buf_add(b, known ? SLICE(" from known networks") : SLICE(" from elsewhere"));
+}
+
+/* "any hour's messages: at most 20 beside 1.25 times the usual largest" */
+static void add_beyond(struct buf *b, const struct limit_config *limit, const struct limit_rate *figure)
+{
+    bool hour = limit->figure.rate.period_s == 3600;
+
+    buf_addf(b, "in any %s at most %llu %s beside ", hour ? "hour" : "day", (unsigned long long)figure->rate.count,
+             counted[limit->count]);
+    add_times(b, limit->factor);
+    buf_add(b, SLICE(" the largest that is usual"));
+    if (limit->ceiling > 0)
+        buf_addf(b, ", up to %llu", (unsigned long long)limit->ceiling);
+    if (limit->learning == 0 && limit->learning_known == 0)
+        return;
+    buf_add(b, SLICE("; while that is being learnt, "));
+    add_learning(b, limit, false);
+    buf_add(b, SLICE(" and "));
+    add_learning(b, limit, true);
+}
+
 static void add_figure(struct buf *b, const struct limit_config *limit, const struct limit_rate *figure)
 {
     const char *what = limit->count == COUNT_DISTINCT ? distinct[limit->distinct] : counted[limit->count];
@@ -68,7 +109,17 @@ static void add_figure(struct buf *b, const struct limit_config *limit, const st
         buf_addf(b, "any number of %s", limit->count == COUNT_BYTES ? "bytes" : what);
         return;
     }
-    buf_addf(b, "at most %llu %s at once, and ", (unsigned long long)figure->burst, what);
+    if (limit->beyond_habit && limit->count != COUNT_DEFERRED) {
+        add_beyond(b, limit, figure);
+        return;
+    }
+    buf_addf(b, "at most %llu %s at once", (unsigned long long)figure->burst, what);
+    if (limit->beyond_habit) {
+        buf_add(b, SLICE(" beside "));
+        add_times(b, limit->factor);
+        buf_add(b, SLICE(" the usual day's messages"));
+    }
+    buf_add(b, SLICE(", and "));
     if (limit->count == COUNT_BYTES)
         rate_add_kib(b, figure->rate);
     else
@@ -84,7 +135,7 @@ static void add_then(struct buf *b, const struct limit_config *limit)
         [THEN_MONITOR] = "only logged",
     };
 
-    buf_addf(b, "; over it: %s", thens[limit->then]);
+    buf_addf(b, "; over it: %s", limit->defers ? "held back, and deferred for " : thens[limit->then]);
     if (limit->then == THEN_BLOCK)
         duration_add(b, limit->block_s);
     if (limit->disable_at_source)
@@ -111,7 +162,7 @@ static void tell_limit(struct teller *t, const struct limit_config *limit)
     char text[TELL_LINE_MAX];
     struct buf b = BUF_OVER(text);
 
-    if (limit->mirrored != FIGURE_OWN)
+    if (limit->mirrored != FIGURE_OWN && !limit->beyond_habit)
         buf_addf(&b, "%s of the tenant's outbound policy; where it has none, ", mirrored[limit->mirrored]);
     add_figure(&b, limit, &limit->figure);
     add_key(&b, limit);

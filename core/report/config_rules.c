@@ -330,7 +330,7 @@ static bool counts_recipients(const struct limit_config *limit)
 
 static bool counts_refusals(const struct limit_config *limit)
 {
-    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
+    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS || limit->count == COUNT_DEFERRED;
 }
 
 /* Limits on refusals that also affect others than whoever caused them. Refusals without a login don't affect logins

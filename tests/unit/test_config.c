@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#define BEYOND "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/h\";beyond=\"habit\";"
 #define LIMIT "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/m\";"
 #define CONNECTOR "connectors=({name=\"p\";networks=[\"192.0.2.0/24\"];"
 
@@ -341,8 +342,29 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
         {LIMIT "then = \"block\"; });", "limits[a].then: \"block\" needs a time"},
         {LIMIT "then = \"block 1\"; });", "limits[a].then: duration \"1\""},
         {LIMIT "then = \"block 0s\"; });", "limits[a].then: \"block\\x200s\": a block of no time"},
-        {LIMIT "then = \"block 1h, enable\"; });", "only \", disable\" can stand"},
-        {LIMIT "then = \"block 1h,\"; });", "only \", disable\" can stand"},
+        {LIMIT "then = \"block 1h, enable\"; });", "only \", disable\" and \", defer\" can stand"},
+        {LIMIT "then = \"block 1h, defer, disabled\"; });", "only \", disable\" and \", defer\" can stand"},
+        {LIMIT "factor = 2; });", "factor: this has a meaning with beyond = \"habit\" only"},
+        {LIMIT "learning = 60; });", "learning: this has a meaning with beyond = \"habit\" only"},
+        {LIMIT "beyond = \"habit\"; });", "has a rate such as \"20/h\" or \"100/d\""},
+        {BEYOND "burst = 40; });", "and no burst"},
+        {BEYOND "then = \"block 1h\"; });", "can only \"defer\" or \"monitor\""},
+        {BEYOND "from = \"unfamiliar\"; });", "a habit is the same from wherever a login is used"},
+        {BEYOND "factor = 101; });", "a factor is between 0 and 100"},
+        {BEYOND "factor = -0.5; });", "a factor is between 0 and 100"},
+        {BEYOND "factor = \"2\"; });", "expected a number such as 1.25"},
+        {BEYOND "ceiling = 200001; });", "200000"},
+        {BEYOND "except = ({user = \"a@contoso.example\"; rate = \"20/d\";}); });", "the limit's own unit of time"},
+        {BEYOND "except = ({user = \"a@contoso.example\"; rate = \"20/h\"; burst = 3;}); });", "and no burst"},
+        {"limits=({name=\"a\";per=\"client\";count=\"messages\";rate=\"30/h\";beyond=\"habit\";});",
+         "per user and per connector only"},
+        {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"30K/h\";beyond=\"habit\";});",
+         "of messages and recipients only"},
+        {"limits=({name=\"a\";per=\"user\";count=\"deferred messages\";rate=\"30/h\";});",
+         "can only lead to \"block 24h\""},
+        {"limits=({name=\"a\";per=\"client\";count=\"denials\";rate=\"30/h\";then=\"block 1h, defer\";});",
+         "only a block of a user, login or connector can defer"},
+        {LIMIT "then = \"block 1h,\"; });", "can stand"},
         {LIMIT "then = \"defer 1h\"; });", "limits[a].then: \"defer\\x201h\": only \"block\" has a time"},
         {LIMIT "for = \"connectors\"; });", "limits[a].for: a limit per user or login can't be for connectors only"},
         {LIMIT "client_net = \"/24 /64\"; });", "limits[a].client_net: nothing in this limit is about client_net"},

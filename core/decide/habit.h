@@ -1,0 +1,28 @@
+/*
+ * Habits in the decision: what a login or a connector usually sends (core/state/habits.h), and messages that were
+ * deferred because of it.
+ *
+ * A client that is deferred tries the same message again; a thief goes on with the next one. So a message that comes
+ * again passes the limit of the hour, but not that of the day. It is the same if login, envelope sender, recipients and
+ * size are: at RCPT that recipient and the declared size, at DATA and the end all of them and the size known then.
+ */
+#ifndef POSTERN_HABIT_H
+#define POSTERN_HABIT_H
+
+#include "core/decide/decide.h"
+
+/* The key of the habit of who sends; 0: neither a login nor a connector. */
+uint64_t key_of_habit(const struct decide_context *c, const struct identity *id);
+
+/* Was this message deferred before, because of a habit? */
+bool habit_repeats(const struct decide_context *c, const struct submission *s, const struct recipients *r,
+                   const struct identity *id);
+
+/* Remembers it as deferred. True when that is new. */
+bool habit_note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
+                         const struct submission *s, const struct recipients *r, const struct identity *id);
+
+/* When the learning of that habit ends, wall clock; 0: it has ended. */
+int64_t habit_learning_until(const struct decide_context *c, const struct habit *habit);
+
+#endif
