@@ -364,13 +364,20 @@ static void look_shared_refusals(const struct rules_walk *w)
         look_at_refusals(w, &w->config->limits[i]);
 }
 
+/* The hour of a habit lets pass what comes again. */
+static bool passes_again(const struct limit_config *limit)
+{
+    return limit->beyond_habit && limit->figure.rate.period_s != DAY_S;
+}
+
 static void look_idle_limits(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_limits; i++) {
         const struct limit_config *limit = &w->config->limits[i];
         struct where where = where_of("limits", limit->name, "");
 
-        if (counts_recipients(limit) && !limit->figure.unlimited && limit->figure.burst < w->config->max_recipients)
+        if (counts_recipients(limit) && !passes_again(limit) && !limit->figure.unlimited &&
+            limit->figure.burst < w->config->max_recipients)
             found(w, where.text,
                   "a message with more than %llu recipients can never pass, though recipients.max allows %llu; raise "
                   "its burst or lower recipients.max",

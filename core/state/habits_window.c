@@ -6,8 +6,10 @@
 
 _Static_assert(NEWEST_SHIFT + 23 == 128, "counts and the newest bin's number fill a pair");
 
-/* An hour and what is left of the oldest ten minutes: never more in any hour. A day is one part shorter at its start,
- * so that what waits for room waits no longer than a day. */
+/*
+ * Six parts are an hour: no hour holds more than a limit, for what is sent at full speed comes within one. Seven are a
+ * day: what runs every night at the same time must not be counted twice, or its habit would be two nights' mail.
+ */
 uint64_t habit_bin_ns(unsigned window)
 {
     return (window == HABIT_HOUR ? UINT64_C(600) : UINT64_C(86400) / HABIT_BINS) * UINT64_C(1000000000);

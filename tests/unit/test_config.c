@@ -471,7 +471,7 @@ static void limits_are_bounded_with_the_preset_among_them(void **state)
     buf_add(&b, SLICE(");"));
     memcpy(half, text, b.n + 1);
     assert_int_equal(config_from_text(slice_of(half), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: limits: 40 limits, with the preset's; at most 32 are allowed"));
+    assert_non_null(strstr(e.text, "c: limits: 45 limits, with the preset's; at most 32 are allowed"));
     buf_add(&b, SLICE("preset=\"none\";"));
     c = config_of(text);
     assert_int_equal(c->n_limits, CONFIG_LIMITS_MAX);
@@ -625,16 +625,16 @@ static void one_preset_has_exchange_onlines_published_figures(void **state)
     config_free(c);
 }
 
-/* What an honest login might meet first is slower than what the service itself allows; what blocks is only about
- * unfamiliar networks. */
-static void the_standard_preset_is_no_wider_than_the_service_and_blocks_strangers_only(void **state)
+/* What an honest login might meet first is slower than what the service itself allows; what refuses all of a login's
+ * mail is only about unfamiliar networks. */
+static void the_standard_preset_is_no_wider_than_the_service_and_refuses_strangers_only(void **state)
 {
     struct config *c = config_of("");
     unsigned blocks = 0;
 
     (void)state;
     assert_int_equal(c->preset, PRESET_STANDARD);
-    assert_int_equal(c->n_limits, 8);
+    assert_int_equal(c->n_limits, 13);
     for (size_t i = 0; i < c->n_limits; i++) {
         const struct limit_config *limit = &c->limits[i];
 
@@ -643,18 +643,22 @@ static void the_standard_preset_is_no_wider_than_the_service_and_blocks_stranger
         assert_int_equal(limit->disable_at_source, false);
         assert_int_equal(figure_check(&limit->figure, limit->count, NULL), 0);
         if (limit->then == THEN_BLOCK) {
-            assert_true(limit->unfamiliar);
-            assert_int_equal(limit->block_s, 3600);
+            /* The owner's mail waits, where he may be the one who is held back. */
+            assert_true(limit->unfamiliar != limit->defers);
+            assert_int_equal(limit->block_s, limit->defers ? 86400 : 3600);
             blocks++;
         }
         if (limit->count == COUNT_MESSAGES)
             assert_true(limit->figure.rate.count * 60 <= 30 * limit->figure.rate.period_s);
         if (limit->count == COUNT_RECIPIENTS) { /* a message as large as recipients.max allows is never refused */
             assert_true(limit->figure.rate.count <= 10000);
-            assert_true(limit->figure.burst >= c->max_recipients);
+            assert_true(limit->figure.burst >= c->max_recipients ||
+                        (limit->beyond_habit && limit->figure.rate.period_s == 3600));
         }
+        if (limit->beyond_habit && limit->count != COUNT_DEFERRED)
+            assert_int_equal(limit->ceiling, 10000);
     }
-    assert_int_equal(blocks, 2);
+    assert_int_equal(blocks, 3);
     config_free(c);
 }
 
@@ -663,11 +667,13 @@ static void a_limit_of_the_same_name_replaces_the_presets(void **state)
     struct config *c = config_of("limits=({name=\"message-rate\";per=\"login\";count=\"messages\";rate=\"5/m\";});");
 
     (void)state;
-    assert_int_equal(c->n_limits, 8);
+    assert_int_equal(c->n_limits, 13);
     assert_string_equal(c->limits[0].name, "recipient-rate");
-    assert_string_equal(c->limits[7].name, "message-rate");
-    assert_int_equal(c->limits[7].per, PER_LOGIN);
-    assert_int_equal(c->limits[7].figure.rate.count, 5);
+    assert_string_equal(c->limits[12].name, "message-rate");
+    assert_int_equal(c->limits[12].per, PER_LOGIN);
+    assert_int_equal(c->limits[12].figure.rate.count, 5);
+    assert_true(c->limits[0].until_habit); /* the operator's own holds whatever is usual */
+    assert_false(c->limits[12].until_habit);
     config_free(c);
 }
 
@@ -1046,7 +1052,7 @@ int main(void)
         cmocka_unit_test(an_empty_list_is_as_good_as_none),
         cmocka_unit_test(an_empty_configuration_has_defaults_that_are_safe),
         cmocka_unit_test(one_preset_has_exchange_onlines_published_figures),
-        cmocka_unit_test(the_standard_preset_is_no_wider_than_the_service_and_blocks_strangers_only),
+        cmocka_unit_test(the_standard_preset_is_no_wider_than_the_service_and_refuses_strangers_only),
         cmocka_unit_test(a_limit_of_the_same_name_replaces_the_presets),
         cmocka_unit_test(a_limits_figures_are_read_in_the_units_of_what_it_counts),
         cmocka_unit_test(exceptions_name_users_groups_and_connectors),

@@ -234,6 +234,18 @@ static void more_than_a_window_can_count_is_never_less(void **state)
     table_free(t);
 }
 
+static void what_runs_every_night_is_counted_once(void **state)
+{
+    struct table *t = table_make(LOGINS);
+
+    (void)state;
+    for (unsigned night = 0; night < 30; night++) {
+        send(t, ANNA, START + 2 * HOUR + night * DAY, 500);
+        assert_int_equal(look(t, ANNA, START + 2 * HOUR + night * DAY).now.of[HABIT_MESSAGES][HABIT_DAY], 500);
+    }
+    table_free(t);
+}
+
 /* ---- learning ---- */
 
 /* Two weeks with so many messages a day, in one hour. Returns when they have ended. */
@@ -719,6 +731,7 @@ int main(void)
         cmocka_unit_test(after_the_wait_that_is_told_it_fits_and_not_before),
         cmocka_unit_test(what_is_taken_back_leaves_the_windows_and_no_more_than_that),
         cmocka_unit_test(more_than_a_window_can_count_is_never_less),
+        cmocka_unit_test(what_runs_every_night_is_counted_once),
         cmocka_unit_test(the_first_two_weeks_teach_what_came_without_a_bound),
         cmocka_unit_test(a_habit_grows_once_a_week_and_by_no_more_than_a_tenth_and_ten),
         cmocka_unit_test(in_eight_weeks_it_grows_by_no_more_than_a_half_and_forty),
