@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #define SOURCE "exchange-online"
-/* Another tenant's run, or an import, may be writing the directory: a million mailboxes take less. */
+/* How long to wait for another tenant's run, or an import, that writes the directory; a million mailboxes take less. */
 #define WRITER_WAIT_S 300
-#define FAILED_EPISODE_S 21600u /* one notice of a tenant's failing runs in so long */
+#define FAILED_EPISODE_S 21600u /* at most one notice of a tenant's failing runs in this time */
 
 struct sync_feed {
     struct exchange *x;
@@ -77,7 +77,7 @@ static enum sync_result sync_tenant(const struct sync_options *o, const struct t
     return result;
 }
 
-/* A run that was refused or failed is told to people, with the reason (core/alert.h). */
+/* Sends a notice of a refused or failed run, with the reason. */
 static void tell(const struct sync_options *o, const char *tenant, bool refused, const struct error *why)
 {
     char text[80];
