@@ -86,7 +86,7 @@ static int parse_error(const config_t *tree, const char *path, struct error *e)
     return error_set(e, "%s:%d: %s", quote(slice_of(file)).text, config_error_line(tree), text);
 }
 
-/* What was included must meet the same conditions. libconfig has read it by now, but nobody used it yet. */
+/* Included files must meet the same conditions. libconfig has read them already, but nothing has been used yet. */
 static int check_include(const char *name, const char *folder, struct error *e)
 {
     char *path = NULL, *text;

@@ -3,7 +3,7 @@
 /* Longer names are not compared: no setting has one, and few mailboxes. */
 #define NAME_MAX_BYTES 64
 
-/* "Max-Age" and "max_age" are the same typing error apart. */
+/* "Max-Age" and "max_age" count as equal. */
 static char plain(char c)
 {
     return c == '-' || c == ' ' ? '_' : ascii_lower(c);
@@ -14,7 +14,10 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Letters to put in, leave out, replace or swap with their neighbour (Damerau 1964, optimal string alignment). */
+/*
+ * How many letters must be inserted, deleted, replaced or swapped with their neighbour (Damerau 1964, optimal string
+ * alignment).
+ */
 static unsigned distance(struct slice a, struct slice b)
 {
     unsigned rows[3][NAME_MAX_BYTES + 1];
@@ -39,7 +42,7 @@ static unsigned distance(struct slice a, struct slice b)
 
 const char *config_suggest(struct slice written, const char *const *names, size_t n)
 {
-    unsigned most = 1 + (unsigned)written.n / 4; /* beyond, a suggestion puzzles more than it helps */
+    unsigned most = 1 + (unsigned)written.n / 4; /* beyond this a suggestion would only puzzle */
     const char *best = NULL;
 
     if (written.n > NAME_MAX_BYTES)

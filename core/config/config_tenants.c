@@ -7,7 +7,7 @@
 #define TENANTS_MAX 1024
 #define DOMAINS_MAX 4096 /* of one tenant */
 #define NETBIOS_MAX 64
-#define NETBIOS_TEXT_MAX 64 /* as many as a login can hold */
+#define NETBIOS_TEXT_MAX 64 /* as long as in a login */
 
 static const struct choice tenant_smtp_auth[] = {
     {"mirrored", TENANT_MIRRORED}, {"enabled", TENANT_ENABLED}, {"disabled", TENANT_DISABLED}, {NULL, 0}};
@@ -110,7 +110,7 @@ static const struct setting tenant_rows[] = {
 const struct section tenant_section = {ROWS(tenant_rows), .check = check_tenant, .size = sizeof(struct tenant_config),
                                        .most = TENANTS_MAX};
 
-/* ---- a login must find one tenant, not two ---- */
+/* ---- a login must lead to one tenant, not two ---- */
 
 struct tenant_name {
     struct slice name;

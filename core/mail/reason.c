@@ -1,11 +1,11 @@
 #include "core/mail/reason.h"
 
 /*
- * The enhanced codes and the words are Exchange Online's own where it has some for the case: 5.7.139 (SMTP client
- * authentication), 5.7.60 (send as), 5.1.8 (bad outbound sender), 5.7.57 (not authenticated), 5.7.64 (relaying),
- * 4.7.66 (old TLS), 4.5.3 and 5.5.3 (too many recipients). Its 535 is a reply to AUTH alone (RFC 4954 6): MAIL and RCPT
- * are refused with 550 (RFC 5321 4.3.2), since clients take an unexpected code for a broken server and hide the text.
- * A refusal tells an administrator what to do and a stranger nothing.
+ * Enhanced codes and wording are Exchange Online's where it has a reply for the case: 5.7.139 (SMTP client
+ * authentication), 5.7.60 (send as), 5.1.8 (bad outbound sender), 5.7.57 (not authenticated), 5.7.64 (relaying), 4.7.66
+ * (old TLS), 4.5.3 and 5.5.3 (too many recipients). Its 535 is a reply to AUTH alone (RFC 4954 6): MAIL and RCPT are
+ * refused with 550 (RFC 5321 4.3.2), since clients take an unexpected code for a broken server and hide the text. A
+ * refusal tells an administrator what to do, and a stranger nothing.
  */
 #define DISABLED_FOR(what)                                                                                             \
     "550 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the " what                      \

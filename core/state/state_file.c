@@ -46,7 +46,7 @@ static int failed(const char *what, const struct place *p, int number, struct er
 
 /* ---- the folder ---- */
 
-/* The folder of the path, to be freed. */
+/* The path's folder, to be freed. */
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -54,7 +54,7 @@ static char *folder_of(const char *path)
     return slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-/* Under this name a folder waits to take its place. */
+/* The temporary name of a new folder. */
 static bool folder_name(const char *folder, char to[PLACE_NAME_MAX])
 {
     struct buf b = buf_over(to, PLACE_NAME_MAX);
@@ -63,7 +63,7 @@ static bool folder_name(const char *folder, char to[PLACE_NAME_MAX])
     return !b.full;
 }
 
-/* A state file, as far as one can see from outside. */
+/* Does it look like a state file? */
 static bool holds_state(int dir, const char *name)
 {
     struct stat st;
@@ -78,8 +78,8 @@ static bool holds_state(int dir, const char *name)
 }
 
 /*
- * Makes the folder, with the file in it that stood in its place before the state had a folder of its own. Two renames:
- * killed between them, the next one who comes finds the folder under its other name.
+ * Makes the folder, and moves into it the file that had its name before the state had a folder of its own. Takes two
+ * renames; if killed between them, the next process finds the folder under its temporary name.
  */
 static void make_folder(int above, const char *folder, const char *name)
 {
@@ -92,13 +92,13 @@ static void make_folder(int above, const char *folder, const char *name)
         if (holds_state(above, folder) && renameat(above, folder, dir, name) == 0)
             (void)fsync(dir);
         if (renameat(above, waiting, above, folder) != 0)
-            (void)unlinkat(above, waiting, AT_REMOVEDIR); /* which does nothing when something is in it */
+            (void)unlinkat(above, waiting, AT_REMOVEDIR); /* does nothing unless it is empty */
         (void)fsync(above);
         (void)close(dir);
     }
 }
 
-/* Under the lock: somebody else may have done it meanwhile. */
+/* Under the lock, since another process may have done it meanwhile. */
 static void supply_folder(const char *folder, const char *name, unsigned wait_ms)
 {
     const char *slash = strrchr(folder, '/');
@@ -126,7 +126,7 @@ void place_supply(const char *path, unsigned wait_ms)
     struct error e;
     struct stat st;
 
-    /* What root makes there is to be the services' own. place_open says what is wrong, if anything is. */
+    /* What root creates there must belong to the services. place_open reports what is wrong, if anything. */
     if (folder != NULL && slash != NULL && owner_enter_unshared(folder, &visit, &e) == 0) {
         if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
             supply_folder(folder, slash + 1, wait_ms);
@@ -161,7 +161,7 @@ int place_open(struct place *p, const char *path, unsigned wait_ms, struct error
 
 void place_close(struct place *p)
 {
-    /* Closing gives the lock back. */
+    /* Closing releases the lock. */
     if (p->lock >= 0)
         (void)close(p->lock);
     if (p->dir >= 0)
@@ -194,7 +194,7 @@ static enum place_found look(const struct place *p, int mode, int *fd, struct st
     enum constants_found found;
     ssize_t n;
 
-    /* O_NONBLOCK: a FIFO must not hold us. */
+    /* O_NONBLOCK: a FIFO must not block this. */
     *fd = openat(p->dir, p->name, mode | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*fd < 0 && errno == ENOENT)
         return PLACE_NONE;
@@ -205,7 +205,7 @@ static enum place_found look(const struct place *p, int mode, int *fd, struct st
     if (check_kind(p, st, e) != 0)
         goto unusable;
     n = pread(*fd, constants, sizeof *constants, 0);
-    if (n < 0) { /* says nothing about the file: what is in it must not be set aside for that */
+    if (n < 0) { /* a read error says nothing about the contents, so the file must not be set aside */
         (void)failed("cannot read the state file", p, errno, e);
         goto unusable;
     }
@@ -216,7 +216,10 @@ static enum place_found look(const struct place *p, int mode, int *fd, struct st
         found = constants_check(constants, (uint64_t)st->st_size, e);
     }
     if (found == CONSTANTS_GOOD) {
-        /* A copy may have holes, which kill when the disk is full. Not posix_fallocate, whose stand-in writes to it. */
+        /*
+         * A copy may have holes, and writing to one on a full disk is SIGBUS. Not posix_fallocate, whose emulation
+         * writes to the file.
+         */
         if (mode == O_RDONLY || fallocate(*fd, 0, 0, st->st_size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
             return PLACE_GOOD;
         (void)failed("cannot allocate the state file", p, errno, e);
@@ -291,7 +294,7 @@ int place_publish(const struct place *p, int fd, struct error *e)
 
     new_name(p, name);
     if (fsync(fd) == 0 && renameat(p->dir, name, p->dir, p->name) == 0) {
-        /* Should this fail, only the name is not on the disk yet; it gets there with the next one. */
+        /* If this fails, only the name is not on disk yet; the next sync brings it there. */
         (void)fsync(p->dir);
         return 0;
     }
@@ -316,7 +319,7 @@ int place_set_aside(const struct place *p, uint64_t wall_ns, char to[PLACE_NAME_
         return failed("cannot set aside the damaged state file", p, ENAMETOOLONG, e);
     if (renameat2(p->dir, p->name, p->dir, to, RENAME_NOREPLACE) == 0)
         return 0;
-    /* Not every file system knows how not to replace. */
+    /* Not every file system supports RENAME_NOREPLACE. */
     if (errno == EINVAL && faccessat(p->dir, to, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
         renameat(p->dir, p->name, p->dir, to) == 0)
         return 0;
