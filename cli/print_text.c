@@ -202,7 +202,7 @@ static void print_later_row(struct text *o)
     o->held_n = o->held_rows = 0;
 }
 
-static void hold(struct text *o, size_t column, struct slice cell)
+static void hold_cell(struct text *o, size_t column, struct slice cell)
 {
     size_t capacity = o->held_capacity;
 
@@ -271,7 +271,7 @@ static void put_row(struct printer *p, const struct value *cells)
         struct buf cell = BUF_OVER(mem);
 
         text_add_cell(&cell, &cells[i]);
-        hold(o, i, buf_slice(&cell));
+        hold_cell(o, i, buf_slice(&cell));
     }
     if (o->print.failed)
         return;

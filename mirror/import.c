@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-bool tenant_name_valid(struct slice name)
+/* Letters, digits, ".", "-" and "_", beginning with a letter or digit, at most 63. */
+static bool tenant_name_valid(struct slice name)
 {
     if (name.n == 0 || name.n >= sizeof((struct tenant_facts *)NULL)->name)
         return false;

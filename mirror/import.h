@@ -59,7 +59,4 @@ enum import_result {
 /* Unless IMPORT_DONE, e says why, and nothing has changed. */
 enum import_result import_run(const struct import_options *options, struct error *e);
 
-/* Is it a valid name of a tenant? Letters, digits, ".", "-" and "_", beginning with a letter or digit, at most 63. */
-bool tenant_name_valid(struct slice name);
-
 #endif

@@ -83,7 +83,7 @@ static int take_rows(struct series_walk *w, struct rows *rows, struct error *e)
     while ((more = rows_next(rows, &row, e)) > 0) {
         row->place = PLACE_ROW | (row_place)(w->count->rows + 1);
         if (w->s->graph_path == NULL && !rows_envelope(rows)->present)
-            continue; /* an envelope without "value": check_envelope judges it */
+            continue; /* an envelope without "value": take_envelope judges it */
         if (check_row(w, row, e) != 0)
             return -1;
         if (n == 0 && !add_new(w->seen->first_rows, &w->seen->n_rows, first_row_hash(w, row)) &&

@@ -322,7 +322,7 @@ void log_configure(struct log *log, const struct log_config *config)
 }
 
 /* A receiver that blocks must not delay the exit: after a second the thread and its memory are abandoned. */
-static bool joined(struct log *log)
+static bool thread_ended(struct log *log)
 {
     const struct timespec round = {0, ROUND_NS};
 
@@ -343,7 +343,7 @@ void log_close(struct log *log)
     atomic_store(&log->ending, true);
     (void)pthread_cond_signal(&log->wake);
     (void)pthread_mutex_unlock(&log->lock);
-    if (!joined(log))
+    if (!thread_ended(log))
         return;
     if (log->socket >= 0)
         (void)close(log->socket);

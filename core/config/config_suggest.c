@@ -4,7 +4,7 @@
 #define NAME_MAX_BYTES 64
 
 /* "Max-Age" and "max_age" count as equal. */
-static char plain(char c)
+static char plain_letter(char c)
 {
     return c == '-' || c == ' ' ? '_' : ascii_lower(c);
 }
@@ -30,10 +30,11 @@ static unsigned distance(struct slice a, struct slice b)
 
         row[0] = i;
         for (unsigned j = 1; j <= b.n; j++) {
-            bool equal = plain(a.p[i - 1]) == plain(b.p[j - 1]);
+            bool equal = plain_letter(a.p[i - 1]) == plain_letter(b.p[j - 1]);
 
             row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + (equal ? 0 : 1));
-            if (i > 1 && j > 1 && plain(a.p[i - 1]) == plain(b.p[j - 2]) && plain(a.p[i - 2]) == plain(b.p[j - 1]))
+            if (i > 1 && j > 1 && plain_letter(a.p[i - 1]) == plain_letter(b.p[j - 2]) &&
+                plain_letter(a.p[i - 2]) == plain_letter(b.p[j - 1]))
                 row[j] = least(row[j], above2[j - 2] + 1);
         }
     }

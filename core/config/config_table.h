@@ -114,7 +114,7 @@ int setting_slices(struct reader *r, const config_setting_t *s, const struct set
                    setting_read_slice *one, struct slice **slices, size_t *n_slices);
 /* text, kept as long as the configuration. */
 int setting_keep_slice(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at);
-/* What s is, for people: "the number 7", "a group { ... }". In out[QUOTE_MAX...]. */
+/* What s is, for people: "the number 7", "a group { ... }". */
 struct found {
     char text[224];
 };

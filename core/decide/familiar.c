@@ -114,7 +114,7 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
 #define LOOKS_MAX 4096u
 
 /* Private and local addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291): whoever has them is a neighbour. */
-static bool is_ours(const struct network *net)
+static bool is_private_network(const struct network *net)
 {
     static const struct {
         uint8_t first[16], prefix;
@@ -188,7 +188,7 @@ bool network_sheltered(const struct decide_context *c, const struct network *net
     const struct network_map *maps[] = {c->config->never_block_networks, c->config->known_networks,
                                         c->config->connector_map};
 
-    if (is_ours(net))
+    if (is_private_network(net))
         return true;
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
         if (maps[i] != NULL && network_map_touches(maps[i], net))

@@ -98,7 +98,7 @@ static bool join(struct slice local, struct slice domain, struct address *out)
 }
 
 /* Unwraps BATV and SRS, even if nested. */
-static bool unwrap(struct sender_forms *f)
+static bool unwrap_sender(struct sender_forms *f)
 {
     struct address inner;
     struct slice core, domain, user;
@@ -161,7 +161,7 @@ bool sender_forms_next(struct sender_forms *f, struct address *out)
         if (f->unwrapped)
             return false;
         f->unwrapped = true;
-        if (!unwrap(f))
+        if (!unwrap_sender(f))
             return false;
         f->begun = false;
     }

@@ -165,8 +165,8 @@ static void look_around(struct engine *engine)
     engine->lost_told = lost;
 }
 
-static void flush(struct engine *engine, const struct config *config, struct alert_queue *q, struct complaint *trouble,
-                  const char *too_many)
+static void flush_queue(struct engine *engine, const struct config *config, struct alert_queue *q,
+                        struct complaint *trouble, const char *too_many)
 {
     unsigned beyond = 0;
     struct error e;
@@ -183,14 +183,14 @@ void engine_alert_tick(struct engine *engine, const struct config *config)
 {
     uint64_t now = clock_boot_ns();
 
-    flush(engine, config, engine->requests, &engine->request_trouble,
-          "requests to disable SMTP AUTH at the source were lost: too many at once");
+    flush_queue(engine, config, engine->requests, &engine->request_trouble,
+                "requests to disable SMTP AUTH at the source were lost: too many at once");
     if (config->n_alerts == 0)
         return;
     if (engine->alerts_looked_ns == 0 || now - engine->alerts_looked_ns >= ALERT_AGAIN_NS) {
         look_around(engine);
         engine->alerts_looked_ns = now;
     }
-    flush(engine, config, engine->alerts, &engine->alert_trouble,
-          "too many events at once to tell each by itself: digests tell of the others");
+    flush_queue(engine, config, engine->alerts, &engine->alert_trouble,
+                "too many events at once to tell each by itself: digests tell of the others");
 }

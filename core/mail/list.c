@@ -364,8 +364,8 @@ int list_parse_pairs(struct slice text, const char *path, struct list **out, str
     return parse_text(text, path, parse_pair, out, e);
 }
 
-static int load(const char *path, int (*parse)(struct slice, const char *, struct list **, struct error *),
-                struct list **out, struct error *e)
+static int load_with(const char *path, int (*parse)(struct slice, const char *, struct list **, struct error *),
+                     struct list **out, struct error *e)
 {
     struct slice text;
     int rc;
@@ -379,17 +379,17 @@ static int load(const char *path, int (*parse)(struct slice, const char *, struc
 
 int list_load(const char *path, struct list **out, struct error *e)
 {
-    return load(path, list_parse, out, e);
+    return load_with(path, list_parse, out, e);
 }
 
 int list_load_senders(const char *path, struct list **out, struct error *e)
 {
-    return load(path, list_parse_senders, out, e);
+    return load_with(path, list_parse_senders, out, e);
 }
 
 int list_load_pairs(const char *path, struct list **out, struct error *e)
 {
-    return load(path, list_parse_pairs, out, e);
+    return load_with(path, list_parse_pairs, out, e);
 }
 
 void list_free(struct list *list)

@@ -58,7 +58,7 @@ static int by_network(const void *a, const void *b)
     return order != 0 ? order : (int)x->net->prefix - (int)y->net->prefix;
 }
 
-static size_t gather(const struct config *c, struct connector_network *claims)
+static size_t gather_networks(const struct config *c, struct connector_network *claims)
 {
     size_t n = 0;
 
@@ -81,13 +81,13 @@ static void say_nested(struct teller *t, const struct connector_network *inner, 
 /* The networks that hold the one in hand are a stack: no deeper than there are prefix lengths. */
 static void tell_nested(struct teller *t, const struct config *c)
 {
-    size_t n = gather(c, NULL), depth = 0, told = 0;
+    size_t n = gather_networks(c, NULL), depth = 0, told = 0;
     struct connector_network *claims = calloc(n + 1, sizeof *claims);
     const struct connector_network *stack[130];
 
     if (claims == NULL)
         return;
-    (void)gather(c, claims);
+    (void)gather_networks(c, claims);
     qsort(claims, n, sizeof *claims, by_network);
     for (size_t i = 0; i < n; i++) {
         while (depth > 0 && (stack[depth - 1]->net->prefix >= claims[i].net->prefix ||

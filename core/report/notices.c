@@ -84,7 +84,7 @@ void notices_look(const char *spool, struct notices *out)
 }
 
 /* Is there a name in the folder that holds the text? */
-static bool holds(const char *spool, const char *name, const char *text)
+static bool name_contains(const char *spool, const char *name, const char *text)
 {
     int folder = open_folder(spool, name);
     char **names;
@@ -108,7 +108,7 @@ enum notice_fate notice_fate(const char *spool, enum alert_event event, const ch
     char id[64];
 
     alert_id_end(event, slice_of(subject), id, sizeof id);
-    if (holds(spool, "failed", id))
+    if (name_contains(spool, "failed", id))
         return NOTICE_GIVEN_UP;
-    return holds(spool, ".", id) ? NOTICE_WAITS : NOTICE_SENT;
+    return name_contains(spool, ".", id) ? NOTICE_WAITS : NOTICE_SENT;
 }

@@ -1,11 +1,6 @@
 /* Rules about the lists of one service together: what is asked twice, in other words, or at the wrong time. */
 #include "core/report/postfix_check.h"
 
-static bool is_policy(const struct asking *a)
-{
-    return a->at != AT_MILTER;
-}
-
 /* The names of the lists that ask at that time, apart by commas; how many. */
 static size_t lists_at(const struct smtpd *s, enum asked_at at, struct buf *names)
 {
@@ -92,7 +87,7 @@ static void check_words(const struct postfix_check *c, const struct smtpd *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct asking *a = &s->askings[i];
 
-        if (!is_policy(a))
+        if (a->at == AT_MILTER)
             continue;
         if (first == NULL)
             first = a;

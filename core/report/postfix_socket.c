@@ -53,7 +53,7 @@ struct socket_walk {
 };
 
 /* The folders to the socket need search permission, the socket itself write permission (unix(7)). */
-static void walk(const char *path, const struct who *who, struct socket_walk *w)
+static void walk_to_socket(const char *path, const struct who *who, struct socket_walk *w)
 {
     struct buf b = BUF_OVER(w->path);
     struct slice part, rest = slice_of(path);
@@ -140,7 +140,7 @@ void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, 
         return;
     }
     (void)postfix_place(c->p, s->service, a->list, place);
-    walk(path, &who, &w);
+    walk_to_socket(path, &who, &w);
     (void)snprintf(shown, sizeof shown, "%s", path);
     if (w.why == 0 && !S_ISSOCK(w.st.st_mode))
         findings_add(c->findings, PF_SOCKET_MISSING, place, "%s is no socket", shown);

@@ -94,7 +94,7 @@ static uint64_t used_of(const struct blocks *b)
 }
 
 /* Only tells how much room there is. A wrong count hides no block, and the next check corrects it. */
-static void count(struct blocks *b, int step)
+static void count_used(struct blocks *b, int step)
 {
     uint64_t old = __atomic_load_n(&b->head->used, __ATOMIC_RELAXED);
 
@@ -136,7 +136,7 @@ static bool free_entry(struct blocks *b, uint32_t place, union pair seen)
 {
     if (!pair_swap(b->index + place, seen, pair_of(0, 0)))
         return false;
-    count(b, -1);
+    count_used(b, -1);
     changed(b);
     return true;
 }
@@ -338,7 +338,7 @@ static bool claim_place(struct blocks *b, uint64_t key, uint64_t now, uint32_t *
         if (!is_free(seen, now) || !pair_swap(at, seen, *claim))
             continue;
         if (seen.both == 0)
-            count(b, 1);
+            count_used(b, 1);
         return true;
     }
     return false;
@@ -393,7 +393,7 @@ static int no_room(const struct blocks *b, uint32_t class, struct error *e)
 }
 
 /* Adds a block wherever there is room. */
-static int add(struct blocks *b, const struct block *block, uint64_t now, struct error *e)
+static int add_where_room(struct blocks *b, const struct block *block, uint64_t now, struct error *e)
 {
     uint64_t until = shifted(block->until_ns, b->ahead_ns);
     uint32_t distance = 0, place;
@@ -432,7 +432,7 @@ int blocks_add(struct blocks *b, const struct block *block, uint64_t now_ns, str
         return 0;
     if (!has_room(b, block->class, now_ns))
         return no_room(b, block->class, e);
-    return add(b, block, now, e);
+    return add_where_room(b, block, now, e);
 }
 
 bool blocks_lift(struct blocks *b, uint64_t key, uint64_t now_ns)
@@ -606,7 +606,7 @@ uint32_t blocks_count(const struct blocks *b, uint64_t now_ns)
 static bool take_over(struct blocks *to, const struct block *block, uint64_t now)
 {
     return prolong(to, block, now, shifted(block->until_ns, to->ahead_ns)) ||
-           (used_of(to) < to->most && add(to, block, now, NULL) == 0);
+           (used_of(to) < to->most && add_where_room(to, block, now, NULL) == 0);
 }
 
 uint32_t blocks_take_over(struct blocks *to, const struct blocks *from, uint64_t now_ns)

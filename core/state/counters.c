@@ -167,7 +167,7 @@ static uint64_t word_for(const struct spot *s, uint64_t tag)
 }
 
 /* Sets the entry to now + `backlog`; false when it has changed since it was seen. */
-static bool put(const struct spot *s, struct wanted w, uint64_t now, uint64_t backlog)
+static bool set_backlog(const struct spot *s, struct wanted w, uint64_t now, uint64_t backlog)
 {
     if (s->where == WHERE_SHARED)
         gate_open(s->gate, w.class, now, now + backlog);
@@ -198,7 +198,7 @@ static void counter_give_back(const struct counters *c, const struct spot *s, ui
  * Moves the count of `from` to `to`, a shared one if it has a gate. Adds first and clears then: a process killed in
  * between leaves too much counted, never too little. False when another process changed one of them.
  */
-static bool move(union pair *from, union pair *to, union pair *gate, struct wanted w, uint64_t now)
+static bool move_count(union pair *from, union pair *to, union pair *gate, struct wanted w, uint64_t now)
 {
     union pair source = pair_read(from), target = pair_read(to), sum;
     uint64_t backlog = backlog_of(source.value, now);
@@ -234,10 +234,11 @@ static void merge_twins(const struct counters *c, struct wanted w, uint64_t now)
     if (low == NULL)
         return;
     for (union pair *twin = gate - 1; twin > low; twin--)
-        if (has_tag(pair_glance(twin), w.tag) && (!has_tag(pair_glance(low), w.tag) || !move(twin, low, NULL, w, now)))
+        if (has_tag(pair_glance(twin), w.tag) &&
+            (!has_tag(pair_glance(low), w.tag) || !move_count(twin, low, NULL, w, now)))
             return;
     if (pair_read(low).key == (w.tag | ENTRY_NEW) && is_shared_live(gate, shared, w.class, now))
-        (void)move(low, shared, gate, w, now);
+        (void)move_count(low, shared, gate, w, now);
 }
 
 /*
@@ -298,7 +299,7 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
         after = a.allowed ? s->backlog_ns + cost_ns(k) : burst_ns(k);
         if (after <= s->backlog_ns)
             return a;
-        if (!put(s, w, now, after))
+        if (!set_backlog(s, w, now, after))
             continue;
         if (is_settled(s))
             return a;
@@ -366,7 +367,7 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
             continue;
         /* Nearly always the entry exists and is unchanged. */
         if (is_settled(spots + i)) {
-            if (put(spots + i, wanted_of(k), now, spots[i].backlog_ns + cost_ns(k)))
+            if (set_backlog(spots + i, wanted_of(k), now, spots[i].backlog_ns + cost_ns(k)))
                 continue;
             spots[i] = spot_find(c, wanted_of(k), now);
         }

@@ -62,11 +62,6 @@ int state_set_aside(struct state *s, const struct place *p, const struct clock_r
     return 0;
 }
 
-static int random_secret(struct hash_secret *secret)
-{
-    return getrandom(secret, sizeof *secret, 0) == (ssize_t)sizeof *secret ? 0 : -1;
-}
-
 /*
  * The secret while there is no file, the same for all programs of this boot: when one of them can create the file, the
  * others' counters can be taken over. Machine and boot ids are not known outside the machine (machine-id(5)); a random
@@ -161,7 +156,8 @@ int state_open(const struct state_options *options, struct state **out, struct e
     struct mapping *m;
 
     *out = NULL;
-    if (s == NULL || (s->path = strdup(options->path)) == NULL || random_secret(&fresh) != 0) {
+    if (s == NULL || (s->path = strdup(options->path)) == NULL ||
+        getrandom(&fresh, sizeof fresh, 0) != (ssize_t)sizeof fresh) {
         state_close(s);
         return error_set(e, "the state: no memory or no randomness");
     }

@@ -31,7 +31,7 @@ static const struct {
     {EAGAIN, "; another program holds its lock"},
 };
 
-static int failed(const char *what, const struct place *p, int number, struct error *e)
+static int place_failed(const char *what, const struct place *p, int number, struct error *e)
 {
     char text[400];
     struct buf path = BUF_OVER(text);
@@ -143,7 +143,7 @@ int place_open(struct place *p, const char *path, unsigned wait_ms, struct error
 
     *p = (struct place){.path = path, .name = slash != NULL ? slash + 1 : path, .dir = -1, .lock = -1};
     if (p->name[0] == '\0' || strcmp(p->name, ".") == 0 || strcmp(p->name, "..") == 0)
-        return failed("cannot use the state file", p, EISDIR, e);
+        return place_failed("cannot use the state file", p, EISDIR, e);
     if ((folder = folder_of(path)) == NULL)
         return error_set(e, "no memory for the state file's name");
     if (owner_enter_unshared(path, &p->visit, e) != 0) {
@@ -154,7 +154,7 @@ int place_open(struct place *p, const char *path, unsigned wait_ms, struct error
     number = errno;
     free(folder);
     if (p->dir < 0)
-        return failed("cannot open the directory of the state file", p, number, e);
+        return place_failed("cannot open the directory of the state file", p, number, e);
     p->lock = state_lock(p->dir, p->name, wait_ms, &p->lock_number);
     return 0;
 }
@@ -188,8 +188,8 @@ static int check_kind(const struct place *p, const struct stat *st, struct error
     return 0;
 }
 
-static enum place_found look(const struct place *p, int mode, int *fd, struct stat *st,
-                             struct state_constants *constants, struct error *e)
+static enum place_found open_and_look(const struct place *p, int mode, int *fd, struct stat *st,
+                                      struct state_constants *constants, struct error *e)
 {
     enum constants_found found;
     ssize_t n;
@@ -199,14 +199,14 @@ static enum place_found look(const struct place *p, int mode, int *fd, struct st
     if (*fd < 0 && errno == ENOENT)
         return PLACE_NONE;
     if (*fd < 0 || fstat(*fd, st) != 0) {
-        (void)failed("cannot open the state file", p, errno, e);
+        (void)place_failed("cannot open the state file", p, errno, e);
         goto unusable;
     }
     if (check_kind(p, st, e) != 0)
         goto unusable;
     n = pread(*fd, constants, sizeof *constants, 0);
     if (n < 0) { /* a read error says nothing about the contents, so the file must not be set aside */
-        (void)failed("cannot read the state file", p, errno, e);
+        (void)place_failed("cannot read the state file", p, errno, e);
         goto unusable;
     }
     if (n != (ssize_t)sizeof *constants) {
@@ -222,7 +222,7 @@ static enum place_found look(const struct place *p, int mode, int *fd, struct st
          */
         if (mode == O_RDONLY || fallocate(*fd, 0, 0, st->st_size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
             return PLACE_GOOD;
-        (void)failed("cannot allocate the state file", p, errno, e);
+        (void)place_failed("cannot allocate the state file", p, errno, e);
     }
     (void)error_prefix(e, "state file %s", p->path);
     if (found == CONSTANTS_DAMAGED) {
@@ -240,13 +240,13 @@ unusable:
 enum place_found place_look(const struct place *p, int *fd, struct stat *st, struct state_constants *constants,
                             struct error *e)
 {
-    return look(p, O_RDWR, fd, st, constants, e);
+    return open_and_look(p, O_RDWR, fd, st, constants, e);
 }
 
 enum place_found place_read(const struct place *p, int *fd, struct stat *st, struct state_constants *constants,
                             struct error *e)
 {
-    return look(p, O_RDONLY, fd, st, constants, e);
+    return open_and_look(p, O_RDONLY, fd, st, constants, e);
 }
 
 static void new_name(const struct place *p, char to[PLACE_NAME_MAX])
@@ -272,19 +272,19 @@ int place_make(const struct place *p, const struct layout *l, struct error *e)
     int fd, number;
 
     if (!place_is_locked(p))
-        return failed("cannot make the state file", p, p->lock_number, e);
+        return place_failed("cannot make the state file", p, p->lock_number, e);
     new_name(p, name);
     if (unlinkat(p->dir, name, 0) != 0 && errno != ENOENT)
-        return failed("cannot make the state file", p, errno, e);
+        return place_failed("cannot make the state file", p, errno, e);
     fd = openat(p->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
-        return failed("cannot make the state file", p, errno, e);
+        return place_failed("cannot make the state file", p, errno, e);
     number = fchmod(fd, FILE_MODE) != 0 ? errno : allocate(fd, l->bytes);
     if (number == 0)
         return fd;
     (void)close(fd);
     (void)unlinkat(p->dir, name, 0);
-    return failed("cannot make the state file", p, number, e);
+    return place_failed("cannot make the state file", p, number, e);
 }
 
 int place_publish(const struct place *p, int fd, struct error *e)
@@ -300,7 +300,7 @@ int place_publish(const struct place *p, int fd, struct error *e)
     }
     number = errno;
     (void)unlinkat(p->dir, name, 0);
-    return failed("cannot put in place the state file", p, number, e);
+    return place_failed("cannot put in place the state file", p, number, e);
 }
 
 int place_set_aside(const struct place *p, uint64_t wall_ns, char to[PLACE_NAME_MAX], struct error *e)
@@ -311,17 +311,17 @@ int place_set_aside(const struct place *p, uint64_t wall_ns, char to[PLACE_NAME_
     struct tm tm;
 
     if (!place_is_locked(p))
-        return failed("cannot set aside the damaged state file", p, p->lock_number, e);
+        return place_failed("cannot set aside the damaged state file", p, p->lock_number, e);
     if (gmtime_r(&seconds, &tm) != NULL)
         (void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", &tm);
     buf_addf(&b, "%s.damaged-%s", p->name, stamp);
     if (b.full)
-        return failed("cannot set aside the damaged state file", p, ENAMETOOLONG, e);
+        return place_failed("cannot set aside the damaged state file", p, ENAMETOOLONG, e);
     if (renameat2(p->dir, p->name, p->dir, to, RENAME_NOREPLACE) == 0)
         return 0;
     /* Not every file system supports RENAME_NOREPLACE. */
     if (errno == EINVAL && faccessat(p->dir, to, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
         renameat(p->dir, p->name, p->dir, to) == 0)
         return 0;
-    return failed("cannot set aside the damaged state file", p, errno, e);
+    return place_failed("cannot set aside the damaged state file", p, errno, e);
 }

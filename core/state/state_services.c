@@ -21,7 +21,7 @@ static uint64_t get(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-static void set(uint64_t *word, uint64_t value)
+static void set_word(uint64_t *word, uint64_t value)
 {
     __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
@@ -59,9 +59,9 @@ void state_tell_service(struct state *s, uint64_t generation, uint64_t boot_ns)
         s->service = hash_slice(state_secret(s), (struct slice){(const char *)seed, sizeof seed}) | 1;
     if ((place = service_place(s, now_ns)) == NULL)
         return;
-    set(&place->pid, seed[1]);
-    set(&place->generation, generation);
-    set(&place->told_ns, now_ns);
+    set_word(&place->pid, seed[1]);
+    set_word(&place->generation, generation);
+    set_word(&place->told_ns, now_ns);
 }
 
 size_t state_services(const struct state *s, uint64_t boot_ns, struct state_service out[STATE_SERVICES_MAX])
@@ -82,7 +82,7 @@ void state_leave_services(struct state *s)
 
     for (unsigned i = 0; s->service != 0 && i < STATE_SERVICES_MAX; i++)
         if (get(&all[i].owner) == s->service) {
-            set(&all[i].told_ns, 0);
-            set(&all[i].owner, 0);
+            set_word(&all[i].told_ns, 0);
+            set_word(&all[i].owner, 0);
         }
 }

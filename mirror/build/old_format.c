@@ -220,7 +220,8 @@ static int open_as_owner(const char *folder, struct old_directory *old, struct e
                                   why.text, folder);
 }
 
-int old_format_found(const char *folder, struct error *e)
+/* Does the folder hold a directory of such a format? 1; 0 (also when there is no directory); -1 with e. */
+static int old_format_found(const char *folder, struct error *e)
 {
     struct manifest_file read;
     struct owner_visit visit;

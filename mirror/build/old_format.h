@@ -13,9 +13,6 @@
 
 #include <stdint.h>
 
-/* Does the folder hold a directory of such a format? 1; 0 (also when there is no directory); -1 with e. */
-int old_format_found(const char *folder, struct error *e);
-
 /*
  * Publishes it as the next generation in today's format. 1 with *generation; 0 when there is none of an old format; -1
  * with e, and nothing has changed. The caller must run as the folder's owner.
