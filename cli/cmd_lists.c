@@ -68,7 +68,7 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
     if (path == NULL && change == REMOVE)
         return CLI_OK;
     if (path == NULL)
-        return cli_fail(cli, "there is no list to put it into: set smtp_auth.%s in %s, and make the file", setting,
+        return cli_fail(cli, "there is no list to put it into: set smtp_auth.%s in %s, and create the file", setting,
                         cli->files.config->file);
     rc = change == ADD ? list_edit_add(path, entry, comment, &e) : list_edit_remove(path, entry, &e);
     if (rc < 0)

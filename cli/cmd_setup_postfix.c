@@ -177,7 +177,7 @@ static int act(const struct setup *x, int what, const struct postfix *p)
         for (size_t j = 0; j < i; j++)
             if (slice_eq(p->services[i].name, p->services[j].name) &&
                 slice_eq(p->services[i].type, p->services[j].type))
-                return cli_fail(x->cli, "%.*s/%.*s stands in master.cf twice: delete one of the two first",
+                return cli_fail(x->cli, "%.*s/%.*s is in master.cf twice: delete one of the two first",
                                 SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
     if (setup_plan(&c, &plan, &e) != 0)
         return cli_fail(x->cli, "%s", e.text);

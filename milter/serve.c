@@ -101,7 +101,7 @@ static enum signal_event wait_for_end(struct milter *m)
 
     while ((event = signals_wait()) == SIGNAL_HANGUP)
         log_say(engine_log(m->engine), LEVEL_WARNING,
-                "SIGHUP ignored: it is libmilter's signal to stop; the configuration is read anew at SIGUSR1");
+                "SIGHUP ignored: it is libmilter's signal to stop; the configuration is read again on SIGUSR1");
     return event;
 }
 

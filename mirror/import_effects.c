@@ -100,7 +100,7 @@ void import_count_effects(struct import *im, const struct merged *item)
 static void add_senders(const struct import *im, const struct effect *effect, size_t names, struct buf *b)
 {
     if (!im->senders_known) {
-        buf_addf(b, "; who of them sent lately is not known: %.200s", im->not_known.text);
+        buf_addf(b, "; which of them sent lately is not known: %.200s", im->not_known.text);
         return;
     }
     buf_addf(b, "; %llu of them sent in the last %d days%s", (unsigned long long)effect->senders, RECENT_DAYS,

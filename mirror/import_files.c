@@ -40,7 +40,7 @@ static int check_signs(const struct source *s, const char *file, column_set colu
     if (stranger != NULL)
         return error_set(e, "%s: %s", s->path.text, stranger);
     if (s->kind == KINDS)
-        return error_set(e, "%s: has none of the columns by which an export is known; name its kind with --kind",
+        return error_set(e, "%s: has none of the columns by which an export is recognized; name its kind with --kind",
                          s->path.text);
     if (s->kind == KIND_TRANSPORT_CONFIG && !told && !s->empty && !rows_envelope(s->rows)->provider_export &&
         !kind_is_organization(columns, s->first) &&
@@ -157,7 +157,7 @@ static int check_pages(const struct source *s, const struct source *next, const 
 {
     if (envelope->more && next == NULL)
         return error_set(e,
-                         "%s: is not complete: it has an @odata.nextLink; give the pages that follow behind it in the "
+                         "%s: is not complete: it has an @odata.nextLink; give the following pages after it in the "
                          "same run",
                          s->path.text);
     if (!envelope->more && envelope->cut)
@@ -179,7 +179,7 @@ static void check_size(struct import *im, unsigned number, uint64_t rows)
 
     if (limited && rows == DEFAULT_RESULT_SIZE)
         remarks_add(&im->g->remarks, remark_topic(REMARK_DEFAULT_SIZE, number, 0),
-                    "%s: has exactly %d rows, which is where %s stops by itself: was it called with -ResultSize "
+                    "%s: has exactly %d rows, which is where %s stops by default: was it called with -ResultSize "
                     "Unlimited?",
                     s->path.text, DEFAULT_RESULT_SIZE, kind_name(s->kind));
 }

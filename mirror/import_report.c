@@ -151,7 +151,7 @@ static void report_bad_rows(const struct import *im)
                     (unsigned long long)im->g->bad_rows[i], kind_name((enum kind)i), im->g->first_bad[i].text);
     if (im->g->incomplete)
         fprintf(im->options->out,
-                "warning: a row's mailbox could not be told, so no mailbox was removed in this run\n");
+                "warning: the mailbox of a row is not known, so no mailbox was removed in this run\n");
     if (im->g->not_mailboxes > 0)
         fprintf(im->options->out, "%s: %llu rows of contacts, groups, guests or deleted mailboxes were left out\n",
                 im->after.name, (unsigned long long)im->g->not_mailboxes);

@@ -55,7 +55,7 @@ static void print_help(void)
         "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
         "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
         "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n"
-        "forget-tenant takes a tenant out of the directory, with all that is known of it.\n"
+        "forget-tenant takes a tenant out of the directory, with all its data.\n"
         "verify reads the whole directory and says whether it is as it was written. rebuild makes today's format of\n"
         "one that an older version wrote, which each run that writes does by itself, too.\n\n"
         "  -c, --config FILE      configuration (default: %s)\n"

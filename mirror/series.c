@@ -107,7 +107,7 @@ static int check_warnings(const struct series_walk *w, const json_t *warnings, b
         struct slice text = {json_string_value(item), json_string_length(item)};
 
         if (!json_is_string(item))
-            return page_error(w, "@adminapi.warnings holds what is no text", e);
+            return page_error(w, "@adminapi.warnings contains something other than text", e);
         if (warning_judge(text) == WARNING_HARMLESS) {
             if (i < WARNINGS_SHOWN)
                 session_say(&w->x->session, "%s: the service warns: \"%s\"", kind_name(w->s->kind), words(text).text);
@@ -126,9 +126,9 @@ static int take_link(struct series_walk *w, const json_t *link, struct error *e)
     if (link == NULL || json_is_null(link))
         return 0;
     if (!json_is_string(link))
-        return page_error(w, "@odata.nextLink is no text", e);
+        return page_error(w, "@odata.nextLink is not text", e);
     if (w->count->pages >= PAGES_MAX)
-        return page_error(w, "there is no end of pages", e);
+        return page_error(w, "the pages never end", e);
     if (w->empty_pages > EMPTY_PAGES_MAX)
         return page_error(w, "one empty page after the other", e);
     if (!add_new(w->seen->links, &w->seen->n_links, hash_slice(&w->seen->secret, text)))
@@ -166,9 +166,9 @@ static int take_envelope(struct series_walk *w, const struct rows *rows, struct 
         goto out;
     }
     if (!rows_envelope(rows)->present && !json_is_array(warnings))
-        (void)page_error(w, "there is no \"value\" in it: it is no answer of this cmdlet", e);
+        (void)page_error(w, "it has no \"value\": it is not an answer of this cmdlet", e);
     else if (json_array_size(errors) > 0)
-        (void)page_error(w, "the service reports errors beside the rows", e);
+        (void)page_error(w, "the service reports errors along with the rows", e);
     else if (check_warnings(w, warnings, link != NULL && !json_is_null(link), e) == 0)
         result = take_link(w, link, e);
 out:
@@ -190,7 +190,7 @@ static int take_page(struct series_walk *w, struct slice body, struct error *e)
     if (rows_memory(body, name, &rows, e) != 0)
         return -1;
     if (rows_form(rows) != ROWS_JSON)
-        (void)page_error(w, "it is no JSON", e);
+        (void)page_error(w, "it is not JSON", e);
     else if (take_rows(w, rows, e) == 0)
         result = take_envelope(w, rows, e);
     rows_close(rows);

@@ -143,7 +143,8 @@ static int ask_one(struct target *t, const char *cmdlet, struct slice identity, 
         return error_set(e, "there is no such mailbox in Exchange Online");
     if (got != EXCHANGE_OK || rows_memory(answer.body, cmdlet, &rows, e) != 0)
         return -1;
-    result = rows_form(rows) == ROWS_JSON ? only_row(rows, &row, e) : error_set(e, "%s: the answer is no JSON", cmdlet);
+    result =
+        rows_form(rows) == ROWS_JSON ? only_row(rows, &row, e) : error_set(e, "%s: the answer is not JSON", cmdlet);
     rows_close(rows);
     if (result != 0 || rows_memory(answer.body, cmdlet, &rows, e) != 0)
         return -1;
@@ -233,7 +234,7 @@ static int change_mailbox(const struct writeback_options *o, const struct tenant
         return -1;
     }
     note(o, tenant, t, "done");
-    fprintf(o->out, "done; Exchange Online may take up to an hour to heed it, and the relay heeds it after the next "
+    fprintf(o->out, "done; Exchange Online may take up to an hour to apply it, and the relay applies it after the next "
                     "\"postern-mirror sync\"\n");
     return 0;
 }
@@ -246,7 +247,7 @@ int writeback_run(const struct writeback_options *o, struct error *e)
     int result;
 
     if (address_parse_internal(slice_of(o->user), &t.user) != ADDRESS_OK)
-        return error_set(e, "\"%s\" is no mail address", words(slice_of(o->user)).text);
+        return error_set(e, "\"%s\" is not a mail address", words(slice_of(o->user)).text);
     tenant = find_users_tenant(o, &t.user, e);
     if (tenant == NULL)
         return -1;

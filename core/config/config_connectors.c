@@ -318,10 +318,11 @@ static int one_fingerprint(struct reader *r, const config_setting_t *s, struct s
     size_t n = ccert_fingerprint_canonical(text, fingerprint);
 
     if (n == 0)
-        return setting_error(r, s,
-                             "\"%s\" is no fingerprint: expected the hexadecimal digits of SHA-256, say, as Postfix's "
-                             "smtpd_tls_fingerprint_digest makes it; MD5 is too weak",
-                             quote(text).text);
+        return setting_error(
+            r, s,
+            "\"%s\" is not a fingerprint: expected the hexadecimal digits of SHA-256, say, as Postfix's "
+            "smtpd_tls_fingerprint_digest makes it; MD5 is too weak",
+            quote(text).text);
     return setting_keep_slice(r, s, (struct slice){fingerprint, n}, at);
 }
 

@@ -212,7 +212,7 @@ static int parse_then(struct reader *r, struct slice text, void *at, struct erro
     if (slice_cut(time, ',', &time, &word)) {
         limit->disable_at_source = slice_eq(slice_trim(word), SLICE("disable"));
         if (!limit->disable_at_source)
-            return error_set(e, "\"%s\": behind the time of a block only \", disable\" can stand", quote(text).text);
+            return error_set(e, "\"%s\": after the time of a block only \", disable\" is possible", quote(text).text);
     }
     if (duration_parse(slice_trim(time), &limit->block_s, e) != 0)
         return -1;

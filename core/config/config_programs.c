@@ -21,7 +21,7 @@
 static int parse_unix(struct reader *r, struct slice text, struct listener_config *l, struct error *e)
 {
     if (text.n == 0 || text.p[0] != '/' || text.n > SOCKET_PATH_MAX)
-        return error_set(e, "\"unix:%s\": expected an absolute path of at most %zu bytes behind \"unix:\"",
+        return error_set(e, "\"unix:%s\": expected an absolute path of at most %zu bytes after \"unix:\"",
                          quote(text).text, SOCKET_PATH_MAX);
     l->path = config_keep(r, text);
     return l->path != NULL ? 0 : -1;
@@ -51,15 +51,15 @@ static int parse_tcp(struct reader *r, struct slice text, int family, struct lis
         return error_set(e, "\"%s\" has no port; " LISTENER_FORM, quote(text).text);
     port_text = (struct slice){colon + 1, text.n - host.n - 1};
     if (!slice_to_u64(port_text, PORT_MAX, &port) || port == 0)
-        return error_set(e, "\"%s\" is no port; expected 1 to %d", quote(port_text).text, PORT_MAX);
+        return error_set(e, "\"%s\" is not a port; expected 1 to %d", quote(port_text).text, PORT_MAX);
     if (family == AF_INET6 && host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
         host = (struct slice){host.p + 1, host.n - 2};
     else if (family == AF_INET6)
-        return error_set(e, "\"%s\": an IPv6 address stands in brackets; " LISTENER_FORM, quote(text).text);
+        return error_set(e, "\"%s\": an IPv6 address must be in brackets; " LISTENER_FORM, quote(text).text);
     if ((l->host = config_keep(r, host)) == NULL)
         return -1;
     if (inet_pton(family, l->host, binary) != 1)
-        return error_set(e, "\"%s\" is no %s address; " LISTENER_FORM, quote(host).text,
+        return error_set(e, "\"%s\" is not an %s address; " LISTENER_FORM, quote(host).text,
                          family == AF_INET ? "IPv4" : "IPv6");
     l->port = (uint16_t)port;
     return 0;
@@ -217,7 +217,7 @@ static int read_listeners(struct reader *r, const config_setting_t *s, const str
             return -1;
         for (const struct listener_config *other = *list; other < l; other++)
             if (strcmp(other->address, l->address) == 0)
-                return setting_error(r, one, "%s stands here twice", l->address);
+                return setting_error(r, one, "%s is listed twice", l->address);
     }
     return 0;
 }

@@ -141,7 +141,7 @@ int config_scan(struct slice text, const char *path, struct error *e)
     struct config_scan s = {.text = text, .line = 1, .path = path, .e = e};
 
     if (text.n > 0 && memchr(text.p, '\0', text.n) != NULL)
-        return error_set(e, "%s: holds a NUL byte; this is no configuration", quote(slice_of(path)).text);
+        return error_set(e, "%s: contains a NUL byte; this is not a configuration", quote(slice_of(path)).text);
     while (s.at < text.n)
         if (step(&s) != 0)
             return -1;

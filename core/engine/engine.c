@@ -308,7 +308,7 @@ static void tick_age(struct engine *engine)
         engine_alert_stale(engine, ref->config, tenant, age);
         log_say(engine->log, LEVEL_WARNING,
                 "tenant %s: the %s are %lld s old, more than max_age: see why postern-mirror fails, or import them "
-                "anew%s",
+                "again%s",
                 tenant->name, mirrored_title(oldest), (long long)age,
                 tenant->when_stale == STALE_DEFER ? "; its mail is deferred meanwhile" : "");
     }

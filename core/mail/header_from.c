@@ -41,7 +41,7 @@ static const char bad_comment[] = "comment without end, or nested too deep";
 static const char bad_quote[] = "quote without end";
 static const char bad_bracket[] = "square bracket in a name that needs quotes";
 static const char bad_character[] = "character in a name that needs quotes";
-static const char bad_tail[] = "text behind an address";
+static const char bad_tail[] = "text after an address";
 
 static const char blank_or_dot[] = {'.', ' ', '\t', '\r', '\n'};
 
@@ -131,7 +131,7 @@ static const char *take_angle_address(struct scan *s, struct address *out)
         return from_route;
     result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
     if (result != ADDRESS_BAD && !scan_take(s, '>'))
-        return "no closing > behind an address";
+        return "no closing > after an address";
     if (result == ADDRESS_OK && shows_another((struct slice){first, (size_t)(s->p - first)}))
         return "@ in a comment within angle brackets";
     if (result == ADDRESS_OK && !scan_cfws(s))
@@ -145,8 +145,8 @@ static const char *take_bare_address(struct scan *s, struct address *out)
     enum address_result result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
 
     if (result == ADDRESS_NO_DOMAIN)
-        return "name in front of an address without angle brackets";
-    return scan_sees(s, '<') ? "@ outside of quotes in front of an angle address" : header_judge(result, out);
+        return "name before an address without angle brackets";
+    return scan_sees(s, '<') ? "@ outside of quotes before an angle address" : header_judge(result, out);
 }
 
 /* Reads a member of the list that is no group. Its name, if any, is between first and s. */
@@ -196,7 +196,7 @@ static const char *close_group(struct header_from *walk, struct scan *s)
     walk->in_group = false;
     if ((wrong = skip_to_place(s)) != NULL)
         return wrong;
-    return scan_at_end(s) || scan_sees(s, ',') ? NULL : "text behind a group";
+    return scan_at_end(s) || scan_sees(s, ',') ? NULL : "text after a group";
 }
 
 /* s stands at the ":" behind the name that began at first. */

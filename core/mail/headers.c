@@ -161,7 +161,7 @@ static void headers_read_line(struct headers *h, struct slice line)
     if (!slice_cut(line, ':', &name, &value) || !(find_field(name, &field) || is_disguised(name, &field)))
         return;
     h->from_possible |= field == HEADER_FROM;
-    mark_bad(h, field, "field behind a line break within another field", value);
+    mark_bad(h, field, "field after a line break within another field", value);
 }
 
 /* Reads what follows line breaks that don't fold. */

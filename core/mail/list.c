@@ -155,7 +155,7 @@ static struct slice login_key(const struct login *login, char *out)
 static int refuse_pattern(struct slice text, const char *example, struct error *e)
 {
     if (text.n > 0 && memchr(text.p, '*', text.n) != NULL)
-        return error_set(e, "\"%s\": \"*\" is no pattern here; a whole domain is written %s", quote(text).text,
+        return error_set(e, "\"%s\": \"*\" is not a pattern here; a whole domain is written %s", quote(text).text,
                          example);
     return 0;
 }
@@ -178,7 +178,7 @@ static int parse_domain(struct slice text, struct slice prefix, char *out, size_
 
     memcpy(out, prefix.p, prefix.n);
     if (!domain_canonical(domain, out + prefix.n, ENTRY_MAX + 1 - prefix.n, n))
-        return error_set(e, "\"%s\" begins with \"%.*s\", but what follows is no domain", quote(text).text,
+        return error_set(e, "\"%s\" begins with \"%.*s\", but what follows is not a domain", quote(text).text,
                          SLICE_ARG(prefix));
     *n += prefix.n;
     return 0;
@@ -205,11 +205,11 @@ static int refuse_account(struct slice text, struct error *e)
     size_t n;
 
     if (text.p[0] == '.' && domain_canonical(rest, domain, sizeof domain, &n))
-        return error_set(e, "\"%s\" is no sender; all domains beneath %s are written \"@.%s\"", quote(text).text,
+        return error_set(e, "\"%s\" is not a sender; all domains below %s are written \"@.%s\"", quote(text).text,
                          domain, domain);
     if (memchr(text.p, '.', text.n) != NULL && domain_canonical(text, domain, sizeof domain, &n))
-        return error_set(e, "\"%s\" is no sender; a whole domain is written \"@%s\"", quote(text).text, domain);
-    return error_set(e, "\"%s\" is no sender; expected user@domain, \"@domain\", or \"@.domain\" for all beneath it",
+        return error_set(e, "\"%s\" is not a sender; a whole domain is written \"@%s\"", quote(text).text, domain);
+    return error_set(e, "\"%s\" is not a sender; expected user@domain, \"@domain\", or \"@.domain\" for all below it",
                      quote(text).text);
 }
 

@@ -135,7 +135,7 @@ int network_parse(struct slice text, struct network *out, struct error *e)
                          quote(text).text);
     most = prefix = dotted ? 32 : 128;
     if (has_length && !prefix_parse(length, most, &prefix))
-        return error_set(e, "network \"%s\": behind the slash stands a prefix length, a number from 0 to %u",
+        return error_set(e, "network \"%s\": after the slash comes a prefix length, a number from 0 to %u",
                          quote(text).text, most);
     if (dotted)
         prefix += V4_BITS;

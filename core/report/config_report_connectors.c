@@ -73,7 +73,7 @@ static void say_nested(struct teller *t, const struct connector_network *inner, 
 {
     char a[NETWORK_TEXT_MAX], b[NETWORK_TEXT_MAX];
 
-    tell(t, "%s: %.*s lies within %.*s of connector %s; for its clients connector %s counts.", inner->connector->name,
+    tell(t, "%s: %.*s is within %.*s of connector %s; its clients belong to connector %s.", inner->connector->name,
          SLICE_ARG(network_text(inner->net, a)), SLICE_ARG(network_text(outer->net, b)), outer->connector->name,
          inner->connector->name);
 }
@@ -98,7 +98,7 @@ static void tell_nested(struct teller *t, const struct config *c)
         stack[depth++] = &claims[i];
     }
     if (told > NESTED_MAX)
-        tell(t, "%zu more networks lie within those of other connectors.", told - NESTED_MAX);
+        tell(t, "%zu more networks are within those of other connectors.", told - NESTED_MAX);
     free(claims);
 }
 

@@ -131,7 +131,7 @@ static void check_warns(const struct postfix_check *c, const struct smtpd *s, co
     if (!a->warns)
         return;
     f = findings_add(c->findings, PF_WARN_ONLY, asking_place(c, s, a->list, place),
-                     "warn_if_reject stands before check_policy_service in %s: what postern refuses is logged and let "
+                     "warn_if_reject is before check_policy_service in %s: what postern refuses is logged and let "
                      "through (for a trial, mode = \"monitor\" in postern.conf reports more)",
                      a->list);
     if (without_word(postfix_written(c->p, s->service, a->list), SLICE("warn_if_reject"), &b).n > 0)
@@ -168,8 +168,8 @@ static void check_permit(const struct postfix_check *c, const struct smtpd *s, c
     if (a->permit.word.n == 0)
         return;
     f = findings_add(c->findings, PF_PERMIT_IN_FRONT, asking_place(c, s, a->list, place),
-                     "%s%s%s stands before check_policy_service in %s of service %s%s%s%s: whom it permits is never "
-                     "shown to postern's policy service",
+                     "%s%s%s comes before check_policy_service in %s of service %s%s%s%s: clients that it permits are "
+                     "never shown to postern's policy service",
                      postfix_shown(a->permit.word).text, a->permit.argument.n > 0 ? " " : "",
                      postfix_shown(a->permit.argument).text, a->list, postfix_shown(s->service->name).text,
                      a->permit_unknown            ? ", and nobody can see from here whom it permits ("
@@ -295,7 +295,7 @@ static void check_time(const struct postfix_check *c, const struct smtpd *s, con
     if (postfix_time(value, 0) <= row->most)
         return;
     f = findings_add(c->findings, PF_TIMEOUT, asking_place(c, s, own ? a->list : row->global, place),
-                     "%s for %s is %s%s: a postern that hangs holds each of Postfix's processes for so long",
+                     "%s for %s is %s%s: a postern that hangs holds each of Postfix's processes for that long",
                      own ? row->option : row->global, postfix_shown(a->target.endpoint).text, postfix_shown(value).text,
                      a->at == AT_MILTER ? "" : ", and it is asked twice");
     (void)snprintf(right, sizeof right, "%s%s%us", own ? row->option : "", own ? "=" : "",

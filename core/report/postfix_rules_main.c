@@ -66,7 +66,7 @@ static void check_soft_bounce(const struct postfix_check *c)
     if (!postfix_is_yes(c->p, NULL, "soft_bounce"))
         return;
     f = findings_add(c->findings, PF_SOFT_BOUNCE, postfix_place(c->p, NULL, "soft_bounce", place),
-                     "soft_bounce turns each refusal for good into one for now: clients try again for days");
+                     "soft_bounce turns each permanent refusal into a temporary one: clients try again for days");
     finding_set(f, c, NULL, "soft_bounce", SLICE("no"));
 }
 

@@ -68,7 +68,7 @@ static bool is_mailbox(struct gathered *g, unsigned file, const struct row *row,
         return true;
     g->not_mailboxes++;
     remarks_add(&g->remarks, remark_topic(REMARK_NOT_A_MAILBOX, file, no_mailbox),
-                "%s: %s: %s%s%s is no mailbox that can sign in, and was left out", row->path,
+                "%s: %s: %s%s%s is not a mailbox that can sign in, and was left out", row->path,
                 place_words(row->place).text, words(cell_text(&row->cells[COLUMN_PRIMARY])).text,
                 no_mailbox ? ", a " : ", deleted or inactive,", no_mailbox ? words(type).text : "");
     return false;

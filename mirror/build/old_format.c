@@ -215,7 +215,7 @@ static int open_as_owner(const char *folder, struct old_directory *old, struct e
     owner_leave(&visit);
     return found >= 0 ? found
                       : error_set(e,
-                                  "%.500s. It cannot be rebuilt; to begin anew, move %s/" MANIFEST_NAME
+                                  "%.500s. It cannot be rebuilt; to start over, move %s/" MANIFEST_NAME
                                   " away and run a full import",
                                   why.text, folder);
 }

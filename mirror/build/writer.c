@@ -101,7 +101,7 @@ static int open_last(struct writer *w, struct error *e)
     if (found < 0 || directory_open(w->folder, &w->directory, e) != 0 || directory_refresh(w->directory, e) < 0) {
         struct error why = *e;
 
-        return error_set(e, "%.500s. To begin anew, move %s/" MANIFEST_NAME " away and run a full import", why.text,
+        return error_set(e, "%.500s. To start over, move %s/" MANIFEST_NAME " away and run a full import", why.text,
                          w->folder);
     }
     w->last_generation = found > 0 && w->manifest.m.generation > highest ? w->manifest.m.generation : highest;
@@ -259,7 +259,7 @@ int old_table_damaged(struct error *e, enum directory_table table)
     return error_set(
         e,
         "the directory's table \"%s\" is damaged; \"postern-mirror verify\" says more: check the disk, then "
-        "begin anew with a full import",
+        "start over with a full import",
         directory_table_names[table]);
 }
 

@@ -156,7 +156,7 @@ static enum exchange_result judge_body(const char *what, const struct http_answe
     slice_cut(type, ';', &type, NULL);
     if (!slice_ieq(slice_trim(type), SLICE("application/json"))) {
         (void)error_set(e,
-                        "%s: the answer is no JSON, but \"%s\": something on the way (a proxy, a captive portal) may "
+                        "%s: the answer is not JSON but \"%s\": something on the way (a proxy, a captive portal) may "
                         "have answered in the service's place",
                         what, words(slice_of(answer->content_type)).text);
         return EXCHANGE_FAILED;

@@ -85,7 +85,7 @@ static int load_pkcs12(const struct secret *file, const struct secret *passphras
         return openssl_error("certificate_file is neither PEM nor PKCS#12", e);
     if (PKCS12_parse(bag, passphrase->p != NULL ? passphrase->p : "", key, certificate, NULL) != 1)
         result = openssl_error("certificate_file (PKCS#12) cannot be opened: a wrong passphrase_file, or an outdated "
-                               "encryption; export it anew with AES",
+                               "encryption; export it again with AES",
                                e);
     else if (*key == NULL || *certificate == NULL)
         result = error_set(e, "certificate_file (PKCS#12) lacks the private key or the certificate");

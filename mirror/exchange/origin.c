@@ -137,7 +137,7 @@ CURLU *origin_judge(const struct origin *o, struct slice link, struct error *e)
         return NULL;
     }
     if (curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER | CURLU_PATH_AS_IS) != CURLUE_OK)
-        why = "it is no address";
+        why = "it is not a valid address";
     else
         why = judge_parts(o, url);
     if (why == NULL)

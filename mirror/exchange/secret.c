@@ -65,7 +65,7 @@ static int check_file(const struct secret_file *place, const struct stat *st, en
     mode_t forbidden = kind == SECRET_PRIVATE ? 077 : 022;
 
     if (!S_ISREG(st->st_mode))
-        return error_set(e, "%s: is no plain file", words(slice_of(place->path)).text);
+        return error_set(e, "%s: is not a regular file", words(slice_of(place->path)).text);
     if (st->st_uid != 0 && st->st_uid != geteuid())
         return error_set(e, "%s: belongs to user %u, who could change it; expected root or the user that runs this",
                          words(slice_of(place->path)).text, (unsigned)st->st_uid);

@@ -194,7 +194,7 @@ static int read_token(const struct signin *s, struct slice body, struct token *o
 
     if (!json_is_string(text) || !is_printable(json_string_value(text), json_string_length(text)) || type == NULL ||
         !slice_ieq(slice_of(type), SLICE("Bearer")) || life_s < 1) {
-        (void)error_set(e, "sign-in: the answer is no token; is hosts.login really Entra's?");
+        (void)error_set(e, "sign-in: the answer has no token; is hosts.login really Entra's?");
         goto out;
     }
     out->text = strdup(json_string_value(text));

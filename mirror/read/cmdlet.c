@@ -145,13 +145,13 @@ static const struct {
     const char *what;
 } strangers[] = {
     {C(FORMATTED), 0,
-     "was formatted before it was exported (Format-Table or Format-List in front of Export-Csv); leave that out"},
+     "was formatted before it was exported (Format-Table or Format-List before Export-Csv); leave that out"},
     {C(SENDER) | C(RECIPIENT_ADDRESS), 0,
-     "is a message trace, which says nothing of any setting; senders that Exchange Online restricts come from "
+     "is a message trace, which has no settings; senders that Exchange Online restricts come from "
      "Get-BlockedSenderAddress"},
-    {C(SENDER) | C(RECEIVED), 0, "is a message trace, which says nothing of any setting"},
+    {C(SENDER) | C(RECEIVED), 0, "is a message trace, which has no settings"},
     {C(SENDER) | C(SUBJECT), 0,
-     "is a list of messages, which says nothing of any setting; senders that Exchange Online restricts come from "
+     "is a list of messages, which has no settings; senders that Exchange Online restricts come from "
      "Get-BlockedSenderAddress"},
     {C(BLOCK_CREDENTIAL), 0,
      "is the Microsoft 365 admin center's list of users, which has no settings of mailboxes; export Get-CASMailbox"},

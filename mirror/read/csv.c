@@ -50,7 +50,8 @@ static int csv_damaged(const struct csv *csv, const char *what, struct error *e)
 static int append_to_cell(struct csv *csv, size_t n, struct error *e)
 {
     if (n > CSV_ROW_MAX - csv->text_n)
-        return error_set(e, "%s: line %lu: the row is longer than %u bytes: a quote is missing, or this is no CSV file",
+        return error_set(e,
+                         "%s: line %lu: the row is longer than %u bytes: a quote is missing, or this is not a CSV file",
                          csv->in->path, csv->line, CSV_ROW_MAX);
     if (csv->text_n + n > csv->text_cap) {
         size_t cap = csv->text_cap == 0 ? 4096 : csv->text_cap * 2;
@@ -147,7 +148,7 @@ static int cell(struct csv *csv, struct error *e)
         if (n == 0)
             return 0;
         if (csv->quoted)
-            return csv_damaged(csv, "text behind a closing quote: a quote or a delimiter is missing", e);
+            return csv_damaged(csv, "text after a closing quote: a quote or a delimiter is missing", e);
         if (append_to_cell(csv, n, e) != 0)
             return -1;
     }

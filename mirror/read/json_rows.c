@@ -347,7 +347,7 @@ int json_rows_next(struct json_rows *json, struct slice *row, struct error *e)
             c = peek_token(json, e);
             if (c == END_OF_FILE)
                 return 0;
-            return c == NOT_READABLE ? -1 : json_damaged(json, "more text behind the end of the JSON value", e);
+            return c == NOT_READABLE ? -1 : json_damaged(json, "more text after the end of the JSON value", e);
         }
         if (found != 0)
             return found;

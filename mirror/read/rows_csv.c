@@ -16,7 +16,7 @@ static int read_header(struct rows *rows, struct error *e)
         if (column == COLUMNS)
             continue;
         if (rows->columns & COLUMN_BIT(column))
-            return error_set(e, "%s: line %lu: the column %s stands there twice", rows->in.path, csv->line,
+            return error_set(e, "%s: line %lu: the column %s occurs twice", rows->in.path, csv->line,
                              column_name(column));
         rows->columns |= COLUMN_BIT(column);
     }

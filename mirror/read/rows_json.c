@@ -122,7 +122,7 @@ static json_t *parse_row(const struct rows *rows, struct slice text, struct erro
     line = rows->json.line + (unsigned long)at.line - 1;
     column = (unsigned long)at.column + (at.line == 1 ? rows->json.column - 1 : 0);
     if (json_error_code(&at) == json_error_duplicate_key)
-        (void)error_set(e, "%s: line %lu: %s stands there twice", rows->in.path, line,
+        (void)error_set(e, "%s: line %lu: %s occurs twice", rows->in.path, line,
                         words(name_before(text, at.position)).text);
     else
         (void)error_set(e, "%s: line %lu, column %lu: damaged JSON: %s", rows->in.path, line, column,
@@ -214,8 +214,7 @@ static int set_cells(struct rows *rows, json_t *object, struct error *e)
         if (column == COLUMNS)
             continue;
         if (seen & COLUMN_BIT(column)) /* a second spelling */
-            return error_set(e, "%s: line %lu: %s stands there twice", rows->in.path, rows->json.line,
-                             column_name(column));
+            return error_set(e, "%s: line %lu: %s occurs twice", rows->in.path, rows->json.line, column_name(column));
         seen |= COLUMN_BIT(column);
         rows->row.cells[column] = cell_of(rows, value);
     }

@@ -27,7 +27,7 @@ static int read_line(struct rows *rows, struct error *e)
         feed = memchr(in->at, '\n', (size_t)(in->end - in->at));
         n = (size_t)((feed != NULL ? feed : in->end) - in->at);
         if (n > LIST_LINE_MAX - line->n)
-            return error_set(e, "%s: line %lu: longer than %d bytes: this is no list of addresses", in->path,
+            return error_set(e, "%s: line %lu: longer than %d bytes: this is not a list of addresses", in->path,
                              rows->line + 1, LIST_LINE_MAX);
         memcpy(line->p + line->n, in->at, n);
         line->n += n;
