@@ -111,7 +111,7 @@ static int reload_postfix(const struct setup *x, struct error *e)
     return 0;
 }
 
-/* The steps, and what says that Postfix can work with them. */
+/* Runs the steps, and checks that Postfix works with them. */
 static int carry_out(const struct setup *x, const struct setup_plan *plan, size_t fatal_before, struct findings *f,
                      struct error *e)
 {
@@ -224,7 +224,7 @@ int cmd_setup_postfix(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "say --dry-run, --apply or --undo");
     if (cli_check_arguments(cli, argc, 0, 0) != 0)
         return CLI_USAGE;
-    /* Taking it back must work with a broken configuration of postern, too. */
+    /* Undoing must work with a broken configuration of postern, too. */
     if (what != OPTION_UNDO && cli_open_config(cli) != 0)
         return CLI_FAILED;
     if (postfix_read(x.folder_option, &p, &e) == 0) {
@@ -232,7 +232,7 @@ int cmd_setup_postfix(struct cli *cli, int argc, char **argv)
         postfix_free(&p);
         return status;
     }
-    /* Files that Postfix can't read any more are what has to be taken back. */
+    /* Undoing must work even if Postfix can no longer read its files. */
     if (what != OPTION_UNDO)
         return cli_fail(cli, "%s", e.text);
     return undo(&x, slice_of(x.folder_option != NULL ? x.folder_option : "/etc/postfix"));

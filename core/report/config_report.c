@@ -20,7 +20,7 @@ static void end_section(struct teller *t)
     t->begun = false;
 }
 
-/* What follows stands under that heading, which is printed with its first sentence. */
+/* Begins a section. Its heading is printed with the first sentence. */
 static void tell_section(struct teller *t, const char *title)
 {
     end_section(t);
@@ -41,7 +41,7 @@ static void begin_section(struct teller *t)
     t->begun = t->any = true;
 }
 
-/* A path or a name may hold any byte, which is not for a terminal. */
+/* A path or a name may contain any byte, so it is escaped for the terminal. */
 static void add_shown(struct buf *b, const char *text)
 {
     for (const char *p = text; *p != '\0'; p++) {

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define NESTED_MAX 20 /* that are written out */
+#define NESTED_MAX 20 /* that are listed */
 
 static void add_networks(struct buf *b, const struct connector_config *connector)
 {
@@ -78,7 +78,7 @@ static void say_nested(struct teller *t, const struct connector_network *inner, 
          inner->connector->name);
 }
 
-/* The networks that hold the one in hand are a stack: no deeper than there are prefix lengths. */
+/* The networks that contain the current one form a stack, no deeper than there are prefix lengths. */
 static void tell_nested(struct teller *t, const struct config *c)
 {
     size_t n = gather_networks(c, NULL), depth = 0, told = 0;

@@ -35,7 +35,7 @@ struct rules_walk {
     const struct rules_row *row;
 };
 
-/* A row of the table: how to look for it, and whose concern it is. */
+/* A row of the table: how to look for it, and for whom it is. */
 struct rules_row {
     void (*look)(const struct rules_walk *w);
     enum audit_rule rule;
@@ -67,7 +67,7 @@ __attribute__((format(printf, 3, 4))) static void found(const struct rules_walk 
     va_end(args);
 }
 
-/* As another severity than the rule's. */
+/* With another severity than the rule's. */
 __attribute__((format(printf, 4, 5))) static void found_as(const struct rules_walk *w, enum severity severity,
                                                            const char *where, const char *format, ...)
 {
@@ -424,7 +424,7 @@ static void look_charge(const struct rules_walk *w)
         found(w, "sender.header_from", "it is set, but milter.listen is empty: only the milter sees the header");
 }
 
-/* A temporary refusal that was made permanent loses mail; 535 is no reply to MAIL or RCPT (RFC 5321 4.3.2). */
+/* A temporary refusal made permanent loses mail; 535 is not a reply to MAIL or RCPT (RFC 5321 4.3.2). */
 static void look_replies(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_replies; i++) {

@@ -94,7 +94,7 @@ static const struct listener_config *listener_at(const struct postfix_check *c, 
     return NULL;
 }
 
-/* By its name: then it is meant to be postern, though nobody of it listens there. */
+/* Recognized by its name: meant to be postern, though none of its programs listens there. */
 static bool named_postern(struct slice endpoint)
 {
     for (size_t i = 0; i + 7 <= endpoint.n; i++)

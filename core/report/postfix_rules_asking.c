@@ -104,7 +104,7 @@ static void check_recipients(const struct postfix_check *c, const struct smtpd *
 
 /* ---- one asking ---- */
 
-/* The list as it is written, without that word; empty where it does not stand there literally. */
+/* The list as written, without that word; empty if the word is not in it literally. */
 static struct slice without_word(struct slice written, struct slice unwanted, struct buf *b)
 {
     struct slice word;
@@ -138,7 +138,7 @@ static void check_warns(const struct postfix_check *c, const struct smtpd *s, co
         finding_set(f, c, s, a->list, buf_slice(&b));
 }
 
-/* "check_policy_service X" first, then the others as they are written. */
+/* "check_policy_service X" first, then the others as written. */
 static void command_to_lead(const struct postfix_check *c, const struct smtpd *s, const struct asking *a,
                             struct finding *f)
 {
@@ -179,7 +179,7 @@ static void check_permit(const struct postfix_check *c, const struct smtpd *s, c
     command_to_lead(c, s, a, f);
     if (a->permit_unknown)
         f->severity = SEVERITY_LOW;
-    else if (smtpd_asks_at(s, AT_MILTER)) /* which sees them all the same */
+    else if (smtpd_asks_at(s, AT_MILTER)) /* which sees them in any case */
         f->severity = SEVERITY_MEDIUM;
 }
 
@@ -234,7 +234,7 @@ static bool lets_through(struct slice action, bool milter)
     return false;
 }
 
-/* Where the option is written inside the word of its service, only an editor reaches it. */
+/* If the option is written inside the word of its service, only an editor can change it. */
 static void set_option(struct finding *f, const struct postfix_check *c, struct slice whole, const char *option)
 {
     char text[POSTFIX_COMMAND_MAX];

@@ -44,7 +44,7 @@ static void check_local_milter(const struct postfix_check *c)
     }
 }
 
-/* sendmail(1) asks nobody: what it is given goes out with any sender. */
+/* sendmail(1) asks no service: it accepts any sender. */
 static void check_submission(const struct postfix_check *c)
 {
     char place[POSTFIX_PLACE_MAX];

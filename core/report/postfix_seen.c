@@ -1,11 +1,11 @@
-/* What was really seen: a configuration may look right and be another one than the running Postfix has. */
+/* What was really seen: a configuration may look right, but not be the one that the running Postfix uses. */
 #include "core/report/postfix_check.h"
 
 #include "core/base/clock.h"
 
 #include <stdio.h>
 
-#define SEEN_MOST 20000u          /* records that are looked at, the newest */
+#define SEEN_MOST 20000u          /* how many records are read, the newest */
 #define SEEN_ENOUGH 20u           /* fewer say nothing */
 #define LOOPBACK_SHARE_PERCENT 90 /* of the messages with a login from this host itself: a proxy or filter */
 

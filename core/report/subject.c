@@ -35,7 +35,10 @@ static bool is_netbios(const struct config *config, struct slice word)
     return false;
 }
 
-/* What a single word is: addresses and networks first, which are no logins; a connector before an account name. */
+/*
+ * What a single word means: addresses and networks first, since these are no logins; a connector before an account
+ * name.
+ */
 static enum limit_key_part guess(const struct config *config, struct slice word)
 {
     struct ip ip;
