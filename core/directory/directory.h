@@ -87,7 +87,7 @@ enum mirrored_part {
 
 struct mirrored {
     int64_t at;      /* wall clock, seconds: when it was last brought in or confirmed; 0: never */
-    char source[56]; /* whence, cut */
+    char source[56]; /* from where, cut */
 };
 
 /* For people: "the organization's setting"; and for manifests and JSON: "organization". */
@@ -100,7 +100,7 @@ struct tenant_facts {
     uint32_t tenant;
     char name[64];               /* as configured, for example "contoso" */
     char organization[64];       /* tenant GUID, or empty */
-    char source[128];            /* whence the settings came, for people: "exchange-online", a file's name */
+    char source[128];            /* origin of the settings, for people: "exchange-online", a file's name */
     enum smtp_auth smtp_auth;    /* Get-TransportConfig; never SMTP_AUTH_INHERIT */
     enum tri security_defaults;  /* TRI_YES: switched on */
     enum tri default_basic_smtp; /* the default authentication policy: does it allow Basic SMTP? */
