@@ -142,8 +142,8 @@ static void own_name(const struct postfix_service *service, const char *list, ch
 }
 
 /*
- * The service's list becomes one with `head` in front of what it was. What it was is main.cf's, for all such services
- * alike, or the service's own.
+ * The service's list becomes one with `head` before what it was. What it was is main.cf's, for all such services alike,
+ * or the service's own.
  */
 static void put_in_front(struct planning *x, const struct postfix_service *service, const char *list, const char *head,
                          const char *why)

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects anew at once. */
+/* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects again at once. */
 #define BACKLOG 4096
 /* How long another program may take from checking the path to listening: 5 s. */
 #define LOCK_TRIES 500

@@ -129,7 +129,7 @@ static void forget_old(struct stripe *s, uint64_t now_s)
         forget_message(s, m);
 }
 
-/* At most so many messages and so much room; the last one stays. */
+/* At most this many messages and this much room; the last one stays. */
 static void shrink(struct messages *all, struct stripe *s, size_t most)
 {
     while (s->n > most || (s->room > MESSAGES_RECIPIENTS_MAX / STRIPES && s->n > 1)) {

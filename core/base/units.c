@@ -125,7 +125,7 @@ void duration_add(struct buf *b, uint64_t seconds)
     if (seconds == 0)
         buf_add(b, SLICE("0s"));
     for (size_t i = 0; i < DURATIONS; i++) {
-        bool alone = i == 0; /* a week stands alone */
+        bool alone = i == 0; /* a week is never part of a sum */
 
         if (seconds < durations[i].factor || durations[i].factor == 0 || (alone && seconds % durations[i].factor != 0))
             continue;

@@ -146,8 +146,8 @@ struct directory_view;
 struct mailbox_record; /* core/directory/directory_record.h */
 
 /*
- * Watches the folder `path` (copied). It need not be there yet: 0 all the same, and views are NULL until it is. -1
- * only without memory. Free with directory_close after every view was put back.
+ * Watches the folder `path` (copied). It need not exist yet: then 0, too, and views are NULL until it does. -1 only
+ * without memory. Free with directory_close after every view was put back.
  */
 int directory_open(const char *path, struct directory **out, struct error *e);
 void directory_close(struct directory *d);
@@ -193,7 +193,7 @@ struct slice directory_tenant_domain(const struct directory_view *v, uint32_t te
  */
 enum directory_result directory_domain(const struct directory_view *v, struct slice domain, struct domain_fact *out);
 /*
- * Is mail for this canonical domain internal to `tenant`: an accepted domain (not DOMAIN_DERIVED) of it, or beneath one
+ * Is mail for this canonical domain internal to `tenant`: an accepted domain (not DOMAIN_DERIVED) of it, or below one
  * with MatchSubDomains? DIRECTORY_FOUND when it is.
  */
 enum directory_result directory_accepts(const struct directory_view *v, uint32_t tenant, struct slice domain);

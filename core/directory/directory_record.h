@@ -31,7 +31,7 @@ enum directory_table { TABLE_TENANTS, TABLE_DOMAINS, TABLE_MAILBOXES, TABLE_IDEN
 /* Names of the LMDB sub-databases, by enum directory_table. All but the identities have keys of bytes. */
 extern const char *const directory_table_names[TABLES];
 
-/* ---- packed lists: each text behind its length ---- */
+/* ---- packed lists: each text after its length ---- */
 
 /* Appends a text to a packed list. When it does not fit whole, nothing is added and b->full is set. */
 void packed_add(struct buf *b, struct slice text);
@@ -140,7 +140,7 @@ struct identity_entry {
 };
 /* Takes the first off the value. False at the end, and where it is damaged: then the value isn't empty. */
 bool identity_next(struct slice *value, struct identity_entry *out);
-/* What stands in front of an identity's claims. */
+/* What comes before an identity's claims. */
 size_t identity_head_encode(const struct identity_entry *entry, void *out, size_t cap);
 #define IDENTITY_HEAD_MAX (ADDRESS_OF_NAME_MAX + 16)
 

@@ -101,7 +101,7 @@ static const char *journal_name(const char *program)
     return dash != NULL ? dash + 1 : program;
 }
 
-/* In the journal's thread. It never stands in the way of mail: its troubles are told, and that is all. */
+/* In the journal's thread. It never hinders mail: its problems are only reported. */
 static void tell_journal(void *arg, const char *trouble, const char *notice)
 {
     struct engine *engine = arg;

@@ -35,7 +35,7 @@ static uint64_t message_key(const struct decide_context *c, const struct submiss
 /* The same message, as it was charged at DATA: all but its bytes. */
 static uint64_t at_data(uint64_t message)
 {
-    return message ^ 1; /* which lies beside the message itself (core/state/counters_once.c) */
+    return message ^ 1; /* which is adjacent to the message itself (core/state/counters_once.c) */
 }
 
 static enum charged charged_before(const struct decide_context *c, const struct submission *s, uint64_t message)

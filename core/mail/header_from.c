@@ -186,7 +186,7 @@ static const char *skip_to_place(struct scan *s)
     return scan_at_end(s) || scan_sees(s, ',') || scan_sees(s, ';') ? from_no_address : NULL;
 }
 
-/* s stands behind the ";". */
+/* s is after the ";". */
 static const char *close_group(struct header_from *walk, struct scan *s)
 {
     const char *wrong;
@@ -199,7 +199,7 @@ static const char *close_group(struct header_from *walk, struct scan *s)
     return scan_at_end(s) || scan_sees(s, ',') ? NULL : "text after a group";
 }
 
-/* s stands at the ":" behind the name that began at first. */
+/* s is at the ":" after the name that began at first. */
 static const char *open_group(struct header_from *walk, struct scan *s, const char *first)
 {
     if (walk->in_group)

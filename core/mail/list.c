@@ -171,7 +171,7 @@ static int parse_login(struct slice text, struct list_entry *entry, struct error
     return 0;
 }
 
-/* "@contoso.example", or with `prefix` "@." all domains beneath it, into out[ENTRY_MAX + 1]. */
+/* "@contoso.example", or with `prefix` "@." all domains below it, into out[ENTRY_MAX + 1]. */
 static int parse_domain(struct slice text, struct slice prefix, char *out, size_t *n, struct error *e)
 {
     struct slice domain = {text.p + prefix.n, text.n - prefix.n};
@@ -213,7 +213,7 @@ static int refuse_account(struct slice text, struct error *e)
                      quote(text).text);
 }
 
-/* An address, "@domain", or "@.domain" for all domains beneath it. */
+/* An address, "@domain", or "@.domain" for all domains below it. */
 static int parse_sender(struct slice text, struct list_entry *entry, struct error *e)
 {
     struct address address;

@@ -37,7 +37,7 @@ static size_t episode_text(const struct alert *alert, char *out, size_t cap)
     return b.n;
 }
 
-/* Was this subject told of less than period_s ago? A clock that went back does not silence anything. */
+/* Was this subject reported less than period_s ago? A clock that went back does not silence anything. */
 static bool episode_goes_on(int fd, const struct alert *alert, uint64_t period_s)
 {
     char had[EPISODE_MAX], now[EPISODE_MAX];

@@ -333,8 +333,10 @@ static bool counts_refusals(const struct limit_config *limit)
     return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
 }
 
-/* Limits on refusals that also affect others than whoever caused them. Refusals without a login don't affect logins
- * from a familiar network; those of logins do. */
+/*
+ * Limits on refusals that also affect others than those who caused them. Refusals without a login don't affect logins
+ * from a familiar network; those of logins do.
+ */
 static void look_at_refusals(const struct rules_walk *w, const struct limit_config *limit)
 {
     bool by_client = (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0;

@@ -143,7 +143,7 @@ static int take_json_event(struct question *q, struct slice line, struct error *
     return 0;
 }
 
-/* Where the event begins, behind whatever header syslog put in front. */
+/* Where the event begins, after whatever header syslog put before it. */
 static char *find_event(char *p, size_t n, const char *mark)
 {
     size_t length = strlen(mark);

@@ -115,7 +115,7 @@ static void add_asking(const struct postfix_check *c, struct smtpd *s, const str
     s->askings[s->n++].listener = listener;
 }
 
-/* The first of the restrictions in front of the one with that number that permits, or may. */
+/* The first of the restrictions before the one with that number that permits, or may. */
 static void find_permit(const struct postfix_check *c, const struct smtpd *s, size_t number, struct asking *asking)
 {
     char entry[TABLE_ENTRY_MAX];

@@ -9,7 +9,7 @@
 #define BATCH_ENTRIES 20000u
 
 /*
- * Before each batch the map is grown to have this much room behind the last page. No batch needs more, so MDB_MAP_FULL
+ * Before each batch the map is grown to have this much room after the last page. No batch needs more, so MDB_MAP_FULL
  * cannot happen.
  */
 #define HEADROOM ((uint64_t)256 * 1024 * 1024)

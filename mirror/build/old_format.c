@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define OLD_FORMAT_LAST 3u
-#define OLD_SEAL_SIZE 4u /* in front of every value */
+#define OLD_SEAL_SIZE 4u /* before every value */
 
 /* ---- its checksums ---- */
 
