@@ -246,7 +246,7 @@ static void look_at_candidate(struct deciding *d, struct looking *l, const struc
         trace_add(d->trace, "limit %s: the habit counts in its place", limit->name);
         return;
     }
-    /* A block by refusals stands in the blocks. */
+    /* A block by refusals is among the blocks. */
     if (figure->unlimited || (limit_counts_refusals(limit) && limit->then == THEN_BLOCK)) {
         trace_denials(d, limit, figure, candidate->key);
         return;
