@@ -19,6 +19,11 @@ uint64_t key_of_habit(const struct decide_context *c, const struct identity *id)
     return who != 0 ? key_within(who, SALT_HABIT) : 0;
 }
 
+uint64_t key_of_tenants_habit(uint64_t tenant_hash)
+{
+    return key_within(tenant_hash, SALT_HABIT);
+}
+
 /* All recipients that were let through, in whatever order; where they weren't told apart, how many there are. */
 static uint64_t all_recipients(const struct decide_context *c, const struct submission *s, const struct recipients *r)
 {

@@ -22,6 +22,9 @@ bool habit_repeats(const struct decide_context *c, const struct submission *s, c
 bool habit_note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
                          const struct submission *s, const struct recipients *r, const struct identity *id);
 
+/* The key of a tenant, which has a record only to know since when its mail is seen; hash is identity.tenant_hash. */
+uint64_t key_of_tenants_habit(uint64_t tenant_hash);
+
 /* When the learning of that habit ends, wall clock; 0: it has ended. */
 int64_t habit_learning_until(const struct decide_context *c, const struct habit *habit);
 

@@ -1,6 +1,7 @@
 /* Charging: a message that passes, by its plan; a refusal, by the limits that count these. */
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits_parts.h"
 
@@ -60,6 +61,14 @@ static bool charge_all(struct counters *counters, struct habits *habits, const s
     return false;
 }
 
+/* With a tenant's first login the tenant itself is known. */
+static void note_tenant(struct habits *habits, const struct decide_context *c, const struct verdict *v)
+{
+    if (habits != NULL && v->plan.habit.key != 0 && v->habit.since_ns == 0 && v->identity.tenant_hash != 0)
+        (void)habits_charge(habits, &(struct habit_charge){.key = key_of_tenants_habit(v->identity.tenant_hash)},
+                            c->now_ns);
+}
+
 static void receipt_begin(struct receipt *receipt, const struct plan *plan, bool crowded)
 {
     *receipt = (struct receipt){.habit = crowded ? 0 : plan->habit.key};
@@ -84,6 +93,7 @@ enum plan_result limits_charge(struct counters *counters, struct habits *habits,
     if (plan->marks)
         remember(counters, &d);
     networks_learn(counters, c, s, &v->identity);
+    note_tenant(habits, c, v);
     return PLAN_CHARGED;
 }
 

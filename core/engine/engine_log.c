@@ -59,6 +59,23 @@ static void add_outcome(struct event *e, const struct verdict *v)
     add_status(e, v->reply);
 }
 
+/* What the login usually sends at most in that hour or day, and for how long that is still being learnt. */
+static void add_habit(struct event *e, const struct verdict *v, uint64_t now_ns)
+{
+    const struct limit_config *limit = v->limit_row;
+    uint64_t learnt_ns = v->habit.since_ns + HABIT_LEARNING_S * NS_PER_S;
+    unsigned count, window;
+
+    if (!v->habit_known || limit == NULL || !limit->beyond_habit || limit->count == COUNT_DEFERRED)
+        return;
+    count = limit->count == COUNT_MESSAGES ? HABIT_MESSAGES : HABIT_RECIPIENTS;
+    window = limit->figure.rate.period_s == 3600 ? HABIT_HOUR : HABIT_DAY;
+    event_number(e, "usual", v->habit.most.of[count][window]);
+    event_number(e, "now", v->habit.now.of[count][window]);
+    if (!v->habit.learnt && v->habit.since_ns != 0 && learnt_ns > now_ns)
+        event_number(e, "learning", (learnt_ns - now_ns) / NS_PER_S);
+}
+
 /* What the milter adds to a message that goes on. */
 static void add_added(struct event *e, const struct verdict *v)
 {
@@ -119,5 +136,6 @@ void engine_log_verdict(struct engine_session *session, const struct submission 
         event_sentence(&e, "why", reason_row(passes ? v->monitored_reason : v->reason)->help);
     add_added(&e, v);
     add_header_fields(&e, s, v);
+    add_habit(&e, v, state_now(session->engine->state, clock_boot_ns()));
     log_line(log, passes ? LEVEL_INFO : LEVEL_NOTICE, event_end(&e));
 }

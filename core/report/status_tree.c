@@ -118,6 +118,13 @@ static void show_counters(const struct picture *p, struct printer *out)
     out->value(out, "crowded", value_number(p->counters.crowded));
     out->value(out, "displaced", value_number(p->counters.displaced));
     out->close(out);
+    out->open(out, "habits", TREE_OBJECT);
+    out->value(out, "places", value_number(p->habits.places));
+    out->value(out, "known", value_number(p->habits.known));
+    out->value(out, "learning", value_number(p->habits.learning));
+    out->value(out, "crowded", value_number(p->habits.crowded));
+    out->value(out, "displaced", value_number(p->habits.displaced));
+    out->close(out);
     out->value(out, "blocks", value_number(p->blocks));
 }
 
