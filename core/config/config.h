@@ -184,7 +184,7 @@ enum limit_count {
     COUNT_BYTES,
     COUNT_DENIALS,
     COUNT_DEFERRALS, /* attempts that a limit deferred */
-    COUNT_DEFERRED,  /* different messages that were deferred because of a habit */
+    COUNT_DEFERRED,  /* different messages that a limit deferred, of logins whose habit is learnt */
     COUNT_DISTINCT
 };
 

@@ -104,7 +104,7 @@ struct verdict {
     struct identity identity;
     struct plan plan;
     bool habit_known;   /* habit is filled: some limit asked for it */
-    bool repetition;    /* of a message that was deferred because of a habit */
+    bool repetition;    /* of a message that was deferred before */
     struct habit habit; /* of who sends */
     char reply_text[REPLY_MAX + 1];
 };

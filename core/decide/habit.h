@@ -1,6 +1,6 @@
 /*
- * Habits in the decision: what a login or a connector usually sends (core/state/habits.h), and messages that were
- * deferred because of it.
+ * Habits in the decision: what a login or a connector usually sends (core/state/habits.h), and messages that a limit
+ * deferred.
  *
  * A client that is deferred tries the same message again; a thief goes on with the next one. So a message that comes
  * again passes the limit of the hour, but not that of the day. It is the same if login, envelope sender, recipients and
@@ -14,7 +14,7 @@
 /* The key of the habit of who sends; 0: neither a login nor a connector. */
 uint64_t key_of_habit(const struct decide_context *c, const struct identity *id);
 
-/* Was this message deferred before, because of a habit? */
+/* Was this message deferred before? */
 bool habit_repeats(const struct decide_context *c, const struct submission *s, const struct recipients *r,
                    const struct identity *id);
 

@@ -169,17 +169,19 @@ static void count_refusal(struct engine_session *session, const struct decide_co
         engine_block(session, c, s, limit);
 }
 
-/* Remembers a message that was deferred because of a habit, so that it is known when it comes again. */
+/* Remembers a message that a limit deferred, so that it is known when it comes again. True when it is new, and of a
+ * login whose habit is known. */
 static bool is_newly_deferred(struct engine_session *session, const struct decide_context *c,
                               const struct submission *s, const struct recipients *r)
 {
     const struct verdict *v = &session->verdict;
 
-    if (v->limit_row == NULL || !v->limit_row->beyond_habit)
+    if (!v->habit_known || !habit_note_deferred(state_habits(session->engine->state),
+                                                state_counters(session->engine->state), c, s, r, &v->identity))
         return false;
-    return habit_note_deferred(state_habits(session->engine->state), state_counters(session->engine->state), c, s, r,
-                               &v->identity) &&
-           v->habit.learnt;
+    if (v->limit_row->beyond_habit)
+        engine_alert_unusual(session, c, s);
+    return v->habit.learnt;
 }
 
 static void count_refusals(struct engine_session *session, const struct decide_context *c, const struct submission *s,

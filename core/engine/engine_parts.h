@@ -71,6 +71,9 @@ void engine_complain(struct engine *engine, struct complaint *c, const char *tex
  */
 void engine_alert_block(struct engine_session *session, const struct submission *s, const struct block *block,
                         uint64_t seconds);
+/* A limit relative to a habit has deferred a new message: tells of what looks like an attack. Nothing is held back by
+ * it. */
+void engine_alert_unusual(struct engine_session *session, const struct decide_context *c, const struct submission *s);
 /* Asks the mirror to switch SMTP AUTH of the login's mailbox off, where the tenant's exchange.writeback allows it. */
 void engine_request_disable(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                             const struct limit_config *limit);

@@ -77,7 +77,7 @@ void habits_return(struct habits *h, uint64_t key, const uint32_t units[HABIT_CO
 void habits_forget_week(struct habits *h, uint64_t key, uint64_t now_ns);
 
 /*
- * Messages that were deferred because of a habit, so that their repetition is known. A bounded table, where what is
+ * Messages that were deferred, so that their repetition is known. A bounded table, where what is
  * remembered for the shortest time gives way: who is forgotten is deferred once more. habits_deferred_note returns
  * true when the key was not there.
  */

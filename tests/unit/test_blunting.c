@@ -74,7 +74,8 @@ static void at_full_speed_at_most_30_messages_pass_and_the_login_is_blocked(void
     for (unsigned i = 0; i < 3; i++) {
         begin(b);
         assert_in_range(attack(b, SETTLED * DAY, SETTLED * DAY + 10 * MINUTE, 0.2, addresses[i]), 20, 30);
-        assert_int_equal(send_at(b, 0, ANNA, OFFICE), REASON_BLOCKED);
+        /* By the messages that were deferred, or by the networks. */
+        assert_int_equal(send_at(b, 0, ANNA, OFFICE), addresses[i] == 1 ? REASON_HELD_BACK : REASON_BLOCKED);
         stop(b);
     }
 }

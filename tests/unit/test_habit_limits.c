@@ -294,6 +294,58 @@ static void recipients_have_a_habit_too(void **state)
     stop(b);
 }
 
+/* How many notices of that event the spool holds. */
+static unsigned notices(struct bench *b, const char *event)
+{
+    char command[300], line[32];
+    FILE *p;
+
+    engine_tick(b->engine);
+    (void)snprintf(command, sizeof command, "cat %s/spool/alerts/*.json 2>/dev/null | grep -c '\"event\": \"%s\"'",
+                   b->world->folder, event);
+    p = popen(command, "r"); /* the folder is ours: mkdtemp made its name */
+    assert_non_null(p);
+    assert_non_null(fgets(line, sizeof line, p));
+    (void)pclose(p);
+    return (unsigned)strtoul(line, NULL, 10);
+}
+
+#define TELL "alerts = ({ command = \"/bin/true\"; events = \"unusual\"; });\n"
+
+static void a_new_login_that_sends_much_from_elsewhere_is_told_of_at_once(void **state)
+{
+    struct bench *b = *state;
+
+    unsigned before;
+
+    start_at_0(b, TELL LIMITS);
+    before = notices(b, "unusual");
+    assert_int_equal(passed_of(b, 0, OFFICE, FRESH, 150), 100); /* a known network is no reason */
+    assert_int_equal(notices(b, "unusual"), before);
+    assert_int_equal(passed_of(b, 0, ELSEWHERE, FRESH + 1000, 70), 0);
+    assert_int_equal(notices(b, "unusual"), before + 1);
+    stop(b);
+}
+
+static void four_logins_over_their_habit_at_once_are_told_of(void **state)
+{
+    static const char *const logins[] = {ANNA, PAUL, "cleo@contoso.example", "info@contoso.example"};
+    struct bench *b = *state;
+    unsigned before;
+
+    start_at_0(b, TELL "tenants = ({ name = \"contoso\"; smtp_auth = \"enabled\"; });\n" LIMITS);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(send_to(b, 0, logins[i], OFFICE, i, 1), REASON_ALLOWED);
+    before = notices(b, "unusual");
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(notices(b, "unusual"), before);
+        for (unsigned n = 0; n < 30; n++)
+            (void)send_to(b, LEARNT + i * MINUTE, logins[i], OFFICE, FRESH + n, 1);
+    }
+    assert_int_equal(notices(b, "unusual"), before + 1);
+    stop(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +360,8 @@ int main(void)
         cmocka_unit_test(monitor_mode_learns_and_lets_pass),
         cmocka_unit_test(an_exception_has_a_sum_of_its_own_or_no_limit),
         cmocka_unit_test(recipients_have_a_habit_too),
+        cmocka_unit_test(a_new_login_that_sends_much_from_elsewhere_is_told_of_at_once),
+        cmocka_unit_test(four_logins_over_their_habit_at_once_are_told_of),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
