@@ -134,6 +134,20 @@ struct sender_config {
     enum mode mode;
 };
 
+/* Whose logins a row of logins_from is about; a row for fewer goes before one for more. */
+enum whose { WHOSE_USER, WHOSE_GROUP, WHOSE_DOMAIN };
+
+/* From where some may sign in, and from nowhere else. */
+struct logins_from {
+    enum whose whose;
+    const char *name;         /* canonical address or account name; the group's name; "@contoso.example" */
+    unsigned group;           /* WHOSE_GROUP: index into config.groups */
+    struct network *networks; /* those in the file too */
+    size_t n_networks;
+    struct network_map *map; /* of the same networks */
+    enum mode mode;
+};
+
 enum tls_minimum { TLS_ANY, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 };
 
 struct tls_config {
@@ -350,6 +364,9 @@ struct config {
     bool reject_unauthenticated;
     struct group_config *groups;
     size_t n_groups;
+    struct logins_from *logins_from;
+    size_t n_logins_from;
+    struct list *logins_from_users, *logins_from_domains; /* of its rows, each in the line of its place from 1 */
     bool limits_tell_internal;   /* some limit counts external or internal recipients */
     struct limit_config *limits; /* the preset's first */
     size_t n_limits;

@@ -171,6 +171,7 @@ int config_from_text(struct slice text, const char *path, const char *folder, st
 extern const struct section tenant_section;                   /* config_tenants.c */
 extern const struct section exchange_section;                 /* config_exchange.c */
 extern const struct section group_section, connector_section; /* config_connectors.c */
+extern const struct section logins_from_section;              /* config_logins_from.c */
 extern const struct section limit_section;                    /* config_limits.c */
 extern const struct section blocks_section;                   /* config_blocks.c */
 extern const struct section alert_section;                    /* config_alerts.c */
@@ -182,6 +183,12 @@ setting_read read_never_block, read_known_networks; /* config_blocks.c; at is th
 setting_read read_list_file, read_pairs_file;       /* into a struct list * (config_connectors.c) */
 setting_read read_senders_file, read_senders;       /* the same of senders */
 setting_read read_replies;                          /* config_programs.c; at is the config */
+/*
+ * Networks: those of the list s, or those in the file that it names, behind the *n that are there. s may be NULL. 0, or
+ * -1 with r->e complete. (config_connectors.c)
+ */
+int setting_networks(struct reader *r, const config_setting_t *s, const struct setting *row, bool file,
+                     struct network **networks, size_t *n);
 /* Do two tenants claim one domain or NetBIOS name? s: the list of tenants, or NULL. (config_tenants.c) */
 int tenants_check(struct reader *r, const config_setting_t *s);
 /* True also where the file has no tenants: the directory alone knows them then. */
