@@ -367,8 +367,8 @@ struct config {
     struct logins_from *logins_from;
     size_t n_logins_from;
     struct list *logins_from_users, *logins_from_domains; /* of its rows, each in the line of its place from 1 */
-    bool limits_tell_internal;   /* some limit counts external or internal recipients */
-    struct limit_config *limits; /* the preset's first */
+    bool limits_tell_internal;                            /* some limit counts external or internal recipients */
+    struct limit_config *limits;                          /* the preset's first */
     size_t n_limits;
     enum preset preset;
     enum charge_where charge;

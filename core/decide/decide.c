@@ -76,8 +76,7 @@ static void verdict_begin(struct verdict *v)
 }
 
 static bool (*const steps[])(struct deciding *) = {
-    step_blocked,     step_restricted, step_tls,        step_allowed,
-    step_logins_from, step_sender,     step_recipients, step_limits,
+    step_blocked, step_restricted, step_tls, step_allowed, step_logins_from, step_sender, step_recipients, step_limits,
 };
 
 void decide(const struct decide_context *context, const struct submission *submission,

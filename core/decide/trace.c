@@ -148,8 +148,7 @@ void trace_blocks(const struct deciding *d)
 
 void trace_logins_from(const struct deciding *d, const struct logins_from *row, bool here)
 {
-    static const char *const whose[] = {
-        [WHOSE_USER] = "user", [WHOSE_GROUP] = "group", [WHOSE_DOMAIN] = "domain"};
+    static const char *const whose[] = {[WHOSE_USER] = "user", [WHOSE_GROUP] = "group", [WHOSE_DOMAIN] = "domain"};
     char text[LINE_MAX_TRACE], name[SHOWN_MAX * 4 + 8], net[NETWORK_TEXT_MAX];
     struct buf b = BUF_OVER(text), shown = BUF_OVER(name);
 

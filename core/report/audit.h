@@ -20,6 +20,7 @@ enum audit_rule {
     AUDIT_GATES_OFF,
     AUDIT_SHARED_ENABLED,
     AUDIT_PEOPLE_ENABLED,
+    AUDIT_LOGIN_ANYWHERE,
     AUDIT_RESTRICTED,
     AUDIT_ALLOWED_UNUSED,
     AUDIT_LOCAL_ALLOW,
@@ -65,6 +66,11 @@ void audit_names_begin(struct audit_names *names);
 void audit_names_add(struct audit_names *names, struct slice name); /* may come from outside */
 /* The text, with "and N more"; once. */
 const char *audit_names_end(struct audit_names *names);
+
+/* Is the name of a list somebody's: a mailbox's of the view, a domain of a tenant, a login of our own files? */
+bool audit_name_is_known(const struct config *config, const struct directory_view *view, struct slice name);
+/* A mailbox that the view has by that name. */
+bool audit_mailbox_named(const struct directory_view *view, struct slice name, struct mailbox_ref *ref);
 
 /* Runs all checks below. 0, or -1 with e. */
 int audit_all(struct audit *a, struct error *e);

@@ -104,7 +104,7 @@ static void check_config(const struct config *c)
         check_listener(&c->milter.listen[i]);
     for (size_t i = 0; i < c->n_replies; i++)
         check(c->replies[i].reason != NULL && c->replies[i].text != NULL);
-    config_report(c, &lines);
+    config_report(c, NULL, &lines);
 }
 
 /* libconfig reads what is included by itself: no devices, no files of this machine. */

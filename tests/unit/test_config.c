@@ -307,6 +307,40 @@ static void connectors_and_groups_that_cannot_be_meant_are_refused(void **state)
     CHECK_WRONG(rows);
 }
 
+static void rows_of_logins_from_that_cannot_be_meant_are_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {"logins_from = ({ networks = \"192.0.2.0/24\"; });",
+         "logins_from[1]: a row is for one of user, group or domain; found 0 of them"},
+        {"logins_from = ({ user = \"a@b.example\"; domain = \"b.example\"; networks = \"192.0.2.0/24\"; });",
+         "logins_from[1]: a row is for one of user, group or domain; found 2 of them"},
+        {"logins_from = ({ user = \"a@b.example\"; });", "logins_from[1]: a row needs networks or networks_file"},
+        {"logins_from = ({ user = \"a b\"; networks = []; });", "logins_from[1].user: \"a\\x20b\" is neither"},
+        {"logins_from = ({ user = \"@b.example\"; networks = []; });",
+         "logins_from[1].user: \"@b.example\" is neither"},
+        {"logins_from = ({ group = \"g\"; networks = []; });", "\"g\" is not the name of one of the groups"},
+        {"logins_from = ({ domain = \"@b.example\"; networks = []; });",
+         "logins_from[1].domain: \"@b.example\": a domain is written without \"@\" here"},
+        {"logins_from = ({ domain = \"b..example\"; networks = []; });", "\"b..example\" is no domain"},
+        {"logins_from = ({ user = \"a@b.example\"; networks = \"192.0.2.1/24\"; });",
+         "logins_from[1].networks: network \"192.0.2.1/24\" has host bits set"},
+        {"logins_from = ({ user = \"a@b.example\"; networks_file = \"/nowhere/networks\"; });",
+         "logins_from[1].networks_file: /nowhere/networks: "},
+        {"logins_from = ({ user = \"a@b.example\"; networks = []; }, { user = \"A@B.example\"; networks = []; });",
+         "logins_from[2]: a second row for \"a@b.example\"; put all of its networks into one"},
+        {"logins_from = ({ domain = \"b\\xc3\\xbccher.example\"; networks = []; },"
+         "               { domain = \"xn--bcher-kva.example\"; networks = []; });",
+         "logins_from[2]: a second row for \"@xn--bcher-kva.example\""},
+        {"tenants = ({ name = \"b\"; domains = [\"b.example\"]; });"
+         "logins_from = ({ user = \"b.example\"; networks = []; });",
+         "is the domain of a tenant"},
+        {"logins_from = ({ user = \"NOBODY\\\\a\"; networks = []; });", "can never match: no tenant has \"nobody\""},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
 static void limits_that_cannot_be_meant_are_refused(void **state)
 {
     static const struct wrong rows[] = {
@@ -1016,6 +1050,7 @@ int main(void)
         cmocka_unit_test(a_value_that_is_not_allowed_is_named_with_those_that_are),
         cmocka_unit_test(tenants_that_would_confuse_logins_are_refused),
         cmocka_unit_test(connectors_and_groups_that_cannot_be_meant_are_refused),
+        cmocka_unit_test(rows_of_logins_from_that_cannot_be_meant_are_refused),
         cmocka_unit_test(limits_that_cannot_be_meant_are_refused),
         cmocka_unit_test(listeners_and_replies_that_would_not_work_are_refused),
         cmocka_unit_test(limits_are_bounded_with_the_preset_among_them),

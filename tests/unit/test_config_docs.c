@@ -283,7 +283,7 @@ static void the_shipped_configuration_is_the_defaults(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct lines_printer lines = lines_printer(said[i], sizeof said[i]);
 
-        config_report(c[i], &lines.printer);
+        config_report(c[i], NULL, &lines.printer);
         assert_false(lines.b.full);
     }
     assert_string_equal(said[0], said[1]);

@@ -22,7 +22,7 @@ static void report(const struct config *c, struct said *said)
     struct lines_printer lines = lines_printer(said->text, sizeof said->text);
     const char *end;
 
-    config_report(c, &lines.printer);
+    config_report(c, NULL, &lines.printer);
     assert_false(lines.b.full);
     said->warnings = 0;
     if ((end = strstr(said->text, ": OK, with ")) != NULL)
@@ -144,6 +144,15 @@ static void a_configuration_is_said_in_plain_words(void **state)
          "{command=[\"/bin/page\",\"me\"];});",
          "Notices\n1: the webhook https://hooks.contoso.example/a, signed.\n2: the webhook /u, not signed.\n"
          "3: the command /bin/page.\n"},
+        {"groups=({name=\"g\";members=[\"a@b.example\",\"c@b.example\"];});"
+         "logins_from=({user=\"scan@contoso.example\";networks=[\"192.0.2.0/24\",\"2001:db8::/64\"];},"
+         "{group=\"g\";networks=\"198.51.100.0/24\";mode=\"monitor\";},{domain=\"d.example\";networks=[];});",
+         "Networks of logins\n"
+         "User scan@contoso.example: from 192.0.2.0/24, 2001:db8::/64 only.\n"
+         "Group g (2 members): from 198.51.100.0/24 only. Only watched and logged (mode = \"monitor\").\n"
+         "All of @d.example: from no network only.\n"
+         "One row counts for a login: a user's before a group's, a group's before a domain's; of several groups, the "
+         "first.\nThere is no directory to read here, so nobody knows whether a mailbox has these names.\n"},
         {"journal=\"\";", "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.\n"},
     };
 
@@ -238,6 +247,28 @@ static void what_few_mean_is_warned_of(void **state)
         {"policyd={listen=();}; charge=\"policyd\";", "charge: \"policyd\", but policyd.listen is empty"},
         {"policyd={listen=();}; milter={listen=\"\";};", "policyd.listen, milter.listen: both are empty"},
         {"milter={listen=\"\";};", "sender.header_from: it is set, but milter.listen is empty"},
+        {"logins_from=({user=\"a@b.example\";networks=\"0.0.0.0/0\";});",
+         "logins_from[a@b.example].networks: 0.0.0.0/0 is a large part of the Internet, so the row keeps hardly"},
+        {"logins_from=({user=\"a@b.example\";networks=[\"192.0.2.0/24\",\"::/0\"];});",
+         "logins_from[a@b.example].networks: ::/0 is a large part of the Internet"},
+        {"logins_from=({user=\"a@b.example\";networks=[];});",
+         "logins_from[a@b.example].networks: there are none, so these logins are refused wherever they come from"},
+        {"logins_from=({user=\"a@b.example\";networks=\"192.0.2.0/24\";mode=\"monitor\";});",
+         "logins_from[a@b.example].mode: \"monitor\", so a login from elsewhere is only logged, and let through"},
+        {"groups=({name=\"g\";members=\"a@b.example\";});logins_from=({group=\"g\";networks=\"192.0.2.0/24\";},"
+         "{user=\"A@b.example\";networks=\"192.0.2.0/24\";});",
+         "logins_from[g]: it never counts: each member of the group has a row of its own or is in a group whose row "
+         "comes first"},
+        {"groups=({name=\"g\";members=[];});logins_from=({group=\"g\";networks=\"192.0.2.0/24\";});",
+         "logins_from[g]: it never counts: the group has no members"},
+        {"groups=({name=\"g\";members=[\"a@b.example\",\"c@b.example\"];},"
+         "{name=\"h\";members=[\"c@b.example\",\"d@b.example\"];});"
+         "logins_from=({group=\"g\";networks=\"192.0.2.0/24\";},{group=\"h\";networks=\"192.0.2.0/24\";});",
+         "logins_from[h]: 1 of the group's members (c@b.example, for one) are in group g, too, whose row comes first "
+         "and counts for them"},
+        {"groups=({name=\"g\";members=\"@b.example\";});logins_from=({group=\"g\";networks=\"192.0.2.0/24\";},"
+         "{domain=\"b.example\";networks=\"192.0.2.0/24\";});",
+         "logins_from[@b.example]: it never counts: group g has the whole domain"},
         {"replies={unlisted=\"535 5.7.139 no\";};", "replies.unlisted: 535 is a reply to AUTH"},
         {"replies={no-directory=\"550 5.7.1 no\";};", "replies.no-directory: it refuses for good"},
     };
@@ -310,6 +341,7 @@ static void check_and_audit_find_the_same_at_the_same_places(void **state)
         {REJECT ALERT "limits=({name=\"message-rate\";per=\"user\";count=\"messages\";rate=\"60/m\";});",
          "limit-above-service "},
         {REJECT ALERT "preset=\"none\";", "no-limit "},
+        {REJECT ALERT "logins_from=({user=\"a@b.example\";networks=[];mode=\"monitor\";});", "monitor "},
     };
     static struct said said;
 
@@ -326,7 +358,7 @@ static void check_and_audit_find_the_same_at_the_same_places(void **state)
         if (config_from_text(slice_of(rows[i].text), "c", "/nowhere", &c, &e) != 0)
             fail_msg("%s", e.text);
         report(c, &said);
-        config_conditions(c, look_for_warning, &w);
+        config_conditions(c, NULL, look_for_warning, &w);
         findings_begin(&findings, audit_rules, AUDIT_RULES);
         a.config = c;
         audit_config(&a);
