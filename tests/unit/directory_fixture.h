@@ -114,6 +114,7 @@ struct mailbox_line {
     enum smtp_auth smtp_auth;
     const char *primary, *upn, *alias, *account;
     const char *proxies[4];
+    enum recipient_type type; /* 0: a user's */
 };
 
 static inline void put(uint32_t tenant, const struct mailbox_line *line)
@@ -123,7 +124,7 @@ static inline void put(uint32_t tenant, const struct mailbox_line *line)
     struct mailbox_record r = {.id = mailbox_number(line->number),
                                .knows = MAILBOX_KNOWS_SETTINGS,
                                .smtp_auth = line->smtp_auth,
-                               .recipient_type = RECIPIENT_USER,
+                               .recipient_type = line->type != RECIPIENT_OTHER ? line->type : RECIPIENT_USER,
                                .primary = slice_of(line->primary),
                                .upn = slice_of(line->upn),
                                .alias = slice_of(line->alias),
