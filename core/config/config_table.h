@@ -197,6 +197,8 @@ bool tenant_is_known(const struct config *config, const char *name);
 /* The subject of an exception (config_limits.c): a user's canonical name; a group by its own. 0, or -1 with e. */
 int parse_user_name(struct reader *r, struct slice text, const char **name, struct error *e);
 int parse_group_name(struct reader *r, struct slice text, unsigned *group, const char **name, struct error *e);
+/* The same for a connector. */
+int parse_connector_name(struct reader *r, struct slice text, unsigned *connector, const char **name, struct error *e);
 
 /*
  * After all sections: maps the lists' entries by the logins file, makes lists of the exceptions' users, and refuses
@@ -204,6 +206,10 @@ int parse_group_name(struct reader *r, struct slice text, unsigned *group, const
  */
 int names_prepare(struct reader *r);
 
+extern const struct section limit_only_section; /* config_limits_only.c */
+setting_parse parse_limit_reply;                /* the same; at is the pointer to the text */
+/* Do condition and reply of a limit fit the rest of it? 0, or -1 with r->e. (config_limits_only.c) */
+int limit_check_only(const struct reader *r, const config_setting_t *s, const struct limit_config *limit);
 section_check limit_check; /* config_limits_check.c */
 /* May a limit have this figure? 0, or -1 with e. */
 int figure_check(const struct limit_rate *figure, enum limit_count count, struct error *e);

@@ -275,7 +275,8 @@ static void look_ccerts(const struct rules_walk *w)
 static bool for_every_login(const struct limit_config *limit)
 {
     return (limit->per == PER_USER || limit->per == PER_LOGIN) && limit->authenticated &&
-           (limit->count == COUNT_MESSAGES || limit->count == COUNT_RECIPIENTS) && limit->then != THEN_MONITOR;
+           (limit->count == COUNT_MESSAGES || limit->count == COUNT_RECIPIENTS) && limit->then != THEN_MONITOR &&
+           !limit->only.set;
 }
 
 static void look_unbounded(const struct rules_walk *w)
@@ -374,7 +375,8 @@ static void look_idle_limits(const struct rules_walk *w)
         const struct limit_config *limit = &w->config->limits[i];
         struct where where = where_of("limits", limit->name, "");
 
-        if (counts_recipients(limit) && !limit->figure.unlimited && limit->figure.burst < w->config->max_recipients)
+        if (counts_recipients(limit) && !limit->only.set && !limit->figure.unlimited &&
+            limit->figure.burst < w->config->max_recipients)
             found(w, where.text,
                   "a message with more than %llu recipients can never pass, though recipients.max allows %llu; raise "
                   "its burst or lower recipients.max",

@@ -136,6 +136,21 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"1/m\";then=\"block 1h, disable\";});",
          "refused, and blocked for 1h, and SMTP AUTH is disabled in Exchange Online, where exchange.writeback allows "
          "it.\n"},
+        {"limits=({name=\"a\";per=\"tenant\";count=\"messages\";rate=\"1/m\";then=\"reject\";"
+         "only={sender_domain=[\"@.contoso.example\"];group=\"g\";};reply=\"550 5.7.1 {limit} is full\";});"
+         "groups=({name=\"g\";members=[];});",
+         "a: at most 1 messages at once, and 1/m in the long run, for each tenant, only from senders in "
+         "@.contoso.example, only for group g; over it: refused.\na replies: 550 5.7.1 {limit} is full\n"},
+        {"connectors=({name=\"p\";networks=\"192.0.2.0/24\";senders=[];},{name=\"q\";networks=\"192.0.3.0/"
+         "24\";senders=[];});"
+         "limits=({name=\"a\";per=\"connector\";count=\"messages\";rate=\"1/m\";only={connector=[\"p\",\"q\"];};});",
+         "for each connector, only for connector p, q; over it: deferred.\n"},
+        {"preset=\"exchange-online\";",
+         "onmicrosoft-rate: at most 100 external recipients at once, and 100/d in the long run, for each tenant, only "
+         "from senders in @.onmicrosoft.com; over it: refused.\nonmicrosoft-rate replies: 550 5.7.236 "},
+        {"preset=\"exchange-online\";",
+         "tenant-external-rate: the tenant's external_recipients_per_day; where it has none, any number of external "
+         "recipients, for each tenant; over it: refused.\n"},
         {"never_block=[\"anna@contoso.example\",\"@fabrikam.example\",\"192.0.2.0/24\"];",
          "Never blocked: 2 logins or domains, 1 networks.\n"},
         {"never_block=\"anna@contoso.example\";", "Never blocked: 1 logins or domains, 0 networks.\n"},
@@ -239,6 +254,9 @@ static void what_few_mean_is_warned_of(void **state)
         {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"unlimited\";});", "limits[a]: it is unlimited"},
         {"preset=\"none\";", "Limits\nNone.\n"},
         {"preset=\"none\";", "limits: there are none"},
+        {"preset=\"none\";limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"1/m\";"
+         "only={sender_domain=\"@b.example\";};});",
+         "limits: none bounds how many messages or recipients a login may send"},
         {"preset=\"none\";limits=({name=\"a\";per=\"client\";count=\"messages\";rate=\"1/m\";});",
          "limits: none bounds how many messages or recipients a login may send"},
         {"policyd={listen=\"inet:192.0.2.1:10040\";};",
@@ -289,6 +307,7 @@ static void warnings_are_counted_and_the_common_case_has_none(void **state)
         explain("connectors=({name=\"p\";networks=[\"10.20.30.0/24\",\"2001:db8:1:2::/64\"];senders=[];});", &said), 0);
     assert_int_equal(explain(REJECT "policyd={listen=\"inet6:[::1]:10040\";};", &said), 0);
     assert_int_equal(explain(REJECT "policyd={listen=\"inet:127.0.0.1:10040\";};", &said), 0);
+    assert_int_equal(explain(REJECT "preset=\"exchange-online\";", &said), 0);
     assert_int_equal(explain("", &said), 1);
     assert_int_equal(explain("mode=\"monitor\";preset=\"none\";", &said), 3);
 }
