@@ -979,6 +979,42 @@ static void the_networks_of_a_login_are_in_the_trace_and_not_in_the_reply(void *
     assert_non_null(strstr(text, "\nnetwork: any, no row of logins_from is for this login\n"));
 }
 
+static void the_trace_says_why_a_limit_is_not_about_the_message(void **state)
+{
+    static const struct {
+        const char *login, *client, *sender, *says;
+    } messages[] = {
+        {"anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         "\nlimit cloud: not about this message, by its sender's domain\n"},
+        {"anna@contoso.example", "203.0.113.9", "anna@contoso.onmicrosoft.com", "\nlimit cloud: 0 used, 1 left of 1 "},
+        {"anna@contoso.example", "203.0.113.9", "", "\nlimit cloud: not about this message, by its sender's domain\n"},
+        {"anna@contoso.example", "203.0.113.9", "anna@contoso.example", "\nlimit staff: 0 used, 2 left of 2 "},
+        {"paul@contoso.example", "203.0.113.9", "paul@contoso.example",
+         "\nlimit staff: not about this message, by its login's groups\n"},
+        {NULL, "198.51.100.7", "paul@contoso.example", "\nlimit printers: not about this message, by its connector\n"},
+    };
+    struct world *w = *state;
+    char text[4096];
+
+    configure(w, CONNECTORS GROUPS
+              "sender = { envelope = \"any\"; };"
+              "limits = ({ name = \"cloud\"; per = \"tenant\"; count = \"messages\"; rate = \"1/d\";"
+              "            only = { sender_domain = \"@.onmicrosoft.com\"; }; },"
+              "          { name = \"staff\"; per = \"tenant\"; count = \"messages\"; rate = \"2/d\";"
+              "            only = { group = \"staff\"; }; },"
+              "          { name = \"printers\"; per = \"connector\"; count = \"messages\"; rate = \"3/d\";"
+              "            only = { connector = \"printers\"; }; });");
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct submission s = world_submission(messages[i].login, messages[i].client, messages[i].sender);
+        struct buf b = BUF_OVER(text);
+        struct trace trace = {&b};
+
+        decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+        if (strstr(text, messages[i].says) == NULL)
+            fail_msg("row %zu says:\n%s not:\n%s", i, text, messages[i].says);
+    }
+}
+
 static void an_operator_can_replace_a_reply(void **state)
 {
     struct world *w = *state;
@@ -1038,6 +1074,7 @@ int main(void)
         cmocka_unit_test(monitor_mode_says_what_it_would_have_refused),
         cmocka_unit_test(a_row_in_monitor_mode_tells_of_a_login_from_elsewhere),
         cmocka_unit_test(the_networks_of_a_login_are_in_the_trace_and_not_in_the_reply),
+        cmocka_unit_test(the_trace_says_why_a_limit_is_not_about_the_message),
         cmocka_unit_test(an_operator_can_replace_a_reply),
         cmocka_unit_test(all_spellings_of_a_login_share_one_key_and_tenants_none),
     };
