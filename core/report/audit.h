@@ -32,6 +32,7 @@ enum audit_rule {
     AUDIT_SENDER_RULE,
     AUDIT_CONNECTOR_WIDE,
     AUDIT_CONNECTOR_OPEN,
+    AUDIT_CLOUD_OPEN,
     AUDIT_NO_LIMIT,
     AUDIT_LIMIT_ABOVE_SERVICE,
     AUDIT_NO_ALERTS,
@@ -79,6 +80,7 @@ int audit_all(struct audit *a, struct error *e);
 int audit_directory(struct audit *a, struct error *e); /* tenants and mailboxes, and their use */
 int audit_usage(struct audit *a, struct error *e);     /* what was seen */
 void audit_config(struct audit *a);
+void audit_cloud(struct audit *a); /* connectors that Exchange Online's customers may use */
 void audit_files(struct audit *a);
 void audit_lists(struct audit *a);   /* names that nobody has */
 void audit_notices(struct audit *a); /* what alerts lead to */

@@ -71,6 +71,10 @@ const struct rule audit_rules[AUDIT_RULES] = {
                               "name the devices' own addresses or networks"},
     [AUDIT_CONNECTOR_OPEN] = {"connector-open", SEVERITY_MEDIUM, NULL, "what a connector's devices may send is bounded",
                               "give the connector senders, or recipients = \"internal\""},
+    [AUDIT_CLOUD_OPEN] = {"exchange-online-open", SEVERITY_CRITICAL, NULL,
+                          "mail from Exchange Online is one's own organization's",
+                          "give the connector senders: the organization's domains; doc/exchange-online.md, \"Mail from "
+                          "Exchange Online through this relay\""},
     [AUDIT_NO_LIMIT] = {"no-limit", SEVERITY_HIGH, NULL, "every login is limited",
                         "preset = \"standard\" in postern.conf"},
     [AUDIT_LIMIT_ABOVE_SERVICE] = {"limit-above-service", SEVERITY_MEDIUM, NULL,
