@@ -152,24 +152,27 @@ static void each_part_has_its_own_age_and_what_never_came_is_named(void **state)
 /* contoso has anna, a scanner's shared mailbox, and two rooms, of which one may not sign in. */
 static void make_devices(struct place *p, const char *settings)
 {
-    static const struct mailbox_line lines[] = {
-        {.number = 1, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "anna@contoso.example"},
-        {.number = 2,
-         .smtp_auth = SMTP_AUTH_ENABLED,
-         .primary = "scan@contoso.example",
-         .alias = "scanner7",
-         .proxies = {"copies@contoso.example"},
-         .type = RECIPIENT_SHARED},
-        {.number = 3, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "atrium@contoso.example", .type = RECIPIENT_ROOM},
-        {.number = 4, .smtp_auth = SMTP_AUTH_DISABLED, .primary = "cellar@contoso.example", .type = RECIPIENT_ROOM},
+    static const struct {
+        struct mailbox_line line;
+        enum recipient_type type;
+    } rows[] = {
+        {{.number = 1, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "anna@contoso.example"}, RECIPIENT_USER},
+        {{.number = 2,
+          .smtp_auth = SMTP_AUTH_ENABLED,
+          .primary = "scan@contoso.example",
+          .alias = "scanner7",
+          .proxies = {"copies@contoso.example"}},
+         RECIPIENT_SHARED},
+        {{.number = 3, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "atrium@contoso.example"}, RECIPIENT_ROOM},
+        {{.number = 4, .smtp_auth = SMTP_AUTH_DISABLED, .primary = "cellar@contoso.example"}, RECIPIENT_ROOM},
     };
     struct writer *w = begin(&p->f);
     uint32_t tenant = add_tenant(w, "contoso", 1790000000);
     struct error e;
     char text[600];
 
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        put(tenant, &lines[i]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        put_as(tenant, &rows[i].line, rows[i].type);
     (void)finish(w);
     directory_view_put(p->files.directory, p->files.view);
     assert_int_equal(directory_refresh(p->files.directory, &e), 1);
