@@ -117,11 +117,18 @@ struct meant {
     const struct logins_from *row; /* NULL: none is known by that name */
 };
 
-static bool find_meant(const struct directory_view *view, const struct logins_from *row, struct meant *out)
+/* Or by the login that the logins file maps to one. */
+static bool find_meant(const struct rules_walk *w, const struct logins_from *row, struct meant *out)
 {
+    struct slice name = slice_of(row->name);
+    struct address mapped;
     struct mailbox_ref ref;
+    struct login login;
 
-    if (!audit_mailbox_named(view, slice_of(row->name), &ref))
+    login_parse(name, &login);
+    if (list_pair(w->config->smtp_auth.logins, &login, &mapped, NULL))
+        name = address_slice(&mapped);
+    if (!audit_mailbox_named(w->view, name, &ref))
         return false;
     *out = (struct meant){ref.id, ref.tenant, row};
     return true;
@@ -150,7 +157,7 @@ static void look_for_doubles(const struct rules_walk *w)
         return;
     for (size_t i = 0; i < c->n_logins_from; i++)
         if (c->logins_from[i].whose == WHOSE_USER)
-            n += find_meant(w->view, &c->logins_from[i], &meant[n]);
+            n += find_meant(w, &c->logins_from[i], &meant[n]);
     qsort(meant, n, sizeof *meant, by_mailbox);
     for (size_t i = 1; i < n; i++)
         if (memcmp(&meant[i].id, &meant[i - 1].id, sizeof meant[i].id) == 0 && meant[i].tenant == meant[i - 1].tenant)

@@ -41,6 +41,9 @@ try()
     is "$program: other logins come from anywhere" "$(submit $C --local-interface $ELSEWHERE)" '250*'
     is "$program: check says it in plain words" "$(p check)" \
         '*User anna@contoso.example: from 127.0.0.2/32, 2001:db8::/64 only.*'
+    sed 's/user = "anna@contoso.example"; networks/user = "ana@contoso.example"; networks/' "$T/postern.conf" >"$T/misspelt.conf"
+    is "$program: and warns of a name that no mailbox has" "$("$BIN/postern" -c "$T/misspelt.conf" check | tr -s ' \n' ' ')" \
+        '*Warnings*logins_from\[ana@contoso.example\]: no mailbox has the name ana@contoso.example, so the row keeps nobody out.*'
     becomes "$program: the journal has it" "p log --reason logins-from 2>&1" '*logins-from*127.0.0.3*'
 
     cloud=(--local-interface $HERE --from $CLOUD --header "From: $CLOUD")
