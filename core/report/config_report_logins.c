@@ -16,10 +16,14 @@ static void tell_row(struct teller *t, const struct config *c, const struct logi
         buf_addf(&b, "All of %s", row->name);
         break;
     }
-    buf_add(&b, SLICE(": from "));
-    add_networks(&b, row->networks, row->n_networks);
-    buf_add(&b, SLICE(" only."));
-    tell(t, "%s%s", text, mode_words(row->mode));
+    if (row->n_networks > 0) {
+        buf_add(&b, SLICE(": from "));
+        add_networks(&b, row->networks, row->n_networks);
+        buf_add(&b, SLICE(" only"));
+    } else {
+        buf_add(&b, SLICE(": from nowhere"));
+    }
+    tell(t, "%s.%s", text, mode_words(row->mode));
 }
 
 void tell_logins_from(struct teller *t, const struct config *c)

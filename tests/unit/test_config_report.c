@@ -165,7 +165,7 @@ static void a_configuration_is_said_in_plain_words(void **state)
          "Networks of logins\n"
          "User scan@contoso.example: from 192.0.2.0/24, 2001:db8::/64 only.\n"
          "Group g (2 members): from 198.51.100.0/24 only. Only watched and logged (mode = \"monitor\").\n"
-         "All of @d.example: from no network only.\n"
+         "All of @d.example: from nowhere.\n"
          "One row counts for a login: a user's before a group's, a group's before a domain's; of several groups, the "
          "first.\nThere is no directory to read here, so nobody knows whether a mailbox has these names.\n"},
         {"journal=\"\";", "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.\n"},
