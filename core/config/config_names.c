@@ -41,7 +41,7 @@ static struct named from_domain_named(const void *rows, size_t i)
     return (struct named){row->whose == WHOSE_DOMAIN, row->name};
 }
 
-/* The i-th row stands in line i + 1; one that doesn't belong there is a comment. */
+/* The i-th row is in line i + 1; one that doesn't belong there is a comment. */
 static int list_named(struct reader *r, const char *what, struct named (*named)(const void *, size_t), const void *rows,
                       size_t n, struct list **out)
 {
@@ -122,7 +122,7 @@ static int check_entry(const struct reader *r, struct slice text, const struct l
     return 0;
 }
 
-/* Each entry gets the name that its login is mapped to, and must be one that somebody can have. */
+/* Maps each entry's login, and refuses names that nobody can have. */
 static int prepare_list(struct reader *r, struct list **list)
 {
     struct list_place place;

@@ -26,12 +26,11 @@ static struct finding *tell(struct audit *a, const struct connector_config *conn
 static void look_at_networks(struct audit *a, const struct cloud_networks *cloud,
                              const struct connector_config *connector)
 {
-    const struct connector_config *fault;
     char first[NETWORK_TEXT_MAX], what[PATH_MAX + 200];
     size_t n = 0;
 
     for (size_t i = 0; i < connector->n_networks; i++)
-        if (cloud_may_relay(cloud, a->config, &connector->networks[i], true, &fault) && fault == connector && n++ == 0)
+        if (cloud_may_use(cloud, a->config, connector, &connector->networks[i]) && n++ == 0)
             (void)network_text(&connector->networks[i], first);
     if (n == 0)
         return;

@@ -49,7 +49,7 @@ static bool is_in_directory(const struct directory_view *view, struct slice name
     return find_mailbox(view, name, &ref) != DIRECTORY_NOT_FOUND;
 }
 
-static bool is_ours(const struct config *c, struct slice name)
+static bool is_of_our_tenants(const struct config *c, struct slice name)
 {
     struct login login;
 
@@ -60,7 +60,7 @@ static bool is_ours(const struct config *c, struct slice name)
 bool audit_name_is_known(const struct config *config, const struct directory_view *view, struct slice name)
 {
     name = without_netbios(name);
-    return name.n == 0 || is_in_directory(view, name) || is_ours(config, name);
+    return name.n == 0 || is_in_directory(view, name) || is_of_our_tenants(config, name);
 }
 
 static void look_at_name(struct lists *x, struct slice name)

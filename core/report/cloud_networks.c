@@ -103,20 +103,34 @@ static const struct connector_config *connector_of(const struct config *config, 
     return best;
 }
 
+/* Of two networks one lies within the other, or they have nothing in common: NULL. */
+static const struct network *common_part(const struct network *a, const struct network *b)
+{
+    return lies_within(a, b) ? a : lies_within(b, a) ? b : NULL;
+}
+
 bool cloud_may_relay(const struct cloud_networks *cloud, const struct config *config, const struct network *network,
                      bool guarded, const struct connector_config **connector)
 {
     for (size_t i = 0; i < cloud->n; i++) {
-        const struct network *of_service = &cloud->networks[i], *common;
+        const struct network *common = common_part(network, &cloud->networks[i]);
 
-        if (lies_within(network, of_service))
-            common = network;
-        else if (lies_within(of_service, network))
-            common = of_service;
-        else
+        if (common == NULL)
             continue;
         *connector = connector_of(config, common);
         if (*connector != NULL ? !connector_bounds_senders(config, *connector) : !guarded)
+            return true;
+    }
+    return false;
+}
+
+bool cloud_may_use(const struct cloud_networks *cloud, const struct config *config,
+                   const struct connector_config *connector, const struct network *network)
+{
+    for (size_t i = 0; i < cloud->n && !connector_bounds_senders(config, connector); i++) {
+        const struct network *common = common_part(network, &cloud->networks[i]);
+
+        if (common != NULL && connector_of(config, common) == connector)
             return true;
     }
     return false;

@@ -25,12 +25,15 @@ int cloud_networks_load(const struct config *config, struct cloud_networks *out,
 void cloud_networks_free(struct cloud_networks *cloud);
 
 /*
- * Does any address of the network belong to the service, and does nothing say as whom it may send? Of a network that a
- * connector has, that is so unless it has a list of senders and no mode is "monitor"; of one that no connector has,
- * unless `guarded`. *connector gets the one at fault; NULL: none has it.
+ * Does any address of the network belong to the service, and does nothing bound the senders there? The connector that
+ * an address belongs to does, if connector_bounds_senders; if it belongs to none, `guarded` says. *connector gets the
+ * one at fault; NULL: none has it.
  */
 bool cloud_may_relay(const struct cloud_networks *cloud, const struct config *config, const struct network *network,
                      bool guarded, const struct connector_config **connector);
+/* The same for the addresses that belong to this connector. */
+bool cloud_may_use(const struct cloud_networks *cloud, const struct config *config,
+                   const struct connector_config *connector, const struct network *network);
 
 /* Does the connector bound the envelope sender of its clients? */
 bool connector_bounds_senders(const struct config *config, const struct connector_config *connector);

@@ -153,6 +153,11 @@ finds 'one by the certificate of the service' 5 'exchange-online-open connector-
     "$(connector 'ccert_subjects = "Mail.Protection.Outlook.com";')"
 finds 'a longer network of another connector decides' 4 'connector-wide *connector-wide connector-open' 'connectors = (
     { name = "wide"; networks = "40.92.0.0/14"; }, { name = "cloud"; networks_file = "exchange-online-networks"; senders = "@contoso.example"; } );'
+audit "$alerts" 'connectors = ( { name = "world"; networks = "0.0.0.0/0"; }, { name = "cloud"; networks = "40.92.0.0/15"; } );'
+is 'of two open connectors each is named' "$(python3 -c '
+import json, sys
+print(*(f["where"] for f in json.load(open(sys.argv[1]))["findings"] if f["id"] == "exchange-online-open"))' "$A/json")" \
+    'connectors\[world\].networks connectors\[cloud\].networks'
 echo 198.51.100.0/24 >"$A/exchange-online-networks"
 finds 'a file of the administrator takes the place of the shipped one' 5 'exchange-online-open connector-open' \
     "$(connector 'networks = "198.51.100.8";')"
