@@ -23,7 +23,7 @@ static int read_sender_domains(struct reader *r, const config_setting_t *s, cons
         if (text.p[0] != '@')
             return setting_error(r, s,
                                  "\"%s\": expected a domain, \"@contoso.example\", or \"@.contoso.example\" for all "
-                                 "beneath it",
+                                 "below it",
                                  quote(text).text);
     return list_count(*domains) > 0 ? 0 : setting_error(r, s, "the list is empty, so the limit would be about nothing");
 }
