@@ -46,7 +46,7 @@ try()
         '*Warnings*logins_from\[ana@contoso.example\]: no mailbox has the name ana@contoso.example, so the row keeps nobody out.*'
     becomes "$program: the journal has it" "p log --reason logins-from 2>&1" '*logins-from*127.0.0.3*'
 
-    cloud=(--local-interface $HERE --from $CLOUD --header "From: $CLOUD")
+    cloud=(--local-interface "$HERE" --from "$CLOUD" --header "From: $CLOUD")
     is "$program: 99 external recipients of an onmicrosoft.com address" "$(submit $A "${cloud[@]}" --to "$(recipients 1 99)")" '250*'
     is "$program: the hundredth" "$(submit $A "${cloud[@]}" --to x100@adatum.example)" '250*'
     is "$program: and no more" "$(submit $A "${cloud[@]}" --to x101@adatum.example)" \
