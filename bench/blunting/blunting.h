@@ -60,7 +60,7 @@ enum home { HOME_V4, HOME_V4_DAILY, HOME_V6_DAILY };
 /* How a client goes on with a message that was deferred. */
 enum again {
     AGAIN_LIKE_POSTFIX, /* after 5 minutes, then twice as long each time, at most 4,000 s */
-    AGAIN_AT_ONCE,      /* after 10 s */
+    AGAIN_AT_ONCE,      /* after 10 s, then like Postfix */
     AGAIN_MINUTE,
     AGAIN_QUARTER,
     AGAIN_HOUR,

@@ -79,8 +79,8 @@ static uint64_t wait_of(const struct actor *a, const struct mail *m)
         [AGAIN_AT_ONCE] = 10 * SECOND, [AGAIN_MINUTE] = MINUTE, [AGAIN_QUARTER] = 15 * MINUTE, [AGAIN_HOUR] = HOUR};
     uint64_t wait = RETRY_FIRST << (m->tries < 8 ? m->tries : 8);
 
-    /* Nobody goes on every few seconds for days. */
-    if (a->again == AGAIN_LIKE_POSTFIX || m->tries > 20)
+    /* Nobody goes on every few seconds for days; "at once" is once. */
+    if (a->again == AGAIN_LIKE_POSTFIX || m->tries > 20 || (a->again == AGAIN_AT_ONCE && m->tries > 0))
         return wait < RETRY_LONGEST ? wait : RETRY_LONGEST;
     return waits[a->again];
 }

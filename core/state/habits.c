@@ -5,26 +5,32 @@
 struct view {
     struct habit_bins bins[HABIT_COUNTS][HABIT_WINDOWS];
     struct habit_learnt learnt[HABIT_COUNTS];
-    struct habit_past past;
     uint64_t since_ns;
 };
 
+static bool is_current(const struct habit_learnt l[HABIT_COUNTS], uint64_t now)
+{
+    return habit_is_current(&l[HABIT_MESSAGES], now) && habit_is_current(&l[HABIT_RECIPIENTS], now);
+}
+
 static void view_record(struct habit_record *r, bool shared, uint64_t now, struct view *v)
 {
+    struct habit_past past;
+
     v->since_ns = habit_since_ns(pair_read(&r->name));
-    v->past = habit_past_of(pair_read(&r->past));
     for (unsigned c = 0; c < HABIT_COUNTS; c++) {
         v->learnt[c] = habit_learnt_of(pair_read(habit_of(r, c)));
         for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
             v->bins[c][w] = habit_bins_of(pair_read(habit_window(r, c, w)));
-            habit_bins_advance(&v->bins[c][w], w, now);
+            habit_bins_advance(&v->bins[c][w], habit_bin_of(w, now));
         }
     }
-    if (shared || !habit_ends_learning(v->since_ns, now))
+    if (shared || is_current(v->learnt, now) || !habit_ends_learning(v->since_ns, now))
         return;
-    habit_past_roll(&v->past, v->learnt, now);
+    past = habit_past_of(pair_read(&r->past));
+    habit_past_roll(&past, v->learnt, now);
     for (unsigned c = 0; c < HABIT_COUNTS; c++)
-        habit_learnt_roll(&v->learnt[c], v->past.early.of[c], v->since_ns, now);
+        habit_learnt_roll(&v->learnt[c], past.early.of[c], v->since_ns, now);
 }
 
 void habits_look(const struct habits *h, uint64_t key, uint64_t now_ns, struct habit *out)
@@ -43,7 +49,6 @@ void habits_look(const struct habits *h, uint64_t key, uint64_t now_ns, struct h
         for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
             out->now.of[c][w] = habit_bins_sum(&v.bins[c][w]);
             out->most.of[c][w] = out->learnt ? v.learnt[c].most[w] : v.learnt[c].week[w];
-            out->early.of[c][w] = out->learnt ? v.past.early.of[c][w] : 0;
         }
 }
 
@@ -60,7 +65,7 @@ uint64_t habits_wait(const struct habits *h, uint64_t key, uint64_t now_ns, enum
     if (h->records == NULL)
         return 0;
     bins = habit_bins_of(pair_read(habit_window(r != NULL ? r : habit_shared(h, key), count, window)));
-    habit_bins_advance(&bins, window, now);
+    habit_bins_advance(&bins, habit_bin_of(window, now));
     sum = habit_bins_sum(&bins);
     /* The oldest bin goes first. */
     for (unsigned i = 0; i < HABIT_BINS; i++) {
@@ -82,14 +87,14 @@ struct added {
 };
 
 /* Adds to the newest bin, if the window then holds no more than the limit. */
-static bool add(union pair *at, unsigned window, uint32_t units, uint32_t limit, uint64_t now, struct added *out)
+static bool add(union pair *at, uint64_t number, uint32_t units, uint32_t limit, struct added *out)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         union pair seen = pair_read(at);
         struct habit_bins bins = habit_bins_of(seen);
         uint16_t *bin;
 
-        habit_bins_advance(&bins, window, now);
+        habit_bins_advance(&bins, number);
         out->sum = habit_bins_sum(&bins) + units;
         out->bin = bins.newest;
         if (limit != HABIT_UNLIMITED && out->sum > limit)
@@ -121,17 +126,21 @@ static void take_out(union pair *at, uint32_t number, uint32_t units)
 }
 
 /* Writes down what the end of a week, or of the learning, changed. */
-static void roll(struct habit_record *r, uint64_t since_ns, uint64_t now)
+static void roll_if_due(struct habit_record *r, uint64_t now)
 {
-    union pair seen_past = pair_read(&r->past);
-    struct habit_past past = habit_past_of(seen_past);
+    uint64_t since_ns = habit_since_ns(pair_read(&r->name));
     struct habit_learnt learnt[HABIT_COUNTS];
-    union pair seen[HABIT_COUNTS];
+    union pair seen[HABIT_COUNTS], seen_past;
+    struct habit_past past;
 
     for (unsigned c = 0; c < HABIT_COUNTS; c++) {
         seen[c] = pair_read(habit_of(r, c));
         learnt[c] = habit_learnt_of(seen[c]);
     }
+    if (is_current(learnt, now) || !habit_ends_learning(since_ns, now))
+        return;
+    seen_past = pair_read(&r->past);
+    past = habit_past_of(seen_past);
     habit_past_roll(&past, learnt, now);
     /* If somebody else changes it meanwhile, he does the same. */
     if (habit_past_pack(&past).both != seen_past.both)
@@ -143,14 +152,6 @@ static void roll(struct habit_record *r, uint64_t since_ns, uint64_t now)
         if (learnt[c].number != before.number)
             (void)pair_swap(habit_of(r, c), seen[c], habit_learnt_pack(&learnt[c]));
     }
-}
-
-static void roll_if_due(struct habit_record *r, uint64_t now)
-{
-    uint64_t since_ns = habit_since_ns(pair_read(&r->name));
-
-    if (habit_ends_learning(since_ns, now))
-        roll(r, since_ns, now);
 }
 
 /* Notes a new largest hour or day of this week. */
@@ -174,6 +175,7 @@ static void note_largest(union pair *at, const struct added added[HABIT_WINDOWS]
 bool habits_charge(struct habits *h, const struct habit_charge *charge, uint64_t now_ns)
 {
     uint64_t now = now_ns + h->ahead_ns;
+    uint64_t number[HABIT_WINDOWS] = {habit_bin_of(HABIT_HOUR, now), habit_bin_of(HABIT_DAY, now)};
     struct added added[HABIT_COUNTS][HABIT_WINDOWS];
     struct habit_record *r;
     bool crowded;
@@ -186,7 +188,7 @@ bool habits_charge(struct habits *h, const struct habit_charge *charge, uint64_t
     for (unsigned i = 0; i < HABIT_COUNTS * HABIT_WINDOWS; i++) {
         unsigned c = i / HABIT_WINDOWS, w = i % HABIT_WINDOWS;
 
-        if (add(habit_window(r, c, w), w, charge->units[c], charge->limit.of[c][w], now, &added[c][w]))
+        if (add(habit_window(r, c, w), number[w], charge->units[c], charge->limit.of[c][w], &added[c][w]))
             continue;
         while (i-- > 0) {
             c = i / HABIT_WINDOWS, w = i % HABIT_WINDOWS;
@@ -210,7 +212,7 @@ void habits_return(struct habits *h, uint64_t key, const uint32_t units[HABIT_CO
         return;
     for (unsigned c = 0; c < HABIT_COUNTS; c++)
         for (unsigned w = 0; w < HABIT_WINDOWS; w++)
-            take_out(habit_window(r, c, w), (uint32_t)((charged_ns + h->ahead_ns) / habit_bin_ns(w)), units[c]);
+            take_out(habit_window(r, c, w), (uint32_t)habit_bin_of(w, charged_ns + h->ahead_ns), units[c]);
 }
 
 void habits_forget_week(struct habits *h, uint64_t key, uint64_t now_ns)

@@ -41,12 +41,11 @@ struct habit_figures {
 
 /* What is known of a login. */
 struct habit {
-    bool learnt;                /* else it is new, or being learnt */
-    bool crowded;               /* there was no room: what is counted is that of several */
-    uint64_t since_ns;          /* when it was first seen; 0: never */
-    struct habit_figures now;   /* in the hour and the day up to now */
-    struct habit_figures most;  /* the largest, by which it is held; while it is being learnt, the largest so far */
-    struct habit_figures early; /* the same, eight to sixteen weeks ago; while it is being learnt: 0 */
+    bool learnt;               /* else it is new, or being learnt */
+    bool crowded;              /* there was no room: what is counted is that of several */
+    uint64_t since_ns;         /* when it was first seen; 0: never */
+    struct habit_figures now;  /* in the hour and the day up to now */
+    struct habit_figures most; /* the largest, by which it is held; while it is being learnt, the largest so far */
 };
 
 void habits_look(const struct habits *h, uint64_t key, uint64_t now_ns, struct habit *out);

@@ -6,7 +6,6 @@
  */
 #include "core/state/habits_table.h"
 
-#define WEEK_NS (UINT64_C(7) * 86400 * 1000000000)
 #define WEEKS_OF_PAST 8u
 
 #define FIGURE_BITS 18
@@ -91,7 +90,7 @@ union pair habit_past_pack(const struct habit_past *p)
 
 void habit_past_roll(struct habit_past *p, const struct habit_learnt l[HABIT_COUNTS], uint64_t now)
 {
-    unsigned number = (unsigned)(now / WEEK_NS / WEEKS_OF_PAST);
+    unsigned number = (unsigned)(now / HABIT_WEEK_NS / WEEKS_OF_PAST);
     struct habit_figures most;
 
     if (p->number >= number && p->number != 0)
@@ -129,7 +128,7 @@ static void end_week(struct habit_learnt *l, unsigned w, uint32_t week, uint32_t
 
 static unsigned week_of(uint64_t now)
 {
-    return (unsigned)(now / WEEK_NS);
+    return (unsigned)(now / HABIT_WEEK_NS);
 }
 
 /* What came until the learning ended is the habit from then on. */

@@ -213,9 +213,9 @@ static union pair merge_window(union pair to, union pair from, unsigned window, 
         shifted.counts[(shifted.newest + HABIT_BINS - i) % HABIT_BINS] =
             b.counts[(b.newest + HABIT_BINS - i) % HABIT_BINS];
     if (a.newest < shifted.newest)
-        habit_bins_advance(&a, window, shifted.newest * habit_bin_ns(window));
+        habit_bins_advance(&a, shifted.newest);
     else
-        habit_bins_advance(&shifted, window, a.newest * habit_bin_ns(window));
+        habit_bins_advance(&shifted, a.newest);
     for (unsigned i = 0; i < HABIT_BINS; i++)
         if (a.counts[i] < shifted.counts[i])
             a.counts[i] = shifted.counts[i];

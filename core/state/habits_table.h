@@ -88,10 +88,24 @@ static inline union pair *habit_of(struct habit_record *r, unsigned count)
 
 /* ---- windows (core/state/habits_window.c) ---- */
 
+#define HABIT_COUNT_BITS 15
 #define HABIT_BIN_MOST 32767u
 
-/* How long a bin is, ns. */
-uint64_t habit_bin_ns(unsigned window);
+/*
+ * How long a bin is. Six are an hour: no hour holds more than a limit, for what is sent at full speed comes within one.
+ * Seven are a day: what runs every night at the same time must not be counted twice, or its habit would be the mail of
+ * two nights.
+ */
+static inline uint64_t habit_bin_ns(unsigned window)
+{
+    return (window == HABIT_HOUR ? UINT64_C(600) : UINT64_C(86400) / HABIT_BINS) * UINT64_C(1000000000);
+}
+
+/* The number of the bin of that time. Written so that the compiler divides by constants. */
+static inline uint64_t habit_bin_of(unsigned window, uint64_t now)
+{
+    return window == HABIT_HOUR ? now / habit_bin_ns(HABIT_HOUR) : now / habit_bin_ns(HABIT_DAY);
+}
 
 struct habit_bins {
     uint32_t newest;             /* number of the newest bin; 0: nothing was ever counted */
@@ -99,8 +113,8 @@ struct habit_bins {
 };
 struct habit_bins habit_bins_of(union pair packed);
 union pair habit_bins_pack(const struct habit_bins *bins);
-/* Moves on to the bin of that time; what is older than the window is dropped. */
-void habit_bins_advance(struct habit_bins *bins, unsigned window, uint64_t now);
+/* Moves on to the bin of that number; what is older than the window is dropped. */
+void habit_bins_advance(struct habit_bins *bins, uint64_t number);
 uint32_t habit_bins_sum(const struct habit_bins *bins);
 
 /* ---- learning (core/state/habits_learn.c) ---- */
@@ -122,6 +136,14 @@ struct habit_past {
 };
 struct habit_past habit_past_of(union pair packed);
 union pair habit_past_pack(const struct habit_past *p);
+
+#define HABIT_WEEK_NS (UINT64_C(7) * 86400 * UINT64_C(1000000000))
+
+/* Has this been brought up to the week of that time? Then the past was, too. */
+static inline bool habit_is_current(const struct habit_learnt *l, uint64_t now)
+{
+    return l->number != 0 && l->number >= now / HABIT_WEEK_NS;
+}
 
 /* Is it time to end the learning of a login that was first seen then? */
 static inline bool habit_ends_learning(uint64_t since_ns, uint64_t now)

@@ -267,7 +267,6 @@ static void the_first_two_weeks_teach_what_came_without_a_bound(void **state)
     assert_int_equal(most(t, HABIT_DAY, START + 14 * DAY - 1), 900);
     assert_true(look(t, ANNA, START + 14 * DAY).learnt);
     assert_int_equal(most(t, HABIT_HOUR, START + 14 * DAY), 900);
-    assert_int_equal(look(t, ANNA, START + 14 * DAY).early.of[HABIT_MESSAGES][HABIT_DAY], 900);
     /* Whether or not something comes meanwhile. */
     send(t, ANNA, START + 14 * DAY, 1);
     assert_int_equal(most(t, HABIT_DAY, START + 14 * DAY), 900);
