@@ -179,7 +179,7 @@ static bool is_newly_deferred(struct engine_session *session, const struct decid
     if (!v->habit_known || !habit_note_deferred(state_habits(session->engine->state),
                                                 state_counters(session->engine->state), c, s, r, &v->identity))
         return false;
-    if (v->limit_row->beyond_habit)
+    if (v->limit_row != NULL && v->limit_row->beyond_habit)
         engine_alert_unusual(session, c, s);
     return v->habit.learnt;
 }

@@ -43,6 +43,9 @@ is 'and is deferred' "$(submit $C --xclient-addr 203.0.113.9 --to c2@adatum.exam
 is 'also when the message comes again' "$(submit $C --xclient-addr 203.0.113.9 --to c2@adatum.example)" '451 4.7.1*'
 # shellcheck disable=SC2016 # evaluated later
 becomes 'and somebody is told' 'grep -l "\"unusual\"" "$T"/lib/spool/alerts/*.json 2>/dev/null | wc -l' 1
+p block $C --for 1h >/dev/null
+is 'of who is blocked people read what is usual' "$(p blocks | tr -s ' \n' ' ')" \
+    '*being learnt: so far at most 1 messages in an hour, 1 in a day; 1 and 1 now*'
 restart policyd
 restart milter
 is 'what was counted outlives kill -9' "$(to $A six)" '451*'
