@@ -64,7 +64,7 @@ const struct cli_command cli_commands[] = {
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
      "  --days N        unused: 90 unless given; others: seen in the last N days\n"
-     "  --powershell    used, unused: a script that enables, or disables, each mailbox;\n"
+     "  --powershell    used, unused: a script that enables, or disables, each;\n"
      "                  enabled, disabled, inherited: one that puts these settings back\n"
      "  --force         unused: the script although usage is not known for --days\n" OUTPUT_HELP,
      cmd_report, true, true},

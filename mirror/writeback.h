@@ -1,32 +1,44 @@
 /*
- * "postern-mirror disable USER" and its kin: the one thing that postern changes in Exchange Online, and only where the
- * tenant's configuration says exchange.writeback = true: SmtpClientAuthenticationDisabled of one mailbox.
+ * What postern changes in Exchange Online, and only where the tenant's configuration says exchange.writeback = true:
+ * SmtpClientAuthenticationDisabled of a mailbox, and of the organization. Here are the requests; who asks, shows and
+ * counts is mirror/set.h.
  */
 #ifndef POSTERN_MIRROR_WRITEBACK_H
 #define POSTERN_MIRROR_WRITEBACK_H
 
-#include "core/base/error.h"
-#include "core/config/config.h"
-
-#include <stdio.h>
+#include "core/base/guid.h"
+#include "core/directory/directory.h"
+#include "mirror/exchange/exchange.h"
 
 enum writeback { WRITEBACK_DISABLE, WRITEBACK_ENABLE, WRITEBACK_INHERIT };
 
-struct writeback_options {
-    const struct config *config;
-    const char *tenant; /* NULL: found by the user's domain, or the only one */
-    const char *user;   /* a mail address or user principal name */
-    enum writeback what;
-    bool yes;  /* was confirmed on the command line */
-    FILE *in;  /* a terminal, where confirmation is asked for */
-    FILE *out; /* the question, and what was done */
-    FILE *log;
+/* "disabled", "enabled", "inherit". */
+const char *writeback_word(enum writeback value);
+/* False: it is none of these. */
+bool writeback_named(struct slice word, enum writeback *out);
+
+/* A mailbox as Exchange Online has it. */
+struct writeback_mailbox {
+    char guid[GUID_TEXT_MAX];
+    char primary[ADDRESS_OF_NAME_MAX + 1];
+    enum writeback before; /* its setting */
 };
 
 /*
- * Shows the mailbox with its present setting, asks, sets, and logs who did what, to syslog too. 0: done, or nothing to
- * do; -1 with e: it was not done.
+ * Looks a mailbox up, with its present setting. address: as the directory knows it, canonical; or empty, and then the
+ * name is asked for, and what comes back must have it: as an address, UPN, alias, account, name, display name or GUID.
+ * An Identity that nobody has makes these cmdlets answer with all mailboxes, so nothing is taken on trust.
+ * EXCHANGE_NOT_FOUND: nobody has it; EXCHANGE_UNABLE: this one cannot be; EXCHANGE_FORBIDDEN and EXCHANGE_FAILED: no
+ * other could be, either. Unless EXCHANGE_OK, e says why.
  */
-int writeback_run(const struct writeback_options *options, struct error *e);
+enum exchange_result writeback_find(struct exchange *x, struct slice address, struct slice name,
+                                    struct writeback_mailbox *out, struct error *e);
+/* Sets it; results as above. */
+enum exchange_result writeback_set(struct exchange *x, const struct writeback_mailbox *mailbox, enum writeback value,
+                                   struct error *e);
+
+/* The organization's setting, which is never WRITEBACK_INHERIT. */
+enum exchange_result writeback_find_organization(struct exchange *x, enum writeback *before, struct error *e);
+enum exchange_result writeback_set_organization(struct exchange *x, enum writeback value, struct error *e);
 
 #endif

@@ -55,6 +55,7 @@ struct gathered {
     uint64_t bad_rows[KINDS];
     struct error first_bad[KINDS];
     bool incomplete;  /* a row's mailbox could not be told */
+    bool some_only;   /* the rows are of a few mailboxes that were asked for: the others, and their age, stay */
     bool nothing_own; /* a selection of Get-CASMailbox's columns had no setting at all: perhaps none was returned */
     uint64_t settings_own;    /* rows of Get-CASMailbox with True or False */
     uint64_t not_mailboxes;   /* rows of contacts, groups, guests, and of mailboxes that were deleted */

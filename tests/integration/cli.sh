@@ -153,7 +153,7 @@ is 'report used as a script' "$(p report used --powershell | tail -n 1)" "Set-CA
 is 'unused is no script while usage is known for minutes' "$(p report unused --powershell 2>&1 >"$T/script"; echo "$? $(wc -c <"$T/script")")" '*usage is known from *not for 90 days*--force*1 0'
 is 'unless it is forced, with a warning inside' "$(p report unused --powershell --force 2>/dev/null | grep '^# ')" '*Usage is known from *taken for unused*WARNING: that is less than the 90 days*'
 is 'used tells inside from when on it knows' "$(p report used --powershell | grep -c '^# Usage is known from 20')" 1
-is 'enabled as a script puts these settings back' "$(p report enabled --powershell | tail -n 1)" "Set-CASMailbox -Identity '$A' -SmtpClientAuthenticationDisabled \$false -WhatIf:\$WhatIf"
+is 'enabled as a script puts these settings back' "$(p report enabled --powershell | grep "'$A'")" "Set-CASMailbox -Identity '$A' -SmtpClientAuthenticationDisabled \$false -WhatIf:\$WhatIf"
 is 'so does disabled, and tells of when they are' "$(p report disabled --powershell)" "*puts the settings back*contoso: as mirrored 20*Set-CASMailbox -Identity '$B' -SmtpClientAuthenticationDisabled \$true -WhatIf:\$WhatIf"
 is 'and inherited, which has nobody here' "$(p report inherited --powershell | tail -n 1)" 'param(\[switch\]$WhatIf)'
 is 'no script where nothing is to be set' "$(p report basic --powershell >/dev/null 2>&1; echo $?)" 2
