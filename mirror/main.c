@@ -99,8 +99,10 @@ static int usage_error(const char *what, const char *value)
     return PROGRAM_EXIT_USAGE;
 }
 
+/* What was said before comes first, wherever both go. */
 static int failed(const struct error *e, int status)
 {
+    (void)fflush(stdout);
     fprintf(stderr, PROGRAM ": %s\n", e->text);
     return status;
 }

@@ -88,10 +88,11 @@ static int ask(const struct set_run *run, struct error *e)
 
 static int refuse(const struct set_run *run, struct error *e)
 {
-    return error_set(e,
-                     "refused, and nothing was set: of the %zu names %zu are nobody's, or could be several mailboxes; "
-                     "correct them, or --force sets the others",
-                     run->n, set_count(run, ROW_NOBODY));
+    return error_set(
+        e,
+        "refused, and nothing was set: %zu of %zu names are nobody's, or several mailboxes'; correct them, or "
+        "--force sets the others",
+        set_count(run, ROW_NOBODY), run->n);
 }
 
 /* SET_DONE: go on; else e says why not. */
@@ -205,7 +206,7 @@ static void say_done(const struct set_run *run, bool published)
         unknown += run->rows[i].state == ROW_SET && !run->rows[i].stored;
 
     if (run->n > 1)
-        fprintf(run->o->out, "%zu of %zu mailboxes set, ", n,
+        fprintf(run->o->out, "%zu of %zu mailboxes set; ", n,
                 n + set_count(run, ROW_FAILED) + set_count(run, ROW_NOT_TRIED));
     else
         fprintf(run->o->out, "done; ");
@@ -238,7 +239,7 @@ static enum set_result conclude(struct set_run *run, struct error *e)
     }
     if (set_count(run, ROW_NOBODY) == 0)
         return SET_DONE;
-    (void)error_set(e, "%zu names were left out, which are nobody's, or several mailboxes'",
+    (void)error_set(e, "names that are nobody's, or several mailboxes', were left out: %zu",
                     set_count(run, ROW_NOBODY));
     return SET_PARTLY;
 }
@@ -260,6 +261,7 @@ static enum set_result run_all(struct set_run *run, struct error *e)
         result = permit(run, e);
         if (result != SET_DONE || run->o->dry_run)
             return result;
+        (void)fflush(run->o->out);
         set_all(run);
     }
     return conclude(run, e);

@@ -93,11 +93,14 @@ static void say(const struct set_run *run, const struct tenant_config *tenant, e
                 (unsigned long long)effect->senders, RECENT_DAYS, names);
     else if (effect->mailboxes > 0)
         fprintf(out, "%s: none of them sent through this relay in the last %d days\n", tenant->name, RECENT_DAYS);
+    b = BUF_OVER(names);
     if (others > look->others_n)
-        fprintf(out, "%s: others: %s and %llu more\n", tenant->name, look->text,
-                (unsigned long long)(others - look->others_n));
-    else if (others > 0)
-        fprintf(out, "%s: others: %s\n", tenant->name, look->text);
+        buf_addf(&b, " and %llu more", (unsigned long long)(others - look->others_n));
+    if (others > 0)
+        fprintf(out, "%s: %s: %s%s\n", tenant->name, effect->senders > 0 ? "the others" : "they are", look->text,
+                names);
+    if (tenant->smtp_auth != TENANT_MIRRORED)
+        fprintf(out, "%s: this relay itself goes on as tenants.smtp_auth says\n", tenant->name);
 }
 
 /* SET_DONE: go on; else e says why not. */
