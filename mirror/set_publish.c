@@ -8,8 +8,6 @@
 #include "mirror/set_private.h"
 #include "mirror/tenant_lock.h"
 
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SOURCE "exchange-online"
@@ -87,17 +85,6 @@ static int feed(void *arg, struct gathered *g, struct error *e)
     return gather_row(g, KIND_TRANSPORT_CONFIG, KIND_TRANSPORT_CONFIG, &row, e);
 }
 
-static int lock_tenant(const char *directory, const char *tenant, struct error *e)
-{
-    uint64_t end = clock_boot_ns() + LOCK_WAIT_S * NS_PER_S;
-    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
-    int lock;
-
-    while ((lock = tenant_lock(directory, tenant, e)) < 0 && clock_boot_ns() < end)
-        (void)nanosleep(&pause, NULL);
-    return lock;
-}
-
 /* It was confirmed already, so that no share of mailboxes is too much. */
 static int publish(const struct set_options *o, const struct news *news, struct error *e)
 {
@@ -118,7 +105,7 @@ static int publish(const struct set_options *o, const struct news *news, struct 
         .source = SOURCE,
         .wait_s = LOCK_WAIT_S,
     };
-    int lock = lock_tenant(o->directory, options.tenant, e);
+    int lock = tenant_lock_wait(o->directory, options.tenant, LOCK_WAIT_S, e);
     enum import_result result;
 
     if (lock < 0)

@@ -169,7 +169,12 @@ afresh
 conf true 'alerts = ( { command = ["/bin/true"]; } );'
 is 'who is shut out is told' "$(run set disabled --yes user0000001 >/dev/null; grep -l '"event": "settings"' "$work"/spool/alerts/*.json | wc -l)" 1
 afresh
-is 'a directory that cannot be written is said, and what was set' "$(flock "$work/dir/.sync-contoso.lock" true; chmod 000 "$work/dir/current"; rm -f "$work/dir/current"; mkdir "$work/dir/current"; run set disabled --yes user0000001; set_by_service)" '*status 1*0'
+is 'a run of the mirror that is going on is waited for' "$(flock "$work/dir/.sync-contoso.lock" sleep 2 & sleep 0.5; run set disabled --yes user0000001; here 1)" '*status 0*disabled'
+afresh
+is 'a directory that cannot be written is said, and what was set' "$(rm -f "$work/dir/lock"; mkdir "$work/dir/lock"; run set disabled --yes user0000001 user0000002; set_by_service)" \
+    '*2 of 2 mailboxes set; *after the next "postern-mirror sync"*2 mailboxes were set, but the directory could not be written: *status 5*2'
+afresh
+is 'with a damaged one nothing is set' "$(rm -f "$work/dir/current"; mkdir "$work/dir/current"; run set disabled --yes user0000001; set_by_service)" '*status 1*0'
 
 # ---- the organization ----
 afresh
