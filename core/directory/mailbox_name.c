@@ -82,6 +82,18 @@ static enum directory_result by_guid(const struct directory_view *v, uint32_t te
     return result;
 }
 
+/* Where letters of ASCII differ that no mark behind them can make alike. Most names end here, without the tables. */
+static bool differs_early(struct slice a, struct slice b)
+{
+    for (size_t i = 0; i + 1 < a.n && i + 1 < b.n; i++) {
+        if (((unsigned char)(a.p[i] | a.p[i + 1] | b.p[i] | b.p[i + 1]) & 0x80) != 0)
+            return false;
+        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+            return true;
+    }
+    return false;
+}
+
 /* Letters of ASCII are compared at once; only names that both hold others need the tables. */
 static bool is_displayed_as(struct slice wanted, bool wanted_ascii, struct slice shown)
 {
@@ -89,7 +101,7 @@ static bool is_displayed_as(struct slice wanted, bool wanted_ascii, struct slice
 
     if (wanted_ascii)
         return slice_ieq(wanted, shown);
-    return !is_ascii(shown) &&
+    return !is_ascii(shown) && !differs_early(wanted, shown) &&
            u8_casecmp((const uint8_t *)wanted.p, wanted.n, (const uint8_t *)shown.p, shown.n, NULL, UNINORM_NFC,
                       &differs) == 0 &&
            differs == 0;

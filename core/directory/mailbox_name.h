@@ -34,7 +34,7 @@ struct mailbox_found {
 /*
  * All mailboxes that have the name, of one tenant or of all. The first kind of name that anybody has is the one: who
  * has a login's name comes before those who are only displayed so. Display names are in no index: a walk over the
- * directory finds them (a third of a second for a million mailboxes), where neither of the other kinds did.
+ * directory finds them (half a second for a million mailboxes), where neither of the other kinds did.
  * DIRECTORY_FOUND with *out (n is 1 for a name that says who is meant), DIRECTORY_NOT_FOUND, or DIRECTORY_DAMAGED.
  */
 enum directory_result mailbox_named(const struct directory_view *v, uint32_t tenant, struct slice name,

@@ -95,6 +95,7 @@ static void a_mailbox_is_found_by_each_of_its_names(void **state)
         {"twins@contoso.example", MAILBOX_NAME_LOGIN, 2, NULL},
         {"jörg müller", MAILBOX_NAME_DISPLAY, 1, "mueller@contoso.example"},
         {"JÖRG MU\xcc\x88LLER", MAILBOX_NAME_DISPLAY, 1, "mueller@contoso.example"}, /* the marks apart */
+        {"JO\xcc\x88RG M\xc3\xbcller", MAILBOX_NAME_DISPLAY, 1, "mueller@contoso.example"},
         {"Jorg Muller", MAILBOX_NAME_NONE, 0, NULL},
         {"Dora Dahl", MAILBOX_NAME_DISPLAY, 1, "dora@fabrikam.example"},
         {"Anna Berg", MAILBOX_NAME_DISPLAY, 2, "anna@contoso.example"},
