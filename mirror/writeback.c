@@ -9,9 +9,6 @@
 
 #define READ_NEEDS "the Exchange role View-Only Recipients"
 #define READ_ORGANIZATION_NEEDS "the Exchange role View-Only Configuration"
-#define WRITE_NEEDS                                                                                                    \
-    "the Exchange role Mail Recipients (in the role group Recipient Management, or better one of its own), which a "   \
-    "mirror that only reads has not"
 #define WRITE_ORGANIZATION_NEEDS                                                                                       \
     "the Exchange role Organization Transport Settings (in the role group Organization Management, or better one of "  \
     "its own), which a mirror that only reads has not"
@@ -260,7 +257,7 @@ enum exchange_result writeback_set(struct exchange *x, const struct writeback_ma
     buf_addf(&setting, ",\"SmtpClientAuthenticationDisabled\":%s", values[value].json);
     if (identity_json(slice_of(mailbox->guid), more, &parameters, e) != 0)
         return EXCHANGE_UNABLE;
-    return ask_to_set(x, "Set-CASMailbox", text, WRITE_NEEDS, e);
+    return ask_to_set(x, "Set-CASMailbox", text, WRITEBACK_NEEDS, e);
 }
 
 /* ---- the organization ---- */

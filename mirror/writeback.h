@@ -10,6 +10,11 @@
 #include "core/directory/directory.h"
 #include "mirror/exchange/exchange.h"
 
+/* What the application must have for it, for a sentence. */
+#define WRITEBACK_NEEDS                                                                                                \
+    "the Exchange role Mail Recipients (in the role group Recipient Management, or better one of its own), which a "   \
+    "mirror that only reads has not"
+
 enum writeback { WRITEBACK_DISABLE, WRITEBACK_ENABLE, WRITEBACK_INHERIT };
 
 /* "disabled", "enabled", "inherit". */

@@ -176,6 +176,19 @@ is 'a directory that cannot be written is said, and what was set' "$(rm -f "$wor
 afresh
 is 'with a damaged one nothing is set' "$(rm -f "$work/dir/current"; mkdir "$work/dir/current"; run set disabled --yes user0000001; set_by_service)" '*status 1*0'
 
+# ---- the doctor ----
+afresh
+is 'the doctor says whether it may write' "$(run doctor)" '*ok *write-back *Set-CASMailbox may be used; Set-TransportConfig may, too*status 0'
+scenario '' '"forbidden":["Set-TransportConfig"]'
+is 'and that only the organization needs the other' "$(run doctor)" '*Set-TransportConfig may not, which only*status 0'
+scenario '' '"forbidden":["Set-CASMailbox"]'
+is 'without the right to write it is not in order' "$(run doctor; set_by_service)" '*FAIL *write-back *may not use Set-CASMailbox; it needs the Exchange role Mail Recipients*status 1*0'
+scenario "$(fault '"name":"html","on":"module"')"
+is 'what it cannot find out it says' "$(run doctor)" '*write-back *cannot be told beforehand*status 0'
+scenario
+conf false
+is 'where nothing may be written nobody asks' "$(run doctor | grep -c write-back)" 0
+
 # ---- the organization ----
 afresh
 conf false

@@ -273,7 +273,7 @@ tenant_tests()
     standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{\"mailboxes\":5}},
         \"faults\":[{\"name\":\"not_found\",\"cmdlet\":\"Set-CASMailbox\",\"mailbox\":2}]}"
     check 'a fault of one mailbox, whichever of its names it is' '404 404 200' \
-        "$(for user in user0000002 'User 0000002' user0000003; do echo "$(status_of Set-CASMailbox "{\"Identity\":\"$user\",\"$property\":null}")"; done | paste -sd ' ')"
+        "$(for user in user0000002 'User 0000002' user0000003; do status_of Set-CASMailbox "{\"Identity\":\"$user\",\"$property\":null}"; echo; done | paste -sd ' ')"
 }
 
 # Lines: fault | what must come of it: curl's exit status, HTTP status, head and beginning of the body.
