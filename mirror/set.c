@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SHOWN 20        /* of a list that is only to be looked over */
-#define IN_A_ROW_MAX 10 /* mailboxes that fail one after the other: the service is ill, and the rest waits */
+#define SHOWN 20 /* of a list that is only to be looked over */
 
 void set_note(const struct set_options *o, const struct tenant_config *tenant, const char *key, struct slice subject,
               enum writeback before, const char *outcome)
@@ -158,7 +157,7 @@ static void set_tenant(struct set_run *run, size_t tenant, size_t *done)
         progress_step(&run->progress, "setting", (*done)++, n);
         stopped = set_one(run, row, &e) != 0;
         in_a_row = row->state == ROW_FAILED ? in_a_row + 1 : 0;
-        stopped = stopped || in_a_row == IN_A_ROW_MAX;
+        stopped = stopped || in_a_row == SET_IN_A_ROW_MAX;
     }
 }
 
@@ -250,7 +249,7 @@ static enum set_result run_all(struct set_run *run, struct error *e)
 
     if (set_read_names(run, e) != 0 || set_open_directory(run, e) != 0 || set_find_all(run, e) != 0)
         return SET_FAILED;
-    if (run->n == 1 && run->rows[0].state == ROW_NOBODY)
+    if (run->n == 1 && run->rows[0].line == 0 && run->rows[0].state == ROW_NOBODY)
         return error_set(e, "%s", run->rows[0].why), SET_FAILED;
     say_already(run);
     say_nobodies(run);

@@ -189,40 +189,64 @@ static bool is_again(const struct set_run *run, const struct set_row *row)
     return false;
 }
 
-/* 0: the row's state says what was found; -1 with e: no other could be found, either. */
-static int find_online(struct set_run *run, struct set_row *row, struct error *e)
+/*
+ * Is it the mailbox that the directory has? Its address may be another's by now, and then the directory learns of it
+ * with the next sync.
+ */
+static bool is_stored(const struct set_row *row)
+{
+    char id[GUID_TEXT_MAX];
+
+    guid_write(row->id.b, id);
+    return row->stored && (slice_ieq(slice_of(row->mailbox.guid), slice_of(id)) ||
+                           slice_ieq(slice_of(row->mailbox.primary), slice_of(row->address)));
+}
+
+/* The row's state says what was found. EXCHANGE_FAILED, EXCHANGE_FORBIDDEN with e: no other could be found, either. */
+static enum exchange_result find_online(struct set_run *run, struct set_row *row, struct error *e)
 {
     struct exchange *x = set_session(run, row->tenant, e);
-    enum exchange_result result;
+    enum exchange_result result =
+        x != NULL ? writeback_find(x, slice_of(row->address), row->name, &row->mailbox, e) : EXCHANGE_FAILED;
 
-    if (x == NULL)
-        return -1;
-    result = writeback_find(x, slice_of(row->address), row->name, &row->mailbox, e);
     if (result == EXCHANGE_FAILED || result == EXCHANGE_FORBIDDEN)
-        return -1;
+        return result;
     if (result != EXCHANGE_OK) {
         row->mailbox.guid[0] = '\0';
-        return nobody(row, e) == 0 ? 0 : error_set(e, "out of memory");
+        return nobody(row, e) == 0 ? result : ((void)error_set(e, "out of memory"), EXCHANGE_FAILED);
     }
+    row->stored = is_stored(row);
     row->state = is_again(run, row) ? ROW_AGAIN : row->mailbox.before == run->o->value ? ROW_ALREADY : ROW_FOUND;
-    return 0;
+    return EXCHANGE_OK;
+}
+
+/* One row; in_a_row counts those that the service could not answer. */
+static int find_one(struct set_run *run, struct set_row *row, unsigned *in_a_row, struct error *e)
+{
+    enum exchange_result result;
+    struct error why;
+
+    if (find_stored(run, row, &why) != 0)
+        return nobody(row, &why) == 0 ? 0 : error_set(e, "out of memory");
+    if (is_again(run, row)) {
+        row->state = ROW_AGAIN;
+        return 0;
+    }
+    result = find_online(run, row, e);
+    *in_a_row = result == EXCHANGE_UNABLE ? *in_a_row + 1 : 0;
+    if (*in_a_row == SET_IN_A_ROW_MAX)
+        return error_prefix(e, "nothing was set, as %u look-ups in a row failed", *in_a_row);
+    return result == EXCHANGE_FAILED || result == EXCHANGE_FORBIDDEN ? -1 : 0;
 }
 
 int set_find_all(struct set_run *run, struct error *e)
 {
-    for (size_t i = 0; i < run->n; i++) {
-        struct set_row *row = &run->rows[i];
-        struct error why;
+    unsigned in_a_row = 0;
 
+    for (size_t i = 0; i < run->n; i++) {
         progress_step(&run->progress, "looking up", i, run->n);
-        if (find_stored(run, row, &why) != 0) {
-            if (nobody(row, &why) != 0)
-                return error_set(e, "out of memory");
-        } else if (is_again(run, row)) {
-            row->state = ROW_AGAIN;
-        } else if (find_online(run, row, e) != 0) {
+        if (find_one(run, &run->rows[i], &in_a_row, e) != 0)
             return -1;
-        }
     }
     progress_end(&run->progress);
     return 0;

@@ -6,6 +6,8 @@
 #include "mirror/progress.h"
 #include "mirror/set.h"
 
+#define SET_IN_A_ROW_MAX 10 /* mailboxes that fail one after the other: the service is ill, and the rest waits */
+
 enum row_state {
     ROW_NEW,
     ROW_FOUND,   /* to be set */

@@ -137,6 +137,10 @@ afresh
 scenario "$(fault '"name":"server_error","cmdlet":"Set-CASMailbox","status":400,"message":"not today"')"
 is 'ten in a row are enough' "$(seq -f 'user%07g' 20 50 >"$work/thirty"; run set disabled --yes --file "$work/thirty"; standin_requests | grep Set-)" '*not today*more were not tried*status 1*10 Set-CASMailbox'
 
+afresh
+scenario "$(fault '"name":"server_error","cmdlet":"Get-CASMailbox","status":400,"message":"not today"')"
+is 'so they are when it is the look-ups that fail' "$(run set disabled --yes --file "$work/thirty"; standin_requests | grep CAS)" '*10 look-ups in a row failed: *not today*status 1*10 Get-CASMailbox'
+
 # ---- what would stop every row ----
 afresh
 scenario '' '"forbidden":["Set-CASMailbox"]'
@@ -175,6 +179,13 @@ is 'a directory that cannot be written is said, and what was set' "$(rm -f "$wor
     '*2 of 2 mailboxes set; *after the next "postern-mirror sync"*2 mailboxes were set, but the directory could not be written: *status 5*2'
 afresh
 is 'with a damaged one nothing is set' "$(rm -f "$work/dir/current"; mkdir "$work/dir/current"; run set disabled --yes user0000001; set_by_service)" '*status 1*0'
+
+afresh
+scenario '' '"changes":[{"mailbox":1,"set":{"PrimarySmtpAddress":"renamed@contoso.example","EmailAddresses":["SMTP:renamed@contoso.example","smtp:user0000001@contoso.example"]}}]'
+is 'a mailbox with another primary address by now is the same one' "$(run set disabled --yes user0000001; here 1)" '*renamed@contoso.example: SMTP AUTH enabled → disabled*status 0*disabled'
+afresh
+printf '%s\n' '"PrimarySmtpAddress","SmtpClientAuthenticationDisabled","OWAEnabled"' '"user0000001@contoso.example","False","True"' '"user0000002@contoso.example","False","True"' >"$work/cas.csv"
+is 'a directory from an export without Guids keeps each mailbox once' "$(rm -rf "$work/dir"; run import --tenant contoso "$work/cas.csv" >/dev/null; run set disabled --yes user0000001@contoso.example >/dev/null; run show user0000001@contoso.example | grep -c ' in contoso'; run show | grep mailboxes)" '1*  mailboxes  *2*'
 
 # ---- the doctor ----
 afresh
