@@ -65,7 +65,7 @@ const struct cli_command cli_commands[] = {
      "                  refused, basic (passwords), legacy-tls\n"
      "  --days N        unused: 90 unless given; others: seen in the last N days\n"
      "  --powershell    used, unused: a script that enables, or disables, each;\n"
-     "                  enabled, disabled, inherited: one that puts these settings back\n"
+     "                  enabled, disabled, inherited: one that puts these back\n"
      "  --force         unused: the script although usage is not known for --days\n" OUTPUT_HELP,
      cmd_report, true, true},
     {"status", "[--json]", "Services, directory, counters, verdicts, who is busy",

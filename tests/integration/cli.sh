@@ -91,26 +91,6 @@ is 'everybody is not a network to block' "$(p block 0.0.0.0/0 2>&1; echo $?)" '*
 is 'a typing error is one' "$(p block 203.0.113.1/24 2>&1; p block '' 2>&1; p block printer copier 2>&1)" '*203.0.113.0/24*no login*expected one name*'
 is 'no block without an end is called one' "$(p block $A --for 0s 2>&1; p block $A --for soon 2>&1 | head -n 1)" '*no block*--for*'
 
-# ---- a mailbox by any name ----
-is 'block takes a display name, and says whose it is' "$(p block 'anna berg' --for 2h 2>&1; submit_from 203.0.113.1 $A)" "*\"anna berg\" is the display name of $A*blocked: user $A*550*5.1.8*"
-is 'so does unblock' "$(p unblock user 'Anna Berg' 2>&1)" "*unblocked: user $A*"
-is 'and both take a Guid' "$(p block 0A7D6D2C-0001-4b7e-9d55-000000000002 2>&1; p unblock '{0a7d6d2c-0001-4b7e-9d55-000000000002}' 2>&1)" "*is the Guid of $B*blocked: user $B*unblocked: user $B*"
-is 'a name that two have is listed, and blocks nobody' "$(p block 'Same Name' 2>&1; echo $?; p blocks --csv | wc -l)" "*the display name of $B and cleo@contoso.example: which one?*1*1"
-is 'a login is never a display name' "$(p block login 'Anna Berg' 2>&1; echo $?)" '*can be no login*1'
-is 'nor does it sign in by it' "$(p explain --policy <<<"sasl_username=0a7d6d2c-0001-4b7e-9d55-000000000001
-protocol_state=RCPT
-request=smtpd_access_policy
-client_address=203.0.113.7
-" 2>&1 | grep Verdict)" 'Verdict: reject (unlisted)'
-is 'explain takes a display name, and her own address as the sender' "$(p explain --user 'Anna Berg' 2>&1)" "*display name of $A*user *$A*Verdict: pass (allowed)*"
-is 'and a Guid' "$(p explain --user 0a7d6d2c-0001-4b7e-9d55-000000000002 2>&1 | grep Verdict)" 'Verdict: reject (mailbox-disabled)'
-is 'but not one that two have' "$(p explain --user 'Same Name' 2>&1; echo $?)" "*which one? Give an address*1"
-is 'a list gets the address' "$(p allow 'Anna Berg' 2>&1; tail -n 1 "$T/allow")" "*is the display name of $A*added $A*$A # allowed*"
-is 'forget finds it by the name' "$(p forget 'Anna Berg' 2>&1)" "*removed $A*"
-is 'what two have goes into no list' "$(p deny 'Same Name' 2>&1; echo $?; wc -l <"$T/deny")" '*which one?*1*1'
-becomes 'log finds it by the name' 'p log --user "Anna Berg" --json 2>/dev/null | json "map(.login) | unique | join(\",\")"' "$A"
-is 'which two may not have' "$(p log --user 'Same Name' 2>&1; echo $?)" '*which one?*1'
-
 # ---- the journal ----
 becomes 'log shows what was decided' 'p log | tail -n 1' '*pass *allowed *203.0.113.2 *'
 is 'by verdict' "$(p log --verdict refused --csv | tail -n +2 | grep -vc 'reject\|defer')" 0
@@ -138,6 +118,26 @@ done
 is 'nor in blocks' "$({ p block client 203.0.113.66 --reason $'x\e[31m\n'; p blocks; p unblock 203.0.113.66; } | tr -d '\n' | LC_ALL=C grep -c $'[\x01-\x1f\x7f]')" 0
 is 'nor in errors' "$(p block $'\e[31m' 2>&1 | tr -d '\n' | LC_ALL=C grep -c $'[\x01-\x1f\x7f]')" 0
 is 'nor in explain' "$(printf 'sasl_username=\e[31m\nsender=\e]0;x\a\n\n' | p explain --policy | tr -d '\n' | LC_ALL=C grep -c $'[\x01-\x1f\x7f]')" 0
+
+# ---- a mailbox by any name ----
+is 'block takes a display name, and says whose it is' "$(p block 'anna berg' --for 2h 2>&1; submit_from 203.0.113.1 $A)" "*\"anna berg\" is the display name of $A*blocked: user $A*550*5.1.8*"
+is 'so does unblock' "$(p unblock user 'Anna Berg' 2>&1)" "*unblocked: user $A*"
+is 'and both take a Guid' "$(p block 0A7D6D2C-0001-4b7e-9d55-000000000002 2>&1; p unblock '{0a7d6d2c-0001-4b7e-9d55-000000000002}' 2>&1)" "*is the Guid of $B*blocked: user $B*unblocked: user $B*"
+is 'a name that two have is listed, and blocks nobody' "$(p block 'Same Name' 2>&1; echo $?; p blocks --csv | wc -l)" "*the display name of $B and cleo@contoso.example: which one?*1*1"
+is 'a login is never a display name' "$(p block login 'Anna Berg' 2>&1; echo $?)" '*can be no login*1'
+is 'nor does it sign in by it' "$(p explain --policy <<<"sasl_username=0a7d6d2c-0001-4b7e-9d55-000000000001
+protocol_state=RCPT
+request=smtpd_access_policy
+client_address=203.0.113.7
+" 2>&1 | grep Verdict)" 'Verdict: reject (unlisted)'
+is 'explain takes a display name, and her own address as the sender' "$(p explain --user 'Anna Berg' 2>&1)" "*display name of $A*user *$A*Verdict: pass (allowed)*"
+is 'and a Guid' "$(p explain --user 0a7d6d2c-0001-4b7e-9d55-000000000002 2>&1 | grep Verdict)" 'Verdict: reject (mailbox-disabled)'
+is 'but not one that two have' "$(p explain --user 'Same Name' 2>&1; echo $?)" "*which one? Give an address*1"
+is 'a list gets the address' "$(p allow 'Anna Berg' 2>&1; tail -n 1 "$T/allow")" "*is the display name of $A*added $A*$A # allowed*"
+is 'forget finds it by the name' "$(p forget 'Anna Berg' 2>&1)" "*removed $A*"
+is 'what two have goes into no list' "$(p deny 'Same Name' 2>&1; echo $?; wc -l <"$T/deny")" '*which one?*1*1'
+becomes 'log finds it by the name' 'p log --user "Anna Berg" --json 2>/dev/null | json "map(.login) | unique | join(\",\")"' "$A"
+is 'which two may not have' "$(p log --user 'Same Name' 2>&1; echo $?)" '*which one?*1'
 
 # ---- reports ----
 is 'report used: who, and from where' "$(p report used --json | json ".[] | select(.mailbox == \"$A\") | .clients")" '*203.0.113.*'
