@@ -177,7 +177,7 @@ static int find_user(const struct cli *cli, struct question *q, struct mailbox_f
 
 static int explain(struct cli *cli, struct explained *x, struct question *q, const struct asked *a)
 {
-    struct mailbox_found found;
+    struct mailbox_found found = {.n = 0};
     struct printer *out;
     enum stage stage;
     struct error e;

@@ -114,13 +114,6 @@ static enum set_result permit(const struct set_run *run, struct error *e)
 
 /* ---- setting ---- */
 
-static int failed(struct set_row *row, const struct error *why)
-{
-    row->state = ROW_FAILED;
-    row->why = strdup(why->text);
-    return row->why != NULL ? 0 : -1;
-}
-
 /* One mailbox. 0, whatever became of it; -1 with e: no other one could be set, either. */
 static int set_one(struct set_run *run, struct set_row *row, struct error *e)
 {
@@ -132,7 +125,7 @@ static int set_one(struct set_run *run, struct set_row *row, struct error *e)
              result == EXCHANGE_OK ? "done" : "failed");
     if (result == EXCHANGE_OK)
         row->state = ROW_SET;
-    else if (failed(row, e) != 0)
+    else if (set_row_fails(row, ROW_FAILED, e) != 0)
         return error_set(e, "out of memory");
     return result == EXCHANGE_FAILED || result == EXCHANGE_FORBIDDEN ? -1 : 0;
 }

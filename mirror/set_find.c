@@ -116,12 +116,18 @@ int set_open_directory(struct set_run *run, struct error *e)
     return result;
 }
 
-/* The state of a row that no mailbox is found for. -1 without memory. */
-static int nobody(struct set_row *row, const struct error *why)
+int set_row_fails(struct set_row *row, enum row_state state, const struct error *why)
 {
-    row->state = ROW_NOBODY;
+    free(row->why);
+    row->state = state;
     row->why = strdup(why->text);
     return row->why != NULL ? 0 : -1;
+}
+
+/* No mailbox is found for the row. */
+static int nobody(struct set_row *row, const struct error *why)
+{
+    return set_row_fails(row, ROW_NOBODY, why);
 }
 
 static int take_stored(const struct set_run *run, struct set_row *row, const struct mailbox_found *found,
@@ -150,7 +156,7 @@ static int take_stored(const struct set_run *run, struct set_row *row, const str
 static int find_stored(const struct set_run *run, struct set_row *row, struct error *e)
 {
     const struct tenant_facts *facts = NULL;
-    struct mailbox_found found;
+    struct mailbox_found found = {.n = 0};
     enum directory_result result;
     char text[1024];
     struct buf b = BUF_OVER(text);

@@ -63,6 +63,9 @@ int set_only_tenant(const struct set_options *o, size_t *tenant, struct error *e
 
 void set_close(struct set_run *run);
 
+/* The state of a row that comes to nothing, and why. -1 without memory. */
+int set_row_fails(struct set_row *row, enum row_state state, const struct error *why);
+
 size_t set_count(const struct set_run *run, enum row_state state);
 /* "list.txt:7: ", or nothing. */
 void set_say_place(const struct set_run *run, const struct set_row *row, FILE *out);

@@ -79,7 +79,7 @@ static int damaged(struct error *e)
 /* All that claim a login's name; of a display name or a Guid the one. */
 static int show_named(FILE *out, const struct directory_view *view, uint32_t tenant, struct slice name, struct error *e)
 {
-    struct mailbox_found found;
+    struct mailbox_found found = {.n = 0};
     struct mailbox_record record;
     enum directory_result result = mailbox_named(view, tenant, name, &found);
     char text[1024];
