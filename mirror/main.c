@@ -81,14 +81,10 @@ static void print_help(void)
            "  --file FILE            names of mailboxes, one a line; \"-\": from standard input (set)\n"
            "  --organization         the setting that mailboxes without one of their own follow (set)\n"
            "  --yes                  do not ask (set, forget-tenant)\n\n"
-           "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory "
-           "cannot\n"
-           "be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read "
-           "that\n"
-           "exchange.fetch names (sync); 5 done in part (set). With 1, 2 and 3 nothing has changed. Of several "
-           "tenants, each\n"
-           "is done or fails\n"
-           "alone, and the status is that of the one that fared worst.\n",
+           "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory\n"
+           "cannot be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read\n"
+           "that exchange.fetch names (sync); 5 done in part (set). With 1, 2 and 3 nothing has changed. Of several\n"
+           "tenants, each is done or fails alone, and the status is that of the one that fared worst.\n",
            IMPORT_MAX_CHANGE);
 }
 

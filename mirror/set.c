@@ -6,6 +6,7 @@
 #include "mirror/words.h"
 
 #include <pwd.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -114,6 +115,25 @@ static enum set_result permit(const struct set_run *run, struct error *e)
 
 /* ---- setting ---- */
 
+/* Somebody wants the run to end. What was set so far is published and told first; a second signal ends it at once. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static void heed_signals(bool begin)
+{
+    static struct sigaction before[2];
+    const int numbers[] = {SIGINT, SIGTERM};
+    struct sigaction own = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        (void)sigaction(numbers[i], begin ? &own : &before[i], begin ? &before[i] : NULL);
+}
+
 /* One mailbox. 0, whatever became of it; -1 with e: no other one could be set, either. */
 static int set_one(struct set_run *run, struct set_row *row, struct error *e)
 {
@@ -143,7 +163,7 @@ static void set_tenant(struct set_run *run, size_t tenant, size_t *done)
 
         if (row->state != ROW_FOUND || row->tenant != tenant)
             continue;
-        if (stopped) {
+        if (stopped || interrupted) {
             row->state = ROW_NOT_TRIED;
             continue;
         }
@@ -158,8 +178,10 @@ static void set_all(struct set_run *run)
 {
     size_t done = 0;
 
+    heed_signals(true);
     for (size_t i = 0; i < run->o->config->n_tenants; i++)
         set_tenant(run, i, &done);
+    heed_signals(false);
     progress_end(&run->progress);
 }
 
@@ -178,7 +200,8 @@ static void say_failed(const struct set_run *run)
         fprintf(run->o->out, "%s: not set: %s\n", words(slice_of(row->mailbox.primary)).text, row->why);
     }
     if (not_tried > 0)
-        fprintf(run->o->out, "%zu more were not tried, as the last failure would have been theirs too\n", not_tried);
+        fprintf(run->o->out, "%zu more were not tried%s\n", not_tried,
+                interrupted ? ": the run was interrupted" : ", as the last failure would have been theirs too");
 }
 
 /* The first failure's words, where there is nothing else to tell. */
@@ -196,7 +219,6 @@ static void say_done(const struct set_run *run, bool published)
 
     for (size_t i = 0; i < run->n; i++)
         unknown += run->rows[i].state == ROW_SET && !run->rows[i].stored;
-
     if (run->n > 1)
         fprintf(run->o->out, "%zu of %zu mailboxes set; ", n,
                 n + set_count(run, ROW_FAILED) + set_count(run, ROW_NOT_TRIED));
@@ -226,7 +248,8 @@ static enum set_result conclude(struct set_run *run, struct error *e)
         return SET_PARTLY;
     }
     if (left > 0) {
-        (void)error_set(e, "%zu of %zu mailboxes were not set: %s", left, set + left, first_why(run, ROW_FAILED));
+        (void)error_set(e, "%zu of %zu mailboxes were not set: %s", left, set + left,
+                        failed > 0 ? first_why(run, ROW_FAILED) : "the run was interrupted");
         return set > 0 ? SET_PARTLY : SET_FAILED;
     }
     if (set_count(run, ROW_NOBODY) == 0)

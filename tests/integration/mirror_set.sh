@@ -161,6 +161,17 @@ afresh
 conf false
 is 'nor where the configuration does not allow it' "$(run set disabled --yes user0000001 user0000002; standin_requests | wc -l)" '*no exchange.writeback = true*status 1*0'
 
+# ---- interrupted ----
+afresh
+scenario '"latency":0.3'
+"$mirror" set disabled --yes user000000{1,2,5,4,0,7,8} -c "$work/postern.conf" >"$work/out" 2>&1 </dev/null &
+until [ "$(set_by_service)" -ge 2 ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
+kill $!
+wait $!
+is 'a run that is interrupted ends behind the mailbox that it is at, and says what it did not try' "$? $(cat "$work/out")" '5 *more were not tried: the run was interrupted*of 7 mailboxes set*'
+scenario
+is 'what was set until then is in the directory' "$(here 1) $(here 2) $(here 8); $(online 1) $(online 2) $(online 8)" 'disabled disabled inherit; disabled disabled inherit'
+
 # ---- throttling ----
 afresh
 scenario "$(fault '"name":"throttled","cmdlet":"Set-CASMailbox","skip":1,"times":2,"retry_after":1')"
