@@ -68,7 +68,8 @@ static enum exchange_result only_row(struct rows *rows, struct row **row, struct
     more = rows_next(rows, &second, e);
     if (more <= 0)
         return more < 0 ? EXCHANGE_UNABLE : EXCHANGE_OK;
-    return unable(e, "Exchange Online answered with several mailboxes; nothing was done");
+    (void)error_set(e, "Exchange Online answered with several mailboxes; nothing was done");
+    return EXCHANGE_NOT_FOUND;
 }
 
 typedef enum exchange_result take_row(void *arg, const struct row *row, struct error *e);
@@ -182,7 +183,7 @@ static enum exchange_result another(const struct row *row, struct error *e)
 {
     (void)error_set(e, "Exchange Online answered with another mailbox (%s) than the one asked for; nothing was done",
                     words(cell_text(&row->cells[COLUMN_PRIMARY])).text);
-    return EXCHANGE_UNABLE;
+    return EXCHANGE_NOT_FOUND;
 }
 
 static enum exchange_result take_identity(void *arg, const struct row *row, struct error *e)
@@ -226,7 +227,7 @@ static enum exchange_result ask_mailbox(struct exchange *x, const char *cmdlet, 
     char text[ADDRESS_OF_NAME_MAX * 6 + 100];
     struct buf parameters = BUF_OVER(text);
 
-    return identity_json(identity, "", &parameters, e) != 0 ? EXCHANGE_UNABLE
+    return identity_json(identity, "", &parameters, e) != 0 ? EXCHANGE_NOT_FOUND
                                                             : ask_one(x, cmdlet, text, READ_NEEDS, take, asked, e);
 }
 

@@ -33,8 +33,8 @@ struct writeback_mailbox {
  * Looks a mailbox up, with its present setting. address: as the directory knows it, canonical; or empty, and then the
  * name is asked for, and what comes back must have it: as an address, UPN, alias, account, name, display name or GUID.
  * An Identity that nobody has makes these cmdlets answer with all mailboxes, so nothing is taken on trust.
- * EXCHANGE_NOT_FOUND: nobody has it; EXCHANGE_UNABLE: this one cannot be; EXCHANGE_FORBIDDEN and EXCHANGE_FAILED: no
- * other could be, either. Unless EXCHANGE_OK, e says why.
+ * EXCHANGE_NOT_FOUND: nobody has it, or several do; EXCHANGE_UNABLE: the service could not answer;
+ * EXCHANGE_FORBIDDEN and EXCHANGE_FAILED: no other could be looked up, either. Unless EXCHANGE_OK, e says why.
  */
 enum exchange_result writeback_find(struct exchange *x, struct slice address, struct slice name,
                                     struct writeback_mailbox *out, struct error *e);

@@ -75,6 +75,7 @@ is 'as Exchange Online has' "$(online 1) $(online 2) $(online 5) $(online 4)" 'd
 is 'but the settings are no younger for it' "$("$mirror" show -c "$work/postern.conf" | grep "mailboxes' settings")" \
     "$("$mirror" show -c "$work/postern.conf" -d "$work/base" | grep "mailboxes' settings")"
 is 'a Guid is a name, too' "$(run set inherit --yes 00000001-3C5E-4b7a-9d21-000000010000)" '*user0000001@contoso.example: SMTP AUTH disabled → inherit*status 0'
+is 'so is what Entra calls it, which Exchange Online is asked for' "$(run set enabled --dry-run 00000003-81d4-4c02-b6e7-000000010000)" '*user0000003@contoso.example: SMTP AUTH disabled → enabled*status 0'
 standin_forget
 is 'what is so already is left alone' "$(run set inherit --yes user0000001 user0000000; set_by_service)" \
     '*user0000001@contoso.example: SMTP AUTH is inherit already; nothing to do*status 0*0'
@@ -110,6 +111,10 @@ is 'a name that nobody has is said with its line, and nothing is set' "$(run set
     '*list:2: "nobody@contoso.example": there is no such mailbox*list:4: "Two Words": *refused, and nothing was set: 2 of 4 names*status 3*0*enabled'
 is 'unless it is forced' "$(run set disabled --yes --force --file "$work/list"; here 1; here 2)" '*2 of 2 mailboxes set*were left out: 2*status 5*disabled*disabled'
 is 'one name alone fails as it always did' "$(run disable --yes nobody@contoso.example)" '*there is no such mailbox in Exchange Online*status 1'
+seq -f 'nobody%g' 1 12 >"$work/list"
+echo user0000003 >>"$work/list"
+is 'any number of them does not end the run' "$(run set enabled --yes --force --file "$work/list" | grep -c 'no such mailbox'; here 3)" '12*enabled'
+is 'and a name as long as a line is just nobody'\''s' "$(run set enabled --dry-run user0000006 "$(printf '%01000d' 7)")" '*no such mailbox*status 3'
 twins='"changes":[{"mailbox":11,"set":{"DisplayName":"Twin"}},{"mailbox":12,"set":{"DisplayName":"Twin"}}]'
 scenario '' "$twins"
 run sync >/dev/null
@@ -118,7 +123,7 @@ is 'a name that two have is said with both' "$(run set disabled --yes user000000
 is 'show does the same' "$(run show Twin; run show 'User 0000001')" '*which one? Give an address*status 1*user0000001@contoso.example in contoso*status 0'
 standin_scenario "{\"unknown_identity\":\"all\",\"tenants\":{\"$STANDIN_TENANT\":{\"mailboxes\":60}}}"
 standin_forget
-is 'an answer with all mailboxes is not taken for one' "$(run set enabled --yes nobody user0000003 --force; set_by_service)" '*"nobody": Exchange Online answered with several*1 of 1 mailboxes set*status 5*1'
+is 'an answer with all mailboxes is not taken for one' "$(run set enabled --yes nobody user0000009 --force; set_by_service)" '*"nobody": Exchange Online answered with several*1 of 1 mailboxes set*status 5*1'
 
 # ---- a row that fails ----
 afresh
