@@ -175,7 +175,7 @@ static int find_user(const struct cli *cli, struct question *q, struct mailbox_f
     return 0;
 }
 
-static int explain(struct cli *cli, struct explained *x, struct question *q, const struct asked *a)
+static int explain_question(struct cli *cli, struct explained *x, struct question *q, const struct asked *a)
 {
     struct mailbox_found found = {.n = 0};
     struct printer *out;
@@ -210,7 +210,7 @@ int cmd_explain(struct cli *cli, int argc, char **argv)
     } else {
         q->paths = true;
         if (explain_options(cli, argc, argv, &a, &status) == 0)
-            status = explain(cli, x, q, &a);
+            status = explain_question(cli, x, q, &a);
         explained_clear(x);
     }
     free(q);

@@ -124,7 +124,7 @@ static void interrupt(int number)
     interrupted = 1;
 }
 
-static void heed_signals(bool begin)
+static void catch_signals(bool begin)
 {
     static struct sigaction before[2];
     const int numbers[] = {SIGINT, SIGTERM};
@@ -178,10 +178,10 @@ static void set_all(struct set_run *run)
 {
     size_t done = 0;
 
-    heed_signals(true);
+    catch_signals(true);
     for (size_t i = 0; i < run->o->config->n_tenants; i++)
         set_tenant(run, i, &done);
-    heed_signals(false);
+    catch_signals(false);
     progress_end(&run->progress);
 }
 
@@ -224,7 +224,7 @@ static void say_done(const struct set_run *run, bool published)
                 n + set_count(run, ROW_FAILED) + set_count(run, ROW_NOT_TRIED));
     else
         fprintf(run->o->out, "done; ");
-    fprintf(run->o->out, "Exchange Online may take up to an hour to heed it, and the relay heeds it %s\n",
+    fprintf(run->o->out, "Exchange Online may take up to an hour to apply it, and the relay applies it %s\n",
             published ? "now" : "after the next \"postern-mirror sync\"");
     if (published && unknown > 0)
         fprintf(run->o->out, "%zu of them are not in the directory yet: the next sync brings them\n", unknown);

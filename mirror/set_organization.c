@@ -131,7 +131,7 @@ static enum set_result set_it(struct set_run *run, size_t tenant, enum writeback
         (void)error_set(e, "the organization was set, but the directory could not be written: %s", why.text);
         return SET_PARTLY;
     }
-    fprintf(o->out, "done; Exchange Online may take up to an hour to heed it, and the relay heeds it now\n");
+    fprintf(o->out, "done; Exchange Online may take up to an hour to apply it, and the relay applies it now\n");
     return SET_DONE;
 }
 

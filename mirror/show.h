@@ -1,4 +1,4 @@
-/* "postern-mirror show": what the directory holds of the tenants, and of one mailbox. */
+/* "postern-mirror show": what the directory holds about tenants, and about one mailbox. */
 #ifndef POSTERN_MIRROR_SHOW_H
 #define POSTERN_MIRROR_SHOW_H
 

@@ -184,7 +184,7 @@ is 'throttling in the middle is waited for' "$(run set disabled --yes user000000
 
 # ---- the directory ----
 afresh
-is 'a mailbox that the directory lacks is set, and comes with the next sync' "$(rm -rf "$work/dir"; mkdir "$work/dir"; run set disabled --yes user0000001; online 1)" '*heeds it after the next "postern-mirror sync"*status 0*disabled'
+is 'a mailbox that the directory lacks is set, and comes with the next sync' "$(rm -rf "$work/dir"; mkdir "$work/dir"; run set disabled --yes user0000001; online 1)" '*applies it after the next "postern-mirror sync"*status 0*disabled'
 afresh
 conf true 'alerts = ( { command = ["/bin/true"]; } );'
 is 'who is shut out is told' "$(run set disabled --yes user0000001 >/dev/null; grep -l '"event": "settings"' "$work"/spool/alerts/*.json | wc -l)" 1
@@ -230,7 +230,7 @@ is 'without the role for it nothing is set' "$(run set --organization enabled --
 scenario "$(fault '"name":"error_in_200","cmdlet":"Set-TransportConfig"')"
 is 'nor with an error that comes with status 200' "$(run set --organization enabled --yes; run show | grep 'organization SMTP AUTH')" '*answered 200, but with an error*status 1*organization SMTP AUTH *disabled'
 scenario
-is 'the organization is set, and the directory has it' "$(run set --organization enabled --yes; run show | grep 'organization SMTP AUTH')" '*organization disabled → enabled*organization SMTP AUTH disabled → enabled*the relay heeds it now*status 0*organization SMTP AUTH *enabled'
+is 'the organization is set, and the directory has it' "$(run set --organization enabled --yes; run show | grep 'organization SMTP AUTH')" '*organization disabled → enabled*organization SMTP AUTH disabled → enabled*the relay applies it now*status 0*organization SMTP AUTH *enabled'
 is 'as Exchange Online has' "$(run set --organization enabled --yes)" '*is enabled already; nothing to do*status 0'
 is 'back again: who would lose it' "$(run set --organization disabled --yes)" '*24 mailboxes of the directory would lose it*status 0'
 rm -rf "$work/dir"
