@@ -200,7 +200,7 @@ static void step_write(struct visit *v)
     struct slice list = {json_string_value(exported), json_string_length(exported)};
 
     if (list.n == 0) {
-        fprintf(v->o->out, "?     %-42s cannot be told beforehand%s%s: the first \"postern-mirror set\" will\n",
+        fprintf(v->o->out, "?     %-42s not known beforehand%s%s; the first \"postern-mirror set\" shows it\n",
                 "write-back", result != EXCHANGE_OK ? ": " : "", result != EXCHANGE_OK ? e.text : "");
     } else if (!is_exported(list, "Set-CASMailbox")) {
         (void)error_set(&e, "exchange.writeback = true, but the application may not use Set-CASMailbox; it needs %s",

@@ -74,7 +74,7 @@ static void say_found(const struct set_run *run)
         fprintf(run->o->out, "%zu mailboxes in all\n", n);
 }
 
-/* Nobody types a question's answer into the file of names. */
+/* When the names come from standard input, the answer comes from the terminal itself. */
 static int ask(const struct set_run *run, struct error *e)
 {
     const struct set_options *o = run->o;
@@ -90,8 +90,8 @@ static int refuse(const struct set_run *run, struct error *e)
 {
     return error_set(
         e,
-        "refused, and nothing was set: %zu of %zu names are nobody's, or several mailboxes'; correct them, or "
-        "--force sets the others",
+        "refused, and nothing was set: %zu of %zu names have no mailbox, or several; correct them, or --force sets "
+        "the others",
         set_count(run, ROW_NOBODY), run->n);
 }
 
@@ -109,13 +109,13 @@ static enum set_result permit(const struct set_run *run, struct error *e)
     if (nobodies > 0 && o->yes && !o->force)
         return refuse(run, e), SET_REFUSED;
     if (nobodies > 0 && !o->yes)
-        fprintf(o->out, "The %zu names above that are nobody's, or several mailboxes', are left out.\n", nobodies);
+        fprintf(o->out, "The %zu names above with no mailbox, or several, are left out.\n", nobodies);
     return o->yes || ask(run, e) == 0 ? SET_DONE : SET_FAILED;
 }
 
 /* ---- setting ---- */
 
-/* Somebody wants the run to end. What was set so far is published and told first; a second signal ends it at once. */
+/* SIGINT or SIGTERM: what was set so far is published and reported first; a second one ends the run at once. */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int number)
@@ -134,7 +134,7 @@ static void catch_signals(bool begin)
         (void)sigaction(numbers[i], begin ? &own : &before[i], begin ? &before[i] : NULL);
 }
 
-/* One mailbox. 0, whatever became of it; -1 with e: no other one could be set, either. */
+/* Sets one mailbox. 0, whether it worked or not; -1 with e: no other one could be set, either. */
 static int set_one(struct set_run *run, struct set_row *row, struct error *e)
 {
     const struct tenant_config *tenant = &run->o->config->tenants[row->tenant];
@@ -150,7 +150,7 @@ static int set_one(struct set_run *run, struct set_row *row, struct error *e)
     return result == EXCHANGE_FAILED || result == EXCHANGE_FORBIDDEN ? -1 : 0;
 }
 
-/* All of one tenant. What stops the one, an expired secret, need not stop another. */
+/* Sets all mailboxes of one tenant. What stops it, such as an expired secret, need not stop other tenants. */
 static void set_tenant(struct set_run *run, size_t tenant, size_t *done)
 {
     const size_t n = set_count(run, ROW_FOUND) + *done;
@@ -201,10 +201,10 @@ static void say_failed(const struct set_run *run)
     }
     if (not_tried > 0)
         fprintf(run->o->out, "%zu more were not tried%s\n", not_tried,
-                interrupted ? ": the run was interrupted" : ", as the last failure would have been theirs too");
+                interrupted ? ": the run was interrupted" : ", since they would fail, too");
 }
 
-/* The first failure's words, where there is nothing else to tell. */
+/* Why the first row in that state is in it; "" when there is none. */
 static const char *first_why(const struct set_run *run, enum row_state state)
 {
     for (size_t i = 0; i < run->n; i++)
@@ -254,8 +254,7 @@ static enum set_result conclude(struct set_run *run, struct error *e)
     }
     if (set_count(run, ROW_NOBODY) == 0)
         return SET_DONE;
-    (void)error_set(e, "names that are nobody's, or several mailboxes', were left out: %zu",
-                    set_count(run, ROW_NOBODY));
+    (void)error_set(e, "names with no mailbox, or several, were left out: %zu", set_count(run, ROW_NOBODY));
     return SET_PARTLY;
 }
 

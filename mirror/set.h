@@ -1,7 +1,7 @@
 /*
- * "postern-mirror set": SMTP AUTH of mailboxes, or of the organization, in Exchange Online itself. What the vendor's
- * page does with a text file and a loop; but each name is looked up before anything is set, the list is shown and
- * confirmed once, and what was set is in the directory afterwards, in one generation.
+ * "postern-mirror set": sets SMTP AUTH of mailboxes, or of the organization, in Exchange Online itself, as the vendor's
+ * page does with a text file and a loop. Here each name is looked up before anything is set, the list is confirmed
+ * once, and what was set is published to the directory in one generation.
  */
 #ifndef POSTERN_MIRROR_SET_H
 #define POSTERN_MIRROR_SET_H
@@ -21,11 +21,11 @@ struct set_options {
     const char *const *names; /* any names of mailboxes (core/directory/mailbox_name.h) */
     size_t n_names;
     const char *file; /* more of them, one a line (core/base/lines.h); "-": from in; NULL: none */
-    bool yes;         /* was confirmed on the command line, if all names are somebody's */
-    bool force;       /* although some names are nobody's, or several mailboxes' */
+    bool yes;         /* confirmed on the command line, if each name has exactly one mailbox */
+    bool force;       /* also if some names have no mailbox, or several */
     bool dry_run;
-    FILE *in;  /* a terminal, where confirmation is asked for */
-    FILE *out; /* the question, and what was done */
+    FILE *in;  /* terminal for the confirmation */
+    FILE *out; /* for the question and the result */
     FILE *log;
 };
 
@@ -33,8 +33,8 @@ struct set_options {
 enum set_result {
     SET_DONE = 0,    /* or nothing was to be done */
     SET_FAILED = 1,  /* nothing was set */
-    SET_REFUSED = 3, /* nothing was set: names are nobody's, or several mailboxes' */
-    SET_PARTLY = 5   /* some were set, others not; or all, but the directory could not be written. It was said which */
+    SET_REFUSED = 3, /* nothing was set: some names have no mailbox, or several */
+    SET_PARTLY = 5   /* some were set, others not; or all, but the directory could not be written. `out` says which */
 };
 
 #define SET_NAMES_MAX 10000 /* in one run */

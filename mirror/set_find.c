@@ -1,4 +1,5 @@
-/* Whose the names of "postern-mirror set" are: by the directory, which costs nothing, then by the service itself. */
+/* Finds the mailboxes that "postern-mirror set" names: in the directory, which costs nothing, then in Exchange Online.
+ */
 #include "core/base/owner.h"
 #include "core/directory/mailbox_name.h"
 #include "mirror/set_private.h"
@@ -40,7 +41,7 @@ static bool has_domain(const struct tenant_config *tenant, const struct address 
     return false;
 }
 
-/* Whose a name is that the directory does not have: the domain's, or the only tenant's. */
+/* The tenant of a name that is not in the directory: the one with its domain, or the only one. */
 static int tenant_of_name(const struct set_options *o, struct slice name, size_t *tenant, struct error *e)
 {
     struct address address;
@@ -91,7 +92,7 @@ struct exchange *set_session(struct set_run *run, size_t tenant, struct error *e
         }
         run->sessions[tenant] = x;
     }
-    /* Each mailbox may take as long as a run of the mirror may. */
+    /* mirror.deadline holds for each mailbox. */
     session_begin_again(&run->sessions[tenant]->session, o->config->mirror_deadline_s);
     return run->sessions[tenant];
 }
@@ -124,7 +125,7 @@ int set_row_fails(struct set_row *row, enum row_state state, const struct error 
     return row->why != NULL ? 0 : -1;
 }
 
-/* No mailbox is found for the row. */
+/* The row has no mailbox, or several. */
 static int nobody(struct set_row *row, const struct error *why)
 {
     return set_row_fails(row, ROW_NOBODY, why);
@@ -152,7 +153,7 @@ static int take_stored(const struct set_run *run, struct set_row *row, const str
                      facts != NULL ? facts->name : "?");
 }
 
-/* 0: found, or left to the service; -1 with e: why it is nobody's. */
+/* 0: found, or to be asked of the service; -1 with e: no mailbox has the name, or several do. */
 static int find_stored(const struct set_run *run, struct set_row *row, struct error *e)
 {
     const struct tenant_facts *facts = NULL;
@@ -186,7 +187,7 @@ static bool is_same(const struct set_row *a, const struct set_row *b)
            (a->stored && b->stored && a->tenant == b->tenant && memcmp(&a->id, &b->id, sizeof a->id) == 0);
 }
 
-/* Was it named before? */
+/* Did an earlier row name the same mailbox? */
 static bool is_again(const struct set_run *run, const struct set_row *row)
 {
     for (const struct set_row *before = run->rows; before < row; before++)
@@ -196,8 +197,8 @@ static bool is_again(const struct set_run *run, const struct set_row *row)
 }
 
 /*
- * Is it the mailbox that the directory has? Its address may be another's by now, and then the directory learns of it
- * with the next sync.
+ * Is it the same mailbox as in the directory? Its address may belong to another one by now; then only the next sync
+ * brings it in.
  */
 static bool is_stored(const struct set_row *row)
 {
@@ -226,7 +227,7 @@ static enum exchange_result find_online(struct set_run *run, struct set_row *row
     return EXCHANGE_OK;
 }
 
-/* One row; in_a_row counts those that the service could not answer. */
+/* Finds the mailbox of one row; *in_a_row counts consecutive ones that the service could not answer. */
 static int find_one(struct set_run *run, struct set_row *row, unsigned *in_a_row, struct error *e)
 {
     enum exchange_result result;

@@ -1,4 +1,4 @@
-/* Whom "postern-mirror set" is about: the names of the command line, then those of the file. */
+/* The names for "postern-mirror set": those of the command line, then those of the file. */
 #include "core/base/lines.h"
 #include "mirror/set_private.h"
 #include "mirror/words.h"
@@ -8,7 +8,7 @@
 
 #define PIECE 65536u
 
-/* All of a stream, as lines_load takes a file. */
+/* Reads all of a stream; the bound is that of lines_load. */
 static int read_all(FILE *in, char **text, size_t *n, struct error *e)
 {
     size_t cap = 0;

@@ -8,7 +8,7 @@
 
 #define NAMED 10 /* of those who sent, and of the others */
 
-/* Who would lose it, or gain it. */
+/* Who would lose or gain SMTP AUTH. */
 struct look {
     const struct tenant_facts *facts; /* NULL: the directory has nothing of the tenant */
     struct effect effect;
@@ -19,7 +19,8 @@ struct look {
     struct error not_known; /* why not */
 };
 
-/* In Exchange Online's own words: with a password, or with OAuth. What this relay makes of it is said afterwards. */
+/* By Exchange Online's own rules, with a password or with OAuth. What this relay does is reported when it is published.
+ */
 static bool turns(const struct tenant_facts *now, const struct tenant_facts *then, const struct mailbox_record *record)
 {
     return settings_let(now, record, true) != settings_let(then, record, true) ||
@@ -79,12 +80,13 @@ static void say(const struct set_run *run, const struct tenant_config *tenant, e
     fprintf(out, "%s: SMTP AUTH of the organization %s → %s, in Exchange Online itself\n", tenant->name,
             writeback_word(before), writeback_word(run->o->value));
     if (look->facts == NULL) {
-        fprintf(out, "%s: the directory holds nothing of this tenant: who would lose or gain it is not known\n",
+        fprintf(out,
+                "%s: the directory has no data of this tenant, so it is not known who would lose or gain SMTP AUTH\n",
                 tenant->name);
         return;
     }
     fprintf(out, "%s: %llu mailboxes of the directory would %s\n", tenant->name, (unsigned long long)effect->mailboxes,
-            run->o->value == WRITEBACK_DISABLE ? "lose it" : "gain it");
+            run->o->value == WRITEBACK_DISABLE ? "lose SMTP AUTH" : "gain SMTP AUTH");
     effect_names(effect, NAMED, &b);
     if (!look->senders_known)
         fprintf(out, "%s: who of them sent lately is not known: %s\n", tenant->name, look->not_known.text);
@@ -100,7 +102,7 @@ static void say(const struct set_run *run, const struct tenant_config *tenant, e
         fprintf(out, "%s: %s: %s%s\n", tenant->name, effect->senders > 0 ? "the others" : "they are", look->text,
                 names);
     if (tenant->smtp_auth != TENANT_MIRRORED)
-        fprintf(out, "%s: this relay itself goes on as tenants.smtp_auth says\n", tenant->name);
+        fprintf(out, "%s: this relay itself keeps to tenants.smtp_auth\n", tenant->name);
 }
 
 /* SET_DONE: go on; else e says why not. */
@@ -109,7 +111,7 @@ static enum set_result permit(const struct set_run *run, const struct look *look
     const struct set_options *o = run->o;
 
     if (o->yes && look->facts == NULL && !o->force) {
-        (void)error_set(e, "refused, and nothing was set: nobody has looked at who would lose or gain it; run "
+        (void)error_set(e, "refused, and nothing was set: it is not known who would lose or gain SMTP AUTH; run "
                            "\"postern-mirror sync\" first, or --force sets it all the same");
         return SET_REFUSED;
     }

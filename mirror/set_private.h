@@ -6,16 +6,16 @@
 #include "mirror/progress.h"
 #include "mirror/set.h"
 
-#define SET_IN_A_ROW_MAX 10 /* mailboxes that fail one after the other: the service is ill, and the rest waits */
+#define SET_IN_A_ROW_MAX 10 /* consecutive failures after which a run stops: the service has a problem */
 
 enum row_state {
     ROW_NEW,
     ROW_FOUND,   /* to be set */
     ROW_ALREADY, /* it is so */
     ROW_AGAIN,   /* the mailbox of a row before */
-    ROW_NOBODY,  /* nobody's name, several mailboxes', or one that could not be looked up; why says which */
+    ROW_NOBODY,  /* no mailbox has the name, several do, or it could not be looked up; `why` says which */
     ROW_SET,
-    ROW_FAILED,   /* why has the service's words */
+    ROW_FAILED,   /* `why` has the service's words */
     ROW_NOT_TRIED /* the run stopped before */
 };
 
@@ -50,7 +50,7 @@ struct set_run {
 /* The rows, from the command line and the file (mirror/set_names.c). */
 int set_read_names(struct set_run *run, struct error *e);
 
-/* ---- whose names they are (mirror/set_find.c) ---- */
+/* ---- which mailboxes they are (mirror/set_find.c) ---- */
 
 /* Opens the directory, if there is one. */
 int set_open_directory(struct set_run *run, struct error *e);
@@ -63,20 +63,20 @@ int set_only_tenant(const struct set_options *o, size_t *tenant, struct error *e
 
 void set_close(struct set_run *run);
 
-/* The state of a row that comes to nothing, and why. -1 without memory. */
+/* Sets the state of a row that failed, and why. -1 without memory. */
 int set_row_fails(struct set_row *row, enum row_state state, const struct error *why);
 
 size_t set_count(const struct set_run *run, enum row_state state);
-/* "list.txt:7: ", or nothing. */
+/* Prints "list.txt:7: ", or nothing for a name of the command line. */
 void set_say_place(const struct set_run *run, const struct set_row *row, FILE *out);
 
-/* Who did what, to the log where the services log; before may be NULL. */
+/* Logs who did what, where the services log. */
 void set_note(const struct set_options *o, const struct tenant_config *tenant, const char *key, struct slice subject,
               enum writeback before, const char *outcome);
 
 /* ---- into the directory (mirror/set_publish.c) ---- */
 
-/* What was set in each tenant, in one generation. *written: something was. */
+/* Publishes what was set, one generation for each tenant. *written: something was published. */
 int set_publish(struct set_run *run, bool *written, struct error *e);
 int set_publish_organization(const struct set_options *o, size_t tenant, struct error *e);
 

@@ -1,6 +1,6 @@
 /*
- * What was set in Exchange Online goes into the directory as a sync would bring it: by the same way, in one generation,
- * with the same notices. But it says nothing of other mailboxes, nor that the tenant's settings are any younger.
+ * Publishes what was set in Exchange Online to the directory, as a sync would: with the same code and notices, in one
+ * generation. Other mailboxes, and the age of the tenant's settings, stay as they are.
  */
 #include "core/base/clock.h"
 #include "mirror/build/gather.h"
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define SOURCE "exchange-online"
-/* A run that is going on may have read the settings before they were set: it ends first. */
+/* A running sync may have read the settings before they were set, so it must end first. */
 #define LOCK_WAIT_S 300
 
 struct news {
@@ -43,7 +43,7 @@ static struct cell text_cell(const char *text)
     return (struct cell){.kind = CELL_TEXT, .text = slice_of(text)};
 }
 
-/* What was set, though the directory may have it so: another run may have brought the old setting in since. */
+/* What was set is published even if the view already has it: another run may have published the old setting since. */
 static bool is_news(const struct news *news, const struct set_row *row)
 {
     if (!row->stored || row->tenant != news->tenant)
@@ -64,7 +64,7 @@ static int feed_mailboxes(const struct news *news, struct gathered *g, struct er
 
         if (!is_news(news, from))
             continue;
-        /* Under the id that the directory has, which may be none of Exchange's. */
+        /* The id of the directory, which may not be Exchange's Guid. */
         guid_write(from->id.b, id);
         row.cells[COLUMN_GUID] = text_cell(id);
         row.cells[COLUMN_PRIMARY] = text_cell(from->address);
@@ -85,7 +85,7 @@ static int feed(void *arg, struct gathered *g, struct error *e)
     return gather_row(g, KIND_TRANSPORT_CONFIG, KIND_TRANSPORT_CONFIG, &row, e);
 }
 
-/* It was confirmed already, so that no share of mailboxes is too much. */
+/* The change was confirmed, so no share of mailboxes is too large. */
 static int publish(const struct set_options *o, const struct news *news, struct error *e)
 {
     const char *names[KINDS];

@@ -64,7 +64,7 @@ static enum exchange_result only_row(struct rows *rows, struct row **row, struct
         (void)error_set(e, "there is no such mailbox in Exchange Online");
         return EXCHANGE_NOT_FOUND;
     }
-    /* This takes the first row's memory away: the caller reads it again. */
+    /* This invalidates the first row, so the caller reads it again. */
     more = rows_next(rows, &second, e);
     if (more <= 0)
         return more < 0 ? EXCHANGE_UNABLE : EXCHANGE_OK;
@@ -74,7 +74,7 @@ static enum exchange_result only_row(struct rows *rows, struct row **row, struct
 
 typedef enum exchange_result take_row(void *arg, const struct row *row, struct error *e);
 
-/* Asks for one object; makes sure that the answer has one row; hands that to take. */
+/* Asks for one object, checks that the answer has exactly one row, and passes it to `take`. */
 static enum exchange_result ask_one(struct exchange *x, const char *cmdlet, const char *parameters, const char *needs,
                                     take_row *take, void *arg, struct error *e)
 {
@@ -100,7 +100,7 @@ static enum exchange_result ask_one(struct exchange *x, const char *cmdlet, cons
     return result;
 }
 
-/* What was set is set only if the service says nothing else: an error may come with status 200. */
+/* An error may come with status 200, so the body is checked, too. */
 static enum exchange_result ask_to_set(struct exchange *x, const char *cmdlet, const char *parameters,
                                        const char *needs, struct error *e)
 {
@@ -157,7 +157,7 @@ static bool has_address(const struct row *row, struct slice text)
     return false;
 }
 
-/* In whatever case: Exchange itself compares so. */
+/* Without regard to case, as Exchange compares. */
 static bool has_name(const struct row *row, struct slice name)
 {
     static const enum column columns[] = {COLUMN_ALIAS,           COLUMN_ACCOUNT, COLUMN_NAME,

@@ -1,7 +1,7 @@
 /*
  * What postern changes in Exchange Online, and only where the tenant's configuration says exchange.writeback = true:
- * SmtpClientAuthenticationDisabled of a mailbox, and of the organization. Here are the requests; who asks, shows and
- * counts is mirror/set.h.
+ * SmtpClientAuthenticationDisabled of a mailbox, and of the organization. These are the requests; mirror/set.h is the
+ * command.
  */
 #ifndef POSTERN_MIRROR_WRITEBACK_H
 #define POSTERN_MIRROR_WRITEBACK_H
@@ -19,7 +19,7 @@ enum writeback { WRITEBACK_DISABLE, WRITEBACK_ENABLE, WRITEBACK_INHERIT };
 
 /* "disabled", "enabled", "inherit". */
 const char *writeback_word(enum writeback value);
-/* False: it is none of these. */
+/* False if it is none of these. */
 bool writeback_named(struct slice word, enum writeback *out);
 
 /* A mailbox as Exchange Online has it. */
@@ -32,7 +32,7 @@ struct writeback_mailbox {
 /*
  * Looks a mailbox up, with its present setting. address: as the directory knows it, canonical; or empty, and then the
  * name is asked for, and what comes back must have it: as an address, UPN, alias, account, name, display name or GUID.
- * An Identity that nobody has makes these cmdlets answer with all mailboxes, so nothing is taken on trust.
+ * For an Identity that doesn't exist these cmdlets return all mailboxes, so each answer is checked.
  * EXCHANGE_NOT_FOUND: nobody has it, or several do; EXCHANGE_UNABLE: the service could not answer;
  * EXCHANGE_FORBIDDEN and EXCHANGE_FAILED: no other could be looked up, either. Unless EXCHANGE_OK, e says why.
  */

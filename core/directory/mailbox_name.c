@@ -82,7 +82,7 @@ static enum directory_result by_guid(const struct directory_view *v, uint32_t te
     return result;
 }
 
-/* Where letters of ASCII differ that no mark behind them can make alike. Most names end here, without the tables. */
+/* Do ASCII letters differ that no combining mark follows? This rejects most names without Unicode's tables. */
 static bool differs_early(struct slice a, struct slice b)
 {
     for (size_t i = 0; i + 1 < a.n && i + 1 < b.n; i++) {
@@ -94,7 +94,7 @@ static bool differs_early(struct slice a, struct slice b)
     return false;
 }
 
-/* Letters of ASCII are compared at once; only names that both hold others need the tables. */
+/* Only if both names have letters beyond ASCII are Unicode's tables needed. */
 static bool is_displayed_as(struct slice wanted, bool wanted_ascii, struct slice shown)
 {
     int differs;
@@ -107,7 +107,7 @@ static bool is_displayed_as(struct slice wanted, bool wanted_ascii, struct slice
            differs == 0;
 }
 
-/* With one cursor for all of them, which takes a third of the time of directory_next_mailbox. */
+/* With one cursor for the whole walk: directory_next_mailbox opens one for each mailbox. */
 static enum directory_result by_display_name(const struct directory_view *v, uint32_t tenant, struct slice name,
                                              struct mailbox_found *out)
 {

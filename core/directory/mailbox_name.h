@@ -8,7 +8,7 @@
 #include "core/base/buf.h"
 #include "core/directory/directory.h"
 
-/* What the name is of the mailboxes that have it. */
+/* Which kind of name it is. */
 enum mailbox_name {
     MAILBOX_NAME_NONE,    /* nobody's */
     MAILBOX_NAME_LOGIN,   /* an address, UPN, alias or account name: what the mail path knows as well */
@@ -16,7 +16,7 @@ enum mailbox_name {
     MAILBOX_NAME_DISPLAY, /* DisplayName, without regard to case */
 };
 
-/* So many of several are named. */
+/* So many of them are listed. */
 #define MAILBOX_FOUND_MAX 8
 
 struct mailbox_found {
@@ -32,15 +32,15 @@ struct mailbox_found {
 #define EVERY_TENANT UINT32_MAX
 
 /*
- * All mailboxes that have the name, of one tenant or of all. The first kind of name that anybody has is the one: who
- * has a login's name comes before those who are only displayed so. Display names are in no index: a walk over the
- * directory finds them (half a second for a million mailboxes), where neither of the other kinds did.
- * DIRECTORY_FOUND with *out (n is 1 for a name that says who is meant), DIRECTORY_NOT_FOUND, or DIRECTORY_DAMAGED.
+ * Finds all mailboxes that have the name, of one tenant or of all. The first kind of name with a match counts: logins
+ * come before Guids, and these before display names. Display names are not indexed: a walk over the directory finds
+ * them (half a second for a million mailboxes), only if the other kinds have no match.
+ * DIRECTORY_FOUND with *out (n is 1 if the name is unique), DIRECTORY_NOT_FOUND, or DIRECTORY_DAMAGED.
  */
 enum directory_result mailbox_named(const struct directory_view *v, uint32_t tenant, struct slice name,
                                     struct mailbox_found *out);
 
-/* `the display name of anna@contoso.example, a.berg@contoso.example and 3 more`: appends it. */
+/* Appends "the display name of anna@contoso.example, a.berg@contoso.example and 3 more". */
 void mailbox_found_add(struct buf *b, const struct mailbox_found *found);
 
 /* "login", "Guid", "display name": for a sentence. */

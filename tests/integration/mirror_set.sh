@@ -211,7 +211,7 @@ is 'and that only the organization needs the other' "$(run doctor)" '*Set-Transp
 scenario '' '"forbidden":["Set-CASMailbox"]'
 is 'without the right to write it is not in order' "$(run doctor; set_by_service)" '*FAIL *write-back *may not use Set-CASMailbox; it needs the Exchange role Mail Recipients*status 1*0'
 scenario "$(fault '"name":"html","on":"module"')"
-is 'what it cannot find out it says' "$(run doctor)" '*write-back *cannot be told beforehand*status 0'
+is 'what it cannot find out it says' "$(run doctor)" '*write-back *not known beforehand*status 0'
 scenario
 conf false
 is 'where nothing may be written nobody asks' "$(run doctor | grep -c write-back)" 0
@@ -222,7 +222,7 @@ conf false
 is 'the organization, too, is left alone unless the configuration allows it' "$(run set --organization enabled --yes; standin_requests | wc -l)" '*no exchange.writeback = true*status 1*0'
 conf true
 is 'a dry run says who would gain it' "$(run set --organization enabled --dry-run; set_by_service)" \
-    'contoso: SMTP AUTH of the organization disabled → enabled*24 mailboxes of the directory would gain it*they are: user0000000@contoso.example, *and 14 more*nothing was set*status 0*0'
+    'contoso: SMTP AUTH of the organization disabled → enabled*24 mailboxes of the directory would gain SMTP AUTH*they are: user0000000@contoso.example, *and 14 more*nothing was set*status 0*0'
 is 'without a terminal nothing is set' "$(run set --organization enabled; set_by_service)" '*no terminal to ask on*status 1*0'
 is 'it takes no mailboxes, and cannot inherit' "$(run set --organization enabled user0000001; run set --organization inherit)" '*status 2*status 2'
 scenario '' '"forbidden":["Set-TransportConfig"]'
@@ -232,8 +232,8 @@ is 'nor with an error that comes with status 200' "$(run set --organization enab
 scenario
 is 'the organization is set, and the directory has it' "$(run set --organization enabled --yes; run show | grep 'organization SMTP AUTH')" '*organization disabled → enabled*organization SMTP AUTH disabled → enabled*the relay applies it now*status 0*organization SMTP AUTH *enabled'
 is 'as Exchange Online has' "$(run set --organization enabled --yes)" '*is enabled already; nothing to do*status 0'
-is 'back again: who would lose it' "$(run set --organization disabled --yes)" '*24 mailboxes of the directory would lose it*status 0'
+is 'back again: who would lose it' "$(run set --organization disabled --yes)" '*24 mailboxes of the directory would lose SMTP AUTH*status 0'
 rm -rf "$work/dir"
 mkdir "$work/dir"
-is 'without a directory nobody has looked, so that it is refused' "$(run set --organization enabled --yes)" '*who would lose or gain it is not known*refused, and nothing was set*status 3'
+is 'without a directory nobody has looked, so that it is refused' "$(run set --organization enabled --yes)" '*it is not known who would lose or gain SMTP AUTH*refused, and nothing was set*status 3'
 exit $status
