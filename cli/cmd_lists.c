@@ -105,7 +105,7 @@ static int find_entry(const struct cli *cli, const char *user, bool force, struc
     return parse_entry(slice_of(user), entry, &e) == 0 ? CLI_OK : cli_usage(cli, "%s", e.text);
 }
 
-/* A wrong entry in a list may stay unnoticed for long; and what is to be removed should exist. */
+/* A wrong entry in a list may go unnoticed for long; and what is to be removed should exist. */
 static int check_name(const struct cli *cli, const struct task *task, const struct known *known, struct slice entry)
 {
     char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
