@@ -14,12 +14,12 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/postern-set.XXXXXX")
 trap 'standin_stop; rm -rf "$work"' EXIT
 unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY CREDENTIALS_DIRECTORY
 
-# conf WRITEBACK [MORE]
+# conf WRITEBACK [MORE [OF THE MIRROR]]
 conf()
 {
     cat >"$work/postern.conf" <<END
 directory = "$work/dir"; journal = "$work/journal"; spool = "$work/spool"; log = { to = "stderr"; }; ${2:-}
-mirror = { page_size = 1000; };
+mirror = { page_size = 1000; ${3:-} };
 tenants = ( { name = "contoso"; domains = ["contoso.example"];
     exchange = { tenant_id = "$STANDIN_TENANT"; application = "$STANDIN_CLIENT_ID"; writeback = $1; ca_file = "$STANDIN_CA";
         certificate_file = "$STANDIN_CLIENT_CERT"; key_file = "$STANDIN_CLIENT_KEY";
@@ -188,6 +188,9 @@ is 'a mailbox that the directory lacks is set, and comes with the next sync' "$(
 afresh
 conf true 'alerts = ( { command = ["/bin/true"]; } );'
 is 'who is shut out is told' "$(run set disabled --yes user0000001 >/dev/null; grep -l '"event": "settings"' "$work"/spool/alerts/*.json | wc -l)" 1
+afresh
+conf true '' 'closing = "wait"; max_change = 0;'
+is 'what was confirmed does not wait as a sync would' "$(run set disabled --yes user000000{0,1,2,4,5,7,8}; here 1)" '*7 of 7 mailboxes set*status 0*disabled'
 afresh
 is 'a run of the mirror that is going on is waited for' "$(flock "$work/dir/.sync-contoso.lock" sleep 2 & sleep 0.5; run set disabled --yes user0000001; here 1)" '*status 0*disabled'
 afresh
