@@ -168,12 +168,13 @@ is 'nor where the configuration does not allow it' "$(run set disabled --yes use
 
 # ---- interrupted ----
 afresh
-scenario '"latency":0.3'
+# While the service makes it wait at the fourth of seven.
+scenario "$(fault '"name":"throttled","cmdlet":"Set-CASMailbox","mailbox":4,"times":1,"retry_after":10')"
 "$mirror" set disabled --yes user000000{1,2,5,4,0,7,8} -c "$work/postern.conf" >"$work/out" 2>&1 </dev/null &
-until [ "$(set_by_service)" -ge 2 ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
+until grep -q '"fault": *"throttled"' "$STANDIN_LOG" || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
 kill $!
 wait $!
-is 'a run that is interrupted ends behind the mailbox that it is at, and says what it did not try' "$? $(cat "$work/out")" '5 *more were not tried: the run was interrupted*of 7 mailboxes set*'
+is 'a run that is interrupted ends behind the mailbox that it is at, and says what it did not try' "$? $(cat "$work/out")" '5 *3 more were not tried: the run was interrupted*4 of 7 mailboxes set*'
 scenario
 is 'what was set until then is in the directory' "$(here 1) $(here 2) $(here 8); $(online 1) $(online 2) $(online 8)" 'disabled disabled inherit; disabled disabled inherit'
 
