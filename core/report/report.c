@@ -87,8 +87,6 @@ static uint64_t refusals(const struct usage *u)
 
 /* ---- the script ---- */
 
-static int walk_directory(struct report *r, const struct report_kind *kind);
-
 __attribute__((format(printf, 2, 3))) static void put_line(const struct report *r, const char *format, ...)
 {
     char text[2048];
@@ -100,12 +98,17 @@ __attribute__((format(printf, 2, 3))) static void put_line(const struct report *
     printer_line(r->out, &(struct line){.spans = {{TONE_PLAIN, text}}, .verbatim = true});
 }
 
-/* How far back the script's data goes. */
-static void put_script_usage(const struct report *r, const struct report_kind *kind)
+/* What the script does, and how far back its data goes. */
+static void put_script_head(const struct report *r, const struct report_kind *kind)
 {
     char text[40];
     struct buf b = BUF_OVER(text);
 
+    put_line(r, "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell",
+             kind->name);
+    put_line(r, "# (Connect-ExchangeOnline). It sets SmtpClientAuthenticationDisabled to %s for each mailbox below;",
+             kind->script);
+    put_line(r, "# with -WhatIf it only says so.");
     text_add_local_time(&b, r->first_s);
     put_line(r, "# Usage is known from %s on. Mailboxes that were used before then only, or will be", text);
     put_line(r, "# used less often than since then, are %s.",
@@ -113,42 +116,6 @@ static void put_script_usage(const struct report *r, const struct report_kind *k
     if (r->days > 0 && r->first_s > oldest_wanted(r))
         put_line(r, "# WARNING: that is less than the %llu days that were asked for. Look through the list first.",
                  (unsigned long long)r->days);
-}
-
-/* The settings as they are: of when, for each tenant. */
-static void put_script_settings(const struct report *r, const struct report_kind *kind)
-{
-    put_line(r, "# These are the mailboxes whose setting is %s: it changes nothing today, and puts the settings back",
-             kind->name);
-    put_line(r, "# as they were when it was made.");
-    for (uint32_t i = 0; r->files->view != NULL && i < directory_tenants(r->files->view); i++) {
-        const struct tenant_facts *tenant = directory_tenant(r->files->view, i);
-        char text[40];
-        struct buf b = BUF_OVER(text);
-
-        if (tenant == NULL)
-            continue;
-        text_add_local_time(&b, tenant->settings_at);
-        put_line(r, "# %s: as mirrored %s", tenant->name, text);
-    }
-}
-
-static bool is_by_setting(const struct report_kind *kind)
-{
-    return kind->run == walk_directory && kind->setting != SMTP_AUTH_UNKNOWN;
-}
-
-static void put_script_head(const struct report *r, const struct report_kind *kind)
-{
-    put_line(r, "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell",
-             kind->name);
-    put_line(r, "# (Connect-ExchangeOnline). It sets SmtpClientAuthenticationDisabled to %s for each mailbox below;",
-             kind->script);
-    put_line(r, "# with -WhatIf it only says so.");
-    if (is_by_setting(kind))
-        put_script_settings(r, kind);
-    else
-        put_script_usage(r, kind);
     put_line(r, "param([switch]$WhatIf)");
 }
 
@@ -427,6 +394,32 @@ const struct report_kind report_kinds[] = {
     {NULL, NULL, NULL, 0, NULL, 0, NULL, NULL},
 };
 
+static bool is_by_setting(const struct report_kind *kind)
+{
+    return kind->run == walk_directory && kind->setting != SMTP_AUTH_UNKNOWN;
+}
+
+/* The head of a script that restores settings: usage doesn't matter, but the age of each tenant's settings does. */
+static void put_settings_head(const struct report *r, const struct report_kind *kind)
+{
+    put_line(r, "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell",
+             kind->name);
+    put_line(r, "# (Connect-ExchangeOnline). It puts the settings back as they were when it was made: it sets");
+    put_line(r, "# SmtpClientAuthenticationDisabled to %s for each mailbox below; with -WhatIf it only says so.",
+             kind->script);
+    for (uint32_t i = 0; r->files->view != NULL && i < directory_tenants(r->files->view); i++) {
+        const struct tenant_facts *tenant = directory_tenant(r->files->view, i);
+        char text[40];
+        struct buf b = BUF_OVER(text);
+
+        if (tenant == NULL)
+            continue;
+        text_add_local_time(&b, tenant->settings_at);
+        put_line(r, "# %s: as mirrored %s", tenant->name, text);
+    }
+    put_line(r, "param([switch]$WhatIf)");
+}
+
 int report_run(struct report *r, const struct report_kind *kind)
 {
     int rc;
@@ -434,7 +427,7 @@ int report_run(struct report *r, const struct report_kind *kind)
     if (kind->check != NULL && kind->check(r) != 0)
         return -1;
     if (r->script) {
-        put_script_head(r, kind);
+        (is_by_setting(kind) ? put_settings_head : put_script_head)(r, kind);
         return kind->run(r, kind);
     }
     r->out->table(r->out, &(struct table){.columns = kind->columns, .n = kind->n_columns, .empty = "none"});

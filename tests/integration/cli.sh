@@ -154,7 +154,7 @@ is 'unused is no script while usage is known for minutes' "$(p report unused --p
 is 'unless it is forced, with a warning inside' "$(p report unused --powershell --force 2>/dev/null | grep '^# ')" '*Usage is known from *taken for unused*WARNING: that is less than the 90 days*'
 is 'used tells inside from when on it knows' "$(p report used --powershell | grep -c '^# Usage is known from 20')" 1
 is 'enabled as a script puts these settings back' "$(p report enabled --powershell | grep "'$A'")" "Set-CASMailbox -Identity '$A' -SmtpClientAuthenticationDisabled \$false -WhatIf:\$WhatIf"
-is 'so does disabled, and tells of when they are' "$(p report disabled --powershell)" "*puts the settings back*contoso: as mirrored 20*Set-CASMailbox -Identity '$B' -SmtpClientAuthenticationDisabled \$true -WhatIf:\$WhatIf"
+is 'so does disabled, and tells of when they are' "$(p report disabled --powershell)" "*It puts the settings back*contoso: as mirrored 20*Set-CASMailbox -Identity '$B' -SmtpClientAuthenticationDisabled \$true -WhatIf:\$WhatIf"
 is 'and inherited, which has nobody here' "$(p report inherited --powershell | tail -n 1)" 'param(\[switch\]$WhatIf)'
 is 'no script where nothing is to be set' "$(p report basic --powershell >/dev/null 2>&1; echo $?)" 2
 is 'no report of that name' "$(p report everything >/dev/null 2>&1; echo $?)" 2
