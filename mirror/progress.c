@@ -51,4 +51,5 @@ void progress_end(struct progress *p)
     fputs("\r\033[K", p->out);
     fflush(p->out);
     p->shown = false;
+    p->next_ns = 0;
 }

@@ -101,7 +101,7 @@ is 'the list is bounded, with the number' "$(seq -f 'user%07g' 0 59 >"$work/all"
 if [ -x /usr/bin/script ]; then
     answer() { script -qec "$mirror set disabled -c '$work/postern.conf' user0000001 nobody user0000002" /dev/null <<<"$1" 2>&1; echo "status $?"; }
     is 'on a terminal it is asked for' "$(answer no; here 1)" '*"nobody": *Type "yes" to do it: *nothing was done*status 1*enabled'
-    is 'and yes sets the others' "$(answer yes; here 1; here 2)" '*are left out*2 of 2 mailboxes set*were left out: 1*status 5*disabled*disabled'
+    is 'and yes sets the others, with progress on the way' "$(answer yes; here 1; here 2)" '*looking up: 0 of 3*are left out*setting: 0 of 2*2 of 2 mailboxes set*were left out: 1*status 5*disabled*disabled'
 fi
 
 # ---- names that are nobody's ----
