@@ -12,12 +12,12 @@
 /* A message that may pass when it comes again has to wait for nothing. */
 #define AGAIN_NS UINT64_C(1000000000)
 
-static enum habit_count count_of(const struct limit_config *limit)
+static enum habit_count habit_count_of(const struct limit_config *limit)
 {
     return limit->count == COUNT_MESSAGES ? HABIT_MESSAGES : HABIT_RECIPIENTS;
 }
 
-static enum habit_window window_of(const struct limit_config *limit)
+static enum habit_window habit_window_of(const struct limit_config *limit)
 {
     return limit->figure.rate.period_s == HOUR_S ? HABIT_HOUR : HABIT_DAY;
 }
@@ -59,7 +59,7 @@ void habit_begin(struct deciding *d, struct looking *l)
 }
 
 /* The smaller of two, of which 0 means none. */
-static uint64_t lower(uint64_t a, uint64_t b)
+static uint64_t lower_of(uint64_t a, uint64_t b)
 {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
@@ -70,42 +70,43 @@ static uint32_t most_of(const struct deciding *d, const struct looking *l, const
 {
     const struct tenant_facts *tenant = d->v->identity.tenant;
     const struct habit *habit = &d->v->habit;
-    uint64_t most = habit->learnt ? figure->rate.count +
-                                        habit->most.of[count_of(limit)][window_of(limit)] * limit->factor / HUNDREDTHS
+    uint64_t most = habit->learnt ? figure->rate.count + habit->most.of[habit_count_of(limit)][habit_window_of(limit)] *
+                                                             limit->factor / HUNDREDTHS
                                   : learning_figure(l, limit);
 
-    most = lower(most, limit->ceiling);
+    most = lower_of(most, limit->ceiling);
     if (limit->mirrored == FIGURE_RECIPIENTS_PER_DAY && tenant != NULL)
-        most = lower(most, tenant->recipients_per_day);
+        most = lower_of(most, tenant->recipients_per_day);
     return most == 0 || most > HABIT_UNLIMITED ? HABIT_UNLIMITED : (uint32_t)most;
 }
 
 /* Nobody learns from outside whose login it is, so that what comes from there is not let through a second time. */
 static bool may_repeat(const struct deciding *d, const struct looking *l, const struct limit_config *limit)
 {
-    return window_of(limit) == HABIT_HOUR && (d->v->habit.learnt || l->known_network);
+    return habit_window_of(limit) == HABIT_HOUR && (d->v->habit.learnt || l->known_network);
 }
 
-static bool is_repetition(struct deciding *d)
+static bool comes_again(struct deciding *d)
 {
     if (!d->v->repetition)
         d->v->repetition = habit_repeats(d->c, d->s, d->r, &d->v->identity);
     return d->v->repetition;
 }
 
-static void refused(const struct deciding *d, struct looking *l, const struct limit_config *limit, uint32_t most)
+static void refused_by_habit(const struct deciding *d, struct looking *l, const struct limit_config *limit,
+                             uint32_t most)
 {
-    enum habit_count count = count_of(limit);
+    enum habit_count count = habit_count_of(limit);
     uint32_t units = d->v->plan.habit.units[count];
     bool again = may_repeat(d, l, limit);
     struct charge_answer answer = {.crowded = d->v->habit.crowded,
-                                   .used = d->v->habit.now.of[count][window_of(limit)],
+                                   .used = d->v->habit.now.of[count][habit_window_of(limit)],
                                    .never = !again && units > most,
                                    .retry_ns = AGAIN_NS};
 
     if (!again && !answer.never)
         answer.retry_ns =
-            habits_wait(d->c->habits, d->v->plan.habit.key, d->c->now_ns, count, window_of(limit), units, most);
+            habits_wait(d->c->habits, d->v->plan.habit.key, d->c->now_ns, count, habit_window_of(limit), units, most);
     looking_refused(l, limit, d->v->plan.habit.key, &answer);
 }
 
@@ -113,8 +114,8 @@ void look_at_habit(struct deciding *d, struct looking *l, const struct limit_con
                    const struct limit_rate *figure)
 {
     struct habit_charge *plan = &d->v->plan.habit;
-    enum habit_count count = count_of(limit);
-    enum habit_window window = window_of(limit);
+    enum habit_count count = habit_count_of(limit);
+    enum habit_window window = habit_window_of(limit);
     uint32_t most;
     bool passes;
 
@@ -128,12 +129,12 @@ void look_at_habit(struct deciding *d, struct looking *l, const struct limit_con
     passes = most == HABIT_UNLIMITED ||
              (plan->units[count] <= most && d->v->habit.now.of[count][window] <= most - plan->units[count]);
     trace_habit(d, limit, figure, most, passes);
-    if (!passes && may_repeat(d, l, limit) && is_repetition(d)) {
+    if (!passes && may_repeat(d, l, limit) && comes_again(d)) {
         trace_add(d->trace, "limit %s: this message was deferred before, and may pass", limit->name);
         return;
     }
     if (!passes)
-        refused(d, l, limit, most);
+        refused_by_habit(d, l, limit, most);
     else if (limit->then != THEN_MONITOR && most < plan->limit.of[count][window])
         plan->limit.of[count][window] = most;
 }

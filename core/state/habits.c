@@ -87,7 +87,7 @@ struct added {
 };
 
 /* Adds to the newest bin, if the window then holds no more than the limit. */
-static bool add(union pair *at, uint64_t number, uint32_t units, uint32_t limit, struct added *out)
+static bool add_units(union pair *at, uint64_t number, uint32_t units, uint32_t limit, struct added *out)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         union pair seen = pair_read(at);
@@ -110,7 +110,7 @@ static bool add(union pair *at, uint64_t number, uint32_t units, uint32_t limit,
 }
 
 /* Takes units out of the bin of that number, as far as it is still there and holds them. */
-static void take_out(union pair *at, uint32_t number, uint32_t units)
+static void take_units(union pair *at, uint32_t number, uint32_t units)
 {
     for (unsigned i = 0; units > 0 && i < TRIES_MAX; i++) {
         union pair seen = pair_read(at);
@@ -188,11 +188,11 @@ bool habits_charge(struct habits *h, const struct habit_charge *charge, uint64_t
     for (unsigned i = 0; i < HABIT_COUNTS * HABIT_WINDOWS; i++) {
         unsigned c = i / HABIT_WINDOWS, w = i % HABIT_WINDOWS;
 
-        if (add(habit_window(r, c, w), number[w], charge->units[c], charge->limit.of[c][w], &added[c][w]))
+        if (add_units(habit_window(r, c, w), number[w], charge->units[c], charge->limit.of[c][w], &added[c][w]))
             continue;
         while (i-- > 0) {
             c = i / HABIT_WINDOWS, w = i % HABIT_WINDOWS;
-            take_out(habit_window(r, c, w), added[c][w].bin, charge->units[c]);
+            take_units(habit_window(r, c, w), added[c][w].bin, charge->units[c]);
         }
         return false;
     }
@@ -212,7 +212,7 @@ void habits_return(struct habits *h, uint64_t key, const uint32_t units[HABIT_CO
         return;
     for (unsigned c = 0; c < HABIT_COUNTS; c++)
         for (unsigned w = 0; w < HABIT_WINDOWS; w++)
-            take_out(habit_window(r, c, w), (uint32_t)habit_bin_of(w, charged_ns + h->ahead_ns), units[c]);
+            take_units(habit_window(r, c, w), (uint32_t)habit_bin_of(w, charged_ns + h->ahead_ns), units[c]);
 }
 
 void habits_forget_week(struct habits *h, uint64_t key, uint64_t now_ns)

@@ -18,36 +18,36 @@ enum { AT_MOST = 0, AT_WEEK = 2 * FIGURE_BITS, AT_HELD = 4 * FIGURE_BITS, AT_NUM
 
 _Static_assert(HABIT_BIN_MOST *HABIT_BINS <= FIGURE_MOST, "a largest holds what a window holds");
 
-static uint32_t field(union pair packed, unsigned at, uint32_t most)
+static uint32_t bits_at(union pair packed, unsigned at, uint32_t most)
 {
     return (uint32_t)((uint64_t)(packed.both >> at) & most);
 }
 
-static unsigned __int128 placed(uint32_t value, unsigned at, uint32_t most)
+static unsigned __int128 bits_placed(uint32_t value, unsigned at, uint32_t most)
 {
     return (unsigned __int128)(value < most ? value : most) << at;
 }
 
 struct habit_learnt habit_learnt_of(union pair packed)
 {
-    struct habit_learnt l = {.number = field(packed, AT_NUMBER, NUMBER_MOST)};
+    struct habit_learnt l = {.number = bits_at(packed, AT_NUMBER, NUMBER_MOST)};
 
     for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
-        l.most[w] = field(packed, AT_MOST + w * FIGURE_BITS, FIGURE_MOST);
-        l.week[w] = field(packed, AT_WEEK + w * FIGURE_BITS, FIGURE_MOST);
-        l.held[w] = field(packed, AT_HELD + w * HELD_BITS, HELD_MOST);
+        l.most[w] = bits_at(packed, AT_MOST + w * FIGURE_BITS, FIGURE_MOST);
+        l.week[w] = bits_at(packed, AT_WEEK + w * FIGURE_BITS, FIGURE_MOST);
+        l.held[w] = bits_at(packed, AT_HELD + w * HELD_BITS, HELD_MOST);
     }
     return l;
 }
 
 union pair habit_learnt_pack(const struct habit_learnt *l)
 {
-    union pair packed = {.both = placed(l->number, AT_NUMBER, NUMBER_MOST)};
+    union pair packed = {.both = bits_placed(l->number, AT_NUMBER, NUMBER_MOST)};
 
     for (unsigned w = 0; w < HABIT_WINDOWS; w++)
-        packed.both |= placed(l->most[w], AT_MOST + w * FIGURE_BITS, FIGURE_MOST) |
-                       placed(l->week[w], AT_WEEK + w * FIGURE_BITS, FIGURE_MOST) |
-                       placed(l->held[w], AT_HELD + w * HELD_BITS, HELD_MOST);
+        packed.both |= bits_placed(l->most[w], AT_MOST + w * FIGURE_BITS, FIGURE_MOST) |
+                       bits_placed(l->week[w], AT_WEEK + w * FIGURE_BITS, FIGURE_MOST) |
+                       bits_placed(l->held[w], AT_HELD + w * HELD_BITS, HELD_MOST);
     return packed;
 }
 
@@ -58,7 +58,7 @@ union pair habit_learnt_pack(const struct habit_learnt *l)
 #define MANTISSA_MOST ((1u << MANTISSA_BITS) - 1)
 #define PAST_NUMBER_AT (8 * ROUGH_BITS)
 
-static uint32_t rough(uint32_t value)
+static uint32_t rounded_down(uint32_t value)
 {
     uint32_t exponent = 0;
 
@@ -72,7 +72,7 @@ struct habit_past habit_past_of(union pair packed)
     struct habit_past p = {.number = (unsigned)(uint64_t)(packed.both >> PAST_NUMBER_AT)};
 
     for (unsigned i = 0; i < 8; i++) {
-        uint32_t bits = field(packed, i * ROUGH_BITS, (1u << ROUGH_BITS) - 1);
+        uint32_t bits = bits_at(packed, i * ROUGH_BITS, (1u << ROUGH_BITS) - 1);
 
         (i < 4 ? &p.early : &p.late)->of[i / 2 % 2][i % 2] = (bits & MANTISSA_MOST) << (bits >> MANTISSA_BITS);
     }
@@ -81,10 +81,11 @@ struct habit_past habit_past_of(union pair packed)
 
 union pair habit_past_pack(const struct habit_past *p)
 {
-    union pair packed = {.both = placed(p->number, PAST_NUMBER_AT, NUMBER_MOST)};
+    union pair packed = {.both = bits_placed(p->number, PAST_NUMBER_AT, NUMBER_MOST)};
 
     for (unsigned i = 0; i < 8; i++)
-        packed.both |= (unsigned __int128)rough((i < 4 ? &p->early : &p->late)->of[i / 2 % 2][i % 2]) << i * ROUGH_BITS;
+        packed.both |= (unsigned __int128)rounded_down((i < 4 ? &p->early : &p->late)->of[i / 2 % 2][i % 2])
+                       << i * ROUGH_BITS;
     return packed;
 }
 

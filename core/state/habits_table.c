@@ -17,7 +17,7 @@ struct habits habits_over(void *memory, uint64_t logins, struct habits_met *met)
     return h;
 }
 
-static uint64_t seconds_of(uint64_t now)
+static uint64_t seconds_of_state(uint64_t now)
 {
     return (now / NS_PER_SECOND) & UINT32_MAX;
 }
@@ -28,14 +28,14 @@ static uint64_t seen_last(union pair name)
 }
 
 /* Fibonacci hashing, as for the counters. */
-static uint64_t home_of(const struct habits *h, uint64_t key)
+static uint64_t home_of_record(const struct habits *h, uint64_t key)
 {
     return key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - h->bits);
 }
 
 static struct habit_record *place_of(const struct habits *h, uint64_t key, unsigned distance)
 {
-    return h->records + ((home_of(h, key) + distance) & (((uint64_t)1 << h->bits) - 1));
+    return h->records + ((home_of_record(h, key) + distance) & (((uint64_t)1 << h->bits) - 1));
 }
 
 struct habit_record *habit_shared(const struct habits *h, uint64_t key)
@@ -68,9 +68,9 @@ struct habit_record *habit_find(const struct habits *h, uint64_t key)
 }
 
 /* Nobody's, or left half made. */
-static bool is_free(union pair name, uint64_t now)
+static bool is_free_record(union pair name, uint64_t now)
 {
-    uint64_t since_s = name.value >> 32, now_s = seconds_of(now);
+    uint64_t since_s = name.value >> 32, now_s = seconds_of_state(now);
 
     return name.key == 0 && (name.value == 0 || since_s > now_s || now_s - since_s >= MAKING_S);
 }
@@ -78,7 +78,7 @@ static bool is_free(union pair name, uint64_t now)
 /* How long nobody has used it; 0 for one that is being made, or was seen in the future. */
 static uint64_t idle_s(union pair name, uint64_t now)
 {
-    uint64_t now_s = seconds_of(now);
+    uint64_t now_s = seconds_of_state(now);
 
     return name.key != 0 && seen_last(name) < now_s ? now_s - seen_last(name) : 0;
 }
@@ -86,7 +86,7 @@ static uint64_t idle_s(union pair name, uint64_t now)
 /* What stands in place of a name while the key's record is being made. */
 static union pair making_of(uint64_t key, uint64_t now)
 {
-    return pair_of(0, seconds_of(now) << 32 | (key & UINT32_MAX) | 1);
+    return pair_of(0, seconds_of_state(now) << 32 | (key & UINT32_MAX) | 1);
 }
 
 /*
@@ -104,7 +104,7 @@ static struct habit_record *place_for(const struct habits *h, uint64_t key, uint
         struct habit_record *r = place_of(h, key, i);
         union pair name = pair_read(&r->name);
 
-        if (is_free(name, now)) {
+        if (is_free_record(name, now)) {
             *seen = name;
             return r;
         }
@@ -129,7 +129,7 @@ bool habit_has_room(const struct habits *h, uint64_t key, uint64_t now)
     return h->records != NULL && (place_for(h, key, now, &seen, &busy) != NULL || busy);
 }
 
-static void clear(struct habit_record *r)
+static void clear_record(struct habit_record *r)
 {
     for (union pair *p = &r->name + 1; p <= &r->past; p++)
         pair_write(p, pair_of(0, 0));
@@ -142,7 +142,7 @@ static void clear(struct habit_record *r)
 static struct habit_record *make_at(struct habits *h, struct habit_record *r, union pair seen, uint64_t key,
                                     uint64_t now)
 {
-    uint64_t now_s = seconds_of(now);
+    uint64_t now_s = seconds_of_state(now);
     union pair making = making_of(key, now), name = pair_of(key, now_s << 32 | now_s);
     struct habit_record *first;
 
@@ -150,7 +150,7 @@ static struct habit_record *make_at(struct habits *h, struct habit_record *r, un
         return NULL;
     if (seen.key != 0)
         (void)__atomic_fetch_add(&h->met->displaced, 1, __ATOMIC_RELAXED);
-    clear(r);
+    clear_record(r);
     if (!pair_swap(&r->name, making, name))
         return NULL;
     /* Two may have made one for the same key in different places: the first is the one that is found. */
@@ -163,7 +163,7 @@ static struct habit_record *make_at(struct habits *h, struct habit_record *r, un
 static void note_seen(struct habit_record *r, uint64_t now)
 {
     union pair name = pair_read(&r->name);
-    uint64_t now_s = seconds_of(now);
+    uint64_t now_s = seconds_of_state(now);
 
     if (name.key != 0 && seen_last(name) + SEEN_AGAIN_S < now_s)
         (void)pair_swap(&r->name, name, pair_of(name.key, (name.value & ~(uint64_t)UINT32_MAX) | now_s));
@@ -194,7 +194,7 @@ struct habit_record *habit_find_or_make(struct habits *h, uint64_t key, uint64_t
 /* ---- taking over ---- */
 
 /* Numbers of bins and weeks of another table's time, moved to ours; rounded up, so that nothing ends early. */
-static uint32_t moved(uint32_t number, uint64_t ahead, uint64_t step)
+static uint32_t moved_number(uint32_t number, uint64_t ahead, uint64_t step)
 {
     bool back = ahead > INT64_MAX;
     uint64_t by = back ? (0 - ahead) / step : (ahead + step - 1) / step;
@@ -208,7 +208,7 @@ static union pair merge_window(union pair to, union pair from, unsigned window, 
 {
     struct habit_bins a = habit_bins_of(to), b = habit_bins_of(from), shifted = {0};
 
-    shifted.newest = moved(b.newest, ahead, habit_bin_ns(window));
+    shifted.newest = moved_number(b.newest, ahead, habit_bin_ns(window));
     for (unsigned i = 0; b.newest != 0 && i < HABIT_BINS; i++)
         shifted.counts[(shifted.newest + HABIT_BINS - i) % HABIT_BINS] =
             b.counts[(b.newest + HABIT_BINS - i) % HABIT_BINS];
@@ -243,7 +243,7 @@ static union pair merge_learnt(union pair to, union pair from)
 }
 
 /* Both records may be in use. */
-static void merge(struct habit_record *to, struct habit_record *from, uint64_t ahead)
+static void merge_record(struct habit_record *to, struct habit_record *from, uint64_t ahead)
 {
     union pair seen;
 
@@ -291,7 +291,7 @@ void habits_take_over(struct habits *to, const struct habits *from)
         there = habit_find_or_make(to, name.key, seen_last(name) * NS_PER_SECOND + ahead, &crowded);
         if (crowded)
             continue;
-        merge(there, r, ahead);
+        merge_record(there, r, ahead);
         merge_name(there, name, ahead);
     }
 }
