@@ -9,6 +9,8 @@
 
 #define HUNDREDTHS 100
 #define HOUR_S 3600
+/* More than any window can count, and far from where sums would wrap round. */
+#define HABIT_UNITS_MOST 1000000u
 /* A message that may pass when it comes again has to wait for nothing. */
 #define AGAIN_NS UINT64_C(1000000000)
 
@@ -41,14 +43,15 @@ void habit_begin(struct deciding *d, struct looking *l)
 {
     const struct decide_context *c = d->c;
     struct verdict *v = d->v;
-    uint64_t key;
+    uint64_t key, recipients;
 
     if (!c->config->limits_use_habits || c->habits == NULL || c->charged != CHARGED_NOTHING ||
         (key = key_of_habit(c, &v->identity)) == 0)
         return;
+    recipients = recipient_counts(d).all;
     v->plan.habit =
         (struct habit_charge){.key = key,
-                              .units = {1, (uint32_t)recipient_counts(d).all},
+                              .units = {1, recipients < HABIT_UNITS_MOST ? (uint32_t)recipients : HABIT_UNITS_MOST},
                               .limit = {{{HABIT_UNLIMITED, HABIT_UNLIMITED}, {HABIT_UNLIMITED, HABIT_UNLIMITED}}}};
     habits_look(c->habits, key, c->now_ns, &v->habit);
     v->habit_known = true;
