@@ -210,4 +210,8 @@ void tell_limits(struct teller *t, const struct config *c)
         tell(t, "None.");
     for (size_t i = 0; i < c->n_limits; i++)
         tell_limit(t, c, &c->limits[i]);
+    if (c->limits_use_habits && c->known_networks == NULL)
+        tell(t, "known_networks is empty: until a login is learnt, all networks but private and familiar ones are "
+                "elsewhere. "
+                "Name your offices and servers.");
 }
