@@ -1,6 +1,7 @@
 /* Step 7: checks the limits that match, and plans the charges. */
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits_parts.h"
 
@@ -200,6 +201,8 @@ void limits_gather(struct deciding *d)
     const struct identity *id = &d->v->identity;
     struct candidate *out = d->candidates;
 
+    if (config->limits_use_habits)
+        habits_prefetch(d->c->habits, key_of_habit(d->c, id));
     for (size_t i = 0; i < config->n_limits; i++) {
         const struct limit_config *limit = &config->limits[i];
 

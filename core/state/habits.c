@@ -92,7 +92,6 @@ static bool add_units(union pair *at, uint64_t number, uint32_t units, uint32_t 
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         union pair seen = pair_read(at);
         struct habit_bins bins = habit_bins_of(seen);
-        uint16_t *bin;
 
         habit_bins_advance(&bins, number);
         out->sum = habit_bins_sum(&bins) + units;
@@ -101,9 +100,7 @@ static bool add_units(union pair *at, uint64_t number, uint32_t units, uint32_t 
             return false;
         if (units == 0)
             return true;
-        bin = &bins.counts[bins.newest % HABIT_BINS];
-        *bin = (uint16_t)(units < HABIT_BIN_MOST - *bin ? *bin + units : HABIT_BIN_MOST);
-        if (pair_swap(at, seen, habit_bins_pack(&bins)))
+        if (pair_swap(at, seen, habit_bins_plus(&bins, seen, units)))
             return true;
     }
     return false;

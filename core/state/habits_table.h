@@ -116,6 +116,8 @@ union pair habit_bins_pack(const struct habit_bins *bins);
 /* Moves on to the bin of that number; what is older than the window is dropped. */
 void habit_bins_advance(struct habit_bins *bins, uint64_t number);
 uint32_t habit_bins_sum(const struct habit_bins *bins);
+/* What the window is with so many more in its newest bin; packed is what the bins were read from. */
+union pair habit_bins_plus(struct habit_bins *bins, union pair packed, uint32_t units);
 
 /* ---- learning (core/state/habits_learn.c) ---- */
 

@@ -44,3 +44,17 @@ uint32_t habit_bins_sum(const struct habit_bins *bins)
         sum += bins->counts[i];
     return sum;
 }
+
+union pair habit_bins_plus(struct habit_bins *bins, union pair packed, uint32_t units)
+{
+    unsigned at = bins->newest % HABIT_BINS;
+    bool fits = units < HABIT_BIN_MOST - bins->counts[at];
+
+    /* Nearly always: the same bin, and room in it. */
+    if (fits && bins->newest == (uint32_t)(packed.both >> NEWEST_SHIFT)) {
+        packed.both += (unsigned __int128)units << HABIT_COUNT_BITS * at;
+        return packed;
+    }
+    bins->counts[at] = (uint16_t)(fits ? bins->counts[at] + units : HABIT_BIN_MOST);
+    return habit_bins_pack(bins);
+}
