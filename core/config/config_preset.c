@@ -100,7 +100,7 @@ static const struct limit_config exchange_online[] = {
         LIMIT_HABIT("habit-recipients-day", COUNT_RECIPIENTS, 1000, 86400, 150, FIGURE_RECIPIENTS_PER_DAY, 1000, 0),   \
     {                                                                                                                  \
         .name = "habit-again", .per = PER_USER, .count = COUNT_DEFERRED, .then = THEN_BLOCK, .block_s = 86400,         \
-        .defers = true, .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .beyond_habit = true, .factor = 50,   \
+        .defers = true, .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .beyond_habit = true, .factor = 200,   \
         .figure = {                                                                                                    \
             .rate = {10, 3600},                                                                                        \
             .burst = 500                                                                                               \

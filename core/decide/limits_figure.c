@@ -84,6 +84,18 @@ uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct ver
     return v->habit_known ? v->habit.most.of[HABIT_MESSAGES][HABIT_DAY] * limit->factor / 100 : 0;
 }
 
+/* Half of the largest hour runs off each hour besides: an application that has more to send than usual for some nights
+ * is deferred, but not blocked for it; a thief sends that in minutes. */
+uint64_t limit_interval_of_habit(const struct limit_config *limit, const struct verdict *v,
+                                 const struct limit_rate *figure)
+{
+    struct rate rate = figure->rate;
+
+    if (v->habit_known)
+        rate.count += v->habit.most.of[HABIT_MESSAGES][HABIT_HOUR] / 2 * rate.period_s / 3600;
+    return rate_interval_ns(&rate, limit->count);
+}
+
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost)
 {
     return (struct charge){.key = key, .interval_ns = figure->interval_ns, .burst = figure->burst, .cost = cost};

@@ -147,6 +147,16 @@ static void note_blocked(struct counters *counters, const struct decide_context 
         counters_force(counters, &history, c->now_ns, &answer);
 }
 
+/* What has led to a block leads to no second one: what waited comes all at once when the block ends. */
+static void forget_deferred(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                            const struct identity *id, const struct limit_config *limit)
+{
+    uint64_t key;
+
+    if (limit->count == COUNT_DEFERRED && key_of_limit(c, s, id, limit, &key))
+        (void)counters_reset(counters, key, c->now_ns);
+}
+
 /* ---- making them ---- */
 
 /* Adds it, and logs a failure; for clients, which are retried often, at most once an hour. */
@@ -225,6 +235,7 @@ void engine_block(struct engine_session *session, const struct decide_context *c
                       &(const struct network){.base = b.base, .prefix = (uint8_t)b.prefix}, (enum block_class)b.class,
                       b.until_ns, c->now_ns);
     note_blocked(counters, c, &b);
+    forget_deferred(counters, c, s, id, limit);
     networks_forget(counters, c, s, id);
     if (!is_of_client(limit))
         habits_forget_week(state_habits(session->engine->state), key_of_habit(c, id), c->now_ns);

@@ -161,6 +161,46 @@ static void an_application_passes_freely_from_its_second_run_on(void **state)
     stop(b);
 }
 
+#define WAITING_MOST 4000
+
+/* Nights of four hours with so many messages; every five minutes new ones come, and what waits is tried again. Returns
+ * how many still wait. */
+static unsigned run_nights(struct bench *b, unsigned from_day, unsigned to_day, unsigned a_night)
+{
+    static uint64_t waiting[WAITING_MOST];
+    static unsigned n;
+
+    for (unsigned day = from_day; day < to_day; day++)
+        for (unsigned step = 0; step < 24 * 12; step++) {
+            double at = day * DAY + step * 5 * MINUTE;
+            unsigned kept = 0, fresh = step < 48 ? a_night / 48 : 0;
+
+            assert_true(n + fresh <= WAITING_MOST);
+            for (unsigned i = 0; i < fresh; i++)
+                waiting[n++] = 1000 + number_of_message++;
+            for (unsigned i = 0; i < n; i++) {
+                enum reason reason = send_new(b, at, PAUL, OFFICE, waiting[i]);
+
+                assert_int_not_equal(reason, REASON_HELD_BACK);
+                if (reason != REASON_ALLOWED)
+                    waiting[kept++] = waiting[i];
+            }
+            n = kept;
+        }
+    return n;
+}
+
+static void an_application_with_twice_as_much_to_send_for_three_nights_is_late_but_not_held_back(void **state)
+{
+    struct bench *b = *state;
+
+    start_at_0(b, "known_networks = \"198.51.100.0/24\";\n");
+    assert_int_equal(run_nights(b, 0, 16, 960), 0);
+    (void)run_nights(b, 16, 19, 1920);
+    assert_int_equal(run_nights(b, 19, 26, 960), 0);
+    stop(b);
+}
+
 static void a_busy_week_on_the_road_meets_no_limit(void **state)
 {
     struct bench *b = *state;
@@ -190,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_thief_elsewhere_does_not_use_up_what_the_owner_usually_sends),
         cmocka_unit_test(scans_alerts_and_mail_merges_arrive_at_the_second_attempt),
         cmocka_unit_test(an_application_passes_freely_from_its_second_run_on),
+        cmocka_unit_test(an_application_with_twice_as_much_to_send_for_three_nights_is_late_but_not_held_back),
         cmocka_unit_test(a_busy_week_on_the_road_meets_no_limit),
     };
 

@@ -91,7 +91,7 @@ static void a_configuration_is_said_in_plain_words(void **state)
          "that is being learnt, 60 from elsewhere and 100 from known networks, for each user (logins only); over "
          "it: deferred.\n"},
         {"",
-         "habit-again: at most 500 deferred messages at once beside 0.5 times the usual day's messages, and 10/h in "
+         "habit-again: at most 500 deferred messages at once beside 2 times the usual day's messages, and 10/h in "
          "the long run, for each user (logins only); over it: held back, and deferred for 1d.\n"},
         {"", "known_networks is empty: until a login is learnt, all networks but private and familiar ones are "
              "elsewhere. Name your offices and servers.\n"},
