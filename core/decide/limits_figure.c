@@ -84,15 +84,20 @@ uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct ver
     return v->habit_known ? v->habit.most.of[HABIT_MESSAGES][HABIT_DAY] * limit->factor / 100 : 0;
 }
 
-/* Half of the largest hour runs off each hour besides: an application that has more to send than usual for some nights
- * is deferred, but not blocked for it; a thief sends that in minutes. */
+/*
+ * Half of what the largest hour has above 150 messages runs off each hour besides: an application that has more to send
+ * than usual for some nights is deferred, but not blocked for it; a thief sends that in minutes. No person sends so
+ * much.
+ */
+#define PERSONS_HOUR_MOST 150u
 uint64_t limit_interval_of_habit(const struct limit_config *limit, const struct verdict *v,
                                  const struct limit_rate *figure)
 {
+    uint32_t hour = v->habit_known ? v->habit.most.of[HABIT_MESSAGES][HABIT_HOUR] : 0;
     struct rate rate = figure->rate;
 
-    if (v->habit_known)
-        rate.count += v->habit.most.of[HABIT_MESSAGES][HABIT_HOUR] / 2 * rate.period_s / 3600;
+    if (hour > PERSONS_HOUR_MOST)
+        rate.count += (hour - PERSONS_HOUR_MOST) / 2 * rate.period_s / 3600;
     return rate_interval_ns(&rate, limit->count);
 }
 
