@@ -7,8 +7,20 @@
 
 #define READING_NS (UINT64_C(60) * NS_PER_S) /* a damaged database could keep a reader for ever */
 
+/* postern-mirror(8) tells people of the tables. */
 static const char *const schema[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY,value INTEGER NOT NULL) STRICT,WITHOUT ROWID",
+    "CREATE TABLE cloud_use (tenant TEXT NOT NULL,mailbox TEXT NOT NULL,source TEXT NOT NULL,first INTEGER NOT NULL,"
+    "last INTEGER NOT NULL,number INTEGER NOT NULL,basic INTEGER NOT NULL,oauth INTEGER NOT NULL,tls TEXT,"
+    "clients TEXT,PRIMARY KEY (tenant,mailbox,source)) STRICT,WITHOUT ROWID",
+    "CREATE TABLE cloud_reports (tenant TEXT NOT NULL,first INTEGER NOT NULL,last INTEGER NOT NULL,"
+    "imported INTEGER NOT NULL,PRIMARY KEY (tenant,first,last)) STRICT,WITHOUT ROWID",
+    "CREATE TABLE sign_ins_progress (tenant TEXT NOT NULL,outcome INTEGER NOT NULL,since INTEGER NOT NULL,"
+    "until INTEGER NOT NULL,late INTEGER NOT NULL,PRIMARY KEY (tenant,outcome)) STRICT,WITHOUT ROWID",
+    "CREATE TABLE sign_ins_seen (tenant TEXT NOT NULL,outcome INTEGER NOT NULL,at INTEGER NOT NULL,id TEXT NOT NULL,"
+    "PRIMARY KEY (tenant,outcome,at,id)) STRICT,WITHOUT ROWID",
+    "CREATE TABLE sign_ins_state (tenant TEXT PRIMARY KEY,read INTEGER NOT NULL,trouble_at INTEGER NOT NULL,"
+    "trouble TEXT NOT NULL) STRICT,WITHOUT ROWID",
 };
 
 _Static_assert(HISTORY_STATEMENTS <= DATABASE_STATEMENTS_MAX, "room for each");
@@ -16,6 +28,24 @@ static const char *const statements[HISTORY_STATEMENTS] = {
     [HISTORY_BEGIN] = "BEGIN IMMEDIATE",
     [HISTORY_COMMIT] = "COMMIT",
     [HISTORY_ROLLBACK] = "ROLLBACK",
+    [HISTORY_CLOUD_USE_OF] = "SELECT " CLOUD_USE_COLUMNS " FROM cloud_use WHERE tenant=?1 AND mailbox=?2 AND source=?3",
+    [HISTORY_SET_CLOUD_USE] =
+        "INSERT OR REPLACE INTO cloud_use (tenant,mailbox,source," CLOUD_USE_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?)",
+    [HISTORY_FORGET_CLOUD_USE] = "DELETE FROM cloud_use WHERE last<?1",
+    [HISTORY_COUNT_CLOUD_USE] = "SELECT count(*) FROM cloud_use",
+    [HISTORY_FORGET_MOST_CLOUD_USE] = "DELETE FROM cloud_use WHERE (tenant,mailbox,source) IN (SELECT tenant,mailbox,"
+                                      "source FROM cloud_use ORDER BY last LIMIT ?1)",
+    [HISTORY_ADD_REPORT] = "INSERT INTO cloud_reports VALUES (?1,?2,?3,?4) ON CONFLICT DO NOTHING",
+    [HISTORY_REPORTS_OF] = "SELECT first,last FROM cloud_reports WHERE tenant=?1 ORDER BY last DESC,first LIMIT ?2",
+    [HISTORY_FORGET_REPORTS] = "DELETE FROM cloud_reports WHERE last<?1",
+    [HISTORY_SIGN_IN_PROGRESS] = "SELECT since,until,late FROM sign_ins_progress WHERE tenant=?1 AND outcome=?2",
+    [HISTORY_SET_SIGN_IN_PROGRESS] = "INSERT OR REPLACE INTO sign_ins_progress VALUES (?1,?2,?3,?4,?5)",
+    [HISTORY_ADD_SIGN_IN] = "INSERT INTO sign_ins_seen VALUES (?1,?2,?3,?4) ON CONFLICT DO NOTHING",
+    [HISTORY_FORGET_SIGN_INS] = "DELETE FROM sign_ins_seen WHERE tenant=?1 AND outcome=?2 AND at<?3",
+    [HISTORY_SIGN_IN_STATE] = "SELECT read,trouble_at,trouble FROM sign_ins_state WHERE tenant=?1",
+    [HISTORY_SIGN_INS_READ] = "INSERT OR REPLACE INTO sign_ins_state VALUES (?1,?2,0,'')",
+    [HISTORY_SIGN_INS_FAILED] = "INSERT INTO sign_ins_state VALUES (?1,0,?2,?3) ON CONFLICT DO UPDATE SET "
+                                "trouble_at=iif(trouble_at=0,?2,trouble_at),trouble=?3",
 };
 
 const struct database_kind history_kind = {

@@ -16,7 +16,32 @@ struct history {
 };
 
 /* What is prepared once: the text stands in history.c. */
-enum history_sql { HISTORY_BEGIN, HISTORY_COMMIT, HISTORY_ROLLBACK, HISTORY_STATEMENTS };
+enum history_sql {
+    HISTORY_BEGIN,
+    HISTORY_COMMIT,
+    HISTORY_ROLLBACK,
+    /* core/journal/history_cloud_use.c */
+    HISTORY_CLOUD_USE_OF,     /* ?1 tenant, ?2 mailbox, ?3 source: CLOUD_USE_COLUMNS */
+    HISTORY_SET_CLOUD_USE,    /* the same, and CLOUD_USE_COLUMNS */
+    HISTORY_FORGET_CLOUD_USE, /* what was seen before ?1 last */
+    HISTORY_COUNT_CLOUD_USE,
+    HISTORY_FORGET_MOST_CLOUD_USE, /* ?1: as many rows, seen longest ago */
+    /* core/journal/history_reports.c, history_reach.c */
+    HISTORY_ADD_REPORT,     /* tenant, first, last, imported */
+    HISTORY_REPORTS_OF,     /* ?1 tenant: first and last of the ?2 that end last */
+    HISTORY_FORGET_REPORTS, /* those that end before ?1 */
+    /* core/journal/history_sign_ins.c */
+    HISTORY_SIGN_IN_PROGRESS,     /* ?1 tenant, ?2 outcome: since, until, late */
+    HISTORY_SET_SIGN_IN_PROGRESS, /* the same, and since, until, late */
+    HISTORY_ADD_SIGN_IN,          /* tenant, outcome, at, id; nothing where it is there */
+    HISTORY_FORGET_SIGN_INS,      /* ?1 tenant, ?2 outcome: those before ?3 */
+    HISTORY_SIGN_IN_STATE,        /* ?1 tenant: read, trouble_at, trouble */
+    HISTORY_SIGN_INS_READ,        /* ?1 tenant, ?2 now */
+    HISTORY_SIGN_INS_FAILED,      /* ?1 tenant, ?2 now, ?3 trouble */
+    HISTORY_STATEMENTS
+};
+
+#define CLOUD_USE_COLUMNS "first,last,number,basic,oauth,tls,clients"
 
 /*
  * After an answer of SQLite that was not expected: says it in e, takes the open transaction back, and sets a damaged

@@ -1,48 +1,19 @@
 /* The history: readers need no writer, a killed writer leaves nothing half done, damage is set aside, tables are added.
  */
 #include "core/journal/history_parts.h"
+#include "tests/unit/history_fixture.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-struct place {
-    char folder[64];
-};
-
-static int make_place(void **state)
-{
-    struct place *p = calloc(1, sizeof *p);
-
-    if (p == NULL)
-        return -1;
-    (void)snprintf(p->folder, sizeof p->folder, "/tmp/postern-history-XXXXXX");
-    *state = p;
-    return mkdtemp(p->folder) != NULL ? 0 : -1;
-}
-
-static int remove_place(void **state)
-{
-    struct place *p = *state;
-    char command[128];
-
-    (void)snprintf(command, sizeof command, "rm -rf %s", p->folder);
-    if (system(command) != 0)
-        return -1;
-    free(p);
-    return 0;
-}
-
-static const char *file_of(const struct place *p, const char *name)
+static const char *file_of(const struct history_place *p, const char *name)
 {
     static char path[160];
 
@@ -50,7 +21,7 @@ static const char *file_of(const struct place *p, const char *name)
     return path;
 }
 
-static struct history *open_writer(const struct place *p)
+static struct history *open_writer(const struct history_place *p)
 {
     struct error notice = {""}, e = {""};
     struct history *h = NULL;
@@ -82,7 +53,7 @@ static unsigned count_meta(struct history *h, const char *name)
     return n;
 }
 
-static unsigned read_meta(const struct place *p, const char *name)
+static unsigned read_meta(const struct history_place *p, const char *name)
 {
     struct error notice = {""}, e = {""};
     struct history *h = NULL;
@@ -97,7 +68,7 @@ static unsigned read_meta(const struct place *p, const char *name)
 
 static void a_reader_reads_whether_or_not_the_mirror_runs_and_says_when_there_is_nothing(void **state)
 {
-    const struct place *p = *state;
+    const struct history_place *p = *state;
     struct error notice = {""}, e = {""};
     struct history *h = NULL, *w;
 
@@ -113,7 +84,7 @@ static void a_reader_reads_whether_or_not_the_mirror_runs_and_says_when_there_is
 
 static void only_the_owner_writes_and_the_group_reads(void **state)
 {
-    const struct place *p = *state;
+    const struct history_place *p = *state;
     static const char *const names[] = {HISTORY_NAME, HISTORY_NAME "-wal", HISTORY_NAME "-shm"};
     struct stat st;
 
@@ -126,7 +97,7 @@ static void only_the_owner_writes_and_the_group_reads(void **state)
 
 static void a_writer_that_is_killed_leaves_what_was_committed_and_nothing_else(void **state)
 {
-    const struct place *p = *state;
+    const struct history_place *p = *state;
     struct error e = {""};
     int status;
     pid_t child = fork();
@@ -150,7 +121,7 @@ static void a_writer_that_is_killed_leaves_what_was_committed_and_nothing_else(v
 
 static void a_damaged_file_is_set_aside_by_the_mirror_and_named_by_a_reader(void **state)
 {
-    const struct place *p = *state;
+    const struct history_place *p = *state;
     struct error notice = {""}, e = {""};
     struct history *h = NULL;
     int fd;
@@ -170,7 +141,7 @@ static void a_damaged_file_is_set_aside_by_the_mirror_and_named_by_a_reader(void
 
 static void what_a_newer_version_needs_is_added_and_what_is_strange_is_set_aside(void **state)
 {
-    const struct place *p = *state;
+    const struct history_place *p = *state;
     struct error notice = {""}, e = {""};
     struct history *h = open_writer(p);
     sqlite3 *db;
@@ -198,7 +169,7 @@ static void what_a_newer_version_needs_is_added_and_what_is_strange_is_set_aside
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_place, remove_place)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, history_place_make, history_place_remove)
     const struct CMUnitTest tests[] = {
         TEST(a_reader_reads_whether_or_not_the_mirror_runs_and_says_when_there_is_nothing),
         TEST(only_the_owner_writes_and_the_group_reads),
