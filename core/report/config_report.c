@@ -113,9 +113,9 @@ static void tell_exchange(struct teller *t, const struct tenant_config *tenant)
     if (x->tenant_id == NULL)
         return;
     tell(t,
-         "%s: \"postern-mirror sync\" reads it from Exchange Online as application %s, signed in by %s; "
+         "%s: \"postern-mirror sync\" reads it from Exchange Online%s as application %s, signed in by %s; "
          "postern-mirror %s change mailboxes there.",
-         tenant->name, x->application,
+         tenant->name, x->sign_ins ? ", and who signs in there by SMTP AUTH," : "", x->application,
          x->certificate_file != NULL ? "a certificate"
          : x->secret_file != NULL    ? "a client secret"
                                      : "a federated token",
