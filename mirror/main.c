@@ -8,6 +8,7 @@
 #include "mirror/build/old_format.h"
 #include "mirror/build/writer.h"
 #include "mirror/doctor.h"
+#include "mirror/failed_run.h"
 #include "mirror/forget.h"
 #include "mirror/import.h"
 #include "mirror/import_use.h"
@@ -233,27 +234,42 @@ static int read_options(int argc, char **argv, struct settings *s)
     return result;
 }
 
+/* Of an import that a timer or cron runs, nobody reads the output. */
+static void tell_of_import(const struct settings *s, bool refused, const struct error *why)
+{
+    const struct failed_run run = {
+        .tenant = s->tenant,
+        .refused = refused,
+        .force = "postern-mirror import --force with the same files",
+        .look = "Its output says more: see the timer or cron job that runs it",
+        .why = why,
+    };
+
+    if (s->config != NULL && !s->dry_run && !isatty(STDERR_FILENO))
+        failed_run_tell(s->config, &run, stderr);
+}
+
 /* Settings first: they say whose the addresses in reports of use are. */
-static int import_files(struct import_options *options, unsigned report_days)
+static enum import_result import_files(struct import_options *options, unsigned report_days, struct error *e)
 {
     struct use_reports *reports;
     enum import_result result = IMPORT_DONE;
-    struct error e;
 
-    if (use_reports_open(options, report_days, &reports, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+    if (use_reports_open(options, report_days, &reports, e) != 0)
+        return IMPORT_FAILED;
     if (reports == NULL || options->n_files > 0)
-        result = import_run(options, &e);
-    if (result == IMPORT_DONE && reports != NULL && use_reports_write(reports, options, &e) != 0)
+        result = import_run(options, e);
+    if (result == IMPORT_DONE && reports != NULL && use_reports_write(reports, options, e) != 0)
         result = IMPORT_FAILED;
     use_reports_close(reports);
-    return result == IMPORT_DONE ? EXIT_SUCCESS : failed(&e, (int)result);
+    return result;
 }
 
 static int command_import(struct settings *s, char **files, int n)
 {
     struct error e;
     struct import_options options;
+    enum import_result result;
 
     if (s->tenant == NULL)
         return usage_error("import needs --tenant NAME", NULL);
@@ -278,7 +294,10 @@ static int command_import(struct settings *s, char **files, int n)
         .out = stdout,
         .progress = stderr,
     };
-    return import_files(&options, s->report_days);
+    result = import_files(&options, s->report_days, &e);
+    if (result != IMPORT_DONE)
+        tell_of_import(s, result == IMPORT_REFUSED, &e);
+    return result == IMPORT_DONE ? EXIT_SUCCESS : failed(&e, (int)result);
 }
 
 /* For what only looks, and for a rebuild: by the directory's owner, so that root reads nothing that others wrote. */
