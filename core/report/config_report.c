@@ -307,6 +307,13 @@ static void tell_files(struct teller *t, const struct config *c)
         tell(t, "Journal of decisions and usage: %s.", c->journal);
     else
         tell(t, "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.");
+    if (c->n_other_relays > 0) {
+        char text[TELL_LINE_MAX];
+        struct buf b = BUF_OVER(text);
+
+        add_slices(&b, c->other_relays, c->n_other_relays);
+        tell(t, "Other relays whose usage is not in it: %s.", text);
+    }
 }
 
 static void tell_mode(struct teller *t, const struct config *c)
