@@ -259,8 +259,11 @@ static enum import_result import_files(struct import_options *options, unsigned 
         return IMPORT_FAILED;
     if (reports == NULL || options->n_files > 0)
         result = import_run(options, e);
-    if (result == IMPORT_DONE && reports != NULL && use_reports_write(reports, options, e) != 0)
+    if (result == IMPORT_DONE && reports != NULL && use_reports_write(reports, options, e) != 0) {
         result = IMPORT_FAILED;
+        if (options->n_files > 0)
+            (void)error_prefix(e, "the settings are imported; the reports of use are not");
+    }
     use_reports_close(reports);
     return result;
 }

@@ -290,7 +290,7 @@ static int open_database(struct database *f, struct error *e)
 
 static void close_database(struct database *f, bool whole)
 {
-    for (int i = 0; i < DATABASE_STATEMENTS_MAX; i++) {
+    for (unsigned i = 0; i < DATABASE_STATEMENTS_MAX; i++) {
         (void)sqlite3_finalize(f->statements[i]);
         f->statements[i] = NULL;
     }

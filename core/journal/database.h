@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#define DATABASE_STATEMENTS_MAX 40u
+#define DATABASE_STATEMENTS_MAX 64u
 
 /* One of our databases: what never changes about it. */
 struct database_kind {

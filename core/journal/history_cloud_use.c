@@ -184,6 +184,28 @@ int cloud_use_forget(struct history *h, int64_t now_s, struct error *e)
     return history_run(h, s, "write", e) != 0 ? -1 : forget_most(h, USAGE_MAILBOXES_MAX, e);
 }
 
+int cloud_use_forget_tenant(struct history *h, struct slice tenant, struct error *e)
+{
+    static const char *const deletions[] = {
+        "DELETE FROM cloud_use WHERE tenant=?1", "DELETE FROM cloud_reports WHERE tenant=?1",
+        "DELETE FROM sign_ins_progress WHERE tenant=?1", "DELETE FROM sign_ins_seen WHERE tenant=?1",
+        "DELETE FROM sign_ins_state WHERE tenant=?1"};
+
+    for (size_t i = 0; i < sizeof deletions / sizeof deletions[0]; i++) {
+        sqlite3_stmt *s = NULL;
+        int code = sqlite3_prepare_v2(h->file->db, deletions[i], -1, &s, NULL);
+
+        if (code == SQLITE_OK) {
+            history_bind_text(s, 1, tenant);
+            (void)sqlite3_step(s);
+            code = sqlite3_finalize(s);
+        }
+        if (code != SQLITE_OK)
+            return history_failed(h, "write", code, e);
+    }
+    return 0;
+}
+
 /* ---- reading ---- */
 
 int cloud_use_of(struct history *h, struct slice tenant, struct slice mailbox, enum cloud_source source,
