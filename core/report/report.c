@@ -135,7 +135,7 @@ static void put_script_head(const struct report *r, const struct report_kind *ki
              kind->script);
     put_line(r, "# with -WhatIf it only says so.");
     use_reach_words(&r->reach, &b);
-    put_line(r, "# %s.", text);
+    put_line(r, "# Usage is %s.", text);
     put_script_gaps(r, kind);
     put_line(r, "param([switch]$WhatIf)");
 }
@@ -284,6 +284,7 @@ static bool find_gaps(const struct report *r, struct buf *b)
     const struct config *c = r->files->config;
 
     if (!use_reach_covers(&r->reach, r->context.wall_s, r->days)) {
+        buf_add(b, SLICE("usage is "));
         use_reach_words(&r->reach, b);
         buf_addf(b, ", not for %llu days", (unsigned long long)r->days);
     }
@@ -330,9 +331,9 @@ static int check_unused(struct report *r)
         return 0;
     use_reach_words(&r->reach, &b);
     if (g.n > 0)
-        printer_remark(r->out, REMARK_NOTE, "%s: what is silent may be used.", gaps);
+        printer_remark(r->out, REMARK_NOTE, "What is silent may be used: %s.", gaps);
     else
-        printer_remark(r->out, REMARK_NOTE, "%s.", reach);
+        printer_remark(r->out, REMARK_NOTE, "Usage is %s.", reach);
     if (r->reach.cloud_s > 0 && !r->reach.reported)
         printer_remark(r->out, REMARK_NOTE, "But " TOKENS_UNSEEN ".");
     return 0;
