@@ -187,6 +187,18 @@ sqlite3_stmt *database_statement(struct database *f, unsigned which)
     return *s;
 }
 
+void database_bind_number(sqlite3_stmt *s, int parameter, uint64_t v)
+{
+    (void)sqlite3_bind_int64(s, parameter, v < INT64_MAX ? (int64_t)v : INT64_MAX);
+}
+
+uint64_t database_column_number(sqlite3_stmt *s, int column)
+{
+    int64_t v = sqlite3_column_int64(s, column);
+
+    return v > 0 ? (uint64_t)v : 0;
+}
+
 static int note_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
     (void)db;

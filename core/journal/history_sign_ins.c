@@ -5,9 +5,7 @@
 
 static int64_t read_time(sqlite3_stmt *s, int column)
 {
-    int64_t at = sqlite3_column_int64(s, column);
-
-    return at > 0 ? at : 0;
+    return (int64_t)database_column_number(s, column);
 }
 
 int sign_in_progress_of(struct history *h, struct slice tenant, enum sign_in_outcome outcome,

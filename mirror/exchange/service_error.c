@@ -202,16 +202,6 @@ int signin_error(long status, struct slice body, bool *permission, struct error 
 
 /* ---- warnings ---- */
 
-static bool mentions(struct slice text, const char *word)
-{
-    struct slice w = slice_of(word);
-
-    for (size_t i = 0; i + w.n <= text.n; i++)
-        if (slice_ieq((struct slice){text.p + i, w.n}, w))
-            return true;
-    return false;
-}
-
 enum warning warning_judge(struct slice text)
 {
     /* "There are more results available than are currently displayed. To view them, increase the value for the
@@ -220,7 +210,7 @@ enum warning warning_judge(struct slice text)
                                       "was truncated", "were truncated", "been truncated",        "partial result"};
 
     for (size_t i = 0; i < sizeof cut / sizeof cut[0]; i++)
-        if (mentions(text, cut[i]))
+        if (slice_contains_icase(text, slice_of(cut[i])))
             return WARNING_CUT;
     return WARNING_HARMLESS;
 }

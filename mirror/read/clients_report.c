@@ -236,19 +236,10 @@ static int oldest_tls(const struct clients_report *r)
     return -1;
 }
 
-static bool mentions(struct slice text, const char *word)
-{
-    struct slice w = slice_of(word);
-
-    for (size_t i = 0; i + w.n <= text.n; i++)
-        if (slice_ieq((struct slice){text.p + i, w.n}, w))
-            return true;
-    return false;
-}
-
 static enum report_protocol protocol_of(struct slice text)
 {
-    bool basic = mentions(text, "basic"), oauth = mentions(text, "oauth") || mentions(text, "modern");
+    bool basic = slice_contains_icase(text, SLICE("basic")),
+         oauth = slice_contains_icase(text, SLICE("oauth")) || slice_contains_icase(text, SLICE("modern"));
 
     return basic == oauth ? PROTOCOL_UNKNOWN : basic ? PROTOCOL_BASIC : PROTOCOL_OAUTH;
 }
