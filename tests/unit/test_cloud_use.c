@@ -170,18 +170,22 @@ static void trouble_has_the_time_when_it_began_and_goes_with_the_next_success(vo
     struct sign_in_state now;
     struct error e = {""};
 
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW, SLICE(""), &e), 0);
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 1, SLICE("no permission"), &e), 0);
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 2, SLICE("no licence"), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW, true, SLICE(""), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 1, false, SLICE("no permission"), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 2, false, SLICE("no licence"), &e), 0);
     assert_int_equal(sign_in_state_of(h, TENANT, &now, &e), 0);
     assert_int_equal(now.read_s, NOW);
     assert_int_equal(now.trouble_s, NOW + 1);
     assert_string_equal(now.trouble, "no licence");
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 3, SLICE(""), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 3, true, SLICE(""), &e), 0);
     assert_int_equal(sign_in_state_of(h, TENANT, &now, &e), 0);
     assert_int_equal(now.read_s, NOW + 3);
     assert_int_equal(now.trouble_s, 0);
     assert_string_equal(now.trouble, "");
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 4, true, SLICE("failures not"), &e), 0);
+    assert_int_equal(sign_in_state_of(h, TENANT, &now, &e), 0);
+    assert_int_equal(now.read_s, NOW + 4);
+    assert_int_equal(now.trouble_s, NOW + 4);
     finish(h);
 }
 
@@ -236,7 +240,7 @@ static void a_tenant_is_forgotten_with_all_that_is_known_of_it(void **state)
     assert_int_equal(cloud_report_begin(h, TENANT, NOW - 7 * DAY, NOW, NOW, &e), 0);
     assert_int_equal(take(h, NOW, "a"), 1);
     assert_int_equal(sign_in_progress_set(h, TENANT, SIGN_IN_SUCCESS, &progress, 0, &e), 0);
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW, SLICE(""), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW, true, SLICE(""), &e), 0);
     assert_int_equal(cloud_use_forget_tenant(h, TENANT, &e), 0);
     assert_int_equal(of(h, SEAN, CLOUD_SIGN_INS).number, 0);
     assert_int_equal(take(h, NOW, "a"), 1);
