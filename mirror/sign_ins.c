@@ -126,7 +126,7 @@ static int take_rows(struct sign_ins *r, struct json_rows *json, unsigned long *
         if (take_row(r, row, e) != 0)
             return -1;
     if (more == 0 && !json->envelope)
-        return error_set(e, "there is no \"value\" in it");
+        return error_set(e, "it has no \"value\"");
     if (more == 0 && *n > 0 && r->bad - bad == *n)
         return error_set(e, "no row can be read: %s", r->why_bad.text);
     return more;
@@ -143,9 +143,9 @@ static int take_link(struct sign_ins *r, const struct json_rows *json, CURLU **n
     *next = NULL;
     text = (struct slice){json_string_value(link), json_string_length(link)};
     if (head == NULL)
-        result = error_set(e, "it is no JSON");
+        result = error_set(e, "it is not JSON");
     else if (link != NULL && !json_is_null(link) && !json_is_string(link))
-        result = error_set(e, "@odata.nextLink is no text");
+        result = error_set(e, "@odata.nextLink is not text");
     else if (json_is_string(link) && !circle_add(r->links, text))
         result = error_set(e, "the link to the next page was there before: the pages go in a circle");
     else if (json_is_string(link) && (*next = origin_judge(&r->x->audit_logs, text, e)) == NULL)
@@ -245,7 +245,7 @@ static enum exchange_result read_pages(struct sign_ins *r, const char *path, str
             return EXCHANGE_OK;
         if (page >= CIRCLE_MAX || empty > EMPTY_PAGES_MAX) {
             curl_url_cleanup(link);
-            (void)error_set(e, "there is no end of pages");
+            (void)error_set(e, "the pages never end");
             return EXCHANGE_UNABLE;
         }
     }

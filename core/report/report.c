@@ -38,8 +38,8 @@ static const char *setting_name(enum smtp_auth setting)
 }
 
 /*
- * May the mailbox sign in, by the services' own decision? NULL when it may, else the reason. Asked with OAuth and a new
- * TLS, so that neither is what stands in the way; blocks and the like come and go and don't matter here.
+ * May the mailbox sign in, by the services' own decision? NULL when it may, else the reason. Asked with OAuth and a
+ * recent TLS version, so that these are not the reason; blocks and the like are temporary and don't matter here.
  */
 static const char *why_not(const struct report *r, struct slice mailbox)
 {
@@ -123,7 +123,7 @@ static void put_script_gaps(const struct report *r, const struct report_kind *ki
         put_line(r, "# Other relays are not known here: if there are any, look through their usage, too.");
 }
 
-/* What it does, and how far back what it rests on reaches. */
+/* What the script does, and how far back its data goes. */
 static void put_script_head(const struct report *r, const struct report_kind *kind)
 {
     char text[300];
@@ -265,6 +265,7 @@ static int walk_directory(struct report *r, const struct report_kind *kind)
     return 0;
 }
 
+/* Since when usage is known: before that, absence means nothing. 0, or -1 with r->e. */
 static int find_reach(struct report *r)
 {
     return use_reach_find(r->files, r->context.wall_s, &r->reach, r->e);

@@ -1,4 +1,4 @@
-/* The picture as programs read it. */
+/* The picture for programs. */
 #include "core/report/sign_ins_age.h"
 #include "core/report/status_parts.h"
 
@@ -92,7 +92,7 @@ static void show_sign_ins(const struct report_files *f, const char *tenant, stru
     out->close(out);
 }
 
-/* Where tenants.smtp_auth has the last word, what it says; null where the mirrored setting counts. */
+/* What tenants.smtp_auth says, if it decides; null when the mirrored setting counts. */
 static struct value override_of(const struct config *config, const char *tenant)
 {
     const struct tenant_config *own = config_tenant(config, slice_of(tenant));

@@ -179,7 +179,7 @@ static struct slice cell(const struct clients_report *r, enum clients_report_col
 
 static int bad_cell(const struct clients_report *r, const char *what, struct slice text, struct error *e)
 {
-    return error_set(e, "%s: line %lu: \"%s\" is no %s", r->in.path, r->csv.line, words(text).text, what);
+    return error_set(e, "%s: line %lu: \"%s\" is not a %s", r->in.path, r->csv.line, words(text).text, what);
 }
 
 /* How long a separator of thousands is there: "1,234", "1.234", "1 234" (also with a no-break space); 0: none is. */

@@ -115,7 +115,7 @@ is 'used as a script names each once' "$(p report used --powershell 2>/dev/null 
 is 'the list of settings tells the last use in the cloud' "$(csv enabled | grep -c 'report@contoso.example.*T.*Z,0$')" 1
 
 sed '2s/1,200/many/' "$work/SMTP AUTH clients.csv" >"$work/damaged.csv"
-is 'a damaged report is refused with its line, and nothing of it is taken' "$(m import --tenant contoso "$work/damaged.csv" 2>&1; history "SELECT number FROM cloud_use WHERE mailbox='report@contoso.example'")" '*damaged.csv: line 2: "many" is no number of messages*1200'
+is 'a damaged report is refused with its line, and nothing of it is taken' "$(m import --tenant contoso "$work/damaged.csv" 2>&1; history "SELECT number FROM cloud_use WHERE mailbox='report@contoso.example'")" '*damaged.csv: line 2: "many" is not a number of messages*1200'
 is 'reports and settings go in one run' "$(m import --tenant contoso "$work/TransportConfig.csv" "$work/SMTP AUTH clients.csv" "$work/CASMailbox.csv" 2>&1 | tail -n 2 | head -n 1)" 'contoso: SMTP AUTH clients report*'
 is 'a tenant that nobody has set up can have a report' "$(m import --tenant fabrikam "$work/SMTP AUTH clients.csv" 2>&1)" 'fabrikam: SMTP AUTH clients report*3 of these senders are no mailbox of the directory'
 

@@ -211,9 +211,9 @@ row 'a link to another place of the host neither' 'it leads to another place' 0 
 row 'a circle ends' 'the pages go in a circle' 10 '"name":"next_link","kind":"loop","page":2'
 row 'a page without rows is passed over' '40 new ones' 40 '"name":"empty_page","page":2'
 row 'a page that comes twice counts once' 'new ones' 30 '"name":"repeat_page","page":2'
-row 'an answer without rows is none' 'there is no "value" in it' 0 '"name":"no_value"'
+row 'an answer without rows is none' 'it has no "value"' 0 '"name":"no_value"'
 row 'half a page counts for nothing' 'not read: page 2' 10 '"name":"cut_json","page":2'
-row 'a page for people is named' 'the answer is no JSON' 0 '"name":"html"'
+row 'a page for people is named' 'the answer is not JSON' 0 '"name":"html"'
 
 fresh
 scenario '"rows":[{"ago":60},{"ago":70,"members":{"status":null}},{"ago":80,"members":{"createdDateTime":"yesterday"}}]'
