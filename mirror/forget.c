@@ -1,8 +1,22 @@
 #include "mirror/forget.h"
 
+#include "core/journal/cloud_use.h"
 #include "mirror/build/writer.h"
 #include "mirror/confirm.h"
 #include "mirror/words.h"
+
+static int forget_use(const struct forget_options *o, struct error *e)
+{
+    struct history *h = NULL;
+    struct error notice;
+    int result = history_open(o->directory, true, &h, &notice, e);
+
+    if (result == 0 && (history_begin(h, e) != 0 || cloud_use_forget_tenant(h, slice_of(o->tenant), e) != 0 ||
+                        history_commit(h, e) != 0))
+        result = error_prefix(e, "the tenant is forgotten, its use in the cloud is not");
+    history_close(h);
+    return result;
+}
 
 static int forget_tenant(const struct forget_options *o, struct writer *w, struct error *e)
 {
@@ -13,7 +27,8 @@ static int forget_tenant(const struct forget_options *o, struct writer *w, struc
         return error_set(e, "the directory has no tenant \"%s\"; \"postern-mirror show\" lists them",
                          words(slice_of(o->tenant)).text);
     fprintf(o->out,
-            "%s: %llu mailboxes, its accepted domains and its rights are forgotten; mail of its logins is refused "
+            "%s: %llu mailboxes, its accepted domains, its rights and its use in the cloud are forgotten; mail of its "
+            "logins is refused "
             "afterwards\n",
             facts->name, (unsigned long long)facts->mailboxes);
     if (!o->yes && !o->dry_run && confirm(o->in, o->out, e) != 0)
@@ -26,7 +41,7 @@ static int forget_tenant(const struct forget_options *o, struct writer *w, struc
         return -1;
     fprintf(o->out, "%s: forgotten, generation %llu\n", words(slice_of(o->tenant)).text,
             (unsigned long long)summary.generation);
-    return 0;
+    return forget_use(o, e);
 }
 
 int forget_run(const struct forget_options *options, struct error *e)

@@ -65,15 +65,22 @@ int import_line(struct import *im, struct slice line, struct error *e)
     return scratch_add(im->lines, line, &at, e) != 0 || scratch_add(im->lines, SLICE("\n"), &at, e) != 0 ? -1 : 0;
 }
 
+int import_check_tenant_name(const char *tenant, struct error *e)
+{
+    if (tenant_name_valid(slice_of(tenant)))
+        return 0;
+    return error_set(e,
+                     "\"%s\" cannot be a tenant's name: letters, digits, \".\", \"-\" and \"_\", beginning with a "
+                     "letter or digit, at most 63",
+                     words(slice_of(tenant)).text);
+}
+
 static int import_prepare(struct import *im, struct error *e)
 {
     size_t n = im->options->n_files;
 
-    if (!tenant_name_valid(slice_of(im->options->tenant)))
-        return error_set(e,
-                         "\"%s\" cannot be a tenant's name: letters, digits, \".\", \"-\" and \"_\", beginning with a "
-                         "letter or digit, at most 63",
-                         words(slice_of(im->options->tenant)).text);
+    if (import_check_tenant_name(im->options->tenant, e) != 0)
+        return -1;
     if (n == 0 || n > IMPORT_FILES_MAX)
         return error_set(e, "%zu files: expected 1 to %d", n, IMPORT_FILES_MAX);
     im->sources = calloc(n, sizeof *im->sources);
@@ -102,7 +109,7 @@ static int read_files(struct import *im, struct error *e)
 }
 
 /* LMDB trusts the contents of its file, so the last generation is not read as root. */
-static int leave_root(const char *directory, struct error *e)
+int import_leave_root(const char *directory, struct error *e)
 {
     struct owner owner;
 
@@ -115,7 +122,7 @@ static int write_directory(struct import *im, struct error *e)
 {
     const struct import_options *options = im->options;
 
-    if (options->leave_root && leave_root(options->directory, e) != 0)
+    if (options->leave_root && import_leave_root(options->directory, e) != 0)
         return -1;
     if (writer_wait(options->directory, options->wait_s, e) != 0 || writer_begin(options->directory, &im->w, e) != 0)
         return -1;

@@ -78,6 +78,12 @@ struct import {
     bool refused; /* the error is one that --force overrides */
 };
 
+/* Is it a name that a tenant can have? 0, or -1 with e. */
+int import_check_tenant_name(const char *tenant, struct error *e);
+
+/* Started by root, the process goes on as the directory's owner. 0, or -1 with e. */
+int import_leave_root(const char *directory, struct error *e);
+
 /* Refuses the run unless --force: -1 with e, or 0 with --force. */
 int import_refuse(struct import *im, struct error *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

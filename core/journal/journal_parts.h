@@ -115,7 +115,7 @@ struct journal {
     uint32_t written;
     uint64_t gather_ns;          /* wall clock: when it was begun */
     bool ends;                   /* closing: flush all */
-    struct journal_file *file;   /* NULL: not open */
+    struct database *file;       /* NULL: not open */
     uint64_t idle_ns;            /* wall clock of the last round */
     uint64_t shifted;            /* decisions whose time was taken by another one */
     uint32_t fresh[3];           /* rows since they were last counted: messages, refusals, mailboxes */

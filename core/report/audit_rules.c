@@ -22,6 +22,9 @@ const struct rule audit_rules[AUDIT_RULES] = {
         {"not-mirrored", SEVERITY_MEDIUM, NULL, "all that can forbid SMTP AUTH is mirrored",
          "import these exports too (export.ps1 makes all of them), or let postern-mirror fetch them: "
          "what they forbid in Exchange Online is not forbidden here"},
+    [AUDIT_SIGN_INS] = {"sign-ins-stale", SEVERITY_MEDIUM, NULL, "sign-ins at Exchange Online are read",
+                        "postern-mirror doctor says what is missing: what is not read within 30 days is gone, and "
+                        "\"postern report unused\" needs it"},
     [AUDIT_ORGANIZATION_ENABLED] = {"organization-enabled", SEVERITY_HIGH, BASELINES,
                                     "SMTP AUTH is disabled for the organization, and enabled per mailbox only",
                                     "Set-TransportConfig -SmtpClientAuthenticationDisabled $true, after enabling the "
