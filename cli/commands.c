@@ -99,6 +99,23 @@ const struct cli_command cli_commands[] = {
      "  --force            undo although the files were changed since\n"
      "  --config-dir DIR   Postfix's, in place of its default one\n",
      cmd_setup_postfix, false, false},
+    {"test-message", "--to ADDRESS [OPTION...]", "Send one message through this relay: where does it end?",
+     "  --to ADDRESS        may be repeated\n"
+     "  --from ADDRESS      the sender; the login's address unless given\n"
+     "  --user LOGIN        none: no login, as a connector\n"
+     "  --method NAME       SASL mechanism (PLAIN, else LOGIN)\n"
+     "  --password-fd N     reads the password from descriptor N; else the terminal\n"
+     "  --server HOST:PORT  else the service of Postfix's master.cf\n"
+     "  --implicit-tls      of --server: TLS from the first byte, as on port 465\n"
+     "  --name NAME         in the server's certificate (its host, or myhostname)\n"
+     "  --ca FILE           certificates to trust, in place of the system's\n"
+     "  --client ADDRESS    the address of this machine to connect from\n"
+     "  --timeout TIME      longest wait for each reply (1m)\n"
+     "  --config-dir DIR    Postfix's, in place of its default one\n"
+     "  --json              for programs instead of people\n"
+     "Exit status: 0 accepted; 3 no connection or TLS; 4 login failed;\n"
+     "5 refused for good; 8 deferred\n",
+     cmd_test_message, false, false},
     {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", LIST_HELP, cmd_allow, false,
      false},
     {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", LIST_HELP, cmd_deny, false,
