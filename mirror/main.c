@@ -8,6 +8,7 @@
 #include "mirror/build/old_format.h"
 #include "mirror/build/writer.h"
 #include "mirror/doctor.h"
+#include "mirror/failed_run.h"
 #include "mirror/forget.h"
 #include "mirror/import.h"
 #include "mirror/respond.h"
@@ -214,6 +215,21 @@ static int read_options(int argc, char **argv, struct settings *s)
     return result;
 }
 
+/* Of an import that a timer or cron runs, nobody reads the output. */
+static void tell_of_import(const struct settings *s, bool refused, const struct error *why)
+{
+    const struct failed_run run = {
+        .tenant = s->tenant,
+        .refused = refused,
+        .force = "postern-mirror import --force with the same files",
+        .look = "Its output says more: see the timer or cron job that runs it",
+        .why = why,
+    };
+
+    if (s->config != NULL && !s->dry_run && !isatty(STDERR_FILENO))
+        failed_run_tell(s->config, &run, stderr);
+}
+
 static int command_import(struct settings *s, char **files, int n)
 {
     struct error e;
@@ -244,6 +260,8 @@ static int command_import(struct settings *s, char **files, int n)
         .progress = stderr,
     };
     result = import_run(&options, &e);
+    if (result != IMPORT_DONE)
+        tell_of_import(s, result == IMPORT_REFUSED, &e);
     return result == IMPORT_DONE ? EXIT_SUCCESS : failed(&e, (int)result);
 }
 
