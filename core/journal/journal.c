@@ -35,7 +35,7 @@ static int make_batches(struct journal *j)
 
 static void free_journal(struct journal *j)
 {
-    journal_file_close(j->file, true);
+    database_close(j->file, true);
     for (int i = 0; i < 2; i++) {
         free(j->batches[i].events);
         free(j->batches[i].bytes);
@@ -182,14 +182,14 @@ static void forget_counts(struct journal *j)
 
 int journal_ensure(struct journal *j, struct error *e)
 {
-    if (j->file != NULL && journal_file_stale(j->file)) {
-        journal_file_close(j->file, false);
+    if (j->file != NULL && database_stale(j->file)) {
+        database_close(j->file, false);
         j->file = NULL;
     }
     if (j->file != NULL)
         return 0;
     forget_counts(j);
-    if (journal_file_open(j->folder, j->program[0] != '\0', &j->file, &j->notice, e) == 0)
+    if (database_open(&journal_kind, j->folder, j->program[0] != '\0', &j->file, &j->notice, e) == 0)
         return 0;
     return error_prefix(e, "journal %s", quote(slice_of(j->folder)).text);
 }
@@ -197,20 +197,20 @@ int journal_ensure(struct journal *j, struct error *e)
 /* What cannot be gone on with is closed; what is damaged was set aside, unless another program did so by now. */
 int journal_failed(struct journal *j, const char *what, int code, struct error *e)
 {
-    struct journal_file *f = j->file;
-    bool writer = j->program[0] != '\0', damage = journal_file_damage(code);
+    struct database *f = j->file;
+    bool writer = j->program[0] != '\0', damage = database_damage(code);
 
-    (void)journal_file_error(f, e, what, code);
+    (void)database_error(f, e, what, code);
     forget_counts(j);
     if (f->statements[SQL_ROLLBACK] != NULL || !sqlite3_get_autocommit(f->db))
         (void)sqlite3_exec(f->db, "ROLLBACK", NULL, NULL, NULL);
-    if (damage && writer && !journal_file_stale(f))
-        (void)journal_file_set_aside(f, j->folder, &j->notice, e);
+    if (damage && writer && !database_stale(f))
+        (void)database_set_aside(f, j->folder, &j->notice, e);
     if (damage && !writer && e != NULL)
         (void)error_set(e, "is damaged: postern-policyd and postern-milter stop using it when they find that out; to "
                            "begin a new one at once, stop them, move " JOURNAL_NAME " away, and start them");
     if ((code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_FULL && (code & 0xff) != SQLITE_INTERRUPT) {
-        journal_file_close(f, false);
+        database_close(f, false);
         j->file = NULL;
     }
     return error_prefix(e, "journal %s", quote(slice_of(j->folder)).text);
@@ -534,7 +534,7 @@ static int write_batch(struct journal *j, struct journal_batch *batch, struct er
 /* Readers can keep the log from being moved into the database; it is not to grow without bound. */
 static int check_log(struct journal *j, struct error *e)
 {
-    if ((uint32_t)j->file->wal_pages <= j->bounds.wal_pages || journal_file_checkpoint(j->file))
+    if ((uint32_t)j->file->wal_pages <= j->bounds.wal_pages || database_checkpoint(j->file))
         return 0;
     return error_set(e,
                      "journal %s: somebody reads an old state of it, and its log has grown to %d MiB: nothing is "
@@ -570,7 +570,7 @@ static int flush_locked(struct journal *j, uint64_t wall_ns, struct error *e)
             return -1;
         j->idle_ns = wall_ns;
     }
-    (void)journal_file_checkpoint(j->file);
+    (void)database_checkpoint(j->file);
     return 0;
 }
 

@@ -98,19 +98,22 @@ struct journal_record {
     char fault[96], fault_text[160]; /* fault: empty where the header is not at fault */
 };
 
+/* From where a mailbox submitted, and when last. */
+struct usage_client {
+    struct ip ip;
+    int64_t last_s;
+};
+
 /* What a mailbox did. Counts are of messages; refusals are by reason. */
 struct usage {
     int64_t first_s, last_s; /* wall clock: first and last submission that was let through */
     int64_t last_refused_s;
     uint64_t messages, recipients, bytes;
     uint64_t refused[REASON_COUNT];
-    uint64_t would[REASON_COUNT]; /* monitor mode: messages that were let through for it */
-    uint64_t basic, oauth;        /* messages by mechanism */
-    uint64_t tls[TLS_NEWER + 1];  /* messages by TLS version */
-    struct {
-        struct ip ip;
-        int64_t last_s;
-    } clients[USAGE_CLIENTS]; /* the newest first; last_s 0: none */
+    uint64_t would[REASON_COUNT];               /* monitor mode: messages that were let through for it */
+    uint64_t basic, oauth;                      /* messages by mechanism */
+    uint64_t tls[TLS_NEWER + 1];                /* messages by TLS version */
+    struct usage_client clients[USAGE_CLIENTS]; /* the newest first; last_s 0: none */
 };
 
 struct journal;

@@ -113,7 +113,7 @@ struct journal {
     uint32_t written;
     uint64_t gather_ns;          /* wall clock: since when it gathers */
     bool ends;                   /* no round comes later */
-    struct journal_file *file;   /* NULL: not open */
+    struct database *file;       /* NULL: not open */
     uint64_t idle_ns;            /* wall clock of the last round */
     uint64_t shifted;            /* decisions whose time another one had already */
     uint32_t fresh[3];           /* rows since they were last counted: messages, refusals, mailboxes */

@@ -329,7 +329,7 @@ int journal_usage(struct journal *j, const struct usage_query *query,
 static int read_usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage,
                          struct error *e)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_USAGE_OF);
+    sqlite3_stmt *s = database_statement(j->file, SQL_USAGE_OF);
     int found = 0, code;
 
     if (s == NULL)

@@ -1,5 +1,6 @@
 /* Decisions and usage as rows of SQLite's tables. What is read may be anything: it is cut, clamped, or left out. */
 #include "core/journal/journal_parts.h"
+#include "core/journal/usage_clients.h"
 
 #define TEXT(column, member)                                                                                           \
     {offsetof(struct journal_event, member), offsetof(struct journal_record, member),                                  \
@@ -213,56 +214,15 @@ static void write_reasons(struct buf *b, const uint64_t *counts)
     }
 }
 
-/* "192.0.2.1=1790000000 ...": clients, and when each was seen last; the newest first. */
-static void write_clients(struct buf *b, const struct usage *u)
-{
-    char ip[IP_TEXT_MAX];
-
-    for (int i = 0; i < USAGE_CLIENTS && u->clients[i].last_s > 0; i++) {
-        if (i > 0)
-            buf_add_char(b, ' ');
-        buf_add(b, ip_text(&u->clients[i].ip, ip));
-        buf_add_char(b, '=');
-        buf_add_u64(b, (unsigned long long)u->clients[i].last_s);
-    }
-}
-
-/* Takes "NAME=NUMBER" off the beginning. False: there is nothing more that can be read. */
-static bool take_pair(struct slice *rest, struct slice *name, uint64_t *number)
-{
-    unsigned long long value;
-    struct slice pair, digits;
-
-    if (rest->n == 0)
-        return false;
-    (void)slice_cut(*rest, ' ', &pair, rest);
-    if (!slice_cut(pair, '=', name, &digits) || !slice_to_u64(digits, INT64_MAX, &value))
-        return false;
-    *number = value;
-    return true;
-}
-
 static void read_reasons(struct slice text, uint64_t *counts)
 {
     enum reason reason;
     struct slice name;
     uint64_t count;
 
-    while (take_pair(&text, &name, &count))
+    while (usage_take_pair(&text, &name, &count))
         if (reason_find(name, &reason)) /* else another version's */
             counts[reason] = count;
-}
-
-static void read_clients(struct slice text, struct usage *u)
-{
-    struct slice name;
-    uint64_t last_s;
-
-    for (int i = 0; i < USAGE_CLIENTS && take_pair(&text, &name, &last_s); i++) {
-        if (last_s == 0 || (i > 0 && (int64_t)last_s > u->clients[i - 1].last_s) || !ip_parse(name, &u->clients[i].ip))
-            return;
-        u->clients[i].last_s = (int64_t)last_s;
-    }
 }
 
 void usage_bind(sqlite3_stmt *s, int parameter, const struct usage *u, char texts[USAGE_TEXT_MAX])
@@ -273,7 +233,7 @@ void usage_bind(sqlite3_stmt *s, int parameter, const struct usage *u, char text
 
     write_reasons(&refused, u->refused);
     write_reasons(&would, u->would);
-    write_clients(&clients, u);
+    clients_write(u->clients, &clients);
     for (int i = 0; i < NUMBERS; i++)
         bind_number(s, parameter + i, *number_in((struct usage *)(uintptr_t)u, i));
     bind_text(s, parameter + NUMBERS, buf_slice(&refused));
@@ -288,5 +248,5 @@ void usage_read(sqlite3_stmt *s, int column, struct usage *u)
         *number_in(u, i) = read_number(s, column + i);
     read_reasons(read_text(s, column + NUMBERS), u->refused);
     read_reasons(read_text(s, column + NUMBERS + 1), u->would);
-    read_clients(read_text(s, column + NUMBERS + 2), u);
+    clients_read(read_text(s, column + NUMBERS + 2), u->clients);
 }

@@ -21,14 +21,14 @@ static int run(sqlite3_stmt *s)
 
 static int run_sql(struct journal *j, enum journal_sql which)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, which);
+    sqlite3_stmt *s = database_statement(j->file, which);
 
     return s != NULL ? run(s) : sqlite3_extended_errcode(j->file->db);
 }
 
 static int run_with(struct journal *j, enum journal_sql which, int64_t number)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, which);
+    sqlite3_stmt *s = database_statement(j->file, which);
 
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
@@ -38,7 +38,7 @@ static int run_with(struct journal *j, enum journal_sql which, int64_t number)
 
 static int count_rows(struct journal *j, enum journal_sql which, int64_t *n)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, which);
+    sqlite3_stmt *s = database_statement(j->file, which);
 
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
@@ -74,7 +74,7 @@ static void add_fresh(struct journal *j, int which)
  */
 static int put_decision(struct journal *j, const struct journal_event *v, bool message)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, message ? SQL_ADD_MESSAGE : SQL_ADD_REFUSAL);
+    sqlite3_stmt *s = database_statement(j->file, message ? SQL_ADD_MESSAGE : SQL_ADD_REFUSAL);
     int64_t at = v->at_ns < INT64_MAX / 2 ? (int64_t)v->at_ns : INT64_MAX / 2;
     int code;
 
@@ -120,7 +120,7 @@ static int drop_beyond(struct journal *j, int which, uint32_t most)
 
 static int add_totals(struct journal *j, journal_totals_t totals)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_ADD_TOTAL);
+    sqlite3_stmt *s = database_statement(j->file, SQL_ADD_TOTAL);
     int code = SQLITE_OK;
 
     if (s == NULL)
@@ -140,7 +140,7 @@ static int add_totals(struct journal *j, journal_totals_t totals)
 
 static int add_dropped(struct journal *j, uint64_t dropped)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_ADD_DROPPED);
+    sqlite3_stmt *s = database_statement(j->file, SQL_ADD_DROPPED);
 
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
@@ -154,7 +154,7 @@ static int add_dropped(struct journal *j, uint64_t dropped)
 /* 1 and *usage; 0: there is no row; -1 with *code. */
 static int usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage, int *code)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_USAGE_OF);
+    sqlite3_stmt *s = database_statement(j->file, SQL_USAGE_OF);
     int step;
 
     memset(usage, 0, sizeof *usage);
@@ -173,7 +173,7 @@ static int usage_of(struct journal *j, struct slice tenant, struct slice mailbox
 
 static int put_usage(struct journal *j, struct slice tenant, struct slice mailbox, const struct usage *u, bool there)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, there ? SQL_SET_USAGE : SQL_ADD_USAGE);
+    sqlite3_stmt *s = database_statement(j->file, there ? SQL_SET_USAGE : SQL_ADD_USAGE);
     char texts[USAGE_TEXT_MAX];
 
     if (s == NULL)
@@ -233,7 +233,7 @@ int journal_write_usage(struct journal *j, struct error *e)
         if (code != SQLITE_OK)
             return journal_failed(j, "write", code, e);
         j->written = to;
-        (void)journal_file_checkpoint(j->file);
+        (void)database_checkpoint(j->file);
     }
     tally_clear(j->tally);
     j->written = 0;
@@ -273,7 +273,7 @@ int journal_write_round(struct journal *j, const struct journal_batch *batch, jo
 /* The mailbox up to which one transaction looks: its name as usage_name, nothing where it is the last. A code. */
 static int find_next(struct journal *j, struct slice tenant, struct slice mailbox, char next[USAGE_NAME_MAX], size_t *n)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_USAGE_BEHIND);
+    sqlite3_stmt *s = database_statement(j->file, SQL_USAGE_BEHIND);
 
     *n = 0;
     if (s == NULL)
@@ -291,7 +291,7 @@ static int find_next(struct journal *j, struct slice tenant, struct slice mailbo
  * change it, too. So after a while all parts have been looked at. */
 static int forget_old(struct journal *j, int64_t before_s)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_FORGET);
+    sqlite3_stmt *s = database_statement(j->file, SQL_FORGET);
     struct slice tenant, mailbox, to_tenant, to_mailbox;
     char next[USAGE_NAME_MAX];
     size_t n;
@@ -351,7 +351,7 @@ int journal_forget_usage(struct journal *j, uint64_t wall_ns, struct error *e)
     beyond -= j->bounds.mailboxes;
     while (code == SQLITE_OK && beyond > 0) {
         code = transact(j, forget_beyond, &beyond);
-        (void)journal_file_checkpoint(j->file);
+        (void)database_checkpoint(j->file);
     }
     return code == SQLITE_OK ? 0 : journal_failed(j, "write", code, e);
 }
