@@ -47,6 +47,7 @@ struct import_options {
     import_feed *feed;
     void *feed_arg;
     const char *source;
+    const char *by;  /* who set what this run brings, from here; NULL: that is not known */
     unsigned wait_s; /* how long another process may go on writing the directory */
 };
 
