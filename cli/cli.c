@@ -110,6 +110,11 @@ int cli_open_journal(struct cli *cli)
     return open_part(cli, files_open_journal);
 }
 
+int cli_open_history(struct cli *cli)
+{
+    return open_part(cli, files_open_history);
+}
+
 int cli_open_context(struct cli *cli, struct decide_context *context)
 {
     char text[600];

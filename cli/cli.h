@@ -38,6 +38,7 @@ int cli_open_config(struct cli *cli);
 int cli_open_directory(struct cli *cli);
 int cli_open_state(struct cli *cli);
 int cli_open_journal(struct cli *cli);
+int cli_open_history(struct cli *cli); /* also 0 where there is none yet */
 /*
  * All but the journal, and what decide() needs. When the services use another generation of the directory than the
  * folder has, that is said on the error output and by the exit status (cli_exit_status).

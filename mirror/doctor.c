@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "mirror/fetch.h"
+#include "mirror/sign_ins.h"
 #include "mirror/words.h"
 
 #include <stdarg.h>
@@ -159,7 +160,7 @@ static int step_read(struct visit *v, const struct fetch_row *row)
     struct error e;
 
     result = s->graph_path != NULL
-                 ? exchange_graph(&v->x, s->graph_path, s->permission, &answer, &e)
+                 ? exchange_graph(&v->x, s->graph_path, NULL, s->permission, &answer, &e)
                  : exchange_invoke(&v->x, kind_name(s->kind), row->probe != NULL ? row->probe : s->parameters, NULL,
                                    s->permission, &answer, &e);
     if (result == EXCHANGE_OK && doctor_look_at(s, answer.body, text, sizeof text, &e) == 0) {
@@ -170,6 +171,20 @@ static int step_read(struct visit *v, const struct fetch_row *row)
     if (result == EXCHANGE_FORBIDDEN && !row->decisive)
         fprintf(v->o->out, "      %-42s or leave \"%s\" out of exchange.fetch\n", "", kind_option(s->kind));
     return result == EXCHANGE_FAILED ? -1 : 0;
+}
+
+static void step_sign_ins(struct visit *v)
+{
+    enum exchange_result result;
+    struct error e;
+
+    if ((result = sign_ins_probe(&v->x, clock_wall_s(), &e)) == EXCHANGE_OK) {
+        good(v, "sign-ins by SMTP AUTH", "may be read");
+        return;
+    }
+    (void)bad(v, "sign-ins by SMTP AUTH", &e);
+    if (result == EXCHANGE_FORBIDDEN)
+        fprintf(v->o->out, "      %-42s or set exchange.sign_ins = false\n", "");
 }
 
 /* In the order in which things depend on one another: what comes behind a failure would only fail too. */
@@ -187,6 +202,8 @@ static void steps(struct visit *v)
     for (size_t i = 0; i < fetch_rows_n; i++)
         if ((v->tenant->exchange.fetch & fetch_rows[i].bit) != 0 && step_read(v, &fetch_rows[i]) != 0)
             return;
+    if (v->tenant->exchange.sign_ins)
+        step_sign_ins(v);
 }
 
 static unsigned visit(const struct doctor_options *o, const struct tenant_config *tenant)

@@ -101,7 +101,7 @@ static int read_files(struct import *im, struct error *e)
 }
 
 /* LMDB, which reads the last generation, trusts what is in a file; so it is better not read by root. */
-static int leave_root(const char *directory, struct error *e)
+int import_leave_root(const char *directory, struct error *e)
 {
     struct owner owner;
 
@@ -115,7 +115,7 @@ static int write_directory(struct import *im, struct error *e)
     const struct import_options *options = im->options;
     int result;
 
-    if (options->leave_root && leave_root(options->directory, e) != 0)
+    if (options->leave_root && import_leave_root(options->directory, e) != 0)
         return -1;
     if (writer_wait(options->directory, options->wait_s, e) != 0 || writer_begin(options->directory, &im->w, e) != 0)
         return -1;

@@ -85,6 +85,9 @@ struct import {
     bool refused; /* the error is a refusal, which --force may override */
 };
 
+/* Started by root, the process goes on as the directory's owner. 0, or -1 with e. */
+int import_leave_root(const char *directory, struct error *e);
+
 /* An error that --force overrides: -1 after filling e, or 0 with force. */
 int import_refuse(struct import *im, struct error *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

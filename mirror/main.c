@@ -11,6 +11,7 @@
 #include "mirror/failed_run.h"
 #include "mirror/forget.h"
 #include "mirror/import.h"
+#include "mirror/import_use.h"
 #include "mirror/respond.h"
 #include "mirror/show.h"
 #include "mirror/sync.h"
@@ -72,6 +73,9 @@ static void print_help(void)
         "  --max-change PERCENT   refuse to drop, turn SMTP AUTH on for, or lose the own settings of more of the\n"
         "                         tenant's mailboxes (default: %d).\n"
         "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
+        "  --report-days DAYS     import: the range that was chosen for an SMTP AUTH clients report (default: %d, as "
+        "in the\n"
+        "                         admin center)\n"
         "  --force                do it although it was refused for that\n"
         "  --yes                  do not ask (disable, enable, inherit, forget-tenant)\n\n"
         "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory "
@@ -80,7 +84,7 @@ static void print_help(void)
         "that\n"
         "exchange.fetch names (sync). With 1, 2 and 3 nothing has changed. Of several tenants, each is done or fails\n"
         "alone, and the status is that of the one that fared worst.\n",
-        IMPORT_MAX_CHANGE);
+        IMPORT_MAX_CHANGE, REPORT_DAYS_STANDARD);
 }
 
 static int usage_error(const char *what, const char *value)
@@ -109,7 +113,8 @@ struct settings {
     struct file_kind file_kinds[FILE_KINDS_MAX];
     size_t n_file_kinds;
     bool dry_run, force, help, yes;
-    int max_change; /* -1: from the configuration */
+    int max_change;       /* -1: from the configuration */
+    unsigned report_days; /* 0: not said */
     struct config *config;
 };
 
@@ -133,7 +138,15 @@ static int settings_complete(struct settings *s, struct error *e)
     return 0;
 }
 
-enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_YES, OPTION_MAX_CHANGE };
+enum {
+    OPTION_TENANT = 256,
+    OPTION_KIND,
+    OPTION_DRY_RUN,
+    OPTION_FORCE,
+    OPTION_YES,
+    OPTION_MAX_CHANGE,
+    OPTION_REPORT_DAYS
+};
 
 /* "KIND" for all files, or "FILE=KIND". */
 static int read_kind(struct settings *s, struct slice value)
@@ -187,6 +200,11 @@ static int read_option(struct settings *s, int option)
             return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
         s->max_change = (int)n;
         return 0;
+    case OPTION_REPORT_DAYS:
+        if (!slice_to_u64(slice_of(optarg), REPORT_DAYS_MAX, &n) || n == 0)
+            return usage_error("--report-days: expected a number of days from 1 to 90, not", optarg);
+        s->report_days = (unsigned)n;
+        return 0;
     default: /* getopt has said what is wrong */
         print_usage(stderr);
         return PROGRAM_EXIT_USAGE;
@@ -206,6 +224,7 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"force", no_argument, NULL, OPTION_FORCE},
         {"yes", no_argument, NULL, OPTION_YES},
         {"max-change", required_argument, NULL, OPTION_MAX_CHANGE},
+        {"report-days", required_argument, NULL, OPTION_REPORT_DAYS},
         {0},
     };
     int option, result = 0;
@@ -228,6 +247,22 @@ static void tell_of_import(const struct settings *s, bool refused, const struct 
 
     if (s->config != NULL && !s->dry_run && !isatty(STDERR_FILENO))
         failed_run_tell(s->config, &run, stderr);
+}
+
+/* Settings first: they say whose the addresses in reports of use are. */
+static enum import_result import_files(struct import_options *options, unsigned report_days, struct error *e)
+{
+    struct use_reports *reports;
+    enum import_result result = IMPORT_DONE;
+
+    if (use_reports_open(options, report_days, &reports, e) != 0)
+        return IMPORT_FAILED;
+    if (reports == NULL || options->n_files > 0)
+        result = import_run(options, e);
+    if (result == IMPORT_DONE && reports != NULL && use_reports_write(reports, options, e) != 0)
+        result = IMPORT_FAILED;
+    use_reports_close(reports);
+    return result;
 }
 
 static int command_import(struct settings *s, char **files, int n)
@@ -259,7 +294,7 @@ static int command_import(struct settings *s, char **files, int n)
         .out = stdout,
         .progress = stderr,
     };
-    result = import_run(&options, &e);
+    result = import_files(&options, s->report_days, &e);
     if (result != IMPORT_DONE)
         tell_of_import(s, result == IMPORT_REFUSED, &e);
     return result == IMPORT_DONE ? EXIT_SUCCESS : failed(&e, (int)result);

@@ -1,35 +1,21 @@
 #include "mirror/series.h"
 
-#include "core/base/hash.h"
+#include "mirror/circle.h"
 #include "mirror/exchange/service_error.h"
 #include "mirror/words.h"
 
 #include <jansson.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define RESTARTS_MAX 3u
 #define RESTART_PAUSE_MS 2000u
-#define PAGES_MAX 20000u    /* 20 million rows of full pages: more than any tenant has */
 #define EMPTY_PAGES_MAX 16u /* one after the other, each with a link to yet another */
 #define WARNINGS_SHOWN 5
 
-/* The links and first rows that were seen, as keyed hashes: what comes twice goes in a circle. */
+/* The links and first rows that were seen. */
 struct series_seen {
-    struct hash_secret secret;
-    uint64_t links[PAGES_MAX], first_rows[PAGES_MAX];
-    unsigned n_links, n_rows;
+    struct circle links, first_rows;
 };
-
-static bool add_new(uint64_t *list, unsigned *n, uint64_t hash)
-{
-    for (unsigned i = 0; i < *n; i++)
-        if (list[i] == hash)
-            return false;
-    if (*n < PAGES_MAX)
-        list[(*n)++] = hash;
-    return true;
-}
 
 struct series_walk {
     struct exchange *x;
@@ -70,7 +56,7 @@ static uint64_t first_row_hash(const struct series_walk *w, const struct row *ro
     uint64_t hash = 0;
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
-        hash = hash_mix(hash, hash_slice(&w->seen->secret, cell_text(&row->cells[columns[i]])));
+        hash = hash_mix(hash, hash_slice(&w->seen->first_rows.secret, cell_text(&row->cells[columns[i]])));
     return hash;
 }
 
@@ -86,8 +72,7 @@ static int take_rows(struct series_walk *w, struct rows *rows, struct error *e)
             continue; /* an envelope without "value": judged with the envelope */
         if (check_row(w, row, e) != 0)
             return -1;
-        if (n == 0 && !add_new(w->seen->first_rows, &w->seen->n_rows, first_row_hash(w, row)) &&
-            w->s->graph_path == NULL)
+        if (n == 0 && !circle_add_hash(&w->seen->first_rows, first_row_hash(w, row)) && w->s->graph_path == NULL)
             return page_error(w, "it begins like an earlier page: the answer goes in a circle", e);
         if (gather_row(w->g, w->s->kind, w->s->kind, row, e) != 0)
             return -1;
@@ -127,11 +112,11 @@ static int take_link(struct series_walk *w, const json_t *link, struct error *e)
         return 0;
     if (!json_is_string(link))
         return page_error(w, "@odata.nextLink is no text", e);
-    if (w->count->pages >= PAGES_MAX)
+    if (w->count->pages >= CIRCLE_MAX)
         return page_error(w, "there is no end of pages", e);
     if (w->empty_pages > EMPTY_PAGES_MAX)
         return page_error(w, "one empty page after the other", e);
-    if (!add_new(w->seen->links, &w->seen->n_links, hash_slice(&w->seen->secret, text)))
+    if (!circle_add(&w->seen->links, text))
         return page_error(w, "the link to the next page was there before: the pages go in a circle", e);
     w->next = origin_judge(&w->x->origin, text, e);
     w->strange = w->next == NULL;
@@ -202,7 +187,7 @@ static enum exchange_result series_ask(struct series_walk *w, CURLU *link, struc
     const struct series *s = w->s;
 
     if (s->graph_path != NULL)
-        return exchange_graph(w->x, s->graph_path, s->permission, answer, e);
+        return exchange_graph(w->x, s->graph_path, NULL, s->permission, answer, e);
     return exchange_invoke(w->x, kind_name(s->kind), s->parameters, link, s->permission, answer, e);
 }
 
@@ -239,7 +224,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
     enum exchange_result result = EXCHANGE_FAILED;
 
     *count = (struct series_count){0};
-    if (w.seen == NULL || getrandom(&w.seen->secret, sizeof w.seen->secret, 0) != (ssize_t)sizeof w.seen->secret) {
+    if (w.seen == NULL || !circle_begin(&w.seen->links) || !circle_begin(&w.seen->first_rows)) {
         (void)error_set(e, "no memory, or no random numbers");
         goto out;
     }
@@ -248,7 +233,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
         session_say(&x->session, "%s: the link to page %u has expired; the series begins again", kind_name(s->kind),
                     count->pages + 1);
         gather_rewind(g, &mark);
-        w.seen->n_links = w.seen->n_rows = w.empty_pages = 0;
+        w.seen->links.n = w.seen->first_rows.n = w.empty_pages = 0;
         *count = (struct series_count){.restarts = count->restarts + 1};
         if (!session_wait(&x->session, RESTART_PAUSE_MS * count->restarts)) {
             result = EXCHANGE_FAILED;

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "mirror/failed_run.h"
 #include "mirror/fetch.h"
+#include "mirror/sign_ins.h"
 #include "mirror/tenant_lock.h"
 #include "mirror/words.h"
 
@@ -98,6 +99,40 @@ static enum sync_result worse(enum sync_result a, enum sync_result b)
     return weight[a] >= weight[b] ? a : b;
 }
 
+/* Behind the settings of all tenants: those decide about mail, and these may take half an hour. */
+static enum sync_result sync_sign_ins(const struct sync_options *o, const struct tenant_config *tenant)
+{
+    struct exchange_options options = {o->config, tenant, o->log};
+    enum sign_ins_result result = SIGN_INS_FAILED;
+    struct exchange x = {0};
+    struct error e = {""};
+    int lock = tenant_lock(o->directory, tenant->name, &e);
+
+    if (lock >= 0 && exchange_open(&x, &options, &e) == 0)
+        result = sign_ins_sync(&x, tenant->name, o->directory, clock_wall_s(), &e);
+    if (result == SIGN_INS_FAILED)
+        fprintf(o->log, "%s: sign-ins: not read: %s\n", tenant->name, e.text);
+    fflush(o->log);
+    exchange_close(&x);
+    if (lock >= 0)
+        (void)close(lock);
+    return result == SIGN_INS_DONE ? SYNC_DONE : SYNC_PARTIAL;
+}
+
+static enum sync_result sync_all_sign_ins(const struct sync_options *o)
+{
+    enum sync_result worst = SYNC_DONE;
+
+    for (size_t i = 0; i < o->config->n_tenants && !o->dry_run; i++) {
+        const struct tenant_config *tenant = &o->config->tenants[i];
+
+        if (tenant->exchange.sign_ins && tenant->exchange.tenant_id != NULL &&
+            (o->tenant == NULL || strcmp(o->tenant, tenant->name) == 0))
+            worst = worse(worst, sync_sign_ins(o, tenant));
+    }
+    return worst;
+}
+
 int sync_run(const struct sync_options *o, struct error *e)
 {
     enum sync_result worst = SYNC_DONE;
@@ -125,7 +160,7 @@ int sync_run(const struct sync_options *o, struct error *e)
         worst = worse(worst, result);
     }
     if (done > 0)
-        return (int)worst;
+        return (int)worse(worst, sync_all_sign_ins(o));
     return o->tenant != NULL
                ? error_set(e, "there is no tenant \"%s\" in %s", words(slice_of(o->tenant)).text, o->config->file)
                : error_set(e, "no tenant in %s has exchange = { ... }; postern.conf(5) says how to set one up",

@@ -21,7 +21,7 @@ enum sync_result {
     SYNC_DONE = 0,
     SYNC_FAILED = 1,
     SYNC_REFUSED = 3, /* too much would change */
-    SYNC_PARTIAL = 4  /* done, but not all that exchange.fetch names could be read: the rest is as it was */
+    SYNC_PARTIAL = 4  /* done, but not all that exchange.fetch and sign_ins name could be read: the rest is as it was */
 };
 
 /* -1 with e when there is nothing to do (no such tenant, none configured); else the status, everything said in log. */

@@ -66,6 +66,7 @@ struct exchange_config {
     enum jwt_algorithm algorithm;
     const char *anchor_mailbox; /* NULL: the one for applications */
     unsigned fetch;             /* set of enum fetch */
+    bool sign_ins;              /* sign-ins by SMTP AUTH are read, too */
     bool writeback;
     const char *ca_file; /* NULL: the system's authorities */
     /* "host" or "host:port", lower case, in place of the cloud's; NULL: the cloud's */
@@ -328,7 +329,9 @@ struct config {
     const char *state_path;
     uint64_t state_entries;
     uint32_t state_blocks;
-    const char *journal; /* folder; "": none is kept */
+    const char *journal;        /* folder; "": none is kept */
+    struct slice *other_relays; /* names of relays whose usage is not in the journal */
+    size_t n_other_relays;
     uint64_t block_grow; /* how many times longer each automatic block of a subject lasts than its last one */
     uint64_t
         block_longest_s; /* the longest, unless its limit has a longer time; and how long an earlier block counts */

@@ -151,6 +151,7 @@ static const struct setting exchange_rows[] = {
     {"anchor_mailbox", SETTING_PARSED, AT(struct exchange_config, anchor_mailbox), .parse = parse_anchor,
      .allowed = "a routing hint"},
     {"fetch", SETTING_OWN, .read = read_fetch, .choices = fetches, .allowed = "what to read"},
+    {"sign_ins", SETTING_BOOL, AT(struct exchange_config, sign_ins), .standard = "false"},
     {"writeback", SETTING_BOOL, AT(struct exchange_config, writeback), .standard = "false"},
     {"ca_file", SETTING_PATH, AT(struct exchange_config, ca_file)},
     {"hosts", SETTING_SECTION, .section = &host_section},

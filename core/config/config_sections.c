@@ -65,6 +65,27 @@ static int parse_journal(struct reader *r, struct slice text, void *at, struct e
     return 0;
 }
 
+#define RELAYS_MAX 256
+#define RELAY_NAME_MAX 255
+
+/* For people only: it goes into reports and scripts. */
+static int one_relay(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at)
+{
+    bool right = text.n > 0 && text.n <= RELAY_NAME_MAX;
+
+    for (size_t i = 0; i < text.n && right; i++)
+        right = text.p[i] > ' ' && text.p[i] <= '~';
+    return right ? setting_keep_slice(r, s, text, at)
+                 : setting_error(r, s, "\"%s\": expected a relay's name, as in mx2.contoso.example", quote(text).text);
+}
+
+static int read_other_relays(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct config *config = at;
+
+    return setting_slices(r, s, row, RELAYS_MAX, one_relay, &config->other_relays, &config->n_other_relays);
+}
+
 /* Without a user and password: a secret would be in a file that many may read. */
 static int parse_proxy(struct reader *r, struct slice text, void *at, struct error *e)
 {
@@ -231,6 +252,7 @@ static const struct setting config_rows[] = {
     {"state", SETTING_SECTION, .section = &state_section},
     {"journal", SETTING_PARSED, AT(struct config, journal), .parse = parse_journal,
      .standard = "/var/lib/postern/journal", .allowed = "a folder, or nothing for none"},
+    {"other_relays", SETTING_OWN, .read = read_other_relays, .allowed = "names of relays"},
     {"blocks", SETTING_SECTION, .section = &blocks_section},
     {"never_block", SETTING_OWN, .read = read_never_block, .allowed = "logins, @domains, networks"},
     {"known_networks", SETTING_OWN, .read = read_known_networks, .allowed = "networks"},

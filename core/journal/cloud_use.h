@@ -35,9 +35,16 @@ int cloud_use_add(struct history *h, struct slice tenant, struct slice mailbox, 
                   const struct cloud_use *one, struct error *e);
 
 /*
- * A mailbox's row of a report. A report is about a range of days, and another one may be about part of them again: the
- * row takes the place of an earlier report's whose range does not end later, so that a report counts once, however
- * often it is imported, and nothing is added up that overlaps.
+ * Begins a report about a range of days, and notes the range: what an import of the same range brought in is taken
+ * back, so that a report counts once, however often it is imported.
+ */
+int cloud_report_begin(struct history *h, struct slice tenant, int64_t first_s, int64_t last_s, int64_t now_s,
+                       struct error *e);
+
+/*
+ * Adds a row of that report: row->first_s and last_s are its range. Another report may be about part of the same days,
+ * so they are never added up: the row takes the place of a report's whose range does not end later, and gives way to
+ * one that ends later.
  */
 int cloud_use_report(struct history *h, struct slice tenant, struct slice mailbox, const struct cloud_use *row,
                      struct error *e);
@@ -65,12 +72,6 @@ void cloud_walk_close(struct cloud_walk *w);
 /* 1 and *use; 0: there is none; -1 with e. */
 int cloud_use_of(struct history *h, struct slice tenant, struct slice mailbox, enum cloud_source source,
                  struct cloud_use *use, struct error *e);
-
-/* ---- reports that were imported (core/journal/history_reports.c) ---- */
-
-/* Notes the range of a report. */
-int cloud_report_note(struct history *h, struct slice tenant, int64_t first_s, int64_t last_s, int64_t now_s,
-                      struct error *e);
 
 /* ---- how far back all of that reaches (core/journal/history_reach.c) ---- */
 

@@ -40,6 +40,7 @@ static const char *const statements[HISTORY_STATEMENTS] = {
     [HISTORY_COUNT_CLOUD_USE] = "SELECT count(*) FROM cloud_use",
     [HISTORY_FORGET_MOST_CLOUD_USE] = "DELETE FROM cloud_use WHERE (tenant,mailbox,source) IN (SELECT tenant,mailbox,"
                                       "source FROM cloud_use ORDER BY last LIMIT ?1)",
+    [HISTORY_TAKE_REPORT_BACK] = "DELETE FROM cloud_use WHERE tenant=?1 AND source='report' AND first=?2 AND last=?3",
     [HISTORY_ADD_REPORT] = "INSERT INTO cloud_reports VALUES (?1,?2,?3,?4) ON CONFLICT DO NOTHING",
     [HISTORY_REPORTS_OF] = "SELECT first,last FROM cloud_reports WHERE tenant=?1 ORDER BY last DESC,first LIMIT ?2",
     [HISTORY_FORGET_REPORTS] = "DELETE FROM cloud_reports WHERE last<?1",

@@ -146,7 +146,12 @@ int cloud_use_report(struct history *h, struct slice tenant, struct slice mailbo
         return 0;
     if (find_use(h, tenant, mailbox, CLOUD_REPORT, &before, e) < 0)
         return -1;
-    return before.last_s > row->last_s ? 0 : write_use(h, tenant, mailbox, CLOUD_REPORT, row, e);
+    if (before.last_s > row->last_s)
+        return 0;
+    if (before.last_s != row->last_s || before.first_s != row->first_s)
+        return write_use(h, tenant, mailbox, CLOUD_REPORT, row, e);
+    add_up(&before, row);
+    return write_use(h, tenant, mailbox, CLOUD_REPORT, &before, e);
 }
 
 static int forget_most(struct history *h, int64_t most, struct error *e)

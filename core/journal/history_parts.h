@@ -27,9 +27,10 @@ enum history_sql {
     HISTORY_COUNT_CLOUD_USE,
     HISTORY_FORGET_MOST_CLOUD_USE, /* ?1: as many rows, seen longest ago */
     /* core/journal/history_reports.c, history_reach.c */
-    HISTORY_ADD_REPORT,     /* tenant, first, last, imported */
-    HISTORY_REPORTS_OF,     /* ?1 tenant: first and last of the ?2 that end last */
-    HISTORY_FORGET_REPORTS, /* those that end before ?1 */
+    HISTORY_TAKE_REPORT_BACK, /* ?1 tenant, ?2 first, ?3 last: its rows of cloud_use */
+    HISTORY_ADD_REPORT,       /* tenant, first, last, imported */
+    HISTORY_REPORTS_OF,       /* ?1 tenant: first and last of the ?2 that end last */
+    HISTORY_FORGET_REPORTS,   /* those that end before ?1 */
     /* core/journal/history_sign_ins.c */
     HISTORY_SIGN_IN_PROGRESS,     /* ?1 tenant, ?2 outcome: since, until, late */
     HISTORY_SET_SIGN_IN_PROGRESS, /* the same, and since, until, late */

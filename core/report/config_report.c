@@ -113,9 +113,9 @@ static void tell_exchange(struct teller *t, const struct tenant_config *tenant)
     if (x->tenant_id == NULL)
         return;
     tell(t,
-         "%s: \"postern-mirror sync\" reads it from Exchange Online as application %s, signed in by %s; "
+         "%s: \"postern-mirror sync\" reads it from Exchange Online%s as application %s, signed in by %s; "
          "postern-mirror %s change mailboxes there.",
-         tenant->name, x->application,
+         tenant->name, x->sign_ins ? ", and who signs in there by SMTP AUTH," : "", x->application,
          x->certificate_file != NULL ? "a certificate"
          : x->secret_file != NULL    ? "a client secret"
                                      : "a federated token",
@@ -307,6 +307,13 @@ static void tell_files(struct teller *t, const struct config *c)
         tell(t, "Journal of decisions and usage: %s.", c->journal);
     else
         tell(t, "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.");
+    if (c->n_other_relays > 0) {
+        char text[TELL_LINE_MAX];
+        struct buf b = BUF_OVER(text);
+
+        add_slices(&b, c->other_relays, c->n_other_relays);
+        tell(t, "Other relays whose usage is not in it: %s.", text);
+    }
 }
 
 static void tell_mode(struct teller *t, const struct config *c)

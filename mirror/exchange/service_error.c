@@ -94,6 +94,13 @@ bool service_error_role(struct slice body)
     return memmem(body.p, body.n, sign, sizeof sign - 1) != NULL;
 }
 
+bool service_error_licence(struct slice body)
+{
+    static const char sign[] = "Authentication_RequestFromNonPremiumTenantOrB2CTenant";
+
+    return memmem(body.p, body.n, sign, sizeof sign - 1) != NULL;
+}
+
 bool service_error_expired(struct slice body)
 {
     static const char sign[] = "Expired or Invalid pagination request";

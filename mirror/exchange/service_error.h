@@ -24,6 +24,9 @@ int service_error_elsewhere(const char *what, const char *service, long status, 
  * other token helps, and the application's permission is there. */
 bool service_error_role(struct slice body);
 
+/* Does the body of a 403 of Microsoft Graph say that the tenant has no premium licence? */
+bool service_error_licence(struct slice body);
+
 /* Does the body say that the link to the next page is too old, or came to the wrong server? */
 bool service_error_expired(struct slice body);
 

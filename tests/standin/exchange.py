@@ -130,11 +130,14 @@ class Exchange:
     def _mark(self, packed: str) -> str:
         return hmac.new(self._key, packed.encode(), hashlib.sha256).hexdigest()[:32]
 
-    def _link(self, request: Request, cursor: dict[str, Any]) -> str:
+    def sign_cursor(self, cursor: dict[str, Any]) -> str:
         packed = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode()
+        return packed + "." + self._mark(packed)
+
+    def _link(self, request: Request, cursor: dict[str, Any]) -> str:
         select = f"$select={quote(request.query['$select'])}&" if "$select" in request.query else ""
         path = f"/adminapi/beta/{request.tenant_name}/InvokeCommand"
-        return f"https://{request.host()}{path}?{select}$skiptoken={quote(packed + '.' + self._mark(packed))}"
+        return f"https://{request.host()}{path}?{select}$skiptoken={quote(self.sign_cursor(cursor))}"
 
     # ---- who may ----
 
@@ -175,7 +178,8 @@ class Exchange:
 
     # ---- answers ----
 
-    def graph(self, request: Request, scenario: Scenario, now: float) -> Response:
+    def graph_refusal(self, request: Request, scenario: Scenario, now: float) -> Optional[Response]:
+        """Why Graph answers nothing; None when it does, and then the request has the token's tenant."""
         refused = self._authorized(request, scenario, "https://graph.microsoft.com", now)
         if refused is not None:
             if refused.status == 401:
@@ -184,9 +188,15 @@ class Exchange:
                 ]
                 refused.content_type = "application/json"
             return refused
+        request.tenant = self._signin.check(request.bearer(), now)["tid"]
+        return None
+
+    def graph(self, request: Request, scenario: Scenario, now: float) -> Response:
+        refused = self.graph_refusal(request, scenario, now)
+        if refused is not None:
+            return refused
         answer = sample_error("graph-security-defaults.json")
-        tenant = self._signin.check(request.bearer(), now)["tid"]
-        answer["isEnabled"] = scenario.tenants.get(tenant, {"security_defaults": False})["security_defaults"]
+        answer["isEnabled"] = scenario.tenants.get(request.tenant, {"security_defaults": False})["security_defaults"]
         return json_response(200, answer)
 
     def module(self, request: Request, scenario: Scenario, now: float) -> Response:

@@ -111,6 +111,10 @@ static void a_report_counts_once_however_often_and_in_which_order_reports_are_im
         struct cloud_use use = {
             .first_s = rows[i].first, .last_s = rows[i].last, .number = rows[i].messages, .tls = TLS_V1_2};
 
+        assert_int_equal(cloud_report_begin(h, TENANT, use.first_s, use.last_s, NOW, &e), 0);
+        use.number -= 5;
+        assert_int_equal(cloud_use_report(h, TENANT, SEAN, &use, &e), 0);
+        use.number = 5; /* a second row of the same mailbox */
         assert_int_equal(cloud_use_report(h, TENANT, SEAN, &use, &e), 0);
         assert_int_equal(of(h, SEAN, CLOUD_REPORT).number, rows[i].kept);
         assert_int_equal(of(h, SEAN, CLOUD_REPORT).tls, TLS_V1_2);
@@ -254,8 +258,8 @@ static void the_cloud_is_known_as_far_back_as_there_is_no_gap(void **state)
         if (rows[i].since > 0)
             assert_int_equal(sign_in_progress_set(h, tenant, SIGN_IN_SUCCESS, &p, 0, &e), 0);
         for (size_t j = 0; j < 3 && rows[i].reports[j][0] > 0; j++)
-            assert_int_equal(cloud_report_note(h, tenant, NOW - rows[i].reports[j][0] * DAY,
-                                               NOW - rows[i].reports[j][1] * DAY, NOW, &e),
+            assert_int_equal(cloud_report_begin(h, tenant, NOW - rows[i].reports[j][0] * DAY,
+                                                NOW - rows[i].reports[j][1] * DAY, NOW, &e),
                              0);
         assert_int_equal(cloud_reach_of(h, tenant, NOW, &reach, &e), 0);
         if (reach.since_s != (rows[i].reach > 0 ? NOW - rows[i].reach * DAY : 0))
