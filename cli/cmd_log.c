@@ -78,7 +78,7 @@ static int log_settings(struct cli *cli, const struct decisions_wanted *x)
     if (x->user != NULL)
         known_user(cli, slice_of(x->user), &named);
     wanted.named = &named;
-    if (cli_open_directory(cli) != 0 || (out = cli_printer(cli)) == NULL)
+    if (cli_open_directory(cli) != 0 || cli_open_history(cli) != 0 || (out = cli_printer(cli)) == NULL)
         return CLI_FAILED;
     rc = settings_log_report(&cli->files, &wanted, out, &n, &e);
     if (rc == 0 && n == 0 && x->user != NULL)

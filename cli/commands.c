@@ -80,8 +80,12 @@ const struct cli_command cli_commands[] = {
      "  --json             for programs instead of people\n"
      "\"postern -t\" is the same. Exit status: 1 when the configuration is wrong\n",
      cmd_check, false, true},
-    {"audit", "[--days N] [--json | --junit]", "Settings, configuration and use against what is recommended",
+    {"audit", "[--days N] [--basic-shutdown] [--json | --junit]",
+     "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"
+     "  --basic-shutdown   instead: who stops when Exchange Online takes no passwords\n"
+     "  --config-dir DIR   with it: Postfix's, in place of its default one\n"
+     "  --csv              with it, for programs\n"
      "  --json, --junit    for programs instead of people\n"
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
      "high, critical\n",

@@ -44,7 +44,7 @@ _postern()
     would-refuse) COMPREPLY=($(compgen -W "--since --csv --json --help" -- "$cur")) ;;
     hold | release) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --csv --json --help" -- "$cur")) ;;
     discard) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --yes --csv --json --help" -- "$cur")) ;;
-    audit) COMPREPLY=($(compgen -W "--days --json --junit --help" -- "$cur")) ;;
+    audit) COMPREPLY=($(compgen -W "--days --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
     check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;
     test-message)

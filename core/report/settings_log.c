@@ -138,20 +138,19 @@ int settings_log_report(const struct report_files *files, const struct settings_
     /* Untouched pages cost nothing, so room for the maximum is allocated at once. */
     struct settings_search x = {.wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
     struct setting_query query = {.since_s = wanted->since_s};
-    struct error notice = {.text = ""};
-    struct history *history;
-    int result = -1;
+    int result;
 
+    if (files->history == NULL) {
+        free(x.found);
+        return error_set(e, "there is no history yet; postern-mirror makes it when a setting changes");
+    }
     if (x.found == NULL)
         return error_set(e, "out of memory; ask for fewer changes");
     if (files->view != NULL)
         query.generation = directory_view_generation(files->view);
     if (wanted->user != NULL && wanted->named != NULL)
         find_ids(&x, files->view);
-    if (history_open(files->config->directory, false, &history, &notice, e) == 0) {
-        result = setting_changes(history, &query, settings_take, &x, e);
-        history_close(history);
-    }
+    result = setting_changes(files->history, &query, settings_take, &x, e);
     if (result == 0)
         settings_show(&x, out);
     *n = x.n;

@@ -14,8 +14,8 @@ struct settings_wanted {
 };
 
 /*
- * The configuration and the directory are open; the view may be missing. People get the columns that fit a screen,
- * programs all. 0, and how many there were; -1 with e, before anything was printed.
+ * The configuration, the directory and the history are open; the view may be missing. People get the columns that fit a
+ * screen, programs all. 0, and how many there were; -1 with e, before anything was printed.
  */
 int settings_log_report(const struct report_files *files, const struct settings_wanted *wanted, struct printer *out,
                         size_t *n, struct error *e);
