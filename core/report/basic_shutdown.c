@@ -22,7 +22,7 @@ static const struct {
     const char *name, *meaning;
 } ways[] = {
     {WAY_INBOUND, "inbound-connector",
-     "Exchange Online knows the relay by its certificate or address and asks for no password (doc/exchange-online.md)"},
+     "Exchange Online knows the relay by its certificate or address and asks for no password"},
     {WAY_CONNECTOR, "relay-connector",
      "submit to this relay without a login: the client's address or certificate in connectors of postern.conf"},
     {WAY_LOGIN, "relay-login", "submit to this relay with the same login: its own SASL server takes the password"},
