@@ -253,7 +253,8 @@ static void write_message(const struct smtp_job *job, struct message_text *m)
     uint64_t number = 0;
     struct tm tm;
 
-    (void)getrandom(&number, sizeof number, 0);
+    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+        number = clock_wall_ns();
     buf_addf(&id, "postern-test.%016llx@%.60s", (unsigned long long)number, domain);
     if (localtime_r(&now, &tm) != NULL)
         (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &tm);
