@@ -184,6 +184,8 @@ static int find_server(struct cli *cli, struct test_options *o, struct entrance 
     struct error e;
     bool has_postfix = postfix_read(o->folder, &p, &e) == 0;
 
+    if (!has_postfix && (o->server == NULL || o->folder != NULL))
+        return cli_fail(cli, "%s", e.text);
     if (o->server != NULL) {
         if (!entrance_parse(slice_of(o->server), PORT_SUBMISSION, at)) {
             if (has_postfix)
@@ -192,9 +194,8 @@ static int find_server(struct cli *cli, struct test_options *o, struct entrance 
         }
         at->implicit_tls = o->implicit_tls || at->port == PORT_SUBMISSIONS;
         o->job.name = o->job.name != NULL ? o->job.name : at->host;
-    } else if (!has_postfix || entrance_find(&p, o->job.login != NULL, at, &e) != 0) {
-        if (has_postfix)
-            postfix_free(&p);
+    } else if (entrance_find(&p, o->job.login != NULL, at, &e) != 0) {
+        postfix_free(&p);
         return cli_fail(cli, "%s", e.text);
     } else {
         t->service = at->service;
@@ -239,7 +240,7 @@ static void open_journal(struct cli *cli, struct test_message *t)
     cli->files.may_not_read = false; /* said, and no failure of this command */
 }
 
-#define TEXT_MAX 4096u
+#define TEXT_MAX 16384u /* with all recipients, and each as long as an address may be */
 struct message_text {
     char id[100], text[TEXT_MAX];
 };

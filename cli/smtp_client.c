@@ -72,6 +72,8 @@ static void take_command(struct client *c, struct slice line)
             (commands[i].after >= 0 && commands[i].after != (int)c->out->step))
             continue;
         step_begin(c, commands[i].step);
+        if (commands[i].step == SMTP_HELLO)
+            c->out->offered[0] = '\0'; /* what was offered without TLS is no more */
         if (commands[i].step == SMTP_AUTH) {
             struct slice mechanism = slice_trim((struct slice){line.p + 5, line.n - 5});
 
@@ -126,6 +128,8 @@ static void take_reply(struct client *c, struct slice line)
     unsigned long long code;
     struct slice text;
     struct buf b;
+    char *reply;
+    size_t had;
 
     if (line.n < 3 || !slice_to_u64((struct slice){line.p, 3}, 999, &code) || code == 221)
         return; /* 221: goodbye, which is no outcome */
@@ -135,14 +139,12 @@ static void take_reply(struct client *c, struct slice line)
     if (c->out->step == SMTP_HELLO)
         take_offer(c, text);
     c->out->code = (unsigned)code;
-    b = BUF_OVER(c->out->reply[c->out->step]);
-    if (c->goes_on) {
-        b.n = strlen(b.p);
+    reply = c->out->reply[c->out->step];
+    had = c->goes_on ? strlen(reply) : 0;
+    b = buf_over(reply + had, SMTP_REPLY_MAX - had);
+    if (c->goes_on)
         buf_add_char(&b, ' ');
-        buf_add(&b, text);
-    } else {
-        buf_add(&b, slice_trim(line));
-    }
+    buf_add(&b, c->goes_on ? text : slice_trim(line));
     c->goes_on = line.n > 3 && line.p[3] == '-';
     if (c->goes_on)
         return;

@@ -11,10 +11,10 @@ enum test_end test_end(const struct smtp_outcome *o)
 {
     if (o->accepted)
         return TEST_ACCEPTED;
-    if (o->step < SMTP_AUTH || o->code < 400) /* a connection that broke, too */
-        return o->step == SMTP_AUTH ? TEST_NO_LOGIN : TEST_UNREACHED;
     if (o->step == SMTP_AUTH)
         return TEST_NO_LOGIN;
+    if (o->step < SMTP_AUTH || o->code < 400) /* a connection that broke, too */
+        return TEST_UNREACHED;
     return o->code < 500 ? TEST_DEFERRED : TEST_REFUSED;
 }
 

@@ -109,9 +109,9 @@ server '220 odd.contoso.example ESMTP\r\n' '250-odd.contoso.example\r\n250 START
 is 'a refusal of STARTTLS ends it' "$(test_message secret --user $A --server "127.0.0.1:$PORT" --timeout 5s)" 3
 is 'and what the server said is escaped' "$(said)" '*STARTTLS 454 4.7.0 \\x1b\[31mTLS not available*'
 server_end
-server '554 5.3.2 go away\r\n'
+server '554-5.3.2 go away\r\n554 5.3.2 and do not come back\r\n'
 is 'a greeting that refuses' "$(test_message secret --user $A --server "127.0.0.1:$PORT" --timeout 5s)" 3
-is 'is shown' "$(said)" '*greeting 554 5.3.2 go away*'
+is 'is shown with all of its lines' "$(said)" '*greeting 554-5.3.2 go away 5.3.2 and do not come back*'
 server_end
 
 # On a terminal: the password is asked for, and does not appear.
