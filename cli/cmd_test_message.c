@@ -30,6 +30,7 @@ struct test_options {
     struct smtp_job job;
     const char *server, *password_fd, *folder;
     bool implicit_tls;
+    char password[PASSWORD_MAX + 1];
 };
 
 /* ---- options ---- */
@@ -210,7 +211,7 @@ static int find_server(struct cli *cli, struct test_options *o, struct entrance 
     return CLI_OK;
 }
 
-static int get_password(struct cli *cli, struct test_options *o, char *password)
+static int get_password(struct cli *cli, struct test_options *o)
 {
     char prompt[200], login[120];
     unsigned long long fd;
@@ -223,8 +224,8 @@ static int get_password(struct cli *cli, struct test_options *o, char *password)
         return cli_usage(cli, "--password-fd: expected the number of an open descriptor");
     (void)snprintf(prompt, sizeof prompt, "%s of %s: ", o->job.token ? "Access token" : "Password",
                    text_plain(login, sizeof login, slice_of(o->job.login)));
-    result = o->password_fd != NULL ? password_read((int)fd, password, &e) : password_ask(prompt, password, &e);
-    o->job.secret = password;
+    result = o->password_fd != NULL ? password_read((int)fd, o->password, &e) : password_ask(prompt, o->password, &e);
+    o->job.secret = o->password;
     return result == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
 }
 
@@ -370,15 +371,14 @@ static int send_and_look(struct cli *cli, struct test_options *o, struct test_me
 
 static int test_run(struct cli *cli, struct test_options *o, struct test_message *t, struct message_text *m)
 {
-    char password[PASSWORD_MAX + 1] = "";
     struct entrance at = {.port = 0};
     int status = find_server(cli, o, &at, t);
 
-    if (status == CLI_OK && (status = get_password(cli, o, password)) == CLI_OK) {
+    if (status == CLI_OK && (status = get_password(cli, o)) == CLI_OK) {
         open_journal(cli, t);
         status = send_and_look(cli, o, t, m);
     }
-    explicit_bzero(password, sizeof password);
+    explicit_bzero(o->password, sizeof o->password);
     return status;
 }
 
