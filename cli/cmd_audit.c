@@ -18,6 +18,7 @@ static int audit_run(struct cli *cli, uint64_t days, bool junit)
     struct audit a = {.config = cli->files.config,
                       .view = cli->files.view,
                       .journal = cli->files.journal,
+                      .history = cli->files.history,
                       .findings = &f,
                       .now_s = clock_wall_s(),
                       .days = days};
@@ -70,6 +71,7 @@ int cmd_audit(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     /* The rules about what was seen are skipped without a journal. */
     (void)cli_open_journal(cli);
+    (void)cli_open_history(cli);
     if (cli_open_directory(cli) != 0)
         return CLI_FAILED;
     /* Where the services have run, the state says by what they decide. */

@@ -63,9 +63,11 @@ const struct cli_command cli_commands[] = {
      "                  used: who really submits, how, from where\n"
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
+     "                  failed-sign-ins: at Exchange Online itself\n"
      "  --days N        unused: 90 unless given; others: seen in the last N days\n"
      "  --powershell    used, unused: a script that enables, or disables, each mailbox\n"
-     "  --force         unused: the script although usage is not known for --days\n" OUTPUT_HELP,
+     "  --force         unused: the script although usage is not known for --days,\n"
+     "                  or other relays are named whose usage is not known\n" OUTPUT_HELP,
      cmd_report, true, true},
     {"status", "[--json]", "Services, directory, counters, verdicts, who is busy",
      "  --json             for programs instead of people\n"

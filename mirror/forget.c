@@ -1,6 +1,7 @@
 #include "mirror/forget.h"
 
 #include "core/base/clock.h"
+#include "core/journal/cloud_use.h"
 #include "core/journal/setting_changes.h"
 #include "mirror/build/writer.h"
 #include "mirror/confirm.h"
@@ -38,7 +39,20 @@ static int publish(const struct forget_options *o, struct writer *w, struct writ
     return result;
 }
 
-static int forget(const struct forget_options *o, struct writer *w, struct error *e)
+static int forget_use(const struct forget_options *o, struct error *e)
+{
+    struct history *h = NULL;
+    struct error notice;
+    int result = history_open(o->directory, true, &h, &notice, e);
+
+    if (result == 0 && (history_begin(h, e) != 0 || cloud_use_forget_tenant(h, slice_of(o->tenant), e) != 0 ||
+                        history_commit(h, e) != 0))
+        result = error_prefix(e, "the tenant is forgotten, its use in the cloud is not");
+    history_close(h);
+    return result;
+}
+
+static int forget_tenant(const struct forget_options *o, struct writer *w, struct error *e)
 {
     const struct tenant_facts *facts = writer_tenant_before(w, slice_of(o->tenant));
     struct writer_summary summary;
@@ -47,7 +61,8 @@ static int forget(const struct forget_options *o, struct writer *w, struct error
         return error_set(e, "the directory has no tenant \"%s\"; \"postern-mirror show\" lists them",
                          words(slice_of(o->tenant)).text);
     fprintf(o->out,
-            "%s: %llu mailboxes, its accepted domains and its rights are forgotten; mail of its logins is refused "
+            "%s: %llu mailboxes, its accepted domains, its rights and its use in the cloud are forgotten; mail of its "
+            "logins is refused "
             "afterwards\n",
             facts->name, (unsigned long long)facts->mailboxes);
     if (!o->yes && !o->dry_run && confirm(o->in, o->out, e) != 0)
@@ -60,7 +75,7 @@ static int forget(const struct forget_options *o, struct writer *w, struct error
         return -1;
     fprintf(o->out, "%s: forgotten, generation %llu\n", words(slice_of(o->tenant)).text,
             (unsigned long long)summary.generation);
-    return 0;
+    return forget_use(o, e);
 }
 
 int forget_run(const struct forget_options *options, struct error *e)
@@ -70,7 +85,7 @@ int forget_run(const struct forget_options *options, struct error *e)
 
     if (writer_begin(options->directory, &w, e) != 0)
         return -1;
-    result = forget(options, w, e);
+    result = forget_tenant(options, w, e);
     writer_close(w);
     return result;
 }

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-bool tenant_name_valid(struct slice name)
+/* Letters, digits, ".", "-" and "_", beginning with a letter or digit, at most 63. */
+static bool tenant_name_valid(struct slice name)
 {
     if (name.n == 0 || name.n >= sizeof((struct tenant_facts *)NULL)->name)
         return false;
@@ -64,15 +65,22 @@ int import_line(struct import *im, struct slice line, struct error *e)
     return scratch_add(im->lines, line, &at, e) != 0 || scratch_add(im->lines, SLICE("\n"), &at, e) != 0 ? -1 : 0;
 }
 
-static int prepare(struct import *im, struct error *e)
+int import_check_tenant_name(const char *tenant, struct error *e)
+{
+    if (tenant_name_valid(slice_of(tenant)))
+        return 0;
+    return error_set(e,
+                     "\"%s\" cannot be a tenant's name: letters, digits, \".\", \"-\" and \"_\", beginning with a "
+                     "letter or digit, at most 63",
+                     words(slice_of(tenant)).text);
+}
+
+static int import_prepare(struct import *im, struct error *e)
 {
     size_t n = im->options->n_files;
 
-    if (!tenant_name_valid(slice_of(im->options->tenant)))
-        return error_set(e,
-                         "\"%s\" cannot be a tenant's name: letters, digits, \".\", \"-\" and \"_\", beginning with a "
-                         "letter or digit, at most 63",
-                         words(slice_of(im->options->tenant)).text);
+    if (import_check_tenant_name(im->options->tenant, e) != 0)
+        return -1;
     if (n == 0 || n > IMPORT_FILES_MAX)
         return error_set(e, "%zu files: expected 1 to %d", n, IMPORT_FILES_MAX);
     im->sources = calloc(n, sizeof *im->sources);
@@ -87,7 +95,7 @@ static int prepare(struct import *im, struct error *e)
     return 0;
 }
 
-/* The files, before the directory is touched. */
+/* Reads all files, before the directory is touched. */
 static int read_files(struct import *im, struct error *e)
 {
     if (im->options->feed != NULL)
@@ -100,7 +108,7 @@ static int read_files(struct import *im, struct error *e)
     return import_read_files(im, e) != 0 ? -1 : gather_check_bad_rows(im->g, e);
 }
 
-/* LMDB, which reads the last generation, trusts what is in a file; so it is better not read by root. */
+/* LMDB trusts the contents of its file, so the last generation is not read as root. */
 int import_leave_root(const char *directory, struct error *e)
 {
     struct owner owner;
@@ -142,7 +150,7 @@ enum import_result import_run(const struct import_options *options, struct error
     int result;
 
     im.rules = import_rules(&im);
-    result = prepare(&im, e);
+    result = import_prepare(&im, e);
     if (result == 0)
         result = read_files(&im, e);
     if (result == 0)

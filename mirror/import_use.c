@@ -233,8 +233,8 @@ int use_reports_write(struct use_reports *u, const struct import_options *option
     struct error notice = {""};
     int result = -1;
 
-    if (!tenant_name_valid(slice_of(options->tenant)))
-        return error_set(e, "\"%s\" cannot be a tenant's name", words(slice_of(options->tenant)).text);
+    if (import_check_tenant_name(options->tenant, e) != 0)
+        return -1;
     if (options->leave_root && import_leave_root(options->directory, e) != 0)
         return -1;
     if (whose_open(&w.whose, options->directory, slice_of(options->tenant), e) == 0 &&

@@ -16,6 +16,23 @@
     "P1"
 #define RESTARTS_MAX 3u /* of a window whose link to the next page is no longer taken */
 #define EMPTY_PAGES_MAX 16u
+#define DAY_S 86400
+#define HOUR_S 3600
+#define LATE_S (6 * HOUR_S) /* what shows up so late is found by the next run */
+#define PAUSES_S 1800       /* beyond the budget, for a window that was begun, and pauses that the service asks for */
+
+/*
+ * A window is read as a whole or again, so it has to fit into a run. Anybody can make failures, as many as he likes:
+ * their windows are short, and they are read from now on, not for what the service keeps.
+ */
+static const struct {
+    int64_t kept_s; /* where the first run begins, so long ago */
+    int64_t window_s;
+    int64_t very_late_s; /* what shows up so late is found within a day */
+} outcomes[SIGN_IN_OUTCOMES] = {
+    [SIGN_IN_SUCCESS] = {30 * DAY_S /* the service keeps no more */, DAY_S, 2 * DAY_S},
+    [SIGN_IN_FAILURE] = {DAY_S, HOUR_S, LATE_S},
+};
 
 struct sign_ins {
     struct exchange *x;
@@ -23,10 +40,10 @@ struct sign_ins {
     struct whose whose;
     struct slice tenant;
     int64_t now;
-    uint64_t until_ns; /* boot clock: no page is asked for later */
+    uint64_t until_ns; /* boot clock: no window is begun later, but the first */
     struct circle *links;
     bool unread; /* the history failed, not the service */
-    bool out_of_time;
+    bool begun, out_of_time;
     /* of the outcome that is being read */
     enum sign_in_outcome outcome;
     struct sign_in_progress progress;
@@ -70,7 +87,7 @@ static int take_sign_in(struct sign_ins *r, const struct sign_in *s, struct erro
     enum sign_in_outcome outcome = s->success ? SIGN_IN_SUCCESS : SIGN_IN_FAILURE;
     int is_new;
 
-    if (s->at_s > r->now + SIGN_INS_DAILY_S || outcome != r->outcome)
+    if (s->at_s > r->now + DAY_S || outcome != r->outcome)
         return 0; /* not what was asked for */
     if (s->at_s < r->progress.since_s)
         r->progress.since_s = s->at_s;
@@ -109,7 +126,7 @@ static int take_rows(struct sign_ins *r, struct json_rows *json, unsigned long *
         if (take_row(r, row, e) != 0)
             return -1;
     if (more == 0 && !json->envelope)
-        return error_set(e, "there is no \"value\" in it");
+        return error_set(e, "it has no \"value\"");
     if (more == 0 && *n > 0 && r->bad - bad == *n)
         return error_set(e, "no row can be read: %s", r->why_bad.text);
     return more;
@@ -126,9 +143,9 @@ static int take_link(struct sign_ins *r, const struct json_rows *json, CURLU **n
     *next = NULL;
     text = (struct slice){json_string_value(link), json_string_length(link)};
     if (head == NULL)
-        result = error_set(e, "it is no JSON");
+        result = error_set(e, "it is not JSON");
     else if (link != NULL && !json_is_null(link) && !json_is_string(link))
-        result = error_set(e, "@odata.nextLink is no text");
+        result = error_set(e, "@odata.nextLink is not text");
     else if (json_is_string(link) && !circle_add(r->links, text))
         result = error_set(e, "the link to the next page was there before: the pages go in a circle");
     else if (json_is_string(link) && (*next = origin_judge(&r->x->audit_logs, text, e)) == NULL)
@@ -212,8 +229,7 @@ static enum exchange_result read_pages(struct sign_ins *r, const char *path, str
     unsigned long n;
 
     for (unsigned page = 1;; page++) {
-        r->out_of_time = clock_boot_ns() > r->until_ns;
-        result = r->out_of_time ? EXCHANGE_UNABLE : ask_page(r, path, link, &answer, e);
+        result = ask_page(r, path, link, &answer, e);
         curl_url_cleanup(link);
         if (result != EXCHANGE_OK)
             return result;
@@ -229,7 +245,7 @@ static enum exchange_result read_pages(struct sign_ins *r, const char *path, str
             return EXCHANGE_OK;
         if (page >= CIRCLE_MAX || empty > EMPTY_PAGES_MAX) {
             curl_url_cleanup(link);
-            (void)error_set(e, "there is no end of pages");
+            (void)error_set(e, "the pages never end");
             return EXCHANGE_UNABLE;
         }
     }
@@ -257,7 +273,7 @@ static int note_window(struct sign_ins *r, int64_t to, struct error *e)
         r->progress.until_s = to;
     r->unread |= history_begin(r->h, e) != 0 ||
                  sign_in_progress_set(r->h, r->tenant, r->outcome, &r->progress,
-                                      r->progress.until_s - SIGN_INS_VERY_LATE_S, e) != 0 ||
+                                      r->progress.until_s - outcomes[r->outcome].very_late_s, e) != 0 ||
                  history_commit(r->h, e) != 0;
     return r->unread ? -1 : 0;
 }
@@ -270,13 +286,13 @@ static int note_window(struct sign_ins *r, int64_t to, struct error *e)
  */
 static int64_t first_window(struct sign_ins *r, bool very_late)
 {
-    int64_t oldest = r->now - SIGN_INS_KEPT_S, from;
+    int64_t oldest = r->now - outcomes[r->outcome].kept_s, from;
 
     if (r->progress.until_s < oldest) { /* never, or so long ago that some are gone */
         r->progress = (struct sign_in_progress){r->now, oldest, 0};
         return oldest;
     }
-    from = r->progress.until_s - (very_late ? SIGN_INS_VERY_LATE_S : SIGN_INS_LATE_S);
+    from = r->progress.until_s - (very_late ? outcomes[r->outcome].very_late_s : LATE_S);
     return from > oldest ? from : oldest;
 }
 
@@ -287,11 +303,13 @@ static enum exchange_result read_outcome(struct sign_ins *r, struct error *e)
     int64_t from;
 
     r->unread |= sign_in_progress_of(r->h, r->tenant, r->outcome, &r->progress, e) != 0;
-    very_late = r->now - r->progress.late_s >= SIGN_INS_DAILY_S;
-    from = first_window(r, very_late);
-    while (result == EXCHANGE_OK && !r->unread && from < r->now) {
-        int64_t to = r->now - from > SIGN_INS_WINDOW_S ? from + SIGN_INS_WINDOW_S : r->now;
+    very_late = r->now - r->progress.late_s >= DAY_S;
+    for (from = first_window(r, very_late); result == EXCHANGE_OK && !r->unread && from < r->now;) {
+        int64_t to = r->now - from > outcomes[r->outcome].window_s ? from + outcomes[r->outcome].window_s : r->now;
 
+        if ((r->out_of_time = r->begun && clock_boot_ns() > r->until_ns))
+            break;
+        r->begun = true;
         result = read_window(r, from, to, e);
         if (result == EXCHANGE_OK) {
             r->progress.late_s = very_late && to == r->now ? r->now : r->progress.late_s;
@@ -312,14 +330,14 @@ static void say_result(const struct sign_ins *r)
         session_say(s, WHAT ": %llu rows were left out, the first since %s", (unsigned long long)r->bad,
                     r->why_bad.text);
     if (r->out_of_time)
-        session_say(s, WHAT ": there are more than %d minutes read; the next run goes on", SIGN_INS_RUN_S / 60);
+        session_say(s, WHAT ": there are more than this run has time for; the next one goes on");
     if (r->fresh[SIGN_IN_SUCCESS] + r->fresh[SIGN_IN_FAILURE] > 0)
         session_say(s, WHAT ": %llu new ones by SMTP AUTH, and %llu that failed",
                     (unsigned long long)r->fresh[SIGN_IN_SUCCESS], (unsigned long long)r->fresh[SIGN_IN_FAILURE]);
 }
 
 /* Says what was not said before: a permission that is not given is no news each hour. */
-static int note_trouble(struct sign_ins *r, const struct error *why, struct error *e)
+static int note_trouble(struct sign_ins *r, bool read, const struct error *why, struct error *e)
 {
     struct sign_in_state before;
     struct slice text = slice_of(why->text);
@@ -330,7 +348,7 @@ static int note_trouble(struct sign_ins *r, const struct error *why, struct erro
         text.n = sizeof before.trouble - 1;
     if (text.n > 0 && !slice_eq(text, slice_of(before.trouble)))
         session_say(&r->x->session, WHAT ": not read: %s. What was read of them before is kept", why->text);
-    return history_begin(r->h, e) != 0 || sign_in_state_set(r->h, r->tenant, r->now, text, e) != 0 ||
+    return history_begin(r->h, e) != 0 || sign_in_state_set(r->h, r->tenant, r->now, read, text, e) != 0 ||
                    cloud_use_forget(r->h, r->now, e) != 0
                ? -1
                : history_commit(r->h, e);
@@ -340,37 +358,41 @@ static enum sign_ins_result read_all(struct sign_ins *r, struct error *e)
 {
     enum exchange_result result = EXCHANGE_OK;
     struct error why = {""};
+    bool read = false;
 
     for (unsigned i = 0; i < SIGN_IN_OUTCOMES && result == EXCHANGE_OK && !r->unread; i++) {
         r->outcome = (enum sign_in_outcome)i;
         result = read_outcome(r, &why);
+        read |= result == EXCHANGE_OK && !r->unread && !r->out_of_time; /* the successes, which alone are use */
+        if (r->out_of_time)
+            break;
     }
     say_result(r);
     if (r->unread) {
         *e = why;
         return SIGN_INS_FAILED;
     }
-    if (r->out_of_time && r->outcome == SIGN_IN_SUCCESS)
-        return SIGN_INS_DONE; /* a flood of failures does not make the successes unread */
-    result = r->out_of_time ? EXCHANGE_OK : result;
     if (result == EXCHANGE_OK)
         why.text[0] = '\0';
-    if (note_trouble(r, &why, e) != 0)
+    if (note_trouble(r, read, &why, e) != 0)
         return SIGN_INS_FAILED;
     return result == EXCHANGE_OK ? SIGN_INS_DONE : SIGN_INS_LEFT;
 }
 
 enum sign_ins_result sign_ins_sync(struct exchange *x, const char *tenant, const char *folder, int64_t now,
-                                   struct error *e)
+                                   uint64_t budget_s, struct error *e)
 {
     struct sign_ins r = {.x = x,
                          .tenant = slice_of(tenant),
                          .now = now,
-                         .until_ns = clock_boot_ns() + SIGN_INS_RUN_S * NS_PER_S,
+                         .until_ns = clock_boot_ns() + budget_s * NS_PER_S,
                          .links = malloc(sizeof *r.links)};
     enum sign_ins_result result = SIGN_INS_FAILED;
     struct error notice = {""};
 
+    /* While this lasts, no other run can bring the tenant's settings in. */
+    if (x->session.deadline_ns > r.until_ns + PAUSES_S * NS_PER_S)
+        x->session.deadline_ns = r.until_ns + PAUSES_S * NS_PER_S;
     if (r.links == NULL || !circle_begin(r.links))
         (void)error_set(e, "no memory, or no random numbers");
     else if (whose_open(&r.whose, folder, r.tenant, e) == 0 && history_open(folder, true, &r.h, &notice, e) == 0) {
@@ -390,6 +412,6 @@ enum exchange_result sign_ins_probe(struct exchange *x, int64_t now, struct erro
     struct buf b = BUF_OVER(path);
     struct http_answer answer;
 
-    add_path(&b, 1, SIGN_IN_SUCCESS, now - SIGN_INS_DAILY_S, now);
+    add_path(&b, 1, SIGN_IN_SUCCESS, now - DAY_S, now);
     return exchange_graph(x, path, NULL, NEEDS, &answer, e);
 }

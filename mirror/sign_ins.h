@@ -11,12 +11,7 @@
 
 #include <stdio.h>
 
-#define SIGN_INS_KEPT_S (30 * 86400)     /* by the service */
-#define SIGN_INS_WINDOW_S 86400          /* read at once; a killed run begins with it again */
-#define SIGN_INS_LATE_S (6 * 3600)       /* what shows up so late is found by the next run */
-#define SIGN_INS_VERY_LATE_S (2 * 86400) /* and so late, once a day */
-#define SIGN_INS_DAILY_S 86400
-#define SIGN_INS_RUN_S 1800 /* a run that lasts longer leaves the rest to the next one */
+#define SIGN_INS_RUN_S 1800 /* for all tenants; what is not read by then is left to the next run */
 
 enum sign_ins_result {
     SIGN_INS_DONE,
@@ -24,9 +19,10 @@ enum sign_ins_result {
     SIGN_INS_FAILED /* the history cannot be written: e says why */
 };
 
-/* Reads those of x's tenant; folder: the directory's. now: wall clock, seconds. */
+/* Reads those of x's tenant; folder: the directory's. now: wall clock, seconds. budget_s: after that no window is
+ * begun, but the first. */
 enum sign_ins_result sign_ins_sync(struct exchange *x, const char *tenant, const char *folder, int64_t now,
-                                   struct error *e);
+                                   uint64_t budget_s, struct error *e);
 
 /* May they be read? One is asked for. */
 enum exchange_result sign_ins_probe(struct exchange *x, int64_t now, struct error *e);

@@ -38,7 +38,7 @@ _postern()
         COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --since --lines --export --settings --csv --json --help" -- "$cur"))
         ;;
     report)
-        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls --days --powershell
+        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins --days --powershell
             --force --csv --json --help" -- "$cur"))
         ;;
     would-refuse) COMPREPLY=($(compgen -W "--since --csv --json --help" -- "$cur")) ;;

@@ -53,7 +53,7 @@ bool slice_ieq(struct slice a, struct slice b);
 struct slice slice_trim(struct slice s);
 
 /*
- * Splits s at the first byte `at`: what is before it goes to *head, what is behind it to *tail. Without such a byte
+ * Splits s at the first byte `at`: what is before it goes to *head, what is after it to *tail. Without such a byte
  * *head is all of s, *tail is empty, and it returns false. head and tail may be NULL.
  */
 bool slice_cut(struct slice s, char at, struct slice *head, struct slice *tail);
@@ -61,6 +61,9 @@ bool slice_cut(struct slice s, char at, struct slice *head, struct slice *tail);
 bool slice_starts_with(struct slice s, struct slice prefix);
 /* The same, ignoring the case of ASCII letters. */
 bool slice_starts_with_icase(struct slice s, struct slice prefix);
+
+/* Is it somewhere in s, ignoring the case of ASCII letters? */
+bool slice_contains_icase(struct slice s, struct slice part);
 
 /* Decimal digits only, no sign, no blanks; false when empty, not a number, or above max. */
 bool slice_to_u64(struct slice s, unsigned long long max, unsigned long long *out);

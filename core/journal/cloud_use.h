@@ -52,6 +52,9 @@ int cloud_use_report(struct history *h, struct slice tenant, struct slice mailbo
 /* Forgets what was not seen for USAGE_DAYS, and beyond USAGE_MAILBOXES_MAX rows what was seen longest ago. */
 int cloud_use_forget(struct history *h, int64_t now_s, struct error *e);
 
+/* Forgets all of the tenant's use, and how far its sign-ins were read. */
+int cloud_use_forget_tenant(struct history *h, struct slice tenant, struct error *e);
+
 /* ---- reading ---- */
 
 /* What is asked for; all zero: everything. */

@@ -25,9 +25,9 @@
 #define BUSY_TRIES 1000
 #define BUSY_PAUSE_NS 2000000
 #define CACHE_KIB "-4096"     /* of pages, in memory: policyd has 32 MiB for everything (bench/README.md) */
-#define CHECKPOINT_PAGES 4096 /* of the log, 16 MiB: from then on they are moved into the database */
-#define LOG_KEPT "16777216"   /* bytes of its file that stay */
-#define VALUE_MAX 65536       /* bytes; ours are shorter by far */
+#define CHECKPOINT_PAGES 4096 /* of the log, 16 MiB: from then on there is a checkpoint */
+#define LOG_KEPT "16777216"   /* bytes of its file that are kept */
+#define VALUE_MAX 65536       /* bytes; ours are much shorter */
 #define DEADLINE_OPS 10000    /* steps of SQLite's machine between two looks at the clock */
 
 static const char *const endings[3] = {"", "-wal", "-shm"};
@@ -51,7 +51,8 @@ int database_error(const struct database *f, struct error *e, const char *what, 
 
 /* ---- the folder and its files ---- */
 
-/* A folder of this database alone is closed to the group's writing by its owner, as an earlier version left it. */
+/* Makes the folder. If it is this database's alone and its owner runs this, removes the group's write permission, which
+ * earlier versions gave. */
 static int make_folder(const struct database_kind *kind, const char *folder, struct error *e)
 {
     bool made = mkdir(folder, kind->folder_mode & 0777) == 0;
@@ -64,7 +65,7 @@ static int make_folder(const struct database_kind *kind, const char *folder, str
         return 0;
     fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == owner_now() && (made || (st.st_mode & 022) != 0))
-        if (fchmod(fd, kind->folder_mode) != 0) /* as under RestrictSUIDSGID=: then its files have our own group */
+        if (fchmod(fd, kind->folder_mode) != 0) /* not allowed with RestrictSUIDSGID=; its files then have our group */
             (void)fchmod(fd, kind->folder_mode & 0777);
     if (fd >= 0)
         (void)close(fd);
@@ -88,7 +89,7 @@ static int lock_folder(const char *folder, struct error *e)
     return error_set(e, "another program keeps the folder locked");
 }
 
-/* Only ever by name: to open and close one of the three files would take SQLite's locks away (fcntl(2)). */
+/* By name only: opening and closing one of the three files would release SQLite's locks (fcntl(2)). */
 static int move(int folder, const char *from, const char *to, const char *ending, struct error *e)
 {
     char old_name[NAME_MAX_BYTES], new_name[NAME_MAX_BYTES];
@@ -126,8 +127,10 @@ static int set_aside(const struct database_kind *kind, int folder, const char *w
     return 0;
 }
 
-/* Whatever lies there must be plain files: SQLite would wait at a pipe. A reader makes none. 0; -1 with e. *there: the
- * database is. */
+/*
+ * All three must be regular files, since SQLite would block on a pipe. A reader creates none. 0; -1 with e. *there: the
+ * database exists.
+ */
 static int look(const struct database_kind *kind, int folder, bool writer, bool *there, struct error *e)
 {
     char name[NAME_MAX_BYTES];
@@ -187,6 +190,18 @@ sqlite3_stmt *database_statement(struct database *f, unsigned which)
     return *s;
 }
 
+void database_bind_number(sqlite3_stmt *s, int parameter, uint64_t v)
+{
+    (void)sqlite3_bind_int64(s, parameter, v < INT64_MAX ? (int64_t)v : INT64_MAX);
+}
+
+uint64_t database_column_number(sqlite3_stmt *s, int column)
+{
+    int64_t v = sqlite3_column_int64(s, column);
+
+    return v > 0 ? (uint64_t)v : 0;
+}
+
 static int note_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
     (void)db;
@@ -202,7 +217,7 @@ static int is_late(void *arg)
     return f->deadline_ns != 0 && clock_boot_ns() > f->deadline_ns;
 }
 
-/* Short pauses: SQLite's own grow to 100 ms, in which a busy program is through and has begun again. */
+/* Short pauses: SQLite's own grow to 100 ms, in which a busy program finishes a transaction and begins the next. */
 static int wait_for_others(void *arg, int tries)
 {
     const struct timespec pause = {0, BUSY_PAUSE_NS};
@@ -212,7 +227,7 @@ static int wait_for_others(void *arg, int tries)
     return tries < BUSY_TRIES;
 }
 
-/* What it is opened with by everybody: nothing in the file is trusted, and it is never mapped. */
+/* Settings of all connections: nothing in the file is trusted, and it is never mapped. */
 static int configure(struct database *f)
 {
     static const char *const program[] = {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL",
@@ -238,7 +253,7 @@ static int configure(struct database *f)
     return SQLITE_OK;
 }
 
-/* "file:" and the path as a URI has it. A reader does not even touch the index of the log. False without memory. */
+/* The path as a "file:" URI. A reader does not even touch the index of the log. NULL without memory. */
 static char *uri_of(const struct database *f)
 {
     size_t cap = 3 * strlen(f->path) + 64;
@@ -290,7 +305,7 @@ static int open_database(struct database *f, struct error *e)
 
 static void close_database(struct database *f, bool whole)
 {
-    for (int i = 0; i < DATABASE_STATEMENTS_MAX; i++) {
+    for (unsigned i = 0; i < DATABASE_STATEMENTS_MAX; i++) {
         (void)sqlite3_finalize(f->statements[i]);
         f->statements[i] = NULL;
     }
@@ -324,7 +339,7 @@ bool database_stale(const struct database *f)
     return database_shm_tripped(f->db);
 }
 
-/* A program makes the tables that are missing. 0; -1 with e; 1: to be set aside, for *why. */
+/* A program creates missing tables. 0; -1 with e; 1: set it aside, because of *why. */
 static int open_checked(struct database *f, const char **why, struct error *e)
 {
     enum database_schema schema = DATABASE_EMPTY;
@@ -374,7 +389,7 @@ static int open_locked(struct database *f, int folder, struct error *notice, str
     return open_checked(f, &why, e) == 0 ? 0 : -1;
 }
 
-/* The path of the database, without links on the way: SQLite follows none. */
+/* The path of the database, with symbolic links resolved, since SQLite follows none. */
 static int find_path(struct database *f, const char *folder, struct error *e)
 {
     char *whole = realpath(folder, NULL);
@@ -413,7 +428,7 @@ int database_open(const struct database_kind *kind, const char *folder, bool wri
         return error_set(e, "out of memory");
     f->kind = kind;
     f->writer = writer;
-    if (owner_enter(folder, &visit, e) == 0) { /* SQLite opens by path: as root, any */
+    if (owner_enter(folder, &visit, e) == 0) { /* SQLite opens by path; as root it could open any */
         result = open_owned(f, folder, notice, e);
         owner_leave(&visit);
     }

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#define DATABASE_STATEMENTS_MAX 40u
+#define DATABASE_STATEMENTS_MAX 64u
 
 /* One of our databases: what never changes about it. */
 struct database_kind {
@@ -68,6 +68,10 @@ int database_set_aside(const struct database *f, const char *folder, struct erro
 
 /* The statement, ready to be bound; NULL with the code in sqlite3_errcode. */
 sqlite3_stmt *database_statement(struct database *f, unsigned which);
+
+/* SQLite's integers are signed: what is more becomes the largest, and what is less than 0 is read as 0. */
+void database_bind_number(sqlite3_stmt *s, int parameter, uint64_t v);
+uint64_t database_column_number(sqlite3_stmt *s, int column);
 
 /* Says in e what SQLite said; -1. f may be NULL. */
 int database_error(const struct database *f, struct error *e, const char *what, int code);

@@ -49,9 +49,9 @@ static const char *const statements[HISTORY_STATEMENTS] = {
     [HISTORY_ADD_SIGN_IN] = "INSERT INTO sign_ins_seen VALUES (?1,?2,?3,?4) ON CONFLICT DO NOTHING",
     [HISTORY_FORGET_SIGN_INS] = "DELETE FROM sign_ins_seen WHERE tenant=?1 AND outcome=?2 AND at<?3",
     [HISTORY_SIGN_IN_STATE] = "SELECT read,trouble_at,trouble FROM sign_ins_state WHERE tenant=?1",
-    [HISTORY_SIGN_INS_READ] = "INSERT OR REPLACE INTO sign_ins_state VALUES (?1,?2,0,'')",
-    [HISTORY_SIGN_INS_FAILED] = "INSERT INTO sign_ins_state VALUES (?1,0,?2,?3) ON CONFLICT DO UPDATE SET "
-                                "trouble_at=iif(trouble_at=0,?2,trouble_at),trouble=?3",
+    [HISTORY_SET_SIGN_IN_STATE] =
+        "INSERT INTO sign_ins_state VALUES (?1,?2,iif(?4='',0,?3),?4) ON CONFLICT DO UPDATE SET read=max(read,?2),"
+        "trouble_at=iif(?4='',0,iif(trouble_at=0,?3,trouble_at)),trouble=?4",
     [HISTORY_SETTLE_SETTING_RUNS] = "UPDATE setting_runs SET published=1 WHERE published=0 AND generation<=?1",
     [HISTORY_FORGET_UNPUBLISHED_CHANGES] =
         "DELETE FROM setting_changes WHERE run IN (SELECT run FROM setting_runs WHERE published=0)",

@@ -12,18 +12,6 @@ static const char *const source_names[CLOUD_SOURCES] = {
 
 /* ---- a row ---- */
 
-static uint64_t read_number(sqlite3_stmt *s, int column)
-{
-    int64_t v = sqlite3_column_int64(s, column);
-
-    return v > 0 ? (uint64_t)v : 0;
-}
-
-static void bind_number(sqlite3_stmt *s, int parameter, uint64_t v)
-{
-    (void)sqlite3_bind_int64(s, parameter, v < INT64_MAX ? (int64_t)v : INT64_MAX);
-}
-
 static int tls_named(struct slice name)
 {
     for (int i = 0; i <= TLS_NEWER; i++)
@@ -35,11 +23,11 @@ static int tls_named(struct slice name)
 /* CLOUD_USE_COLUMNS from that column on. */
 static void read_use(sqlite3_stmt *s, int column, struct cloud_use *use)
 {
-    *use = (struct cloud_use){.first_s = (int64_t)read_number(s, column),
-                              .last_s = (int64_t)read_number(s, column + 1),
-                              .number = read_number(s, column + 2),
-                              .basic = read_number(s, column + 3),
-                              .oauth = read_number(s, column + 4),
+    *use = (struct cloud_use){.first_s = (int64_t)database_column_number(s, column),
+                              .last_s = (int64_t)database_column_number(s, column + 1),
+                              .number = database_column_number(s, column + 2),
+                              .basic = database_column_number(s, column + 3),
+                              .oauth = database_column_number(s, column + 4),
                               .tls = tls_named(history_column_text(s, column + 5))};
     clients_read(history_column_text(s, column + 6), use->clients);
 }
@@ -73,11 +61,11 @@ static int write_use(struct history *h, struct slice tenant, struct slice mailbo
         return -1;
     clients_write(use->clients, &clients);
     bind_key(s, tenant, mailbox, source);
-    bind_number(s, 4, use->first_s > 0 ? (uint64_t)use->first_s : 0);
-    bind_number(s, 5, use->last_s > 0 ? (uint64_t)use->last_s : 0);
-    bind_number(s, 6, use->number);
-    bind_number(s, 7, use->basic);
-    bind_number(s, 8, use->oauth);
+    database_bind_number(s, 4, use->first_s > 0 ? (uint64_t)use->first_s : 0);
+    database_bind_number(s, 5, use->last_s > 0 ? (uint64_t)use->last_s : 0);
+    database_bind_number(s, 6, use->number);
+    database_bind_number(s, 7, use->basic);
+    database_bind_number(s, 8, use->oauth);
     if (use->tls >= 0)
         history_bind_text(s, 9, slice_of(tls_version_name((enum tls_version)use->tls)));
     else
@@ -182,6 +170,28 @@ int cloud_use_forget(struct history *h, int64_t now_s, struct error *e)
         return -1;
     (void)sqlite3_bind_int64(s, 1, now_s - USAGE_DAYS * INT64_C(86400));
     return history_run(h, s, "write", e) != 0 ? -1 : forget_most(h, USAGE_MAILBOXES_MAX, e);
+}
+
+int cloud_use_forget_tenant(struct history *h, struct slice tenant, struct error *e)
+{
+    static const char *const deletions[] = {
+        "DELETE FROM cloud_use WHERE tenant=?1", "DELETE FROM cloud_reports WHERE tenant=?1",
+        "DELETE FROM sign_ins_progress WHERE tenant=?1", "DELETE FROM sign_ins_seen WHERE tenant=?1",
+        "DELETE FROM sign_ins_state WHERE tenant=?1"};
+
+    for (size_t i = 0; i < sizeof deletions / sizeof deletions[0]; i++) {
+        sqlite3_stmt *s = NULL;
+        int code = sqlite3_prepare_v2(h->file->db, deletions[i], -1, &s, NULL);
+
+        if (code == SQLITE_OK) {
+            history_bind_text(s, 1, tenant);
+            (void)sqlite3_step(s);
+            code = sqlite3_finalize(s);
+        }
+        if (code != SQLITE_OK)
+            return history_failed(h, "write", code, e);
+    }
+    return 0;
 }
 
 /* ---- reading ---- */

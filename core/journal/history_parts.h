@@ -37,8 +37,7 @@ enum history_sql {
     HISTORY_ADD_SIGN_IN,          /* tenant, outcome, at, id; nothing where it is there */
     HISTORY_FORGET_SIGN_INS,      /* ?1 tenant, ?2 outcome: those before ?3 */
     HISTORY_SIGN_IN_STATE,        /* ?1 tenant: read, trouble_at, trouble */
-    HISTORY_SIGN_INS_READ,        /* ?1 tenant, ?2 now */
-    HISTORY_SIGN_INS_FAILED,      /* ?1 tenant, ?2 now, ?3 trouble */
+    HISTORY_SET_SIGN_IN_STATE,    /* ?1 tenant, ?2 read or 0, ?3 now, ?4 trouble or '' */
     /* core/journal/history_settings.c */
     HISTORY_SETTLE_SETTING_RUNS, /* ?1: the generation that counts */
     HISTORY_FORGET_UNPUBLISHED_CHANGES,

@@ -5,9 +5,7 @@
 
 static int64_t read_time(sqlite3_stmt *s, int column)
 {
-    int64_t at = sqlite3_column_int64(s, column);
-
-    return at > 0 ? at : 0;
+    return (int64_t)database_column_number(s, column);
 }
 
 int sign_in_progress_of(struct history *h, struct slice tenant, enum sign_in_outcome outcome,
@@ -82,15 +80,16 @@ int sign_in_state_of(struct history *h, struct slice tenant, struct sign_in_stat
     return code == SQLITE_OK ? 0 : history_failed(h, "read", code, e);
 }
 
-int sign_in_state_set(struct history *h, struct slice tenant, int64_t now_s, struct slice trouble, struct error *e)
+int sign_in_state_set(struct history *h, struct slice tenant, int64_t now_s, bool read, struct slice trouble,
+                      struct error *e)
 {
-    sqlite3_stmt *s = history_statement(h, trouble.n > 0 ? HISTORY_SIGN_INS_FAILED : HISTORY_SIGN_INS_READ, e);
+    sqlite3_stmt *s = history_statement(h, HISTORY_SET_SIGN_IN_STATE, e);
 
     if (s == NULL)
         return -1;
     history_bind_text(s, 1, tenant);
-    (void)sqlite3_bind_int64(s, 2, now_s);
-    if (trouble.n > 0)
-        history_bind_text(s, 3, trouble);
+    (void)sqlite3_bind_int64(s, 2, read ? now_s : 0);
+    (void)sqlite3_bind_int64(s, 3, now_s);
+    history_bind_text(s, 4, trouble);
     return history_run(h, s, "write", e);
 }

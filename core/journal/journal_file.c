@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define LMDB_NAME "data.mdb" /* as versions had it that kept the journal in LMDB */
+#define LMDB_NAME "data.mdb" /* of versions that kept the journal in LMDB */
 #define LMDB_LOCK_NAME "lock.mdb"
 #define LMDB_ASIDE_NAME "former.mdb"
 

@@ -42,12 +42,6 @@ static void bind_name(sqlite3_stmt *s, int parameter, const char *name)
     bind_text(s, parameter, slice_of(name));
 }
 
-/* SQLite's integers are signed. */
-static void bind_number(sqlite3_stmt *s, int parameter, uint64_t v)
-{
-    (void)sqlite3_bind_int64(s, parameter, v < INT64_MAX ? (int64_t)v : INT64_MAX);
-}
-
 /* Up to a NUL. Valid until the statement's next step. */
 static struct slice read_text(sqlite3_stmt *s, int column)
 {
@@ -56,16 +50,9 @@ static struct slice read_text(sqlite3_stmt *s, int column)
     return (struct slice){text, text != NULL ? strnlen(text, (size_t)sqlite3_column_bytes(s, column)) : 0};
 }
 
-static uint64_t read_number(sqlite3_stmt *s, int column)
-{
-    int64_t v = sqlite3_column_int64(s, column);
-
-    return v > 0 ? (uint64_t)v : 0;
-}
-
 static uint32_t read_u32(sqlite3_stmt *s, int column)
 {
-    uint64_t v = read_number(s, column);
+    uint64_t v = database_column_number(s, column);
 
     return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
 }
@@ -115,7 +102,7 @@ void decision_bind(sqlite3_stmt *s, const struct journal_event *v)
 {
     char client[IP_TEXT_MAX];
 
-    bind_number(s, 1 + AT, v->at_ns);
+    database_bind_number(s, 1 + AT, v->at_ns);
     bind_name(s, 1 + VERDICT, action_name(v->action));
     bind_name(s, 1 + REASON, reason_row(v->reason)->name);
     bind_name(s, 1 + WOULD, v->monitored != REASON_NOT_OURS ? reason_row(v->monitored)->name : NULL);
@@ -128,11 +115,11 @@ void decision_bind(sqlite3_stmt *s, const struct journal_event *v)
         (void)sqlite3_bind_text(s, 1 + CLIENT, text.p, (int)text.n, SQLITE_TRANSIENT);
     } else
         (void)sqlite3_bind_null(s, 1 + CLIENT);
-    bind_number(s, 1 + RECIPIENTS, v->recipients);
-    bind_number(s, 1 + SIZE, v->size);
-    bind_number(s, 1 + RETRY, v->retry_s);
-    bind_number(s, 1 + TIMES, v->times);
-    bind_number(s, 1 + MESSAGES, v->messages);
+    database_bind_number(s, 1 + RECIPIENTS, v->recipients);
+    database_bind_number(s, 1 + SIZE, v->size);
+    database_bind_number(s, 1 + RETRY, v->retry_s);
+    database_bind_number(s, 1 + TIMES, v->times);
+    database_bind_number(s, 1 + MESSAGES, v->messages);
     bind_name(s, 1 + FAULT_FIELD, v->fault.n > 0 ? header_field_name(v->fault_field) : NULL);
     for (int i = 0; i < JOURNAL_TEXT_COUNT; i++)
         bind_text(s, 1 + TEXTS + i, *journal_text_of((struct journal_event *)(uintptr_t)v, i));
@@ -161,14 +148,14 @@ bool decision_read(sqlite3_stmt *s, struct journal_record *r)
     memset(r, 0, sizeof *r);
     if (!read_names(s, r))
         return false;
-    r->at_ns = read_number(s, AT);
+    r->at_ns = database_column_number(s, AT);
     r->milter = slice_eq(read_text(s, PROGRAM), SLICE("milter"));
     r->has_client = client.n > 0;
     if (r->has_client && !ip_parse(client, &r->client))
         return false;
     r->recipients = read_u32(s, RECIPIENTS);
-    r->size = read_number(s, SIZE);
-    r->retry_s = read_number(s, RETRY);
+    r->size = database_column_number(s, SIZE);
+    r->retry_s = database_column_number(s, RETRY);
     r->times = read_u32(s, TIMES);
     r->messages = read_u32(s, MESSAGES);
     r->counts = r->messages > 0;
@@ -235,7 +222,7 @@ void usage_bind(sqlite3_stmt *s, int parameter, const struct usage *u, char text
     write_reasons(&would, u->would);
     clients_write(u->clients, &clients);
     for (int i = 0; i < NUMBERS; i++)
-        bind_number(s, parameter + i, *number_in((struct usage *)(uintptr_t)u, i));
+        database_bind_number(s, parameter + i, *number_in((struct usage *)(uintptr_t)u, i));
     bind_text(s, parameter + NUMBERS, buf_slice(&refused));
     bind_text(s, parameter + NUMBERS + 1, buf_slice(&would));
     bind_text(s, parameter + NUMBERS + 2, buf_slice(&clients));
@@ -245,7 +232,7 @@ void usage_read(sqlite3_stmt *s, int column, struct usage *u)
 {
     memset(u, 0, sizeof *u);
     for (int i = 0; i < NUMBERS; i++)
-        *number_in(u, i) = read_number(s, column + i);
+        *number_in(u, i) = database_column_number(s, column + i);
     read_reasons(read_text(s, column + NUMBERS), u->refused);
     read_reasons(read_text(s, column + NUMBERS + 1), u->would);
     clients_read(read_text(s, column + NUMBERS + 2), u->clients);

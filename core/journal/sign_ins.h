@@ -33,13 +33,14 @@ int sign_in_progress_set(struct history *h, struct slice tenant, enum sign_in_ou
 /* ---- trouble: why the last run could not read them ---- */
 
 struct sign_in_state {
-    int64_t read_s;    /* when they were last read to the end; 0: never */
+    int64_t read_s;    /* when the successes were last read to the end; 0: never */
     int64_t trouble_s; /* since when the last runs failed; 0: the last one did not */
     char trouble[200]; /* why; cut */
 };
 
 int sign_in_state_of(struct history *h, struct slice tenant, struct sign_in_state *out, struct error *e);
-/* trouble empty: they were read. */
-int sign_in_state_set(struct history *h, struct slice tenant, int64_t now_s, struct slice trouble, struct error *e);
+/* What a run came to: read: the successes were read to the end; trouble: what could not be, and why; empty: nothing. */
+int sign_in_state_set(struct history *h, struct slice tenant, int64_t now_s, bool read, struct slice trouble,
+                      struct error *e);
 
 #endif

@@ -1,7 +1,9 @@
 /* What Exchange Online's settings say: tenants and mailboxes. */
 #include "core/decide/smtp_auth.h"
 #include "core/directory/directory_record.h"
+#include "core/journal/cloud_use.h"
 #include "core/report/audit.h"
+#include "core/report/sign_ins_age.h"
 #include "core/report/text.h"
 
 #include <stdio.h>
@@ -22,6 +24,22 @@ static enum smtp_auth organization(const struct audit *a, const struct tenant_fa
 
 /* ---- mailboxes ---- */
 
+/* Has it used the cloud lately? 1, 0, or -1 with e. */
+static int used_cloud(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
+                      struct error *e)
+{
+    static const enum cloud_source sources[] = {CLOUD_SIGN_INS, CLOUD_REPORT};
+
+    for (size_t i = 0; a->history != NULL && i < sizeof sources / sizeof *sources; i++) {
+        struct cloud_use use;
+        int found = cloud_use_of(a->history, slice_of(tenant->name), m->primary, sources[i], &use, e);
+
+        if (found < 0 || (found > 0 && use.last_s >= a->now_s - (int64_t)a->days * 86400))
+            return found;
+    }
+    return 0;
+}
+
 static int look_at_use(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
                        struct mailboxes *sum, struct error *e)
 {
@@ -33,9 +51,11 @@ static int look_at_use(struct audit *a, const struct tenant_facts *tenant, const
     found = journal_usage_of(a->journal, slice_of(tenant->name), m->primary, &usage, e);
     if (found < 0)
         return -1;
-    if (found == 0 || usage.last_s < a->now_s - (int64_t)a->days * 86400)
+    if (found > 0 && usage.last_s >= a->now_s - (int64_t)a->days * 86400)
+        return 0;
+    if ((found = used_cloud(a, tenant, m, e)) == 0)
         audit_names_add(&sum->unused, m->primary);
-    return 0;
+    return found < 0 ? -1 : 0;
 }
 
 static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
@@ -57,7 +77,7 @@ static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, con
     return look_at_use(a, tenant, m, sum, e);
 }
 
-static int walk(struct audit *a, const struct tenant_facts *tenant, struct mailboxes *sum, struct error *e)
+static int walk_mailboxes(struct audit *a, const struct tenant_facts *tenant, struct mailboxes *sum, struct error *e)
 {
     struct mailbox_record m;
     struct mailbox_id last, *after = NULL;
@@ -177,6 +197,41 @@ static void tell_not_mirrored(struct audit *a, const struct tenant_facts *tenant
         findings_add(a->findings, AUDIT_NOT_MIRRORED, tenant->name, "not mirrored: %s", missing);
 }
 
+static void tell_sign_ins(struct audit *a, const struct tenant_facts *tenant)
+{
+    struct sign_in_state state;
+    char trouble[4 * sizeof state.trouble + 8], age[60];
+    struct buf b = BUF_OVER(age);
+
+    if (!sign_ins_age(a->config, a->history, tenant->name, &state) ||
+        (state.read_s > 0 && a->now_s - state.read_s <= STALE_S))
+        return;
+    if (state.read_s > 0)
+        buf_addf(&b, "they were last read %lld hours ago", (long long)((a->now_s - state.read_s) / 3600));
+    else
+        buf_add(&b, SLICE("they were never read"));
+    findings_add(a->findings, AUDIT_SIGN_INS, tenant->name, "%s%s%s", age, state.trouble_s > 0 ? ": " : "",
+                 text_plain(trouble, sizeof trouble, slice_of(state.trouble)));
+}
+
+/* An unused mailbox may be used at Exchange Online itself. */
+static int tell_unused(struct audit *a, const struct tenant_facts *tenant, struct mailboxes *sum, struct error *e)
+{
+    struct cloud_reach reach = {.since_s = 0};
+    bool known;
+
+    if (a->seen_days < a->days || sum->unused.n == 0)
+        return 0;
+    if (a->history != NULL && cloud_reach_of(a->history, slice_of(tenant->name), a->now_s, &reach, e) != 0)
+        return -1;
+    known = reach.since_s > 0 && reach.since_s <= a->now_s - (int64_t)a->days * 86400;
+    findings_add(a->findings, AUDIT_ALLOWED_UNUSED, tenant->name, "%llu allowed but silent mailbox%s%s: %s",
+                 (unsigned long long)sum->unused.n, sum->unused.n == 1 ? "" : "es",
+                 known ? "" : " (what is used at Exchange Online itself is not known for so long)",
+                 audit_names_end(&sum->unused));
+    return 0;
+}
+
 static void skip_from(struct audit *a, enum audit_rule first, const char *why)
 {
     for (size_t i = first; i <= AUDIT_ALLOWED_UNUSED; i++)
@@ -206,7 +261,7 @@ int audit_directory(struct audit *a, struct error *e)
 
         if (tenant == NULL)
             continue;
-        if (walk(a, tenant, &sum, e) != 0)
+        if (walk_mailboxes(a, tenant, &sum, e) != 0)
             return -1;
         tell_age(a, tenant);
         tell_not_mirrored(a, tenant);
@@ -214,8 +269,9 @@ int audit_directory(struct audit *a, struct error *e)
         tell_names(a, AUDIT_SHARED_ENABLED, tenant, &sum.shared, "shared, room or equipment mailbox");
         tell_names(a, AUDIT_PEOPLE_ENABLED, tenant, &sum.people, "user mailbox");
         tell_names(a, AUDIT_RESTRICTED, tenant, &sum.restricted, "restricted mailbox");
-        if (a->seen_days >= a->days)
-            tell_names(a, AUDIT_ALLOWED_UNUSED, tenant, &sum.unused, "allowed but silent mailbox");
+        tell_sign_ins(a, tenant);
+        if (tell_unused(a, tenant, &sum, e) != 0)
+            return -1;
     }
     if (a->seen_days < a->days)
         findings_skip(a->findings, AUDIT_ALLOWED_UNUSED, "usage is not known for --days yet");

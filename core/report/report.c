@@ -38,8 +38,8 @@ static const char *setting_name(enum smtp_auth setting)
 }
 
 /*
- * May the mailbox sign in, by the services' own decision? NULL when it may, else the reason. Asked with OAuth and a new
- * TLS, so that neither is what stands in the way; blocks and the like come and go and don't matter here.
+ * May the mailbox sign in, by the services' own decision? NULL when it may, else the reason. Asked with OAuth and a
+ * recent TLS version, so that these are not the reason; blocks and the like are temporary and don't matter here.
  */
 static const char *why_not(const struct report *r, struct slice mailbox)
 {
@@ -123,7 +123,7 @@ static void put_script_gaps(const struct report *r, const struct report_kind *ki
         put_line(r, "# Other relays are not known here: if there are any, look through their usage, too.");
 }
 
-/* What it does, and how far back what it rests on reaches. */
+/* What the script does, and how far back its data goes. */
 static void put_script_head(const struct report *r, const struct report_kind *kind)
 {
     char text[300];
@@ -135,7 +135,7 @@ static void put_script_head(const struct report *r, const struct report_kind *ki
              kind->script);
     put_line(r, "# with -WhatIf it only says so.");
     use_reach_words(&r->reach, &b);
-    put_line(r, "# %s.", text);
+    put_line(r, "# Usage is %s.", text);
     put_script_gaps(r, kind);
     put_line(r, "param([switch]$WhatIf)");
 }
@@ -265,6 +265,7 @@ static int walk_directory(struct report *r, const struct report_kind *kind)
     return 0;
 }
 
+/* Since when usage is known: before that, absence means nothing. 0, or -1 with r->e. */
 static int find_reach(struct report *r)
 {
     return use_reach_find(r->files, r->context.wall_s, &r->reach, r->e);
@@ -284,6 +285,7 @@ static bool find_gaps(const struct report *r, struct buf *b)
     const struct config *c = r->files->config;
 
     if (!use_reach_covers(&r->reach, r->context.wall_s, r->days)) {
+        buf_add(b, SLICE("usage is "));
         use_reach_words(&r->reach, b);
         buf_addf(b, ", not for %llu days", (unsigned long long)r->days);
     }
@@ -330,9 +332,9 @@ static int check_unused(struct report *r)
         return 0;
     use_reach_words(&r->reach, &b);
     if (g.n > 0)
-        printer_remark(r->out, REMARK_NOTE, "%s: what is silent may be used.", gaps);
+        printer_remark(r->out, REMARK_NOTE, "What is silent may be used: %s.", gaps);
     else
-        printer_remark(r->out, REMARK_NOTE, "%s.", reach);
+        printer_remark(r->out, REMARK_NOTE, "Usage is %s.", reach);
     if (r->reach.cloud_s > 0 && !r->reach.reported)
         printer_remark(r->out, REMARK_NOTE, "But " TOKENS_UNSEEN ".");
     return 0;

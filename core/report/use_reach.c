@@ -42,7 +42,7 @@ int use_reach_find(const struct report_files *f, int64_t now_s, struct use_reach
 
 void use_reach_words(const struct use_reach *reach, struct buf *b)
 {
-    buf_add(b, SLICE("Usage is known from "));
+    buf_add(b, SLICE("known from "));
     text_add_local_time(b, reach->relay_s);
     buf_add(b, SLICE(" on at this relay, and "));
     if (reach->cloud_s > 0) {

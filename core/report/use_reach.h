@@ -16,7 +16,7 @@ struct use_reach {
 /* The directory is open. Without a journal relay_s is now; without a history cloud_s is 0. 0, or -1 with e. */
 int use_reach_find(const struct report_files *f, int64_t now_s, struct use_reach *out, struct error *e);
 
-/* "Usage is known from ... on at this relay, and ... at Exchange Online", as a sentence without a dot. */
+/* "known from ... on at this relay, and from ... on at Exchange Online itself": of usage. */
 void use_reach_words(const struct use_reach *reach, struct buf *b);
 
 /* Do both reach back for so many days? */

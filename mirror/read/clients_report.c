@@ -179,7 +179,7 @@ static struct slice cell(const struct clients_report *r, enum clients_report_col
 
 static int bad_cell(const struct clients_report *r, const char *what, struct slice text, struct error *e)
 {
-    return error_set(e, "%s: line %lu: \"%s\" is no %s", r->in.path, r->csv.line, words(text).text, what);
+    return error_set(e, "%s: line %lu: \"%s\" is not a %s", r->in.path, r->csv.line, words(text).text, what);
 }
 
 /* How long a separator of thousands is there: "1,234", "1.234", "1 234" (also with a no-break space); 0: none is. */
@@ -236,19 +236,10 @@ static int oldest_tls(const struct clients_report *r)
     return -1;
 }
 
-static bool mentions(struct slice text, const char *word)
-{
-    struct slice w = slice_of(word);
-
-    for (size_t i = 0; i + w.n <= text.n; i++)
-        if (slice_ieq((struct slice){text.p + i, w.n}, w))
-            return true;
-    return false;
-}
-
 static enum report_protocol protocol_of(struct slice text)
 {
-    bool basic = mentions(text, "basic"), oauth = mentions(text, "oauth") || mentions(text, "modern");
+    bool basic = slice_contains_icase(text, SLICE("basic")),
+         oauth = slice_contains_icase(text, SLICE("oauth")) || slice_contains_icase(text, SLICE("modern"));
 
     return basic == oauth ? PROTOCOL_UNKNOWN : basic ? PROTOCOL_BASIC : PROTOCOL_OAUTH;
 }

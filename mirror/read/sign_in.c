@@ -87,7 +87,7 @@ int sign_in_read(struct slice row, struct sign_in *out, struct error *e)
     *out = (struct sign_in){.tree = json_loadb(row.p, row.n, JSON_REJECT_DUPLICATES, &why)};
     if (!json_is_object(out->tree)) {
         sign_in_free(out);
-        return error_set(e, "a sign-in is no JSON object: %s", why.text);
+        return error_set(e, "a sign-in is not a JSON object: %s", why.text);
     }
     if (!is_smtp(text_of(json_object_get(out->tree, "clientAppUsed")))) {
         sign_in_free(out);

@@ -47,7 +47,7 @@ conf()
     cat >"$work/postern.conf" <<END
 directory = "$work/dir"; journal = "$work/journal"; spool = "$work/spool"; state = { file = "$work/state"; };
 log = { to = "stderr"; }; policyd = { listen = "unix:$work/policyd.sock"; }; milter = { listen = ""; };
-tenants = ( { name = "contoso"; domains = ["contoso.example"]; } ); ${1:-}
+tenants = ( { name = "contoso"; domains = ["contoso.example"]; ${2:-} } ); ${1:-}
 END
 }
 conf
@@ -115,7 +115,7 @@ is 'used as a script names each once' "$(p report used --powershell 2>/dev/null 
 is 'the list of settings tells the last use in the cloud' "$(csv enabled | grep -c 'report@contoso.example.*T.*Z,0$')" 1
 
 sed '2s/1,200/many/' "$work/SMTP AUTH clients.csv" >"$work/damaged.csv"
-is 'a damaged report is refused with its line, and nothing of it is taken' "$(m import --tenant contoso "$work/damaged.csv" 2>&1; history "SELECT number FROM cloud_use WHERE mailbox='report@contoso.example'")" '*damaged.csv: line 2: "many" is no number of messages*1200'
+is 'a damaged report is refused with its line, and nothing of it is taken' "$(m import --tenant contoso "$work/damaged.csv" 2>&1; history "SELECT number FROM cloud_use WHERE mailbox='report@contoso.example'")" '*damaged.csv: line 2: "many" is not a number of messages*1200'
 is 'reports and settings go in one run' "$(m import --tenant contoso "$work/TransportConfig.csv" "$work/SMTP AUTH clients.csv" "$work/CASMailbox.csv" 2>&1 | tail -n 2 | head -n 1)" 'contoso: SMTP AUTH clients report*'
 is 'a tenant that nobody has set up can have a report' "$(m import --tenant fabrikam "$work/SMTP AUTH clients.csv" 2>&1)" 'fabrikam: SMTP AUTH clients report*3 of these senders are no mailbox of the directory'
 
@@ -140,12 +140,31 @@ is 'and are shown apart' "$(csv failed-sign-ins)" 'tenant,mailbox,failed,first,l
 contoso,,5,*
 contoso,silent@contoso.example,99,*,198.51.100.66'
 
+# ---- when they were read ----
+conf '' 'exchange = { tenant_id = "7a5d1c3e-52b0-4f0e-9c7d-2f6a10b4e8d1"; application = "3d9e6f20-1b7c-4a58-9f3e-c5d2a7b80e14";
+    certificate_file = "contoso.pem"; sign_ins = true; };'
+is 'status says that they were never read' "$(p status 2>/dev/null | grep 'sign-ins by SMTP AUTH')" '*never read'
+is 'metrics have no time then' "$(p metrics 2>/dev/null | grep '^postern_sign_ins')" 'postern_sign_ins_timestamp_seconds{tenant="contoso"} 0
+postern_sign_ins_trouble_timestamp_seconds{tenant="contoso"} 0'
+is 'audit finds it' "$(p audit 2>/dev/null)" '*sign-ins-stale*they were never read*'
+history "INSERT OR REPLACE INTO sign_ins_state VALUES ('contoso',$(($(date +%s) - 7200)),0,'')"
+is 'status has their age' "$(p status 2>/dev/null | grep 'sign-ins by SMTP AUTH')" '*2h* old'
+is 'audit is content' "$(p audit 2>/dev/null | grep -c 'they were never read\|they were last read')" 0
+history "INSERT OR REPLACE INTO sign_ins_state VALUES ('contoso',$(days_ago 5),$(days_ago 4),'it needs AuditLog.Read.All')"
+is 'and what is wrong' "$(p status 2>/dev/null | grep -A 3 'sign-ins by SMTP AUTH' | tr -s ' \n' ' ')" '*5d* old; for 4d* not read: it needs AuditLog.Read.All*'
+is 'which programs read, too' "$(p status --json 2>/dev/null | jq -r '.tenants[0].sign_ins | .trouble')" 'it needs AuditLog.Read.All'
+is 'audit names it' "$(p audit 2>/dev/null | tr -s ' \n' ' ')" '*sign-ins-stale*they were last read 1[12]? hours ago: it needs AuditLog.Read.All*'
+conf
+
 # ---- who may read it ----
 is 'a damaged history is named, and the relay is still told' "$(cp -a "$work/dir" "$work/kept"; echo damaged >"$work/dir/history.sqlite"; p report used --csv 2>&1 | grep -c 'history.sqlite is damaged; postern-mirror will set it aside\|contoso,relay@contoso.example,relay')" 2
 is 'and unused does without' "$(p report unused --powershell 2>&1 >/dev/null; echo $?)" '*not at all at Exchange Online itself*1'
 rm -rf "$work/dir"
 mv "$work/kept" "$work/dir"
 is 'whoever may not read it is told so' "$(chmod 755 "$work"; chmod -R a+rX "$work"; chmod 600 "$work/dir/history.sqlite"*; [ "$(id -u)" = 0 ] || { echo 'history skipped'; exit; }; setpriv --reuid nobody --clear-groups "$build/postern" -c "$work/postern.conf" report used 2>&1)" '*history*'
+
+# ---- a tenant goes ----
+is 'a forgotten tenant leaves nothing of its use, and another its own' "$(m forget-tenant --tenant contoso --yes >/dev/null 2>&1; history "SELECT tenant,count(*) FROM cloud_use GROUP BY tenant")" 'fabrikam 3'
 
 echo "1..$number"
 [ "$bad" -eq 0 ]

@@ -130,15 +130,15 @@ static void what_cannot_be_read_is_named_with_its_line(void **state)
     static const struct {
         const char *text, *error;
     } rows[] = {
-        {HEAD "a@contoso.example,c,0,0,100,many\n", "report.csv: line 2: \"many\" is no number of messages"},
-        {HEAD "a@contoso.example,c,0,0,100,\"1,23\"\n", "line 2: \"1,23\" is no number of messages"},
-        {HEAD "a@contoso.example,c,0,0,100,12.5\n", "line 2: \"12.5\" is no number of messages"},
-        {HEAD "a@contoso.example,c,0,0,100,-3\n", "line 2: \"-3\" is no number of messages"},
-        {HEAD "a@contoso.example,c,0,0,100,\n", "line 2: \"\" is no number of messages"},
-        {HEAD "a@contoso.example,c,0,0,100,99999999999999999999\n", "is no number of messages"},
-        {HEAD ",c,0,0,100,3\n", "line 2: \"\" is no sender's address"},
+        {HEAD "a@contoso.example,c,0,0,100,many\n", "report.csv: line 2: \"many\" is not a number of messages"},
+        {HEAD "a@contoso.example,c,0,0,100,\"1,23\"\n", "line 2: \"1,23\" is not a number of messages"},
+        {HEAD "a@contoso.example,c,0,0,100,12.5\n", "line 2: \"12.5\" is not a number of messages"},
+        {HEAD "a@contoso.example,c,0,0,100,-3\n", "line 2: \"-3\" is not a number of messages"},
+        {HEAD "a@contoso.example,c,0,0,100,\n", "line 2: \"\" is not a number of messages"},
+        {HEAD "a@contoso.example,c,0,0,100,99999999999999999999\n", "is not a number of messages"},
+        {HEAD ",c,0,0,100,3\n", "line 2: \"\" is not a sender's address"},
         {"Date,Sender address,Domain,Messages sent\n11/30/2026,a@c.example,c,7\n",
-         "line 2: \"11/30/2026\" is no day as in 2026-11-30"},
+         "line 2: \"11/30/2026\" is not a day as in 2026-11-30"},
         {"Sender address,TLS 1.0 (percentage),TLS 1.2 (percentage)\na@c.example,0,100\n",
          "has no column \"Messages sent\"; export the whole table"},
         {HEAD "a@contoso.example,c\n", "line 2"},

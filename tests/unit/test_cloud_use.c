@@ -170,18 +170,22 @@ static void trouble_has_the_time_when_it_began_and_goes_with_the_next_success(vo
     struct sign_in_state now;
     struct error e = {""};
 
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW, SLICE(""), &e), 0);
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 1, SLICE("no permission"), &e), 0);
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 2, SLICE("no licence"), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW, true, SLICE(""), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 1, false, SLICE("no permission"), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 2, false, SLICE("no licence"), &e), 0);
     assert_int_equal(sign_in_state_of(h, TENANT, &now, &e), 0);
     assert_int_equal(now.read_s, NOW);
     assert_int_equal(now.trouble_s, NOW + 1);
     assert_string_equal(now.trouble, "no licence");
-    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 3, SLICE(""), &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 3, true, SLICE(""), &e), 0);
     assert_int_equal(sign_in_state_of(h, TENANT, &now, &e), 0);
     assert_int_equal(now.read_s, NOW + 3);
     assert_int_equal(now.trouble_s, 0);
     assert_string_equal(now.trouble, "");
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW + 4, true, SLICE("failures not"), &e), 0);
+    assert_int_equal(sign_in_state_of(h, TENANT, &now, &e), 0);
+    assert_int_equal(now.read_s, NOW + 4);
+    assert_int_equal(now.trouble_s, NOW + 4);
     finish(h);
 }
 
@@ -219,6 +223,32 @@ static void use_is_forgotten_as_the_relays_own_is(void **state)
     assert_int_equal(cloud_use_forget(h, NOW, &e), 0);
     assert_int_equal(of(h, SEAN, CLOUD_SIGN_INS).number, 0);
     assert_int_equal(of(h, SLICE("cara@contoso.example"), CLOUD_SIGN_INS).number, 1);
+    finish(h);
+}
+
+static void a_tenant_is_forgotten_with_all_that_is_known_of_it(void **state)
+{
+    const struct sign_in_progress progress = {NOW - 30 * DAY, NOW, NOW};
+    struct history *h = open_writer(state);
+    struct cloud_use use = one(NOW, "192.0.2.1");
+    struct cloud_reach reach;
+    struct sign_in_state now;
+    struct error e = {""};
+
+    add(h, SEAN, NOW, "192.0.2.1");
+    assert_int_equal(cloud_use_add(h, SLICE("fabrikam"), SEAN, CLOUD_SIGN_INS, &use, &e), 0);
+    assert_int_equal(cloud_report_begin(h, TENANT, NOW - 7 * DAY, NOW, NOW, &e), 0);
+    assert_int_equal(take(h, NOW, "a"), 1);
+    assert_int_equal(sign_in_progress_set(h, TENANT, SIGN_IN_SUCCESS, &progress, 0, &e), 0);
+    assert_int_equal(sign_in_state_set(h, TENANT, NOW, true, SLICE(""), &e), 0);
+    assert_int_equal(cloud_use_forget_tenant(h, TENANT, &e), 0);
+    assert_int_equal(of(h, SEAN, CLOUD_SIGN_INS).number, 0);
+    assert_int_equal(take(h, NOW, "a"), 1);
+    assert_int_equal(cloud_reach_of(h, TENANT, NOW, &reach, &e), 0);
+    assert_int_equal(reach.since_s + reach.report_s + reach.sign_ins_s, 0);
+    assert_int_equal(sign_in_state_of(h, TENANT, &now, &e), 0);
+    assert_int_equal(now.read_s, 0);
+    assert_int_equal(cloud_use_of(h, SLICE("fabrikam"), SEAN, CLOUD_SIGN_INS, &use, &e), 1);
     finish(h);
 }
 
@@ -280,6 +310,7 @@ int main(void)
         TEST(trouble_has_the_time_when_it_began_and_goes_with_the_next_success),
         TEST(a_walk_comes_by_tenant_and_mailbox_and_leaves_out_what_was_not_asked_for),
         TEST(use_is_forgotten_as_the_relays_own_is),
+        TEST(a_tenant_is_forgotten_with_all_that_is_known_of_it),
         TEST(the_cloud_is_known_as_far_back_as_there_is_no_gap),
     };
 

@@ -99,8 +99,8 @@ static void what_is_no_configuration_is_named_with_its_line(void **state)
     static const struct wrong rows[] = {
         {"mode = ;", "c:1: syntax error"},
         {"mode = \"enforce\";\n\nlog = {\n to = ;\n};", "c:4: syntax error"},
-        {"mode = \"enforce\"; mode = \"monitor\";", "c:1: the same setting stands twice"},
-        {"log = { to = \"stderr\";\n to = \"stderr\"; };", "c:2: the same setting stands twice"},
+        {"mode = \"enforce\"; mode = \"monitor\";", "c:1: the same setting occurs twice"},
+        {"log = { to = \"stderr\";\n to = \"stderr\"; };", "c:2: the same setting occurs twice"},
         {"mode = \"enforce;\ncharge = \"auto\";", "c:1: a text has no closing quote"},
         {"mode = \"a\\", "c:1: a text has no closing quote"},
         {"\n/* to the end", "c:2: a comment that begins here"},
@@ -125,7 +125,7 @@ static void a_nul_byte_is_no_configuration(void **state)
 
     (void)state;
     assert_int_equal(config_from_text(SLICE(text), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: holds a NUL byte"));
+    assert_non_null(strstr(e.text, "c: contains a NUL byte"));
 }
 
 static void an_unknown_setting_is_named_with_what_was_meant(void **state)
@@ -180,8 +180,7 @@ static void a_wrong_type_says_what_was_found_and_what_is_wanted(void **state)
          "milter.listen: inet:127.0.0.1:10041: whoever can connect to a milter can end it"},
         {"milter = { listen = (\"unix:/run/a\", { address = \"inet6:[::1]:10041\"; }); };", "milter.allow_inet = true"},
         {"milter = { allow_inet = false; listen = \"inet:127.0.0.1:10041\"; };", "expected unix:/path"},
-        {"milter = { listen = (\"unix:/run/a\", \"unix:/run/a\"); };",
-         "milter.listen[2]: unix:/run/a stands here twice"},
+        {"milter = { listen = (\"unix:/run/a\", \"unix:/run/a\"); };", "milter.listen[2]: unix:/run/a is listed twice"},
         {"policyd = { listen = { address = \"unix:/run/a\"; front = { tls = \"1.4\"; }; }; };",
          "policyd.listen.front.tls: \"1.4\""},
         {"policyd = { listen = { address = \"unix:/run/a\"; front = { method = \"\"; }; }; };",
@@ -242,8 +241,8 @@ static void tenants_that_would_confuse_logins_are_refused(void **state)
         {"tenants = ({ name = \"a\"; domains = [\"@x.example\"]; });",
          "\"@x.example\": a domain is written without \"@\""},
         {"tenants = ({ name = \"a\"; domains = [\"x..example\"]; });",
-         "tenants[a].domains[1]: \"x..example\" is no domain"},
-        {"tenants = ({ name = \"a\"; netbios = [\"X\\\\y\"]; });", "is no NetBIOS domain name"},
+         "tenants[a].domains[1]: \"x..example\" is not a domain"},
+        {"tenants = ({ name = \"a\"; netbios = [\"X\\\\y\"]; });", "is not a NetBIOS domain name"},
         {"tenants = ({ name = \"a\"; netbios = [\"\"]; });", "a NetBIOS domain name has 1 to 64 characters"},
         {"default_tenant = \"b\"; tenants = ({ name = \"a\"; });",
          "c:1: default_tenant: \"b\" is not among the tenants"},
@@ -260,7 +259,7 @@ static void connectors_and_groups_that_cannot_be_meant_are_refused(void **state)
         {"connectors = ({ name = \"p\"; });",
          "connectors[p]: a connector needs networks, networks_file, ccert_fingerprints or ccert_subjects"},
         {CONNECTOR "ccert_fingerprints = \"C2:9D\"; });",
-         "connectors[p].ccert_fingerprints: \"C2:9D\" is no fingerprint"},
+         "connectors[p].ccert_fingerprints: \"C2:9D\" is not a fingerprint"},
         {CONNECTOR "ccert_subjects = [\"\"]; });", "a subject is a certificate's CommonName"},
         {CONNECTOR "ccert_subjects = \"mfp\"; },\n{ name = \"q\"; ccert_subjects = [\"x\", \"mfp\"]; });",
          "c:2: connectors[q]: a certificate of it belongs to connector \"p\" already"},
@@ -341,8 +340,8 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
         {LIMIT "then = \"block\"; });", "limits[a].then: \"block\" needs a time"},
         {LIMIT "then = \"block 1\"; });", "limits[a].then: duration \"1\""},
         {LIMIT "then = \"block 0s\"; });", "limits[a].then: \"block\\x200s\": a block of no time"},
-        {LIMIT "then = \"block 1h, enable\"; });", "only \", disable\" can stand"},
-        {LIMIT "then = \"block 1h,\"; });", "only \", disable\" can stand"},
+        {LIMIT "then = \"block 1h, enable\"; });", "only \", disable\" is possible"},
+        {LIMIT "then = \"block 1h,\"; });", "only \", disable\" is possible"},
         {LIMIT "then = \"defer 1h\"; });", "limits[a].then: \"defer\\x201h\": only \"block\" has a time"},
         {LIMIT "for = \"connectors\"; });", "limits[a].for: a limit per user or login can't be for connectors only"},
         {LIMIT "client_net = \"/24 /64\"; });", "limits[a].client_net: nothing in this limit is about client_net"},
@@ -401,14 +400,14 @@ static void listeners_and_replies_that_would_not_work_are_refused(void **state)
     static const struct wrong rows[] = {
         {"policyd = { listen = \"/run/x.sock\"; };", "policyd.listen: \"/run/x.sock\": expected unix:/path"},
         {"policyd = { listen = \"unix:x.sock\"; };", "expected an absolute path of at most 107 bytes"},
-        {"policyd = { listen = \"inet:localhost:10040\"; };", "\"localhost\" is no IPv4 address"},
+        {"policyd = { listen = \"inet:localhost:10040\"; };", "\"localhost\" is not an IPv4 address"},
         {"policyd = { listen = \"inet:127.0.0.1\"; };", "has no port"},
-        {"policyd = { listen = \"inet:127.0.0.1:0\"; };", "\"0\" is no port; expected 1 to 65535"},
-        {"policyd = { listen = \"inet:127.0.0.1:65536\"; };", "\"65536\" is no port"},
-        {"policyd = { listen = \"inet6:::1:10040\"; };", "an IPv6 address stands in brackets"},
-        {"policyd = { listen = \"inet6:[127.0.0.1]:10040\"; };", "is no IPv6 address"},
+        {"policyd = { listen = \"inet:127.0.0.1:0\"; };", "\"0\" is not a port; expected 1 to 65535"},
+        {"policyd = { listen = \"inet:127.0.0.1:65536\"; };", "\"65536\" is not a port"},
+        {"policyd = { listen = \"inet6:::1:10040\"; };", "an IPv6 address must be in brackets"},
+        {"policyd = { listen = \"inet6:[127.0.0.1]:10040\"; };", "is not an IPv6 address"},
         {"policyd = { listen = \"fd:2\"; };", "expected the number of a passed socket, 3 to 1023"},
-        {"policyd = { listen = (\"fd:3\", \"fd:3\"); };", "policyd.listen[2]: fd:3 stands here twice"},
+        {"policyd = { listen = (\"fd:3\", \"fd:3\"); };", "policyd.listen[2]: fd:3 is listed twice"},
         {"policyd = { listen = { address = \"fd:3\"; tls = true; }; };",
          "policyd.listen.tls: found true; expected a group: { ... }"},
         {"policyd = { listen = \"unix:/run/a\"; }; milter = { listen = (\"unix:/run/b\", \"unix:/run/a\"); };",

@@ -86,9 +86,9 @@ static void what_lacks_something_is_no_sign_in(void **state)
         {"{" ID "," AT "," USER "," APP "}", "no status.errorCode"},
         {"{" ID "," AT "," USER "," APP ",\"status\":{\"errorCode\":null}}", "no status.errorCode"},
         {"{" ID "," AT "," USER "," APP ",\"status\":{\"errorCode\":\"0\"}}", "no status.errorCode"},
-        {"{" ID "," AT "," USER "," APP ",\"status\":{\"errorCode\":1,\"errorCode\":0}}", "no JSON object"},
-        {"[1]", "no JSON object"},
-        {"{", "no JSON object"},
+        {"{" ID "," AT "," USER "," APP ",\"status\":{\"errorCode\":1,\"errorCode\":0}}", "not a JSON object"},
+        {"[1]", "not a JSON object"},
+        {"{", "not a JSON object"},
     };
 
     (void)state;
