@@ -125,9 +125,9 @@ const struct cli_command cli_commands[] = {
      cmd_test_message, false, false},
     {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", LIST_HELP, cmd_allow, false,
      false},
-    {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", LIST_HELP, cmd_deny, false,
-     false},
-    {"forget", "USER", "Out of both files", NULL, cmd_forget, false, false},
+    {"deny", "[--reason TEXT] USER", "Into the deny file, out of the allow file; forget: out of both", LIST_HELP,
+     cmd_deny, false, false},
+    {"forget", "USER", NULL, "Takes it out of the allow file and the deny file\n", cmd_forget, false, false},
     {"alert", "--test [--wait TIME]", "Send a notice, and tell whether it arrived",
      "  --test          a notice of the event \"test\", to every target of alerts\n"
      "  --wait TIME     for postern-alert to send it (30s)\n",
