@@ -36,7 +36,7 @@ const struct cli_command cli_commands[] = {
      "  --limit NAME\n"
      "  --since TIME        \"2h\", \"08:30\", \"2025-11-21 08:30\"\n"
      "  --lines N           the last N of them (50)\n"
-     "  --settings          instead: changes of SMTP AUTH settings, with --user, --since\n"
+     "  --settings          instead: changes of settings, with --user, --since\n"
      "  --export FILE       instead: a copy of the whole journal, for sqlite3\n" OUTPUT_HELP,
      cmd_log, true, true},
     {"would-refuse", "[--since TIME]", "What monitor mode would have refused", "  --since TIME    (7d)\n" OUTPUT_HELP,
