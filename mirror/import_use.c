@@ -1,9 +1,9 @@
 #include "mirror/import_use.h"
 
 #include "core/journal/cloud_use.h"
+#include "mirror/claimants.h"
 #include "mirror/import_private.h"
 #include "mirror/read/clients_report.h"
-#include "mirror/whose.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -140,7 +140,7 @@ void use_reports_close(struct use_reports *u)
 struct use_writing {
     const struct import_options *o;
     struct history *h; /* NULL: a dry run */
-    struct whose whose;
+    struct claimants claimants;
     unsigned long long rows, messages, nobodys;
 };
 
@@ -160,7 +160,7 @@ static int write_row(struct use_writing *w, const struct use_report *r, const st
                             .oauth = row->protocol == PROTOCOL_OAUTH ? row->messages : 0,
                             .tls = tls_of(row->tls)};
     struct address primary[DIRECTORY_CLAIMS_MAX];
-    unsigned n = whose_find(&w->whose, row->sender, primary);
+    unsigned n = claimants_find(&w->claimants, row->sender, primary);
 
     w->rows++;
     w->messages += row->messages;
@@ -237,13 +237,13 @@ int use_reports_write(struct use_reports *u, const struct import_options *option
         return -1;
     if (options->leave_root && import_leave_root(options->directory, e) != 0)
         return -1;
-    if (whose_open(&w.whose, options->directory, slice_of(options->tenant), e) == 0 &&
+    if (claimants_open(&w.claimants, options->directory, slice_of(options->tenant), e) == 0 &&
         (options->dry_run || history_open(options->directory, true, &w.h, &notice, e) == 0)) {
         if (notice.text[0] != '\0')
             fprintf(options->out, "%s\n", notice.text);
         result = write_all(&w, u, e);
     }
     history_close(w.h);
-    whose_close(&w.whose);
+    claimants_close(&w.claimants);
     return result;
 }

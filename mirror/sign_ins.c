@@ -3,9 +3,9 @@
 #include "core/base/clock.h"
 #include "core/journal/sign_ins.h"
 #include "mirror/circle.h"
+#include "mirror/claimants.h"
 #include "mirror/read/json_rows.h"
 #include "mirror/read/sign_in.h"
-#include "mirror/whose.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -37,7 +37,7 @@ static const struct {
 struct sign_ins {
     struct exchange *x;
     struct history *h;
-    struct whose whose;
+    struct claimants claimants;
     struct slice tenant;
     int64_t now;
     uint64_t until_ns; /* boot clock: no window is begun later, but the first */
@@ -72,7 +72,7 @@ static int count_one(struct sign_ins *r, const struct sign_in *s, struct slice m
 static int count_sign_in(struct sign_ins *r, const struct sign_in *s, struct error *e)
 {
     struct address primary[DIRECTORY_CLAIMS_MAX];
-    unsigned n = whose_find(&r->whose, s->user, primary);
+    unsigned n = claimants_find(&r->claimants, s->user, primary);
 
     for (unsigned i = 0; i < n; i++)
         if (count_one(r, s, address_slice(&primary[i]), e) != 0)
@@ -395,13 +395,14 @@ enum sign_ins_result sign_ins_sync(struct exchange *x, const char *tenant, const
         x->session.deadline_ns = r.until_ns + PAUSES_S * NS_PER_S;
     if (r.links == NULL || !circle_begin(r.links))
         (void)error_set(e, "no memory, or no random numbers");
-    else if (whose_open(&r.whose, folder, r.tenant, e) == 0 && history_open(folder, true, &r.h, &notice, e) == 0) {
+    else if (claimants_open(&r.claimants, folder, r.tenant, e) == 0 &&
+             history_open(folder, true, &r.h, &notice, e) == 0) {
         if (notice.text[0] != '\0')
             session_say(&x->session, "%s", notice.text);
         result = read_all(&r, e);
     }
     history_close(r.h);
-    whose_close(&r.whose);
+    claimants_close(&r.claimants);
     free(r.links);
     return result;
 }

@@ -1,15 +1,15 @@
 /*
- * Use of SMTP AUTH straight at Exchange Online, which never passes a relay: a table of the history (history.h). It
- * comes from two sources, and what nobody got in with is kept apart:
+ * Use of SMTP AUTH at Exchange Online itself, which no relay sees: a table of the history (history.h). It has two
+ * sources, and failures, which are not use:
  *
- *     sign-ins   Entra's log of sign-ins by "Authenticated SMTP", one by one: who signed in with a password, whatever
- *                was sent then. The service keeps 30 days.
- *     failures   the same, that were refused: mostly guesses of passwords. They are no use.
- *     report     the "SMTP AUTH clients report" of the Exchange admin center: messages over a range of days.
+ *     sign-ins   Entra's log of sign-ins by "Authenticated SMTP": who signed in with a password. What was sent is not
+ *                known. The service keeps 30 days.
+ *     failures   Sign-ins that failed, mostly guessed passwords.
+ *     report     The "SMTP AUTH clients report" of the Exchange admin center: messages over a range of days.
  *
- * A mailbox is known by its primary address, as in the journal's usage, or by the name that was used where the
- * directory has none; by "" where that is a failure's, since anybody can make names up. It is kept as long as the
- * relays' own usage: USAGE_DAYS, and USAGE_MAILBOXES_MAX.
+ * mailbox is the primary address, as in the journal's usage. For a name that the directory doesn't know it is that
+ * name, or "" for a failure, since anybody can invent names. Rows are kept like the relay's own usage: for USAGE_DAYS,
+ * and at most USAGE_MAILBOXES_MAX.
  */
 #ifndef POSTERN_CLOUD_USE_H
 #define POSTERN_CLOUD_USE_H
@@ -30,21 +30,20 @@ struct cloud_use {
 
 /* ---- writing, between history_begin and history_commit. 0, or -1 with e ---- */
 
-/* Adds one: first and last reach so far, numbers are summed, the newest clients stay. */
+/* Adds it to what is there: sums the numbers, extends first and last, keeps the newest clients. */
 int cloud_use_add(struct history *h, struct slice tenant, struct slice mailbox, enum cloud_source source,
                   const struct cloud_use *one, struct error *e);
 
 /*
- * Begins a report about a range of days, and notes the range: what an import of the same range brought in is taken
- * back, so that a report counts once, however often it is imported.
+ * Begins a report about a range of days, and records the range. Removes what an earlier import of the same range added,
+ * so that a report counts once however often it is imported.
  */
 int cloud_report_begin(struct history *h, struct slice tenant, int64_t first_s, int64_t last_s, int64_t now_s,
                        struct error *e);
 
 /*
- * Adds a row of that report: row->first_s and last_s are its range. Another report may be about part of the same days,
- * so they are never added up: the row takes the place of a report's whose range does not end later, and gives way to
- * one that ends later.
+ * Adds a row of that report; row->first_s and last_s are its range. Reports may overlap, so different ones are never
+ * added up: the row replaces that of a report that does not end later, and is ignored if there is one that does.
  */
 int cloud_use_report(struct history *h, struct slice tenant, struct slice mailbox, const struct cloud_use *row,
                      struct error *e);
@@ -78,10 +77,10 @@ int cloud_use_of(struct history *h, struct slice tenant, struct slice mailbox, e
 
 /* ---- how far back all of that reaches (core/journal/history_reach.c) ---- */
 
-#define CLOUD_LATE_S (2 * 86400) /* what is younger than that may still be missing, and need not be there */
+#define CLOUD_LATE_S (2 * 86400) /* the last days may be missing: sign-ins and reports come late */
 
 struct cloud_reach {
-    int64_t since_s;    /* it is known without a gap from then until about now; 0: not until now */
+    int64_t since_s;    /* use is known without a gap from then until CLOUD_LATE_S ago; 0: there is a gap before that */
     int64_t sign_ins_s; /* sign-ins are known up to then; 0: they were never read */
     int64_t report_s;   /* the last report's range ends then; 0: there is none */
 };

@@ -1,12 +1,11 @@
-/* How far back the use in the cloud is known: what was read of sign-ins, and the reports, laid one over the other. */
+/* How far back use in the cloud is known: the ranges of sign-ins and of reports together. */
 #include "core/journal/cloud_use.h"
 #include "core/journal/history_parts.h"
 #include "core/journal/sign_ins.h"
 
 #define REPORTS_MAX 2000 /* looked at: more than one a day of those that are kept */
 
-/* Ranges come with the latest end first, so that one pass is enough. A range that ends too early leaves a gap, and so
- * do all that follow. */
+/* Ranges come sorted, the latest end first, so that one pass is enough. A range that ends before *from leaves a gap. */
 static void add_range(struct cloud_reach *reach, int64_t *from, int64_t since, int64_t until)
 {
     if (until < *from || since >= *from)

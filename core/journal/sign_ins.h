@@ -1,6 +1,6 @@
 /*
- * How far Entra's sign-ins were read, in the history (history.h): so that a run goes on where the last one ended, and
- * each sign-in counts once though the windows of runs overlap, pages repeat rows, and a run may be killed anywhere.
+ * How far Entra's sign-ins were read, in the history (history.h). A run continues where the last one ended. Each
+ * sign-in counts once, although windows overlap, pages may repeat rows, and a run may be killed at any point.
  */
 #ifndef POSTERN_SIGN_INS_H
 #define POSTERN_SIGN_INS_H
@@ -22,11 +22,11 @@ int sign_in_progress_of(struct history *h, struct slice tenant, enum sign_in_out
 
 /* ---- writing, between history_begin and history_commit. 0, or -1 with e ---- */
 
-/* Is it a new one? Then it is remembered until sign_in_progress_set lets go of its time. 1: yes; 0: it was counted. */
+/* 1: it was not counted yet, and is remembered until sign_in_progress_set forgets its time; 0: it was counted. */
 int sign_in_is_new(struct history *h, struct slice tenant, enum sign_in_outcome outcome, int64_t at_s, struct slice id,
                    struct error *e);
 
-/* Notes the progress; and forgets the ids of sign-ins before forget_s, which no later window will reach. */
+/* Stores the progress, and forgets the ids of sign-ins before forget_s, which no later window includes. */
 int sign_in_progress_set(struct history *h, struct slice tenant, enum sign_in_outcome outcome,
                          const struct sign_in_progress *progress, int64_t forget_s, struct error *e);
 

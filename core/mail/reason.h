@@ -37,6 +37,7 @@ enum reason {
     REASON_SECURITY_DEFAULTS,
     REASON_BASIC_FORBIDDEN,
     REASON_SETTING_UNKNOWN,
+    REASON_LOGINS_FROM, /* from a network that logins_from doesn't name */
     /* sender */
     REASON_SENDER_BAD,
     REASON_SENDER_NOT_OWN,

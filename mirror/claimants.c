@@ -1,14 +1,14 @@
-#include "mirror/whose.h"
+#include "mirror/claimants.h"
 
-int whose_open(struct whose *w, const char *directory, struct slice tenant, struct error *e)
+int claimants_open(struct claimants *w, const char *directory, struct slice tenant, struct error *e)
 {
-    *w = (struct whose){.directory = NULL};
+    *w = (struct claimants){.directory = NULL};
     if (directory_open(directory, &w->directory, e) != 0) {
         w->directory = NULL;
         return -1;
     }
     if (directory_refresh(w->directory, e) < 0) {
-        whose_close(w);
+        claimants_close(w);
         return -1;
     }
     w->view = directory_view_get(w->directory);
@@ -16,16 +16,16 @@ int whose_open(struct whose *w, const char *directory, struct slice tenant, stru
     return 0;
 }
 
-void whose_close(struct whose *w)
+void claimants_close(struct claimants *w)
 {
     if (w->view != NULL)
         directory_view_put(w->directory, w->view);
     if (w->directory != NULL)
         directory_close(w->directory);
-    *w = (struct whose){.directory = NULL};
+    *w = (struct claimants){.directory = NULL};
 }
 
-unsigned whose_find(const struct whose *w, struct slice name, struct address primary[DIRECTORY_CLAIMS_MAX])
+unsigned claimants_find(const struct claimants *w, struct slice name, struct address primary[DIRECTORY_CLAIMS_MAX])
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
     struct login login;
