@@ -275,8 +275,8 @@ static void put_meanings(const struct shutdown_run *run)
     static const char *const meanings[SHUTDOWN_EFFECTS] = {
         [SHUTDOWN_STOPS] = "signs in at Exchange Online itself with a password, and is refused there from that day on",
         [SHUTDOWN_UNKNOWN] = "submits to Exchange Online itself; the report does not say whether with a password",
-        [SHUTDOWN_DEPENDS] = "signs in at this relay, which goes on taking the password unless the mirrored settings "
-                             "come to forbid it",
+        [SHUTDOWN_DEPENDS] = ("signs in at this relay, which goes on taking the password unless the mirrored settings "
+                              "come to forbid it"),
         [SHUTDOWN_GOES_ON] = "signs in at this relay, which takes the password whatever is mirrored",
     };
 

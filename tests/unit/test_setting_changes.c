@@ -167,6 +167,36 @@ static void what_is_older_than_the_bound_is_forgotten(void **state)
     told(p, 3, 0, "new kept");
 }
 
+static int count_of(struct history *h, const char *sql)
+{
+    sqlite3_stmt *s;
+    int n;
+
+    assert_int_equal(sqlite3_prepare_v2(h->file->db, sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    n = sqlite3_column_int(s, 0);
+    assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
+    return n;
+}
+
+static void over_the_bound_the_oldest_give_way(void **state)
+{
+    struct history *h = open_history(*state, true);
+    char sql[300];
+
+    run_whole(h, NOW_S, 1, "oldest");
+    (void)snprintf(sql, sizeof sql,
+                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%u) INSERT INTO "
+                   "setting_changes SELECT 1,i,'m',x'','s','b','a','' FROM n",
+                   SETTING_CHANGES_MAX - 1);
+    assert_int_equal(sqlite3_exec(h->file->db, sql, NULL, NULL, NULL), SQLITE_OK);
+    run_whole(h, NOW_S, 2, "newest");
+    assert_int_equal(count_of(h, "SELECT count(*) FROM setting_changes"), SETTING_CHANGES_MAX);
+    assert_int_equal(count_of(h, "SELECT count(*) FROM setting_changes WHERE mailbox='oldest'"), 0);
+    assert_int_equal(count_of(h, "SELECT count(*) FROM setting_changes WHERE mailbox='newest'"), 1);
+    history_close(h);
+}
+
 static void texts_have_a_bound(void **state)
 {
     const struct history_place *p = *state;
@@ -192,6 +222,7 @@ int main(void)
         TEST(one_that_was_killed_behind_is_told_at_once_and_for_ever),
         TEST(one_that_published_nothing_leaves_nothing),
         TEST(what_is_older_than_the_bound_is_forgotten),
+        TEST(over_the_bound_the_oldest_give_way),
         TEST(texts_have_a_bound),
     };
 
