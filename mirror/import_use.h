@@ -1,6 +1,6 @@
 /*
  * "postern-mirror import" of the SMTP AUTH clients report: use of SMTP AUTH in the cloud, into the history
- * (core/journal/cloud_use.h). It goes beside the import of settings: a run may have files of both.
+ * (core/journal/cloud_use.h). A run may have reports and exports of settings.
  */
 #ifndef POSTERN_MIRROR_IMPORT_USE_H
 #define POSTERN_MIRROR_IMPORT_USE_H
@@ -15,12 +15,12 @@
 struct use_reports;
 
 /*
- * Takes the reports out of the options' files, and opens them: to be called before import_run, which gives up root's
- * rights. Files whose kind is named are left. days: the range that was chosen in the admin center; 0: not said. 0 and
- * *out, NULL when there are none; -1 with e.
+ * Takes the reports out of the options' files and opens them. Call it before import_run, which gives up root's rights.
+ * Files whose kind the options name are left. days: the range chosen in the admin center; 0: unknown. 0 and *out, NULL
+ * when there are none; -1 with e.
  */
 int use_reports_open(struct import_options *options, unsigned days, struct use_reports **out, struct error *e);
-/* Writes what they say, and tells it. 0, or -1 with e: then each report is there as a whole or not at all. */
+/* Stores the reports, each as a whole or not at all, and prints a line for each. 0, or -1 with e. */
 int use_reports_write(struct use_reports *u, const struct import_options *options, struct error *e);
 void use_reports_close(struct use_reports *u); /* NULL is fine */
 

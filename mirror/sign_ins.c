@@ -18,17 +18,17 @@
 #define EMPTY_PAGES_MAX 16u
 #define DAY_S 86400
 #define HOUR_S 3600
-#define LATE_S (6 * HOUR_S) /* what shows up so late is found by the next run */
-#define PAUSES_S 1800       /* beyond the budget, for a window that was begun, and pauses that the service asks for */
+#define LATE_S (6 * HOUR_S) /* a sign-in that shows up this late is found by the next run */
+#define PAUSES_S 1800       /* after the budget, for the window at hand and pauses that the service asks for */
 
 /*
- * A window is read as a whole or again, so it has to fit into a run. Anybody can make failures, as many as he likes:
- * their windows are short, and they are read from now on, not for what the service keeps.
+ * A window that was not read to its end is read again, so it must fit into a run. Anybody can cause failures, in any
+ * number: their windows are short, and the first run reads those of one day, not all that the service keeps.
  */
 static const struct {
-    int64_t kept_s; /* where the first run begins, so long ago */
+    int64_t kept_s; /* how long ago the first run begins */
     int64_t window_s;
-    int64_t very_late_s; /* what shows up so late is found within a day */
+    int64_t very_late_s; /* a sign-in that shows up this late is found within a day */
 } outcomes[SIGN_IN_OUTCOMES] = {
     [SIGN_IN_SUCCESS] = {30 * DAY_S /* the service keeps no more */, DAY_S, 2 * DAY_S},
     [SIGN_IN_FAILURE] = {DAY_S, HOUR_S, LATE_S},
@@ -68,7 +68,7 @@ static int count_one(struct sign_ins *r, const struct sign_in *s, struct slice m
     return cloud_use_add(r->h, r->tenant, mailbox, s->success ? CLOUD_SIGN_INS : CLOUD_FAILURES, &use, e);
 }
 
-/* For each mailbox that the name is one of: of two, nobody knows whose it was, and both shall count as used. */
+/* Counts it for every mailbox that claims the name: if there are two, both must pass for used. */
 static int count_sign_in(struct sign_ins *r, const struct sign_in *s, struct error *e)
 {
     struct address primary[DIRECTORY_CLAIMS_MAX];
@@ -266,7 +266,7 @@ static enum exchange_result read_window(struct sign_ins *r, int64_t from, int64_
     return result;
 }
 
-/* The ids that a later window may reach are kept. */
+/* Keeps the ids that a later window may include. */
 static int note_window(struct sign_ins *r, int64_t to, struct error *e)
 {
     if (to > r->progress.until_s)
@@ -281,8 +281,8 @@ static int note_window(struct sign_ins *r, int64_t to, struct error *e)
 /* ---- all windows of an outcome ---- */
 
 /*
- * Where the first window begins. How far back the service's log goes is not told, since a new licence begins a new one;
- * so what was read first is only known from the oldest sign-in on that was there, and take_sign_in lowers since_s.
+ * Where the first window begins. The service doesn't say how far back its log goes (a new licence begins a new log). So
+ * use is only known from the oldest sign-in found: since_s begins at now, and take_sign_in lowers it.
  */
 static int64_t first_window(struct sign_ins *r, bool very_late)
 {
@@ -292,6 +292,8 @@ static int64_t first_window(struct sign_ins *r, bool very_late)
         r->progress = (struct sign_in_progress){r->now, oldest, 0};
         return oldest;
     }
+    if (r->progress.until_s > r->now + HOUR_S) /* the clock was wrong: nobody knows until when they were read */
+        r->progress = (struct sign_in_progress){r->now, r->now, 0};
     from = r->progress.until_s - (very_late ? outcomes[r->outcome].very_late_s : LATE_S);
     return from > oldest ? from : oldest;
 }
@@ -336,7 +338,7 @@ static void say_result(const struct sign_ins *r)
                     (unsigned long long)r->fresh[SIGN_IN_SUCCESS], (unsigned long long)r->fresh[SIGN_IN_FAILURE]);
 }
 
-/* Says what was not said before: a permission that is not given is no news each hour. */
+/* Records the outcome, and logs a new trouble once, not in every run. */
 static int note_trouble(struct sign_ins *r, bool read, const struct error *why, struct error *e)
 {
     struct sign_in_state before;

@@ -81,6 +81,7 @@ int cloud_use_of(struct history *h, struct slice tenant, struct slice mailbox, e
 
 struct cloud_reach {
     int64_t since_s;    /* use is known without a gap from then until CLOUD_LATE_S ago; 0: there is a gap before that */
+    int64_t tokens_s;   /* the same from reports alone, which also have clients with tokens */
     int64_t sign_ins_s; /* sign-ins are known up to then; 0: they were never read */
     int64_t report_s;   /* the last report's range ends then; 0: there is none */
 };

@@ -6,25 +6,26 @@
 #define REPORTS_MAX 2000 /* looked at: more than one a day of those that are kept */
 
 /* Ranges come sorted, the latest end first, so that one pass is enough. A range that ends before *from leaves a gap. */
-static void add_range(struct cloud_reach *reach, int64_t *from, int64_t since, int64_t until)
+static void add_range(int64_t *known_s, int64_t *from, int64_t since, int64_t until)
 {
     if (until < *from || since >= *from)
         return;
     *from = since;
-    reach->since_s = since;
+    *known_s = since;
 }
 
 /* Sign-ins reach further back where reports fill what is between, and the other way round. */
 static void add_sign_ins(struct cloud_reach *reach, int64_t *from, const struct sign_in_progress *p)
 {
     if (p->since_s > 0 && p->since_s < p->until_s)
-        add_range(reach, from, p->since_s, p->until_s);
+        add_range(&reach->since_s, from, p->since_s, p->until_s);
 }
 
-static int add_reports(struct history *h, struct slice tenant, const struct sign_in_progress *p, int64_t *from,
-                       struct cloud_reach *reach, struct error *e)
+static int add_reports(struct history *h, struct slice tenant, int64_t now_s, const struct sign_in_progress *p,
+                       int64_t *from, struct cloud_reach *reach, struct error *e)
 {
     sqlite3_stmt *s = history_statement(h, HISTORY_REPORTS_OF, e);
+    int64_t tokens_from = now_s - CLOUD_LATE_S;
     int code;
 
     if (s == NULL)
@@ -36,7 +37,8 @@ static int add_reports(struct history *h, struct slice tenant, const struct sign
 
         if (last > reach->report_s)
             reach->report_s = last;
-        add_range(reach, from, first, last);
+        add_range(&reach->since_s, from, first, last);
+        add_range(&reach->tokens_s, &tokens_from, first, last);
         add_sign_ins(reach, from, p);
     }
     code = sqlite3_reset(s);
@@ -53,5 +55,5 @@ int cloud_reach_of(struct history *h, struct slice tenant, int64_t now_s, struct
         return -1;
     out->sign_ins_s = p.until_s;
     add_sign_ins(out, &from, &p);
-    return add_reports(h, tenant, &p, &from, out, e);
+    return add_reports(h, tenant, now_s, &p, &from, out, e);
 }

@@ -90,8 +90,13 @@ static uint64_t refusals(const struct usage *u)
 
 /* Entra logs the sign-ins of clients with tokens under other names than that of SMTP AUTH. */
 #define TOKENS_UNSEEN                                                                                                  \
-    "who submits to Exchange Online with a token (OAuth) is seen by the SMTP AUTH clients report alone, and not each " \
-    "tenant has one"
+    "who submits to Exchange Online with a token (OAuth) is in the SMTP AUTH clients report alone, which was not "     \
+    "imported for all of that time and each tenant"
+
+static bool sees_tokens(const struct report *r)
+{
+    return r->reach.tokens_s > 0 && (r->days == 0 || r->reach.tokens_s <= oldest_wanted(r));
+}
 
 __attribute__((format(printf, 2, 3))) static void put_line(const struct report *r, const char *format, ...)
 {
@@ -114,7 +119,7 @@ static void put_script_gaps(const struct report *r, const struct report_kind *ki
     if (r->days > 0 && !use_reach_covers(&r->reach, r->context.wall_s, r->days))
         put_line(r, "# WARNING: that is less than the %llu days that were asked for. Look through the list first.",
                  (unsigned long long)r->days);
-    if (!r->reach.reported)
+    if (!sees_tokens(r))
         put_line(r, "# WARNING: " TOKENS_UNSEEN ".");
     for (size_t i = 0; i < c->n_other_relays; i++)
         put_line(r, "# WARNING: the usage of the relay %.*s is not known here.", (int)c->other_relays[i].n,
@@ -271,12 +276,16 @@ static int find_reach(struct report *r)
     return use_reach_find(r->files, r->context.wall_s, &r->reach, r->e);
 }
 
+#define RELAYS_NAMED 3 /* in an error, which has little room */
+
 static void add_relays(const struct config *c, struct buf *b)
 {
-    for (size_t i = 0; i < c->n_other_relays; i++) {
+    for (size_t i = 0; i < c->n_other_relays && i < RELAYS_NAMED; i++) {
         buf_add(b, i > 0 ? SLICE(", ") : SLICE(""));
-        buf_add(b, c->other_relays[i]);
+        buf_add_escaped(b, c->other_relays[i], 64);
     }
+    if (c->n_other_relays > RELAYS_NAMED)
+        buf_addf(b, " and %zu more", c->n_other_relays - RELAYS_NAMED);
 }
 
 /* Why a script would disable mailboxes that are used; false: nothing is known to be missing. */
@@ -335,7 +344,7 @@ static int check_unused(struct report *r)
         printer_remark(r->out, REMARK_NOTE, "What is silent may be used: %s.", gaps);
     else
         printer_remark(r->out, REMARK_NOTE, "Usage is %s.", reach);
-    if (r->reach.cloud_s > 0 && !r->reach.reported)
+    if (r->reach.cloud_s > 0 && !sees_tokens(r))
         printer_remark(r->out, REMARK_NOTE, "But " TOKENS_UNSEEN ".");
     return 0;
 }

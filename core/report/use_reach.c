@@ -5,12 +5,18 @@
 
 #define DAY_S 86400
 
+/* Does one reach less far back than the other? 0: not at all. */
+static bool is_less(int64_t since_s, int64_t other_s)
+{
+    return other_s != 0 && (since_s == 0 || since_s > other_s);
+}
+
 /* The least of all tenants' decides: a list of mailboxes is one for all. */
 static int find_cloud(const struct report_files *f, int64_t now_s, struct use_reach *out, struct error *e)
 {
     struct cloud_reach reach;
+    bool first = true;
 
-    out->reported = true;
     for (uint32_t i = 0; f->view != NULL && i < directory_tenants(f->view); i++) {
         const struct tenant_facts *t = directory_tenant(f->view, i);
 
@@ -19,13 +25,13 @@ static int find_cloud(const struct report_files *f, int64_t now_s, struct use_re
             continue;
         if (f->history != NULL && cloud_reach_of(f->history, slice_of(t->name), now_s, &reach, e) != 0)
             return -1;
-        out->reported &= reach.report_s > 0;
-        if (out->tenant[0] != '\0' && out->cloud_s == 0)
-            continue;
-        if (out->tenant[0] == '\0' || reach.since_s == 0 || reach.since_s > out->cloud_s) {
+        if (first || is_less(reach.tokens_s, out->tokens_s))
+            out->tokens_s = reach.tokens_s;
+        if (first || is_less(reach.since_s, out->cloud_s)) {
             out->tenant = t->name;
             out->cloud_s = reach.since_s;
         }
+        first = false;
     }
     return 0;
 }

@@ -10,7 +10,7 @@ struct use_reach {
     int64_t relay_s;    /* wall clock: since then; now where nothing was let through yet */
     int64_t cloud_s;    /* the same for the tenant where it is least; 0: not known at all */
     const char *tenant; /* that one's name, as long as the directory's view; "": there is no tenant */
-    bool reported;      /* an SMTP AUTH clients report was imported for each tenant */
+    int64_t tokens_s;   /* as cloud_s, for clients with tokens, which only the SMTP AUTH clients report has */
 };
 
 /* The directory is open. Without a journal relay_s is now; without a history cloud_s is 0. 0, or -1 with e. */

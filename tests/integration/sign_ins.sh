@@ -94,7 +94,7 @@ conf ''
 standin_forget
 run sync
 check 'sign-ins are not asked for unless they are configured' test "$status $(standin_requests | grep -c signIns)" = '0 0'
-check 'and no history is made' test ! -e "$work/dir/history.sqlite"
+is 'and nothing is kept of them' '0 0' 'SELECT (SELECT count(*) FROM sign_ins_progress),(SELECT count(*) FROM cloud_use)'
 
 conf 'sign_ins = true;'
 run sync
@@ -138,6 +138,12 @@ is 'one that shows up thirty hours late is not looked for by each run' 2 "$succe
 ask 'UPDATE sign_ins_progress SET late=late-86400' >/dev/null
 run sync
 is 'but by one a day, and nothing counts twice then' 3 "$successes"
+
+scenario "\"rows\":[$rows,{\"ago\":30,\"id\":\"after a clock that was wrong\"}]"
+ask 'UPDATE sign_ins_progress SET until=until+9999999' >/dev/null
+run sync
+is 'after a clock that was ahead they are read again, and nothing is claimed to be known from before' '1 1' \
+    "SELECT (SELECT number>=4 FROM cloud_use WHERE source='sign-ins'),since>strftime('%s')-21700 FROM sign_ins_progress WHERE outcome=0"
 
 fresh
 scenario '"count":60,"days":1,"overlap":4'

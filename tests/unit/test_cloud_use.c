@@ -292,6 +292,10 @@ static void the_cloud_is_known_as_far_back_as_there_is_no_gap(void **state)
                                                 NOW - rows[i].reports[j][1] * DAY, NOW, &e),
                              0);
         assert_int_equal(cloud_reach_of(h, tenant, NOW, &reach, &e), 0);
+        assert_true(rows[i].reports[0][0] > 0 || reach.tokens_s == 0); /* sign-ins tell nothing of tokens */
+        assert_true(reach.tokens_s == 0 || reach.tokens_s >= reach.since_s);
+        if (rows[i].since == 0)
+            assert_int_equal(reach.tokens_s, reach.since_s);
         if (reach.since_s != (rows[i].reach > 0 ? NOW - rows[i].reach * DAY : 0))
             fail_msg("row %zu: %lld days", i, (long long)(NOW - reach.since_s) / DAY);
         finish(h);
