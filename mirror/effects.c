@@ -107,6 +107,11 @@ void effect_add(struct effect *effect, struct slice primary, int64_t last_s)
     size_t at;
 
     effect->mailboxes++;
+    if (effect->n_first < EFFECT_FIRST) {
+        b = BUF_OVER(effect->first[effect->n_first]);
+        buf_add(&b, primary);
+        effect->n_first++;
+    }
     if (last_s == 0)
         return;
     effect->senders++;

@@ -121,6 +121,7 @@ int import_leave_root(const char *directory, struct error *e)
 static int write_directory(struct import *im, struct error *e)
 {
     const struct import_options *options = im->options;
+    int result;
 
     if (options->leave_root && import_leave_root(options->directory, e) != 0)
         return -1;
@@ -129,13 +130,18 @@ static int write_directory(struct import *im, struct error *e)
     im->before = writer_tenant_before(im->w, slice_of(options->tenant));
     if (import_tenant_facts(im, e) != 0 ||
         merge_open(im->g, im->w, im->before, slice_of(options->tenant), im->paths, &im->m, e) != 0 ||
-        scratch_open(options->directory, &im->lines, e) != 0)
+        scratch_open(options->directory, &im->lines, e) != 0 || scratch_open(options->directory, &im->changes, e) != 0)
         return -1;
     if (im->before != NULL && im->before->mailboxes > 0)
         im->organization = import_organization_turn(im);
     if (import_walk(im, e) != 0 || import_judge(im, e) != 0)
         return -1;
-    return options->dry_run ? 0 : writer_finish(im->w, &im->summary, e);
+    if (options->dry_run)
+        return 0;
+    import_history_write(im);
+    result = writer_finish(im->w, &im->summary, e);
+    import_history_end(im, result == 0);
+    return result;
 }
 
 enum import_result import_run(const struct import_options *options, struct error *e)
@@ -154,7 +160,10 @@ enum import_result import_run(const struct import_options *options, struct error
         result = import_report(&im, e);
     if (result == 0 || im.waits)
         import_tell_effects(&im);
+    if (result == 0)
+        import_tell_opened(&im);
     scratch_close(im.lines);
+    scratch_close(im.changes);
     recent_close(im.recent);
     merge_close(im.m);
     writer_close(im.w);

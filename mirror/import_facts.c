@@ -30,8 +30,7 @@ static void set_source(struct import *im)
     }
 }
 
-/* The last file of a kind, escaped, or the service. */
-static const char *source_of_kind(const struct import *im, enum kind kind)
+const char *import_source_of_kind(const struct import *im, enum kind kind)
 {
     if (im->options->source != NULL)
         return im->options->source;
@@ -164,7 +163,7 @@ static void set_parts(struct import *im)
             continue;
         part->at = im->options->now;
         source = BUF_OVER(part->source);
-        buf_addf(&source, "%s", source_of_kind(im, brings[i].kind));
+        buf_addf(&source, "%s", import_source_of_kind(im, brings[i].kind));
     }
 }
 

@@ -235,6 +235,9 @@ int import_report(struct import *im, struct error *e)
     report_bad_rows(im);
     report_missing(im);
     report_gaps(im);
+    if (im->history_trouble.text[0] != '\0')
+        fprintf(im->options->out, "warning: the history of settings lacks what changed in this run: %s\n",
+                im->history_trouble.text);
     import_report_effects(im);
     report_summary(im);
     if (fflush(im->options->out) != 0 || ferror(im->options->out))

@@ -37,9 +37,12 @@ static int walk_mailbox(struct import *im, uint32_t tenant, const struct merged 
 {
     import_count(im, item);
     import_count_effects(im, item);
+    import_count_opened(im, item);
     if (item->has && rights_count(im->g->rights) > 0)
         say_names(im, &item->after);
-    return write_mailbox(im, tenant, item, e) != 0 ? -1 : import_mailbox_lines(im, item, e);
+    return write_mailbox(im, tenant, item, e) != 0 || import_mailbox_lines(im, item, e) != 0
+               ? -1
+               : import_history_mailbox(im, item, e);
 }
 
 static int walk_mailboxes(struct import *im, uint32_t tenant, struct error *e)
@@ -104,7 +107,8 @@ int import_walk(struct import *im, struct error *e)
     uint32_t tenant;
 
     if (writer_set_tenant(im->w, &im->after, &tenant, e) != 0 || import_tenant_lines(im, e) != 0 ||
-        write_domains(im, tenant, e) != 0 || walk_mailboxes(im, tenant, e) != 0 || import_minor_line(im, e) != 0)
+        import_history_tenant(im, e) != 0 || write_domains(im, tenant, e) != 0 || walk_mailboxes(im, tenant, e) != 0 ||
+        import_minor_line(im, e) != 0)
         return -1;
     return write_rights(im, tenant, e);
 }

@@ -21,6 +21,11 @@ static const char *const schema[] = {
     "PRIMARY KEY (tenant,outcome,at,id)) STRICT,WITHOUT ROWID",
     "CREATE TABLE sign_ins_state (tenant TEXT PRIMARY KEY,read INTEGER NOT NULL,trouble_at INTEGER NOT NULL,"
     "trouble TEXT NOT NULL) STRICT,WITHOUT ROWID",
+    "CREATE TABLE setting_runs (run INTEGER PRIMARY KEY,seen INTEGER NOT NULL,tenant TEXT NOT NULL,how TEXT NOT NULL,"
+    "by TEXT NOT NULL,generation INTEGER NOT NULL,published INTEGER NOT NULL) STRICT",
+    "CREATE TABLE setting_changes (run INTEGER NOT NULL,number INTEGER NOT NULL,mailbox TEXT NOT NULL,id BLOB NOT NULL,"
+    "setting TEXT NOT NULL,before TEXT NOT NULL,after TEXT NOT NULL,source TEXT NOT NULL,"
+    "PRIMARY KEY (run,number)) STRICT,WITHOUT ROWID",
 };
 
 _Static_assert(HISTORY_STATEMENTS <= DATABASE_STATEMENTS_MAX, "room for each");
@@ -47,6 +52,25 @@ static const char *const statements[HISTORY_STATEMENTS] = {
     [HISTORY_SET_SIGN_IN_STATE] =
         "INSERT INTO sign_ins_state VALUES (?1,?2,iif(?4='',0,?3),?4) ON CONFLICT DO UPDATE SET read=max(read,?2),"
         "trouble_at=iif(?4='',0,iif(trouble_at=0,?3,trouble_at)),trouble=?4",
+    [HISTORY_SETTLE_SETTING_RUNS] = "UPDATE setting_runs SET published=1 WHERE published=0 AND generation<=?1",
+    [HISTORY_FORGET_UNPUBLISHED_CHANGES] =
+        "DELETE FROM setting_changes WHERE run IN (SELECT run FROM setting_runs WHERE published=0)",
+    [HISTORY_FORGET_UNPUBLISHED_RUNS] = "DELETE FROM setting_runs WHERE published=0",
+    [HISTORY_ADD_SETTING_RUN] = "INSERT INTO setting_runs (seen,tenant,how,by,generation,published) "
+                                "VALUES (?1,?2,?3,?4,?5,0)",
+    [HISTORY_ADD_SETTING_CHANGE] = "INSERT INTO setting_changes VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+    [HISTORY_PUBLISH_SETTING_RUN] = "UPDATE setting_runs SET published=1 WHERE run=?1",
+    [HISTORY_DROP_SETTING_RUN] = "DELETE FROM setting_changes WHERE run=?1",
+    [HISTORY_FORGET_SETTING_CHANGES] =
+        "DELETE FROM setting_changes WHERE run IN (SELECT run FROM setting_runs WHERE seen<?1)",
+    [HISTORY_COUNT_SETTING_CHANGES] = "SELECT count(*) FROM setting_changes",
+    [HISTORY_FORGET_MOST_SETTING_CHANGES] = "DELETE FROM setting_changes WHERE (run,number) IN (SELECT run,number FROM "
+                                            "setting_changes ORDER BY run,number LIMIT ?1)",
+    [HISTORY_FORGET_EMPTY_SETTING_RUNS] = "DELETE FROM setting_runs WHERE NOT EXISTS (SELECT 1 FROM "
+                                          "setting_changes WHERE setting_changes.run=setting_runs.run)",
+    [HISTORY_SETTING_CHANGES] = "SELECT seen,tenant,how,by,mailbox,id,setting,before,after,source FROM setting_changes "
+                                "JOIN setting_runs USING (run) WHERE (published=1 OR generation<=?1) AND seen>=?2 "
+                                "ORDER BY run DESC,number DESC",
 };
 
 const struct database_kind history_kind = {

@@ -38,6 +38,19 @@ enum history_sql {
     HISTORY_FORGET_SIGN_INS,      /* ?1 tenant, ?2 outcome: those before ?3 */
     HISTORY_SIGN_IN_STATE,        /* ?1 tenant: read, trouble_at, trouble */
     HISTORY_SET_SIGN_IN_STATE,    /* ?1 tenant, ?2 read or 0, ?3 now, ?4 trouble or '' */
+    /* core/journal/history_settings.c */
+    HISTORY_SETTLE_SETTING_RUNS, /* ?1: the generation that counts */
+    HISTORY_FORGET_UNPUBLISHED_CHANGES,
+    HISTORY_FORGET_UNPUBLISHED_RUNS,
+    HISTORY_ADD_SETTING_RUN,        /* seen, tenant, how, by, generation */
+    HISTORY_ADD_SETTING_CHANGE,     /* run, number, mailbox, id, setting, before, after, source */
+    HISTORY_PUBLISH_SETTING_RUN,    /* ?1 run */
+    HISTORY_DROP_SETTING_RUN,       /* ?1 run: its changes; the run itself goes as an empty one */
+    HISTORY_FORGET_SETTING_CHANGES, /* of runs before ?1 */
+    HISTORY_COUNT_SETTING_CHANGES,
+    HISTORY_FORGET_MOST_SETTING_CHANGES, /* ?1: as many, the oldest */
+    HISTORY_FORGET_EMPTY_SETTING_RUNS,
+    HISTORY_SETTING_CHANGES, /* ?1 the generation that counts, ?2 since */
     HISTORY_STATEMENTS
 };
 

@@ -371,6 +371,16 @@ int writer_forget_tenant(struct writer *w, uint32_t tenant, struct error *e)
     return 0;
 }
 
+uint64_t writer_generation_now(const struct writer *w)
+{
+    return w->manifest.m.generation;
+}
+
+uint64_t writer_generation_next(const struct writer *w)
+{
+    return w->last_generation + 1;
+}
+
 int writer_check_tenant(const struct writer *w, uint32_t tenant, struct error *e)
 {
     return tenant < w->tenants_n ? 0 : error_set(e, "there is no tenant with index %u", (unsigned)tenant);

@@ -41,6 +41,9 @@ void writer_close(struct writer *w);
 
 /* For all functions of core/directory/directory.h; NULL when there is no generation yet. Belongs to the writer. */
 const struct directory_view *writer_before(const struct writer *w);
+/* The number of the generation that counts (0: there is none), and of the one that writer_finish would publish. */
+uint64_t writer_generation_now(const struct writer *w);
+uint64_t writer_generation_next(const struct writer *w);
 /* The facts of the tenant with this name, NULL when it is new. */
 const struct tenant_facts *writer_tenant_before(const struct writer *w, struct slice name);
 

@@ -3,9 +3,9 @@
 #include "import_fixture.h"
 
 #include "core/base/clock.h"
-#include "core/config/config_table.h"
 #include "journal_fixture.h"
 #include "mirror/effects.h"
+#include "notice_fixture.h"
 
 #include <sys/stat.h>
 
@@ -45,67 +45,6 @@ static void give_journal(struct fixture *f)
     if (journal_flush(j, &f->e) != 0)
         fail_msg("%s", f->e.text);
     journal_close(j);
-}
-
-static void remove_below(const char *folder, const char *below)
-{
-    char path[256];
-
-    (void)snprintf(path, sizeof path, "%s/%s", folder, below);
-    fixture_remove(path);
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    remove_below(f->folder, "journal");
-    remove_below(f->folder, "spool/alerts/episodes");
-    remove_below(f->folder, "spool/alerts");
-    remove_below(f->folder, "spool");
-    return fixture_teardown(state);
-}
-
-static struct config *config_with(struct fixture *f, const char *more)
-{
-    char text[1024];
-    struct config *c = NULL;
-
-    give(f, "allow", "u0@contoso.example\n");
-    give(f, "deny", "@contoso.example\n");
-    f->n_files = 0;
-    (void)snprintf(text, sizeof text,
-                   "journal = \"%s/journal\"; spool = \"%s/spool\"; alerts = ({ command = [\"/bin/true\"]; }); %s",
-                   f->folder, f->folder, more);
-    if (config_from_text(slice_of(text), "postern.conf", f->folder, &c, &f->e) != 0)
-        fail_msg("%s", f->e.text);
-    return c;
-}
-
-/* How many notices wait; *text is the first one's. */
-static unsigned notices(const struct fixture *f, char *text, size_t cap)
-{
-    char path[512];
-    struct dirent *entry;
-    unsigned n = 0;
-    DIR *dir;
-
-    (void)snprintf(path, sizeof path, "%s/spool/alerts", f->folder);
-    text[0] = '\0';
-    if ((dir = opendir(path)) == NULL)
-        return 0;
-    while ((entry = readdir(dir)) != NULL) {
-        FILE *file;
-
-        if (strstr(entry->d_name, ".json") == NULL || n++ > 0)
-            continue;
-        (void)snprintf(path, sizeof path, "%s/spool/alerts/%s", f->folder, entry->d_name);
-        assert_non_null(file = fopen(path, "r"));
-        text[fread(text, 1, cap - 1, file)] = '\0';
-        (void)fclose(file);
-    }
-    (void)closedir(dir);
-    return n;
 }
 
 /* N mailboxes: the first `closed` True, then up to `enabled` False, the rest null. */
@@ -357,10 +296,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_closed_applies_at_once_and_names_who_sent_lately, fixture_setup,
-                                        teardown),
+                                        notice_teardown),
         cmocka_unit_test_setup_teardown(a_change_that_waits_is_told_once_and_applied_with_force, fixture_setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_organization_that_opens_is_told_too, fixture_setup, teardown),
+                                        notice_teardown),
+        cmocka_unit_test_setup_teardown(an_organization_that_opens_is_told_too, fixture_setup, notice_teardown),
         cmocka_unit_test(the_newest_senders_are_named_first_and_the_others_counted),
     };
 
