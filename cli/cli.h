@@ -108,7 +108,4 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
  */
 int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *e);
 
-/* The login of the caller, for "who did it": SUDO_USER, else the real user's name, else its number. Printable. */
-struct slice cli_caller(char *mem, size_t cap);
-
 #endif
