@@ -196,13 +196,17 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_ROLLBACK] = "ROLLBACK",
 #define QUESTION(column, member) ",?"
 #define ADD_DECISION(table)                                                                                            \
-    "INSERT INTO " table " (" DECISION_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?" JOURNAL_TEXTS(QUESTION) ")"
+    "INSERT INTO " table " (" DECISION_COLUMNS "," DECISION_KEYS                                                       \
+    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?" JOURNAL_TEXTS(QUESTION) ",?,?,?)"
     [SQL_ADD_MESSAGE] = ADD_DECISION("messages"),
     [SQL_ADD_REFUSAL] = ADD_DECISION("refusals"),
+#define LAST_PART(table) "SELECT max(part),count(*) FROM " table " WHERE part=(SELECT max(part) FROM " table ")"
+    [SQL_LAST_PART_OF_MESSAGES] = LAST_PART("messages"),
+    [SQL_LAST_PART_OF_REFUSALS] = LAST_PART("refusals"),
     [SQL_COUNT_MESSAGES] = "SELECT count(*) FROM messages",
     [SQL_COUNT_REFUSALS] = "SELECT count(*) FROM refusals",
-    [SQL_DROP_MESSAGES] = "DELETE FROM messages WHERE at IN (SELECT at FROM messages ORDER BY at LIMIT ?1)",
-    [SQL_DROP_REFUSALS] = "DELETE FROM refusals WHERE at IN (SELECT at FROM refusals ORDER BY at LIMIT ?1)",
+    [SQL_DROP_MESSAGES] = "DELETE FROM messages WHERE at<(SELECT at FROM messages ORDER BY at LIMIT 1 OFFSET ?1)",
+    [SQL_DROP_REFUSALS] = "DELETE FROM refusals WHERE at<(SELECT at FROM refusals ORDER BY at LIMIT 1 OFFSET ?1)",
     [SQL_ADD_TOTAL] = "INSERT INTO totals VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET count=count+excluded.count",
     [SQL_ADD_DROPPED] = "INSERT INTO dropped VALUES (?1,?2) ON CONFLICT DO UPDATE SET count=count+excluded.count",
     [SQL_USAGE_OF] = "SELECT " USAGE_COLUMNS " FROM usage WHERE tenant=?1 AND mailbox=?2",

@@ -6,14 +6,14 @@
 
 #define TEXT_COLUMN(column, member) "," #column " TEXT"
 #define DECISIONS(table)                                                                                               \
-    "CREATE TABLE " table                                                                                              \
-    " (at INTEGER PRIMARY KEY,verdict TEXT NOT NULL,reason TEXT NOT NULL,would TEXT,program TEXT NOT NULL,"            \
+    "CREATE TABLE " table " (at INTEGER PRIMARY KEY,part INTEGER NOT NULL,name_key INTEGER,login_key INTEGER,verdict " \
+                          "TEXT NOT NULL,reason TEXT NOT NULL,would TEXT,program TEXT NOT NULL,"                       \
     "stage TEXT NOT NULL,tls TEXT NOT NULL,client TEXT,recipients INTEGER NOT NULL,size INTEGER NOT NULL,"             \
     "retry_s INTEGER NOT NULL,times INTEGER NOT NULL,messages INTEGER NOT NULL,"                                       \
     "fault_field TEXT" JOURNAL_TEXTS(TEXT_COLUMN) ") STRICT"
-/* Most logins are the mailbox's address: one entry for both. */
-#define BY_NAME(table) "CREATE INDEX " table "_by_name ON " table " (coalesce(mailbox,login,connector) COLLATE NOCASE)"
-#define BY_LOGIN(table) "CREATE INDEX " table "_by_login ON " table " (login COLLATE NOCASE) WHERE login<>mailbox"
+/* Ordered by part first: what is added, and what is dropped, lies on a few pages (PART_ROWS). */
+#define BY_NAME(table) "CREATE INDEX " table "_by_name ON " table " (part,name_key)"
+#define BY_LOGIN(table) "CREATE INDEX " table "_by_login ON " table " (part,login_key) WHERE login_key IS NOT NULL"
 #define MONITORED(table) "CREATE INDEX " table "_monitored ON " table " (at) WHERE would IS NOT NULL"
 
 #define USAGE                                                                                                          \

@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 #include <stddef.h>
 
-#define JOURNAL_VERSION 1 /* of what the values mean; a database of another one is set aside */
+#define JOURNAL_VERSION 2 /* of what the values mean; a database of another one is set aside */
 
 enum journal_schema {
     JOURNAL_SCHEMA_NONE, /* nothing at all */
