@@ -8,6 +8,7 @@
 #include "mirror/build/old_format.h"
 #include "mirror/build/writer.h"
 #include "mirror/doctor.h"
+#include "mirror/failed_run.h"
 #include "mirror/forget.h"
 #include "mirror/import.h"
 #include "mirror/respond.h"
@@ -54,7 +55,7 @@ static void print_help(void)
         "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
         "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
         "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n"
-        "forget-tenant takes a tenant out of the directory, with all that is known of it.\n"
+        "forget-tenant takes a tenant out of the directory, with all its data.\n"
         "verify reads the whole directory and says whether it is as it was written. rebuild makes today's format of\n"
         "one that an older version wrote, which each run that writes does by itself, too.\n\n"
         "  -c, --config FILE      configuration (default: %s)\n"
@@ -90,18 +91,18 @@ static int usage_error(const char *what, const char *value)
     return PROGRAM_EXIT_USAGE;
 }
 
-static int failed(const struct error *e, int status)
+static int command_failed(const struct error *e, int status)
 {
     fprintf(stderr, PROGRAM ": %s\n", e->text);
     return status;
 }
 
-/* More files than a run needs to be told about. */
+/* More than any run needs. */
 #define FILE_KINDS_MAX 64
 
-/* What the commands take from the command line, and from the configuration where that says nothing. */
+/* Settings from the command line, else from the configuration. */
 struct settings {
-    const char *config_path; /* NULL: the default one, which need not be there */
+    const char *config_path; /* NULL: the default one, which need not exist */
     const char *directory;   /* NULL: from the configuration */
     const char *tenant;
     enum kind kind;
@@ -112,7 +113,7 @@ struct settings {
     struct config *config;
 };
 
-/* The configuration is only read for what the command line leaves open. */
+/* Reads the configuration only for what the command line leaves open. */
 static int settings_complete(struct settings *s, struct error *e)
 {
     const char *path = s->config_path != NULL ? s->config_path : PROGRAM_CONFIG_DEFAULT;
@@ -186,13 +187,13 @@ static int read_option(struct settings *s, int option)
             return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
         s->max_change = (int)n;
         return 0;
-    default: /* getopt has said what is wrong */
+    default: /* getopt has printed what is wrong */
         print_usage(stderr);
         return PROGRAM_EXIT_USAGE;
     }
 }
 
-/* 0, or the status to exit with; optind is then the first operand. */
+/* 0, and optind is the first operand; or the status to exit with. */
 static int read_options(int argc, char **argv, struct settings *s)
 {
     static const struct option options[] = {
@@ -214,6 +215,21 @@ static int read_options(int argc, char **argv, struct settings *s)
     return result;
 }
 
+/* Of an import that a timer or cron runs, nobody reads the output. */
+static void tell_of_import(const struct settings *s, bool refused, const struct error *why)
+{
+    const struct failed_run run = {
+        .tenant = s->tenant,
+        .refused = refused,
+        .force = "postern-mirror import --force with the same files",
+        .look = "Its output says more: see the timer or cron job that runs it",
+        .why = why,
+    };
+
+    if (s->config != NULL && !s->dry_run && !isatty(STDERR_FILENO))
+        failed_run_tell(s->config, &run, stderr);
+}
+
 static int command_import(struct settings *s, char **files, int n)
 {
     struct error e;
@@ -225,7 +241,7 @@ static int command_import(struct settings *s, char **files, int n)
     if (n == 0)
         return usage_error("import needs at least one file", NULL);
     if (settings_complete(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct import_options){
         .config = s->config,
         .directory = s->directory,
@@ -244,10 +260,15 @@ static int command_import(struct settings *s, char **files, int n)
         .progress = stderr,
     };
     result = import_run(&options, &e);
-    return result == IMPORT_DONE ? EXIT_SUCCESS : failed(&e, (int)result);
+    if (result != IMPORT_DONE)
+        tell_of_import(s, result == IMPORT_REFUSED, &e);
+    return result == IMPORT_DONE ? EXIT_SUCCESS : command_failed(&e, (int)result);
 }
 
-/* For what only looks, and for a rebuild: by the directory's owner, so that root reads nothing that others wrote. */
+/*
+ * For commands that only read, and for a rebuild. Continues as the directory's owner, so that root reads nothing that
+ * others wrote.
+ */
 static int settings_of_owner(struct settings *s, struct error *e)
 {
     struct owner owner;
@@ -265,11 +286,11 @@ static int command_show(struct settings *s, char **operands, int n)
         return usage_error("show takes one mailbox; unexpected argument", operands[1]);
     if (settings_of_owner(s, &e) != 0 ||
         show_directory(s->directory, s->tenant, n == 1 ? operands[0] : NULL, stdout, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     return EXIT_SUCCESS;
 }
 
-/* Commands that speak to Exchange Online need the configuration, and hold secrets. */
+/* For commands that talk to Exchange Online: these need the configuration, and hold secrets. */
 static int settings_online(struct settings *s, struct error *e)
 {
     program_guard_secrets();
@@ -288,7 +309,7 @@ static int command_sync(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("sync takes no files; unexpected argument", operands[0]);
     if (settings_online(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct sync_options){
         .config = s->config,
         .directory = s->directory,
@@ -300,7 +321,7 @@ static int command_sync(struct settings *s, char **operands, int n)
         .log = stderr,
     };
     result = sync_run(&options, &e);
-    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+    return result >= 0 ? result : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_forget(struct settings *s, char **operands, int n)
@@ -311,14 +332,14 @@ static int command_forget(struct settings *s, char **operands, int n)
     if (n > 0 || s->tenant == NULL)
         return usage_error("forget-tenant takes --tenant NAME and nothing else", n > 0 ? operands[0] : NULL);
     if (settings_complete(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct forget_options){.directory = s->directory,
                                       .tenant = s->tenant,
                                       .yes = s->yes,
                                       .dry_run = s->dry_run,
                                       .in = stdin,
                                       .out = stdout};
-    return forget_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
+    return forget_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_verify(struct settings *s, char **operands, int n)
@@ -329,7 +350,7 @@ static int command_verify(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("verify takes no arguments; unexpected", operands[0]);
     if (settings_of_owner(s, &e) != 0 || directory_verify(s->directory, &t, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     printf("%s: generation %llu is whole: %llu tenants, %llu mailboxes, %llu identities, %llu domains, %llu rights, "
            "%llu bytes\n",
            words(slice_of(s->directory)).text, (unsigned long long)t.generation, (unsigned long long)t.tenants,
@@ -338,7 +359,7 @@ static int command_verify(struct settings *s, char **operands, int n)
     return EXIT_SUCCESS;
 }
 
-/* How long another run may go on writing: a million mailboxes take less. */
+/* How long to wait for another run that writes; a million mailboxes take less. */
 #define REBUILD_WAIT_S 300
 
 static int command_rebuild(struct settings *s, char **operands, int n)
@@ -350,12 +371,12 @@ static int command_rebuild(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("rebuild takes no arguments; unexpected", operands[0]);
     if (settings_complete(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     if (access(s->directory, F_OK) != 0 && errno == ENOENT)
-        return EXIT_SUCCESS; /* nothing was mirrored yet */
+        return EXIT_SUCCESS; /* nothing has been mirrored yet */
     if (settings_of_owner(s, &e) != 0 || writer_wait(s->directory, REBUILD_WAIT_S, &e) != 0 ||
         (result = old_format_rebuild(s->directory, &generation, &e)) < 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     if (result > 0)
         printf("%s: rebuilt from an older version's format, generation %llu\n", words(slice_of(s->directory)).text,
                (unsigned long long)generation);
@@ -371,10 +392,10 @@ static int command_respond(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("respond takes no arguments; unexpected", operands[0]);
     if (settings_online(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct respond_options){.config = s->config, .out = stdout, .log = stderr, .now = clock_wall_s()};
     result = respond_run(&options, &e);
-    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+    return result >= 0 ? result : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_doctor(struct settings *s, char **operands, int n)
@@ -386,10 +407,10 @@ static int command_doctor(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("doctor takes no files; unexpected argument", operands[0]);
     if (settings_online(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct doctor_options){.config = s->config, .tenant = s->tenant, .out = stdout};
     result = doctor_run(&options, &e);
-    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+    return result >= 0 ? result : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int write_back(struct settings *s, enum writeback what, char **operands, int n)
@@ -400,7 +421,7 @@ static int write_back(struct settings *s, enum writeback what, char **operands, 
     if (n != 1)
         return usage_error("one mailbox is expected", n > 1 ? operands[1] : NULL);
     if (settings_online(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct writeback_options){.config = s->config,
                                          .tenant = s->tenant,
                                          .user = operands[0],
@@ -409,7 +430,7 @@ static int write_back(struct settings *s, enum writeback what, char **operands, 
                                          .in = stdin,
                                          .out = stdout,
                                          .log = stderr};
-    return writeback_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
+    return writeback_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_disable(struct settings *s, char **operands, int n)

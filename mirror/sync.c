@@ -1,7 +1,7 @@
 #include "mirror/sync.h"
 
 #include "core/base/clock.h"
-#include "core/notice/alert.h"
+#include "mirror/failed_run.h"
 #include "mirror/fetch.h"
 #include "mirror/tenant_lock.h"
 #include "mirror/words.h"
@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #define SOURCE "exchange-online"
-/* Another tenant's run, or an import, may be writing the directory: a million mailboxes take less. */
+/* How long to wait for another tenant's run, or an import, that writes the directory; a million mailboxes take less. */
 #define WRITER_WAIT_S 300
-#define FAILED_EPISODE_S 21600u /* one notice of a tenant's failing runs in so long */
 
 struct sync_feed {
     struct exchange *x;
@@ -77,26 +76,19 @@ static enum sync_result sync_tenant(const struct sync_options *o, const struct t
     return result;
 }
 
-/* A run that was refused or failed is told to people, with the reason (core/alert.h). */
 static void tell(const struct sync_options *o, const char *tenant, bool refused, const struct error *why)
 {
-    char text[80];
-    struct buf subject = BUF_OVER(text);
-    struct alert alert;
-    struct error e;
+    const struct failed_run run = {
+        .tenant = tenant,
+        .refused = refused,
+        .force = "postern-mirror sync --force",
+        .look = refused ? "All of it: journalctl -u postern-mirror"
+                        : "All of it: journalctl -u postern-mirror; postern-mirror doctor",
+        .why = why,
+    };
 
-    if (o->config->n_alerts == 0 || o->dry_run)
-        return;
-    buf_addf(&subject, "%s %s", tenant, refused ? "refused" : "failed");
-    alert = alert_of(ALERT_MIRROR_FAILED, clock_wall_s(), buf_slice(&subject));
-    alert_summary(&alert, "%s: a run of postern-mirror %s, and nothing has changed: %s", tenant,
-                  refused ? "was refused" : "failed; the settings in use get older", why->text);
-    alert_advice(&alert, "All of it: journalctl -u postern-mirror%s",
-                 refused ? "; if the change is right: postern-mirror sync --force" : "; postern-mirror doctor");
-    alert_fact(&alert, "tenant", slice_of(tenant));
-    alert_fact(&alert, "reason", slice_of(why->text));
-    if (alert_post(o->config->spool, ALERT_NOTICES, &alert, FAILED_EPISODE_S, &e) < 0)
-        fprintf(o->log, "%s: no notice of it: %s\n", tenant, e.text);
+    if (!o->dry_run)
+        failed_run_tell(o->config, &run, o->log);
 }
 
 static enum sync_result worse(enum sync_result a, enum sync_result b)

@@ -157,7 +157,7 @@ int decisions_report(const struct report_files *files, const struct decisions_wa
     table.columns = out->people ? table_columns : all_columns;
     table.n = out->people ? sizeof table_columns / sizeof *table_columns : sizeof all_columns / sizeof *all_columns;
     out->table(out, &table);
-    /* The newest last, as in every log. */
+    /* The newest last, as in any log. */
     for (size_t i = x.n; i > 0; i--) {
         if (out->people)
             put_short(out, &x.found[i - 1]);

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* Longer names are not names of mailboxes; only so much is lowered and hashed. */
+/* No mailbox has a longer name. */
 #define NAME_MAX_BYTES 512
 
 struct right {
-    uint64_t trustee, target; /* hashes of their names; 0: such a name may be anybody's */
+    uint64_t trustee, target; /* hashes of their names; 0: the name may be several recipients' */
     uint32_t line;
     uint16_t file;
     uint8_t kind;
@@ -18,9 +18,9 @@ struct right {
 
 struct name {
     uint64_t hash;
-    struct mailbox_id id[2]; /* of those that have it, the first two */
-    uint8_t claims;          /* 0: nobody has it; 1: id[0] does; 2: several do */
-    bool borne;              /* by one of them as a name that rights are written with */
+    struct mailbox_id id[2]; /* the first two mailboxes that have the name */
+    uint8_t claims;          /* 0: no mailbox has it; 1: id[0] has; 2: several have */
+    bool borne;              /* for at least one of them it is a name with which Exchange writes rights */
 };
 
 struct resolved {
@@ -35,9 +35,9 @@ struct rights {
     size_t n, cap;
     struct name *names;
     size_t n_names;
-    struct resolved *resolved; /* those that count, sorted */
+    struct resolved *resolved; /* joined and not denied, sorted */
     size_t n_resolved;
-    struct mailbox_id *voided; /* targets of denials that may be anybody's, sorted */
+    struct mailbox_id *voided; /* targets of denials with an ambiguous name, sorted */
     size_t n_voided;
     struct rights_left left;
 };
@@ -79,7 +79,7 @@ void rights_cut(struct rights *r, size_t n)
         r->n = n;
 }
 
-/* Addresses in their canonical form, other names without regard to the case of ASCII letters. */
+/* Addresses in canonical form; other names regardless of the case of ASCII letters. */
 static uint64_t name_hash(const struct rights *r, struct slice name)
 {
     struct address address;
@@ -117,9 +117,9 @@ static bool is_guid(struct slice name)
 }
 
 /*
- * Get-RecipientPermission writes a trustee as its address, or as a display name, a group's too; those need not be
- * unique, and groups are not known here. GrantSendOnBehalfTo has the Name, which no two recipients of an organization
- * share.
+ * Does the name stand for one recipient? Get-RecipientPermission writes a trustee as an address or a display name, for
+ * groups as well. Display names need not be unique, and groups are not known here. GrantSendOnBehalfTo has the Name,
+ * which is unique in an organization.
  */
 static bool names_one(struct slice trustee, unsigned kind)
 {
@@ -209,7 +209,7 @@ static int by_who(const void *a, const void *b)
     return order;
 }
 
-/* What denies comes first. */
+/* A denial comes first. */
 static int by_who_and_denial(const void *a, const void *b)
 {
     int order = by_who(a, b);
@@ -217,7 +217,7 @@ static int by_who_and_denial(const void *a, const void *b)
     return order != 0 ? order : (int)((const struct resolved *)b)->deny - (int)((const struct resolved *)a)->deny;
 }
 
-/* Sorts, and leaves one of each that nothing denies. */
+/* Sorts, and keeps one of each right that is not denied. */
 static void drop_denied(struct rights *r)
 {
     size_t kept = 0;
@@ -236,7 +236,7 @@ static void drop_denied(struct rights *r)
     r->n_resolved = kept;
 }
 
-/* Who bears the name, alone; NULL: nobody, or several. */
+/* The only mailbox that has the name; NULL: none, or several. */
 static const struct mailbox_id *bearer(const struct rights *r, uint64_t hash)
 {
     const struct name *name = hash != 0 ? find_name(r, hash) : NULL;
@@ -249,7 +249,7 @@ static int by_id(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct mailbox_id));
 }
 
-/* All that may be meant by the target of a denial. */
+/* Voids all mailboxes that a denial's target may mean. */
 static void void_targets(struct rights *r, const struct right *denial)
 {
     const struct name *target = denial->target != 0 ? find_name(r, denial->target) : NULL;
@@ -258,7 +258,7 @@ static void void_targets(struct rights *r, const struct right *denial)
         r->voided[r->n_voided++] = target->id[i];
 }
 
-/* Whom a denial is about that names no mailbox, nobody knows: then nobody has the right. */
+/* A denial whose names don't lead to one mailbox may be about anybody: nobody keeps the right on its target. */
 static void find_voided(struct rights *r)
 {
     for (size_t i = 0; i < r->n; i++) {
@@ -279,7 +279,7 @@ static bool is_voided(const struct rights *r, const struct mailbox_id *target)
     return r->n_voided > 0 && bsearch(target, r->voided, r->n_voided, sizeof *r->voided, by_id) != NULL;
 }
 
-static void resolve(struct rights *r, const struct right *right)
+static void resolve_right(struct rights *r, const struct right *right)
 {
     const struct mailbox_id *trustee = bearer(r, right->trustee), *target = bearer(r, right->target);
 
@@ -303,7 +303,7 @@ int rights_resolve(struct rights *r, struct error *e)
         return error_set(e, "no memory for %zu rights", r->n);
     find_voided(r);
     for (size_t i = 0; i < r->n; i++)
-        resolve(r, &r->rights[i]);
+        resolve_right(r, &r->rights[i]);
     drop_denied(r);
     return 0;
 }

@@ -85,4 +85,12 @@ notices_of() { cat "$D"/spool/alerts/*.json | grep '"event": "mirror-failed"' | 
 is 'of which tenant, and why' "$(notices_of summary)" \
     '*contoso: a run of postern-mirror failed; the settings in use get older, and nothing has changed: *cannot be opened*'
 is 'the reason is a fact of its own' "$(notices_of reason)" '*Get-TransportConfig: *cannot be opened*'
+
+# An import that a scheduled task runs has nobody who reads its output.
+rm -rf "$D"/spool/alerts/*.json "$D/spool/alerts/episodes"/*
+mirror import --tenant contoso --dry-run "$D/missing.csv"
+is 'a dry run of an import that fails tells nobody' "$(notices_of summary 2>/dev/null)" ''
+mirror import --tenant contoso "$D/missing.csv"
+is 'an import that fails without a terminal is told of' "$(notices_of summary)" \
+    '*contoso: a run of postern-mirror failed; *missing.csv*'
 exit $status
