@@ -7,7 +7,7 @@
 #define TEXT_COLUMN(column, member) "," #column " TEXT"
 #define DECISIONS(table)                                                                                               \
     "CREATE TABLE " table " (at INTEGER PRIMARY KEY,part INTEGER NOT NULL,name_key INTEGER,login_key INTEGER,verdict " \
-                          "TEXT NOT NULL,reason TEXT NOT NULL,would TEXT,program TEXT NOT NULL,"                       \
+    "TEXT NOT NULL,reason TEXT NOT NULL,would TEXT,program TEXT NOT NULL,"                                             \
     "stage TEXT NOT NULL,tls TEXT NOT NULL,client TEXT,recipients INTEGER NOT NULL,size INTEGER NOT NULL,"             \
     "retry_s INTEGER NOT NULL,times INTEGER NOT NULL,messages INTEGER NOT NULL,"                                       \
     "fault_field TEXT" JOURNAL_TEXTS(TEXT_COLUMN) ") STRICT"
