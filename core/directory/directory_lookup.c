@@ -82,9 +82,16 @@ struct slice directory_tenant_domain(const struct directory_view *v, uint32_t te
 static enum directory_result fetch_domain(const struct directory_view *v, struct slice domain, struct slice *value,
                                           size_t *n)
 {
-    struct directory_key key = domain_key(domain);
-    enum directory_result result = fetch(v, TABLE_DOMAINS, &key, value);
+    const struct domains_in_memory *in_memory = v->generation->in_memory;
+    enum directory_result result;
+    struct directory_key key;
 
+    if (in_memory != NULL) {
+        result = domains_find(in_memory, domain, value) ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND;
+    } else {
+        key = domain_key(domain);
+        result = fetch(v, TABLE_DOMAINS, &key, value);
+    }
     if (result != DIRECTORY_FOUND)
         return result;
     *n = domain_claims(*value);

@@ -342,6 +342,19 @@ static bool is_merged(struct journal *j, uint64_t name, bool counts)
     return false;
 }
 
+/* Up to a NUL. Returns its length. */
+static uint8_t put_text(struct journal_batch *batch, struct slice text, size_t most)
+{
+    size_t n = text.n < most ? text.n : most;
+
+    if (n == 0)
+        return 0;
+    n = strnlen(text.p, n);
+    memcpy(batch->bytes + batch->n, text.p, n);
+    batch->n += n;
+    return (uint8_t)n;
+}
+
 /* There is room for it. */
 static void put(struct journal_batch *batch, const struct journal_event *v, bool counts)
 {
@@ -365,15 +378,10 @@ static void put(struct journal_batch *batch, const struct journal_event *v, bool
                                     .has_client = v->has_client};
     for (int i = 0; i < JOURNAL_TEXT_COUNT; i++) {
         const struct slice *text = (const struct slice *)(const void *)((const char *)v + journal_texts[i].event);
-        size_t most = (size_t)journal_texts[i].cap - 1, n = text->n < most ? text->n : most;
 
-        if (n == 0)
-            continue;
-        n = strnlen(text->p, n);
-        memcpy(batch->bytes + batch->n, text->p, n);
-        noted->n[i] = (uint8_t)n;
-        batch->n += n;
+        noted->n[i] = put_text(batch, *text, (size_t)journal_texts[i].cap - 1);
     }
+    noted->n[JOURNAL_TEXT_COUNT] = put_text(batch, v->account, JOURNAL_ACCOUNT_MAX);
 }
 
 struct journal_event journal_batch_event(const struct journal_batch *batch, uint32_t i)
@@ -399,6 +407,7 @@ struct journal_event journal_batch_event(const struct journal_batch *batch, uint
 
     for (int k = 0; k < JOURNAL_TEXT_COUNT; text += noted->n[k++])
         *journal_text_of(&v, k) = (struct slice){text, noted->n[k]};
+    v.account = (struct slice){text, noted->n[JOURNAL_TEXT_COUNT]};
     return v;
 }
 

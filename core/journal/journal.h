@@ -59,6 +59,9 @@ struct journal_event {
     uint64_t size, retry_s;
     struct slice tenant, connector, login, mailbox, method, limit, sender, queue_id, instance, recipient;
     struct slice from, header_sender, fault, fault_text;
+    /* Without mailbox: what all spellings of the login have in common, by which journal_decisions finds it: the local
+     * part of the address that it stands for, or its account name, canonical. Isn't kept. */
+    struct slice account;
     enum header_field fault_field;
     uint32_t times, messages; /* as it is read; to be noted, it is one */
 };
@@ -159,9 +162,12 @@ struct journal_query {
     uint64_t since_ns;   /* not older */
     const char *name;    /* of a login, a mailbox or a connector, whatever the case of its ASCII letters; NULL: any */
     const char *mailbox; /* with name: or of this mailbox; NULL or empty: none */
-    bool monitored;      /* what monitor mode would have refused, only */
+    /* With name: or of any login that has no mailbox and this account (as in struct journal_event); and of some others,
+     * which the caller tells by their texts. Empty: none. */
+    struct slice account;
+    bool monitored; /* what monitor mode would have refused, only */
 };
-/* Walks over decisions, newest first. */
+/* Walks over decisions, newest first. Those of a name are found by indices. */
 int journal_decisions(struct journal *j, const struct journal_query *query,
                       bool (*each)(void *arg, const struct journal_record *record), void *arg, struct error *e);
 /* The time of the oldest decision that is kept; 0: there is none. */

@@ -14,14 +14,14 @@
 
 #define TEXT_COLUMN(column, member) "," #column " TEXT"
 #define DECISIONS(table)                                                                                               \
-    "CREATE TABLE " table                                                                                              \
-    " (at INTEGER PRIMARY KEY,verdict TEXT NOT NULL,reason TEXT NOT NULL,would TEXT,program TEXT NOT NULL,"            \
+    "CREATE TABLE " table " (at INTEGER PRIMARY KEY,part INTEGER NOT NULL,name_key INTEGER,login_key INTEGER,verdict " \
+    "TEXT NOT NULL,reason TEXT NOT NULL,would TEXT,program TEXT NOT NULL,"                                             \
     "stage TEXT NOT NULL,tls TEXT NOT NULL,client TEXT,recipients INTEGER NOT NULL,size INTEGER NOT NULL,"             \
     "retry_s INTEGER NOT NULL,times INTEGER NOT NULL,messages INTEGER NOT NULL,"                                       \
     "fault_field TEXT" JOURNAL_TEXTS(TEXT_COLUMN) ") STRICT"
-/* Most logins are the mailbox's address: one entry for both. */
-#define BY_NAME(table) "CREATE INDEX " table "_by_name ON " table " (coalesce(mailbox,login,connector) COLLATE NOCASE)"
-#define BY_LOGIN(table) "CREATE INDEX " table "_by_login ON " table " (login COLLATE NOCASE) WHERE login<>mailbox"
+/* Ordered by part first: what is added, and what is dropped, lies on a few pages (PART_ROWS). */
+#define BY_NAME(table) "CREATE INDEX " table "_by_name ON " table " (part,name_key)"
+#define BY_LOGIN(table) "CREATE INDEX " table "_by_login ON " table " (part,login_key) WHERE login_key IS NOT NULL"
 #define MONITORED(table) "CREATE INDEX " table "_monitored ON " table " (at) WHERE would IS NOT NULL"
 
 #define USAGE                                                                                                          \
@@ -59,13 +59,17 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_ROLLBACK] = "ROLLBACK",
 #define QUESTION(column, member) ",?"
 #define ADD_DECISION(table)                                                                                            \
-    "INSERT INTO " table " (" DECISION_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?" JOURNAL_TEXTS(QUESTION) ")"
+    "INSERT INTO " table " (" DECISION_COLUMNS "," DECISION_KEYS                                                       \
+    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?" JOURNAL_TEXTS(QUESTION) ",?,?,?)"
     [SQL_ADD_MESSAGE] = ADD_DECISION("messages"),
     [SQL_ADD_REFUSAL] = ADD_DECISION("refusals"),
+#define LAST_PART(table) "SELECT max(part),count(*) FROM " table " WHERE part=(SELECT max(part) FROM " table ")"
+    [SQL_LAST_PART_OF_MESSAGES] = LAST_PART("messages"),
+    [SQL_LAST_PART_OF_REFUSALS] = LAST_PART("refusals"),
     [SQL_COUNT_MESSAGES] = "SELECT count(*) FROM messages",
     [SQL_COUNT_REFUSALS] = "SELECT count(*) FROM refusals",
-    [SQL_DROP_MESSAGES] = "DELETE FROM messages WHERE at IN (SELECT at FROM messages ORDER BY at LIMIT ?1)",
-    [SQL_DROP_REFUSALS] = "DELETE FROM refusals WHERE at IN (SELECT at FROM refusals ORDER BY at LIMIT ?1)",
+    [SQL_DROP_MESSAGES] = "DELETE FROM messages WHERE at<(SELECT at FROM messages ORDER BY at LIMIT 1 OFFSET ?1)",
+    [SQL_DROP_REFUSALS] = "DELETE FROM refusals WHERE at<(SELECT at FROM refusals ORDER BY at LIMIT 1 OFFSET ?1)",
     [SQL_ADD_TOTAL] = "INSERT INTO totals VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET count=count+excluded.count",
     [SQL_ADD_DROPPED] = "INSERT INTO dropped VALUES (?1,?2) ON CONFLICT DO UPDATE SET count=count+excluded.count",
     [SQL_USAGE_OF] = "SELECT " USAGE_COLUMNS " FROM usage WHERE tenant=?1 AND mailbox=?2",

@@ -8,18 +8,20 @@
 #include "core/journal/database.h"
 
 #define JOURNAL_NAME "journal.sqlite"
-#define JOURNAL_VERSION 1 /* of what the values mean */
+#define JOURNAL_VERSION 2 /* of what the values mean */
 
 /* What is prepared once. */
 enum journal_sql {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_ROLLBACK,
-    SQL_ADD_MESSAGE, /* DECISION_COLUMNS */
+    SQL_ADD_MESSAGE, /* DECISION_COLUMNS, DECISION_KEYS */
     SQL_ADD_REFUSAL,
+    SQL_LAST_PART_OF_MESSAGES, /* its number, and how many it has */
+    SQL_LAST_PART_OF_REFUSALS,
     SQL_COUNT_MESSAGES,
     SQL_COUNT_REFUSALS,
-    SQL_DROP_MESSAGES, /* ?1: as many */
+    SQL_DROP_MESSAGES, /* ?1: as many of the oldest; there are more */
     SQL_DROP_REFUSALS,
     SQL_ADD_TOTAL,   /* ?1 program, ?2 verdict, ?3 reason, ?4 count */
     SQL_ADD_DROPPED, /* ?1 program, ?2 count */

@@ -72,7 +72,7 @@ static void add_fresh(struct journal *j, int which)
  * Each table has one decision a nanosecond. Another one of the same is put some nanoseconds later: anywhere in a range
  * that doubles with each try, so that a clock that stands still costs little.
  */
-static int put_decision(struct journal *j, const struct journal_event *v, bool message)
+static int put_decision(struct journal *j, const struct journal_event *v, bool message, int64_t part)
 {
     sqlite3_stmt *s = database_statement(j->file, message ? SQL_ADD_MESSAGE : SQL_ADD_REFUSAL);
     int64_t at = v->at_ns < INT64_MAX / 2 ? (int64_t)v->at_ns : INT64_MAX / 2;
@@ -80,7 +80,7 @@ static int put_decision(struct journal *j, const struct journal_event *v, bool m
 
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
-    decision_bind(s, v);
+    decision_bind(s, v, part);
     for (int i = 0; i < TRIES_MAX; i++) {
         (void)sqlite3_bind_int64(s, 1, at);
         code = run(s);
@@ -93,14 +93,48 @@ static int put_decision(struct journal *j, const struct journal_event *v, bool m
     return code;
 }
 
+/* The newest part of a table, which other programs add to between our transactions. */
+struct part {
+    int64_t number, rows;
+};
+
+static int last_part(struct journal *j, enum journal_sql which, struct part *part)
+{
+    sqlite3_stmt *s = database_statement(j->file, which);
+
+    if (s == NULL)
+        return sqlite3_extended_errcode(j->file->db);
+    *part = (struct part){0, 0};
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        part->number = sqlite3_column_int64(s, 0);
+        part->rows = sqlite3_column_int64(s, 1);
+    }
+    return sqlite3_reset(s);
+}
+
+static int64_t part_of_next(struct part *part)
+{
+    if (part->rows >= PART_ROWS && part->number < INT64_MAX)
+        *part = (struct part){part->number + 1, 0};
+    part->rows++;
+    return part->number;
+}
+
 static int put_batch(struct journal *j, const struct journal_batch *batch)
 {
-    int code = SQLITE_OK;
+    struct part messages, refusals;
+    int code;
 
+    if (batch->count == 0)
+        return SQLITE_OK;
+    code = last_part(j, SQL_LAST_PART_OF_MESSAGES, &messages);
+    if (code == SQLITE_OK)
+        code = last_part(j, SQL_LAST_PART_OF_REFUSALS, &refusals);
     for (uint32_t i = 0; i < batch->count && code == SQLITE_OK; i++) {
         struct journal_event v = journal_batch_event(batch, i);
+        bool message = journal_is_message(&batch->events[i]);
 
-        code = put_decision(j, &v, journal_is_message(&batch->events[i]));
+        code = put_decision(j, &v, message, part_of_next(message ? &messages : &refusals));
     }
     return code;
 }
