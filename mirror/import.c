@@ -25,7 +25,7 @@ const char *recipient_type_name(enum recipient_type type)
     static const char *const names[] = {
         [RECIPIENT_OTHER] = "other",         [RECIPIENT_USER] = "user",           [RECIPIENT_SHARED] = "shared",
         [RECIPIENT_ROOM] = "room",           [RECIPIENT_EQUIPMENT] = "equipment", [RECIPIENT_GROUP] = "group",
-        [RECIPIENT_MAIL_USER] = "mail user",
+        [RECIPIENT_MAIL_USER] = "mail user", [RECIPIENT_SYSTEM] = "system",
     };
 
     return names[type];

@@ -166,6 +166,13 @@ static void set_parts(struct import *im)
         source = BUF_OVER(part->source);
         buf_addf(&source, "%s", source_of_kind(im, brings[i].kind));
     }
+    if (im->g->says_accounts != KINDS) {
+        struct mirrored *part = &im->after.parts[PART_ACCOUNTS];
+        struct buf source = BUF_OVER(part->source);
+
+        part->at = im->options->now;
+        buf_addf(&source, "%s", source_of_kind(im, im->g->says_accounts));
+    }
 }
 
 int import_tenant_facts(struct import *im, struct error *e)

@@ -13,6 +13,13 @@ static const char *basic_name(const struct mailbox_record *record)
     return names[record->basic_smtp];
 }
 
+static const char *account_name(const struct mailbox_record *record)
+{
+    static const char *const names[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "disabled", [TRI_YES] = "enabled"};
+
+    return names[record->sign_in];
+}
+
 static bool holds(struct slice list, struct slice wanted)
 {
     struct slice one;
@@ -76,6 +83,13 @@ static int change_lines(struct import *im, const struct mailbox_record *a, const
     if (a->basic_smtp != b->basic_smtp) {
         line = BUF_OVER(mem);
         buf_addf(&line, "%s: passwords by authentication policy %s → %s", who.text, basic_name(a), basic_name(b));
+        if (import_line(im, buf_slice(&line), e) != 0)
+            return -1;
+        said = true;
+    }
+    if (a->sign_in != b->sign_in) {
+        line = BUF_OVER(mem);
+        buf_addf(&line, "%s: account %s → %s", who.text, account_name(a), account_name(b));
         if (import_line(im, buf_slice(&line), e) != 0)
             return -1;
         said = true;

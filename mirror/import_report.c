@@ -191,6 +191,9 @@ static void report_gaps(const struct import *im)
 
     if (users > 0)
         fprintf(out, "%s: %zu users of Get-User have no mailbox\n", im->after.name, users);
+    if (gather_has(im->g, KIND_ACCOUNT))
+        fprintf(out, "%s: %zu of %zu users have a mailbox here, by user principal name or mail address\n",
+                im->after.name, accounts_found(im->g->accounts), im->g->rows[KIND_ACCOUNT]);
     if (im->after.smtp_auth == SMTP_AUTH_UNKNOWN)
         fprintf(
             out,

@@ -57,6 +57,10 @@ static void show_mailbox(FILE *out, const struct tenant_facts *facts, const stru
         fprintf(out, "%s, allows passwords: %s\n", words(record->auth_policy).text, tri_names[record->basic_smtp]);
     else
         fprintf(out, "none of its own\n");
+    fprintf(out, "  sign-in of the account         %s\n",
+            record->sign_in == TRI_UNKNOWN ? "unknown"
+            : record->sign_in == TRI_NO    ? "disabled"
+                                           : "enabled");
     if ((record->knows & MAILBOX_RESTRICTED) != 0)
         fprintf(out, "  restricted                     yes, by Exchange Online: it may send nothing\n");
     fprintf(out, "  type                           %s\n", recipient_type_name(record->recipient_type));

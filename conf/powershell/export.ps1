@@ -95,15 +95,17 @@ $exports = @(
     @{ Noun = 'TransportConfig'; Needs = 'SmtpClientAuthenticationDisabled'
         Columns = @('Name', 'SmtpClientAuthenticationDisabled', 'AllowLegacyTLSClients') }
     @{ Noun = 'AcceptedDomain'; Needs = 'DomainType'
-        Columns = @('DomainName', 'DomainType', 'MatchSubDomains', 'Default') }
+        Columns = @('DomainName', 'DomainType', 'MatchSubDomains', 'Default', 'SendingFromDomainDisabled',
+            'SendingToDomainDisabled') }
     @{ Noun = 'CASMailbox'; Needs = 'SmtpClientAuthenticationDisabled'; All = $true
         Columns = @('Guid', 'ExternalDirectoryObjectId', 'PrimarySmtpAddress', 'SamAccountName',
             'SmtpClientAuthenticationDisabled', 'OwaMailboxPolicy', 'ImapUseProtocolDefaults', 'EmailAddresses') }
     @{ Noun = 'Mailbox'; Needs = 'PrimarySmtpAddress'; All = $true
         Columns = @('Guid', 'ExchangeGuid', 'ExternalDirectoryObjectId', 'Identity', 'Name', 'Alias', 'DisplayName',
-            'UserPrincipalName', 'PrimarySmtpAddress', 'RecipientTypeDetails', 'EmailAddresses', 'GrantSendOnBehalfTo') }
+            'UserPrincipalName', 'PrimarySmtpAddress', 'RecipientTypeDetails', 'AccountDisabled', 'EmailAddresses',
+            'GrantSendOnBehalfTo') }
     @{ Noun = 'User'; Needs = 'AuthenticationPolicy'; All = $true; Optional = $true
-        Columns = @('Guid', 'UserPrincipalName', 'AuthenticationPolicy') }
+        Columns = @('Guid', 'UserPrincipalName', 'AuthenticationPolicy', 'AccountDisabled') }
     @{ Noun = 'RecipientPermission'; Needs = 'Trustee'; All = $true; Optional = $true
         Columns = @('Identity', 'Trustee', 'AccessControlType', 'AccessRights') }
     @{ Noun = 'AuthenticationPolicy'; Needs = 'AllowBasicAuthSmtp'; Optional = $true

@@ -88,8 +88,12 @@ struct tenant_config {
 
 enum unlisted { UNLISTED_REJECT, UNLISTED_TENANT, UNLISTED_ALLOW };
 
+/* Whose disabled account shuts them out. Those of shared and resource mailboxes always are. */
+enum disabled_accounts { DISABLED_PEOPLE, DISABLED_ALL, DISABLED_NONE };
+
 struct smtp_auth_config {
     enum unlisted unlisted;
+    enum disabled_accounts disabled_accounts;
     bool security_defaults;     /* apply the tenant's security defaults */
     bool authentication_policy; /* apply authentication policies */
     struct list *allow, *deny;  /* NULL: none */

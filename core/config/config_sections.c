@@ -100,10 +100,15 @@ static const struct section mirror_section = {ROWS(mirror_rows)};
 static const struct choice unlisted[] = {
     {"reject", UNLISTED_REJECT}, {"tenant", UNLISTED_TENANT}, {"allow", UNLISTED_ALLOW}, {NULL, 0}};
 
+static const struct choice disabled_accounts[] = {
+    {"people", DISABLED_PEOPLE}, {"all", DISABLED_ALL}, {"none", DISABLED_NONE}, {NULL, 0}};
+
 static const struct setting smtp_auth_rows[] = {
     {"unlisted", SETTING_CHOICE, AT(struct smtp_auth_config, unlisted), .choices = unlisted, .standard = "reject"},
     {"security_defaults", SETTING_BOOL, AT(struct smtp_auth_config, security_defaults), .standard = "true"},
     {"authentication_policy", SETTING_BOOL, AT(struct smtp_auth_config, authentication_policy), .standard = "true"},
+    {"disabled_accounts", SETTING_CHOICE, AT(struct smtp_auth_config, disabled_accounts), .choices = disabled_accounts,
+     .standard = "people"},
     {"allow_file", SETTING_OWN, AT(struct smtp_auth_config, allow), .read = read_list_file, .allowed = "a file name"},
     {"deny_file", SETTING_OWN, AT(struct smtp_auth_config, deny), .read = read_list_file, .allowed = "a file name"},
     {"logins_file", SETTING_OWN, AT(struct smtp_auth_config, logins), .read = read_pairs_file,

@@ -433,13 +433,71 @@ static bool header_of_connector(struct deciding *d)
     return false;
 }
 
+/* ---- domains that a tenant has closed for senders ---- */
+
+/*
+ * Is the address in one, and does no list of the operator name it? Whoever sends: the domain's own tenant has said that
+ * no mail comes from there.
+ */
+static enum directory_result in_closed_domain(const struct deciding *d, const struct address *a,
+                                              enum sender_place place)
+{
+    const struct identity *id = &d->v->identity;
+    enum belongs named = BELONGS_NOT;
+    enum directory_result closed = DIRECTORY_NOT_FOUND;
+
+    if (d->c->view != NULL)
+        closed = directory_domain_closed(d->c->view, address_domain(a), DOMAIN_NO_SENDER);
+    if (closed != DIRECTORY_FOUND)
+        return closed;
+    if (id->connector != NULL && id->connector->senders != NULL)
+        named = listed(d, a, place, connected_as);
+    else if (id->connector == NULL && d->c->config->sender.n_exceptions > 0)
+        named = listed(d, a, place, excepted_as);
+    return named == BELONGS_NOT ? DIRECTORY_FOUND : named == BELONGS_OWN ? DIRECTORY_NOT_FOUND : DIRECTORY_DAMAGED;
+}
+
+static bool envelope_domain(struct deciding *d)
+{
+    enum mode mode = d->c->config->sender.mode;
+
+    if (d->s->sender_result != ADDRESS_OK)
+        return false;
+    switch (in_closed_domain(d, &d->s->sender, SENDER_IN_ENVELOPE)) {
+    case DIRECTORY_FOUND:
+        trace_add(d->trace, "sender: its domain has SendingFromDomainDisabled");
+        return refuse(d, REASON_SENDER_DOMAIN, mode);
+    case DIRECTORY_DAMAGED:
+        return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
+    default:
+        return false;
+    }
+}
+
+static bool header_domains(struct deciding *d)
+{
+    const struct headers *headers = d->s->headers;
+
+    for (size_t i = 0; i < headers->n; i++) {
+        const struct header_address *one = &headers->list[i];
+        enum directory_result closed = in_closed_domain(d, &one->address, SENDER_IN_HEADER);
+
+        if (closed == DIRECTORY_DAMAGED)
+            return refuse(d, REASON_DIRECTORY_DAMAGED, d->c->config->sender.mode);
+        if (closed == DIRECTORY_FOUND)
+            return refuse_header(d, REASON_FROM_DOMAIN, "its domain has SendingFromDomainDisabled", one->field,
+                                 address_slice(&one->address));
+    }
+    return false;
+}
+
 bool step_sender(struct deciding *d)
 {
     bool login = d->v->identity.authenticated;
 
-    if (login ? envelope_of_login(d) : envelope_of_connector(d))
+    if ((login ? envelope_of_login(d) : envelope_of_connector(d)) || envelope_domain(d))
         return true;
     if (d->s->headers == NULL || !d->s->headers->seen)
         return false;
-    return login ? header_of_login(d) : header_of_connector(d);
+    return (login ? header_of_login(d) : header_of_connector(d)) || header_domains(d);
 }

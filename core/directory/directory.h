@@ -36,13 +36,15 @@ enum smtp_auth {
 enum tri { TRI_UNKNOWN, TRI_NO, TRI_YES };
 
 enum recipient_type {
-    RECIPIENT_OTHER,
+    RECIPIENT_OTHER, /* never said, or a type that is not known */
     RECIPIENT_USER,
     RECIPIENT_SHARED,
     RECIPIENT_ROOM,
     RECIPIENT_EQUIPMENT,
     RECIPIENT_GROUP,
-    RECIPIENT_MAIL_USER /* MailUser, RemoteMailbox: the mailbox itself lives elsewhere */
+    RECIPIENT_MAIL_USER, /* MailUser, RemoteMailbox: the mailbox itself lives elsewhere */
+    RECIPIENT_SYSTEM,    /* discovery, scheduling, arbitration and the like: nobody's own */
+    RECIPIENT_TYPES
 };
 
 /* How an identity belongs to a mailbox: a set of these. */
@@ -60,6 +62,7 @@ struct mailbox_ref {
     uint8_t identity;       /* IDENTITY_ bits of the identity that was looked up */
     uint8_t smtp_auth;      /* enum smtp_auth */
     uint8_t basic_smtp;     /* enum tri: the mailbox's own authentication policy; TRI_UNKNOWN: it has none */
+    uint8_t sign_in;        /* enum tri: may the account behind it sign in? */
     uint8_t recipient_type; /* enum recipient_type */
     bool restricted;        /* Get-BlockedSenderAddress: Exchange Online lets it send nothing */
 };
@@ -75,6 +78,7 @@ enum mirrored_part {
     PART_DEFAULT_POLICY,    /* Get-OrganizationConfig */
     PART_POLICIES,          /* Get-AuthenticationPolicy */
     PART_USERS,             /* Get-User: users' own policies */
+    PART_ACCOUNTS,          /* which accounts are disabled: Get-Mailbox, Get-User, Graph or Active Directory */
     /* parts that can only refuse, or say names; the ones above decide who may sign in */
     PART_RESTRICTED, /* Get-BlockedSenderAddress */
     PART_DETAILS,    /* Get-Mailbox */
@@ -127,6 +131,10 @@ enum domain_type {
     DOMAIN_DERIVED /* not in Get-AcceptedDomain, but a mailbox has an address there: finds the tenant, accepts nothing
                     */
 };
+
+/* What an accepted domain is closed for (Set-AcceptedDomain): a set of these. */
+#define DOMAIN_NO_SENDER 1u    /* SendingFromDomainDisabled: no mail may be sent from addresses in it */
+#define DOMAIN_NO_RECIPIENT 2u /* SendingToDomainDisabled: mail to recipients in it is not delivered */
 
 struct domain_fact {
     uint32_t tenant;
@@ -197,6 +205,13 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
  * with MatchSubDomains? DIRECTORY_FOUND when it is.
  */
 enum directory_result directory_accepts(const struct directory_view *v, uint32_t tenant, struct slice domain);
+
+/*
+ * Is this canonical domain closed for `use` (one DOMAIN_NO_ bit)? So says whichever tenant has it as an accepted
+ * domain, or one above it with MatchSubDomains. DIRECTORY_FOUND when it is. Costs no look-up where the directory has no
+ * closed domain.
+ */
+enum directory_result directory_domain_closed(const struct directory_view *v, struct slice domain, unsigned use);
 
 /*
  * All mailboxes of `tenant` that claim the address (its UPN among the kinds), or the account name. refs has

@@ -374,7 +374,7 @@ static void note_claims(struct tenant_domain *domains, uint32_t n, struct slice 
 }
 
 /* A damaged record says so when it is looked up. */
-static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint32_t n)
+static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint32_t n, unsigned *closed)
 {
     MDB_val key, value;
     int code;
@@ -382,23 +382,27 @@ static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint3
     while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         struct slice domain = {key.mv_data, key.mv_size}, claims = {value.mv_data, value.mv_size};
 
+        for (size_t i = 0; i < domain_claims(claims); i++)
+            *closed |= domain_claim_at(claims, i).closed;
         if (!given_by_microsoft(domain))
             note_claims(domains, n, domain, claims, domain_claims(claims));
     }
     return code == MDB_NOTFOUND ? 0 : -1;
 }
 
-int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, struct error *e)
+int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, unsigned *closed,
+                           struct error *e)
 {
     struct tenant_domain *domains = calloc((size_t)n + 1, sizeof *domains);
     MDB_cursor *cursor = NULL;
     MDB_txn *txn = NULL;
     int result = -1;
 
+    *closed = 0;
     if (domains == NULL)
         return error_set(e, "out of memory");
     if (mdb_txn_begin(f->env, NULL, MDB_RDONLY, &txn) == 0 && mdb_cursor_open(txn, f->dbi[TABLE_DOMAINS], &cursor) == 0)
-        result = note_domains(cursor, domains, n);
+        result = note_domains(cursor, domains, n, closed);
     if (cursor != NULL)
         mdb_cursor_close(cursor);
     if (txn != NULL)

@@ -79,8 +79,9 @@ struct tenant_domain {
 
 /*
  * The accepted domain of each of n tenants, the ones that Microsoft gives every tenant aside, into an array of n (and
- * one spare). 0, or -1 with e. The caller frees it.
+ * one spare); and the DOMAIN_NO_ bits that some accepted domain has into *closed. 0, or -1 with e. The caller frees it.
  */
-int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, struct error *e);
+int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, unsigned *closed,
+                           struct error *e);
 
 #endif

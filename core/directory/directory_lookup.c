@@ -145,6 +145,42 @@ enum directory_result directory_accepts(const struct directory_view *v, uint32_t
     return result;
 }
 
+/* Does a tenant close this very domain, or `beneath` it when it has MatchSubDomains? Found or not, *known says whether
+ * somebody accepts it. */
+static enum directory_result closed_exactly(const struct directory_view *v, struct slice domain, unsigned use,
+                                            bool beneath, bool *known)
+{
+    struct slice value;
+    size_t n;
+    enum directory_result result = fetch_domain(v, domain, &value, &n);
+
+    if (result != DIRECTORY_FOUND)
+        return result;
+    for (size_t i = 0; i < n; i++) {
+        struct domain_claim claim = domain_claim_at(value, i);
+
+        if (claim.type == DOMAIN_DERIVED || (beneath && !claim.match_subdomains))
+            continue;
+        *known = true;
+        if ((claim.closed & use) != 0)
+            return DIRECTORY_FOUND;
+    }
+    return DIRECTORY_NOT_FOUND;
+}
+
+enum directory_result directory_domain_closed(const struct directory_view *v, struct slice domain, unsigned use)
+{
+    enum directory_result result;
+    bool known = false;
+
+    if ((v->generation->closed & use) == 0)
+        return DIRECTORY_NOT_FOUND;
+    result = closed_exactly(v, domain, use, false, &known);
+    while (result == DIRECTORY_NOT_FOUND && !known && slice_cut(domain, '.', NULL, &domain))
+        result = closed_exactly(v, domain, use, true, &known);
+    return result;
+}
+
 /* ---- identities ---- */
 
 /* Does the identity belong under that hash? What a stray writer left does not: it is not to be taken for "not there".

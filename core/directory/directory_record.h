@@ -2,7 +2,7 @@
  * Keys and values of the directory's tables, shared by the reader (core/directory/directory.c) and the writer
  * (mirror/build/writer.c).
  *
- * Format 4 (core/directory/manifest.h). Damage is noticed by the checksum of the whole file when it is opened; decoders
+ * Format 5 (core/directory/manifest.h). Damage is noticed by the checksum of the whole file when it is opened; decoders
  * check lengths and enumerations all the same. Numbers in keys are big-endian (they sort), in values little-endian.
  * Decoding copies nothing: the slices point into the value.
  *
@@ -12,9 +12,8 @@
  *   mailboxes   tenant u32, mailbox_id           struct mailbox_record
  *   identities  keyed hash of tenant, kind and   all identities with that hash, nearly always one: tenant u32, kind u8,
  *               text: an integer (LMDB's         length u16 and text, number u32 of claims, claims: mailbox_id,
- *               MDB_INTEGERKEY)                  IDENTITY_ bits, smtp_auth, basic_smtp, type; the type's highest bit
- *                                                says "restricted"
- *   rights      tenant u32, trustee, target      RIGHT_ bits u8
+ *               MDB_INTEGERKEY)                  IDENTITY_ bits, smtp_auth, basic_smtp and account, type; the type's
+ * highest bit says "restricted" rights      tenant u32, trustee, target      RIGHT_ bits u8
  *
  * A look-up of an identity is the path of the mail: integers are compared quicker than texts, and more of them fit on a
  * page, so that the tree is less deep.
@@ -63,6 +62,7 @@ struct mailbox_record {
     uint8_t knows; /* MAILBOX_KNOWS_ bits, and MAILBOX_RESTRICTED */
     enum smtp_auth smtp_auth;
     enum tri basic_smtp; /* does its own authentication policy allow Basic SMTP? TRI_UNKNOWN: it has none */
+    enum tri sign_in;    /* may the account behind it sign in? TRI_UNKNOWN: nobody said */
     enum recipient_type recipient_type;
     struct slice primary; /* PrimarySmtpAddress; not empty */
     struct slice upn;     /* an address in form */
@@ -115,6 +115,7 @@ struct domain_claim {
     uint32_t tenant;
     enum domain_type type;
     bool match_subdomains;
+    unsigned closed; /* DOMAIN_NO_ bits */
 };
 #define DOMAIN_CLAIM_SIZE 6
 size_t domain_encode(const struct domain_claim *claims, size_t n, void *out, size_t cap);

@@ -11,6 +11,7 @@ struct generation {
     struct tenant_facts *tenants;
     struct tenant_domain *domains; /* of each tenant */
     uint32_t tenants_n;
+    unsigned closed;         /* DOMAIN_NO_ bits that some accepted domain has */
     unsigned held;           /* views given out; under the directory's lock */
     struct generation *next; /* retired ones, waiting for their last view */
 };

@@ -10,6 +10,7 @@ static const struct {
     [PART_DEFAULT_POLICY] = {"default-policy", "default authentication policy"},
     [PART_POLICIES] = {"policies", "authentication policies"},
     [PART_USERS] = {"users", "users' own policies"},
+    [PART_ACCOUNTS] = {"accounts", "disabled accounts"},
     [PART_RESTRICTED] = {"restricted", "restricted senders"},
     [PART_DETAILS] = {"details", "mailboxes' names and types"},
     [PART_DOMAINS] = {"domains", "accepted domains"},

@@ -10,7 +10,7 @@
 
 struct mailboxes {
     uint64_t all, inheriting;
-    struct audit_names shared, people, restricted, unused;
+    struct audit_names shared, people, restricted, disabled, unused;
 };
 
 static enum smtp_auth organization(const struct audit *a, const struct tenant_facts *tenant)
@@ -49,6 +49,8 @@ static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, con
         audit_names_add(&sum->restricted, m->primary);
     if (m->smtp_auth != SMTP_AUTH_ENABLED && !inherits)
         return 0;
+    if (m->sign_in == TRI_NO && (m->recipient_type == RECIPIENT_USER || m->recipient_type == RECIPIENT_OTHER))
+        audit_names_add(&sum->disabled, m->primary);
     if (m->recipient_type == RECIPIENT_SHARED || m->recipient_type == RECIPIENT_ROOM ||
         m->recipient_type == RECIPIENT_EQUIPMENT)
         audit_names_add(&sum->shared, m->primary);
@@ -67,6 +69,7 @@ static int walk(struct audit *a, const struct tenant_facts *tenant, struct mailb
     audit_names_begin(&sum->shared);
     audit_names_begin(&sum->people);
     audit_names_begin(&sum->restricted);
+    audit_names_begin(&sum->disabled);
     audit_names_begin(&sum->unused);
     while ((result = directory_next_mailbox(a->view, tenant->tenant, after, &m)) == DIRECTORY_FOUND) {
         last = m.id;
@@ -166,6 +169,7 @@ static void tell_not_mirrored(struct audit *a, const struct tenant_facts *tenant
                  {PART_DEFAULT_POLICY, auth->authentication_policy},
                  {PART_POLICIES, auth->authentication_policy},
                  {PART_USERS, auth->authentication_policy},
+                 {PART_ACCOUNTS, auth->disabled_accounts != DISABLED_NONE},
                  {PART_RESTRICTED, true}};
     char missing[300];
     struct buf b = BUF_OVER(missing);
@@ -214,6 +218,12 @@ int audit_directory(struct audit *a, struct error *e)
         tell_names(a, AUDIT_SHARED_ENABLED, tenant, &sum.shared, "shared, room or equipment mailbox");
         tell_names(a, AUDIT_PEOPLE_ENABLED, tenant, &sum.people, "user mailbox");
         tell_names(a, AUDIT_RESTRICTED, tenant, &sum.restricted, "restricted mailbox");
+        if (a->config->smtp_auth.disabled_accounts == DISABLED_NONE && sum.disabled.n > 0)
+            findings_add(a->findings, AUDIT_GATES_OFF, tenant->name,
+                         "the accounts of %llu mailboxes that may send are disabled, but smtp_auth.disabled_accounts = "
+                         "\"none\" here",
+                         (unsigned long long)sum.disabled.n);
+        tell_names(a, AUDIT_ACCOUNT_DISABLED, tenant, &sum.disabled, "enabled mailbox with a disabled account");
         if (a->seen_days >= a->days)
             tell_names(a, AUDIT_ALLOWED_UNUSED, tenant, &sum.unused, "allowed but silent mailbox");
     }

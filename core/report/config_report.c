@@ -174,12 +174,19 @@ static void tell_smtp_auth(struct teller *t, const struct config *c)
         [UNLISTED_TENANT] = "for unknown logins the organization's counts (unlisted = \"tenant\")",
         [UNLISTED_ALLOW] = "unknown logins are let through (unlisted = \"allow\")",
     };
+    static const char *const accounts[] = {
+        [DISABLED_PEOPLE] =
+            "Disabled accounts are refused, but for shared and resource mailboxes, whose accounts always are.",
+        [DISABLED_ALL] = "Disabled accounts are refused, those of shared and resource mailboxes too.",
+        [DISABLED_NONE] = "Disabled accounts are ignored.",
+    };
     const struct smtp_auth_config *auth = &c->smtp_auth;
 
     tell(t, "The mailbox's SMTP AUTH setting first, then the organization's; %s.%s", unknown[auth->unlisted],
          mode_words(auth->mode));
     tell(t, "The tenant's security defaults are %s, authentication policies are %s.",
          auth->security_defaults ? "heeded" : "ignored", auth->authentication_policy ? "heeded" : "ignored");
+    tell(t, "%s", accounts[auth->disabled_accounts]);
     if (auth->deny != NULL)
         tell(t, "deny_file refuses %zu entries, before everything else.", list_count(auth->deny));
     if (auth->allow != NULL)

@@ -19,8 +19,9 @@ int gather_open(const char *folder, struct gathered **out, struct error *e)
     for (size_t i = 0; i < SHEETS; i++)
         if (sheet_open(folder, i == 0 ? NULL : g->sheets[0], &g->sheets[i], e) != 0)
             goto failed;
-    if (rights_open(&g->rights, e) != 0)
+    if (rights_open(&g->rights, e) != 0 || accounts_open(&g->accounts, e) != 0)
         goto failed;
+    g->says_accounts = KINDS;
     *out = g;
     return 0;
 failed:
@@ -35,6 +36,7 @@ void gather_close(struct gathered *g)
     for (size_t i = 0; i < SHEETS; i++)
         sheet_close(g->sheets[i]);
     rights_close(g->rights);
+    accounts_close(g->accounts);
     free(g->proxies);
     free(g->policies);
     free(g->domains);
@@ -53,6 +55,7 @@ int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct r
         [KIND_ACCEPTED_DOMAIN] = gather_domain_row,
         [KIND_BLOCKED_SENDER] = gather_restricted_row,
         [KIND_USER] = gather_user_row,
+        [KIND_ACCOUNT] = gather_account_row,
         [KIND_CAS_MAILBOX] = gather_mailbox_row,
         [KIND_MAILBOX] = gather_mailbox_row,
         [KIND_LIST] = gather_mailbox_row,
@@ -105,6 +108,7 @@ struct gather_mark gather_mark(const struct gathered *g)
                                .on_behalf = g->on_behalf,
                                .on_behalf_unknown = g->on_behalf_unknown,
                                .incomplete = g->incomplete,
+                               .says_accounts = g->says_accounts,
                                .not_mailboxes = g->not_mailboxes,
                                .settings_own = g->settings_own};
 
@@ -130,6 +134,7 @@ void gather_rewind(struct gathered *g, const struct gather_mark *mark)
     g->on_behalf = mark->on_behalf;
     g->on_behalf_unknown = mark->on_behalf_unknown;
     g->incomplete = mark->incomplete;
+    g->says_accounts = mark->says_accounts;
     g->not_mailboxes = mark->not_mailboxes;
     g->settings_own = mark->settings_own;
     memcpy(g->bad_rows, mark->bad_rows, sizeof g->bad_rows);

@@ -5,6 +5,7 @@
 #ifndef POSTERN_MIRROR_GATHER_H
 #define POSTERN_MIRROR_GATHER_H
 
+#include "mirror/build/accounts.h"
 #include "mirror/build/address_set.h"
 #include "mirror/build/rights.h"
 #include "mirror/build/sheet.h"
@@ -28,6 +29,7 @@ struct accepted {
     char name[256];
     enum domain_type type;
     bool match_subdomains;
+    unsigned closed; /* DOMAIN_NO_ bits */
 };
 
 struct gathered {
@@ -35,7 +37,9 @@ struct gathered {
     size_t rows[KINDS];
     struct sheet *sheets[SHEETS];
     struct rights *rights;
-    bool on_behalf; /* GrantSendOnBehalfTo was there, and no row hid it behind a type's name */
+    struct accounts *accounts; /* of KIND_ACCOUNT */
+    enum kind says_accounts;   /* the kind of the file that told last which accounts are disabled; KINDS: none did */
+    bool on_behalf;            /* GrantSendOnBehalfTo was there, and no row hid it behind a type's name */
     bool on_behalf_unknown;
     /* the tenant */
     enum smtp_auth smtp_auth; /* SMTP_AUTH_UNKNOWN: no file says */
@@ -105,6 +109,7 @@ struct gather_mark {
     enum smtp_auth smtp_auth;
     enum tri security_defaults;
     bool limits, on_behalf, on_behalf_unknown, incomplete;
+    enum kind says_accounts;
     uint64_t not_mailboxes, settings_own, bad_rows[KINDS];
 };
 struct gather_mark gather_mark(const struct gathered *g);
@@ -115,6 +120,7 @@ void gather_take_back(struct gathered *g, enum kind kind, const struct gather_ma
 /* The readers of rows, by kind; gather_row calls them. */
 int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_account_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_tenant_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_policy_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);

@@ -15,7 +15,14 @@ static const struct {
     {"EquipmentMailbox", "32", RECIPIENT_EQUIPMENT, false},
     {"MailUser", "128", RECIPIENT_MAIL_USER, false},
     {"LinkedRoomMailbox", NULL, RECIPIENT_ROOM, false},
-    {"SchedulingMailbox", NULL, RECIPIENT_OTHER, false},
+    {"SchedulingMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"DiscoveryMailbox", "536870912", RECIPIENT_SYSTEM, false},
+    {"ArbitrationMailbox", "8388608", RECIPIENT_SYSTEM, false},
+    {"MonitoringMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"AuditLogMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"AuxAuditLogMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"SupervisoryReviewPolicyMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"TeamMailbox", NULL, RECIPIENT_SYSTEM, false},
     {"GroupMailbox", NULL, RECIPIENT_GROUP, false},
     {"RemoteUserMailbox", NULL, RECIPIENT_MAIL_USER, false},
     {"RemoteSharedMailbox", NULL, RECIPIENT_SHARED, false},
@@ -203,6 +210,23 @@ static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *
     return 0;
 }
 
+/* AccountDisabled into the row. A value that cannot be read sets the row aside, and says nothing. */
+static int read_account_state(struct gathered *g, enum kind kind, const struct row *row, struct sheet_row *out,
+                              struct error *e)
+{
+    bool disabled;
+    int said = cell_bool(&row->cells[COLUMN_ACCOUNT_DISABLED], &disabled);
+
+    if (said < 0)
+        return row_error(row, COLUMN_ACCOUNT_DISABLED, "True or False", e);
+    if (said == 0)
+        return 0;
+    out->says |= SAYS_ACCOUNT_STATE;
+    out->enabled = !disabled;
+    g->says_accounts = kind;
+    return 0;
+}
+
 /* Alias and account name: canonical in *login; the slice is empty for what can never be one. */
 static struct slice read_account(struct gathered *g, unsigned file, const struct row *row, enum column column,
                                  struct login *login)
@@ -360,6 +384,8 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
         out.smtp_auth = SMTP_AUTH_UNKNOWN;
         (void)bad_row(g, kind, &why);
     }
+    if (read_account_state(g, kind, row, &out, &why) != 0)
+        (void)bad_row(g, kind, &why);
     address_set_pack(g->proxies, out.primary, &packed);
     out.proxies = buf_slice(&packed);
     out.upn = read_upn(g, file, row, &upn);
@@ -378,7 +404,8 @@ int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const str
 {
     struct sheet_row out = {.file = file, .place = row->place, .says = SAYS_POLICY};
 
-    (void)kind;
+    if (read_account_state(g, kind, row, &out, e) != 0)
+        return -1;
     if (cell_guid(&row->cells[COLUMN_GUID], &out.id) <= 0)
         return row_error(row, COLUMN_GUID, "a GUID, by which users and mailboxes are joined", e);
     if (!asked_for(row, COLUMN_AUTH_POLICY) || row->cells[COLUMN_AUTH_POLICY].kind > CELL_TEXT)
@@ -390,4 +417,36 @@ int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const str
         if (is_control(out.policy.p[i]))
             return row_error(row, COLUMN_AUTH_POLICY, "a name without control characters", e);
     return sheet_add(g->sheets[SHEET_POLICIES], &out, e);
+}
+
+/* An address, or nothing: what is none names no mailbox. */
+static struct slice account_address(const struct row *row, enum column column, struct address *out)
+{
+    struct slice text = cell_text(&row->cells[column]);
+
+    return text.n > 0 && address_parse_internal(text, out) == ADDRESS_OK ? address_slice(out) : (struct slice){NULL, 0};
+}
+
+int gather_account_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    static const struct {
+        enum column column;
+        bool enabled; /* what True says */
+    } states[] = {{COLUMN_ACCOUNT_ENABLED, true}, {COLUMN_ENABLED, true}, {COLUMN_ACCOUNT_DISABLED, false}};
+    struct address upn, mail;
+
+    (void)file;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        bool said;
+        int found = cell_bool(&row->cells[states[i].column], &said);
+
+        if (found < 0)
+            return row_error(row, states[i].column, "True or False", e);
+        if (found == 0)
+            continue;
+        g->says_accounts = kind;
+        return accounts_add(g->accounts, account_address(row, COLUMN_UPN, &upn),
+                            account_address(row, COLUMN_MAIL, &mail), said == states[i].enabled, e);
+    }
+    return 0;
 }

@@ -1,10 +1,11 @@
 /*
- * Directories of the formats 1 to 3, which are no longer read, rebuilt as one of today's: so that nobody is deferred
+ * Directories of the formats 1 to 4, which are no longer read, rebuilt as one of today's: so that nobody is deferred
  * after an upgrade until the next export comes.
  *
- * They differ in a checksum of 4 bytes in front of every value, in identities with keys of text, which are derived
- * anew, in an index of these, and in the checksums of file and manifest. Format 1 was without restricted mailboxes,
- * format 2 without "part" lines.
+ * Format 4 is without disabled accounts and closed domains; its records read as today's. The others differ in a
+ * checksum of 4 bytes in front of every value, in identities with keys of text, which are derived anew, in an index of
+ * these, and in the checksums of file and manifest. Format 1 was without restricted mailboxes, format 2 without "part"
+ * lines.
  */
 #ifndef POSTERN_MIRROR_OLD_FORMAT_H
 #define POSTERN_MIRROR_OLD_FORMAT_H

@@ -72,6 +72,7 @@ struct accepted_domain {
     struct slice name;     /* canonical */
     enum domain_type type; /* not DOMAIN_DERIVED: the writer itself finds the domains of mailboxes' addresses */
     bool match_subdomains;
+    unsigned closed; /* DOMAIN_NO_ bits */
 };
 /* The list replaces the tenant's accepted domains. Without a call they stay as they were. */
 int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_domain *list, size_t n,

@@ -65,6 +65,7 @@ static int claim_all(struct identities *s, uint32_t tenant, const struct mailbox
                               .tenant = tenant,
                               .smtp_auth = (uint8_t)r->smtp_auth,
                               .basic_smtp = (uint8_t)r->basic_smtp,
+                              .sign_in = (uint8_t)r->sign_in,
                               .recipient_type = (uint8_t)r->recipient_type,
                               .restricted = (r->knows & MAILBOX_RESTRICTED) != 0};
     struct slice list = r->proxies, proxy;

@@ -40,7 +40,7 @@ static int check_record(const struct mailbox_record *r, struct error *e)
     if (list.n != 0 || r->proxies.n > MAILBOX_PROXIES_MAX)
         return error_set(e, "mailbox \"%s\": its list of proxy addresses is malformed or too long", b.p);
     if (r->knows >= MAILBOX_KNOWS_END || r->smtp_auth > SMTP_AUTH_DISABLED || r->basic_smtp > TRI_YES ||
-        r->recipient_type > RECIPIENT_MAIL_USER)
+        r->sign_in > TRI_YES || r->recipient_type >= RECIPIENT_TYPES)
         return error_set(e, "mailbox \"%s\": a setting has a value that does not exist", b.p);
     return 0;
 }

@@ -36,15 +36,21 @@ static const struct {
                               "IsDefault,RecipientLimitExternalPerHour,RecipientLimitInternalPerHour,"
                               "RecipientLimitPerDay"},
     [KIND_ACCEPTED_DOMAIN] = {"Get-AcceptedDomain", "accepted-domain", C(DOMAIN) | C(DOMAIN_TYPE), 0,
-                              "DomainName,DomainType,MatchSubDomains"},
+                              "DomainName,DomainType,MatchSubDomains,SendingFromDomainDisabled,"
+                              "SendingToDomainDisabled"},
     [KIND_BLOCKED_SENDER] = {"Get-BlockedSenderAddress", "blocked-sender", C(SENDER) | C(REASON), 0,
                              "SenderAddress,Reason"},
-    [KIND_USER] = {"Get-User", "user", C(GUID) | C(AUTH_POLICY), 0, "Guid,UserPrincipalName,AuthenticationPolicy"},
+    [KIND_USER] = {"Get-User", "user", C(GUID) | C(AUTH_POLICY), 0,
+                   "Guid,UserPrincipalName,AuthenticationPolicy,AccountDisabled"},
+    [KIND_ACCOUNT] = {"users of Graph or Active Directory", "account", C(UPN),
+                      C(ACCOUNT_ENABLED) | C(ENABLED) | C(ACCOUNT_DISABLED),
+                      "userPrincipalName,mail,accountEnabled (of Get-ADUser: UserPrincipalName,mail,Enabled)"},
     [KIND_CAS_MAILBOX] = {"Get-CASMailbox", "cas-mailbox", C(SMTP_AUTH_DISABLED), ADDRESSES,
                           "Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,"
                           "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
     [KIND_MAILBOX] = {"Get-Mailbox", "mailbox", 0, ADDRESSES,
                       "Guid,PrimarySmtpAddress,UserPrincipalName,Alias,Name,Identity,RecipientTypeDetails,"
+                      "AccountDisabled,"
                       "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
     [KIND_LIST] = {"list of addresses", "list", C(PRIMARY), 0, "PrimarySmtpAddress"},
     [KIND_RECIPIENT_PERMISSION] =
@@ -74,6 +80,7 @@ static const struct {
     /* Its name has to tell the organization's from a mailbox: kind_is_organization. */
     {KIND_TRANSPORT_CONFIG, C(SMTP_AUTH_DISABLED), 0, 0},
     {KIND_USER, C(AUTH_POLICY), 0, ADDRESSES | C(EXCHANGE_GUID)},
+    {KIND_ACCOUNT, C(UPN), C(ACCOUNT_ENABLED) | C(ENABLED) | C(ACCOUNT_DISABLED), ADDRESSES | C(EXCHANGE_GUID)},
     {KIND_MAILBOX, 0, C(TYPE) | C(UPN) | C(ALIAS) | C(EXCHANGE_GUID) | C(ON_BEHALF), 0},
     /* An export with so few columns that it could be of either: said to be the one that decides. */
     {KIND_CAS_MAILBOX, 0, ADDRESSES, 0},
@@ -114,6 +121,7 @@ static const struct {
     {"blockedsender", KIND_BLOCKED_SENDER},
     {"authpolic", KIND_AUTHENTICATION_POLICY},
     {"casmailbox", KIND_CAS_MAILBOX},
+    {"account", KIND_ACCOUNT},
     {"mailbox", KIND_MAILBOX},
     {"user", KIND_USER},
 };
@@ -159,9 +167,9 @@ static const struct {
      "is the Exchange admin center's list of mailboxes, which lacks SmtpClientAuthenticationDisabled; export "
      "Get-CASMailbox"},
     {C(GROUP_TYPE), C(SMTP_AUTH_DISABLED), "is a list of groups, which cannot sign in"},
-    {C(GRAPH_PROXIES), C(PRIMARY),
-     "is a list of users (Graph or Active Directory), which has no settings of mailboxes; "
-     "export Get-CASMailbox"},
+    {C(GRAPH_PROXIES), C(PRIMARY) | C(ACCOUNT_ENABLED) | C(ENABLED),
+     "is a list of users (Graph or Active Directory), which has no settings of mailboxes; export Get-CASMailbox, and "
+     "for disabled accounts userPrincipalName with accountEnabled (Get-ADUser: Enabled)"},
     {C(LENGTH), ADDRESSES | C(GUID), "holds the lengths of texts: texts were given to Export-Csv in place of objects"},
 };
 

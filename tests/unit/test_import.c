@@ -433,6 +433,151 @@ static void authentication_policies_reach_the_mailboxes_of_their_users(void **st
     assert_int_equal(ref.basic_smtp, TRI_NO);
 }
 
+/* ---- disabled accounts ---- */
+
+#define MAILBOXES "Guid,PrimarySmtpAddress,UserPrincipalName,RecipientTypeDetails"
+#define MAILBOX_A GUID_A ",anna@contoso.example,a.berg@corp.example,UserMailbox"
+#define MAILBOX_B GUID_B ",scan@contoso.example,scan@contoso.example,UserMailbox"
+#define MAILBOX_C GUID_C ",room@contoso.example,room@contoso.example,RoomMailbox"
+
+static void whether_an_account_may_sign_in_is_read_wherever_it_stands(void **state)
+{
+    static const struct {
+        const char *file, *text;
+        enum tri anna, scan;
+        const char *source;
+    } rows[] = {
+        {"mailbox.csv", MAILBOXES ",AccountDisabled\n" MAILBOX_A ",True\n" MAILBOX_B ",False\n" MAILBOX_C ",True\n",
+         TRI_NO, TRI_YES, "mailbox.csv"},
+        {"mailbox.json",
+         "[{\"Guid\":\"" GUID_A
+         "\",\"PrimarySmtpAddress\":\"anna@contoso.example\",\"UserPrincipalName\":\"a@b.example\","
+         "\"AccountDisabled\":true},{\"Guid\":\"" GUID_B
+         "\",\"PrimarySmtpAddress\":\"scan@contoso.example\",\"AccountDisabled\":null},{\"Guid\":\"" GUID_C
+         "\",\"PrimarySmtpAddress\":\"room@contoso.example\",\"AccountDisabled\":true}]",
+         TRI_NO, TRI_UNKNOWN, "mailbox.json"},
+        {"user.csv",
+         "Guid,UserPrincipalName,AuthenticationPolicy,AccountDisabled\n" GUID_A ",a.berg@corp.example,,False\n" GUID_B
+         ",scan@contoso.example,,True\n",
+         TRI_YES, TRI_NO, "user.csv"},
+        {"users.csv", "UserPrincipalName,AccountDisabled\nA.BERG@corp.example,True\nscan@contoso.example,False\n",
+         TRI_NO, TRI_YES, "users.csv"},
+        {"graph.json",
+         "{\"@odata.context\":\"https://graph.microsoft.com/v1.0/$metadata#users\",\"value\":[{\"id\":\"" GUID_C
+         "\",\"userPrincipalName\":\"a.berg@corp.example\",\"mail\":\"x@contoso.example\",\"accountEnabled\":false,"
+         "\"proxyAddresses\":[]},{\"id\":\"" GUID_A "\",\"userPrincipalName\":\"scan@contoso.example\",\"mail\":null,"
+                                                    "\"accountEnabled\":true,\"proxyAddresses\":[]}]}",
+         TRI_NO, TRI_YES, "graph.json"},
+        /* by mail address, where the name of on-premises is another */
+        {"ad.csv",
+         "\"DistinguishedName\",\"Enabled\",\"mail\",\"SamAccountName\",\"UserPrincipalName\"\n"
+         "\"CN=A\",\"False\",\"anna@contoso.example\",\"aberg\",\"aberg@contoso.local\"\n"
+         "\"CN=S\",\"True\",\"scan@contoso.example\",\"scan\",\"\"\n",
+         TRI_NO, TRI_YES, "ad.csv"},
+        /* the name that one signs in with goes before; two users with one mail address say nothing */
+        {"ad2.csv",
+         "UserPrincipalName,mail,Enabled\na.berg@corp.example,,True\nold@contoso.local,anna@contoso.example,False\n"
+         "scan1@contoso.local,scan@contoso.example,False\nscan2@contoso.local,scan@contoso.example,True\n",
+         TRI_YES, TRI_UNKNOWN, "ad2.csv"},
+        {"twice.csv", "UserPrincipalName,Enabled\na.berg@corp.example,True\na.berg@corp.example,False\n", TRI_NO,
+         TRI_UNKNOWN, "twice.csv"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture *f;
+        struct mailbox_ref ref;
+        void *fresh = NULL;
+
+        (void)state;
+        assert_int_equal(fixture_setup(&fresh), 0);
+        f = fresh;
+        give(f, "cas.csv", CAS);
+        if (strncmp(rows[i].file, "mailbox", 7) != 0)
+            give(f, "mailbox.csv", MAILBOXES "\n" MAILBOX_A "\n" MAILBOX_B "\n" MAILBOX_C "\n");
+        give(f, rows[i].file, rows[i].text);
+        run_ok(f);
+        assert_true(find(f, "anna@contoso.example", &ref));
+        if (ref.sign_in != rows[i].anna)
+            fail_msg("%s: anna is %u", rows[i].file, ref.sign_in);
+        assert_true(find(f, "scan@contoso.example", &ref));
+        if (ref.sign_in != rows[i].scan)
+            fail_msg("%s: scan is %u", rows[i].file, ref.sign_in);
+        assert_string_equal(facts(f).parts[PART_ACCOUNTS].source, rows[i].source);
+        assert_int_equal(facts(f).parts[PART_ACCOUNTS].at, 1790000000);
+        /* What does not speak of accounts changes nothing of them. */
+        give(f, "cas.csv", CAS);
+        run_ok(f);
+        assert_true(find(f, "anna@contoso.example", &ref));
+        assert_int_equal(ref.sign_in, rows[i].anna);
+        assert_int_equal(fixture_teardown(&fresh), 0);
+    }
+}
+
+static void an_account_that_one_export_calls_disabled_is_disabled_and_said(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_ref ref;
+
+    give(f, "cas.csv", CAS);
+    give(f, "mailbox.csv", MAILBOXES ",AccountDisabled\n" MAILBOX_A ",False\n" MAILBOX_B ",True\n" MAILBOX_C ",True\n");
+    run_ok(f);
+    assert_true(find(f, "room@contoso.example", &ref));
+    assert_int_equal(ref.recipient_type, RECIPIENT_ROOM);
+    assert_int_equal(ref.sign_in, TRI_NO);
+    give(f, "mailbox.csv",
+         MAILBOXES ",AccountDisabled\n" MAILBOX_A ",False\n" MAILBOX_B ",False\n" MAILBOX_C ",True\n");
+    give(f, "users.csv", "userPrincipalName,accountEnabled\na.berg@corp.example,False\nnobody@contoso.example,True\n");
+    run_ok(f);
+    assert_says(f->out, "anna@contoso.example: account enabled → disabled\n");
+    assert_says(f->out, "scan@contoso.example: account disabled → enabled\n");
+    assert_says(f->out, "contoso: 1 of 2 users have a mailbox here");
+    assert_true(find(f, "anna@contoso.example", &ref));
+    assert_int_equal(ref.sign_in, TRI_NO);
+}
+
+static void a_word_that_is_neither_true_nor_false_is_no_state_of_an_account(void **state)
+{
+    struct fixture *f = *state;
+
+    give(f, "cas.csv", CAS);
+    give(f, "users.csv", "userPrincipalName,accountEnabled\nanna@contoso.example,Wahr\n");
+    assert_int_equal(run(f, NULL), IMPORT_FAILED);
+    assert_says(f->e.text, "users.csv: line 2: accountEnabled is \"Wahr\"; expected True or False");
+}
+
+/* ---- closed domains ---- */
+
+static void an_accepted_domain_says_what_it_is_closed_for(void **state)
+{
+    static const struct {
+        const char *domain;
+        bool from, to;
+    } rows[] = {{"contoso.example", false, false}, {"legacy.example", true, false}, {"sub.legacy.example", true, false},
+                {"unused.example", false, true},   {"both.example", true, true},    {"sub.both.example", false, false}};
+    struct fixture *f = *state;
+    struct opened o;
+
+    give(f, "cas.csv", CAS);
+    give(f, "domains.csv",
+         "DomainName,DomainType,MatchSubDomains,SendingFromDomainDisabled,SendingToDomainDisabled\n"
+         "contoso.example,Authoritative,False,False,\nlegacy.example,Authoritative,True,True,False\n"
+         "unused.example,Authoritative,False,,True\nboth.example,InternalRelay,False,True,True\n");
+    run_ok(f);
+    o = open_directory(f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(directory_domain_closed(o.v, slice_of(rows[i].domain), DOMAIN_NO_SENDER),
+                         rows[i].from ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND);
+        assert_int_equal(directory_domain_closed(o.v, slice_of(rows[i].domain), DOMAIN_NO_RECIPIENT),
+                         rows[i].to ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND);
+    }
+    close_directory(o);
+    give(f, "cas.csv", CAS); /* a run without them keeps them */
+    run_ok(f);
+    o = open_directory(f);
+    assert_int_equal(directory_domain_closed(o.v, SLICE("legacy.example"), DOMAIN_NO_SENDER), DIRECTORY_FOUND);
+    close_directory(o);
+}
+
 #define PERMISSION(identity, trustee, type)                                                                            \
     "{\"Identity\":\"" identity "\",\"Trustee\":\"" trustee "\",\"AccessControlType\":\"" type                         \
     "\",\"AccessRights\":[\"SendAs\"]},"
@@ -570,6 +715,10 @@ int main(void)
         T(a_mailbox_whose_guid_becomes_known_is_the_same_mailbox),
         T(the_tenants_own_settings_are_brought_in),
         T(authentication_policies_reach_the_mailboxes_of_their_users),
+        T(whether_an_account_may_sign_in_is_read_wherever_it_stands),
+        T(an_account_that_one_export_calls_disabled_is_disabled_and_said),
+        T(a_word_that_is_neither_true_nor_false_is_no_state_of_an_account),
+        T(an_accepted_domain_says_what_it_is_closed_for),
         T(rights_are_found_by_the_names_that_exchange_uses),
         T(a_name_that_a_group_may_have_gives_no_mailbox_a_right),
         T(a_denial_that_names_nobody_for_certain_takes_the_right_from_all),
