@@ -1,7 +1,14 @@
 #include "mirror/fetch.h"
 
+#include "mirror/members.h"
+
 #define C(name) COLUMN_BIT(COLUMN_##name)
 #define UNLIMITED "{\"ResultSize\":\"Unlimited\"}"
+/* All that can hold a right, or be sent as, but for mailboxes. */
+#define OTHER_RECIPIENTS                                                                                               \
+    "{\"ResultSize\":\"Unlimited\",\"RecipientTypeDetails\":[\"MailUser\",\"GuestMailUser\",\"GroupMailbox\","         \
+    "\"MailUniversalSecurityGroup\",\"MailUniversalDistributionGroup\",\"MailNonUniversalGroup\","                     \
+    "\"DynamicDistributionGroup\"]}"
 #define ONE "{\"ResultSize\":1}"
 #define CONFIGURATION                                                                                                  \
     "the Exchange role View-Only Configuration (in the role group View-Only Organization Management), or the Entra "   \
@@ -40,6 +47,11 @@ const struct fetch_row fetch_rows[] = {
      ONE,
      true},
     {FETCH_MAILBOX, {UNLIMITED, KIND_MAILBOX, C(PRIMARY) | C(PROXIES) | C(UPN) | C(TYPE), RECIPIENTS, NULL}, ONE, true},
+    {FETCH_RECIPIENT,
+     {OTHER_RECIPIENTS, KIND_RECIPIENT, C(PRIMARY) | C(PROXIES) | C(TYPE) | C(NAME) | C(DISPLAY_NAME), RECIPIENTS,
+      NULL},
+     ONE,
+     false},
     {FETCH_RECIPIENT_PERMISSION,
      {UNLIMITED, KIND_RECIPIENT_PERMISSION, C(IDENTITY) | C(TRUSTEE) | C(ACCESS_TYPE) | C(ACCESS_RIGHTS),
       "the Exchange role View-Only Recipients or Mail Recipients (the Entra role Global Reader may not be enough)",
@@ -76,6 +88,35 @@ static void leave_out(const struct exchange *x, const char *why, const char *wha
     session_say(&x->session, "%s: %s. " LEFT, why, what);
 }
 
+/*
+ * The members of those groups that hold rights. If they can't be read, the rights are not taken either: the directory
+ * keeps what it has, rather than lose what the groups' members may do. 0, also then; -1 with e.
+ */
+static int fetch_members(struct exchange *x, const struct gather_mark *before, struct gathered *g,
+                         struct fetch_report *report, struct error *e)
+{
+    struct members_report found;
+    enum exchange_result result;
+
+    if (!gather_has(g, KIND_RECIPIENT))
+        return 0;
+    result = members_fetch(x, g, &found, e);
+    if (result == EXCHANGE_OK) {
+        report->read += found.groups > 0;
+        return 0;
+    }
+    if (result == EXCHANGE_FORBIDDEN) {
+        leave_out(x, "not permitted", e->text, report);
+        return 0;
+    }
+    if (result != EXCHANGE_UNABLE)
+        return -1;
+    leave_out(x, "not read, and so the rights of groups aren't known", e->text, report);
+    gather_take_back(g, KIND_RECIPIENT_PERMISSION, before);
+    g->on_behalf_unknown = true;
+    return 0;
+}
+
 /* One part. 0, also when it is left out; -1 with e. */
 static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gathered *g, struct fetch_report *report,
                      struct error *e)
@@ -101,6 +142,9 @@ static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gat
         return 0;
     }
     report->read++;
+    g->all_recipients = g->all_recipients || row->series.kind == KIND_RECIPIENT;
+    if (row->series.kind == KIND_RECIPIENT_PERMISSION && fetch_members(x, &mark, g, report, e) != 0)
+        return -1;
     if (count.pages > 1)
         session_say(&x->session, "%s: %llu rows on %u pages", kind_name(row->series.kind), count.rows, count.pages);
     return 0;

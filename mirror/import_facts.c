@@ -154,6 +154,7 @@ static void set_parts(struct import *im)
         {KIND_ACCEPTED_DOMAIN, PART_DOMAINS},
         {KIND_OUTBOUND_POLICY, PART_OUTBOUND},
         {KIND_RECIPIENT_PERMISSION, PART_RIGHTS},
+        {KIND_RECIPIENT, PART_RECIPIENTS},
     };
 
     for (size_t i = 0; i < sizeof brings / sizeof brings[0]; i++) {

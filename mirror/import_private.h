@@ -28,6 +28,7 @@ struct source {
     enum kind kind;
     bool empty;        /* it has no rows */
     bool selected;     /* of a kind's columns only some were exported */
+    bool groups;       /* of recipients it has groups alone */
     struct rows *rows; /* a pipe, which can be read once only, with its first row taken; else NULL */
     struct row *first;
 };
@@ -72,6 +73,7 @@ struct import {
     struct scratch *lines;                     /* what changed, for people, until it is true */
     uint64_t mailbox_lines, mailbox_lines_end; /* where in them the mailboxes' are, in the order of their ids */
     uint64_t mailboxes, changed, added, removed;
+    uint64_t recipients; /* groups and mail users of the files */
     uint64_t minor; /* of those that changed: only names, addresses or type */
     uint64_t by_setting[SMTP_AUTH_DISABLED + 1];
     struct writer_summary summary;
@@ -87,6 +89,9 @@ int import_read_files(struct import *im, struct error *e);
 int import_tenant_facts(struct import *im, struct error *e);
 int import_walk(struct import *im, struct error *e);
 int import_judge(struct import *im, struct error *e);
+
+/* Groups and mail users: writes those of the run, and says all names for the rights (mirror/import_recipients.c). */
+int import_recipients(struct import *im, uint32_t tenant, struct error *e);
 
 /* ---- of the walk: what is done with each mailbox ---- */
 

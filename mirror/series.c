@@ -256,7 +256,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
         (void)error_prefix(e, "given up after %u beginnings", count->restarts + 1);
         result = EXCHANGE_UNABLE;
     }
-    if (result == EXCHANGE_NOT_FOUND)
+    if (result == EXCHANGE_NOT_FOUND && s->kind != KIND_GROUP_MEMBER)
         result = EXCHANGE_UNABLE;
 out:
     free(w.seen);

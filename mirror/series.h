@@ -25,6 +25,7 @@ struct series_count {
  * EXCHANGE_FORBIDDEN  it may not be read by the application.
  * EXCHANGE_UNABLE     it cannot be read, of others nothing is said: an error of the service each time, pages that go in
  *                     a circle or never end, an answer that says it is cut, damaged or incomplete rows.
+ * EXCHANGE_NOT_FOUND  of KIND_GROUP_MEMBER alone: the group isn't there any more.
  * EXCHANGE_FAILED     the whole run must be given up: no sign-in, no connection, no time, something on the way that
  *                     answers in the service's place, another tenant's data, a link that leads elsewhere.
  */

@@ -41,12 +41,26 @@ static enum belongs judge_claims(const struct deciding *d, const struct mailbox_
     return answer;
 }
 
+/* Has the mailbox the right to send as a group or mail user with this address? */
+static enum belongs belongs_to_recipient(const struct deciding *d, const struct mailbox_ref *mailbox,
+                                         const struct address *a)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    unsigned n = 0;
+    enum directory_result found = directory_recipients(d->c->view, mailbox->tenant, address_slice(a), refs, &n);
+
+    if (found == DIRECTORY_DAMAGED)
+        return BELONGS_DAMAGED;
+    return found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_UNCLAIMED;
+}
+
 static enum belongs belongs_exactly(const struct deciding *d, const struct mailbox_ref *mailbox,
                                     const struct address *a)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
     unsigned n = 0;
     enum directory_result found;
+    enum belongs answer;
 
     /* The usual case costs no look-up: people send from the address that they sign in with. */
     if (d->v->identity.n_claims == 1 && (mailbox->identity & IDENTITY_IS_ADDRESS) != 0 &&
@@ -55,7 +69,8 @@ static enum belongs belongs_exactly(const struct deciding *d, const struct mailb
     found = directory_by_address(d->c->view, mailbox->tenant, address_slice(a), refs, &n);
     if (found == DIRECTORY_DAMAGED)
         return BELONGS_DAMAGED;
-    return found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_UNCLAIMED;
+    answer = found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_UNCLAIMED;
+    return answer == BELONGS_UNCLAIMED ? belongs_to_recipient(d, mailbox, a) : answer;
 }
 
 /* Is the domain one of the tenant's or the connector's own? What a forwarder wraps must stay in one, too. */
@@ -90,16 +105,20 @@ static enum belongs belongs_to(const struct deciding *d, const struct mailbox_re
     return answer == BELONGS_UNCLAIMED ? BELONGS_NOT : answer;
 }
 
-/* Is it the address of a mailbox of the login's tenant? */
+/* Is it the address of a mailbox of the login's tenant, or of a group or mail user? */
 static enum belongs is_a_mailbox(const struct deciding *d, const struct address *a)
 {
     const struct tenant_facts *tenant = d->v->identity.tenant;
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    enum directory_result found;
     unsigned n = 0;
 
     if (tenant == NULL || d->c->view == NULL)
         return BELONGS_UNCLAIMED;
-    switch (directory_by_address(d->c->view, tenant->tenant, address_slice(a), refs, &n)) {
+    found = directory_by_address(d->c->view, tenant->tenant, address_slice(a), refs, &n);
+    if (found == DIRECTORY_NOT_FOUND)
+        found = directory_recipients(d->c->view, tenant->tenant, address_slice(a), refs, &n);
+    switch (found) {
     case DIRECTORY_FOUND:
         return BELONGS_NOT;
     case DIRECTORY_NOT_FOUND:

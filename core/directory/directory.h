@@ -85,6 +85,7 @@ enum mirrored_part {
     PART_DOMAINS,    /* Get-AcceptedDomain */
     PART_OUTBOUND,   /* Get-HostedOutboundSpamFilterPolicy */
     PART_RIGHTS,     /* Get-RecipientPermission */
+    PART_RECIPIENTS, /* Get-Recipient: groups and mail users */
     MIRRORED_PARTS
 };
 #define MIRRORED_GATES PART_RESTRICTED /* parts below decide who may sign in */
@@ -222,6 +223,13 @@ enum directory_result directory_by_address(const struct directory_view *v, uint3
 enum directory_result directory_by_account(const struct directory_view *v, uint32_t tenant, struct slice account,
                                            struct mailbox_ref *refs, unsigned *n);
 
+/*
+ * The tenant's groups and mail users that have this address: somebody may have the right to send as one. Nobody signs
+ * in by them. refs and *n as above.
+ */
+enum directory_result directory_recipients(const struct directory_view *v, uint32_t tenant, struct slice address,
+                                           struct mailbox_ref *refs, unsigned *n);
+
 #define RIGHT_SEND_AS 1u
 #define RIGHT_SEND_ON_BEHALF 2u
 /* The RIGHT_ bits that `trustee` has on `target`; *rights is 0 when there are none. */
@@ -243,10 +251,16 @@ enum directory_result directory_mailbox(const struct directory_view *v, uint32_t
 enum directory_result directory_next_mailbox(const struct directory_view *v, uint32_t tenant,
                                              const struct mailbox_id *after, struct mailbox_record *out);
 
+/* The same of its groups and mail users. */
+enum directory_result directory_recipient(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,
+                                          struct mailbox_record *out);
+enum directory_result directory_next_recipient(const struct directory_view *v, uint32_t tenant,
+                                               const struct mailbox_id *after, struct mailbox_record *out);
+
 /* What a directory holds. */
 struct directory_totals {
     uint64_t generation, bytes;
-    uint64_t tenants, domains, mailboxes, identities, rights;
+    uint64_t tenants, domains, mailboxes, identities, rights, recipients;
 };
 
 /*

@@ -250,6 +250,12 @@ enum directory_result directory_by_account(const struct directory_view *v, uint3
     return by_identity(v, tenant, IDENTITY_KEY_ACCOUNT, account, refs, n);
 }
 
+enum directory_result directory_recipients(const struct directory_view *v, uint32_t tenant, struct slice address,
+                                           struct mailbox_ref *refs, unsigned *n)
+{
+    return by_identity(v, tenant, IDENTITY_KEY_RECIPIENT, address, refs, n);
+}
+
 /* ---- rights ---- */
 
 enum directory_result directory_rights(const struct directory_view *v, uint32_t tenant,
@@ -270,24 +276,24 @@ enum directory_result directory_rights(const struct directory_view *v, uint32_t 
 
 /* ---- mailboxes ---- */
 
-enum directory_result directory_mailbox(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,
-                                        struct mailbox_record *out)
+static enum directory_result fetch_record(const struct directory_view *v, enum directory_table table, uint32_t tenant,
+                                          const struct mailbox_id *id, struct mailbox_record *out)
 {
     struct directory_key key = mailbox_key(tenant, id);
     struct slice value;
-    enum directory_result result = fetch(v, TABLE_MAILBOXES, &key, &value);
+    enum directory_result result = fetch(v, table, &key, &value);
 
     if (result == DIRECTORY_FOUND && !mailbox_decode(key_slice(&key), value, out))
         return DIRECTORY_DAMAGED;
     return result;
 }
 
-/* The first mailbox at or, when `above`, above the key, whatever its tenant. */
-static enum directory_result seek_mailbox(const struct directory_view *v, const struct directory_key *from, bool above,
-                                          MDB_val *key, MDB_val *value)
+/* The first record at or, when `above`, above the key, whatever its tenant. */
+static enum directory_result seek_record(const struct directory_view *v, enum directory_table table,
+                                         const struct directory_key *from, bool above, MDB_val *key, MDB_val *value)
 {
     MDB_cursor *cursor;
-    int code = mdb_cursor_open(v->txn, v->generation->file->dbi[TABLE_MAILBOXES], &cursor);
+    int code = mdb_cursor_open(v->txn, v->generation->file->dbi[table], &cursor);
 
     if (code != 0)
         return DIRECTORY_DAMAGED;
@@ -301,15 +307,15 @@ static enum directory_result seek_mailbox(const struct directory_view *v, const 
     return DIRECTORY_FOUND;
 }
 
-enum directory_result directory_next_mailbox(const struct directory_view *v, uint32_t tenant,
-                                             const struct mailbox_id *after, struct mailbox_record *out)
+static enum directory_result next_record(const struct directory_view *v, enum directory_table table, uint32_t tenant,
+                                         const struct mailbox_id *after, struct mailbox_record *out)
 {
     static const struct mailbox_id first; /* all zero */
     struct directory_key from = mailbox_key(tenant, after != NULL ? after : &first);
     struct mailbox_id id;
     MDB_val key, value;
     uint32_t owner;
-    enum directory_result result = seek_mailbox(v, &from, after != NULL, &key, &value);
+    enum directory_result result = seek_record(v, table, &from, after != NULL, &key, &value);
 
     if (result != DIRECTORY_FOUND)
         return result;
@@ -320,6 +326,30 @@ enum directory_result directory_next_mailbox(const struct directory_view *v, uin
     return mailbox_decode((struct slice){key.mv_data, key.mv_size}, (struct slice){value.mv_data, value.mv_size}, out)
                ? DIRECTORY_FOUND
                : DIRECTORY_DAMAGED;
+}
+
+enum directory_result directory_mailbox(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,
+                                        struct mailbox_record *out)
+{
+    return fetch_record(v, TABLE_MAILBOXES, tenant, id, out);
+}
+
+enum directory_result directory_next_mailbox(const struct directory_view *v, uint32_t tenant,
+                                             const struct mailbox_id *after, struct mailbox_record *out)
+{
+    return next_record(v, TABLE_MAILBOXES, tenant, after, out);
+}
+
+enum directory_result directory_recipient(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,
+                                          struct mailbox_record *out)
+{
+    return fetch_record(v, TABLE_RECIPIENTS, tenant, id, out);
+}
+
+enum directory_result directory_next_recipient(const struct directory_view *v, uint32_t tenant,
+                                               const struct mailbox_id *after, struct mailbox_record *out)
+{
+    return next_record(v, TABLE_RECIPIENTS, tenant, after, out);
 }
 
 enum directory_result directory_primary(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,

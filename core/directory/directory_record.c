@@ -4,7 +4,8 @@
 
 #include <endian.h>
 
-const char *const directory_table_names[TABLES] = {"tenants", "domains", "mailboxes", "identities", "rights"};
+const char *const directory_table_names[TABLES] = {"tenants",    "domains", "mailboxes",
+                                                   "identities", "rights",  "recipients"};
 
 /* ---- packed lists ---- */
 
@@ -115,6 +116,11 @@ bool mailbox_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *id)
     return true;
 }
 
+static bool is_identity_kind(char kind)
+{
+    return kind == IDENTITY_KEY_ADDRESS || kind == IDENTITY_KEY_ACCOUNT || kind == IDENTITY_KEY_RECIPIENT;
+}
+
 bool identity_key_read(struct slice key, uint32_t *tenant, char *kind, struct slice *text)
 {
     if (key.n <= sizeof *tenant + 1 || key.n > sizeof *tenant + 1 + ADDRESS_OF_NAME_MAX)
@@ -122,7 +128,7 @@ bool identity_key_read(struct slice key, uint32_t *tenant, char *kind, struct sl
     *tenant = key_u32(key);
     *kind = key.p[sizeof *tenant];
     *text = (struct slice){key.p + sizeof *tenant + 1, key.n - sizeof *tenant - 1};
-    return *kind == IDENTITY_KEY_ADDRESS || *kind == IDENTITY_KEY_ACCOUNT;
+    return is_identity_kind(*kind);
 }
 
 bool right_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *trustee, struct mailbox_id *target)
@@ -331,7 +337,7 @@ bool identity_next(struct slice *value, struct identity_entry *out)
     out->text = reader_bytes(&s, reader_u16(&s));
     out->n = reader_u32(&s);
     claims_n = out->n * (uint64_t)IDENTITY_CLAIM_SIZE;
-    if (s.bad || claims_n > s.n || (out->kind != IDENTITY_KEY_ADDRESS && out->kind != IDENTITY_KEY_ACCOUNT))
+    if (s.bad || claims_n > s.n || !is_identity_kind(out->kind))
         return false;
     out->claims = (const uint8_t *)reader_bytes(&s, claims_n).p;
     *value = (struct slice){(const char *)s.p, s.n};

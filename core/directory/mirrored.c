@@ -16,6 +16,7 @@ static const struct {
     [PART_DOMAINS] = {"domains", "accepted domains"},
     [PART_OUTBOUND] = {"outbound", "outbound limits"},
     [PART_RIGHTS] = {"rights", "rights to send as others"},
+    [PART_RECIPIENTS] = {"recipients", "groups and mail users"},
 };
 
 const char *mirrored_title(enum mirrored_part part)

@@ -1,6 +1,8 @@
 #include "mirror/build/gather.h"
 #include "mirror/words.h"
 
+#include <stdlib.h>
+
 static const struct {
     const char *name;
     const char *number; /* as ConvertTo-Json writes an enumeration of a local Exchange session */
@@ -374,6 +376,7 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
 
     if (!is_mailbox(g, file, row, &out))
         return 0;
+    g->unnamed = g->unnamed || (kind == KIND_MAILBOX && !asked_for(row, COLUMN_DISPLAY_NAME));
     note_known(g, file, row, &out);
     if (read_who(g, file, row, &out, &primary, &why) != 0) {
         g->incomplete = true;
@@ -417,6 +420,88 @@ int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const str
         if (is_control(out.policy.p[i]))
             return row_error(row, COLUMN_AUTH_POLICY, "a name without control characters", e);
     return sheet_add(g->sheets[SHEET_POLICIES], &out, e);
+}
+
+/* Groups and mail users may be sent as, guests and all of these may hold a right; of the others nothing is wanted. */
+static bool is_recipient(const struct row *row, enum recipient_type *type)
+{
+    struct slice text = cell_text(&row->cells[COLUMN_TYPE]);
+    bool no_mailbox;
+
+    *type = type_of(text, &no_mailbox);
+    return !is_gone(row) && (*type == RECIPIENT_GROUP || *type == RECIPIENT_MAIL_USER ||
+                             slice_ieq(text, SLICE("GuestMailUser")) || slice_ieq(text, SLICE("SharedWithMailUser")));
+}
+
+/* A dynamic group has a rule in place of members, and a group of Microsoft 365 its members elsewhere. */
+static bool has_members(const struct row *row)
+{
+    static const char *const lists[] = {"MailUniversalSecurityGroup", "MailUniversalDistributionGroup",
+                                        "MailNonUniversalGroup", "RoomList"};
+    struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if (slice_ieq(type, slice_of(lists[i])))
+            return true;
+    return false;
+}
+
+/* A group in a group: its members may have to be read, too. */
+static int note_inner(struct gathered *g, const struct row *row, struct error *e)
+{
+    struct mailbox_id id;
+
+    if (!has_members(row) || cell_guid(&row->cells[COLUMN_GUID], &id) <= 0)
+        return 0;
+    if (g->n_inner == g->inner_cap) {
+        size_t cap = g->inner_cap == 0 ? 64 : g->inner_cap * 2;
+        struct mailbox_id *bigger = realloc(g->inner, cap * sizeof *bigger);
+
+        if (bigger == NULL)
+            return error_set(e, "no memory for more than %zu groups in groups", g->n_inner);
+        g->inner = bigger;
+        g->inner_cap = cap;
+    }
+    g->inner[g->n_inner++] = id;
+    return 0;
+}
+
+int gather_recipient_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct sheet_row out = {.file = file, .place = row->place};
+    struct buf packed = BUF_OVER(g->packed);
+    char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX];
+    struct address primary;
+    struct error why;
+
+    if (!is_recipient(row, &out.recipient_type))
+        return 0;
+    if (has_members(row))
+        out.says |= SAYS_MEMBERS;
+    g->unnamed = g->unnamed || !asked_for(row, COLUMN_DISPLAY_NAME);
+    note_known(g, file, row, &out);
+    if (read_who(g, file, row, &out, &primary, &why) != 0)
+        return bad_row(g, kind, &why);
+    address_set_pack(g->proxies, out.primary, &packed);
+    out.proxies = buf_slice(&packed);
+    out.name = display_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]), name);
+    out.names = read_names(row, names, sizeof names);
+    return sheet_add(g->recipients, &out, e);
+}
+
+int gather_member_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct slice group = cell_text(&row->cells[COLUMN_GROUP]);
+    struct slice member = without_prefix(cell_text(&row->cells[COLUMN_PRIMARY]));
+
+    (void)kind, (void)file;
+    if (group.n == 0)
+        group = slice_of(g->group);
+    if (group.n == 0)
+        return row_error(row, COLUMN_GROUP, "the address, Name or Guid of the group", e);
+    if (member.n == 0)
+        member = cell_text(&row->cells[COLUMN_GUID]);
+    return note_inner(g, row, e) != 0 ? -1 : rights_add_member(g->rights, group, member, e);
 }
 
 /* An address, or nothing: what is none names no mailbox. */

@@ -33,6 +33,9 @@ int merge_next(struct merge *m, struct merged *out, struct error *e);
 /* What else the mailbox that came last is called by in the exports: packed lists. */
 struct slice merge_names(const struct merge *m, enum sheet_of sheet);
 
+/* The id of one that has no Guid: the same in every run, and on every relay. */
+struct mailbox_id id_of_address(struct slice tenant, struct slice primary);
+
 /* Rows of Get-User that belonged to no mailbox in the walk so far. */
 size_t merge_users_without_mailbox(const struct merge *m);
 

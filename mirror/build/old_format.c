@@ -203,8 +203,8 @@ static int open_old(const char *folder, struct old_directory *old, struct error 
         return 0;
     if (translate(old, text, e) != 0)
         return error_prefix(e, "directory manifest %s/" MANIFEST_NAME, folder);
-    if (directory_file_open_by(old->format <= OLD_SEALED_LAST ? old_checksum_file : checksum_file, folder, &old->m,
-                               &old->file, e) != 0)
+    if (directory_file_open_old(old->format <= OLD_SEALED_LAST ? old_checksum_file : checksum_file, folder, &old->m,
+                                &old->file, e) != 0)
         return -1;
     return mdb_txn_begin(old->file->env, NULL, MDB_RDONLY, &old->txn) == 0 ? 1 : error_set(e, "out of memory");
 }

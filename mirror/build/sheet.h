@@ -19,6 +19,7 @@
 #define SAYS_TYPE 64u
 #define SAYS_POLICY 128u
 #define SAYS_ACCOUNT_STATE 256u
+#define SAYS_MEMBERS 512u /* of a group: it has a list of members, that can be asked for */
 
 struct sheet_row {
     struct mailbox_id id; /* the Guid, when has_guid is set; else given by sheet_set_id */

@@ -79,6 +79,14 @@ int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_
                        struct error *e);
 
 /*
+ * Groups and mail users: says that all of the tenant's are brought in by this run. Those that are not put with
+ * writer_put_recipient are gone. Without a call they stay as they were.
+ */
+int writer_replace_recipients(struct writer *w, uint32_t tenant, struct error *e);
+/* One of them, in any order: its id, type, primary address, display name and proxies. Each id once. */
+int writer_put_recipient(struct writer *w, uint32_t tenant, const struct mailbox_record *r, struct error *e);
+
+/*
  * Says that all the tenant's rights of these kinds (RIGHT_ bits) are brought in by this run: those that are not added
  * with writer_add_right are gone. Rights of other kinds stay. To be called before the first writer_add_right.
  */
@@ -91,10 +99,10 @@ int writer_add_right(struct writer *w, uint32_t tenant, const struct mailbox_id 
 /* ---- the end of a run ---- */
 
 struct writer_summary {
-    bool published;                      /* a new generation; false: nothing changed but the manifest's times */
-    uint64_t generation;                 /* in use now */
-    uint64_t added, changed, deleted;    /* mailboxes */
-    uint64_t mailboxes, rights, domains; /* in the directory, all tenants */
+    bool published;                   /* a new generation; false: nothing changed but the manifest's times */
+    uint64_t generation;              /* in use now */
+    uint64_t added, changed, deleted; /* mailboxes */
+    uint64_t mailboxes, rights, domains, recipients; /* in the directory, all tenants */
     /* Identities, and those that several mailboxes of one tenant claim; 0 when not published. */
     uint64_t identities, conflicts;
     uint64_t bytes; /* size of the file */

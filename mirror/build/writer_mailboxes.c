@@ -20,7 +20,7 @@ static bool is_address(struct slice s)
     return at != NULL && at > s.p && at < s.p + s.n - 1 && is_text(s, ADDRESS_OF_NAME_MAX);
 }
 
-static int check_record(const struct mailbox_record *r, struct error *e)
+int writer_check_record(const struct mailbox_record *r, struct error *e)
 {
     const struct slice names[] = {r->alias, r->account, r->name, r->auth_policy};
     struct slice list = r->proxies, proxy;
@@ -104,7 +104,7 @@ int writer_put_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_r
 {
     bool same = before != NULL && after != NULL && mailbox_same(before, after);
 
-    if (writer_check_tenant(w, tenant, e) != 0 || (after != NULL && !same && check_record(after, e) != 0))
+    if (writer_check_tenant(w, tenant, e) != 0 || (after != NULL && !same && writer_check_record(after, e) != 0))
         return -1;
     if (tenant < w->done)
         return error_set(e, "tenant %s: its mailboxes must be put before those of later tenants",

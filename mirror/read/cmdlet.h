@@ -21,7 +21,9 @@ enum kind {
     KIND_CAS_MAILBOX,
     KIND_MAILBOX,
     KIND_LIST,
+    KIND_RECIPIENT,
     KIND_RECIPIENT_PERMISSION,
+    KIND_GROUP_MEMBER,
     KINDS
 };
 
@@ -53,6 +55,9 @@ bool kind_is_organization(column_set columns, const struct row *row);
 
 /* Were these columns selected from those of the cmdlet, so that an empty one may be one that it did not return? */
 bool kind_is_selected(column_set columns);
+
+/* Does an export of that kind, by its columns, hold recipients of one sort alone (Get-DistributionGroup)? */
+bool kind_is_of_groups(column_set columns);
 
 /*
  * Has the file all the columns that its kind needs? 0, or -1 with e, which says how to export them. Absent is not

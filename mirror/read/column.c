@@ -19,6 +19,7 @@ static const struct {
     [COLUMN_EXCHANGE_GUID] = {"ExchangeGuid", sizeof "ExchangeGuid" - 1},
     [COLUMN_ON_BEHALF] = {"GrantSendOnBehalfTo", sizeof "GrantSendOnBehalfTo" - 1},
     [COLUMN_MAIL] = {"mail", sizeof "mail" - 1},
+    [COLUMN_GROUP] = {"Group", sizeof "Group" - 1},
     [COLUMN_SMTP_AUTH_DISABLED] = {"SmtpClientAuthenticationDisabled", sizeof "SmtpClientAuthenticationDisabled" - 1},
     [COLUMN_AUTH_POLICY] = {"AuthenticationPolicy", sizeof "AuthenticationPolicy" - 1},
     [COLUMN_BASIC_SMTP] = {"AllowBasicAuthSmtp", sizeof "AllowBasicAuthSmtp" - 1},

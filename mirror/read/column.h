@@ -26,6 +26,7 @@ enum column {
     COLUMN_EXCHANGE_GUID,
     COLUMN_ON_BEHALF, /* GrantSendOnBehalfTo */
     COLUMN_MAIL,      /* of Graph's and Active Directory's users */
+    COLUMN_GROUP,     /* in which the row's recipient is; export.ps1 adds it to Get-DistributionGroupMember's */
     /* settings */
     COLUMN_SMTP_AUTH_DISABLED,
     COLUMN_AUTH_POLICY,

@@ -73,6 +73,40 @@ static void fill(struct writer *writer)
     }
 }
 
+/* sales@ is a group that "active" may send as, partner@ a mail user that he may send on behalf of, and boss@ neither.
+ */
+static int put_recipients(struct writer *writer, struct error *e)
+{
+    static const struct {
+        unsigned id;
+        const char *primary, *proxy;
+        enum recipient_type type;
+    } rows[] = {{0xb1, "sales@contoso.example", "verkauf@contoso.example", RECIPIENT_GROUP},
+                {0xb2, "partner@contoso.example", NULL, RECIPIENT_MAIL_USER},
+                {0xb3, "bosses@contoso.example", NULL, RECIPIENT_GROUP}};
+    struct mailbox_id active = world_id(1), sales = world_id(0xb1), partner = world_id(0xb2);
+
+    if (writer_replace_recipients(writer, 0, e) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char packed[64];
+        struct buf proxies = BUF_OVER(packed);
+        struct mailbox_record r = {
+            .id = world_id(rows[i].id), .recipient_type = rows[i].type, .primary = slice_of(rows[i].primary)};
+
+        if (rows[i].proxy != NULL)
+            packed_add(&proxies, slice_of(rows[i].proxy));
+        r.proxies = buf_slice(&proxies);
+        if (writer_put_recipient(writer, 0, &r, e) != 0)
+            return -1;
+    }
+    return writer_replace_rights(writer, 0, RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF, e) != 0 ||
+                   writer_add_right(writer, 0, &active, &sales, RIGHT_SEND_AS, e) != 0 ||
+                   writer_add_right(writer, 0, &active, &partner, RIGHT_SEND_ON_BEHALF, e) != 0
+               ? -1
+               : 0;
+}
+
 static int make(void **state)
 {
     struct gates *g = calloc(1, sizeof *g);
@@ -85,7 +119,7 @@ static int make(void **state)
     if (writer_begin(world_file(g->w, "gates"), &writer, &e) != 0)
         fail_msg("%s", e.text);
     fill(writer);
-    if (puts_write(writer, &e) != 0 || writer_finish(writer, &summary, &e) != 0)
+    if (puts_write(writer, &e) != 0 || put_recipients(writer, &e) != 0 || writer_finish(writer, &summary, &e) != 0)
         fail_msg("%s", e.text);
     writer_close(writer);
     if (directory_open(world_file(g->w, "gates"), &g->directory, &e) != 0 || directory_refresh(g->directory, &e) < 0)
@@ -317,6 +351,42 @@ static void nothing_is_sent_to_a_closed_domain(void **state)
         }
 }
 
+/* ---- groups and mail users ---- */
+
+static void one_sends_as_a_group_or_mail_user_by_the_right_to_do_so(void **state)
+{
+    static const struct {
+        const char *rules, *login, *sender;
+        enum reason reason;
+    } rows[] = {
+        {"", "active@contoso.example", "sales@contoso.example", REASON_ALLOWED},
+        {"", "active@contoso.example", "VERKAUF@contoso.example", REASON_ALLOWED},
+        {"", "active@contoso.example", "sales+news@contoso.example", REASON_ALLOWED},
+        {"", "active@contoso.example", "partner@contoso.example", REASON_SENDER_NOT_OWN}, /* on behalf: From alone */
+        {"", "active@contoso.example", "bosses@contoso.example", REASON_SENDER_NOT_OWN},
+        {"", "unsaid@contoso.example", "sales@contoso.example", REASON_SENDER_NOT_OWN},
+        /* nobody signs in as one */
+        {"", "sales@contoso.example", "sales@contoso.example", REASON_UNLISTED},
+        {"", "partner@contoso.example", "partner@contoso.example", REASON_UNLISTED},
+        /* a login without a mailbox doesn't get a group's address for its own sub-address */
+        {"smtp_auth = { unlisted = \"allow\"; }; sender = { separator = \"-\"; };", "ghost@contoso.example",
+         "ghost-x@contoso.example", REASON_ALLOWED},
+        {"smtp_auth = { on_premises_file = \"~/list\"; };", "partner@contoso.example", "partner@contoso.example",
+         REASON_ALLOWED},
+    };
+    struct gates *g = *state;
+
+    world_write(g->w, "list", "partner@contoso.example\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct submission s = world_submission(rows[i].login, "203.0.113.9", rows[i].sender);
+
+        configure(g, rows[i].rules);
+        world_decide(g->w, &s);
+        if (g->w->verdict.reason != rows[i].reason)
+            fail_msg("row %zu: %s", i, reason_row(g->w->verdict.reason)->name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +397,7 @@ int main(void)
         cmocka_unit_test(nothing_is_sent_from_a_closed_domain),
         cmocka_unit_test(nor_with_such_an_address_in_the_header),
         cmocka_unit_test(nothing_is_sent_to_a_closed_domain),
+        cmocka_unit_test(one_sends_as_a_group_or_mail_user_by_the_right_to_do_so),
     };
 
     return cmocka_run_group_tests(tests, make, unmake);

@@ -466,7 +466,7 @@ static void whether_an_account_may_sign_in_is_read_wherever_it_stands(void **sta
          "{\"@odata.context\":\"https://graph.microsoft.com/v1.0/$metadata#users\",\"value\":[{\"id\":\"" GUID_C
          "\",\"userPrincipalName\":\"a.berg@corp.example\",\"mail\":\"x@contoso.example\",\"accountEnabled\":false,"
          "\"proxyAddresses\":[]},{\"id\":\"" GUID_A "\",\"userPrincipalName\":\"scan@contoso.example\",\"mail\":null,"
-                                                    "\"accountEnabled\":true,\"proxyAddresses\":[]}]}",
+         "\"accountEnabled\":true,\"proxyAddresses\":[]}]}",
          TRI_NO, TRI_YES, "graph.json"},
         /* by mail address, where the name of on-premises is another */
         {"ad.csv",
@@ -641,6 +641,188 @@ static void a_name_that_a_group_may_have_gives_no_mailbox_a_right(void **state)
     assert_says(f->out, "0 rights to send as, or on behalf of, another mailbox; 3 more name no mailbox for certain");
 }
 
+/* ---- groups ---- */
+
+#define NAMED_MAILBOXES                                                                                                \
+    "Guid,PrimarySmtpAddress,UserPrincipalName,Name,DisplayName,RecipientTypeDetails\n" GUID_A                         \
+    ",anna@contoso.example,anna@contoso.example,anna,Anna Berg,UserMailbox\n" GUID_B                                   \
+    ",scan@contoso.example,scan@contoso.example,scan,Scanner,UserMailbox\n" GUID_C                                     \
+    ",room@contoso.example,room@contoso.example,room,Room,RoomMailbox\n"
+#define RECIPIENT_HEADER "Guid,PrimarySmtpAddress,Name,DisplayName,RecipientTypeDetails,EmailAddresses\n"
+#define G1 "51f0a0a1-3c5e-4b7a-9d21-0a1b2c3d4e01"
+#define G2 "51f0a0a2-3c5e-4b7a-9d21-0a1b2c3d4e02"
+#define G3 "51f0a0a3-3c5e-4b7a-9d21-0a1b2c3d4e03"
+#define RECIPIENTS                                                                                                     \
+    RECIPIENT_HEADER G1                                                                                                \
+        ",sales@contoso.example,sales,Sales Team,MailUniversalSecurityGroup,SMTP:sales@contoso.example "               \
+        "smtp:verkauf@contoso.example\n" G2                                                                            \
+        ",inner@contoso.example,inner,Inner,MailUniversalSecurityGroup,SMTP:inner@contoso.example\n" G3                \
+        ",partner@contoso.example,partner,Partner,MailUser,SMTP:partner@contoso.example\n" GUID_A                      \
+        ",anna@contoso.example,anna,Anna Berg,UserMailbox,SMTP:anna@contoso.example\n"
+#define PERMISSION_HEADER "Identity,Trustee,AccessControlType,AccessRights\n"
+
+/* The rights of a mailbox on a group or mail user. */
+static unsigned rights_on(struct fixture *f, const char *trustee, const char *target)
+{
+    struct mailbox_ref a, refs[DIRECTORY_CLAIMS_MAX];
+    struct opened o;
+    unsigned n = 0, rights = 0;
+
+    assert_true(find(f, trustee, &a));
+    o = open_directory(f);
+    if (directory_recipients(o.v, a.tenant, slice_of(target), refs, &n) != DIRECTORY_FOUND)
+        fail_msg("%s is no recipient", target);
+    assert_int_equal(n, 1);
+    assert_int_not_equal(directory_rights(o.v, a.tenant, &a.id, &refs[0].id, &rights), DIRECTORY_DAMAGED);
+    close_directory(o);
+    return rights;
+}
+
+static void give_all(struct fixture *f, const char *permission, const char *members)
+{
+    give(f, "CASMailbox.csv", CAS);
+    give(f, "Mailbox.csv", NAMED_MAILBOXES);
+    give(f, "Recipient.csv", RECIPIENTS);
+    give(f, "permission.csv", permission);
+    if (members != NULL)
+        give(f, "DistributionGroupMember.csv", members);
+}
+
+static void a_right_of_a_group_is_one_of_its_members_groups_in_groups_among_them(void **state)
+{
+    struct fixture *f = *state;
+
+    /* The circle: inner holds sales, which holds inner. */
+    give_all(f, PERMISSION_HEADER "room,Sales Team,Allow,SendAs\n",
+             "Group,Guid,PrimarySmtpAddress,RecipientTypeDetails\n"
+             "sales@contoso.example," GUID_A ",anna@contoso.example,UserMailbox\n"
+             "sales@contoso.example," G2 ",inner@contoso.example,MailUniversalSecurityGroup\n"
+             "Inner," G1 ",sales@contoso.example,MailUniversalSecurityGroup\n" G2 "," GUID_B
+             ",scan@contoso.example,UserMailbox\n"
+             "inner,,contact@partner.example,MailContact\n");
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+    assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "scan@contoso.example"), 0);
+    assert_says(f->out, "contoso: 3 groups and mail users\n");
+    assert_says(f->out, "contoso: 1 rights to send as, or on behalf of, another mailbox\n");
+    assert_says(f->out, "1 of them are granted to groups, which makes 2 rights of members");
+    assert_null(strstr(f->out, "warning: 1 rights"));
+    /* A member that leaves loses it. */
+    give_all(f, PERMISSION_HEADER "room,Sales Team,Allow,SendAs\n",
+             "Group,PrimarySmtpAddress\nsales@contoso.example,scan@contoso.example\n");
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
+    assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+}
+
+static void a_group_whose_members_are_not_known_gives_nobody_a_right(void **state)
+{
+    struct fixture *f = *state;
+
+    give_all(f, PERMISSION_HEADER "room,Sales Team,Allow,SendAs\n", NULL);
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
+    assert_says(f->out, "warning: 1 rights are granted to groups of which not all members are known (the first in");
+    give_all(f, PERMISSION_HEADER "room,sales@contoso.example,Allow,SendAs\n",
+             "Group,PrimarySmtpAddress\nsales@contoso.example,anna@contoso.example\n"
+             "sales@contoso.example,inner@contoso.example\n");
+    run_ok(f); /* those of inner aren't */
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+    assert_says(f->out, "not all members are known");
+}
+
+static void what_a_group_is_denied_is_denied_to_its_members(void **state)
+{
+    struct fixture *f = *state;
+
+    give_all(f,
+             PERMISSION_HEADER "room,anna@contoso.example,Allow,SendAs\nroom,scan@contoso.example,Allow,SendAs\n"
+                               "room,Sales Team,Deny,SendAs\n",
+             "Group,PrimarySmtpAddress\nsales@contoso.example,anna@contoso.example\n");
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
+    assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+    /* Without the members nobody knows to whom. */
+    give_all(f,
+             PERMISSION_HEADER "room,anna@contoso.example,Allow,SendAs\nroom,scan@contoso.example,Allow,SendAs\n"
+                               "room,Sales Team,Deny,SendAs\n",
+             NULL);
+    run_ok(f);
+    assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), 0);
+}
+
+static void one_may_have_the_right_to_send_as_a_group_or_mail_user(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_ref ref;
+
+    give_all(
+        f, PERMISSION_HEADER "sales,anna@contoso.example,Allow,SendAs\npartner@contoso.example,Scanner,Allow,SendAs\n",
+        NULL);
+    run_ok(f);
+    assert_int_equal(rights_on(f, "anna@contoso.example", "sales@contoso.example"), RIGHT_SEND_AS);
+    assert_int_equal(rights_on(f, "anna@contoso.example", "verkauf@contoso.example"), RIGHT_SEND_AS);
+    assert_int_equal(rights_on(f, "anna@contoso.example", "partner@contoso.example"), 0);
+    assert_int_equal(rights_on(f, "scan@contoso.example", "partner@contoso.example"), RIGHT_SEND_AS);
+    assert_false(find(f, "sales@contoso.example", &ref)); /* nobody signs in as one */
+    assert_int_equal(facts(f).mailboxes, 3);
+    /* A run without them keeps them, and knows their addresses. */
+    give(f, "permission.csv", PERMISSION_HEADER "verkauf@contoso.example,scan@contoso.example,Allow,SendAs\n");
+    run_ok(f);
+    assert_int_equal(rights_on(f, "anna@contoso.example", "sales@contoso.example"), 0);
+    assert_int_equal(rights_on(f, "scan@contoso.example", "sales@contoso.example"), RIGHT_SEND_AS);
+    /* A list of groups alone takes no mail user away. */
+    give(f, "DistributionGroup.csv",
+         "Guid,PrimarySmtpAddress,DisplayName,RecipientTypeDetails,GroupType\n" G1
+         ",sales@contoso.example,Sales,MailUniversalSecurityGroup,Universal\n");
+    run_ok(f);
+    assert_says(f->out, "contoso: 2 groups and mail users\n");
+    assert_int_equal(rights_on(f, "anna@contoso.example", "partner@contoso.example"), 0);
+}
+
+static void a_trustees_name_counts_where_all_recipients_are_known_and_one_alone_has_it(void **state)
+{
+    static const struct {
+        const char *trustee, *more; /* a recipient more */
+        unsigned rights;
+        const char *says;
+    } rows[] = {
+        {"Anna Berg", "", RIGHT_SEND_AS, "1 rights to send as"},
+        {"anna berg", "", RIGHT_SEND_AS, "1 rights to send as"},
+        {"anna", "", RIGHT_SEND_AS, "1 rights to send as"},
+        {"Anna Borg", "", 0, "1 more name no mailbox for certain"},
+        {"Anna Berg", ",berg@partner.example,berg,Anna Berg,GuestMailUser,\n", 0,
+         "warning: 1 rights name a trustee by a name that several recipients have"},
+        {"Anna Berg", ",x@contoso.example,Anna Berg,X,MailUniversalSecurityGroup,\n", 0,
+         "warning: 1 rights name a trustee by a name that several recipients have"},
+        {"Anna Berg", ",c@partner.example,c,Anna Berg,MailContact,\n", RIGHT_SEND_AS, "1 rights to send as"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char recipients[2048], permission[256];
+
+        (void)snprintf(recipients, sizeof recipients, "%s%s", RECIPIENTS, rows[i].more);
+        (void)snprintf(permission, sizeof permission, PERMISSION_HEADER "room,%s,Allow,SendAs\n", rows[i].trustee);
+        give(f, "CASMailbox.csv", CAS);
+        give(f, "Mailbox.csv", NAMED_MAILBOXES);
+        give(f, "Recipient.csv", recipients);
+        give(f, "permission.csv", permission);
+        run_ok(f);
+        if (rights_of(f, "anna@contoso.example", "room@contoso.example") != rows[i].rights)
+            fail_msg("row %zu", i);
+        assert_says(f->out, rows[i].says);
+    }
+    /* Without the other recipients, or with groups alone of them, nobody knows who else is called so. */
+    give(f, "CASMailbox.csv", CAS);
+    give(f, "Mailbox.csv", NAMED_MAILBOXES);
+    give(f, "permission.csv", PERMISSION_HEADER "room,Anna Berg,Allow,SendAs\n");
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
+    assert_says(f->out, "with Get-Recipient in the same run more names are known");
+}
+
 static void a_denial_that_names_nobody_for_certain_takes_the_right_from_all(void **state)
 {
     struct fixture *f = *state;
@@ -721,6 +903,11 @@ int main(void)
         T(an_accepted_domain_says_what_it_is_closed_for),
         T(rights_are_found_by_the_names_that_exchange_uses),
         T(a_name_that_a_group_may_have_gives_no_mailbox_a_right),
+        T(a_right_of_a_group_is_one_of_its_members_groups_in_groups_among_them),
+        T(a_group_whose_members_are_not_known_gives_nobody_a_right),
+        T(what_a_group_is_denied_is_denied_to_its_members),
+        T(one_may_have_the_right_to_send_as_a_group_or_mail_user),
+        T(a_trustees_name_counts_where_all_recipients_are_known_and_one_alone_has_it),
         T(a_denial_that_names_nobody_for_certain_takes_the_right_from_all),
         T(a_name_of_two_mailboxes_gives_no_right),
         T(an_identity_that_two_mailboxes_claim_is_reported),
