@@ -82,10 +82,22 @@ static bool default_is_known(const struct gathered *g)
     return g->default_policy[0] == '\0' || gather_policy(g, slice_of(g->default_policy)) != NULL;
 }
 
+/* Rights of groups and on groups can't be told without the list of them: those that are known stay, rather than go. */
+static bool lacks_recipients(const struct fetch_row *row, const struct fetch_report *report)
+{
+    return row->series.kind == KIND_RECIPIENT_PERMISSION && report->no_recipients;
+}
+
 static void leave_out(const struct exchange *x, const char *why, const char *what, struct fetch_report *report)
 {
     report->left_out++;
     session_say(&x->session, "%s: %s. " LEFT, why, what);
+}
+
+static void leave_out_rights(const struct exchange *x, struct gathered *g, struct fetch_report *report)
+{
+    leave_out(x, "not read", "Get-RecipientPermission, as Get-Recipient was not read", report);
+    g->on_behalf_unknown = true;
 }
 
 /*
@@ -106,7 +118,8 @@ static int fetch_members(struct exchange *x, const struct gather_mark *before, s
         return 0;
     }
     if (result == EXCHANGE_FORBIDDEN) {
-        leave_out(x, "not permitted", e->text, report);
+        report->left_out++;
+        session_say(&x->session, "not permitted: %s. Rights of groups are left out", e->text);
         return 0;
     }
     if (result != EXCHANGE_UNABLE)
@@ -131,6 +144,7 @@ static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gat
     }
     if (result == EXCHANGE_UNABLE && !row->decisive) {
         leave_out(x, "not read", e->text, report);
+        report->no_recipients = report->no_recipients || row->series.kind == KIND_RECIPIENT;
         return 0;
     }
     if (result != EXCHANGE_OK)
@@ -162,6 +176,8 @@ int fetch_all(struct exchange *x, struct gathered *g, struct fetch_report *repor
             continue;
         if (lacks_policies(x, row, g))
             leave_out(x, "not read", "Get-User, as Get-AuthenticationPolicy was not read", report);
+        else if (lacks_recipients(row, report))
+            leave_out_rights(x, g, report);
         else if (fetch_one(x, row, g, report, e) != 0)
             return -1;
     }

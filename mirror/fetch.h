@@ -16,6 +16,7 @@ extern const size_t fetch_rows_n;
 
 struct fetch_report {
     unsigned read, left_out; /* how many kinds */
+    bool no_recipients;      /* Get-Recipient failed, though it is permitted */
 };
 
 /*

@@ -16,6 +16,8 @@ static int say_names(struct import *im, const struct mailbox_record *r, struct s
         rights_name(rights, name, &r->id, true);
         rights_trustee_name(rights, name, &r->id);
     }
+    rights_name(rights, r->alias, &r->id, true);
+    rights_trustee_name(rights, r->alias, &r->id);
     rights_trustee_name(rights, r->name, &r->id);
     return r->recipient_type == RECIPIENT_GROUP ? rights_group(rights, &r->id, e) : 0;
 }
@@ -31,6 +33,7 @@ static int take(struct import *im, uint32_t tenant, const struct sheet_row *row,
     struct mailbox_record r = {.id = row->id,
                                .recipient_type = row->recipient_type,
                                .primary = row->primary,
+                               .alias = row->alias,
                                .name = row->name,
                                .proxies = row->proxies};
 

@@ -76,7 +76,7 @@ struct mailbox_record {
     enum recipient_type recipient_type;
     struct slice primary; /* PrimarySmtpAddress; not empty */
     struct slice upn;     /* an address in form */
-    struct slice alias;
+    struct slice alias;   /* of a group or mail user: its Name, which no other recipient has */
     struct slice account;     /* SamAccountName */
     struct slice name;        /* DisplayName, cut to MAILBOX_NAME_MAX on a character's border by the importer */
     struct slice auth_policy; /* AuthenticationPolicy of Get-User */

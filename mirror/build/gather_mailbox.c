@@ -470,7 +470,7 @@ int gather_recipient_row(struct gathered *g, enum kind kind, unsigned file, cons
 {
     struct sheet_row out = {.file = file, .place = row->place};
     struct buf packed = BUF_OVER(g->packed);
-    char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX];
+    char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX], alias[MAILBOX_NAME_MAX];
     struct address primary;
     struct error why;
 
@@ -486,6 +486,7 @@ int gather_recipient_row(struct gathered *g, enum kind kind, unsigned file, cons
     out.proxies = buf_slice(&packed);
     out.name = display_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]), name);
     out.names = read_names(row, names, sizeof names);
+    out.alias = display_name(cell_text(&row->cells[COLUMN_NAME]), alias);
     return sheet_add(g->recipients, &out, e);
 }
 

@@ -49,6 +49,8 @@ TENANT_DEFAULTS: dict[str, Any] = {
     "remove": [],
     "patch": {},
     "rows": {},
+    "groups": [],
+    "mail_users": [],
     "security_defaults": False,
     "forbidden": [],
     "data_of": None,
