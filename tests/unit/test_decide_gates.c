@@ -62,12 +62,17 @@ static void fill(struct writer *writer)
                                    .primary = slice_of(accounts[i].primary)};
 
         if (i == 0) {
+            m.alias = SLICE("alpha");
+            m.account = SLICE("$a-1");
+            m.upn = SLICE("a.upn@contoso.example");
             packed_add(&proxies, SLICE("active@legacy.example"));
             packed_add(&proxies, SLICE("active@open.legacy.example"));
             packed_add(&proxies, SLICE("active@plain.example"));
             packed_add(&proxies, SLICE("active@sub.legacy.example"));
             packed_add(&proxies, SLICE("active@sub.plain.example"));
         }
+        if (i == 1)
+            m.alias = SLICE("info");
         m.proxies = buf_slice(&proxies);
         puts_add(tenant, &m);
     }
@@ -351,6 +356,57 @@ static void nothing_is_sent_to_a_closed_domain(void **state)
         }
 }
 
+/* ---- names that one may sign in with ---- */
+
+#define BARE "default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; domains = [\"contoso.example\"]; }); "
+
+static void only_the_names_that_count_are_logins(void **state)
+{
+    static const struct {
+        const char *rules, *login, *sender;
+        enum reason reason;
+    } rows[] = {
+        {BARE, "alpha", "active@contoso.example", REASON_ALLOWED},                    /* an alias */
+        {BARE, "$a-1", "active@contoso.example", REASON_ALLOWED},                     /* an account name */
+        {BARE, "active", "active@contoso.example", REASON_ALLOWED},                   /* a primary address */
+        {BARE, "active@sub.plain.example", "active@contoso.example", REASON_ALLOWED}, /* a proxy address */
+        {BARE, "a.upn@contoso.example", "active@contoso.example", REASON_ALLOWED},
+        {BARE "smtp_auth = { login_names = [\"upn\", \"primary\", \"proxy\"]; };", "alpha", "active@contoso.example",
+         REASON_UNLISTED},
+        {BARE "smtp_auth = { login_names = [\"upn\", \"primary\", \"proxy\"]; };", "$a-1", "active@contoso.example",
+         REASON_UNLISTED},
+        {BARE "smtp_auth = { login_names = [\"upn\", \"primary\", \"proxy\"]; };", "active", "active@contoso.example",
+         REASON_ALLOWED},
+        {BARE "smtp_auth = { login_names = \"upn\"; };", "active@contoso.example", "active@contoso.example",
+         REASON_UNLISTED},
+        {BARE "smtp_auth = { login_names = \"upn\"; };", "a.upn@contoso.example", "active@contoso.example",
+         REASON_ALLOWED},
+        {BARE "smtp_auth = { login_names = \"primary\"; };", "active@sub.plain.example", "active@contoso.example",
+         REASON_UNLISTED},
+        /* what the operator maps is mapped, to whichever name */
+        {BARE "smtp_auth = { login_names = \"upn\"; logins_file = \"~/logins\"; };", "CORP\\a1",
+         "active@contoso.example", REASON_ALLOWED},
+        /* the alias of "unsaid" is in front of the "@" of "active": whoever it is may send as neither */
+        {"tenants = ({ name = \"contoso\"; domains = [\"plain.example\"]; }); default_tenant = \"contoso\";", "active",
+         "active@contoso.example", REASON_ALLOWED},
+        {BARE, "info", "unsaid@contoso.example", REASON_SENDER_NOT_OWN},
+        {BARE, "info", "info@contoso.example", REASON_SENDER_NOT_OWN},
+        {BARE "smtp_auth = { login_names = [\"upn\", \"primary\", \"proxy\"]; };", "info", "info@contoso.example",
+         REASON_ALLOWED},
+    };
+    struct gates *g = *state;
+
+    world_write(g->w, "logins", "corp\\a1 active@contoso.example\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct submission s = world_submission(rows[i].login, "203.0.113.9", rows[i].sender);
+
+        configure(g, rows[i].rules);
+        world_decide(g->w, &s);
+        if (g->w->verdict.reason != rows[i].reason)
+            fail_msg("row %zu: %s", i, reason_row(g->w->verdict.reason)->name);
+    }
+}
+
 /* ---- groups and mail users ---- */
 
 static void one_sends_as_a_group_or_mail_user_by_the_right_to_do_so(void **state)
@@ -397,6 +453,7 @@ int main(void)
         cmocka_unit_test(nothing_is_sent_from_a_closed_domain),
         cmocka_unit_test(nor_with_such_an_address_in_the_header),
         cmocka_unit_test(nothing_is_sent_to_a_closed_domain),
+        cmocka_unit_test(only_the_names_that_count_are_logins),
         cmocka_unit_test(one_sends_as_a_group_or_mail_user_by_the_right_to_do_so),
     };
 
