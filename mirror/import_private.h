@@ -74,7 +74,7 @@ struct import {
     uint64_t mailbox_lines, mailbox_lines_end; /* where in them the mailboxes' are, in the order of their ids */
     uint64_t mailboxes, changed, added, removed;
     uint64_t recipients; /* groups and mail users of the files */
-    uint64_t minor; /* of those that changed: only names, addresses or type */
+    uint64_t minor;      /* of those that changed: only names, addresses or type */
     uint64_t by_setting[SMTP_AUTH_DISABLED + 1];
     struct writer_summary summary;
     bool refused; /* the error is a refusal, which --force may override */

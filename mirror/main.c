@@ -11,6 +11,8 @@
 #include "mirror/failed_run.h"
 #include "mirror/forget.h"
 #include "mirror/import.h"
+#include "mirror/logins.h"
+#include "mirror/on_premises.h"
 #include "mirror/respond.h"
 #include "mirror/show.h"
 #include "mirror/sync.h"
@@ -37,10 +39,12 @@ static void print_usage(FILE *to)
             "       %s doctor [-c FILE] [--tenant NAME]\n"
             "       %s disable|enable|inherit [-c FILE] [--tenant NAME] [--yes] USER\n"
             "       %s respond [-c FILE]\n"
+            "       %s logins [-c FILE] [-d DIRECTORY] [--tenant NAME] [--netbios DOMAIN] FILE...\n"
+            "       %s on-premises FILE...\n"
             "       %s forget-tenant [-c FILE] [-d DIRECTORY] --tenant NAME [--dry-run] [--yes]\n"
             "       %s verify|rebuild [-c FILE] [-d DIRECTORY]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
-            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
@@ -55,12 +59,15 @@ static void print_help(void)
         "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
         "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
         "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n"
+        "logins prints a file for smtp_auth.logins_file, of exports of Get-ADUser; on-premises one for\n"
+        "smtp_auth.on_premises_file, of the local Exchange's Get-Mailbox and Get-RemoteMailbox.\n"
         "forget-tenant takes a tenant out of the directory, with all that is known of it.\n"
         "verify reads the whole directory and says whether it is as it was written. rebuild makes today's format of\n"
         "one that an older version wrote, which each run that writes does by itself, too.\n\n"
         "  -c, --config FILE      configuration (default: %s)\n"
         "  -d, --directory DIR    the directory, in place of the configuration's\n"
         "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
+        "  --netbios DOMAIN       what stands in front of the account names (logins)\n"
         "  --kind [FILE=]KIND     what the files are, or one of them, where their columns don't tell:\n"
         "                        ",
         PURPOSE, PROGRAM_CONFIG_DEFAULT);
@@ -105,6 +112,7 @@ struct settings {
     const char *config_path; /* NULL: the default one, which need not be there */
     const char *directory;   /* NULL: from the configuration */
     const char *tenant;
+    const char *netbios;
     enum kind kind;
     struct file_kind file_kinds[FILE_KINDS_MAX];
     size_t n_file_kinds;
@@ -133,7 +141,7 @@ static int settings_complete(struct settings *s, struct error *e)
     return 0;
 }
 
-enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_YES, OPTION_MAX_CHANGE };
+enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_YES, OPTION_MAX_CHANGE, OPTION_NETBIOS };
 
 /* "KIND" for all files, or "FILE=KIND". */
 static int read_kind(struct settings *s, struct slice value)
@@ -171,6 +179,9 @@ static int read_option(struct settings *s, int option)
     case OPTION_TENANT:
         s->tenant = optarg;
         return 0;
+    case OPTION_NETBIOS:
+        s->netbios = optarg;
+        return 0;
     case OPTION_KIND:
         return read_kind(s, slice_of(optarg));
     case OPTION_DRY_RUN:
@@ -201,6 +212,7 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"directory", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},
         {"tenant", required_argument, NULL, OPTION_TENANT},
+        {"netbios", required_argument, NULL, OPTION_NETBIOS},
         {"kind", required_argument, NULL, OPTION_KIND},
         {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
         {"force", no_argument, NULL, OPTION_FORCE},
@@ -285,6 +297,39 @@ static int command_show(struct settings *s, char **operands, int n)
         show_directory(s->directory, s->tenant, n == 1 ? operands[0] : NULL, stdout, &e) != 0)
         return failed(&e, PROGRAM_EXIT_FAILED);
     return EXIT_SUCCESS;
+}
+
+static int command_logins(struct settings *s, char **files, int n)
+{
+    struct logins_options options;
+    struct error e;
+    enum logins_result result;
+
+    if (n == 0)
+        return usage_error("logins needs at least one file", NULL);
+    if (settings_complete(s, &e) != 0)
+        return failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct logins_options){.directory = s->directory,
+                                      .tenant = s->tenant,
+                                      .netbios = s->netbios,
+                                      .files = (const char *const *)files,
+                                      .n_files = (size_t)n,
+                                      .out = stdout,
+                                      .log = stderr};
+    result = logins_run(&options, &e);
+    return result != LOGINS_FAILED ? (int)result : failed(&e, PROGRAM_EXIT_FAILED);
+}
+
+static int command_on_premises(struct settings *s, char **files, int n)
+{
+    struct on_premises_options options = {
+        .files = (const char *const *)files, .n_files = (size_t)n, .out = stdout, .log = stderr};
+    struct error e;
+
+    (void)s;
+    if (n == 0)
+        return usage_error("on-premises needs at least one file", NULL);
+    return on_premises_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 /* Commands that speak to Exchange Online need the configuration, and hold secrets. */
@@ -449,10 +494,13 @@ static const struct {
     const char *name;
     int (*run)(struct settings *, char **, int);
 } commands[] = {
-    {"import", command_import},   {"sync", command_sync},       {"doctor", command_doctor},
-    {"show", command_show},       {"disable", command_disable}, {"enable", command_enable},
-    {"inherit", command_inherit}, {"respond", command_respond}, {"forget-tenant", command_forget},
-    {"verify", command_verify},   {"rebuild", command_rebuild},
+    {"import", command_import},           {"sync", command_sync},
+    {"doctor", command_doctor},           {"show", command_show},
+    {"disable", command_disable},         {"enable", command_enable},
+    {"inherit", command_inherit},         {"respond", command_respond},
+    {"forget-tenant", command_forget},    {"verify", command_verify},
+    {"rebuild", command_rebuild},         {"logins", command_logins},
+    {"on-premises", command_on_premises},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
@@ -484,9 +532,8 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
-    return result != PROGRAM_GO_ON
-               ? result
-               : usage_error(
-                     "a command is needed: sync, import, show, verify, doctor, disable, enable, inherit or respond",
-                     NULL);
+    return result != PROGRAM_GO_ON ? result
+                                   : usage_error("a command is needed: sync, import, show, logins, verify, doctor, "
+                                                 "disable, enable, inherit or respond",
+                                                 NULL);
 }

@@ -50,7 +50,6 @@ conf()
     local signin=${3:-certificate_file = \"$STANDIN_CLIENT_CERT\"; key_file = \"$STANDIN_CLIENT_KEY\";}
     cat >"$work/postern.conf" <<END
 directory = "$work/dir"; journal = "$work/journal"; spool = "$work/spool"; $NOTICES
-state = { file = "$work/state"; entries = 1024; }; policyd = { listen = "unix:$work/policyd"; }; log = { to = "stderr"; };
 mirror = { page_size = 10; ${2:-} };
 tenants = ( { name = "contoso"; domains = ["contoso.example"];
     exchange = { tenant_id = "$STANDIN_TENANT"; application = "$STANDIN_CLIENT_ID"; $signin
@@ -66,14 +65,19 @@ NOTICES= # more of the configuration
 explains()
 {
     local pid
-    if [ ! -e "$work/state" ]; then
-        "$build/postern-policyd" -c "$work/postern.conf" >/dev/null 2>&1 &
+    {
+        cat "$work/postern.conf"
+        echo "state = { file = \"$work/explained\"; entries = 1024; }; policyd = { listen = \"unix:$work/explaining\"; };"
+        echo 'log = { to = "stderr"; };'
+    } >"$work/explain.conf"
+    if [ ! -e "$work/explained" ]; then
+        "$build/postern-policyd" -c "$work/explain.conf" >/dev/null 2>&1 &
         pid=$!
-        for _ in $(seq 600); do [ -S "$work/policyd" ] && break; sleep 0.1; done
+        for _ in $(seq 600); do [ -S "$work/explaining" ] && break; sleep 0.1; done
         kill $pid
         wait $pid
     fi
-    "$build/postern" -c "$work/postern.conf" explain --tls TLSv1.3 --user "$1@contoso.example" --sender "$2@contoso.example" 2>&1
+    "$build/postern" -c "$work/explain.conf" explain --tls TLSv1.3 --user "$1@contoso.example" --sender "$2@contoso.example" 2>&1
 }
 notices() { find "$work/spool/alerts" -name '*-settings-*.json' 2>/dev/null | wc -l; }
 
