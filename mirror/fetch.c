@@ -9,6 +9,7 @@
     "{\"ResultSize\":\"Unlimited\",\"RecipientTypeDetails\":[\"MailUser\",\"GuestMailUser\",\"GroupMailbox\","         \
     "\"MailUniversalSecurityGroup\",\"MailUniversalDistributionGroup\",\"MailNonUniversalGroup\","                     \
     "\"DynamicDistributionGroup\"]}"
+#define HVE_ACCOUNTS "{\"HVEAccount\":true,\"ResultSize\":\"Unlimited\"}"
 #define ONE "{\"ResultSize\":1}"
 #define CONFIGURATION                                                                                                  \
     "the Exchange role View-Only Configuration (in the role group View-Only Organization Management), or the Entra "   \
@@ -47,6 +48,10 @@ const struct fetch_row fetch_rows[] = {
      ONE,
      true},
     {FETCH_MAILBOX, {UNLIMITED, KIND_MAILBOX, C(PRIMARY) | C(PROXIES) | C(UPN) | C(TYPE), RECIPIENTS, NULL}, ONE, true},
+    {FETCH_HVE_ACCOUNT,
+     {HVE_ACCOUNTS, KIND_HVE_ACCOUNT, C(PRIMARY) | C(PROXIES), RECIPIENTS, NULL},
+     "{\"HVEAccount\":true,\"ResultSize\":1}",
+     false},
     {FETCH_RECIPIENT,
      {OTHER_RECIPIENTS, KIND_RECIPIENT, C(PRIMARY) | C(PROXIES) | C(TYPE) | C(NAME) | C(DISPLAY_NAME), RECIPIENTS,
       NULL},
@@ -138,6 +143,11 @@ static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gat
     struct series_count count;
     enum exchange_result result = series_fetch(x, &row->series, g, &count, e);
 
+    if (row->series.kind == KIND_HVE_ACCOUNT && (result == EXCHANGE_FORBIDDEN || result == EXCHANGE_UNABLE)) {
+        /* Not every cloud has such accounts, and nobody is let in by them. */
+        session_say(&x->session, "accounts for High Volume Email are not known: %s", e->text);
+        return 0;
+    }
     if (result == EXCHANGE_FORBIDDEN) {
         leave_out(x, "not permitted", e->text, report);
         return 0;

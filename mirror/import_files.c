@@ -131,16 +131,19 @@ static int check_mix(const struct import *im, struct error *e)
                      list->path.text, other->path.text, kind_name(other->kind));
 }
 
-/* What is called after Get-Recipient, beside an export of Get-Mailbox, is there for the other recipients. */
+/* What is called after Get-Recipient, or high-volume accounts, beside an export of Get-Mailbox, is there for the other
+ * recipients. */
 static void set_recipients(struct import *im)
 {
     bool mailboxes = false;
 
     for (size_t i = 0; i < im->options->n_files; i++)
-        mailboxes = mailboxes || (im->sources[i].kind == KIND_MAILBOX && !is_called(im, i, KIND_RECIPIENT));
+        mailboxes = mailboxes || (im->sources[i].kind == KIND_MAILBOX && !is_called(im, i, KIND_RECIPIENT) &&
+                                  !is_called(im, i, KIND_HVE_ACCOUNT));
     for (size_t i = 0; mailboxes && i < im->options->n_files; i++)
-        if (im->sources[i].kind == KIND_MAILBOX && is_called(im, i, KIND_RECIPIENT))
-            im->sources[i].kind = KIND_RECIPIENT;
+        for (enum kind kind = KIND_HVE_ACCOUNT; kind <= KIND_RECIPIENT; kind++)
+            if (im->sources[i].kind == KIND_MAILBOX && is_called(im, i, kind))
+                im->sources[i].kind = kind;
 }
 
 int import_find_kinds(struct import *im, struct error *e)

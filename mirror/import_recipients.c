@@ -25,7 +25,7 @@ static int say_names(struct import *im, const struct mailbox_record *r, struct s
 /* Guests and the like are named only, so that nobody is taken for them. */
 static bool is_kept(enum recipient_type type)
 {
-    return type == RECIPIENT_GROUP || type == RECIPIENT_MAIL_USER;
+    return type == RECIPIENT_GROUP || type == RECIPIENT_MAIL_USER || type == RECIPIENT_HIGH_VOLUME;
 }
 
 static int take(struct import *im, uint32_t tenant, const struct sheet_row *row, struct error *e)

@@ -74,6 +74,48 @@ static void show_mailbox(FILE *out, const struct tenant_facts *facts, const stru
     fprintf(out, "  id                             %s\n", id);
 }
 
+/* A group, mail user or account for High Volume Email. */
+static void show_recipient(FILE *out, const struct tenant_facts *facts, const struct mailbox_record *record)
+{
+    struct slice proxies = record->proxies, proxy;
+    char id[GUID_TEXT_MAX];
+
+    fprintf(out, "%s in %s\n", words(record->primary).text, words(slice_of(facts->name)).text);
+    fprintf(out, "  SMTP AUTH                      %s\n",
+            record->recipient_type == RECIPIENT_HIGH_VOLUME
+                ? "at smtp.hve.mx.microsoft, whatever the organization's setting; here by smtp_auth.allow_file alone"
+                : "none: nobody signs in as it, but one may have the right to send as it");
+    fprintf(out, "  type                           %s\n", recipient_type_name(record->recipient_type));
+    show_text(out, "name", record->alias);
+    show_text(out, "display name", record->name);
+    while (packed_next(&proxies, &proxy))
+        show_text(out, "address", proxy);
+    guid_write(record->id.b, id);
+    fprintf(out, "  id                             %s\n", id);
+}
+
+static int show_recipients(FILE *out, const struct directory_view *view, const struct tenant_facts *facts,
+                           const struct login *login, struct error *e)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct mailbox_record record;
+    unsigned n = 0;
+    enum directory_result result =
+        login->kind == LOGIN_ADDRESS
+            ? directory_recipients(view, facts->tenant, address_slice(&login->address), refs, &n)
+            : DIRECTORY_NOT_FOUND;
+
+    if (result == DIRECTORY_NOT_FOUND)
+        return 0;
+    for (unsigned i = 0; i < n && result == DIRECTORY_FOUND; i++) {
+        result = directory_recipient(view, facts->tenant, &refs[i].id, &record);
+        if (result == DIRECTORY_FOUND)
+            show_recipient(out, facts, &record);
+    }
+    return result == DIRECTORY_FOUND ? (int)n
+                                     : error_set(e, "the directory is damaged there; run \"postern-mirror verify\"");
+}
+
 /* The tenant's mailboxes that the text names. Returns how many, -1 with e. */
 static int show_mailboxes(FILE *out, const struct directory_view *view, const struct tenant_facts *facts,
                           const struct login *login, struct error *e)
@@ -87,7 +129,7 @@ static int show_mailboxes(FILE *out, const struct directory_view *view, const st
                  ? directory_by_address(view, facts->tenant, address_slice(&login->address), refs, &n)
                  : directory_by_account(view, facts->tenant, login_account(login), refs, &n);
     if (result == DIRECTORY_NOT_FOUND)
-        return 0;
+        return show_recipients(out, view, facts, login, e);
     for (unsigned i = 0; i < n && result == DIRECTORY_FOUND; i++) {
         result = directory_mailbox(view, facts->tenant, &refs[i].id, &record);
         if (result == DIRECTORY_FOUND)

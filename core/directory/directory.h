@@ -42,8 +42,9 @@ enum recipient_type {
     RECIPIENT_ROOM,
     RECIPIENT_EQUIPMENT,
     RECIPIENT_GROUP,
-    RECIPIENT_MAIL_USER, /* MailUser, RemoteMailbox: the mailbox itself lives elsewhere */
-    RECIPIENT_SYSTEM,    /* discovery, scheduling, arbitration and the like: nobody's own */
+    RECIPIENT_MAIL_USER,   /* MailUser, RemoteMailbox: the mailbox itself lives elsewhere */
+    RECIPIENT_SYSTEM,      /* discovery, scheduling, arbitration and the like: nobody's own */
+    RECIPIENT_HIGH_VOLUME, /* Get-MailUser -HVEAccount: signs in at an endpoint of its own */
     RECIPIENT_TYPES
 };
 

@@ -62,6 +62,7 @@ int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct r
         [KIND_CAS_MAILBOX] = gather_mailbox_row,
         [KIND_MAILBOX] = gather_mailbox_row,
         [KIND_LIST] = gather_mailbox_row,
+        [KIND_HVE_ACCOUNT] = gather_recipient_row,
         [KIND_RECIPIENT] = gather_recipient_row,
         [KIND_RECIPIENT_PERMISSION] = gather_permission_row,
         [KIND_GROUP_MEMBER] = gather_member_row,

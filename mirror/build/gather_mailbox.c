@@ -474,7 +474,9 @@ int gather_recipient_row(struct gathered *g, enum kind kind, unsigned file, cons
     struct address primary;
     struct error why;
 
-    if (!is_recipient(row, &out.recipient_type))
+    if (kind == KIND_HVE_ACCOUNT)
+        out.recipient_type = RECIPIENT_HIGH_VOLUME;
+    else if (!is_recipient(row, &out.recipient_type))
         return 0;
     if (has_members(row))
         out.says |= SAYS_MEMBERS;

@@ -57,6 +57,9 @@ static const struct {
         {"Get-RecipientPermission", "recipient-permission",
          C(IDENTITY) | C(TRUSTEE) | C(ACCESS_TYPE) | C(ACCESS_RIGHTS), 0,
          "Identity,Trustee,AccessControlType,@{n='AccessRights';e={$_.AccessRights -join ','}}"},
+    [KIND_HVE_ACCOUNT] = {"Get-MailUser", "hve-account", 0, ADDRESSES,
+                          "Guid,PrimarySmtpAddress,Name,DisplayName,"
+                          "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}} (with -HVEAccount)"},
     [KIND_RECIPIENT] = {"Get-Recipient", "recipient", 0, ADDRESSES,
                         "Guid,PrimarySmtpAddress,Name,Identity,DisplayName,RecipientTypeDetails,"
                         "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
@@ -130,6 +133,7 @@ static const struct {
     {"blockedsender", KIND_BLOCKED_SENDER},
     {"authpolic", KIND_AUTHENTICATION_POLICY},
     {"groupmember", KIND_GROUP_MEMBER},
+    {"hveaccount", KIND_HVE_ACCOUNT},
     {"casmailbox", KIND_CAS_MAILBOX},
     {"recipient", KIND_RECIPIENT},
     {"account", KIND_ACCOUNT},
@@ -157,7 +161,7 @@ enum kind kind_of_file(struct slice name)
 bool kind_may_be_empty(enum kind kind)
 {
     return kind == KIND_AUTHENTICATION_POLICY || kind == KIND_BLOCKED_SENDER || kind == KIND_RECIPIENT ||
-           kind == KIND_GROUP_MEMBER;
+           kind == KIND_GROUP_MEMBER || kind == KIND_HVE_ACCOUNT;
 }
 
 static const struct {

@@ -21,6 +21,7 @@ enum kind {
     KIND_CAS_MAILBOX,
     KIND_MAILBOX,
     KIND_LIST,
+    KIND_HVE_ACCOUNT, /* before the other recipients, which it is among */
     KIND_RECIPIENT,
     KIND_RECIPIENT_PERMISSION,
     KIND_GROUP_MEMBER,

@@ -457,6 +457,17 @@ if [[ 'groups' =~ $only ]]; then
     grouped '"forbidden":["Get-Recipient"]'
     run sync
     check 'without the list of recipients those that were known stay' test "$status $(may user0000001 others)" = '4 permitted'
+    hve='{"name":"Scanners","address":"hve@contoso.example","type":"HVEAccount"}'
+    groups=${groups/'"mail_users":['/"\"mail_users\":[$hve,"}
+    grouped
+    run sync
+    check 'an account for High Volume Email is known as what it is' \
+        test "$("$mirror" show -c "$work/postern.conf" hve@contoso.example | sed -n 's/^  type  *//p')" = 'high volume email'
+    explains hve hve >"$work/out"
+    check 'and explain says why it may not sign in here' grep -q 'an account for High Volume Email, which signs in at' "$work/out"
+    grouped '' '"faults":[{"name":"error_in_200","cmdlet":"Get-MailUser"}]'
+    run sync
+    check 'a cloud that has none is no failure' test "$status" = 0
     groups=${groups/'"user0000001@contoso.example","sales@contoso.example"'/'"sales@contoso.example"'}
     grouped
     run sync

@@ -38,6 +38,7 @@ CMDLETS = (
     "Get-BlockedSenderAddress",
     "Get-Recipient",
     "Get-DistributionGroupMember",
+    "Get-MailUser",
 )
 USER_FIELDS = (
     "UserPrincipalName",
@@ -214,9 +215,17 @@ class Tenant:
 
     def listed(self, cmdlet: str, parameters: dict[str, Any]) -> Optional[list[dict[str, Any]]]:
         """The rows of a cmdlet that answers by its parameters; None: it isn't one of these, or there is no such group."""
+        if cmdlet == "Get-MailUser":
+            kind = "HVEAccount" if parameters.get("HVEAccount") else "MailUser"
+            rows = [row for row in self._others() if row["RecipientTypeDetails"] == kind]
+            return [{**row, "RecipientTypeDetails": "MailUser"} for row in rows]
         if cmdlet == "Get-Recipient":
             wanted = parameters.get("RecipientTypeDetails")
-            return [row for row in self._others() if wanted is None or row["RecipientTypeDetails"] in wanted]
+            rows = [
+                {**row, "RecipientTypeDetails": row["RecipientTypeDetails"].replace("HVEAccount", "MailUser")}
+                for row in self._others()
+            ]
+            return [row for row in rows if wanted is None or row["RecipientTypeDetails"] in wanted]
         return self._members(str(parameters.get("Identity"))) if cmdlet == "Get-DistributionGroupMember" else None
 
     # ---- rows ----
