@@ -66,6 +66,11 @@ const struct fetch_row fetch_rows[] = {
 };
 const size_t fetch_rows_n = sizeof fetch_rows / sizeof fetch_rows[0];
 
+bool fetch_may_be_missing(const struct fetch_row *row)
+{
+    return row->series.kind == KIND_HVE_ACCOUNT;
+}
+
 #define LEFT "The directory keeps what it has of it"
 
 /* Where a tenant has no authentication policies, no user has one: a million users need not be asked. */
@@ -143,9 +148,8 @@ static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gat
     struct series_count count;
     enum exchange_result result = series_fetch(x, &row->series, g, &count, e);
 
-    if (row->series.kind == KIND_HVE_ACCOUNT && (result == EXCHANGE_FORBIDDEN || result == EXCHANGE_UNABLE)) {
-        /* Not every cloud has such accounts, and nobody is let in by them. */
-        session_say(&x->session, "accounts for High Volume Email are not known: %s", e->text);
+    if (fetch_may_be_missing(row) && (result == EXCHANGE_FORBIDDEN || result == EXCHANGE_UNABLE)) {
+        session_say(&x->session, "not there, or not permitted: %s", e->text);
         return 0;
     }
     if (result == EXCHANGE_FORBIDDEN) {
