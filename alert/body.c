@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-static char *body_of_notice(const struct notice *notice)
-{
-    return json_dumps(notice->json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-}
-
 /* ---- an adaptive card (schema 1.4) in a message, as a Teams workflow's webhook takes it ---- */
 
 /*
@@ -26,7 +21,7 @@ static bool is_markup(const char *text, size_t at)
 }
 
 /* As a JSON text, of ours from here on; NULL without memory. */
-static json_t *plain(const char *text)
+static json_t *plain_text(const char *text)
 {
     char *escaped = malloc(2 * strlen(text) + 1), *to = escaped;
     json_t *result;
@@ -48,13 +43,13 @@ static json_t *plain(const char *text)
 
 static json_t *text_block(const char *text, const char *size, bool bold)
 {
-    return json_pack("{s:s, s:o, s:b, s:s, s:s}", "type", "TextBlock", "text", plain(text), "wrap", true, "size", size,
-                     "weight", bold ? "Bolder" : "Default");
+    return json_pack("{s:s, s:o, s:b, s:s, s:s}", "type", "TextBlock", "text", plain_text(text), "wrap", true, "size",
+                     size, "weight", bold ? "Bolder" : "Default");
 }
 
 static json_t *fact(const char *title, const char *value)
 {
-    return json_pack("{s:o, s:o}", "title", plain(title), "value", plain(value));
+    return json_pack("{s:o, s:o}", "title", plain_text(title), "value", plain_text(value));
 }
 
 static json_t *fact_set(const struct notice *notice)
@@ -92,7 +87,9 @@ static char *body_of_card(const struct notice *notice)
 
 char *body_make(const struct notice *notice, enum alert_format format)
 {
-    return format == ALERT_TEAMS ? body_of_card(notice) : body_of_notice(notice);
+    if (format == ALERT_TEAMS)
+        return body_of_card(notice);
+    return json_dumps(notice->json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 }
 
 int body_sign(struct slice secret, long long timestamp, const char *body, char out[SIGNATURE_MAX], struct error *e)

@@ -193,7 +193,7 @@ static bool wants(const struct alert_target *target, const struct notice *notice
     return notice->event == ALERT_TEST || (target->events & 1u << notice->event) != 0;
 }
 
-static void work_off(struct delivery *d, const char *name, uint64_t boot_ns, int64_t wall_s, bool (*stop)(void))
+static void deliver_notice(struct delivery *d, const char *name, uint64_t boot_ns, int64_t wall_s, bool (*stop)(void))
 {
     struct notice notice;
     struct error e;
@@ -242,7 +242,7 @@ void delivery_round(struct delivery *d, uint64_t boot_ns, int64_t wall_s, bool (
         return;
     }
     for (size_t i = 0; i < n && !stop(); i++)
-        work_off(d, names[i], boot_ns, wall_s, stop);
+        deliver_notice(d, names[i], boot_ns, wall_s, stop);
     spool_names_free(names, n);
     if (d->tidied_ns == 0 || boot_ns - d->tidied_ns > TIDY_AGAIN_NS) {
         tidy(d, wall_s);

@@ -97,7 +97,7 @@ int main(int argc, char **argv)
         log_say(log, LEVEL_ERROR, "%s", e.text);
     } else {
         if (config->n_alerts == 0)
-            log_say(log, LEVEL_WARNING, "the configuration has no \"alerts\": nobody is told of anything");
+            log_say(log, LEVEL_WARNING, "the configuration has no \"alerts\": nobody is notified of anything");
         config = serve(config, options.config_path, log, d, &signals);
         delivery_close(d);
         result = EXIT_SUCCESS;

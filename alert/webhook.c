@@ -66,7 +66,8 @@ static int webhook_header(struct curl_slist **list, const char *name, const char
     return 0;
 }
 
-static int sign(const struct alert_target *target, const char *body, struct curl_slist **headers, struct error *e)
+static int add_signature(const struct alert_target *target, const char *body, struct curl_slist **headers,
+                         struct error *e)
 {
     char secret[SECRET_MAX], signature[SIGNATURE_MAX], time[24];
     long long now = clock_wall_s();
@@ -159,7 +160,7 @@ enum sent send_webhook(const struct alert_target *target, const struct notice *n
         webhook_header(&headers, "Idempotency-Key", notice->id) != 0 ||
         webhook_header(&headers, "Postern-Event", notice->event_name) != 0)
         (void)error_set(e, "out of memory");
-    else if (find_url(target, url, sizeof url, e) == 0 && sign(target, body, &headers, e) == 0)
+    else if (find_url(target, url, sizeof url, e) == 0 && add_signature(target, body, &headers, e) == 0)
         sent = perform(curl, target, url, body, headers, e);
     curl_easy_cleanup(curl);
     curl_slist_free_all(headers);

@@ -240,7 +240,7 @@ int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *
         }
         return 0;
     }
-    return error_set(e, "\"%s\" is no time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",
+    return error_set(e, "\"%s\" is not a time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",
                      text_plain(shown, sizeof shown, slice_of(text)));
 }
 

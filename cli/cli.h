@@ -72,7 +72,7 @@ int cli_exit_status(const struct cli *cli, int status);
  * The next option of the command's own. Handles the common ones; an unknown one is an error.
  */
 int cli_next_option(struct cli *cli, int argc, char **argv, const struct option *options, int *status);
-/* Checks the number of arguments behind the options: 0, or CLI_USAGE after an error was printed. */
+/* Checks the number of arguments after the options: 0, or CLI_USAGE after an error was printed. */
 int cli_check_arguments(struct cli *cli, int argc, int least, int most);
 /* Both, for a command without options of its own. False: return *status. */
 bool cli_common_options(struct cli *cli, int argc, char **argv, const struct option *options, int least, int most,

@@ -12,7 +12,7 @@
 #define LOOK_AGAIN_NS 200000000
 
 /* One of that subject, put into the spool. */
-static int post(const struct cli *cli, const char *subject, struct error *e)
+static int post_test(const struct cli *cli, const char *subject, struct error *e)
 {
     struct alert alert = alert_of(ALERT_TEST, clock_wall_s(), slice_of(subject));
 
@@ -40,14 +40,14 @@ static int test(struct cli *cli, uint64_t seconds)
     struct error e;
 
     if (cli->files.config->n_alerts == 0)
-        return cli_fail(cli, "alerts in %s is empty: there is nobody to tell", cli->files.config->file);
+        return cli_fail(cli, "alerts in %s is empty: there is nobody to notify", cli->files.config->file);
     (void)cli_caller(caller, sizeof caller);
     (void)snprintf(subject, sizeof subject, "test by %s, number %llu", caller, (unsigned long long)clock_wall_ns());
-    if (post(cli, subject, &e) < 0)
+    if (post_test(cli, subject, &e) < 0)
         return cli_fail(cli, "%s", e.text);
     switch (wait_for_notice(cli, subject, seconds)) {
     case NOTICE_SENT:
-        printf("The notice was taken by %s of alerts in %s. See that somebody saw it.\n",
+        printf("The notice was accepted by %s of alerts in %s. Check that somebody saw it.\n",
                cli->files.config->n_alerts == 1 ? "the target" : "every target", cli->files.config->file);
         return fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "cannot write the output: %s", strerror(errno));
     case NOTICE_GIVEN_UP:

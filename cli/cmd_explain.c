@@ -143,7 +143,7 @@ static int move_time(struct decide_context *c, const char *at, struct error *e)
     return 0;
 }
 
-static int explain(struct cli *cli, struct explained *x, const struct question *q, const char *at)
+static int explain_question(struct cli *cli, struct explained *x, const struct question *q, const char *at)
 {
     struct printer *out;
     enum stage stage;
@@ -175,7 +175,7 @@ int cmd_explain(struct cli *cli, int argc, char **argv)
     } else {
         q->paths = true;
         if (explain_options(cli, argc, argv, &a, &status) == 0)
-            status = explain(cli, x, q, a.at);
+            status = explain_question(cli, x, q, a.at);
         explained_clear(x);
     }
     free(q);

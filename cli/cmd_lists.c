@@ -68,7 +68,7 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
     if (path == NULL && change == REMOVE)
         return CLI_OK;
     if (path == NULL)
-        return cli_fail(cli, "there is no list to put it into: set smtp_auth.%s in %s, and make the file", setting,
+        return cli_fail(cli, "there is no list to put it into: set smtp_auth.%s in %s, and create the file", setting,
                         cli->files.config->file);
     rc = change == ADD ? list_edit_add(path, entry, comment, &e) : list_edit_remove(path, entry, &e);
     if (rc < 0)
@@ -81,7 +81,7 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
     return CLI_OK;
 }
 
-/* A wrong entry in a list may stay unnoticed for long; and what is to be removed should exist. */
+/* A wrong entry in a list may go unnoticed for long; and what is to be removed should exist. */
 static int check_name(const struct cli *cli, const struct task *task, struct slice entry)
 {
     const struct smtp_auth_config *auth = &cli->files.config->smtp_auth;
@@ -117,7 +117,7 @@ static int change_lists(struct cli *cli, const struct task *task, struct slice u
         return CLI_FAILED;
     auth = &cli->files.config->smtp_auth;
     say_comment(&comment, task->comment, o->reason);
-    /* Adding first: killed in between, the entry stands in both, and deny wins. */
+    /* Adds first: if killed in between, the entry is in both lists, and deny wins. */
     if (task->deny == ADD) {
         status = change_one(cli, auth->deny, "deny_file", ADD, buf_slice(&entry), buf_slice(&comment));
         if (status == CLI_OK)

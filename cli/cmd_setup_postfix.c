@@ -83,7 +83,7 @@ static size_t count_fatal(const struct findings *f)
 }
 
 /* What check-postfix finds in what is there now, into f, which the caller frees: 0, or -1 with e. */
-static int look(const struct setup *x, struct findings *f, struct error *e)
+static int check_now(const struct setup *x, struct findings *f, struct error *e)
 {
     struct postfix p;
     int rc;
@@ -111,14 +111,14 @@ static int reload_postfix(const struct setup *x, struct error *e)
     return 0;
 }
 
-/* The steps, and what says that Postfix can work with them. */
-static int change(const struct setup *x, const struct setup_plan *plan, size_t fatal_before, struct findings *f,
-                  struct error *e)
+/* Runs the steps, and checks that Postfix works with them. */
+static int carry_out(const struct setup *x, const struct setup_plan *plan, size_t fatal_before, struct findings *f,
+                     struct error *e)
 {
     for (size_t i = 0; i < plan->n; i++)
         if (run_tool(x, "postconf", plan->steps[i].option, plan->steps[i].setting, e) != 0)
             return -1;
-    if (run_tool(x, "postfix", "check", NULL, e) != 0 || look(x, f, e) != 0)
+    if (run_tool(x, "postfix", "check", NULL, e) != 0 || check_now(x, f, e) != 0)
         return -1;
     if (count_fatal(f) > fatal_before) {
         (void)findings_print(x->cli, f, false, "check-postfix");
@@ -135,7 +135,7 @@ static int apply(const struct setup *x, const struct setup_plan *plan, struct sl
 
     if (setup_copies_keep(folder, &e) != 0)
         return cli_fail(x->cli, "%s; nothing was changed", e.text);
-    if (change(x, plan, fatal_before, &f, &e) != 0 || setup_copies_note(folder, &e) != 0) {
+    if (carry_out(x, plan, fatal_before, &f, &e) != 0 || setup_copies_note(folder, &e) != 0) {
         status = setup_copies_restore(folder, true, &e2) != 0
                      ? cli_fail(x->cli, "%s; and main.cf and master.cf could not be put back: %s", e.text, e2.text)
                      : cli_fail(x->cli, "%s; main.cf and master.cf are as they were", e.text);
@@ -177,11 +177,11 @@ static int act(const struct setup *x, int what, const struct postfix *p)
         for (size_t j = 0; j < i; j++)
             if (slice_eq(p->services[i].name, p->services[j].name) &&
                 slice_eq(p->services[i].type, p->services[j].type))
-                return cli_fail(x->cli, "%.*s/%.*s stands in master.cf twice: delete one of the two first",
+                return cli_fail(x->cli, "%.*s/%.*s is in master.cf twice: delete one of the two first",
                                 SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
     if (setup_plan(&c, &plan, &e) != 0)
         return cli_fail(x->cli, "%s", e.text);
-    if (look(x, &before, &e) != 0)
+    if (check_now(x, &before, &e) != 0)
         status = cli_fail(x->cli, "%s", e.text);
     else {
         print_plan(x, &plan);
@@ -224,7 +224,7 @@ int cmd_setup_postfix(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "say --dry-run, --apply or --undo");
     if (cli_check_arguments(cli, argc, 0, 0) != 0)
         return CLI_USAGE;
-    /* Taking it back must work with a broken configuration of postern, too. */
+    /* Undoing must work with a broken configuration of postern, too. */
     if (what != OPTION_UNDO && cli_open_config(cli) != 0)
         return CLI_FAILED;
     if (postfix_read(x.folder_option, &p, &e) == 0) {
@@ -232,7 +232,7 @@ int cmd_setup_postfix(struct cli *cli, int argc, char **argv)
         postfix_free(&p);
         return status;
     }
-    /* Files that Postfix can't read any more are what has to be taken back. */
+    /* Undoing must work even if Postfix can no longer read its files. */
     if (what != OPTION_UNDO)
         return cli_fail(cli, "%s", e.text);
     return undo(&x, slice_of(x.folder_option != NULL ? x.folder_option : "/etc/postfix"));

@@ -31,7 +31,7 @@ struct edit {
 
 /* ---- begin and end ---- */
 
-static int lock(int folder)
+static int lock_folder(int folder)
 {
     struct timespec pause = {0, 20 * 1000000};
 
@@ -68,7 +68,7 @@ static int edit_begin(struct edit *x, const char *path, struct error *e)
     x->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (x->folder < 0)
         return error_set(e, "%s: %s", folder, strerror(errno));
-    if (lock(x->folder) != 0)
+    if (lock_folder(x->folder) != 0)
         return error_set(e, "%s: somebody else is changing it; try again", path);
     return lines_load(x->path, &x->text, e);
 }

@@ -11,9 +11,9 @@
 #include <stdbool.h>
 
 /*
- * Puts the entry into the file (comment behind it), or removes every line with it. entry is canonical
- * text, as list_has() wants it: an address, "@domain", an account. 1: the file was changed; 0: no change was needed; -1
- * with e. Other lines stay as they are, comments too. Owner, group and mode of the file are kept.
+ * Puts the entry into the file (with the comment after it), or removes every line with it. entry is canonical text, as
+ * list_has() wants it: an address, "@domain", an account. 1: the file was changed; 0: no change was needed; -1 with e.
+ * Other lines stay as they are, comments too. Owner, group and mode of the file are kept.
  */
 int list_edit_add(const char *path, struct slice entry, struct slice comment, struct error *e);
 int list_edit_remove(const char *path, struct slice entry, struct error *e);

@@ -22,7 +22,7 @@ static int run_paged(struct cli *cli, int argc, char **argv)
 
     cli->terminal = terminal_of(STDOUT_FILENO);
     pager = cli->command->pages && cli->terminal.columns > 0 ? pager_begin() : 0;
-    optind = 0; /* GNU: begin anew, with another table */
+    optind = 0; /* GNU: start over, with another table */
     status = cli->command->run(cli, argc, argv);
     pager_end(pager);
     return cli_exit_status(cli, status);

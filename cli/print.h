@@ -3,8 +3,8 @@
  * implementation for all commands, so that foreign text is escaped in one place: logins and addresses come from
  * strangers, and must neither control the terminal nor break a line.
  *
- * CSV and JSON are written row by row. A table holds back its first PRINT_HELD_ROWS rows to find the widths; later rows
- * that are wider stand out, or go on in further lines on a terminal.
+ * CSV and JSON are written row by row. A table holds back its first PRINT_HELD_ROWS rows to find the widths; later
+ * cells that are wider stick out, or continue on further lines on a terminal.
  */
 #ifndef POSTERN_CLI_PRINT_H
 #define POSTERN_CLI_PRINT_H

@@ -1,5 +1,5 @@
 /*
- * JSON. The members of the outermost object and the elements of a list have a line each; what is in them stands in that
+ * JSON. The members of the outermost object and the elements of a list have a line each; their contents are on the same
  * line.
  */
 #include "cli/print.h"
@@ -26,7 +26,7 @@ static struct level *innermost(struct json *j)
     return &j->open[(j->depth < DEPTH_MAX ? j->depth : DEPTH_MAX) - 1];
 }
 
-/* What stands in front of the next member or element, its name included. */
+/* Writes what comes before the next member or element, with its name. */
 static void begin_member(struct json *j, const char *name)
 {
     struct level *level;

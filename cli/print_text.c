@@ -10,7 +10,7 @@
 
 struct text {
     struct print print;
-    /* tables: the cells that are held back, as terminated strings one behind the other */
+    /* tables: the cells that are held back, as consecutive terminated strings */
     char *held;
     size_t held_n, held_capacity, held_rows;
     unsigned width[TABLE_COLUMNS_MAX];
@@ -28,7 +28,7 @@ struct text_place {
     unsigned hang;
 };
 
-/* The words of a piece of text that is ours alone. */
+/* The words of a text of our own. */
 static void put_words(struct text_place *at, struct slice text)
 {
     bool first = true;
@@ -86,9 +86,9 @@ static bool is_right(const struct text *o, size_t column)
     return kind == VALUE_NUMBER || kind == VALUE_DURATION || kind == VALUE_BYTES;
 }
 
-#define WIDTH_LEAST 10 /* of a column that gives way to the terminal */
+#define WIDTH_LEAST 10 /* of a column that is narrowed for the terminal */
 
-/* The widest columns of text give way until the row fits, or none can any more. */
+/* Narrows the widest columns of text until the row fits, or none can be narrowed further. */
 static void fit_widths(struct text *o)
 {
     size_t total = (o->print.table.n - 1) * strlen(GAP);
@@ -108,7 +108,7 @@ static void fit_widths(struct text *o)
     }
 }
 
-/* As much of the text as stands in one line of that width: to its last blank, or hyphen, "@" or slash, else cut. */
+/* How much of the text fits in a line of that width: up to the last blank, hyphen, "@" or slash, else cut. */
 static size_t line_of(const char *text, size_t width)
 {
     size_t n = strlen(text);
@@ -191,7 +191,7 @@ static void print_held(struct text *o)
     o->held_n = o->held_capacity = o->held_rows = 0;
 }
 
-/* One behind those that were held back. */
+/* A row after those that were held back. */
 static void print_later_row(struct text *o)
 {
     const char *cells[TABLE_COLUMNS_MAX] = {NULL}, *cell = o->held;
@@ -202,7 +202,7 @@ static void print_later_row(struct text *o)
     o->held_n = o->held_rows = 0;
 }
 
-static void hold(struct text *o, size_t column, struct slice cell)
+static void hold_cell(struct text *o, size_t column, struct slice cell)
 {
     size_t capacity = o->held_capacity;
 
@@ -222,7 +222,7 @@ static void hold(struct text *o, size_t column, struct slice cell)
         memcpy(o->held + o->held_n, cell.p, cell.n);
     o->held[o->held_n + cell.n] = '\0';
     o->held_n += cell.n + 1;
-    /* Once the widths are found, wider cells stand out, or go on in further lines. */
+    /* After the widths are fixed, wider cells stick out, or continue on further lines. */
     if (o->print.rows < PRINT_HELD_ROWS && cell.n > o->width[column])
         o->width[column] = (unsigned)cell.n;
 }
@@ -271,7 +271,7 @@ static void put_row(struct printer *p, const struct value *cells)
         struct buf cell = BUF_OVER(mem);
 
         text_add_cell(&cell, &cells[i]);
-        hold(o, i, buf_slice(&cell));
+        hold_cell(o, i, buf_slice(&cell));
     }
     if (o->print.failed)
         return;

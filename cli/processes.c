@@ -57,7 +57,7 @@ static const char *config_of(const char *words, size_t n)
     return PROGRAM_CONFIG_DEFAULT;
 }
 
-/* Field 22 of stat (proc(5)): clock ticks since boot; behind the name, which may hold anything and ends with ")". */
+/* Field 22 of stat (proc(5)): clock ticks since boot; after the name, which may hold anything and ends with ")". */
 static uint64_t age_of(pid_t pid)
 {
     char text[1024], *at;

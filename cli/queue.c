@@ -87,7 +87,7 @@ static bool was_seen(const struct queue_search *s, const char *id, int64_t arriv
 
 /* ---- the queue, as "postqueue -j" lists it: an object a line ---- */
 
-static void copy(char *out, size_t cap, const json_t *value)
+static void copy_json_text(char *out, size_t cap, const json_t *value)
 {
     struct buf b = buf_over(out, cap);
 
@@ -103,20 +103,20 @@ static bool read_message(struct slice line, struct queued *m)
         return false;
     }
     *m = (struct queued){.arrival_s = json_integer_value(json_object_get(json, "arrival_time"))};
-    copy(m->id, sizeof m->id, json_object_get(json, "queue_id"));
-    copy(m->queue, sizeof m->queue, json_object_get(json, "queue_name"));
-    copy(m->sender, sizeof m->sender, json_object_get(json, "sender"));
+    copy_json_text(m->id, sizeof m->id, json_object_get(json, "queue_id"));
+    copy_json_text(m->queue, sizeof m->queue, json_object_get(json, "queue_name"));
+    copy_json_text(m->sender, sizeof m->sender, json_object_get(json, "sender"));
     m->size = (uint64_t)json_integer_value(json_object_get(json, "message_size"));
     recipients = json_object_get(json, "recipients");
     first = json_array_get(recipients, 0);
     m->recipients = json_array_size(recipients);
-    copy(m->recipient, sizeof m->recipient, json_object_get(first, "address"));
-    copy(m->reason, sizeof m->reason, json_object_get(first, "delay_reason"));
+    copy_json_text(m->recipient, sizeof m->recipient, json_object_get(first, "address"));
+    copy_json_text(m->reason, sizeof m->reason, json_object_get(first, "delay_reason"));
     json_decref(json);
     return good_id(slice_of(m->id));
 }
 
-static int add(struct queue_list *out, const struct queued *m, size_t *capacity, struct error *e)
+static int add_queued(struct queue_list *out, const struct queued *m, size_t *capacity, struct error *e)
 {
     if (out->n == *capacity) {
         size_t more_capacity = *capacity == 0 ? 64 : *capacity * 2;
@@ -167,7 +167,7 @@ static int match(const struct queue_search *s, const char *folder, struct queue_
     for (rest = (struct slice){r.out, r.n}; rest.n > 0 && result == 0;) {
         (void)slice_cut(rest, '\n', &line, &rest);
         if (read_message(line, &m) && was_seen(s, m.id, m.arrival_s))
-            result = add(out, &m, &capacity, e);
+            result = add_queued(out, &m, &capacity, e);
     }
     spawn_free(&r);
     return result;

@@ -43,7 +43,7 @@ static void add_step(struct planning *x, const char *option, const char *why, co
 
 /* ---- addresses ---- */
 
-/* Does somebody take connections there? TCP is taken for granted: nothing in a file says who listens. */
+/* Does a program accept connections there? For TCP that is assumed, since no file shows who listens. */
 static bool listens(const struct listener_config *l)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -60,7 +60,7 @@ static bool listens(const struct listener_config *l)
     return there;
 }
 
-/* As Postfix names it: relative to the queue's folder where it lies there, so that it holds in a chroot, too. */
+/* As Postfix names it: relative to the queue directory if it is there, so that it works in a chroot, too. */
 static void name_listener(const struct postfix *p, const struct listener_config *l, char *out, size_t cap)
 {
     struct slice queue = postfix_get(p, NULL, "queue_directory"), path;
@@ -83,7 +83,7 @@ static void name_listener(const struct postfix *p, const struct listener_config 
         (void)snprintf(out, cap, "unix:%s", l->path);
 }
 
-/* The first address that no front has to itself; one in the queue's folder before others. */
+/* The first address that is not reserved for a front; one in the queue directory is preferred. */
 static void choose(struct planning *x, const struct listener_config *list, size_t n, const char *program, char *out,
                    size_t cap)
 {
@@ -142,8 +142,8 @@ static void own_name(const struct postfix_service *service, const char *list, ch
 }
 
 /*
- * The service's list becomes one with `head` in front of what it was. What it was is main.cf's, for all such services
- * alike, or the service's own.
+ * The service's list becomes one with `head` before what it was. What it was is main.cf's, for all such services alike,
+ * or the service's own.
  */
 static void put_in_front(struct planning *x, const struct postfix_service *service, const char *list, const char *head,
                          const char *why)
@@ -158,7 +158,7 @@ static void put_in_front(struct planning *x, const struct postfix_service *servi
         own_name(service, list, name, sizeof name);
     else
         (void)snprintf(name, sizeof name, "postern_%s", list + strlen("smtpd_"));
-    /* What stands in main.cf already, of an earlier run or by hand, is somebody's decision. */
+    /* What is in main.cf already, from an earlier run or by hand, is kept. */
     if (own != NULL || !written_in_main(p, name))
         add_step(x, "-e", why, "%s = %s%s%.*s", name, head, rest.n > 0 ? ", " : "", SLICE_ARG(rest));
     add_step(x, "-P", why, "%.*s/%.*s/%s=$%s", SLICE_ARG(service->name), SLICE_ARG(service->type), list, name);

@@ -21,7 +21,7 @@ static void add_text(struct buf *b, struct slice text)
     }
 }
 
-static bool split(struct slice reply, struct reply_parts *parts)
+static bool split_reply(struct slice reply, struct reply_parts *parts)
 {
     struct buf code = BUF_OVER(parts->code), enhanced = BUF_OVER(parts->enhanced), text = BUF_OVER(parts->text);
     struct slice first, second, rest;
@@ -40,7 +40,7 @@ sfsistat answer_refusal(SMFICTX *ctx, struct slice reply)
 {
     struct reply_parts parts;
 
-    if (!split(reply, &parts) && !split(slice_of(reason_row(REASON_INTERNAL)->reply), &parts))
+    if (!split_reply(reply, &parts) && !split_reply(slice_of(reason_row(REASON_INTERNAL)->reply), &parts))
         return SMFIS_TEMPFAIL;
     (void)smfi_setreply(ctx, parts.code, parts.enhanced, parts.text);
     return parts.code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
@@ -51,7 +51,7 @@ sfsistat answer_internal(SMFICTX *ctx)
     return answer_refusal(ctx, slice_of(reason_row(REASON_INTERNAL)->reply));
 }
 
-static sfsistat hold(SMFICTX *ctx, const struct verdict *verdict)
+static sfsistat hold_message(SMFICTX *ctx, const struct verdict *verdict)
 {
     char why[128];
     struct buf b = BUF_OVER(why);
@@ -82,7 +82,7 @@ static sfsistat let_through(SMFICTX *ctx, const struct verdict *verdict)
 {
     if (!add_from(ctx, verdict->add_from))
         return answer_internal(ctx);
-    return verdict->action == ACTION_HOLD ? hold(ctx, verdict) : SMFIS_CONTINUE;
+    return verdict->action == ACTION_HOLD ? hold_message(ctx, verdict) : SMFIS_CONTINUE;
 }
 
 sfsistat answer_verdict(SMFICTX *ctx, const struct verdict *verdict, enum stage stage)

@@ -63,7 +63,7 @@ static int remove_leftover(const char *path, struct error *e)
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? 0 : error_set(e, "milter.listen: %s: %s", path, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
-        return error_set(e, "milter.listen: %s exists and is no socket: remove it, or choose another path", path);
+        return error_set(e, "milter.listen: %s exists and is not a socket: remove it, or choose another path", path);
     result = probe(path);
     if (result == 0 || result == EAGAIN)
         return error_set(e, "milter.listen: another program answers at %s: stop it, or choose another path", path);
@@ -148,7 +148,7 @@ static int check_passed(const struct listener_config *config, bool allow_inet, s
     if (allow_inet || getsockname(config->fd, (struct sockaddr *)&address, &n) != 0 || address.ss_family == AF_UNIX)
         return 0;
     return error_set(e,
-                     "milter.listen \"%s\" is no UNIX socket: whoever can connect to a milter can end it with one "
+                     "milter.listen \"%s\" is not a UNIX socket: whoever can connect to a milter can end it with one "
                      "malformed packet (libmilter); pass in a UNIX socket, or set milter.allow_inet = true",
                      config->address);
 }

@@ -91,7 +91,7 @@ static int start_next(struct children *all)
 }
 
 /* Collects those that have ended. True when there was one. */
-static bool collect(struct children *all, int options)
+static bool reap_children(struct children *all, int options)
 {
     bool any = false;
     int status;
@@ -118,7 +118,7 @@ static void name_the_dead(const struct children *all)
 }
 
 /* Until the end is asked for, or a child has come to it by itself. */
-static void watch(struct children *all)
+static void watch_children(struct children *all)
 {
     sigset_t set;
     int number;
@@ -135,7 +135,7 @@ static void watch(struct children *all)
         }
         if (number != SIGCHLD) {
             signal_children(all, number);
-        } else if (collect(all, WNOHANG)) {
+        } else if (reap_children(all, WNOHANG)) {
             all->status = PROGRAM_EXIT_FAILED;
             name_the_dead(all);
             signal_children(all, SIGTERM);
@@ -155,11 +155,11 @@ static int serve_each(struct children *all)
             all->status = PROGRAM_EXIT_FAILED;
     if (all->status == EXIT_SUCCESS) {
         notify_ready();
-        watch(all);
+        watch_children(all);
     } else {
         signal_children(all, SIGTERM);
     }
-    (void)collect(all, 0);
+    (void)reap_children(all, 0);
     return all->status;
 }
 

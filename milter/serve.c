@@ -101,7 +101,7 @@ static enum signal_event wait_for_end(struct milter *m)
 
     while ((event = signals_wait()) == SIGNAL_HANGUP)
         log_say(engine_log(m->engine), LEVEL_WARNING,
-                "SIGHUP ignored: it is libmilter's signal to stop; the configuration is read anew at SIGUSR1");
+                "SIGHUP ignored: it is libmilter's signal to stop; the configuration is read again on SIGUSR1");
     return event;
 }
 
@@ -139,7 +139,7 @@ static int serve_run(struct serving *s)
                                                                                             : EXIT_SUCCESS;
 }
 
-static int fail(const char *what)
+static int serve_failed(const char *what)
 {
     fprintf(stderr, PROGRAM_NAME ": %s\n", what);
     return PROGRAM_EXIT_FAILED;
@@ -153,17 +153,17 @@ static int serve_with(struct serving *s, struct engine *engine, size_t index)
     int status;
 
     if (milter_init(&s->milter, engine, &config->listen[index]) != 0)
-        return fail("out of memory");
+        return serve_failed("out of memory");
     if (smfi_register(callbacks_for(&s->milter)) != MI_SUCCESS ||
         smfi_settimeout((int)config->timeout_s) != MI_SUCCESS) {
         milter_destroy(&s->milter);
-        return fail("libmilter does not start; its own words are in the system log");
+        return serve_failed("libmilter does not start; its own words are in the system log");
     }
     if (listen_open(&config->listen[index], config->allow_inet, &listening, &e) != 0) {
         milter_destroy(&s->milter);
-        return fail(e.text);
+        return serve_failed(e.text);
     }
-    status = start_threads(s) == 0 ? serve_run(s) : fail("cannot start threads");
+    status = start_threads(s) == 0 ? serve_run(s) : serve_failed("cannot start threads");
     listen_close(&listening);
     if (s->milter.engine != NULL)
         milter_destroy(&s->milter);
@@ -179,18 +179,19 @@ int serve_listener(const char *config_path, size_t index, int ready_fd)
     int status;
 
     if (s == NULL)
-        return fail("out of memory");
+        return serve_failed("out of memory");
     s->ready_fd = ready_fd;
     signals_block();
     program_prepare_service();
     if (engine_open(config_path, PROGRAM_NAME, &engine, &e) != 0) {
         free(s);
-        return fail(e.text);
+        return serve_failed(e.text);
     }
     if (index >= engine_config(engine)->milter.n_listen) {
         engine_close(engine);
         free(s);
-        return fail("milter.listen is empty, so the milter is switched off: give it a socket, or don't start it");
+        return serve_failed(
+            "milter.listen is empty, so the milter is switched off: give it a socket, or don't start it");
     }
     status = serve_with(s, engine, index);
     if (s->milter.engine != NULL)

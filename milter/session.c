@@ -140,9 +140,9 @@ static void tell_of_proxy(struct milter *m)
     if (!atomic_exchange(&m->told_of_proxy, true))
         milter_say(m, LEVEL_WARNING,
                    "a message had DATA, but no queue id and no end: Postfix hands this service's mail to an "
-                   "smtpd_proxy_filter and shows milters neither header nor end, so nobody judges From, and nothing is "
+                   "smtpd_proxy_filter and shows milters neither header nor end, so nobody checks From, and nothing is "
                    "counted here; set smtpd_milters in the smtpd behind the filter, or filter with a milter "
-                   "(said once; postern check-postfix names the service)");
+                   "(logged once; postern check-postfix names the service)");
 }
 
 static void tell_of_missing_end(const struct session *s)
@@ -158,8 +158,7 @@ static void tell_of_missing_end(const struct session *s)
     buf_add_escaped(&b, slice_of(s->queue_id), QUEUE_ID_MAX);
     buf_add(&b, SLICE(" login="));
     buf_add_escaped(&b, s->submission.login_text, LOGIN_TEXT_MAX / 4);
-    buf_add(&b,
-            SLICE(": the client gave up, or something in front of postern refused it or took it; not counted here"));
+    buf_add(&b, SLICE(": the client gave up, or something before postern refused it or took it; not counted here"));
     milter_say(s->milter, LEVEL_INFO, text);
 }
 

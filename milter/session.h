@@ -9,7 +9,7 @@
 
 #include <sys/socket.h>
 
-/* Texts for the log are cut to so many bytes; parsing uses the whole text. */
+/* Texts for the log are cut to this many bytes; parsing uses the whole text. */
 #define LOGIN_TEXT_MAX 256
 #define MECHANISM_TEXT_MAX 32
 #define SENDER_TEXT_MAX 384

@@ -19,7 +19,7 @@ static void push(struct session_pool *pool, struct lent_session *lent)
 }
 
 /* Moves the sessions of all processors to the idle list. */
-static void gather(struct session_pool *pool)
+static void gather_idle(struct session_pool *pool)
 {
     for (size_t i = 0; i < SESSION_POOL_PLACES; i++) {
         struct lent_session *lent = atomic_exchange(&pool->place[i].last, NULL);
@@ -59,7 +59,7 @@ static size_t count_idle(struct session_pool *pool)
 {
     size_t n = 0;
 
-    gather(pool);
+    gather_idle(pool);
     for (const struct lent_session *u = pool->idle; u != NULL; u = u->next)
         n++;
     return n;
@@ -102,7 +102,7 @@ void session_pool_destroy(struct session_pool *pool)
 
     session_pool_close(pool);
     (void)pthread_mutex_lock(&pool->lock);
-    gather(pool);
+    gather_idle(pool);
     all = pool->idle;
     pool->idle = NULL;
     (void)pthread_mutex_unlock(&pool->lock);
@@ -110,7 +110,7 @@ void session_pool_destroy(struct session_pool *pool)
 }
 
 /* The caller has counted it as made. */
-static struct lent_session *make(struct session_pool *pool)
+static struct lent_session *make_session(struct session_pool *pool)
 {
     struct lent_session *lent = calloc(1, sizeof *lent);
 
@@ -131,14 +131,14 @@ static struct lent_session *take_any(struct session_pool *pool)
         return NULL;
     }
     if (pool->idle == NULL)
-        gather(pool);
+        gather_idle(pool);
     lent = pool->idle;
     if (lent != NULL)
         pool->idle = lent->next;
     else
         pool->made++;
     (void)pthread_mutex_unlock(&pool->lock);
-    return lent != NULL ? lent : make(pool);
+    return lent != NULL ? lent : make_session(pool);
 }
 
 struct lent_session *session_pool_take(struct session_pool *pool)
@@ -179,7 +179,7 @@ void session_pool_tick(struct session_pool *pool)
     struct lent_session *older, *oldest = NULL;
 
     (void)pthread_mutex_lock(&pool->lock);
-    gather(pool);
+    gather_idle(pool);
     older = cut_older(&pool->idle, tick - 1);
     (void)pthread_mutex_unlock(&pool->lock);
 

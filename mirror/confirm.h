@@ -1,4 +1,4 @@
-/* Asks for confirmation on the terminal, before something that cannot be undone. */
+/* Asks for confirmation on the terminal before something that can't be undone. */
 #ifndef POSTERN_MIRROR_CONFIRM_H
 #define POSTERN_MIRROR_CONFIRM_H
 
@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* 0 when "yes" was typed at the terminal `in`; -1 with e otherwise, also where `in` is none. */
+/* 0 when "yes" was typed on the terminal `in`; -1 with e otherwise, also when `in` is no terminal. */
 int confirm(FILE *in, FILE *out, struct error *e);
 
 #endif

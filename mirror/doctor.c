@@ -64,7 +64,7 @@ static int step_files(struct visit *v)
 
 /* ---- the way there ---- */
 
-/* Any answer will do: it came over a verified connection. */
+/* Any HTTP answer will do, since it came over a verified connection. */
 static int step_host(struct visit *v, const char *host)
 {
     static const char *const headers[] = {"Accept: */*", NULL};
@@ -113,7 +113,7 @@ static int step_sign_in(struct visit *v)
 
 /* ---- what may be read ---- */
 
-/* The first row of a probe, described for people. -1 with e when it is not what a sync needs. */
+/* Describes the first row of a probe. -1 with e when it isn't what a sync needs. */
 static int doctor_look_at(const struct series *s, struct slice body, char *out, size_t cap, struct error *e)
 {
     struct buf b = buf_over(out, cap);
@@ -149,7 +149,7 @@ static int doctor_look_at(const struct series *s, struct slice body, char *out, 
     return more < 0 ? -1 : 0;
 }
 
-/* 0: may go on; -1: not even worth it. */
+/* 0: go on; -1: stop. */
 static int step_read(struct visit *v, const struct fetch_row *row)
 {
     const struct series *s = &row->series;
@@ -172,7 +172,7 @@ static int step_read(struct visit *v, const struct fetch_row *row)
     return result == EXCHANGE_FAILED ? -1 : 0;
 }
 
-/* In the order in which things depend on one another: what comes behind a failure would only fail too. */
+/* In order of dependence: whatever follows a failure would only fail, too. */
 static void steps(struct visit *v)
 {
     const char *const hosts[] = {v->x.hosts.login, v->x.hosts.exchange};

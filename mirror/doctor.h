@@ -1,6 +1,6 @@
 /*
- * "postern-mirror doctor": goes through everything that a sync needs, step by step, and says at the first step that
- * fails what to do. Changes nothing, neither here nor there.
+ * "postern-mirror doctor": checks everything that a sync needs, step by step, and says what to do about the first step
+ * that fails. Changes nothing, neither here nor in Exchange Online.
  */
 #ifndef POSTERN_MIRROR_DOCTOR_H
 #define POSTERN_MIRROR_DOCTOR_H
@@ -16,7 +16,7 @@ struct doctor_options {
     FILE *out;
 };
 
-/* 0: all steps of all tenants went well; 1: some did not; -1 with e: there is no such tenant, or none to look at. */
+/* 0: all steps of all tenants succeeded; 1: some failed; -1 with e: no such tenant, or none is configured. */
 int doctor_run(const struct doctor_options *options, struct error *e);
 
 #endif

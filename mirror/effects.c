@@ -6,15 +6,15 @@
 
 #include <time.h>
 
-/* It goes before every list of the operator. */
+/* Exchange Online's restriction takes precedence over the operator's lists. */
 bool is_restricted(const struct mailbox_record *record)
 {
     return (record->knows & MAILBOX_RESTRICTED) != 0;
 }
 
-/* As the mirrored settings have it, for a relay that heeds all of them and has no word of its own. */
-static struct smtp_auth_question question(const struct tenant_facts *facts, const struct mailbox_record *record,
-                                          bool password)
+/* The mirrored settings alone, for a relay that applies all of them and has no rules of its own. */
+static struct smtp_auth_question mirrored_question(const struct tenant_facts *facts,
+                                                   const struct mailbox_record *record, bool password)
 {
     return (struct smtp_auth_question){.tenant = facts,
                                        .organization = TENANT_MIRRORED,
@@ -28,8 +28,8 @@ static struct smtp_auth_question question(const struct tenant_facts *facts, cons
                                        .password = password};
 }
 
-/* What is unknown is deferred, whatever the other rules say: it comes first. */
-static enum tri let(const struct smtp_auth_question *q)
+/* Unknown settings come first: they are deferred, whatever the other rules say. */
+static enum tri may_send(const struct smtp_auth_question *q)
 {
     for (unsigned rule = 0; rule < SMTP_AUTH_RULES; rule++) {
         enum reason reason = smtp_auth_refusal(q, (enum smtp_auth_rule)rule);
@@ -42,9 +42,9 @@ static enum tri let(const struct smtp_auth_question *q)
 
 enum tri settings_let(const struct tenant_facts *facts, const struct mailbox_record *record, bool password)
 {
-    struct smtp_auth_question q = question(facts, record, password);
+    struct smtp_auth_question q = mirrored_question(facts, record, password);
 
-    return is_restricted(record) ? TRI_NO : let(&q);
+    return is_restricted(record) ? TRI_NO : may_send(&q);
 }
 
 enum tri organization_lets(const struct tenant_facts *facts)
@@ -54,26 +54,26 @@ enum tri organization_lets(const struct tenant_facts *facts)
     return settings_let(facts, &inherits, true);
 }
 
-/* Is the address, or its domain? */
-static bool has_address(const struct list *list, struct slice text)
+/* Is the address or its domain on the list? */
+static bool has_address_or_domain(const struct list *list, struct slice text)
 {
     struct address address;
 
     return text.n > 0 && address_parse_internal(text, &address) == ADDRESS_OK && list_has_address(list, &address, NULL);
 }
 
-/* By whichever of its names; what a domain means is said at enum listed_to (core/decide/decide_steps.h). */
-static bool is_listed(const struct list *list, const struct mailbox_record *record, bool to_deny)
+/* By any of its names. For what a domain means see enum listed_to in core/decide/decide_steps.h. */
+static bool has_listed_name(const struct list *list, const struct mailbox_record *record, bool to_deny)
 {
     struct slice proxies = record->proxies, proxy;
 
     if (list_count(list) == 0)
         return false;
-    if (has_address(list, record->primary) || has_address(list, record->upn) ||
+    if (has_address_or_domain(list, record->primary) || has_address_or_domain(list, record->upn) ||
         (record->alias.n > 0 && list_has(list, record->alias, NULL)))
         return true;
     while (packed_next(&proxies, &proxy))
-        if (to_deny ? has_address(list, proxy) : list_has(list, proxy, NULL))
+        if (to_deny ? has_address_or_domain(list, proxy) : list_has(list, proxy, NULL))
             return true;
     return false;
 }
@@ -81,21 +81,21 @@ static bool is_listed(const struct list *list, const struct mailbox_record *reco
 enum tri relay_lets(const struct relay_rules *rules, const struct tenant_facts *facts,
                     const struct mailbox_record *record, bool password)
 {
-    struct smtp_auth_question q = question(facts, record, password);
+    struct smtp_auth_question q = mirrored_question(facts, record, password);
     const struct smtp_auth_config *own;
 
     if (rules->config == NULL)
         return settings_let(facts, record, password);
     own = &rules->config->smtp_auth;
-    if (is_restricted(record) || is_listed(own->deny, record, true))
+    if (is_restricted(record) || has_listed_name(own->deny, record, true))
         return TRI_NO;
-    if (is_listed(own->allow, record, false) || is_listed(own->on_premises, record, false))
+    if (has_listed_name(own->allow, record, false) || has_listed_name(own->on_premises, record, false))
         return TRI_YES;
     q.organization = rules->tenant != NULL ? rules->tenant->smtp_auth : TENANT_MIRRORED;
     q.heeds_security_defaults = own->security_defaults;
     q.heeds_authentication_policy = own->authentication_policy;
     q.disabled_accounts = own->disabled_accounts;
-    return let(&q);
+    return may_send(&q);
 }
 
 bool relay_only_monitors(const struct relay_rules *rules, bool restricted)

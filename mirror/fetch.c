@@ -73,20 +73,20 @@ bool fetch_may_be_missing(const struct fetch_row *row)
 
 #define LEFT "The directory keeps what it has of it"
 
-/* Where a tenant has no authentication policies, no user has one: a million users need not be asked. */
+/* In a tenant without authentication policies no user has one, so users need not be read. */
 static bool needed(const struct fetch_row *row, const struct gathered *g)
 {
     return row->series.kind != KIND_USER || !gather_has(g, KIND_AUTHENTICATION_POLICY) || g->n_policies > 0;
 }
 
-/* Users name their policies, which must be known; when these could not be read, neither does it help to read those. */
+/* Users refer to policies by name. If the policies could not be read, users are of no use. */
 static bool lacks_policies(const struct exchange *x, const struct fetch_row *row, const struct gathered *g)
 {
     return row->series.kind == KIND_USER && !gather_has(g, KIND_AUTHENTICATION_POLICY) &&
            (x->signin.exchange->fetch & FETCH_AUTHENTICATION_POLICY) != 0;
 }
 
-/* The same of the default policy: one whose policy is not known takes the row back. */
+/* The same for the default policy: if it is not among the policies, the row is discarded. */
 static bool default_is_known(const struct gathered *g)
 {
     return g->default_policy[0] == '\0' || gather_policy(g, slice_of(g->default_policy)) != NULL;
@@ -140,7 +140,7 @@ static int fetch_members(struct exchange *x, const struct gather_mark *before, s
     return 0;
 }
 
-/* One part. 0, also when it is left out; -1 with e. */
+/* Fetches one part. 0, also when it is left out; -1 with e. */
 static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gathered *g, struct fetch_report *report,
                      struct error *e)
 {

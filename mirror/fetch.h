@@ -1,4 +1,4 @@
-/* What is read of a tenant: one table, in the order of reading. */
+/* What is read from a tenant: one table, in the order of reading. */
 #ifndef POSTERN_MIRROR_FETCH_H
 #define POSTERN_MIRROR_FETCH_H
 
@@ -7,8 +7,8 @@
 struct fetch_row {
     enum fetch bit; /* exchange.fetch */
     struct series series;
-    const char *probe; /* parameters that give one row at most, for the doctor; NULL: those of the series */
-    bool decisive;     /* the rest is useless without it: if it can't be read, the run fails */
+    const char *probe; /* parameters for one row at most, for the doctor; NULL: those of the series */
+    bool decisive;     /* nothing else is of use without it: if it can't be read, the run fails */
 };
 
 extern const struct fetch_row fetch_rows[];
@@ -18,15 +18,14 @@ bool fetch_may_be_missing(const struct fetch_row *row);
 extern const size_t fetch_rows_n;
 
 struct fetch_report {
-    unsigned read, left_out; /* how many kinds */
+    unsigned read, left_out; /* numbers of kinds */
     bool no_recipients;      /* Get-Recipient failed, though it is permitted */
 };
 
 /*
- * Reads everything that exchange.fetch names into g. What the application may not read, and what is not decisive and
- * cannot be read, is said in the session's log, once, and left out: the directory keeps what it has of it. So is what
- * would need a part that was left out: names of authentication policies say nothing without the policies. 0; -1 with e:
- * the run must be given up.
+ * Reads everything that exchange.fetch names into g. What the application may not read, or what is not decisive and
+ * can't be read, is logged once and left out: the directory keeps what it has. The same for what depends on a part left
+ * out, as users do on authentication policies. 0; -1 with e: the run must be abandoned.
  */
 int fetch_all(struct exchange *x, struct gathered *g, struct fetch_report *report, struct error *e);
 

@@ -4,7 +4,7 @@
 #include "mirror/confirm.h"
 #include "mirror/words.h"
 
-static int forget(const struct forget_options *o, struct writer *w, struct error *e)
+static int forget_tenant(const struct forget_options *o, struct writer *w, struct error *e)
 {
     const struct tenant_facts *facts = writer_tenant_before(w, slice_of(o->tenant));
     struct writer_summary summary;
@@ -36,7 +36,7 @@ int forget_run(const struct forget_options *options, struct error *e)
 
     if (writer_begin(options->directory, &w, e) != 0)
         return -1;
-    result = forget(options, w, e);
+    result = forget_tenant(options, w, e);
     writer_close(w);
     return result;
 }

@@ -1,4 +1,4 @@
-/* "postern-mirror forget-tenant": takes a tenant out of the directory, with all that is known of it. */
+/* "postern-mirror forget-tenant": removes a tenant and all its data from the directory. */
 #ifndef POSTERN_MIRROR_FORGET_H
 #define POSTERN_MIRROR_FORGET_H
 
@@ -10,12 +10,12 @@
 struct forget_options {
     const char *directory;
     const char *tenant;
-    bool yes; /* do not ask on the terminal */
+    bool yes; /* don't ask on the terminal */
     bool dry_run;
     FILE *in, *out;
 };
 
-/* 0, or -1 with e: there is no such tenant, nobody said yes, or the directory cannot be written. */
+/* 0, or -1 with e: no such tenant, not confirmed, or the directory can't be written. */
 int forget_run(const struct forget_options *options, struct error *e);
 
 #endif

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-bool tenant_name_valid(struct slice name)
+/* Letters, digits, ".", "-" and "_", beginning with a letter or digit, at most 63. */
+static bool tenant_name_valid(struct slice name)
 {
     if (name.n == 0 || name.n >= sizeof((struct tenant_facts *)NULL)->name)
         return false;
@@ -70,7 +71,7 @@ int import_line(struct import *im, struct slice line, struct error *e)
     return scratch_add(im->lines, line, &at, e) != 0 || scratch_add(im->lines, SLICE("\n"), &at, e) != 0 ? -1 : 0;
 }
 
-static int prepare(struct import *im, struct error *e)
+static int import_prepare(struct import *im, struct error *e)
 {
     size_t n = im->options->n_files;
 
@@ -93,7 +94,7 @@ static int prepare(struct import *im, struct error *e)
     return 0;
 }
 
-/* The files, before the directory is touched. */
+/* Reads all files, before the directory is touched. */
 static int read_files(struct import *im, struct error *e)
 {
     if (im->options->feed != NULL)
@@ -106,7 +107,7 @@ static int read_files(struct import *im, struct error *e)
     return import_read_files(im, e) != 0 ? -1 : gather_check_bad_rows(im->g, e);
 }
 
-/* LMDB, which reads the last generation, trusts what is in a file; so it is better not read by root. */
+/* LMDB trusts the contents of its file, so the last generation is not read as root. */
 static int leave_root(const char *directory, struct error *e)
 {
     struct owner owner;
@@ -142,7 +143,7 @@ enum import_result import_run(const struct import_options *options, struct error
     int result;
 
     im.rules = import_rules(&im);
-    result = prepare(&im, e);
+    result = import_prepare(&im, e);
     if (result == 0)
         result = read_files(&im, e);
     if (result == 0)

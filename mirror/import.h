@@ -1,6 +1,6 @@
 /*
- * "postern-mirror import": brings the settings of one tenant in from exported files. Either everything that the files
- * say is published as one generation, or nothing has changed.
+ * "postern-mirror import": brings the settings of one tenant in from exported files. Either everything in the files is
+ * published as one generation, or nothing changes.
  */
 #ifndef POSTERN_MIRROR_IMPORT_H
 #define POSTERN_MIRROR_IMPORT_H
@@ -15,51 +15,48 @@
 
 struct gathered;
 
-/* Gathers a run's rows where they do not come from files. 0, or -1 with e. */
+/* Gathers the rows of a run that doesn't read files. 0, or -1 with e. */
 typedef int import_feed(void *arg, struct gathered *g, struct error *e);
 
 /* "--kind FILE=KIND" */
 struct file_kind {
-    struct slice file; /* as it is given, or its last part */
+    struct slice file; /* the path as given, or its last component */
     enum kind kind;
 };
 
 struct import_options {
-    /* What the relay makes of the settings, its journal, mirror.closing and alerts. NULL: none was read. */
+    /* For the relay's own rules, its journal, mirror.closing and alerts. NULL: none was read. */
     const struct config *config;
     const char *directory;
     const char *tenant;
-    enum kind kind;                     /* of all files; KINDS: found out for each */
-    const struct file_kind *file_kinds; /* which kind single files are of */
+    enum kind kind;                     /* of all files; KINDS: detected for each */
+    const struct file_kind *file_kinds; /* the kinds of individual files */
     size_t n_file_kinds;
     bool dry_run, force;
-    bool leave_root;     /* started by root: once the files are read, the process goes on as the directory's owner */
+    bool leave_root;     /* if started by root: after reading the files, go on as the directory's owner */
     unsigned max_change; /* percent */
     const char *const *files;
     size_t n_files;
     int64_t now;    /* wall clock, seconds */
     FILE *out;      /* what changed */
-    FILE *progress; /* NULL, or where a person may be watching */
+    FILE *progress; /* NULL, or perhaps a terminal */
     /*
-     * NULL: rows come from the files. Otherwise the feed hands them over: files then are what stands for a file's name
-     * in errors, by the number that each row was gathered with, and source is what the directory says whence it came.
+     * NULL: rows come from the files. Otherwise from the feed: `files` then are the names for errors, by the number
+     * with which a row is gathered, and `source` is recorded in the directory as the origin.
      */
     import_feed *feed;
     void *feed_arg;
     const char *source;
-    unsigned wait_s; /* how long another process may go on writing the directory */
+    unsigned wait_s; /* how long to wait for another process that writes the directory */
 };
 
 enum import_result {
     IMPORT_DONE = 0,
-    IMPORT_FAILED = 1, /* the files are damaged or say too little, or the directory cannot be written */
-    IMPORT_REFUSED = 3 /* the files are whole, but would change too much: --force accepts it */
+    IMPORT_FAILED = 1, /* the files are damaged or incomplete, or the directory can't be written */
+    IMPORT_REFUSED = 3 /* the files are sound, but would change too much; --force overrides */
 };
 
 /* Unless IMPORT_DONE, e says why, and nothing has changed. */
 enum import_result import_run(const struct import_options *options, struct error *e);
-
-/* May a tenant be called so? Letters, digits, ".", "-" and "_", beginning with a letter or digit, at most 63. */
-bool tenant_name_valid(struct slice name);
 
 #endif

@@ -1,8 +1,8 @@
-/* What a run opens and closes: counted and named in the walk, told when it is done. */
+/* What a run opens and closes at this relay: counted during the walk, reported at the end. */
 #include "core/notice/alert.h"
 #include "mirror/import_private.h"
 
-#define WAITING_EPISODE_S 21600u /* one notice of a change that waits in so long */
+#define WAITING_EPISODE_S 21600u /* at most one notice of a waiting change in this time */
 #define NAMED_IN_REFUSAL 3       /* an error has less room than a log */
 #define NAMED_IN_NOTICE 6
 
@@ -13,15 +13,15 @@ struct relay_rules import_rules(const struct import *im)
     return (struct relay_rules){config, config != NULL ? config_tenant(config, slice_of(im->options->tenant)) : NULL};
 }
 
-/* Of one mailbox: shut out, let in, or neither, for those who show a password, and for the others. */
+/* What changes for one mailbox: shut out, let in, or neither; with a password, and with OAuth. */
 struct turn {
     bool closed, opened;
     bool passwords;  /* only for those */
     bool restricted; /* by Exchange Online's list of restricted senders, newly */
 };
 
-/* One that is no longer there; an unlisted login that is not refused is somebody else's question. */
-static enum tri gone(const struct import *im, const struct merged *item)
+/* A mailbox that goes: its login becomes unlisted. Unless unlisted logins are refused, that can't be judged here. */
+static enum tri after_going(const struct import *im, const struct merged *item)
 {
     const struct config *config = im->options->config;
 
@@ -36,7 +36,8 @@ static struct turn turn_of(const struct import *im, const struct merged *item)
         return turn;
     for (unsigned password = 0; password < 2; password++) {
         enum tri before = relay_lets(&im->rules, im->before, &item->before, password == 1);
-        enum tri after = item->has ? relay_lets(&im->rules, &im->after, &item->after, password == 1) : gone(im, item);
+        enum tri after =
+            item->has ? relay_lets(&im->rules, &im->after, &item->after, password == 1) : after_going(im, item);
 
         if ((before == TRI_YES && after == TRI_NO) || (before == TRI_NO && after == TRI_YES)) {
             turn.closed = after == TRI_NO;
@@ -58,7 +59,7 @@ enum organization_turn import_organization_turn(const struct import *im)
                                                   : ORGANIZATION_AS_BEFORE;
 }
 
-/* The journal is asked when the first is shut out or let in: it takes a while, and most runs have none. */
+/* Reads the journal at the first mailbox that is shut out or let in: that takes a while, and most runs have none. */
 static void ask_journal(struct import *im)
 {
     if (im->recent_asked)
@@ -99,7 +100,7 @@ void import_count_effects(struct import *im, const struct merged *item)
 static void add_senders(const struct import *im, const struct effect *effect, size_t names, struct buf *b)
 {
     if (!im->senders_known) {
-        buf_addf(b, "; who of them sent lately is not known: %.200s", im->not_known.text);
+        buf_addf(b, "; which of them sent lately is not known: %.200s", im->not_known.text);
         return;
     }
     buf_addf(b, "; %llu of them sent in the last %d days%s", (unsigned long long)effect->senders, RECENT_DAYS,
@@ -127,7 +128,7 @@ int import_check_closing(struct import *im, uint64_t allowed, struct error *e)
     return -1;
 }
 
-/* What a reader has to know beside "are refused", where they are not. */
+/* Qualifies "are refused" where monitor mode lets them through. */
 static const char *monitor_note(const struct import *im, const struct effect *effect)
 {
     if (relay_only_monitors(&im->rules, true))
@@ -155,7 +156,7 @@ void import_report_effects(const struct import *im)
     bool dry = im->options->dry_run;
 
     report_effect(im, &im->closed, dry ? "would be refused now" : "are refused from now on");
-    /* Of those that may send again nobody complains: only a whole organization is worth a line. */
+    /* Nobody complains about being let in: only a whole organization is worth a line. */
     if (im->organization == ORGANIZATION_OPENED)
         report_effect(im, &im->opened, dry ? "could send now" : "may send from now on");
 }

@@ -7,7 +7,7 @@ const char *import_base_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-/* Whence the settings came: the names of the files, as many as fit. */
+/* The origin of the settings: the names of the files, as many as fit. */
 static void set_source(struct import *im)
 {
     struct tenant_facts *after = &im->after;
@@ -30,7 +30,7 @@ static void set_source(struct import *im)
     }
 }
 
-/* The last file of a kind, escaped; or the service. */
+/* The last file of a kind, escaped, or the service. */
 static const char *source_of_kind(const struct import *im, enum kind kind)
 {
     if (im->options->source != NULL)
@@ -46,7 +46,7 @@ static bool is_list(const struct tenant_facts *facts)
     return slice_starts_with(slice_of(facts->source), SLICE(SOURCE_LIST));
 }
 
-/* A tenant that is kept from a list, or from exports, is not changed to the other by accident. */
+/* A tenant kept by lists of addresses must not switch to exports by accident, nor the other way round. */
 static int check_way(struct import *im, struct error *e)
 {
     const struct tenant_facts *before = im->before;
@@ -113,7 +113,7 @@ static void set_limits(struct import *im)
     im->after.recipients_per_day = im->g->recipients_per_day;
 }
 
-/* A kind of which nothing is ever empty. */
+/* Refuses an empty export of a kind that is never empty. */
 static int check_empty(struct import *im, struct error *e)
 {
     static const enum kind never_empty[] = {KIND_TRANSPORT_CONFIG,
@@ -135,7 +135,7 @@ static int check_empty(struct import *im, struct error *e)
     return 0;
 }
 
-/* What this run brings has its time and source; the rest keeps its own. */
+/* Parts in this run get its time and source; the others keep theirs. */
 static void set_parts(struct import *im)
 {
     static const struct {

@@ -1,7 +1,7 @@
 #include "mirror/import_private.h"
 #include "mirror/words.h"
 
-/* What the command line says of the file; KINDS: nothing. */
+/* The kind that the command line gives the file; KINDS: none. */
 static enum kind kind_told(const struct import_options *options, struct slice file)
 {
     struct slice last = slice_of(import_base_name(file.p));
@@ -12,7 +12,7 @@ static enum kind kind_told(const struct import_options *options, struct slice fi
     return options->kind;
 }
 
-/* An empty file: the last page of an answer, or an export of something that a tenant need not have. */
+/* The kind of an empty file: the last page of an answer, or an export of what a tenant need not have. */
 static int kind_of_empty(const struct source *s, const char *file, const struct source *previous, enum kind *kind,
                          struct error *e)
 {
@@ -32,7 +32,7 @@ static int kind_of_empty(const struct source *s, const char *file, const struct 
                      s->path.text, s->path.text);
 }
 
-/* A file whose columns say too little, or something else. */
+/* Refuses a file with too few columns, or with another kind's. */
 static int check_signs(const struct source *s, const char *file, column_set columns, bool told, struct error *e)
 {
     const char *stranger = told ? NULL : kind_stranger(columns);
@@ -40,7 +40,7 @@ static int check_signs(const struct source *s, const char *file, column_set colu
     if (stranger != NULL)
         return error_set(e, "%s: %s", s->path.text, stranger);
     if (s->kind == KINDS)
-        return error_set(e, "%s: has none of the columns by which an export is known; name its kind with --kind",
+        return error_set(e, "%s: has none of the columns by which an export is recognized; name its kind with --kind",
                          s->path.text);
     if (s->kind == KIND_TRANSPORT_CONFIG && !told && !s->empty && !rows_envelope(s->rows)->provider_export &&
         !kind_is_organization(columns, s->first) &&
@@ -54,7 +54,9 @@ static int check_signs(const struct source *s, const char *file, column_set colu
     return columns != 0 ? kind_check(s->kind, s->path.text, columns, e) : 0;
 }
 
-/* A column that comes near one of ours that the file lacks: not to be ignored in silence. */
+/*
+ * Warns of a column that resembles one of ours that the file lacks; if that is the SMTP AUTH setting, refuses the file.
+ */
 static int check_odd_columns(struct import *im, const struct source *s, unsigned number, struct error *e)
 {
     size_t n;
@@ -75,7 +77,7 @@ static int check_odd_columns(struct import *im, const struct source *s, unsigned
     return 0;
 }
 
-/* Opens the file, reads its first row and finds out what it is. */
+/* Opens the file, reads its first row and determines its kind. */
 static int find_kind(struct import *im, unsigned number, struct error *e)
 {
     struct source *s = &im->sources[number];
@@ -100,7 +102,8 @@ static int find_kind(struct import *im, unsigned number, struct error *e)
         return -1;
     s->selected = kind_is_selected(rows_columns(s->rows));
     s->groups = kind_is_of_groups(rows_columns(s->rows));
-    if (rows_percent(s->rows) >= 0) { /* a file: read again when its turn comes, so that few are open */
+    if (rows_percent(s->rows) >=
+        0) { /* a regular file: opened again when its turn comes, so that few are open at a time */
         rows_close(s->rows);
         s->rows = NULL;
     }
@@ -112,7 +115,7 @@ static bool is_called(const struct import *im, size_t file, enum kind kind)
     return kind_of_file(slice_of(import_base_name(im->options->files[file]))) == kind;
 }
 
-/* Addresses alone and whole exports are two ways of keeping a tenant, which don't mix in one run. */
+/* A tenant is kept by lists of addresses or by exports; a run must not mix them. */
 static int check_mix(const struct import *im, struct error *e)
 {
     const struct source *list = NULL, *other = NULL;
@@ -170,13 +173,13 @@ static int take_organization(struct import *im, const struct source *s, const ch
     return 0;
 }
 
-/* Is what the file lacks in one that follows? next: the next file of its kind. */
+/* Refuses a file that was cut, unless the rest is in the next file of its kind. */
 static int check_pages(const struct source *s, const struct source *next, const struct envelope *envelope,
                        struct error *e)
 {
     if (envelope->more && next == NULL)
         return error_set(e,
-                         "%s: is not complete: it has an @odata.nextLink; give the pages that follow behind it in the "
+                         "%s: is not complete: it has an @odata.nextLink; give the following pages after it in the "
                          "same run",
                          s->path.text);
     if (!envelope->more && envelope->cut)
@@ -187,7 +190,7 @@ static int check_pages(const struct source *s, const struct source *next, const 
     return 0;
 }
 
-/* The rows that a cmdlet returns unless it is told otherwise. */
+/* The rows that a cmdlet returns by default. */
 #define DEFAULT_RESULT_SIZE 1000
 
 static void check_size(struct import *im, unsigned number, uint64_t rows)
@@ -198,13 +201,12 @@ static void check_size(struct import *im, unsigned number, uint64_t rows)
 
     if (limited && rows == DEFAULT_RESULT_SIZE)
         remarks_add(&im->g->remarks, remark_topic(REMARK_DEFAULT_SIZE, number, 0),
-                    "%s: has exactly %d rows, which is where %s stops by itself: was it called with -ResultSize "
+                    "%s: has exactly %d rows, which is where %s stops by default: was it called with -ResultSize "
                     "Unlimited?",
                     s->path.text, DEFAULT_RESULT_SIZE, kind_name(s->kind));
 }
 
-/* A column in which no row has a value: perhaps one that the cmdlet did not return, which Select-Object leaves empty.
- */
+/* Handles a column without any value: perhaps the cmdlet did not return it, and Select-Object left it empty. */
 static void check_nothing_own(struct import *im, const struct source *s, unsigned number, uint64_t own_before)
 {
     struct gathered *g = im->g;
@@ -219,7 +221,8 @@ static void check_nothing_own(struct import *im, const struct source *s, unsigne
                             : "");
 }
 
-static int read_rows(struct import *im, unsigned number, struct rows *rows, struct row *row, int more, struct error *e)
+static int gather_rows(struct import *im, unsigned number, struct rows *rows, struct row *row, int more,
+                       struct error *e)
 {
     const struct source *s = &im->sources[number];
     uint64_t own_before = im->g->settings_own;
@@ -238,7 +241,7 @@ static int read_rows(struct import *im, unsigned number, struct rows *rows, stru
     return more;
 }
 
-static int read_file(struct import *im, unsigned number, const struct source *next, struct error *e)
+static int gather_file(struct import *im, unsigned number, const struct source *next, struct error *e)
 {
     struct source *s = &im->sources[number];
     struct row *row = s->first;
@@ -252,7 +255,7 @@ static int read_file(struct import *im, unsigned number, const struct source *ne
     im->g->kinds |= 1u << s->kind;
     im->g->all_recipients = im->g->all_recipients || (s->kind == KIND_RECIPIENT && !s->groups);
     if (more >= 0)
-        result = read_rows(im, number, s->rows, row, more, e);
+        result = gather_rows(im, number, s->rows, row, more, e);
     if (result == 0)
         result = check_pages(s, next, rows_envelope(s->rows), e);
     if (result == 0)
@@ -275,7 +278,7 @@ int import_read_files(struct import *im, struct error *e)
 {
     for (unsigned kind = 0; kind < KINDS; kind++)
         for (size_t i = 0; i < im->options->n_files; i++)
-            if (im->sources[i].kind == kind && read_file(im, (unsigned)i, next_page(im, i), e) != 0)
+            if (im->sources[i].kind == kind && gather_file(im, (unsigned)i, next_page(im, i), e) != 0)
                 return -1;
     return 0;
 }

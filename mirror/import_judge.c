@@ -1,7 +1,10 @@
-/* Whether a run may do what it would do: counted mailbox by mailbox, and judged before anything is published. */
+/*
+ * Whether a run may go ahead: what it would change is counted mailbox by mailbox, and judged before anything is
+ * published.
+ */
 #include "mirror/import_private.h"
 
-/* In a small tenant a few mailboxes are a large share: so many may change in any case, but never more than half. */
+/* In a small tenant a few mailboxes are a large share. This many may change in any case, but never more than half. */
 #define JUDGE_FEW 5
 
 static bool domain_was_here(const struct import *im, struct slice domain)
@@ -17,7 +20,7 @@ static bool is_own(const struct mailbox_record *record)
     return record->smtp_auth == SMTP_AUTH_ENABLED || record->smtp_auth == SMTP_AUTH_DISABLED;
 }
 
-/* A domain of the tenant that its accepted domains had, and in this run have no more. */
+/* Is its domain one that this run removes from the tenant's accepted domains? */
 static bool domain_goes(const struct import *im, struct slice primary)
 {
     struct slice domain;
@@ -44,7 +47,7 @@ static void count_changes(struct import *im, const struct merged *item)
     j->touched += opened || lost || domain_goes(im, item->before.primary);
 }
 
-/* So many new mailboxes are looked for in other tenants: a run under the wrong name has nothing but such ones. */
+/* This many new mailboxes are looked up in other tenants. In a run under the wrong tenant's name all are new. */
 #define JUDGE_LOOK_UPS 1000
 
 static bool is_primary_there(const struct directory_view *view, uint32_t tenant, struct slice primary)
@@ -60,7 +63,7 @@ static bool is_primary_there(const struct directory_view *view, uint32_t tenant,
     return false;
 }
 
-/* Has another tenant the mailbox that is new to this one? */
+/* Looks for another tenant that has the mailbox, which is new to this one. */
 static void look_for_owner(struct import *im, const struct mailbox_record *record)
 {
     const struct directory_view *view = writer_before(im->w);
@@ -101,13 +104,13 @@ void import_count(struct import *im, const struct merged *item)
     if (item->had) {
         j->common = j->common || gather_lists_mailboxes(im->g);
         count_changes(im, item);
-    } else if (!j->common) { /* only an export of mailboxes has new ones */
+    } else if (!j->common) { /* new mailboxes come only from exports of mailboxes */
         slice_cut(item->after.primary, '@', NULL, &domain);
         j->common = domain_was_here(im, domain);
     }
 }
 
-/* The other tenant that has the organization's GUID or one of the accepted domains; NULL: none. */
+/* Another tenant with the organization's GUID or one of its accepted domains; NULL: none. */
 static const struct tenant_facts *owner_of_facts(const struct import *im)
 {
     const struct directory_view *view = writer_before(im->w);
@@ -151,7 +154,7 @@ static uint64_t allowed_change(uint64_t stored, unsigned percent)
     return share > few ? share : few;
 }
 
-static int check_tenant(struct import *im, struct error *e)
+static int check_other_tenants(struct import *im, struct error *e)
 {
     bool compared = gather_lists_mailboxes(im->g);
 
@@ -197,5 +200,5 @@ int import_judge(struct import *im, struct error *e)
         return -1;
     if (im->before == NULL || im->judgement.stored == 0)
         return 0;
-    return check_tenant(im, e) != 0 ? -1 : check_change(im, e);
+    return check_other_tenants(im, e) != 0 ? -1 : check_change(im, e);
 }

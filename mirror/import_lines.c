@@ -1,9 +1,9 @@
-/* What changed, a line each, for people. */
+/* The report's lines about what changed. */
 #include "mirror/import_private.h"
 
-/* Changes of names and addresses that are told mailbox by mailbox; their number is told in any case. */
+/* Changes of names and addresses listed mailbox by mailbox; their number is reported in any case. */
 #define MINOR_LINES 20
-#define CHANGE_LINE_MAX 8192 /* bytes; what is more is cut */
+#define CHANGE_LINE_MAX 8192 /* bytes; the rest is cut */
 
 static const char *basic_name(const struct mailbox_record *record)
 {
@@ -20,7 +20,7 @@ static const char *account_name(const struct mailbox_record *record)
     return names[record->sign_in];
 }
 
-static bool holds(struct slice list, struct slice wanted)
+static bool packed_holds(struct slice list, struct slice wanted)
 {
     struct slice one;
 
@@ -30,18 +30,18 @@ static bool holds(struct slice list, struct slice wanted)
     return false;
 }
 
-/* ", address +new@..., -old@..." as far as there is room. */
+/* ", address +new@..., -old@...", as many as fit. */
 static void add_addresses(struct buf *line, struct slice before, struct slice after)
 {
     struct slice lists[2] = {after, before}, one;
 
     for (size_t i = 0; i < 2; i++)
         while (packed_next(&lists[i], &one))
-            if (!holds(i == 0 ? before : after, one) && line->n + QUOTE_MAX_BYTES < line->cap)
+            if (!packed_holds(i == 0 ? before : after, one) && line->n + QUOTE_MAX_BYTES < line->cap)
                 buf_addf(line, ", address %s%s", i == 0 ? "+" : "-", words(one).text);
 }
 
-/* ", user principal name a → b, type user → shared": what changed beside the settings, with before and after. */
+/* ", user principal name a → b, type user → shared": changes of other values than the settings. */
 static void add_minor(struct buf *line, const struct mailbox_record *a, const struct mailbox_record *b)
 {
     const struct {
@@ -65,7 +65,7 @@ static void add_minor(struct buf *line, const struct mailbox_record *a, const st
     add_addresses(line, a->proxies, b->proxies);
 }
 
-/* What changed of a mailbox, a line each, the settings first. */
+/* Adds the lines about one mailbox, the settings first. */
 static int change_lines(struct import *im, const struct mailbox_record *a, const struct mailbox_record *b,
                         struct error *e)
 {
@@ -139,7 +139,7 @@ int import_mailbox_lines(struct import *im, const struct merged *item, struct er
         return change_lines(im, &item->before, &item->after, e);
     }
     im->added++;
-    /* A new tenant's mailboxes are told by the summary: a million lines say nothing. */
+    /* A new tenant's mailboxes are in the summary only: nobody reads a million lines. */
     return im->before == NULL || im->before->mailboxes == 0 ? 0 : came_or_went(im, "added", &item->after, e);
 }
 

@@ -3,11 +3,11 @@
  *
  *     read      the rows of a file, or of the service           mirror/read/rows.h, mirror/series.h
  *     gather    what a row says, on the sheet of its kind       mirror/build/gather.h, mirror/build/sheet.h
- *     join      which rows are one mailbox's, and whose         mirror/build/merge_join.c
- *     merge     beside what is stored: what it is to become     mirror/build/merge.h
- *     walk      each mailbox as it comes: counted (import_judge.c, import_effects.c), told (import_lines.c), written
+ *     join      which rows are about which mailbox              mirror/build/merge_join.c
+ *     merge     rows and stored record: what it is to become    mirror/build/merge.h
+ *     walk      each mailbox in turn: counted (import_judge.c, import_effects.c), reported (import_lines.c), written
  *               (mirror/build/writer.h)                         import_walk.c
- *     judge     may the run do what it counted?                 import_judge.c
+ *     judge     may the run do what was counted?                import_judge.c
  *     publish   the next generation, by the writer              mirror/build/writer.h
  *     report    what changed, and what was left out             import_report.c
  */
@@ -22,31 +22,31 @@
 #include "mirror/progress.h"
 #include "mirror/words.h"
 
-/* A file of the run. */
+/* One file of the run. */
 struct source {
     struct quote path;
     enum kind kind;
     bool empty;        /* it has no rows */
-    bool selected;     /* of a kind's columns only some were exported */
-    bool groups;       /* of recipients it has groups alone */
-    struct rows *rows; /* a pipe, which can be read once only, with its first row taken; else NULL */
+    bool selected;     /* only some of the cmdlet's columns were exported */
+    bool groups;       /* of recipients it has only groups */
+    struct rows *rows; /* a pipe, which can be read only once, with its first row read; else NULL */
     struct row *first;
 };
 
-/* What a run would do to the tenant, counted before it is published. */
+/* What a run would change in the tenant, counted before it is published. */
 struct judgement {
     uint64_t stored;    /* mailboxes before */
-    uint64_t listed;    /* mailboxes that the files have */
-    uint64_t dropped;   /* stored ones that the files no longer have */
-    uint64_t opened;    /* stored ones that may send with a password afterwards, but might not before */
-    uint64_t lost;      /* stored ones with a setting of their own that the files no longer have */
+    uint64_t listed;    /* mailboxes in the files */
+    uint64_t dropped;   /* stored ones that are no longer in the files */
+    uint64_t opened;    /* stored ones that may newly send with a password */
+    uint64_t lost;      /* stored ones that lose a setting of their own */
     uint64_t own;       /* stored ones with a setting of their own */
-    uint64_t touched;   /* dropped, opened, lost, or in a domain that is no longer accepted: each mailbox once */
-    uint64_t closed;    /* stored ones that this relay refuses afterwards, but did not before */
-    uint64_t turned;    /* stored ones that it refuses afterwards, or no longer */
-    bool common;        /* a mailbox or domain of the files was there before */
-    uint64_t looked_up; /* mailboxes that are new to the tenant and were looked for in the others */
-    const struct tenant_facts *owner; /* the other tenant of the directory that has one of them; NULL: none */
+    uint64_t touched;   /* dropped, opened, lost, or in a domain no longer accepted; each mailbox counts once */
+    uint64_t closed;    /* stored ones that this relay newly refuses */
+    uint64_t turned;    /* stored ones that it newly refuses, or no longer refuses */
+    bool common;        /* some mailbox or domain of the files was stored before */
+    uint64_t looked_up; /* new mailboxes looked up in other tenants */
+    const struct tenant_facts *owner; /* another tenant that has one of them; NULL: none */
 };
 
 enum organization_turn { ORGANIZATION_AS_BEFORE, ORGANIZATION_CLOSED, ORGANIZATION_OPENED };
@@ -65,22 +65,22 @@ struct import {
     struct judgement judgement;
     struct effect closed, opened;
     enum organization_turn organization;
-    struct recent *recent;                     /* the journal's word on who sent lately, once it was asked */
-    bool recent_asked, senders_known;          /* it said so; else: */
+    struct recent *recent;                     /* who sent lately, from the journal once it was read */
+    bool recent_asked, senders_known;          /* known: it could be read; if not: */
     struct error not_known;                    /* why not */
-    bool waits;                                /* refused, as mirror.closing = "wait" says */
-    unsigned rights;                           /* RIGHT_ bits that the files bring in */
-    struct scratch *lines;                     /* what changed, for people, until it is true */
-    uint64_t mailbox_lines, mailbox_lines_end; /* where in them the mailboxes' are, in the order of their ids */
+    bool waits;                                /* refused because of mirror.closing = "wait" */
+    unsigned rights;                           /* RIGHT_ bits of the kinds in the files */
+    struct scratch *lines;                     /* the report's lines, until the run is published */
+    uint64_t mailbox_lines, mailbox_lines_end; /* the part of them about mailboxes, in order of ids */
     uint64_t mailboxes, changed, added, removed;
     uint64_t recipients; /* groups and mail users of the files */
-    uint64_t minor;      /* of those that changed: only names, addresses or type */
+    uint64_t minor;      /* mailboxes of which only names, addresses or type changed */
     uint64_t by_setting[SMTP_AUTH_DISABLED + 1];
     struct writer_summary summary;
-    bool refused; /* the error is a refusal, which --force may override */
+    bool refused; /* the error is one that --force overrides */
 };
 
-/* An error that --force overrides: -1 after filling e, or 0 with force. */
+/* Refuses the run unless --force: -1 with e, or 0 with --force. */
 int import_refuse(struct import *im, struct error *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Each of these: 0, or -1 with e. */
@@ -93,37 +93,37 @@ int import_judge(struct import *im, struct error *e);
 /* Groups and mail users: writes those of the run, and says all names for the rights (mirror/import_recipients.c). */
 int import_recipients(struct import *im, uint32_t tenant, struct error *e);
 
-/* ---- of the walk: what is done with each mailbox ---- */
+/* ---- for each mailbox of the walk ---- */
 
-/* Counts what the run would do to it (mirror/import_judge.c). */
+/* Counts what the run would change (mirror/import_judge.c). */
 void import_count(struct import *im, const struct merged *item);
-/* The lines of what changed (mirror/import_lines.c). 0, or -1 with e. */
+/* Adds the report's lines (mirror/import_lines.c). 0, or -1 with e. */
 int import_mailbox_lines(struct import *im, const struct merged *item, struct error *e);
 int import_tenant_lines(struct import *im, struct error *e);
 int import_minor_line(struct import *im, struct error *e);
 
-/* ---- whom it opens and closes (mirror/import_effects.c) ---- */
+/* ---- what it opens and closes at this relay (mirror/import_effects.c) ---- */
 
 struct relay_rules import_rules(const struct import *im);
-/* What the run does to the organization itself, as mirrored, whatever this relay makes of it. */
+/* What the run changes for the organization as a whole, by the mirrored settings alone. */
 enum organization_turn import_organization_turn(const struct import *im);
-/* Counts what the run does to one mailbox at this relay, and notes who it is if it sent lately. */
+/* Counts what the run changes for one mailbox at this relay, and notes the mailbox if it sent lately. */
 void import_count_effects(struct import *im, const struct merged *item);
-/* mirror.closing = "wait": so many may be closed. As import_refuse. */
+/* With mirror.closing = "wait", refuses to close more than allowed. As import_refuse. */
 int import_check_closing(struct import *im, uint64_t allowed, struct error *e);
-/* The lines of the report, and the notice; this also of a run that waits. */
+/* The report's lines, and the notice; the notice also for a run that waits. */
 void import_report_effects(const struct import *im);
 void import_tell_effects(const struct import *im);
-/* After the directory was written (or would have been): what changed, warnings, the summary. */
+/* Prints what changed, warnings and the summary, after the directory was written (or would have been). */
 int import_report(struct import *im, struct error *e);
 
-/* The last part of a path. */
+/* The last component of a path. */
 const char *import_base_name(const char *path);
 
 /* Appends a line to im->lines. */
 int import_line(struct import *im, struct slice line, struct error *e);
 
-/* A tenant that was made from a list of addresses says so at the beginning of its source. */
+/* The source of a tenant kept by lists of addresses begins with this. */
 #define SOURCE_LIST "list "
 
 /* "user", "shared", "room" ... */

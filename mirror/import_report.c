@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* So many conflicts are named; their number is told in any case. */
+/* This many conflicts are listed; their number is reported in any case. */
 #define REPORT_CONFLICTS 20
 
-/* More than these bytes of lines nobody reads one by one: they stay in the order of the ids. */
+/* Nobody reads more bytes of lines than these one by one: beyond it they stay in order of ids. */
 #define SORTED_LINES_MAX (16u << 20)
 
 static int by_text(const void *a, const void *b)
@@ -15,7 +15,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Prints the lines of text, which end with a newline each and are terminated in place, in the order of their bytes. */
+/* Prints the lines in byte order. Each ends with a newline, which is overwritten. */
 static int print_sorted(FILE *out, char *text, size_t n, struct error *e)
 {
     char **lines;
@@ -38,7 +38,7 @@ static int print_sorted(FILE *out, char *text, size_t n, struct error *e)
     return 0;
 }
 
-/* The mailboxes' lines by their addresses, so that a person finds one, and two runs can be compared. */
+/* Prints the mailboxes' lines sorted by address, so that one is easily found and two runs can be compared. */
 static int sort_lines(struct import *im, size_t n, struct error *e)
 {
     char *text = malloc(n + 1);
@@ -186,7 +186,7 @@ static void report_bad_rows(const struct import *im)
                     (unsigned long long)im->g->bad_rows[i], kind_name((enum kind)i), im->g->first_bad[i].text);
     if (im->g->incomplete)
         fprintf(im->options->out,
-                "warning: a row's mailbox could not be told, so no mailbox was removed in this run\n");
+                "warning: the mailbox of a row is not known, so no mailbox was removed in this run\n");
     if (im->g->not_mailboxes > 0)
         fprintf(im->options->out, "%s: %llu rows of contacts, groups, guests or deleted mailboxes were left out\n",
                 im->after.name, (unsigned long long)im->g->not_mailboxes);
@@ -198,7 +198,10 @@ static void report_bad_rows(const struct import *im)
             gather_has(im->g, KIND_CAS_MAILBOX) ? ", and see what is wrong with their rows" : " too");
 }
 
-/* What was never brought in, and forbids nothing here whatever it says in Exchange Online. */
+/*
+ * Warns about settings that were never mirrored, so that nothing is refused because of them, whatever they are in
+ * Exchange Online.
+ */
 static void report_missing(const struct import *im)
 {
     const char *between = ": not mirrored yet: ";

@@ -1,9 +1,9 @@
-/* The walk: each mailbox once, beside what was stored of it; counted, told and written as it comes. */
+/* The walk: each mailbox once, with what was stored of it; counted, reported and written as it comes. */
 #include "mirror/import_private.h"
 
 #include <stdlib.h>
 
-/* All that the mailbox is called by, for those rights that name it. */
+/* Registers the mailbox's names, so that rights written with them can be resolved. */
 static void say_names(struct import *im, const struct mailbox_record *record)
 {
     const struct slice plain[] = {record->primary, record->upn}, others[] = {record->alias, record->account};
@@ -25,7 +25,9 @@ static void say_names(struct import *im, const struct mailbox_record *record)
 
 static int write_mailbox(struct import *im, uint32_t tenant, const struct merged *item, struct error *e)
 {
-    /* One that has another id now is put with the record under its old one, which stays where nothing may be dropped.
+    /*
+     * A mailbox with a new id is put together with its record under the old id. If this run may not drop mailboxes, the
+     * old record stays.
      */
     bool stays_too = item->has && item->moved && !gather_lists_mailboxes(im->g);
 
@@ -35,7 +37,7 @@ static int write_mailbox(struct import *im, uint32_t tenant, const struct merged
                               item->has ? &item->after : NULL, e);
 }
 
-static int take_mailbox(struct import *im, uint32_t tenant, const struct merged *item, struct error *e)
+static int walk_mailbox(struct import *im, uint32_t tenant, const struct merged *item, struct error *e)
 {
     import_count(im, item);
     import_count_effects(im, item);
@@ -56,7 +58,7 @@ static int walk_mailboxes(struct import *im, uint32_t tenant, struct error *e)
     im->mailbox_lines = scratch_size(im->lines);
     while ((more = merge_next(im->m, &item, e)) > 0) {
         progress_say(&im->progress, "writing", -1, ++seen);
-        if (take_mailbox(im, tenant, &item, e) != 0)
+        if (walk_mailbox(im, tenant, &item, e) != 0)
             return -1;
     }
     im->mailbox_lines_end = scratch_size(im->lines);

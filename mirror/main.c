@@ -61,7 +61,7 @@ static void print_help(void)
         "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n"
         "logins prints a file for smtp_auth.logins_file, of exports of Get-ADUser; on-premises one for\n"
         "smtp_auth.on_premises_file, of the local Exchange's Get-Mailbox and Get-RemoteMailbox.\n"
-        "forget-tenant takes a tenant out of the directory, with all that is known of it.\n"
+        "forget-tenant takes a tenant out of the directory, with all its data.\n"
         "verify reads the whole directory and says whether it is as it was written. rebuild makes today's format of\n"
         "one that an older version wrote, which each run that writes does by itself, too.\n\n"
         "  -c, --config FILE      configuration (default: %s)\n"
@@ -98,18 +98,18 @@ static int usage_error(const char *what, const char *value)
     return PROGRAM_EXIT_USAGE;
 }
 
-static int failed(const struct error *e, int status)
+static int command_failed(const struct error *e, int status)
 {
     fprintf(stderr, PROGRAM ": %s\n", e->text);
     return status;
 }
 
-/* More files than a run needs to be told about. */
+/* More than any run needs. */
 #define FILE_KINDS_MAX 64
 
-/* What the commands take from the command line, and from the configuration where that says nothing. */
+/* Settings from the command line, else from the configuration. */
 struct settings {
-    const char *config_path; /* NULL: the default one, which need not be there */
+    const char *config_path; /* NULL: the default one, which need not exist */
     const char *directory;   /* NULL: from the configuration */
     const char *tenant;
     const char *netbios;
@@ -121,7 +121,7 @@ struct settings {
     struct config *config;
 };
 
-/* The configuration is only read for what the command line leaves open. */
+/* Reads the configuration only for what the command line leaves open. */
 static int settings_complete(struct settings *s, struct error *e)
 {
     const char *path = s->config_path != NULL ? s->config_path : PROGRAM_CONFIG_DEFAULT;
@@ -198,13 +198,13 @@ static int read_option(struct settings *s, int option)
             return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
         s->max_change = (int)n;
         return 0;
-    default: /* getopt has said what is wrong */
+    default: /* getopt has printed what is wrong */
         print_usage(stderr);
         return PROGRAM_EXIT_USAGE;
     }
 }
 
-/* 0, or the status to exit with; optind is then the first operand. */
+/* 0, and optind is the first operand; or the status to exit with. */
 static int read_options(int argc, char **argv, struct settings *s)
 {
     static const struct option options[] = {
@@ -253,7 +253,7 @@ static int command_import(struct settings *s, char **files, int n)
     if (n == 0)
         return usage_error("import needs at least one file", NULL);
     if (settings_complete(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct import_options){
         .config = s->config,
         .directory = s->directory,
@@ -274,10 +274,13 @@ static int command_import(struct settings *s, char **files, int n)
     result = import_run(&options, &e);
     if (result != IMPORT_DONE)
         tell_of_import(s, result == IMPORT_REFUSED, &e);
-    return result == IMPORT_DONE ? EXIT_SUCCESS : failed(&e, (int)result);
+    return result == IMPORT_DONE ? EXIT_SUCCESS : command_failed(&e, (int)result);
 }
 
-/* For what only looks, and for a rebuild: by the directory's owner, so that root reads nothing that others wrote. */
+/*
+ * For commands that only read, and for a rebuild. Continues as the directory's owner, so that root reads nothing that
+ * others wrote.
+ */
 static int settings_of_owner(struct settings *s, struct error *e)
 {
     struct owner owner;
@@ -295,7 +298,7 @@ static int command_show(struct settings *s, char **operands, int n)
         return usage_error("show takes one mailbox; unexpected argument", operands[1]);
     if (settings_of_owner(s, &e) != 0 ||
         show_directory(s->directory, s->tenant, n == 1 ? operands[0] : NULL, stdout, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     return EXIT_SUCCESS;
 }
 
@@ -308,7 +311,7 @@ static int command_logins(struct settings *s, char **files, int n)
     if (n == 0)
         return usage_error("logins needs at least one file", NULL);
     if (settings_complete(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct logins_options){.directory = s->directory,
                                       .tenant = s->tenant,
                                       .netbios = s->netbios,
@@ -317,7 +320,7 @@ static int command_logins(struct settings *s, char **files, int n)
                                       .out = stdout,
                                       .log = stderr};
     result = logins_run(&options, &e);
-    return result != LOGINS_FAILED ? (int)result : failed(&e, PROGRAM_EXIT_FAILED);
+    return result != LOGINS_FAILED ? (int)result : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_on_premises(struct settings *s, char **files, int n)
@@ -329,10 +332,10 @@ static int command_on_premises(struct settings *s, char **files, int n)
     (void)s;
     if (n == 0)
         return usage_error("on-premises needs at least one file", NULL);
-    return on_premises_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
+    return on_premises_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
-/* Commands that speak to Exchange Online need the configuration, and hold secrets. */
+/* For commands that talk to Exchange Online: these need the configuration, and hold secrets. */
 static int settings_online(struct settings *s, struct error *e)
 {
     program_guard_secrets();
@@ -351,7 +354,7 @@ static int command_sync(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("sync takes no files; unexpected argument", operands[0]);
     if (settings_online(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct sync_options){
         .config = s->config,
         .directory = s->directory,
@@ -363,7 +366,7 @@ static int command_sync(struct settings *s, char **operands, int n)
         .log = stderr,
     };
     result = sync_run(&options, &e);
-    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+    return result >= 0 ? result : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_forget(struct settings *s, char **operands, int n)
@@ -374,14 +377,14 @@ static int command_forget(struct settings *s, char **operands, int n)
     if (n > 0 || s->tenant == NULL)
         return usage_error("forget-tenant takes --tenant NAME and nothing else", n > 0 ? operands[0] : NULL);
     if (settings_complete(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct forget_options){.directory = s->directory,
                                       .tenant = s->tenant,
                                       .yes = s->yes,
                                       .dry_run = s->dry_run,
                                       .in = stdin,
                                       .out = stdout};
-    return forget_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
+    return forget_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_verify(struct settings *s, char **operands, int n)
@@ -392,7 +395,7 @@ static int command_verify(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("verify takes no arguments; unexpected", operands[0]);
     if (settings_of_owner(s, &e) != 0 || directory_verify(s->directory, &t, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     printf("%s: generation %llu is whole: %llu tenants, %llu mailboxes, %llu identities, %llu domains, %llu rights, "
            "%llu bytes\n",
            words(slice_of(s->directory)).text, (unsigned long long)t.generation, (unsigned long long)t.tenants,
@@ -401,7 +404,7 @@ static int command_verify(struct settings *s, char **operands, int n)
     return EXIT_SUCCESS;
 }
 
-/* How long another run may go on writing: a million mailboxes take less. */
+/* How long to wait for another run that writes; a million mailboxes take less. */
 #define REBUILD_WAIT_S 300
 
 static int command_rebuild(struct settings *s, char **operands, int n)
@@ -413,12 +416,12 @@ static int command_rebuild(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("rebuild takes no arguments; unexpected", operands[0]);
     if (settings_complete(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     if (access(s->directory, F_OK) != 0 && errno == ENOENT)
-        return EXIT_SUCCESS; /* nothing was mirrored yet */
+        return EXIT_SUCCESS; /* nothing has been mirrored yet */
     if (settings_of_owner(s, &e) != 0 || writer_wait(s->directory, REBUILD_WAIT_S, &e) != 0 ||
         (result = old_format_rebuild(s->directory, &generation, &e)) < 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     if (result > 0)
         printf("%s: rebuilt from an older version's format, generation %llu\n", words(slice_of(s->directory)).text,
                (unsigned long long)generation);
@@ -434,10 +437,10 @@ static int command_respond(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("respond takes no arguments; unexpected", operands[0]);
     if (settings_online(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct respond_options){.config = s->config, .out = stdout, .log = stderr, .now = clock_wall_s()};
     result = respond_run(&options, &e);
-    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+    return result >= 0 ? result : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_doctor(struct settings *s, char **operands, int n)
@@ -449,10 +452,10 @@ static int command_doctor(struct settings *s, char **operands, int n)
     if (n > 0)
         return usage_error("doctor takes no files; unexpected argument", operands[0]);
     if (settings_online(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct doctor_options){.config = s->config, .tenant = s->tenant, .out = stdout};
     result = doctor_run(&options, &e);
-    return result >= 0 ? result : failed(&e, PROGRAM_EXIT_FAILED);
+    return result >= 0 ? result : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int write_back(struct settings *s, enum writeback what, char **operands, int n)
@@ -463,7 +466,7 @@ static int write_back(struct settings *s, enum writeback what, char **operands, 
     if (n != 1)
         return usage_error("one mailbox is expected", n > 1 ? operands[1] : NULL);
     if (settings_online(s, &e) != 0)
-        return failed(&e, PROGRAM_EXIT_FAILED);
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
     options = (struct writeback_options){.config = s->config,
                                          .tenant = s->tenant,
                                          .user = operands[0],
@@ -472,7 +475,7 @@ static int write_back(struct settings *s, enum writeback what, char **operands, 
                                          .in = stdin,
                                          .out = stdout,
                                          .log = stderr};
-    return writeback_run(&options, &e) == 0 ? EXIT_SUCCESS : failed(&e, PROGRAM_EXIT_FAILED);
+    return writeback_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_disable(struct settings *s, char **operands, int n)

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #define PROGRESS_EVERY_NS (250 * NS_PER_MS)
-/* The clock is asked only so often: a row takes microseconds. */
+/* The clock is read only this often, since a row takes microseconds. */
 #define PROGRESS_EVERY_ROWS 1024
 
 struct progress progress_begin(FILE *out)

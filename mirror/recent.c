@@ -20,7 +20,7 @@ struct recent {
 };
 
 /* What the walk over the journal needs. */
-struct reading {
+struct usage_reading {
     struct recent *r;
     bool no_memory;
 };
@@ -37,9 +37,9 @@ static bool recent_grow(struct recent *r)
     return true;
 }
 
-static bool take(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
+static bool add_use(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
-    struct reading *reading = arg;
+    struct usage_reading *reading = arg;
     struct recent *r = reading->r;
 
     (void)tenant;
@@ -62,7 +62,7 @@ static int read_usage(struct recent *r, const struct config *config, struct slic
 {
     const struct usage_query query = {
         .tenant = tenant, .sent = true, .sent_since_s = now - (int64_t)RECENT_DAYS * DAY_S};
-    struct reading reading = {r, false};
+    struct usage_reading reading = {r, false};
     struct journal *journal = NULL;
     int result;
 
@@ -70,7 +70,7 @@ static int read_usage(struct recent *r, const struct config *config, struct slic
         return error_set(e, "no journal is kept");
     if (journal_open(config->journal, NULL, &journal, e) != 0)
         return -1;
-    result = journal_usage(journal, &query, take, &reading, e);
+    result = journal_usage(journal, &query, add_use, &reading, e);
     journal_close(journal);
     if (reading.no_memory)
         return error_set(e, "no memory for %zu mailboxes that sent", r->n);

@@ -1,6 +1,6 @@
 /*
- * Which mailboxes of a tenant sent lately, as the relay's journal knows it: so that a run can name the logins that it
- * shuts out. In memory: 24 bytes a mailbox that sent.
+ * Which mailboxes of a tenant sent lately, from the relay's journal, so that a run can name the logins that it shuts
+ * out. Takes 24 bytes of memory for each mailbox that sent.
  */
 #ifndef POSTERN_MIRROR_RECENT_H
 #define POSTERN_MIRROR_RECENT_H
@@ -14,16 +14,16 @@ struct recent;
 
 /*
  * Reads the usage of the last RECENT_DAYS before now (wall clock, seconds). 0, or -1 with e: no journal is kept, or it
- * cannot be read. Free with recent_close, NULL is fine.
+ * can't be read. Free with recent_close, NULL is fine.
  */
 int recent_open(const struct config *config, struct slice tenant, int64_t now, struct recent **out, struct error *e);
 void recent_close(struct recent *r);
 
 struct recent_use {
     int64_t last_s;
-    bool password; /* at least once by a mechanism that shows the password */
+    bool password; /* at least once with a mechanism that uses a password */
 };
-/* Did the mailbox of that primary address send? */
+/* Did the mailbox with that primary address send? */
 bool recent_find(const struct recent *r, struct slice primary, struct recent_use *use);
 
 #endif

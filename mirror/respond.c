@@ -14,27 +14,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define REQUESTS_MOST 50u    /* in one run: a fault in a limit must not switch a whole tenant off */
-#define LOOKED_AT_MOST 4096u /* in one run: of what waits, the oldest */
+#define REQUESTS_MOST 50u    /* in one run: a misconfigured limit must not switch a whole tenant off */
+#define LOOKED_AT_MOST 4096u /* in one run: the oldest of those that wait */
 #define NOTICE_EPISODE_S 3600u
 
 struct respond_run {
     const struct respond_options *o;
     int folder, done, failed;
-    uid_t owner; /* of the spool: whom the programs in the mail path run as */
+    uid_t owner; /* of the spool: the user that the mail path's programs run as */
 };
 
 struct disable_request {
-    const char *name; /* of the file */
+    const char *name; /* of the request's file */
     char tenant[64], mailbox[320], limit[40];
     int64_t at;
     struct timespec touched; /* when it was written, or tried last */
-    size_t turn;             /* so many of its tenant come before it */
+    size_t turn;             /* how many of its tenant come before it */
 };
 
 /* ---- requests ---- */
 
-static bool copy(const json_t *facts, const char *key, char *out, size_t cap)
+static bool copy_fact(const json_t *facts, const char *key, char *out, size_t cap)
 {
     const char *text = json_string_value(json_object_get(facts, key));
     struct buf b = buf_over(out, cap);
@@ -43,14 +43,14 @@ static bool copy(const json_t *facts, const char *key, char *out, size_t cap)
     return b.n > 0 && !b.full;
 }
 
-/* Only the programs in the mail path say whom a limit switches off, not everybody in group postern. */
+/* Only the mail path's programs may request this, not everybody in group postern. */
 static bool is_theirs(const struct respond_run *run, const struct stat *st)
 {
     return (st->st_uid == 0 || st->st_uid == run->owner || st->st_uid == geteuid()) && (st->st_mode & 022) == 0;
 }
 
-/* As spool_get: SPOOL_NEVER too for what is no request, or of somebody who may make none. */
-static int load(const struct respond_run *run, const char *name, struct disable_request *r, struct error *e)
+/* As spool_get; also SPOOL_NEVER for what is no request, or comes from somebody who may not make one. */
+static int load_request(const struct respond_run *run, const char *name, struct disable_request *r, struct error *e)
 {
     json_t *json, *facts;
     json_error_t why;
@@ -77,8 +77,9 @@ static int load(const struct respond_run *run, const char *name, struct disable_
     free(text);
     facts = json_object_get(json, "facts");
     r->at = json_integer_value(json_object_get(json, "at"));
-    good = copy(facts, "tenant", r->tenant, sizeof r->tenant) &&
-           copy(facts, "mailbox", r->mailbox, sizeof r->mailbox) && copy(facts, "limit", r->limit, sizeof r->limit);
+    good = copy_fact(facts, "tenant", r->tenant, sizeof r->tenant) &&
+           copy_fact(facts, "mailbox", r->mailbox, sizeof r->mailbox) &&
+           copy_fact(facts, "limit", r->limit, sizeof r->limit);
     result = json == NULL && json_error_code(&why) == json_error_out_of_memory ? -1 : SPOOL_NEVER;
     json_decref(json);
     if (good)
@@ -101,14 +102,14 @@ static void put_away(const struct respond_run *run, const char *name, int where)
     owner_leave(&visit);
 }
 
-/* What could not be done stands behind what was not tried yet: a file's time is that of the last attempt. */
+/* Failed requests come after those not tried yet: a file's time is that of the last attempt. */
 static void put_last(const struct respond_run *run, const char *name)
 {
     struct owner_visit visit;
 
     if (owner_enter_unshared(run->o->config->spool, &visit, NULL) != 0)
         return;
-    /* Where that fails it is tried again at once, as before. */
+    /* If that fails, the request only keeps its place. */
     (void)utimensat(run->folder, name, NULL, AT_SYMLINK_NOFOLLOW);
     owner_leave(&visit);
 }
@@ -127,7 +128,7 @@ static void tell_disabled(const struct respond_run *run, const struct disable_re
                       r->limit);
         alert_advice(&alert, "When the mailbox is its owner's again: postern-mirror inherit %s, or enable", r->mailbox);
     } else {
-        /* An episode of its own, so that the later success is told all the same. */
+        /* A separate episode, so that a later success is reported as well. */
         struct buf subject = BUF_OVER(alert.subject);
 
         buf_addf(&subject, "%s not disabled", r->mailbox);
@@ -162,7 +163,7 @@ static int by_turn(const void *a, const void *b)
     return x->turn != y->turn ? (x->turn < y->turn ? -1 : 1) : by_age(a, b);
 }
 
-/* The oldest of each tenant, then the second of each: the requests of one tenant don't hold those of another up. */
+/* The oldest of each tenant, then the second of each, so that one tenant's requests don't hold up another's. */
 static void put_in_turn(struct disable_request *list, size_t n)
 {
     if (n < 2)
@@ -178,7 +179,7 @@ static void put_in_turn(struct disable_request *list, size_t n)
     qsort(list, n, sizeof *list, by_turn);
 }
 
-/* Loads what waits; what will never be done is put away. Sets *left where something could not be read. */
+/* Loads the waiting requests, and puts away those that can never be done. Sets *left if something could not be read. */
 static size_t load_all(const struct respond_run *run, char *const *names, size_t n, struct disable_request *list,
                        bool *left)
 {
@@ -192,7 +193,7 @@ static size_t load_all(const struct respond_run *run, char *const *names, size_t
         return 0;
     }
     for (size_t i = 0; i < n; i++) {
-        int result = load(run, names[i], &list[loaded], &e);
+        int result = load_request(run, names[i], &list[loaded], &e);
 
         if (result == 0) {
             loaded++;
@@ -210,8 +211,8 @@ static size_t load_all(const struct respond_run *run, char *const *names, size_t
 
 /* ---- the work ---- */
 
-/* True when nothing is left to do for this request. */
-static bool work_off(const struct respond_run *run, const struct disable_request *r)
+/* True when the request is finished. */
+static bool carry_out(const struct respond_run *run, const struct disable_request *r)
 {
     struct writeback_options options = {.config = run->o->config,
                                         .tenant = r->tenant,
@@ -255,14 +256,14 @@ static int work_off_all(const struct respond_run *run, struct error *e)
     loaded = load_all(run, names, n, list, &left);
     put_in_turn(list, loaded);
     for (size_t i = 0; i < loaded && i < REQUESTS_MOST; i++)
-        left = !work_off(run, &list[i]) || left;
+        left = !carry_out(run, &list[i]) || left;
     left = left || loaded > REQUESTS_MOST;
     free(list);
     spool_names_free(names, n);
     return left ? 1 : 0;
 }
 
-/* The spool's folder is the services' own, whoever may write into what is in it. 0; -1 with e. */
+/* The owner of the spool's folder is the services' user. 0; -1 with e. */
 static int find_owner(struct respond_run *run, struct error *e)
 {
     struct stat st;

@@ -1,7 +1,7 @@
 /*
- * "postern-mirror respond": works off the requests of limits with then = "block ..., disable". A request is a file in
- * the spool (core/notice/alert.h) that names a tenant and a mailbox; it is done only where the tenant's configuration
- * says exchange.writeback = true. What was done, or could not be, is logged and told as a notice.
+ * "postern-mirror respond": carries out the requests of limits with then = "block ..., disable". A request is a file in
+ * the spool (core/notice/alert.h) that names a tenant and a mailbox. It is carried out only if the tenant's
+ * configuration has exchange.writeback = true. The outcome is logged and sent as a notice.
  */
 #ifndef POSTERN_MIRROR_RESPOND_H
 #define POSTERN_MIRROR_RESPOND_H
@@ -17,8 +17,8 @@ struct respond_options {
 };
 
 /*
- * 0: nothing is left to do; 1: some could not be done and wait for the next run (for RESPOND_GIVE_UP_S); -1 with e: the
- * spool cannot be used.
+ * 0: nothing is left to do; 1: some requests failed and wait for the next run (for RESPOND_GIVE_UP_S); -1 with e: the
+ * spool can't be used.
  */
 #define RESPOND_GIVE_UP_S (6 * 3600)
 int respond_run(const struct respond_options *options, struct error *e);

@@ -10,11 +10,11 @@
 
 #define RESTARTS_MAX 3u
 #define RESTART_PAUSE_MS 2000u
-#define PAGES_MAX 20000u    /* 20 million rows of full pages: more than any tenant has */
-#define EMPTY_PAGES_MAX 16u /* one after the other, each with a link to yet another */
+#define PAGES_MAX 20000u    /* 20 million rows in full pages: more than any tenant has */
+#define EMPTY_PAGES_MAX 16u /* in succession, each with a link to another */
 #define WARNINGS_SHOWN 5
 
-/* The links and first rows that were seen, as keyed hashes: what comes twice goes in a circle. */
+/* Keyed hashes of the links and first rows seen: one that comes twice means a loop. */
 struct series_seen {
     struct hash_secret secret;
     uint64_t links[PAGES_MAX], first_rows[PAGES_MAX];
@@ -38,8 +38,8 @@ struct series_walk {
     struct series_count *count;
     struct series_seen *seen;
     unsigned empty_pages;
-    bool strange; /* the page is somebody else's */
-    CURLU *next;  /* of the page that came last; NULL: there is none */
+    bool strange; /* the page is another tenant's */
+    CURLU *next;  /* link in the last page; NULL: none */
 };
 
 static int page_error(const struct series_walk *w, const char *why, struct error *e)
@@ -78,7 +78,7 @@ static int take_rows(struct series_walk *w, struct rows *rows, struct error *e)
     while ((more = rows_next(rows, &row, e)) > 0) {
         row->place = PLACE_ROW | (row_place)(w->count->rows + 1);
         if (w->s->graph_path == NULL && !rows_envelope(rows)->present)
-            continue; /* an envelope without "value": judged with the envelope */
+            continue; /* an envelope without "value": take_envelope judges it */
         if (check_row(w, row, e) != 0)
             return -1;
         if (n == 0 && !add_new(w->seen->first_rows, &w->seen->n_rows, first_row_hash(w, row)) &&
@@ -102,7 +102,7 @@ static int check_warnings(const struct series_walk *w, const json_t *warnings, b
         struct slice text = {json_string_value(item), json_string_length(item)};
 
         if (!json_is_string(item))
-            return page_error(w, "@adminapi.warnings holds what is no text", e);
+            return page_error(w, "@adminapi.warnings contains something other than text", e);
         if (warning_judge(text) == WARNING_HARMLESS) {
             if (i < WARNINGS_SHOWN)
                 session_say(&w->x->session, "%s: the service warns: \"%s\"", kind_name(w->s->kind), words(text).text);
@@ -121,9 +121,9 @@ static int take_link(struct series_walk *w, const json_t *link, struct error *e)
     if (link == NULL || json_is_null(link))
         return 0;
     if (!json_is_string(link))
-        return page_error(w, "@odata.nextLink is no text", e);
+        return page_error(w, "@odata.nextLink is not text", e);
     if (w->count->pages >= PAGES_MAX)
-        return page_error(w, "there is no end of pages", e);
+        return page_error(w, "the pages never end", e);
     if (w->empty_pages > EMPTY_PAGES_MAX)
         return page_error(w, "one empty page after the other", e);
     if (!add_new(w->seen->links, &w->seen->n_links, hash_slice(&w->seen->secret, text)))
@@ -133,7 +133,7 @@ static int take_link(struct series_walk *w, const json_t *link, struct error *e)
     return w->next != NULL ? 0 : error_prefix(e, "%s, page %u", kind_name(w->s->kind), w->count->pages);
 }
 
-static int check_tenant(struct series_walk *w, const struct rows *rows, struct error *e)
+static int check_tenant_id(struct series_walk *w, const struct rows *rows, struct error *e)
 {
     const char *found = rows_envelope(rows)->organization;
     const char *own = w->x->signin.exchange->tenant_id;
@@ -154,16 +154,16 @@ static int take_envelope(struct series_walk *w, const struct rows *rows, struct 
     const json_t *link = json_object_get(head, "@odata.nextLink");
     int result = -1;
 
-    if (head == NULL || check_tenant(w, rows, e) != 0)
+    if (head == NULL || check_tenant_id(w, rows, e) != 0)
         goto out;
     if (w->s->graph_path != NULL) {
         result = 0;
         goto out;
     }
     if (!rows_envelope(rows)->present && !json_is_array(warnings))
-        (void)page_error(w, "there is no \"value\" in it: it is no answer of this cmdlet", e);
+        (void)page_error(w, "it has no \"value\": it is not an answer of this cmdlet", e);
     else if (json_array_size(errors) > 0)
-        (void)page_error(w, "the service reports errors beside the rows", e);
+        (void)page_error(w, "the service reports errors along with the rows", e);
     else if (check_warnings(w, warnings, link != NULL && !json_is_null(link), e) == 0)
         result = take_link(w, link, e);
 out:
@@ -185,7 +185,7 @@ static int take_page(struct series_walk *w, struct slice body, struct error *e)
     if (rows_memory(body, name, &rows, e) != 0)
         return -1;
     if (rows_form(rows) != ROWS_JSON)
-        (void)page_error(w, "it is no JSON", e);
+        (void)page_error(w, "it is not JSON", e);
     else if (take_rows(w, rows, e) == 0)
         result = take_envelope(w, rows, e);
     rows_close(rows);
@@ -201,7 +201,7 @@ static enum exchange_result series_ask(struct series_walk *w, CURLU *link, struc
     return exchange_invoke(w->x, kind_name(s->kind), s->parameters, link, s->permission, answer, e);
 }
 
-/* From the first page to the last. */
+/* Reads from the first page to the last. */
 static enum exchange_result walk_pages(struct series_walk *w, struct error *e)
 {
     struct http_answer answer;
@@ -211,7 +211,7 @@ static enum exchange_result walk_pages(struct series_walk *w, struct error *e)
     for (;;) {
         result = series_ask(w, link, &answer, e);
         if (link != NULL && result == EXCHANGE_FORBIDDEN)
-            result = EXCHANGE_UNABLE; /* the first page was allowed */
+            result = EXCHANGE_UNABLE; /* since the first page was allowed */
         curl_url_cleanup(link);
         w->next = NULL;
         if (result != EXCHANGE_OK)

@@ -1,4 +1,4 @@
-/* One cmdlet's whole answer, page by page, into what a run gathers. */
+/* Reads a cmdlet's answer, page by page, into what a run gathers. */
 #ifndef POSTERN_MIRROR_SERIES_H
 #define POSTERN_MIRROR_SERIES_H
 
@@ -7,10 +7,10 @@
 
 struct series {
     const char *parameters; /* JSON object */
-    enum kind kind;         /* also the number that the rows are gathered with */
-    column_set needs;       /* every row must have them: absent is not null */
-    const char *permission; /* what a 403 is explained with */
-    const char *graph_path; /* NULL: a cmdlet; else this is read from Microsoft Graph */
+    enum kind kind;         /* also the file number with which rows are gathered */
+    column_set needs;       /* every row must have them (null will do) */
+    const char *permission; /* named in the error for a 403 */
+    const char *graph_path; /* NULL: a cmdlet; else read from Microsoft Graph */
 };
 
 struct series_count {
@@ -20,13 +20,13 @@ struct series_count {
 
 /*
  * Follows the links to the last page. An expired cursor begins the series again, a few times. Unless EXCHANGE_OK,
- * nothing of it was gathered:
+ * nothing of it stays gathered:
  *
- * EXCHANGE_FORBIDDEN  it may not be read by the application.
- * EXCHANGE_UNABLE     it cannot be read, of others nothing is said: an error of the service each time, pages that go in
- *                     a circle or never end, an answer that says it is cut, damaged or incomplete rows.
- * EXCHANGE_NOT_FOUND  of KIND_GROUP_MEMBER alone: the group isn't there any more.
- * EXCHANGE_FAILED     the whole run must be given up: no sign-in, no connection, no time, something on the way that
+ * EXCHANGE_FORBIDDEN  the application may not read it.
+ * EXCHANGE_UNABLE     it can't be read, but others may: the service fails each time, pages go in a circle or never end,
+ *                     the answer says that it is cut, rows are damaged or incomplete.
+ * EXCHANGE_NOT_FOUND  of KIND_GROUP_MEMBER only: the group no longer exists.
+ * EXCHANGE_FAILED     the whole run must be abandoned: no sign-in, no connection, no time, a proxy or portal that
  *                     answers in the service's place, another tenant's data, a link that leads elsewhere.
  */
 enum exchange_result series_fetch(struct exchange *x, const struct series *s, struct gathered *g,

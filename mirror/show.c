@@ -31,7 +31,7 @@ static void show_tenant(FILE *out, const struct tenant_facts *facts)
             facts->external_per_hour, facts->internal_per_hour, facts->recipients_per_day);
     fprintf(out, "  organization                   %s\n",
             facts->organization[0] != '\0' ? words(slice_of(facts->organization)).text : "unknown");
-    /* The mirror wrote the source itself, escaped. */
+    /* The mirror has escaped the source already. */
     fprintf(out, "  source                         %s\n", facts->source);
     for (size_t i = 0; i < MIRRORED_PARTS; i++)
         show_part(out, (enum mirrored_part)i, &facts->parts[i]);
@@ -116,7 +116,7 @@ static int show_recipients(FILE *out, const struct directory_view *view, const s
                                      : error_set(e, "the directory is damaged there; run \"postern-mirror verify\"");
 }
 
-/* The tenant's mailboxes that the text names. Returns how many, -1 with e. */
+/* Shows the tenant's mailboxes that the text names. Returns how many, or -1 with e. */
 static int show_mailboxes(FILE *out, const struct directory_view *view, const struct tenant_facts *facts,
                           const struct login *login, struct error *e)
 {

@@ -1,4 +1,4 @@
-/* "postern-mirror show": what the directory holds of the tenants, and of one mailbox. */
+/* "postern-mirror show": what the directory holds about tenants, and about one mailbox. */
 #ifndef POSTERN_MIRROR_SHOW_H
 #define POSTERN_MIRROR_SHOW_H
 
@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 /*
- * Prints the facts of the tenant, of all when it is NULL, and with an address (or alias, or account name) the mailboxes
- * that it finds. 0; -1 with e when the directory can't be read, or there is no such tenant or mailbox.
+ * Prints the facts of the tenant (NULL: of all), and the mailboxes that `mailbox`, an address, alias or account name,
+ * finds. 0; -1 with e when the directory can't be read, or there is no such tenant or mailbox.
  */
 int show_directory(const char *folder, const char *tenant, const char *mailbox, FILE *out, struct error *e);
 

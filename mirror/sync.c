@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define SOURCE "exchange-online"
-/* Another tenant's run, or an import, may be writing the directory: a million mailboxes take less. */
+/* How long to wait for another tenant's run, or an import, that writes the directory; a million mailboxes take less. */
 #define WRITER_WAIT_S 300
 
 struct sync_feed {

@@ -16,15 +16,15 @@ struct sync_options {
     FILE *out, *log;
 };
 
-/* Exit statuses of a tenant's run; of several, the first in this order: failed, refused, partial, done. */
+/* Exit status of a tenant's run. Of several runs, the first in this order: failed, refused, partial, done. */
 enum sync_result {
     SYNC_DONE = 0,
     SYNC_FAILED = 1,
     SYNC_REFUSED = 3, /* too much would change */
-    SYNC_PARTIAL = 4  /* done, but not all that exchange.fetch names could be read: the rest is as it was */
+    SYNC_PARTIAL = 4  /* done, but some parts that exchange.fetch names could not be read, and stay as they were */
 };
 
-/* -1 with e when there is nothing to do (no such tenant, none configured); else the status, everything said in log. */
+/* -1 with e when there is nothing to do (no such tenant, none configured); else the status, with details in the log. */
 int sync_run(const struct sync_options *options, struct error *e);
 
 #endif

@@ -1,10 +1,10 @@
-/* One run at a time for each tenant: a lock that the kernel takes back when the run ends, however it ends. */
+/* One run at a time for each tenant. The kernel releases the lock when the process ends, however it ends. */
 #ifndef POSTERN_MIRROR_TENANT_LOCK_H
 #define POSTERN_MIRROR_TENANT_LOCK_H
 
 #include "core/base/error.h"
 
-/* A descriptor to be closed at the end of the run; -1 with e, also when another run has the lock. */
+/* Returns a descriptor to close at the end of the run; -1 with e, also when another run holds the lock. */
 int tenant_lock(const char *folder, const char *tenant, struct error *e);
 
 #endif

@@ -3,8 +3,10 @@
 #include <unictype.h>
 #include <unistr.h>
 
-/* Letters, marks, digits, punctuation, symbols and blanks; not controls, formats (Cf turns the direction of writing),
- * surrogates, private or unassigned ones, nor line and paragraph separators. */
+/*
+ * Letters, marks, digits, punctuation, symbols and blanks. Not controls, formats (Cf, which includes changes of writing
+ * direction), surrogates, private use, unassigned, line and paragraph separators.
+ */
 static bool is_harmless(ucs4_t c)
 {
     const uc_general_category_t harmful =

@@ -18,7 +18,7 @@
     "the Exchange role Mail Recipients (in the role group Recipient Management, or better one of its own), which a "   \
     "mirror that only reads has not"
 
-/* The value, as JSON, and in the words of the log. */
+/* The value, as JSON and as the log calls it. */
 static const struct {
     const char *json, *value;
 } values[] = {[WRITEBACK_DISABLE] = {"true", "disabled"},
@@ -35,8 +35,8 @@ struct target {
 
 /* ---- which tenant ---- */
 
-static const struct tenant_config *find_tenant(const struct writeback_options *o, const struct address *user,
-                                               struct error *e)
+static const struct tenant_config *find_users_tenant(const struct writeback_options *o, const struct address *user,
+                                                     struct error *e)
 {
     const struct tenant_config *found = NULL;
     unsigned online = 0;
@@ -68,7 +68,7 @@ static const struct tenant_config *find_tenant(const struct writeback_options *o
 
 /* ---- one mailbox ---- */
 
-/* {"Identity":"..."} and what else the cmdlet is to be told. */
+/* {"Identity":"..."} and the cmdlet's other parameters. */
 static int identity_json(struct slice identity, const char *more, struct buf *out, struct error *e)
 {
     buf_add(out, SLICE("{\"Identity\":"));
@@ -86,10 +86,10 @@ static bool cell_is(const struct cell *cell, const struct address *user)
 }
 
 /*
- * Is it the mailbox that was asked for? An Identity that does not exist makes these cmdlets answer with all mailboxes,
- * so nothing is taken on trust.
+ * Is it the mailbox that was asked for? For an Identity that doesn't exist these cmdlets return all mailboxes, so
+ * check.
  */
-static bool is_user(const struct row *row, const struct address *user)
+static bool is_target(const struct row *row, const struct address *user)
 {
     struct items items = cell_items(&row->cells[COLUMN_PROXIES], true);
     struct address address;
@@ -106,7 +106,7 @@ static bool is_user(const struct row *row, const struct address *user)
     return false;
 }
 
-/* The only row of the answer; -1 with e when there is another number of them. */
+/* Returns the only row of the answer; -1 with e when there are none or several. */
 static int only_row(struct rows *rows, struct row **row, struct error *e)
 {
     struct row *second;
@@ -116,7 +116,7 @@ static int only_row(struct rows *rows, struct row **row, struct error *e)
         return -1;
     if (more == 0 || rows_columns(rows) == 0)
         return error_set(e, "there is no such mailbox in Exchange Online");
-    /* This takes the first row's memory away: the caller reads it again. */
+    /* This invalidates the first row, so the caller reads it again. */
     more = rows_next(rows, &second, e);
     return more < 0    ? -1
            : more == 0 ? 0
@@ -125,7 +125,7 @@ static int only_row(struct rows *rows, struct row **row, struct error *e)
 
 typedef int take_row(struct target *t, const struct row *row, struct error *e);
 
-/* Asks for one mailbox; makes sure that the answer has one row; hands that to take. */
+/* Asks for one mailbox, checks that the answer has exactly one row, and passes it to `take`. */
 static int ask_one(struct target *t, const char *cmdlet, struct slice identity, take_row *take, struct error *e)
 {
     char text[ADDRESS_OF_NAME_MAX * 2 + 100];
@@ -143,7 +143,8 @@ static int ask_one(struct target *t, const char *cmdlet, struct slice identity, 
         return error_set(e, "there is no such mailbox in Exchange Online");
     if (got != EXCHANGE_OK || rows_memory(answer.body, cmdlet, &rows, e) != 0)
         return -1;
-    result = rows_form(rows) == ROWS_JSON ? only_row(rows, &row, e) : error_set(e, "%s: the answer is no JSON", cmdlet);
+    result =
+        rows_form(rows) == ROWS_JSON ? only_row(rows, &row, e) : error_set(e, "%s: the answer is not JSON", cmdlet);
     rows_close(rows);
     if (result != 0 || rows_memory(answer.body, cmdlet, &rows, e) != 0)
         return -1;
@@ -157,7 +158,7 @@ static int take_identity(struct target *t, const struct row *row, struct error *
     struct buf guid = BUF_OVER(t->guid), primary = BUF_OVER(t->primary);
     uint8_t binary[16];
 
-    if (!is_user(row, &t->user))
+    if (!is_target(row, &t->user))
         return error_set(e,
                          "Exchange Online answered with another mailbox (%s) than the one asked for; nothing was done",
                          words(cell_text(&row->cells[COLUMN_PRIMARY])).text);
@@ -180,7 +181,7 @@ static int take_setting(struct target *t, const struct row *row, struct error *e
     return 0;
 }
 
-static int set(struct target *t, enum writeback what, struct error *e)
+static int set_value(struct target *t, enum writeback what, struct error *e)
 {
     char text[300], more[100];
     struct buf parameters = BUF_OVER(text), setting = BUF_OVER(more);
@@ -215,8 +216,8 @@ static void note(const struct writeback_options *o, const struct tenant_config *
     log_close(log);
 }
 
-static int change(const struct writeback_options *o, const struct tenant_config *tenant, struct target *t,
-                  struct error *e)
+static int change_mailbox(const struct writeback_options *o, const struct tenant_config *tenant, struct target *t,
+                          struct error *e)
 {
     if (ask_one(t, "Get-Mailbox", address_slice(&t->user), take_identity, e) != 0 ||
         ask_one(t, "Get-CASMailbox", slice_of(t->guid), take_setting, e) != 0)
@@ -228,12 +229,12 @@ static int change(const struct writeback_options *o, const struct tenant_config 
     }
     if (announce(o, t, e) != 0)
         return -1;
-    if (set(t, o->what, e) != 0) {
+    if (set_value(t, o->what, e) != 0) {
         note(o, tenant, t, "failed");
         return -1;
     }
     note(o, tenant, t, "done");
-    fprintf(o->out, "done; Exchange Online may take up to an hour to heed it, and the relay heeds it after the next "
+    fprintf(o->out, "done; Exchange Online may take up to an hour to apply it, and the relay applies it after the next "
                     "\"postern-mirror sync\"\n");
     return 0;
 }
@@ -246,8 +247,8 @@ int writeback_run(const struct writeback_options *o, struct error *e)
     int result;
 
     if (address_parse_internal(slice_of(o->user), &t.user) != ADDRESS_OK)
-        return error_set(e, "\"%s\" is no mail address", words(slice_of(o->user)).text);
-    tenant = find_tenant(o, &t.user, e);
+        return error_set(e, "\"%s\" is not a mail address", words(slice_of(o->user)).text);
+    tenant = find_users_tenant(o, &t.user, e);
     if (tenant == NULL)
         return -1;
     if (!tenant->exchange.writeback)
@@ -256,7 +257,7 @@ int writeback_run(const struct writeback_options *o, struct error *e)
     options.tenant = tenant;
     result = exchange_open(&t.x, &options, e);
     if (result == 0)
-        result = change(o, tenant, &t, e);
+        result = change_mailbox(o, tenant, &t, e);
     exchange_close(&t.x);
     return result;
 }

@@ -40,7 +40,7 @@ static void note_progress(struct connection *c, bool finished_one)
 
 /* ---- opening and closing ---- */
 
-static int watch(struct connection *c, short what)
+static int watch_socket(struct connection *c, short what)
 {
     return event_assign(&c->event, c->worker->base, event_get_fd(&c->event), (short)(what | EV_PERSIST), on_event, c) ==
                        0 &&
@@ -152,7 +152,7 @@ static bool wait_to_send(struct connection *c, struct slice rest)
         return false;
     event_del(&c->event);
     c->phase = PHASE_WRITING;
-    return watch(c, EV_WRITE) == 0;
+    return watch_socket(c, EV_WRITE) == 0;
 }
 
 /* A broken connection is only shut down here, and closed by the event that follows: the caller still uses it. */
@@ -242,7 +242,7 @@ static void write_more(struct connection *c)
         return;
     event_del(&c->event);
     c->phase = PHASE_READING;
-    if (watch(c, EV_READ) != 0) {
+    if (watch_socket(c, EV_READ) != 0) {
         close_without_memory(c);
         return;
     }

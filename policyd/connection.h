@@ -39,7 +39,7 @@ struct connection {
     uint64_t since_s;  /* the worker's time: busy since, or last used */
     uint64_t message;  /* that the last request was about (messages_key); 0: there was none */
     uint64_t number;   /* no other connection of this process has it */
-    uint64_t messages; /* so many that had no instance have begun */
+    uint64_t messages; /* how many without an instance have begun */
     /* malloc'ed, NULL when empty: the beginning of a request; the rest of an answer. */
     char *in, *out;
     size_t in_n, out_n;

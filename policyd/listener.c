@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects anew at once. */
+/* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects again at once. */
 #define BACKLOG 4096
 /* How long another program may take from checking the path to listening: 5 s. */
 #define LOCK_TRIES 500
@@ -82,7 +82,7 @@ static int clear_path(const char *path, const struct sockaddr_un *address, sockl
         return errno == ENOENT ? 0 : fail_errno(e, path, "cannot look at the path");
     if (!S_ISSOCK(there.st_mode))
         return error_set(e,
-                         "policyd.listen \"%s\": something that is no socket is there; remove it, or choose another "
+                         "policyd.listen \"%s\": something there is not a socket; remove it, or choose another "
                          "path",
                          path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -166,8 +166,8 @@ static int open_tcp(const struct listener_config *config, struct listener *out, 
     int on = 1;
 
     if (!is_v4 && inet_pton(AF_INET6, config->host, &v6.sin6_addr) != 1)
-        return error_set(e, "policyd.listen \"%s\": \"%s\" is no IP address; names are not looked up", config->address,
-                         config->host);
+        return error_set(e, "policyd.listen \"%s\": \"%s\" is not an IP address; names are not looked up",
+                         config->address, config->host);
     out->is_tcp = true;
     out->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (out->fd < 0)
@@ -211,7 +211,7 @@ static int open_passed(const struct listener_config *config, struct listener *ou
         getsockopt(config->fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0 || type != SOCK_STREAM ||
         getsockname(config->fd, (struct sockaddr *)&address, &address_n) != 0)
         return error_set(e,
-                         "policyd.listen \"%s\": the descriptor is no listening stream socket; start by the service "
+                         "policyd.listen \"%s\": the descriptor is not a listening stream socket; start by the service "
                          "manager's socket unit, or name a path or host:port",
                          config->address);
     flags = fcntl(config->fd, F_GETFL);

@@ -73,7 +73,7 @@ struct messages *messages_new(void)
     return NULL;
 }
 
-static void forget(struct stripe *s, struct message *m)
+static void forget_message(struct stripe *s, struct message *m)
 {
     TAILQ_REMOVE(queue_of(s, m), m, order);
     LIST_REMOVE(m, chain);
@@ -92,7 +92,7 @@ void messages_free(struct messages *all)
         struct message *m;
 
         while ((m = TAILQ_FIRST(&s->over)) != NULL || (m = TAILQ_FIRST(&s->live)) != NULL)
-            forget(s, m);
+            forget_message(s, m);
         (void)pthread_mutex_destroy(&s->lock);
     }
     free(all);
@@ -124,12 +124,12 @@ static void forget_old(struct stripe *s, uint64_t now_s)
     struct message *m;
 
     while ((m = TAILQ_FIRST(&s->over)) != NULL && now_s > m->asked_s + MESSAGE_OVER_S)
-        forget(s, m);
+        forget_message(s, m);
     while ((m = TAILQ_FIRST(&s->live)) != NULL && now_s > m->asked_s + MESSAGE_KEPT_S)
-        forget(s, m);
+        forget_message(s, m);
 }
 
-/* At most so many messages and so much room; the last one stays. */
+/* At most this many messages and this much room; the last one stays. */
 static void shrink(struct messages *all, struct stripe *s, size_t most)
 {
     while (s->n > most || (s->room > MESSAGES_RECIPIENTS_MAX / STRIPES && s->n > 1)) {
@@ -139,7 +139,7 @@ static void shrink(struct messages *all, struct stripe *s, size_t most)
             m = TAILQ_FIRST(&s->live);
             atomic_fetch_add_explicit(&all->forgotten, 1, memory_order_relaxed);
         }
-        forget(s, m);
+        forget_message(s, m);
     }
 }
 
@@ -161,7 +161,7 @@ static void requeue(struct stripe *s, struct message *m, bool over, uint64_t now
     TAILQ_INSERT_TAIL(queue_of(s, m), m, order);
 }
 
-static struct message *make(struct stripe *s, uint64_t key, uint64_t now_s)
+static struct message *make_message(struct stripe *s, uint64_t key, uint64_t now_s)
 {
     struct message *m = calloc(1, sizeof *m);
 
@@ -185,7 +185,7 @@ struct message *messages_take(struct messages *all, uint64_t key, bool may_make,
     m = message_find(s, key);
     if (m == NULL && may_make) {
         shrink(all, s, MESSAGES_MAX / STRIPES - 1);
-        m = make(s, key, now_s);
+        m = make_message(s, key, now_s);
     }
     if (m == NULL) {
         (void)pthread_mutex_unlock(&s->lock);

@@ -98,7 +98,7 @@ const char *request_problem_text(enum request_problem problem)
     return problems[problem];
 }
 
-static void fail(struct policy_request *r, enum request_problem problem, struct slice culprit)
+static void refuse_request(struct policy_request *r, enum request_problem problem, struct slice culprit)
 {
     if (r->problem != REQUEST_FINE)
         return;
@@ -121,28 +121,28 @@ static void request_read_line(struct policy_request *r, struct slice line)
     enum policy_attribute a;
 
     if (line.n > REQUEST_LINE_MAX) {
-        fail(r, REQUEST_LINE_TOO_LONG, line);
+        refuse_request(r, REQUEST_LINE_TOO_LONG, line);
         return;
     }
     if (!slice_cut(line, '=', &name, &value)) { /* the value may hold more "=" */
-        fail(r, REQUEST_NO_EQUALS, line);
+        refuse_request(r, REQUEST_NO_EQUALS, line);
         return;
     }
     a = attribute_of(name.p, name.n);
     if (a == NO_ATTRIBUTE)
         return;
     if (r->value[a].p != NULL)
-        fail(r, REQUEST_REPEATED, line);
+        refuse_request(r, REQUEST_REPEATED, line);
     r->value[a] = value;
 }
 
 static void check_controls(struct policy_request *r, struct slice whole)
 {
     if (memchr(whole.p, '\0', whole.n) != NULL)
-        fail(r, REQUEST_NUL, (struct slice){NULL, 0});
+        refuse_request(r, REQUEST_NUL, (struct slice){NULL, 0});
     for (unsigned a = 0; a < ATTRIBUTE_COUNT; a++)
         if (!is_from_client(a) && has_control(r->value[a]))
-            fail(r, REQUEST_CONTROL, r->value[a]);
+            refuse_request(r, REQUEST_CONTROL, r->value[a]);
 }
 
 /* Empty is 0, like absent. */
@@ -158,19 +158,19 @@ static void read_values(struct policy_request *r)
     unsigned long long size, recipients;
 
     if (!slice_eq(r->value[ATTRIBUTE_REQUEST], SLICE("smtpd_access_policy"))) {
-        fail(r, REQUEST_NO_TYPE, r->value[ATTRIBUTE_REQUEST]);
+        refuse_request(r, REQUEST_NO_TYPE, r->value[ATTRIBUTE_REQUEST]);
         return;
     }
     if (!read_state(r)) {
-        fail(r, REQUEST_BAD_STATE, r->value[ATTRIBUTE_PROTOCOL_STATE]);
+        refuse_request(r, REQUEST_BAD_STATE, r->value[ATTRIBUTE_PROTOCOL_STATE]);
         return;
     }
     if (!read_number(r->value[ATTRIBUTE_SIZE], INT64_MAX, &size)) {
-        fail(r, REQUEST_BAD_NUMBER, r->value[ATTRIBUTE_SIZE]);
+        refuse_request(r, REQUEST_BAD_NUMBER, r->value[ATTRIBUTE_SIZE]);
         return;
     }
     if (!read_number(r->value[ATTRIBUTE_RECIPIENT_COUNT], INT32_MAX, &recipients)) {
-        fail(r, REQUEST_BAD_NUMBER, r->value[ATTRIBUTE_RECIPIENT_COUNT]);
+        refuse_request(r, REQUEST_BAD_NUMBER, r->value[ATTRIBUTE_RECIPIENT_COUNT]);
         return;
     }
     r->size = size;
@@ -192,7 +192,7 @@ size_t policy_request_read(struct slice in, struct policy_request *out)
             return in.n;
         }
         if (++lines > REQUEST_ATTRIBUTES_MAX)
-            fail(out, REQUEST_TOO_MANY_ATTRIBUTES, line);
+            refuse_request(out, REQUEST_TOO_MANY_ATTRIBUTES, line);
         else
             request_read_line(out, line);
     }

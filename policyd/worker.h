@@ -18,7 +18,7 @@
 /* How long a stopping program waits for requests that have begun. */
 #define STOP_S 4
 
-/* The responses to one read are sent in pieces of at most so many bytes. */
+/* The responses to one read are sent in pieces of at most this many bytes. */
 #define ANSWERS_MAX 4096
 
 struct worker {

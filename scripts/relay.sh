@@ -190,7 +190,7 @@ END
     for name in $(sed -n 's/^\([a-z0-9_]*\) *=.*/\1/p' "$T/postfix/main.cf" | sort | uniq -d); do
         sed -i "0,/^$name *=/{/^$name *=/d}" "$T/postfix/main.cf"
     done
-    # Replaced, not added: of a setting that stands there twice each of Postfix's programs warns.
+    # Replaced, not added: of a setting that occurs twice each of Postfix's programs warns.
     while read -r line; do [ -z "$line" ] || postconf -c "$T/postfix" -e "$line"; done <<<"${RELAY_MAIN_CF:-}"
     case $1 in
     policyd) without='smtpd_milters=' ;;

@@ -28,8 +28,8 @@ void buf_add_u64(struct buf *b, unsigned long long v);
 void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Appends s, which came from outside, so that it can stand in a log line, a reply or a terminal: bytes outside
- * 0x21..0x7e and the characters \ " = become \xHH. At most max_bytes of s are used; a cut is marked "...".
+ * Appends s, which came from outside, for use in a log line, a reply or on a terminal: bytes outside 0x21..0x7e and the
+ * characters \ " = become \xHH. At most max_bytes of s are used; a cut is marked "...".
  */
 void buf_add_escaped(struct buf *b, struct slice s, size_t max_bytes);
 

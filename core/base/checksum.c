@@ -8,7 +8,7 @@
 
 #include <xxhash.h>
 
-/* What is read at once: it stays in the second-level cache. */
+/* Read at a time: fits into the second-level cache. */
 #define BLOCK ((size_t)256 * 1024)
 
 uint64_t checksum_slice(struct slice s)

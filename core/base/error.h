@@ -17,7 +17,7 @@ struct error {
  */
 int error_set(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts "prefix: " in front of what e says; returns -1. */
+/* Prefixes e with "prefix: "; returns -1. */
 int error_prefix(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -2,14 +2,14 @@
 
 #include "core/base/json_text.h"
 
-/* A field is written first, and taken back when it turns out not to fit: the text stays marked as full. */
+/* A field that turns out not to fit is removed again, and the text stays marked as full. */
 
 static bool is_json(const struct event *e)
 {
     return e->format == LOG_JSON;
 }
 
-/* Writes the key. Returns where the field begins. */
+/* Writes the key. Returns the offset at which the field begins. */
 static size_t begin_field(struct event *e, struct slice key)
 {
     size_t start = e->text.n;
@@ -40,10 +40,10 @@ static void quote_if(struct event *e, bool quoted)
 
 /* ---- text from outside ---- */
 
-/* What stands for itself: printable ASCII, but neither backslash, quote nor blank. */
+/* Characters shown as they are: printable ASCII except backslash, quote and blank. */
 static const bool is_shown[256] = {['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
 
-/* An equals sign is shown as it is, so that an address that has one is found as it was sent. */
+/* An equals sign is not escaped, so that an address that contains one is found by grep. */
 static void add_escaped(struct buf *b, struct slice s)
 {
     while (s.n > 0) {
@@ -83,9 +83,9 @@ void event_add_text(struct event *e, struct slice key, struct slice value)
     end_field(e, start);
 }
 
-/* ---- what is ours ---- */
+/* ---- values of our own ---- */
 
-/* A quote cannot stand inside of quotes: an apostrophe does, or JSON's own escape. */
+/* Inside quotes a quote becomes an apostrophe, or JSON's escape. */
 static void add_in_quotes(struct event *e, struct slice value)
 {
     struct slice head;
@@ -128,7 +128,7 @@ void event_add_number(struct event *e, struct slice key, unsigned long long valu
 
 struct event event_begin(char *mem, size_t cap, enum log_format format, const char *name)
 {
-    struct event e = {.text = buf_over(mem, cap - 1), .format = format}; /* keeps room for JSON's closing brace */
+    struct event e = {.text = buf_over(mem, cap - 1), .format = format}; /* leaves room for JSON's closing brace */
 
     buf_add(&e.text, is_json(&e) ? SLICE("{\"event\":\"") : SLICE("event="));
     buf_add(&e.text, slice_of(name));

@@ -1,6 +1,6 @@
 #include "core/base/guid.h"
 
-/* A dash stands in front of these bytes. */
+/* These bytes have a dash before them. */
 static bool after_dash(size_t byte)
 {
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;

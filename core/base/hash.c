@@ -42,8 +42,7 @@ static inline uint64_t sip_end(struct sip *v, uint64_t last)
     return v->a ^ v->b ^ v->c ^ v->d;
 }
 
-/* Up to 7 bytes as a word; little-endian, as all machines that this runs on; another order is another, equally good
- * hash. */
+/* Up to 7 bytes as a little-endian word. (Another byte order would give another, equally good hash.) */
 static inline uint64_t tail_of(const unsigned char *p, size_t n)
 {
     uint64_t word = 0;
@@ -64,7 +63,7 @@ uint64_t hash_bytes(const struct hash_secret *secret, const void *bytes, size_t 
         memcpy(&word, p, 8);
         sip_absorb(&v, word);
     }
-    /* The last bytes of a longer text are read at once, together with some that were read before. */
+    /* Reads the last bytes of a longer text in one go, overlapping what was read before. */
     if (n >= 8) {
         memcpy(&word, p + left - 8, 8);
         word = left > 0 ? word >> 8 * (8 - left) : 0;

@@ -14,7 +14,7 @@ static size_t put_unit(char *out, unsigned unit)
     return sizeof digits;
 }
 
-/* Escapes the first character of text, which is not empty. Returns the bytes written; *taken those of the text. */
+/* Escapes the first character of text, which is not empty. Returns the bytes written; *taken is the bytes consumed. */
 static size_t put_escape(char out[ESCAPE_MAX], struct slice text, size_t *taken)
 {
     ucs4_t c;
@@ -34,7 +34,7 @@ static size_t put_escape(char out[ESCAPE_MAX], struct slice text, size_t *taken)
     return put_unit(out, 0xd800 + (c >> 10)) + put_unit(out + 6, 0xdc00 + (c & 0x3ff));
 }
 
-/* Characters from the beginning of text on that stand for themselves. */
+/* How many bytes at the beginning of text need no escape. */
 static size_t plain_run(struct slice text)
 {
     size_t n = 0;

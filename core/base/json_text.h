@@ -8,7 +8,7 @@
 
 #include "core/base/buf.h"
 
-/* Appends text, without quotes. If it does not fit, it is cut behind a whole character, and the buf is full. */
+/* Appends text, without quotes. If it does not fit, it is cut after a whole character, and the buf is full. */
 void json_add(struct buf *b, struct slice text);
 /* The same in its quotes. */
 void json_add_string(struct buf *b, struct slice text);

@@ -10,7 +10,7 @@
 
 /* ---- loading ---- */
 
-/* All of the descriptor, at most cap bytes: the count, or -1 with errno. */
+/* Reads the whole file, at most cap bytes. Returns the count, or -1 with errno. */
 static ssize_t read_all(int fd, char *into, size_t cap)
 {
     size_t n = 0;
@@ -56,7 +56,7 @@ static int load_fd(int fd, struct slice *text, struct error *e)
         return error_set(e, "cannot be examined: %s", strerror(errno));
     if (check_kind(&before, e) != 0)
         return -1;
-    /* One byte more than it has, to see that it grew. */
+    /* One byte more than its size, to notice that it grew. */
     p = malloc((size_t)before.st_size + 1);
     if (p == NULL)
         return error_set(e, "no memory for its %lld bytes", (long long)before.st_size);

@@ -35,7 +35,7 @@ void lines_start(struct lines *lines, struct slice text, const char *path);
 /* 1 and *entry for the next line that holds something (lines->number is its number), 0 at the end, -1 with e. */
 int lines_next(struct lines *lines, struct slice *entry, struct error *e);
 
-/* Puts "path:number: " of the line that came last in front of what e says; returns -1. */
+/* Puts "path:number: " of the last line before what e says; returns -1. */
 int lines_error(const struct lines *lines, struct error *e);
 
 #endif

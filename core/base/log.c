@@ -20,12 +20,12 @@
 #include <unistd.h>
 
 #define RING_BYTES (512u << 10) /* about 2000 lines between two rounds of the writer */
-#define ROUND_NS 5000000L       /* the writer gathers lines for so long: one wake-up for many lines */
+#define ROUND_NS 5000000L       /* how long the writer collects lines: one wake-up for many */
 #define RECONNECT_S 1
 #define HEAD_ROOM 192    /* priority, head, level */
 #define CLOSE_ROUNDS 200 /* how long log_close waits for a blocked receiver: 200 rounds of 5 ms */
 
-/* One line in a buffer: this, then the text. */
+/* Precedes each line in a buffer. */
 struct line_head {
     uint32_t n;
     uint32_t level;
@@ -36,23 +36,23 @@ struct half {
     size_t n;
 };
 
-/* What stands in front of a line. */
+/* The prefix of a line. */
 enum head_kind { HEAD_SYSLOG, HEAD_TEXT, HEAD_JSON };
 
 struct log {
     char program[32];
     pthread_t thread;
-    pthread_mutex_t lock; /* guards `filling`, its contents, `waiting`; held for a copy at most */
+    pthread_mutex_t lock; /* guards `filling`, its contents and `waiting`; held only to copy */
     pthread_cond_t wake;
     struct half *filling, *writing;
     bool waiting;
     atomic_bool ending;
     atomic_uint_least64_t dropped;
     atomic_int to, format, facility;
-    /* the writer's own */
+    /* used by the writer alone */
     int socket;
     time_t tried;
-    bool journal; /* stderr is the journal's: it adds time and name itself */
+    bool journal; /* stderr is connected to the journal, which adds time and name */
     time_t head_at;
     enum head_kind head_kind;
     size_t head_n;
@@ -88,7 +88,7 @@ static int open_syslog(struct log *log)
     return log->socket;
 }
 
-/* The time zone as RFC 3339 5.6 has it: strftime's "+0100" lacks the colon, which parsers of JSON logs want. */
+/* Adds the time zone as in RFC 3339 5.6. strftime's "+0100" lacks the colon that parsers of JSON logs expect. */
 static void add_zone(struct buf *b, const struct tm *tm)
 {
     long minutes = tm->tm_gmtoff / 60, all = minutes < 0 ? -minutes : minutes;
@@ -96,7 +96,7 @@ static void add_zone(struct buf *b, const struct tm *tm)
     buf_addf(b, "%c%02ld:%02ld", minutes < 0 ? '-' : '+', all / 60, all % 60);
 }
 
-/* What stands in front of every line of a second: made once. */
+/* The prefix of all lines of a second, made once. */
 static void renew_head(struct log *log, time_t now, enum head_kind kind)
 {
     struct buf b = BUF_OVER(log->head);
@@ -122,8 +122,8 @@ static void renew_head(struct log *log, time_t now, enum head_kind kind)
 
 /*
  * "<level>" for syslog (RFC 3164, as syslog(3) writes to /dev/log) and for the journal (sd-daemon(3)), which adds time
- * and name itself; time and name for all but the journal. On stderr a line in JSON is one object and nothing else:
- * time, name and level are its first members.
+ * and name itself; time and name for all but the journal. On stderr a JSON line is one object: time, name and level are
+ * its first members.
  */
 static void add_line(struct log *log, enum log_level level, struct slice text, struct buf *b)
 {
@@ -159,7 +159,7 @@ static bool send_syslog(struct log *log, enum log_level level, struct slice text
     add_line(log, level, text, &b);
     if (send(log->socket, b.p, b.n, MSG_NOSIGNAL) >= 0)
         return true;
-    if (errno != EAGAIN && errno != ENOBUFS) { /* the daemon went away: connect anew */
+    if (errno != EAGAIN && errno != ENOBUFS) { /* the daemon went away: connect again */
         (void)close(log->socket);
         log->socket = -1;
     }
@@ -188,7 +188,7 @@ static bool flush(struct log *log, struct batch *batch)
     return taken;
 }
 
-/* False when syslog does not take it; what stderr does not take shows when the batch is flushed. */
+/* False when syslog does not accept it; for stderr that shows only when the batch is flushed. */
 static bool write_line(struct log *log, enum log_level level, struct slice text, struct batch *batch)
 {
     struct buf b;
@@ -217,8 +217,10 @@ static void write_half(struct log *log, struct half *half, struct batch *batch)
     half->n = 0;
 }
 
-/* Adds a line with the number of lines dropped since the last such line. Returns the count to store once the batch is
- * written: if nobody takes it, the line comes again. */
+/*
+ * Adds a line with the number of lines dropped since the last such line. Returns the count to store once the batch is
+ * written; if it is not, the line comes again.
+ */
 static uint64_t tell_dropped(struct log *log, struct batch *batch)
 {
     uint64_t dropped = atomic_load(&log->dropped);
@@ -234,7 +236,7 @@ static uint64_t tell_dropped(struct log *log, struct batch *batch)
     return write_line(log, LEVEL_WARNING, buf_slice(&b), batch) ? dropped : log->dropped_told;
 }
 
-/* Waits for lines and takes them: true when there are some. */
+/* Waits for lines and takes them. True when there are some. */
 static bool log_take(struct log *log)
 {
     struct half *full;
@@ -275,9 +277,9 @@ static void *writer(void *arg)
     return log;
 }
 
-/* ---- for everybody ---- */
+/* ---- public functions ---- */
 
-/* Whoever redirects stderr leaves JOURNAL_STREAM in the environment: it names device and inode (systemd.exec(5)). */
+/* JOURNAL_STREAM has the journal's device and inode (systemd.exec(5)); they differ when stderr was redirected. */
 static bool stderr_is_the_journals(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -319,8 +321,8 @@ void log_configure(struct log *log, const struct log_config *config)
     atomic_store(&log->facility, config->facility);
 }
 
-/* A receiver that blocks must not hold up the end: after a second the thread is left behind with its memory. */
-static bool joined(struct log *log)
+/* A receiver that blocks must not delay the exit: after a second the thread and its memory are abandoned. */
+static bool thread_ended(struct log *log)
 {
     const struct timespec round = {0, ROUND_NS};
 
@@ -341,7 +343,7 @@ void log_close(struct log *log)
     atomic_store(&log->ending, true);
     (void)pthread_cond_signal(&log->wake);
     (void)pthread_mutex_unlock(&log->lock);
-    if (!joined(log))
+    if (!thread_ended(log))
         return;
     if (log->socket >= 0)
         (void)close(log->socket);

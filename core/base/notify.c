@@ -19,7 +19,7 @@ static void send_state(struct slice state)
     if (path.n < 2 || path.n >= sizeof to.sun_path || (path.p[0] != '/' && path.p[0] != '@'))
         return;
     memcpy(to.sun_path, path.p, path.n);
-    if (path.p[0] == '@') /* the abstract namespace: a NUL in place of the "@" */
+    if (path.p[0] == '@') /* abstract namespace: NUL instead of "@" */
         to.sun_path[0] = '\0';
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)

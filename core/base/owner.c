@@ -12,16 +12,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* as the kernel has it */
+#define LINKS_MAX 40 /* the kernel's limit */
 
 uid_t owner_now(void)
 {
-    return (uid_t)setfsuid((uid_t)-1); /* what is no user changes nothing, and tells who it is */
+    return (uid_t)setfsuid((uid_t)-1); /* an invalid user changes nothing, and returns the current one */
 }
 
-/* ---- whose hands? ---- */
+/* ---- who could change a path ---- */
 
-/* The way that is left, and the folder where it goes on. */
+/* A path being resolved: what is left of it, and the folder from which it continues. */
 struct way {
     char rest[2 * PATH_MAX];
     size_t at;
@@ -36,7 +36,10 @@ static void step_to(struct way *w, int folder)
     w->folder = folder;
 }
 
-/* From the root, or from the current folder's own path: who could have led us here counts too. */
+/*
+ * Starts at the root. A relative path is resolved through the current folder's own path, since whoever could change
+ * that counts, too.
+ */
 static int set_out(struct way *w, const char *path, struct error *e)
 {
     char here[PATH_MAX] = "";
@@ -54,7 +57,7 @@ static int set_out(struct way *w, const char *path, struct error *e)
                      strerror(b.full ? ENAMETOOLONG : errno));
 }
 
-/* The next part of the way, terminated in place; NULL at the end. */
+/* The next component, terminated in place; NULL at the end. */
 static const char *next_part(struct way *w)
 {
     size_t from;
@@ -71,7 +74,7 @@ static const char *next_part(struct way *w)
     return w->rest + from;
 }
 
-/* Puts what the link says in front of the rest of the way. 0, or -1 when that can't be followed. */
+/* Replaces a symbolic link by its target. 0, or -1 when that can't be followed. */
 static int follow(struct way *w, int link)
 {
     char target[PATH_MAX], whole[sizeof w->rest];
@@ -92,8 +95,9 @@ static int follow(struct way *w, int link)
 }
 
 /*
- * Is there that user here? In a container (user_namespaces(7)) all whom it doesn't know look like nobody, root outside
- * of it too: their rights cannot be taken, and who is root inside has none over what is theirs.
+ * Does the user exist in this namespace (user_namespaces(7))? In a container all users that aren't mapped look like
+ * nobody, the host's root too. Their identity can't be assumed, and the container's root has no rights over their
+ * files.
  */
 static bool has_user(uid_t uid)
 {
@@ -107,8 +111,8 @@ static bool has_user(uid_t uid)
 }
 
 /*
- * Who may rename and replace what is in a folder, or has put a link there. In a sticky folder that is each for their
- * own. Who is in a group is not known: what one of them may do, nobody in particular may with that group alone.
+ * Who may rename or replace what is in a folder, or may have put a link there. In a sticky folder all may do so with
+ * their own files only. A group's members are not known: user nobody, with that group, stands for them.
  */
 static struct owner hands_of(const struct stat *st)
 {
@@ -127,7 +131,9 @@ static struct owner hands_of(const struct stat *st)
 
 #define GO_ON 1
 
-/* Looks at one part of the way; fd is closed, or where it goes on from. GO_ON; 0: the search ends; -1 with e. */
+/*
+ * Looks at one component. fd is closed, or becomes the folder to continue from. GO_ON; 0: the search ends; -1 with e.
+ */
 static int owner_look_at(struct way *w, int fd, const char *path, const char *part, struct owner *out, struct error *e)
 {
     struct stat st;
@@ -168,17 +174,17 @@ int owner_find(const char *path, struct owner *out, struct error *e)
         if (fd >= 0)
             result = owner_look_at(&w, fd, path, part, out, e);
         else if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
-            result = 0; /* the way ends, or whoever opens it will say why it can't be gone */
-        else            /* no descriptor: to go on as root would be a guess */
+            result = 0; /* the path ends, or opening it will say what is wrong */
+        else            /* no descriptor: going on as root would be a guess */
             result = error_set(e, "%s: cannot be looked for: %s", quote(slice_of(path)).text, strerror(errno));
     }
     step_to(&w, -1);
     return result;
 }
 
-/* ---- taking rights, and giving them back ---- */
+/* ---- changing identity and back ---- */
 
-/* libc's setgroups changes all threads of the process; the kernel's changes this one. */
+/* libc's setgroups changes all threads of the process; the system call only this one. */
 #ifdef SYS_setgroups32
 #define SETGROUPS_OF_THREAD SYS_setgroups32
 #else
@@ -198,7 +204,7 @@ static int take_rights(const char *path, const struct owner *owner, struct owner
                          (unsigned long)owner->uid, strerror(errno));
     visit->inside = true;
     visit->gid = (gid_t)setfsgid(owner->gid);
-    (void)setfsuid(owner->uid); /* has no way to say that it failed */
+    (void)setfsuid(owner->uid); /* can't report a failure */
     if (owner_now() == owner->uid)
         return 0;
     owner_leave(visit);
@@ -237,7 +243,7 @@ void owner_leave(struct owner_visit *visit)
     visit->inside = false;
     (void)setfsuid(0);
     (void)setfsgid(visit->gid);
-    /* Fails only without CAP_SETGID, which was there a moment ago; root with too few groups is still root. */
+    /* Fails only without CAP_SETGID, which was there a moment ago; and root needs no groups. */
     (void)set_groups((size_t)visit->groups_n, visit->groups);
     errno = kept;
 }

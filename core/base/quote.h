@@ -1,4 +1,4 @@
-/* Foreign text in an error's sentence: shortened and escaped, so that it can stand in a log or on a terminal. */
+/* Foreign text in an error's sentence: shortened and escaped, for use in a log or on a terminal. */
 #ifndef POSTERN_QUOTE_H
 #define POSTERN_QUOTE_H
 

@@ -53,7 +53,7 @@ bool slice_ieq(struct slice a, struct slice b);
 struct slice slice_trim(struct slice s);
 
 /*
- * Splits s at the first byte `at`: what is before it goes to *head, what is behind it to *tail. Without such a byte
+ * Splits s at the first byte `at`: what is before it goes to *head, what is after it to *tail. Without such a byte
  * *head is all of s, *tail is empty, and it returns false. head and tail may be NULL.
  */
 bool slice_cut(struct slice s, char at, struct slice *head, struct slice *tail);

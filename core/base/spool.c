@@ -10,14 +10,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SPOOL_MODE 0750 /* who may put things into its folders need not be able to replace them */
+#define SPOOL_MODE 0750 /* those who may write into its folders must not be able to replace them */
 #define FOLDER_MODE 0770
 #define FILE_MODE 0660
 #define WRITE_OF_OTHERS 022
 #define PATH_MAX_BYTES 1024
 #define NAME_MAX_BYTES 255
 
-/* What is made in a folder has the rights of the folder: `most`, less what it does not give to group and others. */
+/*
+ * The mode of a file made in the folder: `most`, without the permissions that the folder doesn't give to group and
+ * others.
+ */
 static mode_t mode_in(int folder, mode_t most)
 {
     struct stat st;
@@ -35,7 +38,7 @@ int spool_open_below(int folder, const char *name, struct error *e)
     return fd >= 0 ? fd : error_set(e, "%s: %s", name, strerror(errno));
 }
 
-/* Takes away what others may do to the folder. One that was made for a group, by an earlier version, is put right. */
+/* Removes write permission of others, and of the group, which an earlier version gave. */
 static int make_private(int fd, const char *name, struct error *e)
 {
     struct stat st;
@@ -93,7 +96,7 @@ int spool_put(int folder, const char *name, struct slice text, struct error *e)
     int fd, why = 0;
 
     (void)snprintf(aside, sizeof aside, ".%s.%d", name, (int)getpid());
-    (void)unlinkat(folder, aside, 0); /* of a process of that number that was killed */
+    (void)unlinkat(folder, aside, 0); /* left by a killed process with the same pid */
     fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_in(folder, FILE_MODE));
     if (fd < 0)
         return error_set(e, "%s: %s", name, strerror(errno));
@@ -171,13 +174,13 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names that have come so far, the greatest of them first: a heap, so that a smaller one can take its place. */
+/* The lowest names so far, as a heap with the greatest first, which a lower one replaces. */
 struct first_names {
     char **list;
     size_t n, most;
 };
 
-/* Puts a name in at the place of the greatest, or of one that is not there yet, and keeps the order. */
+/* Puts a name in at a place of the heap, and restores the heap's order. */
 static void sink(struct first_names *f, size_t at, char *name)
 {
     for (size_t child = 2 * at + 1; child < f->n; child = 2 * at + 1) {
@@ -200,7 +203,7 @@ static void rise(struct first_names *f, size_t at, char *name)
     f->list[at] = name;
 }
 
-/* A name that there is no memory for is left out, as one that comes later. */
+/* A name for which there is no memory is left for later. */
 static void keep_if_first(struct first_names *f, const char *name)
 {
     char *copy;

@@ -32,7 +32,10 @@ static size_t digits_of(struct slice s)
     return n;
 }
 
-/* One "15m" of a sum, at the front of *rest; its unit is one behind *next of the table. False when there is none. */
+/*
+ * Reads one "15m" of a sum from the front of *rest; its unit must come after *next in the table. False when there is
+ * none.
+ */
 static bool duration_part(struct slice *rest, size_t *next, uint64_t *seconds)
 {
     size_t digits = digits_of(*rest);
@@ -73,7 +76,7 @@ int duration_parse(struct slice text, uint64_t *seconds, struct error *e)
     return 0;
 }
 
-/* A number and perhaps a letter of a table that ends in the row without one. */
+/* Reads a number, perhaps with a letter of the table; the table ends with the row without letter. */
 static bool number_read(struct slice text, const struct unit *unit, uint64_t most, uint64_t *out)
 {
     unsigned long long value;
@@ -122,7 +125,7 @@ void duration_add(struct buf *b, uint64_t seconds)
     if (seconds == 0)
         buf_add(b, SLICE("0s"));
     for (size_t i = 0; i < DURATIONS; i++) {
-        bool alone = i == 0; /* the week, which nobody adds days to */
+        bool alone = i == 0; /* a week is never part of a sum */
 
         if (seconds < durations[i].factor || durations[i].factor == 0 || (alone && seconds % durations[i].factor != 0))
             continue;

@@ -1,12 +1,12 @@
 #include "core/base/xtext.h"
 
-/* Upper case only, as the RFC has it; -1: no such digit. */
+/* Upper case only, as in the RFC; -1: no digit. */
 static int digit(char c)
 {
     return c >= 'a' && c <= 'f' ? -1 : hex_digit(c);
 }
 
-/* The byte at *at, which is moved behind it; -1: there is none. */
+/* Decodes the byte at *at, which is advanced; -1: malformed. */
 static int next_byte(struct slice text, size_t *at)
 {
     unsigned char c = (unsigned char)text.p[(*at)++];
@@ -15,7 +15,7 @@ static int next_byte(struct slice text, size_t *at)
     if (c < '!' || c > '~')
         return -1;
     if (c != '+')
-        return c; /* "=" too: one of the two places where Sendmail encodes leaves it */
+        return c; /* "=" too: Sendmail leaves it unencoded in some places */
     if (text.n - *at < 2)
         return -1;
     high = digit(text.p[(*at)++]);

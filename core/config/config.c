@@ -80,13 +80,13 @@ static int parse_error(const config_t *tree, const char *path, struct error *e)
     if (strcmp(text, "syntax error") == 0)
         text = "syntax error; look for a missing semicolon, quote, bracket or \"=\" here and in the line before";
     else if (strcmp(text, "duplicate setting name") == 0)
-        text = "the same setting stands twice in one group; keep one";
+        text = "the same setting occurs twice in one group; keep one";
     else if (strcmp(text, "cannot open include file") == 0)
         text = "cannot open the file of @include; its name is taken relative to the configuration's folder";
     return error_set(e, "%s:%d: %s", quote(slice_of(file)).text, config_error_line(tree), text);
 }
 
-/* What was included must meet the same conditions. libconfig has read it by now, but nobody used it yet. */
+/* Included files must meet the same conditions. libconfig has read them already, but nothing has been used yet. */
 static int check_include(const char *name, const char *folder, struct error *e)
 {
     char *path = NULL, *text;

@@ -251,7 +251,7 @@ struct limit_config {
     bool disable_at_source; /* THEN_BLOCK: and SMTP AUTH is switched off in Exchange Online, where the tenant allows it
                              */
     unsigned v4_prefix, v6_prefix;  /* size of a client_net: 24 and 64 unless set */
-    bool authenticated, connectors; /* whom it is for: unless said, whoever has all parts of its key */
+    bool authenticated, connectors; /* to whom it applies; by default to all that have all parts of its key */
     bool unfamiliar;                /* only from client networks that are not familiar (core/decide/familiar.h) */
     struct limit_exception *exceptions;
     size_t n_exceptions;
@@ -381,7 +381,7 @@ struct config {
     unsigned mirror_max_change; /* percent */
     enum mirror_closing mirror_closing;
     uint64_t mirror_deadline_s;      /* for the fetching of one tenant */
-    uint64_t mirror_stall_timeout_s; /* a response that stalls for so long is dropped */
+    uint64_t mirror_stall_timeout_s; /* a response that stalls for this long is dropped */
     unsigned mirror_page_size;       /* rows */
     const char *mirror_proxy;        /* NULL: as the environment says; "": none */
 };

@@ -4,7 +4,7 @@
 
 #include "core/base/quote.h"
 
-/* Where notices are sent, and by what. */
+/* Where notices are sent, and how. */
 
 #define TARGETS_MAX 16
 #define COMMAND_WORDS_MAX 32
@@ -26,7 +26,7 @@ const char *alert_event_name(enum alert_event event)
     for (const struct choice *c = events; c->name != NULL; c++)
         if (c->value == 1u << event)
             return c->name;
-    return "test"; /* which no target can choose: it goes to all */
+    return "test"; /* no target can choose it: it goes to all */
 }
 
 static int parse_url(struct reader *r, struct slice text, void *at, struct error *e)

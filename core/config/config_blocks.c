@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* Blocks: how automatic ones grow, whom they never meet; and the networks that are no news. */
+/* Blocks: how automatic ones grow, and who is never blocked; and known networks. */
 
 static const struct setting blocks_rows[] = {
     {"grow", SETTING_NUMBER, AT(struct config, block_grow), .standard = "2", .least = 1, .most = 100},
@@ -25,7 +25,7 @@ static bool looks_like_network(struct slice text)
     return memchr(text.p, '/', text.n) != NULL || memchr(text.p, ':', text.n) != NULL;
 }
 
-/* A network goes to the map, a login to `logins`, a line each; NULL: no logins here. */
+/* Adds a network to the map, or a login as a line to `logins`; NULL: logins are not allowed. */
 static int take_entry(struct reader *r, struct slice text, struct network_map **map, struct buf *logins)
 {
     struct network net;

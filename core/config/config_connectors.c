@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* Lists, in files and in the configuration itself; groups and connectors, which are made of them. */
+/* Lists, in files and in the configuration; groups and connectors, which contain lists. */
 
 #define CONNECTORS_MAX 4096
 #define GROUPS_MAX 1024
@@ -19,7 +19,7 @@ const struct choice tls_minimums[] = {{"any", TLS_ANY}, {"1.0", TLS_1_0}, {"1.1"
 
 static const struct setting file_row = {"", SETTING_PATH, .size = sizeof(const char *)};
 
-/* The path of a list's file, remembered for config_files_changed; NULL with r->e. */
+/* The path of a list's file, noted for config_files_changed; NULL with r->e. */
 static const char *file_named(struct reader *r, const config_setting_t *s)
 {
     const char *path = NULL;
@@ -64,7 +64,10 @@ int read_pairs_file(struct reader *r, const config_setting_t *s, const struct se
 
 /* ---- lists in the configuration ---- */
 
-/* The entries of s, a line each: what a file would hold. Blanks and "#" would make a comment of an entry's end. */
+/*
+ * Joins the entries of s, a line each, as a file would have them. Refuses blanks and "#", since these could begin a
+ * comment.
+ */
 static int entries_join(struct reader *r, const config_setting_t *s, const struct setting *row, unsigned n,
                         struct buf *out)
 {
@@ -96,7 +99,7 @@ static size_t entries_bytes(const config_setting_t *s, unsigned n)
 
 typedef int parse_list(struct slice text, const char *path, struct list **out, struct error *e);
 
-/* An empty list is a list: it holds nobody, where no list at all may mean anybody. */
+/* An empty list contains nobody; no list at all may mean anybody. */
 static int read_list_by(struct reader *r, const config_setting_t *s, const struct setting *row, parse_list *parse,
                         void *at)
 {
@@ -134,7 +137,7 @@ int read_senders(struct reader *r, const config_setting_t *s, const struct setti
     return read_list_by(r, s, row, list_parse_senders, at);
 }
 
-/* The list may stand here or in a file. */
+/* The list may be given here or in a file, not both. */
 static int refuse_both(struct reader *r, const config_setting_t *s, const char *here, const char *file)
 {
     const config_setting_t *second = config_setting_get_member(s, file);
@@ -158,7 +161,7 @@ static int check_group(struct reader *r, const config_setting_t *s, void *target
     return 0;
 }
 
-/* Runs in front of the lists: a second one would leave the first without an owner. */
+/* Runs before the lists are read: a second list would leak the first. */
 static int read_members_file(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     if (s != NULL && refuse_both(r, config_setting_parent(s), "members", "members_file") != 0)
@@ -178,7 +181,7 @@ const struct section group_section = {ROWS(group_rows), .check = check_group, .s
 
 /* ---- connectors ---- */
 
-/* Networks as they are found; the connector gets a copy when all are there. */
+/* Networks while they are collected; the connector gets a copy. */
 struct network_list {
     struct network *networks; /* malloc'ed */
     size_t n, capacity;
@@ -233,7 +236,7 @@ static int networks_in_file(struct reader *r, const config_setting_t *s, struct 
     return network_list_load(path, network_found, found, r->e) == 0 ? 0 : setting_error_around(r, s);
 }
 
-/* Into the map from clients to connectors. */
+/* Adds them to the map from clients to connectors. */
 static int networks_map(struct reader *r, const config_setting_t *s, const struct network_list *found, unsigned index)
 {
     for (size_t i = 0; i < found->n; i++) {
@@ -252,7 +255,7 @@ static int networks_map(struct reader *r, const config_setting_t *s, const struc
     return 0;
 }
 
-/* Behind those that the connector has. */
+/* Appends them to those of the connector. */
 static int networks_append(struct reader *r, const struct network_list *found, struct connector_config *connector)
 {
     size_t n = connector->n_networks + found->n;
@@ -315,10 +318,11 @@ static int one_fingerprint(struct reader *r, const config_setting_t *s, struct s
     size_t n = ccert_fingerprint_canonical(text, fingerprint);
 
     if (n == 0)
-        return setting_error(r, s,
-                             "\"%s\" is no fingerprint: expected the hexadecimal digits of SHA-256, say, as Postfix's "
-                             "smtpd_tls_fingerprint_digest makes it; MD5 is too weak",
-                             quote(text).text);
+        return setting_error(
+            r, s,
+            "\"%s\" is not a fingerprint: expected the hexadecimal digits of SHA-256, say, as Postfix's "
+            "smtpd_tls_fingerprint_digest makes it; MD5 is too weak",
+            quote(text).text);
     return setting_keep_slice(r, s, (struct slice){fingerprint, n}, at);
 }
 
@@ -353,7 +357,7 @@ static bool shares(const struct slice *a, size_t n_a, const struct slice *b, siz
     return false;
 }
 
-/* A certificate has one connector. */
+/* A certificate may belong to one connector only. */
 static int check_ccerts(struct reader *r, const config_setting_t *s, const struct connector_config *connector)
 {
     for (const struct connector_config *other = r->config->connectors; other < connector; other++)
@@ -385,7 +389,7 @@ static int check_connector(struct reader *r, const config_setting_t *s, void *ta
     return 0;
 }
 
-/* A device that can do no TLS at all gains nothing from being refused for an old version of it. */
+/* Refusing old TLS versions helps no device that has no TLS at all. */
 static const struct setting connector_tls_rows[] = {
     {"required", SETTING_BOOL, AT(struct tls_config, required), .standard = "false"},
     {"minimum", SETTING_CHOICE, AT(struct tls_config, minimum), .choices = tls_minimums, .standard = "any"},

@@ -51,7 +51,7 @@ static int parse_guid(struct reader *r, struct slice text, void *at, struct erro
     return keep_text(r, slice_of(kept), at);
 }
 
-/* A bare name stays one; any other begins at the configuration's folder. */
+/* A bare name stays as it is; any other relative path is relative to the configuration's folder. */
 static int parse_secret_path(struct reader *r, struct slice text, void *at, struct error *e)
 {
     char path[4096];
@@ -67,7 +67,7 @@ static int parse_secret_path(struct reader *r, struct slice text, void *at, stru
     return keep_text(r, buf_slice(&b), at);
 }
 
-/* "host" or "host:port"; it goes into addresses, so nothing else may be in it. */
+/* "host" or "host:port", and nothing else, since it becomes part of URLs. */
 static int parse_host(struct reader *r, struct slice text, void *at, struct error *e)
 {
     struct slice host, port;
@@ -159,7 +159,7 @@ static const struct setting exchange_rows[] = {
 };
 const struct section exchange_section = {ROWS(exchange_rows), .check = check_exchange};
 
-/* Unlike other sections it may be missing: its required settings then are not. */
+/* Unlike other sections it may be missing, with its required settings. */
 int read_exchange(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     if (s == NULL)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How a file looked from outside: enough to notice an editor's rename as well as a write in place. */
+/* A file's identity and times, to notice both a rename by an editor and a write in place. */
 struct mark {
     char *path;
     dev_t device;
@@ -54,7 +54,7 @@ bool config_files_differ(const struct config_files *files)
     return false;
 }
 
-/* Who may write to a list may let himself in. */
+/* Whoever may write to a list could allow himself. */
 static int refuse_writable(const char *path, const struct stat *st, struct error *e)
 {
     if ((st->st_mode & S_IWOTH) != 0)
@@ -95,7 +95,7 @@ int config_files_note(const struct reader *r, const char *path)
     return 0;
 }
 
-/* One byte more than was announced is asked for, so that a file that grows meanwhile is noticed. */
+/* Reads up to one byte more than the size, to notice a file that grows meanwhile. */
 static int read_whole(int fd, size_t size, char **text, size_t *n)
 {
     char *p = malloc(size + 2);

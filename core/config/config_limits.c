@@ -2,14 +2,14 @@
 
 #include "core/base/quote.h"
 
-#define LIMIT_NAME_MAX 39 /* as many as a block keeps (core/state/blocks.h) */
+#define LIMIT_NAME_MAX 39 /* as long as a block stores (core/state/blocks.h) */
 #define EXCEPTIONS_MAX 1024
 #define KEY_PARTS_MAX 2
 #define BURST_MAX 1000000000000 /* 10^12 units */
 #define V4_BITS 32
 #define V6_BITS 128
 
-/* Counters work in nanoseconds a unit; faster than this, the rounding of one unit's time would be felt. */
+/* Counters use nanoseconds a unit; at higher rates rounding would matter. */
 #define UNITS_A_SECOND_MAX 1000000
 
 /* ---- name, key, count ---- */
@@ -103,7 +103,7 @@ static int parse_count(struct reader *r, struct slice text, void *at, struct err
 
 /* ---- figures ---- */
 
-/* "100M/h" of bytes: powers of 1024, as sizes are everywhere else. */
+/* "100M/h" of bytes, in powers of 1024 like all sizes. */
 static int parse_byte_rate(struct slice text, struct rate *rate, struct error *e)
 {
     char period[80];
@@ -150,7 +150,7 @@ static int burst_of_bytes(struct reader *r, const config_setting_t *s, const str
     return 0;
 }
 
-/* Without one, what the rate lets through in its period may come at once. */
+/* The default burst is what the rate allows in its period. */
 static int read_burst(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     static const struct setting number_row = {"", SETTING_NUMBER, AT(struct limit_rate, burst), .least = 1,
@@ -187,7 +187,7 @@ int figure_check(const struct limit_rate *figure, enum limit_count count, struct
     return 0;
 }
 
-/* ---- what happens then ---- */
+/* ---- then = ... ---- */
 
 static const struct choice thens[] = {
     {"defer", THEN_DEFER}, {"reject", THEN_REJECT},   {"hold", THEN_HOLD},
@@ -212,7 +212,7 @@ static int parse_then(struct reader *r, struct slice text, void *at, struct erro
     if (slice_cut(time, ',', &time, &word)) {
         limit->disable_at_source = slice_eq(slice_trim(word), SLICE("disable"));
         if (!limit->disable_at_source)
-            return error_set(e, "\"%s\": behind the time of a block only \", disable\" can stand", quote(text).text);
+            return error_set(e, "\"%s\": after the time of a block only \", disable\" is possible", quote(text).text);
     }
     if (duration_parse(slice_trim(time), &limit->block_s, e) != 0)
         return -1;

@@ -1,13 +1,13 @@
 #include "core/config/config_table.h"
 
-/* What a limit cannot mean: combinations that would count nothing, or always the same. */
+/* Refuses limits that make no sense: combinations that would count nothing, or always the same. */
 
 #define PER_AUTHENTICATED (PER_USER | PER_LOGIN)
 
-/* What can be blocked: one of these alone (core/state/blocks.h). */
+/* Keys that can be blocked, each of them alone (core/state/blocks.h). */
 static const unsigned blockable[] = {PER_USER, PER_LOGIN, PER_CLIENT, PER_CLIENT_NET, PER_CONNECTOR};
 
-/* Where a key fixes what would be told apart, there is never more than one of it. */
+/* For these keys there is never more than one distinct value. */
 static const unsigned fixed_by[] = {
     [DISTINCT_CLIENT] = PER_CLIENT, [DISTINCT_CLIENT_NET] = PER_CLIENT | PER_CLIENT_NET, [DISTINCT_SENDER] = PER_SENDER,
     [DISTINCT_RECIPIENT] = 0,       [DISTINCT_RECIPIENT_DOMAIN] = PER_RECIPIENT_DOMAIN,

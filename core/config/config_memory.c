@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* What a config owns, one piece a malloc, so that a sanitizer sees an access beyond each. */
+/* What a config owns, each piece from its own malloc, so that sanitizers notice an access beyond it. */
 struct memory_piece {
     struct memory_piece *next;
     max_align_t bytes[];

@@ -26,7 +26,7 @@ static struct named sender_named(const void *exceptions, size_t i)
     return (struct named){exception->of, exception->name};
 }
 
-/* The i-th exception stands in line i + 1; one that is for no user is a comment there. */
+/* The i-th exception is in line i + 1; one that is not for a user is a comment. */
 static int list_users(struct reader *r, const char *what, struct named (*named)(const void *, size_t),
                       const void *exceptions, size_t n, struct list **out)
 {
@@ -104,7 +104,7 @@ static int check_entry(const struct reader *r, struct slice text, const struct l
     return 0;
 }
 
-/* Each entry gets the name that its login is mapped to, and must be one that somebody can have. */
+/* Maps each entry's login, and refuses names that nobody can have. */
 static int prepare_list(struct reader *r, struct list **list)
 {
     struct list_place place;

@@ -1,4 +1,4 @@
-/* Where the files are that a configuration names, although it is wrong elsewhere. */
+/* Finds the paths in a configuration that is wrong elsewhere. */
 #include "core/config/config_table.h"
 
 #include <stdlib.h>
@@ -8,8 +8,7 @@
 /* The settings that say where something is. */
 static const char *const places[] = {"directory", "state.file", "journal", "spool"};
 
-/* A setting of the tree as text again. A line break in a path is not worth keeping: it fails as any other wrong path.
- */
+/* Writes a setting of the tree as text. A line break in a path need not be kept: it is a wrong path in any case. */
 static void add_place(struct buf *out, const config_t *tree, const char *name)
 {
     const char *value, *dot = strchr(name, '.');
@@ -44,7 +43,7 @@ int config_load_places(const char *path, struct config **out, struct error *e)
     }
     config_init(&tree);
     config_set_include_dir(&tree, folder);
-    /* What stands before a syntax error is in the tree all the same. */
+    /* The tree has what comes before a syntax error. */
     (void)config_read_string(&tree, whole);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         add_place(&b, &tree, places[i]);

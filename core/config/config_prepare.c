@@ -1,4 +1,4 @@
-/* What is worked out once, when the configuration is read. */
+/* What is computed once, when the configuration is read. */
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/config/config_table.h"
@@ -17,8 +17,7 @@ static void prepare_figure(struct limit_rate *figure, enum limit_count count)
     figure->interval_ns = figure->unlimited ? 0 : rate_interval_ns(&figure->rate, count);
 }
 
-/* Names are the administrator's, so that nothing has to be hidden; the counters' keys are made of this with a secret.
- */
+/* Names are the administrator's, so no secret is needed here; the counters' keys add one. */
 static uint64_t id_of(const struct limit_config *limit)
 {
     const struct hash_secret none = {{0, limit->per}};

@@ -1,12 +1,12 @@
 #include "core/config/config_table.h"
 
 /*
- * What Exchange Online itself lets a mailbox send: 30 messages a minute and 10,000 recipients in 24 hours (Microsoft,
- * "Exchange Online limits", sending limits), 1,000 recipients in one message at most, and what a tenant's outbound spam
- * policy says (Set-HostedOutboundSpamFilterPolicy), where it says something.
+ * What Exchange Online itself lets a mailbox send: 30 messages a minute, 10,000 recipients in 24 hours (Microsoft,
+ * "Exchange Online limits", sending limits), at most 1,000 recipients in one message, and the limits of the tenant's
+ * outbound spam policy, if it sets any (Set-HostedOutboundSpamFilterPolicy).
  *
- * The bursts: a minute's worth of messages, since people and devices send in heaps, and one largest message's
- * recipients. So at most 60 messages pass in any minute and 11,000 recipients in any 24 hours; in the long run no more
+ * The bursts: a minute's worth of messages, since people and devices send in batches, and the recipients of one largest
+ * message. So at most 60 messages pass in any minute and 11,000 recipients in any 24 hours; in the long run no more
  * than the published figures.
  */
 #define LIMIT_PRESET(limit_name, limit_count, limit_mirrored, ...)                                                     \
@@ -28,11 +28,12 @@ static const struct limit_config exchange_online[] = {
 };
 
 /*
- * What people and devices send, and little more: bench/blunting/README.md says how these figures were found, and what
- * each buys. The message rate is Exchange Online's with a larger burst, for mail merges and storms of alerts.
+ * What people and devices send, and little more. For how these figures were found, and what each achieves, see
+ * bench/blunting/README.md. The message rate is Exchange Online's with a larger burst, for mail merges and alert
+ * storms.
  *
- * Most is held back where a login comes from a network that is unfamiliar (core/decide/familiar.h): providers deal out
- * addresses of networks of about /20 and /32, so that a home or a mobile telephone stays familiar.
+ * The strictest apply to logins from unfamiliar networks (core/decide/familiar.h). Providers assign addresses from
+ * networks of about /20 and /32, so that a home or a mobile phone stays familiar.
  */
 #define LIMIT_UNFAMILIAR(limit_name, limit_count, limit_then, seconds, ...)                                            \
     {                                                                                                                  \

@@ -9,7 +9,7 @@
 /* policyd, milter, and the texts of replies. */
 
 #define LISTENERS_MAX 64
-#define FD_MIN 3 /* where a service manager begins to count (sd_listen_fds(3)) */
+#define FD_MIN 3 /* the first descriptor that a service manager passes (sd_listen_fds(3)) */
 #define FD_MAX 1023
 #define PORT_MAX 65535
 #define SOCKET_PATH_MAX (sizeof((struct sockaddr_un *)0)->sun_path - 1)
@@ -21,7 +21,7 @@
 static int parse_unix(struct reader *r, struct slice text, struct listener_config *l, struct error *e)
 {
     if (text.n == 0 || text.p[0] != '/' || text.n > SOCKET_PATH_MAX)
-        return error_set(e, "\"unix:%s\": expected an absolute path of at most %zu bytes behind \"unix:\"",
+        return error_set(e, "\"unix:%s\": expected an absolute path of at most %zu bytes after \"unix:\"",
                          quote(text).text, SOCKET_PATH_MAX);
     l->path = config_keep(r, text);
     return l->path != NULL ? 0 : -1;
@@ -39,7 +39,7 @@ static int parse_fd(struct reader *r, struct slice text, struct listener_config 
     return 0;
 }
 
-/* "host:port"; an IPv6 host stands in square brackets. The host is numeric: no name is looked up for a socket. */
+/* "host:port", with an IPv6 host in square brackets. The host is numeric: no name is looked up for a socket. */
 static int parse_tcp(struct reader *r, struct slice text, int family, struct listener_config *l, struct error *e)
 {
     const char *colon = text.n > 0 ? memrchr(text.p, ':', text.n) : NULL;
@@ -51,15 +51,15 @@ static int parse_tcp(struct reader *r, struct slice text, int family, struct lis
         return error_set(e, "\"%s\" has no port; " LISTENER_FORM, quote(text).text);
     port_text = (struct slice){colon + 1, text.n - host.n - 1};
     if (!slice_to_u64(port_text, PORT_MAX, &port) || port == 0)
-        return error_set(e, "\"%s\" is no port; expected 1 to %d", quote(port_text).text, PORT_MAX);
+        return error_set(e, "\"%s\" is not a port; expected 1 to %d", quote(port_text).text, PORT_MAX);
     if (family == AF_INET6 && host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
         host = (struct slice){host.p + 1, host.n - 2};
     else if (family == AF_INET6)
-        return error_set(e, "\"%s\": an IPv6 address stands in brackets; " LISTENER_FORM, quote(text).text);
+        return error_set(e, "\"%s\": an IPv6 address must be in brackets; " LISTENER_FORM, quote(text).text);
     if ((l->host = config_keep(r, host)) == NULL)
         return -1;
     if (inet_pton(family, l->host, binary) != 1)
-        return error_set(e, "\"%s\" is no %s address; " LISTENER_FORM, quote(host).text,
+        return error_set(e, "\"%s\" is not an %s address; " LISTENER_FORM, quote(host).text,
                          family == AF_INET ? "IPv4" : "IPv6");
     l->port = (uint16_t)port;
     return 0;
@@ -98,7 +98,7 @@ static int parse_socket_mode(struct reader *r, struct slice text, void *at, stru
     return 0;
 }
 
-/* What the listener does not say is as in the general section "tls". */
+/* The defaults are those of the general section "tls". */
 static int read_listener_tls(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     struct listener_config *l = at;
@@ -118,7 +118,7 @@ static const struct setting listener_tls_rows[] = {
 };
 static const struct section listener_tls_section = {ROWS(listener_tls_rows)};
 
-/* ---- what stands before Postfix ---- */
+/* ---- in front of Postfix ---- */
 
 static const struct choice front_tls[] = {
     {"1.0", TLS_1_0}, {"1.1", TLS_1_1}, {"1.2", TLS_1_2}, {"1.3", TLS_1_3}, {NULL, 0}};
@@ -177,7 +177,7 @@ static const struct setting listener_rows[] = {
 };
 static const struct section listener_section = {ROWS(listener_rows), .check = check_listener};
 
-/* One listener: a text, or a group for more than its address. */
+/* One listener: a text with its address, or a group with more settings. */
 static int read_listener(struct reader *r, const config_setting_t *s, const struct setting *row,
                          struct listener_config *l)
 {
@@ -217,7 +217,7 @@ static int read_listeners(struct reader *r, const config_setting_t *s, const str
             return -1;
         for (const struct listener_config *other = *list; other < l; other++)
             if (strcmp(other->address, l->address) == 0)
-                return setting_error(r, one, "%s stands here twice", l->address);
+                return setting_error(r, one, "%s is listed twice", l->address);
     }
     return 0;
 }
@@ -239,7 +239,7 @@ static int read_milter_listeners(struct reader *r, const config_setting_t *s, co
         return 0;
     if (read_listeners(r, s, row, &milter->listen, &milter->n_listen) != 0)
         return -1;
-    /* Descriptors are each process's own: both programs may be given theirs as fd:3. */
+    /* Descriptors belong to a process: both programs may use fd:3. */
     for (size_t i = 0; i < policyd->n_listen; i++)
         for (size_t j = 0; j < milter->n_listen; j++)
             if (milter->listen[j].fd < 0 && strcmp(policyd->listen[i].address, milter->listen[j].address) == 0)

@@ -5,8 +5,8 @@
 #include <limits.h>
 
 /*
- * libconfig 1.5 reads integers with atoi(): 4294967297 becomes 1, 0x1ffffffff becomes -1, without a word. It ends a
- * text at a NUL, and lets a text whose closing quote was forgotten run on to the next quote, many lines on.
+ * libconfig 1.5 reads integers with atoi(): 4294967297 silently becomes 1, 0x1ffffffff becomes -1. It ends a text at a
+ * NUL, and continues a text without a closing quote to the next quote, many lines later.
  */
 #define NESTING_MAX 16 /* the deepest setting, policyd.listen[].tls.required, needs 5 */
 
@@ -56,7 +56,7 @@ static int skip_text(struct config_scan *s)
     return 0;
 }
 
-/* To the end of the line, which is left for the caller. */
+/* Skips to the end of the line, which is left for the caller. */
 static void skip_line(struct config_scan *s)
 {
     while (s->at < s->text.n && peek(s, 0) != '\n')
@@ -141,7 +141,7 @@ int config_scan(struct slice text, const char *path, struct error *e)
     struct config_scan s = {.text = text, .line = 1, .path = path, .e = e};
 
     if (text.n > 0 && memchr(text.p, '\0', text.n) != NULL)
-        return error_set(e, "%s: holds a NUL byte; this is no configuration", quote(slice_of(path)).text);
+        return error_set(e, "%s: contains a NUL byte; this is not a configuration", quote(slice_of(path)).text);
     while (s.at < text.n)
         if (step(&s) != 0)
             return -1;

@@ -4,7 +4,7 @@
 
 #include <syslog.h>
 
-/* The whole, and the sections about what a login may do. */
+/* The whole configuration, and the sections about what a login may do. */
 
 #define STATE_ENTRIES_MIN 1024
 #define STATE_ENTRIES_MAX (1u << 28) /* 4 GiB of counters */
@@ -35,8 +35,10 @@ static const struct setting log_rows[] = {
 };
 static const struct section log_section = {ROWS(log_rows)};
 
-/* Before the state had a folder of its own, this was the default, and stood in the example: the file has moved into the
- * folder of that name (core/state/state_file.h). */
+/*
+ * This was the default, and in the example, before the state had a folder of its own. The file has moved into the
+ * folder of that name (core/state/state_file.h).
+ */
 #define STATE_FILE "/var/lib/postern/state/state"
 #define STATE_FILE_BEFORE "/var/lib/postern/state"
 
@@ -65,7 +67,7 @@ static int parse_journal(struct reader *r, struct slice text, void *at, struct e
     return 0;
 }
 
-/* Without a user and password: a secret would be in a file that many may read. */
+/* Without user and password: many may read this file. */
 static int parse_proxy(struct reader *r, struct slice text, void *at, struct error *e)
 {
     const char *kept;
@@ -234,7 +236,7 @@ static const struct choice presets[] = {
 static const struct choice charges[] = {
     {"auto", CHARGE_AUTO}, {"policyd", CHARGE_POLICYD}, {"milter", CHARGE_MILTER}, {NULL, 0}};
 
-/* With one tenant a login without a domain can only be its. Without tenants here, the directory alone knows them. */
+/* With a single tenant, logins without a domain belong to it. Without tenants here, only the directory knows them. */
 static int check_config(struct reader *r, const config_setting_t *s, void *target)
 {
     struct config *c = target;
@@ -247,7 +249,7 @@ static int check_config(struct reader *r, const config_setting_t *s, void *targe
     return tenants_check(r, s != NULL ? config_setting_get_member(s, "tenants") : NULL) == 0 ? preset_add(r) : -1;
 }
 
-/* In the order of reading: what names something comes behind what it names. */
+/* In the order of reading: what refers to something comes after it. */
 static const struct setting config_rows[] = {
     {"mode", SETTING_CHOICE, AT(struct config, mode), .choices = mode_choices, .standard = "enforce"},
     {"directory", SETTING_PATH, AT(struct config, directory), .standard = "/var/lib/postern/directory"},

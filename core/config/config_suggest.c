@@ -3,8 +3,8 @@
 /* Longer names are not compared: no setting has one, and few mailboxes. */
 #define NAME_MAX_BYTES 64
 
-/* "Max-Age" and "max_age" are the same typing error apart. */
-static char plain(char c)
+/* "Max-Age" and "max_age" count as equal. */
+static char plain_letter(char c)
 {
     return c == '-' || c == ' ' ? '_' : ascii_lower(c);
 }
@@ -14,7 +14,10 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Letters to put in, leave out, replace or swap with their neighbour (Damerau 1964, optimal string alignment). */
+/*
+ * How many letters must be inserted, deleted, replaced or swapped with their neighbour (Damerau 1964, optimal string
+ * alignment).
+ */
 static unsigned distance(struct slice a, struct slice b)
 {
     unsigned rows[3][NAME_MAX_BYTES + 1];
@@ -27,10 +30,11 @@ static unsigned distance(struct slice a, struct slice b)
 
         row[0] = i;
         for (unsigned j = 1; j <= b.n; j++) {
-            bool equal = plain(a.p[i - 1]) == plain(b.p[j - 1]);
+            bool equal = plain_letter(a.p[i - 1]) == plain_letter(b.p[j - 1]);
 
             row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + (equal ? 0 : 1));
-            if (i > 1 && j > 1 && plain(a.p[i - 1]) == plain(b.p[j - 2]) && plain(a.p[i - 2]) == plain(b.p[j - 1]))
+            if (i > 1 && j > 1 && plain_letter(a.p[i - 1]) == plain_letter(b.p[j - 2]) &&
+                plain_letter(a.p[i - 2]) == plain_letter(b.p[j - 1]))
                 row[j] = least(row[j], above2[j - 2] + 1);
         }
     }
@@ -39,7 +43,7 @@ static unsigned distance(struct slice a, struct slice b)
 
 const char *config_suggest(struct slice written, const char *const *names, size_t n)
 {
-    unsigned most = 1 + (unsigned)written.n / 4; /* beyond, a suggestion puzzles more than it helps */
+    unsigned most = 1 + (unsigned)written.n / 4; /* beyond this a suggestion would only puzzle */
     const char *best = NULL;
 
     if (written.n > NAME_MAX_BYTES)

@@ -5,11 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define NAMES_MAX 64 /* settings of one section, and of a hint's list */
+#define NAMES_MAX 64 /* settings of one section, or listed in a hint */
 
-/* ---- where a setting stands ---- */
+/* ---- where a setting is ---- */
 
-/* The text of an element's own name, if it has one: limits[message-rate] says more than limits[3]. */
+/* An element's own name, if it has one: limits[message-rate] says more than limits[3]. */
 static struct slice element_name(const config_setting_t *s)
 {
     const char *name = NULL;
@@ -49,7 +49,7 @@ void setting_path(const config_setting_t *s, char *out, size_t cap)
     path_add(&b, s);
 }
 
-/* Puts "FILE:LINE: setting: " in front. libconfig names the file only for what was included. */
+/* Prefixes the error with "FILE:LINE: setting: ". libconfig names the file only for included settings. */
 static int locate(const struct reader *r, const config_setting_t *s)
 {
     char path[SETTING_PATH_MAX];
@@ -111,7 +111,7 @@ static const struct setting *row_named(const struct section *section, const char
     return NULL;
 }
 
-/* A search for where a misplaced setting belongs. */
+/* A search for the section to which a misplaced setting belongs. */
 struct elsewhere {
     const char *name;
     char path[SETTING_PATH_MAX];
@@ -182,7 +182,7 @@ static int read_sections(struct reader *r, const config_setting_t *s, const stru
         return 0;
     if ((array = config_alloc(r, n, size)) == NULL)
         return -1;
-    /* Known before it is filled, so that config_free finds what the elements own. */
+    /* Stored before it is filled, so that config_free finds what the elements own. */
     memcpy((char *)target + row->offset, &array, sizeof array);
     memcpy((char *)target + row->count_offset, &n, sizeof n);
     for (size_t i = 0; i < n; i++) {

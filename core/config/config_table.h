@@ -49,7 +49,7 @@ struct choice {
 struct setting;
 struct section;
 
-/* Reads text into *at. 0, or -1 with e, which says what is wrong with it; where it stands is added by the caller. */
+/* Reads text into *at. 0, or -1 with e, which says what is wrong with it; its place is added by the caller. */
 typedef int setting_parse(struct reader *r, struct slice text, void *at, struct error *e);
 /* Reads s, or the default where s is NULL, into *at. 0, or -1 with r->e complete (setting_error). */
 typedef int setting_read(struct reader *r, const config_setting_t *s, const struct setting *row, void *at);
@@ -114,7 +114,7 @@ int setting_slices(struct reader *r, const config_setting_t *s, const struct set
                    setting_read_slice *one, struct slice **slices, size_t *n_slices);
 /* text, kept as long as the configuration. */
 int setting_keep_slice(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at);
-/* What s is, for people: "the number 7", "a group { ... }". In out[QUOTE_MAX...]. */
+/* What s is, for people: "the number 7", "a group { ... }". */
 struct found {
     char text[224];
 };
@@ -146,7 +146,7 @@ void config_memory_free(struct config_memory *memory);
 struct config_files *config_files_new(void);
 void config_files_free(struct config_files *files);
 bool config_files_differ(const struct config_files *files);
-/* Remembers the file in front of reading it, and refuses one that others may write to. -1 with r->e, not located. */
+/* Notes the file before it is read, and refuses one that others may write to. -1 with r->e, not located. */
 int config_files_note(const struct reader *r, const char *path);
 
 /* Reads the configuration's text: a regular file, at most CONFIG_MAX_BYTES, not writable by others. *text is malloc'ed.
@@ -202,7 +202,7 @@ section_check limit_check; /* config_limits_check.c */
 int figure_check(const struct limit_rate *figure, enum limit_count count, struct error *e);
 /* Works out what the mail path would work out for each message otherwise: once all limits are there. */
 void limits_prepare(struct config *c);
-/* After all sections: puts the preset's limits in front of the file's (config_preset.c). */
+/* After all sections: puts the preset's limits before the file's (config_preset.c). */
 int preset_add(struct reader *r);
 
 #endif

@@ -7,7 +7,7 @@
 #define TENANTS_MAX 1024
 #define DOMAINS_MAX 4096 /* of one tenant */
 #define NETBIOS_MAX 64
-#define NETBIOS_TEXT_MAX 64 /* as many as a login can hold */
+#define NETBIOS_TEXT_MAX 64 /* as long as in a login */
 
 static const struct choice tenant_smtp_auth[] = {
     {"mirrored", TENANT_MIRRORED}, {"enabled", TENANT_ENABLED}, {"disabled", TENANT_DISABLED}, {NULL, 0}};
@@ -29,7 +29,7 @@ static int one_domain(struct reader *r, const config_setting_t *s, struct slice 
     if (text.n > 0 && text.p[0] == '@')
         return setting_error(r, s, "\"%s\": a domain is written without \"@\" here", quote(text).text);
     if (!domain_canonical(text, domain, sizeof domain, &n))
-        return setting_error(r, s, "\"%s\" is no domain", quote(text).text);
+        return setting_error(r, s, "\"%s\" is not a domain", quote(text).text);
     return setting_keep_slice(r, s, (struct slice){domain, n}, at);
 }
 
@@ -41,7 +41,7 @@ static int one_netbios(struct reader *r, const config_setting_t *s, struct slice
 
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == ' ' || strchr("\\/@", text.p[i]) != NULL)
-            return setting_error(r, s, "\"%s\" is no NetBIOS domain name, such as CONTOSO", quote(text).text);
+            return setting_error(r, s, "\"%s\" is not a NetBIOS domain name, such as CONTOSO", quote(text).text);
         buf_add_char(&b, ascii_lower(text.p[i]));
     }
     if (b.n == 0 || b.full)
@@ -110,7 +110,7 @@ static const struct setting tenant_rows[] = {
 const struct section tenant_section = {ROWS(tenant_rows), .check = check_tenant, .size = sizeof(struct tenant_config),
                                        .most = TENANTS_MAX};
 
-/* ---- a login must find one tenant, not two ---- */
+/* ---- a login must lead to one tenant, not two ---- */
 
 struct tenant_name {
     struct slice name;

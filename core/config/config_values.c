@@ -98,7 +98,7 @@ int setting_text(const struct reader *r, const config_setting_t *s, const struct
     return 0;
 }
 
-static void store(void *at, size_t size, uint64_t value)
+static void store_integer(void *at, size_t size, uint64_t value)
 {
     uint8_t small = (uint8_t)value;
     uint32_t middle = (uint32_t)value;
@@ -139,7 +139,7 @@ static int read_number(const struct reader *r, const config_setting_t *s, const 
         if (value < row->least || value > row->most)
             return range_error(r, s, row);
     }
-    store(at, row->size, value);
+    store_integer(at, row->size, value);
     return 0;
 }
 
@@ -151,7 +151,7 @@ static int read_bool(const struct reader *r, const config_setting_t *s, const st
         return setting_error(r, s, "found %s; expected %s", setting_found(s).text, wanted(row));
     if (s != NULL)
         value = config_setting_get_bool(s) != 0;
-    store(at, row->size, value);
+    store_integer(at, row->size, value);
     return 0;
 }
 
@@ -212,7 +212,7 @@ static int parse_duration(const struct setting *row, struct slice text, void *at
         duration_add(&b, row->most);
         return error_set(e, "\"%s\" is out of range; allowed: %s", quote(text).text, bounds);
     }
-    store(at, row->size, seconds);
+    store_integer(at, row->size, seconds);
     return 0;
 }
 
@@ -241,7 +241,7 @@ static int parse_choice(const struct setting *row, struct slice text, void *at, 
 
     if (choice == NULL)
         return -1;
-    store(at, row->size, choice->value);
+    store_integer(at, row->size, choice->value);
     return 0;
 }
 

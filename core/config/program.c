@@ -59,7 +59,7 @@ int program_begin(int argc, char **argv, const char *name, const char *purpose, 
         case 'h':
             print_help(name, purpose);
             return EXIT_SUCCESS;
-        default: /* getopt has said what is wrong */
+        default: /* getopt has printed what is wrong */
             print_usage(stderr, name);
             return PROGRAM_EXIT_USAGE;
         }
@@ -79,7 +79,7 @@ void program_prepare_service(void)
     signal(SIGPIPE, SIG_IGN);
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit); /* the soft limit stays: fewer connections, nothing worse */
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* if it fails, the soft limit stays: fewer connections */
     }
 }
 

@@ -1,6 +1,6 @@
 #include "core/config/webhook_url.h"
 
-#define URL_MAX 2000 /* what servers and Teams' own addresses keep to */
+#define URL_MAX 2000 /* enough for Teams' own, and as much as servers accept */
 
 int webhook_url_check(struct slice url, struct error *e)
 {

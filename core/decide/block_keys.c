@@ -3,7 +3,7 @@
 #include "core/base/clock.h"
 #include "core/decide/keys.h"
 
-/* An earlier block of the same subject counts for blocks.longest, and at most so many count. */
+/* An earlier block of the same subject counts for blocks.longest, and at most this many count. */
 #define EARLIER_MAX 16
 
 static void say_user(const struct decide_context *c, const struct submission *s, const struct identity *id,

@@ -53,8 +53,8 @@ enum directory_result domain_is_internal(const struct deciding *d, struct slice 
 }
 
 /*
- * "user%remote@site", "remote!user@site": a relay behind this one may take the local part for a way to somewhere else,
- * and Postfix itself does for a site of mydestination. Told as Postfix tells it, whatever allow_percent_hack and
+ * "user%remote@site", "remote!user@site": a relay behind this one may take the local part for a route to somewhere
+ * else, and Postfix itself does for a site of mydestination. Told as Postfix tells it, whatever allow_percent_hack and
  * swap_bangpath say here (trivial-rewrite/resolve.c, RESOLVE_FLAG_ROUTED; postconf(5), allow_untrusted_routing).
  */
 static bool names_a_route(const struct address *a)

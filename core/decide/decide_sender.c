@@ -165,7 +165,7 @@ static enum belongs belongs(const struct deciding *d, const struct address *a, e
     return weakest;
 }
 
-/* Is the exception, which stands at place i + 1 of the users, for who logged in? */
+/* Is the exception, which is at place i + 1 of the users, for this login? */
 static enum directory_result is_for(const struct deciding *d, const struct sender_exception *exception, size_t i)
 {
     const struct config *config = d->c->config;
@@ -364,7 +364,7 @@ static bool is_atext(char c)
            (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
-/* Can it stand in a header as it is, read by everybody in the same way? */
+/* Can it be in a header as it is, and do all readers read it in the same way? */
 static bool is_plain_in_header(const struct address *a)
 {
     struct slice local = address_local(a);
@@ -381,8 +381,8 @@ static bool is_plain_in_header(const struct address *a)
 }
 
 /*
- * Printers and scripts leave From away, and Exchange Online puts the envelope sender there. So does the milter, where
- * the message has nothing that any reader could take for a From, and the sender could stand in one.
+ * Printers and scripts leave From out, and Exchange Online puts the envelope sender there. So does the milter, where
+ * the message has nothing that any reader could take for a From, and the sender can be written in one.
  */
 static bool lacks_from_only(const struct deciding *d)
 {

@@ -61,9 +61,9 @@ bool step_limits(struct deciding *d);
 enum listed_to { LISTED_TO_DENY, LISTED_TO_PERMIT };
 
 /*
- * Does an operator's list name who logged in? An entry in whatever spelling means the mailbox: its UPN, any of its
- * addresses, its alias or account name alone or behind one of the tenant's NetBIOS names, or a domain; without a
- * mailbox in the directory, the address that the login stands for. place may be NULL.
+ * Does an operator's list name this login? An entry in whatever spelling means the mailbox: its UPN, any of its
+ * addresses, its alias or account name alone or after one of the tenant's NetBIOS names, or a domain; without a mailbox
+ * in the directory, the address that the login stands for. place may be NULL.
  */
 enum directory_result identity_listed(const struct decide_context *c, const struct submission *s,
                                       const struct identity *id, const struct list *list, enum listed_to to,
@@ -106,14 +106,14 @@ bool mailboxes_are_known(const struct deciding *d);
 void trace_who(const struct deciding *d, const struct list_place *mapped);
 /* The live blocks on who sends. */
 void trace_blocks(const struct deciding *d);
-/* What stands in a list of the operator. */
+/* An entry of an operator's list. */
 void trace_list(const struct deciding *d, const char *text, const struct list_place *place);
 /* That the mailbox lives on premises, and by which line. */
 void trace_on_premises(const struct deciding *d);
-/* A mailbox's own setting, an organization's, and whence they came. */
+/* A mailbox's own setting, an organization's, and where they came from. */
 void trace_mailbox_setting(const struct deciding *d, const struct mailbox_ref *claim);
 void trace_organization(const struct deciding *d, enum smtp_auth setting);
-/* What else of the tenant closes, and whence that came. */
+/* What else of the tenant closes, and where that came from. */
 void trace_gate(const struct deciding *d, const char *what, enum mirrored_part part);
 /* A limit's level, and what this message would do to it. */
 void trace_limit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,

@@ -4,7 +4,7 @@
 #include "core/decide/keys.h"
 #include "core/decide/sender_forms.h"
 
-static bool holds(const struct slice *list, size_t n, struct slice wanted)
+static bool has_text(const struct slice *list, size_t n, struct slice wanted)
 {
     for (size_t i = 0; i < n; i++)
         if (slice_eq(list[i], wanted))
@@ -20,7 +20,7 @@ static enum directory_result tenant_of_domain(const struct deciding *d, struct s
     enum directory_result found;
 
     for (size_t i = 0; i < config->n_tenants; i++)
-        if (holds(config->tenants[i].domains, config->tenants[i].n_domains, domain)) {
+        if (has_text(config->tenants[i].domains, config->tenants[i].n_domains, domain)) {
             id->tenant_config = &config->tenants[i];
             id->tenant = directory_tenant_named(d->c->view, slice_of(id->tenant_config->name));
             return id->tenant != NULL ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND;
@@ -55,7 +55,7 @@ static void tenant_of_netbios(const struct deciding *d, struct slice netbios, st
     const struct config *config = d->c->config;
 
     for (size_t i = 0; i < config->n_tenants; i++)
-        if (holds(config->tenants[i].netbios, config->tenants[i].n_netbios, netbios)) {
+        if (has_text(config->tenants[i].netbios, config->tenants[i].n_netbios, netbios)) {
             id->tenant_config = &config->tenants[i];
             id->tenant = directory_tenant_named(d->c->view, slice_of(config->tenants[i].name));
         }
@@ -224,7 +224,7 @@ static void set_user_key(const struct deciding *d, struct identity *id)
         id->user = is_let_in(d, id) ? id->login : key_of_unlisted(d->c->secret, id->tenant_hash);
 }
 
-static bool resolve(struct deciding *d, struct identity *id)
+static bool resolve_login(struct deciding *d, struct identity *id)
 {
     const struct login *login = &d->s->login;
     enum mode mode = d->c->config->smtp_auth.mode;
@@ -266,7 +266,7 @@ static bool who_login(struct deciding *d, struct identity *id)
         id->user = key_of_unlisted(d->c->secret, 0);
         return refuse(d, REASON_NO_DIRECTORY, mode);
     }
-    return resolve(d, id);
+    return resolve_login(d, id);
 }
 
 /* A connector by the certificate that the client showed. */
@@ -279,8 +279,9 @@ static const struct connector_config *connector_of_ccert(const struct deciding *
     for (size_t i = 0; (fingerprint.n > 0 || subject.n > 0) && i < config->n_connectors; i++) {
         const struct connector_config *connector = &config->connectors[i];
 
-        if ((fingerprint.n > 0 && holds(connector->ccert_fingerprints, connector->n_ccert_fingerprints, fingerprint)) ||
-            (subject.n > 0 && holds(connector->ccert_subjects, connector->n_ccert_subjects, subject)))
+        if ((fingerprint.n > 0 &&
+             has_text(connector->ccert_fingerprints, connector->n_ccert_fingerprints, fingerprint)) ||
+            (subject.n > 0 && has_text(connector->ccert_subjects, connector->n_ccert_subjects, subject)))
             return connector;
     }
     return NULL;

@@ -9,7 +9,7 @@
 #define SALT_TENANT UINT64_C(0x6f7267616e697a65)  /* "organize" */
 #define SALT_NEW UINT64_C(0x6e6577636f6d6572)     /* "newcomer" */
 
-/* A new network must be seen again within so long, which applications that send once a month are. */
+/* A new network must be seen again within this time, as networks of applications that send once a month are. */
 #define NEW_FOR_S (UINT64_C(45) * 86400)
 
 /* A familiar network's mark is renewed only after so much of its time. */
@@ -110,11 +110,11 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
     return false;
 }
 
-/* At most so many look-ups to find familiar networks inside a larger one. */
+/* At most this many look-ups to find familiar networks inside a larger one. */
 #define LOOKS_MAX 4096u
 
-/* Private and local addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291): whoever has them is a neighbour. */
-static bool is_ours(const struct network *net)
+/* Private and local addresses (RFC 1918, RFC 3927, RFC 4193, RFC 4291): their clients are neighbours. */
+static bool is_private_network(const struct network *net)
 {
     static const struct {
         uint8_t first[16], prefix;
@@ -139,7 +139,7 @@ static bool is_ours(const struct network *net)
     return false;
 }
 
-/* The address that lies n networks of that size behind the base. */
+/* The address n networks of that size after the base. */
 static struct ip address_at(const struct network *net, unsigned prefix, unsigned n)
 {
     struct ip at = net->base;
@@ -151,8 +151,8 @@ static struct ip address_at(const struct network *net, unsigned prefix, unsigned
 }
 
 /*
- * A newcomer's network counts too, but not in IPv6: whoever gets one message through from a /64 would have each of its
- * addresses blocked by itself, and never run out of them.
+ * A newcomer's network counts too, but not in IPv6: somebody who gets one message through from a /64 would have its
+ * addresses blocked one by one, and never run out of them.
  */
 static bool is_learnt(const struct decide_context *c, uint64_t key, bool v4)
 {
@@ -188,7 +188,7 @@ bool network_sheltered(const struct decide_context *c, const struct network *net
     const struct network_map *maps[] = {c->config->never_block_networks, c->config->known_networks,
                                         c->config->connector_map};
 
-    if (is_ours(net))
+    if (is_private_network(net))
         return true;
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
         if (maps[i] != NULL && network_map_touches(maps[i], net))

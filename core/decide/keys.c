@@ -15,7 +15,7 @@ struct material {
     uint64_t words[4];
 };
 
-static inline void mix(struct material *m, uint64_t word)
+static inline void mix_word(struct material *m, uint64_t word)
 {
     m->words[m->n++] = word;
 }
@@ -31,8 +31,8 @@ static inline void mix_16(struct material *m, const uint8_t bytes[16])
     uint64_t words[2];
 
     memcpy(words, bytes, sizeof words);
-    mix(m, words[0]);
-    mix(m, words[1]);
+    mix_word(m, words[0]);
+    mix_word(m, words[1]);
 }
 
 /* 0 stands for an empty entry of the tables. */
@@ -56,7 +56,7 @@ uint64_t key_of_network(const struct hash_secret *secret, const struct network *
     struct material m = material_start(KIND_NETWORK);
 
     mix_16(&m, network->base.b);
-    mix(&m, network->prefix);
+    mix_word(&m, network->prefix);
     return material_key(secret, &m);
 }
 
@@ -64,7 +64,7 @@ uint64_t key_of_mailbox(const struct hash_secret *secret, uint64_t tenant_hash, 
 {
     struct material m = material_start(KIND_MAILBOX);
 
-    mix(&m, tenant_hash);
+    mix_word(&m, tenant_hash);
     mix_16(&m, id->b);
     return material_key(secret, &m);
 }
@@ -84,8 +84,8 @@ static uint64_t key_of_address(const struct hash_secret *secret, const struct ad
 {
     struct material m = material_start(KIND_LOGIN);
 
-    mix(&m, 1);
-    mix(&m, hash_slice(secret, address_slice(address)));
+    mix_word(&m, 1);
+    mix_word(&m, hash_slice(secret, address_slice(address)));
     return material_key(secret, &m);
 }
 
@@ -95,9 +95,9 @@ uint64_t key_of_login(const struct hash_secret *secret, const struct login *logi
 
     if (login->kind == LOGIN_ADDRESS)
         return key_of_address(secret, &login->address);
-    mix(&m, 0);
-    mix(&m, hash_slice(secret, login_netbios(login)));
-    mix(&m, hash_slice(secret, login_account(login)));
+    mix_word(&m, 0);
+    mix_word(&m, hash_slice(secret, login_netbios(login)));
+    mix_word(&m, hash_slice(secret, login_account(login)));
     return material_key(secret, &m);
 }
 
@@ -109,9 +109,9 @@ uint64_t key_outside(const struct decide_context *c, const struct submission *s,
         return key_of_address(c->secret, &id->address);
     if (id->tenant_hash == 0)
         return key_of_login(c->secret, &s->login);
-    mix(&m, 2);
-    mix(&m, id->tenant_hash);
-    mix(&m, hash_slice(c->secret, login_account(&s->login)));
+    mix_word(&m, 2);
+    mix_word(&m, id->tenant_hash);
+    mix_word(&m, hash_slice(c->secret, login_account(&s->login)));
     return material_key(c->secret, &m);
 }
 
@@ -146,7 +146,7 @@ uint64_t key_of_unlisted(const struct hash_secret *secret, uint64_t tenant_hash)
 {
     struct material m = material_start(KIND_UNLISTED);
 
-    mix(&m, tenant_hash);
+    mix_word(&m, tenant_hash);
     return material_key(secret, &m);
 }
 
@@ -226,7 +226,7 @@ uint64_t key_of_block_value(const struct hash_secret *secret, unsigned part, uin
 {
     struct material m = material_start(KIND_BLOCK);
 
-    mix(&m, part);
-    mix(&m, value);
+    mix_word(&m, part);
+    mix_word(&m, value);
     return material_key(secret, &m);
 }

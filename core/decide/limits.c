@@ -233,7 +233,7 @@ static void look_at_candidate(struct deciding *d, struct looking *l, const struc
     const struct limit_rate *figure = limit_figure(d->c, d->s, &d->v->identity, limit, &room);
     uint64_t cost;
 
-    /* A block by refusals stands in the blocks. */
+    /* A block by refusals is among the blocks. */
     if (figure->unlimited || (limit_counts_refusals(limit) && limit->then == THEN_BLOCK)) {
         trace_denials(d, limit, figure, candidate->key);
         return;

@@ -52,7 +52,7 @@ struct members members_of(const struct deciding *d, const struct limit_config *l
     return m;
 }
 
-/* A domain that comes again after so many others is counted again: stricter, and bounded. */
+/* A domain that occurs again after this many others is counted again: stricter, and bounded. */
 #define MEMBERS_COMPARED 64
 
 bool members_repeated(const struct members *m, size_t i)

@@ -25,7 +25,7 @@ struct members {
     uint64_t single;
     size_t n;
     size_t untold; /* further ones that are unknown: each counts as new */
-    size_t most;   /* at most so many are counted: the MTA has refused the others since */
+    size_t most;   /* at most this many are counted: the MTA has refused the others since */
     bool domains;
 };
 

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
-/* Lists of restrictions in which one service can stand and be asked about a recipient: those of client, HELO, sender,
- * relay and recipient (smtpd_delay_reject), and some in a restriction class. */
+/*
+ * Restriction lists in which one service can be, and be asked about a recipient: those of client, HELO, sender, relay
+ * and recipient (smtpd_delay_reject), and some in a restriction class.
+ */
 #define LISTS_MAX 8
 
 uint64_t recipient_hash(const struct decide_context *c, const struct submission *s)
@@ -88,9 +90,9 @@ static uint64_t named(const struct recipients *r, uint64_t lists, bool *even)
 }
 
 /*
- * A recipient that was asked about twice is one whose service stands in two lists, or one that the client has named
- * twice, which the MTA counts twice. The number of lists that explains the MTA's count is used; if none
- * does, the largest, which means the fewest recipients.
+ * A recipient that was asked about twice is one whose service is in two lists, or one that the client has named twice,
+ * which the MTA counts twice. The number of lists that explains the MTA's count is used; if none does, the largest,
+ * which means the fewest recipients.
  */
 uint64_t recipients_never_asked(const struct recipients *r, uint64_t accepted)
 {

@@ -36,7 +36,7 @@ static struct slice rest_behind(struct slice s, size_t n)
     return (struct slice){s.p + n, s.n - n};
 }
 
-/* "prvs=TAG=" and "btv1==TAG==": what is behind the tag. */
+/* "prvs=TAG=" and "btv1==TAG==": what comes after the tag. */
 static bool cut_batv(struct slice local, struct slice *core)
 {
     static const struct {
@@ -78,7 +78,7 @@ static bool cut_srs(struct slice local, struct slice *domain, struct slice *user
     rest = rest_behind(local, 4);
     if (!cut_srs_separator(&rest))
         return false;
-    /* Forwarded again: a hash and the first forwarder stand in front. */
+    /* Forwarded again: a hash and the first forwarder come first. */
     if (again &&
         (!slice_cut(rest, '=', NULL, &rest) || !slice_cut(rest, '=', NULL, &rest) || !cut_srs_separator(&rest)))
         return false;
@@ -98,7 +98,7 @@ static bool join(struct slice local, struct slice domain, struct address *out)
 }
 
 /* Unwraps BATV and SRS, even if nested. */
-static bool unwrap(struct sender_forms *f)
+static bool unwrap_sender(struct sender_forms *f)
 {
     struct address inner;
     struct slice core, domain, user;
@@ -161,7 +161,7 @@ bool sender_forms_next(struct sender_forms *f, struct address *out)
         if (f->unwrapped)
             return false;
         f->unwrapped = true;
-        if (!unwrap(f))
+        if (!unwrap_sender(f))
             return false;
         f->begun = false;
     }

@@ -1,6 +1,6 @@
 /*
- * Do the mirrored settings let a mailbox sign in? The rules behind the operator's lists, in one place for the decision,
- * and for the mirror, which tells whom a change shuts out.
+ * Do the mirrored settings let a mailbox sign in? The rules that come after the operator's lists, in one place for the
+ * decision, and for the mirror, which tells whom a change shuts out.
  */
 #ifndef POSTERN_CORE_DECIDE_SMTP_AUTH_H
 #define POSTERN_CORE_DECIDE_SMTP_AUTH_H
@@ -33,7 +33,7 @@ enum smtp_auth_rule {
 /* Why the rule refuses; REASON_ALLOWED when it doesn't. REASON_SETTING_UNKNOWN defers, the others refuse for good. */
 enum reason smtp_auth_refusal(const struct smtp_auth_question *q, enum smtp_auth_rule rule);
 
-/* The organization's setting: the relay's own word goes before the mirrored one. */
+/* The organization's setting: the relay's own setting takes precedence over the mirrored one. */
 enum smtp_auth smtp_auth_of_organization(enum tenant_smtp_auth own, const struct tenant_facts *tenant);
 
 #endif

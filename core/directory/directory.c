@@ -13,12 +13,12 @@
 #include <time.h>
 
 /*
- * A manifest that could not be used is tried again after so many calls of directory_refresh (a minute), since the cause
- * may have been a want of memory or descriptors; not at each call, since that reads the whole file.
+ * A manifest that could not be used is tried again after this many calls of directory_refresh (a minute), since the
+ * cause may have been a lack of memory or descriptors; not at each call, since that reads the whole file.
  */
 #define CALLS_BEFORE_RETRY 60u
 
-/* By this a replaced manifest is noticed. */
+/* Identifies a manifest, to notice when it is replaced. */
 struct stamp {
     bool there;
     int why_not; /* errno, when it could not be looked at; 0: there is none */
@@ -79,7 +79,7 @@ static int generation_make(const char *path, const struct manifest *m, struct ge
     return 0;
 }
 
-/* Frees the retired generations that nobody looks at any more: not in directory_view_put, where it would cost mail. */
+/* Frees retired generations without views. Not done in directory_view_put, which is in the mail path. */
 static void sweep_retired(struct directory *d)
 {
     for (struct generation **at = &d->retired; *at != NULL;) {
@@ -198,7 +198,7 @@ static int take_manifest(struct directory *d, struct error *e)
     return 1;
 }
 
-/* What a stranger wrote into the file in use is not decided by. */
+/* Stops using the current file when somebody else has written to it. */
 static int check_current(struct directory *d, struct error *e)
 {
     uint64_t number;
@@ -232,7 +232,7 @@ int directory_refresh(struct directory *d, struct error *e)
 
 uint64_t directory_generation(const struct directory *d)
 {
-    struct directory *shared = (struct directory *)d; /* the lock is no part of the value */
+    struct directory *shared = (struct directory *)d; /* the lock is not part of the value */
     uint64_t number;
 
     (void)pthread_mutex_lock(&shared->lock);

@@ -93,7 +93,7 @@ enum mirrored_part {
 
 struct mirrored {
     int64_t at;      /* wall clock, seconds: when it was last brought in or confirmed; 0: never */
-    char source[56]; /* whence, cut */
+    char source[56]; /* from where, cut */
 };
 
 /* For people: "the organization's setting"; and for manifests and JSON: "organization". */
@@ -106,7 +106,7 @@ struct tenant_facts {
     uint32_t tenant;
     char name[64];               /* as configured, for example "contoso" */
     char organization[64];       /* tenant GUID, or empty */
-    char source[128];            /* whence the settings came, for people: "exchange-online", a file's name */
+    char source[128];            /* origin of the settings, for people: "exchange-online", a file's name */
     enum smtp_auth smtp_auth;    /* Get-TransportConfig; never SMTP_AUTH_INHERIT */
     enum tri security_defaults;  /* TRI_YES: switched on */
     enum tri default_basic_smtp; /* the default authentication policy: does it allow Basic SMTP? */
@@ -156,8 +156,8 @@ struct directory_view;
 struct mailbox_record; /* core/directory/directory_record.h */
 
 /*
- * Watches the folder `path` (copied). It need not be there yet: 0 all the same, and views are NULL until it is. -1
- * only without memory. Free with directory_close after every view was put back.
+ * Watches the folder `path` (copied). It need not exist yet: then 0, too, and views are NULL until it does. -1 only
+ * without memory. Free with directory_close after every view was put back.
  */
 int directory_open(const char *path, struct directory **out, struct error *e);
 void directory_close(struct directory *d);
@@ -203,7 +203,7 @@ struct slice directory_tenant_domain(const struct directory_view *v, uint32_t te
  */
 enum directory_result directory_domain(const struct directory_view *v, struct slice domain, struct domain_fact *out);
 /*
- * Is mail for this canonical domain internal to `tenant`: an accepted domain (not DOMAIN_DERIVED) of it, or beneath one
+ * Is mail for this canonical domain internal to `tenant`: an accepted domain (not DOMAIN_DERIVED) of it, or below one
  * with MatchSubDomains? DIRECTORY_FOUND when it is.
  */
 enum directory_result directory_accepts(const struct directory_view *v, uint32_t tenant, struct slice domain);

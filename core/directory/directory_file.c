@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* O_NONBLOCK: a named pipe in the place of the file must not hang us. */
+/* O_NONBLOCK: a named pipe in place of the file must not block this. */
 #define OPEN_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
 static int open_plain(int folder, const char *name, struct stat *st, struct error *e)
@@ -163,7 +163,7 @@ static int open_tables(struct directory_file *f, struct error *e)
     return code != 0 ? lmdb_error(e, "read", code) : 0;
 }
 
-/* The file that LMDB mapped must be the one whose bytes were checked, and must hold all pages that it speaks of. */
+/* The file that LMDB mapped must be the one whose bytes were checked, and must contain all pages that it refers to. */
 static int check_mapped(MDB_env *env, const struct stat *verified, struct error *e)
 {
     MDB_envinfo info;
@@ -254,7 +254,7 @@ bool directory_file_touched(const struct directory_file *f)
     struct stat st;
     int fd;
 
-    /* What cannot be looked at was whole a second ago, and nothing speaks against it. */
+    /* A file that can't be examined was intact a second ago, and counts as such. */
     return mdb_env_get_fd(f->env, &fd) == 0 && fstat(fd, &st) == 0 &&
            ((uint64_t)st.st_size != f->size || modified_ns(&st) != atomic_load(&f->modified_ns));
 }
@@ -358,7 +358,10 @@ static bool given_by_microsoft(struct slice domain)
     return false;
 }
 
-/* One more of the tenant's. What another tenant accepts too counts, so that others' claims choose for nobody. */
+/*
+ * Notes another domain of the tenant. Domains that another tenant accepts, too, count, so that another's claim never
+ * makes the choice.
+ */
 static void note_domain(struct tenant_domain *of, struct slice domain, bool shared)
 {
     of->several = of->several || of->any;
@@ -382,7 +385,7 @@ static void note_claims(struct tenant_domain *domains, uint32_t n, struct slice 
     }
 }
 
-/* A damaged record says so when it is looked up. */
+/* A damaged record is reported when it is looked up. */
 static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint32_t n, unsigned *closed)
 {
     MDB_val key, value;

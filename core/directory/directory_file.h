@@ -16,7 +16,7 @@
 /* The manifest with the text that its slices point into. */
 struct manifest_file {
     struct manifest m;
-    struct stat st; /* of the very file that was read */
+    struct stat st; /* of the file that was read */
     char *text;
 };
 
@@ -55,11 +55,11 @@ int directory_file_open_old(directory_checksum *checksum, const char *folder, co
 int manifest_file_text(const char *folder, struct manifest_file *out, struct slice *text, struct error *e);
 
 /*
- * Nobody writes to a published file. 0 as long as that is so; -1 with e when it was written to, or cut, and its bytes
- * are no longer those of the checksum: it must not be used any more.
+ * Checks that nobody has written to the published file. 0; -1 with e when it was written to or truncated, and no longer
+ * matches its checksum: it must not be used any more.
  */
 int directory_file_check(struct directory_file *f, struct error *e);
-/* Was it written to, or cut, since that was looked at? By any thread. */
+/* Was it written to or truncated since the last check? For any thread. */
 bool directory_file_touched(const struct directory_file *f);
 
 /*
@@ -68,7 +68,7 @@ bool directory_file_touched(const struct directory_file *f);
  */
 int directory_file_tenants(const struct directory_file *f, const struct manifest *m, struct tenant_facts **out,
                            struct error *e);
-/* Adds to a tenant's facts what the manifest says of it: times and sources. */
+/* Adds the times and sources in the manifest to a tenant's facts. */
 void directory_facts_said(const struct manifest_tenant *said, struct tenant_facts *facts);
 
 /* The domain that a tenant's names without one belong to; n is 0 where it has none of its own, or several. */

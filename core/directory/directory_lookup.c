@@ -1,4 +1,4 @@
-/* The questions that a view answers. */
+/* The queries of a view. */
 #include "core/directory/directory_view.h"
 
 static struct slice key_slice(const struct directory_key *key)
@@ -22,8 +22,8 @@ static enum directory_result fetch(const struct directory_view *v, enum director
 }
 
 /*
- * Whom the directory does not know is refused for good, so that much is certain first: nobody wrote to the file since
- * its checksum was compared.
+ * An unknown login is refused permanently, so first make sure that nobody wrote to the file since its checksum was
+ * compared.
  */
 static enum directory_result surely(const struct directory_view *v, enum directory_result result)
 {
@@ -117,7 +117,7 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
     return DIRECTORY_FOUND;
 }
 
-/* Does the tenant accept mail for this domain, or for the domains beneath it when `beneath`? */
+/* Does the tenant accept mail for this domain, or with `beneath` for the domains below it? */
 static enum directory_result accepts_exactly(const struct directory_view *v, uint32_t tenant, struct slice domain,
                                              bool beneath)
 {
@@ -183,8 +183,7 @@ enum directory_result directory_domain_closed(const struct directory_view *v, st
 
 /* ---- identities ---- */
 
-/* Does the identity belong under that hash? What a stray writer left does not: it is not to be taken for "not there".
- */
+/* Does the identity have that hash? If another writer has damaged it, it must not count as "not found". */
 static bool belongs_under(const struct directory_file *f, uint64_t hash, const struct identity_entry *entry)
 {
     struct directory_key key = identity_key(entry->tenant, entry->kind, entry->text);

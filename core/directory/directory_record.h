@@ -40,7 +40,7 @@ enum directory_table {
 /* Names of the LMDB sub-databases, by enum directory_table. All but the identities have keys of bytes. */
 extern const char *const directory_table_names[TABLES];
 
-/* ---- packed lists: each text behind its length ---- */
+/* ---- packed lists: each text after its length ---- */
 
 /* Appends a text to a packed list. When it does not fit whole, nothing is added and b->full is set. */
 void packed_add(struct buf *b, struct slice text);
@@ -74,11 +74,11 @@ struct mailbox_record {
     enum tri basic_smtp; /* does its own authentication policy allow Basic SMTP? TRI_UNKNOWN: it has none */
     enum tri sign_in;    /* may the account behind it sign in? TRI_UNKNOWN: nobody said */
     enum recipient_type recipient_type;
-    struct slice primary; /* PrimarySmtpAddress; not empty */
-    struct slice upn;     /* an address in form */
-    struct slice alias;   /* of a group or mail user: its Name, which no other recipient has */
+    struct slice primary;     /* PrimarySmtpAddress; not empty */
+    struct slice upn;         /* has the form of an address */
+    struct slice alias;       /* of a group or mail user: its Name, which no other recipient has */
     struct slice account;     /* SamAccountName */
-    struct slice name;        /* DisplayName, cut to MAILBOX_NAME_MAX on a character's border by the importer */
+    struct slice name;        /* DisplayName, cut to MAILBOX_NAME_MAX between characters by the importer */
     struct slice auth_policy; /* AuthenticationPolicy of Get-User */
     struct slice proxies;     /* packed list of SMTP proxy addresses, sorted by the importer; may hold the primary */
 };
@@ -118,7 +118,7 @@ bool tenant_decode(struct slice key, struct slice value, struct tenant_facts *ou
 size_t mailbox_encode(const struct mailbox_record *record, void *out, size_t cap);
 bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record *out);
 
-/* Do both say the same, in every word? */
+/* Do both say exactly the same? */
 bool mailbox_same(const struct mailbox_record *a, const struct mailbox_record *b);
 
 /* One tenant's claim on a domain. */
@@ -139,7 +139,7 @@ struct domain_claim domain_claim_at(struct slice value, size_t i);
 void identity_claim_write(const struct mailbox_ref *ref, uint8_t out[IDENTITY_CLAIM_SIZE]);
 bool identity_claim_read(const uint8_t in[IDENTITY_CLAIM_SIZE], uint32_t tenant, struct mailbox_ref *out);
 
-/* key: as identity_key has it. */
+/* key: as from identity_key. */
 uint64_t identity_hash(const struct hash_secret *secret, struct slice key);
 
 /* One identity of a value. */
@@ -152,7 +152,7 @@ struct identity_entry {
 };
 /* Takes the first off the value. False at the end, and where it is damaged: then the value isn't empty. */
 bool identity_next(struct slice *value, struct identity_entry *out);
-/* What stands in front of an identity's claims. */
+/* What comes before an identity's claims. */
 size_t identity_head_encode(const struct identity_entry *entry, void *out, size_t cap);
 #define IDENTITY_HEAD_MAX (ADDRESS_OF_NAME_MAX + 16)
 

@@ -24,10 +24,10 @@ void sink_u64(struct sink *s, uint64_t v);
 /* Bytes written, 0 when they did not fit. */
 size_t sink_length(const struct sink *s);
 void sink_bytes(struct sink *s, const void *p, size_t n);
-/* A text of at most 4 GiB behind its length. */
+/* A text of at most 4 GiB after its length. */
 void sink_text(struct sink *s, struct slice text);
 
-/* A value being read. What lies behind the end, or out of range, is zero and sets `bad`. */
+/* A value being read. What is beyond the end, or out of range, is zero and sets `bad`. */
 struct value_reader {
     const uint8_t *p;
     size_t n;

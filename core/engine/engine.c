@@ -101,7 +101,7 @@ static const char *journal_name(const char *program)
     return dash != NULL ? dash + 1 : program;
 }
 
-/* In the journal's thread. It never stands in the way of mail: its troubles are told, and that is all. */
+/* In the journal's thread. It never hinders mail: its problems are only reported. */
 static void tell_journal(void *arg, const char *trouble, const char *notice)
 {
     struct engine *engine = arg;
@@ -308,7 +308,7 @@ static void tick_age(struct engine *engine)
         engine_alert_stale(engine, ref->config, tenant, age);
         log_say(engine->log, LEVEL_WARNING,
                 "tenant %s: the %s are %lld s old, more than max_age: see why postern-mirror fails, or import them "
-                "anew%s",
+                "again%s",
                 tenant->name, mirrored_title(oldest), (long long)age,
                 tenant->when_stale == STALE_DEFER ? "; its mail is deferred meanwhile" : "");
     }

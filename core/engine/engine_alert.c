@@ -117,7 +117,7 @@ static void tell_state(struct engine *engine, const char *problem)
     struct alert alert = alert_of(ALERT_STATE, clock_wall_s(), SLICE("state"));
 
     alert_summary(&alert, "Limits count in the memory of each process only: the state cannot be used");
-    alert_advice(&alert, "Look at the disk and the folder of state.file; the programs take it up again by themselves");
+    alert_advice(&alert, "Check the disk and the folder of state.file; the programs use it again by themselves");
     alert_fact(&alert, "problem", slice_of(problem));
     alert_queue_put(engine->alerts, &alert, STATE_EPISODE_S);
 }
@@ -126,7 +126,8 @@ static void tell_lost(struct engine *engine, uint64_t lost)
 {
     struct alert alert = alert_of(ALERT_LOG_LOST, clock_wall_s(), SLICE("log"));
 
-    alert_summary(&alert, "%llu lines of postern's log were lost, since nobody took them", (unsigned long long)lost);
+    alert_summary(&alert, "%llu lines of postern's log were lost, since nothing received them",
+                  (unsigned long long)lost);
     alert_advice(&alert, "See whether the system's log daemon runs and its disk has room");
     alert_fact_number(&alert, "lines", lost);
     alert_queue_put(engine->alerts, &alert, LOST_EPISODE_S);
@@ -165,8 +166,8 @@ static void look_around(struct engine *engine)
     engine->lost_told = lost;
 }
 
-static void flush(struct engine *engine, const struct config *config, struct alert_queue *q, struct complaint *trouble,
-                  const char *too_many)
+static void flush_queue(struct engine *engine, const struct config *config, struct alert_queue *q,
+                        struct complaint *trouble, const char *too_many)
 {
     unsigned beyond = 0;
     struct error e;
@@ -183,14 +184,14 @@ void engine_alert_tick(struct engine *engine, const struct config *config)
 {
     uint64_t now = clock_boot_ns();
 
-    flush(engine, config, engine->requests, &engine->request_trouble,
-          "requests to disable SMTP AUTH at the source were lost: too many at once");
+    flush_queue(engine, config, engine->requests, &engine->request_trouble,
+                "requests to disable SMTP AUTH at the source were lost: too many at once");
     if (config->n_alerts == 0)
         return;
     if (engine->alerts_looked_ns == 0 || now - engine->alerts_looked_ns >= ALERT_AGAIN_NS) {
         look_around(engine);
         engine->alerts_looked_ns = now;
     }
-    flush(engine, config, engine->alerts, &engine->alert_trouble,
-          "too many events at once to tell each by itself: digests tell of the others");
+    flush_queue(engine, config, engine->alerts, &engine->alert_trouble,
+                "too many events at once to report each: digests summarize the others");
 }

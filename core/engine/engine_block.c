@@ -14,7 +14,7 @@
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
 
-/* Up to so many clients of one IPv4 network are blocked one by one. */
+/* Up to this many clients of one IPv4 network are blocked one by one. */
 #define ALONE_MAX 16
 #define MERGED_V4_PREFIX 24
 #define IPV6_BITS 128 /* client_ipv6_prefix_length: each address is a client */

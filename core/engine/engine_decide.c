@@ -35,7 +35,7 @@ static uint64_t message_key(const struct decide_context *c, const struct submiss
 /* The same message, as it was charged at DATA: all but its bytes. */
 static uint64_t at_data(uint64_t message)
 {
-    return message ^ 1; /* which lies beside the message itself (core/state/counters_once.c) */
+    return message ^ 1; /* which is adjacent to the message itself (core/state/counters_once.c) */
 }
 
 static enum charged charged_before(const struct decide_context *c, const struct submission *s, uint64_t message)
@@ -167,7 +167,7 @@ static void count_refusal(struct engine_session *session, const struct decide_co
         engine_block(session, c, s, limit);
 }
 
-static bool passes(const struct verdict *v)
+static bool verdict_passes(const struct verdict *v)
 {
     return v->action == ACTION_PASS || v->action == ACTION_HOLD;
 }
@@ -178,7 +178,7 @@ static bool follow_up(struct engine_session *session, const struct decide_contex
                       struct recipients *r, uint64_t message, bool *charged)
 {
     const struct verdict *v = &session->verdict;
-    bool passed = passes(v);
+    bool passed = verdict_passes(v);
 
     if (s->stage == STAGE_RCPT && passed)
         recipients_note(r, c, s, v);
@@ -186,7 +186,7 @@ static bool follow_up(struct engine_session *session, const struct decide_contex
         charge(session, c, s, r, message);
         *charged = c->charged == CHARGED_NOTHING;
     }
-    if (c->charged != CHARGED_NOTHING && !passes(v))
+    if (c->charged != CHARGED_NOTHING && !verdict_passes(v))
         give_back_charge(session, c, message);
     if (v->reason == REASON_LIMIT_BLOCK)
         engine_block(session, c, s, v->limit_row);

@@ -74,7 +74,7 @@ static void tell_of_unseen(struct engine *engine, const struct submission *s)
         !atomic_compare_exchange_strong(&engine->unseen_told_ns, &told_ns, now_ns))
         return;
     atomic_fetch_sub(&engine->unseen, count);
-    buf_addf(&b, "nobody judged the header From of %llu message%s, the latest from login=", (unsigned long long)count,
+    buf_addf(&b, "nobody checked the header From of %llu message%s, the latest from login=", (unsigned long long)count,
              count == 1 ? "" : "s");
     buf_add_escaped(&b, s->login_text, 64);
     buf_add(&b, SLICE(" sender="));

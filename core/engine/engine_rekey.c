@@ -20,7 +20,7 @@ struct rekey_subject {
     char name[sizeof((struct block *)0)->subject];
 };
 
-static bool resolve(const struct decide_context *c, const struct block *block, struct rekey_subject *out)
+static bool resolve_subject(const struct decide_context *c, const struct block *block, struct rekey_subject *out)
 {
     struct deciding d = {.c = c, .s = &out->submission, .v = &out->verdict};
     struct slice kind, name;
@@ -114,8 +114,8 @@ static uint64_t wanted_key(const struct decide_context *c, const struct rekey_su
 }
 
 /* Without room for the new key, the block stays on the old one. */
-static void move(struct engine *engine, struct blocks *blocks, const struct block *block, uint64_t key, uint64_t now_ns,
-                 bool lift)
+static void move_block(struct engine *engine, struct blocks *blocks, const struct block *block, uint64_t key,
+                       uint64_t now_ns, bool lift)
 {
     struct block moved = *block;
     struct error e;
@@ -138,7 +138,7 @@ static void follow_mailbox(struct engine *engine, const struct decide_context *c
     uint64_t name = name_key(c, x), until_ns;
 
     if (!is_of_a_mailbox(c, block))
-        move(engine, blocks, block, name, c->now_ns, false);
+        move_block(engine, blocks, block, name, c->now_ns, false);
     else if (lift && blocks_find(blocks, name, c->now_ns, &until_ns) && until_ns == block->until_ns)
         (void)blocks_lift(blocks, name, c->now_ns);
 }
@@ -156,12 +156,12 @@ void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, 
     for (uint32_t at = 0; blocks_next(blocks, &at, c->now_ns, &block);) {
         uint64_t key;
 
-        if (!resolve(c, &block, x))
+        if (!resolve_subject(c, &block, x))
             continue;
         if (lost_its_name(c, x, &block))
             follow_mailbox(engine, c, x, &block, lift);
         else if ((key = wanted_key(c, x, &block)) != block.key)
-            move(engine, blocks, &block, key, c->now_ns, lift);
+            move_block(engine, blocks, &block, key, c->now_ns, lift);
     }
     free(x);
 }

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* 64 MiB. One transaction more is the most that the log has. */
+/* 64 MiB. The log exceeds it by at most one transaction. */
 #define WAL_PAGES_MAX 16384u
 #define ROUND_NS NS_PER_S
-/* How often a round has nothing to write, but looks for what is too old. */
+/* How often a round without anything to write looks for what is too old. */
 #define IDLE_NS (UINT64_C(60) * NS_PER_S)
 
 /* ---- open and close ---- */
@@ -163,7 +163,7 @@ void journal_close(struct journal *j)
         stop_thread(j);
     j->ends = true;
     for (int i = 0; i < 2 && j->program[0] != '\0';
-         i++) /* what waits from a round that failed, and what came after it */
+         i++) /* those of a round that failed, and those that came after it */
         if (j->tell != NULL)
             tell_round(j);
         else
@@ -173,7 +173,7 @@ void journal_close(struct journal *j)
 
 /* ---- the database ---- */
 
-/* Others may have written, or what we wrote was rolled back: what is kept of it in memory is to be found out anew. */
+/* Others may have written, or our own writes were rolled back: the counts kept in memory must be read again. */
 static void forget_counts(struct journal *j)
 {
     memset(j->fresh, 0xff, sizeof j->fresh);
@@ -194,7 +194,7 @@ int journal_ensure(struct journal *j, struct error *e)
     return error_prefix(e, "journal %s", quote(slice_of(j->folder)).text);
 }
 
-/* What cannot be gone on with is closed; what is damaged was set aside, unless another program did so by now. */
+/* Closes a database that can't be used any more; sets a damaged one aside, unless another program has done so. */
 int journal_failed(struct journal *j, const char *what, int code, struct error *e)
 {
     struct journal_file *f = j->file;
@@ -271,7 +271,7 @@ static bool is_repeated(struct journal *j, uint64_t name)
     return repeated;
 }
 
-/* Beyond the bound only the usage is kept. */
+/* Beyond the bound only usage is kept. */
 static void count_only(struct journal *j, const struct journal_event *v, bool counts)
 {
     struct journal_event counted = *v;
@@ -282,7 +282,7 @@ static void count_only(struct journal *j, const struct journal_event *v, bool co
     atomic_fetch_add_explicit(&j->dropped, 1, memory_order_relaxed);
 }
 
-/* With note_lock held. What is no message leaves room for those. */
+/* With note_lock held. Refusals leave room for messages. */
 static bool has_room(const struct journal *j, bool message)
 {
     size_t bytes = JOURNAL_BATCH_BYTES(j->bounds.gathered);
@@ -300,8 +300,10 @@ static uint64_t mix(const struct journal *j, uint64_t hash, struct slice text)
     return hash_mix(hash, hash_slice(&j->secret, text));
 }
 
-/* Names all that decisions must have in common to be one. Messages that monitor mode lets through stay apart: each of
- * them is told of. */
+/*
+ * A hash of all that decisions must have in common to be merged. Messages that monitor mode lets through are not
+ * merged, since each is reported.
+ */
 static uint64_t likeness(const struct journal *j, const struct journal_event *v)
 {
     const uint8_t words[] = {(uint8_t)v->action, (uint8_t)v->reason, (uint8_t)v->monitored,
@@ -320,8 +322,10 @@ static uint64_t likeness(const struct journal *j, const struct journal_event *v)
     return hash | 1;
 }
 
-/* With note_lock held: adds it to one like it of this batch. False when there is none: the next will find this one,
- * which is to be put behind what the batch has. */
+/*
+ * With note_lock held: merges it with an equal one of this batch. False when there is none: the caller appends this
+ * one, and the next will find it.
+ */
 static bool is_merged(struct journal *j, uint64_t name, bool counts)
 {
     struct journal_merged *slot = &j->merged[(name >> 1) & (JOURNAL_MERGED - 1)];
@@ -431,7 +435,7 @@ static bool is_empty(const struct journal_batch *batch)
     return batch->count == 0 && tally_count(batch->beyond) == 0;
 }
 
-/* The batch to be written: what waits since a round that failed, else what has gathered; then the other one gathers. */
+/* The batch to write: the one of a round that failed, else the active one; then the other one becomes active. */
 static struct journal_batch *take_batch(struct journal *j)
 {
     struct journal_batch *waits;
@@ -457,7 +461,7 @@ static void clear_batch(struct journal_batch *batch)
     tally_clear(batch->beyond);
 }
 
-/* What is there now; it is taken off when it has been written. */
+/* Reads the current totals; they are subtracted after they have been written. */
 static bool read_totals(struct journal *j, journal_totals_t totals, uint64_t *dropped)
 {
     bool any = false;
@@ -494,7 +498,7 @@ static void tally_batch(struct journal *j, struct journal_batch *batch, uint64_t
     batch->tallied = true;
 }
 
-/* fresh: has anything come since the last round? */
+/* fresh: has anything arrived since the last round? */
 static bool usage_is_due(const struct journal *j, uint64_t wall_ns, bool fresh)
 {
     uint32_t n = tally_count(j->tally);
@@ -531,7 +535,7 @@ static int write_batch(struct journal *j, struct journal_batch *batch, struct er
     return 0;
 }
 
-/* Readers can keep the log from being moved into the database; it is not to grow without bound. */
+/* Readers can prevent checkpoints; the log must not grow without bound. */
 static int check_log(struct journal *j, struct error *e)
 {
     if ((uint32_t)j->file->wal_pages <= j->bounds.wal_pages || journal_file_checkpoint(j->file))

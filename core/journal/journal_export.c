@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* SQLite takes an empty file for a new one, and with it the mode that it has. 0; -1 with e. */
+/* SQLite takes an empty file for a new database, and keeps its mode. 0; -1 with e. */
 static int make_copy(const char *path, struct error *e)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -22,7 +22,7 @@ static int copy_into(struct journal *j, const char *path, struct error *e)
     sqlite3_stmt *s = NULL;
     int code;
 
-    j->file->deadline_ns = 0; /* all of it is copied, however long that takes */
+    j->file->deadline_ns = 0; /* no deadline: all of it is copied */
     code = sqlite3_prepare_v2(j->file->db, "VACUUM INTO ?1", -1, &s, NULL);
     if (code == SQLITE_OK) {
         (void)sqlite3_bind_text(s, 1, path, -1, SQLITE_STATIC);

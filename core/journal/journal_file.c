@@ -18,7 +18,7 @@
 
 #define DAMAGED_NAME "damaged.sqlite"
 #define FORMER_NAME "former.sqlite"
-#define LMDB_NAME "data.mdb" /* as versions had it that kept the journal in LMDB */
+#define LMDB_NAME "data.mdb" /* of versions that kept the journal in LMDB */
 #define LMDB_LOCK_NAME "lock.mdb"
 #define LMDB_ASIDE_NAME "former.mdb"
 #define FORMER "is of another version's layout"
@@ -32,9 +32,9 @@
 #define BUSY_TRIES 1000
 #define BUSY_PAUSE_NS 2000000
 #define CACHE_KIB "-4096"     /* of pages, in memory: policyd has 32 MiB for everything (bench/README.md) */
-#define CHECKPOINT_PAGES 4096 /* of the log, 16 MiB: from then on they are moved into the database */
-#define LOG_KEPT "16777216"   /* bytes of its file that stay */
-#define VALUE_MAX 65536       /* bytes; ours are shorter by far */
+#define CHECKPOINT_PAGES 4096 /* of the log, 16 MiB: from then on there is a checkpoint */
+#define LOG_KEPT "16777216"   /* bytes of its file that are kept */
+#define VALUE_MAX 65536       /* bytes; ours are much shorter */
 #define DEADLINE_OPS 10000    /* steps of SQLite's machine between two looks at the clock */
 
 static const char *const endings[3] = {"", "-wal", "-shm"};
@@ -58,7 +58,7 @@ int journal_file_error(const struct journal_file *f, struct error *e, const char
 
 /* ---- the folder and its files ---- */
 
-/* Its own owner closes a folder of an earlier version to the group's writing. */
+/* Makes the folder. If its owner runs this, removes the group's write permission, which earlier versions gave. */
 static int make_folder(const char *folder, struct error *e)
 {
     bool made = mkdir(folder, FOLDER_MODE & 0777) == 0;
@@ -69,7 +69,7 @@ static int make_folder(const char *folder, struct error *e)
         return error_set(e, "cannot make the folder: %s", strerror(errno));
     fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == owner_now() && (made || (st.st_mode & 022) != 0))
-        if (fchmod(fd, FOLDER_MODE) != 0) /* as under RestrictSUIDSGID=: then its files have our own group */
+        if (fchmod(fd, FOLDER_MODE) != 0) /* not allowed with RestrictSUIDSGID=; its files then have our own group */
             (void)fchmod(fd, FOLDER_MODE & 0777);
     if (fd >= 0)
         (void)close(fd);
@@ -93,7 +93,7 @@ static int lock_folder(const char *folder, struct error *e)
     return error_set(e, "another program keeps the folder locked");
 }
 
-/* Only ever by name: to open and close one of the three files would take SQLite's locks away (fcntl(2)). */
+/* By name only: opening and closing one of the three files would release SQLite's locks (fcntl(2)). */
 static int move(int folder, const char *from, const char *to, const char *ending, struct error *e)
 {
     char old_name[64], new_name[64];
@@ -140,8 +140,10 @@ static int set_lmdb_aside(int folder, struct error *notice, struct error *e)
     return 0;
 }
 
-/* Whatever lies there must be plain files: SQLite would wait at a pipe. A reader makes none. 0; -1 with e. *there: the
- * database is. */
+/*
+ * All three must be regular files, since SQLite would block on a pipe. A reader creates none. 0; -1 with e. *there: the
+ * database exists.
+ */
 static int look(int folder, bool writer, bool *there, struct error *e)
 {
     char name[64];
@@ -245,7 +247,7 @@ static int is_late(void *arg)
     return f->deadline_ns != 0 && clock_boot_ns() > f->deadline_ns;
 }
 
-/* Short pauses: SQLite's own grow to 100 ms, in which a busy program is through and has begun again. */
+/* Short pauses: SQLite's own grow to 100 ms, in which a busy program finishes a transaction and begins the next. */
 static int wait_for_others(void *arg, int tries)
 {
     const struct timespec pause = {0, BUSY_PAUSE_NS};
@@ -255,7 +257,7 @@ static int wait_for_others(void *arg, int tries)
     return tries < BUSY_TRIES;
 }
 
-/* What it is opened with by everybody: nothing in the file is trusted, and it is never mapped. */
+/* Settings of all connections: nothing in the file is trusted, and it is never mapped. */
 static int configure(struct journal_file *f)
 {
     static const char *const program[] = {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL",
@@ -281,7 +283,7 @@ static int configure(struct journal_file *f)
     return SQLITE_OK;
 }
 
-/* "file:" and the path as a URI has it. A reader does not even touch the index of the log. False without memory. */
+/* The path as a "file:" URI. A reader does not even touch the index of the log. NULL without memory. */
 static char *uri_of(const struct journal_file *f)
 {
     size_t cap = 3 * strlen(f->path) + 64;
@@ -358,7 +360,7 @@ bool journal_file_stale(const struct journal_file *f)
     return journal_shm_tripped(f->db);
 }
 
-/* A program makes the tables where there are none. 0; -1 with e; 1: to be set aside, for *why. */
+/* A program creates missing tables. 0; -1 with e; 1: set it aside, because of *why. */
 static int open_checked(struct journal_file *f, const char **why, struct error *e)
 {
     enum journal_schema schema = JOURNAL_SCHEMA_NONE;
@@ -405,7 +407,7 @@ static int open_locked(struct journal_file *f, int folder, struct error *notice,
     return open_checked(f, &why, e) == 0 ? 0 : -1;
 }
 
-/* The path of the database, without links on the way: SQLite follows none. */
+/* The path of the database, with symbolic links resolved, since SQLite follows none. */
 static int find_path(struct journal_file *f, const char *folder, struct error *e)
 {
     char *whole = realpath(folder, NULL);
@@ -442,7 +444,7 @@ int journal_file_open(const char *folder, bool writer, struct journal_file **out
     if (f == NULL)
         return error_set(e, "out of memory");
     f->writer = writer;
-    if (owner_enter(folder, &visit, e) == 0) { /* SQLite opens by path: as root, any */
+    if (owner_enter(folder, &visit, e) == 0) { /* SQLite opens by path; as root it could open any */
         result = open_owned(f, folder, notice, e);
         owner_leave(&visit);
     }

@@ -14,7 +14,7 @@
 
 struct journal_bounds {
     uint32_t decisions, refusals, gathered, mailboxes;
-    uint32_t wal_pages; /* beyond so many nothing is written until readers let them be moved into the database */
+    uint32_t wal_pages; /* beyond this nothing is written until readers allow a checkpoint */
 };
 
 /* ---- the texts of a decision: their columns, and the members of struct journal_event and struct journal_record ----
@@ -51,7 +51,7 @@ static inline struct slice *journal_text_of(struct journal_event *v, int i)
 
 /* ---- what gathers between two rounds ---- */
 
-/* A decision that waits. Its texts lie one behind the other, from `text` on in the batch's bytes. */
+/* A decision to be written. Its texts are consecutive in the batch's bytes, from `text` on. */
 struct journal_noted {
     uint64_t at_ns, size, retry_s;
     struct ip client;
@@ -63,7 +63,9 @@ struct journal_noted {
 
 #define JOURNAL_NOTED_BYTES_MAX 1600u /* of a decision's texts */
 #define JOURNAL_BATCH_BYTES(gathered) (JOURNAL_NOTED_BYTES_MAX + 160 * (size_t)(gathered))
-/* Entries of usage that gather over rounds. A batch has at most two thirds of that: its events, and what is beyond. */
+/*
+ * Entries of usage collected over several rounds. A batch has at most two thirds of that: its events, and the overflow.
+ */
 #define JOURNAL_TALLY(gathered) (3 * (gathered))
 
 struct journal_batch {
@@ -71,21 +73,21 @@ struct journal_batch {
     char *bytes;                  /* JOURNAL_BATCH_BYTES of that */
     size_t n;                     /* of bytes */
     uint32_t count;               /* of events */
-    struct tally *beyond;         /* what those did that did not fit */
+    struct tally *beyond;         /* usage of decisions that overflowed `bytes` */
     bool tallied;                 /* has been added to the journal's tally */
 };
 
-/* The event of the batch at that index. Its texts lie in the batch. */
+/* The event of the batch at that index. Its texts point into the batch. */
 struct journal_event journal_batch_event(const struct journal_batch *batch, uint32_t i);
 /* Was a message let through, which counts? */
 bool journal_is_message(const struct journal_noted *noted);
 
-/* What this share of a batch is left for: messages that were let through. */
+/* One part in so many of a batch is reserved for messages that were let through. */
 #define JOURNAL_MESSAGES_SHARE 4
-#define JOURNAL_MERGED 1024u   /* decisions of a batch remembered, to add those that are like them; a power of two */
-#define JOURNAL_REPEATED 4096u /* refusals remembered, to tell repetitions; a power of two */
+#define JOURNAL_MERGED 1024u   /* decisions of a batch remembered for merging; a power of two */
+#define JOURNAL_REPEATED 4096u /* refusals remembered, to recognize repetitions; a power of two */
 
-/* Where in the active batch a decision is that others are added to. */
+/* Where in the active batch a decision is into which others are merged. */
 struct journal_merged {
     uint64_t name; /* a hash; 0: none */
     uint64_t round;
@@ -109,17 +111,17 @@ struct journal {
     pthread_mutex_t file_lock; /* guards what follows */
     struct journal_batch batches[2];
     struct tally *tally; /* usage that was not written yet */
-    bool tally_sorted;   /* it is being written, and takes nothing more; up to `written` it is in the database */
+    bool tally_sorted;   /* it is being written, and nothing may be added; up to `written` it is in the database */
     uint32_t written;
-    uint64_t gather_ns;          /* wall clock: since when it gathers */
-    bool ends;                   /* no round comes later */
+    uint64_t gather_ns;          /* wall clock: when it was begun */
+    bool ends;                   /* closing: flush all */
     struct journal_file *file;   /* NULL: not open */
     uint64_t idle_ns;            /* wall clock of the last round */
-    uint64_t shifted;            /* decisions whose time another one had already */
+    uint64_t shifted;            /* decisions whose time was taken by another one */
     uint32_t fresh[3];           /* rows since they were last counted: messages, refusals, mailboxes */
     int64_t first_s;             /* no submission is known to have been earlier; 0: that is not known */
-    char forgot[USAGE_NAME_MAX]; /* up to which mailbox it was looked whom to forget: as usage_name */
-    size_t forgot_n;             /* 0: it begins anew */
+    char forgot[USAGE_NAME_MAX]; /* the last mailbox checked for forgetting, as usage_name */
+    size_t forgot_n;             /* 0: start over */
     struct error notice, told;
     /* the thread's */
     pthread_t thread;

@@ -21,7 +21,7 @@ enum address_result address_join(enum address_use use, struct slice local, struc
     return ADDRESS_OK;
 }
 
-static enum address_result split(enum address_use use, struct slice raw, struct address *out)
+static enum address_result split_parts(enum address_use use, struct slice raw, struct address *out)
 {
     const char *at = raw.n > 0 ? memrchr(raw.p, '@', raw.n) : NULL;
     struct slice local = raw, domain = {NULL, 0};
@@ -37,12 +37,12 @@ static enum address_result split(enum address_use use, struct slice raw, struct 
 
 enum address_result address_parse_internal(struct slice raw, struct address *out)
 {
-    return split(ADDRESS_OF_NAME, raw, out);
+    return split_parts(ADDRESS_OF_NAME, raw, out);
 }
 
 enum address_result address_parse_envelope(struct slice raw, struct address *out)
 {
-    return split(ADDRESS_OF_MAIL, raw, out);
+    return split_parts(ADDRESS_OF_MAIL, raw, out);
 }
 
 bool address_needs_quotes(const struct address *a)

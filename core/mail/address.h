@@ -89,7 +89,7 @@ static inline void address_copy(const struct address *from, struct address *to)
 enum address_result address_parse_path(struct slice raw, struct address *out);
 
 /*
- * An address in internal form: unquoted, as the mirrored directory, lists and logins hold it. The domain begins behind
+ * An address in internal form: unquoted, as the mirrored directory, lists and logins hold it. The domain begins after
  * the last "@". Results as above; at most ADDRESS_OF_NAME_MAX bytes.
  */
 enum address_result address_parse_internal(struct slice raw, struct address *out);

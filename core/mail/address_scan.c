@@ -2,7 +2,7 @@
 
 #include "core/mail/local_part.h"
 
-/* UTF-8 before libidn2 makes A-labels of it; see domain.c. */
+/* UTF-8, before libidn2 makes A-labels; see domain.c */
 #define DOMAIN_TEXT_MAX 1024
 
 bool scan_take(struct scan *s, char c)
@@ -18,7 +18,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* s stands at the opening parenthesis. */
+/* s is at the opening parenthesis. */
 static bool skip_comment(struct scan *s)
 {
     unsigned depth = 0;
@@ -88,8 +88,8 @@ static bool scan_atom(struct scan *s, enum scan_escapes escapes, struct buf *tex
 }
 
 /*
- * Words, each an atom or a quoted string, with dots between any two of them (RFC 5322 4.4 obs-local-part), and anywhere
- * else. What they add up to is judged afterwards.
+ * Words, each an atom or a quoted string, with dots between them (RFC 5322 4.4 obs-local-part) or anywhere else. The
+ * result is checked afterwards.
  */
 static bool scan_local_part(struct scan *s, enum scan_escapes escapes, struct buf *text)
 {
@@ -113,7 +113,7 @@ static bool scan_local_part(struct scan *s, enum scan_escapes escapes, struct bu
     }
 }
 
-/* Atoms with dots between them, and perhaps a dot behind them. A domain literal is no atom. */
+/* Atoms with dots between them, perhaps with a trailing dot. A domain literal is no atom. */
 static bool scan_domain(struct scan *s, struct buf *text)
 {
     bool any = false;
@@ -141,8 +141,9 @@ static bool scan_route_domain(struct scan *s)
     return scan_domain(s, &text) && domain_canonical(buf_slice(&text), domain, sizeof domain, &n);
 }
 
-/* Takes a source route "@a,@b:" of domains (RFC 5321 4.1.2 A-d-l) if there is one. False if it begins with "@" but is
- * none. */
+/*
+ * Skips a source route "@a,@b:" (RFC 5321 4.1.2 A-d-l) if there is one. False if it begins with "@" but is malformed.
+ */
 static bool scan_route(struct scan *s)
 {
     if (!scan_sees(s, '@'))
@@ -182,7 +183,7 @@ static bool has_control(struct slice s)
     return false;
 }
 
-/* What stands inside of the angle brackets, up to and with the closing one. */
+/* Reads what is inside angle brackets, and the closing one. */
 static enum address_result scan_angle(struct scan *s, struct address *out)
 {
     enum address_result result;

@@ -43,7 +43,7 @@ bool scan_cfws(struct scan *s);
 
 /*
  * Takes a quoted string and appends what it says to *text (may be NULL), which notes when it doesn't fit. False when
- * the closing quote is missing. s stands at the opening quote.
+ * the closing quote is missing. s is at the opening quote.
  */
 bool scan_quoted(struct scan *s, struct buf *text);
 
@@ -54,8 +54,8 @@ enum scan_escapes {
 };
 
 /*
- * Takes an addr-spec with blanks and comments before, between and behind its parts (RFC 5322 3.4.1, 4.4), or a local
- * part alone (ADDRESS_NO_DOMAIN). *out as address_parse_path has it.
+ * Takes an addr-spec with blanks and comments before, between and after its parts (RFC 5322 3.4.1, 4.4), or a local
+ * part alone (ADDRESS_NO_DOMAIN). *out as from address_parse_path.
  */
 enum address_result scan_addr_spec(struct scan *s, enum scan_escapes escapes, struct address *out);
 

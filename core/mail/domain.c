@@ -1,4 +1,4 @@
-/* domain_canonical of core/mail/address.h: ASCII domains by hand, all others through libidn2. */
+/* domain_canonical of core/mail/address.h: ASCII domains are handled here, all others by libidn2. */
 #include "core/mail/address.h"
 
 #include <idn2.h>
@@ -8,14 +8,15 @@
 #define DOMAIN_MAX 255 /* octets, RFC 5321 4.5.3.1.2 */
 #define LABEL_MAX 63   /* octets, RFC 1035 2.3.4 */
 
-/* UTF-8 text that could still become a domain: 59 code points of four bytes give a full A-label, four labels a domain.
+/*
+ * The longest UTF-8 text that may become a domain: 59 code points of four bytes fill an A-label, four labels a domain.
  */
 #define DOMAIN_RAW_MAX 1024
 
-/* As Postfix's own conversion (midna_domain.c): UTS 46, non-transitional. */
+/* As in Postfix (midna_domain.c): UTS 46, non-transitional. */
 #define IDN_FLAGS (IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL)
 
-/* Letters, digits, hyphen (RFC 1123 2.1), and the underscore that hosts inside of networks do have. */
+/* Letters, digits, hyphen (RFC 1123 2.1), and the underscore, which internal hosts do have. */
 static const bool domain_char[256] = {
     ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['-'] = true, ['_'] = true};
 
@@ -60,7 +61,7 @@ static enum spelling ascii_domain(struct slice raw, char *out, size_t *n)
     return spelling;
 }
 
-/* An A-label that its own U-label doesn't lead back to is a made-up one, and could spell a domain a second way. */
+/* Does each A-label equal what its own U-label converts to? Another would be a second spelling of a domain. */
 static bool alabels_are_real(const char *domain)
 {
     char *unicode = NULL;
@@ -87,7 +88,7 @@ static bool is_ascii(struct slice raw)
     return seen < 0x80;
 }
 
-/* What is ASCII in it must be what a domain has: the mapping lets other characters through, or makes them vanish. */
+/* ASCII characters must be those of a domain: the mapping lets others through, or drops them. */
 static bool may_be_mapped(struct slice raw)
 {
     for (size_t i = 0; i < raw.n; i++) {
@@ -99,7 +100,7 @@ static bool may_be_mapped(struct slice raw)
     return raw.n <= DOMAIN_RAW_MAX && u8_check((const uint8_t *)raw.p, raw.n) == NULL;
 }
 
-/* What the mapping makes of it is judged like any ASCII domain: it can give blanks, slashes, "@" and empty labels. */
+/* The mapping's result is checked like any ASCII domain, since it may contain blanks, slashes, "@" and empty labels. */
 static enum spelling mapped_domain(struct slice raw, char *out, size_t *n)
 {
     char terminated[DOMAIN_RAW_MAX + 1];

@@ -11,7 +11,7 @@ const char from_two_angles[] = "two angle addresses in one mailbox";
 /* What is wrong with the line breaks and bytes of a field, or NULL. */
 static const char *wrong_bytes(struct slice value)
 {
-    bool line_is_blank = false; /* of a folded line: whether it holds nothing yet */
+    bool line_is_blank = false; /* of a folded line: only blanks so far */
 
     if (value.n > FROM_MAX_BYTES)
         return "field longer than 8192 bytes";
@@ -41,11 +41,11 @@ static const char bad_comment[] = "comment without end, or nested too deep";
 static const char bad_quote[] = "quote without end";
 static const char bad_bracket[] = "square bracket in a name that needs quotes";
 static const char bad_character[] = "character in a name that needs quotes";
-static const char bad_tail[] = "text behind an address";
+static const char bad_tail[] = "text after an address";
 
 static const char blank_or_dot[] = {'.', ' ', '\t', '\r', '\n'};
 
-/* "[words]" as scripts put it in front of a name. s stands at the opening bracket. */
+/* "[words]" as scripts put it before a name. s is at the opening bracket. */
 static bool skip_bracketed(struct scan *s)
 {
     s->p++;
@@ -54,7 +54,7 @@ static bool skip_bracketed(struct scan *s)
     return scan_take(s, ']');
 }
 
-/* Dots are no part of a word, but names are written with them. False when there is no word. */
+/* Skips a word, with the dots that names have although RFC 5322 doesn't allow them. False when there is no word. */
 static bool skip_word(struct scan *s)
 {
     const char *first = s->p;
@@ -65,8 +65,8 @@ static bool skip_word(struct scan *s)
 }
 
 /*
- * Skips the words of a display name, and stops in front of what is none: the end, "<", "@", ":", a comma ...
- * Returns what is wrong, or NULL.
+ * Skips the words of a display name, and stops before anything else: the end, "<", "@", ":", a comma ... Returns what
+ * is wrong, or NULL.
  */
 static const char *skip_name(struct scan *s)
 {
@@ -85,7 +85,7 @@ static const char *skip_name(struct scan *s)
     }
 }
 
-/* RFC 2047 5: never inside of an addr-spec. Some readers decode it all the same, and then show another address. */
+/* RFC 2047 5 forbids encoded words in an addr-spec, but some readers decode them, and then show another address. */
 static bool holds_encoded_word(const struct address *a)
 {
     const char *begin = memmem(a->text, a->local_n, "=?", 2);
@@ -108,7 +108,7 @@ const char *header_judge(enum address_result result, const struct address *a)
     return "not an address that could name a mailbox";
 }
 
-/* Some readers know comments outside of angle brackets alone, and show these as part of the address. */
+/* Some readers know comments only outside of angle brackets, and show these as part of the address. */
 static bool shows_another(struct slice inside)
 {
     struct slice behind;
@@ -117,7 +117,7 @@ static bool shows_another(struct slice inside)
            memchr(inside.p, '(', inside.n) != NULL;
 }
 
-/* s stands behind the "<". */
+/* s is after the "<". */
 static const char *take_angle_address(struct scan *s, struct address *out)
 {
     const char *first = s->p;
@@ -131,7 +131,7 @@ static const char *take_angle_address(struct scan *s, struct address *out)
         return from_route;
     result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
     if (result != ADDRESS_BAD && !scan_take(s, '>'))
-        return "no closing > behind an address";
+        return "no closing > after an address";
     if (result == ADDRESS_OK && shows_another((struct slice){first, (size_t)(s->p - first)}))
         return "@ in a comment within angle brackets";
     if (result == ADDRESS_OK && !scan_cfws(s))
@@ -139,17 +139,17 @@ static const char *take_angle_address(struct scan *s, struct address *out)
     return result == ADDRESS_OK && scan_sees(s, '<') ? from_two_angles : header_judge(result, out);
 }
 
-/* s stands at the first word. */
+/* s is at the first word. */
 static const char *take_bare_address(struct scan *s, struct address *out)
 {
     enum address_result result = scan_addr_spec(s, SCAN_NO_ESCAPES, out);
 
     if (result == ADDRESS_NO_DOMAIN)
-        return "name in front of an address without angle brackets";
-    return scan_sees(s, '<') ? "@ outside of quotes in front of an angle address" : header_judge(result, out);
+        return "name before an address without angle brackets";
+    return scan_sees(s, '<') ? "@ outside of quotes before an angle address" : header_judge(result, out);
 }
 
-/* A member of the list that is no group; first is where its name, if any, began, and s stands behind that. */
+/* Reads a member of the list that is no group. Its name, if any, is between first and s. */
 static const char *take_mailbox(struct header_from *walk, struct scan *s, const char *first, struct address *out)
 {
     const char *wrong;
@@ -172,8 +172,8 @@ static const char *take_mailbox(struct header_from *walk, struct scan *s, const 
 }
 
 /*
- * Skips blanks and comments in front of a place of the list. Where nothing else stands there, some readers take a
- * comment for the address. Returns what is wrong, or NULL.
+ * Skips blanks and comments before a member of the list. If there is nothing else, some readers take a comment for the
+ * address. Returns what is wrong, or NULL.
  */
 static const char *skip_to_place(struct scan *s)
 {
@@ -186,7 +186,7 @@ static const char *skip_to_place(struct scan *s)
     return scan_at_end(s) || scan_sees(s, ',') || scan_sees(s, ';') ? from_no_address : NULL;
 }
 
-/* s stands behind the ";". */
+/* s is after the ";". */
 static const char *close_group(struct header_from *walk, struct scan *s)
 {
     const char *wrong;
@@ -196,10 +196,10 @@ static const char *close_group(struct header_from *walk, struct scan *s)
     walk->in_group = false;
     if ((wrong = skip_to_place(s)) != NULL)
         return wrong;
-    return scan_at_end(s) || scan_sees(s, ',') ? NULL : "text behind a group";
+    return scan_at_end(s) || scan_sees(s, ',') ? NULL : "text after a group";
 }
 
-/* s stands at the ":" behind the name that began at first. */
+/* s is at the ":" after the name that began at first. */
 static const char *open_group(struct header_from *walk, struct scan *s, const char *first)
 {
     if (walk->in_group)

@@ -50,7 +50,7 @@ struct header_from {
     struct slice rest;
     enum header_reading reading;
     unsigned count;
-    bool in_group;   /* behind a colon, and no semicolon since */
+    bool in_group;   /* after a colon, and no semicolon since */
     bool angle;      /* otherwise: angle brackets were seen since the last comma or semicolon */
     unsigned open;   /* otherwise: how many of them are not closed yet */
     bool nobody;     /* FROM_BAD only because it has no address: "root", "www-data@web1" */
@@ -62,8 +62,8 @@ void header_from_start(struct header_from *walk, struct slice value);
 
 /*
  * The next address; out->n is 0 when there is none. why is never NULL; *why is set, to a constant text, for FROM_BAD
- * only. After FROM_BAD or FROM_END it stays so. Addresses in front of what is bad are given before FROM_BAD is: a
- * caller that allows a message has walked to FROM_END.
+ * only. After FROM_BAD or FROM_END it stays so. Addresses before what is bad are returned before FROM_BAD is: a caller
+ * that allows a message has walked to FROM_END.
  */
 enum from_result header_from_next(struct header_from *walk, struct address *out, const char **why);
 

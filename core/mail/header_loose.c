@@ -18,8 +18,9 @@ static bool is_one_of(char c, const char *set)
 /* ---- charsets and quoting ---- */
 
 /*
- * Shift JIS, GBK and Big5 have letters whose second byte is a backslash, and careless decoders let a first half swallow
- * whatever follows. HZ switches by "~{" (RFC 1843). Other switches are control characters, which no field may hold.
+ * Shift JIS, GBK and Big5 have letters whose second byte is a backslash, and careless decoders let a first byte swallow
+ * whatever follows. HZ switches with "~{" (RFC 1843). Other switches are control characters, which no field may
+ * contain.
  */
 static bool depends_on_the_charset(struct slice value)
 {
@@ -31,7 +32,7 @@ static bool depends_on_the_charset(struct slice value)
     return u8_check((const uint8_t *)value.p, value.n) != NULL;
 }
 
-/* Some readers take "[...]" for a domain literal wherever it stands. s stands at the opening bracket. */
+/* Some readers take "[...]" for a domain literal wherever it is. s is at the opening bracket. */
 static bool skip_bracketed(struct scan *s)
 {
     while (s->p < s->end && *s->p != ']') {
@@ -72,8 +73,8 @@ enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_QUOTED, TOKEN_SPECIAL };
 
 struct loose_token {
     enum token_kind kind;
-    bool apart;        /* blanks or a comment in front of it */
-    bool comment;      /* READING_LOOSE: a comment with an "@" in front of it */
+    bool apart;        /* blanks or a comment before it */
+    bool comment;      /* READING_LOOSE: a comment with an "@" before it */
     char special;      /* TOKEN_SPECIAL */
     struct slice text; /* TOKEN_WORD: atext and dots; TOKEN_QUOTED: with its quotes */
 };
@@ -114,18 +115,18 @@ static struct loose_token take_token(struct scan *s, enum header_reading reading
     return t;
 }
 
-/* ---- what stands around an @ ---- */
+/* ---- around an @ ---- */
 
-/* What was read since the last special character that is no "@". */
+/* What was read since the last special character other than "@". */
 struct loose_place {
-    char special;            /* that one; a comma at the beginning */
-    unsigned words;          /* and quoted strings */
-    struct loose_token last; /* of these */
+    char special;            /* that character; a comma at the beginning */
+    unsigned words;          /* words and quoted strings */
+    struct loose_token last; /* the last of them */
     bool shows;              /* one of them could show an address */
-    bool unopened;           /* special closes angle brackets that nobody opened: some readers skip it, and read on */
+    bool unopened;           /* special closes angle brackets that were not opened: some readers ignore it */
 };
 
-/* Some readers take a name that is no address's name for an address: as it stands in quotes, or decoded (RFC 2047). */
+/* Some readers take a name without an address for the address: as it is in quotes, or decoded (RFC 2047). */
 static bool could_show_an_address(const struct loose_token *t)
 {
     const char *begin = t->kind == TOKEN_WORD ? memmem(t->text.p, t->text.n, "=?", 2) : NULL;
@@ -135,7 +136,7 @@ static bool could_show_an_address(const struct loose_token *t)
     return begin != NULL && memmem(begin, (size_t)(t->text.p + t->text.n - begin), "?=", 2) != NULL;
 }
 
-/* IDNA has more dots than one (UTS 46; NFKC makes one of most of them). */
+/* IDNA has several dots (UTS 46); NFKC maps most of them to ".". */
 static bool holds_unicode_dot(struct slice word)
 {
     uint8_t mem[512], *text;
@@ -144,7 +145,7 @@ static bool holds_unicode_dot(struct slice word)
 
     text = u8_normalize(UNINORM_NFKC, (const uint8_t *)word.p, word.n, mem, &n);
     if (text == NULL)
-        return true; /* for want of memory */
+        return true; /* no memory */
     found = memchr(text, '.', n) != NULL || memmem(text, n, "\xe3\x80\x82", 3) != NULL;
     if (text != mem)
         free(text);
@@ -161,8 +162,9 @@ static bool is_dotted(struct slice word, enum header_reading reading)
 }
 
 /*
- * "sean@contoso.example (J\xfcrgen)", as sendmail writes names: is that all behind the "(", with nothing in it that
- * means anything to a reader? Whatever the charset, and wherever the comment ends, the field then ends with it.
+ * "sean@contoso.example (J\xfcrgen)", as sendmail writes names: does the field end with this comment, without any
+ * character in it that could mean something to a reader? Then it doesn't matter what the charset is, or where the
+ * comment ends.
  */
 static bool is_last_comment(struct scan s)
 {
@@ -174,7 +176,7 @@ static bool is_last_comment(struct scan s)
     return scan_at_end(&s);
 }
 
-/* A word, "@", a dotted word, and nothing else between the special characters around them. */
+/* A word, "@", a dotted word, and nothing else between special characters. */
 static bool is_plain(const struct loose_place *at, const struct loose_token *sign, const struct scan *behind,
                      enum header_reading reading, struct slice *text)
 {
@@ -193,7 +195,7 @@ static bool is_plain(const struct loose_place *at, const struct loose_token *sig
                                       (is_one_of(next.special, ",;<>") || (next.special == '(' && is_last_comment(s))));
 }
 
-/* "=?utf-8?q?anna@contoso.example?=" with nothing that needs decoding: what stands in it; else text itself. */
+/* The text in "=?utf-8?q?anna@contoso.example?=" if nothing in it needs decoding; else text itself. */
 static struct slice without_encoding(struct slice text)
 {
     struct slice rest = text, charset, encoding;
@@ -207,7 +209,7 @@ static struct slice without_encoding(struct slice text)
     return rest;
 }
 
-/* What some programs put around a name that is the address. */
+/* Removes what some programs put around a name that is the address. */
 static struct slice without_wrapping(struct slice text)
 {
     if (text.n > 2 && text.p[0] == '\'' && text.p[text.n - 1] == '\'')
@@ -215,7 +217,7 @@ static struct slice without_wrapping(struct slice text)
     return text.n > 4 ? without_encoding(text) : text;
 }
 
-/* text is of is_plain. */
+/* text is what is_plain accepted. */
 static const char *take_address(struct header_from *walk, struct scan *s, struct slice text, struct address *out)
 {
     s->p = text.p + text.n;
@@ -226,8 +228,8 @@ static const char *take_address(struct header_from *walk, struct scan *s, struct
 }
 
 /*
- * Skips an "@" and the words behind it that together are no domain with a dot, be they read one by one or, as some
- * readers do, with the blanks left out. s stands behind the "@".
+ * Skips an "@" and the words after it if they form no domain with a dot, whether read one by one or, as some readers
+ * do, without the blanks. s is after the "@".
  */
 static const char *skip_at_sign(struct loose_place *at, struct scan *s, enum header_reading reading)
 {
@@ -254,7 +256,7 @@ static const char *skip_at_sign(struct loose_place *at, struct scan *s, enum hea
     return at->words > 0 || t.special == '<' ? NULL : from_route;
 }
 
-/* "<" opens the angle brackets of a mailbox, which has but one pair: "<<...>>" are one, too. */
+/* "<" opens the angle brackets of a mailbox, which has one pair; "<<...>>" counts as one. */
 static const char *open_angle(struct header_from *walk, const struct loose_place *at)
 {
     if (walk->angle && at->special != '<')
@@ -264,7 +266,7 @@ static const char *open_angle(struct header_from *walk, const struct loose_place
     return NULL;
 }
 
-/* A special character that is no "@" divides what is before it from what is behind. */
+/* A special character other than "@" divides what is before it from what comes after. */
 static const char *step_over(struct header_from *walk, struct loose_place *at, char special)
 {
     const char *wrong = special == '<' ? open_angle(walk, at) : NULL;
@@ -272,21 +274,21 @@ static const char *step_over(struct header_from *walk, struct loose_place *at, c
 
     if (at->special == '<' && (special != '<' || at->words > 0))
         wrong = bad_angle;
-    /* In a group that doesn't end, some readers take the name in front of angle brackets for an address, too. */
+    /* In a group that doesn't end, some readers take the name before angle brackets for an address, too. */
     if (at->shows && (special != '<' || walk->in_group))
         wrong = from_no_address;
     walk->in_group = special == ':' || (walk->in_group && special != ';');
     unopened = special == '>' && walk->open == 0;
     if (special == '>' && !unopened)
         walk->open--;
-    /* Where quotes and comments are in doubt, so is whether this divides mailboxes. */
+    /* If quotes and comments are ambiguous, so is whether this divides mailboxes. */
     if (walk->reading == READING_LOOSE && (special == ',' || special == ';'))
         walk->angle = false;
     *at = (struct loose_place){.special = special, .unopened = unopened};
     return wrong;
 }
 
-/* Behind the address in angle brackets they close, and behind what nobody opened the mailbox is at its end. */
+/* After an address in angle brackets only ">" may follow; after a ">" without "<", only the end of the mailbox. */
 static bool is_misplaced(const struct header_from *walk, const struct loose_place *at, const struct loose_token *t)
 {
     return (walk->open > 0 && at->special != '<' && t->special != '>') ||
@@ -305,7 +307,7 @@ static const char *at_end(struct header_from *walk, const struct loose_place *at
 
 const char *header_loose_next(struct header_from *walk, struct scan *s, struct address *out)
 {
-    /* Behind an address stands a special character, or the end. */
+    /* An address is followed by a special character or the end. */
     struct loose_place at = {.special = ','};
     bool behind_address = walk->count > 0;
     const char *wrong = NULL;
@@ -314,7 +316,7 @@ const char *header_loose_next(struct header_from *walk, struct scan *s, struct a
     while (wrong == NULL) {
         struct loose_token t = take_token(s, walk->reading);
 
-        /* Behind an address, a comment is its name. */
+        /* After an address, a comment is its name. */
         at.shows |= t.comment && !behind_address && at.special != '>';
         behind_address = false;
         if (t.kind == TOKEN_END)

@@ -21,7 +21,7 @@ bool header_lexes_one_way(struct slice value);
 
 /*
  * The next address to *out; out->n stays 0 at the end. Returns what is wrong, or NULL. walk->reading is not
- * READING_STRICT; s moves behind what was read.
+ * READING_STRICT; s moves past what was read.
  */
 const char *header_loose_next(struct header_from *walk, struct scan *s, struct address *out);
 

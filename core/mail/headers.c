@@ -17,7 +17,7 @@ const char *header_field_name(enum header_field field)
     return field_names[field].p;
 }
 
-/* The first field that is bad is the one that is told of. */
+/* Keeps the first bad field, which is the one reported. */
 static void mark_bad(struct headers *h, enum header_field field, const char *why, struct slice value)
 {
     if (h->bad != NULL)
@@ -51,8 +51,9 @@ static const char *headers_keep(struct headers *h, enum header_field field, cons
 }
 
 /*
- * Longer lines are broken on their way: Postfix puts a line end and a blank behind this many octets
- * (smtp_line_length_limit; RFC 5322 2.1.1), and behind a backslash that ends a quoted string which we saw go on.
+ * Longer lines are broken in transit: Postfix inserts a line end and a blank after this many octets
+ * (smtp_line_length_limit; RFC 5322 2.1.1), even after a backslash in a quoted string, which then ends elsewhere than
+ * seen here.
  */
 #define HEADER_LINE_MAX 998
 
@@ -73,8 +74,8 @@ static bool has_long_line(struct slice name, struct slice value)
 }
 
 /*
- * Programs put the name of an account in Sender ("www-data", "root@web1"): no address, and nobody's, where the field
- * has no other "@" that some reader could turn to. A From needs an address.
+ * Programs put the name of an account in Sender ("www-data", "root@web1"). That is nobody's address, unless another "@"
+ * in the field could be read as one. A From needs an address.
  */
 static bool is_nobodys(enum header_field field, const struct address *a, struct slice value)
 {
@@ -95,7 +96,7 @@ static void read_field(struct headers *h, enum header_field field, struct slice 
     header_from_start(&walk, value);
     while (why == NULL && header_from_next(&walk, &address, &why) == FROM_ADDRESS)
         why = is_nobodys(field, &address, value) ? NULL : headers_keep(h, field, &address);
-    /* A reader that joins repeated fields lets a quote that doesn't end run on into the next one. */
+    /* In a reader that joins repeated fields, an unclosed quote runs on into the next field. */
     if (why == NULL && (h->kinds & kind) != 0 && (walk.reading == READING_RAW || (h->raw_kinds & kind) != 0))
         why = "repeated field with quotes or comments that may not end";
     h->kinds |= kind;
@@ -118,13 +119,13 @@ static void add_field(struct headers *h, enum header_field field, struct slice n
     read_field(h, field, value);
 }
 
-/* The field of that name, without case and without blanks behind it (RFC 5322 4.5.2 has them: "From :"). */
+/* Finds the field with that name, regardless of case and trailing blanks (RFC 5322 4.5.2 allows "From :"). */
 static bool find_field(struct slice name, enum header_field *field)
 {
     while (name.n > 0 && (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t'))
         name.n--;
     for (size_t i = 0; i < FIELDS; i++) {
-        /* Most fields of a message are none of these, as their length says already. */
+        /* Most fields are none of these, which their length shows. */
         if (name.n != field_names[i].n || !slice_ieq(name, field_names[i]))
             continue;
         *field = (enum header_field)i;
@@ -133,9 +134,9 @@ static bool find_field(struct slice name, enum header_field *field)
     return false;
 }
 
-#define NAME_MAX_BYTES 64 /* of a name in disguise, without its disguise */
+#define NAME_MAX_BYTES 64 /* of a disguised name, without the disguise */
 
-/* A name that is one of ours for a reader who doesn't see, or drops, what is no printable ASCII in it. */
+/* A name that equals one of these for readers that drop or don't show characters other than printable ASCII. */
 static bool is_disguised(struct slice name, enum header_field *field)
 {
     char seen[NAME_MAX_BYTES];
@@ -151,7 +152,7 @@ static bool is_disguised(struct slice name, enum header_field *field)
     return n < name.n && find_field((struct slice){seen, n}, field);
 }
 
-/* Marks what a reader could take for one of our fields on a line of its own, since it ends lines elsewhere than we. */
+/* Marks a line that readers could take for one of these fields if they end lines elsewhere than this does. */
 static void headers_read_line(struct headers *h, struct slice line)
 {
     enum header_field field;
@@ -160,10 +161,10 @@ static void headers_read_line(struct headers *h, struct slice line)
     if (!slice_cut(line, ':', &name, &value) || !(find_field(name, &field) || is_disguised(name, &field)))
         return;
     h->from_possible |= field == HEADER_FROM;
-    mark_bad(h, field, "field behind a line break within another field", value);
+    mark_bad(h, field, "field after a line break within another field", value);
 }
 
-/* What stands behind a line break that folds nothing. */
+/* Reads what follows line breaks that don't fold. */
 static void read_lines_within(struct headers *h, struct slice value)
 {
     size_t begin = value.n;

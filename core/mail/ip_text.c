@@ -1,6 +1,6 @@
 /*
- * An address as text. inet_ntop(3) goes through sprintf, which would be a quarter of what a line of the log costs; the
- * result is the same.
+ * An address as text, with the same result as inet_ntop(3). That uses sprintf, which would be a quarter of a log line's
+ * cost.
  */
 #include "core/mail/network.h"
 

@@ -12,7 +12,7 @@
 #define MOST_SLOTS ((size_t)1 << 28)
 #define ENTRY_MAX (ADDRESS_OF_NAME_MAX + 1) /* "@" and a domain, an address, or "netbios\account" */
 
-/* An entry: where its text stands among the list's bytes, behind it that of the mailbox it is paired with. */
+/* An entry: where its text is among the list's bytes, followed by the text of the mailbox that it is mapped to. */
 struct slot {
     uint32_t at;
     uint32_t line;
@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct slot) == 16, "a list of a million logins is meant t
 
 struct list {
     char *path;
-    struct hash_secret secret; /* users may choose the names that end up in a list */
+    struct hash_secret secret; /* users may influence the names in a list */
     struct slot *slots;        /* an open-addressing hash table, at most 3/4 full */
     size_t n_slots;            /* a power of two */
     size_t n;
@@ -33,7 +33,7 @@ struct list {
     size_t n_bytes, cap_bytes;
 };
 
-/* An entry in canonical text; pairs have a mailbox too, or "@domain" where a whole domain is mapped. */
+/* An entry as canonical text. Pairs also have a mailbox, or "@domain" when a whole domain is mapped. */
 struct list_entry {
     char text[ENTRY_MAX + 1], mailbox[ENTRY_MAX + 1];
     size_t n, mailbox_n;
@@ -106,7 +106,7 @@ static bool bytes_add(struct list *list, struct slice s)
     return true;
 }
 
-/* Gives back what growing by doubling took too much. */
+/* Returns the memory that doubling allocated in excess. */
 static void bytes_trim(struct list *list)
 {
     char *bytes = list->n_bytes > 0 ? realloc(list->bytes, list->n_bytes) : NULL;
@@ -117,7 +117,7 @@ static void bytes_trim(struct list *list)
     }
 }
 
-/* The entry may be there already; with another mailbox that is an error. */
+/* Adds an entry, which may be there already; with another mailbox that is an error. */
 static int entry_add(struct list *list, const struct list_entry *entry, unsigned line, struct error *e)
 {
     struct slice text = {entry->text, entry->n}, mailbox = {entry->mailbox, entry->mailbox_n};
@@ -140,7 +140,7 @@ static int entry_add(struct list *list, const struct list_entry *entry, unsigned
     return 0;
 }
 
-/* ---- what a line holds ---- */
+/* ---- lines ---- */
 
 /* A login's key in the table, in out[ENTRY_MAX + 1]; empty for a login that can't be listed. */
 static struct slice login_key(const struct login *login, char *out)
@@ -151,11 +151,11 @@ static struct slice login_key(const struct login *login, char *out)
     return buf_slice(&b);
 }
 
-/* An entry that looks like a pattern would match nobody. */
+/* Refuses an entry that looks like a pattern, which would match nobody. */
 static int refuse_pattern(struct slice text, const char *example, struct error *e)
 {
     if (text.n > 0 && memchr(text.p, '*', text.n) != NULL)
-        return error_set(e, "\"%s\": \"*\" is no pattern here; a whole domain is written %s", quote(text).text,
+        return error_set(e, "\"%s\": \"*\" is not a pattern here; a whole domain is written %s", quote(text).text,
                          example);
     return 0;
 }
@@ -171,14 +171,14 @@ static int parse_login(struct slice text, struct list_entry *entry, struct error
     return 0;
 }
 
-/* "@contoso.example", or with `prefix` "@." all domains beneath it, into out[ENTRY_MAX + 1]. */
+/* "@contoso.example", or with `prefix` "@." all domains below it, into out[ENTRY_MAX + 1]. */
 static int parse_domain(struct slice text, struct slice prefix, char *out, size_t *n, struct error *e)
 {
     struct slice domain = {text.p + prefix.n, text.n - prefix.n};
 
     memcpy(out, prefix.p, prefix.n);
     if (!domain_canonical(domain, out + prefix.n, ENTRY_MAX + 1 - prefix.n, n))
-        return error_set(e, "\"%s\" begins with \"%.*s\", but what follows is no domain", quote(text).text,
+        return error_set(e, "\"%s\" begins with \"%.*s\", but what follows is not a domain", quote(text).text,
                          SLICE_ARG(prefix));
     *n += prefix.n;
     return 0;
@@ -197,7 +197,7 @@ static int parse_single(struct slice text, struct list_entry *entry, struct erro
     return parse_domain(text, SLICE("@"), entry->text, &entry->n, e);
 }
 
-/* What was meant by a sender without an "@"? */
+/* Refuses a sender without "@", with a suggestion. */
 static int refuse_account(struct slice text, struct error *e)
 {
     char domain[ENTRY_MAX + 1];
@@ -205,15 +205,15 @@ static int refuse_account(struct slice text, struct error *e)
     size_t n;
 
     if (text.p[0] == '.' && domain_canonical(rest, domain, sizeof domain, &n))
-        return error_set(e, "\"%s\" is no sender; all domains beneath %s are written \"@.%s\"", quote(text).text,
+        return error_set(e, "\"%s\" is not a sender; all domains below %s are written \"@.%s\"", quote(text).text,
                          domain, domain);
     if (memchr(text.p, '.', text.n) != NULL && domain_canonical(text, domain, sizeof domain, &n))
-        return error_set(e, "\"%s\" is no sender; a whole domain is written \"@%s\"", quote(text).text, domain);
-    return error_set(e, "\"%s\" is no sender; expected user@domain, \"@domain\", or \"@.domain\" for all beneath it",
+        return error_set(e, "\"%s\" is not a sender; a whole domain is written \"@%s\"", quote(text).text, domain);
+    return error_set(e, "\"%s\" is not a sender; expected user@domain, \"@domain\", or \"@.domain\" for all below it",
                      quote(text).text);
 }
 
-/* An address, "@domain", or "@.domain" for all domains beneath it. */
+/* An address, "@domain", or "@.domain" for all domains below it. */
 static int parse_sender(struct slice text, struct list_entry *entry, struct error *e)
 {
     struct address address;
@@ -261,7 +261,9 @@ static bool is_domain(struct slice text)
     return text.n > 0 && text.p[0] == '@';
 }
 
-/* Both sides are whole domains, or neither is: many logins of one mailbox would all be one person. */
+/*
+ * Both sides must be whole domains, or neither: mapping a domain to one mailbox would make all its logins one person.
+ */
 static int parse_domain_pair(struct slice login, struct slice mailbox, struct list_entry *entry, struct error *e)
 {
     if (!is_domain(login) || !is_domain(mailbox))
@@ -362,8 +364,8 @@ int list_parse_pairs(struct slice text, const char *path, struct list **out, str
     return parse_text(text, path, parse_pair, out, e);
 }
 
-static int load(const char *path, int (*parse)(struct slice, const char *, struct list **, struct error *),
-                struct list **out, struct error *e)
+static int load_with(const char *path, int (*parse)(struct slice, const char *, struct list **, struct error *),
+                     struct list **out, struct error *e)
 {
     struct slice text;
     int rc;
@@ -377,17 +379,17 @@ static int load(const char *path, int (*parse)(struct slice, const char *, struc
 
 int list_load(const char *path, struct list **out, struct error *e)
 {
-    return load(path, list_parse, out, e);
+    return load_with(path, list_parse, out, e);
 }
 
 int list_load_senders(const char *path, struct list **out, struct error *e)
 {
-    return load(path, list_parse_senders, out, e);
+    return load_with(path, list_parse_senders, out, e);
 }
 
 int list_load_pairs(const char *path, struct list **out, struct error *e)
 {
-    return load(path, list_parse_pairs, out, e);
+    return load_with(path, list_parse_pairs, out, e);
 }
 
 void list_free(struct list *list)
@@ -412,7 +414,7 @@ size_t list_count(const struct list *list)
 
 /* ---- reading ---- */
 
-/* NULL when the list does not hold it. */
+/* NULL when the list doesn't have it. */
 static const struct slot *look_up(const struct list *list, struct slice canonical, struct list_place *place)
 {
     const struct slot *slot;
@@ -477,7 +479,9 @@ static void address_of(struct slice text, struct address *out)
     out->local_n = (uint16_t)((const char *)memrchr(text.p, '@', text.n) - text.p);
 }
 
-/* The login's local part in the domain that its own is mapped to. False where none is, or it would be too long. */
+/*
+ * The login's local part in the domain that its domain is mapped to. False when it isn't mapped, or would be too long.
+ */
 static bool pair_of_domain(const struct list *list, const struct login *login, struct address *mailbox,
                            struct list_place *place)
 {
@@ -524,7 +528,7 @@ bool list_next(const struct list *list, size_t *at, struct slice *text, struct l
     return false;
 }
 
-/* What the entry means once the logins are mapped. */
+/* The entry after mapping of logins. */
 static void entry_mapped(const struct list *logins, struct slice text, struct list_entry *out)
 {
     const struct slot *domain = text.p[0] == '@' ? look_up(logins, text, NULL) : NULL;

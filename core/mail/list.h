@@ -27,8 +27,8 @@ struct list_place {
 int list_load(const char *path, struct list **out, struct error *e);
 
 /*
- * Senders: addresses, domains ("@contoso.example"), and all domains beneath one ("@.contoso.example", which does not
- * hold contoso.example itself). An account name is no sender: it is an error that says what was probably meant.
+ * Senders: addresses, domains ("@contoso.example"), and all domains below one ("@.contoso.example", which does not hold
+ * contoso.example itself). An account name is no sender: it is an error that says what was probably meant.
  */
 int list_load_senders(const char *path, struct list **out, struct error *e);
 
@@ -63,7 +63,7 @@ const char *list_path(const struct list *list);
 bool list_has(const struct list *list, struct slice canonical, struct list_place *place);
 /* Is the address itself listed, or its domain? */
 bool list_has_address(const struct list *list, const struct address *a, struct list_place *place);
-/* The same for senders: its domain may also be beneath a listed "@.domain". */
+/* The same for senders: its domain may also be below a listed "@.domain". */
 bool list_has_sender(const struct list *list, const struct address *a, struct list_place *place);
 /* Is the login listed: its address or that address's domain, its account name, or "netbios\account"? */
 bool list_has_login(const struct list *list, const struct login *login, struct list_place *place);

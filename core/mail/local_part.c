@@ -7,7 +7,7 @@
 #include <uninorm.h>
 #include <unistr.h>
 
-/* NFD makes at most three bytes of one, lowering at most three of two (Unicode 14, UTF-8). */
+/* NFD makes at most three bytes of one; lower case at most three of two (Unicode 14, UTF-8). */
 #define SCRATCH_MAX (LOCAL_PART_MAX * 5)
 
 static const bool ascii_atext[128] = {
@@ -21,13 +21,15 @@ bool is_atext(char c)
     return (unsigned char)c >= 0x80 || ascii_atext[(unsigned char)c];
 }
 
-/* What others look for, even in quotes: a domain, the end of the quotes, the borders of the address. */
+/*
+ * Characters that other software looks for even inside quotes: for the domain, the end of the quotes or of the address.
+ */
 static bool is_never_in_mail(char c)
 {
     return c == '@' || c == '"' || c == '\\' || c == '<' || c == '>';
 }
 
-/* Is every character one that can stand in quotes? Lowers what is ASCII on the way to out. */
+/* May all characters be in a quoted string? Copies to out, with ASCII in lower case. */
 static bool printable(struct slice raw, char *out, bool *all_ascii)
 {
     unsigned char seen = 0;
@@ -45,7 +47,7 @@ static bool printable(struct slice raw, char *out, bool *all_ascii)
     return raw.n > 0;
 }
 
-/* Dot-string: atoms with one dot between them. Lowers what is ASCII on the way to out. */
+/* Is it a dot-string, that is, atoms with single dots between them? Copies to out, with ASCII in lower case. */
 static bool dot_string(struct slice raw, char *out, bool *all_ascii)
 {
     bool at_atom_start = true;
@@ -65,7 +67,7 @@ static bool dot_string(struct slice raw, char *out, bool *all_ascii)
     return !at_atom_start;
 }
 
-/* Controls of the second half, exotic blanks, line separators and what Unicode says is no character. */
+/* C1 controls, exotic blanks, line separators and noncharacters. */
 static bool is_never_in_a_name(ucs4_t c)
 {
     return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Zs | UC_CATEGORY_MASK_Zl |
@@ -73,7 +75,7 @@ static bool is_never_in_a_name(ucs4_t c)
            uc_is_property_not_a_character(c);
 }
 
-/* The Kelvin sign and its like, which even NFC turns into an ASCII character. */
+/* Characters such as the Kelvin sign, which even NFC turns into ASCII. */
 static bool is_ascii_in_disguise(ucs4_t c)
 {
     ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
@@ -101,7 +103,7 @@ static ucs4_t lower(ucs4_t c)
     return uc_toupper(small) == c ? small : c;
 }
 
-/* s is valid UTF-8 in NFD. The length of the lowered text, or 0 if out is too small. */
+/* Lowers s, valid UTF-8 in NFD. Returns the length, or 0 if out is too small. */
 static size_t lower_all(const uint8_t *s, size_t n, uint8_t *out, size_t cap)
 {
     size_t used = 0;
@@ -121,8 +123,8 @@ static size_t lower_all(const uint8_t *s, size_t n, uint8_t *out, size_t cap)
 }
 
 /*
- * Decomposed, lowered, composed: decomposing first lets every spelling of a letter meet its small letter the same way.
- * The result is written to out if it is at most max bytes long.
+ * Decomposes, lowers and composes. Decomposing first gives all spellings of a letter the same lower case. The result is
+ * written to out if it is at most max bytes long.
  */
 static bool lower_and_compose(struct slice raw, size_t max, char *out, size_t *n)
 {
@@ -152,7 +154,7 @@ out:
     return ok;
 }
 
-/* What is ASCII lies in out already. */
+/* If all is ASCII, out already has the result. */
 static bool local_part_finish(struct slice raw, bool all_ascii, size_t max, char *out, size_t *n)
 {
     *n = raw.n;

@@ -1,5 +1,5 @@
 /*
- * The part of an address in front of its last "@", and account names, which follow the same rules.
+ * The part of an address before its last "@", and account names, which follow the same rules.
  *
  * Canonical: ASCII letters lowered; other letters in NFC and lowered where capital and small letter map onto each other
  * one to one, whatever the locale (Exchange compares without case; RFC 5321 2.4 leaves it to the receiving side). A

@@ -12,7 +12,7 @@ static enum login_kind parse_netbios(struct slice domain, struct slice account, 
 {
     size_t domain_n, account_n;
 
-    /* "/" is atext: a second separator would be taken for part of a name. */
+    /* "/" is atext, so a second separator would count as part of a name. */
     if (has(domain, '/') || has(account, '/') || !local_part_canonical(domain, out->netbios, &domain_n) ||
         !local_part_canonical(account, out->account, &account_n))
         return LOGIN_BAD;
@@ -51,7 +51,7 @@ void login_parse(struct slice raw, struct login *out)
     out->account_n = out->netbios_n = 0;
     (void)address_none(ADDRESS_NULL, &out->address);
     out->kind = parse_login(raw, out);
-    /* Nothing is left behind of a name that turned out bad half-way. */
+    /* Leave nothing of a name that turned out to be bad. */
     out->account[out->account_n] = out->netbios[out->netbios_n] = '\0';
 }
 
@@ -80,7 +80,7 @@ static bool is_prefix_char(char c)
     return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '-';
 }
 
-/* "SMTP:sean@contoso.example": the prefix goes to *prefix, the rest to *value. */
+/* Splits "SMTP:sean@contoso.example" into *prefix and *value. */
 static bool cut_prefix(struct slice raw, struct slice *prefix, struct slice *value)
 {
     if (!slice_cut(raw, ':', prefix, value) || prefix->n == 0)

@@ -1,9 +1,8 @@
 #include "core/mail/mechanism.h"
 
 /*
- * Those that need no password. CRAM-MD5, DIGEST-MD5, NTLM and SCRAM don't send one, but whoever has it can sign in, and
- * it can be guessed: a policy against passwords is against these. GSS-SPNEGO may settle for NTLM. doc/postern.7 has the
- * table.
+ * Mechanisms without a password. CRAM-MD5, DIGEST-MD5, NTLM and SCRAM don't send the password, but it can be stolen or
+ * guessed, so a policy against passwords includes them. GSS-SPNEGO may fall back to NTLM. doc/postern.7 has the table.
  */
 static const struct {
     struct slice name;

@@ -5,7 +5,7 @@
 
 #include <arpa/inet.h>
 
-#define V4_BITS 96 /* in front of an IPv4 address: RFC 4291 2.5.5.2 */
+#define V4_BITS 96 /* before a mapped IPv4 address: RFC 4291 2.5.5.2 */
 #define NAT64_BITS 96
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -23,7 +23,7 @@ static struct slice undecorated(struct slice text)
     return text;
 }
 
-/* *dotted: a plain IPv4 address, so that a prefix length counts from its own first bit. NAT64 stays wrapped. */
+/* *dotted: a plain IPv4 address, so a prefix length counts from its own first bit. NAT64 stays wrapped. */
 static bool parse_wrapped(struct slice text, struct ip *out, bool *dotted)
 {
     char terminated[IP_TEXT_MAX];
@@ -99,7 +99,7 @@ struct slice network_text(const struct network *net, char *out)
     return buf_slice(&b);
 }
 
-/* Decimal, 0..most, without leading zeros: "024" was octal once. */
+/* Decimal, 0..most, without leading zeros, which once meant octal. */
 static bool prefix_parse(struct slice text, unsigned most, unsigned *out)
 {
     unsigned long long value;
@@ -135,7 +135,7 @@ int network_parse(struct slice text, struct network *out, struct error *e)
                          quote(text).text);
     most = prefix = dotted ? 32 : 128;
     if (has_length && !prefix_parse(length, most, &prefix))
-        return error_set(e, "network \"%s\": behind the slash stands a prefix length, a number from 0 to %u",
+        return error_set(e, "network \"%s\": after the slash comes a prefix length, a number from 0 to %u",
                          quote(text).text, most);
     if (dotted)
         prefix += V4_BITS;

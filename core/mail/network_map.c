@@ -1,18 +1,18 @@
 /*
- * Nested networks are cut into disjoint ranges when the map is built, each with the value of the longest network over
- * it, so that a look-up is one binary search and never a walk up the prefixes.
+ * Building the map cuts nested networks into disjoint ranges, each with the value of the longest matching prefix, so
+ * that a look-up is one binary search.
  */
 #include "core/base/hash.h"
 #include "core/mail/network.h"
 
 #include <stdlib.h>
 
-#define NO_VALUE (-1) /* values are unsigned int, so an int64_t has room beside them */
+#define NO_VALUE (-1) /* outside the range of values, which are unsigned int */
 #define FIRST_CAP 64
 #define MOST_NETWORKS (UINT32_MAX / 4)
-#define MOST_NESTED (128 + 2) /* one network a prefix length, and the hole for IPv4 */
+#define MOST_NESTED (128 + 2) /* one network for each prefix length, and the hole for IPv4 */
 
-/* An address as two numbers, in its order. */
+/* An address as two numbers, high part first. */
 struct key {
     uint64_t hi, lo;
 };
@@ -23,13 +23,13 @@ struct network_entry {
 };
 
 struct network_map {
-    /* Until it is built: what was added, and a hash table that finds an equal network (1 + its place; 0 is empty). */
+    /* Before building: the networks added, and a hash table of them (1 + place; 0: empty). */
     struct network_entry *entries;
     uint32_t *index;
     size_t cap; /* of entries, a power of two; index has twice as many */
     size_t n;
 
-    /* Then: range i reaches from starts[i] to just before starts[i + 1]. starts[0] is ::. */
+    /* After building: range i is from starts[i] to just before starts[i + 1]. starts[0] is ::. */
     struct key *starts;
     int64_t *values;
     size_t ranges;
@@ -39,7 +39,7 @@ _Static_assert(sizeof(struct network) == 17, "a network is hashed and compared a
 
 /* ---- adding ---- */
 
-/* The place in the index where net is, or where it belongs. */
+/* The index slot where net is, or where it belongs. */
 static size_t index_find(const struct network_map *map, const struct network *net)
 {
     /* Networks come from the operator's own files: the key needs no secret. */
@@ -137,7 +137,7 @@ static struct key last_key(const struct network *net)
     return k;
 }
 
-/* False behind the last address of all. */
+/* False after the very last address. */
 static bool key_next(struct key *k)
 {
     k->lo++;
@@ -146,7 +146,7 @@ static bool key_next(struct key *k)
     return k->lo != 0 || k->hi != 0;
 }
 
-/* By base, and of one base the wider network first: what encloses stands in front of what it encloses. */
+/* By base address; of those with the same base the wider network first, so that a network precedes those inside it. */
 static int by_base(const void *a, const void *b)
 {
     const struct network_entry *x = a, *y = b;
@@ -157,10 +157,10 @@ static int by_base(const void *a, const void *b)
 
 static void range_begins(struct network_map *map, struct key start, int64_t value)
 {
-    /* A network with the base of the one around it takes its place ... */
+    /* A network with the same base as the enclosing one replaces it ... */
     if (map->ranges > 0 && !key_less(map->starts[map->ranges - 1], start))
         map->ranges--;
-    /* ... and neighbours of one value are one range. */
+    /* ... and adjacent ranges with one value are joined. */
     if (map->ranges > 0 && map->values[map->ranges - 1] == value)
         return;
     map->starts[map->ranges] = start;
@@ -168,7 +168,7 @@ static void range_begins(struct network_map *map, struct key start, int64_t valu
     map->ranges++;
 }
 
-/* Closes the open networks that end before `until` (NULL: all); the one around a closed one goes on behind it. */
+/* Closes the open networks that end before `until` (NULL: all). The enclosing network continues after each. */
 static size_t close_before(struct network_map *map, const struct network_entry **open, size_t depth,
                            const struct key *until)
 {
@@ -210,7 +210,7 @@ int network_map_build(struct network_map *map, struct error *e)
     if (map->n == map->cap && !network_map_grow(map))
         goto no_memory;
     n = map->n;
-    /* A wide IPv6 network, such as ::/0, holds no IPv4 address: they get a hole of their own. */
+    /* A wide IPv6 network such as ::/0 contains no IPv4 addresses, so these get a hole. */
     if (map->index[index_find(map, &all_v4)] == 0)
         map->entries[n++] = (struct network_entry){all_v4, NO_VALUE};
 
@@ -238,7 +238,7 @@ no_memory:
 
 /* ---- reading ---- */
 
-/* The range that holds the key. */
+/* The range that contains the key. */
 static size_t range_of(const struct network_map *map, struct key key)
 {
     size_t at = 0;

@@ -1,11 +1,11 @@
 #include "core/mail/reason.h"
 
 /*
- * The enhanced codes and the words are Exchange Online's own where it has some for the case: 5.7.139 (SMTP client
- * authentication), 5.7.60 (send as), 5.1.8 (bad outbound sender), 5.7.57 (not authenticated), 5.7.64 (relaying),
- * 4.7.66 (old TLS), 4.5.3 and 5.5.3 (too many recipients). Its 535 is a reply to AUTH alone (RFC 4954 6): MAIL and RCPT
- * are refused with 550 (RFC 5321 4.3.2), since clients take an unexpected code for a broken server and hide the text.
- * A refusal tells an administrator what to do and a stranger nothing.
+ * Enhanced codes and wording are Exchange Online's where it has a reply for the case: 5.7.139 (SMTP client
+ * authentication), 5.7.60 (send as), 5.1.8 (bad outbound sender), 5.7.57 (not authenticated), 5.7.64 (relaying), 4.7.66
+ * (old TLS), 4.5.3 and 5.5.3 (too many recipients). Its 535 is a reply to AUTH alone (RFC 4954 6): MAIL and RCPT are
+ * refused with 550 (RFC 5321 4.3.2), since clients take an unexpected code for a broken server and hide the text. A
+ * refusal tells an administrator what to do, and a stranger nothing.
  */
 #define DISABLED_FOR(what)                                                                                             \
     "550 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the " what                      \
@@ -17,11 +17,11 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_CONNECTOR] = {"connector", NULL, "the client may relay this message by its connector's rules"},
     [REASON_BAD_REQUEST] =
         {"bad-request", "451 4.3.0 Policy request not understood, try again later",
-         "Postfix (or something else) sent what is no policy request; the log line says what was wrong"},
+         "Postfix (or something else) sent something that is not a policy request; the log line says what was wrong"},
     [REASON_INTERNAL] = {"internal", "451 4.3.0 Temporary local problem, try again later",
                          "postern itself has a problem; the log line says which"},
     [REASON_NO_DIRECTORY] = {"no-directory", "451 4.7.0 Mailbox settings not available yet, try again later",
-                             "there is no directory: run postern-mirror, and look into its log"},
+                             "there is no directory: run postern-mirror, and look at its log"},
     [REASON_DIRECTORY_DAMAGED] = {"directory-damaged", "451 4.7.0 Mailbox settings not available, try again later",
                                   "a record of the directory is damaged: run postern-mirror verify; check the disk"},
     [REASON_DIRECTORY_STALE] =
@@ -54,7 +54,7 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_DENY_FILE] = {"deny-file",
                           "550 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the "
                           "Mailbox. Contact your administrator.",
-                          "the mailbox stands in smtp_auth.deny_file"},
+                          "the mailbox is in smtp_auth.deny_file"},
     [REASON_MAILBOX_DISABLED] =
         {"mailbox-disabled", DISABLED_FOR("Mailbox"),
          "Set-CASMailbox -SmtpClientAuthenticationDisabled is $true: set it to $false if the mailbox may send"},
@@ -80,7 +80,7 @@ static const struct reason_row rows[REASON_COUNT] = {
          "the organization's or the mailbox's setting was never mirrored: import Get-TransportConfig and "
          "Get-CASMailbox, or set tenants.smtp_auth"},
     [REASON_SENDER_BAD] = {"sender-bad", "553 5.1.7 Sender address is not valid",
-                           "the envelope sender is no mail address"},
+                           "the envelope sender is not a mail address"},
     [REASON_SENDER_NOT_OWN] =
         {"sender-not-own", "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
          "the envelope sender is neither an address of the login's mailbox nor one that it may send as: "
@@ -186,6 +186,6 @@ int reply_check(struct slice text, struct error *e)
         !code_part(text, &at, '.') || !code_part(text, &at, ' '))
         return error_set(e, "a reply must have an enhanced code of its own class, as in \"550 5.7.1 Not allowed\"");
     if (slice_trim((struct slice){text.p + at, text.n - at}).n == 0)
-        return error_set(e, "a reply must have a text behind the codes");
+        return error_set(e, "a reply must have a text after the codes");
     return 0;
 }

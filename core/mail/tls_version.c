@@ -12,7 +12,7 @@ enum tls_version tls_version_parse(struct slice text)
 {
     if (text.n == 0)
         return TLS_NONE;
-    /* As nearly all are; the compiler sees these two through. */
+    /* Nearly all are one of these two, and the compiler inlines the comparisons. */
     if (slice_eq(text, SLICE("TLSv1.3")))
         return TLS_V1_3;
     if (slice_eq(text, SLICE("TLSv1.2")))

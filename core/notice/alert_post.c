@@ -37,7 +37,7 @@ static size_t episode_text(const struct alert *alert, char *out, size_t cap)
     return b.n;
 }
 
-/* Was this subject told of less than period_s ago? A clock that went back does not silence anything. */
+/* Was this subject reported less than period_s ago? A clock that went back does not silence anything. */
 static bool episode_goes_on(int fd, const struct alert *alert, uint64_t period_s)
 {
     char had[EPISODE_MAX], now[EPISODE_MAX];
@@ -77,7 +77,7 @@ void alert_id_end(enum alert_event event, struct slice subject, char *out, size_
     (void)snprintf(out, cap, "-%s-%08llx", alert_event_name(event), (unsigned long long)(key_of(subject) & 0xffffffff));
 }
 
-static int put(int folder, const struct alert *alert, struct error *e)
+static int put_file(int folder, const struct alert *alert, struct error *e)
 {
     char end[40], id[NAME_MAX_BYTES], name[NAME_MAX_BYTES + 8], text[ALERT_FILE_MAX];
     struct buf b = BUF_OVER(text);
@@ -102,7 +102,7 @@ static bool kind_is_full(int folder, enum alert_kind kind, struct error *e)
     return true;
 }
 
-static int post(int folder, int episodes, const struct alert *alert, uint64_t period_s, struct error *e)
+static int post_in_folder(int folder, int episodes, const struct alert *alert, uint64_t period_s, struct error *e)
 {
     uint64_t key = key_of(slice_of(alert->subject));
     char name[NAME_MAX_BYTES];
@@ -115,7 +115,7 @@ static int post(int folder, int episodes, const struct alert *alert, uint64_t pe
         return fd == -2 ? 0 : -1;
     if (episode_goes_on(fd, alert, period_s))
         result = 0;
-    else if ((result = put(folder, alert, e)) == 0) {
+    else if ((result = put_file(folder, alert, e)) == 0) {
         episode_note(fd, alert);
         result = 1;
     }
@@ -132,7 +132,7 @@ static int post_owned(const char *spool, const char *name, const struct alert *a
     if (folder < 0)
         return -1;
     if ((episodes = spool_open_below(folder, "episodes", e)) >= 0) {
-        result = post(folder, episodes, alert, period_s, e);
+        result = post_in_folder(folder, episodes, alert, period_s, e);
         (void)close(episodes);
     }
     (void)close(folder);

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 
 #define WAITING_MAX 64u /* blocks within a second, and what the housekeeping found itself */
-/* Of these, so that the others are left for logins: whoever makes clients blocked can make many. */
+/* Of these, so that the others are left for logins: somebody who gets clients blocked can get many blocked. */
 #define CLIENTS_WAITING_MAX 16u
 
 #define HOUR_S 3600
-#define DIGEST_AFTER_S 60  /* gathers for so long: a flood is mostly over then, or known for one */
-#define DIGEST_AGAIN_S 600 /* and then one digest in so long */
-#define DIGEST_NAMES 5u    /* the first of those that are told of together */
+#define DIGEST_AFTER_S 60  /* collects for this long: by then a flood is mostly over, or recognized */
+#define DIGEST_AGAIN_S 600 /* and then one digest in this time */
+#define DIGEST_NAMES 5u    /* the first of those that are reported together */
 
 struct queued_alert {
     struct alert alert;
@@ -184,7 +184,7 @@ static struct beyond take_beyond(struct alert_queue *q, enum alert_kind kind, in
     return taken;
 }
 
-/* What could not be told of is told of with what came meanwhile. */
+/* What could not be reported is reported with what came meanwhile. */
 static void queue_give_back(struct alert_queue *q, enum alert_kind kind, const struct beyond *taken)
 {
     unsigned more;

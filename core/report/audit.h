@@ -51,7 +51,7 @@ struct audit {
     const char *disagreement;          /* the services use another generation than `view`, in words; NULL: they don't */
     struct findings *findings;
     int64_t now_s;
-    uint64_t days;      /* a mailbox silent for so long is unused */
+    uint64_t days;      /* a mailbox silent for this long is unused */
     uint64_t seen_days; /* how far back the journal goes */
 };
 

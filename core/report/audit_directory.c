@@ -59,7 +59,7 @@ static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, con
     return look_at_use(a, tenant, m, sum, e);
 }
 
-static int walk(struct audit *a, const struct tenant_facts *tenant, struct mailboxes *sum, struct error *e)
+static int walk_mailboxes(struct audit *a, const struct tenant_facts *tenant, struct mailboxes *sum, struct error *e)
 {
     struct mailbox_record m;
     struct mailbox_id last, *after = NULL;
@@ -210,7 +210,7 @@ int audit_directory(struct audit *a, struct error *e)
 
         if (tenant == NULL)
             continue;
-        if (walk(a, tenant, &sum, e) != 0)
+        if (walk_mailboxes(a, tenant, &sum, e) != 0)
             return -1;
         tell_age(a, tenant);
         tell_not_mirrored(a, tenant);

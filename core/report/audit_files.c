@@ -9,7 +9,7 @@
 #define FOR_OTHERS 07
 #define FOR_GROUP_AND_OTHERS 077
 
-static void check(struct audit *a, enum audit_rule rule, const char *path, const char *what)
+static void check_readers(struct audit *a, enum audit_rule rule, const char *path, const char *what)
 {
     struct stat st;
     struct finding *f;
@@ -65,7 +65,7 @@ static void check_secret(struct audit *a, const char *name, const char *what)
     struct buf b;
 
     if (name == NULL || name[0] == '/') {
-        check(a, AUDIT_SECRETS, name, what);
+        check_readers(a, AUDIT_SECRETS, name, what);
         return;
     }
     if (!secrets_folder(a->config, path) || stat(path, &folder) != 0 || (folder.st_mode & FOR_OTHERS) == 0)
@@ -73,7 +73,7 @@ static void check_secret(struct audit *a, const char *name, const char *what)
     b = (struct buf){path, sizeof path, strlen(path), false};
     buf_addf(&b, "/%s", name);
     if (!b.full)
-        check(a, AUDIT_SECRETS, path, what);
+        check_readers(a, AUDIT_SECRETS, path, what);
 }
 
 static void check_exchange(struct audit *a, const struct exchange_config *x)
@@ -97,10 +97,10 @@ void audit_files(struct audit *a)
         check_secret(a, c->alerts[i].secret_file, "the key that signs notices");
         check_secret(a, c->alerts[i].url_file, "the webhook's address");
     }
-    check(a, AUDIT_DATA_FILES, c->state_path, "the state");
-    check(a, AUDIT_DATA_FILES, c->directory, "the directory");
+    check_readers(a, AUDIT_DATA_FILES, c->state_path, "the state");
+    check_readers(a, AUDIT_DATA_FILES, c->directory, "the directory");
     if (c->journal[0] != '\0')
-        check(a, AUDIT_DATA_FILES, c->journal, "the journal");
+        check_readers(a, AUDIT_DATA_FILES, c->journal, "the journal");
     if (c->n_alerts > 0)
-        check(a, AUDIT_DATA_FILES, c->spool, "the spool");
+        check_readers(a, AUDIT_DATA_FILES, c->spool, "the spool");
 }

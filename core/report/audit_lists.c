@@ -26,7 +26,7 @@ static bool is_known(const struct directory_view *view, struct slice name)
     return false;
 }
 
-static bool is_ours(const struct config *c, struct slice name)
+static bool is_of_our_tenants(const struct config *c, struct slice name)
 {
     struct login login;
 
@@ -41,7 +41,7 @@ static void look_at_name(struct lists *x, struct slice name)
     /* "contoso\\sean" stands for the account. */
     if (memchr(name.p, '\\', name.n) != NULL && slice_cut(name, '\\', NULL, &account))
         name = account;
-    if (name.n > 0 && !is_known(x->a->view, name) && !is_ours(x->a->config, name))
+    if (name.n > 0 && !is_known(x->a->view, name) && !is_of_our_tenants(x->a->config, name))
         audit_names_add(&x->unknown, name);
 }
 

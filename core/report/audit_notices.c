@@ -21,7 +21,7 @@ static void check_commands(struct audit *a)
         const char **command = a->config->alerts[i].command;
 
         if (command != NULL && !is_program(command[0]))
-            findings_add(a->findings, AUDIT_ALERT_COMMAND, "alerts", "%.300s is no program", command[0]);
+            findings_add(a->findings, AUDIT_ALERT_COMMAND, "alerts", "%.300s is not a program", command[0]);
     }
 }
 

@@ -15,7 +15,7 @@ const struct rule audit_rules[AUDIT_RULES] = {
     [AUDIT_MIRROR_MISSING] = {"mirror-missing", SEVERITY_CRITICAL, NULL, "Exchange Online's settings are mirrored",
                               "run postern-mirror: without its directory all authenticated mail is deferred"},
     [AUDIT_MIRROR_DAMAGED] = {"mirror-damaged", SEVERITY_CRITICAL, NULL, "every record of the directory is whole",
-                              "look at the disk, then run postern-mirror: it writes the directory anew"},
+                              "look at the disk, then run postern-mirror: it writes the directory again"},
     [AUDIT_MIRROR_STALE] = {"mirror-stale", SEVERITY_HIGH, NULL, "the mirrored settings are fresh",
                             "see why postern-mirror fails: journalctl -u postern-mirror"},
     [AUDIT_NOT_MIRRORED] =
@@ -77,7 +77,7 @@ const struct rule audit_rules[AUDIT_RULES] = {
     [AUDIT_LIMIT_ABOVE_SERVICE] = {"limit-above-service", SEVERITY_MEDIUM, NULL,
                                    "the relay stops a login before Exchange Online does",
                                    "30/m for messages and 10000/d for recipients are the service's own"},
-    [AUDIT_NO_ALERTS] = {"no-alerts", SEVERITY_LOW, NULL, "somebody is told when a login is blocked",
+    [AUDIT_NO_ALERTS] = {"no-alerts", SEVERITY_LOW, NULL, "somebody is notified when a login is blocked",
                          "add a webhook or a command to alerts in postern.conf, and start postern-alert"},
     [AUDIT_ALERT_COMMAND] = {"alert-command", SEVERITY_HIGH, NULL, "the commands of alerts can be run",
                              "put the program there, or correct alerts in postern.conf; then postern alert --test"},

@@ -27,7 +27,7 @@ static int64_t until_wall_s(const struct decide_context *c, const struct block *
     return block->until_ns == BLOCK_FOREVER ? 0 : c->wall_s + (int64_t)((block->until_ns - c->now_ns) / NS_PER_S);
 }
 
-static const char *joined(char *mem, size_t cap, const struct last_texts *l)
+static const char *joined_texts(char *mem, size_t cap, const struct last_texts *l)
 {
     struct buf b = buf_over(mem, cap);
 
@@ -49,7 +49,7 @@ static void show_last(const char *label, const struct last_texts *l, struct prin
 
     if (l->n > 0)
         printer_field(out, label, LABEL_WIDTH, "%s",
-                      text_plain(shown, sizeof shown, slice_of(joined(text, sizeof text, l))));
+                      text_plain(shown, sizeof shown, slice_of(joined_texts(text, sizeof text, l))));
 }
 
 static void show_block(const struct decide_context *c, const struct evidence *x, bool journal, struct printer *out)
@@ -78,7 +78,7 @@ static void put_block(const struct decide_context *c, const struct evidence *x, 
     const struct last_texts *const lists[] = {&x->clients, &x->senders, &x->domains, &x->logins};
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        (void)joined(texts[i], sizeof texts[i], lists[i]);
+        (void)joined_texts(texts[i], sizeof texts[i], lists[i]);
     out->row(out, (const struct value[]){value_word(x->block.subject), value_time(x->block.from_wall_s),
                                          value_time(until_wall_s(c, &x->block)), value_word(x->block.limit),
                                          value_word(x->block.reason), value_number(x->passed), value_number(x->refused),
@@ -86,7 +86,7 @@ static void put_block(const struct decide_context *c, const struct evidence *x, 
                                          value_word(texts[2]), value_word(texts[3])});
 }
 
-static struct evidence *collect(const struct decide_context *c, size_t *n)
+static struct evidence *collect_evidence(const struct decide_context *c, size_t *n)
 {
     struct evidence *list = NULL;
     size_t capacity = 0;
@@ -123,7 +123,7 @@ int blocks_report(const struct decide_context *c, struct report_files *f, struct
     bool journal = false;
     size_t n;
 
-    if ((list = collect(c, &n)) == NULL)
+    if ((list = collect_evidence(c, &n)) == NULL)
         return error_set(e, "out of memory");
     qsort(list, n, sizeof *list, newest_first);
     /* Without a journal the blocks are still shown. */

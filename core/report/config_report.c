@@ -20,7 +20,7 @@ static void end_section(struct teller *t)
     t->begun = false;
 }
 
-/* What follows stands under that heading, which is printed with its first sentence. */
+/* Begins a section. Its heading is printed with the first sentence. */
 static void tell_section(struct teller *t, const char *title)
 {
     end_section(t);
@@ -41,7 +41,7 @@ static void begin_section(struct teller *t)
     t->begun = t->any = true;
 }
 
-/* A path or a name may hold any byte, which is not for a terminal. */
+/* A path or a name may contain any byte, so it is escaped for the terminal. */
 static void add_shown(struct buf *b, const char *text)
 {
     for (const char *p = text; *p != '\0'; p++) {
@@ -255,7 +255,7 @@ static void tell_listener(struct teller *t, const char *program, const struct li
         tell(t, "%s at %s: TLS %s.%s", program, l->address, tls_words(&l->tls, tls, sizeof tls),
              mode_words(c->tls_mode));
     if (l->front.tls != TLS_ANY || l->front.method[0] != '\0')
-        tell(t, "%s at %s: a front stands before Postfix: its clients use TLS %s, mechanism %s.", program, l->address,
+        tell(t, "%s at %s: a front is before Postfix: its clients use TLS %s, mechanism %s.", program, l->address,
              front_tls[l->front.tls], l->front.method[0] != '\0' ? l->front.method : "as Postfix says");
 }
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define NESTED_MAX 20 /* that are written out */
+#define NESTED_MAX 20 /* that are listed */
 
 static void add_networks(struct buf *b, const struct connector_config *connector)
 {
@@ -58,7 +58,7 @@ static int by_network(const void *a, const void *b)
     return order != 0 ? order : (int)x->net->prefix - (int)y->net->prefix;
 }
 
-static size_t gather(const struct config *c, struct connector_network *claims)
+static size_t gather_networks(const struct config *c, struct connector_network *claims)
 {
     size_t n = 0;
 
@@ -73,21 +73,21 @@ static void say_nested(struct teller *t, const struct connector_network *inner, 
 {
     char a[NETWORK_TEXT_MAX], b[NETWORK_TEXT_MAX];
 
-    tell(t, "%s: %.*s lies within %.*s of connector %s; for its clients connector %s counts.", inner->connector->name,
+    tell(t, "%s: %.*s is within %.*s of connector %s; its clients belong to connector %s.", inner->connector->name,
          SLICE_ARG(network_text(inner->net, a)), SLICE_ARG(network_text(outer->net, b)), outer->connector->name,
          inner->connector->name);
 }
 
-/* The networks that hold the one in hand are a stack: no deeper than there are prefix lengths. */
+/* The networks that contain the current one form a stack, no deeper than there are prefix lengths. */
 static void tell_nested(struct teller *t, const struct config *c)
 {
-    size_t n = gather(c, NULL), depth = 0, told = 0;
+    size_t n = gather_networks(c, NULL), depth = 0, told = 0;
     struct connector_network *claims = calloc(n + 1, sizeof *claims);
     const struct connector_network *stack[130];
 
     if (claims == NULL)
         return;
-    (void)gather(c, claims);
+    (void)gather_networks(c, claims);
     qsort(claims, n, sizeof *claims, by_network);
     for (size_t i = 0; i < n; i++) {
         while (depth > 0 && (stack[depth - 1]->net->prefix >= claims[i].net->prefix ||
@@ -98,7 +98,7 @@ static void tell_nested(struct teller *t, const struct config *c)
         stack[depth++] = &claims[i];
     }
     if (told > NESTED_MAX)
-        tell(t, "%zu more networks lie within those of other connectors.", told - NESTED_MAX);
+        tell(t, "%zu more networks are within those of other connectors.", told - NESTED_MAX);
     free(claims);
 }
 

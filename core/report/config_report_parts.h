@@ -17,7 +17,7 @@ struct teller {
 
 void tell(struct teller *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* " Only watched and logged ..." behind what is in monitor mode, else nothing. */
+/* " Only watched and logged ..." after what is in monitor mode, else nothing. */
 const char *mode_words(enum mode mode);
 /* "required, at least TLS 1.2" */
 const char *tls_words(const struct tls_config *tls, char *out, size_t cap);

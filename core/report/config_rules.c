@@ -35,7 +35,7 @@ struct rules_walk {
     const struct rules_row *row;
 };
 
-/* A row of the table: how to look for it, and whose concern it is. */
+/* A row of the table: how to look for it, and for whom it is. */
 struct rules_row {
     void (*look)(const struct rules_walk *w);
     enum audit_rule rule;
@@ -67,7 +67,7 @@ __attribute__((format(printf, 3, 4))) static void found(const struct rules_walk 
     va_end(args);
 }
 
-/* As another severity than the rule's. */
+/* With another severity than the rule's. */
 __attribute__((format(printf, 4, 5))) static void found_as(const struct rules_walk *w, enum severity severity,
                                                            const char *where, const char *format, ...)
 {
@@ -176,7 +176,7 @@ static void look_ages(const struct rules_walk *w)
     for (size_t i = 0; i < c->n_tenants; i++)
         if (c->tenants[i].when_stale == STALE_KEEP && c->tenants[i].max_age_s == 0)
             found(w, where_of("tenants", c->tenants[i].name, ".max_age").text,
-                  "\"0s\", so nobody is told when the tenant's settings grow old");
+                  "\"0s\", so nobody is notified when the tenant's settings are old");
 }
 
 static void look_unauthenticated(const struct rules_walk *w)
@@ -249,7 +249,7 @@ static void look_idle_connectors(const struct rules_walk *w)
         const struct connector_config *connector = &w->config->connectors[i];
 
         if (connector->n_networks == 0 && connector->n_ccert_fingerprints + connector->n_ccert_subjects == 0)
-            found(w, where_of("connectors", connector->name, "").text, "it has no network: it is nobody's");
+            found(w, where_of("connectors", connector->name, "").text, "it has no network, so no client belongs to it");
     }
 }
 
@@ -282,10 +282,10 @@ static void look_unbounded(const struct rules_walk *w)
         if (for_every_login(&c->limits[i]) && !c->limits[i].figure.unlimited)
             return;
     if (c->n_limits == 0)
-        found(w, "limits", "there are none: a stolen password can send without end");
+        found(w, "limits", "there are none: a stolen password can send without limit");
     else
         found(w, "limits",
-              "none bounds how many messages or recipients a login may send: a stolen password can send without end");
+              "none bounds how many messages or recipients a login may send: a stolen password can send without limit");
 }
 
 /* Is the figure faster than `most` in `period_s`? */
@@ -333,8 +333,10 @@ static bool counts_refusals(const struct limit_config *limit)
     return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
 }
 
-/* Limits on refusals that also affect others than whoever caused them. Refusals without a login don't affect logins
- * from a familiar network; those of logins do. */
+/*
+ * Limits on refusals that also affect others than those who caused them. Refusals without a login don't affect logins
+ * from a familiar network; those of logins do.
+ */
 static void look_at_refusals(const struct rules_walk *w, const struct limit_config *limit)
 {
     bool by_client = (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0;
@@ -424,7 +426,7 @@ static void look_charge(const struct rules_walk *w)
         found(w, "sender.header_from", "it is set, but milter.listen is empty: only the milter sees the header");
 }
 
-/* A temporary refusal that was made permanent loses mail; 535 is no reply to MAIL or RCPT (RFC 5321 4.3.2). */
+/* A temporary refusal made permanent loses mail; 535 is not a reply to MAIL or RCPT (RFC 5321 4.3.2). */
 static void look_replies(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_replies; i++) {
@@ -438,7 +440,8 @@ static void look_replies(const struct rules_walk *w)
                   "535 is a reply to AUTH; to MAIL and RCPT, where postern is asked, some clients take it for a broken "
                   "server and hide the text. 550 does not");
         if (reason_find(slice_of(name), &reason) && reason_row(reason)->reply[0] == '4' && text[0] == '5')
-            found(w, where, "it refuses for good what was to be tried again later: such mail comes back to its sender");
+            found(w, where,
+                  "it permanently refuses what should be tried again later: such mail is returned to its sender");
     }
 }
 

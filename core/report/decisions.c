@@ -44,8 +44,8 @@ static bool decisions_record(void *arg, const struct journal_record *r)
 }
 
 /*
- * By the index of names where that finds all: what a mailbox did is found under its address. A login that has no
- * mailbox may have been typed in several ways, which only a look at each decision tells.
+ * Uses the index of names if that finds everything: a mailbox's decisions are indexed by its address. A login without a
+ * mailbox may have been typed in several ways, so each decision must be read.
  */
 static struct journal_query query_of(const struct decisions_wanted *x)
 {
@@ -157,7 +157,7 @@ int decisions_report(const struct report_files *files, const struct decisions_wa
     table.columns = out->people ? table_columns : all_columns;
     table.n = out->people ? sizeof table_columns / sizeof *table_columns : sizeof all_columns / sizeof *all_columns;
     out->table(out, &table);
-    /* The newest last, as in every log. */
+    /* The newest last, as in any log. */
     for (size_t i = x.n; i > 0; i--) {
         if (out->people)
             put_short(out, &x.found[i - 1]);

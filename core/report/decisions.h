@@ -15,7 +15,7 @@ struct decisions_wanted {
     bool has_client;
     unsigned actions; /* a set of bits 1 << enum action; 0: any */
     uint64_t since_ns;
-    size_t most; /* at most so many, the newest */
+    size_t most; /* at most this many, the newest */
 };
 
 /* People get the columns that fit a screen, programs all. 0, and how many there were; -1 with e, before anything was

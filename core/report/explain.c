@@ -22,7 +22,7 @@ static void explain_stage(struct explained *x, enum stage stage)
     decide(&x->context, &x->submission, &x->recipients, &x->verdict, &trace);
 }
 
-static bool passes(const struct explained *x)
+static bool stage_passes(const struct explained *x)
 {
     return x->verdict.action == ACTION_PASS || x->verdict.action == ACTION_HOLD;
 }
@@ -34,13 +34,13 @@ static void ask_all(struct explained *x, const struct question *q)
 
     x->submission.recipient_count = 0;
     explain_stage(x, STAGE_MAIL);
-    for (size_t i = 0; i < q->n_recipients && passes(x); i++) {
+    for (size_t i = 0; i < q->n_recipients && stage_passes(x); i++) {
         question_recipient(q, i, &x->submission);
         explain_stage(x, STAGE_RCPT);
-        if (passes(x))
+        if (stage_passes(x))
             recipients_note(&x->recipients, &x->context, &x->submission, &x->verdict);
     }
-    if (!passes(x))
+    if (!stage_passes(x))
         return;
     x->submission.has_recipient = false;
     x->submission.recipient_count = count != 0 ? count : (uint32_t)q->n_recipients;

@@ -143,7 +143,7 @@ static int take_json_event(struct question *q, struct slice line, struct error *
     return 0;
 }
 
-/* Where the event begins, behind whatever header syslog put in front. */
+/* Where the event begins, after whatever header syslog put before it. */
 static char *find_event(char *p, size_t n, const char *mark)
 {
     size_t length = strlen(mark);
@@ -218,7 +218,7 @@ static int number(struct slice text, const char *name, unsigned long long max, u
     if (text.n == 0 || slice_to_u64(text, max, out))
         return 0;
     text_add_plain(&b, text);
-    return error_set(e, "%s \"%s\" is no number from 0 to %llu", name, shown, max);
+    return error_set(e, "%s \"%s\" is not a number from 0 to %llu", name, shown, max);
 }
 
 static enum address_result parse_address(const struct question *q, struct slice text, struct address *out)
@@ -286,7 +286,7 @@ int question_submission(const struct question *q, struct submission *s, struct h
     s->has_client = ip_parse(q->client, &s->client);
     if (q->client.n > 0 && !s->has_client && !slice_eq(q->client, SLICE("unknown"))) {
         text_add_plain(&b, q->client);
-        return error_set(e, "the client \"%s\" is no IP address", shown);
+        return error_set(e, "the client \"%s\" is not an IP address", shown);
     }
     s->tls = tls_version_parse(q->tls);
     s->sender_result = parse_address(q, q->sender, &s->sender);

@@ -22,7 +22,7 @@ static void known_keep(char out[ADDRESS_MAX + 1], struct slice text)
     out[n] = '\0';
 }
 
-/* ---- what is near ---- */
+/* ---- similar names ---- */
 
 /* Terminated copies of both sides of an address; the domain is empty where there is no "@". */
 struct sides {
@@ -40,7 +40,7 @@ static struct sides sides_of(struct slice text)
     return s;
 }
 
-/* Is `one` nearer to what was written than `best`, and near at all? best may be empty. */
+/* Is `one` more similar to what was written than `best`, and similar at all? best may be empty. */
 static bool is_nearer(const char *written, const char *one, const char *best)
 {
     const char *const names[] = {best, one};
@@ -49,7 +49,7 @@ static bool is_nearer(const char *written, const char *one, const char *best)
            config_suggest(slice_of(written), best[0] != '\0' ? names : names + 1, best[0] != '\0' ? 2 : 1) == one;
 }
 
-/* A name that is known: one side is the same, or was not written, and the other one is near. */
+/* Considers a known name: one side must be equal, or not written, and the other one similar. */
 static void weigh(struct known_search *x, struct slice candidate)
 {
     struct sides written = sides_of(x->name), best = sides_of(slice_of(x->out->near)), one = sides_of(candidate);
@@ -135,7 +135,7 @@ static void look_into_directory(struct known_search *x)
         weigh_mailboxes(x, i);
 }
 
-/* ---- what was seen, and our own lists ---- */
+/* ---- what was seen, and the operator's lists ---- */
 
 static bool each_used(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
@@ -189,7 +189,7 @@ static void look_into_journal(struct known_search *x)
         (void)journal_usage(j, &(struct usage_query){.sent = false}, each_used, x, &e);
 }
 
-/* The keys are compared with each other only, so that any secret will do. */
+/* The keys are only compared with each other, so any secret will do. */
 static void find_spellings(const struct report_files *files, struct slice name, struct known *out)
 {
     static const struct hash_secret secret;

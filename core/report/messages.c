@@ -40,7 +40,7 @@ static bool numbers_grow(struct numbers *t)
     return true;
 }
 
-/* The slot of that name, new (value 0) where there was none; NULL without memory. */
+/* The slot of that name, new (value 0) if there was none; NULL without memory. */
 static struct number *number_of(struct numbers *t, uint64_t name)
 {
     struct number *slot;
@@ -91,7 +91,7 @@ static uint64_t message_of(struct report_messages *m, const struct journal_recor
     number = by_id != 0 ? by_id : number != 0 ? number : ++m->n;
     if (slot != NULL)
         slot->value = number;
-    /* The table may have grown meanwhile: looked up anew. */
+    /* The table may have grown meanwhile, so look it up again. */
     (void)known_by(m, r->queue_id, 0, at_s, &slot);
     if (slot != NULL)
         slot->value = number;

@@ -20,7 +20,7 @@ static void family(struct printer *out, const char *name, const char *type, cons
     put(out, "# TYPE %s %s", name, type);
 }
 
-/* A label's value: backslash, quote and newline are escaped by the format; other controls have no business there. */
+/* A label's value: the format escapes backslash, quote and newline; other control characters are replaced. */
 static const char *label(char *mem, size_t cap, const char *text)
 {
     struct buf b = buf_over(mem, cap);
@@ -33,7 +33,7 @@ static const char *label(char *mem, size_t cap, const char *text)
     return mem;
 }
 
-/* Those that run, each program once, and then those that should. */
+/* Running services, each program once, then those that should run. */
 static void print_up(const struct picture *p, struct printer *out)
 {
     family(out, "postern_up", "gauge", "Processes of that service that run with this configuration.");

@@ -13,7 +13,7 @@
 
 /* Names begin with the kind and the wall clock in nanoseconds, "1-01790000000000000000-" (core/notice/alert_post.c). */
 #define NAME_DIGITS 20
-/* Names in a folder that are looked at: more than may wait. */
+/* Names read from a folder: more than may wait. */
 #define NAMES_MAX 4096u
 
 /* A folder below spool/alerts, or that one itself ("."). -1 with errno. */
@@ -41,7 +41,7 @@ static int64_t time_of(const char *name)
 {
     unsigned long long ns;
 
-    /* Those of earlier versions are without a kind. */
+    /* Those of earlier versions have no kind. */
     if (name[0] != '\0' && name[1] == '-')
         name += 2;
     if (!slice_to_u64((struct slice){name, strnlen(name, NAME_DIGITS)}, UINT64_MAX, &ns))
@@ -83,8 +83,8 @@ void notices_look(const char *spool, struct notices *out)
     }
 }
 
-/* Is there a name in the folder that holds the text? */
-static bool holds(const char *spool, const char *name, const char *text)
+/* Does a name in the folder contain the text? */
+static bool name_contains(const char *spool, const char *name, const char *text)
 {
     int folder = open_folder(spool, name);
     char **names;
@@ -108,7 +108,7 @@ enum notice_fate notice_fate(const char *spool, enum alert_event event, const ch
     char id[64];
 
     alert_id_end(event, slice_of(subject), id, sizeof id);
-    if (holds(spool, "failed", id))
+    if (name_contains(spool, "failed", id))
         return NOTICE_GIVEN_UP;
-    return holds(spool, ".", id) ? NOTICE_WAITS : NOTICE_SENT;
+    return name_contains(spool, ".", id) ? NOTICE_WAITS : NOTICE_SENT;
 }

@@ -96,7 +96,7 @@ bool picture_generation_of(const struct picture *p, long pid, uint64_t *generati
 
 /* ---- files ---- */
 
-/* Opens it, and says what became of that. */
+/* Opens it, and returns the result. */
 static enum picture_part open_part(struct report_files *f, struct picture *p,
                                    int (*open_it)(struct report_files *f, struct error *e))
 {
@@ -143,7 +143,7 @@ static void look_at_state(struct report_files *f, struct picture *p)
 
 /* ---- all ---- */
 
-/* A wrong configuration is reported, and may still name the files. -1 when it does not. */
+/* Reports a wrong configuration, which may still name the files. -1 when it doesn't. */
 static int take_config(struct report_files *f, struct picture *p, struct error *e)
 {
     struct buf problem = BUF_OVER(p->config_problem);
@@ -154,7 +154,7 @@ static int take_config(struct report_files *f, struct picture *p, struct error *
     f->config = NULL;
     if (config_load_places(f->config_path, &f->config, &(struct error){.text = ""}) != 0) {
         f->config = NULL;
-        return files_open_config(f, e); /* which says why */
+        return files_open_config(f, e); /* fails, and says why */
     }
     buf_add(&problem, slice_of(wrong.text));
     return 0;
@@ -193,7 +193,7 @@ enum picture_health picture_judge(const struct picture *p, const struct report_f
     bool well = p->config_problem[0] == '\0' && p->directory != PART_NONE && p->directory != PART_UNUSABLE &&
                 p->state != PART_NONE && p->state != PART_UNUSABLE && p->n_processes > 0;
 
-    /* Which generation is in use matters more than what else is wrong: it is why nothing below can be trusted. */
+    /* Another generation in use matters more than other problems, since nothing below can be trusted then. */
     if (f->other_generation)
         return PICTURE_OTHER_GENERATION;
     for (size_t i = 0; i < p->n_services; i++)

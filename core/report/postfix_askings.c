@@ -94,7 +94,7 @@ static const struct listener_config *listener_at(const struct postfix_check *c, 
     return NULL;
 }
 
-/* By its name: then it is meant to be postern, though nobody of it listens there. */
+/* Recognized by its name: meant to be postern, though none of its programs listens there. */
 static bool named_postern(struct slice endpoint)
 {
     for (size_t i = 0; i + 7 <= endpoint.n; i++)
@@ -115,7 +115,7 @@ static void add_asking(const struct postfix_check *c, struct smtpd *s, const str
     s->askings[s->n++].listener = listener;
 }
 
-/* The first of the restrictions in front of the one with that number that permits, or may. */
+/* The first of the restrictions before the one with that number that permits, or may. */
 static void find_permit(const struct postfix_check *c, const struct smtpd *s, size_t number, struct asking *asking)
 {
     char entry[TABLE_ENTRY_MAX];

@@ -14,10 +14,9 @@ static void check_doubles(const struct postfix_check *c)
         for (size_t j = 0; j < i; j++)
             if (slice_eq(p->services[i].name, p->services[j].name) &&
                 slice_eq(p->services[i].type, p->services[j].type)) {
-                findings_add(
-                    c->findings, PF_DOUBLE_SERVICE, postfix_place(p, &p->services[i], NULL, place),
-                    "%.*s/%.*s stands in master.cf twice: Postfix uses the last of the two, and nothing of the other",
-                    SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
+                findings_add(c->findings, PF_DOUBLE_SERVICE, postfix_place(p, &p->services[i], NULL, place),
+                             "%.*s/%.*s is in master.cf twice: Postfix uses the last one and ignores the other",
+                             SLICE_ARG(p->services[i].name), SLICE_ARG(p->services[i].type));
                 break;
             }
 }

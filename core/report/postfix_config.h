@@ -76,14 +76,14 @@ bool postfix_chroots(const struct postfix *p, const struct postfix_service *serv
 
 /*
  * Where the setting that holds is written, for people, into out: "main.cf:12 smtpd_milters", or "master.cf:7
- * submission", and with a value of only "$name" the place of that. A parameter that stands nowhere is "main.cf". name
- * NULL: the service's own line.
+ * submission", and with a value of only "$name" the place of that. A parameter that is written nowhere gives "main.cf".
+ * name NULL: the service's own line.
  */
 #define POSTFIX_PLACE_MAX 256
 const char *postfix_place(const struct postfix *p, const struct postfix_service *service, const char *name,
                           char out[POSTFIX_PLACE_MAX]);
 
-/* The value as it is written at that place: "$postern_policy" is not expanded. Empty where it stands nowhere. */
+/* The value as it is written at that place: "$postern_policy" is not expanded. Empty if it is written nowhere. */
 struct slice postfix_written(const struct postfix *p, const struct postfix_service *service, const char *name);
 
 /*

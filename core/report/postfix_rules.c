@@ -14,12 +14,12 @@ const struct rule postfix_rules[PF_RULES] = {
                          "-o smtpd_end_of_data_restrictions=$postern_end_of_data_restrictions"},
     [PF_NO_RECIPIENTS] = {"no-recipients", SEVERITY_MEDIUM, NULL, "postern is asked about each recipient",
                           "-o smtpd_relay_restrictions=$postern_relay_restrictions"},
-    [PF_PERMIT_IN_FRONT] = {"permit-in-front", SEVERITY_CRITICAL, NULL, "nothing permits in front of postern",
+    [PF_PERMIT_IN_FRONT] = {"permit-in-front", SEVERITY_CRITICAL, NULL, "nothing permits before postern is asked",
                             "put check_policy_service first in that list"},
     [PF_PERMIT_UNKNOWN] = {"permit-unknown", SEVERITY_HIGH, NULL,
                            "who relays has a login, or is one of postern's connectors",
-                           "unauthenticated = \"reject\" in postern.conf refuses whoever is neither; or take the "
-                           "permission out of that list"},
+                           "unauthenticated = \"reject\" in postern.conf refuses clients that are neither; or "
+                           "remove the permission from that list"},
     [PF_LISTED_TWICE] = {"listed-twice", SEVERITY_LOW, NULL, "postern is asked once about each recipient",
                          "keep check_policy_service in smtpd_relay_restrictions, and take it out of the other lists"},
     [PF_OTHER_WORDS] = {"other-words", SEVERITY_LOW, NULL, "the lists of a service name postern in the same words",
@@ -40,7 +40,7 @@ const struct rule postfix_rules[PF_RULES] = {
     [PF_NO_MILTERS] = {"no-milters", SEVERITY_CRITICAL, NULL, "the milter that is listed is really asked",
                        "remove no_milters from receive_override_options"},
     [PF_BEFORE_QUEUE] = {"before-queue-filter", SEVERITY_CRITICAL, NULL, "the milter sees header and end of messages",
-                         "run the filter as a milter, or behind the queue (content_filter); doc/postfix.md has both"},
+                         "run the filter as a milter, or after the queue (content_filter); doc/postfix.md has both"},
     [PF_MILTER_NOT_FIRST] = {"milter-not-first", SEVERITY_MEDIUM, NULL, "postern is the first of the milters",
                              "name postern first in smtpd_milters"},
     [PF_WAY_BACK] = {"way-back", SEVERITY_CRITICAL, NULL, "mail that comes back from a filter is not judged again",
@@ -80,7 +80,7 @@ const struct rule postfix_rules[PF_RULES] = {
     [PF_SOFT_BOUNCE] = {"soft-bounce", SEVERITY_LOW, NULL, "refusals are final", "soft_bounce = no"},
     [PF_SHORT_QUEUE_IDS] = {"short-queue-ids", SEVERITY_MEDIUM, NULL, "a queue id does not come again",
                             "enable_long_queue_ids = yes"},
-    [PF_DOUBLE_SERVICE] = {"double-service", SEVERITY_HIGH, NULL, "each service stands in master.cf once",
+    [PF_DOUBLE_SERVICE] = {"double-service", SEVERITY_HIGH, NULL, "each service is in master.cf once",
                            "delete one of the two from master.cf, with its -o lines; then postfix reload"},
     [PF_SEEN_NOTHING] = {"seen-nothing", SEVERITY_LOW, NULL, "postern has decided something lately",
                          "send a message through the relay and run this again"},
@@ -90,6 +90,6 @@ const struct rule postfix_rules[PF_RULES] = {
                         "milter_protocol = 6, so that the milter gets {tls_version}; smtpd_tls_security_level = may"},
     [PF_SEEN_LOOPBACK] =
         {"seen-loopback", SEVERITY_MEDIUM, NULL, "postern sees the clients, not a proxy",
-         "let the proxy use XCLIENT or the PROXY protocol; behind a filter, give the second smtpd -o "
+         "let the proxy use XCLIENT or the PROXY protocol; after a filter, give the second smtpd -o "
          "smtpd_relay_restrictions=permit_mynetworks,reject -o smtpd_end_of_data_restrictions= -o smtpd_milters="},
 };

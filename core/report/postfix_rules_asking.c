@@ -104,7 +104,7 @@ static void check_recipients(const struct postfix_check *c, const struct smtpd *
 
 /* ---- one asking ---- */
 
-/* The list as it is written, without that word; empty where it does not stand there literally. */
+/* The list as written, without that word; empty if the word is not in it literally. */
 static struct slice without_word(struct slice written, struct slice unwanted, struct buf *b)
 {
     struct slice word;
@@ -131,14 +131,14 @@ static void check_warns(const struct postfix_check *c, const struct smtpd *s, co
     if (!a->warns)
         return;
     f = findings_add(c->findings, PF_WARN_ONLY, asking_place(c, s, a->list, place),
-                     "warn_if_reject stands before check_policy_service in %s: what postern refuses is logged and let "
+                     "warn_if_reject is before check_policy_service in %s: what postern refuses is logged and let "
                      "through (for a trial, mode = \"monitor\" in postern.conf reports more)",
                      a->list);
     if (without_word(postfix_written(c->p, s->service, a->list), SLICE("warn_if_reject"), &b).n > 0)
         finding_set(f, c, s, a->list, buf_slice(&b));
 }
 
-/* "check_policy_service X" first, then the others as they are written. */
+/* "check_policy_service X" first, then the others as written. */
 static void command_to_lead(const struct postfix_check *c, const struct smtpd *s, const struct asking *a,
                             struct finding *f)
 {
@@ -168,8 +168,8 @@ static void check_permit(const struct postfix_check *c, const struct smtpd *s, c
     if (a->permit.word.n == 0)
         return;
     f = findings_add(c->findings, PF_PERMIT_IN_FRONT, asking_place(c, s, a->list, place),
-                     "%s%s%s stands before check_policy_service in %s of service %s%s%s%s: whom it permits is never "
-                     "shown to postern's policy service",
+                     "%s%s%s comes before check_policy_service in %s of service %s%s%s%s: clients that it permits are "
+                     "never shown to postern's policy service",
                      postfix_shown(a->permit.word).text, a->permit.argument.n > 0 ? " " : "",
                      postfix_shown(a->permit.argument).text, a->list, postfix_shown(s->service->name).text,
                      a->permit_unknown            ? ", and nobody can see from here whom it permits ("
@@ -179,7 +179,7 @@ static void check_permit(const struct postfix_check *c, const struct smtpd *s, c
     command_to_lead(c, s, a, f);
     if (a->permit_unknown)
         f->severity = SEVERITY_LOW;
-    else if (smtpd_asks_at(s, AT_MILTER)) /* which sees them all the same */
+    else if (smtpd_asks_at(s, AT_MILTER)) /* which sees them in any case */
         f->severity = SEVERITY_MEDIUM;
 }
 
@@ -234,7 +234,7 @@ static bool lets_through(struct slice action, bool milter)
     return false;
 }
 
-/* Where the option is written inside the word of its service, only an editor reaches it. */
+/* If the option is written inside the word of its service, only an editor can change it. */
 static void set_option(struct finding *f, const struct postfix_check *c, struct slice whole, const char *option)
 {
     char text[POSTFIX_COMMAND_MAX];
@@ -295,7 +295,7 @@ static void check_time(const struct postfix_check *c, const struct smtpd *s, con
     if (postfix_time(value, 0) <= row->most)
         return;
     f = findings_add(c->findings, PF_TIMEOUT, asking_place(c, s, own ? a->list : row->global, place),
-                     "%s for %s is %s%s: a postern that hangs holds each of Postfix's processes for so long",
+                     "%s for %s is %s%s: a postern that hangs holds each of Postfix's processes for that long",
                      own ? row->option : row->global, postfix_shown(a->target.endpoint).text, postfix_shown(value).text,
                      a->at == AT_MILTER ? "" : ", and it is asked twice");
     (void)snprintf(right, sizeof right, "%s%s%us", own ? row->option : "", own ? "=" : "",

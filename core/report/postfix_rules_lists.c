@@ -1,12 +1,7 @@
 /* Rules about the lists of one service together: what is asked twice, in other words, or at the wrong time. */
 #include "core/report/postfix_check.h"
 
-static bool is_policy(const struct asking *a)
-{
-    return a->at != AT_MILTER;
-}
-
-/* The names of the lists that ask at that time, apart by commas; how many. */
+/* The names of the lists that ask at that time, separated by commas. Returns how many. */
 static size_t lists_at(const struct smtpd *s, enum asked_at at, struct buf *names)
 {
     size_t n = 0;
@@ -17,7 +12,7 @@ static size_t lists_at(const struct smtpd *s, enum asked_at at, struct buf *name
     return n;
 }
 
-/* What is written in the place of check_policy_service X when it is taken out: all the other words. */
+/* What is left when check_policy_service X is removed: all the other words. */
 static void command_to_drop(const struct postfix_check *c, const struct smtpd *s, const char *list, struct finding *f)
 {
     struct slice rest = postfix_written(c->p, s->service, list), word;
@@ -83,7 +78,7 @@ static void check_milter_twice(const struct postfix_check *c, const struct smtpd
     finding_advise(f, "name it once, and first");
 }
 
-/* Postfix keeps a connection for each way to write a policy service. */
+/* Postfix keeps a connection for each spelling of a policy service. */
 static void check_words(const struct postfix_check *c, const struct smtpd *s)
 {
     const struct asking *first = NULL;
@@ -92,7 +87,7 @@ static void check_words(const struct postfix_check *c, const struct smtpd *s)
     for (size_t i = 0; i < s->n; i++) {
         const struct asking *a = &s->askings[i];
 
-        if (!is_policy(a))
+        if (a->at == AT_MILTER)
             continue;
         if (first == NULL)
             first = a;

@@ -44,7 +44,7 @@ static void check_local_milter(const struct postfix_check *c)
     }
 }
 
-/* sendmail(1) asks nobody: what it is given goes out with any sender. */
+/* sendmail(1) asks no service: it accepts any sender. */
 static void check_submission(const struct postfix_check *c)
 {
     char place[POSTFIX_PLACE_MAX];
@@ -66,7 +66,7 @@ static void check_soft_bounce(const struct postfix_check *c)
     if (!postfix_is_yes(c->p, NULL, "soft_bounce"))
         return;
     f = findings_add(c->findings, PF_SOFT_BOUNCE, postfix_place(c->p, NULL, "soft_bounce", place),
-                     "soft_bounce turns each refusal for good into one for now: clients try again for days");
+                     "soft_bounce turns each permanent refusal into a temporary one: clients try again for days");
     finding_set(f, c, NULL, "soft_bounce", SLICE("no"));
 }
 

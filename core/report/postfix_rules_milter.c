@@ -7,7 +7,7 @@ static const char *const needed_macros[] = {"{auth_authen}", "{auth_type}"};
 
 /* ---- asked at all ---- */
 
-/* The words without that one, apart by commas. */
+/* The words without that one, separated by commas. */
 static void add_without(struct buf *b, struct slice words, struct slice unwanted)
 {
     struct slice word;
@@ -37,7 +37,7 @@ static void check_no_milters(const struct postfix_check *c, const struct smtpd *
     finding_set(f, c, s, "receive_override_options", buf_slice(&b));
 }
 
-/* The same filter behind the queue: "127.0.0.1:10024" becomes "smtp:[127.0.0.1]:10024". */
+/* The same filter after the queue: "127.0.0.1:10024" becomes "smtp:[127.0.0.1]:10024". */
 static void command_behind_queue(const struct postfix_check *c, const struct smtpd *s, struct finding *f)
 {
     struct slice filter = postfix_get(c->p, s->service, "smtpd_proxy_filter"), host, port;

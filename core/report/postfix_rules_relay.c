@@ -1,10 +1,10 @@
 /* Rules about who may relay without a login: by network, by certificate, by table. */
 #include "core/report/postfix_check.h"
 
-/* Restrictions that let people relay whom postern knows: by login, or by network, which check_network looks at. */
+/* Restrictions that let in clients that postern knows: by login, or by network, which check_network looks at. */
 static const char *const known_permits[] = {"permit_mynetworks", "permit_sasl_authenticated", "check_sasl_access",
                                             "permit_auth_destination", "permit_mx_backup"};
-/* Nobody relays by what stands behind these. */
+/* After these, no restriction lets anybody relay. */
 static const char *const ends[] = {"reject", "reject_unauth_destination", "defer", "defer_unauth_destination"};
 
 static bool is_one_of(struct slice word, const char *const *names, size_t n)
@@ -28,7 +28,7 @@ static bool next_permit(struct restrictions *l, struct restriction *r)
     return false;
 }
 
-/* ---- whom postern takes for nobody ---- */
+/* ---- clients that postern doesn't know ---- */
 
 static void add_unknown(const struct postfix_check *c, const struct smtpd *s, const struct restriction *r,
                         enum table_says says, const char *entry)
@@ -113,7 +113,7 @@ static enum network_is judge_network(const struct postfix_check *c, struct slice
     return is_loopback(&n) ? NETWORK_LOOPBACK : NETWORK_STRANGE;
 }
 
-/* mynetworks without what no connector holds. */
+/* mynetworks without the networks that no connector has. */
 static void command_covered(const struct postfix_check *c, const struct smtpd *s, struct finding *f)
 {
     struct slice rest = postfix_get(c->p, s->service, "mynetworks"), word;
@@ -173,7 +173,7 @@ void postfix_check_networks(const struct postfix_check *c, const struct smtpd *s
     restrictions_start(&l, c->p, s->service, postfix_get(c->p, s->service, smtpd_relay_list(c, s)));
     while (next_permit(&l, &r))
         permits = permits || slice_ieq(r.word, SLICE("permit_mynetworks"));
-    if (!permits || smtpd_is_way_back(c, s)) /* for which this host is right */
+    if (!permits || smtpd_is_way_back(c, s)) /* where this host alone is right */
         return;
     (void)postfix_place(c->p, s->service, "mynetworks", place);
     while (postfix_word(&rest, &word))

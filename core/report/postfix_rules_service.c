@@ -1,7 +1,7 @@
-/* Rules about a service that asks postern, beside how it asks. */
+/* Rules about a service that asks postern, apart from how it asks. */
 #include "core/report/postfix_check.h"
 
-/* Whom passwords could be stolen from: a service that a front on this host speaks to sees none on a wire. */
+/* Passwords could be read on the network, except at a service for a front on this host. */
 static void check_tls(const struct postfix_check *c, const struct smtpd *s)
 {
     char place[POSTFIX_PLACE_MAX];

@@ -1,11 +1,11 @@
-/* What was really seen: a configuration may look right and be another one than the running Postfix has. */
+/* What was really seen: a configuration may look right, but not be the one that the running Postfix uses. */
 #include "core/report/postfix_check.h"
 
 #include "core/base/clock.h"
 
 #include <stdio.h>
 
-#define SEEN_MOST 20000u          /* records that are looked at, the newest */
+#define SEEN_MOST 20000u          /* how many records are read, the newest */
 #define SEEN_ENOUGH 20u           /* fewer say nothing */
 #define LOOPBACK_SHARE_PERCENT 90 /* of the messages with a login from this host itself: a proxy or filter */
 
@@ -16,7 +16,7 @@ struct seen_stages {
     size_t with_login, from_loopback;
 };
 
-static bool count(void *arg, const struct journal_record *r)
+static bool count_record(void *arg, const struct journal_record *r)
 {
     struct seen_stages *s = arg;
     size_t by = r->milter ? 1 : 0;
@@ -36,11 +36,6 @@ static bool count(void *arg, const struct journal_record *r)
     return s->records < SEEN_MOST;
 }
 
-static bool passes_exist(const struct seen_stages *s)
-{
-    return s->at_end[0] + s->at_end[1] > 0;
-}
-
 static void seen_judge(const struct postfix_check *c, const struct seen_stages *s, uint64_t days)
 {
     if (s->all == 0) {
@@ -48,7 +43,7 @@ static void seen_judge(const struct postfix_check *c, const struct seen_stages *
                      (unsigned long long)days);
         return;
     }
-    if (s->all >= SEEN_ENOUGH && !passes_exist(s))
+    if (s->all >= SEEN_ENOUGH && s->at_end[0] + s->at_end[1] == 0)
         findings_add(c->findings, PF_SEEN_NO_END, "",
                      "of the last %zu decisions none was made at DATA or at the end of a message: nothing is counted",
                      s->all);
@@ -72,7 +67,7 @@ int postfix_check_seen(const struct postfix_check *c, struct journal *journal, u
             findings_skip(c->findings, i, "there is no journal of decisions");
         return 0;
     }
-    if (journal_decisions(journal, &(struct journal_query){.since_ns = since_ns}, count, &s, e) != 0)
+    if (journal_decisions(journal, &(struct journal_query){.since_ns = since_ns}, count_record, &s, e) != 0)
         return -1;
     seen_judge(c, &s, (now - since_ns + 43200 * NS_PER_S) / (86400 * NS_PER_S));
     return 0;

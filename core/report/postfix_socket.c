@@ -53,7 +53,7 @@ struct socket_walk {
 };
 
 /* The folders to the socket need search permission, the socket itself write permission (unix(7)). */
-static void walk(const char *path, const struct who *who, struct socket_walk *w)
+static void walk_to_socket(const char *path, const struct who *who, struct socket_walk *w)
 {
     struct buf b = BUF_OVER(w->path);
     struct slice part, rest = slice_of(path);
@@ -136,14 +136,14 @@ void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, 
     if (!endpoint_path(c, s->service, a->target.endpoint, path, sizeof path))
         return;
     if (!who_is(owner, &who)) {
-        findings_skip(c->findings, PF_SOCKET_PERMISSION, "Postfix's mail_owner is no user of this host");
+        findings_skip(c->findings, PF_SOCKET_PERMISSION, "Postfix's mail_owner is not a user of this host");
         return;
     }
     (void)postfix_place(c->p, s->service, a->list, place);
-    walk(path, &who, &w);
+    walk_to_socket(path, &who, &w);
     (void)snprintf(shown, sizeof shown, "%s", path);
     if (w.why == 0 && !S_ISSOCK(w.st.st_mode))
-        findings_add(c->findings, PF_SOCKET_MISSING, place, "%s is no socket", shown);
+        findings_add(c->findings, PF_SOCKET_MISSING, place, "%s is not a socket", shown);
     else if (w.why == EACCES)
         findings_skip(c->findings, PF_SOCKET_PERMISSION,
                       "no permission to look at the socket's folder: run this as root");

@@ -4,7 +4,7 @@
 
 #include "core/base/slice.h"
 
-/* The next word of *rest, braces included, with *rest behind it. False at the end. */
+/* The next word of *rest, braces included, with *rest after it. False at the end. */
 bool postfix_word(struct slice *rest, struct slice *word);
 
 /* What is between the braces of a word; the word itself without any. */

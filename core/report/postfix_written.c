@@ -78,7 +78,7 @@ static const char *place_in_main(const struct postfix *p, struct slice name, cha
     return out;
 }
 
-#define REFERENCES_MAX 8u /* "$a", where a is "$b"; a circle ends here */
+#define REFERENCES_MAX 8u /* "$a", where a is "$b"; ends a loop */
 
 /* "$name" and nothing else; *name only then. */
 static bool is_reference(struct slice value, struct slice *name)
@@ -95,7 +95,7 @@ static bool is_reference(struct slice value, struct slice *name)
     return true;
 }
 
-/* Where the setting that holds is written: its name there, and whether that is an "-o" of the service. */
+/* Where the effective setting is written: its name there, and whether that is an "-o" of the service. */
 struct setting_origin {
     struct slice name;
     bool own;
@@ -164,7 +164,7 @@ void postfix_add_quoted(struct buf *b, struct slice text)
     buf_add_char(b, '\'');
 }
 
-/* A word that was put together; one that was cut cuts the command, too. */
+/* A word that was composed; if it was cut, the command counts as cut, too. */
 static void add_quoted_buf(struct buf *b, const struct buf *word)
 {
     postfix_add_quoted(b, buf_slice(word));
@@ -191,7 +191,7 @@ static void add_without_blanks(struct buf *b, struct slice value)
     while (postfix_word(&value, &word)) {
         if (more)
             buf_add_char(b, ',');
-        b->full = b->full || memchr(word.p, ' ', word.n) != NULL; /* in braces: there is no other way to write it */
+        b->full = b->full || memchr(word.p, ' ', word.n) != NULL; /* needs braces, which postconf -P can't set */
         buf_add(b, word);
         more = true;
     }
@@ -262,7 +262,7 @@ void postfix_add_unchroot(struct buf *b, const struct postfix *p, const struct p
     add_quoted_buf(b, &field);
 }
 
-/* One side of sed's s|||: what means something there gets a backslash. */
+/* One side of sed's s|||: special characters get a backslash. */
 static void add_for_sed(struct buf *b, struct slice text, const char *special)
 {
     for (size_t i = 0; i < text.n; i++) {

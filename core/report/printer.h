@@ -107,7 +107,7 @@ struct span {
 
 struct line {
     unsigned indent;                   /* blanks in front */
-    const char *label;                 /* printed at least label_width wide, with a blank behind it; NULL: none */
+    const char *label;                 /* printed at least label_width wide, with a blank after it; NULL: none */
     unsigned label_width;              /* columns */
     struct span spans[LINE_SPANS_MAX]; /* up to the first without a text */
     unsigned hang;                     /* indent of the lines on which it continues */

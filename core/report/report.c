@@ -42,8 +42,8 @@ static const char *setting_name(enum smtp_auth setting)
 }
 
 /*
- * May the mailbox sign in, by the services' own decision? NULL when it may, else the reason. Asked with OAuth and a new
- * TLS, so that neither is what stands in the way; blocks and the like come and go and don't matter here.
+ * May the mailbox sign in, by the services' own decision? NULL when it may, else the reason. Asked with OAuth and a
+ * recent TLS version, so that these are not the reason; blocks and the like are temporary and don't matter here.
  */
 static const char *why_not(const struct report *r, struct slice mailbox)
 {
@@ -103,7 +103,7 @@ __attribute__((format(printf, 2, 3))) static void put_line(const struct report *
     printer_line(r->out, &(struct line){.spans = {{TONE_PLAIN, text}}, .verbatim = true});
 }
 
-/* What it does, and how far back what it rests on reaches. */
+/* What the script does, and how far back its data goes. */
 static void put_script_head(const struct report *r, const struct report_kind *kind)
 {
     char text[40];
@@ -220,7 +220,7 @@ static int walk_directory(struct report *r, const struct report_kind *kind)
     return 0;
 }
 
-/* Usage is known since then: silence says nothing about the time before anybody listened. 0, or -1 with r->e. */
+/* Since when usage is known: before that, absence means nothing. 0, or -1 with r->e. */
 static int find_first(struct report *r)
 {
     int result = journal_usage_since(r->files->journal, &r->first_s, r->e);

@@ -1,4 +1,4 @@
-/* The picture as people read it. */
+/* The picture for people. */
 #include "core/report/status.h"
 
 #include "core/base/units.h"
@@ -120,7 +120,7 @@ static void show_mirrored(const struct picture *p, const struct tenant_facts *t,
         show_part(p, &all, "all that was brought in", out);
 }
 
-/* Where tenants.smtp_auth has the last word, what was mirrored does not count here. */
+/* If tenants.smtp_auth decides, the mirrored setting doesn't count here. */
 static const char *taken_as(const struct config *config, const char *tenant)
 {
     static const char *const words[] = {[TENANT_MIRRORED] = "",

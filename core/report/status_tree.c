@@ -1,4 +1,4 @@
-/* The picture as programs read it. */
+/* The picture for programs. */
 #include "core/report/status_parts.h"
 
 static const char *const part_words[] = {
@@ -75,7 +75,7 @@ static void show_parts(const struct tenant_facts *t, struct printer *out)
     out->close(out);
 }
 
-/* Where tenants.smtp_auth has the last word, what it says; null where the mirrored setting counts. */
+/* What tenants.smtp_auth says, if it decides; null when the mirrored setting counts. */
 static struct value override_of(const struct config *config, const char *tenant)
 {
     const struct tenant_config *own = config_tenant(config, slice_of(tenant));

@@ -35,7 +35,10 @@ static bool is_netbios(const struct config *config, struct slice word)
     return false;
 }
 
-/* What a single word is: addresses and networks first, which are no logins; a connector before an account name. */
+/*
+ * What a single word means: addresses and networks first, since these are no logins; a connector before an account
+ * name.
+ */
 static enum limit_key_part guess(const struct config *config, struct slice word)
 {
     struct ip ip;
@@ -55,7 +58,7 @@ static int take_client(struct subject *x, const struct decide_context *c, struct
     x->submission.has_client = ip_parse(word, &x->submission.client);
     if (!x->submission.has_client) {
         text_add_plain(&b, word);
-        return error_set(e, "\"%s\" is no IP address", shown);
+        return error_set(e, "\"%s\" is not an IP address", shown);
     }
     x->verdict.identity.client = key_of_client(c, &x->submission.client);
     key_of_block_on(c, &x->submission, &x->verdict.identity, PER_CLIENT, &x->block);

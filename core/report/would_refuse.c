@@ -18,7 +18,7 @@ static void add_cell(struct buf *b, struct slice text)
         buf_add_char(b, text.p[i] == '\t' ? ' ' : text.p[i]);
 }
 
-/* The address, limit or text that the reason is about; nothing where that would tell no more than the reason does. */
+/* The address, limit or text that the reason is about; nothing if that adds nothing to the reason. */
 static void add_what(struct buf *b, const struct journal_record *r)
 {
     char fault[400];
@@ -88,7 +88,7 @@ static void would_refuse_show(struct refusals_gathered *g, struct printer *out)
     out->end(out);
 }
 
-/* What the table leaves out: how far back the journal goes. */
+/* What the table doesn't say: how far back the journal goes. */
 static void tell_bounds(const struct refusals_gathered *g, int64_t since_s, struct printer *out)
 {
     char text[40];

@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-/* A claim on an entry lasts so long: ages for writing a record, nothing for whoever waits for room. */
+/* How long a claim on an entry lasts: very long for writing a record, short for a process that waits for room. */
 #define CLAIM_NS UINT64_C(1000000000)
-/* Changes that met somebody else's change of the same entry are tried again so often. */
+/* How often a change is retried when another process changes the same entry. */
 #define TRIES_MAX 1000
-/* A reader copies a record that is being written again so often, then takes what it got: the texts are for people. */
+/* How often a reader copies a record that is being written, before it takes what it got: the texts are for people. */
 #define COPIES_MAX 16
 
 /* Places in a record, in words. */
@@ -28,14 +28,14 @@ _Static_assert(sizeof(((struct block *)0)->reason) == 8ul * (AT_PREFIX - AT_REAS
 _Static_assert(sizeof(struct ip) == 8ul * (AT_END - AT_BASE), "an address fits its words");
 _Static_assert(AT_END <= BLOCK_RECORD_WORDS, "a record holds all texts");
 
-/* ---- time: the caller's and the table's ---- */
+/* ---- time: of the caller and of the table ---- */
 
 static uint64_t now_in_table(const struct blocks *b, uint64_t now)
 {
     return now + b->ahead_ns;
 }
 
-/* `forever` stays forever; what does not fit ends at the edge instead of wrapping round. */
+/* `forever` stays; other values saturate instead of wrapping round. */
 static uint64_t shifted(uint64_t time, uint64_t ahead)
 {
     bool back = ahead > INT64_MAX;
@@ -61,7 +61,7 @@ static uint32_t block_place(const struct blocks *b, uint64_t key, uint32_t dista
     return (home_of(b, key) + distance) & (b->places - 1);
 }
 
-/* How many places a key may stand at; 0: the index is empty. */
+/* How many places from home a key may be; 0: the index is empty. */
 static uint32_t reach_of(const struct blocks *b)
 {
     uint64_t reach = __atomic_load_n(&b->head->reach.value, __ATOMIC_ACQUIRE);
@@ -93,8 +93,8 @@ static uint64_t used_of(const struct blocks *b)
     return __atomic_load_n(&b->head->used, __ATOMIC_RELAXED);
 }
 
-/* Only for how much room there is: a count that is wrong hides nothing, and is set right by the next check. */
-static void count(struct blocks *b, int step)
+/* Only tells how much room there is. A wrong count hides no block, and the next check corrects it. */
+static void count_used(struct blocks *b, int step)
 {
     uint64_t old = __atomic_load_n(&b->head->used, __ATOMIC_RELAXED);
 
@@ -108,7 +108,7 @@ static void changed(struct blocks *b)
     (void)__atomic_fetch_add(&b->head->changes, 1, __ATOMIC_ACQ_REL);
 }
 
-/* The first place from `distance` on, in the key's order, where the key stands; false when there is none. */
+/* The first place, from `distance` on in the key's order, that has the key; false when none has. */
 static bool block_find_place(const struct blocks *b, uint64_t key, uint32_t *distance, union pair *seen)
 {
     uint32_t reach = reach_of(b);
@@ -125,18 +125,18 @@ static bool block_find_place(const struct blocks *b, uint64_t key, uint32_t *dis
     return false;
 }
 
-/* A claim that lasts absurdly long was not written by us. */
+/* A claim with an absurdly distant end was not written by postern. */
 static bool is_free(union pair seen, uint64_t now)
 {
     return seen.value <= now || (seen.key == 0 && seen.value - now > 10 * CLAIM_NS);
 }
 
-/* Frees an entry that was seen; false when it has changed. */
+/* Frees an entry as it was seen; false when it has changed. */
 static bool free_entry(struct blocks *b, uint32_t place, union pair seen)
 {
     if (!pair_swap(b->index + place, seen, pair_of(0, 0)))
         return false;
-    count(b, -1);
+    count_used(b, -1);
     changed(b);
     return true;
 }
@@ -145,7 +145,7 @@ static bool free_entry(struct blocks *b, uint32_t place, union pair seen)
 
 #define PREFIX_MAX 128
 
-/* Whatever the file holds, it is a size or none, and a class. */
+/* Whatever the file contains, the result is a valid size or none, and a class. */
 static uint32_t prefix_of(uint64_t word)
 {
     return (uint32_t)word <= PREFIX_MAX ? (uint32_t)word : 0;
@@ -156,7 +156,7 @@ static uint32_t class_of(uint64_t word)
     return word >> 32 <= BLOCK_OF_STRANGERS ? (uint32_t)(word >> 32) : BLOCK_OF_CLIENT;
 }
 
-/* Where a size's bit is, and which. */
+/* The word and bit of a size. */
 static union pair *prefix_word(struct blocks_head *head, uint32_t prefix, uint64_t *bit)
 {
     *bit = UINT64_C(1) << (prefix - 1) % 64;
@@ -180,7 +180,7 @@ bool blocks_next_prefix(const struct blocks *b, uint32_t *at, uint32_t *prefix)
         uint64_t rest = __atomic_load_n(&b->head->prefixes[*at / 64].value, __ATOMIC_ACQUIRE) >> *at % 64;
 
         if (rest == 0) {
-            *at = (*at | 63) + 1; /* nothing more in this word */
+            *at = (*at | 63) + 1; /* no more in this word */
             continue;
         }
         *at += (uint32_t)__builtin_ctzll(rest) + 1;
@@ -205,14 +205,14 @@ static void write_words(uint64_t *to, const void *from, size_t words)
 static void read_words(void *to, const uint64_t *from, size_t words)
 {
     for (size_t i = 0; i < words; i++) {
-        /* Acquiring, so that the version is read again behind them; TSan knows no fences. */
+        /* Acquire, so that the version is read again after them; TSan doesn't support fences. */
         uint64_t word = __atomic_load_n(from + i, __ATOMIC_ACQUIRE);
 
         memcpy((unsigned char *)to + i * 8, &word, 8);
     }
 }
 
-/* The version is odd while the record is written; a writer that died there is healed by the next one. */
+/* The version is odd while the record is written. If the writer dies, the next one repairs that. */
 static void write_record(const struct blocks *b, uint32_t place, const struct block *block)
 {
     uint64_t *word = b->records[place].word;
@@ -229,7 +229,7 @@ static void write_record(const struct blocks *b, uint32_t place, const struct bl
     __atomic_store_n(word + AT_VERSION, odd + 1, __ATOMIC_RELEASE);
 }
 
-/* Whatever the file holds, the text ends and can be shown. */
+/* Whatever the file contains, the text is terminated and printable. */
 static void make_printable(char *text, size_t size)
 {
     size_t n = 0;
@@ -240,7 +240,7 @@ static void make_printable(char *text, size_t size)
     memset(text + n, 0, size - n);
 }
 
-/* A block of version 1: the class by the words that it was made with. */
+/* Finds the class of a version 1 block from the words of its reason. */
 static void classify(struct block *block)
 {
     struct slice subject = slice_of(block->subject);
@@ -307,7 +307,7 @@ bool blocks_find(const struct blocks *b, uint64_t key, uint64_t now_ns, uint64_t
     return true;
 }
 
-/* Moves the end of a key's entry to `until`, if that is later. False when the key has none (any more). */
+/* Moves the end of a key's entry to `until` if that is later. False when the key has no entry (any more). */
 static bool prolong(struct blocks *b, const struct block *block, uint64_t now, uint64_t until)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
@@ -328,8 +328,7 @@ static bool prolong(struct blocks *b, const struct block *block, uint64_t now, u
     return false;
 }
 
-/* Claims a free place for a key, at most `reach` places from home; false when there is none. The claim goes to *claim.
- */
+/* Claims a free place for a key within `reach` places of home, in *claim; false when there is none. */
 static bool claim_place(struct blocks *b, uint64_t key, uint64_t now, uint32_t *distance, union pair *claim)
 {
     *claim = pair_of(0, now + CLAIM_NS);
@@ -339,13 +338,13 @@ static bool claim_place(struct blocks *b, uint64_t key, uint64_t now, uint32_t *
         if (!is_free(seen, now) || !pair_swap(at, seen, *claim))
             continue;
         if (seen.both == 0)
-            count(b, 1);
+            count_used(b, 1);
         return true;
     }
     return false;
 }
 
-/* How many places may be taken before a block of this class is added. */
+/* How many places may be in use when a block of this class is added. */
 static uint64_t room_of(const struct blocks *b, uint32_t class)
 {
     switch (class) {
@@ -368,8 +367,10 @@ static bool has_room(struct blocks *b, uint32_t class, uint64_t now_ns)
         return true;
     if (class > BLOCK_OF_LOGIN)
         return false;
-    /* Some may have ended since the housekeeping looked. It does so every second, which is soon enough for clients:
-     * they are tried again and again. */
+    /*
+     * Some may have ended since the last housekeeping. For blocks of clients its next round, within a second, is early
+     * enough: they are attempted again and again.
+     */
     blocks_sweep(b, now_ns);
     blocks_check_head(b);
     return used_of(b) < room;
@@ -391,8 +392,8 @@ static int no_room(const struct blocks *b, uint32_t class, struct error *e)
                                                 : "clients with a login, logins and operators");
 }
 
-/* Adds a block, in whatever room there is. */
-static int add(struct blocks *b, const struct block *block, uint64_t now, struct error *e)
+/* Adds a block wherever there is room. */
+static int add_where_room(struct blocks *b, const struct block *block, uint64_t now, struct error *e)
 {
     uint64_t until = shifted(block->until_ns, b->ahead_ns);
     uint32_t distance = 0, place;
@@ -405,13 +406,13 @@ static int add(struct blocks *b, const struct block *block, uint64_t now, struct
             return no_room(b, BLOCK_BY_OPERATOR, e);
         place = block_place(b, block->key, distance);
         write_record(b, place, block);
-        /* With the claim in place: blocks_check_head takes nothing back from here on. */
+        /* After claiming: now blocks_check_head doesn't lower the reach. */
         raise_reach(b, distance + 1);
         note_prefix(b, block->prefix);
         if (!pair_swap(b->index + place, claim, pair_of(block->key, until)))
             continue;
         changed(b);
-        /* Somebody else may have added the same key at the same time: the one that is found first holds both. */
+        /* Another process may have added the same key at the same time: the entry found first gets the later end. */
         distance = 0;
         if (block_find_place(b, block->key, &distance, &seen) && block_place(b, block->key, distance) != place &&
             prolong(b, block, now, until))
@@ -431,7 +432,7 @@ int blocks_add(struct blocks *b, const struct block *block, uint64_t now_ns, str
         return 0;
     if (!has_room(b, block->class, now_ns))
         return no_room(b, block->class, e);
-    return add(b, block, now, e);
+    return add_where_room(b, block, now, e);
 }
 
 bool blocks_lift(struct blocks *b, uint64_t key, uint64_t now_ns)
@@ -464,7 +465,7 @@ bool blocks_next(const struct blocks *b, uint32_t *at, uint64_t now_ns, struct b
 
         if (seen.key == 0 || seen.value <= now)
             continue;
-        /* Of two entries for one key, only the first counts. */
+        /* Of two entries for a key, only the first counts. */
         if (block_find_place(b, seen.key, &distance, &first) && block_place(b, seen.key, distance) != *at &&
             first.value > now)
             continue;
@@ -525,9 +526,9 @@ void blocks_absorb(struct blocks *b, const struct network *net, enum block_class
             (void)free_entry(b, at, seen);
 }
 
-/* ---- for the state ---- */
+/* ---- called by the state ---- */
 
-/* What the header should say. False when somebody is adding, so that nobody knows. */
+/* What the header should contain. False while another process adds a block, since that can't be known then. */
 static bool need_of(struct blocks *b, struct blocks_head *need)
 {
     bool known = true;
@@ -605,7 +606,7 @@ uint32_t blocks_count(const struct blocks *b, uint64_t now_ns)
 static bool take_over(struct blocks *to, const struct block *block, uint64_t now)
 {
     return prolong(to, block, now, shifted(block->until_ns, to->ahead_ns)) ||
-           (used_of(to) < to->most && add(to, block, now, NULL) == 0);
+           (used_of(to) < to->most && add_where_room(to, block, now, NULL) == 0);
 }
 
 uint32_t blocks_take_over(struct blocks *to, const struct blocks *from, uint64_t now_ns)

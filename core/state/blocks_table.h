@@ -1,17 +1,17 @@
 /*
  * The layout of the blocks, for core/state only; everybody else uses blocks.h.
  *
- * An index of pairs {key, until}, and a record of texts for each. A key stands at its home place or at most `reach`
- * places behind, in an index of which half stays empty, so that a look is short. Index entries:
+ * An index of pairs {key, until}, and a record of texts for each. A key is at its home place or at most `reach` places
+ * after it, in an index of which half stays empty, so that a look is short. Index entries:
  *
  *     {0, 0}               free
  *     {key, until}         a block; free again when `until` has passed
  *     {0, until}           claimed by somebody who writes the record; free again when `until` has passed, so that a
  *                          killed writer leaves nothing behind
  *
- * The record is written before the entry is published, and so is what the header says of it. Housekeeping lowers
- * the header's values when blocks have ended. Each of them is paired with a count of additions, so that it can't lower
- * one while somebody is adding. Zeroed memory is an empty table.
+ * The record is written before the entry is published, and so is what the header says of it. Housekeeping lowers the
+ * header's values when blocks have ended. Each of them is paired with a count of additions, so that it can't lower one
+ * while somebody is adding. Zeroed memory is an empty table.
  */
 #ifndef POSTERN_BLOCKS_TABLE_H
 #define POSTERN_BLOCKS_TABLE_H
@@ -40,7 +40,7 @@ struct blocks {
     struct block_record *records;
     uint32_t places;   /* of the index: a power of two */
     uint32_t most;     /* blocks at a time */
-    bool unclassed;    /* a file of version 1: who is blocked stands in the texts alone */
+    bool unclassed;    /* a file of version 1: who is blocked is in the texts only */
     uint64_t ahead_ns; /* added to the caller's time to get the table's; modulo 2^64 */
 };
 

@@ -2,27 +2,27 @@
 
 #include <string.h>
 
-/* What a caller is told to wait when all tries met somebody else: refusing is right whenever counting is in doubt. */
+/* The wait returned when all tries collided with other processes. When in doubt, refuse. */
 #define CONTENTION_RETRY_NS UINT64_C(1000000)
 
 enum where {
-    WHERE_OWN,   /* the key's own entry, live */
-    WHERE_FREE,  /* no live entry of its own; this one can be taken */
-    WHERE_SHARED /* its class's shared entry of the bucket */
+    WHERE_OWN,   /* the key's own live entry */
+    WHERE_FREE,  /* the key has no live entry; this one is free */
+    WHERE_SHARED /* the bucket's shared entry of its class */
 };
 
-/* Where a key is counted at a time. */
+/* Where a key is counted at the moment. */
 struct spot {
     union pair *pair;
     union pair *gate; /* the bucket's */
     union pair seen;
-    uint64_t backlog_ns; /* how far the TAT is ahead of now */
+    uint64_t backlog_ns; /* TAT minus now */
     enum where where;
-    bool twins;       /* two processes began to count the key at the same time, in two places */
+    bool twins;       /* two processes began counting the key at the same time, in two places */
     bool shared_live; /* the class's shared entry is live */
 };
 
-/* A key, as it is looked for. */
+/* A key to look for. */
 struct wanted {
     uint64_t tag;
     unsigned class; /* of its interval */
@@ -50,7 +50,7 @@ uint64_t cost_ns(const struct charge *k)
     return multiply(k->cost, k->interval_ns);
 }
 
-/* The slots of the bucket where the key stands, live or not: a bit for each. */
+/* The bucket's slots that have the key, live or not, as bits. */
 static inline unsigned slots_with(const union pair *bucket, uint64_t tag)
 {
     unsigned found = 0;
@@ -61,14 +61,16 @@ static inline unsigned slots_with(const union pair *bucket, uint64_t tag)
     return found;
 }
 
-/* Whatever stands in a shared entry, it counts for a bucket only while the gate is open: another bucket may use it. */
+/* A shared entry counts for a bucket only while its gate is open, since other buckets may use the entry. */
 static bool is_shared_live(const union pair *gate, const union pair *shared, unsigned class, uint64_t now)
 {
     return gate_is_open(gate, class, now) && pair_read(shared).value > now;
 }
 
-/* The key stands in no slot with anything counted: in the shared entry while that is live, else in the entry `own`
- * (seen as own_seen) that it left behind, or in the first that is free. */
+/*
+ * For a key without a live slot: the shared entry while that is live, else `own` (seen as own_seen), its expired entry,
+ * or the first free one.
+ */
 static struct spot counter_find_place(union pair *bucket, union pair *own, union pair own_seen, union pair *shared,
                                       bool live, uint64_t now)
 {
@@ -89,10 +91,10 @@ static struct spot counter_find_place(union pair *bucket, union pair *own, union
 }
 
 /*
- * All slots are always looked at: an entry may stand behind a slot that has become free since.
+ * Always looks at all slots: an entry may come after a slot that has become free since.
  *
- * While the shared entry is live, a key without a live entry of its own stays there, even if a slot has become free: it
- * may have used the shared one, and would get its burst twice.
+ * While the shared entry is live, a key without a live entry stays there even if a slot has become free: it may have
+ * been counted there, and would get its burst twice.
  */
 static struct spot spot_find(const struct counters *c, struct wanted w, uint64_t now)
 {
@@ -134,7 +136,7 @@ struct charge_answer charge_judge(const struct charge *k, uint64_t backlog_ns)
     uint64_t burst = burst_ns(k), cost = cost_ns(k);
     struct charge_answer a = {.allowed = false};
 
-    if (backlog_ns > 0) { /* a division is most of a look */
+    if (backlog_ns > 0) { /* the division is most of the cost */
         uint64_t interval = k->interval_ns != 0 ? k->interval_ns : 1;
 
         a.used = backlog_ns / interval + (backlog_ns % interval != 0);
@@ -164,8 +166,8 @@ static uint64_t word_for(const struct spot *s, uint64_t tag)
     return s->where == WHERE_OWN ? s->seen.key : tag | ENTRY_NEW;
 }
 
-/* Puts `backlog` ahead of now into the entry that was seen; false when it has changed since. */
-static bool put(const struct spot *s, struct wanted w, uint64_t now, uint64_t backlog)
+/* Sets the entry to now + `backlog`; false when it has changed since it was seen. */
+static bool set_backlog(const struct spot *s, struct wanted w, uint64_t now, uint64_t backlog)
 {
     if (s->where == WHERE_SHARED)
         gate_open(s->gate, w.class, now, now + backlog);
@@ -173,11 +175,11 @@ static bool put(const struct spot *s, struct wanted w, uint64_t now, uint64_t ba
 }
 
 /*
- * Takes ns off again. When the entry was merged into another one meanwhile, from there; not from a shared one, where
- * too much is right.
+ * Subtracts ns again, from the entry into which this one was merged meanwhile, if it was. Not from a shared entry,
+ * where counting too much is safe.
  *
- * Should this thread have been held up between charge and roll-back for so long that all of the charge had run off, it
- * takes from what others charged since: at most its own cost, once. Without a clock here that cannot be told apart.
+ * If this thread was delayed between charge and roll-back until the charge had expired, it subtracts from later charges
+ * of others: at most its own cost, once. Without a clock here that can't be told apart.
  */
 static void counter_give_back(const struct counters *c, const struct spot *s, uint64_t tag, uint64_t ns)
 {
@@ -192,9 +194,11 @@ static void counter_give_back(const struct counters *c, const struct spot *s, ui
     }
 }
 
-/* Moves what `from` has counted to `to`, a shared one if it has a gate. It is added first and cleared then: a process
- * killed in between leaves too much counted, never too little. False when somebody else changed one of them. */
-static bool move(union pair *from, union pair *to, union pair *gate, struct wanted w, uint64_t now)
+/*
+ * Moves the count of `from` to `to`, a shared one if it has a gate. Adds first and clears then: a process killed in
+ * between leaves too much counted, never too little. False when another process changed one of them.
+ */
+static bool move_count(union pair *from, union pair *to, union pair *gate, struct wanted w, uint64_t now)
 {
     union pair source = pair_read(from), target = pair_read(to), sum;
     uint64_t backlog = backlog_of(source.value, now);
@@ -208,7 +212,7 @@ static bool move(union pair *from, union pair *to, union pair *gate, struct want
         return false;
     if (pair_swap(from, source, pair_of(0, 0)))
         return true;
-    /* Somebody charged it meanwhile, or moved it as well. */
+    /* Another process charged it meanwhile, or moved it as well. */
     while (backlog > 0) {
         target = pair_read(to);
         sum = pair_of(target.key, target.value > backlog ? target.value - backlog : 0);
@@ -218,7 +222,10 @@ static bool move(union pair *from, union pair *to, union pair *gate, struct want
     return false;
 }
 
-/* Moves all entries of a key into its lowest one, and that into the shared one if it is new and the shared one live. */
+/*
+ * Merges all entries of a key into its lowest one, and that into the shared one if it is new and the shared one is
+ * live.
+ */
 static void merge_twins(const struct counters *c, struct wanted w, uint64_t now)
 {
     union pair *bucket = bucket_of(c, w.tag), *low = entry_of(bucket, w.tag), *gate = gate_of(bucket);
@@ -227,15 +234,16 @@ static void merge_twins(const struct counters *c, struct wanted w, uint64_t now)
     if (low == NULL)
         return;
     for (union pair *twin = gate - 1; twin > low; twin--)
-        if (has_tag(pair_glance(twin), w.tag) && (!has_tag(pair_glance(low), w.tag) || !move(twin, low, NULL, w, now)))
+        if (has_tag(pair_glance(twin), w.tag) &&
+            (!has_tag(pair_glance(low), w.tag) || !move_count(twin, low, NULL, w, now)))
             return;
     if (pair_read(low).key == (w.tag | ENTRY_NEW) && is_shared_live(gate, shared, w.class, now))
-        (void)move(low, shared, gate, w, now);
+        (void)move_count(low, shared, gate, w, now);
 }
 
 /*
- * Whether somebody counted the same key in another place while we began to count it at s, or moved other counts to s.
- * Each looks again after its own change, so at least the later of the two sees both.
+ * Did another process count the same key in another place while this one began at s, or move other counts to s? Each
+ * looks again after its own change, so at least the later one sees both.
  */
 static bool somebody_elsewhere(const struct counters *c, const struct spot *s, const struct charge *k, uint64_t now)
 {
@@ -248,13 +256,16 @@ static bool somebody_elsewhere(const struct counters *c, const struct spot *s, c
     return again.twins || again.pair != s->pair || again.shared_live;
 }
 
-/* An entry that is not new any more; whoever charges it need not look again. */
+/* The entry is no longer new; charging it needs no second look. */
 static bool is_settled(const struct spot *s)
 {
     return s->where == WHERE_OWN && !s->twins && (s->seen.key & ENTRY_NEW) == 0;
 }
 
-/* Nobody counts the key elsewhere. That this fails when the entry is charged at this moment does no harm. */
+/*
+ * Marks the entry: the key is counted nowhere else. It does no harm if this fails because the entry is charged at this
+ * moment.
+ */
 static void settle(const struct spot *s, uint64_t tag)
 {
     union pair seen;
@@ -267,8 +278,8 @@ static void settle(const struct spot *s, uint64_t tag)
 }
 
 /*
- * Charges one key at *s, which was found before, or wherever it is by now: *s says where. `force`: whatever the limit
- * says, up to the burst.
+ * Charges one key at *s, found before, or wherever it is now, which is then in *s. `force`: even over the limit, up to
+ * the burst.
  */
 static struct charge_answer charge_one(const struct counters *c, const struct charge *k, uint64_t now, bool force,
                                        struct spot *s)
@@ -288,7 +299,7 @@ static struct charge_answer charge_one(const struct counters *c, const struct ch
         after = a.allowed ? s->backlog_ns + cost_ns(k) : burst_ns(k);
         if (after <= s->backlog_ns)
             return a;
-        if (!put(s, w, now, after))
+        if (!set_backlog(s, w, now, after))
             continue;
         if (is_settled(s))
             return a;
@@ -320,7 +331,7 @@ struct charge_answer counters_look(const struct counters *c, const struct charge
     return judge_spot(charge, &s);
 }
 
-/* Looks at all charges; the index of the first that refuses, or n. */
+/* Checks all charges. Returns the index of the first that is refused, or n. */
 static size_t look_at_all(const struct counters *c, const struct charge *charges, size_t n, uint64_t now,
                           struct spot *spots, struct charge_answer *answers)
 {
@@ -354,9 +365,9 @@ size_t counters_charge(struct counters *c, const struct charge *charges, size_t 
 
         if (k->cost == 0)
             continue;
-        /* Nearly always the entry is there and unchanged since the look. */
+        /* Nearly always the entry exists and is unchanged. */
         if (is_settled(spots + i)) {
-            if (put(spots + i, wanted_of(k), now, spots[i].backlog_ns + cost_ns(k)))
+            if (set_backlog(spots + i, wanted_of(k), now, spots[i].backlog_ns + cost_ns(k)))
                 continue;
             spots[i] = spot_find(c, wanted_of(k), now);
         }

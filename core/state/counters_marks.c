@@ -1,6 +1,6 @@
 #include "core/state/counters_table.h"
 
-/* The mark that was kept apart because its bucket was full, and what was seen there. */
+/* The mark kept in the spare table because its bucket was full, and what was seen there. */
 static union pair *spare_mark(const struct counters *c, uint64_t tag, uint64_t now, union pair *seen)
 {
     bool any = gate_is_open(gate_of(bucket_of(c, tag)), GATE_OF_MARKS, now);
@@ -41,7 +41,7 @@ bool counters_mark(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t k
             break;
         if (!pair_swap(entry, seen, pair_of(key, until)))
             continue;
-        /* Two at once: the lower entry is the mark, the other one finds it and takes its own away. */
+        /* Two processes at once: the lower entry is the mark; the other process finds it and removes its own. */
         lower = live_entry(c, key, now, &seen);
         if (lower == NULL || lower >= entry)
             return true;

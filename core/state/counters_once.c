@@ -1,4 +1,4 @@
-/* What was done once already: {key, until} pairs, where the one that ends first gives way. */
+/* What was done once already: {key, until} pairs. When a bucket is full, the pair that ends first is replaced. */
 #include "core/state/counters_table.h"
 
 static bool seen_in(const struct counters *c, enum yielding table, uint64_t key, uint64_t now_ns, uint64_t keep_ns)
@@ -6,7 +6,7 @@ static bool seen_in(const struct counters *c, enum yielding table, uint64_t key,
     uint64_t now = now_ns + c->ahead_ns;
     union pair seen;
 
-    /* An end that lies further away than keep_ns was not written by us. */
+    /* An end more than keep_ns away was not written by postern. */
     return yielding_find(c, table, key, now, &seen) != NULL && seen.value - now <= keep_ns;
 }
 

@@ -1,5 +1,6 @@
-/* What is counted of clients without a login that belong to no connector: GCRA in tables where the entry that ends
- * first gives way. Two that begin to count a key at the same moment may each make an entry, of which one then counts.
+/*
+ * Counters of strangers: GCRA in tables where, in a full bucket, the entry that ends first is replaced. Two processes
+ * that begin counting a key at the same moment may each make an entry, of which one then counts.
  */
 #include "core/state/counters_table.h"
 

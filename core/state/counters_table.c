@@ -1,6 +1,6 @@
 #include "core/state/counters_table.h"
 
-/* counters_stats walks at most so many buckets: about 2 ms. */
+/* counters_stats walks at most this many buckets: about 2 ms. */
 #define STATS_BUCKETS_MAX (UINT64_C(1) << 17)
 
 struct counters counters_over(void *memory, uint64_t entries, void *rest, struct counters_met *met)
@@ -28,7 +28,7 @@ void counters_stats(const struct counters *c, uint64_t now_ns, struct counters_s
     out->displaced = __atomic_load_n(&c->met->displaced, __ATOMIC_RELAXED);
 }
 
-/* Sets a shared entry's backlog up. */
+/* Raises a shared entry's backlog. */
 static void raise_shared(const struct counters *c, union pair *bucket, unsigned class, uint64_t now, uint64_t backlog)
 {
     union pair *shared = shared_of(c, bucket, class), seen = pair_read(shared);
@@ -38,14 +38,14 @@ static void raise_shared(const struct counters *c, union pair *bucket, unsigned 
         seen = pair_read(shared);
 }
 
-/* As the class of what is in an entry is not known, a bucket's overflow counts for all. */
+/* The class of an entry is not known, so a bucket's overflow counts for all classes. */
 static void raise_all_shared(const struct counters *c, union pair *bucket, uint64_t now, uint64_t backlog)
 {
     for (unsigned class = 0; class < INTERVAL_CLASSES; class ++)
         raise_shared(c, bucket, class, now, backlog);
 }
 
-/* Sets an entry's backlog up, making it if need be. */
+/* Raises an entry's backlog; creates the entry if there is none. */
 static void raise_entry(struct counters *c, uint64_t tag, uint64_t now, uint64_t backlog)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
@@ -63,8 +63,10 @@ static void raise_entry(struct counters *c, uint64_t tag, uint64_t now, uint64_t
     raise_all_shared(c, bucket_of(c, tag), now, backlog);
 }
 
-/* What a bucket's keys of one class have counted in the entry that they share. In a file of version 1 there was one for
- * all classes, in the gate's place. */
+/*
+ * The count of a bucket's keys of one class in their shared entry. A version 1 file had one for all classes, in the
+ * gate's place.
+ */
 static uint64_t shared_backlog(const struct counters *from, union pair *bucket, unsigned class, uint64_t now)
 {
     if (from->shared == NULL)
@@ -73,7 +75,7 @@ static uint64_t shared_backlog(const struct counters *from, union pair *bucket, 
                                                      : 0;
 }
 
-/* A shared entry's keys may be in any bucket that has the same first bits. */
+/* A shared entry's keys may belong to any bucket with the same first bits. */
 static void take_over_shared(struct counters *to, const struct counters *from, uint64_t i, uint64_t now_ns)
 {
     uint64_t first = to->bits >= from->bits ? i << (to->bits - from->bits) : i >> (from->bits - to->bits);
@@ -87,7 +89,7 @@ static void take_over_shared(struct counters *to, const struct counters *from, u
     }
 }
 
-/* Marks that were kept apart are found by way of the gate of their bucket, which may be another one here. */
+/* Marks in the spare table are found through the gate of their bucket, which may be another one here. */
 static void open_gates_of_marks(struct counters *to, const struct counters *from, uint64_t now_ns)
 {
     uint64_t now = now_ns + to->ahead_ns;

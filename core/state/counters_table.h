@@ -30,7 +30,7 @@
 #define BUCKET_SLOTS 7
 #define ENTRY_NEW (UINT64_C(1) << 63)
 #define COUNTERS_ENTRIES_MIN 64
-/* The key word of a shared entry; only for people who look at the file. In version 1 it stood in the eighth pair. */
+/* The key word of a shared entry; only for people who look at the file. In version 1 it was in the eighth pair. */
 #define SHARED_MARK UINT64_C(0x646572616873) /* "shared" */
 /* How often a change is tried again when others change the same entry; far more than any real contention needs. */
 #define TRIES_MAX 1000
@@ -45,7 +45,7 @@ enum yielding {
     YIELDING_TABLES
 };
 #define YIELDING_ENTRIES ((size_t)COUNTERS_ONCE_ENTRIES)
-/* What lies behind the entries: the shared entries, and the yielding tables. */
+/* What comes after the entries: the shared entries, and the yielding tables. */
 #define COUNTERS_SHARED_ENTRIES ((size_t)65536)
 #define COUNTERS_REST_PAIRS (COUNTERS_SHARED_ENTRIES + YIELDING_TABLES * YIELDING_ENTRIES)
 
@@ -73,7 +73,7 @@ struct counters counters_over(void *memory, uint64_t entries, void *rest, struct
  */
 void counters_take_over(struct counters *to, const struct counters *from, uint64_t now_ns);
 
-/* A key as it stands in an entry, but for ENTRY_NEW; never 0. */
+/* A key as in an entry, without ENTRY_NEW; never 0. */
 static inline uint64_t tag_of(uint64_t key)
 {
     uint64_t tag = key & ~ENTRY_NEW;
@@ -166,7 +166,7 @@ bool yielding_drop(struct counters *c, enum yielding table, uint64_t key, uint64
 /* What is live in `from`, as counters_take_over. */
 void yielding_take_over(struct counters *to, const struct counters *from, uint64_t now_ns);
 
-/* The lowest slot where the key stands, live or not; NULL when there is none. */
+/* The lowest slot with the key, live or not; NULL when there is none. */
 static inline union pair *entry_of(union pair *bucket, uint64_t tag)
 {
     for (unsigned i = 0; i < BUCKET_SLOTS; i++)

@@ -1,9 +1,9 @@
-/* Small tables of {key, until} pairs in buckets of 8, where the one that ends first gives way. */
+/* Small tables of {key, until} pairs in buckets of 8. In a full bucket the pair that ends first is replaced. */
 #include "core/state/counters_table.h"
 
 #define YIELDING_BUCKET ((size_t)BUCKET_PAIRS)
 
-/* Where a key lies; keys that differ in the lowest bit only lie in one bucket. */
+/* The bucket of a key. Keys that differ only in the lowest bit share a bucket. */
 static union pair *bucket_for(const struct counters *c, enum yielding table, uint64_t key)
 {
     uint64_t product = (key >> 1) * UINT64_C(0x9e3779b97f4a7c15); /* as in bucket_of */
@@ -26,7 +26,7 @@ union pair *yielding_find(const struct counters *c, enum yielding table, uint64_
     return NULL;
 }
 
-/* What was done once is forgotten early often enough, and costs its owner little. */
+/* Marks of what was done once are often forgotten early, which costs little. */
 static bool is_told(enum yielding table)
 {
     return table != YIELDING_ONCE && table != YIELDING_ONCE_STRANGERS;
@@ -78,6 +78,6 @@ void yielding_take_over(struct counters *to, const struct counters *from, uint64
                 continue;
             if (yielding_find(to, table, seen.key, to_now, &there) == NULL)
                 yielding_put(to, table, seen.key, to_now, to_now + left);
-            /* What is shorter there stays so: it was counted twice in the same table, or a moment ago. */
+            /* A shorter one stays: it was counted twice in the same table, or a moment ago. */
         }
 }

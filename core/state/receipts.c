@@ -2,7 +2,7 @@
 
 #include "core/base/hash.h"
 
-#define RECEIPTS_BUCKET 4u /* slots; two cache lines are looked at for each, and seldom more than one slot */
+#define RECEIPTS_BUCKET 4u /* slots; of two cache lines each, and seldom more than one is read */
 
 static struct receipt_slot *bucket_of(const struct receipts *t, uint64_t message)
 {
@@ -21,7 +21,7 @@ void receipt_add(struct receipt *receipt, const struct charge *charge)
     receipt->charges[receipt->n++].ns = ns;
 }
 
-/* Finds a mixture of two receipts: two programs wrote at the same time, or one was stopped for long while it did. */
+/* Detects a mixture of two receipts: two programs wrote at the same time, or one was stopped for long while writing. */
 static uint64_t check_of(uint64_t message, uint64_t at, const struct receipt *receipt)
 {
     uint64_t check = hash_mix(message, at);
@@ -31,7 +31,7 @@ static uint64_t check_of(uint64_t message, uint64_t at, const struct receipt *re
     return check;
 }
 
-/* Word by word: nobody else swaps these. What was written before `head` is seen by whoever sees that. */
+/* Word by word, since these are not swapped as pairs. Whoever sees `head` also sees what was written before it. */
 static void store(union pair *at, uint64_t key, uint64_t value)
 {
     __atomic_store_n(&at->key, key, __ATOMIC_RELEASE);
@@ -72,7 +72,7 @@ void receipts_keep(struct receipts *t, uint64_t message, const struct receipt *r
     (void)pair_swap(&slot->head, pair_of(0, now), pair_of(message, now));
 }
 
-/* What has not run off since. False when the slot holds no whole receipt. */
+/* The receipt, without what has expired since. False when the slot has no complete receipt. */
 static bool read_slot(const struct receipt_slot *slot, union pair head, uint64_t since_ns, struct receipt *out)
 {
     out->n = 0;
@@ -103,7 +103,7 @@ bool receipts_take(struct receipts *t, uint64_t message, uint64_t now_ns, uint64
     for (unsigned i = 0; i < RECEIPTS_BUCKET; i++) {
         union pair head = pair_read(&bucket[i].head);
 
-        /* One from the future was not written by us. */
+        /* One from the future was not written by postern. */
         if (head.key != message || head.value > now || now - head.value > keep_ns)
             continue;
         if (read_slot(bucket + i, head, now - head.value, out) && pair_swap(&bucket[i].head, head, pair_of(0, 0)))

@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* How long opening waits for another program that makes the file. */
+/* How long to wait for another program that creates the file. */
 #define OPEN_WAIT_MS 2000
 
 static struct mapping *current(const struct state *s)
@@ -45,7 +45,7 @@ void state_use(struct state *s, struct mapping *m, bool attached, uint64_t boot_
         old->retired_ns = boot_ns;
     m->older = old;
     s->attached = attached;
-    s->synced = blocks_changes(&m->blocks) - 1; /* so that the next tick does both */
+    s->synced = blocks_changes(&m->blocks) - 1; /* so that the next tick syncs both */
     s->shadowed = s->synced;
     __atomic_store_n(&s->now, m, __ATOMIC_RELEASE);
 }
@@ -62,16 +62,10 @@ int state_set_aside(struct state *s, const struct place *p, const struct clock_r
     return 0;
 }
 
-static int random_secret(struct hash_secret *secret)
-{
-    return getrandom(secret, sizeof *secret, 0) == (ssize_t)sizeof *secret ? 0 : -1;
-}
-
 /*
- * The secret while there is no file: the same for all programs of this boot, so that the file that one of them makes as
- * soon as it can be made can take what the others counted. A secret of its own, at random, is better, for nobody can
- * know it: machine and boot ids are not known outside the machine, either (machine-id(5)). Without a boot id it stays
- * random.
+ * The secret while there is no file, the same for all programs of this boot: when one of them can create the file, the
+ * others' counters can be taken over. Machine and boot ids are not known outside the machine (machine-id(5)); a random
+ * secret would be safer still, and is used when there is no boot id.
  */
 static void secret_of_boot(uint64_t boot_id, struct hash_secret *secret)
 {
@@ -112,7 +106,7 @@ static struct mapping *open_file(struct state *s, const struct place *p, const s
             (void)store_publish(p, &m, e);
         return m;
     }
-    /* Fewer blocks than there is room for are no reason to move. */
+    /* More room for blocks than wanted is no reason to move. */
     if (m == NULL || s->any_layout || (m->layout.entries == s->wanted.entries && m->layout.blocks >= s->wanted.blocks))
         return m;
     migrated = store_migrate(p, m, &s->wanted, r, e);
@@ -127,7 +121,7 @@ static struct mapping *open_file(struct state *s, const struct place *p, const s
     return m;
 }
 
-/* The file; or memory, with what can be read of the file, and then there is a problem. NULL with e: no memory. */
+/* Opens the file; or, when there is a problem, memory with what can be read of the file. NULL with e: no memory. */
 static struct mapping *open_at_start(struct state *s, const struct clock_reading *r, struct hash_secret *fresh,
                                      struct error *e)
 {
@@ -162,7 +156,8 @@ int state_open(const struct state_options *options, struct state **out, struct e
     struct mapping *m;
 
     *out = NULL;
-    if (s == NULL || (s->path = strdup(options->path)) == NULL || random_secret(&fresh) != 0) {
+    if (s == NULL || (s->path = strdup(options->path)) == NULL ||
+        getrandom(&fresh, sizeof fresh, 0) != (ssize_t)sizeof fresh) {
         state_close(s);
         return error_set(e, "the state: no memory or no randomness");
     }

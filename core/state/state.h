@@ -58,9 +58,9 @@ const char *state_notice(const struct state *s);
 uint64_t state_now(const struct state *s, uint64_t boot_ns);
 
 /*
- * The tables in use, for any thread. A tick may put others in their place: get them anew for each decision, and
- * don't keep them longer. (The old ones stay mapped, and after a minute read as empty.) The secret can change
- * with them, when somebody has put another file in the place.
+ * The tables in use, for any thread. A tick may put others in their place: get them again for each decision, and don't
+ * keep them longer. (The old ones stay mapped, and after a minute read as empty.) The secret can change with them, when
+ * somebody has put another file in the place.
  */
 struct counters *state_counters(struct state *s);
 struct blocks *state_blocks(struct state *s);

@@ -7,12 +7,15 @@
 #define SEAL_BITS 24
 #define SEAL_MASK ((UINT64_C(1) << SEAL_BITS) - 1)
 #define SMALL_MASK (UINT64_MAX >> SEAL_BITS)
-/* Readings of the boot clock by different processes arrive in any order; so much backwards is no reboot. */
+/* Readings of the boot clock by different processes arrive in any order; this much backwards is no reboot. */
 #define DISORDER_NS (60 * NS_PER_S)
 /* State time stays below this (292 years), so that no sum with a window can wrap round. */
 #define TIME_MAX (UINT64_MAX / 2)
 
-/* A 64-bit and a 40-bit number. The seal finds damage; it is no protection from somebody who may write the file. */
+/*
+ * A 64-bit and a 40-bit number. The seal detects damage; it is no protection against a process that may write to the
+ * file.
+ */
 static union pair sealed(const struct hash_secret *secret, uint64_t big, uint64_t small)
 {
     uint64_t text[2] = {big, small & SMALL_MASK};
@@ -46,7 +49,7 @@ void state_clock_set(struct state_clock *c, const struct hash_secret *secret, ui
     pair_write(&c->offset, sealed(secret, offset, short_boot_id(r->boot_id)));
 }
 
-/* What the wall clock says has passed since the note; rounded down. */
+/* Time since the note by the wall clock; rounded down. */
 static uint64_t passed_ns(uint64_t noted_wall_s, uint64_t wall_ns)
 {
     uint64_t wall_s = wall_ns / NS_PER_S;
@@ -66,7 +69,7 @@ enum clock_found state_clock_read(const struct state_clock *c, const struct hash
     if (!unsealed(secret, &c->offset, offset, &boot) || !unsealed(secret, &c->noted, &noted_ns, &noted_wall_s) ||
         noted_ns > TIME_MAX)
         return CLOCK_DAMAGED;
-    /* A time that is not behind the note shows a reboot even where the kernel tells no boot id. */
+    /* A boot time before the note means a reboot, even if the kernel gives no boot id. */
     if (boot == short_boot_id(r->boot_id) && r->boot_ns + *offset + DISORDER_NS >= noted_ns &&
         r->boot_ns + *offset <= TIME_MAX)
         return CLOCK_RUNS;

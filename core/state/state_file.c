@@ -31,7 +31,7 @@ static const struct {
     {EAGAIN, "; another program holds its lock"},
 };
 
-static int failed(const char *what, const struct place *p, int number, struct error *e)
+static int place_failed(const char *what, const struct place *p, int number, struct error *e)
 {
     char text[400];
     struct buf path = BUF_OVER(text);
@@ -46,7 +46,7 @@ static int failed(const char *what, const struct place *p, int number, struct er
 
 /* ---- the folder ---- */
 
-/* The folder of the path, to be freed. */
+/* The path's folder, to be freed. */
 static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -54,7 +54,7 @@ static char *folder_of(const char *path)
     return slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-/* Under this name a folder waits to take its place. */
+/* The temporary name of a new folder. */
 static bool folder_name(const char *folder, char to[PLACE_NAME_MAX])
 {
     struct buf b = buf_over(to, PLACE_NAME_MAX);
@@ -63,7 +63,7 @@ static bool folder_name(const char *folder, char to[PLACE_NAME_MAX])
     return !b.full;
 }
 
-/* A state file, as far as one can see from outside. */
+/* Does it look like a state file? */
 static bool holds_state(int dir, const char *name)
 {
     struct stat st;
@@ -78,8 +78,8 @@ static bool holds_state(int dir, const char *name)
 }
 
 /*
- * Makes the folder, with the file in it that stood in its place before the state had a folder of its own. Two renames:
- * killed between them, the next one who comes finds the folder under its other name.
+ * Makes the folder, and moves into it the file that had its name before the state had a folder of its own. Takes two
+ * renames; if killed between them, the next process finds the folder under its temporary name.
  */
 static void make_folder(int above, const char *folder, const char *name)
 {
@@ -92,13 +92,13 @@ static void make_folder(int above, const char *folder, const char *name)
         if (holds_state(above, folder) && renameat(above, folder, dir, name) == 0)
             (void)fsync(dir);
         if (renameat(above, waiting, above, folder) != 0)
-            (void)unlinkat(above, waiting, AT_REMOVEDIR); /* which does nothing when something is in it */
+            (void)unlinkat(above, waiting, AT_REMOVEDIR); /* does nothing unless it is empty */
         (void)fsync(above);
         (void)close(dir);
     }
 }
 
-/* Under the lock: somebody else may have done it meanwhile. */
+/* Under the lock, since another process may have done it meanwhile. */
 static void supply_folder(const char *folder, const char *name, unsigned wait_ms)
 {
     const char *slash = strrchr(folder, '/');
@@ -126,7 +126,7 @@ void place_supply(const char *path, unsigned wait_ms)
     struct error e;
     struct stat st;
 
-    /* What root makes there is to be the services' own. place_open says what is wrong, if anything is. */
+    /* What root creates there must belong to the services. place_open reports what is wrong, if anything. */
     if (folder != NULL && slash != NULL && owner_enter_unshared(folder, &visit, &e) == 0) {
         if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
             supply_folder(folder, slash + 1, wait_ms);
@@ -143,7 +143,7 @@ int place_open(struct place *p, const char *path, unsigned wait_ms, struct error
 
     *p = (struct place){.path = path, .name = slash != NULL ? slash + 1 : path, .dir = -1, .lock = -1};
     if (p->name[0] == '\0' || strcmp(p->name, ".") == 0 || strcmp(p->name, "..") == 0)
-        return failed("cannot use the state file", p, EISDIR, e);
+        return place_failed("cannot use the state file", p, EISDIR, e);
     if ((folder = folder_of(path)) == NULL)
         return error_set(e, "no memory for the state file's name");
     if (owner_enter_unshared(path, &p->visit, e) != 0) {
@@ -154,14 +154,14 @@ int place_open(struct place *p, const char *path, unsigned wait_ms, struct error
     number = errno;
     free(folder);
     if (p->dir < 0)
-        return failed("cannot open the directory of the state file", p, number, e);
+        return place_failed("cannot open the directory of the state file", p, number, e);
     p->lock = state_lock(p->dir, p->name, wait_ms, &p->lock_number);
     return 0;
 }
 
 void place_close(struct place *p)
 {
-    /* Closing gives the lock back. */
+    /* Closing releases the lock. */
     if (p->lock >= 0)
         (void)close(p->lock);
     if (p->dir >= 0)
@@ -188,25 +188,25 @@ static int check_kind(const struct place *p, const struct stat *st, struct error
     return 0;
 }
 
-static enum place_found look(const struct place *p, int mode, int *fd, struct stat *st,
-                             struct state_constants *constants, struct error *e)
+static enum place_found open_and_look(const struct place *p, int mode, int *fd, struct stat *st,
+                                      struct state_constants *constants, struct error *e)
 {
     enum constants_found found;
     ssize_t n;
 
-    /* O_NONBLOCK: a FIFO must not hold us. */
+    /* O_NONBLOCK: a FIFO must not block this. */
     *fd = openat(p->dir, p->name, mode | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*fd < 0 && errno == ENOENT)
         return PLACE_NONE;
     if (*fd < 0 || fstat(*fd, st) != 0) {
-        (void)failed("cannot open the state file", p, errno, e);
+        (void)place_failed("cannot open the state file", p, errno, e);
         goto unusable;
     }
     if (check_kind(p, st, e) != 0)
         goto unusable;
     n = pread(*fd, constants, sizeof *constants, 0);
-    if (n < 0) { /* says nothing about the file: what is in it must not be set aside for that */
-        (void)failed("cannot read the state file", p, errno, e);
+    if (n < 0) { /* a read error says nothing about the contents, so the file must not be set aside */
+        (void)place_failed("cannot read the state file", p, errno, e);
         goto unusable;
     }
     if (n != (ssize_t)sizeof *constants) {
@@ -216,10 +216,13 @@ static enum place_found look(const struct place *p, int mode, int *fd, struct st
         found = constants_check(constants, (uint64_t)st->st_size, e);
     }
     if (found == CONSTANTS_GOOD) {
-        /* A copy may have holes, which kill when the disk is full. Not posix_fallocate, whose stand-in writes to it. */
+        /*
+         * A copy may have holes, and writing to one on a full disk is SIGBUS. Not posix_fallocate, whose emulation
+         * writes to the file.
+         */
         if (mode == O_RDONLY || fallocate(*fd, 0, 0, st->st_size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
             return PLACE_GOOD;
-        (void)failed("cannot allocate the state file", p, errno, e);
+        (void)place_failed("cannot allocate the state file", p, errno, e);
     }
     (void)error_prefix(e, "state file %s", p->path);
     if (found == CONSTANTS_DAMAGED) {
@@ -237,13 +240,13 @@ unusable:
 enum place_found place_look(const struct place *p, int *fd, struct stat *st, struct state_constants *constants,
                             struct error *e)
 {
-    return look(p, O_RDWR, fd, st, constants, e);
+    return open_and_look(p, O_RDWR, fd, st, constants, e);
 }
 
 enum place_found place_read(const struct place *p, int *fd, struct stat *st, struct state_constants *constants,
                             struct error *e)
 {
-    return look(p, O_RDONLY, fd, st, constants, e);
+    return open_and_look(p, O_RDONLY, fd, st, constants, e);
 }
 
 static void new_name(const struct place *p, char to[PLACE_NAME_MAX])
@@ -269,19 +272,19 @@ int place_make(const struct place *p, const struct layout *l, struct error *e)
     int fd, number;
 
     if (!place_is_locked(p))
-        return failed("cannot make the state file", p, p->lock_number, e);
+        return place_failed("cannot make the state file", p, p->lock_number, e);
     new_name(p, name);
     if (unlinkat(p->dir, name, 0) != 0 && errno != ENOENT)
-        return failed("cannot make the state file", p, errno, e);
+        return place_failed("cannot make the state file", p, errno, e);
     fd = openat(p->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
-        return failed("cannot make the state file", p, errno, e);
+        return place_failed("cannot make the state file", p, errno, e);
     number = fchmod(fd, FILE_MODE) != 0 ? errno : allocate(fd, l->bytes);
     if (number == 0)
         return fd;
     (void)close(fd);
     (void)unlinkat(p->dir, name, 0);
-    return failed("cannot make the state file", p, number, e);
+    return place_failed("cannot make the state file", p, number, e);
 }
 
 int place_publish(const struct place *p, int fd, struct error *e)
@@ -291,13 +294,13 @@ int place_publish(const struct place *p, int fd, struct error *e)
 
     new_name(p, name);
     if (fsync(fd) == 0 && renameat(p->dir, name, p->dir, p->name) == 0) {
-        /* Should this fail, only the name is not on the disk yet; it gets there with the next one. */
+        /* If this fails, only the name is not on disk yet; the next sync brings it there. */
         (void)fsync(p->dir);
         return 0;
     }
     number = errno;
     (void)unlinkat(p->dir, name, 0);
-    return failed("cannot put in place the state file", p, number, e);
+    return place_failed("cannot put in place the state file", p, number, e);
 }
 
 int place_set_aside(const struct place *p, uint64_t wall_ns, char to[PLACE_NAME_MAX], struct error *e)
@@ -308,17 +311,17 @@ int place_set_aside(const struct place *p, uint64_t wall_ns, char to[PLACE_NAME_
     struct tm tm;
 
     if (!place_is_locked(p))
-        return failed("cannot set aside the damaged state file", p, p->lock_number, e);
+        return place_failed("cannot set aside the damaged state file", p, p->lock_number, e);
     if (gmtime_r(&seconds, &tm) != NULL)
         (void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", &tm);
     buf_addf(&b, "%s.damaged-%s", p->name, stamp);
     if (b.full)
-        return failed("cannot set aside the damaged state file", p, ENAMETOOLONG, e);
+        return place_failed("cannot set aside the damaged state file", p, ENAMETOOLONG, e);
     if (renameat2(p->dir, p->name, p->dir, to, RENAME_NOREPLACE) == 0)
         return 0;
-    /* Not every file system knows how not to replace. */
+    /* Not every file system supports RENAME_NOREPLACE. */
     if (errno == EINVAL && faccessat(p->dir, to, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
         renameat(p->dir, p->name, p->dir, to) == 0)
         return 0;
-    return failed("cannot set aside the damaged state file", p, errno, e);
+    return place_failed("cannot set aside the damaged state file", p, errno, e);
 }

@@ -22,8 +22,8 @@ struct place {
 };
 
 /*
- * Makes the folder of a path, if that alone is missing; where a state file stands in the folder's place, as before the
- * state had one of its own, the file moves into it. What fails here is told by place_open.
+ * Makes the folder of a path, if that alone is missing; if a state file has the folder's name, as before the state had
+ * a folder of its own, the file moves into it. place_open reports what fails here.
  */
 void place_supply(const char *path, unsigned wait_ms);
 

@@ -16,7 +16,7 @@
 static struct watched {
     uintptr_t base;
     size_t bytes;
-    size_t tail; /* from here on, memory was put in the file's place */
+    size_t tail; /* from here on the file was replaced by memory */
     int fd;
     int tripped;
     int busy; /* a thread is replacing pages */
@@ -57,12 +57,12 @@ bool guard_tripped(int place)
 
 static bool put_memory(uintptr_t at, size_t bytes)
 {
-    /* An address inside a mapping of ours, not made up. */
+    /* The address is inside a mapping of ours. */
     return mmap((void *)at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
            MAP_FAILED;
 }
 
-/* How far the file reaches now, in whole pages. */
+/* The file's current size, in whole pages. */
 static size_t reached_bytes(const struct watched *w, size_t bytes)
 {
     struct stat st;
@@ -73,9 +73,9 @@ static size_t reached_bytes(const struct watched *w, size_t bytes)
 }
 
 /*
- * Replaces all that the file does not reach any more, at once, since a process may have only so many mappings; or else
- * the page that faulted (page_at, or NO_PAGE). A second thread that faults meanwhile waits, lest it wipes what the
- * first has counted since.
+ * Replaces everything beyond the file's end at once, since mappings are limited; otherwise only the page that faulted
+ * (page_at, or NO_PAGE). A second thread that faults meanwhile waits, so that it doesn't wipe what the first has
+ * counted since.
  */
 #define NO_PAGE SIZE_MAX
 static bool replace(struct watched *w, size_t page_at)
@@ -116,14 +116,14 @@ static void on_fault(int signal, siginfo_t *info, void *context)
         uintptr_t base = __atomic_load_n(&table[i].base, __ATOMIC_ACQUIRE);
         size_t bytes = __atomic_load_n(&table[i].bytes, __ATOMIC_ACQUIRE);
 
-        /* si_code > 0: a fault; otherwise somebody sent the signal, and si_addr means nothing. */
+        /* si_code > 0: a fault; otherwise the signal was sent, and si_addr means nothing. */
         if (info->si_code > 0 && base != 0 && at >= base && at - base < bytes &&
             replace(table + i, (at - base) & ~(page_size - 1))) {
             errno = saved;
             return;
         }
     }
-    /* Not ours: the fault comes again and meets what would have met it without us. */
+    /* Not ours: the fault comes again and meets the previous handler. */
     (void)sigaction(signal, &before, NULL);
     if (info->si_code <= 0)
         (void)raise(signal);

@@ -5,7 +5,7 @@
 #include "core/state/state.h"
 #include "core/state/state_store.h"
 
-/* A text that was handed out stays valid until so many further ones were made. */
+/* A text that was handed out stays valid until this many further ones were made. */
 #define STATE_TEXTS 8
 
 struct state {

@@ -14,10 +14,10 @@
 #define LOCK_PAUSE_MS 5u
 #define LOCK_MODE 0600
 #define LOCK_NAME_MAX 320
-/* Who finds another file in the lock's place tries again; more often than that somebody plays with it. */
+/* How often to try again after finding another file in the lock's place; more often means tampering. */
 #define OPENED_MAX 16
 
-/* A lock that is somebody else's, in a folder of ours: it was made before the folder changed hands. */
+/* Removes another user's lock from a folder of ours: it is from before the folder changed its owner. */
 static bool remove_foreign(int dir, const char *file)
 {
     struct stat folder, st;

@@ -21,7 +21,7 @@ static uint64_t power_of_two(uint64_t n, uint64_t least, uint64_t most)
     return p;
 }
 
-/* The blocks' index and records, from index_at on, the receipts, and with them the end. */
+/* Lays out the blocks' index and records from index_at on, the receipts, and the end. */
 static void lay_blocks(struct layout *l)
 {
     l->records_at = l->index_at + l->places * sizeof(union pair);

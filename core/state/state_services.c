@@ -1,4 +1,4 @@
-/* Which generation each service uses. */
+/* Which generation of the directory each service uses. */
 #include "core/state/state_inner.h"
 
 #include "core/base/clock.h"
@@ -6,9 +6,9 @@
 
 #include <unistd.h>
 
-/* Told once a second; a loaded machine may be late. */
+/* Updated once a second; a loaded machine may be late. */
 #define FRESH_NS (10 * NS_PER_S)
-/* A place that nobody renewed for so long is a dead one's. */
+/* A place not renewed for this long belongs to a dead process. */
 #define FREE_AFTER_NS (60 * NS_PER_S)
 
 static struct state_service_place *places(const struct state *s)
@@ -21,18 +21,18 @@ static uint64_t get(const uint64_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-static void set(uint64_t *word, uint64_t value)
+static void set_word(uint64_t *word, uint64_t value)
 {
     __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-/* Younger than that? A time ahead of ours is no time at all. */
+/* Was it updated less than most_ns ago? A time in the future is invalid. */
 static bool is_younger(uint64_t told_ns, uint64_t now_ns, uint64_t most_ns)
 {
     return told_ns != 0 && told_ns <= now_ns && now_ns - told_ns < most_ns;
 }
 
-/* Ours, or one that we could take; NULL: all are in use. */
+/* This process's place, or a free one; NULL: all are in use. */
 static struct state_service_place *service_place(struct state *s, uint64_t now_ns)
 {
     struct state_service_place *all = places(s);
@@ -59,9 +59,9 @@ void state_tell_service(struct state *s, uint64_t generation, uint64_t boot_ns)
         s->service = hash_slice(state_secret(s), (struct slice){(const char *)seed, sizeof seed}) | 1;
     if ((place = service_place(s, now_ns)) == NULL)
         return;
-    set(&place->pid, seed[1]);
-    set(&place->generation, generation);
-    set(&place->told_ns, now_ns);
+    set_word(&place->pid, seed[1]);
+    set_word(&place->generation, generation);
+    set_word(&place->told_ns, now_ns);
 }
 
 size_t state_services(const struct state *s, uint64_t boot_ns, struct state_service out[STATE_SERVICES_MAX])
@@ -82,7 +82,7 @@ void state_leave_services(struct state *s)
 
     for (unsigned i = 0; s->service != 0 && i < STATE_SERVICES_MAX; i++)
         if (get(&all[i].owner) == s->service) {
-            set(&all[i].told_ns, 0);
-            set(&all[i].owner, 0);
+            set_word(&all[i].told_ns, 0);
+            set_word(&all[i].owner, 0);
         }
 }

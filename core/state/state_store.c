@@ -43,7 +43,7 @@ struct mapping *store_migrate(const struct place *p, const struct mapping *old, 
     return m;
 }
 
-/* Maps the file that was found good. NULL with e; *damaged when only its contents are at fault. Owns fd. */
+/* Maps the file after checking it. NULL with e; *damaged when only its contents are wrong. Owns fd. */
 static struct mapping *map_file(const struct place *p, int fd, const struct state_constants *k,
                                 const struct clock_reading *r, bool *damaged, struct error *e)
 {
@@ -60,7 +60,7 @@ static struct mapping *map_file(const struct place *p, int fd, const struct stat
     case CLOCK_RUNS:
         break;
     case CLOCK_BOOTED:
-        /* Without the lock it runs on all the same, and is written down as soon as there is one: the blocks hold. */
+        /* Without the lock the clock runs on, and is saved as soon as there is one, so that blocks stay in force. */
         m->clock_pending = !place_is_locked(p);
         if (!m->clock_pending)
             state_clock_set(clock, &m->secret, m->offset_ns, r);
@@ -75,7 +75,7 @@ static struct mapping *map_file(const struct place *p, int fd, const struct stat
     return m;
 }
 
-/* The same in a file of today's version. NULL with e: then the old one is untouched. */
+/* Makes a copy in today's version. NULL with e, and the old file is untouched. */
 static struct mapping *modernize(const struct place *p, struct mapping *old, const struct clock_reading *r,
                                  struct error *e)
 {

@@ -8,15 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long the housekeeping waits for another program that changes which file is there. */
+/* How long the housekeeping waits for another program that replaces the file. */
 #define TICK_WAIT_MS 50
-/* Counters may be so old after a power cut, plus what the disk takes: half a minute in all. Each time, every page that
- * was counted on is written, and the next count there is a fault. */
+/*
+ * After a power cut counters may be this old, plus the time to write: half a minute in all. Each sync writes every page
+ * that was counted on, and the next count on it causes a page fault.
+ */
 #define SYNC_INTERVAL_NS (20 * NS_PER_S)
-/* Nobody can still be using a table so long after it was replaced: decisions take microseconds. */
+/* No thread uses a table this long after it was replaced, since decisions take microseconds. */
 #define HOLLOW_AFTER_NS (60 * NS_PER_S)
 
-/* What has happened to our file: in place and whole; whole, but not in its place; damaged. */
+/* State of the mapped file: in place and intact; intact, but not in its place; damaged. */
 enum health { HEALTH_GOOD, HEALTH_ELSEWHERE, HEALTH_DAMAGED };
 
 static enum health examine(const struct state *s, const struct mapping *m)
@@ -35,8 +37,8 @@ static enum health examine(const struct state *s, const struct mapping *m)
 }
 
 /*
- * Somebody has written over the header while we use the file: it is put right, for the next one who opens it would have
- * to set the file aside. All programs write the same.
+ * Restores a header that was overwritten while the file is in use; otherwise the next process that opens it would have
+ * to set it aside. All programs write the same.
  */
 static void repair_header(struct state *s, const struct mapping *m, const struct clock_reading *r)
 {
@@ -55,7 +57,7 @@ static void repair_header(struct state *s, const struct mapping *m, const struct
     state_set_notice(s, &text);
 }
 
-/* A file with our contents for a place where none is. */
+/* Makes a file with our contents where there is none. */
 static struct mapping *make_from(const struct state *s, const struct place *p, const struct mapping *old,
                                  const struct clock_reading *r, struct error *e)
 {
@@ -71,7 +73,7 @@ static struct mapping *make_from(const struct state *s, const struct place *p, c
     return m;
 }
 
-/* Whether the file that stands at the place is the one that is mapped as m. */
+/* Is the file at the place the one mapped as m? */
 static bool tick_same_file(const struct place *p, const struct mapping *m)
 {
     struct stat st;
@@ -81,8 +83,8 @@ static bool tick_same_file(const struct place *p, const struct mapping *m)
 }
 
 /*
- * Gets a file in use again: the one that now stands there, or a new one. What was counted meanwhile comes along, unless
- * the file has another secret, for then its keys mean nothing to us. 0; -1 with e.
+ * Puts a file in use again: the one that is there now, or a new one. Counters are carried over, unless the file has
+ * another secret, which makes its keys meaningless here. 0; -1 with e.
  */
 static int attach(struct state *s, const struct clock_reading *r, enum health health, struct error *e)
 {
@@ -120,7 +122,7 @@ out:
     return s->attached ? 0 : -1;
 }
 
-/* What was brought over a reboot without the lock is written down under it; whoever was first is right. */
+/* Saves the clock that was carried over a reboot without the lock. The first process to do so is right. */
 static void settle_clock(struct state *s, const struct clock_reading *r)
 {
     struct mapping *m = NULL;
@@ -136,7 +138,7 @@ static void settle_clock(struct state *s, const struct clock_reading *r)
     state_use(s, m, true, r->boot_ns);
 }
 
-/* Copies what is blocked, when that has changed. */
+/* Copies the blocks when they have changed. */
 static void renew_shadow(struct state *s, const struct mapping *m, uint64_t now_ns)
 {
     uint64_t changes = blocks_changes(&m->blocks);
@@ -148,7 +150,7 @@ static void renew_shadow(struct state *s, const struct mapping *m, uint64_t now_
     s->shadowed = changes;
 }
 
-/* Blocks are put to the disk as soon as they change, counters now and then. 0; -1 with e when that newly fails. */
+/* Syncs blocks as soon as they change, counters now and then. 0; -1 with e when that newly fails. */
 static int push_to_disk(struct state *s, const struct mapping *m, uint64_t boot_ns, struct error *e)
 {
     uint64_t changes = blocks_changes(&m->blocks);
@@ -162,7 +164,7 @@ static int push_to_disk(struct state *s, const struct mapping *m, uint64_t boot_
         s->synced_ns = boot_ns;
     else
         return 0;
-    /* A failed sync is not tried again: the kernel has dropped what it could not write, and would say all is well. */
+    /* A failed sync is not tried again: the kernel has dropped what it could not write, and would report success. */
     s->synced = changes;
     if (!failed) {
         s->sync_failed = false;
@@ -203,7 +205,7 @@ int state_tick(struct state *s, uint64_t boot_ns, uint64_t wall_ns, struct error
     struct error why = {""};
 
     if (health == HEALTH_DAMAGED) {
-        /* The blocks that were lost with the file's end are in force again at once, whatever comes of the file. */
+        /* The blocks lost with the file's end are in force again at once, whatever becomes of the file. */
         guard_replace_tail(m->guard);
         (void)blocks_take_over(&m->blocks, &s->shadow->blocks, now_ns);
     }

@@ -1,6 +1,6 @@
 /*
- * All that the files of one run say about one tenant, gathered row by row. Nothing here looks at what is stored, and
- * nothing is written: a run that finds damage in the last line of the last file has changed nothing.
+ * Everything that the files of one run say about one tenant, gathered row by row. The directory is neither read nor
+ * written here, so damage in the last line of the last file leaves it unchanged.
  */
 #ifndef POSTERN_MIRROR_GATHER_H
 #define POSTERN_MIRROR_GATHER_H
@@ -14,7 +14,7 @@
 
 enum sheet_of { SHEET_SETTINGS, SHEET_DETAILS, SHEET_POLICIES, SHEETS };
 
-/* More names of either kind than any tenant has: a bound, not a limit. */
+/* More than any tenant has: bounds for hostile input. */
 #define GATHER_POLICIES_MAX 4096
 #define GATHER_DOMAINS_MAX 5000
 #define GATHER_RESTRICTED_MAX 50000
@@ -46,15 +46,15 @@ struct gathered {
     char group[GATHER_GROUP_MAX]; /* whose members the rows of KIND_GROUP_MEMBER are, where they don't say */
     struct accounts *accounts;    /* of KIND_ACCOUNT */
     enum kind says_accounts;      /* the kind of the file that told last which accounts are disabled; KINDS: none did */
-    bool on_behalf;               /* GrantSendOnBehalfTo was there, and no row hid it behind a type's name */
+    bool on_behalf;               /* GrantSendOnBehalfTo was there, and in no row only as a type's name */
     bool on_behalf_unknown;
     /* the tenant */
     enum smtp_auth smtp_auth; /* SMTP_AUTH_UNKNOWN: no file says */
     enum tri security_defaults;
-    char default_policy[MAILBOX_NAME_MAX + 1]; /* of KIND_ORGANIZATION_CONFIG; empty: there is none */
+    char default_policy[MAILBOX_NAME_MAX + 1]; /* of KIND_ORGANIZATION_CONFIG; empty: none */
     bool limits;                               /* the default outbound policy was seen */
     uint32_t external_per_hour, internal_per_hour, recipients_per_day;
-    char organization[37]; /* of the REST envelopes, else empty */
+    char organization[37]; /* GUID in the REST envelopes, else empty */
     struct policy *policies;
     size_t n_policies;
     struct accepted *domains;
@@ -65,11 +65,12 @@ struct gathered {
     struct remarks remarks;
     uint64_t bad_rows[KINDS];
     struct error first_bad[KINDS];
-    bool incomplete;  /* a row's mailbox could not be told */
-    bool nothing_own; /* a selection of Get-CASMailbox's columns had no setting at all: perhaps none was returned */
+    bool incomplete; /* for some row it is not known which mailbox it is about */
+    bool
+        nothing_own; /* an export of selected Get-CASMailbox columns had no setting at all; perhaps none was returned */
     uint64_t settings_own;    /* rows of Get-CASMailbox with True or False */
-    uint64_t not_mailboxes;   /* rows of contacts, groups, guests, and of mailboxes that were deleted */
-    column_set unknown_lists; /* columns in which a list was hidden behind a type's name */
+    uint64_t not_mailboxes;   /* rows of contacts, groups, guests and deleted mailboxes */
+    column_set unknown_lists; /* columns in which a list was only a type's name */
     struct address_set *proxies;
     char packed[MAILBOX_PROXIES_MAX];
 };
@@ -79,27 +80,27 @@ int gather_open(const char *folder, struct gathered **out, struct error *e);
 void gather_close(struct gathered *g);
 
 /*
- * One row of a file of that kind; file is its number. 0, or -1 with e, which names file, place and column.
+ * Takes one row of a file of that kind; file is its number. 0, or -1 with e, which names file, place and column.
  *
- * A mailbox's row that cannot be read is set aside, and 0 returned: gather_check_bad_rows says in the end whether they
- * were too many. Where the mailbox is known and its setting isn't, the setting becomes unknown, so that its mail is
- * deferred; where not even the mailbox can be told, no mailbox is dropped in this run.
+ * A mailbox's row that cannot be read is counted and skipped, with 0; gather_check_bad_rows judges the count at the
+ * end. If the mailbox is known but not its setting, the setting becomes unknown, so that its mail is deferred. If even
+ * the mailbox is unknown, this run drops no mailbox.
  */
 int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 
-/* One bad row in so many mailboxes is accepted. */
+/* One bad row in this many mailboxes is accepted. */
 #define GATHER_ROWS_A_BAD_ONE 1000
-/* 0, or -1 with e when more rows were bad than that: it says how many, and what was wrong with the first. */
+/* 0, or -1 when more rows were bad than that; e says how many, and what was wrong with the first. */
 int gather_check_bad_rows(const struct gathered *g, struct error *e);
 
-/* Was a complete list of the tenant's mailboxes read, so that what it lacks is gone? */
+/* Was a complete list of the tenant's mailboxes read, so that a mailbox that is not in it is gone? */
 bool gather_lists_mailboxes(const struct gathered *g);
 static inline bool gather_has(const struct gathered *g, enum kind kind)
 {
     return (g->kinds >> kind & 1u) != 0;
 }
 
-/* The policy of that name (its own, or a distinguished one), NULL when no file had it. */
+/* The policy of that name (plain or distinguished name), NULL when no file had it. */
 const struct policy *gather_policy(const struct gathered *g, struct slice name);
 
 /* Is the address among the restricted ones? Only after gather_sort_restricted. */
@@ -107,8 +108,8 @@ void gather_sort_restricted(struct gathered *g);
 bool gather_restricts(const struct gathered *g, struct slice address);
 
 /*
- * How far a run is: a series that has to begin again (its cursor expired) takes back what it gathered since its mark.
- * Nothing may have been sorted in between.
+ * How far a run has got. A series that has to begin again (its cursor expired) discards what it gathered since its
+ * mark. Nothing may have been sorted in between.
  */
 struct gather_mark {
     size_t rows[KINDS], sheet_rows[SHEETS];
@@ -121,7 +122,7 @@ struct gather_mark {
 };
 struct gather_mark gather_mark(const struct gathered *g);
 void gather_rewind(struct gathered *g, const struct gather_mark *mark);
-/* Rewinds, and the kind was never read. */
+/* Goes back to the mark, as if the kind had never been read. */
 void gather_take_back(struct gathered *g, enum kind kind, const struct gather_mark *mark);
 
 /* The readers of rows, by kind; gather_row calls them. */

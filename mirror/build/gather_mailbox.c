@@ -5,9 +5,9 @@
 
 static const struct {
     const char *name;
-    const char *number; /* as ConvertTo-Json writes an enumeration of a local Exchange session */
+    const char *number; /* how ConvertTo-Json writes the enumeration in a local Exchange session */
     enum recipient_type type;
-    bool no_mailbox; /* cannot sign in, and has no setting: what lists of recipients hold beside mailboxes */
+    bool no_mailbox; /* in lists of recipients, but no mailbox: cannot sign in and has no setting */
 } types[] = {
     {"UserMailbox", "1", RECIPIENT_USER, false},
     {"LinkedMailbox", "2", RECIPIENT_USER, false},
@@ -55,7 +55,9 @@ static enum recipient_type type_of(struct slice text, bool *no_mailbox)
     return RECIPIENT_OTHER;
 }
 
-/* A mailbox that was deleted, or is kept for the law alone: nobody signs in to it, and its address may be another's. */
+/*
+ * A deleted or inactive mailbox (litigation hold): nobody signs in to it, and another mailbox may have its address now.
+ */
 static bool is_gone(const struct row *row)
 {
     bool inactive = false;
@@ -64,7 +66,7 @@ static bool is_gone(const struct row *row)
            cell_text(&row->cells[COLUMN_SOFT_DELETED]).n > 0;
 }
 
-/* Is the row of a mailbox that can sign in? What is not is counted, and the first is said. */
+/* Is this a mailbox that can sign in? Counts the others and reports the first. */
 static bool is_mailbox(struct gathered *g, unsigned file, const struct row *row, struct sheet_row *out)
 {
     struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
@@ -75,7 +77,7 @@ static bool is_mailbox(struct gathered *g, unsigned file, const struct row *row,
         return true;
     g->not_mailboxes++;
     remarks_add(&g->remarks, remark_topic(REMARK_NOT_A_MAILBOX, file, no_mailbox),
-                "%s: %s: %s%s%s is no mailbox that can sign in, and was left out", row->path,
+                "%s: %s: %s%s%s is not a mailbox that can sign in, and was left out", row->path,
                 place_words(row->place).text, words(cell_text(&row->cells[COLUMN_PRIMARY])).text,
                 no_mailbox ? ", a " : ", deleted or inactive,", no_mailbox ? words(type).text : "");
     return false;
@@ -86,7 +88,7 @@ static bool asked_for(const struct row *row, enum column column)
     return row->cells[column].kind != CELL_ABSENT;
 }
 
-/* Is the list known? A type's name in its place is noted; anything else without an address is nothing known either. */
+/* Is the list known? Not when the cell holds a type's name (which is noted), or no address where there must be one. */
 static bool list_known(struct gathered *g, unsigned file, const struct row *row, enum column column, bool addresses)
 {
     const struct cell *cell = &row->cells[column];
@@ -104,7 +106,7 @@ static bool list_known(struct gathered *g, unsigned file, const struct row *row,
         (!addresses || memchr(cell->text.p != NULL ? cell->text.p : "", '@', cell->text.n) != NULL))
         return true;
     if (cell->kind == CELL_NULL)
-        return !addresses; /* every mailbox has an address */
+        return !addresses; /* names may be none; a mailbox always has an address */
     if (cell->kind == CELL_TEXT && !cell_is_type_name(cell) &&
         (!addresses || memchr(text.p != NULL ? text.p : "", '@', text.n) != NULL))
         return true;
@@ -113,7 +115,7 @@ static bool list_known(struct gathered *g, unsigned file, const struct row *row,
     return false;
 }
 
-/* An address or account name that no login and no sender can ever be. */
+/* Notes an address or account name that can never be a login or a sender. */
 static void left_out(struct gathered *g, unsigned file, const struct row *row, enum column column, struct slice text)
 {
     remarks_add(&g->remarks, remark_topic(REMARK_NO_NAME, file, column),
@@ -126,7 +128,10 @@ static bool has_prefix(struct slice item)
     return item.n > 5 && slice_ieq((struct slice){item.p, 5}, SLICE("smtp:"));
 }
 
-/* In a text that was joined at blanks, X500 addresses fall into pieces; once a piece says smtp:, only those count. */
+/*
+ * A text joined with blanks cuts X500 addresses into pieces. If any piece has the prefix smtp:, only those pieces
+ * count.
+ */
 static bool joined_with_prefixes(const struct cell *cell)
 {
     struct items items = cell_items(cell, ITEMS_ADDRESSES);
@@ -140,7 +145,7 @@ static bool joined_with_prefixes(const struct cell *cell)
     return false;
 }
 
-/* EmailAddresses into g->proxies; the one marked as primary into *primary. */
+/* Reads EmailAddresses into g->proxies, and the one marked as primary into *primary. */
 static int read_proxies(struct gathered *g, unsigned file, const struct row *row, struct address *primary,
                         struct error *e)
 {
@@ -169,13 +174,13 @@ static int read_proxies(struct gathered *g, unsigned file, const struct row *row
     return 0;
 }
 
-/* "SMTP:anna@contoso.example" is how EmailAddresses writes a primary address. */
-static struct slice without_prefix(struct slice text)
+/* EmailAddresses marks the primary address so: "SMTP:anna@contoso.example". */
+static struct slice without_smtp_prefix(struct slice text)
 {
     return has_prefix(text) ? (struct slice){text.p + 5, text.n - 5} : text;
 }
 
-/* PrimarySmtpAddress, else the one in EmailAddresses that is marked so. */
+/* PrimarySmtpAddress, else the address that EmailAddresses marks as primary. */
 static int read_primary(const struct row *row, const struct address *marked, struct address *primary, struct error *e)
 {
     const struct cell *cell = &row->cells[COLUMN_PRIMARY];
@@ -184,7 +189,7 @@ static int read_primary(const struct row *row, const struct address *marked, str
         *primary = *marked;
         return 0;
     }
-    if (address_parse_internal(without_prefix(cell_text(cell)), primary) != ADDRESS_OK)
+    if (address_parse_internal(without_smtp_prefix(cell_text(cell)), primary) != ADDRESS_OK)
         return row_error(row, COLUMN_PRIMARY, "a mail address", e);
     return 0;
 }
@@ -229,7 +234,7 @@ static int read_account_state(struct gathered *g, enum kind kind, const struct r
     return 0;
 }
 
-/* Alias and account name: canonical in *login; the slice is empty for what can never be one. */
+/* Alias or account name, in canonical form in *login; empty for what can never be a login. */
 static struct slice read_account(struct gathered *g, unsigned file, const struct row *row, enum column column,
                                  struct login *login)
 {
@@ -261,7 +266,7 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
-/* At most MAILBOX_NAME_MAX bytes, cut between two characters; a line break in it becomes a blank. */
+/* At most MAILBOX_NAME_MAX bytes, never cut inside a character; line breaks become blanks. */
 static struct slice display_name(struct slice name, char mem[MAILBOX_NAME_MAX])
 {
     size_t n = name.n <= MAILBOX_NAME_MAX ? name.n : MAILBOX_NAME_MAX;
@@ -273,7 +278,7 @@ static struct slice display_name(struct slice name, char mem[MAILBOX_NAME_MAX])
     return (struct slice){mem, n};
 }
 
-/* What other cmdlets may call the mailbox by. Display names are not among them: nothing keeps two from being alike. */
+/* The names by which other cmdlets may refer to the mailbox. Not display names, since these need not be unique. */
 static struct slice read_names(const struct row *row, char *mem, size_t cap)
 {
     static const enum column columns[] = {COLUMN_IDENTITY, COLUMN_NAME, COLUMN_DIRECTORY_OBJECT, COLUMN_GUID};
@@ -328,7 +333,7 @@ static void note_known(struct gathered *g, unsigned file, const struct row *row,
         out->says |= SAYS_PROXIES;
 }
 
-/* Sets a row aside that cannot be read: e says why. Returns 0. */
+/* Counts a row that cannot be read; e says why. Returns 0. */
 static int bad_row(struct gathered *g, enum kind kind, const struct error *e)
 {
     if (g->bad_rows[kind]++ == 0)
@@ -343,7 +348,7 @@ static bool is_remote(const struct row *row)
     return slice_starts_with_icase(type, SLICE("Remote"));
 }
 
-/* Who the row is about: id, and the addresses. 0, or -1 with e. */
+/* Reads which mailbox the row is about: id and addresses. 0, or -1 with e. */
 static int read_who(struct gathered *g, unsigned file, const struct row *row, struct sheet_row *out,
                     struct address *primary, struct error *e)
 {
@@ -352,8 +357,7 @@ static int read_who(struct gathered *g, unsigned file, const struct row *row, st
 
     if (guid < 0)
         return row_error(row, COLUMN_GUID, "a GUID", e);
-    /* Get-RemoteMailbox is asked on premises: the Guid is of that directory, and names no mailbox of Exchange Online.
-     */
+    /* Get-RemoteMailbox runs on premises: its Guid is one of that directory, not of a mailbox in Exchange Online. */
     out->has_guid = guid > 0 && !is_remote(row);
     address_set_clear(g->proxies);
     if ((out->says & SAYS_PROXIES) != 0 && read_proxies(g, file, row, &marked, e) != 0)
@@ -495,7 +499,7 @@ int gather_recipient_row(struct gathered *g, enum kind kind, unsigned file, cons
 int gather_member_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
     struct slice group = cell_text(&row->cells[COLUMN_GROUP]);
-    struct slice member = without_prefix(cell_text(&row->cells[COLUMN_PRIMARY]));
+    struct slice member = without_smtp_prefix(cell_text(&row->cells[COLUMN_PRIMARY]));
 
     (void)kind, (void)file;
     if (group.n == 0)

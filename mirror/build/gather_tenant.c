@@ -20,15 +20,15 @@ static int copy_policy_name(char out[MAILBOX_NAME_MAX + 1], struct slice name)
     return b.n > 0 ? 0 : -1;
 }
 
-/* A setting of the tenant that is either true or false: null says nothing, so it is no answer. */
+/* A setting of the tenant that must be true or false; null is an error. */
 static int read_setting(const struct row *row, enum column column, bool *out, struct error *e)
 {
     return cell_bool(&row->cells[column], out) == 1 ? 0 : row_error(row, column, "True or False", e);
 }
 
 /*
- * Much has a property IsEnabled: rules, roles, connectors. Graph's policy has this id in every tenant, and this name;
- * exported without both, it has nothing else either.
+ * Many objects have a property IsEnabled: rules, roles, connectors. Graph's policy has this id and this name in every
+ * tenant. A row exported with neither is accepted.
  */
 static bool is_security_defaults(const struct row *row)
 {
@@ -109,7 +109,7 @@ static int read_limit(const struct row *row, enum column column, uint32_t *out, 
     return 0;
 }
 
-/* Only the default policy, which holds for all; whom the others are for, is said elsewhere. */
+/* Only the default policy, which holds for everybody. The export doesn't say to whom the others apply. */
 int gather_outbound_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
     bool is_default;
@@ -183,7 +183,7 @@ int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const s
         return error_set(e, "%s: %s: more than %d accepted domains", row->path, place_words(row->place).text,
                          GATHER_DOMAINS_MAX);
     *domain = (struct accepted){.match_subdomains = false};
-    if (wildcard) /* how Exchange on premises writes a domain with its subdomains */
+    if (wildcard) /* "*." on premises: the domain and its subdomains */
         name = (struct slice){name.p + 2, name.n - 2};
     if (!domain_canonical(name, domain->name, sizeof domain->name, &n))
         return row_error(row, COLUMN_DOMAIN, "a domain", e);
@@ -208,7 +208,7 @@ int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, con
     struct slice trustee = cell_text(&row->cells[COLUMN_TRUSTEE]);
     struct slice target = cell_text(&row->cells[COLUMN_IDENTITY]);
     bool deny = slice_ieq(access, SLICE("Deny")) || slice_eq(access, SLICE("1"));
-    bool send_as = cell_is_type_name(rights); /* the cmdlet knows no other right than SendAs */
+    bool send_as = cell_is_type_name(rights); /* the cmdlet has no other right than SendAs */
     struct items items = cell_items(rights, ITEMS_WORDS);
     struct slice item;
 
@@ -219,7 +219,7 @@ int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, con
         return row_error(row, COLUMN_IDENTITY, "the name of a recipient", e);
     while (items_next(&items, &item))
         send_as = send_as || slice_ieq(item, SLICE("SendAs"));
-    /* A denial in a form that is not understood may be one of SendAs, of anybody. */
+    /* A denial that is not understood may deny SendAs, to anybody. */
     if (slice_ieq(trustee, SLICE("NT AUTHORITY\\SELF")) || (!deny && (!send_as || trustee.n == 0)))
         return 0;
     return rights_add(g->rights, trustee, target, RIGHT_SEND_AS, deny, (struct right_place){file, row->place}, e);

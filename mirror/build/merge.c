@@ -42,12 +42,12 @@ struct slice merge_names(const struct merge *m, enum sheet_of sheet)
     return m->has[sheet] ? m->rows[sheet].names : (struct slice){NULL, 0};
 }
 
-static int damaged(struct error *e)
+static int directory_is_damaged(struct error *e)
 {
     return error_set(e, "the directory holds a damaged mailbox; run \"postern-mirror verify\"");
 }
 
-/* The stored mailbox that the walk is at. 1, 0 at the end, -1 with e. */
+/* The stored mailbox at which the walk is. 1; 0 at the end; -1 with e. */
 static int stored_mailbox(struct merge *m, struct error *e)
 {
     enum directory_result result;
@@ -59,7 +59,7 @@ static int stored_mailbox(struct merge *m, struct error *e)
     result = directory_next_mailbox(writer_before(m->w), m->before->tenant, m->stored_begun ? &m->stored.id : NULL,
                                     &m->stored);
     if (result == DIRECTORY_DAMAGED)
-        return damaged(e);
+        return directory_is_damaged(e);
     m->stored_begun = true;
     m->stored_taken = false;
     m->stored_ended = result != DIRECTORY_FOUND;
@@ -71,7 +71,7 @@ static int compare_ids(const struct mailbox_id *a, const struct mailbox_id *b)
     return memcmp(a->b, b->b, sizeof a->b);
 }
 
-/* The lowest id that the exports or the directory have next. 1, 0 at the end, -1 with e. */
+/* The next id, the lowest of those in the exports and the directory. 1; 0 at the end; -1 with e. */
 static int lowest_id(struct merge *m, struct mailbox_id *id, struct error *e)
 {
     int found = stored_mailbox(m, e);
@@ -93,8 +93,8 @@ static int lowest_id(struct merge *m, struct mailbox_id *id, struct error *e)
     return found;
 }
 
-/* Reads what the exports say of the mailbox, and steps over it. */
-static int read_rows(struct merge *m, const struct mailbox_id *id, struct error *e)
+/* Reads what the exports say about the mailbox, and advances past it. */
+static int read_sheets(struct merge *m, const struct mailbox_id *id, struct error *e)
 {
     size_t at;
 
@@ -136,7 +136,7 @@ static int add_id(struct ids *ids, const struct mailbox_id *id, struct error *e)
     return 0;
 }
 
-static bool is_listed(const struct merge *m, const struct mailbox_id *id)
+static bool is_in_exports(const struct merge *m, const struct mailbox_id *id)
 {
     size_t ignored;
 
@@ -145,8 +145,8 @@ static bool is_listed(const struct merge *m, const struct mailbox_id *id)
 }
 
 /*
- * A mailbox of the exports that isn't stored under its id: under another one, that of its primary address? Not where
- * that one is still in the exports: it has another address now. 1 with *out, 0 for none, -1 with e.
+ * A mailbox in the exports whose id isn't stored: is its primary address stored under another id? That one doesn't
+ * count if it is still in the exports, since then it only has a new address. 1 with *out, 0 for none, -1 with e.
  */
 static int stored_elsewhere(struct merge *m, struct mailbox_record *out, struct error *e)
 {
@@ -154,14 +154,14 @@ static int stored_elsewhere(struct merge *m, struct mailbox_record *out, struct 
     struct mailbox_id old;
 
     if (m->before == NULL || m->before->mailboxes == 0 || !merge_stored_primary(m, row->primary, &old) ||
-        is_listed(m, &old))
+        is_in_exports(m, &old))
         return 0;
     if (directory_mailbox(writer_before(m->w), m->before->tenant, &old, out) != DIRECTORY_FOUND)
-        return damaged(e);
+        return directory_is_damaged(e);
     return add_id(&m->moved, &old, e) != 0 ? -1 : 1;
 }
 
-/* What was stored of the mailbox at which the walk is. */
+/* Sets what was stored of the mailbox at which the walk is. */
 static int take_stored(struct merge *m, const struct mailbox_id *id, struct merged *out, struct error *e)
 {
     int found;
@@ -177,7 +177,7 @@ static int take_stored(struct merge *m, const struct mailbox_id *id, struct merg
     return found < 0 ? -1 : 0;
 }
 
-/* Those that go, when all that stay have been seen, and it is known which of them only have another id. */
+/* The mailboxes that go. They come last, when it is known which of them only have another id. */
 static int next_gone(struct merge *m, struct merged *out, struct error *e)
 {
     const struct mailbox_id *id;
@@ -192,8 +192,9 @@ static int next_gone(struct merge *m, struct merged *out, struct error *e)
         m->has[i] = false;
     out->had = true;
     out->moved = m->moved.n > 0 && bsearch(id, m->moved.p, m->moved.n, sizeof *id, by_id) != NULL;
-    return directory_mailbox(writer_before(m->w), m->before->tenant, id, &out->before) == DIRECTORY_FOUND ? 1
-                                                                                                          : damaged(e);
+    return directory_mailbox(writer_before(m->w), m->before->tenant, id, &out->before) == DIRECTORY_FOUND
+               ? 1
+               : directory_is_damaged(e);
 }
 
 int merge_next(struct merge *m, struct merged *out, struct error *e)
@@ -205,7 +206,7 @@ int merge_next(struct merge *m, struct merged *out, struct error *e)
     *out = (struct merged){0};
     for (;;) {
         found = m->listed_ended ? 0 : lowest_id(m, &id, e);
-        if (found < 0 || (found > 0 && read_rows(m, &id, e) != 0))
+        if (found < 0 || (found > 0 && read_sheets(m, &id, e) != 0))
             return -1;
         if (found == 0)
             return next_gone(m, out, e);

@@ -14,7 +14,7 @@ static int twice(const struct merge *m, const char *what, const struct sheet_pla
                      place_words(a->place).text);
 }
 
-/* By fixed keys. */
+/* The keys are fixed, so that the id is the same in every run and on every relay. */
 struct mailbox_id id_of_address(struct slice tenant, struct slice primary)
 {
     static const struct hash_secret keys[2] = {{{UINT64_C(0x706f737465726e31), UINT64_C(0x6d61696c626f7831)}},
@@ -52,16 +52,16 @@ bool merge_stored_primary(const struct merge *m, struct slice primary, struct ma
     return false;
 }
 
-/* Do two rows say of one thing that it is two: both tell it, and not the same? */
+/* Do both rows have the value, and not the same one? */
 static bool differ(struct slice a, struct slice b)
 {
     return a.n > 0 && b.n > 0 && !slice_ieq(a, b);
 }
 
 /*
- * A row of Get-Mailbox whose primary address has another Guid in Get-CASMailbox: of two worlds, where one of the files
- * was exported on premises. It is the same mailbox, and its id the one that the settings have, unless ExchangeGuid or
- * ExternalDirectoryObjectId say that they are two.
+ * A row of Get-Mailbox whose primary address has another Guid in Get-CASMailbox: one of the files was exported on
+ * premises. It is the same mailbox, with the id from Get-CASMailbox, unless ExchangeGuid or ExternalDirectoryObjectId
+ * differ.
  */
 static int join_worlds(struct merge *m, struct error *e)
 {
@@ -95,7 +95,7 @@ static int join_worlds(struct merge *m, struct error *e)
     return 0;
 }
 
-/* Gives the rows of `sheet` that have no Guid the id of the mailbox that has their primary address. */
+/* Gives each row of `sheet` without a Guid the id of the mailbox that has its primary address. */
 static int give_ids(struct merge *m, struct sheet *sheet, struct sheet *other, struct error *e)
 {
     for (size_t i = 0; i < sheet_count(sheet); i++) {

@@ -1,10 +1,10 @@
-/* The parts of a merge: joining rows with ids, walking, making the new record. */
+/* The parts of a merge: giving rows their ids, walking, making the new record. */
 #ifndef POSTERN_MIRROR_MERGE_PRIVATE_H
 #define POSTERN_MIRROR_MERGE_PRIVATE_H
 
 #include "mirror/build/merge.h"
 
-/* Ids of mailboxes; in the order in which they came until they are sorted. */
+/* Ids of mailboxes, in order of arrival until sorted. */
 struct ids {
     struct mailbox_id *p;
     size_t n, cap;
@@ -21,11 +21,11 @@ struct merge {
     bool stored_begun, stored_taken, stored_ended;
     struct mailbox_record stored;
     size_t users_joined;
-    struct ids moved; /* stored ones whose mailbox has another id now: its Guid became known, or it was made anew */
-    struct ids gone;  /* stored ones that the exports no longer have */
+    struct ids moved; /* stored ids whose mailbox has another id now: its Guid became known, or it was recreated */
+    struct ids gone;  /* stored ids that are no longer in the exports */
     bool listed_ended;
     size_t gone_next;
-    /* the mailbox that came last */
+    /* the last mailbox returned */
     bool has[SHEETS];
     struct sheet_row rows[SHEETS];
     char packed[MAILBOX_PROXIES_MAX];
@@ -35,7 +35,7 @@ struct merge {
 bool merge_stored_primary(const struct merge *m, struct slice primary, struct mailbox_id *id);
 /* Gives every row its id and sorts the sheets by id. */
 int merge_join(struct merge *m, struct error *e);
-/* Makes out->after from the rows and, when out->had, out->before. */
+/* Makes out->after from the rows, and from out->before when out->had. */
 int merge_record(struct merge *m, const struct mailbox_id *id, struct merged *out, struct error *e);
 
 #endif

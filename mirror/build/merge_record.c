@@ -1,7 +1,7 @@
 #include "mirror/build/merge_private.h"
 #include "mirror/words.h"
 
-/* The row that says this of the mailbox: Get-Mailbox's first, which is where details are at home. NULL: none does. */
+/* The row that has this value. Get-Mailbox comes first, since its details are the complete ones. NULL: none has it. */
 static const struct sheet_row *who_says(const struct merge *m, unsigned what)
 {
     static const enum sheet_of order[] = {SHEET_DETAILS, SHEET_SETTINGS};
@@ -22,7 +22,7 @@ static bool add_all(struct address_set *set, struct slice list)
     return true;
 }
 
-/* All addresses that the exports of this run have; the stored ones when none of them says. */
+/* All addresses in the exports of this run; the stored ones when no export has the column. */
 static int merge_proxies(struct merge *m, struct merged *out, struct error *e)
 {
     struct address_set *set = m->g->proxies;
@@ -56,7 +56,7 @@ static int merge_policy(const struct merge *m, struct merged *out, struct error 
     if (user != NULL)
         after->knows |= MAILBOX_KNOWS_POLICY;
     if (gather_has(m->g, KIND_AUTHENTICATION_POLICY) && m->g->n_policies == 0)
-        after->auth_policy.n = 0; /* in a tenant without policies nobody can have one */
+        after->auth_policy.n = 0; /* a tenant without policies: nobody can have one */
     if (after->auth_policy.n == 0)
         return 0;
     policy = gather_policy(m->g, after->auth_policy);
@@ -85,7 +85,7 @@ static void merge_account(const struct merge *m, struct mailbox_record *after)
     after->sign_in = said != TRI_UNKNOWN ? said : after->sign_in;
 }
 
-/* An empty list lifts every restriction; without one they stay. */
+/* An empty list lifts all restrictions; without a list they stay. */
 static void merge_restricted(const struct merge *m, struct mailbox_record *after)
 {
     const struct slice own[] = {after->primary, after->upn};

@@ -12,7 +12,7 @@
 
 #define OLD_FORMAT_LAST 4u
 #define OLD_SEALED_LAST 3u /* the last one with checksums of its own */
-#define OLD_SEAL_SIZE 4u   /* in front of every value, up to that one */
+#define OLD_SEAL_SIZE 4u   /* before every value, up to that format */
 
 /* ---- its checksums ---- */
 
@@ -21,7 +21,7 @@
 #define PRIME1 UINT64_C(0x9E3779B185EBCA87)
 #define PRIME2 UINT64_C(0xC2B2AE3D27D4EB4F)
 #define MANIFEST_SEED UINT64_C(0x6d616e6966657374)
-/* A file's is made of those of its segments, each of which is chained over its blocks. */
+/* A file's checksum is made of its segments' checksums, each of them chained over blocks. */
 #define BLOCK ((size_t)256 * 1024)
 #define SEGMENT ((uint64_t)32 * 1024 * 1024)
 
@@ -35,14 +35,14 @@ static uint64_t absorb(uint64_t state, uint64_t word)
     return rotate(state ^ word, 29) * PRIME1;
 }
 
-static uint64_t finish(uint64_t x)
+static uint64_t mix_last(uint64_t x)
 {
     x = (x ^ x >> 33) * PRIME2;
     x = (x ^ x >> 29) * PRIME1;
     return x ^ x >> 32;
 }
 
-/* Of at most 8 bytes, little-endian. */
+/* At most 8 bytes as a little-endian number. */
 static uint64_t word_at(const unsigned char *p, size_t n)
 {
     uint64_t word = 0;
@@ -55,7 +55,7 @@ static uint64_t word_at(const unsigned char *p, size_t n)
 static uint64_t old_checksum(uint64_t seed, const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;
-    uint64_t sum = finish(seed ^ PRIME2) ^ (uint64_t)n * PRIME1, lanes[LANES];
+    uint64_t sum = mix_last(seed ^ PRIME2) ^ (uint64_t)n * PRIME1, lanes[LANES];
     size_t left = n % STRIPE;
 
     if (n >= STRIPE) {
@@ -70,7 +70,7 @@ static uint64_t old_checksum(uint64_t seed, const void *bytes, size_t n)
         sum = absorb(sum, word_at(p, sizeof(uint64_t)));
         sum ^= sum >> 31;
     }
-    return finish(absorb(sum, word_at(p, left)));
+    return mix_last(absorb(sum, word_at(p, left)));
 }
 
 static int read_block(int fd, unsigned char *to, size_t n, uint64_t at, struct error *e)
@@ -125,15 +125,15 @@ static int old_checksum_file(int fd, uint64_t size, uint64_t *out, struct error 
 /* ---- its manifest ---- */
 
 struct old_directory {
-    struct manifest_file read; /* the text as it was */
+    struct manifest_file read; /* the file's original text */
     unsigned format;
     struct manifest m;
-    char *text; /* as today's format has it; m points into it */
+    char *text; /* the text in today's format; m points into it */
     struct directory_file *file;
     MDB_txn *txn;
 };
 
-/* Cuts the last line off, which is the checksum of the others. */
+/* Cuts off the last line, which is the checksum of the others. */
 static bool cut_end(unsigned format, struct slice *text)
 {
     static const struct slice word = SLICE("end ");
@@ -152,7 +152,7 @@ static bool cut_end(unsigned format, struct slice *text)
     return slice_eq(end, buf_slice(&b));
 }
 
-/* Writes the text as today's format has it, and reads that. */
+/* Rewrites the text in today's format, and parses that. */
 static int translate(struct old_directory *old, struct slice text, struct error *e)
 {
     struct slice line;
@@ -222,12 +222,13 @@ static int open_as_owner(const char *folder, struct old_directory *old, struct e
     owner_leave(&visit);
     return found >= 0 ? found
                       : error_set(e,
-                                  "%.500s. It cannot be rebuilt; to begin anew, move %s/" MANIFEST_NAME
+                                  "%.500s. It cannot be rebuilt; to start over, move %s/" MANIFEST_NAME
                                   " away and run a full import",
                                   why.text, folder);
 }
 
-int old_format_found(const char *folder, struct error *e)
+/* Does the folder hold a directory of such a format? 1; 0 (also when there is no directory); -1 with e. */
+static int old_format_found(const char *folder, struct error *e)
 {
     struct manifest_file read;
     struct owner_visit visit;
@@ -244,13 +245,13 @@ int old_format_found(const char *folder, struct error *e)
     return found < 0 ? -1 : format > 0 && format <= OLD_FORMAT_LAST;
 }
 
-/* ---- its tables, put into the next generation ---- */
+/* ---- its tables, copied to the next generation ---- */
 
-/* Each record of a table, without its seal: 0 to go on, -1 with e. */
+/* Called for each record of a table, without its seal. 0 to go on, -1 with e. */
 typedef int put_record(void *arg, struct slice key, struct slice value, struct error *e);
 
-static int walk(const struct old_directory *old, enum directory_table table, put_record *put, void *arg,
-                struct error *e)
+static int walk_table(const struct old_directory *old, enum directory_table table, put_record *put, void *arg,
+                      struct error *e)
 {
     size_t seal = old->format <= OLD_SEALED_LAST ? OLD_SEAL_SIZE : 0;
     MDB_cursor *cursor;
@@ -363,13 +364,13 @@ static int put_domains(const struct putting *p, struct error *e)
     return result;
 }
 
-static int put_all(const struct old_directory *old, struct writer *w, struct error *e)
+static int rebuild_all(const struct old_directory *old, struct writer *w, struct error *e)
 {
     struct putting p = {.w = w, .m = &old->m};
-    int result = walk(old, TABLE_TENANTS, put_tenant, &p, e) != 0 ||
-                         walk(old, TABLE_DOMAINS, note_domain, &p, e) != 0 || put_domains(&p, e) != 0 ||
-                         walk(old, TABLE_MAILBOXES, put_mailbox, &p, e) != 0 ||
-                         walk(old, TABLE_RIGHTS, put_right, &p, e) != 0
+    int result = walk_table(old, TABLE_TENANTS, put_tenant, &p, e) != 0 ||
+                         walk_table(old, TABLE_DOMAINS, note_domain, &p, e) != 0 || put_domains(&p, e) != 0 ||
+                         walk_table(old, TABLE_MAILBOXES, put_mailbox, &p, e) != 0 ||
+                         walk_table(old, TABLE_RIGHTS, put_right, &p, e) != 0
                      ? -1
                      : 0;
 
@@ -388,8 +389,8 @@ int old_format_rebuild(const char *folder, uint64_t *generation, struct error *e
         return found;
     if (writer_begin_anew(folder, &w, e) != 0)
         return -1;
-    found = open_as_owner(folder, &old, e); /* again: another process may have been quicker */
-    if (found > 0 && (put_all(&old, w, e) != 0 || writer_finish(w, &summary, e) != 0))
+    found = open_as_owner(folder, &old, e); /* again, now with the lock: another process may have rebuilt it */
+    if (found > 0 && (rebuild_all(&old, w, e) != 0 || writer_finish(w, &summary, e) != 0))
         found = -1;
     close_old(&old);
     writer_close(w);

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* Longer names are not names of mailboxes; only so much is lowered and hashed. */
+/* No mailbox has a longer name. */
 #define NAME_MAX_BYTES 512
 
 struct right {
-    uint64_t trustee, target; /* hashes of their names; 0: such a name may be anybody's */
+    uint64_t trustee, target; /* hashes of their names; 0: the name may be several recipients' */
     uint32_t line;
     uint16_t file;
     uint8_t kind;
@@ -25,9 +25,9 @@ struct membership {
 
 struct name {
     uint64_t hash;
-    struct mailbox_id id[2]; /* of those that have it, the first two */
-    uint8_t claims;          /* 0: nobody has it; 1: id[0] does; 2: several do */
-    bool borne;              /* by one of them as a name that rights are written with */
+    struct mailbox_id id[2]; /* the first two mailboxes that have the name */
+    uint8_t claims;          /* 0: no mailbox has it; 1: id[0] has; 2: several have */
+    bool borne;              /* for at least one of them it is a name with which Exchange writes rights */
 };
 
 struct resolved {
@@ -47,9 +47,9 @@ struct rights {
     struct groups *groups;
     struct name *names;
     size_t n_names;
-    struct resolved *resolved; /* those that count, sorted */
+    struct resolved *resolved; /* joined and not denied, sorted */
     size_t n_resolved, resolved_cap;
-    struct mailbox_id *voided; /* targets of denials that may be anybody's, sorted */
+    struct mailbox_id *voided; /* targets of denials with an ambiguous name, sorted */
     size_t n_voided;
     struct rights_left left;
 };
@@ -98,7 +98,7 @@ void rights_cut(struct rights *r, size_t n)
         r->n = n;
 }
 
-/* Addresses in their canonical form, other names without regard to the case of ASCII letters. */
+/* Addresses in canonical form; other names regardless of the case of ASCII letters. */
 static uint64_t name_hash(const struct rights *r, struct slice name)
 {
     struct address address;
@@ -136,8 +136,8 @@ static bool is_guid(struct slice name)
 }
 
 /*
- * Get-RecipientPermission writes a trustee as its address, or as a display name, a group's too; those need not be
- * unique. GrantSendOnBehalfTo has the Name, which no two recipients of an organization share.
+ * Is it a name of which recipients may share? Get-RecipientPermission writes a trustee as an address or a display name,
+ * for groups as well. GrantSendOnBehalfTo has the Name, which is unique in an organization.
  */
 static bool is_plain(struct slice trustee, unsigned kind)
 {
@@ -319,7 +319,7 @@ static int by_who(const void *a, const void *b)
     return order;
 }
 
-/* What denies comes first. */
+/* A denial comes first. */
 static int by_who_and_denial(const void *a, const void *b)
 {
     int order = by_who(a, b);
@@ -327,7 +327,7 @@ static int by_who_and_denial(const void *a, const void *b)
     return order != 0 ? order : (int)((const struct resolved *)b)->deny - (int)((const struct resolved *)a)->deny;
 }
 
-/* Sorts, and leaves one of each that nothing denies. */
+/* Sorts, and keeps one of each right that is not denied. */
 static void drop_denied(struct rights *r)
 {
     size_t kept = 0;
@@ -346,7 +346,7 @@ static void drop_denied(struct rights *r)
     r->n_resolved = kept;
 }
 
-/* Who bears the name, alone; NULL: nobody, or several. */
+/* The only mailbox that has the name; NULL: none, or several. */
 static const struct mailbox_id *bearer(const struct rights *r, uint64_t hash)
 {
     const struct name *name = hash != 0 ? find_name(r, hash) : NULL;
@@ -359,7 +359,7 @@ static int by_id(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct mailbox_id));
 }
 
-/* All that may be meant by the target of a denial. */
+/* Voids all mailboxes that a denial's target may mean. */
 static void void_targets(struct rights *r, const struct right *denial)
 {
     const struct name *target = denial->target != 0 ? find_name(r, denial->target) : NULL;
@@ -378,7 +378,7 @@ static bool is_certain(struct rights *r, const struct right *right)
            (!groups_has(r->groups, trustee) || groups_expand(r->groups, trustee, &members, &n) == GROUP_WHOLE);
 }
 
-/* Whom a denial is about that names no mailbox, nobody knows: then nobody has the right. */
+/* A denial whose names don't lead to one mailbox may be about anybody: nobody keeps the right on its target. */
 static void find_voided(struct rights *r)
 {
     for (size_t i = 0; i < r->n; i++) {
@@ -446,7 +446,7 @@ static int resolve_group(struct rights *r, const struct right *right, const stru
     return 0;
 }
 
-static int resolve(struct rights *r, const struct right *right, struct error *e)
+static int resolve_right(struct rights *r, const struct right *right, struct error *e)
 {
     const struct mailbox_id *trustee = bearer(r, right->trustee), *target = bearer(r, right->target);
     const struct name *name = right->trustee != 0 ? find_name(r, right->trustee) : NULL;
@@ -491,7 +491,7 @@ int rights_resolve(struct rights *r, struct error *e)
         return -1;
     find_voided(r);
     for (size_t i = 0; i < r->n; i++)
-        if (resolve(r, &r->rights[i], e) != 0)
+        if (resolve_right(r, &r->rights[i], e) != 0)
             return -1;
     drop_denied(r);
     return 0;

@@ -20,8 +20,8 @@ int rights_open(struct rights **out, struct error *e);
 void rights_close(struct rights *r);
 
 /*
- * `trustee` has (deny: has not, whatever else says so) the right `kind`, one RIGHT_ bit, on `target`. Place is where
- * that stands, for the report.
+ * `trustee` has (deny: has not, whatever else says so) the right `kind`, one RIGHT_ bit, on `target`. `place` is where
+ * it is written, for the report.
  */
 struct right_place {
     unsigned file;

@@ -9,18 +9,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Appended bytes that are not in the file yet; also the most that one read call brings. */
+/* Bytes buffered before they are written; also the most that one read brings. */
 #define SCRATCH_BUFFER (256u * 1024)
 
 struct scratch {
     int fd;
-    uint64_t written; /* bytes in the file; what is in the buffer comes behind them */
+    uint64_t written; /* bytes in the file; those in the buffer follow */
     size_t n;
     struct quote folder;
     char buffer[SCRATCH_BUFFER];
 };
 
-/* O_TMPFILE where the file system has it; else a name that is taken away at once. */
+/* O_TMPFILE where the file system has it, else a file that is unlinked at once. */
 static int open_in(const char *folder)
 {
     char path[4096];

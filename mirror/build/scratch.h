@@ -1,6 +1,6 @@
 /*
- * A scratch file: nameless from the beginning, so that nothing of it is left behind however the run ends. Records are
- * appended and read again at random; they are the run's own, never an exchange format.
+ * A scratch file without a name, so that nothing is left behind however the run ends. Records are appended, and read in
+ * any order. Their format is private to the run.
  */
 #ifndef POSTERN_MIRROR_SCRATCH_H
 #define POSTERN_MIRROR_SCRATCH_H
@@ -16,11 +16,11 @@ struct scratch;
 int scratch_open(const char *folder, struct scratch **out, struct error *e);
 void scratch_close(struct scratch *s);
 
-/* Appends; *at is where the bytes begin. A full disk is an error that names the folder. */
+/* Appends; *at is where the bytes begin. On a full disk the error names the folder. */
 int scratch_add(struct scratch *s, struct slice bytes, uint64_t *at, struct error *e);
-/* n bytes from `at` into out: all of them or -1. */
+/* Reads n bytes from `at` into out. 0, or -1 with e when there are fewer. */
 int scratch_get(struct scratch *s, uint64_t at, void *out, size_t n, struct error *e);
-/* Bytes in it. */
+/* Bytes appended so far. */
 uint64_t scratch_size(const struct scratch *s);
 
 #endif

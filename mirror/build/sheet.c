@@ -14,7 +14,7 @@ struct sheet_entry {
 _Static_assert(sizeof(struct sheet_entry) == 32, "the figure in sheet.h");
 
 #define TEXTS 10
-/* What stands in front of a record's texts in the scratch file, in this machine's own form. */
+/* Precedes a record's texts in the scratch file, in the machine's own representation. */
 struct row_head {
     uint32_t says, file, place;
     uint32_t smtp_auth, recipient_type, enabled;
@@ -41,7 +41,7 @@ int sheet_open(const char *folder, const struct sheet *like, struct sheet **out,
         free(sheet);
         return -1;
     }
-    /* A secret of this run, so that nobody can choose addresses with one hash, which would hide a third one's twin. */
+    /* A secret of the run, so that nobody can craft addresses with equal hashes to hide a duplicate. */
     if (like != NULL)
         sheet->secret = like->secret;
     else if (getrandom(&sheet->secret, sizeof sheet->secret, 0) != (ssize_t)sizeof sheet->secret) {
@@ -73,7 +73,7 @@ void sheet_cut(struct sheet *sheet, size_t n)
         sheet->n = n;
 }
 
-/* The texts of a record in the order of the scratch file. */
+/* A record's texts, in the order of the scratch file. */
 static void texts_of(const struct sheet_row *row, struct slice texts[TEXTS])
 {
     texts[0] = row->primary;
@@ -131,7 +131,7 @@ int sheet_add(struct sheet *sheet, const struct sheet_row *row, struct error *e)
     return 0;
 }
 
-static int make_room(struct sheet *sheet, size_t n, struct error *e)
+static int grow_texts(struct sheet *sheet, size_t n, struct error *e)
 {
     char *bigger;
 
@@ -155,7 +155,7 @@ static int get_entry(struct sheet *sheet, const struct sheet_entry *entry, struc
         return -1;
     for (size_t i = 0; i < TEXTS; i++)
         n += head.lengths[i];
-    if (make_room(sheet, n, e) != 0 || scratch_get(sheet->scratch, entry->at + sizeof head, sheet->texts, n, e) != 0)
+    if (grow_texts(sheet, n, e) != 0 || scratch_get(sheet->scratch, entry->at + sizeof head, sheet->texts, n, e) != 0)
         return -1;
     for (size_t i = 0, at = 0; i < TEXTS; at += head.lengths[i++])
         texts[i] = (struct slice){sheet->texts == NULL ? NULL : sheet->texts + at, head.lengths[i]};
@@ -202,7 +202,7 @@ bool sheet_has_guid(const struct sheet *sheet, size_t i)
     return sheet->entries[i].has_guid;
 }
 
-/* Equal keys in the order in which they came: the scratch file's. */
+/* Equal keys stay in order of arrival, which is the scratch file's. */
 static int by_place(const struct sheet_entry *a, const struct sheet_entry *b)
 {
     return a->at < b->at ? -1 : a->at > b->at;
@@ -237,8 +237,8 @@ static int place_of(struct sheet *sheet, const struct sheet_entry *entry, struct
     return 0;
 }
 
-/* A record with its texts behind it, as in the scratch file, but for where it came from. *p is malloc'ed or NULL. */
-static int read_whole(struct sheet *sheet, const struct sheet_entry *entry, char **p, size_t *n, struct error *e)
+/* A record with its texts, as in the scratch file, but with its file and place cleared. *p is malloc'ed or NULL. */
+static int read_record(struct sheet *sheet, const struct sheet_entry *entry, char **p, size_t *n, struct error *e)
 {
     struct row_head head;
 
@@ -255,7 +255,7 @@ static int read_whole(struct sheet *sheet, const struct sheet_entry *entry, char
     return scratch_get(sheet->scratch, entry->at + sizeof head, *p + sizeof head, *n - sizeof head, e);
 }
 
-/* 1 when both say the same in every word, 0 when not, -1 with e. */
+/* 1 when both records say exactly the same, 0 when not, -1 with e. */
 static int same_words(struct sheet *sheet, const struct sheet_entry *a, const struct sheet_entry *b, struct error *e)
 {
     char *x = NULL, *y = NULL;
@@ -264,14 +264,14 @@ static int same_words(struct sheet *sheet, const struct sheet_entry *a, const st
 
     if (a->has_guid != b->has_guid || (a->has_guid && memcmp(&a->id, &b->id, sizeof a->id) != 0))
         return 0;
-    if (read_whole(sheet, a, &x, &x_n, e) == 0 && read_whole(sheet, b, &y, &y_n, e) == 0)
+    if (read_record(sheet, a, &x, &x_n, e) == 0 && read_record(sheet, b, &y, &y_n, e) == 0)
         result = x != NULL && y != NULL && x_n == y_n && memcmp(x, y, x_n) == 0;
     free(x);
     free(y);
     return result;
 }
 
-/* In the order by primary: keeps the first of records that say the same. */
+/* In the order by primary: of records that say the same, keeps the first. */
 static int unite_equal(struct sheet *sheet, struct error *e)
 {
     size_t kept = 0;

@@ -4,36 +4,36 @@
 
 #include <stdlib.h>
 
-/* What a run reads at once; grows for a record that is larger. */
+/* Read buffer of one run; grows for a larger record. */
 #define RUN_BUFFER ((size_t)128 * 1024)
 #define FIRST_ARENA ((size_t)64 * 1024)
 
-/* In front of each record, in memory and on disk. */
+/* Precedes each record, in memory and on disk. */
 struct record_head {
     uint32_t key_n, value_n;
 };
 
 /* A sorted part of the scratch file. */
 struct sorted_run {
-    uint64_t at, end; /* bytes of the file that are still to be read */
+    uint64_t at, end; /* the part of the file not read yet */
     char *buffer;
-    size_t cap, n, used; /* bytes in the buffer; of the records already taken */
-    bool there;          /* key and value are the run's next record */
+    size_t cap, n, used; /* size, bytes in the buffer, bytes already consumed */
+    bool there;          /* key and value hold the run's next record */
     struct slice key, value;
 };
 
 struct sorter {
     const char *folder;
-    struct scratch *scratch; /* NULL: all was in memory so far */
+    struct scratch *scratch; /* NULL: nothing was spilled yet */
     size_t budget;
-    char *arena; /* records, one behind the other */
+    char *arena; /* records, one after the other */
     size_t arena_cap, arena_n;
-    size_t *index; /* their places in the arena */
+    size_t *index; /* their offsets in the arena */
     size_t index_cap, index_n;
-    size_t taken; /* of the index, when there are no runs */
+    size_t taken; /* how many of the index, when nothing was spilled */
     struct sorted_run *runs;
     size_t runs_n;
-    struct sorted_run *current; /* whose record was handed out last */
+    struct sorted_run *current; /* the run whose record was returned last */
 };
 
 int sorter_compare(struct slice a, struct slice b)
@@ -102,7 +102,7 @@ static void sort_memory(struct sorter *s)
         qsort_r(s->index, s->index_n, sizeof *s->index, compare_places, s->arena);
 }
 
-/* Moves what is in memory to the scratch file, as one more run. */
+/* Writes the records in memory to the scratch file, as one more sorted run. */
 static int spill(struct sorter *s, struct error *e)
 {
     struct sorted_run *runs = realloc(s->runs, (s->runs_n + 1) * sizeof *runs);
@@ -170,7 +170,7 @@ int sorter_add(struct sorter *s, struct slice key, struct slice value, struct er
 
 /* ---- merging the runs ---- */
 
-/* Brings at least n unread bytes into the run's buffer. */
+/* Makes sure that the run's buffer has n unread bytes. */
 static int fill(struct sorter *s, struct sorted_run *r, size_t n, struct error *e)
 {
     size_t wanted;
@@ -190,7 +190,7 @@ static int fill(struct sorter *s, struct sorted_run *r, size_t n, struct error *
     return r->n >= n ? 0 : error_set(e, "a scratch file was cut while it was read");
 }
 
-/* Makes the run's next record its current one. */
+/* Advances the run to its next record. */
 static int advance(struct sorter *s, struct sorted_run *r, struct error *e)
 {
     struct record_head head;
@@ -235,7 +235,7 @@ int sorter_sort(struct sorter *s, struct error *e)
     return 0;
 }
 
-/* A later run holds what was added later, so it wins among equal keys. */
+/* The run with the lowest key. Among equal keys a later run wins, since its records were added later. */
 static struct sorted_run *least_run(struct sorter *s)
 {
     struct sorted_run *least = NULL;

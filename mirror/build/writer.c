@@ -1,4 +1,4 @@
-/* A run's beginning, its operations and its end. */
+/* Beginning a run, its operations, and ending it. */
 #include "mirror/build/writer.h"
 
 #include "mirror/build/old_format.h"
@@ -17,12 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Memory for sorting domains; what is more goes to disk. */
+/* Memory for sorting domains; the rest goes to disk. */
 #define DOMAIN_BUDGET ((size_t)4 * 1024 * 1024)
 
 /* ---- beginning and end ---- */
 
-/* The pid of the process that holds the lock goes into the lock file: for the message of the one that comes second. */
+/* The holder's pid is written to the lock file, so that a second process can name it. */
 static int take_lock(struct writer *w, struct error *e)
 {
     char text[24];
@@ -49,7 +49,7 @@ static int take_lock(struct writer *w, struct error *e)
     return 0;
 }
 
-/* The lock file of a folder that may not be there yet; -1. */
+/* Opens the lock file of a folder that may not exist yet; -1 when it can't. */
 static int open_lock(const char *folder)
 {
     char path[4096];
@@ -72,7 +72,7 @@ int writer_wait(const char *folder, unsigned seconds, struct error *e)
     int fd, busy;
 
     if (seconds == 0 || (fd = open_lock(folder)) < 0)
-        return 0; /* writer_begin says what is wrong, if anything is */
+        return 0; /* writer_begin reports what is wrong, if anything */
     while ((busy = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EWOULDBLOCK && clock_boot_ns() < end)
         (void)nanosleep(&pause, NULL);
     (void)close(fd);
@@ -101,7 +101,7 @@ static int open_last(struct writer *w, struct error *e)
     if (found < 0 || directory_open(w->folder, &w->directory, e) != 0 || directory_refresh(w->directory, e) < 0) {
         struct error why = *e;
 
-        return error_set(e, "%.500s. To begin anew, move %s/" MANIFEST_NAME " away and run a full import", why.text,
+        return error_set(e, "%.500s. To start over, move %s/" MANIFEST_NAME " away and run a full import", why.text,
                          w->folder);
     }
     w->last_generation = found > 0 && w->manifest.m.generation > highest ? w->manifest.m.generation : highest;
@@ -141,7 +141,7 @@ static int open_next(struct writer *w, struct error *e)
     return b.full ? error_set(e, "the path of %s is too long", w->folder) : builder_make(path, &w->builder, e);
 }
 
-static int prepare(struct writer *w, struct error *e)
+static int prepare_run(struct writer *w, struct error *e)
 {
     uint32_t n = w->before != NULL ? directory_tenants(w->before) : 0;
 
@@ -160,7 +160,7 @@ static int prepare(struct writer *w, struct error *e)
     return sorter_make(w->folder, DOMAIN_BUDGET, &w->domains, e) != 0 ? -1 : open_next(w, e);
 }
 
-/* As if there were none; its file stays, for readers that are about to open it. */
+/* Treats the last generation as missing. Its file stays, for readers that are about to open it. */
 static int skip_last(struct writer *w, struct error *e)
 {
     (void)e;
@@ -178,7 +178,7 @@ static int begin(const char *folder, int (*open)(struct writer *, struct error *
     w->folder_fd = w->lock_fd = -1;
     if (open_folder(w, folder, &why) == 0 && take_lock(w, &why) == 0) {
         writer_remove_aside(w);
-        if (open(w, &why) == 0 && prepare(w, &why) == 0) {
+        if (open(w, &why) == 0 && prepare_run(w, &why) == 0) {
             *out = w;
             return 0;
         }
@@ -260,7 +260,7 @@ int old_table_damaged(struct error *e, enum directory_table table)
     return error_set(
         e,
         "the directory's table \"%s\" is damaged; \"postern-mirror verify\" says more: check the disk, then "
-        "begin anew with a full import",
+        "start over with a full import",
         directory_table_names[table]);
 }
 
@@ -308,7 +308,7 @@ void old_table_close(struct old_table *t)
 
 /* ---- tenants ---- */
 
-/* Terminated, and printable without blanks, since it stands in the manifest, in logs and in metrics. */
+/* Terminated, printable, without blanks: it is written to the manifest, logs and metrics. */
 static bool is_word(const char *text, size_t cap)
 {
     size_t n = strnlen(text, cap);
@@ -379,7 +379,7 @@ int writer_check_tenant(const struct writer *w, uint32_t tenant, struct error *e
 
 /* ---- the end of a run ---- */
 
-static int finish(struct writer *w, struct error *e)
+static int finish_tables(struct writer *w, struct error *e)
 {
     struct writer_summary *summary = &w->summary;
 
@@ -407,7 +407,7 @@ int writer_finish(struct writer *w, struct writer_summary *summary, struct error
 
     if (owner_enter(w->folder, &visit, e) != 0)
         return -1;
-    result = finish(w, e);
+    result = finish_tables(w, e);
     *summary = w->summary;
     owner_leave(&visit);
     return result;

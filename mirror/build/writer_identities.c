@@ -1,13 +1,16 @@
-/* The claims on identities: made anew from all mailboxes of the next generation; and those that several claim. */
+/*
+ * Derives the claims on identities from all mailboxes of the next generation, and notes conflicts: identities that
+ * several mailboxes claim.
+ */
 #include "mirror/build/writer_run.h"
 
 #include <endian.h>
 #include <stdlib.h>
 
-/* Memory for sorting them; what is more goes to disk. */
+/* Memory for sorting them; the rest goes to disk. */
 #define IDENTITY_BUDGET ((size_t)32 * 1024 * 1024)
 
-/* Sorted by: the hash, so that they come in the order of the table; and what it is the hash of. */
+/* The order of the table is that of the hash; then by what was hashed. */
 struct sort_key {
     size_t n;
     uint8_t b[sizeof(uint64_t) + DIRECTORY_KEY_MAX];
@@ -16,17 +19,17 @@ struct sort_key {
 struct identities {
     struct writer *w;
     struct sorter *claims; /* sort_key → a claim */
-    /* the value under way */
+    /* the value being built */
     uint64_t hash;
     uint8_t *value;
     size_t value_n, value_cap;
-    /* the identity under way: its claims, one a mailbox */
+    /* the current identity and its claims, one a mailbox */
     struct sort_key key;
     struct mailbox_ref *refs;
     size_t refs_n, refs_cap;
 };
 
-/* ---- what follows from a mailbox ---- */
+/* ---- a mailbox's claims ---- */
 
 static int claim(struct identities *s, const struct mailbox_ref *ref, char kind, struct slice text, unsigned bits,
                  struct error *e)
@@ -171,7 +174,7 @@ static int end_value(struct identities *s, struct error *e)
     return result;
 }
 
-/* The identity under way has got all of its claims. */
+/* Ends the current identity, whose claims are complete. */
 static int end_identity(struct identities *s, struct error *e)
 {
     struct slice key = {(char *)s->key.b + sizeof s->hash, s->key.n - sizeof s->hash};
@@ -189,13 +192,14 @@ static int end_identity(struct identities *s, struct error *e)
     }
     head_n = identity_head_encode(&entry, s->value + s->value_n, IDENTITY_HEAD_MAX);
     s->value_n += head_n;
-    for (size_t i = s->refs_n; i-- > 0; s->value_n += IDENTITY_CLAIM_SIZE) /* in ascending order of the mailboxes */
+    /* refs is in descending order */
+    for (size_t i = s->refs_n; i-- > 0; s->value_n += IDENTITY_CLAIM_SIZE)
         identity_claim_write(&s->refs[i], s->value + s->value_n);
     s->w->summary.identities++;
     return s->refs_n > 1 && entry.kind != IDENTITY_KEY_RECIPIENT ? note_conflict(s, &entry, e) : 0;
 }
 
-/* The sorter has the last added of equal keys first: a mailbox's claims on one identity are neighbours. */
+/* The sorter returns the last added of equal keys first, so a mailbox's claims on one identity are adjacent. */
 static int add_claim(struct identities *s, struct slice value, struct error *e)
 {
     struct mailbox_ref ref;

@@ -1,7 +1,7 @@
-/* Mailboxes: those of the run as they come, all others as they were. */
+/* Writes mailboxes: those of the run as they come, all others unchanged. */
 #include "mirror/build/writer_run.h"
 
-/* ---- what breaks a rule ---- */
+/* ---- rules for records ---- */
 
 static bool is_text(struct slice s, size_t max)
 {
@@ -47,7 +47,7 @@ int writer_check_record(const struct mailbox_record *r, struct error *e)
 
 /* ---- appending ---- */
 
-static int append(struct writer *w, uint32_t tenant, const struct mailbox_record *r, struct error *e)
+static int append_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_record *r, struct error *e)
 {
     struct directory_key key = mailbox_key(tenant, &r->id);
     size_t n = mailbox_encode(r, w->value, MAILBOX_VALUE_MAX);
@@ -64,7 +64,7 @@ static int append(struct writer *w, uint32_t tenant, const struct mailbox_record
     return builder_append(w->builder, TABLE_MAILBOXES, key_slice(&key), (struct slice){(char *)w->value, n}, e);
 }
 
-/* The tenant's mailboxes as they were. */
+/* Copies the tenant's mailboxes from the last generation. */
 static int copy_tenant(struct writer *w, uint32_t tenant, struct error *e)
 {
     struct mailbox_record r;
@@ -72,19 +72,19 @@ static int copy_tenant(struct writer *w, uint32_t tenant, struct error *e)
         w->before != NULL ? directory_next_mailbox(w->before, tenant, NULL, &r) : DIRECTORY_NOT_FOUND;
 
     for (; found == DIRECTORY_FOUND; found = directory_next_mailbox(w->before, tenant, &r.id, &r))
-        if (append(w, tenant, &r, e) != 0)
+        if (append_mailbox(w, tenant, &r, e) != 0)
             return -1;
     return found == DIRECTORY_NOT_FOUND ? 0 : old_table_damaged(e, TABLE_MAILBOXES);
 }
 
-/* How many the last generation has. */
+/* How many mailboxes of the tenant the last generation has. */
 static uint64_t stored(const struct writer *w, uint32_t tenant)
 {
     return w->before != NULL && tenant < directory_tenants(w->before) ? w->before->generation->tenants[tenant].mailboxes
                                                                       : 0;
 }
 
-/* Completes the tenants below `end`. One that the run walked over must have been walked over whole. */
+/* Completes the tenants below `end`. If the run put mailboxes of one, it must have put all. */
 static int complete(struct writer *w, uint32_t end, struct error *e)
 {
     for (; w->done < end; w->done++) {
@@ -117,7 +117,7 @@ int writer_put_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_r
     w->summary.added += before == NULL && after != NULL;
     w->summary.deleted += before != NULL && after == NULL;
     w->summary.changed += before != NULL && after != NULL && !same;
-    return after != NULL ? append(w, tenant, after, e) : 0;
+    return after != NULL ? append_mailbox(w, tenant, after, e) : 0;
 }
 
 int writer_end_mailboxes(struct writer *w, struct error *e)

@@ -1,6 +1,6 @@
 /*
- * Publishing. The order is what makes a power cut harmless: the file's bytes are on disk before its name is, the name
- * before the manifest that speaks of it, and the manifest's bytes before it replaces the old one.
+ * Publishing. The order makes a power cut harmless: the file's bytes are on disk before its name, the name before the
+ * manifest that refers to it, and the manifest's bytes before it replaces the old one.
  */
 #include "core/base/checksum.h"
 #include "core/base/write.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Readable for the group that the programs of the mail path run in, as the folder is. */
+/* Readable by the group of the mail path's programs, as the folder is. */
 #define FILE_MODE 0640
 
 void writer_remove_aside(const struct writer *w)
@@ -53,9 +53,8 @@ uint64_t writer_highest_file(const struct writer *w)
 }
 
 /*
- * All but the new generation and the one before, which a reader may be about to open: it has read the manifest and not
- * yet the file. Files that are open go on to exist without a name. That one cannot be removed is no reason to fail: the
- * next run tries again.
+ * Removes all generations but the new one and the one before, which a reader that has read the manifest may be about to
+ * open. Files that are open stay readable without a name. Failing to remove one is no error: the next run tries again.
  */
 static void remove_old_generations(const struct writer *w, uint64_t keep, uint64_t keep_too)
 {
@@ -133,18 +132,18 @@ int writer_confirm(struct writer *w, struct error *e)
     writer_remove_aside(w);
     if (write_manifest(w, &m, e) != 0)
         return -1;
-    (void)fsync(w->folder_fd); /* the times are all that a power cut could take back */
+    (void)fsync(w->folder_fd); /* a power cut could lose the times, nothing else */
     return 0;
 }
 
 /* ---- the file ---- */
 
-/* Brings the finished file to disk; *m gets its size and checksum. */
+/* Syncs the finished file to disk; *m gets its size and checksum. */
 static int settle_file(struct writer *w, struct manifest *m, struct error *e)
 {
     int fd = openat(w->folder_fd, NEXT_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC), result = -1;
 
-    /* LMDB may end the file before its last page when that one is free; readers want all pages to be there. */
+    /* LMDB may leave out free pages at the file's end; readers expect them. */
     if (fd < 0 || ftruncate(fd, (off_t)m->size) != 0 || fchmod(fd, FILE_MODE) != 0 || fsync(fd) != 0)
         (void)error_set(e, "the new directory file %s/" NEXT_FILE " cannot be brought to disk: %s", w->folder,
                         strerror(errno));

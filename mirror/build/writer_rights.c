@@ -1,8 +1,8 @@
-/* Rights: those of the run, in ascending order, merged with the last generation's. */
+/* Writes rights: those of the run, in ascending order, merged with the last generation's. */
 #include "mirror/build/writer_run.h"
 
-/* Appends one right; before: its bits in the last generation, bits: what the run says. */
-static int append(struct writer *w, struct slice key, unsigned before, unsigned bits, struct error *e)
+/* Appends one right. before: its bits in the last generation; bits: those of the run. */
+static int append_right(struct writer *w, struct slice key, unsigned before, unsigned bits, struct error *e)
 {
     struct mailbox_id trustee, target;
     uint32_t tenant;
@@ -17,7 +17,7 @@ static int append(struct writer *w, struct slice key, unsigned before, unsigned 
                                       (struct slice){(char *)value, rights_encode(bits, value, sizeof value)}, e);
 }
 
-/* Steps over the last generation's rights below `end` (NULL: all), of which the run says nothing. */
+/* Appends the last generation's rights below `end` (NULL: all), which the run does not mention. */
 static int append_old(struct writer *w, const struct directory_key *end, struct error *e)
 {
     struct old_table *old = &w->old_rights;
@@ -29,13 +29,13 @@ static int append_old(struct writer *w, const struct directory_key *end, struct 
     while (old->there && (end == NULL || sorter_compare(old->key, key_slice(end)) < 0)) {
         if (!rights_decode(old->value, &bits))
             return old_table_damaged(e, TABLE_RIGHTS);
-        if (append(w, old->key, bits, 0, e) != 0 || old_table_next(old, e) != 0)
+        if (append_right(w, old->key, bits, 0, e) != 0 || old_table_next(old, e) != 0)
             return -1;
     }
     return 0;
 }
 
-/* The right that waits has got all of its bits. */
+/* Appends the pending right, whose bits are complete. */
 static int append_waiting(struct writer *w, struct error *e)
 {
     struct old_table *old = &w->old_rights;
@@ -52,7 +52,7 @@ static int append_waiting(struct writer *w, struct error *e)
         if (old_table_next(old, e) != 0)
             return -1;
     }
-    return append(w, key_slice(&w->right), before, w->right_bits, e);
+    return append_right(w, key_slice(&w->right), before, w->right_bits, e);
 }
 
 int writer_replace_rights(struct writer *w, uint32_t tenant, unsigned kinds, struct error *e)

@@ -7,22 +7,22 @@
 #include "mirror/build/sorter.h"
 #include "mirror/build/writer.h"
 
-/* Names in the folder. What begins with ".next" is a run's own and worthless when the run has ended. */
+/* Names in the folder. Files that begin with ".next" belong to a run and are worthless after it. */
 #define LOCK_NAME "lock"
 #define NEXT_FILE ".next.mdb"
 #define NEXT_MANIFEST ".next.manifest"
 
-/* What a run says about a tenant beside its facts. */
+/* What a run says about a tenant, apart from its facts. */
 struct run_tenant {
-    bool walked; /* its mailboxes come from the run; else they stay as they were */
+    bool walked; /* its mailboxes come from the run; else they are copied */
     bool domains_replaced;
     bool recipients_replaced;
     unsigned rights_replaced; /* RIGHT_ bits */
-    uint64_t seen;            /* of the last generation's mailboxes: those that the run spoke of */
+    uint64_t seen;            /* how many of the last generation's mailboxes the run has put as `before` */
     uint64_t mailboxes;       /* of the next generation */
 };
 
-/* A conflict as it is kept: texts are in one piece of memory behind it. */
+/* A conflict as it is kept; its texts follow in the same allocation. */
 struct kept_conflict {
     uint32_t tenant;
     char kind;
@@ -31,14 +31,17 @@ struct kept_conflict {
     char texts[];
 };
 
-/* A walk over a table of the last generation, which may be missing. */
+/* A cursor over a table of the last generation, which may be missing. */
 struct old_table {
     MDB_cursor *cursor;
     bool there;
     struct slice key, value;
 };
 
-/* Domains seen lately: nearly all addresses are in a few domains, which need not be sorted a million times. */
+/*
+ * A cache of domains already noted. Nearly all addresses are in a few domains, which need not be sorted a million
+ * times.
+ */
 #define SEEN_DOMAINS 256u
 
 struct seen_domain {
@@ -53,7 +56,7 @@ struct writer {
     struct directory *directory;
     struct directory_view *before; /* NULL: no generation yet */
     struct manifest_file manifest; /* of `before` */
-    uint64_t last_generation;      /* highest number that a file or the manifest has had */
+    uint64_t last_generation;      /* highest number in use, by a file or the manifest */
     struct hash_secret identities; /* of the next generation */
 
     struct tenant_facts *facts; /* by index, as this run will leave them */
@@ -61,15 +64,15 @@ struct writer {
     uint32_t tenants_n, tenants_cap;
 
     struct builder *builder;
-    bool changed; /* what was appended is not what the last generation has */
+    bool changed; /* what was appended differs from the last generation */
     /* mailboxes */
     uint32_t done;              /* tenants below it are complete */
-    struct directory_key above; /* of the mailbox that was appended last: the next lies above it */
+    struct directory_key above; /* of the last mailbox appended; the next must be greater */
     uint8_t *value;             /* scratch of MAILBOX_VALUE_MAX bytes */
     /* rights */
     struct old_table old_rights;
     bool rights_begun, right_waits;
-    struct directory_key right; /* the one that waits: more of its bits may come */
+    struct directory_key right; /* pending: more of its bits may come */
     unsigned right_bits;
     /* domains */
     struct sorter *domains; /* domain → one claim */
@@ -91,15 +94,15 @@ static inline struct slice key_slice(const struct directory_key *key)
 int old_table_open(const struct writer *w, enum directory_table table, struct old_table *t, struct error *e);
 int old_table_next(struct old_table *t, struct error *e);
 void old_table_close(struct old_table *t);
-/* -1, with e that names the table. */
+/* Returns -1; e names the table. */
 int old_table_damaged(struct error *e, enum directory_table table);
 
-/* -1 with e for an index that no tenant has. */
+/* 0, or -1 with e for an index that no tenant has. */
 int writer_check_tenant(const struct writer *w, uint32_t tenant, struct error *e);
 
 /*
- * The parts of writer_finish, in this order: the tables' ends, and w->changed with them; the identities of all
- * mailboxes that were appended, for which w->changed is not looked at. 0, or -1 with e.
+ * The parts of writer_finish, in this order. They complete the tables and set w->changed; the last one derives the
+ * identities of all mailboxes appended. 0, or -1 with e.
  */
 int writer_end_mailboxes(struct writer *w, struct error *e);
 int writer_end_rights(struct writer *w, struct error *e);
@@ -119,7 +122,7 @@ int writer_publish(struct writer *w, uint64_t *bytes, struct error *e);
 /* Rewrites the manifest alone, with this run's times. */
 int writer_confirm(struct writer *w, struct error *e);
 
-/* Removes what a run makes aside. */
+/* Removes the run's temporary files. */
 void writer_remove_aside(const struct writer *w);
 /* The highest number of a generation's file in the folder. */
 uint64_t writer_highest_file(const struct writer *w);

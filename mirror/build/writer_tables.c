@@ -1,4 +1,4 @@
-/* Domains, both accepted ones and those of mailboxes' addresses; and tenants. */
+/* Writes the tables of domains (accepted, and derived from mailboxes' addresses) and tenants. */
 #include "core/base/checksum.h"
 #include "mirror/build/writer_run.h"
 
@@ -42,7 +42,7 @@ int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_
     return 0;
 }
 
-/* Notes the domain of an address, unless it was noted lately. */
+/* Notes the domain of an address, unless the cache has it. */
 static int derive_domain(struct writer *w, uint32_t tenant, struct slice address, struct error *e)
 {
     const char *at = address.n > 0 ? memrchr(address.p, '@', address.n) : NULL;
@@ -76,7 +76,7 @@ int writer_derive_domains(struct writer *w, uint32_t tenant, const struct mailbo
     return 0;
 }
 
-/* The accepted domains of tenants whose list this run did not bring. Derived ones come from the mailboxes again. */
+/* Keeps the accepted domains of tenants whose list is not in this run. Derived ones are derived again. */
 static int keep_domains(struct writer *w, struct error *e)
 {
     struct old_table old;
@@ -102,7 +102,7 @@ static int keep_domains(struct writer *w, struct error *e)
     return result;
 }
 
-/* Puts a claim into a list that is sorted by tenant: an accepted domain is more than a derived one. */
+/* Inserts a claim into a list sorted by tenant. An accepted domain takes precedence over a derived one. */
 static size_t insert_claim(struct domain_claim *list, size_t n, struct domain_claim claim)
 {
     size_t at = n;
@@ -122,7 +122,7 @@ static size_t insert_claim(struct domain_claim *list, size_t n, struct domain_cl
     return n + 1;
 }
 
-/* Writes one domain; notices whether it stands in the last generation just so. */
+/* Writes one domain; sets w->changed unless the last generation has the same. */
 static int write_domain(struct writer *w, const struct directory_key *key, const struct domain_claim *claims, size_t n,
                         struct old_table *old, struct error *e)
 {

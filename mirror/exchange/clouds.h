@@ -1,6 +1,6 @@
 /*
- * Microsoft's clouds and their hosts. Source: the hosts in the vendor's documentation of the Admin API and of national
- * clouds; where documents differ (China, DoD), the configuration's "hosts" decides.
+ * Microsoft's clouds and their hosts. Source: the vendor's documentation of the Admin API and of national clouds. Where
+ * the documents differ (China, DoD), the configuration's "hosts" decides.
  */
 #ifndef POSTERN_MIRROR_CLOUDS_H
 #define POSTERN_MIRROR_CLOUDS_H
@@ -10,7 +10,7 @@
 /* "host" or "host:port". */
 struct cloud_hosts {
     const char *login, *exchange, *graph;
-    char exchange_scope[300], graph_scope[300]; /* what a token is asked for */
+    char exchange_scope[300], graph_scope[300]; /* scopes of the tokens */
 };
 
 /* The cloud's hosts, or those that the configuration sets. */

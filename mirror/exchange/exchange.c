@@ -11,7 +11,7 @@
 #define HEADERS_MAX 12
 #define HEADER_TEXT (TOKEN_MAX + 64u)
 
-/* The system mailbox that the vendor's module anchors an application's requests to. */
+/* The system mailbox to which the vendor's module anchors an application's requests. */
 #define ANCHOR_STANDARD "APP:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}@"
 
 int exchange_open(struct exchange *x, const struct exchange_options *options, struct error *e)
@@ -66,7 +66,7 @@ enum token_result exchange_sign_in(struct exchange *x, struct error *e)
 
 /* ---- requests ---- */
 
-/* The bearer line is made on the heap and wiped, so that no copy of the token outlives the request. */
+/* The bearer line is on the heap and wiped, so that no copy of the token outlives the request. */
 struct request_headers {
     char *bearer;
     char request_id[64], prefer[64], cmdlet[128];
@@ -156,7 +156,7 @@ static enum exchange_result judge_body(const char *what, const struct http_answe
     slice_cut(type, ';', &type, NULL);
     if (!slice_ieq(slice_trim(type), SLICE("application/json"))) {
         (void)error_set(e,
-                        "%s: the answer is no JSON, but \"%s\": something on the way (a proxy, a captive portal) may "
+                        "%s: the answer is not JSON but \"%s\": something on the way (a proxy, a captive portal) may "
                         "have answered in the service's place",
                         what, words(slice_of(answer->content_type)).text);
         return EXCHANGE_FAILED;
@@ -167,7 +167,7 @@ static enum exchange_result judge_body(const char *what, const struct http_answe
     return EXCHANGE_UNABLE;
 }
 
-/* Statuses other than 200. 401 is EXCHANGE_FAILED, since another token may help. */
+/* Statuses other than 200. 401 is EXCHANGE_FAILED; the caller may try another token. */
 static enum exchange_result judge_status(const char *what, const char *needs, const struct http_answer *answer,
                                          const char *id, struct error *e)
 {
@@ -195,7 +195,7 @@ static enum exchange_result judge_answer(const char *what, const char *needs, co
     return judge_status(what, needs, answer, id, e);
 }
 
-/* What is sent: the same again with another token when the first one is no longer taken. */
+/* A request, to be sent again with a new token if the first one is rejected. */
 struct ask {
     const char *what, *needs;
     struct token *token;
@@ -226,7 +226,7 @@ static enum exchange_result ask_once(struct exchange *x, const struct ask *a, st
             result = judge_answer(a->what, a->needs, answer, request_name(&h), e);
         else if (answer->failure != FAILURE_THROTTLED &&
                  (answer->status >= 500 || (answer->status >= 200 && answer->status < 300)))
-            result = EXCHANGE_UNABLE; /* an error of the service, each time, or a body that does not come whole */
+            result = EXCHANGE_UNABLE; /* the service failed each time, or the body was never complete */
     }
     end_headers(&h);
     return result;

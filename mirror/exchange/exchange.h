@@ -10,11 +10,11 @@
 
 enum exchange_result {
     EXCHANGE_OK = 0,        /* 2xx with a JSON body */
-    EXCHANGE_FAILED = -1,   /* e says why; further requests would fail, too */
-    EXCHANGE_FORBIDDEN = 1, /* this may not be read by the application; others may. e says what is missing */
+    EXCHANGE_FAILED = -1,   /* e says why; other requests would fail, too */
+    EXCHANGE_FORBIDDEN = 1, /* the application may not read this, but perhaps other things; e says what is missing */
     EXCHANGE_EXPIRED,       /* the link to the next page is too old: begin the series again */
-    EXCHANGE_NOT_FOUND,     /* 404: there is no such object */
-    EXCHANGE_UNABLE         /* no usable answer to this request; others may work. e says why */
+    EXCHANGE_NOT_FOUND,     /* 404: no such object */
+    EXCHANGE_UNABLE         /* no usable answer to this request, but others may work; e says why */
 };
 
 struct exchange {
@@ -22,10 +22,10 @@ struct exchange {
     struct signin signin;
     struct cloud_hosts hosts;
     struct token token, graph_token;
-    struct origin origin;   /* of links to next pages */
+    struct origin origin;   /* where links to next pages may lead */
     char url[600];          /* .../InvokeCommand */
-    char anchor[512];       /* header X-AnchorMailbox, the same in all requests */
-    char connection_id[64]; /* header, a GUID kept for the run */
+    char anchor[512];       /* header X-AnchorMailbox, the same for all requests */
+    char connection_id[64]; /* header, a GUID for the whole run */
     unsigned page_size;
 };
 
@@ -40,8 +40,8 @@ int exchange_open(struct exchange *x, const struct exchange_options *options, st
 void exchange_close(struct exchange *x);
 
 /*
- * Runs the cmdlet with parameters, a JSON object as text; link NULL, or the address of a next page as origin_judge let
- * it through. `needs` says, for a 403, which permission would help. The answer lives until the next request.
+ * Runs the cmdlet with parameters, a JSON object as text. link: NULL, or a next page's address from origin_judge.
+ * needs: the permission to name in the error for a 403. The answer lives until the next request.
  */
 enum exchange_result exchange_invoke(struct exchange *x, const char *cmdlet, const char *parameters, CURLU *link,
                                      const char *needs, struct http_answer *answer, struct error *e);

@@ -87,8 +87,8 @@ static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
 }
 
 /*
- * Names that lead to a link-local address lead to a cloud's metadata service, which hands out other secrets; nothing
- * that is wanted here lives there.
+ * Link-local addresses belong to a cloud's metadata service, which gives out secrets. No service that is needed here
+ * has one.
  */
 static bool is_link_local(const struct sockaddr *address)
 {
@@ -187,7 +187,7 @@ void http_close(struct http *h)
 static const struct {
     CURLcode code;
     enum failure failure;
-    const char *advice; /* NULL: libcurl's words say enough */
+    const char *advice; /* NULL: libcurl's message is enough */
 } failures[] = {
     {CURLE_COULDNT_RESOLVE_HOST, FAILURE_TRANSIENT, "check the host's name and this machine's resolver"},
     {CURLE_COULDNT_RESOLVE_PROXY, FAILURE_TRANSIENT, "check the proxy's name"},
@@ -208,8 +208,8 @@ static const struct {
 };
 
 /*
- * What a proxy says when it does not open the way (RFC 9110 9.3.6). 407, 403 and their like say the same the next time;
- * libcurl has one code for them and for connections that broke.
+ * Explains a proxy's refusal of CONNECT (RFC 9110 9.3.6). Trying again doesn't help after 407, 403 and the like, but
+ * libcurl has the same code for them as for broken connections.
  */
 static bool explain_proxy(const struct http *h, enum failure *failure, struct error *e)
 {
@@ -228,7 +228,7 @@ static bool explain_proxy(const struct http *h, enum failure *failure, struct er
     return true;
 }
 
-/* CURLE_OPERATION_TIMEDOUT is three things; only libcurl's words tell them apart. */
+/* CURLE_OPERATION_TIMEDOUT means one of three things, which only libcurl's message tells apart. */
 static void explain_timeout(const struct http *h, const char *said, struct error *e)
 {
     if (strstr(said, "too slow") != NULL)
@@ -238,7 +238,7 @@ static void explain_timeout(const struct http *h, const char *said, struct error
         (void)error_set(e, "%s", words(slice_of(said)).text);
 }
 
-static enum failure explain(const struct http *h, CURLcode code, struct error *e)
+static enum failure explain_failure(const struct http *h, CURLcode code, struct error *e)
 {
     const char *said = h->why[0] != '\0' ? h->why : curl_easy_strerror(code);
     enum failure failure;
@@ -305,7 +305,7 @@ static struct curl_slist *header_list(const char *const *headers)
     return list;
 }
 
-/* Among the headers is the token. */
+/* The headers include the token. */
 static void wipe_list(struct curl_slist *list)
 {
     for (struct curl_slist *item = list; item != NULL; item = item->next)
@@ -355,14 +355,14 @@ int http_do(struct http *h, const struct http_request *request, struct http_answ
     answer->retry_after_s = after > 0 ? (uint64_t)after : 0;
     answer->body = (struct slice){h->body != NULL ? h->body : "", h->body_n};
     note_peer(h);
-    /* Exchange Online answers 403 with NUL bytes that it says are compressed: the status says it all. */
+    /* Exchange Online sends a 403 with NUL bytes and claims that they are compressed. The status is enough. */
     if (code == CURLE_BAD_CONTENT_ENCODING && answer->status >= 400) {
         answer->body.n = 0;
         code = CURLE_OK;
     }
     answer->unresolved = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
     if (code != CURLE_OK) {
-        answer->failure = explain(h, code, e);
+        answer->failure = explain_failure(h, code, e);
         return -1;
     }
     answer->failure = retry_class(answer->status);
@@ -416,7 +416,7 @@ void http_proxy_name(const struct http_options *options, const char *host, char 
         return;
     text = slice_of(strstr(proxy, "://") != NULL ? strstr(proxy, "://") + 3 : proxy);
     slice_cut(text, '/', &text, NULL);
-    while (slice_cut(text, '@', NULL, &rest)) /* its user and password are nobody's business */
+    while (slice_cut(text, '@', NULL, &rest)) /* leaves out user and password */
         text = rest;
     buf_addf(&b, "%s (from %s)", words(text).text, from);
 }

@@ -17,8 +17,8 @@ struct http;
 
 struct http_options {
     const char *ca_file;      /* NULL: the system's authorities */
-    const char *proxy;        /* NULL: as the environment says; "": none */
-    uint64_t stall_timeout_s; /* how long less than HTTP_SLOW_BYTES a second are tolerated */
+    const char *proxy;        /* NULL: from the environment; "": none */
+    uint64_t stall_timeout_s; /* how long fewer than HTTP_SLOW_BYTES a second are tolerated */
 };
 #define HTTP_SLOW_BYTES 512
 
@@ -27,35 +27,32 @@ int http_open(const struct http_options *options, struct http **out, struct erro
 void http_close(struct http *http);
 
 struct http_request {
-    const char *url; /* or, where this is NULL: */
+    const char *url; /* NULL: `parsed` instead */
     CURLU *parsed;
-    const char *const *headers; /* "Name: value", NULL ends */
-    struct slice body;          /* POST; a body without p is a GET */
+    const char *const *headers; /* "Name: value", ended by NULL */
+    struct slice body;          /* POST; p NULL: GET */
     size_t body_max;            /* 0: HTTP_ANSWER_MAX */
     uint64_t timeout_ms;        /* for the whole request; at least 1 */
 };
 
 struct http_answer {
     long status;
-    struct slice body; /* until the next request */
+    struct slice body; /* lives until the next request */
     char content_type[128];
-    uint64_t retry_after_s; /* Retry-After (RFC 9110 10.2.3), its date as seconds from now; 0: none, or it has passed */
+    uint64_t retry_after_s; /* Retry-After (RFC 9110 10.2.3), a date as seconds from now; 0: none, or past */
     char request_id[64];
     char diagnostics[512]; /* x-ms-diagnostics */
     char location[256];
     char protocol[16]; /* "HTTP/2" */
-    char address[64];  /* of the peer, or of the proxy; "" when there was no connection */
-    bool unresolved;   /* the host's name, or the proxy's, was not found */
+    char address[64];  /* of the peer or the proxy; "": no connection */
+    bool unresolved;   /* the name of the host or the proxy was not found */
     enum failure failure;
 };
 
-/*
- * 0: there is a whole answer, whatever its status. -1: there is not: e says why, and answer->failure whether another
- * try may help.
- */
+/* 0: a complete answer, whatever its status. -1: none; e says why, and answer->failure whether another try may help. */
 int http_do(struct http *http, const struct http_request *request, struct http_answer *answer, struct error *e);
 
-/* The proxy that requests to https://host go through: "proxy.contoso.example:3128 (from https_proxy)", or "". */
+/* The proxy for requests to https://host: "proxy.contoso.example:3128 (from https_proxy)", or "". */
 void http_proxy_name(const struct http_options *options, const char *host, char *out, size_t cap);
 
 #endif

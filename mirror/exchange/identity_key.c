@@ -10,7 +10,7 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 16384
 
-/* OpenSSL's last word, which is the nearest to what people can act on. */
+/* OpenSSL's last error, the most helpful one. */
 static int openssl_error(const char *what, struct error *e)
 {
     char text[160];
@@ -21,7 +21,7 @@ static int openssl_error(const char *what, struct error *e)
     return error_set(e, "%s%s%s", what, code != 0 ? ": " : "", code != 0 ? words(slice_of(text)).text : "");
 }
 
-/* Never asks on a terminal: without a passphrase there is none. */
+/* Never asks on a terminal. */
 static int give_passphrase(char *out, int cap, int writing, void *arg)
 {
     const struct secret *passphrase = arg;
@@ -85,7 +85,7 @@ static int load_pkcs12(const struct secret *file, const struct secret *passphras
         return openssl_error("certificate_file is neither PEM nor PKCS#12", e);
     if (PKCS12_parse(bag, passphrase->p != NULL ? passphrase->p : "", key, certificate, NULL) != 1)
         result = openssl_error("certificate_file (PKCS#12) cannot be opened: a wrong passphrase_file, or an outdated "
-                               "encryption; export it anew with AES",
+                               "encryption; export it again with AES",
                                e);
     else if (*key == NULL || *certificate == NULL)
         result = error_set(e, "certificate_file (PKCS#12) lacks the private key or the certificate");
@@ -93,14 +93,14 @@ static int load_pkcs12(const struct secret *file, const struct secret *passphras
     return result;
 }
 
-static int64_t time_of(const ASN1_TIME *at)
+static int64_t asn1_time(const ASN1_TIME *at)
 {
     struct tm tm;
 
     return ASN1_TIME_to_tm(at, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
-static int check(EVP_PKEY *key, X509 *certificate, struct identity_key *out, struct error *e)
+static int check_pair(EVP_PKEY *key, X509 *certificate, struct identity_key *out, struct error *e)
 {
     unsigned n1 = sizeof out->sha1, n256 = sizeof out->sha256;
     int bits = EVP_PKEY_get_bits(key);
@@ -112,7 +112,7 @@ static int check(EVP_PKEY *key, X509 *certificate, struct identity_key *out, str
     if (X509_digest(certificate, EVP_sha1(), out->sha1, &n1) != 1 ||
         X509_digest(certificate, EVP_sha256(), out->sha256, &n256) != 1)
         return openssl_error("the certificate's thumbprint cannot be made", e);
-    out->not_after = time_of(X509_get0_notAfter(certificate));
+    out->not_after = asn1_time(X509_get0_notAfter(certificate));
     return 0;
 }
 
@@ -127,7 +127,7 @@ int identity_key_load(const struct secret *certificate, const struct secret *key
     result = is_pem(certificate) ? load_pem(certificate, key, passphrase, &out->key, &x509, e)
                                  : load_pkcs12(certificate, passphrase, &out->key, &x509, e);
     if (result == 0)
-        result = check(out->key, x509, out, e);
+        result = check_pair(out->key, x509, out, e);
     X509_free(x509);
     if (result != 0)
         identity_key_free(out);

@@ -53,7 +53,7 @@ bool guid_make(char out[GUID_TEXT_MAX])
     return true;
 }
 
-/* The certificate is named by its thumbprint: "x5t#S256" by today's documentation, "x5t" by that of RS256's time. */
+/* Names the certificate by its thumbprint: "x5t#S256" as documented today, "x5t" as documented for RS256. */
 static void jwt_add_header(struct buf *b, const struct identity_key *k, enum jwt_algorithm algorithm)
 {
     char json[256];
@@ -84,8 +84,8 @@ static void add_claims(struct buf *b, const struct jwt_claims *c)
 }
 
 /* PSS with a salt as long as the hash (RFC 7518 3.5), or PKCS #1 v1.5 (3.3), both over SHA-256. */
-static int sign(EVP_MD_CTX *context, const struct identity_key *k, enum jwt_algorithm algorithm, struct slice text,
-                unsigned char *signature, size_t *n)
+static int sign_text(EVP_MD_CTX *context, const struct identity_key *k, enum jwt_algorithm algorithm, struct slice text,
+                     unsigned char *signature, size_t *n)
 {
     EVP_PKEY_CTX *key = NULL;
 
@@ -111,7 +111,7 @@ int jwt_sign(const struct identity_key *k, enum jwt_algorithm algorithm, const s
     jwt_add_header(out, k, algorithm);
     buf_add_char(out, '.');
     add_claims(out, claims);
-    result = sign(context, k, algorithm, buf_slice(out), signature, &n);
+    result = sign_text(context, k, algorithm, buf_slice(out), signature, &n);
     EVP_MD_CTX_free(context);
     if (result != 0)
         return error_set(e, "OpenSSL cannot sign with this key");

@@ -20,15 +20,15 @@ struct identity_key {
 };
 
 /*
- * From PEM texts (key in `certificate` when key->p is NULL) or from PKCS#12 in `certificate`; passphrase->p NULL: none.
- * -1 with e when something is missing, when key and certificate do not belong together, and for keys other than RSA of
- * 2048 to 16384 bits, which is all that the service accepts. Free with identity_key_free.
+ * Loads PEM texts (the key from `certificate` when key->p is NULL), or PKCS#12 in `certificate`. passphrase->p NULL:
+ * none. -1 with e when something is missing, when key and certificate don't match, and for keys other than RSA of 2048
+ * to 16384 bits: the service accepts no others. Free with identity_key_free.
  */
 int identity_key_load(const struct secret *certificate, const struct secret *key, const struct secret *passphrase,
                       struct identity_key *out, struct error *e);
 void identity_key_free(struct identity_key *k);
 
-#define JWT_LIFETIME_S 300 /* the service accepts 5 to 10 minutes */
+#define JWT_LIFETIME_S 300 /* 5 minutes; the service accepts 5 to 10 */
 #define JWT_MAX 8192
 
 struct jwt_claims {
@@ -38,16 +38,16 @@ struct jwt_claims {
     char id[GUID_TEXT_MAX]; /* a GUID, new each time */
 };
 
-/* Into out, which has room for JWT_MAX bytes. 0, or -1 with e. */
+/* Writes the token to out, which has room for JWT_MAX bytes. 0, or -1 with e. */
 int jwt_sign(const struct identity_key *k, enum jwt_algorithm algorithm, const struct jwt_claims *claims,
              struct buf *out, struct error *e);
 
-/* A new random GUID (RFC 9562 5.4). False when the system gives no random numbers. */
+/* Makes a random GUID (RFC 9562 5.4). False when the system gives no random numbers. */
 bool guid_make(char out[GUID_TEXT_MAX]);
 
 /* RFC 4648 5, without padding. */
 void base64url_add(struct buf *b, const void *bytes, size_t n);
-/* False for what is no base64url, or does not fit; *n is the number of bytes. */
+/* False for what is no base64url or doesn't fit; *n is the number of bytes. */
 bool base64url_decode(struct slice text, unsigned char *out, size_t cap, size_t *n);
 
 #endif

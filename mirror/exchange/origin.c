@@ -35,11 +35,11 @@ int origin_make(struct origin *o, const char *host, const char *path, struct err
 
 static int refuse(struct slice link, const char *why, struct error *e)
 {
-    slice_cut(link, '?', &link, NULL); /* the cursor is nobody's business */
+    slice_cut(link, '?', &link, NULL); /* leaves out the cursor */
     return error_set(e, "the service's link to the next page is not followed: %s (\"%s\")", why, words(link).text);
 }
 
-/* Printable, and nothing that programs disagree about; so says RFC 3986 as well. */
+/* Why the link's text is refused: RFC 3986 doesn't allow it, or programs parse it differently. NULL: it isn't. */
 static const char *bad_text(struct slice link)
 {
     struct slice authority;
@@ -137,7 +137,7 @@ CURLU *origin_judge(const struct origin *o, struct slice link, struct error *e)
         return NULL;
     }
     if (curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER | CURLU_PATH_AS_IS) != CURLUE_OK)
-        why = "it is no address";
+        why = "it is not a valid address";
     else
         why = judge_parts(o, url);
     if (why == NULL)

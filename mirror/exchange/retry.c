@@ -25,9 +25,9 @@ int64_t retry_pause_ms(const struct retry_question *q)
     for (unsigned i = 1; i < q->tried && pause < RETRY_PAUSE_MAX_MS; i++)
         pause *= 2;
     pause = pause < RETRY_PAUSE_MAX_MS ? pause : RETRY_PAUSE_MAX_MS;
-    /* From half the pause to all of it, so that many that failed together don't come back together. */
+    /* Between half the pause and all of it, so that clients that failed together don't come back together. */
     pause = pause / 2 + q->random % (pause / 2 + 1);
-    /* What the service asks for is the least; a little on top, for the same reason. */
+    /* The service's Retry-After is the minimum, with a little added for the same reason. */
     if (q->after_s > 0)
         pause = (q->after_s < RETRY_AFTER_MAX_S ? q->after_s : RETRY_AFTER_MAX_S) * 1000 + q->random % 500;
     return pause < q->left_ms ? (int64_t)pause : RETRY_GIVE_UP;

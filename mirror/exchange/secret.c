@@ -12,7 +12,7 @@
 
 struct secret_file {
     char path[PATH_BYTES];
-    bool credentials; /* in the service manager's folder */
+    bool credentials; /* in the service manager's credentials folder */
 };
 
 static bool has_credentials(const struct secret_places *places)
@@ -20,7 +20,7 @@ static bool has_credentials(const struct secret_places *places)
     return places->credentials != NULL && places->credentials[0] == '/';
 }
 
-/* The service manager's folder: the name itself, or what LoadCredential= makes of a file of a whole folder. */
+/* Looks in the service manager's folder: for the name itself, or as LoadCredential= names a file of a whole folder. */
 static bool find_credential(const struct secret_places *places, const char *name, struct secret_file *out)
 {
     static const char *const prefixes[] = {"", "secrets_"};
@@ -65,12 +65,12 @@ static int check_file(const struct secret_file *place, const struct stat *st, en
     mode_t forbidden = kind == SECRET_PRIVATE ? 077 : 022;
 
     if (!S_ISREG(st->st_mode))
-        return error_set(e, "%s: is no plain file", words(slice_of(place->path)).text);
+        return error_set(e, "%s: is not a regular file", words(slice_of(place->path)).text);
     if (st->st_uid != 0 && st->st_uid != geteuid())
         return error_set(e, "%s: belongs to user %u, who could change it; expected root or the user that runs this",
                          words(slice_of(place->path)).text, (unsigned)st->st_uid);
     if (place->credentials && st->st_uid == 0)
-        forbidden &= 027; /* the group's bits are those of the access list that lets the service in */
+        forbidden &= 027; /* the group's bits are the mask of the ACL that admits the service */
     if ((st->st_mode & forbidden) != 0)
         return error_set(e,
                          "%s: others may %s it (mode %03o); chmod 600 it, and hand it to the service with "

@@ -5,10 +5,10 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#define ERROR_BODY_MAX ((size_t)256 << 10) /* more of an error is not looked at */
-#define TEXT_SHOWN 300                     /* bytes of the service's own words */
+#define ERROR_BODY_MAX ((size_t)256 << 10) /* the rest of an error is ignored */
+#define TEXT_SHOWN 300                     /* bytes of the service's message */
 
-static json_t *parse(struct slice body)
+static json_t *parse_body(struct slice body)
 {
     if (body.n == 0 || body.n > ERROR_BODY_MAX || memchr(body.p, '\0', body.n) != NULL)
         return NULL;
@@ -22,7 +22,7 @@ static struct slice text_of(const json_t *value)
 }
 
 /* "Ex6F9304|Microsoft.Exchange...Exception|The text": the first part may be empty, all of it may be missing. */
-static struct slice without_prefix(struct slice text)
+static struct slice without_code(struct slice text)
 {
     struct slice first, second, rest;
 
@@ -42,14 +42,13 @@ static struct slice best_text(const json_t *root)
     text =
         text_of(json_object_get(json_object_get(json_object_get(error, "innererror"), "internalexception"), "message"));
     if (text.n == 0)
-        text =
-            without_prefix(text_of(json_object_get(json_array_get(json_object_get(error, "details"), 0), "message")));
+        text = without_code(text_of(json_object_get(json_array_get(json_object_get(error, "details"), 0), "message")));
     if (text.n == 0)
         text = text_of(json_object_get(error, "message"));
     return text;
 }
 
-static void show_text(char *out, size_t cap, struct slice text)
+static void put_shown(char *out, size_t cap, struct slice text)
 {
     struct buf b = buf_over(out, cap);
 
@@ -60,12 +59,12 @@ static void show_text(char *out, size_t cap, struct slice text)
 
 void service_error_text(struct slice body, char *out, size_t cap)
 {
-    json_t *root = parse(body);
+    json_t *root = parse_body(body);
     struct slice line = {NULL, 0};
 
     if (root == NULL && body.n > 0 && body.p[0] > ' ' && body.p[0] != '<' && body.p[0] != '{')
         slice_cut(body, '\n', &line, NULL);
-    show_text(out, cap, root != NULL ? best_text(root) : line);
+    put_shown(out, cap, root != NULL ? best_text(root) : line);
     json_decref(root);
 }
 
@@ -103,7 +102,7 @@ bool service_error_expired(struct slice body)
 
 /* ---- signing in ---- */
 
-/* The numbers are documented as "reference-error-codes" of Entra's sign-in; texts are ours. */
+/* The numbers are those of Entra's page "reference-error-codes"; the texts are ours. */
 static const struct {
     unsigned long code;
     bool permission;
@@ -161,7 +160,7 @@ static unsigned long code_of(const json_t *root, struct slice description)
     return slice_to_u64((struct slice){description.p, n}, UINT32_MAX, &code) ? (unsigned long)code : 0;
 }
 
-/* The description without "Trace ID: ..." and what follows. */
+/* The description up to "Trace ID: ...". */
 static struct slice plain_part(struct slice description)
 {
     const char *trace = description.n > 0 ? memmem(description.p, description.n, "Trace ID", 8) : NULL;
@@ -173,13 +172,13 @@ static struct slice plain_part(struct slice description)
 
 int signin_error(long status, struct slice body, bool *permission, struct error *e)
 {
-    json_t *root = parse(body);
+    json_t *root = parse_body(body);
     struct slice description = text_of(json_object_get(root, "error_description"));
     unsigned long code = code_of(root, description);
     char said[2 * QUOTE_MAX_BYTES];
 
     *permission = false;
-    show_text(said, sizeof said, plain_part(description));
+    put_shown(said, sizeof said, plain_part(description));
     json_decref(root);
     for (size_t i = 0; i < sizeof signin_codes / sizeof signin_codes[0]; i++) {
         if (signin_codes[i].code != code)
@@ -207,8 +206,10 @@ static bool mentions(struct slice text, const char *word)
 
 enum warning warning_judge(struct slice text)
 {
-    /* "There are more results available than are currently displayed. To view them, increase the value for the
-     * ResultSize parameter.", and what others would be likely to say. */
+    /*
+     * "There are more results available than are currently displayed. To view them, increase the value for the
+     * ResultSize parameter.", and likely variants.
+     */
     static const char *const cut[] = {"ResultSize",    "more results",   "results are available", "first 1000",
                                       "was truncated", "were truncated", "been truncated",        "partial result"};
 

@@ -57,7 +57,7 @@ bool session_wait(const struct exchange_session *s, uint64_t ms)
     return true;
 }
 
-/* Plain text with one status or another: the tenant's requests at a time are used up. */
+/* Plain text with varying status: the tenant has too many concurrent requests. */
 static bool is_concurrency(struct slice body)
 {
     return slice_starts_with(body, SLICE("You have reached the maximum number of concurrent requests"));
@@ -68,8 +68,8 @@ static int out_of_time(const char *what, struct error *e)
     return error_set(e, "%s: mirror.deadline is reached", what);
 }
 
-/* An answer that says "later", in the service's own words. */
-static void later(const char *what, const struct http_answer *answer, struct error *e)
+/* Sets e to an answer that says "later", with the service's message. */
+static void said_later(const char *what, const struct http_answer *answer, struct error *e)
 {
     char said[2 * QUOTE_MAX_BYTES];
     bool page = service_error_page(slice_of(answer->content_type), answer->body);
@@ -81,7 +81,7 @@ static void later(const char *what, const struct http_answer *answer, struct err
                     said[0] != '\0' ? "\"" : "");
 }
 
-/* One try. 0: an answer that stands; 1: try again, e says why; -1: no use. */
+/* One try. 0: a final answer; 1: try again, e says why; -1: give up. */
 static int one_try(struct exchange_session *s, const char *what, struct http_request *request,
                    struct http_answer *answer, struct error *e)
 {
@@ -102,11 +102,11 @@ static int one_try(struct exchange_session *s, const char *what, struct http_req
         answer->failure = FAILURE_THROTTLED;
     if (answer->failure == FAILURE_NONE || answer->failure == FAILURE_FINAL)
         return 0;
-    later(what, answer, e);
+    said_later(what, answer, e);
     return 1;
 }
 
-/* Why there is no further try, in front of what the last one said. */
+/* Puts the reason for giving up before the last try's error. */
 static int give_up(const struct retry_question *q, struct error *e)
 {
     const char *tries = q->tried == 1 ? "y" : "ies";

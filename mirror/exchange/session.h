@@ -12,7 +12,7 @@ struct exchange_session {
     FILE *log;
     const char *tenant; /* its name, for the log */
     unsigned requests, retries;
-    uint64_t bytes; /* of answers */
+    uint64_t bytes; /* received */
 };
 
 /* 0, or -1 with e. session->http is to be closed by session_close. */
@@ -21,17 +21,17 @@ int session_open(struct exchange_session *s, const struct http_options *options,
 void session_close(struct exchange_session *s);
 
 /*
- * Makes the request, and again after a pause (mirror/exchange/retry.h) where the connection broke or the service said
- * "later". `what` names the request in the log ("Get-CASMailbox"). 0: there is an answer with a status that another try
- * would not change; -1 with e: none came, not even after several tries, or the deadline is near.
+ * Makes the request. Tries again after a pause (mirror/exchange/retry.h) when the connection broke or the service said
+ * "later". `what` names the request in the log ("Get-CASMailbox"). 0: an answer whose status another try would not
+ * change; -1 with e: none after several tries, or the deadline is near.
  */
 int session_do(struct exchange_session *s, const char *what, const struct http_request *request,
                struct http_answer *answer, struct error *e);
 
-/* A line of the log: "contoso: text". */
+/* Logs a line: "contoso: text". */
 void session_say(const struct exchange_session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Waits so long; false when the deadline comes first, and then at once. */
+/* Waits; false, without waiting, when the deadline comes first. */
 bool session_wait(const struct exchange_session *s, uint64_t ms);
 
 #endif

@@ -8,9 +8,9 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#define FORM_MAX (SECRET_MAX * 3u + 4096u) /* each byte of a secret may become three */
+#define FORM_MAX (SECRET_MAX * 3u + 4096u) /* each byte of a secret may be escaped to three */
 #define TOKEN_ANSWER_MAX ((size_t)256 << 10)
-#define RENEW_EARLY_S 300 /* before its end, but never more than a fifth of its life */
+#define RENEW_EARLY_S 300 /* before it expires, but at most a fifth of its lifetime */
 #define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 /* ---- the form ---- */
@@ -28,7 +28,7 @@ static void form_add(struct buf *b, const char *name, struct slice value)
     }
 }
 
-/* The three files of a certificate, as far as they are set. */
+/* Loads certificate, key and passphrase, as far as configured. */
 static int load_key(const struct signin *s, struct identity_key *key, struct error *e)
 {
     const struct exchange_config *x = s->exchange;
@@ -75,7 +75,7 @@ static int add_certificate(const struct signin *s, struct buf *form, struct erro
     return result;
 }
 
-/* A secret, or another issuer's token, from a file. */
+/* Adds a client secret, or another issuer's token, from a file. */
 static int add_file(const struct signin *s, const char *path, const char *field, struct buf *form, struct error *e)
 {
     struct secret secret;
@@ -129,7 +129,7 @@ int signin_check_files(const struct signin *s, int64_t *not_after, struct error 
 
 /* ---- the answer ---- */
 
-static bool printable(const char *text, size_t n)
+static bool is_printable(const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (text[i] <= ' ' || text[i] > '~')
@@ -148,7 +148,10 @@ static bool lists(const json_t *array, const char *wanted)
     return false;
 }
 
-/* The claims of a token that is a JWT: not verified, since it comes from the issuer itself; nothing depends on them. */
+/*
+ * Reads the claims if the token is a JWT. They are not verified: it comes from its issuer directly, and nothing depends
+ * on them.
+ */
 static void read_claims(struct token *t)
 {
     unsigned char json[TOKEN_MAX];
@@ -181,7 +184,7 @@ static void read_claims(struct token *t)
     json_decref(claims);
 }
 
-static int take_token(const struct signin *s, struct slice body, struct token *out, struct error *e)
+static int read_token(const struct signin *s, struct slice body, struct token *out, struct error *e)
 {
     json_t *root = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
     const json_t *text = json_object_get(root, "access_token"), *life = json_object_get(root, "expires_in");
@@ -189,9 +192,9 @@ static int take_token(const struct signin *s, struct slice body, struct token *o
     long long life_s = json_is_integer(life) ? json_integer_value(life) : 0;
     int result = -1;
 
-    if (!json_is_string(text) || !printable(json_string_value(text), json_string_length(text)) || type == NULL ||
+    if (!json_is_string(text) || !is_printable(json_string_value(text), json_string_length(text)) || type == NULL ||
         !slice_ieq(slice_of(type), SLICE("Bearer")) || life_s < 1) {
-        (void)error_set(e, "sign-in: the answer is no token; is hosts.login really Entra's?");
+        (void)error_set(e, "sign-in: the answer has no token; is hosts.login really Entra's?");
         goto out;
     }
     out->text = strdup(json_string_value(text));
@@ -242,7 +245,7 @@ enum token_result token_get(const struct signin *s, const char *scope, struct to
     if (service_error_page(slice_of(answer.content_type), answer.body))
         result = service_error_elsewhere("sign-in", "Entra", answer.status, slice_of(answer.content_type), e);
     else if (answer.status == 200)
-        result = take_token(s, answer.body, out, e);
+        result = read_token(s, answer.body, out, e);
     else
         result = signin_error(answer.status, answer.body, &permission, e);
     if (answer.body.n > 0)

@@ -10,12 +10,12 @@
 
 struct token {
     char *text;                /* terminated, printable; NULL: none. Wiped by token_clear */
-    uint64_t renew_ns;         /* boot time when a new one is to be requested */
-    char tid[40];              /* claims, for checks and diagnosis; "" where the token is opaque */
-    bool has_roles;            /* it has the claim, so that the next field is valid */
+    uint64_t renew_ns;         /* boot time at which to request a new one */
+    char tid[40];              /* a claim, as the following; "" when the token is opaque */
+    bool has_roles;            /* it has the claim roles */
     bool manage_as_app;        /* roles has Exchange.ManageAsApp */
     bool policy_read;          /* roles has Policy.Read.All */
-    char directory_roles[256]; /* wids: template ids of directory roles */
+    char directory_roles[256]; /* claim wids: template ids of directory roles */
 };
 
 struct signin {
@@ -29,12 +29,12 @@ enum token_result { TOKEN_OK = 0, TOKEN_FAILED = -1, TOKEN_FORBIDDEN = 1 /* othe
 
 /*
  * Signs in and gets a token for the scope. Keys and secrets are read from their files each time, so that a renewed one
- * is used, and wiped at once. A token of another tenant than exchange->tenant_id is refused.
+ * is used, and wiped at once. Refuses a token of another tenant than exchange->tenant_id.
  */
 enum token_result token_get(const struct signin *s, const char *scope, struct token *out, struct error *e);
 void token_clear(struct token *t);
 
-/* Can the files be read and do they fit together? For the doctor. *not_after: of the certificate, 0 without one. */
+/* Can the files be read, and do they match? For the doctor. *not_after: when the certificate expires, 0 without one. */
 int signin_check_files(const struct signin *s, int64_t *not_after, struct error *e);
 
 #endif

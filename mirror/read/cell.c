@@ -15,7 +15,7 @@ struct place_words place_words(row_place place)
     return words;
 }
 
-/* " (anna@contoso.example, Guid ...)": by which a person finds the row's object again, as far as the row has it. */
+/* " (anna@contoso.example, Guid ...)": what the row has that identifies its object. */
 static struct quote row_names(const struct row *row, enum column but)
 {
     static const enum column names[] = {COLUMN_PRIMARY, COLUMN_UPN, COLUMN_DISPLAY_NAME, COLUMN_NAME, COLUMN_IDENTITY};
@@ -51,7 +51,7 @@ int row_error(const struct row *row, enum column column, const char *expected, s
                      expected, row_names(row, column).text);
 }
 
-/* Blanks, and the no-break spaces (U+00A0) that come from web pages and spreadsheets. */
+/* Removes blanks, and the no-break spaces (U+00A0) that come from web pages and spreadsheets. */
 static struct slice trim(struct slice text)
 {
     size_t before;
@@ -147,13 +147,13 @@ static bool begins_prefix(struct slice text)
     return n >= 3 && n < text.n && text.p[n] == ':';
 }
 
-/* The bytes up to what separates the next item. */
+/* Bytes up to the next separator. */
 static size_t item_length(const struct items *items)
 {
     struct slice rest = items->rest;
     size_t n = 0;
 
-    /* No NUL can be in rest, so strchr never finds its own terminator. */
+    /* rest contains no NUL, so strchr never finds its own terminator. */
     while (n < rest.n && strchr(items->separators, rest.p[n]) == NULL &&
            !(items->addresses && (rest.p[n] == '+' || rest.p[n] == '/') &&
              begins_prefix((struct slice){rest.p + n + 1, rest.n - n - 1})))

@@ -1,6 +1,6 @@
 /*
- * One value of a row, from CSV or JSON, and the few types that the cmdlets need. Reading a value as a type fails on
- * anything unexpected; the caller then names file, line and column with row_error.
+ * One value of a row, from CSV or JSON, and the few types that the cmdlets need. Reading fails on anything unexpected;
+ * the caller then names file, line and column with row_error.
  */
 #ifndef POSTERN_MIRROR_CELL_H
 #define POSTERN_MIRROR_CELL_H
@@ -11,15 +11,15 @@
 #include <stdint.h>
 
 enum cell_kind {
-    CELL_ABSENT, /* the row has no such column: nobody asked for it */
-    CELL_NULL,   /* null, or an empty cell: it was asked for and there is no value */
-    CELL_TEXT,   /* text, a number, or an object that stands for its text */
+    CELL_ABSENT, /* no such column: it was not exported */
+    CELL_NULL,   /* null or an empty cell: exported, without a value */
+    CELL_TEXT,   /* text, a number, or an object that stands for text */
     CELL_BOOL,
-    CELL_LIST, /* elements one behind the other in text, each ended by CELL_LIST_END */
-    CELL_ODD   /* an object of which nothing is known */
+    CELL_LIST, /* elements in text, each ended by CELL_LIST_END */
+    CELL_ODD   /* an unknown object */
 };
 
-/* No property holds it: jansson and the CSV reader let no NUL through. */
+/* In no value: jansson and the CSV reader reject NUL. */
 #define CELL_LIST_END '\0'
 
 struct cell {
@@ -29,8 +29,8 @@ struct cell {
 };
 
 /*
- * Where a row stands in its file: a line, from 1. With PLACE_ROW in it, the number of the row instead, from 1, where
- * lines say nothing: JSON on one line, answers of the service.
+ * A row's place in its file: the line, from 1. With PLACE_ROW set, the number of the row, from 1, where lines mean
+ * nothing: JSON on one line, answers of the service.
  */
 typedef uint32_t row_place;
 #define PLACE_ROW UINT32_C(0x80000000)
@@ -38,10 +38,10 @@ typedef uint32_t row_place;
 struct place_words {
     char text[24];
 };
-/* "line 7", "row 7": the text lives to the end of the expression. */
+/* "line 7" or "row 7"; the text lives to the end of the expression. */
 struct place_words place_words(row_place place);
 
-/* A row: cells by enum column. Everything lives until the next row. */
+/* A row: cells, indexed by enum column. Everything lives until the next row. */
 struct row {
     const char *path; /* of the file, escaped */
     row_place place;
@@ -51,27 +51,27 @@ struct row {
 /* "path: line 7, SmtpClientAuthenticationDisabled: \"Wahr\": expected ..."; returns -1. */
 int row_error(const struct row *row, enum column column, const char *expected, struct error *e);
 
-/* true and false, also as text in any case. 1 with *out; 0: null or absent; -1: something else. */
+/* Reads true or false, also as text in any case. 1 with *out; 0: null or absent; -1: anything else. */
 int cell_bool(const struct cell *cell, bool *out);
 
-/* Text without blanks around it; empty for null, absent, and what is no text. */
+/* The text without blanks around it; empty for null, absent, and what is no text. */
 struct slice cell_text(const struct cell *cell);
 
-/* A decimal number, also as text. */
+/* Reads a decimal number, also as text. */
 bool cell_number(const struct cell *cell, unsigned long long max, unsigned long long *out);
 
-/* 1 with *id for a GUID (with or without braces); 0: none, or all zeros; -1: no GUID. */
+/* Reads a GUID, with or without braces. 1 with *id; 0: no value, or all zeros; -1: no GUID. */
 int cell_guid(const struct cell *cell, struct mailbox_id *id);
 
 /*
- * Walks over a list: a JSON array's elements, or a text that somebody joined, perhaps with the braces that Format-List
- * puts around it. Items are never empty. Names may hold blanks; addresses may hold "+", which some scripts join with:
- * it separates only in front of a prefix ("+smtp:").
+ * Walks over a list: a JSON array's elements, or a joined text, perhaps in the braces of Format-List. Items are never
+ * empty. Names may contain blanks. Addresses may contain "+", which some scripts join with, so it separates only before
+ * a prefix ("+smtp:").
  */
 enum items_of {
     ITEMS_NAMES,    /* split at commas, semicolons, bars and line ends */
-    ITEMS_WORDS,    /* and at blanks */
-    ITEMS_ADDRESSES /* and at "+" or "/" in front of a prefix */
+    ITEMS_WORDS,    /* the same and blanks */
+    ITEMS_ADDRESSES /* the same, and "+" or "/" before a prefix */
 };
 struct items {
     struct slice rest;
@@ -87,8 +87,8 @@ bool cell_is_cut(const struct cell *cell);
 
 /*
  * Does the cell hold only a .NET type's name ("System.Collections.ArrayList", "System.String[]",
- * "Microsoft.Exchange.Data.ProxyAddressCollection"), which is what Export-Csv and a shallow ConvertTo-Json write in
- * place of a list? Then nothing is known.
+ * "Microsoft.Exchange.Data.ProxyAddressCollection"), which Export-Csv and a shallow ConvertTo-Json write instead of a
+ * list? Then the list is unknown.
  */
 bool cell_is_type_name(const struct cell *cell);
 

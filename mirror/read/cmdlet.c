@@ -3,24 +3,24 @@
 #include "core/base/buf.h"
 
 #define C(name) COLUMN_BIT(COLUMN_##name)
-/* Only Get-CASMailbox has the switches of the other protocols. */
+/* Only Get-CASMailbox has the settings of other protocols. */
 #define PROTOCOLS (C(OWA) | C(ECP) | C(IMAP) | C(POP) | C(MAPI) | C(ACTIVE_SYNC))
 #define ADDRESSES (C(PRIMARY) | C(PROXIES))
-/* What else Get-TransportConfig has. */
+/* Other columns of Get-TransportConfig. */
 #define TRANSPORT                                                                                                      \
     (C(ENVELOPE_LIMIT) | C(TLS_RECEIVE) | C(SAFETY_NET) | C(LEGACY_TLS) | C(JOURNALING_NDR) | C(CLEAR_CATEGORIES) |    \
      C(RFC2231) | C(POSTMASTER))
 /*
- * What Get-CASMailbox has, and Get-EXOCasMailbox only with -PropertySets All: the setting is there too, then. (Its
- * minimum set has the switches of the protocols, and not the setting: ExchangePowerShell docs, "Property sets in
- * Exchange Online PowerShell module cmdlets".)
+ * Columns that Get-CASMailbox has, and Get-EXOCasMailbox only with -PropertySets All: then the SMTP AUTH setting is
+ * there, too. (Its minimum set has other protocols' settings, but not this one: ExchangePowerShell docs, "Property sets
+ * in Exchange Online PowerShell module cmdlets".)
  */
 #define FULL (C(OWA_POLICY) | C(EWS_OUTLOOK) | C(IMAP_DEFAULTS) | C(MAPI_HTTP))
 
 static const struct {
     const char *name, *option;
-    column_set needs;   /* all of them */
-    column_set one_of;  /* and at least one of these, when there are any */
+    column_set needs;   /* required columns */
+    column_set one_of;  /* at least one of these is required, unless empty */
     const char *select; /* what to export */
 } kinds[KINDS] = {
     [KIND_TRANSPORT_CONFIG] = {"Get-TransportConfig", "transport-config", C(SMTP_AUTH_DISABLED), 0,
@@ -68,12 +68,12 @@ static const struct {
 };
 
 /*
- * From the most telling to the least; the first row that fits is it. A file that a kind's own cmdlet wrote with too few
- * columns is found as that kind all the same, so that kind_check can say what is missing.
+ * From the most specific to the least; the first row that matches wins. An export with too few columns is still
+ * recognized, so that kind_check can say which are missing.
  */
 static const struct {
     enum kind kind;
-    column_set all, any, none; /* any: at least one of them, when it is not empty */
+    column_set all, any, none; /* any: at least one of them, unless empty */
 } signs[] = {
     {KIND_RECIPIENT_PERMISSION, C(TRUSTEE), 0, 0},
     {KIND_GROUP_MEMBER, C(GROUP), C(PRIMARY) | C(GUID), C(SMTP_AUTH_DISABLED)},
@@ -87,12 +87,12 @@ static const struct {
     {KIND_CAS_MAILBOX, 0, PROTOCOLS, 0},
     {KIND_CAS_MAILBOX, C(SMTP_AUTH_DISABLED), ADDRESSES | C(UPN) | C(ACCOUNT) | C(DISPLAY_NAME), 0},
     {KIND_TRANSPORT_CONFIG, 0, TRANSPORT, 0},
-    /* Its name has to tell the organization's from a mailbox: kind_is_organization. */
+    /* This column alone may also be a mailbox's: see kind_is_organization. */
     {KIND_TRANSPORT_CONFIG, C(SMTP_AUTH_DISABLED), 0, 0},
     {KIND_USER, C(AUTH_POLICY), 0, ADDRESSES | C(EXCHANGE_GUID)},
     {KIND_ACCOUNT, C(UPN), C(ACCOUNT_ENABLED) | C(ENABLED) | C(ACCOUNT_DISABLED), ADDRESSES | C(EXCHANGE_GUID)},
     {KIND_MAILBOX, 0, C(TYPE) | C(UPN) | C(ALIAS) | C(EXCHANGE_GUID) | C(ON_BEHALF), 0},
-    /* An export with so few columns that it could be of either: said to be the one that decides. */
+    /* With columns so few that it could be either, it is taken for the one with the settings. */
     {KIND_CAS_MAILBOX, 0, ADDRESSES, 0},
 };
 
@@ -114,7 +114,7 @@ enum kind kind_named(struct slice name)
     return KINDS;
 }
 
-/* The longest name is found first: "casmailbox" before "mailbox", "authpolic" before "user". */
+/* Longer names come first: "casmailbox" before "mailbox", "authpolic" before "user". */
 static const struct {
     const char *text;
     enum kind kind;
@@ -169,13 +169,13 @@ static const struct {
     const char *what;
 } strangers[] = {
     {C(FORMATTED), 0,
-     "was formatted before it was exported (Format-Table or Format-List in front of Export-Csv); leave that out"},
+     "was formatted before it was exported (Format-Table or Format-List before Export-Csv); leave that out"},
     {C(SENDER) | C(RECIPIENT_ADDRESS), 0,
-     "is a message trace, which says nothing of any setting; senders that Exchange Online restricts come from "
+     "is a message trace, which has no settings; senders that Exchange Online restricts come from "
      "Get-BlockedSenderAddress"},
-    {C(SENDER) | C(RECEIVED), 0, "is a message trace, which says nothing of any setting"},
+    {C(SENDER) | C(RECEIVED), 0, "is a message trace, which has no settings"},
     {C(SENDER) | C(SUBJECT), 0,
-     "is a list of messages, which says nothing of any setting; senders that Exchange Online restricts come from "
+     "is a list of messages, which has no settings; senders that Exchange Online restricts come from "
      "Get-BlockedSenderAddress"},
     {C(BLOCK_CREDENTIAL), 0,
      "is the Microsoft 365 admin center's list of users, which has no settings of mailboxes; export Get-CASMailbox"},

@@ -90,7 +90,7 @@ enum column column_named(struct slice name)
     return COLUMNS;
 }
 
-/* What export scripts call our columns: lower-case letters and digits alone. */
+/* Other names that export scripts give these columns, in lower-case letters and digits only. */
 static const struct {
     const char *text;
     enum column column;
@@ -121,10 +121,10 @@ static const struct {
     {"otheremailaddresses", COLUMN_PROXIES},
 };
 
-/* Longer than any of our names with something between all of its letters. */
+/* Longer than any of the names with a separator between all letters. */
 #define MEANT_MAX 96
 
-/* Letters and digits alone, in lower case. False for what holds others, or too many. */
+/* Keeps letters and digits, in lower case. False for other characters than separators, and for too many. */
 static bool plain_letters(struct slice name, char out[MEANT_MAX], size_t *n)
 {
     *n = 0;

@@ -1,6 +1,6 @@
 /*
  * The properties of Exchange Online's cmdlets that postern reads, as columns of a CSV file or members of a JSON object.
- * PowerShell compares their names without regard to case, and so does this.
+ * Their names are compared regardless of case, as in PowerShell.
  */
 #ifndef POSTERN_MIRROR_COLUMN_H
 #define POSTERN_MIRROR_COLUMN_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum column {
-    /* who the row is about */
+    /* which object the row is about */
     COLUMN_GUID,
     COLUMN_DIRECTORY_OBJECT, /* ExternalDirectoryObjectId */
     COLUMN_IDENTITY,
@@ -51,7 +51,7 @@ enum column {
     COLUMN_MATCH_SUBDOMAINS,
     COLUMN_SENDING_FROM_DISABLED,
     COLUMN_SENDING_TO_DISABLED,
-    /* never read: these tell which cmdlet a file comes from */
+    /* not read: these only tell which cmdlet a file comes from */
     COLUMN_OWA,
     COLUMN_ECP,
     COLUMN_IMAP,
@@ -70,12 +70,11 @@ enum column {
     COLUMN_REASON,       /* of Get-BlockedSenderAddress */
     COLUMN_INACTIVE,     /* IsInactiveMailbox */
     COLUMN_SOFT_DELETED, /* WhenSoftDeleted */
-    COLUMN_OWA_POLICY, /* Get-CASMailbox's, and not in Get-EXOCasMailbox's small set of properties: see FULL in cmdlet.c
-                        */
+    COLUMN_OWA_POLICY,   /* in Get-CASMailbox, not in Get-EXOCasMailbox's minimum property set: see FULL in cmdlet.c */
     COLUMN_EWS_OUTLOOK,
     COLUMN_IMAP_DEFAULTS,
     COLUMN_MAPI_HTTP,
-    /* of exports and reports that postern does not read */
+    /* of exports and reports that are no use here */
     COLUMN_RECIPIENT_ADDRESS,
     COLUMN_RECEIVED,
     COLUMN_GROUP_TYPE,
@@ -85,20 +84,19 @@ enum column {
     COLUMN_FORMATTED,
     COLUMN_LENGTH,
     COLUMN_SUBJECT,
-    COLUMN_ID, /* of a policy of Graph */
+    COLUMN_ID, /* of a policy from Graph */
     COLUMNS
 };
 
-/* The name as the vendor writes it. */
+/* The name as the vendor spells it. */
 const char *column_name(enum column column);
 
-/* The column of this name, COLUMNS when it is none of ours. */
+/* The column of this name, COLUMNS when unknown. */
 enum column column_named(struct slice name);
 
 /*
- * The column that was probably meant by an unknown name: the same letters with blanks, dots or
- * dashes between them ("User principal name"), or a name that export scripts give it ("UPN", "SMTPAuthDisabled").
- * COLUMNS when none is similar.
+ * The column that an unknown name probably means: the same letters with blanks, dots or dashes between them ("User
+ * principal name"), or a name that export scripts use ("UPN", "SMTPAuthDisabled"). COLUMNS: none is similar.
  */
 enum column column_meant(struct slice name);
 

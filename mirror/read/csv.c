@@ -41,16 +41,17 @@ static void csv_take(struct csv *csv)
     csv->in->at++;
 }
 
-static int damaged(const struct csv *csv, const char *what, struct error *e)
+static int csv_damaged(const struct csv *csv, const char *what, struct error *e)
 {
     return error_set(e, "%s: line %lu, column %zu: %s", csv->in->path, csv->line_now, csv->n_cells + 1, what);
 }
 
-/* Appends n bytes that stand at `at` to the cell and takes them. */
-static int append(struct csv *csv, size_t n, struct error *e)
+/* Consumes n bytes at `at` and appends them to the cell. */
+static int append_to_cell(struct csv *csv, size_t n, struct error *e)
 {
     if (n > CSV_ROW_MAX - csv->text_n)
-        return error_set(e, "%s: line %lu: the row is longer than %u bytes: a quote is missing, or this is no CSV file",
+        return error_set(e,
+                         "%s: line %lu: the row is longer than %u bytes: a quote is missing, or this is not a CSV file",
                          csv->in->path, csv->line, CSV_ROW_MAX);
     if (csv->text_n + n > csv->text_cap) {
         size_t cap = csv->text_cap == 0 ? 4096 : csv->text_cap * 2;
@@ -70,7 +71,7 @@ static int append(struct csv *csv, size_t n, struct error *e)
     return 0;
 }
 
-/* Bytes at `at` that mean nothing, inside quotes or outside of them; also counts their lines. */
+/* Number of ordinary bytes at `at`, inside or outside of quotes; counts lines among them. */
 static size_t plain_bytes(struct csv *csv, bool in_quotes)
 {
     const char *p = csv->in->at;
@@ -90,7 +91,7 @@ static size_t plain_bytes(struct csv *csv, bool in_quotes)
     return (size_t)(p - csv->in->at);
 }
 
-/* From behind the opening quote to behind the closing one. */
+/* Reads from after the opening quote to after the closing one. */
 static int quoted_cell(struct csv *csv, struct error *e)
 {
     unsigned long opened = csv->line_now;
@@ -106,7 +107,7 @@ static int quoted_cell(struct csv *csv, struct error *e)
                              "half-written or damaged",
                              csv->in->path, opened, csv->n_cells + 1);
         if (c != '"') {
-            if (append(csv, plain_bytes(csv, true), e) != 0)
+            if (append_to_cell(csv, plain_bytes(csv, true), e) != 0)
                 return -1;
             continue;
         }
@@ -116,12 +117,12 @@ static int quoted_cell(struct csv *csv, struct error *e)
             return -1;
         if (c != '"')
             return 0;
-        if (append(csv, 1, e) != 0)
+        if (append_to_cell(csv, 1, e) != 0)
             return -1;
     }
 }
 
-/* One cell, up to what ends it. */
+/* Reads one cell, up to what ends it. */
 static int cell(struct csv *csv, struct error *e)
 {
     csv->begin = csv->text_n;
@@ -135,7 +136,7 @@ static int cell(struct csv *csv, struct error *e)
             return 0;
         if (c == '"') {
             if (csv->quoted || csv->text_n > csv->begin)
-                return damaged(csv, "a quote in the middle of a cell: inside quotes it must be doubled", e);
+                return csv_damaged(csv, "a quote in the middle of a cell: inside quotes it must be doubled", e);
             csv->quoted = true;
             csv_take(csv);
             if (quoted_cell(csv, e) != 0)
@@ -147,13 +148,13 @@ static int cell(struct csv *csv, struct error *e)
         if (n == 0)
             return 0;
         if (csv->quoted)
-            return damaged(csv, "text behind a closing quote: a quote or a delimiter is missing", e);
-        if (append(csv, n, e) != 0)
+            return csv_damaged(csv, "text after a closing quote: a quote or a delimiter is missing", e);
+        if (append_to_cell(csv, n, e) != 0)
             return -1;
     }
 }
 
-/* What stands behind a cell. 1: another cell follows; 0: the row is over; -1: damaged. *ended: the file is over too. */
+/* Reads what follows a cell. 1: another cell comes; 0: end of the row; -1: damaged. *ended: end of the file, too. */
 static int cell_end(struct csv *csv, bool *ended, struct error *e)
 {
     int c = peek(csv, e);
@@ -169,7 +170,7 @@ static int cell_end(struct csv *csv, bool *ended, struct error *e)
         if (c == NOT_READABLE)
             return -1;
         if (c != '\n')
-            return damaged(csv, "a carriage return without a line feed outside quotes", e);
+            return csv_damaged(csv, "a carriage return without a line feed outside quotes", e);
     }
     csv_take(csv);
     if (c == '\n')
@@ -213,7 +214,7 @@ static bool is_type_line(const struct csv *csv)
     return slice_starts_with((struct slice){csv->text, csv->text_n}, SLICE("#TYPE"));
 }
 
-/* "sep=;" in front of the header tells spreadsheets the delimiter, and is of no use once that was seen. */
+/* "sep=;" before the header tells spreadsheets the delimiter. */
 static bool is_delimiter_line(const struct csv *csv)
 {
     return csv->n_cells <= 2 && slice_ieq(slice_trim((struct slice){csv->text, csv->text_n}), SLICE("sep="));
@@ -229,7 +230,7 @@ int csv_next(struct csv *csv, struct error *e)
         if (csv->n_cells == 1 && csv->text_n == 0 && !csv->quoted)
             continue; /* an empty line */
         if (csv->n_header == 0 && is_type_line(csv)) {
-            csv->delimiter = '\0'; /* a generic type's name holds commas */
+            csv->delimiter = '\0'; /* it may come from a generic type's name, which has commas */
             continue;
         }
         if (csv->n_header == 0 && is_delimiter_line(csv))
@@ -237,7 +238,7 @@ int csv_next(struct csv *csv, struct error *e)
         if (csv->n_header == 0)
             csv->n_header = csv->n_cells;
         else if (csv->text_n == 0 && csv->n_cells == csv->n_header && csv->n_cells > 1)
-            continue; /* nothing but delimiters: what a spreadsheet writes of rows that were emptied */
+            continue; /* nothing but delimiters: spreadsheets write these for emptied rows */
         else if (csv->n_cells != csv->n_header)
             return wrong_count(csv, ended, e);
         return 1;

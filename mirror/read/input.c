@@ -17,18 +17,18 @@
 
 struct input_source {
     int fd;              /* -1: memory */
-    struct slice memory; /* what is left of it */
+    struct slice memory; /* unread part */
     iconv_t decoder;     /* of UTF-16 */
     bool utf16;
-    bool known; /* the first bytes were seen, and say what it is */
-    bool begun; /* text was handed out */
+    bool known; /* the encoding is known from the first bytes */
+    bool begun; /* some text has been returned */
     bool ended;
-    unsigned long long size, done; /* bytes of the file */
-    unsigned long long lines;      /* line feeds handed out */
-    size_t raw_n, raw_used;        /* bytes in raw; how many of them were handed out, in their encoding or another */
+    unsigned long long size, done; /* of the file; bytes decoded */
+    unsigned long long lines;      /* line feeds returned */
+    size_t raw_n, raw_used;        /* bytes in raw; bytes of them consumed */
     struct quote path;
     char raw[RAW_BYTES];
-    char text[TEXT_BYTES]; /* what UTF-16 becomes */
+    char text[TEXT_BYTES]; /* decoded UTF-16 */
 };
 
 static struct input_source *source_new(const char *path, struct input *in, struct error *e)
@@ -103,7 +103,7 @@ unsigned long long input_size(const struct input *in)
     return in->source->size;
 }
 
-/* Fills raw as far as it goes, behind what an earlier round left: the beginning of a character. */
+/* Fills raw, after what is left from before: an incomplete character. */
 static int read_raw(struct input *in, struct error *e)
 {
     struct input_source *s = in->source;
@@ -134,7 +134,7 @@ static int read_raw(struct input *in, struct error *e)
     return 0;
 }
 
-/* What people give in good faith, and what holds no text. */
+/* Files that people pass by mistake and that are no text. */
 static const struct {
     const char *first;
     unsigned char n;
@@ -163,7 +163,7 @@ static int check_text(const struct input *in, struct error *e)
     return 0;
 }
 
-/* Byte order marks, and what UTF-16 looks like without one: every file that is read here begins with ASCII. */
+/* Byte order marks, and UTF-16 without one: every file that is read here begins with ASCII. */
 static const struct {
     char first[3];
     unsigned char n, skip;
@@ -194,7 +194,7 @@ static int find_encoding(struct input *in, struct error *e)
     if (strcmp(encoding, "UTF-8") == 0)
         return 0;
     s->decoder = iconv_open("UTF-8", encoding);
-    if (s->decoder == (iconv_t)-1) /* NOLINT(performance-no-int-to-ptr): as POSIX has it */
+    if (s->decoder == (iconv_t)-1) /* NOLINT(performance-no-int-to-ptr): as POSIX defines it */
         return error_set(e, "%s: this system's iconv cannot read %s", in->path, encoding);
     s->utf16 = true;
     return 0;
@@ -220,7 +220,7 @@ static int bad_text(const struct input *in, struct slice good, const char *what,
     return error_set(e, "%s: line %llu, byte %llu: %s", in->path, s->lines + line_feeds(good) + 1, s->done, what);
 }
 
-/* What is in raw, up to a character that is cut, as UTF-8. False: it is none; *text is what stands in front of that. */
+/* Returns raw as UTF-8, without an incomplete character at the end. False: invalid; *text is what comes before that. */
 static bool decode(struct input_source *s, struct slice *text)
 {
     char *from = s->raw + s->raw_used, *to = s->text;
@@ -237,7 +237,7 @@ static bool decode(struct input_source *s, struct slice *text)
         ucs4_t c;
 
         left = bad != NULL ? from_n - (size_t)((const char *)bad - from) : 0;
-        good = bad == NULL || u8_mbtoucr(&c, bad, left) == -2; /* -2: a beginning of a character */
+        good = bad == NULL || u8_mbtoucr(&c, bad, left) == -2; /* -2: an incomplete character */
         *text = (struct slice){from, from_n - left};
     }
     s->done += s->raw_n - s->raw_used - left;
@@ -263,13 +263,13 @@ int input_more(struct input *in, struct error *e)
             in, text, s->utf16 ? "not UTF-16, as its beginning says" : "not UTF-8; write the file with -Encoding UTF8",
             e);
     marks_only = text.n > 0 && s->ended && s->raw_used == s->raw_n;
-    /* Add-Content and editors put a second mark behind the first. */
+    /* Add-Content and editors write a second mark after the first. */
     while (!s->begun && slice_starts_with(text, SLICE("\xef\xbb\xbf")))
         text = (struct slice){text.p + 3, text.n - 3};
     if (text.n == 0 && marks_only)
         return 0;
     s->begun = true;
-    if (text.n == 0) /* nothing but the beginning of a character */
+    if (text.n == 0) /* only an incomplete character */
         return bad_text(in, text, "the file ends in the middle of a character: it is half-written", e);
     nul = memchr(text.p, '\0', text.n);
     if (nul != NULL)

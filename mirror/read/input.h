@@ -1,7 +1,7 @@
 /*
- * A text file from outside, in the encodings that Windows uses: UTF-8 with or without a byte order mark, UTF-16 of
- * either byte order (Windows PowerShell 5's ">" and "-Encoding Unicode"). It is decoded to valid UTF-8 without NUL,
- * piece by piece, so that files may have any size.
+ * A text file from outside, in the encodings that Windows uses: UTF-8 with or without a byte order mark, or UTF-16 of
+ * either byte order (Windows PowerShell 5's ">" and "-Encoding Unicode"). Decodes it to valid UTF-8 without NUL, piece
+ * by piece, so files may have any size.
  */
 #ifndef POSTERN_MIRROR_INPUT_H
 #define POSTERN_MIRROR_INPUT_H
@@ -10,7 +10,7 @@
 #include "core/base/slice.h"
 
 struct input {
-    const char *at, *end; /* decoded and not yet taken; whoever reads moves `at` */
+    const char *at, *end; /* decoded text not yet consumed; the reader advances `at` */
     const char *path;     /* for errors, escaped; lives as long as the input */
     struct input_source *source;
 };
@@ -24,12 +24,12 @@ int input_memory(struct slice bytes, const char *name, struct input *in, struct 
 void input_close(struct input *in);
 
 /*
- * Makes sure that there is text between `at` and `end`. 1: there is; 0: the end of the file; -1: it cannot be read, is
- * not text, or ends in the middle of a character: e names file, line and byte.
+ * Makes sure that there is text between `at` and `end`. 1: there is; 0: end of file; -1: it can't be read, is not text,
+ * or ends inside a character; e names file, line and byte.
  */
 int input_more(struct input *in, struct error *e);
 
-/* Bytes of the file that were decoded so far, and bytes that it has (0 when it is no regular file): for progress. */
+/* Bytes decoded so far, and the file's size (0 when it is no regular file): for progress. */
 unsigned long long input_done(const struct input *in);
 unsigned long long input_size(const struct input *in);
 

@@ -22,7 +22,7 @@ struct slice json_rows_head(const struct json_rows *json)
     return json->envelope ? (struct slice){json->head.p, json->head.n} : SLICE("{}");
 }
 
-static int damaged(const struct json_rows *json, const char *what, struct error *e)
+static int json_damaged(const struct json_rows *json, const char *what, struct error *e)
 {
     return error_set(e, "%s: line %lu, column %lu: %s", json->in->path, json->line_now, json->column_now, what);
 }
@@ -60,7 +60,7 @@ static void json_take(struct json_rows *json)
     json->in->at++;
 }
 
-/* The next byte that is not white space (RFC 8259 2), not taken. */
+/* The next byte that is not white space (RFC 8259 2), without consuming it. */
 static int peek_token(struct json_rows *json, struct error *e)
 {
     int c = peek(json, e);
@@ -72,7 +72,7 @@ static int peek_token(struct json_rows *json, struct error *e)
     return c;
 }
 
-/* text: NULL for what nobody reads. */
+/* Appends to text, unless it is NULL: then s is only skipped. */
 static int text_add(const struct json_rows *json, struct json_text *text, struct slice s, struct error *e)
 {
     if (text == NULL)
@@ -97,7 +97,7 @@ static int text_add(const struct json_rows *json, struct json_text *text, struct
     return 0;
 }
 
-/* Where the lexer is inside a value. */
+/* The lexer's state inside a value. */
 struct value_state {
     bool in_string, escaped, done;
     unsigned depth;
@@ -107,7 +107,7 @@ struct value_state {
 static int open_bracket(const struct json_rows *json, struct value_state *v, char c, struct error *e)
 {
     if (v->depth == JSON_DEPTH_MAX)
-        return damaged(json, "nested too deeply for a row of these cmdlets", e);
+        return json_damaged(json, "nested too deeply for a row of these cmdlets", e);
     v->curly &= ~(UINT64_C(1) << v->depth);
     v->curly |= (uint64_t)(c == '{') << v->depth;
     v->depth++;
@@ -117,7 +117,7 @@ static int open_bracket(const struct json_rows *json, struct value_state *v, cha
 static int close_bracket(const struct json_rows *json, struct value_state *v, char c, struct error *e)
 {
     if (v->depth == 0 || ((v->curly >> (v->depth - 1)) & 1) != (c == '}'))
-        return damaged(json, "a bracket that does not fit the one that was opened", e);
+        return json_damaged(json, "a bracket that does not fit the one that was opened", e);
     v->done = --v->depth == 0;
     return 0;
 }
@@ -145,7 +145,7 @@ static int value_byte(const struct json_rows *json, struct value_state *v, char 
     return 0;
 }
 
-/* An object, an array or a string from its first byte to its last. */
+/* Reads an object, an array or a string. */
 static int bracketed_value(struct json_rows *json, struct json_text *text, struct error *e)
 {
     struct value_state v = {0};
@@ -167,7 +167,7 @@ static int bracketed_value(struct json_rows *json, struct json_text *text, struc
     return 0;
 }
 
-/* A number, true, false or null; jansson finds out which. */
+/* Reads a number, true, false or null; jansson checks which. */
 static int bare_value(struct json_rows *json, struct json_text *text, struct error *e)
 {
     int c = peek(json, e);
@@ -194,7 +194,7 @@ static int value(struct json_rows *json, struct json_text *text, struct error *e
     return c == '{' || c == '[' || c == '"' ? bracketed_value(json, text, e) : bare_value(json, text, e);
 }
 
-/* Takes the comma between two elements or members, or the closing bracket: 1: another follows; 0: closed. */
+/* Reads the comma between two elements or members, or the closing bracket. 1: another follows; 0: closed. */
 static int next_or_close(struct json_rows *json, char close, struct error *e)
 {
     int c = peek_token(json, e);
@@ -213,7 +213,7 @@ static int next_or_close(struct json_rows *json, char close, struct error *e)
     return 1;
 }
 
-/* An element of the array of rows. 1 with *row, 0 behind the last one. */
+/* Reads an element of the array of rows. 1 with *row, 0 after the last one. */
 static int array_row(struct json_rows *json, struct slice *row, struct error *e)
 {
     int more = next_or_close(json, ']', e);
@@ -238,13 +238,13 @@ static int array_row(struct json_rows *json, struct slice *row, struct error *e)
     return 1;
 }
 
-/* Behind "value":. 1: it is an array, and the place is in it; 0: it is null, that is, no rows. */
+/* Reads on after "value":. 1: an array begins; 0: it is null, which means no rows. */
 static int envelope_value(struct json_rows *json, struct error *e)
 {
     int c = peek_token(json, e);
 
     if (json->envelope)
-        return damaged(json, "a second \"value\" in one object", e);
+        return json_damaged(json, "a second \"value\" in one object", e);
     json->row.n = 0;
     if (c == '[') {
         json_take(json);
@@ -255,12 +255,12 @@ static int envelope_value(struct json_rows *json, struct error *e)
     if (c < 0 || bare_value(json, &json->row, e) != 0)
         return c < 0 ? unexpected(json, c, "a value", e) : -1;
     if (!slice_eq((struct slice){json->row.p, json->row.n}, SLICE("null")))
-        return damaged(json, "\"value\" is neither an array nor null", e);
+        return json_damaged(json, "\"value\" is neither an array nor null", e);
     json->envelope = true;
     return 0;
 }
 
-/* One member of the file's object. 1: it was the array of rows, and the place is in it; 0: any other. */
+/* Reads one member of the file's object. 1: the array of rows begins; 0: another member was read. */
 static int member(struct json_rows *json, struct error *e)
 {
     size_t head_n = json->head.n;
@@ -291,7 +291,9 @@ static int member(struct json_rows *json, struct error *e)
     return text_add(json, &json->head, SLICE(":"), e) != 0 ? -1 : value(json, &json->head, e);
 }
 
-/* The file's object up to the array of rows or to its end. 1 with *row when the object itself is the only row. */
+/*
+ * Reads the file's object up to the array of rows, or to its end. 1 with *row when the object itself is the only row.
+ */
 static int object(struct json_rows *json, struct slice *row, struct error *e)
 {
     int more;
@@ -345,7 +347,7 @@ int json_rows_next(struct json_rows *json, struct slice *row, struct error *e)
             c = peek_token(json, e);
             if (c == END_OF_FILE)
                 return 0;
-            return c == NOT_READABLE ? -1 : damaged(json, "more text behind the end of the JSON value", e);
+            return c == NOT_READABLE ? -1 : json_damaged(json, "more text after the end of the JSON value", e);
         }
         if (found != 0)
             return found;

@@ -4,7 +4,7 @@
  * what ScubaGear's provider for Exchange Online exports, which begins with "baseline_version": of that,
  * Get-TransportConfig.
  *
- * It only finds where a row begins and ends, minding strings and brackets; whether a row is JSON is for jansson to say.
+ * It only finds where a row begins and ends, by its strings and brackets; jansson checks whether the row is valid JSON.
  * Bounded: JSON_ROW_MAX bytes a row (and for the envelope's other members together), JSON_DEPTH_MAX levels.
  */
 #ifndef POSTERN_MIRROR_JSON_ROWS_H
@@ -26,28 +26,28 @@ enum json_place { JSON_START, JSON_IN_ARRAY, JSON_IN_OBJECT, JSON_END };
 
 struct json_rows {
     struct input *in;
-    unsigned long line, column; /* where the row that came last begins, from 1; columns are bytes */
-    bool envelope;              /* the file's object has a member "value" that is an array or null */
-    bool provider_export;       /* or "transport_config", in an export of ScubaGear: its other members are skipped */
+    unsigned long line, column; /* where the last row begins, from 1; columns are bytes */
+    bool envelope;              /* the file's object has "value", an array or null */
+    bool provider_export;       /* an export of ScubaGear: rows are in "transport_config"; other members are skipped */
     unsigned long line_now, column_now; /* of the next byte */
     enum json_place place;
     bool in_envelope; /* the array is the envelope's */
-    bool first;       /* nothing came before in this array or object */
+    bool first;       /* nothing was read yet of this array or object */
     struct json_text row;
     struct json_text head; /* "{" and the members besides "value" */
 };
 
-/* Begins to read. json and in must outlive the reading; json_rows_close frees what json holds, not in. */
+/* Begins reading. `in` must outlive json; json_rows_close does not close it. */
 void json_rows_open(struct json_rows *json, struct input *in);
 void json_rows_close(struct json_rows *json);
 
 /*
- * The next row's text, until the next call. 1: there is one; 0: the end, and json_rows_head is complete; -1: damaged,
- * too deep or too long, or the file ends too early: e names file, line and column.
+ * The next row's text, valid until the next call. 1: a row; 0: the end, and json_rows_head is complete; -1: damaged,
+ * too deep, too long, or the file ends too early; e names file, line and column.
  */
 int json_rows_next(struct json_rows *json, struct slice *row, struct error *e);
 
-/* The envelope without its "value", as an object; "{}" when the file is none. Complete only behind the last row. */
+/* The envelope without "value", as an object; "{}" when there is none. Complete only after the last row. */
 struct slice json_rows_head(const struct json_rows *json);
 
 #endif

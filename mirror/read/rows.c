@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* The first line that says something; false when the text has none. *rest is what stands behind it. */
+/* The first line with content; *rest is what follows it. False when there is none. */
 static bool first_line(struct slice text, struct slice *line, struct slice *rest)
 {
     while (text.n > 0) {
@@ -13,14 +13,14 @@ static bool first_line(struct slice text, struct slice *line, struct slice *rest
         *line = slice_trim(*line);
         *rest = text;
         if (line->n <= 5 && slice_starts_with_icase(*line, SLICE("sep=")))
-            continue; /* for spreadsheets: csv.c */
+            continue; /* "sep=;", for spreadsheets */
         if (line->n > 0 && (line->p[0] != '#' || slice_starts_with(*line, SLICE("#TYPE"))))
             return true;
     }
     return false;
 }
 
-/* Is one of the line's cells a column that we know, or comes near one? */
+/* Is one of the line's cells a known column, or similar to one? */
 static bool has_our_columns(struct slice line)
 {
     while (line.n > 0) {
@@ -40,7 +40,7 @@ static bool has_our_columns(struct slice line)
     return false;
 }
 
-/* "PrimarySmtpAddress : anna@contoso.example" of Format-List: one of our columns, blanks, a colon. */
+/* Format-List's "PrimarySmtpAddress : anna@contoso.example": a known column, blanks, a colon. */
 static bool is_format_list(struct slice line)
 {
     size_t n = 0;
@@ -62,7 +62,7 @@ static bool is_word_with_blanks(struct slice line, const char *alphabet)
     return line.n > 0;
 }
 
-/* Format-Table: a line of dashes under the names; or, without both, an address and more behind it. */
+/* Format-Table: a line of dashes under the names; or, without these, an address and more after it. */
 static bool is_format_table(struct slice line, struct slice rest)
 {
     struct slice second, first_word, behind;
@@ -78,7 +78,7 @@ static bool is_format_table(struct slice line, struct slice rest)
 #define EXPORT_AGAIN                                                                                                   \
     "; write it with Export-Csv or ConvertTo-Json, since what PowerShell shows on the screen is cut off"
 
-/* A text that is known for what it is, and cannot be read. NULL: none of these. */
+/* Says what the text is, if it is of a known form that can't be read. NULL: it isn't. */
 static const char *known_text(struct slice line, struct slice rest)
 {
     if (slice_starts_with(line, SLICE("<Objs")))
@@ -104,7 +104,7 @@ static int find_form(struct rows *rows, struct error *e)
     rows->form = ROWS_LIST;
     if (more == 0 || !first_line((struct slice){rows->in.at, (size_t)(rows->in.end - rows->in.at)}, &line, &rest))
         return 0;
-    if (slice_eq(line, SLICE("null")) && slice_trim(rest).n == 0) { /* what ConvertTo-Json makes of nothing */
+    if (slice_eq(line, SLICE("null")) && slice_trim(rest).n == 0) { /* what ConvertTo-Json writes for no objects */
         rows->in.at = rows->in.end;
         return 0;
     }

@@ -11,12 +11,12 @@ static int read_header(struct rows *rows, struct error *e)
         enum column column = column_named(slice_trim(csv_cell(csv, i)));
 
         rows->header[i] = column;
-        if (column == COLUMNS || column == COLUMN_GRAPH_PROXIES) /* the latter may be meant for EmailAddresses */
+        if (column == COLUMNS || column == COLUMN_GRAPH_PROXIES) /* proxyAddresses may be meant for EmailAddresses */
             rows_note_odd(rows, slice_trim(csv_cell(csv, i)));
         if (column == COLUMNS)
             continue;
         if (rows->columns & COLUMN_BIT(column))
-            return error_set(e, "%s: line %lu: the column %s stands there twice", rows->in.path, csv->line,
+            return error_set(e, "%s: line %lu: the column %s occurs twice", rows->in.path, csv->line,
                              column_name(column));
         rows->columns |= COLUMN_BIT(column);
     }

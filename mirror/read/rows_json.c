@@ -7,8 +7,8 @@
 #define NUMBER_MAX 32u /* bytes of a number's text */
 
 /*
- * Room for the row's lists and numbers, so that it never moves in a row. A list's elements are never longer than the
- * row's own text: an element's quotes pay for its end mark, an escape for what it stands for.
+ * Makes room for the row's lists and numbers in advance, so that the memory never moves within a row. A list's elements
+ * are never longer than the row's text: quotes make up for end marks, and an escape is longer than its character.
  */
 static int make_room(struct rows *rows, size_t n, struct error *e)
 {
@@ -32,11 +32,11 @@ static struct slice json_slice(const json_t *string)
 }
 
 /*
- * What an object stands for, a text or an array; NULL when nothing is known of it. ConvertTo-Json of Windows PowerShell
- * 5 wraps texts and arrays that carry extra properties ({"value": ..., "Count": ...}), and turns a Guid, an address or
- * a proxy address into its parts.
+ * The text or array that an object stands for; NULL when unknown. ConvertTo-Json of Windows PowerShell 5 wraps texts
+ * and arrays with extra properties ({"value": ..., "Count": ...}), and splits a Guid, an address or a proxy address
+ * into its parts.
  */
-static const json_t *unwrap(const json_t *object)
+static const json_t *unwrap_object(const json_t *object)
 {
     static const char *const members[] = {"value", "Guid", "ProxyAddressString", "Address"};
 
@@ -57,10 +57,10 @@ static struct cell list_cell(struct rows *rows, const json_t *array)
         const json_t *element = json_array_get(array, i);
         struct slice text;
 
-        if (json_is_null(element)) /* what filters leave behind in an array */
+        if (json_is_null(element)) /* filters leave these in an array */
             continue;
         if (json_is_object(element))
-            element = unwrap(element);
+            element = unwrap_object(element);
         if (!json_is_string(element))
             return (struct cell){.kind = CELL_ODD};
         text = json_slice(element);
@@ -71,7 +71,7 @@ static struct cell list_cell(struct rows *rows, const json_t *array)
     return (struct cell){.kind = CELL_LIST, .text = {rows->text.p + from, rows->text.n - from}};
 }
 
-/* As many digits as a double holds for certain; no figure of these cmdlets has more. */
+/* As many digits as a double holds exactly; no number of these cmdlets has more. */
 static struct cell number_cell(struct rows *rows, const json_t *number)
 {
     struct buf b = buf_over(rows->text.p + rows->text.n, NUMBER_MAX);
@@ -81,11 +81,11 @@ static struct cell number_cell(struct rows *rows, const json_t *number)
     return (struct cell){.kind = CELL_TEXT, .text = buf_slice(&b)};
 }
 
-/* Texts point into the tree, which lives as long as the row. */
+/* Texts point into the tree, which lives until the next row. */
 static struct cell cell_of(struct rows *rows, const json_t *value)
 {
     if (json_is_object(value))
-        value = unwrap(value);
+        value = unwrap_object(value);
     if (json_is_null(value))
         return (struct cell){.kind = CELL_NULL};
     if (json_is_boolean(value))
@@ -97,7 +97,7 @@ static struct cell cell_of(struct rows *rows, const json_t *value)
     return json_is_array(value) ? list_cell(rows, value) : (struct cell){.kind = CELL_ODD};
 }
 
-/* The member's name that ends at that byte of the text. */
+/* The member name that ends at that byte of the text. */
 static struct slice name_before(struct slice text, int position)
 {
     size_t n = position > 0 && (size_t)position <= text.n ? (size_t)position - 1 : 0; /* without its last quote */
@@ -106,8 +106,8 @@ static struct slice name_before(struct slice text, int position)
     return quote != NULL ? (struct slice){quote + 1, (size_t)(text.p + n - quote - 1)} : SLICE("a member");
 }
 
-/* Integers are read as other numbers are: one beyond 64 bits, in a member that nobody asks for, is no damage. */
-static json_t *parse(const struct rows *rows, struct slice text, struct error *e)
+/* Integers are read as reals: one beyond 64 bits in an unused member is no damage. */
+static json_t *parse_row(const struct rows *rows, struct slice text, struct error *e)
 {
     json_error_t at;
     json_t *object = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &at);
@@ -122,7 +122,7 @@ static json_t *parse(const struct rows *rows, struct slice text, struct error *e
     line = rows->json.line + (unsigned long)at.line - 1;
     column = (unsigned long)at.column + (at.line == 1 ? rows->json.column - 1 : 0);
     if (json_error_code(&at) == json_error_duplicate_key)
-        (void)error_set(e, "%s: line %lu: %s stands there twice", rows->in.path, line,
+        (void)error_set(e, "%s: line %lu: %s occurs twice", rows->in.path, line,
                         words(name_before(text, at.position)).text);
     else
         (void)error_set(e, "%s: line %lu, column %lu: damaged JSON: %s", rows->in.path, line, column,
@@ -130,7 +130,7 @@ static json_t *parse(const struct rows *rows, struct slice text, struct error *e
     return NULL;
 }
 
-/* The best of the texts that an error of the service holds (several are nearly always empty words). */
+/* The most helpful text of the service's error; some of them say nothing. */
 static struct slice error_text(json_t *error)
 {
     json_t *inner = json_object_get(json_object_get(error, "innererror"), "internalexception");
@@ -172,7 +172,7 @@ static void find_organization(struct envelope *envelope, struct slice context)
 
 static int read_envelope(struct rows *rows, struct error *e)
 {
-    json_t *head = parse(rows, json_rows_head(&rows->json), e);
+    json_t *head = parse_row(rows, json_rows_head(&rows->json), e);
     struct envelope *envelope = &rows->envelope;
     json_t *context, *warnings, *next;
     int result;
@@ -213,9 +213,8 @@ static int set_cells(struct rows *rows, json_t *object, struct error *e)
             rows_note_odd(rows, name);
         if (column == COLUMNS)
             continue;
-        if (seen & COLUMN_BIT(column)) /* in two spellings */
-            return error_set(e, "%s: line %lu: %s stands there twice", rows->in.path, rows->json.line,
-                             column_name(column));
+        if (seen & COLUMN_BIT(column)) /* a second spelling */
+            return error_set(e, "%s: line %lu: %s occurs twice", rows->in.path, rows->json.line, column_name(column));
         seen |= COLUMN_BIT(column);
         rows->row.cells[column] = cell_of(rows, value);
     }
@@ -235,7 +234,7 @@ int rows_next_json(struct rows *rows, struct error *e)
     rows->tree = NULL;
     if (more <= 0)
         return more < 0 ? -1 : read_envelope(rows, e);
-    if (make_room(rows, text.n, e) != 0 || (rows->tree = parse(rows, text, e)) == NULL ||
+    if (make_room(rows, text.n, e) != 0 || (rows->tree = parse_row(rows, text, e)) == NULL ||
         set_cells(rows, rows->tree, e) != 0)
         return -1;
     rows->envelope.present = rows->json.envelope;

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
-/* An address and a comment; a line that is longer shows that this is no list. */
+/* For an address and a comment; a longer line means that this is no list. */
 #define LIST_LINE_MAX 1024
 
-/* A line into rows->text. 1, 0 at the end, -1 with e. */
+/* Reads a line into rows->text. 1; 0 at the end; -1 with e. */
 static int read_line(struct rows *rows, struct error *e)
 {
     struct input *in = &rows->in;
@@ -27,7 +27,7 @@ static int read_line(struct rows *rows, struct error *e)
         feed = memchr(in->at, '\n', (size_t)(in->end - in->at));
         n = (size_t)((feed != NULL ? feed : in->end) - in->at);
         if (n > LIST_LINE_MAX - line->n)
-            return error_set(e, "%s: line %lu: longer than %d bytes: this is no list of addresses", in->path,
+            return error_set(e, "%s: line %lu: longer than %d bytes: this is not a list of addresses", in->path,
                              rows->line + 1, LIST_LINE_MAX);
         memcpy(line->p + line->n, in->at, n);
         line->n += n;
@@ -40,7 +40,10 @@ static int read_line(struct rows *rows, struct error *e)
     return 1;
 }
 
-/* Without a comment: "#" begins one at the beginning and behind a blank, but not in "guest#EXT#@contoso.example". */
+/*
+ * Removes a comment. "#" begins one at the start of the line and after a blank, but not in
+ * "guest#EXT#@contoso.example".
+ */
 static struct slice without_comment(struct slice line)
 {
     for (size_t i = 0; line.p != NULL && i < line.n; i++)

@@ -18,14 +18,14 @@ struct rows {
     struct envelope envelope;
     unsigned long line; /* ROWS_LIST */
     struct csv csv;
-    enum column header[CSV_CELLS_MAX]; /* ROWS_CSV: the column of cell i, COLUMNS for one that is not ours */
+    enum column header[CSV_CELLS_MAX]; /* ROWS_CSV: the column of cell i, COLUMNS when unknown */
     struct json_rows json;
     json_t *tree;          /* ROWS_JSON: of the row */
     uint32_t json_row;     /* ROWS_JSON: the number of the row, from 1 */
     struct json_text text; /* ROWS_JSON: lists and numbers of the row; ROWS_LIST: the line */
 };
 
-/* Notes a column that is none of ours, where it comes near one. */
+/* Notes an unknown column that resembles a known one. */
 void rows_note_odd(struct rows *rows, struct slice name);
 
 int rows_next_csv(struct rows *rows, struct error *e);

@@ -144,7 +144,7 @@ p() { "$BIN/postern" -c "$T/postern.conf" "$@"; }
 with_status() { "$@" 2>&1; echo "exit $?"; }
 relay_wait nothing_pending
 teams=$(arrived /teams)
-is 'a test is told to arrive' "$(with_status p alert --test --wait 3m)" 'The notice was taken by every target*exit 0'
+is 'a test is told to arrive' "$(with_status p alert --test --wait 3m)" 'The notice was accepted by every target*exit 0'
 is 'also where other events alone are wanted' "$(($(arrived /teams) - teams))" 1
 is 'and is marked as a test' "$(tail -n 3 "$H/paged" | grep -c 'test|test by ')" 1
 is 'all that was delivered is no trouble' "$(p status | grep -c '^Notices:') $(p metrics | grep '^postern_notices_waiting')" '0 postern_notices_waiting 0'
@@ -158,7 +158,7 @@ relay_wait nothing_pending
 rm "$H/got.answer"
 is 'what a target will not take is given up, and counted' "$(p status | grep -c 'Notices: 2 given up in the last 7 days')" 1
 is 'with the reason beside it' "$(cat "$H/spool/alerts/failed/"*)" '*400*'
-is 'without a target there is nobody to tell' "$(sed '/^alerts = (/,/^);/d' "$T/postern.conf" >"$T/without.conf"; with_status "$BIN/postern" -c "$T/without.conf" alert --test)" '*there is nobody to tell*exit 1'
+is 'without a target there is nobody to notify' "$(sed '/^alerts = (/,/^);/d' "$T/postern.conf" >"$T/without.conf"; with_status "$BIN/postern" -c "$T/without.conf" alert --test)" '*there is nobody to notify*exit 1'
 
 is 'the spool is not for everybody' "$(stat -c %a "$H/spool" "$H/spool/alerts" | tr '\n' ' ')" '7?0 7?0 *'
 second=$("$BIN/postern-alert" -c "$T/postern.conf" 2>&1; echo "status $?")

@@ -20,7 +20,7 @@ echo '# made by hand' | tee "$T/allow" >"$T/deny"
 p() { "$BUILD/postern" -c "$T/postern.conf" "$@"; }
 # Like submit, from another address.
 submit_from() { local ip=$1; shift; submit "$@" --xclient-addr "$ip"; }
-# json FILTER: of standard input; fails on what is no JSON.
+# json FILTER: of standard input; fails on what is not JSON.
 json() { jq -r "$1" 2>&1; }
 
 is 'without a service, status says so' "$(p status 2>/dev/null | grep -c '^  postern-\(policyd\|milter\) *DOWN$'; p status >/dev/null 2>&1; echo $?)" '2*3'

@@ -102,13 +102,13 @@ for i in 1 2 3; do
 done
 relay_wait grep -q smtpd_proxy_filter "$T/milter.log"
 is 'the milter tells of it once' "$(told milter 'smtpd_proxy_filter')" 1
-becomes 'and the policy server of a From that nobody judged' 'told policyd "nobody judged the header From of 1 message, .*smtpd_proxy_filter"' 1
+becomes 'and the policy server of a From that nobody judged' 'told policyd "nobody checked the header From of 1 message, .*smtpd_proxy_filter"' 1
 C=cleo@contoso.example
 kill "$(cat "$T/policyd.pid")"
 wait "$(cat "$T/policyd.pid")" 2>/dev/null
 relay_start_policyd
 is 'a message that no milter is shown passes' "$(say "${port[unseen]}" $C 'From: boss@contoso.example\n\nx')" '250*'
-becomes 'and the policy server tells of it' 'told policyd "nobody judged the header From of 1 message, the latest from login=$C .*no_milters"' 1
+becomes 'and the policy server tells of it' 'told policyd "nobody checked the header From of 1 message, the latest from login=$C .*no_milters"' 1
 
 # ---- the other side played by miltertest ----
 for v in 2 3 4 6; do

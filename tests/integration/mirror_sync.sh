@@ -270,7 +270,7 @@ row 'a huge row' 1 'longer than' same "$(fault "\"name\":\"huge\",$C")"
 row 'deep JSON' 1 'nested too deeply' same "$(fault "\"name\":\"deep\",$C")"
 row 'bad UTF-8' 1 'not UTF-8' same "$(fault "\"name\":\"bad_utf8\",$C")"
 row 'NUL in a text' 1 'damaged JSON' same "$(fault "\"name\":\"nul_in_string\",$C")"
-row 'a member that stands there twice' 1 'stands there twice' same "$(fault "\"name\":\"duplicate_member\",$C")"
+row 'a member that occurs twice' 1 'occurs twice' same "$(fault "\"name\":\"duplicate_member\",$C")"
 row 'value is an object' 1 'expected a value: the file is damaged' same "$(fault "\"name\":\"value_object\",$C")"
 row 'value is null' 3 'is empty, as no tenant' same "$(fault "\"name\":\"null_value\",$C")"
 row 'value is absent' 3 'is empty, as no tenant' same "$(fault "\"name\":\"no_value\",$C")"
@@ -322,7 +322,7 @@ if [[ 'closes' =~ $only ]]; then
     cp -a "$work/dir" "$work/open"
     run sync
     check 'one that closes is closed at once' test "$status" = 0
-    check 'and who it meets is told' grep -q 'notice: contoso: [0-9]* mailboxes are refused from now on; who of them sent lately is not known: ' "$work/out"
+    check 'and who it meets is told' grep -q 'notice: contoso: [0-9]* mailboxes are refused from now on; which of them sent lately is not known: ' "$work/out"
     check 'with a notice, too' test "$(notices)" = 2
     rm -rf "$work/dir" && mv "$work/open" "$work/dir"
 

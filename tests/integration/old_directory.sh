@@ -106,7 +106,7 @@ for harm in bit cut manifest; do
     manifest) sed -i 's/1796/1797/' "$D/directory/current" ;;
     esac
     before=$(cat "$D/directory/current")
-    is "damaged ($harm), it is not believed" "$(mirror rebuild; echo "$?")" '*cannot be rebuilt; to begin anew*1'
+    is "damaged ($harm), it is not believed" "$(mirror rebuild; echo "$?")" '*cannot be rebuilt; to start over*1'
     is "damaged ($harm), it stays as it is" "$(cat "$D/directory/current")" "$before"
     is "damaged ($harm), a run says so too" "$(mirror import --tenant fabrikam "$D/list.txt"; echo "$?")" '*cannot be rebuilt*1'
 done

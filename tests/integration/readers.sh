@@ -69,7 +69,7 @@ is 'and the directory that they have' "$(p status 2>/dev/null)" '*Directory, gen
 is 'in JSON too' "$(p status --json 2>/dev/null | jq -r .config_problem)" '*nonsense*'
 sed -i '$d' "$T/postern.conf"
 echo 'tenants = ( ' >>"$T/postern.conf"
-is 'also with one that is no configuration' "$(with_status p status)" '*Configuration: WRONG*syntax error*generation 1*exit 3'
+is 'also with one that is not a configuration' "$(with_status p status)" '*Configuration: WRONG*syntax error*generation 1*exit 3'
 sed -i '$d' "$T/postern.conf"
 is 'and is well when it is mended' "$(p status >/dev/null 2>&1; echo $?)" 0
 

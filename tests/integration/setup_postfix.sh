@@ -123,5 +123,5 @@ if [ -f /usr/share/postfix/master.cf.dist ]; then
 fi
 printf 'smtp inet n - y - - smtpd\nsmtp inet n - n - - smtpd\n' >"$T/postfix/master.cf"
 setup --dry-run
-is 'a service that stands there twice stops it' "$? $(cat "$T/said")" '1 *twice*'
+is 'a service that occurs twice stops it' "$? $(cat "$T/said")" '1 *twice*'
 exit $status

@@ -1,5 +1,5 @@
 #!/bin/bash
-# postern beside other mail filters: behind the queue, before the queue, and other milters. What doc/postfix.md recommends is
+# postern beside other mail filters: after the queue, before the queue, and other milters. What doc/postfix.md recommends is
 # judged and counted, once. TAP lines. Needs root, Postfix and python3-milter.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -34,12 +34,12 @@ decided_all() { [ "$(decided pass)" -ge "$1" ]; }
 check_postfix() { "$BIN/postern" -c "$T/postern.conf" check-postfix --config-dir "$T/postfix" "$@" 2>/dev/null; }
 from() { submit anna@contoso.example --header "From: $1"; }
 
-# ---- behind the queue ----
+# ---- after the queue ----
 make_relay "$limit" 'unauthenticated = "reject";'
 FILTER=$(relay_free_port) BACK=$(relay_free_port)
 RELAY_MASTER_CF=$(way_back)$'\n' RELAY_MAIN_CF="content_filter = smtp:[127.0.0.1]:$FILTER" relay_start both || exit 1
 start_filter
-is 'a message with a filter behind the queue' "$(submit anna@contoso.example)" '250*'
+is 'a message with a filter after the queue' "$(submit anna@contoso.example)" '250*'
 is 'it comes back and is delivered, though whoever is unknown is refused' "$(relay_wait arrived 1 && relay_arrived)" 1
 is 'it was judged once' "$(relay_wait decided_all 1; decided pass) $(decided reject)" '1 0'
 is 'a From of somebody else' "$(from cleo@contoso.example)" '550 5.7.60*'
@@ -64,7 +64,7 @@ import json, sys
 print(next(f["advice"] for f in json.load(sys.stdin)["findings"] if f["id"] == "before-queue-filter"))')
     bash -c "$command" >>"$T/postfix.log" 2>&1
     relay_settled "$T/postfix/main.cf"
-    is 'its command moves the filter behind the queue, and From is judged' \
+    is 'its command moves the filter after the queue, and From is judged' \
         "$(submit cleo@contoso.example --header 'From: anna@contoso.example')" '550 5.7.60*'
     relay_stop
 done

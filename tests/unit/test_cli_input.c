@@ -224,8 +224,8 @@ static void numbers_and_addresses_that_are_none_are_errors(void **state)
     static const struct {
         struct question q;
         const char *error;
-    } rows[] = {{{.client = {"192.0.2", 7}}, "is no IP address"},
-                {{.size = {"1e3", 3}}, "the size \"1e3\" is no number"},
+    } rows[] = {{{.client = {"192.0.2", 7}}, "is not an IP address"},
+                {{.size = {"1e3", 3}}, "the size \"1e3\" is not a number"},
                 {{.recipients = {"4294967296", 10}}, "the number of recipients"}};
 
     (void)state;

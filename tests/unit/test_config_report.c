@@ -274,7 +274,7 @@ static void many_nested_networks_are_summed_up(void **state)
         buf_addf(&b, "%s\"192.0.2.%u\"", i > 0 ? "," : "", i);
     buf_add(&b, SLICE("];});"));
     (void)explain(text, &said);
-    assert_non_null(strstr(said.text, "10 more networks lie within those of other connectors.\n"));
+    assert_non_null(strstr(said.text, "10 more networks are within those of other connectors.\n"));
     assert_non_null(strstr(said.text, "192.0.2.7/32 and 22 more networks; any sender"));
 }
 

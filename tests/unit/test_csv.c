@@ -83,7 +83,7 @@ static const struct {
     {"a,b,c\n1,2", "f.csv: line 2: the file ends in the middle of a row, in column 2 of 3: it is half-written"},
     {"a,b\n1,2\n3,\"4\n5,6\n", "f.csv: line 3, column 2: the file ends inside the quotes that were opened here"},
     {"a,b\n1,x\"y\n", "f.csv: line 2, column 2: a quote in the middle of a cell"},
-    {"a,b\n1,\"x\"y\n", "f.csv: line 2, column 2: text behind a closing quote"},
+    {"a,b\n1,\"x\"y\n", "f.csv: line 2, column 2: text after a closing quote"},
     {"a,b\n1,\"x\"\"\n", "f.csv: line 2, column 2: the file ends inside the quotes"},
     {"a,b\n\"multi\nline\",2\n1\n", "f.csv: line 4: 1 columns"},
     {"a,b\n1\r,2\n", "f.csv: line 2, column 1: a carriage return without a line feed"},

@@ -255,7 +255,7 @@ static void more_blocks_than_can_be_told_at_once_are_told_together(void **state)
     engine_tick(b->engine);
     stop(b);
     log = log_end(b);
-    assert_non_null(strstr(log, "too many events at once to tell each by itself: digests tell of the others"));
+    assert_non_null(strstr(log, "too many events at once to report each: digests summarize the others"));
     expect_spooled(b, ALERT_NOTICES, 16, NULL);
 }
 

@@ -34,7 +34,7 @@ static void what_the_milter_is_not_shown_is_told_of_once_an_hour(void **state)
         send_one(b, ANNA, SHOWN_NOT, "4TzYyK");
     stop(b);
     said = log_end(b);
-    said = strstr(said, "nobody judged the header From of 1 message, the latest from login=anna@contoso.example");
+    said = strstr(said, "nobody checked the header From of 1 message, the latest from login=anna@contoso.example");
     assert_non_null(said);
     assert_non_null(strstr(said, "queue_id=4TzYyK"));
     assert_non_null(strstr(said, "no_milters"));

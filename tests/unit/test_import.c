@@ -174,10 +174,10 @@ static const struct {
      "SmtpClientAuthenticationDisabled is \"0\"; expected True, False or nothing"},
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":true,"
      "\"SmtpClientAuthenticationDisabled\":false}]",
-     "line 1: SmtpClientAuthenticationDisabled stands there twice"},
+     "line 1: SmtpClientAuthenticationDisabled occurs twice"},
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":true,"
      "\"SMTPclientAuthenticationDisabled\":false}]",
-     "SmtpClientAuthenticationDisabled stands there twice"},
+     "SmtpClientAuthenticationDisabled occurs twice"},
     {"[\n {\"PrimarySmtpAddress\":\"a@contoso.example\",\n  \"SmtpClientAuthenticationDisabled\":True}]",
      "line 3, column 41: damaged JSON: invalid token near 'True'"},
     {"[{\"PrimarySmtpAddress\":\"a@contoso.example\",\"SmtpClientAuthenticationDisabled\":null},\n", "half-written"},
@@ -187,7 +187,7 @@ static const struct {
      "what PowerShell shows on the screen"},
     {"some words\n", "neither JSON, nor CSV with the columns of a cmdlet, nor a list of addresses"},
     {"anna@contoso.example\nwho\n", "line 2: PrimarySmtpAddress is \"who\"; expected a mail address"},
-    {"{\"a\":1}", "has none of the columns by which an export is known"},
+    {"{\"a\":1}", "has none of the columns by which an export is recognized"},
     {"Name,AllowBasicAuthSmtp\nBlock,\n", "AllowBasicAuthSmtp is empty; expected True or False"},
     {"DomainName,DomainType\ncontoso.example,Great\n", "DomainType is \"Great\"; expected Authoritative"},
     {"DomainName,DomainType\n\"conto so\",Authoritative\n", "DomainName is \"conto so\"; expected a domain"},

@@ -238,7 +238,7 @@ static const struct {
      "disabled, restricted or removed 6 of the 40 mailboxes of contoso, more than 5", "u1@contoso.example (last",
      "6 would be refused, but this waits"},
     {"without a journal nobody knows", "", "false", 0, "true", N, 0, 0, NULL, false, false, IMPORT_DONE,
-     "who of them sent lately is not known: no journal is kept", "u0@contoso.example (last",
+     "which of them sent lately is not known: no journal is kept", "u0@contoso.example (last",
      "\"senders\": \"not known\""},
 };
 

@@ -167,7 +167,7 @@ static void one_bad_row_in_a_thousand_stops_nobody_and_is_told(void **state)
     give_many(f, 1000, 1000, 18);
     run_ok(f);
     assert_says(f->out, "PrimarySmtpAddress is \"u18 at contoso.example\"; expected a mail address (n18)");
-    assert_says(f->out, "a row's mailbox could not be told, so no mailbox was removed in this run");
+    assert_says(f->out, "the mailbox of a row is not known, so no mailbox was removed in this run");
     assert_setting(f, "u17@contoso.example", SMTP_AUTH_ENABLED);
     assert_setting(f, "u18@contoso.example", SMTP_AUTH_ENABLED);
 }

@@ -185,18 +185,18 @@ static void an_entry_that_names_nobody_is_refused_with_its_line(void **state)
     static const struct {
         const char *entry, *says;
     } rows[] = {
-        {"@", "begins with \"@\", but what follows is no domain"},
-        {"@@contoso.example", "but what follows is no domain"},
-        {"@contoso..example", "but what follows is no domain"},
-        {"@[192.0.2.1]", "but what follows is no domain"},
-        {"@contoso.example x", "but what follows is no domain"},
+        {"@", "begins with \"@\", but what follows is not a domain"},
+        {"@@contoso.example", "but what follows is not a domain"},
+        {"@contoso..example", "but what follows is not a domain"},
+        {"@[192.0.2.1]", "but what follows is not a domain"},
+        {"@contoso.example x", "but what follows is not a domain"},
         {"sean@", "\"sean@\" is neither an address"},
         {"sean doe", "\"sean\\x20doe\" is neither an address"},
         {"sean?", "is neither an address"},
         {"\xc3", "\"\\xc3\" is neither an address"},
-        {"*", "\"*\": \"*\" is no pattern here; a whole domain is written \"@contoso.example\""},
-        {"*@contoso.example", "is no pattern here"},
-        {"sales-*@contoso.example", "is no pattern here"},
+        {"*", "\"*\": \"*\" is not a pattern here; a whole domain is written \"@contoso.example\""},
+        {"*@contoso.example", "is not a pattern here"},
+        {"sales-*@contoso.example", "is not a pattern here"},
         {"@.contoso.example", "only a list of senders can name all domains beneath one"},
         {"sean\x01@contoso.example", "control character 0x01"},
     };
@@ -251,13 +251,13 @@ static void a_sender_that_nobody_has_is_refused_with_what_was_meant(void **state
     static const struct {
         const char *entry, *says;
     } rows[] = {
-        {"contoso.example", "\"contoso.example\" is no sender; a whole domain is written \"@contoso.example\""},
+        {"contoso.example", "\"contoso.example\" is not a sender; a whole domain is written \"@contoso.example\""},
         {".contoso.example", "all domains beneath contoso.example are written \"@.contoso.example\""},
-        {"scan", "\"scan\" is no sender; expected user@domain"},
-        {"CONTOSO\\scan", "is no sender; expected user@domain"},
-        {"*@contoso.example", "is no pattern here"},
-        {"@.", "begins with \"@.\", but what follows is no domain"},
-        {"scan@", "is no sender"},
+        {"scan", "\"scan\" is not a sender; expected user@domain"},
+        {"CONTOSO\\scan", "is not a sender; expected user@domain"},
+        {"*@contoso.example", "is not a pattern here"},
+        {"@.", "begins with \"@.\", but what follows is not a domain"},
+        {"scan@", "is not a sender"},
     };
 
     (void)state;
@@ -412,8 +412,8 @@ static void a_line_that_is_no_pair_is_refused(void **state)
         {"sd?oe sean@contoso.example", "is neither an address (user@domain) nor an account name"},
         {"@contoso.example sean@contoso.example", "a whole domain is mapped to a whole domain"},
         {"*@contoso.local sean@contoso.example", "a whole domain is written \"@contoso.local @contoso.example\""},
-        {"@ @contoso.example", "what follows is no domain"},
-        {"@contoso.local @", "what follows is no domain"},
+        {"@ @contoso.example", "what follows is not a domain"},
+        {"@contoso.local @", "what follows is not a domain"},
     };
 
     (void)state;

@@ -204,7 +204,7 @@ static void what_is_no_socket_is_never_removed(void **state)
     (void)close(fd);
     s = start(&f->config);
     assert_int_equal(s.answer, 'n');
-    assert_non_null(strstr(s.why, "is no socket"));
+    assert_non_null(strstr(s.why, "is not a socket"));
     stop(&s, 0);
     assert_int_equal(access(f->path, F_OK), 0);
 }

@@ -109,10 +109,10 @@ static const struct {
     const char *text;
     const char *error;
 } bad[] = {
-    {"[{\"Name\":\"a\"},\n {\"Name\":\"b\",\"Name\":\"c\"}]", "f.json: line 2: Name stands there twice"},
-    {"[{\"Name\":\"b\",\n\"NAME\":\"c\"}]", "f.json: line 1: Name stands there twice"},
-    {"[{\"Name\":\"b\",\n\"x\":{\"y\\u001b\":1,\n\"y\\u001b\":2}}]", "f.json: line 3: y\\u001b stands there twice"},
-    {"{\"value\":[],\"n\":1,\"n\":2}", "f.json: line 1: n stands there twice"},
+    {"[{\"Name\":\"a\"},\n {\"Name\":\"b\",\"Name\":\"c\"}]", "f.json: line 2: Name occurs twice"},
+    {"[{\"Name\":\"b\",\n\"NAME\":\"c\"}]", "f.json: line 1: Name occurs twice"},
+    {"[{\"Name\":\"b\",\n\"x\":{\"y\\u001b\":1,\n\"y\\u001b\":2}}]", "f.json: line 3: y\\u001b occurs twice"},
+    {"{\"value\":[],\"n\":1,\"n\":2}", "f.json: line 1: n occurs twice"},
     {"[\n{\"Name\":\"\\u0000\"}]", "line 2, column 16: damaged JSON: \\u0000 is not allowed"},
     {"[{\"Na\\u0000me\":1}]", "damaged JSON"},
     {"[{\"Name\":\"\\ud83d\"}]", "line 1, column 17: damaged JSON: invalid Unicode"},
