@@ -8,7 +8,7 @@
 #define OTHER_RECIPIENTS                                                                                               \
     "{\"ResultSize\":\"Unlimited\",\"RecipientTypeDetails\":[\"MailUser\",\"GuestMailUser\",\"GroupMailbox\","         \
     "\"MailUniversalSecurityGroup\",\"MailUniversalDistributionGroup\",\"MailNonUniversalGroup\","                     \
-    "\"DynamicDistributionGroup\"]}"
+    "\"RoomList\",\"DynamicDistributionGroup\"]}"
 #define HVE_ACCOUNTS "{\"HVEAccount\":true,\"ResultSize\":\"Unlimited\"}"
 #define ONE "{\"ResultSize\":1}"
 #define CONFIGURATION                                                                                                  \

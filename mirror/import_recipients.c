@@ -1,4 +1,5 @@
 /* Groups and mail users: nobody signs in as one, but somebody may send as one, or by being in one. */
+#include "core/base/guid.h"
 #include "mirror/import_private.h"
 
 /* What the recipient is called by, for those rights that name it. */
@@ -6,9 +7,12 @@ static int say_names(struct import *im, const struct mailbox_record *r, struct s
 {
     struct rights *rights = im->g->rights;
     struct slice proxies = r->proxies, name;
+    char guid[GUID_TEXT_MAX];
 
     if (rights_count(rights) == 0)
         return 0;
+    guid_write(r->id.b, guid);
+    rights_name(rights, slice_of(guid), &r->id, true);
     rights_name(rights, r->primary, &r->id, true);
     while (packed_next(&proxies, &name))
         rights_name(rights, name, &r->id, true);

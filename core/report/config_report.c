@@ -255,7 +255,7 @@ static void tell_listener(struct teller *t, const char *program, const struct li
         tell(t, "%s at %s: TLS %s.%s", program, l->address, tls_words(&l->tls, tls, sizeof tls),
              mode_words(c->tls_mode));
     if (l->front.tls != TLS_ANY || l->front.method[0] != '\0')
-        tell(t, "%s at %s: a front is before Postfix: its clients use TLS %s, mechanism %s.", program, l->address,
+        tell(t, "%s at %s is for a front whose clients use TLS %s, mechanism %s.", program, l->address,
              front_tls[l->front.tls], l->front.method[0] != '\0' ? l->front.method : "as Postfix says");
 }
 

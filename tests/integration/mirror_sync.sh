@@ -253,7 +253,7 @@ row 'an hour that is not left' 1 'asks to wait longer (Retry-After: 3600) than m
 conf
 row 'a Content-Length that promises less than comes' 1 'half-written' same "$(fault "\"name\":\"wrong_length\",\"delta\":-100,$C,\"page\":2")"
 row 'half the JSON' 1 'half-written' same "$(fault "\"name\":\"cut_json\",$C,\"page\":2")"
-row 'JSON with another Content-Type' 1 'no JSON, but \\*"text/html' same "$(fault "\"name\":\"wrong_type\",\"type\":\"text/html\",$C")"
+row 'JSON with another Content-Type' 1 'not JSON but \\*"text/html' same "$(fault "\"name\":\"wrong_type\",\"type\":\"text/html\",$C")"
 row 'an HTML page' 1 'captive portal' same "$(fault "\"name\":\"html\",$C")"
 row 'no JSON' 1 'Get-CASMailbox, page 1' same "$(fault "\"name\":\"not_json\",$C")"
 row 'no JSON that looks like a list' 1 'Get-CASMailbox, page 1' same "$(fault "\"name\":\"not_json\",\"body\":\"evil@contoso.example\",$C")"
@@ -290,7 +290,7 @@ for kind in evil evil_port http userinfo backslash suffix prefix parent file emp
     row "a link that leads elsewhere: $kind" 1 'Get-CASMailbox, page 1: ' same "$(fault "\"name\":\"next_link\",\"kind\":\"$kind\",$C")"
 done
 for kind in loop first endless; do
-    row "links without an end: $kind" 1 'go in a circle\|goes in a circle\|no end of pages\|empty page' same "$(fault "\"name\":\"next_link\",\"kind\":\"$kind\",$C")"
+    row "links without an end: $kind" 1 'go in a circle\|goes in a circle\|pages never end\|empty page' same "$(fault "\"name\":\"next_link\",\"kind\":\"$kind\",$C")"
 done
 
 # ---- the tenant ----

@@ -125,7 +125,7 @@ static void a_nul_byte_is_no_configuration(void **state)
 
     (void)state;
     assert_int_equal(config_from_text(SLICE(text), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: holds a NUL byte"));
+    assert_non_null(strstr(e.text, "c: contains a NUL byte"));
 }
 
 static void an_unknown_setting_is_named_with_what_was_meant(void **state)
@@ -340,8 +340,8 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
         {LIMIT "then = \"block\"; });", "limits[a].then: \"block\" needs a time"},
         {LIMIT "then = \"block 1\"; });", "limits[a].then: duration \"1\""},
         {LIMIT "then = \"block 0s\"; });", "limits[a].then: \"block\\x200s\": a block of no time"},
-        {LIMIT "then = \"block 1h, enable\"; });", "only \", disable\" can stand"},
-        {LIMIT "then = \"block 1h,\"; });", "only \", disable\" can stand"},
+        {LIMIT "then = \"block 1h, enable\"; });", "only \", disable\" is possible"},
+        {LIMIT "then = \"block 1h,\"; });", "only \", disable\" is possible"},
         {LIMIT "then = \"defer 1h\"; });", "limits[a].then: \"defer\\x201h\": only \"block\" has a time"},
         {LIMIT "for = \"connectors\"; });", "limits[a].for: a limit per user or login can't be for connectors only"},
         {LIMIT "client_net = \"/24 /64\"; });", "limits[a].client_net: nothing in this limit is about client_net"},

@@ -101,9 +101,9 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"connectors=({name=\"a\";networks=\"192.0.2.0/24\";},{name=\"b\";networks=[\"192.0.2.8/29\",\"192.0.2.32/"
          "29\"];},"
          "{name=\"c\";networks=\"192.0.2.9\";});",
-         "b: 192.0.2.8/29 lies within 192.0.2.0/24 of connector a; for its clients connector b counts.\n"
-         "c: 192.0.2.9/32 lies within 192.0.2.8/29 of connector b; for its clients connector c counts.\n"
-         "b: 192.0.2.32/29 lies within 192.0.2.0/24 of connector a; for its clients connector b counts.\n"},
+         "b: 192.0.2.8/29 is within 192.0.2.0/24 of connector a; its clients belong to connector b.\n"
+         "c: 192.0.2.9/32 is within 192.0.2.8/29 of connector b; its clients belong to connector c.\n"
+         "b: 192.0.2.32/29 is within 192.0.2.0/24 of connector a; its clients belong to connector b.\n"},
         {"limits=({name=\"roaming\";per=\"user\";count=\"distinct client_net\";rate=\"6/d\";then=\"block 1h\";});",
          "roaming: at most 6 different client networks at once, and 6/d in the long run, for each user; over it: "
          "refused, and blocked for 1h.\n"},
@@ -239,7 +239,7 @@ static void what_few_mean_is_warned_of(void **state)
         {"policyd={listen=();}; milter={listen=\"\";};", "policyd.listen, milter.listen: both are empty"},
         {"milter={listen=\"\";};", "sender.header_from: it is set, but milter.listen is empty"},
         {"replies={unlisted=\"535 5.7.139 no\";};", "replies.unlisted: 535 is a reply to AUTH"},
-        {"replies={no-directory=\"550 5.7.1 no\";};", "replies.no-directory: it refuses for good"},
+        {"replies={no-directory=\"550 5.7.1 no\";};", "replies.no-directory: it permanently refuses"},
     };
 
     (void)state;

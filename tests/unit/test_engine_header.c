@@ -38,7 +38,7 @@ static void what_the_milter_is_not_shown_is_told_of_once_an_hour(void **state)
     assert_non_null(said);
     assert_non_null(strstr(said, "queue_id=4TzYyK"));
     assert_non_null(strstr(said, "no_milters"));
-    assert_null(strstr(said + 1, "nobody judged"));
+    assert_null(strstr(said + 1, "nobody checked"));
 }
 
 static void what_goes_to_a_before_queue_filter_is_told_of_although_the_milter_heard_of_it(void **state)
@@ -75,7 +75,7 @@ static void nothing_is_said_where_all_is_well_or_no_rule_counts(void **state)
             engine_milter_runs(b->engine);
         send_one(b, rows[i].sender, rows[i].shown, "4TzYyK");
         stop(b);
-        assert_null(strstr(log_end(b), "nobody judged"));
+        assert_null(strstr(log_end(b), "nobody checked"));
     }
 }
 

@@ -73,7 +73,7 @@ static const struct {
     {"[{\"a\":1},", "line 1, column 10: the file ends where an object"},
     {"[{\"a\":1}", "line 1, column 9: the file ends where \",\" or \"]\" was expected: it is half-written"},
     {"[{\"a\":\n\"b", "line 2, column 3: the file ends where the end of what was begun was expected"},
-    {"[{\"a\":1}]\n[]", "line 2, column 1: more text behind the end"},
+    {"[{\"a\":1}]\n[]", "line 2, column 1: more text after the end"},
     {"[{\"a\":1}{}]", "line 1, column 9: expected \",\" or \"]\""},
     {"[{\"a\":1},]", "line 1, column 10: expected an object"},
     {"[1]", "line 1, column 2: expected an object"},

@@ -352,7 +352,7 @@ static void a_secret_that_others_may_read_is_refused(void **state)
     check_secret(&places, "world", NULL, "others may read");
     check_secret(&places, "empty", NULL, "0 bytes");
     check_secret(&places, "link", NULL, "symbolic link");
-    check_secret(&places, "pipe", NULL, "no plain file");
+    check_secret(&places, "pipe", NULL, "not a regular file");
     check_secret(&places, "missing", NULL, "cannot be opened");
     snprintf(path, sizeof path, "%s/secrets/good", folder);
     check_secret(&places, path, "canary", NULL);

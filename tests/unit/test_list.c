@@ -252,7 +252,7 @@ static void a_sender_that_nobody_has_is_refused_with_what_was_meant(void **state
         const char *entry, *says;
     } rows[] = {
         {"contoso.example", "\"contoso.example\" is not a sender; a whole domain is written \"@contoso.example\""},
-        {".contoso.example", "all domains beneath contoso.example are written \"@.contoso.example\""},
+        {".contoso.example", "all domains below contoso.example are written \"@.contoso.example\""},
         {"scan", "\"scan\" is not a sender; expected user@domain"},
         {"CONTOSO\\scan", "is not a sender; expected user@domain"},
         {"*@contoso.example", "is not a pattern here"},

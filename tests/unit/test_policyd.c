@@ -1049,7 +1049,7 @@ static void what_is_no_socket_is_left_alone(void **state)
     (void)state;
     close(file);
     assert_int_equal(listener_open(&f.listen[0], &l, &e), -1);
-    assert_non_null(strstr(e.text, "no socket"));
+    assert_non_null(strstr(e.text, "not a socket"));
     assert_int_equal(stat(f.path, &there), 0);
 }
 

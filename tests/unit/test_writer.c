@@ -629,7 +629,7 @@ static void a_damaged_directory_is_not_written_over(void **state)
     assert_int_equal(truncate(fixture_path(&f, "directory-0000000002.mdb"), 4096), 0);
     assert_int_equal(writer_begin(f.folder, &w, &e), -1);
     print_message("%s\n", e.text);
-    assert_non_null(strstr(e.text, "To begin anew"));
+    assert_non_null(strstr(e.text, "To start over"));
     (void)snprintf(moved, sizeof moved, "%s/current.damaged", f.folder);
     assert_int_equal(rename(fixture_path(&f, "current"), moved), 0);
     publish(&f, &anna, NULL); /* a new beginning, with a number that was never used */
