@@ -100,6 +100,8 @@ void import_count(struct import *im, const struct merged *item);
 /* Adds the report's lines (mirror/import_lines.c). 0, or -1 with e. */
 int import_mailbox_lines(struct import *im, const struct merged *item, struct error *e);
 int import_tenant_lines(struct import *im, struct error *e);
+/* What the accepted domain is closed for after the run: where the file doesn't say, as it was. DOMAIN_NO_ bits. */
+unsigned import_closed(const struct import *im, const struct accepted *domain);
 int import_minor_line(struct import *im, struct error *e);
 
 /* ---- what it opens and closes at this relay (mirror/import_effects.c) ---- */

@@ -80,7 +80,7 @@ static int write_domains(struct import *im, uint32_t tenant, struct error *e)
         return error_set(e, "no memory for %zu domains", g->n_domains);
     for (size_t i = 0; i < g->n_domains; i++)
         list[i] = (struct accepted_domain){slice_of(g->domains[i].name), g->domains[i].type,
-                                           g->domains[i].match_subdomains, g->domains[i].closed};
+                                           g->domains[i].match_subdomains, import_closed(im, &g->domains[i])};
     result = writer_set_domains(im->w, tenant, list, g->n_domains, e);
     free(list);
     return result;

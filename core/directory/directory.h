@@ -142,7 +142,8 @@ struct domain_fact {
     uint32_t tenant;
     enum domain_type type;
     bool match_subdomains;
-    bool ambiguous; /* two tenants claim it: nobody's */
+    bool ambiguous;  /* two tenants claim it: nobody's */
+    unsigned closed; /* DOMAIN_NO_ bits */
 };
 
 enum directory_result {

@@ -101,7 +101,7 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
     if (result != DIRECTORY_FOUND)
         return result;
     best = domain_claim_at(value, 0);
-    *out = (struct domain_fact){best.tenant, best.type, best.match_subdomains, false};
+    *out = (struct domain_fact){best.tenant, best.type, best.match_subdomains, false, best.closed};
     for (size_t i = 1; i < n; i++) {
         struct domain_claim claim = domain_claim_at(value, i);
         bool stronger = best.type == DOMAIN_DERIVED && claim.type != DOMAIN_DERIVED;
@@ -109,7 +109,7 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
 
         if (stronger) {
             best = claim;
-            *out = (struct domain_fact){best.tenant, best.type, best.match_subdomains, false};
+            *out = (struct domain_fact){best.tenant, best.type, best.match_subdomains, false, best.closed};
         } else if (!weaker && claim.tenant != best.tenant) {
             out->ambiguous = true;
         }

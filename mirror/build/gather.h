@@ -30,7 +30,7 @@ struct accepted {
     char name[256];
     enum domain_type type;
     bool match_subdomains;
-    unsigned closed; /* DOMAIN_NO_ bits */
+    unsigned closed, said; /* DOMAIN_NO_ bits, and those of which the file says anything */
 };
 
 struct gathered {

@@ -151,8 +151,9 @@ static int read_domain_type(const struct row *row, enum domain_type *out, struct
     return row_error(row, COLUMN_DOMAIN_TYPE, "Authoritative, InternalRelay or ExternalRelay", e);
 }
 
-/* The properties are Exchange Online's alone; an export without them, or of Exchange on premises, closes nothing. */
-static int read_closed(const struct row *row, unsigned *closed, struct error *e)
+/* The properties are Exchange Online's alone; an export without them, or of Exchange on premises, says nothing of it.
+ */
+static int read_closed(const struct row *row, struct accepted *domain, struct error *e)
 {
     static const struct {
         enum column column;
@@ -160,13 +161,13 @@ static int read_closed(const struct row *row, unsigned *closed, struct error *e)
     } switches[] = {{COLUMN_SENDING_FROM_DISABLED, DOMAIN_NO_SENDER},
                     {COLUMN_SENDING_TO_DISABLED, DOMAIN_NO_RECIPIENT}};
 
-    *closed = 0;
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
         bool said = false;
 
         if (cell_bool(&row->cells[switches[i].column], &said) < 0)
             return row_error(row, switches[i].column, "True or False", e);
-        *closed |= said ? switches[i].bit : 0;
+        domain->closed |= said ? switches[i].bit : 0;
+        domain->said |= row->cells[switches[i].column].kind != CELL_ABSENT ? switches[i].bit : 0;
     }
     return 0;
 }
@@ -192,7 +193,7 @@ int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const s
     if (cell_bool(&row->cells[COLUMN_MATCH_SUBDOMAINS], &domain->match_subdomains) < 0)
         return row_error(row, COLUMN_MATCH_SUBDOMAINS, "True or False", e);
     domain->match_subdomains = domain->match_subdomains || wildcard;
-    if (read_closed(row, &domain->closed, e) != 0)
+    if (read_closed(row, domain, e) != 0)
         return -1;
     for (size_t i = 0; i < g->n_domains; i++)
         if (strcmp(g->domains[i].name, domain->name) == 0)

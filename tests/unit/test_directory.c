@@ -197,12 +197,12 @@ static void a_domain_belongs_to_the_tenant_that_accepts_it_and_to_nobody_when_tw
         enum directory_result result;
         struct domain_fact fact;
     } rows[] = {
-        {"contoso.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, false}},
-        {"relay.example", DIRECTORY_FOUND, {0, DOMAIN_INTERNAL_RELAY, true, false}},
-        {"fabrikam.example", DIRECTORY_FOUND, {1, DOMAIN_AUTHORITATIVE, true, false}},
-        {"both.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, true}},
-        {"contoso.local", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, false}},
-        {"loose.example", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, true}},
+        {"contoso.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, false, 0}},
+        {"relay.example", DIRECTORY_FOUND, {0, DOMAIN_INTERNAL_RELAY, true, false, 0}},
+        {"fabrikam.example", DIRECTORY_FOUND, {1, DOMAIN_AUTHORITATIVE, true, false, 0}},
+        {"both.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, true, 0}},
+        {"contoso.local", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, false, 0}},
+        {"loose.example", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, true, 0}},
         {"sub.relay.example", DIRECTORY_NOT_FOUND, {0}},
         {"example", DIRECTORY_NOT_FOUND, {0}},
         {"", DIRECTORY_NOT_FOUND, {0}},

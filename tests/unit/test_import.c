@@ -563,6 +563,9 @@ static void an_accepted_domain_says_what_it_is_closed_for(void **state)
          "contoso.example,Authoritative,False,False,\nlegacy.example,Authoritative,True,True,False\n"
          "unused.example,Authoritative,False,,True\nboth.example,InternalRelay,False,True,True\n");
     run_ok(f);
+    assert_says(f->out, "contoso: sending from legacy.example enabled → disabled\n");
+    assert_says(f->out, "contoso: sending to unused.example enabled → disabled\n");
+    assert_null(strstr(f->out, "sending from unused.example"));
     o = open_directory(f);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(directory_domain_closed(o.v, slice_of(rows[i].domain), DOMAIN_NO_SENDER),
@@ -576,6 +579,18 @@ static void an_accepted_domain_says_what_it_is_closed_for(void **state)
     o = open_directory(f);
     assert_int_equal(directory_domain_closed(o.v, SLICE("legacy.example"), DOMAIN_NO_SENDER), DIRECTORY_FOUND);
     close_directory(o);
+    /* So does one over domains that doesn't say it. */
+    give(f, "domains.csv", "DomainName,DomainType\ncontoso.example,Authoritative\nlegacy.example,Authoritative\n");
+    run_ok(f);
+    assert_null(strstr(f->out, "sending from legacy.example"));
+    o = open_directory(f);
+    assert_int_equal(directory_domain_closed(o.v, SLICE("legacy.example"), DOMAIN_NO_SENDER), DIRECTORY_FOUND);
+    close_directory(o);
+    give(f, "domains.csv",
+         "DomainName,DomainType,SendingFromDomainDisabled\ncontoso.example,Authoritative,\n"
+         "legacy.example,Authoritative,False\n");
+    run_ok(f);
+    assert_says(f->out, "contoso: sending from legacy.example disabled → enabled\n");
 }
 
 #define PERMISSION(identity, trustee, type)                                                                            \
