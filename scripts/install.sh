@@ -30,6 +30,7 @@ for unit in conf/systemd/*.service conf/systemd/*.timer conf/systemd/*.path conf
     [ ! -e "$unit" ] || put_filled "$unit" "$prefix/lib/systemd/system/$(basename "$unit")"
 done
 put 644 conf/powershell/export.ps1 "$prefix/share/postern/export.ps1"
+put 644 conf/exchange-online-networks "$prefix/share/postern/exchange-online-networks"
 put 644 conf/systemd/sysusers.conf "$prefix/lib/sysusers.d/postern.conf"
 put_filled conf/systemd/tmpfiles.conf "$prefix/lib/tmpfiles.d/postern.conf"
 for example in conf/postern.conf conf/postfix/main.cf conf/postfix/master.cf conf/dovecot/postern*.conf \

@@ -50,8 +50,14 @@ void config_free(struct config *config)
     list_free(config->sender.exception_users);
     for (size_t i = 0; i < config->sender.n_exceptions; i++)
         list_free(config->sender.exceptions[i].senders);
-    for (size_t i = 0; i < config->n_limits; i++)
+    for (size_t i = 0; i < config->n_limits; i++) {
         list_free(config->limits[i].exception_users);
+        list_free(config->limits[i].only.sender_domains);
+    }
+    list_free(config->logins_from_users);
+    list_free(config->logins_from_domains);
+    for (size_t i = 0; i < config->n_logins_from; i++)
+        network_map_free(config->logins_from[i].map);
     for (size_t i = 0; i < config->n_connectors; i++)
         list_free(config->connectors[i].senders);
     for (size_t i = 0; i < config->n_groups; i++)

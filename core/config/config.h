@@ -85,6 +85,7 @@ struct tenant_config {
     enum tenant_smtp_auth smtp_auth;
     uint64_t max_age_s; /* of the directory's data for it; 0: any */
     enum when_stale when_stale;
+    uint64_t external_recipients_per_day; /* what the service lets the whole tenant send to; 0: not known */
     struct exchange_config exchange;
 };
 
@@ -147,6 +148,20 @@ struct sender_config {
     struct sender_exception *exceptions;
     size_t n_exceptions;
     struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
+    enum mode mode;
+};
+
+/* Whose logins a row of logins_from is about; a row for fewer goes before one for more. */
+enum whose { WHOSE_USER, WHOSE_GROUP, WHOSE_DOMAIN };
+
+/* From where some may sign in, and from nowhere else. */
+struct logins_from {
+    enum whose whose;
+    const char *name;         /* canonical address or account name; the group's name; "@contoso.example" */
+    unsigned group;           /* WHOSE_GROUP: index into config.groups */
+    struct network *networks; /* those in the file too */
+    size_t n_networks;
+    struct network_map *map; /* of the same networks */
     enum mode mode;
 };
 
@@ -235,8 +250,24 @@ struct limit_exception {
     struct limit_rate figure;
 };
 
-/* Where a limit's figure is taken from the tenant's mirrored outbound policy, if that has one. */
-enum limit_mirrored { FIGURE_OWN, FIGURE_EXTERNAL_PER_HOUR, FIGURE_INTERNAL_PER_HOUR, FIGURE_RECIPIENTS_PER_DAY };
+/* Where a limit's figure is the tenant's, if that has one: of its mirrored outbound policy, or of its configuration. */
+enum limit_mirrored {
+    FIGURE_OWN,
+    FIGURE_EXTERNAL_PER_HOUR,
+    FIGURE_INTERNAL_PER_HOUR,
+    FIGURE_RECIPIENTS_PER_DAY,
+    FIGURE_EXTERNAL_PER_DAY /* tenant_config.external_recipients_per_day */
+};
+
+/* The only messages that a limit is about: all that is set must hold. */
+struct limit_only {
+    bool set;                    /* some of it is */
+    struct list *sender_domains; /* of the envelope sender: "@contoso.example", "@.contoso.example"; NULL: any */
+    unsigned *groups;            /* indexes into config.groups: the login is in one of them; none: any */
+    size_t n_groups;
+    unsigned *connectors; /* indexes into config.connectors */
+    size_t n_connectors;
+};
 
 struct limit_config {
     const char *name;
@@ -253,6 +284,8 @@ struct limit_config {
     unsigned v4_prefix, v6_prefix;  /* size of a client_net: 24 and 64 unless set */
     bool authenticated, connectors; /* to whom it applies; by default to all that have all parts of its key */
     bool unfamiliar;                /* only from client networks that are not familiar (core/decide/familiar.h) */
+    struct limit_only only;
+    const char *reply; /* of its refusals, with the class that `then` asks for; NULL: the reason's */
     struct limit_exception *exceptions;
     size_t n_exceptions;
     struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
@@ -366,8 +399,11 @@ struct config {
     bool reject_unauthenticated;
     struct group_config *groups;
     size_t n_groups;
-    bool limits_tell_internal;   /* some limit counts external or internal recipients */
-    struct limit_config *limits; /* the preset's first */
+    struct logins_from *logins_from;
+    size_t n_logins_from;
+    struct list *logins_from_users, *logins_from_domains; /* of its rows, each in the line of its place from 1 */
+    bool limits_tell_internal;                            /* some limit counts external or internal recipients */
+    struct limit_config *limits;                          /* the preset's first */
     size_t n_limits;
     enum preset preset;
     enum charge_where charge;

@@ -237,44 +237,43 @@ static int networks_in_file(struct reader *r, const config_setting_t *s, struct 
 }
 
 /* Adds them to the map from clients to connectors. */
-static int networks_map(struct reader *r, const config_setting_t *s, const struct network_list *found, unsigned index)
+static int networks_map(struct reader *r, const config_setting_t *s, const struct network *networks, size_t n,
+                        unsigned index)
 {
-    for (size_t i = 0; i < found->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         char text[NETWORK_TEXT_MAX];
         unsigned other = index;
 
         if (network_map_count(r->config->connector_map) >= NETWORKS_MAX)
             return setting_error(r, s, "more than %d networks in all connectors", NETWORKS_MAX);
-        if (network_map_add(r->config->connector_map, &found->networks[i], index, &other, r->e) == 0)
+        if (network_map_add(r->config->connector_map, &networks[i], index, &other, r->e) == 0)
             continue;
         if (other == index)
             return setting_error_around(r, s);
         return setting_error(r, s, "the network %.*s belongs to connector \"%s\" already; a client has one connector",
-                             SLICE_ARG(network_text(&found->networks[i], text)), r->config->connectors[other].name);
+                             SLICE_ARG(network_text(&networks[i], text)), r->config->connectors[other].name);
     }
     return 0;
 }
 
-/* Appends them to those of the connector. */
-static int networks_append(struct reader *r, const struct network_list *found, struct connector_config *connector)
+static int networks_append(struct reader *r, const struct network_list *found, struct network **networks, size_t *n)
 {
-    size_t n = connector->n_networks + found->n;
     struct network *all;
 
     if (found->n == 0)
         return 0;
-    if ((all = config_alloc(r, n, sizeof *all)) == NULL)
+    if ((all = config_alloc(r, *n + found->n, sizeof *all)) == NULL)
         return -1;
-    if (connector->n_networks > 0)
-        memcpy(all, connector->networks, connector->n_networks * sizeof *all);
-    memcpy(all + connector->n_networks, found->networks, found->n * sizeof *all);
-    connector->networks = all;
-    connector->n_networks = n;
+    if (*n > 0)
+        memcpy(all, *networks, *n * sizeof *all);
+    memcpy(all + *n, found->networks, found->n * sizeof *all);
+    *networks = all;
+    *n += found->n;
     return 0;
 }
 
-static int read_networks_by(struct reader *r, const config_setting_t *s, const struct setting *row, bool file,
-                            struct connector_config *connector)
+int setting_networks(struct reader *r, const config_setting_t *s, const struct setting *row, bool file,
+                     struct network **networks, size_t *n)
 {
     struct network_list found = {NULL, 0, 0};
     int rc;
@@ -283,11 +282,20 @@ static int read_networks_by(struct reader *r, const config_setting_t *s, const s
         return 0;
     rc = file ? networks_in_file(r, s, &found) : networks_here(r, s, row, &found);
     if (rc == 0)
-        rc = networks_map(r, s, &found, (unsigned)(connector - r->config->connectors));
-    if (rc == 0)
-        rc = networks_append(r, &found, connector);
+        rc = networks_append(r, &found, networks, n);
     free(found.networks);
     return rc;
+}
+
+static int read_networks_by(struct reader *r, const config_setting_t *s, const struct setting *row, bool file,
+                            struct connector_config *connector)
+{
+    size_t before = connector->n_networks;
+
+    if (setting_networks(r, s, row, file, &connector->networks, &connector->n_networks) != 0)
+        return -1;
+    return networks_map(r, s, connector->networks + before, connector->n_networks - before,
+                        (unsigned)(connector - r->config->connectors));
 }
 
 static int read_networks(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)

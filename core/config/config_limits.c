@@ -287,6 +287,19 @@ int parse_group_name(struct reader *r, struct slice text, unsigned *group, const
     return error_set(e, "\"%s\" is not the name of one of the groups", quote(text).text);
 }
 
+int parse_connector_name(struct reader *r, struct slice text, unsigned *connector, const char **name, struct error *e)
+{
+    const struct config *c = r->config;
+
+    for (size_t i = 0; i < c->n_connectors; i++)
+        if (slice_eq(text, slice_of(c->connectors[i].name))) {
+            *connector = (unsigned)i;
+            *name = c->connectors[i].name;
+            return 0;
+        }
+    return error_set(e, "\"%s\" is not the name of one of the connectors", quote(text).text);
+}
+
 static int parse_exception_user(struct reader *r, struct slice text, void *at, struct error *e)
 {
     struct limit_exception *exception = at;
@@ -306,16 +319,9 @@ static int parse_exception_group(struct reader *r, struct slice text, void *at, 
 static int parse_exception_connector(struct reader *r, struct slice text, void *at, struct error *e)
 {
     struct limit_exception *exception = at;
-    const struct config *c = r->config;
 
-    for (size_t i = 0; i < c->n_connectors; i++)
-        if (slice_eq(text, slice_of(c->connectors[i].name))) {
-            exception->of = EXCEPT_CONNECTOR;
-            exception->connector = (unsigned)i;
-            exception->name = c->connectors[i].name;
-            return 0;
-        }
-    return error_set(e, "\"%s\" is not the name of one of the connectors", quote(text).text);
+    exception->of = EXCEPT_CONNECTOR;
+    return parse_connector_name(r, text, &exception->connector, &exception->name, e);
 }
 
 static int check_exception(struct reader *r, const config_setting_t *s, void *target)
@@ -354,6 +360,9 @@ static const struct setting limit_rows[] = {
     {"client_net", SETTING_PARSED, .parse = parse_client_net, .standard = "/24 /64", .allowed = "the bits of networks"},
     {"for", SETTING_PARSED, .parse = parse_for, .standard = "all", .allowed = "all, logins or connectors"},
     {"from", SETTING_CHOICE, AT(struct limit_config, unfamiliar), .choices = froms, .standard = "any"},
+    {"only", SETTING_SECTION, AT(struct limit_config, only), .section = &limit_only_section},
+    {"reply", SETTING_PARSED, AT(struct limit_config, reply), .parse = parse_limit_reply,
+     .allowed = "a reply such as 550 5.7.1 Not allowed"},
     {"except", SETTING_SECTIONS, AT(struct limit_config, exceptions),
      .count_offset = offsetof(struct limit_config, n_exceptions), .section = &exception_section},
 };

@@ -102,7 +102,7 @@ int limit_check(struct reader *r, const config_setting_t *s, void *target)
             return setting_error(r, s, "a second limit of the name \"%s\"", limit->name);
     if (figure_check(&limit->figure, limit->count, r->e) != 0)
         return setting_error_around(r, s);
-    if (check_whom(r, s, limit) != 0 || check_meaning(r, s, limit) != 0)
+    if (check_whom(r, s, limit) != 0 || check_meaning(r, s, limit) != 0 || limit_check_only(r, s, limit) != 0)
         return -1;
     return check_exceptions(r, s, limit);
 }

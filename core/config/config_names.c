@@ -5,10 +5,11 @@
 
 #include <stdlib.h>
 
-/* ---- lists of exceptions' users ---- */
+/* ---- lists of whom rows are for ---- */
 
+/* A row, and whether its name belongs in the list that is being made. */
 struct named {
-    enum exception_of of;
+    bool listed;
     const char *name;
 };
 
@@ -16,19 +17,33 @@ static struct named limit_named(const void *exceptions, size_t i)
 {
     const struct limit_exception *exception = (const struct limit_exception *)exceptions + i;
 
-    return (struct named){exception->of, exception->name};
+    return (struct named){exception->of == EXCEPT_USER, exception->name};
 }
 
 static struct named sender_named(const void *exceptions, size_t i)
 {
     const struct sender_exception *exception = (const struct sender_exception *)exceptions + i;
 
-    return (struct named){exception->of, exception->name};
+    return (struct named){exception->of == EXCEPT_USER, exception->name};
 }
 
-/* The i-th exception is in line i + 1; one that is not for a user is a comment. */
-static int list_users(struct reader *r, const char *what, struct named (*named)(const void *, size_t),
-                      const void *exceptions, size_t n, struct list **out)
+static struct named from_user_named(const void *rows, size_t i)
+{
+    const struct logins_from *row = (const struct logins_from *)rows + i;
+
+    return (struct named){row->whose == WHOSE_USER, row->name};
+}
+
+static struct named from_domain_named(const void *rows, size_t i)
+{
+    const struct logins_from *row = (const struct logins_from *)rows + i;
+
+    return (struct named){row->whose == WHOSE_DOMAIN, row->name};
+}
+
+/* The i-th row is in line i + 1; one that doesn't belong there is a comment. */
+static int list_named(struct reader *r, const char *what, struct named (*named)(const void *, size_t), const void *rows,
+                      size_t n, struct list **out)
 {
     size_t cap = n * (ADDRESS_MAX + 3) + 1;
     char *text = n > 0 ? malloc(cap) : NULL;
@@ -38,12 +53,12 @@ static int list_users(struct reader *r, const char *what, struct named (*named)(
     if (n == 0)
         return 0;
     if (text == NULL)
-        return error_set(r->e, "%s: no memory for the exceptions of %s", r->path, what);
+        return error_set(r->e, "%s: no memory for the rows of %s", r->path, what);
     b = buf_over(text, cap);
     for (size_t i = 0; i < n; i++) {
-        struct named one = named(exceptions, i);
+        struct named one = named(rows, i);
 
-        buf_add(&b, one.of == EXCEPT_USER ? slice_of(one.name) : SLICE("#"));
+        buf_add(&b, one.listed ? slice_of(one.name) : SLICE("#"));
         buf_add_char(&b, '\n');
     }
     rc = list_parse(buf_slice(&b), what, out, r->e);
@@ -51,18 +66,21 @@ static int list_users(struct reader *r, const char *what, struct named (*named)(
     return rc != 0 ? error_prefix(r->e, "%s", r->path) : 0;
 }
 
-static int list_all_users(struct reader *r)
+static int list_all_named(struct reader *r)
 {
     struct config *c = r->config;
 
     for (size_t i = 0; i < c->n_limits; i++) {
         struct limit_config *limit = &c->limits[i];
 
-        if (list_users(r, limit->name, limit_named, limit->exceptions, limit->n_exceptions, &limit->exception_users) !=
+        if (list_named(r, limit->name, limit_named, limit->exceptions, limit->n_exceptions, &limit->exception_users) !=
             0)
             return -1;
     }
-    return list_users(r, "sender.except", sender_named, c->sender.exceptions, c->sender.n_exceptions,
+    if (list_named(r, "logins_from", from_user_named, c->logins_from, c->n_logins_from, &c->logins_from_users) != 0 ||
+        list_named(r, "logins_from", from_domain_named, c->logins_from, c->n_logins_from, &c->logins_from_domains) != 0)
+        return -1;
+    return list_named(r, "sender.except", sender_named, c->sender.exceptions, c->sender.n_exceptions,
                       &c->sender.exception_users);
 }
 
@@ -121,10 +139,11 @@ static int prepare_list(struct reader *r, struct list **list)
 int names_prepare(struct reader *r)
 {
     struct config *c = r->config;
-    struct list **lists[] = {&c->smtp_auth.allow, &c->smtp_auth.deny, &c->smtp_auth.on_premises, &c->never_block,
-                             &c->sender.exception_users};
+    struct list **lists[] = {&c->smtp_auth.allow,    &c->smtp_auth.deny,         &c->smtp_auth.on_premises,
+                             &c->never_block,        &c->sender.exception_users, &c->logins_from_users,
+                             &c->logins_from_domains};
 
-    if (list_all_users(r) != 0)
+    if (list_all_named(r) != 0)
         return -1;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         if (prepare_list(r, lists[i]) != 0)

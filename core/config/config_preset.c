@@ -21,10 +21,35 @@
     LIMIT_PRESET("external-rate", COUNT_EXTERNAL, FIGURE_EXTERNAL_PER_HOUR, .unlimited = true),                        \
         LIMIT_PRESET("internal-rate", COUNT_INTERNAL, FIGURE_INTERNAL_PER_HOUR, .unlimited = true)
 
+/*
+ * What the service counts for a whole organization, in any 24 hours, and refuses with the reply that stands here: 100
+ * external recipients of mail from its onmicrosoft.com addresses, and as many of all its mail as its licences give it
+ * (the tenant external recipient rate limit). A day's worth may come at once, as there: so nothing is refused here that
+ * would pass there, while up to twice as much may pass in a single day.
+ */
+#define LIMIT_ORGANIZATION(limit_name, limit_mirrored, limit_reply, ...)                                               \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_TENANT, .count = COUNT_EXTERNAL, .mirrored = limit_mirrored,                    \
+        .then = THEN_REJECT, .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .connectors = true,              \
+        .reply = limit_reply, .figure = {                                                                              \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+
+#define ONMICROSOFT "onmicrosoft-rate"
+
 static const struct limit_config exchange_online[] = {
     LIMIT_PRESET("message-rate", COUNT_MESSAGES, FIGURE_OWN, .rate = {30, 60}, .burst = 30),
     LIMIT_PRESET("recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, .rate = {10000, 86400}, .burst = 1000),
     MIRRORED_HOURLY,
+    LIMIT_ORGANIZATION(ONMICROSOFT, FIGURE_OWN,
+                       "550 5.7.236 Your message can't be sent because your tenant has exceeded its daily limit for "
+                       "sending email to external recipients from onmicrosoft.com addresses",
+                       .rate = {100, 86400}, .burst = 100),
+    LIMIT_ORGANIZATION("tenant-external-rate", FIGURE_EXTERNAL_PER_DAY,
+                       "550 5.7.233 Your message can't be sent because your tenant has exceeded its daily limit for "
+                       "sending email to external recipients (tenant external recipient rate limit)",
+                       .unlimited = true),
 };
 
 /*
@@ -71,6 +96,21 @@ static bool is_replaced(const struct config *c, const char *name)
     return false;
 }
 
+/* A list can't stand in a constant table. The limits are the configuration's by now, which frees their lists. */
+static int narrow(struct reader *r, struct limit_config *limits, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct limit_only *only = &limits[i].only;
+
+        if (strcmp(limits[i].name, ONMICROSOFT) != 0)
+            continue;
+        if (list_parse_senders(SLICE("@.onmicrosoft.com"), "preset", &only->sender_domains, r->e) != 0)
+            return -1;
+        only->set = true;
+    }
+    return 0;
+}
+
 int preset_add(struct reader *r)
 {
     struct config *c = r->config;
@@ -92,5 +132,5 @@ int preset_add(struct reader *r)
         memcpy(limits + n, c->limits, c->n_limits * sizeof *limits);
     c->limits = limits;
     c->n_limits += n;
-    return 0;
+    return narrow(r, limits, n);
 }

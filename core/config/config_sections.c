@@ -267,6 +267,8 @@ static const struct setting config_rows[] = {
     {"groups", SETTING_SECTIONS, AT(struct config, groups), .count_offset = offsetof(struct config, n_groups),
      .section = &group_section},
     {"smtp_auth", SETTING_SECTION, AT(struct config, smtp_auth), .section = &smtp_auth_section},
+    {"logins_from", SETTING_SECTIONS, AT(struct config, logins_from),
+     .count_offset = offsetof(struct config, n_logins_from), .section = &logins_from_section},
     {"sender", SETTING_SECTION, AT(struct config, sender), .section = &sender_section},
     {"tls", SETTING_SECTION, .section = &tls_section},
     {"recipients", SETTING_SECTION, .section = &recipients_section},

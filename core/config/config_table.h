@@ -171,6 +171,7 @@ int config_from_text(struct slice text, const char *path, const char *folder, st
 extern const struct section tenant_section;                   /* config_tenants.c */
 extern const struct section exchange_section;                 /* config_exchange.c */
 extern const struct section group_section, connector_section; /* config_connectors.c */
+extern const struct section logins_from_section;              /* config_logins_from.c */
 extern const struct section limit_section;                    /* config_limits.c */
 extern const struct section blocks_section;                   /* config_blocks.c */
 extern const struct section alert_section;                    /* config_alerts.c */
@@ -182,6 +183,12 @@ setting_read read_never_block, read_known_networks; /* config_blocks.c; at is th
 setting_read read_list_file, read_pairs_file;       /* into a struct list * (config_connectors.c) */
 setting_read read_senders_file, read_senders;       /* the same of senders */
 setting_read read_replies;                          /* config_programs.c; at is the config */
+/*
+ * Networks: those of the list s, or those in the file that it names, behind the *n that are there. s may be NULL. 0, or
+ * -1 with r->e complete. (config_connectors.c)
+ */
+int setting_networks(struct reader *r, const config_setting_t *s, const struct setting *row, bool file,
+                     struct network **networks, size_t *n);
 /* Do two tenants claim one domain or NetBIOS name? s: the list of tenants, or NULL. (config_tenants.c) */
 int tenants_check(struct reader *r, const config_setting_t *s);
 /* True also where the file has no tenants: the directory alone knows them then. */
@@ -190,6 +197,8 @@ bool tenant_is_known(const struct config *config, const char *name);
 /* The subject of an exception (config_limits.c): a user's canonical name; a group by its own. 0, or -1 with e. */
 int parse_user_name(struct reader *r, struct slice text, const char **name, struct error *e);
 int parse_group_name(struct reader *r, struct slice text, unsigned *group, const char **name, struct error *e);
+/* The same for a connector. */
+int parse_connector_name(struct reader *r, struct slice text, unsigned *connector, const char **name, struct error *e);
 
 /*
  * After all sections: maps the lists' entries by the logins file, makes lists of the exceptions' users, and refuses
@@ -197,6 +206,10 @@ int parse_group_name(struct reader *r, struct slice text, unsigned *group, const
  */
 int names_prepare(struct reader *r);
 
+extern const struct section limit_only_section; /* config_limits_only.c */
+setting_parse parse_limit_reply;                /* the same; at is the pointer to the text */
+/* Do condition and reply of a limit fit the rest of it? 0, or -1 with r->e. (config_limits_only.c) */
+int limit_check_only(const struct reader *r, const config_setting_t *s, const struct limit_config *limit);
 section_check limit_check; /* config_limits_check.c */
 /* May a limit have this figure? 0, or -1 with e. */
 int figure_check(const struct limit_rate *figure, enum limit_count count, struct error *e);

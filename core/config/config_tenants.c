@@ -7,7 +7,8 @@
 #define TENANTS_MAX 1024
 #define DOMAINS_MAX 4096 /* of one tenant */
 #define NETBIOS_MAX 64
-#define NETBIOS_TEXT_MAX 64 /* as long as in a login */
+#define EXTERNAL_MAX 100000000 /* recipients a day: the largest tenants have some millions */
+#define NETBIOS_TEXT_MAX 64    /* as long as in a login */
 
 static const struct choice tenant_smtp_auth[] = {
     {"mirrored", TENANT_MIRRORED}, {"enabled", TENANT_ENABLED}, {"disabled", TENANT_DISABLED}, {NULL, 0}};
@@ -104,6 +105,8 @@ static const struct setting tenant_rows[] = {
      .standard = "mirrored"},
     {"max_age", SETTING_DURATION, AT(struct tenant_config, max_age_s), .standard = "2d", .most = DURATION_MAX_S},
     {"when_stale", SETTING_CHOICE, AT(struct tenant_config, when_stale), .choices = stale, .standard = "keep"},
+    {"external_recipients_per_day", SETTING_NUMBER, AT(struct tenant_config, external_recipients_per_day),
+     .standard = "0", .least = 0, .most = EXTERNAL_MAX},
     {"exchange", SETTING_OWN, AT(struct tenant_config, exchange), .read = read_exchange, .section = &exchange_section,
      .allowed = "a group"},
 };

@@ -2,9 +2,20 @@
 #include "core/decide/decide_steps.h"
 #include "core/mail/reply_text.h"
 
-static struct slice reply_for(const struct config *config, enum reason reason)
+/* The limit's own text stands for refusals of its class alone: one that defers for another cause still does. */
+static bool is_limits_own(const struct verdict *v, enum reason reason)
+{
+    return v->limit != NULL && v->limit_row != NULL && v->limit_row->reply != NULL && reason >= REASON_LIMIT &&
+           reason <= REASON_LIMIT_BLOCK && reason_row(reason)->reply != NULL &&
+           reason_row(reason)->reply[0] == v->limit_row->reply[0];
+}
+
+static struct slice reply_for(const struct config *config, const struct verdict *v, enum reason reason)
 {
     const struct reason_row *row = reason_row(reason);
+
+    if (is_limits_own(v, reason))
+        return slice_of(v->limit_row->reply);
 
     for (size_t i = 0; i < config->n_replies; i++)
         if (strcmp(config->replies[i].reason, row->name) == 0)
@@ -20,7 +31,7 @@ void verdict_refuse(const struct config *config, const struct submission *s, str
                                       .login = s->login_text};
 
     v->reason = reason;
-    v->reply = reply_text_fill(reply_for(config, reason), &facts, v->reply_text);
+    v->reply = reply_text_fill(reply_for(config, v, reason), &facts, v->reply_text);
     v->action = v->reply.n > 0 && v->reply.p[0] == '5' ? ACTION_REJECT : ACTION_DEFER;
 }
 
@@ -76,7 +87,7 @@ static void verdict_begin(struct verdict *v)
 }
 
 static bool (*const steps[])(struct deciding *) = {
-    step_blocked, step_restricted, step_tls, step_allowed, step_sender, step_recipients, step_limits,
+    step_blocked, step_restricted, step_tls, step_allowed, step_logins_from, step_sender, step_recipients, step_limits,
 };
 
 void decide(const struct decide_context *context, const struct submission *submission,

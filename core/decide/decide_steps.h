@@ -46,6 +46,8 @@ bool step_restricted(struct deciding *d);
 bool step_tls(struct deciding *d);
 /* 4. Is SMTP AUTH allowed? */
 bool step_allowed(struct deciding *d);
+/* And from this client's network? At AUTH, too, it needs nothing but who signs in and the client. */
+bool step_logins_from(struct deciding *d);
 /* 5. Sender: the envelope's and the header's. */
 bool step_sender(struct deciding *d);
 /* 6. Recipients. */
@@ -68,6 +70,13 @@ enum listed_to { LISTED_TO_DENY, LISTED_TO_PERMIT };
 enum directory_result identity_listed(const struct decide_context *c, const struct submission *s,
                                       const struct identity *id, const struct list *list, enum listed_to to,
                                       struct list_place *place);
+
+/*
+ * The row of logins_from that holds for who logged in, by at most one mailbox: a user's, else a group's, else a
+ * domain's. DIRECTORY_FOUND and *row; DIRECTORY_NOT_FOUND: he may come from anywhere.
+ */
+enum directory_result logins_from_row(const struct decide_context *c, const struct submission *s,
+                                      const struct identity *id, const struct logins_from **row);
 
 /* The mailboxes that claim exactly this address, as sender_mailboxes has them. */
 enum directory_result address_mailboxes(const struct decide_context *c, const struct address *a,
@@ -115,6 +124,8 @@ void trace_mailbox_setting(const struct deciding *d, const struct mailbox_ref *c
 void trace_organization(const struct deciding *d, enum smtp_auth setting);
 /* What else of the tenant closes, and where that came from. */
 void trace_gate(const struct deciding *d, const char *what, enum mirrored_part part);
+/* From where a row lets its logins come, and whether the client is there. */
+void trace_logins_from(const struct deciding *d, const struct logins_from *row, bool here);
 /* A limit's level, and what this message would do to it. */
 void trace_limit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                  const struct charge *charge, const struct charge_answer *answer);

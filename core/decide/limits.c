@@ -199,7 +199,7 @@ void limits_gather(struct deciding *d)
     for (size_t i = 0; i < config->n_limits; i++) {
         const struct limit_config *limit = &config->limits[i];
 
-        if (waits_for_recipient(d, limit) || !limit_is_for(limit, id) ||
+        if (waits_for_recipient(d, limit) || !limit_is_for(limit, id) || !limit_only_holds(d->c, d->s, id, limit) ||
             !key_of_limit(d->c, d->s, id, limit, &out->key))
             continue;
         counters_prefetch(d->c->counters, out->key);
@@ -254,6 +254,7 @@ bool step_limits(struct deciding *d)
         trace_add(d->trace, "limits: the message was charged before");
         return false;
     }
+    limits_trace_others(d);
     for (size_t i = 0; i < d->n_candidates; i++) {
         if (d->c->charged == CHARGED_BUT_BYTES && d->candidates[i].limit->count != COUNT_BYTES)
             continue;

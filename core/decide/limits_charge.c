@@ -40,6 +40,7 @@ static void remember(struct counters *counters, const struct deciding *d)
         uint64_t key;
 
         if (limit->count == COUNT_DISTINCT && limit_is_for(limit, &d->v->identity) &&
+            limit_only_holds(d->c, d->s, &d->v->identity, limit) &&
             key_of_limit(d->c, d->s, &d->v->identity, limit, &key))
             remember_members(counters, d, limit, key);
     }
@@ -98,6 +99,7 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         uint64_t key;
 
         if (limit->count != count || !counts_refusal_of(limit, &v->identity) ||
+            !limit_only_holds(c, s, &v->identity, limit) ||
             (limit->unfamiliar && !network_unfamiliar(c, s, &v->identity, limit)) ||
             (limit->per & PER_RECIPIENT_DOMAIN) != 0 || !key_of_limit(c, s, &v->identity, limit, &key))
             continue;

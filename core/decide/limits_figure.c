@@ -35,17 +35,35 @@ static const struct limit_exception *exception_for(const struct decide_context *
     return best;
 }
 
-static const struct limit_rate *mirrored_figure(const struct tenant_facts *tenant, enum limit_mirrored which,
-                                                struct limit_rate *room)
+/* The tenant that the configuration names for who sends. */
+static const struct tenant_config *tenant_of(const struct decide_context *c, const struct identity *id)
 {
-    uint32_t count = tenant == NULL                      ? 0
-                     : which == FIGURE_EXTERNAL_PER_HOUR ? tenant->external_per_hour
-                     : which == FIGURE_INTERNAL_PER_HOUR ? tenant->internal_per_hour
-                                                         : tenant->recipients_per_day;
+    if (id->connector != NULL && id->connector->tenant != NULL)
+        return config_tenant(c->config, slice_of(id->connector->tenant));
+    return id->tenant_config;
+}
+
+static uint64_t tenant_count(const struct decide_context *c, const struct identity *id, enum limit_mirrored which)
+{
+    const struct tenant_config *config;
+
+    if (which == FIGURE_EXTERNAL_PER_DAY)
+        return (config = tenant_of(c, id)) != NULL ? config->external_recipients_per_day : 0;
+    return id->tenant == NULL                  ? 0
+           : which == FIGURE_EXTERNAL_PER_HOUR ? id->tenant->external_per_hour
+           : which == FIGURE_INTERNAL_PER_HOUR ? id->tenant->internal_per_hour
+                                               : id->tenant->recipients_per_day;
+}
+
+static const struct limit_rate *tenant_figure(const struct decide_context *c, const struct identity *id,
+                                              enum limit_mirrored which, struct limit_rate *room)
+{
+    bool hourly = which == FIGURE_EXTERNAL_PER_HOUR || which == FIGURE_INTERNAL_PER_HOUR;
+    uint64_t count = tenant_count(c, id, which);
 
     if (count == 0)
         return NULL;
-    *room = (struct limit_rate){.rate = {count, which == FIGURE_RECIPIENTS_PER_DAY ? 86400 : 3600}, .burst = count};
+    *room = (struct limit_rate){.rate = {count, hourly ? 3600 : 86400}, .burst = count};
     room->interval_ns = rate_interval_ns(&room->rate, COUNT_RECIPIENTS);
     return room;
 }
@@ -55,10 +73,10 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
                                       struct limit_rate *room)
 {
     const struct limit_exception *exception = limit->n_exceptions > 0 ? exception_for(c, s, id, limit) : NULL;
-    const struct limit_rate *mirrored =
-        limit->mirrored != FIGURE_OWN ? mirrored_figure(id->tenant, limit->mirrored, room) : NULL;
+    const struct limit_rate *tenants =
+        limit->mirrored != FIGURE_OWN ? tenant_figure(c, id, limit->mirrored, room) : NULL;
 
-    return exception != NULL ? &exception->figure : mirrored != NULL ? mirrored : &limit->figure;
+    return exception != NULL ? &exception->figure : tenants != NULL ? tenants : &limit->figure;
 }
 
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost)

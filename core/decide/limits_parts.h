@@ -19,6 +19,15 @@ static inline bool limit_is_for(const struct limit_config *limit, const struct i
     return id->authenticated ? limit->authenticated : limit->connectors;
 }
 
+/*
+ * Is the message among those that the limit is about (limits.only)? By the domain of the envelope sender, which the
+ * null sender doesn't have, as it was written; by the groups of the login; by the connector. (limits_only.c)
+ */
+bool limit_only_holds(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                      const struct limit_config *limit);
+/* Says of each limit that is not about the message why it isn't. */
+void limits_trace_others(const struct deciding *d);
+
 /* What a distinct count counts: hashes of the message's clients, senders, recipients ... */
 struct members {
     const struct recipient_seen *seen; /* NULL: there is at most one, which is single */

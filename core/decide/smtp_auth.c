@@ -43,11 +43,8 @@ static enum reason by_authentication_policy(const struct smtp_auth_question *q)
     return q->heeds_authentication_policy && q->password && basic == TRI_NO ? REASON_BASIC_FORBIDDEN : REASON_ALLOWED;
 }
 
-/*
- * Exchange Online itself keeps the accounts of shared and resource mailboxes, and of its own ones, disabled: that is
- * how they are, and nobody was dismissed. A type that nobody said may be a person's.
- */
-static bool may_be_a_person(enum recipient_type type)
+/* Exchange Online itself keeps the accounts of all others disabled: that is how they are, and nobody was dismissed. */
+bool recipient_may_be_person(enum recipient_type type)
 {
     return type == RECIPIENT_USER || type == RECIPIENT_MAIL_USER || type == RECIPIENT_OTHER;
 }
@@ -55,7 +52,7 @@ static bool may_be_a_person(enum recipient_type type)
 static enum reason by_account(const struct smtp_auth_question *q)
 {
     bool heeded = q->disabled_accounts == DISABLED_ALL ||
-                  (q->disabled_accounts == DISABLED_PEOPLE && may_be_a_person(q->recipient_type));
+                  (q->disabled_accounts == DISABLED_PEOPLE && recipient_may_be_person(q->recipient_type));
 
     return heeded && q->sign_in == TRI_NO ? REASON_ACCOUNT_DISABLED : REASON_ALLOWED;
 }

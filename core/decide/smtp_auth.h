@@ -33,6 +33,12 @@ enum smtp_auth_rule {
 /* Why the rule refuses; REASON_ALLOWED when it doesn't. REASON_SETTING_UNKNOWN defers, the others refuse for good. */
 enum reason smtp_auth_refusal(const struct smtp_auth_question *q, enum smtp_auth_rule rule);
 
+/*
+ * May the mailbox be a person's: not a shared or resource one, a group's, or the service's own? A type that was never
+ * mirrored may be.
+ */
+bool recipient_may_be_person(enum recipient_type type);
+
 /* The organization's setting: the relay's own setting takes precedence over the mirrored one. */
 enum smtp_auth smtp_auth_of_organization(enum tenant_smtp_auth own, const struct tenant_facts *tenant);
 

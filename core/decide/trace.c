@@ -164,6 +164,32 @@ void trace_blocks(const struct deciding *d)
     }
 }
 
+/* ---- networks ---- */
+
+#define NETWORKS_SHOWN 16u
+
+void trace_logins_from(const struct deciding *d, const struct logins_from *row, bool here)
+{
+    static const char *const whose[] = {[WHOSE_USER] = "user", [WHOSE_GROUP] = "group", [WHOSE_DOMAIN] = "domain"};
+    char text[LINE_MAX_TRACE], name[SHOWN_MAX * 4 + 8], net[NETWORK_TEXT_MAX];
+    struct buf b = BUF_OVER(text), shown = BUF_OVER(name);
+
+    if (d->trace == NULL)
+        return;
+    buf_add_escaped(&shown, slice_of(row->name), SHOWN_MAX);
+    for (size_t i = 0; i < row->n_networks && i < NETWORKS_SHOWN; i++) {
+        buf_add(&b, i > 0 ? SLICE(", ") : SLICE(""));
+        buf_add(&b, network_text(&row->networks[i], net));
+    }
+    if (row->n_networks > NETWORKS_SHOWN)
+        buf_addf(&b, " and %zu more", row->n_networks - NETWORKS_SHOWN);
+    trace_add(d->trace, "network: only %s by logins_from, %s %s; the client %s", b.n > 0 ? text : "none",
+              whose[row->whose], name,
+              here               ? "is there"
+              : d->s->has_client ? "is elsewhere"
+                                 : "has no known address");
+}
+
 /* ---- settings ---- */
 
 void trace_list(const struct deciding *d, const char *text, const struct list_place *place)

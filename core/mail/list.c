@@ -218,6 +218,8 @@ static int parse_sender(struct slice text, struct list_entry *entry, struct erro
 {
     struct address address;
 
+    if (slice_starts_with(text, SLICE("*.")) || slice_starts_with(text, SLICE("@*.")))
+        return refuse_account((struct slice){memchr(text.p, '.', text.n), text.n - (text.p[0] == '@' ? 2 : 1)}, e);
     if (refuse_pattern(text, "\"@contoso.example\"", e) != 0)
         return -1;
     if (slice_starts_with(text, SLICE("@.")))

@@ -79,6 +79,12 @@ static const struct reason_row rows[REASON_COUNT] = {
         {"setting-unknown", "451 4.7.0 Mailbox settings incomplete, try again later",
          "the organization's or the mailbox's setting was never mirrored: import Get-TransportConfig and "
          "Get-CASMailbox, or set tenants.smtp_auth"},
+    /* As a Conditional Access policy refuses, which is Exchange Online's own way to say from where. */
+    [REASON_LOGINS_FROM] = {"logins-from",
+                            "550 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be "
+                            "authenticated successfully. Contact your administrator.",
+                            "logins_from names the networks for this login, and the client is in none of them: add "
+                            "its network, or find out who has the password"},
     [REASON_SENDER_BAD] = {"sender-bad", "553 5.1.7 Sender address is not valid",
                            "the envelope sender is not a mail address"},
     [REASON_SENDER_NOT_OWN] =

@@ -38,6 +38,7 @@ enum reason {
     REASON_BASIC_FORBIDDEN,
     REASON_ACCOUNT_DISABLED,
     REASON_SETTING_UNKNOWN,
+    REASON_LOGINS_FROM, /* from a network that logins_from doesn't name */
     /* sender */
     REASON_SENDER_BAD,
     REASON_SENDER_NOT_OWN,

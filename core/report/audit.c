@@ -6,6 +6,7 @@ int audit_all(struct audit *a, struct error *e)
     if (audit_usage(a, e) != 0 || audit_directory(a, e) != 0)
         return -1;
     audit_config(a);
+    audit_cloud(a);
     audit_files(a);
     audit_lists(a);
     audit_notices(a);

@@ -20,6 +20,7 @@ enum audit_rule {
     AUDIT_GATES_OFF,
     AUDIT_SHARED_ENABLED,
     AUDIT_PEOPLE_ENABLED,
+    AUDIT_LOGIN_ANYWHERE,
     AUDIT_RESTRICTED,
     AUDIT_ACCOUNT_DISABLED,
     AUDIT_ALLOWED_UNUSED,
@@ -32,6 +33,7 @@ enum audit_rule {
     AUDIT_SENDER_RULE,
     AUDIT_CONNECTOR_WIDE,
     AUDIT_CONNECTOR_OPEN,
+    AUDIT_CLOUD_OPEN,
     AUDIT_NO_LIMIT,
     AUDIT_LIMIT_ABOVE_SERVICE,
     AUDIT_NO_ALERTS,
@@ -67,6 +69,11 @@ void audit_names_add(struct audit_names *names, struct slice name); /* may come 
 /* The text, with "and N more"; once. */
 const char *audit_names_end(struct audit_names *names);
 
+/* Is the name of a list somebody's: a mailbox's of the view, a domain of a tenant, a login of our own files? */
+bool audit_name_is_known(const struct config *config, const struct directory_view *view, struct slice name);
+/* A mailbox that the view has by that name. */
+bool audit_mailbox_named(const struct directory_view *view, struct slice name, struct mailbox_ref *ref);
+
 /* Runs all checks below. 0, or -1 with e. */
 int audit_all(struct audit *a, struct error *e);
 
@@ -74,6 +81,7 @@ int audit_all(struct audit *a, struct error *e);
 int audit_directory(struct audit *a, struct error *e); /* tenants and mailboxes, and their use */
 int audit_usage(struct audit *a, struct error *e);     /* what was seen */
 void audit_config(struct audit *a);
+void audit_cloud(struct audit *a); /* connectors that Exchange Online's customers may use */
 void audit_files(struct audit *a);
 void audit_lists(struct audit *a);   /* names that nobody has */
 void audit_notices(struct audit *a); /* what alerts lead to */

@@ -13,5 +13,5 @@ static void weigh(void *arg, const struct config_condition *condition)
 
 void audit_config(struct audit *a)
 {
-    config_conditions(a->config, weigh, a);
+    config_conditions(a->config, a->view, weigh, a);
 }

@@ -1,4 +1,5 @@
 /* What Exchange Online's settings say: tenants and mailboxes. */
+#include "core/decide/decide_steps.h"
 #include "core/decide/smtp_auth.h"
 #include "core/directory/directory_record.h"
 #include "core/report/audit.h"
@@ -10,7 +11,7 @@
 
 struct mailboxes {
     uint64_t all, inheriting;
-    struct audit_names shared, people, restricted, disabled, unused;
+    struct audit_names shared, people, anywhere, restricted, disabled, unused;
 };
 
 static enum smtp_auth organization(const struct audit *a, const struct tenant_facts *tenant)
@@ -38,6 +39,21 @@ static int look_at_use(struct audit *a, const struct tenant_facts *tenant, const
     return 0;
 }
 
+/* Does no row of logins_from say from where it may sign in? */
+static bool signs_in_anywhere(const struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m)
+{
+    const struct decide_context c = {.config = a->config, .view = a->view};
+    const struct identity id = {.authenticated = true,
+                                .tenant = tenant,
+                                .tenant_config = config_tenant(a->config, slice_of(tenant->name)),
+                                .claims = {{.id = m->id, .tenant = tenant->tenant}},
+                                .n_claims = 1};
+    const struct submission s = {.login_text = m->primary};
+    const struct logins_from *row;
+
+    return logins_from_row(&c, &s, &id, &row) == DIRECTORY_NOT_FOUND;
+}
+
 static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
                          struct mailboxes *sum, struct error *e)
 {
@@ -49,8 +65,10 @@ static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, con
         audit_names_add(&sum->restricted, m->primary);
     if (m->smtp_auth != SMTP_AUTH_ENABLED && !inherits)
         return 0;
-    if (m->sign_in == TRI_NO && (m->recipient_type == RECIPIENT_USER || m->recipient_type == RECIPIENT_OTHER))
+    if (m->sign_in == TRI_NO && recipient_may_be_person(m->recipient_type))
         audit_names_add(&sum->disabled, m->primary);
+    if (!recipient_may_be_person(m->recipient_type) && signs_in_anywhere(a, tenant, m))
+        audit_names_add(&sum->anywhere, m->primary);
     if (m->recipient_type == RECIPIENT_SHARED || m->recipient_type == RECIPIENT_ROOM ||
         m->recipient_type == RECIPIENT_EQUIPMENT)
         audit_names_add(&sum->shared, m->primary);
@@ -68,6 +86,7 @@ static int walk_mailboxes(struct audit *a, const struct tenant_facts *tenant, st
     memset(sum, 0, sizeof *sum);
     audit_names_begin(&sum->shared);
     audit_names_begin(&sum->people);
+    audit_names_begin(&sum->anywhere);
     audit_names_begin(&sum->restricted);
     audit_names_begin(&sum->disabled);
     audit_names_begin(&sum->unused);
@@ -90,6 +109,16 @@ static void tell_names(struct audit *a, enum audit_rule rule, const struct tenan
     if (n > 0)
         findings_add(a->findings, rule, tenant->name, "%llu %s%s: %s", n, what, n == 1 ? "" : "es",
                      audit_names_end(names));
+}
+
+static void tell_anywhere(struct audit *a, const struct tenant_facts *tenant, struct audit_names *names)
+{
+    unsigned long long n = names->n;
+
+    if (n > 0)
+        findings_add(a->findings, AUDIT_LOGIN_ANYWHERE, tenant->name,
+                     "%llu shared, room, equipment or group mailbox%s may sign in from anywhere: %s", n,
+                     n == 1 ? "" : "es", audit_names_end(names));
 }
 
 static void tell_organization(struct audit *a, const struct tenant_facts *tenant, const struct mailboxes *sum)
@@ -217,6 +246,7 @@ int audit_directory(struct audit *a, struct error *e)
         tell_organization(a, tenant, &sum);
         tell_names(a, AUDIT_SHARED_ENABLED, tenant, &sum.shared, "shared, room or equipment mailbox");
         tell_names(a, AUDIT_PEOPLE_ENABLED, tenant, &sum.people, "user mailbox");
+        tell_anywhere(a, tenant, &sum.anywhere);
         tell_names(a, AUDIT_RESTRICTED, tenant, &sum.restricted, "restricted mailbox");
         if (a->config->smtp_auth.disabled_accounts == DISABLED_NONE && sum.disabled.n > 0)
             findings_add(a->findings, AUDIT_GATES_OFF, tenant->name,

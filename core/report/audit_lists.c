@@ -9,21 +9,44 @@ struct lists {
     struct audit_names unknown;
 };
 
-/* Has any mailbox of any tenant that name? If the directory can't be read, yes. */
-static bool is_known(const struct directory_view *view, struct slice name)
+/* "contoso\\sean" stands for the account. */
+static struct slice without_netbios(struct slice name)
+{
+    struct slice account;
+
+    return memchr(name.p, '\\', name.n) != NULL && slice_cut(name, '\\', NULL, &account) ? account : name;
+}
+
+/* Any mailbox of any tenant that has the name. */
+static enum directory_result find_mailbox(const struct directory_view *view, struct slice name, struct mailbox_ref *ref)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
-    struct domain_fact fact;
+    enum directory_result found = DIRECTORY_NOT_FOUND;
     unsigned n = 0;
+
+    for (uint32_t i = 0; found == DIRECTORY_NOT_FOUND && i < directory_tenants(view); i++)
+        found = memchr(name.p, '@', name.n) != NULL ? directory_by_address(view, i, name, refs, &n)
+                                                    : directory_by_account(view, i, name, refs, &n);
+    if (found == DIRECTORY_FOUND)
+        *ref = refs[0];
+    return found;
+}
+
+bool audit_mailbox_named(const struct directory_view *view, struct slice name, struct mailbox_ref *ref)
+{
+    name = without_netbios(name);
+    return name.n > 0 && find_mailbox(view, name, ref) == DIRECTORY_FOUND;
+}
+
+/* If the directory can't be read, it is. */
+static bool is_in_directory(const struct directory_view *view, struct slice name)
+{
+    struct mailbox_ref ref;
+    struct domain_fact fact;
 
     if (name.p[0] == '@')
         return directory_domain(view, (struct slice){name.p + 1, name.n - 1}, &fact) != DIRECTORY_NOT_FOUND;
-    for (uint32_t i = 0; i < directory_tenants(view); i++)
-        if ((memchr(name.p, '@', name.n) != NULL
-                 ? directory_by_address(view, i, name, refs, &n)
-                 : directory_by_account(view, i, name, refs, &n)) != DIRECTORY_NOT_FOUND)
-            return true;
-    return false;
+    return find_mailbox(view, name, &ref) != DIRECTORY_NOT_FOUND;
 }
 
 static bool is_of_our_tenants(const struct config *c, struct slice name)
@@ -34,15 +57,16 @@ static bool is_of_our_tenants(const struct config *c, struct slice name)
     return list_has_login(c->smtp_auth.logins, &login, NULL) || list_has_login(c->smtp_auth.on_premises, &login, NULL);
 }
 
+bool audit_name_is_known(const struct config *config, const struct directory_view *view, struct slice name)
+{
+    name = without_netbios(name);
+    return name.n == 0 || is_in_directory(view, name) || is_of_our_tenants(config, name);
+}
+
 static void look_at_name(struct lists *x, struct slice name)
 {
-    struct slice account;
-
-    /* "contoso\\sean" stands for the account. */
-    if (memchr(name.p, '\\', name.n) != NULL && slice_cut(name, '\\', NULL, &account))
-        name = account;
-    if (name.n > 0 && !is_known(x->a->view, name) && !is_of_our_tenants(x->a->config, name))
-        audit_names_add(&x->unknown, name);
+    if (!audit_name_is_known(x->a->config, x->a->view, name))
+        audit_names_add(&x->unknown, without_netbios(name));
 }
 
 static void look_at_list(struct audit *a, const struct list *list, const char *where)

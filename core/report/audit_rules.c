@@ -43,6 +43,10 @@ const struct rule audit_rules[AUDIT_RULES] = {
     [AUDIT_PEOPLE_ENABLED] = {"people-enabled", SEVERITY_LOW, BASELINE_PER_MAILBOX,
                               "SMTP AUTH is enabled for devices and applications, not for people",
                               "look through \"postern report enabled\"; people's programs have modern ways to send"},
+    [AUDIT_LOGIN_ANYWHERE] = {"login-anywhere", SEVERITY_MEDIUM, NULL,
+                              "what is no person signs in from its own network only",
+                              "a row in logins_from for each, or one for a group of them: a password that was stolen "
+                              "is worth nothing elsewhere then"},
     [AUDIT_RESTRICTED] = {"restricted", SEVERITY_HIGH, NULL, "Exchange Online has blocked no mailbox for spam",
                           "find out who sent in their name (postern log), change their passwords, then release them in "
                           "the portal's restricted entities"},
@@ -72,6 +76,10 @@ const struct rule audit_rules[AUDIT_RULES] = {
                               "name the devices' own addresses or networks"},
     [AUDIT_CONNECTOR_OPEN] = {"connector-open", SEVERITY_MEDIUM, NULL, "what a connector's devices may send is bounded",
                               "give the connector senders, or recipients = \"internal\""},
+    [AUDIT_CLOUD_OPEN] = {"exchange-online-open", SEVERITY_CRITICAL, NULL,
+                          "mail from Exchange Online is one's own organization's",
+                          "give the connector senders: the organization's domains; doc/exchange-online.md, \"Mail from "
+                          "Exchange Online through this relay\""},
     [AUDIT_NO_LIMIT] = {"no-limit", SEVERITY_HIGH, NULL, "every login is limited",
                         "preset = \"standard\" in postern.conf"},
     [AUDIT_LIMIT_ABOVE_SERVICE] = {"limit-above-service", SEVERITY_MEDIUM, NULL,

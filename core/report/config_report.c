@@ -358,9 +358,19 @@ static const struct {
     const char *title;
     void (*tell)(struct teller *t, const struct config *c);
 } sections[] = {
-    {"Mode", tell_mode},        {"Tenants", tell_tenants},       {"Logins", tell_smtp_auth}, {"Senders", tell_sender},
-    {"Messages", tell_message}, {"Connectors", tell_connectors}, {"Limits", tell_limits},    {"Blocks", tell_blocks},
-    {"Replies", tell_replies},  {"Services", tell_services},     {"Notices", tell_alerts},   {"Files", tell_files},
+    {"Mode", tell_mode},
+    {"Tenants", tell_tenants},
+    {"Logins", tell_smtp_auth},
+    {"Networks of logins", tell_logins_from},
+    {"Senders", tell_sender},
+    {"Messages", tell_message},
+    {"Connectors", tell_connectors},
+    {"Limits", tell_limits},
+    {"Blocks", tell_blocks},
+    {"Replies", tell_replies},
+    {"Services", tell_services},
+    {"Notices", tell_alerts},
+    {"Files", tell_files},
 };
 
 struct warnings {
@@ -405,9 +415,9 @@ static void show_summary(const struct config *c, unsigned warnings, struct print
         printer_text(out, "%s: OK", shown);
 }
 
-void config_report(const struct config *config, struct printer *out)
+void config_report(const struct config *config, const struct directory_view *view, struct printer *out)
 {
-    struct teller t = {.out = out};
+    struct teller t = {.out = out, .view = view};
     struct warnings w = {.out = out};
 
     if (!out->people) {
@@ -424,7 +434,7 @@ void config_report(const struct config *config, struct printer *out)
         out->close(out);
         out->table(out, &(struct table){TABLE_COLUMNS(warning_columns), .name = "warnings"});
     }
-    config_conditions(config, show_warning, &w);
+    config_conditions(config, view, show_warning, &w);
     if (out->people) {
         show_summary(config, w.n, out);
     } else {

@@ -4,18 +4,23 @@
 
 #define NESTED_MAX 20 /* that are listed */
 
-static void add_networks(struct buf *b, const struct connector_config *connector)
+void add_networks(struct buf *b, const struct network *networks, size_t n)
 {
     char text[NETWORK_TEXT_MAX];
 
-    for (size_t i = 0; i < connector->n_networks && i < TELL_LIST_MAX; i++) {
+    for (size_t i = 0; i < n && i < TELL_LIST_MAX; i++) {
         buf_add(b, i > 0 ? SLICE(", ") : SLICE(""));
-        buf_add(b, network_text(&connector->networks[i], text));
+        buf_add(b, network_text(&networks[i], text));
     }
-    if (connector->n_networks > TELL_LIST_MAX)
-        buf_addf(b, " and %zu more networks", connector->n_networks - TELL_LIST_MAX);
-    if (connector->n_networks == 0)
+    if (n > TELL_LIST_MAX)
+        buf_addf(b, " and %zu more networks", n - TELL_LIST_MAX);
+    if (n == 0)
         buf_add(b, SLICE("no network"));
+}
+
+static void add_clients(struct buf *b, const struct connector_config *connector)
+{
+    add_networks(b, connector->networks, connector->n_networks);
     if (connector->n_ccert_fingerprints + connector->n_ccert_subjects > 0)
         buf_addf(b, ", and clients with one of %zu certificates",
                  connector->n_ccert_fingerprints + connector->n_ccert_subjects);
@@ -26,7 +31,7 @@ static void tell_connector(struct teller *t, const struct connector_config *conn
     char text[TELL_LINE_MAX], tls[80];
     struct buf b = BUF_OVER(text);
 
-    add_networks(&b, connector);
+    add_clients(&b, connector);
     if (connector->senders == NULL)
         buf_add(&b, SLICE("; any sender"));
     else

@@ -34,11 +34,13 @@ static const char *const distinct[] = {
     [DISTINCT_RECIPIENT_DOMAIN] = "different recipient domains",
 };
 
+#define OF_POLICY " of the tenant's outbound policy; where it has none, "
 static const char *const mirrored[] = {
     [FIGURE_OWN] = "",
-    [FIGURE_EXTERNAL_PER_HOUR] = "RecipientLimitExternalPerHour",
-    [FIGURE_INTERNAL_PER_HOUR] = "RecipientLimitInternalPerHour",
-    [FIGURE_RECIPIENTS_PER_DAY] = "RecipientLimitPerDay",
+    [FIGURE_EXTERNAL_PER_HOUR] = "RecipientLimitExternalPerHour" OF_POLICY,
+    [FIGURE_INTERNAL_PER_HOUR] = "RecipientLimitInternalPerHour" OF_POLICY,
+    [FIGURE_RECIPIENTS_PER_DAY] = "RecipientLimitPerDay" OF_POLICY,
+    [FIGURE_EXTERNAL_PER_DAY] = "the tenant's external_recipients_per_day; where it has none, ",
 };
 
 static void add_key(struct buf *b, const struct limit_config *limit)
@@ -106,17 +108,47 @@ static void tell_exceptions(struct teller *t, const struct limit_config *limit)
     }
 }
 
-static void tell_limit(struct teller *t, const struct limit_config *limit)
+static void add_name(struct buf *b, const char **between, const char *name)
+{
+    buf_addf(b, "%s%s", *between, name);
+    *between = ", ";
+}
+
+/* All of these hold at once. */
+static void add_only(struct buf *b, const struct config *c, const struct limit_only *only)
+{
+    const char *between = ", only from senders in ";
+    struct list_place place;
+    struct slice domain;
+    size_t told = 0;
+
+    for (size_t at = 0; told < TELL_LIST_MAX && list_next(only->sender_domains, &at, &domain, &place); told++) {
+        buf_addf(b, "%s", told == 0 ? between : ", ");
+        buf_add(b, domain);
+    }
+    if (list_count(only->sender_domains) > told)
+        buf_addf(b, " and %zu more", list_count(only->sender_domains) - told);
+    between = ", only for group ";
+    for (size_t i = 0; i < only->n_groups; i++)
+        add_name(b, &between, c->groups[only->groups[i]].name);
+    between = ", only for connector ";
+    for (size_t i = 0; i < only->n_connectors; i++)
+        add_name(b, &between, c->connectors[only->connectors[i]].name);
+}
+
+static void tell_limit(struct teller *t, const struct config *c, const struct limit_config *limit)
 {
     char text[TELL_LINE_MAX];
     struct buf b = BUF_OVER(text);
 
-    if (limit->mirrored != FIGURE_OWN)
-        buf_addf(&b, "%s of the tenant's outbound policy; where it has none, ", mirrored[limit->mirrored]);
+    buf_addf(&b, "%s", mirrored[limit->mirrored]);
     add_figure(&b, limit, &limit->figure);
     add_key(&b, limit);
+    add_only(&b, c, &limit->only);
     add_then(&b, limit);
     tell(t, "%s: %s.", limit->name, text);
+    if (limit->reply != NULL)
+        tell(t, "%s replies: %s", limit->name, limit->reply);
     tell_exceptions(t, limit);
 }
 
@@ -125,5 +157,5 @@ void tell_limits(struct teller *t, const struct config *c)
     if (c->n_limits == 0)
         tell(t, "None.");
     for (size_t i = 0; i < c->n_limits; i++)
-        tell_limit(t, &c->limits[i]);
+        tell_limit(t, c, &c->limits[i]);
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/buf.h"
 #include "core/config/config.h"
+#include "core/directory/directory.h"
 #include "core/report/printer.h"
 
 #define TELL_LINE_MAX 1000 /* bytes; a longer one is cut */
@@ -11,8 +12,9 @@
 
 struct teller {
     struct printer *out;
-    const char *title; /* of the section, which begins with its first sentence */
-    bool begun, any;   /* this one has; one of them has */
+    const struct directory_view *view; /* NULL: none to compare names with */
+    const char *title;                 /* of the section, which begins with its first sentence */
+    bool begun, any;                   /* this one has; one of them has */
 };
 
 void tell(struct teller *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -22,7 +24,11 @@ const char *mode_words(enum mode mode);
 /* "required, at least TLS 1.2" */
 const char *tls_words(const struct tls_config *tls, char *out, size_t cap);
 
+/* "192.0.2.0/24, 2001:db8::/64 and 3 more networks"; "no network" */
+void add_networks(struct buf *b, const struct network *networks, size_t n);
+
 void tell_connectors(struct teller *t, const struct config *c);
+void tell_logins_from(struct teller *t, const struct config *c);
 void tell_limits(struct teller *t, const struct config *c);
 
 #endif

@@ -1,6 +1,7 @@
 #include "core/report/config_rules.h"
 
 #include "core/mail/reason.h"
+#include "core/report/config_rules_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 
 #define V4_MAPPED_BITS 96 /* core/mail/network.h: an IPv4 /n is 96 + n */
 
-/* Networks of connectors: those with a shorter prefix. The first row that holds. */
+/* Networks that are wider than meant: those with a shorter prefix. The first row that holds. */
 static const struct {
     int v4, v6;
     enum severity severity;
@@ -26,13 +27,6 @@ static const struct {
      "is a large part of the Internet"}, /* /19: the largest blocks that registries hand out */
     {16, 48, SEVERITY_HIGH, "is more than a site's"},
     {24, 64, SEVERITY_MEDIUM, "holds more than the devices of a building"},
-};
-
-struct rules_walk {
-    const struct config *config;
-    void (*each)(void *arg, const struct config_condition *condition);
-    void *arg;
-    const struct rules_row *row;
 };
 
 /* A row of the table: how to look for it, and for whom it is. */
@@ -57,8 +51,7 @@ __attribute__((format(printf, 4, 0))) static void found_v(const struct rules_wal
                 .rule = w->row->rule, .severity = severity, .warns = w->row->warns, .where = where, .text = text});
 }
 
-__attribute__((format(printf, 3, 4))) static void found(const struct rules_walk *w, const char *where,
-                                                        const char *format, ...)
+void found(const struct rules_walk *w, const char *where, const char *format, ...)
 {
     va_list args;
 
@@ -78,12 +71,7 @@ __attribute__((format(printf, 4, 5))) static void found_as(const struct rules_wa
     va_end(args);
 }
 
-/* "connectors[printers].networks" */
-struct where {
-    char text[200];
-};
-
-static struct where where_of(const char *list, const char *name, const char *member)
+struct where where_of(const char *list, const char *name, const char *member)
 {
     struct where w;
 
@@ -116,6 +104,10 @@ static void look_modes(const struct rules_walk *w)
         if (c->connectors[i].mode == MODE_MONITOR)
             found(w, where_of("connectors", c->connectors[i].name, ".mode").text,
                   "\"monitor\", so what this connector's rules would refuse is only logged, and let through");
+    for (size_t i = 0; i < c->n_logins_from; i++)
+        if (c->logins_from[i].mode == MODE_MONITOR)
+            found(w, where_of("logins_from", c->logins_from[i].name, ".mode").text,
+                  "\"monitor\", so a login from elsewhere is only logged, and let through");
 }
 
 static void look_watching_limits(const struct rules_walk *w)
@@ -208,20 +200,32 @@ static void look_names(const struct rules_walk *w)
 
 /* ---- connectors ---- */
 
-static void look_at_width(const struct rules_walk *w, const struct connector_config *connector,
-                          const struct network *net)
+/* The row of widths that holds; their number: none. */
+static size_t width_of(const struct network *net)
 {
     bool v4 = ip_is_v4(&net->base) && net->prefix >= V4_MAPPED_BITS;
     int prefix = v4 ? net->prefix - V4_MAPPED_BITS : net->prefix;
+    size_t i = 0;
+
+    while (i < sizeof widths / sizeof widths[0] && prefix >= (v4 ? widths[i].v4 : widths[i].v6))
+        i++;
+    return i;
+}
+
+bool network_is_huge(const struct network *net)
+{
+    return width_of(net) == 0;
+}
+
+static void look_at_width(const struct rules_walk *w, const struct connector_config *connector,
+                          const struct network *net)
+{
+    size_t i = width_of(net);
     char text[NETWORK_TEXT_MAX];
 
-    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++)
-        if (prefix < (v4 ? widths[i].v4 : widths[i].v6)) {
-            found_as(w, widths[i].severity, where_of("connectors", connector->name, ".networks").text,
-                     "%.*s %s, and all of it may send without a login", SLICE_ARG(network_text(net, text)),
-                     widths[i].what);
-            return;
-        }
+    if (i < sizeof widths / sizeof widths[0])
+        found_as(w, widths[i].severity, where_of("connectors", connector->name, ".networks").text,
+                 "%.*s %s, and all of it may send without a login", SLICE_ARG(network_text(net, text)), widths[i].what);
 }
 
 static void look_wide_networks(const struct rules_walk *w)
@@ -271,7 +275,8 @@ static void look_ccerts(const struct rules_walk *w)
 static bool for_every_login(const struct limit_config *limit)
 {
     return (limit->per == PER_USER || limit->per == PER_LOGIN) && limit->authenticated &&
-           (limit->count == COUNT_MESSAGES || limit->count == COUNT_RECIPIENTS) && limit->then != THEN_MONITOR;
+           (limit->count == COUNT_MESSAGES || limit->count == COUNT_RECIPIENTS) && limit->then != THEN_MONITOR &&
+           !limit->only.set;
 }
 
 static void look_unbounded(const struct rules_walk *w)
@@ -372,7 +377,8 @@ static void look_idle_limits(const struct rules_walk *w)
         const struct limit_config *limit = &w->config->limits[i];
         struct where where = where_of("limits", limit->name, "");
 
-        if (counts_recipients(limit) && !limit->figure.unlimited && limit->figure.burst < w->config->max_recipients)
+        if (counts_recipients(limit) && !limit->only.set && !limit->figure.unlimited &&
+            limit->figure.burst < w->config->max_recipients)
             found(w, where.text,
                   "a message with more than %llu recipients can never pass, though recipients.max allows %llu; raise "
                   "its burst or lower recipients.max",
@@ -463,6 +469,8 @@ static const struct rules_row rows[] = {
     {look_ages, NO_RULE, true},
     {look_unauthenticated, NO_RULE, true},
     {look_names, NO_RULE, true},
+    {look_logins_from, NO_RULE, true},
+    {look_login_names, AUDIT_UNKNOWN_NAMES, true},
     {look_idle_connectors, NO_RULE, true},
     {look_wide_networks, AUDIT_CONNECTOR_WIDE, true},
     {look_open_connectors, AUDIT_CONNECTOR_OPEN, true},
@@ -478,9 +486,10 @@ static const struct rules_row rows[] = {
     {look_alerts, AUDIT_NO_ALERTS, false},
 };
 
-void config_conditions(const struct config *config, void (*each)(void *arg, const struct config_condition *condition),
-                       void *arg)
+void config_conditions(const struct config *config, const struct directory_view *view,
+                       void (*each)(void *arg, const struct config_condition *condition), void *arg)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        rows[i].look(&(const struct rules_walk){.config = config, .each = each, .arg = arg, .row = &rows[i]});
+        rows[i].look(
+            &(const struct rules_walk){.config = config, .view = view, .each = each, .arg = arg, .row = &rows[i]});
 }

@@ -16,8 +16,8 @@ struct config_condition {
     const char *text;       /* a sentence without its full stop; names in it may hold any byte */
 };
 
-/* Calls `each` with all that hold, in the order of the table. */
-void config_conditions(const struct config *config, void (*each)(void *arg, const struct config_condition *condition),
-                       void *arg);
+/* Calls `each` with all that hold, in the order of the table. view: to compare names with; NULL: there is none. */
+void config_conditions(const struct config *config, const struct directory_view *view,
+                       void (*each)(void *arg, const struct config_condition *condition), void *arg);
 
 #endif

@@ -25,10 +25,17 @@ int postfix_check_all(const struct config *config, struct journal *journal, cons
                       struct error *e)
 {
     struct postfix_check c = {.p = p, .config = config, .findings = f};
+    struct cloud_networks cloud;
+    struct error why;
     bool logins = false;
     struct smtpd s;
+    int rc;
 
     f->merge = true;
+    if (cloud_networks_load(config, &cloud, &why) == 0)
+        c.cloud = &cloud;
+    else
+        findings_skip(f, PF_CLOUD_OPEN, why.text);
     for (size_t i = 0; i < p->n_services; i++) {
         if (!smtpd_look(&c, &p->services[i], &s))
             continue;
@@ -45,5 +52,7 @@ int postfix_check_all(const struct config *config, struct journal *journal, cons
         findings_add(f, PF_NO_SERVICE, "master.cf", "no service has smtpd_sasl_auth_enable = yes: nobody can log in");
     check_doubles(&c);
     postfix_check_main(&c);
-    return postfix_check_seen(&c, journal, clock_wall_ns() - SEEN_DAYS * 86400 * NS_PER_S, e);
+    rc = postfix_check_seen(&c, journal, clock_wall_ns() - SEEN_DAYS * 86400 * NS_PER_S, e);
+    cloud_networks_free(&cloud);
+    return rc;
 }

@@ -4,6 +4,7 @@
 
 #include "core/config/config.h"
 #include "core/journal/journal.h"
+#include "core/report/cloud_networks.h"
 #include "core/report/findings.h"
 #include "core/report/postfix_config.h"
 #include "core/report/postfix_restrictions.h"
@@ -40,6 +41,7 @@ enum postfix_rule {
     PF_TIMEOUT,
     PF_IDLE_TIMEOUT,
     PF_MYNETWORKS,
+    PF_CLOUD_OPEN,
     PF_TLS_AUTH_ONLY,
     PF_ANONYMOUS,
     PF_XCLIENT,
@@ -61,6 +63,7 @@ struct postfix_check {
     const struct postfix *p;
     const struct config *config;
     struct findings *findings;
+    const struct cloud_networks *cloud; /* NULL: not known */
 };
 
 /* One place where a service asks postern. */

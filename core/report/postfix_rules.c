@@ -63,6 +63,10 @@ const struct rule postfix_rules[PF_RULES] = {
                          "policyd = { idle_timeout = \"1100s\"; } in postern.conf"},
     [PF_MYNETWORKS] = {"mynetworks", SEVERITY_HIGH, NULL, "who relays by address is one of postern's connectors",
                        "mynetworks: the connectors' networks and no others, not even 127.0.0.0/8"},
+    [PF_CLOUD_OPEN] =
+        {"exchange-online-open", SEVERITY_CRITICAL, NULL, "mail from Exchange Online is one's own organization's",
+         "give these networks a connector with senders, the organization's domains, in postern.conf, or take "
+         "them out of mynetworks; doc/exchange-online.md has the recipe"},
     [PF_TLS_AUTH_ONLY] = {"tls-auth-only", SEVERITY_HIGH, NULL, "passwords travel encrypted only",
                           "smtpd_tls_auth_only = yes"},
     [PF_ANONYMOUS] = {"sasl-anonymous", SEVERITY_HIGH, NULL, "there is no anonymous login",

@@ -132,12 +132,31 @@ static void command_covered(const struct postfix_check *c, const struct smtpd *s
         finding_advise(f, "add it to a connector's networks in postern.conf, or: %s", text);
 }
 
+/* Networks that Exchange Online sends from, every customer's mail. True where that is told. */
+static bool check_cloud(const struct postfix_check *c, const struct smtpd *s, struct slice word, const char *place)
+{
+    const struct connector_config *connector;
+    struct network n;
+    struct error e;
+
+    if (c->cloud == NULL || word.n == 0 || word.p[0] == '!' || network_parse(word, &n, &e) != 0 ||
+        !cloud_may_relay(c->cloud, c->config, &n, c->config->reject_unauthenticated && s->n > 0, &connector))
+        return false;
+    findings_add(
+        c->findings, PF_CLOUD_OPEN, place,
+        "mynetworks has %s, where Exchange Online sends from (%.300s), and %s%s%s: every customer of the service "
+        "may send through this relay as anybody",
+        postfix_shown(word).text, c->cloud->path, connector != NULL ? "connector " : "no connector has it",
+        connector != NULL ? connector->name : "", connector != NULL ? " does not bound its senders" : "");
+    return true;
+}
+
 static void check_network(const struct postfix_check *c, const struct smtpd *s, struct slice word, const char *place)
 {
     enum network_is is = judge_network(c, word);
     struct finding *f;
 
-    if (is == NETWORK_COVERED)
+    if (check_cloud(c, s, word, place) || is == NETWORK_COVERED)
         return;
     if (is == NETWORK_UNREADABLE) {
         f = findings_add(c->findings, PF_MYNETWORKS, place,

@@ -63,6 +63,24 @@ static void check_limit(const struct config *c, const struct limit_config *limit
     }
 }
 
+static void check_only(const struct config *c, const struct limit_only *only)
+{
+    check(only->set == (only->sender_domains != NULL || only->n_groups + only->n_connectors > 0));
+    for (size_t i = 0; i < only->n_groups; i++)
+        check(only->groups[i] < c->n_groups);
+    for (size_t i = 0; i < only->n_connectors; i++)
+        check(only->connectors[i] < c->n_connectors);
+}
+
+static void check_logins_from(const struct config *c, const struct logins_from *row)
+{
+    unsigned found;
+
+    check(row->name != NULL && row->map != NULL && (row->whose != WHOSE_GROUP || row->group < c->n_groups));
+    for (size_t i = 0; i < row->n_networks; i++)
+        check(network_map_find(row->map, &row->networks[i].base, &found));
+}
+
 static void check_connector(const struct config *c, size_t at)
 {
     const struct connector_config *connector = &c->connectors[at];
@@ -92,8 +110,12 @@ static void check_config(const struct config *c)
     for (size_t i = 0; i < c->n_tenants; i++)
         check(c->tenants[i].name != NULL && c->tenants[i].max_age_s <= DURATION_MAX_S);
     check(c->n_limits <= CONFIG_LIMITS_MAX);
-    for (size_t i = 0; i < c->n_limits; i++)
+    for (size_t i = 0; i < c->n_limits; i++) {
         check_limit(c, &c->limits[i]);
+        check_only(c, &c->limits[i].only);
+    }
+    for (size_t i = 0; i < c->n_logins_from; i++)
+        check_logins_from(c, &c->logins_from[i]);
     for (size_t i = 0; i < c->n_groups; i++)
         check(c->groups[i].name != NULL && c->groups[i].members != NULL);
     for (size_t i = 0; i < c->n_connectors; i++)
@@ -104,7 +126,7 @@ static void check_config(const struct config *c)
         check_listener(&c->milter.listen[i]);
     for (size_t i = 0; i < c->n_replies; i++)
         check(c->replies[i].reason != NULL && c->replies[i].text != NULL);
-    config_report(c, &lines);
+    config_report(c, NULL, &lines);
 }
 
 /* libconfig reads what is included by itself: no devices, no files of this machine. */

@@ -81,6 +81,7 @@ finds()
     is "$1" "$got $(found)" "$2 $3"
 }
 
+cp conf/exchange-online-networks "$A"
 mkdir -m 750 "$A/journal"
 settings true
 finds 'a good installation has no finding' 0 '' ''
@@ -95,7 +96,7 @@ finds 'logins without TLS' 4 'tls-rule' 'tls = { required = false; };'
 finds 'any sender' 3 'sender-rule' 'sender = { envelope = "any"; };'
 finds 'unknown logins may send' 4 'unlisted' 'smtp_auth = { unlisted = "allow"; };'
 finds 'a wide connector' 4 'connector-wide' 'connectors = ( { name = "p"; networks = ["10.0.0.0/12"]; recipients = "internal"; } );'
-finds 'the whole world as a connector' 5 'connector-wide' 'connectors = ( { name = "p"; networks = ["0.0.0.0/0"]; recipients = "internal"; } );'
+finds 'the whole world as a connector' 5 'connector-wide exchange-online-open' 'connectors = ( { name = "p"; networks = ["0.0.0.0/0"]; recipients = "internal"; } );'
 finds 'a connector that may do anything' 3 'connector-open' 'connectors = ( { name = "p"; networks = ["192.0.2.0/28"]; } );'
 echo anna@contoso.example >"$A/allow"
 chmod 640 "$A/allow"
@@ -130,7 +131,9 @@ import json, sys
 f = json.load(open(sys.argv[1]))["findings"][0]
 print(f["references"], f["where"], f["evidence"])' "$A/json")" 'CISA MS.EXO.5.1v1, CIS 6.5.4 contoso *1 of 4 mailboxes inherit*'
 settings true False True
-finds 'a shared mailbox that is enabled' 3 'shared-enabled' ''
+finds 'a shared mailbox that is enabled, from anywhere' 3 'shared-enabled login-anywhere' ''
+finds 'a shared mailbox that is enabled, from its network' 3 'shared-enabled' 'logins_from = ( { user = "info"; networks = "192.0.2.0/24"; } );'
+finds 'a row of logins_from for a name that nobody has' 3 'shared-enabled login-anywhere unknown-names' 'logins_from = ( { user = "sacn@contoso.example"; networks = "192.0.2.0/24"; } );'
 settings true True False
 finds 'a person that is enabled' 3 'people-enabled' ''
 sed '1!s/"False"$/"True"/' "$A/User.csv" >"$A/users.csv"
@@ -140,13 +143,43 @@ chmod -R o= "$A/directory"
 finds 'one whose account is disabled' 3 'people-enabled account-disabled' ''
 is 'it is named' "$(cat "$A/json")" '*1 enabled mailbox with a disabled account: anna@contoso.example*'
 finds 'and where that does not count' 3 'gates-off people-enabled account-disabled' 'smtp_auth = { disabled_accounts = "none"; };'
+settings true
+# connector SETTINGS: one of that kind.
+connector() { printf 'connectors = ( { name = "cloud"; %s } );' "$1"; }
+finds 'a connector for all customers of Exchange Online' 5 'exchange-online-open connector-wide *connector-wide connector-open' \
+    "$(connector 'networks_file = "exchange-online-networks";')"
+is 'it says what they may do' "$(grep -o '40.92.0.0/15 and others[^"]*' "$A/json")" \
+    '*Exchange Online sends from (*/exchange-online-networks), and nothing bounds the senders: every customer of the service may send*'
+finds 'a single address of the service' 5 'exchange-online-open connector-open' "$(connector 'networks = "2a01:111:f403:c::7";')"
+finds 'a network around the service' 5 'exchange-online-open connector-wide connector-open' "$(connector 'networks = "40.0.0.0/8";')"
+finds 'one that names its senders' 0 '' "$(connector 'networks = "40.92.1.7"; senders = "@contoso.example";')"
+finds 'one that only watches its senders' 5 'exchange-online-open monitor' \
+    "$(connector 'networks = "40.92.1.7"; senders = "@contoso.example"; mode = "monitor";')"
+finds 'one to internal recipients' 3 'exchange-online-open' "$(connector 'networks = "40.92.1.7"; recipients = "internal";')"
+finds 'one by the certificate of the service' 5 'exchange-online-open connector-open' \
+    "$(connector 'ccert_subjects = "Mail.Protection.Outlook.com";')"
+finds 'a longer network of another connector decides' 4 'connector-wide *connector-wide connector-open' 'connectors = (
+    { name = "wide"; networks = "40.92.0.0/14"; }, { name = "cloud"; networks_file = "exchange-online-networks"; senders = "@contoso.example"; } );'
+audit "$alerts" 'connectors = ( { name = "world"; networks = "0.0.0.0/0"; }, { name = "cloud"; networks = "40.92.0.0/15"; } );'
+is 'of two open connectors each is named' "$(python3 -c '
+import json, sys
+print(*(f["where"] for f in json.load(open(sys.argv[1]))["findings"] if f["id"] == "exchange-online-open"))' "$A/json")" \
+    'connectors\[world\].networks connectors\[cloud\].networks'
+echo 198.51.100.0/24 >"$A/exchange-online-networks"
+finds 'a file of the administrator takes the place of the shipped one' 5 'exchange-online-open connector-open' \
+    "$(connector 'networks = "198.51.100.8";')"
+finds 'all of it' 3 'connector-open' "$(connector 'networks = "40.92.1.7";')"
+echo 40.92.0.1/15 >"$A/exchange-online-networks"
+audit "$alerts"
+is 'one that cannot be read is said' "$("$BIN/postern" -c "$A/postern.conf" audit 2>/dev/null)" '*exchange-online-networks:1: network*'
+cp conf/exchange-online-networks "$A"
 rm -rf "$A/directory"
 finds 'no directory' 5 'mirror-missing' ''
 "$BIN/postern" -c "$A/postern.conf" audit --junit >"$A/junit.xml" 2>/dev/null
 is 'JUnit XML can be read, with failures and skipped rules' "$(python3 -c '
 import sys, xml.etree.ElementTree as e
 s = e.parse(sys.argv[1]).getroot()[0]
-print(s.get("tests"), s.get("failures"), int(s.get("skipped")) > 5, len(s))' "$A/junit.xml")" '31 1 True 31'
+print(s.get("tests"), s.get("failures"), int(s.get("skipped")) > 5, len(s))' "$A/junit.xml")" '33 1 True 33'
 gates=(SecurityDefaults.json)
 settings true
 finds 'gates whose exports never came' 3 'not-mirrored' ''
@@ -175,7 +208,7 @@ rm "$A/spool/alerts/"*.json
 touch "$A/spool/alerts/failed/x"
 finds 'one that was given up' 4 'notices-undelivered' "spool = \"$A/spool\";"
 rm -r "$A/spool"
-is 'what the text says is for people' "$("$BIN/postern" -c "$A/postern.conf" audit 2>/dev/null | tail -n 1)" 'audit: 0 findings; of 31 rules *'
+is 'what the text says is for people' "$("$BIN/postern" -c "$A/postern.conf" audit 2>/dev/null | tail -n 1)" 'audit: 0 findings; of 33 rules *'
 "$BIN/postern" -c "$A/postern.conf" audit --days 0 >/dev/null 2>&1
 is 'a wrong option is no finding' "$?" 2
 exit $status

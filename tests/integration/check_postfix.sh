@@ -41,6 +41,7 @@ chgrp postfix "$F/run" "$F/run/policyd.sock" "$F/run/milter.sock" && chmod 2750 
     echo "queue_directory = $F/queue"
 } >"$F/shipped/main.cf"
 cp conf/postfix/master.cf "$F/shipped/master.cf"
+cp conf/exchange-online-networks "$F"
 
 # with MAIN-SED MASTER-SED: a configuration that differs from the shipped one by these.
 with()
@@ -207,6 +208,25 @@ finds 'the relay itself among the networks' mynetworks 4 "*'mynetworks ='*" 's|^
 finds 'networks of Postfix'\''s default' mynetworks 4 "*'mynetworks =*" '/^mynetworks =/d'
 finds 'networks of one service' mynetworks 4 'master.cf:*smtp -o mynetworks*' '' '$a\  -o mynetworks=203.0.113.0/24'
 finds 'networks that postern refuses' mynetworks 3 '*' 's|^mynetworks =.*|mynetworks = 127.0.0.0/8|' '' 'unauthenticated = "reject";'
+cloud='s|^mynetworks =.*|mynetworks = 192.0.2.0/25 40.92.0.0/15 [2a01:111:f403::]/48|'
+# connector SETTINGS: one with the networks of Exchange Online.
+connector() { echo "connectors = ( { name = \"printers\"; networks = \"192.0.2.0/24\"; }, { name = \"cloud\"; networks_file = \"exchange-online-networks\"; $1 } );"; }
+finds 'networks of Exchange Online, which are every customer'\''s' exchange-online-open 5 'main.cf:* mynetworks*connector with senders*' "$cloud"
+is 'both of them, and why' "$(evidence_of exchange-online-open)" \
+    '*40.92.0.0/15, where Exchange Online sends from (*/exchange-online-networks), and no connector has it: every customer*2a01:111:f403::*'
+is 'once, and not as any network' "$(evidence_of mynetworks)" ''
+finds 'in a connector that bounds nothing' exchange-online-open 5 '*' "$cloud" '' "$(connector '')"
+is 'it is named' "$(evidence_of exchange-online-open)" '*connector cloud does not bound its senders*'
+finds 'in one that only watches' exchange-online-open 5 '*' "$cloud" '' "$(connector 'senders = "@contoso.example"; mode = "monitor";')"
+lacks 'but not in one with senders' exchange-online-open "$cloud" '' "$(connector 'senders = "@contoso.example";')"
+lacks 'nor where postern refuses who has no connector' exchange-online-open "$cloud" '' 'unauthenticated = "reject";'
+lacks 'nor other networks' exchange-online-open 's|^mynetworks =.*|mynetworks = 40.96.0.0/13|'
+lacks 'nor where nobody relays by network' exchange-online-open "$cloud;$relay{/permit_mynetworks/d}"
+echo nothing >"$F/exchange-online-networks"
+with "$cloud" ''
+check --json >"$F/json"
+is 'without a list that can be read the rule is left out' "$(state exchange-online-open)" '*skipped*'
+cp conf/exchange-online-networks "$F"
 finds 'passwords without TLS' tls-auth-only 4 '*smtpd_tls_auth_only = yes*' 's/^smtpd_tls_auth_only.*/smtpd_tls_auth_only = no/'
 finds 'anonymous logins' sasl-anonymous 4 "master.cf:*'submission/inet/smtpd_sasl_security_options=noanonymous'*" '' 's/=noanonymous/=/'
 finds 'a network that may claim any login' xclient 4 '*' '$a smtpd_authorized_xclient_hosts = 203.0.113.0/24'

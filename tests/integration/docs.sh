@@ -157,7 +157,7 @@ fi
 mkdir "$D/shown" && touch "$D"/shown/{allow,contoso.pem,contoso.key}
 # shellcheck disable=SC2086
 python3 - "$D/shown" $documents <<'END'
-import re, sys
+import os, re, sys
 folder, n = sys.argv[1], 0
 names = "policyd|milter|log|state|journal|tenants|default_tenant|connectors|limits|smtp_auth|sender|recipients|mirror|alerts|blocks|tls|mode|unauthenticated|preset|known_networks"
 for path in sys.argv[2:]:
@@ -172,7 +172,8 @@ for path in sys.argv[2:]:
                     end = i + 1
                     break
             n += 1
-            open("%s/%d.conf" % (folder, n), "w").write('directory = "%s/none";\n' % folder + block[start.start():end] + "\n")
+            shown = block[start.start():end].replace("/usr/share/postern/", os.getcwd() + "/conf/")
+            open("%s/%d.conf" % (folder, n), "w").write('directory = "%s/none";\n' % folder + shown + "\n")
 END
 is 'there are settings to try' "$(find "$D/shown" -name '*.conf' | wc -l)" '[1-9]*'
 for file in "$D"/shown/*.conf; do

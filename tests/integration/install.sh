@@ -37,6 +37,8 @@ for mask in 022 077 000; do
     expected "$D/$mask" >"$D/expected"
     same "every mode of make install is right with umask $mask" "$D/expected" "$D/modes"
 done
+is 'the networks of Exchange Online are where audit and check-postfix look for them' \
+    "$(cat "$D/022$(grep -o '/usr/share/postern/' core/report/cloud_networks.c)exchange-online-networks")" "$(cat conf/exchange-online-networks)"
 is 'there are secrets to look at, a configuration and all programs' \
     "$(grep -cE '^(700 etc/postern/secrets|644 etc/postern/postern.conf|755 usr/s?bin/postern(-[a-z]+)?)$' "$D/modes")" 7
 

@@ -107,6 +107,26 @@ void configuration(struct tools *t, bool works)
     MUST(list_count(config->smtp_auth.deny) == 3 && list_count(config->smtp_auth.logins) == 2);
     MUST(config->n_alerts == 2 && list_count(config->never_block) == 1 && config->known_networks != NULL);
     MUST(config->n_tenants == 1 && config->tenants[0].n_domains == 2);
+    MUST(config->n_logins_from == 3 && list_count(config->logins_from_domains) == 1);
+    config_free(config);
+}
+
+/* Limits that are about some messages only never become limits about all, or about none. */
+void narrow_limits(struct tools *t, bool works)
+{
+    struct config *config = NULL;
+    struct error e = {.text = ""};
+    int result = config_load(below("narrow.conf"), &config, &e);
+    size_t narrow = 0;
+
+    (void)t;
+    MUST(result == 0 || (config == NULL && e.text[0] != '\0'));
+    MUST(!works || result == 0);
+    if (result != 0)
+        return;
+    for (size_t i = 0; i < config->n_limits; i++)
+        narrow += config->limits[i].only.set;
+    MUST(config->n_limits == 8 && narrow == 3);
     config_free(config);
 }
 

@@ -324,6 +324,7 @@ static void before_milter(struct tools *t)
 static const struct scene rows[] = {
     {"addresses", addresses, NULL, NULL},
     {"configuration", configuration, NULL, NULL},
+    {"narrow_limits", narrow_limits, NULL, NULL},
     {"directory", reading_the_directory, NULL, NULL},
     {"engine", engine, NULL, NULL},
     {"import", importing, before_importing, after_importing},
@@ -404,11 +405,21 @@ int main(int argc, char **argv)
         "connectors = ({ name = \"a\"; networks_file = \"networks\"; senders = [\"@contoso.example\"]; },\n"
         "              { name = \"b\"; networks = [\"198.51.100.0/24\"]; });\n"
         "groups = ({ name = \"g\"; members_file = \"list\"; });\n"
+        "logins_from = ({ user = \"" ANNA "\"; networks = \"192.0.2.0/24\"; networks_file = \"networks\"; },\n"
+        "               { group = \"g\"; networks = []; }, { domain = \"fabrikam.example\"; networks = \"::/0\"; });\n"
         "never_block = [\"" ANNA "\", \"192.0.2.0/24\"]; known_networks = [\"198.51.100.0/24\"];\n"
         "alerts = ({ command = [\"/bin/true\", \"x\"]; events = [\"block\"]; },\n"
         "          { url = \"https://hooks.contoso.example/\"; secret_file = \"secret\"; });\n"
         "mirror = { proxy = \"http://proxy.contoso.example:3128\"; };\n"
         "replies = { unlisted = \"550 5.7.139 Not here, {login}\"; };\n");
+    write_file("narrow.conf",
+               "preset = \"exchange-online\"; groups = ({ name = \"g\"; members = \"@contoso.example\"; });\n"
+               "connectors = ({ name = \"a\"; networks = \"198.51.100.0/24\"; });\n"
+               "limits = ({ name = \"l\"; per = \"tenant\"; count = \"messages\"; rate = \"1/d\";\n"
+               "            only = { sender_domain = \"@.contoso.example\"; connector = \"a\"; };\n"
+               "            reply = \"451 4.7.1 {limit}\"; },\n"
+               "          { name = \"m\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; only = { group = "
+               "\"g\"; }; });\n");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (argc < 3 || strcmp(argv[2], rows[i].name) == 0)
             torture(&rows[i], &tools, every);

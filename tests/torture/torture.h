@@ -40,6 +40,7 @@ bool passes(const struct verdict *v);
 
 void addresses(struct tools *t, bool works);
 void configuration(struct tools *t, bool works);
+void narrow_limits(struct tools *t, bool works);
 void reading_the_directory(struct tools *t, bool works);
 
 /* ---- scenarios of stores (tests/torture/stores.c) ---- */

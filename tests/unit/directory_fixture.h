@@ -116,14 +116,14 @@ struct mailbox_line {
     const char *proxies[4];
 };
 
-static inline void put(uint32_t tenant, const struct mailbox_line *line)
+static inline void put_as(uint32_t tenant, const struct mailbox_line *line, enum recipient_type type)
 {
     char packed[2048];
     struct buf b = BUF_OVER(packed);
     struct mailbox_record r = {.id = mailbox_number(line->number),
                                .knows = MAILBOX_KNOWS_SETTINGS,
                                .smtp_auth = line->smtp_auth,
-                               .recipient_type = RECIPIENT_USER,
+                               .recipient_type = type,
                                .primary = slice_of(line->primary),
                                .upn = slice_of(line->upn),
                                .alias = slice_of(line->alias),
@@ -133,6 +133,11 @@ static inline void put(uint32_t tenant, const struct mailbox_line *line)
         packed_add(&b, slice_of(line->proxies[i]));
     r.proxies = buf_slice(&b);
     puts_add(tenant, &r);
+}
+
+static inline void put(uint32_t tenant, const struct mailbox_line *line)
+{
+    put_as(tenant, line, RECIPIENT_USER);
 }
 
 static inline struct writer_summary finish(struct writer *w)

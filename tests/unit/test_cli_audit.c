@@ -150,6 +150,82 @@ static void each_part_has_its_own_age_and_what_never_came_is_named(void **state)
                         "policies, users' own policies, disabled accounts, restricted senders");
 }
 
+/* contoso has anna, a scanner's shared mailbox, and two rooms, of which one may not sign in. */
+static void make_devices(struct place *p, const char *settings)
+{
+    static const struct {
+        struct mailbox_line line;
+        enum recipient_type type;
+    } rows[] = {
+        {{.number = 1, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "anna@contoso.example"}, RECIPIENT_USER},
+        {{.number = 2,
+          .smtp_auth = SMTP_AUTH_ENABLED,
+          .primary = "scan@contoso.example",
+          .alias = "scanner7",
+          .proxies = {"copies@contoso.example"}},
+         RECIPIENT_SHARED},
+        {{.number = 3, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "atrium@contoso.example"}, RECIPIENT_ROOM},
+        {{.number = 4, .smtp_auth = SMTP_AUTH_DISABLED, .primary = "cellar@contoso.example"}, RECIPIENT_ROOM},
+    };
+    struct writer *w = begin(&p->f);
+    uint32_t tenant = add_tenant(w, "contoso", 1790000000);
+    struct error e;
+    char text[600];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        put_as(tenant, &rows[i].line, rows[i].type);
+    (void)finish(w);
+    directory_view_put(p->files.directory, p->files.view);
+    assert_int_equal(directory_refresh(p->files.directory, &e), 1);
+    p->files.view = directory_view_get(p->files.directory);
+    config_free(p->files.config);
+    p->files.config = NULL;
+    (void)snprintf(text, sizeof text, "directory = \"%s\"; default_tenant = \"contoso\"; %s", p->f.folder, settings);
+    must(config_from_text(slice_of(text), "c", "/", &p->files.config, &e), &e);
+}
+
+static void what_is_no_person_and_may_sign_in_from_anywhere_is_named(void **state)
+{
+    struct place *p = *state;
+
+    make_devices(p, "");
+    audit(p);
+    assert_string_equal(evidence_of(p, "login-anywhere"),
+                        "2 shared, room, equipment or group mailboxes may sign in from "
+                        "anywhere: scan@contoso.example, atrium@contoso.example");
+}
+
+static void a_row_by_any_name_of_a_device_is_enough(void **state)
+{
+    struct place *p = *state;
+
+    make_devices(p, "groups = ({ name = \"rooms\"; members = \"atrium@contoso.example\"; });"
+                    "logins_from = ({ user = \"scanner7\"; networks = \"192.0.2.0/24\"; },"
+                    "               { group = \"rooms\"; networks = \"192.0.2.0/24\"; });");
+    audit(p);
+    assert_null(evidence_of(p, "login-anywhere"));
+}
+
+static void names_in_logins_from_that_nobody_has_or_that_mean_one_mailbox_are_found(void **state)
+{
+    struct place *p = *state;
+    struct audit a;
+
+    make_devices(p, "logins_from = ({ user = \"sacn@contoso.example\"; networks = \"192.0.2.0/24\"; },"
+                    "               { user = \"scan@contoso.example\"; networks = \"192.0.2.0/24\"; },"
+                    "               { user = \"copies@contoso.example\"; networks = \"198.51.100.0/24\"; });");
+    a = (struct audit){.config = p->files.config, .view = p->files.view, .findings = &p->findings};
+    audit_config(&a);
+    assert_string_equal(evidence_of(p, "unknown-names"),
+                        "no mailbox has the name sacn@contoso.example, so the row keeps nobody out");
+    assert_int_equal(findings_of(&p->findings, AUDIT_UNKNOWN_NAMES), 2);
+    for (size_t i = 0; i < p->findings.n; i++)
+        if (strcmp(p->findings.list[i].where, "logins_from[copies@contoso.example]") == 0)
+            assert_string_equal(p->findings.list[i].evidence,
+                                "it names the same mailbox as scan@contoso.example, and only one of the two rows "
+                                "counts; put all networks into one");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +234,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(without_a_directory_only_that_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(each_part_has_its_own_age_and_what_never_came_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_person_and_may_sign_in_from_anywhere_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_row_by_any_name_of_a_device_is_enough, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_in_logins_from_that_nobody_has_or_that_mean_one_mailbox_are_found, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

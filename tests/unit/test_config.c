@@ -306,6 +306,40 @@ static void connectors_and_groups_that_cannot_be_meant_are_refused(void **state)
     CHECK_WRONG(rows);
 }
 
+static void rows_of_logins_from_that_cannot_be_meant_are_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {"logins_from = ({ networks = \"192.0.2.0/24\"; });",
+         "logins_from[1]: a row is for one of user, group or domain; found 0 of them"},
+        {"logins_from = ({ user = \"a@b.example\"; domain = \"b.example\"; networks = \"192.0.2.0/24\"; });",
+         "logins_from[1]: a row is for one of user, group or domain; found 2 of them"},
+        {"logins_from = ({ user = \"a@b.example\"; });", "logins_from[1]: a row needs networks or networks_file"},
+        {"logins_from = ({ user = \"a b\"; networks = []; });", "logins_from[1].user: \"a\\x20b\" is neither"},
+        {"logins_from = ({ user = \"@b.example\"; networks = []; });",
+         "logins_from[1].user: \"@b.example\" is neither"},
+        {"logins_from = ({ group = \"g\"; networks = []; });", "\"g\" is not the name of one of the groups"},
+        {"logins_from = ({ domain = \"@b.example\"; networks = []; });",
+         "logins_from[1].domain: \"@b.example\": a domain is written without \"@\" here"},
+        {"logins_from = ({ domain = \"b..example\"; networks = []; });", "\"b..example\" is no domain"},
+        {"logins_from = ({ user = \"a@b.example\"; networks = \"192.0.2.1/24\"; });",
+         "logins_from[1].networks: network \"192.0.2.1/24\" has host bits set"},
+        {"logins_from = ({ user = \"a@b.example\"; networks_file = \"/nowhere/networks\"; });",
+         "logins_from[1].networks_file: /nowhere/networks: "},
+        {"logins_from = ({ user = \"a@b.example\"; networks = []; }, { user = \"A@B.example\"; networks = []; });",
+         "logins_from[2]: a second row for \"a@b.example\"; put all of its networks into one"},
+        {"logins_from = ({ domain = \"b\\xc3\\xbccher.example\"; networks = []; },"
+         "               { domain = \"xn--bcher-kva.example\"; networks = []; });",
+         "logins_from[2]: a second row for \"@xn--bcher-kva.example\""},
+        {"tenants = ({ name = \"b\"; domains = [\"b.example\"]; });"
+         "logins_from = ({ user = \"b.example\"; networks = []; });",
+         "is the domain of a tenant"},
+        {"logins_from = ({ user = \"NOBODY\\\\a\"; networks = []; });", "can never match: no tenant has \"nobody\""},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
 static void limits_that_cannot_be_meant_are_refused(void **state)
 {
     static const struct wrong rows[] = {
@@ -389,6 +423,46 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
         {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"1M/h\";burst=\"much\";});", "limits[a].burst: "},
         {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"1M/h\";burst=\"0\";});",
          "a burst of 0 would let nothing through"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
+static void conditions_and_replies_of_limits_that_cannot_be_meant_are_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {LIMIT "only = {}; });", "limits[a].only: expected some of sender_domain, group and connector"},
+        {LIMIT "only = { sender = \"@b.example\"; }; });", "limits[a].only.sender: unknown setting"},
+        {LIMIT "only = { sender_domain = []; }; });", "limits[a].only.sender_domain: the list is empty"},
+        {LIMIT "only = { group = []; }; });", "limits[a].only.group: the list is empty"},
+        {LIMIT "only = { sender_domain = \"a@b.example\"; }; });",
+         "limits[a].only.sender_domain: \"a@b.example\": expected a domain, \"@contoso.example\", or "},
+        {LIMIT "only = { sender_domain = \"b.example\"; }; });", "a whole domain is written \"@b.example\""},
+        {LIMIT "only = { sender_domain = \"*.onmicrosoft.com\"; }; });",
+         "all domains below onmicrosoft.com are written \"@.onmicrosoft.com\""},
+        {LIMIT "only = { sender_domain = \"@*.onmicrosoft.com\"; }; });",
+         "all domains below onmicrosoft.com are written \"@.onmicrosoft.com\""},
+        {LIMIT "only = { group = \"g\"; }; });", "limits[a].only.group: \"g\" is not the name of one of the groups"},
+        {LIMIT "only = { connector = \"q\"; }; });",
+         "limits[a].only.connector: \"q\" is not the name of one of the connectors"},
+        {CONNECTOR "});" LIMIT "only = { connector = [\"p\"]; }; });",
+         "limits[a].only: this limit is for logins, which have no connector"},
+        {CONNECTOR "}); groups = ({ name = \"g\"; members = []; });"
+                   "limits = ({ name = \"a\"; per = \"tenant\"; count = \"messages\"; rate = \"1/m\";"
+                   "only = { group = \"g\"; connector = \"p\"; }; });",
+         "limits[a].only: no message has both a login, for the group, and a connector"},
+        {"groups = ({ name = \"g\"; members = []; });"
+         "limits = ({ name = \"a\"; per = \"client\"; count = \"messages\"; rate = \"1/m\"; for = \"connectors\";"
+         "only = { group = \"g\"; }; });",
+         "limits[a].only: a group is of logins, and this limit is for connectors"},
+        {LIMIT "reply = \"550 5.7.1 no\"; });", "limits[a].reply: with this \"then\" a reply begins with 4"},
+        {LIMIT "then = \"reject\"; reply = \"451 4.7.1 no\"; });",
+         "limits[a].reply: with this \"then\" a reply begins with 5"},
+        {LIMIT "then = \"hold\"; reply = \"451 4.7.1 no\"; });",
+         "limits[a].reply: with this \"then\" nobody is refused"},
+        {LIMIT "reply = \"451 no\"; });", "limits[a].reply: a reply must have an enhanced code"},
+        {LIMIT "reply = \"451 4.7.1 {who}\"; });", "limits[a].reply: "},
     };
 
     (void)state;
@@ -572,11 +646,51 @@ static void one_preset_has_exchange_onlines_published_figures(void **state)
         enum limit_count count;
         enum limit_mirrored mirrored;
         struct limit_rate figure;
+        unsigned per;
+        enum limit_then then;
+        const char *reply, *only;
     } rows[] = {
-        {"message-rate", COUNT_MESSAGES, FIGURE_OWN, {.rate = {30, 60}, .burst = 30}},
-        {"recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, {.rate = {10000, 86400}, .burst = 1000}},
-        {"external-rate", COUNT_EXTERNAL, FIGURE_EXTERNAL_PER_HOUR, {.unlimited = true}},
-        {"internal-rate", COUNT_INTERNAL, FIGURE_INTERNAL_PER_HOUR, {.unlimited = true}},
+        {"message-rate", COUNT_MESSAGES, FIGURE_OWN, {.rate = {30, 60}, .burst = 30}, PER_USER, THEN_DEFER, "", NULL},
+        {"recipient-rate",
+         COUNT_RECIPIENTS,
+         FIGURE_RECIPIENTS_PER_DAY,
+         {.rate = {10000, 86400}, .burst = 1000},
+         PER_USER,
+         THEN_DEFER,
+         "",
+         NULL},
+        {"external-rate",
+         COUNT_EXTERNAL,
+         FIGURE_EXTERNAL_PER_HOUR,
+         {.unlimited = true},
+         PER_USER,
+         THEN_DEFER,
+         "",
+         NULL},
+        {"internal-rate",
+         COUNT_INTERNAL,
+         FIGURE_INTERNAL_PER_HOUR,
+         {.unlimited = true},
+         PER_USER,
+         THEN_DEFER,
+         "",
+         NULL},
+        {"onmicrosoft-rate",
+         COUNT_EXTERNAL,
+         FIGURE_OWN,
+         {.rate = {100, 86400}, .burst = 100},
+         PER_TENANT,
+         THEN_REJECT,
+         "550 5.7.236 ",
+         "@.onmicrosoft.com"},
+        {"tenant-external-rate",
+         COUNT_EXTERNAL,
+         FIGURE_EXTERNAL_PER_DAY,
+         {.unlimited = true},
+         PER_TENANT,
+         THEN_REJECT,
+         "550 5.7.233 ",
+         NULL},
     };
     struct config *c = config_of("preset = \"exchange-online\";");
 
@@ -586,10 +700,15 @@ static void one_preset_has_exchange_onlines_published_figures(void **state)
         const struct limit_config *limit = &c->limits[i];
 
         assert_string_equal(limit->name, rows[i].name);
-        assert_int_equal(limit->per, PER_USER);
+        assert_int_equal(limit->per, rows[i].per);
         assert_int_equal(limit->count, rows[i].count);
         assert_int_equal(limit->mirrored, rows[i].mirrored);
-        assert_int_equal(limit->then, THEN_DEFER);
+        assert_int_equal(limit->then, rows[i].then);
+        assert_true(slice_starts_with(slice_of(limit->reply), slice_of(rows[i].reply)));
+        assert_int_equal(limit->only.set, rows[i].only != NULL);
+        assert_int_equal(list_has(limit->only.sender_domains, slice_of(rows[i].only), NULL), rows[i].only != NULL);
+        if (limit->reply != NULL)
+            assert_int_equal(reply_check(slice_of(limit->reply), NULL), 0);
         assert_int_equal(limit->figure.unlimited, rows[i].figure.unlimited);
         assert_int_equal(limit->figure.rate.count, rows[i].figure.rate.count);
         assert_int_equal(limit->figure.rate.period_s, rows[i].figure.rate.period_s);
@@ -1015,7 +1134,9 @@ int main(void)
         cmocka_unit_test(a_value_that_is_not_allowed_is_named_with_those_that_are),
         cmocka_unit_test(tenants_that_would_confuse_logins_are_refused),
         cmocka_unit_test(connectors_and_groups_that_cannot_be_meant_are_refused),
+        cmocka_unit_test(rows_of_logins_from_that_cannot_be_meant_are_refused),
         cmocka_unit_test(limits_that_cannot_be_meant_are_refused),
+        cmocka_unit_test(conditions_and_replies_of_limits_that_cannot_be_meant_are_refused),
         cmocka_unit_test(listeners_and_replies_that_would_not_work_are_refused),
         cmocka_unit_test(limits_are_bounded_with_the_preset_among_them),
         cmocka_unit_test(a_name_that_is_too_long_for_any_file_is_refused),

@@ -283,7 +283,7 @@ static void the_shipped_configuration_is_the_defaults(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct lines_printer lines = lines_printer(said[i], sizeof said[i]);
 
-        config_report(c[i], &lines.printer);
+        config_report(c[i], NULL, &lines.printer);
         assert_false(lines.b.full);
     }
     assert_string_equal(said[0], said[1]);
@@ -336,7 +336,8 @@ static void the_examples_of_the_shipped_configuration_are_right(void **state)
     assert_int_equal(c->n_tenants, 1);
     assert_int_equal(c->n_groups, 1);
     assert_int_equal(c->n_connectors, 1);
-    assert_int_equal(c->n_limits, 6 + 4);
+    assert_int_equal(c->n_logins_from, 2);
+    assert_int_equal(c->n_limits, 6 + 6);
     assert_int_equal(c->n_replies, 2);
     assert_non_null(c->smtp_auth.on_premises);
     assert_int_equal(c->n_alerts, 3);

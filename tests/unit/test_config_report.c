@@ -22,7 +22,7 @@ static void report(const struct config *c, struct said *said)
     struct lines_printer lines = lines_printer(said->text, sizeof said->text);
     const char *end;
 
-    config_report(c, &lines.printer);
+    config_report(c, NULL, &lines.printer);
     assert_false(lines.b.full);
     said->warnings = 0;
     if ((end = strstr(said->text, ": OK, with ")) != NULL)
@@ -140,6 +140,21 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"1/m\";then=\"block 1h, disable\";});",
          "refused, and blocked for 1h, and SMTP AUTH is disabled in Exchange Online, where exchange.writeback allows "
          "it.\n"},
+        {"limits=({name=\"a\";per=\"tenant\";count=\"messages\";rate=\"1/m\";then=\"reject\";"
+         "only={sender_domain=[\"@.contoso.example\"];group=\"g\";};reply=\"550 5.7.1 {limit} is full\";});"
+         "groups=({name=\"g\";members=[];});",
+         "a: at most 1 messages at once, and 1/m in the long run, for each tenant, only from senders in "
+         "@.contoso.example, only for group g; over it: refused.\na replies: 550 5.7.1 {limit} is full\n"},
+        {"connectors=({name=\"p\";networks=\"192.0.2.0/24\";senders=[];},{name=\"q\";networks=\"192.0.3.0/"
+         "24\";senders=[];});"
+         "limits=({name=\"a\";per=\"connector\";count=\"messages\";rate=\"1/m\";only={connector=[\"p\",\"q\"];};});",
+         "for each connector, only for connector p, q; over it: deferred.\n"},
+        {"preset=\"exchange-online\";",
+         "onmicrosoft-rate: at most 100 external recipients at once, and 100/d in the long run, for each tenant, only "
+         "from senders in @.onmicrosoft.com; over it: refused.\nonmicrosoft-rate replies: 550 5.7.236 "},
+        {"preset=\"exchange-online\";",
+         "tenant-external-rate: the tenant's external_recipients_per_day; where it has none, any number of external "
+         "recipients, for each tenant; over it: refused.\n"},
         {"never_block=[\"anna@contoso.example\",\"@fabrikam.example\",\"192.0.2.0/24\"];",
          "Never blocked: 2 logins or domains, 1 networks.\n"},
         {"never_block=\"anna@contoso.example\";", "Never blocked: 1 logins or domains, 0 networks.\n"},
@@ -148,6 +163,15 @@ static void a_configuration_is_said_in_plain_words(void **state)
          "{command=[\"/bin/page\",\"me\"];});",
          "Notices\n1: the webhook https://hooks.contoso.example/a, signed.\n2: the webhook /u, not signed.\n"
          "3: the command /bin/page.\n"},
+        {"groups=({name=\"g\";members=[\"a@b.example\",\"c@b.example\"];});"
+         "logins_from=({user=\"scan@contoso.example\";networks=[\"192.0.2.0/24\",\"2001:db8::/64\"];},"
+         "{group=\"g\";networks=\"198.51.100.0/24\";mode=\"monitor\";},{domain=\"d.example\";networks=[];});",
+         "Networks of logins\n"
+         "User scan@contoso.example: from 192.0.2.0/24, 2001:db8::/64 only.\n"
+         "Group g (2 members): from 198.51.100.0/24 only. Only watched and logged (mode = \"monitor\").\n"
+         "All of @d.example: from nowhere.\n"
+         "One row counts for a login: a user's before a group's, a group's before a domain's; of several groups, the "
+         "first.\nThere is no directory to read here, so nobody knows whether a mailbox has these names.\n"},
         {"journal=\"\";", "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.\n"},
     };
 
@@ -234,6 +258,9 @@ static void what_few_mean_is_warned_of(void **state)
         {"limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"unlimited\";});", "limits[a]: it is unlimited"},
         {"preset=\"none\";", "Limits\nNone.\n"},
         {"preset=\"none\";", "limits: there are none"},
+        {"preset=\"none\";limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"1/m\";"
+         "only={sender_domain=\"@b.example\";};});",
+         "limits: none bounds how many messages or recipients a login may send"},
         {"preset=\"none\";limits=({name=\"a\";per=\"client\";count=\"messages\";rate=\"1/m\";});",
          "limits: none bounds how many messages or recipients a login may send"},
         {"policyd={listen=\"inet:192.0.2.1:10040\";};",
@@ -242,6 +269,28 @@ static void what_few_mean_is_warned_of(void **state)
         {"policyd={listen=();}; charge=\"policyd\";", "charge: \"policyd\", but policyd.listen is empty"},
         {"policyd={listen=();}; milter={listen=\"\";};", "policyd.listen, milter.listen: both are empty"},
         {"milter={listen=\"\";};", "sender.header_from: it is set, but milter.listen is empty"},
+        {"logins_from=({user=\"a@b.example\";networks=\"0.0.0.0/0\";});",
+         "logins_from[a@b.example].networks: 0.0.0.0/0 is a large part of the Internet, so the row keeps hardly"},
+        {"logins_from=({user=\"a@b.example\";networks=[\"192.0.2.0/24\",\"::/0\"];});",
+         "logins_from[a@b.example].networks: ::/0 is a large part of the Internet"},
+        {"logins_from=({user=\"a@b.example\";networks=[];});",
+         "logins_from[a@b.example].networks: there are none, so these logins are refused wherever they come from"},
+        {"logins_from=({user=\"a@b.example\";networks=\"192.0.2.0/24\";mode=\"monitor\";});",
+         "logins_from[a@b.example].mode: \"monitor\", so a login from elsewhere is only logged, and let through"},
+        {"groups=({name=\"g\";members=\"a@b.example\";});logins_from=({group=\"g\";networks=\"192.0.2.0/24\";},"
+         "{user=\"A@b.example\";networks=\"192.0.2.0/24\";});",
+         "logins_from[g]: it never counts: each member of the group has a row of its own or is in a group whose row "
+         "comes first"},
+        {"groups=({name=\"g\";members=[];});logins_from=({group=\"g\";networks=\"192.0.2.0/24\";});",
+         "logins_from[g]: it never counts: the group has no members"},
+        {"groups=({name=\"g\";members=[\"a@b.example\",\"c@b.example\"];},"
+         "{name=\"h\";members=[\"c@b.example\",\"d@b.example\"];});"
+         "logins_from=({group=\"g\";networks=\"192.0.2.0/24\";},{group=\"h\";networks=\"192.0.2.0/24\";});",
+         "logins_from[h]: 1 of the group's members (c@b.example, for one) are in group g, too, whose row comes first "
+         "and counts for them"},
+        {"groups=({name=\"g\";members=\"@b.example\";});logins_from=({group=\"g\";networks=\"192.0.2.0/24\";},"
+         "{domain=\"b.example\";networks=\"192.0.2.0/24\";});",
+         "logins_from[@b.example]: it never counts: group g has the whole domain"},
         {"replies={unlisted=\"535 5.7.139 no\";};", "replies.unlisted: 535 is a reply to AUTH"},
         {"replies={no-directory=\"550 5.7.1 no\";};", "replies.no-directory: it permanently refuses"},
     };
@@ -262,6 +311,7 @@ static void warnings_are_counted_and_the_common_case_has_none(void **state)
         explain("connectors=({name=\"p\";networks=[\"10.20.30.0/24\",\"2001:db8:1:2::/64\"];senders=[];});", &said), 0);
     assert_int_equal(explain(REJECT "policyd={listen=\"inet6:[::1]:10040\";};", &said), 0);
     assert_int_equal(explain(REJECT "policyd={listen=\"inet:127.0.0.1:10040\";};", &said), 0);
+    assert_int_equal(explain(REJECT "preset=\"exchange-online\";", &said), 0);
     assert_int_equal(explain("", &said), 1);
     assert_int_equal(explain("mode=\"monitor\";preset=\"none\";", &said), 3);
 }
@@ -314,6 +364,7 @@ static void check_and_audit_find_the_same_at_the_same_places(void **state)
         {REJECT ALERT "limits=({name=\"message-rate\";per=\"user\";count=\"messages\";rate=\"60/m\";});",
          "limit-above-service "},
         {REJECT ALERT "preset=\"none\";", "no-limit "},
+        {REJECT ALERT "logins_from=({user=\"a@b.example\";networks=[];mode=\"monitor\";});", "monitor "},
     };
     static struct said said;
 
@@ -330,7 +381,7 @@ static void check_and_audit_find_the_same_at_the_same_places(void **state)
         if (config_from_text(slice_of(rows[i].text), "c", "/nowhere", &c, &e) != 0)
             fail_msg("%s", e.text);
         report(c, &said);
-        config_conditions(c, look_for_warning, &w);
+        config_conditions(c, NULL, look_for_warning, &w);
         findings_begin(&findings, audit_rules, AUDIT_RULES);
         a.config = c;
         audit_config(&a);

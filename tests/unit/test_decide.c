@@ -14,6 +14,13 @@
     "groups = ({ name = \"shops\"; members = \"a.berg@contoso.example\"; });"                                          \
     "sender = { except = ({ " whom "; senders = \"" senders "\"; }); };"
 
+#define CONTOSO_NAMED "default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; netbios = [\"CONTOSO\"]; });"
+#define ROW(whose, network) "{ " whose "; networks = \"" network "\"; }"
+#define ONLY(whose, network) "logins_from = (" ROW(whose, network) ");"
+#define GROUPS                                                                                                         \
+    "groups = ({ name = \"staff\"; members = \"a.berg@contoso.example\"; },"                                           \
+    "          { name = \"all\"; members = \"@contoso.example\"; });"
+
 struct row {
     const char *config, *login, *method, *client, *sender;
     enum tls_version tls;
@@ -118,6 +125,86 @@ static const struct row rows[] = {
     METHOD("unknown", REJECT, BASIC_FORBIDDEN),
     {"smtp_auth = { authentication_policy = false; };", LOGIN("eva@contoso.example", "eva@contoso.example"),
      ACTION_PASS, REASON_ALLOWED},
+
+    /* from which networks; the client is 203.0.113.9 */
+    {ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"), LOGIN("anna@contoso.example", "anna@contoso.example"),
+     ACTION_REJECT, REASON_LOGINS_FROM},
+    {ONLY("user = \"anna@contoso.example\"", "203.0.113.0/24"), LOGIN("anna@contoso.example", "anna@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"), LOGIN("paul@contoso.example", "paul@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"), LOGIN("A.Berg@contoso.example", "anna@contoso.example"),
+     ACTION_REJECT, REASON_LOGINS_FROM},
+    {ONLY("user = \"A.BERG@Contoso.example\"", "192.0.2.0/24"), LOGIN("anna@contoso.example", "anna@contoso.example"),
+     ACTION_REJECT, REASON_LOGINS_FROM},
+    {ONLY("user = \"p.ulrich@contoso.example\"", "192.0.2.0/24"), LOGIN("paul@contoso.example", "paul@contoso.example"),
+     ACTION_REJECT, REASON_LOGINS_FROM},
+    {CONTOSO_NAMED ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"),
+     LOGIN("CONTOSO\\anna", "anna@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    {CONTOSO_NAMED ONLY("user = \"CONTOSO\\\\anna\"", "192.0.2.0/24"), LOGIN("anna", "anna@contoso.example"),
+     ACTION_REJECT, REASON_LOGINS_FROM},
+    {"smtp_auth = { logins_file = \"~/logins\"; };" ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"),
+     LOGIN("scanner7", "anna@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    {"smtp_auth = { logins_file = \"~/logins\"; };" ONLY("user = \"scanner7\"", "192.0.2.0/24"),
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    {ONLY("domain = \"Contoso.example\"", "192.0.2.0/24"), LOGIN("anna@contoso.example", "anna@contoso.example"),
+     ACTION_REJECT, REASON_LOGINS_FROM},
+    {ONLY("domain = \"contoso.example\"", "192.0.2.0/24"), LOGIN("dora@fabrikam.example", "dora@fabrikam.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    {GROUPS ONLY("group = \"staff\"", "192.0.2.0/24"), LOGIN("anna@contoso.example", "anna@contoso.example"),
+     ACTION_REJECT, REASON_LOGINS_FROM},
+    {GROUPS ONLY("group = \"staff\"", "192.0.2.0/24"), LOGIN("paul@contoso.example", "paul@contoso.example"),
+     ACTION_PASS, REASON_ALLOWED},
+    /* a user's row before a group's, that before a domain's; of two groups the first row */
+    {GROUPS "logins_from = (" ROW("group = \"staff\"", "192.0.2.0/24") "," ROW("user = \"anna@contoso.example\"",
+                                                                               "203.0.113.9") ");",
+     LOGIN("a.berg@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {GROUPS "logins_from = (" ROW("domain = \"contoso.example\"", "203.0.113.0/24") "," ROW("group = \"staff\"",
+                                                                                            "192.0.2.0/24") ");",
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    {GROUPS
+     "logins_from = (" ROW("group = \"all\"", "203.0.113.0/24") "," ROW("group = \"staff\"", "192.0.2.0/24") ");",
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {GROUPS
+     "logins_from = (" ROW("group = \"staff\"", "192.0.2.0/24") "," ROW("group = \"all\"", "203.0.113.0/24") ");",
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    /* each of the mailboxes that claim a login has its own row, and all must agree */
+    {"smtp_auth = { mode = \"monitor\"; }; logins_from = (" ROW(
+         "user = \"twin1@contoso.example\"", "203.0.113.0/24") "," ROW("user = \"twin2@contoso.example\"",
+                                                                       "192.0.2.0/24") ");",
+     LOGIN("shared@contoso.example", "twin1@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    {"smtp_auth = { mode = \"monitor\"; };" ONLY("user = \"twin2@contoso.example\"", "192.0.2.0/24"),
+     LOGIN("twin1@contoso.example", "twin1@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    /* logins without a mailbox in the directory */
+    {"smtp_auth = { unlisted = \"allow\"; };" ONLY("user = \"ghost@contoso.example\"", "192.0.2.0/24"),
+     LOGIN("Ghost@contoso.example", "ghost@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    {"smtp_auth = { on_premises_file = \"~/list\"; };" ONLY("domain = \"contoso.example\"", "192.0.2.0/24"),
+     LOGIN("local@contoso.example", "local@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    /* clients: both families, both spellings of IPv4, none at all */
+    {ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"), "anna@contoso.example", "PLAIN", "::ffff:192.0.2.7",
+     "anna@contoso.example", TLS_V1_3, ACTION_PASS, REASON_ALLOWED},
+    {ONLY("user = \"anna@contoso.example\"", "0.0.0.0/0"), "anna@contoso.example", "PLAIN", "2001:db8::7",
+     "anna@contoso.example", TLS_V1_3, ACTION_REJECT, REASON_LOGINS_FROM},
+    {ONLY("user = \"anna@contoso.example\"", "2001:db8::/64"), "anna@contoso.example", "PLAIN", "2001:db8::7",
+     "anna@contoso.example", TLS_V1_3, ACTION_PASS, REASON_ALLOWED},
+    {ONLY("user = \"anna@contoso.example\"", "0.0.0.0/0"), "anna@contoso.example", "PLAIN", NULL,
+     "anna@contoso.example", TLS_V1_3, ACTION_REJECT, REASON_LOGINS_FROM},
+    {"logins_from = ({ user = \"anna@contoso.example\"; networks = []; });",
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_REJECT, REASON_LOGINS_FROM},
+    {"logins_from = ({ user = \"anna@contoso.example\"; networks = \"192.0.2.0/24\"; networks_file = \"~/networks\"; "
+     "});",
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    /* what else refuses goes first; monitor mode lets through */
+    {ONLY("user = \"bert@contoso.example\"", "192.0.2.0/24"), LOGIN("bert@contoso.example", "bert@contoso.example"),
+     ACTION_REJECT, REASON_MAILBOX_DISABLED},
+    {ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"), LOGIN("anna@contoso.example", "bert@contoso.example"),
+     ACTION_REJECT, REASON_LOGINS_FROM},
+    {"logins_from = ({ user = \"anna@contoso.example\"; networks = \"192.0.2.0/24\"; mode = \"monitor\"; });",
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {"mode = \"monitor\";" ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"),
+     LOGIN("anna@contoso.example", "anna@contoso.example"), ACTION_PASS, REASON_ALLOWED},
+    {CONNECTORS ONLY("domain = \"contoso.example\"", "203.0.113.0/24"), NONE("198.51.100.7", "scan@contoso.example"),
+     ACTION_PASS, REASON_CONNECTOR},
 
     /* staleness: the world's settings are from the second 1000000, which is now */
     {"tenants = ({ name = \"contoso\"; max_age = \"1s\"; when_stale = \"defer\"; });",
@@ -229,6 +316,7 @@ static int setup(void **state)
     struct world *w = world_make();
 
     world_write(w, "logins", "scanner7 anna@contoso.example\nghost@contoso.example anna@contoso.example\n");
+    world_write(w, "networks", "# the office\n203.0.113.0/24\n2001:db8:1::/48\n");
     world_write(w, "list", "anna@contoso.example\nbert@contoso.example\nlocal@contoso.example\n");
     *state = w;
     return 0;
@@ -851,6 +939,82 @@ static void monitor_mode_says_what_it_would_have_refused(void **state)
     assert_int_equal(w->verdict.monitored_reason, REASON_MAILBOX_DISABLED);
 }
 
+static void a_row_in_monitor_mode_tells_of_a_login_from_elsewhere(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission("anna@contoso.example", "203.0.113.9", "anna@contoso.example");
+
+    configure(w,
+              "logins_from = ({ user = \"anna@contoso.example\"; networks = \"192.0.2.0/24\"; mode = \"monitor\"; });");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.action, ACTION_PASS);
+    assert_true(w->verdict.monitored);
+    assert_int_equal(w->verdict.monitored_reason, REASON_LOGINS_FROM);
+}
+
+/* The administrator sees which row it is and what it allows; the client learns neither. */
+static void the_networks_of_a_login_are_in_the_trace_and_not_in_the_reply(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission("a.berg@contoso.example", "203.0.113.9", "anna@contoso.example");
+    char text[4096], reply[REPLY_MAX + 1];
+    struct buf b = BUF_OVER(text), r = BUF_OVER(reply);
+    struct trace trace = {&b};
+
+    configure(w, ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"));
+    decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+    assert_non_null(strstr(text,
+                           "\nnetwork: only 192.0.2.0/24 by logins_from, user anna@contoso.example; the client is "
+                           "elsewhere\nrefuse: logins-from (550 5.7.139 "));
+    buf_add(&r, w->verdict.reply);
+    assert_null(strstr(reply, "192."));
+    assert_null(strstr(reply, "network"));
+    s.has_client = ip_parse(SLICE("192.0.2.77"), &s.client);
+    b.n = 0;
+    decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+    assert_non_null(strstr(text, "user anna@contoso.example; the client is there\n"));
+    s = world_submission("paul@contoso.example", "203.0.113.9", "paul@contoso.example");
+    b.n = 0;
+    decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+    assert_non_null(strstr(text, "\nnetwork: any, no row of logins_from is for this login\n"));
+}
+
+static void the_trace_says_why_a_limit_is_not_about_the_message(void **state)
+{
+    static const struct {
+        const char *login, *client, *sender, *says;
+    } messages[] = {
+        {"anna@contoso.example", "203.0.113.9", "anna@contoso.example",
+         "\nlimit cloud: not about this message, by its sender's domain\n"},
+        {"anna@contoso.example", "203.0.113.9", "anna@contoso.onmicrosoft.com", "\nlimit cloud: 0 used, 1 left of 1 "},
+        {"anna@contoso.example", "203.0.113.9", "", "\nlimit cloud: not about this message, by its sender's domain\n"},
+        {"anna@contoso.example", "203.0.113.9", "anna@contoso.example", "\nlimit staff: 0 used, 2 left of 2 "},
+        {"paul@contoso.example", "203.0.113.9", "paul@contoso.example",
+         "\nlimit staff: not about this message, by its login's groups\n"},
+        {NULL, "198.51.100.7", "paul@contoso.example", "\nlimit printers: not about this message, by its connector\n"},
+    };
+    struct world *w = *state;
+    char text[4096];
+
+    configure(w, CONNECTORS GROUPS
+              "sender = { envelope = \"any\"; };"
+              "limits = ({ name = \"cloud\"; per = \"tenant\"; count = \"messages\"; rate = \"1/d\";"
+              "            only = { sender_domain = \"@.onmicrosoft.com\"; }; },"
+              "          { name = \"staff\"; per = \"tenant\"; count = \"messages\"; rate = \"2/d\";"
+              "            only = { group = \"staff\"; }; },"
+              "          { name = \"printers\"; per = \"connector\"; count = \"messages\"; rate = \"3/d\";"
+              "            only = { connector = \"printers\"; }; });");
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct submission s = world_submission(messages[i].login, messages[i].client, messages[i].sender);
+        struct buf b = BUF_OVER(text);
+        struct trace trace = {&b};
+
+        decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+        if (strstr(text, messages[i].says) == NULL)
+            fail_msg("row %zu says:\n%s not:\n%s", i, text, messages[i].says);
+    }
+}
+
 static void an_operator_can_replace_a_reply(void **state)
 {
     struct world *w = *state;
@@ -908,6 +1072,9 @@ int main(void)
         cmocka_unit_test(security_defaults_and_the_default_policy_are_gates_unless_switched_off),
         cmocka_unit_test(a_domain_that_the_configuration_gives_a_tenant_is_internal),
         cmocka_unit_test(monitor_mode_says_what_it_would_have_refused),
+        cmocka_unit_test(a_row_in_monitor_mode_tells_of_a_login_from_elsewhere),
+        cmocka_unit_test(the_networks_of_a_login_are_in_the_trace_and_not_in_the_reply),
+        cmocka_unit_test(the_trace_says_why_a_limit_is_not_about_the_message),
         cmocka_unit_test(an_operator_can_replace_a_reply),
         cmocka_unit_test(all_spellings_of_a_login_share_one_key_and_tenants_none),
     };

@@ -13,37 +13,42 @@ struct mail {
     const char *to;
 };
 
-/* Asked about as Postfix asks: each recipient, then the whole. */
-static enum reason send_mail(struct bench *b, const struct mail *m)
+static bool passes(enum reason reason)
+{
+    return reason == REASON_ALLOWED || reason == REASON_CONNECTOR;
+}
+
+/* Asked about as Postfix asks: each recipient, then the whole. The verdict is the last one; it lasts until the next. */
+static const struct verdict *verdict_of_mail(struct bench *b, const struct mail *m)
 {
     struct submission s = message(b, m->login, m->client, m->sender);
     struct slice rest = slice_of(m->to), to;
-    enum reason reason = REASON_ALLOWED;
+    const struct verdict *v = NULL;
 
     s.recipient_count = 0;
     s.size = m->size;
     s.stage = STAGE_RCPT;
     s.has_recipient = true;
-    for (bool more = rest.n > 0; more && (reason == REASON_ALLOWED || reason == REASON_CONNECTOR);) {
+    for (bool more = rest.n > 0; more && (v == NULL || passes(v->reason));) {
         more = slice_cut(rest, ' ', &to, &rest);
         s.recipient_text = to;
         s.recipient_result = address_parse_internal(to, &s.recipient);
-        reason = engine_decide(b->session, &s, &b->recipients)->reason;
+        v = engine_decide(b->session, &s, &b->recipients);
         s.recipient_count++;
     }
     if (s.recipient_count == 0)
         s.recipient_count = 1;
     s.has_recipient = false;
     s.stage = STAGE_END;
-    if (reason == REASON_ALLOWED || reason == REASON_CONNECTOR)
-        reason = engine_decide(b->session, &s, &b->recipients)->reason;
+    if (v == NULL || passes(v->reason))
+        v = engine_decide(b->session, &s, &b->recipients);
     recipients_clear(&b->recipients);
-    return reason;
+    return v;
 }
 
-static bool passes(enum reason reason)
+static enum reason send_mail(struct bench *b, const struct mail *m)
 {
-    return reason == REASON_ALLOWED || reason == REASON_CONNECTOR;
+    return verdict_of_mail(b, m)->reason;
 }
 
 #define FROM(login, client, sender)                                                                                    \
@@ -134,6 +139,166 @@ static void a_limit_per_tenant_counts_the_connectors_that_name_it(void **state)
     assert_int_equal(send_mail(b, &dora), REASON_ALLOWED);
     for (int i = 0; i < 4; i++)
         assert_int_equal(send_mail(b, &shop), REASON_CONNECTOR);
+    stop(b);
+}
+
+/* A message of the first kind uses the limit up for those like it; of the other kind any number passes. */
+static void a_limit_is_about_the_messages_that_it_names_and_no_others(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        const char *only;
+        struct mail first, same, other;
+    } rows[] = {
+        {"sender_domain = \"@.onmicrosoft.com\";", FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"),
+         FROM("paul@contoso.example", CLIENT, "B+tag@Contoso.Mail.OnMicrosoft.COM"), FROM(ANNA, CLIENT, ANNA)},
+        {"sender_domain = \"@.onmicrosoft.com\";", FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"),
+         FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"), FROM(ANNA, CLIENT, "a@onmicrosoft.com")},
+        {"sender_domain = \"@.onmicrosoft.com\";", FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"),
+         FROM(NULL, "192.0.2.5", "a@contoso.onmicrosoft.com"), FROM(ANNA, CLIENT, "a@contoso.notonmicrosoft.com")},
+        /* the null sender has no domain, and what is no address has none either */
+        {"sender_domain = \"@.onmicrosoft.com\";", FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"),
+         FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"), FROM(ANNA, CLIENT, "")},
+        {"sender_domain = \"@.onmicrosoft.com\";", FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"),
+         FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"), FROM(ANNA, CLIENT, "@contoso.onmicrosoft.com")},
+        /* the domain that the service sees counts, not what is wrapped in the name before it */
+        {"sender_domain = \"@.onmicrosoft.com\";",
+         FROM(ANNA, CLIENT, "SRS0=HHH=TT=contoso.example=anna@contoso.onmicrosoft.com"),
+         FROM(ANNA, CLIENT, "a@contoso.onmicrosoft.com"),
+         FROM(ANNA, CLIENT, "SRS0=HHH=TT=contoso.onmicrosoft.com=anna@contoso.example")},
+        {"sender_domain = [\"@adatum.example\", \"@b\xc3\xbc"
+         "cher.example\"];",
+         FROM(ANNA, CLIENT, "a@xn--bcher-kva.example"),
+         FROM(ANNA, CLIENT,
+              "a@B\xc3\xbc"
+              "cher.example"),
+         FROM(ANNA, CLIENT, "a@buecher.example")},
+        {"group = \"staff\";", FROM(ANNA, CLIENT, ANNA), FROM("a.berg@contoso.example", CLIENT, ANNA),
+         FROM("paul@contoso.example", CLIENT, ANNA)},
+        {"group = [\"staff\", \"fabrikam\"];", FROM(ANNA, CLIENT, ANNA), FROM(ANNA, CLIENT, ANNA),
+         FROM(NULL, "192.0.2.5", ANNA)},
+        {"connector = [\"apps\", \"printers\"];", FROM(NULL, "192.0.2.5", ANNA), FROM(NULL, "198.51.100.5", ANNA),
+         FROM(ANNA, CLIENT, ANNA)},
+        {"connector = \"printers\"; sender_domain = \"@contoso.example\";", FROM(NULL, "192.0.2.5", ANNA),
+         FROM(NULL, "192.0.2.6", "b@contoso.example"), FROM(NULL, "192.0.2.5", "b@adatum.example")},
+        {"group = \"staff\"; sender_domain = \"@contoso.example\";", FROM(ANNA, CLIENT, ANNA), FROM(ANNA, CLIENT, ANNA),
+         FROM(ANNA, CLIENT, "b@adatum.example")},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char rules[1200];
+
+        (void)snprintf(rules, sizeof rules,
+                       "sender = { envelope = \"any\"; null_sender = \"allow\"; };"
+                       "groups = ({ name = \"staff\"; members = \"a.berg@contoso.example\"; },"
+                       "          { name = \"fabrikam\"; members = \"@fabrikam.example\"; });"
+                       "connectors = ({ name = \"printers\"; networks = \"192.0.2.0/24\"; tenant = \"contoso\"; },"
+                       "              { name = \"apps\"; networks = \"198.51.100.0/24\"; tenant = \"contoso\"; });"
+                       "limits = ({ name = \"l\"; per = \"tenant\"; count = \"messages\"; rate = \"1/d\"; burst = 1; "
+                       "            only = { %s }; });",
+                       rows[i].only);
+        start(b, rules);
+        for (int j = 0; j < 3; j++)
+            if (!passes(send_mail(b, &rows[i].other)))
+                fail_msg("row %zu: only %s: what it doesn't name", i, rows[i].only);
+        if (!passes(send_mail(b, &rows[i].first)) || send_mail(b, &rows[i].same) != REASON_LIMIT ||
+            !passes(send_mail(b, &rows[i].other)))
+            fail_msg("row %zu: only %s", i, rows[i].only);
+        stop(b);
+    }
+}
+
+static void refusals_and_distinct_things_are_counted_of_the_named_messages_alone(void **state)
+{
+    struct bench *b = *state;
+    static const struct mail of = FROM(ANNA, CLIENT, "x@adatum.example"), other = FROM(ANNA, CLIENT, BERT),
+                             to[] = {{ANNA, CLIENT, ANNA, 1000, "1@adatum.example"},
+                                     {ANNA, CLIENT, ANNA, 1000, "2@adatum.example"},
+                                     {ANNA, CLIENT, "info@contoso.example", 1000, "3@adatum.example"}};
+
+    start(b, "limits = ({ name = \"l\"; per = \"user\"; count = \"denials\"; rate = \"1/d\"; burst = 1; "
+             "then = \"block 1h\"; only = { sender_domain = \"@adatum.example\"; }; });");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_mail(b, &other), REASON_SENDER_NOT_OWN);
+    assert_int_equal(live_blocks(b), 0);
+    assert_int_equal(send_mail(b, &of), REASON_SENDER_NOT_OWN);
+    assert_int_equal(send_mail(b, &of), REASON_SENDER_NOT_OWN);
+    assert_int_equal(live_blocks(b), 1);
+    stop(b);
+    start(b, "groups = ({ name = \"staff\"; members = \"paul@contoso.example\"; });"
+             "limits = ({ name = \"l\"; per = \"tenant\"; count = \"distinct recipient\"; rate = \"1/d\"; burst = 1; "
+             "only = { group = \"staff\"; }; });");
+    for (size_t i = 0; i < sizeof to / sizeof *to; i++)
+        assert_int_equal(send_mail(b, &to[i]), REASON_ALLOWED);
+    stop(b);
+}
+
+/* The last reply of a message to so many new recipients of adatum.example. */
+static const char *reply_to(struct bench *b, const char *login, const char *sender, unsigned n)
+{
+    static unsigned recipients;
+    static char text[8192], reply[REPLY_MAX + 1];
+    struct buf to = BUF_OVER(text), out = BUF_OVER(reply);
+    struct mail m = {login, CLIENT, sender, 1000, text};
+    const struct verdict *v;
+
+    for (unsigned i = 0; i < n; i++)
+        buf_addf(&to, "%s%u@adatum.example", i > 0 ? " " : "", recipients++);
+    assert_false(to.full);
+    v = verdict_of_mail(b, &m);
+    if (!passes(v->reason))
+        buf_add(&out, v->reply);
+    return reply;
+}
+
+#define PAUL "paul@contoso.example"
+
+static void an_organizations_onmicrosoft_addresses_reach_100_external_recipients_a_day(void **state)
+{
+    struct bench *b = *state;
+    static const struct mail inside = {ANNA, CLIENT, "a@contoso.onmicrosoft.com", 1000, "bert@contoso.example"};
+
+    start(b, "preset = \"exchange-online\"; sender = { envelope = \"any\"; };");
+    assert_string_equal(reply_to(b, ANNA, "a@contoso.onmicrosoft.com", 99), "");
+    assert_string_equal(reply_to(b, PAUL, "p@contoso.onmicrosoft.com", 1), "");
+    assert_true(strstr(reply_to(b, PAUL, "p@contoso.onmicrosoft.com", 1), "550 5.7.236 Your message can't be sent ") !=
+                NULL);
+    assert_true(strstr(reply_to(b, PAUL, "p@contoso.onmicrosoft.com", 101), "550 5.7.236 ") != NULL);
+    assert_int_equal(send_mail(b, &inside), REASON_ALLOWED);
+    assert_string_equal(reply_to(b, ANNA, ANNA, 1), "");
+    assert_string_equal(reply_to(b, DORA, "d@fabrikam.onmicrosoft.com", 1), "");
+    stop(b);
+}
+
+static void an_organization_reaches_as_many_external_recipients_a_day_as_its_licences_give(void **state)
+{
+    struct bench *b = *state;
+    static const struct mail scan = {NULL, "192.0.2.5", "scan@contoso.example", 1000, "a@adatum.example"};
+
+    start(b, "preset = \"exchange-online\"; tenants = ({ name = \"contoso\"; external_recipients_per_day = 5; },"
+             "                                         { name = \"fabrikam\"; });"
+             "connectors = ({ name = \"printers\"; networks = \"192.0.2.0/24\"; tenant = \"contoso\"; });");
+    assert_string_equal(reply_to(b, ANNA, ANNA, 3), "");
+    assert_string_equal(reply_to(b, PAUL, PAUL, 1), "");
+    assert_int_equal(send_mail(b, &scan), REASON_CONNECTOR);
+    assert_true(strstr(reply_to(b, PAUL, PAUL, 1), "550 5.7.233 Your message can't be sent ") != NULL);
+    assert_int_equal(send_mail(b, &scan), REASON_LIMIT_REJECT);
+    assert_string_equal(reply_to(b, DORA, DORA, 2), "");
+    stop(b);
+}
+
+static void a_limits_own_reply_goes_before_the_reasons_and_never_changes_what_happens(void **state)
+{
+    struct bench *b = *state;
+
+    start(b, "replies = { limit = \"451 4.7.1 general\"; limit-never = \"550 5.5.3 general\"; };"
+             "limits = ({ name = \"l\"; per = \"user\"; count = \"recipients\"; rate = \"1/d\"; burst = 2;"
+             "            reply = \"450 4.2.1 {limit} of {login} is full\"; });");
+    /* what can never pass is refused for good, by a text of that class */
+    assert_string_equal(reply_to(b, ANNA, ANNA, 3), "550 5.5.3 general");
+    assert_string_equal(reply_to(b, ANNA, ANNA, 2), "");
+    assert_string_equal(reply_to(b, ANNA, ANNA, 1), "450 4.2.1 l of anna@contoso.example is full");
+    assert_true(strstr(reply_to(b, ANNA, BERT, 1), "550 5.7.60 ") != NULL);
     stop(b);
 }
 
@@ -345,6 +510,11 @@ int main(void)
         cmocka_unit_test(a_limit_counts_together_what_it_is_per_and_nothing_else),
         cmocka_unit_test(a_limit_per_sender_of_a_connector_counts_sub_addresses_together),
         cmocka_unit_test(a_limit_per_tenant_counts_the_connectors_that_name_it),
+        cmocka_unit_test(a_limit_is_about_the_messages_that_it_names_and_no_others),
+        cmocka_unit_test(refusals_and_distinct_things_are_counted_of_the_named_messages_alone),
+        cmocka_unit_test(an_organizations_onmicrosoft_addresses_reach_100_external_recipients_a_day),
+        cmocka_unit_test(an_organization_reaches_as_many_external_recipients_a_day_as_its_licences_give),
+        cmocka_unit_test(a_limits_own_reply_goes_before_the_reasons_and_never_changes_what_happens),
         cmocka_unit_test(every_ipv6_address_is_a_client_where_the_configuration_says_so),
         cmocka_unit_test(a_limit_that_asks_for_what_a_message_lacks_is_not_for_it),
         cmocka_unit_test(each_thing_that_can_be_counted_is),
