@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The table of SMTP AUTH, row by row: what policyd, the milter and explain make of it, after an import of it.
 
-fidelity.py BUILD FOLDER
+fidelity.py BUILD FOLDER import   brings the table in, before the services start
+fidelity.py BUILD FOLDER check    asks them
 
 A row is an organization's setting, a mailbox's, a gate that is on or off, the account behind the mailbox, its type, and the
 mechanism. What has to come out is written here once more, from Exchange Online's own table. TAP lines.
@@ -191,5 +192,7 @@ def rows():
         yield f"from {sender} to {recipient}: {wanted}", (may, "PLAIN", sender, recipient), wanted
 
 
-import_all()
-sys.exit(check(rows()) > 0)
+if sys.argv[3] == "import":
+    import_all()
+else:
+    sys.exit(check(rows()) > 0)

@@ -25,6 +25,7 @@ $(for reason in mailbox-disabled organization-disabled security-defaults basic-f
 };
 END
 mkdir "$D/directory"
+python3 tests/integration/fidelity.py "$build" "$D" import || exit 1
 "$build/postern-policyd" -c "$D/postern.conf" >"$D/policyd.log" 2>&1 &
 "$build/postern-milter" -c "$D/postern.conf" >"$D/milter.log" 2>&1 &
-python3 tests/integration/fidelity.py "$build" "$D"
+python3 tests/integration/fidelity.py "$build" "$D" check
