@@ -34,22 +34,49 @@ static void print_until(uint64_t until_ns, const struct decide_context *c)
     printf("until %s\n", text);
 }
 
-/* ---- block ---- */
+/* ---- whom ---- */
+
+/* Is it a user whom the services don't know by that name? "login NAME" is never anything but the login. */
+static bool is_strange(int n, char **words, int parsed, const struct subject *x)
+{
+    return x->part == PER_USER && (n == 1 || strcmp(words[0], "user") == 0) &&
+           (parsed != 0 || x->verdict.identity.n_claims == 0);
+}
+
+/*
+ * The subject again, if its name is a mailbox's Guid or display name. 0 with the subject; 1: it is neither, and x and e
+ * are as they were; -1 after an error was printed.
+ */
+static int find_displayed(const struct cli *cli, const struct decide_context *c, int n, char **words, struct subject *x,
+                          struct known *known, struct error *e)
+{
+    char *named[2] = {words[0], words[n - 1]};
+
+    known_user(cli, slice_of(words[n - 1]), known);
+    if (known_login(cli, words[n - 1], known) == NULL)
+        return -1;
+    if (known->named == MAILBOX_NAME_NONE)
+        return 1;
+    named[n - 1] = known->mailbox;
+    return subject_parse(c, n, named, x, e) == 0 ? 0 : (cli_fail(cli, "%s", e->text), -1);
+}
 
 /* An unknown login is mostly a typing error, and then the thief would go on. */
-static int check_name(const struct cli *cli, const struct subject *x)
+static int check_name(const struct cli *cli, const struct subject *x, struct known *known)
 {
     char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
-    struct known known;
 
     if ((x->part != PER_USER && x->part != PER_LOGIN) || x->verdict.identity.n_claims > 0)
         return CLI_OK;
-    known_user(cli, x->submission.login_text, &known);
-    if (!known.checked || known.exists)
+    if (!known->checked)
+        known_user(cli, x->submission.login_text, known);
+    if (!known->checked || known->exists)
         return CLI_OK;
     return cli_fail(cli, "no mailbox has the name \"%s\", and no such login was seen%s; --force blocks it all the same",
-                    text_plain(shown, sizeof shown, x->submission.login_text), known_hint(&known, hint, sizeof hint));
+                    text_plain(shown, sizeof shown, x->submission.login_text), known_hint(known, hint, sizeof hint));
 }
+
+/* ---- block ---- */
 
 struct block_options {
     const char *seconds, *reason;
@@ -68,7 +95,8 @@ static void say_reason(struct block *block, const struct block_options *o)
     buf_add(&reason, slice_of(o->reason != NULL ? text_plain(plain, sizeof plain, slice_of(o->reason)) : "no reason"));
 }
 
-static int add_block(struct cli *cli, const struct decide_context *c, struct subject *x, const struct block_options *o)
+static int add_block(struct cli *cli, const struct decide_context *c, struct subject *x, struct known *known,
+                     const struct block_options *o)
 {
     struct block *b = &x->block;
     uint64_t seconds = 0, until_ns;
@@ -81,7 +109,7 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
     if (!o->force && never_blocked(c, &x->submission, &x->verdict.identity, x->part))
         return cli_fail(cli, "never_block in %s protects %s; take it out there, or give --force",
                         cli->files.config->file, b->subject);
-    if (!o->force && check_name(cli, x) != CLI_OK)
+    if (!o->force && check_name(cli, x, known) != CLI_OK)
         return CLI_FAILED;
     b->from_ns = c->now_ns;
     b->from_wall_s = c->wall_s;
@@ -97,6 +125,24 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
     return make_durable(cli);
 }
 
+/* With --force a name that can be a login is one, whoever has it. */
+static int block_subject(struct cli *cli, const struct decide_context *c, int n, char **words, struct subject *x,
+                         const struct block_options *o)
+{
+    struct known known = {.checked = false};
+    struct error e;
+    int parsed = subject_parse(c, n, words, x, &e);
+
+    if (is_strange(n, words, parsed, x) && (parsed != 0 || !o->force)) {
+        int found = find_displayed(cli, c, n, words, x, &known, &e);
+
+        if (found < 0)
+            return CLI_FAILED;
+        parsed = found == 0 ? 0 : parsed;
+    }
+    return parsed == 0 ? add_block(cli, c, x, &known, o) : cli_fail(cli, "%s", e.text);
+}
+
 int cmd_block(struct cli *cli, int argc, char **argv)
 {
     enum { FOR = 256, REASON, FORCE };
@@ -107,7 +153,6 @@ int cmd_block(struct cli *cli, int argc, char **argv)
     struct block_options o = {0};
     struct decide_context c;
     struct subject *x;
-    struct error e;
     int option, status;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
@@ -121,10 +166,7 @@ int cmd_block(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     if ((x = malloc(sizeof *x)) == NULL)
         return cli_fail(cli, "out of memory");
-    if (subject_parse(&c, argc - optind, argv + optind, x, &e) != 0)
-        status = cli_fail(cli, "%s", e.text);
-    else
-        status = add_block(cli, &c, x, &o);
+    status = block_subject(cli, &c, argc - optind, argv + optind, x, &o);
     free(x);
     return status;
 }
@@ -152,10 +194,10 @@ static bool is_named(const struct block *block, int n, char **words)
     return slice_eq(name, slice_of(words[n - 1])) && (n == 1 || slice_eq(kind, slice_of(words[0])));
 }
 
-static int lift_all(struct cli *cli, const struct decide_context *c, struct subject *x, int n, char **words)
+/* Lifts what is about the subject, or shown by these words. Returns how many. */
+static unsigned lift_matching(struct cli *cli, const struct decide_context *c, const struct subject *x, bool parsed,
+                              int n, char **words)
 {
-    struct error e;
-    bool parsed = subject_parse(c, n, words, x, &e) == 0;
     struct block block;
     unsigned lifted = 0;
 
@@ -168,9 +210,29 @@ static int lift_all(struct cli *cli, const struct decide_context *c, struct subj
         else if (parsed && x->part == PER_CLIENT && key_blocks(c, &x->submission, &x->verdict.identity, &block))
             printf("still blocked: %s, which holds this address\n", block.subject);
     }
+    return lifted;
+}
+
+static int lift_all(struct cli *cli, const struct decide_context *c, struct subject *x, int n, char **words)
+{
+    struct known known;
+    struct error e;
+    int parsed = subject_parse(c, n, words, x, &e);
+    unsigned lifted = lift_matching(cli, c, x, parsed == 0, n, words);
+
+    if (lifted == 0 && is_strange(n, words, parsed, x)) {
+        int found = find_displayed(cli, c, n, words, x, &known, &e);
+
+        if (found < 0)
+            return CLI_FAILED;
+        if (found == 0) {
+            parsed = 0;
+            lifted = lift_matching(cli, c, x, true, n, words);
+        }
+    }
     if (lifted > 0)
         return make_durable(cli);
-    if (!parsed)
+    if (parsed != 0)
         return cli_fail(cli, "%s", e.text);
     /* Counters are reset even if the block has already ended by itself. */
     subject_forgive(state_counters(cli->files.state), c, x, &x->block);

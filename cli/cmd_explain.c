@@ -1,5 +1,6 @@
 /* postern explain: the verdict for a submission, step by step. */
 #include "cli/commands.h"
+#include "cli/known.h"
 #include "core/base/clock.h"
 #include "core/base/units.h"
 #include "core/report/explain.h"
@@ -143,8 +144,40 @@ static int move_time(struct decide_context *c, const char *at, struct error *e)
     return 0;
 }
 
-static int explain_question(struct cli *cli, struct explained *x, const struct question *q, const char *at)
+/*
+ * The user's mailbox by any name, in place of a name that nobody can sign in with. What could be typed as a login is
+ * explained as one, as the services would take it, and its being a display name only said. 0, or -1 after an error was
+ * printed.
+ */
+static int find_user(const struct cli *cli, struct question *q, struct mailbox_found *found)
 {
+    char shown[4 * TEXT_SHOWN_MAX + 8], text[1024];
+    struct buf b = BUF_OVER(text);
+    struct login login;
+    bool as_login;
+
+    if (q->user.n == 0 || cli->files.view == NULL ||
+        mailbox_named(cli->files.view, EVERY_TENANT, q->user, found) != DIRECTORY_FOUND ||
+        found->name == MAILBOX_NAME_LOGIN)
+        return 0;
+    login_parse(q->user, &login);
+    as_login = found->name == MAILBOX_NAME_DISPLAY && login.kind != LOGIN_BAD;
+    mailbox_found_add(&b, found);
+    (void)cli_fail(cli, "\"%s\" is %s%s", text_plain(shown, sizeof shown, q->user), text,
+                   as_login       ? "; what follows is about a login of that name"
+                   : found->n > 1 ? ": which one? Give an address"
+                                  : "");
+    if (as_login || found->n > 1)
+        return as_login ? 0 : -1;
+    q->user = slice_of(found->first[0].primary);
+    if (!q->has_sender)
+        q->sender = q->user;
+    return 0;
+}
+
+static int explain_question(struct cli *cli, struct explained *x, struct question *q, const struct asked *a)
+{
+    struct mailbox_found found = {.n = 0};
     struct printer *out;
     enum stage stage;
     struct error e;
@@ -153,8 +186,10 @@ static int explain_question(struct cli *cli, struct explained *x, const struct q
     /* Without a directory it would say that mail is deferred, which is not so while the services have one. */
     if (cli_open_context(cli, &x->context) != 0 || (cli->files.other_generation && cli->files.view == NULL))
         return CLI_FAILED;
+    if (!a->log_line && !a->policy && find_user(cli, q, &found) != 0)
+        return CLI_FAILED;
     if (question_submission(q, &x->submission, &x->headers, &e) != 0 || question_stage(q, &stage, &all, &e) != 0 ||
-        move_time(&x->context, at, &e) != 0)
+        move_time(&x->context, a->at, &e) != 0)
         return cli_usage(cli, "%s", e.text);
     explain_ask(x, q, stage, all);
     if ((out = cli_printer(cli)) == NULL)
@@ -175,7 +210,7 @@ int cmd_explain(struct cli *cli, int argc, char **argv)
     } else {
         q->paths = true;
         if (explain_options(cli, argc, argv, &a, &status) == 0)
-            status = explain_question(cli, x, q, a.at);
+            status = explain_question(cli, x, q, &a);
         explained_clear(x);
     }
     free(q);

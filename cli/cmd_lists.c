@@ -81,39 +81,59 @@ static int change_one(struct cli *cli, const struct list *list, const char *sett
     return CLI_OK;
 }
 
-/* A wrong entry in a list may go unnoticed for long; and what is to be removed should exist. */
-static int check_name(const struct cli *cli, const struct task *task, struct slice entry)
+static bool is_in_either(const struct smtp_auth_config *auth, struct slice entry)
 {
-    const struct smtp_auth_config *auth = &cli->files.config->smtp_auth;
-    char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
-    struct known known;
-
-    (void)text_plain(shown, sizeof shown, entry);
-    if (task->allow == REMOVE && task->deny == REMOVE) {
-        if (list_has(auth->allow, entry, NULL) || list_has(auth->deny, entry, NULL))
-            return CLI_OK;
-        return cli_fail(cli, "\"%s\" is in neither of the two lists", shown);
-    }
-    known_user(cli, entry, &known);
-    if (!known.checked || known.exists)
-        return CLI_OK;
-    return cli_fail(cli, "no %s has the name \"%s\"%s; --force adds it anyway",
-                    entry.p[0] == '@' ? "tenant" : "mailbox", shown, known_hint(&known, hint, sizeof hint));
+    return list_has(auth->allow, entry, NULL) || list_has(auth->deny, entry, NULL);
 }
 
-static int change_lists(struct cli *cli, const struct task *task, struct slice user, const struct list_options *o)
+/*
+ * What goes into the file, canonical. A display name or a Guid becomes the mailbox's address, since the services read
+ * logins there and nothing else. With --force the name stands as it was typed, whoever has it.
+ */
+static int find_entry(const struct cli *cli, const char *user, bool force, struct known *known, struct buf *entry)
+{
+    struct error e;
+
+    *known = (struct known){.checked = false};
+    if (!force && !(parse_entry(slice_of(user), entry, NULL) == 0 &&
+                    is_in_either(&cli->files.config->smtp_auth, buf_slice(entry)))) {
+        known_user(cli, slice_of(user), known);
+        if ((user = known_login(cli, user, known)) == NULL)
+            return CLI_FAILED;
+    }
+    entry->n = 0;
+    return parse_entry(slice_of(user), entry, &e) == 0 ? CLI_OK : cli_usage(cli, "%s", e.text);
+}
+
+/* A wrong entry in a list may go unnoticed for long; and what is to be removed should exist. */
+static int check_name(const struct cli *cli, const struct task *task, const struct known *known, struct slice entry)
+{
+    char shown[4 * TEXT_SHOWN_MAX + 8], hint[4 * ADDRESS_MAX + 40];
+
+    (void)text_plain(shown, sizeof shown, entry);
+    if (task->allow == REMOVE && task->deny == REMOVE)
+        return is_in_either(&cli->files.config->smtp_auth, entry)
+                   ? CLI_OK
+                   : cli_fail(cli, "\"%s\" is in neither of the two lists", shown);
+    if (!known->checked || known->exists)
+        return CLI_OK;
+    return cli_fail(cli, "no %s has the name \"%s\"%s; --force adds it anyway",
+                    entry.p[0] == '@' ? "tenant" : "mailbox", shown, known_hint(known, hint, sizeof hint));
+}
+
+static int change_lists(struct cli *cli, const struct task *task, const char *user, const struct list_options *o)
 {
     char entry_text[ADDRESS_MAX + 2], comment_text[600];
     struct buf entry = BUF_OVER(entry_text), comment = BUF_OVER(comment_text);
     const struct smtp_auth_config *auth;
-    struct error e;
+    struct known known;
     int status;
 
     if (cli_open_config(cli) != 0)
         return CLI_FAILED;
-    if (parse_entry(user, &entry, &e) != 0)
-        return cli_usage(cli, "%s", e.text);
-    if (!o->force && check_name(cli, task, buf_slice(&entry)) != CLI_OK)
+    if ((status = find_entry(cli, user, o->force, &known, &entry)) != CLI_OK)
+        return status;
+    if (!o->force && check_name(cli, task, &known, buf_slice(&entry)) != CLI_OK)
         return CLI_FAILED;
     auth = &cli->files.config->smtp_auth;
     say_comment(&comment, task->comment, o->reason);
@@ -147,7 +167,7 @@ static int lists_run(struct cli *cli, int argc, char **argv, const struct task *
             o.force = true;
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 1)) != CLI_OK)
         return status;
-    return change_lists(cli, task, slice_of(argv[optind]), &o);
+    return change_lists(cli, task, argv[optind], &o);
 }
 
 int cmd_allow(struct cli *cli, int argc, char **argv)

@@ -47,6 +47,8 @@ static int log_show(struct cli *cli, struct decisions_wanted x)
         return CLI_FAILED;
     if (x.user != NULL) /* in a process of its own, which must not have the journal from this one */
         known_user(cli, slice_of(x.user), &named);
+    if (x.user != NULL && (x.user = known_login(cli, x.user, &named)) == NULL)
+        return CLI_FAILED;
     x.named = &named;
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;

@@ -140,6 +140,8 @@ static int queue_run(struct cli *cli, int argc, char **argv, enum queue_action a
         return CLI_FAILED;
     /* In a process of its own, which must not have the journal from this one. */
     known_user(cli, slice_of(r.user), &r.named);
+    if ((r.user = known_login(cli, r.user, &r.named)) == NULL)
+        return CLI_FAILED;
     if (cli_open_journal(cli) != 0)
         return CLI_FAILED;
     if (queue_find(cli, r.folder, &r.named, r.since_s, &list, &e) != 0)

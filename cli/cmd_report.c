@@ -51,7 +51,7 @@ int cmd_report(struct cli *cli, int argc, char **argv)
     if ((kind = kind_named(argv[optind])) == NULL)
         return cli_usage(cli, "there is no report \"%s\"", text_plain(shown, sizeof shown, slice_of(argv[optind])));
     if (r.script && kind->script == NULL)
-        return cli_usage(cli, "--powershell is for the reports used and unused");
+        return cli_usage(cli, "--powershell is for the reports enabled, disabled, inherited, used and unused");
     if (cli_open_context(cli, &r.context) != 0)
         return CLI_FAILED;
     if (cli->files.config->journal != NULL && cli->files.config->journal[0] != '\0' && cli_open_journal(cli) != 0)

@@ -14,7 +14,8 @@
 
 const struct cli_command cli_commands[] = {
     {"explain", "--user LOGIN [OPTION...]", "What would this message get, and why? Charges nothing",
-     "  --user LOGIN        as it signs in; none: not authenticated\n"
+     "  --user LOGIN        as it signs in, or a mailbox by its display name or Guid;\n"
+     "                      none: not authenticated\n"
      "  --client ADDRESS    IP address\n"
      "  --method NAME       SASL mechanism (PLAIN)\n"
      "  --tls VERSION       none, 1.0, 1.1, 1.2, 1.3 (1.3)\n"
@@ -41,9 +42,9 @@ const struct cli_command cli_commands[] = {
     {"would-refuse", "[--since TIME]", "What monitor mode would have refused", "  --since TIME    (7d)\n" OUTPUT_HELP,
      cmd_would_refuse, true, true},
     {"block", "[--for TIME] [--reason TEXT] WHOM", "Refuse a user, address, network or connector",
-     "  WHOM            a login, an IP address, a network, or a connector's name; or\n"
-     "                  two words, as \"postern blocks\" shows them: user, login,\n"
-     "                  client, network or connector, and the name\n"
+     "  WHOM            a login, a mailbox by any name, an IP address, a network, or a\n"
+     "                  connector's name; or two words, as \"postern blocks\" shows\n"
+     "                  them: user, login, client, network or connector, and the name\n"
      "  --for TIME      \"15m\", \"2h\", \"7d\"; else until it is unblocked\n"
      "  --reason TEXT   for those who look at the block later\n"
      "  --force         although never_block protects it, or nobody has that name\n",
@@ -63,7 +64,8 @@ const struct cli_command cli_commands[] = {
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
      "  --days N        unused: 90 unless given; others: seen in the last N days\n"
-     "  --powershell    used, unused: a script that enables, or disables, each mailbox\n"
+     "  --powershell    used, unused: a script that enables, or disables, each;\n"
+     "                  enabled, disabled, inherited: one that puts these back\n"
      "  --force         unused: the script although usage is not known for --days\n" OUTPUT_HELP,
      cmd_report, true, true},
     {"status", "[--json]", "Services, directory, counters, verdicts, who is busy",

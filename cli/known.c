@@ -49,6 +49,22 @@ void known_user(const struct cli *cli, struct slice name, struct known *out)
                             "damaged");
         return;
     }
-    got.mailbox[ADDRESS_MAX] = got.near[ADDRESS_MAX] = '\0';
+    got.mailbox[ADDRESS_MAX] = got.near[ADDRESS_MAX] = got.several[sizeof got.several - 1] = '\0';
     *out = got;
+}
+
+const char *known_login(const struct cli *cli, const char *name, const struct known *known)
+{
+    char shown[4 * TEXT_SHOWN_MAX + 8], mailbox[4 * ADDRESS_MAX + 8];
+
+    (void)text_plain(shown, sizeof shown, slice_of(name));
+    if (known->several[0] != '\0') {
+        (void)cli_fail(cli, "\"%s\" is %s: which one? Give an address", shown, known->several);
+        return NULL;
+    }
+    if (known->named == MAILBOX_NAME_NONE)
+        return name;
+    (void)cli_fail(cli, "\"%s\" is the %s of %s", shown, mailbox_name_word(known->named),
+                   text_plain(mailbox, sizeof mailbox, slice_of(known->mailbox)));
+    return known->mailbox;
 }

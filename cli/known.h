@@ -11,4 +11,11 @@
  */
 void known_user(const struct cli *cli, struct slice name, struct known *out);
 
+/*
+ * By which name the command goes on: the one that was typed, or, where that is the Guid or the display name of one
+ * mailbox, its primary address, which is said on the error output. It lives as long as the name and *known. NULL after
+ * an error was printed: several mailboxes have the name.
+ */
+const char *known_login(const struct cli *cli, const char *name, const struct known *known);
+
 #endif

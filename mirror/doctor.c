@@ -3,7 +3,9 @@
 #include "core/base/clock.h"
 #include "mirror/fetch.h"
 #include "mirror/words.h"
+#include "mirror/writeback.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 
 #define CERTIFICATE_SOON_S (30 * 86400)
@@ -172,6 +174,45 @@ static int step_read(struct visit *v, const struct fetch_row *row)
     return result == EXCHANGE_FAILED ? -1 : 0;
 }
 
+/* ---- what may be written ---- */
+
+/* "Get-CASMailbox,Set-CASMailbox" */
+static bool is_exported(struct slice list, const char *cmdlet)
+{
+    struct slice one;
+
+    while (list.n > 0) {
+        slice_cut(list, ',', &one, &list);
+        if (slice_ieq(slice_trim(one), slice_of(cmdlet)))
+            return true;
+    }
+    return false;
+}
+
+/* Nothing is written to find out. */
+static void step_write(struct visit *v)
+{
+    struct http_answer answer;
+    struct error e;
+    enum exchange_result result = exchange_cmdlets(&v->x, &answer, &e);
+    json_t *body = result == EXCHANGE_OK ? json_loadb(answer.body.p, answer.body.n, 0, NULL) : NULL;
+    const json_t *exported = json_object_get(json_array_get(json_object_get(body, "value"), 0), "exportedCmdlets");
+    struct slice list = {json_string_value(exported), json_string_length(exported)};
+
+    if (list.n == 0) {
+        fprintf(v->o->out, "?     %-42s not known beforehand%s%s; the first \"postern-mirror set\" shows it\n",
+                "write-back", result != EXCHANGE_OK ? ": " : "", result != EXCHANGE_OK ? e.text : "");
+    } else if (!is_exported(list, "Set-CASMailbox")) {
+        (void)error_set(&e, "exchange.writeback = true, but the application may not use Set-CASMailbox; it needs %s",
+                        WRITEBACK_NEEDS);
+        (void)bad(v, "write-back", &e);
+    } else {
+        good(v, "write-back", "Set-CASMailbox may be used; Set-TransportConfig may%s",
+             is_exported(list, "Set-TransportConfig") ? ", too" : " not, which only \"set --organization\" needs");
+    }
+    json_decref(body);
+}
+
 /* In order of dependence: whatever follows a failure would only fail, too. */
 static void steps(struct visit *v)
 {
@@ -188,6 +229,8 @@ static void steps(struct visit *v)
         if ((v->tenant->exchange.fetch & fetch_rows[i].bit) != 0 && !fetch_may_be_missing(&fetch_rows[i]) &&
             step_read(v, &fetch_rows[i]) != 0)
             return;
+    if (v->tenant->exchange.writeback)
+        step_write(v);
 }
 
 static unsigned visit(const struct doctor_options *o, const struct tenant_config *tenant)

@@ -161,7 +161,7 @@ static void set_parts(struct import *im)
         struct mirrored *part = &im->after.parts[brings[i].part];
         struct buf source;
 
-        if (!gather_has(im->g, brings[i].kind))
+        if (!gather_has(im->g, brings[i].kind) || im->g->some_only)
             continue;
         part->at = im->options->now;
         source = BUF_OVER(part->source);
@@ -197,7 +197,7 @@ int import_tenant_facts(struct import *im, struct error *e)
         im->after.security_defaults = im->g->security_defaults;
     set_limits(im);
     set_parts(im);
-    if (gather_has(im->g, KIND_CAS_MAILBOX) || gather_has(im->g, KIND_LIST)) {
+    if (!im->g->some_only && (gather_has(im->g, KIND_CAS_MAILBOX) || gather_has(im->g, KIND_LIST))) {
         set_source(im);
         im->after.settings_at = im->options->now;
     } else if (im->after.source[0] == '\0') {

@@ -14,10 +14,10 @@
 #include "mirror/logins.h"
 #include "mirror/on_premises.h"
 #include "mirror/respond.h"
+#include "mirror/set.h"
 #include "mirror/show.h"
 #include "mirror/sync.h"
 #include "mirror/words.h"
-#include "mirror/writeback.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -37,14 +37,19 @@ static void print_usage(FILE *to)
             "       %s show [-c FILE] [-d DIRECTORY] [--tenant NAME] [MAILBOX]\n"
             "       %s sync [-c FILE] [-d DIRECTORY] [--tenant NAME] [--dry-run] [--force] [--max-change PERCENT]\n"
             "       %s doctor [-c FILE] [--tenant NAME]\n"
-            "       %s disable|enable|inherit [-c FILE] [--tenant NAME] [--yes] USER\n"
+            "       %s set [-c FILE] [-d DIRECTORY] [--tenant NAME] [--dry-run] [--yes] [--force] [--file FILE]\n"
+            "                             enabled|disabled|inherit [MAILBOX...]\n"
+            "       %s set --organization [-c FILE] [-d DIRECTORY] [--tenant NAME] [--dry-run] [--yes] [--force]\n"
+            "                             enabled|disabled\n"
+            "       %s disable|enable|inherit, as set disabled|enabled|inherit\n"
             "       %s respond [-c FILE]\n"
             "       %s logins [-c FILE] [-d DIRECTORY] [--tenant NAME] [--netbios DOMAIN] FILE...\n"
             "       %s on-premises FILE...\n"
             "       %s forget-tenant [-c FILE] [-d DIRECTORY] --tenant NAME [--dry-run] [--yes]\n"
             "       %s verify|rebuild [-c FILE] [-d DIRECTORY]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
-            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM,
+            PROGRAM);
 }
 
 static void print_help(void)
@@ -57,8 +62,9 @@ static void print_help(void)
         "of the mailboxes that are allowed, one a line. Several files are one run: all of them, or nothing.\n"
         "sync brings the same in straight from Exchange Online, for each tenant that has exchange = { ... } in the\n"
         "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
-        "disable, enable and inherit set SMTP AUTH of one mailbox in Exchange Online itself, where\n"
-        "exchange.writeback = true allows it; respond does what limits with \"block ..., disable\" asked for.\n"
+        "set switches SMTP AUTH of mailboxes, or of the organization, in Exchange Online itself, where\n"
+        "exchange.writeback = true allows it. A mailbox may be named by an address, user principal name, alias,\n"
+        "account name, display name or Guid. respond does what limits with \"block ..., disable\" asked for.\n"
         "logins prints a file for smtp_auth.logins_file, of exports of Get-ADUser; on-premises one for\n"
         "smtp_auth.on_premises_file, of the local Exchange's Get-Mailbox and Get-RemoteMailbox.\n"
         "forget-tenant takes a tenant out of the directory, with all its data.\n"
@@ -73,21 +79,20 @@ static void print_help(void)
         PURPOSE, PROGRAM_CONFIG_DEFAULT);
     for (int i = 0; i < KINDS; i++)
         printf(" %s%s", kind_option((enum kind)i), i == KINDS / 2 ? "\n                        " : "");
-    printf(
-        "\n"
-        "  --dry-run              say what would change, write nothing\n"
-        "  --max-change PERCENT   refuse to drop, turn SMTP AUTH on for, or lose the own settings of more of the\n"
-        "                         tenant's mailboxes (default: %d).\n"
-        "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
-        "  --force                do it although it was refused for that\n"
-        "  --yes                  do not ask (disable, enable, inherit, forget-tenant)\n\n"
-        "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory "
-        "cannot\n"
-        "be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read "
-        "that\n"
-        "exchange.fetch names (sync). With 1, 2 and 3 nothing has changed. Of several tenants, each is done or fails\n"
-        "alone, and the status is that of the one that fared worst.\n",
-        IMPORT_MAX_CHANGE);
+    printf("\n"
+           "  --dry-run              say what would change, write nothing\n"
+           "  --max-change PERCENT   refuse to drop, turn SMTP AUTH on for, or lose the own settings of more of the\n"
+           "                         tenant's mailboxes (default: %d).\n"
+           "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
+           "  --force                do it although it was refused for that\n"
+           "  --file FILE            names of mailboxes, one a line; \"-\": from standard input (set)\n"
+           "  --organization         the setting that mailboxes without one of their own follow (set)\n"
+           "  --yes                  do not ask (set, forget-tenant)\n\n"
+           "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory\n"
+           "cannot be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read\n"
+           "that exchange.fetch names (sync); 5 done in part (set). With 1, 2 and 3 nothing has changed. Of several\n"
+           "tenants, each is done or fails alone, and the status is that of the one that fared worst.\n",
+           IMPORT_MAX_CHANGE);
 }
 
 static int usage_error(const char *what, const char *value)
@@ -98,8 +103,10 @@ static int usage_error(const char *what, const char *value)
     return PROGRAM_EXIT_USAGE;
 }
 
+/* What was printed before comes first, wherever both go. */
 static int command_failed(const struct error *e, int status)
 {
+    (void)fflush(stdout);
     fprintf(stderr, PROGRAM ": %s\n", e->text);
     return status;
 }
@@ -116,7 +123,8 @@ struct settings {
     enum kind kind;
     struct file_kind file_kinds[FILE_KINDS_MAX];
     size_t n_file_kinds;
-    bool dry_run, force, help, yes;
+    const char *file;
+    bool dry_run, force, help, yes, organization;
     int max_change; /* -1: from the configuration */
     struct config *config;
 };
@@ -141,7 +149,17 @@ static int settings_complete(struct settings *s, struct error *e)
     return 0;
 }
 
-enum { OPTION_TENANT = 256, OPTION_KIND, OPTION_DRY_RUN, OPTION_FORCE, OPTION_YES, OPTION_MAX_CHANGE, OPTION_NETBIOS };
+enum {
+    OPTION_TENANT = 256,
+    OPTION_KIND,
+    OPTION_DRY_RUN,
+    OPTION_FORCE,
+    OPTION_YES,
+    OPTION_MAX_CHANGE,
+    OPTION_FILE,
+    OPTION_ORGANIZATION,
+    OPTION_NETBIOS
+};
 
 /* "KIND" for all files, or "FILE=KIND". */
 static int read_kind(struct settings *s, struct slice value)
@@ -193,6 +211,12 @@ static int read_option(struct settings *s, int option)
     case OPTION_YES:
         s->yes = true;
         return 0;
+    case OPTION_FILE:
+        s->file = optarg;
+        return 0;
+    case OPTION_ORGANIZATION:
+        s->organization = true;
+        return 0;
     case OPTION_MAX_CHANGE:
         if (!slice_to_u64(slice_of(optarg), 100, &n))
             return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
@@ -218,6 +242,8 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"force", no_argument, NULL, OPTION_FORCE},
         {"yes", no_argument, NULL, OPTION_YES},
         {"max-change", required_argument, NULL, OPTION_MAX_CHANGE},
+        {"file", required_argument, NULL, OPTION_FILE},
+        {"organization", no_argument, NULL, OPTION_ORGANIZATION},
         {0},
     };
     int option, result = 0;
@@ -458,52 +484,70 @@ static int command_doctor(struct settings *s, char **operands, int n)
     return result >= 0 ? result : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
-static int write_back(struct settings *s, enum writeback what, char **operands, int n)
+static int set_value(struct settings *s, enum writeback value, char **names, int n)
 {
-    struct writeback_options options;
+    struct set_options options;
     struct error e;
+    enum set_result result;
 
-    if (n != 1)
-        return usage_error("one mailbox is expected", n > 1 ? operands[1] : NULL);
+    if (s->organization && (n > 0 || s->file != NULL || value == WRITEBACK_INHERIT))
+        return usage_error("--organization takes enabled or disabled, and no mailboxes", NULL);
+    if (!s->organization && n == 0 && s->file == NULL)
+        return usage_error("name at least one mailbox, or a file of them with --file", NULL);
     if (settings_online(s, &e) != 0)
         return command_failed(&e, PROGRAM_EXIT_FAILED);
-    options = (struct writeback_options){.config = s->config,
-                                         .tenant = s->tenant,
-                                         .user = operands[0],
-                                         .what = what,
-                                         .yes = s->yes,
-                                         .in = stdin,
-                                         .out = stdout,
-                                         .log = stderr};
-    return writeback_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct set_options){.config = s->config,
+                                   .directory = s->directory,
+                                   .tenant = s->tenant,
+                                   .value = value,
+                                   .names = (const char *const *)names,
+                                   .n_names = (size_t)n,
+                                   .file = s->file,
+                                   .yes = s->yes,
+                                   .force = s->force,
+                                   .dry_run = s->dry_run,
+                                   .in = stdin,
+                                   .out = stdout,
+                                   .log = stderr};
+    result = s->organization ? set_organization(&options, &e) : set_mailboxes(&options, &e);
+    return result == SET_DONE ? EXIT_SUCCESS : command_failed(&e, (int)result);
+}
+
+static int command_set(struct settings *s, char **operands, int n)
+{
+    enum writeback value;
+
+    if (n == 0 || !writeback_named(slice_of(operands[0]), &value))
+        return usage_error("set takes enabled, disabled or inherit first", n > 0 ? operands[0] : NULL);
+    return set_value(s, value, operands + 1, n - 1);
 }
 
 static int command_disable(struct settings *s, char **operands, int n)
 {
-    return write_back(s, WRITEBACK_DISABLE, operands, n);
+    return set_value(s, WRITEBACK_DISABLE, operands, n);
 }
 
 static int command_enable(struct settings *s, char **operands, int n)
 {
-    return write_back(s, WRITEBACK_ENABLE, operands, n);
+    return set_value(s, WRITEBACK_ENABLE, operands, n);
 }
 
 static int command_inherit(struct settings *s, char **operands, int n)
 {
-    return write_back(s, WRITEBACK_INHERIT, operands, n);
+    return set_value(s, WRITEBACK_INHERIT, operands, n);
 }
 
 static const struct {
     const char *name;
     int (*run)(struct settings *, char **, int);
 } commands[] = {
-    {"import", command_import},           {"sync", command_sync},
-    {"doctor", command_doctor},           {"show", command_show},
-    {"disable", command_disable},         {"enable", command_enable},
-    {"inherit", command_inherit},         {"respond", command_respond},
-    {"forget-tenant", command_forget},    {"verify", command_verify},
-    {"rebuild", command_rebuild},         {"logins", command_logins},
-    {"on-premises", command_on_premises},
+    {"import", command_import},   {"sync", command_sync},
+    {"doctor", command_doctor},   {"show", command_show},
+    {"disable", command_disable}, {"enable", command_enable},
+    {"set", command_set},         {"inherit", command_inherit},
+    {"respond", command_respond}, {"forget-tenant", command_forget},
+    {"verify", command_verify},   {"rebuild", command_rebuild},
+    {"logins", command_logins},   {"on-premises", command_on_premises},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
@@ -535,8 +579,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
-    return result != PROGRAM_GO_ON ? result
-                                   : usage_error("a command is needed: sync, import, show, logins, verify, doctor, "
-                                                 "disable, enable, inherit or respond",
-                                                 NULL);
+    return result != PROGRAM_GO_ON
+               ? result
+               : usage_error("a command is needed: sync, import, show, logins, verify, doctor, set or respond", NULL);
 }

@@ -3,8 +3,8 @@
 #include "core/base/owner.h"
 #include "core/base/spool.h"
 #include "core/notice/alert.h"
+#include "mirror/set.h"
 #include "mirror/words.h"
-#include "mirror/writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -214,17 +214,20 @@ static size_t load_all(const struct respond_run *run, char *const *names, size_t
 /* True when the request is finished. */
 static bool carry_out(const struct respond_run *run, const struct disable_request *r)
 {
-    struct writeback_options options = {.config = run->o->config,
-                                        .tenant = r->tenant,
-                                        .user = r->mailbox,
-                                        .what = WRITEBACK_DISABLE,
-                                        .yes = true,
-                                        .in = stdin,
-                                        .out = run->o->out,
-                                        .log = run->o->log};
+    const char *const names[] = {r->mailbox};
+    /* The block holds until the next sync brings it in: the directory isn't written anew for each request. */
+    struct set_options options = {.config = run->o->config,
+                                  .tenant = r->tenant,
+                                  .value = WRITEBACK_DISABLE,
+                                  .names = names,
+                                  .n_names = 1,
+                                  .yes = true,
+                                  .in = stdin,
+                                  .out = run->o->out,
+                                  .log = run->o->log};
     struct error e;
 
-    if (writeback_run(&options, &e) == 0) {
+    if (set_mailboxes(&options, &e) == SET_DONE) {
         tell_disabled(run, r, NULL);
         put_away(run, r->name, run->done);
         return true;

@@ -2,6 +2,7 @@
 
 #include "core/base/guid.h"
 #include "core/directory/directory_record.h"
+#include "core/directory/mailbox_name.h"
 #include "mirror/import_private.h"
 #include "mirror/words.h"
 
@@ -94,92 +95,89 @@ static void show_recipient(FILE *out, const struct tenant_facts *facts, const st
     fprintf(out, "  id                             %s\n", id);
 }
 
-static int show_recipients(FILE *out, const struct directory_view *view, const struct tenant_facts *facts,
-                           const struct login *login, struct error *e)
+/* A group, mail user or account for High Volume Email, by its address: the first of each tenant. Returns how many. */
+static int show_recipients(FILE *out, const struct directory_view *view, uint32_t tenant, struct slice name)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
     struct mailbox_record record;
+    struct address address;
     unsigned n = 0;
-    enum directory_result result =
-        login->kind == LOGIN_ADDRESS
-            ? directory_recipients(view, facts->tenant, address_slice(&login->address), refs, &n)
-            : DIRECTORY_NOT_FOUND;
+    int shown = 0;
 
-    if (result == DIRECTORY_NOT_FOUND)
+    if (address_parse_internal(name, &address) != ADDRESS_OK)
         return 0;
-    for (unsigned i = 0; i < n && result == DIRECTORY_FOUND; i++) {
-        result = directory_recipient(view, facts->tenant, &refs[i].id, &record);
-        if (result == DIRECTORY_FOUND)
-            show_recipient(out, facts, &record);
+    for (uint32_t i = 0; i < directory_tenants(view); i++) {
+        const struct tenant_facts *facts = directory_tenant(view, i);
+
+        if (facts == NULL || (tenant != EVERY_TENANT && tenant != i) ||
+            directory_recipients(view, i, address_slice(&address), refs, &n) != DIRECTORY_FOUND ||
+            directory_recipient(view, i, &refs[0].id, &record) != DIRECTORY_FOUND)
+            continue;
+        show_recipient(out, facts, &record);
+        shown++;
     }
-    return result == DIRECTORY_FOUND ? (int)n
-                                     : error_set(e, "the directory is damaged there; run \"postern-mirror verify\"");
+    return shown;
 }
 
-/* Shows the tenant's mailboxes that the text names. Returns how many, or -1 with e. */
-static int show_mailboxes(FILE *out, const struct directory_view *view, const struct tenant_facts *facts,
-                          const struct login *login, struct error *e)
+static int damaged(struct error *e)
 {
-    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
-    struct mailbox_record record;
-    unsigned n = 0;
-    enum directory_result result;
-
-    result = login->kind == LOGIN_ADDRESS
-                 ? directory_by_address(view, facts->tenant, address_slice(&login->address), refs, &n)
-                 : directory_by_account(view, facts->tenant, login_account(login), refs, &n);
-    if (result == DIRECTORY_NOT_FOUND)
-        return show_recipients(out, view, facts, login, e);
-    for (unsigned i = 0; i < n && result == DIRECTORY_FOUND; i++) {
-        result = directory_mailbox(view, facts->tenant, &refs[i].id, &record);
-        if (result == DIRECTORY_FOUND)
-            show_mailbox(out, facts, &record);
-    }
-    return result == DIRECTORY_FOUND ? (int)n
-                                     : error_set(e, "the directory is damaged there; run \"postern-mirror verify\"");
+    return error_set(e, "the directory is damaged there; run \"postern-mirror verify\"");
 }
 
-static int show_view(const struct directory_view *view, const char *tenant, const struct login *login, FILE *out,
+/* All that claim a login's name; of a display name or a Guid the one. */
+static int show_named(FILE *out, const struct directory_view *view, uint32_t tenant, struct slice name, struct error *e)
+{
+    struct mailbox_found found = {.n = 0};
+    struct mailbox_record record;
+    enum directory_result result = mailbox_named(view, tenant, name, &found);
+    char text[1024];
+    struct buf b = BUF_OVER(text);
+
+    if (result == DIRECTORY_NOT_FOUND && show_recipients(out, view, tenant, name) > 0)
+        return 0;
+    if (result == DIRECTORY_NOT_FOUND)
+        return error_set(e, "there is no such mailbox in the directory");
+    if (result == DIRECTORY_DAMAGED)
+        return damaged(e);
+    if (found.n > 1 && found.name != MAILBOX_NAME_LOGIN) {
+        mailbox_found_add(&b, &found);
+        return error_set(e, "it is %.600s: which one? Give an address", text);
+    }
+    for (uint64_t i = 0; i < found.n && i < MAILBOX_FOUND_MAX; i++) {
+        if (directory_mailbox(view, found.first[i].tenant, &found.first[i].id, &record) != DIRECTORY_FOUND)
+            return damaged(e);
+        show_mailbox(out, directory_tenant(view, found.first[i].tenant), &record);
+    }
+    return 0;
+}
+
+static int show_view(const struct directory_view *view, const char *tenant, const char *mailbox, FILE *out,
                      struct error *e)
 {
-    int tenants = 0, mailboxes = 0;
+    const struct tenant_facts *one = tenant != NULL ? directory_tenant_named(view, slice_of(tenant)) : NULL;
+    int tenants = 0;
 
     for (uint32_t i = 0; i < directory_tenants(view); i++) {
         const struct tenant_facts *facts = directory_tenant(view, i);
-        int found;
 
-        if (facts == NULL || (tenant != NULL && strcmp(tenant, facts->name) != 0))
+        if (facts == NULL || (tenant != NULL && facts != one))
             continue;
         tenants++;
-        if (login == NULL) {
+        if (mailbox == NULL)
             show_tenant(out, facts);
-            continue;
-        }
-        found = show_mailboxes(out, view, facts, login, e);
-        if (found < 0)
-            return -1;
-        mailboxes += found;
     }
     if (tenants == 0)
         return error_set(e,
                          tenant != NULL ? "there is no such tenant in the directory" : "the directory has no tenant");
-    if (login != NULL && mailboxes == 0)
-        return error_set(e, "there is no such mailbox in the directory");
-    return 0;
+    return mailbox == NULL ? 0 : show_named(out, view, one != NULL ? one->tenant : EVERY_TENANT, slice_of(mailbox), e);
 }
 
 int show_directory(const char *folder, const char *tenant, const char *mailbox, FILE *out, struct error *e)
 {
     struct directory *directory;
     struct directory_view *view = NULL;
-    struct login login;
     int result = -1;
 
-    if (mailbox != NULL) {
-        login_parse(slice_of(mailbox), &login);
-        if (login.kind != LOGIN_ADDRESS && login.kind != LOGIN_ACCOUNT)
-            return error_set(e, "\"%s\" can never name a mailbox", words(slice_of(mailbox)).text);
-    }
     if (directory_open(folder, &directory, e) != 0)
         return -1;
     if (directory_refresh(directory, e) < 0)
@@ -190,7 +188,7 @@ int show_directory(const char *folder, const char *tenant, const char *mailbox, 
         goto out;
     }
     fprintf(out, "generation %llu\n", (unsigned long long)directory_view_generation(view));
-    result = show_view(view, tenant, mailbox != NULL ? &login : NULL, out, e);
+    result = show_view(view, tenant, mailbox, out, e);
     directory_view_put(directory, view);
 out:
     directory_close(directory);

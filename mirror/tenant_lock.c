@@ -1,12 +1,14 @@
 #include "mirror/tenant_lock.h"
 
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 #include "core/base/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static int open_lock(const char *folder, const char *path, struct error *e)
@@ -19,7 +21,25 @@ static int open_lock(const char *folder, const char *path, struct error *e)
     return fd >= 0 ? fd : error_set(e, "lock file %s cannot be opened: %s", path, strerror(errno));
 }
 
+static bool take(int fd, unsigned seconds)
+{
+    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+    uint64_t end = clock_boot_ns() + seconds * NS_PER_S;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || clock_boot_ns() >= end)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 int tenant_lock(const char *folder, const char *tenant, struct error *e)
+{
+    return tenant_lock_wait(folder, tenant, 0, e);
+}
+
+int tenant_lock_wait(const char *folder, const char *tenant, unsigned seconds, struct error *e)
 {
     char path[4096];
     struct buf b = BUF_OVER(path);
@@ -35,7 +55,7 @@ int tenant_lock(const char *folder, const char *tenant, struct error *e)
     owner_leave(&visit);
     if (fd < 0)
         return -1;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (take(fd, seconds))
         return fd;
     (void)error_set(e, "another run for this tenant is still going on (%s is locked%s%s)", path,
                     errno == EWOULDBLOCK ? "" : ": ", errno == EWOULDBLOCK ? "" : strerror(errno));

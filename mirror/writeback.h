@@ -1,32 +1,49 @@
 /*
- * "postern-mirror disable USER" and the like: sets SmtpClientAuthenticationDisabled of one mailbox. That is all that
- * postern changes in Exchange Online, and only if the tenant's configuration has exchange.writeback = true.
+ * What postern changes in Exchange Online, and only where the tenant's configuration says exchange.writeback = true:
+ * SmtpClientAuthenticationDisabled of a mailbox, and of the organization. These are the requests; mirror/set.h is the
+ * command.
  */
 #ifndef POSTERN_MIRROR_WRITEBACK_H
 #define POSTERN_MIRROR_WRITEBACK_H
 
-#include "core/base/error.h"
-#include "core/config/config.h"
+#include "core/base/guid.h"
+#include "core/directory/directory.h"
+#include "mirror/exchange/exchange.h"
 
-#include <stdio.h>
+/* What the application must have for it, for a sentence. */
+#define WRITEBACK_NEEDS                                                                                                \
+    "the Exchange role Mail Recipients (in the role group Recipient Management, or better one of its own), which a "   \
+    "mirror that only reads has not"
 
 enum writeback { WRITEBACK_DISABLE, WRITEBACK_ENABLE, WRITEBACK_INHERIT };
 
-struct writeback_options {
-    const struct config *config;
-    const char *tenant; /* NULL: the one with the user's domain, or the only one */
-    const char *user;   /* a mail address or user principal name */
-    enum writeback what;
-    bool yes;  /* confirmed on the command line */
-    FILE *in;  /* terminal for the confirmation */
-    FILE *out; /* for the question and the result */
-    FILE *log;
+/* "disabled", "enabled", "inherit". */
+const char *writeback_word(enum writeback value);
+/* False if it is none of these. */
+bool writeback_named(struct slice word, enum writeback *out);
+
+/* A mailbox as Exchange Online has it. */
+struct writeback_mailbox {
+    char guid[GUID_TEXT_MAX];
+    char primary[ADDRESS_OF_NAME_MAX + 1];
+    enum writeback before; /* its setting */
 };
 
 /*
- * Shows the mailbox and its current setting, asks, sets, and logs who did what, also to syslog. 0: done, or nothing to
- * do; -1 with e: not done.
+ * Looks a mailbox up, with its present setting. address: as the directory knows it, canonical; or empty, and then the
+ * name is asked for, and what comes back must have it: as an address, UPN, alias, account, name, display name or GUID.
+ * For an Identity that doesn't exist these cmdlets return all mailboxes, so each answer is checked.
+ * EXCHANGE_NOT_FOUND: nobody has it, or several do; EXCHANGE_UNABLE: the service could not answer;
+ * EXCHANGE_FORBIDDEN and EXCHANGE_FAILED: no other could be looked up, either. Unless EXCHANGE_OK, e says why.
  */
-int writeback_run(const struct writeback_options *options, struct error *e);
+enum exchange_result writeback_find(struct exchange *x, struct slice address, struct slice name,
+                                    struct writeback_mailbox *out, struct error *e);
+/* Sets it; results as above. */
+enum exchange_result writeback_set(struct exchange *x, const struct writeback_mailbox *mailbox, enum writeback value,
+                                   struct error *e);
+
+/* The organization's setting, which is never WRITEBACK_INHERIT. */
+enum exchange_result writeback_find_organization(struct exchange *x, enum writeback *before, struct error *e);
+enum exchange_result writeback_set_organization(struct exchange *x, enum writeback value, struct error *e);
 
 #endif

@@ -10,6 +10,7 @@ struct known_search {
     struct report_files *files;
     struct slice name;
     struct login login;
+    struct mailbox_found found; /* in the directory */
     struct known *out;
 };
 
@@ -80,20 +81,16 @@ static void found_mailbox(struct known_search *x, uint32_t tenant, const struct 
         known_keep(x->out->mailbox, address_slice(&primary));
 }
 
-static void look_up(struct known_search *x, uint32_t tenant)
+/* The address that the login stands for, by the logins file or a tenant's domain. */
+static void look_up_spelled(struct known_search *x, uint32_t tenant)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
-    enum directory_result result = DIRECTORY_NOT_FOUND;
     unsigned n = 0;
 
-    if (x->login.kind == LOGIN_ADDRESS)
-        result = directory_by_address(x->files->view, tenant, address_slice(&x->login.address), refs, &n);
-    else if (x->login.kind == LOGIN_ACCOUNT || x->login.kind == LOGIN_NETBIOS)
-        result = directory_by_account(x->files->view, tenant, login_account(&x->login), refs, &n);
-    /* The address that the name stands for. */
-    if (result == DIRECTORY_NOT_FOUND && x->out->spelled && x->out->spellings.address.n > 0)
-        result = directory_by_address(x->files->view, tenant, address_slice(&x->out->spellings.address), refs, &n);
-    if (result == DIRECTORY_FOUND && n > 0)
+    if (x->out->spelled && x->out->spellings.address.n > 0 &&
+        directory_by_address(x->files->view, tenant, address_slice(&x->out->spellings.address), refs, &n) ==
+            DIRECTORY_FOUND &&
+        n > 0)
         found_mailbox(x, tenant, &refs[0].id);
 }
 
@@ -129,9 +126,13 @@ static void look_into_directory(struct known_search *x)
     x->out->checked = true;
     if (x->name.n > 1 && x->name.p[0] == '@')
         look_up_domain(x);
+    else
+        (void)mailbox_named(x->files->view, EVERY_TENANT, x->name, &x->found);
+    if (x->found.name == MAILBOX_NAME_LOGIN)
+        found_mailbox(x, x->found.first[0].tenant, &x->found.first[0].id);
     for (uint32_t i = 0; i < n && !x->out->exists; i++)
-        look_up(x, i);
-    for (uint32_t i = 0; i < n && !x->out->exists; i++)
+        look_up_spelled(x, i);
+    for (uint32_t i = 0; i < n && !x->out->exists && x->found.n == 0; i++)
         weigh_mailboxes(x, i);
 }
 
@@ -198,6 +199,21 @@ static void find_spellings(const struct report_files *files, struct slice name, 
     out->spelled = spellings_of(&c, name, &out->spellings);
 }
 
+/* Nobody signs in by that name: but a mailbox is displayed so, or has that Guid. */
+static void take_displayed(struct known_search *x)
+{
+    struct buf b = BUF_OVER(x->out->several);
+
+    x->out->near[0] = '\0';
+    if (x->found.n > 1) {
+        mailbox_found_add(&b, &x->found);
+        return;
+    }
+    x->out->named = x->found.name;
+    found_mailbox(x, x->found.first[0].tenant, &x->found.first[0].id);
+    find_spellings(x->files, slice_of(x->out->mailbox), x->out);
+}
+
 void known_look(struct report_files *files, struct slice name, struct known *out)
 {
     struct known_search x = {.files = files, .name = name, .out = out};
@@ -215,6 +231,8 @@ void known_look(struct report_files *files, struct slice name, struct known *out
         out->checked = true;
         look_into_journal(&x);
     }
+    if (!out->exists && x.found.n > 0)
+        take_displayed(&x);
 }
 
 bool known_is(const struct config *config, const struct known *known, const struct journal_record *r)

@@ -2,7 +2,7 @@
 #ifndef POSTERN_CORE_REPORT_KNOWN_H
 #define POSTERN_CORE_REPORT_KNOWN_H
 
-#include "core/mail/address.h"
+#include "core/directory/mailbox_name.h"
 #include "core/report/files.h"
 #include "core/report/spellings.h"
 
@@ -13,10 +13,16 @@ struct known {
     bool spelled;                  /* the name can be a login: */
     struct spellings spellings;    /* for looking it up in the journal */
     char near[ADDRESS_MAX + 1];    /* the known name that was probably meant; empty: none is similar */
+    /* No login is called so, but it is the Guid or the display name of `mailbox`: MAILBOX_NAME_NONE unless. */
+    enum mailbox_name named;
+    char several[1024]; /* or of several mailboxes, and then it is nobody's: "the display name of ... and ..." */
 };
 
-/* For a login, an address, "@domain" or an account name. The configuration must be open; where directory and journal
- * can't be read, nothing is checked. */
+/*
+ * For any name of a mailbox (core/directory/mailbox_name.h), any login that was seen, "@domain" or a connector. What is
+ * a login, of a mailbox or one that was seen, comes before display names. The configuration must be open; where
+ * directory and journal can't be read, nothing is checked.
+ */
 void known_look(struct report_files *files, struct slice name, struct known *out);
 
 /* Is the login of a record that name, in whatever spelling, or a login of that mailbox? */

@@ -385,11 +385,11 @@ static int walk_usage(struct report *r, const struct report_kind *kind)
 
 const struct report_kind report_kinds[] = {
     {"enabled", "mailboxes that SMTP AUTH is enabled for", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_ENABLED,
-     NULL, NULL},
+     "$false", NULL},
     {"disabled", "mailboxes that it is disabled for", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_DISABLED,
-     NULL, NULL},
+     "$true", NULL},
     {"inherited", "mailboxes that follow the organization", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_INHERIT,
-     NULL, NULL},
+     "$null", NULL},
     {"used", "who really submits, how, from where", COLUMNS(used_columns), walk_usage, 0, "$false", check_used},
     {"unused", "who may submit, but was silent for --days", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_UNKNOWN,
      "$true", check_unused},
@@ -399,6 +399,32 @@ const struct report_kind report_kinds[] = {
     {NULL, NULL, NULL, 0, NULL, 0, NULL, NULL},
 };
 
+static bool is_by_setting(const struct report_kind *kind)
+{
+    return kind->run == walk_directory && kind->setting != SMTP_AUTH_UNKNOWN;
+}
+
+/* The head of a script that restores settings: usage doesn't matter, but the age of each tenant's settings does. */
+static void put_settings_head(const struct report *r, const struct report_kind *kind)
+{
+    put_line(r, "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell",
+             kind->name);
+    put_line(r, "# (Connect-ExchangeOnline). It puts the settings back as they were when it was made: it sets");
+    put_line(r, "# SmtpClientAuthenticationDisabled to %s for each mailbox below; with -WhatIf it only says so.",
+             kind->script);
+    for (uint32_t i = 0; r->files->view != NULL && i < directory_tenants(r->files->view); i++) {
+        const struct tenant_facts *tenant = directory_tenant(r->files->view, i);
+        char text[40];
+        struct buf b = BUF_OVER(text);
+
+        if (tenant == NULL)
+            continue;
+        text_add_local_time(&b, tenant->settings_at);
+        put_line(r, "# %s: as mirrored %s", tenant->name, text);
+    }
+    put_line(r, "param([switch]$WhatIf)");
+}
+
 int report_run(struct report *r, const struct report_kind *kind)
 {
     int rc;
@@ -406,7 +432,7 @@ int report_run(struct report *r, const struct report_kind *kind)
     if (kind->check != NULL && kind->check(r) != 0)
         return -1;
     if (r->script) {
-        put_script_head(r, kind);
+        (is_by_setting(kind) ? put_settings_head : put_script_head)(r, kind);
         return kind->run(r, kind);
     }
     r->out->table(r->out, &(struct table){.columns = kind->columns, .n = kind->n_columns, .empty = "none"});

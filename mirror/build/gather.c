@@ -89,7 +89,7 @@ int gather_check_bad_rows(const struct gathered *g, struct error *e)
 
 bool gather_lists_mailboxes(const struct gathered *g)
 {
-    return !g->incomplete &&
+    return !g->incomplete && !g->some_only &&
            (gather_has(g, KIND_CAS_MAILBOX) || gather_has(g, KIND_MAILBOX) || gather_has(g, KIND_LIST));
 }
 

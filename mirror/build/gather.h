@@ -66,6 +66,7 @@ struct gathered {
     uint64_t bad_rows[KINDS];
     struct error first_bad[KINDS];
     bool incomplete; /* for some row it is not known which mailbox it is about */
+    bool some_only;  /* the rows are of the few mailboxes that were asked for; the others, and the age of all, stay */
     bool
         nothing_own; /* an export of selected Get-CASMailbox columns had no setting at all; perhaps none was returned */
     uint64_t settings_own;    /* rows of Get-CASMailbox with True or False */

@@ -303,3 +303,22 @@ enum exchange_result exchange_graph(struct exchange *x, const char *path, const 
     }
     return result;
 }
+
+#define MODULE_VERSION "3.9.2" /* of the module whose list of cmdlets it is */
+
+enum exchange_result exchange_cmdlets(struct exchange *x, struct http_answer *answer, struct error *e)
+{
+    const char *const more[] = {"CommandName: *", x->anchor, x->connection_id, NULL};
+    char text[600];
+    struct buf url = BUF_OVER(text);
+    struct ask a = {.what = "the list of cmdlets",
+                    .needs = "a role in Exchange Online",
+                    .token = &x->token,
+                    .scope = x->hosts.exchange_scope,
+                    .url = text,
+                    .more = more};
+
+    buf_addf(&url, "https://%s/adminapi/v1.0/%s/EXOModuleFile?Version=" MODULE_VERSION, x->hosts.exchange,
+             x->signin.exchange->tenant_id);
+    return exchange_ask(x, &a, answer, e);
+}

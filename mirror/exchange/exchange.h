@@ -50,6 +50,12 @@ enum exchange_result exchange_invoke(struct exchange *x, const char *cmdlet, con
 enum exchange_result exchange_graph(struct exchange *x, const char *path, const char *needs, struct http_answer *answer,
                                     struct error *e);
 
+/*
+ * Which cmdlets the application's roles allow: value[0].exportedCmdlets, with commas between, of what the vendor's
+ * module loads when it starts.
+ */
+enum exchange_result exchange_cmdlets(struct exchange *x, struct http_answer *answer, struct error *e);
+
 /* Signs in to Exchange Online, unless there is a valid token. */
 enum token_result exchange_sign_in(struct exchange *x, struct error *e);
 

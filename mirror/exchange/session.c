@@ -11,11 +11,16 @@
 /* The service itself ends a cmdlet after 15 minutes; sending its answer takes a while too. */
 #define REQUEST_MAX_MS ((uint64_t)20 * 60 * 1000)
 
+void session_begin_again(struct exchange_session *s, uint64_t deadline_s)
+{
+    s->deadline_ns = clock_boot_ns() + deadline_s * NS_PER_S;
+}
+
 int session_open(struct exchange_session *s, const struct http_options *options, uint64_t deadline_s, FILE *log,
                  const char *tenant, struct error *e)
 {
     *s = (struct exchange_session){.log = log, .tenant = tenant};
-    s->deadline_ns = clock_boot_ns() + deadline_s * NS_PER_S;
+    session_begin_again(s, deadline_s);
     return http_open(options, &s->http, e);
 }
 

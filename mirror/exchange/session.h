@@ -20,6 +20,9 @@ int session_open(struct exchange_session *s, const struct http_options *options,
                  const char *tenant, struct error *e);
 void session_close(struct exchange_session *s);
 
+/* The deadline anew, so many seconds from now: for the next one of many things that each may take so long. */
+void session_begin_again(struct exchange_session *s, uint64_t deadline_s);
+
 /*
  * Makes the request. Tries again after a pause (mirror/exchange/retry.h) when the connection broke or the service said
  * "later". `what` names the request in the log ("Get-CASMailbox"). 0: an answer whose status another try would not

@@ -16,6 +16,12 @@ make_relay '{ name = "roaming"; per = "user"; count = "distinct client"; rate = 
     'connectors = ( { name = "printers"; networks = ["127.20.0.0/16"]; tls = { required = false; }; } );
      never_block = ["198.51.100.0/24", "boss@contoso.example"];
      smtp_auth = { allow_file = "allow"; deny_file = "deny"; };'
+# Display names: two of them alike.
+printf '%s\n' '"Guid","PrimarySmtpAddress","UserPrincipalName","Alias","DisplayName","RecipientTypeDetails"' \
+    "\"0a7d6d2c-0001-4b7e-9d55-000000000001\",\"$A\",\"$A\",\"anna\",\"Anna Berg\",\"UserMailbox\"" \
+    "\"0a7d6d2c-0001-4b7e-9d55-000000000002\",\"$B\",\"$B\",\"bert\",\"Same Name\",\"UserMailbox\"" \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000003","cleo@contoso.example","cleo@contoso.example","cleo","Same Name","UserMailbox"' >"$T/lib/mailbox.csv"
+relay_import --tenant contoso "$T/lib/mailbox.csv" >"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
 echo '# made by hand' | tee "$T/allow" >"$T/deny"
 p() { "$BUILD/postern" -c "$T/postern.conf" "$@"; }
 # Like submit, from another address.
@@ -113,6 +119,26 @@ is 'nor in blocks' "$({ p block client 203.0.113.66 --reason $'x\e[31m\n'; p blo
 is 'nor in errors' "$(p block $'\e[31m' 2>&1 | tr -d '\n' | LC_ALL=C grep -c $'[\x01-\x1f\x7f]')" 0
 is 'nor in explain' "$(printf 'sasl_username=\e[31m\nsender=\e]0;x\a\n\n' | p explain --policy | tr -d '\n' | LC_ALL=C grep -c $'[\x01-\x1f\x7f]')" 0
 
+# ---- a mailbox by any name ----
+is 'block takes a display name, and says whose it is' "$(p block 'anna berg' --for 2h 2>&1; submit_from 203.0.113.1 $A)" "*\"anna berg\" is the display name of $A*blocked: user $A*550*5.1.8*"
+is 'so does unblock' "$(p unblock user 'Anna Berg' 2>&1)" "*unblocked: user $A*"
+is 'and both take a Guid' "$(p block 0A7D6D2C-0001-4b7e-9d55-000000000002 2>&1; p unblock '{0a7d6d2c-0001-4b7e-9d55-000000000002}' 2>&1)" "*is the Guid of $B*blocked: user $B*unblocked: user $B*"
+is 'a name that two have is listed, and blocks nobody' "$(p block 'Same Name' 2>&1; echo $?; p blocks --csv | wc -l)" "*the display name of $B and cleo@contoso.example: which one?*1*1"
+is 'a login is never a display name' "$(p block login 'Anna Berg' 2>&1; echo $?)" '*can be no login*1'
+is 'nor does it sign in by it' "$(p explain --policy <<<"sasl_username=0a7d6d2c-0001-4b7e-9d55-000000000001
+protocol_state=RCPT
+request=smtpd_access_policy
+client_address=203.0.113.7
+" 2>&1 | grep Verdict)" 'Verdict: reject (unlisted)'
+is 'explain takes a display name, and her own address as the sender' "$(p explain --user 'Anna Berg' 2>&1)" "*display name of $A*user *$A*Verdict: pass (allowed)*"
+is 'and a Guid' "$(p explain --user 0a7d6d2c-0001-4b7e-9d55-000000000002 2>&1 | grep Verdict)" 'Verdict: reject (mailbox-disabled)'
+is 'but not one that two have' "$(p explain --user 'Same Name' 2>&1; echo $?)" "*which one? Give an address*1"
+is 'a list gets the address' "$(p allow 'Anna Berg' 2>&1; tail -n 1 "$T/allow")" "*is the display name of $A*added $A*$A # allowed*"
+is 'forget finds it by the name' "$(p forget 'Anna Berg' 2>&1)" "*removed $A*"
+is 'what two have goes into no list' "$(p deny 'Same Name' 2>&1; echo $?; wc -l <"$T/deny")" '*which one?*1*1'
+becomes 'log finds it by the name' 'p log --user "Anna Berg" --json 2>/dev/null | json "map(.login) | unique | join(\",\")"' "$A"
+is 'which two may not have' "$(p log --user 'Same Name' 2>&1; echo $?)" '*which one?*1'
+
 # ---- reports ----
 is 'report used: who, and from where' "$(p report used --json | json ".[] | select(.mailbox == \"$A\") | .clients")" '*203.0.113.*'
 is 'report used as a table' "$(p report used | grep -c "^contoso *$A")" 1
@@ -127,6 +153,9 @@ is 'report used as a script' "$(p report used --powershell | tail -n 1)" "Set-CA
 is 'unused is no script while usage is known for minutes' "$(p report unused --powershell 2>&1 >"$T/script"; echo "$? $(wc -c <"$T/script")")" '*usage is known from *not for 90 days*--force*1 0'
 is 'unless it is forced, with a warning inside' "$(p report unused --powershell --force 2>/dev/null | grep '^# ')" '*Usage is known from *taken for unused*WARNING: that is less than the 90 days*'
 is 'used tells inside from when on it knows' "$(p report used --powershell | grep -c '^# Usage is known from 20')" 1
+is 'enabled as a script puts these settings back' "$(p report enabled --powershell | grep "'$A'")" "Set-CASMailbox -Identity '$A' -SmtpClientAuthenticationDisabled \$false -WhatIf:\$WhatIf"
+is 'so does disabled, and tells of when they are' "$(p report disabled --powershell)" "*It puts the settings back*contoso: as mirrored 20*Set-CASMailbox -Identity '$B' -SmtpClientAuthenticationDisabled \$true -WhatIf:\$WhatIf"
+is 'and inherited, which has nobody here' "$(p report inherited --powershell | tail -n 1)" 'param(\[switch\]$WhatIf)'
 is 'no script where nothing is to be set' "$(p report basic --powershell >/dev/null 2>&1; echo $?)" 2
 is 'no report of that name' "$(p report everything >/dev/null 2>&1; echo $?)" 2
 

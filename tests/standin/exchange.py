@@ -1,4 +1,4 @@
-"""InvokeCommand, EXOModuleFile and Graph's security defaults: who may ask, pages, and the one cmdlet that writes."""
+"""InvokeCommand, EXOModuleFile and Graph's security defaults: who may ask, pages, and the cmdlets that write."""
 
 import base64
 import hashlib
@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional
 from urllib.parse import quote
 
-from mailboxes import CMDLETS, MAILBOX_CMDLETS, PROPERTY, SAMPLES, Tenant, compact, selected
+from mailboxes import (
+    CMDLETS,
+    MAILBOX_CMDLETS,
+    ORGANIZATION_WRITTEN,
+    PROPERTY,
+    SAMPLES,
+    Tenant,
+    compact,
+    selected,
+)
 from scenario import Scenario
 from signin import SignIn
 from wire import JSON_TYPE, Request, Response, joined, json_response
@@ -23,7 +32,7 @@ MORE = (
     "ResultSize parameter."
 )
 DEFAULT_RESULT_SIZE = 1000
-WRITING = "Set-CASMailbox"
+WRITING = ("Set-CASMailbox", "Set-TransportConfig")
 GRAPH_PATH = "/v1.0/policies/identitysecuritydefaultsenforcementpolicy"
 CHALLENGE = (
     'Bearer client_id="00000002-0000-0ff1-ce00-000000000000", '
@@ -110,7 +119,7 @@ def forbidden() -> Response:
 
 
 class Exchange:
-    """State over requests: what Set-CASMailbox wrote, and the key that cursors are signed with."""
+    """State over requests: what the cmdlets that write wrote, and the key that cursors are signed with."""
 
     def __init__(self, signin: SignIn) -> None:
         self._signin = signin
@@ -196,7 +205,7 @@ class Exchange:
         if "commandname" not in request.headers:
             return json_response(200, {"value": []})
         barred = scenario.tenants[request.tenant]["forbidden"]
-        allowed = [name for name in (*CMDLETS, WRITING) if name not in barred and scenario["directory_role"]]
+        allowed = [name for name in (*CMDLETS, *WRITING) if name not in barred and scenario["directory_role"]]
         return json_response(200, {"value": [{"exportedCmdlets": ",".join(allowed)}]})
 
     def invoke(self, request: Request, scenario: Scenario, edit: Callable[[Page], None], now: float) -> Response:
@@ -208,14 +217,14 @@ class Exchange:
             return Response(405, [], None)
         if not request.cmdlet or not isinstance(request.parameters, dict):
             return bad_request("The body must hold CmdletInput with CmdletName and an object Parameters.")
-        known = request.cmdlet in (*CMDLETS, WRITING)
+        known = request.cmdlet in (*CMDLETS, *WRITING)
         if (
             not known
             or not scenario["directory_role"]
             or request.cmdlet in scenario.tenants[request.tenant]["forbidden"]
         ):
             return forbidden()
-        if request.cmdlet == WRITING:
+        if request.cmdlet in WRITING:
             return self._write(request, scenario)
         return self._read(request, scenario, edit, now)
 
@@ -309,14 +318,17 @@ class Exchange:
 
     def _write(self, request: Request, scenario: Scenario) -> Response:
         tenant = self.tenant(scenario, request.tenant)
-        identity = request.parameters.get("Identity")
-        number = tenant.find(str(identity)) if identity else None
+        whole = request.cmdlet == "Set-TransportConfig"
+        identity = "organization" if whole else request.parameters.get("Identity")
+        number = ORGANIZATION_WRITTEN if whole else tenant.find(str(identity)) if identity else None
         if number is None:
             return not_found(str(identity))
         now = request.parameters.get(PROPERTY, ABSENT)
         if now not in (True, False, None) or isinstance(now, int) and not isinstance(now, bool):
             return bad_request(f"{PROPERTY} must be true, false or null.")
-        was = tenant.setting(number)
+        if whole and (now is None or set(request.parameters) != {PROPERTY}):
+            return bad_request(f"{PROPERTY} must be true or false, and nothing else be set.")
+        was = tenant.organization() if whole else tenant.setting(number)
         source = scenario.tenants[request.tenant]["data_of"] or request.tenant
         with self._lock:
             self._written[source][number] = now

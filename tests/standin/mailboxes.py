@@ -55,9 +55,11 @@ USER_FIELDS = (
     "ObjectState",
 )
 
+ORGANIZATION_WRITTEN = -1  # in place of a mailbox's number
+
 # The setting of mailbox i is that of i % 10, as in the ten samples.
 SETTINGS = ("null", "false", "false", "true", "null", "false", "true", "null", "null", "true")
-NUMBERED = re.compile(r"(?:user|upn|alias)(\d{7})(?:@(.*))?$", re.IGNORECASE)
+NUMBERED = re.compile(r"(?:user ?|upn|alias)(\d{7})(?:@(.*))?$", re.IGNORECASE)  # "User 0000017": DisplayName
 GUID = re.compile(r"([0-9a-f]{8})-(?:3c5e-4b7a-9d21|81d4-4c02-b6e7)-0000([0-9a-f]{4})0000$", re.IGNORECASE)
 
 # Marks in the templates' rows: «name» is replaced by a value; with its quotes when it stands alone as "«=name»".
@@ -120,7 +122,7 @@ def selected(row: dict[str, Any], select: tuple[str, ...]) -> dict[str, Any]:
 
 
 class Tenant:
-    """The rows of one tenant in one scenario. `written` holds what Set-CASMailbox changed: number -> value."""
+    """The rows of one tenant in one scenario. `written` holds what was set: number -> value."""
 
     def __init__(self, settings: dict[str, Any], written: dict[int, Any]) -> None:
         self.settings = settings
@@ -160,7 +162,17 @@ class Tenant:
         for number, row in enumerate(self._samples["Get-Mailbox"]):
             names = [
                 row[key]
-                for key in ("UserPrincipalName", "Alias", "Name", "Identity", "Guid", "ExternalDirectoryObjectId")
+                for key in (
+                    "UserPrincipalName",
+                    "Alias",
+                    "Name",
+                    "DisplayName",
+                    "Identity",
+                    "Guid",
+                    "ExchangeGuid",
+                    "ExternalDirectoryObjectId",
+                )
+                if key in row
             ]
             names += [address[5:] for address in row["EmailAddresses"] if address[:5].lower() == "smtp:"]
             if identity in (name.lower() for name in names):
@@ -171,6 +183,10 @@ class Tenant:
         """The number of the mailbox that somebody outside names; None when it is not (or no longer) there."""
         number = self._number(identity)
         return number if number is not None and number < self._kept and number not in self._removed else None
+
+    def organization(self) -> Any:
+        """The organization's SmtpClientAuthenticationDisabled as served now."""
+        return json.loads(next(iter(self.rows("Get-TransportConfig", 0, 1, (PROPERTY,))))).get(PROPERTY)
 
     def setting(self, number: int) -> Any:
         """SmtpClientAuthenticationDisabled as served now."""
@@ -238,7 +254,9 @@ class Tenant:
         """Rows start...stop-1 as JSON text."""
         fixed = self._fixed(cmdlet)
         if fixed is not None:
-            patch = self.settings["patch"].get(cmdlet, {})
+            patch = dict(self.settings["patch"].get(cmdlet, {}))
+            if cmdlet == "Get-TransportConfig" and ORGANIZATION_WRITTEN in self._written:
+                patch[PROPERTY] = self._written[ORGANIZATION_WRITTEN]
             return (compact(selected({**row, **patch}, select)) for row in fixed[start:stop])
         return self._mailbox_rows(
             cmdlet, (self._at(position) for position in range(start, min(stop, self.count(cmdlet)))), select

@@ -60,7 +60,7 @@ TENANT_OPTIONAL = {"all"}  # absent is not null here
 
 CHANGE_MEMBERS = {"mailbox", "set", "unset", "cmdlet"}
 TLS_MODES = {"good", "expired", "wronghost", "selfsigned", "unknownca", "tls11", "tls12", "plaintext"}
-SELECTION = {"name", "on", "cmdlet", "page", "tenant", "times", "skip"}
+SELECTION = {"name", "on", "cmdlet", "page", "tenant", "mailbox", "times", "skip"}
 PLACES = {"exchange", "token", "graph", "module", "any"}
 
 
@@ -78,17 +78,19 @@ class Fault:
     cmdlet: Optional[str]
     page: Optional[int]
     tenant: Optional[str]
+    mailbox: Optional[int]
     times: Optional[int]
     skip: int
     seen: int = 0
     used: int = 0
 
-    def matches(self, kind: str, tenant: str, cmdlet: str, page: int) -> bool:
+    def matches(self, kind: str, tenant: str, cmdlet: str, page: int, mailbox: Optional[int]) -> bool:
         return (
             self.on in (kind, "any")
             and self.tenant in (None, tenant)
             and self.cmdlet in (None, cmdlet)
             and self.page in (None, page)
+            and self.mailbox in (None, mailbox)
         )
 
 
@@ -113,11 +115,11 @@ class Scenario:
                 return guid
         return None
 
-    def pick(self, kind: str, tenant: str, cmdlet: str, page: int) -> Optional[Fault]:
+    def pick(self, kind: str, tenant: str, cmdlet: str, page: int, mailbox: Optional[int]) -> Optional[Fault]:
         """The fault for this request, counted; None for none."""
         with self.lock:
             for fault in self.faults:
-                if not fault.matches(kind, tenant, cmdlet, page):
+                if not fault.matches(kind, tenant, cmdlet, page, mailbox):
                     continue
                 fault.seen += 1
                 if fault.seen <= fault.skip or (fault.times is not None and fault.used >= fault.times):
@@ -159,6 +161,7 @@ def _fault(given: dict[str, Any], known: dict[str, Any]) -> Fault:
         given.get("cmdlet"),
         given.get("page"),
         given.get("tenant"),
+        given.get("mailbox"),
         given.get("times", kind.times),
         given.get("skip", 0),
     )

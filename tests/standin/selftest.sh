@@ -266,6 +266,14 @@ tenant_tests()
     check 'Set-CASMailbox with text' 400 \
         "$(status_of Set-CASMailbox "{\"Identity\":\"info@contoso.example\",\"$property\":\"yes\"}")"
     check 'Set-CASMailbox for nobody' 404 "$(status_of Set-CASMailbox "{\"Identity\":\"x\",\"$property\":true}")"
+    check 'Set-TransportConfig' 200 "$(status_of Set-TransportConfig "{\"$property\":false}")"
+    check 'Set-TransportConfig is seen' '[False]' "$(cmdlet Get-TransportConfig '{}' | json "$disabled")"
+    check 'Set-TransportConfig with null' 400 "$(status_of Set-TransportConfig "{\"$property\":null}")"
+    status_of Set-TransportConfig "{\"$property\":true}" >/dev/null
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{\"mailboxes\":5}},
+        \"faults\":[{\"name\":\"not_found\",\"cmdlet\":\"Set-CASMailbox\",\"mailbox\":2}]}"
+    check 'a fault of one mailbox, whichever of its names it is' '404 404 200' \
+        "$(for user in user0000002 'User 0000002' user0000003; do status_of Set-CASMailbox "{\"Identity\":\"$user\",\"$property\":null}"; echo; done | paste -sd ' ')"
 }
 
 # Lines: fault | what must come of it: curl's exit status, HTTP status, head and beginning of the body.

@@ -146,11 +146,19 @@ class Server:
             response = json_response(500, {"error": {"code": "Standin", "message": repr(error)}})
         return response
 
+    def _mailbox(self, request: Request, scenario: Scenario) -> Optional[int]:
+        """The number of the mailbox that the request's Identity names."""
+        if request.kind != "exchange" or not request.tenant or not isinstance(request.parameters, dict):
+            return None
+        identity = request.parameters.get("Identity")
+        return self.exchange.tenant(scenario, request.tenant).find(str(identity)) if identity else None
+
     def _answer(self, request: Request, scenario: Scenario) -> Response:
         self.stop.wait(scenario["latency"])
         now = time.time() + scenario["clock_skew"]
         around = faults.Surroundings(self.signin, self.ports, now)
-        fault = scenario.pick(request.kind, request.tenant, request.cmdlet, request.page)
+        mailbox = self._mailbox(request, scenario)
+        fault = scenario.pick(request.kind, request.tenant, request.cmdlet, request.page, mailbox)
         request.notes["fault"] = fault.name if fault else None
         response = faults.instead(around, request, fault)
         if response is None:

@@ -114,6 +114,7 @@ struct mailbox_line {
     enum smtp_auth smtp_auth;
     const char *primary, *upn, *alias, *account;
     const char *proxies[4];
+    const char *name; /* DisplayName */
 };
 
 static inline void put_as(uint32_t tenant, const struct mailbox_line *line, enum recipient_type type)
@@ -127,7 +128,8 @@ static inline void put_as(uint32_t tenant, const struct mailbox_line *line, enum
                                .primary = slice_of(line->primary),
                                .upn = slice_of(line->upn),
                                .alias = slice_of(line->alias),
-                               .account = slice_of(line->account)};
+                               .account = slice_of(line->account),
+                               .name = slice_of(line->name)};
 
     for (size_t i = 0; i < 4 && line->proxies[i] != NULL; i++)
         packed_add(&b, slice_of(line->proxies[i]));

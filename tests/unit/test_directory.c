@@ -18,15 +18,17 @@ static void contoso(struct writer *w)
          "sean@contoso.local",
          "sean",
          "$a1-1",
-         {"s.berg@contoso.example", "sean@contoso.example"}},
+         {"s.berg@contoso.example", "sean@contoso.example"},
+         NULL},
         {2,
          SMTP_AUTH_DISABLED,
          "anna@contoso.example",
          "anna@contoso.example",
          "anna",
          "$a1-2",
-         {"shared@contoso.example"}},
-        {3, SMTP_AUTH_INHERIT, "ole@contoso.example", NULL, NULL, NULL, {"shared@contoso.example"}},
+         {"shared@contoso.example"},
+         NULL},
+        {3, SMTP_AUTH_INHERIT, "ole@contoso.example", NULL, NULL, NULL, {"shared@contoso.example"}, NULL},
     };
     uint32_t tenant = add_tenant(w, "contoso", 1000);
 
@@ -151,8 +153,9 @@ static void an_identity_with_too_many_claims_is_answered_as_damaged(void **state
         char primary[64];
 
         (void)snprintf(primary, sizeof primary, "user%u@contoso.example", i);
-        put(0, &(struct mailbox_line){
-                   i, SMTP_AUTH_ENABLED, primary, NULL, i < DIRECTORY_CLAIMS_MAX ? "eight" : NULL, "nine", {NULL}});
+        put(0,
+            &(struct mailbox_line){
+                i, SMTP_AUTH_ENABLED, primary, NULL, i < DIRECTORY_CLAIMS_MAX ? "eight" : NULL, "nine", {NULL}, NULL});
     }
     assert_int_equal(finish(w).conflicts, 2);
     d = open_directory(&f);
@@ -184,9 +187,10 @@ static void publish_two_tenants(const struct fixture *f)
 
     must(writer_set_domains(w, one, contoso_domains, 3, &e), &e);
     must(writer_set_domains(w, two, fabrikam_domains, 2, &e), &e);
-    put(one, &(struct mailbox_line){1, 1, "a@contoso.example", "a@contoso.local", NULL, NULL, {"a@loose.example"}});
-    put(two,
-        &(struct mailbox_line){2, 1, "b@fabrikam.example", NULL, NULL, NULL, {"b@contoso.example", "b@loose.example"}});
+    put(one,
+        &(struct mailbox_line){1, 1, "a@contoso.example", "a@contoso.local", NULL, NULL, {"a@loose.example"}, NULL});
+    put(two, &(struct mailbox_line){
+                 2, 1, "b@fabrikam.example", NULL, NULL, NULL, {"b@contoso.example", "b@loose.example"}, NULL});
     (void)finish(w);
 }
 
@@ -357,9 +361,14 @@ static void a_view_keeps_its_generation_while_new_ones_come_and_go(void **state)
     old = directory_view_get(d);
     for (unsigned i = 0; i < 4; i++) { /* the file of generation 1 is removed on the way */
         w = begin(&f);
-        put(0,
-            &(struct mailbox_line){
-                1, i % 2 ? SMTP_AUTH_ENABLED : SMTP_AUTH_DISABLED, "sean@contoso.example", NULL, NULL, NULL, {NULL}});
+        put(0, &(struct mailbox_line){1,
+                                      i % 2 ? SMTP_AUTH_ENABLED : SMTP_AUTH_DISABLED,
+                                      "sean@contoso.example",
+                                      NULL,
+                                      NULL,
+                                      NULL,
+                                      {NULL},
+                                      NULL});
         assert_true(finish(w).published);
         assert_int_equal(directory_refresh(d, &e), 1);
     }

@@ -2,6 +2,7 @@
 /* Does a name that somebody typed exist, and which one was probably meant? */
 #include "tests/unit/directory_fixture.h"
 
+#include "core/base/guid.h"
 #include "core/config/config_table.h"
 #include "core/report/known.h"
 
@@ -11,7 +12,14 @@ static const struct mailbox_line mailboxes[] = {
      .primary = "anna@contoso.example",
      .alias = "anna",
      .account = "aberg"},
-    {.number = 2, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "bert@contoso.example", .upn = "bertram@contoso.example"},
+    {.number = 2,
+     .smtp_auth = SMTP_AUTH_ENABLED,
+     .primary = "bert@contoso.example",
+     .upn = "bertram@contoso.example",
+     .name = "Bert Brandt"},
+    {.number = 3, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "scan1@contoso.example", .name = "Scanner"},
+    {.number = 4, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "scan2@contoso.example", .name = "Scanner"},
+    {.number = 5, .smtp_auth = SMTP_AUTH_ENABLED, .primary = "hall@contoso.example", .name = "printers"},
 };
 
 struct place {
@@ -93,6 +101,41 @@ static void a_name_is_somebodys_or_near_somebodys(void **state)
     }
 }
 
+static void a_display_name_or_guid_leads_to_the_one_mailbox_that_has_it(void **state)
+{
+    struct place *p = *state;
+    char guid[GUID_TEXT_MAX];
+    struct mailbox_id id = mailbox_number(1);
+    const struct {
+        const char *name;
+        enum mailbox_name named;
+        const char *mailbox, *several;
+    } rows[] = {
+        {"Bert Brandt", MAILBOX_NAME_DISPLAY, "bert@contoso.example", ""},
+        {"bert brandt", MAILBOX_NAME_DISPLAY, "bert@contoso.example", ""},
+        {guid, MAILBOX_NAME_GUID, "anna@contoso.example", ""},
+        {"scanner", MAILBOX_NAME_NONE, "", "the display name of "},
+        {"printers", MAILBOX_NAME_NONE, "", ""}, /* a connector of ours comes first */
+        {"aberg", MAILBOX_NAME_NONE, "anna@contoso.example", ""},
+    };
+
+    guid_write(id.b, guid);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct known known;
+
+        known_look(&p->files, slice_of(rows[i].name), &known);
+        if (known.named != rows[i].named || strcmp(known.mailbox, rows[i].mailbox) != 0 ||
+            !slice_starts_with(slice_of(known.several), slice_of(rows[i].several)) ||
+            (rows[i].several[0] == '\0') != (known.several[0] == '\0') || known.exists != (known.several[0] == '\0'))
+            fail_msg("%s: a %s of \"%s\", several \"%s\", exists %d", rows[i].name, mailbox_name_word(known.named),
+                     known.mailbox, known.several, known.exists);
+        if (rows[i].named != MAILBOX_NAME_NONE) {
+            assert_true(known.spelled);
+            assert_string_equal(known.spellings.address.text, rows[i].mailbox);
+        }
+    }
+}
+
 static void without_a_directory_nothing_is_checked(void **state)
 {
     struct report_files files = {.config_path = "/nonexistent"};
@@ -113,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_name_is_somebodys_or_near_somebodys, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_display_name_or_guid_leads_to_the_one_mailbox_that_has_it, setup, teardown),
         cmocka_unit_test(without_a_directory_nothing_is_checked),
     };
 

@@ -158,9 +158,12 @@ static void after_any_sequence_of_runs_the_directory_says_what_was_put(void **st
 
 /* ---- single rules ---- */
 
-static const struct mailbox_line sean = {1, SMTP_AUTH_ENABLED, "sean@contoso.example", NULL, "sean", NULL, {NULL}};
-static const struct mailbox_line sean_off = {1, SMTP_AUTH_DISABLED, "sean@contoso.example", NULL, "sean", NULL, {NULL}};
-static const struct mailbox_line anna = {2, SMTP_AUTH_ENABLED, "anna@contoso.example", NULL, "anna", NULL, {NULL}};
+static const struct mailbox_line sean = {1,   SMTP_AUTH_ENABLED, "sean@contoso.example", NULL, "sean", NULL, {NULL},
+                                         NULL};
+static const struct mailbox_line sean_off = {
+    1, SMTP_AUTH_DISABLED, "sean@contoso.example", NULL, "sean", NULL, {NULL}, NULL};
+static const struct mailbox_line anna = {2,   SMTP_AUTH_ENABLED, "anna@contoso.example", NULL, "anna", NULL, {NULL},
+                                         NULL};
 
 static void publish(const struct fixture *f, const struct mailbox_line *a, const struct mailbox_line *b)
 {
@@ -475,8 +478,8 @@ static void domains_stay_until_their_tenant_brings_a_list(void **state)
 
 static void an_identity_with_two_claims_is_reported_with_both_primaries(void **state)
 {
-    static const struct mailbox_line other = {3,    SMTP_AUTH_DISABLED,      "sean.b@contoso.example", NULL, "sean",
-                                              NULL, {"sean@contoso.example"}};
+    static const struct mailbox_line other = {
+        3, SMTP_AUTH_DISABLED, "sean.b@contoso.example", NULL, "sean", NULL, {"sean@contoso.example"}, NULL};
     struct identity_conflict conflict;
     struct writer_summary summary;
     struct slice primary;
@@ -657,7 +660,7 @@ static int run_many(const struct fixture *f, enum smtp_auth setting)
 
         (void)snprintf(primary, sizeof primary, "user%u@contoso.example", i);
         (void)snprintf(alias, sizeof alias, "user%u", i);
-        put(tenant, &(struct mailbox_line){i, setting, primary, NULL, alias, NULL, {NULL}});
+        put(tenant, &(struct mailbox_line){i, setting, primary, NULL, alias, NULL, {NULL}, NULL});
     }
     if (puts_write(w, &e) != 0 || writer_finish(w, &summary, &e) != 0) {
         writer_close(w);
