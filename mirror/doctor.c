@@ -241,7 +241,8 @@ static void steps(struct visit *v)
     if (step_sign_in(v) != 0)
         return;
     for (size_t i = 0; i < fetch_rows_n; i++)
-        if ((v->tenant->exchange.fetch & fetch_rows[i].bit) != 0 && step_read(v, &fetch_rows[i]) != 0)
+        if ((v->tenant->exchange.fetch & fetch_rows[i].bit) != 0 && !fetch_may_be_missing(&fetch_rows[i]) &&
+            step_read(v, &fetch_rows[i]) != 0)
             return;
     if (v->tenant->exchange.sign_ins)
         step_sign_ins(v);

@@ -24,9 +24,15 @@ static bool tenant_name_valid(struct slice name)
 const char *recipient_type_name(enum recipient_type type)
 {
     static const char *const names[] = {
-        [RECIPIENT_OTHER] = "other",         [RECIPIENT_USER] = "user",           [RECIPIENT_SHARED] = "shared",
-        [RECIPIENT_ROOM] = "room",           [RECIPIENT_EQUIPMENT] = "equipment", [RECIPIENT_GROUP] = "group",
+        [RECIPIENT_OTHER] = "other",
+        [RECIPIENT_USER] = "user",
+        [RECIPIENT_SHARED] = "shared",
+        [RECIPIENT_ROOM] = "room",
+        [RECIPIENT_EQUIPMENT] = "equipment",
+        [RECIPIENT_GROUP] = "group",
         [RECIPIENT_MAIL_USER] = "mail user",
+        [RECIPIENT_SYSTEM] = "system",
+        [RECIPIENT_HIGH_VOLUME] = "high volume email",
     };
 
     return names[type];

@@ -79,20 +79,27 @@ static struct slice word_restricted(const struct mailbox_record *r)
     return is_restricted(r) ? SLICE("yes") : SLICE("no");
 }
 
+static struct slice word_account(const struct mailbox_record *r)
+{
+    return r->sign_in == TRI_UNKNOWN ? SLICE("unknown") : r->sign_in == TRI_NO ? SLICE("disabled") : SLICE("enabled");
+}
+
 /* What is kept of a mailbox. A new gate is a row. */
 static const struct {
     const char *setting;
-    enum kind kinds[2];
+    enum kind kinds[2]; /* KINDS first: the one that told of accounts */
     struct slice (*word)(const struct mailbox_record *r);
 } mailbox_settings[] = {
     {"smtp-auth", {KIND_CAS_MAILBOX, KIND_LIST}, word_smtp_auth}, /* the first: of one that comes or goes, too */
     {"policy-passwords", {KIND_USER, KIND_AUTHENTICATION_POLICY}, word_passwords},
     {"restricted", {KIND_BLOCKED_SENDER, KINDS}, word_restricted},
+    {"account", {KINDS, KINDS}, word_account},
 };
 
 int import_history_mailbox(struct import *im, const struct merged *item, struct error *e)
 {
     static const enum kind lists[2] = {KIND_CAS_MAILBOX, KIND_MAILBOX};
+    const enum kind accounts[2] = {im->g->says_accounts, KINDS};
 
     /* A new tenant's mailboxes are no change. */
     if (im->before == NULL || im->before->mailboxes == 0 || (!item->has && item->moved))
@@ -103,9 +110,10 @@ int import_history_mailbox(struct import *im, const struct merged *item, struct 
         return note(im, &item->after, mailbox_settings[0].setting, lists, NONE, word_smtp_auth(&item->after), e);
     for (size_t i = 0; i < sizeof mailbox_settings / sizeof mailbox_settings[0]; i++) {
         struct slice before = mailbox_settings[i].word(&item->before), after = mailbox_settings[i].word(&item->after);
+        const enum kind *kinds = mailbox_settings[i].kinds[0] == KINDS ? accounts : mailbox_settings[i].kinds;
 
         if (!slice_eq(before, after) &&
-            note(im, &item->after, mailbox_settings[i].setting, mailbox_settings[i].kinds, before, after, e) != 0)
+            note(im, &item->after, mailbox_settings[i].setting, kinds, before, after, e) != 0)
             return -1;
     }
     return 0;

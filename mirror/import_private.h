@@ -29,6 +29,7 @@ struct source {
     enum kind kind;
     bool empty;        /* it has no rows */
     bool selected;     /* only some of the cmdlet's columns were exported */
+    bool groups;       /* of recipients it has only groups */
     struct rows *rows; /* a pipe, which can be read only once, with its first row read; else NULL */
     struct row *first;
 };
@@ -79,7 +80,8 @@ struct import {
     struct scratch *lines;                     /* the report's lines, until the run is published */
     uint64_t mailbox_lines, mailbox_lines_end; /* the part of them about mailboxes, in order of ids */
     uint64_t mailboxes, changed, added, removed;
-    uint64_t minor; /* mailboxes of which only names, addresses or type changed */
+    uint64_t recipients; /* groups and mail users of the files */
+    uint64_t minor;      /* mailboxes of which only names, addresses or type changed */
     uint64_t by_setting[SMTP_AUTH_DISABLED + 1];
     struct writer_summary summary;
     bool refused; /* the error is one that --force overrides */
@@ -101,6 +103,9 @@ int import_tenant_facts(struct import *im, struct error *e);
 int import_walk(struct import *im, struct error *e);
 int import_judge(struct import *im, struct error *e);
 
+/* Groups and mail users: writes those of the run, and says all names for the rights (mirror/import_recipients.c). */
+int import_recipients(struct import *im, uint32_t tenant, struct error *e);
+
 /* ---- for each mailbox of the walk ---- */
 
 /* Counts what the run would change (mirror/import_judge.c). */
@@ -108,6 +113,8 @@ void import_count(struct import *im, const struct merged *item);
 /* Adds the report's lines (mirror/import_lines.c). 0, or -1 with e. */
 int import_mailbox_lines(struct import *im, const struct merged *item, struct error *e);
 int import_tenant_lines(struct import *im, struct error *e);
+/* What the accepted domain is closed for after the run: where the file doesn't say, as it was. DOMAIN_NO_ bits. */
+unsigned import_closed(const struct import *im, const struct accepted *domain);
 int import_minor_line(struct import *im, struct error *e);
 
 /* ---- the history of settings (mirror/import_history.c) ---- */

@@ -37,16 +37,11 @@ static int page_error(const struct series_walk *w, const char *why, struct error
 
 static int check_row(const struct series_walk *w, const struct row *row, struct error *e)
 {
-    column_set missing = 0;
-
     for (size_t i = 0; i < COLUMNS; i++)
         if ((w->s->needs & COLUMN_BIT(i)) != 0 && row->cells[i].kind == CELL_ABSENT)
-            missing |= COLUMN_BIT(i);
-    if (missing == 0)
-        return 0;
-    return error_set(e, "%s: %s has no %s, and absent is not empty: the answer is not what was asked for",
-                     kind_name(w->s->kind), place_words(row->place).text,
-                     column_name((enum column)__builtin_ctzll(missing)));
+            return error_set(e, "%s: %s has no %s, and absent is not empty: the answer is not what was asked for",
+                             kind_name(w->s->kind), place_words(row->place).text, column_name((enum column)i));
+    return 0;
 }
 
 static uint64_t first_row_hash(const struct series_walk *w, const struct row *row)
@@ -246,7 +241,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
         (void)error_prefix(e, "given up after %u beginnings", count->restarts + 1);
         result = EXCHANGE_UNABLE;
     }
-    if (result == EXCHANGE_NOT_FOUND)
+    if (result == EXCHANGE_NOT_FOUND && s->kind != KIND_GROUP_MEMBER)
         result = EXCHANGE_UNABLE;
 out:
     free(w.seen);

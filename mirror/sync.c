@@ -30,7 +30,7 @@ static enum sync_result import(const struct sync_options *o, const struct tenant
                                struct error *e)
 {
     const char *names[KINDS];
-    struct sync_feed f = {x, {0, 0}};
+    struct sync_feed f = {x, {0, 0, false}};
     struct import_options options = {
         .config = o->config,
         .directory = o->directory,

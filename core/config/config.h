@@ -46,7 +46,9 @@ enum fetch {
     FETCH_USER = 128,
     FETCH_CAS_MAILBOX = 256,
     FETCH_MAILBOX = 512,
-    FETCH_RECIPIENT_PERMISSION = 1024
+    FETCH_RECIPIENT_PERMISSION = 1024,
+    FETCH_RECIPIENT = 2048,
+    FETCH_HVE_ACCOUNT = 4096
 };
 
 /*
@@ -90,10 +92,24 @@ struct tenant_config {
 
 enum unlisted { UNLISTED_REJECT, UNLISTED_TENANT, UNLISTED_ALLOW };
 
+/* Which attributes of a mailbox name it in a login: a set of these. */
+enum login_name {
+    LOGIN_NAME_PRIMARY = 1, /* PrimarySmtpAddress */
+    LOGIN_NAME_PROXY = 2,   /* another address */
+    LOGIN_NAME_UPN = 4,
+    LOGIN_NAME_ALIAS = 8,
+    LOGIN_NAME_ACCOUNT = 16 /* SamAccountName, as Exchange Online has it */
+};
+
+/* Whose disabled account shuts them out. Those of shared and resource mailboxes always are. */
+enum disabled_accounts { DISABLED_PEOPLE, DISABLED_ALL, DISABLED_NONE };
+
 struct smtp_auth_config {
     enum unlisted unlisted;
+    enum disabled_accounts disabled_accounts;
     bool security_defaults;     /* apply the tenant's security defaults */
     bool authentication_policy; /* apply authentication policies */
+    unsigned login_names;       /* set of enum login_name */
     struct list *allow, *deny;  /* NULL: none */
     struct list *logins;        /* pairs login -> mailbox */
     struct list *on_premises;   /* addresses and @domains whose mailboxes live on premises */

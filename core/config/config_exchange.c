@@ -6,7 +6,7 @@
 /* How postern-mirror reads a tenant from Exchange Online. */
 
 #define HOST_MAX 255
-#define FETCH_ALL 2047u
+#define FETCH_ALL 8191u
 
 static const struct choice clouds[] = {{"worldwide", CLOUD_WORLDWIDE},
                                        {"gcc-high", CLOUD_GCC_HIGH},
@@ -28,6 +28,8 @@ const struct choice fetches[] = {{"transport-config", FETCH_TRANSPORT_CONFIG},
                                  {"cas-mailbox", FETCH_CAS_MAILBOX},
                                  {"mailbox", FETCH_MAILBOX},
                                  {"recipient-permission", FETCH_RECIPIENT_PERMISSION},
+                                 {"recipient", FETCH_RECIPIENT},
+                                 {"hve-account", FETCH_HVE_ACCOUNT},
                                  {NULL, 0}};
 
 static int keep_text(struct reader *r, struct slice text, void *at)

@@ -123,10 +123,33 @@ static const struct section mirror_section = {ROWS(mirror_rows)};
 static const struct choice unlisted[] = {
     {"reject", UNLISTED_REJECT}, {"tenant", UNLISTED_TENANT}, {"allow", UNLISTED_ALLOW}, {NULL, 0}};
 
+static const struct choice login_names[] = {{"upn", LOGIN_NAME_UPN},         {"primary", LOGIN_NAME_PRIMARY},
+                                            {"proxy", LOGIN_NAME_PROXY},     {"alias", LOGIN_NAME_ALIAS},
+                                            {"account", LOGIN_NAME_ACCOUNT}, {NULL, 0}};
+#define LOGIN_NAMES_ALL (LOGIN_NAME_UPN | LOGIN_NAME_PRIMARY | LOGIN_NAME_PROXY | LOGIN_NAME_ALIAS | LOGIN_NAME_ACCOUNT)
+#define LOGIN_NAMES_MAX 16 /* in a list: each of them, and some twice */
+
+static int read_login_names(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    unsigned *names = at;
+
+    *names = LOGIN_NAMES_ALL;
+    if (s != NULL && setting_choices(r, s, row, login_names, LOGIN_NAMES_MAX, names) != 0)
+        return -1;
+    return *names != 0 ? 0 : setting_error(r, s, "an empty list names nobody; leave it out for all names");
+}
+
+static const struct choice disabled_accounts[] = {
+    {"people", DISABLED_PEOPLE}, {"all", DISABLED_ALL}, {"none", DISABLED_NONE}, {NULL, 0}};
+
 static const struct setting smtp_auth_rows[] = {
     {"unlisted", SETTING_CHOICE, AT(struct smtp_auth_config, unlisted), .choices = unlisted, .standard = "reject"},
     {"security_defaults", SETTING_BOOL, AT(struct smtp_auth_config, security_defaults), .standard = "true"},
     {"authentication_policy", SETTING_BOOL, AT(struct smtp_auth_config, authentication_policy), .standard = "true"},
+    {"login_names", SETTING_OWN, AT(struct smtp_auth_config, login_names), .read = read_login_names,
+     .choices = login_names, .allowed = "names of a mailbox"},
+    {"disabled_accounts", SETTING_CHOICE, AT(struct smtp_auth_config, disabled_accounts), .choices = disabled_accounts,
+     .standard = "people"},
     {"allow_file", SETTING_OWN, AT(struct smtp_auth_config, allow), .read = read_list_file, .allowed = "a file name"},
     {"deny_file", SETTING_OWN, AT(struct smtp_auth_config, deny), .read = read_list_file, .allowed = "a file name"},
     {"logins_file", SETTING_OWN, AT(struct smtp_auth_config, logins), .read = read_pairs_file,

@@ -13,6 +13,7 @@ struct generation {
     struct tenant_domain *domains;       /* of each tenant */
     struct domains_in_memory *in_memory; /* NULL: too many, which are looked up in the file */
     uint32_t tenants_n;
+    unsigned closed;         /* DOMAIN_NO_ bits that some accepted domain has */
     unsigned held;           /* views given out; under the directory's lock */
     struct generation *next; /* retired ones, waiting for their last view */
 };

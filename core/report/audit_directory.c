@@ -13,7 +13,7 @@
 
 struct mailboxes {
     uint64_t all, inheriting;
-    struct audit_names shared, people, anywhere, restricted, unused;
+    struct audit_names shared, people, anywhere, restricted, disabled, unused;
 };
 
 static enum smtp_auth organization(const struct audit *a, const struct tenant_facts *tenant)
@@ -59,11 +59,6 @@ static int look_at_use(struct audit *a, const struct tenant_facts *tenant, const
     return found < 0 ? -1 : 0;
 }
 
-static bool is_person(enum recipient_type type)
-{
-    return type != RECIPIENT_SHARED && type != RECIPIENT_ROOM && type != RECIPIENT_EQUIPMENT && type != RECIPIENT_GROUP;
-}
-
 /* Does no row of logins_from say from where it may sign in? */
 static bool signs_in_anywhere(const struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m)
 {
@@ -90,7 +85,9 @@ static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, con
         audit_names_add(&sum->restricted, m->primary);
     if (m->smtp_auth != SMTP_AUTH_ENABLED && !inherits)
         return 0;
-    if (!is_person(m->recipient_type) && signs_in_anywhere(a, tenant, m))
+    if (m->sign_in == TRI_NO && recipient_may_be_person(m->recipient_type))
+        audit_names_add(&sum->disabled, m->primary);
+    if (!recipient_may_be_person(m->recipient_type) && signs_in_anywhere(a, tenant, m))
         audit_names_add(&sum->anywhere, m->primary);
     if (m->recipient_type == RECIPIENT_SHARED || m->recipient_type == RECIPIENT_ROOM ||
         m->recipient_type == RECIPIENT_EQUIPMENT)
@@ -111,6 +108,7 @@ static int walk_mailboxes(struct audit *a, const struct tenant_facts *tenant, st
     audit_names_begin(&sum->people);
     audit_names_begin(&sum->anywhere);
     audit_names_begin(&sum->restricted);
+    audit_names_begin(&sum->disabled);
     audit_names_begin(&sum->unused);
     while ((result = directory_next_mailbox(a->view, tenant->tenant, after, &m)) == DIRECTORY_FOUND) {
         last = m.id;
@@ -220,6 +218,7 @@ static void tell_not_mirrored(struct audit *a, const struct tenant_facts *tenant
                  {PART_DEFAULT_POLICY, auth->authentication_policy},
                  {PART_POLICIES, auth->authentication_policy},
                  {PART_USERS, auth->authentication_policy},
+                 {PART_ACCOUNTS, auth->disabled_accounts != DISABLED_NONE},
                  {PART_RESTRICTED, true}};
     char missing[300];
     struct buf b = BUF_OVER(missing);
@@ -304,6 +303,12 @@ int audit_directory(struct audit *a, struct error *e)
         tell_names(a, AUDIT_PEOPLE_ENABLED, tenant, &sum.people, "user mailbox");
         tell_anywhere(a, tenant, &sum.anywhere);
         tell_names(a, AUDIT_RESTRICTED, tenant, &sum.restricted, "restricted mailbox");
+        if (a->config->smtp_auth.disabled_accounts == DISABLED_NONE && sum.disabled.n > 0)
+            findings_add(a->findings, AUDIT_GATES_OFF, tenant->name,
+                         "the accounts of %llu mailboxes that may send are disabled, but smtp_auth.disabled_accounts = "
+                         "\"none\" here",
+                         (unsigned long long)sum.disabled.n);
+        tell_names(a, AUDIT_ACCOUNT_DISABLED, tenant, &sum.disabled, "enabled mailbox with a disabled account");
         tell_sign_ins(a, tenant);
         if (tell_unused(a, tenant, &sum, e) != 0)
             return -1;

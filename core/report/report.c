@@ -19,10 +19,15 @@ static int64_t oldest_wanted(const struct report *r)
 
 static const char *type_name(enum recipient_type type)
 {
-    static const char *const names[] = {
-        [RECIPIENT_OTHER] = "other",        [RECIPIENT_USER] = "user",           [RECIPIENT_SHARED] = "shared",
-        [RECIPIENT_ROOM] = "room",          [RECIPIENT_EQUIPMENT] = "equipment", [RECIPIENT_GROUP] = "group",
-        [RECIPIENT_MAIL_USER] = "mail-user"};
+    static const char *const names[] = {[RECIPIENT_OTHER] = "other",
+                                        [RECIPIENT_USER] = "user",
+                                        [RECIPIENT_SHARED] = "shared",
+                                        [RECIPIENT_ROOM] = "room",
+                                        [RECIPIENT_EQUIPMENT] = "equipment",
+                                        [RECIPIENT_GROUP] = "group",
+                                        [RECIPIENT_MAIL_USER] = "mail-user",
+                                        [RECIPIENT_SYSTEM] = "system",
+                                        [RECIPIENT_HIGH_VOLUME] = "high-volume"};
 
     return (size_t)type < sizeof names / sizeof *names ? names[type] : "other";
 }

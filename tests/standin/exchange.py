@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional
 from urllib.parse import quote
 
-from mailboxes import CMDLETS, MAILBOX_CMDLETS, ORGANIZATION_WRITTEN, PROPERTY, SAMPLES, Tenant, compact
+from mailboxes import (
+    CMDLETS,
+    MAILBOX_CMDLETS,
+    ORGANIZATION_WRITTEN,
+    PROPERTY,
+    SAMPLES,
+    Tenant,
+    compact,
+    selected,
+)
 from scenario import Scenario
 from signin import SignIn
 from wire import JSON_TYPE, Request, Response, joined, json_response
@@ -238,6 +247,8 @@ class Exchange:
             if number is None and scenario["unknown_identity"] != "all":
                 return not_found(str(identity))
             numbers = [number] if number is not None else None
+        if request.cmdlet == "Get-DistributionGroupMember" and tenant.listed(request.cmdlet, request.parameters) is None:
+            return not_found(str(identity))
         if numbers is None and "$skiptoken" in request.query and not self._continues(request, scenario, now):
             return expired_cursor()
         page = self._page(request, scenario, tenant, numbers, now)
@@ -283,12 +294,15 @@ class Exchange:
         }
         select = tuple(filter(None, re.split(r"[, ]+", request.query.get("$select", ""))))
         wanted = request.parameters.get("ResultSize", DEFAULT_RESULT_SIZE)
-        count = tenant.count(request.cmdlet)
+        listed = tenant.listed(request.cmdlet, request.parameters)
+        count = tenant.count(request.cmdlet) if listed is None else len(listed)
         total = count if wanted == "Unlimited" else min(count, int(wanted))
 
         def fetch(start: int, stop: int) -> list[str]:
             if numbers is not None:
                 return [tenant.row(request.cmdlet, number, select) for number in numbers]
+            if listed is not None:
+                return [compact(selected(row, select)) for row in listed[start : min(stop, total)]]
             return list(tenant.rows(request.cmdlet, start, min(stop, total), select))
 
         def make_link(**changes: Any) -> str:

@@ -52,6 +52,8 @@ TENANT_DEFAULTS: dict[str, Any] = {
     "remove": [],
     "patch": {},
     "rows": {},
+    "groups": [],
+    "mail_users": [],
     "security_defaults": False,
     "sign_ins": {},
     "forbidden": [],

@@ -77,6 +77,10 @@ static void a_byte_that_is_not_for_a_terminal_is_shown_as_its_number(void **stat
 static void a_configuration_is_said_in_plain_words(void **state)
 {
     static const struct row rows[] = {
+        {"smtp_auth = { login_names = [\"upn\", \"primary\", \"proxy\"]; };",
+         "A mailbox's names that nobody signs in with: aliases, account names.\n"},
+        {"smtp_auth = { disabled_accounts = \"none\"; };", "Disabled accounts are ignored.\n"},
+        {"", "Disabled accounts are refused, but for shared and resource mailboxes, whose accounts always are.\n"},
         {"", "Mode\nenforce: what the rules refuse is refused.\n\nTenants\n"},
         {"", "unknown logins are refused (unlisted = \"reject\").\n"},
         {"", "TLS: required, at least TLS 1.2.\n"},

@@ -174,13 +174,13 @@ static void an_identity_with_too_many_claims_is_answered_as_damaged(void **state
 static void publish_two_tenants(const struct fixture *f)
 {
     static const struct accepted_domain contoso_domains[] = {
-        {SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false},
-        {SLICE("relay.example"), DOMAIN_INTERNAL_RELAY, true},
-        {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false},
+        {SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false, 0},
+        {SLICE("relay.example"), DOMAIN_INTERNAL_RELAY, true, 0},
+        {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false, 0},
     };
     static const struct accepted_domain fabrikam_domains[] = {
-        {SLICE("fabrikam.example"), DOMAIN_AUTHORITATIVE, true},
-        {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false},
+        {SLICE("fabrikam.example"), DOMAIN_AUTHORITATIVE, true, 0},
+        {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false, 0},
     };
     struct writer *w = begin(f);
     uint32_t one = add_tenant(w, "contoso", 1), two = add_tenant(w, "fabrikam", 1);
@@ -210,12 +210,12 @@ static void a_domain_belongs_to_the_tenant_that_accepts_it_and_to_nobody_when_tw
         enum directory_result result;
         struct domain_fact fact;
     } rows[] = {
-        {"contoso.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, false}},
-        {"relay.example", DIRECTORY_FOUND, {0, DOMAIN_INTERNAL_RELAY, true, false}},
-        {"fabrikam.example", DIRECTORY_FOUND, {1, DOMAIN_AUTHORITATIVE, true, false}},
-        {"both.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, true}},
-        {"contoso.local", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, false}},
-        {"loose.example", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, true}},
+        {"contoso.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, false, 0}},
+        {"relay.example", DIRECTORY_FOUND, {0, DOMAIN_INTERNAL_RELAY, true, false, 0}},
+        {"fabrikam.example", DIRECTORY_FOUND, {1, DOMAIN_AUTHORITATIVE, true, false, 0}},
+        {"both.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, true, 0}},
+        {"contoso.local", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, false, 0}},
+        {"loose.example", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, true, 0}},
         {"sub.relay.example", DIRECTORY_NOT_FOUND, {0}},
         {"example", DIRECTORY_NOT_FOUND, {0}},
         {"", DIRECTORY_NOT_FOUND, {0}},
@@ -546,9 +546,9 @@ static void a_manifest_that_is_wrong_is_refused_and_the_generation_stays(void **
     static const struct {
         const char *from, *to, *says;
     } rows[] = {
-        {"postern-directory 4", "postern-directory 5", "format 5"},
-        {"postern-directory 4", "postern-directory 3", "postern-mirror rebuild"},
-        {"postern-directory 4", "postern-directory 0", "postern-directory"},
+        {"postern-directory 5", "postern-directory 6", "format 6"},
+        {"postern-directory 5", "postern-directory 3", "postern-mirror rebuild"},
+        {"postern-directory 5", "postern-directory 0", "postern-directory"},
         {"postern-directory", "other-directory", "postern-directory"},
         {"file directory-0000000001.mdb", "file ../directory/directory-0000000001.mdb", "does not name the file"},
         {"file directory-0000000001.mdb", "file /etc/passwd", "does not name the file"},
@@ -603,7 +603,7 @@ static void a_failed_manifest_is_told_once_and_tried_again_after_a_minute(void *
     fixture_make(&f);
     publish_contoso(&f);
     d = open_directory(&f);
-    edit_manifest(&f, "postern-directory 4", "postern-directory 9");
+    edit_manifest(&f, "postern-directory 5", "postern-directory 9");
     assert_int_equal(directory_refresh(d, &e), -1);
     for (int i = 1; i < 60; i++)
         assert_int_equal(directory_refresh(d, &e), 0);

@@ -72,6 +72,8 @@ static void give_organization(struct fixture *f, const char *disabled)
 #define NO_NOTICE ""
 #define RESTRICTED "SenderAddress,Reason\n"
 #define SENDER(who) who "@contoso.example,OutboundSpamLast24Hours=150\n"
+#define ACCOUNTS "mail,UserPrincipalName,Enabled\n"
+#define DISABLED(who) who "@contoso.example,,False\n"
 #define DEFAULTS_ON "[{\"displayName\":\"Security Defaults\",\"isEnabled\":true}]"
 
 static const struct {
@@ -152,6 +154,11 @@ static const struct {
      RESTRICTED SENDER("u0") SENDER("u1") SENDER("u2") SENDER("u3") SENDER("u4") SENDER("u5"), false, true,
      IMPORT_REFUSED, "disabled, restricted or removed 6 of the 40 mailboxes of contoso, more than 5", "u1@contoso",
      "6 would be refused, but this waits"},
+    {"accounts that are disabled", "", "false", 0, "false", N, 0, 0, ACCOUNTS DISABLED("u0") DISABLED("u7"), false,
+     true, IMPORT_DONE, "2 mailboxes are refused from now on; 1 of them sent in the last 30 days: " YES, "u2@contoso",
+     "2 are refused from now on, 1 that sent"},
+    {"accounts that the relay ignores", "smtp_auth = { disabled_accounts = \"none\"; };", "false", 0, "false", N, 0, 0,
+     ACCOUNTS DISABLED("u0"), false, true, IMPORT_DONE, "account unknown → disabled", "notice:", NO_NOTICE},
     {"security defaults", "", "false", 0, "false", N, 0, 0, DEFAULTS_ON, false, true, IMPORT_DONE,
      "40 mailboxes are refused from now on; 2 of them sent in the last 30 days: ", "u1@contoso.example (last",
      "closed SMTP AUTH for the organization; 40 are refused from now on, 2 that sent"},
