@@ -312,7 +312,7 @@ static void more_domains_than_memory_is_taken_for_are_found_in_the_file(void **s
     fixture_make(&f);
     for (size_t i = 0; i < MANY; i++) {
         (void)snprintf(names[i], sizeof names[i], "d%zu.contoso.example", i);
-        domains[i] = (struct accepted_domain){slice_of(names[i]), DOMAIN_AUTHORITATIVE, false};
+        domains[i] = (struct accepted_domain){slice_of(names[i]), DOMAIN_AUTHORITATIVE, false, 0};
     }
     for (size_t n = MANY; n >= MANY - 1; n--) {
         w = begin(&f);
