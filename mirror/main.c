@@ -7,6 +7,7 @@
 #include "core/notice/alert.h"
 #include "mirror/build/old_format.h"
 #include "mirror/build/writer.h"
+#include "mirror/deny_list.h"
 #include "mirror/doctor.h"
 #include "mirror/failed_run.h"
 #include "mirror/forget.h"
@@ -42,9 +43,10 @@ static void print_usage(FILE *to)
             "       %s disable|enable|inherit, as set disabled|enabled|inherit\n"
             "       %s respond [-c FILE]\n"
             "       %s forget-tenant [-c FILE] [-d DIRECTORY] --tenant NAME [--dry-run] [--yes]\n"
+            "       %s export [-c FILE] [-d DIRECTORY] --dovecot-deny FILE\n"
             "       %s verify|rebuild [-c FILE] [-d DIRECTORY]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
-            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
@@ -61,6 +63,7 @@ static void print_help(void)
         "exchange.writeback = true allows it. A mailbox may be named by an address, user principal name, alias,\n"
         "account name, display name or Guid. respond does what limits with \"block ..., disable\" asked for.\n"
         "forget-tenant takes a tenant out of the directory, with all its data.\n"
+        "export writes the names that may not sign in with a password, for Dovecot. It reads the directory only.\n"
         "verify reads the whole directory and says whether it is as it was written. rebuild makes today's format of\n"
         "one that an older version wrote, which each run that writes does by itself, too.\n\n"
         "  -c, --config FILE      configuration (default: %s)\n"
@@ -79,6 +82,7 @@ static void print_help(void)
            "  --force                do it although it was refused for that\n"
            "  --file FILE            names of mailboxes, one a line; \"-\": from standard input (set)\n"
            "  --organization         the setting that mailboxes without one of their own follow (set)\n"
+           "  --dovecot-deny FILE    the list: a passwd-file for a passdb with deny = yes (export)\n"
            "  --yes                  do not ask (set, forget-tenant)\n\n"
            "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory\n"
            "cannot be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read\n"
@@ -114,7 +118,7 @@ struct settings {
     enum kind kind;
     struct file_kind file_kinds[FILE_KINDS_MAX];
     size_t n_file_kinds;
-    const char *file;
+    const char *file, *dovecot_deny;
     bool dry_run, force, help, yes, organization;
     int max_change; /* -1: from the configuration */
     struct config *config;
@@ -148,7 +152,8 @@ enum {
     OPTION_YES,
     OPTION_MAX_CHANGE,
     OPTION_FILE,
-    OPTION_ORGANIZATION
+    OPTION_ORGANIZATION,
+    OPTION_DOVECOT_DENY
 };
 
 /* "KIND" for all files, or "FILE=KIND". */
@@ -204,6 +209,9 @@ static int read_option(struct settings *s, int option)
     case OPTION_ORGANIZATION:
         s->organization = true;
         return 0;
+    case OPTION_DOVECOT_DENY:
+        s->dovecot_deny = optarg;
+        return 0;
     case OPTION_MAX_CHANGE:
         if (!slice_to_u64(slice_of(optarg), 100, &n))
             return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
@@ -230,6 +238,7 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"max-change", required_argument, NULL, OPTION_MAX_CHANGE},
         {"file", required_argument, NULL, OPTION_FILE},
         {"organization", no_argument, NULL, OPTION_ORGANIZATION},
+        {"dovecot-deny", required_argument, NULL, OPTION_DOVECOT_DENY},
         {0},
     };
     int option, result = 0;
@@ -366,6 +375,27 @@ static int command_forget(struct settings *s, char **operands, int n)
     return forget_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
+/* Who may sign in depends on the configuration, so there must be one, whatever the directory. */
+static int command_export(struct settings *s, char **operands, int n)
+{
+    struct deny_options options;
+    struct error e;
+
+    if (n > 0 || s->dovecot_deny == NULL)
+        return usage_error("export takes --dovecot-deny FILE and nothing else", n > 0 ? operands[0] : NULL);
+    if (s->config_path == NULL)
+        s->config_path = PROGRAM_CONFIG_DEFAULT;
+    if (settings_of_owner(s, &e) != 0)
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct deny_options){.config = s->config,
+                                    .directory = s->directory,
+                                    .path = s->dovecot_deny,
+                                    .now = clock_wall_s(),
+                                    .out = stdout,
+                                    .log = stderr};
+    return deny_list_export(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
+}
+
 static int command_verify(struct settings *s, char **operands, int n)
 {
     struct directory_totals t;
@@ -500,6 +530,7 @@ static const struct {
     {"set", command_set},         {"inherit", command_inherit},
     {"respond", command_respond}, {"forget-tenant", command_forget},
     {"verify", command_verify},   {"rebuild", command_rebuild},
+    {"export", command_export},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
