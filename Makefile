@@ -58,6 +58,7 @@ policyd_LIBS = -levent_core -levent_pthreads
 milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
 alert_LIBS   = -lcurl -lcrypto
+cli_LIBS     = -lcurl
 
 PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror alert) $(B)/postern
 
@@ -92,7 +93,7 @@ $(B)/postern-%: $(B)/%/main.o $$(call objects,$$*) $(B)/libcore.a
 
 $(B)/postern: $(B)/cli/main.o $(call objects,cli) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(cli_LIBS) $(CORE_LIBS)
 
 # ---- unit tests: tests/unit/test_NAME.c; those of a program say so in a first-line comment "links: mirror" ----
 UNIT_SRC = $(wildcard tests/unit/test_*.c)

@@ -1,13 +1,13 @@
 #include "cli/cli.h"
 
 #include "cli/commands.h"
+#include "core/base/caller.h"
 #include "core/base/clock.h"
 #include "core/base/event.h"
 #include "core/base/log.h"
 #include "core/base/units.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
@@ -65,7 +65,7 @@ int cli_finish(const struct cli *cli, struct printer *printer)
 
 void cli_log(const struct cli *cli, const char *event, const struct cli_field *fields, size_t n)
 {
-    char line[LOG_LINE_MAX], caller[64];
+    char line[LOG_LINE_MAX], caller[CALLER_NAME_MAX];
     struct event e;
     struct log *log;
 
@@ -75,7 +75,7 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
     e = event_begin(line, sizeof line, cli->files.config->log.format, event);
     for (size_t i = 0; i < n; i++)
         event_text(&e, fields[i].key, slice_of(fields[i].value));
-    event_text(&e, "operator", cli_caller(caller, sizeof caller));
+    event_text(&e, "operator", caller_name(caller));
     log_line(log, LEVEL_NOTICE, event_end(&e));
     log_close(log);
 }
@@ -108,6 +108,11 @@ int cli_open_state(struct cli *cli)
 int cli_open_journal(struct cli *cli)
 {
     return open_part(cli, files_open_journal);
+}
+
+int cli_open_history(struct cli *cli)
+{
+    return open_part(cli, files_open_history);
 }
 
 int cli_open_context(struct cli *cli, struct decide_context *context)
@@ -242,19 +247,4 @@ int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *
     }
     return error_set(e, "\"%s\" is not a time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",
                      text_plain(shown, sizeof shown, slice_of(text)));
-}
-
-struct slice cli_caller(char *mem, size_t cap)
-{
-    struct buf b = buf_over(mem, cap);
-    const char *sudo = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
-    const struct passwd *entry = getpwuid(getuid());
-
-    if (sudo != NULL && sudo[0] != '\0')
-        buf_add_escaped(&b, slice_of(sudo), 40);
-    else if (entry != NULL)
-        buf_add_escaped(&b, slice_of(entry->pw_name), 40);
-    else
-        buf_addf(&b, "uid-%lu", (unsigned long)getuid());
-    return buf_slice(&b);
 }

@@ -38,6 +38,7 @@ int cli_open_config(struct cli *cli);
 int cli_open_directory(struct cli *cli);
 int cli_open_state(struct cli *cli);
 int cli_open_journal(struct cli *cli);
+int cli_open_history(struct cli *cli); /* also 0 where there is none yet */
 /*
  * All but the journal, and what decide() needs. When the services use another generation of the directory than the
  * folder has, that is said on the error output and by the exit status (cli_exit_status).
@@ -106,8 +107,5 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
  * with "Z" in UTC; "08:30" today; or a duration that is subtracted from now_s ("7d", "2h30m"). 0, or -1 with e.
  */
 int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *e);
-
-/* The login of the caller, for "who did it": SUDO_USER, else the real user's name, else its number. Printable. */
-struct slice cli_caller(char *mem, size_t cap);
 
 #endif

@@ -1,5 +1,6 @@
 /* postern alert --test: a notice that means nothing, to see whether notices arrive. */
 #include "cli/commands.h"
+#include "core/base/caller.h"
 #include "core/base/clock.h"
 #include "core/base/units.h"
 #include "core/report/notices.h"
@@ -36,12 +37,12 @@ static enum notice_fate wait_for_notice(const struct cli *cli, const char *subje
 
 static int test(struct cli *cli, uint64_t seconds)
 {
-    char caller[64], subject[160];
+    char caller[CALLER_NAME_MAX], subject[160];
     struct error e;
 
     if (cli->files.config->n_alerts == 0)
         return cli_fail(cli, "alerts in %s is empty: there is nobody to notify", cli->files.config->file);
-    (void)cli_caller(caller, sizeof caller);
+    (void)caller_name(caller);
     (void)snprintf(subject, sizeof subject, "test by %s, number %llu", caller, (unsigned long long)clock_wall_ns());
     if (post_test(cli, subject, &e) < 0)
         return cli_fail(cli, "%s", e.text);

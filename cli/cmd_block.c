@@ -1,6 +1,7 @@
 /* postern block, postern unblock. */
 #include "cli/commands.h"
 #include "cli/known.h"
+#include "core/base/caller.h"
 #include "core/base/clock.h"
 #include "core/base/units.h"
 #include "core/decide/block_keys.h"
@@ -85,11 +86,11 @@ struct block_options {
 
 static void say_reason(struct block *block, const struct block_options *o)
 {
-    char caller[64];
+    char caller[CALLER_NAME_MAX];
     struct buf reason = BUF_OVER(block->reason), name = BUF_OVER(block->limit);
     char plain[4 * TEXT_SHOWN_MAX + 8];
 
-    (void)cli_caller(caller, sizeof caller);
+    (void)caller_name(caller);
     buf_add(&name, SLICE("operator"));
     buf_addf(&reason, "%s: ", caller);
     buf_add(&reason, slice_of(o->reason != NULL ? text_plain(plain, sizeof plain, slice_of(o->reason)) : "no reason"));

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/known.h"
 #include "cli/list_edit.h"
+#include "core/base/caller.h"
 
 #include <time.h>
 
@@ -31,8 +32,8 @@ static int parse_entry(struct slice text, struct buf *out, struct error *e)
 
 static void say_comment(struct buf *b, const char *what, const char *reason)
 {
-    char caller[64], plain[4 * TEXT_SHOWN_MAX + 8];
-    struct slice who = cli_caller(caller, sizeof caller);
+    char caller[CALLER_NAME_MAX], plain[4 * TEXT_SHOWN_MAX + 8];
+    struct slice who = caller_name(caller);
     time_t now = time(NULL);
 
     buf_addf(b, "%s ", what);

@@ -1,9 +1,10 @@
-/* postern log: recent decisions, from the journal. */
+/* postern log: recent decisions, from the journal; changes of settings, from the history. */
 #include "cli/commands.h"
 #include "cli/known.h"
 #include "core/base/clock.h"
 #include "core/config/config_table.h"
 #include "core/report/decisions.h"
+#include "core/report/settings_log.h"
 
 #define SHOWN_DEFAULT 50
 #define SHOWN_MAX 200000
@@ -64,9 +65,34 @@ static int log_show(struct cli *cli, struct decisions_wanted x)
     return rc == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
 }
 
+/* What changed of the settings. */
+static int log_settings(struct cli *cli, const struct decisions_wanted *x)
+{
+    struct settings_wanted wanted = {.user = x->user, .since_s = (int64_t)(x->since_ns / NS_PER_S), .most = x->most};
+    struct known named = {.checked = false};
+    struct printer *out;
+    struct error e;
+    size_t n = 0;
+    int rc;
+
+    if (cli_open_config(cli) != 0)
+        return CLI_FAILED;
+    if (x->user != NULL)
+        known_user(cli, slice_of(x->user), &named);
+    wanted.named = &named;
+    if (cli_open_directory(cli) != 0 || cli_open_history(cli) != 0 || (out = cli_printer(cli)) == NULL)
+        return CLI_FAILED;
+    rc = settings_log_report(&cli->files, &wanted, out, &n, &e);
+    if (rc == 0 && n == 0 && x->user != NULL)
+        doubt_user(cli, x->user, &named);
+    if (cli_finish(cli, out) != CLI_OK)
+        return CLI_FAILED;
+    return rc == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
+}
+
 /* ---- options ---- */
 
-enum { OPT_USER = 256, OPT_CLIENT, OPT_VERDICT, OPT_REASON, OPT_LIMIT, OPT_SINCE, OPT_LINES, OPT_EXPORT };
+enum { OPT_USER = 256, OPT_CLIENT, OPT_VERDICT, OPT_REASON, OPT_LIMIT, OPT_SINCE, OPT_LINES, OPT_EXPORT, OPT_SETTINGS };
 
 static int take_verdict(struct cli *cli, struct decisions_wanted *x, const char *word)
 {
@@ -144,16 +170,19 @@ int cmd_log(struct cli *cli, int argc, char **argv)
                                             {"since", required_argument, NULL, OPT_SINCE},
                                             {"lines", required_argument, NULL, OPT_LINES},
                                             {"export", required_argument, NULL, OPT_EXPORT},
+                                            {"settings", no_argument, NULL, OPT_SETTINGS},
                                             CLI_OUTPUT_OPTIONS,
                                             CLI_LAST_OPTIONS};
     struct decisions_wanted x = {.most = SHOWN_DEFAULT};
     const char *copy = NULL;
-    bool chosen = false;
+    bool chosen = false, settings = false;
     int option, status;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
         if (option == OPT_EXPORT)
             copy = optarg;
+        else if (option == OPT_SETTINGS)
+            settings = true;
         else if ((status = take_option(cli, &x, option, optarg)) != CLI_OK)
             return status;
         else
@@ -162,7 +191,10 @@ int cmd_log(struct cli *cli, int argc, char **argv)
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
     if (copy != NULL)
-        return chosen ? cli_usage(cli, "--export copies all of the journal: give it without what selects decisions")
-                      : export(cli, copy);
-    return log_show(cli, x);
+        return chosen || settings
+                   ? cli_usage(cli, "--export copies all of the journal: give it without what selects decisions")
+                   : export(cli, copy);
+    if (settings && (x.has_client || x.actions != 0 || x.reason != NULL || x.limit != NULL))
+        return cli_usage(cli, "--settings are not decisions: give it with --user, --since and --lines alone");
+    return settings ? log_settings(cli, &x) : log_show(cli, x);
 }

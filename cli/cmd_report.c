@@ -56,5 +56,7 @@ int cmd_report(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     if (cli->files.config->journal != NULL && cli->files.config->journal[0] != '\0' && cli_open_journal(cli) != 0)
         fputs("Without the journal there is no usage below.\n", stderr);
+    if (cli_open_history(cli) != 0)
+        fputs("Without the history there is no use of Exchange Online below.\n", stderr);
     return report_print(cli, &r, kind);
 }

@@ -37,6 +37,7 @@ const struct cli_command cli_commands[] = {
      "  --limit NAME\n"
      "  --since TIME        \"2h\", \"08:30\", \"2025-11-21 08:30\"\n"
      "  --lines N           the last N of them (50)\n"
+     "  --settings          instead: changes of settings, with --user, --since\n"
      "  --export FILE       instead: a copy of the whole journal, for sqlite3\n" OUTPUT_HELP,
      cmd_log, true, true},
     {"would-refuse", "[--since TIME]", "What monitor mode would have refused", "  --since TIME    (7d)\n" OUTPUT_HELP,
@@ -63,10 +64,12 @@ const struct cli_command cli_commands[] = {
      "                  used: who really submits, how, from where\n"
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
+     "                  failed-sign-ins: at Exchange Online itself\n"
      "  --days N        unused: 90 unless given; others: seen in the last N days\n"
      "  --powershell    used, unused: a script that enables, or disables, each;\n"
      "                  enabled, disabled, inherited: one that puts these back\n"
-     "  --force         unused: the script although usage is not known for --days\n" OUTPUT_HELP,
+     "  --force         unused: the script although usage is not known for --days,\n"
+     "                  or other relays are named whose usage is not known\n" OUTPUT_HELP,
      cmd_report, true, true},
     {"status", "[--json]", "Services, directory, counters, verdicts, who is busy",
      "  --json             for programs instead of people\n"
@@ -81,8 +84,12 @@ const struct cli_command cli_commands[] = {
      "  --json             for programs instead of people\n"
      "\"postern -t\" is the same. Exit status: 1 when the configuration is wrong\n",
      cmd_check, false, true},
-    {"audit", "[--days N] [--json | --junit]", "Settings, configuration and use against what is recommended",
+    {"audit", "[--days N] [--basic-shutdown] [--json | --junit]",
+     "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"
+     "  --basic-shutdown   instead: who stops when Exchange Online takes no passwords\n"
+     "  --config-dir DIR   with it: Postfix's, in place of its default one\n"
+     "  --csv              with it, for programs\n"
      "  --json, --junit    for programs instead of people\n"
      "Exit status: 0 nothing to change; 3, 4, 5 the worst finding is low or medium,\n"
      "high, critical\n",
@@ -101,11 +108,28 @@ const struct cli_command cli_commands[] = {
      "  --force            undo although the files were changed since\n"
      "  --config-dir DIR   Postfix's, in place of its default one\n",
      cmd_setup_postfix, false, false},
+    {"test-message", "--to ADDRESS [OPTION...]", "Send one message through this relay: where does it end?",
+     "  --to ADDRESS        may be repeated\n"
+     "  --from ADDRESS      the sender; the login's address unless given\n"
+     "  --user LOGIN        none: no login, as a connector\n"
+     "  --method NAME       SASL mechanism (PLAIN, else LOGIN)\n"
+     "  --password-fd N     reads the password from descriptor N; else the terminal\n"
+     "  --server HOST:PORT  else the service of Postfix's master.cf\n"
+     "  --implicit-tls      of --server: TLS from the first byte, as on port 465\n"
+     "  --name NAME         in the server's certificate (its host, or myhostname)\n"
+     "  --ca FILE           certificates to trust, in place of the system's\n"
+     "  --client ADDRESS    the address of this machine to connect from\n"
+     "  --timeout TIME      longest wait for each reply (1m)\n"
+     "  --config-dir DIR    Postfix's, in place of its default one\n"
+     "  --json              for programs instead of people\n"
+     "Exit status: 0 accepted; 3 no connection or TLS; 4 login failed;\n"
+     "5 refused for good; 8 deferred\n",
+     cmd_test_message, false, false},
     {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", LIST_HELP, cmd_allow, false,
      false},
-    {"deny", "[--reason TEXT] USER", "Into the deny file, and out of the allow file", LIST_HELP, cmd_deny, false,
-     false},
-    {"forget", "USER", "Out of both files", NULL, cmd_forget, false, false},
+    {"deny", "[--reason TEXT] USER", "Into the deny file, out of the allow file; forget: out of both", LIST_HELP,
+     cmd_deny, false, false},
+    {"forget", "USER", NULL, "Takes it out of the allow file and the deny file\n", cmd_forget, false, false},
     {"alert", "--test [--wait TIME]", "Send a notice, and tell whether it arrived",
      "  --test          a notice of the event \"test\", to every target of alerts\n"
      "  --wait TIME     for postern-alert to send it (30s)\n",

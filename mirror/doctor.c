@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "mirror/fetch.h"
+#include "mirror/sign_ins.h"
 #include "mirror/words.h"
 #include "mirror/writeback.h"
 
@@ -161,7 +162,7 @@ static int step_read(struct visit *v, const struct fetch_row *row)
     struct error e;
 
     result = s->graph_path != NULL
-                 ? exchange_graph(&v->x, s->graph_path, s->permission, &answer, &e)
+                 ? exchange_graph(&v->x, s->graph_path, NULL, s->permission, &answer, &e)
                  : exchange_invoke(&v->x, kind_name(s->kind), row->probe != NULL ? row->probe : s->parameters, NULL,
                                    s->permission, &answer, &e);
     if (result == EXCHANGE_OK && doctor_look_at(s, answer.body, text, sizeof text, &e) == 0) {
@@ -213,6 +214,20 @@ static void step_write(struct visit *v)
     json_decref(body);
 }
 
+static void step_sign_ins(struct visit *v)
+{
+    enum exchange_result result;
+    struct error e;
+
+    if ((result = sign_ins_probe(&v->x, clock_wall_s(), &e)) == EXCHANGE_OK) {
+        good(v, "sign-ins by SMTP AUTH", "may be read");
+        return;
+    }
+    (void)bad(v, "sign-ins by SMTP AUTH", &e);
+    if (result == EXCHANGE_FORBIDDEN)
+        fprintf(v->o->out, "      %-42s or set exchange.sign_ins = false\n", "");
+}
+
 /* In order of dependence: whatever follows a failure would only fail, too. */
 static void steps(struct visit *v)
 {
@@ -226,8 +241,11 @@ static void steps(struct visit *v)
     if (step_sign_in(v) != 0)
         return;
     for (size_t i = 0; i < fetch_rows_n; i++)
-        if ((v->tenant->exchange.fetch & fetch_rows[i].bit) != 0 && step_read(v, &fetch_rows[i]) != 0)
+        if ((v->tenant->exchange.fetch & fetch_rows[i].bit) != 0 && !fetch_may_be_missing(&fetch_rows[i]) &&
+            step_read(v, &fetch_rows[i]) != 0)
             return;
+    if (v->tenant->exchange.sign_ins)
+        step_sign_ins(v);
     if (v->tenant->exchange.writeback)
         step_write(v);
 }

@@ -20,8 +20,11 @@ static struct smtp_auth_question mirrored_question(const struct tenant_facts *fa
                                        .organization = TENANT_MIRRORED,
                                        .heeds_security_defaults = true,
                                        .heeds_authentication_policy = true,
+                                       .disabled_accounts = DISABLED_PEOPLE,
                                        .setting = record->smtp_auth,
                                        .basic_smtp = record->basic_smtp,
+                                       .sign_in = record->sign_in,
+                                       .recipient_type = record->recipient_type,
                                        .password = password};
 }
 
@@ -91,6 +94,7 @@ enum tri relay_lets(const struct relay_rules *rules, const struct tenant_facts *
     q.organization = rules->tenant != NULL ? rules->tenant->smtp_auth : TENANT_MIRRORED;
     q.heeds_security_defaults = own->security_defaults;
     q.heeds_authentication_policy = own->authentication_policy;
+    q.disabled_accounts = own->disabled_accounts;
     return may_send(&q);
 }
 
@@ -107,6 +111,11 @@ void effect_add(struct effect *effect, struct slice primary, int64_t last_s)
     size_t at;
 
     effect->mailboxes++;
+    if (effect->n_first < EFFECT_FIRST) {
+        b = BUF_OVER(effect->first[effect->n_first]);
+        buf_add(&b, primary);
+        effect->n_first++;
+    }
     if (last_s == 0)
         return;
     effect->senders++;

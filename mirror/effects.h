@@ -38,6 +38,7 @@ bool relay_only_monitors(const struct relay_rules *rules, bool restricted);
 bool is_restricted(const struct mailbox_record *record);
 
 #define EFFECT_NAMED 20
+#define EFFECT_FIRST 5
 
 struct effect {
     uint64_t mailboxes;
@@ -48,6 +49,8 @@ struct effect {
         int64_t last_s;
     } named[EFFECT_NAMED]; /* those that sent most recently, newest first */
     size_t n_named;
+    char first[EFFECT_FIRST][ADDRESS_OF_NAME_MAX + 1]; /* the first that were counted, whether or not they sent */
+    size_t n_first;
 };
 
 /* Counts one mailbox; last_s 0: it did not send lately. */

@@ -1,7 +1,15 @@
 #include "mirror/fetch.h"
 
+#include "mirror/members.h"
+
 #define C(name) COLUMN_BIT(COLUMN_##name)
 #define UNLIMITED "{\"ResultSize\":\"Unlimited\"}"
+/* All that can hold a right, or be sent as, but for mailboxes. */
+#define OTHER_RECIPIENTS                                                                                               \
+    "{\"ResultSize\":\"Unlimited\",\"RecipientTypeDetails\":[\"MailUser\",\"GuestMailUser\",\"GroupMailbox\","         \
+    "\"MailUniversalSecurityGroup\",\"MailUniversalDistributionGroup\",\"MailNonUniversalGroup\","                     \
+    "\"RoomList\",\"DynamicDistributionGroup\"]}"
+#define HVE_ACCOUNTS "{\"HVEAccount\":true,\"ResultSize\":\"Unlimited\"}"
 #define ONE "{\"ResultSize\":1}"
 #define CONFIGURATION                                                                                                  \
     "the Exchange role View-Only Configuration (in the role group View-Only Organization Management), or the Entra "   \
@@ -40,6 +48,15 @@ const struct fetch_row fetch_rows[] = {
      ONE,
      true},
     {FETCH_MAILBOX, {UNLIMITED, KIND_MAILBOX, C(PRIMARY) | C(PROXIES) | C(UPN) | C(TYPE), RECIPIENTS, NULL}, ONE, true},
+    {FETCH_HVE_ACCOUNT,
+     {HVE_ACCOUNTS, KIND_HVE_ACCOUNT, C(PRIMARY) | C(PROXIES), RECIPIENTS, NULL},
+     "{\"HVEAccount\":true,\"ResultSize\":1}",
+     false},
+    {FETCH_RECIPIENT,
+     {OTHER_RECIPIENTS, KIND_RECIPIENT, C(PRIMARY) | C(PROXIES) | C(TYPE) | C(NAME) | C(DISPLAY_NAME), RECIPIENTS,
+      NULL},
+     ONE,
+     false},
     {FETCH_RECIPIENT_PERMISSION,
      {UNLIMITED, KIND_RECIPIENT_PERMISSION, C(IDENTITY) | C(TRUSTEE) | C(ACCESS_TYPE) | C(ACCESS_RIGHTS),
       "the Exchange role View-Only Recipients or Mail Recipients (the Entra role Global Reader may not be enough)",
@@ -48,6 +65,11 @@ const struct fetch_row fetch_rows[] = {
      false},
 };
 const size_t fetch_rows_n = sizeof fetch_rows / sizeof fetch_rows[0];
+
+bool fetch_may_be_missing(const struct fetch_row *row)
+{
+    return row->series.kind == KIND_HVE_ACCOUNT;
+}
 
 #define LEFT "The directory keeps what it has of it"
 
@@ -70,10 +92,52 @@ static bool default_is_known(const struct gathered *g)
     return g->default_policy[0] == '\0' || gather_policy(g, slice_of(g->default_policy)) != NULL;
 }
 
+/* Rights of groups and on groups can't be told without the list of them: those that are known stay, rather than go. */
+static bool lacks_recipients(const struct fetch_row *row, const struct fetch_report *report)
+{
+    return row->series.kind == KIND_RECIPIENT_PERMISSION && report->no_recipients;
+}
+
 static void leave_out(const struct exchange *x, const char *why, const char *what, struct fetch_report *report)
 {
     report->left_out++;
     session_say(&x->session, "%s: %s. " LEFT, why, what);
+}
+
+static void leave_out_rights(const struct exchange *x, struct gathered *g, struct fetch_report *report)
+{
+    leave_out(x, "not read", "Get-RecipientPermission, as Get-Recipient was not read", report);
+    g->on_behalf_unknown = true;
+}
+
+/*
+ * The members of those groups that hold rights. If they can't be read, the rights are not taken either: the directory
+ * keeps what it has, rather than lose what the groups' members may do. 0, also then; -1 with e.
+ */
+static int fetch_members(struct exchange *x, const struct gather_mark *before, struct gathered *g,
+                         struct fetch_report *report, struct error *e)
+{
+    struct members_report found;
+    enum exchange_result result;
+
+    if (!gather_has(g, KIND_RECIPIENT))
+        return 0;
+    result = members_fetch(x, g, &found, e);
+    if (result == EXCHANGE_OK) {
+        report->read += found.groups > 0;
+        return 0;
+    }
+    if (result == EXCHANGE_FORBIDDEN) {
+        report->left_out++;
+        session_say(&x->session, "not permitted: %s. Rights of groups are left out", e->text);
+        return 0;
+    }
+    if (result != EXCHANGE_UNABLE)
+        return -1;
+    leave_out(x, "not read, and so the rights of groups aren't known", e->text, report);
+    gather_take_back(g, KIND_RECIPIENT_PERMISSION, before);
+    g->on_behalf_unknown = true;
+    return 0;
 }
 
 /* Fetches one part. 0, also when it is left out; -1 with e. */
@@ -84,12 +148,17 @@ static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gat
     struct series_count count;
     enum exchange_result result = series_fetch(x, &row->series, g, &count, e);
 
+    if (fetch_may_be_missing(row) && (result == EXCHANGE_FORBIDDEN || result == EXCHANGE_UNABLE)) {
+        session_say(&x->session, "not there, or not permitted: %s", e->text);
+        return 0;
+    }
     if (result == EXCHANGE_FORBIDDEN) {
         leave_out(x, "not permitted", e->text, report);
         return 0;
     }
     if (result == EXCHANGE_UNABLE && !row->decisive) {
         leave_out(x, "not read", e->text, report);
+        report->no_recipients = report->no_recipients || row->series.kind == KIND_RECIPIENT;
         return 0;
     }
     if (result != EXCHANGE_OK)
@@ -101,6 +170,9 @@ static int fetch_one(struct exchange *x, const struct fetch_row *row, struct gat
         return 0;
     }
     report->read++;
+    g->all_recipients = g->all_recipients || row->series.kind == KIND_RECIPIENT;
+    if (row->series.kind == KIND_RECIPIENT_PERMISSION && fetch_members(x, &mark, g, report, e) != 0)
+        return -1;
     if (count.pages > 1)
         session_say(&x->session, "%s: %llu rows on %u pages", kind_name(row->series.kind), count.rows, count.pages);
     return 0;
@@ -118,6 +190,8 @@ int fetch_all(struct exchange *x, struct gathered *g, struct fetch_report *repor
             continue;
         if (lacks_policies(x, row, g))
             leave_out(x, "not read", "Get-User, as Get-AuthenticationPolicy was not read", report);
+        else if (lacks_recipients(row, report))
+            leave_out_rights(x, g, report);
         else if (fetch_one(x, row, g, report, e) != 0)
             return -1;
     }

@@ -12,10 +12,14 @@ struct fetch_row {
 };
 
 extern const struct fetch_row fetch_rows[];
+/* May the service not have it at all? Not every cloud has accounts for High Volume Email, and nobody is let in by them.
+ */
+bool fetch_may_be_missing(const struct fetch_row *row);
 extern const size_t fetch_rows_n;
 
 struct fetch_report {
     unsigned read, left_out; /* numbers of kinds */
+    bool no_recipients;      /* Get-Recipient failed, though it is permitted */
 };
 
 /*

@@ -24,9 +24,15 @@ static bool tenant_name_valid(struct slice name)
 const char *recipient_type_name(enum recipient_type type)
 {
     static const char *const names[] = {
-        [RECIPIENT_OTHER] = "other",         [RECIPIENT_USER] = "user",           [RECIPIENT_SHARED] = "shared",
-        [RECIPIENT_ROOM] = "room",           [RECIPIENT_EQUIPMENT] = "equipment", [RECIPIENT_GROUP] = "group",
+        [RECIPIENT_OTHER] = "other",
+        [RECIPIENT_USER] = "user",
+        [RECIPIENT_SHARED] = "shared",
+        [RECIPIENT_ROOM] = "room",
+        [RECIPIENT_EQUIPMENT] = "equipment",
+        [RECIPIENT_GROUP] = "group",
         [RECIPIENT_MAIL_USER] = "mail user",
+        [RECIPIENT_SYSTEM] = "system",
+        [RECIPIENT_HIGH_VOLUME] = "high volume email",
     };
 
     return names[type];
@@ -65,15 +71,22 @@ int import_line(struct import *im, struct slice line, struct error *e)
     return scratch_add(im->lines, line, &at, e) != 0 || scratch_add(im->lines, SLICE("\n"), &at, e) != 0 ? -1 : 0;
 }
 
+int import_check_tenant_name(const char *tenant, struct error *e)
+{
+    if (tenant_name_valid(slice_of(tenant)))
+        return 0;
+    return error_set(e,
+                     "\"%s\" cannot be a tenant's name: letters, digits, \".\", \"-\" and \"_\", beginning with a "
+                     "letter or digit, at most 63",
+                     words(slice_of(tenant)).text);
+}
+
 static int import_prepare(struct import *im, struct error *e)
 {
     size_t n = im->options->n_files;
 
-    if (!tenant_name_valid(slice_of(im->options->tenant)))
-        return error_set(e,
-                         "\"%s\" cannot be a tenant's name: letters, digits, \".\", \"-\" and \"_\", beginning with a "
-                         "letter or digit, at most 63",
-                         words(slice_of(im->options->tenant)).text);
+    if (import_check_tenant_name(im->options->tenant, e) != 0)
+        return -1;
     if (n == 0 || n > IMPORT_FILES_MAX)
         return error_set(e, "%zu files: expected 1 to %d", n, IMPORT_FILES_MAX);
     im->sources = calloc(n, sizeof *im->sources);
@@ -102,7 +115,7 @@ static int read_files(struct import *im, struct error *e)
 }
 
 /* LMDB trusts the contents of its file, so the last generation is not read as root. */
-static int leave_root(const char *directory, struct error *e)
+int import_leave_root(const char *directory, struct error *e)
 {
     struct owner owner;
 
@@ -114,21 +127,27 @@ static int leave_root(const char *directory, struct error *e)
 static int write_directory(struct import *im, struct error *e)
 {
     const struct import_options *options = im->options;
+    int result;
 
-    if (options->leave_root && leave_root(options->directory, e) != 0)
+    if (options->leave_root && import_leave_root(options->directory, e) != 0)
         return -1;
     if (writer_wait(options->directory, options->wait_s, e) != 0 || writer_begin(options->directory, &im->w, e) != 0)
         return -1;
     im->before = writer_tenant_before(im->w, slice_of(options->tenant));
     if (import_tenant_facts(im, e) != 0 ||
         merge_open(im->g, im->w, im->before, slice_of(options->tenant), im->paths, &im->m, e) != 0 ||
-        scratch_open(options->directory, &im->lines, e) != 0)
+        scratch_open(options->directory, &im->lines, e) != 0 || scratch_open(options->directory, &im->changes, e) != 0)
         return -1;
     if (im->before != NULL && im->before->mailboxes > 0)
         im->organization = import_organization_turn(im);
     if (import_walk(im, e) != 0 || import_judge(im, e) != 0)
         return -1;
-    return options->dry_run ? 0 : writer_finish(im->w, &im->summary, e);
+    if (options->dry_run)
+        return 0;
+    import_history_write(im);
+    result = writer_finish(im->w, &im->summary, e);
+    import_history_end(im, result == 0);
+    return result;
 }
 
 enum import_result import_run(const struct import_options *options, struct error *e)
@@ -147,7 +166,10 @@ enum import_result import_run(const struct import_options *options, struct error
         result = import_report(&im, e);
     if (result == 0 || im.waits)
         import_tell_effects(&im);
+    if (result == 0)
+        import_tell_opened(&im);
     scratch_close(im.lines);
+    scratch_close(im.changes);
     recent_close(im.recent);
     merge_close(im.m);
     writer_close(im.w);

@@ -230,6 +230,8 @@ void import_tell_effects(const struct import *im)
     alert_fact_number(&alert, "mailboxes", effect->mailboxes);
     if (effect->restricted > 0)
         alert_fact_number(&alert, "restricted", effect->restricted);
+    if (opened)
+        import_opened_facts(im, &alert);
     alert_senders(im, effect, &alert);
     if (alert_post(o->config->spool, ALERT_NOTICES, &alert, im->waits ? WAITING_EPISODE_S : 0, &e) < 0)
         fprintf(o->out, "warning: no notice of it: %s\n", e.text);

@@ -30,8 +30,7 @@ static void set_source(struct import *im)
     }
 }
 
-/* The last file of a kind, escaped, or the service. */
-static const char *source_of_kind(const struct import *im, enum kind kind)
+const char *import_source_of_kind(const struct import *im, enum kind kind)
 {
     if (im->options->source != NULL)
         return im->options->source;
@@ -154,6 +153,7 @@ static void set_parts(struct import *im)
         {KIND_ACCEPTED_DOMAIN, PART_DOMAINS},
         {KIND_OUTBOUND_POLICY, PART_OUTBOUND},
         {KIND_RECIPIENT_PERMISSION, PART_RIGHTS},
+        {KIND_RECIPIENT, PART_RECIPIENTS},
     };
 
     for (size_t i = 0; i < sizeof brings / sizeof brings[0]; i++) {
@@ -164,7 +164,14 @@ static void set_parts(struct import *im)
             continue;
         part->at = im->options->now;
         source = BUF_OVER(part->source);
-        buf_addf(&source, "%s", source_of_kind(im, brings[i].kind));
+        buf_addf(&source, "%s", import_source_of_kind(im, brings[i].kind));
+    }
+    if (im->g->says_accounts != KINDS) {
+        struct mirrored *part = &im->after.parts[PART_ACCOUNTS];
+        struct buf source = BUF_OVER(part->source);
+
+        part->at = im->options->now;
+        buf_addf(&source, "%s", import_source_of_kind(im, im->g->says_accounts));
     }
 }
 

@@ -101,12 +101,18 @@ static int find_kind(struct import *im, unsigned number, struct error *e)
     if (check_odd_columns(im, s, number, e) != 0 || check_signs(s, file, rows_columns(s->rows), told != KINDS, e) != 0)
         return -1;
     s->selected = kind_is_selected(rows_columns(s->rows));
+    s->groups = kind_is_of_groups(rows_columns(s->rows));
     if (rows_percent(s->rows) >=
         0) { /* a regular file: opened again when its turn comes, so that few are open at a time */
         rows_close(s->rows);
         s->rows = NULL;
     }
     return 0;
+}
+
+static bool is_called(const struct import *im, size_t file, enum kind kind)
+{
+    return kind_of_file(slice_of(import_base_name(im->options->files[file]))) == kind;
 }
 
 /* A tenant is kept by lists of addresses or by exports; a run must not mix them. */
@@ -128,11 +134,27 @@ static int check_mix(const struct import *im, struct error *e)
                      list->path.text, other->path.text, kind_name(other->kind));
 }
 
+/* What is called after Get-Recipient, or high-volume accounts, beside an export of Get-Mailbox, is there for the other
+ * recipients. */
+static void set_recipients(struct import *im)
+{
+    bool mailboxes = false;
+
+    for (size_t i = 0; i < im->options->n_files; i++)
+        mailboxes = mailboxes || (im->sources[i].kind == KIND_MAILBOX && !is_called(im, i, KIND_RECIPIENT) &&
+                                  !is_called(im, i, KIND_HVE_ACCOUNT));
+    for (size_t i = 0; mailboxes && i < im->options->n_files; i++)
+        for (enum kind kind = KIND_HVE_ACCOUNT; kind <= KIND_RECIPIENT; kind++)
+            if (im->sources[i].kind == KIND_MAILBOX && is_called(im, i, kind))
+                im->sources[i].kind = kind;
+}
+
 int import_find_kinds(struct import *im, struct error *e)
 {
     for (size_t i = 0; i < im->options->n_files; i++)
         if (find_kind(im, (unsigned)i, e) != 0)
             return -1;
+    set_recipients(im);
     return check_mix(im, e);
 }
 
@@ -175,7 +197,7 @@ static void check_size(struct import *im, unsigned number, uint64_t rows)
 {
     const struct source *s = &im->sources[number];
     bool limited = s->kind == KIND_CAS_MAILBOX || s->kind == KIND_MAILBOX || s->kind == KIND_USER ||
-                   s->kind == KIND_RECIPIENT_PERMISSION;
+                   s->kind == KIND_RECIPIENT || s->kind == KIND_RECIPIENT_PERMISSION;
 
     if (limited && rows == DEFAULT_RESULT_SIZE)
         remarks_add(&im->g->remarks, remark_topic(REMARK_DEFAULT_SIZE, number, 0),
@@ -231,6 +253,7 @@ static int gather_file(struct import *im, unsigned number, const struct source *
         more = rows_next(s->rows, &row, e);
     }
     im->g->kinds |= 1u << s->kind;
+    im->g->all_recipients = im->g->all_recipients || (s->kind == KIND_RECIPIENT && !s->groups);
     if (more >= 0)
         result = gather_rows(im, number, s->rows, row, more, e);
     if (result == 0)

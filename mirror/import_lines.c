@@ -13,6 +13,13 @@ static const char *basic_name(const struct mailbox_record *record)
     return names[record->basic_smtp];
 }
 
+static const char *account_name(const struct mailbox_record *record)
+{
+    static const char *const names[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "disabled", [TRI_YES] = "enabled"};
+
+    return names[record->sign_in];
+}
+
 static bool packed_holds(struct slice list, struct slice wanted)
 {
     struct slice one;
@@ -76,6 +83,13 @@ static int change_lines(struct import *im, const struct mailbox_record *a, const
     if (a->basic_smtp != b->basic_smtp) {
         line = BUF_OVER(mem);
         buf_addf(&line, "%s: passwords by authentication policy %s → %s", who.text, basic_name(a), basic_name(b));
+        if (import_line(im, buf_slice(&line), e) != 0)
+            return -1;
+        said = true;
+    }
+    if (a->sign_in != b->sign_in) {
+        line = BUF_OVER(mem);
+        buf_addf(&line, "%s: account %s → %s", who.text, account_name(a), account_name(b));
         if (import_line(im, buf_slice(&line), e) != 0)
             return -1;
         said = true;
@@ -149,6 +163,47 @@ static int limit_line(struct import *im, const char *what, uint32_t before, uint
     return tenant_line(im, what, a, b, e);
 }
 
+/* What an accepted domain was closed for in the last generation. */
+static unsigned closed_before(const struct import *im, struct slice domain)
+{
+    struct domain_fact fact;
+
+    return im->before != NULL && directory_domain(writer_before(im->w), domain, &fact) == DIRECTORY_FOUND &&
+                   fact.tenant == im->before->tenant
+               ? fact.closed
+               : 0;
+}
+
+unsigned import_closed(const struct import *im, const struct accepted *domain)
+{
+    return domain->closed | (closed_before(im, slice_of(domain->name)) & ~domain->said);
+}
+
+static int domain_lines(struct import *im, struct error *e)
+{
+    static const struct {
+        unsigned bit;
+        const char *what;
+    } switches[] = {{DOMAIN_NO_SENDER, "sending from"}, {DOMAIN_NO_RECIPIENT, "sending to"}};
+
+    for (size_t i = 0; i < im->g->n_domains; i++) {
+        const struct accepted *domain = &im->g->domains[i];
+        unsigned before = closed_before(im, slice_of(domain->name)), after = import_closed(im, domain);
+
+        for (size_t j = 0; j < sizeof switches / sizeof switches[0]; j++) {
+            char what[sizeof domain->name + 32];
+
+            if (((before ^ after) & switches[j].bit) == 0)
+                continue;
+            snprintf(what, sizeof what, "%s %s", switches[j].what, domain->name);
+            if (tenant_line(im, what, (before & switches[j].bit) != 0 ? "disabled" : "enabled",
+                            (after & switches[j].bit) != 0 ? "disabled" : "enabled", e) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
 int import_tenant_lines(struct import *im, struct error *e)
 {
     static const char *const on[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "off", [TRI_YES] = "on"};
@@ -166,6 +221,8 @@ int import_tenant_lines(struct import *im, struct error *e)
     if (a->default_basic_smtp != b->default_basic_smtp &&
         tenant_line(im, "default authentication policy", policy[a->default_basic_smtp], policy[b->default_basic_smtp],
                     e) != 0)
+        return -1;
+    if (domain_lines(im, e) != 0)
         return -1;
     return limit_line(im, "external recipients an hour", a->external_per_hour, b->external_per_hour, e) != 0 ||
                    limit_line(im, "internal recipients an hour", a->internal_per_hour, b->internal_per_hour, e) != 0 ||

@@ -14,6 +14,7 @@
 #ifndef POSTERN_MIRROR_IMPORT_PRIVATE_H
 #define POSTERN_MIRROR_IMPORT_PRIVATE_H
 
+#include "core/journal/history.h"
 #include "mirror/build/gather.h"
 #include "mirror/build/merge.h"
 #include "mirror/build/scratch.h"
@@ -28,6 +29,7 @@ struct source {
     enum kind kind;
     bool empty;        /* it has no rows */
     bool selected;     /* only some of the cmdlet's columns were exported */
+    bool groups;       /* of recipients it has only groups */
     struct rows *rows; /* a pipe, which can be read only once, with its first row read; else NULL */
     struct row *first;
 };
@@ -63,20 +65,33 @@ struct import {
     struct merge *m;
     struct judgement judgement;
     struct effect closed, opened;
+    uint64_t policies_off; /* mailboxes whose own policy forbade passwords, and no longer does */
     enum organization_turn organization;
-    struct recent *recent;                     /* who sent lately, from the journal once it was read */
-    bool recent_asked, senders_known;          /* known: it could be read; if not: */
-    struct error not_known;                    /* why not */
-    bool waits;                                /* refused because of mirror.closing = "wait" */
-    unsigned rights;                           /* RIGHT_ bits of the kinds in the files */
+    struct recent *recent;            /* who sent lately, from the journal once it was read */
+    bool recent_asked, senders_known; /* known: it could be read; if not: */
+    struct error not_known;           /* why not */
+    bool waits;                       /* refused because of mirror.closing = "wait" */
+    unsigned rights;                  /* RIGHT_ bits of the kinds in the files */
+    struct scratch *changes;          /* of settings, for the history (mirror/import_history.c) */
+    uint64_t n_changes;
+    struct history *history;
+    int64_t history_run;
+    struct error history_trouble;              /* why the history is incomplete; empty: it is complete */
     struct scratch *lines;                     /* the report's lines, until the run is published */
     uint64_t mailbox_lines, mailbox_lines_end; /* the part of them about mailboxes, in order of ids */
     uint64_t mailboxes, changed, added, removed;
-    uint64_t minor; /* mailboxes of which only names, addresses or type changed */
+    uint64_t recipients; /* groups and mail users of the files */
+    uint64_t minor;      /* mailboxes of which only names, addresses or type changed */
     uint64_t by_setting[SMTP_AUTH_DISABLED + 1];
     struct writer_summary summary;
     bool refused; /* the error is one that --force overrides */
 };
+
+/* Is it a name that a tenant can have? 0, or -1 with e. */
+int import_check_tenant_name(const char *tenant, struct error *e);
+
+/* Started by root, the process goes on as the directory's owner. 0, or -1 with e. */
+int import_leave_root(const char *directory, struct error *e);
 
 /* Refuses the run unless --force: -1 with e, or 0 with --force. */
 int import_refuse(struct import *im, struct error *e, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -88,6 +103,9 @@ int import_tenant_facts(struct import *im, struct error *e);
 int import_walk(struct import *im, struct error *e);
 int import_judge(struct import *im, struct error *e);
 
+/* Groups and mail users: writes those of the run, and says all names for the rights (mirror/import_recipients.c). */
+int import_recipients(struct import *im, uint32_t tenant, struct error *e);
+
 /* ---- for each mailbox of the walk ---- */
 
 /* Counts what the run would change (mirror/import_judge.c). */
@@ -95,7 +113,18 @@ void import_count(struct import *im, const struct merged *item);
 /* Adds the report's lines (mirror/import_lines.c). 0, or -1 with e. */
 int import_mailbox_lines(struct import *im, const struct merged *item, struct error *e);
 int import_tenant_lines(struct import *im, struct error *e);
+/* What the accepted domain is closed for after the run: where the file doesn't say, as it was. DOMAIN_NO_ bits. */
+unsigned import_closed(const struct import *im, const struct accepted *domain);
 int import_minor_line(struct import *im, struct error *e);
+
+/* ---- the history of settings (mirror/import_history.c) ---- */
+
+/* Notes what changes, while it is walked. 0, or -1 with e. */
+int import_history_tenant(struct import *im, struct error *e);
+int import_history_mailbox(struct import *im, const struct merged *item, struct error *e);
+/* Around writer_finish. What goes wrong with the history does not hold the settings up: it is said in the report. */
+void import_history_write(struct import *im);
+void import_history_end(struct import *im, bool finished);
 
 /* ---- what it opens and closes at this relay (mirror/import_effects.c) ---- */
 
@@ -109,8 +138,20 @@ int import_check_closing(struct import *im, uint64_t allowed, struct error *e);
 /* The report's lines, and the notice; the notice also for a run that waits. */
 void import_report_effects(const struct import *im);
 void import_tell_effects(const struct import *im);
+
+/* ---- what it opens (mirror/import_opened.c) ---- */
+
+struct alert;
+void import_count_opened(struct import *im, const struct merged *item);
+/* What was switched off, as facts of a notice. im->before is there. */
+void import_opened_facts(const struct import *im, struct alert *alert);
+void import_tell_opened(const struct import *im);
+
 /* Prints what changed, warnings and the summary, after the directory was written (or would have been). */
 int import_report(struct import *im, struct error *e);
+
+/* The last file of a kind, escaped, or the service. */
+const char *import_source_of_kind(const struct import *im, enum kind kind);
 
 /* The last component of a path. */
 const char *import_base_name(const char *path);

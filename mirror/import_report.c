@@ -1,3 +1,4 @@
+#include "mirror/build/groups.h"
 #include "mirror/import_private.h"
 
 #include <errno.h>
@@ -91,15 +92,46 @@ static void report_unknown_lists(const struct import *im)
     }
 }
 
+/* Grants to groups, and those that one thing or another kept from being taken. */
+static void report_groups(const struct import *im, const struct rights_left *left)
+{
+    FILE *out = im->options->out;
+
+    if (left->by_groups > 0)
+        fprintf(out, "%s: %zu of them are granted to groups, which makes %zu rights of members\n", im->after.name,
+                left->by_groups, left->of_members);
+    if (left->unread > 0)
+        fprintf(out,
+                "warning: %zu rights are granted to groups of which not all members are known (the first in %s, %s); "
+                "export Get-DistributionGroupMember of these groups, and give it in the same run\n",
+                left->unread, im->paths[left->first_unread.file], place_words((row_place)left->first_unread.line).text);
+    if (left->too_big > 0)
+        fprintf(out,
+                "warning: %zu rights are granted to groups that are too large (more than %u members, %u groups one in "
+                "another, or %u rights in all) and were left out (the first in %s, %s)\n",
+                left->too_big, GROUPS_MEMBERS_MAX, GROUPS_DEPTH_MAX, RIGHTS_OF_MEMBERS_MAX,
+                im->paths[left->first_too_big.file], place_words((row_place)left->first_too_big.line).text);
+    if (left->ambiguous > 0)
+        fprintf(out,
+                "warning: %zu rights name a trustee by a name that several recipients have (the first in %s, %s); none "
+                "of them got the right\n",
+                left->ambiguous, im->paths[left->first_ambiguous.file],
+                place_words((row_place)left->first_ambiguous.line).text);
+    if (gather_has(im->g, KIND_GROUP_MEMBER) && !gather_has(im->g, KIND_RECIPIENT_PERMISSION))
+        fprintf(out, "warning: members of groups say nothing without Get-RecipientPermission in the same run\n");
+}
+
 static void report_rights(const struct import *im)
 {
     const struct rights_left *left = rights_left(im->g->rights);
     FILE *out = im->options->out;
 
-    if (im->g->rows[KIND_RECIPIENT_PERMISSION] == 0 && rights_count(im->g->rights) == 0)
+    if (im->g->rows[KIND_RECIPIENT_PERMISSION] == 0 && rights_count(im->g->rights) == 0) {
+        report_groups(im, left);
         return;
+    }
     fprintf(out, "%s: %zu rights to send as, or on behalf of, another mailbox", im->after.name,
-            rights_count(im->g->rights) - left->unresolved - left->denials - left->voided);
+            rights_count(im->g->rights) - left->unresolved - left->denials - left->voided - left->too_big);
     if (left->unresolved > 0)
         fprintf(
             out,
@@ -107,8 +139,11 @@ static void report_rights(const struct import *im)
             "first in %s, %s)%s",
             left->unresolved, im->paths[left->first_unresolved.file],
             place_words((row_place)left->first_unresolved.line).text,
-            gather_has(im->g, KIND_MAILBOX) ? "" : "; with Get-Mailbox in the same run more names are known");
+            !gather_has(im->g, KIND_MAILBOX)     ? "; with Get-Mailbox in the same run more names are known"
+            : !gather_has(im->g, KIND_RECIPIENT) ? "; with Get-Recipient in the same run more names are known"
+                                                 : "");
     fputc('\n', out);
+    report_groups(im, left);
     if (left->denials > 0)
         fprintf(out,
                 "warning: %zu denials of SendAs name no mailbox for certain (the first in %s, %s): nobody may send "
@@ -194,6 +229,9 @@ static void report_gaps(const struct import *im)
 
     if (users > 0)
         fprintf(out, "%s: %zu users of Get-User have no mailbox\n", im->after.name, users);
+    if (gather_has(im->g, KIND_ACCOUNT))
+        fprintf(out, "%s: %zu of %zu users have a mailbox here, by user principal name or mail address\n",
+                im->after.name, accounts_found(im->g->accounts), im->g->rows[KIND_ACCOUNT]);
     if (im->after.smtp_auth == SMTP_AUTH_UNKNOWN)
         fprintf(
             out,
@@ -229,12 +267,18 @@ int import_report(struct import *im, struct error *e)
         return -1;
     remarks_print(&im->g->remarks, im->options->out);
     report_unknown_lists(im);
+    if (gather_has(im->g, KIND_RECIPIENT))
+        fprintf(im->options->out, "%s: %llu groups and mail users\n", im->after.name,
+                (unsigned long long)im->recipients);
     report_rights(im);
     if (!im->options->dry_run)
         report_conflicts(im);
     report_bad_rows(im);
     report_missing(im);
     report_gaps(im);
+    if (im->history_trouble.text[0] != '\0')
+        fprintf(im->options->out, "warning: the history of settings lacks what changed in this run: %s\n",
+                im->history_trouble.text);
     import_report_effects(im);
     report_summary(im);
     if (fflush(im->options->out) != 0 || ferror(im->options->out))

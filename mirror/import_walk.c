@@ -15,8 +15,12 @@ static void say_names(struct import *im, const struct mailbox_record *record)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         rights_name(im->g->rights, others[i], &record->id, false);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-        while (packed_next(&lists[i], &name))
+        while (packed_next(&lists[i], &name)) {
             rights_name(im->g->rights, name, &record->id, true);
+            if (i > 0)
+                rights_trustee_name(im->g->rights, name, &record->id);
+        }
+    rights_trustee_name(im->g->rights, record->name, &record->id);
 }
 
 static int write_mailbox(struct import *im, uint32_t tenant, const struct merged *item, struct error *e)
@@ -37,9 +41,12 @@ static int walk_mailbox(struct import *im, uint32_t tenant, const struct merged 
 {
     import_count(im, item);
     import_count_effects(im, item);
+    import_count_opened(im, item);
     if (item->has && rights_count(im->g->rights) > 0)
         say_names(im, &item->after);
-    return write_mailbox(im, tenant, item, e) != 0 ? -1 : import_mailbox_lines(im, item, e);
+    return write_mailbox(im, tenant, item, e) != 0 || import_mailbox_lines(im, item, e) != 0
+               ? -1
+               : import_history_mailbox(im, item, e);
 }
 
 static int walk_mailboxes(struct import *im, uint32_t tenant, struct error *e)
@@ -48,7 +55,8 @@ static int walk_mailboxes(struct import *im, uint32_t tenant, struct error *e)
     unsigned long long seen = 0;
     int more;
 
-    if (rights_start_names(im->g->rights, e) != 0)
+    if (rights_start_names(im->g->rights, im->g->all_recipients && gather_has(im->g, KIND_MAILBOX) && !im->g->unnamed,
+                           e) != 0)
         return -1;
     im->mailbox_lines = scratch_size(im->lines);
     while ((more = merge_next(im->m, &item, e)) > 0) {
@@ -57,7 +65,9 @@ static int walk_mailboxes(struct import *im, uint32_t tenant, struct error *e)
             return -1;
     }
     im->mailbox_lines_end = scratch_size(im->lines);
-    return more < 0 ? -1 : rights_resolve(im->g->rights, e);
+    if (more < 0 || import_recipients(im, tenant, e) != 0)
+        return -1;
+    return rights_resolve(im->g->rights, e);
 }
 
 static int write_domains(struct import *im, uint32_t tenant, struct error *e)
@@ -72,8 +82,8 @@ static int write_domains(struct import *im, uint32_t tenant, struct error *e)
     if (list == NULL)
         return error_set(e, "no memory for %zu domains", g->n_domains);
     for (size_t i = 0; i < g->n_domains; i++)
-        list[i] =
-            (struct accepted_domain){slice_of(g->domains[i].name), g->domains[i].type, g->domains[i].match_subdomains};
+        list[i] = (struct accepted_domain){slice_of(g->domains[i].name), g->domains[i].type,
+                                           g->domains[i].match_subdomains, import_closed(im, &g->domains[i])};
     result = writer_set_domains(im->w, tenant, list, g->n_domains, e);
     free(list);
     return result;
@@ -104,7 +114,8 @@ int import_walk(struct import *im, struct error *e)
     uint32_t tenant;
 
     if (writer_set_tenant(im->w, &im->after, &tenant, e) != 0 || import_tenant_lines(im, e) != 0 ||
-        write_domains(im, tenant, e) != 0 || walk_mailboxes(im, tenant, e) != 0 || import_minor_line(im, e) != 0)
+        import_history_tenant(im, e) != 0 || write_domains(im, tenant, e) != 0 || walk_mailboxes(im, tenant, e) != 0 ||
+        import_minor_line(im, e) != 0)
         return -1;
     return write_rights(im, tenant, e);
 }

@@ -12,6 +12,9 @@
 #include "mirror/failed_run.h"
 #include "mirror/forget.h"
 #include "mirror/import.h"
+#include "mirror/import_use.h"
+#include "mirror/logins.h"
+#include "mirror/on_premises.h"
 #include "mirror/respond.h"
 #include "mirror/set.h"
 #include "mirror/show.h"
@@ -42,11 +45,14 @@ static void print_usage(FILE *to)
             "                             enabled|disabled\n"
             "       %s disable|enable|inherit, as set disabled|enabled|inherit\n"
             "       %s respond [-c FILE]\n"
+            "       %s logins [-c FILE] [-d DIRECTORY] [--tenant NAME] [--netbios DOMAIN] FILE...\n"
+            "       %s on-premises FILE...\n"
             "       %s forget-tenant [-c FILE] [-d DIRECTORY] --tenant NAME [--dry-run] [--yes]\n"
             "       %s export [-c FILE] [-d DIRECTORY] --dovecot-deny FILE\n"
             "       %s verify|rebuild [-c FILE] [-d DIRECTORY]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
-            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM,
+            PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
@@ -62,6 +68,8 @@ static void print_help(void)
         "set switches SMTP AUTH of mailboxes, or of the organization, in Exchange Online itself, where\n"
         "exchange.writeback = true allows it. A mailbox may be named by an address, user principal name, alias,\n"
         "account name, display name or Guid. respond does what limits with \"block ..., disable\" asked for.\n"
+        "logins prints a file for smtp_auth.logins_file, of exports of Get-ADUser; on-premises one for\n"
+        "smtp_auth.on_premises_file, of the local Exchange's Get-Mailbox and Get-RemoteMailbox.\n"
         "forget-tenant takes a tenant out of the directory, with all its data.\n"
         "export writes the names that may not sign in with a password, for Dovecot. It reads the directory only.\n"
         "verify reads the whole directory and says whether it is as it was written. rebuild makes today's format of\n"
@@ -69,26 +77,30 @@ static void print_help(void)
         "  -c, --config FILE      configuration (default: %s)\n"
         "  -d, --directory DIR    the directory, in place of the configuration's\n"
         "  --tenant NAME          whose mailboxes these are; one name for each Exchange Online organization\n"
+        "  --netbios DOMAIN       what stands in front of the account names (logins)\n"
         "  --kind [FILE=]KIND     what the files are, or one of them, where their columns don't tell:\n"
         "                        ",
         PURPOSE, PROGRAM_CONFIG_DEFAULT);
     for (int i = 0; i < KINDS; i++)
         printf(" %s%s", kind_option((enum kind)i), i == KINDS / 2 ? "\n                        " : "");
-    printf("\n"
-           "  --dry-run              say what would change, write nothing\n"
-           "  --max-change PERCENT   refuse to drop, turn SMTP AUTH on for, or lose the own settings of more of the\n"
-           "                         tenant's mailboxes (default: %d).\n"
-           "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
-           "  --force                do it although it was refused for that\n"
-           "  --file FILE            names of mailboxes, one a line; \"-\": from standard input (set)\n"
-           "  --organization         the setting that mailboxes without one of their own follow (set)\n"
-           "  --dovecot-deny FILE    the list: a passwd-file for a passdb with deny = yes (export)\n"
-           "  --yes                  do not ask (set, forget-tenant)\n\n"
-           "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory\n"
-           "cannot be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read\n"
-           "that exchange.fetch names (sync); 5 done in part (set). With 1, 2 and 3 nothing has changed. Of several\n"
-           "tenants, each is done or fails alone, and the status is that of the one that fared worst.\n",
-           IMPORT_MAX_CHANGE);
+    printf(
+        "\n"
+        "  --dry-run              say what would change, write nothing\n"
+        "  --max-change PERCENT   refuse to drop, turn SMTP AUTH on for, or lose the own settings of more of the\n"
+        "                         tenant's mailboxes (default: %d).\n"
+        "                         Five mailboxes, but not more than half, may change in any case; 0 allows none\n"
+        "  --report-days DAYS     the range that was chosen for an SMTP AUTH clients report (import; default: %d, as\n"
+        "                         in the admin center)\n"
+        "  --force                do it although it was refused for that\n"
+        "  --file FILE            names of mailboxes, one a line; \"-\": from standard input (set)\n"
+        "  --organization         the setting that mailboxes without one of their own follow (set)\n"
+        "  --dovecot-deny FILE    the list: a passwd-file for a passdb with deny = yes (export)\n"
+        "  --yes                  do not ask (set, forget-tenant)\n\n"
+        "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory\n"
+        "cannot be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read\n"
+        "that exchange.fetch and sign_ins name (sync); 5 done in part (set). With 1, 2 and 3 nothing has changed.\n"
+        "Of several tenants, each is done or fails alone, and the status is that of the one that fared worst.\n",
+        IMPORT_MAX_CHANGE, REPORT_DAYS_STANDARD);
 }
 
 static int usage_error(const char *what, const char *value)
@@ -115,12 +127,14 @@ struct settings {
     const char *config_path; /* NULL: the default one, which need not exist */
     const char *directory;   /* NULL: from the configuration */
     const char *tenant;
+    const char *netbios;
     enum kind kind;
     struct file_kind file_kinds[FILE_KINDS_MAX];
     size_t n_file_kinds;
     const char *file, *dovecot_deny;
     bool dry_run, force, help, yes, organization;
-    int max_change; /* -1: from the configuration */
+    int max_change;       /* -1: from the configuration */
+    unsigned report_days; /* 0: not said */
     struct config *config;
 };
 
@@ -153,6 +167,8 @@ enum {
     OPTION_MAX_CHANGE,
     OPTION_FILE,
     OPTION_ORGANIZATION,
+    OPTION_REPORT_DAYS,
+    OPTION_NETBIOS,
     OPTION_DOVECOT_DENY
 };
 
@@ -192,6 +208,9 @@ static int read_option(struct settings *s, int option)
     case OPTION_TENANT:
         s->tenant = optarg;
         return 0;
+    case OPTION_NETBIOS:
+        s->netbios = optarg;
+        return 0;
     case OPTION_KIND:
         return read_kind(s, slice_of(optarg));
     case OPTION_DRY_RUN:
@@ -217,6 +236,11 @@ static int read_option(struct settings *s, int option)
             return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
         s->max_change = (int)n;
         return 0;
+    case OPTION_REPORT_DAYS:
+        if (!slice_to_u64(slice_of(optarg), REPORT_DAYS_MAX, &n) || n == 0)
+            return usage_error("--report-days: expected a number of days from 1 to 90, not", optarg);
+        s->report_days = (unsigned)n;
+        return 0;
     default: /* getopt has printed what is wrong */
         print_usage(stderr);
         return PROGRAM_EXIT_USAGE;
@@ -231,6 +255,7 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"directory", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},
         {"tenant", required_argument, NULL, OPTION_TENANT},
+        {"netbios", required_argument, NULL, OPTION_NETBIOS},
         {"kind", required_argument, NULL, OPTION_KIND},
         {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
         {"force", no_argument, NULL, OPTION_FORCE},
@@ -238,6 +263,7 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"max-change", required_argument, NULL, OPTION_MAX_CHANGE},
         {"file", required_argument, NULL, OPTION_FILE},
         {"organization", no_argument, NULL, OPTION_ORGANIZATION},
+        {"report-days", required_argument, NULL, OPTION_REPORT_DAYS},
         {"dovecot-deny", required_argument, NULL, OPTION_DOVECOT_DENY},
         {0},
     };
@@ -261,6 +287,25 @@ static void tell_of_import(const struct settings *s, bool refused, const struct 
 
     if (s->config != NULL && !s->dry_run && !isatty(STDERR_FILENO))
         failed_run_tell(s->config, &run, stderr);
+}
+
+/* Settings first: they say whose the addresses in reports of use are. */
+static enum import_result import_files(struct import_options *options, unsigned report_days, struct error *e)
+{
+    struct use_reports *reports;
+    enum import_result result = IMPORT_DONE;
+
+    if (use_reports_open(options, report_days, &reports, e) != 0)
+        return IMPORT_FAILED;
+    if (reports == NULL || options->n_files > 0)
+        result = import_run(options, e);
+    if (result == IMPORT_DONE && reports != NULL && use_reports_write(reports, options, e) != 0) {
+        result = IMPORT_FAILED;
+        if (options->n_files > 0)
+            (void)error_prefix(e, "the settings are imported; the reports of use are not");
+    }
+    use_reports_close(reports);
+    return result;
 }
 
 static int command_import(struct settings *s, char **files, int n)
@@ -292,7 +337,7 @@ static int command_import(struct settings *s, char **files, int n)
         .out = stdout,
         .progress = stderr,
     };
-    result = import_run(&options, &e);
+    result = import_files(&options, s->report_days, &e);
     if (result != IMPORT_DONE)
         tell_of_import(s, result == IMPORT_REFUSED, &e);
     return result == IMPORT_DONE ? EXIT_SUCCESS : command_failed(&e, (int)result);
@@ -321,6 +366,39 @@ static int command_show(struct settings *s, char **operands, int n)
         show_directory(s->directory, s->tenant, n == 1 ? operands[0] : NULL, stdout, &e) != 0)
         return command_failed(&e, PROGRAM_EXIT_FAILED);
     return EXIT_SUCCESS;
+}
+
+static int command_logins(struct settings *s, char **files, int n)
+{
+    struct logins_options options;
+    struct error e;
+    enum logins_result result;
+
+    if (n == 0)
+        return usage_error("logins needs at least one file", NULL);
+    if (settings_complete(s, &e) != 0)
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct logins_options){.directory = s->directory,
+                                      .tenant = s->tenant,
+                                      .netbios = s->netbios,
+                                      .files = (const char *const *)files,
+                                      .n_files = (size_t)n,
+                                      .out = stdout,
+                                      .log = stderr};
+    result = logins_run(&options, &e);
+    return result != LOGINS_FAILED ? (int)result : command_failed(&e, PROGRAM_EXIT_FAILED);
+}
+
+static int command_on_premises(struct settings *s, char **files, int n)
+{
+    struct on_premises_options options = {
+        .files = (const char *const *)files, .n_files = (size_t)n, .out = stdout, .log = stderr};
+    struct error e;
+
+    (void)s;
+    if (n == 0)
+        return usage_error("on-premises needs at least one file", NULL);
+    return on_premises_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 /* For commands that talk to Exchange Online: these need the configuration, and hold secrets. */
@@ -530,6 +608,7 @@ static const struct {
     {"set", command_set},         {"inherit", command_inherit},
     {"respond", command_respond}, {"forget-tenant", command_forget},
     {"verify", command_verify},   {"rebuild", command_rebuild},
+    {"logins", command_logins},   {"on-premises", command_on_premises},
     {"export", command_export},
 };
 
@@ -564,5 +643,5 @@ int main(int argc, char **argv)
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
     return result != PROGRAM_GO_ON
                ? result
-               : usage_error("a command is needed: sync, import, show, verify, doctor, set or respond", NULL);
+               : usage_error("a command is needed: sync, import, show, logins, verify, doctor, set or respond", NULL);
 }

@@ -1,35 +1,21 @@
 #include "mirror/series.h"
 
-#include "core/base/hash.h"
+#include "mirror/circle.h"
 #include "mirror/exchange/service_error.h"
 #include "mirror/words.h"
 
 #include <jansson.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define RESTARTS_MAX 3u
 #define RESTART_PAUSE_MS 2000u
-#define PAGES_MAX 20000u    /* 20 million rows in full pages: more than any tenant has */
 #define EMPTY_PAGES_MAX 16u /* in succession, each with a link to another */
 #define WARNINGS_SHOWN 5
 
-/* Keyed hashes of the links and first rows seen: one that comes twice means a loop. */
+/* Links and first rows seen: one that comes twice means a loop. */
 struct series_seen {
-    struct hash_secret secret;
-    uint64_t links[PAGES_MAX], first_rows[PAGES_MAX];
-    unsigned n_links, n_rows;
+    struct circle links, first_rows;
 };
-
-static bool add_new(uint64_t *list, unsigned *n, uint64_t hash)
-{
-    for (unsigned i = 0; i < *n; i++)
-        if (list[i] == hash)
-            return false;
-    if (*n < PAGES_MAX)
-        list[(*n)++] = hash;
-    return true;
-}
 
 struct series_walk {
     struct exchange *x;
@@ -51,16 +37,11 @@ static int page_error(const struct series_walk *w, const char *why, struct error
 
 static int check_row(const struct series_walk *w, const struct row *row, struct error *e)
 {
-    column_set missing = 0;
-
     for (size_t i = 0; i < COLUMNS; i++)
         if ((w->s->needs & COLUMN_BIT(i)) != 0 && row->cells[i].kind == CELL_ABSENT)
-            missing |= COLUMN_BIT(i);
-    if (missing == 0)
-        return 0;
-    return error_set(e, "%s: %s has no %s, and absent is not empty: the answer is not what was asked for",
-                     kind_name(w->s->kind), place_words(row->place).text,
-                     column_name((enum column)__builtin_ctzll(missing)));
+            return error_set(e, "%s: %s has no %s, and absent is not empty: the answer is not what was asked for",
+                             kind_name(w->s->kind), place_words(row->place).text, column_name((enum column)i));
+    return 0;
 }
 
 static uint64_t first_row_hash(const struct series_walk *w, const struct row *row)
@@ -70,7 +51,7 @@ static uint64_t first_row_hash(const struct series_walk *w, const struct row *ro
     uint64_t hash = 0;
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
-        hash = hash_mix(hash, hash_slice(&w->seen->secret, cell_text(&row->cells[columns[i]])));
+        hash = hash_mix(hash, hash_slice(&w->seen->first_rows.secret, cell_text(&row->cells[columns[i]])));
     return hash;
 }
 
@@ -86,8 +67,7 @@ static int take_rows(struct series_walk *w, struct rows *rows, struct error *e)
             continue; /* an envelope without "value": take_envelope judges it */
         if (check_row(w, row, e) != 0)
             return -1;
-        if (n == 0 && !add_new(w->seen->first_rows, &w->seen->n_rows, first_row_hash(w, row)) &&
-            w->s->graph_path == NULL)
+        if (n == 0 && !circle_add_hash(&w->seen->first_rows, first_row_hash(w, row)) && w->s->graph_path == NULL)
             return page_error(w, "it begins like an earlier page: the answer goes in a circle", e);
         if (gather_row(w->g, w->s->kind, w->s->kind, row, e) != 0)
             return -1;
@@ -127,11 +107,11 @@ static int take_link(struct series_walk *w, const json_t *link, struct error *e)
         return 0;
     if (!json_is_string(link))
         return page_error(w, "@odata.nextLink is not text", e);
-    if (w->count->pages >= PAGES_MAX)
+    if (w->count->pages >= CIRCLE_MAX)
         return page_error(w, "the pages never end", e);
     if (w->empty_pages > EMPTY_PAGES_MAX)
         return page_error(w, "one empty page after the other", e);
-    if (!add_new(w->seen->links, &w->seen->n_links, hash_slice(&w->seen->secret, text)))
+    if (!circle_add(&w->seen->links, text))
         return page_error(w, "the link to the next page was there before: the pages go in a circle", e);
     w->next = origin_judge(&w->x->origin, text, e);
     w->strange = w->next == NULL;
@@ -202,7 +182,7 @@ static enum exchange_result series_ask(struct series_walk *w, CURLU *link, struc
     const struct series *s = w->s;
 
     if (s->graph_path != NULL)
-        return exchange_graph(w->x, s->graph_path, s->permission, answer, e);
+        return exchange_graph(w->x, s->graph_path, NULL, s->permission, answer, e);
     return exchange_invoke(w->x, kind_name(s->kind), s->parameters, link, s->permission, answer, e);
 }
 
@@ -239,7 +219,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
     enum exchange_result result = EXCHANGE_FAILED;
 
     *count = (struct series_count){0};
-    if (w.seen == NULL || getrandom(&w.seen->secret, sizeof w.seen->secret, 0) != (ssize_t)sizeof w.seen->secret) {
+    if (w.seen == NULL || !circle_begin(&w.seen->links) || !circle_begin(&w.seen->first_rows)) {
         (void)error_set(e, "no memory, or no random numbers");
         goto out;
     }
@@ -248,7 +228,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
         session_say(&x->session, "%s: the link to page %u has expired; the series begins again", kind_name(s->kind),
                     count->pages + 1);
         gather_rewind(g, &mark);
-        w.seen->n_links = w.seen->n_rows = w.empty_pages = 0;
+        w.seen->links.n = w.seen->first_rows.n = w.empty_pages = 0;
         *count = (struct series_count){.restarts = count->restarts + 1};
         if (!session_wait(&x->session, RESTART_PAUSE_MS * count->restarts)) {
             result = EXCHANGE_FAILED;
@@ -261,7 +241,7 @@ enum exchange_result series_fetch(struct exchange *x, const struct series *s, st
         (void)error_prefix(e, "given up after %u beginnings", count->restarts + 1);
         result = EXCHANGE_UNABLE;
     }
-    if (result == EXCHANGE_NOT_FOUND)
+    if (result == EXCHANGE_NOT_FOUND && s->kind != KIND_GROUP_MEMBER)
         result = EXCHANGE_UNABLE;
 out:
     free(w.seen);

@@ -25,6 +25,7 @@ struct series_count {
  * EXCHANGE_FORBIDDEN  the application may not read it.
  * EXCHANGE_UNABLE     it can't be read, but others may: the service fails each time, pages go in a circle or never end,
  *                     the answer says that it is cut, rows are damaged or incomplete.
+ * EXCHANGE_NOT_FOUND  of KIND_GROUP_MEMBER only: the group no longer exists.
  * EXCHANGE_FAILED     the whole run must be abandoned: no sign-in, no connection, no time, a proxy or portal that
  *                     answers in the service's place, another tenant's data, a link that leads elsewhere.
  */

@@ -1,11 +1,11 @@
 #include "mirror/set.h"
 
+#include "core/base/caller.h"
 #include "core/base/log.h"
 #include "mirror/confirm.h"
 #include "mirror/set_private.h"
 #include "mirror/words.h"
 
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,13 +15,13 @@
 void set_note(const struct set_options *o, const struct tenant_config *tenant, const char *key, struct slice subject,
               enum writeback before, const char *outcome)
 {
-    const struct passwd *user = getpwuid(getuid());
+    char caller[CALLER_NAME_MAX];
     struct log *log = log_open("postern-mirror", &o->config->log);
 
     if (log != NULL)
         log_say(log, LEVEL_NOTICE, "event=write-back tenant=%s %s=%s smtp_auth=%s before=%s by=%s uid=%u result=%s",
                 tenant->name, key, quote(subject).text, writeback_word(o->value), writeback_word(before),
-                user != NULL ? user->pw_name : "?", (unsigned)getuid(), outcome);
+                caller_name(caller).p, (unsigned)getuid(), outcome);
     log_close(log);
 }
 

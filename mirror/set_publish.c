@@ -2,6 +2,7 @@
  * Publishes what was set in Exchange Online to the directory, as a sync would: with the same code and notices, in one
  * generation. Other mailboxes, and the age of the tenant's settings, stay as they are.
  */
+#include "core/base/caller.h"
 #include "core/base/clock.h"
 #include "mirror/build/gather.h"
 #include "mirror/import.h"
@@ -88,6 +89,7 @@ static int feed(void *arg, struct gathered *g, struct error *e)
 /* The change was confirmed, so no share of mailboxes is too large. */
 static int publish(const struct set_options *o, const struct news *news, struct error *e)
 {
+    char caller[CALLER_NAME_MAX];
     const char *names[KINDS];
     struct import_options options = {
         .config = o->config,
@@ -103,6 +105,7 @@ static int publish(const struct set_options *o, const struct news *news, struct 
         .feed = feed,
         .feed_arg = (void *)(uintptr_t)news,
         .source = SOURCE,
+        .by = caller_name(caller).p,
         .wait_s = LOCK_WAIT_S,
     };
     int lock = tenant_lock_wait(o->directory, options.tenant, LOCK_WAIT_S, e);

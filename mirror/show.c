@@ -58,6 +58,10 @@ static void show_mailbox(FILE *out, const struct tenant_facts *facts, const stru
         fprintf(out, "%s, allows passwords: %s\n", words(record->auth_policy).text, tri_names[record->basic_smtp]);
     else
         fprintf(out, "none of its own\n");
+    fprintf(out, "  sign-in of the account         %s\n",
+            record->sign_in == TRI_UNKNOWN ? "unknown"
+            : record->sign_in == TRI_NO    ? "disabled"
+                                           : "enabled");
     if ((record->knows & MAILBOX_RESTRICTED) != 0)
         fprintf(out, "  restricted                     yes, by Exchange Online: it may send nothing\n");
     fprintf(out, "  type                           %s\n", recipient_type_name(record->recipient_type));
@@ -69,6 +73,50 @@ static void show_mailbox(FILE *out, const struct tenant_facts *facts, const stru
         show_text(out, "address", proxy);
     guid_write(record->id.b, id);
     fprintf(out, "  id                             %s\n", id);
+}
+
+/* A group, mail user or account for High Volume Email. */
+static void show_recipient(FILE *out, const struct tenant_facts *facts, const struct mailbox_record *record)
+{
+    struct slice proxies = record->proxies, proxy;
+    char id[GUID_TEXT_MAX];
+
+    fprintf(out, "%s in %s\n", words(record->primary).text, words(slice_of(facts->name)).text);
+    fprintf(out, "  SMTP AUTH                      %s\n",
+            record->recipient_type == RECIPIENT_HIGH_VOLUME
+                ? "at smtp.hve.mx.microsoft, whatever the organization's setting; here by smtp_auth.allow_file alone"
+                : "none: nobody signs in as it, but one may have the right to send as it");
+    fprintf(out, "  type                           %s\n", recipient_type_name(record->recipient_type));
+    show_text(out, "name", record->alias);
+    show_text(out, "display name", record->name);
+    while (packed_next(&proxies, &proxy))
+        show_text(out, "address", proxy);
+    guid_write(record->id.b, id);
+    fprintf(out, "  id                             %s\n", id);
+}
+
+/* A group, mail user or account for High Volume Email, by its address: the first of each tenant. Returns how many. */
+static int show_recipients(FILE *out, const struct directory_view *view, uint32_t tenant, struct slice name)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    struct mailbox_record record;
+    struct address address;
+    unsigned n = 0;
+    int shown = 0;
+
+    if (address_parse_internal(name, &address) != ADDRESS_OK)
+        return 0;
+    for (uint32_t i = 0; i < directory_tenants(view); i++) {
+        const struct tenant_facts *facts = directory_tenant(view, i);
+
+        if (facts == NULL || (tenant != EVERY_TENANT && tenant != i) ||
+            directory_recipients(view, i, address_slice(&address), refs, &n) != DIRECTORY_FOUND ||
+            directory_recipient(view, i, &refs[0].id, &record) != DIRECTORY_FOUND)
+            continue;
+        show_recipient(out, facts, &record);
+        shown++;
+    }
+    return shown;
 }
 
 static int damaged(struct error *e)
@@ -85,6 +133,8 @@ static int show_named(FILE *out, const struct directory_view *view, uint32_t ten
     char text[1024];
     struct buf b = BUF_OVER(text);
 
+    if (result == DIRECTORY_NOT_FOUND && show_recipients(out, view, tenant, name) > 0)
+        return 0;
     if (result == DIRECTORY_NOT_FOUND)
         return error_set(e, "there is no such mailbox in the directory");
     if (result == DIRECTORY_DAMAGED)

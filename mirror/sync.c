@@ -3,9 +3,11 @@
 #include "core/base/clock.h"
 #include "mirror/failed_run.h"
 #include "mirror/fetch.h"
+#include "mirror/sign_ins.h"
 #include "mirror/tenant_lock.h"
 #include "mirror/words.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #define SOURCE "exchange-online"
@@ -28,7 +30,7 @@ static enum sync_result import(const struct sync_options *o, const struct tenant
                                struct error *e)
 {
     const char *names[KINDS];
-    struct sync_feed f = {x, {0, 0}};
+    struct sync_feed f = {x, {0, 0, false}};
     struct import_options options = {
         .config = o->config,
         .directory = o->directory,
@@ -98,36 +100,101 @@ static enum sync_result worse(enum sync_result a, enum sync_result b)
     return weight[a] >= weight[b] ? a : b;
 }
 
-int sync_run(const struct sync_options *o, struct error *e)
+#define SIGN_INS_LEAST_S 20 /* for a tenant of very many */
+
+static enum sync_result sync_sign_ins(const struct sync_options *o, const struct tenant_config *tenant,
+                                      uint64_t budget_s)
+{
+    struct exchange_options options = {o->config, tenant, o->log};
+    enum sign_ins_result result = SIGN_INS_FAILED;
+    struct exchange x = {0};
+    struct error e = {""};
+    int lock = tenant_lock(o->directory, tenant->name, &e);
+
+    if (lock >= 0 && exchange_open(&x, &options, &e) == 0)
+        result = sign_ins_sync(&x, tenant->name, o->directory, clock_wall_s(), budget_s, &e);
+    if (result == SIGN_INS_FAILED)
+        fprintf(o->log, "%s: sign-ins: not read: %s\n", tenant->name, e.text);
+    fflush(o->log);
+    exchange_close(&x);
+    if (lock >= 0)
+        (void)close(lock);
+    return result == SIGN_INS_DONE ? SYNC_DONE : SYNC_PARTIAL;
+}
+
+/* Whose sign-ins are to be read: of a tenant without an answer for its settings there will be none for these. */
+static bool wants_sign_ins(const struct sync_options *o, size_t i, const enum sync_result *results)
+{
+    const struct tenant_config *tenant = &o->config->tenants[i];
+
+    return tenant->exchange.sign_ins && tenant->exchange.tenant_id != NULL && !o->dry_run &&
+           (o->tenant == NULL || strcmp(o->tenant, tenant->name) == 0) && results[i] != SYNC_FAILED;
+}
+
+/* Behind the settings of all tenants, which decide about mail. */
+static enum sync_result sync_all_sign_ins(const struct sync_options *o, const enum sync_result *results)
+{
+    enum sync_result worst = SYNC_DONE;
+    uint64_t n = 0, budget_s;
+
+    for (size_t i = 0; i < o->config->n_tenants; i++)
+        n += wants_sign_ins(o, i, results);
+    budget_s = n > 0 && SIGN_INS_RUN_S / n > SIGN_INS_LEAST_S ? SIGN_INS_RUN_S / n : SIGN_INS_LEAST_S;
+    for (size_t i = 0; i < o->config->n_tenants; i++)
+        if (wants_sign_ins(o, i, results))
+            worst = worse(worst, sync_sign_ins(o, &o->config->tenants[i], budget_s));
+    return worst;
+}
+
+/* The settings of one tenant, and what came of that to the log and to people. */
+static enum sync_result sync_settings(const struct sync_options *o, const struct tenant_config *tenant)
+{
+    struct error why;
+    enum sync_result result = sync_tenant(o, tenant, &why);
+
+    if (result == SYNC_FAILED || result == SYNC_REFUSED) {
+        fprintf(o->log, "%s: %s: %s\n", tenant->name,
+                result == SYNC_FAILED ? "failed, and nothing has changed" : "refused, and nothing has changed",
+                why.text);
+        tell(o, tenant->name, result == SYNC_REFUSED, &why);
+    }
+    fflush(o->out);
+    fflush(o->log);
+    return result;
+}
+
+static int run_tenants(const struct sync_options *o, enum sync_result *results, struct error *e)
 {
     enum sync_result worst = SYNC_DONE;
     unsigned done = 0;
 
     for (size_t i = 0; i < o->config->n_tenants; i++) {
         const struct tenant_config *tenant = &o->config->tenants[i];
-        enum sync_result result;
-        struct error why;
 
         if (o->tenant != NULL ? strcmp(o->tenant, tenant->name) != 0 : tenant->exchange.tenant_id == NULL)
             continue;
         if (tenant->exchange.tenant_id == NULL)
             return error_set(e, "tenant \"%s\" has no exchange = { ... } in %s", tenant->name, o->config->file);
         done++;
-        result = sync_tenant(o, tenant, &why);
-        if (result == SYNC_FAILED || result == SYNC_REFUSED) {
-            fprintf(o->log, "%s: %s: %s\n", tenant->name,
-                    result == SYNC_FAILED ? "failed, and nothing has changed" : "refused, and nothing has changed",
-                    why.text);
-            tell(o, tenant->name, result == SYNC_REFUSED, &why);
-        }
-        fflush(o->out);
-        fflush(o->log);
-        worst = worse(worst, result);
+        results[i] = sync_settings(o, tenant);
+        worst = worse(worst, results[i]);
     }
     if (done > 0)
-        return (int)worst;
+        return (int)worse(worst, sync_all_sign_ins(o, results));
     return o->tenant != NULL
                ? error_set(e, "there is no tenant \"%s\" in %s", words(slice_of(o->tenant)).text, o->config->file)
                : error_set(e, "no tenant in %s has exchange = { ... }; postern.conf(5) says how to set one up",
                            o->config->file);
+}
+
+int sync_run(const struct sync_options *o, struct error *e)
+{
+    enum sync_result *results = calloc(o->config->n_tenants + 1, sizeof *results);
+    int status;
+
+    if (results == NULL)
+        return error_set(e, "out of memory");
+    status = run_tenants(o, results, e);
+    free(results);
+    return status;
 }

@@ -21,7 +21,8 @@ enum sync_result {
     SYNC_DONE = 0,
     SYNC_FAILED = 1,
     SYNC_REFUSED = 3, /* too much would change */
-    SYNC_PARTIAL = 4  /* done, but some parts that exchange.fetch names could not be read, and stay as they were */
+    SYNC_PARTIAL =
+        4 /* done, but some parts that exchange.fetch or sign_ins name could not be read, and stay as they were */
 };
 
 /* -1 with e when there is nothing to do (no such tenant, none configured); else the status, with details in the log. */

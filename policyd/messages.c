@@ -8,8 +8,10 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 
-#define STRIPES 16u  /* each with a lock, for the workers not to wait for each other */
-#define CHAINS 1024u /* of a stripe */
+#define STRIPES 16u /* each with a lock, for the workers not to wait for each other */
+/* Of a stripe: four times as many as it has messages, since most look-ups are of a message that isn't there, and an
+ * empty chain spares a look at another message, which is in no cache. */
+#define CHAINS (4 * MESSAGES_MAX / STRIPES)
 
 struct message {
     uint64_t key;

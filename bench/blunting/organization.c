@@ -144,7 +144,7 @@ static int put_mailboxes(const struct organization *o, struct writer *w, uint32_
 int organization_directory(const struct organization *o, const char *folder, struct error *e)
 {
     struct tenant_facts facts = {.name = "contoso", .smtp_auth = SMTP_AUTH_DISABLED, .settings_at = 1767225600};
-    struct accepted_domain domain = {SLICE(DOMAIN_NAME), DOMAIN_AUTHORITATIVE, false};
+    struct accepted_domain domain = {SLICE(DOMAIN_NAME), DOMAIN_AUTHORITATIVE, false, 0};
     struct writer_summary summary;
     struct writer *w;
     uint32_t tenant;

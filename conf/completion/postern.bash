@@ -4,7 +4,7 @@ _postern()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
     local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics check audit
-        check-postfix setup-postfix allow deny forget alert reload help"
+        check-postfix setup-postfix test-message allow deny forget alert reload help"
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -17,7 +17,7 @@ _postern()
     -c | --config) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --config-dir) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --tls) COMPREPLY=($(compgen -W "none 1.0 1.1 1.2 1.3" -- "$cur")); return ;;
-    --method) COMPREPLY=($(compgen -W "PLAIN LOGIN XOAUTH2 OAUTHBEARER" -- "$cur")); return ;;
+    --method) COMPREPLY=($(compgen -W "PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER" -- "$cur")); return ;;
     --stage) COMPREPLY=($(compgen -W "mail rcpt data end" -- "$cur")); return ;;
     --verdict) COMPREPLY=($(compgen -W "pass defer reject hold refused" -- "$cur")); return ;;
     --for | --since) COMPREPLY=($(compgen -W "15m 1h 2h 1d 7d" -- "$cur")); return ;;
@@ -35,18 +35,22 @@ _postern()
             $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
         ;;
     log)
-        COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --since --lines --export --csv --json --help" -- "$cur"))
+        COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --since --lines --export --settings --csv --json --help" -- "$cur"))
         ;;
     report)
-        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls --days --powershell
+        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins --days --powershell
             --force --csv --json --help" -- "$cur"))
         ;;
     would-refuse) COMPREPLY=($(compgen -W "--since --csv --json --help" -- "$cur")) ;;
     hold | release) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --csv --json --help" -- "$cur")) ;;
     discard) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --yes --csv --json --help" -- "$cur")) ;;
-    audit) COMPREPLY=($(compgen -W "--days --json --junit --help" -- "$cur")) ;;
+    audit) COMPREPLY=($(compgen -W "--days --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
     check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;
+    test-message)
+        COMPREPLY=($(compgen -W "--to --from --user --method --password-fd --server --implicit-tls --name --ca --client
+            --timeout --config-dir --json --help" -- "$cur"))
+        ;;
     check | status) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
     alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;

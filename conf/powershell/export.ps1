@@ -32,6 +32,7 @@ $ErrorActionPreference = 'Stop'
 $target = (New-Item -ItemType Directory -Force -Path $Folder).FullName
 $files = [ordered]@{} # name and contents; $null: left out
 $left = New-Object 'Collections.Generic.List[string]'
+$exported = @{} # rows by noun
 
 function Add-File([string]$Name, [object[]]$Rows) {
     $json = ConvertTo-Json -InputObject $Rows -Depth 4 -Compress
@@ -82,6 +83,54 @@ function Export-Rows([string]$Noun, [string[]]$Columns, [string]$Needs, [switch]
         throw "$cmdlet returns no ${Needs}: is this a session of an Exchange on premises?"
     }
     Add-File $Noun $rows
+    $exported[$Noun] = $rows
+}
+
+# The members of those groups that hold rights, and of the groups in these. A row of a group alone says that it has none.
+function Export-Members {
+    $files['DistributionGroupMember'] = $null
+    if (-not $exported.ContainsKey('RecipientPermission') -or -not $exported.ContainsKey('Recipient')) {
+        return
+    }
+    if (-not (Get-Command Get-DistributionGroupMember -ErrorAction SilentlyContinue)) {
+        $left.Add('Get-DistributionGroupMember (no role of this account brings it)')
+        return
+    }
+    $trustees = @{}
+    foreach ($row in $exported['RecipientPermission']) {
+        $trustees["$($row.Trustee)"] = $true
+    }
+    $groups = @{}
+    $queue = New-Object 'Collections.Generic.Queue[string]'
+    $lists = @('MailUniversalSecurityGroup', 'MailUniversalDistributionGroup', 'MailNonUniversalGroup', 'RoomList')
+    foreach ($row in $exported['Recipient']) {
+        if ($lists -notcontains $row.RecipientTypeDetails) {
+            continue
+        }
+        $groups["$($row.Guid)"] = "$($row.PrimarySmtpAddress)"
+        $names = @($row.Name, $row.DisplayName, $row.Identity, $row.PrimarySmtpAddress, $row.Guid)
+        if (@($names | Where-Object { "$_" -ne '' -and $trustees.ContainsKey("$_") }).Count -gt 0) {
+            $queue.Enqueue("$($row.Guid)")
+        }
+    }
+    $asked = @{}
+    $rows = New-Object 'Collections.Generic.List[object]'
+    while ($queue.Count -gt 0) {
+        $guid = $queue.Dequeue()
+        if ($asked.ContainsKey($guid)) {
+            continue
+        }
+        $asked[$guid] = $true
+        $rows.Add([pscustomobject]@{ Group = $groups[$guid]; Guid = $null; PrimarySmtpAddress = $null })
+        foreach ($member in @(Get-DistributionGroupMember -Identity $guid -ResultSize Unlimited -ErrorAction Stop)) {
+            $rows.Add([pscustomobject]@{ Group = $groups[$guid]; Guid = "$($member.Guid)"
+                    PrimarySmtpAddress = "$($member.PrimarySmtpAddress)" })
+            if ($groups.ContainsKey("$($member.Guid)")) {
+                $queue.Enqueue("$($member.Guid)")
+            }
+        }
+    }
+    Add-File 'DistributionGroupMember' $rows.ToArray()
 }
 
 if (-not (Get-Command Get-CASMailbox -ErrorAction SilentlyContinue)) {
@@ -95,15 +144,19 @@ $exports = @(
     @{ Noun = 'TransportConfig'; Needs = 'SmtpClientAuthenticationDisabled'
         Columns = @('Name', 'SmtpClientAuthenticationDisabled', 'AllowLegacyTLSClients') }
     @{ Noun = 'AcceptedDomain'; Needs = 'DomainType'
-        Columns = @('DomainName', 'DomainType', 'MatchSubDomains', 'Default') }
+        Columns = @('DomainName', 'DomainType', 'MatchSubDomains', 'Default', 'SendingFromDomainDisabled',
+            'SendingToDomainDisabled') }
     @{ Noun = 'CASMailbox'; Needs = 'SmtpClientAuthenticationDisabled'; All = $true
         Columns = @('Guid', 'ExternalDirectoryObjectId', 'PrimarySmtpAddress', 'SamAccountName',
             'SmtpClientAuthenticationDisabled', 'OwaMailboxPolicy', 'ImapUseProtocolDefaults', 'EmailAddresses') }
     @{ Noun = 'Mailbox'; Needs = 'PrimarySmtpAddress'; All = $true
         Columns = @('Guid', 'ExchangeGuid', 'ExternalDirectoryObjectId', 'Identity', 'Name', 'Alias', 'DisplayName',
-            'UserPrincipalName', 'PrimarySmtpAddress', 'RecipientTypeDetails', 'EmailAddresses', 'GrantSendOnBehalfTo') }
+            'UserPrincipalName', 'PrimarySmtpAddress', 'RecipientTypeDetails', 'AccountDisabled', 'EmailAddresses',
+            'GrantSendOnBehalfTo') }
     @{ Noun = 'User'; Needs = 'AuthenticationPolicy'; All = $true; Optional = $true
-        Columns = @('Guid', 'UserPrincipalName', 'AuthenticationPolicy') }
+        Columns = @('Guid', 'UserPrincipalName', 'AuthenticationPolicy', 'AccountDisabled') }
+    @{ Noun = 'Recipient'; Needs = 'RecipientTypeDetails'; All = $true; Optional = $true
+        Columns = @('Guid', 'Identity', 'Name', 'DisplayName', 'PrimarySmtpAddress', 'RecipientTypeDetails', 'EmailAddresses') }
     @{ Noun = 'RecipientPermission'; Needs = 'Trustee'; All = $true; Optional = $true
         Columns = @('Identity', 'Trustee', 'AccessControlType', 'AccessRights') }
     @{ Noun = 'AuthenticationPolicy'; Needs = 'AllowBasicAuthSmtp'; Optional = $true
@@ -119,6 +172,7 @@ $exports = @(
 foreach ($export in $exports) {
     Export-Rows @export
 }
+Export-Members
 
 # Is security defaults' answer of the tenant that the rest is of? A session of Microsoft Graph may have been there before.
 function Assert-SameTenant {

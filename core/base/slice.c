@@ -52,6 +52,14 @@ bool slice_starts_with_icase(struct slice s, struct slice prefix)
     return s.n >= prefix.n && slice_ieq((struct slice){s.p, prefix.n}, prefix);
 }
 
+bool slice_contains_icase(struct slice s, struct slice part)
+{
+    for (size_t i = 0; i + part.n <= s.n; i++)
+        if (slice_ieq((struct slice){s.p + i, part.n}, part))
+            return true;
+    return false;
+}
+
 bool slice_to_u64(struct slice s, unsigned long long max, unsigned long long *out)
 {
     unsigned long long value = 0;

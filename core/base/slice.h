@@ -62,6 +62,9 @@ bool slice_starts_with(struct slice s, struct slice prefix);
 /* The same, ignoring the case of ASCII letters. */
 bool slice_starts_with_icase(struct slice s, struct slice prefix);
 
+/* Is it somewhere in s, ignoring the case of ASCII letters? */
+bool slice_contains_icase(struct slice s, struct slice part);
+
 /* Decimal digits only, no sign, no blanks; false when empty, not a number, or above max. */
 bool slice_to_u64(struct slice s, unsigned long long max, unsigned long long *out);
 

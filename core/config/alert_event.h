@@ -9,8 +9,9 @@ enum alert_event {
     ALERT_STATE,         /* the state cannot be used: limits count in memory */
     ALERT_LOG_LOST,      /* log lines were dropped */
     ALERT_DISABLED,      /* SMTP AUTH was switched off at the source, or could not be */
-    ALERT_SETTINGS,      /* an organization was opened or closed, or mailboxes that sent lately were closed */
-    ALERT_TEST,          /* nothing: somebody sees whether notices arrive; goes to every target */
+    ALERT_SETTINGS, /* an organization was opened or closed, mailboxes that sent lately were closed, or something was
+                       opened */
+    ALERT_TEST,     /* nothing: somebody sees whether notices arrive; goes to every target */
     ALERT_EVENTS
 };
 

@@ -46,7 +46,9 @@ enum fetch {
     FETCH_USER = 128,
     FETCH_CAS_MAILBOX = 256,
     FETCH_MAILBOX = 512,
-    FETCH_RECIPIENT_PERMISSION = 1024
+    FETCH_RECIPIENT_PERMISSION = 1024,
+    FETCH_RECIPIENT = 2048,
+    FETCH_HVE_ACCOUNT = 4096
 };
 
 /*
@@ -66,6 +68,7 @@ struct exchange_config {
     enum jwt_algorithm algorithm;
     const char *anchor_mailbox; /* NULL: the one for applications */
     unsigned fetch;             /* set of enum fetch */
+    bool sign_ins;              /* sign-ins by SMTP AUTH are read, too */
     bool writeback;
     const char *ca_file; /* NULL: the system's authorities */
     /* "host" or "host:port", lower case, in place of the cloud's; NULL: the cloud's */
@@ -89,10 +92,24 @@ struct tenant_config {
 
 enum unlisted { UNLISTED_REJECT, UNLISTED_TENANT, UNLISTED_ALLOW };
 
+/* Which attributes of a mailbox name it in a login: a set of these. */
+enum login_name {
+    LOGIN_NAME_PRIMARY = 1, /* PrimarySmtpAddress */
+    LOGIN_NAME_PROXY = 2,   /* another address */
+    LOGIN_NAME_UPN = 4,
+    LOGIN_NAME_ALIAS = 8,
+    LOGIN_NAME_ACCOUNT = 16 /* SamAccountName, as Exchange Online has it */
+};
+
+/* Whose disabled account shuts them out. Those of shared and resource mailboxes always are. */
+enum disabled_accounts { DISABLED_PEOPLE, DISABLED_ALL, DISABLED_NONE };
+
 struct smtp_auth_config {
     enum unlisted unlisted;
+    enum disabled_accounts disabled_accounts;
     bool security_defaults;     /* apply the tenant's security defaults */
     bool authentication_policy; /* apply authentication policies */
+    unsigned login_names;       /* set of enum login_name */
     struct list *allow, *deny;  /* NULL: none */
     struct list *logins;        /* pairs login -> mailbox */
     struct list *on_premises;   /* addresses and @domains whose mailboxes live on premises */
@@ -361,7 +378,9 @@ struct config {
     const char *state_path;
     uint64_t state_entries;
     uint32_t state_blocks;
-    const char *journal; /* folder; "": none is kept */
+    const char *journal;        /* folder; "": none is kept */
+    struct slice *other_relays; /* names of relays whose usage is not in the journal */
+    size_t n_other_relays;
     uint64_t block_grow; /* how many times longer each automatic block of a subject lasts than its last one */
     uint64_t
         block_longest_s; /* the longest, unless its limit has a longer time; and how long an earlier block counts */

@@ -6,7 +6,7 @@
 /* How postern-mirror reads a tenant from Exchange Online. */
 
 #define HOST_MAX 255
-#define FETCH_ALL 2047u
+#define FETCH_ALL 8191u
 
 static const struct choice clouds[] = {{"worldwide", CLOUD_WORLDWIDE},
                                        {"gcc-high", CLOUD_GCC_HIGH},
@@ -28,6 +28,8 @@ const struct choice fetches[] = {{"transport-config", FETCH_TRANSPORT_CONFIG},
                                  {"cas-mailbox", FETCH_CAS_MAILBOX},
                                  {"mailbox", FETCH_MAILBOX},
                                  {"recipient-permission", FETCH_RECIPIENT_PERMISSION},
+                                 {"recipient", FETCH_RECIPIENT},
+                                 {"hve-account", FETCH_HVE_ACCOUNT},
                                  {NULL, 0}};
 
 static int keep_text(struct reader *r, struct slice text, void *at)
@@ -151,6 +153,7 @@ static const struct setting exchange_rows[] = {
     {"anchor_mailbox", SETTING_PARSED, AT(struct exchange_config, anchor_mailbox), .parse = parse_anchor,
      .allowed = "a routing hint"},
     {"fetch", SETTING_OWN, .read = read_fetch, .choices = fetches, .allowed = "what to read"},
+    {"sign_ins", SETTING_BOOL, AT(struct exchange_config, sign_ins), .standard = "false"},
     {"writeback", SETTING_BOOL, AT(struct exchange_config, writeback), .standard = "false"},
     {"ca_file", SETTING_PATH, AT(struct exchange_config, ca_file)},
     {"hosts", SETTING_SECTION, .section = &host_section},

@@ -67,6 +67,27 @@ static int parse_journal(struct reader *r, struct slice text, void *at, struct e
     return 0;
 }
 
+#define RELAYS_MAX 256
+#define RELAY_NAME_MAX 255
+
+/* For people only: it goes into reports and scripts. */
+static int one_relay(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at)
+{
+    bool right = text.n > 0 && text.n <= RELAY_NAME_MAX;
+
+    for (size_t i = 0; i < text.n && right; i++)
+        right = text.p[i] > ' ' && text.p[i] <= '~';
+    return right ? setting_keep_slice(r, s, text, at)
+                 : setting_error(r, s, "\"%s\": expected a relay's name, as in mx2.contoso.example", quote(text).text);
+}
+
+static int read_other_relays(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct config *config = at;
+
+    return setting_slices(r, s, row, RELAYS_MAX, one_relay, &config->other_relays, &config->n_other_relays);
+}
+
 /* Without user and password: many may read this file. */
 static int parse_proxy(struct reader *r, struct slice text, void *at, struct error *e)
 {
@@ -102,10 +123,33 @@ static const struct section mirror_section = {ROWS(mirror_rows)};
 static const struct choice unlisted[] = {
     {"reject", UNLISTED_REJECT}, {"tenant", UNLISTED_TENANT}, {"allow", UNLISTED_ALLOW}, {NULL, 0}};
 
+static const struct choice login_names[] = {{"upn", LOGIN_NAME_UPN},         {"primary", LOGIN_NAME_PRIMARY},
+                                            {"proxy", LOGIN_NAME_PROXY},     {"alias", LOGIN_NAME_ALIAS},
+                                            {"account", LOGIN_NAME_ACCOUNT}, {NULL, 0}};
+#define LOGIN_NAMES_ALL (LOGIN_NAME_UPN | LOGIN_NAME_PRIMARY | LOGIN_NAME_PROXY | LOGIN_NAME_ALIAS | LOGIN_NAME_ACCOUNT)
+#define LOGIN_NAMES_MAX 16 /* in a list: each of them, and some twice */
+
+static int read_login_names(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    unsigned *names = at;
+
+    *names = LOGIN_NAMES_ALL;
+    if (s != NULL && setting_choices(r, s, row, login_names, LOGIN_NAMES_MAX, names) != 0)
+        return -1;
+    return *names != 0 ? 0 : setting_error(r, s, "an empty list names nobody; leave it out for all names");
+}
+
+static const struct choice disabled_accounts[] = {
+    {"people", DISABLED_PEOPLE}, {"all", DISABLED_ALL}, {"none", DISABLED_NONE}, {NULL, 0}};
+
 static const struct setting smtp_auth_rows[] = {
     {"unlisted", SETTING_CHOICE, AT(struct smtp_auth_config, unlisted), .choices = unlisted, .standard = "reject"},
     {"security_defaults", SETTING_BOOL, AT(struct smtp_auth_config, security_defaults), .standard = "true"},
     {"authentication_policy", SETTING_BOOL, AT(struct smtp_auth_config, authentication_policy), .standard = "true"},
+    {"login_names", SETTING_OWN, AT(struct smtp_auth_config, login_names), .read = read_login_names,
+     .choices = login_names, .allowed = "names of a mailbox"},
+    {"disabled_accounts", SETTING_CHOICE, AT(struct smtp_auth_config, disabled_accounts), .choices = disabled_accounts,
+     .standard = "people"},
     {"allow_file", SETTING_OWN, AT(struct smtp_auth_config, allow), .read = read_list_file, .allowed = "a file name"},
     {"deny_file", SETTING_OWN, AT(struct smtp_auth_config, deny), .read = read_list_file, .allowed = "a file name"},
     {"logins_file", SETTING_OWN, AT(struct smtp_auth_config, logins), .read = read_pairs_file,
@@ -233,6 +277,7 @@ static const struct setting config_rows[] = {
     {"state", SETTING_SECTION, .section = &state_section},
     {"journal", SETTING_PARSED, AT(struct config, journal), .parse = parse_journal,
      .standard = "/var/lib/postern/journal", .allowed = "a folder, or nothing for none"},
+    {"other_relays", SETTING_OWN, .read = read_other_relays, .allowed = "names of relays"},
     {"blocks", SETTING_SECTION, .section = &blocks_section},
     {"never_block", SETTING_OWN, .read = read_never_block, .allowed = "logins, @domains, networks"},
     {"known_networks", SETTING_OWN, .read = read_known_networks, .allowed = "networks"},

@@ -12,7 +12,7 @@ static bool stale(const struct deciding *d)
 }
 
 /* The mirrored settings of a mailbox, and which of them apply at this relay. */
-static struct smtp_auth_question question(const struct deciding *d, enum smtp_auth setting, enum tri basic_smtp)
+static struct smtp_auth_question question(const struct deciding *d, const struct mailbox_ref *mailbox)
 {
     const struct smtp_auth_config *config = &d->c->config->smtp_auth;
     const struct identity *id = &d->v->identity;
@@ -22,8 +22,11 @@ static struct smtp_auth_question question(const struct deciding *d, enum smtp_au
                                            id->tenant_config != NULL ? id->tenant_config->smtp_auth : TENANT_MIRRORED,
                                        .heeds_security_defaults = config->security_defaults,
                                        .heeds_authentication_policy = config->authentication_policy,
-                                       .setting = setting,
-                                       .basic_smtp = basic_smtp,
+                                       .disabled_accounts = config->disabled_accounts,
+                                       .setting = (enum smtp_auth)mailbox->smtp_auth,
+                                       .basic_smtp = (enum tri)mailbox->basic_smtp,
+                                       .sign_in = (enum tri)mailbox->sign_in,
+                                       .recipient_type = (enum recipient_type)mailbox->recipient_type,
                                        .password = mechanism_is_basic(d->s->mechanism)};
 }
 
@@ -39,6 +42,8 @@ static void trace_rule(const struct deciding *d, const struct smtp_auth_question
                    own ? "the mailbox's authentication policy forbids passwords"
                        : "the default authentication policy forbids passwords",
                    own ? PART_POLICIES : PART_DEFAULT_POLICY);
+    if (rule == RULE_ACCOUNT)
+        trace_gate(d, "the account behind the mailbox is disabled", PART_ACCOUNTS);
 }
 
 static bool settings(struct deciding *d, const struct smtp_auth_question *q)
@@ -75,6 +80,8 @@ bool mailboxes_are_known(const struct deciding *d)
 /* A login that the directory does not know. */
 static bool unlisted(struct deciding *d)
 {
+    static const struct mailbox_ref enabled = {.smtp_auth = SMTP_AUTH_ENABLED},
+                                    inherits = {.smtp_auth = SMTP_AUTH_INHERIT};
     struct smtp_auth_question q;
 
     if (!may_be_unlisted(d->s, &d->v->identity)) {
@@ -84,10 +91,10 @@ static bool unlisted(struct deciding *d)
     switch (d->c->config->smtp_auth.unlisted) {
     case UNLISTED_ALLOW:
         trace_add(d->trace, "SMTP AUTH: allowed, not in the directory, and unlisted = \"allow\"");
-        q = question(d, SMTP_AUTH_ENABLED, TRI_UNKNOWN);
+        q = question(d, &enabled);
         return settings(d, &q);
     case UNLISTED_TENANT:
-        q = question(d, SMTP_AUTH_INHERIT, TRI_UNKNOWN);
+        q = question(d, &inherits);
         return settings(d, &q);
     default:
         return refuse(d, mailboxes_are_known(d) ? REASON_UNLISTED : REASON_SETTING_UNKNOWN,
@@ -98,10 +105,16 @@ static bool unlisted(struct deciding *d)
 /* One of the mailboxes that claim the login. */
 static bool claim_refuses(struct deciding *d, const struct mailbox_ref *claim)
 {
-    struct smtp_auth_question q = question(d, (enum smtp_auth)claim->smtp_auth, (enum tri)claim->basic_smtp);
+    struct smtp_auth_question q = question(d, claim);
 
     trace_mailbox_setting(d, claim);
-    return settings(d, &q);
+    if (settings(d, &q))
+        return true;
+    if (q.sign_in == TRI_NO && smtp_auth_refusal(&q, RULE_ACCOUNT) == REASON_ALLOWED)
+        trace_gate(d,
+                   "the account behind the mailbox is disabled, which smtp_auth.disabled_accounts does not heed here",
+                   PART_ACCOUNTS);
+    return false;
 }
 
 bool step_allowed(struct deciding *d)

@@ -148,6 +148,23 @@ static enum reason too_many(const struct deciding *d)
     return d->s->stage == STAGE_RCPT ? REASON_EXCESS_RECIPIENT : REASON_TOO_MANY_RECIPIENTS;
 }
 
+/* The tenant whose domain it is delivers no mail there, whoever sends it. */
+static bool domain_closed(struct deciding *d)
+{
+    enum mode mode = d->c->config->recipients_mode;
+    enum directory_result closed;
+
+    if (!shows_recipient(d) || d->s->recipient_result != ADDRESS_OK || d->c->view == NULL)
+        return false;
+    closed = directory_domain_closed(d->c->view, address_domain(&d->s->recipient), DOMAIN_NO_RECIPIENT);
+    if (closed == DIRECTORY_NOT_FOUND)
+        return false;
+    if (closed == DIRECTORY_DAMAGED)
+        return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
+    trace_add(d->trace, "recipient: its domain has SendingToDomainDisabled");
+    return refuse(d, REASON_RECIPIENT_DOMAIN, mode);
+}
+
 bool step_recipients(struct deciding *d)
 {
     const struct config *config = d->c->config;
@@ -157,6 +174,8 @@ bool step_recipients(struct deciding *d)
     enum directory_result found = DIRECTORY_NOT_FOUND;
     struct recipient_counts counts;
 
+    if (domain_closed(d))
+        return true;
     if (shows_recipient(d) && needs_internal(d)) {
         found = recipient_is_internal(d);
         d->v->recipient_internal = found == DIRECTORY_FOUND;

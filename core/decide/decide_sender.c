@@ -41,12 +41,26 @@ static enum belongs judge_claims(const struct deciding *d, const struct mailbox_
     return answer;
 }
 
+/* Has the mailbox the right to send as a group or mail user with this address? */
+static enum belongs belongs_to_recipient(const struct deciding *d, const struct mailbox_ref *mailbox,
+                                         const struct address *a)
+{
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    unsigned n = 0;
+    enum directory_result found = directory_recipients(d->c->view, mailbox->tenant, address_slice(a), refs, &n);
+
+    if (found == DIRECTORY_DAMAGED)
+        return BELONGS_DAMAGED;
+    return found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_UNCLAIMED;
+}
+
 static enum belongs belongs_exactly(const struct deciding *d, const struct mailbox_ref *mailbox,
                                     const struct address *a)
 {
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
     unsigned n = 0;
     enum directory_result found;
+    enum belongs answer;
 
     /* The usual case costs no look-up: people send from the address that they sign in with. */
     if (d->v->identity.n_claims == 1 && (mailbox->identity & IDENTITY_IS_ADDRESS) != 0 &&
@@ -55,7 +69,8 @@ static enum belongs belongs_exactly(const struct deciding *d, const struct mailb
     found = directory_by_address(d->c->view, mailbox->tenant, address_slice(a), refs, &n);
     if (found == DIRECTORY_DAMAGED)
         return BELONGS_DAMAGED;
-    return found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_UNCLAIMED;
+    answer = found == DIRECTORY_FOUND ? judge_claims(d, mailbox, refs, n) : BELONGS_UNCLAIMED;
+    return answer == BELONGS_UNCLAIMED ? belongs_to_recipient(d, mailbox, a) : answer;
 }
 
 /* Is the domain one of the tenant's or the connector's own? What a forwarder wraps must stay in one, too. */
@@ -90,16 +105,20 @@ static enum belongs belongs_to(const struct deciding *d, const struct mailbox_re
     return answer == BELONGS_UNCLAIMED ? BELONGS_NOT : answer;
 }
 
-/* Is it the address of a mailbox of the login's tenant? */
+/* Is it the address of a mailbox of the login's tenant, or of a group or mail user? */
 static enum belongs is_a_mailbox(const struct deciding *d, const struct address *a)
 {
     const struct tenant_facts *tenant = d->v->identity.tenant;
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    enum directory_result found;
     unsigned n = 0;
 
     if (tenant == NULL || d->c->view == NULL)
         return BELONGS_UNCLAIMED;
-    switch (directory_by_address(d->c->view, tenant->tenant, address_slice(a), refs, &n)) {
+    found = directory_by_address(d->c->view, tenant->tenant, address_slice(a), refs, &n);
+    if (found == DIRECTORY_NOT_FOUND)
+        found = directory_recipients(d->c->view, tenant->tenant, address_slice(a), refs, &n);
+    switch (found) {
     case DIRECTORY_FOUND:
         return BELONGS_NOT;
     case DIRECTORY_NOT_FOUND:
@@ -433,13 +452,71 @@ static bool header_of_connector(struct deciding *d)
     return false;
 }
 
+/* ---- domains that a tenant has closed for senders ---- */
+
+/*
+ * Is the address in one, and does no list of the operator name it? Whoever sends: the domain's own tenant has said that
+ * no mail comes from there.
+ */
+static enum directory_result in_closed_domain(const struct deciding *d, const struct address *a,
+                                              enum sender_place place)
+{
+    const struct identity *id = &d->v->identity;
+    enum belongs named = BELONGS_NOT;
+    enum directory_result closed = DIRECTORY_NOT_FOUND;
+
+    if (d->c->view != NULL)
+        closed = directory_domain_closed(d->c->view, address_domain(a), DOMAIN_NO_SENDER);
+    if (closed != DIRECTORY_FOUND)
+        return closed;
+    if (id->connector != NULL && id->connector->senders != NULL)
+        named = listed(d, a, place, connected_as);
+    else if (id->connector == NULL && d->c->config->sender.n_exceptions > 0)
+        named = listed(d, a, place, excepted_as);
+    return named == BELONGS_NOT ? DIRECTORY_FOUND : named == BELONGS_OWN ? DIRECTORY_NOT_FOUND : DIRECTORY_DAMAGED;
+}
+
+static bool envelope_domain(struct deciding *d)
+{
+    enum mode mode = d->c->config->sender.mode;
+
+    if (d->s->sender_result != ADDRESS_OK)
+        return false;
+    switch (in_closed_domain(d, &d->s->sender, SENDER_IN_ENVELOPE)) {
+    case DIRECTORY_FOUND:
+        trace_add(d->trace, "sender: its domain has SendingFromDomainDisabled");
+        return refuse(d, REASON_SENDER_DOMAIN, mode);
+    case DIRECTORY_DAMAGED:
+        return refuse(d, REASON_DIRECTORY_DAMAGED, mode);
+    default:
+        return false;
+    }
+}
+
+static bool header_domains(struct deciding *d)
+{
+    const struct headers *headers = d->s->headers;
+
+    for (size_t i = 0; i < headers->n; i++) {
+        const struct header_address *one = &headers->list[i];
+        enum directory_result closed = in_closed_domain(d, &one->address, SENDER_IN_HEADER);
+
+        if (closed == DIRECTORY_DAMAGED)
+            return refuse(d, REASON_DIRECTORY_DAMAGED, d->c->config->sender.mode);
+        if (closed == DIRECTORY_FOUND)
+            return refuse_header(d, REASON_FROM_DOMAIN, "its domain has SendingFromDomainDisabled", one->field,
+                                 address_slice(&one->address));
+    }
+    return false;
+}
+
 bool step_sender(struct deciding *d)
 {
     bool login = d->v->identity.authenticated;
 
-    if (login ? envelope_of_login(d) : envelope_of_connector(d))
+    if ((login ? envelope_of_login(d) : envelope_of_connector(d)) || envelope_domain(d))
         return true;
     if (d->s->headers == NULL || !d->s->headers->seen)
         return false;
-    return login ? header_of_login(d) : header_of_connector(d);
+    return (login ? header_of_login(d) : header_of_connector(d)) || header_domains(d);
 }

@@ -85,7 +85,8 @@ struct slice tenant_domain(const struct decide_context *c, const struct identity
     return id->tenant != NULL ? directory_tenant_domain(c->view, id->tenant->tenant) : (struct slice){NULL, 0};
 }
 
-bool identity_complete(const struct decide_context *c, const struct login *login, struct identity *id)
+static bool complete_address(const struct decide_context *c, const struct login *login, const struct identity *id,
+                             struct address *out)
 {
     struct slice account = login_account(login), domain = tenant_domain(c, id);
     char text[ADDRESS_MAX + 1];
@@ -96,8 +97,74 @@ bool identity_complete(const struct decide_context *c, const struct login *login
     buf_add(&b, account);
     buf_add_char(&b, '@');
     buf_add(&b, domain);
-    id->completed = !b.full && address_parse_internal(buf_slice(&b), &id->address) == ADDRESS_OK;
+    return !b.full && address_parse_internal(buf_slice(&b), out) == ADDRESS_OK;
+}
+
+bool identity_complete(const struct decide_context *c, const struct login *login, struct identity *id)
+{
+    id->completed = complete_address(c, login, id, &id->address);
     return id->completed;
+}
+
+_Static_assert(LOGIN_NAME_PRIMARY == IDENTITY_PRIMARY && LOGIN_NAME_PROXY == IDENTITY_PROXY &&
+                   LOGIN_NAME_UPN == IDENTITY_UPN && LOGIN_NAME_ALIAS == IDENTITY_ALIAS &&
+                   LOGIN_NAME_ACCOUNT == IDENTITY_ACCOUNT,
+               "smtp_auth.login_names is a set of IDENTITY_ bits");
+
+/* Leaves those that claim the login by a name that counts (smtp_auth.login_names). */
+static enum directory_result by_login_names(const struct deciding *d, enum directory_result found,
+                                            struct mailbox_ref *claims, unsigned *n)
+{
+    unsigned kept = 0;
+
+    if (found != DIRECTORY_FOUND)
+        return found;
+    for (unsigned i = 0; i < *n; i++)
+        if ((claims[i].identity & d->c->config->smtp_auth.login_names) != 0)
+            claims[kept++] = claims[i];
+    *n = kept;
+    return kept > 0 ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND;
+}
+
+/* What the operator has mapped a login to is its mailbox by whichever address. */
+static enum directory_result by_address(const struct deciding *d, const struct identity *id, const struct address *a,
+                                        struct mailbox_ref *claims, unsigned *n)
+{
+    enum directory_result found = directory_by_address(d->c->view, id->tenant->tenant, address_slice(a), claims, n);
+
+    return id->mapped ? found : by_login_names(d, found, claims, n);
+}
+
+/* One more that claims the login, unless it is there. False: there are too many. */
+static bool add_claim(struct identity *id, const struct mailbox_ref *claim)
+{
+    for (unsigned i = 0; i < id->n_claims; i++)
+        if (memcmp(&id->claims[i].id, &claim->id, sizeof claim->id) == 0)
+            return true;
+    if (id->n_claims == DIRECTORY_CLAIMS_MAX)
+        return false;
+    id->claims[id->n_claims++] = *claim;
+    return true;
+}
+
+/*
+ * An alias or account name that is also what stands in front of the "@" of another mailbox's address names two people:
+ * whoever signs in with it may be either, so that both must agree.
+ */
+static enum directory_result add_namesakes(const struct deciding *d, const struct login *login, struct identity *id)
+{
+    struct mailbox_ref claims[DIRECTORY_CLAIMS_MAX];
+    enum directory_result found;
+    struct address address;
+    unsigned n = 0;
+
+    if (!complete_address(d->c, login, id, &address))
+        return DIRECTORY_FOUND;
+    found = by_address(d, id, &address, claims, &n);
+    for (unsigned i = 0; found == DIRECTORY_FOUND && i < n; i++)
+        if (!add_claim(id, &claims[i]))
+            return DIRECTORY_DAMAGED;
+    return found == DIRECTORY_DAMAGED ? DIRECTORY_DAMAGED : DIRECTORY_FOUND;
 }
 
 /* A name without a domain is an account name or alias, or else the address with that name. */
@@ -108,10 +175,13 @@ static enum directory_result find_mailbox(const struct deciding *d, const struct
 
     if (id->address.n == 0) {
         found = directory_by_account(view, id->tenant->tenant, login_account(login), id->claims, &id->n_claims);
+        found = by_login_names(d, found, id->claims, &id->n_claims);
+        if (found == DIRECTORY_FOUND)
+            return add_namesakes(d, login, id);
         if (found != DIRECTORY_NOT_FOUND || !identity_complete(d->c, login, id))
             return found;
     }
-    return directory_by_address(view, id->tenant->tenant, address_slice(&id->address), id->claims, &id->n_claims);
+    return by_address(d, id, &id->address, id->claims, &id->n_claims);
 }
 
 /* Listed as a mailbox that lives on premises, by whichever of its names. */

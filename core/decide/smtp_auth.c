@@ -43,12 +43,27 @@ static enum reason by_authentication_policy(const struct smtp_auth_question *q)
     return q->heeds_authentication_policy && q->password && basic == TRI_NO ? REASON_BASIC_FORBIDDEN : REASON_ALLOWED;
 }
 
+/* Exchange Online itself keeps the accounts of all others disabled: that is how they are, and nobody was dismissed. */
+bool recipient_may_be_person(enum recipient_type type)
+{
+    return type == RECIPIENT_USER || type == RECIPIENT_MAIL_USER || type == RECIPIENT_OTHER;
+}
+
+static enum reason by_account(const struct smtp_auth_question *q)
+{
+    bool heeded = q->disabled_accounts == DISABLED_ALL ||
+                  (q->disabled_accounts == DISABLED_PEOPLE && recipient_may_be_person(q->recipient_type));
+
+    return heeded && q->sign_in == TRI_NO ? REASON_ACCOUNT_DISABLED : REASON_ALLOWED;
+}
+
 enum reason smtp_auth_refusal(const struct smtp_auth_question *q, enum smtp_auth_rule rule)
 {
     static enum reason (*const rules[SMTP_AUTH_RULES])(const struct smtp_auth_question *) = {
         [RULE_SETTING] = by_setting,
         [RULE_SECURITY_DEFAULTS] = by_security_defaults,
         [RULE_AUTHENTICATION_POLICY] = by_authentication_policy,
+        [RULE_ACCOUNT] = by_account,
     };
 
     return rules[rule](q);

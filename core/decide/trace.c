@@ -87,6 +87,26 @@ static void add_mailbox(const struct deciding *d, struct buf *b, const struct ma
         }
 }
 
+/* What else the login's address is: something that nobody signs in as here. */
+static void add_recipient(const struct deciding *d, struct buf *b)
+{
+    static const char *const words[RECIPIENT_TYPES] = {
+        [RECIPIENT_GROUP] = "a group",
+        [RECIPIENT_MAIL_USER] = "a mail user, whose mailbox is elsewhere (on premises: smtp_auth.on_premises_file)",
+        [RECIPIENT_HIGH_VOLUME] = "an account for High Volume Email, which signs in at smtp.hve.mx.microsoft, whatever "
+                                  "the settings of SMTP AUTH are, and here by smtp_auth.allow_file alone",
+    };
+    const struct identity *id = &d->v->identity;
+    struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];
+    unsigned n = 0;
+
+    if (id->address.n > 0 &&
+        directory_recipients(d->c->view, id->tenant->tenant, address_slice(&id->address), refs, &n) ==
+            DIRECTORY_FOUND &&
+        words[refs[0].recipient_type] != NULL)
+        buf_addf(b, "; it is %s", words[refs[0].recipient_type]);
+}
+
 void trace_who(const struct deciding *d, const struct list_place *mapped)
 {
     const struct identity *id = &d->v->identity;
@@ -111,8 +131,10 @@ void trace_who(const struct deciding *d, const struct list_place *mapped)
     }
     if (id->n_claims > 1)
         buf_add(&b, SLICE("; the stricter verdict holds"));
-    if (id->n_claims == 0 && id->tenant != NULL)
+    if (id->n_claims == 0 && id->tenant != NULL) {
         buf_add(&b, SLICE(", which has no mailbox of that name"));
+        add_recipient(d, &b);
+    }
     if (id->on_premises)
         buf_add(&b, SLICE("; on premises"));
     trace_add(d->trace, "who: %s", text);

@@ -48,6 +48,7 @@ static void generation_free(struct generation *g)
         directory_file_close(g->file);
     free(g->tenants);
     free(g->domains);
+    domains_free(g->in_memory);
     free(g);
 }
 
@@ -71,7 +72,8 @@ static int generation_make(const char *path, const struct manifest *m, struct ge
         return -1;
     }
     if (directory_file_tenants(g->file, m, &g->tenants, e) != 0 ||
-        directory_file_domains(g->file, m->tenants_n, &g->domains, e) != 0) {
+        directory_file_domains(g->file, m->tenants_n, &g->domains, &g->closed, e) != 0 ||
+        domains_load(g->file, &g->in_memory, e) != 0) {
         generation_free(g);
         return error_prefix(e, "directory file %s/%s", path, m->file);
     }

@@ -36,13 +36,16 @@ enum smtp_auth {
 enum tri { TRI_UNKNOWN, TRI_NO, TRI_YES };
 
 enum recipient_type {
-    RECIPIENT_OTHER,
+    RECIPIENT_OTHER, /* never said, or a type that is not known */
     RECIPIENT_USER,
     RECIPIENT_SHARED,
     RECIPIENT_ROOM,
     RECIPIENT_EQUIPMENT,
     RECIPIENT_GROUP,
-    RECIPIENT_MAIL_USER /* MailUser, RemoteMailbox: the mailbox itself lives elsewhere */
+    RECIPIENT_MAIL_USER,   /* MailUser, RemoteMailbox: the mailbox itself lives elsewhere */
+    RECIPIENT_SYSTEM,      /* discovery, scheduling, arbitration and the like: nobody's own */
+    RECIPIENT_HIGH_VOLUME, /* Get-MailUser -HVEAccount: signs in at an endpoint of its own */
+    RECIPIENT_TYPES
 };
 
 /* How an identity belongs to a mailbox: a set of these. */
@@ -60,6 +63,7 @@ struct mailbox_ref {
     uint8_t identity;       /* IDENTITY_ bits of the identity that was looked up */
     uint8_t smtp_auth;      /* enum smtp_auth */
     uint8_t basic_smtp;     /* enum tri: the mailbox's own authentication policy; TRI_UNKNOWN: it has none */
+    uint8_t sign_in;        /* enum tri: may the account behind it sign in? */
     uint8_t recipient_type; /* enum recipient_type */
     bool restricted;        /* Get-BlockedSenderAddress: Exchange Online lets it send nothing */
 };
@@ -75,12 +79,14 @@ enum mirrored_part {
     PART_DEFAULT_POLICY,    /* Get-OrganizationConfig */
     PART_POLICIES,          /* Get-AuthenticationPolicy */
     PART_USERS,             /* Get-User: users' own policies */
+    PART_ACCOUNTS,          /* which accounts are disabled: Get-Mailbox, Get-User, Graph or Active Directory */
     /* parts that can only refuse, or say names; the ones above decide who may sign in */
     PART_RESTRICTED, /* Get-BlockedSenderAddress */
     PART_DETAILS,    /* Get-Mailbox */
     PART_DOMAINS,    /* Get-AcceptedDomain */
     PART_OUTBOUND,   /* Get-HostedOutboundSpamFilterPolicy */
     PART_RIGHTS,     /* Get-RecipientPermission */
+    PART_RECIPIENTS, /* Get-Recipient: groups and mail users */
     MIRRORED_PARTS
 };
 #define MIRRORED_GATES PART_RESTRICTED /* parts below decide who may sign in */
@@ -128,11 +134,16 @@ enum domain_type {
                     */
 };
 
+/* What an accepted domain is closed for (Set-AcceptedDomain): a set of these. */
+#define DOMAIN_NO_SENDER 1u    /* SendingFromDomainDisabled: no mail may be sent from addresses in it */
+#define DOMAIN_NO_RECIPIENT 2u /* SendingToDomainDisabled: mail to recipients in it is not delivered */
+
 struct domain_fact {
     uint32_t tenant;
     enum domain_type type;
     bool match_subdomains;
-    bool ambiguous; /* two tenants claim it: nobody's */
+    bool ambiguous;  /* two tenants claim it: nobody's */
+    unsigned closed; /* DOMAIN_NO_ bits */
 };
 
 enum directory_result {
@@ -199,12 +210,26 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
 enum directory_result directory_accepts(const struct directory_view *v, uint32_t tenant, struct slice domain);
 
 /*
+ * Is this canonical domain closed for `use` (one DOMAIN_NO_ bit)? So says whichever tenant has it as an accepted
+ * domain, or one above it with MatchSubDomains. DIRECTORY_FOUND when it is. Costs no look-up where the directory has no
+ * closed domain.
+ */
+enum directory_result directory_domain_closed(const struct directory_view *v, struct slice domain, unsigned use);
+
+/*
  * All mailboxes of `tenant` that claim the address (its UPN among the kinds), or the account name. refs has
  * DIRECTORY_CLAIMS_MAX places, *n is the number found.
  */
 enum directory_result directory_by_address(const struct directory_view *v, uint32_t tenant, struct slice address,
                                            struct mailbox_ref *refs, unsigned *n);
 enum directory_result directory_by_account(const struct directory_view *v, uint32_t tenant, struct slice account,
+                                           struct mailbox_ref *refs, unsigned *n);
+
+/*
+ * The tenant's groups and mail users that have this address: somebody may have the right to send as one. Nobody signs
+ * in by them. refs and *n as above.
+ */
+enum directory_result directory_recipients(const struct directory_view *v, uint32_t tenant, struct slice address,
                                            struct mailbox_ref *refs, unsigned *n);
 
 #define RIGHT_SEND_AS 1u
@@ -228,10 +253,16 @@ enum directory_result directory_mailbox(const struct directory_view *v, uint32_t
 enum directory_result directory_next_mailbox(const struct directory_view *v, uint32_t tenant,
                                              const struct mailbox_id *after, struct mailbox_record *out);
 
+/* The same of its groups and mail users. */
+enum directory_result directory_recipient(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,
+                                          struct mailbox_record *out);
+enum directory_result directory_next_recipient(const struct directory_view *v, uint32_t tenant,
+                                               const struct mailbox_id *after, struct mailbox_record *out);
+
 /* What a directory holds. */
 struct directory_totals {
     uint64_t generation, bytes;
-    uint64_t tenants, domains, mailboxes, identities, rights;
+    uint64_t tenants, domains, mailboxes, identities, rights, recipients;
 };
 
 /*

@@ -152,6 +152,8 @@ static int open_tables(struct directory_file *f, struct error *e)
         return lmdb_error(e, "read", code);
     for (int i = 0; i < TABLES; i++) {
         code = mdb_dbi_open(txn, directory_table_names[i], 0, &f->dbi[i]);
+        if (code == MDB_NOTFOUND && f->old && i == TABLE_RECIPIENTS)
+            continue;
         if (code != 0) {
             mdb_txn_abort(txn);
             return error_set(e, "has no table \"%s\" (%s)", directory_table_names[i], mdb_strerror(code));
@@ -200,8 +202,8 @@ static int map_file(struct directory_file *f, const char *folder, const struct m
     return check_mapped(f->env, st, e) != 0 ? -1 : open_tables(f, e);
 }
 
-int directory_file_open_by(directory_checksum *checksum, const char *folder, const struct manifest *m,
-                           struct directory_file **out, struct error *e)
+static int open_file(directory_checksum *checksum, bool old, const char *folder, const struct manifest *m,
+                     struct directory_file **out, struct error *e)
 {
     struct directory_file *f = calloc(1, sizeof *f);
     struct stat st;
@@ -212,6 +214,7 @@ int directory_file_open_by(directory_checksum *checksum, const char *folder, con
     f->size = m->size;
     f->checksum = m->checksum;
     f->identities = m->identities;
+    f->old = old;
     f->users = 1;
     fd = open_verified(checksum, folder, m, &st, e);
     atomic_init(&f->modified_ns, modified_ns(&st));
@@ -228,7 +231,13 @@ int directory_file_open_by(directory_checksum *checksum, const char *folder, con
 
 int directory_file_open(const char *folder, const struct manifest *m, struct directory_file **out, struct error *e)
 {
-    return directory_file_open_by(checksum_file, folder, m, out, e);
+    return open_file(checksum_file, false, folder, m, out, e);
+}
+
+int directory_file_open_old(directory_checksum *checksum, const char *folder, const struct manifest *m,
+                            struct directory_file **out, struct error *e)
+{
+    return open_file(checksum, true, folder, m, out, e);
 }
 
 void directory_file_close(struct directory_file *f)
@@ -377,7 +386,7 @@ static void note_claims(struct tenant_domain *domains, uint32_t n, struct slice 
 }
 
 /* A damaged record is reported when it is looked up. */
-static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint32_t n)
+static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint32_t n, unsigned *closed)
 {
     MDB_val key, value;
     int code;
@@ -385,23 +394,27 @@ static int note_domains(MDB_cursor *cursor, struct tenant_domain *domains, uint3
     while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         struct slice domain = {key.mv_data, key.mv_size}, claims = {value.mv_data, value.mv_size};
 
+        for (size_t i = 0; i < domain_claims(claims); i++)
+            *closed |= domain_claim_at(claims, i).closed;
         if (!given_by_microsoft(domain))
             note_claims(domains, n, domain, claims, domain_claims(claims));
     }
     return code == MDB_NOTFOUND ? 0 : -1;
 }
 
-int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, struct error *e)
+int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, unsigned *closed,
+                           struct error *e)
 {
     struct tenant_domain *domains = calloc((size_t)n + 1, sizeof *domains);
     MDB_cursor *cursor = NULL;
     MDB_txn *txn = NULL;
     int result = -1;
 
+    *closed = 0;
     if (domains == NULL)
         return error_set(e, "out of memory");
     if (mdb_txn_begin(f->env, NULL, MDB_RDONLY, &txn) == 0 && mdb_cursor_open(txn, f->dbi[TABLE_DOMAINS], &cursor) == 0)
-        result = note_domains(cursor, domains, n);
+        result = note_domains(cursor, domains, n, closed);
     if (cursor != NULL)
         mdb_cursor_close(cursor);
     if (txn != NULL)

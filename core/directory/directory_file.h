@@ -32,6 +32,7 @@ struct directory_file {
     MDB_dbi dbi[TABLES];
     uint64_t size, checksum; /* as in the manifest */
     struct hash_secret identities;
+    bool old;                         /* of a format that has no recipients */
     atomic_int_least64_t modified_ns; /* when its bytes were compared with the checksum */
     unsigned users;                   /* generations that share it; counted by the thread that refreshes */
 };
@@ -46,9 +47,9 @@ void directory_file_close(struct directory_file *f);
 
 /* How a file's checksum is made: the format's. As checksum_file. */
 typedef int directory_checksum(int fd, uint64_t size, uint64_t *out, struct error *e);
-/* directory_file_open for a format with another checksum than checksum_file. */
-int directory_file_open_by(directory_checksum *checksum, const char *folder, const struct manifest *m,
-                           struct directory_file **out, struct error *e);
+/* directory_file_open for an older format: with that checksum, and without the table of recipients. */
+int directory_file_open_old(directory_checksum *checksum, const char *folder, const struct manifest *m,
+                            struct directory_file **out, struct error *e);
 
 /* Reads a folder's manifest as text: as manifest_file_read, without looking into it. */
 int manifest_file_text(const char *folder, struct manifest_file *out, struct slice *text, struct error *e);
@@ -79,8 +80,9 @@ struct tenant_domain {
 
 /*
  * The accepted domain of each of n tenants, the ones that Microsoft gives every tenant aside, into an array of n (and
- * one spare). 0, or -1 with e. The caller frees it.
+ * one spare); and the DOMAIN_NO_ bits that some accepted domain has into *closed. 0, or -1 with e. The caller frees it.
  */
-int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, struct error *e);
+int directory_file_domains(const struct directory_file *f, uint32_t n, struct tenant_domain **out, unsigned *closed,
+                           struct error *e);
 
 #endif

@@ -82,9 +82,16 @@ struct slice directory_tenant_domain(const struct directory_view *v, uint32_t te
 static enum directory_result fetch_domain(const struct directory_view *v, struct slice domain, struct slice *value,
                                           size_t *n)
 {
-    struct directory_key key = domain_key(domain);
-    enum directory_result result = fetch(v, TABLE_DOMAINS, &key, value);
+    const struct domains_in_memory *in_memory = v->generation->in_memory;
+    enum directory_result result;
+    struct directory_key key;
 
+    if (in_memory != NULL) {
+        result = domains_find(in_memory, domain, value) ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND;
+    } else {
+        key = domain_key(domain);
+        result = fetch(v, TABLE_DOMAINS, &key, value);
+    }
     if (result != DIRECTORY_FOUND)
         return result;
     *n = domain_claims(*value);
@@ -101,7 +108,7 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
     if (result != DIRECTORY_FOUND)
         return result;
     best = domain_claim_at(value, 0);
-    *out = (struct domain_fact){best.tenant, best.type, best.match_subdomains, false};
+    *out = (struct domain_fact){best.tenant, best.type, best.match_subdomains, false, best.closed};
     for (size_t i = 1; i < n; i++) {
         struct domain_claim claim = domain_claim_at(value, i);
         bool stronger = best.type == DOMAIN_DERIVED && claim.type != DOMAIN_DERIVED;
@@ -109,7 +116,7 @@ enum directory_result directory_domain(const struct directory_view *v, struct sl
 
         if (stronger) {
             best = claim;
-            *out = (struct domain_fact){best.tenant, best.type, best.match_subdomains, false};
+            *out = (struct domain_fact){best.tenant, best.type, best.match_subdomains, false, best.closed};
         } else if (!weaker && claim.tenant != best.tenant) {
             out->ambiguous = true;
         }
@@ -142,6 +149,42 @@ enum directory_result directory_accepts(const struct directory_view *v, uint32_t
 
     while (result == DIRECTORY_NOT_FOUND && slice_cut(domain, '.', NULL, &domain))
         result = accepts_exactly(v, tenant, domain, true);
+    return result;
+}
+
+/* Does a tenant close this very domain, or `beneath` it when it has MatchSubDomains? Found or not, *known says whether
+ * somebody accepts it. */
+static enum directory_result closed_exactly(const struct directory_view *v, struct slice domain, unsigned use,
+                                            bool beneath, bool *known)
+{
+    struct slice value;
+    size_t n;
+    enum directory_result result = fetch_domain(v, domain, &value, &n);
+
+    if (result != DIRECTORY_FOUND)
+        return result;
+    for (size_t i = 0; i < n; i++) {
+        struct domain_claim claim = domain_claim_at(value, i);
+
+        if (claim.type == DOMAIN_DERIVED || (beneath && !claim.match_subdomains))
+            continue;
+        *known = true;
+        if ((claim.closed & use) != 0)
+            return DIRECTORY_FOUND;
+    }
+    return DIRECTORY_NOT_FOUND;
+}
+
+enum directory_result directory_domain_closed(const struct directory_view *v, struct slice domain, unsigned use)
+{
+    enum directory_result result;
+    bool known = false;
+
+    if ((v->generation->closed & use) == 0)
+        return DIRECTORY_NOT_FOUND;
+    result = closed_exactly(v, domain, use, false, &known);
+    while (result == DIRECTORY_NOT_FOUND && !known && slice_cut(domain, '.', NULL, &domain))
+        result = closed_exactly(v, domain, use, true, &known);
     return result;
 }
 
@@ -213,6 +256,12 @@ enum directory_result directory_by_account(const struct directory_view *v, uint3
     return by_identity(v, tenant, IDENTITY_KEY_ACCOUNT, account, refs, n);
 }
 
+enum directory_result directory_recipients(const struct directory_view *v, uint32_t tenant, struct slice address,
+                                           struct mailbox_ref *refs, unsigned *n)
+{
+    return by_identity(v, tenant, IDENTITY_KEY_RECIPIENT, address, refs, n);
+}
+
 /* ---- rights ---- */
 
 enum directory_result directory_rights(const struct directory_view *v, uint32_t tenant,
@@ -233,24 +282,24 @@ enum directory_result directory_rights(const struct directory_view *v, uint32_t 
 
 /* ---- mailboxes ---- */
 
-enum directory_result directory_mailbox(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,
-                                        struct mailbox_record *out)
+static enum directory_result fetch_record(const struct directory_view *v, enum directory_table table, uint32_t tenant,
+                                          const struct mailbox_id *id, struct mailbox_record *out)
 {
     struct directory_key key = mailbox_key(tenant, id);
     struct slice value;
-    enum directory_result result = fetch(v, TABLE_MAILBOXES, &key, &value);
+    enum directory_result result = fetch(v, table, &key, &value);
 
     if (result == DIRECTORY_FOUND && !mailbox_decode(key_slice(&key), value, out))
         return DIRECTORY_DAMAGED;
     return result;
 }
 
-/* The first mailbox at or, when `above`, above the key, whatever its tenant. */
-static enum directory_result seek_mailbox(const struct directory_view *v, const struct directory_key *from, bool above,
-                                          MDB_val *key, MDB_val *value)
+/* The first record at or, when `above`, above the key, whatever its tenant. */
+static enum directory_result seek_record(const struct directory_view *v, enum directory_table table,
+                                         const struct directory_key *from, bool above, MDB_val *key, MDB_val *value)
 {
     MDB_cursor *cursor;
-    int code = mdb_cursor_open(v->txn, v->generation->file->dbi[TABLE_MAILBOXES], &cursor);
+    int code = mdb_cursor_open(v->txn, v->generation->file->dbi[table], &cursor);
 
     if (code != 0)
         return DIRECTORY_DAMAGED;
@@ -264,15 +313,15 @@ static enum directory_result seek_mailbox(const struct directory_view *v, const 
     return DIRECTORY_FOUND;
 }
 
-enum directory_result directory_next_mailbox(const struct directory_view *v, uint32_t tenant,
-                                             const struct mailbox_id *after, struct mailbox_record *out)
+static enum directory_result next_record(const struct directory_view *v, enum directory_table table, uint32_t tenant,
+                                         const struct mailbox_id *after, struct mailbox_record *out)
 {
     static const struct mailbox_id first; /* all zero */
     struct directory_key from = mailbox_key(tenant, after != NULL ? after : &first);
     struct mailbox_id id;
     MDB_val key, value;
     uint32_t owner;
-    enum directory_result result = seek_mailbox(v, &from, after != NULL, &key, &value);
+    enum directory_result result = seek_record(v, table, &from, after != NULL, &key, &value);
 
     if (result != DIRECTORY_FOUND)
         return result;
@@ -283,6 +332,30 @@ enum directory_result directory_next_mailbox(const struct directory_view *v, uin
     return mailbox_decode((struct slice){key.mv_data, key.mv_size}, (struct slice){value.mv_data, value.mv_size}, out)
                ? DIRECTORY_FOUND
                : DIRECTORY_DAMAGED;
+}
+
+enum directory_result directory_mailbox(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,
+                                        struct mailbox_record *out)
+{
+    return fetch_record(v, TABLE_MAILBOXES, tenant, id, out);
+}
+
+enum directory_result directory_next_mailbox(const struct directory_view *v, uint32_t tenant,
+                                             const struct mailbox_id *after, struct mailbox_record *out)
+{
+    return next_record(v, TABLE_MAILBOXES, tenant, after, out);
+}
+
+enum directory_result directory_recipient(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,
+                                          struct mailbox_record *out)
+{
+    return fetch_record(v, TABLE_RECIPIENTS, tenant, id, out);
+}
+
+enum directory_result directory_next_recipient(const struct directory_view *v, uint32_t tenant,
+                                               const struct mailbox_id *after, struct mailbox_record *out)
+{
+    return next_record(v, TABLE_RECIPIENTS, tenant, after, out);
 }
 
 enum directory_result directory_primary(const struct directory_view *v, uint32_t tenant, const struct mailbox_id *id,

@@ -4,7 +4,8 @@
 
 #include <endian.h>
 
-const char *const directory_table_names[TABLES] = {"tenants", "domains", "mailboxes", "identities", "rights"};
+const char *const directory_table_names[TABLES] = {"tenants",    "domains", "mailboxes",
+                                                   "identities", "rights",  "recipients"};
 
 /* ---- packed lists ---- */
 
@@ -115,6 +116,11 @@ bool mailbox_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *id)
     return true;
 }
 
+static bool is_identity_kind(char kind)
+{
+    return kind == IDENTITY_KEY_ADDRESS || kind == IDENTITY_KEY_ACCOUNT || kind == IDENTITY_KEY_RECIPIENT;
+}
+
 bool identity_key_read(struct slice key, uint32_t *tenant, char *kind, struct slice *text)
 {
     if (key.n <= sizeof *tenant + 1 || key.n > sizeof *tenant + 1 + ADDRESS_OF_NAME_MAX)
@@ -122,7 +128,7 @@ bool identity_key_read(struct slice key, uint32_t *tenant, char *kind, struct sl
     *tenant = key_u32(key);
     *kind = key.p[sizeof *tenant];
     *text = (struct slice){key.p + sizeof *tenant + 1, key.n - sizeof *tenant - 1};
-    return *kind == IDENTITY_KEY_ADDRESS || *kind == IDENTITY_KEY_ACCOUNT;
+    return is_identity_kind(*kind);
 }
 
 bool right_key_read(struct slice key, uint32_t *tenant, struct mailbox_id *trustee, struct mailbox_id *target)
@@ -176,13 +182,28 @@ bool tenant_decode(struct slice key, struct slice value, struct tenant_facts *ou
 
 /* ---- mailboxes ---- */
 
+/* Two of them in one byte: the second one in the high half, where records of format 4 have nothing. */
+#define TRI_SECOND 4u
+
+static unsigned tri_pair(unsigned first, unsigned second)
+{
+    return first | second << TRI_SECOND;
+}
+
+static bool tri_pair_split(unsigned pair, unsigned *first, unsigned *second)
+{
+    *first = pair & ((1u << TRI_SECOND) - 1);
+    *second = pair >> TRI_SECOND;
+    return *first <= TRI_YES && *second <= TRI_YES;
+}
+
 size_t mailbox_encode(const struct mailbox_record *record, void *out, size_t cap)
 {
     struct sink s = sink_over(out, cap);
 
     sink_u8(&s, record->knows);
     sink_u8(&s, record->smtp_auth);
-    sink_u8(&s, record->basic_smtp);
+    sink_u8(&s, tri_pair(record->basic_smtp, record->sign_in));
     sink_u8(&s, record->recipient_type);
     sink_text(&s, record->primary);
     sink_text(&s, record->upn);
@@ -196,6 +217,7 @@ size_t mailbox_encode(const struct mailbox_record *record, void *out, size_t cap
 
 bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record *out)
 {
+    unsigned basic_smtp, sign_in;
     uint32_t tenant;
     struct value_reader s;
 
@@ -204,8 +226,11 @@ bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record 
     s = reader_over(value);
     out->knows = (uint8_t)reader_below(&s, MAILBOX_KNOWS_END);
     out->smtp_auth = reader_below(&s, SMTP_AUTH_DISABLED + 1);
-    out->basic_smtp = reader_below(&s, TRI_YES + 1);
-    out->recipient_type = reader_below(&s, RECIPIENT_MAIL_USER + 1);
+    if (!tri_pair_split(reader_below(&s, UINT8_MAX + 1), &basic_smtp, &sign_in))
+        return false;
+    out->basic_smtp = basic_smtp;
+    out->sign_in = sign_in;
+    out->recipient_type = reader_below(&s, RECIPIENT_TYPES);
     out->primary = reader_text(&s, ADDRESS_OF_NAME_MAX);
     out->upn = reader_text(&s, ADDRESS_OF_NAME_MAX);
     out->alias = reader_text(&s, MAILBOX_NAME_MAX);
@@ -219,7 +244,7 @@ bool mailbox_decode(struct slice key, struct slice value, struct mailbox_record 
 bool mailbox_same(const struct mailbox_record *a, const struct mailbox_record *b)
 {
     return memcmp(&a->id, &b->id, sizeof a->id) == 0 && a->knows == b->knows && a->smtp_auth == b->smtp_auth &&
-           a->basic_smtp == b->basic_smtp && a->recipient_type == b->recipient_type &&
+           a->basic_smtp == b->basic_smtp && a->sign_in == b->sign_in && a->recipient_type == b->recipient_type &&
            slice_eq(a->primary, b->primary) && slice_eq(a->upn, b->upn) && slice_eq(a->alias, b->alias) &&
            slice_eq(a->account, b->account) && slice_eq(a->name, b->name) && slice_eq(a->auth_policy, b->auth_policy) &&
            slice_eq(a->proxies, b->proxies);
@@ -227,7 +252,9 @@ bool mailbox_same(const struct mailbox_record *a, const struct mailbox_record *b
 
 /* ---- domains ---- */
 
+/* The flags: what it is closed for stands above the first bit. */
 #define DOMAIN_MATCHES_SUBDOMAINS 1u
+#define DOMAIN_CLOSED_SHIFT 1u
 
 size_t domain_encode(const struct domain_claim *claims, size_t n, void *out, size_t cap)
 {
@@ -236,7 +263,8 @@ size_t domain_encode(const struct domain_claim *claims, size_t n, void *out, siz
     for (size_t i = 0; i < n; i++) {
         sink_u32(&s, claims[i].tenant);
         sink_u8(&s, claims[i].type);
-        sink_u8(&s, claims[i].match_subdomains ? DOMAIN_MATCHES_SUBDOMAINS : 0);
+        sink_u8(&s,
+                (claims[i].match_subdomains ? DOMAIN_MATCHES_SUBDOMAINS : 0) | claims[i].closed << DOMAIN_CLOSED_SHIFT);
     }
     return sink_length(&s);
 }
@@ -258,6 +286,7 @@ struct domain_claim domain_claim_at(struct slice value, size_t i)
         .tenant = le32toh(tenant),
         .type = type < DOMAIN_DERIVED ? (enum domain_type)type : DOMAIN_DERIVED,
         .match_subdomains = ((uint8_t)p[5] & DOMAIN_MATCHES_SUBDOMAINS) != 0,
+        .closed = (uint8_t)p[5] >> DOMAIN_CLOSED_SHIFT & (DOMAIN_NO_SENDER | DOMAIN_NO_RECIPIENT),
     };
 }
 
@@ -270,21 +299,25 @@ void identity_claim_write(const struct mailbox_ref *ref, uint8_t out[IDENTITY_CL
     memcpy(out, ref->id.b, sizeof ref->id.b);
     out[16] = ref->identity;
     out[17] = ref->smtp_auth;
-    out[18] = ref->basic_smtp;
+    out[18] = (uint8_t)tri_pair(ref->basic_smtp, ref->sign_in);
     out[19] = (uint8_t)(ref->recipient_type | (ref->restricted ? CLAIM_RESTRICTED : 0));
 }
 
 bool identity_claim_read(const uint8_t in[IDENTITY_CLAIM_SIZE], uint32_t tenant, struct mailbox_ref *out)
 {
+    unsigned basic_smtp, sign_in;
+    bool good = tri_pair_split(in[18], &basic_smtp, &sign_in);
+
     memcpy(out->id.b, in, sizeof out->id.b);
     out->tenant = tenant;
     out->identity = in[16];
     out->smtp_auth = in[17];
-    out->basic_smtp = in[18];
+    out->basic_smtp = (uint8_t)basic_smtp;
+    out->sign_in = (uint8_t)sign_in;
     out->recipient_type = in[19] & (uint8_t)~CLAIM_RESTRICTED;
     out->restricted = (in[19] & CLAIM_RESTRICTED) != 0;
-    return in[16] != 0 && in[16] < IDENTITY_ACCOUNT << 1 && in[17] <= SMTP_AUTH_DISABLED && in[18] <= TRI_YES &&
-           out->recipient_type <= RECIPIENT_MAIL_USER;
+    return good && in[16] != 0 && in[16] < IDENTITY_ACCOUNT << 1 && in[17] <= SMTP_AUTH_DISABLED &&
+           out->recipient_type < RECIPIENT_TYPES;
 }
 
 uint64_t identity_hash(const struct hash_secret *secret, struct slice key)
@@ -304,7 +337,7 @@ bool identity_next(struct slice *value, struct identity_entry *out)
     out->text = reader_bytes(&s, reader_u16(&s));
     out->n = reader_u32(&s);
     claims_n = out->n * (uint64_t)IDENTITY_CLAIM_SIZE;
-    if (s.bad || claims_n > s.n || (out->kind != IDENTITY_KEY_ADDRESS && out->kind != IDENTITY_KEY_ACCOUNT))
+    if (s.bad || claims_n > s.n || !is_identity_kind(out->kind))
         return false;
     out->claims = (const uint8_t *)reader_bytes(&s, claims_n).p;
     *value = (struct slice){(const char *)s.p, s.n};

@@ -2,7 +2,7 @@
  * Keys and values of the directory's tables, shared by the reader (core/directory/directory.c) and the writer
  * (mirror/build/writer.c).
  *
- * Format 4 (core/directory/manifest.h). Damage is noticed by the checksum of the whole file when it is opened; decoders
+ * Format 5 (core/directory/manifest.h). Damage is noticed by the checksum of the whole file when it is opened; decoders
  * check lengths and enumerations all the same. Numbers in keys are big-endian (they sort), in values little-endian.
  * Decoding copies nothing: the slices point into the value.
  *
@@ -12,9 +12,10 @@
  *   mailboxes   tenant u32, mailbox_id           struct mailbox_record
  *   identities  keyed hash of tenant, kind and   all identities with that hash, nearly always one: tenant u32, kind u8,
  *               text: an integer (LMDB's         length u16 and text, number u32 of claims, claims: mailbox_id,
- *               MDB_INTEGERKEY)                  IDENTITY_ bits, smtp_auth, basic_smtp, type; the type's highest bit
- *                                                says "restricted"
+ *               MDB_INTEGERKEY)                  IDENTITY_ bits, smtp_auth, basic_smtp with sign_in, type; the
+ *                                                type's highest bit says "restricted"
  *   rights      tenant u32, trustee, target      RIGHT_ bits u8
+ *   recipients  tenant u32, mailbox_id           struct mailbox_record: groups and mail users; nobody signs in as one
  *
  * A look-up of an identity is the path of the mail: integers are compared quicker than texts, and more of them fit on a
  * page, so that the tree is less deep.
@@ -26,7 +27,15 @@
 #include "core/base/hash.h"
 #include "core/directory/directory.h"
 
-enum directory_table { TABLE_TENANTS, TABLE_DOMAINS, TABLE_MAILBOXES, TABLE_IDENTITIES, TABLE_RIGHTS, TABLES };
+enum directory_table {
+    TABLE_TENANTS,
+    TABLE_DOMAINS,
+    TABLE_MAILBOXES,
+    TABLE_IDENTITIES,
+    TABLE_RIGHTS,
+    TABLE_RECIPIENTS,
+    TABLES
+};
 
 /* Names of the LMDB sub-databases, by enum directory_table. All but the identities have keys of bytes. */
 extern const char *const directory_table_names[TABLES];
@@ -63,10 +72,11 @@ struct mailbox_record {
     uint8_t knows; /* MAILBOX_KNOWS_ bits, and MAILBOX_RESTRICTED */
     enum smtp_auth smtp_auth;
     enum tri basic_smtp; /* does its own authentication policy allow Basic SMTP? TRI_UNKNOWN: it has none */
+    enum tri sign_in;    /* may the account behind it sign in? TRI_UNKNOWN: nobody said */
     enum recipient_type recipient_type;
-    struct slice primary; /* PrimarySmtpAddress; not empty */
-    struct slice upn;     /* has the form of an address */
-    struct slice alias;
+    struct slice primary;     /* PrimarySmtpAddress; not empty */
+    struct slice upn;         /* has the form of an address */
+    struct slice alias;       /* of a group or mail user: its Name, which no other recipient has */
     struct slice account;     /* SamAccountName */
     struct slice name;        /* DisplayName, cut to MAILBOX_NAME_MAX between characters by the importer */
     struct slice auth_policy; /* AuthenticationPolicy of Get-User */
@@ -86,10 +96,11 @@ struct directory_key tenant_key(uint32_t tenant);
 struct directory_key domain_key(struct slice domain);
 struct directory_key mailbox_key(uint32_t tenant, const struct mailbox_id *id);
 struct directory_key right_key(uint32_t tenant, const struct mailbox_id *trustee, const struct mailbox_id *target);
-/* kind is one of these two. A text longer than ADDRESS_OF_NAME_MAX gives a key of no bytes: there is no such identity.
+/* kind is one of these. A text longer than ADDRESS_OF_NAME_MAX gives a key of no bytes: there is no such identity.
  */
 #define IDENTITY_KEY_ADDRESS 'a'
 #define IDENTITY_KEY_ACCOUNT 'n'
+#define IDENTITY_KEY_RECIPIENT 'r' /* an address of a group or mail user */
 struct directory_key identity_key(uint32_t tenant, char kind, struct slice text);
 
 /* Takes a key apart again. False when it is not one of that table. */
@@ -115,6 +126,7 @@ struct domain_claim {
     uint32_t tenant;
     enum domain_type type;
     bool match_subdomains;
+    unsigned closed; /* DOMAIN_NO_ bits */
 };
 #define DOMAIN_CLAIM_SIZE 6
 size_t domain_encode(const struct domain_claim *claims, size_t n, void *out, size_t cap);

@@ -56,9 +56,10 @@ static int check_claim(const struct directory_view *v, const struct identity_ent
     struct mailbox_ref ref;
 
     if (!identity_claim_read(entry->claims + i * IDENTITY_CLAIM_SIZE, entry->tenant, &ref) ||
-        directory_mailbox(v, entry->tenant, &ref.id, &record) != DIRECTORY_FOUND)
+        (entry->kind == IDENTITY_KEY_RECIPIENT ? directory_recipient : directory_mailbox)(v, entry->tenant, &ref.id,
+                                                                                          &record) != DIRECTORY_FOUND)
         return error_set(e, "%.*s belongs to a mailbox that does not exist", SLICE_ARG(entry->text));
-    if (ref.smtp_auth != record.smtp_auth || ref.basic_smtp != record.basic_smtp ||
+    if (ref.smtp_auth != record.smtp_auth || ref.basic_smtp != record.basic_smtp || ref.sign_in != record.sign_in ||
         ref.recipient_type != record.recipient_type || ref.restricted != ((record.knows & MAILBOX_RESTRICTED) != 0) ||
         ref.identity != claimed_bits(&record, entry->kind, entry->text))
         return error_set(e, "%.*s does not say what its mailbox says", SLICE_ARG(entry->text));
@@ -128,7 +129,7 @@ static int check_tables(const struct directory_view *v, struct directory_totals 
     } tables[] = {
         {TABLE_TENANTS, check_tenant, &t->tenants},      {TABLE_DOMAINS, check_domain, &t->domains},
         {TABLE_MAILBOXES, check_mailbox, &t->mailboxes}, {TABLE_IDENTITIES, check_identity, &t->identities},
-        {TABLE_RIGHTS, check_right, &t->rights},
+        {TABLE_RIGHTS, check_right, &t->rights},         {TABLE_RECIPIENTS, check_mailbox, &t->recipients},
     };
 
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

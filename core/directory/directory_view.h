@@ -2,6 +2,7 @@
 #ifndef POSTERN_DIRECTORY_VIEW_H
 #define POSTERN_DIRECTORY_VIEW_H
 
+#include "core/directory/directory_domains.h"
 #include "core/directory/directory_file.h"
 
 /* A generation in use: file and facts. */
@@ -9,8 +10,10 @@ struct generation {
     uint64_t number;
     struct directory_file *file;
     struct tenant_facts *tenants;
-    struct tenant_domain *domains; /* of each tenant */
+    struct tenant_domain *domains;       /* of each tenant */
+    struct domains_in_memory *in_memory; /* NULL: too many, which are looked up in the file */
     uint32_t tenants_n;
+    unsigned closed;         /* DOMAIN_NO_ bits that some accepted domain has */
     unsigned held;           /* views given out; under the directory's lock */
     struct generation *next; /* retired ones, waiting for their last view */
 };

@@ -1,7 +1,7 @@
 /*
  * The manifest: the text file "current" of the directory's folder, which names the generation that counts.
  *
- *     postern-directory 4
+ *     postern-directory 5
  *     generation 12
  *     file directory-0000000012.mdb
  *     size 491520
@@ -26,7 +26,7 @@
 
 #define MANIFEST_NAME "current"
 /* Of the manifest, its file, and the records in it. Older ones are rebuilt (mirror/build/old_format.h). */
-#define MANIFEST_FORMAT 4u
+#define MANIFEST_FORMAT 5u
 #define MANIFEST_FORMAT_WORD "postern-directory"
 /* "directory-", ten digits or more, ".mdb". */
 #define MANIFEST_FILE_MAX 48

@@ -10,11 +10,13 @@ static const struct {
     [PART_DEFAULT_POLICY] = {"default-policy", "default authentication policy"},
     [PART_POLICIES] = {"policies", "authentication policies"},
     [PART_USERS] = {"users", "users' own policies"},
+    [PART_ACCOUNTS] = {"accounts", "disabled accounts"},
     [PART_RESTRICTED] = {"restricted", "restricted senders"},
     [PART_DETAILS] = {"details", "mailboxes' names and types"},
     [PART_DOMAINS] = {"domains", "accepted domains"},
     [PART_OUTBOUND] = {"outbound", "outbound limits"},
     [PART_RIGHTS] = {"rights", "rights to send as others"},
+    [PART_RECIPIENTS] = {"recipients", "groups and mail users"},
 };
 
 const char *mirrored_title(enum mirrored_part part)

@@ -12,6 +12,20 @@ static struct slice address_in(const struct submission *s, enum header_field fie
     return (struct slice){NULL, 0};
 }
 
+/* What all spellings of a login without a mailbox have in common (core/report/spellings.h looks for it). */
+static struct slice account_of(const struct engine_session *session, const struct submission *s, struct address *mapped)
+{
+    const struct address *address = &session->verdict.identity.address;
+
+    if (address->n == 0 && list_pair(session->config->config->smtp_auth.logins, &s->login, mapped, NULL))
+        address = mapped;
+    else if (address->n == 0 && s->login.kind == LOGIN_ADDRESS)
+        address = &s->login.address;
+    if (address->n > 0)
+        return address_local(address);
+    return s->login.kind == LOGIN_ACCOUNT || s->login.kind == LOGIN_NETBIOS ? login_account(&s->login) : SLICE("");
+}
+
 void engine_note_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                          struct slice mailbox, bool charged)
 {
@@ -20,6 +34,7 @@ void engine_note_verdict(struct engine_session *session, const struct submission
     bool passes = v->action == ACTION_PASS || v->action == ACTION_HOLD;
     struct slice sender = address_shown(s->sender_result, &s->sender, s->sender_text);
     struct slice from = address_in(s, HEADER_FROM);
+    struct address mapped;
 
     if (session->engine->journal == NULL)
         return;
@@ -42,6 +57,7 @@ void engine_note_verdict(struct engine_session *session, const struct submission
                      .connector = slice_of(id->connector != NULL ? id->connector->name : NULL),
                      .login = s->login_text,
                      .mailbox = mailbox,
+                     .account = mailbox.n == 0 ? account_of(session, s, &mapped) : SLICE(""),
                      .method = s->mechanism,
                      .limit = slice_of(v->limit != NULL ? v->limit : v->monitored_limit),
                      .sender = sender,

@@ -35,7 +35,7 @@ static int make_batches(struct journal *j)
 
 static void free_journal(struct journal *j)
 {
-    journal_file_close(j->file, true);
+    database_close(j->file, true);
     for (int i = 0; i < 2; i++) {
         free(j->batches[i].events);
         free(j->batches[i].bytes);
@@ -182,14 +182,14 @@ static void forget_counts(struct journal *j)
 
 int journal_ensure(struct journal *j, struct error *e)
 {
-    if (j->file != NULL && journal_file_stale(j->file)) {
-        journal_file_close(j->file, false);
+    if (j->file != NULL && database_stale(j->file)) {
+        database_close(j->file, false);
         j->file = NULL;
     }
     if (j->file != NULL)
         return 0;
     forget_counts(j);
-    if (journal_file_open(j->folder, j->program[0] != '\0', &j->file, &j->notice, e) == 0)
+    if (database_open(&journal_kind, j->folder, j->program[0] != '\0', &j->file, &j->notice, e) == 0)
         return 0;
     return error_prefix(e, "journal %s", quote(slice_of(j->folder)).text);
 }
@@ -197,20 +197,20 @@ int journal_ensure(struct journal *j, struct error *e)
 /* Closes a database that can't be used any more; sets a damaged one aside, unless another program has done so. */
 int journal_failed(struct journal *j, const char *what, int code, struct error *e)
 {
-    struct journal_file *f = j->file;
-    bool writer = j->program[0] != '\0', damage = journal_file_damage(code);
+    struct database *f = j->file;
+    bool writer = j->program[0] != '\0', damage = database_damage(code);
 
-    (void)journal_file_error(f, e, what, code);
+    (void)database_error(f, e, what, code);
     forget_counts(j);
     if (f->statements[SQL_ROLLBACK] != NULL || !sqlite3_get_autocommit(f->db))
         (void)sqlite3_exec(f->db, "ROLLBACK", NULL, NULL, NULL);
-    if (damage && writer && !journal_file_stale(f))
-        (void)journal_file_set_aside(f, j->folder, &j->notice, e);
+    if (damage && writer && !database_stale(f))
+        (void)database_set_aside(f, j->folder, &j->notice, e);
     if (damage && !writer && e != NULL)
         (void)error_set(e, "is damaged: postern-policyd and postern-milter stop using it when they find that out; to "
                            "begin a new one at once, stop them, move " JOURNAL_NAME " away, and start them");
     if ((code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_FULL && (code & 0xff) != SQLITE_INTERRUPT) {
-        journal_file_close(f, false);
+        database_close(f, false);
         j->file = NULL;
     }
     return error_prefix(e, "journal %s", quote(slice_of(j->folder)).text);
@@ -342,6 +342,19 @@ static bool is_merged(struct journal *j, uint64_t name, bool counts)
     return false;
 }
 
+/* Up to a NUL. Returns its length. */
+static uint8_t put_text(struct journal_batch *batch, struct slice text, size_t most)
+{
+    size_t n = text.n < most ? text.n : most;
+
+    if (n == 0)
+        return 0;
+    n = strnlen(text.p, n);
+    memcpy(batch->bytes + batch->n, text.p, n);
+    batch->n += n;
+    return (uint8_t)n;
+}
+
 /* There is room for it. */
 static void put(struct journal_batch *batch, const struct journal_event *v, bool counts)
 {
@@ -365,15 +378,10 @@ static void put(struct journal_batch *batch, const struct journal_event *v, bool
                                     .has_client = v->has_client};
     for (int i = 0; i < JOURNAL_TEXT_COUNT; i++) {
         const struct slice *text = (const struct slice *)(const void *)((const char *)v + journal_texts[i].event);
-        size_t most = (size_t)journal_texts[i].cap - 1, n = text->n < most ? text->n : most;
 
-        if (n == 0)
-            continue;
-        n = strnlen(text->p, n);
-        memcpy(batch->bytes + batch->n, text->p, n);
-        noted->n[i] = (uint8_t)n;
-        batch->n += n;
+        noted->n[i] = put_text(batch, *text, (size_t)journal_texts[i].cap - 1);
     }
+    noted->n[JOURNAL_TEXT_COUNT] = put_text(batch, v->account, JOURNAL_ACCOUNT_MAX);
 }
 
 struct journal_event journal_batch_event(const struct journal_batch *batch, uint32_t i)
@@ -399,6 +407,7 @@ struct journal_event journal_batch_event(const struct journal_batch *batch, uint
 
     for (int k = 0; k < JOURNAL_TEXT_COUNT; text += noted->n[k++])
         *journal_text_of(&v, k) = (struct slice){text, noted->n[k]};
+    v.account = (struct slice){text, noted->n[JOURNAL_TEXT_COUNT]};
     return v;
 }
 
@@ -538,7 +547,7 @@ static int write_batch(struct journal *j, struct journal_batch *batch, struct er
 /* Readers can prevent checkpoints; the log must not grow without bound. */
 static int check_log(struct journal *j, struct error *e)
 {
-    if ((uint32_t)j->file->wal_pages <= j->bounds.wal_pages || journal_file_checkpoint(j->file))
+    if ((uint32_t)j->file->wal_pages <= j->bounds.wal_pages || database_checkpoint(j->file))
         return 0;
     return error_set(e,
                      "journal %s: somebody reads an old state of it, and its log has grown to %d MiB: nothing is "
@@ -574,7 +583,7 @@ static int flush_locked(struct journal *j, uint64_t wall_ns, struct error *e)
             return -1;
         j->idle_ns = wall_ns;
     }
-    (void)journal_file_checkpoint(j->file);
+    (void)database_checkpoint(j->file);
     return 0;
 }
 

@@ -59,6 +59,9 @@ struct journal_event {
     uint64_t size, retry_s;
     struct slice tenant, connector, login, mailbox, method, limit, sender, queue_id, instance, recipient;
     struct slice from, header_sender, fault, fault_text;
+    /* Without mailbox: what all spellings of the login have in common, by which journal_decisions finds it: the local
+     * part of the address that it stands for, or its account name, canonical. Isn't kept. */
+    struct slice account;
     enum header_field fault_field;
     uint32_t times, messages; /* as it is read; to be noted, it is one */
 };
@@ -98,19 +101,22 @@ struct journal_record {
     char fault[96], fault_text[160]; /* fault: empty where the header is not at fault */
 };
 
+/* From where a mailbox submitted, and when last. */
+struct usage_client {
+    struct ip ip;
+    int64_t last_s;
+};
+
 /* What a mailbox did. Counts are of messages; refusals are by reason. */
 struct usage {
     int64_t first_s, last_s; /* wall clock: first and last submission that was let through */
     int64_t last_refused_s;
     uint64_t messages, recipients, bytes;
     uint64_t refused[REASON_COUNT];
-    uint64_t would[REASON_COUNT]; /* monitor mode: messages that were let through for it */
-    uint64_t basic, oauth;        /* messages by mechanism */
-    uint64_t tls[TLS_NEWER + 1];  /* messages by TLS version */
-    struct {
-        struct ip ip;
-        int64_t last_s;
-    } clients[USAGE_CLIENTS]; /* the newest first; last_s 0: none */
+    uint64_t would[REASON_COUNT];               /* monitor mode: messages that were let through for it */
+    uint64_t basic, oauth;                      /* messages by mechanism */
+    uint64_t tls[TLS_NEWER + 1];                /* messages by TLS version */
+    struct usage_client clients[USAGE_CLIENTS]; /* the newest first; last_s 0: none */
 };
 
 struct journal;
@@ -156,9 +162,12 @@ struct journal_query {
     uint64_t since_ns;   /* not older */
     const char *name;    /* of a login, a mailbox or a connector, whatever the case of its ASCII letters; NULL: any */
     const char *mailbox; /* with name: or of this mailbox; NULL or empty: none */
-    bool monitored;      /* what monitor mode would have refused, only */
+    /* With name: or of any login that has no mailbox and this account (as in struct journal_event); and of some others,
+     * which the caller tells by their texts. Empty: none. */
+    struct slice account;
+    bool monitored; /* what monitor mode would have refused, only */
 };
-/* Walks over decisions, newest first. */
+/* Walks over decisions, newest first. Those of a name are found by indices. */
 int journal_decisions(struct journal *j, const struct journal_query *query,
                       bool (*each)(void *arg, const struct journal_record *record), void *arg, struct error *e);
 /* The time of the oldest decision that is kept; 0: there is none. */

@@ -58,9 +58,10 @@ struct journal_noted {
     uint32_t recipients, times, messages, text;
     uint8_t action, reason, monitored, stage, tls, fault_field;
     bool milter, has_client;
-    uint8_t n[JOURNAL_TEXT_COUNT];
+    uint8_t n[JOURNAL_TEXT_COUNT + 1]; /* the last is the account's, which has no column */
 };
 
+#define JOURNAL_ACCOUNT_MAX 64u       /* bytes; a local part has no more */
 #define JOURNAL_NOTED_BYTES_MAX 1600u /* of a decision's texts */
 #define JOURNAL_BATCH_BYTES(gathered) (JOURNAL_NOTED_BYTES_MAX + 160 * (size_t)(gathered))
 /*
@@ -115,7 +116,7 @@ struct journal {
     uint32_t written;
     uint64_t gather_ns;          /* wall clock: when it was begun */
     bool ends;                   /* closing: flush all */
-    struct journal_file *file;   /* NULL: not open */
+    struct database *file;       /* NULL: not open */
     uint64_t idle_ns;            /* wall clock of the last round */
     uint64_t shifted;            /* decisions whose time was taken by another one */
     uint32_t fresh[3];           /* rows since they were last counted: messages, refusals, mailboxes */
@@ -164,8 +165,25 @@ int journal_forget_usage(struct journal *j, uint64_t wall_ns, struct error *e);
     "field" JOURNAL_TEXTS(JOURNAL_COLUMN)
 #define JOURNAL_COLUMN(column, member) "," #column
 
-/* Binds it to DECISION_COLUMNS of an INSERT. Its texts stay as they are until that is done. */
-void decision_bind(sqlite3_stmt *s, const struct journal_event *v);
+/*
+ * By what decisions are found. An index by names would have each of a busy relay's decisions change a page of its own,
+ * once when it comes and once when it goes, which costs three times as much as all the rest (bench/README.md). So the
+ * decisions of a table are counted off into parts, in the order in which they were written, and the indices are ordered
+ * by part and name: the pages of the newest part and of the oldest are the only ones that change, and whoever looks for
+ * a name does so in each of the thirty parts or so. Of names there are hashes, which are short; their texts are
+ * compared when the row was read.
+ *
+ * name_key: of the mailbox; where there is none of the account, else the login, else the connector.
+ * login_key: of the login, where that is another name; else NULL.
+ */
+#define DECISION_KEYS "part,name_key,login_key"
+#define PART_ROWS 8192
+
+/* The key of a name, whatever the case of its ASCII letters. */
+int32_t decision_key(struct slice name);
+
+/* Binds it to DECISION_COLUMNS and DECISION_KEYS of an INSERT. Its texts stay as they are until that is done. */
+void decision_bind(sqlite3_stmt *s, const struct journal_event *v, int64_t part);
 /* Reads DECISION_COLUMNS. False when that is none of ours. */
 bool decision_read(sqlite3_stmt *s, struct journal_record *r);
 

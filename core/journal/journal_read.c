@@ -7,7 +7,8 @@
 
 #define PIECE_DECISIONS 256u
 #define PIECE_USAGE 512u
-#define PIECE_LOOKS 8192u                  /* rows that a piece goes over while none can be read */
+#define PIECE_LOOKS 8192u /* rows that a piece goes over while none can be read */
+#define FOUND_MAX ((size_t)4 * (JOURNAL_DECISIONS_MAX + JOURNAL_REFUSALS_MAX))
 #define PIECE_NS (UINT64_C(20) * NS_PER_S) /* a damaged database could keep a reader for ever */
 
 /* ---- one query, which returns rows that are read as they come ---- */
@@ -62,42 +63,48 @@ static int read_one(struct journal *j, const char *sql, uint64_t *number, struct
 
 /* ---- decisions ---- */
 
-/*
- * Rows come by several ways, each of them in order: from both tables, and in each by the name that it is indexed under,
- * by that of its mailbox, and by a login that is not the mailbox's address. The newest of all is next; one that comes
- * by two ways comes once.
- */
-#define WAYS 3
-#define PATHS (2 * WAYS)
-
 static const char *const tables[2] = {"messages", "refusals"};
-static const char *const ways[WAYS] = {
-    " AND coalesce(mailbox,login,connector)=?3 COLLATE NOCASE",
-    " AND coalesce(mailbox,login,connector)=?4 COLLATE NOCASE",
-    " AND login=?3 COLLATE NOCASE AND login<>mailbox",
-};
 
-struct path {
-    sqlite3_stmt *s; /* NULL: it has nothing more */
+/* Where a decision is. */
+struct place {
+    int64_t at;
     int table;
-    int64_t at; /* of the row at hand */
 };
 
 struct decisions_walk {
     const struct journal_query *query;
-    int64_t before[2]; /* of each table: rows of that time and later were shown */
+    int64_t before[2];   /* without a name: of each table, rows of that time and later were shown */
+    struct place *found; /* with a name: all that have one of its keys, the newest first */
+    size_t found_n, found_cap, found_at;
     struct journal_record *piece;
     unsigned n;
     bool end;
 };
 
-static bool has_way(const struct journal_query *q, int way)
+static sqlite3_stmt *select_decisions(struct journal *j, const struct decisions_walk *w, int table, const char *where,
+                                      int *code)
 {
-    if (q->name == NULL)
-        return way == 0;
-    return way != 1 ||
-           (q->mailbox != NULL && q->mailbox[0] != '\0' && !slice_ieq(slice_of(q->mailbox), slice_of(q->name)));
+    char sql[640];
+    struct buf b = BUF_OVER(sql);
+    sqlite3_stmt *s = NULL;
+
+    buf_addf(&b, "SELECT " DECISION_COLUMNS " FROM %s WHERE %s%s ORDER BY at DESC", tables[table], where,
+             w->query->monitored ? " AND would IS NOT NULL" : "");
+    *code = sqlite3_prepare_v2(j->file->db, sql, (int)b.n, &s, NULL);
+    return s;
 }
+
+static int64_t since_of(const struct journal_query *q)
+{
+    return q->since_ns < INT64_MAX ? (int64_t)q->since_ns : INT64_MAX;
+}
+
+/* ---- all of them: the newer one of both tables is next ---- */
+
+struct path {
+    sqlite3_stmt *s; /* NULL: it has nothing more */
+    int64_t at;      /* of the row at hand */
+};
 
 static int path_step(struct path *p)
 {
@@ -112,64 +119,167 @@ static int path_step(struct path *p)
     return code;
 }
 
-static int path_open(struct journal *j, const struct decisions_walk *w, struct path *p, int table, int way)
+static int path_open(struct journal *j, const struct decisions_walk *w, int table, struct path *p)
 {
-    const struct journal_query *q = w->query;
-    char sql[640];
-    struct buf b = BUF_OVER(sql);
     int code;
 
-    buf_addf(&b, "SELECT " DECISION_COLUMNS " FROM %s WHERE at<?1 AND at>=?2%s%s ORDER BY at DESC", tables[table],
-             q->name != NULL ? ways[way] : "", q->monitored ? " AND would IS NOT NULL" : "");
-    code = sqlite3_prepare_v2(j->file->db, sql, (int)b.n, &p->s, NULL);
+    p->s = select_decisions(j, w, table, "at<?1 AND at>=?2", &code);
     if (code != SQLITE_OK)
         return code;
-    p->table = table;
     (void)sqlite3_bind_int64(p->s, 1, w->before[table]);
-    (void)sqlite3_bind_int64(p->s, 2, q->since_ns < INT64_MAX ? (int64_t)q->since_ns : INT64_MAX);
-    if (q->name != NULL) {
-        (void)sqlite3_bind_text(p->s, 3, q->name, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_text(p->s, 4, q->mailbox, -1, SQLITE_STATIC);
-    }
+    (void)sqlite3_bind_int64(p->s, 2, since_of(w->query));
     return path_step(p);
 }
 
-static struct path *newest(struct path paths[PATHS])
+static int fill_all(struct journal *j, struct decisions_walk *w)
 {
-    struct path *best = NULL;
+    struct path paths[2] = {{NULL, 0}, {NULL, 0}};
+    int code = path_open(j, w, 0, &paths[0]);
 
-    for (int i = 0; i < PATHS; i++)
-        if (paths[i].s != NULL && (best == NULL || paths[i].at > best->at))
-            best = &paths[i];
-    return best;
-}
+    if (code == SQLITE_OK)
+        code = path_open(j, w, 1, &paths[1]);
+    for (unsigned looks = 0; code == SQLITE_OK && w->n < PIECE_DECISIONS && looks < PIECE_LOOKS; looks++) {
+        int newer = paths[0].s == NULL || (paths[1].s != NULL && paths[1].at > paths[0].at);
 
-/* Takes the row at hand, unless another way brought it; and steps on. */
-static int take(struct decisions_walk *w, struct path *p)
-{
-    if (p->at < w->before[p->table]) {
-        w->before[p->table] = p->at;
-        w->n += decision_read(p->s, &w->piece[w->n]);
+        if ((w->end = paths[newer].s == NULL))
+            break;
+        w->before[newer] = paths[newer].at;
+        w->n += decision_read(paths[newer].s, &w->piece[w->n]);
+        code = path_step(&paths[newer]);
     }
-    return path_step(p);
-}
-
-static int fill_piece(struct journal *j, struct decisions_walk *w)
-{
-    struct path paths[PATHS] = {{NULL, 0, 0}}, *p = NULL;
-    int code = SQLITE_OK;
-
-    for (int i = 0; i < PATHS && code == SQLITE_OK; i++)
-        if (has_way(w->query, i % WAYS))
-            code = path_open(j, w, &paths[i], i / WAYS, i % WAYS);
-    for (unsigned looks = 0;
-         code == SQLITE_OK && (p = newest(paths)) != NULL && w->n < PIECE_DECISIONS && looks < PIECE_LOOKS; looks++)
-        code = take(w, p);
-    w->end = p == NULL;
-    for (int i = 0; i < PATHS; i++)
+    for (int i = 0; i < 2; i++)
         (void)sqlite3_finalize(paths[i].s);
     return code;
 }
+
+/* ---- those of a name: found by its keys first, and then read ---- */
+
+static bool is_name(struct slice name, struct slice text)
+{
+    return name.n > 0 && slice_ieq(name, text);
+}
+
+/* Is it one of those that are looked for? What only has the same key is not. */
+static bool has_name(const struct journal_query *q, const struct journal_record *r)
+{
+    struct slice name = slice_of(q->name), mailbox = slice_of(q->mailbox), login = slice_of(r->login);
+
+    if (r->mailbox[0] != '\0')
+        return is_name(name, slice_of(r->mailbox)) || is_name(mailbox, slice_of(r->mailbox)) || is_name(name, login);
+    if (login.n == 0)
+        return is_name(name, slice_of(r->connector)) || is_name(mailbox, slice_of(r->connector));
+    return q->account.n > 0 || is_name(name, login) || is_name(mailbox, login);
+}
+
+static bool add_place(struct decisions_walk *w, struct place place)
+{
+    if (w->found_n == w->found_cap) {
+        size_t cap = w->found_cap == 0 ? 1024 : 2 * w->found_cap;
+        struct place *more = realloc(w->found, cap * sizeof *more);
+
+        if (more == NULL)
+            return false;
+        w->found = more;
+        w->found_cap = cap;
+    }
+    w->found[w->found_n++] = place;
+    return true;
+}
+
+/* A code. More than FOUND_MAX can only be in a database that somebody else filled. */
+static int find_key(struct journal *j, struct decisions_walk *w, int table, const char *column, struct slice name)
+{
+    char sql[640];
+    struct buf b = BUF_OVER(sql);
+    const char *t = tables[table];
+    sqlite3_stmt *s = NULL;
+    int code;
+
+    buf_addf(&b,
+             "WITH RECURSIVE parts(n) AS (SELECT max(part) FROM %s UNION ALL SELECT (SELECT max(part) FROM %s WHERE "
+             "part<n) FROM parts WHERE n IS NOT NULL) SELECT at FROM parts CROSS JOIN %s WHERE part=n AND %s=?1 AND "
+             "at>=?2",
+             t, t, t, column);
+    code = sqlite3_prepare_v2(j->file->db, sql, (int)b.n, &s, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    (void)sqlite3_bind_int(s, 1, decision_key(name));
+    (void)sqlite3_bind_int64(s, 2, since_of(w->query));
+    while (w->found_n < FOUND_MAX && sqlite3_step(s) == SQLITE_ROW)
+        if (!add_place(w, (struct place){sqlite3_column_int64(s, 0), table})) {
+            (void)sqlite3_finalize(s);
+            return SQLITE_NOMEM;
+        }
+    return sqlite3_finalize(s);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+
+    return x->at != y->at ? (x->at < y->at) - (x->at > y->at) : (x->table > y->table) - (x->table < y->table);
+}
+
+/* A row can have several of the keys. */
+static void sort_found(struct decisions_walk *w)
+{
+    size_t n = 0;
+
+    if (w->found_n > 1)
+        qsort(w->found, w->found_n, sizeof *w->found, newest_first);
+    for (size_t i = 0; i < w->found_n; i++)
+        if (n == 0 || newest_first(&w->found[n - 1], &w->found[i]) != 0)
+            w->found[n++] = w->found[i];
+    w->found_n = n;
+}
+
+static int find_all(struct journal *j, struct decisions_walk *w)
+{
+    const struct journal_query *q = w->query;
+    const struct {
+        const char *column;
+        struct slice name;
+    } keys[] = {{"name_key", slice_of(q->name)},
+                {"login_key", slice_of(q->name)},
+                {"name_key", slice_of(q->mailbox)},
+                {"name_key", q->account}};
+    int code = SQLITE_OK;
+
+    for (size_t i = 0; i < 2 * (sizeof keys / sizeof keys[0]) && code == SQLITE_OK; i++)
+        if (keys[i / 2].name.n > 0)
+            code = find_key(j, w, (int)(i % 2), keys[i / 2].column, keys[i / 2].name);
+    sort_found(w);
+    return code;
+}
+
+static int read_place(struct decisions_walk *w, sqlite3_stmt *s, int64_t at)
+{
+    (void)sqlite3_bind_int64(s, 1, at);
+    if (sqlite3_step(s) == SQLITE_ROW) /* else it gave way by now */
+        w->n += decision_read(s, &w->piece[w->n]) && has_name(w->query, &w->piece[w->n]);
+    return sqlite3_reset(s);
+}
+
+static int fill_found(struct journal *j, struct decisions_walk *w)
+{
+    sqlite3_stmt *s[2] = {NULL, NULL};
+    int code = w->found == NULL ? find_all(j, w) : SQLITE_OK;
+
+    for (int i = 0; i < 2 && code == SQLITE_OK; i++)
+        s[i] = select_decisions(j, w, i, "at=?1", &code);
+    for (unsigned looks = 0;
+         code == SQLITE_OK && w->found_at < w->found_n && w->n < PIECE_DECISIONS && looks < PIECE_LOOKS; looks++) {
+        const struct place *place = &w->found[w->found_at++];
+
+        code = read_place(w, s[place->table], place->at);
+    }
+    w->end = w->found_at == w->found_n;
+    for (int i = 0; i < 2; i++)
+        (void)sqlite3_finalize(s[i]);
+    return code;
+}
+
+/* ---- either ---- */
 
 static int read_piece(struct journal *j, struct decisions_walk *w, struct error *e)
 {
@@ -178,7 +288,7 @@ static int read_piece(struct journal *j, struct decisions_walk *w, struct error 
     w->n = 0;
     lock(j);
     result = begin_piece(j, e);
-    if (result == 0 && (code = fill_piece(j, w)) != SQLITE_OK)
+    if (result == 0 && (code = w->query->name != NULL ? fill_found(j, w) : fill_all(j, w)) != SQLITE_OK)
         result = journal_failed(j, "read", code, e);
     unlock(j);
     return result;
@@ -197,6 +307,7 @@ int journal_decisions(struct journal *j, const struct journal_query *query,
     while (more && !w.end && (result = read_piece(j, &w, e)) == 0)
         for (unsigned i = 0; i < w.n && more; i++)
             more = each(arg, &w.piece[i]);
+    free(w.found);
     free(w.piece);
     return result;
 }
@@ -329,7 +440,7 @@ int journal_usage(struct journal *j, const struct usage_query *query,
 static int read_usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage,
                          struct error *e)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_USAGE_OF);
+    sqlite3_stmt *s = database_statement(j->file, SQL_USAGE_OF);
     int found = 0, code;
 
     if (s == NULL)

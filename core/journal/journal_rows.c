@@ -1,5 +1,6 @@
 /* Decisions and usage as rows of SQLite's tables. What is read may be anything: it is cut, clamped, or left out. */
 #include "core/journal/journal_parts.h"
+#include "core/journal/usage_clients.h"
 
 #define TEXT(column, member)                                                                                           \
     {offsetof(struct journal_event, member), offsetof(struct journal_record, member),                                  \
@@ -25,6 +26,10 @@ enum {
     FAULT_FIELD,
     TEXTS
 };
+#define KEYS (TEXTS + JOURNAL_TEXT_COUNT) /* DECISION_KEYS behind them */
+
+/* No secret: who makes names that have the same key makes looking for them slower, and that is all. */
+static const struct hash_secret names_secret;
 
 /* ---- one value ---- */
 
@@ -41,12 +46,6 @@ static void bind_name(sqlite3_stmt *s, int parameter, const char *name)
     bind_text(s, parameter, slice_of(name));
 }
 
-/* SQLite's integers are signed. */
-static void bind_number(sqlite3_stmt *s, int parameter, uint64_t v)
-{
-    (void)sqlite3_bind_int64(s, parameter, v < INT64_MAX ? (int64_t)v : INT64_MAX);
-}
-
 /* Up to a NUL. Valid until the statement's next step. */
 static struct slice read_text(sqlite3_stmt *s, int column)
 {
@@ -55,16 +54,9 @@ static struct slice read_text(sqlite3_stmt *s, int column)
     return (struct slice){text, text != NULL ? strnlen(text, (size_t)sqlite3_column_bytes(s, column)) : 0};
 }
 
-static uint64_t read_number(sqlite3_stmt *s, int column)
-{
-    int64_t v = sqlite3_column_int64(s, column);
-
-    return v > 0 ? (uint64_t)v : 0;
-}
-
 static uint32_t read_u32(sqlite3_stmt *s, int column)
 {
-    uint64_t v = read_number(s, column);
+    uint64_t v = database_column_number(s, column);
 
     return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
 }
@@ -110,11 +102,39 @@ static bool read_reason(sqlite3_stmt *s, int column, enum reason *out)
 
 /* ---- a decision ---- */
 
-void decision_bind(sqlite3_stmt *s, const struct journal_event *v)
+int32_t decision_key(struct slice name)
+{
+    char text[256]; /* longer than any that is kept */
+    size_t n = name.n < sizeof text ? name.n : sizeof text;
+
+    for (size_t i = 0; i < n; i++)
+        text[i] = ascii_lower(name.p[i]);
+    return (int32_t)(uint32_t)hash_slice(&names_secret, (struct slice){text, n});
+}
+
+static void bind_keys(sqlite3_stmt *s, const struct journal_event *v, int64_t part)
+{
+    struct slice name = v->mailbox.n > 0   ? v->mailbox
+                        : v->account.n > 0 ? v->account
+                        : v->login.n > 0   ? v->login
+                                           : v->connector;
+
+    (void)sqlite3_bind_int64(s, 1 + KEYS, part);
+    if (name.n > 0)
+        (void)sqlite3_bind_int(s, 2 + KEYS, decision_key(name));
+    else
+        (void)sqlite3_bind_null(s, 2 + KEYS);
+    if (v->login.n > 0 && !slice_ieq(v->login, name))
+        (void)sqlite3_bind_int(s, 3 + KEYS, decision_key(v->login));
+    else
+        (void)sqlite3_bind_null(s, 3 + KEYS);
+}
+
+void decision_bind(sqlite3_stmt *s, const struct journal_event *v, int64_t part)
 {
     char client[IP_TEXT_MAX];
 
-    bind_number(s, 1 + AT, v->at_ns);
+    database_bind_number(s, 1 + AT, v->at_ns);
     bind_name(s, 1 + VERDICT, action_name(v->action));
     bind_name(s, 1 + REASON, reason_row(v->reason)->name);
     bind_name(s, 1 + WOULD, v->monitored != REASON_NOT_OURS ? reason_row(v->monitored)->name : NULL);
@@ -127,14 +147,15 @@ void decision_bind(sqlite3_stmt *s, const struct journal_event *v)
         (void)sqlite3_bind_text(s, 1 + CLIENT, text.p, (int)text.n, SQLITE_TRANSIENT);
     } else
         (void)sqlite3_bind_null(s, 1 + CLIENT);
-    bind_number(s, 1 + RECIPIENTS, v->recipients);
-    bind_number(s, 1 + SIZE, v->size);
-    bind_number(s, 1 + RETRY, v->retry_s);
-    bind_number(s, 1 + TIMES, v->times);
-    bind_number(s, 1 + MESSAGES, v->messages);
+    database_bind_number(s, 1 + RECIPIENTS, v->recipients);
+    database_bind_number(s, 1 + SIZE, v->size);
+    database_bind_number(s, 1 + RETRY, v->retry_s);
+    database_bind_number(s, 1 + TIMES, v->times);
+    database_bind_number(s, 1 + MESSAGES, v->messages);
     bind_name(s, 1 + FAULT_FIELD, v->fault.n > 0 ? header_field_name(v->fault_field) : NULL);
     for (int i = 0; i < JOURNAL_TEXT_COUNT; i++)
         bind_text(s, 1 + TEXTS + i, *journal_text_of((struct journal_event *)(uintptr_t)v, i));
+    bind_keys(s, v, part);
 }
 
 static bool read_names(sqlite3_stmt *s, struct journal_record *r)
@@ -160,14 +181,14 @@ bool decision_read(sqlite3_stmt *s, struct journal_record *r)
     memset(r, 0, sizeof *r);
     if (!read_names(s, r))
         return false;
-    r->at_ns = read_number(s, AT);
+    r->at_ns = database_column_number(s, AT);
     r->milter = slice_eq(read_text(s, PROGRAM), SLICE("milter"));
     r->has_client = client.n > 0;
     if (r->has_client && !ip_parse(client, &r->client))
         return false;
     r->recipients = read_u32(s, RECIPIENTS);
-    r->size = read_number(s, SIZE);
-    r->retry_s = read_number(s, RETRY);
+    r->size = database_column_number(s, SIZE);
+    r->retry_s = database_column_number(s, RETRY);
     r->times = read_u32(s, TIMES);
     r->messages = read_u32(s, MESSAGES);
     r->counts = r->messages > 0;
@@ -213,56 +234,15 @@ static void write_reasons(struct buf *b, const uint64_t *counts)
     }
 }
 
-/* "192.0.2.1=1790000000 ...": clients, and when each was seen last; the newest first. */
-static void write_clients(struct buf *b, const struct usage *u)
-{
-    char ip[IP_TEXT_MAX];
-
-    for (int i = 0; i < USAGE_CLIENTS && u->clients[i].last_s > 0; i++) {
-        if (i > 0)
-            buf_add_char(b, ' ');
-        buf_add(b, ip_text(&u->clients[i].ip, ip));
-        buf_add_char(b, '=');
-        buf_add_u64(b, (unsigned long long)u->clients[i].last_s);
-    }
-}
-
-/* Takes "NAME=NUMBER" off the beginning. False: there is nothing more that can be read. */
-static bool take_pair(struct slice *rest, struct slice *name, uint64_t *number)
-{
-    unsigned long long value;
-    struct slice pair, digits;
-
-    if (rest->n == 0)
-        return false;
-    (void)slice_cut(*rest, ' ', &pair, rest);
-    if (!slice_cut(pair, '=', name, &digits) || !slice_to_u64(digits, INT64_MAX, &value))
-        return false;
-    *number = value;
-    return true;
-}
-
 static void read_reasons(struct slice text, uint64_t *counts)
 {
     enum reason reason;
     struct slice name;
     uint64_t count;
 
-    while (take_pair(&text, &name, &count))
+    while (usage_take_pair(&text, &name, &count))
         if (reason_find(name, &reason)) /* else another version's */
             counts[reason] = count;
-}
-
-static void read_clients(struct slice text, struct usage *u)
-{
-    struct slice name;
-    uint64_t last_s;
-
-    for (int i = 0; i < USAGE_CLIENTS && take_pair(&text, &name, &last_s); i++) {
-        if (last_s == 0 || (i > 0 && (int64_t)last_s > u->clients[i - 1].last_s) || !ip_parse(name, &u->clients[i].ip))
-            return;
-        u->clients[i].last_s = (int64_t)last_s;
-    }
 }
 
 void usage_bind(sqlite3_stmt *s, int parameter, const struct usage *u, char texts[USAGE_TEXT_MAX])
@@ -273,9 +253,9 @@ void usage_bind(sqlite3_stmt *s, int parameter, const struct usage *u, char text
 
     write_reasons(&refused, u->refused);
     write_reasons(&would, u->would);
-    write_clients(&clients, u);
+    clients_write(u->clients, &clients);
     for (int i = 0; i < NUMBERS; i++)
-        bind_number(s, parameter + i, *number_in((struct usage *)(uintptr_t)u, i));
+        database_bind_number(s, parameter + i, *number_in((struct usage *)(uintptr_t)u, i));
     bind_text(s, parameter + NUMBERS, buf_slice(&refused));
     bind_text(s, parameter + NUMBERS + 1, buf_slice(&would));
     bind_text(s, parameter + NUMBERS + 2, buf_slice(&clients));
@@ -285,8 +265,8 @@ void usage_read(sqlite3_stmt *s, int column, struct usage *u)
 {
     memset(u, 0, sizeof *u);
     for (int i = 0; i < NUMBERS; i++)
-        *number_in(u, i) = read_number(s, column + i);
+        *number_in(u, i) = database_column_number(s, column + i);
     read_reasons(read_text(s, column + NUMBERS), u->refused);
     read_reasons(read_text(s, column + NUMBERS + 1), u->would);
-    read_clients(read_text(s, column + NUMBERS + 2), u);
+    clients_read(read_text(s, column + NUMBERS + 2), u->clients);
 }

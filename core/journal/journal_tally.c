@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/journal/usage_clients.h"
 
 #include <stdlib.h>
 
@@ -80,28 +81,6 @@ void tally_clear(struct tally *t)
         memset(t->slots, 0, ((size_t)t->mask + 1) * sizeof *t->slots);
     t->n = 0;
     t->names_n = 0;
-}
-
-/* ---- one usage ---- */
-
-/* Puts a client where its time belongs, and takes an older time of the same one away. Almost always it is the first. */
-static void add_client(struct usage *u, const struct ip *ip, int64_t at_s)
-{
-    unsigned at = 0, from = 0;
-
-    while (at < USAGE_CLIENTS && u->clients[at].last_s > at_s) {
-        if (memcmp(&u->clients[at].ip, ip, sizeof *ip) == 0)
-            return;
-        at++;
-    }
-    if (at == USAGE_CLIENTS)
-        return;
-    for (from = at; from < USAGE_CLIENTS - 1; from++)
-        if (u->clients[from].last_s == 0 || memcmp(&u->clients[from].ip, ip, sizeof *ip) == 0)
-            break;
-    memmove(&u->clients[at + 1], &u->clients[at], (from - at) * sizeof u->clients[0]);
-    u->clients[at].ip = *ip;
-    u->clients[at].last_s = at_s;
 }
 
 /* ---- adding ---- */
@@ -253,7 +232,7 @@ static void add_up(struct usage *u, const struct entry *entry, const struct shap
     if (shape->monitored != REASON_NOT_OURS)
         u->would[shape->monitored] += entry->count;
     if (shape->has_client && entry->last_s > 0)
-        add_client(u, &shape->client, entry->last_s);
+        clients_add(u->clients, &shape->client, entry->last_s);
 }
 
 static struct slice key_at(const struct tally *t, uint32_t i)

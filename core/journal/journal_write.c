@@ -21,14 +21,14 @@ static int run(sqlite3_stmt *s)
 
 static int run_sql(struct journal *j, enum journal_sql which)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, which);
+    sqlite3_stmt *s = database_statement(j->file, which);
 
     return s != NULL ? run(s) : sqlite3_extended_errcode(j->file->db);
 }
 
 static int run_with(struct journal *j, enum journal_sql which, int64_t number)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, which);
+    sqlite3_stmt *s = database_statement(j->file, which);
 
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
@@ -38,7 +38,7 @@ static int run_with(struct journal *j, enum journal_sql which, int64_t number)
 
 static int count_rows(struct journal *j, enum journal_sql which, int64_t *n)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, which);
+    sqlite3_stmt *s = database_statement(j->file, which);
 
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
@@ -72,15 +72,15 @@ static void add_fresh(struct journal *j, int which)
  * Each table has one decision a nanosecond. Another one of the same is put some nanoseconds later: anywhere in a range
  * that doubles with each try, so that a clock that stands still costs little.
  */
-static int put_decision(struct journal *j, const struct journal_event *v, bool message)
+static int put_decision(struct journal *j, const struct journal_event *v, bool message, int64_t part)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, message ? SQL_ADD_MESSAGE : SQL_ADD_REFUSAL);
+    sqlite3_stmt *s = database_statement(j->file, message ? SQL_ADD_MESSAGE : SQL_ADD_REFUSAL);
     int64_t at = v->at_ns < INT64_MAX / 2 ? (int64_t)v->at_ns : INT64_MAX / 2;
     int code;
 
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
-    decision_bind(s, v);
+    decision_bind(s, v, part);
     for (int i = 0; i < TRIES_MAX; i++) {
         (void)sqlite3_bind_int64(s, 1, at);
         code = run(s);
@@ -93,14 +93,48 @@ static int put_decision(struct journal *j, const struct journal_event *v, bool m
     return code;
 }
 
+/* The newest part of a table, which other programs add to between our transactions. */
+struct part {
+    int64_t number, rows;
+};
+
+static int last_part(struct journal *j, enum journal_sql which, struct part *part)
+{
+    sqlite3_stmt *s = database_statement(j->file, which);
+
+    if (s == NULL)
+        return sqlite3_extended_errcode(j->file->db);
+    *part = (struct part){0, 0};
+    if (sqlite3_step(s) == SQLITE_ROW) {
+        part->number = sqlite3_column_int64(s, 0);
+        part->rows = sqlite3_column_int64(s, 1);
+    }
+    return sqlite3_reset(s);
+}
+
+static int64_t part_of_next(struct part *part)
+{
+    if (part->rows >= PART_ROWS && part->number < INT64_MAX)
+        *part = (struct part){part->number + 1, 0};
+    part->rows++;
+    return part->number;
+}
+
 static int put_batch(struct journal *j, const struct journal_batch *batch)
 {
-    int code = SQLITE_OK;
+    struct part messages, refusals;
+    int code;
 
+    if (batch->count == 0)
+        return SQLITE_OK;
+    code = last_part(j, SQL_LAST_PART_OF_MESSAGES, &messages);
+    if (code == SQLITE_OK)
+        code = last_part(j, SQL_LAST_PART_OF_REFUSALS, &refusals);
     for (uint32_t i = 0; i < batch->count && code == SQLITE_OK; i++) {
         struct journal_event v = journal_batch_event(batch, i);
+        bool message = journal_is_message(&batch->events[i]);
 
-        code = put_decision(j, &v, journal_is_message(&batch->events[i]));
+        code = put_decision(j, &v, message, part_of_next(message ? &messages : &refusals));
     }
     return code;
 }
@@ -120,7 +154,7 @@ static int drop_beyond(struct journal *j, int which, uint32_t most)
 
 static int add_totals(struct journal *j, journal_totals_t totals)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_ADD_TOTAL);
+    sqlite3_stmt *s = database_statement(j->file, SQL_ADD_TOTAL);
     int code = SQLITE_OK;
 
     if (s == NULL)
@@ -140,7 +174,7 @@ static int add_totals(struct journal *j, journal_totals_t totals)
 
 static int add_dropped(struct journal *j, uint64_t dropped)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_ADD_DROPPED);
+    sqlite3_stmt *s = database_statement(j->file, SQL_ADD_DROPPED);
 
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
@@ -154,7 +188,7 @@ static int add_dropped(struct journal *j, uint64_t dropped)
 /* 1 and *usage; 0: there is no row; -1 with *code. */
 static int usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage, int *code)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_USAGE_OF);
+    sqlite3_stmt *s = database_statement(j->file, SQL_USAGE_OF);
     int step;
 
     memset(usage, 0, sizeof *usage);
@@ -173,7 +207,7 @@ static int usage_of(struct journal *j, struct slice tenant, struct slice mailbox
 
 static int put_usage(struct journal *j, struct slice tenant, struct slice mailbox, const struct usage *u, bool there)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, there ? SQL_SET_USAGE : SQL_ADD_USAGE);
+    sqlite3_stmt *s = database_statement(j->file, there ? SQL_SET_USAGE : SQL_ADD_USAGE);
     char texts[USAGE_TEXT_MAX];
 
     if (s == NULL)
@@ -233,7 +267,7 @@ int journal_write_usage(struct journal *j, struct error *e)
         if (code != SQLITE_OK)
             return journal_failed(j, "write", code, e);
         j->written = to;
-        (void)journal_file_checkpoint(j->file);
+        (void)database_checkpoint(j->file);
     }
     tally_clear(j->tally);
     j->written = 0;
@@ -273,7 +307,7 @@ int journal_write_round(struct journal *j, const struct journal_batch *batch, jo
 /* The mailbox up to which one transaction looks: its name as usage_name, nothing where it is the last. A code. */
 static int find_next(struct journal *j, struct slice tenant, struct slice mailbox, char next[USAGE_NAME_MAX], size_t *n)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_USAGE_BEHIND);
+    sqlite3_stmt *s = database_statement(j->file, SQL_USAGE_BEHIND);
 
     *n = 0;
     if (s == NULL)
@@ -291,7 +325,7 @@ static int find_next(struct journal *j, struct slice tenant, struct slice mailbo
  * change it, too. So after a while all parts have been looked at. */
 static int forget_old(struct journal *j, int64_t before_s)
 {
-    sqlite3_stmt *s = journal_file_statement(j->file, SQL_FORGET);
+    sqlite3_stmt *s = database_statement(j->file, SQL_FORGET);
     struct slice tenant, mailbox, to_tenant, to_mailbox;
     char next[USAGE_NAME_MAX];
     size_t n;
@@ -351,7 +385,7 @@ int journal_forget_usage(struct journal *j, uint64_t wall_ns, struct error *e)
     beyond -= j->bounds.mailboxes;
     while (code == SQLITE_OK && beyond > 0) {
         code = transact(j, forget_beyond, &beyond);
-        (void)journal_file_checkpoint(j->file);
+        (void)database_checkpoint(j->file);
     }
     return code == SQLITE_OK ? 0 : journal_failed(j, "write", code, e);
 }

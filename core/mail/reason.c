@@ -70,6 +70,11 @@ static const struct reason_row rows[REASON_COUNT] = {
                                 "550 5.7.139 Authentication unsuccessful, basic authentication is disabled. Use OAuth.",
                                 "the mailbox's or the tenant's authentication policy forbids Basic SMTP; "
                                 "smtp_auth.authentication_policy = false lets the relay ignore it"},
+    [REASON_ACCOUNT_DISABLED] =
+        {"account-disabled",
+         "550 5.7.139 Authentication unsuccessful, the user credentials were incorrect. Contact your administrator.",
+         "the account behind the mailbox may not sign in (AccountDisabled, accountEnabled): enable it, or set "
+         "smtp_auth.disabled_accounts"},
     [REASON_SETTING_UNKNOWN] =
         {"setting-unknown", "451 4.7.0 Mailbox settings incomplete, try again later",
          "the organization's or the mailbox's setting was never mirrored: import Get-TransportConfig and "
@@ -102,6 +107,15 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_CONNECTOR_FROM] =
         {"connector-from", "550 5.7.60 SMTP; This client may not send as this sender",
          "the address in the header (field tells in which field) is not among the connector's senders"},
+    [REASON_SENDER_DOMAIN] = {"sender-domain-disabled",
+                              "550 5.7.1 Sending from addresses in this domain is disabled by the organization",
+                              "the envelope sender is in an accepted domain with SendingFromDomainDisabled: send from "
+                              "another address, or Set-AcceptedDomain -SendingFromDomainDisabled $false"},
+    [REASON_FROM_DOMAIN] =
+        {"from-domain-disabled", "550 5.7.1 Sending from addresses in this domain is disabled by the organization",
+         "the address in the header (field tells in which field) is in an accepted domain with "
+         "SendingFromDomainDisabled: send from another address, or Set-AcceptedDomain -SendingFromDomainDisabled "
+         "$false"},
     [REASON_EXCESS_RECIPIENT] =
         {"excess-recipient", "452 4.5.3 Too many recipients, send the rest in another message",
          "a recipient more than recipients.max (or the connector's) allows in one message, or a second one of the null "
@@ -111,6 +125,10 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_EXTERNAL_RECIPIENT] = {"external-recipient",
                                    "550 5.7.64 TenantAttribution; Relay Access Denied: internal recipients only",
                                    "the connector may send to accepted domains only"},
+    [REASON_RECIPIENT_DOMAIN] =
+        {"recipient-domain-disabled", "550 5.7.1 Sending to recipients in this domain is disabled by the organization",
+         "the recipient is in an accepted domain with SendingToDomainDisabled: use another address of the recipient, "
+         "or Set-AcceptedDomain -SendingToDomainDisabled $false"},
     [REASON_RECIPIENTS_UNKNOWN] =
         {"recipients-unknown", "451 4.7.1 Recipients could not be checked, try again later",
          "the connector is for internal recipients, but postern was not asked about each recipient: list it in "

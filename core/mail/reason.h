@@ -36,6 +36,7 @@ enum reason {
     REASON_ORGANIZATION_DISABLED,
     REASON_SECURITY_DEFAULTS,
     REASON_BASIC_FORBIDDEN,
+    REASON_ACCOUNT_DISABLED,
     REASON_SETTING_UNKNOWN,
     REASON_LOGINS_FROM, /* from a network that logins_from doesn't name */
     /* sender */
@@ -46,10 +47,13 @@ enum reason {
     REASON_FROM_NOT_OWN,
     REASON_CONNECTOR_SENDER,
     REASON_CONNECTOR_FROM,
+    REASON_SENDER_DOMAIN, /* SendingFromDomainDisabled */
+    REASON_FROM_DOMAIN,   /* the same, of an address in the header */
     /* recipients */
     REASON_EXCESS_RECIPIENT,
     REASON_TOO_MANY_RECIPIENTS,
     REASON_EXTERNAL_RECIPIENT,
+    REASON_RECIPIENT_DOMAIN, /* SendingToDomainDisabled */
     REASON_RECIPIENTS_UNKNOWN,
     /* limits */
     REASON_LIMIT, /* over a limit, later it may pass */

@@ -4,6 +4,7 @@
 
 #include "core/config/config.h"
 #include "core/directory/directory.h"
+#include "core/journal/history.h"
 #include "core/journal/journal.h"
 #include "core/report/findings.h"
 
@@ -14,6 +15,7 @@ enum audit_rule {
     AUDIT_MIRROR_DAMAGED,
     AUDIT_MIRROR_STALE,
     AUDIT_NOT_MIRRORED,
+    AUDIT_SIGN_INS,
     AUDIT_ORGANIZATION_ENABLED,
     AUDIT_ORGANIZATION_UNKNOWN,
     AUDIT_BASIC_NOT_FORBIDDEN,
@@ -22,6 +24,7 @@ enum audit_rule {
     AUDIT_PEOPLE_ENABLED,
     AUDIT_LOGIN_ANYWHERE,
     AUDIT_RESTRICTED,
+    AUDIT_ACCOUNT_DISABLED,
     AUDIT_ALLOWED_UNUSED,
     AUDIT_LOCAL_ALLOW,
     AUDIT_UNLISTED,
@@ -49,6 +52,7 @@ struct audit {
     const struct config *config;
     const struct directory_view *view; /* NULL: there is none */
     struct journal *journal;           /* NULL: there is none */
+    struct history *history;           /* NULL: there is none */
     const char *disagreement;          /* the services use another generation than `view`, in words; NULL: they don't */
     struct findings *findings;
     int64_t now_s;

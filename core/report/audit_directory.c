@@ -2,7 +2,9 @@
 #include "core/decide/decide_steps.h"
 #include "core/decide/smtp_auth.h"
 #include "core/directory/directory_record.h"
+#include "core/journal/cloud_use.h"
 #include "core/report/audit.h"
+#include "core/report/sign_ins_age.h"
 #include "core/report/text.h"
 
 #include <stdio.h>
@@ -11,7 +13,7 @@
 
 struct mailboxes {
     uint64_t all, inheriting;
-    struct audit_names shared, people, anywhere, restricted, unused;
+    struct audit_names shared, people, anywhere, restricted, disabled, unused;
 };
 
 static enum smtp_auth organization(const struct audit *a, const struct tenant_facts *tenant)
@@ -22,6 +24,22 @@ static enum smtp_auth organization(const struct audit *a, const struct tenant_fa
 }
 
 /* ---- mailboxes ---- */
+
+/* Has it used the cloud lately? 1, 0, or -1 with e. */
+static int used_cloud(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
+                      struct error *e)
+{
+    static const enum cloud_source sources[] = {CLOUD_SIGN_INS, CLOUD_REPORT};
+
+    for (size_t i = 0; a->history != NULL && i < sizeof sources / sizeof *sources; i++) {
+        struct cloud_use use;
+        int found = cloud_use_of(a->history, slice_of(tenant->name), m->primary, sources[i], &use, e);
+
+        if (found < 0 || (found > 0 && use.last_s >= a->now_s - (int64_t)a->days * 86400))
+            return found;
+    }
+    return 0;
+}
 
 static int look_at_use(struct audit *a, const struct tenant_facts *tenant, const struct mailbox_record *m,
                        struct mailboxes *sum, struct error *e)
@@ -34,14 +52,11 @@ static int look_at_use(struct audit *a, const struct tenant_facts *tenant, const
     found = journal_usage_of(a->journal, slice_of(tenant->name), m->primary, &usage, e);
     if (found < 0)
         return -1;
-    if (found == 0 || usage.last_s < a->now_s - (int64_t)a->days * 86400)
+    if (found > 0 && usage.last_s >= a->now_s - (int64_t)a->days * 86400)
+        return 0;
+    if ((found = used_cloud(a, tenant, m, e)) == 0)
         audit_names_add(&sum->unused, m->primary);
-    return 0;
-}
-
-static bool is_person(enum recipient_type type)
-{
-    return type != RECIPIENT_SHARED && type != RECIPIENT_ROOM && type != RECIPIENT_EQUIPMENT && type != RECIPIENT_GROUP;
+    return found < 0 ? -1 : 0;
 }
 
 /* Does no row of logins_from say from where it may sign in? */
@@ -70,7 +85,9 @@ static int audit_mailbox(struct audit *a, const struct tenant_facts *tenant, con
         audit_names_add(&sum->restricted, m->primary);
     if (m->smtp_auth != SMTP_AUTH_ENABLED && !inherits)
         return 0;
-    if (!is_person(m->recipient_type) && signs_in_anywhere(a, tenant, m))
+    if (m->sign_in == TRI_NO && recipient_may_be_person(m->recipient_type))
+        audit_names_add(&sum->disabled, m->primary);
+    if (!recipient_may_be_person(m->recipient_type) && signs_in_anywhere(a, tenant, m))
         audit_names_add(&sum->anywhere, m->primary);
     if (m->recipient_type == RECIPIENT_SHARED || m->recipient_type == RECIPIENT_ROOM ||
         m->recipient_type == RECIPIENT_EQUIPMENT)
@@ -91,6 +108,7 @@ static int walk_mailboxes(struct audit *a, const struct tenant_facts *tenant, st
     audit_names_begin(&sum->people);
     audit_names_begin(&sum->anywhere);
     audit_names_begin(&sum->restricted);
+    audit_names_begin(&sum->disabled);
     audit_names_begin(&sum->unused);
     while ((result = directory_next_mailbox(a->view, tenant->tenant, after, &m)) == DIRECTORY_FOUND) {
         last = m.id;
@@ -200,6 +218,7 @@ static void tell_not_mirrored(struct audit *a, const struct tenant_facts *tenant
                  {PART_DEFAULT_POLICY, auth->authentication_policy},
                  {PART_POLICIES, auth->authentication_policy},
                  {PART_USERS, auth->authentication_policy},
+                 {PART_ACCOUNTS, auth->disabled_accounts != DISABLED_NONE},
                  {PART_RESTRICTED, true}};
     char missing[300];
     struct buf b = BUF_OVER(missing);
@@ -209,6 +228,41 @@ static void tell_not_mirrored(struct audit *a, const struct tenant_facts *tenant
             buf_addf(&b, "%s%s", b.n > 0 ? ", " : "", mirrored_title(gates[i].part));
     if (b.n > 0)
         findings_add(a->findings, AUDIT_NOT_MIRRORED, tenant->name, "not mirrored: %s", missing);
+}
+
+static void tell_sign_ins(struct audit *a, const struct tenant_facts *tenant)
+{
+    struct sign_in_state state;
+    char trouble[4 * sizeof state.trouble + 8], age[60];
+    struct buf b = BUF_OVER(age);
+
+    if (!sign_ins_age(a->config, a->history, tenant->name, &state) ||
+        (state.read_s > 0 && a->now_s - state.read_s <= STALE_S))
+        return;
+    if (state.read_s > 0)
+        buf_addf(&b, "they were last read %lld hours ago", (long long)((a->now_s - state.read_s) / 3600));
+    else
+        buf_add(&b, SLICE("they were never read"));
+    findings_add(a->findings, AUDIT_SIGN_INS, tenant->name, "%s%s%s", age, state.trouble_s > 0 ? ": " : "",
+                 text_plain(trouble, sizeof trouble, slice_of(state.trouble)));
+}
+
+/* An unused mailbox may be used at Exchange Online itself. */
+static int tell_unused(struct audit *a, const struct tenant_facts *tenant, struct mailboxes *sum, struct error *e)
+{
+    struct cloud_reach reach = {.since_s = 0};
+    bool known;
+
+    if (a->seen_days < a->days || sum->unused.n == 0)
+        return 0;
+    if (a->history != NULL && cloud_reach_of(a->history, slice_of(tenant->name), a->now_s, &reach, e) != 0)
+        return -1;
+    known = reach.since_s > 0 && reach.since_s <= a->now_s - (int64_t)a->days * 86400;
+    findings_add(a->findings, AUDIT_ALLOWED_UNUSED, tenant->name, "%llu allowed but silent mailbox%s%s: %s",
+                 (unsigned long long)sum->unused.n, sum->unused.n == 1 ? "" : "es",
+                 known ? "" : " (what is used at Exchange Online itself is not known for so long)",
+                 audit_names_end(&sum->unused));
+    return 0;
 }
 
 static void skip_from(struct audit *a, enum audit_rule first, const char *why)
@@ -249,8 +303,15 @@ int audit_directory(struct audit *a, struct error *e)
         tell_names(a, AUDIT_PEOPLE_ENABLED, tenant, &sum.people, "user mailbox");
         tell_anywhere(a, tenant, &sum.anywhere);
         tell_names(a, AUDIT_RESTRICTED, tenant, &sum.restricted, "restricted mailbox");
-        if (a->seen_days >= a->days)
-            tell_names(a, AUDIT_ALLOWED_UNUSED, tenant, &sum.unused, "allowed but silent mailbox");
+        if (a->config->smtp_auth.disabled_accounts == DISABLED_NONE && sum.disabled.n > 0)
+            findings_add(a->findings, AUDIT_GATES_OFF, tenant->name,
+                         "the accounts of %llu mailboxes that may send are disabled, but smtp_auth.disabled_accounts = "
+                         "\"none\" here",
+                         (unsigned long long)sum.disabled.n);
+        tell_names(a, AUDIT_ACCOUNT_DISABLED, tenant, &sum.disabled, "enabled mailbox with a disabled account");
+        tell_sign_ins(a, tenant);
+        if (tell_unused(a, tenant, &sum, e) != 0)
+            return -1;
     }
     if (a->seen_days < a->days)
         findings_skip(a->findings, AUDIT_ALLOWED_UNUSED, "usage is not known for --days yet");

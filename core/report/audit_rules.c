@@ -22,6 +22,9 @@ const struct rule audit_rules[AUDIT_RULES] = {
         {"not-mirrored", SEVERITY_MEDIUM, NULL, "all that can forbid SMTP AUTH is mirrored",
          "import these exports too (export.ps1 makes all of them), or let postern-mirror fetch them: "
          "what they forbid in Exchange Online is not forbidden here"},
+    [AUDIT_SIGN_INS] = {"sign-ins-stale", SEVERITY_MEDIUM, NULL, "sign-ins at Exchange Online are read",
+                        "postern-mirror doctor says what is missing: what is not read within 30 days is gone, and "
+                        "\"postern report unused\" needs it"},
     [AUDIT_ORGANIZATION_ENABLED] = {"organization-enabled", SEVERITY_HIGH, BASELINES,
                                     "SMTP AUTH is disabled for the organization, and enabled per mailbox only",
                                     "Set-TransportConfig -SmtpClientAuthenticationDisabled $true, after enabling the "
@@ -33,8 +36,9 @@ const struct rule audit_rules[AUDIT_RULES] = {
                                    "passwords are forbidden by security defaults or the default policy",
                                    "switch security defaults on, or make an authentication policy without "
                                    "AllowBasicAuthSmtp the default one"},
-    [AUDIT_GATES_OFF] = {"gates-off", SEVERITY_MEDIUM, NULL, "the relay heeds what forbids passwords in the cloud",
-                         "smtp_auth.security_defaults and smtp_auth.authentication_policy = true in postern.conf"},
+    [AUDIT_GATES_OFF] = {"gates-off", SEVERITY_MEDIUM, NULL, "the relay heeds what forbids signing in to the cloud",
+                         "smtp_auth.security_defaults and smtp_auth.authentication_policy = true, and "
+                         "smtp_auth.disabled_accounts = \"people\", in postern.conf"},
     [AUDIT_SHARED_ENABLED] = {"shared-enabled", SEVERITY_MEDIUM, BASELINE_PER_MAILBOX,
                               "no shared, room or equipment mailbox may use SMTP AUTH",
                               "Set-CASMailbox -SmtpClientAuthenticationDisabled $true for each; who sends for them "
@@ -49,6 +53,10 @@ const struct rule audit_rules[AUDIT_RULES] = {
     [AUDIT_RESTRICTED] = {"restricted", SEVERITY_HIGH, NULL, "Exchange Online has blocked no mailbox for spam",
                           "find out who sent in their name (postern log), change their passwords, then release them in "
                           "the portal's restricted entities"},
+    [AUDIT_ACCOUNT_DISABLED] = {"account-disabled", SEVERITY_LOW, BASELINE_PER_MAILBOX,
+                                "no mailbox whose account is disabled may use SMTP AUTH",
+                                "Set-CASMailbox -SmtpClientAuthenticationDisabled $true for each, so that enabling the "
+                                "account again doesn't open it; or enable the account, if its mail is wanted"},
     [AUDIT_ALLOWED_UNUSED] = {"allowed-unused", SEVERITY_MEDIUM, BASELINE_PER_MAILBOX, "who may use SMTP AUTH uses it",
                               "postern report unused --powershell makes the script that disables them"},
     [AUDIT_LOCAL_ALLOW] = {"local-allow", SEVERITY_LOW, BASELINE_PER_MAILBOX,

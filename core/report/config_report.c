@@ -113,9 +113,9 @@ static void tell_exchange(struct teller *t, const struct tenant_config *tenant)
     if (x->tenant_id == NULL)
         return;
     tell(t,
-         "%s: \"postern-mirror sync\" reads it from Exchange Online as application %s, signed in by %s; "
+         "%s: \"postern-mirror sync\" reads it from Exchange Online%s as application %s, signed in by %s; "
          "postern-mirror %s change mailboxes there.",
-         tenant->name, x->application,
+         tenant->name, x->sign_ins ? ", and who signs in there by SMTP AUTH," : "", x->application,
          x->certificate_file != NULL ? "a certificate"
          : x->secret_file != NULL    ? "a client secret"
                                      : "a federated token",
@@ -167,6 +167,27 @@ static void tell_tenants(struct teller *t, const struct config *c)
         tell(t, "Logins without a domain find their tenant only if there is just one (default_tenant is not set).");
 }
 
+/* Says which names are no logins, where some are none. */
+static void tell_login_names(struct teller *t, unsigned names)
+{
+    static const struct {
+        enum login_name name;
+        const char *words;
+    } all[] = {{LOGIN_NAME_UPN, "user principal names"},
+               {LOGIN_NAME_PRIMARY, "primary addresses"},
+               {LOGIN_NAME_PROXY, "other addresses"},
+               {LOGIN_NAME_ALIAS, "aliases"},
+               {LOGIN_NAME_ACCOUNT, "account names"}};
+    char text[160];
+    struct buf b = BUF_OVER(text);
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if ((names & all[i].name) == 0)
+            buf_addf(&b, "%s%s", b.n > 0 ? ", " : "", all[i].words);
+    if (b.n > 0)
+        tell(t, "A mailbox's names that nobody signs in with: %s.", text);
+}
+
 static void tell_smtp_auth(struct teller *t, const struct config *c)
 {
     static const char *const unknown[] = {
@@ -174,16 +195,24 @@ static void tell_smtp_auth(struct teller *t, const struct config *c)
         [UNLISTED_TENANT] = "for unknown logins the organization's counts (unlisted = \"tenant\")",
         [UNLISTED_ALLOW] = "unknown logins are let through (unlisted = \"allow\")",
     };
+    static const char *const accounts[] = {
+        [DISABLED_PEOPLE] =
+            "Disabled accounts are refused, but for shared and resource mailboxes, whose accounts always are.",
+        [DISABLED_ALL] = "Disabled accounts are refused, those of shared and resource mailboxes too.",
+        [DISABLED_NONE] = "Disabled accounts are ignored.",
+    };
     const struct smtp_auth_config *auth = &c->smtp_auth;
 
     tell(t, "The mailbox's SMTP AUTH setting first, then the organization's; %s.%s", unknown[auth->unlisted],
          mode_words(auth->mode));
     tell(t, "The tenant's security defaults are %s, authentication policies are %s.",
          auth->security_defaults ? "heeded" : "ignored", auth->authentication_policy ? "heeded" : "ignored");
+    tell(t, "%s", accounts[auth->disabled_accounts]);
     if (auth->deny != NULL)
         tell(t, "deny_file refuses %zu entries, before everything else.", list_count(auth->deny));
     if (auth->allow != NULL)
         tell(t, "allow_file lets %zu entries through, whatever their settings say.", list_count(auth->allow));
+    tell_login_names(t, auth->login_names);
     if (auth->logins != NULL)
         tell(t, "logins_file maps %zu logins to their mailboxes.", list_count(auth->logins));
     if (auth->on_premises != NULL)
@@ -307,6 +336,13 @@ static void tell_files(struct teller *t, const struct config *c)
         tell(t, "Journal of decisions and usage: %s.", c->journal);
     else
         tell(t, "No journal of decisions and usage is kept: \"postern report\" has nothing to tell.");
+    if (c->n_other_relays > 0) {
+        char text[TELL_LINE_MAX];
+        struct buf b = BUF_OVER(text);
+
+        add_slices(&b, c->other_relays, c->n_other_relays);
+        tell(t, "Other relays whose usage is not in it: %s.", text);
+    }
 }
 
 static void tell_mode(struct teller *t, const struct config *c)

@@ -44,18 +44,18 @@ static bool decisions_record(void *arg, const struct journal_record *r)
 }
 
 /*
- * Uses the index of names if that finds everything: a mailbox's decisions are indexed by its address. A login without a
- * mailbox may have been typed in several ways, so each decision must be read.
+ * What a mailbox did is found under its address; what a login without a mailbox did under the account that all of its
+ * spellings have in common.
  */
 static struct journal_query query_of(const struct decisions_wanted *x)
 {
     struct journal_query query = {.since_ns = x->since_ns};
-    bool has_mailbox = x->named != NULL && x->named->mailbox[0] != '\0';
 
-    if (x->user == NULL || (x->named != NULL && x->named->spelled && !has_mailbox))
-        return query;
     query.name = x->user;
-    query.mailbox = has_mailbox ? x->named->mailbox : NULL;
+    if (x->user != NULL && x->named != NULL) {
+        query.mailbox = x->named->mailbox;
+        query.account = known_account(x->named);
+    }
     return query;
 }
 

@@ -114,8 +114,29 @@ int files_open_journal(struct report_files *f, struct error *e)
     return -1;
 }
 
+int files_open_history(struct report_files *f, struct error *e)
+{
+    struct error notice;
+    int result = 0;
+    char *path;
+
+    if (f->history != NULL)
+        return 0;
+    if (files_open_config(f, e) != 0 || (f->leave_root && files_leave_root(f, e) != 0))
+        return -1;
+    if (asprintf(&path, "%s/" HISTORY_NAME, f->config->directory) < 0)
+        return error_set(e, "out of memory");
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        result = history_open(f->config->directory, false, &f->history, &notice, e);
+    if (result != 0)
+        note_closed(f, path, R_OK);
+    free(path);
+    return result;
+}
+
 void files_close(struct report_files *f)
 {
+    history_close(f->history);
     if (f->journal != NULL)
         journal_close(f->journal);
     if (f->state != NULL)

@@ -8,6 +8,7 @@
 #include "core/config/config.h"
 #include "core/decide/decide.h"
 #include "core/directory/directory.h"
+#include "core/journal/history.h"
 #include "core/journal/journal.h"
 #include "core/state/state.h"
 
@@ -22,6 +23,7 @@ struct report_files {
     struct directory_view *view; /* NULL: there is none (yet) */
     struct state *state;
     struct journal *journal;
+    struct history *history; /* NULL: there is none (yet) */
     /* what was found when they were opened */
     bool may_not_read;            /* one of them is closed to this user */
     bool other_generation;        /* the services use another one than `view` */
@@ -36,6 +38,8 @@ int files_open_directory(struct report_files *f, struct error *e);
  * meaningless. */
 int files_open_state(struct report_files *f, struct error *e);
 int files_open_journal(struct report_files *f, struct error *e);
+/* The history may be missing: then it returns 0, and history is NULL. */
+int files_open_history(struct report_files *f, struct error *e);
 void files_close(struct report_files *f);
 
 /*

@@ -132,8 +132,6 @@ static void look_into_directory(struct known_search *x)
         found_mailbox(x, x->found.first[0].tenant, &x->found.first[0].id);
     for (uint32_t i = 0; i < n && !x->out->exists; i++)
         look_up_spelled(x, i);
-    for (uint32_t i = 0; i < n && !x->out->exists && x->found.n == 0; i++)
-        weigh_mailboxes(x, i);
 }
 
 /* ---- what was seen, and the operator's lists ---- */
@@ -168,26 +166,38 @@ static bool is_listed(const struct known_search *x)
 
 /* ---- all ---- */
 
-static bool each_record(void *arg, const struct journal_record *record)
+static bool each_record(void *arg, const struct journal_record *r)
 {
     struct known_search *x = arg;
 
-    (void)record;
-    x->out->exists = true;
-    return false;
+    x->out->exists = slice_ieq(x->name, slice_of(r->login)) || slice_ieq(x->name, slice_of(r->mailbox)) ||
+                     slice_ieq(x->name, slice_of(r->connector)) || known_is(x->files->config, x->out, r);
+    return !x->out->exists;
 }
 
-/* A name of a decision is found by an index; the usage, which reaches further back, is walked over. */
-static void look_into_journal(struct known_search *x)
+/* A name of a decision is found by an index. */
+static void look_into_decisions(struct known_search *x)
 {
     char name[sizeof((struct journal_record *)0)->login];
     struct buf b = BUF_OVER(name);
-    struct journal *j = x->files->journal;
     struct error e;
 
     buf_add(&b, x->name);
-    if (journal_decisions(j, &(struct journal_query){.name = name}, each_record, x, &e) == 0 && !x->out->exists)
-        (void)journal_usage(j, &(struct usage_query){.sent = false}, each_used, x, &e);
+    (void)journal_decisions(x->files->journal, &(struct journal_query){.name = name, .account = known_account(x->out)},
+                            each_record, x, &e);
+}
+
+/* A name that is found nowhere by an index: all names of the directory and of the usage, which reaches further back
+ * than the decisions, are looked at. */
+static void look_through_all(struct known_search *x)
+{
+    uint32_t n = x->files->view != NULL ? directory_tenants(x->files->view) : 0;
+    struct error e;
+
+    for (uint32_t i = 0; i < n && x->found.n == 0; i++)
+        weigh_mailboxes(x, i);
+    if (x->files->journal != NULL)
+        (void)journal_usage(x->files->journal, &(struct usage_query){.sent = false}, each_used, x, &e);
 }
 
 /* The keys are only compared with each other, so any secret will do. */
@@ -229,10 +239,17 @@ void known_look(struct report_files *files, struct slice name, struct known *out
     }
     if (!out->exists && files->config->journal[0] != '\0' && files_open_journal(files, &e) == 0) {
         out->checked = true;
-        look_into_journal(&x);
+        look_into_decisions(&x);
     }
+    if (!out->exists)
+        look_through_all(&x);
     if (!out->exists && x.found.n > 0)
         take_displayed(&x);
+}
+
+struct slice known_account(const struct known *known)
+{
+    return (struct slice){known->spellings.account, known->spelled ? known->spellings.account_n : 0};
 }
 
 bool known_is(const struct config *config, const struct known *known, const struct journal_record *r)

@@ -25,6 +25,9 @@ struct known {
  */
 void known_look(struct report_files *files, struct slice name, struct known *out);
 
+/* By which the journal finds the name where it is a login without a mailbox; empty: it can be no login. */
+struct slice known_account(const struct known *known);
+
 /* Is the login of a record that name, in whatever spelling, or a login of that mailbox? */
 bool known_is(const struct config *config, const struct known *known, const struct journal_record *r);
 

@@ -1,5 +1,7 @@
 #include "core/report/metrics.h"
 
+#include "core/report/sign_ins_age.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -108,6 +110,27 @@ static void print_tenants(const struct report_files *f, struct printer *out)
             print_parts(t, out);
 }
 
+/* One of the two times of each tenant whose sign-ins are to be read. */
+static void print_sign_ins(const struct report_files *f, struct printer *out, const char *name, const char *help,
+                           bool trouble)
+{
+    struct sign_in_state state;
+    bool any = false;
+    char text[200];
+
+    for (uint32_t i = 0; f->view != NULL && i < directory_tenants(f->view); i++) {
+        const struct tenant_facts *t = directory_tenant(f->view, i);
+
+        if (t == NULL || !sign_ins_age(f->config, f->history, t->name, &state))
+            continue;
+        if (!any)
+            family(out, name, "gauge", help);
+        any = true;
+        put(out, "%s{tenant=\"%s\"} %lld", name, label(text, sizeof text, t->name),
+            (long long)(trouble ? state.trouble_s : state.read_s));
+    }
+}
+
 /* What may not be read is left out, since 0 would be a wrong value. */
 static void print_directory(const struct report_files *f, const struct picture *p, struct printer *out)
 {
@@ -117,6 +140,10 @@ static void print_directory(const struct report_files *f, const struct picture *
         put(out, "postern_directory_generation %llu",
             f->view != NULL ? (unsigned long long)directory_view_generation(f->view) : 0);
         print_tenants(f, out);
+        print_sign_ins(f, out, "postern_sign_ins_timestamp_seconds",
+                       "When the tenant's sign-ins by SMTP AUTH were last read to the end; 0: never.", false);
+        print_sign_ins(f, out, "postern_sign_ins_trouble_timestamp_seconds",
+                       "Since when they could not be read; 0: they could.", true);
     }
     if (p->n_using == 0)
         return;

@@ -177,6 +177,7 @@ struct picture *picture_take(struct report_files *f, picture_look *look, struct 
     judge_services(p, f->config);
     notices_look(f->config->spool, &p->notices);
     look_at_directory(f, p);
+    (void)open_part(f, p, files_open_history);
     look_at_state(f, p);
     read_journal(f, p);
     return p;

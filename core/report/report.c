@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/directory/directory_record.h"
+#include "core/report/cloud_rows.h"
 #include "core/report/text.h"
 
 #include <stdarg.h>
@@ -18,10 +19,15 @@ static int64_t oldest_wanted(const struct report *r)
 
 static const char *type_name(enum recipient_type type)
 {
-    static const char *const names[] = {
-        [RECIPIENT_OTHER] = "other",        [RECIPIENT_USER] = "user",           [RECIPIENT_SHARED] = "shared",
-        [RECIPIENT_ROOM] = "room",          [RECIPIENT_EQUIPMENT] = "equipment", [RECIPIENT_GROUP] = "group",
-        [RECIPIENT_MAIL_USER] = "mail-user"};
+    static const char *const names[] = {[RECIPIENT_OTHER] = "other",
+                                        [RECIPIENT_USER] = "user",
+                                        [RECIPIENT_SHARED] = "shared",
+                                        [RECIPIENT_ROOM] = "room",
+                                        [RECIPIENT_EQUIPMENT] = "equipment",
+                                        [RECIPIENT_GROUP] = "group",
+                                        [RECIPIENT_MAIL_USER] = "mail-user",
+                                        [RECIPIENT_SYSTEM] = "system",
+                                        [RECIPIENT_HIGH_VOLUME] = "high-volume"};
 
     return (size_t)type < sizeof names / sizeof *names ? names[type] : "other";
 }
@@ -63,15 +69,15 @@ static const char *why_not(const struct report *r, struct slice mailbox)
 
 #define CLIENTS_TEXT_MAX (USAGE_CLIENTS * (IP_TEXT_MAX + 1))
 
-static struct value clients_of(const struct usage *u, char text[CLIENTS_TEXT_MAX])
+static struct value clients_of(const struct usage_client clients[USAGE_CLIENTS], char text[CLIENTS_TEXT_MAX])
 {
     char one[IP_TEXT_MAX];
     struct buf b = buf_over(text, CLIENTS_TEXT_MAX);
 
-    for (size_t i = 0; i < USAGE_CLIENTS && u->clients[i].last_s > 0; i++) {
+    for (size_t i = 0; i < USAGE_CLIENTS && clients[i].last_s > 0; i++) {
         if (i > 0)
             buf_add_char(&b, ' ');
-        buf_add(&b, ip_text(&u->clients[i].ip, one));
+        buf_add(&b, ip_text(&clients[i].ip, one));
     }
     return value_text(buf_slice(&b));
 }
@@ -87,6 +93,16 @@ static uint64_t refusals(const struct usage *u)
 
 /* ---- the script ---- */
 
+/* Entra logs the sign-ins of clients with tokens under other names than that of SMTP AUTH. */
+#define TOKENS_UNSEEN                                                                                                  \
+    "who submits to Exchange Online with a token (OAuth) is in the SMTP AUTH clients report alone, which was not "     \
+    "imported for all of that time and each tenant"
+
+static bool sees_tokens(const struct report *r)
+{
+    return r->reach.tokens_s > 0 && (r->days == 0 || r->reach.tokens_s <= oldest_wanted(r));
+}
+
 __attribute__((format(printf, 2, 3))) static void put_line(const struct report *r, const char *format, ...)
 {
     char text[2048];
@@ -98,10 +114,29 @@ __attribute__((format(printf, 2, 3))) static void put_line(const struct report *
     printer_line(r->out, &(struct line){.spans = {{TONE_PLAIN, text}}, .verbatim = true});
 }
 
+/* What use the script does not know of: it may be run long after the report was looked at. */
+static void put_script_gaps(const struct report *r, const struct report_kind *kind)
+{
+    const struct config *c = r->files->config;
+
+    put_line(r, "# Mailboxes that were used before then only, or will be used less often than since then, are %s.",
+             strcmp(kind->name, "unused") == 0 ? "taken for unused" : "missing");
+    if (r->days > 0 && !use_reach_covers(&r->reach, r->context.wall_s, r->days))
+        put_line(r, "# WARNING: that is less than the %llu days that were asked for. Look through the list first.",
+                 (unsigned long long)r->days);
+    if (!sees_tokens(r))
+        put_line(r, "# WARNING: " TOKENS_UNSEEN ".");
+    for (size_t i = 0; i < c->n_other_relays; i++)
+        put_line(r, "# WARNING: the usage of the relay %.*s is not known here.", (int)c->other_relays[i].n,
+                 c->other_relays[i].p);
+    if (c->n_other_relays == 0)
+        put_line(r, "# Other relays are not known here: if there are any, look through their usage, too.");
+}
+
 /* What the script does, and how far back its data goes. */
 static void put_script_head(const struct report *r, const struct report_kind *kind)
 {
-    char text[40];
+    char text[300];
     struct buf b = BUF_OVER(text);
 
     put_line(r, "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell",
@@ -109,13 +144,9 @@ static void put_script_head(const struct report *r, const struct report_kind *ki
     put_line(r, "# (Connect-ExchangeOnline). It sets SmtpClientAuthenticationDisabled to %s for each mailbox below;",
              kind->script);
     put_line(r, "# with -WhatIf it only says so.");
-    text_add_local_time(&b, r->first_s);
-    put_line(r, "# Usage is known from %s on. Mailboxes that were used before then only, or will be", text);
-    put_line(r, "# used less often than since then, are %s.",
-             strcmp(kind->name, "unused") == 0 ? "taken for unused" : "missing");
-    if (r->days > 0 && r->first_s > oldest_wanted(r))
-        put_line(r, "# WARNING: that is less than the %llu days that were asked for. Look through the list first.",
-                 (unsigned long long)r->days);
+    use_reach_words(&r->reach, &b);
+    put_line(r, "# Usage is %s.", text);
+    put_script_gaps(r, kind);
     put_line(r, "param([switch]$WhatIf)");
 }
 
@@ -144,44 +175,73 @@ static void put_script_line(const struct report *r, struct slice mailbox, const 
 
 /* ---- from the directory ---- */
 
-static int usage_of(const struct report *r, const struct tenant_facts *tenant, struct slice mailbox, struct usage *u)
+static const struct column setting_columns[] = {
+    {"tenant", VALUE_TEXT},     {"mailbox", VALUE_TEXT},    {"name", VALUE_TEXT}, {"type", VALUE_TEXT},
+    {"setting", VALUE_TEXT},    {"may_send", VALUE_TEXT},   {"last", VALUE_TIME}, {"messages", VALUE_NUMBER},
+    {"cloud_last", VALUE_TIME}, {"signed_in", VALUE_NUMBER}};
+
+/* What is known of a mailbox's use, here and at Exchange Online itself. */
+struct mailbox_use {
+    struct usage relay;
+    int64_t cloud_last_s;
+    uint64_t sign_ins;
+};
+
+static int cloud_use_in(const struct report *r, const struct tenant_facts *tenant, struct slice mailbox,
+                        struct mailbox_use *u)
 {
-    memset(u, 0, sizeof *u);
-    if (r->files->journal == NULL)
-        return 0;
-    return journal_usage_of(r->files->journal, slice_of(tenant->name), mailbox, u, r->e) < 0 ? -1 : 0;
+    static const enum cloud_source sources[] = {CLOUD_SIGN_INS, CLOUD_REPORT};
+
+    for (size_t i = 0; r->files->history != NULL && i < sizeof sources / sizeof *sources; i++) {
+        struct cloud_use use;
+        int found = cloud_use_of(r->files->history, slice_of(tenant->name), mailbox, sources[i], &use, r->e);
+
+        if (found < 0)
+            return -1;
+        if (found > 0 && use.last_s > u->cloud_last_s)
+            u->cloud_last_s = use.last_s;
+        if (found > 0 && sources[i] == CLOUD_SIGN_INS)
+            u->sign_ins = use.number;
+    }
+    return 0;
 }
 
-static const struct column setting_columns[] = {
-    {"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT},  {"name", VALUE_TEXT}, {"type", VALUE_TEXT},
-    {"setting", VALUE_TEXT}, {"may_send", VALUE_TEXT}, {"last", VALUE_TIME}, {"messages", VALUE_NUMBER}};
+static int use_of(const struct report *r, const struct tenant_facts *tenant, struct slice mailbox,
+                  struct mailbox_use *u)
+{
+    memset(u, 0, sizeof *u);
+    if (r->files->journal != NULL &&
+        journal_usage_of(r->files->journal, slice_of(tenant->name), mailbox, &u->relay, r->e) < 0)
+        return -1;
+    return cloud_use_in(r, tenant, mailbox, u);
+}
 
 static void put_mailbox(struct report *r, const struct tenant_facts *tenant, const struct mailbox_record *m,
-                        const struct usage *u)
+                        const struct mailbox_use *u)
 {
     const char *reason = why_not(r, m->primary);
 
-    r->out->row(r->out,
-                (const struct value[]){value_word(tenant->name), value_text(m->primary), value_text(m->name),
-                                       value_word(type_name(m->recipient_type)), value_word(setting_name(m->smtp_auth)),
-                                       value_word(reason == NULL ? "yes" : reason), value_time(u->last_s),
-                                       value_number(u->messages)});
+    r->out->row(r->out, (const struct value[]){
+                            value_word(tenant->name), value_text(m->primary), value_text(m->name),
+                            value_word(type_name(m->recipient_type)), value_word(setting_name(m->smtp_auth)),
+                            value_word(reason == NULL ? "yes" : reason), value_time(u->relay.last_s),
+                            value_number(u->relay.messages), value_time(u->cloud_last_s), value_number(u->sign_ins)});
 }
 
-static bool is_unused(const struct report *r, const struct mailbox_record *m, const struct usage *u)
+static bool is_unused(const struct report *r, const struct mailbox_record *m, const struct mailbox_use *u)
 {
-    return u->last_s < oldest_wanted(r) && why_not(r, m->primary) == NULL;
+    return u->relay.last_s < oldest_wanted(r) && u->cloud_last_s < oldest_wanted(r) && why_not(r, m->primary) == NULL;
 }
 
 static int one_mailbox(struct report *r, const struct report_kind *kind, const struct tenant_facts *tenant,
                        const struct mailbox_record *m)
 {
     bool unused = kind->setting == SMTP_AUTH_UNKNOWN;
-    struct usage u;
+    struct mailbox_use u;
 
     if (!unused && m->smtp_auth != (enum smtp_auth)kind->setting)
         return 0;
-    if (usage_of(r, tenant, m->primary, &u) != 0)
+    if (use_of(r, tenant, m->primary, &u) != 0)
         return -1;
     if (unused && !is_unused(r, m, &u))
         return 0;
@@ -216,65 +276,151 @@ static int walk_directory(struct report *r, const struct report_kind *kind)
 }
 
 /* Since when usage is known: before that, absence means nothing. 0, or -1 with r->e. */
-static int find_first(struct report *r)
+static int find_reach(struct report *r)
 {
-    int result = journal_usage_since(r->files->journal, &r->first_s, r->e);
-
-    if (r->first_s == 0 || r->first_s > r->context.wall_s)
-        r->first_s = r->context.wall_s;
-    return result;
+    return use_reach_find(r->files, r->context.wall_s, &r->reach, r->e);
 }
 
-static int refuse_unused(const struct report *r, const char *since)
+#define RELAYS_NAMED 3 /* in an error, which has little room */
+
+static void add_relays(const struct config *c, struct buf *b)
 {
-    int64_t known = (r->context.wall_s - r->first_s) / DAY_S;
-    char instead[40];
+    for (size_t i = 0; i < c->n_other_relays && i < RELAYS_NAMED; i++) {
+        buf_add(b, i > 0 ? SLICE(", ") : SLICE(""));
+        buf_add_escaped(b, c->other_relays[i], 64);
+    }
+    if (c->n_other_relays > RELAYS_NAMED)
+        buf_addf(b, " and %zu more", c->n_other_relays - RELAYS_NAMED);
+}
+
+/* Why a script would disable mailboxes that are used; false: nothing is known to be missing. */
+static bool find_gaps(const struct report *r, struct buf *b)
+{
+    const struct config *c = r->files->config;
+
+    if (!use_reach_covers(&r->reach, r->context.wall_s, r->days)) {
+        buf_add(b, SLICE("usage is "));
+        use_reach_words(&r->reach, b);
+        buf_addf(b, ", not for %llu days", (unsigned long long)r->days);
+    }
+    if (c->n_other_relays > 0) {
+        buf_addf(b, "%sthe usage of other relays is not known here (", b->n > 0 ? "; and " : "");
+        add_relays(c, b);
+        buf_add(b, SLICE(")"));
+    }
+    return b->n > 0;
+}
+
+static int refuse_unused(const struct report *r, const char *gaps)
+{
+    uint64_t known = use_reach_days(&r->reach, r->context.wall_s);
+    char instead[200];
     struct buf b = BUF_OVER(instead);
 
-    if (known > 0)
-        buf_addf(&b, "give --days %lld or fewer", (long long)known);
-    else
+    if (r->reach.cloud_s == 0)
+        buf_add(&b, SLICE("set exchange.sign_ins and wait, or import the SMTP AUTH clients report"));
+    else if (known > 0 && known < r->days)
+        buf_addf(&b, "give --days %llu or fewer", (unsigned long long)known);
+    else if (known < r->days)
         buf_add(&b, SLICE("wait until it is"));
+    else
+        buf_add(&b, SLICE("run it where all usage is"));
     return error_set(r->e,
-                     "usage is known from %s on only, not for %llu days: the script would disable mailboxes that are "
-                     "used less often; %s, or --force to have it all the same",
-                     since, (unsigned long long)r->days, instead);
+                     "%s: the script would disable mailboxes that are used; %s, or --force to have it all the same",
+                     gaps, instead);
 }
 
 static int check_unused(struct report *r)
 {
-    char text[40];
-    struct buf b = BUF_OVER(text);
+    char gaps[600], reach[300];
+    struct buf g = BUF_OVER(gaps), b = BUF_OVER(reach);
 
     r->days = r->days == 0 ? 90 : r->days;
     if (r->files->journal == NULL)
         return error_set(r->e, "without a journal nobody knows what is unused");
-    if (find_first(r) != 0)
+    if (find_reach(r) != 0)
         return -1;
-    if (r->first_s <= oldest_wanted(r))
+    if (find_gaps(r, &g) && r->script && !r->force)
+        return refuse_unused(r, gaps);
+    if (r->script)
         return 0;
-    text_add_local_time(&b, r->first_s);
-    if (r->script && !r->force)
-        return refuse_unused(r, text);
-    printer_remark(r->out, REMARK_NOTE,
-                   "Usage is known from %s on only, not for %llu days: what is silent may be used rarely.", text,
-                   (unsigned long long)r->days);
+    use_reach_words(&r->reach, &b);
+    if (g.n > 0)
+        printer_remark(r->out, REMARK_NOTE, "What is silent may be used: %s.", gaps);
+    else
+        printer_remark(r->out, REMARK_NOTE, "Usage is %s.", reach);
+    if (r->reach.cloud_s > 0 && !sees_tokens(r))
+        printer_remark(r->out, REMARK_NOTE, "But " TOKENS_UNSEEN ".");
     return 0;
 }
 
+/* Use in the cloud may be known where there is no journal. */
 static int check_used(struct report *r)
+{
+    if (r->files->journal == NULL && r->files->history == NULL)
+        return error_set(r->e, "without a journal nobody knows who submits");
+    return find_reach(r);
+}
+
+static int check_journal(struct report *r)
 {
     if (r->files->journal == NULL)
         return error_set(r->e, "without a journal nobody knows who submits");
-    return find_first(r);
+    return find_reach(r);
+}
+
+static int check_failed(struct report *r)
+{
+    if (r->files->history == NULL)
+        return error_set(r->e, "there is no history of sign-ins: exchange.sign_ins in postern.conf(5) has them read");
+    return find_reach(r);
 }
 
 /* ---- from the usage ---- */
 
 static const struct column used_columns[] = {
-    {"tenant", VALUE_TEXT},     {"mailbox", VALUE_TEXT},      {"first", VALUE_TIME},  {"last", VALUE_TIME},
-    {"messages", VALUE_NUMBER}, {"recipients", VALUE_NUMBER}, {"bytes", VALUE_BYTES}, {"refused", VALUE_NUMBER},
-    {"basic", VALUE_NUMBER},    {"oauth", VALUE_NUMBER},      {"tls", VALUE_TEXT},    {"clients", VALUE_TEXT}};
+    {"tenant", VALUE_TEXT},    {"mailbox", VALUE_TEXT},     {"source", VALUE_TEXT},       {"first", VALUE_TIME},
+    {"last", VALUE_TIME},      {"messages", VALUE_NUMBER},  {"recipients", VALUE_NUMBER}, {"bytes", VALUE_BYTES},
+    {"refused", VALUE_NUMBER}, {"signed_in", VALUE_NUMBER}, {"basic", VALUE_NUMBER},      {"oauth", VALUE_NUMBER},
+    {"tls", VALUE_TEXT},       {"clients", VALUE_TEXT}};
+
+/* "sent" and "signed in" are not the same: nobody knows what was sent after a sign-in. */
+static const char *source_word(enum cloud_source source)
+{
+    return source == CLOUD_REPORT ? "cloud-report" : "cloud-sign-ins";
+}
+
+/* In the order of the rows, a mailbox may come from several sources: its line is put once. */
+static void put_used_line(struct report *r, struct slice mailbox)
+{
+    struct buf b;
+
+    if (memchr(mailbox.p, '@', mailbox.n) == NULL || slice_eq(mailbox, slice_of(r->last_line)))
+        return;
+    put_script_line(r, mailbox, "$false");
+    b = buf_over(r->last_line, sizeof r->last_line);
+    buf_add(&b, mailbox);
+}
+
+static void put_cloud_used(struct report *r, const struct cloud_row *row)
+{
+    const struct cloud_use *u = &row->use;
+    bool report = row->source == CLOUD_REPORT;
+    char clients[CLIENTS_TEXT_MAX];
+
+    if (r->script) {
+        put_used_line(r, row->mailbox);
+        return;
+    }
+    r->out->row(r->out,
+                (const struct value[]){
+                    value_text(row->tenant), value_text(row->mailbox), value_word(source_word(row->source)),
+                    value_time(u->first_s), value_time(u->last_s), report ? value_number(u->number) : value_none(),
+                    value_none(), value_none(), value_none(), report ? value_none() : value_number(u->number),
+                    value_number(u->basic), value_number(u->oauth),
+                    value_word(u->tls >= 0 ? tls_version_name((enum tls_version)u->tls) : NULL),
+                    clients_of(u->clients, clients)});
+}
 
 static const char *lowest_tls(const struct usage *u)
 {
@@ -289,16 +435,17 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
     struct report *r = arg;
     char clients[CLIENTS_TEXT_MAX];
 
+    if (!cloud_rows_before(r->cloud, tenant, mailbox))
+        return false;
     if (r->script) {
-        if (memchr(mailbox.p, '@', mailbox.n) != NULL)
-            put_script_line(r, mailbox, "$false");
+        put_used_line(r, mailbox);
         return true;
     }
-    r->out->row(r->out,
-                (const struct value[]){value_text(tenant), value_text(mailbox), value_time(u->first_s),
-                                       value_time(u->last_s), value_number(u->messages), value_number(u->recipients),
-                                       value_bytes(u->bytes), value_number(refusals(u)), value_number(u->basic),
-                                       value_number(u->oauth), value_word(lowest_tls(u)), clients_of(u, clients)});
+    r->out->row(r->out, (const struct value[]){
+                            value_text(tenant), value_text(mailbox), value_word("relay"), value_time(u->first_s),
+                            value_time(u->last_s), value_number(u->messages), value_number(u->recipients),
+                            value_bytes(u->bytes), value_number(refusals(u)), value_none(), value_number(u->basic),
+                            value_number(u->oauth), value_word(lowest_tls(u)), clients_of(u->clients, clients)});
     return true;
 }
 
@@ -322,17 +469,30 @@ static bool each_refused(void *arg, struct slice tenant, struct slice mailbox, c
     return true;
 }
 
-static const struct column basic_columns[] = {{"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT},
-                                              {"basic", VALUE_NUMBER}, {"oauth", VALUE_NUMBER},
-                                              {"last", VALUE_TIME},    {"clients", VALUE_TEXT}};
+static const struct column basic_columns[] = {{"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT}, {"source", VALUE_TEXT},
+                                              {"basic", VALUE_NUMBER}, {"oauth", VALUE_NUMBER}, {"last", VALUE_TIME},
+                                              {"clients", VALUE_TEXT}};
+
+static void put_cloud_basic(struct report *r, const struct cloud_row *row)
+{
+    char clients[CLIENTS_TEXT_MAX];
+
+    r->out->row(r->out, (const struct value[]){value_text(row->tenant), value_text(row->mailbox),
+                                               value_word(source_word(row->source)), value_number(row->use.basic),
+                                               value_number(row->use.oauth), value_time(row->use.last_s),
+                                               clients_of(row->use.clients, clients)});
+}
 
 static bool each_basic(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
 {
     struct report *r = arg;
     char clients[CLIENTS_TEXT_MAX];
 
-    r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_number(u->basic),
-                                               value_number(u->oauth), value_time(u->last_s), clients_of(u, clients)});
+    if (!cloud_rows_before(r->cloud, tenant, mailbox))
+        return false;
+    r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_word("relay"),
+                                               value_number(u->basic), value_number(u->oauth), value_time(u->last_s),
+                                               clients_of(u->clients, clients)});
     return true;
 }
 
@@ -352,25 +512,71 @@ static bool each_legacy(void *arg, struct slice tenant, struct slice mailbox, co
     r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_number(u->tls[TLS_NONE]),
                                                value_number(u->tls[TLS_OLD]), value_number(u->tls[TLS_V1_0]),
                                                value_number(u->tls[TLS_V1_1]), value_number(newer),
-                                               value_time(u->last_s), clients_of(u, clients)});
+                                               value_time(u->last_s), clients_of(u->clients, clients)});
     return true;
+}
+
+/* ---- failed sign-ins: attackers', mostly, and no use ---- */
+
+static const struct column failed_columns[] = {{"tenant", VALUE_TEXT},   {"mailbox", VALUE_TEXT},
+                                               {"failed", VALUE_NUMBER}, {"first", VALUE_TIME},
+                                               {"last", VALUE_TIME},     {"clients", VALUE_TEXT}};
+
+static void put_failed(struct report *r, const struct cloud_row *row)
+{
+    char clients[CLIENTS_TEXT_MAX];
+
+    r->out->row(r->out, (const struct value[]){value_text(row->tenant),
+                                               row->mailbox.n > 0 ? value_text(row->mailbox) : value_none(),
+                                               value_number(row->use.number), value_time(row->use.first_s),
+                                               value_time(row->use.last_s), clients_of(row->use.clients, clients)});
+}
+
+/* ---- walks over all usage ---- */
+
+#define USE_SOURCES (1u << CLOUD_SIGN_INS | 1u << CLOUD_REPORT)
+
+struct usage_walk {
+    const struct column *columns;
+    struct usage_query query;
+    bool (*each)(void *arg, struct slice tenant, struct slice mailbox,
+                 const struct usage *u); /* NULL: the cloud's only */
+    struct cloud_query cloud;
+    cloud_put *put; /* NULL: the relay's only */
+};
+
+static int walk_both(struct report *r, const struct usage_walk *w)
+{
+    int rc = 0;
+
+    if (w->put != NULL && r->files->history != NULL && cloud_rows_open(r, &w->cloud, w->put, &r->cloud) != 0)
+        return -1;
+    if (w->each != NULL && r->files->journal != NULL)
+        rc = journal_usage(r->files->journal, &w->query, w->each, r, r->e);
+    return cloud_rows_close(r->cloud, rc == 0) != 0 ? -1 : rc;
 }
 
 static int walk_usage(struct report *r, const struct report_kind *kind)
 {
     const int64_t since = oldest_wanted(r);
-    const struct {
-        const struct column *columns;
-        struct usage_query query;
-        bool (*each)(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u);
-    } walks[] = {{used_columns, {.sent = true, .sent_since_s = since}, each_used},
-                 {refused_columns, {.refused = true, .refused_since_s = since}, each_refused},
-                 {basic_columns, {.sent = true, .sent_since_s = since, .basic = true}, each_basic},
-                 {legacy_columns, {.sent = true, .sent_since_s = since, .old_tls = true}, each_legacy}};
+    const struct usage_walk walks[] = {
+        {used_columns,
+         {.sent = true, .sent_since_s = since},
+         each_used,
+         {.since_s = since, .sources = USE_SOURCES},
+         put_cloud_used},
+        {refused_columns, {.refused = true, .refused_since_s = since}, each_refused, {.since_s = 0}, NULL},
+        {basic_columns,
+         {.sent = true, .sent_since_s = since, .basic = true},
+         each_basic,
+         {.since_s = since, .sources = USE_SOURCES, .basic = true},
+         put_cloud_basic},
+        {legacy_columns, {.sent = true, .sent_since_s = since, .old_tls = true}, each_legacy, {.since_s = 0}, NULL},
+        {failed_columns, {.sent = false}, NULL, {.since_s = since, .sources = 1u << CLOUD_FAILURES}, put_failed}};
 
     for (size_t i = 0; i < sizeof walks / sizeof *walks; i++)
         if (walks[i].columns == kind->columns)
-            return journal_usage(r->files->journal, &walks[i].query, walks[i].each, r, r->e);
+            return walk_both(r, &walks[i]);
     return -1;
 }
 
@@ -388,9 +594,11 @@ const struct report_kind report_kinds[] = {
     {"used", "who really submits, how, from where", COLUMNS(used_columns), walk_usage, 0, "$false", check_used},
     {"unused", "who may submit, but was silent for --days", COLUMNS(setting_columns), walk_directory, SMTP_AUTH_UNKNOWN,
      "$true", check_unused},
-    {"refused", "who was refused, and why", COLUMNS(refused_columns), walk_usage, 0, NULL, check_used},
+    {"refused", "who was refused, and why", COLUMNS(refused_columns), walk_usage, 0, NULL, check_journal},
     {"basic", "who still signs in with a password", COLUMNS(basic_columns), walk_usage, 0, NULL, check_used},
-    {"legacy-tls", "who uses no TLS, or one before 1.2", COLUMNS(legacy_columns), walk_usage, 0, NULL, check_used},
+    {"legacy-tls", "who uses no TLS, or one before 1.2", COLUMNS(legacy_columns), walk_usage, 0, NULL, check_journal},
+    {"failed-sign-ins", "whose passwords were guessed at Exchange Online itself", COLUMNS(failed_columns), walk_usage,
+     0, NULL, check_failed},
     {NULL, NULL, NULL, 0, NULL, 0, NULL, NULL},
 };
 

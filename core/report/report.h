@@ -4,6 +4,9 @@
 
 #include "core/report/files.h"
 #include "core/report/printer.h"
+#include "core/report/use_reach.h"
+
+struct cloud_rows;
 
 /* The caller sets the first fields; the others are private to report.c. */
 struct report {
@@ -14,7 +17,9 @@ struct report {
     bool force;                       /* prints the script even if usage is not known for long enough */
     struct printer *out;
     struct error *e;
-    int64_t first_s; /* wall clock: usage is known since then; set by a kind's check */
+    struct use_reach reach;   /* set by a kind's check */
+    struct cloud_rows *cloud; /* rows that are merged into those of the journal; NULL: none */
+    char last_line[128];      /* the mailbox of the script's last line */
 };
 
 struct report_kind {

@@ -2,6 +2,7 @@
 #include "core/report/status.h"
 
 #include "core/base/units.h"
+#include "core/report/sign_ins_age.h"
 #include "core/report/status_parts.h"
 #include "core/report/text.h"
 
@@ -120,6 +121,34 @@ static void show_mirrored(const struct picture *p, const struct tenant_facts *t,
         show_part(p, &all, "all that was brought in", out);
 }
 
+/* Beside the parts of the directory; nothing where they are not to be read. */
+static void show_sign_ins(const struct picture *p, const struct report_files *f, const char *tenant,
+                          struct printer *out)
+{
+    struct sign_in_state state;
+    char trouble[4 * sizeof state.trouble + 8], text[sizeof trouble + 120];
+    struct buf b = BUF_OVER(text);
+
+    if (!sign_ins_age(f->config, f->history, tenant, &state))
+        return;
+    if (state.read_s > 0) {
+        add_span(&b, p->wall_s - state.read_s);
+        buf_add(&b, SLICE(" old"));
+    } else {
+        buf_add(&b, SLICE("never read"));
+    }
+    if (state.trouble_s > 0) {
+        buf_add(&b, SLICE("; for "));
+        add_span(&b, p->wall_s - state.trouble_s);
+        buf_addf(&b, " not read: %s", text_plain(trouble, sizeof trouble, slice_of(state.trouble)));
+    }
+    printer_line(out, &(struct line){.indent = 4,
+                                     .label = "sign-ins by SMTP AUTH",
+                                     .label_width = PART_INDENT - 5,
+                                     .spans = {{state.trouble_s > 0 ? TONE_WARN : TONE_PLAIN, text}},
+                                     .hang = PART_INDENT});
+}
+
 /* If tenants.smtp_auth decides, the mirrored setting doesn't count here. */
 static const char *taken_as(const struct config *config, const char *tenant)
 {
@@ -144,6 +173,7 @@ static void show_tenants(const struct picture *p, const struct report_files *f, 
                       "%llu mailboxes, SMTP AUTH %s as mirrored%s", (unsigned long long)t->mailboxes,
                       status_setting_word(t->smtp_auth), taken_as(f->config, t->name));
         show_mirrored(p, t, out);
+        show_sign_ins(p, f, t->name, out);
     }
 }
 

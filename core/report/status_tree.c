@@ -1,4 +1,5 @@
 /* The picture for programs. */
+#include "core/report/sign_ins_age.h"
 #include "core/report/status_parts.h"
 
 static const char *const part_words[] = {
@@ -75,6 +76,22 @@ static void show_parts(const struct tenant_facts *t, struct printer *out)
     out->close(out);
 }
 
+/* null: not to be read. */
+static void show_sign_ins(const struct report_files *f, const char *tenant, struct printer *out)
+{
+    struct sign_in_state state;
+
+    if (!sign_ins_age(f->config, f->history, tenant, &state)) {
+        out->value(out, "sign_ins", value_none());
+        return;
+    }
+    out->open(out, "sign_ins", TREE_OBJECT);
+    out->value(out, "at", state.read_s > 0 ? value_number((uint64_t)state.read_s) : value_none());
+    out->value(out, "trouble_at", state.trouble_s > 0 ? value_number((uint64_t)state.trouble_s) : value_none());
+    out->value(out, "trouble", value_word_or_none(state.trouble));
+    out->close(out);
+}
+
 /* What tenants.smtp_auth says, if it decides; null when the mirrored setting counts. */
 static struct value override_of(const struct config *config, const char *tenant)
 {
@@ -101,6 +118,7 @@ static void show_tenants(const struct report_files *f, struct printer *out)
         out->value(out, "mailboxes", value_number(t->mailboxes));
         out->value(out, "settings_at", value_number(t->settings_at > 0 ? (uint64_t)t->settings_at : 0));
         show_parts(t, out);
+        show_sign_ins(f, t->name, out);
         out->close(out);
     }
     out->close(out);

@@ -33,10 +33,12 @@ static void add_what(struct buf *b, const struct journal_record *r)
     case REASON_SENDER_NOT_OWN:
     case REASON_SENDER_BAD:
     case REASON_CONNECTOR_SENDER:
+    case REASON_SENDER_DOMAIN:
         buf_add(b, SLICE("sender "));
         add_cell(b, slice_of(r->sender));
         break;
     case REASON_EXTERNAL_RECIPIENT:
+    case REASON_RECIPIENT_DOMAIN:
         buf_add(b, SLICE("recipient "));
         add_cell(b, slice_of(r->recipient));
         break;

@@ -19,8 +19,10 @@ int gather_open(const char *folder, struct gathered **out, struct error *e)
     for (size_t i = 0; i < SHEETS; i++)
         if (sheet_open(folder, i == 0 ? NULL : g->sheets[0], &g->sheets[i], e) != 0)
             goto failed;
-    if (rights_open(&g->rights, e) != 0)
+    if (sheet_open(folder, g->sheets[0], &g->recipients, e) != 0 || rights_open(&g->rights, e) != 0 ||
+        accounts_open(&g->accounts, e) != 0)
         goto failed;
+    g->says_accounts = KINDS;
     *out = g;
     return 0;
 failed:
@@ -34,7 +36,10 @@ void gather_close(struct gathered *g)
         return;
     for (size_t i = 0; i < SHEETS; i++)
         sheet_close(g->sheets[i]);
+    sheet_close(g->recipients);
+    free(g->inner);
     rights_close(g->rights);
+    accounts_close(g->accounts);
     free(g->proxies);
     free(g->policies);
     free(g->domains);
@@ -53,10 +58,14 @@ int gather_row(struct gathered *g, enum kind kind, unsigned file, const struct r
         [KIND_ACCEPTED_DOMAIN] = gather_domain_row,
         [KIND_BLOCKED_SENDER] = gather_restricted_row,
         [KIND_USER] = gather_user_row,
+        [KIND_ACCOUNT] = gather_account_row,
         [KIND_CAS_MAILBOX] = gather_mailbox_row,
         [KIND_MAILBOX] = gather_mailbox_row,
         [KIND_LIST] = gather_mailbox_row,
+        [KIND_HVE_ACCOUNT] = gather_recipient_row,
+        [KIND_RECIPIENT] = gather_recipient_row,
         [KIND_RECIPIENT_PERMISSION] = gather_permission_row,
+        [KIND_GROUP_MEMBER] = gather_member_row,
     };
 
     g->rows[kind]++;
@@ -96,6 +105,8 @@ const struct policy *gather_policy(const struct gathered *g, struct slice name)
 struct gather_mark gather_mark(const struct gathered *g)
 {
     struct gather_mark mark = {.rights = rights_count(g->rights),
+                               .members = rights_members(g->rights),
+                               .recipients = sheet_count(g->recipients),
                                .policies = g->n_policies,
                                .domains = g->n_domains,
                                .restricted = g->n_restricted,
@@ -105,6 +116,7 @@ struct gather_mark gather_mark(const struct gathered *g)
                                .on_behalf = g->on_behalf,
                                .on_behalf_unknown = g->on_behalf_unknown,
                                .incomplete = g->incomplete,
+                               .says_accounts = g->says_accounts,
                                .not_mailboxes = g->not_mailboxes,
                                .settings_own = g->settings_own};
 
@@ -121,6 +133,8 @@ void gather_rewind(struct gathered *g, const struct gather_mark *mark)
     for (size_t i = 0; i < SHEETS; i++)
         sheet_cut(g->sheets[i], mark->sheet_rows[i]);
     rights_cut(g->rights, mark->rights);
+    rights_cut_members(g->rights, mark->members);
+    sheet_cut(g->recipients, mark->recipients);
     g->n_policies = mark->policies;
     g->n_domains = mark->domains;
     g->n_restricted = mark->restricted;
@@ -130,6 +144,7 @@ void gather_rewind(struct gathered *g, const struct gather_mark *mark)
     g->on_behalf = mark->on_behalf;
     g->on_behalf_unknown = mark->on_behalf_unknown;
     g->incomplete = mark->incomplete;
+    g->says_accounts = mark->says_accounts;
     g->not_mailboxes = mark->not_mailboxes;
     g->settings_own = mark->settings_own;
     memcpy(g->bad_rows, mark->bad_rows, sizeof g->bad_rows);

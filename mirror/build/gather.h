@@ -5,6 +5,7 @@
 #ifndef POSTERN_MIRROR_GATHER_H
 #define POSTERN_MIRROR_GATHER_H
 
+#include "mirror/build/accounts.h"
 #include "mirror/build/address_set.h"
 #include "mirror/build/rights.h"
 #include "mirror/build/sheet.h"
@@ -17,6 +18,7 @@ enum sheet_of { SHEET_SETTINGS, SHEET_DETAILS, SHEET_POLICIES, SHEETS };
 #define GATHER_POLICIES_MAX 4096
 #define GATHER_DOMAINS_MAX 5000
 #define GATHER_RESTRICTED_MAX 50000
+#define GATHER_GROUP_MAX 64   /* a GUID */
 #define GATHER_NAMES_MAX 2048 /* bytes of a packed list of names */
 
 struct policy {
@@ -28,6 +30,7 @@ struct accepted {
     char name[256];
     enum domain_type type;
     bool match_subdomains;
+    unsigned closed, said; /* DOMAIN_NO_ bits, and those of which the file says anything */
 };
 
 struct gathered {
@@ -35,7 +38,15 @@ struct gathered {
     size_t rows[KINDS];
     struct sheet *sheets[SHEETS];
     struct rights *rights;
-    bool on_behalf; /* GrantSendOnBehalfTo was there, and in no row only as a type's name */
+    struct sheet *recipients; /* of KIND_RECIPIENT: groups and mail users, and others for their names */
+    bool all_recipients;      /* all that can hold a right are there, mailboxes aside */
+    struct mailbox_id *inner; /* groups among the members of groups that were read */
+    size_t n_inner, inner_cap;
+    bool unnamed;                 /* somebody's display name was not asked for */
+    char group[GATHER_GROUP_MAX]; /* whose members the rows of KIND_GROUP_MEMBER are, where they don't say */
+    struct accounts *accounts;    /* of KIND_ACCOUNT */
+    enum kind says_accounts;      /* the kind of the file that told last which accounts are disabled; KINDS: none did */
+    bool on_behalf;               /* GrantSendOnBehalfTo was there, and in no row only as a type's name */
     bool on_behalf_unknown;
     /* the tenant */
     enum smtp_auth smtp_auth; /* SMTP_AUTH_UNKNOWN: no file says */
@@ -103,10 +114,11 @@ bool gather_restricts(const struct gathered *g, struct slice address);
  */
 struct gather_mark {
     size_t rows[KINDS], sheet_rows[SHEETS];
-    size_t rights, policies, domains, restricted;
+    size_t rights, members, recipients, policies, domains, restricted;
     enum smtp_auth smtp_auth;
     enum tri security_defaults;
     bool limits, on_behalf, on_behalf_unknown, incomplete;
+    enum kind says_accounts;
     uint64_t not_mailboxes, settings_own, bad_rows[KINDS];
 };
 struct gather_mark gather_mark(const struct gathered *g);
@@ -117,6 +129,9 @@ void gather_take_back(struct gathered *g, enum kind kind, const struct gather_ma
 /* The readers of rows, by kind; gather_row calls them. */
 int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_account_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_recipient_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
+int gather_member_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_permission_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_tenant_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);
 int gather_policy_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e);

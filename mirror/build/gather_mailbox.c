@@ -1,6 +1,8 @@
 #include "mirror/build/gather.h"
 #include "mirror/words.h"
 
+#include <stdlib.h>
+
 static const struct {
     const char *name;
     const char *number; /* how ConvertTo-Json writes the enumeration in a local Exchange session */
@@ -15,7 +17,14 @@ static const struct {
     {"EquipmentMailbox", "32", RECIPIENT_EQUIPMENT, false},
     {"MailUser", "128", RECIPIENT_MAIL_USER, false},
     {"LinkedRoomMailbox", NULL, RECIPIENT_ROOM, false},
-    {"SchedulingMailbox", NULL, RECIPIENT_OTHER, false},
+    {"SchedulingMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"DiscoveryMailbox", "536870912", RECIPIENT_SYSTEM, false},
+    {"ArbitrationMailbox", "8388608", RECIPIENT_SYSTEM, false},
+    {"MonitoringMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"AuditLogMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"AuxAuditLogMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"SupervisoryReviewPolicyMailbox", NULL, RECIPIENT_SYSTEM, false},
+    {"TeamMailbox", NULL, RECIPIENT_SYSTEM, false},
     {"GroupMailbox", NULL, RECIPIENT_GROUP, false},
     {"RemoteUserMailbox", NULL, RECIPIENT_MAIL_USER, false},
     {"RemoteSharedMailbox", NULL, RECIPIENT_SHARED, false},
@@ -208,6 +217,23 @@ static int read_smtp_auth(struct gathered *g, enum kind kind, const struct row *
     return 0;
 }
 
+/* AccountDisabled into the row. A value that cannot be read sets the row aside, and says nothing. */
+static int read_account_state(struct gathered *g, enum kind kind, const struct row *row, struct sheet_row *out,
+                              struct error *e)
+{
+    bool disabled;
+    int said = cell_bool(&row->cells[COLUMN_ACCOUNT_DISABLED], &disabled);
+
+    if (said < 0)
+        return row_error(row, COLUMN_ACCOUNT_DISABLED, "True or False", e);
+    if (said == 0)
+        return 0;
+    out->says |= SAYS_ACCOUNT_STATE;
+    out->enabled = !disabled;
+    g->says_accounts = kind;
+    return 0;
+}
+
 /* Alias or account name, in canonical form in *login; empty for what can never be a login. */
 static struct slice read_account(struct gathered *g, unsigned file, const struct row *row, enum column column,
                                  struct login *login)
@@ -354,6 +380,7 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
 
     if (!is_mailbox(g, file, row, &out))
         return 0;
+    g->unnamed = g->unnamed || (kind == KIND_MAILBOX && !asked_for(row, COLUMN_DISPLAY_NAME));
     note_known(g, file, row, &out);
     if (read_who(g, file, row, &out, &primary, &why) != 0) {
         g->incomplete = true;
@@ -364,6 +391,8 @@ int gather_mailbox_row(struct gathered *g, enum kind kind, unsigned file, const 
         out.smtp_auth = SMTP_AUTH_UNKNOWN;
         (void)bad_row(g, kind, &why);
     }
+    if (read_account_state(g, kind, row, &out, &why) != 0)
+        (void)bad_row(g, kind, &why);
     address_set_pack(g->proxies, out.primary, &packed);
     out.proxies = buf_slice(&packed);
     out.upn = read_upn(g, file, row, &upn);
@@ -382,7 +411,8 @@ int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const str
 {
     struct sheet_row out = {.file = file, .place = row->place, .says = SAYS_POLICY};
 
-    (void)kind;
+    if (read_account_state(g, kind, row, &out, e) != 0)
+        return -1;
     if (cell_guid(&row->cells[COLUMN_GUID], &out.id) <= 0)
         return row_error(row, COLUMN_GUID, "a GUID, by which users and mailboxes are joined", e);
     if (!asked_for(row, COLUMN_AUTH_POLICY) || row->cells[COLUMN_AUTH_POLICY].kind > CELL_TEXT)
@@ -394,4 +424,121 @@ int gather_user_row(struct gathered *g, enum kind kind, unsigned file, const str
         if (is_control(out.policy.p[i]))
             return row_error(row, COLUMN_AUTH_POLICY, "a name without control characters", e);
     return sheet_add(g->sheets[SHEET_POLICIES], &out, e);
+}
+
+/* Groups and mail users may be sent as, guests and all of these may hold a right; of the others nothing is wanted. */
+static bool is_recipient(const struct row *row, enum recipient_type *type)
+{
+    struct slice text = cell_text(&row->cells[COLUMN_TYPE]);
+    bool no_mailbox;
+
+    *type = type_of(text, &no_mailbox);
+    return !is_gone(row) && (*type == RECIPIENT_GROUP || *type == RECIPIENT_MAIL_USER ||
+                             slice_ieq(text, SLICE("GuestMailUser")) || slice_ieq(text, SLICE("SharedWithMailUser")));
+}
+
+/* A dynamic group has a rule in place of members, and a group of Microsoft 365 its members elsewhere. */
+static bool has_members(const struct row *row)
+{
+    static const char *const lists[] = {"MailUniversalSecurityGroup", "MailUniversalDistributionGroup",
+                                        "MailNonUniversalGroup", "RoomList"};
+    struct slice type = cell_text(&row->cells[COLUMN_TYPE]);
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if (slice_ieq(type, slice_of(lists[i])))
+            return true;
+    return false;
+}
+
+/* A group in a group: its members may have to be read, too. */
+static int note_inner(struct gathered *g, const struct row *row, struct error *e)
+{
+    struct mailbox_id id;
+
+    if (!has_members(row) || cell_guid(&row->cells[COLUMN_GUID], &id) <= 0)
+        return 0;
+    if (g->n_inner == g->inner_cap) {
+        size_t cap = g->inner_cap == 0 ? 64 : g->inner_cap * 2;
+        struct mailbox_id *bigger = realloc(g->inner, cap * sizeof *bigger);
+
+        if (bigger == NULL)
+            return error_set(e, "no memory for more than %zu groups in groups", g->n_inner);
+        g->inner = bigger;
+        g->inner_cap = cap;
+    }
+    g->inner[g->n_inner++] = id;
+    return 0;
+}
+
+int gather_recipient_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct sheet_row out = {.file = file, .place = row->place};
+    struct buf packed = BUF_OVER(g->packed);
+    char names[GATHER_NAMES_MAX], name[MAILBOX_NAME_MAX], alias[MAILBOX_NAME_MAX];
+    struct address primary;
+    struct error why;
+
+    if (kind == KIND_HVE_ACCOUNT)
+        out.recipient_type = RECIPIENT_HIGH_VOLUME;
+    else if (!is_recipient(row, &out.recipient_type))
+        return 0;
+    if (has_members(row))
+        out.says |= SAYS_MEMBERS;
+    g->unnamed = g->unnamed || !asked_for(row, COLUMN_DISPLAY_NAME);
+    note_known(g, file, row, &out);
+    if (read_who(g, file, row, &out, &primary, &why) != 0)
+        return bad_row(g, kind, &why);
+    address_set_pack(g->proxies, out.primary, &packed);
+    out.proxies = buf_slice(&packed);
+    out.name = display_name(cell_text(&row->cells[COLUMN_DISPLAY_NAME]), name);
+    out.names = read_names(row, names, sizeof names);
+    out.alias = display_name(cell_text(&row->cells[COLUMN_NAME]), alias);
+    return sheet_add(g->recipients, &out, e);
+}
+
+int gather_member_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    struct slice group = cell_text(&row->cells[COLUMN_GROUP]);
+    struct slice member = without_smtp_prefix(cell_text(&row->cells[COLUMN_PRIMARY]));
+
+    (void)kind, (void)file;
+    if (group.n == 0)
+        group = slice_of(g->group);
+    if (group.n == 0)
+        return row_error(row, COLUMN_GROUP, "the address, Name or Guid of the group", e);
+    if (member.n == 0)
+        member = cell_text(&row->cells[COLUMN_GUID]);
+    return note_inner(g, row, e) != 0 ? -1 : rights_add_member(g->rights, group, member, e);
+}
+
+/* An address, or nothing: what is none names no mailbox. */
+static struct slice account_address(const struct row *row, enum column column, struct address *out)
+{
+    struct slice text = cell_text(&row->cells[column]);
+
+    return text.n > 0 && address_parse_internal(text, out) == ADDRESS_OK ? address_slice(out) : (struct slice){NULL, 0};
+}
+
+int gather_account_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
+{
+    static const struct {
+        enum column column;
+        bool enabled; /* what True says */
+    } states[] = {{COLUMN_ACCOUNT_ENABLED, true}, {COLUMN_ENABLED, true}, {COLUMN_ACCOUNT_DISABLED, false}};
+    struct address upn, mail;
+
+    (void)file;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        bool said;
+        int found = cell_bool(&row->cells[states[i].column], &said);
+
+        if (found < 0)
+            return row_error(row, states[i].column, "True or False", e);
+        if (found == 0)
+            continue;
+        g->says_accounts = kind;
+        return accounts_add(g->accounts, account_address(row, COLUMN_UPN, &upn),
+                            account_address(row, COLUMN_MAIL, &mail), said == states[i].enabled, e);
+    }
+    return 0;
 }

@@ -151,6 +151,27 @@ static int read_domain_type(const struct row *row, enum domain_type *out, struct
     return row_error(row, COLUMN_DOMAIN_TYPE, "Authoritative, InternalRelay or ExternalRelay", e);
 }
 
+/* The properties are Exchange Online's alone; an export without them, or of Exchange on premises, says nothing of it.
+ */
+static int read_closed(const struct row *row, struct accepted *domain, struct error *e)
+{
+    static const struct {
+        enum column column;
+        unsigned bit;
+    } switches[] = {{COLUMN_SENDING_FROM_DISABLED, DOMAIN_NO_SENDER},
+                    {COLUMN_SENDING_TO_DISABLED, DOMAIN_NO_RECIPIENT}};
+
+    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+        bool said = false;
+
+        if (cell_bool(&row->cells[switches[i].column], &said) < 0)
+            return row_error(row, switches[i].column, "True or False", e);
+        domain->closed |= said ? switches[i].bit : 0;
+        domain->said |= row->cells[switches[i].column].kind != CELL_ABSENT ? switches[i].bit : 0;
+    }
+    return 0;
+}
+
 int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const struct row *row, struct error *e)
 {
     struct slice name = cell_text(&row->cells[COLUMN_DOMAIN]);
@@ -172,6 +193,8 @@ int gather_domain_row(struct gathered *g, enum kind kind, unsigned file, const s
     if (cell_bool(&row->cells[COLUMN_MATCH_SUBDOMAINS], &domain->match_subdomains) < 0)
         return row_error(row, COLUMN_MATCH_SUBDOMAINS, "True or False", e);
     domain->match_subdomains = domain->match_subdomains || wildcard;
+    if (read_closed(row, domain, e) != 0)
+        return -1;
     for (size_t i = 0; i < g->n_domains; i++)
         if (strcmp(g->domains[i].name, domain->name) == 0)
             return row_error(row, COLUMN_DOMAIN, "each domain once", e);

@@ -23,6 +23,7 @@ int merge_open(struct gathered *g, const struct writer *w, const struct tenant_f
         return error_set(e, "no memory to compare with the directory");
     *m = (struct merge){.g = g, .w = w, .before = before, .tenant_name = tenant_name, .paths = paths};
     gather_sort_restricted(g);
+    accounts_sort(g->accounts);
     if (merge_join(m, e) != 0) {
         merge_close(m);
         return -1;

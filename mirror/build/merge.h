@@ -33,6 +33,9 @@ int merge_next(struct merge *m, struct merged *out, struct error *e);
 /* The other names that the exports have for the last mailbox: a packed list. */
 struct slice merge_names(const struct merge *m, enum sheet_of sheet);
 
+/* The id of one that has no Guid: the same in every run, and on every relay. */
+struct mailbox_id id_of_address(struct slice tenant, struct slice primary);
+
 /* Rows of Get-User that belong to no mailbox of the walk so far. */
 size_t merge_users_without_mailbox(const struct merge *m);
 

@@ -14,8 +14,8 @@ static int twice(const struct merge *m, const char *what, const struct sheet_pla
                      place_words(a->place).text);
 }
 
-/* The id of a mailbox without a Guid. The keys are fixed: the id must be the same in every run and on every relay. */
-static struct mailbox_id id_of_address(struct slice tenant, struct slice primary)
+/* The keys are fixed, so that the id is the same in every run and on every relay. */
+struct mailbox_id id_of_address(struct slice tenant, struct slice primary)
 {
     static const struct hash_secret keys[2] = {{{UINT64_C(0x706f737465726e31), UINT64_C(0x6d61696c626f7831)}},
                                                {{UINT64_C(0x706f737465726e32), UINT64_C(0x6d61696c626f7832)}}};

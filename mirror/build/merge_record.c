@@ -74,6 +74,17 @@ static int merge_policy(const struct merge *m, struct merged *out, struct error 
                      m->paths[user->file], place_words(user->place).text, words(after->auth_policy).text);
 }
 
+/* Of several exports in one run that say it, one that says "disabled" counts. Without any it stays as it was. */
+static void merge_account(const struct merge *m, struct mailbox_record *after)
+{
+    enum tri said = accounts_find(m->g->accounts, after->upn, after->primary);
+
+    for (size_t i = 0; i < SHEETS; i++)
+        if (m->has[i] && (m->rows[i].says & SAYS_ACCOUNT_STATE) != 0 && said != TRI_NO)
+            said = m->rows[i].enabled ? TRI_YES : TRI_NO;
+    after->sign_in = said != TRI_UNKNOWN ? said : after->sign_in;
+}
+
 /* An empty list lifts all restrictions; without a list they stay. */
 static void merge_restricted(const struct merge *m, struct mailbox_record *after)
 {
@@ -124,5 +135,6 @@ int merge_record(struct merge *m, const struct mailbox_id *id, struct merged *ou
     if (merge_proxies(m, out, e) != 0)
         return -1;
     merge_restricted(m, after);
+    merge_account(m, after);
     return merge_policy(m, out, e);
 }

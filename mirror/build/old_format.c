@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define OLD_FORMAT_LAST 3u
-#define OLD_SEAL_SIZE 4u /* before every value */
+#define OLD_FORMAT_LAST 4u
+#define OLD_SEALED_LAST 3u /* the last one with checksums of its own */
+#define OLD_SEAL_SIZE 4u   /* before every value, up to that format */
 
 /* ---- its checksums ---- */
 
@@ -125,6 +126,7 @@ static int old_checksum_file(int fd, uint64_t size, uint64_t *out, struct error 
 
 struct old_directory {
     struct manifest_file read; /* the file's original text */
+    unsigned format;
     struct manifest m;
     char *text; /* the text in today's format; m points into it */
     struct directory_file *file;
@@ -132,7 +134,7 @@ struct old_directory {
 };
 
 /* Cuts off the last line, which is the checksum of the others. */
-static bool cut_end(struct slice *text)
+static bool cut_end(unsigned format, struct slice *text)
 {
     static const struct slice word = SLICE("end ");
     size_t line = word.n + 16 + 1;
@@ -143,7 +145,9 @@ static bool cut_end(struct slice *text)
     if (text->n < line)
         return false;
     end = (struct slice){text->p + text->n - line, line};
-    buf_addf(&b, "end %016" PRIx64 "\n", old_checksum(MANIFEST_SEED, text->p, text->n - line));
+    buf_addf(&b, "end %016" PRIx64 "\n",
+             format <= OLD_SEALED_LAST ? old_checksum(MANIFEST_SEED, text->p, text->n - line)
+                                       : checksum_slice((struct slice){text->p, text->n - line}));
     text->n -= line;
     return slice_eq(end, buf_slice(&b));
 }
@@ -158,7 +162,7 @@ static int translate(struct old_directory *old, struct slice text, struct error 
     old->text = malloc(cap);
     if (old->text == NULL)
         return error_set(e, "out of memory");
-    if (!cut_end(&text))
+    if (!cut_end(old->format, &text))
         return error_set(e, "has a wrong checksum: it is damaged or was edited by hand");
     b = buf_over(old->text, cap);
     buf_addf(&b, MANIFEST_FORMAT_WORD " %u\n", MANIFEST_FORMAT);
@@ -167,7 +171,8 @@ static int translate(struct old_directory *old, struct slice text, struct error 
         buf_add(&b, line);
         buf_add_char(&b, '\n');
     }
-    buf_addf(&b, "identities %016d %016d\n", 0, 0);
+    if (old->format <= OLD_SEALED_LAST)
+        buf_addf(&b, "identities %016d %016d\n", 0, 0);
     buf_add(&b, text);
     buf_addf(&b, "end %016" PRIx64 "\n", checksum_slice(buf_slice(&b)));
     return manifest_parse(buf_slice(&b), &old->m, e);
@@ -193,11 +198,13 @@ static int open_old(const char *folder, struct old_directory *old, struct error 
     found = manifest_file_text(folder, &old->read, &text, e);
     if (found <= 0)
         return found;
-    if (manifest_format(text) == 0 || manifest_format(text) > OLD_FORMAT_LAST)
+    old->format = manifest_format(text);
+    if (old->format == 0 || old->format > OLD_FORMAT_LAST)
         return 0;
     if (translate(old, text, e) != 0)
         return error_prefix(e, "directory manifest %s/" MANIFEST_NAME, folder);
-    if (directory_file_open_by(old_checksum_file, folder, &old->m, &old->file, e) != 0)
+    if (directory_file_open_old(old->format <= OLD_SEALED_LAST ? old_checksum_file : checksum_file, folder, &old->m,
+                                &old->file, e) != 0)
         return -1;
     return mdb_txn_begin(old->file->env, NULL, MDB_RDONLY, &old->txn) == 0 ? 1 : error_set(e, "out of memory");
 }
@@ -246,6 +253,7 @@ typedef int put_record(void *arg, struct slice key, struct slice value, struct e
 static int walk_table(const struct old_directory *old, enum directory_table table, put_record *put, void *arg,
                       struct error *e)
 {
+    size_t seal = old->format <= OLD_SEALED_LAST ? OLD_SEAL_SIZE : 0;
     MDB_cursor *cursor;
     MDB_val key, value;
     int code = mdb_cursor_open(old->txn, old->file->dbi[table], &cursor), result = 0;
@@ -253,10 +261,10 @@ static int walk_table(const struct old_directory *old, enum directory_table tabl
     if (code != 0)
         return error_set(e, "the old directory cannot be read: %s", mdb_strerror(code));
     while (result == 0 && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-        result = value.mv_size < OLD_SEAL_SIZE
+        result = value.mv_size < seal
                      ? error_set(e, "the old directory's table \"%s\" is damaged", directory_table_names[table])
                      : put(arg, (struct slice){key.mv_data, key.mv_size},
-                           (struct slice){(char *)value.mv_data + OLD_SEAL_SIZE, value.mv_size - OLD_SEAL_SIZE}, e);
+                           (struct slice){(char *)value.mv_data + seal, value.mv_size - seal}, e);
     mdb_cursor_close(cursor);
     return result == 0 && code != MDB_NOTFOUND
                ? error_set(e, "the old directory cannot be read: %s", mdb_strerror(code))
@@ -330,7 +338,8 @@ static int note_domain(void *arg, struct slice key, struct slice value, struct e
             p->domains = more;
             p->domains_cap = cap;
         }
-        p->domains[p->domains_n++] = (struct claimed_domain){claim.tenant, {key, claim.type, claim.match_subdomains}};
+        p->domains[p->domains_n++] =
+            (struct claimed_domain){claim.tenant, {key, claim.type, claim.match_subdomains, claim.closed}};
     }
     return 0;
 }

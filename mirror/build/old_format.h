@@ -1,8 +1,9 @@
 /*
- * Rebuilds a directory of formats 1 to 3, which are no longer read, in today's format, so that after an upgrade nobody
+ * Rebuilds a directory of formats 1 to 4, which are no longer read, in today's format, so that after an upgrade nobody
  * is deferred until the next export.
  *
- * They differ in a checksum of 4 bytes before every value, in identities with text keys (derived again here), in an
+ * Format 4 has no disabled accounts, closed domains, groups and mail users; its records are read like today's. The
+ * others differ in a checksum of 4 bytes before every value, in identities with text keys (derived again here), in an
  * index of these, and in the checksums of file and manifest. Format 1 had no restricted mailboxes; formats 1 and 2 had
  * no "part" lines.
  */

@@ -1,6 +1,7 @@
 #include "mirror/build/rights.h"
 
 #include "core/base/hash.h"
+#include "mirror/build/groups.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -14,6 +15,12 @@ struct right {
     uint16_t file;
     uint8_t kind;
     bool deny;
+    bool plain; /* the trustee's name is neither address nor GUID */
+};
+
+/* "group has member", as hashes of their names; member 0: none. */
+struct membership {
+    uint64_t group, member;
 };
 
 struct name {
@@ -33,10 +40,15 @@ struct rights {
     struct hash_secret secret;
     struct right *rights;
     size_t n, cap;
+    struct membership *members;
+    size_t n_members, members_cap;
+    uint64_t *trustees; /* hashes, sorted; made when they are asked for */
+    size_t n_trustees;
+    struct groups *groups;
     struct name *names;
     size_t n_names;
     struct resolved *resolved; /* joined and not denied, sorted */
-    size_t n_resolved;
+    size_t n_resolved, resolved_cap;
     struct mailbox_id *voided; /* targets of denials with an ambiguous name, sorted */
     size_t n_voided;
     struct rights_left left;
@@ -53,6 +65,10 @@ int rights_open(struct rights **out, struct error *e)
         free(r);
         return error_set(e, "the system gives no random numbers");
     }
+    if (groups_open(&r->groups, e) != 0) {
+        free(r);
+        return -1;
+    }
     *out = r;
     return 0;
 }
@@ -62,6 +78,9 @@ void rights_close(struct rights *r)
     if (r == NULL)
         return;
     free(r->rights);
+    free(r->members);
+    free(r->trustees);
+    groups_close(r->groups);
     free(r->names);
     free(r->resolved);
     free(r->voided);
@@ -117,19 +136,32 @@ static bool is_guid(struct slice name)
 }
 
 /*
- * Does the name stand for one recipient? Get-RecipientPermission writes a trustee as an address or a display name, for
- * groups as well. Display names need not be unique, and groups are not known here. GrantSendOnBehalfTo has the Name,
- * which is unique in an organization.
+ * Is it a name of which recipients may share? Get-RecipientPermission writes a trustee as an address or a display name,
+ * for groups as well. GrantSendOnBehalfTo has the Name, which is unique in an organization.
  */
-static bool names_one(struct slice trustee, unsigned kind)
+static bool is_plain(struct slice trustee, unsigned kind)
 {
-    trustee = trustee.p != NULL ? slice_trim(trustee) : SLICE("");
-    return trustee.n > 0 && (kind != RIGHT_SEND_AS || is_address(trustee) || is_guid(trustee));
+    return kind == RIGHT_SEND_AS && !is_address(trustee) && !is_guid(trustee);
+}
+
+/* Apart from all other names: a display name takes none away. */
+static uint64_t plain_hash(const struct rights *r, struct slice name)
+{
+    return hash_mix(1, name_hash(r, name));
+}
+
+static uint64_t trustee_hash(const struct rights *r, struct slice trustee, bool plain)
+{
+    return trustee.n == 0 ? 0 : plain ? plain_hash(r, trustee) : name_hash(r, trustee);
 }
 
 int rights_add(struct rights *r, struct slice trustee, struct slice target, unsigned kind, bool deny,
                struct right_place place, struct error *e)
 {
+    bool plain;
+
+    trustee = trustee.p != NULL ? slice_trim(trustee) : SLICE("");
+    plain = is_plain(trustee, kind);
     if (r->n == r->cap) {
         size_t cap = r->cap == 0 ? 256 : r->cap * 2;
         struct right *bigger = realloc(r->rights, cap * sizeof *bigger);
@@ -139,13 +171,71 @@ int rights_add(struct rights *r, struct slice trustee, struct slice target, unsi
         r->rights = bigger;
         r->cap = cap;
     }
-    r->rights[r->n++] = (struct right){.trustee = names_one(trustee, kind) ? name_hash(r, trustee) : 0,
+    r->rights[r->n++] = (struct right){.trustee = trustee_hash(r, trustee, plain),
                                        .target = name_hash(r, target),
                                        .line = (uint32_t)(place.line < UINT32_MAX ? place.line : UINT32_MAX),
                                        .file = (uint16_t)place.file,
                                        .kind = (uint8_t)kind,
-                                       .deny = deny};
+                                       .deny = deny,
+                                       .plain = plain};
     return 0;
+}
+
+int rights_add_member(struct rights *r, struct slice group, struct slice member, struct error *e)
+{
+    if (r->n_members == r->members_cap) {
+        size_t cap = r->members_cap == 0 ? 256 : r->members_cap * 2;
+        struct membership *bigger = realloc(r->members, cap * sizeof *bigger);
+
+        if (bigger == NULL)
+            return error_set(e, "no memory for more than %zu members of groups", r->n_members);
+        r->members = bigger;
+        r->members_cap = cap;
+    }
+    r->members[r->n_members++] = (struct membership){name_hash(r, group), member.n > 0 ? name_hash(r, member) : 0};
+    return 0;
+}
+
+size_t rights_members(const struct rights *r)
+{
+    return r->n_members;
+}
+
+void rights_cut_members(struct rights *r, size_t n)
+{
+    if (n < r->n_members)
+        r->n_members = n;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+int rights_names_trustee(struct rights *r, struct slice name, struct error *e)
+{
+    uint64_t hash;
+
+    if (r->n == 0 || name.n == 0)
+        return 0;
+    if (r->n_trustees != r->n) {
+        uint64_t *list = realloc(r->trustees, r->n * sizeof *list);
+
+        if (list == NULL)
+            return error_set(e, "no memory for the trustees of %zu rights", r->n);
+        r->trustees = list;
+        r->n_trustees = r->n;
+        for (size_t i = 0; i < r->n; i++)
+            list[i] = r->rights[i].trustee;
+        qsort(list, r->n, sizeof *list, by_number);
+    }
+    hash = name_hash(r, name);
+    if (bsearch(&hash, r->trustees, r->n, sizeof hash, by_number) != NULL)
+        return 1;
+    hash = plain_hash(r, name);
+    return bsearch(&hash, r->trustees, r->n, sizeof hash, by_number) != NULL;
 }
 
 static int by_hash(const void *a, const void *b)
@@ -155,21 +245,27 @@ static int by_hash(const void *a, const void *b)
     return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-int rights_start_names(struct rights *r, struct error *e)
+int rights_start_names(struct rights *r, bool all_known, struct error *e)
 {
-    size_t kept = 0;
+    size_t n = 0, kept = 0;
 
     if (r->n == 0)
         return 0;
-    r->names = calloc(r->n * 2, sizeof *r->names);
+    r->names = calloc((r->n + r->n_members) * 2, sizeof *r->names);
     if (r->names == NULL)
         return error_set(e, "no memory for the names of %zu rights", r->n);
     for (size_t i = 0; i < r->n; i++) {
-        r->names[2 * i].hash = r->rights[i].trustee;
-        r->names[2 * i + 1].hash = r->rights[i].target;
+        if (r->rights[i].plain && !all_known)
+            r->rights[i].trustee = 0;
+        r->names[n++].hash = r->rights[i].trustee;
+        r->names[n++].hash = r->rights[i].target;
     }
-    qsort(r->names, r->n * 2, sizeof *r->names, by_hash);
-    for (size_t i = 0; i < r->n * 2; i++)
+    for (size_t i = 0; i < r->n_members; i++) {
+        r->names[n++].hash = r->members[i].group;
+        r->names[n++].hash = r->members[i].member;
+    }
+    qsort(r->names, n, sizeof *r->names, by_hash);
+    for (size_t i = 0; i < n; i++)
         if (kept == 0 || r->names[kept - 1].hash != r->names[i].hash)
             r->names[kept++] = r->names[i];
     r->n_names = kept;
@@ -183,18 +279,32 @@ static struct name *find_name(const struct rights *r, uint64_t hash)
     return r->n_names == 0 ? NULL : bsearch(&key, r->names, r->n_names, sizeof *r->names, by_hash);
 }
 
-void rights_name(struct rights *r, struct slice name, const struct mailbox_id *id, bool bears)
+static void say_name(struct rights *r, uint64_t hash, const struct mailbox_id *id, bool bears)
 {
-    struct name *found;
+    struct name *found = find_name(r, hash);
 
-    if (r->n_names == 0 || name.n == 0)
-        return;
-    found = find_name(r, name_hash(r, name));
     if (found == NULL)
         return;
     found->borne = found->borne || bears;
     if (found->claims == 0 || (found->claims == 1 && memcmp(&found->id[0], id, sizeof *id) != 0))
         found->id[found->claims++] = *id;
+}
+
+void rights_name(struct rights *r, struct slice name, const struct mailbox_id *id, bool bears)
+{
+    if (r->n_names > 0 && name.n > 0)
+        say_name(r, name_hash(r, name), id, bears);
+}
+
+void rights_trustee_name(struct rights *r, struct slice name, const struct mailbox_id *id)
+{
+    if (r->n_names > 0 && name.n > 0)
+        say_name(r, plain_hash(r, name), id, true);
+}
+
+int rights_group(struct rights *r, const struct mailbox_id *id, struct error *e)
+{
+    return groups_add(r->groups, id, false, e);
 }
 
 static int by_who(const void *a, const void *b)
@@ -258,13 +368,23 @@ static void void_targets(struct rights *r, const struct right *denial)
         r->voided[r->n_voided++] = target->id[i];
 }
 
+/* Is it certain whom the right is about, to the last member? */
+static bool is_certain(struct rights *r, const struct right *right)
+{
+    const struct mailbox_id *trustee = bearer(r, right->trustee), *members;
+    size_t n;
+
+    return trustee != NULL && bearer(r, right->target) != NULL &&
+           (!groups_has(r->groups, trustee) || groups_expand(r->groups, trustee, &members, &n) == GROUP_WHOLE);
+}
+
 /* A denial whose names don't lead to one mailbox may be about anybody: nobody keeps the right on its target. */
 static void find_voided(struct rights *r)
 {
     for (size_t i = 0; i < r->n; i++) {
         const struct right *right = &r->rights[i];
 
-        if (!right->deny || (bearer(r, right->target) != NULL && bearer(r, right->trustee) != NULL))
+        if (!right->deny || is_certain(r, right))
             continue;
         if (r->left.denials++ == 0)
             r->left.first_denial = (struct right_place){right->file, right->line};
@@ -279,31 +399,100 @@ static bool is_voided(const struct rights *r, const struct mailbox_id *target)
     return r->n_voided > 0 && bsearch(target, r->voided, r->n_voided, sizeof *r->voided, by_id) != NULL;
 }
 
-static void resolve_right(struct rights *r, const struct right *right)
+static void count_left(size_t *count, struct right_place *first, const struct right *right)
+{
+    if (!right->deny && (*count)++ == 0)
+        *first = (struct right_place){right->file, right->line};
+}
+
+static int add_resolved(struct rights *r, const struct mailbox_id *trustee, const struct mailbox_id *target,
+                        const struct right *right, struct error *e)
+{
+    if (memcmp(trustee, target, sizeof *trustee) == 0)
+        return 0;
+    if (r->n_resolved == r->resolved_cap) {
+        size_t cap = r->resolved_cap == 0 ? 256 : r->resolved_cap * 2;
+        struct resolved *bigger = realloc(r->resolved, cap * sizeof *bigger);
+
+        if (bigger == NULL)
+            return error_set(e, "no memory for more than %zu rights", r->n_resolved);
+        r->resolved = bigger;
+        r->resolved_cap = cap;
+    }
+    r->resolved[r->n_resolved++] = (struct resolved){*trustee, *target, right->kind, right->deny};
+    return 0;
+}
+
+/* Each member has what the group has. */
+static int resolve_group(struct rights *r, const struct right *right, const struct mailbox_id *group,
+                         const struct mailbox_id *target, struct error *e)
+{
+    struct rights_left *left = &r->left;
+    const struct mailbox_id *members;
+    size_t n;
+    enum groups_expansion found = groups_expand(r->groups, group, &members, &n);
+
+    if (found == GROUP_TOO_BIG || left->of_members + n > RIGHTS_OF_MEMBERS_MAX) {
+        count_left(&left->too_big, &left->first_too_big, right);
+        return 0;
+    }
+    if (found == GROUP_UNREAD)
+        count_left(&left->unread, &left->first_unread, right);
+    left->by_groups += !right->deny;
+    left->of_members += n;
+    for (size_t i = 0; i < n; i++)
+        if (add_resolved(r, &members[i], target, right, e) != 0)
+            return -1;
+    return 0;
+}
+
+static int resolve_right(struct rights *r, const struct right *right, struct error *e)
 {
     const struct mailbox_id *trustee = bearer(r, right->trustee), *target = bearer(r, right->target);
+    const struct name *name = right->trustee != 0 ? find_name(r, right->trustee) : NULL;
 
     if (trustee == NULL || target == NULL) {
-        if (!right->deny && r->left.unresolved++ == 0)
-            r->left.first_unresolved = (struct right_place){right->file, right->line};
-    } else if (right->kind == RIGHT_SEND_AS && is_voided(r, target)) {
-        r->left.voided += !right->deny;
-    } else if (memcmp(trustee, target, sizeof *trustee) != 0) {
-        r->resolved[r->n_resolved++] = (struct resolved){*trustee, *target, right->kind, right->deny};
+        count_left(&r->left.unresolved, &r->left.first_unresolved, right);
+        if (name != NULL && name->claims > 1)
+            count_left(&r->left.ambiguous, &r->left.first_ambiguous, right);
+        return 0;
     }
+    if (right->kind == RIGHT_SEND_AS && is_voided(r, target)) {
+        r->left.voided += !right->deny;
+        return 0;
+    }
+    return groups_has(r->groups, trustee) ? resolve_group(r, right, trustee, target, e)
+                                          : add_resolved(r, trustee, target, right, e);
+}
+
+/* What the members' rows say, now that names are known: a member without one here can sign in to nothing. */
+static int join_members(struct rights *r, struct error *e)
+{
+    for (size_t i = 0; i < r->n_members; i++) {
+        const struct mailbox_id *group = bearer(r, r->members[i].group), *member = bearer(r, r->members[i].member);
+
+        if (group == NULL)
+            continue;
+        if ((member != NULL ? groups_add_member(r->groups, group, member, e) : groups_add(r->groups, group, true, e)) !=
+            0)
+            return -1;
+    }
+    return groups_sort(r->groups, e);
 }
 
 int rights_resolve(struct rights *r, struct error *e)
 {
     if (r->n == 0)
         return 0;
-    r->resolved = calloc(r->n, sizeof *r->resolved);
     r->voided = calloc(r->n, 2 * sizeof *r->voided);
-    if (r->resolved == NULL || r->voided == NULL)
+    if (r->voided == NULL)
         return error_set(e, "no memory for %zu rights", r->n);
+    if (join_members(r, e) != 0)
+        return -1;
     find_voided(r);
     for (size_t i = 0; i < r->n; i++)
-        resolve_right(r, &r->rights[i]);
+        if (resolve_right(r, &r->rights[i], e) != 0)
+            return -1;
     drop_denied(r);
     return 0;
 }

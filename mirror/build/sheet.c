@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct sheet_entry) == 32, "the figure in sheet.h");
 /* Precedes a record's texts in the scratch file, in the machine's own representation. */
 struct row_head {
     uint32_t says, file, place;
-    uint32_t smtp_auth, recipient_type;
+    uint32_t smtp_auth, recipient_type, enabled;
     uint32_t lengths[TEXTS];
 };
 
@@ -110,7 +110,8 @@ int sheet_add(struct sheet *sheet, const struct sheet_row *row, struct error *e)
                             .file = row->file,
                             .place = row->place,
                             .smtp_auth = (uint32_t)row->smtp_auth,
-                            .recipient_type = (uint32_t)row->recipient_type};
+                            .recipient_type = (uint32_t)row->recipient_type,
+                            .enabled = row->enabled};
     uint64_t at, ignored;
 
     if (grow(sheet, e) != 0)
@@ -166,6 +167,7 @@ static int get_entry(struct sheet *sheet, const struct sheet_entry *entry, struc
         .place = head.place,
         .smtp_auth = (enum smtp_auth)head.smtp_auth,
         .recipient_type = (enum recipient_type)head.recipient_type,
+        .enabled = head.enabled != 0,
         .primary = texts[0],
         .upn = texts[1],
         .alias = texts[2],

@@ -18,6 +18,8 @@
 #define SAYS_NAME 32u
 #define SAYS_TYPE 64u
 #define SAYS_POLICY 128u
+#define SAYS_ACCOUNT_STATE 256u
+#define SAYS_MEMBERS 512u /* of a group: it has a list of members, that can be asked for */
 
 struct sheet_row {
     struct mailbox_id id; /* the Guid when has_guid is set, else from sheet_set_id */
@@ -27,6 +29,7 @@ struct sheet_row {
     row_place place;
     enum smtp_auth smtp_auth;
     enum recipient_type recipient_type;
+    bool enabled; /* SAYS_ACCOUNT_STATE: its account may sign in */
     struct slice primary, upn, alias, account, name;
     struct slice policy; /* AuthenticationPolicy's name */
     struct slice object; /* ExternalDirectoryObjectId as text, and below it ExchangeGuid; empty: not in the export */

@@ -222,6 +222,7 @@ void writer_close(struct writer *w)
     if (w->locked)
         writer_remove_aside(w);
     sorter_free(w->domains);
+    sorter_free(w->recipients);
     free(w->seen);
     old_table_close(&w->old_rights);
     if (w->before != NULL)
@@ -363,12 +364,22 @@ int writer_forget_tenant(struct writer *w, uint32_t tenant, struct error *e)
             return -1;
     if (found == DIRECTORY_DAMAGED)
         return old_table_damaged(e, TABLE_MAILBOXES);
-    if (writer_set_domains(w, tenant, NULL, 0, e) != 0 ||
+    if (writer_set_domains(w, tenant, NULL, 0, e) != 0 || writer_replace_recipients(w, tenant, e) != 0 ||
         writer_replace_rights(w, tenant, RIGHT_SEND_AS | RIGHT_SEND_ON_BEHALF, e) != 0)
         return -1;
     buf_addf(&name, "%cforgotten-%u", TENANT_FORGOTTEN_MARK, (unsigned)tenant);
     w->facts[tenant] = nothing;
     return 0;
+}
+
+uint64_t writer_generation_now(const struct writer *w)
+{
+    return w->manifest.m.generation;
+}
+
+uint64_t writer_generation_next(const struct writer *w)
+{
+    return w->last_generation + 1;
 }
 
 int writer_check_tenant(const struct writer *w, uint32_t tenant, struct error *e)
@@ -386,11 +397,13 @@ static int finish_tables(struct writer *w, struct error *e)
         return error_set(e, "the run was finished already");
     w->finished = true;
     if (writer_end_mailboxes(w, e) != 0 || writer_end_rights(w, e) != 0 || writer_end_domains(w, e) != 0 ||
-        writer_end_tenants(w, e) != 0 || (w->changed && writer_add_identities(w, e) != 0))
+        writer_end_recipients(w, e) != 0 || writer_end_tenants(w, e) != 0 ||
+        (w->changed && writer_add_identities(w, e) != 0))
         return -1;
     summary->mailboxes = builder_entries(w->builder, TABLE_MAILBOXES);
     summary->rights = builder_entries(w->builder, TABLE_RIGHTS);
     summary->domains = builder_entries(w->builder, TABLE_DOMAINS);
+    summary->recipients = builder_entries(w->builder, TABLE_RECIPIENTS);
     summary->published = w->changed;
     summary->bytes = w->manifest.m.size;
     summary->generation = w->changed ? w->last_generation + 1 : w->manifest.m.generation;

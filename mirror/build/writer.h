@@ -41,6 +41,9 @@ void writer_close(struct writer *w);
 
 /* For all functions of core/directory/directory.h; NULL when there is no generation yet. Belongs to the writer. */
 const struct directory_view *writer_before(const struct writer *w);
+/* The number of the generation that counts (0: there is none), and of the one that writer_finish would publish. */
+uint64_t writer_generation_now(const struct writer *w);
+uint64_t writer_generation_next(const struct writer *w);
 /* The facts of the tenant with this name, NULL when it is new. */
 const struct tenant_facts *writer_tenant_before(const struct writer *w, struct slice name);
 
@@ -72,10 +75,19 @@ struct accepted_domain {
     struct slice name;     /* canonical */
     enum domain_type type; /* not DOMAIN_DERIVED: the writer derives those from mailboxes' addresses */
     bool match_subdomains;
+    unsigned closed; /* DOMAIN_NO_ bits */
 };
 /* Replaces the tenant's accepted domains. Without a call they stay as they were. */
 int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_domain *list, size_t n,
                        struct error *e);
+
+/*
+ * Groups and mail users: says that all of the tenant's are brought in by this run. Those that are not put with
+ * writer_put_recipient are gone. Without a call they stay as they were.
+ */
+int writer_replace_recipients(struct writer *w, uint32_t tenant, struct error *e);
+/* One of them, in any order: its id, type, primary address, display name and proxies. Each id once. */
+int writer_put_recipient(struct writer *w, uint32_t tenant, const struct mailbox_record *r, struct error *e);
 
 /*
  * Replaces the tenant's rights of these kinds (RIGHT_ bits) with those added by writer_add_right. Rights of other kinds
@@ -92,10 +104,10 @@ int writer_add_right(struct writer *w, uint32_t tenant, const struct mailbox_id 
 /* ---- the end of a run ---- */
 
 struct writer_summary {
-    bool published;                      /* a new generation; false: only the manifest's times changed */
-    uint64_t generation;                 /* the current one */
-    uint64_t added, changed, deleted;    /* mailboxes */
-    uint64_t mailboxes, rights, domains; /* in the directory, of all tenants */
+    bool published;                                  /* a new generation; false: only the manifest's times changed */
+    uint64_t generation;                             /* the current one */
+    uint64_t added, changed, deleted;                /* mailboxes */
+    uint64_t mailboxes, rights, domains, recipients; /* in the directory, of all tenants */
     /* Identities, and those that several mailboxes of one tenant claim; 0 when not published. */
     uint64_t identities, conflicts;
     uint64_t bytes; /* size of the file */

@@ -68,6 +68,7 @@ static int claim_all(struct identities *s, uint32_t tenant, const struct mailbox
                               .tenant = tenant,
                               .smtp_auth = (uint8_t)r->smtp_auth,
                               .basic_smtp = (uint8_t)r->basic_smtp,
+                              .sign_in = (uint8_t)r->sign_in,
                               .recipient_type = (uint8_t)r->recipient_type,
                               .restricted = (r->knows & MAILBOX_RESTRICTED) != 0};
     struct slice list = r->proxies, proxy;
@@ -77,6 +78,27 @@ static int claim_all(struct identities *s, uint32_t tenant, const struct mailbox
             return -1;
     while (packed_next(&list, &proxy))
         if (claim(s, &ref, IDENTITY_KEY_ADDRESS, proxy, IDENTITY_PROXY, e) != 0)
+            return -1;
+    return 0;
+}
+
+/* A group or mail user is found by its addresses alone, apart from mailboxes: nobody signs in by them. */
+static int claim_recipient(void *arg, struct slice key, struct slice value, struct error *e)
+{
+    struct mailbox_ref ref = {.tenant = 0};
+    struct slice list, proxy;
+    struct mailbox_record r;
+    struct mailbox_id id;
+
+    if (!mailbox_key_read(key, &ref.tenant, &id) || !mailbox_decode(key, value, &r))
+        return old_table_damaged(e, TABLE_RECIPIENTS);
+    ref.id = r.id;
+    ref.recipient_type = (uint8_t)r.recipient_type;
+    list = r.proxies;
+    if (claim(arg, &ref, IDENTITY_KEY_RECIPIENT, r.primary, IDENTITY_PRIMARY, e) != 0)
+        return -1;
+    while (packed_next(&list, &proxy))
+        if (claim(arg, &ref, IDENTITY_KEY_RECIPIENT, proxy, IDENTITY_PROXY, e) != 0)
             return -1;
     return 0;
 }
@@ -174,7 +196,7 @@ static int end_identity(struct identities *s, struct error *e)
     for (size_t i = s->refs_n; i-- > 0; s->value_n += IDENTITY_CLAIM_SIZE)
         identity_claim_write(&s->refs[i], s->value + s->value_n);
     s->w->summary.identities++;
-    return s->refs_n > 1 ? note_conflict(s, &entry, e) : 0;
+    return s->refs_n > 1 && entry.kind != IDENTITY_KEY_RECIPIENT ? note_conflict(s, &entry, e) : 0;
 }
 
 /* The sorter returns the last added of equal keys first, so a mailbox's claims on one identity are adjacent. */
@@ -237,7 +259,8 @@ int writer_add_identities(struct writer *w, struct error *e)
     int result = -1;
 
     if (sorter_make(w->folder, IDENTITY_BUDGET, &s.claims, e) == 0 &&
-        builder_walk(w->builder, TABLE_MAILBOXES, claim_mailbox, &s, e) == 0 && sorter_sort(s.claims, e) == 0)
+        builder_walk(w->builder, TABLE_MAILBOXES, claim_mailbox, &s, e) == 0 &&
+        builder_walk(w->builder, TABLE_RECIPIENTS, claim_recipient, &s, e) == 0 && sorter_sort(s.claims, e) == 0)
         result = append_all(&s, e);
     if (w->conflicts_kept > 1)
         qsort(w->conflicts, w->conflicts_kept, sizeof *w->conflicts, by_identity);

@@ -20,7 +20,7 @@ static bool is_address(struct slice s)
     return at != NULL && at > s.p && at < s.p + s.n - 1 && is_text(s, ADDRESS_OF_NAME_MAX);
 }
 
-static int check_record(const struct mailbox_record *r, struct error *e)
+int writer_check_record(const struct mailbox_record *r, struct error *e)
 {
     const struct slice names[] = {r->alias, r->account, r->name, r->auth_policy};
     struct slice list = r->proxies, proxy;
@@ -40,7 +40,7 @@ static int check_record(const struct mailbox_record *r, struct error *e)
     if (list.n != 0 || r->proxies.n > MAILBOX_PROXIES_MAX)
         return error_set(e, "mailbox \"%s\": its list of proxy addresses is malformed or too long", b.p);
     if (r->knows >= MAILBOX_KNOWS_END || r->smtp_auth > SMTP_AUTH_DISABLED || r->basic_smtp > TRI_YES ||
-        r->recipient_type > RECIPIENT_MAIL_USER)
+        r->sign_in > TRI_YES || r->recipient_type >= RECIPIENT_TYPES)
         return error_set(e, "mailbox \"%s\": a setting has a value that does not exist", b.p);
     return 0;
 }
@@ -104,7 +104,7 @@ int writer_put_mailbox(struct writer *w, uint32_t tenant, const struct mailbox_r
 {
     bool same = before != NULL && after != NULL && mailbox_same(before, after);
 
-    if (writer_check_tenant(w, tenant, e) != 0 || (after != NULL && !same && check_record(after, e) != 0))
+    if (writer_check_tenant(w, tenant, e) != 0 || (after != NULL && !same && writer_check_record(after, e) != 0))
         return -1;
     if (tenant < w->done)
         return error_set(e, "tenant %s: its mailboxes must be put before those of later tenants",

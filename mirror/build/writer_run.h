@@ -16,6 +16,7 @@
 struct run_tenant {
     bool walked; /* its mailboxes come from the run; else they are copied */
     bool domains_replaced;
+    bool recipients_replaced;
     unsigned rights_replaced; /* RIGHT_ bits */
     uint64_t seen;            /* how many of the last generation's mailboxes the run has put as `before` */
     uint64_t mailboxes;       /* of the next generation */
@@ -76,6 +77,7 @@ struct writer {
     /* domains */
     struct sorter *domains; /* domain → one claim */
     struct seen_domain *seen;
+    struct sorter *recipients; /* key → value, as in the table */
 
     struct kept_conflict **conflicts;
     size_t conflicts_kept;
@@ -105,8 +107,12 @@ int writer_check_tenant(const struct writer *w, uint32_t tenant, struct error *e
 int writer_end_mailboxes(struct writer *w, struct error *e);
 int writer_end_rights(struct writer *w, struct error *e);
 int writer_end_domains(struct writer *w, struct error *e);
+int writer_end_recipients(struct writer *w, struct error *e);
 int writer_end_tenants(struct writer *w, struct error *e);
 int writer_add_identities(struct writer *w, struct error *e);
+
+/* -1 with e for a record that breaks a rule of struct mailbox_record. */
+int writer_check_record(const struct mailbox_record *r, struct error *e);
 
 /* Notes the domains of the mailbox's addresses for writer_end_domains. */
 int writer_derive_domains(struct writer *w, uint32_t tenant, const struct mailbox_record *r, struct error *e);

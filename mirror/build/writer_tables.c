@@ -30,9 +30,10 @@ int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_
         return error_set(e, "tenant %s: its domains were set already in this run", w->facts[tenant].name);
     w->tenants[tenant].domains_replaced = true;
     for (size_t i = 0; i < n; i++) {
-        struct domain_claim claim = {tenant, list[i].type, list[i].match_subdomains};
+        struct domain_claim claim = {tenant, list[i].type, list[i].match_subdomains, list[i].closed};
 
-        if (domain_key(list[i].name).n == 0 || !is_name(list[i].name) || list[i].type >= DOMAIN_DERIVED)
+        if (domain_key(list[i].name).n == 0 || !is_name(list[i].name) || list[i].type >= DOMAIN_DERIVED ||
+            (list[i].closed & ~(DOMAIN_NO_SENDER | DOMAIN_NO_RECIPIENT)) != 0)
             return error_set(e, "tenant %s: accepted domain %zu of its list is malformed", w->facts[tenant].name,
                              i + 1);
         if (add_domain(w, list[i].name, &claim, e) != 0)
@@ -45,7 +46,7 @@ int writer_set_domains(struct writer *w, uint32_t tenant, const struct accepted_
 static int derive_domain(struct writer *w, uint32_t tenant, struct slice address, struct error *e)
 {
     const char *at = address.n > 0 ? memrchr(address.p, '@', address.n) : NULL;
-    struct domain_claim claim = {tenant, DOMAIN_DERIVED, false};
+    struct domain_claim claim = {tenant, DOMAIN_DERIVED, false, 0};
     struct seen_domain *seen;
     struct slice domain;
 
@@ -113,6 +114,7 @@ static size_t insert_claim(struct domain_claim *list, size_t n, struct domain_cl
 
         known->type = claim.type < known->type ? claim.type : known->type;
         known->match_subdomains |= claim.match_subdomains;
+        known->closed |= claim.closed;
         return n;
     }
     memmove(list + at + 1, list + at, (n - at) * sizeof *list);

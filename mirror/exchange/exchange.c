@@ -35,6 +35,7 @@ int exchange_open(struct exchange *x, const struct exchange_options *options, st
         return error_set(e, "the system gives no random numbers");
     buf_addf(&connection, "connection-id: %s", guid);
     if (origin_make(&x->origin, x->hosts.exchange, path, e) != 0 ||
+        origin_make(&x->audit_logs, x->hosts.graph, GRAPH_AUDIT_LOGS, e) != 0 ||
         session_open(&x->session, &http, config->mirror_deadline_s, options->log, options->tenant->name, e) != 0)
         return -1;
     http_proxy_name(&http, x->hosts.exchange, proxy, sizeof proxy);
@@ -175,6 +176,14 @@ static enum exchange_result judge_status(const char *what, const char *needs, co
         (void)service_error_elsewhere(what, "Exchange Online", answer->status, slice_of(answer->content_type), e);
         return EXCHANGE_FAILED;
     }
+    if (answer->status == 403 && service_error_licence(answer->body)) {
+        (void)error_set(e,
+                        "%s: the service says that the tenant has no Entra ID P1 or P2, which this needs. Where it has "
+                        "one, the application lacks Directory.Read.All, without which the service looks the licence up "
+                        "in vain at times%s",
+                        what, said_by_service(answer).text);
+        return EXCHANGE_FORBIDDEN;
+    }
     if (answer->status == 403 || (answer->status == 401 && service_error_role(answer->body))) {
         (void)forbidden(what, needs, answer, e);
         return EXCHANGE_FORBIDDEN;
@@ -280,21 +289,26 @@ enum exchange_result exchange_invoke(struct exchange *x, const char *cmdlet, con
     return result;
 }
 
-enum exchange_result exchange_graph(struct exchange *x, const char *path, const char *needs, struct http_answer *answer,
-                                    struct error *e)
+enum exchange_result exchange_graph(struct exchange *x, const char *path, CURLU *link, const char *needs,
+                                    struct http_answer *answer, struct error *e)
 {
     static const char *const more[] = {NULL};
-    char text[600];
+    char text[1024];
     struct buf url = BUF_OVER(text);
     struct ask a = {.what = "Microsoft Graph",
                     .needs = needs,
                     .token = &x->graph_token,
                     .scope = x->hosts.graph_scope,
                     .url = text,
+                    .link = link,
                     .more = more};
     enum exchange_result result;
 
     buf_addf(&url, "https://%s%s", x->hosts.graph, path);
+    if (url.full) {
+        (void)error_set(e, "Microsoft Graph: too long an address");
+        return EXCHANGE_FAILED;
+    }
     result = exchange_ask(x, &a, answer, e);
     if (result == EXCHANGE_FAILED && answer->status == 401 && !is_page(answer)) {
         (void)error_set(e, "Microsoft Graph: HTTP 401 with a new token: the application needs %s%s", needs,

@@ -22,10 +22,11 @@ struct exchange {
     struct signin signin;
     struct cloud_hosts hosts;
     struct token token, graph_token;
-    struct origin origin;   /* where links to next pages may lead */
-    char url[600];          /* .../InvokeCommand */
-    char anchor[512];       /* header X-AnchorMailbox, the same for all requests */
-    char connection_id[64]; /* header, a GUID for the whole run */
+    struct origin origin;     /* where links to next pages may lead */
+    struct origin audit_logs; /* the same for Graph's audit logs */
+    char url[600];            /* .../InvokeCommand */
+    char anchor[512];         /* header X-AnchorMailbox, the same for all requests */
+    char connection_id[64];   /* header, a GUID for the whole run */
     unsigned page_size;
 };
 
@@ -46,9 +47,11 @@ void exchange_close(struct exchange *x);
 enum exchange_result exchange_invoke(struct exchange *x, const char *cmdlet, const char *parameters, CURLU *link,
                                      const char *needs, struct http_answer *answer, struct error *e);
 
-/* GET https://graph/path */
-enum exchange_result exchange_graph(struct exchange *x, const char *path, const char *needs, struct http_answer *answer,
-                                    struct error *e);
+#define GRAPH_AUDIT_LOGS "/beta/auditLogs/"
+
+/* GET https://graph/path; link NULL, or the address of a next page in place of it, as origin_judge let it through. */
+enum exchange_result exchange_graph(struct exchange *x, const char *path, CURLU *link, const char *needs,
+                                    struct http_answer *answer, struct error *e);
 
 /*
  * Which cmdlets the application's roles allow: value[0].exportedCmdlets, with commas between, of what the vendor's

@@ -93,6 +93,13 @@ bool service_error_role(struct slice body)
     return memmem(body.p, body.n, sign, sizeof sign - 1) != NULL;
 }
 
+bool service_error_licence(struct slice body)
+{
+    static const char sign[] = "Authentication_RequestFromNonPremiumTenantOrB2CTenant";
+
+    return memmem(body.p, body.n, sign, sizeof sign - 1) != NULL;
+}
+
 bool service_error_expired(struct slice body)
 {
     static const char sign[] = "Expired or Invalid pagination request";
@@ -194,16 +201,6 @@ int signin_error(long status, struct slice body, bool *permission, struct error 
 
 /* ---- warnings ---- */
 
-static bool mentions(struct slice text, const char *word)
-{
-    struct slice w = slice_of(word);
-
-    for (size_t i = 0; i + w.n <= text.n; i++)
-        if (slice_ieq((struct slice){text.p + i, w.n}, w))
-            return true;
-    return false;
-}
-
 enum warning warning_judge(struct slice text)
 {
     /*
@@ -214,7 +211,7 @@ enum warning warning_judge(struct slice text)
                                       "was truncated", "were truncated", "been truncated",        "partial result"};
 
     for (size_t i = 0; i < sizeof cut / sizeof cut[0]; i++)
-        if (mentions(text, cut[i]))
+        if (slice_contains_icase(text, slice_of(cut[i])))
             return WARNING_CUT;
     return WARNING_HARMLESS;
 }

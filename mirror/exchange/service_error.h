@@ -26,6 +26,9 @@ int service_error_elsewhere(const char *what, const char *service, long status, 
  */
 bool service_error_role(struct slice body);
 
+/* Does the body of a 403 of Microsoft Graph say that the tenant has no premium licence? */
+bool service_error_licence(struct slice body);
+
 /* Does the body say that the link to the next page is too old, or reached the wrong server? */
 bool service_error_expired(struct slice body);
 

@@ -36,21 +36,35 @@ static const struct {
                               "IsDefault,RecipientLimitExternalPerHour,RecipientLimitInternalPerHour,"
                               "RecipientLimitPerDay"},
     [KIND_ACCEPTED_DOMAIN] = {"Get-AcceptedDomain", "accepted-domain", C(DOMAIN) | C(DOMAIN_TYPE), 0,
-                              "DomainName,DomainType,MatchSubDomains"},
+                              "DomainName,DomainType,MatchSubDomains,SendingFromDomainDisabled,"
+                              "SendingToDomainDisabled"},
     [KIND_BLOCKED_SENDER] = {"Get-BlockedSenderAddress", "blocked-sender", C(SENDER) | C(REASON), 0,
                              "SenderAddress,Reason"},
-    [KIND_USER] = {"Get-User", "user", C(GUID) | C(AUTH_POLICY), 0, "Guid,UserPrincipalName,AuthenticationPolicy"},
+    [KIND_USER] = {"Get-User", "user", C(GUID) | C(AUTH_POLICY), 0,
+                   "Guid,UserPrincipalName,AuthenticationPolicy,AccountDisabled"},
+    [KIND_ACCOUNT] = {"users of Graph or Active Directory", "account", C(UPN),
+                      C(ACCOUNT_ENABLED) | C(ENABLED) | C(ACCOUNT_DISABLED),
+                      "userPrincipalName,mail,accountEnabled (of Get-ADUser: UserPrincipalName,mail,Enabled)"},
     [KIND_CAS_MAILBOX] = {"Get-CASMailbox", "cas-mailbox", C(SMTP_AUTH_DISABLED), ADDRESSES,
                           "Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,"
                           "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
     [KIND_MAILBOX] = {"Get-Mailbox", "mailbox", 0, ADDRESSES,
                       "Guid,PrimarySmtpAddress,UserPrincipalName,Alias,Name,Identity,RecipientTypeDetails,"
+                      "AccountDisabled,"
                       "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
     [KIND_LIST] = {"list of addresses", "list", C(PRIMARY), 0, "PrimarySmtpAddress"},
     [KIND_RECIPIENT_PERMISSION] =
         {"Get-RecipientPermission", "recipient-permission",
          C(IDENTITY) | C(TRUSTEE) | C(ACCESS_TYPE) | C(ACCESS_RIGHTS), 0,
          "Identity,Trustee,AccessControlType,@{n='AccessRights';e={$_.AccessRights -join ','}}"},
+    [KIND_HVE_ACCOUNT] = {"Get-MailUser", "hve-account", 0, ADDRESSES,
+                          "Guid,PrimarySmtpAddress,Name,DisplayName,"
+                          "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}} (with -HVEAccount)"},
+    [KIND_RECIPIENT] = {"Get-Recipient", "recipient", 0, ADDRESSES,
+                        "Guid,PrimarySmtpAddress,Name,Identity,DisplayName,RecipientTypeDetails,"
+                        "@{n='EmailAddresses';e={$_.EmailAddresses -join ' '}}"},
+    [KIND_GROUP_MEMBER] = {"Get-DistributionGroupMember", "group-member", C(GROUP), C(PRIMARY) | C(GUID),
+                           "@{n='Group';e={$group.PrimarySmtpAddress}},Guid,PrimarySmtpAddress for each $group"},
 };
 
 /*
@@ -62,6 +76,8 @@ static const struct {
     column_set all, any, none; /* any: at least one of them, unless empty */
 } signs[] = {
     {KIND_RECIPIENT_PERMISSION, C(TRUSTEE), 0, 0},
+    {KIND_GROUP_MEMBER, C(GROUP), C(PRIMARY) | C(GUID), C(SMTP_AUTH_DISABLED)},
+    {KIND_RECIPIENT, C(GROUP_TYPE), 0, C(SMTP_AUTH_DISABLED)},
     {KIND_BLOCKED_SENDER, C(SENDER), 0, C(RECIPIENT_ADDRESS) | C(RECEIVED) | C(SUBJECT)},
     {KIND_ACCEPTED_DOMAIN, C(DOMAIN), 0, 0},
     {KIND_AUTHENTICATION_POLICY, C(BASIC_SMTP), 0, 0},
@@ -74,6 +90,7 @@ static const struct {
     /* This column alone may also be a mailbox's: see kind_is_organization. */
     {KIND_TRANSPORT_CONFIG, C(SMTP_AUTH_DISABLED), 0, 0},
     {KIND_USER, C(AUTH_POLICY), 0, ADDRESSES | C(EXCHANGE_GUID)},
+    {KIND_ACCOUNT, C(UPN), C(ACCOUNT_ENABLED) | C(ENABLED) | C(ACCOUNT_DISABLED), ADDRESSES | C(EXCHANGE_GUID)},
     {KIND_MAILBOX, 0, C(TYPE) | C(UPN) | C(ALIAS) | C(EXCHANGE_GUID) | C(ON_BEHALF), 0},
     /* With columns so few that it could be either, it is taken for the one with the settings. */
     {KIND_CAS_MAILBOX, 0, ADDRESSES, 0},
@@ -105,15 +122,21 @@ static const struct {
     {"hostedoutboundspamfilterpolicy", KIND_OUTBOUND_POLICY},
     {"authenticationpolic", KIND_AUTHENTICATION_POLICY}, /* y, ies */
     {"recipientpermission", KIND_RECIPIENT_PERMISSION},
+    {"distributiongroupmember", KIND_GROUP_MEMBER},
     {"blockedsenderaddress", KIND_BLOCKED_SENDER},
     {"organizationconfig", KIND_ORGANIZATION_CONFIG},
     {"securitydefaults", KIND_SECURITY_DEFAULTS},
     {"transportconfig", KIND_TRANSPORT_CONFIG},
+    {"distributiongroup", KIND_RECIPIENT},
     {"accepteddomain", KIND_ACCEPTED_DOMAIN},
     {"outboundpolicy", KIND_OUTBOUND_POLICY},
     {"blockedsender", KIND_BLOCKED_SENDER},
     {"authpolic", KIND_AUTHENTICATION_POLICY},
+    {"groupmember", KIND_GROUP_MEMBER},
+    {"hveaccount", KIND_HVE_ACCOUNT},
     {"casmailbox", KIND_CAS_MAILBOX},
+    {"recipient", KIND_RECIPIENT},
+    {"account", KIND_ACCOUNT},
     {"mailbox", KIND_MAILBOX},
     {"user", KIND_USER},
 };
@@ -137,7 +160,8 @@ enum kind kind_of_file(struct slice name)
 
 bool kind_may_be_empty(enum kind kind)
 {
-    return kind == KIND_AUTHENTICATION_POLICY || kind == KIND_BLOCKED_SENDER;
+    return kind == KIND_AUTHENTICATION_POLICY || kind == KIND_BLOCKED_SENDER || kind == KIND_RECIPIENT ||
+           kind == KIND_GROUP_MEMBER || kind == KIND_HVE_ACCOUNT;
 }
 
 static const struct {
@@ -158,10 +182,9 @@ static const struct {
     {C(ARCHIVE_STATUS), 0,
      "is the Exchange admin center's list of mailboxes, which lacks SmtpClientAuthenticationDisabled; export "
      "Get-CASMailbox"},
-    {C(GROUP_TYPE), C(SMTP_AUTH_DISABLED), "is a list of groups, which cannot sign in"},
-    {C(GRAPH_PROXIES), C(PRIMARY),
-     "is a list of users (Graph or Active Directory), which has no settings of mailboxes; "
-     "export Get-CASMailbox"},
+    {C(GRAPH_PROXIES), C(PRIMARY) | C(ACCOUNT_ENABLED) | C(ENABLED),
+     "is a list of users (Graph or Active Directory), which has no settings of mailboxes; export Get-CASMailbox, and "
+     "for disabled accounts userPrincipalName with accountEnabled (Get-ADUser: Enabled)"},
     {C(LENGTH), ADDRESSES | C(GUID), "holds the lengths of texts: texts were given to Export-Csv in place of objects"},
 };
 
@@ -188,6 +211,11 @@ bool kind_is_selected(column_set columns)
     return (columns & FULL) == 0;
 }
 
+bool kind_is_of_groups(column_set columns)
+{
+    return (columns & C(GROUP_TYPE)) != 0;
+}
+
 enum kind kind_detect(enum rows_form form, column_set columns)
 {
     if (form == ROWS_LIST)
@@ -208,8 +236,9 @@ int kind_check(enum kind kind, const char *path, column_set columns, struct erro
     for (size_t i = 0; i < COLUMNS; i++)
         if (missing & COLUMN_BIT(i))
             buf_addf(&b, "%s%s", b.n == 0 ? "" : ", ", column_name((enum column)i));
-    if (b.n == 0 && kinds[kind].one_of != 0 && (columns & kinds[kind].one_of) == 0)
-        buf_addf(&b, "PrimarySmtpAddress");
+    for (size_t i = 0; b.n == 0 && i < COLUMNS && (columns & kinds[kind].one_of) == 0; i++)
+        if (kinds[kind].one_of & COLUMN_BIT(i)) /* the first will do */
+            buf_addf(&b, "%s", column_name((enum column)i));
     if (b.n == 0)
         return 0;
     return error_set(e,

@@ -17,10 +17,14 @@ enum kind {
     KIND_ACCEPTED_DOMAIN,
     KIND_BLOCKED_SENDER,
     KIND_USER,
+    KIND_ACCOUNT,
     KIND_CAS_MAILBOX,
     KIND_MAILBOX,
     KIND_LIST,
+    KIND_HVE_ACCOUNT, /* before the other recipients, which it is among */
+    KIND_RECIPIENT,
     KIND_RECIPIENT_PERMISSION,
+    KIND_GROUP_MEMBER,
     KINDS
 };
 
@@ -56,6 +60,9 @@ bool kind_is_organization(column_set columns, const struct row *row);
 
 /* Were these columns selected from those of the cmdlet, so that an empty one may not have been returned at all? */
 bool kind_is_selected(column_set columns);
+
+/* Does an export of that kind, by its columns, hold recipients of one sort alone (Get-DistributionGroup)? */
+bool kind_is_of_groups(column_set columns);
 
 /*
  * Does the file have all columns that its kind needs? 0, or -1 with e, which says how to export them. Absent is not

@@ -25,12 +25,17 @@ enum column {
     COLUMN_TYPE,    /* RecipientTypeDetails */
     COLUMN_EXCHANGE_GUID,
     COLUMN_ON_BEHALF, /* GrantSendOnBehalfTo */
+    COLUMN_MAIL,      /* of Graph's and Active Directory's users */
+    COLUMN_GROUP,     /* in which the row's recipient is; export.ps1 adds it to Get-DistributionGroupMember's */
     /* settings */
     COLUMN_SMTP_AUTH_DISABLED,
     COLUMN_AUTH_POLICY,
     COLUMN_BASIC_SMTP, /* AllowBasicAuthSmtp */
     COLUMN_DEFAULT_POLICY,
-    COLUMN_IS_ENABLED, /* Graph's security defaults */
+    COLUMN_IS_ENABLED,       /* Graph's security defaults */
+    COLUMN_ACCOUNT_DISABLED, /* of Get-Mailbox and Get-User */
+    COLUMN_ACCOUNT_ENABLED,  /* of Graph's users */
+    COLUMN_ENABLED,          /* of Get-ADUser */
     COLUMN_EXTERNAL_PER_HOUR,
     COLUMN_INTERNAL_PER_HOUR,
     COLUMN_PER_DAY,
@@ -44,6 +49,8 @@ enum column {
     COLUMN_DOMAIN,
     COLUMN_DOMAIN_TYPE,
     COLUMN_MATCH_SUBDOMAINS,
+    COLUMN_SENDING_FROM_DISABLED,
+    COLUMN_SENDING_TO_DISABLED,
     /* not read: these only tell which cmdlet a file comes from */
     COLUMN_OWA,
     COLUMN_ECP,
@@ -94,8 +101,8 @@ enum column column_named(struct slice name);
 enum column column_meant(struct slice name);
 
 /* A set of columns. */
-typedef uint64_t column_set;
-#define COLUMN_BIT(column) (UINT64_C(1) << (column))
-_Static_assert(COLUMNS <= 64, "a column_set has a bit for each column");
+typedef unsigned __int128 column_set;
+#define COLUMN_BIT(column) ((column_set)1 << (column))
+_Static_assert(COLUMNS <= 128, "a column_set has a bit for each column");
 
 #endif

@@ -88,7 +88,7 @@ harm_directory()
     case $1 in
     manifest_removed) rm "$d/current" ;;
     manifest_rubbish) head -c 300 /dev/urandom >"$d/put" && mv "$d/put" "$d/current" ;;
-    manifest_newer_format) sed 's/postern-directory 4/postern-directory 9/' "$GOOD/current" >"$d/put" && mv "$d/put" "$d/current" ;;
+    manifest_newer_format) sed 's/postern-directory 5/postern-directory 9/' "$GOOD/current" >"$d/put" && mv "$d/put" "$d/current" ;;
     manifest_cut) cut_short "$d/current" ;;
     manifest_is_a_pipe) rm "$d/current" && mkfifo "$d/current" ;;
     manifest_is_a_link) ln -sf /dev/zero "$d/put" && mv "$d/put" "$d/current" ;;

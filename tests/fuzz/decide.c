@@ -78,6 +78,20 @@ static enum tri basic_of(unsigned m)
     return (enum tri)(m / 4);
 }
 
+/* Accounts of every state behind mailboxes of every kind: people's, those whose accounts are always disabled, unknown.
+ */
+static const enum recipient_type recipient_types[4] = {RECIPIENT_USER, RECIPIENT_SHARED, RECIPIENT_OTHER,
+                                                       RECIPIENT_SYSTEM};
+
+static enum tri sign_in_of(unsigned t, unsigned m)
+{
+    return (enum tri)((t / 4 + m) % 3);
+}
+static enum recipient_type type_of(unsigned t, unsigned m)
+{
+    return recipient_types[(t + m / 3) % 4];
+}
+
 /* Mailboxes 1 of each tenant stand in the deny file, 3 in the allow file, 5 in both. */
 static bool is_denied(unsigned m)
 {
@@ -91,12 +105,18 @@ static bool is_allowed(unsigned m)
 struct rules {
     enum unlisted unlisted;
     bool defaults, policy, lists;
+    enum disabled_accounts disabled;
     unsigned limits; /* row of the table below */
 };
 
 static struct rules rules_of(unsigned n)
 {
-    return (struct rules){(enum unlisted)(n % 3), n / 3 % 2 == 0, n / 6 % 2 == 0, n / 12 == 0, n % 6};
+    return (struct rules){(enum unlisted)(n % 3),
+                          n / 3 % 2 == 0,
+                          n / 6 % 2 == 0,
+                          n / 12 == 0,
+                          (enum disabled_accounts)(n / 4 % 3),
+                          n % 6};
 }
 
 struct model_limit {
@@ -168,7 +188,8 @@ static void put_mailboxes(unsigned t, uint32_t index)
                                         .knows = MAILBOX_KNOWS_SETTINGS | MAILBOX_KNOWS_DETAILS,
                                         .smtp_auth = setting_of(m),
                                         .basic_smtp = basic_of(m),
-                                        .recipient_type = RECIPIENT_USER};
+                                        .sign_in = sign_in_of(t, m),
+                                        .recipient_type = type_of(t, m)};
 
         (void)snprintf(primary, sizeof primary, "m%u@t%u.example", m, t);
         (void)snprintf(upn, sizeof upn, "u%u@t%u.example", m, t);
@@ -225,6 +246,8 @@ static void make_config(unsigned n)
 {
     static const char *const unlisted[] = {
         [UNLISTED_REJECT] = "reject", [UNLISTED_TENANT] = "tenant", [UNLISTED_ALLOW] = "allow"};
+    static const char *const disabled[] = {
+        [DISABLED_PEOPLE] = "people", [DISABLED_ALL] = "all", [DISABLED_NONE] = "none"};
     struct rules rules = rules_of(n);
     FILE *f = fopen(below("postern.conf"), "w");
     struct error e;
@@ -233,9 +256,11 @@ static void make_config(unsigned n)
     (void)fprintf(f, "preset = \"none\"; recipients = { max = %u; }; limits = (", MAX_RECIPIENTS);
     for (unsigned i = 0; i < LIMITS; i++)
         (void)fprintf(f, "%s{ name = \"l%u\"; %s }", i > 0 ? "," : "", i, limit_table[rules.limits][i].text);
-    (void)fprintf(f, ");\nsmtp_auth = { unlisted = \"%s\"; security_defaults = %s; authentication_policy = %s;%s };\n",
+    (void)fprintf(f,
+                  ");\nsmtp_auth = { unlisted = \"%s\"; security_defaults = %s; authentication_policy = %s; "
+                  "disabled_accounts = \"%s\"; %s };\n",
                   unlisted[rules.unlisted], rules.defaults ? "true" : "false", rules.policy ? "true" : "false",
-                  rules.lists ? "allow_file = \"allow\"; deny_file = \"deny\";" : "");
+                  disabled[rules.disabled], rules.lists ? "allow_file = \"allow\"; deny_file = \"deny\";" : "");
     MUST(fclose(f) == 0);
     if (config_load(below("postern.conf"), &configs[n], &e) != 0) {
         (void)fprintf(stderr, "%s\n", e.text);
@@ -411,6 +436,16 @@ static enum reason model_gates(const struct rules *r, const struct event *e, enu
     return r->policy && own == TRI_NO && e->basic ? REASON_BASIC_FORBIDDEN : REASON_ALLOWED;
 }
 
+/* Nobody was dismissed where an account has been disabled from the beginning. */
+static enum reason model_account(const struct rules *r, unsigned t, unsigned m)
+{
+    bool person = type_of(t, m) == RECIPIENT_USER || type_of(t, m) == RECIPIENT_OTHER;
+
+    if (sign_in_of(t, m) != TRI_NO || r->disabled == DISABLED_NONE)
+        return REASON_ALLOWED;
+    return person || r->disabled == DISABLED_ALL ? REASON_ACCOUNT_DISABLED : REASON_ALLOWED;
+}
+
 static enum reason model_allowed(const struct rules *r, const struct event *e)
 {
     enum reason reason = REASON_ALLOWED;
@@ -437,7 +472,9 @@ static enum reason model_allowed(const struct rules *r, const struct event *e)
     default:
         break;
     }
-    return reason != REASON_ALLOWED ? reason : model_gates(r, e, basic_of(e->mailbox));
+    if (reason == REASON_ALLOWED)
+        reason = model_gates(r, e, basic_of(e->mailbox));
+    return reason != REASON_ALLOWED ? reason : model_account(r, e->tenant, e->mailbox);
 }
 
 static enum reason model_sender(const struct event *e)

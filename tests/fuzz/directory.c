@@ -40,7 +40,7 @@ static void read_sealed_manifest(struct slice body)
     char *text = malloc(cap);
     struct buf b = buf_over(text, cap);
 
-    buf_add(&b, SLICE("postern-directory 4\n"));
+    buf_add(&b, SLICE("postern-directory 5\n"));
     buf_add(&b, body);
     buf_addf(&b, "end %016" PRIx64 "\n", checksum_slice(buf_slice(&b)));
     read_manifest(buf_slice(&b));

@@ -148,7 +148,7 @@ is 'report legacy-tls has nobody' "$(p report legacy-tls)" none
 is 'report enabled' "$(p report enabled --json | json '.[].mailbox')" "$A*"
 is 'report disabled, and why he may not' "$(p report disabled --json | json '.[] | .mailbox + " " + .may_send')" "$B mailbox-disabled"
 is 'report inherited' "$(p report inherited --csv | wc -l)" 1
-is 'report unused says that it has not watched for long' "$(p report unused 2>&1 >/dev/null)" '*Usage is known from *'
+is 'report unused says that it has not watched for long' "$(p report unused 2>&1 >/dev/null)" '*usage is known from *'
 is 'report used as a script' "$(p report used --powershell | tail -n 1)" "Set-CASMailbox -Identity '$A' -SmtpClientAuthenticationDisabled \$false -WhatIf:\$WhatIf"
 is 'unused is no script while usage is known for minutes' "$(p report unused --powershell 2>&1 >"$T/script"; echo "$? $(wc -c <"$T/script")")" '*usage is known from *not for 90 days*--force*1 0'
 is 'unless it is forced, with a warning inside' "$(p report unused --powershell --force 2>/dev/null | grep '^# ')" '*Usage is known from *taken for unused*WARNING: that is less than the 90 days*'

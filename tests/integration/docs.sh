@@ -250,7 +250,7 @@ END
 reported() { "$BUILD/postern" -c "$D/closed.conf" report basic --days 30 --csv >"$D/said" 2>&1 && grep -q bert "$D/said"; }
 relay_wait reported
 is 'report basic names who signs in with a password, how often, when, from where' "$(tr '\n' ' ' <"$D/said")" \
-    '*mailbox,basic,oauth,last,clients*bert@contoso.example,*192.0.2.15*'
+    '*mailbox,source,basic,oauth,last,clients*bert@contoso.example,*192.0.2.15*'
 # The tables of the journal, as its manual page has them.
 rm -f "$D/copy.sqlite"
 "$BUILD/postern" -c "$D/closed.conf" log --export "$D/copy.sqlite" || echo 'not ok the journal is copied'

@@ -60,6 +60,25 @@ END
 }
 
 NOTICES= # more of the configuration
+
+# explains LOGIN SENDER: what postern decides by the directory. It asks for the state file that a service makes.
+explains()
+{
+    local pid
+    {
+        cat "$work/postern.conf"
+        echo "state = { file = \"$work/explained\"; entries = 1024; }; policyd = { listen = \"unix:$work/explaining\"; };"
+        echo 'log = { to = "stderr"; };'
+    } >"$work/explain.conf"
+    if [ ! -e "$work/explained" ]; then
+        "$build/postern-policyd" -c "$work/explain.conf" >/dev/null 2>&1 &
+        pid=$!
+        for _ in $(seq 600); do [ -S "$work/explaining" ] && break; sleep 0.1; done
+        kill $pid
+        wait $pid
+    fi
+    "$build/postern" -c "$work/explain.conf" explain --tls TLSv1.3 --user "$1@contoso.example" --sender "$2@contoso.example" 2>&1
+}
 notices() { find "$work/spool/alerts" -name '*-settings-*.json' 2>/dev/null | wc -l; }
 
 run()
@@ -383,6 +402,79 @@ row 'a proxy that forbids the way is asked once' 1 'the proxy does not open the 
 row 'a proxy that is busy is asked again' 1 'the proxy does not open the way (HTTP 503); again in' same '"proxy_status":503'
 unset https_proxy
 conf
+
+# ---- disabled accounts and closed domains ----
+
+if [[ 'accounts' =~ $only ]]; then
+    reset_directory
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,\"changes\":[{\"mailbox\":1,\"set\":{\"AccountDisabled\":true}}],\"patch\":{\"Get-AcceptedDomain\":{\"SendingFromDomainDisabled\":true}}}}}"
+    run sync
+    check 'a disabled account is told' grep -q 'user0000001@contoso.example: account enabled → disabled' "$work/out"
+    check 'so is whom that shuts out' grep -q 'notice: contoso: 1 mailboxes are refused from now on' "$work/out"
+    "$mirror" show -c "$work/postern.conf" user0000001@contoso.example >"$work/out"
+    check 'and it is in the directory' grep -q 'sign-in of the account  *disabled' "$work/out"
+    "$mirror" show -c "$work/postern.conf" user0000007@contoso.example >"$work/out"
+    check 'as a shared mailbox has it all the time' grep -q 'sign-in of the account  *disabled' "$work/out"
+    explains user0000001 user0000001 >"$work/out"
+    check 'and explain knows it' grep -q 'account-disabled' "$work/out"
+    explains user0000002 user0000002 >"$work/out"
+    check 'and the domain that is closed' grep -q 'sender-domain-disabled' "$work/out"
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant}}}"
+    run sync
+    check 'and opens again with the account' grep -q 'user0000001@contoso.example: account disabled → enabled' "$work/out"
+fi
+
+# ---- groups ----
+
+if [[ 'groups' =~ $only ]]; then
+    # may LOGIN SENDER: "permitted" or "not permitted"
+    may() { explains "$1" "$2" | sed -n 's/^ *sender *//p' | tail -n 1; }
+    groups='"groups":[{"name":"Sales Team","address":"sales@contoso.example","members":["user0000002@contoso.example","inner@contoso.example"]},{"name":"Inner","address":"inner@contoso.example","members":["user0000001@contoso.example","sales@contoso.example"]},{"name":"Others","address":"others@contoso.example","members":["user0000005@contoso.example"]}],"mail_users":[{"name":"Partner","address":"partner@contoso.example"}]'
+    right() { printf '{"Identity":"%s","Trustee":"%s","AccessControlType":"Allow","AccessRights":["SendAs"]}' "$1" "$2"; }
+    rights="\"rows\":{\"Get-RecipientPermission\":[$(right user0000003 'Sales Team'),$(right others user0000001@contoso.example),$(right partner 'User 0000002')]}"
+    grouped() { standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant,$groups,$rights${1:+,$1}}}${2:+,$2}}"; }
+    reset_directory
+    grouped
+    standin_forget
+    run sync
+    check 'the members of a group that holds a right are read' grep -q 'Get-DistributionGroupMember: 2 groups' "$work/out"
+    check 'no other group is asked about' test "$(standin_requests | awk '$2 == "Get-DistributionGroupMember" { print $1 }')" = 2
+    check 'a member has the right of his group' test "$(may user0000002 user0000003)" = permitted
+    check 'so has one of a group in it' test "$(may user0000001 user0000003)" = permitted
+    check 'nobody else has' test "$(may user0000005 user0000003)" = 'not permitted'
+    check 'one may send as a group' test "$(may user0000001 others)" = permitted
+    check 'its member may not for that' test "$(may user0000005 others)" = 'not permitted'
+    check 'one may send as a mail user, and be named by a display name' test "$(may user0000002 partner)" = permitted
+    grouped '' '"faults":[{"name":"error_in_200","cmdlet":"Get-DistributionGroupMember"}]'
+    run sync
+    check 'members that cannot be read leave the rights as they are' test "$status $(may user0000001 user0000003)" = '4 permitted'
+    check 'and that is said' grep -q "and so the rights of groups aren't known" "$work/out"
+    grouped '"forbidden":["Get-DistributionGroupMember"]'
+    run sync
+    check 'where they may not be read, groups have no rights' test "$status $(may user0000001 user0000003)" = '4 not permitted'
+    check 'and the missing role is named' grep -q 'not permitted: .*Get-DistributionGroupMember' "$work/out"
+    check 'and other rights hold' test "$(may user0000001 others)" = permitted
+    grouped '"forbidden":["Get-Recipient"]'
+    run sync
+    check 'without the list of recipients those that were known stay' test "$status $(may user0000001 others)" = '4 permitted'
+    hve='{"name":"Scanners","address":"hve@contoso.example","type":"HVEAccount"}'
+    groups=${groups/'"mail_users":['/"\"mail_users\":[$hve,"}
+    grouped
+    run sync
+    check 'an account for High Volume Email is known as what it is' \
+        test "$("$mirror" show -c "$work/postern.conf" hve@contoso.example | sed -n 's/^  type  *//p')" = 'high volume email'
+    explains hve hve >"$work/out"
+    check 'and explain says why it may not sign in here' grep -q 'an account for High Volume Email, which signs in at' "$work/out"
+    grouped '' '"faults":[{"name":"error_in_200","cmdlet":"Get-MailUser"}]'
+    run sync
+    check 'a cloud that has none is no failure' test "$status" = 0
+    groups=${groups/'"user0000001@contoso.example","sales@contoso.example"'/'"sales@contoso.example"'}
+    grouped
+    run sync
+    check 'who leaves the group loses the right' test "$status $(may user0000001 user0000003)" = '0 not permitted'
+    check 'who stays keeps it' test "$(may user0000002 user0000003)" = permitted
+    standin_scenario "{\"tenants\":{\"$STANDIN_TENANT\":{$tenant}}}"
+fi
 
 # ---- restricted senders ----
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A directory that the version before format 4 wrote (tests/data/directory-3): nobody is deferred for it longer than it takes to
-# rebuild it, nothing of it is lost, and what is damaged is not believed. TAP lines. BUILD: the folder with programs.
+# Directories that earlier versions wrote (tests/data/directory-3 and -4, by their formats): nobody is deferred for one longer than
+# it takes to rebuild it, nothing of it is lost, and what is damaged is not believed. TAP lines. BUILD: the folder with programs.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=$(realpath "${BUILD:-build/asan}")
@@ -15,12 +15,12 @@ finish()
 trap finish EXIT
 trap 'exit 1' INT TERM
 status=0
-old=tests/data/directory-3
+of=
 
 is()
 {
     # shellcheck disable=SC2254  # a pattern is what is wanted
-    case $2 in $3) echo "ok $1" ;; *) echo "not ok $1"; printf '    got:      %s\n    expected: %s\n' "$2" "$3"; status=1 ;; esac
+    case $2 in $3) echo "ok $1$of" ;; *) echo "not ok $1$of"; printf '    got:      %s\n    expected: %s\n' "$2" "$3"; status=1 ;; esac
 }
 mirror() { "$build/postern-mirror" "$1" -d "$D/directory" "${@:2}" 2>&1; }
 fresh() { rm -rf "$D/directory" && mkdir "$D/directory" && cp $old/current $old/*.mdb "$D/directory"; }
@@ -61,51 +61,58 @@ log = { to = "stderr"; }; preset = "none"; tls = { required = false; };
 policyd = { listen = "unix:$D/policyd.sock"; workers = 1; }; milter = { listen = ""; };
 END
 
-fresh
-is 'a reader says what to run' "$(mirror show)" '*format 3*"postern-mirror rebuild"*'
-is 'so does verify' "$(mirror verify; echo "$?")" '*"postern-mirror rebuild"*1'
-is 'it is rebuilt as the next generation' "$(mirror rebuild; echo "$?")" '*generation 3?0'
-is 'all that it held is there, with its times and sources' "$(shown | sed 's/^generation 3$/generation 2/' | diff - $old/shown.txt && echo same)" same
-is 'it verifies, rights and domains among it' "$(mirror verify)" '*generation 3 is whole: 2 tenants, 4 mailboxes, 13 identities, 5 domains, 1 rights, *'
-cp -r "$D/directory" "$D/harmed"
-printf '\377' | dd of="$D/harmed/directory-0000000003.mdb" bs=1 seek=20000 conv=notrunc 2>/dev/null
-is 'one wrong byte, and it does not verify' "$("$build/postern-mirror" verify -d "$D/harmed" 2>&1; echo "$?")" '*it is damaged*1'
-is 'a second time there is nothing to do' "$(mirror rebuild; echo "$?")" 0
-is 'and nothing was written' "$(grep -c '^generation 3$' "$D/directory/current")" 1
-
-
-# ---- the services beside it ----
-fresh
-"$build/postern-policyd" -c "$D/postern.conf" >"$D/policyd.log" 2>&1 &
-policyd=$!
-is 'with an old directory a login waits' "$(answers '*451*' anna@contoso.example anna@contoso.example)" 'action=451*'
-is 'and the log says what to run' "$(cat "$D/policyd.log")" '*format 3*postern-mirror rebuild*'
-mirror rebuild >/dev/null
-is 'rebuilt, it is served without a restart' "$(answers '*DUNNO*' anna@contoso.example anna@contoso.example)" action=DUNNO
-is 'what was forbidden is forbidden' "$(decides bert@contoso.example bert@contoso.example)" 'action=550*'
-is 'the right to send as another mailbox holds' "$(decides anna@contoso.example info@contoso.example)" action=DUNNO
-is 'and nobody else has it' "$(decides scanner@fabrikam.example info@contoso.example)" 'action=5*'
-kill $policyd
-wait $policyd
-policyd=
-
-fresh
-printf 'scanner@fabrikam.example\nprinter@fabrikam.example\n' >"$D/list.txt"
-is 'a run of the mirror rebuilds it by itself' "$(mirror import --tenant fabrikam "$D/list.txt")" '*1 added*generation 4*'
-is 'and the other tenant is as it was' "$(mirror show anna@contoso.example)" '*Anna Berg*'
-
-for harm in bit cut manifest; do
+for format in 3 4; do
+    old=tests/data/directory-$format
+    was=$((format - 1)) # the generation that was written in that format
+    next=$((was + 1))
+    of=", format $format"
     fresh
-    case $harm in
-    bit) printf '\377' | dd of="$D/directory/directory-0000000002.mdb" bs=1 seek=20000 conv=notrunc 2>/dev/null ;;
-    cut) truncate -s 20480 "$D/directory/directory-0000000002.mdb" ;;
-    manifest) sed -i 's/1796/1797/' "$D/directory/current" ;;
-    esac
-    before=$(cat "$D/directory/current")
-    is "damaged ($harm), it is not believed" "$(mirror rebuild; echo "$?")" '*cannot be rebuilt; to start over*1'
-    is "damaged ($harm), it stays as it is" "$(cat "$D/directory/current")" "$before"
-    is "damaged ($harm), a run says so too" "$(mirror import --tenant fabrikam "$D/list.txt"; echo "$?")" '*cannot be rebuilt*1'
+    is 'a reader says what to run' "$(mirror show)" "*format $format*\"postern-mirror rebuild\"*"
+    is 'so does verify' "$(mirror verify; echo "$?")" '*"postern-mirror rebuild"*1'
+    is 'it is rebuilt as the next generation' "$(mirror rebuild; echo "$?")" "*generation $next?0"
+    is 'all that it held is there, with its times and sources' "$(shown | sed "s/^generation $next\$/generation $was/" | diff - $old/shown.txt && echo same)" same
+    is 'it verifies, rights and domains among it' "$(mirror verify)" "*generation $next is whole: 2 tenants, 4 mailboxes, 13 identities, 5 domains, 1 rights, *"
+    cp -r "$D/directory" "$D/harmed"
+    printf '\377' | dd of="$D/harmed/directory-000000000$next.mdb" bs=1 seek=20000 conv=notrunc 2>/dev/null
+    is 'one wrong byte, and it does not verify' "$("$build/postern-mirror" verify -d "$D/harmed" 2>&1; echo "$?")" '*it is damaged*1'
+    is 'a second time there is nothing to do' "$(mirror rebuild; echo "$?")" 0
+    is 'and nothing was written' "$(grep -c "^generation $next\$" "$D/directory/current")" 1
+
+    # ---- the services beside it ----
+    fresh
+    "$build/postern-policyd" -c "$D/postern.conf" >"$D/policyd.log" 2>&1 &
+    policyd=$!
+    is 'with an old directory a login waits' "$(answers '*451*' anna@contoso.example anna@contoso.example)" 'action=451*'
+    is 'and the log says what to run' "$(cat "$D/policyd.log")" "*format $format*postern-mirror rebuild*"
+    mirror rebuild >/dev/null
+    is 'rebuilt, it is served without a restart' "$(answers '*DUNNO*' anna@contoso.example anna@contoso.example)" action=DUNNO
+    is 'what was forbidden is forbidden' "$(decides bert@contoso.example bert@contoso.example)" 'action=550*'
+    is 'the right to send as another mailbox holds' "$(decides anna@contoso.example info@contoso.example)" action=DUNNO
+    is 'and nobody else has it' "$(decides scanner@fabrikam.example info@contoso.example)" 'action=5*'
+    kill $policyd
+    wait $policyd
+    policyd=
+
+    fresh
+    printf 'scanner@fabrikam.example\nprinter@fabrikam.example\n' >"$D/list.txt"
+    is 'a run of the mirror rebuilds it by itself' "$(mirror import --tenant fabrikam "$D/list.txt")" "*1 added*generation $((next + 1))*"
+    is 'and the other tenant is as it was' "$(mirror show anna@contoso.example)" '*Anna Berg*'
+
+    for harm in bit cut manifest; do
+        fresh
+        case $harm in
+        bit) printf '\377' | dd of="$D/directory/directory-000000000$was.mdb" bs=1 seek=20000 conv=notrunc 2>/dev/null ;;
+        cut) truncate -s 20480 "$D/directory/directory-000000000$was.mdb" ;;
+        manifest) sed -i 's/1796/1797/' "$D/directory/current" ;;
+        esac
+        before=$(cat "$D/directory/current")
+        is "damaged ($harm), it is not believed" "$(mirror rebuild; echo "$?")" '*cannot be rebuilt; to start over*1'
+        is "damaged ($harm), it stays as it is" "$(cat "$D/directory/current")" "$before"
+        is "damaged ($harm), a run says so too" "$(mirror import --tenant fabrikam "$D/list.txt"; echo "$?")" '*cannot be rebuilt*1'
 done
+rm -rf "$D/harmed"
+done
+of=
 rm -rf "$D/directory"
 is 'without a directory there is nothing to do' "$(mirror rebuild; echo "$?")" 0
 exit $status

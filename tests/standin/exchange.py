@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional
 from urllib.parse import quote
 
-from mailboxes import CMDLETS, MAILBOX_CMDLETS, ORGANIZATION_WRITTEN, PROPERTY, SAMPLES, Tenant, compact
+from mailboxes import (
+    CMDLETS,
+    MAILBOX_CMDLETS,
+    ORGANIZATION_WRITTEN,
+    PROPERTY,
+    SAMPLES,
+    Tenant,
+    compact,
+    selected,
+)
 from scenario import Scenario
 from signin import SignIn
 from wire import JSON_TYPE, Request, Response, joined, json_response
@@ -130,11 +139,14 @@ class Exchange:
     def _mark(self, packed: str) -> str:
         return hmac.new(self._key, packed.encode(), hashlib.sha256).hexdigest()[:32]
 
-    def _link(self, request: Request, cursor: dict[str, Any]) -> str:
+    def sign_cursor(self, cursor: dict[str, Any]) -> str:
         packed = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode()
+        return packed + "." + self._mark(packed)
+
+    def _link(self, request: Request, cursor: dict[str, Any]) -> str:
         select = f"$select={quote(request.query['$select'])}&" if "$select" in request.query else ""
         path = f"/adminapi/beta/{request.tenant_name}/InvokeCommand"
-        return f"https://{request.host()}{path}?{select}$skiptoken={quote(packed + '.' + self._mark(packed))}"
+        return f"https://{request.host()}{path}?{select}$skiptoken={quote(self.sign_cursor(cursor))}"
 
     # ---- who may ----
 
@@ -175,7 +187,8 @@ class Exchange:
 
     # ---- answers ----
 
-    def graph(self, request: Request, scenario: Scenario, now: float) -> Response:
+    def graph_refusal(self, request: Request, scenario: Scenario, now: float) -> Optional[Response]:
+        """Why Graph answers nothing; None when it does, and then the request has the token's tenant."""
         refused = self._authorized(request, scenario, "https://graph.microsoft.com", now)
         if refused is not None:
             if refused.status == 401:
@@ -184,9 +197,15 @@ class Exchange:
                 ]
                 refused.content_type = "application/json"
             return refused
+        request.tenant = self._signin.check(request.bearer(), now)["tid"]
+        return None
+
+    def graph(self, request: Request, scenario: Scenario, now: float) -> Response:
+        refused = self.graph_refusal(request, scenario, now)
+        if refused is not None:
+            return refused
         answer = sample_error("graph-security-defaults.json")
-        tenant = self._signin.check(request.bearer(), now)["tid"]
-        answer["isEnabled"] = scenario.tenants.get(tenant, {"security_defaults": False})["security_defaults"]
+        answer["isEnabled"] = scenario.tenants.get(request.tenant, {"security_defaults": False})["security_defaults"]
         return json_response(200, answer)
 
     def module(self, request: Request, scenario: Scenario, now: float) -> Response:
@@ -228,6 +247,8 @@ class Exchange:
             if number is None and scenario["unknown_identity"] != "all":
                 return not_found(str(identity))
             numbers = [number] if number is not None else None
+        if request.cmdlet == "Get-DistributionGroupMember" and tenant.listed(request.cmdlet, request.parameters) is None:
+            return not_found(str(identity))
         if numbers is None and "$skiptoken" in request.query and not self._continues(request, scenario, now):
             return expired_cursor()
         page = self._page(request, scenario, tenant, numbers, now)
@@ -273,12 +294,15 @@ class Exchange:
         }
         select = tuple(filter(None, re.split(r"[, ]+", request.query.get("$select", ""))))
         wanted = request.parameters.get("ResultSize", DEFAULT_RESULT_SIZE)
-        count = tenant.count(request.cmdlet)
+        listed = tenant.listed(request.cmdlet, request.parameters)
+        count = tenant.count(request.cmdlet) if listed is None else len(listed)
         total = count if wanted == "Unlimited" else min(count, int(wanted))
 
         def fetch(start: int, stop: int) -> list[str]:
             if numbers is not None:
                 return [tenant.row(request.cmdlet, number, select) for number in numbers]
+            if listed is not None:
+                return [compact(selected(row, select)) for row in listed[start : min(stop, total)]]
             return list(tenant.rows(request.cmdlet, start, min(stop, total), select))
 
         def make_link(**changes: Any) -> str:

@@ -31,7 +31,15 @@ ORGANIZATION = {
     "IsValid": True,
     "ObjectState": "Unchanged",
 }
-CMDLETS = (*SAMPLE_FILES, "Get-User", "Get-OrganizationConfig", "Get-BlockedSenderAddress")
+CMDLETS = (
+    *SAMPLE_FILES,
+    "Get-User",
+    "Get-OrganizationConfig",
+    "Get-BlockedSenderAddress",
+    "Get-Recipient",
+    "Get-DistributionGroupMember",
+    "Get-MailUser",
+)
 USER_FIELDS = (
     "UserPrincipalName",
     "DisplayName",
@@ -183,6 +191,58 @@ class Tenant:
     def setting(self, number: int) -> Any:
         """SmtpClientAuthenticationDisabled as served now."""
         return json.loads(next(self._mailbox_rows("Get-CASMailbox", [number], (PROPERTY,)))).get(PROPERTY)
+
+    # ---- groups and mail users ----
+
+    def _others(self) -> list[dict[str, Any]]:
+        """Get-Recipient's rows of those that the scenario names, mailboxes aside."""
+        kinds = [(one, one.get("type", "MailUniversalSecurityGroup")) for one in self.settings["groups"]]
+        kinds += [(one, one.get("type", "MailUser")) for one in self.settings["mail_users"]]
+        return [
+            {
+                "Guid": f"{number:08x}-6b1d-4f0a-8c3e-0000{self.settings['seed']:04x}0000",
+                "Name": one["address"].split("@")[0],
+                "Identity": one["address"].split("@")[0],
+                "DisplayName": one["name"],
+                "PrimarySmtpAddress": one["address"],
+                "EmailAddresses": ["SMTP:" + one["address"]],
+                "RecipientTypeDetails": kind,
+            }
+            for number, (one, kind) in enumerate(kinds)
+        ]
+
+    def _members(self, identity: str) -> Optional[list[dict[str, Any]]]:
+        """The rows of a group's members; None when there is no such group. Nobody has asked for one that has no list."""
+        others = self._others()
+        for row, group in zip(others, self.settings["groups"]):
+            if identity.lower() not in (row[key].lower() for key in ("Guid", "Name", "PrimarySmtpAddress")):
+                continue
+            rows = []
+            for address in group["members"]:
+                number = self.find(address)
+                known = [other for other in others if other["PrimarySmtpAddress"] == address]
+                mailbox = json.loads(self.row("Get-Mailbox", number, ())) if number is not None else None
+                whole = mailbox or (known[0] if known else {"PrimarySmtpAddress": address, "Guid": None})
+                rows.append(
+                    {key: whole.get(key) for key in ("Name", "Guid", "PrimarySmtpAddress", "RecipientTypeDetails")}
+                )
+            return rows
+        return None
+
+    def listed(self, cmdlet: str, parameters: dict[str, Any]) -> Optional[list[dict[str, Any]]]:
+        """The rows of a cmdlet that answers by its parameters; None: it isn't one of these, or there is no such group."""
+        if cmdlet == "Get-MailUser":
+            kind = "HVEAccount" if parameters.get("HVEAccount") else "MailUser"
+            rows = [row for row in self._others() if row["RecipientTypeDetails"] == kind]
+            return [{**row, "RecipientTypeDetails": "MailUser"} for row in rows]
+        if cmdlet == "Get-Recipient":
+            wanted = parameters.get("RecipientTypeDetails")
+            rows = [
+                {**row, "RecipientTypeDetails": row["RecipientTypeDetails"].replace("HVEAccount", "MailUser")}
+                for row in self._others()
+            ]
+            return [row for row in rows if wanted is None or row["RecipientTypeDetails"] in wanted]
+        return self._members(str(parameters.get("Identity"))) if cmdlet == "Get-DistributionGroupMember" else None
 
     # ---- rows ----
 

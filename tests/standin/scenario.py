@@ -23,6 +23,9 @@ DEFAULTS: dict[str, Any] = {
     "app_role": True,
     "directory_role": True,
     "graph_role": True,
+    "audit_role": True,
+    "premium": True,
+    "throttle": None,
     "tls": "good",
     "proxy_status": None,
     "latency": 0,
@@ -49,13 +52,18 @@ TENANT_DEFAULTS: dict[str, Any] = {
     "remove": [],
     "patch": {},
     "rows": {},
+    "groups": [],
+    "mail_users": [],
     "security_defaults": False,
+    "sign_ins": {},
     "forbidden": [],
     "data_of": None,
     "context_id": None,
 }
 TENANT_OPTIONAL = {"all"}  # absent is not null here
 
+SIGN_INS_MEMBERS = {"count", "days", "failed", "users", "rows", "base", "overlap"}
+SIGN_IN_MEMBERS = {"ago", "at", "late", "id", "user", "ip", "error", "app", "type", "protocol", "members"}
 CHANGE_MEMBERS = {"mailbox", "set", "unset", "cmdlet"}
 TLS_MODES = {"good", "expired", "wronghost", "selfsigned", "unknownca", "tls11", "tls12", "plaintext"}
 SELECTION = {"name", "on", "cmdlet", "page", "tenant", "mailbox", "times", "skip"}
@@ -139,6 +147,9 @@ def _tenant(guid: str, given: dict[str, Any]) -> dict[str, Any]:
         _known(f"tenant {guid}: change", change, CHANGE_MEMBERS)
         if "mailbox" not in change:
             raise ScenarioError(f"tenant {guid}: a change needs a mailbox")
+    _known(f"tenant {guid}: sign_ins", given.get("sign_ins", {}), SIGN_INS_MEMBERS)
+    for row in given.get("sign_ins", {}).get("rows", []):
+        _known(f"tenant {guid}: a sign-in", row, SIGN_IN_MEMBERS)
     return {**TENANT_DEFAULTS, **given}
 
 

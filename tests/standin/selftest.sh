@@ -151,6 +151,38 @@ sign_in_tests()
     done
 }
 
+# sign_ins [FILTER [TOP [VERSION]]]: a page of auditLogs/signIns; AT can be a nextLink.
+sign_ins()
+{
+    local where=(-G --data-urlencode "\$filter=$1" -d "\$top=${2:-1000}" "$STANDIN_URL/${3:-beta}/auditLogs/signIns")
+    [ -z "${AT:-}" ] || where=("$AT")
+    fetch -H "Authorization: Bearer $bearer" "${where[@]}"
+}
+audit_log_tests()
+{
+    local all="signInEventTypes/any(t: t eq 'interactiveUser' or t eq 'nonInteractiveUser')" page
+    audited() { standin_scenario "{\"tenants\":{\"$contoso\":{\"sign_ins\":{$1}}}${2:+,$2}}"; }
+    audited "\"base\":$(date +%s),"'"count":20,"failed":4,"rows":[{"ago":5,"app":"Browser","type":"interactiveUser"},{"ago":60,"late":30,"id":"late"},
+        {"ago":60,"late":86400,"id":"later"}]'
+    check 'sign-ins, the newest first, interactive ones alone' "True" \
+        "$(sign_ins '' | json '[x["createdDateTime"] for x in d["value"]] == sorted((x["createdDateTime"] for x in d["value"]), reverse=True) and len(d["value"]) == 11')"
+    check 'v1.0 knows no other kinds' 400 "$(sign_ins "$all" 10 v1.0 -o /dev/null | json 'd["error"]["code"]' | sed 's/BadRequest/400/')"
+    check 'of both kinds, by client' 20 "$(sign_ins "clientAppUsed eq 'Authenticated SMTP' and $all" | json 'len([x for x in d["value"] if x["id"] != "late"])')"
+    check 'those that failed' '5 5' "$(sign_ins "status/errorCode ne 0 and $all" | json 'str(len(d["value"])) + " " + str(sum(x["status"]["errorCode"] == 50126 for x in d["value"]))')"
+    check 'a clause that Graph does not know' BadRequest "$(sign_ins "createdDateTime gt 2026-01-01T00:00:00Z" | json 'd["error"]["code"]')"
+    page=$(sign_ins "status/errorCode eq 0 and $all" 10)
+    check 'ten on a page' 10 "$(json 'len(d["value"])' <<<"$page")"
+    check 'and the others on the next' True "$(AT=$(json 'd["@odata.nextLink"]' <<<"$page") sign_ins x | json 'len(d["value"]) > 5 and "@odata.nextLink" not in d')"
+    check 'one shows up late, and another later' 'late' "$(sign_ins "$all" | json '" ".join(x["id"] for x in d["value"] if x["id"].startswith("late"))')"
+    audited '"count":5' '"audit_role":false'
+    check 'without the permission' Authentication_MSGraphPermissionMissing "$(sign_ins '' | json 'd["error"]["code"]')"
+    audited '"count":5' '"premium":false'
+    check 'without the licence' Authentication_RequestFromNonPremiumTenantOrB2CTenant "$(sign_ins '' | json 'd["error"]["code"]')"
+    audited '"count":5' '"throttle":[1,60]'
+    check 'throttled' TooManyRequests "$(sign_ins '' >/dev/null; sign_ins '' | json 'd["error"]["code"]')"
+    audited '"count":5,"colour":1'
+    check 'a member that it does not know' Scenario "$(sign_ins '' | json 'd["error"]["code"]')"
+}
 ask_graph() { fetch -H "Authorization: Bearer $bearer" "$graph" "$@"; }
 
 token_use_tests()
@@ -179,6 +211,7 @@ token_use_tests()
     check 'Graph tells of security defaults' True "$(ask_graph | json 'd["isEnabled"]')"
     standin_scenario '{"graph_role":false}'
     check 'Graph without the permission' 403 "$(ask_graph -o /dev/null -w '%{http_code}')"
+    audit_log_tests
     standin_scenario '{}'
     sign_in
 }

@@ -31,6 +31,7 @@ from exchange import GRAPH_PATH, Exchange
 from proxy import Proxy
 from record import Record
 from scenario import Scenario, ScenarioError, ScenarioFile
+from sign_ins import NAME as SIGN_INS, PATH as SIGN_INS_PATH, SignIns
 from signin import SignIn, SignInError, error_answer
 from wire import Request, Response, json_response
 
@@ -55,6 +56,7 @@ class Server:
         self.scenarios = ScenarioFile(scenario, faults.FAULTS)
         self.signin = SignIn(directory)
         self.exchange = Exchange(self.signin)
+        self.sign_ins = SignIns(self.exchange)
         self.record = Record(directory / "requests.jsonl")
         self.ports: dict[str, int] = {}
         self.stop = threading.Event()
@@ -105,6 +107,9 @@ class Server:
         request.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         if path.lower() == GRAPH_PATH:
             request.kind = "graph"
+        if SIGN_INS_PATH.match(path):
+            request.kind, request.cmdlet = "graph", SIGN_INS
+            self._understand_cursor(request)
         for kind, pattern in PATHS.items():
             match = pattern.match(path)
             if match:
@@ -126,6 +131,9 @@ class Server:
             request.cmdlet, request.parameters = str(command["CmdletName"]), command.get("Parameters")
         except (ValueError, KeyError, TypeError):
             request.cmdlet, request.parameters = "", None
+        self._understand_cursor(request)
+
+    def _understand_cursor(self, request: Request) -> None:
         if "$skiptoken" in request.query:
             request.cursor = self.exchange.open_cursor(request.query["$skiptoken"])
             request.page = request.cursor["p"] if request.cursor else 0
@@ -178,6 +186,8 @@ class Server:
             return self.exchange.invoke(request, scenario, edit, now)
         if request.kind == "module":
             return self.exchange.module(request, scenario, now)
+        if request.cmdlet == SIGN_INS:
+            return self.sign_ins.answer(request, scenario, edit, now)
         if request.kind == "graph":
             return self.exchange.graph(request, scenario, now)
         return json_response(404, {"error": {"code": "NotFound", "message": "No such address here."}})

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/spool.h"
 #include "core/journal/journal.h"
+#include "core/journal/sign_ins.h"
 #include "core/notice/alert.h"
 #include "core/state/state.h"
 #include "tests/torture/fail.h"
@@ -200,6 +201,59 @@ void reports(struct tools *t, bool works)
     MUST(all || !works);
     MUST(!all || (counted.decisions == NOTED && counted.totals == NOTED && counted.mailboxes == 1));
     journal_close(j);
+}
+
+/* ---- the history ---- */
+
+void before_history(struct tools *t)
+{
+    (void)t;
+    remove_below("history");
+}
+
+/* A sign-in as a run counts it: once, with its id, or not at all. */
+static bool count_sign_in(struct history *h, struct error *e)
+{
+    const struct sign_in_progress progress = {1790000000, 1790000060, 1790000060};
+    struct cloud_use use = {.first_s = 1790000000, .last_s = 1790000000, .number = 1, .basic = 1, .tls = -1};
+    int is_new;
+
+    if (history_begin(h, e) != 0)
+        return false;
+    is_new = sign_in_is_new(h, SLICE("contoso"), SIGN_IN_SUCCESS, 1790000000, SLICE("id"), e);
+    if (is_new >= 0 && (is_new == 0 || cloud_use_add(h, SLICE("contoso"), SLICE(ANNA), CLOUD_SIGN_INS, &use, e) == 0) &&
+        sign_in_progress_set(h, SLICE("contoso"), SIGN_IN_SUCCESS, &progress, 0, e) == 0 &&
+        sign_in_state_set(h, SLICE("contoso"), 1790000060, true, SLICE(""), e) == 0 &&
+        cloud_report_begin(h, SLICE("contoso"), 1780000000, 1790000000, 1790000000, e) == 0 &&
+        cloud_use_forget(h, 1790000060, e) == 0 && history_commit(h, e) == 0)
+        return true;
+    history_rollback(h);
+    return false;
+}
+
+/* What a run could not write the next one does, and nothing counts twice. */
+void history(struct tools *t, bool works)
+{
+    struct error e = {.text = ""}, notice = {.text = ""};
+    struct cloud_use use = {.number = 0};
+    struct cloud_reach reach;
+    struct history *h = NULL;
+
+    (void)t;
+    if (history_open(below("history"), true, &h, &notice, &e) == 0) {
+        MUST(count_sign_in(h, &e) || (!works && e.text[0] != '\0'));
+        history_close(h);
+    } else {
+        MUST(!works && e.text[0] != '\0');
+    }
+    (void)fail_end();
+    MUST(history_open(below("history"), true, &h, &notice, &e) == 0);
+    MUST(count_sign_in(h, &e));
+    history_close(h);
+    MUST(history_open(below("history"), false, &h, &notice, &e) == 0);
+    MUST(cloud_use_of(h, SLICE("contoso"), SLICE(ANNA), CLOUD_SIGN_INS, &use, &e) == 1 && use.number == 1);
+    MUST(cloud_reach_of(h, SLICE("contoso"), 1790000060, &reach, &e) == 0 && reach.since_s == 1780000000);
+    history_close(h);
 }
 
 /* ---- the spool ---- */

@@ -332,6 +332,7 @@ static const struct scene rows[] = {
     {"state", stored_state, before_stored_state, after_stored_state},
     {"journal", journal, before_journal, NULL},
     {"reports", reports, before_reports, NULL},
+    {"history", history, before_history, NULL},
     {"notices", notices, before_notices, NULL},
     {"milter", milter_sessions, before_milter, NULL},
     {"alert", alert, before_alert, after_alert},

@@ -50,6 +50,8 @@ void before_stored_state(struct tools *t);
 void after_stored_state(struct tools *t);
 void journal(struct tools *t, bool works);
 void before_journal(struct tools *t);
+void history(struct tools *t, bool works);
+void before_history(struct tools *t);
 void reports(struct tools *t, bool works);
 void before_reports(struct tools *t);
 void notices(struct tools *t, bool works);

@@ -145,8 +145,9 @@ static void each_part_has_its_own_age_and_what_never_came_is_named(void **state)
     audit(p);
     assert_string_equal(evidence_of(p, "mirror-stale"), "older than the 48 hours that they should be at most: the "
                                                         "organization's setting 2160 hours (from transport.json)");
-    assert_string_equal(evidence_of(p, "not-mirrored"), "not mirrored: default authentication policy, authentication "
-                                                        "policies, users' own policies, restricted senders");
+    assert_string_equal(evidence_of(p, "not-mirrored"),
+                        "not mirrored: default authentication policy, authentication "
+                        "policies, users' own policies, disabled accounts, restricted senders");
 }
 
 /* contoso has anna, a scanner's shared mailbox, and two rooms, of which one may not sign in. */

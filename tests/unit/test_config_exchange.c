@@ -137,6 +137,7 @@ static void without_more_everything_is_fetched_and_nothing_written_back(void **s
     for (const struct choice *f = fetches; f->name != NULL; f++)
         assert_true((x->fetch & f->value) != 0);
     assert_false(x->writeback);
+    assert_false(x->sign_ins); /* that permission is for everybody's sign-ins */
     assert_null(x->login_host);
     assert_null(x->anchor_mailbox);
     config_free(c);

@@ -77,6 +77,10 @@ static void a_byte_that_is_not_for_a_terminal_is_shown_as_its_number(void **stat
 static void a_configuration_is_said_in_plain_words(void **state)
 {
     static const struct row rows[] = {
+        {"smtp_auth = { login_names = [\"upn\", \"primary\", \"proxy\"]; };",
+         "A mailbox's names that nobody signs in with: aliases, account names.\n"},
+        {"smtp_auth = { disabled_accounts = \"none\"; };", "Disabled accounts are ignored.\n"},
+        {"", "Disabled accounts are refused, but for shared and resource mailboxes, whose accounts always are.\n"},
         {"", "Mode\nenforce: what the rules refuse is refused.\n\nTenants\n"},
         {"", "unknown logins are refused (unlisted = \"reject\").\n"},
         {"", "TLS: required, at least TLS 1.2.\n"},
@@ -120,6 +124,10 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"replies={};recipients={max=0;};", "Recipients: any number in a message.\n"},
         {"tenants=({name=\"contoso\";exchange={" IDS "certificate_file=\"/c\";writeback=true;};});",
          "as application 0f9b6a52-1d9d-4c3c-8f0e-5a1e2b3c4d5e, signed in by a certificate; postern-mirror may change "},
+        {"tenants=({name=\"contoso\";exchange={" IDS "certificate_file=\"/c\";sign_ins=true;};});",
+         "reads it from Exchange Online, and who signs in there by SMTP AUTH, as application "},
+        {"other_relays=[\"mx2.contoso.example\",\"mx3\"];",
+         "Other relays whose usage is not in it: mx2.contoso.example, mx3.\n"},
         {"tenants=({name=\"contoso\";exchange={" IDS "secret_file=\"/s\";};});",
          "signed in by a client secret; postern-mirror may not change mailboxes there.\n"},
         {"tenants=({name=\"contoso\";exchange={" IDS "federated_token_file=\"/t\";};});",

@@ -3,6 +3,7 @@
 #include "directory_fixture.h"
 
 #include "core/base/checksum.h"
+#include "core/directory/directory_view.h"
 #include "core/directory/manifest.h"
 
 #include <fcntl.h>
@@ -173,13 +174,13 @@ static void an_identity_with_too_many_claims_is_answered_as_damaged(void **state
 static void publish_two_tenants(const struct fixture *f)
 {
     static const struct accepted_domain contoso_domains[] = {
-        {SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false},
-        {SLICE("relay.example"), DOMAIN_INTERNAL_RELAY, true},
-        {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false},
+        {SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false, 0},
+        {SLICE("relay.example"), DOMAIN_INTERNAL_RELAY, true, 0},
+        {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false, 0},
     };
     static const struct accepted_domain fabrikam_domains[] = {
-        {SLICE("fabrikam.example"), DOMAIN_AUTHORITATIVE, true},
-        {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false},
+        {SLICE("fabrikam.example"), DOMAIN_AUTHORITATIVE, true, 0},
+        {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false, 0},
     };
     struct writer *w = begin(f);
     uint32_t one = add_tenant(w, "contoso", 1), two = add_tenant(w, "fabrikam", 1);
@@ -194,6 +195,14 @@ static void publish_two_tenants(const struct fixture *f)
     (void)finish(w);
 }
 
+/* As where there are more domains than are kept in memory. The next one has the same results. */
+static void ask_the_file(struct directory_view *v)
+{
+    assert_non_null(v->generation->in_memory);
+    domains_free(v->generation->in_memory);
+    v->generation->in_memory = NULL;
+}
+
 static void a_domain_belongs_to_the_tenant_that_accepts_it_and_to_nobody_when_two_do(void **state)
 {
     static const struct {
@@ -201,12 +210,12 @@ static void a_domain_belongs_to_the_tenant_that_accepts_it_and_to_nobody_when_tw
         enum directory_result result;
         struct domain_fact fact;
     } rows[] = {
-        {"contoso.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, false}},
-        {"relay.example", DIRECTORY_FOUND, {0, DOMAIN_INTERNAL_RELAY, true, false}},
-        {"fabrikam.example", DIRECTORY_FOUND, {1, DOMAIN_AUTHORITATIVE, true, false}},
-        {"both.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, true}},
-        {"contoso.local", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, false}},
-        {"loose.example", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, true}},
+        {"contoso.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, false, 0}},
+        {"relay.example", DIRECTORY_FOUND, {0, DOMAIN_INTERNAL_RELAY, true, false, 0}},
+        {"fabrikam.example", DIRECTORY_FOUND, {1, DOMAIN_AUTHORITATIVE, true, false, 0}},
+        {"both.example", DIRECTORY_FOUND, {0, DOMAIN_AUTHORITATIVE, false, true, 0}},
+        {"contoso.local", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, false, 0}},
+        {"loose.example", DIRECTORY_FOUND, {0, DOMAIN_DERIVED, false, true, 0}},
         {"sub.relay.example", DIRECTORY_NOT_FOUND, {0}},
         {"example", DIRECTORY_NOT_FOUND, {0}},
         {"", DIRECTORY_NOT_FOUND, {0}},
@@ -220,15 +229,18 @@ static void a_domain_belongs_to_the_tenant_that_accepts_it_and_to_nobody_when_tw
     publish_two_tenants(&f);
     d = open_directory(&f);
     v = directory_view_get(d);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < 2 * (sizeof rows / sizeof *rows); i++) {
+        const size_t row = i % (sizeof rows / sizeof *rows);
         struct domain_fact fact = {0};
 
-        print_message("%s\n", rows[i].domain);
-        assert_int_equal(directory_domain(v, slice_of(rows[i].domain), &fact), rows[i].result);
-        assert_int_equal(fact.tenant, rows[i].fact.tenant);
-        assert_int_equal(fact.type, rows[i].fact.type);
-        assert_int_equal(fact.match_subdomains, rows[i].fact.match_subdomains);
-        assert_int_equal(fact.ambiguous, rows[i].fact.ambiguous);
+        if (i == sizeof rows / sizeof *rows)
+            ask_the_file(v);
+        print_message("%s\n", rows[row].domain);
+        assert_int_equal(directory_domain(v, slice_of(rows[row].domain), &fact), rows[row].result);
+        assert_int_equal(fact.tenant, rows[row].fact.tenant);
+        assert_int_equal(fact.type, rows[row].fact.type);
+        assert_int_equal(fact.match_subdomains, rows[row].fact.match_subdomains);
+        assert_int_equal(fact.ambiguous, rows[row].fact.ambiguous);
     }
     directory_view_put(d, v);
     directory_close(d);
@@ -269,13 +281,53 @@ static void a_tenant_accepts_its_domains_and_those_beneath_one_that_matches_subd
     publish_two_tenants(&f);
     d = open_directory(&f);
     v = directory_view_get(d);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        print_message("%u %s\n", (unsigned)rows[i].tenant, rows[i].domain);
-        assert_int_equal(directory_accepts(v, rows[i].tenant, slice_of(rows[i].domain)),
-                         rows[i].accepted ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND);
+    for (size_t i = 0; i < 2 * (sizeof rows / sizeof *rows); i++) {
+        const size_t row = i % (sizeof rows / sizeof *rows);
+
+        if (i == sizeof rows / sizeof *rows)
+            ask_the_file(v);
+        print_message("%u %s\n", (unsigned)rows[row].tenant, rows[row].domain);
+        assert_int_equal(directory_accepts(v, rows[row].tenant, slice_of(rows[row].domain)),
+                         rows[row].accepted ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND);
     }
     directory_view_put(d, v);
     directory_close(d);
+    fixture_remove(&f);
+}
+
+static void more_domains_than_memory_is_taken_for_are_found_in_the_file(void **state)
+{
+    enum { MANY = DOMAINS_IN_MEMORY_MAX + 1 };
+    struct accepted_domain *domains = calloc(MANY, sizeof *domains);
+    char(*names)[32] = calloc(MANY, sizeof *names);
+    struct directory_view *v;
+    struct domain_fact fact;
+    struct directory *d;
+    struct writer *w;
+    struct fixture f;
+    struct error e;
+
+    (void)state;
+    assert_true(domains != NULL && names != NULL);
+    fixture_make(&f);
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(names[i], sizeof names[i], "d%zu.contoso.example", i);
+        domains[i] = (struct accepted_domain){slice_of(names[i]), DOMAIN_AUTHORITATIVE, false, 0};
+    }
+    for (size_t n = MANY; n >= MANY - 1; n--) {
+        w = begin(&f);
+        must(writer_set_domains(w, add_tenant(w, "contoso", 1), domains, n, &e), &e);
+        (void)finish(w);
+        d = open_directory(&f);
+        v = directory_view_get(d);
+        assert_int_equal(v->generation->in_memory == NULL, n == MANY);
+        assert_int_equal(directory_domain(v, SLICE("d4000.contoso.example"), &fact), DIRECTORY_FOUND);
+        assert_int_equal(directory_domain(v, SLICE("d5000.contoso.example"), &fact), DIRECTORY_NOT_FOUND);
+        directory_view_put(d, v);
+        directory_close(d);
+    }
+    free(names);
+    free(domains);
     fixture_remove(&f);
 }
 
@@ -494,9 +546,9 @@ static void a_manifest_that_is_wrong_is_refused_and_the_generation_stays(void **
     static const struct {
         const char *from, *to, *says;
     } rows[] = {
-        {"postern-directory 4", "postern-directory 5", "format 5"},
-        {"postern-directory 4", "postern-directory 3", "postern-mirror rebuild"},
-        {"postern-directory 4", "postern-directory 0", "postern-directory"},
+        {"postern-directory 5", "postern-directory 6", "format 6"},
+        {"postern-directory 5", "postern-directory 3", "postern-mirror rebuild"},
+        {"postern-directory 5", "postern-directory 0", "postern-directory"},
         {"postern-directory", "other-directory", "postern-directory"},
         {"file directory-0000000001.mdb", "file ../directory/directory-0000000001.mdb", "does not name the file"},
         {"file directory-0000000001.mdb", "file /etc/passwd", "does not name the file"},
@@ -551,7 +603,7 @@ static void a_failed_manifest_is_told_once_and_tried_again_after_a_minute(void *
     fixture_make(&f);
     publish_contoso(&f);
     d = open_directory(&f);
-    edit_manifest(&f, "postern-directory 4", "postern-directory 9");
+    edit_manifest(&f, "postern-directory 5", "postern-directory 9");
     assert_int_equal(directory_refresh(d, &e), -1);
     for (int i = 1; i < 60; i++)
         assert_int_equal(directory_refresh(d, &e), 0);
@@ -904,6 +956,7 @@ int main(void)
         cmocka_unit_test(an_identity_with_too_many_claims_is_answered_as_damaged),
         cmocka_unit_test(a_domain_belongs_to_the_tenant_that_accepts_it_and_to_nobody_when_two_do),
         cmocka_unit_test(a_tenant_accepts_its_domains_and_those_beneath_one_that_matches_subdomains),
+        cmocka_unit_test(more_domains_than_memory_is_taken_for_are_found_in_the_file),
         cmocka_unit_test(a_record_can_be_read_and_walked_over),
         cmocka_unit_test(facts_of_tenants_are_found_by_index_and_by_name),
         cmocka_unit_test(a_view_keeps_its_generation_while_new_ones_come_and_go),

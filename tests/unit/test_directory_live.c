@@ -34,8 +34,9 @@ static void publish_round(const struct fixture *f, unsigned round)
 
         (void)snprintf(primary, sizeof primary, "user%u@contoso.example", i);
         (void)snprintf(proxy, sizeof proxy, "round%u.user%u@contoso.example", round, i);
-        put(tenant, &(struct mailbox_line){
-                        i, round % 2 ? SMTP_AUTH_ENABLED : SMTP_AUTH_DISABLED, primary, NULL, NULL, NULL, {proxy}});
+        put(tenant,
+            &(struct mailbox_line){
+                i, round % 2 ? SMTP_AUTH_ENABLED : SMTP_AUTH_DISABLED, primary, NULL, NULL, NULL, {proxy}, NULL});
     }
     summary = finish(w);
     assert_true(summary.published);

@@ -69,6 +69,7 @@ static const struct mailbox_record record = {
     .knows = MAILBOX_KNOWS_SETTINGS | MAILBOX_KNOWS_POLICY,
     .smtp_auth = SMTP_AUTH_INHERIT,
     .basic_smtp = TRI_NO,
+    .sign_in = TRI_YES,
     .recipient_type = RECIPIENT_SHARED,
     .primary = SLICE("sean@contoso.example"),
     .upn = SLICE("sean@contoso.local"),
@@ -94,6 +95,7 @@ static void a_mailbox_is_read_back_as_it_was_written(void **state)
     assert_int_equal(r.knows, record.knows);
     assert_int_equal(r.smtp_auth, record.smtp_auth);
     assert_int_equal(r.basic_smtp, record.basic_smtp);
+    assert_int_equal(r.sign_in, record.sign_in);
     assert_int_equal(r.recipient_type, record.recipient_type);
     assert_true(slice_eq(r.primary, record.primary) && slice_eq(r.upn, record.upn) && slice_eq(r.alias, record.alias));
     assert_true(slice_eq(r.account, record.account) && slice_eq(r.name, record.name));
@@ -119,7 +121,7 @@ static void a_value_that_is_cut_or_too_long_is_not_read(void **state)
 static void a_value_with_impossible_settings_is_not_read(void **state)
 {
     /* The four settings, each with its first impossible value. */
-    static const uint8_t beyond[] = {MAILBOX_KNOWS_END, 4, 3, 7};
+    static const uint8_t beyond[] = {MAILBOX_KNOWS_END, 4, 3, RECIPIENT_TYPES};
     struct directory_key key = mailbox_key(7, &record.id);
     struct mailbox_record r;
     uint8_t value[512];
@@ -138,10 +140,10 @@ static void a_value_with_impossible_settings_is_not_read(void **state)
 /* Each setting, and each text by one letter. */
 static void mailboxes_that_differ_in_one_word_are_not_the_same(void **state)
 {
-    struct mailbox_record others[13];
+    struct mailbox_record others[14];
 
     (void)state;
-    for (size_t i = 0; i < 13; i++)
+    for (size_t i = 0; i < 14; i++)
         others[i] = record;
     others[1].id.b[15] = 9;
     others[2].knows ^= MAILBOX_RESTRICTED;
@@ -155,7 +157,8 @@ static void mailboxes_that_differ_in_one_word_are_not_the_same(void **state)
     others[10].name = SLICE("Sean Borg");
     others[11].auth_policy = SLICE("");
     others[12].proxies = SLICE("");
-    for (size_t i = 0; i < 13; i++)
+    others[13].sign_in = TRI_NO;
+    for (size_t i = 0; i < 14; i++)
         assert_int_equal(mailbox_same(&record, &others[i]), i == 0);
 }
 

@@ -433,6 +433,166 @@ static void authentication_policies_reach_the_mailboxes_of_their_users(void **st
     assert_int_equal(ref.basic_smtp, TRI_NO);
 }
 
+/* ---- disabled accounts ---- */
+
+#define MAILBOXES "Guid,PrimarySmtpAddress,UserPrincipalName,RecipientTypeDetails"
+#define MAILBOX_A GUID_A ",anna@contoso.example,a.berg@corp.example,UserMailbox"
+#define MAILBOX_B GUID_B ",scan@contoso.example,scan@contoso.example,UserMailbox"
+#define MAILBOX_C GUID_C ",room@contoso.example,room@contoso.example,RoomMailbox"
+
+static void whether_an_account_may_sign_in_is_read_wherever_it_stands(void **state)
+{
+    static const struct {
+        const char *file, *text;
+        enum tri anna, scan;
+        const char *source;
+    } rows[] = {
+        {"mailbox.csv", MAILBOXES ",AccountDisabled\n" MAILBOX_A ",True\n" MAILBOX_B ",False\n" MAILBOX_C ",True\n",
+         TRI_NO, TRI_YES, "mailbox.csv"},
+        {"mailbox.json",
+         "[{\"Guid\":\"" GUID_A
+         "\",\"PrimarySmtpAddress\":\"anna@contoso.example\",\"UserPrincipalName\":\"a@b.example\","
+         "\"AccountDisabled\":true},{\"Guid\":\"" GUID_B
+         "\",\"PrimarySmtpAddress\":\"scan@contoso.example\",\"AccountDisabled\":null},{\"Guid\":\"" GUID_C
+         "\",\"PrimarySmtpAddress\":\"room@contoso.example\",\"AccountDisabled\":true}]",
+         TRI_NO, TRI_UNKNOWN, "mailbox.json"},
+        {"user.csv",
+         "Guid,UserPrincipalName,AuthenticationPolicy,AccountDisabled\n" GUID_A ",a.berg@corp.example,,False\n" GUID_B
+         ",scan@contoso.example,,True\n",
+         TRI_YES, TRI_NO, "user.csv"},
+        {"users.csv", "UserPrincipalName,AccountDisabled\nA.BERG@corp.example,True\nscan@contoso.example,False\n",
+         TRI_NO, TRI_YES, "users.csv"},
+        {"graph.json",
+         "{\"@odata.context\":\"https://graph.microsoft.com/v1.0/$metadata#users\",\"value\":[{\"id\":\"" GUID_C
+         "\",\"userPrincipalName\":\"a.berg@corp.example\",\"mail\":\"x@contoso.example\",\"accountEnabled\":false,"
+         "\"proxyAddresses\":[]},{\"id\":\"" GUID_A "\",\"userPrincipalName\":\"scan@contoso.example\",\"mail\":null,"
+         "\"accountEnabled\":true,\"proxyAddresses\":[]}]}",
+         TRI_NO, TRI_YES, "graph.json"},
+        /* by mail address, where the name of on-premises is another */
+        {"ad.csv",
+         "\"DistinguishedName\",\"Enabled\",\"mail\",\"SamAccountName\",\"UserPrincipalName\"\n"
+         "\"CN=A\",\"False\",\"anna@contoso.example\",\"aberg\",\"aberg@contoso.local\"\n"
+         "\"CN=S\",\"True\",\"scan@contoso.example\",\"scan\",\"\"\n",
+         TRI_NO, TRI_YES, "ad.csv"},
+        /* the name that one signs in with goes before; two users with one mail address say nothing */
+        {"ad2.csv",
+         "UserPrincipalName,mail,Enabled\na.berg@corp.example,,True\nold@contoso.local,anna@contoso.example,False\n"
+         "scan1@contoso.local,scan@contoso.example,False\nscan2@contoso.local,scan@contoso.example,True\n",
+         TRI_YES, TRI_UNKNOWN, "ad2.csv"},
+        {"twice.csv", "UserPrincipalName,Enabled\na.berg@corp.example,True\na.berg@corp.example,False\n", TRI_NO,
+         TRI_UNKNOWN, "twice.csv"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture *f;
+        struct mailbox_ref ref;
+        void *fresh = NULL;
+
+        (void)state;
+        assert_int_equal(fixture_setup(&fresh), 0);
+        f = fresh;
+        give(f, "cas.csv", CAS);
+        if (strncmp(rows[i].file, "mailbox", 7) != 0)
+            give(f, "mailbox.csv", MAILBOXES "\n" MAILBOX_A "\n" MAILBOX_B "\n" MAILBOX_C "\n");
+        give(f, rows[i].file, rows[i].text);
+        run_ok(f);
+        assert_true(find(f, "anna@contoso.example", &ref));
+        if (ref.sign_in != rows[i].anna)
+            fail_msg("%s: anna is %u", rows[i].file, ref.sign_in);
+        assert_true(find(f, "scan@contoso.example", &ref));
+        if (ref.sign_in != rows[i].scan)
+            fail_msg("%s: scan is %u", rows[i].file, ref.sign_in);
+        assert_string_equal(facts(f).parts[PART_ACCOUNTS].source, rows[i].source);
+        assert_int_equal(facts(f).parts[PART_ACCOUNTS].at, 1790000000);
+        /* What does not speak of accounts changes nothing of them. */
+        give(f, "cas.csv", CAS);
+        run_ok(f);
+        assert_true(find(f, "anna@contoso.example", &ref));
+        assert_int_equal(ref.sign_in, rows[i].anna);
+        assert_int_equal(fixture_teardown(&fresh), 0);
+    }
+}
+
+static void an_account_that_one_export_calls_disabled_is_disabled_and_said(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_ref ref;
+
+    give(f, "cas.csv", CAS);
+    give(f, "mailbox.csv", MAILBOXES ",AccountDisabled\n" MAILBOX_A ",False\n" MAILBOX_B ",True\n" MAILBOX_C ",True\n");
+    run_ok(f);
+    assert_true(find(f, "room@contoso.example", &ref));
+    assert_int_equal(ref.recipient_type, RECIPIENT_ROOM);
+    assert_int_equal(ref.sign_in, TRI_NO);
+    give(f, "mailbox.csv",
+         MAILBOXES ",AccountDisabled\n" MAILBOX_A ",False\n" MAILBOX_B ",False\n" MAILBOX_C ",True\n");
+    give(f, "users.csv", "userPrincipalName,accountEnabled\na.berg@corp.example,False\nnobody@contoso.example,True\n");
+    run_ok(f);
+    assert_says(f->out, "anna@contoso.example: account enabled → disabled\n");
+    assert_says(f->out, "scan@contoso.example: account disabled → enabled\n");
+    assert_says(f->out, "contoso: 1 of 2 users have a mailbox here");
+    assert_true(find(f, "anna@contoso.example", &ref));
+    assert_int_equal(ref.sign_in, TRI_NO);
+}
+
+static void a_word_that_is_neither_true_nor_false_is_no_state_of_an_account(void **state)
+{
+    struct fixture *f = *state;
+
+    give(f, "cas.csv", CAS);
+    give(f, "users.csv", "userPrincipalName,accountEnabled\nanna@contoso.example,Wahr\n");
+    assert_int_equal(run(f, NULL), IMPORT_FAILED);
+    assert_says(f->e.text, "users.csv: line 2: accountEnabled is \"Wahr\"; expected True or False");
+}
+
+/* ---- closed domains ---- */
+
+static void an_accepted_domain_says_what_it_is_closed_for(void **state)
+{
+    static const struct {
+        const char *domain;
+        bool from, to;
+    } rows[] = {{"contoso.example", false, false}, {"legacy.example", true, false}, {"sub.legacy.example", true, false},
+                {"unused.example", false, true},   {"both.example", true, true},    {"sub.both.example", false, false}};
+    struct fixture *f = *state;
+    struct opened o;
+
+    give(f, "cas.csv", CAS);
+    give(f, "domains.csv",
+         "DomainName,DomainType,MatchSubDomains,SendingFromDomainDisabled,SendingToDomainDisabled\n"
+         "contoso.example,Authoritative,False,False,\nlegacy.example,Authoritative,True,True,False\n"
+         "unused.example,Authoritative,False,,True\nboth.example,InternalRelay,False,True,True\n");
+    run_ok(f);
+    assert_says(f->out, "contoso: sending from legacy.example enabled → disabled\n");
+    assert_says(f->out, "contoso: sending to unused.example enabled → disabled\n");
+    assert_null(strstr(f->out, "sending from unused.example"));
+    o = open_directory(f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(directory_domain_closed(o.v, slice_of(rows[i].domain), DOMAIN_NO_SENDER),
+                         rows[i].from ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND);
+        assert_int_equal(directory_domain_closed(o.v, slice_of(rows[i].domain), DOMAIN_NO_RECIPIENT),
+                         rows[i].to ? DIRECTORY_FOUND : DIRECTORY_NOT_FOUND);
+    }
+    close_directory(o);
+    give(f, "cas.csv", CAS); /* a run without them keeps them */
+    run_ok(f);
+    o = open_directory(f);
+    assert_int_equal(directory_domain_closed(o.v, SLICE("legacy.example"), DOMAIN_NO_SENDER), DIRECTORY_FOUND);
+    close_directory(o);
+    /* So does one over domains that doesn't say it. */
+    give(f, "domains.csv", "DomainName,DomainType\ncontoso.example,Authoritative\nlegacy.example,Authoritative\n");
+    run_ok(f);
+    assert_null(strstr(f->out, "sending from legacy.example"));
+    o = open_directory(f);
+    assert_int_equal(directory_domain_closed(o.v, SLICE("legacy.example"), DOMAIN_NO_SENDER), DIRECTORY_FOUND);
+    close_directory(o);
+    give(f, "domains.csv",
+         "DomainName,DomainType,SendingFromDomainDisabled\ncontoso.example,Authoritative,\n"
+         "legacy.example,Authoritative,False\n");
+    run_ok(f);
+    assert_says(f->out, "contoso: sending from legacy.example disabled → enabled\n");
+}
+
 #define PERMISSION(identity, trustee, type)                                                                            \
     "{\"Identity\":\"" identity "\",\"Trustee\":\"" trustee "\",\"AccessControlType\":\"" type                         \
     "\",\"AccessRights\":[\"SendAs\"]},"
@@ -494,6 +654,188 @@ static void a_name_that_a_group_may_have_gives_no_mailbox_a_right(void **state)
     assert_int_equal(rights_of(f, "anna@contoso.example", "scan@contoso.example"), 0);
     assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
     assert_says(f->out, "0 rights to send as, or on behalf of, another mailbox; 3 more name no mailbox for certain");
+}
+
+/* ---- groups ---- */
+
+#define NAMED_MAILBOXES                                                                                                \
+    "Guid,PrimarySmtpAddress,UserPrincipalName,Name,DisplayName,RecipientTypeDetails\n" GUID_A                         \
+    ",anna@contoso.example,anna@contoso.example,anna,Anna Berg,UserMailbox\n" GUID_B                                   \
+    ",scan@contoso.example,scan@contoso.example,scan,Scanner,UserMailbox\n" GUID_C                                     \
+    ",room@contoso.example,room@contoso.example,room,Room,RoomMailbox\n"
+#define RECIPIENT_HEADER "Guid,PrimarySmtpAddress,Name,DisplayName,RecipientTypeDetails,EmailAddresses\n"
+#define G1 "51f0a0a1-3c5e-4b7a-9d21-0a1b2c3d4e01"
+#define G2 "51f0a0a2-3c5e-4b7a-9d21-0a1b2c3d4e02"
+#define G3 "51f0a0a3-3c5e-4b7a-9d21-0a1b2c3d4e03"
+#define RECIPIENTS                                                                                                     \
+    RECIPIENT_HEADER G1                                                                                                \
+        ",sales@contoso.example,sales,Sales Team,MailUniversalSecurityGroup,SMTP:sales@contoso.example "               \
+        "smtp:verkauf@contoso.example\n" G2                                                                            \
+        ",inner@contoso.example,inner,Inner,MailUniversalSecurityGroup,SMTP:inner@contoso.example\n" G3                \
+        ",partner@contoso.example,partner,Partner,MailUser,SMTP:partner@contoso.example\n" GUID_A                      \
+        ",anna@contoso.example,anna,Anna Berg,UserMailbox,SMTP:anna@contoso.example\n"
+#define PERMISSION_HEADER "Identity,Trustee,AccessControlType,AccessRights\n"
+
+/* The rights of a mailbox on a group or mail user. */
+static unsigned rights_on(struct fixture *f, const char *trustee, const char *target)
+{
+    struct mailbox_ref a, refs[DIRECTORY_CLAIMS_MAX];
+    struct opened o;
+    unsigned n = 0, rights = 0;
+
+    assert_true(find(f, trustee, &a));
+    o = open_directory(f);
+    if (directory_recipients(o.v, a.tenant, slice_of(target), refs, &n) != DIRECTORY_FOUND)
+        fail_msg("%s is no recipient", target);
+    assert_int_equal(n, 1);
+    assert_int_not_equal(directory_rights(o.v, a.tenant, &a.id, &refs[0].id, &rights), DIRECTORY_DAMAGED);
+    close_directory(o);
+    return rights;
+}
+
+static void give_all(struct fixture *f, const char *permission, const char *members)
+{
+    give(f, "CASMailbox.csv", CAS);
+    give(f, "Mailbox.csv", NAMED_MAILBOXES);
+    give(f, "Recipient.csv", RECIPIENTS);
+    give(f, "permission.csv", permission);
+    if (members != NULL)
+        give(f, "DistributionGroupMember.csv", members);
+}
+
+static void a_right_of_a_group_is_one_of_its_members_groups_in_groups_among_them(void **state)
+{
+    struct fixture *f = *state;
+
+    /* The circle: inner holds sales, which holds inner. */
+    give_all(f, PERMISSION_HEADER "room,Sales Team,Allow,SendAs\n",
+             "Group,Guid,PrimarySmtpAddress,RecipientTypeDetails\n"
+             "sales@contoso.example," GUID_A ",anna@contoso.example,UserMailbox\n"
+             "sales@contoso.example," G2 ",inner@contoso.example,MailUniversalSecurityGroup\n"
+             "Inner," G1 ",sales@contoso.example,MailUniversalSecurityGroup\n" G2 "," GUID_B
+             ",scan@contoso.example,UserMailbox\n"
+             "inner,,contact@partner.example,MailContact\n");
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+    assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "scan@contoso.example"), 0);
+    assert_says(f->out, "contoso: 3 groups and mail users\n");
+    assert_says(f->out, "contoso: 1 rights to send as, or on behalf of, another mailbox\n");
+    assert_says(f->out, "1 of them are granted to groups, which makes 2 rights of members");
+    assert_null(strstr(f->out, "warning: 1 rights"));
+    /* A member that leaves loses it. */
+    give_all(f, PERMISSION_HEADER "room,Sales Team,Allow,SendAs\n",
+             "Group,PrimarySmtpAddress\nsales@contoso.example,scan@contoso.example\n");
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
+    assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+}
+
+static void a_group_whose_members_are_not_known_gives_nobody_a_right(void **state)
+{
+    struct fixture *f = *state;
+
+    give_all(f, PERMISSION_HEADER "room,Sales Team,Allow,SendAs\n", NULL);
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
+    assert_says(f->out, "warning: 1 rights are granted to groups of which not all members are known (the first in");
+    give_all(f, PERMISSION_HEADER "room,sales@contoso.example,Allow,SendAs\n",
+             "Group,PrimarySmtpAddress\nsales@contoso.example,anna@contoso.example\n"
+             "sales@contoso.example,inner@contoso.example\n");
+    run_ok(f); /* those of inner aren't */
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+    assert_says(f->out, "not all members are known");
+}
+
+static void what_a_group_is_denied_is_denied_to_its_members(void **state)
+{
+    struct fixture *f = *state;
+
+    give_all(f,
+             PERMISSION_HEADER "room,anna@contoso.example,Allow,SendAs\nroom,scan@contoso.example,Allow,SendAs\n"
+                               "room,Sales Team,Deny,SendAs\n",
+             "Group,PrimarySmtpAddress\nsales@contoso.example,anna@contoso.example\n");
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
+    assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), RIGHT_SEND_AS);
+    /* Without the members nobody knows to whom. */
+    give_all(f,
+             PERMISSION_HEADER "room,anna@contoso.example,Allow,SendAs\nroom,scan@contoso.example,Allow,SendAs\n"
+                               "room,Sales Team,Deny,SendAs\n",
+             NULL);
+    run_ok(f);
+    assert_int_equal(rights_of(f, "scan@contoso.example", "room@contoso.example"), 0);
+}
+
+static void one_may_have_the_right_to_send_as_a_group_or_mail_user(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_ref ref;
+
+    give_all(
+        f, PERMISSION_HEADER "sales,anna@contoso.example,Allow,SendAs\npartner@contoso.example,Scanner,Allow,SendAs\n",
+        NULL);
+    run_ok(f);
+    assert_int_equal(rights_on(f, "anna@contoso.example", "sales@contoso.example"), RIGHT_SEND_AS);
+    assert_int_equal(rights_on(f, "anna@contoso.example", "verkauf@contoso.example"), RIGHT_SEND_AS);
+    assert_int_equal(rights_on(f, "anna@contoso.example", "partner@contoso.example"), 0);
+    assert_int_equal(rights_on(f, "scan@contoso.example", "partner@contoso.example"), RIGHT_SEND_AS);
+    assert_false(find(f, "sales@contoso.example", &ref)); /* nobody signs in as one */
+    assert_int_equal(facts(f).mailboxes, 3);
+    /* A run without them keeps them, and knows their addresses. */
+    give(f, "permission.csv", PERMISSION_HEADER "verkauf@contoso.example,scan@contoso.example,Allow,SendAs\n");
+    run_ok(f);
+    assert_int_equal(rights_on(f, "anna@contoso.example", "sales@contoso.example"), 0);
+    assert_int_equal(rights_on(f, "scan@contoso.example", "sales@contoso.example"), RIGHT_SEND_AS);
+    /* A list of groups alone takes no mail user away. */
+    give(f, "DistributionGroup.csv",
+         "Guid,PrimarySmtpAddress,DisplayName,RecipientTypeDetails,GroupType\n" G1
+         ",sales@contoso.example,Sales,MailUniversalSecurityGroup,Universal\n");
+    run_ok(f);
+    assert_says(f->out, "contoso: 2 groups and mail users\n");
+    assert_int_equal(rights_on(f, "anna@contoso.example", "partner@contoso.example"), 0);
+}
+
+static void a_trustees_name_counts_where_all_recipients_are_known_and_one_alone_has_it(void **state)
+{
+    static const struct {
+        const char *trustee, *more; /* a recipient more */
+        unsigned rights;
+        const char *says;
+    } rows[] = {
+        {"Anna Berg", "", RIGHT_SEND_AS, "1 rights to send as"},
+        {"anna berg", "", RIGHT_SEND_AS, "1 rights to send as"},
+        {"anna", "", RIGHT_SEND_AS, "1 rights to send as"},
+        {"Anna Borg", "", 0, "1 more name no mailbox for certain"},
+        {"Anna Berg", ",berg@partner.example,berg,Anna Berg,GuestMailUser,\n", 0,
+         "warning: 1 rights name a trustee by a name that several recipients have"},
+        {"Anna Berg", ",x@contoso.example,Anna Berg,X,MailUniversalSecurityGroup,\n", 0,
+         "warning: 1 rights name a trustee by a name that several recipients have"},
+        {"Anna Berg", ",c@partner.example,c,Anna Berg,MailContact,\n", RIGHT_SEND_AS, "1 rights to send as"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char recipients[2048], permission[256];
+
+        (void)snprintf(recipients, sizeof recipients, "%s%s", RECIPIENTS, rows[i].more);
+        (void)snprintf(permission, sizeof permission, PERMISSION_HEADER "room,%s,Allow,SendAs\n", rows[i].trustee);
+        give(f, "CASMailbox.csv", CAS);
+        give(f, "Mailbox.csv", NAMED_MAILBOXES);
+        give(f, "Recipient.csv", recipients);
+        give(f, "permission.csv", permission);
+        run_ok(f);
+        if (rights_of(f, "anna@contoso.example", "room@contoso.example") != rows[i].rights)
+            fail_msg("row %zu", i);
+        assert_says(f->out, rows[i].says);
+    }
+    /* Without the other recipients, or with groups alone of them, nobody knows who else is called so. */
+    give(f, "CASMailbox.csv", CAS);
+    give(f, "Mailbox.csv", NAMED_MAILBOXES);
+    give(f, "permission.csv", PERMISSION_HEADER "room,Anna Berg,Allow,SendAs\n");
+    run_ok(f);
+    assert_int_equal(rights_of(f, "anna@contoso.example", "room@contoso.example"), 0);
+    assert_says(f->out, "with Get-Recipient in the same run more names are known");
 }
 
 static void a_denial_that_names_nobody_for_certain_takes_the_right_from_all(void **state)
@@ -570,8 +912,17 @@ int main(void)
         T(a_mailbox_whose_guid_becomes_known_is_the_same_mailbox),
         T(the_tenants_own_settings_are_brought_in),
         T(authentication_policies_reach_the_mailboxes_of_their_users),
+        T(whether_an_account_may_sign_in_is_read_wherever_it_stands),
+        T(an_account_that_one_export_calls_disabled_is_disabled_and_said),
+        T(a_word_that_is_neither_true_nor_false_is_no_state_of_an_account),
+        T(an_accepted_domain_says_what_it_is_closed_for),
         T(rights_are_found_by_the_names_that_exchange_uses),
         T(a_name_that_a_group_may_have_gives_no_mailbox_a_right),
+        T(a_right_of_a_group_is_one_of_its_members_groups_in_groups_among_them),
+        T(a_group_whose_members_are_not_known_gives_nobody_a_right),
+        T(what_a_group_is_denied_is_denied_to_its_members),
+        T(one_may_have_the_right_to_send_as_a_group_or_mail_user),
+        T(a_trustees_name_counts_where_all_recipients_are_known_and_one_alone_has_it),
         T(a_denial_that_names_nobody_for_certain_takes_the_right_from_all),
         T(a_name_of_two_mailboxes_gives_no_right),
         T(an_identity_that_two_mailboxes_claim_is_reported),

@@ -3,9 +3,9 @@
 #include "import_fixture.h"
 
 #include "core/base/clock.h"
-#include "core/config/config_table.h"
 #include "journal_fixture.h"
 #include "mirror/effects.h"
+#include "notice_fixture.h"
 
 #include <sys/stat.h>
 
@@ -47,67 +47,6 @@ static void give_journal(struct fixture *f)
     journal_close(j);
 }
 
-static void remove_below(const char *folder, const char *below)
-{
-    char path[256];
-
-    (void)snprintf(path, sizeof path, "%s/%s", folder, below);
-    fixture_remove(path);
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    remove_below(f->folder, "journal");
-    remove_below(f->folder, "spool/alerts/episodes");
-    remove_below(f->folder, "spool/alerts");
-    remove_below(f->folder, "spool");
-    return fixture_teardown(state);
-}
-
-static struct config *config_with(struct fixture *f, const char *more)
-{
-    char text[1024];
-    struct config *c = NULL;
-
-    give(f, "allow", "u0@contoso.example\n");
-    give(f, "deny", "@contoso.example\n");
-    f->n_files = 0;
-    (void)snprintf(text, sizeof text,
-                   "journal = \"%s/journal\"; spool = \"%s/spool\"; alerts = ({ command = [\"/bin/true\"]; }); %s",
-                   f->folder, f->folder, more);
-    if (config_from_text(slice_of(text), "postern.conf", f->folder, &c, &f->e) != 0)
-        fail_msg("%s", f->e.text);
-    return c;
-}
-
-/* How many notices wait; *text is the first one's. */
-static unsigned notices(const struct fixture *f, char *text, size_t cap)
-{
-    char path[512];
-    struct dirent *entry;
-    unsigned n = 0;
-    DIR *dir;
-
-    (void)snprintf(path, sizeof path, "%s/spool/alerts", f->folder);
-    text[0] = '\0';
-    if ((dir = opendir(path)) == NULL)
-        return 0;
-    while ((entry = readdir(dir)) != NULL) {
-        FILE *file;
-
-        if (strstr(entry->d_name, ".json") == NULL || n++ > 0)
-            continue;
-        (void)snprintf(path, sizeof path, "%s/spool/alerts/%s", f->folder, entry->d_name);
-        assert_non_null(file = fopen(path, "r"));
-        text[fread(text, 1, cap - 1, file)] = '\0';
-        (void)fclose(file);
-    }
-    (void)closedir(dir);
-    return n;
-}
-
 /* N mailboxes: the first `closed` True, then up to `enabled` False, the rest null. */
 static void give_cas(struct fixture *f, unsigned n, unsigned closed, unsigned enabled)
 {
@@ -133,6 +72,8 @@ static void give_organization(struct fixture *f, const char *disabled)
 #define NO_NOTICE ""
 #define RESTRICTED "SenderAddress,Reason\n"
 #define SENDER(who) who "@contoso.example,OutboundSpamLast24Hours=150\n"
+#define ACCOUNTS "mail,UserPrincipalName,Enabled\n"
+#define DISABLED(who) who "@contoso.example,,False\n"
 #define DEFAULTS_ON "[{\"displayName\":\"Security Defaults\",\"isEnabled\":true}]"
 
 static const struct {
@@ -213,6 +154,11 @@ static const struct {
      RESTRICTED SENDER("u0") SENDER("u1") SENDER("u2") SENDER("u3") SENDER("u4") SENDER("u5"), false, true,
      IMPORT_REFUSED, "disabled, restricted or removed 6 of the 40 mailboxes of contoso, more than 5", "u1@contoso",
      "6 would be refused, but this waits"},
+    {"accounts that are disabled", "", "false", 0, "false", N, 0, 0, ACCOUNTS DISABLED("u0") DISABLED("u7"), false,
+     true, IMPORT_DONE, "2 mailboxes are refused from now on; 1 of them sent in the last 30 days: " YES, "u2@contoso",
+     "2 are refused from now on, 1 that sent"},
+    {"accounts that the relay ignores", "smtp_auth = { disabled_accounts = \"none\"; };", "false", 0, "false", N, 0, 0,
+     ACCOUNTS DISABLED("u0"), false, true, IMPORT_DONE, "account unknown → disabled", "notice:", NO_NOTICE},
     {"security defaults", "", "false", 0, "false", N, 0, 0, DEFAULTS_ON, false, true, IMPORT_DONE,
      "40 mailboxes are refused from now on; 2 of them sent in the last 30 days: ", "u1@contoso.example (last",
      "closed SMTP AUTH for the organization; 40 are refused from now on, 2 that sent"},
@@ -357,10 +303,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_closed_applies_at_once_and_names_who_sent_lately, fixture_setup,
-                                        teardown),
+                                        notice_teardown),
         cmocka_unit_test_setup_teardown(a_change_that_waits_is_told_once_and_applied_with_force, fixture_setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_organization_that_opens_is_told_too, fixture_setup, teardown),
+                                        notice_teardown),
+        cmocka_unit_test_setup_teardown(an_organization_that_opens_is_told_too, fixture_setup, notice_teardown),
         cmocka_unit_test(the_newest_senders_are_named_first_and_the_others_counted),
     };
 

@@ -407,7 +407,7 @@ static void each_kind_of_export_has_its_own_age(void **state)
     give_organization(f, "true");
     run_ok(f);
     assert_says(f->out, "contoso: not mirrored yet: security defaults, default authentication policy, authentication "
-                        "policies, users' own policies, restricted senders; what these forbid");
+                        "policies, users' own policies, disabled accounts, restricted senders; what these forbid");
     give_cas(f, 0, 10, 3, 3);
     assert_int_equal(run(f, &later), IMPORT_DONE);
     t = facts(f);

@@ -182,6 +182,16 @@ static struct seen decisions(struct journal *j, uint64_t since_ns, size_t stop_a
     return seen;
 }
 
+static struct seen decisions_of(struct journal *j, const struct journal_query *query)
+{
+    struct seen seen = {.stop_after = 0};
+    struct error e;
+
+    if (journal_decisions(j, query, see, &seen, &e) != 0)
+        fail_msg("%s", e.text);
+    return seen;
+}
+
 struct total {
     enum action action;
     enum reason reason;
@@ -890,7 +900,7 @@ static void execute(struct place *p, const char *sql)
 
 static void a_database_of_another_layout_is_set_aside(void **state)
 {
-    static const char *const rows[] = {"UPDATE meta SET value=2 WHERE name='version'",
+    static const char *const rows[] = {"UPDATE meta SET value=1 WHERE name='version'",
                                        "DELETE FROM meta",
                                        "CREATE TABLE another(x)",
                                        "CREATE TRIGGER t AFTER INSERT ON messages BEGIN DELETE FROM usage; END",
@@ -1144,6 +1154,103 @@ static void nothing_is_held_while_a_reader_looks_at_a_record(void **state)
     journal_close(j);
 }
 
+static void a_decision_is_found_by_each_name_that_it_has(void **state)
+{
+    static const struct {
+        const char *login, *mailbox, *connector, *account;
+    } rows[] = {
+        {"Anna@contoso.example", "anna@contoso.example", "", ""},
+        {"CONTOSO\\anna", "anna@contoso.example", "", ""},
+        {"scanner@contoso.example", "", "", "scanner"},
+        {"CONTOSO\\Scanner", "", "", "scanner"},
+        {"scanner", "", "", "scanner"},
+        {"bad ? login", "", "", ""},
+        {"", "", "Printers", ""},
+        {"", "", "", ""},
+    };
+    static const struct {
+        const char *name, *mailbox, *account;
+        size_t n;
+    } queries[] = {
+        {"ANNA@contoso.example", NULL, "", 2},
+        {"contoso\\Anna", NULL, "", 1},
+        {"contoso\\Anna", "anna@contoso.example", "", 2},
+        {"anna", NULL, "anna", 0},
+        {"Scanner@contoso.example", NULL, "", 1},
+        {"contoso\\scanner", "", "", 1},
+        {"scanner", NULL, "", 1},
+        {"nobody", NULL, "scanner", 3},
+        {"BAD ? LOGIN", NULL, "", 1},
+        {"printers", NULL, "", 1},
+        {"nobody", NULL, "", 0},
+        {"", NULL, "", 0},
+    };
+    struct place *p = *state;
+    struct journal *j = open_usual(p);
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct journal_record r = message(rows[i].mailbox, T0 + i);
+        struct journal_event event;
+
+        (void)snprintf(r.login, sizeof r.login, "%s", rows[i].login);
+        (void)snprintf(r.connector, sizeof r.connector, "%s", rows[i].connector);
+        event = event_of(&r);
+        event.account = slice_of(rows[i].account);
+        journal_note(j, &event);
+    }
+    flush_at(j, T0);
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        struct journal_query query = {
+            .name = queries[i].name, .mailbox = queries[i].mailbox, .account = slice_of(queries[i].account)};
+        size_t n = decisions_of(j, &query).n;
+
+        if (n != queries[i].n)
+            fail_msg("%s: %zu", queries[i].name, n);
+    }
+    journal_close(j);
+}
+
+/* Of both tables, in all of their parts, those that gave way aside. */
+static void decisions_of_a_name_are_found_however_many_came_between(void **state)
+{
+    enum { NAMES = 1000, EACH = 3 * PART_ROWS, KEPT = 2 * PART_ROWS };
+    const struct journal_bounds bounds = {
+        .decisions = KEPT, .refusals = EACH, .gathered = 16384, .mailboxes = 3000, .wal_pages = 16384};
+    struct place *p = *state;
+    struct journal *j = open_bounded(p, &bounds);
+    struct journal_query query = {.name = "user7@contoso.example"};
+    struct seen all, one;
+
+    for (unsigned i = 0; i < EACH; i++) {
+        struct journal_record refused;
+        char mailbox[64], instance[32];
+
+        (void)snprintf(mailbox, sizeof mailbox, "user%u@contoso.example", i % NAMES);
+        (void)snprintf(instance, sizeof instance, "%u", i);
+        note(j, message(mailbox, T0 + 2 * i));
+        refused = refusal(mailbox, T0 + 2 * i + 1, REASON_UNLISTED, instance);
+        (void)snprintf(refused.sender, sizeof refused.sender, "%u", i); /* else some are one */
+        note(j, refused);
+        if (i % 4096 == 4095)
+            flush_at(j, T0);
+    }
+    flush_at(j, T0);
+    all = decisions(j, 0, 0);
+    one = decisions_of(j, &query);
+    assert_true(all.passed >= KEPT && all.passed <= KEPT + KEPT / 32 + 4096);
+    assert_true(one.passed >= KEPT / NAMES && one.passed <= all.passed / NAMES + 1);
+    assert_int_equal(all.refused, EACH);
+    assert_int_equal(one.refused, EACH / NAMES + 1);
+    assert_string_equal(one.first.login, "user7@contoso.example");
+    query.since_ns = T0 + 2 * (EACH - NAMES);
+    one = decisions_of(j, &query);
+    assert_int_equal(one.passed, 1);
+    assert_int_equal(one.refused, 1);
+    query.name = "user1000@contoso.example";
+    assert_int_equal(decisions_of(j, &query).n, 0);
+    journal_close(j);
+}
+
 int main(void)
 {
     (void)t0(); /* before there are threads and other processes */
@@ -1151,6 +1258,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_decision_is_read_back_as_it_was_noted),
         T(decisions_come_newest_first_and_only_as_far_back_as_asked),
+        T(a_decision_is_found_by_each_name_that_it_has),
+        T(decisions_of_a_name_are_found_however_many_came_between),
         T(usage_adds_up_over_rounds),
         T(a_login_without_a_mailbox_has_a_usage_and_a_client_without_a_login_has_none),
         T(a_message_that_is_refused_for_each_of_its_recipients_is_one_refusal),

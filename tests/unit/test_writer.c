@@ -178,7 +178,7 @@ static void publish(const struct fixture *f, const struct mailbox_line *a, const
 
 static void a_run_that_changes_nothing_publishes_nothing(void **state)
 {
-    static const struct accepted_domain domain = {SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false};
+    static const struct accepted_domain domain = {SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false, 0};
     struct mailbox_id one = mailbox_number(1), two = mailbox_number(2);
     struct writer_summary summary;
     struct fixture f;
@@ -444,8 +444,10 @@ static void only_rights_of_the_replaced_kinds_and_tenant_go(void **state)
 static void domains_stay_until_their_tenant_brings_a_list(void **state)
 {
     static const struct accepted_domain lists[][2] = {
-        {{SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false}, {SLICE("old.example"), DOMAIN_INTERNAL_RELAY, true}},
-        {{SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false}, {SLICE("new.example"), DOMAIN_AUTHORITATIVE, false}},
+        {{SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false, 0},
+         {SLICE("old.example"), DOMAIN_INTERNAL_RELAY, true, 0}},
+        {{SLICE("contoso.example"), DOMAIN_AUTHORITATIVE, false, 0},
+         {SLICE("new.example"), DOMAIN_AUTHORITATIVE, false, 0}},
     };
     static const char *const expected[] = {"old.example", "old.example", "new.example"};
     struct fixture f;

@@ -113,8 +113,8 @@ static inline void world_tenants(struct writer *writer, uint32_t *index)
 
     for (int i = 0; i < 3; i++) {
         struct tenant_facts facts = {.smtp_auth = tenants[i].smtp_auth, .settings_at = 1000000};
-        struct accepted_domain domains[2] = {{slice_of(tenants[i].domain), DOMAIN_AUTHORITATIVE, i == FABRIKAM},
-                                             {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false}};
+        struct accepted_domain domains[2] = {{slice_of(tenants[i].domain), DOMAIN_AUTHORITATIVE, i == FABRIKAM, 0},
+                                             {SLICE("both.example"), DOMAIN_AUTHORITATIVE, false, 0}};
 
         (void)snprintf(facts.name, sizeof facts.name, "%s", tenants[i].name);
         facts.recipients_per_day = i == FABRIKAM ? 2 : 0;

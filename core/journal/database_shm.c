@@ -2,7 +2,7 @@
  * SQLite's own VFS, but that the mapped index of the write-ahead log is watched: a page that cannot be had any more is
  * replaced instead of ending the program.
  */
-#include "core/journal/journal_file.h"
+#include "core/journal/database.h"
 #include "core/state/state_guard.h"
 
 #include <pthread.h>
@@ -101,7 +101,7 @@ static void make_vfs(void)
         real = NULL;
 }
 
-const char *journal_vfs(struct error *e)
+const char *database_vfs(struct error *e)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -112,7 +112,7 @@ const char *journal_vfs(struct error *e)
     return NULL;
 }
 
-bool journal_shm_tripped(sqlite3 *db)
+bool database_shm_tripped(sqlite3 *db)
 {
     sqlite3_file *file = NULL;
     bool tripped = false;
