@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define SORT_MEMORY ((size_t)32 << 20) /* bytes; more names are sorted in a scratch file */
-#define UNWRITABLE_NAMED 10            /* more are counted only */
+#define NAMES_SHOWN 10                 /* in the warnings of a kind; more are counted only */
 
 /* What becomes of a name that is refused. */
 enum listing { LISTED, LISTED_IF_ENFORCED };
@@ -22,7 +22,7 @@ struct exporting {
     struct sorter *names;
     struct slice *domains; /* "@contoso.local" of the logins file */
     size_t n_domains;
-    uint64_t mailboxes, unwritable;
+    uint64_t mailboxes, unwritable, undecided;
     uint64_t n[2];  /* different names, by enum listing */
     bool monitored; /* some are LISTED_IF_ENFORCED */
     struct submission submission;
@@ -42,30 +42,31 @@ static int add_name(struct exporting *x, struct slice name, enum listing listing
 
     if (deny_name_add(&b, name))
         return sorter_add(x->names, buf_slice(&b), (struct slice){&value, 1}, e);
-    if (x->unwritable++ < UNWRITABLE_NAMED)
+    if (x->unwritable++ < NAMES_SHOWN)
         fprintf(x->o->log,
                 "warning: %s cannot stand in a passwd-file of Dovecot; it can sign in, and postern refuses its mail\n",
                 words(name).text);
     return 0;
 }
 
-/* Without a sound directory nothing can be said about who may sign in. */
-static int check_reason(const struct verdict *v, struct error *e)
+/* A stale directory says nothing about who may sign in. */
+static int check_age(const struct verdict *v, enum reason reason, struct error *e)
 {
-    enum reason reason = v->monitored ? v->monitored_reason : v->reason;
-
-    switch (reason) {
-    case REASON_DIRECTORY_STALE:
-        return error_set(e,
-                         "the directory is older than tenants.max_age allows for %s, and its mail is deferred; "
-                         "the old list stays",
-                         v->identity.tenant != NULL ? words(slice_of(v->identity.tenant->name)).text : "a tenant");
-    case REASON_DIRECTORY_DAMAGED:
-    case REASON_NO_DIRECTORY:
-        return error_set(e, "the directory is damaged; run \"postern-mirror verify\". The old list stays");
-    default:
+    if (reason != REASON_DIRECTORY_STALE)
         return 0;
-    }
+    return error_set(e,
+                     "the directory is older than tenants.max_age allows for %s, and its mail is deferred; the old "
+                     "list stays",
+                     v->identity.tenant != NULL ? words(slice_of(v->identity.tenant->name)).text : "a tenant");
+}
+
+/* More mailboxes have the name than are looked at, or the directory is damaged there: its mail is deferred. */
+static void leave_open(struct exporting *x, struct slice name)
+{
+    if (x->undecided++ < NAMES_SHOWN)
+        fprintf(x->o->log,
+                "warning: %s: more than %d mailboxes have that name; it can sign in, and postern defers its mail\n",
+                words(name).text, DIRECTORY_CLAIMS_MAX);
 }
 
 static bool is_claimed_by(const struct identity *id, uint32_t tenant, const struct mailbox_id *mailbox)
@@ -80,6 +81,7 @@ static bool is_claimed_by(const struct identity *id, uint32_t tenant, const stru
 static int ask(struct exporting *x, struct slice name, uint32_t tenant, const struct mailbox_record *m, struct error *e)
 {
     const struct verdict *v = &x->verdict;
+    enum reason reason;
 
     if (name.n == 0)
         return 0;
@@ -88,8 +90,13 @@ static int ask(struct exporting *x, struct slice name, uint32_t tenant, const st
     if (x->submission.login.kind == LOGIN_NONE || x->submission.login.kind == LOGIN_BAD)
         return 0; /* Postfix has another name for it, and nobody's mailbox is meant */
     decide_smtp_auth(&x->context, &x->submission, &x->verdict);
-    if (check_reason(v, e) != 0)
+    reason = v->monitored ? v->monitored_reason : v->reason;
+    if (check_age(v, reason, e) != 0)
         return -1;
+    if (reason == REASON_DIRECTORY_DAMAGED) {
+        leave_open(x, name);
+        return 0;
+    }
     if (m != NULL && !is_claimed_by(&v->identity, tenant, &m->id))
         return 0;
     if (v->action == ACTION_REJECT)
@@ -201,6 +208,8 @@ static int ask_list(struct exporting *x, const struct list *list, struct error *
 
 static int ask_all(struct exporting *x, struct error *e)
 {
+    struct directory_totals totals;
+
     for (uint32_t i = 0; i < directory_tenants(x->view); i++) {
         const struct tenant_facts *facts = directory_tenant(x->view, i);
 
@@ -209,8 +218,9 @@ static int ask_all(struct exporting *x, struct error *e)
     }
     if (x->mailboxes == 0)
         return error_set(e, "%s: holds no mailboxes yet; the old list stays", words(slice_of(x->o->directory)).text);
-    return ask_list(x, x->o->config->smtp_auth.logins, e) != 0 || ask_list(x, x->o->config->smtp_auth.deny, e) != 0 ? -1
-                                                                                                                    : 0;
+    if (ask_list(x, x->o->config->smtp_auth.logins, e) != 0 || ask_list(x, x->o->config->smtp_auth.deny, e) != 0)
+        return -1;
+    return x->undecided == 0 ? 0 : directory_verify(x->o->directory, &totals, e);
 }
 
 /* ---- the file ---- */
@@ -262,9 +272,12 @@ static void report(const struct exporting *x, const struct deny_file *f, bool ch
     fprintf(x->o->out, "%s: %llu names of %llu mailboxes may not sign in with a password (generation %llu)%s\n",
             words(slice_of(x->o->path)).text, (unsigned long long)x->n[LISTED], (unsigned long long)x->mailboxes,
             (unsigned long long)directory_view_generation(x->view), changed ? "" : ", as before");
-    if (x->unwritable > UNWRITABLE_NAMED)
+    if (x->unwritable > NAMES_SHOWN)
         fprintf(x->o->log, "warning: and %llu names more cannot stand there\n",
-                (unsigned long long)(x->unwritable - UNWRITABLE_NAMED));
+                (unsigned long long)(x->unwritable - NAMES_SHOWN));
+    if (x->undecided > NAMES_SHOWN)
+        fprintf(x->o->log, "warning: and %llu names more that too many mailboxes have\n",
+                (unsigned long long)(x->undecided - NAMES_SHOWN));
     if (x->monitored)
         fprintf(x->o->log,
                 "warning: monitor mode: %llu names that would be refused without it are not denied at AUTH either\n",

@@ -155,6 +155,14 @@ configure 'replies = { mailbox-disabled = "450 4.7.1 Not now"; }; smtp_auth = { 
 export_list
 is 'what is deferred is not denied at AUTH' "$(names)" ''
 
+cp "$D/CASMailbox.csv" "$D/few.csv"
+for n in 20 21 22 23 24 25 26 27 28; do echo "0a7d6d2c-0001-4b7e-9d55-0000000000$n,crowd$n@contoso.example,crowd,True,SMTP:crowd$n@contoso.example"; done >>"$D/CASMailbox.csv"
+configure
+tenant_is false false null
+is 'a name that too many mailboxes have stops nothing, and is said' "$(export_list; echo $?) $(said) $(names | grep -c '^crowd2') $(names | grep -cx crowd)" \
+    '0 *warning: crowd: more than 8 mailboxes*9 0'
+mv "$D/few.csv" "$D/CASMailbox.csv"
+
 configure
 tenant_is false false null
 export_list
