@@ -44,7 +44,8 @@ table='
 08 #desk@contoso.example desk@contoso.example desk #G1 True
 09 twin@contoso.example twin@contoso.example twin T1 True
 10 other@contoso.example other@contoso.example other T1 False
-11 old@contoso.example old@contoso.example old O1 True'
+11 old@contoso.example old@contoso.example old O1 True
+12 gone@contoso.example gone@contoso.example gone Z1 False'
 rows() { awk 'NF' <<<"$table"; }
 {
     echo Guid,PrimarySmtpAddress,SamAccountName,SmtpClientAuthenticationDisabled,EmailAddresses
@@ -54,6 +55,7 @@ rows() { awk 'NF' <<<"$table"; }
 } >"$D/CASMailbox.csv"
 rows | jq -Rn '[inputs | split(" ") | {Guid: "0a7d6d2c-0001-4b7e-9d55-0000000000\(.[0])", PrimarySmtpAddress: .[1], UserPrincipalName: .[2],
     Alias: .[3], Name: .[3], RecipientTypeDetails: "UserMailbox", DisplayName: .[3], GrantSendOnBehalfTo: [],
+    AccountDisabled: (.[3] == "gone"),
     EmailAddresses: ["SMTP:\(.[1])", "smtp:\(.[3]).2@contoso.example", "smtp:\(.[3])@fabrikam.example"]}]' >"$D/Mailbox.json"
 rows | jq -Rn '[inputs | split(" ") | {Guid: "0a7d6d2c-0001-4b7e-9d55-0000000000\(.[0])", UserPrincipalName: .[2], AuthenticationPolicy: .[6]}]' >"$D/User.json"
 echo '[{"Name":"None","AllowBasicAuthSmtp":false},{"Name":"Devices","AllowBasicAuthSmtp":true}]' >"$D/AuthenticationPolicy.json"
@@ -121,6 +123,7 @@ agrees 'the settings of mailboxes, the organization is closed'
 is 'who is disabled is on it by every name' "$(names | grep -c -xF -e bert@contoso.example -e b.berg@contoso.example -e bert.2@contoso.example \
     -e bert@fabrikam.example -e bert -e b1)" 6
 is 'and who inherits that' "$(names | grep -cx cleo@contoso.example)" 1
+is 'and whose account is disabled' "$(names | grep -cx -e gone@contoso.example -e z1)" 2
 is 'and a name of two mailboxes, if one may not' "$(names | grep -cx t1)" 1
 is 'who is enabled is not' "$(names | grep -c '^anna\|^a1$\|^other')" 0
 is 'a quote is as Dovecot looks for it' "$(names | grep "neil@c")" "kim.o\\\\'neil@contoso.example"
@@ -151,7 +154,13 @@ agrees 'policies, where security defaults do not count'
 is 'a default policy closes those without one' "$(names | grep -cx -e cleo@contoso.example -e finn@contoso.example -e emil@contoso.example)" 2
 configure 'smtp_auth = { security_defaults = false; authentication_policy = false; };'
 agrees 'policies that do not count'
-configure 'replies = { mailbox-disabled = "450 4.7.1 Not now"; }; smtp_auth = { security_defaults = false; authentication_policy = false; };'
+configure 'smtp_auth = { login_names = ["primary", "upn"]; disabled_accounts = "none"; };'
+tenant_is true false null
+agrees 'names that count as logins, and accounts that do not'
+is 'an address that is no login is not on it' "$(names | grep -c '^bert\.2@\|^bert@fabrikam\|^gone')" 0
+tenant_is false true '"None"'
+configure 'replies = { mailbox-disabled = "450 4.7.1 Not now"; account-disabled = "450 4.7.1 Not now"; };
+    smtp_auth = { security_defaults = false; authentication_policy = false; };'
 export_list
 is 'what is deferred is not denied at AUTH' "$(names)" ''
 
