@@ -12,8 +12,14 @@
 #define SORT_MEMORY ((size_t)32 << 20) /* bytes; more names are sorted in a scratch file */
 #define NAMES_SHOWN 10                 /* in the warnings of a kind; more are counted only */
 
-/* What becomes of a name that is refused. */
-enum listing { LISTED, LISTED_IF_ENFORCED };
+/* What becomes of a name. */
+enum listing {
+    LISTED,
+    LISTED_IF_ENFORCED,
+    UNWRITABLE, /* cannot stand in such a file */
+    UNDECIDED,  /* more mailboxes have it than are looked at, or the directory is damaged there: its mail is deferred */
+    LISTINGS
+};
 
 struct exporting {
     const struct deny_options *o;
@@ -22,9 +28,9 @@ struct exporting {
     struct sorter *names;
     struct slice *domains; /* "@contoso.local" of the logins file */
     size_t n_domains;
-    uint64_t mailboxes, unwritable, undecided;
-    uint64_t n[2];  /* different names, by enum listing */
-    bool monitored; /* some are LISTED_IF_ENFORCED */
+    uint64_t mailboxes;
+    uint64_t n[LISTINGS];      /* different names */
+    bool monitored, undecided; /* some are LISTED_IF_ENFORCED, UNDECIDED */
     struct submission submission;
     struct verdict verdict;
 };
@@ -36,17 +42,15 @@ static const struct hash_secret no_secret;
 
 static int add_name(struct exporting *x, struct slice name, enum listing listing, struct error *e)
 {
-    const char value = (char)listing;
-    char text[2 * ADDRESS_MAX];
+    char text[2 * ADDRESS_MAX], value;
     struct buf b = BUF_OVER(text);
 
-    if (deny_name_add(&b, name))
-        return sorter_add(x->names, buf_slice(&b), (struct slice){&value, 1}, e);
-    if (x->unwritable++ < NAMES_SHOWN)
-        fprintf(x->o->log,
-                "warning: %s cannot stand in a passwd-file of Dovecot; it can sign in, and postern refuses its mail\n",
-                words(name).text);
-    return 0;
+    if (listing != UNDECIDED && deny_name_add(&b, name))
+        name = buf_slice(&b);
+    else if (listing != UNDECIDED)
+        listing = UNWRITABLE;
+    value = (char)listing;
+    return sorter_add(x->names, name, (struct slice){&value, 1}, e);
 }
 
 /* A stale directory says nothing about who may sign in. */
@@ -58,15 +62,6 @@ static int check_age(const struct verdict *v, enum reason reason, struct error *
                      "the directory is older than tenants.max_age allows for %s, and its mail is deferred; the old "
                      "list stays",
                      v->identity.tenant != NULL ? words(slice_of(v->identity.tenant->name)).text : "a tenant");
-}
-
-/* More mailboxes have the name than are looked at, or the directory is damaged there: its mail is deferred. */
-static void leave_open(struct exporting *x, struct slice name)
-{
-    if (x->undecided++ < NAMES_SHOWN)
-        fprintf(x->o->log,
-                "warning: %s: more than %d mailboxes have that name; it can sign in, and postern defers its mail\n",
-                words(name).text, DIRECTORY_CLAIMS_MAX);
 }
 
 static bool is_claimed_by(const struct identity *id, uint32_t tenant, const struct mailbox_id *mailbox)
@@ -94,8 +89,8 @@ static int ask(struct exporting *x, struct slice name, uint32_t tenant, const st
     if (check_age(v, reason, e) != 0)
         return -1;
     if (reason == REASON_DIRECTORY_DAMAGED) {
-        leave_open(x, name);
-        return 0;
+        x->undecided = true;
+        return add_name(x, name, UNDECIDED, e);
     }
     if (m != NULL && !is_claimed_by(&v->identity, tenant, &m->id))
         return 0;
@@ -220,7 +215,7 @@ static int ask_all(struct exporting *x, struct error *e)
         return error_set(e, "%s: holds no mailboxes yet; the old list stays", words(slice_of(x->o->directory)).text);
     if (ask_list(x, x->o->config->smtp_auth.logins, e) != 0 || ask_list(x, x->o->config->smtp_auth.deny, e) != 0)
         return -1;
-    return x->undecided == 0 ? 0 : directory_verify(x->o->directory, &totals, e);
+    return !x->undecided ? 0 : directory_verify(x->o->directory, &totals, e);
 }
 
 /* ---- the file ---- */
@@ -245,6 +240,17 @@ static int write_head(const struct exporting *x, struct deny_file *f, struct err
                : deny_file_comment(f, SLICE("Monitor mode: names that would be refused without it are not here."), e);
 }
 
+/* The first of a kind; the others are counted. */
+static void warn(const struct exporting *x, struct slice name, enum listing listing)
+{
+    static const char *const said[LISTINGS] = {
+        [UNWRITABLE] = "cannot stand in a passwd-file of Dovecot; it can sign in, and postern refuses its mail",
+        [UNDECIDED] = "is the name of too many mailboxes; it can sign in, and postern defers its mail"};
+
+    if (said[listing] != NULL && x->n[listing] <= NAMES_SHOWN)
+        fprintf(x->o->log, "warning: %s %s\n", words(name).text, said[listing]);
+}
+
 /* Sorted, each once. */
 static int write_names(struct exporting *x, struct deny_file *f, struct error *e)
 {
@@ -261,6 +267,7 @@ static int write_names(struct exporting *x, struct deny_file *f, struct error *e
         b = BUF_OVER(last);
         buf_add(&b, name);
         x->n[(int)listing.p[0]]++;
+        warn(x, name, (enum listing)listing.p[0]);
         if (listing.p[0] == LISTED && deny_file_name(f, name, e) != 0)
             return -1;
     }
@@ -272,12 +279,10 @@ static void report(const struct exporting *x, const struct deny_file *f, bool ch
     fprintf(x->o->out, "%s: %llu names of %llu mailboxes may not sign in with a password (generation %llu)%s\n",
             words(slice_of(x->o->path)).text, (unsigned long long)x->n[LISTED], (unsigned long long)x->mailboxes,
             (unsigned long long)directory_view_generation(x->view), changed ? "" : ", as before");
-    if (x->unwritable > NAMES_SHOWN)
-        fprintf(x->o->log, "warning: and %llu names more cannot stand there\n",
-                (unsigned long long)(x->unwritable - NAMES_SHOWN));
-    if (x->undecided > NAMES_SHOWN)
-        fprintf(x->o->log, "warning: and %llu names more that too many mailboxes have\n",
-                (unsigned long long)(x->undecided - NAMES_SHOWN));
+    for (unsigned i = UNWRITABLE; i <= UNDECIDED; i++)
+        if (x->n[i] > NAMES_SHOWN)
+            fprintf(x->o->log, "warning: and %llu names more that %s\n", (unsigned long long)(x->n[i] - NAMES_SHOWN),
+                    i == UNWRITABLE ? "cannot stand there" : "too many mailboxes have");
     if (x->monitored)
         fprintf(x->o->log,
                 "warning: monitor mode: %llu names that would be refused without it are not denied at AUTH either\n",

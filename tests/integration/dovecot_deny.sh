@@ -128,6 +128,7 @@ is 'and a name of two mailboxes, if one may not' "$(names | grep -cx t1)" 1
 is 'who is enabled is not' "$(names | grep -c '^anna\|^a1$\|^other')" 0
 is 'a quote is as Dovecot looks for it' "$(names | grep "neil@c")" "kim.o\\\\'neil@contoso.example"
 is 'a name that cannot be written is said' "$(said)" '*warning: #desk@contoso.example cannot stand*'
+is 'and said once' "$(said | grep -c '^warning: #desk@contoso.example cannot')" 1
 is 'names are sorted, each once' "$(names | LC_ALL=C sort -cu && echo sorted)" sorted
 is 'all may read it who are in the group of the folder, and nobody else' "$(stat -c '%a %G' "$D/run/deny")" "640 $(stat -c %G "$D/run")"
 is 'it says from which generation it is' "$(head -n 1 "$D/run/deny")" '# *generation 1, 20*UTC.'
@@ -169,7 +170,7 @@ for n in 20 21 22 23 24 25 26 27 28; do echo "0a7d6d2c-0001-4b7e-9d55-0000000000
 configure
 tenant_is false false null
 is 'a name that too many mailboxes have stops nothing, and is said' "$(export_list; echo $?) $(said) $(names | grep -c '^crowd2') $(names | grep -cx crowd)" \
-    '0 *warning: crowd: more than 8 mailboxes*9 0'
+    '0 *warning: crowd is the name of too many mailboxes*9 0'
 mv "$D/few.csv" "$D/CASMailbox.csv"
 
 configure
