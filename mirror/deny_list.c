@@ -173,6 +173,7 @@ static int ask_mailbox(struct exporting *x, const struct names_of *of, struct er
 static int ask_tenant(struct exporting *x, const struct tenant_facts *facts, struct error *e)
 {
     const struct mailbox_id *after = NULL;
+    struct mailbox_id last;
     struct mailbox_record m;
     struct names_of of = {facts->tenant, config_tenant(x->o->config, slice_of(facts->name)), &m};
     enum directory_result result;
@@ -181,7 +182,8 @@ static int ask_tenant(struct exporting *x, const struct tenant_facts *facts, str
         x->mailboxes++;
         if (ask_mailbox(x, &of, e) != 0)
             return -1;
-        after = &m.id;
+        last = m.id;
+        after = &last;
     }
     return result == DIRECTORY_NOT_FOUND
                ? 0
