@@ -81,7 +81,7 @@ static struct slice word_restricted(const struct mailbox_record *r)
 
 static struct slice word_account(const struct mailbox_record *r)
 {
-    return r->sign_in == TRI_UNKNOWN ? SLICE("unknown") : r->sign_in == TRI_NO ? SLICE("disabled") : SLICE("enabled");
+    return slice_of(import_account_name(r));
 }
 
 /* What is kept of a mailbox. A new gate is a row. */

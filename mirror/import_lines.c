@@ -13,7 +13,7 @@ static const char *basic_name(const struct mailbox_record *record)
     return names[record->basic_smtp];
 }
 
-static const char *account_name(const struct mailbox_record *record)
+const char *import_account_name(const struct mailbox_record *record)
 {
     static const char *const names[] = {[TRI_UNKNOWN] = "unknown", [TRI_NO] = "disabled", [TRI_YES] = "enabled"};
 
@@ -89,7 +89,7 @@ static int change_lines(struct import *im, const struct mailbox_record *a, const
     }
     if (a->sign_in != b->sign_in) {
         line = BUF_OVER(mem);
-        buf_addf(&line, "%s: account %s → %s", who.text, account_name(a), account_name(b));
+        buf_addf(&line, "%s: account %s → %s", who.text, import_account_name(a), import_account_name(b));
         if (import_line(im, buf_slice(&line), e) != 0)
             return -1;
         said = true;

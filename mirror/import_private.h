@@ -150,6 +150,9 @@ void import_tell_opened(const struct import *im);
 /* Prints what changed, warnings and the summary, after the directory was written (or would have been). */
 int import_report(struct import *im, struct error *e);
 
+/* May the account behind the mailbox sign in: "enabled", "disabled", "unknown". */
+const char *import_account_name(const struct mailbox_record *record);
+
 /* The last file of a kind, escaped, or the service. */
 const char *import_source_of_kind(const struct import *im, enum kind kind);
 

@@ -7,6 +7,7 @@
 #include "core/notice/alert.h"
 #include "mirror/build/old_format.h"
 #include "mirror/build/writer.h"
+#include "mirror/deny_list.h"
 #include "mirror/doctor.h"
 #include "mirror/failed_run.h"
 #include "mirror/forget.h"
@@ -47,10 +48,11 @@ static void print_usage(FILE *to)
             "       %s logins [-c FILE] [-d DIRECTORY] [--tenant NAME] [--netbios DOMAIN] FILE...\n"
             "       %s on-premises FILE...\n"
             "       %s forget-tenant [-c FILE] [-d DIRECTORY] --tenant NAME [--dry-run] [--yes]\n"
+            "       %s export [-c FILE] [-d DIRECTORY] --dovecot-deny FILE\n"
             "       %s verify|rebuild [-c FILE] [-d DIRECTORY]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
             PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM,
-            PROGRAM);
+            PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
@@ -69,6 +71,7 @@ static void print_help(void)
         "logins prints a file for smtp_auth.logins_file, of exports of Get-ADUser; on-premises one for\n"
         "smtp_auth.on_premises_file, of the local Exchange's Get-Mailbox and Get-RemoteMailbox.\n"
         "forget-tenant takes a tenant out of the directory, with all its data.\n"
+        "export writes the names that may not sign in with a password, for Dovecot. It reads the directory only.\n"
         "verify reads the whole directory and says whether it is as it was written. rebuild makes today's format of\n"
         "one that an older version wrote, which each run that writes does by itself, too.\n\n"
         "  -c, --config FILE      configuration (default: %s)\n"
@@ -91,6 +94,7 @@ static void print_help(void)
         "  --force                do it although it was refused for that\n"
         "  --file FILE            names of mailboxes, one a line; \"-\": from standard input (set)\n"
         "  --organization         the setting that mailboxes without one of their own follow (set)\n"
+        "  --dovecot-deny FILE    the list: a passwd-file for a passdb with deny = yes (export)\n"
         "  --yes                  do not ask (set, forget-tenant)\n\n"
         "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory\n"
         "cannot be written; 2 usage; 3 refused because too much would change; 4 done, but not all could be read\n"
@@ -127,7 +131,7 @@ struct settings {
     enum kind kind;
     struct file_kind file_kinds[FILE_KINDS_MAX];
     size_t n_file_kinds;
-    const char *file;
+    const char *file, *dovecot_deny;
     bool dry_run, force, help, yes, organization;
     int max_change;       /* -1: from the configuration */
     unsigned report_days; /* 0: not said */
@@ -164,7 +168,8 @@ enum {
     OPTION_FILE,
     OPTION_ORGANIZATION,
     OPTION_REPORT_DAYS,
-    OPTION_NETBIOS
+    OPTION_NETBIOS,
+    OPTION_DOVECOT_DENY
 };
 
 /* "KIND" for all files, or "FILE=KIND". */
@@ -223,6 +228,9 @@ static int read_option(struct settings *s, int option)
     case OPTION_ORGANIZATION:
         s->organization = true;
         return 0;
+    case OPTION_DOVECOT_DENY:
+        s->dovecot_deny = optarg;
+        return 0;
     case OPTION_MAX_CHANGE:
         if (!slice_to_u64(slice_of(optarg), 100, &n))
             return usage_error("--max-change: expected a number of percent from 0 to 100, not", optarg);
@@ -256,6 +264,7 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"file", required_argument, NULL, OPTION_FILE},
         {"organization", no_argument, NULL, OPTION_ORGANIZATION},
         {"report-days", required_argument, NULL, OPTION_REPORT_DAYS},
+        {"dovecot-deny", required_argument, NULL, OPTION_DOVECOT_DENY},
         {0},
     };
     int option, result = 0;
@@ -444,6 +453,27 @@ static int command_forget(struct settings *s, char **operands, int n)
     return forget_run(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
+/* Who may sign in depends on the configuration, so there must be one, whatever the directory. */
+static int command_export(struct settings *s, char **operands, int n)
+{
+    struct deny_options options;
+    struct error e;
+
+    if (n > 0 || s->dovecot_deny == NULL)
+        return usage_error("export takes --dovecot-deny FILE and nothing else", n > 0 ? operands[0] : NULL);
+    if (s->config_path == NULL)
+        s->config_path = PROGRAM_CONFIG_DEFAULT;
+    if (settings_of_owner(s, &e) != 0)
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct deny_options){.config = s->config,
+                                    .directory = s->directory,
+                                    .path = s->dovecot_deny,
+                                    .now = clock_wall_s(),
+                                    .out = stdout,
+                                    .log = stderr};
+    return deny_list_export(&options, &e) == 0 ? EXIT_SUCCESS : command_failed(&e, PROGRAM_EXIT_FAILED);
+}
+
 static int command_verify(struct settings *s, char **operands, int n)
 {
     struct directory_totals t;
@@ -579,6 +609,7 @@ static const struct {
     {"respond", command_respond}, {"forget-tenant", command_forget},
     {"verify", command_verify},   {"rebuild", command_rebuild},
     {"logins", command_logins},   {"on-premises", command_on_premises},
+    {"export", command_export},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))

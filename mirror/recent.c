@@ -1,7 +1,7 @@
 #include "mirror/recent.h"
 
 #include "core/base/hash.h"
-#include "core/journal/journal.h"
+#include "core/journal/cloud_use.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -37,18 +37,21 @@ static bool recent_grow(struct recent *r)
     return true;
 }
 
+static bool recent_add(struct recent *r, struct slice mailbox, struct recent_use use)
+{
+    if (r->n == r->cap && !recent_grow(r))
+        return false;
+    r->uses[r->n++] = (struct use){hash_slice(&r->secret, mailbox), use};
+    return true;
+}
+
 static bool add_use(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
 {
     struct usage_reading *reading = arg;
-    struct recent *r = reading->r;
 
     (void)tenant;
-    if (r->n == r->cap && !recent_grow(r)) {
-        reading->no_memory = true;
-        return false;
-    }
-    r->uses[r->n++] = (struct use){hash_slice(&r->secret, mailbox), {usage->last_s, usage->basic > 0}};
-    return true;
+    reading->no_memory = !recent_add(reading->r, mailbox, (struct recent_use){usage->last_s, usage->basic > 0});
+    return !reading->no_memory;
 }
 
 static int by_hash(const void *a, const void *b)
@@ -95,6 +98,66 @@ int recent_open(const struct config *config, struct slice tenant, int64_t now, s
     }
     *out = r;
     return 0;
+}
+
+/* One entry a mailbox. */
+static void recent_join(struct recent *r)
+{
+    size_t n = 0;
+
+    if (r->n == 0)
+        return;
+    qsort(r->uses, r->n, sizeof *r->uses, by_hash);
+    for (size_t i = 1; i < r->n; i++) {
+        struct use *kept = &r->uses[n], *next = &r->uses[i];
+
+        if (kept->hash != next->hash) {
+            r->uses[++n] = *next;
+            continue;
+        }
+        kept->use.password |= next->use.password;
+        if (kept->use.last_s < next->use.last_s)
+            kept->use.last_s = next->use.last_s;
+    }
+    r->n = n + 1;
+}
+
+static int add_cloud_uses(struct recent *r, struct history *h, struct slice tenant, int64_t now, struct error *e)
+{
+    const struct cloud_query query = {.since_s = now - (int64_t)RECENT_DAYS * DAY_S,
+                                      .sources = 1u << CLOUD_SIGN_INS | 1u << CLOUD_REPORT};
+    struct cloud_walk *walk;
+    struct slice of_tenant, mailbox;
+    enum cloud_source source;
+    struct cloud_use use;
+    int result;
+
+    if (cloud_walk_open(h, &query, &walk, e) != 0)
+        return -1;
+    while ((result = cloud_walk_next(walk, &of_tenant, &mailbox, &source, &use, e)) == 1)
+        if (slice_eq(of_tenant, tenant) && !recent_add(r, mailbox, (struct recent_use){use.last_s, use.basic > 0})) {
+            result = error_set(e, "no memory for %zu mailboxes that sent", r->n);
+            break;
+        }
+    cloud_walk_close(walk);
+    recent_join(r);
+    return result;
+}
+
+int recent_add_cloud(struct recent *r, const char *folder, struct slice tenant, int64_t now, struct error *e)
+{
+    struct cloud_reach reach;
+    struct history *h = NULL;
+    struct error notice;
+    int result;
+
+    if (history_open(folder, false, &h, &notice, e) != 0)
+        return -1;
+    result = cloud_reach_of(h, tenant, now, &reach, e);
+    if (result == 0 && (reach.sign_ins_s != 0 || reach.report_s != 0))
+        result = add_cloud_uses(r, h, tenant, now, e) == 0 ? 1 : -1;
+    history_close(h);
+    return result;
 }
 
 void recent_close(struct recent *r)

@@ -19,6 +19,12 @@ struct recent;
 int recent_open(const struct config *config, struct slice tenant, int64_t now, struct recent **out, struct error *e);
 void recent_close(struct recent *r);
 
+/*
+ * Adds who used SMTP AUTH at Exchange Online itself in these days, from the history in the directory's folder. 1; 0
+ * when that was never read for the tenant; -1 with e.
+ */
+int recent_add_cloud(struct recent *r, const char *folder, struct slice tenant, int64_t now, struct error *e);
+
 struct recent_use {
     int64_t last_s;
     bool password; /* at least once with a mechanism that uses a password */

@@ -16,7 +16,8 @@ struct look {
     unsigned others_n;
     char text[NAMED * (ADDRESS_OF_NAME_MAX + 40)];
     bool senders_known;
-    struct error not_known; /* why not */
+    bool cloud_known;       /* so is use at Exchange Online itself */
+    struct error not_known; /* why the senders are not */
 };
 
 /* By Exchange Online's own rules, with a password or with OAuth. What this relay does is reported when it is published.
@@ -47,6 +48,7 @@ static int look_around(struct set_run *run, size_t tenant, enum writeback before
     struct recent *recent = NULL;
     struct mailbox_id last;
     enum directory_result result;
+    struct error ignored;
 
     look->others = BUF_OVER(look->text);
     look->facts = run->view != NULL ? directory_tenant_named(run->view, slice_of(config->name)) : NULL;
@@ -57,6 +59,8 @@ static int look_around(struct set_run *run, size_t tenant, enum writeback before
     then.smtp_auth = run->o->value == WRITEBACK_DISABLE ? SMTP_AUTH_DISABLED : SMTP_AUTH_ENABLED;
     look->senders_known =
         recent_open(run->o->config, slice_of(config->name), clock_wall_s(), &recent, &look->not_known) == 0;
+    look->cloud_known = recent != NULL && recent_add_cloud(recent, run->o->directory, slice_of(config->name),
+                                                           clock_wall_s(), &ignored) == 1;
     result = directory_next_mailbox(run->view, look->facts->tenant, NULL, &record);
     while (result == DIRECTORY_FOUND) {
         if (turns(&now, &then, &record))
@@ -74,6 +78,7 @@ static void say(const struct set_run *run, const struct tenant_config *tenant, e
     const struct effect *effect = &look->effect;
     uint64_t others = effect->mailboxes - effect->senders;
     FILE *out = run->o->out;
+    const char *where = look->cloud_known ? "through this relay or to Exchange Online itself" : "through this relay";
     char names[NAMED * 400 + 100];
     struct buf b = BUF_OVER(names);
 
@@ -91,10 +96,13 @@ static void say(const struct set_run *run, const struct tenant_config *tenant, e
     if (!look->senders_known)
         fprintf(out, "%s: who of them sent lately is not known: %s\n", tenant->name, look->not_known.text);
     else if (effect->senders > 0)
-        fprintf(out, "%s: %llu of them sent through this relay in the last %d days: %s\n", tenant->name,
-                (unsigned long long)effect->senders, RECENT_DAYS, names);
+        fprintf(out, "%s: %llu of them sent %s in the last %d days: %s\n", tenant->name,
+                (unsigned long long)effect->senders, where, RECENT_DAYS, names);
     else if (effect->mailboxes > 0)
-        fprintf(out, "%s: none of them sent through this relay in the last %d days\n", tenant->name, RECENT_DAYS);
+        fprintf(out, "%s: none of them sent %s in the last %d days\n", tenant->name, where, RECENT_DAYS);
+    if (look->senders_known && !look->cloud_known && effect->mailboxes > 0)
+        fprintf(out, "%s: who of them submits to Exchange Online itself is not known (exchange.sign_ins)\n",
+                tenant->name);
     b = BUF_OVER(names);
     if (others > look->others_n)
         buf_addf(&b, " and %llu more", (unsigned long long)(others - look->others_n));

@@ -226,7 +226,7 @@ static enum exchange_result read_pages(struct sign_ins *r, const char *path, str
     enum exchange_result result;
     CURLU *link = NULL, *next;
     unsigned empty = 0;
-    unsigned long n;
+    unsigned long n = 0;
 
     for (unsigned page = 1;; page++) {
         result = ask_page(r, path, link, &answer, e);

@@ -90,6 +90,9 @@ relay_start_dovecot()
     case $(dovecot --version) in 2.[0-3].*) snippet=conf/dovecot/postern.conf ;; esac
     sed -e "s|/var/spool/postfix/|$T/queue/|; s|/etc/dovecot/users|$T/users|; s|SHA512-CRYPT|PLAIN|" \
         -e "s|^auth_mechanisms.*|auth_mechanisms = plain login xoauth2 oauthbearer|" "$snippet" >"$T/dovecot.conf"
+    # The lines of the snippet for a list of who may not sign in, where a test has one.
+    [ -z "${RELAY_DOVECOT_DENY:-}" ] || sed -i -e '/^#\(passdb\|service\)/,/^#}/s/^#//' \
+        -e "s|/var/lib/postern-dovecot/deny|$RELAY_DOVECOT_DENY|" "$T/dovecot.conf"
     cat >>"$T/dovecot.conf" <<END
 base_dir = $T/dovecot
 state_dir = $T/dovecot

@@ -110,3 +110,14 @@ void decide(const struct decide_context *context, const struct submission *submi
             return;
     trace_add(trace, "let through%s", verdict->action == ACTION_HOLD ? " into the hold queue" : "");
 }
+
+void decide_smtp_auth(const struct decide_context *context, const struct submission *submission,
+                      struct verdict *verdict)
+{
+    struct deciding d = {.c = context, .s = submission, .v = verdict};
+
+    verdict_begin(verdict);
+    verdict->reason = REASON_ALLOWED;
+    if (!step_who(&d))
+        (void)step_allowed(&d);
+}

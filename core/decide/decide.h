@@ -113,6 +113,14 @@ void decide(const struct decide_context *context, const struct submission *submi
             const struct recipients *recipients, struct verdict *verdict, struct trace *trace);
 
 /*
+ * Steps 1 and 4 alone: who is the submission's login, and is SMTP AUTH allowed for it with the submission's mechanism?
+ * REASON_ALLOWED when neither refuses; blocks, networks, TLS and limits are not asked. The context needs no counters
+ * and no blocks.
+ */
+void decide_smtp_auth(const struct decide_context *context, const struct submission *submission,
+                      struct verdict *verdict);
+
+/*
  * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it;
  * one that is there already is not counted again. Without memory it is counted, but not remembered.
  */

@@ -55,7 +55,7 @@ static bool refuses(struct deciding *d, const struct identity *id)
 
     if (found == DIRECTORY_DAMAGED)
         return refuse(d, REASON_DIRECTORY_DAMAGED, MODE_ENFORCE);
-    if (found == DIRECTORY_NOT_FOUND) {
+    if (row == NULL) {
         trace_add(d->trace, "network: any, no row of logins_from is for this login");
         return false;
     }

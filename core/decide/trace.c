@@ -90,11 +90,12 @@ static void add_mailbox(const struct deciding *d, struct buf *b, const struct ma
 /* What else the login's address is: something that nobody signs in as here. */
 static void add_recipient(const struct deciding *d, struct buf *b)
 {
+    static const char high_volume[] = "an account for High Volume Email, which signs in at smtp.hve.mx.microsoft, "
+                                      "whatever the settings of SMTP AUTH are, and here by smtp_auth.allow_file alone";
     static const char *const words[RECIPIENT_TYPES] = {
         [RECIPIENT_GROUP] = "a group",
         [RECIPIENT_MAIL_USER] = "a mail user, whose mailbox is elsewhere (on premises: smtp_auth.on_premises_file)",
-        [RECIPIENT_HIGH_VOLUME] = "an account for High Volume Email, which signs in at smtp.hve.mx.microsoft, whatever "
-                                  "the settings of SMTP AUTH are, and here by smtp_auth.allow_file alone",
+        [RECIPIENT_HIGH_VOLUME] = high_volume,
     };
     const struct identity *id = &d->v->identity;
     struct mailbox_ref refs[DIRECTORY_CLAIMS_MAX];

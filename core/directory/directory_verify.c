@@ -49,6 +49,13 @@ static unsigned claimed_bits(const struct mailbox_record *r, char kind, struct s
     return bits | (slice_eq(r->primary, text) ? IDENTITY_PRIMARY : 0) | (slice_eq(r->upn, text) ? IDENTITY_UPN : 0);
 }
 
+static enum directory_result claimant(const struct directory_view *v, const struct identity_entry *entry,
+                                      const struct mailbox_id *id, struct mailbox_record *out)
+{
+    return entry->kind == IDENTITY_KEY_RECIPIENT ? directory_recipient(v, entry->tenant, id, out)
+                                                 : directory_mailbox(v, entry->tenant, id, out);
+}
+
 /* The copy of a mailbox's settings in each claim decides who may send: it must be the mailbox's own. */
 static int check_claim(const struct directory_view *v, const struct identity_entry *entry, uint32_t i, struct error *e)
 {
@@ -56,8 +63,7 @@ static int check_claim(const struct directory_view *v, const struct identity_ent
     struct mailbox_ref ref;
 
     if (!identity_claim_read(entry->claims + i * IDENTITY_CLAIM_SIZE, entry->tenant, &ref) ||
-        (entry->kind == IDENTITY_KEY_RECIPIENT ? directory_recipient : directory_mailbox)(v, entry->tenant, &ref.id,
-                                                                                          &record) != DIRECTORY_FOUND)
+        claimant(v, entry, &ref.id, &record) != DIRECTORY_FOUND)
         return error_set(e, "%.*s belongs to a mailbox that does not exist", SLICE_ARG(entry->text));
     if (ref.smtp_auth != record.smtp_auth || ref.basic_smtp != record.basic_smtp || ref.sign_in != record.sign_in ||
         ref.recipient_type != record.recipient_type || ref.restricted != ((record.knows & MAILBOX_RESTRICTED) != 0) ||

@@ -102,9 +102,9 @@ static int last_part(struct journal *j, enum journal_sql which, struct part *par
 {
     sqlite3_stmt *s = database_statement(j->file, which);
 
+    *part = (struct part){0, 0};
     if (s == NULL)
         return sqlite3_extended_errcode(j->file->db);
-    *part = (struct part){0, 0};
     if (sqlite3_step(s) == SQLITE_ROW) {
         part->number = sqlite3_column_int64(s, 0);
         part->rows = sqlite3_column_int64(s, 1);

@@ -9,8 +9,11 @@
 
 static void add_problem(struct picture *p, const struct error *e)
 {
-    struct buf b = BUF_OVER(p->problems[p->n_problems].text);
+    struct buf b;
 
+    if (p->n_problems == PICTURE_PROBLEMS_MAX)
+        return;
+    b = BUF_OVER(p->problems[p->n_problems].text);
     buf_add(&b, slice_of(e->text));
     p->n_problems++;
 }

@@ -42,7 +42,7 @@ struct picture_service {
 };
 #define PICTURE_SERVICES_MAX 4
 
-#define PICTURE_PROBLEMS_MAX 3
+#define PICTURE_PROBLEMS_MAX 8
 
 struct picture {
     int64_t wall_s;

@@ -175,6 +175,9 @@ static void put_script_line(const struct report *r, struct slice mailbox, const 
 
 /* ---- from the directory ---- */
 
+/* People read the first of these, with the last use of either kind in one column. */
+#define SETTING_COLUMNS_OF_PEOPLE 8u
+
 static const struct column setting_columns[] = {
     {"tenant", VALUE_TEXT},     {"mailbox", VALUE_TEXT},    {"name", VALUE_TEXT}, {"type", VALUE_TEXT},
     {"setting", VALUE_TEXT},    {"may_send", VALUE_TEXT},   {"last", VALUE_TIME}, {"messages", VALUE_NUMBER},
@@ -220,11 +223,13 @@ static void put_mailbox(struct report *r, const struct tenant_facts *tenant, con
                         const struct mailbox_use *u)
 {
     const char *reason = why_not(r, m->primary);
+    bool cloud_later = r->out->people && u->cloud_last_s > u->relay.last_s;
 
     r->out->row(r->out, (const struct value[]){
                             value_word(tenant->name), value_text(m->primary), value_text(m->name),
                             value_word(type_name(m->recipient_type)), value_word(setting_name(m->smtp_auth)),
-                            value_word(reason == NULL ? "yes" : reason), value_time(u->relay.last_s),
+                            value_word(reason == NULL ? "yes" : reason),
+                            value_time(cloud_later ? u->cloud_last_s : u->relay.last_s),
                             value_number(u->relay.messages), value_time(u->cloud_last_s), value_number(u->sign_ins)});
 }
 
@@ -630,15 +635,18 @@ static void put_settings_head(const struct report *r, const struct report_kind *
 
 int report_run(struct report *r, const struct report_kind *kind)
 {
+    struct table table = {.columns = kind->columns, .n = kind->n_columns, .empty = "none"};
     int rc;
 
     if (kind->check != NULL && kind->check(r) != 0)
         return -1;
+    if (r->out->people && kind->columns == setting_columns)
+        table.n = SETTING_COLUMNS_OF_PEOPLE;
     if (r->script) {
         (is_by_setting(kind) ? put_settings_head : put_script_head)(r, kind);
         return kind->run(r, kind);
     }
-    r->out->table(r->out, &(struct table){.columns = kind->columns, .n = kind->n_columns, .empty = "none"});
+    r->out->table(r->out, &table);
     rc = kind->run(r, kind);
     r->out->end(r->out);
     return rc;

@@ -154,7 +154,7 @@ if command -v postconf >/dev/null; then
         done | none 'each command of postconf is taken'
 fi
 # Settings that are shown are taken, each by itself.
-mkdir "$D/shown" && touch "$D"/shown/{allow,contoso.pem,contoso.key}
+mkdir "$D/shown" && touch "$D"/shown/{allow,logins,contoso.pem,contoso.key}
 # shellcheck disable=SC2086
 python3 - "$D/shown" $documents <<'END'
 import os, re, sys

@@ -5,12 +5,12 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/standin/standin.sh
+. tests/standin/checks.sh
 build=${BUILD:-build/asan}
 [ -x "$build/postern-mirror" ] || build=build/release
 mirror=$(realpath "$build/postern-mirror")
 only=${1:-.}
 work=$(mktemp -d "${TMPDIR:-/tmp}/postern-sync.XXXXXX")
-number=0 bad=0
 unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY CREDENTIALS_DIRECTORY
 
 finish()
@@ -20,27 +20,6 @@ finish()
     rm -rf "$work"
 }
 trap finish EXIT
-
-ok()
-{
-    number=$((number + 1))
-    echo "ok $number $1"
-}
-not_ok()
-{
-    number=$((number + 1)) bad=$((bad + 1))
-    echo "not ok $number $1"
-    shift
-    printf '    %s\n' "$@"
-    sed 's/^/    | /' "$work/out" | head -n 30
-}
-# check NAME CONDITION...: a command that must succeed
-check()
-{
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "failed: $*"; fi
-}
 
 # ---- configuration ----
 

@@ -5,11 +5,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/standin/standin.sh
+. tests/standin/checks.sh
 build=${BUILD:-build/asan}
 [ -x "$build/postern-mirror" ] || build=build/release
 mirror=$(realpath "$build/postern-mirror")
 work=$(mktemp -d "${TMPDIR:-/tmp}/postern-sign-ins.XXXXXX")
-number=0 bad=0
 unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY CREDENTIALS_DIRECTORY
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1 # else memory that was freed counts
 
@@ -20,25 +20,6 @@ finish()
 }
 trap finish EXIT
 
-ok()
-{
-    number=$((number + 1))
-    echo "ok $number $1"
-}
-not_ok()
-{
-    number=$((number + 1)) bad=$((bad + 1))
-    echo "not ok $number $1"
-    shift
-    printf '    %s\n' "$@"
-    sed 's/^/    | /' "$work/out" | head -n 30
-}
-check()
-{
-    local name=$1
-    shift
-    if "$@"; then ok "$name"; else not_ok "$name" "failed: $*"; fi
-}
 says() { grep -q -e "$1" "$work/out"; }
 # is NAME EXPECTED SQL: the history has that.
 is()

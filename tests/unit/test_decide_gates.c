@@ -356,16 +356,31 @@ static void nothing_is_sent_to_a_closed_domain(void **state)
         }
 }
 
+/* What becomes of a message of that login under these rules. */
+struct gate_row {
+    const char *rules, *login, *sender;
+    enum reason reason;
+};
+
+static void expect_rows(struct gates *g, const struct gate_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct submission s = world_submission(rows[i].login, "203.0.113.9", rows[i].sender);
+
+        configure(g, rows[i].rules);
+        world_decide(g->w, &s);
+        if (g->w->verdict.reason != rows[i].reason)
+            fail_msg("row %zu: %s", i, reason_row(g->w->verdict.reason)->name);
+    }
+}
+
 /* ---- names that one may sign in with ---- */
 
 #define BARE "default_tenant = \"contoso\"; tenants = ({ name = \"contoso\"; domains = [\"contoso.example\"]; }); "
 
 static void only_the_names_that_count_are_logins(void **state)
 {
-    static const struct {
-        const char *rules, *login, *sender;
-        enum reason reason;
-    } rows[] = {
+    static const struct gate_row rows[] = {
         {BARE, "alpha", "active@contoso.example", REASON_ALLOWED},                    /* an alias */
         {BARE, "$a-1", "active@contoso.example", REASON_ALLOWED},                     /* an account name */
         {BARE, "active", "active@contoso.example", REASON_ALLOWED},                   /* a primary address */
@@ -397,24 +412,14 @@ static void only_the_names_that_count_are_logins(void **state)
     struct gates *g = *state;
 
     world_write(g->w, "logins", "corp\\a1 active@contoso.example\n");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct submission s = world_submission(rows[i].login, "203.0.113.9", rows[i].sender);
-
-        configure(g, rows[i].rules);
-        world_decide(g->w, &s);
-        if (g->w->verdict.reason != rows[i].reason)
-            fail_msg("row %zu: %s", i, reason_row(g->w->verdict.reason)->name);
-    }
+    expect_rows(g, rows, sizeof rows / sizeof rows[0]);
 }
 
 /* ---- groups and mail users ---- */
 
 static void one_sends_as_a_group_or_mail_user_by_the_right_to_do_so(void **state)
 {
-    static const struct {
-        const char *rules, *login, *sender;
-        enum reason reason;
-    } rows[] = {
+    static const struct gate_row rows[] = {
         {"", "active@contoso.example", "sales@contoso.example", REASON_ALLOWED},
         {"", "active@contoso.example", "VERKAUF@contoso.example", REASON_ALLOWED},
         {"", "active@contoso.example", "sales+news@contoso.example", REASON_ALLOWED},
@@ -433,14 +438,7 @@ static void one_sends_as_a_group_or_mail_user_by_the_right_to_do_so(void **state
     struct gates *g = *state;
 
     world_write(g->w, "list", "partner@contoso.example\n");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct submission s = world_submission(rows[i].login, "203.0.113.9", rows[i].sender);
-
-        configure(g, rows[i].rules);
-        world_decide(g->w, &s);
-        if (g->w->verdict.reason != rows[i].reason)
-            fail_msg("row %zu: %s", i, reason_row(g->w->verdict.reason)->name);
-    }
+    expect_rows(g, rows, sizeof rows / sizeof rows[0]);
 }
 
 int main(void)

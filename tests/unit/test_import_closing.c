@@ -3,8 +3,10 @@
 #include "import_fixture.h"
 
 #include "core/base/clock.h"
+#include "core/journal/cloud_use.h"
 #include "journal_fixture.h"
 #include "mirror/effects.h"
+#include "mirror/recent.h"
 #include "notice_fixture.h"
 
 #include <sys/stat.h>
@@ -275,6 +277,52 @@ static void an_organization_that_opens_is_told_too(void **state)
     config_free(config);
 }
 
+/* A report of the last week, in which u0 and u9 used SMTP AUTH at Exchange Online itself. */
+static void give_cloud_report(struct fixture *f)
+{
+    static const char *const mailboxes[] = {"u0@contoso.example", "u9@contoso.example"};
+    struct cloud_use row = {.first_s = clock_wall_s() - 7 * 86400, .last_s = clock_wall_s(), .number = 3, .tls = -1};
+    struct error notice = {""};
+    struct history *h;
+
+    if (history_open(f->directory, true, &h, &notice, &f->e) != 0 || history_begin(h, &f->e) != 0 ||
+        cloud_report_begin(h, SLICE("contoso"), row.first_s, row.last_s, row.last_s, &f->e) != 0)
+        fail_msg("%s", f->e.text);
+    for (size_t i = 0; i < sizeof mailboxes / sizeof mailboxes[0]; i++)
+        if (cloud_use_report(h, SLICE("contoso"), slice_of(mailboxes[i]), &row, &f->e) != 0)
+            fail_msg("%s", f->e.text);
+    if (history_commit(h, &f->e) != 0)
+        fail_msg("%s", f->e.text);
+    history_close(h);
+}
+
+static void use_at_exchange_online_itself_is_recent_use_too(void **state)
+{
+    struct fixture *f = *state;
+    struct config *config = config_with(f, "");
+    struct slice tenant = SLICE("contoso");
+    int64_t now = clock_wall_s();
+    struct recent *recent;
+    struct recent_use use;
+
+    give_journal(f);
+    assert_int_equal(recent_open(config, tenant, now, &recent, &f->e), 0);
+    assert_int_equal(recent_add_cloud(recent, f->directory, tenant, now, &f->e), -1);
+    give_cloud_report(f);
+    assert_int_equal(recent_add_cloud(recent, f->directory, SLICE("fabrikam"), now, &f->e), 0);
+    assert_false(recent_find(recent, SLICE("u9@contoso.example"), &use));
+    assert_int_equal(recent_add_cloud(recent, f->directory, tenant, now, &f->e), 1);
+    assert_true(recent_find(recent, SLICE("u9@contoso.example"), &use));
+    assert_false(use.password);
+    /* The later of both, and what either says of passwords. */
+    assert_true(recent_find(recent, SLICE("u0@contoso.example"), &use));
+    assert_true(use.password && use.last_s >= now - 10);
+    assert_true(recent_find(recent, SLICE("u2@contoso.example"), &use));
+    assert_false(recent_find(recent, SLICE("u1@contoso.example"), &use));
+    recent_close(recent);
+    config_free(config);
+}
+
 static void the_newest_senders_are_named_first_and_the_others_counted(void **state)
 {
     struct effect effect = {0};
@@ -307,6 +355,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_that_waits_is_told_once_and_applied_with_force, fixture_setup,
                                         notice_teardown),
         cmocka_unit_test_setup_teardown(an_organization_that_opens_is_told_too, fixture_setup, notice_teardown),
+        cmocka_unit_test_setup_teardown(use_at_exchange_online_itself_is_recent_use_too, fixture_setup,
+                                        notice_teardown),
         cmocka_unit_test(the_newest_senders_are_named_first_and_the_others_counted),
     };
 

@@ -109,7 +109,9 @@ static const struct {
     {{"import", "--max-change", "-1"}, "from 0 to 100, not \"-1\""},
     {{"import", "--colour"}, "unrecognized option"},
     {{"show", "a@contoso.example", "b@contoso.example"}, "unexpected argument"},
-    {{"export"}, "export"},
+    {{"export"}, "export takes --dovecot-deny FILE and nothing else"},
+    {{"export", "--dovecot-deny", "list", "file"}, "and nothing else \"file\""},
+    {{"exports"}, "exports"},
     {{NULL}, "a command is needed: sync, import, show"},
 };
 
