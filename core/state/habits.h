@@ -38,6 +38,8 @@ struct habit_figures {
 
 /* No limit. Larger than any count. */
 #define HABIT_UNLIMITED UINT32_MAX
+/* More than a window can count: 32,767 or more in one of its bins. Larger than what it can, and held as a habit too. */
+#define HABIT_UNCOUNTED 262143u
 
 /* What is known of a login. */
 struct habit {

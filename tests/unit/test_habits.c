@@ -229,8 +229,29 @@ static void more_than_a_window_can_count_is_never_less(void **state)
     (void)state;
     for (unsigned i = 0; i < 3; i++)
         assert_true(habits_charge(&t->h, &k, START));
-    assert_int_equal(look(t, ANNA, START).now.of[HABIT_MESSAGES][HABIT_HOUR], HABIT_BIN_MOST);
+    assert_int_equal(look(t, ANNA, START).now.of[HABIT_MESSAGES][HABIT_HOUR], HABIT_UNCOUNTED);
     assert_false(send_below(t, ANNA, START, 30000, HABIT_UNLIMITED));
+    assert_false(send_below(t, ANNA, START, 200000, HABIT_UNLIMITED));
+    assert_int_equal(habits_wait(&t->h, ANNA, START, HABIT_MESSAGES, HABIT_HOUR, 1, 200000), 70 * MINUTE);
+    /* Nobody knows how much of it was this one's. */
+    habits_return(&t->h, ANNA, k.units, START, START);
+    assert_int_equal(look(t, ANNA, START).now.of[HABIT_MESSAGES][HABIT_HOUR], HABIT_UNCOUNTED);
+    assert_int_equal(most(t, HABIT_DAY, START), HABIT_UNCOUNTED);
+    assert_true(send_below(t, ANNA, START + 70 * MINUTE, 1, HABIT_UNLIMITED));
+    table_free(t);
+}
+
+static void who_was_stopped_for_long_counts_in_the_bin_of_now(void **state)
+{
+    struct table *t = table_make(LOGINS);
+
+    (void)state;
+    send(t, ANNA, START + HOUR, 5);
+    assert_false(send_below(t, ANNA, START, 5, HABIT_UNLIMITED));
+    assert_true(send_below(t, ANNA, START, 6, 6));
+    assert_int_equal(look(t, ANNA, START + HOUR).now.of[HABIT_MESSAGES][HABIT_HOUR], 6);
+    /* So far ahead nobody has written it. */
+    assert_true(send_below(t, ANNA, START - DAY, 1, HABIT_UNLIMITED));
     table_free(t);
 }
 
@@ -491,18 +512,18 @@ static void a_record_whose_maker_died_is_used_again(void **state)
     r = habit_find(&t->h, ANNA);
     pair_write(&r->name, pair_of(0, (START / NS_PER_S) << 32 | 1));
     assert_true(habit_find(&t->h, ANNA) == NULL);
-    send(t, ANNA, START + 3 * NS_PER_S, 1);
+    send(t, ANNA, START + MINUTE, 1);
     assert_true(habit_find(&t->h, ANNA) == r);
-    assert_int_equal(look(t, ANNA, START + 3 * NS_PER_S).now.of[HABIT_MESSAGES][HABIT_DAY], 1);
+    assert_int_equal(look(t, ANNA, START + MINUTE).now.of[HABIT_MESSAGES][HABIT_DAY], 1);
     table_free(t);
 }
 
 static void a_table_of_another_size_and_time_takes_all_over(void **state)
 {
-    static const int64_t shifts[] = {0, 5 * (int64_t)DAY, -3 * (int64_t)DAY};
+    static const int64_t shifts[] = {0, 5 * (int64_t)DAY, -3 * (int64_t)DAY, 100 * (int64_t)WEEK, -70 * (int64_t)WEEK};
 
     (void)state;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < sizeof shifts / sizeof *shifts; i++) {
         struct table *t = table_make(LOGINS), *to = table_make(4 * LOGINS);
         uint64_t at = learn(t, START, 40);
         struct habit x;
@@ -521,6 +542,9 @@ static void a_table_of_another_size_and_time_takes_all_over(void **state)
                     x.now.of[HABIT_MESSAGES][HABIT_DAY] == look(t, ANNA, at).now.of[HABIT_MESSAGES][HABIT_DAY]);
         assert_int_equal(x.most.of[HABIT_MESSAGES][HABIT_DAY], 40);
         assert_true(x.learnt);
+        /* It goes on: held, and then fading. */
+        assert_int_equal(most(to, HABIT_DAY, at + 8 * WEEK), 40);
+        assert_in_range(most(to, HABIT_DAY, at + 15 * WEEK), 1, 35);
         assert_int_equal(look(to, ANNA + 2, at).now.of[HABIT_MESSAGES][HABIT_HOUR], 3);
         assert_int_equal(look(to, ANNA + 1, at).now.of[HABIT_MESSAGES][HABIT_HOUR], 9);
         table_free(t);
@@ -730,6 +754,7 @@ int main(void)
         cmocka_unit_test(after_the_wait_that_is_told_it_fits_and_not_before),
         cmocka_unit_test(what_is_taken_back_leaves_the_windows_and_no_more_than_that),
         cmocka_unit_test(more_than_a_window_can_count_is_never_less),
+        cmocka_unit_test(who_was_stopped_for_long_counts_in_the_bin_of_now),
         cmocka_unit_test(what_runs_every_night_is_counted_once),
         cmocka_unit_test(the_first_two_weeks_teach_what_came_without_a_bound),
         cmocka_unit_test(a_habit_grows_once_a_week_and_by_no_more_than_a_tenth_and_ten),
