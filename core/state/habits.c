@@ -238,20 +238,65 @@ void habits_forget_week(struct habits *h, uint64_t key, uint64_t now_ns)
         }
 }
 
+/* ---- what an operator says ---- */
+
+/* Empties a window. Returns what it held. */
+static uint32_t take_all(union pair *at, uint64_t number)
+{
+    for (unsigned i = 0; i < TRIES_MAX; i++) {
+        union pair seen = pair_read(at), window = window_at(seen, number);
+
+        if (pair_swap(at, seen, window_empty(window_newest(window))))
+            return window_sum(window);
+    }
+    return 0;
+}
+
+/* Takes what was sent for usual. */
+static void raise_habit(union pair *at, const uint32_t sent[HABIT_WINDOWS])
+{
+    for (unsigned i = 0; i < TRIES_MAX; i++) {
+        union pair seen = pair_read(at);
+        struct habit_learnt l = habit_learnt_of(seen);
+
+        for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
+            l.week[w] = sent[w] > l.week[w] ? sent[w] : l.week[w];
+            if (l.number == 0 || sent[w] < l.most[w])
+                continue;
+            l.most[w] = sent[w];
+            l.held[w] = 0;
+        }
+        if (pair_swap(at, seen, habit_learnt_pack(&l)))
+            return;
+    }
+}
+
+void habits_lift(struct habits *h, uint64_t key, uint64_t now_ns, bool accept)
+{
+    struct habit_record *r = habit_find(h, key);
+    uint64_t now = now_ns + h->ahead_ns;
+
+    if (r == NULL)
+        return;
+    roll_if_due(r, now);
+    for (unsigned c = 0; c < HABIT_COUNTS; c++) {
+        uint32_t sent[HABIT_WINDOWS];
+
+        for (unsigned w = 0; w < HABIT_WINDOWS; w++)
+            sent[w] = take_all(habit_window(r, c, w), habit_bin_of(w, now));
+        if (accept)
+            raise_habit(habit_of(r, c), sent);
+    }
+}
+
 /* ---- deferred messages ---- */
 
 bool habits_deferred_note(struct habits *h, uint64_t key, uint64_t now_ns)
 {
-    return h->records != NULL && counters_once(&h->deferred, key, now_ns + h->ahead_ns, HABIT_DEFERRED_NS);
+    return h->records == NULL || counters_once(&h->deferred, key, now_ns + h->ahead_ns, HABIT_DEFERRED_NS);
 }
 
 bool habits_deferred(const struct habits *h, uint64_t key, uint64_t now_ns)
 {
     return h->records != NULL && counters_seen(&h->deferred, key, now_ns + h->ahead_ns, HABIT_DEFERRED_NS);
-}
-
-void habits_deferred_forget(struct habits *h, uint64_t key, uint64_t now_ns)
-{
-    if (h->records != NULL)
-        counters_once_forget(&h->deferred, key, now_ns + h->ahead_ns);
 }

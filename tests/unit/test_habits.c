@@ -368,6 +368,48 @@ static void what_was_not_the_owners_mail_is_not_learnt(void **state)
     table_free(t);
 }
 
+static void an_operator_lets_a_login_go_on_and_may_take_what_it_sent_for_usual(void **state)
+{
+    (void)state;
+    for (unsigned accept = 0; accept < 2; accept++) {
+        struct table *t = table_make(LOGINS);
+        uint64_t at = learn(t, START, 10);
+
+        send(t, ANNA, at, 35);
+        habits_forget_week(&t->h, ANNA, at); /* as a block does */
+        habits_lift(&t->h, ANNA, at, accept);
+        assert_int_equal(look(t, ANNA, at).now.of[HABIT_MESSAGES][HABIT_HOUR], 0);
+        assert_int_equal(look(t, ANNA, at).now.of[HABIT_RECIPIENTS][HABIT_DAY], 0);
+        assert_int_equal(most(t, HABIT_HOUR, at), accept ? 35 : 10);
+        assert_int_equal(look(t, ANNA, at).most.of[HABIT_RECIPIENTS][HABIT_DAY], accept ? 70 : 20);
+        /* It is held as if it had been learnt. */
+        assert_int_equal(most(t, HABIT_DAY, at + 10 * WEEK), accept ? 35 : 10);
+        assert_true(most(t, HABIT_DAY, at + 12 * WEEK) < (accept ? 35 : 10));
+        habits_lift(&t->h, ANNA + 1, at, accept);
+        table_free(t);
+    }
+}
+
+static void a_largest_habit_is_not_lowered_by_what_an_operator_accepts(void **state)
+{
+    struct table *t = table_make(LOGINS);
+    uint64_t at = learn(t, START, 100);
+
+    (void)state;
+    send(t, ANNA, at + DAY, 3);
+    habits_lift(&t->h, ANNA, at + DAY, true);
+    assert_int_equal(most(t, HABIT_DAY, at + DAY), 100);
+    table_free(t);
+    /* While it is being learnt, what came is the largest so far. */
+    t = table_make(LOGINS);
+    send(t, ANNA, START, 30);
+    habits_lift(&t->h, ANNA, START, true);
+    assert_int_equal(look(t, ANNA, START).now.of[HABIT_MESSAGES][HABIT_DAY], 0);
+    assert_int_equal(most(t, HABIT_DAY, START), 30);
+    assert_false(look(t, ANNA, START + 13 * DAY).learnt);
+    table_free(t);
+}
+
 /* The same rule, written down plainly. */
 struct twin {
     uint64_t most, early, late, held, weeks;
@@ -562,8 +604,6 @@ static void a_deferred_message_is_known_for_a_day(void **state)
     assert_false(habits_deferred_note(&t->h, 77, START + MINUTE));
     assert_true(habits_deferred(&t->h, 77, START + DAY - 1));
     assert_false(habits_deferred(&t->h, 77, START + DAY));
-    habits_deferred_forget(&t->h, 77, START);
-    assert_false(habits_deferred(&t->h, 77, START));
     /* Any number of them: some are forgotten, none disturbs the habits. */
     send(t, ANNA, START, 1);
     for (uint64_t i = 1; i < 300000; i++)
@@ -761,6 +801,8 @@ int main(void)
         cmocka_unit_test(in_eight_weeks_it_grows_by_no_more_than_a_half_and_forty),
         cmocka_unit_test(a_habit_is_held_for_ten_weeks_and_fades_then),
         cmocka_unit_test(what_was_not_the_owners_mail_is_not_learnt),
+        cmocka_unit_test(an_operator_lets_a_login_go_on_and_may_take_what_it_sent_for_usual),
+        cmocka_unit_test(a_largest_habit_is_not_lowered_by_what_an_operator_accepts),
         cmocka_unit_test(learning_follows_the_rule_through_years_of_any_mail),
         cmocka_unit_test(a_pair_holds_what_was_packed),
         cmocka_unit_test(a_login_without_room_is_counted_with_others_and_never_learnt),
