@@ -129,7 +129,7 @@ static const struct limit_config standard[] = {
     MIRRORED_HOURLY,
     LIMIT_UNFAMILIAR("unfamiliar-rate", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {12, 3600}, .burst = 28),
     LIMIT_UNFAMILIAR("unfamiliar-volume", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {60, 86400}, .burst = 140),
-    LIMIT_UNFAMILIAR("unfamiliar-again", COUNT_DEFERRED, THEN_BLOCK, 3600, .rate = {40, 3600}, .burst = 500),
+    LIMIT_UNFAMILIAR("unfamiliar-again", COUNT_DEFERRED, THEN_BLOCK, 3600, .rate = {40, 3600}, .burst = 2500),
     LIMIT_UNFAMILIAR("roaming", COUNT_DISTINCT, THEN_BLOCK, 3600, .rate = {10, 86400}, .burst = 20),
 };
 

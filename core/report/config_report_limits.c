@@ -60,7 +60,7 @@ static void add_key(struct buf *b, const struct limit_config *limit)
         buf_addf(b, ", from unfamiliar networks (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
     if (!limit->connectors)
         buf_add(b, SLICE(" (logins only)"));
-    if (!limit->authenticated)
+    if (!limit->authenticated && (limit->per & PER_CONNECTOR) == 0)
         buf_add(b, SLICE(" (connectors only)"));
 }
 
