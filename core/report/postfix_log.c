@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* Places of the hash table, a power of two; those of messages that ended count until it is swept. */
-#define PLACES (4u * POSTFIX_LOG_OPEN_MAX)
-#define USED_MAX (2u * POSTFIX_LOG_OPEN_MAX)
+/* Places of the hash table, a power of two. Half of them stay free; those of messages that ended are used until it is
+ * swept, when at least half of the others are free. */
+#define PLACES_LEAST 1024u
+#define PLACES_MOST (4u * POSTFIX_LOG_OPEN_MAX)
 /* Longer than Postfix tries (maximal_queue_lifetime): such a message's end is not in the log. */
 #define OPEN_FOR_S (7 * 86400)
 
@@ -21,7 +22,7 @@ struct postfix_log {
     struct mail_seen *seen;
     struct hash_secret secret;
     struct open_message *places;
-    size_t used;
+    size_t n_places, used;
     struct postfix_log_years years;
     struct postfix_log_tally tally;
 };
@@ -33,7 +34,8 @@ struct postfix_log *postfix_log_new(struct mail_seen *seen)
     if (log == NULL)
         return NULL;
     log->seen = seen;
-    log->places = calloc(PLACES, sizeof *log->places);
+    log->n_places = PLACES_LEAST;
+    log->places = calloc(log->n_places, sizeof *log->places);
     if (log->places == NULL || getrandom(&log->secret, sizeof log->secret, 0) != (ssize_t)sizeof log->secret) {
         postfix_log_free(log);
         return NULL;
@@ -62,7 +64,7 @@ static uint64_t key_of(const struct postfix_log *log, const struct postfix_log_l
 static struct open_message *place_of(struct postfix_log *log, uint64_t key)
 {
     for (uint64_t i = key;; i++) {
-        struct open_message *place = &log->places[i & (PLACES - 1)];
+        struct open_message *place = &log->places[i & (log->n_places - 1)];
 
         if (place->key == 0 || place->key == key)
             return place;
@@ -89,33 +91,50 @@ static int oldest_first(const void *a, const void *b)
     return x < y ? -1 : x > y ? 1 : 0;
 }
 
-/* Takes out what has ended; where too many are left, those that began first. False without memory. */
-static bool sweep(struct postfix_log *log, int64_t now_s)
+/* Ends what is open for too long, and moves the others to the beginning, the oldest first. Returns how many. */
+static size_t gather_open(struct postfix_log *log, int64_t now_s)
 {
-    struct open_message *before = log->places, *after = calloc(PLACES, sizeof *after);
-    size_t n = 0, first;
+    struct open_message *m = log->places;
+    size_t n = 0;
 
-    if (after == NULL)
-        return false;
-    for (size_t i = 0; i < PLACES; i++)
-        if (before[i].key != 0 && !before[i].over) {
-            if ((int64_t)before[i].message.at_s + OPEN_FOR_S < now_s)
-                end_message(log, &before[i]);
-            else
-                before[n++] = before[i];
-        }
-    qsort(before, n, sizeof *before, oldest_first);
+    for (size_t i = 0; i < log->n_places; i++) {
+        if (m[i].key == 0 || m[i].over)
+            continue;
+        if ((int64_t)m[i].message.at_s + OPEN_FOR_S < now_s)
+            end_message(log, &m[i]);
+        else
+            m[n++] = m[i];
+    }
+    qsort(m, n, sizeof *m, oldest_first);
+    return n;
+}
+
+/* Makes room: takes out what has ended, and where too many are left, those that began first; without memory all. */
+static void sweep(struct postfix_log *log, int64_t now_s)
+{
+    struct open_message *before = log->places, *after;
+    size_t n = gather_open(log, now_s), first = 0, n_places = PLACES_LEAST;
+
     /* Half of them, so that this isn't done again for each message. */
-    first = n > POSTFIX_LOG_OPEN_MAX ? n - POSTFIX_LOG_OPEN_MAX / 2 : 0;
+    if (n >= POSTFIX_LOG_OPEN_MAX)
+        first = n - POSTFIX_LOG_OPEN_MAX / 2;
+    while (n_places < 4 * (n - first) && n_places < PLACES_MOST)
+        n_places *= 2;
+    if ((after = calloc(n_places, sizeof *after)) == NULL)
+        first = n;
     for (size_t i = 0; i < first; i++)
         end_message(log, &before[i]);
     log->tally.forgotten += first;
-    log->places = after;
     log->used = n - first;
+    if (after == NULL) {
+        memset(before, 0, log->n_places * sizeof *before);
+        return;
+    }
+    log->places = after;
+    log->n_places = n_places;
     for (size_t i = first; i < n; i++)
         *place_of(log, before[i].key) = before[i];
     free(before);
-    return true;
 }
 
 static void begin_message(struct postfix_log *log, const struct postfix_log_line *line)
@@ -126,14 +145,11 @@ static void begin_message(struct postfix_log *log, const struct postfix_log_line
     /* Queue ids are used again; the end of the one before wasn't seen. */
     if (m->key != 0)
         end_message(log, m);
-    if (line->login.n == 0) {
+    if (line->login.n == 0)
         return;
-    }
     if (m->key == 0) {
-        if (log->used >= USED_MAX && !sweep(log, line->at_s)) {
-            log->tally.forgotten++;
-            return;
-        }
+        if (log->used >= log->n_places / 2)
+            sweep(log, line->at_s);
         m = place_of(log, key);
         log->used++;
     }
@@ -204,7 +220,7 @@ void postfix_log_long_line(struct postfix_log *log)
 
 void postfix_log_end(struct postfix_log *log)
 {
-    for (size_t i = 0; i < PLACES; i++)
+    for (size_t i = 0; i < log->n_places; i++)
         if (log->places[i].key != 0)
             end_message(log, &log->places[i]);
 }
