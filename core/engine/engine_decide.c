@@ -216,6 +216,7 @@ static bool follow_up(struct engine_session *session, const struct decide_contex
     if (passed && c->charging) {
         charge(session, c, s, r, message);
         *charged = c->charged == CHARGED_NOTHING;
+        engine_note_grown(session, c, s);
     }
     if (c->charged != CHARGED_NOTHING && !verdict_passes(v))
         give_back_charge(session, c, message);
