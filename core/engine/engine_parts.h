@@ -114,8 +114,10 @@ void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, 
  * Logs the verdict as one event (core/engine/engine_log.c has the order of the fields). mailbox: its primary address;
  * empty: none.
  */
-void engine_log_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
-                        struct slice mailbox);
+void engine_log_verdict(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                        const struct recipients *r, struct slice mailbox);
+/* The message that was charged is the first of its login: logs until when its habit is being learnt. */
+void engine_log_learning(struct engine_session *session, const struct decide_context *c, const struct submission *s);
 /* Leaves the verdict in the journal. charged: the message is counted by this verdict; that happens once a message. */
 void engine_note_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                          struct slice mailbox, bool charged);
