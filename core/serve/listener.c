@@ -1,8 +1,8 @@
 #include "core/serve/listener.h"
 
 #include "core/base/owner.h"
+#include "core/serve/address.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -29,18 +29,6 @@ static int fail_errno(struct error *e, const char *what)
 }
 
 /* ---- UNIX sockets ---- */
-
-static bool unix_address(const char *path, struct sockaddr_un *out, socklen_t *n)
-{
-    size_t length = strlen(path);
-
-    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (length >= sizeof out->sun_path)
-        return false;
-    memcpy(out->sun_path, path, length);
-    *n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
-    return true;
-}
 
 /*
  * Two programs that start at once must not take each other's socket for a left-over, between bind and listen: so a lock
@@ -73,8 +61,7 @@ static int lock_folder(const char *path)
 }
 
 /* Makes the path free: removes a socket where nobody answers. 0, or -1 with e. */
-static int clear_path(const char *program, const char *path, const struct sockaddr_un *address, socklen_t n,
-                      struct error *e)
+static int clear_path(const char *program, const char *path, const struct socket_address *address, struct error *e)
 {
     struct stat there;
     int fd, answered, why;
@@ -86,7 +73,7 @@ static int clear_path(const char *program, const char *path, const struct sockad
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return fail_errno(e, "cannot make a socket");
-    answered = connect(fd, (const struct sockaddr *)address, n);
+    answered = connect(fd, socket_address_at(address), address->n);
     why = errno;
     close(fd);
     if (answered == 0 || why == EAGAIN) /* EAGAIN: its backlog is full */
@@ -125,20 +112,17 @@ static int dress_socket(const struct listener_config *config, struct listener *o
 
 static int open_unix(const char *program, const struct listener_config *config, struct listener *out, struct error *e)
 {
-    struct sockaddr_un address;
-    socklen_t n;
+    struct socket_address address;
     mode_t before;
     int bound;
 
-    if (!unix_address(config->path, &address, &n))
-        return error_set(e, "the path is too long for a UNIX socket; at most %zu bytes", sizeof address.sun_path - 1);
-    if (clear_path(program, config->path, &address, n, e) != 0)
+    if (socket_address_of(config, &address, e) != 0 || clear_path(program, config->path, &address, e) != 0)
         return -1;
     out->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (out->fd < 0)
         return fail_errno(e, "cannot make a socket");
     before = umask(0177); /* nobody else gets in before group and mode are right */
-    bound = bind(out->fd, (const struct sockaddr *)&address, n);
+    bound = bind(out->fd, socket_address_at(&address), address.n);
     umask(before);
     if (bound != 0)
         return fail_errno(e, "cannot bind (does the folder exist, may we write there?)");
@@ -153,23 +137,19 @@ static int open_unix(const char *program, const struct listener_config *config, 
 
 static int open_tcp(const struct listener_config *config, struct listener *out, struct error *e)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(config->port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(config->port)};
-    bool is_v4 = inet_pton(AF_INET, config->host, &v4.sin_addr) == 1;
-    const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
-    socklen_t n = is_v4 ? sizeof v4 : sizeof v6;
+    struct socket_address address;
     int on = 1;
 
-    if (!is_v4 && inet_pton(AF_INET6, config->host, &v6.sin6_addr) != 1)
-        return error_set(e, "\"%s\" is not an IP address; names are not looked up", config->host);
+    if (socket_address_of(config, &address, e) != 0)
+        return -1;
     out->is_tcp = true;
-    out->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    out->fd = socket(address.a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (out->fd < 0)
         return fail_errno(e, "cannot make a socket");
     if (setsockopt(out->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        (!is_v4 && setsockopt(out->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0))
+        (address.a.ss_family == AF_INET6 && setsockopt(out->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0))
         return fail_errno(e, "cannot set a socket option");
-    if (bind(out->fd, address, n) != 0)
+    if (bind(out->fd, socket_address_at(&address), address.n) != 0)
         return fail_errno(e, "cannot bind");
     return 0;
 }
