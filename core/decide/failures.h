@@ -25,12 +25,6 @@ struct failures_hold {
     } charges[CONFIG_LIMITS_MAX];
 };
 
-/* Does the limit count failures to sign in? Such limits have no part in the decision about messages. */
-static inline bool limit_counts_failures(const struct limit_config *limit)
-{
-    return limit->count == COUNT_FAILURES || limit->count == COUNT_FAILED_LOGINS || limit->count == COUNT_FAILING_NETS;
-}
-
 /*
  * Takes a unit of each limit that a failure of this client would count in, all or none. NULL; or the limit that has no
  * room, with the wait until it has some, and *hold is empty. Limits that only monitor are not asked.
