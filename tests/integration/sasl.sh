@@ -101,6 +101,9 @@ is 'a line that is too long' "$(auth LOGIN "$long$long")" '[45]?? *'
 is 'a dialogue that breaks off' "$(auth LOGIN anna@contoso.example secret --break-off | tr '\n' ' ')" '501 *235 *'
 is 'and another login after it' "$(auth PLAIN anna@contoso.example)" '235 *'
 is 'the log has the refusal with its stage' "$(grep -c 'event=decision action=reject reason=mailbox-disabled by=sasl stage=auth login=bert@contoso.example.*client=127.9.1.1 method=PLAIN' "$T/sasl.log")" '[1-9]*'
+becomes 'postern log has it, too' '"$BIN/postern" -c "$T/postern.conf" log --csv --user bert@contoso.example | grep -c "mailbox-disabled.*sasl,auth"' '[1-9]*'
+is 'postern status knows the door' "$("$BIN/postern" -c "$T/postern.conf" status | grep -c 'postern-sasl\|sasl.sock')" '[2-9]'
+is 'and so do the metrics' "$("$BIN/postern" -c "$T/postern.conf" metrics | grep 'postern_listener_up{program="postern-sasl"')" '* 1'
 is 'and no password' "$(grep -c 'secret\|c2VjcmV0' "$T/sasl.log")" 0
 
 # remembers PID TEXT...: how many of the texts are in the memory of that process.
