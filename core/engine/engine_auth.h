@@ -57,7 +57,10 @@ enum auth_answer engine_auth_succeeded(struct engine_session *session, const str
 void engine_auth_failed(struct engine_session *session, const struct submission *submission, struct auth_ticket *ticket,
                         struct slice *text);
 
-/* The client gave up ("*", or it is gone). That is no failure, and isn't logged. */
+/*
+ * The client gave up ("*", or it is gone). That is no failure, and isn't logged. Only before the SASL server was given
+ * what it checks: whoever could leave while the answer is delayed, as refusals are, would guess for nothing.
+ */
 void engine_auth_aborted(struct engine_session *session, struct auth_ticket *ticket);
 
 /* The SASL server could not tell: "temp" in its answer, no answer in time, or it is gone. The client is told 454. That
