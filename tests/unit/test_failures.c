@@ -421,6 +421,19 @@ static void what_would_be_deferred_passes(void **state)
     stop(b);
 }
 
+static void a_block_that_only_defers_makes_attempts_wait(void **state)
+{
+    struct bench *b = *state;
+    struct auth_ticket ticket;
+
+    start_at_0(b, "replies = { blocked = \"451 4.7.1 Later\"; };");
+    (void)guess_often(b, 30, ANNA, THIEF);
+    assert_int_equal(live_blocks(b), 1);
+    assert_int_equal(begin(b, THIEF, &ticket), AUTH_WAIT);
+    assert_int_equal(said.n, 0);
+    stop(b);
+}
+
 static void denials_at_auth_are_counted_and_charge_nothing(void **state)
 {
     struct bench *b = *state;
@@ -810,6 +823,7 @@ int main(void)
         T(an_office_with_a_printer_that_fails_for_a_week_is_told_of_once_and_not_blocked),
         T(a_forbidden_login_is_refused_with_the_words_of_exchange_online),
         T(what_would_be_deferred_passes),
+        T(a_block_that_only_defers_makes_attempts_wait),
         T(denials_at_auth_are_counted_and_charge_nothing),
         T(a_familiar_network_is_refused_before_the_password_only_by_an_operators_block),
         T(a_blocked_login_is_refused_only_after_its_password),
