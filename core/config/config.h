@@ -435,7 +435,7 @@ struct config {
     const char *mirror_proxy;        /* NULL: as the environment says; "": none */
 };
 
-#define CONFIG_LIMITS_MAX 32
+#define CONFIG_LIMITS_MAX 48
 
 /*
  * Reads the file and the lists that it names. 0 and *out (free with config_free), or -1 with e:
