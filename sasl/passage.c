@@ -117,8 +117,10 @@ static enum session_end connect_dovecot(struct passage *c)
     const int on = 1;
     int fd = socket(to->a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-    if (fd < 0)
+    if (fd < 0) {
+        c->door->upstream_errno = errno;
         return END_UPSTREAM;
+    }
     if (to->a.ss_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(fd, socket_address_at(to), to->n) == 0) {

@@ -250,13 +250,17 @@ enum session_end session_from_client(struct session *s, struct desk *desk, struc
     return SESSION_GOES_ON;
 }
 
+/* Command, id and mechanism are in it. */
+#define LINE_HEAD_MAX 64
+
 size_t session_line_max(const struct session *s, struct slice beginning)
 {
-    struct slice mechanism = line_mechanism(beginning);
+    struct slice head = {beginning.p, beginning.n < LINE_HEAD_MAX ? beginning.n : LINE_HEAD_MAX};
+    struct slice mechanism = line_mechanism(head);
     struct dialogue *d;
     struct line line;
 
-    if (mechanism.n == 0 && line_read(beginning, &line) == LINE_FINE && line.command == LINE_CONT &&
+    if (mechanism.n == 0 && line_read(head, &line) == LINE_FINE && line.command == LINE_CONT &&
         (d = dialogue_of(s, line.id)) != NULL)
         mechanism = slice_of(d->mechanism);
     return mechanism_is_basic(mechanism) ? LINE_MAX_SHORT : LINE_MAX_LONG;
