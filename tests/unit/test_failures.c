@@ -685,7 +685,7 @@ static void an_unblocked_network_begins_anew(void **state)
     assert_int_equal(subject.block.prefix, block.prefix);
     assert_true(blocks_lift(blocks_of(b), block.key, now_of(b)));
     assert_int_equal(guess_often(b, 30, ANNA, THIEF), 0);
-    subject_forgive(state_counters(b->shared), &c, &subject, &block);
+    subject_forgive(state_counters(b->shared), state_habits(b->shared), &c, &subject, &block);
     assert_int_equal(guess_often(b, 30, ANNA, THIEF), 20);
     stop(b);
 }
