@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#define BEYOND "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/h\";beyond=\"habit\";"
 #define FAILURES(per, count, rest) "limits=({name=\"a\";per=\"" per "\";count=\"" count "\";rate=\"5/h\";" rest "});"
+#define BEYOND "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/h\";beyond=\"habit\";"
 #define LIMIT "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/m\";"
 #define CONNECTOR "connectors=({name=\"p\";networks=[\"192.0.2.0/24\"];"
 

@@ -340,7 +340,7 @@ static void the_examples_of_the_shipped_configuration_are_right(void **state)
     assert_int_equal(c->n_groups, 1);
     assert_int_equal(c->n_connectors, 1);
     assert_int_equal(c->n_logins_from, 2);
-    assert_int_equal(c->n_limits, 16 + 7);
+    assert_int_equal(c->n_limits, 15 + 8);
     assert_int_equal(c->n_replies, 2);
     assert_non_null(c->smtp_auth.on_premises);
     assert_int_equal(c->n_alerts, 3);
