@@ -271,6 +271,57 @@ static void lines_that_come_in_drops_and_many_in_one_are_the_same(void **state)
     leave(p);
 }
 
+/* Many at once, and room for one: each is served, one after the other. */
+static void who_waits_for_room_is_served_in_turn(void **state)
+{
+    enum { MANY = 20 };
+    struct pair p[MANY];
+
+    (void)state;
+    seam.room = 1;
+    start();
+    for (int i = 0; i < MANY; i++)
+        p[i] = greet();
+    for (int i = 0; i < MANY; i++)
+        tell(p[i].postfix, "AUTH\t1\tPLAIN\trip=" SEAM_BUSY "\tresp=eA==\nAUTH\t2\tPLAIN\trip=" SEAM_BUSY "\n");
+    for (int served = 0; served < 2 * MANY;) {
+        struct pollfd wait[MANY];
+
+        for (int i = 0; i < MANY; i++)
+            wait[i] = (struct pollfd){.fd = p[i].dovecot, .events = POLLIN};
+        assert_true(poll(wait, MANY, WAIT_MS) > 0);
+        for (int i = 0; i < MANY; i++)
+            if ((wait[i].revents & POLLIN) != 0) {
+                bool first = strncmp(hear(p[i].dovecot), "AUTH\t1\t", 7) == 0;
+
+                assert_int_equal(seam.held, 1);
+                tell(p[i].dovecot, first ? "OK\t1\tuser=anna\n" : "FAIL\t2\tuser=anna\n");
+                assert_string_equal(hear(p[i].postfix), first ? "OK\t1\tuser=anna\n" : "FAIL\t2\tuser=anna\n");
+                served++;
+            }
+    }
+    for (int i = 0; i < MANY; i++)
+        leave(p[i]);
+}
+
+static void who_waits_in_vain_is_closed_and_may_leave_before(void **state)
+{
+    struct pair p[2];
+
+    (void)state;
+    start();
+    p[0] = greet();
+    p[1] = greet();
+    for (int i = 0; i < 2; i++)
+        tell(p[i].postfix, "AUTH\t1\tPLAIN\trip=" SEAM_BUSY "\tresp=eA==\n");
+    wait_until(seam.tried > 2);
+    close(p[0].dovecot);
+    assert_string_equal(hear(p[0].postfix), "");
+    assert_string_equal(hear(p[1].postfix), "");
+    close(p[0].postfix);
+    leave(p[1]);
+}
+
 static void when_either_side_closes_the_other_is_closed(void **state)
 {
     struct pair p;
@@ -524,6 +575,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_may_signs_in_and_who_may_not_does_not),
         TEST(lines_that_come_in_drops_and_many_in_one_are_the_same),
+        TEST(who_waits_for_room_is_served_in_turn),
+        TEST(who_waits_in_vain_is_closed_and_may_leave_before),
         TEST(when_either_side_closes_the_other_is_closed),
         TEST(without_dovecot_the_connection_is_closed_at_once),
         TEST(a_dovecot_with_a_full_backlog_is_waited_for),
