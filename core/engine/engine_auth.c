@@ -32,7 +32,7 @@ static void auth_tell(struct engine_session *session, const struct decide_contex
     struct slice mailbox = engine_mailbox_of(c, &session->verdict.identity, &primary);
 
     engine_note_verdict(session, s, &no_recipients, mailbox, false);
-    engine_log_verdict(session, s, &no_recipients, mailbox);
+    engine_log_verdict(session, c, s, &no_recipients, mailbox);
 }
 
 /* ---- before ---- */
