@@ -25,42 +25,7 @@
 
 /* ---- the rest of the made-up engine ---- */
 
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static char logged[4096];
-
-const struct config *engine_config(const struct engine *e)
-{
-    return &e->config;
-}
-
-struct log *engine_log(struct engine *e)
-{
-    (void)e;
-    return NULL;
-}
-
-void log_say(struct log *log, enum log_level level, const char *format, ...)
-{
-    va_list args;
-
-    (void)log;
-    (void)level;
-    pthread_mutex_lock(&log_lock);
-    va_start(args, format);
-    vsnprintf(logged, sizeof logged, format, args);
-    va_end(args);
-    pthread_mutex_unlock(&log_lock);
-}
-
-static bool was_logged(const char *text)
-{
-    bool found;
-
-    pthread_mutex_lock(&log_lock);
-    found = strstr(logged, text) != NULL;
-    pthread_mutex_unlock(&log_lock);
-    return found;
-}
+#include "tests/unit/log_seam.h"
 
 struct engine_session *engine_session_new(struct engine *e)
 {
@@ -107,7 +72,7 @@ static int set_up(void **state)
     (void)state;
     memset(&f, 0, sizeof f);
     memset(&seam, 0, sizeof seam);
-    memset(logged, 0, sizeof logged);
+    memset(seam_logged, 0, sizeof seam_logged);
     (void)snprintf(f.folder, sizeof f.folder, "/tmp/postern-sasl.XXXXXX");
     assert_non_null(mkdtemp(f.folder));
     (void)snprintf(f.path, sizeof f.path, "%s/door", f.folder);
