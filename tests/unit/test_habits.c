@@ -784,6 +784,59 @@ static void a_killed_process_leaves_at_most_one_message_counted_in_part(void **s
     }
 }
 
+#define TOGETHER 4
+
+/* Each charges what fits and what doesn't, which is taken out again, and counts what passed. */
+static void charge_until_killed(struct table *t, volatile uint32_t *passed, unsigned number)
+{
+    struct habit_charge k = {ANNA, {1, 1}, no_limit};
+
+    for (uint64_t n = number;; n++) {
+        k.limit.of[HABIT_RECIPIENTS][HABIT_DAY] = n % 3 == 0 ? 0 : 30000;
+        if (habits_charge(&t->h, &k, START + n % 7 * NS_PER_S))
+            (*passed)++;
+        passed[TOGETHER]++; /* it runs, though nothing may fit any more */
+        if (n % 5 == 0)
+            habits_lift(&t->h, ANNA + 1 + n % 100, START, true);
+    }
+}
+
+static void processes_killed_among_others_leave_each_one_message_in_doubt(void **state)
+{
+    uint64_t seed = 97;
+
+    (void)state;
+    for (unsigned i = 0; i < CHILDREN / 2; i++) {
+        struct table *t = table_make(LOGINS);
+        volatile uint32_t *passed = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        pid_t children[TOGETHER];
+        uint32_t all = 0;
+        struct habit x;
+
+        assert_true((void *)(uintptr_t)passed != MAP_FAILED);
+        for (unsigned k = 0; k < TOGETHER; k++) {
+            assert_true((children[k] = fork()) >= 0);
+            if (children[k] == 0)
+                charge_until_killed(t, passed + k, k);
+        }
+        for (unsigned k = 0; k < TOGETHER; k++) {
+            while (passed[TOGETHER + k] == 0)
+                (void)usleep(100);
+            (void)usleep((useconds_t)(random_u64(&seed) % 1000));
+            (void)kill(children[k], SIGKILL);
+            assert_int_equal(waitpid(children[k], NULL, 0), children[k]);
+            all += passed[k];
+        }
+        x = look(t, ANNA, START);
+        for (unsigned c = 0; c < HABIT_COUNTS; c++)
+            for (unsigned w = 0; w < HABIT_WINDOWS; w++)
+                assert_in_range(x.now.of[c][w], all, all + TOGETHER);
+        assert_in_range(x.most.of[HABIT_MESSAGES][HABIT_DAY], 1, all + TOGETHER);
+        (void)munmap((void *)(uintptr_t)passed, 4096);
+        table_free(t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -815,6 +868,7 @@ int main(void)
         cmocka_unit_test(threads_that_begin_the_same_logins_count_each_once),
         cmocka_unit_test(killed_processes_leave_no_lock),
         cmocka_unit_test(a_killed_process_leaves_at_most_one_message_counted_in_part),
+        cmocka_unit_test(processes_killed_among_others_leave_each_one_message_in_doubt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
