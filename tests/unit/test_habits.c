@@ -806,6 +806,9 @@ static void processes_killed_among_others_leave_each_one_message_in_doubt(void *
     uint64_t seed = 97;
 
     (void)state;
+#if defined(__SANITIZE_THREAD__) /* which makes 16-byte operations atomic with a lock of its own process */
+    skip();
+#endif
     for (unsigned i = 0; i < CHILDREN / 2; i++) {
         struct table *t = table_make(LOGINS);
         volatile uint32_t *passed = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
