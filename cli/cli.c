@@ -164,7 +164,7 @@ int cli_exit_status(const struct cli *cli, int status)
 {
     bool reads = cli->command != NULL && cli->command->reads;
 
-    if (status != CLI_OK && status != CLI_FAILED)
+    if (cli->own_status || (status != CLI_OK && status != CLI_FAILED))
         return status;
     if (cli->files.other_generation && (reads || status == CLI_FAILED))
         return CLI_OTHER_GENERATION;

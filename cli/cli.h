@@ -28,6 +28,7 @@ struct cli_command;
 struct cli {
     const struct cli_command *command; /* the one that runs */
     enum output_format format;         /* --csv, --json */
+    bool own_status;                   /* the command's exit status stands, whatever the files are like */
     struct report_files files;
     struct terminal terminal;
 };

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/services.h"
 #include "core/report/status.h"
+#include "core/report/status_check.h"
 
 #include <signal.h>
 #include <time.h>
@@ -32,15 +33,42 @@ static int status_show(struct cli *cli, struct picture *p)
     return cli_finish(cli, out);
 }
 
-int cmd_status(struct cli *cli, int argc, char **argv)
+/* One line for a monitor, whose exit statuses differ from other commands'. */
+static int check(struct cli *cli)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, CLI_OPTION_JSON}, CLI_LAST_OPTIONS};
+    struct printer *out = cli_printer(cli);
     struct picture *p;
     int status;
     struct error e;
 
-    if (!cli_common_options(cli, argc, argv, options, 0, 0, &status))
+    if (out == NULL)
+        return CHECK_UNKNOWN;
+    if ((p = picture_take(&cli->files, services_look, &e)) == NULL) {
+        status = (int)status_check_failed(e.text, out);
+    } else {
+        status = (int)status_check(p, &cli->files, out);
+        picture_free(p);
+    }
+    return cli_finish(cli, out) == CLI_OK ? status : CHECK_UNKNOWN;
+}
+
+int cmd_status(struct cli *cli, int argc, char **argv)
+{
+    enum { CHECK = 256 };
+    static const struct option options[] = {
+        {"json", no_argument, NULL, CLI_OPTION_JSON}, {"check", no_argument, NULL, CHECK}, CLI_LAST_OPTIONS};
+    struct picture *p;
+    int option, status;
+    struct error e;
+
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+        cli->own_status |= option == CHECK;
+    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
+    if (cli->own_status && cli->format != OUTPUT_TEXT)
+        return cli_usage(cli, "--check prints one line for a monitor; --json goes without it");
+    if (cli->own_status)
+        return check(cli);
     if ((p = picture_take(&cli->files, services_look, &e)) == NULL)
         return cli_fail(cli, "%s", e.text);
     if ((status = status_show(cli, p)) == CLI_OK)

@@ -31,7 +31,12 @@ json() { jq -r "$1" 2>&1; }
 
 is 'without a service, status says so' "$(p status 2>/dev/null | grep -c '^  postern-\(policyd\|milter\) *DOWN$'; p status >/dev/null 2>&1; echo $?)" '2*3'
 is 'explain without a state names the file' "$(p explain --user $A 2>&1)" "*$T/lib/state*"
+is 'and to a monitor that it is critical' "$(p status --check 2>/dev/null; echo $?)" 'POSTERN CRITICAL - *postern-policyd is down; postern-milter is down; *[|] services=0;*2'
+is 'without a configuration a monitor is told that nothing is known' "$("$BUILD/postern" -c "$T/none" status --check 2>/dev/null; echo $?)" "POSTERN UNKNOWN - *$T/none*3"
 relay_start both || exit 1
+is 'with the services all is well for a monitor' "$(p status --check; echo $?)" 'POSTERN OK - services: 2, listeners: 2, blocks: 0 [|] services=2;;;0 blocks=0;;;0 counters=*settings_age=*s;;;0 *
+0'
+is 'and a line for a monitor is not for programs' "$(p status --check --json 2>&1; echo $?)" '*--check*2'
 
 # ---- explain ----
 is 'explain says that anna may send' "$(p explain --user $A --client 203.0.113.1)" "*Verdict: pass (allowed)*"
