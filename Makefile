@@ -59,6 +59,7 @@ sasl_LIBS    = -levent_core
 milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
 alert_LIBS   = -lcurl -lcrypto
+web_LIBS     = -levent_core -levent_extra
 cli_LIBS     = -lcurl
 
 PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert) $(B)/postern
@@ -132,7 +133,7 @@ build/fuzz/%: $$(call fuzz_objects,$$*) build/fuzz/libcore.a
 fuzz-build: $(FUZZ)
 
 # ---- gcc's analyzer: what it says of FOLDER/NAME.c is in build/analyze/FOLDER/NAME.said; tests/lint.sh judges it ----
-ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter sasl mirror alert cli,$(call sources,$(p))))
+ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter sasl mirror alert web cli,$(call sources,$(p))))
 build/analyze/%.said: %.c Makefile
 	@mkdir -p $(@D)
 	@rm -f $@
