@@ -52,7 +52,7 @@ static void complain(struct acceptor *a, enum complaint_kind kind, const char *w
 {
     uint64_t held;
 
-    if (complaint_due(a->complaints, kind, clock_boot_ns() / NS_PER_S, &held))
+    if (complaint_due(&a->complaints->kind[kind], clock_boot_ns() / NS_PER_S, &held))
         log_say(engine_log(a->engine), LEVEL_WARNING,
                 "%s; %u connections are served, new ones wait (%llu more times since this was last logged)", what,
                 a->max_connections, (unsigned long long)held);

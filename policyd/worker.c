@@ -55,8 +55,8 @@ static void say_forgotten(struct worker *w)
 
     if (n == 0)
         return;
-    if (!complaint_due(w->complaints, COMPLAINT_FORGOTTEN, w->now_s, &held)) {
-        complaint_hold(w->complaints, COMPLAINT_FORGOTTEN, n - 1);
+    if (!complaint_due(&w->complaints->kind[COMPLAINT_FORGOTTEN], w->now_s, &held)) {
+        complaint_hold(&w->complaints->kind[COMPLAINT_FORGOTTEN], n - 1);
         return;
     }
     log_say(engine_log(w->engine), LEVEL_WARNING,

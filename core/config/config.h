@@ -216,6 +216,10 @@ enum limit_count {
     COUNT_BYTES,
     COUNT_DENIALS,
     COUNT_DEFERRALS, /* messages that a limit deferred */
+    /* failures to sign in (core/decide/failures.h) */
+    COUNT_FAILURES,
+    COUNT_FAILED_LOGINS, /* different logins of them */
+    COUNT_FAILING_NETS,  /* different client networks of them */
     COUNT_DISTINCT
 };
 
@@ -342,6 +346,13 @@ struct milter_config {
     bool allow_inet; /* TCP, where every local user may connect */
 };
 
+struct sasl_config {
+    struct listener_config *listen; /* none: the door at AUTH is not used */
+    size_t n_listen;
+    struct listener_config upstream; /* where the authentication server listens: a UNIX socket, or TCP on loopback */
+    unsigned max_connections;
+};
+
 /* Where messages are charged. */
 enum charge_where {
     CHARGE_AUTO,    /* by the front end that is asked first at DATA or the end: the policy server where there is one */
@@ -412,6 +423,7 @@ struct config {
     enum charge_where charge;
     struct policyd_config policyd;
     struct milter_config milter;
+    struct sasl_config sasl;
     struct reply_config *replies;
     size_t n_replies;
     const char *spool; /* folder of what one program leaves for another */

@@ -175,7 +175,8 @@ extern const struct section logins_from_section;              /* config_logins_f
 extern const struct section limit_section;                    /* config_limits.c */
 extern const struct section blocks_section;                   /* config_blocks.c */
 extern const struct section alert_section;                    /* config_alerts.c */
-extern const struct section policyd_section, milter_section;  /* config_programs.c */
+/* config_programs.c */
+extern const struct section policyd_section, milter_section, sasl_section;
 extern const struct choice mode_choices[], tls_minimums[];
 extern const struct choice fetches[];               /* config_exchange.c: what exchange.fetch may name */
 setting_read read_exchange;                         /* config_exchange.c */

@@ -1,5 +1,7 @@
 #include "core/base/clock.h"
+#include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/keys.h"
 #include "core/mail/reply_text.h"
 
 /* The limit's own text stands for refusals of its class alone: one that defers for another cause still does. */
@@ -90,6 +92,38 @@ static bool (*const steps[])(struct deciding *) = {
     step_blocked, step_restricted, step_tls, step_allowed, step_logins_from, step_sender, step_recipients, step_limits,
 };
 
+/* At AUTH nothing is known but who signs in, from where and how. */
+static bool (*const auth_steps[])(struct deciding *) = {step_blocked, step_tls, step_allowed, step_logins_from};
+
+/* Postfix makes a permanent refusal of each one at AUTH. At RCPT it can say "later". */
+static void pass_deferred(struct deciding *d)
+{
+    struct verdict *v = d->v;
+
+    if (v->action != ACTION_DEFER)
+        return;
+    trace_add(d->trace, "let in: what would only be deferred is deferred at RCPT");
+    v->action = ACTION_PASS;
+    v->reason = REASON_ALLOWED;
+    v->reply = (struct slice){NULL, 0};
+    v->limit = NULL;
+    v->retry_ns = 0;
+}
+
+static void decide_auth(struct deciding *d)
+{
+    bool refused = step_who(d);
+
+    if (!refused && d->v->identity.authenticated) {
+        d->v->reason = REASON_ALLOWED;
+        for (size_t i = 0; i < sizeof auth_steps / sizeof auth_steps[0] && !refused; i++)
+            refused = auth_steps[i](d);
+    }
+    if (!refused)
+        trace_add(d->trace, "let in");
+    pass_deferred(d);
+}
+
 void decide(const struct decide_context *context, const struct submission *submission,
             const struct recipients *recipients, struct verdict *verdict, struct trace *trace)
 {
@@ -97,6 +131,10 @@ void decide(const struct decide_context *context, const struct submission *submi
     const struct identity *id = &verdict->identity;
 
     verdict_begin(verdict);
+    if (submission->stage == STAGE_AUTH) {
+        decide_auth(&d);
+        return;
+    }
     if (submission->stage == STAGE_CONNECT || step_who(&d) || (!id->authenticated && id->connector == NULL))
         return;
     verdict->reason = id->authenticated ? REASON_ALLOWED : REASON_CONNECTOR;
@@ -117,4 +155,44 @@ void decide_smtp_auth(const struct decide_context *context, const struct submiss
     verdict->reason = REASON_ALLOWED;
     if (!step_who(&d))
         (void)step_allowed(&d);
+}
+
+bool decide_client(const struct decide_context *context, const struct submission *submission, struct verdict *verdict)
+{
+    struct deciding d = {.c = context, .s = submission, .v = verdict};
+    uint64_t until_ns;
+
+    verdict_begin(verdict);
+    verdict->reason = REASON_ALLOWED;
+    if (submission->has_client)
+        verdict->identity.client = key_of_client(context, &submission->client);
+    if (!client_blocked(context, submission, &until_ns))
+        return false;
+    verdict->retry_ns = until_ns == BLOCK_FOREVER ? 0 : until_ns - context->now_ns;
+    return refuse(&d, REASON_BLOCKED, MODE_ENFORCE);
+}
+
+bool decide_too_many(const struct decide_context *context, const struct submission *submission, struct verdict *verdict,
+                     const struct limit_config *limit, uint64_t retry_ns)
+{
+    struct deciding d = {.c = context, .s = submission, .v = verdict};
+
+    verdict->limit = limit->name;
+    verdict->limit_row = limit;
+    verdict->retry_ns = retry_ns;
+    return refuse(&d, REASON_AUTH_WAITS, MODE_ENFORCE);
+}
+
+void decide_failed(const struct decide_context *context, const struct submission *submission, struct verdict *verdict)
+{
+    struct deciding d = {.c = context, .s = submission, .v = verdict};
+    bool token = mechanism_proof(submission->mechanism) == PROOF_TOKEN;
+
+    verdict_begin(verdict);
+    (void)step_who(&d);
+    verdict->monitored = false;
+    verdict->monitored_reason = REASON_NOT_OURS;
+    verdict->identity.authenticated = false;
+    verdict->identity.connector = NULL;
+    verdict_refuse(context->config, submission, verdict, token ? REASON_AUTH_TOKEN_FAILED : REASON_AUTH_FAILED);
 }

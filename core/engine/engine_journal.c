@@ -32,7 +32,8 @@ void engine_note_verdict(struct engine_session *session, const struct submission
     const struct verdict *v = &session->verdict;
     const struct identity *id = &v->identity;
     bool passes = v->action == ACTION_PASS || v->action == ACTION_HOLD;
-    struct slice sender = address_shown(s->sender_result, &s->sender, s->sender_text);
+    struct slice sender =
+        s->stage < STAGE_MAIL ? SLICE("") : address_shown(s->sender_result, &s->sender, s->sender_text);
     struct slice from = address_in(s, HEADER_FROM);
     struct address mapped;
 

@@ -4,8 +4,8 @@
  * login of the request, so that only the server is under test.
  */
 #include "core/engine/engine.h"
+#include "core/serve/listener.h"
 #include "policyd/connection.h"
-#include "policyd/listener.h"
 #include "policyd/messages.h"
 #include "policyd/reply.h"
 #include "policyd/server.h"
@@ -1032,7 +1032,7 @@ static void a_socket_where_somebody_answers_is_left_alone(void **state)
 
     (void)state;
     start();
-    assert_int_equal(listener_open(&f.listen[0], &second, &e), -1);
+    assert_int_equal(listener_open("postern-policyd", &f.listen[0], &second, &e), -1);
     assert_non_null(strstr(e.text, "answers there already"));
     fd = connect_to(f.path);
     say(fd, OF("sean"), "action=DUNNO");
@@ -1048,7 +1048,7 @@ static void what_is_no_socket_is_left_alone(void **state)
 
     (void)state;
     close(file);
-    assert_int_equal(listener_open(&f.listen[0], &l, &e), -1);
+    assert_int_equal(listener_open("postern-policyd", &f.listen[0], &l, &e), -1);
     assert_non_null(strstr(e.text, "not a socket"));
     assert_int_equal(stat(f.path, &there), 0);
 }
@@ -1089,7 +1089,7 @@ static void a_listener_that_cannot_be_opened_says_which_and_why(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct error e = {""};
 
-        assert_int_equal(listener_open(&rows[i], &l, &e), -1);
+        assert_int_equal(listener_open("postern-policyd", &rows[i], &l, &e), -1);
         assert_int_equal(l.fd, -1);
         assert_non_null(strstr(e.text, rows[i].address));
         assert_int_not_equal(access(f.path, F_OK), 0);
@@ -1176,10 +1176,10 @@ static void a_passed_descriptor_beyond_what_was_passed_is_an_error(void **state)
     snprintf(pid, sizeof pid, "%d", (int)getpid());
     setenv("LISTEN_PID", pid, 1);
     setenv("LISTEN_FDS", "0", 1);
-    assert_int_equal(listener_open(&config, &l, &e), -1);
+    assert_int_equal(listener_open("postern-policyd", &config, &l, &e), -1);
     assert_non_null(strstr(e.text, "passed 0 sockets"));
     unsetenv("LISTEN_PID");
-    assert_int_equal(listener_open(&config, &l, &e), 0);
+    assert_int_equal(listener_open("postern-policyd", &config, &l, &e), 0);
     listener_free(&l);
 }
 
