@@ -134,7 +134,7 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
     end_if_empty(door);
 }
 
-static void look_at_all(struct door *door, const struct connection_list *list)
+static void look_at_all(const struct connection_list *list)
 {
     struct connection *c, *next;
 
@@ -152,9 +152,9 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     door->now_s = clock_boot_ns() / NS_PER_S;
-    look_at_all(door, &door->busy);
+    look_at_all(&door->busy);
     if (door->stop_at_s != 0)
-        look_at_all(door, &door->idle);
+        look_at_all(&door->idle);
     if (!door->decided)
         engine_session_rest(door->desk.engine);
     door->decided = false;
