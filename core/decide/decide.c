@@ -1,6 +1,7 @@
 #include "core/base/clock.h"
 #include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/failures.h"
 #include "core/decide/keys.h"
 #include "core/mail/reply_text.h"
 
@@ -92,8 +93,21 @@ static bool (*const steps[])(struct deciding *) = {
     step_blocked, step_restricted, step_tls, step_allowed, step_logins_from, step_sender, step_recipients, step_limits,
 };
 
+/* As before the password was checked: an attempt may have been under way when the block was made. */
+static bool step_client_blocked(struct deciding *d)
+{
+    uint64_t until_ns;
+
+    if (!client_blocked(d->c, d->s, &until_ns))
+        return false;
+    trace_add(d->trace, "blocked: the client or its network, so that no password is checked");
+    d->v->retry_ns = until_ns == BLOCK_FOREVER ? 0 : until_ns - d->c->now_ns;
+    return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
+}
+
 /* At AUTH nothing is known but who signs in, from where and how. */
-static bool (*const auth_steps[])(struct deciding *) = {step_blocked, step_tls, step_allowed, step_logins_from};
+static bool (*const auth_steps[])(struct deciding *) = {step_client_blocked, step_blocked, step_tls, step_allowed,
+                                                        step_logins_from};
 
 /* Postfix makes a permanent refusal of each one at AUTH. At RCPT it can say "later". */
 static void pass_deferred(struct deciding *d)
@@ -114,6 +128,7 @@ static void decide_auth(struct deciding *d)
 {
     bool refused = step_who(d);
 
+    failures_trace(d);
     if (!refused && d->v->identity.authenticated) {
         d->v->reason = REASON_ALLOWED;
         for (size_t i = 0; i < sizeof auth_steps / sizeof auth_steps[0] && !refused; i++)
@@ -160,16 +175,12 @@ void decide_smtp_auth(const struct decide_context *context, const struct submiss
 bool decide_client(const struct decide_context *context, const struct submission *submission, struct verdict *verdict)
 {
     struct deciding d = {.c = context, .s = submission, .v = verdict};
-    uint64_t until_ns;
 
     verdict_begin(verdict);
     verdict->reason = REASON_ALLOWED;
     if (submission->has_client)
         verdict->identity.client = key_of_client(context, &submission->client);
-    if (!client_blocked(context, submission, &until_ns))
-        return false;
-    verdict->retry_ns = until_ns == BLOCK_FOREVER ? 0 : until_ns - context->now_ns;
-    return refuse(&d, REASON_BLOCKED, MODE_ENFORCE);
+    return step_client_blocked(&d);
 }
 
 bool decide_too_many(const struct decide_context *context, const struct submission *submission, struct verdict *verdict,

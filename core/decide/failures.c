@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/decide/blocked.h"
+#include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
@@ -17,37 +18,46 @@
 #define SPARED_AGAIN_NS (UINT64_C(7) * 86400 * NS_PER_S)
 #define MONITORED_AGAIN_NS (UINT64_C(86400) * NS_PER_S)
 
-#define PER_ANY_CLIENT (PER_CLIENT | PER_CLIENT_NET)
+#define PER_ANY_CLIENT ((unsigned)PER_CLIENT | (unsigned)PER_CLIENT_NET)
 
-static bool is_token(const struct submission *s)
+/* One attempt, as the limits on failures see it. */
+struct attempt {
+    const struct decide_context *c;
+    const struct submission *s;
+    struct identity id;
+    bool token;             /* a token of OAuth, no password */
+    bool asked, unfamiliar; /* is the client in no network that is familiar? Looked up once, when a limit asks */
+};
+
+static struct attempt attempt_of(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
-    return mechanism_proof(s->mechanism) == PROOF_TOKEN;
+    struct attempt a = {.c = c, .s = s, .token = mechanism_proof(s->mechanism) == PROOF_TOKEN};
+
+    if (id != NULL)
+        a.id = *id;
+    else if (s->has_client)
+        a.id.client = key_of_client(c, &s->client);
+    return a;
 }
 
-static bool is_of_clients(const struct limit_config *limit)
+/* Is it a name that anybody may have invented? All of those share the counters of one. */
+static bool is_invented(const struct attempt *a)
 {
-    return limit->count != COUNT_FAILING_NETS && (limit->per & ~(unsigned)PER_ANY_CLIENT) == 0;
-}
-
-/* Before anybody has proved who it is, all invented names are one. */
-static struct identity known_alone(const struct identity *id)
-{
-    struct identity known = *id;
-
-    if (known.n_claims == 0)
-        known.login = known.user;
-    return known;
+    return a->id.n_claims == 0 && a->id.user != a->id.login;
 }
 
 /* The counter of the failures. False: the limit has nothing to do with this client or login. */
-static bool key_of_failures(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                            const struct limit_config *limit, uint64_t *key)
+static bool key_of_failures(const struct attempt *a, const struct limit_config *limit, uint64_t *key)
 {
-    const struct identity known = known_alone(id);
+    struct identity counted = a->id;
 
-    if (!limit_counts_failures(limit) || limit->figure.unlimited || !key_of_limit(c, s, &known, limit, key))
+    if (!limit_counts_failures(limit) || limit->figure.unlimited)
         return false;
-    if (is_token(s))
+    if (is_invented(a))
+        counted.login = counted.user;
+    if (!key_of_limit(a->c, a->s, &counted, limit, key))
+        return false;
+    if (a->token)
         *key = key_within(*key, SALT_TOKEN);
     return true;
 }
@@ -58,28 +68,37 @@ static uint64_t key_of_held(uint64_t key)
     return key_within(key, SALT_HELD);
 }
 
-static struct charge charge_on(const struct submission *s, const struct limit_config *limit, uint64_t key)
+/* Can a failure count there whoever it is that fails? Only then an attempt can take a unit before that is known. */
+static bool is_held(const struct limit_config *limit)
+{
+    return limit_counts_failures(limit) && limit->then != THEN_MONITOR && (limit->per & ~PER_ANY_CLIENT) == 0;
+}
+
+static struct charge charge_on(const struct attempt *a, const struct limit_config *limit, uint64_t key)
 {
     struct charge charge = limit_charge_of(&limit->figure, key, 1);
 
-    if (!is_token(s))
+    if (!a->token)
         return charge;
     charge.burst *= OAUTH_TIMES;
     charge.interval_ns = charge.interval_ns > OAUTH_TIMES ? charge.interval_ns / OAUTH_TIMES : 1;
     return charge;
 }
 
-/* Whose failures are not held against its neighbours. */
-static bool is_spared(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                      const struct limit_config *limit)
+static bool is_unfamiliar(struct attempt *a)
 {
-    return (limit->unfamiliar && !client_unfamiliar(c, s)) ||
-           (limit->then == THEN_BLOCK && never_blocked(c, s, id, (enum limit_key_part)limit->per));
+    if (!a->asked) {
+        a->unfamiliar = client_unfamiliar(a->c, a->s);
+        a->asked = true;
+    }
+    return a->unfamiliar;
 }
 
-static struct identity nobody(const struct decide_context *c, const struct submission *s)
+/* Is it from where failures are not held against the neighbours? */
+static bool is_spared(struct attempt *a, const struct limit_config *limit)
 {
-    return (struct identity){.client = s->has_client ? key_of_client(c, &s->client) : 0};
+    return (limit->unfamiliar && !is_unfamiliar(a)) ||
+           (limit->then == THEN_BLOCK && never_blocked(a->c, a->s, &a->id, (enum limit_key_part)limit->per));
 }
 
 /* ---- attempts in flight ---- */
@@ -87,20 +106,19 @@ static struct identity nobody(const struct decide_context *c, const struct submi
 const struct limit_config *failures_take(struct counters *counters, const struct decide_context *c,
                                          const struct submission *s, struct failures_hold *hold, uint64_t *retry_ns)
 {
-    const struct identity id = nobody(c, s);
-    struct charge_answer answer;
-    uint64_t key;
+    struct attempt a = attempt_of(c, s, NULL);
 
     hold->n = 0;
     *retry_ns = 0;
     for (size_t i = 0; i < c->config->n_limits; i++) {
         const struct limit_config *limit = &c->config->limits[i];
+        struct charge_answer answer;
         struct charge charge;
+        uint64_t key;
 
-        if (limit->then == THEN_MONITOR || !limit_counts_failures(limit) || !is_of_clients(limit) ||
-            !key_of_failures(c, s, &id, limit, &key) || is_spared(c, s, &id, limit))
+        if (!is_held(limit) || !key_of_failures(&a, limit, &key) || is_spared(&a, limit))
             continue;
-        charge = charge_on(s, limit, key_of_held(key));
+        charge = charge_on(&a, limit, key_of_held(key));
         answer = strangers_charge(counters, STRANGERS_REFUSALS, &charge, c->now_ns);
         if (!answer.allowed) {
             failures_give_back(counters, hold, c->now_ns);
@@ -120,7 +138,7 @@ void failures_give_back(struct counters *counters, struct failures_hold *hold, u
     hold->n = 0;
 }
 
-/* Takes the unit that was held on that key out of the hold, since it counts now. */
+/* The unit that the attempt has taken there stays, since it counts now. False: it has taken none. */
 static bool keep_held(struct failures_hold *hold, uint64_t key)
 {
     for (size_t i = 0; i < hold->n; i++)
@@ -133,91 +151,92 @@ static bool keep_held(struct failures_hold *hold, uint64_t key)
 
 /* ---- failures ---- */
 
-/* What is counted as different: the mailbox or the name, the client's network. */
-static uint64_t member_of(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                          const struct limit_config *limit)
+/* Who or what is counted as different: the mailbox, or the name; the client's network. */
+static uint64_t member_of(const struct attempt *a, const struct limit_config *limit)
 {
     struct network net;
 
     if (limit->count == COUNT_FAILING_NETS) {
-        net = network_around(&s->client, limit->v4_prefix, limit->v6_prefix);
-        return key_of_network(c->secret, &net);
+        net = network_around(&a->s->client, limit->v4_prefix, limit->v6_prefix);
+        return key_of_network(a->c->secret, &net);
     }
-    if (s->login.kind == LOGIN_BAD || s->login.kind == LOGIN_NONE)
-        return key_within(hash_slice(c->secret, s->login_text), SALT_NAME);
-    return id->n_claims > 0 ? id->user : id->login;
+    if (a->s->login.kind == LOGIN_BAD || a->s->login.kind == LOGIN_NONE)
+        return key_within(hash_slice(a->c->secret, a->s->login_text), SALT_NAME);
+    return a->id.n_claims > 0 ? a->id.user : a->id.login;
 }
 
-/* Is it one that the limit has counted already? Remembers it for as long as its unit takes to run off at least. */
-static bool is_repeated(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                        const struct identity *id, const struct limit_config *limit, const struct charge *charge)
+/* Has the limit counted it already? Remembers it until a full limit would have run off. */
+static bool is_repeated(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                        const struct charge *charge)
 {
-    uint64_t keep_ns = charge->interval_ns * charge->burst;
-
     if (limit->count == COUNT_FAILURES)
         return false;
-    if (limit->count == COUNT_FAILING_NETS && !s->has_client)
+    if (limit->count == COUNT_FAILING_NETS && !a->s->has_client)
         return true;
-    return !strangers_once(counters, key_within(charge->key, member_of(c, s, id, limit)), c->now_ns, keep_ns);
+    return !strangers_once(counters, key_within(charge->key, member_of(a, limit)), a->c->now_ns,
+                           charge->interval_ns * charge->burst);
 }
 
-static bool is_used_up(const struct decide_context *c, const struct charge *charge)
+static bool is_used_up(const struct attempt *a, const struct charge *charge)
 {
-    return !strangers_look(c->counters, STRANGERS_REFUSALS, charge, c->now_ns).allowed;
+    return !strangers_look(a->c->counters, STRANGERS_REFUSALS, charge, a->c->now_ns).allowed;
 }
 
-/* Counts it, and returns whether nothing is left of the limit. */
-static bool count_here(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                       const struct identity *id, const struct limit_config *limit, uint64_t key,
-                       struct failures_hold *hold)
+/* True when it counts, and nothing is left of the limit. */
+static bool count_one(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                      uint64_t key, struct failures_hold *hold)
 {
-    struct charge charge = charge_on(s, limit, key), held = charge_on(s, limit, key_of_held(key));
+    struct charge charge = charge_on(a, limit, key), held = charge_on(a, limit, key_of_held(key));
 
-    if (is_repeated(counters, c, s, id, limit, &charge))
+    if (is_repeated(counters, a, limit, &charge))
         return false;
-    (void)strangers_charge(counters, STRANGERS_REFUSALS, &charge, c->now_ns);
-    if (limit->then != THEN_MONITOR && is_of_clients(limit) && !keep_held(hold, held.key))
-        (void)strangers_charge(counters, STRANGERS_REFUSALS, &held, c->now_ns);
-    return is_used_up(c, &charge);
+    (void)strangers_charge(counters, STRANGERS_REFUSALS, &charge, a->c->now_ns);
+    if (is_held(limit) && !keep_held(hold, held.key))
+        (void)strangers_charge(counters, STRANGERS_REFUSALS, &held, a->c->now_ns);
+    return is_used_up(a, &charge);
 }
 
-/* The same for one login in a network whose failures are not held against it. */
-static bool count_spared(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                         const struct identity *id, const struct limit_config *limit, uint64_t key)
+/* The same where failures are spared: for each login apart. True when that is to be told. */
+static bool count_spared(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                         uint64_t key)
 {
-    struct charge charge = charge_on(s, limit, key_within(key_within(key, SALT_SPARED), member_of(c, s, id, limit)));
+    struct charge charge = charge_on(a, limit, key_within(key_within(key, SALT_SPARED), member_of(a, limit)));
 
-    (void)strangers_charge(counters, STRANGERS_REFUSALS, &charge, c->now_ns);
-    return is_used_up(c, &charge) && id->user != 0 &&
-           counters_mark(counters, key_within(id->user, SALT_SPARED), c->now_ns, SPARED_AGAIN_NS, true, NULL);
+    if (limit->count != COUNT_FAILURES)
+        return false;
+    (void)strangers_charge(counters, STRANGERS_REFUSALS, &charge, a->c->now_ns);
+    return is_used_up(a, &charge) && a->id.user != 0 &&
+           counters_mark(counters, key_within(a->id.user, SALT_SPARED), a->c->now_ns, SPARED_AGAIN_NS, true, NULL);
 }
 
-static bool tells_now(struct counters *counters, const struct decide_context *c, uint64_t key)
+/* Of many invented names nobody needs to hear. */
+static bool is_to_be_told(struct counters *counters, const struct attempt *a, uint64_t key)
 {
-    return strangers_once(counters, key_within(key, SALT_TOLD), c->now_ns, MONITORED_AGAIN_NS);
+    return !is_invented(a) && strangers_once(counters, key_within(key, SALT_TOLD), a->c->now_ns, MONITORED_AGAIN_NS);
 }
 
 void failures_count(struct counters *counters, const struct decide_context *c, const struct submission *s,
                     const struct identity *id, struct failures_hold *hold, struct failures_outcome *out)
 {
+    struct attempt a = attempt_of(c, s, id);
     uint64_t key;
 
     *out = (struct failures_outcome){.blocks = NULL};
     for (size_t i = 0; i < c->config->n_limits; i++) {
         const struct limit_config *limit = &c->config->limits[i];
 
-        if (!key_of_failures(c, s, id, limit, &key))
+        if (!key_of_failures(&a, limit, &key))
             continue;
-        if (is_spared(c, s, id, limit)) {
-            if (limit->count == COUNT_FAILURES && count_spared(counters, c, s, id, limit, key))
+        if (is_spared(&a, limit)) {
+            if (count_spared(counters, &a, limit, key))
                 out->spared = limit;
             continue;
         }
-        if (!count_here(counters, c, s, id, limit, key, hold))
+        if (!count_one(counters, &a, limit, key, hold))
             continue;
         if (limit->then == THEN_BLOCK && out->blocks == NULL)
             out->blocks = limit;
-        if (limit->then == THEN_MONITOR && tells_now(counters, c, key))
+        if (limit->then == THEN_MONITOR && is_to_be_told(counters, &a, key))
             out->monitored = limit;
     }
     failures_give_back(counters, hold, c->now_ns);
@@ -225,33 +244,55 @@ void failures_count(struct counters *counters, const struct decide_context *c, c
 
 /* ---- looking ---- */
 
-static uint64_t used_of(const struct decide_context *c, const struct submission *s, const struct limit_config *limit,
-                        uint64_t key, uint64_t *burst)
-{
-    struct charge charge = charge_on(s, limit, key);
-
-    *burst = charge.burst;
-    return strangers_look(c->counters, STRANGERS_REFUSALS, &charge, c->now_ns).used;
-}
-
 uint64_t failures_counted(const struct decide_context *c, const struct submission *s, const struct identity *id,
                           const struct limit_config *limit)
 {
-    uint64_t key, burst;
+    struct attempt a = attempt_of(c, s, id);
+    struct charge charge;
+    uint64_t key;
 
-    return key_of_failures(c, s, id, limit, &key) ? used_of(c, s, limit, key, &burst) : 0;
+    if (!key_of_failures(&a, limit, &key))
+        return 0;
+    charge = charge_on(&a, limit, key);
+    return strangers_look(c->counters, STRANGERS_REFUSALS, &charge, c->now_ns).used;
 }
 
 const struct limit_config *failures_many(const struct decide_context *c, const struct submission *s,
                                          const struct identity *id)
 {
-    uint64_t key, burst;
-
     for (size_t i = 0; i < c->config->n_limits; i++) {
         const struct limit_config *limit = &c->config->limits[i];
 
-        if (key_of_failures(c, s, id, limit, &key) && used_of(c, s, limit, key, &burst) > burst / 2)
+        if (limit_counts_failures(limit) && failures_counted(c, s, id, limit) > limit->figure.burst / 2)
             return limit;
     }
     return NULL;
+}
+
+void failures_trace(const struct deciding *d)
+{
+    struct attempt a = attempt_of(d->c, d->s, &d->v->identity);
+    uint64_t key;
+
+    for (size_t i = 0; d->trace != NULL && i < d->c->config->n_limits; i++) {
+        const struct limit_config *limit = &d->c->config->limits[i];
+        struct limit_rate figure = limit->figure;
+        struct charge_answer answer;
+        struct charge charge;
+
+        if (!key_of_failures(&a, limit, &key))
+            continue;
+        if (is_spared(&a, limit)) {
+            trace_add(d->trace, "limit %s: not for this client network, which is familiar, known or protected",
+                      limit->name);
+            continue;
+        }
+        charge = charge_on(&a, limit, key);
+        charge.cost = 0;
+        figure.burst = charge.burst;
+        if (a.token)
+            figure.rate.count *= OAUTH_TIMES;
+        answer = strangers_look(d->c->counters, STRANGERS_REFUSALS, &charge, d->c->now_ns);
+        trace_limit(d, limit, &figure, &charge, &answer);
+    }
 }

@@ -58,6 +58,10 @@ void failures_count(struct counters *counters, const struct decide_context *c, c
 uint64_t failures_counted(const struct decide_context *c, const struct submission *s, const struct identity *id,
                           const struct limit_config *limit);
 
+/* For explain: how the limits stand. */
+struct deciding;
+void failures_trace(const struct deciding *d);
+
 /* A limit on failures, of the client or of the login, that is more than half used up; NULL: there is none. */
 const struct limit_config *failures_many(const struct decide_context *c, const struct submission *s,
                                          const struct identity *id);

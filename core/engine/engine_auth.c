@@ -26,13 +26,12 @@ static struct slice words_of(struct slice reply)
     return rest;
 }
 
-static void tell(struct engine_session *session, const struct decide_context *c, const struct submission *s,
-                 bool counts)
+static void tell(struct engine_session *session, const struct decide_context *c, const struct submission *s)
 {
     struct address primary;
     struct slice mailbox = engine_mailbox_of(c, &session->verdict.identity, &primary);
 
-    engine_note_verdict(session, s, &none, mailbox, counts);
+    engine_note_verdict(session, s, &none, mailbox, false);
     engine_log_verdict(session, s, &none, mailbox);
 }
 
@@ -51,14 +50,14 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
     *ticket = (struct auth_ticket){.hold = {.n = 0}};
     *text = SLICE("");
     if (decide_client(&c, s, v)) {
-        tell(session, &c, s, true);
+        tell(session, &c, s);
         *text = words_of(v->reply);
         return AUTH_REFUSE;
     }
     full = failures_take(counters, &c, s, &ticket->hold, &retry_ns);
     waits = full != NULL && decide_too_many(&c, s, v, full, retry_ns);
     if (waits || v->monitored)
-        tell(session, &c, s, waits);
+        tell(session, &c, s);
     return waits ? AUTH_WAIT : AUTH_PASS;
 }
 
@@ -83,7 +82,7 @@ enum auth_answer engine_auth_succeeded(struct engine_session *session, const str
     if (refused)
         engine_count_denial(session, &c, s);
     if (refused || v->monitored)
-        tell(session, &c, s, false);
+        tell(session, &c, s);
     *text = refused ? words_of(v->reply) : SLICE("");
     return refused ? AUTH_REFUSE : AUTH_PASS;
 }
@@ -119,7 +118,7 @@ void engine_auth_failed(struct engine_session *session, const struct submission 
         engine_alert_failing(session, &c, s, out.monitored);
     if (out.spared != NULL)
         engine_alert_failing(session, &c, s, out.spared);
-    tell(session, &c, s, v->identity.n_claims > 0);
+    tell(session, &c, s);
     *text = words_of(v->reply);
 }
 
@@ -137,5 +136,5 @@ void engine_auth_unavailable(struct engine_session *session, const struct submis
     give_back(session, &c, ticket);
     decide_failed(&c, s, &session->verdict);
     verdict_refuse(c.config, s, &session->verdict, REASON_AUTH_UNAVAILABLE);
-    tell(session, &c, s, false);
+    tell(session, &c, s);
 }

@@ -114,7 +114,7 @@ static void put_all(struct printer *out, const struct journal_record *r)
                                     value_word(action_name(r->action)),
                                     value_word(reason_row(r->reason)->name),
                                     value_word(r->monitored != REASON_NOT_OURS ? reason_row(r->monitored)->name : NULL),
-                                    value_word(r->milter ? "milter" : "policyd"),
+                                    value_word(journal_program(r->stage, r->milter)),
                                     value_word(stage_name(r->stage)),
                                     value_word_or_none(r->login),
                                     value_word_or_none(r->mailbox),

@@ -315,9 +315,9 @@ int question_stage(const struct question *q, enum stage *stage, bool *all, struc
     static const struct {
         const char *name;
         enum stage stage;
-    } names[] = {{"connect", STAGE_CONNECT}, {"ehlo", STAGE_CONNECT},      {"helo", STAGE_CONNECT},
-                 {"mail", STAGE_MAIL},       {"rcpt", STAGE_RCPT},         {"data", STAGE_DATA},
-                 {"end", STAGE_END},         {"end-of-message", STAGE_END}};
+    } names[] = {{"connect", STAGE_CONNECT}, {"ehlo", STAGE_CONNECT}, {"helo", STAGE_CONNECT},
+                 {"auth", STAGE_AUTH},       {"mail", STAGE_MAIL},    {"rcpt", STAGE_RCPT},
+                 {"data", STAGE_DATA},       {"end", STAGE_END},      {"end-of-message", STAGE_END}};
     char shown[100];
     struct buf b = BUF_OVER(shown);
 
@@ -331,5 +331,5 @@ int question_stage(const struct question *q, enum stage *stage, bool *all, struc
     if (*all)
         return 0;
     text_add_plain(&b, q->stage);
-    return error_set(e, "there is no stage \"%s\": expected mail, rcpt, data or end", shown);
+    return error_set(e, "there is no stage \"%s\": expected auth, mail, rcpt, data or end", shown);
 }
