@@ -31,6 +31,9 @@ static inline bool limit_counts_failures(const struct limit_config *limit)
     return limit->count == COUNT_FAILURES || limit->count == COUNT_FAILED_LOGINS || limit->count == COUNT_FAILING_NETS;
 }
 
+/* Is there any that does more than tell? */
+bool failures_are_limited(const struct config *config);
+
 /*
  * Takes a unit of each limit that a failure of this client would count in, all or none. NULL; or the limit that has no
  * room, with the wait until it has some, and *hold is empty. Limits that only monitor are not asked.

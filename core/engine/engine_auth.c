@@ -47,7 +47,7 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
     uint64_t retry_ns;
     bool waits;
 
-    *ticket = (struct auth_ticket){.hold = {.n = 0}};
+    *ticket = (struct auth_ticket){.hold = {.n = 0}, .limited = failures_are_limited(c.config)};
     *text = SLICE("");
     if (decide_client(&c, s, v)) {
         tell(session, &c, s);

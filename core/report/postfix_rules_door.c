@@ -181,18 +181,10 @@ static struct dovecot_says read_doveconf(struct slice text)
     return says;
 }
 
-/* Whether the door asks Dovecot not to hold failures against an address: where limits of postern's do that. */
-static bool door_counts(const struct config *config)
-{
-    if (config->sasl.n_listen == 0)
-        return false;
-    for (size_t i = 0; i < config->n_limits; i++)
-        if (limit_counts_failures(&config->limits[i]) && config->limits[i].then != THEN_MONITOR)
-            return true;
-    return false;
-}
-
-/* Dovecot delays the next logins of an address from which one failed: 4 s, and 15 s after several different ones. */
+/*
+ * Dovecot delays the next logins of an address from which one failed: 4 s, and 15 s after several different ones. The
+ * door has it leave that to limits on failures, where there are any.
+ */
 static void check_penalty(const struct postfix_check *c)
 {
     struct dovecot_says says;
@@ -211,7 +203,7 @@ static void check_penalty(const struct postfix_check *c)
             "a passdb with deny = yes refuses logins, and each refusal makes the next logins from that address "
             "wait for 4 to 15 seconds: a device that may not send slows its whole office");
         f->severity = SEVERITY_MEDIUM;
-    } else if (c->config->sasl.n_listen > 0 && !door_counts(c->config)) {
+    } else if (c->config->sasl.n_listen > 0 && !failures_are_limited(c->config)) {
         f = findings_add(
             c->findings, PF_DOVECOT_PENALTY, "",
             "after a wrong password Dovecot makes the next logins from that address wait, 4 seconds after one and "

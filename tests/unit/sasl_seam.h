@@ -34,7 +34,7 @@ static struct {
     char login[8192], mechanism[32], client[IP_TEXT_MAX];
     enum tls_version tls;
     enum login_kind kind;
-    bool failures_have_words;
+    bool failures_have_words, limited;
 } seam;
 
 static void seam_note(const struct submission *s)
@@ -73,6 +73,7 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
     if (strcmp(seam.client, SEAM_BUSY) == 0)
         return AUTH_WAIT;
     ticket->hold.n = 1;
+    ticket->limited = seam.limited;
     seam.begun++;
     seam.held++;
     return AUTH_PASS;
