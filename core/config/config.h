@@ -296,6 +296,12 @@ struct limit_config {
     struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
 };
 
+/* Does the limit count failures to sign in? Such limits have no part in the decision about messages. */
+static inline bool limit_counts_failures(const struct limit_config *limit)
+{
+    return limit->count == COUNT_FAILURES || limit->count == COUNT_FAILED_LOGINS || limit->count == COUNT_FAILING_NETS;
+}
+
 /* Limits to begin with (config_preset.c). */
 enum preset { PRESET_NONE, PRESET_EXCHANGE_ONLINE, PRESET_STANDARD };
 

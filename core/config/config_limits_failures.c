@@ -8,11 +8,6 @@
 #define PER_NAME (PER_USER | PER_LOGIN | PER_TENANT)
 #define PER_MESSAGE (PER_SENDER | PER_SENDER_DOMAIN | PER_RECIPIENT_DOMAIN | PER_CONNECTOR)
 
-static bool counts_failures(const struct limit_config *limit)
-{
-    return limit->count == COUNT_FAILURES || limit->count == COUNT_FAILED_LOGINS || limit->count == COUNT_FAILING_NETS;
-}
-
 static const config_setting_t *member(const config_setting_t *s, const char *name)
 {
     const config_setting_t *m = config_setting_get_member(s, name);
@@ -64,7 +59,7 @@ static int check_others(const struct reader *r, const config_setting_t *s, const
 
 int limit_check_failures(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
 {
-    if (!counts_failures(limit))
+    if (!limit_counts_failures(limit))
         return 0;
     return check_per(r, s, limit) != 0 || check_then(r, s, limit) != 0 || check_others(r, s, limit) != 0 ? -1 : 0;
 }

@@ -25,12 +25,6 @@ struct failures_hold {
     } charges[CONFIG_LIMITS_MAX];
 };
 
-/* Does the limit count failures to sign in? Such limits have no part in the decision about messages. */
-static inline bool limit_counts_failures(const struct limit_config *limit)
-{
-    return limit->count == COUNT_FAILURES || limit->count == COUNT_FAILED_LOGINS || limit->count == COUNT_FAILING_NETS;
-}
-
 /* Is there any that does more than tell? */
 bool failures_are_limited(const struct config *config);
 

@@ -46,11 +46,6 @@ static const char *const mirrored[] = {
     [FIGURE_EXTERNAL_PER_DAY] = "the tenant's external_recipients_per_day; where it has none, ",
 };
 
-static bool counts_failures(const struct limit_config *limit)
-{
-    return limit->count == COUNT_FAILURES || limit->count == COUNT_FAILED_LOGINS || limit->count == COUNT_FAILING_NETS;
-}
-
 static void add_key(struct buf *b, const struct limit_config *limit)
 {
     const char *between = ", for each ";
@@ -62,7 +57,7 @@ static void add_key(struct buf *b, const struct limit_config *limit)
         }
     if ((limit->per & PER_CLIENT_NET) != 0)
         buf_addf(b, " (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
-    if (limit->unfamiliar && counts_failures(limit))
+    if (limit->unfamiliar && limit_counts_failures(limit))
         buf_add(b, SLICE(", from networks that no tenant is familiar with"));
     else if (limit->unfamiliar)
         buf_addf(b, ", from unfamiliar networks (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
@@ -98,7 +93,7 @@ static void add_then(struct buf *b, const struct limit_config *limit)
     static const char *const of_failures[] = {
         [THEN_DEFER] = "told to try again later", [THEN_BLOCK] = "blocked for ", [THEN_MONITOR] = "only told of"};
 
-    buf_addf(b, "; over it: %s", counts_failures(limit) ? of_failures[limit->then] : thens[limit->then]);
+    buf_addf(b, "; over it: %s", limit_counts_failures(limit) ? of_failures[limit->then] : thens[limit->then]);
     if (limit->then == THEN_BLOCK)
         duration_add(b, limit->block_s);
     if (limit->disable_at_source)
