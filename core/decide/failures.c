@@ -277,6 +277,21 @@ const struct limit_config *failures_many(const struct decide_context *c, const s
     return NULL;
 }
 
+void failures_forgive(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                      const struct identity *id, const struct limit_config *limit)
+{
+    struct attempt a = attempt_of(c, s, id);
+    uint64_t key;
+
+    for (int token = 0; token <= 1; token++) {
+        a.token = token != 0;
+        if (!key_of_failures(&a, limit, &key))
+            continue;
+        (void)counters_reset(counters, key, c->now_ns);
+        (void)counters_reset(counters, key_of_held(key), c->now_ns);
+    }
+}
+
 void failures_trace(const struct deciding *d)
 {
     struct attempt a = attempt_of(d->c, d->s, &d->v->identity);

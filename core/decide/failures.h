@@ -55,6 +55,10 @@ void failures_count(struct counters *counters, const struct decide_context *c, c
 uint64_t failures_counted(const struct decide_context *c, const struct submission *s, const struct identity *id,
                           const struct limit_config *limit);
 
+/* Forgets what the limit has counted of the client or login, passwords and tokens: an operator's reset. */
+void failures_forgive(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                      const struct identity *id, const struct limit_config *limit);
+
 /* For explain: how the limits stand. */
 struct deciding;
 void failures_trace(const struct deciding *d);

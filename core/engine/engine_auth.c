@@ -51,6 +51,8 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
     *text = SLICE("");
     if (decide_client(&c, s, v)) {
         tell(session, &c, s);
+        if (v->action != ACTION_REJECT) /* by the operator's own reply */
+            return AUTH_WAIT;
         *text = words_of(v->reply);
         return AUTH_REFUSE;
     }

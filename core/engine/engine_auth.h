@@ -36,8 +36,8 @@ struct auth_ticket {
 /*
  * Before the SASL server is asked. AUTH_REFUSE only for a client or network that is blocked, since strangers must learn
  * nothing about accounts: where a tenant is familiar with the network, only an operator's block counts. AUTH_WAIT when
- * there are so many attempts at the same time that they could exceed a limit on failures. The ticket is set in each
- * case, and holds something only with AUTH_PASS.
+ * there are so many attempts at the same time that they could exceed a limit on failures, or where the operator's reply
+ * only defers what is blocked. The ticket is set in each case, and holds something only with AUTH_PASS.
  *
  * *text gets the words for the client, with AUTH_REFUSE: printable ASCII without the reply's three digits, "5.1.8
  * Access denied, ...", at most AUTH_TEXT_MAX bytes; empty otherwise. Valid until the session's next call.
@@ -58,7 +58,10 @@ enum auth_answer engine_auth_succeeded(struct engine_session *session, const str
 void engine_auth_failed(struct engine_session *session, const struct submission *submission, struct auth_ticket *ticket,
                         struct slice *text);
 
-/* The client gave up ("*", or it is gone). That is no failure, and isn't logged. */
+/*
+ * The client gave up ("*", or it is gone). That is no failure, and isn't logged. Only before the SASL server was given
+ * what it checks: whoever could leave while the answer is delayed, as refusals are, would guess for nothing.
+ */
 void engine_auth_aborted(struct engine_session *session, struct auth_ticket *ticket);
 
 /* The SASL server could not tell: "temp" in its answer, no answer in time, or it is gone. The client is told 454. That

@@ -433,6 +433,8 @@ static void look_listeners(const struct rules_walk *w)
         look_at_listener(w, "policyd.listen", &c->policyd.listen[i]);
     for (size_t i = 0; i < c->milter.n_listen; i++)
         look_at_listener(w, "milter.listen", &c->milter.listen[i]);
+    for (size_t i = 0; i < c->sasl.n_listen; i++)
+        look_at_listener(w, "sasl.listen", &c->sasl.listen[i]);
 }
 
 static void look_charge(const struct rules_walk *w)

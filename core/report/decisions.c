@@ -24,6 +24,8 @@ static bool is_wanted(const struct config *config, const struct decisions_wanted
 {
     if (x->actions != 0 && (x->actions & 1u << r->action) == 0)
         return false;
+    if (x->has_stage && x->stage != r->stage)
+        return false;
     if (x->user != NULL && !is_user(config, x, r))
         return false;
     if (x->has_client && (!r->has_client || !network_contains(&x->client, &r->client)))

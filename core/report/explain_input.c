@@ -288,7 +288,8 @@ int question_submission(const struct question *q, struct submission *s, struct h
         text_add_plain(&b, q->client);
         return error_set(e, "the client \"%s\" is not an IP address", shown);
     }
-    s->tls = tls_version_parse(q->tls);
+    /* "unknown": a line of the log at AUTH, where only the use of TLS is known. */
+    s->tls = slice_eq(q->tls, SLICE("unknown")) ? TLS_NEWER : tls_version_parse(q->tls);
     s->sender_result = parse_address(q, q->sender, &s->sender);
     if (number(q->size, "the size", INT64_MAX, &size, e) != 0 ||
         number(q->recipients, "the number of recipients", INT32_MAX, &count, e) != 0)

@@ -43,13 +43,18 @@ static bool begin_counting(struct counters *c, enum yielding table, const struct
     return charge_judge(&look, backlog_in(c, table, charge->key, now, &entry, &seen)).allowed;
 }
 
+/* From one entry after the other, until nothing is left to give back or of them. */
 static void give_back(struct counters *c, enum yielding table, uint64_t key, uint64_t ns, uint64_t now)
 {
-    for (unsigned i = 0; i < TRIES_MAX; i++) {
+    for (unsigned i = 0; i < TRIES_MAX && ns > 0; i++) {
         union pair seen, *entry = yielding_find(c, table, key, now, &seen);
+        uint64_t here;
 
-        if (entry == NULL || pair_swap(entry, seen, pair_of(key, seen.value - now > ns ? seen.value - ns : now)))
+        if (entry == NULL)
             return;
+        here = min_u64(seen.value - now, ns);
+        if (pair_swap(entry, seen, pair_of(key, seen.value - here)))
+            ns -= here;
     }
 }
 

@@ -37,7 +37,7 @@ grep -oE 'postern-mirror [a-z][a-z-]* ?[^|&#]*' <<<"$code" | while read -r _ nam
         case $word in --[a-z]*) grep -qe "${word%%[=,;.)]*}" "$D/mirror.txt" || echo "postern-mirror $name $word" ;; esac
     done
 done | none 'so does what is asked of postern-mirror'
-grep -oE 'postern-(policyd|milter|mirror|alert)(-[a-z]+)?\.(service|timer|path)|postern-(policyd|milter|mirror|alert)' <<<"$code" | sort -u |
+grep -oE 'postern-(policyd|milter|sasl|mirror|alert)(-[a-z]+)?\.(service|timer|path)|postern-(policyd|milter|sasl|mirror|alert)' <<<"$code" | sort -u |
     while read -r name; do
         case $name in
         *.*) [ -f "conf/systemd/$name" ] || echo "$name" ;;

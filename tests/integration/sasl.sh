@@ -101,7 +101,38 @@ is 'a line that is too long' "$(auth LOGIN "$long$long")" '[45]?? *'
 is 'a dialogue that breaks off' "$(auth LOGIN anna@contoso.example secret --break-off | tr '\n' ' ')" '501 *235 *'
 is 'and another login after it' "$(auth PLAIN anna@contoso.example)" '235 *'
 is 'the log has the refusal with its stage' "$(grep -c 'event=decision action=reject reason=mailbox-disabled by=sasl stage=auth login=bert@contoso.example.*client=127.9.1.1 method=PLAIN' "$T/sasl.log")" '[1-9]*'
+becomes 'postern log has it, too' '"$BIN/postern" -c "$T/postern.conf" log --csv --user bert@contoso.example | grep -c "mailbox-disabled.*sasl,auth"' '[1-9]*'
+is 'postern status knows the door' "$("$BIN/postern" -c "$T/postern.conf" status | grep -c 'postern-sasl\|sasl.sock')" '[2-9]'
+is 'and so do the metrics' "$("$BIN/postern" -c "$T/postern.conf" metrics | grep 'postern_listener_up{program="postern-sasl"')" '* 1'
 is 'and no password' "$(grep -c 'secret\|c2VjcmV0' "$T/sasl.log")" 0
+
+# remembers PID TEXT...: how many of the texts are in the memory of that process.
+remembers()
+{
+    python3 - "$@" <<'END'
+import sys
+pid, *texts = sys.argv[1:]
+found = set()
+with open("/proc/%s/maps" % pid) as maps, open("/proc/%s/mem" % pid, "rb", 0) as memory:
+    for line in maps:
+        start, end = (int(x, 16) for x in line.split()[0].split("-"))
+        if "w" not in line.split()[1] or end - start > 1 << 28:
+            continue
+        try:
+            memory.seek(start)
+            data = memory.read(end - start)
+        except (OSError, ValueError, OverflowError):
+            continue
+        found |= {text for text in texts if text.encode() in data}
+print(len(found))
+END
+}
+sasl=$(cat "$T/sasl.pid")
+is 'a wrong password that is easy to find' "$(auth LOGIN anna@contoso.example hunted-for-PASSWORD) $(auth PLAIN bert@contoso.example hunted-for-PASSWORD)" '535 *535 *'
+is 'is in no memory of the door' \
+    "$(remembers "$sasl" "$(printf hunted-for-PASSWORD | base64)" "$(printf '\0bert@contoso.example\0hunted-for-PASSWORD' | base64)" hunted-for-PASSWORD)" 0
+is 'where what else it knows is found' "$(remembers "$sasl" "$T/run/sasl.sock")" 1
+is 'and it leaves no core' "$(sed -n 's/^Max core file size *\([0-9]*\) .*/\1/p' "/proc/$sasl/limits")" 0
 
 sed -i 's/^preset/mode = "monitor"; preset/' "$T/postern.conf"
 relay_reload sasl
@@ -142,7 +173,6 @@ END
 export -f stop_dovecot start_dovecot relay_wait relay_listens_at relay_die
 export T RELAY_WAIT_S
 is 'Dovecot that is gone is 454, and back again 235' "$(python3 "$T/steps.py" "$SMTP" stop_dovecot start_dovecot | tr '\n' ' ')" '334 454 454 235 '
-sasl=$(cat "$T/sasl.pid")
 export BIN sasl
 restart_door() { "$BIN/postern-sasl" -c "$T/postern.conf" >>"$T/sasl.log" 2>&1 & echo $! >"$T/sasl.pid"; relay_wait relay_listens_at "$T/run/sasl.sock"; }
 export -f restart_door

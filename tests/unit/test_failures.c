@@ -8,7 +8,9 @@
 #include "core/base/spool.h"
 #include "core/decide/block_keys.h"
 #include "core/engine/engine_auth.h"
+#include "core/journal/journal.h"
 #include "core/notice/alert.h"
+#include "core/report/subject.h"
 
 #define THIEF "192.0.2.9"
 #define FAR "203.0.113.77"
@@ -419,6 +421,19 @@ static void what_would_be_deferred_passes(void **state)
     stop(b);
 }
 
+static void a_block_that_only_defers_makes_attempts_wait(void **state)
+{
+    struct bench *b = *state;
+    struct auth_ticket ticket;
+
+    start_at_0(b, "replies = { blocked = \"451 4.7.1 Later\"; };");
+    (void)guess_often(b, 30, ANNA, THIEF);
+    assert_int_equal(live_blocks(b), 1);
+    assert_int_equal(begin(b, THIEF, &ticket), AUTH_WAIT);
+    assert_int_equal(said.n, 0);
+    stop(b);
+}
+
 static void denials_at_auth_are_counted_and_charge_nothing(void **state)
 {
     struct bench *b = *state;
@@ -575,6 +590,166 @@ static void a_block_is_told_of_with_what_was_tried(void **state)
     stop(b);
 }
 
+/* ---- explain, unblock ---- */
+
+static struct decide_context context(struct bench *b)
+{
+    return (struct decide_context){.config = engine_config(b->engine),
+                                   .view = b->world->view,
+                                   .counters = state_counters(b->shared),
+                                   .blocks = state_blocks(b->shared),
+                                   .secret = state_secret(b->shared),
+                                   .now_ns = now_of(b),
+                                   .wall_s = clock_wall_s()};
+}
+
+/* What explain makes of somebody who signs in. */
+static const char *explained(struct bench *b, const char *login, const char *client, struct verdict *v)
+{
+    static char text[8192];
+    static const struct recipients none;
+    struct decide_context c = context(b);
+    struct submission s = attempt(login, client);
+    struct buf out = BUF_OVER(text);
+    struct trace trace = {&out};
+
+    decide(&c, &s, &none, v, &trace);
+    return text;
+}
+
+static void explain_shows_how_the_limits_on_failures_stand(void **state)
+{
+    struct bench *b = *state;
+    struct verdict v;
+
+    start_at_0(b, "");
+    live(b, 0, 10, ANNA);
+    assert_int_equal(guess_often(b, 3, ANNA, THIEF), 3);
+    assert_non_null(strstr(explained(b, ANNA, THIEF, &v), "limit guessing: 3 used, 17 left of 20 at 20/h"));
+    assert_non_null(strstr(explained(b, ANNA, THIEF, &v), "limit spraying: 1 used, 9 left of 10 at 10/h"));
+    assert_non_null(strstr(explained(b, ANNA, THIEF, &v), "limit botnet: 1 used, 19 left of 20 at 20/d"));
+    assert_non_null(strstr(explained(b, ANNA, THIEF, &v), "let in"));
+    assert_int_equal(v.reason, REASON_ALLOWED);
+    assert_non_null(
+        strstr(explained(b, ANNA, OFFICE, &v), "limit guessing: not for this client network, which is familiar"));
+    (void)guess_often(b, 20, ANNA, THIEF);
+    assert_non_null(strstr(explained(b, ANNA, THIEF, &v), "blocked: the client or its network"));
+    assert_int_equal(v.action, ACTION_REJECT);
+    assert_int_equal(v.reason, REASON_BLOCKED);
+    stop(b);
+}
+
+/* Passwords and tokens. */
+static void an_unblocked_network_begins_anew(void **state)
+{
+    struct bench *b = *state;
+    char *words[] = {(char *)(uintptr_t) "192.0.2.0/24"};
+    struct decide_context c;
+    struct subject subject;
+    struct block block;
+    struct error e;
+
+    start_at_0(b, "");
+    (void)guess_often(b, 30, ANNA, THIEF);
+    block = the_block(b);
+    c = context(b);
+    assert_int_equal(subject_parse(&c, 1, words, &subject, &e), 0);
+    assert_int_equal(subject.block.prefix, block.prefix);
+    assert_true(blocks_lift(blocks_of(b), block.key, now_of(b)));
+    assert_int_equal(guess_often(b, 30, ANNA, THIEF), 0);
+    subject_forgive(state_counters(b->shared), &c, &subject, &block);
+    assert_int_equal(guess_often(b, 30, ANNA, THIEF), 20);
+    stop(b);
+}
+
+/* ---- journal ---- */
+
+struct records {
+    struct journal_record at[64]; /* newest first */
+    size_t n;
+};
+
+static bool keep(void *arg, const struct journal_record *record)
+{
+    struct records *records = arg;
+
+    assert_true(records->n < 64);
+    records->at[records->n++] = *record;
+    return true;
+}
+
+static bool add_total(void *arg, const char *program, enum action action, enum reason reason, uint64_t count)
+{
+    uint64_t *totals = arg;
+
+    assert_string_equal(program, "sasl");
+    assert_int_equal(action,
+                     reason == REASON_AUTH_WAITS || reason == REASON_AUTH_UNAVAILABLE ? ACTION_DEFER : ACTION_REJECT);
+    totals[reason] += count;
+    return true;
+}
+
+static bool usage_of_whom(void *arg, struct slice tenant, struct slice mailbox, const struct usage *usage)
+{
+    struct buf *b = arg;
+
+    (void)tenant;
+    buf_add(b, mailbox);
+    buf_addf(b, ":%llu/%llu ", (unsigned long long)usage->refused[REASON_AUTH_FAILED],
+             (unsigned long long)usage->refused[REASON_MAILBOX_DISABLED]);
+    return true;
+}
+
+static void refusals_and_failures_are_in_the_journal_and_invented_names_not_in_the_usage(void **state)
+{
+    static uint64_t totals[REASON_COUNT];
+    struct bench *b = *state;
+    struct records r = {.n = 0};
+    struct auth_ticket ticket, held[10];
+    struct submission s = attempt(NULL, THIEF);
+    struct journal *j;
+    struct error e;
+    char text[1024];
+    struct buf who = BUF_OVER(text);
+
+    virtual_now_s = 0;
+    bench_start(b, "postern-sasl", "preset = \"standard\"; journal = \"~/journal\";");
+    assert_true(guess(b, ANNA, THIEF));
+    assert_true(guess(b, "nobody@contoso.example", THIEF));
+    assert_int_equal(sign_in(b, ANNA, OFFICE), AUTH_PASS);
+    assert_int_equal(sign_in(b, BERT, OFFICE), AUTH_REFUSE);
+    assert_int_equal(begin(b, THIEF, &ticket), AUTH_PASS);
+    engine_auth_unavailable(b->session, &s, &ticket);
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(begin(b, THIEF, &held[i]), AUTH_PASS);
+    assert_int_equal(begin(b, THIEF, &ticket), AUTH_WAIT);
+    bench_stop(b);
+    if (journal_open(world_file(b->world, "journal"), NULL, &j, &e) != 0 ||
+        journal_decisions(j, &(struct journal_query){.since_ns = 0}, keep, &r, &e) != 0 ||
+        journal_totals(j, add_total, totals, &e) != 0 ||
+        journal_usage(j, &(struct usage_query){.refused = true}, usage_of_whom, &who, &e) != 0)
+        fail_msg("%s", e.text);
+    journal_close(j);
+    assert_int_equal(r.n, 5);
+    for (size_t i = 0; i < r.n; i++) {
+        assert_int_equal(r.at[i].stage, STAGE_AUTH);
+        assert_string_equal(journal_program(r.at[i].stage, r.at[i].milter), "sasl");
+        assert_string_equal(r.at[i].sender, "");
+        assert_true(r.at[i].has_client);
+    }
+    assert_int_equal(r.at[0].reason, REASON_AUTH_WAITS);
+    assert_string_equal(r.at[0].limit, "spraying");
+    assert_int_equal(r.at[1].reason, REASON_AUTH_UNAVAILABLE);
+    assert_int_equal(r.at[2].reason, REASON_MAILBOX_DISABLED);
+    assert_string_equal(r.at[3].login, "nobody@contoso.example");
+    assert_int_equal(r.at[4].reason, REASON_AUTH_FAILED);
+    assert_string_equal(r.at[4].mailbox, ANNA);
+    assert_int_equal(totals[REASON_AUTH_FAILED], 2);
+    assert_int_equal(totals[REASON_MAILBOX_DISABLED], 1);
+    assert_int_equal(totals[REASON_AUTH_WAITS], 1);
+    assert_string_equal(text, "anna@contoso.example:1/0 bert@contoso.example:0/1 ");
+}
+
 /* ---- monitor mode, log ---- */
 
 static void monitor_mode_lets_all_in_and_says_what_it_would_do(void **state)
@@ -648,12 +823,16 @@ int main(void)
         T(an_office_with_a_printer_that_fails_for_a_week_is_told_of_once_and_not_blocked),
         T(a_forbidden_login_is_refused_with_the_words_of_exchange_online),
         T(what_would_be_deferred_passes),
+        T(a_block_that_only_defers_makes_attempts_wait),
         T(denials_at_auth_are_counted_and_charge_nothing),
         T(a_familiar_network_is_refused_before_the_password_only_by_an_operators_block),
         T(a_blocked_login_is_refused_only_after_its_password),
         T(a_success_that_was_under_way_when_the_client_was_blocked_is_refused),
         T(a_success_after_many_failures_from_an_unfamiliar_network_is_told_of),
         T(a_block_is_told_of_with_what_was_tried),
+        T(explain_shows_how_the_limits_on_failures_stand),
+        T(an_unblocked_network_begins_anew),
+        T(refusals_and_failures_are_in_the_journal_and_invented_names_not_in_the_usage),
         T(monitor_mode_lets_all_in_and_says_what_it_would_do),
         T(each_refusal_is_a_line_and_no_success),
     };
