@@ -1,13 +1,12 @@
 #include "sasl/door.h"
 
 #include "core/base/clock.h"
+#include "core/serve/loop.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,8 +67,8 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 {
     const struct gate *gate = arg;
     struct door *door = gate->door;
-    const int on = 1;
 
+    (void)fd;
     (void)what;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         int accepted;
@@ -78,18 +77,14 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
             pause_accepting(door);
             return;
         }
-        accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        accepted = listener_accept(gate->listener);
         if (accepted < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK)
                 return;
-            if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO)
-                continue;
             complain_accepting(door, &door->complaint_accept, strerror(errno)); /* EMFILE, ENFILE ...: no spinning */
             pause_accepting(door);
             return;
         }
-        if (gate->listener->is_tcp)
-            (void)setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         connection_open(door, accepted, gate->listener);
     }
 }
@@ -242,33 +237,15 @@ static int open_listeners(struct door *door, const struct sasl_config *config, s
 /* Each connection has two descriptors. */
 static unsigned allowed_connections(struct engine *engine)
 {
-    unsigned most = engine_config(engine)->sasl.max_connections;
-    struct rlimit limit;
-    rlim_t room;
+    unsigned wanted = engine_config(engine)->sasl.max_connections;
+    unsigned long long descriptors;
+    unsigned allowed = listener_connections(wanted, 2, &descriptors);
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return most;
-    room = limit.rlim_cur > 2 * DESCRIPTORS_RESERVED ? limit.rlim_cur - DESCRIPTORS_RESERVED : limit.rlim_cur / 2;
-    if (room / 2 >= most)
-        return most;
-    log_say(engine_log(engine), LEVEL_WARNING,
-            "sasl.max_connections is %u, but %llu descriptors allow only %llu connections: raise LimitNOFILE", most,
-            (unsigned long long)limit.rlim_cur, (unsigned long long)room / 2);
-    return (unsigned)(room / 2);
-}
-
-/* A base of one thread needs no locks. */
-static struct event_base *base_new(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base = NULL;
-
-    if (config == NULL)
-        return NULL;
-    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
-        base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
+    if (allowed < wanted)
+        log_say(engine_log(engine), LEVEL_WARNING,
+                "sasl.max_connections is %u, but %llu descriptors allow only %u connections: raise LimitNOFILE", wanted,
+                descriptors, allowed);
+    return allowed;
 }
 
 static int door_prepare(struct door *door)
@@ -276,7 +253,7 @@ static int door_prepare(struct door *door)
     static const struct timeval every_second = {.tv_sec = 1};
 
     door->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    door->base = base_new();
+    door->base = loop_new();
     door->desk.engine = engine_session_new(door->engine);
     if (door->stop_fd < 0 || door->base == NULL || door->desk.engine == NULL)
         return -1;

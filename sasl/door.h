@@ -11,8 +11,6 @@
 
 #include <pthread.h>
 
-/* Descriptors that connections never take: for files, the log, the directory, a reload. */
-#define DESCRIPTORS_RESERVED 64
 /* How long a stopping program waits for Dovecot's answers. */
 #define STOP_S 4
 

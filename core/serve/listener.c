@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,6 +20,8 @@
 
 /* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects again at once. */
 #define BACKLOG 4096
+/* Descriptors that connections never take. */
+#define DESCRIPTORS_RESERVED 64
 /* How long another program may take from checking the path to listening: 5 s. */
 #define LOCK_TRIES 500
 #define LOCK_PAUSE_NS 10000000L
@@ -230,6 +233,33 @@ int listener_open(const char *program, const struct listener_config *config, str
     result = open_any(program, config, out, e);
     owner_leave(&visit);
     return result;
+}
+
+int listener_accept(const struct listener *listener)
+{
+    const int on = 1;
+    int fd;
+
+    do
+        fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (fd < 0 && (errno == ECONNABORTED || errno == EINTR || errno == EPROTO));
+    if (fd >= 0 && listener->is_tcp)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+unsigned listener_connections(unsigned most, unsigned descriptors_each, unsigned long long *limit)
+{
+    struct rlimit descriptors;
+    rlim_t room;
+
+    *limit = 0;
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY)
+        return most;
+    *limit = descriptors.rlim_cur;
+    room = descriptors.rlim_cur > 2 * DESCRIPTORS_RESERVED ? descriptors.rlim_cur - DESCRIPTORS_RESERVED
+                                                           : descriptors.rlim_cur / 2;
+    return room / descriptors_each < most ? (unsigned)(room / descriptors_each) : most;
 }
 
 static void remove_socket(const struct listener *listener)

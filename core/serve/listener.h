@@ -35,6 +35,18 @@ struct listener {
 int listener_open(const char *program, const struct listener_config *config, struct listener *out, struct error *e);
 
 /*
+ * The next connection, non-blocking and close-on-exec; -1 with errno: EAGAIN when none waits, or what was missing
+ * (descriptors, memory), so that it should be tried again later and not at once.
+ */
+int listener_accept(const struct listener *listener);
+
+/*
+ * How many connections the limit of descriptors allows, at most `most`, if each has so many descriptors and some are
+ * left for files, the log, the directory, a reload. *limit: of descriptors.
+ */
+unsigned listener_connections(unsigned most, unsigned descriptors_each, unsigned long long *limit);
+
+/*
  * Closes it and removes its UNIX socket, if that is still ours. Its names and its TLS rule stay, for the connections
  * that came from it.
  */
