@@ -214,12 +214,12 @@ enum limit_count {
     COUNT_EXTERNAL,
     COUNT_INTERNAL,
     COUNT_BYTES,
-    COUNT_DENIALS,
-    COUNT_DEFERRALS, /* messages that a limit deferred */
     /* failures to sign in (core/decide/failures.h) */
     COUNT_FAILURES,
     COUNT_FAILED_LOGINS, /* different logins of them */
     COUNT_FAILING_NETS,  /* different client networks of them */
+    COUNT_DENIALS,
+    COUNT_DEFERRALS, /* messages that a limit deferred */
     COUNT_DISTINCT
 };
 
@@ -443,7 +443,7 @@ struct config {
     const char *mirror_proxy;        /* NULL: as the environment says; "": none */
 };
 
-#define CONFIG_LIMITS_MAX 32
+#define CONFIG_LIMITS_MAX 48
 
 /*
  * Reads the file and the lists that it names. 0 and *out (free with config_free), or -1 with e:

@@ -17,10 +17,10 @@ static const struct choice events[] = {{"block", 1u << ALERT_BLOCK},
                                        {"mirror-failed", 1u << ALERT_MIRROR_FAILED},
                                        {"state", 1u << ALERT_STATE},
                                        {"log-lost", 1u << ALERT_LOG_LOST},
-                                       {"disabled", 1u << ALERT_DISABLED},
-                                       {"settings", 1u << ALERT_SETTINGS},
                                        {"guessed", 1u << ALERT_GUESSED},
                                        {"failing", 1u << ALERT_FAILING},
+                                       {"disabled", 1u << ALERT_DISABLED},
+                                       {"settings", 1u << ALERT_SETTINGS},
                                        {NULL, 0}};
 
 const char *alert_event_name(enum alert_event event)

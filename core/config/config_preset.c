@@ -53,23 +53,6 @@ static const struct limit_config exchange_online[] = {
 };
 
 /*
- * What people and devices send, and little more. For how these figures were found, and what each achieves, see
- * bench/blunting/README.md. The message rate is Exchange Online's with a larger burst, for mail merges and alert
- * storms.
- *
- * The strictest apply to logins from unfamiliar networks (core/decide/familiar.h). Providers assign addresses from
- * networks of about /20 and /32, so that a home or a mobile phone stays familiar.
- */
-#define LIMIT_UNFAMILIAR(limit_name, limit_count, limit_then, seconds, ...)                                            \
-    {                                                                                                                  \
-        .name = limit_name, .per = PER_USER, .count = limit_count, .distinct = DISTINCT_CLIENT_NET,                    \
-        .then = limit_then, .block_s = seconds, .v4_prefix = 20, .v6_prefix = 32, .unfamiliar = true,                  \
-        .authenticated = true, .connectors = true, .figure = {                                                         \
-            __VA_ARGS__                                                                                                \
-        }                                                                                                              \
-    }
-
-/*
  * Guessing of passwords, by the networks that it comes from, and not in those that a tenant is familiar with; and of
  * one login's from many networks, which is only told of, since a block would lock out its owner. What people mistype
  * stays far below. A network is what one subscriber has: a /24 or a /64.
@@ -90,6 +73,23 @@ static const struct limit_config exchange_online[] = {
         .v6_prefix = 64, .authenticated = true, .connectors = true, .figure = {                                        \
             .rate = {20, 86400},                                                                                       \
             .burst = 20                                                                                                \
+        }                                                                                                              \
+    }
+
+/*
+ * What people and devices send, and little more. For how these figures were found, and what each achieves, see
+ * bench/blunting/README.md. The message rate is Exchange Online's with a larger burst, for mail merges and alert
+ * storms.
+ *
+ * The strictest apply to logins from unfamiliar networks (core/decide/familiar.h). Providers assign addresses from
+ * networks of about /20 and /32, so that a home or a mobile phone stays familiar.
+ */
+#define LIMIT_UNFAMILIAR(limit_name, limit_count, limit_then, seconds, ...)                                            \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_USER, .count = limit_count, .distinct = DISTINCT_CLIENT_NET,                    \
+        .then = limit_then, .block_s = seconds, .v4_prefix = 20, .v6_prefix = 32, .unfamiliar = true,                  \
+        .authenticated = true, .connectors = true, .figure = {                                                         \
+            __VA_ARGS__                                                                                                \
         }                                                                                                              \
     }
 

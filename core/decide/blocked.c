@@ -112,6 +112,23 @@ bool keys_blocked(const struct decide_context *c, const struct submission *s, co
     return true;
 }
 
+bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                const struct block *block)
+{
+    struct block_part parts[BLOCK_PARTS];
+    unsigned of = block->class == BLOCK_OF_STRANGERS ? OF_STRANGERS : 0;
+    struct network net;
+
+    if (of != 0 && network_trusted(c, s, id))
+        return false;
+    parts_of(c, s, id, parts);
+    for (const struct block_part *p = parts; p->part != 0; p++)
+        if (p->value != 0 && key_of_block_value(c->secret, p->part | of, p->value) == block->key)
+            return true;
+    return block->prefix > 0 && network_of_size(s, block->prefix, &net) &&
+           key_of_block_value(c->secret, PER_CLIENT_NET | of, key_of_network(c->secret, &net)) == block->key;
+}
+
 /* By whomever, or by an operator alone. */
 static bool client_part_blocked(const struct decide_context *c, unsigned part, uint64_t value, bool by_operator,
                                 uint64_t *until_ns)
@@ -154,21 +171,4 @@ bool client_blocked(const struct decide_context *c, const struct submission *s, 
         return true;
     *until_ns = 0;
     return client_or_network_blocked(c, s, true, until_ns);
-}
-
-bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                const struct block *block)
-{
-    struct block_part parts[BLOCK_PARTS];
-    unsigned of = block->class == BLOCK_OF_STRANGERS ? OF_STRANGERS : 0;
-    struct network net;
-
-    if (of != 0 && network_trusted(c, s, id))
-        return false;
-    parts_of(c, s, id, parts);
-    for (const struct block_part *p = parts; p->part != 0; p++)
-        if (p->value != 0 && key_of_block_value(c->secret, p->part | of, p->value) == block->key)
-            return true;
-    return block->prefix > 0 && network_of_size(s, block->prefix, &net) &&
-           key_of_block_value(c->secret, PER_CLIENT_NET | of, key_of_network(c->secret, &net)) == block->key;
 }

@@ -120,20 +120,27 @@ static void pass_deferred(struct deciding *d)
     v->action = ACTION_PASS;
     v->reason = REASON_ALLOWED;
     v->reply = (struct slice){NULL, 0};
-    v->limit = NULL;
     v->retry_ns = 0;
+}
+
+/* Who signs in without a name is nobody that could be decided on. */
+static bool step_who_signs_in(struct deciding *d)
+{
+    if (d->s->login.kind != LOGIN_NONE)
+        return step_who(d);
+    trace_add(d->trace, "who: no name");
+    return refuse(d, REASON_BAD_LOGIN, d->c->config->smtp_auth.mode);
 }
 
 static void decide_auth(struct deciding *d)
 {
-    bool refused = step_who(d);
+    bool refused = step_who_signs_in(d);
 
     failures_trace(d);
-    if (!refused && d->v->identity.authenticated) {
+    if (!refused)
         d->v->reason = REASON_ALLOWED;
-        for (size_t i = 0; i < sizeof auth_steps / sizeof auth_steps[0] && !refused; i++)
-            refused = auth_steps[i](d);
-    }
+    for (size_t i = 0; i < sizeof auth_steps / sizeof auth_steps[0] && !refused; i++)
+        refused = auth_steps[i](d);
     if (!refused)
         trace_add(d->trace, "let in");
     pass_deferred(d);

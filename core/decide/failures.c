@@ -43,7 +43,7 @@ static struct attempt attempt_of(const struct decide_context *c, const struct su
 /* Is it a name that anybody may have invented? All of those share the counters of one. */
 static bool is_invented(const struct attempt *a)
 {
-    return a->id.n_claims == 0 && a->id.user != a->id.login;
+    return a->s->login.kind == LOGIN_BAD || (a->id.n_claims == 0 && a->id.user != a->id.login);
 }
 
 /* The counter of the failures. False: the limit has nothing to do with this client or login. */
@@ -217,10 +217,14 @@ static bool count_spared(struct counters *counters, const struct attempt *a, con
            counters_mark(counters, key_within(a->id.user, SALT_SPARED), a->c->now_ns, SPARED_AGAIN_NS, true, NULL);
 }
 
-/* Of many invented names nobody needs to hear. */
-static bool is_to_be_told(struct counters *counters, const struct attempt *a, uint64_t key)
+/* That somebody tries names that nobody has is not worth telling. */
+static bool is_to_be_told(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                          uint64_t key)
 {
-    return !is_invented(a) && strangers_once(counters, key_within(key, SALT_TOLD), a->c->now_ns, MONITORED_AGAIN_NS);
+    bool of_names = (limit->per & (PER_USER | PER_LOGIN)) != 0;
+
+    return !(of_names && is_invented(a)) &&
+           strangers_once(counters, key_within(key, SALT_TOLD), a->c->now_ns, MONITORED_AGAIN_NS);
 }
 
 void failures_count(struct counters *counters, const struct decide_context *c, const struct submission *s,
@@ -244,7 +248,7 @@ void failures_count(struct counters *counters, const struct decide_context *c, c
             continue;
         if (limit->then == THEN_BLOCK && out->blocks == NULL)
             out->blocks = limit;
-        if (limit->then == THEN_MONITOR && is_to_be_told(counters, &a, key))
+        if (limit->then == THEN_MONITOR && is_to_be_told(counters, &a, limit, key))
             out->monitored = limit;
     }
     failures_give_back(counters, hold, c->now_ns);
@@ -252,28 +256,35 @@ void failures_count(struct counters *counters, const struct decide_context *c, c
 
 /* ---- looking ---- */
 
+/* *charge gets the limit's figures. */
+static uint64_t counted(const struct attempt *a, const struct limit_config *limit, struct charge *charge)
+{
+    uint64_t key;
+
+    if (!key_of_failures(a, limit, &key))
+        return 0;
+    *charge = charge_on(a, limit, key);
+    return strangers_look(a->c->counters, STRANGERS_REFUSALS, charge, a->c->now_ns).used;
+}
+
 uint64_t failures_counted(const struct decide_context *c, const struct submission *s, const struct identity *id,
                           const struct limit_config *limit)
 {
     struct attempt a = attempt_of(c, s, id);
     struct charge charge;
-    uint64_t key;
 
-    if (!key_of_failures(&a, limit, &key))
-        return 0;
-    charge = charge_on(&a, limit, key);
-    return strangers_look(c->counters, STRANGERS_REFUSALS, &charge, c->now_ns).used;
+    return counted(&a, limit, &charge);
 }
 
 const struct limit_config *failures_many(const struct decide_context *c, const struct submission *s,
                                          const struct identity *id)
 {
-    for (size_t i = 0; i < c->config->n_limits; i++) {
-        const struct limit_config *limit = &c->config->limits[i];
+    struct attempt a = attempt_of(c, s, id);
+    struct charge charge = {.burst = 0};
 
-        if (limit_counts_failures(limit) && failures_counted(c, s, id, limit) > limit->figure.burst / 2)
-            return limit;
-    }
+    for (size_t i = 0; i < c->config->n_limits; i++)
+        if (counted(&a, &c->config->limits[i], &charge) > charge.burst / 2)
+            return &c->config->limits[i];
     return NULL;
 }
 

@@ -117,9 +117,9 @@ void engine_auth_failed(struct engine_session *session, const struct submission 
     if (out.blocks != NULL)
         block(session, &c, s, out.blocks);
     if (out.monitored != NULL)
-        engine_alert_failing(session, &c, s, out.monitored);
+        engine_alert_failing(session, &c, s, out.monitored, false);
     if (out.spared != NULL)
-        engine_alert_failing(session, &c, s, out.spared);
+        engine_alert_failing(session, &c, s, out.spared, true);
     tell(session, &c, s);
     *text = words_of(v->reply);
 }

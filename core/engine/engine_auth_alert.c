@@ -29,7 +29,8 @@ static void log_notice(struct engine_session *session, const struct submission *
         event_ours(&e, "client", ip_text(&s->client, text));
     event_text(&e, "method", s->mechanism);
     event_word(&e, "limit", limit->name);
-    event_number(&e, "failures", failures);
+    if (failures > 0)
+        event_number(&e, "failures", failures);
     event_sentence(&e, "why", why);
     log_line(session->engine->log, LEVEL_WARNING, event_end(&e));
 }
@@ -88,35 +89,44 @@ void engine_auth_look_back(struct engine_session *session, const struct decide_c
         tell_guessed(session, c, s, limit);
 }
 
-void engine_alert_failing(struct engine_session *session, const struct decide_context *c, const struct submission *s,
-                          const struct limit_config *limit)
+/* Over a limit that only tells of it. */
+static void say_over_limit(struct alert *alert, const struct limit_config *limit, uint64_t failures, struct slice who)
 {
-    bool from_many = limit->then == THEN_MONITOR;
-    uint64_t failures = failures_counted(c, s, &session->verdict.identity, limit);
-    struct address primary;
-    struct slice who = subject_of(session, c, s, &primary);
-    struct alert alert = alert_of(ALERT_FAILING, c->wall_s, who);
+    alert_summary(alert, "%.*s is over limit %s: %llu %s", SLICE_ARG(who), limit->name, (unsigned long long)failures,
+                  counted_words(limit));
+    alert_advice(alert,
+                 "Somebody may be guessing passwords. Nothing is held back by that limit: see whether the password of "
+                 "who is tried is a good one. postern log --reason auth-failed");
+}
+
+static void say_keeps_failing(struct alert *alert, struct slice who, struct slice client)
+{
+    alert_summary(alert, "%.*s fails to sign in again and again from %.*s", SLICE_ARG(who), SLICE_ARG(client));
+    alert_advice(alert,
+                 "A printer or application there may have an old password: correct it. Nothing is blocked, since that "
+                 "network is familiar, known or protected. This is told once, as long as it goes on");
+}
+
+void engine_alert_failing(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                          const struct limit_config *limit, bool spared)
+{
+    bool of_client = (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0 && !spared;
+    uint64_t failures = spared ? 0 : failures_counted(c, s, &session->verdict.identity, limit);
     char text[IP_TEXT_MAX];
+    struct slice client = s->has_client ? ip_text(&s->client, text) : SLICE("an unknown client");
+    struct address primary;
+    struct slice who = of_client ? client : subject_of(session, c, s, &primary);
+    struct alert alert = alert_of(ALERT_FAILING, c->wall_s, who);
 
     log_notice(session, s, "failing", limit, failures,
-               from_many ? "over a limit on failures that only tells of them"
-                         : "fails again and again, in a network that is spared");
+               spared ? "fails again and again, in a network that is spared"
+                      : "over a limit on failures that only tells of them");
     if (c->config->n_alerts == 0)
         return;
-    if (from_many) {
-        alert_summary(&alert, "%.*s is over limit %s: %llu %s", SLICE_ARG(who), limit->name,
-                      (unsigned long long)failures, counted_words(limit));
-        alert_advice(&alert,
-                     "Somebody may be guessing its password from many places. Nothing is held back, since that would "
-                     "lock out its owner: see whether the password is a good one. postern log %.*s",
-                     SLICE_ARG(who));
-    } else {
-        alert_summary(&alert, "%.*s fails to sign in again and again from %.*s", SLICE_ARG(who),
-                      SLICE_ARG(ip_text(&s->client, text)));
-        alert_advice(&alert,
-                     "A printer or application there may have an old password: correct it. Nothing is blocked, since "
-                     "the network is familiar. This is told once, as long as it goes on");
-    }
+    if (spared)
+        say_keeps_failing(&alert, who, client);
+    else
+        say_over_limit(&alert, limit, failures, who);
     add_facts(&alert, s, limit, failures);
     alert_queue_put(session->engine->alerts, &alert, FAILING_EPISODE_S);
 }

@@ -167,12 +167,6 @@ static void count_refusal(struct engine_session *session, const struct decide_co
         engine_block(session, c, s, limit);
 }
 
-void engine_count_denial(struct engine_session *session, const struct decide_context *c, const struct submission *s)
-{
-    if (is_denial(&session->verdict))
-        count_refusal(session, c, s, COUNT_DENIALS);
-}
-
 static bool verdict_passes(const struct verdict *v)
 {
     return v->action == ACTION_PASS || v->action == ACTION_HOLD;
@@ -252,4 +246,10 @@ const struct verdict *engine_decide(struct engine_session *session, const struct
     if (session->verdict.reason != REASON_NOT_OURS && follow_up(session, &c, s, r, message, &charged))
         tell_verdict(session, &c, s, r, charged);
     return &session->verdict;
+}
+
+void engine_count_denial(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    if (is_denial(&session->verdict))
+        count_refusal(session, c, s, COUNT_DENIALS);
 }

@@ -81,11 +81,11 @@ void engine_alert_stale(struct engine *engine, const struct config *config, cons
                         int64_t age_s);
 void engine_alert_tick(struct engine *engine, const struct config *config);
 
-/* Signing in: tells of a success after many failures, and of a login that fails again and again
- * (core/engine/engine_auth_alert.c). */
+/* Signing in: tells of a success after many failures; of what is over a limit that only tells of it, or fails again and
+ * again where that is spared (core/engine/engine_auth_alert.c). */
 void engine_auth_look_back(struct engine_session *session, const struct decide_context *c, const struct submission *s);
 void engine_alert_failing(struct engine_session *session, const struct decide_context *c, const struct submission *s,
-                          const struct limit_config *limit);
+                          const struct limit_config *limit, bool spared);
 
 /* The mailbox's primary address; the login itself where that is one; empty where there is no mailbox. */
 struct slice engine_mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary);

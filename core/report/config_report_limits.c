@@ -21,11 +21,11 @@ static const char *const counted[] = {
     [COUNT_EXTERNAL] = "external recipients",
     [COUNT_INTERNAL] = "internal recipients",
     [COUNT_BYTES] = "KiB",
-    [COUNT_DENIALS] = "refusals",
-    [COUNT_DEFERRALS] = "deferrals",
     [COUNT_FAILURES] = "failures to sign in",
     [COUNT_FAILED_LOGINS] = "different logins that fail to sign in",
     [COUNT_FAILING_NETS] = "different client networks from which it fails to sign in",
+    [COUNT_DENIALS] = "refusals",
+    [COUNT_DEFERRALS] = "deferrals",
     [COUNT_DISTINCT] = "different ones",
 };
 

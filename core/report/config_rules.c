@@ -334,6 +334,18 @@ static void look_service_limits(const struct rules_walk *w)
             look_at_service(w, &w->config->limits[i]);
 }
 
+static void look_shared_failures(const struct rules_walk *w)
+{
+    for (size_t i = 0; i < w->config->n_limits; i++) {
+        const struct limit_config *limit = &w->config->limits[i];
+
+        if (limit_counts_failures(limit) && limit->then != THEN_MONITOR && !limit->unfamiliar)
+            found(w, where_of("limits", limit->name, "").text,
+                  "a printer with an old password holds back its whole office; from = \"unfamiliar\" spares networks "
+                  "that a tenant is familiar with");
+    }
+}
+
 static bool counts_recipients(const struct limit_config *limit)
 {
     return limit->count == COUNT_RECIPIENTS || limit->count == COUNT_EXTERNAL || limit->count == COUNT_INTERNAL;
@@ -375,18 +387,6 @@ static void look_shared_refusals(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_limits; i++)
         look_at_refusals(w, &w->config->limits[i]);
-}
-
-static void look_shared_failures(const struct rules_walk *w)
-{
-    for (size_t i = 0; i < w->config->n_limits; i++) {
-        const struct limit_config *limit = &w->config->limits[i];
-
-        if (limit_counts_failures(limit) && limit->then != THEN_MONITOR && !limit->unfamiliar)
-            found(w, where_of("limits", limit->name, "").text,
-                  "a printer with an old password holds back its whole office; from = \"unfamiliar\" spares networks "
-                  "that a tenant is familiar with");
-    }
 }
 
 static void look_idle_limits(const struct rules_walk *w)

@@ -562,7 +562,7 @@ static void limits_are_bounded_with_the_preset_among_them(void **state)
     buf_add(&b, SLICE(");"));
     memcpy(half, text, b.n + 1);
     assert_int_equal(config_from_text(slice_of(half), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: limits: 43 limits, with the preset's; at most 32 are allowed"));
+    assert_non_null(strstr(e.text, "c: limits: 59 limits, with the preset's; at most 48 are allowed"));
     buf_add(&b, SLICE("preset=\"none\";"));
     c = config_of(text);
     assert_int_equal(c->n_limits, CONFIG_LIMITS_MAX);

@@ -750,6 +750,55 @@ static void refusals_and_failures_are_in_the_journal_and_invented_names_not_in_t
     assert_string_equal(text, "anna@contoso.example:1/0 bert@contoso.example:0/1 ");
 }
 
+static void a_limit_on_clients_that_only_tells_blocks_nobody(void **state)
+{
+    static char text[16384];
+    struct bench *b = *state;
+
+    start_at_0(b, TELL "preset = \"none\"; limits = ({ name = \"watch\"; per = \"client\"; count = \"auth failures\";"
+                       "rate = \"5/h\"; then = \"monitor\"; });");
+    for (unsigned i = 0; i < 20; i++)
+        assert_true(guess(b, "nobody@contoso.example", THIEF));
+    assert_int_equal(live_blocks(b), 0);
+    engine_tick(b->engine);
+    assert_int_equal(notices(b, text, sizeof text), 1);
+    assert_non_null(strstr(text, "\"event\": \"failing\""));
+    assert_non_null(strstr(text, "\"subject\": \"192.0.2.9\""));
+    assert_non_null(strstr(text, "192.0.2.9 is over limit watch: 5 attempts failed"));
+    stop(b);
+}
+
+static void who_signs_in_without_a_name_is_refused(void **state)
+{
+    struct bench *b = *state;
+
+    start_at_0(b, "");
+    assert_int_equal(sign_in(b, "", OFFICE), AUTH_REFUSE);
+    assert_int_equal(sign_in(b, NULL, OFFICE), AUTH_REFUSE);
+    assert_true(slice_starts_with(said, SLICE("5.7.139 Authentication unsuccessful, this user name")));
+    stop(b);
+}
+
+static void tokens_that_had_run_out_are_no_guesses(void **state)
+{
+    static char text[16384];
+    struct bench *b = *state;
+    struct submission s = attempt(ANNA, THIEF);
+    struct auth_ticket ticket;
+
+    start_at_0(b, TELL);
+    s.mechanism = SLICE("OAUTHBEARER");
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(engine_auth_begin(b->session, &s, &ticket, &said), AUTH_PASS);
+        engine_auth_failed(b->session, &s, &ticket, &said);
+        assert_int_equal(engine_auth_begin(b->session, &s, &ticket, &said), AUTH_PASS);
+        assert_int_equal(engine_auth_succeeded(b->session, &s, &ticket, &said), AUTH_PASS);
+    }
+    engine_tick(b->engine);
+    assert_int_equal(notices(b, text, sizeof text), 0);
+    stop(b);
+}
+
 /* ---- monitor mode, log ---- */
 
 static void monitor_mode_lets_all_in_and_says_what_it_would_do(void **state)
@@ -833,6 +882,9 @@ int main(void)
         T(explain_shows_how_the_limits_on_failures_stand),
         T(an_unblocked_network_begins_anew),
         T(refusals_and_failures_are_in_the_journal_and_invented_names_not_in_the_usage),
+        T(a_limit_on_clients_that_only_tells_blocks_nobody),
+        T(who_signs_in_without_a_name_is_refused),
+        T(tokens_that_had_run_out_are_no_guesses),
         T(monitor_mode_lets_all_in_and_says_what_it_would_do),
         T(each_refusal_is_a_line_and_no_success),
     };
