@@ -166,7 +166,7 @@ FAILING = malloc calloc realloc reallocarray strdup strndup mmap open openat rea
           $(addprefix mdb_,env_create env_open env_set_mapsize env_set_maxdbs env_sync txn_begin txn_commit dbi_open \
             stat get put del cursor_open cursor_get cursor_del)
 $(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) \
-                            $(foreach p,policyd milter mirror alert,$(call objects,$(p))) $(B)/libcore.a
+                            $(foreach p,policyd milter sasl mirror alert,$(call objects,$(p))) $(B)/libcore.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(milter_LIBS) $(mirror_LIBS) $(alert_LIBS) $(CORE_LIBS)
 
@@ -218,7 +218,7 @@ torture:
 faults:
 	@scripts/install-dependencies.sh test
 	@$(MAKE) --no-print-directory -s all
-	@$(MAKE) --no-print-directory -s VARIANT=asan all
+	@$(MAKE) --no-print-directory -s VARIANT=asan all build/asan/bench/sasl_stub build/asan/bench/sasl_load
 	@tests/faults/run.sh
 
 # 100,000 hostile headers through the judge of From, and 3,000 through Postfix, held against other readers. SEED=1.

@@ -85,7 +85,7 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
             pause_accepting(door);
             return;
         }
-        connection_open(door, accepted, gate->listener);
+        passage_open(door, accepted, gate->listener);
     }
 }
 
@@ -116,7 +116,7 @@ static void end_if_empty(struct door *door)
 static void on_stop(evutil_socket_t fd, short what, void *arg)
 {
     struct door *door = arg;
-    struct connection *c;
+    struct passage *c;
 
     (void)fd;
     (void)what;
@@ -125,17 +125,17 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
     for (size_t i = 0; i < door->n_listeners; i++)
         event_del(door->gates[i].event);
     while ((c = TAILQ_FIRST(&door->idle)) != NULL)
-        connection_close(c, END_STOP);
+        passage_close(c, END_STOP);
     end_if_empty(door);
 }
 
-static void look_at_all(const struct connection_list *list)
+static void look_at_all(const struct passage_list *list)
 {
-    struct connection *c, *next;
+    struct passage *c, *next;
 
     for (c = TAILQ_FIRST(list); c != NULL; c = next) {
         next = TAILQ_NEXT(c, links);
-        connection_look(c);
+        passage_look(c);
     }
 }
 
@@ -159,11 +159,11 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 static void *door_run(void *arg)
 {
     struct door *door = arg;
-    struct connection *c;
+    struct passage *c;
 
     (void)event_base_dispatch(door->base);
     while ((c = TAILQ_FIRST(&door->busy)) != NULL || (c = TAILQ_FIRST(&door->idle)) != NULL)
-        connection_close(c, END_STOP);
+        passage_close(c, END_STOP);
     return NULL;
 }
 

@@ -7,7 +7,7 @@
 
 #include "core/base/complaint.h"
 #include "core/serve/address.h"
-#include "sasl/connection.h"
+#include "sasl/passage.h"
 
 #include <pthread.h>
 
@@ -32,7 +32,7 @@ struct door {
     pthread_t thread;
     struct event_base *base;
     struct event *stop_event, *resume_event, *sweep_event;
-    struct connection_list busy, idle;
+    struct passage_list busy, idle;
     unsigned connections;
     uint64_t now_s;     /* boot time at the last sweep, exact to a second */
     uint64_t stop_at_s; /* stopping: when it ends at the latest; 0: not stopping */

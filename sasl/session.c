@@ -7,9 +7,7 @@
 static const char *const end_texts[END_KINDS] = {
     [END_TEMPORARY] = "Dovecot could not check a password (see its log); the client is told 454",
     [END_NO_ANSWER] = "Dovecot has not answered within 18 s; the client is told 454",
-    [END_NO_HANDSHAKE] =
-        "the server at sasl.upstream has not sent its handshake within 10 s; is it Dovecot's socket for "
-        "clients, not auth-userdb or auth-master?",
+    [END_NO_HANDSHAKE] = "no handshake from sasl.upstream within 10 s; is it a socket of Dovecot's for clients?",
     [END_TOO_LONG] =
         "a line of the authentication protocol is too long: at most 8 KiB, from Dovecot and for tokens 64 KiB",
     [END_NUL] = "a line of the authentication protocol contains a NUL",
@@ -47,7 +45,7 @@ static enum session_end end_of_problem(enum line_problem problem)
     return ends[problem];
 }
 
-void session_begin(struct session *s, const struct listener *listener, uint64_t now_s)
+void session_start(struct session *s, const struct listener *listener, uint64_t now_s)
 {
     *s = (struct session){.listener = listener, .begun_s = now_s};
     TAILQ_INIT(&s->dialogues);
@@ -253,13 +251,17 @@ enum session_end session_from_client(struct session *s, struct desk *desk, struc
     return SESSION_GOES_ON;
 }
 
+/* Command, id and mechanism are in it. */
+#define LINE_HEAD_MAX 64
+
 size_t session_line_max(const struct session *s, struct slice beginning)
 {
-    struct slice mechanism = line_mechanism(beginning);
+    struct slice head = {beginning.p, beginning.n < LINE_HEAD_MAX ? beginning.n : LINE_HEAD_MAX};
+    struct slice mechanism = line_mechanism(head);
     struct dialogue *d;
     struct line line;
 
-    if (mechanism.n == 0 && line_read(beginning, &line) == LINE_FINE && line.command == LINE_CONT &&
+    if (mechanism.n == 0 && line_read(head, &line) == LINE_FINE && line.command == LINE_CONT &&
         (d = dialogue_of(s, line.id)) != NULL)
         mechanism = slice_of(d->mechanism);
     return mechanism_is_basic(mechanism) ? LINE_MAX_SHORT : LINE_MAX_LONG;
@@ -401,13 +403,14 @@ enum session_end session_look(struct session *s, uint64_t now_s)
     return SESSION_GOES_ON;
 }
 
-void session_close(struct session *s, struct desk *desk, bool dovecot_failed)
+void session_finish(struct session *s, struct desk *desk, bool dovecot_failed)
 {
-    struct dialogue *d;
+    struct dialogue *d, *next;
 
-    while ((d = TAILQ_FIRST(&s->dialogues)) != NULL) {
+    for (d = TAILQ_FIRST(&s->dialogues); d != NULL; d = next) {
         struct submission submission = submission_of(s, d, nobody);
 
+        next = TAILQ_NEXT(d, links);
         if (d->turn == TURN_DOVECOT && dovecot_failed)
             engine_auth_unavailable(desk->engine, &submission, &d->ticket);
         else if (d->turn == TURN_DOVECOT)

@@ -75,11 +75,13 @@ struct dialogue {
     struct auth_ticket ticket;
 };
 
+TAILQ_HEAD(dialogue_list, dialogue);
+
 struct session {
     const struct listener *listener;
-    TAILQ_HEAD(, dialogue) dialogues; /* oldest first */
-    unsigned n_dialogues, n_asked;    /* n_asked: with TURN_DOVECOT */
-    bool greeted;                     /* Dovecot's handshake is complete */
+    struct dialogue_list dialogues; /* oldest first */
+    unsigned n_dialogues, n_asked;  /* n_asked: with TURN_DOVECOT */
+    bool greeted;                   /* Dovecot's handshake is complete */
     uint64_t begun_s;
 };
 
@@ -103,11 +105,11 @@ struct session_out {
  */
 #define NO_PENALTY SLICE("\tno-penalty")
 
-void session_begin(struct session *s, const struct listener *listener, uint64_t now_s);
+void session_start(struct session *s, const struct listener *listener, uint64_t now_s);
 
 /*
  * A line of either side, with its LF; now_s: boot time. Nothing is to be sent when the session ends: the caller closes
- * both connections and calls session_close.
+ * both connections and calls session_finish.
  */
 enum session_end session_from_client(struct session *s, struct desk *desk, struct slice line, uint64_t now_s,
                                      struct session_out *out);
@@ -123,6 +125,6 @@ bool session_is_busy(const struct session *s);
 enum session_end session_look(struct session *s, uint64_t now_s);
 
 /* The connections are closed, since Dovecot is gone or silent (dovecot_failed), or for any other reason. */
-void session_close(struct session *s, struct desk *desk, bool dovecot_failed);
+void session_finish(struct session *s, struct desk *desk, bool dovecot_failed);
 
 #endif

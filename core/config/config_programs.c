@@ -304,6 +304,19 @@ static bool is_on_this_host(const struct listener_config *l)
     return l->host == NULL || strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
 }
 
+static int check_sasl_listener(const struct reader *r, const config_setting_t *s, const struct listener_config *l)
+{
+    if (!is_on_this_host(l))
+        return setting_error(r, s,
+                             "%s: whoever can connect names the client's address, which blocks and networks are judged "
+                             "by, and sends passwords in the clear; expected unix:/path, or inet:127.0.0.1:PORT",
+                             l->address);
+    if (l->front.method[0] != '\0')
+        return setting_error(r, s, "%s: front.method is not for here: at AUTH Postfix says which mechanism it is",
+                             l->address);
+    return 0;
+}
+
 static int read_sasl_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     const struct policyd_config *policyd = &r->config->policyd;
@@ -315,12 +328,8 @@ static int read_sasl_listeners(struct reader *r, const config_setting_t *s, cons
     if (read_listeners(r, s, row, &sasl->listen, &sasl->n_listen) != 0)
         return -1;
     for (size_t i = 0; i < sasl->n_listen; i++)
-        if (!is_on_this_host(&sasl->listen[i]))
-            return setting_error(
-                r, s,
-                "%s: whoever can connect names the client's address, which blocks and networks are "
-                "judged by, and sends passwords in the clear; expected unix:/path, or inet:127.0.0.1:PORT",
-                sasl->listen[i].address);
+        if (check_sasl_listener(r, s, &sasl->listen[i]) != 0)
+            return -1;
     return check_taken(r, s, sasl->listen, sasl->n_listen, "policyd.listen", policyd->listen, policyd->n_listen) != 0
                ? -1
                : check_taken(r, s, sasl->listen, sasl->n_listen, "milter.listen", milter->listen, milter->n_listen);

@@ -41,7 +41,7 @@ static struct attempt attempt_of(const struct decide_context *c, const struct su
 }
 
 /* Is it a name that anybody may have invented? All of those share the counters of one. */
-static bool is_invented(const struct attempt *a)
+static bool attempt_is_invented(const struct attempt *a)
 {
     return a->s->login.kind == LOGIN_BAD || (a->id.n_claims == 0 && a->id.user != a->id.login);
 }
@@ -53,7 +53,7 @@ static bool key_of_failures(const struct attempt *a, const struct limit_config *
 
     if (!limit_counts_failures(limit) || limit->figure.unlimited)
         return false;
-    if (is_invented(a))
+    if (attempt_is_invented(a))
         counted.login = counted.user;
     if (!key_of_limit(a->c, a->s, &counted, limit, key))
         return false;
@@ -69,12 +69,12 @@ static uint64_t key_of_held(uint64_t key)
 }
 
 /* Can a failure count there whoever it is that fails? Only then an attempt can take a unit before that is known. */
-static bool is_held(const struct limit_config *limit)
+static bool limit_is_held(const struct limit_config *limit)
 {
     return limit_counts_failures(limit) && limit->then != THEN_MONITOR && (limit->per & ~PER_ANY_CLIENT) == 0;
 }
 
-static struct charge charge_on(const struct attempt *a, const struct limit_config *limit, uint64_t key)
+static struct charge attempt_charge(const struct attempt *a, const struct limit_config *limit, uint64_t key)
 {
     struct charge charge = limit_charge_of(&limit->figure, key, 1);
 
@@ -85,7 +85,7 @@ static struct charge charge_on(const struct attempt *a, const struct limit_confi
     return charge;
 }
 
-static bool is_unfamiliar(struct attempt *a)
+static bool attempt_is_unfamiliar(struct attempt *a)
 {
     if (!a->asked) {
         a->unfamiliar = client_unfamiliar(a->c, a->s);
@@ -95,9 +95,9 @@ static bool is_unfamiliar(struct attempt *a)
 }
 
 /* Is it from where failures are not held against the neighbours? */
-static bool is_spared(struct attempt *a, const struct limit_config *limit)
+static bool attempt_is_spared(struct attempt *a, const struct limit_config *limit)
 {
-    return (limit->unfamiliar && !is_unfamiliar(a)) ||
+    return (limit->unfamiliar && !attempt_is_unfamiliar(a)) ||
            (limit->then == THEN_BLOCK && never_blocked(a->c, a->s, &a->id, (enum limit_key_part)limit->per));
 }
 
@@ -124,9 +124,9 @@ const struct limit_config *failures_take(struct counters *counters, const struct
         struct charge charge;
         uint64_t key;
 
-        if (!is_held(limit) || !key_of_failures(&a, limit, &key) || is_spared(&a, limit))
+        if (!limit_is_held(limit) || !key_of_failures(&a, limit, &key) || attempt_is_spared(&a, limit))
             continue;
-        charge = charge_on(&a, limit, key_of_held(key));
+        charge = attempt_charge(&a, limit, key_of_held(key));
         answer = strangers_charge(counters, STRANGERS_REFUSALS, &charge, c->now_ns);
         if (!answer.allowed) {
             failures_give_back(counters, hold, c->now_ns);
@@ -160,7 +160,7 @@ static bool keep_held(struct failures_hold *hold, uint64_t key)
 /* ---- failures ---- */
 
 /* Who or what is counted as different: the mailbox, or the name; the client's network. */
-static uint64_t member_of(const struct attempt *a, const struct limit_config *limit)
+static uint64_t attempt_member(const struct attempt *a, const struct limit_config *limit)
 {
     struct network net;
 
@@ -174,56 +174,56 @@ static uint64_t member_of(const struct attempt *a, const struct limit_config *li
 }
 
 /* Has the limit counted it already? Remembers it until a full limit would have run off. */
-static bool is_repeated(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
-                        const struct charge *charge)
+static bool attempt_is_repeated(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                                const struct charge *charge)
 {
     if (limit->count == COUNT_FAILURES)
         return false;
     if (limit->count == COUNT_FAILING_NETS && !a->s->has_client)
         return true;
-    return !strangers_once(counters, key_within(charge->key, member_of(a, limit)), a->c->now_ns,
+    return !strangers_once(counters, key_within(charge->key, attempt_member(a, limit)), a->c->now_ns,
                            charge->interval_ns * charge->burst);
 }
 
-static bool is_used_up(const struct attempt *a, const struct charge *charge)
+static bool limit_is_used_up(const struct attempt *a, const struct charge *charge)
 {
     return !strangers_look(a->c->counters, STRANGERS_REFUSALS, charge, a->c->now_ns).allowed;
 }
 
 /* True when it counts, and nothing is left of the limit. */
-static bool count_one(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
-                      uint64_t key, struct failures_hold *hold)
+static bool attempt_count(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                          uint64_t key, struct failures_hold *hold)
 {
-    struct charge charge = charge_on(a, limit, key), held = charge_on(a, limit, key_of_held(key));
+    struct charge charge = attempt_charge(a, limit, key), held = attempt_charge(a, limit, key_of_held(key));
 
-    if (is_repeated(counters, a, limit, &charge))
+    if (attempt_is_repeated(counters, a, limit, &charge))
         return false;
     (void)strangers_charge(counters, STRANGERS_REFUSALS, &charge, a->c->now_ns);
-    if (is_held(limit) && !keep_held(hold, held.key))
+    if (limit_is_held(limit) && !keep_held(hold, held.key))
         (void)strangers_charge(counters, STRANGERS_REFUSALS, &held, a->c->now_ns);
-    return is_used_up(a, &charge);
+    return limit_is_used_up(a, &charge);
 }
 
 /* The same where failures are spared: for each login apart. True when that is to be told. */
-static bool count_spared(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
-                         uint64_t key)
+static bool attempt_count_spared(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                                 uint64_t key)
 {
-    struct charge charge = charge_on(a, limit, key_within(key_within(key, SALT_SPARED), member_of(a, limit)));
+    struct charge charge = attempt_charge(a, limit, key_within(key_within(key, SALT_SPARED), attempt_member(a, limit)));
 
     if (limit->count != COUNT_FAILURES)
         return false;
     (void)strangers_charge(counters, STRANGERS_REFUSALS, &charge, a->c->now_ns);
-    return is_used_up(a, &charge) && a->id.user != 0 &&
+    return limit_is_used_up(a, &charge) && a->id.user != 0 &&
            counters_mark(counters, key_within(a->id.user, SALT_SPARED), a->c->now_ns, SPARED_AGAIN_NS, true, NULL);
 }
 
 /* That somebody tries names that nobody has is not worth telling. */
-static bool is_to_be_told(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
-                          uint64_t key)
+static bool attempt_is_told(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                            uint64_t key)
 {
     bool of_names = (limit->per & (PER_USER | PER_LOGIN)) != 0;
 
-    return !(of_names && is_invented(a)) &&
+    return !(of_names && attempt_is_invented(a)) &&
            strangers_once(counters, key_within(key, SALT_TOLD), a->c->now_ns, MONITORED_AGAIN_NS);
 }
 
@@ -239,16 +239,16 @@ void failures_count(struct counters *counters, const struct decide_context *c, c
 
         if (!key_of_failures(&a, limit, &key))
             continue;
-        if (is_spared(&a, limit)) {
-            if (count_spared(counters, &a, limit, key))
+        if (attempt_is_spared(&a, limit)) {
+            if (attempt_count_spared(counters, &a, limit, key))
                 out->spared = limit;
             continue;
         }
-        if (!count_one(counters, &a, limit, key, hold))
+        if (!attempt_count(counters, &a, limit, key, hold))
             continue;
         if (limit->then == THEN_BLOCK && out->blocks == NULL)
             out->blocks = limit;
-        if (limit->then == THEN_MONITOR && is_to_be_told(counters, &a, limit, key))
+        if (limit->then == THEN_MONITOR && attempt_is_told(counters, &a, limit, key))
             out->monitored = limit;
     }
     failures_give_back(counters, hold, c->now_ns);
@@ -257,13 +257,13 @@ void failures_count(struct counters *counters, const struct decide_context *c, c
 /* ---- looking ---- */
 
 /* *charge gets the limit's figures. */
-static uint64_t counted(const struct attempt *a, const struct limit_config *limit, struct charge *charge)
+static uint64_t attempt_counted(const struct attempt *a, const struct limit_config *limit, struct charge *charge)
 {
     uint64_t key;
 
     if (!key_of_failures(a, limit, &key))
         return 0;
-    *charge = charge_on(a, limit, key);
+    *charge = attempt_charge(a, limit, key);
     return strangers_look(a->c->counters, STRANGERS_REFUSALS, charge, a->c->now_ns).used;
 }
 
@@ -273,7 +273,7 @@ uint64_t failures_counted(const struct decide_context *c, const struct submissio
     struct attempt a = attempt_of(c, s, id);
     struct charge charge;
 
-    return counted(&a, limit, &charge);
+    return attempt_counted(&a, limit, &charge);
 }
 
 const struct limit_config *failures_many(const struct decide_context *c, const struct submission *s,
@@ -283,7 +283,7 @@ const struct limit_config *failures_many(const struct decide_context *c, const s
     struct charge charge = {.burst = 0};
 
     for (size_t i = 0; i < c->config->n_limits; i++)
-        if (counted(&a, &c->config->limits[i], &charge) > charge.burst / 2)
+        if (attempt_counted(&a, &c->config->limits[i], &charge) > charge.burst / 2)
             return &c->config->limits[i];
     return NULL;
 }
@@ -316,12 +316,12 @@ void failures_trace(const struct deciding *d)
 
         if (!key_of_failures(&a, limit, &key))
             continue;
-        if (is_spared(&a, limit)) {
+        if (attempt_is_spared(&a, limit)) {
             trace_add(d->trace, "limit %s: not for this client network, which is familiar, known or protected",
                       limit->name);
             continue;
         }
-        charge = charge_on(&a, limit, key);
+        charge = attempt_charge(&a, limit, key);
         charge.cost = 0;
         figure.burst = charge.burst;
         if (a.token)

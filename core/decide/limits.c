@@ -200,8 +200,8 @@ void limits_gather(struct deciding *d)
     for (size_t i = 0; i < config->n_limits; i++) {
         const struct limit_config *limit = &config->limits[i];
 
-        if (limit_counts_failures(limit) || waits_for_recipient(d, limit) || !limit_is_for(limit, id) || !limit_only_holds(d->c, d->s, id, limit) ||
-            !key_of_limit(d->c, d->s, id, limit, &out->key))
+        if (limit_counts_failures(limit) || waits_for_recipient(d, limit) || !limit_is_for(limit, id) ||
+            !limit_only_holds(d->c, d->s, id, limit) || !key_of_limit(d->c, d->s, id, limit, &out->key))
             continue;
         counters_prefetch(d->c->counters, out->key);
         out++->limit = limit;

@@ -6,16 +6,16 @@
 #include "core/decide/familiar.h"
 #include "core/engine/engine_parts.h"
 
-static const struct recipients none;
+static const struct recipients no_recipients;
 
-static struct decide_context begin(struct engine_session *session)
+static struct decide_context auth_context(struct engine_session *session)
 {
     engine_session_renew(session);
     return engine_context(session);
 }
 
 /* What the client reads behind Postfix's own "535 5.7.8 Error: authentication failed: ". */
-static struct slice words_of(struct slice reply)
+static struct slice auth_words(struct slice reply)
 {
     struct slice rest = {NULL, 0};
 
@@ -26,13 +26,13 @@ static struct slice words_of(struct slice reply)
     return rest;
 }
 
-static void tell(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+static void auth_tell(struct engine_session *session, const struct decide_context *c, const struct submission *s)
 {
     struct address primary;
     struct slice mailbox = engine_mailbox_of(c, &session->verdict.identity, &primary);
 
-    engine_note_verdict(session, s, &none, mailbox, false);
-    engine_log_verdict(session, s, &none, mailbox);
+    engine_note_verdict(session, s, &no_recipients, mailbox, false);
+    engine_log_verdict(session, s, &no_recipients, mailbox);
 }
 
 /* ---- before ---- */
@@ -40,7 +40,7 @@ static void tell(struct engine_session *session, const struct decide_context *c,
 enum auth_answer engine_auth_begin(struct engine_session *session, const struct submission *s,
                                    struct auth_ticket *ticket, struct slice *text)
 {
-    struct decide_context c = begin(session);
+    struct decide_context c = auth_context(session);
     struct counters *counters = state_counters(session->engine->state);
     struct verdict *v = &session->verdict;
     const struct limit_config *full;
@@ -50,22 +50,22 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
     *ticket = (struct auth_ticket){.hold = {.n = 0}, .limited = failures_are_limited(c.config)};
     *text = SLICE("");
     if (decide_client(&c, s, v)) {
-        tell(session, &c, s);
+        auth_tell(session, &c, s);
         if (v->action != ACTION_REJECT) /* by the operator's own reply */
             return AUTH_WAIT;
-        *text = words_of(v->reply);
+        *text = auth_words(v->reply);
         return AUTH_REFUSE;
     }
     full = failures_take(counters, &c, s, &ticket->hold, &retry_ns);
     waits = full != NULL && decide_too_many(&c, s, v, full, retry_ns);
     if (waits || v->monitored)
-        tell(session, &c, s);
+        auth_tell(session, &c, s);
     return waits ? AUTH_WAIT : AUTH_PASS;
 }
 
 /* ---- after ---- */
 
-static void give_back(struct engine_session *session, const struct decide_context *c, struct auth_ticket *ticket)
+static void ticket_give_back(struct engine_session *session, const struct decide_context *c, struct auth_ticket *ticket)
 {
     failures_give_back(state_counters(session->engine->state), &ticket->hold, c->now_ns);
 }
@@ -73,25 +73,25 @@ static void give_back(struct engine_session *session, const struct decide_contex
 enum auth_answer engine_auth_succeeded(struct engine_session *session, const struct submission *s,
                                        struct auth_ticket *ticket, struct slice *text)
 {
-    struct decide_context c = begin(session);
+    struct decide_context c = auth_context(session);
     struct verdict *v = &session->verdict;
     bool refused;
 
-    give_back(session, &c, ticket);
-    decide(&c, s, &none, v, NULL);
+    ticket_give_back(session, &c, ticket);
+    decide(&c, s, &no_recipients, v, NULL);
     refused = v->action == ACTION_REJECT;
     engine_auth_look_back(session, &c, s);
     if (refused)
         engine_count_denial(session, &c, s);
     if (refused || v->monitored)
-        tell(session, &c, s);
-    *text = refused ? words_of(v->reply) : SLICE("");
+        auth_tell(session, &c, s);
+    *text = refused ? auth_words(v->reply) : SLICE("");
     return refused ? AUTH_REFUSE : AUTH_PASS;
 }
 
 /* In monitor mode it is only noted that there would be a block. */
-static void block(struct engine_session *session, const struct decide_context *c, const struct submission *s,
-                  const struct limit_config *limit)
+static void auth_block(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                       const struct limit_config *limit)
 {
     struct verdict *v = &session->verdict;
     const struct deciding d = {.c = c, .s = s, .v = v};
@@ -108,35 +108,35 @@ static void block(struct engine_session *session, const struct decide_context *c
 void engine_auth_failed(struct engine_session *session, const struct submission *s, struct auth_ticket *ticket,
                         struct slice *text)
 {
-    struct decide_context c = begin(session);
+    struct decide_context c = auth_context(session);
     struct verdict *v = &session->verdict;
     struct failures_outcome out;
 
     decide_failed(&c, s, v);
     failures_count(state_counters(session->engine->state), &c, s, &v->identity, &ticket->hold, &out);
     if (out.blocks != NULL)
-        block(session, &c, s, out.blocks);
+        auth_block(session, &c, s, out.blocks);
     if (out.monitored != NULL)
         engine_alert_failing(session, &c, s, out.monitored, false);
     if (out.spared != NULL)
         engine_alert_failing(session, &c, s, out.spared, true);
-    tell(session, &c, s);
-    *text = words_of(v->reply);
+    auth_tell(session, &c, s);
+    *text = auth_words(v->reply);
 }
 
 void engine_auth_aborted(struct engine_session *session, struct auth_ticket *ticket)
 {
-    struct decide_context c = begin(session);
+    struct decide_context c = auth_context(session);
 
-    give_back(session, &c, ticket);
+    ticket_give_back(session, &c, ticket);
 }
 
 void engine_auth_unavailable(struct engine_session *session, const struct submission *s, struct auth_ticket *ticket)
 {
-    struct decide_context c = begin(session);
+    struct decide_context c = auth_context(session);
 
-    give_back(session, &c, ticket);
+    ticket_give_back(session, &c, ticket);
     decide_failed(&c, s, &session->verdict);
     verdict_refuse(c.config, s, &session->verdict, REASON_AUTH_UNAVAILABLE);
-    tell(session, &c, s);
+    auth_tell(session, &c, s);
 }

@@ -10,16 +10,16 @@
 #define FAILING_EPISODE_S 60u
 
 /* The subject of both: the login's mailbox, however the login was spelt, else the login. */
-static struct slice subject_of(const struct engine_session *session, const struct decide_context *c,
-                               const struct submission *s, struct address *primary)
+static struct slice failing_subject(const struct engine_session *session, const struct decide_context *c,
+                                    const struct submission *s, struct address *primary)
 {
     struct slice mailbox = engine_mailbox_of(c, &session->verdict.identity, primary);
 
     return mailbox.n > 0 ? mailbox : s->login_text.n > 0 ? s->login_text : SLICE("logins without a name");
 }
 
-static void log_notice(struct engine_session *session, const struct submission *s, const char *name,
-                       const struct limit_config *limit, uint64_t failures, const char *why)
+static void log_failures(struct engine_session *session, const struct submission *s, const char *name,
+                         const struct limit_config *limit, uint64_t failures, const char *why)
 {
     struct event e = event_begin(session->line, sizeof session->line, log_format_of(session->engine->log), name);
     char text[IP_TEXT_MAX];
@@ -35,8 +35,8 @@ static void log_notice(struct engine_session *session, const struct submission *
     log_line(session->engine->log, LEVEL_WARNING, event_end(&e));
 }
 
-static void add_facts(struct alert *alert, const struct submission *s, const struct limit_config *limit,
-                      uint64_t failures)
+static void add_failure_facts(struct alert *alert, const struct submission *s, const struct limit_config *limit,
+                              uint64_t failures)
 {
     char text[IP_TEXT_MAX];
 
@@ -63,11 +63,11 @@ static void tell_guessed(struct engine_session *session, const struct decide_con
 {
     uint64_t failures = failures_counted(c, s, &session->verdict.identity, limit);
     struct address primary;
-    struct slice who = subject_of(session, c, s, &primary);
+    struct slice who = failing_subject(session, c, s, &primary);
     struct alert alert = alert_of(ALERT_GUESSED, c->wall_s, who);
     char text[IP_TEXT_MAX];
 
-    log_notice(session, s, "guessed", limit, failures, "signed in after many failures, from an unfamiliar network");
+    log_failures(session, s, "guessed", limit, failures, "signed in after many failures, from an unfamiliar network");
     if (c->config->n_alerts == 0)
         return;
     alert_summary(&alert, "%.*s signed in from %.*s, an unfamiliar network, after %llu %s: the password may be guessed",
@@ -77,7 +77,7 @@ static void tell_guessed(struct engine_session *session, const struct decide_con
                  "Ask its owner. If it was somebody else, change the password and revoke its sessions, block it "
                  "meanwhile: postern block %.*s, and look at what it sent: postern log %.*s",
                  SLICE_ARG(who), SLICE_ARG(who));
-    add_facts(&alert, s, limit, failures);
+    add_failure_facts(&alert, s, limit, failures);
     alert_queue_put(session->engine->alerts, &alert, GUESSED_EPISODE_S);
 }
 
@@ -115,18 +115,18 @@ void engine_alert_failing(struct engine_session *session, const struct decide_co
     char text[IP_TEXT_MAX];
     struct slice client = s->has_client ? ip_text(&s->client, text) : SLICE("an unknown client");
     struct address primary;
-    struct slice who = of_client ? client : subject_of(session, c, s, &primary);
+    struct slice who = of_client ? client : failing_subject(session, c, s, &primary);
     struct alert alert = alert_of(ALERT_FAILING, c->wall_s, who);
 
-    log_notice(session, s, "failing", limit, failures,
-               spared ? "fails again and again, in a network that is spared"
-                      : "over a limit on failures that only tells of them");
+    log_failures(session, s, "failing", limit, failures,
+                 spared ? "fails again and again, in a network that is spared"
+                        : "over a limit on failures that only tells of them");
     if (c->config->n_alerts == 0)
         return;
     if (spared)
         say_keeps_failing(&alert, who, client);
     else
         say_over_limit(&alert, limit, failures, who);
-    add_facts(&alert, s, limit, failures);
+    add_failure_facts(&alert, s, limit, failures);
     alert_queue_put(session->engine->alerts, &alert, FAILING_EPISODE_S);
 }

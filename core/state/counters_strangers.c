@@ -10,8 +10,8 @@ static enum yielding table_of(enum strangers_count what)
 }
 
 /* A key's backlog in all of its entries; *entry is the first of them, NULL when there is none. */
-static uint64_t backlog_in(const struct counters *c, enum yielding table, uint64_t key, uint64_t now,
-                           union pair **entry, union pair *seen)
+static uint64_t strangers_backlog(const struct counters *c, enum yielding table, uint64_t key, uint64_t now,
+                                  union pair **entry, union pair *seen)
 {
     uint64_t backlog = 0;
     union pair other;
@@ -30,21 +30,21 @@ struct charge_answer strangers_look(const struct counters *c, enum strangers_cou
 {
     union pair seen, *entry;
 
-    return charge_judge(charge, backlog_in(c, table_of(what), charge->key, now_ns + c->ahead_ns, &entry, &seen));
+    return charge_judge(charge, strangers_backlog(c, table_of(what), charge->key, now_ns + c->ahead_ns, &entry, &seen));
 }
 
 /* Makes the key's first entry. False when others did so at the same time, and all together are too many. */
-static bool begin_counting(struct counters *c, enum yielding table, const struct charge *charge, uint64_t now)
+static bool strangers_begin(struct counters *c, enum yielding table, const struct charge *charge, uint64_t now)
 {
     union pair seen, *entry;
     const struct charge look = {.interval_ns = charge->interval_ns, .burst = charge->burst};
 
     yielding_put(c, table, charge->key, now, now + cost_ns(charge));
-    return charge_judge(&look, backlog_in(c, table, charge->key, now, &entry, &seen)).allowed;
+    return charge_judge(&look, strangers_backlog(c, table, charge->key, now, &entry, &seen)).allowed;
 }
 
 /* From one entry after the other, until nothing is left to give back or of them. */
-static void give_back(struct counters *c, enum yielding table, uint64_t key, uint64_t ns, uint64_t now)
+static void strangers_give_back(struct counters *c, enum yielding table, uint64_t key, uint64_t ns, uint64_t now)
 {
     for (unsigned i = 0; i < TRIES_MAX && ns > 0; i++) {
         union pair seen, *entry = yielding_find(c, table, key, now, &seen);
@@ -66,15 +66,15 @@ struct charge_answer strangers_charge(struct counters *c, enum strangers_count w
 
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         union pair seen, *entry;
-        uint64_t backlog = backlog_in(c, table_of(what), charge->key, now, &entry, &seen);
+        uint64_t backlog = strangers_backlog(c, table_of(what), charge->key, now, &entry, &seen);
 
         a = charge_judge(charge, backlog);
         if (!a.allowed || charge->cost == 0)
             return a;
         if (entry == NULL) {
-            if (begin_counting(c, table_of(what), charge, now))
+            if (strangers_begin(c, table_of(what), charge, now))
                 return a;
-            give_back(c, table_of(what), charge->key, cost_ns(charge), now);
+            strangers_give_back(c, table_of(what), charge->key, cost_ns(charge), now);
             continue;
         }
         if (pair_swap(entry, seen, pair_of(charge->key, now + backlog_of(seen.value, now) + cost_ns(charge))))
@@ -86,5 +86,5 @@ struct charge_answer strangers_charge(struct counters *c, enum strangers_count w
 
 void strangers_return(struct counters *c, enum strangers_count what, uint64_t key, uint64_t ns, uint64_t now_ns)
 {
-    give_back(c, table_of(what), key, ns, now_ns + c->ahead_ns);
+    strangers_give_back(c, table_of(what), key, ns, now_ns + c->ahead_ns);
 }

@@ -13,6 +13,8 @@ relay_start_sasl()
     relay_wait relay_listens_at "$T/run/sasl.sock"
 }
 export RELAY_SASL=1
+# master(8) starts an smtpd that found nobody to ask again after a minute, unless told otherwise.
+FAULTS_MAIN_CF='service_throttle_time = 1s'
 
 # ---- killed in the midst of logins ----
 

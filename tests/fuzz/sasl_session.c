@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&seam, 0, sizeof seam);
     seam.failures_have_words = size % 2 == 0;
-    session_begin(&s, &listener, now_s);
+    session_start(&s, &listener, now_s);
     while (end == SESSION_GOES_ON && rest.n > 0) {
         const char *lf = memchr(rest.p, '\n', rest.n);
         struct slice input = {rest.p, lf != NULL ? (size_t)(lf - rest.p) + 1 : 0};
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             end = feed(&s, input, &now_s);
         assert(seam.held == s.n_asked && s.n_asked <= s.n_dialogues && s.n_dialogues <= DIALOGUES_MAX);
     }
-    session_close(&s, &desk, size % 3 == 0);
+    session_finish(&s, &desk, size % 3 == 0);
     assert(seam.held == 0 && TAILQ_EMPTY(&s.dialogues));
     assert(seam.begun == seam.succeeded + seam.failed + seam.aborted + seam.unavailable);
     return 0;

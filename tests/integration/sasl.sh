@@ -106,6 +106,14 @@ is 'postern status knows the door' "$("$BIN/postern" -c "$T/postern.conf" status
 is 'and so do the metrics' "$("$BIN/postern" -c "$T/postern.conf" metrics | grep 'postern_listener_up{program="postern-sasl"')" '* 1'
 is 'and no password' "$(grep -c 'secret\|c2VjcmV0' "$T/sasl.log")" 0
 
+sed -i 's/tls = { required = false; };/tls = { required = true; };/' "$T/postern.conf"
+relay_reload sasl
+plain() { python3 tests/integration/sasl_client.py --door "$T/run/sasl.sock" --parameters "$1" PLAIN anna@contoso.example secret; }
+is 'without TLS, where it is required' "$(plain 'rip=192.0.2.9')" 'FAIL 1 user=anna@contoso.example reason=5.7.0 Must issue a STARTTLS command first'
+is 'and with it, as Postfix and Dovecot 2.4 say it' "$(plain 'rip=192.0.2.9 secured') $(plain 'rip=192.0.2.9 secured=tls')" 'OK 1 * OK 1 *'
+sed -i 's/tls = { required = true; };/tls = { required = false; };/' "$T/postern.conf"
+relay_reload sasl
+
 # remembers PID TEXT...: how many of the texts are in the memory of that process.
 remembers()
 {

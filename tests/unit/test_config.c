@@ -522,6 +522,8 @@ static void listeners_and_replies_that_would_not_work_are_refused(void **state)
          "sasl.listen: unix:/run/postern/policyd.sock is one of policyd.listen"},
         {"sasl = { listen = \"unix:/run/postern/milter.sock\"; };",
          "sasl.listen: unix:/run/postern/milter.sock is one of milter.listen"},
+        {"sasl = { listen = { address = \"unix:/run/a\"; front = { tls = \"1.2\"; method = \"XOAUTH2\"; }; }; };",
+         "sasl.listen: unix:/run/a: front.method is not for here"},
         {"sasl = { upstream = \"inet:192.0.2.1:1\"; };",
          "sasl.upstream: \"inet:192.0.2.1:1\": passwords cross this connection in the clear"},
         {"sasl = { upstream = \"fd:3\"; };", "expected unix:/path, inet:127.0.0.1:PORT or inet6:[::1]:PORT"},

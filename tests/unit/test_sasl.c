@@ -456,7 +456,48 @@ static void at_the_end_an_answer_is_waited_for_and_idle_ones_are_closed(void **s
 static void an_idle_connection_is_small(void **state)
 {
     (void)state;
-    assert_true(sizeof(struct connection) <= 512);
+    assert_true(sizeof(struct passage) <= 512);
+}
+
+/* A listening socket on a port that was free. */
+static int listen_on_loopback(struct sockaddr_in *address)
+{
+    socklen_t n = sizeof *address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(fd, (const struct sockaddr *)address, sizeof *address), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)address, &n), 0);
+    return fd;
+}
+
+static void tcp_on_loopback_is_served_on_both_sides(void **state)
+{
+    struct sockaddr_in door, dovecot;
+    struct pair p;
+
+    (void)state;
+    close(f.dovecot);
+    unlink(f.upstream);
+    f.dovecot = listen_on_loopback(&dovecot);
+    f.listen[0] = (struct listener_config){.address = "fd:3", .fd = listen_on_loopback(&door)};
+    f.engine.config.sasl.upstream = (struct listener_config){
+        .address = "inet:127.0.0.1", .host = "127.0.0.1", .port = ntohs(dovecot.sin_port), .fd = -1};
+    start();
+    p.postfix = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(p.postfix, (const struct sockaddr *)&door, sizeof door), 0);
+    assert_true(readable(f.dovecot, WAIT_MS));
+    p.dovecot = accept4(f.dovecot, NULL, NULL, SOCK_CLOEXEC);
+    passes(p, ASK("1"), "OK\t1\tuser=noah\n", "FAIL\t1\tuser=noah\treason=" SEAM_REFUSED_TEXT "\n");
+    leave(p);
+    close(f.dovecot);
+    f.dovecot = -1;
+    p.postfix = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(p.postfix, (const struct sockaddr *)&door, sizeof door), 0);
+    assert_string_equal(hear(p.postfix), "");
+    wait_until(was_logged("inet:127.0.0.1: Connection refused"));
+    close(p.postfix);
 }
 
 static void listeners_that_others_could_reach_are_refused(void **state)
@@ -492,6 +533,7 @@ int main(void)
         TEST(beyond_max_connections_new_ones_wait_until_one_leaves),
         TEST(at_the_end_an_answer_is_waited_for_and_idle_ones_are_closed),
         TEST(an_idle_connection_is_small),
+        TEST(tcp_on_loopback_is_served_on_both_sides),
         TEST(listeners_that_others_could_reach_are_refused),
     };
 

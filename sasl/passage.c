@@ -1,4 +1,4 @@
-#include "sasl/connection.h"
+#include "sasl/passage.h"
 
 #include "sasl/door.h"
 
@@ -17,12 +17,12 @@ static void on_dovecot(evutil_socket_t fd, short what, void *arg);
 
 /* ---- the door's lists ---- */
 
-static struct connection_list *list_of(const struct connection *c)
+static struct passage_list *list_of(const struct passage *c)
 {
     return c->busy ? &c->door->busy : &c->door->idle;
 }
 
-static bool keeps_bytes(const struct connection *c)
+static bool keeps_bytes(const struct passage *c)
 {
     bool keeps = false;
 
@@ -31,7 +31,7 @@ static bool keeps_bytes(const struct connection *c)
     return keeps;
 }
 
-static void note_busy(struct connection *c)
+static void note_busy(struct passage *c)
 {
     bool busy = !c->connected || keeps_bytes(c) || session_is_busy(&c->session);
 
@@ -51,16 +51,16 @@ static void end_close(struct end *end)
     event_del(&end->event);
     if (fd >= 0)
         close(fd);
-    secret_clear(&end->in);
-    secret_clear(&end->out);
+    kept_clear(&end->in);
+    kept_clear(&end->out);
 }
 
-void connection_close(struct connection *c, enum session_end why)
+void passage_close(struct passage *c, enum session_end why)
 {
     struct door *door = c->door;
 
     TAILQ_REMOVE(list_of(c), c, links);
-    session_close(&c->session, &door->desk, why == END_GONE || why == END_NO_ANSWER || why == END_UPSTREAM);
+    session_finish(&c->session, &door->desk, why == END_GONE || why == END_NO_ANSWER || why == END_UPSTREAM);
     for (int side = 0; side < SIDES; side++)
         end_close(&c->end[side]);
     free(c);
@@ -69,7 +69,7 @@ void connection_close(struct connection *c, enum session_end why)
 }
 
 /* What the sockets are watched for: nothing is read that would have to wait here. */
-static short wanted(const struct connection *c, enum side side)
+static short wanted(const struct passage *c, enum side side)
 {
     bool to_client = c->end[SIDE_CLIENT].out.n > 0, to_dovecot = c->end[SIDE_DOVECOT].out.n > 0 || !c->connected;
 
@@ -79,7 +79,7 @@ static short wanted(const struct connection *c, enum side side)
 }
 
 /* 0, or -1 without memory. */
-static int watch(struct connection *c)
+static int watch(struct passage *c)
 {
     for (int side = 0; side < SIDES; side++) {
         struct event *event = &c->end[side].event;
@@ -96,29 +96,31 @@ static int watch(struct connection *c)
     return 0;
 }
 
-static enum session_end connect_dovecot(struct connection *c);
+static enum session_end connect_dovecot(struct passage *c);
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
-    struct connection *c = arg;
+    struct passage *c = arg;
     enum session_end why = connect_dovecot(c);
 
     (void)fd;
     (void)what;
     if (why != SESSION_GOES_ON)
-        connection_close(c, why);
+        passage_close(c, why);
 }
 
 /* Connects, or has it tried again soon. */
-static enum session_end connect_dovecot(struct connection *c)
+static enum session_end connect_dovecot(struct passage *c)
 {
     const struct socket_address *to = &c->door->upstream;
     struct event *event = &c->end[SIDE_DOVECOT].event;
     const int on = 1;
     int fd = socket(to->a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-    if (fd < 0)
+    if (fd < 0) {
+        c->door->upstream_errno = errno;
         return END_UPSTREAM;
+    }
     if (to->a.ss_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(fd, socket_address_at(to), to->n) == 0) {
@@ -140,9 +142,9 @@ static enum session_end connect_dovecot(struct connection *c)
     return watch(c) == 0 ? SESSION_GOES_ON : END_MEMORY;
 }
 
-void connection_open(struct door *door, int fd, const struct listener *listener)
+void passage_open(struct door *door, int fd, const struct listener *listener)
 {
-    struct connection *c = calloc(1, sizeof *c);
+    struct passage *c = calloc(1, sizeof *c);
     enum session_end why;
 
     if (c == NULL || event_assign(&c->end[SIDE_CLIENT].event, door->base, fd, EV_PERSIST, on_client, c) != 0 ||
@@ -154,19 +156,19 @@ void connection_open(struct door *door, int fd, const struct listener *listener)
     }
     c->door = door;
     c->moved_s = door->now_s;
-    session_begin(&c->session, listener, door->now_s);
+    session_start(&c->session, listener, door->now_s);
     c->busy = true;
     TAILQ_INSERT_TAIL(&door->busy, c, links);
     door->connections++;
     why = connect_dovecot(c);
     if (why != SESSION_GOES_ON)
-        connection_close(c, why);
+        passage_close(c, why);
 }
 
 /* ---- bytes out ---- */
 
 /* Sends what is kept for that side. False when the connection is broken. */
-static bool send_kept(struct connection *c, enum side side)
+static bool send_kept(struct passage *c, enum side side)
 {
     struct end *end = &c->end[side];
 
@@ -177,14 +179,14 @@ static bool send_kept(struct connection *c, enum side side)
             continue;
         if (sent < 0)
             return errno == EAGAIN || errno == EWOULDBLOCK;
-        secret_drop(&end->out, (size_t)sent);
+        kept_drop(&end->out, (size_t)sent);
         c->moved_s = c->door->now_s;
     }
     return true;
 }
 
 /* Sends s after what waits there already, and keeps what is not taken. */
-static enum session_end deliver(struct connection *c, enum side side, struct slice s)
+static enum session_end deliver(struct passage *c, enum side side, struct slice s)
 {
     struct end *end = &c->end[side];
 
@@ -200,11 +202,11 @@ static enum session_end deliver(struct connection *c, enum side side, struct sli
         s = (struct slice){s.p + sent, s.n - (size_t)sent};
         c->moved_s = c->door->now_s;
     }
-    return secret_add(&end->out, s) ? SESSION_GOES_ON : END_MEMORY;
+    return kept_add(&end->out, s) ? SESSION_GOES_ON : END_MEMORY;
 }
 
 /* Lines are gathered, since a handshake comes at once and should go at once. */
-static enum session_end flush(struct connection *c)
+static enum session_end flush(struct passage *c)
 {
     enum session_end why = SESSION_GOES_ON;
 
@@ -219,7 +221,7 @@ static enum session_end flush(struct connection *c)
     return why;
 }
 
-static enum session_end gather(struct connection *c, enum side side, struct slice s)
+static enum session_end gather(struct passage *c, enum side side, struct slice s)
 {
     struct gathered *g = &c->door->gathered[side];
 
@@ -240,14 +242,14 @@ static enum session_end gather(struct connection *c, enum side side, struct slic
 /* ---- bytes in ---- */
 
 /* A line without its LF, or the beginning of one. */
-static bool is_too_long(const struct connection *c, enum side side, struct slice line)
+static bool is_too_long(const struct passage *c, enum side side, struct slice line)
 {
     if (side == SIDE_DOVECOT || line.n <= LINE_MAX_SHORT)
         return line.n > LINE_MAX_LONG;
     return line.n > session_line_max(&c->session, line);
 }
 
-static enum session_end take_line(struct connection *c, enum side side, struct slice line)
+static enum session_end take_line(struct passage *c, enum side side, struct slice line)
 {
     struct door *door = c->door;
     struct session_out out;
@@ -271,7 +273,7 @@ static enum session_end take_line(struct connection *c, enum side side, struct s
 }
 
 /* Takes the whole lines of *in, and leaves what is behind them. */
-static enum session_end take_lines(struct connection *c, enum side side, struct slice *in)
+static enum session_end take_lines(struct passage *c, enum side side, struct slice *in)
 {
     enum session_end why = SESSION_GOES_ON;
     const char *lf;
@@ -287,29 +289,29 @@ static enum session_end take_lines(struct connection *c, enum side side, struct 
     return why;
 }
 
-static enum session_end take(struct connection *c, enum side side, struct slice in)
+static enum session_end take(struct passage *c, enum side side, struct slice in)
 {
-    struct secret *kept = &c->end[side].in;
+    struct kept *kept = &c->end[side].in;
     bool joined = kept->n > 0, whole = memchr(in.p, '\n', in.n) != NULL;
     enum session_end why;
 
-    if (joined && !secret_add(kept, in))
+    if (joined && !kept_add(kept, in))
         return END_MEMORY;
     if (joined)
-        in = secret_slice(kept);
+        in = kept_slice(kept);
     if (joined && !whole) /* not looked through again, however small the pieces are */
         return is_too_long(c, side, in) ? END_TOO_LONG : SESSION_GOES_ON;
     why = take_lines(c, side, &in);
     if (why != SESSION_GOES_ON)
         return why;
     if (joined)
-        secret_drop(kept, kept->n - in.n);
-    else if (!secret_add(kept, in))
+        kept_drop(kept, kept->n - in.n);
+    else if (!kept_add(kept, in))
         return END_MEMORY;
     return SESSION_GOES_ON;
 }
 
-static enum session_end read_more(struct connection *c, enum side side)
+static enum session_end read_more(struct passage *c, enum side side)
 {
     struct door *door = c->door;
     ssize_t got = recv(event_get_fd(&c->end[side].event), door->in, sizeof door->in, 0);
@@ -328,19 +330,19 @@ static enum session_end read_more(struct connection *c, enum side side)
 
 /* ---- events ---- */
 
-static void settle(struct connection *c, enum session_end why)
+static void settle(struct passage *c, enum session_end why)
 {
     if (why == SESSION_GOES_ON && watch(c) != 0)
         why = END_MEMORY;
     if (why == SESSION_GOES_ON)
         note_busy(c);
     else
-        connection_close(c, why);
+        passage_close(c, why);
 }
 
 static void on_client(evutil_socket_t fd, short what, void *arg)
 {
-    struct connection *c = arg;
+    struct passage *c = arg;
 
     (void)fd;
     if ((what & EV_WRITE) != 0)
@@ -350,7 +352,7 @@ static void on_client(evutil_socket_t fd, short what, void *arg)
 }
 
 /* TCP: has it succeeded? */
-static enum session_end connect_ended(struct connection *c, evutil_socket_t fd)
+static enum session_end connect_ended(struct passage *c, evutil_socket_t fd)
 {
     int error = 0;
     socklen_t n = sizeof error;
@@ -365,7 +367,7 @@ static enum session_end connect_ended(struct connection *c, evutil_socket_t fd)
 
 static void on_dovecot(evutil_socket_t fd, short what, void *arg)
 {
-    struct connection *c = arg;
+    struct passage *c = arg;
     enum session_end why = SESSION_GOES_ON;
 
     if (!c->connected)
@@ -377,7 +379,7 @@ static void on_dovecot(evutil_socket_t fd, short what, void *arg)
     settle(c, why);
 }
 
-void connection_look(struct connection *c)
+void passage_look(struct passage *c)
 {
     uint64_t now_s = c->door->now_s;
     enum session_end why = session_look(&c->session, now_s);
