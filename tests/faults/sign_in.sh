@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 door() { echo "sasl = { listen = \"unix:$T/run/sasl.sock\"; upstream = \"unix:$T/queue/private/auth\"; };" >>"$T/postern.conf"; }
 relay_start_sasl()
 {
-    keep sasl "$BIN/postern-sasl" -c "$T/postern.conf"
+    KEEP_SOCKET=${kept:-} keep sasl "$BIN/postern-sasl" -c "$T/postern.conf"
     relay_wait relay_listens_at "$T/run/sasl.sock"
 }
 export RELAY_SASL=1
@@ -92,9 +92,19 @@ becomes 'and who may not is refused' 'in_again bert@contoso.example=secret' '*53
 faults_end
 relay_stop
 
+# With its socket kept open meanwhile, as the unit has it, no smtpd ends for want of somebody to ask.
+faults_relay
+door
+kept=yes
+faults_start
+kills 'the door killed, its socket kept' kill_program KILL sasl
+is 'then no smtpd ends' "$(grep -c 'no SASL authentication mechanisms\|throttling' "$T/maillog")" 0
+faults_end
+kept=
+relay_stop
+
 # ---- crowds, before a server without passwords ----
 
-LOAD=$PWD/${BUILD:-build/asan}/bench/sasl_load
 # stub [OPTIONS]: in Dovecot's place.
 stub()
 {
@@ -128,7 +138,7 @@ sed -i 's/^limits = (/&\
 door
 stub -d 200
 relay_start_sasl
-S=$T/run/sasl.sock
+LOAD=$BIN/bench/sasl_load S=$T/run/sasl.sock
 anna=(-l anna@contoso.example -a 203.0.113)
 
 connections=$(much 8000 500)
