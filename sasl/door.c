@@ -12,6 +12,9 @@
 
 /* How long nothing is accepted when there is no room; new connections wait in the kernel's backlog. */
 static const struct timeval pause_time = {.tv_usec = 100000};
+/* How soon a login is tried again for which there was no room in the limits on failures. */
+static const struct timeval retry_time = {.tv_usec = 20000};
+#define RETRY_BATCH 256
 /* So many at once before it is others' turn. */
 #define ACCEPT_BATCH 64
 
@@ -105,6 +108,34 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
         event_add(door->gates[i].event, NULL);
 }
 
+/* ---- passages that wait for room ---- */
+
+void door_waits(struct door *door, struct passage *c)
+{
+    TAILQ_INSERT_TAIL(&door->waiting, c, waiting);
+    if (!event_pending(door->retry_event, EV_TIMEOUT, NULL))
+        event_add(door->retry_event, &retry_time);
+}
+
+/* Each once, in the order in which they came; of a crowd a part, and the others the next time. */
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct door *door = arg;
+    const struct passage *last = TAILQ_LAST(&door->waiting, waiting_list);
+    struct passage *c = NULL;
+
+    (void)fd;
+    (void)what;
+    for (int i = 0; i < RETRY_BATCH && c != last; i++) {
+        c = TAILQ_FIRST(&door->waiting);
+        TAILQ_REMOVE(&door->waiting, c, waiting);
+        TAILQ_INSERT_TAIL(&door->waiting, c, waiting);
+        passage_retry(c); /* may be gone now */
+    }
+    if (!TAILQ_EMPTY(&door->waiting))
+        event_add(door->retry_event, &retry_time);
+}
+
 /* ---- the loop ---- */
 
 static void end_if_empty(struct door *door)
@@ -184,6 +215,7 @@ static void door_free(struct door *door)
     free_event(door->stop_event);
     free_event(door->resume_event);
     free_event(door->sweep_event);
+    free_event(door->retry_event);
     if (door->base != NULL)
         event_base_free(door->base);
     if (door->stop_fd >= 0)
@@ -263,8 +295,10 @@ static int door_prepare(struct door *door)
     door->stop_event = event_new(door->base, door->stop_fd, EV_READ | EV_PERSIST, on_stop, door);
     door->resume_event = event_new(door->base, -1, 0, on_resume, door);
     door->sweep_event = event_new(door->base, -1, EV_PERSIST, on_sweep, door);
+    door->retry_event = event_new(door->base, -1, 0, on_retry, door);
     if (door->stop_event == NULL || door->resume_event == NULL || door->sweep_event == NULL ||
-        event_add(door->stop_event, NULL) != 0 || event_add(door->sweep_event, &every_second) != 0)
+        door->retry_event == NULL || event_add(door->stop_event, NULL) != 0 ||
+        event_add(door->sweep_event, &every_second) != 0)
         return -1;
     for (size_t i = 0; i < door->n_listeners; i++) {
         struct gate *gate = &door->gates[i];
@@ -298,6 +332,7 @@ int door_start(struct engine *engine, struct door **out, struct error *e)
     door->max_connections = allowed_connections(engine);
     TAILQ_INIT(&door->busy);
     TAILQ_INIT(&door->idle);
+    TAILQ_INIT(&door->waiting);
     if (open_listeners(door, config, e) != 0 || set_upstream(door, &config->upstream, e) != 0) {
         door_free(door);
         return -1;

@@ -14,6 +14,8 @@
 /* How long a stopping program waits for Dovecot's answers. */
 #define STOP_S 4
 
+TAILQ_HEAD(waiting_list, passage);
+
 struct gathered {
     char bytes[16384];
     size_t n;
@@ -31,8 +33,9 @@ struct door {
     int stop_fd; /* eventfd */
     pthread_t thread;
     struct event_base *base;
-    struct event *stop_event, *resume_event, *sweep_event;
+    struct event *stop_event, *resume_event, *sweep_event, *retry_event;
     struct passage_list busy, idle;
+    struct waiting_list waiting; /* passages that are tried again soon, oldest first */
     unsigned connections;
     uint64_t now_s;     /* boot time at the last sweep, exact to a second */
     uint64_t stop_at_s; /* stopping: when it ends at the latest; 0: not stopping */
@@ -49,7 +52,10 @@ int door_start(struct engine *engine, struct door **out, struct error *e);
 /* Accepts no more, waits up to STOP_S for answers of Dovecot's, closes all and frees it. */
 void door_stop(struct door *door);
 
-/* For connections: logs why one ended, each kind at most once a minute; nothing where that needs no line. */
+/* For passages: tries this one again soon (passage_retry), until it is taken from the list. */
+void door_waits(struct door *door, struct passage *c);
+
+/* For passages: logs why one ended, each kind at most once a minute; nothing where that needs no line. */
 void door_complain(struct door *door, enum session_end why);
 
 #endif

@@ -42,6 +42,17 @@ static void note_busy(struct passage *c)
     TAILQ_INSERT_TAIL(list_of(c), c, links);
 }
 
+static void note_waiting(struct passage *c, bool waits)
+{
+    if (waits == c->waits)
+        return;
+    c->waits = waits;
+    if (waits)
+        door_waits(c->door, c);
+    else
+        TAILQ_REMOVE(&c->door->waiting, c, waiting);
+}
+
 /* ---- opening and closing ---- */
 
 static void end_close(struct end *end)
@@ -60,6 +71,7 @@ void passage_close(struct passage *c, enum session_end why)
     struct door *door = c->door;
 
     TAILQ_REMOVE(list_of(c), c, links);
+    note_waiting(c, false);
     session_finish(&c->session, &door->desk, why == END_GONE || why == END_NO_ANSWER || why == END_UPSTREAM);
     for (int side = 0; side < SIDES; side++)
         end_close(&c->end[side]);
@@ -74,7 +86,7 @@ static short wanted(const struct passage *c, enum side side)
     bool to_client = c->end[SIDE_CLIENT].out.n > 0, to_dovecot = c->end[SIDE_DOVECOT].out.n > 0 || !c->connected;
 
     if (side == SIDE_CLIENT)
-        return to_client ? EV_WRITE : to_dovecot ? 0 : EV_READ;
+        return to_client ? EV_WRITE : to_dovecot || c->waits ? 0 : EV_READ;
     return (short)((to_dovecot ? EV_WRITE : 0) | (to_client || !c->connected ? 0 : EV_READ));
 }
 
@@ -282,7 +294,8 @@ static enum session_end take_lines(struct passage *c, enum side side, struct sli
         size_t n = (size_t)(lf - in->p) + 1;
 
         why = take_line(c, side, (struct slice){in->p, n});
-        *in = (struct slice){in->p + n, in->n - n};
+        if (why != SESSION_WAITS)
+            *in = (struct slice){in->p + n, in->n - n};
     }
     if (why == SESSION_GOES_ON && is_too_long(c, side, *in))
         why = END_TOO_LONG;
@@ -302,8 +315,10 @@ static enum session_end take(struct passage *c, enum side side, struct slice in)
     if (joined && !whole) /* not looked through again, however small the pieces are */
         return is_too_long(c, side, in) ? END_TOO_LONG : SESSION_GOES_ON;
     why = take_lines(c, side, &in);
-    if (why != SESSION_GOES_ON)
+    if (why != SESSION_GOES_ON && why != SESSION_WAITS)
         return why;
+    if (side == SIDE_CLIENT)
+        note_waiting(c, why == SESSION_WAITS);
     if (joined)
         kept_drop(kept, kept->n - in.n);
     else if (!kept_add(kept, in))
@@ -338,6 +353,20 @@ static void settle(struct passage *c, enum session_end why)
         note_busy(c);
     else
         passage_close(c, why);
+}
+
+void passage_retry(struct passage *c)
+{
+    struct kept *kept = &c->end[SIDE_CLIENT].in;
+    struct slice in = kept_slice(kept);
+    enum session_end why = take_lines(c, SIDE_CLIENT, &in), sent;
+
+    note_waiting(c, why == SESSION_WAITS);
+    if (why == SESSION_WAITS)
+        why = SESSION_GOES_ON;
+    kept_drop(kept, kept->n - in.n);
+    sent = flush(c);
+    settle(c, why != SESSION_GOES_ON ? why : sent);
 }
 
 static void on_client(evutil_socket_t fd, short what, void *arg)

@@ -147,11 +147,21 @@ static enum auth_answer ask(struct session *s, struct desk *desk, struct dialogu
                             struct slice *text)
 {
     struct submission submission = submission_of(s, d, nobody);
-    enum auth_answer answer = engine_auth_begin(desk->engine, &submission, &d->ticket, text);
+    uint64_t since_s = s->waits_s != 0 ? s->waits_s : now_s;
+    bool last = now_s - since_s >= ROOM_S;
+    enum auth_answer answer = last ? engine_auth_begin(desk->engine, &submission, &d->ticket, text)
+                                   : engine_auth_try(desk->engine, &submission, &d->ticket, text);
 
+    s->waits_s = answer == AUTH_WAIT && !last ? since_s : 0;
     if (answer == AUTH_PASS)
-        turn_to(s, d, TURN_DOVECOT, now_s);
+        turn_to(s, d, TURN_DOVECOT, since_s);
     return answer;
+}
+
+/* After AUTH_WAIT. */
+static enum session_end wait_or_end(const struct session *s)
+{
+    return s->waits_s != 0 ? SESSION_WAITS : END_WAIT;
 }
 
 static enum session_end from_client_auth(struct session *s, struct desk *desk, const struct line *line,
@@ -185,7 +195,7 @@ static enum session_end from_client_auth(struct session *s, struct desk *desk, c
     dialogue_end(s, d);
     if (answer == AUTH_REFUSE)
         out->to_client = fail_line(desk, line->id, nobody, reason);
-    return answer == AUTH_REFUSE ? SESSION_GOES_ON : END_WAIT;
+    return answer == AUTH_REFUSE ? SESSION_GOES_ON : wait_or_end(s);
 }
 
 /* Dovecot forgets a dialogue, too, and then says this. */
@@ -215,7 +225,7 @@ static enum session_end from_client_cont(struct session *s, struct desk *desk, c
     case AUTH_WAIT:
         break;
     }
-    return END_WAIT;
+    return wait_or_end(s);
 }
 
 static void give_up(struct session *s, struct desk *desk, struct dialogue *d, uint64_t now_s)

@@ -25,10 +25,16 @@
 #define HANDSHAKE_S 10
 #define ANSWER_S 18
 #define DIALOGUE_S 200
+/*
+ * How long a line waits for room in the limits on failures, when there are many attempts at the same time: the honest
+ * ones of an office that signs in at once are over in no time.
+ */
+#define ROOM_S 3
 
 /* Why both connections end; the texts are in session.c. */
 enum session_end {
     SESSION_GOES_ON,
+    SESSION_WAITS, /* the line was not taken: it is to come again soon, and none before it */
     END_WAIT,      /* too many attempts at the same time: the engine has said so */
     END_TEMPORARY, /* Dovecot could not tell */
     END_NO_ANSWER,
@@ -81,6 +87,7 @@ struct session {
     const struct listener *listener;
     struct dialogue_list dialogues; /* oldest first */
     unsigned n_dialogues, n_asked;  /* n_asked: with TURN_DOVECOT */
+    uint64_t waits_s;               /* for room since; 0: no line waits */
     bool greeted;                   /* Dovecot's handshake is complete */
     uint64_t begun_s;
 };

@@ -21,6 +21,7 @@ static const struct choice events[] = {{"block", 1u << ALERT_BLOCK},
                                        {"failing", 1u << ALERT_FAILING},
                                        {"disabled", 1u << ALERT_DISABLED},
                                        {"settings", 1u << ALERT_SETTINGS},
+                                       {"unusual", 1u << ALERT_UNUSUAL},
                                        {NULL, 0}};
 
 const char *alert_event_name(enum alert_event event)

@@ -88,21 +88,29 @@ static bool any_unfamiliar(const struct config *config)
     return false;
 }
 
-/* The next limit that wants to know networks of another size than the one before; NULL at the end. What one size has
- * taught is enough for who only asks which networks are familiar. */
-static const struct limit_config *next_size(const struct config *config, const struct limit_config *before)
+/* What one size has taught is enough for who only asks which networks are familiar. */
+const struct limit_config *networks_size(const struct config *config, const struct limit_config *before)
 {
     const struct limit_config *end = config->limits + config->n_limits;
     bool unfamiliar = any_unfamiliar(config);
 
     for (const struct limit_config *limit = before == NULL ? config->limits : before + 1; limit < end; limit++)
-        if ((tells_networks_apart(limit) || (!unfamiliar && counts_strangers(limit))) &&
+        if ((tells_networks_apart(limit) || (!unfamiliar && (counts_strangers(limit) || limit->beyond_habit))) &&
             !network_size_same(before, limit))
             return limit;
     return NULL;
 }
 
 /* ---- whom blocks of strangers spare ---- */
+
+static bool is_familiar(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
+        if (counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns))
+            return true;
+    return false;
+}
 
 bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
@@ -112,11 +120,7 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
         return false;
     if (client_known(c, s) || !counters_marked(c->counters, tenant_key(id->tenant_hash), c->now_ns))
         return true;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
-        if (counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns))
-            return true;
-    return false;
+    return is_familiar(c, s, id);
 }
 
 /* At most this many look-ups to find familiar networks inside a larger one. */
@@ -146,6 +150,15 @@ static bool is_private_network(const struct network *net)
             return true;
     }
     return false;
+}
+
+bool network_known(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    struct network net = network_around(&s->client, 32, 128);
+
+    if (id->connector != NULL)
+        return true;
+    return s->has_client && (client_known(c, s) || is_private_network(&net) || is_familiar(c, s, id));
 }
 
 /* The address n networks of that size after the base. */
@@ -204,8 +217,8 @@ bool network_sheltered(const struct decide_context *c, const struct network *net
             return true;
     if (c->view == NULL)
         return true;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
         if (holds_familiar(c, net, limit))
             return true;
     return false;
@@ -251,8 +264,8 @@ bool client_unfamiliar(const struct decide_context *c, const struct submission *
 {
     if (!s->has_client || client_known(c, s) || is_connectors(c, s))
         return false;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
         if (is_any_tenants(c, s, limit))
             return false;
     return true;
@@ -299,12 +312,12 @@ static void learn(struct counters *counters, const struct decide_context *c, con
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                     const struct identity *id)
 {
-    const struct limit_config *limit = next_size(c->config, NULL);
+    const struct limit_config *limit = networks_size(c->config, NULL);
 
     if (limit == NULL || !id->authenticated || !s->has_client)
         return;
     learn(counters, c, s, id, tenant_key(id->tenant_hash));
-    for (; limit != NULL; limit = next_size(c->config, limit))
+    for (; limit != NULL; limit = networks_size(c->config, limit))
         learn(counters, c, s, id, network_key(c, s, id, limit));
 }
 
@@ -313,7 +326,21 @@ void networks_forget(struct counters *counters, const struct decide_context *c, 
 {
     if (!id->authenticated || !s->has_client)
         return;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
         (void)counters_reset(counters, new_key(network_key(c, s, id, limit)), c->now_ns);
+}
+
+void networks_teach(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash,
+                    const struct network *network, uint64_t ago_s)
+{
+    uint64_t key = key_within(key_within(key_of_network(c->secret, network), SALT_NETWORK), tenant_hash);
+
+    if (ago_s < FAMILIAR_FOR_S)
+        (void)counters_mark(counters, key, c->now_ns, (FAMILIAR_FOR_S - ago_s) * NS_PER_S, true, NULL);
+}
+
+void networks_teach_tenant(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash)
+{
+    (void)counters_mark(counters, tenant_key(tenant_hash), c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, NULL);
 }

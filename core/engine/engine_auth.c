@@ -32,13 +32,13 @@ static void auth_tell(struct engine_session *session, const struct decide_contex
     struct slice mailbox = engine_mailbox_of(c, &session->verdict.identity, &primary);
 
     engine_note_verdict(session, s, &no_recipients, mailbox, false);
-    engine_log_verdict(session, s, &no_recipients, mailbox);
+    engine_log_verdict(session, c, s, &no_recipients, mailbox);
 }
 
 /* ---- before ---- */
 
-enum auth_answer engine_auth_begin(struct engine_session *session, const struct submission *s,
-                                   struct auth_ticket *ticket, struct slice *text)
+static enum auth_answer auth_ask(struct engine_session *session, const struct submission *s, bool asks_again,
+                                 struct auth_ticket *ticket, struct slice *text)
 {
     struct decide_context c = auth_context(session);
     struct counters *counters = state_counters(session->engine->state);
@@ -50,7 +50,8 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
     *ticket = (struct auth_ticket){.hold = {.n = 0}, .limited = failures_are_limited(c.config)};
     *text = SLICE("");
     if (decide_client(&c, s, v)) {
-        auth_tell(session, &c, s);
+        if (v->action == ACTION_REJECT || !asks_again)
+            auth_tell(session, &c, s);
         if (v->action != ACTION_REJECT) /* by the operator's own reply */
             return AUTH_WAIT;
         *text = auth_words(v->reply);
@@ -58,9 +59,21 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
     }
     full = failures_take(counters, &c, s, &ticket->hold, &retry_ns);
     waits = full != NULL && decide_too_many(&c, s, v, full, retry_ns);
-    if (waits || v->monitored)
+    if ((waits && !asks_again) || v->monitored)
         auth_tell(session, &c, s);
     return waits ? AUTH_WAIT : AUTH_PASS;
+}
+
+enum auth_answer engine_auth_begin(struct engine_session *session, const struct submission *s,
+                                   struct auth_ticket *ticket, struct slice *text)
+{
+    return auth_ask(session, s, false, ticket, text);
+}
+
+enum auth_answer engine_auth_try(struct engine_session *session, const struct submission *s, struct auth_ticket *ticket,
+                                 struct slice *text)
+{
+    return auth_ask(session, s, true, ticket, text);
 }
 
 /* ---- after ---- */

@@ -45,6 +45,10 @@ struct auth_ticket {
 enum auth_answer engine_auth_begin(struct engine_session *session, const struct submission *submission,
                                    struct auth_ticket *ticket, struct slice *text);
 
+/* The same for a caller that asks again soon: that it is to wait is not logged. */
+enum auth_answer engine_auth_try(struct engine_session *session, const struct submission *submission,
+                                 struct auth_ticket *ticket, struct slice *text);
+
 /*
  * The SASL server says that the password is right: may this login sign in? AUTH_PASS or AUTH_REFUSE with the text, as
  * above. Charges no limits; a refusal counts as a denial. What would be deferred passes, since at AUTH it could only be

@@ -69,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&seam, 0, sizeof seam);
     seam.failures_have_words = size % 2 == 0;
+    seam.room = size % 4;
     session_start(&s, &listener, now_s);
     while (end == SESSION_GOES_ON && rest.n > 0) {
         const char *lf = memchr(rest.p, '\n', rest.n);
@@ -77,8 +78,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (input.n == 0 || input.n > LINE_MAX_LONG)
             break;
         rest = (struct slice){rest.p + input.n, rest.n - input.n};
-        if (input.n > 1)
-            end = feed(&s, input, &now_s);
+        do
+            end = input.n > 1 ? feed(&s, input, &now_s) : SESSION_GOES_ON;
+        while (end == SESSION_WAITS && now_s++ < UINT32_MAX);
         assert(seam.held == s.n_asked && s.n_asked <= s.n_dialogues && s.n_dialogues <= DIALOGUES_MAX);
     }
     session_finish(&s, &desk, size % 3 == 0);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #define SEAM_BLOCKED "192.0.2.66" /* a client that is blocked */
-#define SEAM_BUSY "192.0.2.77"    /* one with too many attempts at the same time */
+#define SEAM_BUSY "192.0.2.77"    /* one that waits while as many attempts as `room` are under way */
 #define SEAM_BLOCKED_TEXT "5.1.8 Access denied, the client is blocked"
 #define SEAM_REFUSED_TEXT "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox"
 #define SEAM_FAILED_TEXT "5.7.3 Authentication unsuccessful"
@@ -30,11 +30,12 @@ struct engine_session {
 
 /* What was asked; texts of the last call. */
 static struct {
-    atomic_uint begun, held, succeeded, failed, aborted, unavailable;
+    atomic_uint tried, begun, held, succeeded, failed, aborted, unavailable;
     char login[8192], mechanism[32], client[IP_TEXT_MAX];
     enum tls_version tls;
     enum login_kind kind;
     bool failures_have_words, limited;
+    atomic_uint room;
 } seam;
 
 static void seam_note(const struct submission *s)
@@ -70,13 +71,20 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
         *text = SLICE(SEAM_BLOCKED_TEXT);
         return AUTH_REFUSE;
     }
-    if (strcmp(seam.client, SEAM_BUSY) == 0)
+    if (strcmp(seam.client, SEAM_BUSY) == 0 && seam.held >= seam.room)
         return AUTH_WAIT;
     ticket->hold.n = 1;
     ticket->limited = seam.limited;
     seam.begun++;
     seam.held++;
     return AUTH_PASS;
+}
+
+enum auth_answer engine_auth_try(struct engine_session *session, const struct submission *s, struct auth_ticket *ticket,
+                                 struct slice *text)
+{
+    seam.tried++;
+    return engine_auth_begin(session, s, ticket, text);
 }
 
 /* Logins that begin with "no" may not. */

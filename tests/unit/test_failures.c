@@ -11,6 +11,7 @@
 #include "core/journal/journal.h"
 #include "core/notice/alert.h"
 #include "core/report/subject.h"
+#include "core/report/would_refuse.h"
 
 #define THIEF "192.0.2.9"
 #define FAR "203.0.113.77"
@@ -685,7 +686,7 @@ static void an_unblocked_network_begins_anew(void **state)
     assert_int_equal(subject.block.prefix, block.prefix);
     assert_true(blocks_lift(blocks_of(b), block.key, now_of(b)));
     assert_int_equal(guess_often(b, 30, ANNA, THIEF), 0);
-    subject_forgive(state_counters(b->shared), &c, &subject, &block);
+    subject_forgive(state_counters(b->shared), state_habits(b->shared), &c, &subject, &block);
     assert_int_equal(guess_often(b, 30, ANNA, THIEF), 20);
     stop(b);
 }
@@ -750,6 +751,7 @@ static void refusals_and_failures_are_in_the_journal_and_invented_names_not_in_t
     engine_auth_unavailable(b->session, &s, &ticket);
     for (unsigned i = 0; i < 8; i++)
         assert_int_equal(begin(b, THIEF, &held[i]), AUTH_PASS);
+    assert_int_equal(engine_auth_try(b->session, &s, &ticket, &said), AUTH_WAIT); /* leaves nothing there */
     assert_int_equal(begin(b, THIEF, &ticket), AUTH_WAIT);
     bench_stop(b);
     if (journal_open(world_file(b->world, "journal"), NULL, &j, &e) != 0 ||
@@ -858,6 +860,69 @@ static void monitor_mode_lets_all_in_and_says_what_it_would_do(void **state)
     assert_non_null(strstr(log, "would=blocked"));
 }
 
+/* A printer that keeps the first four cells of each row. */
+struct rows_printer {
+    struct printer printer; /* first */
+    struct buf b;
+};
+
+static void no_table(struct printer *p, const struct table *table)
+{
+    (void)p;
+    (void)table;
+}
+
+static void keep_row(struct printer *p, const struct value *cells)
+{
+    struct buf *b = &((struct rows_printer *)p)->b;
+
+    for (size_t i = 0; i < 3; i++) {
+        buf_add(b, cells[i].text);
+        buf_add_char(b, i < 2 ? '|' : ' ');
+    }
+    buf_addf(b, "%llu\n", (unsigned long long)cells[3].number);
+}
+
+static void no_end(struct printer *p)
+{
+    (void)p;
+}
+
+static void no_remark(struct printer *p, enum remark remark, const char *text)
+{
+    (void)p;
+    (void)remark;
+    (void)text;
+}
+
+static void what_monitor_mode_would_refuse_at_auth_is_reported_as_signing_in(void **state)
+{
+    struct bench *b = *state;
+    struct auth_ticket ticket;
+    char text[2048];
+    struct rows_printer out = {.printer = {.table = no_table, .row = keep_row, .end = no_end, .remark = no_remark},
+                               .b = BUF_OVER(text)};
+    struct journal *j;
+    struct error e;
+
+    virtual_now_s = 0;
+    bench_start(b, "postern-sasl",
+                "mode = \"monitor\"; preset = \"none\"; journal = \"~/journal\"; limits = ({ name = \"guesses\";"
+                "per = \"client_net\"; count = \"auth failures\"; rate = \"2/h\"; then = \"block 15m\"; });");
+    assert_int_equal(sign_in(b, BERT, OFFICE), AUTH_PASS);
+    assert_true(guess(b, ANNA, THIEF));
+    assert_true(guess(b, ANNA, THIEF));
+    assert_int_equal(begin(b, THIEF, &ticket), AUTH_PASS);
+    bench_stop(b);
+    if (journal_open(world_file(b->world, "journal"), NULL, &j, &e) != 0 ||
+        would_refuse_report(j, 0, &out.printer, &e) != 0)
+        fail_msg("%s", e.text);
+    journal_close(j);
+    assert_non_null(strstr(text, "bert@contoso.example|mailbox-disabled|signing in 1\n"));
+    assert_non_null(strstr(text, "anna@contoso.example|limit-block|signing in, limit guesses 1\n"));
+    assert_non_null(strstr(text, "|auth-waits|signing in, limit guesses 1\n"));
+}
+
 static void each_refusal_is_a_line_and_no_success(void **state)
 {
     struct bench *b = *state;
@@ -915,6 +980,7 @@ int main(void)
         T(who_signs_in_without_a_name_is_refused),
         T(tokens_that_had_run_out_are_no_guesses),
         T(monitor_mode_lets_all_in_and_says_what_it_would_do),
+        T(what_monitor_mode_would_refuse_at_auth_is_reported_as_signing_in),
         T(each_refusal_is_a_line_and_no_success),
     };
 

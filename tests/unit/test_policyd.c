@@ -49,45 +49,8 @@ struct engine_session {
 };
 
 static struct engine engine;
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static char logged[4096];
-static unsigned logged_lines;
 
-const struct config *engine_config(const struct engine *e)
-{
-    return &e->config;
-}
-
-struct log *engine_log(struct engine *e)
-{
-    (void)e;
-    return NULL;
-}
-
-void log_say(struct log *log, enum log_level level, const char *format, ...)
-{
-    va_list args;
-
-    (void)log;
-    (void)level;
-    pthread_mutex_lock(&log_lock);
-    va_start(args, format);
-    vsnprintf(logged, sizeof logged, format, args);
-    va_end(args);
-    logged_lines++;
-    pthread_mutex_unlock(&log_lock);
-}
-
-static bool was_logged(const char *text)
-{
-    bool found;
-
-    pthread_mutex_lock(&log_lock);
-    found = strstr(logged, text) != NULL;
-    pthread_mutex_unlock(&log_lock);
-    return found;
-}
-
+#include "tests/unit/log_seam.h"
 struct engine_session *engine_session_new(struct engine *e)
 {
     struct engine_session *session = calloc(1, sizeof *session);
@@ -221,8 +184,8 @@ static int set_up(void **state)
                                                 .max_connections = 1000,
                                                 .idle_timeout_s = 1100,
                                                 .request_timeout_s = 1000}};
-    logged_lines = 0;
-    logged[0] = '\0';
+    seam_lines = 0;
+    seam_logged[0] = '\0';
     return 0;
 }
 
@@ -610,7 +573,7 @@ static void the_same_trouble_is_logged_once_a_minute(void **state)
         close(fd);
     }
     stop();
-    assert_int_equal(logged_lines, 1);
+    assert_int_equal(seam_lines, 1);
     assert_true(was_logged("non\\x1bsense"));
     assert_true(was_logged(f.path));
 }

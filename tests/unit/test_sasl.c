@@ -25,42 +25,7 @@
 
 /* ---- the rest of the made-up engine ---- */
 
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static char logged[4096];
-
-const struct config *engine_config(const struct engine *e)
-{
-    return &e->config;
-}
-
-struct log *engine_log(struct engine *e)
-{
-    (void)e;
-    return NULL;
-}
-
-void log_say(struct log *log, enum log_level level, const char *format, ...)
-{
-    va_list args;
-
-    (void)log;
-    (void)level;
-    pthread_mutex_lock(&log_lock);
-    va_start(args, format);
-    vsnprintf(logged, sizeof logged, format, args);
-    va_end(args);
-    pthread_mutex_unlock(&log_lock);
-}
-
-static bool was_logged(const char *text)
-{
-    bool found;
-
-    pthread_mutex_lock(&log_lock);
-    found = strstr(logged, text) != NULL;
-    pthread_mutex_unlock(&log_lock);
-    return found;
-}
+#include "tests/unit/log_seam.h"
 
 struct engine_session *engine_session_new(struct engine *e)
 {
@@ -107,7 +72,7 @@ static int set_up(void **state)
     (void)state;
     memset(&f, 0, sizeof f);
     memset(&seam, 0, sizeof seam);
-    memset(logged, 0, sizeof logged);
+    memset(seam_logged, 0, sizeof seam_logged);
     (void)snprintf(f.folder, sizeof f.folder, "/tmp/postern-sasl.XXXXXX");
     assert_non_null(mkdtemp(f.folder));
     (void)snprintf(f.path, sizeof f.path, "%s/door", f.folder);
@@ -269,6 +234,57 @@ static void lines_that_come_in_drops_and_many_in_one_are_the_same(void **state)
     while (strstr(hear(p.postfix), "OK\t2\tuser=anna\n") == NULL)
         continue;
     leave(p);
+}
+
+/* Many at once, and room for one: each is served, one after the other. */
+static void who_waits_for_room_is_served_in_turn(void **state)
+{
+    enum { MANY = 20 };
+    struct pair p[MANY];
+
+    (void)state;
+    seam.room = 1;
+    start();
+    for (int i = 0; i < MANY; i++)
+        p[i] = greet();
+    for (int i = 0; i < MANY; i++)
+        tell(p[i].postfix, "AUTH\t1\tPLAIN\trip=" SEAM_BUSY "\tresp=eA==\nAUTH\t2\tPLAIN\trip=" SEAM_BUSY "\n");
+    for (int served = 0; served < 2 * MANY;) {
+        struct pollfd wait[MANY];
+
+        for (int i = 0; i < MANY; i++)
+            wait[i] = (struct pollfd){.fd = p[i].dovecot, .events = POLLIN};
+        assert_true(poll(wait, MANY, WAIT_MS) > 0);
+        for (int i = 0; i < MANY; i++)
+            if ((wait[i].revents & POLLIN) != 0) {
+                bool first = strncmp(hear(p[i].dovecot), "AUTH\t1\t", 7) == 0;
+
+                assert_int_equal(seam.held, 1);
+                tell(p[i].dovecot, first ? "OK\t1\tuser=anna\n" : "FAIL\t2\tuser=anna\n");
+                assert_string_equal(hear(p[i].postfix), first ? "OK\t1\tuser=anna\n" : "FAIL\t2\tuser=anna\n");
+                served++;
+            }
+    }
+    for (int i = 0; i < MANY; i++)
+        leave(p[i]);
+}
+
+static void who_waits_in_vain_is_closed_and_may_leave_before(void **state)
+{
+    struct pair p[2];
+
+    (void)state;
+    start();
+    p[0] = greet();
+    p[1] = greet();
+    for (int i = 0; i < 2; i++)
+        tell(p[i].postfix, "AUTH\t1\tPLAIN\trip=" SEAM_BUSY "\tresp=eA==\n");
+    wait_until(seam.tried > 2);
+    close(p[0].dovecot);
+    assert_string_equal(hear(p[0].postfix), "");
+    assert_string_equal(hear(p[1].postfix), "");
+    close(p[0].postfix);
+    leave(p[1]);
 }
 
 static void when_either_side_closes_the_other_is_closed(void **state)
@@ -524,6 +540,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_may_signs_in_and_who_may_not_does_not),
         TEST(lines_that_come_in_drops_and_many_in_one_are_the_same),
+        TEST(who_waits_for_room_is_served_in_turn),
+        TEST(who_waits_in_vain_is_closed_and_may_leave_before),
         TEST(when_either_side_closes_the_other_is_closed),
         TEST(without_dovecot_the_connection_is_closed_at_once),
         TEST(a_dovecot_with_a_full_backlog_is_waited_for),

@@ -222,11 +222,34 @@ static void a_client_that_is_blocked_in_the_midst_is_refused_and_the_request_can
          SAID(DOVECOT, "FAIL\t1\tuser=anna", NULL, NULL), ENDS(DOVECOT, "OK\t1\tuser=anna", END_UNKNOWN_ID));
 }
 
-static void more_attempts_than_may_be_at_once_are_told_to_wait(void **state)
+#define BUSY "\trip=" SEAM_BUSY
+
+static void more_attempts_than_may_be_at_once_wait_for_room_and_then_end(void **state)
 {
     (void)state;
-    TALK(ENDS(POSTFIX, AUTH("1", "PLAIN", "\trip=" SEAM_BUSY "\tresp=eA=="), END_WAIT));
-    assert_null(session_end_text(END_WAIT)); /* the engine has said so */
+    TALK(ENDS(POSTFIX, AUTH("1", "PLAIN", BUSY "\tresp=eA=="), SESSION_WAITS));
+    now_s += ROOM_S - 1;
+    TALK(ENDS(POSTFIX, AUTH("1", "PLAIN", BUSY "\tresp=eA=="), SESSION_WAITS));
+    assert_int_equal(seam.tried, 2);
+    now_s++;
+    TALK(ENDS(POSTFIX, AUTH("1", "PLAIN", BUSY "\tresp=eA=="), END_WAIT));
+    assert_int_equal(seam.tried, 2);         /* the last time the engine says so */
+    assert_null(session_end_text(END_WAIT)); /* and nobody else */
+}
+
+static void who_waited_is_served_when_there_is_room(void **state)
+{
+    (void)state;
+    seam.room = 1;
+    TALK(DOWN("DONE"), UP(AUTH("1", "PLAIN", BUSY "\tresp=eA==")),
+         ENDS(POSTFIX, AUTH("2", "LOGIN", BUSY), SESSION_WAITS), DOWN("OK\t1\tuser=anna"), UP(AUTH("2", "LOGIN", BUSY)),
+         DOWN("CONT\t2\teA=="), UP(AUTH("3", "PLAIN", BUSY)), ENDS(POSTFIX, "CONT\t2\teA==", SESSION_WAITS));
+    now_s += ROOM_S - 1;
+    TALK(DOWN("FAIL\t3\tuser=bert"), UP("CONT\t2\teA=="));
+    /* Dovecot's time to answer includes it. */
+    assert_int_equal(session_look(&session, now_s + ANSWER_S - ROOM_S + 1), SESSION_GOES_ON);
+    assert_int_equal(session_look(&session, now_s + ANSWER_S - ROOM_S + 3), END_NO_ANSWER);
+    TALK(DOWN("OK\t2\tuser=anna"));
 }
 
 static void what_dovecot_could_not_tell_closes_the_connection(void **state)
@@ -455,7 +478,8 @@ int main(void)
         TEST(several_requests_at_once_do_not_meet),
         TEST(a_blocked_client_is_refused_before_dovecot_is_asked),
         TEST(a_client_that_is_blocked_in_the_midst_is_refused_and_the_request_cancelled),
-        TEST(more_attempts_than_may_be_at_once_are_told_to_wait),
+        TEST(more_attempts_than_may_be_at_once_wait_for_room_and_then_end),
+        TEST(who_waited_is_served_when_there_is_room),
         TEST(what_dovecot_could_not_tell_closes_the_connection),
         TEST(a_dialogue_that_breaks_off_is_no_failure),
         TEST(what_dovecot_says_of_a_cancelled_request_is_dropped),
