@@ -19,6 +19,7 @@
  * -d: how much later FAIL is said, as Dovecot's auth_failure_delay. -l: each login is printed as it is asked about.
  * SIGUSR1, and SIGTERM before the end, print one line: connections=… open=… auth=… ok=… fail=… hang=…
  */
+#include "bench/policy_wire.h"
 #include "bench/sasl_wire.h"
 #include "core/base/clock.h"
 
@@ -31,7 +32,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define FD_MAX 65536
@@ -276,19 +276,9 @@ static void serve(int fd)
 
 static int listen_at(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (strlen(path) >= sizeof address.sun_path) {
-        fprintf(stderr, "the path is too long\n");
-        exit(EXIT_FAILURE);
-    }
-    memcpy(address.sun_path, path, strlen(path));
     (void)unlink(path);
     (void)umask(0111); /* as Dovecot's socket would be: for whoever reaches the folder */
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 4096) != 0)
-        fail(path);
-    return fd;
+    return policy_listen(path);
 }
 
 static int watch_signals(int epoll)
