@@ -144,11 +144,9 @@ static void add_then(struct buf *b, const struct limit_config *limit)
     };
     static const char *const of_failures[] = {
         [THEN_DEFER] = "told to try again later", [THEN_BLOCK] = "blocked for ", [THEN_MONITOR] = "only told of"};
+    const char *const *words = limit_counts_failures(limit) ? of_failures : thens;
 
-    buf_addf(b, "; over it: %s",
-             limit->defers                  ? "held back, and deferred for "
-             : limit_counts_failures(limit) ? of_failures[limit->then]
-                                            : thens[limit->then]);
+    buf_addf(b, "; over it: %s", limit->defers ? "held back, and deferred for " : words[limit->then]);
     if (limit->then == THEN_BLOCK)
         duration_add(b, limit->block_s);
     if (limit->disable_at_source)
