@@ -24,6 +24,11 @@ uint64_t key_of_tenants_habit(uint64_t tenant_hash)
     return key_within(tenant_hash, SALT_HABIT);
 }
 
+bool habit_of_application(const struct habit *habit)
+{
+    return habit->learnt && habit->most.of[HABIT_MESSAGES][HABIT_HOUR] > HABIT_PERSONS_HOUR;
+}
+
 /* All recipients that were let through, in whatever order; where they weren't told apart, how many there are. */
 static uint64_t all_recipients(const struct decide_context *c, const struct submission *s, const struct recipients *r)
 {

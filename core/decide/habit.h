@@ -14,6 +14,9 @@
 /* The key of the habit of who sends; 0: neither a login nor a connector. */
 uint64_t key_of_habit(const struct decide_context *c, const struct identity *id);
 
+/* Has it sent more in an hour than any person does? */
+bool habit_of_application(const struct habit *habit);
+
 /* Was this message deferred before? */
 bool habit_repeats(const struct decide_context *c, const struct submission *s, const struct recipients *r,
                    const struct identity *id);

@@ -38,12 +38,8 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
                                       const struct identity *id, const struct limit_config *limit,
                                       struct limit_rate *room);
 
-/* What the day's habit adds to the burst of a limit that counts deferred messages. */
+/* What the day's habit adds to the burst of a limit that counts deferred messages; an application's four times. */
 uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct verdict *v);
-
-/* The time that one of its units takes to run off. */
-uint64_t limit_interval_of_habit(const struct limit_config *limit, const struct verdict *v,
-                                 const struct limit_rate *figure);
 
 /* The charge of `cost` units by that figure. */
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost);

@@ -111,11 +111,17 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* One week that has ended; `week` is its largest. */
+/*
+ * One week that has ended; `week` is its largest. A day grows slowly, since nothing that is over it passes: who drips
+ * just below it must not gain in a week what a mail merge does. An hour may grow at once, and so may an application.
+ */
 static void end_week(struct habit_learnt *l, unsigned w, uint32_t week, uint32_t early)
 {
     uint32_t most = l->most[w];
-    uint32_t grown = least(week, least(most + most / 10 + 10, early + early / 2 + 40));
+    uint32_t grown = least(week, early + early / 2 + 40);
+
+    if (w == HABIT_DAY && l->most[HABIT_HOUR] <= HABIT_PERSONS_HOUR)
+        grown = least(grown, most + most / 10 + 10);
 
     /* Whoever reaches it nearly has the habit still. */
     l->held[w] = grown >= most || week >= most - most / 8 ? 0 : least(l->held[w] + 1, HELD_MOST);
