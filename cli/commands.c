@@ -50,8 +50,11 @@ const struct cli_command cli_commands[] = {
      "  --reason TEXT   for those who look at the block later\n"
      "  --force         although never_block protects it, or nobody has that name\n",
      cmd_block, false, false},
-    {"unblock", "WHOM", "Lift a block, and give back the limits that led to it",
-     "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n", cmd_unblock, false, false},
+    {"unblock", "[--accept] WHOM", "Lift a block, and reset the counters that led to it",
+     "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n"
+     "  --accept        what it sent in the last hour and day is usual from now on;\n"
+     "                  also for a login or connector that is only deferred\n",
+     cmd_unblock, false, false},
     {"blocks", "[--csv|--json]", "Who is blocked, by what, until when, and what was seen before", OUTPUT_HELP,
      cmd_blocks, true, true},
     {"hold", "[OPTION...] USER", "Put what a login has in Postfix's queue on hold", QUEUE_HELP OUTPUT_HELP, cmd_hold,

@@ -31,7 +31,7 @@ _postern()
     block) COMPREPLY=($(compgen -W "--for --reason --force --help user login client network connector" -- "$cur")) ;;
     unblock)
         # What can be unblocked is what is blocked.
-        COMPREPLY=($(compgen -W "--help user login client network connector
+        COMPREPLY=($(compgen -W "--accept --help user login client network connector
             $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
         ;;
     log)

@@ -216,7 +216,7 @@ enum limit_count {
     COUNT_BYTES,
     COUNT_DENIALS,
     COUNT_DEFERRALS, /* attempts that a limit deferred */
-    COUNT_DEFERRED,  /* different messages that a limit deferred, of logins whose habit is learnt */
+    COUNT_DEFERRED,  /* different messages that a limit deferred; beyond a habit, of logins whose habit is learnt */
     COUNT_DISTINCT
 };
 

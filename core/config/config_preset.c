@@ -107,14 +107,29 @@ static const struct limit_config exchange_online[] = {
         }                                                                                                              \
     }
 
+/*
+ * Connectors: only the day, and far beyond the habit, since devices don't try again, and since one connector may stand
+ * for many machines. Nothing while the habit is being learnt.
+ */
+#define LIMIT_HABIT_CONNECTOR(limit_name, limit_count, plus)                                                           \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_CONNECTOR, .count = limit_count, .then = THEN_DEFER, .v4_prefix = 24,           \
+        .v6_prefix = 64, .connectors = true, .beyond_habit = true, .factor = 300, .figure = {                          \
+            .rate = {plus, 86400},                                                                                     \
+            .burst = plus                                                                                              \
+        }                                                                                                              \
+    }
+
 static const struct limit_config standard[] = {
     LIMIT_FOR_NEW("message-rate", COUNT_MESSAGES, FIGURE_OWN, .rate = {30, 60}, .burst = 150),
     LIMIT_FOR_NEW("recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, .rate = {10000, 86400}, .burst = 1000),
     HABITS,
+    LIMIT_HABIT_CONNECTOR("connector-day", COUNT_MESSAGES, 2000),
+    LIMIT_HABIT_CONNECTOR("connector-recipients-day", COUNT_RECIPIENTS, 5000),
     MIRRORED_HOURLY,
     LIMIT_UNFAMILIAR("unfamiliar-rate", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {12, 3600}, .burst = 28),
     LIMIT_UNFAMILIAR("unfamiliar-volume", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {60, 86400}, .burst = 140),
-    LIMIT_UNFAMILIAR("unfamiliar-again", COUNT_DEFERRALS, THEN_BLOCK, 3600, .rate = {40, 3600}, .burst = 2500),
+    LIMIT_UNFAMILIAR("unfamiliar-again", COUNT_DEFERRED, THEN_BLOCK, 3600, .rate = {40, 3600}, .burst = 2500),
     LIMIT_UNFAMILIAR("roaming", COUNT_DISTINCT, THEN_BLOCK, 3600, .rate = {10, 86400}, .burst = 20),
 };
 

@@ -39,13 +39,20 @@ static uint64_t all_recipients(const struct decide_context *c, const struct subm
     return r->kept == 0 && s->has_recipient ? recipient_hash(c, s) : all;
 }
 
-static uint64_t key_of_message(const struct decide_context *c, const struct submission *s, const struct recipients *r,
-                               const struct identity *id)
+/* A message to these recipients, of that size. */
+static uint64_t key_of_message_to(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                                  uint64_t recipients, uint64_t size)
 {
     uint64_t key = key_within(key_of_habit(c, id), hash_slice(c->secret, address_slice(&s->sender)));
 
-    key = hash_mix(key, s->stage == STAGE_RCPT ? recipient_hash(c, s) : all_recipients(c, s, r));
-    return key_within(key, s->size);
+    return key_within(hash_mix(key, recipients), size);
+}
+
+static uint64_t key_of_message(const struct decide_context *c, const struct submission *s, const struct recipients *r,
+                               const struct identity *id)
+{
+    return key_of_message_to(c, s, id, s->stage == STAGE_RCPT ? recipient_hash(c, s) : all_recipients(c, s, r),
+                             s->size);
 }
 
 bool habit_repeats(const struct decide_context *c, const struct submission *s, const struct recipients *r,
@@ -57,19 +64,31 @@ bool habit_repeats(const struct decide_context *c, const struct submission *s, c
     return s->stage >= STAGE_RCPT && habits_deferred(c->habits, key_of_message(c, s, r, id), c->now_ns);
 }
 
-bool habit_note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
-                         const struct submission *s, const struct recipients *r, const struct identity *id)
+/* May so many more be remembered of that login's? */
+static bool has_room(struct counters *counters, const struct decide_context *c, const struct identity *id, uint64_t n)
 {
-    uint64_t key = key_of_message(c, s, r, id);
     struct charge room = {.key = key_within(key_of_habit(c, id), SALT_DEFERRED),
                           .interval_ns = UINT64_C(86400) * NS_PER_S / REMEMBERED_A_DAY,
                           .burst = REMEMBERED_A_DAY,
-                          .cost = 1};
+                          .cost = n};
     struct charge_answer answer;
 
-    if (habits_deferred(habits, key, c->now_ns))
+    return counters_charge(counters, &room, 1, c->now_ns, &answer) == 1;
+}
+
+bool habit_note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
+                         const struct submission *s, const struct recipients *r, const struct identity *id)
+{
+    uint32_t recipients = s->stage >= STAGE_DATA ? r->kept : 0;
+
+    if (habit_repeats(c, s, r, id))
         return false;
-    return counters_charge(counters, &room, 1, c->now_ns, &answer) == 0 || habits_deferred_note(habits, key, c->now_ns);
+    if (!has_room(counters, c, id, 1 + recipients))
+        return true;
+    /* When it comes again it is known from its first recipient on. */
+    for (uint32_t i = 0; i < recipients; i++)
+        (void)habits_deferred_note(habits, key_of_message_to(c, s, id, r->seen[i].address, r->declared), c->now_ns);
+    return habits_deferred_note(habits, key_of_message(c, s, r, id), c->now_ns);
 }
 
 int64_t habit_learning_until(const struct decide_context *c, const struct habit *habit)

@@ -11,6 +11,16 @@
 
 #include "core/decide/decide.h"
 
+/* What a limit beyond a habit counts, and in which window. */
+static inline enum habit_count habit_count_of(const struct limit_config *limit)
+{
+    return limit->count == COUNT_MESSAGES ? HABIT_MESSAGES : HABIT_RECIPIENTS;
+}
+static inline enum habit_window habit_window_of(const struct limit_config *limit)
+{
+    return limit->figure.rate.period_s == 3600 ? HABIT_HOUR : HABIT_DAY;
+}
+
 /* The key of the habit of who sends; 0: neither a login nor a connector. */
 uint64_t key_of_habit(const struct decide_context *c, const struct identity *id);
 
@@ -21,7 +31,8 @@ bool habit_of_application(const struct habit *habit);
 bool habit_repeats(const struct decide_context *c, const struct submission *s, const struct recipients *r,
                    const struct identity *id);
 
-/* Remembers it as deferred. True when that is new. */
+/* Remembers it as deferred. True when it wasn't: then it is another message than those before. Only for who has a
+ * habit's key. */
 bool habit_note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
                          const struct submission *s, const struct recipients *r, const struct identity *id);
 

@@ -118,6 +118,16 @@ static bool counts_refusal_of(const struct limit_config *limit, const struct ide
     return id->authenticated || id->connector == NULL ? limit->authenticated : limit->connectors;
 }
 
+/* Does the limit count refusals of that kind, of who sends this? */
+static bool counts_here(const struct decide_context *c, const struct submission *s, const struct verdict *v,
+                        const struct limit_config *limit, enum limit_count count)
+{
+    return limit->count == count && counts_refusal_of(limit, &v->identity) &&
+           (!limit->beyond_habit || (v->habit_known && v->habit.learnt)) && (limit->per & PER_RECIPIENT_DOMAIN) == 0 &&
+           limit_only_holds(c, s, &v->identity, limit) &&
+           (!limit->unfamiliar || network_unfamiliar(c, s, &v->identity, limit));
+}
+
 const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,
                                                 const struct submission *s, const struct verdict *v,
                                                 enum limit_count count)
@@ -131,10 +141,7 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         struct charge charge;
         uint64_t key;
 
-        if (limit->count != count || !counts_refusal_of(limit, &v->identity) ||
-            !limit_only_holds(c, s, &v->identity, limit) ||
-            (limit->unfamiliar && !network_unfamiliar(c, s, &v->identity, limit)) ||
-            (limit->per & PER_RECIPIENT_DOMAIN) != 0 || !key_of_limit(c, s, &v->identity, limit, &key))
+        if (!counts_here(c, s, v, limit, count) || !key_of_limit(c, s, &v->identity, limit, &key))
             continue;
         figure = limit_figure(c, s, &v->identity, limit, &room);
         if (figure->unlimited)

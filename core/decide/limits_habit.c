@@ -8,21 +8,10 @@
 #include "core/decide/limits_parts.h"
 
 #define HUNDREDTHS 100
-#define HOUR_S 3600
 /* More than any window can count, and far from where sums would wrap round. */
 #define HABIT_UNITS_MOST 1000000u
 /* A message that may pass when it comes again has to wait for nothing. */
 #define AGAIN_NS UINT64_C(1000000000)
-
-static enum habit_count habit_count_of(const struct limit_config *limit)
-{
-    return limit->count == COUNT_MESSAGES ? HABIT_MESSAGES : HABIT_RECIPIENTS;
-}
-
-static enum habit_window habit_window_of(const struct limit_config *limit)
-{
-    return limit->figure.rate.period_s == HOUR_S ? HABIT_HOUR : HABIT_DAY;
-}
 
 /* What holds while the login is being learnt; 0: nothing does. */
 static uint64_t learning_figure(const struct looking *l, const struct limit_config *limit)
@@ -93,7 +82,7 @@ static bool may_repeat(const struct deciding *d, const struct looking *l, const 
     const struct habit *habit = &d->v->habit;
 
     if (habit_window_of(limit) == HABIT_DAY)
-        return habit_of_application(habit);
+        return d->v->identity.authenticated && habit_of_application(habit); /* nothing blocks a connector */
     return habit->learnt || l->known_network;
 }
 

@@ -63,6 +63,7 @@ void recipients_note(struct recipients *r, const struct decide_context *c, const
 
     r->asked++;
     r->repeated += v->repetition;
+    r->declared = s->size;
     if (seen != NULL) {
         seen->asked++;
         return;

@@ -2,6 +2,7 @@
 #include "core/base/clock.h"
 #include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 
 #include <stdarg.h>
@@ -303,15 +304,10 @@ void trace_limit(const struct deciding *d, const struct limit_config *limit, con
     trace_add(d->trace, "limit %s: %s", limit->name, text);
 }
 
-/* "messages of the last hour" */
-static const char *window_words(const struct limit_config *limit)
-{
-    bool hour = limit->figure.rate.period_s == 3600;
-
-    if (limit->count == COUNT_MESSAGES)
-        return hour ? "messages in the last hour" : "messages in the last day";
-    return hour ? "recipients in the last hour" : "recipients in the last day";
-}
+static const char *const window_words[HABIT_COUNTS][HABIT_WINDOWS] = {
+    [HABIT_MESSAGES] = {"messages in the last hour", "messages in the last day"},
+    [HABIT_RECIPIENTS] = {"recipients in the last hour", "recipients in the last day"},
+};
 
 static void add_learning(const struct deciding *d, struct buf *b)
 {
@@ -331,15 +327,15 @@ static void add_learning(const struct deciding *d, struct buf *b)
 void trace_habit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                  uint32_t most, bool passes)
 {
-    unsigned count = limit->count == COUNT_MESSAGES ? HABIT_MESSAGES : HABIT_RECIPIENTS;
-    unsigned window = limit->figure.rate.period_s == 3600 ? HABIT_HOUR : HABIT_DAY;
+    enum habit_count count = habit_count_of(limit);
+    enum habit_window window = habit_window_of(limit);
     const struct habit *habit = &d->v->habit;
     char text[400];
     struct buf b = BUF_OVER(text);
 
     if (d->trace == NULL)
         return;
-    buf_addf(&b, "%u %s", habit->now.of[count][window], window_words(limit));
+    buf_addf(&b, "%u %s", habit->now.of[count][window], window_words[count][window]);
     if (habit->learnt)
         buf_addf(&b, ", usually at most %u", habit->most.of[count][window]);
     else

@@ -24,17 +24,19 @@
 static void name_block(struct alert *alert, const struct block *block, uint64_t seconds)
 {
     struct slice subject = slice_of(block->subject), kind, who;
+    const char *accept = block->defers ? "--accept " : "";
 
     (void)slice_cut(subject, ' ', &kind, &who);
-    alert_summary(alert, "%.*s is blocked by limit %s", SLICE_ARG(subject), block->limit);
+    alert_summary(alert, "%.*s is %s by limit %s", SLICE_ARG(subject), block->defers ? "held back" : "blocked",
+                  block->limit);
     if (alert_kind(alert) == ALERT_OF_CLIENT)
         alert_advice(alert, "See what came from there: postern log --client %.*s. If all is well: postern unblock %.*s",
                      SLICE_ARG(who), SLICE_ARG(who));
     else
         alert_advice(alert,
                      "See what it sent: postern explain, postern log. If its password was stolen, change it and revoke "
-                     "its sessions, then look at the queue: postern hold %.*s. If all is well: postern unblock %.*s",
-                     SLICE_ARG(who), SLICE_ARG(who));
+                     "its sessions, then look at the queue: postern hold %.*s. If all is well: postern unblock %s%.*s",
+                     SLICE_ARG(who), accept, SLICE_ARG(who));
     alert_fact(alert, "limit", slice_of(block->limit));
     alert_fact(alert, "reason", slice_of(block->reason));
     if (seconds > 0)
@@ -67,7 +69,8 @@ static void begin_unusual(struct alert *alert, const struct submission *s, const
 {
     char text[IP_TEXT_MAX];
 
-    alert_fact(alert, "login", s->login_text);
+    if (v->identity.authenticated)
+        alert_fact(alert, "login", s->login_text);
     if (s->has_client)
         alert_fact(alert, "client", ip_text(&s->client, text));
     alert_fact(alert, "limit", slice_of(v->limit));
@@ -119,13 +122,34 @@ static void tell_together(struct engine_session *session, const struct decide_co
     alert_queue_put(session->engine->alerts, &alert, UNUSUAL_EPISODE_S);
 }
 
+/* Many devices give up what is deferred: somebody has to know at once. */
+static void tell_connector(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    const struct verdict *v = &session->verdict;
+    char subject[200];
+    struct buf b = BUF_OVER(subject);
+    struct alert alert;
+
+    buf_addf(&b, "connector %s", v->identity.connector->name);
+    alert = alert_of(ALERT_UNUSUAL, c->wall_s, buf_slice(&b));
+    alert_summary(&alert, "%s sends far more than usual, and what is too much is deferred", subject);
+    alert_advice(&alert,
+                 "See what it sends: postern log --user %s. Devices may not try again. If all is well: "
+                 "postern unblock --accept connector %s",
+                 v->identity.connector->name, v->identity.connector->name);
+    begin_unusual(&alert, s, v);
+    alert_queue_put(session->engine->alerts, &alert, UNUSUAL_EPISODE_S);
+}
+
 void engine_alert_unusual(struct engine_session *session, const struct decide_context *c, const struct submission *s)
 {
     const struct verdict *v = &session->verdict;
 
-    if (c->config->n_alerts == 0 || !v->identity.authenticated)
+    if (c->config->n_alerts == 0)
         return;
-    if (v->habit.learnt)
+    if (!v->identity.authenticated)
+        tell_connector(session, c, s);
+    else if (v->habit.learnt)
         tell_together(session, c, s);
     else if (!network_known(c, s, &v->identity))
         tell_new_login(session, c, s);

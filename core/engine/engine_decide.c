@@ -169,19 +169,19 @@ static void count_refusal(struct engine_session *session, const struct decide_co
         engine_block(session, c, s, limit);
 }
 
-/* Remembers a message that a limit deferred, so that it is known when it comes again. True when it is new, and of a
- * login whose habit is known. */
+/* Remembers a message that a limit deferred, so that it is known when it comes again. True when it is new. */
 static bool is_newly_deferred(struct engine_session *session, const struct decide_context *c,
                               const struct submission *s, const struct recipients *r)
 {
     const struct verdict *v = &session->verdict;
 
-    if (!v->habit_known || !habit_note_deferred(state_habits(session->engine->state),
-                                                state_counters(session->engine->state), c, s, r, &v->identity))
+    if (key_of_habit(c, &v->identity) == 0 ||
+        !habit_note_deferred(state_habits(session->engine->state), state_counters(session->engine->state), c, s, r,
+                             &v->identity))
         return false;
     if (v->limit_row != NULL && v->limit_row->beyond_habit)
         engine_alert_unusual(session, c, s);
-    return v->habit.learnt;
+    return true;
 }
 
 static void count_refusals(struct engine_session *session, const struct decide_context *c, const struct submission *s,

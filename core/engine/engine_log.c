@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/event.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/habit.h"
 #include "core/engine/engine_parts.h"
 
 static void add_who(struct event *e, const struct submission *s, const struct identity *id, struct slice mailbox)
@@ -64,12 +65,13 @@ static void add_habit(struct event *e, const struct verdict *v, uint64_t now_ns)
 {
     const struct limit_config *limit = v->limit_row;
     uint64_t learnt_ns = v->habit.since_ns + HABIT_LEARNING_S * NS_PER_S;
-    unsigned count, window;
+    enum habit_count count;
+    enum habit_window window;
 
     if (!v->habit_known || limit == NULL || !limit->beyond_habit || limit->count == COUNT_DEFERRED)
         return;
-    count = limit->count == COUNT_MESSAGES ? HABIT_MESSAGES : HABIT_RECIPIENTS;
-    window = limit->figure.rate.period_s == 3600 ? HABIT_HOUR : HABIT_DAY;
+    count = habit_count_of(limit);
+    window = habit_window_of(limit);
     event_number(e, "usual", v->habit.most.of[count][window]);
     event_number(e, "now", v->habit.now.of[count][window]);
     if (!v->habit.learnt && v->habit.since_ns != 0 && learnt_ns > now_ns)

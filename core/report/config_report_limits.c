@@ -1,3 +1,4 @@
+#include "core/decide/habit.h"
 #include "core/report/config_report_parts.h"
 
 static const struct {
@@ -59,7 +60,7 @@ static void add_key(struct buf *b, const struct limit_config *limit)
         buf_addf(b, ", from unfamiliar networks (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
     if (!limit->connectors)
         buf_add(b, SLICE(" (logins only)"));
-    if (!limit->authenticated)
+    if (!limit->authenticated && (limit->per & PER_CONNECTOR) == 0)
         buf_add(b, SLICE(" (connectors only)"));
 }
 
@@ -87,7 +88,7 @@ static void add_learning(struct buf *b, const struct limit_config *limit, bool k
 /* "any hour's messages: at most 20 beside 1.25 times the usual largest" */
 static void add_beyond(struct buf *b, const struct limit_config *limit, const struct limit_rate *figure)
 {
-    bool hour = limit->figure.rate.period_s == 3600;
+    bool hour = habit_window_of(limit) == HABIT_HOUR;
 
     buf_addf(b, "in any %s at most %llu %s beside ", hour ? "hour" : "day", (unsigned long long)figure->rate.count,
              counted[limit->count]);

@@ -1,5 +1,6 @@
 #include "core/report/config_rules.h"
 
+#include "core/decide/habit.h"
 #include "core/mail/reason.h"
 #include "core/report/config_rules_parts.h"
 
@@ -374,7 +375,7 @@ static void look_shared_refusals(const struct rules_walk *w)
 /* The hour of a habit lets pass what comes again. */
 static bool passes_again(const struct limit_config *limit)
 {
-    return limit->beyond_habit && limit->figure.rate.period_s != DAY_S;
+    return limit->beyond_habit && habit_window_of(limit) == HABIT_HOUR;
 }
 
 static void look_idle_limits(const struct rules_walk *w)

@@ -1,6 +1,7 @@
 #include "core/report/subject.h"
 
 #include "core/decide/block_keys.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/report/text.h"
@@ -141,8 +142,8 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
     }
 }
 
-void subject_forgive(struct counters *counters, const struct decide_context *c, const struct subject *subject,
-                     const struct block *block)
+void subject_forgive(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                     const struct subject *subject, const struct block *block)
 {
     uint64_t key;
 
@@ -154,4 +155,6 @@ void subject_forgive(struct counters *counters, const struct decide_context *c, 
             (void)counters_reset(counters, key, c->now_ns);
     }
     (void)counters_reset(counters, block_history(c, block->key).key, c->now_ns);
+    if (block->defers && (key = key_of_habit(c, &subject->verdict.identity)) != 0)
+        habits_lift(habits, key, c->now_ns, false);
 }

@@ -1,81 +1,90 @@
 /* Looking at a habit, and counting a message. */
 #include "core/state/habits_table.h"
 
-/* One record as it stands, its windows and what was learnt brought up to now. */
-struct view {
-    struct habit_bins bins[HABIT_COUNTS][HABIT_WINDOWS];
-    struct habit_learnt learnt[HABIT_COUNTS];
-    uint64_t since_ns;
-};
-
-static bool is_current(const struct habit_learnt l[HABIT_COUNTS], uint64_t now)
+/* Reads what was learnt of both counts. True when a week, or the learning, has ended since it was written. */
+static bool is_due(struct habit_record *r, uint64_t since_ns, uint64_t now, union pair seen[HABIT_COUNTS])
 {
-    return habit_is_current(&l[HABIT_MESSAGES], now) && habit_is_current(&l[HABIT_RECIPIENTS], now);
+    uint64_t week = now / HABIT_WEEK_NS;
+    bool current = true;
+
+    for (unsigned c = 0; c < HABIT_COUNTS; c++) {
+        seen[c] = pair_read(habit_of(r, c));
+        current = current && habit_number_of(seen[c]) != 0 && habit_number_of(seen[c]) >= week;
+    }
+    return !current && habit_ends_learning(since_ns, now);
 }
 
-static void view_record(struct habit_record *r, bool shared, uint64_t now, struct view *v)
+/* Brings what was learnt up to now. The past comes first: the bound of the growth is in it. */
+static void roll(struct habit_past *past, struct habit_learnt learnt[HABIT_COUNTS], uint64_t since_ns, uint64_t now)
 {
+    habit_past_roll(past, learnt, now);
+    for (unsigned c = 0; c < HABIT_COUNTS; c++)
+        habit_learnt_roll(&learnt[c], past->early.of[c], since_ns, now);
+}
+
+static void look_at_learnt(struct habit_record *r, uint64_t since_ns, uint64_t now, bool shared, struct habit *out)
+{
+    union pair seen[HABIT_COUNTS];
+    struct habit_learnt learnt[HABIT_COUNTS];
+    bool due = is_due(r, since_ns, now, seen);
     struct habit_past past;
 
-    v->since_ns = habit_since_ns(pair_read(&r->name));
-    for (unsigned c = 0; c < HABIT_COUNTS; c++) {
-        v->learnt[c] = habit_learnt_of(pair_read(habit_of(r, c)));
-        for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
-            v->bins[c][w] = habit_bins_of(pair_read(habit_window(r, c, w)));
-            habit_bins_advance(&v->bins[c][w], habit_bin_of(w, now));
-        }
-    }
-    if (shared || is_current(v->learnt, now) || !habit_ends_learning(v->since_ns, now))
-        return;
-    past = habit_past_of(pair_read(&r->past));
-    habit_past_roll(&past, v->learnt, now);
     for (unsigned c = 0; c < HABIT_COUNTS; c++)
-        habit_learnt_roll(&v->learnt[c], past.early.of[c], v->since_ns, now);
+        learnt[c] = habit_learnt_of(seen[c]);
+    if (due && !shared) {
+        past = habit_past_of(pair_read(&r->past));
+        roll(&past, learnt, since_ns, now);
+    }
+    out->learnt = learnt[HABIT_MESSAGES].number != 0;
+    for (unsigned c = 0; c < HABIT_COUNTS; c++)
+        for (unsigned w = 0; w < HABIT_WINDOWS; w++)
+            out->most.of[c][w] = out->learnt ? learnt[c].most[w] : learnt[c].week[w];
 }
 
 void habits_look(const struct habits *h, uint64_t key, uint64_t now_ns, struct habit *out)
 {
     struct habit_record *r = habit_find(h, key);
-    uint64_t now = now_ns + h->ahead_ns;
-    struct view v;
+    uint64_t now = now_ns + h->ahead_ns, since_ns;
 
     *out = (struct habit){.crowded = r == NULL && !habit_has_room(h, key, now)};
     if (h->records == NULL || (r == NULL && !out->crowded))
         return;
-    view_record(r != NULL ? r : habit_shared(h, key), out->crowded, now, &v);
-    out->learnt = v.learnt[HABIT_MESSAGES].number != 0;
-    out->since_ns = out->crowded ? 0 : v.since_ns - h->ahead_ns;
-    for (unsigned c = 0; c < HABIT_COUNTS; c++)
-        for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
-            out->now.of[c][w] = habit_bins_sum(&v.bins[c][w]);
-            out->most.of[c][w] = out->learnt ? v.learnt[c].most[w] : v.learnt[c].week[w];
-        }
+    r = r != NULL ? r : habit_shared(h, key);
+    since_ns = habit_since_ns(pair_read(&r->name));
+    look_at_learnt(r, since_ns, now, out->crowded, out);
+    out->since_ns = out->crowded ? 0 : since_ns - h->ahead_ns;
+    for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
+        uint64_t number = habit_bin_of(w, now);
+
+        for (unsigned c = 0; c < HABIT_COUNTS; c++)
+            out->now.of[c][w] = window_sum(window_at(pair_read(habit_window(r, c, w)), number));
+    }
 }
 
 uint64_t habits_wait(const struct habits *h, uint64_t key, uint64_t now_ns, enum habit_count count,
                      enum habit_window window, uint32_t units, uint32_t limit)
 {
     struct habit_record *r = habit_find(h, key);
-    uint64_t now = now_ns + h->ahead_ns;
-    struct habit_bins bins;
-    uint32_t sum;
+    uint64_t now = now_ns + h->ahead_ns, newest, end;
+    union pair left;
 
     if (units > limit)
         return UINT64_MAX;
     if (h->records == NULL)
         return 0;
-    bins = habit_bins_of(pair_read(habit_window(r != NULL ? r : habit_shared(h, key), count, window)));
-    habit_bins_advance(&bins, habit_bin_of(window, now));
-    sum = habit_bins_sum(&bins);
+    left = window_at(pair_read(habit_window(r != NULL ? r : habit_shared(h, key), count, window)),
+                     habit_bin_of(window, now));
+    newest = window_newest(left);
+    if (window_sum(left) <= limit - units)
+        return 0;
     /* The oldest bin goes first. */
-    for (unsigned i = 0; i < HABIT_BINS; i++) {
-        uint64_t end = (uint64_t)(bins.newest + i) * habit_bin_ns(window);
-
-        if (sum <= limit - units)
-            return i > 0 && end > now ? end - now : 0;
-        sum -= bins.counts[(bins.newest + 1 + i) % HABIT_BINS];
+    for (unsigned i = 1; i <= HABIT_BINS; i++) {
+        left = window_put(left, newest + i, 0);
+        end = (newest + i) * habit_bin_ns(window);
+        if (window_sum(left) <= limit - units)
+            break;
     }
-    return (uint64_t)(bins.newest + HABIT_BINS) * habit_bin_ns(window) - now;
+    return end > now ? end - now : 0;
 }
 
 /* ---- counting ---- */
@@ -83,43 +92,55 @@ uint64_t habits_wait(const struct habits *h, uint64_t key, uint64_t now_ns, enum
 /* What one window got: enough to take it out again. */
 struct added {
     uint32_t sum; /* with it */
-    uint32_t bin;
+    uint64_t bin;
 };
 
 /* Adds to the newest bin, if the window then holds no more than the limit. */
 static bool add_units(union pair *at, uint64_t number, uint32_t units, uint32_t limit, struct added *out)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
-        union pair seen = pair_read(at);
-        struct habit_bins bins = habit_bins_of(seen);
+        union pair seen = pair_read(at), window = window_at(seen, number);
 
-        habit_bins_advance(&bins, number);
-        out->sum = habit_bins_sum(&bins) + units;
-        out->bin = bins.newest;
+        out->sum = window_sum(window) + units;
+        out->bin = window_newest(window);
         if (limit != HABIT_UNLIMITED && out->sum > limit)
             return false;
-        if (units == 0)
-            return true;
-        if (pair_swap(at, seen, habit_bins_plus(&bins, seen, units)))
+        if (units == 0 || pair_swap(at, seen, window_plus(window, units)))
             return true;
     }
     return false;
 }
 
 /* Takes units out of the bin of that number, as far as it is still there and holds them. */
-static void take_units(union pair *at, uint32_t number, uint32_t units)
+static void take_units(union pair *at, uint64_t number, uint32_t units)
 {
     for (unsigned i = 0; units > 0 && i < TRIES_MAX; i++) {
         union pair seen = pair_read(at);
-        struct habit_bins bins = habit_bins_of(seen);
-        uint16_t *bin = &bins.counts[number % HABIT_BINS];
 
-        if (number > bins.newest || bins.newest - number >= HABIT_BINS)
-            return;
-        *bin = (uint16_t)(*bin > units ? *bin - units : 0);
-        if (pair_swap(at, seen, habit_bins_pack(&bins)))
+        if (!window_has(seen, number) || pair_swap(at, seen, window_minus(seen, number, units)))
             return;
     }
+}
+
+/* Adds to all windows or to none. */
+static bool add_to_all(struct habit_record *r, const struct habit_charge *charge, uint64_t now,
+                       struct added added[HABIT_COUNTS][HABIT_WINDOWS])
+{
+    const uint64_t number[HABIT_WINDOWS] = {habit_bin_of(HABIT_HOUR, now), habit_bin_of(HABIT_DAY, now)};
+    unsigned c = 0, w = 0, done;
+
+    for (done = 0; done < HABIT_COUNTS * HABIT_WINDOWS; done++) {
+        c = done / HABIT_WINDOWS, w = done % HABIT_WINDOWS;
+        if (!add_units(habit_window(r, c, w), number[w], charge->units[c], charge->limit.of[c][w], &added[c][w]))
+            break;
+    }
+    if (done == HABIT_COUNTS * HABIT_WINDOWS)
+        return true;
+    while (done-- > 0) {
+        c = done / HABIT_WINDOWS, w = done % HABIT_WINDOWS;
+        take_units(habit_window(r, c, w), added[c][w].bin, charge->units[c]);
+    }
+    return false;
 }
 
 /* Writes down what the end of a week, or of the learning, changed. */
@@ -130,25 +151,18 @@ static void roll_if_due(struct habit_record *r, uint64_t now)
     union pair seen[HABIT_COUNTS], seen_past;
     struct habit_past past;
 
-    for (unsigned c = 0; c < HABIT_COUNTS; c++) {
-        seen[c] = pair_read(habit_of(r, c));
-        learnt[c] = habit_learnt_of(seen[c]);
-    }
-    if (is_current(learnt, now) || !habit_ends_learning(since_ns, now))
+    if (!is_due(r, since_ns, now, seen))
         return;
+    for (unsigned c = 0; c < HABIT_COUNTS; c++)
+        learnt[c] = habit_learnt_of(seen[c]);
     seen_past = pair_read(&r->past);
     past = habit_past_of(seen_past);
-    habit_past_roll(&past, learnt, now);
+    roll(&past, learnt, since_ns, now);
     /* If somebody else changes it meanwhile, he does the same. */
     if (habit_past_pack(&past).both != seen_past.both)
         (void)pair_swap(&r->past, seen_past, habit_past_pack(&past));
-    for (unsigned c = 0; c < HABIT_COUNTS; c++) {
-        struct habit_learnt before = learnt[c];
-
-        habit_learnt_roll(&learnt[c], past.early.of[c], since_ns, now);
-        if (learnt[c].number != before.number)
-            (void)pair_swap(habit_of(r, c), seen[c], habit_learnt_pack(&learnt[c]));
-    }
+    for (unsigned c = 0; c < HABIT_COUNTS; c++)
+        (void)pair_swap(habit_of(r, c), seen[c], habit_learnt_pack(&learnt[c]));
 }
 
 /* Notes a new largest hour or day of this week. */
@@ -156,15 +170,15 @@ static void note_largest(union pair *at, const struct added added[HABIT_WINDOWS]
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         union pair seen = pair_read(at);
-        struct habit_learnt l = habit_learnt_of(seen);
-        bool more = false;
+        struct habit_learnt l;
 
+        if (added[HABIT_HOUR].sum <= habit_week_of(seen, HABIT_HOUR) &&
+            added[HABIT_DAY].sum <= habit_week_of(seen, HABIT_DAY))
+            return;
+        l = habit_learnt_of(seen);
         for (unsigned w = 0; w < HABIT_WINDOWS; w++)
-            if (added[w].sum > l.week[w]) {
-                l.week[w] = added[w].sum;
-                more = true;
-            }
-        if (!more || pair_swap(at, seen, habit_learnt_pack(&l)))
+            l.week[w] = added[w].sum > l.week[w] ? added[w].sum : l.week[w];
+        if (pair_swap(at, seen, habit_learnt_pack(&l)))
             return;
     }
 }
@@ -172,7 +186,6 @@ static void note_largest(union pair *at, const struct added added[HABIT_WINDOWS]
 bool habits_charge(struct habits *h, const struct habit_charge *charge, uint64_t now_ns)
 {
     uint64_t now = now_ns + h->ahead_ns;
-    uint64_t number[HABIT_WINDOWS] = {habit_bin_of(HABIT_HOUR, now), habit_bin_of(HABIT_DAY, now)};
     struct added added[HABIT_COUNTS][HABIT_WINDOWS];
     struct habit_record *r;
     bool crowded;
@@ -182,17 +195,8 @@ bool habits_charge(struct habits *h, const struct habit_charge *charge, uint64_t
     r = habit_find_or_make(h, charge->key, now, &crowded);
     if (!crowded)
         roll_if_due(r, now);
-    for (unsigned i = 0; i < HABIT_COUNTS * HABIT_WINDOWS; i++) {
-        unsigned c = i / HABIT_WINDOWS, w = i % HABIT_WINDOWS;
-
-        if (add_units(habit_window(r, c, w), number[w], charge->units[c], charge->limit.of[c][w], &added[c][w]))
-            continue;
-        while (i-- > 0) {
-            c = i / HABIT_WINDOWS, w = i % HABIT_WINDOWS;
-            take_units(habit_window(r, c, w), added[c][w].bin, charge->units[c]);
-        }
+    if (!add_to_all(r, charge, now, added))
         return false;
-    }
     if (!crowded)
         for (unsigned c = 0; c < HABIT_COUNTS; c++)
             note_largest(habit_of(r, c), added[c]);
@@ -209,7 +213,7 @@ void habits_return(struct habits *h, uint64_t key, const uint32_t units[HABIT_CO
         return;
     for (unsigned c = 0; c < HABIT_COUNTS; c++)
         for (unsigned w = 0; w < HABIT_WINDOWS; w++)
-            take_units(habit_window(r, c, w), (uint32_t)habit_bin_of(w, charged_ns + h->ahead_ns), units[c]);
+            take_units(habit_window(r, c, w), habit_bin_of(w, charged_ns + h->ahead_ns), units[c]);
 }
 
 void habits_forget_week(struct habits *h, uint64_t key, uint64_t now_ns)
@@ -234,20 +238,65 @@ void habits_forget_week(struct habits *h, uint64_t key, uint64_t now_ns)
         }
 }
 
+/* ---- what an operator says ---- */
+
+/* Empties a window. Returns what it held. */
+static uint32_t take_all(union pair *at, uint64_t number)
+{
+    for (unsigned i = 0; i < TRIES_MAX; i++) {
+        union pair seen = pair_read(at), window = window_at(seen, number);
+
+        if (pair_swap(at, seen, window_empty(window_newest(window))))
+            return window_sum(window);
+    }
+    return 0;
+}
+
+/* Takes what was sent for usual. */
+static void raise_habit(union pair *at, const uint32_t sent[HABIT_WINDOWS])
+{
+    for (unsigned i = 0; i < TRIES_MAX; i++) {
+        union pair seen = pair_read(at);
+        struct habit_learnt l = habit_learnt_of(seen);
+
+        for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
+            l.week[w] = sent[w] > l.week[w] ? sent[w] : l.week[w];
+            if (l.number == 0 || sent[w] < l.most[w])
+                continue;
+            l.most[w] = sent[w];
+            l.held[w] = 0;
+        }
+        if (pair_swap(at, seen, habit_learnt_pack(&l)))
+            return;
+    }
+}
+
+void habits_lift(struct habits *h, uint64_t key, uint64_t now_ns, bool accept)
+{
+    struct habit_record *r = habit_find(h, key);
+    uint64_t now = now_ns + h->ahead_ns;
+
+    if (r == NULL)
+        return;
+    roll_if_due(r, now);
+    for (unsigned c = 0; c < HABIT_COUNTS; c++) {
+        uint32_t sent[HABIT_WINDOWS];
+
+        for (unsigned w = 0; w < HABIT_WINDOWS; w++)
+            sent[w] = take_all(habit_window(r, c, w), habit_bin_of(w, now));
+        if (accept)
+            raise_habit(habit_of(r, c), sent);
+    }
+}
+
 /* ---- deferred messages ---- */
 
 bool habits_deferred_note(struct habits *h, uint64_t key, uint64_t now_ns)
 {
-    return h->records != NULL && counters_once(&h->deferred, key, now_ns + h->ahead_ns, HABIT_DEFERRED_NS);
+    return h->records == NULL || counters_once(&h->deferred, key, now_ns + h->ahead_ns, HABIT_DEFERRED_NS);
 }
 
 bool habits_deferred(const struct habits *h, uint64_t key, uint64_t now_ns)
 {
     return h->records != NULL && counters_seen(&h->deferred, key, now_ns + h->ahead_ns, HABIT_DEFERRED_NS);
-}
-
-void habits_deferred_forget(struct habits *h, uint64_t key, uint64_t now_ns)
-{
-    if (h->records != NULL)
-        counters_once_forget(&h->deferred, key, now_ns + h->ahead_ns);
 }

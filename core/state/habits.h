@@ -40,6 +40,8 @@ struct habit_figures {
 
 /* No limit. Larger than any count. */
 #define HABIT_UNLIMITED UINT32_MAX
+/* More than a window can count: 32,767 or more in one of its bins. Larger than what it can, and held as a habit too. */
+#define HABIT_UNCOUNTED 262143u
 
 /* What is known of a login. */
 struct habit {
@@ -77,14 +79,17 @@ void habits_return(struct habits *h, uint64_t key, const uint32_t units[HABIT_CO
 /* Somebody else may have used the login: this week teaches nothing, and one that is being learnt begins anew. */
 void habits_forget_week(struct habits *h, uint64_t key, uint64_t now_ns);
 
+/* An operator lets it go on: what came in the hour and the day counts no longer. With accept that was its own, and its
+ * habit is raised to it. */
+void habits_lift(struct habits *h, uint64_t key, uint64_t now_ns, bool accept);
+
 /*
- * Messages that were deferred, so that their repetition is known. A bounded table, where what is
- * remembered for the shortest time gives way: who is forgotten is deferred once more. habits_deferred_note returns
- * true when the key was not there.
+ * Messages that were deferred, so that their repetition is known for a day. A bounded table, where what is remembered
+ * for the shortest time gives way: who is forgotten is deferred once more. habits_deferred_note returns true when the
+ * key was not there, also where nothing can be remembered.
  */
 bool habits_deferred_note(struct habits *h, uint64_t key, uint64_t now_ns);
 bool habits_deferred(const struct habits *h, uint64_t key, uint64_t now_ns);
-void habits_deferred_forget(struct habits *h, uint64_t key, uint64_t now_ns);
 
 struct habits_stats {
     uint64_t places;    /* for logins */

@@ -6,17 +6,7 @@
  */
 #include "core/state/habits_table.h"
 
-#define WEEKS_OF_PAST 8u
-
-#define FIGURE_BITS 18
-#define FIGURE_MOST ((1u << FIGURE_BITS) - 1)
-#define HELD_BITS 6
-#define HELD_MOST ((1u << HELD_BITS) - 1)
-/* Where the fields of struct habit_learnt lie in a pair. */
-enum { AT_MOST = 0, AT_WEEK = 2 * FIGURE_BITS, AT_HELD = 4 * FIGURE_BITS, AT_NUMBER = AT_HELD + 2 * HELD_BITS };
-#define NUMBER_MOST 0xffffu
-
-_Static_assert(HABIT_BIN_MOST *HABIT_BINS <= FIGURE_MOST, "a largest holds what a window holds");
+#define HELD_MOST ((1u << HABIT_HELD_BITS) - 1)
 
 static uint32_t bits_at(union pair packed, unsigned at, uint32_t most)
 {
@@ -30,24 +20,24 @@ static unsigned __int128 bits_placed(uint32_t value, unsigned at, uint32_t most)
 
 struct habit_learnt habit_learnt_of(union pair packed)
 {
-    struct habit_learnt l = {.number = bits_at(packed, AT_NUMBER, NUMBER_MOST)};
+    struct habit_learnt l = {.number = bits_at(packed, LEARNT_NUMBER_AT, HABIT_NUMBER_MOST)};
 
     for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
-        l.most[w] = bits_at(packed, AT_MOST + w * FIGURE_BITS, FIGURE_MOST);
-        l.week[w] = bits_at(packed, AT_WEEK + w * FIGURE_BITS, FIGURE_MOST);
-        l.held[w] = bits_at(packed, AT_HELD + w * HELD_BITS, HELD_MOST);
+        l.most[w] = bits_at(packed, LEARNT_MOST_AT + w * HABIT_FIGURE_BITS, HABIT_FIGURE_MOST);
+        l.week[w] = bits_at(packed, LEARNT_WEEK_AT + w * HABIT_FIGURE_BITS, HABIT_FIGURE_MOST);
+        l.held[w] = bits_at(packed, LEARNT_HELD_AT + w * HABIT_HELD_BITS, HELD_MOST);
     }
     return l;
 }
 
 union pair habit_learnt_pack(const struct habit_learnt *l)
 {
-    union pair packed = {.both = bits_placed(l->number, AT_NUMBER, NUMBER_MOST)};
+    union pair packed = {.both = bits_placed(l->number, LEARNT_NUMBER_AT, HABIT_NUMBER_MOST)};
 
     for (unsigned w = 0; w < HABIT_WINDOWS; w++)
-        packed.both |= bits_placed(l->most[w], AT_MOST + w * FIGURE_BITS, FIGURE_MOST) |
-                       bits_placed(l->week[w], AT_WEEK + w * FIGURE_BITS, FIGURE_MOST) |
-                       bits_placed(l->held[w], AT_HELD + w * HELD_BITS, HELD_MOST);
+        packed.both |= bits_placed(l->most[w], LEARNT_MOST_AT + w * HABIT_FIGURE_BITS, HABIT_FIGURE_MOST) |
+                       bits_placed(l->week[w], LEARNT_WEEK_AT + w * HABIT_FIGURE_BITS, HABIT_FIGURE_MOST) |
+                       bits_placed(l->held[w], LEARNT_HELD_AT + w * HABIT_HELD_BITS, HELD_MOST);
     return packed;
 }
 
@@ -81,7 +71,7 @@ struct habit_past habit_past_of(union pair packed)
 
 union pair habit_past_pack(const struct habit_past *p)
 {
-    union pair packed = {.both = bits_placed(p->number, PAST_NUMBER_AT, NUMBER_MOST)};
+    union pair packed = {.both = bits_placed(p->number, PAST_NUMBER_AT, HABIT_NUMBER_MOST)};
 
     for (unsigned i = 0; i < 8; i++)
         packed.both |= (unsigned __int128)rounded_down((i < 4 ? &p->early : &p->late)->of[i / 2 % 2][i % 2])
@@ -91,7 +81,7 @@ union pair habit_past_pack(const struct habit_past *p)
 
 void habit_past_roll(struct habit_past *p, const struct habit_learnt l[HABIT_COUNTS], uint64_t now)
 {
-    unsigned number = (unsigned)(now / HABIT_WEEK_NS / WEEKS_OF_PAST);
+    unsigned number = (unsigned)(now / HABIT_WEEK_NS / HABIT_WEEKS_OF_PAST);
     struct habit_figures most;
 
     if (p->number >= number && p->number != 0)

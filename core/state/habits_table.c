@@ -1,9 +1,10 @@
-/* Where records stand: finding, making, taking over, counting them. */
+/* Where records stand: finding, making, counting them. */
 #include "core/state/habits_table.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-/* A record that is being made for so long was left by a process that died. */
-#define MAKING_S 2u
+/* A record that is being made for so long was left by a process that died. Much longer than one is ever stopped, or its
+ * clock behind another's: who is overtaken would empty what is in use. */
+#define MAKING_S 30u
 /* seen_last is written no more often than that: it only decides who gives way after months. */
 #define SEEN_AGAIN_S 86400u
 
@@ -20,11 +21,6 @@ struct habits habits_over(void *memory, uint64_t logins, struct habits_met *met)
 static uint64_t seconds_of_state(uint64_t now)
 {
     return (now / NS_PER_SECOND) & UINT32_MAX;
-}
-
-static uint64_t seen_last(union pair name)
-{
-    return name.value & UINT32_MAX;
 }
 
 /* Fibonacci hashing, as for the counters. */
@@ -72,7 +68,7 @@ static bool is_free_record(union pair name, uint64_t now)
 {
     uint64_t since_s = name.value >> 32, now_s = seconds_of_state(now);
 
-    return name.key == 0 && (name.value == 0 || since_s > now_s || now_s - since_s >= MAKING_S);
+    return name.key == 0 && (name.value == 0 || since_s > now_s + MAKING_S || now_s > since_s + MAKING_S);
 }
 
 /* How long nobody has used it; 0 for one that is being made, or was seen in the future. */
@@ -80,7 +76,7 @@ static uint64_t idle_s(union pair name, uint64_t now)
 {
     uint64_t now_s = seconds_of_state(now);
 
-    return name.key != 0 && seen_last(name) < now_s ? now_s - seen_last(name) : 0;
+    return name.key != 0 && habit_seen_last(name) < now_s ? now_s - habit_seen_last(name) : 0;
 }
 
 /* What stands in place of a name while the key's record is being made. */
@@ -99,7 +95,6 @@ static struct habit_record *place_for(const struct habits *h, uint64_t key, uint
     uint64_t longest = HABIT_KEPT_S;
 
     *busy = false;
-
     for (unsigned i = 0; i < HABIT_PLACES; i++) {
         struct habit_record *r = place_of(h, key, i);
         union pair name = pair_read(&r->name);
@@ -129,34 +124,49 @@ bool habit_has_room(const struct habits *h, uint64_t key, uint64_t now)
     return h->records != NULL && (place_for(h, key, now, &seen, &busy) != NULL || busy);
 }
 
+static union pair name_of(uint64_t key, uint64_t now)
+{
+    return pair_of(key, seconds_of_state(now) << 32 | seconds_of_state(now));
+}
+
 static void clear_record(struct habit_record *r)
 {
     for (union pair *p = &r->name + 1; p <= &r->past; p++)
         pair_write(p, pair_of(0, 0));
 }
 
+/* What stands where a record was, which is not empty any more. */
+#define LEFT pair_of(0, 1)
+
+/* Takes a place and empties it. Nobody finds the record by its key before it is empty. */
+static bool empty_place(struct habits *h, struct habit_record *r, union pair seen, uint64_t key, uint64_t now)
+{
+    union pair making = making_of(key, now), name = name_of(key, now);
+
+    if (!pair_swap(&r->name, seen, making))
+        return false;
+    if (seen.key != 0)
+        (void)__atomic_fetch_add(&h->met->displaced, 1, __ATOMIC_RELAXED);
+    clear_record(r);
+    return pair_swap(&r->name, making, name);
+}
+
 /*
- * Makes the record of a key at a place where `seen` stands. Nobody finds it by its key before it is empty. NULL when
- * somebody else was faster.
+ * Makes the record of a key at a place where `seen` stands; where nobody was ever, in one step. NULL when somebody else
+ * was faster.
  */
 static struct habit_record *make_at(struct habits *h, struct habit_record *r, union pair seen, uint64_t key,
                                     uint64_t now)
 {
-    uint64_t now_s = seconds_of_state(now);
-    union pair making = making_of(key, now), name = pair_of(key, now_s << 32 | now_s);
+    union pair name = name_of(key, now);
     struct habit_record *first;
 
-    if (!pair_swap(&r->name, seen, making))
-        return NULL;
-    if (seen.key != 0)
-        (void)__atomic_fetch_add(&h->met->displaced, 1, __ATOMIC_RELAXED);
-    clear_record(r);
-    if (!pair_swap(&r->name, making, name))
+    if (seen.both == 0 ? !pair_swap(&r->name, seen, name) : !empty_place(h, r, seen, key, now))
         return NULL;
     /* Two may have made one for the same key in different places: the first is the one that is found. */
     first = habit_find(h, key);
     if (first != NULL && first != r)
-        (void)pair_swap(&r->name, name, pair_of(0, 0));
+        (void)pair_swap(&r->name, name, LEFT);
     return first;
 }
 
@@ -165,7 +175,7 @@ static void note_seen(struct habit_record *r, uint64_t now)
     union pair name = pair_read(&r->name);
     uint64_t now_s = seconds_of_state(now);
 
-    if (name.key != 0 && seen_last(name) + SEEN_AGAIN_S < now_s)
+    if (name.key != 0 && habit_seen_last(name) + SEEN_AGAIN_S < now_s)
         (void)pair_swap(&r->name, name, pair_of(name.key, (name.value & ~(uint64_t)UINT32_MAX) | now_s));
 }
 
@@ -189,111 +199,6 @@ struct habit_record *habit_find_or_make(struct habits *h, uint64_t key, uint64_t
     *crowded = true;
     (void)__atomic_fetch_add(&h->met->crowded, 1, __ATOMIC_RELAXED);
     return habit_shared(h, key);
-}
-
-/* ---- taking over ---- */
-
-/* Numbers of bins and weeks of another table's time, moved to ours; rounded up, so that nothing ends early. */
-static uint32_t moved_number(uint32_t number, uint64_t ahead, uint64_t step)
-{
-    bool back = ahead > INT64_MAX;
-    uint64_t by = back ? (0 - ahead) / step : (ahead + step - 1) / step;
-
-    if (number == 0)
-        return 0;
-    return (uint32_t)(back ? (by < number ? number - by : 1) : number + by);
-}
-
-static union pair merge_window(union pair to, union pair from, unsigned window, uint64_t ahead)
-{
-    struct habit_bins a = habit_bins_of(to), b = habit_bins_of(from), shifted = {0};
-
-    shifted.newest = moved_number(b.newest, ahead, habit_bin_ns(window));
-    for (unsigned i = 0; b.newest != 0 && i < HABIT_BINS; i++)
-        shifted.counts[(shifted.newest + HABIT_BINS - i) % HABIT_BINS] =
-            b.counts[(b.newest + HABIT_BINS - i) % HABIT_BINS];
-    if (a.newest < shifted.newest)
-        habit_bins_advance(&a, shifted.newest);
-    else
-        habit_bins_advance(&shifted, a.newest);
-    for (unsigned i = 0; i < HABIT_BINS; i++)
-        if (a.counts[i] < shifted.counts[i])
-            a.counts[i] = shifted.counts[i];
-    return habit_bins_pack(&a);
-}
-
-static uint32_t larger(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-
-/* What was learnt wins over what is being learnt. */
-static union pair merge_learnt(union pair to, union pair from)
-{
-    struct habit_learnt a = habit_learnt_of(to), b = habit_learnt_of(from);
-    bool alike = (a.number == 0) == (b.number == 0);
-    struct habit_learnt out = !alike && a.number == 0 ? b : a;
-
-    for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
-        out.week[w] = larger(a.week[w], b.week[w]);
-        out.most[w] = alike ? larger(a.most[w], b.most[w]) : out.most[w];
-    }
-    out.number = larger(a.number, b.number);
-    return habit_learnt_pack(&out);
-}
-
-/* Both records may be in use. */
-static void merge_record(struct habit_record *to, struct habit_record *from, uint64_t ahead)
-{
-    union pair seen;
-
-    for (unsigned c = 0; c < HABIT_COUNTS; c++) {
-        for (unsigned w = 0; w < HABIT_WINDOWS; w++)
-            do {
-                seen = pair_read(habit_window(to, c, w));
-            } while (!pair_swap(habit_window(to, c, w), seen,
-                                merge_window(seen, pair_read(habit_window(from, c, w)), w, ahead)));
-        do {
-            seen = pair_read(habit_of(to, c));
-        } while (!pair_swap(habit_of(to, c), seen, merge_learnt(seen, pair_read(habit_of(from, c)))));
-    }
-    seen = pair_read(&to->past);
-    if (seen.both == 0)
-        (void)pair_swap(&to->past, seen, pair_read(&from->past));
-}
-
-/* When it was first and last seen, in the other table's time. */
-static void merge_name(struct habit_record *to, union pair from, uint64_t ahead)
-{
-    uint64_t by_s = ahead > INT64_MAX ? 0 - (0 - ahead) / NS_PER_SECOND : ahead / NS_PER_SECOND;
-    uint64_t first = ((from.value >> 32) + by_s) & UINT32_MAX, last = (seen_last(from) + by_s) & UINT32_MAX;
-    union pair name = pair_read(&to->name);
-
-    first = name.value >> 32 < first ? name.value >> 32 : first;
-    (void)pair_swap(&to->name, name,
-                    pair_of(name.key, first << 32 | larger((uint32_t)seen_last(name), (uint32_t)last)));
-}
-
-void habits_take_over(struct habits *to, const struct habits *from)
-{
-    uint64_t ahead = to->ahead_ns - from->ahead_ns;
-
-    if (from->records == NULL || to->records == NULL)
-        return;
-    for (uint64_t i = 0; i < (uint64_t)1 << from->bits; i++) {
-        struct habit_record *r = from->records + i;
-        union pair name = pair_read(&r->name);
-        struct habit_record *there;
-        bool crowded;
-
-        if (name.key == 0)
-            continue;
-        there = habit_find_or_make(to, name.key, seen_last(name) * NS_PER_SECOND + ahead, &crowded);
-        if (crowded)
-            continue;
-        merge_record(there, r, ahead);
-        merge_name(there, name, ahead);
-    }
 }
 
 /* ---- for people ---- */

@@ -4,9 +4,6 @@
  * A record is 8 pairs (128 bytes, two cache lines), each of which is changed by itself in one atomic step. It stands in
  * one of HABIT_PLACES places from its key's home on, which are all looked at, so that a record may be
  * taken out without a trace. Zeroed memory is an empty table.
- *
- * A window is one pair: HABIT_BINS counts of 15 bits, and the number of the newest bin since time 0. What a count
- * cannot hold is not counted: such a window is beyond all limits that a habit may have.
  */
 #ifndef POSTERN_HABITS_TABLE_H
 #define POSTERN_HABITS_TABLE_H
@@ -14,6 +11,7 @@
 #include "core/base/pair.h"
 #include "core/state/counters_table.h"
 #include "core/state/habits.h"
+#include "core/state/habits_window.h"
 
 struct habit_record {
     union pair name;                      /* {key, seen_first << 32 | seen_last}, seconds; {0, now << 32}: being made */
@@ -57,7 +55,8 @@ static inline uint64_t habits_bytes(uint64_t logins)
 /* A table over memory of that size, which outlives it. */
 struct habits habits_over(void *memory, uint64_t logins, struct habits_met *met);
 
-/* Takes all that `from` knows over; where both know a login, the larger of each counts. */
+/* Takes all that `from` knows over; where both know a login, the larger of each counts. Both may be in use.
+ * (core/state/habits_take_over.c) */
 void habits_take_over(struct habits *to, const struct habits *from);
 
 /* ---- one record (core/state/habits_table.c) ---- */
@@ -76,6 +75,11 @@ static inline uint64_t habit_since_ns(union pair name)
     return (name.value >> 32) * UINT64_C(1000000000);
 }
 
+static inline uint64_t habit_seen_last(union pair name)
+{
+    return name.value & UINT32_MAX;
+}
+
 static inline union pair *habit_window(struct habit_record *r, unsigned count, unsigned window)
 {
     return (count == HABIT_MESSAGES ? r->messages : r->recipients) + window;
@@ -85,39 +89,6 @@ static inline union pair *habit_of(struct habit_record *r, unsigned count)
 {
     return count == HABIT_MESSAGES ? &r->of_messages : &r->of_recipients;
 }
-
-/* ---- windows (core/state/habits_window.c) ---- */
-
-#define HABIT_COUNT_BITS 15
-#define HABIT_BIN_MOST 32767u
-
-/*
- * How long a bin is. Six are an hour: no hour holds more than a limit, for what is sent at full speed comes within one.
- * Seven are a day: what runs every night at the same time must not be counted twice, or its habit would be the mail of
- * two nights.
- */
-static inline uint64_t habit_bin_ns(unsigned window)
-{
-    return (window == HABIT_HOUR ? UINT64_C(600) : UINT64_C(86400) / HABIT_BINS) * UINT64_C(1000000000);
-}
-
-/* The number of the bin of that time. Written so that the compiler divides by constants. */
-static inline uint64_t habit_bin_of(unsigned window, uint64_t now)
-{
-    return window == HABIT_HOUR ? now / habit_bin_ns(HABIT_HOUR) : now / habit_bin_ns(HABIT_DAY);
-}
-
-struct habit_bins {
-    uint32_t newest;             /* number of the newest bin; 0: nothing was ever counted */
-    uint16_t counts[HABIT_BINS]; /* of bin n at n % HABIT_BINS */
-};
-struct habit_bins habit_bins_of(union pair packed);
-union pair habit_bins_pack(const struct habit_bins *bins);
-/* Moves on to the bin of that number; what is older than the window is dropped. */
-void habit_bins_advance(struct habit_bins *bins, uint64_t number);
-uint32_t habit_bins_sum(const struct habit_bins *bins);
-/* What the window is with so many more in its newest bin; packed is what the bins were read from. */
-union pair habit_bins_plus(struct habit_bins *bins, union pair packed, uint32_t units);
 
 /* ---- learning (core/state/habits_learn.c) ---- */
 
@@ -131,6 +102,30 @@ struct habit_learnt {
 struct habit_learnt habit_learnt_of(union pair packed);
 union pair habit_learnt_pack(const struct habit_learnt *l);
 
+#define HABIT_FIGURE_BITS 18
+#define HABIT_FIGURE_MOST ((1u << HABIT_FIGURE_BITS) - 1)
+#define HABIT_HELD_BITS 6
+/* Where the fields of struct habit_learnt lie in a pair. */
+enum {
+    LEARNT_MOST_AT = 0,
+    LEARNT_WEEK_AT = HABIT_WINDOWS * HABIT_FIGURE_BITS,
+    LEARNT_HELD_AT = 2 * HABIT_WINDOWS * HABIT_FIGURE_BITS,
+    LEARNT_NUMBER_AT = LEARNT_HELD_AT + HABIT_WINDOWS * HABIT_HELD_BITS
+};
+#define HABIT_NUMBER_MOST 0xffffu
+
+_Static_assert(HABIT_UNCOUNTED <= HABIT_FIGURE_MOST, "a largest holds what a window holds");
+
+/* Single fields, for what each message asks. */
+static inline uint32_t habit_week_of(union pair packed, unsigned window)
+{
+    return (uint32_t)(uint64_t)(packed.both >> (LEARNT_WEEK_AT + window * HABIT_FIGURE_BITS)) & HABIT_FIGURE_MOST;
+}
+static inline unsigned habit_number_of(union pair packed)
+{
+    return (unsigned)(uint64_t)(packed.both >> LEARNT_NUMBER_AT) & HABIT_NUMBER_MOST;
+}
+
 /* How it was before: what the largest may grow from. */
 struct habit_past {
     struct habit_figures early, late; /* eight to sixteen weeks ago; in the last eight weeks */
@@ -139,13 +134,8 @@ struct habit_past {
 struct habit_past habit_past_of(union pair packed);
 union pair habit_past_pack(const struct habit_past *p);
 
+#define HABIT_WEEKS_OF_PAST 8u
 #define HABIT_WEEK_NS (UINT64_C(7) * 86400 * UINT64_C(1000000000))
-
-/* Has this been brought up to the week of that time? Then the past was, too. */
-static inline bool habit_is_current(const struct habit_learnt *l, uint64_t now)
-{
-    return l->number != 0 && l->number >= now / HABIT_WEEK_NS;
-}
 
 /* Is it time to end the learning of a login that was first seen then? */
 static inline bool habit_ends_learning(uint64_t since_ns, uint64_t now)

@@ -38,6 +38,12 @@ is 'explain says it, too' "$(p explain --user $A --client 127.0.0.1 | tr -s ' \n
 is 'status says for whom' "$(p status | tr -s ' ')" '*Habits: 2 known, 2 of them being learnt; room for 2048,*contoso *learning until 20*'
 is 'and the metrics' "$(p metrics | grep -c '^postern_habits_learning 2$\|^postern_tenant_learning_until_timestamp_seconds{tenant="contoso"} [1-9]')" 2
 
+is 'the day lets nothing pass' "$(to $A five)$(to $A five)$(to $A five)" '*451 4.7.1*'
+is 'unblock says what would let it go on' "$(p unblock $A 2>&1; echo $?)" "*$A is not blocked*1"
+is 'an operator takes what was sent for usual' "$(p unblock --accept $A)" "accepted: user $A; being learnt: so far at most 5 messages in an hour, 5 in a day"
+is 'and what is waiting passes at once' "$(to $A five)" '250*'
+is 'a client has no habit' "$(p unblock --accept 203.0.113.9 2>&1; echo $?)" '*has no habit*1'
+
 is 'from an unknown network a new login gets less' "$(submit $C --xclient-addr 203.0.113.9 --to c1@adatum.example)" '250*'
 is 'and is deferred' "$(submit $C --xclient-addr 203.0.113.9 --to c2@adatum.example)" '451 4.7.1*'
 is 'also when the message comes again' "$(submit $C --xclient-addr 203.0.113.9 --to c2@adatum.example)" '451 4.7.1*'
@@ -48,5 +54,5 @@ is 'of who is blocked people read what is usual' "$(p blocks | tr -s ' \n' ' ')"
     '*being learnt: so far at most 1 messages in an hour, 1 in a day; 1 and 1 now*'
 restart policyd
 restart milter
-is 'what was counted outlives kill -9' "$(to $A six)" '451*'
+is 'what was counted outlives kill -9' "$(to $A six)$(to $A seven)" '250*451*'
 exit $status

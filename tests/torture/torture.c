@@ -78,7 +78,9 @@ static void write_config(const char *name, const char *more)
         "preset = \"none\"; tls = { required = false; }; log = { to = \"stderr\"; }; journal = \"%s/%s.journal\";\n"
         "directory = \"%s/directory\"; state = { file = \"%s/%s.state\"; entries = 1024; blocks = 16; };\n"
         "policyd = { listen = \"unix:%s/policyd.sock\"; workers = 2; };\n"
-        "limits = ({ name = \"few\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 3; });\n%s",
+        "limits = ({ name = \"few\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 4; },\n"
+        "          { name = \"fewer\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; beyond = \"habit\";\n"
+        "            learning = 3; });\n%s",
         folder, name, folder, folder, name, folder, more);
     write_file(name, text);
 }

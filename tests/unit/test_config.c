@@ -544,7 +544,7 @@ static void limits_are_bounded_with_the_preset_among_them(void **state)
     buf_add(&b, SLICE(");"));
     memcpy(half, text, b.n + 1);
     assert_int_equal(config_from_text(slice_of(half), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: limits: 45 limits, with the preset's; at most 32 are allowed"));
+    assert_non_null(strstr(e.text, "c: limits: 47 limits, with the preset's; at most 32 are allowed"));
     buf_add(&b, SLICE("preset=\"none\";"));
     c = config_of(text);
     assert_int_equal(c->n_limits, CONFIG_LIMITS_MAX);
@@ -752,11 +752,14 @@ static void the_standard_preset_is_no_wider_than_the_service_and_refuses_strange
 
     (void)state;
     assert_int_equal(c->preset, PRESET_STANDARD);
-    assert_int_equal(c->n_limits, 13);
+    assert_int_equal(c->n_limits, 15);
     for (size_t i = 0; i < c->n_limits; i++) {
         const struct limit_config *limit = &c->limits[i];
 
-        assert_int_equal(limit->per, PER_USER);
+        /* Connectors are only held beyond their habit, by the day: what they send may come once only. */
+        assert_true(limit->per == PER_USER || limit->per == PER_CONNECTOR);
+        if (limit->per == PER_CONNECTOR)
+            assert_true(limit->beyond_habit && limit->figure.rate.period_s == 86400 && limit->learning_known == 0);
         assert_true(limit->then == THEN_DEFER || limit->then == THEN_BLOCK);
         assert_int_equal(limit->disable_at_source, false);
         assert_int_equal(figure_check(&limit->figure, limit->count, NULL), 0);
@@ -774,7 +777,7 @@ static void the_standard_preset_is_no_wider_than_the_service_and_refuses_strange
                         (limit->beyond_habit && limit->figure.rate.period_s == 3600));
         }
         if (limit->beyond_habit && limit->count != COUNT_DEFERRED)
-            assert_int_equal(limit->ceiling, 10000);
+            assert_int_equal(limit->ceiling, limit->per == PER_USER ? 10000 : 0);
     }
     assert_int_equal(blocks, 3);
     config_free(c);
@@ -785,13 +788,13 @@ static void a_limit_of_the_same_name_replaces_the_presets(void **state)
     struct config *c = config_of("limits=({name=\"message-rate\";per=\"login\";count=\"messages\";rate=\"5/m\";});");
 
     (void)state;
-    assert_int_equal(c->n_limits, 13);
+    assert_int_equal(c->n_limits, 15);
     assert_string_equal(c->limits[0].name, "recipient-rate");
-    assert_string_equal(c->limits[12].name, "message-rate");
-    assert_int_equal(c->limits[12].per, PER_LOGIN);
-    assert_int_equal(c->limits[12].figure.rate.count, 5);
+    assert_string_equal(c->limits[14].name, "message-rate");
+    assert_int_equal(c->limits[14].per, PER_LOGIN);
+    assert_int_equal(c->limits[14].figure.rate.count, 5);
     assert_true(c->limits[0].until_habit); /* the operator's own holds whatever is usual */
-    assert_false(c->limits[12].until_habit);
+    assert_false(c->limits[14].until_habit);
     config_free(c);
 }
 

@@ -1,7 +1,9 @@
 /* links: mirror */
 /* Limits relative to a habit: what passes, what is deferred, what comes again, who is held back. */
+#include "core/decide/blocked.h"
 #include "core/decide/habit.h"
 #include "core/engine/engine_parts.h"
+#include "core/report/subject.h"
 #include "tests/unit/virtual_engine.h"
 
 #define ELSEWHERE "203.0.113.77"
@@ -22,7 +24,7 @@
 static enum reason send_to(struct bench *b, double at, const char *login, const char *client, unsigned n,
                            unsigned recipients)
 {
-    struct submission s = message(b, login, client, login);
+    struct submission s = message(b, login, client, login != NULL ? login : ANNA);
     char to[40];
 
     if (at > virtual_now_s)
@@ -132,30 +134,41 @@ static void recipients_make_another_message_and_so_does_the_size(void **state)
     stop(b);
 }
 
-/* As Postfix asks: recipient by recipient, then about the end. */
+/* As Postfix asks about a recipient, and about the end. */
+static enum reason ask_recipient(struct bench *b, struct submission *s, const char *to)
+{
+    s->stage = STAGE_RCPT;
+    s->size = 900; /* as declared */
+    s->has_recipient = true;
+    s->recipient_count = 0;
+    s->recipient_text = slice_of(to);
+    s->recipient_result = address_parse_internal(s->recipient_text, &s->recipient);
+    return engine_decide(b->session, s, &b->recipients)->reason;
+}
+
+static enum reason ask_end(struct bench *b, struct submission *s, unsigned recipients)
+{
+    enum reason reason;
+
+    s->stage = STAGE_END;
+    s->size = 1000;
+    s->has_recipient = false;
+    s->recipient_count = recipients;
+    reason = engine_decide(b->session, s, &b->recipients)->reason;
+    recipients_clear(&b->recipients);
+    return reason;
+}
+
 static enum reason converse(struct bench *b, double at, const char *const *to, unsigned n)
 {
     struct submission s = message(b, ANNA, OFFICE, ANNA);
-    uint64_t real = s.size;
     enum reason reason = REASON_ALLOWED;
 
     virtual_now_s = at;
-    for (unsigned i = 0; i < n && reason == REASON_ALLOWED; i++) {
-        s.stage = STAGE_RCPT;
-        s.size = 900; /* as declared */
-        s.has_recipient = true;
-        s.recipient_count = 0;
-        s.recipient_text = slice_of(to[i]);
-        s.recipient_result = address_parse_internal(s.recipient_text, &s.recipient);
-        reason = engine_decide(b->session, &s, &b->recipients)->reason;
-    }
-    if (reason == REASON_ALLOWED) {
-        s.stage = STAGE_END;
-        s.size = real;
-        s.has_recipient = false;
-        s.recipient_count = n;
-        reason = engine_decide(b->session, &s, &b->recipients)->reason;
-    }
+    for (unsigned i = 0; i < n && reason == REASON_ALLOWED; i++)
+        reason = ask_recipient(b, &s, to[i]);
+    if (reason == REASON_ALLOWED)
+        return ask_end(b, &s, n);
     recipients_clear(&b->recipients);
     return reason;
 }
@@ -172,6 +185,34 @@ static void a_repetition_is_known_from_its_first_recipient_to_its_end(void **sta
     assert_int_equal(converse(b, LEARNT + 1, both, 2), REASON_LIMIT); /* the second recipient was not asked about */
     assert_int_equal(converse(b, LEARNT + 2, both, 2), REASON_ALLOWED);
     assert_int_equal(converse(b, LEARNT + 3, third, 2), REASON_LIMIT);
+    stop(b);
+}
+
+static void a_message_that_is_deferred_at_its_end_alone_is_known_by_each_recipient(void **state)
+{
+    struct bench *b = *state;
+    const char *both[] = {"one@example.net", "two@example.net"};
+    struct recipients aside;
+    struct submission s;
+
+    start_at_0(b, "preset = \"none\";\nlimits = (" HOUR_LIMIT ", { name = \"again\"; per = \"user\"; count = "
+                  "\"deferred messages\"; rate = \"1/d\"; burst = 1; then = \"block 24h, defer\"; });\n" KNOWN);
+    live_with(b, 10);
+    assert_int_equal(passed_of(b, LEARNT, OFFICE, FRESH, 31), 31);
+    s = message(b, ANNA, OFFICE, ANNA);
+    s.queue_id = s.instance = SLICE("4QWAITING"); /* message() lends the other one again */
+    assert_int_equal(ask_recipient(b, &s, both[0]), REASON_ALLOWED);
+    assert_int_equal(ask_recipient(b, &s, both[1]), REASON_ALLOWED);
+    /* Meanwhile another message takes the last place. */
+    aside = b->recipients;
+    b->recipients = (struct recipients){.n = 0};
+    assert_int_equal(send_n(b, LEARNT, OFFICE, FRESH + 31), REASON_ALLOWED);
+    b->recipients = aside;
+    assert_int_equal(ask_end(b, &s, 2), REASON_LIMIT);
+    assert_int_equal(converse(b, LEARNT + 1, both, 2), REASON_ALLOWED);
+    assert_int_equal(live_blocks(b), 0); /* all that was one message */
+    assert_int_equal(send_n(b, LEARNT + 2, OFFICE, FRESH + 32), REASON_LIMIT);
+    assert_int_equal(live_blocks(b), 1);
     stop(b);
 }
 
@@ -346,6 +387,90 @@ static void four_logins_over_their_habit_at_once_are_told_of(void **state)
     stop(b);
 }
 
+static void honest_repetitions_from_elsewhere_never_lead_to_a_block(void **state)
+{
+    struct bench *b = *state;
+
+    start_at_0(b, KNOWN
+               "preset = \"none\"; limits = ("
+               "{ name = \"rate\"; per = \"user\"; count = \"messages\"; from = \"unfamiliar\"; rate = \"2/d\"; },"
+               "{ name = \"again\"; per = \"user\"; count = \"deferred messages\"; from = \"unfamiliar\"; rate = "
+               "\"10/h\"; burst = 20; then = \"block 1h\"; });");
+    live_with(b, 2); /* and the tenant is known, so that the rest of the world isn't */
+    assert_int_equal(passed_of(b, LEARNT, ELSEWHERE, FRESH, 22), 2);
+    for (unsigned tries = 0; tries < 100; tries++)
+        assert_int_equal(passed_of(b, LEARNT + tries * MINUTE, ELSEWHERE, FRESH + 2, 20), 0);
+    assert_int_equal(live_blocks(b), 0);
+    (void)passed_of(b, LEARNT, ELSEWHERE, FRESH + 100, 40);
+    assert_int_equal(live_blocks(b), 1);
+    assert_int_equal(send_n(b, LEARNT, ELSEWHERE, FRESH + 200), REASON_BLOCKED);
+    stop(b);
+}
+
+#define SCANNER "192.0.2.44"
+
+static void a_connector_is_held_at_its_own_day_and_somebody_is_told(void **state)
+{
+    struct bench *b = *state;
+    unsigned before, passed = 0;
+
+    start_at_0(b,
+               TELL "connectors = ({ name = \"scanners\"; networks = [\"192.0.2.0/24\"]; });\n"
+                    "preset = \"none\"; limits = ({ name = \"day\"; per = \"connector\"; count = \"messages\"; rate = "
+                    "\"20/d\"; beyond = \"habit\"; factor = 3; });");
+    for (unsigned day = 0; day < 14; day++) /* whatever it sends while it is being learnt */
+        for (unsigned i = 0; i < 10 + day * 10; i++)
+            assert_int_equal(send_to(b, day * DAY, NULL, SCANNER, day * 1000 + i, 1), REASON_CONNECTOR);
+    before = notices(b, "unusual");
+    for (unsigned i = 0; i < 500; i++)
+        passed += send_to(b, LEARNT, NULL, SCANNER, FRESH + i, 1) == REASON_CONNECTOR;
+    assert_int_equal(passed, 440); /* 20 + 3 * 140 */
+    assert_int_equal(notices(b, "unusual"), before + 1);
+    stop(b);
+}
+
+/* As "postern unblock" does. */
+static void unblock(struct bench *b, const char *who)
+{
+    struct decide_context c = {.config = engine_config(b->engine),
+                               .view = b->session->view,
+                               .counters = state_counters(b->shared),
+                               .blocks = state_blocks(b->shared),
+                               .habits = state_habits(b->shared),
+                               .secret = state_secret(b->shared),
+                               .now_ns = now_of(b)};
+    struct subject *x = malloc(sizeof *x);
+    char name[80], *words[] = {name};
+    struct block block;
+    struct error e;
+
+    assert_non_null(x);
+    (void)snprintf(name, sizeof name, "%s", who);
+    assert_int_equal(subject_parse(&c, 1, words, x, &e), 0);
+    for (uint32_t at = 0; blocks_next(c.blocks, &at, c.now_ns, &block);)
+        if (key_blocks(&c, &x->submission, &x->verdict.identity, &block)) {
+            assert_true(blocks_lift(state_blocks(b->shared), block.key, c.now_ns));
+            subject_forgive(state_counters(b->shared), state_habits(b->shared), &c, x, &block);
+        }
+    free(x);
+}
+
+static void who_was_held_back_may_send_as_usual_at_once_when_the_block_is_lifted(void **state)
+{
+    struct bench *b = *state;
+
+    start_at_0(b, LIMITS);
+    live_with(b, 10);
+    assert_int_equal(passed_of(b, LEARNT, OFFICE, FRESH, 32), 32);
+    (void)passed_of(b, LEARNT, OFFICE, FRESH + 100, 70);
+    assert_int_equal(live_blocks(b), 1);
+    assert_int_equal(send_n(b, LEARNT, OFFICE, FRESH), REASON_HELD_BACK);
+    unblock(b, ANNA);
+    assert_int_equal(live_blocks(b), 0);
+    assert_int_equal(passed_of(b, LEARNT, OFFICE, FRESH + 1000, 40), 32);
+    stop(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +479,7 @@ int main(void)
         cmocka_unit_test(the_day_lets_nothing_pass_that_comes_again),
         cmocka_unit_test(recipients_make_another_message_and_so_does_the_size),
         cmocka_unit_test(a_repetition_is_known_from_its_first_recipient_to_its_end),
+        cmocka_unit_test(a_message_that_is_deferred_at_its_end_alone_is_known_by_each_recipient),
         cmocka_unit_test(different_deferred_messages_hold_the_login_back_for_a_day_then_for_two),
         cmocka_unit_test(a_new_login_is_held_flat_from_elsewhere_and_learnt_freely_from_known_networks),
         cmocka_unit_test(what_the_milter_refuses_after_all_is_not_counted),
@@ -362,6 +488,9 @@ int main(void)
         cmocka_unit_test(recipients_have_a_habit_too),
         cmocka_unit_test(a_new_login_that_sends_much_from_elsewhere_is_told_of_at_once),
         cmocka_unit_test(four_logins_over_their_habit_at_once_are_told_of),
+        cmocka_unit_test(honest_repetitions_from_elsewhere_never_lead_to_a_block),
+        cmocka_unit_test(a_connector_is_held_at_its_own_day_and_somebody_is_told),
+        cmocka_unit_test(who_was_held_back_may_send_as_usual_at_once_when_the_block_is_lifted),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
