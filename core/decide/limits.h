@@ -38,7 +38,7 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
                                       const struct identity *id, const struct limit_config *limit,
                                       struct limit_rate *room);
 
-/* What the day's habit adds to the burst of a limit that counts deferred messages; an application's four times. */
+/* What the day's habit adds to the burst of a limit that counts deferred messages; an application's eight times. */
 uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct verdict *v);
 
 /* The charge of `cost` units by that figure. */

@@ -3,8 +3,9 @@
 #include "core/decide/habit.h"
 #include "core/decide/limits.h"
 
-/* An application that has twice as much to send as usual for some nights is deferred, but not blocked for it. */
-#define APPLICATIONS_TIMES 4
+/* An application that has twice as much to send as usual for three nights is deferred, but not blocked for it: once
+ * over the hour's limit, most of its messages are deferred once. */
+#define APPLICATIONS_TIMES 8
 
 /* Does the group or the connector of the exception hold who sends? */
 static bool applies(const struct decide_context *c, const struct submission *s, const struct identity *id,
