@@ -494,6 +494,42 @@ static void a_pair_holds_what_was_packed(void **state)
     }
 }
 
+/* ---- several relays ---- */
+
+/* Each tells the other of what it let through some seconds later. */
+static void relays_that_tell_each_other_what_they_counted_learn_what_one_alone_would(void **state)
+{
+    struct table *a = table_make(LOGINS), *b = table_make(LOGINS), *alone = table_make(LOGINS);
+    uint64_t seed = 13, at = START;
+
+    (void)state;
+    for (unsigned day = 0; day < 200; day++, at = START + day * DAY) {
+        for (unsigned i = 0; i < 6; i++, at += 2 * HOUR) {
+            const uint32_t units[2][HABIT_COUNTS] = {
+                {(uint32_t)(random_u64(&seed) % 40), (uint32_t)(random_u64(&seed) % 90)},
+                {(uint32_t)(random_u64(&seed) % 40), (uint32_t)(random_u64(&seed) % 90)}};
+
+            for (unsigned k = 0; k < 2; k++) {
+                struct habit_charge one = {ANNA, {units[k][0], units[k][1]}, no_limit};
+
+                assert_true(habits_charge(k == 0 ? &a->h : &b->h, &one, at));
+                assert_true(habits_charge(k == 0 ? &b->h : &a->h, &one, at + 7 * NS_PER_S));
+                assert_true(habits_charge(&alone->h, &one, at));
+            }
+        }
+        for (unsigned k = 0; k < 2; k++) {
+            struct habit here = look(k == 0 ? a : b, ANNA, at), there = look(alone, ANNA, at);
+
+            assert_memory_equal(&here.now, &there.now, sizeof here.now);
+            assert_memory_equal(&here.most, &there.most, sizeof here.most);
+            assert_int_equal(here.learnt, there.learnt);
+        }
+    }
+    table_free(a);
+    table_free(b);
+    table_free(alone);
+}
+
 /* ---- room ---- */
 
 static void a_login_without_room_is_counted_with_others_and_never_learnt(void **state)
@@ -861,6 +897,7 @@ int main(void)
         cmocka_unit_test(a_largest_habit_is_not_lowered_by_what_an_operator_accepts),
         cmocka_unit_test(learning_follows_the_rule_through_years_of_any_mail),
         cmocka_unit_test(a_pair_holds_what_was_packed),
+        cmocka_unit_test(relays_that_tell_each_other_what_they_counted_learn_what_one_alone_would),
         cmocka_unit_test(a_login_without_room_is_counted_with_others_and_never_learnt),
         cmocka_unit_test(who_sent_nothing_for_half_a_year_gives_way),
         cmocka_unit_test(a_record_whose_maker_died_is_used_again),
