@@ -4,9 +4,10 @@
  *
  * The windows roll in HABIT_BINS parts: "the last hour" is between 60 and 70 minutes, "the last day" between 20.6 and
  * 24 hours. The largest are held for HABIT_HELD_WEEKS and then fade, by a twelfth each week. They grow once a week, to
- * what was let through in that week, but to no more than 1.5 times what they were eight to sixteen weeks ago plus 40;
- * the day of a person (of whom no hour has more than HABIT_PERSONS_HOUR) to no more than 1.1 times the week before plus
- * 10. A login that was first seen less than HABIT_LEARNING_S ago is being learnt: then there is no such bound.
+ * what was let through in that week, but to no more than 1.5 times what they were eight to sixteen weeks ago plus 40,
+ * an application's (with an hour of more than HABIT_PERSONS_HOUR) to twice as much plus 40; and a person's day to no
+ * more than 1.1 times the week before plus 10. A login that was first seen less than HABIT_LEARNING_S ago is being
+ * learnt: then there is no such bound.
  *
  * All of this is in a table of fixed size in the state file, a record of two cache lines each, changed by
  * compare-and-swap alone: a process that is killed meanwhile leaves a message counted in some windows and not in
