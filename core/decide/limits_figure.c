@@ -3,10 +3,6 @@
 #include "core/decide/habit.h"
 #include "core/decide/limits.h"
 
-/* An application that has twice as much to send as usual for three nights is deferred, but not blocked for it: once
- * over the hour's limit, most of its messages are deferred once. */
-#define APPLICATIONS_TIMES 8
-
 /* Does the group or the connector of the exception hold who sends? */
 static bool applies(const struct decide_context *c, const struct submission *s, const struct identity *id,
                     const struct limit_exception *exception)
@@ -86,7 +82,7 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
 
 uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct verdict *v)
 {
-    uint64_t times = habit_of_application(&v->habit) ? APPLICATIONS_TIMES : 1;
+    uint64_t times = habit_of_application(&v->habit) ? LIMIT_APPLICATIONS_TIMES : 1;
 
     return v->habit_known ? times * v->habit.most.of[HABIT_MESSAGES][HABIT_DAY] * limit->factor / 100 : 0;
 }
