@@ -95,7 +95,7 @@ static const struct limit_config exchange_online[] = {
 
 #define HABITS                                                                                                         \
     LIMIT_HABIT("habit-hour", COUNT_MESSAGES, 20, 3600, 150, FIGURE_OWN, 60, 100),                                     \
-        LIMIT_HABIT("habit-day", COUNT_MESSAGES, 95, 86400, 105, FIGURE_OWN, 150, 0),                                  \
+        LIMIT_HABIT("habit-day", COUNT_MESSAGES, 85, 86400, 120, FIGURE_OWN, 150, 0),                                  \
         LIMIT_HABIT("habit-recipients-hour", COUNT_RECIPIENTS, 300, 3600, 150, FIGURE_OWN, 1000, 1000),                \
         LIMIT_HABIT("habit-recipients-day", COUNT_RECIPIENTS, 1000, 86400, 150, FIGURE_RECIPIENTS_PER_DAY, 1000, 0),   \
     {                                                                                                                  \
