@@ -1,8 +1,8 @@
-# The tables of README.md, from what the runs said. Called by run.sh as: awk -v table=goals|attacks|honest|new ... FILES,
-# each named attacks.POLICY.SEED or honest.POLICY.SEED; -v policies="standard strict": the columns.
+# The tables of README.md, from what the runs said. Called by run.sh as: awk -v table=goals|attacks|honest|curve|compare ...
+# FILES, each named attacks.POLICY.SEED or honest.POLICY.SEED; -v policies="standard ...": the columns.
 BEGIN { FS = "\t" }
 
-FNR == 1 { n_parts = split(FILENAME, part, "/"); split(part[n_parts], part, "."); mode = part[1]; policy = part[2]; seed = part[3] }
+FNR == 1 { n_parts = split(FILENAME, path, "/"); split(path[n_parts], part, "."); mode = part[1]; policy = part[2]; seed = part[3] }
 $1 ~ /^by / { next }
 
 mode == "attacks" {
@@ -27,7 +27,10 @@ mode == "honest" {
     }
 }
 
-function note(name) { if (!(name in known)) { order[++rows] = name; known[name] } }
+# The rows of a table are those of its own kind of runs.
+function note(name) {
+    if ((mode == "honest") == (table == "honest") && !(name in known)) { order[++rows] = name; known[name] }
+}
 
 # ---- attacks: the median, 90th percentile and most of the victims; of each the worst of the seeds ----
 
@@ -68,46 +71,94 @@ function all_blocked(policy, name,    key, s, all, n) {
 
 function span(s) { return s < 120 ? s " s" : s < 7200 ? int(s / 60) " min" : s < 172800 ? int(s / 3600) " h" : int(s / 86400) " d" }
 
-function print_attacks(    i, j, line, name) {
+function print_compared(    i, j, line) {
     line = "| attack |"
-    for (j = 1; j <= np; j++) line = line (j == 1 ? " first hour | first day | worst later day | blocked |" : " " p[j] ": first day |")
-    print line
-    gsub(/[^|]+/, " --- ", line); print line
+    for (j = 1; j <= np; j++) line = line " " p[j] " |"
+    rule(line)
     for (i = 1; i <= rows; i++) {
-        name = order[i]
-        line = "| " name " | " worst(hour, p[1], name) " | " worst(day, p[1], name) " | " worst(later, p[1], name) " | " all_blocked(p[1], name) " |"
-        for (j = 2; j <= np; j++) line = line " " worst(day, p[j], name) " |"
+        line = "| " order[i] " |"
+        for (j = 1; j <= np; j++) line = line " " worst(hour, p[j], order[i]) "; " worst(day, p[j], order[i]) " |"
         print line
     }
 }
+
+# Those from elsewhere are alike: of each group the worst.
+function group_of(name) {
+    if (name ~ /own|patient|two days after/) return name
+    return name ~ /^slow/ ? "from elsewhere, slow" : "from elsewhere, at full speed"
+}
+
+function larger(a, b,    x, y, i, out) {
+    split(a, x, "/"); split(b, y, "/")
+    for (i = 1; i <= 3; i++) out = out (i > 1 ? "/" : "") (x[i] + 0 > y[i] + 0 ? x[i] : y[i]) + 0
+    return out
+}
+
+function print_attacks(    i, g, n, groups) {
+    rule("| attack | first hour | first day | worst later day | blocked |")
+    for (i = 1; i <= rows; i++) {
+        if (worst(hour, p[1], order[i]) == "-") continue
+        g = group_of(order[i])
+        if (!(g in kinds)) groups[++n] = g
+        kinds[g]++
+        of_hour[g] = larger(of_hour[g], worst(hour, p[1], order[i])); of_day[g] = larger(of_day[g], worst(day, p[1], order[i]))
+        of_later[g] = larger(of_later[g], worst(later, p[1], order[i])); of_block[g] = all_blocked(p[1], order[i])
+    }
+    for (i = 1; i <= n; i++) {
+        g = groups[i]
+        print "| " g (kinds[g] > 1 ? " (" kinds[g] " kinds, the worst of each)" : "") " | " of_hour[g] " | " of_day[g] " | " of_later[g] " | " (kinds[g] > 1 ? "" : of_block[g]) " |"
+    }
+}
+
+function rule(line) { print line; gsub(/[^|]+/, " --- ", line); print line }
 
 # ---- honest mail: in 10,000 messages of a kind, of all seeds together ----
 
 function rate(x, s) { return x == 0 ? "0" : x / s * 10000 < 10 ? sprintf("%.2g", x / s * 10000) : sprintf("%d", x / s * 10000) }
 
-function honest_line(phase, name,    j, line, k, n) {
-    n = sum[phase, p[1], name, 2]
-    line = "| " name " | " (n == 0 ? 0 : int(n / n_seeds(p[1]))) " |"
-    for (j = 1; j <= np; j++) {
-        k = phase SUBSEP p[j] SUBSEP name
-        n = sum[k, 2]
-        line = line (n == 0 ? " - |" : " " rate(sum[k, 4], n) " / " rate(sum[k, 8], n) " / " rate(sum[k, 5] + sum[k, 6], n) " |")
-    }
+function cell(phase, policy, name,    k, n) {
+    k = phase SUBSEP policy SUBSEP name
+    n = sum[k, 2]
+    return n == 0 ? "-" : rate(sum[k, 4], n) " / " rate(sum[k, 8], n) " / " rate(sum[k, 5] + sum[k, 6], n)
+}
+
+function honest_line(name,    j, line, n) {
+    n = sum["settled", p[1], name, 2]
+    line = "| " name " | " (n == 0 ? 0 : int(n / n_seeds(p[1]))) " | " cell("settled", p[1], name) " |"
+    for (j = 1; j <= np; j++) line = line " " cell("new", p[j], name) " |"
     print line
 }
 
 function n_seeds(policy,    key, s, n) {
-    for (key in seeds) { split(key, s, SUBSEP); n += s[1] == policy }
+    for (key in seeds) { split(key, s, SUBSEP); n += s[1] == policy && (("settled", policy, s[2], "all", 2) in of_seed) }
     return n
 }
 
-function print_honest(phase,    i, line) {
-    line = "| honest mail | messages a year |"
-    for (i = 1; i <= np; i++) line = line " " p[i] " |"
-    print line
-    gsub(/[^|]+/, " --- ", line); print line
-    for (i = 1; i <= rows; i++) honest_line(phase, order[i])
-    honest_line(phase, "all")
+function print_honest(    i, line) {
+    line = "| honest mail | a year | after two weeks: " p[1] " |"
+    for (i = 1; i <= np; i++) line = line " before: " p[i] " |"
+    rule(line)
+    for (i = 1; i <= rows; i++) honest_line(order[i])
+    honest_line("all")
+}
+
+# ---- the curve: policies named hour_PLUS_HUNDREDTHS_day_PLUS_HUNDREDTHS ----
+
+function share(policy, field,    n, x) {
+    n = sum["settled", policy, "all", 2] - sum["settled", policy, DOUBLED, 2]
+    x = sum["settled", policy, "all", field] - sum["settled", policy, DOUBLED, field]
+    return n > 0 ? sprintf("%.2f", x / n * 10000) : "-"
+}
+
+function print_curve(    j, w) {
+    DOUBLED = "payroll, doubled in December"
+    rule("| hour; day | full speed | tries again after a minute | one a minute | deferred | late by 15 min | by a day |")
+    for (j = 1; j <= np; j++) {
+        split(p[j], w, "_")
+        print "| " w[2] " + " w[3] / 100 " ×; " w[5] " + " w[6] / 100 " × | " worst(day, p[j], "from the victim's own computer, full speed") \
+            " | " worst(any, p[j], "own computer, trying each message again after a minute") \
+            " | " worst(any, p[j], "from the victim's own computer, one a minute") " | " share(p[j], 4) " | " share(p[j], 8) " | " share(p[j], 9) " |"
+    }
 }
 
 # ---- goals: the worst of the seeds ----
@@ -138,8 +189,7 @@ function worst_sum(name, field,    key, s, w) {
 function print_goals(    own) {
     DOUBLED = "payroll, doubled in December"
     own = "from the victim's own computer, full speed"
-    print "| goal | bound | reached |"
-    print "| --- | --- | --- |"
+    rule("| goal | bound | reached |")
     goal("own computer, full speed: first hour", "40 / 60 / 200", worst(hour, p[1], own))
     goal("the same: first day", "40 / 60 / 200", worst(day, p[1], own))
     worst(when, p[1], own); goal("the same: blocked and told within", "10 min", span(most))
@@ -152,7 +202,7 @@ function print_goals(    own) {
     own = "own computer, just below the limits for eight weeks"
     goal("just below the limits: first day", "- / - / 370", worst(day, p[1], own))
     goal("the same: any day of eight weeks", "- / - / 700", worst(any, p[1], own))
-    goal("a nightly batch's login: first day", "its largest day and the sum", worst(day, p[1], "a nightly batch's own computer"))
+    goal("a nightly batch's login: first day", "its own measure and the sum", worst(day, p[1], "a nightly batch's own computer"))
     own = "two days after postern was put in place"
     goal("new relay, from elsewhere: an hour", "60", worst(hour, p[1], own))
     goal("the same: any day", "250", worst(any, p[1], own))
@@ -169,5 +219,7 @@ END {
     np = split(policies, p, " ")
     if (table == "goals") print_goals()
     else if (table == "attacks") print_attacks()
-    else print_honest(table == "new" ? "new" : "settled")
+    else if (table == "curve") print_curve()
+    else if (table == "compare") print_compared()
+    else print_honest()
 }

@@ -31,8 +31,8 @@ bool habit_of_application(const struct habit *habit);
 bool habit_repeats(const struct decide_context *c, const struct submission *s, const struct recipients *r,
                    const struct identity *id);
 
-/* Remembers it as deferred. True when it wasn't: then it is another message than those before. Only for who has a
- * habit's key. */
+/* Remembers it as deferred. True when it wasn't, or when one like it was a moment ago, since a thief's messages may all
+ * be alike: then it is another message than those before. Only for who has a habit's key. */
 bool habit_note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
                          const struct submission *s, const struct recipients *r, const struct identity *id);
 

@@ -91,6 +91,19 @@ static void from_the_owners_own_network_at_most_40_pass_and_the_login_is_held_ba
     stop(b);
 }
 
+static void messages_that_are_all_alike_are_held_back_like_others(void **state)
+{
+    struct bench *b = *state;
+    unsigned passed = 0;
+
+    begin(b);
+    for (double at = SETTLED * DAY; at < SETTLED * DAY + 4 * MINUTE; at += 0.2)
+        passed += send_new(b, at, ANNA, "203.0.113.9", 1000) == REASON_ALLOWED;
+    assert_in_range(passed, 20, 30);
+    assert_int_equal(send_at(b, 0, ANNA, OFFICE), REASON_HELD_BACK);
+    stop(b);
+}
+
 static void however_slow_at_most_200_messages_pass_on_any_day(void **state)
 {
     struct bench *b = *state;
@@ -226,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_full_speed_at_most_30_messages_pass_and_the_login_is_blocked),
         cmocka_unit_test(from_the_owners_own_network_at_most_40_pass_and_the_login_is_held_back_within_minutes),
+        cmocka_unit_test(messages_that_are_all_alike_are_held_back_like_others),
         cmocka_unit_test(however_slow_at_most_200_messages_pass_on_any_day),
         cmocka_unit_test(when_postern_is_new_at_most_60_an_hour_and_250_a_day_pass_from_elsewhere),
         cmocka_unit_test(a_thief_elsewhere_does_not_use_up_what_the_owner_usually_sends),
