@@ -13,16 +13,6 @@
 
 #include <stdlib.h>
 
-/* On the disk before it is called done. */
-static int make_durable(const struct cli *cli)
-{
-    struct error e;
-
-    if (state_tick(cli->files.state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
-        return cli_fail(cli, "done, but it may not outlive a crash: %s", e.text);
-    return CLI_OK;
-}
-
 static void print_until(uint64_t until_ns, const struct decide_context *c)
 {
     char text[64];
@@ -124,7 +114,7 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
     cli_log(cli, "block", (const struct cli_field[]){{"subject", b->subject}, {"why", b->reason}}, 2);
     printf("blocked: %s, ", b->subject);
     print_until(until_ns, c);
-    return make_durable(cli);
+    return cli_make_durable(cli);
 }
 
 /* With --force a name that can be a login is one, whoever has it. */
@@ -231,7 +221,7 @@ static int accept_sent(struct cli *cli, const struct decide_context *c, const st
            habit.learnt ? "usually at most" : "being learnt: so far at most", habit.most.of[HABIT_MESSAGES][HABIT_HOUR],
            habit.most.of[HABIT_MESSAGES][HABIT_DAY]);
     cli_log(cli, "accept", (const struct cli_field[]){{"subject", x->block.subject}}, 1);
-    return make_durable(cli);
+    return cli_make_durable(cli);
 }
 
 /* It may be deferred all the same. */
@@ -270,7 +260,7 @@ static int lift_all(struct cli *cli, const struct decide_context *c, struct subj
         }
     }
     if (lifted > 0 && !accept)
-        return make_durable(cli);
+        return cli_make_durable(cli);
     if (parsed != 0)
         return cli_fail(cli, "%s", e.text);
     if (accept)

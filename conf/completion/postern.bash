@@ -3,7 +3,7 @@
 _postern()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-    local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics check audit
+    local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics learn check audit
         check-postfix setup-postfix test-message allow deny forget alert reload help"
 
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -38,12 +38,16 @@ _postern()
         COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --since --lines --export --settings --csv --json --help" -- "$cur"))
         ;;
     report)
-        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins --days --powershell
+        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell
             --force --csv --json --help" -- "$cur"))
         ;;
     would-refuse) COMPREPLY=($(compgen -W "--since --csv --json --help" -- "$cur")) ;;
     hold | release) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --csv --json --help" -- "$cur")) ;;
     discard) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --yes --csv --json --help" -- "$cur")) ;;
+    learn)
+        compopt -o filenames
+        COMPREPLY=($(compgen -f -- "$cur") $(compgen -W "--sign-ins --include --dry-run --yes --json --help" -- "$cur"))
+        ;;
     audit) COMPREPLY=($(compgen -W "--days --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
     check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;

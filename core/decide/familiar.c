@@ -86,9 +86,8 @@ static bool any_unfamiliar(const struct config *config)
     return false;
 }
 
-/* The next limit that wants to know networks of another size than the one before; NULL at the end. What one size has
- * taught is enough for who only asks which networks are familiar. */
-static const struct limit_config *next_size(const struct config *config, const struct limit_config *before)
+/* What one size has taught is enough for who only asks which networks are familiar. */
+const struct limit_config *networks_size(const struct config *config, const struct limit_config *before)
 {
     const struct limit_config *end = config->limits + config->n_limits;
     bool unfamiliar = any_unfamiliar(config);
@@ -104,8 +103,8 @@ static const struct limit_config *next_size(const struct config *config, const s
 
 static bool is_familiar(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
         if (counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns))
             return true;
     return false;
@@ -133,7 +132,7 @@ static struct charge returned_to(uint64_t key)
 
 static bool is_shared(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
-    const struct limit_config *limit = next_size(c->config, NULL);
+    const struct limit_config *limit = networks_size(c->config, NULL);
     struct charge returned;
 
     if (limit == NULL)
@@ -237,8 +236,8 @@ bool network_sheltered(const struct decide_context *c, const struct network *net
             return true;
     if (c->view == NULL)
         return true;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
         if (holds_familiar(c, net, limit))
             return true;
     return false;
@@ -304,12 +303,12 @@ static bool learn(struct counters *counters, const struct decide_context *c, con
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                     const struct identity *id)
 {
-    const struct limit_config *limit = next_size(c->config, NULL);
+    const struct limit_config *limit = networks_size(c->config, NULL);
 
     if (limit == NULL || !id->authenticated || !s->has_client)
         return;
     (void)learn(counters, c, s, id, tenant_key(id->tenant_hash));
-    for (; limit != NULL; limit = next_size(c->config, limit)) {
+    for (; limit != NULL; limit = networks_size(c->config, limit)) {
         uint64_t key = network_key(c, s, id, limit);
 
         if (learn(counters, c, s, id, key))
@@ -322,7 +321,21 @@ void networks_forget(struct counters *counters, const struct decide_context *c, 
 {
     if (!id->authenticated || !s->has_client)
         return;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
         (void)counters_reset(counters, new_key(network_key(c, s, id, limit)), c->now_ns);
+}
+
+void networks_teach(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash,
+                    const struct network *network, uint64_t ago_s)
+{
+    uint64_t key = key_within(key_within(key_of_network(c->secret, network), SALT_NETWORK), tenant_hash);
+
+    if (ago_s < FAMILIAR_FOR_S)
+        (void)counters_mark(counters, key, c->now_ns, (FAMILIAR_FOR_S - ago_s) * NS_PER_S, true, NULL);
+}
+
+void networks_teach_tenant(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash)
+{
+    (void)counters_mark(counters, tenant_key(tenant_hash), c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, NULL);
 }

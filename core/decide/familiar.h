@@ -53,6 +53,17 @@ bool network_size_same(const struct limit_config *before, const struct limit_con
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                     const struct identity *id);
 
+/* The sizes of networks that are learnt, for which the v4_prefix and v6_prefix of a limit stand: the next after
+ * `before` (NULL: the first); NULL at the end, and where no limit needs any. */
+const struct limit_config *networks_size(const struct config *config, const struct limit_config *before);
+
+/* The tenant's mail is known to have come from that network (of one of these sizes) for a week, and last so long ago.
+ */
+void networks_teach(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash,
+                    const struct network *network, uint64_t ago_s);
+/* The tenant's networks are known: others are unfamiliar from now on. */
+void networks_teach_tenant(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash);
+
 /* A limit has blocked somebody from there: a network that is not familiar yet starts its week again. */
 void networks_forget(struct counters *counters, const struct decide_context *c, const struct submission *s,
                      const struct identity *id);

@@ -285,6 +285,7 @@ void engine_alert_tick(struct engine *engine, const struct config *config)
         return;
     if (engine->alerts_looked_ns == 0 || now - engine->alerts_looked_ns >= ALERT_AGAIN_NS) {
         look_around(engine);
+        engine_tell_grown(engine);
         engine->alerts_looked_ns = now;
     }
     flush_queue(engine, config, engine->alerts, &engine->alert_trouble,

@@ -216,6 +216,8 @@ static bool follow_up(struct engine_session *session, const struct decide_contex
     if (passed && c->charging) {
         charge(session, c, s, r, message);
         *charged = c->charged == CHARGED_NOTHING;
+        engine_log_learning(session, c, s);
+        engine_note_grown(session, c, s);
     }
     if (c->charged != CHARGED_NOTHING && !verdict_passes(v))
         give_back_charge(session, c, message);
@@ -244,7 +246,7 @@ static void tell_verdict(struct engine_session *session, const struct decide_con
     struct slice mailbox = mailbox_of(c, &session->verdict.identity, &primary);
 
     engine_note_verdict(session, s, r, mailbox, charged);
-    engine_log_verdict(session, s, r, mailbox);
+    engine_log_verdict(session, c, s, r, mailbox);
 }
 
 static struct decide_context context_of(struct engine_session *session)

@@ -79,9 +79,14 @@ union pair habit_past_pack(const struct habit_past *p)
     return packed;
 }
 
+unsigned habit_past_number(uint64_t now)
+{
+    return (unsigned)(now / HABIT_WEEK_NS / HABIT_WEEKS_OF_PAST);
+}
+
 void habit_past_roll(struct habit_past *p, const struct habit_learnt l[HABIT_COUNTS], uint64_t now)
 {
-    unsigned number = (unsigned)(now / HABIT_WEEK_NS / HABIT_WEEKS_OF_PAST);
+    unsigned number = habit_past_number(now);
     struct habit_figures most;
 
     if (p->number >= number && p->number != 0)

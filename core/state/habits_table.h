@@ -133,6 +133,7 @@ struct habit_past {
 };
 struct habit_past habit_past_of(union pair packed);
 union pair habit_past_pack(const struct habit_past *p);
+unsigned habit_past_number(uint64_t now); /* of the eight weeks at that time */
 
 #define HABIT_WEEKS_OF_PAST 8u
 #define HABIT_WEEK_NS (UINT64_C(7) * 86400 * UINT64_C(1000000000))

@@ -32,9 +32,10 @@ is 'of two recipients the one that it was deferred for before passes' \
     "$(grep -c 'Ok: queued' "$T/transcript") $(grep -c '^<[*~]\* 451' "$T/transcript")" '1 1'
 is 'and both when it comes again' "$(submit $A --to four@adatum.example,five@adatum.example)" '250*'
 is 'the log says what is usual, what came, and for how long it is being learnt' \
-    "$(grep -c 'limit=hour.* usual=[0-9]* now=2 learning=1[0-9]*' "$T/policyd.log")" '[1-9]*'
+    "$(grep -c 'limit=hour.* usual=[0-9]* now=2 learning_until=20[0-9TZ:-]*$' "$T/policyd.log")" '[1-9]*'
+is 'and once for each login' "$(grep -c "event=learning login=$A tenant=contoso until=20[0-9TZ:-]* tenant_until=20" "$T"/policyd.log)" 1
 is 'explain says it, too' "$(p explain --user $A --client 127.0.0.1 | tr -s ' \n' ' ')" \
-    '*limit hour 5 messages in the last hour; its habit is being learnt for another *; at most 2 may pass: over*'
+    '*limit hour 5 messages in the last hour; its habit is being learnt for another *; at most 2 may pass: over*habit learning until 20*'
 is 'status says for whom' "$(p status | tr -s ' ')" '*Habits: 2 known, 2 of them being learnt; room for 2048,*contoso *learning until 20*'
 is 'and the metrics' "$(p metrics | grep -c '^postern_habits_learning 2$\|^postern_tenant_learning_until_timestamp_seconds{tenant="contoso"} [1-9]')" 2
 

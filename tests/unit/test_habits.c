@@ -16,6 +16,7 @@
 
 #include "core/base/clock.h"
 #include "core/state/habits_table.h"
+#include "core/state/habits_teach.h"
 
 #define MINUTE (UINT64_C(60) * NS_PER_S)
 #define HOUR (60 * MINUTE)
@@ -881,6 +882,106 @@ static void processes_killed_among_others_leave_each_one_message_in_doubt(void *
     }
 }
 
+/* ---- habits from elsewhere ---- */
+
+static void old_mail_is_measured_as_new_mail_is(void **state)
+{
+    struct table *t = table_make(LOGINS);
+    struct habit_measure m = {.windows = {{{.both = 0}}}};
+    struct habit_figures sums, largest = {.of = {{0}}};
+    uint64_t seed = 11, at = START;
+    struct habit habit;
+
+    (void)state;
+    for (unsigned i = 0; i < 2000; i++) {
+        at += random_u64(&seed) % (random_u64(&seed) % 40 == 0 ? 2 * DAY : 10 * MINUTE) / NS_PER_S * NS_PER_S;
+        if (at >= START + 13 * DAY)
+            break;
+        send(t, ANNA, at, 1);
+        habit_measure_add(&m, (const uint32_t[]){1, 2}, at / NS_PER_S, &sums);
+        for (unsigned c = 0; c < HABIT_COUNTS; c++)
+            for (unsigned w = 0; w < HABIT_WINDOWS; w++)
+                if (sums.of[c][w] > largest.of[c][w])
+                    largest.of[c][w] = sums.of[c][w];
+        habit = look(t, ANNA, at);
+        assert_memory_equal(&habit.now, &sums, sizeof sums);
+    }
+    assert_true(largest.of[HABIT_MESSAGES][HABIT_HOUR] > 1);
+    habit = look(t, ANNA, START + 13 * DAY);
+    assert_memory_equal(&habit.most, &largest, sizeof largest);
+    table_free(t);
+}
+
+static const struct habit_figures told = {{{30, 400}, {60, 900}}};
+
+static void a_login_that_was_told_of_is_learnt_at_once(void **state)
+{
+    struct table *t = table_make(LOGINS);
+
+    (void)state;
+    send(t, ANNA, START, 50);
+    assert_false(look(t, ANNA, START).learnt);
+    assert_true(habits_teach(&t->h, ANNA, &told, START));
+    assert_true(look(t, ANNA, START).learnt);
+    assert_int_equal(most(t, HABIT_HOUR, START), 50); /* what it sent here is more than what was told */
+    assert_int_equal(most(t, HABIT_DAY, START), 400);
+    assert_int_equal(look(t, ANNA, START).now.of[HABIT_MESSAGES][HABIT_HOUR], 50);
+    assert_true(habits_teach(&t->h, ANNA, &(struct habit_figures){{{1, 1}, {1, 1}}}, START));
+    assert_int_equal(most(t, HABIT_DAY, START), 400);
+    /* A login of which nothing was known, and never heard of again, keeps its habit and then loses it. */
+    assert_true(habits_teach(&t->h, ANNA + 1, &told, START));
+    assert_int_equal(look(t, ANNA + 1, START + 9 * WEEK).most.of[HABIT_MESSAGES][HABIT_DAY], 400);
+    assert_int_equal(look(t, ANNA + 1, START + 52 * WEEK).most.of[HABIT_MESSAGES][HABIT_DAY], habit_faded(400, 52));
+    table_free(t);
+}
+
+static void what_was_told_grows_within_the_same_bounds(void **state)
+{
+    struct table *t = table_make(LOGINS);
+    uint64_t at = START;
+
+    (void)state;
+    assert_true(habits_teach(&t->h, ANNA, &told, START));
+    send(t, ANNA, at, 5000);
+    at += WEEK;
+    assert_int_equal(most(t, HABIT_DAY, at), 450); /* 1.1 times and 10 */
+    for (unsigned week = 1; week < 8; week++, at += WEEK)
+        send(t, ANNA, at, 5000);
+    assert_int_equal(most(t, HABIT_DAY, at - 1), 640); /* 1.5 times and 40 of eight weeks ago */
+    table_free(t);
+}
+
+static void a_full_table_says_that_it_has_no_room(void **state)
+{
+    struct table *t = table_make(HABITS_MIN);
+    unsigned told_of = 0;
+
+    (void)state;
+    for (uint64_t key = 1; key <= 4 * HABITS_MIN; key++)
+        told_of += habits_teach(&t->h, key * UINT64_C(0x9e3779b97f4a7c15), &told, START);
+    assert_true(told_of >= HABITS_MIN / 2 && told_of <= HABITS_MIN);
+    assert_false(habits_teach(&(struct habits){.records = NULL}, ANNA, &told, START));
+    table_free(t);
+}
+
+static void how_large_it_was_weeks_ago_is_known_once_it_was_learnt(void **state)
+{
+    struct table *t = table_make(LOGINS);
+    struct habit_figures earlier;
+    uint64_t at;
+
+    (void)state;
+    assert_false(habits_earlier(&t->h, ANNA, START, &earlier));
+    at = learn(t, START, 100);
+    assert_false(habits_earlier(&t->h, ANNA, at - DAY, &earlier));
+    for (unsigned week = 0; week < 7; week++, at += WEEK)
+        send(t, ANNA, at, 1000);
+    assert_true(habits_earlier(&t->h, ANNA, at, &earlier));
+    assert_int_equal(earlier.of[HABIT_MESSAGES][HABIT_DAY], 100);
+    assert_true(most(t, HABIT_DAY, at) > 170);
+    table_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -914,6 +1015,11 @@ int main(void)
         cmocka_unit_test(killed_processes_leave_no_lock),
         cmocka_unit_test(a_killed_process_leaves_at_most_one_message_counted_in_part),
         cmocka_unit_test(processes_killed_among_others_leave_each_one_message_in_doubt),
+        cmocka_unit_test(old_mail_is_measured_as_new_mail_is),
+        cmocka_unit_test(a_login_that_was_told_of_is_learnt_at_once),
+        cmocka_unit_test(what_was_told_grows_within_the_same_bounds),
+        cmocka_unit_test(a_full_table_says_that_it_has_no_room),
+        cmocka_unit_test(how_large_it_was_weeks_ago_is_known_once_it_was_learnt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
