@@ -10,3 +10,10 @@ void engine_log_verdict(struct engine_session *session, const struct decide_cont
     (void)r;
     (void)mailbox;
 }
+
+void engine_log_learning(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    (void)session;
+    (void)c;
+    (void)s;
+}
