@@ -18,6 +18,7 @@
 #include "core/state/habits_table.h"
 #include "core/state/state.h"
 #include "mirror/build/writer.h"
+#include "tests/unit/auth_alike.h"
 #include "tests/unit/puts.h"
 
 #include <stdint.h>
@@ -665,6 +666,7 @@ static void decide_and_charge(struct decide_context *c, struct counters *counter
 
     c->charging = at_once;
     decide(c, s, &r, v, NULL);
+    MUST(auth_unlike(c, s, v) == NULL);
     for (unsigned tries = 0; v->action == ACTION_PASS || v->action == ACTION_HOLD; tries++) {
         if (limits_charge(counters, habits, c, s, &r, v, &receipt) == PLAN_CHARGED)
             return;

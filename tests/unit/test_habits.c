@@ -776,7 +776,7 @@ static void killed_processes_leave_no_lock(void **state)
         int status;
 
         assert_true(child >= 0);
-        for (uint64_t n = 0; child == 0; n++) {
+        for (uint64_t n = child == 0 ? 0 : UINT64_MAX; n != UINT64_MAX; n++) {
             habits_forget_week(&t->h, ANNA + n % 3, START + n / 100 % 100 * WEEK);
             (void)send_below(t, ANNA + n % 500, START + n / 100 % 100 * WEEK, 9, 9);
             begun[i] = 1;
