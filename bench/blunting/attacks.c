@@ -50,7 +50,7 @@ static const struct attack {
     {"from the victim's own computer, one a minute", PERSON, 0, 1, TO_STRANGERS, MINUTE, .hour = 10},
     {"two days after postern was put in place", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
      .hour = 10},
-    {"the same from the victim's own computer", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
+    {"own computer, while postern is new", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
      .hour = 10, .days = 3},
     {"own computer, trying each message again after a minute", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10,
      .retries = RETRIES_AFTER_A_MINUTE},

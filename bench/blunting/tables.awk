@@ -82,9 +82,10 @@ function print_compared(    i, j, line) {
     }
 }
 
-# Those from elsewhere are alike: of each group the worst.
+# Those from elsewhere are alike: of each group the worst. What has a goal stands among these.
 function group_of(name) {
-    if (name ~ /own|patient|two days after/) return name
+    if (name ~ /computer, (full|one a|trying|just)|patient|two days after|batch/) return ""
+    if (name ~ /computer|own network/) return name
     return name ~ /^slow/ ? "from elsewhere, slow" : "from elsewhere, at full speed"
 }
 
@@ -98,7 +99,7 @@ function print_attacks(    i, g, n, groups) {
     rule("| attack | first hour | first day | worst later day | blocked |")
     for (i = 1; i <= rows; i++) {
         if (worst(hour, p[1], order[i]) == "-") continue
-        g = group_of(order[i])
+        if ((g = group_of(order[i])) == "") continue
         if (!(g in kinds)) groups[++n] = g
         kinds[g]++
         of_hour[g] = larger(of_hour[g], worst(hour, p[1], order[i])); of_day[g] = larger(of_day[g], worst(day, p[1], order[i]))
@@ -186,16 +187,16 @@ function worst_sum(name, field,    key, s, w) {
     return w + 0
 }
 
-function print_goals(    own) {
+function print_goals(    own, slowest) {
     DOUBLED = "payroll, doubled in December"
     own = "from the victim's own computer, full speed"
     rule("| goal | bound | reached |")
     goal("own computer, full speed: first hour", "40 / 60 / 200", worst(hour, p[1], own))
     goal("the same: first day", "40 / 60 / 200", worst(day, p[1], own))
-    worst(when, p[1], own); goal("the same: blocked and told within", "10 min", span(most))
+    worst(when, p[1], own); slowest = most
     own = "patient: one a day for ten days, then full speed"
     goal("patient: first day", "40 / 60 / 200", worst(day, p[1], own))
-    worst(when, p[1], own); goal("the same: blocked and told within", "10 min", span(most))
+    worst(when, p[1], own); goal("both: blocked and told within", "10 min", span(most > slowest ? most : slowest))
     goal("own computer, one a minute: any day", "- / 220 / 270", worst(any, p[1], "from the victim's own computer, one a minute"))
     goal("who tries again after a minute: any day", "- / 220 / 300", worst(any, p[1], "own computer, trying each message again after a minute"))
     goal("who tries again at once: any day", "- / 220 / 300", worst(any, p[1], "own computer, trying each message again at once"))
@@ -212,7 +213,6 @@ function print_goals(    own) {
     goal("refused, in 10,000", "0", sprintf("%.3f", worst_share(5)))
     goal("lost (devices that never try again), in 10,000", "0", sprintf("%.3f", worst_share(6)))
     goal("payroll and newsletter deferred after their first run", "0", worst_sum("payroll", 4) + worst_sum("newsletter", 4))
-    goal("December's doubled payroll: longest wait, minutes", "-", worst_sum(DOUBLED, 7))
 }
 
 END {
