@@ -62,7 +62,7 @@ alert_LIBS   = -lcurl -lcrypto
 web_LIBS     = -levent_core -levent_extra
 cli_LIBS     = -lcurl
 
-PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert) $(B)/postern
+PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert web) $(B)/postern
 
 # The sources of a folder and of the rooms in it.
 sources  = $(if $(1),$(wildcard $(1)/*.c $(1)/*/*.c))

@@ -305,6 +305,11 @@ static int open_gate(struct server *server, const struct listener_config *config
     if (listener_open("postern-web", config, &gate->listener, e) != 0)
         return -1;
     server->n_gates++;
+    if (gate->listener.is_tcp)
+        return error_set(e,
+                         "web.listen \"%s\": whoever can connect may read, so TCP is not for here; expected a UNIX "
+                         "socket",
+                         config->address);
     gate->accepting = evconnlistener_new(server->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, gate->listener.fd);
     if (gate->accepting == NULL || evhttp_bind_listener(server->http, gate->accepting) == NULL)
         return error_set(e, "no memory for the listeners");
