@@ -79,6 +79,23 @@ is 'a body with two ends is refused' "$(raw 'POST /healthz HTTP/1.1\r\nHost: loc
 is 'TRACE is refused' "$(raw 'TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n')" 'HTTP/1.1 501 *'
 is 'many at once get the same picture' "$(for _ in $(seq 40); do code /metrics & done | sort | uniq -c | tr -s ' ')" ' 40 200'
 
+# Silent ones are closed in the end, and who waits behind them is served.
+timeout 200 python3 -c '
+import socket, sys, time
+idle = [socket.socket(socket.AF_UNIX) for _ in range(300)]
+for s in idle:
+    s.connect(sys.argv[1])
+print("connected", flush=True)
+for s in idle:
+    while s.recv(1):
+        pass' "$T/run/web.sock" >"$T/idle.out" 2>&1 &
+idle=$!
+becomes 'three hundred connect and say nothing' 'cat "$T/idle.out"' connected
+is 'who comes behind them is served' "$(code /healthz)" 200
+wait $idle
+is 'and they were all closed' $? 0
+is 'the log says that others had to wait' "$(grep -c '256 connections are served, new ones wait' "$T/web.log")" 1
+
 kill -USR1 "$web"
 becomes 'a reload says what it changes' 'grep -c "reload: what is shown" "$T/web.log"' 1
 is 'and it goes on' "$(code /healthz)" 200
