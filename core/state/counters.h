@@ -75,6 +75,14 @@ void counters_force(struct counters *c, const struct charge *charge, uint64_t no
 void counters_return(struct counters *c, uint64_t key, uint64_t ns, uint64_t now_ns);
 
 /*
+ * What other relays have counted or marked (core/state/outbox.h): the key's end becomes now + backlog_ns if it is
+ * earlier, never earlier than it is. A backlog may be above the burst. False when the key's bucket is full of live
+ * entries and it has none: it is left to what this relay counts itself, since a shared entry would hold others
+ * responsible. counters_marked_for tells what a key of either sort has.
+ */
+bool counters_raise(struct counters *c, uint64_t key, uint64_t backlog_ns, uint64_t now_ns);
+
+/*
  * Marks: a key that is remembered until a time, for "distinct" counts and for "this message was charged already".
  * counters_mark returns true when the key was not marked before (now it is, until now + keep_ns), false when it was;
  * `renew` prolongs a mark that is found. When the bucket is full of live entries, *crowded is set, and the
@@ -114,6 +122,8 @@ struct charge_answer strangers_look(const struct counters *c, enum strangers_cou
 struct charge_answer strangers_charge(struct counters *c, enum strangers_count what, const struct charge *charge,
                                       uint64_t now_ns);
 bool strangers_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);
+/* As counters_raise. There is always room. */
+void strangers_raise(struct counters *c, enum strangers_count what, uint64_t key, uint64_t backlog_ns, uint64_t now_ns);
 
 /* An operator's reset of a key, of strangers too. True when it was live. What it took from a shared entry stays. */
 bool counters_reset(struct counters *c, uint64_t key, uint64_t now_ns);

@@ -41,3 +41,18 @@ struct charge_answer strangers_charge(struct counters *c, enum strangers_count w
     }
     return a;
 }
+
+void strangers_raise(struct counters *c, enum strangers_count what, uint64_t key, uint64_t backlog_ns, uint64_t now_ns)
+{
+    uint64_t now = now_ns + c->ahead_ns, backlog = min_u64(backlog_ns, COUNTERS_LONGEST_WINDOW_NS);
+
+    for (unsigned i = 0; i < TRIES_MAX && backlog > 0; i++) {
+        union pair seen, *entry = yielding_find(c, table_of(what), key, now, &seen);
+
+        if (entry == NULL)
+            yielding_put(c, table_of(what), key, now, now + backlog);
+        if (entry == NULL || backlog_of(seen.value, now) >= backlog ||
+            pair_swap(entry, seen, pair_of(key, now + backlog)))
+            return;
+    }
+}
