@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/decide/block_keys.h"
 #include "core/decide/keys.h"
+#include "core/state/outbox.h"
 
 /* Domain separation: keeps these keys different from all others of the same networks and tenants. */
 #define SALT_NETWORK UINT64_C(0x66616d696c696172) /* "familiar" */
@@ -220,24 +221,34 @@ static bool was_blocked_lately(const struct decide_context *c, const struct subm
     return counters_look(c->counters, &history, c->now_ns).used > 0;
 }
 
+/* Sets a mark, or renews it where the latest holds, and tells the other relays. */
+static void remember(struct counters *counters, const struct decide_context *c, enum outbox_kind kind, uint64_t key,
+                     uint64_t keep_s)
+{
+    struct outbox_record record = {.kind = kind, .key = key, .ns = keep_s * NS_PER_S};
+    bool crowded;
+
+    (void)counters_mark(counters, key, c->now_ns, record.ns, kind == OUTBOX_LATEST, &crowded);
+    outbox_tell(counters_outbox(counters), record);
+}
+
 static void learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                   const struct identity *id, uint64_t key)
 {
     uint64_t left = seconds_left(c, key), left_new;
-    bool crowded;
 
     if (left > 0) {
         if (left < FAMILIAR_FOR_S - RENEWED_AFTER_S)
-            (void)counters_mark(counters, key, c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, &crowded);
+            remember(counters, c, OUTBOX_LATEST, key, FAMILIAR_FOR_S);
         return;
     }
     if (was_blocked_lately(c, s, id))
         return;
     left_new = seconds_left(c, new_key(key));
     if (left_new == 0)
-        (void)counters_mark(counters, new_key(key), c->now_ns, NEW_FOR_S * NS_PER_S, false, &crowded);
+        remember(counters, c, OUTBOX_FIRST, new_key(key), NEW_FOR_S);
     else if (left_new <= NEW_FOR_S - FAMILIAR_AFTER_S)
-        (void)counters_mark(counters, key, c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, &crowded);
+        remember(counters, c, OUTBOX_LATEST, key, FAMILIAR_FOR_S);
 }
 
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
@@ -258,6 +269,10 @@ void networks_forget(struct counters *counters, const struct decide_context *c, 
     if (!id->authenticated || !s->has_client)
         return;
     for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
-        (void)counters_reset(counters, new_key(network_key(c, s, id, limit)), c->now_ns);
+         limit = next_size(c->config, limit)) {
+        uint64_t key = new_key(network_key(c, s, id, limit));
+
+        (void)counters_reset(counters, key, c->now_ns);
+        outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_RESET, .key = key});
+    }
 }

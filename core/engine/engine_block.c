@@ -13,6 +13,7 @@
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
+#include "core/state/outbox.h"
 
 /* Up to this many clients of one IPv4 network are blocked one by one. */
 #define ALONE_MAX 16
@@ -132,12 +133,14 @@ static uint64_t blocked_before(const struct decide_context *c, const struct bloc
 static void note_blocked(struct counters *counters, const struct decide_context *c, const struct block *b)
 {
     struct charge history = block_history(c, b->key);
+    bool strangers = b->class == BLOCK_OF_STRANGERS;
     struct charge_answer answer;
 
-    if (b->class == BLOCK_OF_STRANGERS)
+    if (strangers)
         (void)strangers_charge(counters, STRANGERS_BLOCKS, &history, c->now_ns);
     else
         counters_force(counters, &history, c->now_ns, &answer);
+    outbox_tell_charge(counters_outbox(counters), strangers ? OUTBOX_STRANGERS_BLOCKS : OUTBOX_COUNTERS, &history);
 }
 
 /* ---- making them ---- */

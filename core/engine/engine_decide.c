@@ -5,6 +5,7 @@
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
+#include "core/state/outbox.h"
 
 #include <stdlib.h>
 
@@ -103,8 +104,12 @@ static void give_back_one(struct engine_session *session, const struct decide_co
     if (!receipts_take(state_receipts(session->engine->state), key, c->now_ns, ONCE_NS, &receipt))
         return;
     counters_once_forget(counters, key, c->now_ns);
-    for (size_t i = 0; i < receipt.n; i++)
-        counters_return(counters, receipt.charges[i].key, receipt.charges[i].ns, c->now_ns);
+    for (size_t i = 0; i < receipt.n; i++) {
+        uint64_t counter = receipt.charges[i].key, ns = receipt.charges[i].ns;
+
+        counters_return(counters, counter, ns, c->now_ns);
+        outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_RETURN, .key = counter, .ns = ns});
+    }
 }
 
 /* Gives back the charge of a message that is refused after all: by the milter after the policy server, or at the end

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 struct counters;
+struct outbox;
 
 /* 400 days: no limit's window, times its burst, may be longer (core/base/units.h has the same bound for durations). */
 #define COUNTERS_LONGEST_WINDOW_NS (UINT64_C(400) * 86400 * 1000000000)
@@ -49,6 +50,9 @@ struct charge_answer {
     uint64_t retry_ns; /* when not allowed: the wait until the same charge would pass; 0 with never */
     uint64_t used;     /* units taken at `now`, before this charge (rounded up) */
 };
+
+/* Where to tell what was counted here (core/state/outbox.h), for whoever counts; NULL: nobody asks. */
+struct outbox *counters_outbox(struct counters *c);
 
 /* Prefetches the key's bucket into the processor's cache. */
 void counters_prefetch(const struct counters *c, uint64_t key);

@@ -14,6 +14,11 @@ struct counters counters_over(void *memory, uint64_t entries, void *rest, struct
     return c;
 }
 
+struct outbox *counters_outbox(struct counters *c)
+{
+    return c->outbox;
+}
+
 void counters_stats(const struct counters *c, uint64_t now_ns, struct counters_stats *out)
 {
     uint64_t buckets = UINT64_C(1) << c->bits, now = now_ns + c->ahead_ns, live = 0;

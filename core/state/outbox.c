@@ -36,9 +36,10 @@ static uint64_t product(uint64_t a, uint64_t b)
     return __builtin_mul_overflow(a, b, &ns) ? COUNTERS_LONGEST_WINDOW_NS : cut(ns);
 }
 
-struct outbox_record outbox_charge(const struct charge *charge)
+struct outbox_record outbox_charge(enum outbox_table table, const struct charge *charge)
 {
     return (struct outbox_record){.kind = OUTBOX_ADD,
+                                  .table = table,
                                   .key = charge->key,
                                   .ns = product(charge->cost, charge->interval_ns),
                                   .burst_ns = product(charge->burst, charge->interval_ns)};

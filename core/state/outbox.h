@@ -29,7 +29,7 @@ enum outbox_kind {
     OUTBOX_DISTINCT, /* member is new here, and key was charged ns for it: charge only if it is new everywhere */
     OUTBOX_FIRST,    /* key was marked for ns, and the mark is not renewed: the earliest one holds */
     OUTBOX_LATEST,   /* key was marked for ns, or its mark renewed: the latest one holds */
-    OUTBOX_RESET     /* an operator, or a block, reset the key: a counter or a mark */
+    OUTBOX_RESET     /* an operator, or a block, reset the key in all tables (counters_reset): a counter or a mark */
 };
 
 /* The table that the key is counted in (core/state/counters.h). */
@@ -46,8 +46,8 @@ struct outbox_record {
     uint64_t keep_ns;  /* DISTINCT: for how long the member is marked */
 };
 
-/* What a charge took of its key, as OUTBOX_ADD of the counters. */
-struct outbox_record outbox_charge(const struct charge *charge);
+/* What a charge took of its key: OUTBOX_ADD. */
+struct outbox_record outbox_charge(enum outbox_table table, const struct charge *charge);
 
 enum outbox_role { OUTBOX_WRITER, OUTBOX_READER };
 
@@ -67,6 +67,18 @@ const char *outbox_problem(const struct outbox *o);
 
 /* Posts a record; any thread. */
 void outbox_post(struct outbox *o, const struct outbox_record *record);
+
+/* The same where there may be no outbox (counters_outbox). */
+static inline void outbox_tell(struct outbox *o, struct outbox_record record)
+{
+    if (o != NULL)
+        outbox_post(o, &record);
+}
+static inline void outbox_tell_charge(struct outbox *o, enum outbox_table table, const struct charge *charge)
+{
+    if (o != NULL)
+        outbox_tell(o, outbox_charge(table, charge));
+}
 
 /*
  * ---- for the reader, one thread ----

@@ -104,7 +104,7 @@ static void a_charge_is_told_in_time(void **state)
 {
     const struct charge charge = {.key = 5, .interval_ns = 2 * NS_PER_S, .burst = 28, .cost = 3};
     const struct charge endless = {.key = 5, .interval_ns = UINT64_MAX, .burst = UINT64_MAX, .cost = 3};
-    struct outbox_record record = outbox_charge(&charge);
+    struct outbox_record record = outbox_charge(OUTBOX_COUNTERS, &charge);
 
     (void)state;
     assert_int_equal(record.kind, OUTBOX_ADD);
@@ -112,7 +112,8 @@ static void a_charge_is_told_in_time(void **state)
     assert_int_equal(record.key, 5);
     assert_int_equal(record.ns, 6 * NS_PER_S);
     assert_int_equal(record.burst_ns, 56 * NS_PER_S);
-    record = outbox_charge(&endless);
+    record = outbox_charge(OUTBOX_STRANGERS_BLOCKS, &endless);
+    assert_int_equal(record.table, OUTBOX_STRANGERS_BLOCKS);
     assert_int_equal(record.ns, COUNTERS_LONGEST_WINDOW_NS);
     assert_int_equal(record.burst_ns, COUNTERS_LONGEST_WINDOW_NS);
 }

@@ -1,0 +1,52 @@
+/* Tells the other relays what a message was charged here. */
+#include "core/decide/limits_parts.h"
+
+/* A renewed mark is told so often in its time, and ends so much earlier elsewhere: enough for people, who come back
+ * hours before their window ends, and much less than a record a recipient. */
+#define TOLD_IN_WINDOW 16
+
+bool members_are_told(const struct limit_config *limit)
+{
+    return limit->count == COUNT_DISTINCT && (limit->per & PER_RECIPIENT_DOMAIN) == 0;
+}
+
+void plan_tell(struct outbox *outbox, const struct plan *plan)
+{
+    for (size_t i = 0; outbox != NULL && i < plan->n; i++)
+        if (!members_are_told(plan->limits[i]))
+            outbox_tell_charge(outbox, OUTBOX_COUNTERS, plan->charges + i);
+}
+
+/* Does a mark that ended `before` go on to `after`, past a time at which all tell it? Needs no memory of what was told.
+ */
+static bool is_due(uint64_t before, uint64_t after, uint64_t keep_ns)
+{
+    uint64_t step = keep_ns / TOLD_IN_WINDOW + 1;
+
+    return before / step != after / step;
+}
+
+void member_mark(struct counters *counters, const struct charge *charge, uint64_t mark, uint64_t *untold,
+                 uint64_t now_ns)
+{
+    struct outbox *outbox = counters_outbox(counters);
+    uint64_t keep_ns = charge->interval_ns * charge->burst;
+    uint64_t left_ns = outbox != NULL ? counters_marked_for(counters, mark, now_ns) : 0;
+    struct charge one = *charge;
+    bool crowded, new_one = counters_mark(counters, mark, now_ns, keep_ns, true, &crowded);
+    struct outbox_record record;
+
+    if (outbox == NULL)
+        return;
+    one.cost = 1;
+    record = outbox_charge(OUTBOX_COUNTERS, &one);
+    if (new_one && *untold > 0) {
+        --*untold;
+        record.kind = OUTBOX_DISTINCT;
+        record.member = mark;
+        record.keep_ns = keep_ns;
+        outbox_post(outbox, &record);
+    } else if (new_one || is_due(now_ns + left_ns, now_ns + keep_ns, keep_ns)) {
+        outbox_tell(outbox, (struct outbox_record){.kind = OUTBOX_LATEST, .key = mark, .ns = keep_ns});
+    }
+}
