@@ -214,6 +214,14 @@ static unsigned lift_matching(struct cli *cli, const struct decide_context *c, c
     return lifted;
 }
 
+/* The other relays must forget what led to the block, too, or they block again. */
+static int tell_others(struct cli *cli)
+{
+    struct error e;
+
+    return files_share_state(&cli->files, &e) == 0 ? CLI_OK : cli_fail(cli, "only on this relay: %s", e.text);
+}
+
 static int lift_all(struct cli *cli, const struct decide_context *c, struct subject *x, int n, char **words)
 {
     struct known known;
@@ -245,7 +253,7 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
     static const struct option options[] = {CLI_LAST_OPTIONS};
     struct decide_context c;
     struct subject *x;
-    int status;
+    int status, told;
 
     if (!cli_common_options(cli, argc, argv, options, 1, 2, &status))
         return status;
@@ -253,7 +261,8 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     if ((x = malloc(sizeof *x)) == NULL)
         return cli_fail(cli, "out of memory");
+    told = tell_others(cli);
     status = lift_all(cli, &c, x, argc - optind, argv + optind);
     free(x);
-    return status;
+    return status != CLI_OK ? status : told;
 }

@@ -175,6 +175,7 @@ extern const struct section logins_from_section;              /* config_logins_f
 extern const struct section limit_section;                    /* config_limits.c */
 extern const struct section blocks_section;                   /* config_blocks.c */
 extern const struct section alert_section;                    /* config_alerts.c */
+extern const struct section cluster_section;                  /* config_cluster.c */
 extern const struct section policyd_section, milter_section;  /* config_programs.c */
 extern const struct choice mode_choices[], tls_minimums[];
 extern const struct choice fetches[];               /* config_exchange.c: what exchange.fetch may name */

@@ -13,7 +13,6 @@
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
-#include "core/state/outbox.h"
 
 /* Up to this many clients of one IPv4 network are blocked one by one. */
 #define ALONE_MAX 16

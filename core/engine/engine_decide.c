@@ -5,7 +5,6 @@
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
-#include "core/state/outbox.h"
 
 #include <stdlib.h>
 

@@ -312,6 +312,18 @@ static void tell_alerts(struct teller *t, const struct config *c)
     }
 }
 
+static void tell_cluster(struct teller *t, const struct config *c)
+{
+    const struct cluster_config *x = &c->cluster;
+    const struct cluster_server *first = x->n_servers > 0 ? x->servers : x->sentinels;
+
+    if (!x->configured)
+        return;
+    tell(t, "Counts as one with the relays that share its key (%s), through Redis or Valkey%s at %s%s%s.", x->key_file,
+         x->n_sentinels > 0 ? ", as the Sentinels say" : "", first->path != NULL ? first->path : first->host,
+         x->n_servers + x->n_sentinels > 1 ? " and others" : "", x->tls == CLUSTER_TLS_NEVER ? ", never by TLS" : "");
+}
+
 static void tell_services(struct teller *t, const struct config *c)
 {
     static const char *const charged[] = {
@@ -376,6 +388,7 @@ static const struct {
     {"Blocks", tell_blocks},
     {"Replies", tell_replies},
     {"Services", tell_services},
+    {"Cluster", tell_cluster},
     {"Notices", tell_alerts},
     {"Files", tell_files},
 };

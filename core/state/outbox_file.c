@@ -209,6 +209,8 @@ static void attach(struct outbox *o, uint64_t boot_ns)
     o->has_problem = ring == NULL;
     if (ring != NULL)
         use(o, ring, boot_ns);
+    else if (o->role == OUTBOX_WRITER)
+        (void)error_prefix(&o->problem, "the other relays don't learn what is counted here");
 }
 
 /* ---- the interface ---- */

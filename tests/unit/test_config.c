@@ -958,6 +958,64 @@ static void replies_are_kept_by_the_names_of_reasons(void **state)
     config_free(c);
 }
 
+static void a_clusters_servers_are_hosts_or_sockets(void **state)
+{
+    struct config *c = config_of("cluster={server=[\"Redis.contoso.example\",\"192.0.2.1:7000\",\"[2001:db8::7]:7001\","
+                                 "\"[::1]\",\"unix:/run/redis.sock\"]; user=\"postern\"; password_file=\"p\";};");
+    const struct cluster_server *s = c->cluster.servers;
+
+    (void)state;
+    assert_true(c->cluster.configured);
+    assert_int_equal(c->cluster.n_servers, 5);
+    assert_string_equal(s[0].host, "Redis.contoso.example");
+    assert_int_equal(s[0].port, 6379);
+    assert_int_equal(s[1].port, 7000);
+    assert_string_equal(s[2].host, "2001:db8::7");
+    assert_int_equal(s[2].port, 7001);
+    assert_string_equal(s[3].host, "::1");
+    assert_int_equal(s[3].port, 6379);
+    assert_null(s[4].host);
+    assert_string_equal(s[4].path, "/run/redis.sock");
+    assert_string_equal(c->cluster.password_file, "/nowhere/p");
+    assert_string_equal(c->cluster.key_file, "/nowhere/secrets/cluster.key");
+    assert_int_equal(c->cluster.tls, CLUSTER_TLS_AUTO);
+    config_free(c);
+    c = config_of("cluster={sentinels=\"192.0.2.1\"; sentinel_name=\"postern\"; tls=\"always\";};");
+    assert_int_equal(c->cluster.n_sentinels, 1);
+    assert_int_equal(c->cluster.sentinels[0].port, 26379);
+    assert_int_equal(c->cluster.tls, CLUSTER_TLS_ALWAYS);
+    config_free(c);
+    c = config_of("");
+    assert_false(c->cluster.configured);
+    config_free(c);
+}
+
+static void a_cluster_that_can_not_be_reached_is_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {"cluster = {};", "c:1: cluster: no server; expected one of server and sentinels"},
+        {"cluster = { server = \"a\"; sentinels = \"b\"; sentinel_name = \"m\"; };", "both server and sentinels"},
+        {"cluster = { sentinels = \"b\"; };", "sentinels need sentinel_name"},
+        {"cluster = { server = \"a\"; sentinel_name = \"m\"; };", "sentinel_name is for sentinels"},
+        {"cluster = { server = []; };", "cluster.server: an empty list"},
+        {"cluster = { server = \"\"; };", "expected redis.contoso.example:6379"},
+        {"cluster = { server = \"a:0\"; };", "\"a:0\": expected redis.contoso.example:6379"},
+        {"cluster = { server = \"a:65536\"; };", "\"a:65536\": expected"},
+        {"cluster = { server = \"2001:db8::7\"; };", "\"2001:db8::7\": expected"},
+        {"cluster = { server = \"[::1\"; };", "\"[::1\": expected"},
+        {"cluster = { server = \"[::1]7\"; };", "\"[::1]7\": expected"},
+        {"cluster = { server = \"redis://a\"; };", "\"redis://a\": expected"},
+        {"cluster = { server = \"a b\"; };", "\"a b\": expected"},
+        {"cluster = { server = \"unix:redis.sock\"; };", "expected an absolute path of at most 107 bytes"},
+        {"cluster = { server = \"a\"; user = \"u\"; };", "user needs password_file"},
+        {"cluster = { server = \"a\"; tls = \"never\"; ca_file = \"c\"; };", "ca_file is for TLS"},
+        {"cluster = { server = \"a\"; node = \"mx 1\"; };", "\"mx 1\": expected 1 to 63 printable characters"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
 /* ---- files ---- */
 
 static void relative_names_begin_at_the_configurations_folder(void **state)
@@ -1153,6 +1211,8 @@ int main(void)
         cmocka_unit_test(the_only_tenant_is_the_default_one),
         cmocka_unit_test(listeners_have_one_form_for_both_programs),
         cmocka_unit_test(replies_are_kept_by_the_names_of_reasons),
+        cmocka_unit_test(a_clusters_servers_are_hosts_or_sockets),
+        cmocka_unit_test(a_cluster_that_can_not_be_reached_is_refused),
         cmocka_unit_test(relative_names_begin_at_the_configurations_folder),
         cmocka_unit_test(errors_in_files_name_the_file_and_its_line),
         cmocka_unit_test(what_everybody_may_write_to_is_refused),
