@@ -1005,7 +1005,7 @@ static void a_cluster_that_can_not_be_reached_is_refused(void **state)
         {"cluster = { server = \"[::1\"; };", "\"[::1\": expected"},
         {"cluster = { server = \"[::1]7\"; };", "\"[::1]7\": expected"},
         {"cluster = { server = \"redis://a\"; };", "\"redis://a\": expected"},
-        {"cluster = { server = \"a b\"; };", "\"a b\": expected"},
+        {"cluster = { server = \"a b\"; };", "\"a\\x20b\": expected"},
         {"cluster = { server = \"unix:redis.sock\"; };", "expected an absolute path of at most 107 bytes"},
         {"cluster = { server = \"a\"; user = \"u\"; };", "user needs password_file"},
         {"cluster = { server = \"a\"; tls = \"never\"; ca_file = \"c\"; };", "ca_file is for TLS"},
