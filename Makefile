@@ -58,9 +58,10 @@ policyd_LIBS = -levent_core -levent_pthreads
 milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
 alert_LIBS   = -lcurl -lcrypto
+cluster_LIBS = -levent_core -levent_extra -levent_openssl -lhiredis -lssl -lcrypto
 cli_LIBS     = -lcurl
 
-PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror alert) $(B)/postern
+PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror alert cluster) $(B)/postern
 
 # The sources of a folder and of the rooms in it.
 sources  = $(if $(1),$(wildcard $(1)/*.c $(1)/*/*.c))
@@ -131,7 +132,7 @@ build/fuzz/%: $$(call fuzz_objects,$$*) build/fuzz/libcore.a
 fuzz-build: $(FUZZ)
 
 # ---- gcc's analyzer: what it says of FOLDER/NAME.c is in build/analyze/FOLDER/NAME.said; tests/lint.sh judges it ----
-ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter mirror alert cli,$(call sources,$(p))))
+ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter mirror alert cluster cli,$(call sources,$(p))))
 build/analyze/%.said: %.c Makefile
 	@mkdir -p $(@D)
 	@rm -f $@

@@ -1,0 +1,105 @@
+/*
+ * This relay in the cluster: drains the outbox, tells Redis, applies what comes back. One thread, on libevent. Nobody
+ * in the mail path knows of it.
+ */
+#ifndef POSTERN_CLUSTER_NODE_H
+#define POSTERN_CLUSTER_NODE_H
+
+#include "cluster/batch.h"
+#include "cluster/link.h"
+#include "cluster/recent.h"
+#include "cluster/seal.h"
+#include "core/base/log.h"
+#include "core/state/outbox.h"
+#include "core/state/state.h"
+
+#define NODE_EPOCH_MAX 64u
+
+/* Why nothing is shared at the moment. */
+enum node_state {
+    NODE_OFFLINE,      /* no connection */
+    NODE_GREETS,       /* connected; asks whose cluster it is */
+    NODE_REFUSED,      /* the cluster has another key */
+    NODE_OTHER_SECRET, /* this relay's state has not joined the cluster */
+    NODE_SHARES
+};
+
+struct node_stats {
+    struct batch_counts batches;
+    uint64_t sent, resent, dropped; /* batches */
+    uint64_t refused_by_redis;      /* replies that were errors */
+    uint64_t pushes_out, pushes_in;
+    uint64_t false_records, replayed, newer; /* cluster/seal.h */
+    uint64_t unknown_records;                /* of the outbox, of a newer version */
+    uint64_t connections;                    /* ended or failed */
+    uint64_t epochs;                         /* Redis had forgotten everything */
+    uint64_t round_trip_ns;                  /* of the last batch */
+};
+
+struct node {
+    struct event_base *base;
+    struct log *log;
+    struct state *state;
+    struct outbox *outbox;
+    const struct cluster_key *key;
+    struct sealer *sealer;
+    struct opener *opener;
+    struct link *link, *ear; /* for commands; for what others push */
+    struct event *flush;
+    enum node_state stage;
+    struct pending *pending;
+    struct recent *recent;
+    /* the batch under way */
+    struct batch batch;
+    bool has_batch; /* filled, not yet applied */
+    bool sent;      /* waits for its reply */
+    unsigned tries;
+    uint64_t sent_ns, retry_ns; /* boot clock */
+    uint64_t number;
+    bool takes_all;          /* nothing was pending beside the batch when it was filled ... */
+    uint64_t taken_position; /* ... and the outbox was drained up to here */
+    /* */
+    char epoch[NODE_EPOCH_MAX + 1];
+    bool reposts;
+    int64_t clock_offset_ms; /* Redis' clock less ours */
+    uint64_t tick_ns, beat_ns, shared_ns;
+    bool said_down, said_secret;
+    char trouble[256]; /* the last one with Redis, in words; "": none */
+    struct node_stats stats;
+    struct command command;
+};
+
+struct node_options {
+    struct event_base *base;
+    struct log *log;
+    struct state *state;
+    struct outbox *outbox;
+    const struct cluster_key *key;
+    struct link_place place;
+};
+
+/* All that options point to outlives the node. Begins to connect. NULL with e. */
+struct node *node_new(const struct node_options *options, struct error *e);
+void node_free(struct node *n);
+
+/* ---- between the files of the node ---- */
+
+/* cluster/greet.c: asks whose cluster it is, then shares. */
+void node_greet(struct node *n);
+/* Did Redis forget everything since? Asked now and then. */
+void node_ask_epoch(struct node *n);
+
+/* cluster/exchange.c: drains the outbox; sends a batch if there is something to tell and none is under way. */
+void node_drain(struct node *n);
+void node_send_batch(struct node *n);
+
+/* cluster/ear.c: what others push. */
+void node_hear(struct node *n);
+void node_heard(void *arg, const struct reply *reply);
+
+static inline uint64_t node_now(const struct node *n, uint64_t boot_ns)
+{
+    return state_now(n->state, boot_ns);
+}
+
+#endif
