@@ -16,24 +16,11 @@ static void heard_hot(struct node *n, struct slice record)
 {
     struct slice text;
 
-    switch (seal_open(n->opener, SEAL_PUSH, record, &text, NULL)) {
-    case OPENED:
-        node_drain(n);
-        if (hot_apply(text, state_counters(n->state), n->pending, node_now(n, clock_boot_ns())) >= 0)
-            n->stats.pushes_in++;
+    if (!node_open(n, SEAL_PUSH, record, &text))
         return;
-    case OPENED_OWN:
-        return;
-    case OPENED_REPLAYED:
-        n->stats.replayed++;
-        return;
-    case OPENED_NEWER:
-        n->stats.newer++;
-        return;
-    case OPENED_FALSE:
-        n->stats.false_records++;
-        return;
-    }
+    node_drain(n);
+    if (hot_apply(text, state_counters(n->state), n->pending, node_now(n, clock_boot_ns())) >= 0)
+        n->stats.pushes_in++;
 }
 
 /* "message", the channel, the text. All else says that Redis is there: "subscribe", "pong". */

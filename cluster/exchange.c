@@ -20,9 +20,9 @@ void node_drain(struct node *n)
     do {
         got = outbox_drain(n->outbox, boot_ns, records, DRAIN_AT_ONCE);
         for (size_t i = 0; i < got; i++) {
-            if (!pending_take(n->pending, records + i))
-                n->stats.unknown_records++;
-            else if (records[i].kind == OUTBOX_RESET)
+            (void)pending_take(n->pending, records + i);
+            node_note_record(n, records + i);
+            if (records[i].kind == OUTBOX_RESET)
                 recent_forget(n->recent, records[i].key);
             else if (records[i].table == OUTBOX_COUNTERS)
                 recent_note(n->recent, records[i].key, records[i].burst_ns);

@@ -85,6 +85,7 @@ static void on_epoch(void *arg, const struct reply *reply)
     n->epoch[reply->text.n] = '\0';
     recent_begin(n->recent);
     n->reposts = true;
+    node_forget_position(n);
 }
 
 static void on_epoch_set(void *arg, const struct reply *reply)

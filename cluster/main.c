@@ -69,7 +69,7 @@ static struct service *service_open(struct config *config, struct event_base *ba
     } else if (cluster_key_read(config->cluster.key_file, &s->key, e) == 0 &&
                redis_place_open(&config->cluster, &s->place, e) == 0 && open_state(s, e) == 0 &&
                outbox_open(config->cluster.outbox, OUTBOX_READER, &s->outbox, e) == 0) {
-        const struct node_options options = {base, log, s->state, s->outbox, &s->key, s->place.place};
+        const struct node_options options = {base, log, config, s->state, s->outbox, &s->key, s->place.place};
 
         if ((s->node = node_new(&options, e)) != NULL)
             return s;

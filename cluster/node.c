@@ -32,6 +32,11 @@ static void on_down(void *arg, const char *why)
     n->said_down = true;
 }
 
+static void on_reader_up(void *arg)
+{
+    node_read_events(arg);
+}
+
 static void on_ear_up(void *arg)
 {
     node_hear(arg);
@@ -55,6 +60,8 @@ static void tick(struct node *n, uint64_t boot_ns)
     if (state_tick(n->state, boot_ns, clock_wall_ns(), &e) != 0)
         log_say(n->log, LEVEL_WARNING, "%s", e.text);
     outbox_tick(n->outbox, boot_ns);
+    node_read_blocks(n, boot_ns);
+    node_save_position(n);
     if (ours && n->stage == NODE_OTHER_SECRET) {
         n->said_secret = false;
         if (link_is_up(n->link))
@@ -100,10 +107,14 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
         beat(n);
     }
     node_drain(n);
+    if (n->stage != NODE_OTHER_SECRET)
+        node_look_at_blocks(n);
     if (n->reposts && n->stage == NODE_SHARES)
         n->reposts =
             recent_repost(n->recent, n->pending, state_counters(n->state), node_now(n, boot_ns), REPOST_AT_ONCE);
+    node_send_events(n);
     node_send_batch(n);
+    node_read_events(n);
 }
 
 /* ---- from outside ---- */
@@ -111,18 +122,23 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 static int start(struct node *n, const struct node_options *o, struct error *e)
 {
     static const struct timeval often = {.tv_usec = FLUSH_MS * 1000};
-    const struct link_handlers talk = {on_up, on_down, NULL}, hear = {on_ear_up, on_ear_down, node_heard};
+    const struct link_handlers talk = {on_up, on_down, NULL}, hear = {on_ear_up, on_ear_down, node_heard},
+                               read = {on_reader_up, on_ear_down, NULL};
 
     if ((n->sealer = sealer_new(n->key, e)) == NULL || (n->opener = opener_new(n->key, n->sealer, e)) == NULL)
         return -1;
+    n->events = events_new();
+    n->blocks = shared_blocks_new(n->config->state_blocks);
     n->pending = pending_new();
     n->recent = recent_new();
     n->flush = event_new(n->base, -1, EV_PERSIST, on_flush, n);
     n->link = link_new(n->base, &o->place, &talk, n);
     n->ear = link_new(n->base, &o->place, &hear, n);
-    if (n->pending == NULL || n->recent == NULL || n->flush == NULL || n->link == NULL || n->ear == NULL ||
-        event_add(n->flush, &often) != 0)
+    n->reader = link_new(n->base, &o->place, &read, n);
+    if (n->events == NULL || n->blocks == NULL || n->reader == NULL || n->pending == NULL || n->recent == NULL ||
+        n->flush == NULL || n->link == NULL || n->ear == NULL || event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
+    node_load_position(n);
     return 0;
 }
 
@@ -136,6 +152,7 @@ struct node *node_new(const struct node_options *o, struct error *e)
     }
     n->base = o->base;
     n->log = o->log;
+    n->config = o->config;
     n->state = o->state;
     n->outbox = o->outbox;
     n->key = o->key;
@@ -151,8 +168,11 @@ void node_free(struct node *n)
         return;
     link_free(n->link);
     link_free(n->ear);
+    link_free(n->reader);
     if (n->flush != NULL)
         event_free(n->flush);
+    events_free(n->events);
+    shared_blocks_free(n->blocks);
     pending_free(n->pending);
     recent_free(n->recent);
     opener_free(n->opener);

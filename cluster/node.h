@@ -9,11 +9,14 @@
 #include "cluster/link.h"
 #include "cluster/recent.h"
 #include "cluster/seal.h"
+#include "cluster/shared_blocks.h"
 #include "core/base/log.h"
+#include "core/config/config.h"
 #include "core/state/outbox.h"
 #include "core/state/state.h"
 
 #define NODE_EPOCH_MAX 64u
+#define NODE_ID_MAX 42u /* of an event in the stream: two numbers of 64 bits */
 
 /* Why nothing is shared at the moment. */
 enum node_state {
@@ -29,8 +32,9 @@ struct node_stats {
     uint64_t sent, resent, dropped; /* batches */
     uint64_t refused_by_redis;      /* replies that were errors */
     uint64_t pushes_out, pushes_in;
+    uint64_t events_out, events_in;
+    uint64_t blocks_in, lifts_in, marks_in;  /* events that were applied */
     uint64_t false_records, replayed, newer; /* cluster/seal.h */
-    uint64_t unknown_records;                /* of the outbox, of a newer version */
     uint64_t connections;                    /* ended or failed */
     uint64_t epochs;                         /* Redis had forgotten everything */
     uint64_t round_trip_ns;                  /* of the last batch */
@@ -39,12 +43,13 @@ struct node_stats {
 struct node {
     struct event_base *base;
     struct log *log;
+    const struct config *config;
     struct state *state;
     struct outbox *outbox;
     const struct cluster_key *key;
     struct sealer *sealer;
     struct opener *opener;
-    struct link *link, *ear; /* for commands; for what others push */
+    struct link *link, *ear, *reader; /* for commands; for what others push; for the stream, which is waited for */
     struct event *flush;
     enum node_state stage;
     struct pending *pending;
@@ -58,7 +63,15 @@ struct node {
     uint64_t number;
     bool takes_all;          /* nothing was pending beside the batch when it was filled ... */
     uint64_t taken_position; /* ... and the outbox was drained up to here */
-    /* */
+    /* events */
+    struct events *events;
+    struct shared_blocks *blocks;
+    const struct blocks *looked_at; /* when it was compared with the others' ... */
+    uint64_t looked_changes;        /* ... it had changed so often */
+    bool events_stalled, reading, caught_up, said_folder;
+    uint64_t events_retry_ns, blocks_read_ns;
+    unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
+    /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
     bool reposts;
     int64_t clock_offset_ms; /* Redis' clock less ours */
@@ -72,6 +85,7 @@ struct node {
 struct node_options {
     struct event_base *base;
     struct log *log;
+    const struct config *config;
     struct state *state;
     struct outbox *outbox;
     const struct cluster_key *key;
@@ -92,6 +106,19 @@ void node_ask_epoch(struct node *n);
 /* cluster/exchange.c: drains the outbox; sends a batch if there is something to tell and none is under way. */
 void node_drain(struct node *n);
 void node_send_batch(struct node *n);
+
+/* cluster/stream.c: events, which are told for good. */
+void node_note_record(struct node *n, const struct outbox_record *record);
+void node_look_at_blocks(struct node *n);
+void node_send_events(struct node *n);
+void node_read_events(struct node *n);
+void node_read_blocks(struct node *n, uint64_t boot_ns);
+void node_load_position(struct node *n);
+void node_save_position(struct node *n);
+/* Redis has forgotten everything: all is told and read again. */
+void node_forget_position(struct node *n);
+/* Opens another relay's record. False, and counted: it is none of them, or was there before. */
+bool node_open(struct node *n, enum seal_context context, struct slice record, struct slice *text);
 
 /* cluster/ear.c: what others push. */
 void node_hear(struct node *n);

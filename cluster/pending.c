@@ -162,6 +162,16 @@ void pending_floor(struct pending *p, uint64_t key, enum outbox_table table, uin
         entry->burst_ns = burst_ns;
 }
 
+void pending_forget(struct pending *p, uint64_t key)
+{
+    const struct place *found = pending_find(p, key);
+
+    if (found == NULL)
+        return;
+    p->places[found - p->places].entry.add_ns = 0;
+    p->places[found - p->places].entry.floor = false;
+}
+
 uint64_t pending_own(const struct pending *p, uint64_t key)
 {
     const struct place *found = pending_find(p, key);

@@ -36,6 +36,9 @@ bool pending_take(struct pending *p, const struct outbox_record *record);
 /* Asks for a floor of the key. */
 void pending_floor(struct pending *p, uint64_t key, enum outbox_table table, uint64_t burst_ns);
 
+/* Another relay reset the key: what was counted before that is not told any more. */
+void pending_forget(struct pending *p, uint64_t key);
+
 /* What the key was charged that has not left yet; at least 0. */
 uint64_t pending_own(const struct pending *p, uint64_t key);
 
