@@ -1009,7 +1009,7 @@ static void a_cluster_that_can_not_be_reached_is_refused(void **state)
         {"cluster = { server = \"unix:redis.sock\"; };", "expected an absolute path of at most 107 bytes"},
         {"cluster = { server = \"a\"; user = \"u\"; };", "user needs password_file"},
         {"cluster = { server = \"a\"; tls = \"never\"; ca_file = \"c\"; };", "ca_file is for TLS"},
-        {"cluster = { server = \"a\"; node = \"mx 1\"; };", "\"mx 1\": expected 1 to 63 printable characters"},
+        {"cluster = { server = \"a\"; node = \"mx 1\"; };", "\"mx\\x201\": expected 1 to 63 printable characters"},
     };
 
     (void)state;
