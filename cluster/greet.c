@@ -70,9 +70,11 @@ static void on_epoch(void *arg, const struct reply *reply)
     }
     if (n->stage == NODE_GREETS) {
         n->stage = NODE_SHARES;
-        log_say(n->log, LEVEL_NOTICE, "shares with the cluster");
+        n->shares_since_ns = clock_boot_ns();
+        if (!n->said_shares)
+            log_say(n->log, LEVEL_NOTICE, "shares with the cluster");
+        n->said_shares = true;
     }
-    n->said_down = false;
     if (slice_eq(reply->text, slice_of(n->epoch)))
         return;
     if (n->epoch[0] != '\0') {

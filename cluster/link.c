@@ -1,5 +1,7 @@
 #include "cluster/link.h"
 
+#include "core/base/clock.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
@@ -16,6 +18,8 @@
 
 #define PAUSE_LEAST_MS 100u
 #define PAUSE_MOST_MS 5000u
+/* A connection that lasted so long was a good one: the next attempt comes at once. */
+#define LASTED_NS (10 * NS_PER_S)
 #define CONNECT_S 5
 /* More than this in the output means that Redis doesn't read. */
 #define OUTPUT_MAX (8u << 20)
@@ -38,6 +42,7 @@ struct link {
     struct reply_reader *reader;
     struct event *retry, *overdue;
     unsigned pause_ms;
+    uint64_t up_ns;                           /* boot clock */
     struct waiting waiting[LINK_WAITING_MAX]; /* a ring */
     unsigned first, n_waiting;
 };
@@ -84,10 +89,13 @@ static struct timeval with_jitter(unsigned ms)
 
 void link_fail(struct link *l, const char *why)
 {
-    struct timeval pause = with_jitter(l->pause_ms);
+    struct timeval pause;
 
     if (l->stage == LINK_WAITS)
         return;
+    if (l->stage == LINK_UP && clock_boot_ns() - l->up_ns >= LASTED_NS)
+        l->pause_ms = PAUSE_LEAST_MS;
+    pause = with_jitter(l->pause_ms);
     l->stage = LINK_WAITS;
     close_connection(l);
     l->pause_ms = l->pause_ms * 2 < PAUSE_MOST_MS ? l->pause_ms * 2 : PAUSE_MOST_MS;
@@ -193,7 +201,7 @@ int link_send(struct link *l, const struct command *c, link_reply *reply, void *
 static void link_came_up(struct link *l)
 {
     l->stage = LINK_UP;
-    l->pause_ms = PAUSE_LEAST_MS;
+    l->up_ns = clock_boot_ns();
     l->handlers.up(l->arg);
 }
 

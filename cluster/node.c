@@ -6,6 +6,8 @@
 
 #define FLUSH_MS 50
 #define BEAT_NS (2 * NS_PER_S)
+/* The end of a connection that lasted so long is worth a line; one that comes and goes is said once. */
+#define LASTED_NS (10 * NS_PER_S)
 /* What is told again after Redis has forgotten it: 2,000 keys a second. */
 #define REPOST_AT_ONCE 100u
 
@@ -60,6 +62,8 @@ static void tick(struct node *n, uint64_t boot_ns)
     if (state_tick(n->state, boot_ns, clock_wall_ns(), &e) != 0)
         log_say(n->log, LEVEL_WARNING, "%s", e.text);
     outbox_tick(n->outbox, boot_ns);
+    if (n->stage == NODE_SHARES && boot_ns - n->shares_since_ns >= LASTED_NS)
+        n->said_down = false;
     node_read_blocks(n, boot_ns);
     node_save_position(n);
     if (ours && n->stage == NODE_OTHER_SECRET) {

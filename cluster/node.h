@@ -76,7 +76,8 @@ struct node {
     bool reposts;
     int64_t clock_offset_ms; /* Redis' clock less ours */
     uint64_t tick_ns, beat_ns, shared_ns;
-    bool said_down, said_secret;
+    uint64_t shares_since_ns;
+    bool said_down, said_shares, said_secret;
     char trouble[256]; /* the last one with Redis, in words; "": none */
     struct node_stats stats;
     struct command command;
