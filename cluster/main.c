@@ -1,4 +1,5 @@
 /* postern-cluster: shares limits with the other relays, through Redis or Valkey. */
+#include "cluster/credential.h"
 #include "cluster/membership.h"
 #include "cluster/node.h"
 #include "cluster/place.h"
@@ -57,6 +58,7 @@ static int open_state(struct service *s, struct error *e)
 static struct service *service_open(struct config *config, struct event_base *base, struct log *log, struct error *e)
 {
     struct service *s = calloc(1, sizeof *s);
+    char credential[CREDENTIAL_PATH_MAX];
 
     if (s == NULL) {
         config_free(config);
@@ -66,7 +68,7 @@ static struct service *service_open(struct config *config, struct event_base *ba
     s->config = config;
     if (!config->cluster.configured) {
         (void)error_set(e, "%s has no group \"cluster\": there is nothing to share", config->file);
-    } else if (cluster_key_read(config->cluster.key_file, &s->key, e) == 0 &&
+    } else if (cluster_key_read(credential_path(config->cluster.key_file, credential), &s->key, e) == 0 &&
                redis_place_open(&config->cluster, &s->place, e) == 0 && open_state(s, e) == 0 &&
                outbox_open(config->cluster.outbox, OUTBOX_READER, &s->outbox, e) == 0) {
         const struct node_options options = {base, log, config, s->state, s->outbox, &s->key, s->place.place};

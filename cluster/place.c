@@ -1,6 +1,6 @@
 #include "cluster/place.h"
 
-#include "core/base/quote.h"
+#include "cluster/credential.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -67,6 +67,7 @@ static int make_tls(const struct cluster_config *config, SSL_CTX **out, struct e
 int redis_place_open(const struct cluster_config *config, struct redis_place *out, struct error *e)
 {
     const struct cluster_server *server = config->servers;
+    char credential[CREDENTIAL_PATH_MAX];
     bool tls;
 
     memset(out, 0, sizeof *out);
@@ -76,7 +77,8 @@ int redis_place_open(const struct cluster_config *config, struct redis_place *ou
                          "yet");
     out->place = (struct link_place){.path = server->path, .host = server->host, .port = server->port};
     if (config->password_file != NULL) {
-        if (read_password(config->password_file, out->password, sizeof out->password, e) != 0)
+        if (read_password(credential_path(config->password_file, credential), out->password, sizeof out->password, e) !=
+            0)
             return -1;
         out->place.user = config->user;
         out->place.password = out->password;

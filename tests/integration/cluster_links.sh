@@ -47,8 +47,12 @@ chmod 600 "$T/password" "$T/wrong"
 cat >"$T/users.acl" <<'ACL'
 user default off
 user admin on nopass ~* &* +@all
-user postern on >a-password-of-redis ~postern:* &postern:* -@all +@connection +get +set +del +hget +hset +hdel +mget +time +evalsha +eval +script|load +publish +subscribe +xadd +xrange +xread +scan +hscan +info
+POSTERN
 ACL
+# As the manual says.
+sed -n '/^user postern on/,/^\.Ed/p' doc/postern-cluster.8 | sed '/^\.Ed/d' | tr '\n' ' ' | sed 's/>password/>a-password-of-redis/' >"$T/postern.acl"
+sed -i -e "/^POSTERN/{r $T/postern.acl" -e 'd}' "$T/users.acl"
+echo >>"$T/users.acl"
 redis_begin()
 {
     run redis redis-server --port 0 --unixsocket "$T/redis.sock" --save '' --dir "$T" --bind 127.0.0.1 --tls-port "$tls" --tls-cert-file "$T/redis.pem" \
