@@ -82,8 +82,9 @@ static void tick(struct node *n, uint64_t boot_ns)
 }
 
 /* Subscribers are asked for a sign of life, too: one that hangs would never be heard again. */
-static void beat(struct node *n)
+static void beat(struct node *n, uint64_t boot_ns)
 {
+    node_beat(n, boot_ns);
     if (n->stage == NODE_SHARES)
         node_ask_epoch(n);
     else if (n->stage == NODE_REFUSED && link_is_up(n->link))
@@ -108,7 +109,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     }
     if (boot_ns - n->beat_ns >= BEAT_NS) {
         n->beat_ns = boot_ns;
-        beat(n);
+        beat(n, boot_ns);
     }
     node_drain(n);
     if (n->stage != NODE_OTHER_SECRET)
@@ -160,6 +161,8 @@ struct node *node_new(const struct node_options *o, struct error *e)
     n->state = o->state;
     n->outbox = o->outbox;
     n->key = o->key;
+    n->digests = digests_of(o->config, &o->key->hash);
+    n->started_s = clock_wall_s();
     if (start(n, o, e) == 0)
         return n;
     node_free(n);
@@ -175,6 +178,7 @@ void node_free(struct node *n)
     link_free(n->reader);
     if (n->flush != NULL)
         event_free(n->flush);
+    beats_clear(&n->beats);
     events_free(n->events);
     shared_blocks_free(n->blocks);
     pending_free(n->pending);

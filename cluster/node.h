@@ -6,6 +6,7 @@
 #define POSTERN_CLUSTER_NODE_H
 
 #include "cluster/batch.h"
+#include "cluster/beat.h"
 #include "cluster/link.h"
 #include "cluster/recent.h"
 #include "cluster/seal.h"
@@ -78,6 +79,12 @@ struct node {
     uint64_t tick_ns, beat_ns, shared_ns;
     uint64_t shares_since_ns;
     bool said_down, said_shares, said_secret;
+    /* heartbeats */
+    struct beats beats;
+    struct digests digests; /* of this relay's configuration */
+    int64_t started_s;
+    unsigned n_beats;
+    bool said_clone, said_status;
     char trouble[256]; /* the last one with Redis, in words; "": none */
     struct node_stats stats;
     struct command command;
@@ -120,6 +127,9 @@ void node_save_position(struct node *n);
 void node_forget_position(struct node *n);
 /* Opens another relay's record. False, and counted: it is none of them, or was there before. */
 bool node_open(struct node *n, enum seal_context context, struct slice record, struct slice *text);
+
+/* cluster/heart.c: how all relays are. */
+void node_beat(struct node *n, uint64_t boot_ns);
 
 /* cluster/ear.c: what others push. */
 void node_hear(struct node *n);
