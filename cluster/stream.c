@@ -54,6 +54,7 @@ void node_note_record(struct node *n, const struct outbox_record *r)
         /* Who meets the member next knows it, before its limit is full. */
         (void)events_add_mark(n->events, wall_ms, MARK_LATEST, r->member, r->keep_ns);
         return;
+    case OUTBOX_LIFT:
     case OUTBOX_RESET:
         at = moment_of(n);
         (void)events_add_forget(n->events, wall_ms, r->key, wall_ms);

@@ -373,11 +373,12 @@ struct cluster_config {
     const char *user;          /* NULL: the default one */
     const char *password_file; /* NULL: no password */
     enum cluster_tls tls;
-    const char *ca_file;  /* NULL: the system's authorities */
-    const char *key_file; /* the same on all relays */
-    const char *node;     /* NULL: the host's name */
-    const char *folder;   /* what came from the others: lists, usage */
-    const char *outbox;   /* core/state/outbox.h */
+    const char *ca_file;       /* NULL: the system's authorities */
+    const char *key_file;      /* the same on all relays */
+    const char *node;          /* NULL: the host's name */
+    const char *folder;        /* what came from the others: lists, usage */
+    struct list *allow, *deny; /* while the configuration is read; then they are in smtp_auth's, which has both */
+    const char *outbox;        /* core/state/outbox.h */
 };
 
 enum alert_format { ALERT_JSON, ALERT_TEAMS };

@@ -141,6 +141,24 @@ static int parse_node(struct reader *r, struct slice text, void *at, struct erro
     return keep_printable(r, text, NODE_MAX, at, e);
 }
 
+/* ---- what came from the others ---- */
+
+static int load_list(struct reader *r, const config_setting_t *s, const char *folder, const char *name,
+                     struct list **list)
+{
+    char path[4096];
+    struct buf b = BUF_OVER(path);
+    int missing;
+
+    buf_addf(&b, "%s/%s", folder, name);
+    if (b.full)
+        return setting_error(r, s, "folder: the name is too long");
+    missing = config_files_note_optional(r, path);
+    if (missing < 0 || (missing == 0 && list_load(path, list, r->e) != 0))
+        return setting_error_around(r, s);
+    return 0;
+}
+
 static int check_cluster(struct reader *r, const config_setting_t *s, void *target)
 {
     struct cluster_config *c = target;
@@ -159,7 +177,7 @@ static int check_cluster(struct reader *r, const config_setting_t *s, void *targ
         return setting_error(r, s, "user needs password_file");
     if (c->ca_file != NULL && c->tls == CLUSTER_TLS_NEVER)
         return setting_error(r, s, "ca_file is for TLS, and tls = \"never\"");
-    return 0;
+    return load_list(r, s, c->folder, "deny", &c->deny) == 0 ? load_list(r, s, c->folder, "allow", &c->allow) : -1;
 }
 
 static const struct setting cluster_rows[] = {

@@ -202,6 +202,7 @@ static void tell_smtp_auth(struct teller *t, const struct config *c)
         [DISABLED_NONE] = "Disabled accounts are ignored.",
     };
     const struct smtp_auth_config *auth = &c->smtp_auth;
+    const char *others = c->cluster.configured ? ", with what came from the other relays," : "";
 
     tell(t, "The mailbox's SMTP AUTH setting first, then the organization's; %s.%s", unknown[auth->unlisted],
          mode_words(auth->mode));
@@ -209,9 +210,9 @@ static void tell_smtp_auth(struct teller *t, const struct config *c)
          auth->security_defaults ? "heeded" : "ignored", auth->authentication_policy ? "heeded" : "ignored");
     tell(t, "%s", accounts[auth->disabled_accounts]);
     if (auth->deny != NULL)
-        tell(t, "deny_file refuses %zu entries, before everything else.", list_count(auth->deny));
+        tell(t, "deny_file%s refuses %zu entries, before everything else.", others, list_count(auth->deny));
     if (auth->allow != NULL)
-        tell(t, "allow_file lets %zu entries through, whatever their settings say.", list_count(auth->allow));
+        tell(t, "allow_file%s lets %zu entries through, whatever their settings say.", others, list_count(auth->allow));
     tell_login_names(t, auth->login_names);
     if (auth->logins != NULL)
         tell(t, "logins_file maps %zu logins to their mailboxes.", list_count(auth->logins));

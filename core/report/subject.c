@@ -161,6 +161,5 @@ void subject_forgive(struct counters *counters, const struct decide_context *c, 
             forgive_key(counters, key, c->now_ns);
     }
     forgive_key(counters, block_history(c, block->key).key, c->now_ns);
-    /* It counts nothing, but tells the other relays, also those that hear of it later, that the block was lifted. */
-    forgive_key(counters, block->key, c->now_ns);
+    outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_LIFT, .key = block->key});
 }

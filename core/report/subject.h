@@ -18,7 +18,8 @@ struct subject {
  */
 int subject_parse(const struct decide_context *c, int n, char **words, struct subject *out, struct error *e);
 
-/* Resets the counters that led to a block: that of its limit, and that of earlier blocks. */
+/* Resets the counters that led to a block: that of its limit, and that of earlier blocks; where there are other relays
+ * (files_share_state), theirs too, and the block is lifted there. */
 void subject_forgive(struct counters *counters, const struct decide_context *c, const struct subject *subject,
                      const struct block *block);
 

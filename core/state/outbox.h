@@ -29,6 +29,7 @@ enum outbox_kind {
     OUTBOX_DISTINCT, /* member is new here, and key was charged ns for it: charge only if it is new everywhere */
     OUTBOX_FIRST,    /* key was marked for ns, and the mark is not renewed: the earliest one holds */
     OUTBOX_LATEST,   /* key was marked for ns, or its mark renewed: the latest one holds */
+    OUTBOX_LIFT,     /* an operator lifted the block that has this key */
     OUTBOX_RESET     /* an operator, or a block, reset the key in all tables (counters_reset): a counter or a mark */
 };
 
@@ -39,7 +40,7 @@ struct outbox_record {
     enum outbox_kind kind;
     enum outbox_table table;
     uint64_t key;      /* never 0 */
-    uint64_t ns;       /* at most the longest window; RESET: 0 */
+    uint64_t ns;       /* at most the longest window; LIFT, RESET: 0 */
     uint64_t burst_ns; /* ADD, RETURN, DISTINCT: the time that the limit's whole burst takes; rounded down to us; 0:
                           unknown */
     uint64_t member;   /* DISTINCT: the mark's key; never 0 */

@@ -1170,6 +1170,39 @@ static void a_changed_list_is_noticed(void **state)
     folder_remove(&f, (const char *const[]){"c", NULL});
 }
 
+static void lists_of_other_relays_count_as_soon_as_they_are_there(void **state)
+{
+    struct folder f = folder_new();
+    char path[200];
+    struct config *c;
+    struct error e;
+
+    (void)state;
+    file_write(&f, "c",
+               "cluster={server=\"a\"; folder=\".\";}; smtp_auth={allow_file=\"own\"; "
+               "logins_file=\"logins\";};");
+    file_write(&f, "own", "a@contoso.example\n");
+    file_write(&f, "logins", "bert b@contoso.example\n");
+    file_path(&f, "c", path, sizeof path);
+    assert_int_equal(config_load(path, &c, &e), 0);
+    assert_null(c->smtp_auth.deny);
+    assert_false(config_files_changed(c));
+    file_write(&f, "deny", "bert\n");
+    assert_true(config_files_changed(c));
+    config_free(c);
+    file_write(&f, "allow", "*nobody@nowhere.example\n");
+    assert_int_equal(config_load(path, &c, &e), -1);
+    assert_non_null(strstr(e.text, "allow:1: "));
+    file_write(&f, "allow", "c@elsewhere.example\n");
+    assert_int_equal(config_load(path, &c, &e), 0);
+    assert_false(config_files_changed(c));
+    assert_true(list_has(c->smtp_auth.deny, SLICE("b@contoso.example"), NULL)); /* whom bert is here */
+    assert_true(list_has(c->smtp_auth.allow, SLICE("a@contoso.example"), NULL));
+    assert_true(list_has(c->smtp_auth.allow, SLICE("c@elsewhere.example"), NULL));
+    config_free(c);
+    folder_remove(&f, (const char *const[]){"c", "own", "logins", "allow", "deny", NULL});
+}
+
 static void without_room_for_an_error_it_is_refused_all_the_same(void **state)
 {
     struct config *c;
@@ -1218,6 +1251,7 @@ int main(void)
         cmocka_unit_test(what_everybody_may_write_to_is_refused),
         cmocka_unit_test(only_regular_files_of_a_bounded_size_are_read),
         cmocka_unit_test(a_changed_list_is_noticed),
+        cmocka_unit_test(lists_of_other_relays_count_as_soon_as_they_are_there),
         cmocka_unit_test(without_room_for_an_error_it_is_refused_all_the_same),
     };
 

@@ -272,9 +272,13 @@ static void what_an_operator_forgives_is_told(void **state)
     assert_int_equal(subject_parse(&c, 1, words, x, &e), 0);
     (void)snprintf(x->block.limit, sizeof x->block.limit, "m");
     subject_forgive(state_counters(b->shared), &c, x, &x->block);
-    assert_int_equal(told(OUTBOX_RESET), 2);
+    assert_int_equal(outbox_drain(reader, clock_boot_ns(), records, RECORDS), 3);
+    assert_int_equal(records[0].kind, OUTBOX_RESET);
     assert_int_equal(records[0].key, limit);
+    assert_int_equal(records[1].kind, OUTBOX_RESET);
     assert_int_equal(records[1].key, history);
+    assert_int_equal(records[2].kind, OUTBOX_LIFT);
+    assert_int_equal(records[2].key, x->block.key);
     assert_int_equal(live_ns(b, limit), 0);
     outbox_close(writer);
     free(x);

@@ -83,6 +83,7 @@ static void every_kind_comes_out_as_it_was_posted_and_once(void **state)
          .keep_ns = COUNTERS_LONGEST_WINDOW_NS},
         {.kind = OUTBOX_FIRST, .key = 9, .ns = 45 * NS_PER_S},
         {.kind = OUTBOX_LATEST, .key = 10, .ns = 90 * NS_PER_S},
+        {.kind = OUTBOX_LIFT, .key = 12},
         {.kind = OUTBOX_RESET, .table = OUTBOX_STRANGERS_BLOCKS, .key = 11},
     };
     const size_t n = sizeof posted / sizeof *posted;
