@@ -253,3 +253,16 @@ bool shared_blocks_lift(struct shared_blocks *s, struct blocks *blocks, uint64_t
         (void)remember_lift(s, known, until_ms, at);
     return blocks_lift(blocks, key, at->now_ns);
 }
+
+uint64_t shared_blocks_lifted_here(struct shared_blocks *s, const struct blocks *blocks, uint64_t key,
+                                   const struct moment *at)
+{
+    const struct shared_block nothing = {.key = key};
+    struct shared_block *known = shared_place(s, key);
+    uint64_t origin_ms = local_origin(blocks, key, known != NULL ? known : &nothing, at);
+    uint64_t until_ms = origin_ms != 0 && origin_ms <= at->wall_ms ? origin_ms - 1 : at->wall_ms;
+
+    if (known != NULL)
+        (void)remember_lift(s, known, until_ms, at);
+    return until_ms;
+}

@@ -42,4 +42,9 @@ enum taken_block shared_blocks_take(struct shared_blocks *s, struct blocks *bloc
 bool shared_blocks_lift(struct shared_blocks *s, struct blocks *blocks, uint64_t key, uint64_t until_ms,
                         const struct moment *at);
 
+/* An operator lifted it here, where it may be blocked again already: that one stands. Returns the time, by the wall
+ * clock, up to which blocks were lifted, to tell the others. */
+uint64_t shared_blocks_lifted_here(struct shared_blocks *s, const struct blocks *blocks, uint64_t key,
+                                   const struct moment *at);
+
 #endif

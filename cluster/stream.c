@@ -57,8 +57,8 @@ void node_note_record(struct node *n, const struct outbox_record *r)
     case OUTBOX_LIFT:
     case OUTBOX_RESET:
         at = moment_of(n);
-        (void)events_add_forget(n->events, wall_ms, r->key, wall_ms);
-        (void)shared_blocks_lift(n->blocks, state_blocks(n->state), r->key, wall_ms, &at);
+        (void)events_add_forget(n->events, wall_ms, r->key,
+                                shared_blocks_lifted_here(n->blocks, state_blocks(n->state), r->key, &at));
         return;
     default:
         return;

@@ -56,7 +56,7 @@ is 'and a network too many is refused by each' "$(for name in a b c; do ask once
 
 # ---- what Redis is told ----
 is 'Redis knows no login and no address' "$(redis --scan | strings | grep -c 'contoso\|user[0-9]')" 0
-is 'and nothing that never ends but who its relays are' "$(for k in $(redis --scan --pattern 'postern:{m}:*'); do echo "$k" "$(redis TTL "$k")"; done | sort | awk '$2 == -1 { print $1 }' | tr '\n' ' ')" 'postern:{m}:epoch postern:{m}:key '
+is 'and nothing that never ends but who its relays are and how they are' "$(for k in $(redis --scan --pattern 'postern:{m}:*'); do echo "$k" "$(redis TTL "$k")"; done | sort | awk '$2 == -1 { print $1 }' | tr '\n' ' ')" 'postern:{m}:epoch postern:{m}:key postern:{m}:nodes '
 
 # ---- Redis is gone, and comes back empty ----
 login

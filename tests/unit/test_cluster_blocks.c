@@ -262,6 +262,26 @@ static void the_later_end_holds(void **state)
     }
 }
 
+static void a_block_that_is_made_again_before_its_lift_is_told_stands(void **state)
+{
+    uint64_t until_ms;
+
+    (void)state;
+    block_here(relays, 5, 3600);
+    settle();
+    later(1000);
+    assert_true(blocks_lift(state_blocks(relays[0].state), 5, relays[0].at.now_ns));
+    later(5);
+    block_here(relays, 5, 0);
+    later(5);
+    until_ms = shared_blocks_lifted_here(relays[0].shared, state_blocks(relays[0].state), 5, &relays[0].at);
+    assert_true(until_ms < relays[0].at.wall_ms - 5);
+    assert_true(events_add_forget(relays[0].events, relays[0].at.wall_ms, 5, until_ms));
+    settle();
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(is_blocked(relays + i, 5));
+}
+
 static void a_clock_that_is_behind_loses_no_block(void **state)
 {
     (void)state;
@@ -356,6 +376,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lift_that_is_read_before_the_block_wins_all_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_old_lift_does_not_lift_a_later_block, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_later_end_holds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_block_that_is_made_again_before_its_lift_is_told_stands, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_is_behind_loses_no_block, set_up, tear_down),
         cmocka_unit_test(a_block_is_the_same_after_it_was_told),
         cmocka_unit_test(events_wait_in_order_until_they_have_arrived),
