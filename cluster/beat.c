@@ -39,23 +39,35 @@ const char *beat_name(const json_t *said)
     return said != NULL ? text_of(said, "name") : "?";
 }
 
-/* Only objects, numbers and plain texts, so that nothing of it can surprise who shows it. */
+static bool is_digest(const char *name, const json_t *value)
+{
+    return is_plain(name, 40) && is_plain(json_string_value(value), 16);
+}
+
+static bool is_member(const char *name, const json_t *value)
+{
+    if (!is_plain(name, 40))
+        return false;
+    return strcmp(name, "digests") == 0 ? json_is_object(value)
+           : json_is_string(value)      ? is_plain(json_string_value(value), 63)
+                                        : json_is_integer(value);
+}
+
+/* Is each member what the function says? */
+static bool all_members(json_t *o, bool (*is_right)(const char *name, const json_t *value))
+{
+    for (void *at = json_object_iter(o); at != NULL; at = json_object_iter_next(o, at))
+        if (!is_right(json_object_iter_key(at), json_object_iter_value(at)))
+            return false;
+    return true;
+}
+
+/* Only numbers and plain texts, so that nothing of it can surprise who shows it. */
 static bool is_beat(json_t *said)
 {
-    const char *name;
-    json_t *value;
-
-    if (!json_is_object(said) || !is_plain(text_of(said, "name"), 63) ||
-        json_integer_value(json_object_get(said, "v")) != 1 || json_integer_value(json_object_get(said, "at")) <= 0 ||
-        !json_is_object(json_object_get(said, "digests")))
-        return false;
-    json_object_foreach(said, name, value) if (!is_plain(name, 40) ||
-                                               (json_is_string(value) && !is_plain(json_string_value(value), 63)) ||
-                                               (!json_is_string(value) && !json_is_integer(value) &&
-                                                strcmp(name, "digests") != 0)) return false;
-    json_object_foreach(json_object_get(said, "digests"), name,
-                        value) if (!is_plain(name, 40) || !is_plain(json_string_value(value), 16)) return false;
-    return true;
+    return json_is_object(said) && all_members(said, is_member) && text_of(said, "name") != NULL &&
+           json_integer_value(json_object_get(said, "v")) == 1 && json_integer_value(json_object_get(said, "at")) > 0 &&
+           json_is_object(json_object_get(said, "digests")) && all_members(json_object_get(said, "digests"), is_digest);
 }
 
 static unsigned compare(const json_t *own, const json_t *theirs)

@@ -64,7 +64,7 @@ int cluster_key_expand(const unsigned char *key, size_t key_n, const char *purpo
 int cluster_key_derive(const unsigned char bytes[CLUSTER_KEY_BYTES], struct cluster_key *out, struct error *e)
 {
     static const unsigned char salt[] = "postern cluster 1";
-    unsigned char check[CLUSTER_DERIVED_BYTES];
+    unsigned char check[CLUSTER_DERIVED_BYTES] = {0};
 
     out->hash = (struct hash_secret){{word_at(bytes), word_at(bytes + 8)}};
     if (cluster_key_expand(bytes, CLUSTER_KEY_BYTES, "sealing", salt, sizeof salt - 1, out->sealing, e) != 0 ||
@@ -115,7 +115,7 @@ static int check_file(int fd, const char *path, struct error *e)
 
 int cluster_key_read(const char *path, struct cluster_key *out, struct error *e)
 {
-    unsigned char bytes[CLUSTER_KEY_BYTES];
+    unsigned char bytes[CLUSTER_KEY_BYTES] = {0};
     char text[FILE_BYTES + 8];
     int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), result = -1;
     ssize_t n;

@@ -65,11 +65,10 @@ static uint64_t number_at(const json_t *o, const char *name)
 /* Prints a remark for each; how many. */
 static unsigned tell_troubles(const json_t *status, int64_t age_s, struct printer *out)
 {
-    const json_t *own = json_object_get(status, "own"), *node;
+    const json_t *own = json_object_get(status, "own"), *nodes = json_object_get(status, "nodes");
     int64_t clock_ms = json_integer_value(json_object_get(own, "clock_ms"));
     char shown[4 * TEXT_SHOWN_MAX + 8];
     unsigned troubles = 0;
-    size_t i;
 
     if (age_s > STATUS_OLD_S) {
         printer_remark(out, REMARK_WARNING, "postern-cluster does not run, or hangs: this was written %lld s ago",
@@ -90,8 +89,9 @@ static unsigned tell_troubles(const json_t *status, int64_t age_s, struct printe
                        (long long)clock_ms);
         troubles++;
     }
-    json_array_foreach(json_object_get(status, "nodes"), i, node)
-    {
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+
         if (number_at(node, "silent_s") > 0)
             printer_remark(out, REMARK_WARNING, "relay %s has been silent for %llu s", text_at(node, "name"),
                            (unsigned long long)number_at(node, "silent_s"));
@@ -145,13 +145,13 @@ static void show_relay(const json_t *said, struct printer *out)
 static void show_relays(const json_t *status, struct printer *out)
 {
     const struct table table = {TABLE_COLUMNS(columns), .empty = NULL};
-    const json_t *node;
-    size_t i;
+    const json_t *nodes = json_object_get(status, "nodes");
 
     if (!out->people)
         out->table(out, &table);
     show_relay(json_object_get(status, "own"), out);
-    json_array_foreach(json_object_get(status, "nodes"), i, node) show_relay(node, out);
+    for (size_t i = 0; i < json_array_size(nodes); i++)
+        show_relay(json_array_get(nodes, i), out);
     if (!out->people)
         out->end(out);
 }
