@@ -90,6 +90,7 @@ static struct service *service_reload(struct service *old, const char *path, str
 
     if (config_load(path, &config, &e) != 0) {
         log_say(log, LEVEL_ERROR, "reload refused, the old configuration stays: %s", e.text);
+        notify_ready();
         return old;
     }
     log_configure(log, &config->log);
@@ -129,14 +130,12 @@ static int take_signals(struct wishes *w, struct event *events[3])
 static int serve(struct service *s, const char *path, struct wishes *w, struct log *log)
 {
     log_say(log, LEVEL_NOTICE, "version %s serves", POSTERN_VERSION);
-    notify_ready();
     while (s != NULL && !w->end) {
         (void)event_base_dispatch(w->base);
         if (w->reload && !w->end) {
             notify_reloading();
             s = service_reload(s, path, w->base, log);
             w->reload = false;
-            notify_ready();
         }
     }
     if (s == NULL)

@@ -1,6 +1,7 @@
 #include "cluster/node.h"
 
 #include "core/base/clock.h"
+#include "core/base/notify.h"
 
 #include <stdlib.h>
 
@@ -8,6 +9,8 @@
 #define BEAT_NS (2 * NS_PER_S)
 /* The end of a connection that lasted so long is worth a line; one that comes and goes is said once. */
 #define LASTED_NS (10 * NS_PER_S)
+/* A relay whose Redis is away begins to serve all the same. */
+#define READY_LATEST_NS (10 * NS_PER_S)
 /* What is told again after Redis has forgotten it: 2,000 keys a second. */
 #define REPOST_AT_ONCE 100u
 
@@ -96,6 +99,19 @@ static void beat(struct node *n, uint64_t boot_ns)
     }
 }
 
+/* The front ends begin after that (their units say so); without Redis they begin unshared. */
+static void say_ready(struct node *n, uint64_t boot_ns)
+{
+    bool warm = n->warm == WARM_DONE && n->caught_up;
+
+    if (n->said_ready || (!warm && boot_ns - n->begun_ns < READY_LATEST_NS))
+        return;
+    if (!warm)
+        log_say(n->log, LEVEL_WARNING, "begins without what the other relays have counted and blocked");
+    n->said_ready = true;
+    notify_ready();
+}
+
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
     struct node *n = arg;
@@ -111,6 +127,8 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
         n->beat_ns = boot_ns;
         beat(n, boot_ns);
     }
+    node_warm_up(n);
+    say_ready(n, boot_ns);
     node_drain(n);
     if (n->stage != NODE_OTHER_SECRET)
         node_look_at_blocks(n);
@@ -163,6 +181,7 @@ struct node *node_new(const struct node_options *o, struct error *e)
     n->key = o->key;
     n->digests = digests_of(o->config, &o->key->hash);
     n->started_s = clock_wall_s();
+    n->begun_ns = clock_boot_ns();
     if (start(n, o, e) == 0)
         return n;
     node_free(n);

@@ -28,6 +28,10 @@ enum node_state {
     NODE_SHARES
 };
 
+/* cluster/warm.c */
+enum warm { WARM_WAITS, WARM_SCANS, WARM_DONE };
+#define WARM_KEYS_MAX 2000u /* asked for at once */
+
 struct node_stats {
     struct batch_counts batches;
     uint64_t sent, resent, dropped; /* batches */
@@ -79,6 +83,14 @@ struct node {
     uint64_t tick_ns, beat_ns, shared_ns;
     uint64_t shares_since_ns;
     bool said_down, said_shares, said_secret;
+    /* warm-up */
+    enum warm warm;
+    bool said_ready;
+    char warm_cursor[NODE_ID_MAX + 1];
+    uint64_t warm_asked[WARM_KEYS_MAX];
+    size_t warm_n;
+    uint64_t warm_most_ns, warm_keys;
+    uint64_t begun_ns; /* boot clock */
     /* heartbeats */
     struct beats beats;
     struct digests digests; /* of this relay's configuration */
@@ -127,6 +139,9 @@ void node_save_position(struct node *n);
 void node_forget_position(struct node *n);
 /* Opens another relay's record. False, and counted: it is none of them, or was there before. */
 bool node_open(struct node *n, enum seal_context context, struct slice record, struct slice *text);
+
+/* cluster/warm.c: takes over what all relays have counted. */
+void node_warm_up(struct node *n);
 
 /* cluster/heart.c: how all relays are. */
 void node_beat(struct node *n, uint64_t boot_ns);

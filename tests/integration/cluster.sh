@@ -54,6 +54,16 @@ done >"$T/travel"
 is 'a traveller who is seen by three relays counts each network once' "$(sort -u "$T/travel")" DUNNO
 is 'and a network too many is refused by each' "$(for name in a b c; do ask once $who "$T/$name/policyd.sock" 203.0.113.1; done | sort -u | wc -l)" '[12]'
 
+# ---- a relay that comes later ----
+login
+ask steal $who 2 "$T/a/policyd.sock" >"$T/stolen"
+relay e
+"$build/postern-cluster" join -c "$T/e/postern.conf" >>"$T/cli.log" 2>&1
+start e
+becomes 'a new relay takes over what the others have counted' "grep 'counters of all relays were taken over' $T/cluster-e.log" '*: [1-9]*'
+is 'and refuses the first message of a stolen login' "$(ask once $who "$T/e/policyd.sock")" '4*'
+stop cluster-e
+
 # ---- what Redis is told ----
 is 'Redis knows no login and no address' "$(redis --scan | strings | grep -c 'contoso\|user[0-9]')" 0
 is 'and nothing that never ends but who its relays are and how they are' "$(for k in $(redis --scan --pattern 'postern:{m}:*'); do echo "$k" "$(redis TTL "$k")"; done | sort | awk '$2 == -1 { print $1 }' | tr '\n' ' ')" 'postern:{m}:epoch postern:{m}:key postern:{m}:nodes '
