@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/directory/directory_record.h"
 #include "core/report/cloud_rows.h"
+#include "core/report/report_habits.h"
 #include "core/report/text.h"
 
 #include <stdarg.h>
@@ -608,6 +609,8 @@ const struct report_kind report_kinds[] = {
     {"legacy-tls", "who uses no TLS, or one before 1.2", COLUMNS(legacy_columns), walk_usage, 0, NULL, check_journal},
     {"failed-sign-ins", "whose passwords were guessed at Exchange Online itself", COLUMNS(failed_columns), walk_usage,
      0, NULL, check_failed},
+    {"habits", "what each login usually sends, for another relay to learn", habit_columns, HABIT_COLUMNS, report_habits,
+     0, NULL, NULL},
     {NULL, NULL, NULL, 0, NULL, 0, NULL, NULL},
 };
 
@@ -646,6 +649,8 @@ int report_run(struct report *r, const struct report_kind *kind)
         return -1;
     if (r->out->people && kind->columns == setting_columns)
         table.n = SETTING_COLUMNS_OF_PEOPLE;
+    if (r->out->people && kind->columns == habit_columns)
+        table.n = HABIT_COLUMNS_OF_PEOPLE;
     if (r->script) {
         (is_by_setting(kind) ? put_settings_head : put_script_head)(r, kind);
         return kind->run(r, kind);
