@@ -80,6 +80,30 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
     log_close(log);
 }
 
+int cli_make_durable(const struct cli *cli)
+{
+    struct error e;
+
+    if (state_tick(cli->files.state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
+        return cli_fail(cli, "done, but it may not outlive a crash: %s", e.text);
+    return CLI_OK;
+}
+
+int cli_confirm(const struct cli *cli, const char *question, bool input_read)
+{
+    FILE *terminal = input_read ? fopen("/dev/tty", "re") : isatty(STDIN_FILENO) ? stdin : NULL;
+    char answer[16];
+    bool yes;
+
+    if (terminal == NULL)
+        return cli_fail(cli, "nothing was done: there is no terminal to ask on; --yes does it without asking");
+    fprintf(stderr, "%s Type \"yes\": ", question);
+    yes = fgets(answer, sizeof answer, terminal) != NULL && slice_eq(slice_trim(slice_of(answer)), SLICE("yes"));
+    if (terminal != stdin)
+        (void)fclose(terminal);
+    return yes ? CLI_OK : cli_fail(cli, "nothing was done");
+}
+
 /* ---- parts ---- */
 
 /* Opens one of the files, and prints an error. */

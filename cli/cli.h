@@ -100,6 +100,17 @@ struct cli_field {
 };
 void cli_log(const struct cli *cli, const char *event, const struct cli_field *fields, size_t n);
 
+/* What was changed in the state, on the disk before it is called done. CLI_OK, or CLI_FAILED after an error was
+ * printed.
+ */
+int cli_make_durable(const struct cli *cli);
+
+/*
+ * Asks for a "yes" on the terminal: CLI_OK, or CLI_FAILED after it was said that nothing was done, also where there is
+ * no terminal. input_read: the standard input was read, and the terminal itself is asked.
+ */
+int cli_confirm(const struct cli *cli, const char *question, bool input_read);
+
 /* ---- words ---- */
 
 /*

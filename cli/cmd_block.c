@@ -6,21 +6,12 @@
 #include "core/base/units.h"
 #include "core/decide/block_keys.h"
 #include "core/decide/blocked.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/report/subject.h"
 
 #include <stdlib.h>
-
-/* On the disk before it is called done. */
-static int make_durable(const struct cli *cli)
-{
-    struct error e;
-
-    if (state_tick(cli->files.state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
-        return cli_fail(cli, "done, but it may not outlive a crash: %s", e.text);
-    return CLI_OK;
-}
 
 static void print_until(uint64_t until_ns, const struct decide_context *c)
 {
@@ -123,7 +114,7 @@ static int add_block(struct cli *cli, const struct decide_context *c, struct sub
     cli_log(cli, "block", (const struct cli_field[]){{"subject", b->subject}, {"why", b->reason}}, 2);
     printf("blocked: %s, ", b->subject);
     print_until(until_ns, c);
-    return make_durable(cli);
+    return cli_make_durable(cli);
 }
 
 /* With --force a name that can be a login is one, whoever has it. */
@@ -179,7 +170,7 @@ static bool lift(struct cli *cli, const struct decide_context *c, const struct s
 {
     if (!blocks_lift(state_blocks(cli->files.state), block->key, c->now_ns))
         return false;
-    subject_forgive(state_counters(cli->files.state), c, x, block);
+    subject_forgive(state_counters(cli->files.state), state_habits(cli->files.state), c, x, block);
     printf("unblocked: %s (was blocked by %s)\n", block->subject, block->limit);
     cli_log(cli, "unblock", (const struct cli_field[]){{"subject", block->subject}, {"limit", block->limit}}, 2);
     return true;
@@ -222,7 +213,44 @@ static int tell_others(struct cli *cli)
     return files_share_state(&cli->files, &e) == 0 ? CLI_OK : cli_fail(cli, "only on this relay: %s", e.text);
 }
 
-static int lift_all(struct cli *cli, const struct decide_context *c, struct subject *x, int n, char **words)
+/* What the subject sent is usual from now on. */
+static int accept_sent(struct cli *cli, const struct decide_context *c, const struct subject *x)
+{
+    uint64_t key = key_of_habit(c, &x->verdict.identity);
+    struct habit habit;
+
+    if (key == 0)
+        return cli_fail(cli, "%s has no habit: only logins and connectors have one", x->block.subject);
+    habits_lift(state_habits(cli->files.state), key, c->now_ns, true);
+    habits_look(c->habits, key, c->now_ns, &habit);
+    if (habit.crowded || habit.since_ns == 0)
+        return cli_fail(cli, "%s has sent nothing that a habit was learnt from", x->block.subject);
+    printf("accepted: %s; %s %u messages in an hour, %u in a day\n", x->block.subject,
+           habit.learnt ? "usually at most" : "being learnt: so far at most", habit.most.of[HABIT_MESSAGES][HABIT_HOUR],
+           habit.most.of[HABIT_MESSAGES][HABIT_DAY]);
+    cli_log(cli, "accept", (const struct cli_field[]){{"subject", x->block.subject}}, 1);
+    return cli_make_durable(cli);
+}
+
+/* It may be deferred all the same. */
+static int fail_not_blocked(const struct cli *cli, const struct decide_context *c, const struct subject *x)
+{
+    uint64_t key = key_of_habit(c, &x->verdict.identity);
+    struct habit habit = {.learnt = false};
+
+    if (key != 0)
+        habits_look(c->habits, key, c->now_ns, &habit);
+    if (!habit.learnt || habit.now.of[HABIT_MESSAGES][HABIT_DAY] <= habit.most.of[HABIT_MESSAGES][HABIT_DAY])
+        return cli_fail(cli, "%s is not blocked", x->block.subject);
+    return cli_fail(cli,
+                    "%s is not blocked; it sent %u messages in the last day, usually at most %u: --accept takes that "
+                    "for usual and lets it go on",
+                    x->block.subject, habit.now.of[HABIT_MESSAGES][HABIT_DAY],
+                    habit.most.of[HABIT_MESSAGES][HABIT_DAY]);
+}
+
+static int lift_all(struct cli *cli, const struct decide_context *c, struct subject *x, int n, char **words,
+                    bool accept)
 {
     struct known known;
     struct error e;
@@ -239,30 +267,36 @@ static int lift_all(struct cli *cli, const struct decide_context *c, struct subj
             lifted = lift_matching(cli, c, x, true, n, words);
         }
     }
-    if (lifted > 0)
-        return make_durable(cli);
+    if (lifted > 0 && !accept)
+        return cli_make_durable(cli);
     if (parsed != 0)
         return cli_fail(cli, "%s", e.text);
+    if (accept)
+        return accept_sent(cli, c, x);
     /* Counters are reset even if the block has already ended by itself. */
-    subject_forgive(state_counters(cli->files.state), c, x, &x->block);
-    return cli_fail(cli, "%s is not blocked", x->block.subject);
+    subject_forgive(state_counters(cli->files.state), state_habits(cli->files.state), c, x, &x->block);
+    return fail_not_blocked(cli, c, x);
 }
 
 int cmd_unblock(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {CLI_LAST_OPTIONS};
+    enum { ACCEPT = 256 };
+    static const struct option options[] = {{"accept", no_argument, NULL, ACCEPT}, CLI_LAST_OPTIONS};
     struct decide_context c;
+    bool accept = false;
     struct subject *x;
-    int status, told;
+    int option, status, told;
 
-    if (!cli_common_options(cli, argc, argv, options, 1, 2, &status))
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+        accept |= option == ACCEPT;
+    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 2)) != CLI_OK)
         return status;
     if (cli_open_context(cli, &c) != 0)
         return CLI_FAILED;
     if ((x = malloc(sizeof *x)) == NULL)
         return cli_fail(cli, "out of memory");
     told = tell_others(cli);
-    status = lift_all(cli, &c, x, argc - optind, argv + optind);
+    status = lift_all(cli, &c, x, argc - optind, argv + optind, accept);
     free(x);
     return status != CLI_OK ? status : told;
 }

@@ -5,7 +5,6 @@
 #include "core/base/clock.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #define SINCE_DEFAULT_S (7 * 86400) /* longer than Postfix keeps a message: maximal_queue_lifetime is 5 days */
 
@@ -54,16 +53,13 @@ static int queue_show(struct cli *cli, const struct queue_request *r, const stru
 /* Discarding cannot be undone: it is asked for on a terminal, or said with --yes. */
 static int confirm(const struct cli *cli, const struct queue_request *r, size_t n)
 {
-    char answer[16];
+    char question[80];
+    struct buf b = BUF_OVER(question);
 
     if (r->action != QUEUE_DISCARD || r->yes)
         return CLI_OK;
-    if (!isatty(STDIN_FILENO))
-        return cli_fail(cli, "nothing was done: there is no terminal to ask on; --yes does it without asking");
-    fprintf(stderr, "Delete %zu message%s for good? Type \"yes\": ", n, n == 1 ? "" : "s");
-    if (fgets(answer, sizeof answer, stdin) == NULL || !slice_eq(slice_trim(slice_of(answer)), SLICE("yes")))
-        return cli_fail(cli, "nothing was done");
-    return CLI_OK;
+    buf_addf(&b, "Delete %zu message%s for good?", n, n == 1 ? "" : "s");
+    return cli_confirm(cli, question, false);
 }
 
 /* Nothing was found: perhaps because there is no such name. */

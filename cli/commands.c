@@ -50,13 +50,16 @@ const struct cli_command cli_commands[] = {
      "  --reason TEXT   for those who look at the block later\n"
      "  --force         although never_block protects it, or nobody has that name\n",
      cmd_block, false, false},
-    {"unblock", "WHOM", "Lift a block, and give back the limits that led to it",
-     "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n", cmd_unblock, false, false},
+    {"unblock", "[--accept] WHOM", "Lift a block, and reset the counters that led to it",
+     "  WHOM            as for \"postern block\", or as \"postern blocks\" shows it\n"
+     "  --accept        what it sent in the last hour and day is usual from now on;\n"
+     "                  also for a login or connector that is only deferred\n",
+     cmd_unblock, false, false},
     {"blocks", "[--csv|--json]", "Who is blocked, by what, until when, and what was seen before", OUTPUT_HELP,
      cmd_blocks, true, true},
-    {"hold", "[OPTION...] USER", "Put what a login has in Postfix's queue on hold", QUEUE_HELP OUTPUT_HELP, cmd_hold,
-     false, false},
-    {"release", "[OPTION...] USER", "Let it go again", QUEUE_HELP OUTPUT_HELP, cmd_release, false, false},
+    {"hold", "[OPTION...] USER", "Put what a login has queued on hold; release: let it go again",
+     QUEUE_HELP OUTPUT_HELP, cmd_hold, false, false},
+    {"release", "[OPTION...] USER", NULL, "Lets it go again\n\n" QUEUE_HELP OUTPUT_HELP, cmd_release, false, false},
     {"discard", "[OPTION...] USER", "Show, then delete what a login has in the queue",
      QUEUE_HELP "  --yes              do not ask\n" OUTPUT_HELP, cmd_discard, false, false},
     {"report", "KIND [OPTION...]", "Who may use SMTP AUTH, and who does",
@@ -65,6 +68,7 @@ const struct cli_command cli_commands[] = {
      "                  unused: who may, but was silent for --days\n"
      "                  refused, basic (passwords), legacy-tls\n"
      "                  failed-sign-ins: at Exchange Online itself\n"
+     "                  habits: what each login usually sends\n"
      "  --days N        unused: 90 unless given; others: seen in the last N days\n"
      "  --powershell    used, unused: a script that enables, or disables, each;\n"
      "                  enabled, disabled, inherited: one that puts these back\n"
@@ -85,6 +89,15 @@ const struct cli_command cli_commands[] = {
      "  --json             for programs instead of people\n"
      "\"postern -t\" is the same. Exit status: 1 when the configuration is wrong\n",
      cmd_check, false, true},
+    {"learn", "[OPTION...] FILE...", "Habits and familiar networks from an earlier mail log",
+     "  FILE               Postfix's log: rotated, compressed, of journalctl, \"-\" for\n"
+     "                     standard input; or another relay's \"report habits --json\"\n"
+     "  --sign-ins         the networks of sign-ins at Exchange Online, on 7 days\n"
+     "  --include LOGIN    although one of its days stands out; may be repeated\n"
+     "  --dry-run          only show what would be learnt\n"
+     "  --yes              do not ask\n"
+     "  --json             for programs instead of people\n",
+     cmd_learn, false, false},
     {"audit", "[--days N] [--basic-shutdown] [--json | --junit]",
      "Settings, configuration and use against what is recommended",
      "  --days N           silent for so long is unused (90)\n"

@@ -184,7 +184,7 @@ static int converse(struct pipes *p, struct slice input, struct spawn_result *r,
     return 0;
 }
 
-static int await(pid_t pid)
+int spawn_end(pid_t pid)
 {
     int status = 0;
 
@@ -211,7 +211,7 @@ int spawn_run(const char *const argv[], struct slice input, struct spawn_result 
         if (result != 0)
             (void)error_prefix(e, "%s", argv[0]);
         pipes_close(&p);
-        r->status = await(pid);
+        r->status = spawn_end(pid);
     }
     pipes_close(&p);
     (void)signal(SIGPIPE, before);
@@ -225,4 +225,16 @@ void spawn_free(struct spawn_result *r)
     free(r->out);
     r->out = NULL;
     r->n = 0;
+}
+
+int spawn_filter(const char *const argv[], int input, pid_t *pid, struct error *e)
+{
+    struct pipes p = {{input, -1}, {-1, -1}, {-1, fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)}};
+    int why = p.errors[1] < 0 || pipe2(p.out, O_CLOEXEC) != 0 ? errno : spawn_start(argv, &p, pid);
+    int output = p.out[0];
+
+    if (why == 0)
+        return output;
+    pipes_close(&p);
+    return error_set(e, "%s cannot be run: %s", argv[0], strerror(why));
 }

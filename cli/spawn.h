@@ -1,12 +1,14 @@
 /*
- * Running one of Postfix's own tools: fixed arguments, no shell, a small environment of our own, and everything
- * bounded.
+ * Running a tool, mostly one of Postfix's own: fixed arguments, no shell, a small environment of our own, and
+ * everything bounded.
  */
 #ifndef POSTERN_CLI_SPAWN_H
 #define POSTERN_CLI_SPAWN_H
 
 #include "core/base/error.h"
 #include "core/base/slice.h"
+
+#include <sys/types.h>
 
 #define SPAWN_OUTPUT_MAX (8u << 20) /* bytes: a queue listing of 40,000 messages */
 #define SPAWN_ERRORS_MAX 1024
@@ -31,5 +33,13 @@ const char *spawn_tool(const char *name, struct error *e);
  */
 int spawn_run(const char *const argv[], struct slice input, struct spawn_result *result, struct error *e);
 void spawn_free(struct spawn_result *result);
+
+/*
+ * Runs argv[0] on a file: its standard input is `input`, which is closed here in any case, its errors go to ours.
+ * Returns the descriptor to read its output from, with *pid for spawn_end; -1 with e.
+ */
+int spawn_filter(const char *const argv[], int input, pid_t *pid, struct error *e);
+/* Waits for its end: the exit status; 128 + the signal's number where one ended it. */
+int spawn_end(pid_t pid);
 
 #endif

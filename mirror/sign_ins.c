@@ -73,6 +73,11 @@ static int count_sign_in(struct sign_ins *r, const struct sign_in *s, struct err
 {
     struct address primary[DIRECTORY_CLAIMS_MAX];
     unsigned n = claimants_find(&r->claimants, s->user, primary);
+    struct ip client;
+
+    if (s->success && n > 0 && ip_parse(s->address, &client) &&
+        sign_in_network_add(r->h, r->tenant, &client, s->at_s, e) != 0)
+        return -1;
 
     for (unsigned i = 0; i < n; i++)
         if (count_one(r, s, address_slice(&primary[i]), e) != 0)
@@ -351,7 +356,7 @@ static int note_trouble(struct sign_ins *r, bool read, const struct error *why, 
     if (text.n > 0 && !slice_eq(text, slice_of(before.trouble)))
         session_say(&r->x->session, WHAT ": not read: %s. What was read of them before is kept", why->text);
     return history_begin(r->h, e) != 0 || sign_in_state_set(r->h, r->tenant, r->now, read, text, e) != 0 ||
-                   cloud_use_forget(r->h, r->now, e) != 0
+                   cloud_use_forget(r->h, r->now, e) != 0 || sign_in_networks_forget(r->h, r->now, e) != 0
                ? -1
                : history_commit(r->h, e);
 }

@@ -9,6 +9,9 @@
 #define TRY_AGAIN (10 * SECOND) /* and on later days every minute, is as good as any */
 #define TRY_LATER (1 * MINUTE)
 #define WEEKS_LONG (10 * DAY)
+#define ONE_AGAIN (1 * MINUTE) /* a thief who tries again does so once for each message */
+
+enum retries { RETRIES_NOT, RETRIES_AFTER_A_MINUTE, RETRIES_AT_ONCE };
 
 static const struct attack {
     const char *name;
@@ -20,6 +23,9 @@ static const struct attack {
     unsigned day, hour;
     bool spread;      /* senders */
     uint64_t warm_up; /* one message a day for so long before */
+    enum retries retries;
+    unsigned days; /* 0: two weeks */
+    bool top;      /* those who send most */
 } attacks[] = {
     {"one address, full speed", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
     {"40 addresses, full speed", PERSON, 40, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
@@ -44,6 +50,18 @@ static const struct attack {
     {"from the victim's own computer, one a minute", PERSON, 0, 1, TO_STRANGERS, MINUTE, .hour = 10},
     {"two days after postern was put in place", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
      .hour = 10},
+    {"the same from the victim's own computer", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
+     .hour = 10},
+    {"own computer, trying each message again after a minute", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10,
+     .retries = RETRIES_AFTER_A_MINUTE},
+    {"own computer, trying each message again at once", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10,
+     .retries = RETRIES_AT_ONCE},
+    {"own computer, just below the limits for eight weeks", PERSON, 0, 1, TO_STRANGERS, 5 * MINUTE, .hour = 10,
+     .days = 56},
+    {"own computer, those who send most", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10, .top = true},
+    {"own computer, 20 recipients each", PERSON, 0, 20, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"a printer's own network", PRINTER, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
+    {"a nightly batch's own computer", BATCH, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10},
 };
 
 unsigned attacks_count(void)
@@ -56,24 +74,50 @@ const char *attack_name(unsigned attack)
     return attacks[attack].name;
 }
 
-bool attack_spreads_senders(const struct mail *m)
+bool attack_spreads_senders(const struct attack_result *r)
 {
-    return m->kind == KIND_ATTACK && attacks[m->attack].spread;
+    return attacks[r->attack].spread;
+}
+
+unsigned attack_days(unsigned attack)
+{
+    return attacks[attack].days > 0 ? attacks[attack].days : ATTACK_DAYS;
+}
+
+static bool may_be_victim(const struct actor *a, enum class victim)
+{
+    return a->class == victim && a->joins_day == 0;
+}
+
+/* Who has exactly k people above him that send more. */
+static uint32_t top_sender(const struct organization *o, unsigned k)
+{
+    for (uint32_t i = 0; i < o->n_people; i++) {
+        unsigned above = 0;
+
+        for (uint32_t j = 0; may_be_victim(&o->actors[i], PERSON) && j < o->n_people; j++)
+            above += may_be_victim(&o->actors[j], PERSON) &&
+                     (o->actors[j].mean > o->actors[i].mean || (o->actors[j].mean == o->actors[i].mean && j < i));
+        if (may_be_victim(&o->actors[i], PERSON) && above == k)
+            return i;
+    }
+    return 0;
 }
 
 /* People of many habits: neither those who sell nor those who travel are left out, but they are there by then. */
-uint32_t attack_victim(const struct organization *o, unsigned attack)
+uint32_t attack_victim(const struct organization *o, unsigned attack, unsigned k)
 {
-    unsigned n = 0;
+    enum class victim = attacks[attack].victim;
+    unsigned all = 0, n = 0, wanted;
 
-    for (uint32_t i = 0; i < o->n; i++) {
-        const struct actor *a = &o->actors[i];
-
-        if (a->class != attacks[attack].victim || a->joins_day > 0)
-            continue;
-        if (a->class != PERSON || n++ == attack * 3)
+    if (attacks[attack].top)
+        return top_sender(o, k);
+    for (uint32_t i = 0; i < o->n; i++)
+        all += may_be_victim(&o->actors[i], victim);
+    wanted = (victim == PERSON ? attack * 3 + k * 5 : k) % (all > 0 ? all : 1);
+    for (uint32_t i = 0; i < o->n; i++)
+        if (may_be_victim(&o->actors[i], victim) && n++ == wanted)
             return i;
-    }
     return 0;
 }
 
@@ -82,35 +126,37 @@ static client_t client_of(const struct organization *o, const struct attack *a, 
     uint64_t number, hash;
 
     if (a->clients == 0)
-        return person_client(o, m->actor, m->at);
+        return o->actors[m->actor].class == PERSON ? person_client(o, m->actor, m->at) : o->actors[m->actor].net;
     number = dice_hash(attempt, o->seed) % a->clients;
-    hash = dice_hash(dice_hash(o->seed, m->attack + 1), number);
+    hash = dice_hash(dice_hash(o->seed, m->attack + 1u), number);
     return (client_t)((20 + hash % 38) << 24 | ((hash >> 8) & 0xffffff));
 }
 
-static void put(const struct organization *o, struct queue *q, unsigned attack, uint64_t at, uint64_t attempt)
+static void put(const struct organization *o, struct queue *q, const struct attack_result *r, unsigned row, uint64_t at,
+                uint64_t attempt)
 {
-    const struct attack *a = &attacks[attack];
+    const struct attack *a = &attacks[r->attack];
     struct mail m = {.at = at,
-                     .actor = attack_victim(o, attack),
-                     .attack = (uint8_t)attack,
+                     .actor = r->victim,
+                     .attack = (uint16_t)row,
                      .kind = KIND_ATTACK,
                      .n = (uint16_t)a->recipients,
                      .to = (uint8_t)a->to};
 
     m.first = at;
-    m.seed = dice_hash(dice_hash(o->seed ^ 0xa77ac4, attack), attempt);
+    m.seed = dice_hash(dice_hash(o->seed ^ 0xa77ac4, row), attempt);
     m.client = client_of(o, a, &m, attempt);
     queue_put(q, &m);
 }
 
-void attacks_begin(const struct organization *o, struct queue *q, struct attack_result *results)
+void attacks_begin(const struct organization *o, struct queue *q, struct attack_result *rows, unsigned n)
 {
-    for (unsigned i = 0; i < attacks_count(); i++) {
-        unsigned day = attacks[i].day > 0 ? attacks[i].day : ATTACK_START_DAY;
+    for (unsigned i = 0; i < n; i++) {
+        const struct attack *a = &attacks[rows[i].attack];
 
-        results[i] = (struct attack_result){.blocked_at = UINT64_MAX, .began = day * DAY + attacks[i].hour * HOUR};
-        put(o, q, i, results[i].began - attacks[i].warm_up, 0);
+        rows[i].blocked_at = UINT64_MAX;
+        rows[i].began = (a->day > 0 ? a->day : ATTACK_START_DAY) * DAY + a->hour * HOUR;
+        put(o, q, &rows[i], i, rows[i].began - a->warm_up, 0);
     }
 }
 
@@ -144,10 +190,23 @@ static uint64_t wait_of(const struct attack *a, const struct mail *m, const stru
     return gap > a->gap ? gap : a->gap;
 }
 
+/* The same message once more. True: and the next one only then. */
+static bool try_again(const struct attack *a, struct queue *q, const struct mail *m, enum outcome outcome)
+{
+    struct mail again = *m;
+
+    if (outcome != DEFERRED || a->retries == RETRIES_NOT || m->tries > 0)
+        return false;
+    again.tries = 1;
+    again.at += a->retries == RETRIES_AT_ONCE ? AT_FULL_SPEED : ONE_AGAIN;
+    queue_put(q, &again);
+    return a->retries == RETRIES_AT_ONCE;
+}
+
 void attack_goes_on(const struct organization *o, struct queue *q, const struct mail *m, enum outcome outcome,
                     struct attack_result *r)
 {
-    const struct attack *a = &attacks[m->attack];
+    const struct attack *a = &attacks[r->attack];
     uint64_t next;
 
     r->attempts++;
@@ -156,7 +215,9 @@ void attack_goes_on(const struct organization *o, struct queue *q, const struct 
         count(a, m, r);
     if (outcome == BLOCKED && r->blocked_at == UINT64_MAX && m->at >= r->began)
         r->blocked_at = m->at - r->began;
+    if (try_again(a, q, m, outcome) || (m->tries > 0 && a->retries == RETRIES_AFTER_A_MINUTE))
+        return;
     next = m->at + wait_of(a, m, r);
-    if (next < r->began + ATTACK_DAYS * DAY)
-        put(o, q, m->attack, next, r->attempts);
+    if (next < r->began + attack_days(r->attack) * DAY)
+        put(o, q, r, m->attack, next, r->attempts);
 }

@@ -57,6 +57,16 @@ enum home { HOME_V4, HOME_V4_DAILY, HOME_V6_DAILY };
 
 #define HOLIDAYS_EACH 4
 
+/* How a client goes on with a message that was deferred. */
+enum again {
+    AGAIN_LIKE_POSTFIX, /* after 5 minutes, then twice as long each time, at most 4,000 s */
+    AGAIN_AT_ONCE,      /* after 10 s, then like Postfix */
+    AGAIN_MINUTE,
+    AGAIN_QUARTER,
+    AGAIN_HOUR,
+    AGAIN_NEVER
+};
+
 struct actor {
     enum class class;
     char name[64];
@@ -77,6 +87,8 @@ struct actor {
     uint64_t trip;       /* number of the trip */
     /* devices and applications; people's office */
     client_t net;
+    enum again again;
+    uint64_t begins; /* when it sent its first message, ms + 1; 0: not yet */
 };
 
 struct organization {
@@ -86,8 +98,13 @@ struct organization {
     unsigned n;
 };
 
+/* The day on which a merger brings `merged` people more, and a second ticket system; that on which one person in fifty
+ * gets another task, with three times the mail. */
+#define MERGER_DAY 250u
+#define ROLES_DAY 200u
+
 /* NULL without memory. */
-struct organization *organization_make(uint64_t seed, unsigned people);
+struct organization *organization_make(uint64_t seed, unsigned people, unsigned merged);
 void organization_free(struct organization *o);
 /* Writes the directory that postern reads. 0, or -1 with e. */
 int organization_directory(const struct organization *o, const char *folder, struct error *e);
@@ -97,6 +114,8 @@ int organization_directory(const struct organization *o, const char *folder, str
 bool is_weekend(unsigned day);
 bool is_public_holiday(unsigned day);
 unsigned day_of_month(unsigned day); /* 1..31 */
+bool is_end_of_month(unsigned day);  /* its last three days */
+bool is_december(unsigned day);
 
 /* ---- mail ---- */
 
@@ -122,6 +141,7 @@ enum kind {
     KIND_TICKET,
     KIND_BATCH,
     KIND_PAYROLL,
+    KIND_PAYROLL_DOUBLED, /* the second half of the December run */
     KIND_NEWSLETTER,
     KINDS,
     KIND_ATTACK
@@ -134,8 +154,9 @@ struct mail {
     uint64_t seed;      /* recipients follow from it */
     client_t client;
     uint32_t actor;
-    uint16_t n; /* recipients */
-    uint8_t kind, to, tries, attack;
+    uint16_t n;      /* recipients */
+    uint16_t attack; /* the row of its result */
+    uint8_t kind, to, tries;
 };
 
 #define MAIL_RECIPIENTS_MAX 1000
@@ -172,11 +193,15 @@ struct relay {
 
 int relay_open(struct relay *r, const char *config, struct error *e);
 void relay_close(struct relay *r);
-enum outcome relay_submit(struct relay *r, const struct organization *o, const struct mail *m, enum reason *reason);
+/* spread: the sender is a sub-address, another one each time. */
+enum outcome relay_submit(struct relay *r, const struct organization *o, const struct mail *m, bool spread,
+                          enum reason *reason);
 
 /* ---- attacks.c ---- */
 
 struct attack_result {
+    unsigned attack; /* which */
+    uint32_t victim;
     uint64_t first_hour, first_day, total; /* messages let through */
     uint64_t recipients_first_day, recipients;
     uint64_t worst_day; /* after the first */
@@ -190,14 +215,16 @@ struct attack_result {
 unsigned attacks_count(void);
 const char *attack_name(unsigned attack);
 /* Does this attempt use another sub-address of the login as its sender? */
-bool attack_spreads_senders(const struct mail *m);
-/* Whose login it is; attacks have different victims. */
-uint32_t attack_victim(const struct organization *o, unsigned attack);
+bool attack_spreads_senders(const struct attack_result *r);
+/* How long it lasts, days. */
+unsigned attack_days(unsigned attack);
+/* Whose login it is: the k-th victim of this attack; attacks have different victims. */
+uint32_t attack_victim(const struct organization *o, unsigned attack, unsigned k);
 #define ATTACK_DAYS 14
 #define ATTACK_START_DAY 61 /* a Tuesday in March */
 #define ATTACK_EARLY_DAY 2  /* when postern has just been put in place */
-/* Puts the first attempt of each attack into the queue. */
-void attacks_begin(const struct organization *o, struct queue *q, struct attack_result *results);
+/* Puts the first attempt of each row, which names attack and victim, into the queue. */
+void attacks_begin(const struct organization *o, struct queue *q, struct attack_result *rows, unsigned n);
 /* Notes what became of an attempt, and puts the next one into the queue. */
 void attack_goes_on(const struct organization *o, struct queue *q, const struct mail *m, enum outcome outcome,
                     struct attack_result *result);

@@ -27,6 +27,16 @@ unsigned day_of_month(unsigned day)
     return day % 365 - first + 1;
 }
 
+bool is_end_of_month(unsigned day)
+{
+    return day_of_month(day + 3) <= 3;
+}
+
+bool is_december(unsigned day)
+{
+    return day % 365 >= 334;
+}
+
 /* New Year, Good Friday, Easter Monday, first of May, Ascension, Whit Monday, Christmas. */
 bool is_public_holiday(unsigned day)
 {

@@ -69,29 +69,33 @@ static void tickets_day(const struct organization *o, struct queue *q, struct di
 {
     unsigned n = is_weekend(day) || is_public_holiday(day) ? 30 : 250 + dice_poisson(d, 150);
 
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; day >= o->actors[who].joins_day && i < n; i++)
         put(o, q, d, who, day * DAY + 7 * HOUR + dice_between(d, 0, 13 * HOUR), KIND_TICKET, TO_STRANGERS, 1);
 }
 
-/* Invoices and reminders, from one to five in the morning of working days. */
+/* Invoices and reminders, from one to five in the morning of working days; twice as many at the end of a month, and
+ * half as many again in December. */
 static void batch_day(const struct organization *o, struct queue *q, struct dice *d, uint32_t who, unsigned day)
 {
     unsigned n = is_weekend(day) ? 0 : 4 * (unsigned)dice_between(d, 200, 500);
 
+    n = is_end_of_month(day) ? n * 2 : is_december(day) ? n * 3 / 2 : n;
     for (unsigned i = 0; i < n; i++)
         put(o, q, d, who, day * DAY + HOUR + dice_between(d, 0, 4 * HOUR), KIND_BATCH, TO_STRANGERS, 1);
 }
 
-/* To everybody, pensioners among them, within minutes on the 25th. */
+/* To everybody, pensioners among them, within minutes on the 25th; in December twice. */
 static void payroll_day(const struct organization *o, struct queue *q, struct dice *d, uint32_t who, unsigned day)
 {
-    for (unsigned i = 0; day_of_month(day) == 25 && i < 2000; i++) {
+    unsigned n = day_of_month(day) != 25 ? 0 : is_december(day) ? 4000 : 2000;
+
+    for (unsigned i = 0; i < n; i++) {
         struct mail m = {.at = day * DAY + 10 * HOUR + i * 240,
                          .seed = i,
                          .actor = who,
                          .client = o->actors[who].net,
                          .n = 1,
-                         .kind = KIND_PAYROLL,
+                         .kind = i < 2000 ? KIND_PAYROLL : KIND_PAYROLL_DOUBLED,
                          .to = TO_EVERYBODY};
 
         queue_put(q, &m);

@@ -1,8 +1,9 @@
 /*
- * blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-n DAYS] honest|attacks
+ * blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-m MERGED] [-n DAYS] [-a ATTACK] [-v VICTIMS] honest|attacks
  *
  * FILE is a policy: settings of postern.conf(5) about limits. FOLDER is for what postern keeps, and for its
- * configuration. Prints one line a kind of honest mail, or one an attack, with tabs between the figures.
+ * configuration. Prints one line a kind of honest mail (of logins in their first two weeks, and of the others), or one
+ * an attack, with tabs between the figures. -a: only the attack of that number, from 0, on so many victims at once.
  */
 #include "bench/blunting/blunting.h"
 
@@ -11,13 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A client tries again after 5 minutes, then twice as long each time, at most 4,000 s as Postfix does, for 5 days. */
+/* A client tries again after 5 minutes, then twice as long each time, at most 4,000 s as Postfix does, for 5 days.
+ * Others have an interval of their own. */
 #define RETRY_FIRST (5 * MINUTE)
 #define RETRY_LONGEST (4000 * SECOND)
 #define RETRY_FOR (5 * DAY)
+#define VICTIMS_MOST 100
+#define ROWS_MOST (64 + VICTIMS_MOST)
+
+enum phase { LEARNING, SETTLED, PHASES };
 
 struct tally {
-    uint64_t sent, recipients, deferred, refused, given_up, longest;
+    uint64_t sent, recipients, deferred, refused, given_up, longest, late, days_late;
 };
 
 /* Which limits met honest mail, and how often at a first attempt. */
@@ -26,14 +32,22 @@ struct by_limit {
     uint64_t n[KINDS];
 };
 
+/* What the command line says. */
+struct wanted {
+    const char *policy, *folder;
+    uint64_t seed;
+    unsigned people, merged, days, victims;
+    int attack; /* -1: all */
+};
+
 struct run {
     struct organization *o;
     struct relay relay;
     struct queue queue;
-    struct tally tally[KINDS];
+    struct tally tally[PHASES][KINDS];
     struct by_limit by_limit[CONFIG_LIMITS_MAX + 1];
-    struct attack_result attacks[64];
-    uint32_t victim_of[64];
+    struct attack_result rows[ROWS_MOST];
+    unsigned n_rows;
     bool attacked;
 };
 
@@ -48,6 +62,7 @@ static const char *const kinds[KINDS] = {
     [KIND_TICKET] = "ticket system",
     [KIND_BATCH] = "nightly batch",
     [KIND_PAYROLL] = "payroll",
+    [KIND_PAYROLL_DOUBLED] = "payroll, doubled in December",
     [KIND_NEWSLETTER] = "newsletter",
 };
 
@@ -58,12 +73,28 @@ const char *mail_kind_name(enum kind kind)
 
 /* ---- honest mail ---- */
 
-static void try_again(struct run *run, const struct mail *m, struct tally *t)
+static uint64_t wait_of(const struct actor *a, const struct mail *m)
 {
-    struct mail again = *m;
+    static const uint64_t waits[] = {
+        [AGAIN_AT_ONCE] = 10 * SECOND, [AGAIN_MINUTE] = MINUTE, [AGAIN_QUARTER] = 15 * MINUTE, [AGAIN_HOUR] = HOUR};
     uint64_t wait = RETRY_FIRST << (m->tries < 8 ? m->tries : 8);
 
-    again.at += wait < RETRY_LONGEST ? wait : RETRY_LONGEST;
+    /* Nobody goes on every few seconds for days; "at once" is once. */
+    if (a->again == AGAIN_LIKE_POSTFIX || m->tries > 20 || (a->again == AGAIN_AT_ONCE && m->tries > 0))
+        return wait < RETRY_LONGEST ? wait : RETRY_LONGEST;
+    return waits[a->again];
+}
+
+static void try_again(struct run *run, const struct mail *m, struct tally *t)
+{
+    const struct actor *a = &run->o->actors[m->actor];
+    struct mail again = *m;
+
+    if (a->again == AGAIN_NEVER) {
+        t->given_up++;
+        return;
+    }
+    again.at += wait_of(a, m);
     again.tries = (uint8_t)(m->tries < 255 ? m->tries + 1 : 255);
     if (again.at - m->first > RETRY_FOR)
         t->given_up++;
@@ -73,10 +104,10 @@ static void try_again(struct run *run, const struct mail *m, struct tally *t)
 
 static void note_victim(struct run *run, const struct mail *m, enum outcome outcome)
 {
-    for (unsigned i = 0; run->attacked && i < attacks_count(); i++) {
-        struct attack_result *r = &run->attacks[i];
+    for (unsigned i = 0; i < run->n_rows; i++) {
+        struct attack_result *r = &run->rows[i];
 
-        if (run->victim_of[i] != m->actor || m->first < r->began || m->first > r->began + ATTACK_DAYS * DAY ||
+        if (r->victim != m->actor || m->first < r->began || m->first > r->began + attack_days(r->attack) * DAY ||
             m->tries > 0)
             continue;
         r->own_sent++;
@@ -101,27 +132,41 @@ static void note_limit(struct run *run, const struct mail *m)
     }
 }
 
+/* In whose first two weeks it was sent first. */
+static enum phase phase_of(struct run *run, const struct mail *m)
+{
+    struct actor *a = &run->o->actors[m->actor];
+
+    if (a->begins == 0)
+        a->begins = m->at + 1;
+    return m->first + 1 < a->begins + 14 * DAY ? LEARNING : SETTLED;
+}
+
 static void honest(struct run *run, struct mail *m)
 {
-    struct tally *t = &run->tally[m->kind];
     enum outcome outcome;
     enum reason reason;
+    struct tally *t;
 
-    if (m->tries == 0) {
-        m->first = m->at;
-        t->sent++;
-        t->recipients += m->n;
-    }
-    outcome = relay_submit(&run->relay, run->o, m, &reason);
+    m->first = m->tries == 0 ? m->at : m->first;
+    t = &run->tally[phase_of(run, m)][m->kind];
+    t->sent += m->tries == 0;
+    t->recipients += m->tries == 0 ? m->n : 0;
+    outcome = relay_submit(&run->relay, run->o, m, false, &reason);
     note_victim(run, m, outcome);
-    if (outcome == PASSED && m->at - m->first > t->longest)
-        t->longest = m->at - m->first;
-    if (outcome == REFUSED || outcome == BLOCKED)
+    if (outcome == PASSED) {
+        uint64_t late = m->at - m->first;
+
+        t->longest = late > t->longest ? late : t->longest;
+        t->late += late > 15 * MINUTE;
+        t->days_late += late > DAY;
+    }
+    if (outcome == REFUSED || (outcome == BLOCKED && reason != REASON_HELD_BACK))
         t->refused++;
-    if (outcome != DEFERRED)
+    if (outcome != DEFERRED && reason != REASON_HELD_BACK)
         return;
     t->deferred += m->tries == 0;
-    if (m->tries == 0)
+    if (m->tries == 0 && m->first + 1 >= run->o->actors[m->actor].begins + 14 * DAY)
         note_limit(run, m);
     try_again(run, m, t);
 }
@@ -130,10 +175,14 @@ static void one(struct run *run, struct mail *m)
 {
     enum reason reason;
 
-    if (m->kind == KIND_ATTACK)
-        attack_goes_on(run->o, &run->queue, m, relay_submit(&run->relay, run->o, m, &reason), &run->attacks[m->attack]);
-    else
+    if (m->kind == KIND_ATTACK) {
+        struct attack_result *r = &run->rows[m->attack];
+
+        attack_goes_on(run->o, &run->queue, m, relay_submit(&run->relay, run->o, m, attack_spreads_senders(r), &reason),
+                       r);
+    } else {
         honest(run, m);
+    }
 }
 
 static void live(struct run *run, unsigned days)
@@ -154,14 +203,16 @@ static void live(struct run *run, unsigned days)
 
 static void print_honest(const struct run *run)
 {
-    for (unsigned i = 0; i < KINDS; i++) {
-        const struct tally *t = &run->tally[i];
+    for (unsigned phase = 0; phase < PHASES; phase++)
+        for (unsigned i = 0; i < KINDS; i++) {
+            const struct tally *t = &run->tally[phase][i];
 
-        (void)printf("%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", mail_kind_name((enum kind)i),
-                     (unsigned long long)t->sent, (unsigned long long)t->recipients, (unsigned long long)t->deferred,
-                     (unsigned long long)t->refused, (unsigned long long)t->given_up,
-                     (unsigned long long)(t->longest / MINUTE));
-    }
+            (void)printf("%s%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", phase == LEARNING ? "new: " : "",
+                         mail_kind_name((enum kind)i), (unsigned long long)t->sent, (unsigned long long)t->recipients,
+                         (unsigned long long)t->deferred, (unsigned long long)t->refused,
+                         (unsigned long long)t->given_up, (unsigned long long)(t->longest / MINUTE),
+                         (unsigned long long)t->late, (unsigned long long)t->days_late);
+        }
 }
 
 static void print_limits(const struct run *run)
@@ -175,10 +226,10 @@ static void print_limits(const struct run *run)
 
 static void print_attacks(const struct run *run)
 {
-    for (unsigned i = 0; i < attacks_count(); i++) {
-        const struct attack_result *r = &run->attacks[i];
+    for (unsigned i = 0; i < run->n_rows; i++) {
+        const struct attack_result *r = &run->rows[i];
 
-        (void)printf("%s\t%llu\t%llu\t%llu\t%llu\t%llu\t", attack_name(i), (unsigned long long)r->first_hour,
+        (void)printf("%s\t%llu\t%llu\t%llu\t%llu\t%llu\t", attack_name(r->attack), (unsigned long long)r->first_hour,
                      (unsigned long long)r->first_day, (unsigned long long)r->worst_day, (unsigned long long)r->total,
                      (unsigned long long)r->recipients_first_day);
         if (r->blocked_at == UINT64_MAX)
@@ -215,7 +266,7 @@ static int write_config(const char *folder, const char *policy, char *path, size
     return fclose(out);
 }
 
-static int begin(struct run *run, const char *policy, const char *folder, uint64_t seed, unsigned people)
+static int begin(struct run *run, const char *policy, const char *folder, const struct wanted *w)
 {
     char path[512];
     struct error e = {""};
@@ -223,8 +274,9 @@ static int begin(struct run *run, const char *policy, const char *folder, uint64
 
     clock_turn_to(0);
     (void)snprintf(path, sizeof path, "%s/directory", folder);
-    if ((run->o = organization_make(seed, people)) == NULL || organization_directory(run->o, path, &e) != 0 ||
-        write_config(folder, policy, path, sizeof path) != 0 || relay_open(&run->relay, path, &e) != 0) {
+    if ((run->o = organization_make(w->seed, w->people, w->merged)) == NULL ||
+        organization_directory(run->o, path, &e) != 0 || write_config(folder, policy, path, sizeof path) != 0 ||
+        relay_open(&run->relay, path, &e) != 0) {
         (void)fprintf(stderr, "blunting: %s\n", e.text[0] != '\0' ? e.text : "cannot begin");
         return -1;
     }
@@ -236,46 +288,91 @@ static int begin(struct run *run, const char *policy, const char *folder, uint64
     return 0;
 }
 
+/* Every attack once, or one of them on many at once. */
+static void name_rows(struct run *run, int attack, unsigned victims)
+{
+    unsigned first = attack < 0 ? 0 : (unsigned)attack, last = attack < 0 ? attacks_count() : first + 1;
+
+    for (unsigned i = first; i < last; i++)
+        for (unsigned k = 0; k < victims && run->n_rows < ROWS_MOST; k++) {
+            uint32_t victim = attack_victim(run->o, i, k);
+
+            if (k > 0 && victim == attack_victim(run->o, i, 0)) /* there are no more of them */
+                break;
+            run->rows[run->n_rows++] = (struct attack_result){.attack = i, .victim = victim};
+        }
+}
+
+static unsigned last_day(const struct run *run)
+{
+    unsigned last = 0;
+
+    for (unsigned i = 0; i < run->n_rows; i++) {
+        unsigned end = (unsigned)(run->rows[i].began / DAY) + attack_days(run->rows[i].attack) + 1;
+
+        last = end > last ? end : last;
+    }
+    return last;
+}
+
+static int read_options(int argc, char **argv, struct wanted *w)
+{
+    int option;
+
+    while ((option = getopt(argc, argv, "c:d:s:p:m:n:a:v:")) != -1)
+        switch (option) {
+        case 'c':
+            w->policy = optarg;
+            break;
+        case 'd':
+            w->folder = optarg;
+            break;
+        case 's':
+            w->seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'p':
+            w->people = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'm':
+            w->merged = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'n':
+            w->days = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'a':
+            w->attack = atoi(optarg);
+            break;
+        case 'v':
+            w->victims = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        default:
+            return -1;
+        }
+    return w->policy == NULL || w->folder == NULL || optind != argc - 1 || w->people < 100 ||
+                   w->attack >= (int)attacks_count() || w->victims > VICTIMS_MOST
+               ? -1
+               : 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct run run;
-    const char *policy = NULL, *folder = NULL;
-    uint64_t seed = 1;
-    unsigned people = 500, days = 0;
-    int option;
+    struct wanted w = {.seed = 1, .people = 500, .attack = -1, .victims = 1};
 
-    while ((option = getopt(argc, argv, "c:d:s:p:n:")) != -1)
-        switch (option) {
-        case 'c':
-            policy = optarg;
-            break;
-        case 'd':
-            folder = optarg;
-            break;
-        case 's':
-            seed = strtoull(optarg, NULL, 10);
-            break;
-        case 'p':
-            people = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        case 'n':
-            days = (unsigned)strtoul(optarg, NULL, 10);
-            break;
-        default:
-            return 2;
-        }
-    if (policy == NULL || folder == NULL || optind != argc - 1 || people < 100) {
-        (void)fprintf(stderr, "usage: blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-n DAYS] honest|attacks\n");
+    if (read_options(argc, argv, &w) != 0) {
+        (void)fprintf(stderr,
+                      "usage: blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-m MERGED] [-n DAYS] [-a ATTACK] "
+                      "[-v VICTIMS] honest|attacks\n");
         return 2;
     }
     run.attacked = strcmp(argv[optind], "attacks") == 0;
-    if (begin(&run, policy, folder, seed, people) != 0)
+    if (begin(&run, w.policy, w.folder, &w) != 0)
         return 1;
-    for (unsigned i = 0; run.attacked && i < attacks_count(); i++)
-        run.victim_of[i] = attack_victim(run.o, i);
-    if (run.attacked)
-        attacks_begin(run.o, &run.queue, run.attacks);
-    live(&run, days > 0 ? days : run.attacked ? ATTACK_START_DAY + ATTACK_DAYS + 1 : 365);
+    if (run.attacked) {
+        name_rows(&run, w.attack, w.victims);
+        attacks_begin(run.o, &run.queue, run.rows, run.n_rows);
+    }
+    live(&run, w.days > 0 ? w.days : run.attacked ? last_day(&run) : 365);
     if (run.attacked)
         print_attacks(&run);
     else {

@@ -19,7 +19,7 @@ static const struct {
     [PERSON] = {"people", "p", 0},
     [PRINTER] = {"printers", "scan", 14},
     [MONITOR] = {"monitoring", "monitor", 4},
-    [TICKETS] = {"ticket system", "help", 1},
+    [TICKETS] = {"ticket system", "help", 2},
     [BATCH] = {"nightly batch", "batch", 2},
     [PAYROLL] = {"payroll", "payroll", 1},
     [NEWSLETTER] = {"newsletter", "news", 1},
@@ -77,6 +77,22 @@ static void make_person(struct actor *a, struct dice *d, unsigned i)
     plan_holidays(a, d);
 }
 
+/* What an organization's clients do with a message that is deferred: ours. Mail programs try again in a minute or in
+ * their next round, applications hand over to an MTA, most printers drop the job. */
+static enum again again_of(enum class class, uint64_t hash)
+{
+    static const enum again programs[10] = {AGAIN_AT_ONCE,      AGAIN_MINUTE,       AGAIN_MINUTE,  AGAIN_MINUTE,
+                                            AGAIN_LIKE_POSTFIX, AGAIN_LIKE_POSTFIX, AGAIN_QUARTER, AGAIN_QUARTER,
+                                            AGAIN_QUARTER,      AGAIN_HOUR};
+    static const enum again devices[10] = {AGAIN_NEVER, AGAIN_NEVER,  AGAIN_NEVER,  AGAIN_NEVER,  AGAIN_NEVER,
+                                           AGAIN_NEVER, AGAIN_MINUTE, AGAIN_MINUTE, AGAIN_MINUTE, AGAIN_QUARTER};
+
+    return class == PERSON    ? programs[hash % 10]
+           : class == PRINTER ? devices[hash % 10]
+           : class == MONITOR ? (hash % 2 == 0 ? AGAIN_AT_ONCE : AGAIN_LIKE_POSTFIX)
+                              : AGAIN_LIKE_POSTFIX;
+}
+
 static void name_actor(struct actor *a, unsigned number)
 {
     (void)snprintf(a->name, sizeof a->name, "%s%u@" DOMAIN_NAME, classes[a->class].login, number);
@@ -84,11 +100,11 @@ static void name_actor(struct actor *a, unsigned number)
     (void)address_parse_internal(slice_of(a->name), &a->address);
 }
 
-struct organization *organization_make(uint64_t seed, unsigned people)
+struct organization *organization_make(uint64_t seed, unsigned people, unsigned merged)
 {
     struct organization *o = calloc(1, sizeof *o);
     struct dice d = {seed};
-    unsigned n = people;
+    unsigned n = people += merged;
 
     for (unsigned c = 0; c < CLASSES; c++)
         n += classes[c].n;
@@ -101,6 +117,8 @@ struct organization *organization_make(uint64_t seed, unsigned people)
     for (; o->n < people; o->n++) {
         o->actors[o->n].class = PERSON;
         make_person(&o->actors[o->n], &d, o->n);
+        if (o->n >= people - merged)
+            o->actors[o->n].joins_day = MERGER_DAY;
         name_actor(&o->actors[o->n], o->n);
     }
     for (unsigned c = PERSON + 1; c < CLASSES; c++)
@@ -110,8 +128,11 @@ struct organization *organization_make(uint64_t seed, unsigned people)
             o->actors[o->n].net = c == PRINTER      ? office_net(i % OFFICES) + 10 + i
                                   : c == NEWSLETTER ? v4(192u << 16 | 0u << 8 | 2u, 25)
                                                     : office_net(0) + 100 + c;
+            o->actors[o->n].joins_day = c == TICKETS && i == 1 ? MERGER_DAY : 0;
             name_actor(&o->actors[o->n], i);
         }
+    for (unsigned i = 0; i < o->n; i++)
+        o->actors[i].again = again_of(o->actors[i].class, dice_hash(seed ^ 0xa9a14, i));
     return o;
 }
 

@@ -205,6 +205,8 @@ static void person_day(struct organization *o, struct queue *q, uint32_t who, un
         mean *= 2;
     if (a->joins_day > 0 && day < a->joins_day + 14)
         mean *= 0.5;
+    if (who % 50 == 7 && day >= ROLES_DAY)
+        mean *= 3;
     n = dice_poisson(&d, mean);
     for (unsigned i = 0; i < n && i < 180; i++)
         put(o, q, &d, who, day * DAY + time_of_day(&d), travels ? KIND_TRAVELLING : KIND_WRITTEN, TO_CONTACTS);

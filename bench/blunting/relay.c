@@ -41,9 +41,9 @@ static enum outcome outcome_of(struct relay *r, const struct verdict *v, enum re
     r->limit = v->limit;
     if (v->action == ACTION_PASS || v->action == ACTION_HOLD)
         return PASSED;
-    return v->reason == REASON_LIMIT_BLOCK || v->reason == REASON_BLOCKED ? BLOCKED
-           : v->action == ACTION_DEFER                                    ? DEFERRED
-                                                                          : REFUSED;
+    return v->reason == REASON_LIMIT_BLOCK || v->reason == REASON_BLOCKED || v->reason == REASON_HELD_BACK ? BLOCKED
+           : v->action == ACTION_DEFER                                                                     ? DEFERRED
+                                                                                                           : REFUSED;
 }
 
 /* A stolen login's sender: a sub-address of its own, each time another. */
@@ -57,7 +57,8 @@ static void spread_sender(struct submission *s, const struct mail *m)
     s->sender_result = address_parse_internal(slice_of(text), &s->sender);
 }
 
-enum outcome relay_submit(struct relay *r, const struct organization *o, const struct mail *m, enum reason *reason)
+enum outcome relay_submit(struct relay *r, const struct organization *o, const struct mail *m, bool spread,
+                          enum reason *reason)
 {
     const struct actor *a = &o->actors[m->actor];
     struct submission s = {.stage = STAGE_RCPT,
@@ -70,7 +71,7 @@ enum outcome relay_submit(struct relay *r, const struct organization *o, const s
                            .sender_result = ADDRESS_OK,
                            .sender = a->address,
                            .has_recipient = true,
-                           .size = 20000,
+                           .size = m->kind == KIND_ATTACK ? 20000 : 2000 + m->seed % 100000,
                            .front_end = "policyd"};
     enum outcome outcome;
     char instance[24], text[64];
@@ -78,7 +79,7 @@ enum outcome relay_submit(struct relay *r, const struct organization *o, const s
     clock_turn_to(m->at);
     (void)snprintf(instance, sizeof instance, "%llx", (unsigned long long)++r->messages);
     s.instance = slice_of(instance);
-    if (attack_spreads_senders(m))
+    if (spread)
         spread_sender(&s, m);
     s.sender_text = address_slice(&s.sender);
     recipient_text(o, m, 0, text, sizeof text);

@@ -3,7 +3,7 @@
 _postern()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-    local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics check audit
+    local commands="explain log would-refuse block unblock blocks hold release discard report status top metrics learn check audit
         check-postfix setup-postfix test-message allow deny forget alert reload help"
 
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -31,19 +31,23 @@ _postern()
     block) COMPREPLY=($(compgen -W "--for --reason --force --help user login client network connector" -- "$cur")) ;;
     unblock)
         # What can be unblocked is what is blocked.
-        COMPREPLY=($(compgen -W "--help user login client network connector
+        COMPREPLY=($(compgen -W "--accept --help user login client network connector
             $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
         ;;
     log)
         COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --since --lines --export --settings --csv --json --help" -- "$cur"))
         ;;
     report)
-        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins --days --powershell
+        COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell
             --force --csv --json --help" -- "$cur"))
         ;;
     would-refuse) COMPREPLY=($(compgen -W "--since --csv --json --help" -- "$cur")) ;;
     hold | release) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --csv --json --help" -- "$cur")) ;;
     discard) COMPREPLY=($(compgen -W "--since --config-dir --dry-run --yes --csv --json --help" -- "$cur")) ;;
+    learn)
+        compopt -o filenames
+        COMPREPLY=($(compgen -f -- "$cur") $(compgen -W "--sign-ins --include --dry-run --yes --json --help" -- "$cur"))
+        ;;
     audit) COMPREPLY=($(compgen -W "--days --basic-shutdown --config-dir --csv --json --junit --help" -- "$cur")) ;;
     check-postfix) COMPREPLY=($(compgen -W "--config-dir --json --junit --help" -- "$cur")) ;;
     setup-postfix) COMPREPLY=($(compgen -W "--dry-run --apply --undo --force --config-dir --help" -- "$cur")) ;;

@@ -11,6 +11,8 @@ enum alert_event {
     ALERT_DISABLED,      /* SMTP AUTH was switched off at the source, or could not be */
     ALERT_SETTINGS, /* an organization was opened or closed, mailboxes that sent lately were closed, or something was
                        opened */
+    ALERT_UNUSUAL,  /* a new login sends much from elsewhere; several at once, or a connector, far more than usual; or a
+                       habit has grown */
     ALERT_TEST,     /* nothing: somebody sees whether notices arrive; goes to every target */
     ALERT_EVENTS
 };

@@ -215,7 +215,8 @@ enum limit_count {
     COUNT_INTERNAL,
     COUNT_BYTES,
     COUNT_DENIALS,
-    COUNT_DEFERRALS, /* messages that a limit deferred */
+    COUNT_DEFERRALS, /* attempts that a limit deferred */
+    COUNT_DEFERRED,  /* different messages that a limit deferred; beyond a habit, of logins whose habit is learnt */
     COUNT_DISTINCT
 };
 
@@ -282,9 +283,19 @@ struct limit_config {
     uint64_t block_s;       /* THEN_BLOCK */
     bool disable_at_source; /* THEN_BLOCK: and SMTP AUTH is switched off in Exchange Online, where the tenant allows it
                              */
+    bool defers;            /* THEN_BLOCK: what is blocked is deferred, not refused */
     unsigned v4_prefix, v6_prefix;  /* size of a client_net: 24 and 64 unless set */
     bool authenticated, connectors; /* to whom it applies; by default to all that have all parts of its key */
     bool unfamiliar;                /* only from client networks that are not familiar (core/decide/familiar.h) */
+    /*
+     * Relative to the login's habit (core/decide/habit.h): what may come in an hour or a day (the figure's period) is
+     * the habit times `factor` hundredths, and the figure's count, but at most the ceiling (0: none). While the login
+     * is being learnt, it is a figure of its own, by where the login is used from; 0: none. COUNT_DEFERRED: the factor
+     * adds to the burst.
+     */
+    bool beyond_habit;
+    uint64_t factor, ceiling, learning, learning_known;
+    bool until_habit; /* of a preset: gives way where a limit of the same count is relative to a habit */
     struct limit_only only;
     const char *reply; /* of its refusals, with the class that `then` asks for; NULL: the reason's */
     struct limit_exception *exceptions;
@@ -438,6 +449,7 @@ struct config {
     size_t n_logins_from;
     struct list *logins_from_users, *logins_from_domains; /* of its rows, each in the line of its place from 1 */
     bool limits_tell_internal;                            /* some limit counts external or internal recipients */
+    bool limits_use_habits;                               /* some limit is relative to a habit */
     struct limit_config *limits;                          /* the preset's first */
     size_t n_limits;
     enum preset preset;

@@ -19,6 +19,7 @@ static const struct choice events[] = {{"block", 1u << ALERT_BLOCK},
                                        {"log-lost", 1u << ALERT_LOG_LOST},
                                        {"disabled", 1u << ALERT_DISABLED},
                                        {"settings", 1u << ALERT_SETTINGS},
+                                       {"unusual", 1u << ALERT_UNUSUAL},
                                        {NULL, 0}};
 
 const char *alert_event_name(enum alert_event event)

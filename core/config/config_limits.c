@@ -6,6 +6,8 @@
 #define EXCEPTIONS_MAX 1024
 #define KEY_PARTS_MAX 2
 #define BURST_MAX 1000000000000 /* 10^12 units */
+/* As many as a window of a habit can count (core/state/habits.h). */
+#define HABIT_FIGURE_MOST 200000
 #define V4_BITS 32
 #define V6_BITS 128
 
@@ -80,6 +82,7 @@ static const struct choice counts[] = {
     {"bytes", COUNT_BYTES},
     {"denials", COUNT_DENIALS},
     {"deferrals", COUNT_DEFERRALS},
+    {"deferred messages", COUNT_DEFERRED},
     {"distinct client", DISTINCT(DISTINCT_CLIENT)},
     {"distinct client_net", DISTINCT(DISTINCT_CLIENT_NET)},
     {"distinct sender", DISTINCT(DISTINCT_SENDER)},
@@ -198,7 +201,7 @@ static int parse_then(struct reader *r, struct slice text, void *at, struct erro
 {
     struct limit_config *limit = at;
     const struct choice *choice;
-    struct slice word, time;
+    struct slice word, time, rest;
     bool has_time = slice_cut(text, ' ', &word, &time);
 
     (void)r;
@@ -209,10 +212,15 @@ static int parse_then(struct reader *r, struct slice text, void *at, struct erro
         return has_time ? error_set(e, "\"%s\": only \"block\" has a time", quote(text).text) : 0;
     if (!has_time)
         return error_set(e, "\"block\" needs a time, such as \"block 1h\"");
-    if (slice_cut(time, ',', &time, &word)) {
-        limit->disable_at_source = slice_eq(slice_trim(word), SLICE("disable"));
-        if (!limit->disable_at_source)
-            return error_set(e, "\"%s\": after the time of a block only \", disable\" is possible", quote(text).text);
+    for (bool more = slice_cut(time, ',', &time, &rest); more;) {
+        more = slice_cut(rest, ',', &word, &rest);
+        if (slice_eq(slice_trim(word), SLICE("disable")))
+            limit->disable_at_source = true;
+        else if (slice_eq(slice_trim(word), SLICE("defer")))
+            limit->defers = true;
+        else
+            return error_set(e, "\"%s\": after the time of a block only \", disable\" and \", defer\" are possible",
+                             quote(text).text);
     }
     if (duration_parse(slice_trim(time), &limit->block_s, e) != 0)
         return -1;
@@ -257,6 +265,35 @@ static int parse_for(struct reader *r, struct slice text, void *at, struct error
 }
 
 static const struct choice froms[] = {{"any", false}, {"unfamiliar", true}, {NULL, 0}};
+
+/* ---- habits ---- */
+
+static const struct choice beyonds[] = {{"nothing", false}, {"habit", true}, {NULL, 0}};
+
+#define FACTOR_MOST 100
+#define HUNDREDTHS 100
+
+/* "1.25" or 2: how many times the habit, kept in hundredths. */
+static int read_factor(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    uint64_t *factor = at;
+    double value;
+
+    (void)row;
+    if (s == NULL) {
+        *factor = HUNDREDTHS;
+        return 0;
+    }
+    if (config_setting_is_number(s) == CONFIG_FALSE)
+        return setting_error(r, s, "found %s; expected a number such as 1.25", setting_found(s).text);
+    value = config_setting_type(s) == CONFIG_TYPE_FLOAT   ? config_setting_get_float(s)
+            : config_setting_type(s) == CONFIG_TYPE_INT64 ? (double)config_setting_get_int64(s)
+                                                          : config_setting_get_int(s);
+    if (!(value >= 0 && value <= FACTOR_MOST))
+        return setting_error(r, s, "a factor is between 0 and %d", FACTOR_MOST);
+    *factor = (uint64_t)(value * HUNDREDTHS + 0.5);
+    return 0;
+}
 
 /* ---- exceptions ---- */
 
@@ -360,6 +397,13 @@ static const struct setting limit_rows[] = {
     {"client_net", SETTING_PARSED, .parse = parse_client_net, .standard = "/24 /64", .allowed = "the bits of networks"},
     {"for", SETTING_PARSED, .parse = parse_for, .standard = "all", .allowed = "all, logins or connectors"},
     {"from", SETTING_CHOICE, AT(struct limit_config, unfamiliar), .choices = froms, .standard = "any"},
+    {"beyond", SETTING_CHOICE, AT(struct limit_config, beyond_habit), .choices = beyonds, .standard = "nothing"},
+    {"factor", SETTING_OWN, AT(struct limit_config, factor), .read = read_factor, .standard = "1",
+     .allowed = "a number such as 1.25"},
+    {"ceiling", SETTING_NUMBER, AT(struct limit_config, ceiling), .standard = "0", .most = HABIT_FIGURE_MOST},
+    {"learning", SETTING_NUMBER, AT(struct limit_config, learning), .standard = "0", .most = HABIT_FIGURE_MOST},
+    {"learning_known", SETTING_NUMBER, AT(struct limit_config, learning_known), .standard = "0",
+     .most = HABIT_FIGURE_MOST},
     {"only", SETTING_SECTION, AT(struct limit_config, only), .section = &limit_only_section},
     {"reply", SETTING_PARSED, AT(struct limit_config, reply), .parse = parse_limit_reply,
      .allowed = "a reply such as 550 5.7.1 Not allowed"},

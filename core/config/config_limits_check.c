@@ -53,7 +53,8 @@ static int check_meaning(const struct reader *r, const config_setting_t *s, cons
         return setting_error(r, member(s, "count"),
                              "with this \"per\" there is never more than one of them; "
                              "count them per user, for example");
-    if ((limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS) && limit->then == THEN_HOLD)
+    if ((limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS || limit->count == COUNT_DEFERRED) &&
+        limit->then == THEN_HOLD)
         return setting_error(r, member(s, "then"), "what was denied can't be held; use \"defer\" or \"block 15m\"");
     if (limit->count == COUNT_DENIALS && (limit->per & (PER_SENDER | PER_SENDER_DOMAIN)) != 0)
         return setting_error(r, member(s, "per"),
@@ -71,6 +72,68 @@ static int check_meaning(const struct reader *r, const config_setting_t *s, cons
     if (config_setting_get_member(s, "client_net") != NULL && !uses_client_net(limit))
         return setting_error(r, member(s, "client_net"), "nothing in this limit is about client_net");
     return 0;
+}
+
+static bool has(const config_setting_t *s, const char *name)
+{
+    return config_setting_get_member(s, name) != NULL;
+}
+
+static int check_no_habit(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
+{
+    static const char *const names[] = {"factor", "ceiling", "learning", "learning_known"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (has(s, names[i]))
+            return setting_error(r, member(s, names[i]), "this has a meaning with beyond = \"habit\" only");
+    if (limit->defers && (limit->per == PER_CLIENT || limit->per == PER_CLIENT_NET))
+        return setting_error(r, member(s, "then"), "only a block of a user, login or connector can defer");
+    return 0;
+}
+
+/* An hour or a day: the windows that a habit is learnt in. */
+static bool is_window(const struct limit_rate *figure)
+{
+    return figure->unlimited || figure->rate.period_s == 3600 || figure->rate.period_s == 86400;
+}
+
+static int check_habit_window(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
+{
+    if (limit->figure.unlimited || !is_window(&limit->figure) || has(s, "burst"))
+        return setting_error(
+            r, member(s, "rate"),
+            "a limit beyond a habit has a rate such as \"20/h\" or \"100/d\": what may come in any hour "
+            "or day beside the habit; and no burst");
+    for (size_t i = 0; i < limit->n_exceptions; i++) {
+        const config_setting_t *except = config_setting_get_elem(config_setting_get_member(s, "except"), (unsigned)i);
+        const struct limit_rate *figure = &limit->exceptions[i].figure;
+
+        if (!figure->unlimited && (figure->rate.period_s != limit->figure.rate.period_s || has(except, "burst")))
+            return setting_error(r, except, "expected a rate in the limit's own unit of time, and no burst");
+    }
+    if (limit->then != THEN_DEFER && limit->then != THEN_MONITOR)
+        return setting_error(r, member(s, "then"),
+                             "a limit beyond a habit can only \"defer\" or \"monitor\"; block by a limit that counts "
+                             "\"deferred messages\"");
+    return 0;
+}
+
+static int check_habit(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
+{
+    if (limit->count == COUNT_DEFERRED && limit->then != THEN_BLOCK && limit->then != THEN_MONITOR)
+        return setting_error(r, member(s, "then"),
+                             "what was deferred can only lead to \"block 24h\", or to \"monitor\"");
+    if (!limit->beyond_habit)
+        return check_no_habit(r, s, limit);
+    if (limit->per != PER_USER && limit->per != PER_CONNECTOR)
+        return setting_error(r, member(s, "per"), "habits are learnt per user and per connector only");
+    if (limit->unfamiliar)
+        return setting_error(r, member(s, "from"), "a habit is the same from wherever a login is used");
+    if (limit->count == COUNT_DEFERRED)
+        return 0;
+    if (limit->count != COUNT_MESSAGES && limit->count != COUNT_RECIPIENTS)
+        return setting_error(r, member(s, "count"), "habits are learnt of messages and recipients only");
+    return check_habit_window(r, s, limit);
 }
 
 static int check_exceptions(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
@@ -102,7 +165,8 @@ int limit_check(struct reader *r, const config_setting_t *s, void *target)
             return setting_error(r, s, "a second limit of the name \"%s\"", limit->name);
     if (figure_check(&limit->figure, limit->count, r->e) != 0)
         return setting_error_around(r, s);
-    if (check_whom(r, s, limit) != 0 || check_meaning(r, s, limit) != 0 || limit_check_only(r, s, limit) != 0)
+    if (check_whom(r, s, limit) != 0 || check_meaning(r, s, limit) != 0 || check_habit(r, s, limit) != 0 ||
+        limit_check_only(r, s, limit) != 0)
         return -1;
     return check_exceptions(r, s, limit);
 }

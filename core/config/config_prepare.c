@@ -32,6 +32,7 @@ void limits_prepare(struct config *c)
 
         limit->id = id_of(limit);
         c->limits_tell_internal |= limit->count == COUNT_EXTERNAL || limit->count == COUNT_INTERNAL;
+        c->limits_use_habits |= limit->beyond_habit;
         prepare_figure(&limit->figure, limit->count);
         for (size_t j = 0; j < limit->n_exceptions; j++)
             prepare_figure(&limit->exceptions[j].figure, limit->count);

@@ -69,13 +69,67 @@ static const struct limit_config exchange_online[] = {
         }                                                                                                              \
     }
 
+/* Until a habit counts in its place. */
+#define LIMIT_FOR_NEW(limit_name, limit_count, limit_mirrored, ...)                                                    \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_USER, .count = limit_count, .mirrored = limit_mirrored, .then = THEN_DEFER,     \
+        .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .connectors = true, .until_habit = true, .figure = {  \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+
+/*
+ * Whoever is known is held at its own measure: so many messages or recipients in an hour or a day beyond the largest of
+ * the last months (core/state/habits.h). No habit goes beyond what Exchange Online lets a mailbox send. The sum of the
+ * day's recipients is that of one largest message, so that none is refused for good.
+ */
+#define LIMIT_HABIT(limit_name, limit_count, plus, seconds, times, limit_mirrored, new_figure, new_known)              \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_USER, .count = limit_count, .mirrored = limit_mirrored, .then = THEN_DEFER,     \
+        .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .connectors = false, .beyond_habit = true,            \
+        .factor = times, .ceiling = 10000, .learning = new_figure, .learning_known = new_known, .figure = {            \
+            .rate = {plus, seconds},                                                                                   \
+            .burst = plus                                                                                              \
+        }                                                                                                              \
+    }
+
+#define HABITS                                                                                                         \
+    LIMIT_HABIT("habit-hour", COUNT_MESSAGES, 20, 3600, 125, FIGURE_OWN, 60, 100),                                     \
+        LIMIT_HABIT("habit-day", COUNT_MESSAGES, 100, 86400, 125, FIGURE_OWN, 150, 0),                                 \
+        LIMIT_HABIT("habit-recipients-hour", COUNT_RECIPIENTS, 200, 3600, 150, FIGURE_OWN, 1000, 1000),                \
+        LIMIT_HABIT("habit-recipients-day", COUNT_RECIPIENTS, 1000, 86400, 150, FIGURE_RECIPIENTS_PER_DAY, 1000, 0),   \
+    {                                                                                                                  \
+        .name = "habit-again", .per = PER_USER, .count = COUNT_DEFERRED, .then = THEN_BLOCK, .block_s = 86400,         \
+        .defers = true, .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .beyond_habit = true, .factor = 200,  \
+        .figure = {                                                                                                    \
+            .rate = {10, 3600},                                                                                        \
+            .burst = 500                                                                                               \
+        }                                                                                                              \
+    }
+
+/*
+ * Connectors: only the day, and far beyond the habit, since devices don't try again, and since one connector may stand
+ * for many machines. Nothing while the habit is being learnt.
+ */
+#define LIMIT_HABIT_CONNECTOR(limit_name, limit_count, plus)                                                           \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_CONNECTOR, .count = limit_count, .then = THEN_DEFER, .v4_prefix = 24,           \
+        .v6_prefix = 64, .connectors = true, .beyond_habit = true, .factor = 300, .figure = {                          \
+            .rate = {plus, 86400},                                                                                     \
+            .burst = plus                                                                                              \
+        }                                                                                                              \
+    }
+
 static const struct limit_config standard[] = {
-    LIMIT_PRESET("message-rate", COUNT_MESSAGES, FIGURE_OWN, .rate = {30, 60}, .burst = 150),
-    LIMIT_PRESET("recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, .rate = {10000, 86400}, .burst = 1000),
+    LIMIT_FOR_NEW("message-rate", COUNT_MESSAGES, FIGURE_OWN, .rate = {30, 60}, .burst = 150),
+    LIMIT_FOR_NEW("recipient-rate", COUNT_RECIPIENTS, FIGURE_RECIPIENTS_PER_DAY, .rate = {10000, 86400}, .burst = 1000),
+    HABITS,
+    LIMIT_HABIT_CONNECTOR("connector-day", COUNT_MESSAGES, 2000),
+    LIMIT_HABIT_CONNECTOR("connector-recipients-day", COUNT_RECIPIENTS, 5000),
     MIRRORED_HOURLY,
     LIMIT_UNFAMILIAR("unfamiliar-rate", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {12, 3600}, .burst = 28),
     LIMIT_UNFAMILIAR("unfamiliar-volume", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {60, 86400}, .burst = 140),
-    LIMIT_UNFAMILIAR("unfamiliar-again", COUNT_DEFERRALS, THEN_BLOCK, 3600, .rate = {40, 3600}, .burst = 2500),
+    LIMIT_UNFAMILIAR("unfamiliar-again", COUNT_DEFERRED, THEN_BLOCK, 3600, .rate = {40, 3600}, .burst = 2500),
     LIMIT_UNFAMILIAR("roaming", COUNT_DISTINCT, THEN_BLOCK, 3600, .rate = {10, 86400}, .burst = 20),
 };
 

@@ -121,6 +121,15 @@ void key_of_strangers(const struct decide_context *c, const struct submission *s
                      : key_of_block_value(c->secret, PER_CLIENT | OF_STRANGERS, key_of_ip(c->secret, &s->client));
 }
 
+void key_of_deferring(const struct decide_context *c, const struct identity *id, enum limit_key_part part,
+                      struct block *block)
+{
+    uint64_t value = part == PER_USER ? id->user : part == PER_LOGIN ? id->login : key_of_connector(c, id);
+
+    block->defers = true;
+    block->key = key_of_block_value(c->secret, part | OF_DEFERRING, value);
+}
+
 struct charge block_history(const struct decide_context *c, uint64_t block_key)
 {
     uint64_t interval = c->config->block_longest_s * NS_PER_S;

@@ -9,6 +9,8 @@
 
 /* A block for refusals without a login has a key of its own, beside one that applies to everybody. */
 #define OF_STRANGERS 0x10000u
+/* So has one that defers what it blocks, beside one that refuses. */
+#define OF_DEFERRING 0x20000u
 
 /*
  * What a limit with THEN_BLOCK blocks: sets key, prefix, and the subject in words ("user sean@contoso.example"). The
@@ -32,6 +34,10 @@ void key_of_block_on_network(const struct decide_context *c, const struct networ
  * and to logins from networks that are not trusted (core/decide/familiar.h). It may exist beside one for everybody.
  */
 void key_of_strangers(const struct decide_context *c, const struct submission *s, struct block *block);
+
+/* Makes the block of a user, login or connector one that defers; value is that of its part. */
+void key_of_deferring(const struct decide_context *c, const struct identity *id, enum limit_key_part part,
+                      struct block *block);
 
 /* The counter of recent automatic blocks of the same subject; block_key is the block's. */
 struct charge block_history(const struct decide_context *c, uint64_t block_key);

@@ -86,17 +86,13 @@ static void parts_of(const struct decide_context *c, const struct submission *s,
     parts[8] = (struct block_part){0, 0};
 }
 
-bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                  uint64_t *until_ns)
+/* By a block that refuses. */
+static bool refused_by_block(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                             const struct block_part parts[BLOCK_PARTS], uint64_t *until_ns)
 {
-    struct block_part parts[BLOCK_PARTS];
     uint64_t strangers_ns = 0;
     bool any = false, strangers;
 
-    *until_ns = 0;
-    if (!blocks_any(c->blocks))
-        return false;
-    parts_of(c, s, id, parts);
     for (const struct block_part *p = parts; p->part != 0; p++)
         any |= blocked(c, p->part, p->value, until_ns);
     strangers = blocked(c, PER_CLIENT | OF_STRANGERS, address_key(c, s), &strangers_ns);
@@ -112,14 +108,38 @@ bool keys_blocked(const struct decide_context *c, const struct submission *s, co
     return true;
 }
 
+/* Can a block on that part defer? */
+static bool may_defer(unsigned part)
+{
+    return part == PER_USER || part == PER_LOGIN || part == PER_CONNECTOR;
+}
+
+bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                  uint64_t *until_ns, bool *defers)
+{
+    struct block_part parts[BLOCK_PARTS];
+
+    *until_ns = 0;
+    *defers = false;
+    if (!blocks_any(c->blocks))
+        return false;
+    parts_of(c, s, id, parts);
+    if (refused_by_block(c, s, id, parts, until_ns))
+        return true;
+    *until_ns = 0;
+    for (const struct block_part *p = parts; p->part != 0; p++)
+        *defers |= may_defer(p->part) && blocked(c, p->part | OF_DEFERRING, p->value, until_ns);
+    return *defers;
+}
+
 bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
                 const struct block *block)
 {
     struct block_part parts[BLOCK_PARTS];
-    unsigned of = block->class == BLOCK_OF_STRANGERS ? OF_STRANGERS : 0;
+    unsigned of = block->class == BLOCK_OF_STRANGERS ? OF_STRANGERS : block->defers ? OF_DEFERRING : 0;
     struct network net;
 
-    if (of != 0 && network_trusted(c, s, id))
+    if (of == OF_STRANGERS && network_trusted(c, s, id))
         return false;
     parts_of(c, s, id, parts);
     for (const struct block_part *p = parts; p->part != 0; p++)

@@ -12,8 +12,11 @@ bool never_blocked(const struct decide_context *c, const struct submission *s, c
 bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
                 const struct block *block);
 
-/* Is one of the submission's user, login, client, client network or connector blocked? *until_ns is the latest end. */
+/*
+ * Is one of the submission's user, login, client, client network or connector blocked? *until_ns is the latest end;
+ * *defers: what blocks it only defers.
+ */
 bool keys_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
-                  uint64_t *until_ns);
+                  uint64_t *until_ns, bool *defers);
 
 #endif

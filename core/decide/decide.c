@@ -84,6 +84,9 @@ static void verdict_begin(struct verdict *v)
     v->identity = (struct identity){0};
     v->plan.n = 0;
     v->plan.marks = false;
+    v->plan.habit.key = 0;
+    v->habit_known = false;
+    v->repetition = false;
 }
 
 static bool (*const steps[])(struct deciding *) = {

@@ -17,6 +17,7 @@
 #include "core/mail/reason.h"
 #include "core/state/blocks.h"
 #include "core/state/counters.h"
+#include "core/state/habits.h"
 
 /* How far a message has been charged already. */
 enum charged {
@@ -31,6 +32,7 @@ struct decide_context {
     const struct directory_view *view; /* NULL: there is no directory */
     const struct counters *counters;
     const struct blocks *blocks;
+    const struct habits *habits; /* NULL: none are kept, and limits relative to them don't apply */
     const struct hash_secret *secret;
     bool charging; /* the caller charges the plan at once, which tests the limits again: they need no look before */
     enum charged charged; /* by this front end or the other: those limits don't look at the message again */
@@ -72,7 +74,8 @@ struct plan {
     struct charge charges[PLAN_CHARGES_MAX];
     const struct limit_config *limits[PLAN_CHARGES_MAX]; /* whose each charge is */
     size_t n;
-    bool marks; /* some limit counts distinct things: limits_charge has them to remember */
+    bool marks;                /* some limit counts distinct things: limits_charge has them to remember */
+    struct habit_charge habit; /* key 0: none */
 };
 
 struct verdict {
@@ -100,6 +103,9 @@ struct verdict {
     bool recipient_internal; /* STAGE_RCPT: for the counts of the message */
     struct identity identity;
     struct plan plan;
+    bool habit_known;   /* habit is filled: some limit asked for it */
+    bool repetition;    /* of a message that was deferred before */
+    struct habit habit; /* of who sends */
     char reply_text[REPLY_MAX + 1];
 };
 

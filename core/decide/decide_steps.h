@@ -124,6 +124,9 @@ void trace_mailbox_setting(const struct deciding *d, const struct mailbox_ref *c
 void trace_organization(const struct deciding *d, enum smtp_auth setting);
 /* What else of the tenant closes, and where that came from. */
 void trace_gate(const struct deciding *d, const char *what, enum mirrored_part part);
+/* How a limit stands beside the habit of who sends, of which `most` may come with this message. */
+void trace_habit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
+                 uint32_t most, bool passes);
 /* From where a row lets its logins come, and whether the client is there. */
 void trace_logins_from(const struct deciding *d, const struct logins_from *row, bool here);
 /* A limit's level, and what this message would do to it. */

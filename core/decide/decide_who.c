@@ -330,14 +330,15 @@ bool step_who(struct deciding *d)
 bool step_blocked(struct deciding *d)
 {
     uint64_t until_ns;
+    bool defers;
 
-    if (!keys_blocked(d->c, d->s, &d->v->identity, &until_ns)) {
+    if (!keys_blocked(d->c, d->s, &d->v->identity, &until_ns, &defers)) {
         trace_add(d->trace, "blocked: no");
         return false;
     }
     trace_blocks(d);
     d->v->retry_ns = until_ns == BLOCK_FOREVER ? 0 : until_ns - d->c->now_ns;
-    return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
+    return refuse(d, defers ? REASON_HELD_BACK : REASON_BLOCKED, MODE_ENFORCE);
 }
 
 enum directory_result address_mailboxes(const struct decide_context *c, const struct address *a,

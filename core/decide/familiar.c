@@ -81,20 +81,29 @@ static bool any_unfamiliar(const struct config *config)
     return false;
 }
 
-/* The next limit that wants to know networks of another size than the one before; NULL at the end. What one size has
- * taught is enough for who only asks which networks are familiar. */
-static const struct limit_config *next_size(const struct config *config, const struct limit_config *before)
+/* What one size has taught is enough for who only asks which networks are familiar. */
+const struct limit_config *networks_size(const struct config *config, const struct limit_config *before)
 {
     const struct limit_config *end = config->limits + config->n_limits;
     bool unfamiliar = any_unfamiliar(config);
 
     for (const struct limit_config *limit = before == NULL ? config->limits : before + 1; limit < end; limit++)
-        if ((limit->unfamiliar || (!unfamiliar && counts_strangers(limit))) && !network_size_same(before, limit))
+        if ((limit->unfamiliar || (!unfamiliar && (counts_strangers(limit) || limit->beyond_habit))) &&
+            !network_size_same(before, limit))
             return limit;
     return NULL;
 }
 
 /* ---- whom blocks of strangers spare ---- */
+
+static bool is_familiar(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
+        if (counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns))
+            return true;
+    return false;
+}
 
 bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id)
 {
@@ -104,11 +113,7 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
         return false;
     if (client_known(c, s) || !counters_marked(c->counters, tenant_key(id->tenant_hash), c->now_ns))
         return true;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
-        if (counters_marked(c->counters, network_key(c, s, id, limit), c->now_ns))
-            return true;
-    return false;
+    return is_familiar(c, s, id);
 }
 
 /* At most this many look-ups to find familiar networks inside a larger one. */
@@ -138,6 +143,15 @@ static bool is_private_network(const struct network *net)
             return true;
     }
     return false;
+}
+
+bool network_known(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    struct network net = network_around(&s->client, 32, 128);
+
+    if (id->connector != NULL)
+        return true;
+    return s->has_client && (client_known(c, s) || is_private_network(&net) || is_familiar(c, s, id));
 }
 
 /* The address n networks of that size after the base. */
@@ -196,8 +210,8 @@ bool network_sheltered(const struct decide_context *c, const struct network *net
             return true;
     if (c->view == NULL)
         return true;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit))
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
         if (holds_familiar(c, net, limit))
             return true;
     return false;
@@ -254,12 +268,12 @@ static void learn(struct counters *counters, const struct decide_context *c, con
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                     const struct identity *id)
 {
-    const struct limit_config *limit = next_size(c->config, NULL);
+    const struct limit_config *limit = networks_size(c->config, NULL);
 
     if (limit == NULL || !id->authenticated || !s->has_client)
         return;
     learn(counters, c, s, id, tenant_key(id->tenant_hash));
-    for (; limit != NULL; limit = next_size(c->config, limit))
+    for (; limit != NULL; limit = networks_size(c->config, limit))
         learn(counters, c, s, id, network_key(c, s, id, limit));
 }
 
@@ -268,11 +282,25 @@ void networks_forget(struct counters *counters, const struct decide_context *c, 
 {
     if (!id->authenticated || !s->has_client)
         return;
-    for (const struct limit_config *limit = next_size(c->config, NULL); limit != NULL;
-         limit = next_size(c->config, limit)) {
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit)) {
         uint64_t key = new_key(network_key(c, s, id, limit));
 
         (void)counters_reset(counters, key, c->now_ns);
-        outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_RESET, .key = key});
+        outbox_tell_reset(counters_outbox(counters), key);
     }
+}
+
+void networks_teach(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash,
+                    const struct network *network, uint64_t ago_s)
+{
+    uint64_t key = key_within(key_within(key_of_network(c->secret, network), SALT_NETWORK), tenant_hash);
+
+    if (ago_s < FAMILIAR_FOR_S)
+        remember(counters, c, OUTBOX_LATEST, key, FAMILIAR_FOR_S - ago_s);
+}
+
+void networks_teach_tenant(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash)
+{
+    remember(counters, c, OUTBOX_LATEST, tenant_key(tenant_hash), FAMILIAR_FOR_S);
 }

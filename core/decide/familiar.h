@@ -33,6 +33,12 @@ bool network_unfamiliar(const struct decide_context *c, const struct submission 
 bool network_trusted(const struct decide_context *c, const struct submission *s, const struct identity *id);
 
 /*
+ * Is it a place of the tenant's own: a connector's or a private network, one of known_networks, or one that is familiar
+ * to the tenant? As long as the tenant is new here, none is familiar.
+ */
+bool network_known(const struct decide_context *c, const struct submission *s, const struct identity *id);
+
+/*
  * Does this network contain one that must not be blocked because of its neighbours: of never_block, known_networks or a
  * connector, a private one, or one that is familiar to any tenant or about to be? True when in doubt.
  */
@@ -45,6 +51,17 @@ bool network_size_same(const struct limit_config *before, const struct limit_con
 /* To be called once for each message that was let through: learns its network, if a limit needs that. */
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                     const struct identity *id);
+
+/* The sizes of networks that are learnt, for which the v4_prefix and v6_prefix of a limit stand: the next after
+ * `before` (NULL: the first); NULL at the end, and where no limit needs any. */
+const struct limit_config *networks_size(const struct config *config, const struct limit_config *before);
+
+/* The tenant's mail is known to have come from that network (of one of these sizes) for a week, and last so long ago.
+ */
+void networks_teach(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash,
+                    const struct network *network, uint64_t ago_s);
+/* The tenant's networks are known: others are unfamiliar from now on. */
+void networks_teach_tenant(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash);
 
 /* A limit has blocked somebody from there: a network that is not familiar yet starts its week again. */
 void networks_forget(struct counters *counters, const struct decide_context *c, const struct submission *s,

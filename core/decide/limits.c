@@ -1,6 +1,7 @@
 /* Step 7: checks the limits that match, and plans the charges. */
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits_parts.h"
 
@@ -14,12 +15,16 @@ static int strength(const struct limit_config *limit, bool never)
     return never && limit->then == THEN_DEFER ? of_then[THEN_REJECT] : of_then[limit->then];
 }
 
-struct looking {
-    const struct limit_config *worst;
-    uint64_t worst_key;
-    struct charge_answer answer;
-    int strength;
-};
+void looking_refused(struct looking *l, const struct limit_config *limit, uint64_t key,
+                     const struct charge_answer *answer)
+{
+    if (strength(limit, answer->never) <= l->strength)
+        return;
+    l->worst = limit;
+    l->worst_key = key;
+    l->answer = *answer;
+    l->strength = strength(limit, answer->never);
+}
 
 /* Before the end the limit is checked with the declared size; at the end the real size is charged. */
 static bool known_at_the_end(const struct deciding *d, const struct limit_config *limit)
@@ -72,8 +77,8 @@ static void look_at_limit(struct deciding *d, struct looking *l, const struct li
         answer = (struct charge_answer){.never = true}; /* more keys than can be charged at once: never unlimited */
     if (answer.allowed)
         plan_add(d, limit, &charge);
-    else if (strength(limit, answer.never) > l->strength)
-        *l = (struct looking){limit, key, answer, strength(limit, answer.never)};
+    else
+        looking_refused(l, limit, key, &answer);
 }
 
 /* Stands for the domain of a recipient that nobody was asked about; no hash of a domain is even. */
@@ -196,13 +201,16 @@ void limits_gather(struct deciding *d)
     const struct identity *id = &d->v->identity;
     struct candidate *out = d->candidates;
 
+    if (config->limits_use_habits)
+        habits_prefetch(d->c->habits, key_of_habit(d->c, id));
     for (size_t i = 0; i < config->n_limits; i++) {
         const struct limit_config *limit = &config->limits[i];
 
         if (waits_for_recipient(d, limit) || !limit_is_for(limit, id) || !limit_only_holds(d->c, d->s, id, limit) ||
             !key_of_limit(d->c, d->s, id, limit, &out->key))
             continue;
-        counters_prefetch(d->c->counters, out->key);
+        if (!limit_is_of_habit(limit))
+            counters_prefetch(d->c->counters, out->key);
         out++->limit = limit;
     }
     d->n_candidates = (size_t)(out - d->candidates);
@@ -233,6 +241,14 @@ static void look_at_candidate(struct deciding *d, struct looking *l, const struc
     const struct limit_rate *figure = limit_figure(d->c, d->s, &d->v->identity, limit, &room);
     uint64_t cost;
 
+    if (limit_is_of_habit(limit)) {
+        look_at_habit(d, l, limit, figure);
+        return;
+    }
+    if (limit->until_habit && (l->of_habit >> limit->count & 1) != 0) {
+        trace_add(d->trace, "limit %s: the habit counts in its place", limit->name);
+        return;
+    }
     /* A block by refusals is among the blocks. */
     if (figure->unlimited || (limit_counts_refusals(limit) && limit->then == THEN_BLOCK)) {
         trace_denials(d, limit, figure, candidate->key);
@@ -254,6 +270,7 @@ bool step_limits(struct deciding *d)
         trace_add(d->trace, "limits: the message was charged before");
         return false;
     }
+    habit_begin(d, &l);
     limits_trace_others(d);
     for (size_t i = 0; i < d->n_candidates; i++) {
         if (d->c->charged == CHARGED_BUT_BYTES && d->candidates[i].limit->count != COUNT_BYTES)

@@ -16,17 +16,18 @@ enum plan_result {
 /*
  * Charges the plan of a verdict that passes, which decide() made of the same submission and recipients, and marks
  * what is counted as distinct. *receipt gets what may be given back: not what distinct members cost, which are known
- * from now on, and not what went to a shared entry. The verdict is not changed.
+ * from now on, and not what went to a shared entry. The verdict is not changed. habits may be NULL.
  */
-enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                               const struct recipients *r, struct verdict *v, struct receipt *receipt);
+enum plan_result limits_charge(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                               const struct submission *s, const struct recipients *r, struct verdict *v,
+                               struct receipt *receipt);
 
 /* Has the client neither a login nor a connector? These have counters of their own (core/state/counters.h). */
 bool is_stranger(const struct identity *id);
 
 /*
- * Counts a refusal by all matching limits that count it (COUNT_DENIALS or COUNT_DEFERRALS). Returns the limit that is
- * exceeded by it and blocks, or NULL.
+ * Counts a refusal by all matching limits that count it (COUNT_DENIALS, COUNT_DEFERRALS or COUNT_DEFERRED). Returns the
+ * limit that is exceeded by it and blocks, or NULL.
  */
 const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,
                                                 const struct submission *s, const struct verdict *v,
@@ -36,6 +37,13 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
 const struct limit_rate *limit_figure(const struct decide_context *c, const struct submission *s,
                                       const struct identity *id, const struct limit_config *limit,
                                       struct limit_rate *room);
+
+/* What the day's habit adds to the burst of a limit that counts deferred messages. */
+uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct verdict *v);
+
+/* The time that one of its units takes to run off. */
+uint64_t limit_interval_of_habit(const struct limit_config *limit, const struct verdict *v,
+                                 const struct limit_rate *figure);
 
 /* The charge of `cost` units by that figure. */
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost);

@@ -1,6 +1,7 @@
 /* Charging: a message that passes, by its plan; a refusal, by the limits that count these. */
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits_parts.h"
 
@@ -51,15 +52,46 @@ static void remember(struct counters *counters, const struct deciding *d)
     }
 }
 
-enum plan_result limits_charge(struct counters *counters, const struct decide_context *c, const struct submission *s,
-                               const struct recipients *r, struct verdict *v, struct receipt *receipt)
+/* The habit first: a message that the counters refuse is taken out again. */
+static bool charge_all(struct counters *counters, struct habits *habits, const struct plan *plan, uint64_t now_ns,
+                       struct charge_answer answers[PLAN_CHARGES_MAX])
+{
+    bool of_habit = habits != NULL && plan->habit.key != 0;
+
+    if (of_habit && !habits_charge(habits, &plan->habit, now_ns))
+        return false;
+    if (plan->n == 0 || counters_charge(counters, plan->charges, plan->n, now_ns, answers) == plan->n)
+        return true;
+    if (of_habit)
+        habits_return(habits, plan->habit.key, plan->habit.units, now_ns, now_ns);
+    return false;
+}
+
+/* With a tenant's first login the tenant itself is known. */
+static void note_tenant(struct habits *habits, const struct decide_context *c, const struct verdict *v)
+{
+    if (habits != NULL && v->plan.habit.key != 0 && v->habit.since_ns == 0 && v->identity.tenant_hash != 0)
+        (void)habits_charge(habits, &(struct habit_charge){.key = key_of_tenants_habit(v->identity.tenant_hash)},
+                            c->now_ns);
+}
+
+static void receipt_begin(struct receipt *receipt, const struct plan *plan, bool crowded)
+{
+    *receipt = (struct receipt){.habit = crowded ? 0 : plan->habit.key};
+    if (receipt->habit != 0)
+        memcpy(receipt->habit_units, plan->habit.units, sizeof receipt->habit_units);
+}
+
+enum plan_result limits_charge(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                               const struct submission *s, const struct recipients *r, struct verdict *v,
+                               struct receipt *receipt)
 {
     const struct deciding d = {.c = c, .s = s, .r = r, .v = v};
     const struct plan *plan = &v->plan;
     struct charge_answer answers[PLAN_CHARGES_MAX];
 
-    receipt->n = 0;
-    if (plan->n > 0 && counters_charge(counters, plan->charges, plan->n, c->now_ns, answers) < plan->n)
+    receipt_begin(receipt, plan, v->habit_known && v->habit.crowded);
+    if (!charge_all(counters, habits, plan, c->now_ns, answers))
         return PLAN_REFUSED;
     for (size_t i = 0; i < plan->n; i++)
         if (plan->limits[i]->count != COUNT_DISTINCT && !answers[i].crowded)
@@ -68,6 +100,7 @@ enum plan_result limits_charge(struct counters *counters, const struct decide_co
     if (plan->marks)
         remember(counters, &d);
     networks_learn(counters, c, s, &v->identity);
+    note_tenant(habits, c, v);
     return PLAN_CHARGED;
 }
 
@@ -96,6 +129,16 @@ static bool counts_refusal_of(const struct limit_config *limit, const struct ide
     return id->authenticated || id->connector == NULL ? limit->authenticated : limit->connectors;
 }
 
+/* Does the limit count refusals of that kind, of who sends this? */
+static bool counts_here(const struct decide_context *c, const struct submission *s, const struct verdict *v,
+                        const struct limit_config *limit, enum limit_count count)
+{
+    return limit->count == count && counts_refusal_of(limit, &v->identity) &&
+           (!limit->beyond_habit || (v->habit_known && v->habit.learnt)) && (limit->per & PER_RECIPIENT_DOMAIN) == 0 &&
+           limit_only_holds(c, s, &v->identity, limit) &&
+           (!limit->unfamiliar || network_unfamiliar(c, s, &v->identity, limit));
+}
+
 const struct limit_config *limits_count_refusal(struct counters *counters, const struct decide_context *c,
                                                 const struct submission *s, const struct verdict *v,
                                                 enum limit_count count)
@@ -109,15 +152,16 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         struct charge charge;
         uint64_t key;
 
-        if (limit->count != count || !counts_refusal_of(limit, &v->identity) ||
-            !limit_only_holds(c, s, &v->identity, limit) ||
-            (limit->unfamiliar && !network_unfamiliar(c, s, &v->identity, limit)) ||
-            (limit->per & PER_RECIPIENT_DOMAIN) != 0 || !key_of_limit(c, s, &v->identity, limit, &key))
+        if (!counts_here(c, s, v, limit, count) || !key_of_limit(c, s, &v->identity, limit, &key))
             continue;
         figure = limit_figure(c, s, &v->identity, limit, &room);
         if (figure->unlimited)
             continue;
         charge = limit_charge_of(figure, key, 1);
+        if (limit->beyond_habit) {
+            charge.burst += limit_burst_of_habit(limit, v);
+            charge.interval_ns = limit_interval_of_habit(limit, v, figure);
+        }
         if (!count_one(counters, &v->identity, &charge, c->now_ns) && limit->then == THEN_BLOCK && blocks == NULL)
             blocks = limit;
     }

@@ -82,6 +82,7 @@ uint64_t limit_cost(const struct deciding *d, const struct limit_config *limit, 
     case COUNT_MESSAGES:
     case COUNT_DENIALS:
     case COUNT_DEFERRALS:
+    case COUNT_DEFERRED:
         return 1;
     case COUNT_BYTES:
         return kib_of(d->s->size);

@@ -74,9 +74,31 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
 {
     const struct limit_exception *exception = limit->n_exceptions > 0 ? exception_for(c, s, id, limit) : NULL;
     const struct limit_rate *tenants =
-        limit->mirrored != FIGURE_OWN ? tenant_figure(c, id, limit->mirrored, room) : NULL;
+        limit->mirrored != FIGURE_OWN && !limit->beyond_habit ? tenant_figure(c, id, limit->mirrored, room) : NULL;
 
     return exception != NULL ? &exception->figure : tenants != NULL ? tenants : &limit->figure;
+}
+
+uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct verdict *v)
+{
+    return v->habit_known ? v->habit.most.of[HABIT_MESSAGES][HABIT_DAY] * limit->factor / 100 : 0;
+}
+
+/*
+ * Half of what the largest hour has above 150 messages runs off each hour besides: an application that has more to send
+ * than usual for some nights is deferred, but not blocked for it; a thief sends that in minutes. No person sends so
+ * much.
+ */
+#define PERSONS_HOUR_MOST 150u
+uint64_t limit_interval_of_habit(const struct limit_config *limit, const struct verdict *v,
+                                 const struct limit_rate *figure)
+{
+    uint32_t hour = v->habit_known ? v->habit.most.of[HABIT_MESSAGES][HABIT_HOUR] : 0;
+    struct rate rate = figure->rate;
+
+    if (hour > PERSONS_HOUR_MOST)
+        rate.count += (hour - PERSONS_HOUR_MOST) / 2 * rate.period_s / 3600;
+    return rate_interval_ns(&rate, limit->count);
 }
 
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost)

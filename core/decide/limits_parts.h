@@ -1,6 +1,6 @@
 /*
- * What the files of the limits share: limits.c checks them, limits_charge.c charges them, limits_cost.c computes the
- * cost, limits_figure.c finds the figure. Not for use elsewhere.
+ * What the files of the limits share: limits.c checks them, limits_habit.c those relative to a habit, limits_charge.c
+ * charges them, limits_cost.c computes the cost, limits_figure.c finds the figure. Not for use elsewhere.
  */
 #ifndef POSTERN_LIMITS_PARTS_H
 #define POSTERN_LIMITS_PARTS_H
@@ -12,8 +12,32 @@
 /* Limits on refusals are charged when a refusal happens, not with the message. */
 static inline bool limit_counts_refusals(const struct limit_config *limit)
 {
-    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
+    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS || limit->count == COUNT_DEFERRED;
 }
+
+/* Is it about the messages or recipients of an hour or a day, relative to a habit? */
+static inline bool limit_is_of_habit(const struct limit_config *limit)
+{
+    return limit->beyond_habit && !limit_counts_refusals(limit);
+}
+
+/* The strongest of the limits that refuse. */
+struct looking {
+    const struct limit_config *worst;
+    uint64_t worst_key;
+    struct charge_answer answer;
+    int strength;
+    bool known_network; /* of a login that is being learnt (core/decide/limits_habit.c) */
+    unsigned of_habit;  /* a bit for each limit_count that is held by a habit alone */
+};
+
+void looking_refused(struct looking *l, const struct limit_config *limit, uint64_t key,
+                     const struct charge_answer *answer);
+
+/* Looks up the habit, if a candidate needs it, before any limit is looked at. */
+void habit_begin(struct deciding *d, struct looking *l);
+void look_at_habit(struct deciding *d, struct looking *l, const struct limit_config *limit,
+                   const struct limit_rate *figure);
 
 static inline bool limit_is_for(const struct limit_config *limit, const struct identity *id)
 {

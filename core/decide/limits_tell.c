@@ -32,20 +32,18 @@ void member_mark(struct counters *counters, const struct charge *charge, uint64_
     struct outbox *outbox = counters_outbox(counters);
     uint64_t keep_ns = charge->interval_ns * charge->burst;
     uint64_t left_ns = outbox != NULL ? counters_marked_for(counters, mark, now_ns) : 0;
-    struct charge one = *charge;
     bool crowded, new_one = counters_mark(counters, mark, now_ns, keep_ns, true, &crowded);
-    struct outbox_record record;
 
     if (outbox == NULL)
         return;
-    one.cost = 1;
-    record = outbox_charge(OUTBOX_COUNTERS, &one);
     if (new_one && *untold > 0) {
         --*untold;
-        record.kind = OUTBOX_DISTINCT;
-        record.member = mark;
-        record.keep_ns = keep_ns;
-        outbox_post(outbox, &record);
+        outbox_tell(outbox, (struct outbox_record){.kind = OUTBOX_DISTINCT,
+                                                   .key = charge->key,
+                                                   .ns = charge->interval_ns,
+                                                   .burst_ns = keep_ns,
+                                                   .member = mark,
+                                                   .keep_ns = keep_ns});
     } else if (new_one || is_due(now_ns + left_ns, now_ns + keep_ns, keep_ns)) {
         outbox_tell(outbox, (struct outbox_record){.kind = OUTBOX_LATEST, .key = mark, .ns = keep_ns});
     }

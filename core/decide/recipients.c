@@ -62,6 +62,8 @@ void recipients_note(struct recipients *r, const struct decide_context *c, const
     struct recipient_seen *seen = recipient_find(r, address);
 
     r->asked++;
+    r->repeated += v->repetition;
+    r->declared = s->size;
     if (seen != NULL) {
         seen->asked++;
         return;

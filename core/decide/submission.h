@@ -38,6 +38,8 @@ struct recipients {
     uint32_t n;        /* let through */
     uint32_t external; /* of these */
     uint32_t asked;    /* questions about them: at least n */
+    uint32_t repeated; /* questions that passed because the message was deferred before */
+    uint64_t declared; /* the size that the message was said to have then */
     uint32_t kept;     /* entries in seen */
     uint32_t capacity;
     struct recipient_seen *seen; /* malloc'ed */

@@ -2,6 +2,7 @@
 #include "core/base/clock.h"
 #include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 
 #include <stdarg.h>
@@ -300,5 +301,54 @@ void trace_limit(const struct deciding *d, const struct limit_config *limit, con
     }
     if (answer->crowded)
         buf_add(&b, SLICE("; its bucket is full, so a stricter shared entry counts"));
+    trace_add(d->trace, "limit %s: %s", limit->name, text);
+}
+
+static const char *const window_words[HABIT_COUNTS][HABIT_WINDOWS] = {
+    [HABIT_MESSAGES] = {"messages in the last hour", "messages in the last day"},
+    [HABIT_RECIPIENTS] = {"recipients in the last hour", "recipients in the last day"},
+};
+
+static void add_learning(const struct deciding *d, struct buf *b)
+{
+    const struct habit *habit = &d->v->habit;
+    uint64_t ends_ns = habit->since_ns + HABIT_LEARNING_S * NS_PER_S;
+
+    if (habit->crowded)
+        buf_add(b, SLICE("; there is no room to learn its habit, so it is counted with others"));
+    else if (habit->since_ns == 0)
+        buf_add(b, SLICE("; never seen before"));
+    else if (ends_ns > d->c->now_ns) {
+        buf_add(b, SLICE("; its habit is being learnt for another "));
+        add_span(b, ends_ns - d->c->now_ns);
+    }
+}
+
+void trace_habit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
+                 uint32_t most, bool passes)
+{
+    enum habit_count count = habit_count_of(limit);
+    enum habit_window window = habit_window_of(limit);
+    const struct habit *habit = &d->v->habit;
+    char text[400];
+    struct buf b = BUF_OVER(text);
+
+    if (d->trace == NULL)
+        return;
+    buf_addf(&b, "%u %s", habit->now.of[count][window], window_words[count][window]);
+    if (habit->learnt)
+        buf_addf(&b, ", usually at most %u", habit->most.of[count][window]);
+    else
+        add_learning(d, &b);
+    if (most == HABIT_UNLIMITED)
+        buf_add(&b, SLICE("; any number may pass"));
+    else if (habit->learnt)
+        buf_addf(&b, "; at most %u may pass (%llu, and %llu.%02llu times that)", most,
+                 (unsigned long long)figure->rate.count, (unsigned long long)limit->factor / 100,
+                 (unsigned long long)limit->factor % 100);
+    else
+        buf_addf(&b, "; at most %u may pass", most);
+    if (!passes)
+        buf_add(&b, SLICE(": over"));
     trace_add(d->trace, "limit %s: %s", limit->name, text);
 }

@@ -159,6 +159,7 @@ int engine_open(const char *config_path, const char *program, struct engine **ou
         return -1;
     }
     (void)pthread_mutex_init(&engine->lock, NULL);
+    (void)pthread_mutex_init(&engine->grown.lock, NULL);
     engine->config_path = strdup(config_path);
     if (engine->config_path == NULL)
         (void)error_set(e, "out of memory");
@@ -193,6 +194,7 @@ void engine_close(struct engine *engine)
     config_ref_drop(engine->current);
     free(engine->config_path);
     (void)pthread_mutex_destroy(&engine->lock);
+    (void)pthread_mutex_destroy(&engine->grown.lock);
     free(engine);
 }
 

@@ -2,6 +2,8 @@
  * Notices. A decision puts a notice only into memory; housekeeping writes it to the spool, and postern-alert sends it.
  */
 #include "core/base/clock.h"
+#include "core/decide/familiar.h"
+#include "core/decide/keys.h"
 #include "core/engine/engine_parts.h"
 #include "core/notice/alert.h"
 
@@ -11,6 +13,7 @@
 #define STALE_EPISODE_S 43200u
 #define STATE_EPISODE_S 21600u
 #define LOST_EPISODE_S 3600u
+#define UNUSUAL_EPISODE_S 43200u
 
 /* At the start, blocks no older than this are reported if they were not: the process that made them may have been
  * killed before. */
@@ -21,17 +24,19 @@
 static void name_block(struct alert *alert, const struct block *block, uint64_t seconds)
 {
     struct slice subject = slice_of(block->subject), kind, who;
+    const char *accept = block->defers ? "--accept " : "";
 
     (void)slice_cut(subject, ' ', &kind, &who);
-    alert_summary(alert, "%.*s is blocked by limit %s", SLICE_ARG(subject), block->limit);
+    alert_summary(alert, "%.*s is %s by limit %s", SLICE_ARG(subject), block->defers ? "held back" : "blocked",
+                  block->limit);
     if (alert_kind(alert) == ALERT_OF_CLIENT)
         alert_advice(alert, "See what came from there: postern log --client %.*s. If all is well: postern unblock %.*s",
                      SLICE_ARG(who), SLICE_ARG(who));
     else
         alert_advice(alert,
                      "See what it sent: postern explain, postern log. If its password was stolen, change it and revoke "
-                     "its sessions, then look at the queue: postern hold %.*s. If all is well: postern unblock %.*s",
-                     SLICE_ARG(who), SLICE_ARG(who));
+                     "its sessions, then look at the queue: postern hold %.*s. If all is well: postern unblock %s%.*s",
+                     SLICE_ARG(who), accept, SLICE_ARG(who));
     alert_fact(alert, "limit", slice_of(block->limit));
     alert_fact(alert, "reason", slice_of(block->reason));
     if (seconds > 0)
@@ -58,6 +63,96 @@ void engine_alert_block(struct engine_session *session, const struct submission 
     alert_fact(&alert, "queue_id", s->queue_id);
     alert_fact(&alert, "program", slice_of(s->front_end));
     alert_queue_put(session->engine->alerts, &alert, BLOCK_EPISODE_S);
+}
+
+static void begin_unusual(struct alert *alert, const struct submission *s, const struct verdict *v)
+{
+    char text[IP_TEXT_MAX];
+
+    if (v->identity.authenticated)
+        alert_fact(alert, "login", s->login_text);
+    if (s->has_client)
+        alert_fact(alert, "client", ip_text(&s->client, text));
+    alert_fact(alert, "limit", slice_of(v->limit));
+    alert_fact_number(alert, "messages_in_an_hour", v->habit.now.of[HABIT_MESSAGES][HABIT_HOUR]);
+    alert_fact_number(alert, "messages_in_a_day", v->habit.now.of[HABIT_MESSAGES][HABIT_DAY]);
+}
+
+/* Before there is a habit, somebody has to look whether this is the owner. */
+static void tell_new_login(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    struct alert alert = alert_of(ALERT_UNUSUAL, c->wall_s, s->login_text);
+
+    alert_summary(&alert,
+                  "%.*s, whose habit is still being learnt, sends more from an unknown network than a new login may",
+                  SLICE_ARG(s->login_text));
+    alert_advice(&alert,
+                 "If it is an application of yours, put its network in known_networks. If its password was stolen, "
+                 "change it, and look at the queue: postern hold. The rest of its mail is deferred meanwhile");
+    begin_unusual(&alert, s, &session->verdict);
+    alert_queue_put(session->engine->alerts, &alert, UNUSUAL_EPISODE_S);
+}
+
+/* The fourth login within TOGETHER_NS, each of which counts once an hour. */
+#define TOGETHER_LOGINS 3
+#define TOGETHER_NS (UINT64_C(1200) * NS_PER_S)
+#define TOGETHER_ONCE_NS (UINT64_C(3600) * NS_PER_S)
+#define SALT_TOGETHER UINT64_C(0x746f676574686572) /* "together" */
+
+static void tell_together(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    struct counters *counters = state_counters(session->engine->state);
+    const struct identity *id = &session->verdict.identity;
+    struct charge charge = {.key = key_within(id->tenant_hash, SALT_TOGETHER),
+                            .interval_ns = TOGETHER_NS,
+                            .burst = TOGETHER_LOGINS,
+                            .cost = 1};
+    struct charge_answer answer;
+    struct alert alert;
+
+    if (!counters_mark(counters, key_within(charge.key, id->user), c->now_ns, TOGETHER_ONCE_NS, false, NULL) ||
+        counters_charge(counters, &charge, 1, c->now_ns, &answer) == 1)
+        return;
+    alert =
+        alert_of(ALERT_UNUSUAL, c->wall_s, slice_of(id->tenant != NULL ? id->tenant->name : "logins without a tenant"));
+    alert_summary(&alert, "Several logins of %s send far more than usual at the same time",
+                  id->tenant != NULL ? id->tenant->name : "no tenant");
+    alert_advice(&alert, "See who: postern log --refused, postern status. Each is deferred beyond its own habit");
+    begin_unusual(&alert, s, &session->verdict);
+    alert_queue_put(session->engine->alerts, &alert, UNUSUAL_EPISODE_S);
+}
+
+/* Many devices give up what is deferred: somebody has to know at once. */
+static void tell_connector(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    const struct verdict *v = &session->verdict;
+    char subject[200];
+    struct buf b = BUF_OVER(subject);
+    struct alert alert;
+
+    buf_addf(&b, "connector %s", v->identity.connector->name);
+    alert = alert_of(ALERT_UNUSUAL, c->wall_s, buf_slice(&b));
+    alert_summary(&alert, "%s sends far more than usual, and what is too much is deferred", subject);
+    alert_advice(&alert,
+                 "See what it sends: postern log --user %s. Devices may not try again. If all is well: "
+                 "postern unblock --accept connector %s",
+                 v->identity.connector->name, v->identity.connector->name);
+    begin_unusual(&alert, s, v);
+    alert_queue_put(session->engine->alerts, &alert, UNUSUAL_EPISODE_S);
+}
+
+void engine_alert_unusual(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    const struct verdict *v = &session->verdict;
+
+    if (c->config->n_alerts == 0)
+        return;
+    if (!v->identity.authenticated)
+        tell_connector(session, c, s);
+    else if (v->habit.learnt)
+        tell_together(session, c, s);
+    else if (!network_known(c, s, &v->identity))
+        tell_new_login(session, c, s);
 }
 
 /* The primary address of the login's mailbox, if it is one alone. */
@@ -190,6 +285,7 @@ void engine_alert_tick(struct engine *engine, const struct config *config)
         return;
     if (engine->alerts_looked_ns == 0 || now - engine->alerts_looked_ns >= ALERT_AGAIN_NS) {
         look_around(engine);
+        engine_tell_grown(engine);
         engine->alerts_looked_ns = now;
     }
     flush_queue(engine, config, engine->alerts, &engine->alert_trouble,

@@ -10,6 +10,7 @@
 #include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
 #include "core/decide/familiar.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
@@ -45,21 +46,25 @@ static void log_block(struct engine_session *session, const struct block *block,
 }
 
 /* "over 6/d with a burst of 6, 2nd time" */
-static void say_reason(const struct decide_context *c, const struct submission *s, const struct identity *id,
+static void say_reason(const struct decide_context *c, const struct submission *s, const struct verdict *v,
                        const struct limit_config *limit, uint64_t earlier, struct buf *out)
 {
+    const struct identity *id = &v->identity;
+    uint64_t added = limit_burst_of_habit(limit, v);
     struct limit_rate room;
     const struct limit_rate *figure = limit_figure(c, s, id, limit, &room);
 
     buf_add(out, is_stranger(id)                   ? SLICE("too many refusals without a login: over ")
                  : limit->count == COUNT_DENIALS   ? SLICE("too many refusals: over ")
                  : limit->count == COUNT_DEFERRALS ? SLICE("over limits again and again: over ")
+                 : limit->count == COUNT_DEFERRED  ? SLICE("more messages than usual were deferred: over ")
                                                    : SLICE("over "));
     if (limit->count == COUNT_BYTES)
         rate_add_kib(out, figure->rate);
     else
         rate_add(out, figure->rate);
-    buf_addf(out, ", burst %llu%s", (unsigned long long)figure->burst, limit->count == COUNT_BYTES ? " KiB" : "");
+    buf_addf(out, ", burst %llu%s", (unsigned long long)(figure->burst + (limit->beyond_habit ? added : 0)),
+             limit->count == COUNT_BYTES ? " KiB" : "");
     if (earlier > 0)
         buf_addf(out, "; %llu before", (unsigned long long)earlier);
 }
@@ -80,6 +85,8 @@ static void begin_block(const struct decide_context *c, const struct submission 
     else
         key_of_block(c, s, id, limit, b);
     b->class = is_of_client(limit) ? BLOCK_OF_CLIENT : BLOCK_OF_LOGIN;
+    if (limit->defers)
+        key_of_deferring(c, id, (enum limit_key_part)limit->per, b);
     if (is_of_client(limit) && is_stranger(id))
         key_of_strangers(c, s, b);
 }
@@ -140,6 +147,18 @@ static void note_blocked(struct counters *counters, const struct decide_context 
     else
         counters_force(counters, &history, c->now_ns, &answer);
     outbox_tell_charge(counters_outbox(counters), strangers ? OUTBOX_STRANGERS_BLOCKS : OUTBOX_COUNTERS, &history);
+}
+
+/* What has led to a block leads to no second one: what waited comes all at once when the block ends. */
+static void forget_deferred(struct counters *counters, const struct decide_context *c, const struct submission *s,
+                            const struct identity *id, const struct limit_config *limit)
+{
+    uint64_t key;
+
+    if (limit->count != COUNT_DEFERRED || !key_of_limit(c, s, id, limit, &key))
+        return;
+    (void)counters_reset(counters, key, c->now_ns);
+    outbox_tell_reset(counters_outbox(counters), key);
 }
 
 /* ---- making them ---- */
@@ -212,7 +231,7 @@ void engine_block(struct engine_session *session, const struct decide_context *c
     if (b.until_ns < least_ns)
         b.until_ns = least_ns;
     buf_add(&name, slice_of(limit->name));
-    say_reason(c, s, id, limit, earlier, &reason);
+    say_reason(c, s, &session->verdict, limit, earlier, &reason);
     if (!add_block(session, c, &b))
         return;
     if (merged && ip_is_v4(&b.base))
@@ -220,7 +239,10 @@ void engine_block(struct engine_session *session, const struct decide_context *c
                       &(const struct network){.base = b.base, .prefix = (uint8_t)b.prefix}, (enum block_class)b.class,
                       b.until_ns, c->now_ns);
     note_blocked(counters, c, &b);
+    forget_deferred(counters, c, s, id, limit);
     networks_forget(counters, c, s, id);
+    if (!is_of_client(limit))
+        habits_forget_week(state_habits(session->engine->state), key_of_habit(c, id), c->now_ns);
     log_block(session, &b, (b.until_ns - c->now_ns) / NS_PER_S);
     engine_alert_block(session, s, &b, (b.until_ns - c->now_ns) / NS_PER_S);
     if (limit->disable_at_source)

@@ -2,6 +2,7 @@
 #include "core/base/clock.h"
 #include "core/base/event.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
@@ -79,11 +80,12 @@ static void charge(struct engine_session *session, const struct decide_context *
                    const struct recipients *r, uint64_t message)
 {
     struct decide_context looking = *c;
+    struct state *state = session->engine->state;
     struct verdict *v = &session->verdict;
     struct receipt receipt;
 
     for (int i = 0; i < CHARGE_TRIES; i++) {
-        if (limits_charge(state_counters(session->engine->state), c, s, r, v, &receipt) == PLAN_CHARGED) {
+        if (limits_charge(state_counters(state), state_habits(state), c, s, r, v, &receipt) == PLAN_CHARGED) {
             keep_charged(session, c, s, message, &receipt);
             return;
         }
@@ -109,6 +111,9 @@ static void give_back_one(struct engine_session *session, const struct decide_co
         counters_return(counters, counter, ns, c->now_ns);
         outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_RETURN, .key = counter, .ns = ns});
     }
+    if (receipt.habit != 0)
+        habits_return(state_habits(session->engine->state), receipt.habit, receipt.habit_units, receipt.at_ns,
+                      c->now_ns);
 }
 
 /* Gives back the charge of a message that is refused after all: by the milter after the policy server, or at the end
@@ -161,14 +166,40 @@ static bool is_first_refusal(struct counters *counters, const struct decide_cont
 static void count_refusal(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                           enum limit_count count)
 {
-    struct counters *counters = state_counters(session->engine->state);
-    const struct limit_config *limit;
+    const struct limit_config *limit =
+        limits_count_refusal(state_counters(session->engine->state), c, s, &session->verdict, count);
 
-    if (!is_first_refusal(counters, c, s, &session->verdict.identity))
-        return;
-    limit = limits_count_refusal(counters, c, s, &session->verdict, count);
     if (limit != NULL)
         engine_block(session, c, s, limit);
+}
+
+/* Remembers a message that a limit deferred, so that it is known when it comes again. True when it is new. */
+static bool is_newly_deferred(struct engine_session *session, const struct decide_context *c,
+                              const struct submission *s, const struct recipients *r)
+{
+    const struct verdict *v = &session->verdict;
+
+    if (key_of_habit(c, &v->identity) == 0 ||
+        !habit_note_deferred(state_habits(session->engine->state), state_counters(session->engine->state), c, s, r,
+                             &v->identity))
+        return false;
+    if (v->limit_row != NULL && v->limit_row->beyond_habit)
+        engine_alert_unusual(session, c, s);
+    return true;
+}
+
+static void count_refusals(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                           const struct recipients *r)
+{
+    const struct verdict *v = &session->verdict;
+    bool deferral = is_deferral(v), denial = is_denial(v);
+    bool new_message = deferral && is_newly_deferred(session, c, s, r);
+
+    if ((!deferral && !denial) || !is_first_refusal(state_counters(session->engine->state), c, s, &v->identity))
+        return;
+    count_refusal(session, c, s, denial ? COUNT_DENIALS : COUNT_DEFERRALS);
+    if (new_message)
+        count_refusal(session, c, s, COUNT_DEFERRED);
 }
 
 static bool verdict_passes(const struct verdict *v)
@@ -189,15 +220,14 @@ static bool follow_up(struct engine_session *session, const struct decide_contex
     if (passed && c->charging) {
         charge(session, c, s, r, message);
         *charged = c->charged == CHARGED_NOTHING;
+        engine_log_learning(session, c, s);
+        engine_note_grown(session, c, s);
     }
     if (c->charged != CHARGED_NOTHING && !verdict_passes(v))
         give_back_charge(session, c, message);
     if (v->reason == REASON_LIMIT_BLOCK)
         engine_block(session, c, s, v->limit_row);
-    if (is_denial(v))
-        count_refusal(session, c, s, COUNT_DENIALS);
-    else if (is_deferral(v))
-        count_refusal(session, c, s, COUNT_DEFERRALS);
+    count_refusals(session, c, s, r);
     return *charged || v->monitored || !passed;
 }
 
@@ -220,7 +250,7 @@ static void tell_verdict(struct engine_session *session, const struct decide_con
     struct slice mailbox = mailbox_of(c, &session->verdict.identity, &primary);
 
     engine_note_verdict(session, s, r, mailbox, charged);
-    engine_log_verdict(session, s, r, mailbox);
+    engine_log_verdict(session, c, s, r, mailbox);
 }
 
 static struct decide_context context_of(struct engine_session *session)
@@ -231,6 +261,7 @@ static struct decide_context context_of(struct engine_session *session)
                                    .view = session->view,
                                    .counters = state_counters(engine->state),
                                    .blocks = state_blocks(engine->state),
+                                   .habits = state_habits(engine->state),
                                    .secret = state_secret(engine->state),
                                    .now_ns = state_now(engine->state, clock_boot_ns()),
                                    .wall_s = clock_wall_s()};

@@ -6,7 +6,10 @@
 #include "core/base/clock.h"
 #include "core/base/event.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/habit.h"
 #include "core/engine/engine_parts.h"
+
+#include <time.h>
 
 static void add_who(struct event *e, const struct submission *s, const struct identity *id, struct slice mailbox)
 {
@@ -59,6 +62,55 @@ static void add_outcome(struct event *e, const struct verdict *v)
     add_status(e, v->reply);
 }
 
+/* "2026-12-14T07:04:46Z"; nothing where no habit is being learnt. */
+static void add_until(struct event *e, const char *key, const struct decide_context *c, const struct habit *habit)
+{
+    time_t until = (time_t)habit_learning_until(c, habit);
+    char text[32];
+    struct tm tm;
+
+    if (until != 0 && gmtime_r(&until, &tm) != NULL && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+        event_word(e, key, text);
+}
+
+/* What the login usually sends at most in that hour or day, and until when that is being learnt. */
+static void add_habit(struct event *e, const struct decide_context *c, const struct verdict *v)
+{
+    const struct limit_config *limit = v->limit_row;
+    enum habit_count count;
+    enum habit_window window;
+
+    if (!v->habit_known || limit == NULL || !limit->beyond_habit || limit->count == COUNT_DEFERRED)
+        return;
+    count = habit_count_of(limit);
+    window = habit_window_of(limit);
+    event_number(e, "usual", v->habit.most.of[count][window]);
+    event_number(e, "now", v->habit.now.of[count][window]);
+    add_until(e, "learning_until", c, &v->habit);
+}
+
+void engine_log_learning(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    const struct verdict *v = &session->verdict;
+    struct log *log = session->engine->log;
+    struct habit habit;
+    struct event e;
+
+    if (!v->habit_known || v->habit.since_ns != 0 || v->habit.learnt || v->habit.crowded)
+        return;
+    e = event_begin(session->line, sizeof session->line, log_format_of(log), "learning");
+    event_text(&e, "login", s->login_text);
+    event_word(&e, "tenant", v->identity.tenant != NULL ? v->identity.tenant->name : NULL);
+    event_word(&e, "connector", v->identity.connector != NULL ? v->identity.connector->name : NULL);
+    habits_look(c->habits, v->plan.habit.key, c->now_ns, &habit);
+    add_until(&e, "until", c, &habit);
+    if (v->identity.tenant_hash != 0) {
+        habits_look(c->habits, key_of_tenants_habit(v->identity.tenant_hash), c->now_ns, &habit);
+        add_until(&e, "tenant_until", c, &habit);
+    }
+    log_line(log, LEVEL_INFO, event_end(&e));
+}
+
 /* What the milter adds to a message that goes on. */
 static void add_added(struct event *e, const struct verdict *v)
 {
@@ -98,8 +150,8 @@ static void add_header_fields(struct event *e, const struct submission *s, const
     add_addresses(e, "header_sender", s->headers, HEADER_SENDER);
 }
 
-void engine_log_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
-                        struct slice mailbox)
+void engine_log_verdict(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                        const struct recipients *r, struct slice mailbox)
 {
     const struct verdict *v = &session->verdict;
     struct log *log = session->engine->log;
@@ -119,5 +171,6 @@ void engine_log_verdict(struct engine_session *session, const struct submission 
         event_sentence(&e, "why", reason_row(passes ? v->monitored_reason : v->reason)->help);
     add_added(&e, v);
     add_header_fields(&e, s, v);
+    add_habit(&e, c, v);
     log_line(log, passes ? LEVEL_INFO : LEVEL_NOTICE, event_end(&e));
 }

@@ -28,6 +28,20 @@ struct complaint {
     uint64_t told_ns;
 };
 
+/* Logins whose habit has grown, for the next notice (core/engine/engine_grown.c). */
+#define GROWN_MOST 64u
+struct grown_login {
+    uint64_t key;     /* of its habit */
+    char name[120];   /* escaped */
+    const char *what; /* "messages" or "recipients" */
+    uint32_t now, before;
+};
+struct grown_logins {
+    pthread_mutex_t lock;
+    struct grown_login list[GROWN_MOST];
+    unsigned n;
+};
+
 struct engine {
     char *config_path;
     struct log *log;
@@ -45,6 +59,7 @@ struct engine {
      */
     atomic_uint_least64_t unseen, unseen_told_ns;
     struct alert_queue *alerts, *requests; /* notices and requests to the mirror that wait for the tick */
+    struct grown_logins grown;
     /* the tick's own */
     struct complaint directory_trouble, alert_trouble, request_trouble, flood_trouble, outbox_trouble;
     uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
@@ -73,6 +88,13 @@ void engine_complain(struct engine *engine, struct complaint *c, const char *tex
  */
 void engine_alert_block(struct engine_session *session, const struct submission *s, const struct block *block,
                         uint64_t seconds);
+/* A limit relative to a habit has deferred a new message: tells of what looks like an attack. Nothing is held back by
+ * it. */
+void engine_alert_unusual(struct engine_session *session, const struct decide_context *c, const struct submission *s);
+/* A message was charged: is its login's habit much larger than eight weeks ago? Then it waits for the daily notice,
+ * which the tick posts. */
+void engine_note_grown(struct engine_session *session, const struct decide_context *c, const struct submission *s);
+void engine_tell_grown(struct engine *engine);
 /* Asks the mirror to switch SMTP AUTH of the login's mailbox off, where the tenant's exchange.writeback allows it. */
 void engine_request_disable(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                             const struct limit_config *limit);
@@ -94,8 +116,10 @@ void engine_rekey_blocks(struct engine *engine, const struct decide_context *c, 
  * Logs the verdict as one event (core/engine/engine_log.c has the order of the fields). mailbox: its primary address;
  * empty: none.
  */
-void engine_log_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
-                        struct slice mailbox);
+void engine_log_verdict(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                        const struct recipients *r, struct slice mailbox);
+/* The message that was charged is the first of its login: logs until when its habit is being learnt. */
+void engine_log_learning(struct engine_session *session, const struct decide_context *c, const struct submission *s);
 /* Leaves the verdict in the journal. charged: the message is counted by this verdict; that happens once a message. */
 void engine_note_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                          struct slice mailbox, bool charged);

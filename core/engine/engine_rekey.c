@@ -20,6 +20,12 @@ struct rekey_subject {
     char name[sizeof((struct block *)0)->subject];
 };
 
+/* A key of the same kind as the block has. */
+static uint64_t key_like(const struct decide_context *c, const struct block *block, unsigned part, uint64_t value)
+{
+    return key_of_block_value(c->secret, part | (block->defers ? OF_DEFERRING : 0), value);
+}
+
 static bool resolve_subject(const struct decide_context *c, const struct block *block, struct rekey_subject *out)
 {
     struct deciding d = {.c = c, .s = &out->submission, .v = &out->verdict};
@@ -48,10 +54,9 @@ static bool is_of_name(const struct decide_context *c, const struct rekey_subjec
              before = key_without_mailbox(c, &x->submission, &x->verdict.identity);
 
     if (x->user)
-        return block->key == key_of_block_value(c->secret, PER_USER, typed) ||
-               block->key == key_of_block_value(c->secret, PER_USER, before);
+        return block->key == key_like(c, block, PER_USER, typed) || block->key == key_like(c, block, PER_USER, before);
     /* A login that was blocked as it was typed stays blocked. */
-    return block->key == key_of_block_value(c->secret, PER_LOGIN, before) && before != typed;
+    return block->key == key_like(c, block, PER_LOGIN, before) && before != typed;
 }
 
 /* DIRECTORY_FOUND: the block's key is that of one of the tenant's mailboxes. */
@@ -63,7 +68,7 @@ static enum directory_result is_in_tenant(const struct decide_context *c, const 
     enum directory_result found = directory_next_mailbox(c->view, tenant->tenant, NULL, &mailbox);
 
     while (found == DIRECTORY_FOUND &&
-           block->key != key_of_block_value(c->secret, PER_USER, key_of_mailbox(c->secret, hash, &mailbox.id))) {
+           block->key != key_like(c, block, PER_USER, key_of_mailbox(c->secret, hash, &mailbox.id))) {
         struct mailbox_id id = mailbox.id;
 
         found = directory_next_mailbox(c->view, tenant->tenant, &id, &mailbox);
@@ -85,15 +90,16 @@ static bool is_of_a_mailbox(const struct decide_context *c, const struct block *
 }
 
 /* The key of a block on the subject's name while no mailbox has that name. */
-static uint64_t name_key(const struct decide_context *c, const struct rekey_subject *x)
+static uint64_t name_key(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
-    return key_of_block_value(c->secret, x->user ? PER_USER : PER_LOGIN, x->verdict.identity.login);
+    return key_like(c, block, x->user ? PER_USER : PER_LOGIN, x->verdict.identity.login);
 }
 
 /* Is it the block of a mailbox, and no mailbox has its subject as a name any more? */
 static bool lost_its_name(const struct decide_context *c, const struct rekey_subject *x, const struct block *block)
 {
-    return x->user && x->verdict.identity.n_claims == 0 && block->key != name_key(c, x) && !is_of_name(c, x, block);
+    return x->user && x->verdict.identity.n_claims == 0 && block->key != name_key(c, x, block) &&
+           !is_of_name(c, x, block);
 }
 
 /*
@@ -105,11 +111,11 @@ static uint64_t wanted_key(const struct decide_context *c, const struct rekey_su
     const struct identity *id = &x->verdict.identity;
 
     if (id->n_claims > 0)
-        return is_of_name(c, x, block) ? key_of_block_value(c->secret, PER_USER, id->user) : block->key;
+        return is_of_name(c, x, block) ? key_like(c, block, PER_USER, id->user) : block->key;
     if (x->user)
-        return name_key(c, x);
-    return block->key == key_of_block_value(c->secret, PER_LOGIN, key_of_login(c->secret, &x->submission.login))
-               ? name_key(c, x)
+        return name_key(c, x, block);
+    return block->key == key_like(c, block, PER_LOGIN, key_of_login(c->secret, &x->submission.login))
+               ? name_key(c, x, block)
                : block->key;
 }
 
@@ -135,7 +141,7 @@ static void follow_mailbox(struct engine *engine, const struct decide_context *c
                            const struct block *block, bool lift)
 {
     struct blocks *blocks = state_blocks(engine->state);
-    uint64_t name = name_key(c, x), until_ns;
+    uint64_t name = name_key(c, x, block), until_ns;
 
     if (!is_of_a_mailbox(c, block))
         move_block(engine, blocks, block, name, c->now_ns, false);

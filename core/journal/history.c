@@ -21,6 +21,8 @@ static const char *const schema[] = {
     "PRIMARY KEY (tenant,outcome,at,id)) STRICT,WITHOUT ROWID",
     "CREATE TABLE sign_ins_state (tenant TEXT PRIMARY KEY,read INTEGER NOT NULL,trouble_at INTEGER NOT NULL,"
     "trouble TEXT NOT NULL) STRICT,WITHOUT ROWID",
+    "CREATE TABLE sign_in_networks (tenant TEXT NOT NULL,network TEXT NOT NULL,day INTEGER NOT NULL,"
+    "PRIMARY KEY (tenant,network,day)) STRICT,WITHOUT ROWID",
     "CREATE TABLE setting_runs (run INTEGER PRIMARY KEY,seen INTEGER NOT NULL,tenant TEXT NOT NULL,how TEXT NOT NULL,"
     "by TEXT NOT NULL,generation INTEGER NOT NULL,published INTEGER NOT NULL) STRICT",
     "CREATE TABLE setting_changes (run INTEGER NOT NULL,number INTEGER NOT NULL,mailbox TEXT NOT NULL,id BLOB NOT NULL,"
@@ -52,6 +54,11 @@ static const char *const statements[HISTORY_STATEMENTS] = {
     [HISTORY_SET_SIGN_IN_STATE] =
         "INSERT INTO sign_ins_state VALUES (?1,?2,iif(?4='',0,?3),?4) ON CONFLICT DO UPDATE SET read=max(read,?2),"
         "trouble_at=iif(?4='',0,iif(trouble_at=0,?3,trouble_at)),trouble=?4",
+    [HISTORY_ADD_SIGN_IN_NETWORK] = "INSERT INTO sign_in_networks VALUES (?1,?2,?3) ON CONFLICT DO NOTHING",
+    [HISTORY_FORGET_SIGN_IN_NETWORKS] = "DELETE FROM sign_in_networks WHERE day<?1",
+    [HISTORY_FORGET_MOST_SIGN_IN_NETWORKS] =
+        "DELETE FROM sign_in_networks WHERE (tenant,network,day) IN (SELECT tenant,"
+        "network,day FROM sign_in_networks ORDER BY day DESC LIMIT -1 OFFSET ?1)",
     [HISTORY_SETTLE_SETTING_RUNS] = "UPDATE setting_runs SET published=1 WHERE published=0 AND generation<=?1",
     [HISTORY_FORGET_UNPUBLISHED_CHANGES] =
         "DELETE FROM setting_changes WHERE run IN (SELECT run FROM setting_runs WHERE published=0)",

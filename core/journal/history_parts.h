@@ -38,6 +38,10 @@ enum history_sql {
     HISTORY_FORGET_SIGN_INS,      /* ?1 tenant, ?2 outcome: those before ?3 */
     HISTORY_SIGN_IN_STATE,        /* ?1 tenant: read, trouble_at, trouble */
     HISTORY_SET_SIGN_IN_STATE,    /* ?1 tenant, ?2 read or 0, ?3 now, ?4 trouble or '' */
+    /* core/journal/history_sign_in_networks.c */
+    HISTORY_ADD_SIGN_IN_NETWORK,          /* tenant, network, day; nothing where it is there */
+    HISTORY_FORGET_SIGN_IN_NETWORKS,      /* those before day ?1 */
+    HISTORY_FORGET_MOST_SIGN_IN_NETWORKS, /* ?1: all but so many, the newest */
     /* core/journal/history_settings.c */
     HISTORY_SETTLE_SETTING_RUNS, /* ?1: the generation that counts */
     HISTORY_FORGET_UNPUBLISHED_CHANGES,

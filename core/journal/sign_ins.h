@@ -30,6 +30,26 @@ int sign_in_is_new(struct history *h, struct slice tenant, enum sign_in_outcome 
 int sign_in_progress_set(struct history *h, struct slice tenant, enum sign_in_outcome outcome,
                          const struct sign_in_progress *progress, int64_t forget_s, struct error *e);
 
+/* ---- the networks of successes: on which days somebody signed in from each (core/journal/history_sign_in_networks.c)
+ * ----
+ */
+
+#define SIGN_IN_NETWORK_DAYS 90
+#define SIGN_IN_NETWORKS_MAX 200000 /* rows: a network and a day each; beyond, the oldest go */
+#define SIGN_IN_V4_PREFIX 24
+#define SIGN_IN_V6_PREFIX 64
+
+/* Notes a success from that address, between history_begin and history_commit. 0, or -1 with e. */
+int sign_in_network_add(struct history *h, struct slice tenant, const struct ip *client, int64_t at_s, struct error *e);
+/* Forgets what is older, and beyond the bound. */
+int sign_in_networks_forget(struct history *h, int64_t now_s, struct error *e);
+
+/* Hands out the networks that a tenant's mailboxes signed in from on at least so many days (UTC), with the first and
+ * the last; none where the history has no such table yet. `each` returns false to end. 0, or -1 with e. */
+typedef bool sign_in_network_each(void *arg, struct slice tenant, const struct network *network, uint32_t days,
+                                  int64_t first_s, int64_t last_s);
+int sign_in_networks(struct history *h, uint32_t least_days, sign_in_network_each *each, void *arg, struct error *e);
+
 /* ---- trouble: why the last run could not read them ---- */
 
 struct sign_in_state {

@@ -41,6 +41,10 @@ static const struct reason_row rows[REASON_COUNT] = {
     [REASON_BLOCKED] =
         {"blocked", "550 5.1.8 Access denied, sender is blocked for unusual sending; ask the administrator",
          "a limit with then = \"block\" was exceeded, or an operator blocked it: see the line that made the block"},
+    [REASON_HELD_BACK] =
+        {"held-back", "451 4.7.1 Sender is held back for unusual sending; ask the administrator",
+         "a login sent far more than it usually does, and is held back for a while: see the line that made the block; "
+         "postern unblock lets it go on"},
     [REASON_RESTRICTED] = {"restricted", "550 5.1.8 Access denied, bad outbound sender",
                            "Exchange Online has restricted the mailbox for the mail that it sent: secure the account, "
                            "then remove it from "

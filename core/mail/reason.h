@@ -25,6 +25,7 @@ enum reason {
     REASON_NO_TENANT,
     REASON_UNLISTED,
     REASON_BLOCKED,
+    REASON_HELD_BACK,  /* by a block that defers */
     REASON_RESTRICTED, /* by Exchange Online */
     /* TLS */
     REASON_TLS_REQUIRED,

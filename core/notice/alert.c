@@ -10,7 +10,7 @@ enum alert_kind alert_kind(const struct alert *alert)
 
     if (alert->digest)
         return ALERT_DIGEST;
-    if (alert->event != ALERT_BLOCK && alert->event != ALERT_DISABLED)
+    if (alert->event != ALERT_BLOCK && alert->event != ALERT_DISABLED && alert->event != ALERT_UNUSUAL)
         return ALERT_OF_SERVICE;
     (void)slice_cut(slice_of(alert->subject), ' ', &kind, NULL);
     return slice_eq(kind, SLICE("client")) || slice_eq(kind, SLICE("network")) ? ALERT_OF_CLIENT : ALERT_OF_LOGIN;

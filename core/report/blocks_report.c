@@ -2,7 +2,10 @@
 #include "core/report/blocks_report.h"
 
 #include "core/base/clock.h"
+#include "core/decide/block_keys.h"
+#include "core/decide/habit.h"
 #include "core/report/evidence.h"
+#include "core/report/subject.h"
 #include "core/report/text.h"
 
 #include <stdlib.h>
@@ -52,6 +55,34 @@ static void show_last(const char *label, const struct last_texts *l, struct prin
                       text_plain(shown, sizeof shown, slice_of(joined_texts(text, sizeof text, l))));
 }
 
+/* What a blocked login or connector usually sends, and what it sent lately. */
+static void show_habit(const struct decide_context *c, const struct block *block, struct printer *out)
+{
+    char name[sizeof block->subject], kind[16], *words[] = {kind, name};
+    struct buf k = BUF_OVER(kind);
+    struct slice first, rest, shown;
+    struct subject *x;
+    struct habit habit;
+    struct error e;
+    uint64_t key;
+
+    if (c->habits == NULL || !c->config->limits_use_habits || block->prefix > 0 ||
+        !slice_cut(slice_of(block->subject), ' ', &first, &rest) ||
+        !block_subject_name(block, name, sizeof name - 1, &shown) || slice_eq(first, SLICE("client")) ||
+        (x = malloc(sizeof *x)) == NULL)
+        return;
+    name[shown.n] = '\0';
+    buf_add(&k, first);
+    if (subject_parse(c, 2, words, x, &e) == 0 && (key = key_of_habit(c, &x->verdict.identity)) != 0) {
+        habits_look(c->habits, key, c->now_ns, &habit);
+        printer_field(out, "habit", LABEL_WIDTH, "%s %u messages in an hour, %u in a day; %u and %u now",
+                      habit.learnt ? "usually at most" : "being learnt: so far at most",
+                      habit.most.of[HABIT_MESSAGES][HABIT_HOUR], habit.most.of[HABIT_MESSAGES][HABIT_DAY],
+                      habit.now.of[HABIT_MESSAGES][HABIT_HOUR], habit.now.of[HABIT_MESSAGES][HABIT_DAY]);
+    }
+    free(x);
+}
+
 static void show_block(const struct decide_context *c, const struct evidence *x, bool journal, struct printer *out)
 {
     char since[40], until[40];
@@ -62,6 +93,7 @@ static void show_block(const struct decide_context *c, const struct evidence *x,
     printer_text(out, "%s", x->block.subject);
     printer_field(out, "since", LABEL_WIDTH, "%s, until %s", since, to.n > 0 ? until : "it is unblocked");
     printer_field(out, "by", LABEL_WIDTH, "%s (%s)", x->block.limit, x->block.reason);
+    show_habit(c, &x->block, out);
     if (!journal)
         return;
     printer_field(out, "messages", LABEL_WIDTH, "%llu passed, %llu refused in the day before; %llu refused since",

@@ -1,3 +1,4 @@
+#include "core/decide/habit.h"
 #include "core/report/config_report_parts.h"
 
 static const struct {
@@ -23,6 +24,7 @@ static const char *const counted[] = {
     [COUNT_BYTES] = "KiB",
     [COUNT_DENIALS] = "refusals",
     [COUNT_DEFERRALS] = "deferrals",
+    [COUNT_DEFERRED] = "deferred messages",
     [COUNT_DISTINCT] = "different ones",
 };
 
@@ -58,8 +60,48 @@ static void add_key(struct buf *b, const struct limit_config *limit)
         buf_addf(b, ", from unfamiliar networks (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
     if (!limit->connectors)
         buf_add(b, SLICE(" (logins only)"));
-    if (!limit->authenticated)
+    if (!limit->authenticated && (limit->per & PER_CONNECTOR) == 0)
         buf_add(b, SLICE(" (connectors only)"));
+}
+
+/* "1.25 times" */
+static void add_times(struct buf *b, uint64_t hundredths)
+{
+    buf_addf(b, "%llu", (unsigned long long)hundredths / 100);
+    if (hundredths % 100 != 0)
+        buf_addf(b, hundredths % 10 != 0 ? ".%02llu" : ".%llu",
+                 (unsigned long long)(hundredths % 10 != 0 ? hundredths % 100 : hundredths % 100 / 10));
+    buf_add(b, SLICE(" times"));
+}
+
+static void add_learning(struct buf *b, const struct limit_config *limit, bool known)
+{
+    uint64_t most = known ? limit->learning_known : limit->learning;
+
+    if (most > 0)
+        buf_addf(b, "%llu", (unsigned long long)most);
+    else
+        buf_add(b, SLICE("any number"));
+    buf_add(b, known ? SLICE(" from known networks") : SLICE(" from elsewhere"));
+}
+
+/* "any hour's messages: at most 20 beside 1.25 times the usual largest" */
+static void add_beyond(struct buf *b, const struct limit_config *limit, const struct limit_rate *figure)
+{
+    bool hour = habit_window_of(limit) == HABIT_HOUR;
+
+    buf_addf(b, "in any %s at most %llu %s beside ", hour ? "hour" : "day", (unsigned long long)figure->rate.count,
+             counted[limit->count]);
+    add_times(b, limit->factor);
+    buf_add(b, SLICE(" the largest that is usual"));
+    if (limit->ceiling > 0)
+        buf_addf(b, ", up to %llu", (unsigned long long)limit->ceiling);
+    if (limit->learning == 0 && limit->learning_known == 0)
+        return;
+    buf_add(b, SLICE("; while that is being learnt, "));
+    add_learning(b, limit, false);
+    buf_add(b, SLICE(" and "));
+    add_learning(b, limit, true);
 }
 
 static void add_figure(struct buf *b, const struct limit_config *limit, const struct limit_rate *figure)
@@ -70,7 +112,17 @@ static void add_figure(struct buf *b, const struct limit_config *limit, const st
         buf_addf(b, "any number of %s", limit->count == COUNT_BYTES ? "bytes" : what);
         return;
     }
-    buf_addf(b, "at most %llu %s at once, and ", (unsigned long long)figure->burst, what);
+    if (limit->beyond_habit && limit->count != COUNT_DEFERRED) {
+        add_beyond(b, limit, figure);
+        return;
+    }
+    buf_addf(b, "at most %llu %s at once", (unsigned long long)figure->burst, what);
+    if (limit->beyond_habit) {
+        buf_add(b, SLICE(" beside "));
+        add_times(b, limit->factor);
+        buf_add(b, SLICE(" the usual day's messages"));
+    }
+    buf_add(b, SLICE(", and "));
     if (limit->count == COUNT_BYTES)
         rate_add_kib(b, figure->rate);
     else
@@ -86,7 +138,7 @@ static void add_then(struct buf *b, const struct limit_config *limit)
         [THEN_MONITOR] = "only logged",
     };
 
-    buf_addf(b, "; over it: %s", thens[limit->then]);
+    buf_addf(b, "; over it: %s", limit->defers ? "held back, and deferred for " : thens[limit->then]);
     if (limit->then == THEN_BLOCK)
         duration_add(b, limit->block_s);
     if (limit->disable_at_source)
@@ -141,7 +193,8 @@ static void tell_limit(struct teller *t, const struct config *c, const struct li
     char text[TELL_LINE_MAX];
     struct buf b = BUF_OVER(text);
 
-    buf_addf(&b, "%s", mirrored[limit->mirrored]);
+    if (!limit->beyond_habit)
+        buf_addf(&b, "%s", mirrored[limit->mirrored]);
     add_figure(&b, limit, &limit->figure);
     add_key(&b, limit);
     add_only(&b, c, &limit->only);
@@ -158,4 +211,8 @@ void tell_limits(struct teller *t, const struct config *c)
         tell(t, "None.");
     for (size_t i = 0; i < c->n_limits; i++)
         tell_limit(t, c, &c->limits[i]);
+    if (c->limits_use_habits && c->known_networks == NULL)
+        tell(t, "known_networks is empty: until a login is learnt, all networks but private and familiar ones are "
+                "elsewhere. "
+                "Name your offices and servers.");
 }

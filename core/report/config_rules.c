@@ -1,5 +1,6 @@
 #include "core/report/config_rules.h"
 
+#include "core/decide/habit.h"
 #include "core/mail/reason.h"
 #include "core/report/config_rules_parts.h"
 
@@ -335,7 +336,7 @@ static bool counts_recipients(const struct limit_config *limit)
 
 static bool counts_refusals(const struct limit_config *limit)
 {
-    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS;
+    return limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS || limit->count == COUNT_DEFERRED;
 }
 
 /*
@@ -371,13 +372,19 @@ static void look_shared_refusals(const struct rules_walk *w)
         look_at_refusals(w, &w->config->limits[i]);
 }
 
+/* The hour of a habit lets pass what comes again. */
+static bool passes_again(const struct limit_config *limit)
+{
+    return limit->beyond_habit && habit_window_of(limit) == HABIT_HOUR;
+}
+
 static void look_idle_limits(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_limits; i++) {
         const struct limit_config *limit = &w->config->limits[i];
         struct where where = where_of("limits", limit->name, "");
 
-        if (counts_recipients(limit) && !limit->only.set && !limit->figure.unlimited &&
+        if (counts_recipients(limit) && !limit->only.set && !passes_again(limit) && !limit->figure.unlimited &&
             limit->figure.burst < w->config->max_recipients)
             found(w, where.text,
                   "a message with more than %llu recipients can never pass, though recipients.max allows %llu; raise "

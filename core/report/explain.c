@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/units.h"
+#include "core/decide/habit.h"
 #include "core/report/text.h"
 
 #define ASKED_SHOWN 10  /* recipients */
@@ -154,11 +155,19 @@ static void show_monitored(const struct verdict *v, struct printer *out)
     printer_line(out, &(struct line){.indent = 2, .spans = {{TONE_PLAIN, text}}, .hang = HANG});
 }
 
-static void show_verdict(const struct verdict *v, struct printer *out)
+/* Until when the habit of who sends is being learnt; 0: it is not. */
+static int64_t learning_until(const struct explained *x)
 {
+    return x->verdict.habit_known && !x->verdict.habit.crowded ? habit_learning_until(&x->context, &x->verdict.habit)
+                                                               : 0;
+}
+
+static void show_verdict(const struct explained *x, struct printer *out)
+{
+    const struct verdict *v = &x->verdict;
     const struct reason_row *row = reason_row(v->reason);
-    char again[40], reason[80];
-    struct buf b = BUF_OVER(again), r = BUF_OVER(reason);
+    char again[40], reason[80], until[40];
+    struct buf b = BUF_OVER(again), r = BUF_OVER(reason), u = BUF_OVER(until);
 
     buf_addf(&r, " (%s)", row->name);
     printer_gap(out);
@@ -177,6 +186,10 @@ static void show_verdict(const struct verdict *v, struct printer *out)
     if (v->fault != NULL)
         printer_field(out, "header", VERDICT_WIDTH, "%s: %s", header_field_name(v->fault_field), v->fault);
     printer_field(out, "meaning", VERDICT_WIDTH, "%s", row->help);
+    if (learning_until(x) != 0) {
+        text_add_local_time(&u, learning_until(x));
+        printer_field(out, "habit", VERDICT_WIDTH, "learning until %s", until);
+    }
     if (v->monitored)
         show_monitored(v, out);
 }
@@ -209,6 +222,7 @@ static void show_tree(const struct explained *x, const struct question *q, struc
     out->value(out, "retry_s", value_duration((v->retry_ns + NS_PER_S - 1) / NS_PER_S));
     out->value(out, "reply", text_or_none(v->reply));
     out->value(out, "meaning", value_word(reason_row(v->reason)->help));
+    out->value(out, "learning_until", value_time(learning_until(x)));
     out->close(out);
 }
 
@@ -220,5 +234,5 @@ void explain_report(const struct explained *x, const struct question *q, struct 
     }
     show_question(x, q, out);
     show_steps(x, out);
-    show_verdict(&x->verdict, out);
+    show_verdict(x, out);
 }

@@ -166,6 +166,7 @@ struct decide_context files_context(const struct report_files *f)
                                    .view = f->view,
                                    .counters = state_counters(f->state),
                                    .blocks = state_blocks(f->state),
+                                   .habits = state_habits(f->state),
                                    .secret = state_secret(f->state),
                                    .now_ns = state_now(f->state, clock_boot_ns()),
                                    .wall_s = clock_wall_s()};

@@ -165,6 +165,36 @@ static void print_notices(const struct picture *p, struct printer *out)
     put(out, "postern_notices_oldest_timestamp_seconds %lld", (long long)p->notices.oldest_s);
 }
 
+static void print_habits(const struct picture *p, struct printer *out)
+{
+    family(out, "postern_habits_places", "gauge", "Habits of logins and connectors that there is room for.");
+    put(out, "postern_habits_places %llu", (unsigned long long)p->habits.places);
+    family(out, "postern_habits_known", "gauge", "Habits that are kept.");
+    put(out, "postern_habits_known %llu", (unsigned long long)p->habits.known);
+    family(out, "postern_habits_learning", "gauge", "Habits that are being learnt.");
+    put(out, "postern_habits_learning %llu", (unsigned long long)p->habits.learning);
+    family(out, "postern_habits_crowded_total", "counter",
+           "Messages of logins whose habit found no room, which were counted with others.");
+    put(out, "postern_habits_crowded_total %llu", (unsigned long long)p->habits.crowded);
+    family(out, "postern_habits_displaced_total", "counter",
+           "Habits of logins that had sent nothing for half a year, and gave way to others.");
+    put(out, "postern_habits_displaced_total %llu", (unsigned long long)p->habits.displaced);
+}
+
+static void print_tenants_learning(const struct report_files *f, const struct picture *p, struct printer *out)
+{
+    uint32_t n = f->view != NULL ? directory_tenants(f->view) : 0;
+    const struct tenant_facts *t;
+    char text[200];
+
+    family(out, "postern_tenant_learning_until_timestamp_seconds", "gauge",
+           "Until when the habits of the tenant's logins are being learnt; 0: that is over, or has not begun.");
+    for (uint32_t i = 0; i < n; i++)
+        if ((t = directory_tenant(f->view, i)) != NULL)
+            put(out, "postern_tenant_learning_until_timestamp_seconds{tenant=\"%s\"} %lld",
+                label(text, sizeof text, t->name), (long long)picture_learning_until(p, f, t));
+}
+
 static void print_state(const struct picture *p, struct printer *out)
 {
     if (p->state != PART_READ)
@@ -178,6 +208,7 @@ static void print_state(const struct picture *p, struct printer *out)
     family(out, "postern_counters_displaced_total", "counter",
            "Counters of clients without a login, and marks, that gave way to others.");
     put(out, "postern_counters_displaced_total %llu", (unsigned long long)p->counters.displaced);
+    print_habits(p, out);
     family(out, "postern_blocks", "gauge", "Logins, clients, networks and connectors that are blocked.");
     put(out, "postern_blocks %llu", (unsigned long long)p->blocks);
 }
@@ -203,6 +234,8 @@ void metrics_report(const struct picture *p, const struct report_files *f, struc
     print_services(p, out);
     print_directory(f, p, out);
     print_state(p, out);
+    if (p->state == PART_READ)
+        print_tenants_learning(f, p, out);
     print_notices(p, out);
     print_decisions(p, out);
 }

@@ -1,6 +1,7 @@
 #include "core/report/picture.h"
 
 #include "core/base/clock.h"
+#include "core/decide/habit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -137,11 +138,24 @@ static void look_at_state(struct report_files *f, struct picture *p)
     }
     now_ns = state_now(f->state, boot_ns);
     counters_stats(state_counters(f->state), now_ns, &p->counters);
+    habits_stats(state_habits(f->state), now_ns, &p->habits);
     for (uint32_t at = 0; blocks_next(state_blocks(f->state), &at, now_ns, &block);)
         p->blocks++;
     if (p->directory != PART_CLOSED)
         (void)files_agree(f);
     p->n_using = state_services(f->state, clock_boot_ns(), p->using);
+}
+
+int64_t picture_learning_until(const struct picture *p, const struct report_files *f, const struct tenant_facts *tenant)
+{
+    struct decide_context c;
+    struct habit habit;
+
+    if (p->state != PART_READ || !f->config->limits_use_habits)
+        return 0;
+    c = files_context(f);
+    habits_look(c.habits, key_of_tenants_habit(hash_slice(c.secret, slice_of(tenant->name))), c.now_ns, &habit);
+    return habit_learning_until(&c, &habit);
 }
 
 /* ---- all ---- */

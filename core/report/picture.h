@@ -8,6 +8,7 @@
 #include "core/report/ranking.h"
 #include "core/state/blocks.h"
 #include "core/state/counters.h"
+#include "core/state/habits.h"
 
 #define PICTURE_TOTALS_MAX 1024
 #define PICTURE_LISTENERS_MAX 64
@@ -63,6 +64,7 @@ struct picture {
     size_t n_problems;
     bool has_journal;
     struct counters_stats counters;
+    struct habits_stats habits;
     uint64_t blocks;
     struct picture_total totals[PICTURE_TOTALS_MAX];
     size_t n_totals;
@@ -85,6 +87,10 @@ typedef void picture_look(struct picture *p, const struct report_files *f);
 struct picture *picture_take(struct report_files *f, picture_look *look, struct error *e);
 /* Its problems, as remarks. */
 void picture_tell_problems(const struct picture *p, struct printer *printer);
+/* Until when the habits of a tenant's logins are being learnt, since its mail is new here: wall clock; 0: that is over,
+ * has not begun, or is not known. */
+int64_t picture_learning_until(const struct picture *p, const struct report_files *f,
+                               const struct tenant_facts *tenant);
 /* The generation that the process with that number uses: true, and *generation. */
 bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation);
 void picture_free(struct picture *p);

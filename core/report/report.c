@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/directory/directory_record.h"
 #include "core/report/cloud_rows.h"
+#include "core/report/report_habits.h"
 #include "core/report/text.h"
 
 #include <stdarg.h>
@@ -129,7 +130,9 @@ static void put_script_gaps(const struct report *r, const struct report_kind *ki
     for (size_t i = 0; i < c->n_other_relays; i++)
         put_line(r, "# WARNING: the usage of the relay %.*s is not known here.", (int)c->other_relays[i].n,
                  c->other_relays[i].p);
-    if (c->n_other_relays == 0)
+    if (c->n_other_relays == 0 && c->cluster.configured)
+        put_line(r, "# WARNING: the usage of the cluster's other relays is not known here.");
+    else if (c->n_other_relays == 0)
         put_line(r, "# Other relays are not known here: if there are any, look through their usage, too.");
 }
 
@@ -296,6 +299,8 @@ static void add_relays(const struct config *c, struct buf *b)
     }
     if (c->n_other_relays > RELAYS_NAMED)
         buf_addf(b, " and %zu more", c->n_other_relays - RELAYS_NAMED);
+    if (c->n_other_relays == 0)
+        buf_add(b, SLICE("those of the cluster"));
 }
 
 /* Why a script would disable mailboxes that are used; false: nothing is known to be missing. */
@@ -308,7 +313,7 @@ static bool find_gaps(const struct report *r, struct buf *b)
         use_reach_words(&r->reach, b);
         buf_addf(b, ", not for %llu days", (unsigned long long)r->days);
     }
-    if (c->n_other_relays > 0) {
+    if (c->n_other_relays > 0 || c->cluster.configured) {
         buf_addf(b, "%sthe usage of other relays is not known here (", b->n > 0 ? "; and " : "");
         add_relays(c, b);
         buf_add(b, SLICE(")"));
@@ -604,6 +609,8 @@ const struct report_kind report_kinds[] = {
     {"legacy-tls", "who uses no TLS, or one before 1.2", COLUMNS(legacy_columns), walk_usage, 0, NULL, check_journal},
     {"failed-sign-ins", "whose passwords were guessed at Exchange Online itself", COLUMNS(failed_columns), walk_usage,
      0, NULL, check_failed},
+    {"habits", "what each login usually sends, for another relay to learn", habit_columns, HABIT_COLUMNS, report_habits,
+     0, NULL, NULL},
     {NULL, NULL, NULL, 0, NULL, 0, NULL, NULL},
 };
 
@@ -642,6 +649,8 @@ int report_run(struct report *r, const struct report_kind *kind)
         return -1;
     if (r->out->people && kind->columns == setting_columns)
         table.n = SETTING_COLUMNS_OF_PEOPLE;
+    if (r->out->people && kind->columns == habit_columns)
+        table.n = HABIT_COLUMNS_OF_PEOPLE;
     if (r->script) {
         (is_by_setting(kind) ? put_settings_head : put_script_head)(r, kind);
         return kind->run(r, kind);

@@ -202,7 +202,28 @@ static void show_directory(const struct picture *p, const struct report_files *f
         show_tenants(p, f, out);
 }
 
-static void show_state(const struct picture *p, struct printer *out)
+static void show_habits(const struct picture *p, const struct report_files *f, struct printer *out)
+{
+    uint32_t tenants = f->view != NULL ? directory_tenants(f->view) : 0;
+
+    printer_text(out,
+                 "Habits: %llu known, %llu of them being learnt; room for %llu, %llu messages of logins without room",
+                 (unsigned long long)p->habits.known, (unsigned long long)p->habits.learning,
+                 (unsigned long long)p->habits.places, (unsigned long long)p->habits.crowded);
+    for (uint32_t i = 0; i < tenants; i++) {
+        const struct tenant_facts *t = directory_tenant(f->view, i);
+        int64_t until_s = t != NULL ? picture_learning_until(p, f, t) : 0;
+        char name[300], until[40];
+        struct buf b = BUF_OVER(until);
+
+        if (until_s == 0)
+            continue;
+        text_add_local_time(&b, until_s);
+        printer_field(out, text_plain(name, sizeof name, slice_of(t->name)), PROGRAM_WIDTH, "learning until %s", until);
+    }
+}
+
+static void show_state(const struct picture *p, const struct report_files *f, struct printer *out)
 {
     static const char *const words[] = {[PART_NONE] = "there are none: the services make them when they start",
                                         [PART_CLOSED] = "may not be read by this user",
@@ -217,6 +238,8 @@ static void show_state(const struct picture *p, struct printer *out)
                  (unsigned long long)p->counters.live, (unsigned long long)p->counters.entries,
                  p->counters.entries > 0 ? 100.0 * (double)p->counters.live / (double)p->counters.entries : 0.0,
                  (unsigned long long)p->counters.crowded);
+    if (f->config->limits_use_habits)
+        show_habits(p, f, out);
     printer_text(out, "Blocks: %llu", (unsigned long long)p->blocks);
 }
 
@@ -291,7 +314,7 @@ static void status_lines(struct picture *p, const struct report_files *f, struct
     show_config(p, out);
     show_services(p, out);
     show_directory(p, f, out);
-    show_state(p, out);
+    show_state(p, f, out);
     show_notices(p, out);
     if (!p->has_journal)
         return;

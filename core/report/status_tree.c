@@ -102,7 +102,7 @@ static struct value override_of(const struct config *config, const char *tenant)
                : value_word(own->smtp_auth == TENANT_ENABLED ? "enabled" : "disabled");
 }
 
-static void show_tenants(const struct report_files *f, struct printer *out)
+static void show_tenants(const struct picture *p, const struct report_files *f, struct printer *out)
 {
     out->open(out, "tenants", TREE_LIST);
     for (uint32_t i = 0; f->view != NULL && i < directory_tenants(f->view); i++) {
@@ -117,6 +117,7 @@ static void show_tenants(const struct report_files *f, struct printer *out)
         out->value(out, "source", value_word(t->source));
         out->value(out, "mailboxes", value_number(t->mailboxes));
         out->value(out, "settings_at", value_number(t->settings_at > 0 ? (uint64_t)t->settings_at : 0));
+        out->value(out, "learning_until", value_time(picture_learning_until(p, f, t)));
         show_parts(t, out);
         show_sign_ins(f, t->name, out);
         out->close(out);
@@ -135,6 +136,13 @@ static void show_counters(const struct picture *p, struct printer *out)
     out->value(out, "live", value_number(p->counters.live));
     out->value(out, "crowded", value_number(p->counters.crowded));
     out->value(out, "displaced", value_number(p->counters.displaced));
+    out->close(out);
+    out->open(out, "habits", TREE_OBJECT);
+    out->value(out, "places", value_number(p->habits.places));
+    out->value(out, "known", value_number(p->habits.known));
+    out->value(out, "learning", value_number(p->habits.learning));
+    out->value(out, "crowded", value_number(p->habits.crowded));
+    out->value(out, "displaced", value_number(p->habits.displaced));
     out->close(out);
     out->value(out, "blocks", value_number(p->blocks));
 }
@@ -187,7 +195,7 @@ void status_tree(struct picture *p, const struct report_files *f, struct printer
     show_services(p, out);
     show_listeners(p, out);
     show_directory(p, f, out);
-    show_tenants(f, out);
+    show_tenants(p, f, out);
     show_counters(p, out);
     show_notices(p, out);
     show_verdicts(p, out);

@@ -1,6 +1,7 @@
 #include "core/report/subject.h"
 
 #include "core/decide/block_keys.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/report/text.h"
@@ -145,11 +146,11 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
 static void forgive_key(struct counters *counters, uint64_t key, uint64_t now_ns)
 {
     (void)counters_reset(counters, key, now_ns);
-    outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_RESET, .key = key});
+    outbox_tell_reset(counters_outbox(counters), key);
 }
 
-void subject_forgive(struct counters *counters, const struct decide_context *c, const struct subject *subject,
-                     const struct block *block)
+void subject_forgive(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                     const struct subject *subject, const struct block *block)
 {
     uint64_t key;
 
@@ -162,4 +163,6 @@ void subject_forgive(struct counters *counters, const struct decide_context *c, 
     }
     forgive_key(counters, block_history(c, block->key).key, c->now_ns);
     outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_LIFT, .key = block->key});
+    if (block->defers && (key = key_of_habit(c, &subject->verdict.identity)) != 0)
+        habits_lift(habits, key, c->now_ns, false);
 }

@@ -148,8 +148,11 @@ static bool free_entry(struct blocks *b, uint32_t place, union pair seen)
 /* Whatever the file contains, the result is a valid size or none, and a class. */
 static uint32_t prefix_of(uint64_t word)
 {
-    return (uint32_t)word <= PREFIX_MAX ? (uint32_t)word : 0;
+    return (word & UINT16_MAX) <= PREFIX_MAX ? (uint32_t)(word & UINT16_MAX) : 0;
 }
+
+/* Beside the size, in the same word. */
+#define DEFERS_BIT (UINT64_C(1) << 16)
 
 static uint32_t class_of(uint64_t word)
 {
@@ -224,7 +227,8 @@ static void write_record(const struct blocks *b, uint32_t place, const struct bl
     write_words(word + AT_SUBJECT, block->subject, AT_LIMIT - AT_SUBJECT);
     write_words(word + AT_LIMIT, block->limit, AT_REASON - AT_LIMIT);
     write_words(word + AT_REASON, block->reason, AT_PREFIX - AT_REASON);
-    __atomic_store_n(word + AT_PREFIX, (uint64_t)block->class << 32 | block->prefix, __ATOMIC_RELAXED);
+    __atomic_store_n(word + AT_PREFIX, (uint64_t)block->class << 32 | (block->defers ? DEFERS_BIT : 0) | block->prefix,
+                     __ATOMIC_RELAXED);
     write_words(word + AT_BASE, &block->base, AT_END - AT_BASE);
     __atomic_store_n(word + AT_VERSION, odd + 1, __ATOMIC_RELEASE);
 }
@@ -273,6 +277,7 @@ static void read_record(const struct blocks *b, uint32_t place, struct block *ou
         prefix = __atomic_load_n(word + AT_PREFIX, __ATOMIC_ACQUIRE);
         out->prefix = prefix_of(prefix);
         out->class = class_of(prefix);
+        out->defers = (prefix & DEFERS_BIT) != 0;
         read_words(&out->base, word + AT_BASE, AT_END - AT_BASE);
         if ((before & 1) == 0 && __atomic_load_n(word + AT_VERSION, __ATOMIC_ACQUIRE) == before)
             break;

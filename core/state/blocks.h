@@ -33,6 +33,7 @@ struct block {
     uint64_t key;        /* keyed hash of subject, by the caller; never 0 */
     uint32_t prefix;     /* of a network: its size, 1..128; 0: no network */
     uint32_t class;      /* enum block_class */
+    bool defers;         /* what is blocked is deferred, not refused; of logins and connectors */
     struct ip base;      /* of a client or a network; zero: of neither */
     uint64_t from_ns;    /* state time */
     uint64_t until_ns;   /* state time; BLOCK_FOREVER: until it is lifted */

@@ -75,6 +75,10 @@ static inline void outbox_tell(struct outbox *o, struct outbox_record record)
     if (o != NULL)
         outbox_post(o, &record);
 }
+static inline void outbox_tell_reset(struct outbox *o, uint64_t key)
+{
+    outbox_tell(o, (struct outbox_record){.kind = OUTBOX_RESET, .key = key});
+}
 static inline void outbox_tell_charge(struct outbox *o, enum outbox_table table, const struct charge *charge)
 {
     if (o != NULL)

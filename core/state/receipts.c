@@ -21,6 +21,11 @@ void receipt_add(struct receipt *receipt, const struct charge *charge)
     receipt->charges[receipt->n++].ns = ns;
 }
 
+static uint64_t habit_word(const struct receipt *receipt)
+{
+    return (uint64_t)receipt->habit_units[0] << 32 | receipt->habit_units[1];
+}
+
 /* Detects a mixture of two receipts: two programs wrote at the same time, or one was stopped for long while writing. */
 static uint64_t check_of(uint64_t message, uint64_t at, const struct receipt *receipt)
 {
@@ -28,7 +33,7 @@ static uint64_t check_of(uint64_t message, uint64_t at, const struct receipt *re
 
     for (size_t i = 0; i < receipt->n; i++)
         check = hash_mix(hash_mix(check, receipt->charges[i].key), receipt->charges[i].ns);
-    return check;
+    return receipt->habit != 0 ? hash_mix(hash_mix(check, receipt->habit), habit_word(receipt)) : check;
 }
 
 /* Word by word, since these are not swapped as pairs. Whoever sees `head` also sees what was written before it. */
@@ -60,7 +65,7 @@ void receipts_keep(struct receipts *t, uint64_t message, const struct receipt *r
     struct receipt_slot *slot;
     union pair seen;
 
-    if (t->slots == NULL || receipt->n == 0)
+    if (t->slots == NULL || (receipt->n == 0 && receipt->habit == 0))
         return;
     slot = oldest(bucket_of(t, message), &seen);
     if (!pair_swap(&slot->head, seen, pair_of(0, now)))
@@ -68,6 +73,7 @@ void receipts_keep(struct receipts *t, uint64_t message, const struct receipt *r
     for (size_t i = 0; i < RECEIPT_CHARGES_MAX; i++)
         store(slot->charges + i, i < receipt->n ? receipt->charges[i].key : 0,
               i < receipt->n ? receipt->charges[i].ns : 0);
+    store(&slot->habit, receipt->habit, habit_word(receipt));
     store(&slot->check, check_of(message, now, receipt), 0);
     (void)pair_swap(&slot->head, pair_of(0, now), pair_of(message, now));
 }
@@ -75,7 +81,12 @@ void receipts_keep(struct receipts *t, uint64_t message, const struct receipt *r
 /* The receipt, without what has expired since. False when the slot has no complete receipt. */
 static bool read_slot(const struct receipt_slot *slot, union pair head, uint64_t since_ns, struct receipt *out)
 {
+    union pair habit = pair_glance(&slot->habit);
+
     out->n = 0;
+    out->habit = habit.key;
+    out->habit_units[0] = (uint32_t)(habit.value >> 32);
+    out->habit_units[1] = (uint32_t)habit.value;
     while (out->n < RECEIPT_CHARGES_MAX) {
         union pair charge = pair_glance(slot->charges + out->n);
 
@@ -96,7 +107,7 @@ bool receipts_take(struct receipts *t, uint64_t message, uint64_t now_ns, uint64
     uint64_t now = now_ns + t->ahead_ns;
     struct receipt_slot *bucket;
 
-    out->n = 0;
+    *out = (struct receipt){.n = 0};
     if (t->slots == NULL)
         return false;
     bucket = bucket_of(t, message);
@@ -106,9 +117,11 @@ bool receipts_take(struct receipts *t, uint64_t message, uint64_t now_ns, uint64
         /* One from the future was not written by postern. */
         if (head.key != message || head.value > now || now - head.value > keep_ns)
             continue;
-        if (read_slot(bucket + i, head, now - head.value, out) && pair_swap(&bucket[i].head, head, pair_of(0, 0)))
+        if (read_slot(bucket + i, head, now - head.value, out) && pair_swap(&bucket[i].head, head, pair_of(0, 0))) {
+            out->at_ns = head.value - t->ahead_ns;
             return true;
-        out->n = 0;
+        }
+        *out = (struct receipt){.n = 0};
     }
     return false;
 }

@@ -13,7 +13,7 @@
 #include "core/state/counters.h"
 
 /* Further charges of a message are not given back. */
-#define RECEIPT_CHARGES_MAX 14
+#define RECEIPT_CHARGES_MAX 13
 
 struct receipt {
     size_t n;
@@ -21,12 +21,16 @@ struct receipt {
         uint64_t key; /* the counter's */
         uint64_t ns;  /* what was charged, in time */
     } charges[RECEIPT_CHARGES_MAX];
+    uint64_t habit;          /* the key of the habit that the message was counted in; 0: none */
+    uint32_t habit_units[2]; /* messages, recipients */
+    uint64_t at_ns;          /* when it was charged, for receipts_take: the caller's time */
 };
 
 /* In the mapped file; zeroed memory is an empty table. */
 struct receipt_slot {
     union pair head; /* {message, when it was charged}; {0, when}: being written */
     union pair charges[RECEIPT_CHARGES_MAX];
+    union pair habit; /* {key, messages << 32 | recipients} */
     union pair check; /* {checksum of all the rest, 0} */
 };
 

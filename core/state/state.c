@@ -234,6 +234,11 @@ struct receipts *state_receipts(struct state *s)
     return &current(s)->receipts;
 }
 
+struct habits *state_habits(struct state *s)
+{
+    return &current(s)->habits;
+}
+
 const struct hash_secret *state_secret(const struct state *s)
 {
     return &current(s)->secret;

@@ -1,5 +1,5 @@
 /*
- * The state: one mapped file with counters and blocks, shared by all programs of this machine.
+ * The state: one mapped file with counters, habits and blocks, shared by all programs of this machine.
  *
  * The file is allocated whole when it is made (posix_fallocate: a hole would kill a reader with SIGBUS when the disk is
  * full) and changed only by atomic instructions, so that a killed process leaves neither a lock nor a torn entry.
@@ -24,6 +24,7 @@ struct state;
 struct counters;
 struct blocks;
 struct receipts;
+struct habits;
 struct outbox;
 
 struct state_options {
@@ -70,6 +71,7 @@ uint64_t state_now(const struct state *s, uint64_t boot_ns);
 struct counters *state_counters(struct state *s);
 struct blocks *state_blocks(struct state *s);
 struct receipts *state_receipts(struct state *s);
+struct habits *state_habits(struct state *s);
 const struct hash_secret *state_secret(const struct state *s);
 
 /*

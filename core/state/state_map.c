@@ -21,12 +21,13 @@ static uint64_t power_of_two(uint64_t n, uint64_t least, uint64_t most)
     return p;
 }
 
-/* Lays out the blocks' index and records from index_at on, the receipts, and the end. */
+/* Lays out the blocks' index and records from index_at on, the receipts, the habits, and the end. */
 static void lay_blocks(struct layout *l)
 {
     l->records_at = l->index_at + l->places * sizeof(union pair);
     l->receipts_at = (l->records_at + l->places * sizeof(struct block_record) + 4095) & ~UINT64_C(4095);
-    l->bytes = l->receipts_at + RECEIPTS_BYTES;
+    l->habits_at = l->receipts_at + RECEIPTS_BYTES;
+    l->bytes = l->habits_at + habits_bytes(l->logins);
 }
 
 struct layout layout_of(uint64_t entries, uint64_t blocks)
@@ -38,6 +39,7 @@ struct layout layout_of(uint64_t entries, uint64_t blocks)
     l.entries = power_of_two(entries, COUNTERS_ENTRIES_MIN, STATE_ENTRIES_MAX);
     l.blocks = (uint32_t)power_of_two(blocks, STATE_BLOCKS_MIN, STATE_BLOCKS_MAX);
     l.places = BLOCKS_PLACES_EACH * l.blocks;
+    l.logins = l.entries / STATE_ENTRIES_A_LOGIN > HABITS_MIN ? l.entries / STATE_ENTRIES_A_LOGIN : HABITS_MIN;
     l.rest_at = STATE_HEADER_BYTES + l.entries * sizeof(union pair);
     l.index_at = l.rest_at + COUNTERS_REST_PAIRS * sizeof(union pair);
     lay_blocks(&l);
@@ -48,7 +50,12 @@ struct layout layout_of_file(const struct state_constants *k)
 {
     struct layout l = layout_of(k->entries, k->blocks);
 
-    if (k->version == STATE_VERSION_BEFORE) {
+    if (k->version == STATE_VERSION_WITHOUT_HABITS) {
+        l.version = k->version;
+        l.bytes = l.habits_at;
+        l.habits_at = 0;
+    }
+    if (k->version == STATE_VERSION_FIRST) {
         l.version = k->version;
         l.places = l.blocks;
         l.index_at = l.rest_at + COUNTERS_ONCE_ENTRIES * sizeof(union pair);
@@ -56,6 +63,7 @@ struct layout layout_of_file(const struct state_constants *k)
         lay_blocks(&l);
         l.bytes = l.receipts_at;
         l.receipts_at = 0;
+        l.habits_at = 0;
     }
     return l;
 }
@@ -109,7 +117,7 @@ enum constants_found constants_check(const struct state_constants *k, uint64_t b
 static void place_tables(struct mapping *m)
 {
     struct state_header *h = mapping_header(m);
-    bool before = m->layout.version == STATE_VERSION_BEFORE;
+    bool before = m->layout.version == STATE_VERSION_FIRST;
 
     m->counters = counters_over(m->base + STATE_HEADER_BYTES, m->layout.entries,
                                 m->layout.rest_at != 0 ? m->base + m->layout.rest_at : NULL, &h->met);
@@ -121,6 +129,8 @@ static void place_tables(struct mapping *m)
                                 .unclassed = before};
     if (m->layout.receipts_at != 0)
         m->receipts.slots = (struct receipt_slot *)(void *)(m->base + m->layout.receipts_at);
+    if (m->layout.habits_at != 0)
+        m->habits = habits_over(m->base + m->layout.habits_at, m->layout.logins, &h->habits);
 }
 
 static struct mapping *map(int fd, int flags, const struct layout *l, const struct hash_secret *secret, struct error *e)
@@ -178,11 +188,13 @@ void mapping_follow(struct mapping *m, uint64_t offset_ns)
     m->counters.ahead_ns = m->offset_ns - offset_ns;
     m->blocks.ahead_ns = m->counters.ahead_ns;
     m->receipts.ahead_ns = m->counters.ahead_ns;
+    m->habits.ahead_ns = m->counters.ahead_ns;
 }
 
 uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns)
 {
     counters_take_over(&to->counters, &from->counters, now_ns);
+    habits_take_over(&to->habits, &from->habits);
     return blocks_take_over(&to->blocks, &from->blocks, now_ns);
 }
 

@@ -1,6 +1,6 @@
 /*
  * The layout of the state, in a file or in memory: a header page, the counters with what belongs to them, the blocks'
- * index, their records, the receipts.
+ * index, their records, the receipts, the habits.
  *
  * Byte order and word size are the machine's: the file is for the programs of one machine. A foreign one is found by
  * the header's check and set aside.
@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/state/blocks_table.h"
 #include "core/state/counters_table.h"
+#include "core/state/habits_table.h"
 #include "core/state/receipts.h"
 #include "core/state/state.h"
 #include "core/state/state_clock.h"
@@ -18,9 +19,10 @@
 #include <sys/stat.h>
 
 #define STATE_MAGIC "POSTSTAT" /* 8 bytes, not terminated */
-#define STATE_VERSION 2
-/* Files of this version are read, and converted: see layout_of_file. */
-#define STATE_VERSION_BEFORE 1
+#define STATE_VERSION 3
+/* Files of these versions are read, and converted: see layout_of_file. */
+#define STATE_VERSION_WITHOUT_HABITS 2
+#define STATE_VERSION_FIRST 1
 #define STATE_HEADER_BYTES 4096
 /* More than any machine has memory for; prevents overflow of sizes. */
 #define STATE_ENTRIES_MAX (UINT64_C(1) << 34)
@@ -28,6 +30,8 @@
 #define STATE_BLOCKS_MAX (UINT32_C(1) << 24)
 #define STATE_ENTRIES_DEFAULT (UINT64_C(1) << 20)
 #define STATE_BLOCKS_DEFAULT (UINT32_C(1) << 12)
+/* Entries for each login that habits have room for: a login has about eight counters, and half of both stays free. */
+#define STATE_ENTRIES_A_LOGIN 32u
 
 /* What never changes while the file lives; `check` is over all before it. */
 struct state_constants {
@@ -55,6 +59,7 @@ struct state_header {
     struct counters_met met __attribute__((aligned(64)));
     struct blocks_head blocks __attribute__((aligned(64)));
     struct state_service_place services[STATE_SERVICES_MAX] __attribute__((aligned(64)));
+    struct habits_met habits __attribute__((aligned(64)));
 };
 
 struct layout {
@@ -65,14 +70,16 @@ struct layout {
     uint64_t rest_at; /* the shared entries and the yielding tables; 0: there are none */
     uint64_t index_at, records_at;
     uint64_t receipts_at; /* 0: there are none */
+    uint64_t habits_at;   /* the same */
+    uint64_t logins;      /* that habits have room for; a power of two */
     uint64_t bytes;
 };
 
 /* Rounds up to powers of two and clamps; 0 takes the default. */
 struct layout layout_of(uint64_t entries, uint64_t blocks);
 /*
- * The layout of an existing file. Version 1 had one shared entry a bucket, and an index with as many places as blocks:
- * such a file can only be converted (mapping_take_over).
+ * The layout of an existing file. Version 2 had no habits; version 1 had one shared entry a bucket besides, and an
+ * index with as many places as blocks. Such files can only be converted (mapping_take_over).
  */
 struct layout layout_of_file(const struct state_constants *k);
 
@@ -96,6 +103,7 @@ struct mapping {
     struct counters counters;
     struct blocks blocks;
     struct receipts receipts;
+    struct habits habits;
     struct blocks_head head; /* of the blocks in a file of version 1, computed */
     bool clock_pending;      /* the new offset after a reboot could not be written yet, without the lock */
     uint64_t retired_ns;     /* boot clock */
@@ -117,8 +125,8 @@ static inline struct state_header *mapping_header(const struct mapping *m)
 /* Makes the tables use the time of a state whose offset is offset_ns. */
 void mapping_follow(struct mapping *m, uint64_t offset_ns);
 
-/* Copies the counters and blocks that are live in `from` at now_ns, the owner's time. Returns the number of blocks
- * without room. Receipts are not copied: messages that are under way stay charged. */
+/* Copies the habits, and the counters and blocks that are live in `from` at now_ns, the owner's time. Returns the
+ * number of blocks without room. Receipts are not copied: messages that are under way stay charged. */
 uint32_t mapping_take_over(struct mapping *to, const struct mapping *from, uint64_t now_ns);
 
 /* Frees the memory and the file but keeps the addresses valid: whoever still uses them sees an empty table. */

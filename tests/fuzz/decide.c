@@ -645,7 +645,7 @@ static void decide_and_charge(struct decide_context *c, struct counters *counter
     c->charging = at_once;
     decide(c, s, &r, v, NULL);
     for (unsigned tries = 0; v->action == ACTION_PASS || v->action == ACTION_HOLD; tries++) {
-        if (limits_charge(counters, c, s, &r, v, &receipt) == PLAN_CHARGED)
+        if (limits_charge(counters, NULL, c, s, &r, v, &receipt) == PLAN_CHARGED)
             return;
         MUST(at_once && tries == 0); /* nobody else charges */
         c->charging = false;

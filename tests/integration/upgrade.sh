@@ -38,11 +38,9 @@ policyd = { listen = "unix:$D/policyd.sock"; workers = 1; };
 milter = { listen = ""; };
 END
 # The folder was left on 2026-11-30; an hour has passed, so that of the three messages that were charged all are charged still.
-then_()
-{
-    LD_PRELOAD=$(find /usr/lib -name libfaketimeMT.so.1 | head -n 1) FAKETIME='@2026-11-30 03:00:00' TZ=UTC FAKETIME_DONT_FAKE_MONOTONIC=1 \
-        DONT_FAKE_MONOTONIC=1 "$@"
-}
+# No function: the shell would stand between us and the program that is to be ended.
+then_=(env LD_PRELOAD="$(find /usr/lib -name libfaketimeMT.so.1 | head -n 1)" 'FAKETIME=@2026-11-30 03:00:00' TZ=UTC
+    FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1)
 # ask LOGIN CLIENT TIMES: the answers of the policy server to so many messages.
 ask()
 {
@@ -65,8 +63,8 @@ with socket.socket(socket.AF_UNIX) as s:
 END
 }
 
-is 'the directory is rebuilt' "$(then_ "$build/postern-mirror" rebuild -d "$D/directory" 2>&1)" '*generation 2*'
-then_ "$build/postern-policyd" -c "$D/postern.conf" 2>"$D/policyd.log" &
+is 'the directory is rebuilt' "$("${then_[@]}" "$build/postern-mirror" rebuild -d "$D/directory" 2>&1)" '*generation 2*'
+"${then_[@]}" "$build/postern-policyd" -c "$D/postern.conf" 2>"$D/policyd.log" &
 policyd=$!
 for _ in $(seq 600); do [ ! -S "$D/policyd.sock" ] || break; sleep 0.2; done
 
@@ -76,12 +74,12 @@ is 'and what is too much is deferred' "$(tail -n 1 <<<"$answers")" 'action=451 4
 is 'a blocked login stays blocked' "$(ask bert@contoso.example 203.0.113.9 1)" 'action=5* *'
 is 'a blocked client stays blocked' "$(ask anna@contoso.example 203.0.113.66 1)" 'action=5* *'
 is 'the list of those who may not send holds' "$(ask cleo@contoso.example 203.0.113.9 1)" 'action=550 5.7.139 *'
-blocks=$(then_ "$build/postern" -c "$D/postern.conf" blocks 2>&1)
+blocks=$("${then_[@]}" "$build/postern" -c "$D/postern.conf" blocks 2>&1)
 is 'both blocks are shown' "$(grep -c '^user bert@contoso.example\|^client 203.0.113.66' <<<"$blocks")" 2
-is 'a block can be lifted' "$(then_ "$build/postern" -c "$D/postern.conf" unblock bert@contoso.example 2>&1)" '*bert@contoso.example*'
+is 'a block can be lifted' "$("${then_[@]}" "$build/postern" -c "$D/postern.conf" unblock bert@contoso.example 2>&1)" '*bert@contoso.example*'
 is 'and then he may send' "$(ask bert@contoso.example 203.0.113.9 1)" action=DUNNO
 is 'the old journal is set aside, and the log says so' "$(grep -c 'journal.*set aside' "$D/policyd.log")" '[1-9]*'
 kill "$policyd" && wait "$policyd"
 policyd=
-is 'and a new one was begun' "$(then_ "$build/postern" -c "$D/postern.conf" log --user bert@contoso.example 2>&1)" '*bert@contoso.example*'
+is 'and a new one was begun' "$("${then_[@]}" "$build/postern" -c "$D/postern.conf" log --user bert@contoso.example 2>&1)" '*bert@contoso.example*'
 exit $status

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#define BEYOND "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/h\";beyond=\"habit\";"
 #define LIMIT "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/m\";"
 #define CONNECTOR "connectors=({name=\"p\";networks=[\"192.0.2.0/24\"];"
 
@@ -374,8 +375,29 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
         {LIMIT "then = \"block\"; });", "limits[a].then: \"block\" needs a time"},
         {LIMIT "then = \"block 1\"; });", "limits[a].then: duration \"1\""},
         {LIMIT "then = \"block 0s\"; });", "limits[a].then: \"block\\x200s\": a block of no time"},
-        {LIMIT "then = \"block 1h, enable\"; });", "only \", disable\" is possible"},
-        {LIMIT "then = \"block 1h,\"; });", "only \", disable\" is possible"},
+        {LIMIT "then = \"block 1h, enable\"; });", "only \", disable\" and \", defer\" are possible"},
+        {LIMIT "then = \"block 1h, defer, disabled\"; });", "only \", disable\" and \", defer\" are possible"},
+        {LIMIT "factor = 2; });", "factor: this has a meaning with beyond = \"habit\" only"},
+        {LIMIT "learning = 60; });", "learning: this has a meaning with beyond = \"habit\" only"},
+        {LIMIT "beyond = \"habit\"; });", "has a rate such as \"20/h\" or \"100/d\""},
+        {BEYOND "burst = 40; });", "and no burst"},
+        {BEYOND "then = \"block 1h\"; });", "can only \"defer\" or \"monitor\""},
+        {BEYOND "from = \"unfamiliar\"; });", "a habit is the same from wherever a login is used"},
+        {BEYOND "factor = 101; });", "a factor is between 0 and 100"},
+        {BEYOND "factor = -0.5; });", "a factor is between 0 and 100"},
+        {BEYOND "factor = \"2\"; });", "expected a number such as 1.25"},
+        {BEYOND "ceiling = 200001; });", "200000"},
+        {BEYOND "except = ({user = \"a@contoso.example\"; rate = \"20/d\";}); });", "the limit's own unit of time"},
+        {BEYOND "except = ({user = \"a@contoso.example\"; rate = \"20/h\"; burst = 3;}); });", "and no burst"},
+        {"limits=({name=\"a\";per=\"client\";count=\"messages\";rate=\"30/h\";beyond=\"habit\";});",
+         "per user and per connector only"},
+        {"limits=({name=\"a\";per=\"user\";count=\"bytes\";rate=\"30K/h\";beyond=\"habit\";});",
+         "of messages and recipients only"},
+        {"limits=({name=\"a\";per=\"user\";count=\"deferred messages\";rate=\"30/h\";});",
+         "can only lead to \"block 24h\""},
+        {"limits=({name=\"a\";per=\"client\";count=\"denials\";rate=\"30/h\";then=\"block 1h, defer\";});",
+         "only a block of a user, login or connector can defer"},
+        {LIMIT "then = \"block 1h,\"; });", "are possible"},
         {LIMIT "then = \"defer 1h\"; });", "limits[a].then: \"defer\\x201h\": only \"block\" has a time"},
         {LIMIT "for = \"connectors\"; });", "limits[a].for: a limit per user or login can't be for connectors only"},
         {LIMIT "client_net = \"/24 /64\"; });", "limits[a].client_net: nothing in this limit is about client_net"},
@@ -522,7 +544,7 @@ static void limits_are_bounded_with_the_preset_among_them(void **state)
     buf_add(&b, SLICE(");"));
     memcpy(half, text, b.n + 1);
     assert_int_equal(config_from_text(slice_of(half), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: limits: 40 limits, with the preset's; at most 32 are allowed"));
+    assert_non_null(strstr(e.text, "c: limits: 47 limits, with the preset's; at most 32 are allowed"));
     buf_add(&b, SLICE("preset=\"none\";"));
     c = config_of(text);
     assert_int_equal(c->n_limits, CONFIG_LIMITS_MAX);
@@ -556,7 +578,7 @@ static void more_entries_than_anybody_has_are_refused(void **state)
         {"tenants=(", "{name=\"t%u\";}", ");", "tenants: 1025 entries; at most 1024 are allowed", 1025},
         {"policyd={listen=(", "\"inet:127.0.0.1:%u\"", ");};", "policyd.listen: 65 listeners; at most 64 are allowed",
          65},
-        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 8 are allowed here", 9},
+        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 9 are allowed here", 10},
         {"alerts=({command=[", "\"/bin/x%u\"", "];});", "are allowed here", 1000},
     };
 
@@ -721,36 +743,43 @@ static void one_preset_has_exchange_onlines_published_figures(void **state)
     config_free(c);
 }
 
-/* What an honest login might meet first is slower than what the service itself allows; what blocks is only about
- * unfamiliar networks. */
-static void the_standard_preset_is_no_wider_than_the_service_and_blocks_strangers_only(void **state)
+/* What an honest login might meet first is slower than what the service itself allows; what refuses all of a login's
+ * mail is only about unfamiliar networks. */
+static void the_standard_preset_is_no_wider_than_the_service_and_refuses_strangers_only(void **state)
 {
     struct config *c = config_of("");
     unsigned blocks = 0;
 
     (void)state;
     assert_int_equal(c->preset, PRESET_STANDARD);
-    assert_int_equal(c->n_limits, 8);
+    assert_int_equal(c->n_limits, 15);
     for (size_t i = 0; i < c->n_limits; i++) {
         const struct limit_config *limit = &c->limits[i];
 
-        assert_int_equal(limit->per, PER_USER);
+        /* Connectors are only held beyond their habit, by the day: what they send may come once only. */
+        assert_true(limit->per == PER_USER || limit->per == PER_CONNECTOR);
+        if (limit->per == PER_CONNECTOR)
+            assert_true(limit->beyond_habit && limit->figure.rate.period_s == 86400 && limit->learning_known == 0);
         assert_true(limit->then == THEN_DEFER || limit->then == THEN_BLOCK);
         assert_int_equal(limit->disable_at_source, false);
         assert_int_equal(figure_check(&limit->figure, limit->count, NULL), 0);
         if (limit->then == THEN_BLOCK) {
-            assert_true(limit->unfamiliar);
-            assert_int_equal(limit->block_s, 3600);
+            /* The owner's mail waits, where he may be the one who is held back. */
+            assert_true(limit->unfamiliar != limit->defers);
+            assert_int_equal(limit->block_s, limit->defers ? 86400 : 3600);
             blocks++;
         }
         if (limit->count == COUNT_MESSAGES)
             assert_true(limit->figure.rate.count * 60 <= 30 * limit->figure.rate.period_s);
         if (limit->count == COUNT_RECIPIENTS) { /* a message as large as recipients.max allows is never refused */
             assert_true(limit->figure.rate.count <= 10000);
-            assert_true(limit->figure.burst >= c->max_recipients);
+            assert_true(limit->figure.burst >= c->max_recipients ||
+                        (limit->beyond_habit && limit->figure.rate.period_s == 3600));
         }
+        if (limit->beyond_habit && limit->count != COUNT_DEFERRED)
+            assert_int_equal(limit->ceiling, limit->per == PER_USER ? 10000 : 0);
     }
-    assert_int_equal(blocks, 2);
+    assert_int_equal(blocks, 3);
     config_free(c);
 }
 
@@ -759,11 +788,13 @@ static void a_limit_of_the_same_name_replaces_the_presets(void **state)
     struct config *c = config_of("limits=({name=\"message-rate\";per=\"login\";count=\"messages\";rate=\"5/m\";});");
 
     (void)state;
-    assert_int_equal(c->n_limits, 8);
+    assert_int_equal(c->n_limits, 15);
     assert_string_equal(c->limits[0].name, "recipient-rate");
-    assert_string_equal(c->limits[7].name, "message-rate");
-    assert_int_equal(c->limits[7].per, PER_LOGIN);
-    assert_int_equal(c->limits[7].figure.rate.count, 5);
+    assert_string_equal(c->limits[14].name, "message-rate");
+    assert_int_equal(c->limits[14].per, PER_LOGIN);
+    assert_int_equal(c->limits[14].figure.rate.count, 5);
+    assert_true(c->limits[0].until_habit); /* the operator's own holds whatever is usual */
+    assert_false(c->limits[14].until_habit);
     config_free(c);
 }
 
@@ -1235,7 +1266,7 @@ int main(void)
         cmocka_unit_test(an_empty_list_is_as_good_as_none),
         cmocka_unit_test(an_empty_configuration_has_defaults_that_are_safe),
         cmocka_unit_test(one_preset_has_exchange_onlines_published_figures),
-        cmocka_unit_test(the_standard_preset_is_no_wider_than_the_service_and_blocks_strangers_only),
+        cmocka_unit_test(the_standard_preset_is_no_wider_than_the_service_and_refuses_strangers_only),
         cmocka_unit_test(a_limit_of_the_same_name_replaces_the_presets),
         cmocka_unit_test(a_limits_figures_are_read_in_the_units_of_what_it_counts),
         cmocka_unit_test(exceptions_name_users_groups_and_connectors),

@@ -337,7 +337,7 @@ static void the_examples_of_the_shipped_configuration_are_right(void **state)
     assert_int_equal(c->n_groups, 1);
     assert_int_equal(c->n_connectors, 1);
     assert_int_equal(c->n_logins_from, 2);
-    assert_int_equal(c->n_limits, 6 + 6);
+    assert_int_equal(c->n_limits, 13 + 7);
     assert_int_equal(c->n_replies, 2);
     assert_non_null(c->smtp_auth.on_premises);
     assert_int_equal(c->n_alerts, 3);
@@ -368,7 +368,7 @@ static void the_manual_pages_example_is_right(void **state)
     *to = '\0';
     c = config_of(from, "/nowhere");
     assert_int_equal(c->n_connectors, 1);
-    assert_int_equal(c->n_limits, 7 + 2);
+    assert_int_equal(c->n_limits, 14 + 2);
     config_free(c);
 }
 

@@ -271,7 +271,7 @@ static void what_an_operator_forgives_is_told(void **state)
     assert_non_null(x);
     assert_int_equal(subject_parse(&c, 1, words, x, &e), 0);
     (void)snprintf(x->block.limit, sizeof x->block.limit, "m");
-    subject_forgive(state_counters(b->shared), &c, x, &x->block);
+    subject_forgive(state_counters(b->shared), state_habits(b->shared), &c, x, &x->block);
     assert_int_equal(outbox_drain(reader, clock_boot_ns(), records, RECORDS), 3);
     assert_int_equal(records[0].kind, OUTBOX_RESET);
     assert_int_equal(records[0].key, limit);

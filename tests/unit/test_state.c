@@ -150,6 +150,23 @@ static uint64_t used(const struct room *r, struct state *s, uint64_t key)
     return counters_look(state_counters(s), &k, now(r, s)).used;
 }
 
+/* A message of a login whose habit is kept. */
+static void send(const struct room *r, struct state *s, uint64_t key)
+{
+    struct habit_charge k = {.key = key, .units = {1, 1}};
+
+    memset(&k.limit, 0xff, sizeof k.limit); /* HABIT_UNLIMITED */
+    assert_true(habits_charge(state_habits(s), &k, now(r, s)));
+}
+
+static uint32_t sent(const struct room *r, struct state *s, uint64_t key)
+{
+    struct habit habit;
+
+    habits_look(state_habits(s), key, now(r, s), &habit);
+    return habit.now.of[HABIT_MESSAGES][HABIT_DAY];
+}
+
 static void block(const struct room *r, struct state *s, uint64_t key, uint64_t for_ns)
 {
     struct block b = {.key = key, .from_ns = now(r, s), .subject = "user sean@contoso.example"};
@@ -668,7 +685,7 @@ static const struct {
     {"too long", 0, 0, 0, 1 << 20, SET_ASIDE, "bytes instead of"},
     {"other byte order", offsetof(struct state_constants, endian), 0x04030201, 4, -1, SET_ASIDE, "byte order"},
     {"version 0", offsetof(struct state_constants, version), 0, 4, -1, SET_ASIDE, "checksum"},
-    {"a newer version", offsetof(struct state_constants, version), STATE_VERSION + 1, 4, -1, LEFT_ALONE, "version 3"},
+    {"a newer version", offsetof(struct state_constants, version), STATE_VERSION + 1, 4, -1, LEFT_ALONE, "version 4"},
     {"other sizes", offsetof(struct state_constants, entries), 1 << 30, 8, -1, SET_ASIDE, "checksum"},
     {"another secret", offsetof(struct state_constants, secret), 5, 8, -1, SET_ASIDE, "checksum"},
     {"another checksum", offsetof(struct state_constants, check), 5, 8, -1, SET_ASIDE, "checksum"},
@@ -900,6 +917,8 @@ static void another_number_of_entries_keeps_all_that_is_counted(void **state)
 
     for (uint64_t key = 1; key <= 20; key++)
         assert_true(take(r, s, key * 1000003, key));
+    send(r, s, 77);
+    send(r, s, 77);
     block(r, s, 9, BLOCK_FOREVER);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct hash_secret secret = *state_secret(s);
@@ -914,6 +933,7 @@ static void another_number_of_entries_keeps_all_that_is_counted(void **state)
         assert_int_equal(stats.entries, sizes[i] / 8 * 7);
         for (uint64_t key = 1; key <= 20; key++)
             assert_int_equal(used(r, s, key * 1000003), key);
+        assert_int_equal(sent(r, s, 77), 2);
         assert_true(is_blocked(r, s, 9));
         assert_memory_equal(state_secret(s), &secret, sizeof secret);
         assert_int_equal(now(r, s), before);
@@ -995,13 +1015,16 @@ static void a_removed_file_comes_back_with_all_that_was_counted(void **state)
     struct error e;
 
     assert_true(take(r, a, 7, 10));
+    send(r, a, 77);
     block(r, a, 9, BLOCK_FOREVER);
     assert_int_equal(unlink(r->path), 0);
     assert_true(take(r, a, 7, 10));
+    send(r, a, 77);
     assert_int_equal(tick(r, a, &e), 0);
     assert_null(state_problem(a));
     assert_non_null(strstr(state_notice(a), "missing"));
     assert_int_equal(used(r, a, 7), 20);
+    assert_int_equal(sent(r, a, 77), 2);
     assert_true(is_blocked(r, a, 9));
     assert_int_equal(state_tick(b, r->boot_ns, r->wall_ns, &e), 0);
     assert_true(take(r, b, 7, 10));

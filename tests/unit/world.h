@@ -195,6 +195,7 @@ static inline struct world *world_make(void)
     w->context = (struct decide_context){.view = w->view,
                                          .counters = state_counters(w->state),
                                          .blocks = state_blocks(w->state),
+                                         .habits = state_habits(w->state),
                                          .secret = state_secret(w->state),
                                          .now_ns = 1000 * NS_PER_S,
                                          .wall_s = 1000000};
