@@ -20,6 +20,12 @@
 /* Mirrors that run by themselves are as far apart as one run and its schedule. */
 #define BEAT_SETTINGS_APART_S (2 * 3600)
 
+/* Something is wrong, and how long it has been so. */
+struct alarm {
+    uint64_t since_ns; /* boot clock; 0: it is not */
+    bool posted;       /* people were notified */
+};
+
 /* Another relay, or an earlier start of it. */
 struct beat_peer {
     unsigned char incarnation[SEAL_INCARNATION_BYTES];
@@ -28,6 +34,7 @@ struct beat_peer {
     unsigned times;    /* how many were read */
     json_t *said;
     unsigned differs; /* set of 1 << enum digest_of, and BEAT_DIFFERS_DIRECTORY */
+    struct alarm alarm_silent, alarm_differs;
 };
 #define BEAT_DIFFERS_DIRECTORY (1u << DIGESTS)
 

@@ -96,6 +96,7 @@ static void batch_refused(struct node *n, const struct reply *reply)
     if (n->trouble[0] == '\0')
         log_say(n->log, LEVEL_WARNING, "Redis refuses what this relay counted, which is tried again: %s", why.text);
     (void)snprintf(n->trouble, sizeof n->trouble, "Redis refuses: %.200s", why.text);
+    n->trouble_now = true;
     n->retry_ns = clock_boot_ns() + RETRY_NS;
     if (n->tries < TRIES_MOST)
         return;
@@ -143,6 +144,7 @@ static void on_batch(void *arg, const struct reply *reply)
     }
     n->has_batch = false;
     n->trouble[0] = '\0';
+    n->trouble_now = false;
     n->shared_ns = boot_ns;
     if (n->takes_all)
         outbox_done(n->outbox, n->taken_position);

@@ -88,6 +88,7 @@ static void tick(struct node *n, uint64_t boot_ns)
 static void beat(struct node *n, uint64_t boot_ns)
 {
     node_beat(n, boot_ns);
+    node_alarm(n, boot_ns);
     if (n->stage == NODE_SHARES)
         node_ask_epoch(n);
     else if (n->stage == NODE_REFUSED && link_is_up(n->link))

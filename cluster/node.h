@@ -96,7 +96,9 @@ struct node {
     struct digests digests; /* of this relay's configuration */
     int64_t started_s;
     unsigned n_beats;
-    bool said_clone, said_status;
+    bool said_clone, said_status, said_notice;
+    struct alarm alarm_redis, alarm_clock;
+    bool trouble_now;  /* Redis refuses what is told */
     char trouble[256]; /* the last one with Redis, in words; "": none */
     struct node_stats stats;
     struct command command;
@@ -145,6 +147,9 @@ void node_warm_up(struct node *n);
 
 /* cluster/heart.c: how all relays are. */
 void node_beat(struct node *n, uint64_t boot_ns);
+
+/* cluster/alarm.c: notices for people. */
+void node_alarm(struct node *n, uint64_t boot_ns);
 
 /* cluster/ear.c: what others push. */
 void node_hear(struct node *n);

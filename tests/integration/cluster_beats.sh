@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/integration/cluster_lib.sh
 redis_start
+alerts='alerts = ( { command = ["/bin/true"]; events = ["cluster"]; } );'
 cluster_make a b
 # of NAME FILTER: in what it has written down.
 of() { jq -r "$2" "$T/$1/cluster.json" 2>/dev/null; }
@@ -59,6 +60,7 @@ is 'and said once' "$(grep -c 'another relay says' "$T/cluster-a.log")" 1
 # ---- no Redis ----
 stop redis
 becomes 'without Redis the status says so' "of a '.own.state, .trouble'" 'offline*[a-z]*'
+becomes 'after a minute people are notified' "cat $T/a/spool/alerts/*.json | jq -r .summary" '*has counted for itself for a minute*'
 
 stop cluster-b
 sed -i 's/"at":[0-9]*/"at":1800000000000/' "$T/b/cluster.json"

@@ -87,6 +87,7 @@ limits = (
 );
 policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
 milter = { listen = ""; };
+${alerts:-}
 cluster = { server = "unix:$T/redis.sock"; key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
 CONF
 }

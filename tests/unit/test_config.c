@@ -578,7 +578,7 @@ static void more_entries_than_anybody_has_are_refused(void **state)
         {"tenants=(", "{name=\"t%u\";}", ");", "tenants: 1025 entries; at most 1024 are allowed", 1025},
         {"policyd={listen=(", "\"inet:127.0.0.1:%u\"", ");};", "policyd.listen: 65 listeners; at most 64 are allowed",
          65},
-        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 9 are allowed here", 10},
+        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 10 are allowed here", 11},
         {"alerts=({command=[", "\"/bin/x%u\"", "];});", "are allowed here", 1000},
     };
 
