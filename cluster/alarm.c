@@ -65,7 +65,7 @@ static void alarm_clock(struct node *n, uint64_t boot_ns)
 
 static void alarm_peer(struct node *n, struct beat_peer *p, uint64_t boot_ns)
 {
-    bool gone = p->said == NULL || p->heard_ns <= 1 || beat_is_superseded(&n->beats, p, boot_ns);
+    bool gone = p->said == NULL || beat_is_superseded(&n->beats, p, boot_ns);
     bool silent = !gone && beat_is_silent(p, boot_ns);
     const char *name = beat_name(p->said);
     char text[128];

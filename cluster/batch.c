@@ -68,6 +68,25 @@ bool batch_fill(struct batch *b, struct pending *pending, const struct counters 
     return b->n + b->n_members > 0;
 }
 
+void batch_cut(struct batch *b, const struct counters *counters, uint64_t now_ns)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct pending_entry *entry = b->entries + i;
+        uint64_t owed = owed_here(counters, entry->key, entry->table, now_ns);
+
+        if (entry->add_ns > 0 && (uint64_t)entry->add_ns > owed)
+            entry->add_ns = (int64_t)owed;
+        if (b->floors_ns[i] > owed)
+            b->floors_ns[i] = owed;
+    }
+    for (size_t i = 0; i < b->n_members; i++) {
+        uint64_t owed = owed_here(counters, b->members[i].key, OUTBOX_COUNTERS, now_ns);
+
+        if (b->members[i].ns > owed)
+            b->members[i].ns = owed;
+    }
+}
+
 /* ---- the command ---- */
 
 /* An amount up, what was given back down: stricter by less than a microsecond. */

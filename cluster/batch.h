@@ -52,6 +52,9 @@ struct batch_counts {
  */
 bool batch_fill(struct batch *b, struct pending *pending, const struct counters *counters, uint64_t now_ns);
 
+/* Before it is sent again: amounts are cut once more, since time has passed. */
+void batch_cut(struct batch *b, const struct counters *counters, uint64_t now_ns);
+
 /* The command for Redis; `whole`: with the script's text, for a Redis that doesn't know it yet. */
 void batch_command(const struct batch *b, const struct batch_sender *sender, bool whole, struct command *out);
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static void peer_clear(struct beat_peer *p)
+void beats_drop(struct beat_peer *p)
 {
     json_decref(p->said);
     *p = (struct beat_peer){.heard_ns = 0};
@@ -13,7 +13,7 @@ static void peer_clear(struct beat_peer *p)
 void beats_clear(struct beats *b)
 {
     for (unsigned i = 0; i < BEAT_PEERS_MAX; i++)
-        peer_clear(b->peers + i);
+        beats_drop(b->peers + i);
     json_decref(b->own);
     b->own = NULL;
 }
@@ -99,7 +99,7 @@ static struct beat_peer *peer_place(struct beats *b, const unsigned char *incarn
         if (p->heard_ns < place->heard_ns)
             place = p;
     }
-    peer_clear(place);
+    beats_drop(place);
     memcpy(place->incarnation, incarnation, sizeof place->incarnation);
     return place;
 }

@@ -50,6 +50,9 @@ void beats_clear(struct beats *b);
 struct beat_peer *beats_take(struct beats *b, const unsigned char *incarnation, struct slice text, uint64_t boot_ns,
                              unsigned *before);
 
+/* Forgets a peer. */
+void beats_drop(struct beat_peer *p);
+
 /* The name of a peer or of this relay, printable; "?" if it says none. */
 const char *beat_name(const json_t *said);
 

@@ -62,6 +62,8 @@ void node_send_batch(struct node *n)
         n->batch.number = ++n->number;
         n->takes_all = pending_count(n->pending) == 0;
         n->taken_position = outbox_position(n->outbox);
+    } else {
+        batch_cut(&n->batch, state_counters(n->state), node_now(n, boot_ns));
     }
     send_filled(n, false);
 }
@@ -79,7 +81,7 @@ static void push_hot(struct node *n, const struct hot_list *hot)
     command_add_static(&n->command, "PUBLISH");
     command_add_static(&n->command, "postern:hot");
     command_add(&n->command, (struct slice){(const char *)record, sealed});
-    if (sealed > 0 && link_send(n->link, &n->command, NULL, NULL) == 0)
+    if (sealed > 0 && link_send(n->link, &n->command, node_told, n) == 0)
         n->stats.pushes_out++;
 }
 

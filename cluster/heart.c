@@ -108,7 +108,7 @@ static void tell_beat(struct node *n)
     command_add_static(&n->command, NODES);
     command_add(&n->command, (struct slice){(const char *)sealer_incarnation(n->sealer), SEAL_INCARNATION_BYTES});
     command_add(&n->command, (struct slice){(const char *)record, sealed});
-    (void)link_send(n->link, &n->command, NULL, NULL);
+    (void)link_send(n->link, &n->command, node_told, n);
 }
 
 /* ---- from the others ---- */
@@ -146,7 +146,7 @@ static void forget_node(struct node *n, struct slice incarnation)
     command_add_static(&n->command, "HDEL");
     command_add_static(&n->command, NODES);
     command_add(&n->command, incarnation);
-    (void)link_send(n->link, &n->command, NULL, NULL);
+    (void)link_send(n->link, &n->command, node_told, n);
 }
 
 static void heard_beat(struct node *n, struct slice field, struct slice record)
@@ -171,7 +171,7 @@ static void heard_beat(struct node *n, struct slice field, struct slice record)
         return;
     if ((int64_t)(clock_wall_ns() / NS_PER_MS) - p->at_ms > GONE_MS) {
         forget_node(n, field);
-        p->heard_ns = 1; /* the next one may have its place */
+        beats_drop(p);
         return;
     }
     say_differences(n, p, before);
@@ -229,7 +229,7 @@ static json_t *status_object(const struct node *n, uint64_t boot_ns)
     for (unsigned i = 0; nodes != NULL && i < BEAT_PEERS_MAX; i++) {
         const struct beat_peer *p = n->beats.peers + i;
 
-        if (p->said != NULL && p->heard_ns > 1 && !beat_is_superseded(&n->beats, p, boot_ns))
+        if (p->said != NULL && !beat_is_superseded(&n->beats, p, boot_ns))
             (void)json_array_append_new(nodes, peer_object(p, boot_ns));
     }
     o = json_pack("{s:O, s:s, s:b, s:o}", "own", n->beats.own, "trouble", n->trouble, "clone", n->said_clone, "nodes",
@@ -257,6 +257,19 @@ static void write_status(struct node *n, uint64_t boot_ns)
     json_decref(o);
 }
 
+/* What has been silent for a day is no relay any more. */
+static void forget_gone(struct node *n, uint64_t boot_ns)
+{
+    for (unsigned i = 0; i < BEAT_PEERS_MAX; i++) {
+        struct beat_peer *p = n->beats.peers + i;
+
+        if (p->said == NULL || boot_ns - p->heard_ns < (uint64_t)GONE_MS * NS_PER_MS)
+            continue;
+        forget_node(n, (struct slice){(const char *)p->incarnation, sizeof p->incarnation});
+        beats_drop(p);
+    }
+}
+
 void node_beat(struct node *n, uint64_t boot_ns)
 {
     json_t *own = own_beat(n);
@@ -266,6 +279,7 @@ void node_beat(struct node *n, uint64_t boot_ns)
     json_decref(n->beats.own);
     n->beats.own = own;
     if (n->stage == NODE_SHARES) {
+        forget_gone(n, boot_ns);
         tell_beat(n);
         if (n->n_beats++ % READ_EVERY == 0)
             scan_nodes(n, SLICE("0"));

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/notify.h"
+#include "core/base/quote.h"
 
 #include <stdlib.h>
 
@@ -53,6 +54,19 @@ static void on_ear_down(void *arg, const char *why)
 
     (void)why; /* the other connection has the same trouble, and says so */
     n->stats.connections++;
+}
+
+void node_told(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+
+    if (reply == NULL || reply->type != REPLY_ERROR)
+        return;
+    n->stats.refused_by_redis++;
+    if (!n->said_refused)
+        log_say(n->log, LEVEL_WARNING, "Redis refuses a part of what this relay tells (has its user all rights?): %s",
+                quote(reply->text).text);
+    n->said_refused = true;
 }
 
 /* ---- the rounds ---- */

@@ -96,7 +96,7 @@ struct node {
     struct digests digests; /* of this relay's configuration */
     int64_t started_s;
     unsigned n_beats;
-    bool said_clone, said_status, said_notice;
+    bool said_clone, said_status, said_notice, said_refused;
     struct alarm alarm_redis, alarm_clock;
     bool trouble_now;  /* Redis refuses what is told */
     char trouble[256]; /* the last one with Redis, in words; "": none */
@@ -154,6 +154,9 @@ void node_alarm(struct node *n, uint64_t boot_ns);
 /* cluster/ear.c: what others push. */
 void node_hear(struct node *n);
 void node_heard(void *arg, const struct reply *reply);
+
+/* The reply to what needs none: only an error matters, and is said once. */
+void node_told(void *arg, const struct reply *reply);
 
 static inline uint64_t node_now(const struct node *n, uint64_t boot_ns)
 {

@@ -96,7 +96,7 @@ static void keep_block(struct node *n, struct slice text)
     add_block_key(&n->command, (const unsigned char *)text.p + EVENT_HEAD_BYTES);
     command_add(&n->command, (struct slice){(const char *)record, sealed});
     if (sealed > 0)
-        (void)link_send(n->link, &n->command, NULL, NULL);
+        (void)link_send(n->link, &n->command, node_told, n);
 }
 
 static void keep_no_longer(struct node *n, const unsigned char *keys, size_t count, size_t step)
@@ -106,7 +106,7 @@ static void keep_no_longer(struct node *n, const unsigned char *keys, size_t cou
     command_add_static(&n->command, BLOCKS);
     for (size_t i = 0; i < count; i++)
         add_block_key(&n->command, keys + i * step);
-    (void)link_send(n->link, &n->command, NULL, NULL);
+    (void)link_send(n->link, &n->command, node_told, n);
 }
 
 static bool send_event(struct node *n, struct slice text)

@@ -172,3 +172,30 @@ int cluster_report(const struct config *config, int64_t wall_s, struct printer *
     json_decref(status);
     return troubles == 0 ? 0 : 1;
 }
+
+bool cluster_facts(const struct config *config, int64_t wall_s, struct cluster_facts *out)
+{
+    const json_t *own, *nodes;
+    json_t *status;
+
+    *out = (struct cluster_facts){.shares = false};
+    if (!config->cluster.configured)
+        return false;
+    if (load_status(config, &status, NULL) != 0)
+        return true;
+    own = json_object_get(status, "own");
+    nodes = json_object_get(status, "nodes");
+    out->shares = strcmp(text_at(own, "state"), "shares") == 0 &&
+                  wall_s - json_integer_value(json_object_get(own, "at")) / 1000 <= STATUS_OLD_S;
+    out->waiting = number_at(own, "waiting");
+    out->lost = number_at(own, "lost");
+    out->round_trip_us = number_at(own, "round_trip_us");
+    out->clock_ms = json_integer_value(json_object_get(own, "clock_ms"));
+    out->relays = json_array_size(nodes);
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        out->silent += number_at(json_array_get(nodes, i), "silent_s") > 0;
+        out->differing += text_at(json_array_get(nodes, i), "differs")[0] != '\0';
+    }
+    json_decref(status);
+    return true;
+}

@@ -27,6 +27,9 @@ is 'only the group may read it' "$(stat -c %a "$T/a/cluster.json" | cut -c3)" '[
 is 'for people: all is well' "$? $(cat "$T/status")" '0 *a *shares, Redis answers in *b *shares*0 lost'
 is 'for programs' "$("$build/postern" -c "$T/a/postern.conf" status --cluster --json | jq -r '.[].relay' | tr '\n' ' ')" 'a b '
 
+is 'for a monitoring system' "$("$build/postern" -c "$T/a/postern.conf" metrics 2>&1 | grep '^postern_cluster' | tr '\n' ' ')" \
+    'postern_cluster_up 1 postern_cluster_relays{state="known"} 1 postern_cluster_relays{state="silent"} 0 postern_cluster_relays{state="differing"} 0 postern_cluster_waiting 0 postern_cluster_lost_total 0 postern_cluster_round_trip_seconds 0.[0-9]* postern_cluster_clock_offset_seconds *'
+
 # ---- what differs ----
 sed -i 's/rate = "12\/h"; burst = 28/rate = "12\/h"; burst = 27/; s/^tenants = .*//' "$T/b/postern.conf"
 restart b
