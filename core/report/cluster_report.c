@@ -80,6 +80,9 @@ static unsigned tell_troubles(const json_t *status, int64_t age_s, struct printe
                        text_plain(shown, sizeof shown, slice_of(text_at(status, "trouble"))));
         troubles++;
     }
+    /* Of the others nothing is heard then. */
+    if (strcmp(text_at(own, "state"), "shares") != 0)
+        return troubles;
     if (json_is_true(json_object_get(status, "clone"))) {
         printer_remark(out, REMARK_WARNING, "another relay has this one's name: a copied machine?");
         troubles++;

@@ -68,6 +68,15 @@ stop cluster-e
 is 'Redis knows no login and no address' "$(redis --scan | strings | grep -c 'contoso\|user[0-9]')" 0
 is 'and nothing that never ends but who its relays are and how they are' "$(for k in $(redis --scan --pattern 'postern:{m}:*'); do echo "$k" "$(redis TTL "$k")"; done | sort | awk '$2 == -1 { print $1 }' | tr '\n' ' ')" 'postern:{m}:epoch postern:{m}:key postern:{m}:nodes '
 
+# ---- postern-cluster is killed ----
+login
+stop cluster-a -KILL
+# shellcheck disable=SC2086 # three paths
+got=$(ask steal $who 2 "$T/a/policyd.sock")
+is 'while it is dead its relay counts for itself' "$got" '28 28'
+run cluster-a "$build/postern-cluster" -c "$T/a/postern.conf"
+becomes 'and what it counted meanwhile is told when it is back' "ask once $who $T/c/policyd.sock" '4*'
+
 # ---- Redis is gone, and comes back empty ----
 login
 # shellcheck disable=SC2086 # three paths

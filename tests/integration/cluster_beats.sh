@@ -66,7 +66,7 @@ becomes 'without Redis the status says so' "of a '.own.state, .trouble'" 'offlin
 becomes 'after a minute people are notified' "cat $T/a/spool/alerts/*.json | jq -r .summary" '*has counted for itself for a minute*'
 
 stop cluster-b
-sed -i 's/"at":[0-9]*/"at":1800000000000/' "$T/b/cluster.json"
+sed -i 's/"at":[0-9]*/"at":1700000000000/' "$T/b/cluster.json"
 is 'and one that does not run is said not to' "$("$build/postern" -c "$T/b/postern.conf" status --cluster 2>&1)" '*postern-cluster does not run*'
 
 is 'nothing was wrong in their memory' "$(grep -l 'ERROR: \|runtime error' "$T"/*.log)" ''
