@@ -52,7 +52,7 @@ void node_send_batch(struct node *n)
 {
     uint64_t boot_ns = clock_boot_ns();
 
-    if (n->stage != NODE_SHARES || n->sent || boot_ns < n->retry_ns)
+    if (n->stage != NODE_SHARES || n->sent || boot_ns < n->retry_ns || !node_is_joined(n))
         return;
     if (!n->has_batch) {
         if (!batch_fill(&n->batch, n->pending, state_counters(n->state), node_now(n, boot_ns)))
@@ -106,12 +106,6 @@ static void batch_refused(struct node *n, const struct reply *reply)
     n->stats.dropped++;
 }
 
-/* The state may have been replaced since: then all of it is about other keys. */
-static bool is_of_this_state(const struct node *n)
-{
-    return memcmp(state_secret(n->state), &n->key->hash, sizeof n->key->hash) == 0;
-}
-
 static int apply(struct node *n, const struct reply *reply, uint64_t boot_ns, struct hot_list *hot, struct error *e)
 {
     const struct batch_applying with = {.sender = sender_of(n),
@@ -140,7 +134,7 @@ static void on_batch(void *arg, const struct reply *reply)
     }
     /* Before the reply is judged: all that was counted here until now. */
     node_drain(n);
-    if (is_of_this_state(n) && apply(n, reply, boot_ns, &hot, &e) != 0) {
+    if (node_is_joined(n) && apply(n, reply, boot_ns, &hot, &e) != 0) {
         link_fail(n->link, e.text);
         return;
     }

@@ -68,6 +68,10 @@ static void on_epoch(void *arg, const struct reply *reply)
         node_greet(n); /* forgotten since we asked last */
         return;
     }
+    if (!node_is_joined(n)) {
+        n->stage = NODE_OTHER_SECRET;
+        return;
+    }
     if (n->stage == NODE_GREETS) {
         n->stage = NODE_SHARES;
         n->shares_since_ns = clock_boot_ns();
@@ -127,6 +131,7 @@ static void on_key(void *arg, const struct reply *reply)
     if (!is_good(n, reply, "GET postern:{m}:key"))
         return;
     if (reply->type == REPLY_TEXT && slice_eq(reply->text, slice_of(n->key->check))) {
+        n->stage = NODE_GREETS;
         propose_epoch(n);
         return;
     }

@@ -73,7 +73,7 @@ void node_told(void *arg, const struct reply *reply)
 
 static void tick(struct node *n, uint64_t boot_ns)
 {
-    bool ours = memcmp(state_secret(n->state), &n->key->hash, sizeof n->key->hash) == 0;
+    bool ours = node_is_joined(n);
     struct error e;
 
     if (state_tick(n->state, boot_ns, clock_wall_ns(), &e) != 0)
@@ -145,8 +145,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     node_warm_up(n);
     say_ready(n, boot_ns);
     node_drain(n);
-    if (n->stage != NODE_OTHER_SECRET)
-        node_look_at_blocks(n);
+    node_look_at_blocks(n);
     if (n->reposts && n->stage == NODE_SHARES)
         n->reposts =
             recent_repost(n->recent, n->pending, state_counters(n->state), node_now(n, boot_ns), REPOST_AT_ONCE);

@@ -155,6 +155,12 @@ void node_alarm(struct node *n, uint64_t boot_ns);
 void node_hear(struct node *n);
 void node_heard(void *arg, const struct reply *reply);
 
+/* Are the state's keys the cluster's? A state can be replaced at any time. */
+static inline bool node_is_joined(const struct node *n)
+{
+    return memcmp(state_secret(n->state), &n->key->hash, sizeof n->key->hash) == 0;
+}
+
 /* The reply to what needs none: only an error matters, and is said once. */
 void node_told(void *arg, const struct reply *reply);
 

@@ -147,47 +147,27 @@ static bool remember_lift(struct shared_blocks *s, struct shared_block *known, u
     return true;
 }
 
-static void tell_lift(struct shared_blocks *s, struct shared_block *known, const struct moment *at,
-                      struct events *events)
-{
-    uint64_t until_ms = later(at->wall_ms, known->origin_ms);
-
-    if (events_add_forget(events, at->wall_ms, known->key, until_ms))
-        (void)remember_lift(s, known, until_ms, at);
-}
-
-static void look_at_block(struct shared_blocks *s, const struct block *block, const struct moment *at,
-                          struct events *events)
-{
-    struct shared_block *known = shared_place(s, block->key);
-
-    if (known == NULL)
-        return;
-    known->round = s->round;
-    if (known->until_ns > block->until_ns && known->until_ns - block->until_ns > SAME_END_NS)
-        tell_lift(s, known, at, events); /* lifted, and blocked again for a shorter time */
-    if (block->until_ns > known->until_ns)
-        (void)tell_block(known, block, at, events);
-}
-
+/*
+ * A block that is gone before its end is not a lift: a file that was damaged, replaced or made anew has lost them, too,
+ * and that must unblock nobody. Lifts are told by who makes them.
+ */
 void shared_blocks_look(struct shared_blocks *s, const struct blocks *blocks, const struct moment *at,
                         struct events *events)
 {
+    struct shared_block *known;
     struct block block;
 
     s->round++;
-    for (uint32_t i = 0; blocks_next(blocks, &i, at->now_ns, &block);)
-        look_at_block(s, &block, at, events);
-    for (uint32_t i = 0; i <= s->mask; i++) {
-        struct shared_block *known = s->places + i;
-
-        if (known->key == 0 || known->until_ns == 0 || known->round == s->round)
+    for (uint32_t i = 0; blocks_next(blocks, &i, at->now_ns, &block);) {
+        if ((known = shared_place(s, block.key)) == NULL)
             continue;
-        if (known->until_ns > at->now_ns + SAME_END_NS)
-            tell_lift(s, known, at, events);
-        else
-            known->until_ns = 0; /* it has ended */
+        known->round = s->round;
+        if (block.until_ns > known->until_ns)
+            (void)tell_block(known, &block, at, events);
     }
+    for (uint32_t i = 0; i <= s->mask; i++)
+        if (s->places[i].key != 0 && s->places[i].round != s->round)
+            s->places[i].until_ns = 0;
     if (s->used >= s->most_used / 2)
         tidy(s, at->now_ns);
 }

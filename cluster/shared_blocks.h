@@ -21,7 +21,7 @@ struct moment {
     uint64_t wall_ms; /* wall clock */
 };
 
-/* Compares the table with what the others know, and adds an event for each difference. */
+/* Compares the table with what the others know, and adds an event for each block that is new to them, or ends later. */
 void shared_blocks_look(struct shared_blocks *s, const struct blocks *blocks, const struct moment *at,
                         struct events *events);
 

@@ -72,8 +72,13 @@ void node_look_at_blocks(struct node *n)
     const struct moment at = moment_of(n);
 
     /* What happened while this program was away is read first: a block that was lifted then is no news. */
-    if (!n->caught_up || (blocks == n->looked_at && changes == n->looked_changes))
+    if (!n->caught_up || !node_is_joined(n) || (blocks == n->looked_at && changes == n->looked_changes))
         return;
+    if (blocks != n->looked_at) {
+        /* Another table: it may have none of what the others told before. */
+        shared_blocks_repost(n->blocks);
+        n->blocks_read_ns = 0;
+    }
     n->looked_at = blocks;
     n->looked_changes = changes;
     shared_blocks_look(n->blocks, blocks, &at, n->events);
