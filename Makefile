@@ -55,12 +55,13 @@ ALL_LDFLAGS = $(OPT) $(LDHARDEN) $(LDFLAGS)
 
 CORE_LIBS   = -ljansson -lidn2 -lunistring -llmdb -lsqlite3 -lxxhash -lconfig -lpthread
 policyd_LIBS = -levent_core -levent_pthreads
+sasl_LIBS    = -levent_core
 milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
 alert_LIBS   = -lcurl -lcrypto
 cli_LIBS     = -lcurl
 
-PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter mirror alert) $(B)/postern
+PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert) $(B)/postern
 
 # The sources of a folder and of the rooms in it.
 sources  = $(if $(1),$(wildcard $(1)/*.c $(1)/*/*.c))
@@ -131,7 +132,7 @@ build/fuzz/%: $$(call fuzz_objects,$$*) build/fuzz/libcore.a
 fuzz-build: $(FUZZ)
 
 # ---- gcc's analyzer: what it says of FOLDER/NAME.c is in build/analyze/FOLDER/NAME.said; tests/lint.sh judges it ----
-ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter mirror alert cli,$(call sources,$(p))))
+ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter sasl mirror alert cli,$(call sources,$(p))))
 build/analyze/%.said: %.c Makefile
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -165,7 +166,7 @@ FAILING = malloc calloc realloc reallocarray strdup strndup mmap open openat rea
           $(addprefix mdb_,env_create env_open env_set_mapsize env_set_maxdbs env_sync txn_begin txn_commit dbi_open \
             stat get put del cursor_open cursor_get cursor_del)
 $(B)/tests/torture/torture: $(patsubst %.c,$(B)/%.o,$(wildcard tests/torture/*.c)) \
-                            $(foreach p,policyd milter mirror alert,$(call objects,$(p))) $(B)/libcore.a
+                            $(foreach p,policyd milter sasl mirror alert,$(call objects,$(p))) $(B)/libcore.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(,)--wrap=%,$(FAILING)) -o $@ $^ $(policyd_LIBS) $(milter_LIBS) $(mirror_LIBS) $(alert_LIBS) $(CORE_LIBS)
 

@@ -92,7 +92,18 @@ static int log_settings(struct cli *cli, const struct decisions_wanted *x)
 
 /* ---- options ---- */
 
-enum { OPT_USER = 256, OPT_CLIENT, OPT_VERDICT, OPT_REASON, OPT_LIMIT, OPT_SINCE, OPT_LINES, OPT_EXPORT, OPT_SETTINGS };
+enum {
+    OPT_USER = 256,
+    OPT_CLIENT,
+    OPT_VERDICT,
+    OPT_REASON,
+    OPT_LIMIT,
+    OPT_STAGE,
+    OPT_SINCE,
+    OPT_LINES,
+    OPT_EXPORT,
+    OPT_SETTINGS
+};
 
 static int take_verdict(struct cli *cli, struct decisions_wanted *x, const char *word)
 {
@@ -111,6 +122,19 @@ static int take_verdict(struct cli *cli, struct decisions_wanted *x, const char 
             return CLI_OK;
         }
     return cli_usage(cli, "--verdict is pass, defer, reject, hold or refused");
+}
+
+static int take_stage(struct cli *cli, struct decisions_wanted *x, const char *word)
+{
+    static const enum stage stages[] = {STAGE_AUTH, STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_END};
+
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        if (strcmp(stage_name(stages[i]), word) == 0) {
+            x->stage = stages[i];
+            x->has_stage = true;
+            return CLI_OK;
+        }
+    return cli_usage(cli, "--stage is auth, mail, rcpt, data or end");
 }
 
 static int take_option(struct cli *cli, struct decisions_wanted *x, int option, const char *value)
@@ -136,6 +160,8 @@ static int take_option(struct cli *cli, struct decisions_wanted *x, int option, 
     case OPT_LIMIT:
         x->limit = value;
         return CLI_OK;
+    case OPT_STAGE:
+        return take_stage(cli, x, value);
     case OPT_SINCE:
         if (cli_parse_time(value, clock_wall_s(), &since, &e) != 0)
             return cli_usage(cli, "--since: %s", e.text);
@@ -167,6 +193,7 @@ int cmd_log(struct cli *cli, int argc, char **argv)
                                             {"verdict", required_argument, NULL, OPT_VERDICT},
                                             {"reason", required_argument, NULL, OPT_REASON},
                                             {"limit", required_argument, NULL, OPT_LIMIT},
+                                            {"stage", required_argument, NULL, OPT_STAGE},
                                             {"since", required_argument, NULL, OPT_SINCE},
                                             {"lines", required_argument, NULL, OPT_LINES},
                                             {"export", required_argument, NULL, OPT_EXPORT},
@@ -194,7 +221,7 @@ int cmd_log(struct cli *cli, int argc, char **argv)
         return chosen || settings
                    ? cli_usage(cli, "--export copies all of the journal: give it without what selects decisions")
                    : export(cli, copy);
-    if (settings && (x.has_client || x.actions != 0 || x.reason != NULL || x.limit != NULL))
+    if (settings && (x.has_client || x.actions != 0 || x.reason != NULL || x.limit != NULL || x.has_stage))
         return cli_usage(cli, "--settings are not decisions: give it with --user, --since and --lines alone");
     return settings ? log_settings(cli, &x) : log_show(cli, x);
 }

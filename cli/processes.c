@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const programs[] = {"postern-policyd", "postern-milter", "postern-alert", "postern-cluster",
-                                       "postern-web"};
+static const char *const programs[] = {"postern-policyd", "postern-milter",  "postern-sasl",
+                                       "postern-alert",   "postern-cluster", "postern-web"};
 #define PROGRAMS (sizeof programs / sizeof *programs)
 
 /* ---- one process ---- */

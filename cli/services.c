@@ -86,6 +86,8 @@ static void look_at_listeners(struct picture *p, const struct config *c)
         look_at_listener(p, "postern-policyd", &c->policyd.listen[i]);
     for (size_t i = 0; i < c->milter.n_listen; i++)
         look_at_listener(p, "postern-milter", &c->milter.listen[i]);
+    for (size_t i = 0; i < c->sasl.n_listen; i++)
+        look_at_listener(p, "postern-sasl", &c->sasl.listen[i]);
 }
 
 /* ---- all ---- */

@@ -3,13 +3,9 @@
 #include "core/base/clock.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* How long nothing is accepted when there is no room; new connections wait in the kernel's backlog. */
@@ -52,7 +48,7 @@ static void complain(struct acceptor *a, enum complaint_kind kind, const char *w
 {
     uint64_t held;
 
-    if (complaint_due(a->complaints, kind, clock_boot_ns() / NS_PER_S, &held))
+    if (complaint_due(&a->complaints->kind[kind], clock_boot_ns() / NS_PER_S, &held))
         log_say(engine_log(a->engine), LEVEL_WARNING,
                 "%s; %u connections are served, new ones wait (%llu more times since this was last logged)", what,
                 a->max_connections, (unsigned long long)held);
@@ -94,8 +90,8 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 {
     const struct gate *gate = arg;
     struct acceptor *a = gate->acceptor;
-    const int on = 1;
 
+    (void)fd;
     (void)what;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         int accepted;
@@ -104,18 +100,14 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
             pause_accepting(a);
             return;
         }
-        accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        accepted = listener_accept(gate->listener);
         if (accepted < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK)
                 return;
-            if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO)
-                continue;
             complain(a, COMPLAINT_ACCEPT, strerror(errno)); /* EMFILE, ENFILE, ENOBUFS, ENOMEM: no spinning on these */
             pause_accepting(a);
             return;
         }
-        if (gate->listener->is_tcp)
-            (void)setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         worker_give(least_loaded(a), accepted, gate->listener);
     }
 }
@@ -172,18 +164,14 @@ static void acceptor_free(struct acceptor *a)
 static unsigned allowed_connections(struct engine *engine)
 {
     unsigned wanted = engine_config(engine)->policyd.max_connections;
-    struct rlimit limit;
-    rlim_t room;
+    unsigned long long descriptors;
+    unsigned allowed = listener_connections(wanted, 1, &descriptors);
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return wanted;
-    room = limit.rlim_cur > 2 * DESCRIPTORS_RESERVED ? limit.rlim_cur - DESCRIPTORS_RESERVED : limit.rlim_cur / 2;
-    if (room >= wanted)
-        return wanted;
-    log_say(engine_log(engine), LEVEL_WARNING,
-            "policyd.max_connections is %u, but %llu descriptors allow only %llu connections: raise LimitNOFILE",
-            wanted, (unsigned long long)limit.rlim_cur, (unsigned long long)room);
-    return (unsigned)room;
+    if (allowed < wanted)
+        log_say(engine_log(engine), LEVEL_WARNING,
+                "policyd.max_connections is %u, but %llu descriptors allow only %u connections: raise LimitNOFILE",
+                wanted, descriptors, allowed);
+    return allowed;
 }
 
 static int acceptor_prepare(struct acceptor *a, struct listener *listeners)

@@ -7,9 +7,6 @@
 
 #include "policyd/worker.h"
 
-/* Descriptors that connections never take: for files, the log, the directory, a reload. */
-#define DESCRIPTORS_RESERVED 64
-
 struct acceptor;
 
 /*

@@ -9,7 +9,7 @@ static void log_problem(const struct connection *c, enum request_problem problem
     struct buf b = BUF_OVER(text);
     uint64_t held;
 
-    if (!complaint_due(c->worker->complaints, problem, c->worker->now_s, &held))
+    if (!complaint_due(&c->worker->complaints->kind[problem], c->worker->now_s, &held))
         return;
     buf_addf(&b, "bad policy request on %s: %s", c->listener->address, request_problem_text(problem));
     if (culprit.n > 0) {

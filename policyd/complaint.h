@@ -1,15 +1,9 @@
-/*
- * Errors may come a thousand times a second: each kind is logged at most once a minute, with the number of lines held
- * back. Shared by all threads, without a lock.
- */
+/* What the policy server complains about in the log, of each kind at most once a minute. */
 #ifndef POSTERN_POLICYD_COMPLAINT_H
 #define POSTERN_POLICYD_COMPLAINT_H
 
+#include "core/base/complaint.h"
 #include "policyd/request.h"
-
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 /* Kinds: the problems of requests, followed by ours. */
 enum complaint_kind {
@@ -20,18 +14,8 @@ enum complaint_kind {
     COMPLAINT_KINDS
 };
 
-#define COMPLAINT_INTERVAL_S 60
-
 struct complaints {
-    struct {
-        _Atomic uint64_t next_s; /* when the next line may be written; 0: at once */
-        _Atomic uint64_t held;
-    } kind[COMPLAINT_KINDS];
+    struct complaint_timer kind[COMPLAINT_KINDS];
 };
-
-/* May this kind be logged now? If so *held is how many were held back since the last time. now_s: boot time. */
-bool complaint_due(struct complaints *complaints, unsigned kind, uint64_t now_s, uint64_t *held);
-/* Counts n more that are not logged. */
-void complaint_hold(struct complaints *complaints, unsigned kind, uint64_t n);
 
 #endif

@@ -57,7 +57,7 @@ void connection_open(struct worker *worker, int fd, const struct listener *liste
 
     if (c == NULL || event_assign(&c->event, worker->base, fd, EV_READ | EV_PERSIST, on_event, c) != 0 ||
         event_add(&c->event, NULL) != 0) {
-        if (complaint_due(worker->complaints, COMPLAINT_MEMORY, worker->now_s, &held))
+        if (complaint_due(&worker->complaints->kind[COMPLAINT_MEMORY], worker->now_s, &held))
             log_say(engine_log(worker->engine), LEVEL_ERROR, "no memory for a connection: closed (%llu more before)",
                     (unsigned long long)held);
         free(c);
@@ -90,7 +90,7 @@ static void close_without_memory(struct connection *c)
 {
     uint64_t held;
 
-    if (complaint_due(c->worker->complaints, COMPLAINT_MEMORY, c->worker->now_s, &held))
+    if (complaint_due(&c->worker->complaints->kind[COMPLAINT_MEMORY], c->worker->now_s, &held))
         log_say(engine_log(c->worker->engine), LEVEL_ERROR,
                 "no memory for a request: connection closed (%llu more before)", (unsigned long long)held);
     connection_close(c);

@@ -12,7 +12,7 @@
 #define POSTERN_POLICYD_CONNECTION_H
 
 #include "core/decide/submission.h"
-#include "policyd/listener.h"
+#include "core/serve/listener.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

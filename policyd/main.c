@@ -1,77 +1,13 @@
 /* postern-policyd: the Postfix policy delegation server. */
-#include "core/base/clock.h"
 #include "core/base/notify.h"
-#include "core/base/priority.h"
 #include "core/config/program.h"
-#include "core/engine/engine.h"
+#include "core/engine/engine_serve.h"
 #include "policyd/server.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define NAME "postern-policyd"
-
-/* A storm of reload signals becomes one reload in this time. */
-#define RELOAD_PAUSE_NS (200 * NS_PER_MS)
-
-/* The signals are waited for, not caught. SIGHUP does nothing: reload is SIGUSR1 for all of postern's programs. */
-static void take_signals(sigset_t *ours)
-{
-    signal(SIGHUP, SIG_IGN);
-    sigemptyset(ours);
-    sigaddset(ours, SIGTERM);
-    sigaddset(ours, SIGINT);
-    sigaddset(ours, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, ours, NULL);
-}
-
-/* The signal that came, or 0 at time until_ns (boot time). */
-static int wait_for_signal(const sigset_t *ours, uint64_t until_ns)
-{
-    uint64_t now = clock_boot_ns(), left = until_ns > now ? until_ns - now : 0;
-    struct timespec timeout = {.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
-    int got = sigtimedwait(ours, NULL, &timeout);
-
-    return got > 0 ? got : 0;
-}
-
-static void policyd_reload(struct engine *engine)
-{
-    struct error e;
-
-    notify_reloading();
-    (void)engine_reload(engine, &e); /* says in the log how it went; on an error the old configuration stays */
-    notify_ready();
-}
-
-/* Until SIGTERM or SIGINT. */
-static void serve(struct engine *engine, const sigset_t *signals)
-{
-    uint64_t tick_ns = clock_boot_ns() + NS_PER_S, reload_ns = 0;
-    bool wanted = false;
-
-    priority_give_way();
-    for (;;) {
-        uint64_t now, until = wanted && reload_ns < tick_ns ? reload_ns : tick_ns;
-        int got = wait_for_signal(signals, until);
-
-        if (got == SIGTERM || got == SIGINT)
-            return;
-        wanted = wanted || got == SIGUSR1;
-        now = clock_boot_ns();
-        if (wanted && now >= reload_ns) {
-            policyd_reload(engine);
-            wanted = false;
-            reload_ns = clock_boot_ns() + RELOAD_PAUSE_NS;
-        }
-        if (now >= tick_ns) {
-            engine_tick(engine);
-            tick_ns = now + NS_PER_S;
-        }
-    }
-}
 
 int main(int argc, char **argv)
 {
@@ -85,7 +21,7 @@ int main(int argc, char **argv)
     if (status != PROGRAM_GO_ON)
         return status;
     program_prepare_service();
-    take_signals(&signals);
+    engine_take_signals(&signals);
     if (engine_open(options.config_path, NAME, &engine, &e) != 0) {
         fprintf(stderr, "%s: %s\n", NAME, e.text);
         return PROGRAM_EXIT_FAILED;
@@ -99,7 +35,7 @@ int main(int argc, char **argv)
     log_say(engine_log(engine), LEVEL_NOTICE, "version %s serves, workers: %u", POSTERN_VERSION,
             engine_config(engine)->policyd.workers);
     notify_ready();
-    serve(engine, &signals);
+    engine_serve(engine, &signals);
     notify_stopping();
     server_stop(server);
     log_say(engine_log(engine), LEVEL_NOTICE, "stopped");

@@ -22,7 +22,7 @@ static int open_listeners(struct server *s, const struct policyd_config *config,
     if (config->n_listen == 0)
         return error_set(e, "policyd.listen is empty: name at least one socket, as in \"unix:/run/postern/policy\"");
     for (; s->n_listeners < config->n_listen; s->n_listeners++)
-        if (listener_open(&config->listen[s->n_listeners], &s->listeners[s->n_listeners], e) != 0)
+        if (listener_open("postern-policyd", &config->listen[s->n_listeners], &s->listeners[s->n_listeners], e) != 0)
             return -1;
     return 0;
 }

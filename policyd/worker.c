@@ -1,6 +1,7 @@
 #include "policyd/worker.h"
 
 #include "core/base/clock.h"
+#include "core/serve/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,8 +56,8 @@ static void say_forgotten(struct worker *w)
 
     if (n == 0)
         return;
-    if (!complaint_due(w->complaints, COMPLAINT_FORGOTTEN, w->now_s, &held)) {
-        complaint_hold(w->complaints, COMPLAINT_FORGOTTEN, n - 1);
+    if (!complaint_due(&w->complaints->kind[COMPLAINT_FORGOTTEN], w->now_s, &held)) {
+        complaint_hold(&w->complaints->kind[COMPLAINT_FORGOTTEN], n - 1);
         return;
     }
     log_say(engine_log(w->engine), LEVEL_WARNING,
@@ -120,20 +121,6 @@ static void worker_free(struct worker *w)
     free(w);
 }
 
-/* A base of one thread needs no locks. */
-static struct event_base *base_new(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base = NULL;
-
-    if (config == NULL)
-        return NULL;
-    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
-        base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
-}
-
 static int worker_prepare(struct worker *w)
 {
     static const struct timeval every_second = {.tv_sec = 1};
@@ -142,7 +129,7 @@ static int worker_prepare(struct worker *w)
         return -1;
     errno = ENOMEM;
     w->session = engine_session_new(w->engine);
-    w->base = base_new();
+    w->base = loop_new();
     if (w->session == NULL || w->base == NULL)
         return -1;
     w->mail_event = event_new(w->base, w->mail[0], EV_READ | EV_PERSIST, on_mail, w);

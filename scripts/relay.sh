@@ -93,6 +93,8 @@ relay_start_dovecot()
     # The lines of the snippet for a list of who may not sign in, where a test has one.
     [ -z "${RELAY_DOVECOT_DENY:-}" ] || sed -i -e '/^#\(passdb\|service\)/,/^#}/s/^#//' \
         -e "s|/var/lib/postern-dovecot/deny|$RELAY_DOVECOT_DENY|" "$T/dovecot.conf"
+    [ -z "${RELAY_MECHANISMS:-}" ] || sed -i "s|^auth_mechanisms.*|auth_mechanisms = $RELAY_MECHANISMS|" "$T/dovecot.conf"
+    printf '%s' "${RELAY_DOVECOT:-}" >>"$T/dovecot.conf"
     cat >>"$T/dovecot.conf" <<END
 base_dir = $T/dovecot
 state_dir = $T/dovecot
@@ -163,7 +165,8 @@ relay_settled() { touch -d '10 seconds ago' "$1"; }
 # Postfix as the snippets of conf/postfix say, on the ports and in the folders of this relay. $1: policyd, milter or both.
 relay_start_postfix()
 {
-    local name without='' line
+    local name without='' line door=private/auth
+    [ -z "${RELAY_SASL:-}" ] || door=unix:$T/run/sasl.sock
     {
         echo 'compatibility_level = 3.6'
         sed -e "s|/run/postern/|$T/run/|; s|^relayhost = .*|relayhost = [127.0.0.1]:$SINK|" \
@@ -220,7 +223,8 @@ anvil     unix  -       -       n       -       1       anvil
 scache    unix  -       -       n       -       1       scache
 postlog   unix-dgram n  -       n       -       1       postlogd
 END
-        sed -e "s|^submission |127.0.0.1:$SMTP |; s|^smtp  |127.0.0.1:$SMTP25 |" conf/postfix/master.cf |
+        sed -e "s|^submission |127.0.0.1:$SMTP |; s|^smtp  |127.0.0.1:$SMTP25 |" \
+            -e "s|smtpd_sasl_path=.*|smtpd_sasl_path=$door|" conf/postfix/master.cf |
             if [ -n "$without" ]; then grep -v -e "-o $without"; else cat; fi
         printf '%s' "${RELAY_MASTER_CF:-}"
     } >"$T/postfix/master.cf"
@@ -243,6 +247,13 @@ relay_start_milter()
     relay_wait relay_listens_at "$T/run/milter.sock"
 }
 
+# With $RELAY_SASL, Postfix asks it at AUTH in place of Dovecot.
+relay_start_sasl()
+{
+    relay_run sasl "$BIN/postern-sasl" -c "$T/postern.conf"
+    relay_wait relay_listens_at "$T/run/sasl.sock"
+}
+
 # After relay_run: until each of these programs has read its configuration again, or refused it.
 relay_reload()
 {
@@ -261,6 +272,7 @@ relay_start()
     relay_start_sink && relay_start_dovecot || return 1
     [ "$1" = milter ] || relay_start_policyd || return 1
     [ "$1" = policyd ] || relay_start_milter || return 1
+    [ -z "${RELAY_SASL:-}" ] || relay_start_sasl || return 1
     relay_start_postfix "$1"
 }
 

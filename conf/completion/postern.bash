@@ -18,7 +18,7 @@ _postern()
     --config-dir) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --tls) COMPREPLY=($(compgen -W "none 1.0 1.1 1.2 1.3" -- "$cur")); return ;;
     --method) COMPREPLY=($(compgen -W "PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER" -- "$cur")); return ;;
-    --stage) COMPREPLY=($(compgen -W "mail rcpt data end" -- "$cur")); return ;;
+    --stage) COMPREPLY=($(compgen -W "auth mail rcpt data end" -- "$cur")); return ;;
     --verdict) COMPREPLY=($(compgen -W "pass defer reject hold refused" -- "$cur")); return ;;
     --for | --since) COMPREPLY=($(compgen -W "15m 1h 2h 1d 7d" -- "$cur")); return ;;
     esac
@@ -35,7 +35,7 @@ _postern()
             $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
         ;;
     log)
-        COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --since --lines --export --settings --csv --json --help" -- "$cur"))
+        COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --stage --since --lines --export --settings --csv --json --help" -- "$cur"))
         ;;
     report)
         COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell

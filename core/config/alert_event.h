@@ -8,6 +8,8 @@ enum alert_event {
     ALERT_MIRROR_FAILED, /* a run of the mirror was refused or failed */
     ALERT_STATE,         /* the state cannot be used: limits count in memory */
     ALERT_LOG_LOST,      /* log lines were dropped */
+    ALERT_GUESSED,       /* somebody signed in after many failures, from an unfamiliar network */
+    ALERT_FAILING,       /* a login fails to sign in again and again, and nothing is blocked for it */
     ALERT_DISABLED,      /* SMTP AUTH was switched off at the source, or could not be */
     ALERT_SETTINGS, /* an organization was opened or closed, mailboxes that sent lately were closed, or something was
                        opened */

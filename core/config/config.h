@@ -214,6 +214,10 @@ enum limit_count {
     COUNT_EXTERNAL,
     COUNT_INTERNAL,
     COUNT_BYTES,
+    /* failures to sign in (core/decide/failures.h) */
+    COUNT_FAILURES,
+    COUNT_FAILED_LOGINS, /* different logins of them */
+    COUNT_FAILING_NETS,  /* different client networks of them */
     COUNT_DENIALS,
     COUNT_DEFERRALS, /* attempts that a limit deferred */
     COUNT_DEFERRED,  /* different messages that a limit deferred; beyond a habit, of logins whose habit is learnt */
@@ -303,6 +307,12 @@ struct limit_config {
     struct list *exception_users; /* the users of the exceptions, each in the line of its place from 1 */
 };
 
+/* Does the limit count failures to sign in? Such limits have no part in the decision about messages. */
+static inline bool limit_counts_failures(const struct limit_config *limit)
+{
+    return limit->count == COUNT_FAILURES || limit->count == COUNT_FAILED_LOGINS || limit->count == COUNT_FAILING_NETS;
+}
+
 /* Limits to begin with (config_preset.c). */
 enum preset { PRESET_NONE, PRESET_EXCHANGE_ONLINE, PRESET_STANDARD };
 
@@ -351,6 +361,13 @@ struct milter_config {
     size_t n_listen;
     uint64_t timeout_s;
     bool allow_inet; /* TCP, where every local user may connect */
+};
+
+struct sasl_config {
+    struct listener_config *listen; /* none: the door at AUTH is not used */
+    size_t n_listen;
+    struct listener_config upstream; /* where the authentication server listens: a UNIX socket, or TCP on loopback */
+    unsigned max_connections;
 };
 
 /* Where messages are charged. */
@@ -456,6 +473,7 @@ struct config {
     enum charge_where charge;
     struct policyd_config policyd;
     struct milter_config milter;
+    struct sasl_config sasl;
     struct reply_config *replies;
     size_t n_replies;
     const char *spool; /* folder of what one program leaves for another */
@@ -470,7 +488,7 @@ struct config {
     const char *mirror_proxy;        /* NULL: as the environment says; "": none */
 };
 
-#define CONFIG_LIMITS_MAX 32
+#define CONFIG_LIMITS_MAX 48
 
 /*
  * Reads the file and the lists that it names. 0 and *out (free with config_free), or -1 with e:

@@ -23,7 +23,7 @@ static bool can_block(unsigned per)
 
 static bool uses_client_net(const struct limit_config *limit)
 {
-    return limit->unfamiliar || (limit->per & PER_CLIENT_NET) != 0 ||
+    return limit->unfamiliar || (limit->per & PER_CLIENT_NET) != 0 || limit->count == COUNT_FAILING_NETS ||
            (limit->count == COUNT_DISTINCT && limit->distinct == DISTINCT_CLIENT_NET);
 }
 
@@ -160,6 +160,8 @@ int limit_check(struct reader *r, const config_setting_t *s, void *target)
 {
     const struct limit_config *limit = target;
 
+    if (limit_check_failures(r, s, limit) != 0)
+        return -1;
     for (const struct limit_config *other = r->config->limits; other < limit; other++)
         if (strcmp(other->name, limit->name) == 0)
             return setting_error(r, s, "a second limit of the name \"%s\"", limit->name);

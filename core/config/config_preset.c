@@ -53,6 +53,30 @@ static const struct limit_config exchange_online[] = {
 };
 
 /*
+ * Guessing of passwords, by the networks that it comes from, and not in those that a tenant is familiar with; and of
+ * one login's from many networks, which is only told of, since a block would lock out its owner. What people mistype
+ * stays far below. A network is what one subscriber has: a /24 or a /64.
+ */
+#define LIMIT_FAILURES(limit_name, limit_count, seconds, ...)                                                          \
+    {                                                                                                                  \
+        .name = limit_name, .per = PER_CLIENT_NET, .count = limit_count, .then = THEN_BLOCK, .block_s = seconds,       \
+        .v4_prefix = 24, .v6_prefix = 64, .unfamiliar = true, .authenticated = true, .connectors = true, .figure = {   \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+
+#define FAILURES                                                                                                       \
+    LIMIT_FAILURES("guessing", COUNT_FAILURES, 900, .rate = {20, 3600}, .burst = 20),                                  \
+        LIMIT_FAILURES("spraying", COUNT_FAILED_LOGINS, 3600, .rate = {10, 3600}, .burst = 10),                        \
+    {                                                                                                                  \
+        .name = "botnet", .per = PER_LOGIN, .count = COUNT_FAILING_NETS, .then = THEN_MONITOR, .v4_prefix = 24,        \
+        .v6_prefix = 64, .authenticated = true, .connectors = true, .figure = {                                        \
+            .rate = {20, 86400},                                                                                       \
+            .burst = 20                                                                                                \
+        }                                                                                                              \
+    }
+
+/*
  * What people and devices send, and little more. For how these figures were found, and what each achieves, see
  * bench/blunting/README.md. The message rate is Exchange Online's with a larger burst, for mail merges and alert
  * storms.
@@ -131,6 +155,7 @@ static const struct limit_config standard[] = {
     LIMIT_UNFAMILIAR("unfamiliar-volume", COUNT_MESSAGES, THEN_DEFER, 0, .rate = {60, 86400}, .burst = 140),
     LIMIT_UNFAMILIAR("unfamiliar-again", COUNT_DEFERRED, THEN_BLOCK, 3600, .rate = {40, 3600}, .burst = 2500),
     LIMIT_UNFAMILIAR("roaming", COUNT_DISTINCT, THEN_BLOCK, 3600, .rate = {10, 86400}, .burst = 20),
+    FAILURES,
 };
 
 static const struct {

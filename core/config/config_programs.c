@@ -6,7 +6,7 @@
 #include <arpa/inet.h>
 #include <sys/un.h>
 
-/* policyd, milter, and the texts of replies. */
+/* policyd, milter, sasl, and the texts of replies. */
 
 #define LISTENERS_MAX 64
 #define FD_MIN 3 /* the first descriptor that a service manager passes (sd_listen_fds(3)) */
@@ -14,6 +14,7 @@
 #define PORT_MAX 65535
 #define SOCKET_PATH_MAX (sizeof((struct sockaddr_un *)0)->sun_path - 1)
 #define SOCKET_MODE 0660
+#define UPSTREAM_FORM "expected unix:/path, inet:127.0.0.1:PORT or inet6:[::1]:PORT"
 #define LISTENER_FORM "expected unix:/path, inet:192.0.2.1:10040, inet6:[::1]:10040 or fd:3"
 
 /* ---- listeners ---- */
@@ -229,22 +230,33 @@ static int read_policyd_listeners(struct reader *r, const config_setting_t *s, c
     return read_listeners(r, s, row, &policyd->listen, &policyd->n_listen);
 }
 
-/* An empty text: the milter is not used. */
+/* An empty text: the program is not used. */
+static bool is_unused(const config_setting_t *s)
+{
+    return s != NULL && config_setting_type(s) == CONFIG_TYPE_STRING && config_setting_get_string(s)[0] == '\0';
+}
+
+/* Has another program one of these listeners? Descriptors belong to a process: all programs may use fd:3. */
+static int check_taken(const struct reader *r, const config_setting_t *s, const struct listener_config *own,
+                       size_t n_own, const char *setting, const struct listener_config *others, size_t n_others)
+{
+    for (size_t i = 0; i < n_others; i++)
+        for (size_t j = 0; j < n_own; j++)
+            if (own[j].fd < 0 && strcmp(others[i].address, own[j].address) == 0)
+                return setting_error(r, s, "%s is one of %s already", own[j].address, setting);
+    return 0;
+}
+
 static int read_milter_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
 {
     const struct policyd_config *policyd = &r->config->policyd;
     struct milter_config *milter = at;
 
-    if (s != NULL && config_setting_type(s) == CONFIG_TYPE_STRING && config_setting_get_string(s)[0] == '\0')
+    if (is_unused(s))
         return 0;
     if (read_listeners(r, s, row, &milter->listen, &milter->n_listen) != 0)
         return -1;
-    /* Descriptors belong to a process: both programs may use fd:3. */
-    for (size_t i = 0; i < policyd->n_listen; i++)
-        for (size_t j = 0; j < milter->n_listen; j++)
-            if (milter->listen[j].fd < 0 && strcmp(policyd->listen[i].address, milter->listen[j].address) == 0)
-                return setting_error(r, s, "%s is one of policyd.listen already", milter->listen[j].address);
-    return 0;
+    return check_taken(r, s, milter->listen, milter->n_listen, "policyd.listen", policyd->listen, policyd->n_listen);
 }
 
 static int check_milter(struct reader *r, const config_setting_t *s, void *target)
@@ -283,6 +295,78 @@ static const struct setting milter_rows[] = {
     {"allow_inet", SETTING_BOOL, AT(struct milter_config, allow_inet), .standard = "false"},
 };
 const struct section milter_section = {ROWS(milter_rows), .check = check_milter};
+
+/* ---- sasl ---- */
+
+/* 127.0.0.0/8 (RFC 1122 3.2.1.3), ::1 (RFC 4291 2.5.3); true for sockets without an address. */
+static bool is_on_this_host(const struct listener_config *l)
+{
+    return l->host == NULL || strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
+}
+
+static int check_sasl_listener(const struct reader *r, const config_setting_t *s, const struct listener_config *l)
+{
+    if (!is_on_this_host(l))
+        return setting_error(r, s,
+                             "%s: whoever can connect names the client's address, which blocks and networks are judged "
+                             "by, and sends passwords in the clear; expected unix:/path, or inet:127.0.0.1:PORT",
+                             l->address);
+    if (l->front.method[0] != '\0')
+        return setting_error(r, s, "%s: front.method is not for here: at AUTH Postfix says which mechanism it is",
+                             l->address);
+    return 0;
+}
+
+static int read_sasl_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    const struct policyd_config *policyd = &r->config->policyd;
+    const struct milter_config *milter = &r->config->milter;
+    struct sasl_config *sasl = at;
+
+    if (s == NULL || is_unused(s))
+        return 0;
+    if (read_listeners(r, s, row, &sasl->listen, &sasl->n_listen) != 0)
+        return -1;
+    for (size_t i = 0; i < sasl->n_listen; i++)
+        if (check_sasl_listener(r, s, &sasl->listen[i]) != 0)
+            return -1;
+    return check_taken(r, s, sasl->listen, sasl->n_listen, "policyd.listen", policyd->listen, policyd->n_listen) != 0
+               ? -1
+               : check_taken(r, s, sasl->listen, sasl->n_listen, "milter.listen", milter->listen, milter->n_listen);
+}
+
+static int parse_upstream(struct reader *r, struct slice text, void *at, struct error *e)
+{
+    struct listener_config *upstream = at;
+
+    if (parse_address(r, text, upstream, e) != 0)
+        return -1;
+    if (upstream->fd >= 0 || !is_on_this_host(upstream))
+        return error_set(e, "\"%s\": passwords cross this connection in the clear; " UPSTREAM_FORM, quote(text).text);
+    return 0;
+}
+
+static int check_sasl(struct reader *r, const config_setting_t *s, void *target)
+{
+    const struct sasl_config *sasl = target;
+
+    for (size_t i = 0; i < sasl->n_listen; i++)
+        if (strcmp(sasl->listen[i].address, sasl->upstream.address) == 0)
+            return setting_error(r, config_setting_get_member(s, "upstream"),
+                                 "%s is one of sasl.listen: the door would ask itself; expected the socket of Dovecot",
+                                 sasl->upstream.address);
+    return 0;
+}
+
+static const struct setting sasl_rows[] = {
+    {"listen", SETTING_OWN, .read = read_sasl_listeners, .section = &listener_section, .standard = "",
+     .allowed = LISTENER_FORM},
+    {"upstream", SETTING_PARSED, AT(struct sasl_config, upstream), .parse = parse_upstream,
+     .standard = "unix:/run/dovecot/auth-postern", .allowed = UPSTREAM_FORM},
+    {"max_connections", SETTING_NUMBER, AT(struct sasl_config, max_connections), .standard = "20000", .least = 1,
+     .most = 1000000},
+};
+const struct section sasl_section = {ROWS(sasl_rows), .check = check_sasl};
 
 /* ---- replies ---- */
 

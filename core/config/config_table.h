@@ -178,7 +178,8 @@ extern const struct section limit_section;                    /* config_limits.c
 extern const struct section blocks_section;                   /* config_blocks.c */
 extern const struct section alert_section;                    /* config_alerts.c */
 extern const struct section cluster_section;                  /* config_cluster.c */
-extern const struct section policyd_section, milter_section;  /* config_programs.c */
+/* config_programs.c */
+extern const struct section policyd_section, milter_section, sasl_section;
 extern const struct choice mode_choices[], tls_minimums[];
 extern const struct choice fetches[];               /* config_exchange.c: what exchange.fetch may name */
 setting_read read_exchange;                         /* config_exchange.c */
@@ -213,6 +214,8 @@ extern const struct section limit_only_section; /* config_limits_only.c */
 setting_parse parse_limit_reply;                /* the same; at is the pointer to the text */
 /* Do condition and reply of a limit fit the rest of it? 0, or -1 with r->e. (config_limits_only.c) */
 int limit_check_only(const struct reader *r, const config_setting_t *s, const struct limit_config *limit);
+/* May a limit that counts failures to sign in be as it is? 0, or -1 with r->e. (config_limits_failures.c) */
+int limit_check_failures(const struct reader *r, const config_setting_t *s, const struct limit_config *limit);
 section_check limit_check; /* config_limits_check.c */
 /* May a limit have this figure? 0, or -1 with e. */
 int figure_check(const struct limit_rate *figure, enum limit_count count, struct error *e);

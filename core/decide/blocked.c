@@ -148,3 +148,47 @@ bool key_blocks(const struct decide_context *c, const struct submission *s, cons
     return block->prefix > 0 && network_of_size(s, block->prefix, &net) &&
            key_of_block_value(c->secret, PER_CLIENT_NET | of, key_of_network(c->secret, &net)) == block->key;
 }
+
+/* By whomever, or by an operator alone. */
+static bool client_part_blocked(const struct decide_context *c, unsigned part, uint64_t value, bool by_operator,
+                                uint64_t *until_ns)
+{
+    uint64_t key = key_of_block_value(c->secret, part, value), end;
+
+    if (by_operator ? !blocks_find_of(c->blocks, key, BLOCK_BY_OPERATOR, c->now_ns, &end)
+                    : !blocks_find(c->blocks, key, c->now_ns, &end))
+        return false;
+    if (end > *until_ns)
+        *until_ns = end;
+    return true;
+}
+
+static bool client_or_network_blocked(const struct decide_context *c, const struct submission *s, bool by_operator,
+                                      uint64_t *until_ns)
+{
+    static const unsigned kinds[] = {0, OF_STRANGERS};
+    const struct identity nobody = {.authenticated = false};
+    bool any = false, sheltered = never_blocked(c, s, &nobody, PER_CLIENT_NET);
+    struct network net;
+    uint32_t prefix;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        any |= client_part_blocked(c, PER_CLIENT | kinds[i], address_key(c, s), by_operator, until_ns);
+        for (uint32_t at = 0; !sheltered && blocks_next_prefix(c->blocks, &at, &prefix);)
+            if (network_of_size(s, prefix, &net))
+                any |= client_part_blocked(c, PER_CLIENT_NET | kinds[i], key_of_network(c->secret, &net), by_operator,
+                                           until_ns);
+    }
+    return any;
+}
+
+bool client_blocked(const struct decide_context *c, const struct submission *s, uint64_t *until_ns)
+{
+    *until_ns = 0;
+    if (!s->has_client || !blocks_any(c->blocks) || !client_or_network_blocked(c, s, false, until_ns))
+        return false;
+    if (client_unfamiliar(c, s))
+        return true;
+    *until_ns = 0;
+    return client_or_network_blocked(c, s, true, until_ns);
+}

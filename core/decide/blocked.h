@@ -8,6 +8,12 @@
 bool never_blocked(const struct decide_context *c, const struct submission *s, const struct identity *id,
                    enum limit_key_part part);
 
+/*
+ * Before anybody has proved who it is: is the client or its network blocked? Where a network is familiar to a tenant,
+ * or the client is known or a connector's, only by an operator's block. *until_ns is the latest end.
+ */
+bool client_blocked(const struct decide_context *c, const struct submission *s, uint64_t *until_ns);
+
 /* Does this block apply to the submission? For explain. */
 bool key_blocks(const struct decide_context *c, const struct submission *s, const struct identity *id,
                 const struct block *block);

@@ -1,5 +1,8 @@
 #include "core/base/clock.h"
+#include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/failures.h"
+#include "core/decide/keys.h"
 #include "core/mail/reply_text.h"
 
 /* The limit's own text stands for refusals of its class alone: one that defers for another cause still does. */
@@ -93,6 +96,59 @@ static bool (*const steps[])(struct deciding *) = {
     step_blocked, step_restricted, step_tls, step_allowed, step_logins_from, step_sender, step_recipients, step_limits,
 };
 
+/* As before the password was checked: an attempt may have been under way when the block was made. */
+static bool step_client_blocked(struct deciding *d)
+{
+    uint64_t until_ns;
+
+    if (!client_blocked(d->c, d->s, &until_ns))
+        return false;
+    trace_add(d->trace, "blocked: the client or its network, so that no password is checked");
+    d->v->retry_ns = until_ns == BLOCK_FOREVER ? 0 : until_ns - d->c->now_ns;
+    return refuse(d, REASON_BLOCKED, MODE_ENFORCE);
+}
+
+/* At AUTH nothing is known but who signs in, from where and how. */
+static bool (*const auth_steps[])(struct deciding *) = {step_client_blocked, step_blocked, step_tls, step_allowed,
+                                                        step_logins_from};
+
+/* Postfix makes a permanent refusal of each one at AUTH. At RCPT it can say "later". */
+static void pass_deferred(struct deciding *d)
+{
+    struct verdict *v = d->v;
+
+    if (v->action != ACTION_DEFER)
+        return;
+    trace_add(d->trace, "let in: what would only be deferred is deferred at RCPT");
+    v->action = ACTION_PASS;
+    v->reason = REASON_ALLOWED;
+    v->reply = (struct slice){NULL, 0};
+    v->retry_ns = 0;
+}
+
+/* Who signs in without a name is nobody that could be decided on. */
+static bool step_who_signs_in(struct deciding *d)
+{
+    if (d->s->login.kind != LOGIN_NONE)
+        return step_who(d);
+    trace_add(d->trace, "who: no name");
+    return refuse(d, REASON_BAD_LOGIN, d->c->config->smtp_auth.mode);
+}
+
+static void decide_auth(struct deciding *d)
+{
+    bool refused = step_who_signs_in(d);
+
+    failures_trace(d);
+    if (!refused)
+        d->v->reason = REASON_ALLOWED;
+    for (size_t i = 0; i < sizeof auth_steps / sizeof auth_steps[0] && !refused; i++)
+        refused = auth_steps[i](d);
+    if (!refused)
+        trace_add(d->trace, "let in");
+    pass_deferred(d);
+}
+
 void decide(const struct decide_context *context, const struct submission *submission,
             const struct recipients *recipients, struct verdict *verdict, struct trace *trace)
 {
@@ -100,6 +156,10 @@ void decide(const struct decide_context *context, const struct submission *submi
     const struct identity *id = &verdict->identity;
 
     verdict_begin(verdict);
+    if (submission->stage == STAGE_AUTH) {
+        decide_auth(&d);
+        return;
+    }
     if (submission->stage == STAGE_CONNECT || step_who(&d) || (!id->authenticated && id->connector == NULL))
         return;
     verdict->reason = id->authenticated ? REASON_ALLOWED : REASON_CONNECTOR;
@@ -120,4 +180,40 @@ void decide_smtp_auth(const struct decide_context *context, const struct submiss
     verdict->reason = REASON_ALLOWED;
     if (!step_who(&d))
         (void)step_allowed(&d);
+}
+
+bool decide_client(const struct decide_context *context, const struct submission *submission, struct verdict *verdict)
+{
+    struct deciding d = {.c = context, .s = submission, .v = verdict};
+
+    verdict_begin(verdict);
+    verdict->reason = REASON_ALLOWED;
+    if (submission->has_client)
+        verdict->identity.client = key_of_client(context, &submission->client);
+    return step_client_blocked(&d);
+}
+
+bool decide_too_many(const struct decide_context *context, const struct submission *submission, struct verdict *verdict,
+                     const struct limit_config *limit, uint64_t retry_ns)
+{
+    struct deciding d = {.c = context, .s = submission, .v = verdict};
+
+    verdict->limit = limit->name;
+    verdict->limit_row = limit;
+    verdict->retry_ns = retry_ns;
+    return refuse(&d, REASON_AUTH_WAITS, MODE_ENFORCE);
+}
+
+void decide_failed(const struct decide_context *context, const struct submission *submission, struct verdict *verdict)
+{
+    struct deciding d = {.c = context, .s = submission, .v = verdict};
+    bool token = mechanism_proof(submission->mechanism) == PROOF_TOKEN;
+
+    verdict_begin(verdict);
+    (void)step_who(&d);
+    verdict->monitored = false;
+    verdict->monitored_reason = REASON_NOT_OURS;
+    verdict->identity.authenticated = false;
+    verdict->identity.connector = NULL;
+    verdict_refuse(context->config, submission, verdict, token ? REASON_AUTH_TOKEN_FAILED : REASON_AUTH_FAILED);
 }

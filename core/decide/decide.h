@@ -121,6 +121,17 @@ void decide_smtp_auth(const struct decide_context *context, const struct submiss
                       struct verdict *verdict);
 
 /*
+ * Signing in, before the password is checked and when it was wrong (core/engine/engine_auth.h); the verdict begins anew
+ * in the first and the last. decide_client: is the client or its network blocked? decide_too_many: that limit on
+ * failures has no room for another attempt. Both return true when that refuses, which it doesn't in monitor mode.
+ * decide_failed: a refusal by the SASL server, with whom the login stands for, as somebody who has not proved that.
+ */
+bool decide_client(const struct decide_context *context, const struct submission *submission, struct verdict *verdict);
+bool decide_too_many(const struct decide_context *context, const struct submission *submission, struct verdict *verdict,
+                     const struct limit_config *limit, uint64_t retry_ns);
+void decide_failed(const struct decide_context *context, const struct submission *submission, struct verdict *verdict);
+
+/*
  * Adds the recipient of a submission at STAGE_RCPT that passed with this verdict, so that the later stages count it;
  * one that is there already is not counted again. Without memory it is counted, but not remembered.
  */

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/decide/block_keys.h"
+#include "core/decide/failures.h"
 #include "core/decide/keys.h"
 #include "core/state/outbox.h"
 
@@ -69,14 +70,21 @@ bool network_size_same(const struct limit_config *before, const struct limit_con
 /* What strangers did is not held against logins from familiar networks, so these must be known. */
 static bool counts_strangers(const struct limit_config *limit)
 {
-    return limit->count == COUNT_DENIALS && limit->then != THEN_MONITOR && limit->authenticated &&
-           (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0;
+    return (limit_counts_failures(limit) && limit->unfamiliar) ||
+           (limit->count == COUNT_DENIALS && limit->then != THEN_MONITOR && limit->authenticated &&
+            (limit->per & (PER_CLIENT | PER_CLIENT_NET)) != 0);
+}
+
+/* Failures to sign in ask for networks of all sizes, so that they need none to be learnt for them. */
+static bool tells_networks_apart(const struct limit_config *limit)
+{
+    return limit->unfamiliar && !limit_counts_failures(limit);
 }
 
 static bool any_unfamiliar(const struct config *config)
 {
     for (size_t i = 0; i < config->n_limits; i++)
-        if (config->limits[i].unfamiliar)
+        if (tells_networks_apart(&config->limits[i]))
             return true;
     return false;
 }
@@ -88,7 +96,7 @@ const struct limit_config *networks_size(const struct config *config, const stru
     bool unfamiliar = any_unfamiliar(config);
 
     for (const struct limit_config *limit = before == NULL ? config->limits : before + 1; limit < end; limit++)
-        if ((limit->unfamiliar || (!unfamiliar && (counts_strangers(limit) || limit->beyond_habit))) &&
+        if ((tells_networks_apart(limit) || (!unfamiliar && (counts_strangers(limit) || limit->beyond_habit))) &&
             !network_size_same(before, limit))
             return limit;
     return NULL;
@@ -215,6 +223,53 @@ bool network_sheltered(const struct decide_context *c, const struct network *net
         if (holds_familiar(c, net, limit))
             return true;
     return false;
+}
+
+/* ---- failures to sign in ---- */
+
+static bool is_connectors(const struct decide_context *c, const struct submission *s)
+{
+    unsigned value;
+
+    return c->config->connector_map != NULL && network_map_find(c->config->connector_map, &s->client, &value);
+}
+
+/* Familiar to that tenant; while it is new here, a network that its mail was accepted from. */
+static bool is_tenants(const struct decide_context *c, const struct submission *s, uint64_t tenant_hash,
+                       const struct limit_config *limit)
+{
+    uint64_t key = key_around(c, &s->client, tenant_hash, limit);
+
+    return counters_marked(c->counters, key, c->now_ns) ||
+           (counters_marked(c->counters, new_key(key), c->now_ns) &&
+            !counters_marked(c->counters, tenant_key(tenant_hash), c->now_ns));
+}
+
+/* Tenants that are only in the configuration have sent nothing. */
+static bool is_any_tenants(const struct decide_context *c, const struct submission *s, const struct limit_config *limit)
+{
+    uint32_t tenants = c->view != NULL ? directory_tenants(c->view) : 0;
+
+    if (tenants > LOOKS_MAX)
+        return true;
+    for (uint32_t i = 0; i < tenants; i++) {
+        const struct tenant_facts *tenant = directory_tenant(c->view, i);
+
+        if (tenant != NULL && is_tenants(c, s, hash_slice(c->secret, slice_of(tenant->name)), limit))
+            return true;
+    }
+    return is_tenants(c, s, 0, limit); /* logins of none */
+}
+
+bool client_unfamiliar(const struct decide_context *c, const struct submission *s)
+{
+    if (!s->has_client || client_known(c, s) || is_connectors(c, s))
+        return false;
+    for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
+         limit = networks_size(c->config, limit))
+        if (is_any_tenants(c, s, limit))
+            return false;
+    return true;
 }
 
 /* ---- learning ---- */

@@ -27,6 +27,14 @@ bool network_unfamiliar(const struct decide_context *c, const struct submission 
                         const struct limit_config *limit);
 
 /*
+ * The same for failures to sign in, where nobody has proved who it is: is the client in no network that is familiar to
+ * any tenant, known (known_networks), or a connector's? Networks of all sizes that are learnt count. As long as a
+ * tenant is new here, one that its mail was accepted from is enough, so that its office is spared from the first
+ * message on, and strangers are not even in the first week.
+ */
+bool client_unfamiliar(const struct decide_context *c, const struct submission *s);
+
+/*
  * May somebody sign in from there although strangers are blocked there? The client's network is known (known_networks),
  * or familiar to the login's tenant, or the tenant is new here, so that none is. A connector's client always may.
  */

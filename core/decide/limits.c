@@ -1,5 +1,6 @@
 /* Step 7: checks the limits that match, and plans the charges. */
 #include "core/decide/decide_steps.h"
+#include "core/decide/failures.h"
 #include "core/decide/familiar.h"
 #include "core/decide/habit.h"
 #include "core/decide/keys.h"
@@ -206,8 +207,8 @@ void limits_gather(struct deciding *d)
     for (size_t i = 0; i < config->n_limits; i++) {
         const struct limit_config *limit = &config->limits[i];
 
-        if (waits_for_recipient(d, limit) || !limit_is_for(limit, id) || !limit_only_holds(d->c, d->s, id, limit) ||
-            !key_of_limit(d->c, d->s, id, limit, &out->key))
+        if (limit_counts_failures(limit) || waits_for_recipient(d, limit) || !limit_is_for(limit, id) ||
+            !limit_only_holds(d->c, d->s, id, limit) || !key_of_limit(d->c, d->s, id, limit, &out->key))
             continue;
         if (!limit_is_of_habit(limit))
             counters_prefetch(d->c->counters, out->key);

@@ -9,6 +9,7 @@
 #include "core/decide/block_keys.h"
 #include "core/decide/blocked.h"
 #include "core/decide/decide_steps.h"
+#include "core/decide/failures.h"
 #include "core/decide/familiar.h"
 #include "core/decide/habit.h"
 #include "core/decide/keys.h"
@@ -67,6 +68,20 @@ static void say_reason(const struct decide_context *c, const struct submission *
              limit->count == COUNT_BYTES ? " KiB" : "");
     if (earlier > 0)
         buf_addf(out, "; %llu before", (unsigned long long)earlier);
+}
+
+/* "12 logins tried from 192.0.2.0/24" */
+static void say_failures(const struct decide_context *c, const struct submission *s, const struct identity *id,
+                         const struct limit_config *limit, uint64_t earlier, struct block *b)
+{
+    struct buf out = BUF_OVER(b->reason);
+    struct slice where;
+
+    (void)slice_cut(slice_of(b->subject), ' ', NULL, &where);
+    buf_addf(&out, "%llu %s from %.*s", (unsigned long long)failures_counted(c, s, id, limit),
+             limit->count == COUNT_FAILED_LOGINS ? "logins tried" : "failed attempts to sign in", SLICE_ARG(where));
+    if (earlier > 0)
+        buf_addf(&out, "; %llu before", (unsigned long long)earlier);
 }
 
 /* ---- of clients ---- */
@@ -231,7 +246,10 @@ void engine_block(struct engine_session *session, const struct decide_context *c
     if (b.until_ns < least_ns)
         b.until_ns = least_ns;
     buf_add(&name, slice_of(limit->name));
-    say_reason(c, s, &session->verdict, limit, earlier, &reason);
+    if (limit_counts_failures(limit))
+        say_failures(c, s, id, limit, earlier, &b);
+    else
+        say_reason(c, s, &session->verdict, limit, earlier, &reason);
     if (!add_block(session, c, &b))
         return;
     if (merged && ip_is_v4(&b.base))

@@ -231,8 +231,7 @@ static bool follow_up(struct engine_session *session, const struct decide_contex
     return *charged || v->monitored || !passed;
 }
 
-/* The mailbox's primary address; the login itself where that is one; empty where there is no mailbox. */
-static struct slice mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary)
+struct slice engine_mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary)
 {
     if (id->n_claims == 0)
         return (struct slice){NULL, 0};
@@ -247,13 +246,13 @@ static void tell_verdict(struct engine_session *session, const struct decide_con
                          const struct recipients *r, bool charged)
 {
     struct address primary;
-    struct slice mailbox = mailbox_of(c, &session->verdict.identity, &primary);
+    struct slice mailbox = engine_mailbox_of(c, &session->verdict.identity, &primary);
 
     engine_note_verdict(session, s, r, mailbox, charged);
     engine_log_verdict(session, c, s, r, mailbox);
 }
 
-static struct decide_context context_of(struct engine_session *session)
+struct decide_context engine_context(struct engine_session *session)
 {
     struct engine *engine = session->engine;
 
@@ -274,7 +273,7 @@ const struct verdict *engine_decide(struct engine_session *session, const struct
     uint64_t message;
 
     engine_session_renew(session);
-    c = context_of(session);
+    c = engine_context(session);
     message = message_key(&c, s);
     c.charged = charged_before(&c, s, message);
     c.charging = c.charged != CHARGED_ALL && charges_here(&c, s);
@@ -282,4 +281,10 @@ const struct verdict *engine_decide(struct engine_session *session, const struct
     if (session->verdict.reason != REASON_NOT_OURS && follow_up(session, &c, s, r, message, &charged))
         tell_verdict(session, &c, s, r, charged);
     return &session->verdict;
+}
+
+void engine_count_denial(struct engine_session *session, const struct decide_context *c, const struct submission *s)
+{
+    if (is_denial(&session->verdict))
+        count_refusal(session, c, s, COUNT_DENIALS);
 }

@@ -26,13 +26,20 @@ static struct slice account_of(const struct engine_session *session, const struc
     return s->login.kind == LOGIN_ACCOUNT || s->login.kind == LOGIN_NETBIOS ? login_account(&s->login) : SLICE("");
 }
 
+/* Anybody can fail to sign in under any name: only names of mailboxes may leave something in the usage. */
+static bool counts_as_refusal(const struct submission *s, const struct identity *id)
+{
+    return s->stage != STAGE_AUTH || id->authenticated || id->n_claims > 0;
+}
+
 void engine_note_verdict(struct engine_session *session, const struct submission *s, const struct recipients *r,
                          struct slice mailbox, bool charged)
 {
     const struct verdict *v = &session->verdict;
     const struct identity *id = &v->identity;
     bool passes = v->action == ACTION_PASS || v->action == ACTION_HOLD;
-    struct slice sender = address_shown(s->sender_result, &s->sender, s->sender_text);
+    struct slice sender =
+        s->stage < STAGE_MAIL ? SLICE("") : address_shown(s->sender_result, &s->sender, s->sender_text);
     struct slice from = address_in(s, HEADER_FROM);
     struct address mapped;
 
@@ -47,7 +54,7 @@ void engine_note_verdict(struct engine_session *session, const struct submission
                      .stage = s->stage,
                      .tls = s->tls,
                      .milter = strcmp(s->front_end, "milter") == 0,
-                     .counts = charged || !passes,
+                     .counts = charged || (!passes && counts_as_refusal(s, id)),
                      .has_client = s->has_client,
                      .client = s->client,
                      .recipients = s->recipient_count != 0 ? s->recipient_count : r->n,

@@ -28,6 +28,8 @@ static void add_who(struct event *e, const struct submission *s, const struct id
 
 static void add_message(struct event *e, const struct submission *s, const struct recipients *r)
 {
+    if (s->stage < STAGE_MAIL)
+        return;
     event_text(e, "sender", address_shown(s->sender_result, &s->sender, s->sender_text));
     if (s->has_recipient)
         event_text(e, "recipient", address_shown(s->recipient_result, &s->recipient, s->recipient_text));

@@ -81,6 +81,9 @@ struct engine_session {
 /* Takes the current configuration and directory view, if the session has older ones. */
 void engine_session_renew(struct engine_session *session);
 
+/* What a decision of this moment depends on; valid until the session is renewed or rests. */
+struct decide_context engine_context(struct engine_session *session);
+
 /* The same trouble is logged once, and again when it changes or after an hour. */
 void engine_complain(struct engine *engine, struct complaint *c, const char *text);
 
@@ -101,6 +104,17 @@ void engine_request_disable(struct engine_session *session, const struct decide_
 void engine_alert_stale(struct engine *engine, const struct config *config, const struct tenant_config *tenant,
                         int64_t age_s);
 void engine_alert_tick(struct engine *engine, const struct config *config);
+
+/* Signing in: tells of a success after many failures; of what is over a limit that only tells of it, or fails again and
+ * again where that is spared (core/engine/engine_auth_alert.c). */
+void engine_auth_look_back(struct engine_session *session, const struct decide_context *c, const struct submission *s);
+void engine_alert_failing(struct engine_session *session, const struct decide_context *c, const struct submission *s,
+                          const struct limit_config *limit, bool spared);
+
+/* The mailbox's primary address; the login itself where that is one; empty where there is no mailbox. */
+struct slice engine_mailbox_of(const struct decide_context *c, const struct identity *id, struct address *primary);
+/* Counts the verdict as a denial, if it is one, and blocks where that is too many. */
+void engine_count_denial(struct engine_session *session, const struct decide_context *c, const struct submission *s);
 
 /* Blocks the subject that the limit is per, and logs it; not one that never_block protects. */
 void engine_block(struct engine_session *session, const struct decide_context *c, const struct submission *s,

@@ -101,6 +101,12 @@ struct journal_record {
     char fault[96], fault_text[160]; /* fault: empty where the header is not at fault */
 };
 
+/* The program that decided: "policyd", "milter", "sasl". Only the last is asked at AUTH. */
+static inline const char *journal_program(enum stage stage, bool milter)
+{
+    return stage == STAGE_AUTH ? "sasl" : milter ? "milter" : "policyd";
+}
+
 /* From where a mailbox submitted, and when last. */
 struct usage_client {
     struct ip ip;

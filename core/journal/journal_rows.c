@@ -138,7 +138,7 @@ void decision_bind(sqlite3_stmt *s, const struct journal_event *v, int64_t part)
     bind_name(s, 1 + VERDICT, action_name(v->action));
     bind_name(s, 1 + REASON, reason_row(v->reason)->name);
     bind_name(s, 1 + WOULD, v->monitored != REASON_NOT_OURS ? reason_row(v->monitored)->name : NULL);
-    bind_name(s, 1 + PROGRAM, v->milter ? "milter" : "policyd");
+    bind_name(s, 1 + PROGRAM, journal_program(v->stage, v->milter));
     bind_name(s, 1 + STAGE, stage_name(v->stage));
     bind_name(s, 1 + TLS, tls_version_name(v->tls));
     if (v->has_client) {

@@ -89,6 +89,19 @@ static const struct reason_row rows[REASON_COUNT] = {
                             "authenticated successfully. Contact your administrator.",
                             "logins_from names the networks for this login, and the client is in none of them: add "
                             "its network, or find out who has the password"},
+    [REASON_AUTH_FAILED] =
+        {"auth-failed", "535 5.7.8 The user name or password is wrong",
+         "the SASL server refused the login: a wrong or old password, a name that it doesn't know, or "
+         "an account that it has disabled"},
+    [REASON_AUTH_TOKEN_FAILED] =
+        {"auth-token-failed", "535 5.7.8 The access token is wrong or has run out",
+         "the SASL server refused an OAuth token: clients try an old one once, and get a new one"},
+    [REASON_AUTH_WAITS] =
+        {"auth-waits", "454 4.7.0 Too many attempts to sign in, try again later",
+         "so many attempts from this client or network are under way, or failed lately, that one more "
+         "could exceed a limit on failures; the field limit names it"},
+    [REASON_AUTH_UNAVAILABLE] = {"auth-unavailable", "454 4.7.0 Temporary authentication failure",
+                                 "the SASL server could not check the password, or did not answer: see its log"},
     [REASON_SENDER_BAD] = {"sender-bad", "553 5.1.7 Sender address is not valid",
                            "the envelope sender is not a mail address"},
     [REASON_SENDER_NOT_OWN] =

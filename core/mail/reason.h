@@ -40,6 +40,11 @@ enum reason {
     REASON_ACCOUNT_DISABLED,
     REASON_SETTING_UNKNOWN,
     REASON_LOGINS_FROM, /* from a network that logins_from doesn't name */
+    /* signing in, before there is anything to decide */
+    REASON_AUTH_FAILED,
+    REASON_AUTH_TOKEN_FAILED,
+    REASON_AUTH_WAITS,
+    REASON_AUTH_UNAVAILABLE,
     /* sender */
     REASON_SENDER_BAD,
     REASON_SENDER_NOT_OWN,

@@ -10,6 +10,10 @@ enum alert_kind alert_kind(const struct alert *alert)
 
     if (alert->digest)
         return ALERT_DIGEST;
+    if (alert->event == ALERT_GUESSED)
+        return ALERT_OF_LOGIN;
+    if (alert->event == ALERT_FAILING) /* strangers can bring about any number of them */
+        return ALERT_OF_CLIENT;
     if (alert->event != ALERT_BLOCK && alert->event != ALERT_DISABLED && alert->event != ALERT_UNUSUAL)
         return ALERT_OF_SERVICE;
     (void)slice_cut(slice_of(alert->subject), ' ', &kind, NULL);

@@ -25,10 +25,10 @@
  * digest. They are sent in this order.
  */
 enum alert_kind {
-    ALERT_OF_LOGIN,   /* a login or a connector is blocked; a mailbox was disabled */
+    ALERT_OF_LOGIN,   /* a login or a connector is blocked; a mailbox was disabled; a password may be guessed */
     ALERT_OF_SERVICE, /* the mirror, the state, the log */
     ALERT_DIGEST,
-    ALERT_OF_CLIENT, /* a client or a network is blocked */
+    ALERT_OF_CLIENT, /* a client or a network is blocked; a login fails to sign in */
     ALERT_KINDS
 };
 #define ALERT_PENDING_MAX 1500u /* files in all: the sum of what may wait of each kind */

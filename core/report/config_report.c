@@ -337,6 +337,10 @@ static void tell_services(struct teller *t, const struct config *c)
         tell_listener(t, "postern-policyd", &c->policyd.listen[i], c);
     for (size_t i = 0; i < c->milter.n_listen; i++)
         tell_listener(t, "postern-milter", &c->milter.listen[i], c);
+    for (size_t i = 0; i < c->sasl.n_listen; i++)
+        tell_listener(t, "postern-sasl", &c->sasl.listen[i], c);
+    if (c->sasl.n_listen > 0)
+        tell(t, "postern-sasl has passwords checked by the server at %s.", c->sasl.upstream.address);
     tell(t, "Messages are charged %s.", charged[c->charge]);
 }
 

@@ -22,6 +22,9 @@ static const char *const counted[] = {
     [COUNT_EXTERNAL] = "external recipients",
     [COUNT_INTERNAL] = "internal recipients",
     [COUNT_BYTES] = "KiB",
+    [COUNT_FAILURES] = "failures to sign in",
+    [COUNT_FAILED_LOGINS] = "different logins that fail to sign in",
+    [COUNT_FAILING_NETS] = "different client networks from which it fails to sign in",
     [COUNT_DENIALS] = "refusals",
     [COUNT_DEFERRALS] = "deferrals",
     [COUNT_DEFERRED] = "deferred messages",
@@ -56,7 +59,9 @@ static void add_key(struct buf *b, const struct limit_config *limit)
         }
     if ((limit->per & PER_CLIENT_NET) != 0)
         buf_addf(b, " (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
-    if (limit->unfamiliar)
+    if (limit->unfamiliar && limit_counts_failures(limit))
+        buf_add(b, SLICE(", from networks that no tenant is familiar with"));
+    else if (limit->unfamiliar)
         buf_addf(b, ", from unfamiliar networks (/%u, /%u)", limit->v4_prefix, limit->v6_prefix);
     if (!limit->connectors)
         buf_add(b, SLICE(" (logins only)"));
@@ -137,8 +142,11 @@ static void add_then(struct buf *b, const struct limit_config *limit)
         [THEN_HOLD] = "put on hold",    [THEN_BLOCK] = "refused, and blocked for ",
         [THEN_MONITOR] = "only logged",
     };
+    static const char *const of_failures[] = {
+        [THEN_DEFER] = "told to try again later", [THEN_BLOCK] = "blocked for ", [THEN_MONITOR] = "only told of"};
+    const char *const *words = limit_counts_failures(limit) ? of_failures : thens;
 
-    buf_addf(b, "; over it: %s", limit->defers ? "held back, and deferred for " : thens[limit->then]);
+    buf_addf(b, "; over it: %s", limit->defers ? "held back, and deferred for " : words[limit->then]);
     if (limit->then == THEN_BLOCK)
         duration_add(b, limit->block_s);
     if (limit->disable_at_source)

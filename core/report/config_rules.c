@@ -111,10 +111,16 @@ static void look_modes(const struct rules_walk *w)
                   "\"monitor\", so a login from elsewhere is only logged, and let through");
 }
 
+/* Where failures are counted in somebody's name, a limit can only watch. */
+static bool can_only_watch(const struct limit_config *limit)
+{
+    return limit_counts_failures(limit) && (limit->per & (PER_USER | PER_LOGIN | PER_TENANT)) != 0;
+}
+
 static void look_watching_limits(const struct rules_walk *w)
 {
     for (size_t i = 0; i < w->config->n_limits; i++)
-        if (w->config->limits[i].then == THEN_MONITOR)
+        if (w->config->limits[i].then == THEN_MONITOR && !can_only_watch(&w->config->limits[i]))
             found(w, where_of("limits", w->config->limits[i].name, ".then").text, "\"monitor\", so it only watches");
 }
 
@@ -329,6 +335,18 @@ static void look_service_limits(const struct rules_walk *w)
             look_at_service(w, &w->config->limits[i]);
 }
 
+static void look_shared_failures(const struct rules_walk *w)
+{
+    for (size_t i = 0; i < w->config->n_limits; i++) {
+        const struct limit_config *limit = &w->config->limits[i];
+
+        if (limit_counts_failures(limit) && limit->then != THEN_MONITOR && !limit->unfamiliar)
+            found(w, where_of("limits", limit->name, "").text,
+                  "a printer with an old password holds back its whole office; from = \"unfamiliar\" spares networks "
+                  "that a tenant is familiar with");
+    }
+}
+
 static bool counts_recipients(const struct limit_config *limit)
 {
     return limit->count == COUNT_RECIPIENTS || limit->count == COUNT_EXTERNAL || limit->count == COUNT_INTERNAL;
@@ -422,6 +440,8 @@ static void look_listeners(const struct rules_walk *w)
         look_at_listener(w, "policyd.listen", &c->policyd.listen[i]);
     for (size_t i = 0; i < c->milter.n_listen; i++)
         look_at_listener(w, "milter.listen", &c->milter.listen[i]);
+    for (size_t i = 0; i < c->sasl.n_listen; i++)
+        look_at_listener(w, "sasl.listen", &c->sasl.listen[i]);
 }
 
 static void look_charge(const struct rules_walk *w)
@@ -448,7 +468,10 @@ static void look_replies(const struct rules_walk *w)
         char where[200];
 
         (void)snprintf(where, sizeof where, "replies.%.120s", name);
-        if (slice_starts_with(slice_of(text), SLICE("535 ")))
+        bool at_auth = reason_find(slice_of(name), &reason) &&
+                       slice_starts_with(slice_of(reason_row(reason)->reply), SLICE("535 "));
+
+        if (slice_starts_with(slice_of(text), SLICE("535 ")) && !at_auth)
             found(w, where,
                   "535 is a reply to AUTH; to MAIL and RCPT, where postern is asked, some clients take it for a broken "
                   "server and hide the text. 550 does not");
@@ -485,6 +508,7 @@ static const struct rules_row rows[] = {
     {look_unbounded, AUDIT_NO_LIMIT, true},
     {look_service_limits, AUDIT_LIMIT_ABOVE_SERVICE, false},
     {look_shared_refusals, NO_RULE, true},
+    {look_shared_failures, NO_RULE, true},
     {look_watching_limits, NO_RULE, true},
     {look_idle_limits, NO_RULE, true},
     {look_listeners, NO_RULE, true},

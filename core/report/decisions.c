@@ -24,6 +24,8 @@ static bool is_wanted(const struct config *config, const struct decisions_wanted
 {
     if (x->actions != 0 && (x->actions & 1u << r->action) == 0)
         return false;
+    if (x->has_stage && x->stage != r->stage)
+        return false;
     if (x->user != NULL && !is_user(config, x, r))
         return false;
     if (x->has_client && (!r->has_client || !network_contains(&x->client, &r->client)))
@@ -114,7 +116,7 @@ static void put_all(struct printer *out, const struct journal_record *r)
                                     value_word(action_name(r->action)),
                                     value_word(reason_row(r->reason)->name),
                                     value_word(r->monitored != REASON_NOT_OURS ? reason_row(r->monitored)->name : NULL),
-                                    value_word(r->milter ? "milter" : "policyd"),
+                                    value_word(journal_program(r->stage, r->milter)),
                                     value_word(stage_name(r->stage)),
                                     value_word_or_none(r->login),
                                     value_word_or_none(r->mailbox),

@@ -12,7 +12,8 @@ struct decisions_wanted {
     const struct known *named; /* what user is the name of, whichever of the mailbox's names it is; NULL: not known */
     const char *reason, *limit;
     struct network client;
-    bool has_client;
+    bool has_client, has_stage;
+    enum stage stage;
     unsigned actions; /* a set of bits 1 << enum action; 0: any */
     uint64_t since_ns;
     size_t most; /* at most this many, the newest */

@@ -99,7 +99,8 @@ static void show_question(const struct explained *x, const struct question *q, s
     show_asked("client", q->client.n > 0 ? q->client : SLICE("(not said)"), out);
     show_asked("method", q->method, out);
     show_asked("tls", slice_of(tls_version_name(x->submission.tls)), out);
-    show_asked("sender", q->sender.n > 0 ? q->sender : SLICE("<>"), out);
+    if (x->submission.stage != STAGE_AUTH)
+        show_asked("sender", q->sender.n > 0 ? q->sender : SLICE("<>"), out);
     for (size_t i = 0; i < q->n_recipients && i < ASKED_SHOWN; i++)
         show_asked("recipient", q->recipient[i], out);
     if (q->n_recipients > ASKED_SHOWN)

@@ -288,7 +288,8 @@ int question_submission(const struct question *q, struct submission *s, struct h
         text_add_plain(&b, q->client);
         return error_set(e, "the client \"%s\" is not an IP address", shown);
     }
-    s->tls = tls_version_parse(q->tls);
+    /* "unknown": a line of the log at AUTH, where only the use of TLS is known. */
+    s->tls = slice_eq(q->tls, SLICE("unknown")) ? TLS_NEWER : tls_version_parse(q->tls);
     s->sender_result = parse_address(q, q->sender, &s->sender);
     if (number(q->size, "the size", INT64_MAX, &size, e) != 0 ||
         number(q->recipients, "the number of recipients", INT32_MAX, &count, e) != 0)
@@ -315,9 +316,9 @@ int question_stage(const struct question *q, enum stage *stage, bool *all, struc
     static const struct {
         const char *name;
         enum stage stage;
-    } names[] = {{"connect", STAGE_CONNECT}, {"ehlo", STAGE_CONNECT},      {"helo", STAGE_CONNECT},
-                 {"mail", STAGE_MAIL},       {"rcpt", STAGE_RCPT},         {"data", STAGE_DATA},
-                 {"end", STAGE_END},         {"end-of-message", STAGE_END}};
+    } names[] = {{"connect", STAGE_CONNECT}, {"ehlo", STAGE_CONNECT}, {"helo", STAGE_CONNECT},
+                 {"auth", STAGE_AUTH},       {"mail", STAGE_MAIL},    {"rcpt", STAGE_RCPT},
+                 {"data", STAGE_DATA},       {"end", STAGE_END},      {"end-of-message", STAGE_END}};
     char shown[100];
     struct buf b = BUF_OVER(shown);
 
@@ -331,5 +332,5 @@ int question_stage(const struct question *q, enum stage *stage, bool *all, struc
     if (*all)
         return 0;
     text_add_plain(&b, q->stage);
-    return error_set(e, "there is no stage \"%s\": expected mail, rcpt, data or end", shown);
+    return error_set(e, "there is no stage \"%s\": expected auth, mail, rcpt, data or end", shown);
 }

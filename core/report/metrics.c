@@ -229,6 +229,26 @@ static void print_decisions(const struct picture *p, struct printer *out)
     put(out, "postern_journal_dropped_total %llu", (unsigned long long)p->dropped);
 }
 
+/* Reasons of ours alone, so that there are never more than these. */
+static void print_failures(const struct picture *p, struct printer *out)
+{
+    static const enum reason reasons[] = {REASON_AUTH_FAILED, REASON_AUTH_TOKEN_FAILED, REASON_AUTH_WAITS,
+                                          REASON_AUTH_UNAVAILABLE};
+
+    if (!p->has_journal)
+        return;
+    family(out, "postern_auth_failures_total", "counter",
+           "Attempts to sign in that failed, had to wait, or could not be checked, by reason.");
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        uint64_t count = 0;
+
+        for (size_t j = 0; j < p->n_totals; j++)
+            count += p->totals[j].reason == reasons[i] ? p->totals[j].count : 0;
+        put(out, "postern_auth_failures_total{reason=\"%s\"} %llu", reason_row(reasons[i])->name,
+            (unsigned long long)count);
+    }
+}
+
 void metrics_report(const struct picture *p, const struct report_files *f, struct printer *out)
 {
     print_services(p, out);
@@ -238,4 +258,5 @@ void metrics_report(const struct picture *p, const struct report_files *f, struc
         print_tenants_learning(f, p, out);
     print_notices(p, out);
     print_decisions(p, out);
+    print_failures(p, out);
 }

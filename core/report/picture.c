@@ -85,6 +85,7 @@ static void judge_services(struct picture *p, const struct config *c)
 {
     expect(p, "postern-policyd", c->policyd.n_listen > 0);
     expect(p, "postern-milter", c->milter.n_listen > 0);
+    expect(p, "postern-sasl", c->sasl.n_listen > 0);
     expect(p, "postern-alert", c->n_alerts > 0);
 }
 

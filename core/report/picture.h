@@ -40,7 +40,7 @@ struct picture_service {
     const char *program;
     enum picture_service_state state;
 };
-#define PICTURE_SERVICES_MAX 4
+#define PICTURE_SERVICES_MAX 8
 
 #define PICTURE_PROBLEMS_MAX 8
 

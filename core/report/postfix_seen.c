@@ -22,6 +22,8 @@ static bool count_record(void *arg, const struct journal_record *r)
     size_t by = r->milter ? 1 : 0;
 
     s->records++;
+    if (r->stage == STAGE_AUTH) /* neither of the two was asked */
+        return s->records < SEEN_MOST;
     s->all += r->times;
     s->by[by] += r->times;
     s->at_end[by] += r->stage >= STAGE_DATA ? r->times : 0;

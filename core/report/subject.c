@@ -1,6 +1,7 @@
 #include "core/report/subject.h"
 
 #include "core/decide/block_keys.h"
+#include "core/decide/failures.h"
 #include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
@@ -157,8 +158,10 @@ void subject_forgive(struct counters *counters, struct habits *habits, const str
     for (size_t i = 0; i < c->config->n_limits; i++) {
         const struct limit_config *limit = &c->config->limits[i];
 
-        if (strcmp(limit->name, block->limit) == 0 &&
-            key_of_limit(c, &subject->submission, &subject->verdict.identity, limit, &key))
+        if (strcmp(limit->name, block->limit) == 0 && limit_counts_failures(limit))
+            failures_forgive(counters, c, &subject->submission, &subject->verdict.identity, limit);
+        else if (strcmp(limit->name, block->limit) == 0 &&
+                 key_of_limit(c, &subject->submission, &subject->verdict.identity, limit, &key))
             forgive_key(counters, key, c->now_ns);
     }
     forgive_key(counters, block_history(c, block->key).key, c->now_ns);

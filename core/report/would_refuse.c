@@ -43,6 +43,8 @@ static void add_what(struct buf *b, const struct journal_record *r)
         add_cell(b, slice_of(r->recipient));
         break;
     default:
+        if (r->stage == STAGE_AUTH)
+            buf_addf(b, "signing in%s", r->limit[0] != '\0' ? ", " : "");
         if (r->limit[0] != '\0') {
             buf_add(b, SLICE("limit "));
             add_cell(b, slice_of(r->limit));

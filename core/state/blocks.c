@@ -312,6 +312,27 @@ bool blocks_find(const struct blocks *b, uint64_t key, uint64_t now_ns, uint64_t
     return true;
 }
 
+bool blocks_find_of(const struct blocks *b, uint64_t key, enum block_class class, uint64_t now_ns, uint64_t *until_ns)
+{
+    uint64_t now = now_in_table(b, now_ns);
+    union pair seen;
+
+    if (key == 0 || !blocks_any(b))
+        return false;
+    for (uint32_t distance = 0; block_find_place(b, key, &distance, &seen); distance++) {
+        struct block block;
+
+        if (seen.value <= now)
+            continue;
+        read_record(b, block_place(b, key, distance), &block);
+        if (block.class != (uint32_t) class)
+            continue;
+        *until_ns = shifted(seen.value, 0 - b->ahead_ns);
+        return true;
+    }
+    return false;
+}
+
 /* Moves the end of a key's entry to `until` if that is later. False when the key has no entry (any more). */
 static bool prolong(struct blocks *b, const struct block *block, uint64_t now, uint64_t until)
 {

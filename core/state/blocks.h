@@ -55,6 +55,9 @@ bool blocks_next_prefix(const struct blocks *b, uint32_t *at, uint32_t *prefix);
 /* The end of a live block on key: true and *until_ns. Costs one load when nothing is blocked. */
 bool blocks_find(const struct blocks *b, uint64_t key, uint64_t now_ns, uint64_t *until_ns);
 
+/* The same for a block of that class alone. */
+bool blocks_find_of(const struct blocks *b, uint64_t key, enum block_class class, uint64_t now_ns, uint64_t *until_ns);
+
 /*
  * Adds a block, or prolongs the one on the same key (its end never comes earlier). 0; -1 with e when there is no room
  * for one of its class: the caller logs that, and still refuses this message.

@@ -125,6 +125,8 @@ struct charge_answer strangers_look(const struct counters *c, enum strangers_cou
                                     uint64_t now_ns);
 struct charge_answer strangers_charge(struct counters *c, enum strangers_count what, const struct charge *charge,
                                       uint64_t now_ns);
+/* Gives back ns of what a key was charged: no more than its entry holds. */
+void strangers_return(struct counters *c, enum strangers_count what, uint64_t key, uint64_t ns, uint64_t now_ns);
 bool strangers_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);
 /* As counters_raise. There is always room. */
 void strangers_raise(struct counters *c, enum strangers_count what, uint64_t key, uint64_t backlog_ns, uint64_t now_ns);

@@ -160,6 +160,9 @@ uint64_t cost_ns(const struct charge *k);
 
 /* The live entry of a key in a yielding table, and what was seen there; NULL when there is none. */
 union pair *yielding_find(const struct counters *c, enum yielding table, uint64_t key, uint64_t now, union pair *seen);
+/* A further one behind `entry`, which is one of the key's. */
+union pair *yielding_find_after(const struct counters *c, enum yielding table, uint64_t key, uint64_t now,
+                                union pair *entry, union pair *seen);
 /* Puts {key, until} into its bucket and evicts what ends first there, counting that if it is live. */
 void yielding_put(struct counters *c, enum yielding table, uint64_t key, uint64_t now, uint64_t until);
 /* Forgets a key; true when it was live. */

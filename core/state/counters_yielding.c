@@ -12,18 +12,30 @@ static union pair *bucket_for(const struct counters *c, enum yielding table, uin
            (product >> 32) % (YIELDING_ENTRIES / YIELDING_BUCKET) * YIELDING_BUCKET;
 }
 
+/* The first live entry of the key among the pairs from `from` to the end of the bucket. */
+static union pair *find_between(union pair *from, union pair *end, uint64_t key, uint64_t now, union pair *seen)
+{
+    for (union pair *at = from; at < end; at++) {
+        if (pair_glance(at).key != key)
+            continue;
+        *seen = pair_read(at);
+        if (seen->key == key && seen->value > now)
+            return at;
+    }
+    return NULL;
+}
+
 union pair *yielding_find(const struct counters *c, enum yielding table, uint64_t key, uint64_t now, union pair *seen)
 {
     union pair *bucket = bucket_for(c, table, key);
 
-    for (size_t i = 0; i < YIELDING_BUCKET; i++) {
-        if (pair_glance(bucket + i).key != key)
-            continue;
-        *seen = pair_read(bucket + i);
-        if (seen->key == key && seen->value > now)
-            return bucket + i;
-    }
-    return NULL;
+    return find_between(bucket, bucket + YIELDING_BUCKET, key, now, seen);
+}
+
+union pair *yielding_find_after(const struct counters *c, enum yielding table, uint64_t key, uint64_t now,
+                                union pair *entry, union pair *seen)
+{
+    return find_between(entry + 1, bucket_for(c, table, key) + YIELDING_BUCKET, key, now, seen);
 }
 
 /* Marks of what was done once are often forgotten early, which costs little. */

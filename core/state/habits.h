@@ -4,9 +4,9 @@
  *
  * The windows roll in HABIT_BINS parts: "the last hour" is between 60 and 70 minutes, "the last day" between 20.6 and
  * 24 hours. The largest are held for HABIT_HELD_WEEKS and then fade, by a twelfth each week. They grow once a week, to
- * what was let through in that week, but to no more than
- * 1.1 times the week before plus 10, and 1.5 times what they were eight to sixteen weeks ago plus 40. A login that was
- * first seen less than HABIT_LEARNING_S ago is being learnt: then there is no such bound.
+ * what was let through in that week, but to no more than 1.1 times the week before plus 10, and 1.5 times what they were
+ * eight to sixteen weeks ago plus 40. A login that was first seen less than HABIT_LEARNING_S ago is being learnt: then
+ * there is no such bound.
  *
  * All of this is in a table of fixed size in the state file, a record of two cache lines each, changed by
  * compare-and-swap alone: a process that is killed meanwhile leaves a message counted in some windows and not in
@@ -66,7 +66,8 @@ struct habit_charge {
     struct habit_figures limit;
 };
 
-/* All or nothing: true when the message was counted. */
+/* All or nothing: true when the message was counted. Without limits, this is also how what another relay let through is
+ * added: messages and recipients in one go, in the bins of now. */
 bool habits_charge(struct habits *h, const struct habit_charge *charge, uint64_t now_ns);
 
 /* Takes back what was counted at charged_ns: of what the windows still hold of that time, so that nobody gets credit.

@@ -124,34 +124,49 @@ bool habit_has_room(const struct habits *h, uint64_t key, uint64_t now)
     return h->records != NULL && (place_for(h, key, now, &seen, &busy) != NULL || busy);
 }
 
+static union pair name_of(uint64_t key, uint64_t now)
+{
+    return pair_of(key, seconds_of_state(now) << 32 | seconds_of_state(now));
+}
+
 static void clear_record(struct habit_record *r)
 {
     for (union pair *p = &r->name + 1; p <= &r->past; p++)
         pair_write(p, pair_of(0, 0));
 }
 
+/* What stands where a record was, which is not empty any more. */
+#define LEFT pair_of(0, 1)
+
+/* Takes a place and empties it. Nobody finds the record by its key before it is empty. */
+static bool empty_place(struct habits *h, struct habit_record *r, union pair seen, uint64_t key, uint64_t now)
+{
+    union pair making = making_of(key, now), name = name_of(key, now);
+
+    if (!pair_swap(&r->name, seen, making))
+        return false;
+    if (seen.key != 0)
+        (void)__atomic_fetch_add(&h->met->displaced, 1, __ATOMIC_RELAXED);
+    clear_record(r);
+    return pair_swap(&r->name, making, name);
+}
+
 /*
- * Makes the record of a key at a place where `seen` stands. Nobody finds it by its key before it is empty. NULL when
- * somebody else was faster.
+ * Makes the record of a key at a place where `seen` stands; where nobody was ever, in one step. NULL when somebody else
+ * was faster.
  */
 static struct habit_record *make_at(struct habits *h, struct habit_record *r, union pair seen, uint64_t key,
                                     uint64_t now)
 {
-    uint64_t now_s = seconds_of_state(now);
-    union pair making = making_of(key, now), name = pair_of(key, now_s << 32 | now_s);
+    union pair name = name_of(key, now);
     struct habit_record *first;
 
-    if (!pair_swap(&r->name, seen, making))
-        return NULL;
-    if (seen.key != 0)
-        (void)__atomic_fetch_add(&h->met->displaced, 1, __ATOMIC_RELAXED);
-    clear_record(r);
-    if (!pair_swap(&r->name, making, name))
+    if (seen.both == 0 ? !pair_swap(&r->name, seen, name) : !empty_place(h, r, seen, key, now))
         return NULL;
     /* Two may have made one for the same key in different places: the first is the one that is found. */
     first = habit_find(h, key);
     if (first != NULL && first != r)
-        (void)pair_swap(&r->name, name, pair_of(0, 0));
+        (void)pair_swap(&r->name, name, LEFT);
     return first;
 }
 

@@ -2,8 +2,9 @@
  * The layout of the habits, for core/state only; everybody else uses habits.h.
  *
  * A record is 8 pairs (128 bytes, two cache lines), each of which is changed by itself in one atomic step. It stands in
- * one of HABIT_PLACES places from its key's home on, which are all looked at, so that a record may be
- * taken out without a trace. Zeroed memory is an empty table.
+ * one of HABIT_PLACES places from its key's home on, which are all looked at, so that a record may be taken out without
+ * a trace. Zeroed memory is an empty table: there a record is made in one step. Where one was before, it is emptied
+ * under a name that nobody looks for; who comes meanwhile waits a little, and then counts in a shared record.
  */
 #ifndef POSTERN_HABITS_TABLE_H
 #define POSTERN_HABITS_TABLE_H

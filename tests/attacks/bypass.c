@@ -11,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/decide/decide.h"
 #include "core/state/state.h"
+#include "tests/unit/auth_alike.h"
 
 #include <errno.h>
 #include <libmilter/mfapi.h>
@@ -253,7 +254,8 @@ out:
     recipients_clear(&r);
 }
 
-static struct outcome by_decision(const struct world *w, const struct row *row, bool milter)
+/* *auth: what is wrong with the verdict at AUTH beside that; NULL: nothing. */
+static struct outcome by_decision(const struct world *w, const struct row *row, bool milter, const char **auth)
 {
     struct decide_context c = {.config = w->config,
                                .view = w->view,
@@ -272,6 +274,7 @@ static struct outcome by_decision(const struct world *w, const struct row *row, 
         s.headers = &headers;
     }
     decide_stages(&c, &s, row->column[C_RECIPIENTS], milter, &v);
+    *auth = auth_unlike(&c, &s, &v);
     headers_clear(&headers);
     return outcome_of(&v);
 }
@@ -531,19 +534,24 @@ static bool row_is_kept(const struct row *row, const char *folder)
                                                                            : ACTION_DEFER};
     struct outcome decided, shown, policy_wanted;
     bool ok, by_header = is_header_reason(reason);
+    const char *auth;
 
     (void)snprintf(wanted.reason, sizeof wanted.reason, "%.*s", SLICE_ARG(reason));
     policy_wanted = by_header ? (struct outcome){.action = ACTION_PASS} : wanted;
     if (by_header)
         (void)snprintf(policy_wanted.reason, sizeof policy_wanted.reason, "%s",
                        row->column[C_LOGIN].p != NULL ? "allowed" : "connector");
-    decided = by_decision(w, row, true);
+    decided = by_decision(w, row, true, &auth);
     ok = agrees(&decided, &wanted, "decision on what a milter sees");
+    if (auth != NULL) {
+        printf("# at AUTH: %s\n", auth);
+        ok = false;
+    }
     shown = by_milter(w, row);
     ok &= agrees(&shown, &wanted, "postern-milter");
     if (slice_eq(row->column[C_INTERNAL], SLICE("!")))
         return ok;
-    decided = by_decision(w, row, false);
+    decided = by_decision(w, row, false, &auth);
     ok &= agrees(&decided, &policy_wanted, "decision on what policyd sees");
     shown = by_policyd(w, row);
     return agrees(&shown, &policy_wanted, "postern-policyd") && ok;

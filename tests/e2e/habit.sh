@@ -8,9 +8,9 @@ cd "$(dirname "$0")/../.." || exit 1
 
 A=anna@contoso.example
 C=cleo@contoso.example
-make_relay '{ name = "hour"; per = "user"; count = "messages"; rate = "20/h"; beyond = "habit"; learning = 1; learning_known = 2; },
+make_relay '{ name = "hour"; per = "user"; count = "messages"; rate = "2/h"; beyond = "habit"; learning = 1; learning_known = 2; },
             { name = "day"; per = "user"; count = "messages"; rate = "100/d"; beyond = "habit"; learning_known = 5; },
-            { name = "again"; per = "user"; count = "deferred messages"; rate = "10/h"; burst = 50; beyond = "habit";
+            { name = "again"; per = "user"; count = "deferred messages"; rate = "10/h"; burst = 3; beyond = "habit";
               then = "block 24h, defer"; }' \
     "alerts = ( { command = \"/bin/true\"; } ); spool = \"\$T/lib/spool\";"
 sed -i "s|\$T/|$T/|" "$T/postern.conf"
@@ -53,6 +53,17 @@ becomes 'and somebody is told' 'grep -l "\"unusual\"" "$T"/lib/spool/alerts/*.js
 p block $C --for 1h >/dev/null
 is 'of who is blocked people read what is usual' "$(p blocks | tr -s ' \n' ' ')" \
     '*being learnt: so far at most 1 messages in an hour, 1 in a day; 1 and 1 now*'
+p unblock $C >/dev/null
+cat >"$T/export.json" <<END
+[{"kind": "user", "login": "$C", "learnt": true, "messages_hour": 1, "messages_day": 1, "recipients_hour": 1, "recipients_day": 1}]
+END
+is 'a login that is learnt' "$(p learn --yes "$T/export.json" 2>&1 | tr -s ' \n' ' ')" '*Learnt: 1 login*'
+for n in 1 2 3 4 5 6 7; do last=$(to $C "more$n"); done
+is 'is deferred beyond its habit' "$last" '451 4.7.1*'
+to $C more8 >/dev/null
+is 'and held back when it goes on' "$(to $C more9) $(p blocks | tr -s ' \n' ' ')" "451 4.7.1*held back*user $C*by again*usually at most*"
+is 'a lifted block' "$(p unblock $C)" "unblocked: user $C (was blocked by again)"
+is 'lets it send as usual at once' "$(to $C again1)" '250*'
 restart policyd
 restart milter
 is 'what was counted outlives kill -9' "$(to $A six)$(to $A seven)" '250*451*'

@@ -3,7 +3,8 @@
  * The decision held against a slow model that is obviously right: the table of SMTP AUTH and the rules for senders
  * written down once more, and each limit as a bucket that is filled from its whole history anew at every look. Both see
  * the same submissions, charging in one go or after a look; action, reason, limit and waiting time must be the same. On
- * top, counted exactly and without GCRA: in no span of time more than burst + rate * t.
+ * top, counted exactly and without GCRA: in no span of time more than burst + rate * t. Then the same submissions meet
+ * limits relative to habits, before and after the habits' memory was damaged: never more than the ceiling.
  *
  * Input: byte 0 chooses the rules; then 8 bytes a submission: tenant, mailbox, mechanism and spelling, sender,
  * recipients, client, and two for the time that passes (mantissa, exponent).
@@ -14,8 +15,10 @@
 #include "core/decide/decide_steps.h"
 #include "core/decide/limits.h"
 #include "core/state/counters_table.h"
+#include "core/state/habits_table.h"
 #include "core/state/state.h"
 #include "mirror/build/writer.h"
+#include "tests/unit/auth_alike.h"
 #include "tests/unit/puts.h"
 
 #include <stdint.h>
@@ -32,6 +35,12 @@
 #define ENTRIES 16384u
 #define MAX_RECIPIENTS 50u
 #define START (1000 * NS_PER_S)
+/* No habit, whatever the memory says that it is, lets more pass than the ceilings. */
+#define HABIT_DAY_MOST 15u
+#define HABIT_LIMITS                                                                                                   \
+    "{ name = \"h\"; per = \"user\"; count = \"messages\"; rate = \"5/h\"; beyond = \"habit\"; ceiling = 9; },"        \
+    "{ name = \"d\"; per = \"user\"; count = \"messages\"; rate = \"10/d\"; beyond = \"habit\"; ceiling = 15; },"      \
+    "{ name = \"r\"; per = \"user\"; count = \"recipients\"; rate = \"70/d\"; beyond = \"habit\"; ceiling = 90; }"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -47,9 +56,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 static char folder[64];
 static struct directory *directory;
 static struct directory_view *view;
-static struct config *configs[RULES];
+static struct config *configs[RULES], *habit_configs[RULES];
 static struct state *state;
 static union pair *table, *rest;
+static void *habits_memory;
 
 /* ---- the world: every combination of what the rules look at ---- */
 
@@ -242,29 +252,41 @@ static void write_list(const char *name, bool (*holds)(unsigned))
     MUST(fclose(f) == 0);
 }
 
-static void make_config(unsigned n)
+static void make_config(const struct rules *rules, const char *limits, struct config **out)
 {
     static const char *const unlisted[] = {
         [UNLISTED_REJECT] = "reject", [UNLISTED_TENANT] = "tenant", [UNLISTED_ALLOW] = "allow"};
     static const char *const disabled[] = {
         [DISABLED_PEOPLE] = "people", [DISABLED_ALL] = "all", [DISABLED_NONE] = "none"};
-    struct rules rules = rules_of(n);
     FILE *f = fopen(below("postern.conf"), "w");
     struct error e;
 
     MUST(f != NULL);
-    (void)fprintf(f, "preset = \"none\"; recipients = { max = %u; }; limits = (", MAX_RECIPIENTS);
-    for (unsigned i = 0; i < LIMITS; i++)
-        (void)fprintf(f, "%s{ name = \"l%u\"; %s }", i > 0 ? "," : "", i, limit_table[rules.limits][i].text);
     (void)fprintf(f,
-                  ");\nsmtp_auth = { unlisted = \"%s\"; security_defaults = %s; authentication_policy = %s; "
+                  "preset = \"none\"; recipients = { max = %u; }; limits = (%s);\n"
+                  "smtp_auth = { unlisted = \"%s\"; security_defaults = %s; authentication_policy = %s; "
                   "disabled_accounts = \"%s\"; %s };\n",
-                  unlisted[rules.unlisted], rules.defaults ? "true" : "false", rules.policy ? "true" : "false",
-                  disabled[rules.disabled], rules.lists ? "allow_file = \"allow\"; deny_file = \"deny\";" : "");
+                  MAX_RECIPIENTS, limits, unlisted[rules->unlisted], rules->defaults ? "true" : "false",
+                  rules->policy ? "true" : "false", disabled[rules->disabled],
+                  rules->lists ? "allow_file = \"allow\"; deny_file = \"deny\";" : "");
     MUST(fclose(f) == 0);
-    if (config_load(below("postern.conf"), &configs[n], &e) != 0) {
+    if (config_load(below("postern.conf"), out, &e) != 0) {
         (void)fprintf(stderr, "%s\n", e.text);
         abort();
+    }
+}
+
+static void make_configs(void)
+{
+    for (unsigned n = 0; n < RULES; n++) {
+        struct rules rules = rules_of(n);
+        char limits[1024];
+        struct buf b = BUF_OVER(limits);
+
+        for (unsigned i = 0; i < LIMITS; i++)
+            buf_addf(&b, "%s{ name = \"l%u\"; %s }", i > 0 ? "," : "", i, limit_table[rules.limits][i].text);
+        make_config(&rules, limits, &configs[n]);
+        make_config(&rules, HABIT_LIMITS, &habit_configs[n]);
     }
 }
 
@@ -278,7 +300,8 @@ static void make_state(void)
     /* For blocks and the secret; the counters are cleared for each input, so they have memory of their own. */
     table = aligned_alloc(128, ENTRIES * sizeof *table);
     rest = calloc(COUNTERS_REST_PAIRS, sizeof *rest); /* nothing is crowded, so nothing gets there */
-    MUST(table != NULL && rest != NULL);
+    habits_memory = aligned_alloc(128, habits_bytes(HABITS_MIN));
+    MUST(table != NULL && rest != NULL && habits_memory != NULL);
 }
 
 static void clean_up(void)
@@ -343,8 +366,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     make_directory();
     write_list("allow", is_allowed);
     write_list("deny", is_denied);
-    for (unsigned n = 0; n < RULES; n++)
-        make_config(n);
+    make_configs();
     make_state();
     return 0;
 }
@@ -636,16 +658,17 @@ static void check_spans(const struct rules *r)
 /* ---- both ---- */
 
 /* As the engine does: decides, charges, and decides again when the charge was refused. */
-static void decide_and_charge(struct decide_context *c, struct counters *counters, const struct submission *s,
-                              bool at_once, struct verdict *v)
+static void decide_and_charge(struct decide_context *c, struct counters *counters, struct habits *habits,
+                              const struct submission *s, bool at_once, struct verdict *v)
 {
     struct recipients r = {0};
     struct receipt receipt;
 
     c->charging = at_once;
     decide(c, s, &r, v, NULL);
+    MUST(auth_unlike(c, s, v) == NULL);
     for (unsigned tries = 0; v->action == ACTION_PASS || v->action == ACTION_HOLD; tries++) {
-        if (limits_charge(counters, NULL, c, s, &r, v, &receipt) == PLAN_CHARGED)
+        if (limits_charge(counters, habits, c, s, &r, v, &receipt) == PLAN_CHARGED)
             return;
         MUST(at_once && tries == 0); /* nobody else charges */
         c->charging = false;
@@ -674,9 +697,8 @@ static void compare(const struct event *e, const struct verdict *v, const struct
     abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run_model(unsigned n, const uint8_t *data, size_t size)
 {
-    unsigned n = size > 0 ? data[0] % RULES : 0;
     struct rules rules = rules_of(n);
     struct counters_met met = {0};
     uint64_t now_ns = START;
@@ -700,12 +722,114 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         submission_of(&e, data + at, &s);
         c.now_ns = now_ns;
         wanted = model(&rules, &e);
-        decide_and_charge(&c, &counters, &s, e.at_once, &verdict);
+        decide_and_charge(&c, &counters, NULL, &s, e.at_once, &verdict);
         compare(&e, &verdict, &wanted);
         if (wanted.action == ACTION_PASS || wanted.action == ACTION_HOLD)
             take(&rules, &e, &wanted);
     }
     MUST(met.crowded == 0);
     check_spans(&rules);
+}
+
+/* ---- habits, in memory of any content ---- */
+
+/* Messages that passed, of one habit each. */
+static struct {
+    uint64_t key, at_ns;
+} passed[EVENTS_MAX];
+
+/* In less than a day: the window holds between six and seven of its parts. */
+static void check_day(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned together = 0;
+
+        for (size_t j = i; j < n; j++)
+            together += passed[j].key == passed[i].key && passed[j].at_ns - passed[i].at_ns < 20 * 3600 * NS_PER_S;
+        MUST(together <= HABIT_DAY_MOST);
+    }
+}
+
+static void check_habit(const struct rules *r, const struct event *e, const struct verdict *v)
+{
+    enum reason reason = model_allowed(r, e);
+
+    reason = reason == REASON_ALLOWED ? model_sender(e) : reason;
+    if (reason == REASON_ALLOWED && e->recipients > MAX_RECIPIENTS)
+        reason = REASON_TOO_MANY_RECIPIENTS;
+    MUST(v->reason == reason || (reason == REASON_ALLOWED && v->reason == REASON_LIMIT));
+    MUST(v->retry_ns <= 2 * 86400 * NS_PER_S);
+}
+
+/* Anything, but under the same names: else nothing would be found. */
+static void damage(const uint8_t *data, size_t size)
+{
+    struct habit_record *records = habits_memory;
+    uint64_t seed = size;
+
+    for (size_t i = 0; i < size; i++)
+        seed = (seed ^ data[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < HABITS_MIN + HABITS_SHARED; i++)
+        for (union pair *p = &records[i].name; p <= &records[i].past; p++) {
+            seed = seed * UINT64_C(6364136223846793005) + 1;
+            if (p != &records[i].name && seed >> 62 == 0)
+                p->key ^= seed * seed;
+            if (seed >> 60 == 1)
+                p->value ^= seed * seed;
+        }
+}
+
+static size_t run_habits_once(unsigned n, const uint8_t *data, size_t size, struct habits *habits, uint64_t *now_ns)
+{
+    struct rules rules = rules_of(n);
+    struct counters_met met = {0};
+    struct counters counters;
+    struct decide_context c = {.config = habit_configs[n],
+                               .view = view,
+                               .blocks = state_blocks(state),
+                               .secret = state_secret(state),
+                               .habits = habits,
+                               .wall_s = 1};
+    static struct verdict verdict;
+    size_t n_passed = 0;
+
+    memset(table, 0, ENTRIES * sizeof *table);
+    counters = counters_over(table, ENTRIES, rest, &met);
+    c.counters = &counters;
+    for (size_t i = 0, at = 1; i < EVENTS_MAX && at + EVENT <= size; i++, at += EVENT) {
+        struct submission s;
+        struct event e;
+
+        read_event(data + at, now_ns, &e);
+        submission_of(&e, data + at, &s);
+        c.now_ns = *now_ns;
+        decide_and_charge(&c, &counters, habits, &s, true, &verdict);
+        check_habit(&rules, &e, &verdict);
+        if (verdict.action == ACTION_PASS) {
+            passed[n_passed].key = verdict.plan.habit.key;
+            passed[n_passed++].at_ns = *now_ns;
+        }
+    }
+    return n_passed;
+}
+
+static void run_habits(unsigned n, const uint8_t *data, size_t size)
+{
+    uint64_t now_ns = COUNTERS_LONGEST_WINDOW_NS; /* as of a new file */
+    struct habits_met met = {0};
+    struct habits habits = habits_over(habits_memory, HABITS_MIN, &met);
+
+    memset(habits_memory, 0, habits_bytes(HABITS_MIN));
+    check_day(run_habits_once(n, data, size, &habits, &now_ns));
+    damage(data, size);
+    check_day(run_habits_once(n, data, size, &habits, &now_ns));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    unsigned n = size > 0 ? data[0] % RULES : 0;
+
+    run_model(n, data, size);
+    run_habits(n, data, size);
     return 0;
 }

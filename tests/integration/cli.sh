@@ -45,6 +45,7 @@ is 'explain without TLS, which is not required here' "$(p explain --user $A --tl
 is 'explain of a connector' "$(p explain --client 127.20.1.1 --sender x@contoso.example)" '*connector printers*'
 is 'explain of a stranger' "$(p explain --client 192.0.2.1 | grep Verdict)" 'Verdict: pass (not-ours)'
 is 'explain at one stage' "$(p explain --user $A --stage mail | grep -c '^  stage *mail')" 1
+is 'explain of who signs in' "$(p explain --user $B --stage auth | grep Verdict; p explain --user $A --stage auth | grep Verdict)" 'Verdict: reject (mailbox-disabled)*Verdict: pass (allowed)'
 is 'explain as JSON' "$(p explain --user $B --json | json '.action + " " + .reason + " " + (.steps | length > 3 | tostring)')" 'reject mailbox-disabled true'
 is 'explain reads a line of the log' "$(grep -h 'event=decision.*login=bert' "$T"/*.log | tail -n 1 | p explain --log-line | grep Verdict)" 'Verdict: reject (mailbox-disabled)'
 is 'explain reads a policy request' "$(printf 'request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_username=%s\nsender=%s\nrecipient=x@adatum.example\nclient_address=203.0.113.7\nencryption_protocol=TLSv1.3\n\n' $B $B | p explain --policy | grep Verdict)" 'Verdict: reject (mailbox-disabled)'
@@ -97,6 +98,7 @@ is 'by verdict' "$(p log --verdict refused --csv | tail -n +2 | grep -vc 'reject
 is 'by user' "$(p log --user $B --json | json 'map(.login) | unique | join(",")')" "$B"
 is 'by client' "$(p log --client 203.0.113.0/29 --json | json 'map(select(.client | startswith("203.0.113.") | not)) | length')" 0
 is 'by reason' "$(p log --reason blocked --json | json 'map(.reason) | unique | join(",")')" blocked
+is 'by stage' "$(p log --stage end --json | json 'map(.stage) | unique | join(",")'; p log --stage auth --csv | wc -l; p log --stage never >/dev/null 2>&1; echo $?)" 'end*1*2'
 is 'so many lines' "$(p log --lines 3 --csv | wc -l)" 4
 becomes 'since when' 'p log --since 0s --csv | wc -l' 1
 is 'a reason that is none' "$(p log --reason nonsense >/dev/null 2>&1; echo $?)" 2
@@ -170,6 +172,7 @@ is 'top draws one picture' "$(p top --once | grep -c '^Services:')" 1
 is 'top is for terminals' "$(p top 2>&1 >/dev/null; echo $?)" '*terminal*2'
 is 'metrics: each family has one HELP and one TYPE' "$(p metrics | awk '/^# HELP/ { h[$3]++ } /^# TYPE/ { t[$3]++ } !/^#/ { sub(/[{ ].*/, ""); if (h[$0] != 1 || t[$0] != 1) print }')" ''
 is 'metrics: every line is one' "$(p metrics | grep -vcE '^# (HELP|TYPE) postern_[a-z_]+ |^postern_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9]+$')" 0
+is 'metrics: failures to sign in have a bounded set of reasons' "$(p metrics | grep -c '^postern_auth_failures_total{reason="auth-[a-z-]*"} 0$')" 4
 is 'metrics: decisions are counted' "$(p metrics | grep -c '^postern_decisions_total{program="policyd",action="pass",reason="allowed"} [1-9]')" 1
 is 'metrics: what the journal lost is told, also when it is nothing' "$(p metrics | grep -c '^postern_journal_dropped_total 0$')" 1
 is 'metrics: no login is a label' "$(p metrics | grep -c anna)" 0

@@ -37,7 +37,7 @@ grep -oE 'postern-mirror [a-z][a-z-]* ?[^|&#]*' <<<"$code" | while read -r _ nam
         case $word in --[a-z]*) grep -qe "${word%%[=,;.)]*}" "$D/mirror.txt" || echo "postern-mirror $name $word" ;; esac
     done
 done | none 'so does what is asked of postern-mirror'
-grep -oE 'postern-(policyd|milter|mirror|alert)(-[a-z]+)?\.(service|timer|path)|postern-(policyd|milter|mirror|alert)' <<<"$code" | sort -u |
+grep -oE 'postern-(policyd|milter|sasl|mirror|alert)(-[a-z]+)?\.(service|timer|path)|postern-(policyd|milter|sasl|mirror|alert)' <<<"$code" | sort -u |
     while read -r name; do
         case $name in
         *.*) [ -f "conf/systemd/$name" ] || echo "$name" ;;
@@ -85,11 +85,12 @@ for name in coded.keys() | table.keys():
     if (coded.get(name) is not None or name in table) and coded.get(name, "no such reason") != table.get(name, "missing"):
         print("%s: %s, README: %s" % (name, coded.get(name, "no such reason"), table.get(name, "missing")))
 END
-# What a stolen login gets out: README's numbers are those of the limit.
+# What a login that is still being learnt gets out from elsewhere: README's numbers are those of the limits.
 printf 'directory = "%s/none";\n' "$D" >"$D/plain.conf"
-is 'README has the numbers of the limit for unfamiliar networks' \
-    "$("$BUILD/postern" -c "$D/plain.conf" check 2>&1 | tr -s '\n ' ' ' | grep -o 'unfamiliar-rate: [^.]*')" \
-    "$(sed -n 's|.* gets \([0-9]*\) messages through at once and \([0-9]*\) an hour.*|*at most \1 messages at once, and \2/h *|p' README.md)"
+is 'README has the numbers of the limits for new logins' \
+    "$("$BUILD/postern" -c "$D/plain.conf" check 2>&1 | tr -s '\n ' ' ' | grep -o 'learnt, [0-9]* from elsewhere' | head -n 2 |
+        tr -dc '0-9\n' | xargs)" \
+    "$(tr -s '\n ' ' ' <README.md | sed -n 's/.*until a login is learnt, \([0-9]*\) messages an hour and \([0-9]*\) a day pass.*/\1 \2/p')"
 
 # ---- files and links ----
 

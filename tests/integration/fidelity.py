@@ -20,6 +20,7 @@ from pathlib import Path
 BUILD, FOLDER = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
 REASONS = ("mailbox-disabled", "organization-disabled", "security-defaults", "basic-forbidden", "account-disabled",
            "sender-domain-disabled", "recipient-domain-disabled", "sender-not-own")
+AT_AUTH = REASONS[:5]
 # name: organization disabled, security defaults, the default policy allows Basic
 TENANTS = {"open": (False, False, True), "closed": (True, False, True), "guarded": (False, True, True),
            "modern": (False, False, False), "both": (True, True, False)}
@@ -153,9 +154,9 @@ class Milter:
         return "allowed"
 
 
-def explain(login, method, sender, recipient):
+def explain(login, method, sender, recipient, *more):
     said = subprocess.run([BUILD / "postern", "-c", FOLDER / "postern.conf", "explain", "--user", login, "--method", method,
-                           "--sender", sender, "--recipient", recipient, "--tls", "TLSv1.3"],
+                           "--sender", sender, "--recipient", recipient, "--tls", "TLSv1.3", *more],
                           capture_output=True, text=True, check=False).stdout
     verdict = re.search(r"Verdict: (\w+) \((.*?)\)", said)
     return verdict[2] if verdict else said
@@ -169,6 +170,10 @@ def check(rows):
         answers = {"policyd": ask_policyd(policyd, *question), "milter": milter.decide(*question),
                    "explain": explain(*question)}
         milter.s.close()
+        # Who signs in is refused for the same reasons, but for those that are about a message.
+        at_auth = explain(*question, "--stage", "auth")
+        if at_auth != (wanted if wanted in AT_AUTH else "allowed"):
+            answers["auth"] = at_auth
         if set(answers.values()) == {wanted}:
             print("ok", name)
         else:

@@ -36,6 +36,7 @@ static struct decide_context context_of(const struct config *config, const struc
                                    .view = view,
                                    .counters = state_counters(state),
                                    .blocks = state_blocks(state),
+                                   .habits = state_habits(state),
                                    .secret = state_secret(state),
                                    .now_ns = state_now(state, clock_boot_ns()),
                                    .wall_s = 1790000001};

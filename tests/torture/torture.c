@@ -29,8 +29,6 @@
 #define LEAKS() false
 #endif
 
-#define ANSWER_MS 60000
-
 static char folder[64];
 static unsigned broken;       /* promises that were */
 static const char *scenario;  /* that runs */
@@ -78,8 +76,11 @@ static void write_config(const char *name, const char *more)
         "preset = \"none\"; tls = { required = false; }; log = { to = \"stderr\"; }; journal = \"%s/%s.journal\";\n"
         "directory = \"%s/directory\"; state = { file = \"%s/%s.state\"; entries = 1024; blocks = 16; };\n"
         "policyd = { listen = \"unix:%s/policyd.sock\"; workers = 2; };\n"
-        "limits = ({ name = \"few\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 3; });\n%s",
-        folder, name, folder, folder, name, folder, more);
+        "sasl = { listen = \"unix:%s/sasl.sock\"; upstream = \"unix:%s/dovecot.sock\"; };\n"
+        "limits = ({ name = \"few\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; burst = 4; },\n"
+        "          { name = \"fewer\"; per = \"user\"; count = \"messages\"; rate = \"1/d\"; beyond = \"habit\";\n"
+        "            learning = 3; });\n%s",
+        folder, name, folder, folder, name, folder, folder, folder, more);
     write_file(name, text);
 }
 
@@ -335,6 +336,7 @@ static const struct scene rows[] = {
     {"history", history, before_history, NULL},
     {"notices", notices, before_notices, NULL},
     {"milter", milter_sessions, before_milter, NULL},
+    {"sign_ins", sign_ins, before_sign_ins, NULL},
     {"alert", alert, before_alert, after_alert},
 };
 
@@ -392,6 +394,7 @@ int main(int argc, char **argv)
         return 2;
     make_world(tools.out);
     write_config("engine.conf", "alerts = ({ command = \"/bin/true\"; }); spool = \"engine.spool\";\n");
+    write_config("sasl.conf", "");
     write_file("denied", "a.berg@contoso.example\n");
     write_config("deny.conf", "smtp_auth = { deny_file = \"denied\"; };\n"
                               "connectors = ({ name = \"printers\"; networks = \"203.0.113.0/24\"; });\n");

@@ -11,9 +11,11 @@
 #define BERT "bert@contoso.example" /* may not */
 #define CLEO "cleo@contoso.example" /* may not, and nobody in its name */
 
+#define ANSWER_MS 60000
+
 struct tools {
     FILE *out;             /* what is printed goes here */
-    struct engine *engine; /* of "requests" and "milter" */
+    struct engine *engine; /* of "requests", "milter" and "sign_ins" */
 };
 
 struct scene {
@@ -60,6 +62,11 @@ void before_notices(struct tools *t);
 /* ---- SMTP sessions through the milter's callbacks (tests/torture/milter.c) ---- */
 
 void milter_sessions(struct tools *t, bool works);
+
+/* ---- a login through the door at AUTH (tests/torture/sign_ins.c) ---- */
+
+void sign_ins(struct tools *t, bool works);
+void before_sign_ins(struct tools *t);
 
 /* ---- a notice that is put into the spool, and sent from there (tests/torture/alert.c) ---- */
 

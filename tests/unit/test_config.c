@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#define FAILURES(per, count, rest) "limits=({name=\"a\";per=\"" per "\";count=\"" count "\";rate=\"5/h\";" rest "});"
 #define BEYOND "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/h\";beyond=\"habit\";"
 #define LIMIT "limits=({name=\"a\";per=\"user\";count=\"messages\";rate=\"30/m\";"
 #define CONNECTOR "connectors=({name=\"p\";networks=[\"192.0.2.0/24\"];"
@@ -398,6 +399,30 @@ static void limits_that_cannot_be_meant_are_refused(void **state)
         {"limits=({name=\"a\";per=\"client\";count=\"denials\";rate=\"30/h\";then=\"block 1h, defer\";});",
          "only a block of a user, login or connector can defer"},
         {LIMIT "then = \"block 1h,\"; });", "are possible"},
+        {FAILURES("user", "auth failures", "then=\"block 1h\";"), "limits[a].then: anybody can fail to sign in under"},
+        {FAILURES("mailbox", "auth failures", "then=\"reject\";"), "limits[a].then: anybody can fail to sign in under"},
+        {FAILURES("login", "auth failures", ""), "could lock the owner out by limit \"a\"; use then = \"monitor\""},
+        {FAILURES("login", "distinct failing client_net", "then=\"block 1h\";"), "limits[a].then: anybody can fail"},
+        {FAILURES("login", "distinct failing client_net", "then=\"hold\";"), "limits[a].then: anybody can fail"},
+        {FAILURES("login+client", "auth failures", "then=\"defer\";"), "limits[a].then: anybody can fail"},
+        {FAILURES("client_net+user", "auth failures", "then=\"defer\";"), "limits[a].then: anybody can fail"},
+        {FAILURES("tenant", "distinct failed login", "then=\"defer\";"), "limits[a].then: anybody can fail"},
+        {FAILURES("sender", "auth failures", "then=\"monitor\";"), "limits[a].per: who signs in has neither"},
+        {FAILURES("sender_domain", "auth failures", "then=\"block 1h\";"), "limits[a].per: who signs in has neither"},
+        {FAILURES("recipient_domain", "auth failures", ""), "limits[a].per: who signs in has neither"},
+        {FAILURES("connector", "auth failures", "then=\"block 1h\";"), "limits[a].per: who signs in has neither"},
+        {FAILURES("login", "distinct failed login", "then=\"monitor\";"), "limits[a].count: with this \"per\""},
+        {FAILURES("client", "distinct failing client_net", "then=\"monitor\";"), "limits[a].count: with this \"per\""},
+        {FAILURES("client", "auth failures", "then=\"reject\";"), "limits[a].then: what has failed can't be refused"},
+        {FAILURES("client", "auth failures", "then=\"hold\";"), "limits[a].then: what has failed can't be refused"},
+        {FAILURES("client", "auth failures", "then=\"block 1h, disable\";"),
+         "limits[a].then: only the mailbox of a user"},
+        {FAILURES("client", "auth failures", "reply=\"550 5.7.1 x\";"), "limits[a].reply: failures to sign in are"},
+        {FAILURES("client", "auth failures", "for=\"connectors\";"), "limits[a].for: a connector's clients don't"},
+        {FAILURES("client", "auth failures", "only={sender_domain=\"@a.example\";};"),
+         "limits[a].only: failures to sign in are counted before anybody"},
+        {FAILURES("client", "auth failures", "except=({user=\"u@a.example\";rate=\"1/h\";});"),
+         "limits[a].except: failures to sign in are counted before anybody"},
         {LIMIT "then = \"defer 1h\"; });", "limits[a].then: \"defer\\x201h\": only \"block\" has a time"},
         {LIMIT "for = \"connectors\"; });", "limits[a].for: a limit per user or login can't be for connectors only"},
         {LIMIT "client_net = \"/24 /64\"; });", "limits[a].client_net: nothing in this limit is about client_net"},
@@ -510,6 +535,23 @@ static void listeners_and_replies_that_would_not_work_are_refused(void **state)
          "milter.listen: unix:/run/a is one of policyd.listen"},
         {"policyd = { listen = \"unix:/run/a\"; }; milter = { listen = \"unix:/run/a\"; };",
          "milter.listen: unix:/run/a is one of policyd.listen"},
+        {"sasl = { listen = \"inet:192.0.2.1:10050\"; };",
+         "sasl.listen: inet:192.0.2.1:10050: whoever can connect names"},
+        {"sasl = { listen = (\"unix:/run/a\", \"inet6:[2001:db8::1]:10050\"); };",
+         "sasl.listen: inet6:[2001:db8::1]:10050: whoever can connect names the client's address"},
+        {"sasl = { listen = \"inet:0.0.0.0:10050\"; };", "expected unix:/path, or inet:127.0.0.1:PORT"},
+        {"sasl = { listen = \"unix:/run/postern/policyd.sock\"; };",
+         "sasl.listen: unix:/run/postern/policyd.sock is one of policyd.listen"},
+        {"sasl = { listen = \"unix:/run/postern/milter.sock\"; };",
+         "sasl.listen: unix:/run/postern/milter.sock is one of milter.listen"},
+        {"sasl = { listen = { address = \"unix:/run/a\"; front = { tls = \"1.2\"; method = \"XOAUTH2\"; }; }; };",
+         "sasl.listen: unix:/run/a: front.method is not for here"},
+        {"sasl = { upstream = \"inet:192.0.2.1:1\"; };",
+         "sasl.upstream: \"inet:192.0.2.1:1\": passwords cross this connection in the clear"},
+        {"sasl = { upstream = \"fd:3\"; };", "expected unix:/path, inet:127.0.0.1:PORT or inet6:[::1]:PORT"},
+        {"sasl = { upstream = \"/run/dovecot/auth\"; };", "sasl.upstream: \"/run/dovecot/auth\": expected unix:/path"},
+        {"sasl = { listen = \"unix:/run/a\"; upstream = \"unix:/run/a\"; };",
+         "sasl.upstream: unix:/run/a is one of sasl.listen: the door would ask itself"},
         {"policyd = { listen = { mode = \"0660\"; }; };", "policyd.listen: the setting \"address\" is missing"},
         {"policyd = { listen = { address = \"fd:3\"; mode = \"0660\"; }; };", "listen.mode: is for unix: sockets only"},
         {"policyd = { listen = { address = \"unix:/x\"; mode = \"0888\"; }; };",
@@ -544,7 +586,7 @@ static void limits_are_bounded_with_the_preset_among_them(void **state)
     buf_add(&b, SLICE(");"));
     memcpy(half, text, b.n + 1);
     assert_int_equal(config_from_text(slice_of(half), "c", "/nowhere", &c, &e), -1);
-    assert_non_null(strstr(e.text, "c: limits: 47 limits, with the preset's; at most 32 are allowed"));
+    assert_non_null(strstr(e.text, "c: limits: 66 limits, with the preset's; at most 48 are allowed"));
     buf_add(&b, SLICE("preset=\"none\";"));
     c = config_of(text);
     assert_int_equal(c->n_limits, CONFIG_LIMITS_MAX);
@@ -578,7 +620,7 @@ static void more_entries_than_anybody_has_are_refused(void **state)
         {"tenants=(", "{name=\"t%u\";}", ");", "tenants: 1025 entries; at most 1024 are allowed", 1025},
         {"policyd={listen=(", "\"inet:127.0.0.1:%u\"", ");};", "policyd.listen: 65 listeners; at most 64 are allowed",
          65},
-        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 9 are allowed here", 10},
+        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 11 are allowed here", 12},
         {"alerts=({command=[", "\"/bin/x%u\"", "];});", "are allowed here", 1000},
     };
 
@@ -748,20 +790,24 @@ static void one_preset_has_exchange_onlines_published_figures(void **state)
 static void the_standard_preset_is_no_wider_than_the_service_and_refuses_strangers_only(void **state)
 {
     struct config *c = config_of("");
-    unsigned blocks = 0;
+    unsigned blocks = 0, failures = 0;
 
     (void)state;
     assert_int_equal(c->preset, PRESET_STANDARD);
-    assert_int_equal(c->n_limits, 15);
+    assert_int_equal(c->n_limits, 18);
     for (size_t i = 0; i < c->n_limits; i++) {
         const struct limit_config *limit = &c->limits[i];
 
+        assert_int_equal(limit->disable_at_source, false);
+        if (limit_counts_failures(limit)) {
+            failures++;
+            continue;
+        }
         /* Connectors are only held beyond their habit, by the day: what they send may come once only. */
         assert_true(limit->per == PER_USER || limit->per == PER_CONNECTOR);
         if (limit->per == PER_CONNECTOR)
             assert_true(limit->beyond_habit && limit->figure.rate.period_s == 86400 && limit->learning_known == 0);
         assert_true(limit->then == THEN_DEFER || limit->then == THEN_BLOCK);
-        assert_int_equal(limit->disable_at_source, false);
         assert_int_equal(figure_check(&limit->figure, limit->count, NULL), 0);
         if (limit->then == THEN_BLOCK) {
             /* The owner's mail waits, where he may be the one who is held back. */
@@ -780,6 +826,48 @@ static void the_standard_preset_is_no_wider_than_the_service_and_refuses_strange
             assert_int_equal(limit->ceiling, limit->per == PER_USER ? 10000 : 0);
     }
     assert_int_equal(blocks, 3);
+    assert_int_equal(failures, 3);
+    config_free(c);
+}
+
+static const struct limit_config *limit_named(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_limits; i++)
+        if (strcmp(c->limits[i].name, name) == 0)
+            return &c->limits[i];
+    return NULL;
+}
+
+/* Whoever fails to sign in is nobody yet: clients of unfamiliar networks are held back, never a login. */
+static void the_standard_preset_blocks_no_login_for_failures(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned per;
+        enum limit_count count;
+        struct rate rate;
+        uint64_t burst, block_s;
+    } rows[] = {{"guessing", PER_CLIENT_NET, COUNT_FAILURES, {20, 3600}, 20, 900},
+                {"spraying", PER_CLIENT_NET, COUNT_FAILED_LOGINS, {10, 3600}, 10, 3600},
+                {"botnet", PER_LOGIN, COUNT_FAILING_NETS, {20, 86400}, 20, 0}};
+    struct config *c = config_of("");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct limit_config *limit = limit_named(c, rows[i].name);
+
+        assert_non_null(limit);
+        assert_int_equal(limit->per, rows[i].per);
+        assert_int_equal(limit->count, rows[i].count);
+        assert_int_equal(limit->figure.rate.count, rows[i].rate.count);
+        assert_int_equal(limit->figure.rate.period_s, rows[i].rate.period_s);
+        assert_int_equal(limit->figure.burst, rows[i].burst);
+        assert_int_equal(limit->block_s, rows[i].block_s);
+        assert_int_equal(limit->then, rows[i].block_s > 0 ? THEN_BLOCK : THEN_MONITOR);
+        assert_int_equal(limit->unfamiliar, rows[i].block_s > 0);
+        assert_int_equal(limit->v4_prefix, 24);
+        assert_int_equal(limit->v6_prefix, 64);
+    }
     config_free(c);
 }
 
@@ -788,13 +876,13 @@ static void a_limit_of_the_same_name_replaces_the_presets(void **state)
     struct config *c = config_of("limits=({name=\"message-rate\";per=\"login\";count=\"messages\";rate=\"5/m\";});");
 
     (void)state;
-    assert_int_equal(c->n_limits, 15);
+    assert_int_equal(c->n_limits, 18);
     assert_string_equal(c->limits[0].name, "recipient-rate");
-    assert_string_equal(c->limits[14].name, "message-rate");
-    assert_int_equal(c->limits[14].per, PER_LOGIN);
-    assert_int_equal(c->limits[14].figure.rate.count, 5);
+    assert_string_equal(c->limits[17].name, "message-rate");
+    assert_int_equal(c->limits[17].per, PER_LOGIN);
+    assert_int_equal(c->limits[17].figure.rate.count, 5);
     assert_true(c->limits[0].until_habit); /* the operator's own holds whatever is usual */
-    assert_false(c->limits[14].until_habit);
+    assert_false(c->limits[17].until_habit);
     config_free(c);
 }
 
@@ -1267,6 +1355,7 @@ int main(void)
         cmocka_unit_test(an_empty_configuration_has_defaults_that_are_safe),
         cmocka_unit_test(one_preset_has_exchange_onlines_published_figures),
         cmocka_unit_test(the_standard_preset_is_no_wider_than_the_service_and_refuses_strangers_only),
+        cmocka_unit_test(the_standard_preset_blocks_no_login_for_failures),
         cmocka_unit_test(a_limit_of_the_same_name_replaces_the_presets),
         cmocka_unit_test(a_limits_figures_are_read_in_the_units_of_what_it_counts),
         cmocka_unit_test(exceptions_name_users_groups_and_connectors),

@@ -234,8 +234,8 @@ static void check_shipped(void *arg, const char *path, const struct setting *row
     const char *at = arg, *end = at + strlen(at);
     char name[SETTING_PATH_MAX];
 
-    if (strncmp(path, "milter.listen.", 14) == 0) /* the section of policyd.listen */
-        return;
+    if (strncmp(path, "milter.listen.", 14) == 0 || strncmp(path, "sasl.listen.", 12) == 0)
+        return; /* the section of policyd.listen */
     for (struct slice part, rest = slice_of(path); rest.n > 0;) {
         bool more = slice_cut(rest, '.', &part, &rest);
         bool top = part.p == path;
@@ -292,6 +292,9 @@ static void the_shipped_configuration_is_the_defaults(void **state)
     assert_int_equal(c[0]->policyd.idle_timeout_s, c[1]->policyd.idle_timeout_s);
     assert_int_equal(c[0]->policyd.request_timeout_s, c[1]->policyd.request_timeout_s);
     assert_int_equal(c[0]->milter.timeout_s, c[1]->milter.timeout_s);
+    assert_string_equal(c[0]->sasl.upstream.address, c[1]->sasl.upstream.address);
+    assert_int_equal(c[0]->sasl.n_listen, c[1]->sasl.n_listen);
+    assert_int_equal(c[0]->sasl.max_connections, c[1]->sasl.max_connections);
     assert_int_equal(c[0]->mirror_max_change, c[1]->mirror_max_change);
     assert_memory_equal(&c[0]->log, &c[1]->log, sizeof c[0]->log);
     config_free(c[0]);
@@ -337,7 +340,7 @@ static void the_examples_of_the_shipped_configuration_are_right(void **state)
     assert_int_equal(c->n_groups, 1);
     assert_int_equal(c->n_connectors, 1);
     assert_int_equal(c->n_logins_from, 2);
-    assert_int_equal(c->n_limits, 13 + 7);
+    assert_int_equal(c->n_limits, 15 + 8);
     assert_int_equal(c->n_replies, 2);
     assert_non_null(c->smtp_auth.on_premises);
     assert_int_equal(c->n_alerts, 3);
@@ -368,7 +371,7 @@ static void the_manual_pages_example_is_right(void **state)
     *to = '\0';
     c = config_of(from, "/nowhere");
     assert_int_equal(c->n_connectors, 1);
-    assert_int_equal(c->n_limits, 14 + 2);
+    assert_int_equal(c->n_limits, 17 + 2);
     config_free(c);
 }
 

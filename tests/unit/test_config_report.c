@@ -132,6 +132,9 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"policyd={listen={address=\"unix:/run/p\";mode=\"0600\";group=\"postfix\";tls={required=false;};};};",
          "postern-policyd listens at unix:/run/p (mode 0600), group postfix; clients' TLS there has a rule of its "
          "own.\npostern-policyd at unix:/run/p: TLS not required; where it is used, at least TLS 1.2.\n"},
+        {"sasl={listen=(\"unix:/run/s\",\"inet6:[::1]:10050\");};",
+         "postern-sasl listens at unix:/run/s (mode 0660).\npostern-sasl listens at inet6:[::1]:10050.\n"
+         "postern-sasl has passwords checked by the server at unix:/run/dovecot/auth-postern.\n"},
         {"replies={blocked=\"550 5.7.1 Ask us\";};", "Replies\nblocked: 550 5.7.1 Ask us\n"},
         {"replies={};recipients={max=0;};", "Recipients: any number in a message.\n"},
         {"tenants=({name=\"contoso\";exchange={" IDS "certificate_file=\"/c\";writeback=true;};});",

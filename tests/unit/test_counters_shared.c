@@ -170,6 +170,75 @@ static uint64_t used(struct work *w, uint64_t key, uint64_t interval)
     return counters_look(&w->c, &k, START).used;
 }
 
+/* ---- strangers ---- */
+
+#define HELD_BURST 5
+#define HELD_KEYS 3 /* few, so that the entries of a key are made and given back again and again */
+
+/* Takes a unit, holds it for a moment, and gives it back, as an attempt to sign in does. */
+static void hold_a_unit(struct work *w)
+{
+    uint64_t i = random_u64(&w->seed) % HELD_KEYS, held;
+    struct charge k = {w->key0 + i, NS_PER_S, HELD_BURST, 1};
+
+    (void)__atomic_fetch_add(w->arena->attempted + i, 1, __ATOMIC_RELAXED);
+    if (!strangers_charge(&w->c, STRANGERS_REFUSALS, &k, w->now).allowed)
+        return;
+    held = __atomic_add_fetch(w->arena->passed + i, 1, __ATOMIC_ACQ_REL);
+    if (held > HELD_BURST)
+        (void)__atomic_fetch_add(&w->arena->clock, 1, __ATOMIC_RELAXED);
+    if (random_u64(&w->seed) % 4 == 0)
+        (void)sched_yield();
+    (void)__atomic_fetch_sub(w->arena->passed + i, 1, __ATOMIC_ACQ_REL);
+    strangers_return(&w->c, STRANGERS_REFUSALS, k.key, NS_PER_S, w->now);
+}
+
+static void what_strangers_hold_at_the_same_time_never_exceeds_the_burst(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        struct arena *a = arena_make();
+        struct work works[WORKERS];
+
+        for (unsigned i = 0; i < WORKERS; i++)
+            works[i] = work_make(a, 1024, hold_a_unit, i, 40000);
+        run_both_ways(a, works, round);
+        assert_int_equal(a->clock, 0);
+        for (uint64_t i = 0; i < HELD_KEYS; i++) {
+            struct charge k = {1 + i, NS_PER_S, HELD_BURST, 0};
+
+            assert_true(a->attempted[i] > 0);
+            assert_int_equal(strangers_look(&works[0].c, STRANGERS_REFUSALS, &k, START).used, 0);
+        }
+        arena_free(a);
+    }
+}
+
+/* Nobody gives back: a race to the first entries. */
+static void take_a_unit(struct work *w)
+{
+    struct charge k = {w->key0 + random_u64(&w->seed) % KEYS, NS_PER_S, HELD_BURST, 1};
+
+    if (strangers_charge(&w->c, STRANGERS_REFUSALS, &k, w->now).allowed)
+        (void)__atomic_fetch_add(w->arena->passed + (k.key - w->key0), 1, __ATOMIC_RELAXED);
+}
+
+static void strangers_that_begin_together_get_exactly_the_burst(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        struct arena *a = arena_make();
+        struct work works[WORKERS];
+
+        for (unsigned i = 0; i < WORKERS; i++)
+            works[i] = work_make(a, 1024, take_a_unit, i, 2000);
+        run_both_ways(a, works, round);
+        for (uint64_t i = 0; i < KEYS; i++)
+            assert_int_equal(a->passed[i], HELD_BURST);
+        arena_free(a);
+    }
+}
+
 /* ---- one charge ---- */
 
 #define ONE_BURST 5000
@@ -512,6 +581,8 @@ static void a_crowd_of_which_some_are_killed_gets_the_burst_and_the_rate_and_har
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_strangers_hold_at_the_same_time_never_exceeds_the_burst),
+        cmocka_unit_test(strangers_that_begin_together_get_exactly_the_burst),
         cmocka_unit_test(all_together_get_exactly_the_burst),
         cmocka_unit_test(what_is_counted_is_what_was_allowed),
         cmocka_unit_test(two_that_make_an_entry_at_once_still_share_one_burst),

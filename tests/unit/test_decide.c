@@ -349,7 +349,7 @@ static void every_row_of_the_table_is_decided_as_it_says(void **state)
         configure(w, rows[i].config);
         s.mechanism = slice_of(rows[i].method);
         s.tls = rows[i].tls;
-        decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+        world_explain(w, &s, &trace);
         if (w->verdict.reason != rows[i].reason || w->verdict.action != rows[i].action)
             fail_msg("row %zu (%s, login %s, sender %s): %s, expected %s\n%s", i, rows[i].config,
                      rows[i].login != NULL ? rows[i].login : "none", rows[i].sender,
@@ -962,7 +962,7 @@ static void the_networks_of_a_login_are_in_the_trace_and_not_in_the_reply(void *
     struct trace trace = {&b};
 
     configure(w, ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"));
-    decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+    world_explain(w, &s, &trace);
     assert_non_null(strstr(text,
                            "\nnetwork: only 192.0.2.0/24 by logins_from, user anna@contoso.example; the client is "
                            "elsewhere\nrefuse: logins-from (550 5.7.139 "));
@@ -971,11 +971,11 @@ static void the_networks_of_a_login_are_in_the_trace_and_not_in_the_reply(void *
     assert_null(strstr(reply, "network"));
     s.has_client = ip_parse(SLICE("192.0.2.77"), &s.client);
     b.n = 0;
-    decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+    world_explain(w, &s, &trace);
     assert_non_null(strstr(text, "user anna@contoso.example; the client is there\n"));
     s = world_submission("paul@contoso.example", "203.0.113.9", "paul@contoso.example");
     b.n = 0;
-    decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+    world_explain(w, &s, &trace);
     assert_non_null(strstr(text, "\nnetwork: any, no row of logins_from is for this login\n"));
 }
 
@@ -1009,7 +1009,7 @@ static void the_trace_says_why_a_limit_is_not_about_the_message(void **state)
         struct buf b = BUF_OVER(text);
         struct trace trace = {&b};
 
-        decide(&w->context, &s, &w->recipients, &w->verdict, &trace);
+        world_explain(w, &s, &trace);
         if (strstr(text, messages[i].says) == NULL)
             fail_msg("row %zu says:\n%s not:\n%s", i, text, messages[i].says);
     }

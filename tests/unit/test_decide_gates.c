@@ -240,7 +240,7 @@ static void explain_names_the_account_and_whence_it_is_known(void **state)
         struct buf b = BUF_OVER(text);
         struct trace trace = {&b};
 
-        decide(&g->w->context, &s, &g->w->recipients, &g->w->verdict, &trace);
+        world_explain(g->w, &s, &trace);
         if (strstr(text, rows[i].says) == NULL)
             fail_msg("%s", text);
     }

@@ -36,7 +36,7 @@ static enum reason explain(struct world *w, const char *rules, const struct subm
         (void)snprintf(text, sizeof text, "%s\n%s", strstr(rules, "preset") != NULL ? "" : "preset = \"none\";", rules);
         world_configure(w, text);
     }
-    decide(&w->context, s, &w->recipients, &w->verdict, &trace);
+    world_explain(w, s, &trace);
     assert_false(out.full);
     return w->verdict.reason;
 }

@@ -329,8 +329,8 @@ static void recipients_have_a_habit_too(void **state)
     assert_int_equal(send_to(b, LEARNT, ANNA, OFFICE, FRESH, 71), REASON_LIMIT_NEVER);
     assert_int_equal(send_to(b, LEARNT, ANNA, OFFICE, FRESH, 60), REASON_ALLOWED);
     assert_int_equal(send_to(b, LEARNT, ANNA, OFFICE, FRESH, 11), REASON_LIMIT);
-    assert_true(b->session->verdict.retry_ns > 12 * HOUR * 1e9);
-    assert_true(b->session->verdict.retry_ns <= 24 * HOUR * 1e9);
+    assert_true((double)b->session->verdict.retry_ns > 12 * HOUR * 1e9);
+    assert_true((double)b->session->verdict.retry_ns <= 24 * HOUR * 1e9);
     assert_int_equal(send_to(b, LEARNT, ANNA, OFFICE, FRESH, 10), REASON_ALLOWED);
     stop(b);
 }

@@ -4,8 +4,8 @@
  * login of the request, so that only the server is under test.
  */
 #include "core/engine/engine.h"
+#include "core/serve/listener.h"
 #include "policyd/connection.h"
-#include "policyd/listener.h"
 #include "policyd/messages.h"
 #include "policyd/reply.h"
 #include "policyd/server.h"
@@ -49,45 +49,8 @@ struct engine_session {
 };
 
 static struct engine engine;
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static char logged[4096];
-static unsigned logged_lines;
 
-const struct config *engine_config(const struct engine *e)
-{
-    return &e->config;
-}
-
-struct log *engine_log(struct engine *e)
-{
-    (void)e;
-    return NULL;
-}
-
-void log_say(struct log *log, enum log_level level, const char *format, ...)
-{
-    va_list args;
-
-    (void)log;
-    (void)level;
-    pthread_mutex_lock(&log_lock);
-    va_start(args, format);
-    vsnprintf(logged, sizeof logged, format, args);
-    va_end(args);
-    logged_lines++;
-    pthread_mutex_unlock(&log_lock);
-}
-
-static bool was_logged(const char *text)
-{
-    bool found;
-
-    pthread_mutex_lock(&log_lock);
-    found = strstr(logged, text) != NULL;
-    pthread_mutex_unlock(&log_lock);
-    return found;
-}
-
+#include "tests/unit/log_seam.h"
 struct engine_session *engine_session_new(struct engine *e)
 {
     struct engine_session *session = calloc(1, sizeof *session);
@@ -221,8 +184,8 @@ static int set_up(void **state)
                                                 .max_connections = 1000,
                                                 .idle_timeout_s = 1100,
                                                 .request_timeout_s = 1000}};
-    logged_lines = 0;
-    logged[0] = '\0';
+    seam_lines = 0;
+    seam_logged[0] = '\0';
     return 0;
 }
 
@@ -610,7 +573,7 @@ static void the_same_trouble_is_logged_once_a_minute(void **state)
         close(fd);
     }
     stop();
-    assert_int_equal(logged_lines, 1);
+    assert_int_equal(seam_lines, 1);
     assert_true(was_logged("non\\x1bsense"));
     assert_true(was_logged(f.path));
 }
@@ -1032,7 +995,7 @@ static void a_socket_where_somebody_answers_is_left_alone(void **state)
 
     (void)state;
     start();
-    assert_int_equal(listener_open(&f.listen[0], &second, &e), -1);
+    assert_int_equal(listener_open("postern-policyd", &f.listen[0], &second, &e), -1);
     assert_non_null(strstr(e.text, "answers there already"));
     fd = connect_to(f.path);
     say(fd, OF("sean"), "action=DUNNO");
@@ -1048,7 +1011,7 @@ static void what_is_no_socket_is_left_alone(void **state)
 
     (void)state;
     close(file);
-    assert_int_equal(listener_open(&f.listen[0], &l, &e), -1);
+    assert_int_equal(listener_open("postern-policyd", &f.listen[0], &l, &e), -1);
     assert_non_null(strstr(e.text, "not a socket"));
     assert_int_equal(stat(f.path, &there), 0);
 }
@@ -1089,7 +1052,7 @@ static void a_listener_that_cannot_be_opened_says_which_and_why(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct error e = {""};
 
-        assert_int_equal(listener_open(&rows[i], &l, &e), -1);
+        assert_int_equal(listener_open("postern-policyd", &rows[i], &l, &e), -1);
         assert_int_equal(l.fd, -1);
         assert_non_null(strstr(e.text, rows[i].address));
         assert_int_not_equal(access(f.path, F_OK), 0);
@@ -1176,10 +1139,10 @@ static void a_passed_descriptor_beyond_what_was_passed_is_an_error(void **state)
     snprintf(pid, sizeof pid, "%d", (int)getpid());
     setenv("LISTEN_PID", pid, 1);
     setenv("LISTEN_FDS", "0", 1);
-    assert_int_equal(listener_open(&config, &l, &e), -1);
+    assert_int_equal(listener_open("postern-policyd", &config, &l, &e), -1);
     assert_non_null(strstr(e.text, "passed 0 sockets"));
     unsetenv("LISTEN_PID");
-    assert_int_equal(listener_open(&config, &l, &e), 0);
+    assert_int_equal(listener_open("postern-policyd", &config, &l, &e), 0);
     listener_free(&l);
 }
 

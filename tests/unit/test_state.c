@@ -587,6 +587,79 @@ static void a_file_of_version_1_that_cannot_be_renewed_holds_in_memory_until_it_
     state_close(s);
 }
 
+/* Makes the file one without habits: it ends where these begin. */
+static void make_version_2(const struct room *r)
+{
+    struct state_constants k;
+    struct layout l;
+    int fd = open(r->path, O_RDONLY);
+
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, &k, sizeof k), (ssize_t)sizeof k);
+    (void)close(fd);
+    l = layout_of_file(&k);
+    assert_int_equal(l.version, 3);
+    assert_int_equal(truncate(r->path, (off_t)l.habits_at), 0);
+    l.version = 2;
+    l.bytes = l.habits_at;
+    k = constants_make(&l, &k.secret);
+    write_at(r, "state", 0, &k, sizeof k);
+}
+
+static void a_file_of_version_2_keeps_all_and_gets_room_for_habits(void **state)
+{
+    struct room *r = *state;
+    struct receipt receipt = {.n = 1, .charges = {{.key = 7, .ns = 5}}}, taken;
+    struct state *s = open_state(r);
+    struct habits_stats stats;
+
+    assert_true(take(r, s, 7, 10));
+    block(r, s, 9, BLOCK_FOREVER);
+    receipts_keep(state_receipts(s), 0x77, &receipt, now(r, s));
+    state_close(s);
+    make_version_2(r);
+    for (unsigned again = 0; again < 2; again++) {
+        s = open_state(r);
+        assert_null(state_problem(s));
+        assert_null(state_notice(s));
+        assert_int_equal(used(r, s, 7), 10);
+        assert_true(is_blocked(r, s, 9));
+        /* Of messages that were under way no receipt is left: they stay charged. */
+        assert_false(receipts_take(state_receipts(s), 0x77, now(r, s), 60 * NS_PER_S, &taken));
+        habits_stats(state_habits(s), now(r, s), &stats);
+        assert_int_equal(stats.places, HABITS_MIN);
+        assert_int_equal(sent(r, s, 77), again);
+        send(r, s, 77);
+        state_close(s);
+    }
+    assert_int_equal(files_in(r), 1);
+}
+
+static void while_a_file_of_version_2_cannot_be_renewed_habits_are_kept_in_memory(void **state)
+{
+    struct room *r = *state;
+    struct state *s = open_state(r);
+    struct error e;
+    int lock;
+
+    assert_true(take(r, s, 7, 10));
+    state_close(s);
+    make_version_2(r);
+    lock = hold_lock(r, ".state.lock");
+    s = open_state(r);
+    assert_non_null(strstr(state_problem(s), "older postern"));
+    assert_int_equal(used(r, s, 7), 10);
+    send(r, s, 77);
+    assert_int_equal(sent(r, s, 77), 1);
+    (void)close(lock);
+    r->boot_ns -= NS_PER_S;
+    assert_int_equal(tick(r, s, &e), 0);
+    assert_null(state_problem(s));
+    assert_int_equal(used(r, s, 7), 10);
+    assert_int_equal(sent(r, s, 77), 1);
+    state_close(s);
+}
+
 /* ---- a folder of its own ---- */
 
 /* The room whose state lies in a folder of its own, FOLDER/state/state, and is removed with it. */
@@ -1465,6 +1538,8 @@ int main(void)
         TEST(what_can_be_read_of_a_file_that_cannot_be_used_holds_in_memory),
         TEST(a_file_of_version_1_is_renewed_with_all_that_it_holds),
         TEST(a_file_of_version_1_that_cannot_be_renewed_holds_in_memory_until_it_can),
+        TEST(a_file_of_version_2_keeps_all_and_gets_room_for_habits),
+        TEST(while_a_file_of_version_2_cannot_be_renewed_habits_are_kept_in_memory),
         TEST(a_file_in_the_place_of_the_folder_moves_into_it),
         TEST(a_missing_folder_is_made_and_another_file_in_its_place_left_alone),
         TEST(a_restart_keeps_counters_blocks_secret_and_time),

@@ -10,6 +10,7 @@
 #include "core/decide/limits.h"
 #include "core/state/state.h"
 #include "mirror/build/writer.h"
+#include "tests/unit/auth_alike.h"
 #include "tests/unit/puts.h"
 
 #include <setjmp.h>
@@ -235,9 +236,20 @@ static inline struct submission world_submission(const char *login, const char *
     return s;
 }
 
+/* What is decided on a message holds for signing in, as far as it is known then. */
+static inline void world_explain(struct world *w, const struct submission *s, struct trace *trace)
+{
+    const char *unlike;
+
+    decide(&w->context, s, &w->recipients, &w->verdict, trace);
+    unlike = s->stage >= STAGE_MAIL ? auth_unlike(&w->context, s, &w->verdict) : NULL;
+    if (unlike != NULL)
+        fail_msg("%s: %s", unlike, reason_row(w->verdict.reason)->name);
+}
+
 static inline void world_decide(struct world *w, const struct submission *s)
 {
-    decide(&w->context, s, &w->recipients, &w->verdict, NULL);
+    world_explain(w, s, NULL);
 }
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * The sockets to which Postfix connects: UNIX sockets, TCP, or a socket that the service manager passed in
- * (sd_listen_fds(3)), which stays open over a restart so that no connection is refused.
+ * The sockets to which Postfix connects, of the programs that serve it with libevent: UNIX sockets, TCP, or a socket
+ * that the service manager passed in (sd_listen_fds(3)), which stays open over a restart so that no connection is
+ * refused.
  */
-#ifndef POSTERN_POLICYD_LISTENER_H
-#define POSTERN_POLICYD_LISTENER_H
+#ifndef POSTERN_SERVE_LISTENER_H
+#define POSTERN_SERVE_LISTENER_H
 
 #include "core/base/error.h"
 #include "core/config/config.h"
@@ -26,11 +27,24 @@ struct listener {
 
 /*
  * Opens one listener. A left-over UNIX socket is replaced; one on which somebody listens is an error, and so is any
- * other file in its place. 0; or -1 with e, and out->fd is -1.
+ * other file in its place. program is its name ("postern-policyd"), whose section has the setting. 0; or -1 with e, and
+ * out->fd is -1.
  *
  * Changes the umask for a moment: to be called before there are threads that make files.
  */
-int listener_open(const struct listener_config *config, struct listener *out, struct error *e);
+int listener_open(const char *program, const struct listener_config *config, struct listener *out, struct error *e);
+
+/*
+ * The next connection, non-blocking and close-on-exec; -1 with errno: EAGAIN when none waits, or what was missing
+ * (descriptors, memory), so that it should be tried again later and not at once.
+ */
+int listener_accept(const struct listener *listener);
+
+/*
+ * How many connections the limit of descriptors allows, at most `most`, if each has so many descriptors and some are
+ * left for files, the log, the directory, a reload. *limit: of descriptors.
+ */
+unsigned listener_connections(unsigned most, unsigned descriptors_each, unsigned long long *limit);
 
 /*
  * Closes it and removes its UNIX socket, if that is still ours. Its names and its TLS rule stay, for the connections

@@ -1,8 +1,8 @@
-#include "policyd/listener.h"
+#include "core/serve/listener.h"
 
 #include "core/base/owner.h"
+#include "core/serve/address.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,28 +20,18 @@
 
 /* The kernel cuts it to net.core.somaxconn. After a restart every smtpd connects again at once. */
 #define BACKLOG 4096
+/* Descriptors that connections never take. */
+#define DESCRIPTORS_RESERVED 64
 /* How long another program may take from checking the path to listening: 5 s. */
 #define LOCK_TRIES 500
 #define LOCK_PAUSE_NS 10000000L
 
-static int fail_errno(struct error *e, const char *address, const char *what)
+static int fail_errno(struct error *e, const char *what)
 {
-    return error_set(e, "policyd.listen \"%s\": %s: %s", address, what, strerror(errno));
+    return error_set(e, "%s: %s", what, strerror(errno));
 }
 
 /* ---- UNIX sockets ---- */
-
-static bool unix_address(const char *path, struct sockaddr_un *out, socklen_t *n)
-{
-    size_t length = strlen(path);
-
-    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (length >= sizeof out->sun_path)
-        return false;
-    memcpy(out->sun_path, path, length);
-    *n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
-    return true;
-}
 
 /*
  * Two programs that start at once must not take each other's socket for a left-over, between bind and listen: so a lock
@@ -73,33 +64,29 @@ static int lock_folder(const char *path)
 }
 
 /* Makes the path free: removes a socket where nobody answers. 0, or -1 with e. */
-static int clear_path(const char *path, const struct sockaddr_un *address, socklen_t n, struct error *e)
+static int clear_path(const char *program, const char *path, const struct socket_address *address, struct error *e)
 {
     struct stat there;
     int fd, answered, why;
 
     if (lstat(path, &there) != 0)
-        return errno == ENOENT ? 0 : fail_errno(e, path, "cannot look at the path");
+        return errno == ENOENT ? 0 : fail_errno(e, "cannot look at the path");
     if (!S_ISSOCK(there.st_mode))
-        return error_set(e,
-                         "policyd.listen \"%s\": something there is not a socket; remove it, or choose another "
-                         "path",
-                         path);
+        return error_set(e, "something there is not a socket; remove it, or choose another path");
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return fail_errno(e, path, "cannot make a socket");
-    answered = connect(fd, (const struct sockaddr *)address, n);
+        return fail_errno(e, "cannot make a socket");
+    answered = connect(fd, socket_address_at(address), address->n);
     why = errno;
     close(fd);
     if (answered == 0 || why == EAGAIN) /* EAGAIN: its backlog is full */
-        return error_set(e, "policyd.listen \"%s\": a program answers there already; is postern-policyd running?",
-                         path);
+        return error_set(e, "a program answers there already; is %s running?", program);
     if (why != ECONNREFUSED) {
         errno = why;
-        return fail_errno(e, path, "cannot tell whether a program answers there");
+        return fail_errno(e, "cannot tell whether a program answers there");
     }
     if (unlink(path) != 0 && errno != ENOENT)
-        return fail_errno(e, path, "cannot remove the left-over socket");
+        return fail_errno(e, "cannot remove the left-over socket");
     return 0;
 }
 
@@ -112,41 +99,36 @@ static int dress_socket(const struct listener_config *config, struct listener *o
         const struct group *group = getgrnam(config->socket_group);
 
         if (group == NULL)
-            return error_set(e, "policyd.listen \"%s\": there is no group \"%s\"", config->address,
-                             config->socket_group);
+            return error_set(e, "there is no group \"%s\"", config->socket_group);
         if (chown(config->path, (uid_t)-1, group->gr_gid) != 0)
-            return fail_errno(e, config->address, "cannot give the socket to its group (are we a member of it?)");
+            return fail_errno(e, "cannot give the socket to its group (are we a member of it?)");
     }
     if (chmod(config->path, config->socket_mode) != 0)
-        return fail_errno(e, config->address, "cannot set the socket's mode");
+        return fail_errno(e, "cannot set the socket's mode");
     if (stat(config->path, &made) != 0)
-        return fail_errno(e, config->address, "cannot look at the socket");
+        return fail_errno(e, "cannot look at the socket");
     out->device = made.st_dev;
     out->inode = made.st_ino;
     out->made_socket = true;
     return 0;
 }
 
-static int open_unix(const struct listener_config *config, struct listener *out, struct error *e)
+static int open_unix(const char *program, const struct listener_config *config, struct listener *out, struct error *e)
 {
-    struct sockaddr_un address;
-    socklen_t n;
+    struct socket_address address;
     mode_t before;
     int bound;
 
-    if (!unix_address(config->path, &address, &n))
-        return error_set(e, "policyd.listen \"%s\": the path is too long for a UNIX socket; at most %zu bytes",
-                         config->address, sizeof address.sun_path - 1);
-    if (clear_path(config->path, &address, n, e) != 0)
+    if (socket_address_of(config, &address, e) != 0 || clear_path(program, config->path, &address, e) != 0)
         return -1;
     out->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (out->fd < 0)
-        return fail_errno(e, config->address, "cannot make a socket");
+        return fail_errno(e, "cannot make a socket");
     before = umask(0177); /* nobody else gets in before group and mode are right */
-    bound = bind(out->fd, (const struct sockaddr *)&address, n);
+    bound = bind(out->fd, socket_address_at(&address), address.n);
     umask(before);
     if (bound != 0)
-        return fail_errno(e, config->address, "cannot bind (does the folder exist, may we write there?)");
+        return fail_errno(e, "cannot bind (does the folder exist, may we write there?)");
     if (dress_socket(config, out, e) != 0) {
         unlink(config->path);
         return -1;
@@ -158,25 +140,20 @@ static int open_unix(const struct listener_config *config, struct listener *out,
 
 static int open_tcp(const struct listener_config *config, struct listener *out, struct error *e)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(config->port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(config->port)};
-    bool is_v4 = inet_pton(AF_INET, config->host, &v4.sin_addr) == 1;
-    const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
-    socklen_t n = is_v4 ? sizeof v4 : sizeof v6;
+    struct socket_address address;
     int on = 1;
 
-    if (!is_v4 && inet_pton(AF_INET6, config->host, &v6.sin6_addr) != 1)
-        return error_set(e, "policyd.listen \"%s\": \"%s\" is not an IP address; names are not looked up",
-                         config->address, config->host);
+    if (socket_address_of(config, &address, e) != 0)
+        return -1;
     out->is_tcp = true;
-    out->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    out->fd = socket(address.a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (out->fd < 0)
-        return fail_errno(e, config->address, "cannot make a socket");
+        return fail_errno(e, "cannot make a socket");
     if (setsockopt(out->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        (!is_v4 && setsockopt(out->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0))
-        return fail_errno(e, config->address, "cannot set a socket option");
-    if (bind(out->fd, address, n) != 0)
-        return fail_errno(e, config->address, "cannot bind");
+        (address.a.ss_family == AF_INET6 && setsockopt(out->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0))
+        return fail_errno(e, "cannot set a socket option");
+    if (bind(out->fd, socket_address_at(&address), address.n) != 0)
+        return fail_errno(e, "cannot bind");
     return 0;
 }
 
@@ -193,8 +170,7 @@ static int check_passed(const struct listener_config *config, struct error *e)
         !slice_to_u64(count, 4096, &n))
         return 0;
     if (config->fd < first || config->fd >= first + (int)n)
-        return error_set(e, "policyd.listen \"%s\": the service manager passed %llu sockets in; the first is fd:%d",
-                         config->address, n, first);
+        return error_set(e, "the service manager passed %llu sockets in; the first is fd:%d", n, first);
     return 0;
 }
 
@@ -210,43 +186,43 @@ static int open_passed(const struct listener_config *config, struct listener *ou
     if (getsockopt(config->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0 || listening == 0 ||
         getsockopt(config->fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0 || type != SOCK_STREAM ||
         getsockname(config->fd, (struct sockaddr *)&address, &address_n) != 0)
-        return error_set(e,
-                         "policyd.listen \"%s\": the descriptor is not a listening stream socket; start by the service "
-                         "manager's socket unit, or name a path or host:port",
-                         config->address);
+        return error_set(e, "the descriptor is not a listening stream socket; start by the service manager's socket "
+                            "unit, or name a path or host:port");
     flags = fcntl(config->fd, F_GETFL);
     if (flags < 0 || fcntl(config->fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(config->fd, F_SETFD, FD_CLOEXEC) != 0)
-        return fail_errno(e, config->address, "cannot set it up");
+        return fail_errno(e, "cannot set it up");
     out->fd = config->fd;
     out->is_tcp = address.ss_family != AF_UNIX;
     return 0;
 }
 
-static int open_any(const struct listener_config *config, struct listener *out, struct error *e)
+static int open_any(const char *program, const struct listener_config *config, struct listener *out, struct error *e)
 {
+    const char *dash = strchr(program, '-');
     int folder = config->path != NULL ? lock_folder(config->path) : -1, result;
 
     *out = (struct listener){.fd = -1, .has_tls = config->has_tls, .tls = config->tls, .front = config->front};
     out->address = strdup(config->address);
     out->path = config->path != NULL ? strdup(config->path) : NULL;
     if (out->address == NULL || (config->path != NULL && out->path == NULL))
-        result = error_set(e, "policyd.listen \"%s\": no memory", config->address);
+        result = error_set(e, "no memory");
     else if (config->path != NULL)
-        result = open_unix(config, out, e);
+        result = open_unix(program, config, out, e);
     else if (config->fd >= 0)
         result = open_passed(config, out, e);
     else
         result = open_tcp(config, out, e);
     if (result == 0 && config->fd < 0 && listen(out->fd, BACKLOG) != 0)
-        result = fail_errno(e, config->address, "cannot listen");
+        result = fail_errno(e, "cannot listen");
     if (folder >= 0)
         close(folder);
-    if (result != 0)
-        listener_free(out);
-    return result;
+    if (result == 0)
+        return 0;
+    listener_free(out);
+    return error_prefix(e, "%s.listen \"%s\"", dash != NULL ? dash + 1 : program, config->address);
 }
 
-int listener_open(const struct listener_config *config, struct listener *out, struct error *e)
+int listener_open(const char *program, const struct listener_config *config, struct listener *out, struct error *e)
 {
     struct owner_visit visit = {.inside = false};
     int result;
@@ -254,9 +230,36 @@ int listener_open(const struct listener_config *config, struct listener *out, st
     *out = (struct listener){.fd = -1};
     if (config->path != NULL && owner_enter(config->path, &visit, e) != 0)
         return -1;
-    result = open_any(config, out, e);
+    result = open_any(program, config, out, e);
     owner_leave(&visit);
     return result;
+}
+
+int listener_accept(const struct listener *listener)
+{
+    const int on = 1;
+    int fd;
+
+    do
+        fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (fd < 0 && (errno == ECONNABORTED || errno == EINTR || errno == EPROTO));
+    if (fd >= 0 && listener->is_tcp)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+unsigned listener_connections(unsigned most, unsigned descriptors_each, unsigned long long *limit)
+{
+    struct rlimit descriptors;
+    rlim_t room;
+
+    *limit = 0;
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY)
+        return most;
+    *limit = descriptors.rlim_cur;
+    room = descriptors.rlim_cur > 2 * DESCRIPTORS_RESERVED ? descriptors.rlim_cur - DESCRIPTORS_RESERVED
+                                                           : descriptors.rlim_cur / 2;
+    return room / descriptors_each < most ? (unsigned)(room / descriptors_each) : most;
 }
 
 static void remove_socket(const struct listener *listener)
