@@ -205,14 +205,6 @@ static unsigned lift_matching(struct cli *cli, const struct decide_context *c, c
     return lifted;
 }
 
-/* The other relays must forget what led to the block, too, or they block again. */
-static int tell_others(struct cli *cli)
-{
-    struct error e;
-
-    return files_share_state(&cli->files, &e) == 0 ? CLI_OK : cli_fail(cli, "only on this relay: %s", e.text);
-}
-
 /* What the subject sent is usual from now on. */
 static int accept_sent(struct cli *cli, const struct decide_context *c, const struct subject *x)
 {
@@ -295,7 +287,7 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     if ((x = malloc(sizeof *x)) == NULL)
         return cli_fail(cli, "out of memory");
-    told = tell_others(cli);
+    told = cli_tell_others(cli); /* they must forget what led to the block, too, or they block again */
     status = lift_all(cli, &c, x, argc - optind, argv + optind, accept);
     free(x);
     return status != CLI_OK ? status : told;

@@ -12,9 +12,16 @@ bool members_are_told(const struct limit_config *limit)
 
 void plan_tell(struct outbox *outbox, const struct plan *plan)
 {
-    for (size_t i = 0; outbox != NULL && i < plan->n; i++)
+    struct outbox_record records[PLAN_CHARGES_MAX];
+    size_t n = 0;
+
+    if (outbox == NULL)
+        return;
+    for (size_t i = 0; i < plan->n; i++)
         if (!members_are_told(plan->limits[i]))
-            outbox_tell_charge(outbox, OUTBOX_COUNTERS, plan->charges + i);
+            records[n++] = outbox_charge(OUTBOX_COUNTERS, plan->charges + i);
+    if (n > 0)
+        outbox_post(outbox, records, n);
 }
 
 /* Does a mark that ended `before` go on to `after`, past a time at which all tell it? Needs no memory of what was told.

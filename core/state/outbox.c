@@ -105,27 +105,36 @@ static enum slot_found read_slot(const struct outbox_ring *ring, uint64_t sequen
 
 /* ---- posting ---- */
 
-void outbox_post(struct outbox *o, const struct outbox_record *r)
+/* Writes a record from that sequence on; the one after it. */
+static uint64_t write_record(const struct outbox_ring *ring, uint64_t sequence, const struct outbox_record *r)
 {
-    const struct outbox_ring *ring = current(o);
-    bool two = r->kind == OUTBOX_DISTINCT;
-    uint64_t sequence;
-
-    if (ring == NULL) {
-        (void)__atomic_fetch_add(&o->unposted, 1, __ATOMIC_RELAXED);
-        return;
-    }
-    sequence = __atomic_fetch_add(&ring->header->next, two ? 2 : 1, __ATOMIC_ACQ_REL);
     write_slot(ring, sequence,
                (struct outbox_slot){.stamp = stamp_of(sequence, r->kind, r->table),
                                     .key = r->key,
                                     .ns = cut(r->ns),
                                     .burst = cut(r->burst_ns) / NS_PER_US});
-    if (two)
-        write_slot(ring, sequence + 1,
-                   (struct outbox_slot){.stamp = stamp_of(sequence + 1, KIND_MEMBER, r->table),
-                                        .key = r->member,
-                                        .ns = cut(r->keep_ns)});
+    if (r->kind != OUTBOX_DISTINCT)
+        return sequence + 1;
+    write_slot(ring, sequence + 1,
+               (struct outbox_slot){
+                   .stamp = stamp_of(sequence + 1, KIND_MEMBER, r->table), .key = r->member, .ns = cut(r->keep_ns)});
+    return sequence + 2;
+}
+
+void outbox_post(struct outbox *o, const struct outbox_record *records, size_t n)
+{
+    const struct outbox_ring *ring = current(o);
+    uint64_t slots = n, sequence;
+
+    if (ring == NULL) {
+        (void)__atomic_fetch_add(&o->unposted, n, __ATOMIC_RELAXED);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        slots += records[i].kind == OUTBOX_DISTINCT;
+    sequence = __atomic_fetch_add(&ring->header->next, slots, __ATOMIC_ACQ_REL);
+    for (size_t i = 0; i < n; i++)
+        sequence = write_record(ring, sequence, records + i);
 }
 
 /* ---- draining ---- */

@@ -66,14 +66,14 @@ void outbox_tick(struct outbox *o, uint64_t boot_ns);
 /* Why the ring can't be used; NULL: it is in use. For the thread that ticks; valid until its next tick. */
 const char *outbox_problem(const struct outbox *o);
 
-/* Posts a record; any thread. */
-void outbox_post(struct outbox *o, const struct outbox_record *record);
+/* Posts records; any thread. All at once is cheaper: only one step waits for other writers' memory. */
+void outbox_post(struct outbox *o, const struct outbox_record *records, size_t n);
 
-/* The same where there may be no outbox (counters_outbox). */
+/* Posts one where there may be no outbox (counters_outbox). */
 static inline void outbox_tell(struct outbox *o, struct outbox_record record)
 {
     if (o != NULL)
-        outbox_post(o, &record);
+        outbox_post(o, &record, 1);
 }
 static inline void outbox_tell_reset(struct outbox *o, uint64_t key)
 {

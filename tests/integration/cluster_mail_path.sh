@@ -64,9 +64,10 @@ run()
     local most
     cat >"$D/$1.conf" <<END
 directory = "$D/directory"; state = { file = "$D/$1.state"; entries = 65536; }; journal = ""; spool = "$D/spool";
-log = { to = "stderr"; }; preset = "standard"; policyd = { listen = "unix:$D/$1.socket"; workers = 1; };
+log = { to = "stderr"; }; preset = "none"; policyd = { listen = "unix:$D/$1.socket"; workers = 1; };
 limits = ( { name = "message-rate"; per = "user"; count = "messages"; rate = "1000/m"; burst = 100000; },
-           { name = "people"; per = "user"; count = "distinct client_net"; rate = "9/d"; } );
+           { name = "recipient-rate"; per = "user"; count = "recipients"; rate = "10000/m"; burst = 100000; },
+           { name = "networks"; per = "user"; count = "distinct client_net"; rate = "9/d"; } );
 $2
 END
     strace -ff -qq -o "$D/$1.trace" "$build/postern-policyd" -c "$D/$1.conf" >"$D/$1.log" 2>&1 &

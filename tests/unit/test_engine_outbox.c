@@ -4,6 +4,7 @@
 
 #include "core/decide/block_keys.h"
 #include "core/decide/keys.h"
+#include "core/engine/engine_auth.h"
 #include "core/report/subject.h"
 #include "core/state/outbox.h"
 
@@ -151,6 +152,26 @@ static void refusals_are_told_with_the_table_that_counts_them(void **state)
     r = records + 1;
     assert_int_equal(r->table, OUTBOX_STRANGERS_REFUSALS);
     assert_int_equal(r->ns, 180 * NS_PER_S);
+    end(b);
+}
+
+static void a_failed_sign_in_is_told_where_attempts_are_counted(void **state)
+{
+    struct bench *b = *state;
+    struct submission s = {.stage = STAGE_AUTH, .mechanism = SLICE("PLAIN"), .tls = TLS_NEWER, .front_end = "sasl"};
+    struct auth_ticket ticket;
+    struct slice said;
+
+    begin(b, "limits = ({ name = \"a\"; per = \"client\"; count = \"auth failures\"; rate = \"20/h\"; burst = 20; "
+             "then = \"block 1h\"; }, { name = \"n\"; per = \"client\"; count = \"distinct failed login\"; rate = "
+             "\"20/h\"; burst = 20; then = \"block 1h\"; });");
+    s.has_client = ip_parse(SLICE(HOTEL), &s.client);
+    assert_int_equal(engine_auth_begin(b->session, &s, &ticket, &said), AUTH_PASS);
+    s.login_text = slice_of(BERT);
+    login_parse(s.login_text, &s.login);
+    engine_auth_failed(b->session, &s, &ticket, &said);
+    assert_int_equal(told_one(OUTBOX_ADD)->table, OUTBOX_STRANGERS_REFUSALS);
+    assert_int_equal(records[0].ns, 180 * NS_PER_S);
     end(b);
 }
 
@@ -313,6 +334,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(members_that_cost_several_domains_are_told_as_charges, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_are_told_with_the_table_that_counts_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_sign_in_is_told_where_attempts_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_milter_gives_back_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_block_tells_its_history, setup, teardown),
         cmocka_unit_test_setup_teardown(a_familiar_network_tells_when_it_was_first_seen_and_latest, setup, teardown),
