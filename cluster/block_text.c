@@ -18,6 +18,8 @@ enum {
 };
 
 #define PREFIX_MOST 128
+/* Beside the class: messages are deferred, not refused. */
+#define DEFERS (UINT32_C(1) << 31)
 
 _Static_assert(sizeof(struct ip) == AT_AGE - AT_BASE, "an address fits its place");
 _Static_assert(AT_TEXTS + sizeof(((struct block *)0)->subject) + sizeof(((struct block *)0)->limit) +
@@ -41,7 +43,7 @@ size_t block_text_write(const struct block *block, uint64_t origin_ms, uint64_t 
 
     bytes_put64(out + AT_KEY, block->key);
     bytes_put32(out + AT_PREFIX, block->prefix);
-    bytes_put32(out + AT_CLASS, block->class);
+    bytes_put32(out + AT_CLASS, block->class | (block->defers ? DEFERS : 0));
     memcpy(out + AT_BASE, &block->base, sizeof block->base);
     bytes_put64(out + AT_AGE, now_ns > block->from_ns ? (now_ns - block->from_ns) / NS_PER_MS : 0);
     bytes_put64(out + AT_LEFT,
@@ -87,7 +89,8 @@ int block_text_read(struct slice text, uint64_t elapsed_ms, uint64_t now_ns, str
         return -1;
     out->key = bytes_get64(p + AT_KEY);
     out->prefix = bytes_get32(p + AT_PREFIX);
-    out->class = bytes_get32(p + AT_CLASS);
+    out->class = bytes_get32(p + AT_CLASS) & ~DEFERS;
+    out->defers = (bytes_get32(p + AT_CLASS) & DEFERS) != 0;
     memcpy(&out->base, p + AT_BASE, sizeof out->base);
     *origin_ms = bytes_get64(p + AT_ORIGIN);
     out->from_wall_s = (int64_t)bytes_get64(p + AT_WALL);

@@ -325,6 +325,7 @@ static void a_block_is_the_same_after_it_was_told(void **state)
     struct block block = {.key = 77,
                           .prefix = 120,
                           .class = BLOCK_OF_STRANGERS,
+                          .defers = true,
                           .from_ns = START - 5 * NS_PER_S,
                           .until_ns = START + 60 * NS_PER_S,
                           .from_wall_s = 1800000000,
@@ -342,6 +343,7 @@ static void a_block_is_the_same_after_it_was_told(void **state)
     assert_int_equal(read.key, 77);
     assert_int_equal(read.prefix, 120);
     assert_int_equal(read.class, BLOCK_OF_STRANGERS);
+    assert_true(read.defers);
     assert_int_equal(read.from_ns, 2 * START - 15 * NS_PER_S);
     assert_int_equal(read.until_ns, 2 * START + 50 * NS_PER_S + NS_PER_MS);
     assert_string_equal(read.subject, block.subject);
