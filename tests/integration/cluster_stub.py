@@ -44,7 +44,7 @@ def reply(words):
     if command in (b"EVAL", b"EVALSHA"):
         return {"garbage": b"HTTP/1.1 400 Bad Request\r\n\r\n", "huge": b"*1000000000\r\n", "deep": b"*1\r\n" * 100,
                 "endless": b"$536870912\r\n" + b"x" * 8000000}.get(how) or batch(words)
-    if command == b"HSCAN":
+    if command in (b"SCAN", b"HSCAN"):
         return b"*2\r\n$1\r\n0\r\n*0\r\n"
     if command == b"SUBSCRIBE":
         return b"*3\r\n$9\r\nsubscribe\r\n" + bulk(words[1]) + b":1\r\n"
