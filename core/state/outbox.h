@@ -53,9 +53,9 @@ struct outbox_record outbox_charge(enum outbox_table table, const struct charge 
 enum outbox_role { OUTBOX_WRITER, OUTBOX_READER };
 
 /*
- * Opens the ring, or makes it (mode 0660, of the caller's group). The path is copied. 0 also where it can't be used:
- * then outbox_problem says why, each tick tries again, and what is posted meanwhile is lost. A second reader is such a
- * problem. -1 with e only without memory.
+ * Opens the ring, or makes it (mode 0600: the programs of a relay run as one user). The path is copied. 0 also where it
+ * can't be used: then outbox_problem says why, each tick tries again, and what is posted meanwhile is lost. A second
+ * reader is such a problem. -1 with e only without memory.
  */
 int outbox_open(const char *path, enum outbox_role role, struct outbox **out, struct error *e);
 void outbox_close(struct outbox *o);

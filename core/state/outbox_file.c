@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MODE 0660
+/* For the services' user alone: the folder's group may be that of the MTA, which reaches the sockets there. */
+#define FILE_MODE 0600
 #define FILE_BYTES (OUTBOX_HEADER_BYTES + OUTBOX_SLOTS * sizeof(struct outbox_slot))
 #define ENDIAN_MARK UINT32_C(0x01020304)
 /* No thread uses a ring this long after it was replaced, since posting takes nanoseconds. */
@@ -73,9 +74,6 @@ static int fill(int fd)
     const struct outbox_constants k = constants_make();
     int number;
 
-    /* The folder's group may be that of the MTA, which reaches the sockets there. */
-    if (fchown(fd, (uid_t)-1, getegid()) != 0 || fchmod(fd, FILE_MODE) != 0)
-        return errno;
     if ((number = allocate(fd)) != 0)
         return number;
     return pwrite(fd, &k, sizeof k, 0) == (ssize_t)sizeof k ? 0 : errno;
