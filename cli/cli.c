@@ -80,6 +80,13 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
     log_close(log);
 }
 
+int cli_tell_others(struct cli *cli)
+{
+    struct error e;
+
+    return files_share_state(&cli->files, &e) == 0 ? CLI_OK : cli_fail(cli, "on this relay only: %s", e.text);
+}
+
 int cli_make_durable(const struct cli *cli)
 {
     struct error e;

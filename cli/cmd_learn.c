@@ -131,6 +131,7 @@ static void log_taken(const struct cli *cli, const struct learn *l, const struct
 
 static int take(struct cli *cli, struct learn *l)
 {
+    int told = cli_tell_others(cli);
     struct learn_taken taken = learn_take(l, state_habits(cli->files.state), state_counters(cli->files.state));
 
     log_taken(cli, l, &taken);
@@ -139,7 +140,7 @@ static int take(struct cli *cli, struct learn *l)
                taken.networks == 1 ? "" : "s");
     if (cli_make_durable(cli) != CLI_OK)
         return CLI_FAILED;
-    return taken.no_room == 0 ? CLI_OK : cli_fail(cli, "%zu logins found no room: raise state.entries", taken.no_room);
+    return taken.no_room == 0 ? told : cli_fail(cli, "%zu logins found no room: raise state.entries", taken.no_room);
 }
 
 static int confirm(const struct cli *cli, const struct learn *l, const struct learn_request *r)

@@ -1,6 +1,8 @@
 /* postern status, postern top. */
 #include "cli/commands.h"
 #include "cli/services.h"
+#include "core/base/clock.h"
+#include "core/report/cluster_report.h"
 #include "core/report/status.h"
 
 #include <signal.h>
@@ -32,15 +34,38 @@ static int status_show(struct cli *cli, struct picture *p)
     return cli_finish(cli, out);
 }
 
-int cmd_status(struct cli *cli, int argc, char **argv)
+/* The other relays. */
+static int status_of_cluster(struct cli *cli)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, CLI_OPTION_JSON}, CLI_LAST_OPTIONS};
-    struct picture *p;
-    int status;
+    struct printer *out;
+    int status, found;
     struct error e;
 
-    if (!cli_common_options(cli, argc, argv, options, 0, 0, &status))
+    if (cli_open_config(cli) != 0 || (out = cli_printer(cli)) == NULL)
+        return CLI_FAILED;
+    found = cluster_report(cli->files.config, clock_wall_s(), out, &e);
+    status = cli_finish(cli, out);
+    if (found < 0)
+        return cli_fail(cli, "%s", e.text);
+    return status != CLI_OK || found == 0 ? status : STATUS_TROUBLE;
+}
+
+int cmd_status(struct cli *cli, int argc, char **argv)
+{
+    enum { CLUSTER = 256 };
+    static const struct option options[] = {
+        {"cluster", no_argument, NULL, CLUSTER}, {"json", no_argument, NULL, CLI_OPTION_JSON}, CLI_LAST_OPTIONS};
+    bool cluster = false;
+    struct picture *p;
+    int option, status;
+    struct error e;
+
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+        cluster |= option == CLUSTER;
+    if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
+    if (cluster)
+        return status_of_cluster(cli);
     if ((p = picture_take(&cli->files, services_look, &e)) == NULL)
         return cli_fail(cli, "%s", e.text);
     if ((status = status_show(cli, p)) == CLI_OK)

@@ -55,7 +55,8 @@ _postern()
         COMPREPLY=($(compgen -W "--to --from --user --method --password-fd --server --implicit-tls --name --ca --client
             --timeout --config-dir --json --help" -- "$cur"))
         ;;
-    check | status) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
+    check) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
+    status) COMPREPLY=($(compgen -W "--cluster --json --help" -- "$cur")) ;;
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
     alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;

@@ -377,6 +377,38 @@ enum charge_where {
     CHARGE_MILTER   /* what only the policy server sees is not charged */
 };
 
+/* Where Redis, Valkey or one of its Sentinels is. */
+struct cluster_server {
+    const char *path; /* of a UNIX socket; NULL: host and port */
+    const char *host; /* a name, or a numeric address without brackets */
+    uint16_t port;
+};
+
+enum cluster_tls {
+    CLUSTER_TLS_AUTO, /* but for UNIX sockets and loopback addresses */
+    CLUSTER_TLS_ALWAYS,
+    CLUSTER_TLS_NEVER
+};
+
+/* How this relay reaches the others. */
+struct cluster_config {
+    bool configured; /* the group is written: there are others */
+    struct cluster_server *servers;
+    size_t n_servers; /* several: of Redis Cluster, to begin with */
+    struct cluster_server *sentinels;
+    size_t n_sentinels;        /* instead of servers */
+    const char *sentinel_name; /* NULL: none */
+    const char *user;          /* NULL: the default one */
+    const char *password_file; /* NULL: no password */
+    enum cluster_tls tls;
+    const char *ca_file;       /* NULL: the system's authorities */
+    const char *key_file;      /* the same on all relays */
+    const char *node;          /* NULL: the host's name */
+    const char *folder;        /* what came from the others: lists, usage */
+    struct list *allow, *deny; /* while the configuration is read; then they are in smtp_auth's, which has both */
+    const char *outbox;        /* core/state/outbox.h */
+};
+
 enum alert_format { ALERT_JSON, ALERT_TEAMS };
 
 /* Where notices (core/notice/alert.h) go: a webhook or a command. One of url, url_file and command is not NULL. */
@@ -447,6 +479,7 @@ struct config {
     const char *spool; /* folder of what one program leaves for another */
     struct alert_target *alerts;
     size_t n_alerts;
+    struct cluster_config cluster;
     unsigned mirror_max_change; /* percent */
     enum mirror_closing mirror_closing;
     uint64_t mirror_deadline_s;      /* for the fetching of one tenant */

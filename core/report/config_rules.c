@@ -141,8 +141,8 @@ static void look_local_allow(const struct rules_walk *w)
     const struct list *allow = w->config->smtp_auth.allow;
 
     if (list_count(allow) > 0)
-        found(w, list_path(allow), "%zu mailboxes or domains are allowed here, whatever Exchange Online says",
-              list_count(allow));
+        found(w, list_path(allow) != NULL ? list_path(allow) : w->config->cluster.folder,
+              "%zu mailboxes or domains are allowed here, whatever Exchange Online says", list_count(allow));
 }
 
 static void look_senders(const struct rules_walk *w)

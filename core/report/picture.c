@@ -87,6 +87,7 @@ static void judge_services(struct picture *p, const struct config *c)
     expect(p, "postern-milter", c->milter.n_listen > 0);
     expect(p, "postern-sasl", c->sasl.n_listen > 0);
     expect(p, "postern-alert", c->n_alerts > 0);
+    expect(p, "postern-cluster", c->cluster.configured);
 }
 
 bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation)
