@@ -145,13 +145,14 @@ static int take(struct cli *cli, struct learn *l)
 
 static int confirm(const struct cli *cli, const struct learn *l, const struct learn_request *r)
 {
+    size_t logins = learn_count_logins(l), networks = learn_count_networks(l);
     char question[160];
     struct buf b = BUF_OVER(question);
 
     if (r->yes)
         return CLI_OK;
-    buf_addf(&b, "Take the habits of %zu logins, and %zu networks as familiar?", learn_count_logins(l),
-             learn_count_networks(l));
+    buf_addf(&b, "Take the habits of %zu login%s, and %zu network%s as familiar?", logins, logins == 1 ? "" : "s",
+             networks, networks == 1 ? "" : "s");
     return cli_confirm(cli, question, r->n_paths == 1 && strcmp(r->paths[0], "-") == 0);
 }
 
@@ -171,7 +172,7 @@ static int learn(struct cli *cli, struct learn *l, const struct learn_request *r
     if ((status = gather(cli, l, r)) != CLI_OK || (status = show(cli, l)) != CLI_OK || r->dry_run)
         return status;
     if (learn_count_logins(l) + learn_count_networks(l) == 0)
-        return cli_fail(cli, "there is nothing to take");
+        return cli_fail(cli, "%s", learn_why_nothing(l));
     (void)fflush(stdout);
     return (status = confirm(cli, l, r)) == CLI_OK ? take(cli, l) : status;
 }
