@@ -72,7 +72,7 @@ void passage_close(struct passage *c, enum session_end why)
 
     TAILQ_REMOVE(list_of(c), c, links);
     note_waiting(c, false);
-    session_finish(&c->session, &door->desk, why == END_GONE || why == END_NO_ANSWER || why == END_UPSTREAM);
+    session_finish(&c->session, &door->desk, why);
     for (int side = 0; side < SIDES; side++)
         end_close(&c->end[side]);
     free(c);
@@ -80,11 +80,24 @@ void passage_close(struct passage *c, enum session_end why)
     door_complain(door, why);
 }
 
+/* Dovecot is asked: what it says counts, and then the other side is closed, too. */
+static void client_leaves(struct passage *c)
+{
+    struct end *end = &c->end[SIDE_CLIENT];
+
+    c->left = true;
+    note_waiting(c, false);
+    end_close(end);
+    (void)event_assign(&end->event, c->door->base, -1, EV_PERSIST, on_client, c);
+}
+
 /* What the sockets are watched for: nothing is read that would have to wait here. */
 static short wanted(const struct passage *c, enum side side)
 {
     bool to_client = c->end[SIDE_CLIENT].out.n > 0, to_dovecot = c->end[SIDE_DOVECOT].out.n > 0 || !c->connected;
 
+    if (side == SIDE_CLIENT && c->left)
+        return 0;
     if (side == SIDE_CLIENT)
         return to_client ? EV_WRITE : to_dovecot || c->waits ? 0 : EV_READ;
     return (short)((to_dovecot ? EV_WRITE : 0) | (to_client || !c->connected ? 0 : EV_READ));
@@ -202,6 +215,8 @@ static enum session_end deliver(struct passage *c, enum side side, struct slice 
 {
     struct end *end = &c->end[side];
 
+    if (side == SIDE_CLIENT && c->left)
+        return SESSION_GOES_ON;
     while (s.n > 0 && end->out.n == 0 && (side == SIDE_CLIENT || c->connected)) {
         ssize_t sent = send(event_get_fd(&end->event), s.p, s.n, MSG_NOSIGNAL);
 
@@ -340,6 +355,12 @@ static enum session_end read_more(struct passage *c, enum side side)
 
 static void settle(struct passage *c, enum session_end why)
 {
+    if (why == END_CLIENT && c->session.n_asked > 0 && !c->left) {
+        client_leaves(c);
+        why = SESSION_GOES_ON;
+    } else if (why == SESSION_GOES_ON && c->left && c->session.n_asked == 0) {
+        why = END_CLIENT;
+    }
     if (why == SESSION_GOES_ON && watch(c) != 0)
         why = END_MEMORY;
     if (why == SESSION_GOES_ON)
