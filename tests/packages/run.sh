@@ -199,6 +199,14 @@ set_up()
         running systemctl reload postern-policyd postern-milter && running systemctl enable postern-mirror.timer
 }
 
+# By the words of postern-sasl(8).
+set_up_door()
+{
+    sed -i '/^sasl = {/,/^};/s|listen = ""|listen = "unix:/run/postern/sasl.sock"|' "$root/etc/postern/postern.conf"
+    cp "$root/etc/postern/postern.conf" "$T/postern.conf"
+    running systemctl enable --now postern-sasl && folder /run/postern/sasl.sock postern:postfix 660
+}
+
 # A reload with a mistake is a failure that says what is wrong, and the service goes on.
 mistake_is_refused()
 {
@@ -270,6 +278,8 @@ check 'nobody but the services can ask for SMTP AUTH to be switched off' request
 check 'a login is deferred while there is no directory' answers 'action=451 4.7.0*' policyd anna@contoso.example 1.0
 check 'mailboxes can be brought in, and settings changed' set_up
 check 'the milter answers Postfix' answers O milter
+check 'the door at AUTH starts when it has a socket' set_up_door
+check 'and runs in its sandbox' services_run
 check 'the policy server has nothing against a first message' answers 'action=DUNNO' policyd anna@contoso.example 1.1
 check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
 check 'it refuses a login without a mailbox' answers 'action=550 5.7.139*' policyd nobody@contoso.example 1.3
@@ -279,6 +289,7 @@ check 'every program is of the new version then' version "$(sed -n 's/^VERSION *
 check 'the services run the new programs' services_run
 check 'they are still enabled' services_enabled
 check 'and so is the timer that the administrator has enabled' timer_is enabled
+check 'and the door' door_is enabled
 check 'the configuration stays as the administrator left it' configuration_kept
 check 'every file and folder of the new version has its mode' modes_right
 check 'the limit remembers the message from before' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.1
