@@ -117,7 +117,8 @@ def over_door(options):
         line = lines.readline()
         if not line.startswith(b"CONT\t"):
             break
-        say("CONT\t1\t" + encode(steps.send(base64.b64decode(line.split(b"\t")[2]))))
+        answer = steps.send(base64.b64decode(line.split(b"\t")[2]))
+        say("CONT\t1\t" + (encode(answer) if answer else ""))
     print(line.decode(errors="backslashreplace").rstrip("\n").replace("\t", " ") or "closed")
 
 
