@@ -69,7 +69,7 @@ make_root()
     cp tests/packages/ask.pl "$root/usr/local/lib/"
     mkdir "$root/debs" && cp -r "$T/old" "$T/new" "$root/debs/"
     rm -f "$root"/debs/*/*dbgsym*
-    inside apt-get install -y --no-install-recommends postfix
+    inside apt-get install -y --no-install-recommends postfix dovecot-core
 }
 
 inside() { clean_inside "$root" "$@"; }
@@ -199,9 +199,14 @@ set_up()
         running systemctl reload postern-policyd postern-milter && running systemctl enable postern-mirror.timer
 }
 
-# By the words of postern-sasl(8).
+# By the words of postern-sasl(8), before the Dovecot of this release and our settings for it.
 set_up_door()
 {
+    local settings=conf/dovecot/postern.conf
+    case $(running dovecot --version) in 2.[0-3].*) ;; *) settings=conf/dovecot/postern-2.4.conf ;; esac
+    sed '/^  #unix_listener/,/^  #}/s/^  #/  /' $settings >"$root/etc/dovecot/dovecot.conf"
+    printf '%s:{PLAIN}secret\n' anna@contoso.example nobody@contoso.example >"$root/etc/dovecot/users"
+    running systemctl restart dovecot || return 1
     sed -i '/^sasl = {/,/^};/s|listen = ""|listen = "unix:/run/postern/sasl.sock"|' "$root/etc/postern/postern.conf"
     cp "$root/etc/postern/postern.conf" "$T/postern.conf"
     running systemctl enable --now postern-sasl && folder /run/postern/sasl.sock postern:postfix 660
@@ -280,6 +285,8 @@ check 'mailboxes can be brought in, and settings changed' set_up
 check 'the milter answers Postfix' answers O milter
 check 'the door at AUTH starts when it has a socket' set_up_door
 check 'and runs in its sandbox' services_run
+check 'it lets in who may' answers 'OK*user=anna@contoso.example*' sasl anna@contoso.example
+check 'and refuses a login without a mailbox' answers 'FAIL*user=nobody@contoso.example*reason=5.7.139*' sasl nobody@contoso.example
 check 'the policy server has nothing against a first message' answers 'action=DUNNO' policyd anna@contoso.example 1.1
 check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
 check 'it refuses a login without a mailbox' answers 'action=550 5.7.139*' policyd nobody@contoso.example 1.3
