@@ -44,7 +44,7 @@ static void note_busy(struct passage *c)
 
 static void note_waiting(struct passage *c, bool waits)
 {
-    if (waits == c->waits)
+    if (waits == c->waits || (waits && c->left))
         return;
     c->waits = waits;
     if (waits)
@@ -222,10 +222,14 @@ static enum session_end deliver(struct passage *c, enum side side, struct slice 
 
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-            return side == SIDE_CLIENT ? END_CLIENT : END_GONE;
-        if (sent < 0)
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
+        if (sent < 0 && side == SIDE_DOVECOT)
+            return END_GONE;
+        if (sent < 0) { /* the lines that follow are to be heard */
+            client_leaves(c);
+            return SESSION_GOES_ON;
+        }
         s = (struct slice){s.p + sent, s.n - (size_t)sent};
         c->moved_s = c->door->now_s;
     }

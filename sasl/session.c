@@ -471,7 +471,7 @@ void session_finish(struct session *s, struct desk *desk, enum session_end why)
 
     for (d = TAILQ_FIRST(&s->dialogues); d != NULL; d = next) {
         next = TAILQ_NEXT(d, links);
-        if (d->turn == TURN_DOVECOT)
+        if (d->held && d->turn != TURN_CLIENT)
             unanswered(s, desk, d, why);
         dialogue_end(s, d);
     }
