@@ -218,7 +218,7 @@ torture:
 faults:
 	@scripts/install-dependencies.sh test
 	@$(MAKE) --no-print-directory -s all
-	@$(MAKE) --no-print-directory -s VARIANT=asan all
+	@$(MAKE) --no-print-directory -s VARIANT=asan all build/asan/bench/sasl_stub build/asan/bench/sasl_load
 	@tests/faults/run.sh
 
 # 100,000 hostile headers through the judge of From, and 3,000 through Postfix, held against other readers. SEED=1.

@@ -95,6 +95,7 @@ preset = "none";
 limits = ( $4 );
 policyd = { listen = "unix:$work/$1.policyd"; workers = ${WORKERS:-1}; };
 milter = { listen = "unix:$work/$1.milter"; };
+sasl = { listen = "unix:$work/$1.sasl"; upstream = "unix:$work/floor"; };
 END
 }
 

@@ -4,13 +4,14 @@
  *
  *   policy_floor /path/of/socket      runs until it is killed; the path must not exist
  */
+#include "bench/policy_wire.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define FD_MAX 65536
@@ -23,21 +24,6 @@ static void fail(const char *what)
 {
     perror(what);
     exit(EXIT_FAILURE);
-}
-
-static int listen_at(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (strlen(path) >= sizeof address.sun_path) {
-        fprintf(stderr, "the path is too long\n");
-        exit(EXIT_FAILURE);
-    }
-    memcpy(address.sun_path, path, strlen(path));
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 4096) != 0)
-        fail(path);
-    return fd;
 }
 
 static void watch(int epoll, int fd)
@@ -81,7 +67,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: policy_floor SOCKET\n");
         return EXIT_FAILURE;
     }
-    listener = listen_at(argv[1]);
+    listener = policy_listen(argv[1]);
     watch(epoll, listener);
     for (;;) {
         int n = epoll_wait(epoll, events, EVENTS, -1);

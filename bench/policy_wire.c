@@ -102,3 +102,18 @@ int policy_connect(const char *address)
 {
     return address[0] == '/' ? connect_unix(address) : connect_tcp(address);
 }
+
+int policy_listen(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (strlen(path) >= sizeof address.sun_path) {
+        fprintf(stderr, "the path is too long\n");
+        exit(EXIT_FAILURE);
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 4096) != 0)
+        fail(path);
+    return fd;
+}

@@ -27,5 +27,7 @@ void policy_request_patch(struct policy_request *r, uint64_t message, uint64_t l
 
 /* A blocking connection to a path or to host:port (IPv4). */
 int policy_connect(const char *address);
+/* A non-blocking listener at a path, which must not exist. */
+int policy_listen(const char *path);
 
 #endif

@@ -3,7 +3,7 @@
 # Measures postern against the floor (servers that answer without thinking), in pairs within one run: floor, postern,
 # postern, floor ... The figure is the median of the pairs' ratios, so that what else the machine does hits both.
 #
-#   bench/run.sh BUILD-DIRECTORY [policyd|busy|milter|start]
+#   bench/run.sh BUILD-DIRECTORY [policyd|busy|milter|sasl|start]
 #
 # MAILBOXES=1000000 ROUNDS=15 SECONDS_EACH=1 CONNECTIONS=16: short rounds, since a virtual machine is faster now and slower then
 set -u
@@ -21,7 +21,7 @@ pairs()
     serve postern "$work/run.$front" "$build/postern-$front" -c "$work/run.conf"
     # The first reads the directory's pages into memory.
     "$build/bench/"$loader -c "$connections" -d 4 -m "$mailboxes" -s 1000 "${server_at[postern]}" >/dev/null
-    rm -f "$work/speeds" "$work/p99s" "$work/costs" "$work/full"
+    rm -f "$work/speeds" "$work/p99s" "$work/costs" "$work/full" "$work/more"
     for round in $(seq "$rounds"); do
         for name in $([ $((round % 2)) = 1 ] && echo floor postern || echo postern floor); do
             measure run "$what" "$name" "$round" "$build/bench/"$loader -c "$connections" -d "$each" -m "$mailboxes"
@@ -31,15 +31,17 @@ pairs()
         ratio "$(field "$speed" "$postern_row")" "$(field "$speed" "$floor_row")" >>"$work/speeds"
         ratio "$(field p99_us "$postern_row")" "$(field p99_us "$floor_row")" >>"$work/p99s"
         ratio "$(field cpu_us "$floor_row")" "$(field cpu_us "$postern_row")" >>"$work/costs"
+        more "$postern_row" "$floor_row" >>"$work/more"
         full "$postern_row" >>"$work/full"
     done
-    printf '%s: %s of the floor per second, %s a processor second, p99 %s times the floor'\''s (medians of %d pairs); its processor %s %% full; %s MiB anonymous\n' \
-        "$what" "$(median <"$work/speeds")" "$(median <"$work/costs")" "$(median <"$work/p99s")" "$rounds" \
-        "$(median <"$work/full")" "$(field anon_mib "$postern_row")"
+    printf '%s: %s of the floor per second, %s a processor second, p50 %s us more than the floor, p99 %s times its (medians of %d pairs); its processor %s %% full, %s us each; %s MiB anonymous\n' \
+        "$what" "$(median <"$work/speeds")" "$(median <"$work/costs")" "$(median <"$work/more")" "$(median <"$work/p99s")" "$rounds" \
+        "$(median <"$work/full")" "$(field cpu_us "$postern_row")" "$(field anon_mib "$postern_row")"
     unserve floor
     unserve postern
 }
 
+more() { awk -v a="$(field p50_us "$1")" -v b="$(field p50_us "$2")" 'BEGIN { printf "%.0f\n", a - b }'; }
 # Of one processor, which several threads may share.
 full() { awk -v n="$(field "$speed" "$1")" -v us="$(field cpu_us "$1")" 'BEGIN { printf "%.0f\n", n * us / 1e4 }'; }
 
@@ -66,4 +68,10 @@ case $what in all | start) first_answer ;; esac
 case $what in all | policyd) pairs policyd policyd policy_floor policy_load rps ;; esac
 case $what in all | busy) pairs 'policyd, kept busy' policyd policy_floor 'policy_load -b' rps ;; esac
 case $what in all | milter) pairs milter milter 'milter_floor -b' milter_load mps ;; esac
+# The floor is the server that postern-sasl asks, too: what is more is what stands between.
+case $what in all | sasl)
+    pairs 'sasl, 16 at once, with pauses' sasl sasl_stub 'sasl_load -r 2000' rps
+    pairs 'sasl, kept busy' sasl sasl_stub sasl_load rps
+    ;;
+esac
 echo "counters: 16 bytes each"

@@ -19,7 +19,7 @@ static int ask_tool(const char *tool, const char *folder, const char *option, ch
         struct buf b = BUF_OVER(said);
 
         text_add_plain(&b, slice_trim(slice_of(r.errors)));
-        (void)error_set(e, "postconf %s ended with status %d: %s", option, r.status, said);
+        (void)error_set(e, "%s %s ended with status %d: %s", tool, option, r.status, said);
         spawn_free(&r);
         return -1;
     }
@@ -44,6 +44,16 @@ static int list_table(const char *folder, const char *table, char **text, size_t
     return 0;
 }
 
+/* Without Dovecot on this host, or the right to read its configuration, nobody knows. */
+static void ask_dovecot(struct postfix *p)
+{
+    struct error none;
+    const char *tool = spawn_tool("doveconf", &none);
+
+    if (tool != NULL && ask_tool(tool, NULL, "-n", &p->doveconf, &none) != 0)
+        p->doveconf = NULL;
+}
+
 int postfix_read(const char *folder, struct postfix *p, struct error *e)
 {
     static const char *const options[] = {[POSTCONF_ALL] = "-x",
@@ -61,5 +71,6 @@ int postfix_read(const char *folder, struct postfix *p, struct error *e)
             postfix_free(p);
             return -1;
         }
+    ask_dovecot(p);
     return postfix_parse(p, e);
 }

@@ -20,9 +20,9 @@ struct setup_step {
 struct setup_plan {
     struct setup_step *steps;
     size_t n;
-    char policyd[300], milter[300]; /* how Postfix names their sockets; empty: that program is left out */
-    char notes[1024];               /* lines for people: what is left to them */
-    bool overflow;                  /* a step had no room: the plan must not be used */
+    char policyd[300], milter[300], sasl[300]; /* how Postfix names their sockets; empty: that program is left out */
+    char notes[1024];                          /* lines for people: what is left to them */
+    bool overflow;                             /* a step had no room: the plan must not be used */
 };
 
 /*

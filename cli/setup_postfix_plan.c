@@ -60,29 +60,6 @@ static bool listens(const struct listener_config *l)
     return there;
 }
 
-/* As Postfix names it: relative to the queue directory if it is there, so that it works in a chroot, too. */
-static void name_listener(const struct postfix *p, const struct listener_config *l, char *out, size_t cap)
-{
-    struct slice queue = postfix_get(p, NULL, "queue_directory"), path;
-
-    if (l->path == NULL) {
-        bool any = strcmp(l->host, "0.0.0.0") == 0, any6 = strcmp(l->host, "::") == 0;
-        bool v6 = strchr(l->host, ':') != NULL;
-
-        (void)snprintf(out, cap, "inet:%s%s%s:%u", v6 ? "[" : "",
-                       any    ? "127.0.0.1"
-                       : any6 ? "::1"
-                              : l->host,
-                       v6 ? "]" : "", l->port);
-        return;
-    }
-    path = slice_of(l->path);
-    if (slice_starts_with(path, queue) && path.n > queue.n + 1 && path.p[queue.n] == '/')
-        (void)snprintf(out, cap, "unix:%s", l->path + queue.n + 1);
-    else
-        (void)snprintf(out, cap, "unix:%s", l->path);
-}
-
 /* The first address that is not reserved for a front; one in the queue directory is preferred. */
 static void choose(struct planning *x, const struct listener_config *list, size_t n, const char *program, char *out,
                    size_t cap)
@@ -94,7 +71,7 @@ static void choose(struct planning *x, const struct listener_config *list, size_
 
         if (list[i].front.tls != TLS_ANY || list[i].front.method[0] != '\0' || (list[i].path == NULL && !list[i].host))
             continue;
-        name_listener(x->c->p, &list[i], name, sizeof name);
+        postfix_name_listener(x->c->p, &list[i], name, sizeof name);
         if (chosen != NULL && !(slice_starts_with(slice_of(name), SLICE("unix:")) && name[5] != '/'))
             continue;
         chosen = &list[i];
@@ -104,6 +81,19 @@ static void choose(struct planning *x, const struct listener_config *list, size_
         buf_addf(&x->notes, "%s doesn't run (nobody listens at %s): it is left out\n", program, chosen->address);
         *out = '\0';
     }
+}
+
+/* Nobody could sign in by a door that does not reach Dovecot. */
+static void choose_door(struct planning *x)
+{
+    const struct sasl_config *sasl = &x->c->config->sasl;
+    char why[300];
+
+    choose(x, sasl->listen, sasl->n_listen, "postern-sasl", x->plan->sasl, sizeof x->plan->sasl);
+    if (x->plan->sasl[0] == '\0' || postfix_door_upstream(x->c->config, why, sizeof why) != SOCKET_OUT_OF_REACH)
+        return;
+    buf_addf(&x->notes, "postern-sasl cannot ask Dovecot at %s (%s): it is left out\n", sasl->upstream.path, why);
+    x->plan->sasl[0] = '\0';
 }
 
 /* ---- lists ---- */
@@ -169,10 +159,31 @@ static bool is_absolute(const char *endpoint)
     return strncmp(endpoint, "unix:/", 6) == 0;
 }
 
+/* In the place where it is written now: for one service, or for all. */
+static void plan_value(struct planning *x, const struct postfix_service *service, const char *name, const char *value,
+                       const char *why)
+{
+    if (slice_eq(postfix_get(x->c->p, service, name), slice_of(value)))
+        return;
+    if (postfix_last_of(service->raw, service->n_raw, slice_of(name)) != NULL)
+        add_step(x, "-P", why, "%.*s/%.*s/%s=%s", SLICE_ARG(service->name), SLICE_ARG(service->type), name, value);
+    else
+        add_step(x, "-e", why, "%s = %s", name, value);
+}
+
+static void plan_door(struct planning *x, const struct postfix_service *service)
+{
+    static const char why[] = "signs clients in through postern-sasl, which asks Dovecot";
+
+    plan_value(x, service, "smtpd_sasl_type", "dovecot", why);
+    plan_value(x, service, "smtpd_sasl_path", x->plan->sasl, why);
+}
+
 static void plan_service(struct planning *x, const struct smtpd *s)
 {
     const struct setup_plan *plan = x->plan;
     const struct postfix_service *service = s->service;
+    bool door = plan->sasl[0] != '\0' && s->logins && !smtpd_asks_door(x->c, s);
 
     if (plan->policyd[0] != '\0' && !smtpd_asks_at(s, AT_RCPT))
         put_in_front(x, service, smtpd_relay_list(x->c, s), "check_policy_service $postern_policy",
@@ -182,7 +193,10 @@ static void plan_service(struct planning *x, const struct smtpd *s)
                      "asks at the end of the message, where it is counted");
     if (plan->milter[0] != '\0' && !smtpd_asks_at(s, AT_MILTER) && !s->milters_off)
         put_in_front(x, service, "smtpd_milters", "$postern_milter", "shows the milter each message, before others");
-    if ((is_absolute(plan->policyd) || is_absolute(plan->milter)) && postfix_chroots(x->c->p, service))
+    if (door)
+        plan_door(x, service);
+    if ((is_absolute(plan->policyd) || is_absolute(plan->milter) || (door && is_absolute(plan->sasl))) &&
+        postfix_chroots(x->c->p, service))
         add_step(x, "-F", "the sockets are not in its chroot (doc/postfix.md has the other way)", "%.*s/%.*s/chroot=n",
                  SLICE_ARG(service->name), SLICE_ARG(service->type));
 }
@@ -208,14 +222,14 @@ static void plan_submission(struct planning *x)
     add_step(x, "-M", "people and applications, with a login",
              "submission/inet=submission inet n - n - - smtpd -o syslog_name=postfix/submission"
              " -o smtpd_tls_security_level=may -o smtpd_tls_auth_only=yes -o smtpd_sasl_auth_enable=yes"
-             " -o smtpd_sasl_type=dovecot -o smtpd_sasl_path=private/auth"
+             " -o smtpd_sasl_type=dovecot -o smtpd_sasl_path=%s"
              " -o smtpd_sasl_security_options=noanonymous%s%s",
-             x->plan->policyd[0] != '\0' ? lists : "",
+             x->plan->sasl[0] != '\0' ? x->plan->sasl : "private/auth", x->plan->policyd[0] != '\0' ? lists : "",
              x->plan->milter[0] == '\0'         ? ""
              : is_defined(x, "postern_milters") ? " -o smtpd_milters=$postern_milters"
                                                 : " -o smtpd_milters=$postern_milter");
-    buf_addf(&x->notes, "submission needs a SASL server at private/auth (examples/dovecot/postern.conf) and a "
-                        "certificate (smtpd_tls_cert_file)\n");
+    buf_addf(&x->notes, "submission needs %s (examples/dovecot/postern.conf) and a certificate (smtpd_tls_cert_file)\n",
+             x->plan->sasl[0] != '\0' ? "Dovecot at sasl.upstream" : "a SASL server at private/auth");
 }
 
 /* Settings that must hold for all. */
@@ -254,6 +268,7 @@ int setup_plan(const struct postfix_check *c, struct setup_plan *plan, struct er
            sizeof plan->policyd);
     choose(&x, c->config->milter.listen, c->config->milter.n_listen, "postern-milter", plan->milter,
            sizeof plan->milter);
+    choose_door(&x);
     if (plan->policyd[0] == '\0' && plan->milter[0] == '\0') {
         setup_plan_free(plan);
         return error_set(e, "neither postern-policyd nor postern-milter runs: all mail would wait. First: systemctl "

@@ -31,6 +31,8 @@ static const struct {
     {"postfix", "/usr/sbin/postfix"},
     {"postfix", "/usr/local/sbin/postfix"},
     {"postfix", "/usr/bin/postfix"},
+    {"doveconf", "/usr/bin/doveconf"},
+    {"doveconf", "/usr/local/bin/doveconf"},
 };
 
 const char *spawn_tool(const char *name, struct error *e)

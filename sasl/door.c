@@ -263,6 +263,9 @@ static int open_listeners(struct door *door, const struct sasl_config *config, s
     for (size_t i = 0; i < door->n_listeners; i++)
         if (check_passed(&config->listen[i], &door->listeners[i], e) != 0)
             return -1;
+    /* An smtpd that cannot connect ends, and master(8) starts no other of its service for a minute. */
+    for (size_t i = 0; i < door->n_listeners; i++)
+        listener_keep(&door->listeners[i]);
     return 0;
 }
 

@@ -293,6 +293,13 @@ static enum session_end take_line(struct passage *c, enum side side, struct slic
     door->decided = true;
     if (why == SESSION_GOES_ON)
         why = gather(c, SIDE_CLIENT, out.to_client);
+    if (why == SESSION_GOES_ON && out.no_penalty_at > 0) {
+        why = gather(c, SIDE_DOVECOT, (struct slice){out.to_dovecot.p, out.no_penalty_at});
+        if (why == SESSION_GOES_ON)
+            why = gather(c, SIDE_DOVECOT, NO_PENALTY);
+        out.to_dovecot.p += out.no_penalty_at;
+        out.to_dovecot.n -= out.no_penalty_at;
+    }
     return why == SESSION_GOES_ON ? gather(c, SIDE_DOVECOT, out.to_dovecot) : why;
 }
 

@@ -196,6 +196,7 @@ static enum session_end from_client_auth(struct session *s, struct desk *desk, c
     answer = ask(s, desk, d, now_s, &reason);
     if (answer == AUTH_PASS) {
         out->to_dovecot = text;
+        out->no_penalty_at = d->ticket.limited ? (size_t)(p.mechanism.p + p.mechanism.n - text.p) : 0;
         return SESSION_GOES_ON;
     }
     dialogue_end(s, d);

@@ -1,6 +1,7 @@
 /*
  * What is said on one connection of Postfix's and on the connection to Dovecot that belongs to it: each line goes to
- * the other side as it is, unless postern refuses. Ids pass unchanged, since the two connections are one.
+ * the other side as it is, unless postern refuses (but see NO_PENALTY). Ids pass unchanged, since the two connections
+ * are one.
  *
  * Never says OK by itself, and passes an OK only for a dialogue that Dovecot was asked about and that the engine
  * passed. When something is wrong, the connection is closed: Postfix then tells its client 454, so that nobody is let
@@ -103,7 +104,14 @@ struct desk {
 /* Bytes to send: parts of the line, or in the desk's memory. Valid until the desk's next use. */
 struct session_out {
     struct slice to_client, to_dovecot;
+    size_t no_penalty_at; /* so many bytes of to_dovecot, then NO_PENALTY, then the others; 0: those bytes alone */
 };
+
+/*
+ * Dovecot delays all logins of an address from which one failed, for up to 15 s (its auth-penalty.c). A device with an
+ * old password would slow its whole office; where limits on failures hold, they take the place of that.
+ */
+#define NO_PENALTY SLICE("\tno-penalty")
 
 void session_start(struct session *s, const struct listener *listener, uint64_t now_s);
 

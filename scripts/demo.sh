@@ -25,7 +25,7 @@ trap 'exit 1' INT TERM
 fail()
 {
     echo "demo: $*" >&2
-    for log in mirror policyd milter; do
+    for log in mirror policyd milter sasl; do
         [ ! -s "$T/$log.log" ] || { echo "---- $log ----" >&2; tail -n 20 "$T/$log.log" >&2; }
     done
     exit 1
@@ -48,13 +48,27 @@ connectors = (
 limits = (
   { name = "burst"; per = "user"; count = "messages"; rate = "3/h"; burst = 3; then = "defer";
     except = ( { user = "anna@contoso.example"; rate = "100/h"; burst = 100; } ); },
-  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "2/d"; burst = 2; then = "block 1h"; }
+  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "2/d"; burst = 2; then = "block 1h"; },
+  { name = "guessing"; per = "client_net"; count = "auth failures"; rate = "3/h"; burst = 3; then = "block 1h"; }
 );
 policyd = { listen = "unix:$T/run/policyd.sock"; workers = 2; };
 milter = { listen = "unix:$T/run/milter.sock"; };
+sasl = { listen = "unix:$T/run/sasl.sock"; upstream = "unix:$T/queue/private/auth"; };
 END
     for name in anna bert cleo info app eva rosa nobody; do echo "$name@contoso.example:{PLAIN}secret"; done >"$T/users"
     echo 'dora@fabrikam.example:{PLAIN}secret' >>"$T/users"
+}
+
+# The service of the snippet once more, at a port of its own, where clients sign in by postern-sasl.
+configure_door()
+{
+    DOOR=$(relay_free_port)
+    RELAY_DOVECOT='auth_failure_delay = 0
+'
+    RELAY_MASTER_CF=$(sed -n '/^submission /,/^$/p' conf/postfix/master.cf |
+        sed -e "s|^submission |127.0.0.1:$DOOR |; s|smtpd_sasl_path=.*|smtpd_sasl_path=unix:$T/run/sasl.sock|" \
+            -e '/_restrictions=/d; /smtpd_milters=/d')
+    RELAY_MASTER_CF+=$'\n'
 }
 
 import()
@@ -79,6 +93,24 @@ with_password()
         --from "$3" --to "$4" --header "From: ${5:-$3}" --header "X-Demo: $number" --body 'made up'
 }
 
+# at_door CLIENT LOGIN SENDER RECIPIENT: the same by postern-sasl.
+at_door()
+{
+    local SMTP=$DOOR
+    with_password "$@"
+}
+
+# after_guesses CLIENT LOGIN SENDER RECIPIENT: with the right password, after three wrong ones from that address.
+after_guesses()
+{
+    for _ in 1 2 3; do
+        swaks --server "127.0.0.1:$DOOR" --local-interface "$1" --tls --auth PLAIN --auth-user "$2" --auth-password guess --quit-after AUTH
+    done
+    relay_wait eval '[ "$(grep -c reason=auth-failed "$T/sasl.log")" -eq 3 ]'
+    refusals >"$T/refusals"
+    at_door "$@"
+}
+
 # with_token CLIENT LOGIN SENDER RECIPIENT
 with_token()
 {
@@ -98,7 +130,7 @@ arrived() { grep -qs "^X-Demo: $number\$" "$T"/sink/*; }
 # What the services have logged of messages that they did not let through. Both may log one, so by number of lines.
 refusals()
 {
-    cat "$T/policyd.log" "$T/milter.log" 2>/dev/null | grep -o 'event=decision action=\(reject\|defer\|hold\).*' |
+    cat "$T/policyd.log" "$T/milter.log" "$T/sasl.log" 2>/dev/null | grep -o 'event=decision action=\(reject\|defer\|hold\).*' |
         sed 's/event=decision //; s/ \(by\|stage\|tls\|method\|size\|recipients\|tenant\|client\|queue_id\|instance\)=[^ ]*//g'
 }
 logged() { [ "$(refusals | wc -l)" -gt "$known" ]; }
@@ -138,8 +170,8 @@ line()
     esac
     case $promised:$sink in 250*:no | [45]*:yes) mark="$mark  <-- wrong at the sink" ;; esac
     [ -z "$mark" ] || { failed=$((failed + 1)); [ -z "${DEMO_VERBOSE:-}" ] || cat "$T/transcript"; }
-    # Postfix wraps a policy reply: the words of postern are behind the last ": ".
-    row "$number. $what" "$sink" "${answer%% *}" "$(sed 's/^[0-9]* //; s/<[^>]*>: [A-Za-z ]*: //' <<<"$answer")$mark"
+    # Postfix wraps a policy reply, and what it says at AUTH: the words of postern are behind that.
+    row "$number. $what" "$sink" "${answer%% *}" "$(sed 's/^[0-9]* //; s/<[^>]*>: [A-Za-z ]*: //; s/^5.7.8 Error: authentication failed: //' <<<"$answer")$mark"
     case $promised in [45]*) why ;; esac
 }
 
@@ -174,12 +206,16 @@ table()
     line '250' 'a printer, without login, to an internal address' without_login 127.20.0.5 scan@contoso.example $a
     line '550 5.7.64' 'the printer to an external address' without_login 127.20.0.5 scan@contoso.example $out
     line '550 5.7.60' 'the printer with a foreign sender' without_login 127.20.0.5 scan@adatum.example $a
+    line '535 5.7.8' 'bert, by postern-sasl: refused at AUTH' at_door 127.9.1.1 bert@contoso.example bert@contoso.example $out
+    line '535 5.7.8' 'anna, from a network that guessed: blocked' after_guesses 127.4.4.4 $a $a $out
     line '530 5.7.57' 'a client of no trusted network, without login' without_login 127.30.0.1 scan@contoso.example $a
 }
 
 relay_make "$programs" || exit 1
 configure
+configure_door
 import
+relay_start_sasl || fail 'postern-sasl did not start'
 relay_start "$variant" || fail "the relay did not start"
 table
 echo

@@ -57,14 +57,14 @@ list()
     # What is long is not the last.
     echo 'tests-lint tests/lint.sh'
     for t in tests/integration/{mirror_sync,check_postfix}.sh tests/integration/*.sh tests/coverage.sh \
-        tests/faults/{files,starts,disk,killed}.sh tests/interop/{logins,filters,proxies,chroot}.sh tests/e2e/*.sh tests/standin/selftest.sh; do
+        tests/faults/{files,starts,disk,killed,sign_in}.sh tests/interop/{logins,filters,proxies,chroot}.sh tests/e2e/*.sh tests/standin/selftest.sh; do
         [ ! -x "$t" ] || echo "$(basename "$(dirname "$t")")-$(basename "$t" .sh) $t"
     done | awk '!seen[$0]++'
 }
 
 build VARIANT=release all
 # All that scripts would have built: two at the same time would write the same objects.
-build VARIANT=asan all unit build/asan/tests/{attacks/bypass,attacks/from_judge,torture/torture}
+build VARIANT=asan all unit build/asan/tests/{attacks/bypass,attacks/from_judge,torture/torture} build/asan/bench/sasl_{stub,load}
 threaded=$(cd tests/unit && grep -l 'pthread_create\|links:.*policyd\|links:.*milter\|threads' test_*.c | sed 's/\.c$//')
 # shellcheck disable=SC2046 # one name a word
 build VARIANT=tsan all $(for t in $threaded; do echo "build/tsan/tests/unit/$t"; done)

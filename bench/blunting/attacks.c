@@ -50,8 +50,8 @@ static const struct attack {
     {"from the victim's own computer, one a minute", PERSON, 0, 1, TO_STRANGERS, MINUTE, .hour = 10},
     {"two days after postern was put in place", PERSON, 1, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
      .hour = 10},
-    {"the same from the victim's own computer", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
-     .hour = 10},
+    {"own computer, while postern is new", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .day = ATTACK_EARLY_DAY,
+     .hour = 10, .days = 3},
     {"own computer, trying each message again after a minute", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10,
      .retries = RETRIES_AFTER_A_MINUTE},
     {"own computer, trying each message again at once", PERSON, 0, 1, TO_STRANGERS, AT_FULL_SPEED, .hour = 10,
@@ -82,6 +82,21 @@ bool attack_spreads_senders(const struct attack_result *r)
 unsigned attack_days(unsigned attack)
 {
     return attacks[attack].days > 0 ? attacks[attack].days : ATTACK_DAYS;
+}
+
+static uint64_t begins(const struct attack *a)
+{
+    return (a->day > 0 ? a->day : ATTACK_START_DAY) * DAY + a->hour * HOUR;
+}
+
+unsigned attack_first_day(unsigned attack)
+{
+    return (unsigned)((begins(&attacks[attack]) - attacks[attack].warm_up) / DAY);
+}
+
+unsigned attack_last_day(unsigned attack)
+{
+    return (unsigned)(begins(&attacks[attack]) / DAY) + attack_days(attack) + 1;
 }
 
 static bool may_be_victim(const struct actor *a, enum class victim)
@@ -155,7 +170,7 @@ void attacks_begin(const struct organization *o, struct queue *q, struct attack_
         const struct attack *a = &attacks[rows[i].attack];
 
         rows[i].blocked_at = UINT64_MAX;
-        rows[i].began = (a->day > 0 ? a->day : ATTACK_START_DAY) * DAY + a->hour * HOUR;
+        rows[i].began = begins(a);
         put(o, q, &rows[i], i, rows[i].began - a->warm_up, 0);
     }
 }
@@ -191,7 +206,8 @@ static uint64_t wait_of(const struct attack *a, const struct mail *m, const stru
 }
 
 /* The same message once more. True: and the next one only then. */
-static bool try_again(const struct attack *a, struct queue *q, const struct mail *m, enum outcome outcome)
+static bool try_again(const struct attack *a, struct queue *q, const struct mail *m, enum outcome outcome,
+                      struct attack_result *r)
 {
     struct mail again = *m;
 
@@ -200,24 +216,41 @@ static bool try_again(const struct attack *a, struct queue *q, const struct mail
     again.tries = 1;
     again.at += a->retries == RETRIES_AT_ONCE ? AT_FULL_SPEED : ONE_AGAIN;
     queue_put(q, &again);
+    r->waiting++;
     return a->retries == RETRIES_AT_ONCE;
 }
 
+/*
+ * Attempts at a login that is blocked change nothing: only that each is another one counts. All blocks are of logins,
+ * so that other addresses do no better. Where messages wait to be tried again, these count in between.
+ */
+static uint64_t skip_blocked(const struct attack *a, struct mail m, uint64_t blocked_ms, struct attack_result *r)
+{
+    uint64_t until = r->waiting == 0 ? m.at + blocked_ms : 0, end = r->began + attack_days(r->attack) * DAY;
+
+    for (m.at += wait_of(a, &m, r); m.at >= r->began && m.at < until && m.at < end; m.at += wait_of(a, &m, r)) {
+        r->attempts++;
+        r->row++;
+    }
+    return m.at;
+}
+
 void attack_goes_on(const struct organization *o, struct queue *q, const struct mail *m, enum outcome outcome,
-                    struct attack_result *r)
+                    uint64_t blocked_ms, struct attack_result *r)
 {
     const struct attack *a = &attacks[r->attack];
     uint64_t next;
 
     r->attempts++;
+    r->waiting -= m->tries > 0;
     r->row = outcome == PASSED ? 0 : r->row + 1;
     if (outcome == PASSED && m->at >= r->began)
         count(a, m, r);
     if (outcome == BLOCKED && r->blocked_at == UINT64_MAX && m->at >= r->began)
         r->blocked_at = m->at - r->began;
-    if (try_again(a, q, m, outcome) || (m->tries > 0 && a->retries == RETRIES_AFTER_A_MINUTE))
+    if (try_again(a, q, m, outcome, r) || (m->tries > 0 && a->retries == RETRIES_AFTER_A_MINUTE))
         return;
-    next = m->at + wait_of(a, m, r);
+    next = outcome == BLOCKED ? skip_blocked(a, *m, blocked_ms, r) : m->at + wait_of(a, m, r);
     if (next < r->began + attack_days(r->attack) * DAY)
         put(o, q, r, m->attack, next, r->attempts);
 }

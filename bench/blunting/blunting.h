@@ -187,8 +187,8 @@ struct relay {
     struct engine *engine;
     struct engine_session *session;
     struct recipients recipients;
-    uint64_t messages;
-    const char *limit; /* that spoke last; of the configuration */
+    const char *limit;   /* that spoke last; of the configuration */
+    uint64_t blocked_ms; /* how long the login's block still lasts; 0: there is none, or it never ends */
 };
 
 int relay_open(struct relay *r, const char *config, struct error *e);
@@ -208,6 +208,7 @@ struct attack_result {
     uint64_t today, today_day;
     uint64_t before_block, blocked_at; /* UINT64_MAX: never blocked */
     uint64_t attempts, row;            /* refusals in a row */
+    uint64_t waiting;                  /* messages that are to be tried again */
     uint64_t began;
     uint64_t own_sent, own_refused, own_deferred; /* the victim's own mail meanwhile */
 };
@@ -216,8 +217,10 @@ unsigned attacks_count(void);
 const char *attack_name(unsigned attack);
 /* Does this attempt use another sub-address of the login as its sender? */
 bool attack_spreads_senders(const struct attack_result *r);
-/* How long it lasts, days. */
+/* How long it lasts, days; on which day it is prepared; and by which all is over. */
 unsigned attack_days(unsigned attack);
+unsigned attack_first_day(unsigned attack);
+unsigned attack_last_day(unsigned attack);
 /* Whose login it is: the k-th victim of this attack; attacks have different victims. */
 uint32_t attack_victim(const struct organization *o, unsigned attack, unsigned k);
 #define ATTACK_DAYS 14
@@ -225,8 +228,8 @@ uint32_t attack_victim(const struct organization *o, unsigned attack, unsigned k
 #define ATTACK_EARLY_DAY 2  /* when postern has just been put in place */
 /* Puts the first attempt of each row, which names attack and victim, into the queue. */
 void attacks_begin(const struct organization *o, struct queue *q, struct attack_result *rows, unsigned n);
-/* Notes what became of an attempt, and puts the next one into the queue. */
+/* Notes what became of an attempt, and puts the next one into the queue. blocked_ms: how long a block lasts. */
 void attack_goes_on(const struct organization *o, struct queue *q, const struct mail *m, enum outcome outcome,
-                    struct attack_result *result);
+                    uint64_t blocked_ms, struct attack_result *result);
 
 #endif

@@ -3,13 +3,17 @@
  *
  * FILE is a policy: settings of postern.conf(5) about limits. FOLDER is for what postern keeps, and for its
  * configuration. Prints one line a kind of honest mail (of logins in their first two weeks, and of the others), or one
- * an attack, with tabs between the figures. -a: only the attack of that number, from 0, on so many victims at once.
+ * an attack and victim, with tabs between the figures. -a: only the attack of that number, from 0; else each by itself.
+ *
+ * What came before an attack is the same for all of them, so it is lived through once: an attack begins in a child of
+ * this process, with a copy of the state file.
  */
 #include "bench/blunting/blunting.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A client tries again after 5 minutes, then twice as long each time, at most 4,000 s as Postfix does, for 5 days.
@@ -18,7 +22,6 @@
 #define RETRY_LONGEST (4000 * SECOND)
 #define RETRY_FOR (5 * DAY)
 #define VICTIMS_MOST 100
-#define ROWS_MOST (64 + VICTIMS_MOST)
 
 enum phase { LEARNING, SETTLED, PHASES };
 
@@ -46,9 +49,9 @@ struct run {
     struct queue queue;
     struct tally tally[PHASES][KINDS];
     struct by_limit by_limit[CONFIG_LIMITS_MAX + 1];
-    struct attack_result rows[ROWS_MOST];
+    struct attack_result rows[VICTIMS_MOST];
     unsigned n_rows;
-    bool attacked;
+    char folder[256], config[300];
 };
 
 static const char *const kinds[KINDS] = {
@@ -178,18 +181,20 @@ static void one(struct run *run, struct mail *m)
     if (m->kind == KIND_ATTACK) {
         struct attack_result *r = &run->rows[m->attack];
 
-        attack_goes_on(run->o, &run->queue, m, relay_submit(&run->relay, run->o, m, attack_spreads_senders(r), &reason),
-                       r);
+        enum outcome outcome = relay_submit(&run->relay, run->o, m, attack_spreads_senders(r), &reason);
+
+        attack_goes_on(run->o, &run->queue, m, outcome, run->relay.blocked_ms, r);
     } else {
         honest(run, m);
     }
 }
 
-static void live(struct run *run, unsigned days)
+/* All days from the first to before the other. */
+static void live(struct run *run, unsigned from, unsigned to)
 {
     struct mail m;
 
-    for (unsigned day = 0; day < days; day++) {
+    for (unsigned day = from; day < to; day++) {
         people_day(run->o, &run->queue, day);
         machines_day(run->o, &run->queue, day);
         clock_turn_to(day * DAY);
@@ -266,54 +271,144 @@ static int write_config(const char *folder, const char *policy, char *path, size
     return fclose(out);
 }
 
-static int begin(struct run *run, const char *policy, const char *folder, const struct wanted *w)
+/* The log is written as on any relay, but nobody reads it. */
+static void silence(void)
 {
-    char path[512];
+    int null = getenv("BLUNTING_LOG") == NULL ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+
+    if (null < 0)
+        return;
+    (void)dup2(null, STDERR_FILENO);
+    (void)close(null);
+}
+
+static int begin(struct run *run, const struct wanted *w)
+{
+    char path[300];
     struct error e = {""};
-    int null;
 
     clock_turn_to(0);
-    (void)snprintf(path, sizeof path, "%s/directory", folder);
+    (void)snprintf(run->folder, sizeof run->folder, "%s", w->folder);
+    (void)snprintf(path, sizeof path, "%s/directory", w->folder);
     if ((run->o = organization_make(w->seed, w->people, w->merged)) == NULL ||
-        organization_directory(run->o, path, &e) != 0 || write_config(folder, policy, path, sizeof path) != 0 ||
-        relay_open(&run->relay, path, &e) != 0) {
+        organization_directory(run->o, path, &e) != 0 ||
+        write_config(w->folder, w->policy, run->config, sizeof run->config) != 0 ||
+        relay_open(&run->relay, run->config, &e) != 0) {
         (void)fprintf(stderr, "blunting: %s\n", e.text[0] != '\0' ? e.text : "cannot begin");
         return -1;
     }
-    /* The log is written as on any relay, but nobody reads it. */
-    if (getenv("BLUNTING_LOG") == NULL && (null = open("/dev/null", O_WRONLY | O_CLOEXEC)) >= 0) {
-        (void)dup2(null, STDERR_FILENO);
-        (void)close(null);
-    }
+    silence();
     return 0;
 }
 
-/* Every attack once, or one of them on many at once. */
-static void name_rows(struct run *run, int attack, unsigned victims)
+/* ---- attacks ---- */
+
+static void must(bool done, const char *what)
 {
-    unsigned first = attack < 0 ? 0 : (unsigned)attack, last = attack < 0 ? attacks_count() : first + 1;
-
-    for (unsigned i = first; i < last; i++)
-        for (unsigned k = 0; k < victims && run->n_rows < ROWS_MOST; k++) {
-            uint32_t victim = attack_victim(run->o, i, k);
-
-            if (k > 0 && victim == attack_victim(run->o, i, 0)) /* there are no more of them */
-                break;
-            run->rows[run->n_rows++] = (struct attack_result){.attack = i, .victim = victim};
-        }
+    if (done)
+        return;
+    (void)printf("blunting: %s failed\n", what);
+    exit(1);
 }
 
-static unsigned last_day(const struct run *run)
+static void name_rows(struct run *run, unsigned attack, unsigned victims)
+{
+    for (unsigned k = 0; k < victims; k++) {
+        uint32_t victim = attack_victim(run->o, attack, k);
+
+        if (k > 0 && victim == run->rows[0].victim) /* there are no more of them */
+            break;
+        run->rows[run->n_rows++] = (struct attack_result){.attack = attack, .victim = victim};
+    }
+}
+
+/* The state file, closed, and what it was before the attacks of a day. */
+static void copy_state(const struct run *run, const char *from, const char *to)
+{
+    static char bytes[1 << 20];
+    char path[2][300];
+    FILE *in, *out;
+    size_t n;
+
+    (void)snprintf(path[0], sizeof path[0], "%s/%s", run->folder, from);
+    (void)snprintf(path[1], sizeof path[1], "%s/%s", run->folder, to);
+    must((in = fopen(path[0], "rb")) != NULL && (out = fopen(path[1], "wb")) != NULL, "copying the state");
+    while ((n = fread(bytes, 1, sizeof bytes, in)) > 0)
+        must(fwrite(bytes, 1, n, out) == n, "copying the state");
+    must(ferror(in) == 0 && fclose(out) == 0, "copying the state");
+    (void)fclose(in);
+}
+
+static void reopen(struct run *run)
+{
+    struct error e;
+
+    copy_state(run, "before", "state");
+    must(relay_open(&run->relay, run->config, &e) == 0, "opening postern again");
+}
+
+static void attack(struct run *run, const struct wanted *w, unsigned which)
+{
+    unsigned first = attack_first_day(which);
+
+    reopen(run);
+    name_rows(run, which, w->victims);
+    attacks_begin(run->o, &run->queue, run->rows, run->n_rows);
+    live(run, first, w->days > 0 ? w->days : attack_last_day(which));
+    print_attacks(run);
+    relay_close(&run->relay);
+}
+
+static void attack_in_child(struct run *run, const struct wanted *w, unsigned which)
+{
+    int status;
+    pid_t child;
+
+    (void)fflush(stdout);
+    if ((child = fork()) == 0) {
+        attack(run, w, which);
+        exit(0);
+    }
+    must(child > 0 && waitpid(child, &status, 0) == child && status == 0, attack_name(which));
+}
+
+static bool is_wanted(const struct wanted *w, unsigned attack, unsigned day)
+{
+    return (w->attack < 0 || (unsigned)w->attack == attack) && attack_first_day(attack) == day;
+}
+
+/* All attacks of a day; the history goes on as if there had been none. */
+static void attack_on_day(struct run *run, const struct wanted *w, unsigned day)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < attacks_count(); i++)
+        n += is_wanted(w, i, day);
+    if (n == 0)
+        return;
+    relay_close(&run->relay);
+    copy_state(run, "state", "before");
+    for (unsigned i = 0; i < attacks_count(); i++)
+        if (is_wanted(w, i, day))
+            attack_in_child(run, w, i);
+    reopen(run);
+}
+
+static void attacks(struct run *run, const struct wanted *w)
 {
     unsigned last = 0;
 
-    for (unsigned i = 0; i < run->n_rows; i++) {
-        unsigned end = (unsigned)(run->rows[i].began / DAY) + attack_days(run->rows[i].attack) + 1;
-
-        last = end > last ? end : last;
+    for (unsigned i = 0; i < attacks_count(); i++)
+        if (w->attack < 0 || (unsigned)w->attack == i)
+            last = attack_first_day(i) > last ? attack_first_day(i) : last;
+    for (unsigned day = 0; day <= last; day++) {
+        attack_on_day(run, w, day);
+        if (day < last)
+            live(run, day, day + 1);
     }
-    return last;
 }
+
+/* ---- the command ---- */
 
 static int read_options(int argc, char **argv, struct wanted *w)
 {
@@ -357,7 +452,7 @@ static int read_options(int argc, char **argv, struct wanted *w)
 int main(int argc, char **argv)
 {
     static struct run run;
-    struct wanted w = {.seed = 1, .people = 500, .attack = -1, .victims = 1};
+    struct wanted w = {.seed = 1, .people = 500, .attack = -1, .victims = 1, .days = 0};
 
     if (read_options(argc, argv, &w) != 0) {
         (void)fprintf(stderr,
@@ -365,17 +460,12 @@ int main(int argc, char **argv)
                       "[-v VICTIMS] honest|attacks\n");
         return 2;
     }
-    run.attacked = strcmp(argv[optind], "attacks") == 0;
-    if (begin(&run, w.policy, w.folder, &w) != 0)
+    if (begin(&run, &w) != 0)
         return 1;
-    if (run.attacked) {
-        name_rows(&run, w.attack, w.victims);
-        attacks_begin(run.o, &run.queue, run.rows, run.n_rows);
-    }
-    live(&run, w.days > 0 ? w.days : run.attacked ? last_day(&run) : 365);
-    if (run.attacked)
-        print_attacks(&run);
-    else {
+    if (strcmp(argv[optind], "attacks") == 0) {
+        attacks(&run, &w);
+    } else {
+        live(&run, 0, w.days > 0 ? w.days : 365);
         print_honest(&run);
         print_limits(&run);
     }

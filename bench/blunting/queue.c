@@ -1,11 +1,13 @@
-/* A binary heap by time, then by order of arrival. */
+/* A binary heap by time, then by sender, then by order of arrival. */
 #include "bench/blunting/blunting.h"
 
 #include <stdlib.h>
 
 static bool is_before(const struct mail *a, const struct mail *b)
 {
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
+    if (a->at != b->at)
+        return a->at < b->at;
+    return a->actor != b->actor ? a->actor < b->actor : a->order < b->order;
 }
 
 void queue_put(struct queue *q, const struct mail *m)

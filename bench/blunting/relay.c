@@ -4,6 +4,8 @@
  */
 #include "bench/blunting/blunting.h"
 
+#include "core/base/clock.h"
+
 int relay_open(struct relay *r, const char *config, struct error *e)
 {
     if (engine_open(config, "postern-blunting", &r->engine, e) != 0)
@@ -39,6 +41,7 @@ static enum outcome outcome_of(struct relay *r, const struct verdict *v, enum re
 {
     *reason = v->reason;
     r->limit = v->limit;
+    r->blocked_ms = v->reason == REASON_BLOCKED || v->reason == REASON_HELD_BACK ? v->retry_ns / NS_PER_MS : 0;
     if (v->action == ACTION_PASS || v->action == ACTION_HOLD)
         return PASSED;
     return v->reason == REASON_LIMIT_BLOCK || v->reason == REASON_BLOCKED || v->reason == REASON_HELD_BACK ? BLOCKED
@@ -77,7 +80,8 @@ enum outcome relay_submit(struct relay *r, const struct organization *o, const s
     char instance[24], text[64];
 
     clock_turn_to(m->at);
-    (void)snprintf(instance, sizeof instance, "%llx", (unsigned long long)++r->messages);
+    (void)snprintf(instance, sizeof instance, "%llx",
+                   (unsigned long long)dice_hash(dice_hash(m->seed, m->at), m->actor));
     s.instance = slice_of(instance);
     if (spread)
         spread_sender(&s, m);

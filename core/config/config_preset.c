@@ -118,13 +118,13 @@ static const struct limit_config exchange_online[] = {
     }
 
 #define HABITS                                                                                                         \
-    LIMIT_HABIT("habit-hour", COUNT_MESSAGES, 20, 3600, 125, FIGURE_OWN, 60, 100),                                     \
-        LIMIT_HABIT("habit-day", COUNT_MESSAGES, 100, 86400, 125, FIGURE_OWN, 150, 0),                                 \
-        LIMIT_HABIT("habit-recipients-hour", COUNT_RECIPIENTS, 200, 3600, 150, FIGURE_OWN, 1000, 1000),                \
+    LIMIT_HABIT("habit-hour", COUNT_MESSAGES, 20, 3600, 150, FIGURE_OWN, 60, 100),                                     \
+        LIMIT_HABIT("habit-day", COUNT_MESSAGES, 85, 86400, 120, FIGURE_OWN, 150, 0),                                  \
+        LIMIT_HABIT("habit-recipients-hour", COUNT_RECIPIENTS, 300, 3600, 150, FIGURE_OWN, 1000, 1000),                \
         LIMIT_HABIT("habit-recipients-day", COUNT_RECIPIENTS, 1000, 86400, 150, FIGURE_RECIPIENTS_PER_DAY, 1000, 0),   \
     {                                                                                                                  \
         .name = "habit-again", .per = PER_USER, .count = COUNT_DEFERRED, .then = THEN_BLOCK, .block_s = 86400,         \
-        .defers = true, .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .beyond_habit = true, .factor = 200,  \
+        .defers = true, .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .beyond_habit = true, .factor = 50,   \
         .figure = {                                                                                                    \
             .rate = {10, 3600},                                                                                        \
             .burst = 500                                                                                               \

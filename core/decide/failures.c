@@ -103,6 +103,14 @@ static bool attempt_is_spared(struct attempt *a, const struct limit_config *limi
 
 /* ---- attempts in flight ---- */
 
+bool failures_are_limited(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_limits; i++)
+        if (limit_counts_failures(&config->limits[i]) && config->limits[i].then != THEN_MONITOR)
+            return config->mode == MODE_ENFORCE;
+    return false;
+}
+
 const struct limit_config *failures_take(struct counters *counters, const struct decide_context *c,
                                          const struct submission *s, struct failures_hold *hold, uint64_t *retry_ns)
 {

@@ -25,6 +25,9 @@ struct failures_hold {
     } charges[CONFIG_LIMITS_MAX];
 };
 
+/* Is there any that does more than tell? */
+bool failures_are_limited(const struct config *config);
+
 /*
  * Takes a unit of each limit that a failure of this client would count in, all or none. NULL; or the limit that has no
  * room, with the wait until it has some, and *hold is empty. Limits that only monitor are not asked.

@@ -6,12 +6,18 @@
 #include "core/decide/keys.h"
 
 /* Domain separation: keeps these keys different from all others of the same networks and tenants. */
-#define SALT_NETWORK UINT64_C(0x66616d696c696172) /* "familiar" */
-#define SALT_TENANT UINT64_C(0x6f7267616e697a65)  /* "organize" */
-#define SALT_NEW UINT64_C(0x6e6577636f6d6572)     /* "newcomer" */
+#define SALT_NETWORK UINT64_C(0x66616d696c696172)  /* "familiar" */
+#define SALT_TENANT UINT64_C(0x6f7267616e697a65)   /* "organize" */
+#define SALT_NEW UINT64_C(0x6e6577636f6d6572)      /* "newcomer" */
+#define SALT_SHARED UINT64_C(0x636f6c6c65616775)   /* "colleagu" */
+#define SALT_RETURNED UINT64_C(0x72657475726e6564) /* "returned" */
 
 /* A new network must be seen again within this time, as networks of applications that send once a month are. */
 #define NEW_FOR_S (UINT64_C(45) * 86400)
+
+/* So many logins that came back after a day make a network one of the tenant's own meanwhile. */
+#define SHARED_BY 3u
+#define SHARED_AFTER_S UINT64_C(86400)
 
 /* A familiar network's mark is renewed only after so much of its time. */
 #define RENEWED_AFTER_S UINT64_C(86400)
@@ -123,6 +129,26 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
     return is_familiar(c, s, id);
 }
 
+/* How many logins have come back to a network that is new. */
+static struct charge returned_to(uint64_t key)
+{
+    return (struct charge){.key = key_within(key, SALT_SHARED),
+                           .interval_ns = NEW_FOR_S / SHARED_BY * NS_PER_S,
+                           .burst = SHARED_BY,
+                           .cost = 1};
+}
+
+static bool is_shared(const struct decide_context *c, const struct submission *s, const struct identity *id)
+{
+    const struct limit_config *limit = networks_size(c->config, NULL);
+    struct charge returned;
+
+    if (limit == NULL)
+        return false;
+    returned = returned_to(network_key(c, s, id, limit));
+    return counters_look(c->counters, &returned, c->now_ns).used >= SHARED_BY;
+}
+
 /* At most this many look-ups to find familiar networks inside a larger one. */
 #define LOOKS_MAX 4096u
 
@@ -158,7 +184,8 @@ bool network_known(const struct decide_context *c, const struct submission *s, c
 
     if (id->connector != NULL)
         return true;
-    return s->has_client && (client_known(c, s) || is_private_network(&net) || is_familiar(c, s, id));
+    return s->has_client &&
+           (client_known(c, s) || is_private_network(&net) || is_familiar(c, s, id) || is_shared(c, s, id));
 }
 
 /* The address n networks of that size after the base. */
@@ -289,7 +316,25 @@ static bool was_blocked_lately(const struct decide_context *c, const struct subm
     return counters_look(c->counters, &history, c->now_ns).used > 0;
 }
 
-static void learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
+/* Counts the login once, when it has come back. */
+static void note_returned(struct counters *counters, const struct decide_context *c, const struct identity *id,
+                          uint64_t key)
+{
+    uint64_t first = key_within(key_within(key, SALT_SHARED), id->user);
+    uint64_t again = key_within(first, SALT_RETURNED), left = seconds_left(c, first);
+    struct charge returned = returned_to(key);
+    struct charge_answer answer;
+    bool crowded;
+
+    if (left == 0)
+        (void)counters_mark(counters, first, c->now_ns, NEW_FOR_S * NS_PER_S, false, &crowded);
+    else if (left <= NEW_FOR_S - SHARED_AFTER_S &&
+             counters_mark(counters, again, c->now_ns, NEW_FOR_S * NS_PER_S, false, &crowded))
+        counters_force(counters, &returned, c->now_ns, &answer);
+}
+
+/* True when it is new still. */
+static bool learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
                   const struct identity *id, uint64_t key)
 {
     uint64_t left = seconds_left(c, key), left_new;
@@ -298,15 +343,16 @@ static void learn(struct counters *counters, const struct decide_context *c, con
     if (left > 0) {
         if (left < FAMILIAR_FOR_S - RENEWED_AFTER_S)
             (void)counters_mark(counters, key, c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, &crowded);
-        return;
+        return false;
     }
     if (was_blocked_lately(c, s, id))
-        return;
+        return false;
     left_new = seconds_left(c, new_key(key));
     if (left_new == 0)
         (void)counters_mark(counters, new_key(key), c->now_ns, NEW_FOR_S * NS_PER_S, false, &crowded);
     else if (left_new <= NEW_FOR_S - FAMILIAR_AFTER_S)
         (void)counters_mark(counters, key, c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, &crowded);
+    return true;
 }
 
 void networks_learn(struct counters *counters, const struct decide_context *c, const struct submission *s,
@@ -316,9 +362,13 @@ void networks_learn(struct counters *counters, const struct decide_context *c, c
 
     if (limit == NULL || !id->authenticated || !s->has_client)
         return;
-    learn(counters, c, s, id, tenant_key(id->tenant_hash));
-    for (; limit != NULL; limit = networks_size(c->config, limit))
-        learn(counters, c, s, id, network_key(c, s, id, limit));
+    (void)learn(counters, c, s, id, tenant_key(id->tenant_hash));
+    for (; limit != NULL; limit = networks_size(c->config, limit)) {
+        uint64_t key = network_key(c, s, id, limit);
+
+        if (learn(counters, c, s, id, key))
+            note_returned(counters, c, id, key);
+    }
 }
 
 void networks_forget(struct counters *counters, const struct decide_context *c, const struct submission *s,

@@ -42,7 +42,8 @@ bool network_trusted(const struct decide_context *c, const struct submission *s,
 
 /*
  * Is it a place of the tenant's own: a connector's or a private network, one of known_networks, or one that is familiar
- * to the tenant? As long as the tenant is new here, none is familiar.
+ * to the tenant? As long as the tenant is new here, none is familiar: then one counts from which three of its logins
+ * have sent, and again a day later or more.
  */
 bool network_known(const struct decide_context *c, const struct submission *s, const struct identity *id);
 

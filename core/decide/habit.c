@@ -7,6 +7,10 @@
 /* Domain separation, as in familiar.c. */
 #define SALT_HABIT UINT64_C(0x6163637573746f6d)    /* "accustom" */
 #define SALT_DEFERRED UINT64_C(0x72656d656d626572) /* "remember" */
+#define SALT_SOON UINT64_C(0x6265666f72656861)     /* "beforeha" */
+
+/* Sooner than that no client tries a message again, but for a second address of the relay: it is another one, alike. */
+#define SOON_NS (UINT64_C(5) * NS_PER_S)
 
 /* So many deferred messages of one login are remembered a day: all of a large newsletter, but one login can't make
  * those of the others be forgotten. */
@@ -22,6 +26,11 @@ uint64_t key_of_habit(const struct decide_context *c, const struct identity *id)
 uint64_t key_of_tenants_habit(uint64_t tenant_hash)
 {
     return key_within(tenant_hash, SALT_HABIT);
+}
+
+bool habit_of_application(const struct habit *habit)
+{
+    return habit->learnt && habit->most.of[HABIT_MESSAGES][HABIT_HOUR] > HABIT_PERSONS_HOUR;
 }
 
 /* All recipients that were let through, in whatever order; where they weren't told apart, how many there are. */
@@ -75,9 +84,11 @@ bool habit_note_deferred(struct habits *habits, struct counters *counters, const
                          const struct submission *s, const struct recipients *r, const struct identity *id)
 {
     uint32_t recipients = s->stage >= STAGE_DATA ? r->kept : 0;
+    uint64_t soon = key_within(key_of_message(c, s, r, id), SALT_SOON);
+    bool comes_soon = !counters_once(counters, soon, c->now_ns, SOON_NS);
 
     if (habit_repeats(c, s, r, id))
-        return false;
+        return comes_soon;
     if (!has_room(counters, c, id, 1 + recipients))
         return true;
     /* When it comes again it is known from its first recipient on. */

@@ -24,12 +24,15 @@ static inline enum habit_window habit_window_of(const struct limit_config *limit
 /* The key of the habit of who sends; 0: neither a login nor a connector. */
 uint64_t key_of_habit(const struct decide_context *c, const struct identity *id);
 
+/* Has it sent more in an hour than any person does? */
+bool habit_of_application(const struct habit *habit);
+
 /* Was this message deferred before? */
 bool habit_repeats(const struct decide_context *c, const struct submission *s, const struct recipients *r,
                    const struct identity *id);
 
-/* Remembers it as deferred. True when it wasn't: then it is another message than those before. Only for who has a
- * habit's key. */
+/* Remembers it as deferred. True when it wasn't, or when one like it was a moment ago, since a thief's messages may all
+ * be alike: then it is another message than those before. Only for who has a habit's key. */
 bool habit_note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
                          const struct submission *s, const struct recipients *r, const struct identity *id);
 

@@ -38,12 +38,13 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
                                       const struct identity *id, const struct limit_config *limit,
                                       struct limit_rate *room);
 
-/* What the day's habit adds to the burst of a limit that counts deferred messages. */
+/*
+ * What the day's habit adds to the burst of a limit that counts deferred messages. An application's is so many times as
+ * much: one that has twice as much to send as usual for three nights is deferred, but not blocked for it, and once over
+ * the hour's limit most of its messages are deferred once.
+ */
+#define LIMIT_APPLICATIONS_TIMES 8
 uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct verdict *v);
-
-/* The time that one of its units takes to run off. */
-uint64_t limit_interval_of_habit(const struct limit_config *limit, const struct verdict *v,
-                                 const struct limit_rate *figure);
 
 /* The charge of `cost` units by that figure. */
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost);

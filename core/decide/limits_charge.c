@@ -147,10 +147,8 @@ const struct limit_config *limits_count_refusal(struct counters *counters, const
         if (figure->unlimited)
             continue;
         charge = limit_charge_of(figure, key, 1);
-        if (limit->beyond_habit) {
+        if (limit->beyond_habit)
             charge.burst += limit_burst_of_habit(limit, v);
-            charge.interval_ns = limit_interval_of_habit(limit, v, figure);
-        }
         if (!count_one(counters, &v->identity, &charge, c->now_ns) && limit->then == THEN_BLOCK && blocks == NULL)
             blocks = limit;
     }

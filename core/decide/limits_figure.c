@@ -1,5 +1,6 @@
 /* The figure of a limit: its own, an exception's, or the mirrored tenant's. */
 #include "core/decide/decide_steps.h"
+#include "core/decide/habit.h"
 #include "core/decide/limits.h"
 
 /* Does the group or the connector of the exception hold who sends? */
@@ -81,24 +82,9 @@ const struct limit_rate *limit_figure(const struct decide_context *c, const stru
 
 uint64_t limit_burst_of_habit(const struct limit_config *limit, const struct verdict *v)
 {
-    return v->habit_known ? v->habit.most.of[HABIT_MESSAGES][HABIT_DAY] * limit->factor / 100 : 0;
-}
+    uint64_t times = habit_of_application(&v->habit) ? LIMIT_APPLICATIONS_TIMES : 1;
 
-/*
- * Half of what the largest hour has above 150 messages runs off each hour besides: an application that has more to send
- * than usual for some nights is deferred, but not blocked for it; a thief sends that in minutes. No person sends so
- * much.
- */
-#define PERSONS_HOUR_MOST 150u
-uint64_t limit_interval_of_habit(const struct limit_config *limit, const struct verdict *v,
-                                 const struct limit_rate *figure)
-{
-    uint32_t hour = v->habit_known ? v->habit.most.of[HABIT_MESSAGES][HABIT_HOUR] : 0;
-    struct rate rate = figure->rate;
-
-    if (hour > PERSONS_HOUR_MOST)
-        rate.count += (hour - PERSONS_HOUR_MOST) / 2 * rate.period_s / 3600;
-    return rate_interval_ns(&rate, limit->count);
+    return v->habit_known ? times * v->habit.most.of[HABIT_MESSAGES][HABIT_DAY] * limit->factor / 100 : 0;
 }
 
 struct charge limit_charge_of(const struct limit_rate *figure, uint64_t key, uint64_t cost)

@@ -72,10 +72,18 @@ static uint32_t most_of(const struct deciding *d, const struct looking *l, const
     return most == 0 || most > HABIT_UNLIMITED ? HABIT_UNLIMITED : (uint32_t)most;
 }
 
-/* Nobody learns from outside whose login it is, so that what comes from there is not let through a second time. */
+/*
+ * Nobody learns from outside whose login it is, so that what comes from there is not let through a second time. An
+ * application's whole run passes when it comes again: whether it is too much, only the number of deferred messages
+ * says.
+ */
 static bool may_repeat(const struct deciding *d, const struct looking *l, const struct limit_config *limit)
 {
-    return habit_window_of(limit) == HABIT_HOUR && (d->v->habit.learnt || l->known_network);
+    const struct habit *habit = &d->v->habit;
+
+    if (habit_window_of(limit) == HABIT_DAY)
+        return d->v->identity.authenticated && habit_of_application(habit); /* nothing blocks a connector */
+    return habit->learnt || l->known_network;
 }
 
 static bool comes_again(struct deciding *d)

@@ -47,7 +47,7 @@ static enum auth_answer auth_ask(struct engine_session *session, const struct su
     uint64_t retry_ns;
     bool waits;
 
-    *ticket = (struct auth_ticket){.hold = {.n = 0}};
+    *ticket = (struct auth_ticket){.hold = {.n = 0}, .limited = failures_are_limited(c.config)};
     *text = SLICE("");
     if (decide_client(&c, s, v)) {
         if (v->action == ACTION_REJECT || !asks_again)

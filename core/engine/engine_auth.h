@@ -27,6 +27,7 @@ enum auth_answer {
 /* All zero: nothing was taken. Valid through reloads and restarts of others; of no use to another process. */
 struct auth_ticket {
     struct failures_hold hold;
+    bool limited; /* limits on failures hold: the SASL server need not delay clients for theirs */
 };
 
 /* Longer texts are cut. */

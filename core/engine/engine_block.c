@@ -162,13 +162,13 @@ static void note_blocked(struct counters *counters, const struct decide_context 
         counters_force(counters, &history, c->now_ns, &answer);
 }
 
-/* What has led to a block leads to no second one: what waited comes all at once when the block ends. */
+/* What has led to a block that defers leads to no second one: what waited comes all at once when the block ends. */
 static void forget_deferred(struct counters *counters, const struct decide_context *c, const struct submission *s,
                             const struct identity *id, const struct limit_config *limit)
 {
     uint64_t key;
 
-    if (limit->count == COUNT_DEFERRED && key_of_limit(c, s, id, limit, &key))
+    if (limit->count == COUNT_DEFERRED && limit->defers && key_of_limit(c, s, id, limit, &key))
         (void)counters_reset(counters, key, c->now_ns);
 }
 

@@ -5,7 +5,7 @@
 /* How far the SMTP dialogue is. */
 enum stage {
     STAGE_CONNECT, /* CONNECT, EHLO, HELO, VRFY, ETRN: nothing to decide yet */
-    STAGE_AUTH, /* the SASL server has found the password right; only a front end before it is asked here */
+    STAGE_AUTH,    /* the SASL server has found the password right; only a front end before it is asked here */
     STAGE_MAIL,
     STAGE_RCPT,
     STAGE_DATA, /* all recipients are known */

@@ -1,4 +1,5 @@
 #include "core/decide/habit.h"
+#include "core/decide/limits.h"
 #include "core/report/config_report_parts.h"
 
 static const struct {
@@ -125,7 +126,8 @@ static void add_figure(struct buf *b, const struct limit_config *limit, const st
     if (limit->beyond_habit) {
         buf_add(b, SLICE(" beside "));
         add_times(b, limit->factor);
-        buf_add(b, SLICE(" the usual day's messages"));
+        buf_add(b, SLICE(" the usual day's messages, of an application "));
+        add_times(b, limit->factor * LIMIT_APPLICATIONS_TIMES);
     }
     buf_add(b, SLICE(", and "));
     if (limit->count == COUNT_BYTES)

@@ -66,6 +66,28 @@ static bool same_tcp(struct slice endpoint, const struct listener_config *l)
     return ip_parse(host, &a) && ip_parse(slice_of(l->host), &b) && memcmp(&a, &b, sizeof a) == 0;
 }
 
+void postfix_name_listener(const struct postfix *p, const struct listener_config *l, char *out, size_t cap)
+{
+    struct slice queue = postfix_get(p, NULL, "queue_directory"), path;
+
+    if (l->path == NULL) {
+        bool any = strcmp(l->host, "0.0.0.0") == 0, any6 = strcmp(l->host, "::") == 0;
+        bool v6 = strchr(l->host, ':') != NULL;
+
+        (void)snprintf(out, cap, "inet:%s%s%s:%u", v6 ? "[" : "",
+                       any    ? "127.0.0.1"
+                       : any6 ? "::1"
+                              : l->host,
+                       v6 ? "]" : "", l->port);
+        return;
+    }
+    path = slice_of(l->path);
+    if (slice_starts_with(path, queue) && path.n > queue.n + 1 && path.p[queue.n] == '/')
+        (void)snprintf(out, cap, "unix:%s", l->path + queue.n + 1);
+    else
+        (void)snprintf(out, cap, "unix:%s", l->path);
+}
+
 /* The listener at that address; the chroot is looked at later, so that its finding can say what is wrong. */
 static bool same_address(const struct postfix_check *c, struct slice endpoint, const struct listener_config *l)
 {
@@ -83,19 +105,27 @@ static bool same_address(const struct postfix_check *c, struct slice endpoint, c
     return strcmp(whole, l->path) == 0;
 }
 
-static const struct listener_config *listener_at(const struct postfix_check *c, struct slice endpoint, bool milter)
+const struct listener_config *postfix_listener_at(const struct postfix_check *c, struct slice endpoint,
+                                                  enum asked_at at)
 {
-    const struct listener_config *list = milter ? c->config->milter.listen : c->config->policyd.listen;
-    size_t n = milter ? c->config->milter.n_listen : c->config->policyd.n_listen;
+    struct asked_program program = asked_program(c->config, at);
 
-    for (size_t i = 0; i < n; i++)
-        if (same_address(c, endpoint, &list[i]))
-            return &list[i];
+    for (size_t i = 0; i < program.n_listen; i++)
+        if (same_address(c, endpoint, &program.listen[i]))
+            return &program.listen[i];
     return NULL;
 }
 
-/* Recognized by its name: meant to be postern, though none of its programs listens there. */
-static bool named_postern(struct slice endpoint)
+struct asked_program asked_program(const struct config *config, enum asked_at at)
+{
+    if (at == AT_MILTER)
+        return (struct asked_program){"milter", config->milter.listen, config->milter.n_listen};
+    if (at == AT_AUTH)
+        return (struct asked_program){"sasl", config->sasl.listen, config->sasl.n_listen};
+    return (struct asked_program){"policyd", config->policyd.listen, config->policyd.n_listen};
+}
+
+bool endpoint_names_postern(struct slice endpoint)
 {
     for (size_t i = 0; i + 7 <= endpoint.n; i++)
         if (slice_ieq((struct slice){endpoint.p + i, 7}, SLICE("postern")))
@@ -107,9 +137,9 @@ static bool named_postern(struct slice endpoint)
 
 static void add_asking(const struct postfix_check *c, struct smtpd *s, const struct asking *asking)
 {
-    const struct listener_config *listener = listener_at(c, asking->target.endpoint, asking->at == AT_MILTER);
+    const struct listener_config *listener = postfix_listener_at(c, asking->target.endpoint, asking->at);
 
-    if ((listener == NULL && !named_postern(asking->target.endpoint)) || s->n == ASKINGS_MAX)
+    if ((listener == NULL && !endpoint_names_postern(asking->target.endpoint)) || s->n == ASKINGS_MAX)
         return;
     s->askings[s->n] = *asking;
     s->askings[s->n++].listener = listener;

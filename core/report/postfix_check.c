@@ -45,6 +45,7 @@ int postfix_check_all(const struct config *config, struct journal *journal, cons
         postfix_check_milter(&c, &s);
         postfix_check_relay(&c, &s);
         postfix_check_networks(&c, &s);
+        postfix_check_door(&c, &s);
         postfix_check_filters(&c, &s);
         postfix_check_service(&c, &s);
     }
@@ -52,6 +53,7 @@ int postfix_check_all(const struct config *config, struct journal *journal, cons
         findings_add(f, PF_NO_SERVICE, "master.cf", "no service has smtpd_sasl_auth_enable = yes: nobody can log in");
     check_doubles(&c);
     postfix_check_main(&c);
+    postfix_check_dovecot(&c);
     rc = postfix_check_seen(&c, journal, clock_wall_ns() - SEEN_DAYS * 86400 * NS_PER_S, e);
     cloud_networks_free(&cloud);
     return rc;

@@ -35,6 +35,9 @@ enum postfix_rule {
     PF_CANONICAL,
     PF_LOCAL_MILTER,
     PF_BARE_NEWLINE,
+    PF_PAST_DOOR,
+    PF_DOOR_UPSTREAM,
+    PF_DOVECOT_PENALTY,
     PF_SOCKET_CHROOT,
     PF_SOCKET_MISSING,
     PF_SOCKET_PERMISSION,
@@ -55,6 +58,7 @@ enum postfix_rule {
     PF_SEEN_NO_END,
     PF_SEEN_NO_TLS,
     PF_SEEN_LOOPBACK,
+    PF_SEEN_HIDDEN,
     PF_RULES
 };
 extern const struct rule postfix_rules[PF_RULES];
@@ -69,8 +73,8 @@ struct postfix_check {
 /* One place where a service asks postern. */
 struct asking {
     struct postfix_target target;
-    const char *list; /* the parameter: "smtpd_relay_restrictions", "smtpd_milters" */
-    enum asked_at { AT_CONNECT, AT_RCPT, AT_DATA, AT_END, AT_MILTER } at;
+    const char *list; /* the parameter: "smtpd_relay_restrictions", "smtpd_milters", "smtpd_sasl_path" */
+    enum asked_at { AT_CONNECT, AT_AUTH, AT_RCPT, AT_DATA, AT_END, AT_MILTER } at;
     struct restriction permit;              /* what permits before it; an empty word: nothing */
     char permit_entry[TABLE_ENTRY_MAX];     /* of the table that permits, or why that is unknown */
     bool permit_unknown;                    /* the latter */
@@ -97,6 +101,24 @@ bool smtpd_look(const struct postfix_check *c, const struct postfix_service *ser
 /* Is an smtpd at that address reached from this host alone? "127.0.0.1:10025", "localhost:smtp", "[::1]:25", a UNIX
  * socket */
 bool smtpd_on_loopback(const struct postfix_service *service);
+
+/* Which of postern's programs is asked there, and where that listens. */
+struct asked_program {
+    const char *name; /* "policyd" */
+    const struct listener_config *listen;
+    size_t n_listen;
+};
+struct asked_program asked_program(const struct config *config, enum asked_at at);
+/* Its listener at that endpoint of Postfix's, whatever the chroot; NULL: none. */
+const struct listener_config *postfix_listener_at(const struct postfix_check *c, struct slice endpoint,
+                                                  enum asked_at at);
+/* The listener as Postfix names it: relative to the queue directory if it is there, so that it works in a chroot, too.
+ */
+void postfix_name_listener(const struct postfix *p, const struct listener_config *l, char *out, size_t cap);
+/* Do clients of that service sign in through postern-sasl? */
+bool smtpd_asks_door(const struct postfix_check *c, const struct smtpd *s);
+/* Meant to be postern, by its name? */
+bool endpoint_names_postern(struct slice endpoint);
 
 /* Does it ask there? */
 bool smtpd_asks_at(const struct smtpd *s, enum asked_at at);
@@ -133,10 +155,17 @@ void postfix_check_service(const struct postfix_check *c, const struct smtpd *s)
 void postfix_check_networks(const struct postfix_check *c, const struct smtpd *s); /* postfix_rules_relay.c */
 void postfix_check_relay(const struct postfix_check *c, const struct smtpd *s);    /* postfix_rules_relay.c */
 void postfix_check_milter(const struct postfix_check *c, const struct smtpd *s);   /* postfix_rules_milter.c */
+void postfix_check_door(const struct postfix_check *c, const struct smtpd *s);     /* postfix_rules_door.c */
+void postfix_check_dovecot(const struct postfix_check *c);                         /* postfix_rules_door.c */
 void postfix_check_lists(const struct postfix_check *c, const struct smtpd *s);    /* postfix_rules_lists.c */
 void postfix_check_filters(const struct postfix_check *c, const struct smtpd *s);  /* postfix_rules_filters.c */
 void postfix_check_main(const struct postfix_check *c);                            /* postfix_rules_main.c */
 void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, const struct asking *a);
+/* Can this user of this host connect to the UNIX socket? Else why not, into why; "" where nobody can tell. */
+enum socket_reach { SOCKET_REACHED, SOCKET_OUT_OF_REACH, SOCKET_UNKNOWN };
+enum socket_reach postfix_socket_reach(const char *path, const char *user, char *why, size_t cap);
+/* The same for postern-sasl and what it asks. */
+enum socket_reach postfix_door_upstream(const struct config *config, char *why, size_t cap);
 /* All of it, into f. journal NULL: what was seen is left out. 0, or -1 with e. */
 int postfix_check_all(const struct config *config, struct journal *journal, const struct postfix *p, struct findings *f,
                       struct error *e);

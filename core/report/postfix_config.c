@@ -140,6 +140,7 @@ void postfix_free(struct postfix *p)
         free(p->services[i].own);
         free(p->services[i].raw);
     }
+    free(p->doveconf);
     free(p->services);
     free(p->settings);
     free(p->raw);

@@ -44,6 +44,7 @@ struct postfix {
     const char *folder;                     /* NULL: Postfix's own; the caller's */
     char *texts[POSTCONF_TEXTS];            /* malloc'ed; what the slices point into */
     postfix_list_table *list_table;         /* NULL: databases are not looked into */
+    char *doveconf;                         /* what "doveconf -n" says, malloc'ed; NULL: nobody knows */
     struct postfix_setting *settings, *raw; /* of all, expanded; of main.cf, as written */
     size_t n_settings, n_raw;
     struct postfix_service *services;

@@ -51,6 +51,16 @@ const struct rule postfix_rules[PF_RULES] = {
                          "non_smtpd_milters ="},
     [PF_BARE_NEWLINE] = {"bare-newline", SEVERITY_HIGH, "CVE-2023-51764", "bare line ends cannot smuggle a message",
                          "smtpd_forbid_bare_newline = normalize"},
+    [PF_PAST_DOOR] = {"past-the-door", SEVERITY_HIGH, NULL, "clients sign in through postern-sasl",
+                      "smtpd_sasl_type = dovecot, smtpd_sasl_path = unix:/run/postern/sasl.sock"},
+    [PF_DOOR_UPSTREAM] =
+        {"door-upstream", SEVERITY_HIGH, NULL, "postern-sasl reaches Dovecot",
+         "in Dovecot: service auth { unix_listener auth-postern { user = postern; mode = 0600 } }, one "
+         "setting a line as in conf/dovecot/; then doveadm reload"},
+    [PF_DOVECOT_PENALTY] =
+        {"dovecot-penalty", SEVERITY_LOW, NULL, "a failed login does not slow others of its address",
+         "in Dovecot: service anvil { unix_listener anvil-auth-penalty { mode = 0 } }, one setting a line as in "
+         "conf/dovecot/; then doveadm reload"},
     [PF_SOCKET_CHROOT] = {"socket-chroot", SEVERITY_HIGH, NULL, "sockets can be reached from the chroot",
                           "take the service out of the chroot, or give postern a second listener there"},
     [PF_SOCKET_MISSING] = {"socket-missing", SEVERITY_HIGH, NULL, "the sockets that Postfix asks are there",
@@ -96,4 +106,7 @@ const struct rule postfix_rules[PF_RULES] = {
         {"seen-loopback", SEVERITY_MEDIUM, NULL, "postern sees the clients, not a proxy",
          "let the proxy use XCLIENT or the PROXY protocol; after a filter, give the second smtpd -o "
          "smtpd_relay_restrictions=permit_mynetworks,reject -o smtpd_end_of_data_restrictions= -o smtpd_milters="},
+    [PF_SEEN_HIDDEN] = {"seen-hidden", SEVERITY_MEDIUM, NULL, "logins come from many addresses, not from a balancer's",
+                        "let the balancer speak the PROXY protocol, to a port of its own: -o "
+                        "smtpd_upstream_proxy_protocol=haproxy; doc/sign-in.md has the steps"},
 };

@@ -200,8 +200,8 @@ static void check_place(const struct postfix_check *c, const struct smtpd *s, co
 
 static void check_listener(const struct postfix_check *c, const struct smtpd *s, const struct asking *a)
 {
-    /* The first of them; NULL where there is none. */
-    const struct listener_config *l = a->at == AT_MILTER ? c->config->milter.listen : c->config->policyd.listen;
+    struct asked_program program = asked_program(c->config, a->at);
+    const struct listener_config *l = program.n_listen > 0 ? program.listen : NULL;
     char place[POSTFIX_PLACE_MAX], text[POSTFIX_COMMAND_MAX];
     struct buf command = BUF_OVER(text);
     struct finding *f;
@@ -209,8 +209,8 @@ static void check_listener(const struct postfix_check *c, const struct smtpd *s,
     if (a->listener != NULL || (l != NULL && l->fd >= 0)) /* "fd:3" does not say where */
         return;
     f = findings_add(c->findings, PF_WRONG_SOCKET, asking_place(c, s, a->list, place),
-                     "%s asks at %s, but %s listens at %s", a->list, postfix_shown(a->target.endpoint).text,
-                     a->at == AT_MILTER ? "postern-milter" : "postern-policyd",
+                     "%s asks at %s, but postern-%s listens at %s", a->list, postfix_shown(a->target.endpoint).text,
+                     program.name,
                      l != NULL && l->address != NULL ? postfix_shown(slice_of(l->address)).text : "no address");
     if (l == NULL || l->address == NULL)
         return;

@@ -79,7 +79,7 @@ static void chroot_finding(const struct postfix_check *c, const struct smtpd *s,
                            const char *path, const char *place)
 {
     struct slice queue = postfix_get(c->p, NULL, "queue_directory");
-    const char *name = a->at == AT_MILTER ? "milter" : "policyd";
+    const char *name = asked_program(c->config, a->at).name;
     char text[POSTFIX_COMMAND_MAX];
     struct buf command = BUF_OVER(text);
     struct finding *f =
@@ -120,10 +120,9 @@ static void permission_finding(const struct postfix_check *c, const struct socke
 static void missing_finding(const struct postfix_check *c, const struct asking *a, const char *path, const char *why,
                             const char *place)
 {
-    const char *program = a->at == AT_MILTER ? "postern-milter" : "postern-policyd";
     struct finding *f = findings_add(c->findings, PF_SOCKET_MISSING, place, "%s: %s", path, why);
 
-    finding_advise(f, "systemctl enable --now %s", program);
+    finding_advise(f, "systemctl enable --now postern-%s", asked_program(c->config, a->at).name);
 }
 
 void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, const struct asking *a)
@@ -153,4 +152,25 @@ void postfix_check_socket(const struct postfix_check *c, const struct smtpd *s, 
         chroot_finding(c, s, a, shown, place);
     else if (w.why != 0)
         missing_finding(c, a, shown, strerror(w.why), place);
+}
+
+enum socket_reach postfix_socket_reach(const char *path, const char *user, char *why, size_t cap)
+{
+    struct socket_walk w;
+    struct who who;
+
+    why[0] = '\0';
+    if (!who_is(slice_of(user), &who))
+        return SOCKET_UNKNOWN;
+    walk_to_socket(path, &who, &w);
+    if (w.why == EACCES)
+        return SOCKET_UNKNOWN;
+    if (w.why == EPERM)
+        (void)snprintf(why, cap, "%s (mode %04o, owner %u, group %u) does not let user %s through", w.path,
+                       (unsigned)w.st.st_mode & 07777, (unsigned)w.st.st_uid, (unsigned)w.st.st_gid, user);
+    else if (w.why != 0)
+        (void)snprintf(why, cap, "%s", strerror(w.why));
+    else if (!S_ISSOCK(w.st.st_mode))
+        (void)snprintf(why, cap, "that is not a socket");
+    return why[0] == '\0' ? SOCKET_REACHED : SOCKET_OUT_OF_REACH;
 }

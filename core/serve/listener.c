@@ -1,5 +1,6 @@
 #include "core/serve/listener.h"
 
+#include "core/base/notify.h"
 #include "core/base/owner.h"
 #include "core/serve/address.h"
 
@@ -22,6 +23,7 @@
 #define BACKLOG 4096
 /* Descriptors that connections never take. */
 #define DESCRIPTORS_RESERVED 64
+#define PASSED_FIRST 3 /* SD_LISTEN_FDS_START */
 /* How long another program may take from checking the path to listening: 5 s. */
 #define LOCK_TRIES 500
 #define LOCK_PAUSE_NS 10000000L
@@ -29,6 +31,56 @@
 static int fail_errno(struct error *e, const char *what)
 {
     return error_set(e, "%s: %s", what, strerror(errno));
+}
+
+/* ---- passed in ---- */
+
+/* How many descriptors from fd:3 on the manager passed in for this process (sd_listen_fds(3)); -1: it says nothing. */
+static int count_passed(void)
+{
+    struct slice pid = slice_of(getenv("LISTEN_PID")), count = slice_of(getenv("LISTEN_FDS"));
+    unsigned long long for_pid, n;
+
+    if (!slice_to_u64(pid, INT32_MAX, &for_pid) || for_pid != (unsigned long long)getpid() ||
+        !slice_to_u64(count, 4096, &n))
+        return -1;
+    return (int)n;
+}
+
+static bool is_listening(int fd, struct sockaddr_storage *address)
+{
+    int listening = 0, type = 0;
+    socklen_t n = sizeof listening, address_n = sizeof *address;
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == 0 && listening != 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM &&
+           getsockname(fd, (struct sockaddr *)address, &address_n) == 0;
+}
+
+static int set_up_passed(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ? -1 : fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* The socket at that path that the manager has kept since this program last ran (listener_keep); -1: none. */
+static int find_kept(const char *path)
+{
+    struct stat there;
+    int n = count_passed();
+
+    if (lstat(path, &there) != 0 || !S_ISSOCK(there.st_mode))
+        return -1;
+    for (int fd = PASSED_FIRST; fd < PASSED_FIRST + n; fd++) {
+        struct sockaddr_storage address = {0};
+        const struct sockaddr_un *at = (const struct sockaddr_un *)(const void *)&address;
+
+        if (is_listening(fd, &address) && at->sun_family == AF_UNIX &&
+            strncmp(at->sun_path, path, sizeof at->sun_path) == 0 && set_up_passed(fd) == 0)
+            return fd;
+    }
+    return -1;
 }
 
 /* ---- UNIX sockets ---- */
@@ -119,7 +171,11 @@ static int open_unix(const char *program, const struct listener_config *config, 
     mode_t before;
     int bound;
 
-    if (socket_address_of(config, &address, e) != 0 || clear_path(program, config->path, &address, e) != 0)
+    if (socket_address_of(config, &address, e) != 0)
+        return -1;
+    if ((out->fd = find_kept(config->path)) >= 0)
+        return 0;
+    if (clear_path(program, config->path, &address, e) != 0)
         return -1;
     out->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (out->fd < 0)
@@ -157,39 +213,27 @@ static int open_tcp(const struct listener_config *config, struct listener *out, 
     return 0;
 }
 
-/* ---- passed in ---- */
+/* ---- passed in, by number ---- */
 
-/* What sd_listen_fds(3) says about the descriptors that were passed in, if it was meant for this process. */
 static int check_passed(const struct listener_config *config, struct error *e)
 {
-    struct slice pid = slice_of(getenv("LISTEN_PID")), count = slice_of(getenv("LISTEN_FDS"));
-    unsigned long long for_pid, n;
-    const int first = 3; /* SD_LISTEN_FDS_START */
+    int n = count_passed();
 
-    if (!slice_to_u64(pid, INT32_MAX, &for_pid) || for_pid != (unsigned long long)getpid() ||
-        !slice_to_u64(count, 4096, &n))
-        return 0;
-    if (config->fd < first || config->fd >= first + (int)n)
-        return error_set(e, "the service manager passed %llu sockets in; the first is fd:%d", n, first);
+    if (n >= 0 && (config->fd < PASSED_FIRST || config->fd >= PASSED_FIRST + n))
+        return error_set(e, "the service manager passed %d sockets in; the first is fd:%d", n, PASSED_FIRST);
     return 0;
 }
 
 static int open_passed(const struct listener_config *config, struct listener *out, struct error *e)
 {
-    int listening = 0, type = 0, flags;
-    socklen_t n = sizeof listening;
     struct sockaddr_storage address = {0};
-    socklen_t address_n = sizeof address;
 
     if (check_passed(config, e) != 0)
         return -1;
-    if (getsockopt(config->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0 || listening == 0 ||
-        getsockopt(config->fd, SOL_SOCKET, SO_TYPE, &type, &n) != 0 || type != SOCK_STREAM ||
-        getsockname(config->fd, (struct sockaddr *)&address, &address_n) != 0)
+    if (!is_listening(config->fd, &address))
         return error_set(e, "the descriptor is not a listening stream socket; start by the service manager's socket "
                             "unit, or name a path or host:port");
-    flags = fcntl(config->fd, F_GETFL);
-    if (flags < 0 || fcntl(config->fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(config->fd, F_SETFD, FD_CLOEXEC) != 0)
+    if (set_up_passed(config->fd) != 0)
         return fail_errno(e, "cannot set it up");
     out->fd = config->fd;
     out->is_tcp = address.ss_family != AF_UNIX;
@@ -233,6 +277,12 @@ int listener_open(const char *program, const struct listener_config *config, str
     result = open_any(program, config, out, e);
     owner_leave(&visit);
     return result;
+}
+
+void listener_keep(struct listener *listener)
+{
+    if (listener->made_socket && notify_keep(listener->fd))
+        listener->made_socket = false;
 }
 
 int listener_accept(const struct listener *listener)

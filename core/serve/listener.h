@@ -35,6 +35,13 @@ struct listener {
 int listener_open(const char *program, const struct listener_config *config, struct listener *out, struct error *e);
 
 /*
+ * Has the service manager keep the UNIX sockets that the configuration names by path, so that after a crash or a
+ * restart listener_open takes the same one again, and connections have waited meanwhile. Such a socket stays where it
+ * is when the listener is closed. For programs whose absence must not be noticed.
+ */
+void listener_keep(struct listener *listener);
+
+/*
  * The next connection, non-blocking and close-on-exec; -1 with errno: EAGAIN when none waits, or what was missing
  * (descriptors, memory), so that it should be tried again later and not at once.
  */

@@ -4,9 +4,10 @@
  *
  * The windows roll in HABIT_BINS parts: "the last hour" is between 60 and 70 minutes, "the last day" between 20.6 and
  * 24 hours. The largest are held for HABIT_HELD_WEEKS and then fade, by a twelfth each week. They grow once a week, to
- * what was let through in that week, but to no more than 1.1 times the week before plus 10, and 1.5 times what they were
- * eight to sixteen weeks ago plus 40. A login that was first seen less than HABIT_LEARNING_S ago is being learnt: then
- * there is no such bound.
+ * what was let through in that week, but to no more than 1.5 times what they were eight to sixteen weeks ago plus 40,
+ * an application's (with an hour of more than HABIT_PERSONS_HOUR) to twice as much plus 40; and a person's day to no
+ * more than 1.1 times the week before plus 10. A login that was first seen less than HABIT_LEARNING_S ago is being
+ * learnt: then there is no such bound.
  *
  * All of this is in a table of fixed size in the state file, a record of two cache lines each, changed by
  * compare-and-swap alone: a process that is killed meanwhile leaves a message counted in some windows and not in
@@ -30,6 +31,8 @@ enum habit_window { HABIT_HOUR, HABIT_DAY, HABIT_WINDOWS };
 #define HABIT_LEARNING_S (UINT64_C(14) * 86400)
 #define HABIT_HELD_WEEKS 10u
 #define HABIT_BINS 7u
+/* A mail merge by hand goes to a hundred or two; who has sent more in an hour is an application. */
+#define HABIT_PERSONS_HOUR 200u
 
 /* A count of each kind in each window. */
 struct habit_figures {

@@ -106,12 +106,18 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* One week that has ended; `week` is its largest. */
-static void end_week(struct habit_learnt *l, unsigned w, uint32_t week, uint32_t early)
+/*
+ * One week that has ended; `week` is its largest. A person's day grows slowly, since nothing that is over it passes:
+ * who drips just below it must not gain in a week what a mail merge does. An hour may grow at once. What an application
+ * sends may double, as at the end of a month.
+ */
+static void end_week(struct habit_learnt *l, unsigned w, uint32_t week, uint32_t early, bool application)
 {
     uint32_t most = l->most[w];
-    uint32_t grown = least(week, least(most + most / 10 + 10, early + early / 2 + 40));
+    uint32_t grown = least(week, early + (application ? early : early / 2) + 40);
 
+    if (w == HABIT_DAY && !application)
+        grown = least(grown, most + most / 10 + 10);
     /* Whoever reaches it nearly has the habit still. */
     l->held[w] = grown >= most || week >= most - most / 8 ? 0 : least(l->held[w] + 1, HELD_MOST);
     if (grown > most)
@@ -150,10 +156,13 @@ void habit_learnt_roll(struct habit_learnt *l, const uint32_t early[HABIT_WINDOW
     if (number <= l->number)
         return;
     n = number - l->number < ALL_GONE ? number - l->number : ALL_GONE;
-    for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
-        for (unsigned i = 0; i < n; i++)
-            end_week(l, w, i == 0 ? l->week[w] : 0, early[w]);
-        l->week[w] = 0;
+    for (unsigned i = 0; i < n; i++) {
+        bool application = l->most[HABIT_HOUR] > HABIT_PERSONS_HOUR;
+
+        for (unsigned w = 0; w < HABIT_WINDOWS; w++) {
+            end_week(l, w, l->week[w], early[w], application);
+            l->week[w] = 0;
+        }
     }
     l->number = number;
 }

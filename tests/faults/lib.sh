@@ -33,7 +33,7 @@ faults_stop()
     thaw
     [ -z "$load_pid" ] || kill "$load_pid" 2>/dev/null
     for pid in $faults_pids; do kill -CONT "$pid"; kill -9 "$pid"; wait "$pid"; done 2>/dev/null
-    for program in policyd milter; do
+    for program in policyd milter sasl; do
         [ -z "$T" ] || [ ! -s "$T/$program.pid" ] || kill -CONT "$(cat "$T/$program.pid")" 2>/dev/null
     done
     [ -z "$T" ] || while mountpoint -q "$T/lib"; do umount -l "$T/lib"; done
@@ -191,7 +191,7 @@ threads() { find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l; }
 faults_end()
 {
     local name
-    for name in policyd milter alert; do
+    for name in policyd milter sasl alert; do
         [ -s "$T/keep-$name.pid" ] || continue
         kill "$(cat "$T/keep-$name.pid")" 2>/dev/null
         wait "$(cat "$T/keep-$name.pid")" 2>/dev/null

@@ -21,7 +21,7 @@ connectors = ( { name = "printers"; networks = ["192.0.2.0/24"]; } );
 policyd = { listen = "unix:$F/run/policyd.sock"; };
 milter = { listen = "unix:$F/run/milter.sock"; };
 END
-python3 - "$F/run/policyd.sock" "$F/run/milter.sock" <<'END' &
+python3 - "$F/run/policyd.sock" "$F/run/milter.sock" "$F/run/sasl.sock" "$F/run/dovecot.sock" <<'END' &
 import os, signal, socket, sys
 listeners = []
 for path in sys.argv[1:]:
@@ -33,8 +33,8 @@ for path in sys.argv[1:]:
 signal.pause()
 END
 sockets=$!
-relay_wait relay_listens_at "$F/run/milter.sock"
-chgrp postfix "$F/run" "$F/run/policyd.sock" "$F/run/milter.sock" && chmod 2750 "$F/run"
+relay_wait relay_listens_at "$F/run/dovecot.sock"
+chgrp postfix "$F/run" "$F"/run/*.sock && chmod 2750 "$F/run"
 {
     echo 'compatibility_level = 3.6'
     sed -e "s|/run/postern/|$F/run/|" -e 's|^mynetworks =.*|mynetworks = 192.0.2.0/25|' conf/postfix/main.cf
@@ -245,6 +245,74 @@ finds 'the lines of the example behind Debian'\''s own' double-service 4 'master
 lacks 'services of one name and two types' double-service '' '$a smtp unix - - n - - smtp'
 finds 'local mail through the milter' local-milter 3 '*' '$a non_smtpd_milters = $postern_milter'
 finds 'no service with logins' no-service 4 '*' '' '/sasl_auth_enable/d'
+
+# The door before Dovecot. SIGNS_IN: where the services of the example sign clients in.
+guessing='limits = ( { name = "guessing"; per = "client_net"; count = "auth failures"; rate = "20/h"; burst = 20; then = "block 15m"; } );'
+door="sasl = { listen = \"unix:$F/run/sasl.sock\"; upstream = \"unix:$F/run/dovecot.sock\"; };"
+SIGNS_IN="s|smtpd_sasl_path=.*|smtpd_sasl_path=unix:$F/run/sasl.sock|"
+finds 'a service that signs in past the door' past-the-door 4 "master.cf:* submission -o smtpd_sasl_path*'submission/inet/smtpd_sasl_path=unix:$F/run/sasl.sock'*" '' '' "$door"
+finds 'past it by main.cf' past-the-door 4 "main.cf:* smtpd_sasl_path*'smtpd_sasl_path = unix:$F/run/sasl.sock'*" '$a smtpd_sasl_path = private/auth' '/smtpd_sasl_path/d' "$door"
+finds 'another SASL server than Dovecot' past-the-door 4 "master.cf:* submission -o smtpd_sasl_type*'submission/inet/smtpd_sasl_type=dovecot'*" '' \
+    "$SIGNS_IN;s/smtpd_sasl_type=dovecot/smtpd_sasl_type=cyrus/" "$door"
+lacks 'a service that signs in by the door' past-the-door '' "$SIGNS_IN" "$door"
+lacks 'the same without a type, which is a UNIX socket for Postfix' past-the-door '' "${SIGNS_IN/unix:/}" "$door"
+lacks 'no door' past-the-door '' ''
+lacks 'a service without logins' past-the-door '$a smtpd_sasl_path = private/auth' "$SIGNS_IN" "$door"
+finds 'a door that is not there' wrong-socket 4 "master.cf:* submission -o smtpd_sasl_path*sasl = *" '' "$SIGNS_IN"
+finds 'a door that listens elsewhere' wrong-socket 4 "*'submission/inet/smtpd_sasl_path=unix:$F/run/sasl.sock'*" '' "${SIGNS_IN/run\/sasl/run\/postern-old}" "$door"
+finds 'a door outside the chroot' socket-chroot 5 "master.cf:* submission -o smtpd_sasl_path*postconf*'submission/inet/chroot=n'*sasl.listen*" '' \
+    "$SIGNS_IN;/^submission/s/       n       -       -/       y       -       -/;/submission/,/^#/{/restrictions\|smtpd_milters/d}" "$door"
+finds 'a door that does not run' socket-missing 4 '*systemctl*postern-sasl' '' "s|smtpd_sasl_path=.*|smtpd_sasl_path=unix:$F/lib/sasl.sock|" "${door/run\/sasl/lib/sasl}"
+chmod 600 "$F/run/sasl.sock"
+finds 'a door that Postfix may not open' socket-permission 4 "*smtpd_sasl_path*chgrp postfix*sasl.sock*" '' "$SIGNS_IN" "$door"
+chmod 660 "$F/run/sasl.sock"
+if id postern >/dev/null 2>&1; then
+    finds 'a door that may not ask Dovecot' door-upstream 4 '*unix_listener auth-postern*' '' "$SIGNS_IN" "$door"
+    finds 'a door whose Dovecot is not there' door-upstream 4 '*unix_listener auth-postern*' '' "$SIGNS_IN" "${door/dovecot.sock/nothing.sock}"
+fi
+
+# Dovecot's own penalty. doveconf reads one file, which is put in the place of this host's.
+dovecot_says()
+{
+    { echo 'ssl = no'; cat; } >"$F/dovecot.conf"
+    [ "$("${DOVECOT[@]}" doveconf -n 2>/dev/null | grep -c '^ssl = no')" = 1 ]
+}
+DOVECOT=(unshare -m --propagation private sh -c 'mount --bind "$0" /etc/dovecot/dovecot.conf && exec "$@"' "$F/dovecot.conf")
+# penalty SETTINGS: what is found.
+penalty()
+{
+    with '' "$SIGNS_IN"
+    "${DOVECOT[@]}" "$POSTERN" -c "$(settings "$1")" check-postfix --config-dir "$F/pf" --json >"$F/json" 2>"$F/stderr"
+    echo "$(state dovecot-penalty) $(evidence_of dovecot-penalty)"
+}
+case $(dovecot --version) in
+2.[0-3].*) deny='passdb {
+  driver = passwd-file
+  args = /nonexistent/deny
+  deny = yes
+}' ;;
+*) deny='passdb passwd-file {
+  passwd_file_path = /nonexistent/deny
+  deny = yes
+}' ;;
+esac
+if dovecot_says </dev/null; then
+    is 'without a door and a list Dovecot is left alone' "$(penalty '')" '*passed*'
+    dovecot_says <<<"$deny"
+    is 'a list of who may not sign in slows whole offices' "$(penalty '')" '*found* a passdb with deny = yes*4 to 15 seconds*'
+    dovecot_says <<<"$deny
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}"
+    is 'not without the penalty' "$(penalty '')" '*passed*'
+    dovecot_says </dev/null
+    is 'a door without limits on failures leaves the penalty to slow offices' "$(penalty "$door preset = \"none\";")" '*found* after a wrong password*'
+    is 'with them the door asks for none' "$(penalty "$door $guessing")" '*passed*'
+else
+    echo '# Dovecot'\''s configuration cannot be replaced here: its penalty is not checked'
+fi
 chmod 700 "$F/run"
 chown root:root "$F/run"
 finds 'a socket that Postfix may not reach' socket-permission 4 '*' ''

@@ -93,6 +93,22 @@ setup --apply
 is 'what would make all mail wait is put back' "$? $(tail -n 1 "$T/said") $(unchanged)" '1 *all mail would wait; main.cf and master.cf are as they were the same'
 chgrp postfix "$T/run" && chmod 2750 "$T/run"
 
+# The door before Dovecot, or what listens in its place.
+cp -p "$T/postern.conf" "$T/postern.without"
+echo "sasl = { listen = \"unix:$T/run/sasl.sock\"; upstream = \"unix:$T/queue/private/auth\"; };" >>"$T/postern.conf"
+setup --dry-run
+is 'a door that does not run is left out, and said so' "$? $(grep -c smtpd_sasl_path "$T/said") $(grep '^note' "$T/said")" "0 0 note: postern-sasl doesn't run*"
+relay_run stub "$BIN/bench/sasl_stub" "$T/run/sasl.sock"
+relay_wait relay_listens_at "$T/run/sasl.sock"
+setup --apply
+is 'with a door clients sign in there' "$? $(value -P "127.0.0.1:$SMTP/inet/smtpd_sasl_path")" "0 *smtpd_sasl_path = unix:$T/run/sasl.sock"
+becomes 'and it is asked' 'swaks --server "127.0.0.1:$SMTP" --tls --auth PLAIN --auth-user nobody@contoso.example --auth-password secret --quit-after AUTH 2>&1 | grep -o " 235 "' ' 235 *'
+setup --apply
+is 'once' "$(tail -n 1 "$T/said")" '*nothing to change'
+setup --undo
+is 'taken back, Dovecot is asked again' "$? $(unchanged) $(value -P "127.0.0.1:$SMTP/inet/smtpd_sasl_path")" "0 the same *private/auth"
+cp -p "$T/postern.without" "$T/postern.conf"
+
 kill "$(cat "$T/milter.pid")"
 relay_wait eval '! (exec 3<>/dev/null; python3 -c "import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])" "$T/run/milter.sock")'
 setup --dry-run

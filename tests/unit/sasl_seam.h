@@ -34,7 +34,7 @@ static struct {
     char login[8192], mechanism[32], client[IP_TEXT_MAX];
     enum tls_version tls;
     enum login_kind kind;
-    bool failures_have_words;
+    bool failures_have_words, limited;
     atomic_uint room;
 } seam;
 
@@ -81,6 +81,7 @@ enum auth_answer engine_auth_begin(struct engine_session *session, const struct 
     if (strcmp(seam.client, SEAM_BUSY) == 0 && seam.held >= seam.room)
         return AUTH_WAIT;
     ticket->hold.n = 1;
+    ticket->limited = seam.limited;
     seam.begun++;
     seam.held++;
     return AUTH_PASS;

@@ -162,7 +162,11 @@ static void a_name_from_outside_cannot_move_the_cursor(void **state)
 
 static void seen(struct place *p)
 {
-    struct postfix_check c = {.findings = &p->findings};
+    struct postfix_setting own[] = {{SLICE("smtpd_sasl_auth_enable"), SLICE("yes")}};
+    struct postfix_service submission = {
+        .name = SLICE("submission"), .type = SLICE("inet"), .command = SLICE("smtpd"), .own = own, .n_own = 1};
+    struct postfix postfix = {.services = &submission, .n_services = 1};
+    struct postfix_check c = {.findings = &p->findings, .p = &postfix};
     struct error e;
 
     findings_free(&p->findings);
@@ -236,6 +240,46 @@ static void a_proxy_in_front_is_found(void **state)
     assert_true(has(&p->findings, "seen-loopback"));
 }
 
+/* n different logins, six messages of each, from that client. */
+static void note_logins(struct place *p, const char *client, unsigned n)
+{
+    struct journal_record r = message(p, 0);
+
+    assert_true(ip_parse(slice_of(client), &r.client));
+    for (unsigned i = 0; i < 6 * n; i++) {
+        (void)snprintf(r.login, sizeof r.login, "user%u@contoso.example", i % n);
+        note_record(p->journal, &r);
+    }
+    write_down(p);
+}
+
+static void a_balancer_that_hides_the_clients_is_found(void **state)
+{
+    struct place *p = *state;
+
+    note_logins(p, "198.51.100.7", 1);
+    note_logins(p, "10.1.2.3", 20);
+    seen(p);
+    assert_true(has(&p->findings, "seen-hidden"));
+}
+
+/* Others come from elsewhere; few logins, which may be one application's; a public address, which may be an office. */
+static void clients_that_are_not_hidden_are_no_finding(void **state)
+{
+    struct place *p = *state;
+
+    note_logins(p, "10.1.2.3", 4);
+    seen(p);
+    assert_false(has(&p->findings, "seen-hidden"));
+    note_logins(p, "198.51.100.7", 4);
+    note_logins(p, "10.1.2.3", 10);
+    seen(p);
+    assert_false(has(&p->findings, "seen-hidden"));
+    note_logins(p, "203.0.113.9", 300);
+    seen(p);
+    assert_false(has(&p->findings, "seen-hidden"));
+}
+
 /* ---- Postfix's lists ---- */
 
 static void words_of_postfix_keep_their_braces_together(void **state)
@@ -282,6 +326,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_postfix_that_never_asks_at_the_end_is_found, begin, end),
         cmocka_unit_test_setup_teardown(a_milter_that_is_not_told_of_tls_is_found, begin, end),
         cmocka_unit_test_setup_teardown(a_proxy_in_front_is_found, begin, end),
+        cmocka_unit_test_setup_teardown(a_balancer_that_hides_the_clients_is_found, begin, end),
+        cmocka_unit_test_setup_teardown(clients_that_are_not_hidden_are_no_finding, begin, end),
         cmocka_unit_test(words_of_postfix_keep_their_braces_together),
         cmocka_unit_test(times_of_postfix_have_units),
     };

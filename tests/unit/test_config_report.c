@@ -91,11 +91,12 @@ static void a_configuration_is_said_in_plain_words(void **state)
         {"", "unfamiliar-rate: at most 28 messages at once, and 12/h in the long run, for each user, from "
              "unfamiliar networks (/20, /32); over it: deferred.\n"},
         {"",
-         "habit-hour: in any hour at most 20 messages beside 1.25 times the largest that is usual, up to 10000; while "
+         "habit-hour: in any hour at most 20 messages beside 1.5 times the largest that is usual, up to 10000; while "
          "that is being learnt, 60 from elsewhere and 100 from known networks, for each user (logins only); over "
          "it: deferred.\n"},
-        {"", "habit-again: at most 500 deferred messages at once beside 2 times the usual day's messages, and 10/h in "
-             "the long run, for each user (logins only); over it: held back, and deferred for 1d.\n"},
+        {"", "habit-again: at most 500 deferred messages at once beside 0.5 times the usual day's messages, of an "
+             "application 4 times, and 10/h in the long run, for each user (logins only); over it: held back, and "
+             "deferred for 1d.\n"},
         {"", "connector-day: in any day at most 2000 messages beside 3 times the largest that is usual, for each "
              "connector; over it: deferred.\n"},
         {"", "unfamiliar-again: at most 2500 deferred messages at once, and 40/h in the long run, for each user, from "

@@ -223,8 +223,8 @@ static void different_deferred_messages_hold_the_login_back_for_a_day_then_for_t
     start_at_0(b, "blocks = { grow = 2; longest = \"7d\"; };\n" LIMITS);
     live_with(b, 10);
     assert_int_equal(passed_of(b, LEARNT, OFFICE, FRESH, 32), 32);
-    for (unsigned i = 0; i < 300; i++) /* one message, again and again */
-        (void)send_n(b, LEARNT, OFFICE, FRESH + 32);
+    for (unsigned i = 0; i < 300; i++) /* one message, again and again; what comes sooner is another one, alike */
+        (void)send_n(b, LEARNT + i * 5, OFFICE, FRESH + 32);
     assert_int_equal(live_blocks(b), 0);
     assert_int_equal(passed_of(b, LEARNT + HOUR / 2, OFFICE, FRESH + 100, 55), 0); /* 50 + 10 / 2, and what ran off */
     assert_int_equal(live_blocks(b), 0);

@@ -426,15 +426,15 @@ static uint64_t ten_digits(uint64_t value)
     return value / unit * unit;
 }
 
-static void twin_week(struct twin *x, uint64_t week)
+static void twin_week(struct twin *x, uint64_t week, bool slowly, bool application)
 {
-    uint64_t grown = x->most + x->most / 10 + 10, cap;
+    uint64_t grown = slowly ? x->most + x->most / 10 + 10 : UINT64_MAX, cap;
 
     if (++x->weeks % 8 == 6) { /* the first two weeks were the learning's */
         x->early = x->late;
         x->late = ten_digits(x->most);
     }
-    cap = x->early + x->early / 2 + 40;
+    cap = x->early + (application ? x->early : x->early / 2) + 40;
     grown = grown < cap ? grown : cap;
     grown = grown < week ? grown : week;
     if (grown >= x->most || 8 * week >= 7 * x->most)
@@ -454,14 +454,19 @@ static void learning_follows_the_rule_through_years_of_any_mail(void **state)
     for (unsigned round = 0; round < 20; round++) {
         struct table *t = table_make(LOGINS);
         uint64_t at = learn(t, START, 50);
-        struct twin x = {.most = 50, .early = 50, .late = 50};
+        struct twin hour = {.most = 50, .early = 50, .late = 50}, day = hour;
 
         for (unsigned week = 0; week < 150; week++, at += WEEK) {
-            unsigned n = random_u64(&seed) % 3 == 0 ? 1 : (unsigned)(1 + random_u64(&seed) % (x.most * 2 + 20));
+            /* No more than a part of the day can count. */
+            uint64_t largest = day.most < 15000 ? day.most * 2 + 20 : 30000;
+            unsigned n = random_u64(&seed) % 3 == 0 ? 1 : (unsigned)(1 + random_u64(&seed) % largest);
+            bool application = hour.most > HABIT_PERSONS_HOUR;
 
-            assert_int_equal(most(t, HABIT_DAY, at), x.most);
+            assert_int_equal(most(t, HABIT_HOUR, at), hour.most);
+            assert_int_equal(most(t, HABIT_DAY, at), day.most);
             send(t, ANNA, at + 3 * DAY, n);
-            twin_week(&x, n);
+            twin_week(&hour, n, false, application);
+            twin_week(&day, n, !application, application);
         }
         table_free(t);
     }

@@ -229,6 +229,31 @@ static void without_a_manager_or_with_a_name_that_is_none_nothing_happens(void *
     }
 }
 
+static void the_manager_gets_a_descriptor_to_keep(void **state)
+{
+    struct place *p = *state;
+    int fd = manager(p->socket), kept = -1, pair[2];
+    char text[64] = "", control[CMSG_SPACE(sizeof(int))];
+    struct iovec bytes = {.iov_base = text, .iov_len = sizeof text - 1};
+    struct msghdr message = {
+        .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+
+    assert_int_equal(pipe(pair), 0);
+    assert_true(notify_keep(pair[1]));
+    assert_true(recvmsg(fd, &message, MSG_DONTWAIT) > 0);
+    assert_string_equal(text, "FDSTORE=1");
+    assert_non_null(CMSG_FIRSTHDR(&message));
+    memcpy(&kept, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof kept);
+    assert_int_equal(write(kept, "x", 1), 1);
+    assert_int_equal(read(pair[0], text, 1), 1);
+    close(pair[0]);
+    close(pair[1]);
+    close(kept);
+    close(fd);
+    assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
+    assert_false(notify_keep(0));
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -237,6 +262,7 @@ int main(void)
         T(a_configuration_that_is_checked_is_ok_or_wrong_with_its_place),
         T(a_service_survives_a_peer_that_went_away_and_may_have_all_its_descriptors),
         T(the_manager_hears_each_step_at_a_path_or_an_abstract_name),
+        T(the_manager_gets_a_descriptor_to_keep),
         T(without_a_manager_or_with_a_name_that_is_none_nothing_happens),
     };
 

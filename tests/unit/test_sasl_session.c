@@ -132,6 +132,23 @@ static void who_may_sign_in_does_and_the_line_stays_as_it_is(void **state)
     assert_int_equal(seam.succeeded, 1);
 }
 
+/* The place in the line is the connection's business. */
+static void where_failures_are_limited_dovecot_is_told_not_to_delay_for_them(void **state)
+{
+    static const char line[] = AUTH("1", "PLAIN", RIP "\tsecured\tresp=AGFubmEAc2VjcmV0") "\n";
+    struct session_out out;
+
+    (void)state;
+    assert_int_equal(session_from_client(&session, &desk, slice_of(line), now_s, &out), SESSION_GOES_ON);
+    assert_int_equal(out.no_penalty_at, 0);
+    seam.limited = true;
+    assert_int_equal(session_from_client(&session, &desk, SLICE(AUTH("2", "PLAIN", RIP) "\n"), now_s, &out),
+                     SESSION_GOES_ON);
+    assert_int_equal(out.no_penalty_at, strlen("AUTH\t2\tPLAIN"));
+    assert_int_equal(session_from_client(&session, &desk, SLICE("CANCEL\t2\n"), now_s, &out), SESSION_GOES_ON);
+    assert_int_equal(out.no_penalty_at, 0);
+}
+
 static void who_may_not_gets_fail_with_the_reason(void **state)
 {
     (void)state;
@@ -498,6 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_handshake_passes_with_lines_and_versions_that_are_not_known),
         TEST(who_may_sign_in_does_and_the_line_stays_as_it_is),
+        TEST(where_failures_are_limited_dovecot_is_told_not_to_delay_for_them),
         TEST(who_may_not_gets_fail_with_the_reason),
         TEST(a_wrong_password_stays_what_it_was),
         TEST(a_failure_without_words_gets_those_of_the_engine),
