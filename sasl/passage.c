@@ -66,13 +66,28 @@ static void end_close(struct end *end)
     kept_clear(&end->out);
 }
 
+static enum session_fault fault_of(const struct passage *c, enum session_end why)
+{
+    switch (why) {
+    case END_STOP:
+    case END_MEMORY:
+        return FAULT_OURS;
+    case END_NO_ANSWER:
+    case END_UPSTREAM:
+    case END_GONE:
+        return FAULT_DOVECOT;
+    default:
+        return c->spoke == SIDE_DOVECOT ? FAULT_DOVECOT : FAULT_CLIENT;
+    }
+}
+
 void passage_close(struct passage *c, enum session_end why)
 {
     struct door *door = c->door;
 
     TAILQ_REMOVE(list_of(c), c, links);
     note_waiting(c, false);
-    session_finish(&c->session, &door->desk, why);
+    session_finish(&c->session, &door->desk, fault_of(c, why));
     for (int side = 0; side < SIDES; side++)
         end_close(&c->end[side]);
     free(c);
@@ -356,6 +371,7 @@ static enum session_end read_more(struct passage *c, enum side side)
     if (got <= 0)
         return side == SIDE_CLIENT ? END_CLIENT : END_GONE;
     c->moved_s = door->now_s;
+    c->spoke = side;
     why = take(c, side, (struct slice){door->in, (size_t)got});
     explicit_bzero(door->in, (size_t)got);
     sent = flush(c); /* also what was said before the line that ends it */
@@ -384,8 +400,10 @@ void passage_retry(struct passage *c)
 {
     struct kept *kept = &c->end[SIDE_CLIENT].in;
     struct slice in = kept_slice(kept);
-    enum session_end why = take_lines(c, SIDE_CLIENT, &in), sent;
+    enum session_end why, sent;
 
+    c->spoke = SIDE_CLIENT;
+    why = take_lines(c, SIDE_CLIENT, &in);
     note_waiting(c, why == SESSION_WAITS);
     if (why == SESSION_WAITS)
         why = SESSION_GOES_ON;

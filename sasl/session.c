@@ -442,38 +442,31 @@ enum session_end session_look(struct session *s, uint64_t now_s)
     return SESSION_GOES_ON;
 }
 
-/* What an attempt was that Dovecot has not answered, by the end of its connection. */
-static void unanswered(struct session *s, struct desk *desk, struct dialogue *d, enum session_end why)
+/* What an attempt was that Dovecot has not answered, by whose doing it ends. */
+static void unanswered(struct session *s, struct desk *desk, struct dialogue *d, enum session_fault fault)
 {
     struct submission submission = submission_of(s, d, nobody);
 
-    switch (why) {
-    case END_STOP:
-    case END_MEMORY:
-        give_back(desk, d);
+    switch (fault) {
+    case FAULT_CLIENT:
         break;
-    case END_NO_ANSWER:
-    case END_UPSTREAM:
-    case END_GONE:
-    case END_NO_USER:
-    case END_BAD_USER:
-    case END_UNKNOWN_ID:
-    case END_OUT_OF_TURN:
+    case FAULT_DOVECOT:
         engine_auth_unavailable(desk->engine, &submission, &d->ticket);
         break;
-    default:
+    case FAULT_OURS:
+        give_back(desk, d);
         break;
     }
 }
 
-void session_finish(struct session *s, struct desk *desk, enum session_end why)
+void session_finish(struct session *s, struct desk *desk, enum session_fault fault)
 {
     struct dialogue *d, *next;
 
     for (d = TAILQ_FIRST(&s->dialogues); d != NULL; d = next) {
         next = TAILQ_NEXT(d, links);
         if (d->held && d->turn != TURN_CLIENT)
-            unanswered(s, desk, d, why);
+            unanswered(s, desk, d, fault);
         dialogue_end(s, d);
     }
 }

@@ -132,10 +132,13 @@ bool session_is_busy(const struct session *s);
 /* Has somebody taken too long? Forgets dialogues that no client goes on with. */
 enum session_end session_look(struct session *s, uint64_t now_s);
 
+/* Whose doing the end is. */
+enum session_fault { FAULT_CLIENT, FAULT_DOVECOT, FAULT_OURS };
+
 /*
  * The connections are closed. What Dovecot was asked and has not answered stays counted where the client is the reason:
  * whoever could end an attempt before its refusal, which Dovecot delays, would guess for nothing.
  */
-void session_finish(struct session *s, struct desk *desk, enum session_end why);
+void session_finish(struct session *s, struct desk *desk, enum session_fault fault);
 
 #endif

@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         while (end == SESSION_WAITS && now_s++ < UINT32_MAX);
         assert(seam.held >= s.n_asked && s.n_asked <= s.n_dialogues && s.n_dialogues <= DIALOGUES_MAX);
     }
-    session_finish(&s, &desk, size % 3 == 0 ? END_GONE : END_STOP);
+    session_finish(&s, &desk, (enum session_fault)(size % 3));
     assert(TAILQ_EMPTY(&s.dialogues));
     assert(seam.begun == seam.held + seam.succeeded + seam.failed + seam.aborted + seam.unavailable);
     return 0;

@@ -335,6 +335,28 @@ static void what_dovecot_says_counts_when_its_client_has_left(void **state)
     leave(p);
 }
 
+static void a_bad_line_of_dovecots_is_no_failure_of_its_client_and_one_of_the_clients_is(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    start();
+    p = greet();
+    tell(p.postfix, ASK("1"));
+    assert_string_equal(hear(p.dovecot), ASK("1"));
+    tell(p.dovecot, "OK\tx\n");
+    assert_string_equal(hear(p.postfix), "");
+    leave(p);
+    wait_until(seam.unavailable == 1);
+    assert_int_equal(seam.held, 0);
+    p = greet();
+    tell(p.postfix, ASK("1") "AUTH\tx\n");
+    assert_string_equal(hear(p.postfix), "");
+    leave(p);
+    assert_int_equal(seam.held, 1);
+    seam_keep();
+}
+
 static void without_dovecot_the_connection_is_closed_at_once(void **state)
 {
     int fd;
@@ -571,6 +593,7 @@ int main(void)
         TEST(who_waits_in_vain_is_closed_and_may_leave_before),
         TEST(when_either_side_closes_the_other_is_closed),
         TEST(what_dovecot_says_counts_when_its_client_has_left),
+        TEST(a_bad_line_of_dovecots_is_no_failure_of_its_client_and_one_of_the_clients_is),
         TEST(without_dovecot_the_connection_is_closed_at_once),
         TEST(a_dovecot_with_a_full_backlog_is_waited_for),
         TEST(a_line_without_an_end_is_not_kept_for_ever),

@@ -48,7 +48,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    session_finish(&session, &desk, END_STOP);
+    session_finish(&session, &desk, FAULT_OURS);
     assert_int_equal(seam.held, 0);
     assert_int_equal(seam.begun, seam.succeeded + seam.failed + seam.aborted + seam.unavailable);
     return 0;
@@ -298,10 +298,10 @@ static void who_cancels_before_the_answer_does_not_guess_for_nothing(void **stat
     assert_int_equal(seam.failed, 1);
 }
 
-static void stays_counted(enum session_end why, unsigned held)
+static void stays_counted(enum session_fault fault, unsigned held)
 {
     TALK(UP(AUTH("1", "PLAIN", RIP "\tresp=eA==")));
-    session_finish(&session, &desk, why);
+    session_finish(&session, &desk, fault);
     assert_int_equal(seam.held, held);
     seam_keep();
 }
@@ -309,12 +309,9 @@ static void stays_counted(enum session_end why, unsigned held)
 static void an_attempt_that_the_client_ends_stays_counted(void **state)
 {
     (void)state;
-    stays_counted(END_CLIENT, 1);
-    stays_counted(END_BAD_ID, 1);
-    stays_counted(END_TOO_LONG, 1);
-    stays_counted(END_STOP, 0);
-    stays_counted(END_GONE, 0);
-    stays_counted(END_NO_USER, 0);
+    stays_counted(FAULT_CLIENT, 1);
+    stays_counted(FAULT_OURS, 0);
+    stays_counted(FAULT_DOVECOT, 0);
 }
 
 static void a_refused_token_counts_also_if_its_client_says_no_more(void **state)
@@ -328,7 +325,7 @@ static void a_refused_token_counts_also_if_its_client_says_no_more(void **state)
     assert_int_equal(seam.failed, 1);
     assert_int_equal(seam.begun, 2);
     TALK(UP(AUTH("2", "OAUTHBEARER", RIP "\tresp=eA==")), DOWN("CONT\t2\teyJzdGF0dXMiOiI0MDEifQ=="));
-    session_finish(&session, &desk, END_STOP);
+    session_finish(&session, &desk, FAULT_OURS);
     assert_int_equal(seam.held, 1);
     seam_keep();
 }
@@ -482,7 +479,7 @@ static void when_dovecot_is_gone_its_requests_were_no_failures(void **state)
 {
     (void)state;
     TALK(UP(AUTH("1", "PLAIN", RIP "\tresp=eA==")), UP(AUTH("2", "LOGIN", RIP)), DOWN("CONT\t2\teA=="));
-    session_finish(&session, &desk, END_GONE);
+    session_finish(&session, &desk, FAULT_DOVECOT);
     assert_int_equal(seam.unavailable, 1);
     assert_int_equal(seam.failed, 0);
 }
