@@ -2,11 +2,10 @@
 #
 #   perl ask.pl policyd LOGIN INSTANCE    the action for a message, "action=..."
 #   perl ask.pl milter                    the command that a milter begins with, "O"
-#   perl ask.pl sasl LOGIN                what becomes of its password, "OK..." or "FAIL..."
+#   perl ask.pl sasl RESPONSE             what becomes of AUTH PLAIN, "OK..." or "FAIL..."
 use strict;
 use warnings;
 use IO::Socket::UNIX;
-use MIME::Base64;
 
 my ($program, $login, $instance) = @ARGV;
 alarm 20;
@@ -23,7 +22,7 @@ if ($program eq 'milter') {
 if ($program eq 'sasl') {
     print $s "VERSION\t1\t1\nCPID\t$$\n";
     while (my $line = <$s>) {
-        print $s "AUTH\t1\tPLAIN\tservice=smtp\trip=192.0.2.15\tsecured\tresp=", encode_base64("\0$login\0secret", ''), "\n"
+        print $s "AUTH\t1\tPLAIN\tservice=smtp\trip=192.0.2.15\tsecured\tresp=$login\n"
             if $line eq "DONE\n";
         next if $line !~ /^(OK|FAIL)/;
         print $line;

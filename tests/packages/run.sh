@@ -187,6 +187,8 @@ answers()
     case $said in $pattern) ;; *) return 1 ;; esac
 }
 
+signs_in() { answers "$2" sasl "$(printf '\0%s\0secret' "$1" | base64)"; }
+
 # The administrator's own: a limit, a list, the mailboxes.
 set_up()
 {
@@ -199,12 +201,12 @@ set_up()
         running systemctl reload postern-policyd postern-milter && running systemctl enable postern-mirror.timer
 }
 
-# By the words of postern-sasl(8), before the Dovecot of this release and our settings for it.
+# By the words of postern-sasl(8), before the Dovecot of this release and our settings for it. It is the only way to Dovecot.
 set_up_door()
 {
     local settings=conf/dovecot/postern.conf
     case $(running dovecot --version) in 2.[0-3].*) ;; *) settings=conf/dovecot/postern-2.4.conf ;; esac
-    sed '/^  #unix_listener/,/^  #}/s/^  #/  /' $settings >"$root/etc/dovecot/dovecot.conf"
+    sed -e '/^  unix_listener/,/^  }/d; /^  #unix_listener/,/^  #}/s/^  #/  /' $settings >"$root/etc/dovecot/dovecot.conf"
     printf '%s:{PLAIN}secret\n' anna@contoso.example nobody@contoso.example >"$root/etc/dovecot/users"
     running systemctl restart dovecot || return 1
     sed -i '/^sasl = {/,/^};/s|listen = ""|listen = "unix:/run/postern/sasl.sock"|' "$root/etc/postern/postern.conf"
@@ -285,8 +287,8 @@ check 'mailboxes can be brought in, and settings changed' set_up
 check 'the milter answers Postfix' answers O milter
 check 'the door at AUTH starts when it has a socket' set_up_door
 check 'and runs in its sandbox' services_run
-check 'it lets in who may' answers 'OK*user=anna@contoso.example*' sasl anna@contoso.example
-check 'and refuses a login without a mailbox' answers 'FAIL*user=nobody@contoso.example*reason=5.7.139*' sasl nobody@contoso.example
+check 'it lets in who may' signs_in anna@contoso.example 'OK*user=anna@contoso.example*'
+check 'and refuses a login without a mailbox' signs_in nobody@contoso.example 'FAIL*user=nobody@contoso.example*reason=5.7.139*'
 check 'the policy server has nothing against a first message' answers 'action=DUNNO' policyd anna@contoso.example 1.1
 check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
 check 'it refuses a login without a mailbox' answers 'action=550 5.7.139*' policyd nobody@contoso.example 1.3
