@@ -106,7 +106,7 @@ int cli_confirm(const struct cli *cli, const char *question, bool input_read)
         return cli_fail(cli, "nothing was done: there is no terminal to ask on; --yes does it without asking");
     fprintf(stderr, "%s Type \"yes\": ", question);
     yes = fgets(answer, sizeof answer, terminal) != NULL && slice_eq(slice_trim(slice_of(answer)), SLICE("yes"));
-    if (terminal != stdin)
+    if (input_read)
         (void)fclose(terminal);
     return yes ? CLI_OK : cli_fail(cli, "nothing was done");
 }

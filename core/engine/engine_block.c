@@ -64,7 +64,7 @@ static void say_reason(const struct decide_context *c, const struct submission *
         rate_add_kib(out, figure->rate);
     else
         rate_add(out, figure->rate);
-    buf_addf(out, ", burst %llu%s", (unsigned long long)(figure->burst + (limit->beyond_habit ? added : 0)),
+    buf_addf(out, ", burst %llu%s", (unsigned long long)figure->burst + (limit->beyond_habit ? added : 0),
              limit->count == COUNT_BYTES ? " KiB" : "");
     if (earlier > 0)
         buf_addf(out, "; %llu before", (unsigned long long)earlier);

@@ -117,6 +117,8 @@ static void judge_days(struct learn_login *login, struct days *d)
     } counts[HABIT_COUNTS] = {[HABIT_MESSAGES] = {by_messages, "messages", LEARN_OUTLIER_MESSAGES},
                               [HABIT_RECIPIENTS] = {by_recipients, "recipients", LEARN_OUTLIER_RECIPIENTS}};
 
+    if (d->n == 0)
+        return;
     login->days = (uint32_t)d->n;
     for (unsigned c = 0; c < HABIT_COUNTS && login->verdict == LEARN_TAKEN; c++) {
         uint64_t median, most;
@@ -394,8 +396,11 @@ int learn_judge(struct learn *l, struct error *e)
 {
     uint32_t *person_of = calloc(l->mail.n_logins + 1, sizeof *person_of);
     size_t first = l->n_logins;
-    int rc = person_of == NULL ? error_set(e, "out of memory") : find_logins(l, person_of, e);
+    int rc;
 
+    if (person_of == NULL)
+        return error_set(e, "out of memory");
+    rc = find_logins(l, person_of, e);
     for (size_t i = 0; i < l->mail.n && rc == 0; i++)
         l->mail.messages[i].login = person_of[l->mail.messages[i].login];
     free(person_of);

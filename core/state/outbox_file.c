@@ -200,7 +200,7 @@ static void use(struct outbox *o, struct outbox_ring *ring, uint64_t boot_ns)
 
 static void attach(struct outbox *o, uint64_t boot_ns)
 {
-    struct stat st;
+    struct stat st = {.st_dev = 0};
     int fd = open_or_make(o->path, &st, &o->problem);
     struct outbox_ring *ring = fd < 0 ? NULL : ring_map(o, fd, &st, &o->problem);
 
