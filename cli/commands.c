@@ -80,8 +80,9 @@ const struct cli_command cli_commands[] = {
      "  --cluster          instead: the other relays, and what differs there\n"
      "  --json             for programs instead of people\n"
      "Exit status: 3 when a service or listener is down, the configuration is wrong,\n"
-     "there is no directory, or a relay needs a look; 6 when something may not be read; 7 when the services\n"
-     "use another generation of the directory than is in its folder\n",
+     "there is no directory, or another relay needs a look; 6 when something may\n"
+     "not be read; 7 when the services use another generation of the directory\n"
+     "than is in its folder\n",
      cmd_status, true, true},
     {"top", "[--interval SECONDS]", "The same, again and again, on a terminal",
      "  --interval SECONDS  (2)\n  --once              one picture only\n", cmd_top, true, false},
