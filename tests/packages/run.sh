@@ -206,7 +206,7 @@ set_up_door()
 {
     local settings=conf/dovecot/postern.conf
     case $(running dovecot --version) in 2.[0-3].*) ;; *) settings=conf/dovecot/postern-2.4.conf ;; esac
-    sed -e '/^  unix_listener/,/^  }/d; /^  #unix_listener/,/^  #}/s/^  #/  /' $settings >"$root/etc/dovecot/dovecot.conf"
+    sed -e '/^  unix_listener/,/^  }/d; /^  #unix_listener/,/^  #}/s/^  #/  /' "$settings" >"$root/etc/dovecot/dovecot.conf"
     printf '%s:{PLAIN}secret\n' anna@contoso.example nobody@contoso.example >"$root/etc/dovecot/users"
     running systemctl restart dovecot || return 1
     sed -i '/^sasl = {/,/^};/s|listen = ""|listen = "unix:/run/postern/sasl.sock"|' "$root/etc/postern/postern.conf"
