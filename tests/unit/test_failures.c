@@ -15,7 +15,8 @@
 
 #define THIEF "192.0.2.9"
 #define FAR "203.0.113.77"
-#define TELL "alerts = ({ command = \"/bin/true\"; });"
+/* Not of log lines lost: weeks of failures come within a second. */
+#define TELL "alerts = ({ command = \"/bin/true\"; events = [\"block\", \"guessed\", \"failing\"]; });"
 
 static struct submission attempt(const char *login, const char *client)
 {
