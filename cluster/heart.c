@@ -182,19 +182,19 @@ static void on_nodes(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
     const struct reply *pairs;
+    struct slice cursor;
 
     if (reply == NULL || n->stage != NODE_SHARES || n->beats.own == NULL)
         return;
-    if (reply_array(reply, 2) == NULL || reply->elements[0]->type != REPLY_TEXT ||
-        reply->elements[0]->text.n > NODE_ID_MAX || (pairs = reply_array(reply->elements[1], 0)) == NULL) {
+    if ((pairs = reply_page(reply, &cursor)) == NULL) {
         link_fail(n->link, "Redis replied to HSCAN with something else");
         return;
     }
     for (size_t i = 0; i + 1 < pairs->n; i += 2)
         if (pairs->elements[i]->type == REPLY_TEXT && pairs->elements[i + 1]->type == REPLY_TEXT)
             heard_beat(n, pairs->elements[i]->text, pairs->elements[i + 1]->text);
-    if (!reply_is(reply->elements[0], "0"))
-        scan_nodes(n, reply->elements[0]->text);
+    if (!slice_eq(cursor, SLICE("0")))
+        scan_nodes(n, cursor);
 }
 
 static void scan_nodes(struct node *n, struct slice cursor)

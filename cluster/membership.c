@@ -16,12 +16,6 @@
 
 #define NAME "postern-cluster"
 
-static int fail(const struct error *e)
-{
-    fprintf(stderr, NAME ": %s\n", e->text);
-    return PROGRAM_EXIT_FAILED;
-}
-
 static int open_config(struct report_files *f, const char *path, struct error *e)
 {
     memset(f, 0, sizeof *f);
@@ -75,18 +69,6 @@ static int init(struct report_files *f, struct error *e)
     OPENSSL_cleanse(bytes, sizeof bytes);
     OPENSSL_cleanse(&key, sizeof key);
     return result;
-}
-
-int membership_init(const char *config_path)
-{
-    struct report_files f;
-    struct error e;
-    int result = open_config(&f, config_path, &e);
-
-    if (result == 0)
-        result = init(&f, &e);
-    files_close(&f);
-    return result == 0 ? EXIT_SUCCESS : fail(&e);
 }
 
 /* ---- join ---- */
@@ -146,14 +128,29 @@ static int join(struct report_files *f, struct error *e)
     return result;
 }
 
-int membership_join(const char *config_path)
+/* ---- both ---- */
+
+static int run(const char *config_path, int (*what)(struct report_files *f, struct error *e))
 {
     struct report_files f;
     struct error e;
     int result = open_config(&f, config_path, &e);
 
     if (result == 0)
-        result = join(&f, &e);
+        result = what(&f, &e);
     files_close(&f);
-    return result == 0 ? EXIT_SUCCESS : fail(&e);
+    if (result == 0)
+        return EXIT_SUCCESS;
+    fprintf(stderr, NAME ": %s\n", e.text);
+    return PROGRAM_EXIT_FAILED;
+}
+
+int membership_init(const char *config_path)
+{
+    return run(config_path, init);
+}
+
+int membership_join(const char *config_path)
+{
+    return run(config_path, join);
 }

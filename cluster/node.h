@@ -86,7 +86,7 @@ struct node {
     /* warm-up */
     enum warm warm;
     bool said_ready;
-    char warm_cursor[NODE_ID_MAX + 1];
+    char warm_cursor[REPLY_CURSOR_MAX + 1];
     uint64_t warm_asked[WARM_KEYS_MAX];
     size_t warm_n;
     uint64_t warm_most_ns, warm_keys;

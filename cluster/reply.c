@@ -211,6 +211,15 @@ const struct reply *reply_array(const struct reply *reply, size_t n)
     return reply->type == REPLY_ARRAY && reply->n >= n ? reply : NULL;
 }
 
+const struct reply *reply_page(const struct reply *reply, struct slice *cursor)
+{
+    if (reply_array(reply, 2) == NULL || reply->elements[0]->type != REPLY_TEXT ||
+        reply->elements[0]->text.n > REPLY_CURSOR_MAX)
+        return NULL;
+    *cursor = reply->elements[0]->text;
+    return reply_array(reply->elements[1], 0);
+}
+
 bool reply_is_error(const struct reply *reply, const char *word)
 {
     struct slice first;

@@ -13,6 +13,7 @@
 /* Of one reply, whole. The longest that we ask for are 1,000 keys of a scan, and 200 events of the stream. */
 #define REPLY_BYTES_MAX (4u << 20)
 #define REPLY_ELEMENTS_MAX 16384u
+#define REPLY_CURSOR_MAX 42u /* of SCAN; it has up to 20 digits today */
 
 enum reply_type { REPLY_TEXT, REPLY_STATUS, REPLY_ERROR, REPLY_INTEGER, REPLY_NIL, REPLY_ARRAY };
 
@@ -44,6 +45,9 @@ int reply_next(struct reply_reader *r, const struct reply **out, struct error *e
 bool reply_is(const struct reply *reply, const char *text);
 /* An array of at least n elements, or NULL. */
 const struct reply *reply_array(const struct reply *reply, size_t n);
+/* A page of SCAN or HSCAN: its elements; *cursor is where the next one begins, and valid as long as the reply. NULL
+ * when it is something else. */
+const struct reply *reply_page(const struct reply *reply, struct slice *cursor);
 /* Does an error begin with this word? */
 bool reply_is_error(const struct reply *reply, const char *word);
 

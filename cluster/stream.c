@@ -431,11 +431,11 @@ static void on_kept(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
     const struct reply *pairs;
+    struct slice cursor;
 
     if (reply == NULL || n->stage != NODE_SHARES)
         return;
-    if (reply_array(reply, 2) == NULL || reply->elements[0]->type != REPLY_TEXT ||
-        reply->elements[0]->text.n > NODE_ID_MAX || (pairs = reply_array(reply->elements[1], 0)) == NULL) {
+    if ((pairs = reply_page(reply, &cursor)) == NULL) {
         link_fail(n->link, "Redis replied to HSCAN with something else");
         return;
     }
@@ -443,8 +443,8 @@ static void on_kept(void *arg, const struct reply *reply)
     for (size_t i = 0; i + 1 < pairs->n; i += 2)
         heard_kept(n, pairs->elements[i], pairs->elements[i + 1]);
     node_look_at_blocks(n);
-    if (!reply_is(reply->elements[0], "0"))
-        scan_blocks(n, reply->elements[0]->text);
+    if (!slice_eq(cursor, SLICE("0")))
+        scan_blocks(n, cursor);
 }
 
 static void scan_blocks(struct node *n, struct slice cursor)

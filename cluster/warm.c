@@ -85,7 +85,7 @@ static void warm_done(struct node *n)
 
 static void go_on(struct node *n)
 {
-    char cursor[NODE_ID_MAX + 1];
+    char cursor[REPLY_CURSOR_MAX + 1];
 
     memcpy(cursor, n->warm_cursor, sizeof cursor);
     if (strcmp(cursor, "0") == 0)
@@ -98,6 +98,7 @@ static void on_scanned(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
     const struct reply *keys;
+    struct slice cursor;
 
     if (reply == NULL) {
         n->warm = WARM_WAITS; /* from the beginning, when the connection is back */
@@ -108,13 +109,12 @@ static void on_scanned(void *arg, const struct reply *reply)
         n->warm = WARM_DONE;
         return;
     }
-    if (reply_array(reply, 2) == NULL || reply->elements[0]->type != REPLY_TEXT ||
-        reply->elements[0]->text.n > NODE_ID_MAX || (keys = reply_array(reply->elements[1], 0)) == NULL) {
+    if ((keys = reply_page(reply, &cursor)) == NULL) {
         link_fail(n->link, "Redis replied to SCAN with something else");
         return;
     }
-    memcpy(n->warm_cursor, reply->elements[0]->text.p, reply->elements[0]->text.n);
-    n->warm_cursor[reply->elements[0]->text.n] = '\0';
+    memcpy(n->warm_cursor, cursor.p, cursor.n);
+    n->warm_cursor[cursor.n] = '\0';
     ask_values(n, keys);
     if (n->warm_n == 0)
         go_on(n);
