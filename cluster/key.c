@@ -1,5 +1,6 @@
 #include "cluster/key.h"
 
+#include "core/base/secret_file.h"
 #include "core/base/write.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define HASH_BYTES 16
@@ -99,20 +99,6 @@ static int parse_key(const char *path, const char *text, size_t n, unsigned char
     return 0;
 }
 
-/* What others may read is no secret. */
-static int check_file(int fd, const char *path, struct error *e)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0)
-        return error_set(e, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return error_set(e, "%s is no regular file", path);
-    if ((st.st_mode & 07) != 0)
-        return error_set(e, "%s: others may open it (mode %04o); chmod o= it", path, (unsigned)st.st_mode & 07777);
-    return 0;
-}
-
 int cluster_key_read(const char *path, struct cluster_key *out, struct error *e)
 {
     unsigned char bytes[CLUSTER_KEY_BYTES] = {0};
@@ -125,7 +111,9 @@ int cluster_key_read(const char *path, struct cluster_key *out, struct error *e)
                          errno == ENOENT ? "; \"postern-cluster init\" makes it on the first relay, the others get a "
                                            "copy and \"postern-cluster join\""
                                          : "");
-    if (check_file(fd, path, e) == 0) {
+    if (secret_file_check(fd, e) != 0) {
+        (void)error_prefix(e, "%s", path);
+    } else {
         n = read(fd, text, sizeof text);
         result = n < 0 ? error_set(e, "%s: %s", path, strerror(errno)) : parse_key(path, text, (size_t)n, bytes, e);
     }

@@ -1,36 +1,16 @@
 #include "cluster/place.h"
 
 #include "cluster/credential.h"
+#include "core/base/secret_file.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* The first line of a file that others must not be able to read. */
 static int read_password(const char *path, char *out, size_t cap, struct error *e)
 {
-    int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    ssize_t n = -1;
-
-    if (fd < 0)
-        return error_set(e, "password_file %s: %s", path, strerror(errno));
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        (void)error_set(e, "password_file %s: no regular file", path);
-    else if ((st.st_mode & 07) != 0)
-        (void)error_set(e, "password_file %s: others may open it (mode %04o); chmod o= it", path,
-                        (unsigned)st.st_mode & 07777);
-    else if ((n = read(fd, out, cap - 1)) < 0)
-        (void)error_set(e, "password_file %s: %s", path, strerror(errno));
-    (void)close(fd);
-    if (n < 0)
-        return -1;
-    out[n] = '\0';
-    out[strcspn(out, "\r\n")] = '\0';
+    if (secret_file_line(path, out, cap, e) != 0)
+        return error_prefix(e, "password_file %s", path);
     return out[0] != '\0' ? 0 : error_set(e, "password_file %s: its first line is empty", path);
 }
 

@@ -347,6 +347,12 @@ struct listener_config {
     struct front_config front;
 };
 
+/* 127.0.0.0/8 (RFC 1122 3.2.1.3), ::1 (RFC 4291 2.5.3); true for sockets without an address. */
+static inline bool listener_is_local(const struct listener_config *l)
+{
+    return l->host == NULL || strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
+}
+
 struct policyd_config {
     struct listener_config *listen;
     size_t n_listen;

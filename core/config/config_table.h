@@ -97,6 +97,8 @@ int setting_error(const struct reader *r, const config_setting_t *s, const char 
     __attribute__((format(printf, 3, 4)));
 /* The same around what r->e says already. */
 int setting_error_around(const struct reader *r, const config_setting_t *s);
+/* The member of the group s with that name, or s without one: where an error about it is. */
+const config_setting_t *setting_member(const config_setting_t *s, const char *name);
 /* "limits[message-rate].rate": lists name their elements, or number them from 1. Cut when out is small. */
 void setting_path(const config_setting_t *s, char *out, size_t cap);
 
