@@ -8,10 +8,10 @@ if ! command -v redis-server >/dev/null; then
 fi
 T=$(mktemp -d "${TMPDIR:-/tmp}/postern-cluster.XXXXXX")
 chmod 755 "$T"
-status=0
 redis=
+# shellcheck source=tests/e2e/lib.sh
+. tests/e2e/lib.sh
 trap finish EXIT
-trap 'exit 1' INT TERM
 
 finish()
 {
@@ -22,35 +22,10 @@ finish()
     rm -rf "$T"
 }
 
-is()
-{
-    # shellcheck disable=SC2254 # a pattern is what is wanted
-    case $2 in
-    $3) echo "ok $1" ;;
-    *)
-        echo "not ok $1"
-        printf '    got:      %s\n    expected: %s\n' "$2" "$3"
-        tail -n 4 "$T"/*.log | sed 's/^/    | /'
-        status=1
-        ;;
-    esac
-}
 # at_most WHAT GOT MOST
 at_most()
 {
     if [ "$2" -le "$3" ]; then echo "ok $1 ($2)"; else is "$1" "$2" "at most $3"; fi
-}
-becomes()
-{
-    local got end=$((SECONDS + RELAY_WAIT_S))
-    while :; do
-        got=$(eval "$2")
-        # shellcheck disable=SC2254 # a pattern is what is wanted
-        case $got in $3) break ;; esac
-        [ $SECONDS -lt $end ] || break
-        sleep 0.1
-    done
-    is "$1" "$got" "$3"
 }
 
 run()
