@@ -59,10 +59,11 @@ sasl_LIBS    = -levent_core
 milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
 alert_LIBS   = -lcurl -lcrypto
+cluster_LIBS = -levent_core -levent_extra -levent_openssl -lhiredis -lssl -lcrypto
 web_LIBS     = -levent_core -levent_extra
 cli_LIBS     = -lcurl
 
-PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert web) $(B)/postern
+PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert cluster web) $(B)/postern
 
 # The sources of a folder and of the rooms in it.
 sources  = $(if $(1),$(wildcard $(1)/*.c $(1)/*/*.c))
@@ -133,7 +134,7 @@ build/fuzz/%: $$(call fuzz_objects,$$*) build/fuzz/libcore.a
 fuzz-build: $(FUZZ)
 
 # ---- gcc's analyzer: what it says of FOLDER/NAME.c is in build/analyze/FOLDER/NAME.said; tests/lint.sh judges it ----
-ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter sasl mirror alert web cli,$(call sources,$(p))))
+ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter sasl mirror alert cluster web cli,$(call sources,$(p))))
 build/analyze/%.said: %.c Makefile
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -203,6 +204,13 @@ blunting:
 	@scripts/install-dependencies.sh build
 	@$(MAKE) --no-print-directory -s $(B)/bench/blunting/blunting
 	@bench/blunting/run.sh $(B)
+
+# A million schedules of relays that count as one, against one exact count (tests/unit/cluster_model.h); "make check" runs
+# 100,000. SEED=1.
+cluster-model:
+	@scripts/install-dependencies.sh build
+	@$(MAKE) --no-print-directory -s $(B)/tests/unit/test_cluster_model
+	@MODEL_SCHEDULES=$(or $(MODEL_SCHEDULES),1000000) SEED=$(or $(SEED),1) $(B)/tests/unit/test_cluster_model
 
 # Each target for FUZZ_SECONDS.
 fuzz:
@@ -309,6 +317,7 @@ help:
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
 	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
+	@echo 'make cluster-model  a million random schedules of relays that count as one; MODEL_SCHEDULES=, SEED=1'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
 	@echo 'make faults    kills, full disks, harmed files, clocks, crowds: under load through a real Postfix'
@@ -316,7 +325,7 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting fuzz torture faults from-oracle coverage lint deb check-packages \
+.PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
         check-readme check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.

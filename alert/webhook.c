@@ -2,41 +2,20 @@
 #include "alert/send.h"
 #include "core/base/clock.h"
 #include "core/base/quote.h"
+#include "core/base/secret_file.h"
 #include "core/config/webhook_url.h"
 
 #include <curl/curl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define SECRET_MAX 4096
 #define SECRET_LEAST 16 /* bytes; RFC 2104 3 wants at least the hash's strength, a typing error has less */
 #define CONNECT_MOST_S 10
 
-/* The first line of a file that others must not be able to read. 0; -1 with e. */
 static int secret_load(const char *path, char *out, size_t cap, struct error *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    ssize_t n = -1;
-
-    if (fd < 0)
-        return error_set(e, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        (void)error_set(e, "%s: no regular file", path);
-    else if ((st.st_mode & 07) != 0)
-        (void)error_set(e, "%s: others may open it (mode %04o); chmod o= it", path, (unsigned)st.st_mode & 07777);
-    else if ((n = read(fd, out, cap - 1)) < 0)
-        (void)error_set(e, "%s: %s", path, strerror(errno));
-    (void)close(fd);
-    if (n < 0)
-        return -1;
-    out[n] = '\0';
-    out[strcspn(out, "\r\n")] = '\0';
-    return 0;
+    return secret_file_line(path, out, cap, e) == 0 ? 0 : error_prefix(e, "%s", path);
 }
 
 static int find_url(const struct alert_target *target, char *out, size_t cap, struct error *e)

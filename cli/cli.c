@@ -80,6 +80,13 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
     log_close(log);
 }
 
+int cli_tell_others(struct cli *cli)
+{
+    struct error e;
+
+    return files_share_state(&cli->files, &e) == 0 ? CLI_OK : cli_fail(cli, "on this relay only: %s", e.text);
+}
+
 int cli_make_durable(const struct cli *cli)
 {
     struct error e;
@@ -99,7 +106,7 @@ int cli_confirm(const struct cli *cli, const char *question, bool input_read)
         return cli_fail(cli, "nothing was done: there is no terminal to ask on; --yes does it without asking");
     fprintf(stderr, "%s Type \"yes\": ", question);
     yes = fgets(answer, sizeof answer, terminal) != NULL && slice_eq(slice_trim(slice_of(answer)), SLICE("yes"));
-    if (terminal != stdin)
+    if (input_read)
         (void)fclose(terminal);
     return yes ? CLI_OK : cli_fail(cli, "nothing was done");
 }

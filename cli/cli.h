@@ -105,6 +105,11 @@ void cli_log(const struct cli *cli, const char *event, const struct cli_field *f
  * printed.
  */
 int cli_make_durable(const struct cli *cli);
+/*
+ * From now on what is changed among the counters is told to the other relays, where there are any. CLI_OK, or
+ * CLI_FAILED after an error was printed: the command goes on, and ends with that.
+ */
+int cli_tell_others(struct cli *cli);
 
 /*
  * Asks for a "yes" on the terminal: CLI_OK, or CLI_FAILED after it was said that nothing was done, also where there is

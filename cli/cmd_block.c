@@ -277,7 +277,7 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
     struct decide_context c;
     bool accept = false;
     struct subject *x;
-    int option, status;
+    int option, status, told;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
         accept |= option == ACCEPT;
@@ -287,7 +287,8 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     if ((x = malloc(sizeof *x)) == NULL)
         return cli_fail(cli, "out of memory");
+    told = cli_tell_others(cli); /* they must forget what led to the block, too, or they block again */
     status = lift_all(cli, &c, x, argc - optind, argv + optind, accept);
     free(x);
-    return status;
+    return status != CLI_OK ? status : told;
 }

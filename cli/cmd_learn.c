@@ -131,6 +131,7 @@ static void log_taken(const struct cli *cli, const struct learn *l, const struct
 
 static int take(struct cli *cli, struct learn *l)
 {
+    int told = cli_tell_others(cli);
     struct learn_taken taken = learn_take(l, state_habits(cli->files.state), state_counters(cli->files.state));
 
     log_taken(cli, l, &taken);
@@ -139,18 +140,19 @@ static int take(struct cli *cli, struct learn *l)
                taken.networks == 1 ? "" : "s");
     if (cli_make_durable(cli) != CLI_OK)
         return CLI_FAILED;
-    return taken.no_room == 0 ? CLI_OK : cli_fail(cli, "%zu logins found no room: raise state.entries", taken.no_room);
+    return taken.no_room == 0 ? told : cli_fail(cli, "%zu logins found no room: raise state.entries", taken.no_room);
 }
 
 static int confirm(const struct cli *cli, const struct learn *l, const struct learn_request *r)
 {
+    size_t logins = learn_count_logins(l), networks = learn_count_networks(l);
     char question[160];
     struct buf b = BUF_OVER(question);
 
     if (r->yes)
         return CLI_OK;
-    buf_addf(&b, "Take the habits of %zu logins, and %zu networks as familiar?", learn_count_logins(l),
-             learn_count_networks(l));
+    buf_addf(&b, "Take the habits of %zu login%s, and %zu network%s as familiar?", logins, logins == 1 ? "" : "s",
+             networks, networks == 1 ? "" : "s");
     return cli_confirm(cli, question, r->n_paths == 1 && strcmp(r->paths[0], "-") == 0);
 }
 
@@ -166,11 +168,11 @@ static int learn(struct cli *cli, struct learn *l, const struct learn_request *r
     if (!cli->files.config->limits_use_habits)
         return cli_fail(cli, "no limit in %s is relative to a habit (beyond = \"habit\", preset = \"standard\")",
                         cli->files.config->file);
-    l->context = &c;
+    l->context = &c; // cppcheck-suppress autoVariables // the caller frees l
     if ((status = gather(cli, l, r)) != CLI_OK || (status = show(cli, l)) != CLI_OK || r->dry_run)
         return status;
     if (learn_count_logins(l) + learn_count_networks(l) == 0)
-        return cli_fail(cli, "there is nothing to take");
+        return cli_fail(cli, "%s", learn_why_nothing(l));
     (void)fflush(stdout);
     return (status = confirm(cli, l, r)) == CLI_OK ? take(cli, l) : status;
 }

@@ -1,6 +1,8 @@
 /* postern status, postern top. */
 #include "cli/commands.h"
 #include "cli/services.h"
+#include "core/base/clock.h"
+#include "core/report/cluster_report.h"
 #include "core/report/status.h"
 #include "core/report/status_check.h"
 
@@ -52,23 +54,46 @@ static int check(struct cli *cli)
     return cli_finish(cli, out) == CLI_OK ? status : CHECK_UNKNOWN;
 }
 
+/* The other relays. */
+static int status_of_cluster(struct cli *cli)
+{
+    struct printer *out;
+    int status, found;
+    struct error e;
+
+    if (cli_open_config(cli) != 0 || (out = cli_printer(cli)) == NULL)
+        return CLI_FAILED;
+    found = cluster_report(cli->files.config, clock_wall_s(), out, &e);
+    status = cli_finish(cli, out);
+    if (found < 0)
+        return cli_fail(cli, "%s", e.text);
+    return status != CLI_OK || found == 0 ? status : STATUS_TROUBLE;
+}
+
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
-    enum { CHECK = 256 };
-    static const struct option options[] = {
-        {"json", no_argument, NULL, CLI_OPTION_JSON}, {"check", no_argument, NULL, CHECK}, CLI_LAST_OPTIONS};
+    enum { CHECK = 256, CLUSTER };
+    static const struct option options[] = {{"cluster", no_argument, NULL, CLUSTER},
+                                            {"json", no_argument, NULL, CLI_OPTION_JSON},
+                                            {"check", no_argument, NULL, CHECK},
+                                            CLI_LAST_OPTIONS};
+    bool cluster = false;
     struct picture *p;
     int option, status;
     struct error e;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
         cli->own_status |= option == CHECK;
+        cluster |= option == CLUSTER;
+    }
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
-    if (cli->own_status && cli->format != OUTPUT_TEXT)
-        return cli_usage(cli, "--check prints one line for a monitor; --json goes without it");
+    if (cli->own_status && (cluster || cli->format != OUTPUT_TEXT))
+        return cli_usage(cli, "--check prints one line for a monitor; --cluster and --json go without it");
     if (cli->own_status)
         return check(cli);
+    if (cluster)
+        return status_of_cluster(cli);
     if ((p = picture_take(&cli->files, services_look, &e)) == NULL)
         return cli_fail(cli, "%s", e.text);
     if ((status = status_show(cli, p)) == CLI_OK)

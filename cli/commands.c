@@ -76,13 +76,15 @@ const struct cli_command cli_commands[] = {
      "  --force         unused: the script although usage is not known for --days,\n"
      "                  or other relays are named whose usage is not known\n" OUTPUT_HELP,
      cmd_report, true, true},
-    {"status", "[--check | --json]", "Services, directory, counters, verdicts, who is busy",
+    {"status", "[--check | [--cluster] [--json]]", "Services, directory, counters, verdicts, who is busy",
      "  --check            one line with performance data for Nagios, Icinga, Checkmk;\n"
      "                     exit status: 0 OK, 1 warning, 2 critical, 3 unknown\n"
+     "  --cluster          instead: the other relays, and what differs there\n"
      "  --json             for programs instead of people\n"
      "Exit status: 3 when a service or listener is down, the configuration is wrong,\n"
-     "or there is no directory; 6 when something may not be read; 7 when the services\n"
-     "use another generation of the directory than is in its folder\n",
+     "there is no directory, or another relay needs a look; 6 when something may\n"
+     "not be read; 7 when the services use another generation of the directory\n"
+     "than is in its folder\n",
      cmd_status, true, true},
     {"top", "[--interval SECONDS]", "The same, again and again, on a terminal",
      "  --interval SECONDS  (2)\n  --once              one picture only\n", cmd_top, true, false},

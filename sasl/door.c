@@ -10,19 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long nothing is accepted when there is no room; new connections wait in the kernel's backlog. */
-static const struct timeval pause_time = {.tv_usec = 100000};
 /* How soon a login is tried again for which there was no room in the limits on failures. */
 static const struct timeval retry_time = {.tv_usec = 20000};
 #define RETRY_BATCH 256
-/* So many at once before it is others' turn. */
-#define ACCEPT_BATCH 64
-
-struct gate {
-    struct door *door;
-    struct listener *listener;
-    struct event *event;
-};
 
 /* ---- complaints ---- */
 
@@ -51,61 +41,26 @@ static void complain_accepting(struct door *door, struct complaint_timer *kind, 
 
 /* ---- accepting ---- */
 
-static void pause_accepting(struct door *door)
+static bool has_room(void *arg)
 {
-    for (size_t i = 0; i < door->n_listeners; i++)
-        event_del(door->gates[i].event);
-    event_add(door->resume_event, &pause_time);
-}
+    struct door *door = arg;
 
-static bool has_room(struct door *door)
-{
     if (door->connections < door->max_connections)
         return true;
     complain_accepting(door, &door->complaint_full, "sasl.max_connections is reached");
     return false;
 }
 
-static void on_connection(evutil_socket_t fd, short what, void *arg)
+static void take(void *arg, int fd, const struct listener *listener)
 {
-    const struct gate *gate = arg;
-    struct door *door = gate->door;
-
-    (void)fd;
-    (void)what;
-    for (int i = 0; i < ACCEPT_BATCH; i++) {
-        int accepted;
-
-        if (!has_room(door)) {
-            pause_accepting(door);
-            return;
-        }
-        accepted = listener_accept(gate->listener);
-        if (accepted < 0) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK)
-                return;
-            complain_accepting(door, &door->complaint_accept, strerror(errno)); /* EMFILE, ENFILE ...: no spinning */
-            pause_accepting(door);
-            return;
-        }
-        passage_open(door, accepted, gate->listener);
-    }
+    passage_open(arg, fd, listener);
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *arg)
+static void failed(void *arg, int number)
 {
     struct door *door = arg;
 
-    (void)fd;
-    (void)what;
-    if (door->stop_at_s != 0)
-        return;
-    if (!has_room(door)) {
-        event_add(door->resume_event, &pause_time);
-        return;
-    }
-    for (size_t i = 0; i < door->n_listeners; i++)
-        event_add(door->gates[i].event, NULL);
+    complain_accepting(door, &door->complaint_accept, strerror(number));
 }
 
 /* ---- passages that wait for room ---- */
@@ -153,8 +108,8 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
     (void)what;
     event_del(door->stop_event);
     door->stop_at_s = door->now_s + STOP_S;
-    for (size_t i = 0; i < door->n_listeners; i++)
-        event_del(door->gates[i].event);
+    gates_close(door->gates);
+    door->gates = NULL;
     while ((c = TAILQ_FIRST(&door->idle)) != NULL)
         passage_close(c, END_STOP);
     end_if_empty(door);
@@ -208,12 +163,10 @@ static void free_event(struct event *event)
 
 static void door_free(struct door *door)
 {
-    for (size_t i = 0; i < door->n_listeners; i++) {
-        free_event(door->gates[i].event);
+    gates_close(door->gates);
+    for (size_t i = 0; i < door->n_listeners; i++)
         listener_free(&door->listeners[i]);
-    }
     free_event(door->stop_event);
-    free_event(door->resume_event);
     free_event(door->sweep_event);
     free_event(door->retry_event);
     if (door->base != NULL)
@@ -224,7 +177,6 @@ static void door_free(struct door *door)
     explicit_bzero(door->in, sizeof door->in);
     free(door->upstream_text);
     free(door->listeners);
-    free(door->gates);
     free(door);
 }
 
@@ -253,8 +205,7 @@ static int open_listeners(struct door *door, const struct sasl_config *config, s
     if (config->n_listen == 0)
         return error_set(e, "sasl.listen is empty: name at least one socket, as in \"unix:/run/postern/sasl.sock\"");
     door->listeners = calloc(config->n_listen, sizeof door->listeners[0]);
-    door->gates = calloc(config->n_listen, sizeof door->gates[0]);
-    if (door->listeners == NULL || door->gates == NULL)
+    if (door->listeners == NULL)
         return error_set(e, "no memory for the listeners");
     for (; door->n_listeners < config->n_listen; door->n_listeners++)
         if (listener_open("postern-sasl", &config->listen[door->n_listeners], &door->listeners[door->n_listeners], e) !=
@@ -286,6 +237,7 @@ static unsigned allowed_connections(struct engine *engine)
 static int door_prepare(struct door *door)
 {
     static const struct timeval every_second = {.tv_sec = 1};
+    const struct gates_owner owner = {has_room, take, failed, door};
 
     door->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     door->base = loop_new();
@@ -293,22 +245,13 @@ static int door_prepare(struct door *door)
     if (door->stop_fd < 0 || door->base == NULL || door->desk.engine == NULL)
         return -1;
     door->stop_event = event_new(door->base, door->stop_fd, EV_READ | EV_PERSIST, on_stop, door);
-    door->resume_event = event_new(door->base, -1, 0, on_resume, door);
     door->sweep_event = event_new(door->base, -1, EV_PERSIST, on_sweep, door);
     door->retry_event = event_new(door->base, -1, 0, on_retry, door);
-    if (door->stop_event == NULL || door->resume_event == NULL || door->sweep_event == NULL ||
-        door->retry_event == NULL || event_add(door->stop_event, NULL) != 0 ||
-        event_add(door->sweep_event, &every_second) != 0)
+    if (door->stop_event == NULL || door->sweep_event == NULL || door->retry_event == NULL ||
+        event_add(door->stop_event, NULL) != 0 || event_add(door->sweep_event, &every_second) != 0)
         return -1;
-    for (size_t i = 0; i < door->n_listeners; i++) {
-        struct gate *gate = &door->gates[i];
-
-        *gate = (struct gate){.door = door, .listener = &door->listeners[i]};
-        gate->event = event_new(door->base, door->listeners[i].fd, EV_READ | EV_PERSIST, on_connection, gate);
-        if (gate->event == NULL || event_add(gate->event, NULL) != 0)
-            return -1;
-    }
-    return 0;
+    door->gates = gates_open(door->base, door->listeners, door->n_listeners, &owner);
+    return door->gates != NULL ? 0 : -1;
 }
 
 static int set_upstream(struct door *door, const struct listener_config *upstream, struct error *e)

@@ -7,6 +7,7 @@
 
 #include "core/base/complaint.h"
 #include "core/serve/address.h"
+#include "core/serve/gates.h"
 #include "sasl/passage.h"
 
 #include <pthread.h>
@@ -25,15 +26,15 @@ struct gathered {
 struct door {
     struct engine *engine;
     struct listener *listeners;
-    struct gate *gates; /* n_listeners */
     size_t n_listeners;
+    struct gates *gates; /* NULL: nothing is accepted */
     struct socket_address upstream;
     char *upstream_text; /* as it is written */
     unsigned max_connections;
     int stop_fd; /* eventfd */
     pthread_t thread;
     struct event_base *base;
-    struct event *stop_event, *resume_event, *sweep_event, *retry_event;
+    struct event *stop_event, *sweep_event, *retry_event;
     struct passage_list busy, idle;
     struct waiting_list waiting; /* passages that are tried again soon, oldest first */
     unsigned connections;

@@ -44,7 +44,7 @@ static void note_busy(struct passage *c)
 
 static void note_waiting(struct passage *c, bool waits)
 {
-    if (waits == c->waits)
+    if (waits == c->waits || (waits && c->left))
         return;
     c->waits = waits;
     if (waits)
@@ -66,13 +66,28 @@ static void end_close(struct end *end)
     kept_clear(&end->out);
 }
 
+static enum session_fault fault_of(const struct passage *c, enum session_end why)
+{
+    switch (why) {
+    case END_STOP:
+    case END_MEMORY:
+        return FAULT_OURS;
+    case END_NO_ANSWER:
+    case END_UPSTREAM:
+    case END_GONE:
+        return FAULT_DOVECOT;
+    default:
+        return c->spoke == SIDE_DOVECOT ? FAULT_DOVECOT : FAULT_CLIENT;
+    }
+}
+
 void passage_close(struct passage *c, enum session_end why)
 {
     struct door *door = c->door;
 
     TAILQ_REMOVE(list_of(c), c, links);
     note_waiting(c, false);
-    session_finish(&c->session, &door->desk, why == END_GONE || why == END_NO_ANSWER || why == END_UPSTREAM);
+    session_finish(&c->session, &door->desk, fault_of(c, why));
     for (int side = 0; side < SIDES; side++)
         end_close(&c->end[side]);
     free(c);
@@ -80,11 +95,24 @@ void passage_close(struct passage *c, enum session_end why)
     door_complain(door, why);
 }
 
+/* Dovecot is asked: what it says counts, and then the other side is closed, too. */
+static void client_leaves(struct passage *c)
+{
+    struct end *end = &c->end[SIDE_CLIENT];
+
+    c->left = true;
+    note_waiting(c, false);
+    end_close(end);
+    (void)event_assign(&end->event, c->door->base, -1, EV_PERSIST, on_client, c);
+}
+
 /* What the sockets are watched for: nothing is read that would have to wait here. */
 static short wanted(const struct passage *c, enum side side)
 {
     bool to_client = c->end[SIDE_CLIENT].out.n > 0, to_dovecot = c->end[SIDE_DOVECOT].out.n > 0 || !c->connected;
 
+    if (side == SIDE_CLIENT && c->left)
+        return 0;
     if (side == SIDE_CLIENT)
         return to_client ? EV_WRITE : to_dovecot || c->waits ? 0 : EV_READ;
     return (short)((to_dovecot ? EV_WRITE : 0) | (to_client || !c->connected ? 0 : EV_READ));
@@ -202,15 +230,21 @@ static enum session_end deliver(struct passage *c, enum side side, struct slice 
 {
     struct end *end = &c->end[side];
 
+    if (side == SIDE_CLIENT && c->left)
+        return SESSION_GOES_ON;
     while (s.n > 0 && end->out.n == 0 && (side == SIDE_CLIENT || c->connected)) {
         ssize_t sent = send(event_get_fd(&end->event), s.p, s.n, MSG_NOSIGNAL);
 
         if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-            return side == SIDE_CLIENT ? END_CLIENT : END_GONE;
-        if (sent < 0)
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
+        if (sent < 0 && side == SIDE_DOVECOT)
+            return END_GONE;
+        if (sent < 0) { /* the lines that follow are to be heard */
+            client_leaves(c);
+            return SESSION_GOES_ON;
+        }
         s = (struct slice){s.p + sent, s.n - (size_t)sent};
         c->moved_s = c->door->now_s;
     }
@@ -337,6 +371,7 @@ static enum session_end read_more(struct passage *c, enum side side)
     if (got <= 0)
         return side == SIDE_CLIENT ? END_CLIENT : END_GONE;
     c->moved_s = door->now_s;
+    c->spoke = side;
     why = take(c, side, (struct slice){door->in, (size_t)got});
     explicit_bzero(door->in, (size_t)got);
     sent = flush(c); /* also what was said before the line that ends it */
@@ -347,6 +382,12 @@ static enum session_end read_more(struct passage *c, enum side side)
 
 static void settle(struct passage *c, enum session_end why)
 {
+    if (why == END_CLIENT && c->session.n_asked > 0 && !c->left) {
+        client_leaves(c);
+        why = SESSION_GOES_ON;
+    } else if (why == SESSION_GOES_ON && c->left && c->session.n_asked == 0) {
+        why = END_CLIENT;
+    }
     if (why == SESSION_GOES_ON && watch(c) != 0)
         why = END_MEMORY;
     if (why == SESSION_GOES_ON)
@@ -359,8 +400,10 @@ void passage_retry(struct passage *c)
 {
     struct kept *kept = &c->end[SIDE_CLIENT].in;
     struct slice in = kept_slice(kept);
-    enum session_end why = take_lines(c, SIDE_CLIENT, &in), sent;
+    enum session_end why, sent;
 
+    c->spoke = SIDE_CLIENT;
+    why = take_lines(c, SIDE_CLIENT, &in);
     note_waiting(c, why == SESSION_WAITS);
     if (why == SESSION_WAITS)
         why = SESSION_GOES_ON;

@@ -29,7 +29,9 @@ struct passage {
     TAILQ_ENTRY(passage) waiting; /* in the door's list of those whose session waits */
     bool waits;
     bool connected; /* to Dovecot */
+    bool left;      /* the client has: only what Dovecot still has to say of it is waited for */
     bool busy;
+    enum side spoke;  /* whose bytes came last */
     uint64_t moved_s; /* boot time when bytes last came or went */
     struct session session;
 };

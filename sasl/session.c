@@ -153,9 +153,16 @@ static enum auth_answer ask(struct session *s, struct desk *desk, struct dialogu
                                    : engine_auth_try(desk->engine, &submission, &d->ticket, text);
 
     s->waits_s = answer == AUTH_WAIT && !last ? since_s : 0;
-    if (answer == AUTH_PASS)
+    d->held = answer == AUTH_PASS;
+    if (d->held)
         turn_to(s, d, TURN_DOVECOT, since_s);
     return answer;
+}
+
+static void give_back(struct desk *desk, struct dialogue *d)
+{
+    engine_auth_aborted(desk->engine, &d->ticket);
+    d->held = false;
 }
 
 /* After AUTH_WAIT. */
@@ -213,6 +220,11 @@ static enum session_end from_client_cont(struct session *s, struct desk *desk, c
     }
     if (d->turn == TURN_DOVECOT)
         return END_UNASKED;
+    if (d->held) { /* a token that is refused already */
+        turn_to(s, d, TURN_DOVECOT, now_s);
+        out->to_dovecot = text;
+        return SESSION_GOES_ON;
+    }
     switch (ask(s, desk, d, now_s, &reason)) {
     case AUTH_PASS:
         out->to_dovecot = text;
@@ -226,13 +238,6 @@ static enum session_end from_client_cont(struct session *s, struct desk *desk, c
         break;
     }
     return wait_or_end(s);
-}
-
-static void give_up(struct session *s, struct desk *desk, struct dialogue *d, uint64_t now_s)
-{
-    if (d->turn == TURN_DOVECOT)
-        engine_auth_aborted(desk->engine, &d->ticket);
-    turn_to(s, d, TURN_NOBODY, now_s);
 }
 
 enum session_end session_from_client(struct session *s, struct desk *desk, struct slice text, uint64_t now_s,
@@ -252,7 +257,7 @@ enum session_end session_from_client(struct session *s, struct desk *desk, struc
         return from_client_cont(s, desk, &line, text, now_s, out);
     case LINE_CANCEL:
         if ((d = dialogue_of(s, line.id)) != NULL)
-            give_up(s, desk, d, now_s);
+            turn_to(s, d, TURN_NOBODY, now_s);
         break;
     default:
         break;
@@ -330,6 +335,18 @@ static enum session_end from_dovecot_fail(struct session *s, struct desk *desk, 
     return p->temporary ? END_TEMPORARY : SESSION_GOES_ON;
 }
 
+/* The client's turn; but OAuth's refusal comes in a CONT with words (RFC 7628 3.2.2), and the FAIL after an empty
+ * answer. */
+static void from_dovecot_cont(struct session *s, struct desk *desk, struct dialogue *d, const struct line *line,
+                              uint64_t now_s)
+{
+    bool refused = mechanism_proof(slice_of(d->mechanism)) == PROOF_TOKEN && line->rest.n > 0;
+
+    if (!refused && d->held)
+        give_back(desk, d);
+    turn_to(s, d, TURN_CLIENT, now_s);
+}
+
 static enum session_end from_dovecot_asked(struct session *s, struct desk *desk, struct dialogue *d,
                                            const struct line *line, struct slice text, uint64_t now_s,
                                            struct session_out *out)
@@ -338,8 +355,7 @@ static enum session_end from_dovecot_asked(struct session *s, struct desk *desk,
     enum line_problem problem;
 
     if (line->command == LINE_CONT) {
-        engine_auth_aborted(desk->engine, &d->ticket);
-        turn_to(s, d, TURN_CLIENT, now_s);
+        from_dovecot_cont(s, desk, d, line, now_s);
         out->to_client = text;
         return SESSION_GOES_ON;
     }
@@ -350,10 +366,23 @@ static enum session_end from_dovecot_asked(struct session *s, struct desk *desk,
                                     : from_dovecot_fail(s, desk, d, &p, text, out);
 }
 
+/* The end of a dialogue while it is not Dovecot's turn: a verdict only where the ticket is held still. */
+static enum session_end from_dovecot_unasked(struct session *s, struct desk *desk, struct dialogue *d,
+                                             const struct line *line, struct slice text, uint64_t now_s,
+                                             struct session_out *out)
+{
+    if (d->held)
+        return from_dovecot_asked(s, desk, d, line, text, now_s, out);
+    dialogue_end(s, d);
+    out->to_client = text;
+    return SESSION_GOES_ON;
+}
+
 static enum session_end answered(struct session *s, struct desk *desk, const struct line *line, struct slice text,
                                  uint64_t now_s, struct session_out *out)
 {
     struct dialogue *d = dialogue_of(s, line->id);
+    enum session_end why;
 
     if (d == NULL)
         return END_UNKNOWN_ID;
@@ -363,13 +392,13 @@ static enum session_end answered(struct session *s, struct desk *desk, const str
     case TURN_CLIENT:
         if (line->command != LINE_FAIL)
             return END_OUT_OF_TURN;
-        out->to_client = text; /* Dovecot waits no longer */
-        dialogue_end(s, d);
-        return SESSION_GOES_ON;
+        return from_dovecot_unasked(s, desk, d, line, text, now_s, out); /* Dovecot waits no longer */
     case TURN_NOBODY:
-        if (line->command != LINE_CONT)
-            dialogue_end(s, d);
-        return SESSION_GOES_ON;
+        if (line->command == LINE_CONT)
+            return SESSION_GOES_ON;
+        why = from_dovecot_unasked(s, desk, d, line, text, now_s, out);
+        out->to_client = nobody;
+        return why;
     }
     return END_UNKNOWN_ID;
 }
@@ -413,18 +442,31 @@ enum session_end session_look(struct session *s, uint64_t now_s)
     return SESSION_GOES_ON;
 }
 
-void session_finish(struct session *s, struct desk *desk, bool dovecot_failed)
+/* What an attempt was that Dovecot has not answered, by whose doing it ends. */
+static void unanswered(struct session *s, struct desk *desk, struct dialogue *d, enum session_fault fault)
+{
+    struct submission submission = submission_of(s, d, nobody);
+
+    switch (fault) {
+    case FAULT_CLIENT:
+        break;
+    case FAULT_DOVECOT:
+        engine_auth_unavailable(desk->engine, &submission, &d->ticket);
+        break;
+    case FAULT_OURS:
+        give_back(desk, d);
+        break;
+    }
+}
+
+void session_finish(struct session *s, struct desk *desk, enum session_fault fault)
 {
     struct dialogue *d, *next;
 
     for (d = TAILQ_FIRST(&s->dialogues); d != NULL; d = next) {
-        struct submission submission = submission_of(s, d, nobody);
-
         next = TAILQ_NEXT(d, links);
-        if (d->turn == TURN_DOVECOT && dovecot_failed)
-            engine_auth_unavailable(desk->engine, &submission, &d->ticket);
-        else if (d->turn == TURN_DOVECOT)
-            engine_auth_aborted(desk->engine, &d->ticket);
+        if (d->held && d->turn != TURN_CLIENT)
+            unanswered(s, desk, d, fault);
         dialogue_end(s, d);
     }
 }

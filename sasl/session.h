@@ -64,9 +64,9 @@ enum session_end {
 const char *session_end_text(enum session_end end);
 
 enum turn {
-    TURN_DOVECOT, /* it is asked, and the ticket is held */
+    TURN_DOVECOT, /* it is asked */
     TURN_CLIENT,
-    TURN_NOBODY /* cancelled: what Dovecot may still say of it is dropped */
+    TURN_NOBODY /* cancelled: what Dovecot may still say of it counts, and is dropped */
 };
 
 /* From AUTH to the answer. */
@@ -75,6 +75,7 @@ struct dialogue {
     uint32_t id;
     enum turn turn;
     uint64_t since_s; /* of this turn */
+    bool held;        /* the ticket, also when it is another's turn */
     char mechanism[MECHANISM_MAX + 1];
     bool has_client, secured;
     struct ip client;
@@ -131,7 +132,13 @@ bool session_is_busy(const struct session *s);
 /* Has somebody taken too long? Forgets dialogues that no client goes on with. */
 enum session_end session_look(struct session *s, uint64_t now_s);
 
-/* The connections are closed, since Dovecot is gone or silent (dovecot_failed), or for any other reason. */
-void session_finish(struct session *s, struct desk *desk, bool dovecot_failed);
+/* Whose doing the end is. */
+enum session_fault { FAULT_CLIENT, FAULT_DOVECOT, FAULT_OURS };
+
+/*
+ * The connections are closed. What Dovecot was asked and has not answered stays counted where the client is the reason:
+ * whoever could end an attempt before its refusal, which Dovecot delays, would guess for nothing.
+ */
+void session_finish(struct session *s, struct desk *desk, enum session_fault fault);
 
 #endif

@@ -11,17 +11,18 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libsqlite3-dev libidn2-dev libunistring-dev
-libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev'
+libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
 # libnet-ssleay-perl: swaks' TLS.
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
 # llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries' leaks that tests know.
+# redis-server: the relays of a cluster meet there.
 # libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
 test="$demo libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck systemd
 miltertest lmdb-utils sqlite3 python3 python3-cryptography python3-milter haproxy
-jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
+redis-server jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
 deb="$build build-essential debhelper"
 clean=mmdebstrap
-bench="$test postfwd policyd-rate-limit rspamd redis-server opendkim valgrind"
+bench="$test postfwd policyd-rate-limit rspamd opendkim valgrind"
 clients="$test ruby php-cli libphp-phpmailer default-jdk-headless libjakarta-mail-java
 nodejs node-nodemailer msmtp"
 

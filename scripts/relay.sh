@@ -30,7 +30,7 @@ relay_free_port()
 relay_give_back() { find /tmp -maxdepth 1 -name 'postern-port.*' -lname "$$" -delete 2>/dev/null || :; }
 
 # Until the command succeeds. Only what hangs meets the limit, however busy the machine is.
-RELAY_WAIT_S=180
+RELAY_WAIT_S=${RELAY_WAIT_S:-180}
 relay_wait()
 {
     local end=$((SECONDS + RELAY_WAIT_S))

@@ -435,7 +435,7 @@ static int read_options(int argc, char **argv, struct wanted *w)
             w->days = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 'a':
-            w->attack = atoi(optarg);
+            w->attack = (int)strtol(optarg, NULL, 10);
             break;
         case 'v':
             w->victims = (unsigned)strtoul(optarg, NULL, 10);

@@ -15,6 +15,7 @@ enum alert_event {
                        opened */
     ALERT_UNUSUAL,  /* a new login sends much from elsewhere; several at once, or a connector, far more than usual; or a
                        habit has grown */
+    ALERT_CLUSTER,  /* relays that count as one: Redis is away, a relay is silent or differs, clocks differ */
     ALERT_TEST,     /* nothing: somebody sees whether notices arrive; goes to every target */
     ALERT_EVENTS
 };

@@ -47,6 +47,8 @@ void config_free(struct config *config)
     list_free(config->smtp_auth.deny);
     list_free(config->smtp_auth.logins);
     list_free(config->smtp_auth.on_premises);
+    list_free(config->cluster.allow);
+    list_free(config->cluster.deny);
     list_free(config->sender.exception_users);
     for (size_t i = 0; i < config->sender.n_exceptions; i++)
         list_free(config->sender.exceptions[i].senders);

@@ -347,6 +347,12 @@ struct listener_config {
     struct front_config front;
 };
 
+/* 127.0.0.0/8 (RFC 1122 3.2.1.3), ::1 (RFC 4291 2.5.3); true for sockets without an address. */
+static inline bool listener_is_local(const struct listener_config *l)
+{
+    return l->host == NULL || strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
+}
+
 struct policyd_config {
     struct listener_config *listen;
     size_t n_listen;
@@ -382,6 +388,38 @@ enum charge_where {
     CHARGE_AUTO,    /* by the front end that is asked first at DATA or the end: the policy server where there is one */
     CHARGE_POLICYD, /* what only the milter sees is not charged */
     CHARGE_MILTER   /* what only the policy server sees is not charged */
+};
+
+/* Where Redis, Valkey or one of its Sentinels is. */
+struct cluster_server {
+    const char *path; /* of a UNIX socket; NULL: host and port */
+    const char *host; /* a name, or a numeric address without brackets */
+    uint16_t port;
+};
+
+enum cluster_tls {
+    CLUSTER_TLS_AUTO, /* but for UNIX sockets and loopback addresses */
+    CLUSTER_TLS_ALWAYS,
+    CLUSTER_TLS_NEVER
+};
+
+/* How this relay reaches the others. */
+struct cluster_config {
+    bool configured; /* the group is written: there are others */
+    struct cluster_server *servers;
+    size_t n_servers; /* several: of Redis Cluster, to begin with */
+    struct cluster_server *sentinels;
+    size_t n_sentinels;        /* instead of servers */
+    const char *sentinel_name; /* NULL: none */
+    const char *user;          /* NULL: the default one */
+    const char *password_file; /* NULL: no password */
+    enum cluster_tls tls;
+    const char *ca_file;       /* NULL: the system's authorities */
+    const char *key_file;      /* the same on all relays */
+    const char *node;          /* NULL: the host's name */
+    const char *folder;        /* what came from the others: lists, usage */
+    struct list *allow, *deny; /* while the configuration is read; then they are in smtp_auth's, which has both */
+    const char *outbox;        /* core/state/outbox.h */
 };
 
 enum alert_format { ALERT_JSON, ALERT_TEAMS };
@@ -455,6 +493,7 @@ struct config {
     const char *spool; /* folder of what one program leaves for another */
     struct alert_target *alerts;
     size_t n_alerts;
+    struct cluster_config cluster;
     unsigned mirror_max_change; /* percent */
     enum mirror_closing mirror_closing;
     uint64_t mirror_deadline_s;      /* for the fetching of one tenant */

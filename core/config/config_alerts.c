@@ -22,6 +22,7 @@ static const struct choice events[] = {{"block", 1u << ALERT_BLOCK},
                                        {"disabled", 1u << ALERT_DISABLED},
                                        {"settings", 1u << ALERT_SETTINGS},
                                        {"unusual", 1u << ALERT_UNUSUAL},
+                                       {"cluster", 1u << ALERT_CLUSTER},
                                        {NULL, 0}};
 
 const char *alert_event_name(enum alert_event event)

@@ -11,6 +11,7 @@
 /* A file's identity and times, to notice both a rename by an editor and a write in place. */
 struct mark {
     char *path;
+    bool missing;
     dev_t device;
     ino_t inode;
     off_t size;
@@ -37,9 +38,14 @@ void config_files_free(struct config_files *files)
     free(files);
 }
 
+static bool is_missing(int number)
+{
+    return number == ENOENT || number == ENOTDIR;
+}
+
 static bool same(const struct mark *mark, const struct stat *now)
 {
-    return mark->device == now->st_dev && mark->inode == now->st_ino && mark->size == now->st_size &&
+    return !mark->missing && mark->device == now->st_dev && mark->inode == now->st_ino && mark->size == now->st_size &&
            mark->written.tv_sec == now->st_mtim.tv_sec && mark->written.tv_nsec == now->st_mtim.tv_nsec;
 }
 
@@ -48,7 +54,8 @@ bool config_files_differ(const struct config_files *files)
     for (size_t i = 0; i < files->n; i++) {
         struct stat now;
 
-        if (stat(files->marks[i].path, &now) != 0 || !same(&files->marks[i], &now))
+        if (stat(files->marks[i].path, &now) != 0 ? !(files->marks[i].missing && is_missing(errno))
+                                                  : !same(&files->marks[i], &now))
             return true;
     }
     return false;
@@ -75,24 +82,35 @@ static bool files_grow(struct config_files *files)
     return true;
 }
 
-int config_files_note(const struct reader *r, const char *path)
+static int note(const struct reader *r, const char *path, bool optional)
 {
     struct config_files *files = r->files;
-    struct stat st;
+    struct stat st = {.st_size = 0};
+    bool missing = stat(path, &st) != 0;
     char *copy;
 
-    if (stat(path, &st) != 0)
+    if (missing && !(optional && is_missing(errno)))
         return error_set(r->e, "%s: %s", quote(slice_of(path)).text, strerror(errno));
-    if (refuse_writable(path, &st, r->e) != 0)
+    if (!missing && refuse_writable(path, &st, r->e) != 0)
         return -1;
     if (files->n == files->capacity && !files_grow(files))
         return error_set(r->e, "%s: no memory", quote(slice_of(path)).text);
     copy = strdup(path);
     if (copy == NULL)
         return error_set(r->e, "%s: no memory", quote(slice_of(path)).text);
-    files->marks[files->n++] = (struct mark){copy, st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+    files->marks[files->n++] = (struct mark){copy, missing, st.st_dev, st.st_ino, st.st_size, st.st_mtim};
     // cppcheck-suppress memleak // the marks own the copy
-    return 0;
+    return missing ? 1 : 0;
+}
+
+int config_files_note(const struct reader *r, const char *path)
+{
+    return note(r, path, false);
+}
+
+int config_files_note_optional(const struct reader *r, const char *path)
+{
+    return note(r, path, true);
 }
 
 /* Reads up to one byte more than the size, to notice a file that grows meanwhile. */

@@ -27,50 +27,44 @@ static bool uses_client_net(const struct limit_config *limit)
            (limit->count == COUNT_DISTINCT && limit->distinct == DISTINCT_CLIENT_NET);
 }
 
-static const config_setting_t *member(const config_setting_t *s, const char *name)
-{
-    const config_setting_t *m = config_setting_get_member(s, name);
-
-    return m != NULL ? m : s;
-}
-
 static int check_whom(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
 {
     bool per_login = (limit->per & PER_AUTHENTICATED) != 0, per_connector = (limit->per & PER_CONNECTOR) != 0;
 
     if (per_login && per_connector)
-        return setting_error(r, member(s, "per"), "no message has both a login and a connector");
+        return setting_error(r, setting_member(s, "per"), "no message has both a login and a connector");
     if (per_connector && !limit->connectors)
-        return setting_error(r, member(s, "for"), "a limit per connector can't be for logins only");
+        return setting_error(r, setting_member(s, "for"), "a limit per connector can't be for logins only");
     if (per_login && !limit->authenticated)
-        return setting_error(r, member(s, "for"), "a limit per user or login can't be for connectors only");
+        return setting_error(r, setting_member(s, "for"), "a limit per user or login can't be for connectors only");
     return 0;
 }
 
 static int check_meaning(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
 {
     if (limit->count == COUNT_DISTINCT && (limit->per & fixed_by[limit->distinct]) != 0)
-        return setting_error(r, member(s, "count"),
+        return setting_error(r, setting_member(s, "count"),
                              "with this \"per\" there is never more than one of them; "
                              "count them per user, for example");
     if ((limit->count == COUNT_DENIALS || limit->count == COUNT_DEFERRALS || limit->count == COUNT_DEFERRED) &&
         limit->then == THEN_HOLD)
-        return setting_error(r, member(s, "then"), "what was denied can't be held; use \"defer\" or \"block 15m\"");
+        return setting_error(r, setting_member(s, "then"),
+                             "what was denied can't be held; use \"defer\" or \"block 15m\"");
     if (limit->count == COUNT_DENIALS && (limit->per & (PER_SENDER | PER_SENDER_DOMAIN)) != 0)
-        return setting_error(r, member(s, "per"),
+        return setting_error(r, setting_member(s, "per"),
                              "anybody can be refused in a sender's name: whoever wants to could hold back its mail by "
                              "limit \"%s\"; count denials per user, login, client or client_net",
                              limit->name);
     if (limit->unfamiliar && !limit->authenticated)
-        return setting_error(r, member(s, "from"), "a connector's networks are never unfamiliar");
+        return setting_error(r, setting_member(s, "from"), "a connector's networks are never unfamiliar");
     if (limit->then == THEN_BLOCK && !can_block(limit->per))
-        return setting_error(r, member(s, "then"),
+        return setting_error(r, setting_member(s, "then"),
                              "only one user, login, client, client_net or connector can be blocked; set \"per\" so");
     if (limit->disable_at_source && (limit->per & PER_AUTHENTICATED) == 0)
-        return setting_error(r, member(s, "then"),
+        return setting_error(r, setting_member(s, "then"),
                              "only the mailbox of a user or login can be disabled; set \"per\" so");
     if (config_setting_get_member(s, "client_net") != NULL && !uses_client_net(limit))
-        return setting_error(r, member(s, "client_net"), "nothing in this limit is about client_net");
+        return setting_error(r, setting_member(s, "client_net"), "nothing in this limit is about client_net");
     return 0;
 }
 
@@ -85,9 +79,9 @@ static int check_no_habit(const struct reader *r, const config_setting_t *s, con
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (has(s, names[i]))
-            return setting_error(r, member(s, names[i]), "this has a meaning with beyond = \"habit\" only");
+            return setting_error(r, setting_member(s, names[i]), "this has a meaning with beyond = \"habit\" only");
     if (limit->defers && (limit->per == PER_CLIENT || limit->per == PER_CLIENT_NET))
-        return setting_error(r, member(s, "then"), "only a block of a user, login or connector can defer");
+        return setting_error(r, setting_member(s, "then"), "only a block of a user, login or connector can defer");
     return 0;
 }
 
@@ -101,7 +95,7 @@ static int check_habit_window(const struct reader *r, const config_setting_t *s,
 {
     if (limit->figure.unlimited || !is_window(&limit->figure) || has(s, "burst"))
         return setting_error(
-            r, member(s, "rate"),
+            r, setting_member(s, "rate"),
             "a limit beyond a habit has a rate such as \"20/h\" or \"100/d\": what may come in any hour "
             "or day beside the habit; and no burst");
     for (size_t i = 0; i < limit->n_exceptions; i++) {
@@ -112,7 +106,7 @@ static int check_habit_window(const struct reader *r, const config_setting_t *s,
             return setting_error(r, except, "expected a rate in the limit's own unit of time, and no burst");
     }
     if (limit->then != THEN_DEFER && limit->then != THEN_MONITOR)
-        return setting_error(r, member(s, "then"),
+        return setting_error(r, setting_member(s, "then"),
                              "a limit beyond a habit can only \"defer\" or \"monitor\"; block by a limit that counts "
                              "\"deferred messages\"");
     return 0;
@@ -121,18 +115,18 @@ static int check_habit_window(const struct reader *r, const config_setting_t *s,
 static int check_habit(const struct reader *r, const config_setting_t *s, const struct limit_config *limit)
 {
     if (limit->count == COUNT_DEFERRED && limit->then != THEN_BLOCK && limit->then != THEN_MONITOR)
-        return setting_error(r, member(s, "then"),
+        return setting_error(r, setting_member(s, "then"),
                              "what was deferred can only lead to \"block 24h\", or to \"monitor\"");
     if (!limit->beyond_habit)
         return check_no_habit(r, s, limit);
     if (limit->per != PER_USER && limit->per != PER_CONNECTOR)
-        return setting_error(r, member(s, "per"), "habits are learnt per user and per connector only");
+        return setting_error(r, setting_member(s, "per"), "habits are learnt per user and per connector only");
     if (limit->unfamiliar)
-        return setting_error(r, member(s, "from"), "a habit is the same from wherever a login is used");
+        return setting_error(r, setting_member(s, "from"), "a habit is the same from wherever a login is used");
     if (limit->count == COUNT_DEFERRED)
         return 0;
     if (limit->count != COUNT_MESSAGES && limit->count != COUNT_RECIPIENTS)
-        return setting_error(r, member(s, "count"), "habits are learnt of messages and recipients only");
+        return setting_error(r, setting_member(s, "count"), "habits are learnt of messages and recipients only");
     return check_habit_window(r, s, limit);
 }
 

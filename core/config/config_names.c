@@ -136,6 +136,16 @@ static int prepare_list(struct reader *r, struct list **list)
     return 0;
 }
 
+/* What an operator entered at another relay. It may be a name that nobody can have here: that does no harm. */
+static int join_lists(const struct reader *r, struct list **own, struct list **others)
+{
+    if (list_map(others, r->config->smtp_auth.logins, r->e) != 0)
+        return error_prefix(r->e, "%s", r->path);
+    *own = list_join(*own, *others);
+    *others = NULL;
+    return 0;
+}
+
 int names_prepare(struct reader *r)
 {
     struct config *c = r->config;
@@ -154,5 +164,8 @@ int names_prepare(struct reader *r)
     for (size_t i = 0; i < c->n_limits; i++)
         if (prepare_list(r, &c->limits[i].exception_users) != 0)
             return -1;
-    return 0;
+    return join_lists(r, &c->smtp_auth.allow, &c->cluster.allow) == 0 &&
+                   join_lists(r, &c->smtp_auth.deny, &c->cluster.deny) == 0
+               ? 0
+               : -1;
 }

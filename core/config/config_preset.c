@@ -109,11 +109,12 @@ static const struct limit_config exchange_online[] = {
  */
 #define LIMIT_HABIT(limit_name, limit_count, plus, seconds, times, limit_mirrored, new_figure, new_known)              \
     {                                                                                                                  \
-        .name = limit_name, .per = PER_USER, .count = limit_count, .mirrored = limit_mirrored, .then = THEN_DEFER,     \
-        .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .connectors = false, .beyond_habit = true,            \
-        .factor = times, .ceiling = 10000, .learning = new_figure, .learning_known = new_known, .figure = {            \
-            .rate = {plus, seconds},                                                                                   \
-            .burst = plus                                                                                              \
+        .name = (limit_name), .per = PER_USER, .count = (limit_count), .mirrored = (limit_mirrored),                   \
+        .then = THEN_DEFER, .v4_prefix = 24, .v6_prefix = 64, .authenticated = true, .connectors = false,              \
+        .beyond_habit = true, .factor = (times), .ceiling = 10000, .learning = (new_figure),                           \
+        .learning_known = (new_known), .figure = {                                                                     \
+            .rate = {(plus), (seconds)},                                                                               \
+            .burst = (plus)                                                                                            \
         }                                                                                                              \
     }
 
@@ -137,10 +138,10 @@ static const struct limit_config exchange_online[] = {
  */
 #define LIMIT_HABIT_CONNECTOR(limit_name, limit_count, plus)                                                           \
     {                                                                                                                  \
-        .name = limit_name, .per = PER_CONNECTOR, .count = limit_count, .then = THEN_DEFER, .v4_prefix = 24,           \
+        .name = (limit_name), .per = PER_CONNECTOR, .count = (limit_count), .then = THEN_DEFER, .v4_prefix = 24,       \
         .v6_prefix = 64, .connectors = true, .beyond_habit = true, .factor = 300, .figure = {                          \
-            .rate = {plus, 86400},                                                                                     \
-            .burst = plus                                                                                              \
+            .rate = {(plus), 86400},                                                                                   \
+            .burst = (plus)                                                                                            \
         }                                                                                                              \
     }
 

@@ -298,15 +298,9 @@ const struct section milter_section = {ROWS(milter_rows), .check = check_milter}
 
 /* ---- sasl ---- */
 
-/* 127.0.0.0/8 (RFC 1122 3.2.1.3), ::1 (RFC 4291 2.5.3); true for sockets without an address. */
-static bool is_on_this_host(const struct listener_config *l)
-{
-    return l->host == NULL || strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
-}
-
 static int check_sasl_listener(const struct reader *r, const config_setting_t *s, const struct listener_config *l)
 {
-    if (!is_on_this_host(l))
+    if (!listener_is_local(l))
         return setting_error(r, s,
                              "%s: whoever can connect names the client's address, which blocks and networks are judged "
                              "by, and sends passwords in the clear; expected unix:/path, or inet:127.0.0.1:PORT",
@@ -341,7 +335,7 @@ static int parse_upstream(struct reader *r, struct slice text, void *at, struct 
 
     if (parse_address(r, text, upstream, e) != 0)
         return -1;
-    if (upstream->fd >= 0 || !is_on_this_host(upstream))
+    if (upstream->fd >= 0 || !listener_is_local(upstream))
         return error_set(e, "\"%s\": passwords cross this connection in the clear; " UPSTREAM_FORM, quote(text).text);
     return 0;
 }

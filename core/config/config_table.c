@@ -76,6 +76,13 @@ int setting_error(const struct reader *r, const config_setting_t *s, const char 
     return locate(r, s);
 }
 
+const config_setting_t *setting_member(const config_setting_t *s, const char *name)
+{
+    const config_setting_t *m = config_setting_get_member(s, name);
+
+    return m != NULL ? m : s;
+}
+
 int setting_error_around(const struct reader *r, const config_setting_t *s)
 {
     return locate(r, s);

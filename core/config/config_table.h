@@ -97,6 +97,8 @@ int setting_error(const struct reader *r, const config_setting_t *s, const char 
     __attribute__((format(printf, 3, 4)));
 /* The same around what r->e says already. */
 int setting_error_around(const struct reader *r, const config_setting_t *s);
+/* The member of the group s with that name, or s without one: where an error about it is. */
+const config_setting_t *setting_member(const config_setting_t *s, const char *name);
 /* "limits[message-rate].rate": lists name their elements, or number them from 1. Cut when out is small. */
 void setting_path(const config_setting_t *s, char *out, size_t cap);
 
@@ -148,6 +150,8 @@ void config_files_free(struct config_files *files);
 bool config_files_differ(const struct config_files *files);
 /* Notes the file before it is read, and refuses one that others may write to. -1 with r->e, not located. */
 int config_files_note(const struct reader *r, const char *path);
+/* The same for a file that may be missing: 1, and when it appears the files have changed. */
+int config_files_note_optional(const struct reader *r, const char *path);
 
 /* Reads the configuration's text: a regular file, at most CONFIG_MAX_BYTES, not writable by others. *text is malloc'ed.
  */
@@ -175,6 +179,7 @@ extern const struct section logins_from_section;              /* config_logins_f
 extern const struct section limit_section;                    /* config_limits.c */
 extern const struct section blocks_section;                   /* config_blocks.c */
 extern const struct section alert_section;                    /* config_alerts.c */
+extern const struct section cluster_section;                  /* config_cluster.c */
 /* config_programs.c */
 extern const struct section policyd_section, milter_section, sasl_section, web_section;
 extern const struct choice mode_choices[], tls_minimums[];

@@ -6,6 +6,7 @@
 #include "core/decide/familiar.h"
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
+#include "core/state/outbox.h"
 
 /* Domain separation. */
 #define SALT_HELD UINT64_C(0x696e666c69676874)   /* "inflight" */
@@ -198,7 +199,9 @@ static bool attempt_count(struct counters *counters, const struct attempt *a, co
 
     if (attempt_is_repeated(counters, a, limit, &charge))
         return false;
-    (void)strangers_charge(counters, STRANGERS_REFUSALS, &charge, a->c->now_ns);
+    /* What counts different logins or networks isn't told: the others can't know which of them they have counted. */
+    if (strangers_charge(counters, STRANGERS_REFUSALS, &charge, a->c->now_ns).allowed && limit->count == COUNT_FAILURES)
+        outbox_tell_charge(counters_outbox(counters), OUTBOX_STRANGERS_REFUSALS, &charge);
     if (limit_is_held(limit) && !keep_held(hold, held.key))
         (void)strangers_charge(counters, STRANGERS_REFUSALS, &held, a->c->now_ns);
     return limit_is_used_up(a, &charge);
@@ -300,6 +303,7 @@ void failures_forgive(struct counters *counters, const struct decide_context *c,
             continue;
         (void)counters_reset(counters, key, c->now_ns);
         (void)counters_reset(counters, key_of_held(key), c->now_ns);
+        outbox_tell_reset(counters_outbox(counters), key);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "core/decide/block_keys.h"
 #include "core/decide/failures.h"
 #include "core/decide/keys.h"
+#include "core/state/outbox.h"
 
 /* Domain separation: keeps these keys different from all others of the same networks and tenants. */
 #define SALT_NETWORK UINT64_C(0x66616d696c696172)  /* "familiar" */
@@ -316,7 +317,18 @@ static bool was_blocked_lately(const struct decide_context *c, const struct subm
     return counters_look(c->counters, &history, c->now_ns).used > 0;
 }
 
-/* Counts the login once, when it has come back. */
+/* Sets a mark, or renews it where the latest holds, and tells the other relays. */
+static void remember(struct counters *counters, const struct decide_context *c, enum outbox_kind kind, uint64_t key,
+                     uint64_t keep_s)
+{
+    struct outbox_record record = {.kind = kind, .key = key, .ns = keep_s * NS_PER_S};
+    bool crowded;
+
+    (void)counters_mark(counters, key, c->now_ns, record.ns, kind == OUTBOX_LATEST, &crowded);
+    outbox_tell(counters_outbox(counters), record);
+}
+
+/* Counts the login once, when it has come back. Other relays are not told: each sees that by itself. */
 static void note_returned(struct counters *counters, const struct decide_context *c, const struct identity *id,
                           uint64_t key)
 {
@@ -338,20 +350,19 @@ static bool learn(struct counters *counters, const struct decide_context *c, con
                   const struct identity *id, uint64_t key)
 {
     uint64_t left = seconds_left(c, key), left_new;
-    bool crowded;
 
     if (left > 0) {
         if (left < FAMILIAR_FOR_S - RENEWED_AFTER_S)
-            (void)counters_mark(counters, key, c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, &crowded);
+            remember(counters, c, OUTBOX_LATEST, key, FAMILIAR_FOR_S);
         return false;
     }
     if (was_blocked_lately(c, s, id))
         return false;
     left_new = seconds_left(c, new_key(key));
     if (left_new == 0)
-        (void)counters_mark(counters, new_key(key), c->now_ns, NEW_FOR_S * NS_PER_S, false, &crowded);
+        remember(counters, c, OUTBOX_FIRST, new_key(key), NEW_FOR_S);
     else if (left_new <= NEW_FOR_S - FAMILIAR_AFTER_S)
-        (void)counters_mark(counters, key, c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, &crowded);
+        remember(counters, c, OUTBOX_LATEST, key, FAMILIAR_FOR_S);
     return true;
 }
 
@@ -377,8 +388,12 @@ void networks_forget(struct counters *counters, const struct decide_context *c, 
     if (!id->authenticated || !s->has_client)
         return;
     for (const struct limit_config *limit = networks_size(c->config, NULL); limit != NULL;
-         limit = networks_size(c->config, limit))
-        (void)counters_reset(counters, new_key(network_key(c, s, id, limit)), c->now_ns);
+         limit = networks_size(c->config, limit)) {
+        uint64_t key = new_key(network_key(c, s, id, limit));
+
+        (void)counters_reset(counters, key, c->now_ns);
+        outbox_tell_reset(counters_outbox(counters), key);
+    }
 }
 
 void networks_teach(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash,
@@ -387,10 +402,10 @@ void networks_teach(struct counters *counters, const struct decide_context *c, u
     uint64_t key = key_within(key_within(key_of_network(c->secret, network), SALT_NETWORK), tenant_hash);
 
     if (ago_s < FAMILIAR_FOR_S)
-        (void)counters_mark(counters, key, c->now_ns, (FAMILIAR_FOR_S - ago_s) * NS_PER_S, true, NULL);
+        remember(counters, c, OUTBOX_LATEST, key, FAMILIAR_FOR_S - ago_s);
 }
 
 void networks_teach_tenant(struct counters *counters, const struct decide_context *c, uint64_t tenant_hash)
 {
-    (void)counters_mark(counters, tenant_key(tenant_hash), c->now_ns, FAMILIAR_FOR_S * NS_PER_S, true, NULL);
+    remember(counters, c, OUTBOX_LATEST, tenant_key(tenant_hash), FAMILIAR_FOR_S);
 }

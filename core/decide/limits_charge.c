@@ -5,12 +5,13 @@
 #include "core/decide/keys.h"
 #include "core/decide/limits_parts.h"
 
-static bool is_planned(const struct verdict *v, const struct limit_config *limit)
+/* The limit's charge in the plan, the first one; NULL: it has none. */
+static const struct charge *planned_for(const struct verdict *v, const struct limit_config *limit)
 {
     for (size_t i = 0; i < v->plan.n; i++)
         if (v->plan.limits[i] == limit)
-            return true;
-    return false;
+            return v->plan.charges + i;
+    return NULL;
 }
 
 static void remember_members(struct counters *counters, const struct deciding *d, const struct limit_config *limit,
@@ -18,20 +19,24 @@ static void remember_members(struct counters *counters, const struct deciding *d
 {
     struct limit_rate room;
     const struct limit_rate *figure = limit_figure(d->c, d->s, &d->v->identity, limit, &room);
-    const struct charge charge = limit_charge_of(figure, key, 0);
+    struct charge charge = limit_charge_of(figure, key, 0);
     const struct members m = members_of(d, limit);
     const uint64_t now = d->c->now_ns;
     /* New members are remembered only where they were charged: over a limit that is only monitored they stay new, and
      * where the MTA has refused some of them since, nobody can say which. */
-    const bool new_ones = m.n <= m.most && is_planned(d->v, limit);
-    bool crowded;
+    const struct charge *planned = planned_for(d->v, limit);
+    const bool new_ones = m.n <= m.most && planned != NULL;
+    uint64_t untold = planned != NULL && members_are_told(limit) ? planned->cost : 0;
 
     for (size_t i = 0; !figure->unlimited && i < m.n; i++) {
         uint64_t mark = key_within(key, members_one(&m, i));
 
         if (new_ones || counters_marked(counters, mark, now))
-            (void)counters_mark(counters, mark, now, charge.interval_ns * figure->burst, true, &crowded);
+            member_mark(counters, &charge, mark, &untold, now);
     }
+    charge.cost = untold;
+    if (untold > 0)
+        outbox_tell_charge(counters_outbox(counters), OUTBOX_COUNTERS, &charge);
 }
 
 static void remember(struct counters *counters, const struct deciding *d)
@@ -91,6 +96,7 @@ enum plan_result limits_charge(struct counters *counters, struct habits *habits,
     for (size_t i = 0; i < plan->n; i++)
         if (plan->limits[i]->count != COUNT_DISTINCT && !answers[i].crowded)
             receipt_add(receipt, plan->charges + i);
+    plan_tell(counters_outbox(counters), plan);
     if (plan->marks)
         remember(counters, &d);
     networks_learn(counters, c, s, &v->identity);
@@ -106,11 +112,16 @@ bool is_stranger(const struct identity *id)
 /* Counts one refusal. False when it is over the limit, and not only because others are counted with it. */
 static bool count_one(struct counters *counters, const struct identity *id, const struct charge *charge, uint64_t now)
 {
+    bool stranger = is_stranger(id);
     struct charge_answer answer;
 
-    if (is_stranger(id))
-        return strangers_charge(counters, STRANGERS_REFUSALS, charge, now).allowed;
-    return counters_charge(counters, charge, 1, now, &answer) == 1 || answer.crowded;
+    if (stranger)
+        answer = strangers_charge(counters, STRANGERS_REFUSALS, charge, now);
+    else
+        (void)counters_charge(counters, charge, 1, now, &answer);
+    if (answer.allowed)
+        outbox_tell_charge(counters_outbox(counters), stranger ? OUTBOX_STRANGERS_REFUSALS : OUTBOX_COUNTERS, charge);
+    return answer.allowed || answer.crowded;
 }
 
 static bool counts_refusal_of(const struct limit_config *limit, const struct identity *id)

@@ -104,6 +104,8 @@ static void refused_by_habit(const struct deciding *d, struct looking *l, const 
                                    .never = !again && units > most,
                                    .retry_ns = AGAIN_NS};
 
+    if (again)
+        trace_add(d->trace, "limit %s: the same message passes when it comes again within a day", limit->name);
     if (!again && !answer.never)
         answer.retry_ns =
             habits_wait(d->c->habits, d->v->plan.habit.key, d->c->now_ns, count, habit_window_of(limit), units, most);

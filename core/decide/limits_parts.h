@@ -7,6 +7,7 @@
 
 #include "core/decide/decide_steps.h"
 #include "core/decide/limits.h"
+#include "core/state/outbox.h"
 
 /* Limits on refusals are charged when a refusal happens, not with the message. */
 static inline bool limit_counts_refusals(const struct limit_config *limit)
@@ -68,6 +69,22 @@ struct members members_recipients(const struct deciding *d, bool domains);
 uint64_t members_one(const struct members *m, size_t i);
 /* Is member i a repetition of an earlier one? */
 bool members_repeated(const struct members *m, size_t i);
+
+/*
+ * Telling the other relays (core/state/outbox.h), after the charge has succeeded here. (limits_tell.c)
+ *
+ * A new member of a distinct count is told together with what it cost, so that one that another relay has seen costs
+ * nothing. Not where the member costs the keys of several domains: there each relay counts it as new.
+ */
+bool members_are_told(const struct limit_config *limit);
+/* Tells what a plan charged, but for members that are told. outbox may be NULL. */
+void plan_tell(struct outbox *outbox, const struct plan *plan);
+/*
+ * Marks a member of a distinct count for the limit's window, and tells that. charge: the limit's, of any cost; *untold:
+ * the units that were charged for new members and are not told yet, of which this one takes its own.
+ */
+void member_mark(struct counters *counters, const struct charge *charge, uint64_t mark, uint64_t *untold,
+                 uint64_t now_ns);
 
 /* What the message costs, in the limit's units; key is that of its counter, within which the members are marked. */
 uint64_t limit_cost(const struct deciding *d, const struct limit_config *limit, uint64_t key);

@@ -42,10 +42,11 @@ static struct config_ref *config_ref_take(struct engine *engine)
 static void say_what_needs_a_restart(struct engine *engine, const struct config *before, const struct config *now)
 {
     if (strcmp(before->directory, now->directory) != 0 || strcmp(before->state_path, now->state_path) != 0 ||
-        strcmp(before->journal, now->journal) != 0 || before->state_entries != now->state_entries ||
+        strcmp(before->journal, now->journal) != 0 || before->cluster.configured != now->cluster.configured ||
+        strcmp(before->cluster.outbox, now->cluster.outbox) != 0 || before->state_entries != now->state_entries ||
         before->state_blocks != now->state_blocks)
         log_say(engine->log, LEVEL_WARNING,
-                "reload: another directory, state or journal takes effect at the next start only");
+                "reload: another directory, state, journal or outbox takes effect at the next start only");
 }
 
 int engine_reload(struct engine *engine, struct error *e)
@@ -93,6 +94,17 @@ static int open_state(struct engine *engine, const struct config *config, struct
     return 0;
 }
 
+/* The tick says what is wrong with it. */
+static int open_outbox(struct engine *engine, const struct config *config, struct error *e)
+{
+    if (!config->cluster.configured)
+        return 0;
+    if (outbox_open(config->cluster.outbox, OUTBOX_WRITER, &engine->outbox, e) != 0)
+        return -1;
+    state_share(engine->state, engine->outbox);
+    return 0;
+}
+
 /* "policyd" of "postern-policyd" */
 static const char *journal_name(const char *program)
 {
@@ -122,7 +134,8 @@ static int open_parts(struct engine *engine, const char *program, struct config 
     if ((engine->alerts = alert_queue_new(ALERT_NOTICES, true)) == NULL ||
         (engine->requests = alert_queue_new(ALERT_REQUESTS, false)) == NULL)
         return error_set(e, "out of memory");
-    if (open_state(engine, config, e) != 0 || directory_open(config->directory, &engine->directory, e) != 0)
+    if (open_state(engine, config, e) != 0 || open_outbox(engine, config, e) != 0 ||
+        directory_open(config->directory, &engine->directory, e) != 0)
         return -1;
     engine_tick(engine);
     if (config->journal[0] != '\0' && (journal_open(config->journal, journal_name(program), &engine->journal, e) != 0 ||
@@ -176,6 +189,7 @@ void engine_close(struct engine *engine)
         directory_close(engine->directory);
     if (engine->state != NULL)
         state_close(engine->state);
+    outbox_close(engine->outbox);
     log_close(engine->log);
     config_ref_drop(engine->current);
     free(engine->config_path);
@@ -235,6 +249,19 @@ static void tick_state(struct engine *engine)
     if (state_tick(engine->state, clock_boot_ns(), clock_wall_ns(), &e) != 0)
         log_say(engine->log, LEVEL_ERROR, "limits: %s", e.text);
     state_tell_service(engine->state, directory_generation(engine->directory), clock_boot_ns());
+}
+
+static void tick_outbox(struct engine *engine)
+{
+    const char *problem;
+
+    if (engine->outbox == NULL)
+        return;
+    outbox_tick(engine->outbox, clock_boot_ns());
+    if ((problem = outbox_problem(engine->outbox)) != NULL)
+        engine_complain(engine, &engine->outbox_trouble, problem);
+    else
+        engine->outbox_trouble.text[0] = '\0';
 }
 
 /* The lists are read again when one of their files changed; after a failure not before a minute has passed. */
@@ -331,6 +358,7 @@ void engine_tick(struct engine *engine)
 {
     tick_directory(engine);
     tick_state(engine);
+    tick_outbox(engine);
     tick_lists(engine);
     tick_blocks(engine);
     tick_age(engine);

@@ -3,6 +3,7 @@
  */
 #include "core/base/clock.h"
 #include "core/decide/familiar.h"
+#include "core/decide/habit.h"
 #include "core/decide/keys.h"
 #include "core/engine/engine_parts.h"
 #include "core/notice/alert.h"
@@ -99,6 +100,9 @@ static void tell_new_login(struct engine_session *session, const struct decide_c
 #define TOGETHER_ONCE_NS (UINT64_C(3600) * NS_PER_S)
 #define SALT_TOGETHER UINT64_C(0x746f676574686572) /* "together" */
 
+#define UNUSUAL_ONCE_NS (UINT64_C(3600) * NS_PER_S)
+#define SALT_UNUSUAL UINT64_C(0x756e7573756c6c79) /* "unusully" */
+
 static void tell_together(struct engine_session *session, const struct decide_context *c, const struct submission *s)
 {
     struct counters *counters = state_counters(session->engine->state);
@@ -141,18 +145,27 @@ static void tell_connector(struct engine_session *session, const struct decide_c
     alert_queue_put(session->engine->alerts, &alert, UNUSUAL_EPISODE_S);
 }
 
+/* Each message of a flood would be one more event of too many to be told one by one. */
+static bool is_noted_first(struct engine_session *session, const struct decide_context *c)
+{
+    uint64_t key = key_within(key_of_habit(c, &session->verdict.identity), SALT_UNUSUAL);
+
+    return counters_mark(state_counters(session->engine->state), key, c->now_ns, UNUSUAL_ONCE_NS, false, NULL);
+}
+
 void engine_alert_unusual(struct engine_session *session, const struct decide_context *c, const struct submission *s)
 {
     const struct verdict *v = &session->verdict;
 
     if (c->config->n_alerts == 0)
         return;
-    if (!v->identity.authenticated)
-        tell_connector(session, c, s);
-    else if (v->habit.learnt)
+    if (v->identity.authenticated && v->habit.learnt)
         tell_together(session, c, s);
-    else if (!network_known(c, s, &v->identity))
-        tell_new_login(session, c, s);
+    else if (!network_known(c, s, &v->identity) || !v->identity.authenticated) {
+        if (!is_noted_first(session, c))
+            return;
+        (v->identity.authenticated ? tell_new_login : tell_connector)(session, c, s);
+    }
 }
 
 /* The primary address of the login's mailbox, if it is one alone. */

@@ -5,8 +5,8 @@
  * others ends it: engine_auth_succeeded, engine_auth_failed, engine_auth_aborted or engine_auth_unavailable. Until then
  * it takes the place of a failure in the limits on failures, so that attempts at the same time cannot outrun these. The
  * ticket says what it took, and belongs to the front end; the end of the attempt gives back what is due. An attempt
- * that never ends, because its process was killed, stays counted like one that failed, which runs off at the limit's
- * rate.
+ * that never ends, because its process was killed or its client broke it off while the SASL server was asked, stays
+ * counted like one that failed, which runs off at the limit's rate.
  *
  * The submission is at STAGE_AUTH: client, mechanism, tls (TLS_NEWER where only the use of TLS is known), listener_tls,
  * front_end ("sasl"); and login and login_text, which are known only when the SASL server has answered. There is no

@@ -64,7 +64,7 @@ static void say_reason(const struct decide_context *c, const struct submission *
         rate_add_kib(out, figure->rate);
     else
         rate_add(out, figure->rate);
-    buf_addf(out, ", burst %llu%s", (unsigned long long)(figure->burst + (limit->beyond_habit ? added : 0)),
+    buf_addf(out, ", burst %llu%s", (unsigned long long)figure->burst + (limit->beyond_habit ? added : 0),
              limit->count == COUNT_BYTES ? " KiB" : "");
     if (earlier > 0)
         buf_addf(out, "; %llu before", (unsigned long long)earlier);
@@ -154,12 +154,14 @@ static uint64_t blocked_before(const struct decide_context *c, const struct bloc
 static void note_blocked(struct counters *counters, const struct decide_context *c, const struct block *b)
 {
     struct charge history = block_history(c, b->key);
+    bool strangers = b->class == BLOCK_OF_STRANGERS;
     struct charge_answer answer;
 
-    if (b->class == BLOCK_OF_STRANGERS)
+    if (strangers)
         (void)strangers_charge(counters, STRANGERS_BLOCKS, &history, c->now_ns);
     else
         counters_force(counters, &history, c->now_ns, &answer);
+    outbox_tell_charge(counters_outbox(counters), strangers ? OUTBOX_STRANGERS_BLOCKS : OUTBOX_COUNTERS, &history);
 }
 
 /* What has led to a block that defers leads to no second one: what waited comes all at once when the block ends. */
@@ -168,8 +170,10 @@ static void forget_deferred(struct counters *counters, const struct decide_conte
 {
     uint64_t key;
 
-    if (limit->count == COUNT_DEFERRED && limit->defers && key_of_limit(c, s, id, limit, &key))
-        (void)counters_reset(counters, key, c->now_ns);
+    if (limit->count != COUNT_DEFERRED || !limit->defers || !key_of_limit(c, s, id, limit, &key))
+        return;
+    (void)counters_reset(counters, key, c->now_ns);
+    outbox_tell_reset(counters_outbox(counters), key);
 }
 
 /* ---- making them ---- */

@@ -105,8 +105,12 @@ static void give_back_one(struct engine_session *session, const struct decide_co
     if (!receipts_take(state_receipts(session->engine->state), key, c->now_ns, ONCE_NS, &receipt))
         return;
     counters_once_forget(counters, key, c->now_ns);
-    for (size_t i = 0; i < receipt.n; i++)
-        counters_return(counters, receipt.charges[i].key, receipt.charges[i].ns, c->now_ns);
+    for (size_t i = 0; i < receipt.n; i++) {
+        uint64_t counter = receipt.charges[i].key, ns = receipt.charges[i].ns;
+
+        counters_return(counters, counter, ns, c->now_ns);
+        outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_RETURN, .key = counter, .ns = ns});
+    }
     if (receipt.habit != 0)
         habits_return(state_habits(session->engine->state), receipt.habit, receipt.habit_units, receipt.at_ns,
                       c->now_ns);

@@ -43,16 +43,14 @@ static bool is_noted(const struct grown_logins *g, uint64_t key)
 
 static void note(struct grown_logins *g, const struct grown_login *one, struct slice login)
 {
-    struct buf b;
+    struct grown_login named = *one;
+    struct buf b = BUF_OVER(named.name);
 
+    buf_add_escaped(&b, login, sizeof named.name / 4);
     (void)pthread_mutex_lock(&g->lock);
     /* For whom there is no room, he is in the notice of another day. */
-    if (g->n < GROWN_MOST && !is_noted(g, one->key)) {
-        g->list[g->n] = *one;
-        b = BUF_OVER(g->list[g->n].name);
-        buf_add_escaped(&b, login, sizeof g->list[0].name / 4);
-        g->n++;
-    }
+    if (g->n < GROWN_MOST && !is_noted(g, one->key))
+        g->list[g->n++] = named;
     (void)pthread_mutex_unlock(&g->lock);
 }
 

@@ -5,6 +5,7 @@
 #include "core/engine/engine.h"
 #include "core/journal/journal.h"
 #include "core/notice/alert.h"
+#include "core/state/outbox.h"
 #include "core/state/state.h"
 
 #include <pthread.h>
@@ -46,6 +47,7 @@ struct engine {
     struct log *log;
     struct directory *directory;
     struct state *state;
+    struct outbox *outbox;   /* NULL: there is no cluster */
     struct journal *journal; /* NULL: none is kept */
     pthread_mutex_t lock;    /* guards current */
     struct config_ref *current;
@@ -59,7 +61,7 @@ struct engine {
     struct alert_queue *alerts, *requests; /* notices and requests to the mirror that wait for the tick */
     struct grown_logins grown;
     /* the tick's own */
-    struct complaint directory_trouble, alert_trouble, request_trouble, flood_trouble;
+    struct complaint directory_trouble, alert_trouble, request_trouble, flood_trouble, outbox_trouble;
     uint64_t lists_not_before_ns, age_told_ns, alerts_looked_ns, lost_told;
     uint64_t rekeyed; /* the epoch + 1 for which the blocks were rekeyed; 0: none yet */
     const struct blocks *rekeyed_blocks;

@@ -25,6 +25,8 @@ _Static_assert(sizeof(struct slot) == 16, "a list of a million logins is meant t
 
 struct list {
     char *path;
+    struct list *more;         /* joined to this one */
+    bool joined;               /* to another one, or to none */
     struct hash_secret secret; /* users may influence the names in a list */
     struct slot *slots;        /* an open-addressing hash table, at most 3/4 full */
     size_t n_slots;            /* a power of two */
@@ -394,24 +396,43 @@ int list_load_pairs(const char *path, struct list **out, struct error *e)
     return load_with(path, list_parse_pairs, out, e);
 }
 
+struct list *list_join(struct list *list, struct list *more)
+{
+    struct list *last = list;
+
+    if (more != NULL)
+        more->joined = true;
+    if (list == NULL)
+        return more;
+    while (last->more != NULL)
+        last = last->more;
+    last->more = more;
+    return list;
+}
+
 void list_free(struct list *list)
 {
-    if (list == NULL)
-        return;
-    free(list->path);
-    free(list->slots);
-    free(list->bytes);
-    free(list);
+    for (struct list *more; list != NULL; list = more) {
+        more = list->more;
+        free(list->path);
+        free(list->slots);
+        free(list->bytes);
+        free(list);
+    }
 }
 
 const char *list_path(const struct list *list)
 {
-    return list != NULL ? list->path : NULL;
+    return list != NULL && !list->joined ? list->path : NULL;
 }
 
 size_t list_count(const struct list *list)
 {
-    return list != NULL ? list->n : 0;
+    size_t n = 0;
+
+    for (; list != NULL; list = list->more)
+        n += list->n;
+    return n;
 }
 
 /* ---- reading ---- */
@@ -419,16 +440,16 @@ size_t list_count(const struct list *list)
 /* NULL when the list doesn't have it. */
 static const struct slot *look_up(const struct list *list, struct slice canonical, struct list_place *place)
 {
-    const struct slot *slot;
+    for (; list != NULL && canonical.n > 0; list = list->more) {
+        const struct slot *slot = slot_find(list, canonical, hash_of(list, canonical));
 
-    if (list == NULL || canonical.n == 0)
-        return NULL;
-    slot = slot_find(list, canonical, hash_of(list, canonical));
-    if (slot->n == 0)
-        return NULL;
-    if (place != NULL)
-        *place = (struct list_place){list->path, slot->line};
-    return slot;
+        if (slot->n == 0)
+            continue;
+        if (place != NULL)
+            *place = (struct list_place){list->path, slot->line};
+        return slot;
+    }
+    return NULL;
 }
 
 bool list_has(const struct list *list, struct slice canonical, struct list_place *place)
@@ -517,16 +538,19 @@ bool list_pair(const struct list *list, const struct login *login, struct addres
 
 bool list_next(const struct list *list, size_t *at, struct slice *text, struct list_place *place)
 {
-    for (; list != NULL && *at < list->n_slots; ++*at) {
-        const struct slot *slot = &list->slots[*at];
+    size_t before = 0; /* places of the lists before this one */
 
-        if (slot->n == 0)
-            continue;
-        *text = slot_text(list, slot);
-        *place = (struct list_place){list->path, slot->line};
-        ++*at;
-        return true;
-    }
+    for (; list != NULL; before += list->n_slots, list = list->more)
+        for (; *at - before < list->n_slots; ++*at) {
+            const struct slot *slot = &list->slots[*at - before];
+
+            if (slot->n == 0)
+                continue;
+            *text = slot_text(list, slot);
+            *place = (struct list_place){list->path, slot->line};
+            ++*at;
+            return true;
+        }
     return false;
 }
 

@@ -51,9 +51,15 @@ int list_parse_pairs(struct slice text, const char *path, struct list **out, str
  */
 int list_map(struct list **list, const struct list *logins, struct error *e);
 
+/*
+ * Both as one, which has what either has and owns both. NULLs are fine. `more` is nobody's to edit: its path is known
+ * by list_place only. For lists of single entries.
+ */
+struct list *list_join(struct list *list, struct list *more);
+
 void list_free(struct list *list);          /* NULL is fine */
-size_t list_count(const struct list *list); /* different entries; 0 for NULL */
-/* The path that was loaded, as long as the list lives; NULL for NULL. */
+size_t list_count(const struct list *list); /* different entries, of each that was joined; 0 for NULL */
+/* The path that was loaded, as long as the list lives; NULL for NULL, and when only lists to be joined were there. */
 const char *list_path(const struct list *list);
 
 /*

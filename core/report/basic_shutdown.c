@@ -315,6 +315,8 @@ static int put_gaps(const struct shutdown_run *run, struct error *e)
     for (size_t i = 0; i < config->n_other_relays; i++)
         printer_remark(run->out, REMARK_WARNING, "the use of the relay %.*s is not known here",
                        (int)config->other_relays[i].n, config->other_relays[i].p);
+    if (config->n_other_relays == 0 && config->cluster.configured)
+        printer_remark(run->out, REMARK_WARNING, "the use of the cluster's other relays is not known here");
     return 0;
 }
 

@@ -23,6 +23,12 @@ static const struct column columns[] = {
     {"senders", VALUE_TEXT},
     {"recipient_domains", VALUE_TEXT},
     {"logins", VALUE_TEXT},
+    /* as in "postern report habits" */
+    {"messages_hour", VALUE_NUMBER},
+    {"messages_day", VALUE_NUMBER},
+    {"now_hour", VALUE_NUMBER},
+    {"today", VALUE_NUMBER},
+    {"learnt", VALUE_TRUTH},
 };
 
 static int64_t until_wall_s(const struct decide_context *c, const struct block *block)
@@ -55,32 +61,43 @@ static void show_last(const char *label, const struct last_texts *l, struct prin
                       text_plain(shown, sizeof shown, slice_of(joined_texts(text, sizeof text, l))));
 }
 
-/* What a blocked login or connector usually sends, and what it sent lately. */
-static void show_habit(const struct decide_context *c, const struct block *block, struct printer *out)
+/* What a blocked login or connector usually sends, and what it sent lately. False: it has no habit. */
+static bool find_habit(const struct decide_context *c, const struct block *block, struct habit *out)
 {
     char name[sizeof block->subject], kind[16], *words[] = {kind, name};
     struct buf k = BUF_OVER(kind);
     struct slice first, rest, shown;
     struct subject *x;
-    struct habit habit;
     struct error e;
-    uint64_t key;
+    uint64_t key = 0;
 
     if (c->habits == NULL || !c->config->limits_use_habits || block->prefix > 0 ||
         !slice_cut(slice_of(block->subject), ' ', &first, &rest) ||
         !block_subject_name(block, name, sizeof name - 1, &shown) || slice_eq(first, SLICE("client")) ||
         (x = malloc(sizeof *x)) == NULL)
-        return;
+        return false;
     name[shown.n] = '\0';
     buf_add(&k, first);
-    if (subject_parse(c, 2, words, x, &e) == 0 && (key = key_of_habit(c, &x->verdict.identity)) != 0) {
-        habits_look(c->habits, key, c->now_ns, &habit);
+    if (subject_parse(c, 2, words, x, &e) == 0 && (key = key_of_habit(c, &x->verdict.identity)) != 0)
+        habits_look(c->habits, key, c->now_ns, out);
+    free(x);
+    return key != 0;
+}
+
+static void show_habit(const struct decide_context *c, const struct block *block, struct printer *out)
+{
+    struct habit habit;
+
+    if (find_habit(c, block, &habit))
         printer_field(out, "habit", LABEL_WIDTH, "%s %u messages in an hour, %u in a day; %u and %u now",
                       habit.learnt ? "usually at most" : "being learnt: so far at most",
                       habit.most.of[HABIT_MESSAGES][HABIT_HOUR], habit.most.of[HABIT_MESSAGES][HABIT_DAY],
                       habit.now.of[HABIT_MESSAGES][HABIT_HOUR], habit.now.of[HABIT_MESSAGES][HABIT_DAY]);
-    }
-    free(x);
+}
+
+static struct value number_if(bool known, uint32_t n)
+{
+    return known ? value_number(n) : value_none();
 }
 
 static void show_block(const struct decide_context *c, const struct evidence *x, bool journal, struct printer *out)
@@ -107,6 +124,8 @@ static void show_block(const struct decide_context *c, const struct evidence *x,
 static void put_block(const struct decide_context *c, const struct evidence *x, struct printer *out)
 {
     char texts[4][900];
+    struct habit habit = {.learnt = false};
+    const bool known = find_habit(c, &x->block, &habit);
     const struct last_texts *const lists[] = {&x->clients, &x->senders, &x->domains, &x->logins};
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -115,7 +134,12 @@ static void put_block(const struct decide_context *c, const struct evidence *x, 
                                          value_time(until_wall_s(c, &x->block)), value_word(x->block.limit),
                                          value_word(x->block.reason), value_number(x->passed), value_number(x->refused),
                                          value_number(x->since), value_word(texts[0]), value_word(texts[1]),
-                                         value_word(texts[2]), value_word(texts[3])});
+                                         value_word(texts[2]), value_word(texts[3]),
+                                         number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_HOUR]),
+                                         number_if(known, habit.most.of[HABIT_MESSAGES][HABIT_DAY]),
+                                         number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_HOUR]),
+                                         number_if(known, habit.now.of[HABIT_MESSAGES][HABIT_DAY]),
+                                         known ? value_truth(habit.learnt) : value_none()});
 }
 
 static struct evidence *collect_evidence(const struct decide_context *c, size_t *n)

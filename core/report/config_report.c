@@ -202,6 +202,7 @@ static void tell_smtp_auth(struct teller *t, const struct config *c)
         [DISABLED_NONE] = "Disabled accounts are ignored.",
     };
     const struct smtp_auth_config *auth = &c->smtp_auth;
+    const char *others = c->cluster.configured ? ", with what came from the other relays," : "";
 
     tell(t, "The mailbox's SMTP AUTH setting first, then the organization's; %s.%s", unknown[auth->unlisted],
          mode_words(auth->mode));
@@ -209,9 +210,9 @@ static void tell_smtp_auth(struct teller *t, const struct config *c)
          auth->security_defaults ? "heeded" : "ignored", auth->authentication_policy ? "heeded" : "ignored");
     tell(t, "%s", accounts[auth->disabled_accounts]);
     if (auth->deny != NULL)
-        tell(t, "deny_file refuses %zu entries, before everything else.", list_count(auth->deny));
+        tell(t, "deny_file%s refuses %zu entries, before everything else.", others, list_count(auth->deny));
     if (auth->allow != NULL)
-        tell(t, "allow_file lets %zu entries through, whatever their settings say.", list_count(auth->allow));
+        tell(t, "allow_file%s lets %zu entries through, whatever their settings say.", others, list_count(auth->allow));
     tell_login_names(t, auth->login_names);
     if (auth->logins != NULL)
         tell(t, "logins_file maps %zu logins to their mailboxes.", list_count(auth->logins));
@@ -312,6 +313,18 @@ static void tell_alerts(struct teller *t, const struct config *c)
     }
 }
 
+static void tell_cluster(struct teller *t, const struct config *c)
+{
+    const struct cluster_config *x = &c->cluster;
+    const struct cluster_server *first = x->n_servers > 0 ? x->servers : x->sentinels;
+
+    if (!x->configured)
+        return;
+    tell(t, "Counts as one with the relays that share its key (%s), through Redis or Valkey%s at %s%s%s.", x->key_file,
+         x->n_sentinels > 0 ? ", as the Sentinels say" : "", first->path != NULL ? first->path : first->host,
+         x->n_servers + x->n_sentinels > 1 ? " and others" : "", x->tls == CLUSTER_TLS_NEVER ? ", never by TLS" : "");
+}
+
 static void tell_services(struct teller *t, const struct config *c)
 {
     static const char *const charged[] = {
@@ -380,6 +393,7 @@ static const struct {
     {"Blocks", tell_blocks},
     {"Replies", tell_replies},
     {"Services", tell_services},
+    {"Cluster", tell_cluster},
     {"Notices", tell_alerts},
     {"Files", tell_files},
 };

@@ -141,8 +141,8 @@ static void look_local_allow(const struct rules_walk *w)
     const struct list *allow = w->config->smtp_auth.allow;
 
     if (list_count(allow) > 0)
-        found(w, list_path(allow), "%zu mailboxes or domains are allowed here, whatever Exchange Online says",
-              list_count(allow));
+        found(w, list_path(allow) != NULL ? list_path(allow) : w->config->cluster.folder,
+              "%zu mailboxes or domains are allowed here, whatever Exchange Online says", list_count(allow));
 }
 
 static void look_senders(const struct rules_walk *w)
@@ -415,14 +415,9 @@ static void look_idle_limits(const struct rules_walk *w)
 
 /* ---- services, replies, notices ---- */
 
-static bool is_loopback(const struct listener_config *l)
-{
-    return strncmp(l->host, "127.", 4) == 0 || strcmp(l->host, "::1") == 0;
-}
-
 static void look_at_listener(const struct rules_walk *w, const char *setting, const struct listener_config *l)
 {
-    if (l->address != NULL && l->host != NULL && !is_loopback(l))
+    if (l->address != NULL && !listener_is_local(l))
         found(w, setting,
               "%.200s can be reached from the network: the protocol has neither passwords nor encryption; guard the "
               "port with a firewall",

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/owner.h"
 #include "core/directory/manifest.h"
+#include "core/state/outbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,6 +98,16 @@ int files_open_state(struct report_files *f, struct error *e)
     return 0;
 }
 
+int files_share_state(struct report_files *f, struct error *e)
+{
+    if (!f->config->cluster.configured || f->outbox != NULL)
+        return 0;
+    if (outbox_open(f->config->cluster.outbox, OUTBOX_WRITER, &f->outbox, e) != 0)
+        return -1;
+    state_share(f->state, f->outbox);
+    return outbox_problem(f->outbox) == NULL ? 0 : error_set(e, "%s", outbox_problem(f->outbox));
+}
+
 int files_open_journal(struct report_files *f, struct error *e)
 {
     if (f->journal != NULL)
@@ -141,6 +152,7 @@ void files_close(struct report_files *f)
         journal_close(f->journal);
     if (f->state != NULL)
         state_close(f->state);
+    outbox_close(f->outbox);
     if (f->view != NULL)
         directory_view_put(f->directory, f->view);
     if (f->directory != NULL)

@@ -22,6 +22,7 @@ struct report_files {
     struct directory *directory;
     struct directory_view *view; /* NULL: there is none (yet) */
     struct state *state;
+    struct outbox *outbox; /* NULL: nothing is told */
     struct journal *journal;
     struct history *history; /* NULL: there is none (yet) */
     /* what was found when they were opened */
@@ -37,6 +38,9 @@ int files_open_directory(struct report_files *f, struct error *e);
 /* The services' own state; it is an error if it is missing or cannot be written, since counters elsewhere would be
  * meaningless. */
 int files_open_state(struct report_files *f, struct error *e);
+/* Where there is a cluster: what this process counts or resets is told to the other relays, too. The state is open. 0,
+ * or -1 with e when that can't be. */
+int files_share_state(struct report_files *f, struct error *e);
 int files_open_journal(struct report_files *f, struct error *e);
 /* The history may be missing: then it returns 0, and history is NULL. */
 int files_open_history(struct report_files *f, struct error *e);

@@ -136,8 +136,11 @@ static int64_t tenant_span(const struct learn *l, uint64_t tenant_hash)
     for (size_t i = 0; i < l->n_logins; i++) {
         const struct learn_login *x = &l->logins[i];
 
-        if (x->verdict != LEARN_TAKEN || x->tenant_hash != tenant_hash || x->first_s == 0)
+        if (x->verdict != LEARN_TAKEN || x->tenant_hash != tenant_hash)
             continue;
+        /* Another relay has learnt it, which takes so long. */
+        if (x->days == 0)
+            return (int64_t)HABIT_LEARNING_S;
         first_s = x->first_s < first_s ? x->first_s : first_s;
         last_s = x->last_s > last_s ? x->last_s : last_s;
     }

@@ -62,6 +62,7 @@ struct learn_network {
 struct learn {
     const struct decide_context *context;
     struct mail_seen mail; /* filled by who reads a log */
+    uint64_t repeated;     /* messages that stood there twice */
     /* logins that are taken although they stand out; by whatever name */
     struct {
         const char *name;
@@ -74,7 +75,8 @@ struct learn {
     size_t n_logins, logins_capacity;
     struct learn_network *networks;
     size_t n_networks, networks_capacity;
-    uint64_t networks_known; /* known already */
+    uint64_t networks_known;         /* known already */
+    uint64_t networks_of_other_size; /* no limit here looks for networks of theirs */
     bool from_log;
     struct postfix_log_tally log;
 };
@@ -91,6 +93,9 @@ int learn_sign_ins(struct learn *l, struct history *history, struct error *e);
 int learn_judge(struct learn *l, struct error *e);
 size_t learn_count_logins(const struct learn *l);   /* that are taken */
 size_t learn_count_networks(const struct learn *l); /* that are taken */
+
+/* Why nothing is taken. */
+const char *learn_why_nothing(const struct learn *l);
 
 /* The highest, what is left out and why, and what is to be said about the source. 0, or -1 with e. */
 int learn_show(const struct learn *l, struct printer *out, struct error *e);

@@ -1,5 +1,6 @@
 /* What another relay has learnt, as "postern report habits --json" writes it: names, since its keys are its own. */
 #include "core/base/clock.h"
+#include "core/decide/familiar.h"
 #include "core/report/learn.h"
 #include "core/report/text.h"
 
@@ -31,6 +32,17 @@ static int64_t time_of(const json_t *row, const char *name, int64_t now_s)
     return at_s > 0 && at_s <= now_s ? at_s : 0;
 }
 
+/* Networks of another size would be marks that nobody looks for. */
+static bool is_told_apart(const struct config *config, const struct network *network)
+{
+    const struct limit_config *size = NULL;
+
+    while ((size = networks_size(config, size)) != NULL)
+        if (network->prefix == (ip_is_v4(&network->base) ? size->v4_prefix + 96 : size->v6_prefix))
+            return true;
+    return false;
+}
+
 static int add_networks(struct learn *l, const struct learn_login *login, struct slice list, struct error *e)
 {
     struct slice one;
@@ -42,6 +54,10 @@ static int add_networks(struct learn *l, const struct learn_login *login, struct
         (void)slice_cut(list, ' ', &one, &list);
         if (network_parse(one, &network, e) != 0)
             return -1;
+        if (!is_told_apart(l->context->config, &network)) {
+            l->networks_of_other_size++;
+            continue;
+        }
         if ((to = learn_add_network(l, e)) == NULL)
             return -1;
         *to = (struct learn_network){.tenant = login->tenant,

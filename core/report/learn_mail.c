@@ -117,6 +117,8 @@ static void judge_days(struct learn_login *login, struct days *d)
     } counts[HABIT_COUNTS] = {[HABIT_MESSAGES] = {by_messages, "messages", LEARN_OUTLIER_MESSAGES},
                               [HABIT_RECIPIENTS] = {by_recipients, "recipients", LEARN_OUTLIER_RECIPIENTS}};
 
+    if (d->n == 0)
+        return;
     login->days = (uint32_t)d->n;
     for (unsigned c = 0; c < HABIT_COUNTS && login->verdict == LEARN_TAKEN; c++) {
         uint64_t median, most;
@@ -307,10 +309,39 @@ static void judge_networks(struct learn *l)
 static int by_login_and_time(const void *a, const void *b)
 {
     const struct mail_message *x = a, *y = b;
+    int order;
 
     if (x->login != y->login)
         return x->login < y->login ? -1 : 1;
-    return x->at_s < y->at_s ? -1 : x->at_s > y->at_s;
+    if (x->at_s != y->at_s)
+        return x->at_s < y->at_s ? -1 : 1;
+    if ((order = memcmp(x->mark, y->mark, sizeof x->mark)) != 0)
+        return order;
+    return x->recipients > y->recipients ? -1 : x->recipients < y->recipients;
+}
+
+static bool is_same(const struct mail_message *a, const struct mail_message *b)
+{
+    static const uint8_t none[MAIL_SEEN_MARK];
+
+    return a->login == b->login && a->at_s == b->at_s && memcmp(a->mark, b->mark, sizeof a->mark) == 0 &&
+           memcmp(a->mark, none, sizeof none) != 0;
+}
+
+/*
+ * A message that stands in two of the files counts once: syslog often writes to mail.log and to another file besides,
+ * and a log may be there under two names. Of a file that ends too early some recipients are missing.
+ */
+static void drop_repeated(struct learn *l, struct mail_seen *mail)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < mail->n; i++)
+        if (n > 0 && is_same(&mail->messages[n - 1], &mail->messages[i]))
+            l->repeated++;
+        else
+            mail->messages[n++] = mail->messages[i];
+    mail->n = n;
 }
 
 static int judge_mail(struct learn *l, struct error *e)
@@ -320,6 +351,7 @@ static int judge_mail(struct learn *l, struct error *e)
     int rc = 0;
 
     qsort(mail->messages, mail->n, sizeof *mail->messages, by_login_and_time);
+    drop_repeated(l, mail);
     for (size_t i = 0, end; i < mail->n && rc == 0; i = end) {
         struct learn_login *login = &l->logins[mail->messages[i].login];
 
@@ -364,8 +396,11 @@ int learn_judge(struct learn *l, struct error *e)
 {
     uint32_t *person_of = calloc(l->mail.n_logins + 1, sizeof *person_of);
     size_t first = l->n_logins;
-    int rc = person_of == NULL ? error_set(e, "out of memory") : find_logins(l, person_of, e);
+    int rc;
 
+    if (person_of == NULL)
+        return error_set(e, "out of memory");
+    rc = find_logins(l, person_of, e);
     for (size_t i = 0; i < l->mail.n && rc == 0; i++)
         l->mail.messages[i].login = person_of[l->mail.messages[i].login];
     free(person_of);

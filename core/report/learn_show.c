@@ -146,6 +146,12 @@ static void put_network(const struct learn_network *x, struct printer *out)
                                          value_truth(x->usual)});
 }
 
+static void tell_count(uint64_t n, const char *what, struct printer *out)
+{
+    if (n > 0)
+        printer_remark(out, REMARK_NOTE, "%llu %s.", (unsigned long long)n, what);
+}
+
 static void show_networks(const struct learn *l, struct printer *out)
 {
     size_t shown = 0;
@@ -159,11 +165,12 @@ static void show_networks(const struct learn *l, struct printer *out)
         out->end(out);
         say_more(shown, "networks", out);
     }
-    if (l->n_networks > shown)
-        printer_remark(out, REMARK_NOTE, "%zu networks were used on too few days, or too long ago, to be familiar.",
-                       l->n_networks - learn_count_networks(l));
-    if (l->networks_known > 0)
-        printer_remark(out, REMARK_NOTE, "%llu networks are known already.", (unsigned long long)l->networks_known);
+    tell_count(l->n_networks - learn_count_networks(l),
+               "networks were used on too few days, or too long ago, to be familiar", out);
+    tell_count(l->networks_known, l->networks_known == 1 ? "network is known already" : "networks are known already",
+               out);
+    tell_count(l->networks_of_other_size,
+               "networks have a size (client_net) that the other relay's limits tell apart, and none here", out);
 }
 
 /* ---- the log ---- */
@@ -183,12 +190,6 @@ static void tell_log_age(const struct learn *l, struct printer *out)
                        (long long)span);
 }
 
-static void tell_count(uint64_t n, const char *what, struct printer *out)
-{
-    if (n > 0)
-        printer_remark(out, REMARK_NOTE, "%llu %s.", (unsigned long long)n, what);
-}
-
 static void tell_log(const struct learn *l, struct printer *out)
 {
     const struct postfix_log_tally *t = &l->log;
@@ -197,6 +198,7 @@ static void tell_log(const struct learn *l, struct printer *out)
         tell_log_age(l, out);
     printer_remark(out, REMARK_NOTE, "%llu lines were read; %llu of them were not understood, %llu were too long.",
                    (unsigned long long)t->lines, (unsigned long long)t->unread, (unsigned long long)t->too_long);
+    tell_count(l->repeated, "messages stand in more than one of the files, and count once", out);
     tell_count(t->unsent, "messages of logins were delivered to nobody, and don't count", out);
     tell_count(t->filtered,
                "messages went through a filter before the queue (smtpd_proxy_filter), and don't count: the "
@@ -216,11 +218,29 @@ static void put_log(const struct learn *l, struct printer *out)
     out->value(out, "lines", value_number(t->lines));
     out->value(out, "not_understood", value_number(t->unread));
     out->value(out, "too_long", value_number(t->too_long));
+    out->value(out, "repeated", value_number(l->repeated));
     out->value(out, "undelivered", value_number(t->unsent));
     out->value(out, "filtered", value_number(t->filtered));
     out->value(out, "not_followed", value_number(t->forgotten));
     out->value(out, "no_room", value_number(l->mail.beyond));
     out->close(out);
+}
+
+const char *learn_why_nothing(const struct learn *l)
+{
+    const struct postfix_log_tally *t = &l->log;
+
+    if (!l->from_log || l->n_logins > 0)
+        return "there is nothing to take";
+    if (t->lines == 0)
+        return "the log is empty";
+    if (t->unread == t->lines)
+        return "no line was understood; expected Postfix's log as syslog writes it (\"Nov 30 06:50:20 relay "
+               "postfix/smtpd[17]: ...\", or with a time such as 2026-11-30T06:50:20+00:00), or as \"journalctl -o "
+               "short-iso\" does";
+    if (t->unsent + t->filtered + l->mail.beyond + l->mail.n_logins > 0)
+        return "there is nothing to take";
+    return "no message of a login is in the log: no line of smtpd with sasl_username=";
 }
 
 /* ---- all ---- */

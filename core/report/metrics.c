@@ -1,5 +1,6 @@
 #include "core/report/metrics.h"
 
+#include "core/report/cluster_report.h"
 #include "core/report/sign_ins_age.h"
 
 #include <stdarg.h>
@@ -229,6 +230,29 @@ static void print_decisions(const struct picture *p, struct printer *out)
     put(out, "postern_journal_dropped_total %llu", (unsigned long long)p->dropped);
 }
 
+static void print_cluster(const struct report_files *f, int64_t wall_s, struct printer *out)
+{
+    struct cluster_facts c;
+
+    if (f->config == NULL || !cluster_facts(f->config, wall_s, &c))
+        return;
+    family(out, "postern_cluster_up", "gauge", "1 while this relay shares what it counts with the others.");
+    put(out, "postern_cluster_up %d", c.shares);
+    family(out, "postern_cluster_relays", "gauge", "Other relays that are known, and of these.");
+    put(out, "postern_cluster_relays{state=\"known\"} %llu", (unsigned long long)c.relays);
+    put(out, "postern_cluster_relays{state=\"silent\"} %llu", (unsigned long long)c.silent);
+    put(out, "postern_cluster_relays{state=\"differing\"} %llu", (unsigned long long)c.differing);
+    family(out, "postern_cluster_waiting", "gauge", "What was counted here and not told the others yet.");
+    put(out, "postern_cluster_waiting %llu", (unsigned long long)c.waiting);
+    family(out, "postern_cluster_lost_total", "counter", "What was counted here and found no room to be told.");
+    put(out, "postern_cluster_lost_total %llu", (unsigned long long)c.lost);
+    family(out, "postern_cluster_round_trip_seconds", "gauge", "How long Redis took for the last batch.");
+    put(out, "postern_cluster_round_trip_seconds %llu.%06llu", (unsigned long long)(c.round_trip_us / 1000000),
+        (unsigned long long)(c.round_trip_us % 1000000));
+    family(out, "postern_cluster_clock_offset_seconds", "gauge", "The clock of Redis less that of this relay.");
+    put(out, "postern_cluster_clock_offset_seconds %.3f", (double)c.clock_ms / 1000);
+}
+
 /* Reasons of ours alone, so that there are never more than these. */
 static void print_failures(const struct picture *p, struct printer *out)
 {
@@ -259,6 +283,7 @@ void metrics_report(const struct picture *p, const struct report_files *f, struc
     print_notices(p, out);
     print_decisions(p, out);
     print_failures(p, out);
+    print_cluster(f, p->wall_s, out);
 }
 
 /* ---- OpenMetrics ---- */

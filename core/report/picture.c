@@ -87,6 +87,7 @@ static void judge_services(struct picture *p, const struct config *c)
     expect(p, "postern-milter", c->milter.n_listen > 0);
     expect(p, "postern-sasl", c->sasl.n_listen > 0);
     expect(p, "postern-alert", c->n_alerts > 0);
+    expect(p, "postern-cluster", c->cluster.configured);
 }
 
 bool picture_generation_of(const struct picture *p, long pid, uint64_t *generation)
@@ -126,6 +127,24 @@ static void look_at_directory(struct report_files *f, struct picture *p)
         p->directory = PART_NONE;
 }
 
+/* Those of logins and connectors: a tenant has one too, for the time since when its mail is seen. */
+static void look_at_habits(const struct report_files *f, struct picture *p, uint64_t now_ns)
+{
+    uint32_t tenants = f->view != NULL ? directory_tenants(f->view) : 0;
+    const struct decide_context c = files_context(f);
+
+    habits_stats(state_habits(f->state), now_ns, &p->habits);
+    for (uint32_t i = 0; i < tenants; i++) {
+        const struct tenant_facts *tenant = directory_tenant(f->view, i);
+        struct habit habit = {.since_ns = 0};
+
+        if (tenant != NULL)
+            habits_look(c.habits, key_of_tenants_habit(hash_slice(c.secret, slice_of(tenant->name))), now_ns, &habit);
+        p->habits.known -= habit.since_ns != 0 && p->habits.known > 0;
+        p->habits.learning -= habit_learning_until(&c, &habit) != 0 && p->habits.learning > 0;
+    }
+}
+
 static void look_at_state(struct report_files *f, struct picture *p)
 {
     uint64_t boot_ns = clock_boot_ns(), now_ns;
@@ -139,7 +158,7 @@ static void look_at_state(struct report_files *f, struct picture *p)
     }
     now_ns = state_now(f->state, boot_ns);
     counters_stats(state_counters(f->state), now_ns, &p->counters);
-    habits_stats(state_habits(f->state), now_ns, &p->habits);
+    look_at_habits(f, p, now_ns);
     for (uint32_t at = 0; blocks_next(state_blocks(f->state), &at, now_ns, &block);)
         p->blocks++;
     if (p->directory != PART_CLOSED)

@@ -112,7 +112,7 @@ const struct listener_config *postfix_listener_at(const struct postfix_check *c,
 
     for (size_t i = 0; i < program.n_listen; i++)
         if (same_address(c, endpoint, &program.listen[i]))
-            return &program.listen[i];
+            return program.listen + i;
     return NULL;
 }
 

@@ -157,7 +157,8 @@ static void begin_message(struct postfix_log *log, const struct postfix_log_line
                                .message = {.login = mail_seen_login(log->seen, line->login),
                                            .at_s = (uint32_t)line->at_s,
                                            .has_client = line->has_client,
-                                           .client = line->client}};
+                                           .client = line->client,
+                                           .mark = {key & 0xff, key >> 8 & 0xff, (key >> 16 & 0xff) | 1}}};
     if (m->message.login != MAIL_SEEN_NOBODY)
         return;
     m->over = true;

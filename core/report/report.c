@@ -130,7 +130,9 @@ static void put_script_gaps(const struct report *r, const struct report_kind *ki
     for (size_t i = 0; i < c->n_other_relays; i++)
         put_line(r, "# WARNING: the usage of the relay %.*s is not known here.", (int)c->other_relays[i].n,
                  c->other_relays[i].p);
-    if (c->n_other_relays == 0)
+    if (c->n_other_relays == 0 && c->cluster.configured)
+        put_line(r, "# WARNING: the usage of the cluster's other relays is not known here.");
+    else if (c->n_other_relays == 0)
         put_line(r, "# Other relays are not known here: if there are any, look through their usage, too.");
 }
 
@@ -297,6 +299,8 @@ static void add_relays(const struct config *c, struct buf *b)
     }
     if (c->n_other_relays > RELAYS_NAMED)
         buf_addf(b, " and %zu more", c->n_other_relays - RELAYS_NAMED);
+    if (c->n_other_relays == 0)
+        buf_add(b, SLICE("those of the cluster"));
 }
 
 /* Why a script would disable mailboxes that are used; false: nothing is known to be missing. */
@@ -309,7 +313,7 @@ static bool find_gaps(const struct report *r, struct buf *b)
         use_reach_words(&r->reach, b);
         buf_addf(b, ", not for %llu days", (unsigned long long)r->days);
     }
-    if (c->n_other_relays > 0) {
+    if (c->n_other_relays > 0 || c->cluster.configured) {
         buf_addf(b, "%sthe usage of other relays is not known here (", b->n > 0 ? "; and " : "");
         add_relays(c, b);
         buf_add(b, SLICE(")"));

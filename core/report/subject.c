@@ -6,6 +6,7 @@
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/report/text.h"
+#include "core/state/outbox.h"
 
 static const struct {
     const char *name;
@@ -143,6 +144,12 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
     }
 }
 
+static void forgive_key(struct counters *counters, uint64_t key, uint64_t now_ns)
+{
+    (void)counters_reset(counters, key, now_ns);
+    outbox_tell_reset(counters_outbox(counters), key);
+}
+
 void subject_forgive(struct counters *counters, struct habits *habits, const struct decide_context *c,
                      const struct subject *subject, const struct block *block)
 {
@@ -155,9 +162,10 @@ void subject_forgive(struct counters *counters, struct habits *habits, const str
             failures_forgive(counters, c, &subject->submission, &subject->verdict.identity, limit);
         else if (strcmp(limit->name, block->limit) == 0 &&
                  key_of_limit(c, &subject->submission, &subject->verdict.identity, limit, &key))
-            (void)counters_reset(counters, key, c->now_ns);
+            forgive_key(counters, key, c->now_ns);
     }
-    (void)counters_reset(counters, block_history(c, block->key).key, c->now_ns);
+    forgive_key(counters, block_history(c, block->key).key, c->now_ns);
+    outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_LIFT, .key = block->key});
     if (block->defers && (key = key_of_habit(c, &subject->verdict.identity)) != 0)
         habits_lift(habits, key, c->now_ns, false);
 }

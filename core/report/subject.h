@@ -19,7 +19,8 @@ struct subject {
 int subject_parse(const struct decide_context *c, int n, char **words, struct subject *out, struct error *e);
 
 /* Resets the counters that led to a block: that of its limit, that of earlier blocks, and, if it only defers, what the
- * subject sent in the last hour and day. */
+ * subject sent in the last hour and day. Where there are other relays (files_share_state) their counters are reset,
+ * too, and the block is lifted there. */
 void subject_forgive(struct counters *counters, struct habits *habits, const struct decide_context *c,
                      const struct subject *subject, const struct block *block);
 

@@ -291,6 +291,11 @@ static void read_record(const struct blocks *b, uint32_t place, struct block *ou
 
 /* ---- the interface ---- */
 
+uint64_t blocks_changes(const struct blocks *b)
+{
+    return __atomic_load_n(&b->head->changes, __ATOMIC_ACQUIRE);
+}
+
 bool blocks_any(const struct blocks *b)
 {
     return __atomic_load_n(&b->head->reach.value, __ATOMIC_ACQUIRE) != 0;

@@ -77,6 +77,9 @@ void blocks_absorb(struct blocks *b, const struct network *net, enum block_class
 /* Lifts a block. True when there was a live one. */
 bool blocks_lift(struct blocks *b, uint64_t key, uint64_t now_ns);
 
+/* Goes up with each block that is added, prolonged, lifted or swept away. One load. */
+uint64_t blocks_changes(const struct blocks *b);
+
 /* Walks over the live blocks: *at begins at 0; false at the end. */
 bool blocks_next(const struct blocks *b, uint32_t *at, uint64_t now_ns, struct block *out);
 

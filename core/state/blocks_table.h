@@ -62,9 +62,4 @@ uint32_t blocks_take_over(struct blocks *to, const struct blocks *from, uint64_t
 /* Forgets everything; for memory that nobody else uses. */
 void blocks_clear(struct blocks *b);
 
-static inline uint64_t blocks_changes(const struct blocks *b)
-{
-    return __atomic_load_n(&b->head->changes, __ATOMIC_ACQUIRE);
-}
-
 #endif

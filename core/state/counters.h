@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 struct counters;
+struct outbox;
 
 /* 400 days: no limit's window, times its burst, may be longer (core/base/units.h has the same bound for durations). */
 #define COUNTERS_LONGEST_WINDOW_NS (UINT64_C(400) * 86400 * 1000000000)
@@ -50,6 +51,9 @@ struct charge_answer {
     uint64_t used;     /* units taken at `now`, before this charge (rounded up) */
 };
 
+/* Where to tell what was counted here (core/state/outbox.h), for whoever counts; NULL: nobody asks. */
+struct outbox *counters_outbox(struct counters *c);
+
 /* Prefetches the key's bucket into the processor's cache. */
 void counters_prefetch(const struct counters *c, uint64_t key);
 
@@ -73,6 +77,14 @@ void counters_force(struct counters *c, const struct charge *charge, uint64_t no
  * so that nobody gets credit. Only from the key's own entry, since a shared one was charged by others, too.
  */
 void counters_return(struct counters *c, uint64_t key, uint64_t ns, uint64_t now_ns);
+
+/*
+ * What other relays have counted or marked (core/state/outbox.h): the key's end becomes now + backlog_ns if it is
+ * earlier, never earlier than it is. A backlog may be above the burst. False when the key's bucket is full of live
+ * entries and it has none: it is left to what this relay counts itself, since a shared entry would hold others
+ * responsible. counters_marked_for tells what a key of either sort has.
+ */
+bool counters_raise(struct counters *c, uint64_t key, uint64_t backlog_ns, uint64_t now_ns);
 
 /*
  * Marks: a key that is remembered until a time, for "distinct" counts and for "this message was charged already".
@@ -116,6 +128,8 @@ struct charge_answer strangers_charge(struct counters *c, enum strangers_count w
 /* Gives back ns of what a key was charged: no more than its entry holds. */
 void strangers_return(struct counters *c, enum strangers_count what, uint64_t key, uint64_t ns, uint64_t now_ns);
 bool strangers_once(struct counters *c, uint64_t key, uint64_t now_ns, uint64_t keep_ns);
+/* As counters_raise. There is always room. */
+void strangers_raise(struct counters *c, enum strangers_count what, uint64_t key, uint64_t backlog_ns, uint64_t now_ns);
 
 /* An operator's reset of a key, of strangers too. True when it was live. What it took from a shared entry stays. */
 bool counters_reset(struct counters *c, uint64_t key, uint64_t now_ns);

@@ -88,3 +88,22 @@ void strangers_return(struct counters *c, enum strangers_count what, uint64_t ke
 {
     strangers_give_back(c, table_of(what), key, ns, now_ns + c->ahead_ns);
 }
+
+void strangers_raise(struct counters *c, enum strangers_count what, uint64_t key, uint64_t backlog_ns, uint64_t now_ns)
+{
+    uint64_t now = now_ns + c->ahead_ns, wanted = min_u64(backlog_ns, COUNTERS_LONGEST_WINDOW_NS);
+
+    for (unsigned i = 0; i < TRIES_MAX; i++) {
+        union pair seen, *entry;
+        uint64_t backlog = strangers_backlog(c, table_of(what), key, now, &entry, &seen);
+
+        if (backlog >= wanted)
+            return;
+        if (entry == NULL) {
+            yielding_put(c, table_of(what), key, now, now + wanted);
+            return;
+        }
+        if (pair_swap(entry, seen, pair_of(key, now + backlog_of(seen.value, now) + wanted - backlog)))
+            return;
+    }
+}

@@ -14,6 +14,11 @@ struct counters counters_over(void *memory, uint64_t entries, void *rest, struct
     return c;
 }
 
+struct outbox *counters_outbox(struct counters *c)
+{
+    return c->outbox;
+}
+
 void counters_stats(const struct counters *c, uint64_t now_ns, struct counters_stats *out)
 {
     uint64_t buckets = UINT64_C(1) << c->bits, now = now_ns + c->ahead_ns, live = 0;
@@ -45,22 +50,28 @@ static void raise_all_shared(const struct counters *c, union pair *bucket, uint6
         raise_shared(c, bucket, class, now, backlog);
 }
 
-/* Raises an entry's backlog; creates the entry if there is none. */
-static void raise_entry(struct counters *c, uint64_t tag, uint64_t now, uint64_t backlog)
+/* Raises an entry's backlog; creates the entry if there is none. False when there is no room for it. */
+static bool raise_entry(struct counters *c, uint64_t tag, uint64_t now, uint64_t backlog)
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         union pair seen, *entry = live_entry(c, tag, now, &seen);
 
         if (entry != NULL && backlog_of(seen.value, now) >= backlog)
-            return;
+            return true;
         if (entry == NULL)
             entry = free_entry(c, tag, now, &seen);
         if (entry == NULL)
             break;
         if (pair_swap(entry, seen, pair_of(tag | ENTRY_NEW, now + backlog)))
-            return;
+            return true;
     }
-    raise_all_shared(c, bucket_of(c, tag), now, backlog);
+    return false;
+}
+
+bool counters_raise(struct counters *c, uint64_t key, uint64_t backlog_ns, uint64_t now_ns)
+{
+    backlog_ns = min_u64(backlog_ns, COUNTERS_LONGEST_WINDOW_NS);
+    return backlog_ns == 0 || raise_entry(c, tag_of(key), now_ns + c->ahead_ns, backlog_ns);
 }
 
 /*
@@ -114,8 +125,8 @@ void counters_take_over(struct counters *to, const struct counters *from, uint64
             union pair seen = pair_read(bucket + j);
             uint64_t backlog = backlog_of(seen.value, from_now);
 
-            if (backlog > 0 && seen.key != 0)
-                raise_entry(to, tag_of(seen.key), to_now, backlog);
+            if (backlog > 0 && seen.key != 0 && !raise_entry(to, tag_of(seen.key), to_now, backlog))
+                raise_all_shared(to, bucket_of(to, tag_of(seen.key)), to_now, backlog);
         }
         if (pair_glance(gate_of(bucket)).value > from_now)
             take_over_shared(to, from, i, now_ns);

@@ -61,6 +61,7 @@ struct counters {
     unsigned bits;        /* 2^bits buckets; at least 3 */
     uint64_t ahead_ns;    /* added to the caller's time to get the table's; modulo 2^64 */
     struct counters_met *met; /* shared */
+    struct outbox *outbox;    /* NULL: there is no cluster */
 };
 
 /* A table of `entries` (a power of two, at least COUNTERS_ENTRIES_MIN), with COUNTERS_REST_PAIRS more pairs in `rest`,

@@ -47,6 +47,7 @@ void state_use(struct state *s, struct mapping *m, bool attached, uint64_t boot_
     s->attached = attached;
     s->synced = blocks_changes(&m->blocks) - 1; /* so that the next tick syncs both */
     s->shadowed = s->synced;
+    m->counters.outbox = s->outbox;
     __atomic_store_n(&s->now, m, __ATOMIC_RELEASE);
 }
 
@@ -193,6 +194,12 @@ void state_close(struct state *s)
     mapping_free(s->shadow);
     free(s->path);
     free(s);
+}
+
+void state_share(struct state *s, struct outbox *o)
+{
+    s->outbox = o;
+    s->now->counters.outbox = o;
 }
 
 /* ---- the mail path ---- */

@@ -25,6 +25,7 @@ struct counters;
 struct blocks;
 struct receipts;
 struct habits;
+struct outbox;
 
 struct state_options {
     const char *path; /* copied */
@@ -45,6 +46,10 @@ struct state_options {
  */
 int state_open(const struct state_options *options, struct state **out, struct error *e);
 void state_close(struct state *s);
+
+/* From now on whoever counts tells it there (counters_outbox). To be called before threads begin; o outlives the state.
+ */
+void state_share(struct state *s, struct outbox *o);
 
 /* Why the state is in memory only; NULL when the file is in use. Owned by the state; valid for several more ticks. */
 const char *state_problem(const struct state *s);

@@ -22,6 +22,7 @@ struct state {
     uint64_t synced_ns;     /* boot clock of the last push */
     bool attached;          /* `now` is the file at path */
     bool sync_failed;
+    struct outbox *outbox; /* NULL: there is no cluster */
     struct error texts[STATE_TEXTS];
     unsigned next_text;
     const char *problem; /* atomic */

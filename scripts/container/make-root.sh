@@ -16,7 +16,7 @@ mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Label: Debian
 out=build/container
 
 debs=
-for name in postern postern-common postern-policyd postern-milter postern-mirror; do
+for name in postern postern-common postern-policyd postern-milter postern-sasl postern-mirror; do
     for deb in "$packages/$name"_*.deb; do
         if [ ! -e "$deb" ]; then
             echo "$packages has no package $name: \"make deb\" makes it" >&2

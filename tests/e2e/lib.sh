@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034 # whoever sources this exits with $status
-# For end-to-end tests: a relay with two mailboxes and one limit, and a client. Sourced; needs scripts/relay.sh.
+# For end-to-end tests, and those of relays that share (tests/integration/cluster_lib.sh): a relay with two mailboxes and one limit, and a client. Sourced; needs scripts/relay.sh.
 status=0
 trap relay_stop EXIT
 trap 'exit 1' INT TERM
@@ -13,7 +13,7 @@ is()
     *)
         echo "not ok $1"
         echo "    got \"$2\", expected \"$3\""
-        for log in policyd milter; do [ ! -s "$T/$log.log" ] || tail -n 5 "$T/$log.log" | sed "s/^/    $log: /"; done
+        for log in "$T"/*.log; do [ ! -s "$log" ] || tail -n 5 "$log" | sed "s|^|    $(basename "$log" .log): |"; done
         status=1
         ;;
     esac

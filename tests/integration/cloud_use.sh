@@ -125,6 +125,9 @@ is 'another relay forbids the script' "$(p report unused --days 7 --powershell 2
 is 'which carries its name when it is forced' "$(p report unused --days 7 --powershell --force 2>/dev/null)" '*# WARNING: the usage of the relay mx2.contoso.example is not known here*'
 is 'a relay without a name is refused' "$(conf 'other_relays = ["mx2 contoso"];'; p check 2>&1; echo $?)" '*other_relays*expected a relay*1'
 is 'check tells them' "$(conf 'other_relays = ["mx2.contoso.example"];'; p check 2>&1)" '*mx2.contoso.example*'
+conf 'cluster = { server = "unix:/nowhere"; };'
+is 'so do those of a cluster' "$(p report unused --days 7 --powershell 2>&1; echo $?)" '*the usage of other relays is not known here (those of the cluster)*1'
+is 'of which the script warns' "$(p report unused --days 7 --powershell --force 2>/dev/null)" "*# WARNING: the usage of the cluster's other relays is not known here*"
 conf
 
 # ---- sign-ins ----

@@ -40,7 +40,7 @@ done
 is 'the networks of Exchange Online are where audit and check-postfix look for them' \
     "$(cat "$D/022$(grep -o '/usr/share/postern/' core/report/cloud_networks.c)exchange-online-networks")" "$(cat conf/exchange-online-networks)"
 is 'there are secrets to look at, a configuration and all programs' \
-    "$(grep -cE '^(700 etc/postern/secrets|644 etc/postern/postern.conf|755 usr/s?bin/postern(-[a-z]+)?)$' "$D/modes")" 8
+    "$(grep -cE '^(700 etc/postern/secrets|644 etc/postern/postern.conf|755 usr/s?bin/postern(-[a-z]+)?)$' "$D/modes")" 9
 
 chmod 750 "$D/022/etc/postern/secrets"
 echo '# by hand' >"$D/022/etc/postern/postern.conf"

@@ -69,7 +69,7 @@ is 'a short log is said to be one' "$(out p learn --dry-run "$T"/logs/mail.log)"
 is 'and an old one' "$(out p learn --dry-run "$T"/logs/mail.log.3.gz)" '*The log ends 15 days ago*'
 is 'who answers anything but yes is told that nothing was done' \
     "$(script -qec "$BIN/postern -c $T/postern.conf learn $T/logs/*" /dev/null <<<no 2>&1 | tr -s '\r\n ' ' ')" \
-    '*Take the habits of 2 logins, and 1 networks as familiar? Type "yes"*nothing was done*'
+    '*Take the habits of 2 logins, and 1 network as familiar? Type "yes"*nothing was done*'
 is 'nor was it' "$(out p report habits)" 'none *'
 is 'who answers yes gets it' "$(script -qec "$BIN/postern -c $T/postern.conf learn $T/logs/*" /dev/null <<<yes 2>&1 | tr -s '\r\n ' ' ')" \
     '*Learnt: 2 logins, 1 network.*'
@@ -86,7 +86,12 @@ iso() { for day in 17 12 8 0; do ago $day | sed "s/^\([A-Z][a-z][a-z]  *[0-9]*\)
 fresh
 is 'journalctl -o short-iso, through a pipe' "$(iso | out p learn --yes -)" '*Learnt: 2 logins, 1 network.*'
 is 'a damaged archive is an error, and nothing is taken' "$(head -c 200 "$T/logs/mail.log.3.gz" >"$T/logs/cut.gz"; out p learn --yes "$T/logs/cut.gz")" '*cut.gz: is damaged: *gzip*'
-is 'so is no log at all' "$(out p learn --yes "$T/logs/none" ; out p learn --yes /etc/passwd)" '*none: cannot be opened: No such file*nothing to take*'
+is 'a message that two files tell of counts once' "$(cp "$T/logs/mail.log.1" "$T/logs/syslog.1"; out p learn --dry-run "$T"/logs/mail.log* "$T/logs/syslog.1"; rm "$T/logs/syslog.1")" \
+    "*9 messages stand in more than one of the files, and count once.*$A 2 2 3 3 $C 1 1 1 1*"
+is 'an empty log is said to be one' "$(out p learn --yes /dev/null)" '*the log is empty*'
+is 'and one without logins' "$(grep -v sasl_username "$T/maillog" >"$T/logs/none"; out p learn --yes "$T/logs/none"; rm "$T/logs/none")" '*no message of a login is in the log*'
+is 'of what is no log people read what one looks like' "$(out p learn --yes /etc/passwd)" '*no line was understood; expected*'
+is 'so is no log at all' "$(out p learn --yes "$T/logs/none" ; out p learn --yes /etc/passwd)" '*none: cannot be opened: No such file*no line was understood*'
 
 # ---- an attack in the log ----
 attack()
@@ -108,5 +113,6 @@ is 'who is named must be there' "$(out p learn --yes --include bert@contoso.exam
 p report habits --json >"$T/export.json" 2>/dev/null
 fresh
 is 'what one relay has learnt another one takes' "$(out p learn --yes "$T/export.json")" '*Learnt: 2 logins*'
+is 'the tenant is not new there either' "$(p status | grep -c 'learning until')" 0
 is 'with the same figures' "$(p report habits --json 2>/dev/null | sed 's/"today.*//' | cksum)" "$(sed 's/"today.*//' "$T/export.json" | cksum)"
 exit $status

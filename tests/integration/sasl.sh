@@ -100,6 +100,8 @@ is 'a name of 4 KiB' "$(auth LOGIN "$long")" '535 *'
 is 'a line that is too long' "$(auth LOGIN "$long$long")" '[45]?? *'
 is 'a dialogue that breaks off' "$(auth LOGIN anna@contoso.example secret --break-off | tr '\n' ' ')" '501 *235 *'
 is 'and another login after it' "$(auth PLAIN anna@contoso.example)" '235 *'
+is 'who leaves before the answer' "$(python3 tests/integration/sasl_client.py --door "$T/run/sasl.sock" --parameters rip=192.0.2.44 --leave PLAIN anna@contoso.example wrong)" left
+becomes 'has failed nevertheless' 'grep -c "reason=auth-failed.*client=192.0.2.44" "$T/sasl.log"' 1
 is 'the log has the refusal with its stage' "$(grep -c 'event=decision action=reject reason=mailbox-disabled by=sasl stage=auth login=bert@contoso.example.*client=127.9.1.1 method=PLAIN' "$T/sasl.log")" '[1-9]*'
 becomes 'postern log has it, too' '"$BIN/postern" -c "$T/postern.conf" log --csv --user bert@contoso.example | grep -c "mailbox-disabled.*sasl,auth"' '[1-9]*'
 is 'postern status knows the door' "$("$BIN/postern" -c "$T/postern.conf" status | grep -c 'postern-sasl\|sasl.sock')" '[2-9]'

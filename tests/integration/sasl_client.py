@@ -1,10 +1,10 @@
 """Signs in by a SASL mechanism of its own making and prints the last reply, for tests. Loopback only.
 
     sasl_client.py PORT MECHANISM USER SECRET [--source ADDRESS] [--plain-text] [--break-off] [--times N]
-    sasl_client.py --door SOCKET MECHANISM USER SECRET [--parameters TEXT]
+    sasl_client.py --door SOCKET MECHANISM USER SECRET [--parameters TEXT] [--leave]
 
 SECRET is a password, or an OAuth token. --break-off: says "*" in the midst of the dialogue, and then signs in. --door: speaks
-Dovecot's authentication protocol at a UNIX socket, and prints the last line.
+Dovecot's authentication protocol at a UNIX socket, and prints the last line. --leave: is gone before there is an answer.
 """
 import argparse
 import base64
@@ -113,12 +113,13 @@ def over_door(options):
     say("AUTH\t1\t%s\tservice=smtp\t%s%s" % (options.mechanism, parameters,
                                              "\tresp=" + encode(first).replace("=", "") if first == b"" else
                                              "\tresp=" + encode(first) if first is not None else ""))
-    while True:
+    while not options.leave:
         line = lines.readline()
         if not line.startswith(b"CONT\t"):
             break
-        say("CONT\t1\t" + encode(steps.send(base64.b64decode(line.split(b"\t")[2]))))
-    print(line.decode(errors="backslashreplace").rstrip("\n").replace("\t", " ") or "closed")
+        answer = steps.send(base64.b64decode(line.split(b"\t")[2]))
+        say("CONT\t1\t" + (encode(answer) if answer else ""))
+    print("left" if options.leave else line.decode(errors="backslashreplace").rstrip("\n").replace("\t", " ") or "closed")
 
 
 def main():
@@ -128,6 +129,7 @@ def main():
     parser.add_argument("--source", default="127.9.1.1")
     parser.add_argument("--plain-text", action="store_true")
     parser.add_argument("--break-off", action="store_true")
+    parser.add_argument("--leave", action="store_true")
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("words", nargs="+")
     options = parser.parse_args()

@@ -2,6 +2,7 @@
 #
 #   perl ask.pl policyd LOGIN INSTANCE    the action for a message, "action=..."
 #   perl ask.pl milter                    the command that a milter begins with, "O"
+#   perl ask.pl sasl RESPONSE             what becomes of AUTH PLAIN, "OK..." or "FAIL..."
 use strict;
 use warnings;
 use IO::Socket::UNIX;
@@ -16,6 +17,18 @@ if ($program eq 'milter') {
     read($s, my $answer, 5) == 5 or die "no answer\n";
     print substr($answer, 4), "\n";
     exit;
+}
+
+if ($program eq 'sasl') {
+    print $s "VERSION\t1\t1\nCPID\t$$\n";
+    while (my $line = <$s>) {
+        print $s "AUTH\t1\tPLAIN\tservice=smtp\trip=192.0.2.15\tsecured\tresp=$login\n"
+            if $line eq "DONE\n";
+        next if $line !~ /^(OK|FAIL)/;
+        print $line;
+        exit;
+    }
+    die "no answer\n";
 }
 
 for my $state ('RCPT', 'END-OF-MESSAGE') {

@@ -128,6 +128,7 @@ fi
 check 'packages can be built' make_packages || exit 1
 check 'root file systems can be made of them' make_images || exit 1
 check 'the image has no more than 200 MB' small
+check 'the door at AUTH is in it' contained postern 2525 postern-sasl -V
 check 'policy server and milter start' start || exit 1
 check 'neither of them is root, or may become it' confined
 check 'a login is deferred while there is no directory' answers '*451 4.7.0*' 2526 policyd anna@contoso.example 1.0

@@ -69,7 +69,7 @@ make_root()
     cp tests/packages/ask.pl "$root/usr/local/lib/"
     mkdir "$root/debs" && cp -r "$T/old" "$T/new" "$root/debs/"
     rm -f "$root"/debs/*/*dbgsym*
-    inside apt-get install -y --no-install-recommends postfix
+    inside apt-get install -y --no-install-recommends postfix dovecot-core
 }
 
 inside() { clean_inside "$root" "$@"; }
@@ -187,6 +187,8 @@ answers()
     case $said in $pattern) ;; *) return 1 ;; esac
 }
 
+signs_in() { answers "$2" sasl "$(printf '\0%s\0secret' "$1" | base64)"; }
+
 # The administrator's own: a limit, a list, the mailboxes.
 set_up()
 {
@@ -197,6 +199,19 @@ set_up()
     cp "$root/etc/postern/postern.conf" "$T/postern.conf"
     running postern-mirror import --tenant contoso /root/mailboxes.txt &&
         running systemctl reload postern-policyd postern-milter && running systemctl enable postern-mirror.timer
+}
+
+# By the words of postern-sasl(8), before the Dovecot of this release and our settings for it. It is the only way to Dovecot.
+set_up_door()
+{
+    local settings=conf/dovecot/postern.conf
+    case $(running dovecot --version) in 2.[0-3].*) ;; *) settings=conf/dovecot/postern-2.4.conf ;; esac
+    sed -e '/^  unix_listener/,/^  }/d; /^  #unix_listener/,/^  #}/s/^  #/  /' "$settings" >"$root/etc/dovecot/dovecot.conf"
+    printf '%s:{PLAIN}secret\n' anna@contoso.example nobody@contoso.example >"$root/etc/dovecot/users"
+    running systemctl restart dovecot || return 1
+    sed -i '/^sasl = {/,/^};/s|listen = ""|listen = "unix:/run/postern/sasl.sock"|' "$root/etc/postern/postern.conf"
+    cp "$root/etc/postern/postern.conf" "$T/postern.conf"
+    running systemctl enable --now postern-sasl && folder /run/postern/sasl.sock postern:postfix 660
 }
 
 # A reload with a mistake is a failure that says what is wrong, and the service goes on.
@@ -270,6 +285,10 @@ check 'nobody but the services can ask for SMTP AUTH to be switched off' request
 check 'a login is deferred while there is no directory' answers 'action=451 4.7.0*' policyd anna@contoso.example 1.0
 check 'mailboxes can be brought in, and settings changed' set_up
 check 'the milter answers Postfix' answers O milter
+check 'the door at AUTH starts when it has a socket' set_up_door
+check 'and runs in its sandbox' services_run
+check 'it lets in who may' signs_in anna@contoso.example 'OK*user=anna@contoso.example*'
+check 'and refuses a login without a mailbox' signs_in nobody@contoso.example 'FAIL*user=nobody@contoso.example*reason=5.7.139*'
 check 'the policy server has nothing against a first message' answers 'action=DUNNO' policyd anna@contoso.example 1.1
 check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
 check 'it refuses a login without a mailbox' answers 'action=550 5.7.139*' policyd nobody@contoso.example 1.3
@@ -279,6 +298,7 @@ check 'every program is of the new version then' version "$(sed -n 's/^VERSION *
 check 'the services run the new programs' services_run
 check 'they are still enabled' services_enabled
 check 'and so is the timer that the administrator has enabled' timer_is enabled
+check 'and the door' door_is enabled
 check 'the configuration stays as the administrator left it' configuration_kept
 check 'every file and folder of the new version has its mode' modes_right
 check 'the limit remembers the message from before' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.1

@@ -104,7 +104,7 @@ void configuration(struct tools *t, bool works)
     MUST(!works || result == 0);
     if (result != 0)
         return;
-    MUST(config->n_limits == 1 && config->n_connectors == 2 && config->n_groups == 1 && config->n_replies == 1);
+    MUST(config->n_limits == 2 && config->n_connectors == 2 && config->n_groups == 1 && config->n_replies == 1);
     MUST(list_count(config->smtp_auth.deny) == 3 && list_count(config->smtp_auth.logins) == 2);
     MUST(config->n_alerts == 2 && list_count(config->never_block) == 1 && config->known_networks != NULL);
     MUST(config->n_tenants == 1 && config->tenants[0].n_domains == 2);

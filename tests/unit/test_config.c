@@ -631,7 +631,7 @@ static void more_entries_than_anybody_has_are_refused(void **state)
         {"tenants=(", "{name=\"t%u\";}", ");", "tenants: 1025 entries; at most 1024 are allowed", 1025},
         {"policyd={listen=(", "\"inet:127.0.0.1:%u\"", ");};", "policyd.listen: 65 listeners; at most 64 are allowed",
          65},
-        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 11 are allowed here", 12},
+        {"alerts=({command=\"/bin/true\";events=[", "\"block\"", "];});", "at most 12 are allowed here", 13},
         {"alerts=({command=[", "\"/bin/x%u\"", "];});", "are allowed here", 1000},
     };
 
@@ -1088,6 +1088,64 @@ static void replies_are_kept_by_the_names_of_reasons(void **state)
     config_free(c);
 }
 
+static void a_clusters_servers_are_hosts_or_sockets(void **state)
+{
+    struct config *c = config_of("cluster={server=[\"Redis.contoso.example\",\"192.0.2.1:7000\",\"[2001:db8::7]:7001\","
+                                 "\"[::1]\",\"unix:/run/redis.sock\"]; user=\"postern\"; password_file=\"p\";};");
+    const struct cluster_server *s = c->cluster.servers;
+
+    (void)state;
+    assert_true(c->cluster.configured);
+    assert_int_equal(c->cluster.n_servers, 5);
+    assert_string_equal(s[0].host, "Redis.contoso.example");
+    assert_int_equal(s[0].port, 6379);
+    assert_int_equal(s[1].port, 7000);
+    assert_string_equal(s[2].host, "2001:db8::7");
+    assert_int_equal(s[2].port, 7001);
+    assert_string_equal(s[3].host, "::1");
+    assert_int_equal(s[3].port, 6379);
+    assert_null(s[4].host);
+    assert_string_equal(s[4].path, "/run/redis.sock");
+    assert_string_equal(c->cluster.password_file, "/nowhere/p");
+    assert_string_equal(c->cluster.key_file, "/nowhere/secrets/cluster.key");
+    assert_int_equal(c->cluster.tls, CLUSTER_TLS_AUTO);
+    config_free(c);
+    c = config_of("cluster={sentinels=\"192.0.2.1\"; sentinel_name=\"postern\"; tls=\"always\";};");
+    assert_int_equal(c->cluster.n_sentinels, 1);
+    assert_int_equal(c->cluster.sentinels[0].port, 26379);
+    assert_int_equal(c->cluster.tls, CLUSTER_TLS_ALWAYS);
+    config_free(c);
+    c = config_of("");
+    assert_false(c->cluster.configured);
+    config_free(c);
+}
+
+static void a_cluster_that_can_not_be_reached_is_refused(void **state)
+{
+    static const struct wrong rows[] = {
+        {"cluster = {};", "c:1: cluster: no server; expected one of server and sentinels"},
+        {"cluster = { server = \"a\"; sentinels = \"b\"; sentinel_name = \"m\"; };", "both server and sentinels"},
+        {"cluster = { sentinels = \"b\"; };", "sentinels need sentinel_name"},
+        {"cluster = { server = \"a\"; sentinel_name = \"m\"; };", "sentinel_name is for sentinels"},
+        {"cluster = { server = []; };", "cluster.server: an empty list"},
+        {"cluster = { server = \"\"; };", "expected redis.contoso.example:6379"},
+        {"cluster = { server = \"a:0\"; };", "\"a:0\": expected redis.contoso.example:6379"},
+        {"cluster = { server = \"a:65536\"; };", "\"a:65536\": expected"},
+        {"cluster = { server = \"2001:db8::7\"; };", "\"2001:db8::7\": expected"},
+        {"cluster = { server = \"[::1\"; };", "\"[::1\": expected"},
+        {"cluster = { server = \"[::1]7\"; };", "\"[::1]7\": expected"},
+        {"cluster = { server = \"redis://a\"; };", "\"redis://a\": expected"},
+        {"cluster = { server = \"a b\"; };", "\"a\\x20b\": expected"},
+        {"cluster = { server = \"unix:redis.sock\"; };", "expected an absolute path of at most 107 bytes"},
+        {"cluster = { server = \"a\"; user = \"u\"; };", "user needs password_file"},
+        {"cluster = { server = \"a\"; tls = \"never\"; ca_file = \"c\"; };", "ca_file is for TLS"},
+        {"cluster = { server = \"a\"; node = \"mx 1\"; };", "\"mx\\x201\": expected 1 to 63 printable characters"},
+    };
+
+    (void)state;
+    CHECK_WRONG(rows);
+}
+
 /* ---- files ---- */
 
 static void relative_names_begin_at_the_configurations_folder(void **state)
@@ -1242,6 +1300,39 @@ static void a_changed_list_is_noticed(void **state)
     folder_remove(&f, (const char *const[]){"c", NULL});
 }
 
+static void lists_of_other_relays_count_as_soon_as_they_are_there(void **state)
+{
+    struct folder f = folder_new();
+    char path[200];
+    struct config *c;
+    struct error e;
+
+    (void)state;
+    file_write(&f, "c",
+               "cluster={server=\"a\"; folder=\".\";}; smtp_auth={allow_file=\"own\"; "
+               "logins_file=\"logins\";};");
+    file_write(&f, "own", "a@contoso.example\n");
+    file_write(&f, "logins", "bert b@contoso.example\n");
+    file_path(&f, "c", path, sizeof path);
+    assert_int_equal(config_load(path, &c, &e), 0);
+    assert_null(c->smtp_auth.deny);
+    assert_false(config_files_changed(c));
+    file_write(&f, "deny", "bert\n");
+    assert_true(config_files_changed(c));
+    config_free(c);
+    file_write(&f, "allow", "*nobody@nowhere.example\n");
+    assert_int_equal(config_load(path, &c, &e), -1);
+    assert_non_null(strstr(e.text, "allow:1: "));
+    file_write(&f, "allow", "c@elsewhere.example\n");
+    assert_int_equal(config_load(path, &c, &e), 0);
+    assert_false(config_files_changed(c));
+    assert_true(list_has(c->smtp_auth.deny, SLICE("b@contoso.example"), NULL)); /* whom bert is here */
+    assert_true(list_has(c->smtp_auth.allow, SLICE("a@contoso.example"), NULL));
+    assert_true(list_has(c->smtp_auth.allow, SLICE("c@elsewhere.example"), NULL));
+    config_free(c);
+    folder_remove(&f, (const char *const[]){"c", "own", "logins", "allow", "deny", NULL});
+}
+
 static void without_room_for_an_error_it_is_refused_all_the_same(void **state)
 {
     struct config *c;
@@ -1284,11 +1375,14 @@ int main(void)
         cmocka_unit_test(the_only_tenant_is_the_default_one),
         cmocka_unit_test(listeners_have_one_form_for_both_programs),
         cmocka_unit_test(replies_are_kept_by_the_names_of_reasons),
+        cmocka_unit_test(a_clusters_servers_are_hosts_or_sockets),
+        cmocka_unit_test(a_cluster_that_can_not_be_reached_is_refused),
         cmocka_unit_test(relative_names_begin_at_the_configurations_folder),
         cmocka_unit_test(errors_in_files_name_the_file_and_its_line),
         cmocka_unit_test(what_everybody_may_write_to_is_refused),
         cmocka_unit_test(only_regular_files_of_a_bounded_size_are_read),
         cmocka_unit_test(a_changed_list_is_noticed),
+        cmocka_unit_test(lists_of_other_relays_count_as_soon_as_they_are_there),
         cmocka_unit_test(without_room_for_an_error_it_is_refused_all_the_same),
     };
 

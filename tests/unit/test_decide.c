@@ -1052,6 +1052,32 @@ static void all_spellings_of_a_login_share_one_key_and_tenants_none(void **state
     assert_true(w->verdict.identity.user != first);
 }
 
+static void what_another_relay_denies_comes_before_what_this_one_allows(void **state)
+{
+    struct world *w = *state;
+    struct submission s = world_submission("bert@contoso.example", "203.0.113.9", "bert@contoso.example");
+    static const char text[] = "preset = \"none\"; cluster = { server = \"unix:/nowhere\"; folder = \"~/others\"; }; "
+                               "smtp_auth = { allow_file = \"~/own\"; };";
+
+    world_write(w, "own", "bert@contoso.example\n");
+    assert_int_equal(mkdir(world_file(w, "others"), 0700), 0);
+    world_configure(w, text);
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    world_write(w, "others/deny", "bert\n");
+    world_configure(w, text);
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_DENY_FILE);
+    world_write(w, "others/deny", "");
+    world_write(w, "others/allow", "cleo@contoso.example\n");
+    world_configure(w, text);
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+    s = world_submission("cleo@contoso.example", "203.0.113.9", "cleo@contoso.example");
+    world_decide(w, &s);
+    assert_int_equal(w->verdict.reason, REASON_ALLOWED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1077,6 +1103,7 @@ int main(void)
         cmocka_unit_test(the_trace_says_why_a_limit_is_not_about_the_message),
         cmocka_unit_test(an_operator_can_replace_a_reply),
         cmocka_unit_test(all_spellings_of_a_login_share_one_key_and_tenants_none),
+        cmocka_unit_test_setup_teardown(what_another_relay_denies_comes_before_what_this_one_allows, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -365,6 +365,9 @@ static void a_new_login_that_sends_much_from_elsewhere_is_told_of_at_once(void *
     assert_int_equal(notices(b, "unusual"), before);
     assert_int_equal(passed_of(b, 0, ELSEWHERE, FRESH + 1000, 70), 0);
     assert_int_equal(notices(b, "unusual"), before + 1);
+    /* Once an hour is enough: a flood of it would leave no room for others, and be told of as so many more events. */
+    assert_int_equal(passed_of(b, MINUTE, ELSEWHERE, FRESH + 2000, 2000), 0);
+    assert_int_equal(notices(b, "unusual"), before + 1);
     stop(b);
 }
 

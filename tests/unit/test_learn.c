@@ -112,6 +112,24 @@ static void a_mailbox_is_one_under_all_its_names(void **state)
     assert_false(habit_of(s, "cleo@contoso.example").learnt);
 }
 
+static void a_message_that_two_files_tell_of_counts_once(void **state)
+{
+    struct lesson *s = *state;
+    struct mail_message m = {.login = mail_seen_login(&s->learn.mail, SLICE("anna@contoso.example")),
+                             .at_s = (uint32_t)(NOW - 3 * DAY_S),
+                             .mark = {1, 2, 3}};
+
+    /* The first file ended before the second of its recipients got it. */
+    for (m.recipients = 1; m.recipients <= 2; m.recipients++)
+        mail_seen_add(&s->learn.mail, &m);
+    m.mark[0]++; /* another one of that second */
+    mail_seen_add(&s->learn.mail, &m);
+    judge(s);
+    assert_int_equal(s->learn.repeated, 1);
+    assert_int_equal(login_named(s, "anna@contoso.example")->most.of[HABIT_MESSAGES][HABIT_HOUR], 2);
+    assert_int_equal(login_named(s, "anna@contoso.example")->most.of[HABIT_RECIPIENTS][HABIT_HOUR], 5);
+}
+
 static void who_the_directory_does_not_know_is_left_out(void **state)
 {
     struct lesson *s = *state;
@@ -298,7 +316,7 @@ static void what_another_relay_has_learnt_is_taken(void **state)
         "[{\"login\": \"anna@contoso.example\", \"messages_hour\": 12, \"messages_day\": 40, \"recipients_hour\": 50, "
         "\"recipients_day\": 90, \"kind\": \"user\", \"learnt\": true, \"last\": \"2026-11-29T07:04:48Z\", "
         "\"networks\": "
-        "\"203.0.113.0/24 2001:db8::/64\"},"
+        "\"203.0.113.0/24 2001:db8::/64 198.18.0.0/15 0.0.0.0/0\"},"
         "{\"login\": \"cleo@contoso.example\", \"messages_day\": 40, \"kind\": \"user\", \"learnt\": false},"
         "{\"login\": \"gone@contoso.example\", \"messages_day\": 40, \"kind\": \"user\", \"learnt\": true},"
         "{\"login\": \"no such printer\", \"messages_day\": 40, \"kind\": \"connector\", \"learnt\": true}]";
@@ -312,7 +330,11 @@ static void what_another_relay_has_learnt_is_taken(void **state)
     assert_int_equal(login_named(s, "gone@contoso.example")->verdict, LEARN_UNKNOWN);
     assert_int_equal(login_named(s, "no such printer")->verdict, LEARN_UNKNOWN);
     assert_int_equal(learn_count_networks(&s->learn), 2);
+    assert_int_equal(s->learn.networks_of_other_size, 2);
     assert_int_equal(take(s).logins, 1);
+    /* The tenant is not new either, here as there. */
+    assert_true(is_unfamiliar(s, "anna@contoso.example", "192.0.2.9"));
+    assert_true(tenant_learning(s, "contoso") == 0);
     assert_int_equal(habit_of(s, "anna@contoso.example").most.of[HABIT_MESSAGES][HABIT_HOUR], 12);
     assert_int_equal(habit_of(s, "anna@contoso.example").most.of[HABIT_RECIPIENTS][HABIT_DAY], 90);
     assert_true(is_familiar(s, "anna@contoso.example", "203.0.113.4"));
@@ -383,6 +405,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_mailbox_is_one_under_all_its_names),
+        TEST(a_message_that_two_files_tell_of_counts_once),
         TEST(who_the_directory_does_not_know_is_left_out),
         cmocka_unit_test(a_day_far_above_the_others_leaves_a_login_out_unless_it_is_named),
         TEST(figures_fade_with_the_weeks_and_end_at_the_ceiling),

@@ -514,6 +514,39 @@ static void a_hundred_thousand_entries_are_all_found(void **state)
     free(text);
 }
 
+static void joined_lists_have_what_either_has(void **state)
+{
+    struct list *own, *others, *both;
+    struct list_place place;
+    struct slice text;
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(list_parse(SLICE("anna@contoso.example\n"), "own", &own, NULL), 0);
+    assert_int_equal(list_parse(SLICE("\n@fabrikam.example\nbert\n"), "others", &others, NULL), 0);
+    both = list_join(own, others);
+    assert_ptr_equal(both, own);
+    assert_string_equal(list_path(both), "own");
+    assert_int_equal(list_count(both), 3);
+    assert_true(list_has(both, SLICE("anna@contoso.example"), &place));
+    assert_string_equal(place.path, "own");
+    assert_true(list_has(both, SLICE("@fabrikam.example"), &place));
+    assert_string_equal(place.path, "others");
+    assert_int_equal(place.line, 2);
+    assert_false(list_has(both, SLICE("cleo"), NULL));
+    for (size_t at = 0; list_next(both, &at, &text, &place);)
+        n++;
+    assert_int_equal(n, 3);
+    list_free(both);
+    assert_int_equal(list_parse(SLICE("bert\n"), "others", &others, NULL), 0);
+    both = list_join(NULL, others);
+    assert_true(list_has(both, SLICE("bert"), NULL));
+    assert_null(list_path(both)); /* nobody's to edit */
+    assert_ptr_equal(list_join(both, NULL), both);
+    assert_null(list_join(NULL, NULL));
+    list_free(both);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_list_is_loaded_from_its_file),
         cmocka_unit_test(a_list_of_any_length_knows_what_it_does_not_hold),
         cmocka_unit_test(a_hundred_thousand_entries_are_all_found),
+        cmocka_unit_test(joined_lists_have_what_either_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -308,6 +308,55 @@ static void when_either_side_closes_the_other_is_closed(void **state)
     leave(p);
 }
 
+static void what_dovecot_says_counts_when_its_client_has_left(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    start();
+    p = greet();
+    tell(p.postfix, ASK("1"));
+    assert_string_equal(hear(p.dovecot), ASK("1"));
+    close(p.postfix);
+    assert_false(readable(p.dovecot, 50));
+    tell(p.dovecot, "FAIL\t1\tuser=anna\n");
+    assert_string_equal(hear(p.dovecot), ""); /* and only then it is closed */
+    assert_int_equal(seam.failed, 1);
+    close(p.dovecot);
+    p = greet();
+    tell(p.postfix, ASK("1") ASK("2"));
+    assert_string_equal(hear_until(p.dovecot, '\n'), ASK("1") ASK("2"));
+    close(p.postfix);
+    tell(p.dovecot, "FAIL\t2\tuser=anna\n");
+    wait_until(seam.failed == 2);
+    close(p.dovecot);
+    wait_until(seam.unavailable == 1);
+    passes((p = greet()), ASK("1"), "OK\t1\tuser=anna\n", "OK\t1\tuser=anna\n"); /* and the next one is served */
+    leave(p);
+}
+
+static void a_bad_line_of_dovecots_is_no_failure_of_its_client_and_one_of_the_clients_is(void **state)
+{
+    struct pair p;
+
+    (void)state;
+    start();
+    p = greet();
+    tell(p.postfix, ASK("1"));
+    assert_string_equal(hear(p.dovecot), ASK("1"));
+    tell(p.dovecot, "OK\tx\n");
+    assert_string_equal(hear(p.postfix), "");
+    leave(p);
+    wait_until(seam.unavailable == 1);
+    assert_int_equal(seam.held, 0);
+    p = greet();
+    tell(p.postfix, ASK("1") "AUTH\tx\n");
+    assert_string_equal(hear(p.postfix), "");
+    leave(p);
+    assert_int_equal(seam.held, 1);
+    seam_keep();
+}
+
 static void without_dovecot_the_connection_is_closed_at_once(void **state)
 {
     int fd;
@@ -543,6 +592,8 @@ int main(void)
         TEST(who_waits_for_room_is_served_in_turn),
         TEST(who_waits_in_vain_is_closed_and_may_leave_before),
         TEST(when_either_side_closes_the_other_is_closed),
+        TEST(what_dovecot_says_counts_when_its_client_has_left),
+        TEST(a_bad_line_of_dovecots_is_no_failure_of_its_client_and_one_of_the_clients_is),
         TEST(without_dovecot_the_connection_is_closed_at_once),
         TEST(a_dovecot_with_a_full_backlog_is_waited_for),
         TEST(a_line_without_an_end_is_not_kept_for_ever),

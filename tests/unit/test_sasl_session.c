@@ -48,7 +48,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    session_finish(&session, &desk, false);
+    session_finish(&session, &desk, FAULT_OURS);
     assert_int_equal(seam.held, 0);
     assert_int_equal(seam.begun, seam.succeeded + seam.failed + seam.aborted + seam.unavailable);
     return 0;
@@ -285,7 +285,49 @@ static void what_dovecot_says_of_a_cancelled_request_is_dropped(void **state)
          SAID(POSTFIX, "CONT\t1\teA==", "FAIL\t1\treason=Authentication request timed out", NULL),
          ENDS(POSTFIX, AUTH("1", "PLAIN", RIP), END_USED_ID));
     TALK(SAID(DOVECOT, "OK\t1\tuser=anna", NULL, NULL));
-    assert_int_equal(seam.succeeded, 0);
+    assert_int_equal(seam.held, 0);
+    TALK(UP(AUTH("2", "LOGIN", RIP)), DOWN("CONT\t2\teA=="), UP("CANCEL\t2"),
+         SAID(DOVECOT, "OK\t2\tuser=anna", NULL, NULL));
+    assert_int_equal(seam.succeeded, 1);
+}
+
+static void who_cancels_before_the_answer_does_not_guess_for_nothing(void **state)
+{
+    (void)state;
+    TALK(UP(AUTH("1", "PLAIN", RIP "\tresp=eA==")), UP("CANCEL\t1"), SAID(DOVECOT, "FAIL\t1\tuser=anna", NULL, NULL));
+    assert_int_equal(seam.failed, 1);
+}
+
+static void stays_counted(enum session_fault fault, unsigned held)
+{
+    TALK(UP(AUTH("1", "PLAIN", RIP "\tresp=eA==")));
+    session_finish(&session, &desk, fault);
+    assert_int_equal(seam.held, held);
+    seam_keep();
+}
+
+static void an_attempt_that_the_client_ends_stays_counted(void **state)
+{
+    (void)state;
+    stays_counted(FAULT_CLIENT, 1);
+    stays_counted(FAULT_OURS, 0);
+    stays_counted(FAULT_DOVECOT, 0);
+}
+
+static void a_refused_token_counts_also_if_its_client_says_no_more(void **state)
+{
+    (void)state;
+    TALK(UP(AUTH("1", "XOAUTH2", RIP)), DOWN("CONT\t1\t"));
+    assert_int_equal(seam.held, 0); /* it was asked for, and is not there yet */
+    TALK(UP("CONT\t1\teA=="), DOWN("CONT\t1\teyJzdGF0dXMiOiI0MDEifQ=="));
+    assert_int_equal(seam.held, 1);
+    TALK(UP("CONT\t1\t"), DOWN("FAIL\t1\tuser=anna"));
+    assert_int_equal(seam.failed, 1);
+    assert_int_equal(seam.begun, 2);
+    TALK(UP(AUTH("2", "OAUTHBEARER", RIP "\tresp=eA==")), DOWN("CONT\t2\teyJzdGF0dXMiOiI0MDEifQ=="));
+    session_finish(&session, &desk, FAULT_OURS);
+    assert_int_equal(seam.held, 1);
+    seam_keep();
 }
 
 static void an_answer_that_nobody_asked_for_lets_nobody_in(void **state)
@@ -437,7 +479,7 @@ static void when_dovecot_is_gone_its_requests_were_no_failures(void **state)
 {
     (void)state;
     TALK(UP(AUTH("1", "PLAIN", RIP "\tresp=eA==")), UP(AUTH("2", "LOGIN", RIP)), DOWN("CONT\t2\teA=="));
-    session_finish(&session, &desk, true);
+    session_finish(&session, &desk, FAULT_DOVECOT);
     assert_int_equal(seam.unavailable, 1);
     assert_int_equal(seam.failed, 0);
 }
@@ -483,6 +525,9 @@ int main(void)
         TEST(what_dovecot_could_not_tell_closes_the_connection),
         TEST(a_dialogue_that_breaks_off_is_no_failure),
         TEST(what_dovecot_says_of_a_cancelled_request_is_dropped),
+        TEST(who_cancels_before_the_answer_does_not_guess_for_nothing),
+        TEST(an_attempt_that_the_client_ends_stays_counted),
+        TEST(a_refused_token_counts_also_if_its_client_says_no_more),
         TEST(an_answer_that_nobody_asked_for_lets_nobody_in),
         TEST(an_ok_without_one_name_lets_nobody_in),
         TEST(the_login_is_judged_and_not_the_master_user),

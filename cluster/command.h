@@ -1,0 +1,37 @@
+/* A command for Redis: its words, built in memory of its own, formatted by hiredis. */
+#ifndef POSTERN_CLUSTER_COMMAND_H
+#define POSTERN_CLUSTER_COMMAND_H
+
+#include "core/base/slice.h"
+
+#include <stdint.h>
+
+#define COMMAND_WORDS_MAX 2048u
+#define COMMAND_BYTES_MAX 131072u /* of all words that are copied */
+
+struct command {
+    const char *words[COMMAND_WORDS_MAX];
+    size_t sizes[COMMAND_WORDS_MAX];
+    size_t n;
+    char bytes[COMMAND_BYTES_MAX];
+    size_t used;
+    bool full; /* a word did not fit: the command is not to be sent */
+};
+
+void command_begin(struct command *c);
+/* The word is copied. */
+void command_add(struct command *c, struct slice word);
+void command_add_number(struct command *c, uint64_t n);
+void command_add_signed(struct command *c, int64_t n);
+/* The word lives until the command is sent. */
+void command_add_static(struct command *c, const char *word);
+
+/* The name of a counter or a member in Redis. The hash tag is that of the key that `tag` has: a member's is its
+ * limit's, so that both are in one slot of a Redis Cluster. */
+void command_add_key(struct command *c, uint64_t key, uint64_t tag);
+
+/* The bytes for Redis in *out: free them with command_free. Their number; -1 without memory, or when it is full. */
+long command_format(const struct command *c, char **out);
+void command_free(char *bytes);
+
+#endif

@@ -1,0 +1,288 @@
+/* Tells the others how this relay is, hears how they are, and writes it down. */
+#include "cluster/node.h"
+
+#include "core/base/clock.h"
+#include "core/base/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define NODES "postern:{m}:nodes"
+#define STATUS_FILE "cluster.json"
+/* The others are read at each third heartbeat. */
+#define READ_EVERY 3u
+/* A relay that has been silent for so long is gone. */
+#define GONE_MS (24 * 3600 * INT64_C(1000))
+
+static void scan_nodes(struct node *n, struct slice cursor);
+
+static const char *const stage_names[] = {[NODE_OFFLINE] = "offline",
+                                          [NODE_GREETS] = "connecting",
+                                          [NODE_REFUSED] = "other-key",
+                                          [NODE_OTHER_SECRET] = "not-joined",
+                                          [NODE_SHARES] = "shares"};
+
+static void set_number(json_t *o, const char *name, uint64_t value)
+{
+    (void)json_object_set_new(o, name, json_integer((json_int_t)(value < INT64_MAX ? value : INT64_MAX)));
+}
+
+static const char *own_name(const struct node *n, char mem[HOST_NAME_MAX + 1])
+{
+    if (n->config->cluster.node != NULL)
+        return n->config->cluster.node;
+    if (gethostname(mem, HOST_NAME_MAX + 1) != 0 || mem[0] == '\0')
+        return "unnamed";
+    mem[63] = '\0';
+    return mem;
+}
+
+static json_t *digests_object(const struct node *n)
+{
+    json_t *o = json_object();
+    char text[17];
+
+    for (unsigned i = 0; o != NULL && i < DIGESTS; i++) {
+        struct buf b = BUF_OVER(text);
+
+        buf_addf(&b, "%016llx", (unsigned long long)n->digests.of[i]);
+        (void)json_object_set_new(o, digest_name(i), json_string(text));
+    }
+    return o;
+}
+
+/* NULL without memory. */
+static json_t *own_beat(struct node *n)
+{
+    char mem[HOST_NAME_MAX + 1] = "";
+    struct outbox_stats outbox;
+    uint64_t generation;
+    int64_t settings_at = digests_settings_at(n->config, &generation);
+    json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:s, s:s}", "v", 1, "name", own_name(n, mem), "at",
+                          (json_int_t)(clock_wall_ns() / NS_PER_MS), "started", (json_int_t)n->started_s, "state",
+                          stage_names[n->stage], "version", POSTERN_VERSION);
+
+    if (o == NULL)
+        return NULL;
+    outbox_stats(n->outbox, &outbox);
+    set_number(o, "round_trip_us", n->stats.round_trip_ns / 1000);
+    set_number(o, "waiting", pending_count(n->pending) + events_count(n->events) + outbox.waiting);
+    set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost);
+    set_number(o, "keys", n->stats.batches.keys);
+    set_number(o, "raised", n->stats.batches.raised);
+    set_number(o, "floors", n->stats.batches.floors);
+    set_number(o, "resent", n->stats.resent);
+    set_number(o, "refused_by_redis", n->stats.refused_by_redis);
+    set_number(o, "events_in", n->stats.events_in);
+    set_number(o, "events_out", n->stats.events_out);
+    set_number(o, "false_records", n->stats.false_records);
+    set_number(o, "replayed", n->stats.replayed);
+    (void)json_object_set_new(o, "clock_ms", json_integer(n->clock_offset_ms));
+    set_number(o, "generation", generation);
+    (void)json_object_set_new(o, "settings_at", json_integer(settings_at));
+    if (json_object_set_new(o, "digests", digests_object(n)) == 0)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+/* ---- to the others ---- */
+
+static void tell_beat(struct node *n)
+{
+    unsigned char record[BEAT_TEXT_MAX + SEAL_EXTRA_BYTES];
+    char *text = json_dumps(n->beats.own, JSON_COMPACT);
+    size_t sealed = 0;
+
+    if (text != NULL && strlen(text) <= BEAT_TEXT_MAX)
+        sealed = seal(n->sealer, SEAL_BEAT, slice_of(text), record);
+    free(text);
+    if (sealed == 0)
+        return;
+    command_begin(&n->command);
+    command_add_static(&n->command, "HSET");
+    command_add_static(&n->command, NODES);
+    command_add(&n->command, (struct slice){(const char *)sealer_incarnation(n->sealer), SEAL_INCARNATION_BYTES});
+    command_add(&n->command, (struct slice){(const char *)record, sealed});
+    (void)link_send(n->link, &n->command, node_told, n);
+}
+
+/* ---- from the others ---- */
+
+static void say_differences(struct node *n, const struct beat_peer *p, unsigned before)
+{
+    char text[128];
+
+    if (p->differs != before && p->differs != 0)
+        log_say(n->log, LEVEL_WARNING,
+                "relay %s differs from this one in: %s; what depends on that is counted by each for itself",
+                beat_name(p->said), beat_differences(p->differs, text, sizeof text));
+    else if (p->differs != before)
+        log_say(n->log, LEVEL_NOTICE, "relay %s does not differ from this one any more", beat_name(p->said));
+}
+
+/* Two that live under one name: a machine was copied, or two were given the same. One of before a restart is heard
+ * once. */
+static void say_clone(struct node *n, const struct beat_peer *p)
+{
+    if (p->times < 2 || strcmp(beat_name(p->said), beat_name(n->beats.own)) != 0)
+        return;
+    if (!n->said_clone)
+        log_say(
+            n->log, LEVEL_ERROR,
+            "another relay says that it is %s, too: give each a name of its own (cluster.node), and a copied machine "
+            "a state of its own",
+            beat_name(p->said));
+    n->said_clone = true;
+}
+
+static void forget_node(struct node *n, struct slice incarnation)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "HDEL");
+    command_add_static(&n->command, NODES);
+    command_add(&n->command, incarnation);
+    (void)link_send(n->link, &n->command, node_told, n);
+}
+
+static void heard_beat(struct node *n, struct slice field, struct slice record)
+{
+    uint64_t boot_ns = clock_boot_ns();
+    const unsigned char *incarnation = NULL;
+    struct beat_peer *p;
+    unsigned before = 0;
+    struct slice text;
+
+    switch (seal_open(n->opener, SEAL_BEAT, record, &text, &incarnation)) {
+    case OPENED:
+        break;
+    case OPENED_OWN:
+    case OPENED_REPLAYED: /* the same as before: it has not been heard since */
+        return;
+    default:
+        n->stats.false_records++;
+        return;
+    }
+    if ((p = beats_take(&n->beats, incarnation, text, boot_ns, &before)) == NULL)
+        return;
+    if ((int64_t)(clock_wall_ns() / NS_PER_MS) - p->at_ms > GONE_MS) {
+        forget_node(n, field);
+        beats_drop(p);
+        return;
+    }
+    say_differences(n, p, before);
+    say_clone(n, p);
+}
+
+static void on_nodes(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+    const struct reply *pairs;
+    struct slice cursor;
+
+    if (reply == NULL || n->stage != NODE_SHARES || n->beats.own == NULL)
+        return;
+    if ((pairs = reply_page(reply, &cursor)) == NULL) {
+        link_fail(n->link, "Redis replied to HSCAN with something else");
+        return;
+    }
+    for (size_t i = 0; i + 1 < pairs->n; i += 2)
+        if (pairs->elements[i]->type == REPLY_TEXT && pairs->elements[i + 1]->type == REPLY_TEXT)
+            heard_beat(n, pairs->elements[i]->text, pairs->elements[i + 1]->text);
+    if (!slice_eq(cursor, SLICE("0")))
+        scan_nodes(n, cursor);
+}
+
+static void scan_nodes(struct node *n, struct slice cursor)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "HSCAN");
+    command_add_static(&n->command, NODES);
+    command_add(&n->command, cursor);
+    command_add_static(&n->command, "COUNT");
+    command_add_static(&n->command, "500");
+    (void)link_send(n->link, &n->command, on_nodes, n);
+}
+
+/* ---- for this machine's own people ---- */
+
+static json_t *peer_object(const struct beat_peer *p, uint64_t boot_ns)
+{
+    json_t *o = json_copy(p->said);
+    char text[128];
+
+    if (o == NULL)
+        return NULL;
+    set_number(o, "silent_s", beat_is_silent(p, boot_ns) ? (boot_ns - p->heard_ns) / NS_PER_S : 0);
+    (void)json_object_set_new(o, "differs", json_string(beat_differences(p->differs, text, sizeof text)));
+    return o;
+}
+
+static json_t *status_object(const struct node *n, uint64_t boot_ns)
+{
+    json_t *nodes = json_array(), *o;
+
+    for (unsigned i = 0; nodes != NULL && i < BEAT_PEERS_MAX; i++) {
+        const struct beat_peer *p = n->beats.peers + i;
+
+        if (p->said != NULL && !beat_is_superseded(&n->beats, p, boot_ns))
+            (void)json_array_append_new(nodes, peer_object(p, boot_ns));
+    }
+    o = json_pack("{s:O, s:s, s:b, s:o}", "own", n->beats.own, "trouble", n->trouble, "clone", n->said_clone, "nodes",
+                  nodes);
+    return o;
+}
+
+/* Beside the outbox, in memory; whole or not at all. */
+static void write_status(struct node *n, uint64_t boot_ns)
+{
+    json_t *o = status_object(n, boot_ns);
+    char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL, *path = strdup(n->config->cluster.outbox);
+    int folder = path != NULL ? open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    struct error e = {""};
+
+    if (folder < 0)
+        (void)error_set(&e, "%s", strerror(errno));
+    if ((text == NULL || folder < 0 || spool_put(folder, STATUS_FILE, slice_of(text), &e) != 0) && !n->said_status)
+        log_say(n->log, LEVEL_WARNING, "\"postern status\" will not know of the cluster: %s", e.text);
+    n->said_status = n->said_status || e.text[0] != '\0';
+    if (folder >= 0)
+        (void)close(folder);
+    free(path);
+    free(text);
+    json_decref(o);
+}
+
+/* What has been silent for a day is no relay any more. */
+static void forget_gone(struct node *n, uint64_t boot_ns)
+{
+    for (unsigned i = 0; i < BEAT_PEERS_MAX; i++) {
+        struct beat_peer *p = n->beats.peers + i;
+
+        if (p->said == NULL || boot_ns - p->heard_ns < (uint64_t)GONE_MS * NS_PER_MS)
+            continue;
+        forget_node(n, (struct slice){(const char *)p->incarnation, sizeof p->incarnation});
+        beats_drop(p);
+    }
+}
+
+void node_beat(struct node *n, uint64_t boot_ns)
+{
+    json_t *own = own_beat(n);
+
+    if (own == NULL)
+        return;
+    json_decref(n->beats.own);
+    n->beats.own = own;
+    if (n->stage == NODE_SHARES) {
+        forget_gone(n, boot_ns);
+        tell_beat(n);
+        if (n->n_beats++ % READ_EVERY == 0)
+            scan_nodes(n, SLICE("0"));
+    }
+    write_status(n, boot_ns);
+}

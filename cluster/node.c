@@ -1,0 +1,222 @@
+#include "cluster/node.h"
+
+#include "core/base/clock.h"
+#include "core/base/notify.h"
+#include "core/base/quote.h"
+
+#include <stdlib.h>
+
+#define FLUSH_MS 50
+#define BEAT_NS (2 * NS_PER_S)
+/* The end of a connection that lasted so long is worth a line; one that comes and goes is said once. */
+#define LASTED_NS (10 * NS_PER_S)
+/* A relay whose Redis is away begins to serve all the same. */
+#define READY_LATEST_NS (10 * NS_PER_S)
+/* What is told again after Redis has forgotten it: 2,000 keys a second. */
+#define REPOST_AT_ONCE 100u
+
+/* ---- the connections ---- */
+
+static void on_up(void *arg)
+{
+    node_greet(arg);
+}
+
+static void on_down(void *arg, const char *why)
+{
+    struct node *n = arg;
+
+    n->stats.connections++;
+    if (n->stage != NODE_REFUSED)
+        n->stage = NODE_OFFLINE;
+    (void)snprintf(n->trouble, sizeof n->trouble, "%.250s", why);
+    if (!n->said_down)
+        log_say(
+            n->log, LEVEL_WARNING,
+            "no connection to Redis (%s): this relay's own limits and blocks go on, and what it counts is told later",
+            why);
+    n->said_down = true;
+}
+
+static void on_reader_up(void *arg)
+{
+    node_read_events(arg);
+}
+
+static void on_ear_up(void *arg)
+{
+    node_hear(arg);
+}
+
+static void on_ear_down(void *arg, const char *why)
+{
+    struct node *n = arg;
+
+    (void)why; /* the other connection has the same trouble, and says so */
+    n->stats.connections++;
+}
+
+void node_told(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+
+    if (reply == NULL || reply->type != REPLY_ERROR)
+        return;
+    n->stats.refused_by_redis++;
+    if (!n->said_refused)
+        log_say(n->log, LEVEL_WARNING, "Redis refuses a part of what this relay tells (has its user all rights?): %s",
+                quote(reply->text).text);
+    n->said_refused = true;
+}
+
+/* ---- the rounds ---- */
+
+static void tick(struct node *n, uint64_t boot_ns)
+{
+    bool ours = node_is_joined(n);
+    struct error e;
+
+    if (state_tick(n->state, boot_ns, clock_wall_ns(), &e) != 0)
+        log_say(n->log, LEVEL_WARNING, "%s", e.text);
+    outbox_tick(n->outbox, boot_ns);
+    if (n->stage == NODE_SHARES && boot_ns - n->shares_since_ns >= LASTED_NS)
+        n->said_down = false;
+    node_read_blocks(n, boot_ns);
+    node_save_position(n);
+    if (ours && n->stage == NODE_OTHER_SECRET) {
+        n->said_secret = false;
+        if (link_is_up(n->link))
+            node_greet(n);
+    } else if (!ours) {
+        if (!n->said_secret)
+            log_say(n->log, LEVEL_ERROR,
+                    "not shared: this relay's state has another secret than the cluster's key; run \"postern-cluster "
+                    "join\", which keeps its blocks");
+        n->said_secret = true;
+        if (n->stage == NODE_SHARES || n->stage == NODE_GREETS)
+            n->stage = NODE_OTHER_SECRET;
+    }
+}
+
+/* Subscribers are asked for a sign of life, too: one that hangs would never be heard again. */
+static void beat(struct node *n, uint64_t boot_ns)
+{
+    node_beat(n, boot_ns);
+    node_alarm(n, boot_ns);
+    if (n->stage == NODE_SHARES)
+        node_ask_epoch(n);
+    else if (n->stage == NODE_REFUSED && link_is_up(n->link))
+        node_greet(n);
+    if (link_is_up(n->ear)) {
+        command_begin(&n->command);
+        command_add_static(&n->command, "PING");
+        (void)link_send(n->ear, &n->command, NULL, NULL);
+    }
+}
+
+/* The front ends begin after that (their units say so); without Redis they begin unshared. */
+static void say_ready(struct node *n, uint64_t boot_ns)
+{
+    bool warm = n->warm == WARM_DONE && n->caught_up;
+
+    if (n->said_ready || (!warm && boot_ns - n->begun_ns < READY_LATEST_NS))
+        return;
+    if (!warm)
+        log_say(n->log, LEVEL_WARNING, "begins without what the other relays have counted and blocked");
+    n->said_ready = true;
+    notify_ready();
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+    struct node *n = arg;
+    uint64_t boot_ns = clock_boot_ns();
+
+    (void)fd;
+    (void)what;
+    if (boot_ns - n->tick_ns >= NS_PER_S) {
+        n->tick_ns = boot_ns;
+        tick(n, boot_ns);
+    }
+    if (boot_ns - n->beat_ns >= BEAT_NS) {
+        n->beat_ns = boot_ns;
+        beat(n, boot_ns);
+    }
+    node_warm_up(n);
+    say_ready(n, boot_ns);
+    node_drain(n);
+    node_look_at_blocks(n);
+    if (n->reposts && n->stage == NODE_SHARES)
+        n->reposts =
+            recent_repost(n->recent, n->pending, state_counters(n->state), node_now(n, boot_ns), REPOST_AT_ONCE);
+    node_send_events(n);
+    node_send_batch(n);
+    node_read_events(n);
+}
+
+/* ---- from outside ---- */
+
+static int start(struct node *n, const struct node_options *o, struct error *e)
+{
+    static const struct timeval often = {.tv_usec = FLUSH_MS * 1000};
+    const struct link_handlers talk = {on_up, on_down, NULL}, hear = {on_ear_up, on_ear_down, node_heard},
+                               read = {on_reader_up, on_ear_down, NULL};
+
+    if ((n->sealer = sealer_new(n->key, e)) == NULL || (n->opener = opener_new(n->key, n->sealer, e)) == NULL)
+        return -1;
+    n->events = events_new();
+    n->blocks = shared_blocks_new(n->config->state_blocks);
+    n->pending = pending_new();
+    n->recent = recent_new();
+    n->flush = event_new(n->base, -1, EV_PERSIST, on_flush, n);
+    n->link = link_new(n->base, &o->place, &talk, n);
+    n->ear = link_new(n->base, &o->place, &hear, n);
+    n->reader = link_new(n->base, &o->place, &read, n);
+    if (n->events == NULL || n->blocks == NULL || n->reader == NULL || n->pending == NULL || n->recent == NULL ||
+        n->flush == NULL || n->link == NULL || n->ear == NULL || event_add(n->flush, &often) != 0)
+        return error_set(e, "no memory for the cluster");
+    node_load_position(n);
+    return 0;
+}
+
+struct node *node_new(const struct node_options *o, struct error *e)
+{
+    struct node *n = calloc(1, sizeof *n);
+
+    if (n == NULL) {
+        (void)error_set(e, "no memory for the cluster");
+        return NULL;
+    }
+    n->base = o->base;
+    n->log = o->log;
+    n->config = o->config;
+    n->state = o->state;
+    n->outbox = o->outbox;
+    n->key = o->key;
+    n->digests = digests_of(o->config, &o->key->hash);
+    n->started_s = clock_wall_s();
+    n->begun_ns = clock_boot_ns();
+    if (start(n, o, e) == 0)
+        return n;
+    node_free(n);
+    return NULL;
+}
+
+void node_free(struct node *n)
+{
+    if (n == NULL)
+        return;
+    link_free(n->link);
+    link_free(n->ear);
+    link_free(n->reader);
+    if (n->flush != NULL)
+        event_free(n->flush);
+    beats_clear(&n->beats);
+    events_free(n->events);
+    shared_blocks_free(n->blocks);
+    pending_free(n->pending);
+    recent_free(n->recent);
+    opener_free(n->opener);
+    sealer_free(n->sealer);
+    free(n);
+}

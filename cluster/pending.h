@@ -1,0 +1,52 @@
+/*
+ * What this relay has counted and the others don't know yet, by key: amounts of one key are one sum, however long Redis
+ * is away. Bounded: what finds no room is counted as lost. The others then know less, and this relay's own limits hold;
+ * when the key is charged again, its reply shows the gap (cluster/batch.h).
+ */
+#ifndef POSTERN_CLUSTER_PENDING_H
+#define POSTERN_CLUSTER_PENDING_H
+
+#include "core/state/outbox.h"
+
+#define PENDING_ENTRIES_MAX 65536u
+#define PENDING_MEMBERS_MAX 16384u
+
+struct pending_entry {
+    uint64_t key;
+    enum outbox_table table;
+    bool reset;        /* forget the key before all else */
+    bool floor;        /* the others shall know at least what this relay has */
+    int64_t add_ns;    /* negative: more was given back than charged */
+    uint64_t burst_ns; /* 0: unknown */
+};
+
+/* A distinct member, charged here. Each is told by itself, in order. */
+struct pending_member {
+    uint64_t key, member;
+    uint64_t ns, burst_ns, keep_ns;
+};
+
+struct pending;
+
+struct pending *pending_new(void); /* NULL without memory */
+void pending_free(struct pending *p);
+
+/* Takes a record of the outbox: ADD, RETURN, DISTINCT or RESET; false for any other kind. */
+bool pending_take(struct pending *p, const struct outbox_record *record);
+/* Asks for a floor of the key. */
+void pending_floor(struct pending *p, uint64_t key, enum outbox_table table, uint64_t burst_ns);
+
+/* Another relay reset the key: what was counted before that is not told any more. */
+void pending_forget(struct pending *p, uint64_t key);
+
+/* What the key was charged that has not left yet; at least 0. */
+uint64_t pending_own(const struct pending *p, uint64_t key);
+
+/* Takes out the oldest. False: there is none. */
+bool pending_next(struct pending *p, struct pending_entry *out);
+bool pending_next_member(struct pending *p, struct pending_member *out);
+
+size_t pending_count(const struct pending *p); /* of both */
+uint64_t pending_lost(const struct pending *p);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * Replies of Redis (RESP2), read by hiredis into memory of our own. Redis is not trusted: a reply is bounded in depth
+ * (hiredis: 7), elements and bytes, and each look at it names the type that it expects.
+ */
+#ifndef POSTERN_CLUSTER_REPLY_H
+#define POSTERN_CLUSTER_REPLY_H
+
+#include "core/base/error.h"
+#include "core/base/slice.h"
+
+#include <stdint.h>
+
+/* Of one reply, whole. The longest that we ask for are 1,000 keys of a scan, and 200 events of the stream. */
+#define REPLY_BYTES_MAX (4u << 20)
+#define REPLY_ELEMENTS_MAX 16384u
+#define REPLY_CURSOR_MAX 42u /* of SCAN; it has up to 20 digits today */
+
+enum reply_type { REPLY_TEXT, REPLY_STATUS, REPLY_ERROR, REPLY_INTEGER, REPLY_NIL, REPLY_ARRAY };
+
+struct reply {
+    enum reply_type type;
+    int64_t integer;
+    struct slice text;       /* of REPLY_TEXT, REPLY_STATUS, REPLY_ERROR */
+    struct reply **elements; /* of REPLY_ARRAY: n, none is NULL */
+    size_t n;
+};
+
+struct reply_reader;
+
+struct reply_reader *reply_reader_new(void); /* NULL without memory */
+void reply_reader_free(struct reply_reader *r);
+
+/* Takes bytes from the connection. 0; -1 with e: the connection is of no use any more. */
+int reply_feed(struct reply_reader *r, const void *bytes, size_t n, struct error *e);
+
+/*
+ * The next whole reply in *out, valid until the next call; NULL when more bytes are needed. 0; -1 with e when what came
+ * is no reply, or too large.
+ */
+int reply_next(struct reply_reader *r, const struct reply **out, struct error *e);
+
+/* ---- looking at one ---- */
+
+/* Is it a status or text of exactly that? */
+bool reply_is(const struct reply *reply, const char *text);
+/* An array of at least n elements, or NULL. */
+const struct reply *reply_array(const struct reply *reply, size_t n);
+/* A page of SCAN or HSCAN: its elements; *cursor is where the next one begins, and valid as long as the reply. NULL
+ * when it is something else. */
+const struct reply *reply_page(const struct reply *reply, struct slice *cursor);
+/* Does an error begin with this word? */
+bool reply_is_error(const struct reply *reply, const char *word);
+
+#endif

@@ -1,0 +1,528 @@
+/* Events to and from the stream in Redis: blocks, lifts, resets, marks. */
+#include "cluster/node.h"
+
+#include "cluster/block_text.h"
+#include "cluster/bytes.h"
+#include "core/base/clock.h"
+#include "core/base/spool.h"
+#include "core/decide/blocked.h"
+#include "core/report/subject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STREAM "postern:{b}:events"
+#define BLOCKS "postern:{b}:blocks"
+/* About a day's events of a large cluster; blocks that are older stand in BLOCKS. */
+#define STREAM_LENGTH "100000"
+#define READ_AT_ONCE "200"
+/* Shorter than a connection waits for a reply. */
+#define READ_WAIT_MS "2000"
+#define SENT_MOST 16u
+#define POSITION_FILE "position"
+#define RETRY_NS NS_PER_S
+/* All blocks are read again so often: what has ended is removed there, what was missed is found. */
+#define BLOCKS_EVERY_NS (3600 * NS_PER_S)
+
+static void on_added(void *arg, const struct reply *reply);
+static void on_read(void *arg, const struct reply *reply);
+static void scan_blocks(struct node *n, struct slice cursor);
+
+static struct moment moment_of(const struct node *n)
+{
+    return (struct moment){node_now(n, clock_boot_ns()), clock_wall_ns() / NS_PER_MS};
+}
+
+/* ---- what this relay tells ---- */
+
+void node_note_record(struct node *n, const struct outbox_record *r)
+{
+    uint64_t wall_ms = clock_wall_ns() / NS_PER_MS;
+    struct moment at;
+
+    switch (r->kind) {
+    case OUTBOX_FIRST:
+        (void)events_add_mark(n->events, wall_ms, MARK_FIRST, r->key, r->ns);
+        return;
+    case OUTBOX_LATEST:
+        (void)events_add_mark(n->events, wall_ms, MARK_LATEST, r->key, r->ns);
+        return;
+    case OUTBOX_DISTINCT:
+        /* Who meets the member next knows it, before its limit is full. */
+        (void)events_add_mark(n->events, wall_ms, MARK_LATEST, r->member, r->keep_ns);
+        return;
+    case OUTBOX_LIFT:
+    case OUTBOX_RESET:
+        at = moment_of(n);
+        (void)events_add_forget(n->events, wall_ms, r->key,
+                                shared_blocks_lifted_here(n->blocks, state_blocks(n->state), r->key, &at));
+        return;
+    default:
+        return;
+    }
+}
+
+void node_look_at_blocks(struct node *n)
+{
+    const struct blocks *blocks = state_blocks(n->state);
+    uint64_t changes = blocks_changes(blocks);
+    const struct moment at = moment_of(n);
+
+    /* What happened while this program was away is read first: a block that was lifted then is no news. */
+    if (!n->caught_up || !node_is_joined(n) || (blocks == n->looked_at && changes == n->looked_changes))
+        return;
+    if (blocks != n->looked_at) {
+        /* Another table: it may have none of what the others told before. */
+        shared_blocks_repost(n->blocks);
+        n->blocks_read_ns = 0;
+    }
+    n->looked_at = blocks;
+    n->looked_changes = changes;
+    shared_blocks_look(n->blocks, blocks, &at, n->events);
+}
+
+static void add_block_key(struct command *c, const unsigned char *key)
+{
+    command_add(c, (struct slice){(const char *)key, 8});
+}
+
+/* For those who come later: the block as it stands, until it is lifted. */
+static void keep_block(struct node *n, struct slice text)
+{
+    unsigned char record[EVENT_TEXT_MAX + SEAL_EXTRA_BYTES];
+    size_t sealed = seal(n->sealer, SEAL_KEPT, text, record);
+
+    command_begin(&n->command);
+    command_add_static(&n->command, "HSET");
+    command_add_static(&n->command, BLOCKS);
+    add_block_key(&n->command, (const unsigned char *)text.p + EVENT_HEAD_BYTES);
+    command_add(&n->command, (struct slice){(const char *)record, sealed});
+    if (sealed > 0)
+        (void)link_send(n->link, &n->command, node_told, n);
+}
+
+static void keep_no_longer(struct node *n, const unsigned char *keys, size_t count, size_t step)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "HDEL");
+    command_add_static(&n->command, BLOCKS);
+    for (size_t i = 0; i < count; i++)
+        add_block_key(&n->command, keys + i * step);
+    (void)link_send(n->link, &n->command, node_told, n);
+}
+
+static bool send_event(struct node *n, struct slice text)
+{
+    unsigned char record[EVENT_TEXT_MAX + SEAL_EXTRA_BYTES];
+    size_t sealed = seal(n->sealer, SEAL_EVENT, text, record);
+
+    if (text.p[0] == EVENT_BLOCK)
+        keep_block(n, text);
+    else if (text.p[0] == EVENT_FORGET)
+        keep_no_longer(n, (const unsigned char *)text.p + EVENT_HEAD_BYTES,
+                       (text.n - EVENT_HEAD_BYTES) / FORGET_ENTRY_BYTES, FORGET_ENTRY_BYTES);
+    command_begin(&n->command);
+    command_add_static(&n->command, "XADD");
+    command_add_static(&n->command, STREAM);
+    command_add_static(&n->command, "MAXLEN");
+    command_add_static(&n->command, "~");
+    command_add_static(&n->command, STREAM_LENGTH);
+    command_add_static(&n->command, "*");
+    command_add_static(&n->command, "r");
+    command_add(&n->command, (struct slice){(const char *)record, sealed});
+    return sealed > 0 && link_send(n->link, &n->command, on_added, n) == 0;
+}
+
+void node_send_events(struct node *n)
+{
+    struct slice text;
+
+    if (n->stage != NODE_SHARES || clock_boot_ns() < n->events_retry_ns)
+        return;
+    while (events_sent(n->events) < SENT_MOST && (text = events_send(n->events)).n > 0)
+        if (!send_event(n, text)) {
+            /* Those on their way stay in order: all are sent again when these are answered. */
+            n->events_stalled = true;
+            return;
+        }
+}
+
+static void on_added(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+
+    if (reply == NULL || reply->type == REPLY_ERROR || n->events_stalled) {
+        n->events_stalled = false;
+        events_again(n->events);
+        n->events_retry_ns = clock_boot_ns() + RETRY_NS;
+        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR;
+        return;
+    }
+    if (clock_boot_ns() < n->events_retry_ns)
+        return; /* of one that is sent again */
+    events_arrived(n->events);
+    n->stats.events_out++;
+}
+
+/* ---- what others tell ---- */
+
+/* never_block is this relay's own: by the name in the block. */
+static bool is_protected(const struct node *n, const struct block *block, const struct moment *at)
+{
+    const struct decide_context c = {.config = n->config,
+                                     .counters = state_counters(n->state),
+                                     .blocks = state_blocks(n->state),
+                                     .secret = state_secret(n->state),
+                                     .now_ns = at->now_ns,
+                                     .wall_s = (int64_t)(at->wall_ms / 1000)};
+    char text[sizeof block->subject], *words[2], *blank;
+    struct subject *x = calloc(1, sizeof *x);
+    bool found = false;
+
+    memcpy(text, block->subject, sizeof text);
+    blank = strchr(text, ' ');
+    if (x != NULL && blank != NULL) {
+        *blank = '\0';
+        words[0] = text;
+        words[1] = blank + 1;
+        found = subject_parse(&c, 2, words, x, NULL) == 0 &&
+                never_blocked(&c, &x->submission, &x->verdict.identity, x->part);
+    }
+    free(x);
+    return found;
+}
+
+/* What comes back of others' texts is for the log: printable. */
+static const char *printable(char *out, size_t cap, const char *text)
+{
+    struct buf b = buf_over(out, cap);
+
+    buf_add_printable(&b, slice_of(text));
+    return out;
+}
+
+/* 1: it has ended. */
+static int heard_block(struct node *n, struct slice body, uint64_t elapsed_ms, const struct moment *at)
+{
+    char subject[160], limit[64];
+    struct block block;
+    struct error e;
+    uint64_t origin_ms;
+    int found = block_text_read(body, elapsed_ms, at->now_ns, &block, &origin_ms);
+
+    if (found != 0) {
+        n->stats.false_records += found < 0;
+        return found;
+    }
+    (void)printable(subject, sizeof subject, block.subject);
+    if (is_protected(n, &block, at)) {
+        log_say(n->log, LEVEL_NOTICE, "another relay blocked %s: never_block protects it here, so it is not blocked",
+                subject);
+        return 0;
+    }
+    switch (shared_blocks_take(n->blocks, state_blocks(n->state), &block, origin_ms, at, &e)) {
+    case BLOCK_TAKEN:
+        n->stats.blocks_in++;
+        log_say(n->log, LEVEL_NOTICE, "blocked by another relay: %s, by %s", subject,
+                printable(limit, sizeof limit, block.limit));
+        return 0;
+    case BLOCK_NOT_TAKEN:
+        log_say(n->log, LEVEL_ERROR, "another relay's block of %s is not in force here: %s", subject, e.text);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static void heard_forget(struct node *n, struct slice body, const struct moment *at)
+{
+    const unsigned char *p = (const unsigned char *)body.p;
+
+    for (size_t i = body.n / FORGET_ENTRY_BYTES; i > 0; i--, p += FORGET_ENTRY_BYTES) {
+        uint64_t key = bytes_get64(p);
+
+        if (key == 0)
+            continue;
+        (void)counters_reset(state_counters(n->state), key, at->now_ns);
+        pending_forget(n->pending, key);
+        recent_forget(n->recent, key);
+        if (shared_blocks_lift(n->blocks, state_blocks(n->state), key, bytes_get64(p + 8), at)) {
+            n->stats.lifts_in++;
+            log_say(n->log, LEVEL_NOTICE, "a block was lifted at another relay");
+        }
+    }
+}
+
+static void heard_mark(struct node *n, enum mark_kind kind, uint64_t key, uint64_t left_ns, const struct moment *at)
+{
+    struct counters *counters = state_counters(n->state);
+    uint64_t here_ns = counters_marked_for(counters, key, at->now_ns);
+    bool crowded;
+
+    if (kind == MARK_FIRST && here_ns > left_ns)
+        counters_return(counters, key, here_ns - left_ns, at->now_ns);
+    else if (kind == MARK_LATEST || here_ns == 0)
+        (void)counters_mark(counters, key, at->now_ns, left_ns, kind == MARK_LATEST, &crowded);
+}
+
+static void heard_marks(struct node *n, struct slice body, uint64_t elapsed_ms, const struct moment *at)
+{
+    const unsigned char *p = (const unsigned char *)body.p;
+
+    for (size_t i = body.n / MARK_ENTRY_BYTES; i > 0; i--, p += MARK_ENTRY_BYTES) {
+        uint64_t key = bytes_get64(p + 1), ns = bytes_get64(p + 9), elapsed_ns = elapsed_ms * NS_PER_MS;
+
+        if (key != 0 && ns <= COUNTERS_LONGEST_WINDOW_NS && elapsed_ms < COUNTERS_LONGEST_WINDOW_NS / NS_PER_MS &&
+            ns > elapsed_ns && (p[0] == MARK_FIRST || p[0] == MARK_LATEST))
+            heard_mark(n, (enum mark_kind)p[0], key, ns - elapsed_ns, at);
+    }
+    n->stats.marks_in++;
+}
+
+/* 1: it is a block, and has ended. */
+static int heard_event(struct node *n, struct slice text)
+{
+    const struct moment at = moment_of(n);
+    struct slice body = {text.p + EVENT_HEAD_BYTES, text.n - EVENT_HEAD_BYTES};
+    uint64_t wall_ms, elapsed_ms;
+
+    if (text.n < EVENT_HEAD_BYTES) {
+        n->stats.false_records++;
+        return 0;
+    }
+    wall_ms = bytes_get64((const unsigned char *)text.p + 1);
+    elapsed_ms = at.wall_ms > wall_ms ? at.wall_ms - wall_ms : 0;
+    n->stats.events_in++;
+    switch (text.p[0]) {
+    case EVENT_BLOCK:
+        return heard_block(n, body, elapsed_ms, &at);
+    case EVENT_FORGET:
+        heard_forget(n, body, &at);
+        return 0;
+    case EVENT_MARKS:
+        heard_marks(n, body, elapsed_ms, &at);
+        return 0;
+    default:
+        n->stats.newer++;
+        return 0;
+    }
+}
+
+/* True when text is another relay's, and new. */
+bool node_open(struct node *n, enum seal_context context, struct slice record, struct slice *text)
+{
+    switch (seal_open(n->opener, context, record, text, NULL)) {
+    case OPENED:
+        return true;
+    case OPENED_OWN:
+        return false;
+    case OPENED_REPLAYED:
+        n->stats.replayed++;
+        return false;
+    case OPENED_NEWER:
+        n->stats.newer++;
+        return false;
+    default:
+        n->stats.false_records++;
+        return false;
+    }
+}
+
+/* ---- reading the stream ---- */
+
+/* "1700000000000-0" as two numbers; false: it is none. */
+static bool parse_id(struct slice text, unsigned long long id[2])
+{
+    struct slice ms, sequence;
+
+    return slice_cut(text, '-', &ms, &sequence) && slice_to_u64(ms, UINT64_MAX, id) &&
+           slice_to_u64(sequence, UINT64_MAX, id + 1);
+}
+
+/* One event: its id, and a list of names and values, of which "r" is ours. */
+static bool heard_entry(struct node *n, const struct reply *entry)
+{
+    const struct reply *fields;
+    unsigned long long id[2];
+    struct slice text;
+
+    if (reply_array(entry, 2) == NULL || entry->elements[0]->type != REPLY_TEXT ||
+        entry->elements[0]->text.n > NODE_ID_MAX || !parse_id(entry->elements[0]->text, id) || id[0] < n->read_to[0] ||
+        (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
+        return false; /* none, or it goes backwards */
+    n->read_to[0] = id[0];
+    n->read_to[1] = id[1];
+    if ((fields = reply_array(entry->elements[1], 2)) != NULL && fields->elements[1]->type == REPLY_TEXT &&
+        node_open(n, SEAL_EVENT, fields->elements[1]->text, &text))
+        (void)heard_event(n, text);
+    return true;
+}
+
+void node_read_events(struct node *n)
+{
+    char id[NODE_ID_MAX + 1];
+    struct buf b = BUF_OVER(id);
+
+    if (n->stage != NODE_SHARES || n->reading || !link_is_up(n->reader))
+        return;
+    buf_addf(&b, "%llu-%llu", n->read_to[0], n->read_to[1]);
+    command_begin(&n->command);
+    command_add_static(&n->command, "XREAD");
+    command_add_static(&n->command, "COUNT");
+    command_add_static(&n->command, READ_AT_ONCE);
+    if (n->caught_up) {
+        command_add_static(&n->command, "BLOCK");
+        command_add_static(&n->command, READ_WAIT_MS);
+    }
+    command_add_static(&n->command, "STREAMS");
+    command_add_static(&n->command, STREAM);
+    command_add(&n->command, buf_slice(&b));
+    n->reading = link_send(n->reader, &n->command, on_read, n) == 0;
+}
+
+/* Nothing: none came in that time. Else a list of streams, of which there is one: its name, and its events. */
+static void on_read(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+    const struct reply *stream, *entries;
+
+    n->reading = false;
+    if (reply == NULL)
+        return;
+    if (reply->type == REPLY_NIL || n->stage != NODE_SHARES) {
+        n->caught_up = n->caught_up || n->stage == NODE_SHARES;
+        node_read_events(n);
+        return;
+    }
+    if (reply_array(reply, 1) == NULL || (stream = reply_array(reply->elements[0], 2)) == NULL ||
+        (entries = reply_array(stream->elements[1], 1)) == NULL) {
+        link_fail(n->reader, "Redis replied to XREAD with something else");
+        return;
+    }
+    /* What changed here is known before what others say of it. */
+    node_drain(n);
+    node_look_at_blocks(n);
+    for (size_t i = 0; i < entries->n; i++)
+        if (!heard_entry(n, entries->elements[i])) {
+            link_fail(n->reader, "Redis replied to XREAD with what are no events, or old ones");
+            return;
+        }
+    node_look_at_blocks(n); /* what others told is no news to them */
+    node_read_events(n);
+}
+
+/* ---- all blocks, for those who come later ---- */
+
+static void heard_kept(struct node *n, const struct reply *key, const struct reply *value)
+{
+    struct slice text;
+
+    if (key->type != REPLY_TEXT || value->type != REPLY_TEXT || key->text.n != 8 ||
+        !node_open(n, SEAL_KEPT, value->text, &text) || text.n == 0 || text.p[0] != EVENT_BLOCK)
+        return;
+    if (heard_event(n, text) == 1)
+        keep_no_longer(n, (const unsigned char *)key->text.p, 1, 8);
+}
+
+static void on_kept(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+    const struct reply *pairs;
+    struct slice cursor;
+
+    if (reply == NULL || n->stage != NODE_SHARES)
+        return;
+    if ((pairs = reply_page(reply, &cursor)) == NULL) {
+        link_fail(n->link, "Redis replied to HSCAN with something else");
+        return;
+    }
+    node_look_at_blocks(n);
+    for (size_t i = 0; i + 1 < pairs->n; i += 2)
+        heard_kept(n, pairs->elements[i], pairs->elements[i + 1]);
+    node_look_at_blocks(n);
+    if (!slice_eq(cursor, SLICE("0")))
+        scan_blocks(n, cursor);
+}
+
+static void scan_blocks(struct node *n, struct slice cursor)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "HSCAN");
+    command_add_static(&n->command, BLOCKS);
+    command_add(&n->command, cursor);
+    command_add_static(&n->command, "COUNT");
+    command_add_static(&n->command, "100");
+    (void)link_send(n->link, &n->command, on_kept, n);
+}
+
+void node_read_blocks(struct node *n, uint64_t boot_ns)
+{
+    if (n->stage != NODE_SHARES || (n->blocks_read_ns != 0 && boot_ns - n->blocks_read_ns < BLOCKS_EVERY_NS))
+        return;
+    n->blocks_read_ns = boot_ns;
+    scan_blocks(n, SLICE("0"));
+}
+
+/* ---- where it goes on after a restart ---- */
+
+static int open_folder(const struct node *n, struct error *e)
+{
+    const char *path = n->config->cluster.folder;
+    int fd;
+
+    if (mkdir(path, 0750) != 0 && errno != EEXIST)
+        return error_set(e, "cannot make the folder %s: %s", path, strerror(errno));
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : error_set(e, "cannot open the folder %s: %s", path, strerror(errno));
+}
+
+/* "EPOCH MS-SEQUENCE": without it, or in another epoch, the stream is read from its beginning. */
+void node_load_position(struct node *n)
+{
+    int folder = open_folder(n, NULL);
+    struct slice epoch, id;
+    char *text = NULL;
+    size_t length;
+
+    if (folder >= 0 && spool_get(folder, POSITION_FILE, 256, &text, &length, NULL) == 0 &&
+        slice_cut(slice_trim((struct slice){text, length}), ' ', &epoch, &id) && epoch.n > 0 &&
+        epoch.n <= NODE_EPOCH_MAX && parse_id(id, n->read_to)) {
+        memcpy(n->epoch, epoch.p, epoch.n);
+        n->epoch[epoch.n] = '\0';
+    }
+    free(text);
+    if (folder >= 0)
+        (void)close(folder);
+}
+
+void node_save_position(struct node *n)
+{
+    struct error e;
+    char text[256];
+    struct buf b = BUF_OVER(text);
+    int folder, result = -1;
+
+    if (n->stage != NODE_SHARES || (n->saved[0] == n->read_to[0] && n->saved[1] == n->read_to[1]))
+        return;
+    buf_addf(&b, "%s %llu-%llu\n", n->epoch, n->read_to[0], n->read_to[1]);
+    if ((folder = open_folder(n, &e)) >= 0) {
+        result = spool_put(folder, POSITION_FILE, buf_slice(&b), &e);
+        (void)close(folder);
+    }
+    if (result != 0 && !n->said_folder)
+        log_say(n->log, LEVEL_WARNING, "%s; after a restart all events are read again", e.text);
+    n->said_folder = result != 0;
+    memcpy(n->saved, n->read_to, sizeof n->saved);
+}
+
+void node_forget_position(struct node *n)
+{
+    n->read_to[0] = n->read_to[1] = 0;
+    n->blocks_read_ns = 0;
+    n->caught_up = false;
+    shared_blocks_repost(n->blocks);
+    n->looked_at = NULL;
+}

@@ -1,0 +1,26 @@
+/* The other relays, as postern-cluster(8) of this machine has written them down. */
+#ifndef POSTERN_CORE_REPORT_CLUSTER_REPORT_H
+#define POSTERN_CORE_REPORT_CLUSTER_REPORT_H
+
+#include "core/base/error.h"
+#include "core/config/config.h"
+#include "core/report/printer.h"
+
+/*
+ * Shows this relay, the others, and what is wrong. 0 when all is well; 1 when something needs a look: no connection, a
+ * relay that is silent or differs, a copy, or postern-cluster does not run. -1 with e when there is nothing to show: no
+ * cluster is configured, or the file may not be read.
+ */
+int cluster_report(const struct config *config, int64_t wall_s, struct printer *out, struct error *e);
+
+/* The same as numbers, for a monitoring system. */
+struct cluster_facts {
+    bool shares;                        /* this relay, and postern-cluster runs */
+    uint64_t relays, silent, differing; /* others that are known; of these */
+    uint64_t waiting, lost, round_trip_us;
+    int64_t clock_ms; /* the clock of Redis less this relay's */
+};
+/* False: no cluster is configured. What cannot be read counts as not shared. */
+bool cluster_facts(const struct config *config, int64_t wall_s, struct cluster_facts *out);
+
+#endif

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Asks several policy servers as Postfix does, for tests/integration/cluster.sh.
+
+    cluster_ask.py steal LOGIN SECONDS SOCKET...   everyone at once, as fast as they answer, for that long: what each let through
+    cluster_ask.py once LOGIN SOCKET [CLIENT]      one message: the action at RCPT, or at the end
+    cluster_ask.py until PATTERN LOGIN SOCKET      until the action at RCPT begins with the pattern: the milliseconds that took
+"""
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../attacks"))
+from policy_attacks import Policy  # noqa: E402
+
+
+def act(policy, login, **fields):
+    said = policy.ask("RCPT", sasl_username=login, sender=login, **fields)
+    if said == "DUNNO":
+        said = policy.ask("END-OF-MESSAGE", new=False, sasl_username=login, sender=login, **fields)
+    return said
+
+
+def steal(login, seconds, paths):
+    passed = [0] * len(paths)
+
+    def attack(i):
+        policy = Policy(paths[i])
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            passed[i] += act(policy, login) == "DUNNO"
+            time.sleep(0.005)
+
+    threads = [threading.Thread(target=attack, args=(i,)) for i in range(len(paths))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    print(sum(passed), *passed)
+
+
+def until(pattern, login, path):
+    policy, begun = Policy(path), time.monotonic()
+    while time.monotonic() - begun < 120:
+        if policy.ask("RCPT", sasl_username=login, sender=login).startswith(pattern):
+            print(int((time.monotonic() - begun) * 1000))
+            return
+        time.sleep(0.002)
+    print("never")
+
+
+if sys.argv[1] == "steal":
+    steal(sys.argv[2], float(sys.argv[3]), sys.argv[4:])
+elif sys.argv[1] == "once":
+    fields = {"client_address": sys.argv[4]} if len(sys.argv) > 4 else {}
+    print(act(Policy(sys.argv[3]), sys.argv[2], **fields))
+else:
+    until(sys.argv[2], sys.argv[3], sys.argv[4])

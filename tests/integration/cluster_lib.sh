@@ -1,0 +1,108 @@
+# shellcheck shell=bash disable=SC2034 # whoever sources this exits with $status
+# For tests of relays that share what they count: a Redis of their own, policy servers with a state each, a postern-cluster beside
+# each of them. Sourced, from the tree's root; needs scripts/relay.sh. BUILD: the folder with programs.
+build=$(realpath "${BUILD:-build/asan}")
+if ! command -v redis-server >/dev/null; then
+    echo 'ok cluster # SKIP no redis-server'
+    exit 0
+fi
+T=$(mktemp -d "${TMPDIR:-/tmp}/postern-cluster.XXXXXX")
+chmod 755 "$T"
+redis=
+# shellcheck source=tests/e2e/lib.sh
+. tests/e2e/lib.sh
+trap finish EXIT
+
+finish()
+{
+    local pid
+    for pid in "$T"/*.pid; do [ ! -e "$pid" ] || { kill -CONT "$(cat "$pid")"; kill "$(cat "$pid")"; } 2>/dev/null; done
+    wait
+    relay_give_back
+    rm -rf "$T"
+}
+
+# at_most WHAT GOT MOST
+at_most()
+{
+    if [ "$2" -le "$3" ]; then echo "ok $1 ($2)"; else is "$1" "$2" "at most $3"; fi
+}
+
+run()
+{
+    local name=$1
+    shift
+    "$@" >>"$T/$name.log" 2>&1 &
+    echo $! >"$T/$name.pid"
+}
+stop()
+{
+    local pid
+    pid=$(cat "$T/$1.pid") && rm -f "$T/$1.pid"
+    kill "${2:--TERM}" "$pid" && wait "$pid" 2>/dev/null
+}
+
+redis_start()
+{
+    run redis redis-server --port 0 --unixsocket "$T/redis.sock" --save '' --appendonly no --dir "$T" --daemonize no "$@"
+    relay_wait redis PING
+}
+redis() { redis-cli -s "$T/redis.sock" "$@"; }
+
+# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given.
+relay()
+{
+    mkdir -p "$T/$1"
+    cat >"$T/$1/postern.conf" <<CONF
+directory = "$T/directory"; state = { file = "$T/$1/state/state"; entries = 65536; }; journal = ""; spool = "$T/$1/spool";
+log = { to = "stderr"; }; preset = "none"; tls = { required = false; };
+limits = (
+  { name = "user"; per = "user"; count = "messages"; rate = "12/h"; burst = 28; },
+  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "1/h"; burst = 4; then = "${roaming:-reject}"; }
+);
+policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
+milter = { listen = ""; };
+${alerts:-}
+cluster = { server = "unix:$T/redis.sock"; key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
+CONF
+}
+start()
+{
+    local name
+    for name in "$@"; do
+        run "policyd-$name" "$build/postern-policyd" -c "$T/$name/postern.conf"
+        relay_wait relay_listens_at "$T/$name/policyd.sock"
+        run "cluster-$name" "$build/postern-cluster" -c "$T/$name/postern.conf"
+    done
+}
+shares() { grep -c 'shares with the cluster' "$T/cluster-$1.log"; }
+ask() { python3 tests/integration/cluster_ask.py "$@"; }
+login()
+{
+    n=$((${n:-0} + 1))
+    who=user$n@contoso.example
+}
+
+cluster_directory()
+{
+    local i
+    {
+        echo '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"'
+        for i in $(seq 60); do printf '"0a7d6d2c-0001-4b7e-9d55-%012d","user%d@contoso.example","True","False"\n' "$i" "$i"; done
+    } >"$T/cas.csv"
+    echo '{ "JournalingReportNdrTo": "<>", "MaxRecipientEnvelopeLimit": "500", "SmtpClientAuthenticationDisabled": true }' >"$T/transport.json"
+    "$build/postern-mirror" import -d "$T/directory" --tenant contoso "$T/cas.csv" "$T/transport.json" >"$T/mirror.log" 2>&1 ||
+        { cat "$T/mirror.log"; exit 1; }
+}
+
+# Relays with these names, the first of which makes the key; their states have its secret, and they share.
+cluster_make()
+{
+    local name
+    cluster_directory
+    for name in "$@"; do relay "$name"; done
+    "$build/postern-cluster" init -c "$T/$1/postern.conf" >>"$T/cli.log" 2>&1 || { cat "$T/cli.log"; exit 1; }
+    for name in "${@:2}"; do "$build/postern-cluster" join -c "$T/$name/postern.conf" >>"$T/cli.log" 2>&1 || { cat "$T/cli.log"; exit 1; }; done
+    start "$@"
+    for name in "$@"; do relay_wait shares "$name"; done
+}
