@@ -225,6 +225,9 @@ for command in "explain --user $A" blocks log 'report used' would-refuse metrics
     # shellcheck disable=SC2086 # a command and its arguments
     is "the group may ${command%% *}" "$(as_group $command >/dev/null 2>"$T/err"; echo "$? $(grep -i denied "$T/err")")" '0 '
 done
+is 'but not block: the state is read only to it' "$(as_group block "$A" 2>&1; echo $?)" '*ermission denied*needs root*6'
+is 'nor lift what is blocked' "$(as_group unblock "$A" 2>&1; echo $?; p blocks | wc -l)" "*needs root*6
+$(p blocks | wc -l)"
 is 'others are told what is missing' "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BUILD/postern" -c "$T/postern.conf" blocks 2>&1; echo $?)" '*ermission denied*6'
 
 # ---- the configuration ----
