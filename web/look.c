@@ -91,6 +91,17 @@ static void look_around(struct picture *p, const struct report_files *f)
     listeners_look(p, f->config);
 }
 
+/*
+ * The listeners may be out of reach: in a sandbox, or because only Postfix may connect. Each front end says once a
+ * second, in the state, that it is there.
+ */
+static bool front_ends_live(const struct picture *p, const struct config *c)
+{
+    int expected = (c->policyd.n_listen > 0) + (c->milter.n_listen > 0) + (c->sasl.n_listen > 0);
+
+    return p->n_using >= (size_t)expected;
+}
+
 static void complain(struct look *look, const char *what)
 {
     uint64_t held;
@@ -110,8 +121,8 @@ static void take(struct look *look, struct sight *out)
 
     *out = (struct sight){.ready = false};
     if (p != NULL) {
-        out->ready =
-            status_check(p, &files, &nowhere) != CHECK_CRITICAL && p->directory == PART_READ && p->state == PART_READ;
+        out->ready = status_check(p, &files, &nowhere) != CHECK_CRITICAL && p->directory == PART_READ &&
+                     p->state == PART_READ && front_ends_live(p, files.config);
         for (size_t i = 0; i < p->n_problems; i++)
             complain(look, p->problems[i].text);
         print(p, &files, metrics_report, &out->metrics, &out->n_metrics);

@@ -423,7 +423,7 @@ static int read_hosts(struct reader *r, const config_setting_t *s, const struct 
 
 static const struct setting web_rows[] = {
     {"listen", SETTING_OWN, .read = read_web_listeners, .section = &web_listener_section,
-     .standard = "unix:/run/postern/web.sock", .allowed = WEB_FORM},
+     .standard = "unix:/run/postern-web/web.sock", .allowed = WEB_FORM},
     {"hosts", SETTING_OWN, .read = read_hosts, .allowed = "a list of names"},
 };
 const struct section web_section = {ROWS(web_rows)};
