@@ -99,7 +99,7 @@ services_enabled()
     for unit in "$root"/lib/systemd/system/postern-*.service; do
         name=$(basename "$unit")
         echo "$name"
-        [ "$name" != postern-sasl.service ] || continue
+        case $name in postern-sasl.service | postern-cluster.service) continue ;; esac
         ! grep -q '^\[Install\]' "$unit" || [ "$(running systemctl is-enabled "$name")" = enabled ] || return 1
     done
     [ -L "$root/etc/systemd/system/multi-user.target.wants/postern-policyd.service" ]
