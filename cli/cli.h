@@ -119,12 +119,4 @@ int cli_tell_others(struct cli *cli);
  */
 int cli_confirm(const struct cli *cli, const char *question, bool input_read);
 
-/* ---- words ---- */
-
-/*
- * A moment, in seconds since 1970: "2025-11-21", "2025-11-21 08:30", "2025-11-21T08:30:00" in local time, the last one
- * with "Z" in UTC; "08:30" today; or a duration that is subtracted from now_s ("7d", "2h30m"). 0, or -1 with e.
- */
-int cli_parse_time(const char *text, int64_t now_s, int64_t *out, struct error *e);
-
 #endif

@@ -37,25 +37,8 @@ struct asked {
     struct question *q;
     const char *at;
     bool log_line, policy;
-    const char *bad_tls;
+    bool bad_tls;
 };
-
-/* "1.2" is what people say; a log line says "TLSv1.2". */
-static void take_tls(struct asked *a, const char *text)
-{
-    static const struct {
-        const char *said, *meant;
-    } names[] = {{"none", ""},           {"1.0", "TLSv1"},       {"1.1", "TLSv1.1"},   {"1.2", "TLSv1.2"},
-                 {"1.3", "TLSv1.3"},     {"TLSv1", "TLSv1"},     {"TLSv1.0", "TLSv1"}, {"TLSv1.1", "TLSv1.1"},
-                 {"TLSv1.2", "TLSv1.2"}, {"TLSv1.3", "TLSv1.3"}, {"SSLv3", "SSLv3"}};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i].said, text) == 0) {
-            a->q->tls = slice_of(names[i].meant);
-            return;
-        }
-    a->bad_tls = text;
-}
 
 static void take_option(struct asked *a, int option, const char *value)
 {
@@ -71,7 +54,7 @@ static void take_option(struct asked *a, int option, const char *value)
     else if (option == OPT_POLICY)
         a->policy = true;
     else if (option == OPT_TLS)
-        take_tls(a, value);
+        a->bad_tls |= !question_tls(q, value);
     else if (option == OPT_AT)
         a->at = value;
     else if (option == OPT_RECIPIENT && q->n_recipients < QUESTION_RECIPIENTS_MAX)
@@ -79,19 +62,6 @@ static void take_option(struct asked *a, int option, const char *value)
     else if (option != OPT_RECIPIENT)
         *places[option - OPT_USER] = slice_of(value);
     q->has_sender |= option == OPT_SENDER;
-}
-
-/* Defaults for what is left out: TLS, a password, the user's own address as sender. */
-static void fill_in(struct question *q, bool described)
-{
-    if (!described)
-        return;
-    if (q->tls.p == NULL)
-        q->tls = SLICE("TLSv1.3");
-    if (q->method.n == 0 && q->user.n > 0)
-        q->method = SLICE("PLAIN");
-    if (!q->has_sender && memchr(q->user.p != NULL ? q->user.p : "", '@', q->user.n) != NULL)
-        q->sender = q->user;
 }
 
 static int explain_options(struct cli *cli, int argc, char **argv, struct asked *a, int *status)
@@ -105,7 +75,7 @@ static int explain_options(struct cli *cli, int argc, char **argv, struct asked 
         return -1;
     if ((*status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return -1;
-    if (a->bad_tls != NULL) {
+    if (a->bad_tls) {
         *status = cli_usage(cli, "--tls is none, 1.0, 1.1, 1.2 or 1.3");
         return -1;
     }
@@ -122,26 +92,22 @@ static int explain_options(struct cli *cli, int argc, char **argv, struct asked 
         *status = cli_usage(cli, "who sends? Give --user or --client, or --log-line or --policy to read it");
         return -1;
     }
-    fill_in(a->q, !a->log_line && !a->policy);
+    if (!a->log_line && !a->policy)
+        question_fill_in(a->q);
     return 0;
 }
 
 /* ---- the command ---- */
 
-/* Another moment than now: counters, blocks and ages as they will be, or would have been, with today's contents. */
 static int move_time(struct decide_context *c, const char *at, struct error *e)
 {
-    int64_t now = c->wall_s, wall_s;
+    int64_t wall_s;
 
     if (at == NULL)
         return 0;
-    if (cli_parse_time(at, now, &wall_s, e) != 0)
+    if (text_read_time(at, c->wall_s, &wall_s, e) != 0)
         return -1;
-    if (wall_s < now - (int64_t)DURATION_MAX_S || wall_s > now + (int64_t)DURATION_MAX_S)
-        return error_set(e, "--at is more than 400 days away");
-    c->now_ns += (uint64_t)((wall_s - now) * (int64_t)NS_PER_S);
-    c->wall_s = wall_s;
-    return 0;
+    return explain_move_time(c, wall_s, e);
 }
 
 /*

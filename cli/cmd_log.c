@@ -7,7 +7,6 @@
 #include "core/report/settings_log.h"
 
 #define SHOWN_DEFAULT 50
-#define SHOWN_MAX 200000
 
 /* Nothing was found: perhaps because there is no such name. */
 static void doubt_user(const struct cli *cli, const char *user, const struct known *known)
@@ -105,74 +104,16 @@ enum {
     OPT_SETTINGS
 };
 
-static int take_verdict(struct cli *cli, struct decisions_wanted *x, const char *word)
-{
-    static const struct {
-        const char *name;
-        unsigned actions;
-    } names[] = {{"pass", 1u << ACTION_PASS},
-                 {"defer", 1u << ACTION_DEFER},
-                 {"reject", 1u << ACTION_REJECT},
-                 {"hold", 1u << ACTION_HOLD},
-                 {"refused", 1u << ACTION_DEFER | 1u << ACTION_REJECT}};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i].name, word) == 0) {
-            x->actions |= names[i].actions;
-            return CLI_OK;
-        }
-    return cli_usage(cli, "--verdict is pass, defer, reject, hold or refused");
-}
-
-static int take_stage(struct cli *cli, struct decisions_wanted *x, const char *word)
-{
-    static const enum stage stages[] = {STAGE_AUTH, STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_END};
-
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-        if (strcmp(stage_name(stages[i]), word) == 0) {
-            x->stage = stages[i];
-            x->has_stage = true;
-            return CLI_OK;
-        }
-    return cli_usage(cli, "--stage is auth, mail, rcpt, data or end");
-}
-
 static int take_option(struct cli *cli, struct decisions_wanted *x, int option, const char *value)
 {
-    unsigned long long lines;
-    enum reason reason;
+    static const char *const names[] = {[OPT_USER - OPT_USER] = "user",       [OPT_CLIENT - OPT_USER] = "client",
+                                        [OPT_VERDICT - OPT_USER] = "verdict", [OPT_REASON - OPT_USER] = "reason",
+                                        [OPT_LIMIT - OPT_USER] = "limit",     [OPT_STAGE - OPT_USER] = "stage",
+                                        [OPT_SINCE - OPT_USER] = "since",     [OPT_LINES - OPT_USER] = "lines"};
     struct error e;
-    int64_t since;
 
-    switch (option) {
-    case OPT_USER:
-        x->user = value;
-        return CLI_OK;
-    case OPT_CLIENT:
-        x->has_client = network_parse(slice_of(value), &x->client, &e) == 0;
-        return x->has_client ? CLI_OK : cli_usage(cli, "--client: %s", e.text);
-    case OPT_VERDICT:
-        return take_verdict(cli, x, value);
-    case OPT_REASON:
-        x->reason = value;
-        return reason_find(slice_of(value), &reason) ? CLI_OK
-                                                     : cli_usage(cli, "--reason: see replies in postern.conf(5)");
-    case OPT_LIMIT:
-        x->limit = value;
-        return CLI_OK;
-    case OPT_STAGE:
-        return take_stage(cli, x, value);
-    case OPT_SINCE:
-        if (cli_parse_time(value, clock_wall_s(), &since, &e) != 0)
-            return cli_usage(cli, "--since: %s", e.text);
-        x->since_ns = since > 0 ? (uint64_t)since * NS_PER_S : 0;
-        return CLI_OK;
-    default:
-        if (!slice_to_u64(slice_of(value), SHOWN_MAX, &lines) || lines == 0)
-            return cli_usage(cli, "--lines is a number from 1 to %d", SHOWN_MAX);
-        x->most = (size_t)lines;
-        return CLI_OK;
-    }
+    return decisions_want(x, names[option - OPT_USER], value, clock_wall_s(), &e) == 0 ? CLI_OK
+                                                                                       : cli_usage(cli, "--%s", e.text);
 }
 
 /* The copy is the user's own, root's too. */

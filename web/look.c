@@ -9,33 +9,25 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/queue.h>
-#include <unistd.h>
 
-struct ask {
-    STAILQ_ENTRY(ask) links;
-    look_told *told;
-    void *arg;
+/* https://prometheus.io/docs/instrumenting/exposition_formats/, and OpenMetrics 1.0, "Text format". */
+#define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
+#define TYPE_OPEN_METRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+/* What was seen; texts in memory of its own. */
+struct sight {
+    bool ready; /* listeners answer, directory and state can be used, no tenant's mail is deferred for its age */
+    char *metrics, *open_metrics; /* in the two formats; NULL when there was no picture */
+    size_t n_metrics, n_open_metrics;
+    uint64_t taken_ns; /* boot time; 0: never */
 };
-STAILQ_HEAD(ask_list, ask);
 
 struct look {
-    const char *config_path;
+    struct shelf *shelf;
     struct log *log;
-    /* of the loop's thread */
-    struct ask_list asks;
-    struct sight last;
-    struct event *seen_event;
-    /* of the other thread */
     struct complaint_timer complaint;
-    /* of both, under the lock */
     pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool wanted, ending;
-    struct sight fresh; /* taken, and not fetched yet, if taken_ns is set */
-    pthread_t thread;
-    int seen_fd; /* eventfd: there is a fresh one */
+    struct sight last;
 };
 
 static void sight_free(struct sight *sight)
@@ -45,7 +37,7 @@ static void sight_free(struct sight *sight)
     *sight = (struct sight){.metrics = NULL};
 }
 
-/* ---- the other thread ---- */
+/* ---- taking ---- */
 
 struct text_printer {
     struct printer printer; /* first */
@@ -111,150 +103,111 @@ static void complain(struct look *look, const char *what)
                 (unsigned long long)held);
 }
 
-/* With the files as they are now: the configuration may have been reloaded by the others. */
+struct picture *look_picture(struct shelf *shelf, struct report_files *files, struct error *e)
+{
+    struct picture *p = picture_take(files, look_around, e);
+    struct error problem;
+    struct buf b;
+
+    if (p != NULL && shelf_config_problem(shelf, &problem)) {
+        b = BUF_OVER(p->config_problem);
+        buf_add(&b, slice_of(problem.text));
+    }
+    return p;
+}
+
 static void take(struct look *look, struct sight *out)
 {
-    struct report_files files = {.config_path = look->config_path};
     struct printer nowhere = {.people = true, .line = ignore_line};
     struct error e;
-    struct picture *p = picture_take(&files, look_around, &e);
+    struct report_files *files = shelf_take(look->shelf, &e);
+    struct picture *p = files != NULL ? look_picture(look->shelf, files, &e) : NULL;
 
     *out = (struct sight){.ready = false};
     if (p != NULL) {
-        out->ready = status_check(p, &files, &nowhere) != CHECK_CRITICAL && p->directory == PART_READ &&
-                     p->state == PART_READ && front_ends_live(p, files.config);
+        out->ready = status_check(p, files, &nowhere) != CHECK_CRITICAL && p->directory == PART_READ &&
+                     p->state == PART_READ && front_ends_live(p, files->config);
         for (size_t i = 0; i < p->n_problems; i++)
             complain(look, p->problems[i].text);
-        print(p, &files, metrics_report, &out->metrics, &out->n_metrics);
-        print(p, &files, metrics_report_open, &out->open_metrics, &out->n_open_metrics);
+        print(p, files, metrics_report, &out->metrics, &out->n_metrics);
+        print(p, files, metrics_report_open, &out->open_metrics, &out->n_open_metrics);
         picture_free(p);
     } else {
         complain(look, e.text);
     }
-    files_close(&files);
+    if (files != NULL)
+        shelf_put(look->shelf, files);
     out->taken_ns = clock_boot_ns();
 }
 
-static void *look_run(void *arg)
+/* Under the lock, which the others who ask meanwhile wait for. */
+static const struct sight *renew(struct look *look)
 {
-    struct look *look = arg;
-    struct sight sight;
-
-    pthread_mutex_lock(&look->lock);
-    while (!look->ending) {
-        if (!look->wanted) {
-            pthread_cond_wait(&look->wake, &look->lock);
-            continue;
-        }
-        pthread_mutex_unlock(&look->lock);
-        take(look, &sight);
-        pthread_mutex_lock(&look->lock);
-        look->wanted = false;
-        sight_free(&look->fresh);
-        look->fresh = sight;
-        (void)eventfd_write(look->seen_fd, 1);
-    }
-    pthread_mutex_unlock(&look->lock);
-    return NULL;
-}
-
-/* ---- the loop's thread ---- */
-
-static void on_seen(evutil_socket_t fd, short what, void *arg)
-{
-    struct look *look = arg;
-    struct ask_list asks;
-    struct ask *ask;
-    eventfd_t n;
-
-    (void)what;
-    (void)eventfd_read((int)fd, &n);
-    pthread_mutex_lock(&look->lock);
-    if (look->fresh.taken_ns != 0) {
+    if (look->last.taken_ns == 0 || clock_boot_ns() - look->last.taken_ns >= LOOK_HOLDS_S * NS_PER_S) {
         sight_free(&look->last);
-        look->last = look->fresh;
-        look->fresh = (struct sight){.metrics = NULL};
+        take(look, &look->last);
     }
-    pthread_mutex_unlock(&look->lock);
-    asks = look->asks;
-    if (STAILQ_EMPTY(&asks))
-        return;
-    STAILQ_INIT(&look->asks); /* who is told may ask again */
-    for (ask = STAILQ_FIRST(&asks); ask != NULL;) {
-        struct ask *next = STAILQ_NEXT(ask, links);
-
-        ask->told(ask->arg, &look->last);
-        free(ask);
-        ask = next;
-    }
+    return &look->last;
 }
 
-int look_ask(struct look *look, look_told *told, void *arg)
+/* ---- replying ---- */
+
+static void put_text(struct answer_text *out, int status, const char *type, struct slice text)
 {
-    struct ask *ask;
-
-    if (look->last.taken_ns != 0 && clock_boot_ns() - look->last.taken_ns < LOOK_HOLDS_S * NS_PER_S) {
-        told(arg, &look->last);
-        return 0;
-    }
-    if ((ask = malloc(sizeof *ask)) == NULL)
-        return -1;
-    *ask = (struct ask){.told = told, .arg = arg};
-    STAILQ_INSERT_TAIL(&look->asks, ask, links);
-    pthread_mutex_lock(&look->lock);
-    look->wanted = true;
-    pthread_cond_signal(&look->wake);
-    pthread_mutex_unlock(&look->lock);
-    return 0;
+    *out = (struct answer_text){.status = status, .type = type, .text = malloc(text.n + 1), .n = text.n};
+    if (out->text != NULL)
+        memcpy(out->text, text.p, text.n);
 }
 
-struct look *look_new(struct event_base *base, const char *config_path, struct log *log)
+/* Nothing of why: that is for people, by "postern status". What is not known is not ready. */
+void look_ready(struct look *look, struct answer_text *out)
+{
+    bool ready;
+
+    (void)pthread_mutex_lock(&look->lock);
+    ready = renew(look)->ready;
+    (void)pthread_mutex_unlock(&look->lock);
+    if (ready)
+        put_text(out, 200, TYPE_JSON, SLICE("{\"ready\":true}\n"));
+    else
+        put_text(out, 503, TYPE_JSON, SLICE("{\"ready\":false}\n"));
+}
+
+void look_metrics(struct look *look, bool open, struct answer_text *out)
+{
+    const struct sight *sight;
+    struct slice text;
+
+    (void)pthread_mutex_lock(&look->lock);
+    sight = renew(look);
+    text = open ? (struct slice){sight->open_metrics, sight->n_open_metrics}
+                : (struct slice){sight->metrics, sight->n_metrics};
+    if (text.p == NULL)
+        put_text(out, 503, TYPE_TEXT, SLICE("there is nothing to read; the log of postern-web says why\n"));
+    else
+        put_text(out, 200, open ? TYPE_OPEN_METRICS : TYPE_METRICS, text);
+    (void)pthread_mutex_unlock(&look->lock);
+}
+
+/* ---- from outside ---- */
+
+struct look *look_new(struct shelf *shelf, struct log *log)
 {
     struct look *look = calloc(1, sizeof *look);
 
     if (look == NULL)
         return NULL;
-    look->config_path = config_path;
+    look->shelf = shelf;
     look->log = log;
-    STAILQ_INIT(&look->asks);
-    pthread_mutex_init(&look->lock, NULL);
-    pthread_cond_init(&look->wake, NULL);
-    look->seen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    look->seen_event = look->seen_fd >= 0 ? event_new(base, look->seen_fd, EV_READ | EV_PERSIST, on_seen, look) : NULL;
-    if (look->seen_event == NULL || event_add(look->seen_event, NULL) != 0 ||
-        pthread_create(&look->thread, NULL, look_run, look) != 0) {
-        look->ending = true; /* there is no thread */
-        look_free(look);
-        return NULL;
-    }
-    (void)pthread_setname_np(look->thread, "web-look");
+    (void)pthread_mutex_init(&look->lock, NULL);
     return look;
 }
 
 void look_free(struct look *look)
 {
-    struct ask *ask, *next;
-
     if (look == NULL)
         return;
-    if (!look->ending) {
-        pthread_mutex_lock(&look->lock);
-        look->ending = true;
-        pthread_cond_signal(&look->wake);
-        pthread_mutex_unlock(&look->lock);
-        pthread_join(look->thread, NULL);
-    }
-    if (look->seen_event != NULL)
-        event_free(look->seen_event);
-    if (look->seen_fd >= 0)
-        (void)close(look->seen_fd);
-    for (ask = STAILQ_FIRST(&look->asks); ask != NULL; ask = next) {
-        next = STAILQ_NEXT(ask, links);
-        free(ask);
-    }
     sight_free(&look->last);
-    sight_free(&look->fresh);
-    pthread_cond_destroy(&look->wake);
-    pthread_mutex_destroy(&look->lock);
+    (void)pthread_mutex_destroy(&look->lock);
     free(look);
 }

@@ -1,107 +1,111 @@
 #include "web/routes.h"
 
-#include <string.h>
+#include "web/api.h"
+#include "web/look.h"
 
-#define TYPE_TEXT "text/plain; charset=utf-8"
-#define TYPE_JSON "application/json"
-/* https://prometheus.io/docs/instrumenting/exposition_formats/, and OpenMetrics 1.0, "Text format". */
-#define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
-#define TYPE_OPEN_METRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-static void reply(struct evhttp_request *request, int status, const char *phrase, const char *type, struct slice text)
+static void serve_alive(struct web *web, struct evhttp_request *request)
 {
-    struct evbuffer *body = evbuffer_new();
-
-    if (body == NULL || evbuffer_add(body, text.p, text.n) != 0)
-        evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
-    else
-        server_reply(request, status, phrase, type, body);
-    if (body != NULL)
-        evbuffer_free(body);
+    (void)web;
+    answer_now(request, HTTP_OK, TYPE_JSON, SLICE("{\"alive\":true}\n"));
 }
 
-static void no_memory(struct evhttp_request *request)
+/* ---- made in a thread, but no data ---- */
+
+static void make_ready(struct web *web, struct answer_text *out)
 {
-    reply(request, HTTP_SERVUNAVAIL, "Service Unavailable", TYPE_TEXT, SLICE("out of memory\n"));
+    look_ready(web->look, out);
 }
 
-/* ---- health ---- */
-
-static void serve_alive(struct look *look, struct evhttp_request *request)
+static void make_metrics(struct web *web, struct answer_text *out)
 {
-    (void)look;
-    reply(request, HTTP_OK, "OK", TYPE_JSON, SLICE("{\"alive\":true}\n"));
+    look_metrics(web->look, false, out);
 }
 
-/* Nothing of why: that is for people, by "postern status". What is not known is not ready. */
-static void tell_ready(void *arg, const struct sight *sight)
+static void make_open_metrics(struct web *web, struct answer_text *out)
 {
-    if (sight->ready)
-        reply(arg, HTTP_OK, "OK", TYPE_JSON, SLICE("{\"ready\":true}\n"));
-    else
-        reply(arg, HTTP_SERVUNAVAIL, "Service Unavailable", TYPE_JSON, SLICE("{\"ready\":false}\n"));
+    look_metrics(web->look, true, out);
 }
 
-static void serve_ready(struct look *look, struct evhttp_request *request)
-{
-    if (look_ask(look, tell_ready, request) != 0)
-        no_memory(request);
-}
+/* For who accepts it, at the same path. */
+static const struct route open_metrics = {"/metrics", ROLE_ANYBODY, .make_text = make_open_metrics};
 
-/* ---- metrics ---- */
-
-static bool wants_open(struct evhttp_request *request)
+static bool wants_open_metrics(const struct route *route, struct evhttp_request *request)
 {
     const char *accept = evhttp_find_header(evhttp_request_get_input_headers(request), "Accept");
 
-    return slice_contains_icase(slice_of(accept), SLICE("application/openmetrics-text"));
-}
-
-static void tell_metrics(void *arg, const struct sight *sight)
-{
-    bool open = wants_open(arg);
-    struct slice text = open ? (struct slice){sight->open_metrics, sight->n_open_metrics}
-                             : (struct slice){sight->metrics, sight->n_metrics};
-
-    if (text.p == NULL)
-        reply(arg, HTTP_SERVUNAVAIL, "Service Unavailable", TYPE_TEXT,
-              SLICE("there is nothing to read; the log of postern-web says why\n"));
-    else
-        reply(arg, HTTP_OK, "OK", open ? TYPE_OPEN_METRICS : TYPE_METRICS, text);
-}
-
-static void serve_metrics(struct look *look, struct evhttp_request *request)
-{
-    if (look_ask(look, tell_metrics, request) != 0)
-        no_memory(request);
+    return route->make_text == make_metrics &&
+           slice_contains_icase(slice_of(accept), SLICE("application/openmetrics-text"));
 }
 
 /* ---- all ---- */
 
-static const struct route {
-    const char *path;
-    void (*serve)(struct look *look, struct evhttp_request *request);
-} routes[] = {
-    {"/healthz", serve_alive},
-    {"/readyz", serve_ready},
-    {"/metrics", serve_metrics},
+#define HOLDS_MS 5000
+
+static const struct route routes[] = {
+    {"/healthz", ROLE_ANYBODY, .serve = serve_alive},
+    {"/readyz", ROLE_ANYBODY, .make_text = make_ready},
+    {"/metrics", ROLE_ANYBODY, .make_text = make_metrics},
+    {"/api/v1/status", ROLE_READER, .make = page_status, .holds_ms = HOLDS_MS},
+    {"/api/v1/blocks", ROLE_READER, .make = page_blocks, .has_rows = true, .holds_ms = 1000},
+    {"/api/v1/explain", ROLE_READER, .make = page_explain},
+    {"/api/v1/log", ROLE_READER, .make = page_log, .has_rows = true, .holds_ms = 1000},
+    {"/api/v1/changes", ROLE_READER, .make = page_changes, .has_rows = true, .holds_ms = HOLDS_MS},
+    {"/api/v1/reports", ROLE_READER, .make = page_reports, .has_rows = true, .holds_ms = HOLDS_MS},
+    {"/api/v1/reports/", ROLE_READER, .make = page_report, .has_rows = true, .slow = true, .holds_ms = HOLDS_MS},
+    {"/api/v1/audit", ROLE_READER, .make = page_audit, .slow = true, .holds_ms = HOLDS_MS},
+    {"/api/v1/config", ROLE_READER, .make = page_config, .holds_ms = HOLDS_MS},
 };
+
+void routes_make(void *arg, const void *what, struct slice target, struct answer_text *out)
+{
+    struct web *web = arg;
+    const struct route *route = what;
+
+    if (route->make_text != NULL)
+        route->make_text(web, out);
+    else
+        api_make(web, route, target, out);
+}
+
+static bool is_route(const struct route *route, struct slice path)
+{
+    struct slice own = slice_of(route->path);
+
+    return route_takes_rest(route) ? path.n > own.n && slice_starts_with(path, own) : slice_eq(path, own);
+}
+
+/* Until there are accounts, whoever the UNIX socket lets in may read everything. */
+static enum role role_of(struct evhttp_request *request)
+{
+    (void)request;
+    return ROLE_ADMIN;
+}
+
+static void serve(struct web *web, const struct route *route, struct evhttp_request *request)
+{
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_POST) {
+        (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
+        answer_now(request, HTTP_BADMETHOD, TYPE_TEXT, SLICE("this is only read, by GET or HEAD\n"));
+    } else if (role_of(request) < route->least) {
+        answer_now(request, 403, TYPE_JSON, SLICE("{\"error\": \"this is not for you\"}\n"));
+    } else if (route->serve != NULL) {
+        route->serve(web, request);
+    } else {
+        if (wants_open_metrics(route, request))
+            route = &open_metrics;
+        answers_serve(route->slow ? web->slow : web->quick, request, route, route->holds_ms);
+    }
+}
 
 void routes_serve(void *arg, struct evhttp_request *request)
 {
     struct slice path;
 
     (void)slice_cut(slice_of(evhttp_request_get_uri(request)), '?', &path, NULL);
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!slice_eq(path, slice_of(routes[i].path)))
-            continue;
-        if (evhttp_request_get_command(request) != EVHTTP_REQ_POST) {
-            routes[i].serve(arg, request);
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (is_route(&routes[i], path)) {
+            serve(arg, &routes[i], request);
             return;
         }
-        (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-        reply(request, HTTP_BADMETHOD, "Method Not Allowed", TYPE_TEXT, SLICE("this is only read, by GET or HEAD\n"));
-        return;
-    }
-    reply(request, HTTP_NOTFOUND, "Not Found", TYPE_TEXT, SLICE("there is no such page\n"));
+    answer_now(request, HTTP_NOTFOUND, TYPE_TEXT, SLICE("there is no such page\n"));
 }

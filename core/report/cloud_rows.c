@@ -63,7 +63,7 @@ int cloud_rows_close(struct cloud_rows *c, bool rest)
 
     if (c == NULL)
         return 0;
-    for (; rest && c->more > 0; step(c))
+    for (; rest && c->more > 0 && !c->r->out->enough; step(c))
         c->put(c->r, &c->row);
     more = c->more;
     cloud_walk_close(c->walk);

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/report/messages.h"
+#include "core/report/text.h"
 
 #include <stdlib.h>
 
@@ -59,6 +60,112 @@ static struct journal_query query_of(const struct decisions_wanted *x)
         query.account = known_account(x->named);
     }
     return query;
+}
+
+/* ---- what is wanted ---- */
+
+static int want_user(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
+{
+    (void)now_s;
+    (void)e;
+    x->user = value;
+    return 0;
+}
+
+static int want_client(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
+{
+    struct error why;
+
+    (void)now_s;
+    x->has_client = network_parse(slice_of(value), &x->client, &why) == 0;
+    return x->has_client ? 0 : error_set(e, "client: %s", why.text);
+}
+
+static int want_verdict(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
+{
+    static const struct {
+        const char *name;
+        unsigned actions;
+    } names[] = {{"pass", 1u << ACTION_PASS},
+                 {"defer", 1u << ACTION_DEFER},
+                 {"reject", 1u << ACTION_REJECT},
+                 {"hold", 1u << ACTION_HOLD},
+                 {"refused", 1u << ACTION_DEFER | 1u << ACTION_REJECT}};
+
+    (void)now_s;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i].name, value) == 0) {
+            x->actions |= names[i].actions;
+            return 0;
+        }
+    return error_set(e, "verdict is pass, defer, reject, hold or refused");
+}
+
+static int want_reason(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
+{
+    enum reason reason;
+
+    (void)now_s;
+    x->reason = value;
+    return reason_find(slice_of(value), &reason) ? 0 : error_set(e, "reason: see replies in postern.conf(5)");
+}
+
+static int want_limit(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
+{
+    (void)now_s;
+    (void)e;
+    x->limit = value;
+    return 0;
+}
+
+static int want_stage(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
+{
+    static const enum stage stages[] = {STAGE_AUTH, STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_END};
+
+    (void)now_s;
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        if (strcmp(stage_name(stages[i]), value) == 0) {
+            x->stage = stages[i];
+            x->has_stage = true;
+            return 0;
+        }
+    return error_set(e, "stage is auth, mail, rcpt, data or end");
+}
+
+static int want_since(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
+{
+    struct error why;
+    int64_t since;
+
+    if (text_read_time(value, now_s, &since, &why) != 0)
+        return error_set(e, "since: %s", why.text);
+    x->since_ns = since > 0 ? (uint64_t)since * NS_PER_S : 0;
+    return 0;
+}
+
+static int want_lines(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e)
+{
+    unsigned long long lines;
+
+    (void)now_s;
+    if (!slice_to_u64(slice_of(value), DECISIONS_SHOWN_MAX, &lines) || lines == 0)
+        return error_set(e, "lines is a number from 1 to %d", DECISIONS_SHOWN_MAX);
+    x->most = (size_t)lines;
+    return 0;
+}
+
+int decisions_want(struct decisions_wanted *x, const char *name, const char *value, int64_t now_s, struct error *e)
+{
+    static const struct {
+        const char *name;
+        int (*want)(struct decisions_wanted *x, const char *value, int64_t now_s, struct error *e);
+    } rows[] = {{"user", want_user},   {"client", want_client}, {"verdict", want_verdict}, {"reason", want_reason},
+                {"limit", want_limit}, {"stage", want_stage},   {"since", want_since},     {"lines", want_lines}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return rows[i].want(x, value, now_s, e);
+    return error_set(e, "%s: decisions are not selected by this", name);
 }
 
 /* ---- showing ---- */
@@ -160,12 +267,8 @@ int decisions_report(const struct report_files *files, const struct decisions_wa
     table.n = out->people ? sizeof table_columns / sizeof *table_columns : sizeof all_columns / sizeof *all_columns;
     out->table(out, &table);
     /* The newest last, as in any log. */
-    for (size_t i = x.n; i > 0; i--) {
-        if (out->people)
-            put_short(out, &x.found[i - 1]);
-        else
-            put_all(out, &x.found[i - 1]);
-    }
+    for (size_t i = x.n; i > 0; i--)
+        (out->people ? put_short : put_all)(out, &x.found[wanted->newest_first ? x.n - i : i - 1]);
     out->end(out);
     *n = x.n;
     free(x.found);

@@ -17,7 +17,15 @@ struct decisions_wanted {
     unsigned actions; /* a set of bits 1 << enum action; 0: any */
     uint64_t since_ns;
     size_t most; /* at most this many, the newest */
+    bool newest_first;
 };
+#define DECISIONS_SHOWN_MAX 200000
+
+/*
+ * Sets what is wanted by its name, from a text that lives as long: "user", "client", "verdict" (which may come several
+ * times), "reason", "limit", "stage", "since" or "lines". 0, or -1 with e, which begins with the name.
+ */
+int decisions_want(struct decisions_wanted *x, const char *name, const char *value, int64_t now_s, struct error *e);
 
 /* People get the columns that fit a screen, programs all. 0, and how many there were; -1 with e, before anything was
  * printed. */

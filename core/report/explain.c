@@ -12,6 +12,17 @@
 
 /* ---- asking ---- */
 
+int explain_move_time(struct decide_context *c, int64_t wall_s, struct error *e)
+{
+    int64_t now = c->wall_s;
+
+    if (wall_s < now - (int64_t)DURATION_MAX_S || wall_s > now + (int64_t)DURATION_MAX_S)
+        return error_set(e, "the time is more than 400 days away");
+    c->now_ns += (uint64_t)((wall_s - now) * (int64_t)NS_PER_S);
+    c->wall_s = wall_s;
+    return 0;
+}
+
 static void explain_stage(struct explained *x, enum stage stage)
 {
     struct trace trace = {&x->trace};

@@ -20,6 +20,10 @@ struct explained {
     char text[EXPLAIN_TRACE_MAX];
 };
 
+/* Another moment than now: counters, blocks and ages as they will be, or would have been, with today's contents. 0, or
+ * -1 with e: it is too far away. */
+int explain_move_time(struct decide_context *c, int64_t wall_s, struct error *e);
+
 /* Asks about that stage alone, or (all) about the whole message, as Postfix would: the first refusal stands. */
 void explain_ask(struct explained *x, const struct question *q, enum stage stage, bool all);
 /* Frees what it holds, but not itself. */

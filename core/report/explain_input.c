@@ -209,6 +209,32 @@ int question_read_policy(struct question *q, FILE *from, struct error *e)
 
 /* ---- meaning ---- */
 
+bool question_tls(struct question *q, const char *text)
+{
+    static const struct {
+        const char *said, *meant;
+    } names[] = {{"none", ""},           {"1.0", "TLSv1"},       {"1.1", "TLSv1.1"},   {"1.2", "TLSv1.2"},
+                 {"1.3", "TLSv1.3"},     {"TLSv1", "TLSv1"},     {"TLSv1.0", "TLSv1"}, {"TLSv1.1", "TLSv1.1"},
+                 {"TLSv1.2", "TLSv1.2"}, {"TLSv1.3", "TLSv1.3"}, {"SSLv3", "SSLv3"}};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i].said, text) == 0) {
+            q->tls = slice_of(names[i].meant);
+            return true;
+        }
+    return false;
+}
+
+void question_fill_in(struct question *q)
+{
+    if (q->tls.p == NULL)
+        q->tls = SLICE("TLSv1.3");
+    if (q->method.n == 0 && q->user.n > 0)
+        q->method = SLICE("PLAIN");
+    if (!q->has_sender && memchr(q->user.p != NULL ? q->user.p : "", '@', q->user.n) != NULL)
+        q->sender = q->user;
+}
+
 static int number(struct slice text, const char *name, unsigned long long max, unsigned long long *out, struct error *e)
 {
     char shown[100];

@@ -32,6 +32,11 @@ int question_read_log_line(struct question *q, FILE *from, struct error *e);
 /* Reads one policy request: lines name=value up to an empty one or the end. 0, or -1 with e. */
 int question_read_policy(struct question *q, FILE *from, struct error *e);
 
+/* As a person says the version ("none", "1.2") or as the log does ("TLSv1.2"). False: there is no such version. */
+bool question_tls(struct question *q, const char *text);
+/* Defaults for what a person left out: TLS, a password, the user's own address as sender. */
+void question_fill_in(struct question *q);
+
 /* What was asked, ready for decide(): all but stage and recipient. headers must be empty. 0, or -1 with e. */
 int question_submission(const struct question *q, struct submission *s, struct headers *headers, struct error *e);
 void question_recipient(const struct question *q, size_t i, struct submission *s);

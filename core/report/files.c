@@ -226,7 +226,14 @@ static void renew_view(struct report_files *f)
 {
     struct error e;
 
-    if (f->directory == NULL || directory_refresh(f->directory, &e) <= 0)
+    if (f->directory == NULL)
+        return;
+    if (f->refreshing != NULL)
+        (void)pthread_mutex_lock(f->refreshing);
+    (void)directory_refresh(f->directory, &e);
+    if (f->refreshing != NULL)
+        (void)pthread_mutex_unlock(f->refreshing);
+    if (directory_generation(f->directory) == own_generation(f))
         return;
     if (f->view != NULL)
         directory_view_put(f->directory, f->view);

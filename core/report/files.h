@@ -12,11 +12,14 @@
 #include "core/journal/journal.h"
 #include "core/state/state.h"
 
+#include <pthread.h>
+
 struct report_files {
     const char *config_path;
     /* As root, become the owner of the directory before it or the journal is opened: see files_leave_root. For a
      * process that does nothing else. */
     bool leave_root;
+    pthread_mutex_t *refreshing; /* held while the directory is refreshed, which others use too; NULL: nobody does */
     /* opened on demand, by the functions below */
     struct config *config;
     struct directory *directory;
@@ -37,8 +40,8 @@ int files_open_config(struct report_files *f, struct error *e);
 int files_open_directory(struct report_files *f, struct error *e);
 /* The services' own state, to be read only; it is an error if it is missing. */
 int files_open_state(struct report_files *f, struct error *e);
-/* The same to be changed: an error if it cannot be written, since counters elsewhere would be meaningless. Not after the
- * other. */
+/* The same to be changed: an error if it cannot be written, since counters elsewhere would be meaningless. Not after
+ * the other. */
 int files_open_state_to_change(struct report_files *f, struct error *e);
 /* Where there is a cluster: what this process counts or resets is told to the other relays, too. The state is open. 0,
  * or -1 with e when that can't be. */

@@ -125,6 +125,7 @@ enum remark { REMARK_NOTE, REMARK_WARNING };
 struct printer {
     /* For people: it prints lines, and tables of few columns. Otherwise it takes trees, and all columns. */
     bool people;
+    bool enough; /* it takes no more rows: a report may end early */
     void (*line)(struct printer *p, const struct line *line);
     void (*table)(struct printer *p, const struct table *table);       /* begins one */
     void (*row)(struct printer *p, const struct value *cells);         /* as many as the table has columns */

@@ -272,7 +272,7 @@ static int walk_directory(struct report *r, const struct report_kind *kind)
         struct mailbox_id id;
         enum directory_result found = directory_next_mailbox(view, i, NULL, &m); /* none, of a forgotten tenant */
 
-        for (; found == DIRECTORY_FOUND; found = directory_next_mailbox(view, i, &id, &m)) {
+        for (; found == DIRECTORY_FOUND && !r->out->enough; found = directory_next_mailbox(view, i, &id, &m)) {
             if (one_mailbox(r, kind, tenant, &m) != 0)
                 return -1;
             id = m.id;
@@ -456,7 +456,7 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
                             value_time(u->last_s), value_number(u->messages), value_number(u->recipients),
                             value_bytes(u->bytes), value_number(refusals(u)), value_none(), value_number(u->basic),
                             value_number(u->oauth), value_word(lowest_tls(u)), clients_of(u->clients, clients)});
-    return true;
+    return !r->out->enough;
 }
 
 static const struct column refused_columns[] = {
@@ -476,7 +476,7 @@ static bool each_refused(void *arg, struct slice tenant, struct slice mailbox, c
                                                    value_number(u->refused[i]), value_time(u->last_refused_s),
                                                    value_time(u->last_s), value_word(row->help)});
     }
-    return true;
+    return !r->out->enough;
 }
 
 static const struct column basic_columns[] = {{"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT}, {"source", VALUE_TEXT},
@@ -503,7 +503,7 @@ static bool each_basic(void *arg, struct slice tenant, struct slice mailbox, con
     r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_word("relay"),
                                                value_number(u->basic), value_number(u->oauth), value_time(u->last_s),
                                                clients_of(u->clients, clients)});
-    return true;
+    return !r->out->enough;
 }
 
 static const struct column legacy_columns[] = {
@@ -523,7 +523,7 @@ static bool each_legacy(void *arg, struct slice tenant, struct slice mailbox, co
                                                value_number(u->tls[TLS_OLD]), value_number(u->tls[TLS_V1_0]),
                                                value_number(u->tls[TLS_V1_1]), value_number(newer),
                                                value_time(u->last_s), clients_of(u->clients, clients)});
-    return true;
+    return !r->out->enough;
 }
 
 /* ---- failed sign-ins: attackers', mostly, and no use ---- */

@@ -118,12 +118,8 @@ static void settings_show(const struct settings_search *x, struct printer *out)
 
     out->table(out, &table);
     /* The newest last, as in every log. */
-    for (size_t i = x->n; i > 0; i--) {
-        if (out->people)
-            put_person_row(out, &x->found[i - 1]);
-        else
-            put_row(out, &x->found[i - 1]);
-    }
+    for (size_t i = x->n; i > 0; i--)
+        (out->people ? put_person_row : put_row)(out, &x->found[x->wanted->newest_first ? x->n - i : i - 1]);
     out->end(out);
     if (out->people && x->n > 0)
         printer_remark(out, REMARK_NOTE,

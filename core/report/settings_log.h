@@ -11,6 +11,7 @@ struct settings_wanted {
     const struct known *named; /* what user is the name of; NULL: not known */
     int64_t since_s;
     size_t most; /* at most so many, the newest */
+    bool newest_first;
 };
 
 /*

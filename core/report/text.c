@@ -1,6 +1,7 @@
 #include "core/report/text.h"
 
 #include "core/base/json_text.h"
+#include "core/base/units.h"
 
 #include <time.h>
 
@@ -80,4 +81,58 @@ const char *text_plain(char *mem, size_t cap, struct slice text)
 
     text_add_plain(&b, text);
     return mem;
+}
+
+/* ---- what people write ---- */
+
+/* strptime takes leading blanks and short numbers; what it made is written back and compared by the caller's eye. */
+static bool moment(const char *text, const char *format, struct tm *tm)
+{
+    const char *end = strptime(text, format, tm);
+
+    return end != NULL && *end == '\0';
+}
+
+int text_read_time(const char *text, int64_t now_s, int64_t *out, struct error *e)
+{
+    static const struct {
+        const char *text;
+        enum { LOCAL, TODAY, UTC, ZONED } kind;
+    } formats[] = {{"%Y-%m-%d", LOCAL},
+                   {"%Y-%m-%d %H:%M", LOCAL},
+                   {"%Y-%m-%dT%H:%M", LOCAL},
+                   {"%Y-%m-%d %H:%M:%S", LOCAL},
+                   {"%Y-%m-%dT%H:%M:%S", LOCAL},
+                   {"%Y-%m-%dT%H:%M:%SZ", UTC},
+                   {"%Y-%m-%d %H:%M:%S %z", ZONED}, /* as times are printed */
+                   {"%H:%M", TODAY},
+                   {"%H:%M:%S", TODAY}};
+    time_t now = (time_t)now_s;
+    uint64_t seconds;
+    char shown[80];
+
+    if (duration_parse(slice_of(text), &seconds, NULL) == 0) {
+        *out = now_s - (int64_t)seconds;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct tm tm = {0};
+
+        if (formats[i].kind == TODAY && localtime_r(&now, &tm) == NULL)
+            continue;
+        tm.tm_sec = 0;
+        if (!moment(text, formats[i].text, &tm))
+            continue;
+        tm.tm_isdst = -1;
+        if (formats[i].kind == ZONED) {
+            long ahead = tm.tm_gmtoff; /* timegm sets it */
+
+            *out = timegm(&tm) - ahead;
+        } else {
+            *out = formats[i].kind == UTC ? timegm(&tm) : mktime(&tm);
+        }
+        return 0;
+    }
+    return error_set(e, "\"%s\" is not a time: expected \"2025-11-21 08:30\", \"08:30\" or a duration ago, as \"2h\"",
+                     text_plain(shown, sizeof shown, slice_of(text)));
 }

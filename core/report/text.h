@@ -3,6 +3,7 @@
 #define POSTERN_CORE_REPORT_TEXT_H
 
 #include "core/base/buf.h"
+#include "core/base/error.h"
 #include "core/base/slice.h"
 
 #include <stdint.h>
@@ -24,5 +25,11 @@ void text_add_utc_time(struct buf *b, int64_t wall_s);
 
 /* Foreign text, printable, in the caller's memory, which is returned. */
 const char *text_plain(char *mem, size_t cap, struct slice text);
+
+/*
+ * A moment, in seconds since 1970: "2025-11-21", "2025-11-21 08:30", "2025-11-21T08:30:00" in local time, the last one
+ * with "Z" in UTC; "08:30" today; or a duration that is subtracted from now_s ("7d", "2h30m"). 0, or -1 with e.
+ */
+int text_read_time(const char *text, int64_t now_s, int64_t *out, struct error *e);
 
 #endif

@@ -266,7 +266,7 @@ static void times_are_read_as_people_write_them(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct error e = {""};
         int64_t got = -2;
-        int rc = cli_parse_time(rows[i].text, 1700000000, &got, &e);
+        int rc = text_read_time(rows[i].text, 1700000000, &got, &e);
 
         if (rc != (rows[i].wanted < 0 ? -1 : 0) || (rc == 0 && got != rows[i].wanted))
             fail_msg("\"%s\": %d, %lld, %s", rows[i].text, rc, (long long)got, e.text);

@@ -1,0 +1,45 @@
+/*
+ * What is served under /api/v1: one function a path makes the data, with the reports that the command line prints
+ * (core/report), from files that were opened for reading. It runs in a thread of the pool.
+ */
+#ifndef POSTERN_WEB_PAGE_H
+#define POSTERN_WEB_PAGE_H
+
+#include "core/report/files.h"
+#include "core/report/printer.h"
+#include "web/asked.h"
+#include "web/shelf.h"
+
+/* Rows of one reply, unless "rows" says otherwise; and at most. */
+#define PAGE_ROWS 100u
+#define PAGE_ROWS_MAX 1000u
+
+struct page {
+    struct asked *asked;
+    struct report_files *files; /* the configuration is open */
+    struct shelf *shelf;
+    struct {
+        uint64_t skip, most;
+    } window;            /* the rows that are wanted; `out` sees to it */
+    struct printer *out; /* takes the data */
+    char next[64];       /* where the next rows begin; empty: there are none */
+    struct error e;      /* why it was not made */
+};
+
+/* 200, or another status (RFC 9110 15) with page->e: then what was printed is thrown away. */
+typedef int page_make(struct page *page);
+
+/* Opens directory and state, and fills what decide() needs. 0, or the status with page->e. */
+int page_open_context(struct page *page, struct decide_context *context);
+/* The status for a file that could not be opened: page->e says which. */
+#define PAGE_NO_FILE 503
+#define PAGE_BAD 400
+#define PAGE_NOT_FOUND 404
+#define PAGE_OK 200
+/* The journal, where one is kept: without it page->files->journal is NULL, and a remark says so. */
+void page_try_journal(struct page *page);
+
+page_make page_status, page_blocks, page_explain, page_reports, page_report, page_audit, page_config, page_log,
+    page_changes;
+
+#endif
