@@ -39,7 +39,7 @@ int page_open_context(struct page *page, struct decide_context *context);
 /* The journal, where one is kept: without it page->files->journal is NULL, and a remark says so. */
 void page_try_journal(struct page *page);
 
-page_make page_status, page_blocks, page_explain, page_reports, page_report, page_audit, page_config, page_log,
-    page_changes;
+page_make page_status, page_blocks, page_mailboxes, page_mailbox, page_connectors, page_explain, page_reports,
+    page_report, page_audit, page_config, page_log, page_changes;
 
 #endif

@@ -40,11 +40,24 @@ struct decide_context {
     int64_t wall_s;       /* for the age of the directory */
 };
 
+/* How far a limit that was looked at is used up, before this message. */
+struct limit_level {
+    const struct limit_config *limit;
+    uint64_t used, most; /* units; most is UINT64_MAX where any number may pass */
+    uint64_t free_ns;    /* until the message fits; 0: it does, or never will */
+    uint64_t empty_ns;   /* until nothing is used, if nothing else comes; 0: that is so, or it is relative to a habit */
+};
+struct limit_levels {
+    size_t n;
+    struct limit_level of[CONFIG_LIMITS_MAX];
+};
+
 /*
  * The steps taken, one line each, for explain; NULL: no trace. Text from outside is escaped.
  */
 struct trace {
     struct buf *out;
+    struct limit_levels *levels; /* NULL: nobody asks */
 };
 
 /* Who sends, as far as step 1 found out. */

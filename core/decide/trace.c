@@ -272,6 +272,14 @@ static uint64_t until_empty_ns(const struct charge *charge, uint64_t used)
     return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
 }
 
+static void add_level(const struct deciding *d, const struct limit_level *level)
+{
+    struct limit_levels *levels = d->trace->levels;
+
+    if (levels != NULL && levels->n < CONFIG_LIMITS_MAX)
+        levels->of[levels->n++] = *level;
+}
+
 void trace_limit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                  const struct charge *charge, const struct charge_answer *answer)
 {
@@ -281,6 +289,9 @@ void trace_limit(const struct deciding *d, const struct limit_config *limit, con
 
     if (d->trace == NULL)
         return;
+    add_level(d, &(struct limit_level){limit, answer->used, figure->burst,
+                                       answer->allowed || answer->never ? 0 : answer->retry_ns,
+                                       answer->used > 0 ? until_empty_ns(charge, answer->used) : 0});
     buf_addf(&b, "%llu used, %llu left of %llu%s at ", (unsigned long long)answer->used, (unsigned long long)left,
              (unsigned long long)figure->burst, limit->count == COUNT_BYTES ? " KiB" : "");
     if (limit->count == COUNT_BYTES)
@@ -324,6 +335,17 @@ static void add_learning(const struct deciding *d, struct buf *b)
     }
 }
 
+/* 0: it never fits. */
+static uint64_t wait_for_habit(const struct deciding *d, const struct limit_config *limit, uint32_t most)
+{
+    const struct habit_charge *plan = &d->v->plan.habit;
+    enum habit_count count = habit_count_of(limit);
+    uint64_t wait_ns =
+        habits_wait(d->c->habits, plan->key, d->c->now_ns, count, habit_window_of(limit), plan->units[count], most);
+
+    return wait_ns == UINT64_MAX ? 0 : wait_ns;
+}
+
 void trace_habit(const struct deciding *d, const struct limit_config *limit, const struct limit_rate *figure,
                  uint32_t most, bool passes)
 {
@@ -335,6 +357,8 @@ void trace_habit(const struct deciding *d, const struct limit_config *limit, con
 
     if (d->trace == NULL)
         return;
+    add_level(d, &(struct limit_level){limit, habit->now.of[count][window], most == HABIT_UNLIMITED ? UINT64_MAX : most,
+                                       passes ? 0 : wait_for_habit(d, limit, most), 0});
     buf_addf(&b, "%u %s", habit->now.of[count][window], window_words[count][window]);
     if (habit->learnt)
         buf_addf(&b, ", usually at most %u", habit->most.of[count][window]);

@@ -25,9 +25,10 @@ int explain_move_time(struct decide_context *c, int64_t wall_s, struct error *e)
 
 static void explain_stage(struct explained *x, enum stage stage)
 {
-    struct trace trace = {&x->trace};
+    struct trace trace = {.out = &x->trace, .levels = &x->levels};
 
     x->trace.n = 0;
+    x->levels.n = 0;
     x->trace.full = false;
     x->text[0] = '\0';
     x->submission.stage = stage;
@@ -208,6 +209,34 @@ static void show_verdict(const struct explained *x, struct printer *out)
 
 /* ---- for programs ---- */
 
+/* 0: none. */
+static int64_t at_after(int64_t now_s, uint64_t ns)
+{
+    return ns > 0 ? now_s + (int64_t)((ns + NS_PER_S - 1) / NS_PER_S) : 0;
+}
+
+/* How far the limits that were looked at are used up. */
+static void show_levels(const struct explained *x, struct printer *out)
+{
+    static const struct column columns[] = {{"limit", VALUE_TEXT},
+                                            {"used", VALUE_NUMBER},
+                                            {"most", VALUE_NUMBER},
+                                            {"free_at", VALUE_TIME},
+                                            {"empty_at", VALUE_TIME}};
+    int64_t now_s = x->context.wall_s;
+
+    out->table(out, &(struct table){TABLE_COLUMNS(columns), .name = "limits"});
+    for (size_t i = 0; i < x->levels.n; i++) {
+        const struct limit_level *l = &x->levels.of[i];
+
+        out->row(out, (const struct value[]){value_word(l->limit->name), value_number(l->used),
+                                             l->most != UINT64_MAX ? value_number(l->most) : value_none(),
+                                             value_time(at_after(now_s, l->free_ns)),
+                                             value_time(at_after(now_s, l->empty_ns))});
+    }
+    out->end(out);
+}
+
 static struct value text_or_none(struct slice text)
 {
     return text.p != NULL ? value_text(text) : value_none();
@@ -215,14 +244,20 @@ static struct value text_or_none(struct slice text)
 
 static void show_tree(const struct explained *x, const struct question *q, struct printer *out)
 {
-    const struct verdict *v = &x->verdict;
-    struct slice rest = buf_slice(&x->trace), line;
-
     out->open(out, NULL, TREE_OBJECT);
     out->value(out, "user", text_or_none(q->user));
     out->value(out, "client", text_or_none(q->client));
     out->value(out, "sender", text_or_none(q->sender));
     out->value(out, "stage", value_word(stage_name(x->submission.stage)));
+    explain_put_verdict(x, out);
+    out->close(out);
+}
+
+void explain_put_verdict(const struct explained *x, struct printer *out)
+{
+    const struct verdict *v = &x->verdict;
+    struct slice rest = buf_slice(&x->trace), line;
+
     out->open(out, "steps", TREE_LIST);
     while (slice_cut(rest, '\n', &line, &rest))
         out->value(out, NULL, value_text(line));
@@ -235,7 +270,7 @@ static void show_tree(const struct explained *x, const struct question *q, struc
     out->value(out, "reply", text_or_none(v->reply));
     out->value(out, "meaning", value_word(reason_row(v->reason)->help));
     out->value(out, "learning_until", value_time(learning_until(x)));
-    out->close(out);
+    show_levels(x, out);
 }
 
 void explain_report(const struct explained *x, const struct question *q, struct printer *out)

@@ -17,6 +17,7 @@ struct explained {
     /* the result, of the last stage that was decided */
     struct verdict verdict;
     struct buf trace; /* over text: a line a step */
+    struct limit_levels levels;
     char text[EXPLAIN_TRACE_MAX];
 };
 
@@ -30,5 +31,7 @@ void explain_ask(struct explained *x, const struct question *q, enum stage stage
 void explained_clear(struct explained *x);
 
 void explain_report(const struct explained *x, const struct question *q, struct printer *out);
+/* The result alone, as members of an open object. */
+void explain_put_verdict(const struct explained *x, struct printer *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/directory/directory_record.h"
 #include "core/report/cloud_rows.h"
+#include "core/report/mailbox_report.h"
 #include "core/report/report_habits.h"
 #include "core/report/text.h"
 
@@ -16,31 +17,6 @@
 static int64_t oldest_wanted(const struct report *r)
 {
     return r->days == 0 ? 0 : r->context.wall_s - (int64_t)r->days * DAY_S;
-}
-
-static const char *type_name(enum recipient_type type)
-{
-    static const char *const names[] = {[RECIPIENT_OTHER] = "other",
-                                        [RECIPIENT_USER] = "user",
-                                        [RECIPIENT_SHARED] = "shared",
-                                        [RECIPIENT_ROOM] = "room",
-                                        [RECIPIENT_EQUIPMENT] = "equipment",
-                                        [RECIPIENT_GROUP] = "group",
-                                        [RECIPIENT_MAIL_USER] = "mail-user",
-                                        [RECIPIENT_SYSTEM] = "system",
-                                        [RECIPIENT_HIGH_VOLUME] = "high-volume"};
-
-    return (size_t)type < sizeof names / sizeof *names ? names[type] : "other";
-}
-
-static const char *setting_name(enum smtp_auth setting)
-{
-    static const char *const names[] = {[SMTP_AUTH_UNKNOWN] = "unknown",
-                                        [SMTP_AUTH_INHERIT] = "inherited",
-                                        [SMTP_AUTH_ENABLED] = "enabled",
-                                        [SMTP_AUTH_DISABLED] = "disabled"};
-
-    return (size_t)setting < sizeof names / sizeof *names ? names[setting] : "unknown";
 }
 
 /*
@@ -230,8 +206,8 @@ static void put_mailbox(struct report *r, const struct tenant_facts *tenant, con
 
     r->out->row(r->out, (const struct value[]){
                             value_word(tenant->name), value_text(m->primary), value_text(m->name),
-                            value_word(type_name(m->recipient_type)), value_word(setting_name(m->smtp_auth)),
-                            value_word(reason == NULL ? "yes" : reason),
+                            value_word(mailbox_type_word(m->recipient_type)),
+                            value_word(mailbox_setting_word(m->smtp_auth)), value_word(reason == NULL ? "yes" : reason),
                             value_time(cloud_later ? u->cloud_last_s : u->relay.last_s),
                             value_number(u->relay.messages), value_time(u->cloud_last_s), value_number(u->sign_ins)});
 }

@@ -43,7 +43,7 @@ static inline const char *auth_unlike(const struct decide_context *c, const stru
     struct verdict at_auth, traced;
     char text[4096];
     struct buf b = BUF_OVER(text);
-    struct trace trace = {&b};
+    struct trace trace = {.out = &b};
 
     if (s.login.kind == LOGIN_NONE) /* nobody signs in */
         return NULL;

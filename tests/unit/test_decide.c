@@ -344,7 +344,7 @@ static void every_row_of_the_table_is_decided_as_it_says(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct submission s = world_submission(rows[i].login, rows[i].client, rows[i].sender);
         struct buf b = BUF_OVER(trace_text);
-        struct trace trace = {&b};
+        struct trace trace = {.out = &b};
 
         configure(w, rows[i].config);
         s.mechanism = slice_of(rows[i].method);
@@ -959,7 +959,7 @@ static void the_networks_of_a_login_are_in_the_trace_and_not_in_the_reply(void *
     struct submission s = world_submission("a.berg@contoso.example", "203.0.113.9", "anna@contoso.example");
     char text[4096], reply[REPLY_MAX + 1];
     struct buf b = BUF_OVER(text), r = BUF_OVER(reply);
-    struct trace trace = {&b};
+    struct trace trace = {.out = &b};
 
     configure(w, ONLY("user = \"anna@contoso.example\"", "192.0.2.0/24"));
     world_explain(w, &s, &trace);
@@ -1007,7 +1007,7 @@ static void the_trace_says_why_a_limit_is_not_about_the_message(void **state)
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
         struct submission s = world_submission(messages[i].login, messages[i].client, messages[i].sender);
         struct buf b = BUF_OVER(text);
-        struct trace trace = {&b};
+        struct trace trace = {.out = &b};
 
         world_explain(w, &s, &trace);
         if (strstr(text, messages[i].says) == NULL)

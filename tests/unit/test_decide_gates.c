@@ -238,7 +238,7 @@ static void explain_names_the_account_and_whence_it_is_known(void **state)
         struct submission s = world_submission(rows[i].login, "203.0.113.9", rows[i].login);
         char text[4096];
         struct buf b = BUF_OVER(text);
-        struct trace trace = {&b};
+        struct trace trace = {.out = &b};
 
         world_explain(g->w, &s, &trace);
         if (strstr(text, rows[i].says) == NULL)

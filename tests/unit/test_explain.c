@@ -29,7 +29,7 @@ static char steps[16384];
 static enum reason explain(struct world *w, const char *rules, const struct submission *s)
 {
     struct buf out = BUF_OVER(steps);
-    struct trace trace = {&out};
+    struct trace trace = {.out = &out};
     char text[2048];
 
     if (rules != NULL) {

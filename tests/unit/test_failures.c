@@ -641,7 +641,7 @@ static const char *explained(struct bench *b, const char *login, const char *cli
     struct decide_context c = context(b);
     struct submission s = attempt(login, client);
     struct buf out = BUF_OVER(text);
-    struct trace trace = {&out};
+    struct trace trace = {.out = &out};
 
     decide(&c, &s, &none, v, &trace);
     return text;
