@@ -71,7 +71,7 @@ static int make_data(struct page *page, const struct route *route, FILE *to)
     return status;
 }
 
-static void put_error(struct answer_text *out, int status, const struct error *e)
+void api_error(struct answer_text *out, int status, const struct error *e)
 {
     char mem[TEXT_CELL_MAX];
     struct buf b = BUF_OVER(mem);
@@ -101,7 +101,7 @@ static int make_page(const struct web *web, const struct route *route, struct pa
 void api_make(struct web *web, const struct route *route, struct slice target, struct answer_text *out)
 {
     struct asked *asked = malloc(sizeof *asked);
-    struct page page = {.asked = asked, .shelf = web->shelf};
+    struct page page = {.asked = asked, .shelf = web->shelf, .live = web->live};
     FILE *to;
     int status;
 
@@ -119,7 +119,7 @@ void api_make(struct web *web, const struct route *route, struct slice target, s
         free(out->text);
         out->text = NULL;
     } else if (status != PAGE_OK) {
-        put_error(out, status, &page.e);
+        api_error(out, status, &page.e);
     }
     free(asked);
 }

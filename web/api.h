@@ -9,4 +9,7 @@
 /* Makes the reply of a route; in a thread of a pool. */
 void api_make(struct web *web, const struct route *route, struct slice target, struct answer_text *out);
 
+/* The reply that says what was wrong. out->text is freed, and made anew. */
+void api_error(struct answer_text *out, int status, const struct error *e);
+
 #endif

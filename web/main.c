@@ -2,10 +2,12 @@
 #include "core/base/notify.h"
 #include "core/config/program.h"
 #include "core/state/state.h"
+#include "web/live.h"
 #include "web/look.h"
 #include "web/pool.h"
 #include "web/routes.h"
 #include "web/shelf.h"
+#include "web/stream.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -92,6 +94,8 @@ static int begin(struct program *p, const struct config *config, const char *con
     if ((p->base = loop_new()) == NULL || take_signals(p) != 0 || take_hosts(p, &config->web) != 0 ||
         (web->shelf = shelf_new(config_path)) == NULL || (web->look = look_new(web->shelf, web->log)) == NULL ||
         (p->quick = pool_new(p->base, "web-quick", QUICK_THREADS, QUICK_MOST)) == NULL ||
+        (web->live = live_new(p->base, p->quick, web->shelf)) == NULL ||
+        (web->streams = streams_new(p->base, web)) == NULL ||
         (p->slow = pool_new(p->base, "web-slow", SLOW_THREADS, SLOW_MOST)) == NULL ||
         (web->quick = answers_new(p->quick, routes_make, web)) == NULL ||
         (web->slow = answers_new(p->slow, routes_make, web)) == NULL)
@@ -114,6 +118,8 @@ static void end(struct program *p)
     pool_free(p->slow);
     answers_free(p->web.quick);
     answers_free(p->web.slow);
+    streams_free(p->web.streams);
+    live_free(p->web.live);
     server_close(p->server);
     look_free(p->web.look);
     shelf_free(p->web.shelf);

@@ -13,6 +13,10 @@
 /* Rows of one reply, unless "rows" says otherwise; and at most. */
 #define PAGE_ROWS 100u
 #define PAGE_ROWS_MAX 1000u
+/* Of a table that is wanted whole, where not all of it can be gone through. */
+#define PAGE_STREAM_ROWS 4000u
+
+struct live;
 
 struct page {
     struct asked *asked;
@@ -20,8 +24,10 @@ struct page {
     struct shelf *shelf;
     struct {
         uint64_t skip, most;
-    } window;            /* the rows that are wanted; `out` sees to it */
+    } window; /* the rows that are wanted; `out` sees to it */
+    struct live *live;
     struct printer *out; /* takes the data */
+    bool script;         /* the rows are wanted as a script that changes these mailboxes */
     char next[64];       /* where the next rows begin; empty: there are none */
     struct error e;      /* why it was not made */
 };
@@ -39,7 +45,7 @@ int page_open_context(struct page *page, struct decide_context *context);
 /* The journal, where one is kept: without it page->files->journal is NULL, and a remark says so. */
 void page_try_journal(struct page *page);
 
-page_make page_status, page_blocks, page_mailboxes, page_mailbox, page_connectors, page_explain, page_reports,
-    page_report, page_audit, page_config, page_log, page_changes;
+page_make page_overview, page_rates, page_status, page_blocks, page_mailboxes, page_mailbox, page_connectors,
+    page_explain, page_reports, page_report, page_audit, page_config, page_log, page_changes;
 
 #endif

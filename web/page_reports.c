@@ -102,6 +102,10 @@ static int would_refuse(struct page *page)
     int64_t since_s = clock_wall_s() - WOULD_REFUSE_S;
     struct error e;
 
+    if (page->script) {
+        (void)error_set(&page->e, "format: there is no script of this report");
+        return PAGE_BAD;
+    }
     if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
         (void)error_set(&page->e, "since: %s", e.text);
         return PAGE_BAD;
@@ -116,6 +120,7 @@ int page_report(struct page *page)
     struct report r = {.files = page->files, .out = page->out, .e = &page->e};
     const struct report_kind *kind = report_kinds;
     unsigned long long days;
+    const char *force;
     struct error e;
     int status;
 
@@ -130,6 +135,13 @@ int page_report(struct page *page)
     if (asked_number(page->asked, "days", USAGE_DAYS, 0, &days, &page->e) != 0)
         return PAGE_BAD;
     r.days = days;
+    r.script = page->script;
+    force = asked_value(page->asked, "force");
+    r.force = force != NULL && strcmp(force, "yes") == 0;
+    if (r.script && kind->script == NULL) {
+        (void)error_set(&page->e, "format: there is no script of this report");
+        return PAGE_BAD;
+    }
     if ((status = page_open_context(page, &r.context)) != PAGE_OK)
         return status;
     page_try_journal(page);

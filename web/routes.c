@@ -1,12 +1,19 @@
 #include "web/routes.h"
 
 #include "web/api.h"
+#include "web/live.h"
 #include "web/look.h"
+#include "web/stream.h"
 
 static void serve_alive(struct web *web, struct evhttp_request *request)
 {
     (void)web;
     answer_now(request, HTTP_OK, TYPE_JSON, SLICE("{\"alive\":true}\n"));
+}
+
+static void serve_events(struct web *web, struct evhttp_request *request)
+{
+    live_serve(web->live, request);
 }
 
 /* ---- made in a thread, but no data ---- */
@@ -45,6 +52,9 @@ static const struct route routes[] = {
     {"/healthz", ROLE_ANYBODY, .serve = serve_alive},
     {"/readyz", ROLE_ANYBODY, .make_text = make_ready},
     {"/metrics", ROLE_ANYBODY, .make_text = make_metrics},
+    {"/events", ROLE_READER, .serve = serve_events},
+    {"/api/v1/overview", ROLE_READER, .make = page_overview, .holds_ms = HOLDS_MS},
+    {"/api/v1/rates", ROLE_VIEWER, .make = page_rates, .holds_ms = 1000},
     {"/api/v1/status", ROLE_READER, .make = page_status, .holds_ms = HOLDS_MS},
     {"/api/v1/blocks", ROLE_READER, .make = page_blocks, .has_rows = true, .holds_ms = 1000},
     {"/api/v1/mailboxes", ROLE_READER, .make = page_mailboxes, .holds_ms = HOLDS_MS},
@@ -93,6 +103,8 @@ static void serve(struct web *web, const struct route *route, struct evhttp_requ
         answer_now(request, 403, TYPE_JSON, SLICE("{\"error\": \"this is not for you\"}\n"));
     } else if (route->serve != NULL) {
         route->serve(web, request);
+    } else if (route->has_rows && stream_wanted(slice_of(evhttp_request_get_uri(request)))) {
+        stream_serve(web->streams, route, request);
     } else {
         if (wants_open_metrics(route, request))
             route = &open_metrics;

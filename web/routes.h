@@ -42,6 +42,8 @@ struct web {
     struct log *log;
     struct shelf *shelf;
     struct look *look;
+    struct live *live;
+    struct streams *streams;
     struct answers *quick, *slow;
 };
 

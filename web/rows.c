@@ -9,8 +9,9 @@ static struct rows *rows_of(struct printer *p)
 
 static void pass_line(struct printer *p, const struct line *line)
 {
-    (void)p;
-    (void)line; /* for people */
+    struct printer *to = rows_of(p)->to;
+
+    to->line(to, line);
 }
 
 static void pass_table(struct printer *p, const struct table *table)
@@ -79,7 +80,8 @@ static void keep_remark(struct printer *p, enum remark remark, const char *text)
 
 void rows_begin(struct rows *rows, struct printer *to, uint64_t skip, uint64_t most)
 {
-    *rows = (struct rows){.printer = {.line = pass_line,
+    *rows = (struct rows){.printer = {.people = to->people,
+                                      .line = pass_line,
                                       .table = pass_table,
                                       .row = pass_row,
                                       .end = pass_end,

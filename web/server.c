@@ -267,8 +267,7 @@ static void on_request(struct evhttp_request *request, void *arg)
         server->config.serve(server->config.arg, request);
 }
 
-void server_reply(struct evhttp_request *request, int status, const char *phrase, const char *type,
-                  struct evbuffer *body)
+static void add_fields(struct evhttp_request *request, const char *type)
 {
     static const struct {
         const char *name, *value;
@@ -280,11 +279,19 @@ void server_reply(struct evhttp_request *request, int status, const char *phrase
         {"Cross-Origin-Resource-Policy", "same-origin"},
     };
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
-    char length[24];
 
     (void)evhttp_add_header(headers, "Content-Type", type);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
+}
+
+void server_reply(struct evhttp_request *request, int status, const char *phrase, const char *type,
+                  struct evbuffer *body)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    char length[24];
+
+    add_fields(request, type);
     if (status >= 400)
         (void)evhttp_add_header(headers, "Connection", "close");
     /* evhttp would send the body to HEAD, too, where the next reply is expected (RFC 9110 9.3.2). */
@@ -294,6 +301,39 @@ void server_reply(struct evhttp_request *request, int status, const char *phrase
         (void)evbuffer_drain(body, evbuffer_get_length(body));
     }
     evhttp_send_reply(request, status, phrase, body);
+}
+
+bool server_stream(struct evhttp_request *request, const char *type)
+{
+    add_fields(request, type);
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
+        evhttp_send_reply(request, HTTP_OK, "OK", NULL);
+        return false;
+    }
+    evhttp_send_reply_start(request, HTTP_OK, "OK");
+    return true;
+}
+
+static struct bufferevent *bufferevent_of(struct evhttp_request *request)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+
+    return connection != NULL ? evhttp_connection_get_bufferevent(connection) : NULL;
+}
+
+size_t server_unsent(struct evhttp_request *request)
+{
+    struct bufferevent *bev = bufferevent_of(request);
+
+    return bev != NULL ? evbuffer_get_length(bufferevent_get_output(bev)) : SIZE_MAX;
+}
+
+void server_drop(struct evhttp_request *request)
+{
+    struct bufferevent *bev = bufferevent_of(request);
+
+    if (bev != NULL)
+        (void)shutdown(bufferevent_getfd(bev), SHUT_RDWR);
 }
 
 /* ---- from outside ---- */

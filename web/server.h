@@ -45,5 +45,12 @@ unsigned server_connections(const struct server *server);
  */
 void server_reply(struct evhttp_request *request, int status, const char *phrase, const char *type,
                   struct evbuffer *body);
+/* The same of a reply with 200 whose body follows piece by piece (evhttp_send_reply_chunk, evhttp_send_reply_end). To
+ * HEAD all of it is sent, and false returned. */
+bool server_stream(struct evhttp_request *request, const char *type);
+/* Bytes of it that were not sent yet; SIZE_MAX when the connection is gone. */
+size_t server_unsent(struct evhttp_request *request);
+/* Ends its connection: what was not sent is not sent any more. */
+void server_drop(struct evhttp_request *request);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * JSON. The members of the outermost object and the elements of a list have a line each; their contents are on the same
- * line.
+ * JSON. The members of the outermost object and the elements of a list have a line each, but for numbers; their
+ * contents are on the same line.
  */
 #include "core/print/print.h"
 
@@ -27,7 +27,7 @@ static struct level *innermost(struct json *j)
 }
 
 /* Writes what comes before the next member or element, with its name. */
-static void begin_member(struct json *j, const char *name)
+static void begin_member(struct json *j, const char *name, bool short_one)
 {
     struct level *level;
     FILE *to = j->print.to;
@@ -36,7 +36,7 @@ static void begin_member(struct json *j, const char *name)
     if (j->depth == 0)
         return;
     level = innermost(j);
-    lines = j->depth == 1 || level->tree == TREE_LIST;
+    lines = !short_one && (j->depth == 1 || level->tree == TREE_LIST);
     if (level->any)
         fputs(lines ? "," : ", ", to);
     if (lines)
@@ -50,7 +50,7 @@ static void open_tree(struct printer *p, const char *name, enum tree tree)
 {
     struct json *j = (struct json *)p;
 
-    begin_member(j, name);
+    begin_member(j, name, false);
     fputc(tree == TREE_LIST ? '[' : '{', j->print.to);
     j->depth++;
     innermost(j)->tree = tree;
@@ -102,7 +102,7 @@ static void put_value(struct printer *p, const char *name, struct value value)
 
     if (value.kind == VALUE_TIME && value.wall_s <= 0)
         value = value_none();
-    begin_member(j, name);
+    begin_member(j, name, name == NULL && value.kind == VALUE_NUMBER);
     add_value(&b, &value);
     fputs(mem, j->print.to);
 }

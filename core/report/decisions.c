@@ -255,7 +255,7 @@ int decisions_report(const struct report_files *files, const struct decisions_wa
     struct decisions_search x = {
         .config = files->config, .wanted = wanted, .found = calloc(wanted->most, sizeof *x.found)};
     struct journal_query query = query_of(wanted);
-    struct table table = {.empty = "no matching decisions"};
+    struct table table = {.empty = "no matching decisions", .name = wanted->name};
 
     if (x.found == NULL)
         return error_set(e, "out of memory; ask for fewer decisions");

@@ -18,6 +18,7 @@ struct decisions_wanted {
     uint64_t since_ns;
     size_t most; /* at most this many, the newest */
     bool newest_first;
+    const char *name; /* of the table, inside an object; NULL outside */
 };
 #define DECISIONS_SHOWN_MAX 200000
 

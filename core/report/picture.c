@@ -46,6 +46,8 @@ static bool picture_record(void *arg, const struct journal_record *r)
         ranking_add(&p->connectors, slice_of(r->connector), which, r->messages, at_s);
     else
         ranking_add(&p->logins, slice_of(r->mailbox[0] != '\0' ? r->mailbox : r->login), which, r->messages, at_s);
+    if (r->limit[0] != '\0')
+        ranking_add(&p->limits, slice_of(r->limit), which, r->messages, at_s);
     if (r->has_client)
         ranking_add(&p->clients, ip_text(&r->client, text), which, r->messages, at_s);
     return true;
@@ -248,5 +250,6 @@ void picture_free(struct picture *p)
     ranking_free(&p->logins);
     ranking_free(&p->clients);
     ranking_free(&p->connectors);
+    ranking_free(&p->limits);
     free(p);
 }

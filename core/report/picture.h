@@ -70,7 +70,7 @@ struct picture {
     size_t n_totals;
     uint64_t dropped; /* decisions that the journal could not keep */
     /* of the last hour; count[0] let through, count[1] refused */
-    struct ranking logins, clients, connectors;
+    struct ranking logins, clients, connectors, limits;
 };
 
 /*

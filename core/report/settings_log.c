@@ -111,7 +111,8 @@ static void put_row(struct printer *out, const struct kept_change *c)
 
 static void settings_show(const struct settings_search *x, struct printer *out)
 {
-    struct table table = {.columns = out->people ? people_columns : all_columns,
+    struct table table = {.name = x->wanted->name,
+                          .columns = out->people ? people_columns : all_columns,
                           .n = out->people ? sizeof people_columns / sizeof *people_columns
                                            : sizeof all_columns / sizeof *all_columns,
                           .empty = "no such change of a setting was seen"};

@@ -8,5 +8,7 @@
 
 /* f is what the picture was taken of. Sorts the picture's rankings. */
 void status_report(struct picture *p, const struct report_files *f, struct printer *printer);
+/* For programs, as members of an open object. */
+void status_members(struct picture *p, const struct report_files *f, struct printer *out);
 
 #endif

@@ -187,9 +187,8 @@ static void show_ranking(const char *name, struct ranking *t, int which, struct 
     out->end(out);
 }
 
-void status_tree(struct picture *p, const struct report_files *f, struct printer *out)
+void status_members(struct picture *p, const struct report_files *f, struct printer *out)
 {
-    out->open(out, NULL, TREE_OBJECT);
     if (p->config_problem[0] != '\0')
         out->value(out, "config_problem", value_word(p->config_problem));
     show_services(p, out);
@@ -205,5 +204,12 @@ void status_tree(struct picture *p, const struct report_files *f, struct printer
     show_ranking("top_clients", &p->clients, 0, out);
     show_ranking("top_refused_clients", &p->clients, 1, out);
     show_ranking("top_connectors", &p->connectors, 0, out);
+    show_ranking("top_limits", &p->limits, 1, out);
+}
+
+void status_tree(struct picture *p, const struct report_files *f, struct printer *out)
+{
+    out->open(out, NULL, TREE_OBJECT);
+    status_members(p, f, out);
     out->close(out);
 }
