@@ -4,6 +4,7 @@
 
 #include "core/base/guid.h"
 #include "core/directory/mailbox_name.h"
+#include "core/directory/mailbox_search.h"
 
 static const struct mailbox_line contoso[] = {
     {.number = 1,
@@ -191,6 +192,82 @@ static void a_name_that_very_many_have_is_counted_and_not_listed_whole(void **st
     fixture_remove(&f);
 }
 
+/* ---- searching ---- */
+
+struct found_list {
+    char text[400]; /* the local parts of what was found, in order */
+    size_t most, n;
+    uint32_t tenant;
+    struct mailbox_id last;
+};
+
+static bool take_found(void *arg, uint32_t tenant, const struct mailbox_record *m)
+{
+    struct found_list *list = arg;
+    struct buf b = BUF_OVER(list->text);
+    struct slice local;
+
+    b.n = strlen(list->text);
+    (void)slice_cut(m->primary, '@', &local, NULL);
+    if (list->n == list->most)
+        return false;
+    list->n++;
+    list->tenant = tenant;
+    list->last = m->id;
+    buf_add(&b, b.n > 0 ? SLICE(" ") : SLICE(""));
+    buf_add(&b, local);
+    return true;
+}
+
+static void a_search_finds_beginnings_of_names_and_parts_of_four_letters(void **state)
+{
+    static const struct {
+        const char *text, *found;
+        uint32_t tenant;
+    } rows[] = {
+        {"ann", "anna bert dora annaberg", EVERY_TENANT},
+        {"ANNA", "anna bert dora annaberg", EVERY_TENANT},
+        {"ann", "anna bert", 0},
+        {"ann", "dora annaberg", 1},
+        {"aberg", "anna annaberg", EVERY_TENANT}, /* an account name; a part of an address */
+        {"erg", "", EVERY_TENANT},                /* three letters: no part */
+        {"berg", "anna annaberg", EVERY_TENANT},
+        {"a.berg@", "anna", EVERY_TENANT},      /* a UPN */
+        {"twins", "twin1 twin2", EVERY_TENANT}, /* a proxy address */
+        {"J\xc3\xb6rg", "mueller", EVERY_TENANT},
+        {"fabrikam.example", "dora annaberg", EVERY_TENANT},
+        {"annaannaanna", "", EVERY_TENANT},
+        {"\001\002\003\004", "", EVERY_TENANT}, /* in a record, but in no name */
+        {"%", "", EVERY_TENANT},
+    };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct mailbox_search search = {.text = slice_of(rows[i].text), .tenant = rows[i].tenant};
+        struct found_list list = {.most = 100};
+
+        assert_int_equal(mailbox_search(p->v, &search, take_found, &list), DIRECTORY_FOUND);
+        assert_string_equal(list.text, rows[i].found);
+    }
+}
+
+static void a_search_goes_on_behind_where_it_ended(void **state)
+{
+    static const char *const pages[] = {"anna bert", "dora annaberg", ""};
+    struct mailbox_search search = {.text = SLICE("ann"), .tenant = EVERY_TENANT};
+    struct place *p = *state;
+
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        struct found_list list = {.most = 2};
+
+        assert_int_equal(mailbox_search(p->v, &search, take_found, &list), DIRECTORY_FOUND);
+        assert_string_equal(list.text, pages[i]);
+        search.goes_on = true;
+        search.after_tenant = list.n > 0 ? list.tenant : search.after_tenant;
+        search.after = list.n > 0 ? list.last : search.after;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +276,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_guid_names_its_mailbox_with_and_without_braces, setup, teardown),
         cmocka_unit_test_setup_teardown(several_are_listed_with_their_addresses, setup, teardown),
         cmocka_unit_test(a_name_that_very_many_have_is_counted_and_not_listed_whole),
+        cmocka_unit_test_setup_teardown(a_search_finds_beginnings_of_names_and_parts_of_four_letters, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_search_goes_on_behind_where_it_ended, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
