@@ -46,6 +46,6 @@ int page_open_context(struct page *page, struct decide_context *context);
 void page_try_journal(struct page *page);
 
 page_make page_overview, page_rates, page_status, page_blocks, page_mailboxes, page_mailbox, page_connectors,
-    page_explain, page_reports, page_report, page_audit, page_config, page_log, page_changes;
+    page_explain, page_reports, page_report, page_audit, page_config, page_log, page_changes, page_runs;
 
 #endif

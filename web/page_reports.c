@@ -5,6 +5,7 @@
 #include "core/report/config_report.h"
 #include "core/report/decisions.h"
 #include "core/report/report.h"
+#include "core/report/runs_report.h"
 #include "core/report/settings_log.h"
 #include "core/report/status.h"
 #include "core/report/text.h"
@@ -216,6 +217,25 @@ static void nothing_yet(struct page *page, const char *why)
     page->out->table(page->out, &(struct table){.n = 0});
     page->out->end(page->out);
     page->out->remark(page->out, REMARK_NOTE, why);
+}
+
+int page_runs(struct page *page)
+{
+    const char *since = asked_value(page->asked, "since");
+    int64_t since_s = 0;
+    struct error e;
+
+    if (since != NULL && text_read_time(since, clock_wall_s(), &since_s, &e) != 0) {
+        (void)error_set(&page->e, "since: %s", e.text);
+        return PAGE_BAD;
+    }
+    if (files_open_directory(page->files, &page->e) != 0 || files_open_history(page->files, &page->e) != 0)
+        return PAGE_NO_FILE;
+    if (page->files->history == NULL)
+        nothing_yet(page, "there is no history yet; postern-mirror makes it when a setting changes");
+    else if (runs_report(page->files, since_s, page->out, &page->e) != 0)
+        return PAGE_NO_FILE;
+    return PAGE_OK;
 }
 
 int page_changes(struct page *page)

@@ -63,6 +63,7 @@ static const struct route routes[] = {
     {"/api/v1/explain", ROLE_READER, .make = page_explain},
     {"/api/v1/log", ROLE_READER, .make = page_log, .has_rows = true, .holds_ms = 1000},
     {"/api/v1/changes", ROLE_READER, .make = page_changes, .has_rows = true, .holds_ms = HOLDS_MS},
+    {"/api/v1/runs", ROLE_READER, .make = page_runs, .has_rows = true, .slow = true, .holds_ms = HOLDS_MS},
     {"/api/v1/reports", ROLE_READER, .make = page_reports, .has_rows = true, .holds_ms = HOLDS_MS},
     {"/api/v1/reports/", ROLE_READER, .make = page_report, .has_rows = true, .slow = true, .holds_ms = HOLDS_MS},
     {"/api/v1/audit", ROLE_READER, .make = page_audit, .slow = true, .holds_ms = HOLDS_MS},

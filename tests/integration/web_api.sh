@@ -138,7 +138,7 @@ for number, line in enumerate(open(sys.argv[2])):
         s.recv(4096)
 END
 hostile=$(wc -l <tests/data/hostile_logins)
-becomes 'the nastiest logins are in the log' 'data "log?rows=1000&client=203.0.113.9" ".data | length > '$hostile'"' true
+becomes 'the nastiest logins are in the log' 'data "log?rows=1000&client=203.0.113.9" ".data | length > '"$hostile"'"' true
 for path in overview status blocks rates log?rows=1000 reports/refused?rows=1000 'reports/used' reports/habits audit config connectors changes; do
     is "it is JSON, in printable ASCII, with them: $path" "$(get "/api/v1/$path" >"$T/body"; jq -e .data <"$T/body" >/dev/null && LC_ALL=C grep -c '[^ -~]' <"$T/body")" 0
 done
@@ -196,6 +196,7 @@ printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticatio
 relay_import --tenant contoso --force "$T/lib/cas.csv" >>"$T/mirror.log" 2>&1
 chgrp -R nogroup "$T/lib" && chmod -R g+rX "$T/lib"
 becomes 'a new generation, too' "data mailboxes/$A .data.setting" disabled
+is 'and the run that did it' "$(data runs '.data[0] | "\(.tenant) \(.how) \(.changes > 0)"')" 'contoso import true'
 becomes 'with what changed' 'data changes ".data | map(select(.setting == \"smtp-auth\" or .setting == \"SmtpClientAuthenticationDisabled\")) | length > 0"' true
 
 kill "$web"; wait "$web"
