@@ -48,9 +48,9 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
 
     (void)number;
     (void)what;
+    shelf_reload(p->web.shelf);
     log_say(p->web.log, LEVEL_NOTICE,
-            "reload: what is shown follows the files anyway; web.listen and web.hosts take "
-            "effect at the next start only");
+            "reload: the configuration is read again; web.listen and web.hosts take effect at the next start only");
 }
 
 static int take_signals(struct program *p)

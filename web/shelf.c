@@ -10,14 +10,21 @@
 #define REFRESH_NS NS_PER_S
 #define IDLE_MAX 8
 
-/* What one version of the configuration leads to. */
-struct estate {
-    struct config *config;
+/* What is open of the places that a configuration names; several versions of it may name the same. */
+struct store {
     unsigned users;
+    char *directory_path, *journal_path;
     struct directory *directory; /* NULL: nobody has asked for it yet, or it could not be opened */
     struct journal *journal;     /* the same */
     uint64_t refreshed_ns;       /* boot clock */
     pthread_mutex_t refreshing;
+};
+
+/* One version of the configuration. */
+struct estate {
+    unsigned users;
+    struct config *config;
+    struct store *store;
 };
 
 /* What one thread has at a time. */
@@ -48,21 +55,58 @@ struct shelf *shelf_new(const char *config_path)
     return shelf;
 }
 
-/* ---- estates; under the lock ---- */
+/* ---- stores and estates; under the lock ---- */
+
+static void store_leave(struct store *store)
+{
+    if (store == NULL || --store->users > 0)
+        return;
+    journal_close(store->journal);
+    if (store->directory != NULL)
+        directory_close(store->directory);
+    free(store->directory_path);
+    free(store->journal_path);
+    (void)pthread_mutex_destroy(&store->refreshing);
+    free(store);
+}
+
+static bool same_path(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+/* The one of before, if its places are the same. NULL without memory. */
+static struct store *store_of(const struct config *c, struct store *before)
+{
+    struct store *store;
+
+    if (before != NULL && same_path(before->directory_path, c->directory) &&
+        same_path(before->journal_path, c->journal)) {
+        before->users++;
+        return before;
+    }
+    if ((store = calloc(1, sizeof *store)) == NULL)
+        return NULL;
+    (void)pthread_mutex_init(&store->refreshing, NULL);
+    store->users = 1;
+    store->directory_path = strdup(c->directory);
+    store->journal_path = strdup(c->journal != NULL ? c->journal : "");
+    if (store->directory_path != NULL && store->journal_path != NULL)
+        return store;
+    store_leave(store);
+    return NULL;
+}
 
 static void estate_leave(struct estate *estate)
 {
     if (estate == NULL || --estate->users > 0)
         return;
-    journal_close(estate->journal);
-    if (estate->directory != NULL)
-        directory_close(estate->directory);
+    store_leave(estate->store);
     config_free(estate->config);
-    (void)pthread_mutex_destroy(&estate->refreshing);
     free(estate);
 }
 
-static struct estate *estate_new(const char *config_path, struct error *e)
+static struct estate *estate_new(const char *config_path, struct store *before, struct error *e)
 {
     struct estate *estate = calloc(1, sizeof *estate);
 
@@ -70,12 +114,17 @@ static struct estate *estate_new(const char *config_path, struct error *e)
         (void)error_set(e, "out of memory");
         return NULL;
     }
+    estate->users = 1;
     if (config_load(config_path, &estate->config, e) != 0) {
-        free(estate);
+        estate->config = NULL;
+        estate_leave(estate);
         return NULL;
     }
-    (void)pthread_mutex_init(&estate->refreshing, NULL);
-    estate->users = 1;
+    if ((estate->store = store_of(estate->config, before)) == NULL) {
+        (void)error_set(e, "out of memory");
+        estate_leave(estate);
+        return NULL;
+    }
     return estate;
 }
 
@@ -88,7 +137,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 
 static void free_set(struct set *set);
 
-/* What it includes, lists among them, is read again with it only. */
+/* Lists and other files that it names are read with it, and else at a reload (shelf_reload), as the services do. */
 static void follow_config(struct shelf *shelf)
 {
     struct stat there = {.st_ino = 0};
@@ -100,7 +149,8 @@ static void follow_config(struct shelf *shelf)
         return;
     shelf->read = there;
     shelf->problem.text[0] = '\0';
-    if ((estate = estate_new(shelf->config_path, &shelf->problem)) == NULL)
+    if ((estate = estate_new(shelf->config_path, shelf->now != NULL ? shelf->now->store : NULL, &shelf->problem)) ==
+        NULL)
         return;
     while ((set = shelf->idle) != NULL) {
         shelf->idle = set->next;
@@ -144,18 +194,18 @@ static struct set *find_set(struct shelf *shelf)
     return set;
 }
 
-static void refresh_directory(struct estate *estate)
+static void refresh_directory(struct store *store)
 {
     uint64_t now_ns = clock_boot_ns();
     struct error e;
 
-    if (pthread_mutex_trylock(&estate->refreshing) != 0)
+    if (pthread_mutex_trylock(&store->refreshing) != 0)
         return; /* another thread does, and the generation before is good meanwhile */
-    if (now_ns - estate->refreshed_ns >= REFRESH_NS) {
-        estate->refreshed_ns = now_ns;
-        (void)directory_refresh(estate->directory, &e); /* what is wrong is seen by comparing with the services */
+    if (now_ns - store->refreshed_ns >= REFRESH_NS) {
+        store->refreshed_ns = now_ns;
+        (void)directory_refresh(store->directory, &e); /* what is wrong is seen by comparing with the services */
     }
-    (void)pthread_mutex_unlock(&estate->refreshing);
+    (void)pthread_mutex_unlock(&store->refreshing);
 }
 
 static void fill_set(struct shelf *shelf, struct set *set)
@@ -165,13 +215,13 @@ static void fill_set(struct shelf *shelf, struct set *set)
 
     f->config_path = shelf->config_path;
     f->config = set->estate->config;
-    f->refreshing = &set->estate->refreshing;
+    f->refreshing = &set->estate->store->refreshing;
     (void)pthread_mutex_lock(&shelf->lock);
-    f->directory = set->estate->directory;
-    f->journal = set->estate->journal;
+    f->directory = set->estate->store->directory;
+    f->journal = set->estate->store->journal;
     (void)pthread_mutex_unlock(&shelf->lock);
     if (f->directory != NULL) {
-        refresh_directory(set->estate);
+        refresh_directory(set->estate->store);
         f->view = directory_view_get(f->directory);
     }
     if (f->state != NULL && state_reader_follow(f->state, clock_boot_ns(), clock_wall_ns(), &e) != 0) {
@@ -201,14 +251,14 @@ struct report_files *shelf_take(struct shelf *shelf, struct error *e)
 static void donate(struct set *set)
 {
     struct report_files *f = &set->files;
-    struct estate *estate = set->estate;
+    struct store *store = set->estate->store;
 
-    if (estate->directory == NULL && f->directory != NULL) {
-        estate->directory = f->directory;
-        estate->refreshed_ns = clock_boot_ns();
+    if (store->directory == NULL && f->directory != NULL) {
+        store->directory = f->directory;
+        store->refreshed_ns = clock_boot_ns();
     }
-    if (estate->journal == NULL)
-        estate->journal = f->journal;
+    if (store->journal == NULL)
+        store->journal = f->journal;
 }
 
 void shelf_put(struct shelf *shelf, struct report_files *files)
@@ -221,9 +271,9 @@ void shelf_put(struct shelf *shelf, struct report_files *files)
     history_close(files->history);
     (void)pthread_mutex_lock(&shelf->lock);
     donate(set);
-    if (files->directory != NULL && files->directory != set->estate->directory)
+    if (files->directory != NULL && files->directory != set->estate->store->directory)
         directory_close(files->directory);
-    if (files->journal != NULL && files->journal != set->estate->journal)
+    if (files->journal != NULL && files->journal != set->estate->store->journal)
         journal_close(files->journal);
     set->files = (struct report_files){.state = state};
     if (set->estate == shelf->now && shelf->n_idle < IDLE_MAX) {
@@ -235,6 +285,13 @@ void shelf_put(struct shelf *shelf, struct report_files *files)
         estate_leave(set->estate);
         free_set(set);
     }
+    (void)pthread_mutex_unlock(&shelf->lock);
+}
+
+void shelf_reload(struct shelf *shelf)
+{
+    (void)pthread_mutex_lock(&shelf->lock);
+    shelf->read = (struct stat){.st_ino = 0};
     (void)pthread_mutex_unlock(&shelf->lock);
 }
 

@@ -26,6 +26,9 @@ void shelf_free(struct shelf *shelf);
 struct report_files *shelf_take(struct shelf *shelf, struct error *e);
 void shelf_put(struct shelf *shelf, struct report_files *files);
 
+/* Reads the configuration again, with all that it names, though its file did not change. */
+void shelf_reload(struct shelf *shelf);
+
 /* What is wrong with the configuration's file as it is now, into e; false: nothing. */
 bool shelf_config_problem(struct shelf *shelf, struct error *e);
 

@@ -97,7 +97,7 @@ is 'and they were all closed' $? 0
 is 'the log says that others had to wait' "$(grep -c '256 connections are served, new ones wait' "$T/web.log")" 1
 
 kill -USR1 "$web"
-becomes 'a reload says what it changes' 'grep -c "reload: what is shown" "$T/web.log"' 1
+becomes 'a reload says what it changes' 'grep -c "reload: the configuration is read again" "$T/web.log"' 1
 is 'and it goes on' "$(code /healthz)" 200
 second=$("$build/postern-web" -c "$T/postern.conf" 2>&1; echo $?)
 is 'a second one on the same socket does not start' "$second" '*a program answers there already; is postern-web running?*1'

@@ -189,6 +189,12 @@ echo 'nonsense = 1;' >>"$T/postern.conf"
 becomes 'a wrong one is told, and the one before goes on' 'data status ".data.config_problem"' '*nonsense*'
 is 'so that all else is still there' "$(data "explain?user=$A" '.data.limits[] | select(.limit == "message-rate").most')" 9
 sed -i '$d' "$T/postern.conf"
+sed -i 's/^connectors = /smtp_auth = { deny_file = "deny"; }; &/' "$T/postern.conf"
+echo '# by hand' >"$T/deny" && chmod 644 "$T/deny"
+becomes 'a list that it names is read' "data 'explain?user=$A' .data.reason" allowed
+echo "$A" >>"$T/deny"
+kill -USR1 "$web"
+becomes 'and read again by a reload' "data 'explain?user=$A' .data.reason" deny-file
 printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
     '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True","True"' \
     '"0a7d6d2c-0001-4b7e-9d55-000000000002","bert@contoso.example","True","True"' \
