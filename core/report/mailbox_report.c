@@ -241,24 +241,27 @@ static int put_cloud(const struct report_files *f, struct slice tenant, struct s
 
 /* ---- all of it ---- */
 
-struct found_mailbox {
+/* Large: kept off the stack. */
+struct mailbox_asked {
+    struct mailbox_found named;
     bool known;
     uint32_t tenant;
     struct mailbox_record record;
     struct slice login; /* what is asked about */
+    struct explained basic, oauth;
 };
 
 /* 1; 0 with e; -1 with e. */
-static int find(const struct decide_context *c, struct slice name, struct mailbox_found *named,
-                struct found_mailbox *out, struct error *e)
+static int find(const struct decide_context *c, struct slice name, struct mailbox_asked *out, struct error *e)
 {
+    struct mailbox_found *named = &out->named;
     char text[1024];
     struct buf b = BUF_OVER(text);
     struct login login;
     enum directory_result result =
         c->view != NULL ? mailbox_named(c->view, EVERY_TENANT, name, named) : DIRECTORY_NOT_FOUND;
 
-    *out = (struct found_mailbox){.login = name};
+    out->login = name;
     if (result == DIRECTORY_DAMAGED)
         return error_set(e, "a record of the directory is damaged: run postern-mirror verify");
     if (result == DIRECTORY_FOUND && named->n > 1 && named->name != MAILBOX_NAME_LOGIN) {
@@ -281,10 +284,10 @@ static int find(const struct decide_context *c, struct slice name, struct mailbo
     return 0;
 }
 
-static int put_mailbox(const struct decide_context *c, struct report_files *f, const struct found_mailbox *m,
-                       struct explained *basic, struct explained *oauth, struct printer *out, struct error *e)
+static int put_mailbox(const struct decide_context *c, struct report_files *f, const struct mailbox_asked *m,
+                       struct printer *out, struct error *e)
 {
-    const struct tenant_facts *tenant = basic->verdict.identity.tenant;
+    const struct tenant_facts *tenant = m->basic.verdict.identity.tenant;
     struct slice name = m->known ? m->record.primary : m->login;
     struct slice tenant_name = tenant != NULL ? slice_of(tenant->name) : SLICE("");
 
@@ -293,10 +296,10 @@ static int put_mailbox(const struct decide_context *c, struct report_files *f, c
     out->value(out, "known", value_truth(m->known));
     if (m->known)
         put_record(c, m->tenant, &m->record, out);
-    put_verdict(basic, "basic", out);
-    put_verdict(oauth, "oauth", out);
-    put_blocks(c, basic, out);
-    put_habit(c, &basic->verdict.identity, out);
+    put_verdict(&m->basic, "basic", out);
+    put_verdict(&m->oauth, "oauth", out);
+    put_blocks(c, &m->basic, out);
+    put_habit(c, &m->basic.verdict.identity, out);
     if (put_usage(f, tenant_name, name, out, e) < 0 || put_cloud(f, tenant_name, name, out, e) < 0)
         return -1;
     out->close(out);
@@ -306,25 +309,19 @@ static int put_mailbox(const struct decide_context *c, struct report_files *f, c
 int mailbox_report(const struct decide_context *c, struct report_files *f, struct slice name, struct printer *out,
                    struct error *e)
 {
-    struct explained *basic = calloc(1, sizeof *basic), *oauth = calloc(1, sizeof *oauth);
-    struct mailbox_found *named = calloc(1, sizeof *named);
-    struct found_mailbox m;
+    struct mailbox_asked *m = calloc(1, sizeof *m);
     int result;
 
-    if (basic == NULL || oauth == NULL || named == NULL)
-        result = error_set(e, "out of memory");
-    else
-        result = find(c, name, named, &m, e);
-    if (result == 1) {
-        ask(c, m.login, "PLAIN", basic);
-        ask(c, m.login, "XOAUTH2", oauth);
-        result = put_mailbox(c, f, &m, basic, oauth, out, e);
-        explained_clear(basic);
-        explained_clear(oauth);
+    if (m == NULL)
+        return error_set(e, "out of memory");
+    if ((result = find(c, name, m, e)) == 1) {
+        ask(c, m->login, "PLAIN", &m->basic);
+        ask(c, m->login, "XOAUTH2", &m->oauth);
+        result = put_mailbox(c, f, m, out, e);
+        explained_clear(&m->basic);
+        explained_clear(&m->oauth);
     }
-    free(basic);
-    free(oauth);
-    free(named);
+    free(m);
     return result;
 }
 

@@ -17,6 +17,7 @@ cat >"$T/postern.conf" <<END
 directory = "$T/lib/directory"; state = { file = "$T/lib/state"; entries = 1024; }; journal = "$T/lib/journal";
 spool = "$T/lib/spool"; log = { to = "stderr"; }; preset = "none";
 tenants = ( { name = "contoso"; domains = ["contoso.example"]; } );
+connectors = ( { name = "printers"; networks = ["192.0.2.0/24"]; } );
 policyd = { listen = "unix:$T/run/policyd.sock"; }; milter = { listen = ""; };
 web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; hosts = ["relay.contoso.example"]; };
 END
@@ -47,8 +48,8 @@ is 'it lives' "$(ask /healthz)" '{"alive":true}*200 application/json'
 is 'without policy server and directory it is not ready, and says no more' "$(ask /readyz)" '{"ready":false}*503 application/json'
 is 'metrics say what runs not' "$(ask /metrics | grep '^postern_listener_up')" 'postern_listener_up{program="postern-policyd",address="*policyd.sock"} 0'
 
-printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
-    '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True","False"' >"$T/cas.csv"
+printf '%s\n' '"Guid","PrimarySmtpAddress","DisplayName","SmtpClientAuthenticationDisabled"' \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","Anna Berg","False"' >"$T/cas.csv"
 "$build/postern-mirror" import -c "$T/postern.conf" --tenant contoso "$T/cas.csv" >"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
 start policyd || { cat "$T/policyd.log"; exit 1; }
 becomes 'with both it is ready' 'ask /readyz' '{"ready":true}*200 application/json'
@@ -95,6 +96,16 @@ is 'who comes behind them is served' "$(code /healthz)" 200
 wait $idle
 is 'and they were all closed' $? 0
 is 'the log says that others had to wait' "$(grep -c '256 connections are served, new ones wait' "$T/web.log")" 1
+
+# The interface for programs; with a real relay in web_api.sh.
+data() { ask "/api/v1/$1" | head -n -2 | jq -r "$2" 2>&1; }
+is 'all that is known of a mailbox is there' "$(data mailboxes/anna@contoso.example '.data | "\(.known) \(.setting) \(.basic.action) \(.oauth.action) \(.usage) \(.cloud | length)"')" 'true enabled pass pass null 0'
+is 'by its display name it is found, too' "$(data mailboxes/Anna%20Berg .data.mailbox)" anna@contoso.example
+is 'a name that nobody can have is not found' "$(code /api/v1/mailboxes/a%20b)" 404
+is 'a connector has its networks' "$(data connectors '.data | map("\(.name) \(.networks | length) \(.verdict.action)") | join(" ")')" 'printers 1 pass'
+is 'the overview says that nothing is only watched' "$(data overview '.data | "\(.monitor) \(.monitored | length)"')" 'false 0'
+is 'runs are listed, once there are any' "$(data runs '.data | length')" '[01]'
+is 'rows are streamed to a file' "$(ask '/api/v1/reports/enabled?format=csv' | grep -c anna@contoso.example)" 1
 
 kill -USR1 "$web"
 becomes 'a reload says what it changes' 'grep -c "reload: the configuration is read again" "$T/web.log"' 1
