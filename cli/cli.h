@@ -8,7 +8,7 @@
 #ifndef POSTERN_CLI_H
 #define POSTERN_CLI_H
 
-#include "cli/print.h"
+#include "core/print/print.h"
 #include "core/report/files.h"
 #include "core/report/text.h"
 

@@ -1,4 +1,4 @@
-#include "cli/print.h"
+#include "core/print/print.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@ static void remark(struct printer *p, enum remark remark, const char *text)
     const struct print *print = (const struct print *)p;
 
     if (remark == REMARK_WARNING)
-        fprintf(stderr, "postern%s%s: ", print->command != NULL ? " " : "",
+        fprintf(stderr, "%s%s%s: ", print->program, print->command != NULL ? " " : "",
                 print->command != NULL ? print->command : "");
     fprintf(stderr, "%s\n", text);
 }
@@ -50,7 +50,8 @@ static void fill_in(struct printer *p)
     p->remark = remark;
 }
 
-struct printer *print_begin(FILE *to, enum output_format format, const struct terminal *terminal, const char *command)
+struct printer *print_begin(FILE *to, enum output_format format, const struct terminal *terminal, const char *program,
+                            const char *command)
 {
     struct print *print = format == OUTPUT_CSV ? print_csv() : format == OUTPUT_JSON ? print_json() : print_text();
 
@@ -58,6 +59,7 @@ struct printer *print_begin(FILE *to, enum output_format format, const struct te
         return NULL;
     print->to = to;
     print->terminal = *terminal;
+    print->program = program;
     print->command = command;
     fill_in(&print->printer);
     return &print->printer;

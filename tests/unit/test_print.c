@@ -1,6 +1,5 @@
-/* links: cli */
 /* What commands print: foreign text that cannot do harm, in three forms. */
-#include "cli/print.h"
+#include "core/print/print.h"
 #include "core/report/text.h"
 
 #include <setjmp.h>
@@ -26,7 +25,7 @@ static struct printer *paper_begin(struct paper *paper, enum output_format forma
     *paper = (struct paper){.text = NULL};
     paper->to = open_memstream(&paper->text, &paper->n);
     assert_non_null(paper->to);
-    paper->out = print_begin(paper->to, format, terminal != NULL ? terminal : &none, NULL);
+    paper->out = print_begin(paper->to, format, terminal != NULL ? terminal : &none, "postern", NULL);
     assert_non_null(paper->out);
     return paper->out;
 }
