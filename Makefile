@@ -177,6 +177,12 @@ demo:
 	@$(MAKE) --no-print-directory -s all
 	@scripts/demo.sh -b $(B) both
 
+# Three relays that count as one, behind haproxy, with one Redis.
+demo-cluster:
+	@scripts/install-dependencies.sh demo-cluster
+	@$(MAKE) --no-print-directory -s all
+	@scripts/demo-cluster.sh -b $(B)
+
 check:
 	@scripts/install-dependencies.sh test
 	@tests/run.sh $(if $(PATTERN),'$(PATTERN)')
@@ -270,7 +276,7 @@ check-readme:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/readme.sh $(RELEASE)
 
-# "make demo" in a clean Debian 12 and a clean Debian 13, with their Postfix, Dovecot, compiler and libmilter.
+# "make demo" and "make demo-cluster" in a clean Debian 12 and a clean Debian 13, with their Postfix, Dovecot, compiler and libmilter.
 check-demo:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/demo.sh $(RELEASE)
@@ -304,12 +310,13 @@ clean:
 
 help:
 	@echo 'make demo      shows it: real Postfix, real SASL, real messages (root; installs what it needs)'
+	@echo 'make demo-cluster  shows three relays that count as one: behind haproxy, with one Redis, which is killed in the middle (root)'
 	@echo 'make check     tests it (root for the tests with Postfix; installs what they need); PATTERN='
 	@echo 'make check-busy  the same on a machine that is busy: beside BUSY=8 processes, TIMES=3 in a row; PATTERN='
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb'
-	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demo; RELEASE='
+	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demos; RELEASE='
 	@echo 'make check-arm64, check-container   in clean systems: the unit tests by emulation, the container image'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks Prometheus'\'' promtool about postern metrics'
@@ -324,7 +331,7 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
+.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster check check-busy bench bench-all blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
         check-readme check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.

@@ -7,6 +7,7 @@ static void remark(struct printer *p, enum remark remark, const char *text)
 {
     const struct print *print = (const struct print *)p;
 
+    (void)fflush(print->to); /* in the order in which it was said, where both go to one place */
     if (remark == REMARK_WARNING)
         fprintf(stderr, "%s%s%s: ", print->program, print->command != NULL ? " " : "",
                 print->command != NULL ? print->command : "");

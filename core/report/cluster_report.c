@@ -128,28 +128,33 @@ static unsigned tell_troubles(const json_t *status, int64_t age_s, struct printe
     return troubles;
 }
 
-static void show_relay_line(const json_t *said, struct printer *out)
+/* Of another relay nothing is heard while this one has no connection. */
+static void show_relay_line(const json_t *said, bool heard, struct printer *out)
 {
     uint64_t silent_s = number_at(said, "silent_s"), us = number_at(said, "round_trip_us");
     char text[200];
     struct buf b = BUF_OVER(text);
 
-    if (silent_s > 0)
+    if (!heard)
+        buf_add(&b, SLICE("not heard at the moment"));
+    else if (silent_s > 0)
         buf_addf(&b, "silent for %llu s", (unsigned long long)silent_s);
     else
-        buf_addf(&b, "%s, Redis answers in %llu.%llu ms, %llu waiting, %llu lost", text_at(said, "state"),
-                 (unsigned long long)(us / 1000), (unsigned long long)(us / 100 % 10),
+        buf_addf(&b, "%s, %llu waiting, %llu lost", text_at(said, "state"),
                  (unsigned long long)number_at(said, "waiting"), (unsigned long long)number_at(said, "lost"));
+    if (heard && silent_s == 0 && us > 0 && strcmp(text_at(said, "state"), "shares") == 0)
+        buf_addf(&b, ", Redis answers in %llu.%llu ms", (unsigned long long)(us / 1000),
+                 (unsigned long long)(us / 100 % 10));
     if (text_at(said, "differs")[0] != '\0')
         buf_addf(&b, "; differs in %s", text_at(said, "differs"));
     printer_field(out, text_at(said, "name"), NAME_WIDTH, "%s", text);
 }
 
-static void show_relay(const json_t *said, struct printer *out)
+static void show_relay(const json_t *said, bool heard, struct printer *out)
 {
     const struct value cells[] = {
         value_word(text_at(said, "name")),
-        value_word(text_at(said, "state")),
+        heard ? value_word(text_at(said, "state")) : value_none(),
         number_at(said, "silent_s") > 0 ? value_duration(number_at(said, "silent_s")) : value_none(),
         value_word_or_none(text_at(said, "differs")),
         value_number(number_at(said, "waiting")),
@@ -162,7 +167,7 @@ static void show_relay(const json_t *said, struct printer *out)
 
     _Static_assert(sizeof cells / sizeof *cells == sizeof columns / sizeof *columns, "a cell for each column");
     if (out->people)
-        show_relay_line(said, out);
+        show_relay_line(said, heard, out);
     else
         out->row(out, cells);
 }
@@ -171,14 +176,15 @@ static void show_relay(const json_t *said, struct printer *out)
 static void show_relays(const json_t *status, struct printer *out)
 {
     const struct table table = {TABLE_COLUMNS(columns), .empty = NULL};
-    const json_t *nodes = json_object_get(status, "nodes");
+    const json_t *own = json_object_get(status, "own"), *nodes = json_object_get(status, "nodes");
+    bool shares = strcmp(text_at(own, "state"), "shares") == 0;
 
     if (!out->people)
         out->table(out, &table);
     if (status != NULL)
-        show_relay(json_object_get(status, "own"), out);
+        show_relay(own, true, out);
     for (size_t i = 0; i < json_array_size(nodes); i++)
-        show_relay(json_array_get(nodes, i), out);
+        show_relay(json_array_get(nodes, i), shares, out);
     if (!out->people)
         out->end(out);
 }
