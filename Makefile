@@ -144,9 +144,10 @@ analyze: $(ANALYZED)
 
 # ---- benchmarks: bench/NAME.c, each with the bench/*_wire.c that it needs ----
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
-$(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(call objects,$$(findstring milter,$$*)) $(B)/libcore.a
+bench_links = $(findstring milter,$(1)) $(findstring cluster,$(1))
+$(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(foreach p,$$(call bench_links,$$*),$$(call objects,$$p)) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(foreach p,$(call bench_links,$*),$($(p)_LIBS)) $(CORE_LIBS)
 bench-build: $(BENCH)
 
 # ---- blunting: a year of mail and attacks in virtual time (bench/blunting/README.md); its clock.c replaces core's ----
@@ -203,6 +204,12 @@ bench-all:
 	@scripts/install-dependencies.sh bench
 	@$(MAKE) --no-print-directory -s all bench-build
 	@bench/all.sh $(B)
+
+# Relays that count as one: what they cost Redis and the mail path, and what that gains. COUNTERS=10000000 RELAYS=100.
+bench-cluster:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s all bench-build
+	@bench/cluster.sh $(B)
 
 # How little a stolen login gets out, and what honest mail notices: the tables of bench/blunting/README.md. SEEDS=10.
 blunting:
@@ -322,6 +329,7 @@ help:
 	@echo 'make check-metrics asks Prometheus'\'' promtool about postern metrics'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
+	@echo 'make bench-cluster  relays that count as one: what Redis and the mail path pay, what a stolen login gets; 5 minutes'
 	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
 	@echo 'make cluster-model  a million random schedules of relays that count as one; MODEL_SCHEDULES=, SEED=1'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
@@ -331,7 +339,7 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster check check-busy bench bench-all blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
+.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster check check-busy bench bench-all bench-cluster blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
         check-readme check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
