@@ -53,6 +53,8 @@ of_redis()
     nodes -k "$counters" fill >>"$work/nodes"
     full=$(redis_holds)
     bytes_a_key counters "$empty" "$full"
+    # The script's time is that of the clock: not that of who takes the processor from it.
+    chrt -r -p 1 "$redis_pid" 2>/dev/null || say 'Redis cannot be given the processor first: the time of the script will be that of a busy machine'
     redis CONFIG RESETSTAT >/dev/null
     cpu=$(redis_cpu_s)
     out=$(nodes -k "$counters" -r "$rate" -p 40 -d 20 load)
@@ -61,6 +63,7 @@ of_redis()
         printf "redis: %d relays, %.0f updates a second (of %d), %.0f pushes heard a second: %.1f us of processor time an update; %.2f of a core at %d a second\n",
             relays, n / s, wanted, heard / s, cpu * 1e6 / n, cpu / n * wanted, wanted }'
     echo "redis: the script: $(info latencystats latency_percentiles_usec_evalsha) us; a relay waits $(field p50_us "$out") us, p99 $(field p99_us "$out") us"
+    chrt -o -p 0 "$redis_pid" 2>/dev/null
     full=$(redis_holds)
     say 'telling marks'
     nodes -k "$counters" -m $((counters / 10)) marks >>"$work/nodes"
@@ -75,7 +78,7 @@ relay_conf()
 {
     cat >"$work/$1.conf" <<END
 directory = "$work/none"; state = { file = "$work/$1.state"; entries = 4194304; }; journal = ""; spool = "$work/$1.spool";
-log = { to = "stderr"; }; preset = "none"; policyd = { listen = ""; }; milter = { listen = ""; };
+log = { to = "stderr"; }; preset = "none"; policyd = { listen = "unix:$work/$1.policyd"; }; milter = { listen = ""; };
 limits = ( { name = "user"; per = "user"; count = "messages"; rate = "12/h"; burst = 28; } );
 cluster = { server = "unix:$work/redis.sock"; key_file = "$work/$1.key"; outbox = "$work/$1.outbox"; folder = "$work/$1.cluster"; node = "$1"; };
 END
