@@ -108,13 +108,19 @@ of_join()
 
 percentiles() { sort -n | awk '{ a[NR] = $1 } END { printf "p50 %s ms, p99 %s ms, of %d", a[int((NR + 1) / 2)], a[int(NR * 0.99 + 0.5)], NR }'; }
 
-of_stolen()
-(
+# To be called in a subshell, which has their functions and their end for itself.
+three_relays()
+{
     BUILD=$build
     . scripts/relay.sh
     . tests/integration/cluster_lib.sh
     redis_start
     cluster_make a b c
+}
+
+of_stolen()
+(
+    three_relays
     for _ in $(seq "$times"); do
         login
         ask steal $who 2 "$T/a/policyd.sock" "$T/b/policyd.sock" "$T/c/policyd.sock"
@@ -123,11 +129,7 @@ of_stolen()
 
 of_blocks()
 (
-    BUILD=$build
-    . scripts/relay.sh
-    . tests/integration/cluster_lib.sh
-    redis_start
-    cluster_make a b c
+    three_relays
     for i in $(seq "$times"); do
         who=user$((i % 50 + 1))@contoso.example
         ask gap 5 $who "$T/a/policyd.sock" "$T/b/policyd.sock" "$build/postern" -c "$T/a/postern.conf" block user $who --for 1h >>"$T/blocks"
