@@ -158,11 +158,12 @@ policyd_pairs()
 
 of_policyd()
 {
-    local cluster flusher mailboxes=${MAILBOXES:-1000000} outbox=$work/outbox name
-    [ ! -w /dev/shm ] || outbox=/dev/shm/postern-bench.$$ # in memory, as /run is
+    local cluster flusher mailboxes=${MAILBOXES:-1000000} run=$work/run name
+    [ ! -w /dev/shm ] || memory=/dev/shm/postern-bench.$$ run=$memory # as /run is; bench_end removes it
+    mkdir -p "$run"
     make_directory "$mailboxes"
     for name in alone twin shared; do configure $name "$(directory_of "$mailboxes")" "$mailboxes" "$six_limits"; done
-    echo "cluster = { server = \"unix:$work/redis.sock\"; outbox = \"$outbox\"; key_file = \"$work/key\"; folder = \"$work/cluster\"; };" >>"$work/shared.conf"
+    echo "cluster = { server = \"unix:$work/redis.sock\"; outbox = \"$run/outbox\"; key_file = \"$work/key\"; folder = \"$work/cluster\"; };" >>"$work/shared.conf"
     "$build/postern-cluster" init -c "$work/shared.conf" >"$work/cluster.log" || die "$(cat "$work/cluster.log")"
     for name in alone twin shared; do
         serve $name "$work/$name.policyd" "$build/postern-policyd" -c "$work/$name.conf"
@@ -186,7 +187,6 @@ of_policyd()
     kill $cluster
     wait $cluster 2>/dev/null
     for name in alone twin shared; do unserve $name; done
-    rm -f "$outbox"
 }
 
 for part in redis join stolen blocks policyd; do
