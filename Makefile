@@ -145,9 +145,10 @@ analyze: $(ANALYZED)
 
 # ---- benchmarks: bench/NAME.c, each with the bench/*_wire.c that it needs ----
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/%_wire.c,$(wildcard bench/*.c)))
-$(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(call objects,$$(findstring milter,$$*)) $(B)/libcore.a
+bench_links = $(findstring milter,$(1)) $(findstring cluster,$(1))
+$(B)/bench/%: $(B)/bench/%.o $(patsubst %.c,$(B)/%.o,$(wildcard bench/*_wire.c)) $$(foreach p,$$(call bench_links,$$*),$$(call objects,$$p)) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(CORE_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(foreach p,$(call bench_links,$*),$($(p)_LIBS)) $(CORE_LIBS)
 bench-build: $(BENCH)
 
 # ---- blunting: a year of mail and attacks in virtual time (bench/blunting/README.md); its clock.c replaces core's ----
@@ -178,6 +179,12 @@ demo:
 	@$(MAKE) --no-print-directory -s all
 	@scripts/demo.sh -b $(B) both
 
+# Three relays that count as one, behind haproxy, with one Redis.
+demo-cluster:
+	@scripts/install-dependencies.sh demo-cluster
+	@$(MAKE) --no-print-directory -s all
+	@scripts/demo-cluster.sh -b $(B)
+
 check:
 	@scripts/install-dependencies.sh test
 	@tests/run.sh $(if $(PATTERN),'$(PATTERN)')
@@ -198,6 +205,12 @@ bench-all:
 	@scripts/install-dependencies.sh bench
 	@$(MAKE) --no-print-directory -s all bench-build
 	@bench/all.sh $(B)
+
+# Relays that count as one: what they cost Redis and the mail path, and what that gains. COUNTERS=10000000 RELAYS=100.
+bench-cluster:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s all bench-build
+	@bench/cluster.sh $(B)
 
 # How little a stolen login gets out, and what honest mail notices: the tables of bench/blunting/README.md. SEEDS=10.
 blunting:
@@ -271,7 +284,7 @@ check-readme:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/readme.sh $(RELEASE)
 
-# "make demo" in a clean Debian 12 and a clean Debian 13, with their Postfix, Dovecot, compiler and libmilter.
+# "make demo" and "make demo-cluster" in a clean Debian 12 and a clean Debian 13, with their Postfix, Dovecot, compiler and libmilter.
 check-demo:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/demo.sh $(RELEASE)
@@ -305,17 +318,19 @@ clean:
 
 help:
 	@echo 'make demo      shows it: real Postfix, real SASL, real messages (root; installs what it needs)'
+	@echo 'make demo-cluster  shows three relays that count as one: behind haproxy, with one Redis, which is killed in the middle (root)'
 	@echo 'make check     tests it (root for the tests with Postfix; installs what they need); PATTERN='
 	@echo 'make check-busy  the same on a machine that is busy: beside BUSY=8 processes, TIMES=3 in a row; PATTERN='
 	@echo 'make           builds it; VARIANT=asan, tsan or coverage; CC=clang; V=1 shows the commands'
 	@echo 'make install   DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
 	@echo 'make deb       Debian packages, in build/deb'
-	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demo; RELEASE='
+	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demos; RELEASE='
 	@echo 'make check-arm64, check-container   in clean systems: the unit tests by emulation, the container image'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks Prometheus'\'' promtool about postern metrics'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
+	@echo 'make bench-cluster  relays that count as one: what Redis and the mail path pay, what a stolen login gets; 5 minutes'
 	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
 	@echo 'make cluster-model  a million random schedules of relays that count as one; MODEL_SCHEDULES=, SEED=1'
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
@@ -325,7 +340,7 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
+.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster check check-busy bench bench-all bench-cluster blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
         check-readme check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.

@@ -49,7 +49,7 @@ int cli_usage(const struct cli *cli, const char *format, ...)
 struct printer *cli_printer(const struct cli *cli)
 {
     struct printer *p =
-        print_begin(stdout, cli->format, &cli->terminal, cli->command != NULL ? cli->command->name : NULL);
+        print_begin(stdout, cli->format, &cli->terminal, "postern", cli->command != NULL ? cli->command->name : NULL);
 
     if (p == NULL)
         (void)cli_fail(cli, "out of memory");

@@ -3,6 +3,7 @@
 #include "cluster/membership.h"
 #include "cluster/node.h"
 #include "cluster/place.h"
+#include "cluster/status.h"
 #include "core/base/clock.h"
 #include "core/base/notify.h"
 #include "core/config/program.h"
@@ -173,7 +174,7 @@ static int run(struct config *config, const char *path)
     return result;
 }
 
-/* The first word may be a command; what follows are the options that every program has. */
+/* The first word may be a command; what follows are the options that every program has. (Status has its own.) */
 static int (*command_of(int argc, char **argv))(const char *)
 {
     static const struct {
@@ -195,6 +196,8 @@ int main(int argc, char **argv)
     struct error e;
     int result;
 
+    if (argc > 1 && strcmp(argv[1], "status") == 0)
+        return status_command(argc - 1, argv + 1);
     if (command != NULL) {
         argv[1] = argv[0];
         argc--;

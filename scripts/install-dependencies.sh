@@ -1,25 +1,25 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that building, testing or the demonstration need, on Debian 12 or 13.
 #
-#   scripts/install-dependencies.sh LIST...     build, demo, test, deb, clean, bench, clients
+#   scripts/install-dependencies.sh LIST...     build, demo, demo-cluster, test, deb, clean, bench, clients
 #
-# "build" is enough for "make". "demo" holds it and adds the servers and clients that the demonstration runs on loopback. "test"
-# holds "demo" and adds compilers' tools and what else the tests run. "deb" holds "build" and adds what makes Debian packages.
-# "clean" is what makes clean systems to build and test in; these install what they need themselves. "bench" holds "test" and adds
-# the programs that postern's speed is compared with, and what counts instructions. "clients" holds "test" and adds the mail
-# clients that are tried. Nothing is started: services of packages that are installed here stay off.
+# "build" is enough for "make". "demo" holds it and adds the servers and clients that the demonstration runs on loopback;
+# "demo-cluster" holds that and adds what several relays share. "test" holds that and adds compilers' tools and what else the tests
+# run. "deb" holds "build" and adds what makes Debian packages. "clean" is what makes clean systems to build and test in; these
+# install what they need themselves. "bench" holds "test" and adds the programs that postern's speed is compared with, and what
+# counts instructions. "clients" holds "test" and adds the mail clients that are tried. Nothing is started: services of packages
+# that are installed here stay off.
 set -eu
 
 build='gcc make pkg-config libc6-dev libmilter-dev libevent-dev libconfig-dev liblmdb-dev libsqlite3-dev libidn2-dev libunistring-dev
 libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
 # libnet-ssleay-perl: swaks' TLS.
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
+demo_cluster="$demo haproxy redis-server python3"
 # llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries' leaks that tests know.
-# redis-server: the relays of a cluster meet there.
 # libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
-test="$demo libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck systemd
-miltertest lmdb-utils sqlite3 python3 python3-cryptography python3-milter haproxy
-redis-server jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
+test="$demo_cluster libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck systemd
+miltertest lmdb-utils sqlite3 python3-cryptography python3-milter jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
 deb="$build build-essential debhelper"
 clean=mmdebstrap
 bench="$test postfwd policyd-rate-limit rspamd opendkim valgrind"
@@ -31,13 +31,14 @@ for list in "${@:-none}"; do
     case $list in
     build) wanted="$wanted $build" ;;
     demo) wanted="$wanted $demo" ;;
+    demo-cluster) wanted="$wanted $demo_cluster" ;;
     test) wanted="$wanted $test" ;;
     deb) wanted="$wanted $deb" ;;
     clean) wanted="$wanted $clean" ;;
     bench) wanted="$wanted $bench" ;;
     clients) wanted="$wanted $clients" ;;
     *)
-        echo "usage: $0 build|demo|test|deb|clean|bench|clients..." >&2
+        echo "usage: $0 build|demo|demo-cluster|test|deb|clean|bench|clients..." >&2
         exit 2
         ;;
     esac

@@ -22,7 +22,9 @@ for program in policyd milter sasl mirror alert cluster web; do
     put 755 "$build/postern-$program" "$prefix/sbin/postern-$program"
 done
 put 755 "$build/postern" "$prefix/bin/postern"
-put 644 conf/completion/postern.bash "$prefix/share/bash-completion/completions/postern"
+for program in postern postern-cluster; do
+    put 644 "conf/completion/$program.bash" "$prefix/share/bash-completion/completions/$program"
+done
 for page in doc/*.[1-8]; do
     put 644 "$page" "$prefix/share/man/man${page##*.}/$(basename "$page")"
 done

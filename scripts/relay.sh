@@ -8,6 +8,8 @@
 #   relay_start policyd|milter|both      starts all; needs $T/postern.conf
 #   relay_reload policyd|milter...       reads $T/postern.conf again
 #   relay_stop                           stops all, removes $T, gives the ports back
+#
+# Several relays: relay_folders, relay_start_policyd and relay_start_postfix in a function with a T below $T, and ports, of its own.
 #   relay_arrived                        number of messages that the sink got
 
 relay_die()
@@ -49,15 +51,22 @@ relay_make()
     [ "$(id -u)" -eq 0 ] || { relay_die "needs root, for Postfix and Dovecot drop privileges"; return 1; }
     BIN=${1:-build/release}
     T=$(mktemp -d "${TMPDIR:-/tmp}/postern-relay.XXXXXX")
-    chmod 755 "$T"
-    mkdir -p "$T/queue/private" "$T/run" "$T/lib" "$T/sink" "$T/dovecot" "$T/postfix" "$T/data" "$T/keys"
-    chmod 700 "$T/lib"
-    chgrp postfix "$T/run" && chmod 2750 "$T/run"
-    chown postfix "$T/data" "$T/queue/private"
+    relay_folders
+    mkdir -p "$T/sink" "$T/dovecot" "$T/keys"
     SMTP=$(relay_free_port) SMTP25=$(relay_free_port) SINK=$(relay_free_port)
     relay_pids=
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=relay.contoso.example \
         -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
+}
+
+# Those of one relay.
+relay_folders()
+{
+    mkdir -p "$T/queue/private" "$T/run" "$T/lib" "$T/postfix" "$T/data"
+    chmod 755 "$T"
+    chmod 700 "$T/lib"
+    chgrp postfix "$T/run" && chmod 2750 "$T/run"
+    chown postfix "$T/data" "$T/queue/private"
 }
 
 # Runs a program below $T until relay_stop; its output goes to $T/NAME.log. Sets $relay_pid.
@@ -280,10 +289,12 @@ relay_arrived() { find "$T/sink" -type f | wc -l; }
 
 relay_stop()
 {
-    local pid
+    local pid config
     relay_give_back
     [ -n "${T:-}" ] || return 0
-    [ ! -f "$T/postfix/main.cf" ] || postfix -c "$T/postfix" stop >/dev/null 2>&1 || :
+    for config in "$T/postfix" "$T"/*/postfix; do
+        [ ! -f "$config/main.cf" ] || postfix -c "$config" stop >/dev/null 2>&1 || :
+    done
     [ ! -f "$T/dovecot/master.pid" ] || kill "$(cat "$T/dovecot/master.pid")" 2>/dev/null || :
     for pid in $relay_pids; do kill "$pid" 2>/dev/null || :; done
     for pid in $relay_pids; do wait "$pid" 2>/dev/null || :; done

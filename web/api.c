@@ -43,7 +43,7 @@ static int make_data(struct page *page, const struct route *route, FILE *to)
 {
     static const struct terminal none = {.columns = 0};
     struct rows *rows = calloc(1, sizeof *rows);
-    struct printer *json = print_begin(to, OUTPUT_JSON, &none, NULL);
+    struct printer *json = print_begin(to, OUTPUT_JSON, &none, "postern-web", NULL);
     int status = PAGE_OK;
 
     page->window.most = UINT64_MAX / 2;

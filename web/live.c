@@ -141,7 +141,7 @@ static void make_event(struct live *live, struct report_files *f, const struct r
 {
     static const struct terminal none = {.columns = 0};
     FILE *to = open_memstream(&live->text, &live->n);
-    struct printer *out = to != NULL ? print_begin(to, OUTPUT_JSON, &none, NULL) : NULL;
+    struct printer *out = to != NULL ? print_begin(to, OUTPUT_JSON, &none, "postern-web", NULL) : NULL;
     bool any = false;
 
     if (out != NULL) {

@@ -135,7 +135,7 @@ static int make_rows(struct stream *s, FILE *to)
     struct web *web = s->owner->web;
     static const struct terminal none = {.columns = 0};
     struct page page = {.asked = s->asked, .shelf = web->shelf, .live = web->live};
-    struct printer *printer = print_begin(to, formats[s->format].printer, &none, NULL);
+    struct printer *printer = print_begin(to, formats[s->format].printer, &none, "postern-web", NULL);
 
     if (printer == NULL)
         return PAGE_NO_FILE;

@@ -11,8 +11,9 @@ static void remark(struct printer *p, enum remark remark, const char *text)
         print->remarked(print->remarked_arg, remark, text);
         return;
     }
+    (void)fflush(print->to); /* in the order in which it was said, where both go to one place */
     if (remark == REMARK_WARNING)
-        fprintf(stderr, "postern%s%s: ", print->command != NULL ? " " : "",
+        fprintf(stderr, "%s%s%s: ", print->program, print->command != NULL ? " " : "",
                 print->command != NULL ? print->command : "");
     fprintf(stderr, "%s\n", text);
 }
@@ -54,7 +55,8 @@ static void fill_in(struct printer *p)
     p->remark = remark;
 }
 
-struct printer *print_begin(FILE *to, enum output_format format, const struct terminal *terminal, const char *command)
+struct printer *print_begin(FILE *to, enum output_format format, const struct terminal *terminal, const char *program,
+                            const char *command)
 {
     struct print *print = format == OUTPUT_CSV ? print_csv() : format == OUTPUT_JSON ? print_json() : print_text();
 
@@ -62,6 +64,7 @@ struct printer *print_begin(FILE *to, enum output_format format, const struct te
         return NULL;
     print->to = to;
     print->terminal = *terminal;
+    print->program = program;
     print->command = command;
     fill_in(&print->printer);
     return &print->printer;

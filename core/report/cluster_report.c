@@ -26,6 +26,7 @@ static const struct column columns[] = {
 
 /* ---- the file ---- */
 
+/* 0 with *out; 1: there is none; -1 with e: it cannot be read. */
 static int load_status(const struct config *config, json_t **out, struct error *e)
 {
     char *path = strdup(config->cluster.outbox), *text = NULL;
@@ -33,7 +34,9 @@ static int load_status(const struct config *config, json_t **out, struct error *
     size_t n;
 
     *out = NULL;
-    if (folder < 0)
+    if ((folder < 0 || faccessat(folder, STATUS_FILE, F_OK, 0) != 0) && errno == ENOENT)
+        result = 1;
+    else if (folder < 0)
         (void)error_set(e, "the folder of %s: %s", config->cluster.outbox, strerror(errno));
     else
         result = spool_get(folder, STATUS_FILE, STATUS_BYTES_MAX, &text, &n, e);
@@ -43,7 +46,7 @@ static int load_status(const struct config *config, json_t **out, struct error *
         (void)close(folder);
     free(text);
     free(path);
-    return result == 0 ? 0 : -1;
+    return result >= 0 ? result : -1;
 }
 
 static const char *text_at(const json_t *o, const char *name)
@@ -61,6 +64,25 @@ static uint64_t number_at(const json_t *o, const char *name)
 }
 
 /* ---- what needs a look ---- */
+
+/* Without the key it will not start again. Who may not look into its folder is told nothing of it. How many remarks. */
+static unsigned tell_membership(const struct config *config, struct printer *out)
+{
+    if (access(config->cluster.key_file, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    printer_remark(out, REMARK_WARNING,
+                   "there is no cluster key %s: \"postern-cluster init\" makes it on the first relay; the others get a "
+                   "copy of it, and \"postern-cluster join\"",
+                   config->cluster.key_file);
+    return 1;
+}
+
+static unsigned tell_absence(struct printer *out)
+{
+    printer_remark(out, REMARK_WARNING,
+                   "postern-cluster does not run, and has not since this machine began: this relay counts for itself");
+    return 1;
+}
 
 /* Prints a remark for each; how many. */
 static unsigned tell_troubles(const json_t *status, int64_t age_s, struct printer *out)
@@ -106,28 +128,33 @@ static unsigned tell_troubles(const json_t *status, int64_t age_s, struct printe
     return troubles;
 }
 
-static void show_relay_line(const json_t *said, struct printer *out)
+/* Of another relay nothing is heard while this one has no connection. */
+static void show_relay_line(const json_t *said, bool heard, struct printer *out)
 {
     uint64_t silent_s = number_at(said, "silent_s"), us = number_at(said, "round_trip_us");
     char text[200];
     struct buf b = BUF_OVER(text);
 
-    if (silent_s > 0)
+    if (!heard)
+        buf_add(&b, SLICE("not heard at the moment"));
+    else if (silent_s > 0)
         buf_addf(&b, "silent for %llu s", (unsigned long long)silent_s);
     else
-        buf_addf(&b, "%s, Redis answers in %llu.%llu ms, %llu waiting, %llu lost", text_at(said, "state"),
-                 (unsigned long long)(us / 1000), (unsigned long long)(us / 100 % 10),
+        buf_addf(&b, "%s, %llu waiting, %llu lost", text_at(said, "state"),
                  (unsigned long long)number_at(said, "waiting"), (unsigned long long)number_at(said, "lost"));
+    if (heard && silent_s == 0 && us > 0 && strcmp(text_at(said, "state"), "shares") == 0)
+        buf_addf(&b, ", Redis answers in %llu.%llu ms", (unsigned long long)(us / 1000),
+                 (unsigned long long)(us / 100 % 10));
     if (text_at(said, "differs")[0] != '\0')
         buf_addf(&b, "; differs in %s", text_at(said, "differs"));
     printer_field(out, text_at(said, "name"), NAME_WIDTH, "%s", text);
 }
 
-static void show_relay(const json_t *said, struct printer *out)
+static void show_relay(const json_t *said, bool heard, struct printer *out)
 {
     const struct value cells[] = {
         value_word(text_at(said, "name")),
-        value_word(text_at(said, "state")),
+        heard ? value_word(text_at(said, "state")) : value_none(),
         number_at(said, "silent_s") > 0 ? value_duration(number_at(said, "silent_s")) : value_none(),
         value_word_or_none(text_at(said, "differs")),
         value_number(number_at(said, "waiting")),
@@ -140,38 +167,45 @@ static void show_relay(const json_t *said, struct printer *out)
 
     _Static_assert(sizeof cells / sizeof *cells == sizeof columns / sizeof *columns, "a cell for each column");
     if (out->people)
-        show_relay_line(said, out);
+        show_relay_line(said, heard, out);
     else
         out->row(out, cells);
 }
 
+/* status NULL: none is known. */
 static void show_relays(const json_t *status, struct printer *out)
 {
     const struct table table = {TABLE_COLUMNS(columns), .empty = NULL};
-    const json_t *nodes = json_object_get(status, "nodes");
+    const json_t *own = json_object_get(status, "own"), *nodes = json_object_get(status, "nodes");
+    bool shares = strcmp(text_at(own, "state"), "shares") == 0;
 
     if (!out->people)
         out->table(out, &table);
-    show_relay(json_object_get(status, "own"), out);
+    if (status != NULL)
+        show_relay(own, true, out);
     for (size_t i = 0; i < json_array_size(nodes); i++)
-        show_relay(json_array_get(nodes, i), out);
+        show_relay(json_array_get(nodes, i), shares, out);
     if (!out->people)
         out->end(out);
 }
 
 int cluster_report(const struct config *config, int64_t wall_s, struct printer *out, struct error *e)
 {
+    json_t *status = NULL;
     unsigned troubles;
-    json_t *status;
     int64_t at_ms;
 
     if (!config->cluster.configured)
         return error_set(e, "%s has no group \"cluster\": this relay counts for itself", config->file);
-    if (load_status(config, &status, e) != 0)
-        return error_prefix(e, "does postern-cluster run?");
+    if (load_status(config, &status, e) < 0)
+        return error_prefix(e, "what postern-cluster has written cannot be read");
     at_ms = json_integer_value(json_object_get(json_object_get(status, "own"), "at"));
     show_relays(status, out);
-    troubles = tell_troubles(status, wall_s - at_ms / 1000, out);
+    troubles = tell_membership(config, out);
+    if (status != NULL)
+        troubles += tell_troubles(status, wall_s - at_ms / 1000, out);
+    else
+        troubles += tell_absence(out);
     json_decref(status);
     return troubles == 0 ? 0 : 1;
 }

@@ -8,8 +8,8 @@
 
 /*
  * Shows this relay, the others, and what is wrong. 0 when all is well; 1 when something needs a look: no connection, a
- * relay that is silent or differs, a copy, or postern-cluster does not run. -1 with e when there is nothing to show: no
- * cluster is configured, or the file may not be read.
+ * relay that is silent or differs, a copy, postern-cluster does not run, or there is no key. -1 with e when there is
+ * nothing to show: no cluster is configured, or the file may not be read.
  */
 int cluster_report(const struct config *config, int64_t wall_s, struct printer *out, struct error *e);
 

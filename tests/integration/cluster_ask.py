@@ -3,9 +3,12 @@
 
     cluster_ask.py steal LOGIN SECONDS SOCKET...   everyone at once, as fast as they answer, for that long: what each let through
     cluster_ask.py once LOGIN SOCKET [CLIENT]      one message: the action at RCPT, or at the end
+    cluster_ask.py gap PATTERN LOGIN FIRST SECOND COMMAND...   runs the command; the milliseconds from the moment when the action at
+                                                   RCPT of the first socket begins with the pattern, until the second's does
     cluster_ask.py until PATTERN LOGIN SOCKET      until the action at RCPT begins with the pattern: the milliseconds that took
 """
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -49,7 +52,29 @@ def until(pattern, login, path):
     print("never")
 
 
-if sys.argv[1] == "steal":
+def first_time(pattern, login, path, out):
+    policy, end = Policy(path), time.monotonic() + 120
+    while time.monotonic() < end:
+        if policy.ask("RCPT", sasl_username=login, sender=login).startswith(pattern):
+            out[path] = time.monotonic()
+            return
+        time.sleep(0.001)
+
+
+def gap(pattern, login, first, second, *command):
+    times = {}
+    threads = [threading.Thread(target=first_time, args=(pattern, login, path, times)) for path in (first, second)]
+    for t in threads:
+        t.start()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    for t in threads:
+        t.join()
+    print("%.0f" % ((times[second] - times[first]) * 1000) if len(times) == 2 else "never")
+
+
+if sys.argv[1] == "gap":
+    gap(*sys.argv[2:])
+elif sys.argv[1] == "steal":
     steal(sys.argv[2], float(sys.argv[3]), sys.argv[4:])
 elif sys.argv[1] == "once":
     fields = {"client_address": sys.argv[4]} if len(sys.argv) > 4 else {}

@@ -24,8 +24,14 @@ is 'Redis knows neither their names' "$(redis HGETALL 'postern:{m}:nodes' | stri
 is 'only the group may read it' "$(stat -c %a "$T/a/cluster.json" | cut -c3)" '[04]'
 
 "$build/postern" -c "$T/a/postern.conf" status --cluster >"$T/status" 2>&1
-is 'for people: all is well' "$? $(cat "$T/status")" '0 *a *shares, Redis answers in *b *shares*0 lost'
+is 'for people: all is well' "$? $(cat "$T/status")" '0 *a *shares, *0 lost*b *shares*0 lost*'
 is 'for programs' "$("$build/postern" -c "$T/a/postern.conf" status --cluster --json | jq -r '.[].relay' | tr '\n' ' ')" 'a b '
+
+"$build/postern-cluster" status -c "$T/a/postern.conf" >"$T/status.too" 2>&1
+is 'postern-cluster itself shows the same' "$? $(sed 's/, Redis.*//' "$T/status.too")" "0 $(sed 's/, Redis.*//' "$T/status")"
+is 'for programs, too' "$("$build/postern-cluster" status --json -c "$T/a/postern.conf" | jq -r '.[] | .relay, .state' | tr '\n' ' ')" 'a shares b shares '
+"$build/postern-cluster" status --jsn -c "$T/a/postern.conf" >"$T/status.too" 2>&1
+is 'and says how it is called' "$? $(cat "$T/status.too")" '2 *usage: postern-cluster status *--json*'
 
 is 'for a monitoring system' "$("$build/postern" -c "$T/a/postern.conf" metrics 2>&1 | grep '^postern_cluster' | tr '\n' ' ')" \
     'postern_cluster_up 1 postern_cluster_relays{state="known"} 1 postern_cluster_relays{state="silent"} 0 postern_cluster_relays{state="differing"} 0 postern_cluster_waiting 0 postern_cluster_lost_total 0 postern_cluster_round_trip_seconds 0.[0-9]* postern_cluster_clock_offset_seconds *'
@@ -63,11 +69,22 @@ is 'and said once' "$(grep -c 'another relay says' "$T/cluster-a.log")" 1
 # ---- no Redis ----
 stop redis
 becomes 'without Redis the status says so' "of a '.own.state, .trouble'" 'offline*[a-z]*'
-becomes 'after a minute people are notified' "cat $T/a/spool/alerts/*.json | jq -r .summary" '*has counted for itself for a minute*'
+"$build/postern-cluster" status -c "$T/a/postern.conf" >"$T/status" 2>&1
+is 'and nothing is claimed of the others' "$? $(cat "$T/status")" '3 *a *offline, *b *not heard at the moment*this relay counts for itself (offline)*'
+becomes 'after a minute people are notified' "cat $T/a/spool/alerts/*.json 2>/dev/null | jq -r .summary" '*has counted for itself for a minute*'
 
 stop cluster-b
 sed -i 's/"at":[0-9]*/"at":1700000000000/' "$T/b/cluster.json"
 is 'and one that does not run is said not to' "$("$build/postern" -c "$T/b/postern.conf" status --cluster 2>&1)" '*postern-cluster does not run*'
+mv "$T/cluster.key" "$T/away.key"
+"$build/postern-cluster" status -c "$T/b/postern.conf" >"$T/status" 2>&1
+is 'without a key it says who makes it' "$? $(cat "$T/status")" '3 *postern-cluster status: there is no cluster key *postern-cluster init*postern-cluster join*does not run*'
+rm "$T/b/cluster.json"
+"$build/postern-cluster" status --json -c "$T/b/postern.conf" >"$T/status" 2>"$T/status.too"
+is 'one that never ran, too' "$? $(jq -c . "$T/status") $(cat "$T/status.too")" '3 \[\] *there is no cluster key*does not run, and has not since this machine began*'
+sed '/^cluster = /d' "$T/b/postern.conf" >"$T/b/alone.conf"
+"$build/postern-cluster" status -c "$T/b/alone.conf" >"$T/status" 2>&1
+is 'and a relay that is alone knows it' "$? $(cat "$T/status")" '1 *has no group "cluster": this relay counts for itself'
 
 is 'nothing was wrong in their memory' "$(grep -l 'ERROR: \|runtime error' "$T"/*.log)" ''
 exit $status

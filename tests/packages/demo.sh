@@ -1,5 +1,5 @@
 #!/bin/bash
-# "make demo" in clean Debian systems that have nothing but make: with the Postfix, Dovecot, compiler and libmilter of each; and all
+# "make demo" and "make demo-cluster" in clean Debian systems that have nothing but make: with the Postfix, Dovecot, compiler and libmilter of each; and all
 # forms of a login through the Dovecot configuration that is shipped for each. TAP lines on stdout. Needs root, a Debian mirror and some minutes: "make check-demo".
 #
 #   tests/packages/demo.sh [RELEASE...]     bookworm and trixie unless given
@@ -46,6 +46,7 @@ for release; do
     clean_tree "$root"
     check 'make can be installed' clean_inside "$root" apt-get install -y --no-install-recommends make || continue
     check '"make demo" shows what it promises' clean_inside "$root" make -C /src demo
+    check '"make demo-cluster", too' clean_inside "$root" make -C /src demo-cluster
     check 'its Dovecot lets in what is promised' logins
     check 'it leaves Postfix without a configuration' postfix_unconfigured
     check 'and debconf without answers about it' postfix_unanswered

@@ -25,7 +25,7 @@ static struct printer *paper_begin(struct paper *paper, enum output_format forma
     *paper = (struct paper){.text = NULL};
     paper->to = open_memstream(&paper->text, &paper->n);
     assert_non_null(paper->to);
-    paper->out = print_begin(paper->to, format, terminal != NULL ? terminal : &none, NULL);
+    paper->out = print_begin(paper->to, format, terminal != NULL ? terminal : &none, "postern", NULL);
     assert_non_null(paper->out);
     return paper->out;
 }

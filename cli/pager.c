@@ -1,34 +1,15 @@
-#include "cli/terminal.h"
+#include "cli/pager.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define COLUMNS_LEAST 40 /* narrower terminals are treated as this wide */
-
-struct terminal terminal_of(int fd)
-{
-    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
-    struct terminal t = {.columns = 0};
-    struct winsize size;
-
-    if (isatty(fd) == 0)
-        return t;
-    t.columns = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-    if (t.columns < COLUMNS_LEAST)
-        t.columns = COLUMNS_LEAST;
-    t.color = term != NULL && strcmp(term, "dumb") != 0 && (no_color == NULL || no_color[0] == '\0');
-    return t;
-}
-
-/* ---- the pager ---- */
 
 /* With its standard input at `from`. 0: it can't be run. */
 static pid_t pager_start(const char *name, int from)
