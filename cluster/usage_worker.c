@@ -331,7 +331,7 @@ static int tell(struct usage_worker *w, int64_t now_s, struct error *e)
         if (others_relays(w->others, list, &n_list, e) != 0)
             return -1;
         n_asked = usage_find_missed(list, n_list, now_s, asked);
-        w->asked_s = now_s;
+        w->asked_s = n_asked > 0 ? now_s : w->asked_s;
     }
     if (usage_teller_next(&w->teller, w->journal, now_s, asked, n_asked, w->record, &n, &why) != 0) {
         journal_close(w->journal);

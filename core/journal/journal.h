@@ -186,6 +186,8 @@ int journal_oldest(struct journal *j, uint64_t *at_ns, struct error *e);
  * without memory: whether something can be read there is said by journal_usage_gaps.
  */
 int journal_add_others(struct journal *j, const char *folder, struct error *e);
+/* Were they added? Then whoever shows decisions says that they are this relay's. */
+bool journal_has_others(const struct journal *j);
 
 /* Each other relay whose usage is not known, or not all of it, or not of late. Whoever says that a mailbox is not used,
  * or when it was used last, says these, too. None where no others were added. 0, or -1 with e. */

@@ -16,6 +16,11 @@ int journal_add_others(struct journal *j, const char *folder, struct error *e)
     return j->others_folder != NULL ? 0 : error_set(e, "journal: out of memory");
 }
 
+bool journal_has_others(const struct journal *j)
+{
+    return j->others_folder != NULL;
+}
+
 /* With file_lock held: opens them where they are not open, or were replaced. False with e: they cannot be read. */
 static bool open_others(struct journal *j, struct error *e)
 {

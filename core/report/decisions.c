@@ -167,6 +167,8 @@ int decisions_report(const struct report_files *files, const struct decisions_wa
             put_all(out, &x.found[i - 1]);
     }
     out->end(out);
+    if (journal_has_others(files->journal))
+        printer_remark(out, REMARK_NOTE, DECISIONS_OF_THIS_RELAY);
     *n = x.n;
     free(x.found);
     return 0;
