@@ -208,7 +208,7 @@ static bool open_others(struct usage_worker *w)
     return true;
 }
 
-static int hear_all(struct usage_worker *w, struct waiting *list, size_t n, int64_t now_s, struct error *e)
+static int hear_all(struct usage_worker *w, const struct waiting *list, size_t n, int64_t now_s, struct error *e)
 {
     uint64_t false_records = 0, newer = 0;
 
@@ -261,10 +261,13 @@ static void take_over(struct usage_worker *w, struct taken_over *t)
     unlock(w);
 }
 
+static bool lives_are_due(const struct usage_worker *w, const struct taken_over *t, int64_t now_s)
+{
+    return t->shares_s != 0 && (now_s < w->lived_s || now_s >= w->lived_s + SHARED_EVERY_S);
+}
+
 static int hear_lives(struct usage_worker *w, const struct taken_over *t, int64_t now_s, struct error *e)
 {
-    if (t->shares_s == 0 || (now_s >= w->lived_s && now_s < w->lived_s + SHARED_EVERY_S))
-        return 0;
     w->lived_s = now_s;
     for (size_t i = 0; i < t->n_peers && t->shares_s >= now_s - SHARED_EVERY_S; i++)
         if (usage_hear_life(w->others, w->o.name, slice_of(t->peers[i]), now_s, e) != 0)
@@ -276,20 +279,20 @@ static int hear_lives(struct usage_worker *w, const struct taken_over *t, int64_
 /* Nothing is written where nothing has happened. */
 static int keep(struct usage_worker *w, const struct taken_over *t, int64_t now_s, struct error *e)
 {
-    struct others_own *own = &w->teller.now.own, before = *own;
+    struct others_own *own = &w->teller.now.own;
+    bool lives = lives_are_due(w, t, now_s);
 
     if (t->arrived)
         usage_teller_arrived(&w->teller);
+    if (t->n == 0 && !t->arrived && !lives && strcmp(own->epoch, t->epoch) == 0 && own->read_to[0] == t->read_to[0] &&
+        own->read_to[1] == t->read_to[1])
+        return 0;
     memcpy(own->read_to, t->read_to, sizeof own->read_to);
     memcpy(own->epoch, t->epoch, sizeof own->epoch);
-    if (others_begin(w->others, e) != 0 || hear_all(w, (struct waiting *)(uintptr_t)t->waiting, t->n, now_s, e) != 0 ||
-        hear_lives(w, t, now_s, e) != 0)
+    if (others_begin(w->others, e) != 0 || hear_all(w, t->waiting, t->n, now_s, e) != 0 ||
+        (lives && hear_lives(w, t, now_s, e) != 0) || others_save_own(w->others, own, e) != 0)
         return -1;
-    if (t->n == 0 && memcmp(&before, own, sizeof before) == 0) {
-        others_rollback(w->others);
-        return 0;
-    }
-    return others_save_own(w->others, own, e) != 0 ? -1 : others_commit(w->others, e);
+    return others_commit(w->others, e);
 }
 
 /* ---- telling ---- */
