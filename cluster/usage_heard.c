@@ -87,11 +87,11 @@ int usage_hear_life(struct others *others, const char *own_name, struct slice na
 }
 
 size_t usage_find_missed(const struct others_relay *list, size_t n, int64_t now_s,
-                         struct usage_asked asked[USAGE_ASKED_MAX])
+                         struct usage_asked asked[OTHERS_RELAYS_MAX])
 {
     size_t found = 0;
 
-    for (size_t i = 0; i < n && found < USAGE_ASKED_MAX; i++)
+    for (size_t i = 0; i < n; i++)
         if (!list[i].complete && list[i].last.series != 0 && list[i].heard_s >= now_s - USAGE_TOLD_LATE_S)
             asked[found++] = (struct usage_asked){slice_of(list[i].name), list[i].from};
     return found;

@@ -25,6 +25,6 @@ int usage_hear_life(struct others *others, const char *own_name, struct slice na
 /* The relays that are to tell everything: this relay has missed something, and they can be heard. The names lie in
  * list. */
 size_t usage_find_missed(const struct others_relay *list, size_t n, int64_t now_s,
-                         struct usage_asked asked[USAGE_ASKED_MAX]);
+                         struct usage_asked asked[OTHERS_RELAYS_MAX]);
 
 #endif

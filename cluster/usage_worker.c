@@ -8,9 +8,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* Whom it has missed something of, a relay asks so often at most. The first time, the others have had time to tell. */
+/* Whom it has missed something of, a relay asks so often at most, but at once where it has missed more. */
 #define ASK_EVERY_S 600
-#define ASK_FIRST_S 10
 #define FORGET_EVERY_S 60
 #define SHARED_EVERY_S 30
 
@@ -18,6 +17,13 @@ struct waiting {
     unsigned char *text; /* malloc'ed; NULL: none */
     size_t n;
     unsigned long long id[2];
+};
+
+/* Whom this relay has asked for everything, and when. */
+struct asked_before {
+    char name[RELAY_NAME_MAX];
+    struct told_place from;
+    int64_t at_s;
 };
 
 enum slot { SLOT_EMPTY, SLOT_FILLED, SLOT_TAKEN, SLOT_ARRIVED };
@@ -44,7 +50,9 @@ struct usage_worker {
     struct others *others;
     struct journal *journal;
     struct usage_teller teller;
-    int64_t asked_s, forgot_s, lived_s;
+    struct asked_before asked[OTHERS_RELAYS_MAX]; /* a ring */
+    size_t n_asked;
+    int64_t forgot_s, lived_s;
     bool said_others, said_journal;
 };
 
@@ -198,7 +206,6 @@ static bool open_others(struct usage_worker *w)
     if (notice.text[0] != '\0')
         log_say(w->o.log, LEVEL_WARNING, "%s", notice.text);
     usage_teller_begin(&w->teller, w->o.name, &own, (int64_t)(clock_wall_ns() / NS_PER_MS));
-    w->asked_s = clock_wall_s() - ASK_EVERY_S + ASK_FIRST_S;
     lock(w);
     w->keeps = true;
     memcpy(w->read_to, own.read_to, sizeof w->read_to);
@@ -317,11 +324,52 @@ static bool open_journal(struct usage_worker *w)
     return false;
 }
 
+static bool is_asked(const struct usage_worker *w, const struct usage_asked *a, int64_t now_s)
+{
+    for (size_t i = 0; i < OTHERS_RELAYS_MAX; i++) {
+        const struct asked_before *b = &w->asked[i];
+
+        if (slice_eq(a->relay, slice_of(b->name)) && !told_before(b->from, a->from) && b->at_s <= now_s &&
+            b->at_s > now_s - ASK_EVERY_S)
+            return true;
+    }
+    return false;
+}
+
+/* Who is to be asked now. The names lie in list. 0, or -1 with e. */
+static int find_asked(struct usage_worker *w, int64_t now_s, struct others_relay list[OTHERS_RELAYS_MAX],
+                      struct usage_asked asked[USAGE_ASKED_MAX], size_t *n, struct error *e)
+{
+    struct usage_asked missed[OTHERS_RELAYS_MAX];
+    size_t n_list, n_missed;
+
+    *n = 0;
+    if (others_relays(w->others, list, &n_list, e) != 0)
+        return -1;
+    n_missed = usage_find_missed(list, n_list, now_s, missed);
+    for (size_t i = 0; i < n_missed && *n < USAGE_ASKED_MAX; i++)
+        if (!is_asked(w, &missed[i], now_s))
+            asked[(*n)++] = missed[i];
+    return 0;
+}
+
+static void note_asked(struct usage_worker *w, const struct usage_asked *asked, size_t n, int64_t now_s)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct asked_before *b = &w->asked[w->n_asked++ % OTHERS_RELAYS_MAX];
+        struct buf name = BUF_OVER(b->name);
+
+        buf_add(&name, asked[i].relay);
+        b->from = asked[i].from;
+        b->at_s = now_s;
+    }
+}
+
 static int tell(struct usage_worker *w, int64_t now_s, struct error *e)
 {
     struct others_relay list[OTHERS_RELAYS_MAX];
     struct usage_asked asked[USAGE_ASKED_MAX];
-    size_t n_list = 0, n_asked = 0, n = 0;
+    size_t n_asked, n = 0;
     struct error why;
     bool empty;
 
@@ -330,18 +378,15 @@ static int tell(struct usage_worker *w, int64_t now_s, struct error *e)
     unlock(w);
     if (!empty || !open_journal(w))
         return 0;
-    if (now_s >= w->asked_s + ASK_EVERY_S || now_s < w->asked_s - ASK_EVERY_S) {
-        if (others_relays(w->others, list, &n_list, e) != 0)
-            return -1;
-        n_asked = usage_find_missed(list, n_list, now_s, asked);
-        w->asked_s = n_asked > 0 ? now_s : w->asked_s;
-    }
+    if (find_asked(w, now_s, list, asked, &n_asked, e) != 0)
+        return -1;
     if (usage_teller_next(&w->teller, w->journal, now_s, asked, n_asked, w->record, &n, &why) != 0) {
         journal_close(w->journal);
         w->journal = NULL;
         say(w, &w->said_journal, why.text);
         return 0;
     }
+    note_asked(w, asked, n_asked, now_s);
     lock(w);
     w->record_n = n;
     w->slot = n > 0 ? SLOT_FILLED : SLOT_EMPTY;

@@ -253,7 +253,7 @@ static void sends(struct relay *r, const char *prefix, unsigned n, int64_t at_s,
 static bool tell(struct relay *r, int64_t now_s, struct stream *s)
 {
     struct others_relay list[OTHERS_RELAYS_MAX];
-    struct usage_asked asked[USAGE_ASKED_MAX];
+    struct usage_asked asked[OTHERS_RELAYS_MAX];
     size_t n_list, n;
     struct error e;
 
