@@ -297,12 +297,20 @@ static int keep(struct usage_worker *w, const struct taken_over *t, int64_t now_
     memcpy(own->read_to, t->read_to, sizeof own->read_to);
     memcpy(own->epoch, t->epoch, sizeof own->epoch);
     if (others_begin(w->others, e) != 0 || hear_all(w, t->waiting, t->n, now_s, e) != 0 ||
-        (lives && hear_lives(w, t, now_s, e) != 0) || others_save_own(w->others, own, e) != 0)
+        (lives && hear_lives(w, t, now_s, e) != 0) || others_save_own(w->others, own, e) != 0 ||
+        others_commit(w->others, e) != 0)
         return -1;
-    return others_commit(w->others, e);
+    w->said_others = false; /* what can be opened cannot always be written */
+    return 0;
 }
 
 /* ---- telling ---- */
+
+static void say_untold(struct usage_worker *w, struct error *why)
+{
+    (void)error_prefix(why, "the others are told no usage of this relay, which is tried again");
+    say(w, &w->said_journal, why->text);
+}
 
 static bool open_journal(struct usage_worker *w)
 {
@@ -314,13 +322,10 @@ static bool open_journal(struct usage_worker *w)
         say(w, &w->said_journal, "this relay keeps no journal (journal = \"\"): the others are told no usage of it");
         return false;
     }
-    if (journal_open(w->o.journal, NULL, &w->journal, &e) == 0) {
-        w->said_journal = false;
+    if (journal_open(w->o.journal, NULL, &w->journal, &e) == 0)
         return true;
-    }
     w->journal = NULL;
-    say(w, &w->said_journal,
-        error_prefix(&e, "the others are told no usage of this relay, which is tried again") != 0 ? e.text : "");
+    say_untold(w, &e);
     return false;
 }
 
@@ -383,9 +388,10 @@ static int tell(struct usage_worker *w, int64_t now_s, struct error *e)
     if (usage_teller_next(&w->teller, w->journal, now_s, asked, n_asked, w->record, &n, &why) != 0) {
         journal_close(w->journal);
         w->journal = NULL;
-        say(w, &w->said_journal, why.text);
+        say_untold(w, &why);
         return 0;
     }
+    w->said_journal = false; /* what can be opened cannot always be read */
     note_asked(w, asked, n_asked, now_s);
     lock(w);
     w->record_n = n;
@@ -415,8 +421,6 @@ static void make_round(struct usage_worker *w)
     take_over(w, t);
     if (keep(w, t, now_s, &e) != 0 || tell(w, now_s, &e) != 0 || forget(w, now_s, &e) != 0)
         close_others(w, e.text);
-    else
-        w->said_others = false;
     for (size_t i = 0; i < t->n; i++)
         free(t->waiting[i].text);
     free(t);
