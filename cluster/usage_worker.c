@@ -207,6 +207,7 @@ static bool open_others(struct usage_worker *w)
         log_say(w->o.log, LEVEL_WARNING, "%s", notice.text);
     usage_teller_begin(&w->teller, w->o.name, &own, (int64_t)(clock_wall_ns() / NS_PER_MS));
     lock(w);
+    drop_waiting(w);
     w->keeps = true;
     memcpy(w->read_to, own.read_to, sizeof w->read_to);
     memcpy(w->epoch, own.epoch, sizeof w->epoch);
