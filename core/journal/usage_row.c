@@ -195,24 +195,35 @@ static bool take_reasons(struct slice *rest, uint64_t *counts)
     return true;
 }
 
+static bool take_client(struct slice *rest, struct usage_client *client)
+{
+    struct slice address;
+    uint64_t last_s;
+    size_t size;
+
+    if (!take_byte(rest, &size) || (size != V4_BYTES && size != sizeof client->ip.b) ||
+        !take_bytes(rest, size, &address) || !take_varint(rest, &last_s))
+        return false;
+    client->ip = (struct ip){.b = {[10] = 0xff, [11] = 0xff}};
+    memcpy(client->ip.b + sizeof client->ip.b - size, address.p, size);
+    client->last_s = (int64_t)last_s;
+    return true;
+}
+
 static bool take_clients(struct slice *rest, struct usage_client clients[USAGE_CLIENTS])
 {
-    size_t n, size;
+    struct usage_client taken[USAGE_CLIENTS], other;
+    size_t n;
 
     if (!take_byte(rest, &n))
         return false;
-    for (; n > 0; n--) {
-        struct ip ip = {.b = {[10] = 0xff, [11] = 0xff}};
-        struct slice address;
-        uint64_t last_s;
-
-        if (!take_byte(rest, &size) || (size != V4_BYTES && size != sizeof ip.b) || !take_bytes(rest, size, &address) ||
-            !take_varint(rest, &last_s))
+    for (size_t i = 0; i < n; i++)
+        if (!take_client(rest, i < USAGE_CLIENTS ? &taken[i] : &other))
             return false;
-        memcpy(ip.b + sizeof ip.b - size, address.p, size);
-        if (last_s > 0)
-            clients_add(clients, &ip, (int64_t)last_s);
-    }
+    /* The last first: of two of one second the later one comes to stand in front. */
+    for (size_t i = n < USAGE_CLIENTS ? n : USAGE_CLIENTS; i-- > 0;)
+        if (taken[i].last_s > 0)
+            clients_add(clients, &taken[i].ip, taken[i].last_s);
     return true;
 }
 
@@ -258,6 +269,7 @@ void usage_add(struct usage *sum, const struct usage *more)
     }
     for (unsigned i = 0; i <= TLS_NEWER; i++)
         sum->tls[i] = sum_of(sum->tls[i], more->tls[i]);
-    for (unsigned i = 0; i < USAGE_CLIENTS && more->clients[i].last_s > 0; i++)
-        clients_add(sum->clients, &more->clients[i].ip, more->clients[i].last_s);
+    for (unsigned i = USAGE_CLIENTS; i-- > 0;)
+        if (more->clients[i].last_s > 0)
+            clients_add(sum->clients, &more->clients[i].ip, more->clients[i].last_s);
 }

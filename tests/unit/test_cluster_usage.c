@@ -61,7 +61,9 @@ static void a_row_is_read_as_it_was_written(void **state)
                                  {.first_s = 0},
                                  {.first_s = 1, .last_s = INT64_MAX, .messages = INT64_MAX, .bytes = INT64_MAX},
                                  {.last_refused_s = T0, .refused = {[0] = 1, [REASON_COUNT - 1] = INT64_MAX}},
-                                 {.would = {[REASON_UNLISTED] = 7}, .tls = {1, 2, 3, 4, 5, 6, 7}}};
+                                 {.would = {[REASON_UNLISTED] = 7}, .tls = {1, 2, 3, 4, 5, 6, 7}},
+                                 /* clients of one second */
+                                 {.clients = {{{.b = {0x20, 1}}, T0}, {{.b = {0x20, 2}}, T0}, {{.b = {0x20}}, 5}}}};
     unsigned char mem[USAGE_ROW_MAX];
     struct slice tenant, mailbox, rest;
     struct usage back;
