@@ -355,12 +355,14 @@ int others_gaps(struct others *o, int64_t now_s, usage_gap_each *each, void *arg
     others_begin_reading(o);
     if (others_relays(o, list, &n, e) != 0 || others_load_own(o, &own, e) != 0)
         return -1;
+    /* First of all, since it is why the others are late. */
+    if (own.shared_s < now_s - USAGE_TOLD_LATE_S)
+        none.why = "postern-cluster does not run here, or reaches no Redis";
+    else if (n == 0)
+        none.why = "none has been heard of yet";
+    if (none.why != NULL)
+        each(arg, &none);
     for (size_t i = 0; i < n; i++)
         tell_gap(&list[i], now_s, each, arg);
-    if (n > 0 && own.shared_s >= now_s - USAGE_TOLD_LATE_S)
-        return 0;
-    none.why = own.shared_s < now_s - USAGE_TOLD_LATE_S ? "postern-cluster does not run here, or reaches no Redis"
-                                                        : "none has been heard of yet";
-    each(arg, &none);
     return 0;
 }

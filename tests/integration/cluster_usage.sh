@@ -16,7 +16,7 @@ for name in b c; do "$build/postern-cluster" join -c "$T/$name/postern.conf" >>"
 
 postern() { "$build/postern" -c "$T/$1/postern.conf" "${@:2}" 2>&1; }
 # What it says beside the rows.
-said() { "$build/postern" -c "$T/$1/postern.conf" "${@:2}" 2>&1 >/dev/null; }
+said() { "$build/postern" -c "$T/$1/postern.conf" "${@:2}" 3>&1 >/dev/null 2>&3; }
 sql() { python3 -c 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*[" ".join(map(str, r)) for r in c.execute(sys.argv[2])]); c.commit()' "$@"; }
 unused() { postern "$1" report unused --csv | grep -c "$2"; }
 # told OF AT: has all of that relay's usage arrived there?
@@ -104,7 +104,7 @@ stop cluster-a
 # The last one to close it would take the files beside it away.
 run older python3 -c 'import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1]); c.execute("UPDATE own SET shared=shared-1200"); c.execute("UPDATE relays SET as_of=as_of-1200"); c.commit(); print("older", flush=True); time.sleep(600)' "$T/a/cluster/usage.sqlite"
 relay_wait grep -q older "$T/older.log"
-is 'without postern-cluster all others are named' "$(postern a report unused)" '*relay b told*relay c told*postern-cluster does not run here*'
+is 'without postern-cluster all others are named' "$(postern a report unused)" '*postern-cluster does not run here*relay b told*relay c told*'
 is 'what they told before still counts' "$(unused a "$two")" 0
 stop older
 run cluster-a "$build/postern-cluster" -c "$T/a/postern.conf"
