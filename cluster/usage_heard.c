@@ -34,7 +34,8 @@ static void move_on(struct others_relay *relay, const struct usage_record *r, in
     }
     relay->last = r->place;
     relay->complete = relay->complete || (r->all_told && !told_before(r->all_from, relay->from));
-    relay->as_of_s = r->as_of_s;
+    /* By a clock that is fast it would not be late before that time. */
+    relay->as_of_s = r->as_of_s < now_s ? r->as_of_s : now_s;
     relay->since_s = r->since_s;
     relay->heard_s = now_s;
 }

@@ -418,6 +418,15 @@ static void rows_of_relays_are_added_and_those_of_one_replaced(void **state)
     assert_int_equal(messages_of(&b, "m0@contoso.example"), 0);
 }
 
+static void a_relay_whose_clock_is_fast_is_late_all_the_same(void **state)
+{
+    (void)state;
+    sends(&b, "m", 1, T0, "PLAIN");
+    tell_all(&b, T0 + DAY_S, &stream);
+    (void)hear(&a, &stream, 0, stream.n, T0);
+    assert_int_equal(seen(&a, "b").as_of_s, T0);
+}
+
 static void what_was_missed_is_known_asked_for_and_told_again(void **state)
 {
     (void)state;
@@ -725,6 +734,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_what_changed_is_told_afterwards, begin, end),
         cmocka_unit_test_setup_teardown(what_is_told_again_counts_once, begin, end),
         cmocka_unit_test_setup_teardown(rows_of_relays_are_added_and_those_of_one_replaced, begin, end),
+        cmocka_unit_test_setup_teardown(a_relay_whose_clock_is_fast_is_late_all_the_same, begin, end),
         cmocka_unit_test_setup_teardown(what_was_missed_is_known_asked_for_and_told_again, begin, end),
         cmocka_unit_test_setup_teardown(a_relay_that_comes_in_the_middle_asks_for_the_whole, begin, end),
         cmocka_unit_test_setup_teardown(after_a_restart_it_goes_on_where_it_stopped, begin, end),
