@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,16 +30,6 @@ static void set_number(json_t *o, const char *name, uint64_t value)
     (void)json_object_set_new(o, name, json_integer((json_int_t)(value < INT64_MAX ? value : INT64_MAX)));
 }
 
-static const char *own_name(const struct node *n, char mem[HOST_NAME_MAX + 1])
-{
-    if (n->config->cluster.node != NULL)
-        return n->config->cluster.node;
-    if (gethostname(mem, HOST_NAME_MAX + 1) != 0 || mem[0] == '\0')
-        return "unnamed";
-    mem[63] = '\0';
-    return mem;
-}
-
 static json_t *digests_object(const struct node *n)
 {
     json_t *o = json_object();
@@ -58,11 +47,10 @@ static json_t *digests_object(const struct node *n)
 /* NULL without memory. */
 static json_t *own_beat(struct node *n)
 {
-    char mem[HOST_NAME_MAX + 1] = "";
     struct outbox_stats outbox;
     uint64_t generation;
     int64_t settings_at = digests_settings_at(n->config, &generation);
-    json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:s, s:s}", "v", 1, "name", own_name(n, mem), "at",
+    json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:s, s:s}", "v", 1, "name", n->name, "at",
                           (json_int_t)(clock_wall_ns() / NS_PER_MS), "started", (json_int_t)n->started_s, "state",
                           stage_names[n->stage], "version", POSTERN_VERSION);
 
@@ -279,6 +267,7 @@ void node_beat(struct node *n, uint64_t boot_ns)
     json_decref(n->beats.own);
     n->beats.own = own;
     if (n->stage == NODE_SHARES) {
+        usage_worker_shares(n->usage, &n->beats, boot_ns);
         forget_gone(n, boot_ns);
         tell_beat(n);
         if (n->n_beats++ % READ_EVERY == 0)

@@ -4,7 +4,9 @@
 #include "core/base/notify.h"
 #include "core/base/quote.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define FLUSH_MS 50
 #define BEAT_NS (2 * NS_PER_S)
@@ -82,6 +84,7 @@ static void tick(struct node *n, uint64_t boot_ns)
     if (n->stage == NODE_SHARES && boot_ns - n->shares_since_ns >= LASTED_NS)
         n->said_down = false;
     node_read_blocks(n, boot_ns);
+    node_share_usage(n, boot_ns);
     node_save_position(n);
     if (ours && n->stage == NODE_OTHER_SECRET) {
         n->said_secret = false;
@@ -156,6 +159,30 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 
 /* ---- from outside ---- */
 
+static void find_name(struct node *n)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    struct buf b = BUF_OVER(n->name);
+
+    if (n->config->cluster.node != NULL)
+        buf_add(&b, slice_of(n->config->cluster.node));
+    else if (gethostname(host, sizeof host) == 0)
+        buf_add(&b, (struct slice){host, strnlen(host, sizeof host)});
+    if (b.n == 0)
+        buf_add(&b, SLICE("unnamed"));
+}
+
+static int start_usage(struct node *n, struct error *e)
+{
+    const struct usage_worker_options options = {.log = n->log,
+                                                 .journal = n->config->journal != NULL ? n->config->journal : "",
+                                                 .folder = n->config->cluster.folder,
+                                                 .name = n->name};
+
+    n->usage = usage_worker_new(&options, e);
+    return n->usage != NULL ? 0 : -1;
+}
+
 static int start(struct node *n, const struct node_options *o, struct error *e)
 {
     static const struct timeval often = {.tv_usec = FLUSH_MS * 1000};
@@ -176,7 +203,7 @@ static int start(struct node *n, const struct node_options *o, struct error *e)
         n->flush == NULL || n->link == NULL || n->ear == NULL || event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
     node_load_position(n);
-    return 0;
+    return start_usage(n, e);
 }
 
 struct node *node_new(const struct node_options *o, struct error *e)
@@ -194,6 +221,7 @@ struct node *node_new(const struct node_options *o, struct error *e)
     n->outbox = o->outbox;
     n->key = o->key;
     n->digests = digests_of(o->config, &o->key->hash);
+    find_name(n);
     n->started_s = clock_wall_s();
     n->begun_ns = clock_boot_ns();
     if (start(n, o, e) == 0)
@@ -211,6 +239,7 @@ void node_free(struct node *n)
     link_free(n->reader);
     if (n->flush != NULL)
         event_free(n->flush);
+    usage_worker_free(n->usage);
     beats_clear(&n->beats);
     events_free(n->events);
     shared_blocks_free(n->blocks);

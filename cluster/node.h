@@ -11,13 +11,13 @@
 #include "cluster/recent.h"
 #include "cluster/seal.h"
 #include "cluster/shared_blocks.h"
+#include "cluster/usage_worker.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
 #include "core/state/outbox.h"
 #include "core/state/state.h"
 
 #define NODE_EPOCH_MAX 64u
-#define NODE_ID_MAX 42u /* of an event in the stream: two numbers of 64 bits */
 
 /* Why nothing is shared at the moment. */
 enum node_state {
@@ -76,6 +76,10 @@ struct node {
     bool events_stalled, reading, caught_up, said_folder;
     uint64_t events_retry_ns, blocks_read_ns;
     unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
+    /* usage */
+    struct usage_worker *usage;
+    bool usage_sent, usage_reading;
+    uint64_t usage_retry_ns; /* boot clock */
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
     bool reposts;
@@ -92,6 +96,7 @@ struct node {
     uint64_t warm_most_ns, warm_keys;
     uint64_t begun_ns; /* boot clock */
     /* heartbeats */
+    char name[RELAY_NAME_MAX]; /* this relay's */
     struct beats beats;
     struct digests digests; /* of this relay's configuration */
     int64_t started_s;
@@ -141,6 +146,9 @@ void node_save_position(struct node *n);
 void node_forget_position(struct node *n);
 /* Opens another relay's record. False, and counted: it is none of them, or was there before. */
 bool node_open(struct node *n, enum seal_context context, struct slice record, struct slice *text);
+
+/* cluster/usage.c: what mailboxes did at the relays; once a second. */
+void node_share_usage(struct node *n, uint64_t boot_ns);
 
 /* cluster/warm.c: takes over what all relays have counted. */
 void node_warm_up(struct node *n);

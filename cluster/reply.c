@@ -229,3 +229,33 @@ bool reply_is_error(const struct reply *reply, const char *word)
     (void)slice_cut(reply->text, ' ', &first, NULL);
     return slice_eq(first, slice_of(word));
 }
+
+bool reply_parse_id(struct slice text, unsigned long long id[2])
+{
+    struct slice ms, sequence;
+
+    return text.n <= REPLY_ID_MAX && slice_cut(text, '-', &ms, &sequence) && slice_to_u64(ms, UINT64_MAX, id) &&
+           slice_to_u64(sequence, UINT64_MAX, id + 1);
+}
+
+/* An id, and a list of names and values. */
+bool reply_stream_entry(const struct reply *entry, unsigned long long id[2], struct slice *value)
+{
+    const struct reply *fields;
+
+    if (reply_array(entry, 2) == NULL || entry->elements[0]->type != REPLY_TEXT ||
+        !reply_parse_id(entry->elements[0]->text, id))
+        return false;
+    fields = reply_array(entry->elements[1], 2);
+    *value =
+        fields != NULL && fields->elements[1]->type == REPLY_TEXT ? fields->elements[1]->text : (struct slice){NULL, 0};
+    return true;
+}
+
+/* A list of streams, of which there is one: its name, and its entries. */
+const struct reply *reply_stream(const struct reply *reply)
+{
+    const struct reply *stream = reply_array(reply, 1) != NULL ? reply_array(reply->elements[0], 2) : NULL;
+
+    return stream != NULL ? reply_array(stream->elements[1], 1) : NULL;
+}

@@ -13,6 +13,7 @@
 /* Of one reply, whole. The longest that we ask for are 1,000 keys of a scan, and 200 events of the stream. */
 #define REPLY_BYTES_MAX (4u << 20)
 #define REPLY_ELEMENTS_MAX 16384u
+#define REPLY_ID_MAX 42u     /* of an entry in a stream: two numbers of 64 bits */
 #define REPLY_CURSOR_MAX 42u /* of SCAN; it has up to 20 digits today */
 
 enum reply_type { REPLY_TEXT, REPLY_STATUS, REPLY_ERROR, REPLY_INTEGER, REPLY_NIL, REPLY_ARRAY };
@@ -48,6 +49,12 @@ const struct reply *reply_array(const struct reply *reply, size_t n);
 /* A page of SCAN or HSCAN: its elements; *cursor is where the next one begins, and valid as long as the reply. NULL
  * when it is something else. */
 const struct reply *reply_page(const struct reply *reply, struct slice *cursor);
+/* An entry of a stream: its id, and what its first field holds, which is not touched. False: it is none. */
+bool reply_stream_entry(const struct reply *entry, unsigned long long id[2], struct slice *value);
+/* The entries that XREAD returned of its one stream; NULL when it is something else. */
+const struct reply *reply_stream(const struct reply *reply);
+/* "1700000000000-0" as two numbers; false: it is none. */
+bool reply_parse_id(struct slice text, unsigned long long id[2]);
 /* Does an error begin with this word? */
 bool reply_is_error(const struct reply *reply, const char *word);
 

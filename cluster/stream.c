@@ -333,37 +333,24 @@ bool node_open(struct node *n, enum seal_context context, struct slice record, s
 
 /* ---- reading the stream ---- */
 
-/* "1700000000000-0" as two numbers; false: it is none. */
-static bool parse_id(struct slice text, unsigned long long id[2])
-{
-    struct slice ms, sequence;
-
-    return slice_cut(text, '-', &ms, &sequence) && slice_to_u64(ms, UINT64_MAX, id) &&
-           slice_to_u64(sequence, UINT64_MAX, id + 1);
-}
-
-/* One event: its id, and a list of names and values, of which "r" is ours. */
 static bool heard_entry(struct node *n, const struct reply *entry)
 {
-    const struct reply *fields;
     unsigned long long id[2];
-    struct slice text;
+    struct slice record, text;
 
-    if (reply_array(entry, 2) == NULL || entry->elements[0]->type != REPLY_TEXT ||
-        entry->elements[0]->text.n > NODE_ID_MAX || !parse_id(entry->elements[0]->text, id) || id[0] < n->read_to[0] ||
+    if (!reply_stream_entry(entry, id, &record) || id[0] < n->read_to[0] ||
         (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
         return false; /* none, or it goes backwards */
     n->read_to[0] = id[0];
     n->read_to[1] = id[1];
-    if ((fields = reply_array(entry->elements[1], 2)) != NULL && fields->elements[1]->type == REPLY_TEXT &&
-        node_open(n, SEAL_EVENT, fields->elements[1]->text, &text))
+    if (record.n > 0 && node_open(n, SEAL_EVENT, record, &text))
         (void)heard_event(n, text);
     return true;
 }
 
 void node_read_events(struct node *n)
 {
-    char id[NODE_ID_MAX + 1];
+    char id[REPLY_ID_MAX + 1];
     struct buf b = BUF_OVER(id);
 
     if (n->stage != NODE_SHARES || n->reading || !link_is_up(n->reader))
@@ -383,11 +370,11 @@ void node_read_events(struct node *n)
     n->reading = link_send(n->reader, &n->command, on_read, n) == 0;
 }
 
-/* Nothing: none came in that time. Else a list of streams, of which there is one: its name, and its events. */
+/* Nothing: none came in that time. */
 static void on_read(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *stream, *entries;
+    const struct reply *entries;
 
     n->reading = false;
     if (reply == NULL)
@@ -397,8 +384,7 @@ static void on_read(void *arg, const struct reply *reply)
         node_read_events(n);
         return;
     }
-    if (reply_array(reply, 1) == NULL || (stream = reply_array(reply->elements[0], 2)) == NULL ||
-        (entries = reply_array(stream->elements[1], 1)) == NULL) {
+    if ((entries = reply_stream(reply)) == NULL) {
         link_fail(n->reader, "Redis replied to XREAD with something else");
         return;
     }
@@ -489,7 +475,7 @@ void node_load_position(struct node *n)
 
     if (folder >= 0 && spool_get(folder, POSITION_FILE, 256, &text, &length, NULL) == 0 &&
         slice_cut(slice_trim((struct slice){text, length}), ' ', &epoch, &id) && epoch.n > 0 &&
-        epoch.n <= NODE_EPOCH_MAX && parse_id(id, n->read_to)) {
+        epoch.n <= NODE_EPOCH_MAX && reply_parse_id(id, n->read_to)) {
         memcpy(n->epoch, epoch.p, epoch.n);
         n->epoch[epoch.n] = '\0';
     }

@@ -96,6 +96,12 @@ void import_count_effects(struct import *im, const struct merged *item)
     name_one(im, item, turn);
 }
 
+/* Who sent is known of some relays only. */
+static bool is_part(const struct import *im)
+{
+    return im->recent != NULL && recent_missing(im->recent)[0] != '\0';
+}
+
 /* "; of those that sent in the last 30 days, they are 3: a (last ...), b ... and 1 more" */
 static void add_senders(const struct import *im, const struct effect *effect, size_t names, struct buf *b)
 {
@@ -106,12 +112,14 @@ static void add_senders(const struct import *im, const struct effect *effect, si
     buf_addf(b, "; %llu of them sent in the last %d days%s", (unsigned long long)effect->senders, RECENT_DAYS,
              effect->senders > 0 ? ": " : "");
     effect_names(effect, names, b);
+    if (is_part(im))
+        buf_addf(b, " (but %s)", recent_missing(im->recent));
 }
 
 int import_check_closing(struct import *im, uint64_t allowed, struct error *e)
 {
     const struct judgement *j = &im->judgement;
-    char text[NAMED_IN_REFUSAL * sizeof(struct quote) + 300];
+    char text[NAMED_IN_REFUSAL * sizeof(struct quote) + 700];
     struct buf b = BUF_OVER(text);
 
     if (im->options->config == NULL || im->options->config->mirror_closing != CLOSING_WAITS || j->closed <= allowed)
@@ -141,7 +149,7 @@ static const char *monitor_note(const struct import *im, const struct effect *ef
 
 static void report_effect(const struct import *im, const struct effect *effect, const char *what)
 {
-    char text[EFFECT_NAMED * 400 + 300];
+    char text[EFFECT_NAMED * 400 + 700];
     struct buf b = BUF_OVER(text);
 
     if (effect->mailboxes == 0)
@@ -170,6 +178,8 @@ static void alert_senders(const struct import *im, const struct effect *effect, 
         return;
     }
     alert_fact_number(alert, "senders", effect->senders);
+    if (is_part(im))
+        alert_fact(alert, "senders_missing", slice_of(recent_missing(im->recent)));
     for (size_t i = 0; i < effect->n_named && i < NAMED_IN_NOTICE; i++) {
         char key[24];
         struct buf k = BUF_OVER(key);
@@ -219,7 +229,7 @@ void import_tell_effects(const struct import *im)
 
     if (o->config == NULL || o->config->n_alerts == 0 || o->dry_run || im->before == NULL ||
         (im->organization == ORGANIZATION_AS_BEFORE && !im->waits &&
-         (im->closed.mailboxes == 0 || (im->senders_known && im->closed.senders == 0))))
+         (im->closed.mailboxes == 0 || (im->senders_known && !is_part(im) && im->closed.senders == 0))))
         return;
     buf_addf(&subject, "%s%s", o->tenant, im->waits ? " waits" : "");
     alert = alert_of(ALERT_SETTINGS, o->now, buf_slice(&subject));

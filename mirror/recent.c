@@ -17,6 +17,9 @@ struct recent {
     struct hash_secret secret;
     struct use *uses; /* sorted by hash */
     size_t n, cap;
+    struct buf missing; /* over: */
+    char missing_text[300];
+    unsigned n_missing;
 };
 
 /* What the walk over the journal needs. */
@@ -54,6 +57,48 @@ static bool add_use(void *arg, struct slice tenant, struct slice mailbox, const 
     return !reading->no_memory;
 }
 
+#define MISSING_NAMED 2u
+
+static void add_missing(struct recent *r, const char *words)
+{
+    if (r->n_missing++ < MISSING_NAMED)
+        buf_addf(&r->missing, "%s%s", r->n_missing > 1 ? ", " : "", words);
+}
+
+static void add_gap(void *arg, const struct usage_gap *gap)
+{
+    char text[160];
+    struct buf b = BUF_OVER(text);
+
+    usage_gap_words(gap, &b);
+    add_missing(arg, text);
+}
+
+static int find_missing(struct recent *r, const struct config *config, struct journal *journal, int64_t now,
+                        struct error *e)
+{
+    char text[160];
+
+    for (size_t i = 0; i < config->n_other_relays; i++) {
+        int known = journal_knows_relay(journal, config->other_relays[i], e);
+        struct buf b = BUF_OVER(text);
+
+        if (known < 0)
+            return -1;
+        if (known > 0)
+            continue;
+        buf_add(&b, SLICE("the usage of the relay "));
+        buf_add_escaped(&b, config->other_relays[i], 64);
+        buf_add(&b, SLICE(" is not known here"));
+        add_missing(r, text);
+    }
+    if (journal_usage_gaps(journal, now, add_gap, r, e) != 0)
+        return -1;
+    if (r->n_missing > MISSING_NAMED)
+        buf_addf(&r->missing, " and %u more", r->n_missing - MISSING_NAMED);
+    return 0;
+}
+
 static int by_hash(const void *a, const void *b)
 {
     const struct use *x = a, *y = b;
@@ -73,7 +118,11 @@ static int read_usage(struct recent *r, const struct config *config, struct slic
         return error_set(e, "no journal is kept");
     if (journal_open(config->journal, NULL, &journal, e) != 0)
         return -1;
-    result = journal_usage(journal, &query, add_use, &reading, e);
+    result = config->cluster.configured ? journal_add_others(journal, config->cluster.folder, e) : 0;
+    if (result == 0)
+        result = find_missing(r, config, journal, now, e);
+    if (result == 0)
+        result = journal_usage(journal, &query, add_use, &reading, e);
     journal_close(journal);
     if (reading.no_memory)
         return error_set(e, "no memory for %zu mailboxes that sent", r->n);
@@ -88,6 +137,8 @@ int recent_open(const struct config *config, struct slice tenant, int64_t now, s
     int result;
 
     *out = NULL;
+    if (r != NULL)
+        r->missing = BUF_OVER(r->missing_text);
     if (r == NULL || getrandom(&r->secret, sizeof r->secret, 0) != (ssize_t)sizeof r->secret)
         result = error_set(e, "no memory, or no random numbers");
     else
@@ -158,6 +209,11 @@ int recent_add_cloud(struct recent *r, const char *folder, struct slice tenant, 
         result = add_cloud_uses(r, h, tenant, now, e) == 0 ? 1 : -1;
     history_close(h);
     return result;
+}
+
+const char *recent_missing(const struct recent *r)
+{
+    return r->missing_text;
 }
 
 void recent_close(struct recent *r)

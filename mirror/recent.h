@@ -1,6 +1,6 @@
 /*
- * Which mailboxes of a tenant sent lately, from the relay's journal, so that a run can name the logins that it shuts
- * out. Takes 24 bytes of memory for each mailbox that sent.
+ * Which mailboxes of a tenant sent lately, from the relay's journal and what the others of a cluster told of theirs, so
+ * that a run can name the logins that it shuts out. Takes 24 bytes of memory for each mailbox that sent.
  */
 #ifndef POSTERN_MIRROR_RECENT_H
 #define POSTERN_MIRROR_RECENT_H
@@ -18,6 +18,10 @@ struct recent;
  */
 int recent_open(const struct config *config, struct slice tenant, int64_t now, struct recent **out, struct error *e);
 void recent_close(struct recent *r);
+
+/* The other relays whose usage is not in it, in words: "relay mx2 told its usage last 20m ago". Who sent through them
+ * may be missing. "": none is. Lives as long as r. */
+const char *recent_missing(const struct recent *r);
 
 /*
  * Adds who used SMTP AUTH at Exchange Online itself in these days, from the history in the directory's folder. 1; 0

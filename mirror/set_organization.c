@@ -18,6 +18,7 @@ struct look {
     bool senders_known;
     bool cloud_known;       /* so is use at Exchange Online itself */
     struct error not_known; /* why the senders are not */
+    char missing[300];      /* the relays whose senders are not known; "": none */
 };
 
 /* By Exchange Online's own rules, with a password or with OAuth. What this relay does is reported when it is published.
@@ -68,6 +69,8 @@ static int look_around(struct set_run *run, size_t tenant, enum writeback before
         last = record.id;
         result = directory_next_mailbox(run->view, look->facts->tenant, &last, &record);
     }
+    if (recent != NULL)
+        (void)snprintf(look->missing, sizeof look->missing, "%s", recent_missing(recent));
     recent_close(recent);
     return result == DIRECTORY_DAMAGED ? error_set(e, "the directory is damaged; run \"postern-mirror verify\"") : 0;
 }
@@ -78,7 +81,8 @@ static void say(const struct set_run *run, const struct tenant_config *tenant, e
     const struct effect *effect = &look->effect;
     uint64_t others = effect->mailboxes - effect->senders;
     FILE *out = run->o->out;
-    const char *where = look->cloud_known ? "through this relay or to Exchange Online itself" : "through this relay";
+    const char *cloud = look->cloud_known ? " or to Exchange Online itself" : "";
+    const char *relays = run->o->config->cluster.configured ? "the relays" : "this relay";
     char names[NAMED * 400 + 100];
     struct buf b = BUF_OVER(names);
 
@@ -96,10 +100,13 @@ static void say(const struct set_run *run, const struct tenant_config *tenant, e
     if (!look->senders_known)
         fprintf(out, "%s: who of them sent lately is not known: %s\n", tenant->name, look->not_known.text);
     else if (effect->senders > 0)
-        fprintf(out, "%s: %llu of them sent %s in the last %d days: %s\n", tenant->name,
-                (unsigned long long)effect->senders, where, RECENT_DAYS, names);
+        fprintf(out, "%s: %llu of them sent through %s%s in the last %d days: %s\n", tenant->name,
+                (unsigned long long)effect->senders, relays, cloud, RECENT_DAYS, names);
     else if (effect->mailboxes > 0)
-        fprintf(out, "%s: none of them sent %s in the last %d days\n", tenant->name, where, RECENT_DAYS);
+        fprintf(out, "%s: none of them sent through %s%s in the last %d days\n", tenant->name, relays, cloud,
+                RECENT_DAYS);
+    if (look->senders_known && look->missing[0] != '\0')
+        fprintf(out, "%s: but not all who sent are known: %s\n", tenant->name, look->missing);
     if (look->senders_known && !look->cloud_known && effect->mailboxes > 0)
         fprintf(out, "%s: who of them submits to Exchange Online itself is not known (exchange.sign_ins)\n",
                 tenant->name);

@@ -46,6 +46,8 @@ static void free_journal(struct journal *j)
     (void)pthread_mutex_destroy(&j->file_lock);
     (void)pthread_mutex_destroy(&j->wake_lock);
     (void)pthread_cond_destroy(&j->wake);
+    others_close(j->others);
+    free(j->others_folder);
     free(j->folder);
     free(j);
 }

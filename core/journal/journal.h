@@ -26,6 +26,7 @@
 #define POSTERN_JOURNAL_H
 
 #include "core/base/error.h"
+#include "core/journal/usage_gaps.h"
 #include "core/mail/action.h"
 #include "core/mail/headers.h"
 #include "core/mail/mechanism.h"
@@ -179,6 +180,22 @@ int journal_decisions(struct journal *j, const struct journal_query *query,
 /* The time of the oldest decision that is kept; 0: there is none. */
 int journal_oldest(struct journal *j, uint64_t *at_ns, struct error *e);
 
+/*
+ * In a cluster, for a reader: usage is this relay's and what the others told of theirs (core/journal/others.h), in that
+ * folder. Each mailbox is seen once, with the sums of all. Decisions and totals are this relay's alone. 0, or -1
+ * without memory: whether something can be read there is said by journal_usage_gaps.
+ */
+int journal_add_others(struct journal *j, const char *folder, struct error *e);
+/* Were they added? Then whoever shows decisions says that they are this relay's. */
+bool journal_has_others(const struct journal *j);
+
+/* Each other relay whose usage is not known, or not all of it, or not of late. Whoever says that a mailbox is not used,
+ * or when it was used last, says these, too. None where no others were added. 0, or -1 with e. */
+int journal_usage_gaps(struct journal *j, int64_t now_s, usage_gap_each *each, void *arg, struct error *e);
+
+/* Has the relay of that name been heard of? Then what it has not told is among the gaps. 1, 0, or -1 with e. */
+int journal_knows_relay(struct journal *j, struct slice name, struct error *e);
+
 /* Whose usage; all zero: everybody's. All that is asked for must hold. */
 struct usage_query {
     struct slice tenant;  /* empty: any */
@@ -188,6 +205,11 @@ struct usage_query {
     int64_t refused_since_s;
     bool basic;   /* something was sent with a password */
     bool old_tls; /* something was sent without TLS, or with one before 1.2 */
+    /* to tell the others: */
+    bool own;                   /* this relay's alone */
+    int64_t changed_since_s;    /* let through or refused since then */
+    struct slice after_tenant;  /* those behind that mailbox ... */
+    struct slice after_mailbox; /* ... where this is not empty */
 };
 /* Walks over usage, by tenant and mailbox. mailbox is the primary address, or the login (its ASCII letters in lower
  * case) where there is no mailbox. */
@@ -197,8 +219,12 @@ int journal_usage(struct journal *j, const struct usage_query *query,
 /* 1 and *usage, 0 when there is none, -1 with e. */
 int journal_usage_of(struct journal *j, struct slice tenant, struct slice mailbox, struct usage *usage,
                      struct error *e);
-/* Since when usage is known: the first submission of all that was let through, wall clock; 0: none was. */
+/* Since when usage is known: the first submission of all that was let through, wall clock; 0: none was. With others:
+ * the latest of all relays' times, where for a relay that let nothing through yet that is when its journal was begun.
+ */
 int journal_usage_since(struct journal *j, int64_t *first_s, struct error *e);
+/* Of this relay alone, to tell the others; when its journal was begun, where nothing was let through yet. */
+int journal_own_since(struct journal *j, int64_t *since_s, struct error *e);
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
                    void *arg, struct error *e);

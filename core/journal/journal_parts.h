@@ -6,6 +6,7 @@
 #include "core/journal/journal.h"
 #include "core/journal/journal_file.h"
 #include "core/journal/journal_tally.h"
+#include "core/journal/others.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -124,6 +125,8 @@ struct journal {
     char forgot[USAGE_NAME_MAX]; /* the last mailbox checked for forgetting, as usage_name */
     size_t forgot_n;             /* 0: start over */
     struct error notice, told;
+    char *others_folder;   /* a reader's: where the other relays' usage is; NULL: there are none */
+    struct others *others; /* NULL: not open */
     /* the thread's */
     pthread_t thread;
     bool runs;
@@ -145,6 +148,27 @@ int journal_ensure(struct journal *j, struct error *e);
 /* With file_lock held: after an answer of SQLite that was not expected. Says it in e, closes what cannot be gone on
  * with, and sets aside what a program finds damaged; -1. */
 int journal_failed(struct journal *j, const char *what, int code, struct error *e);
+
+/* ---- reading: with file_lock held, but for journal_read_one ---- */
+
+static inline void journal_lock(struct journal *j)
+{
+    (void)pthread_mutex_lock(&j->file_lock);
+}
+
+static inline void journal_unlock(struct journal *j)
+{
+    (void)pthread_mutex_unlock(&j->file_lock);
+}
+
+/* Before a piece. 0; -1 with e. */
+int journal_begin_piece(struct journal *j, struct error *e);
+/* NULL with e. */
+sqlite3_stmt *journal_prepare(struct journal *j, const char *sql, struct error *e);
+/* The one number that the query returns; 0 where that is NULL. */
+int journal_read_one(struct journal *j, const char *sql, uint64_t *number, struct error *e);
+/* Copies the text of that column, terminated. False: it is too long, and none of ours. */
+bool journal_copy_name(sqlite3_stmt *s, int column, char *out, size_t cap, size_t *n);
 
 /* ---- writing: with file_lock held and the file open; each is a transaction. 0; or -1 with e: nothing was written ----
  */
@@ -198,4 +222,9 @@ bool decision_read(sqlite3_stmt *s, struct journal_record *r);
 void usage_bind(sqlite3_stmt *s, int parameter, const struct usage *u, char texts[USAGE_TEXT_MAX]);
 /* Reads USAGE_COLUMNS from that column on. What cannot be read is as if it were not there. */
 void usage_read(sqlite3_stmt *s, int column, struct usage *u);
+
+/* The numbers among the columns, in their order: a new one comes last, since relays of two versions tell each other. */
+#define USAGE_NUMBERS 15
+void usage_numbers_get(const struct usage *u, uint64_t numbers[USAGE_NUMBERS]);
+void usage_numbers_set(struct usage *u, const uint64_t numbers[USAGE_NUMBERS]);
 #endif

@@ -214,13 +214,26 @@ static const uint16_t usage_numbers[] = {
     offsetof(struct usage, tls[TLS_V1_2]),  offsetof(struct usage, tls[TLS_V1_3]),
     offsetof(struct usage, tls[TLS_NEWER]),
 };
-#define NUMBERS ((int)(sizeof usage_numbers / sizeof usage_numbers[0]))
-_Static_assert(NUMBERS + 3 == USAGE_COLUMN_COUNT, "a column for each");
+#define NUMBERS USAGE_NUMBERS
+_Static_assert(sizeof usage_numbers / sizeof usage_numbers[0] == USAGE_NUMBERS, "each has its place");
+_Static_assert(USAGE_NUMBERS + 3 == USAGE_COLUMN_COUNT, "a column for each");
 
 /* All of them are 64 bits wide, and those that are signed are not negative. */
 static uint64_t *number_in(struct usage *u, int i)
 {
     return (uint64_t *)(void *)((char *)u + usage_numbers[i]);
+}
+
+void usage_numbers_get(const struct usage *u, uint64_t numbers[USAGE_NUMBERS])
+{
+    for (int i = 0; i < NUMBERS; i++)
+        numbers[i] = *number_in((struct usage *)(uintptr_t)u, i);
+}
+
+void usage_numbers_set(struct usage *u, const uint64_t numbers[USAGE_NUMBERS])
+{
+    for (int i = 0; i < NUMBERS; i++)
+        *number_in(u, i) = numbers[i];
 }
 
 /* "unlisted=3 blocked=1": reasons, and how often. */

@@ -3,7 +3,7 @@
 /* Usage comes first: whether a mailbox is unused depends on how far back the journal goes. */
 int audit_all(struct audit *a, struct error *e)
 {
-    if (audit_usage(a, e) != 0 || audit_directory(a, e) != 0)
+    if (audit_relays(a, e) != 0 || audit_usage(a, e) != 0 || audit_directory(a, e) != 0)
         return -1;
     audit_config(a);
     audit_cloud(a);

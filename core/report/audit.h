@@ -7,6 +7,7 @@
 #include "core/journal/history.h"
 #include "core/journal/journal.h"
 #include "core/report/findings.h"
+#include "core/report/usage_missing.h"
 
 /* Rows of audit_rules. */
 enum audit_rule {
@@ -31,6 +32,7 @@ enum audit_rule {
     AUDIT_MONITOR,
     AUDIT_BASIC_USED,
     AUDIT_OLD_TLS_USED,
+    AUDIT_USAGE_MISSING,
     AUDIT_TLS_RULE,
     AUDIT_SENDER_RULE,
     AUDIT_CONNECTOR_WIDE,
@@ -56,8 +58,9 @@ struct audit {
     const char *disagreement;          /* the services use another generation than `view`, in words; NULL: they don't */
     struct findings *findings;
     int64_t now_s;
-    uint64_t days;      /* a mailbox silent for this long is unused */
-    uint64_t seen_days; /* how far back the journal goes */
+    uint64_t days;                /* a mailbox silent for this long is unused */
+    uint64_t seen_days;           /* how far back the journal goes */
+    struct usage_missing missing; /* whose usage is not in it: set by audit_relays */
 };
 
 /* Names that a finding lists: the first few, and how many there are. */
@@ -83,6 +86,7 @@ int audit_all(struct audit *a, struct error *e);
 /* Each adds its findings. 0, or -1 with e. */
 int audit_directory(struct audit *a, struct error *e); /* tenants and mailboxes, and their use */
 int audit_usage(struct audit *a, struct error *e);     /* what was seen */
+int audit_relays(struct audit *a, struct error *e);    /* where: before the other two */
 void audit_config(struct audit *a);
 void audit_cloud(struct audit *a); /* connectors that Exchange Online's customers may use */
 void audit_files(struct audit *a);

@@ -258,9 +258,10 @@ static int tell_unused(struct audit *a, const struct tenant_facts *tenant, struc
     if (a->history != NULL && cloud_reach_of(a->history, slice_of(tenant->name), a->now_s, &reach, e) != 0)
         return -1;
     known = reach.since_s > 0 && reach.since_s <= a->now_s - (int64_t)a->days * 86400;
-    findings_add(a->findings, AUDIT_ALLOWED_UNUSED, tenant->name, "%llu allowed but silent mailbox%s%s: %s",
+    findings_add(a->findings, AUDIT_ALLOWED_UNUSED, tenant->name, "%llu allowed but silent mailbox%s%s%s%s%s: %s",
                  (unsigned long long)sum->unused.n, sum->unused.n == 1 ? "" : "es",
                  known ? "" : " (what is used at Exchange Online itself is not known for so long)",
+                 a->missing.n > 0 ? " (" : "", a->missing.words, a->missing.n > 0 ? ")" : "",
                  audit_names_end(&sum->unused));
     return 0;
 }

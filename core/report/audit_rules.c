@@ -71,6 +71,9 @@ const struct rule audit_rules[AUDIT_RULES] = {
                           "tenants at the end of December 2026"},
     [AUDIT_OLD_TLS_USED] = {"old-tls-used", SEVERITY_HIGH, NULL, "nobody submits without TLS or with an old one",
                             "postern report legacy-tls names them; then tls = { required = true; minimum = \"1.2\"; }"},
+    [AUDIT_USAGE_MISSING] = {"usage-missing", SEVERITY_MEDIUM, NULL, "the usage of all relays of the cluster is known",
+                             "postern status --cluster: postern-cluster must run on each relay, and each keep a "
+                             "journal; until then who sends through them may seem unused"},
     [AUDIT_TLS_RULE] = {"tls-rule", SEVERITY_HIGH, NULL, "logins need TLS 1.2",
                         "tls = { required = true; minimum = \"1.2\"; mode = \"enforce\"; } in postern.conf"},
     [AUDIT_SENDER_RULE] = {"sender-rule", SEVERITY_MEDIUM, NULL, "a login sends as itself only",

@@ -23,6 +23,19 @@ static bool audit_usage_of(void *arg, struct slice tenant, struct slice mailbox,
     return true;
 }
 
+static void add_missing(void *arg, const char *words)
+{
+    struct audit *a = arg;
+
+    if (a->config->cluster.configured)
+        findings_add(a->findings, AUDIT_USAGE_MISSING, "", "%s", words);
+}
+
+int audit_relays(struct audit *a, struct error *e)
+{
+    return usage_missing_find(a->config, a->journal, a->now_s, &a->missing, add_missing, a, e);
+}
+
 int audit_usage(struct audit *a, struct error *e)
 {
     const struct usage_query lately = {.sent = true, .sent_since_s = a->now_s - RECENT_DAYS * 86400};

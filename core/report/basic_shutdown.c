@@ -3,6 +3,7 @@
 #include "core/journal/cloud_use.h"
 #include "core/mail/list.h"
 #include "core/report/postfix_words.h"
+#include "core/report/usage_missing.h"
 #include "core/report/use_reach.h"
 
 #define DAY_S INT64_C(86400)
@@ -296,7 +297,6 @@ static void put_meanings(const struct shutdown_run *run)
 static int put_gaps(const struct shutdown_run *run, struct error *e)
 {
     const struct shutdown *s = run->s;
-    const struct config *config = s->files->config;
     char text[300];
     struct buf b = BUF_OVER(text);
     struct use_reach reach;
@@ -312,12 +312,7 @@ static int put_gaps(const struct shutdown_run *run, struct error *e)
         printer_remark(run->out, REMARK_WARNING,
                        "how Postfix itself signs in at Exchange Online is not known, for its configuration could not "
                        "be read");
-    for (size_t i = 0; i < config->n_other_relays; i++)
-        printer_remark(run->out, REMARK_WARNING, "the use of the relay %.*s is not known here",
-                       (int)config->other_relays[i].n, config->other_relays[i].p);
-    if (config->n_other_relays == 0 && config->cluster.configured)
-        printer_remark(run->out, REMARK_WARNING, "the use of the cluster's other relays is not known here");
-    return 0;
+    return usage_missing_warn(s->files->config, s->files->journal, s->now_s, run->out, e);
 }
 
 int shutdown_report(struct shutdown *s, struct printer *out, struct error *e)

@@ -1,6 +1,7 @@
 #include "core/report/cluster_report.h"
 
 #include "core/base/spool.h"
+#include "core/journal/others.h"
 #include "core/report/text.h"
 
 #include <errno.h>
@@ -189,6 +190,34 @@ static void show_relays(const json_t *status, struct printer *out)
         out->end(out);
 }
 
+/* ---- usage ---- */
+
+static void note_gap(void *arg, const struct usage_gap *gap)
+{
+    char text[300];
+    struct buf b = BUF_OVER(text);
+
+    usage_gap_words(gap, &b);
+    printer_remark(arg, REMARK_NOTE, "Reports on usage are incomplete: %s.", text);
+}
+
+/* A note, and no trouble: a new relay needs a while to tell all. */
+static void note_usage(const struct config *config, int64_t wall_s, struct printer *out)
+{
+    struct usage_gap gap = {.kind = USAGE_GAP_ALL};
+    struct others *others;
+    struct error notice, e;
+
+    if (others_open(config->cluster.folder, false, &others, &notice, &e) != 0) {
+        gap.why = e.text;
+        note_gap(out, &gap);
+        return;
+    }
+    if (others_gaps(others, wall_s, note_gap, out, &e) != 0)
+        printer_remark(out, REMARK_WARNING, "%s", e.text);
+    others_close(others);
+}
+
 int cluster_report(const struct config *config, int64_t wall_s, struct printer *out, struct error *e)
 {
     json_t *status = NULL;
@@ -206,6 +235,7 @@ int cluster_report(const struct config *config, int64_t wall_s, struct printer *
         troubles += tell_troubles(status, wall_s - at_ms / 1000, out);
     else
         troubles += tell_absence(out);
+    note_usage(config, wall_s, out);
     json_decref(status);
     return troubles == 0 ? 0 : 1;
 }

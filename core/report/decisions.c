@@ -270,6 +270,8 @@ int decisions_report(const struct report_files *files, const struct decisions_wa
     for (size_t i = x.n; i > 0; i--)
         (out->people ? put_short : put_all)(out, &x.found[wanted->newest_first ? x.n - i : i - 1]);
     out->end(out);
+    if (journal_has_others(files->journal))
+        printer_remark(out, REMARK_NOTE, DECISIONS_OF_THIS_RELAY);
     *n = x.n;
     free(x.found);
     return 0;

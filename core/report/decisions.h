@@ -6,6 +6,9 @@
 #include "core/report/known.h"
 #include "core/report/printer.h"
 
+/* A remark in a cluster: only usage is told the others. */
+#define DECISIONS_OF_THIS_RELAY "These are this relay's decisions; the cluster's other relays have their own."
+
 /* What to look for. Zero: everything; `most` must be set. */
 struct decisions_wanted {
     const char *user;          /* a login, a mailbox or a connector */

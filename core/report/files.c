@@ -144,7 +144,7 @@ int files_open_journal(struct report_files *f, struct error *e)
     if (f->leave_root && files_leave_root(f, e) != 0)
         return -1;
     if (journal_open(f->config->journal, NULL, &f->journal, e) == 0)
-        return 0;
+        return f->config->cluster.configured ? journal_add_others(f->journal, f->config->cluster.folder, e) : 0;
     f->journal = NULL;
     note_closed(f, f->config->journal, R_OK | X_OK);
     return -1;

@@ -91,10 +91,16 @@ __attribute__((format(printf, 2, 3))) static void put_line(const struct report *
     printer_line(r->out, &(struct line){.spans = {{TONE_PLAIN, text}}, .verbatim = true});
 }
 
+static void put_missing(void *arg, const char *words)
+{
+    put_line(arg, "# WARNING: %s.", words);
+}
+
 /* What use the script does not know of: it may be run long after the report was looked at. */
-static void put_script_gaps(const struct report *r, const struct report_kind *kind)
+static int put_script_gaps(const struct report *r, const struct report_kind *kind)
 {
     const struct config *c = r->files->config;
+    struct usage_missing missing;
 
     put_line(r, "# Mailboxes that were used before then only, or will be used less often than since then, are %s.",
              strcmp(kind->name, "unused") == 0 ? "taken for unused" : "missing");
@@ -103,17 +109,20 @@ static void put_script_gaps(const struct report *r, const struct report_kind *ki
                  (unsigned long long)r->days);
     if (!sees_tokens(r))
         put_line(r, "# WARNING: " TOKENS_UNSEEN ".");
-    for (size_t i = 0; i < c->n_other_relays; i++)
-        put_line(r, "# WARNING: the usage of the relay %.*s is not known here.", (int)c->other_relays[i].n,
-                 c->other_relays[i].p);
-    if (c->n_other_relays == 0 && c->cluster.configured)
-        put_line(r, "# WARNING: the usage of the cluster's other relays is not known here.");
-    else if (c->n_other_relays == 0)
+    if (usage_missing_find(c, r->files->journal, r->context.wall_s, &missing, put_missing, (void *)(uintptr_t)r,
+                           r->e) != 0)
+        return -1;
+    if (r->missing.n == 0 && c->n_other_relays == 0 && !c->cluster.configured)
         put_line(r, "# Other relays are not known here: if there are any, look through their usage, too.");
+    else if (r->missing.n == 0)
+        put_line(r, "# It is that of all relays of the cluster.");
+    else if (strcmp(kind->name, "unused") == 0)
+        put_line(r, "# Whoever sends through these relays may be called unused below, and would be disabled.");
+    return 0;
 }
 
 /* What the script does, and how far back its data goes. */
-static void put_script_head(const struct report *r, const struct report_kind *kind)
+static int put_script_head(const struct report *r, const struct report_kind *kind)
 {
     char text[300];
     struct buf b = BUF_OVER(text);
@@ -125,8 +134,10 @@ static void put_script_head(const struct report *r, const struct report_kind *ki
     put_line(r, "# with -WhatIf it only says so.");
     use_reach_words(&r->reach, &b);
     put_line(r, "# Usage is %s.", text);
-    put_script_gaps(r, kind);
+    if (put_script_gaps(r, kind) != 0)
+        return -1;
     put_line(r, "param([switch]$WhatIf)");
+    return 0;
 }
 
 /*
@@ -152,15 +163,23 @@ static void put_script_line(const struct report *r, struct slice mailbox, const 
         put_line(r, "# left out, set it by hand: %s", text_plain(shown, sizeof shown, mailbox));
 }
 
+/* For programs, in each row: the relays whose usage is not counted in it. */
+#define MISSING_RELAYS "missing_relays"
+
+static struct value missing_of(const struct report *r)
+{
+    return value_word_or_none(r->missing.names);
+}
+
 /* ---- from the directory ---- */
 
 /* People read the first of these, with the last use of either kind in one column. */
 #define SETTING_COLUMNS_OF_PEOPLE 8u
 
 static const struct column setting_columns[] = {
-    {"tenant", VALUE_TEXT},     {"mailbox", VALUE_TEXT},    {"name", VALUE_TEXT}, {"type", VALUE_TEXT},
-    {"setting", VALUE_TEXT},    {"may_send", VALUE_TEXT},   {"last", VALUE_TIME}, {"messages", VALUE_NUMBER},
-    {"cloud_last", VALUE_TIME}, {"signed_in", VALUE_NUMBER}};
+    {"tenant", VALUE_TEXT},     {"mailbox", VALUE_TEXT},     {"name", VALUE_TEXT},        {"type", VALUE_TEXT},
+    {"setting", VALUE_TEXT},    {"may_send", VALUE_TEXT},    {"last", VALUE_TIME},        {"messages", VALUE_NUMBER},
+    {"cloud_last", VALUE_TIME}, {"signed_in", VALUE_NUMBER}, {MISSING_RELAYS, VALUE_TEXT}};
 
 /* What is known of a mailbox's use, here and at Exchange Online itself. */
 struct mailbox_use {
@@ -204,12 +223,14 @@ static void put_mailbox(struct report *r, const struct tenant_facts *tenant, con
     const char *reason = why_not(r, m->primary);
     bool cloud_later = r->out->people && u->cloud_last_s > u->relay.last_s;
 
-    r->out->row(r->out, (const struct value[]){
-                            value_word(tenant->name), value_text(m->primary), value_text(m->name),
-                            value_word(mailbox_type_word(m->recipient_type)),
-                            value_word(mailbox_setting_word(m->smtp_auth)), value_word(reason == NULL ? "yes" : reason),
-                            value_time(cloud_later ? u->cloud_last_s : u->relay.last_s),
-                            value_number(u->relay.messages), value_time(u->cloud_last_s), value_number(u->sign_ins)});
+    r->out->row(r->out,
+                (const struct value[]){value_word(tenant->name), value_text(m->primary), value_text(m->name),
+                                       value_word(mailbox_type_word(m->recipient_type)),
+                                       value_word(mailbox_setting_word(m->smtp_auth)),
+                                       value_word(reason == NULL ? "yes" : reason),
+                                       value_time(cloud_later ? u->cloud_last_s : u->relay.last_s),
+                                       value_number(u->relay.messages), value_time(u->cloud_last_s),
+                                       value_number(u->sign_ins), missing_of(r)});
 }
 
 static bool is_unused(const struct report *r, const struct mailbox_record *m, const struct mailbox_use *u)
@@ -265,35 +286,16 @@ static int find_reach(struct report *r)
     return use_reach_find(r->files, r->context.wall_s, &r->reach, r->e);
 }
 
-#define RELAYS_NAMED 3 /* in an error, which has little room */
-
-static void add_relays(const struct config *c, struct buf *b)
-{
-    for (size_t i = 0; i < c->n_other_relays && i < RELAYS_NAMED; i++) {
-        buf_add(b, i > 0 ? SLICE(", ") : SLICE(""));
-        buf_add_escaped(b, c->other_relays[i], 64);
-    }
-    if (c->n_other_relays > RELAYS_NAMED)
-        buf_addf(b, " and %zu more", c->n_other_relays - RELAYS_NAMED);
-    if (c->n_other_relays == 0)
-        buf_add(b, SLICE("those of the cluster"));
-}
-
 /* Why a script would disable mailboxes that are used; false: nothing is known to be missing. */
 static bool find_gaps(const struct report *r, struct buf *b)
 {
-    const struct config *c = r->files->config;
-
     if (!use_reach_covers(&r->reach, r->context.wall_s, r->days)) {
         buf_add(b, SLICE("usage is "));
         use_reach_words(&r->reach, b);
         buf_addf(b, ", not for %llu days", (unsigned long long)r->days);
     }
-    if (c->n_other_relays > 0 || c->cluster.configured) {
-        buf_addf(b, "%sthe usage of other relays is not known here (", b->n > 0 ? "; and " : "");
-        add_relays(c, b);
-        buf_add(b, SLICE(")"));
-    }
+    if (r->missing.n > 0)
+        buf_addf(b, "%s%s", b->n > 0 ? "; and " : "", r->missing.words);
     return b->n > 0;
 }
 
@@ -310,7 +312,7 @@ static int refuse_unused(const struct report *r, const char *gaps)
     else if (known < r->days)
         buf_add(&b, SLICE("wait until it is"));
     else
-        buf_add(&b, SLICE("run it where all usage is"));
+        buf_add(&b, SLICE("wait until all relays told their usage, or run it where all usage is"));
     return error_set(r->e,
                      "%s: the script would disable mailboxes that are used; %s, or --force to have it all the same",
                      gaps, instead);
@@ -318,7 +320,7 @@ static int refuse_unused(const struct report *r, const char *gaps)
 
 static int check_unused(struct report *r)
 {
-    char gaps[600], reach[300];
+    char gaps[800], reach[300];
     struct buf g = BUF_OVER(gaps), b = BUF_OVER(reach);
 
     r->days = r->days == 0 ? 90 : r->days;
@@ -332,7 +334,8 @@ static int check_unused(struct report *r)
         return 0;
     use_reach_words(&r->reach, &b);
     if (g.n > 0)
-        printer_remark(r->out, REMARK_NOTE, "What is silent may be used: %s.", gaps);
+        printer_remark(r->out, r->missing.n > 0 ? REMARK_WARNING : REMARK_NOTE, "What is silent may be used: %s.",
+                       gaps);
     else
         printer_remark(r->out, REMARK_NOTE, "Usage is %s.", reach);
     if (r->reach.cloud_s > 0 && !sees_tokens(r))
@@ -368,7 +371,7 @@ static const struct column used_columns[] = {
     {"tenant", VALUE_TEXT},    {"mailbox", VALUE_TEXT},     {"source", VALUE_TEXT},       {"first", VALUE_TIME},
     {"last", VALUE_TIME},      {"messages", VALUE_NUMBER},  {"recipients", VALUE_NUMBER}, {"bytes", VALUE_BYTES},
     {"refused", VALUE_NUMBER}, {"signed_in", VALUE_NUMBER}, {"basic", VALUE_NUMBER},      {"oauth", VALUE_NUMBER},
-    {"tls", VALUE_TEXT},       {"clients", VALUE_TEXT}};
+    {"tls", VALUE_TEXT},       {"clients", VALUE_TEXT},     {MISSING_RELAYS, VALUE_TEXT}};
 
 /* "sent" and "signed in" are not the same: nobody knows what was sent after a sign-in. */
 static const char *source_word(enum cloud_source source)
@@ -405,7 +408,7 @@ static void put_cloud_used(struct report *r, const struct cloud_row *row)
                     value_none(), value_none(), value_none(), report ? value_none() : value_number(u->number),
                     value_number(u->basic), value_number(u->oauth),
                     value_word(u->tls >= 0 ? tls_version_name((enum tls_version)u->tls) : NULL),
-                    clients_of(u->clients, clients)});
+                    clients_of(u->clients, clients), missing_of(r)});
 }
 
 static const char *lowest_tls(const struct usage *u)
@@ -427,17 +430,18 @@ static bool each_used(void *arg, struct slice tenant, struct slice mailbox, cons
         put_used_line(r, mailbox);
         return true;
     }
-    r->out->row(r->out, (const struct value[]){
-                            value_text(tenant), value_text(mailbox), value_word("relay"), value_time(u->first_s),
-                            value_time(u->last_s), value_number(u->messages), value_number(u->recipients),
-                            value_bytes(u->bytes), value_number(refusals(u)), value_none(), value_number(u->basic),
-                            value_number(u->oauth), value_word(lowest_tls(u)), clients_of(u->clients, clients)});
+    r->out->row(r->out,
+                (const struct value[]){value_text(tenant), value_text(mailbox), value_word("relay"),
+                                       value_time(u->first_s), value_time(u->last_s), value_number(u->messages),
+                                       value_number(u->recipients), value_bytes(u->bytes), value_number(refusals(u)),
+                                       value_none(), value_number(u->basic), value_number(u->oauth),
+                                       value_word(lowest_tls(u)), clients_of(u->clients, clients), missing_of(r)});
     return !r->out->enough;
 }
 
 static const struct column refused_columns[] = {
-    {"tenant", VALUE_TEXT},       {"mailbox", VALUE_TEXT},     {"reason", VALUE_TEXT}, {"refused", VALUE_NUMBER},
-    {"last_refused", VALUE_TIME}, {"last_passed", VALUE_TIME}, {"meaning", VALUE_TEXT}};
+    {"tenant", VALUE_TEXT},       {"mailbox", VALUE_TEXT},     {"reason", VALUE_TEXT},  {"refused", VALUE_NUMBER},
+    {"last_refused", VALUE_TIME}, {"last_passed", VALUE_TIME}, {"meaning", VALUE_TEXT}, {MISSING_RELAYS, VALUE_TEXT}};
 
 static bool each_refused(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
 {
@@ -450,14 +454,14 @@ static bool each_refused(void *arg, struct slice tenant, struct slice mailbox, c
             continue;
         r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_word(row->name),
                                                    value_number(u->refused[i]), value_time(u->last_refused_s),
-                                                   value_time(u->last_s), value_word(row->help)});
+                                                   value_time(u->last_s), value_word(row->help), missing_of(r)});
     }
     return !r->out->enough;
 }
 
-static const struct column basic_columns[] = {{"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT}, {"source", VALUE_TEXT},
-                                              {"basic", VALUE_NUMBER}, {"oauth", VALUE_NUMBER}, {"last", VALUE_TIME},
-                                              {"clients", VALUE_TEXT}};
+static const struct column basic_columns[] = {
+    {"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT}, {"source", VALUE_TEXT},  {"basic", VALUE_NUMBER},
+    {"oauth", VALUE_NUMBER}, {"last", VALUE_TIME},    {"clients", VALUE_TEXT}, {MISSING_RELAYS, VALUE_TEXT}};
 
 static void put_cloud_basic(struct report *r, const struct cloud_row *row)
 {
@@ -466,7 +470,7 @@ static void put_cloud_basic(struct report *r, const struct cloud_row *row)
     r->out->row(r->out, (const struct value[]){value_text(row->tenant), value_text(row->mailbox),
                                                value_word(source_word(row->source)), value_number(row->use.basic),
                                                value_number(row->use.oauth), value_time(row->use.last_s),
-                                               clients_of(row->use.clients, clients)});
+                                               clients_of(row->use.clients, clients), missing_of(r)});
 }
 
 static bool each_basic(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
@@ -478,14 +482,14 @@ static bool each_basic(void *arg, struct slice tenant, struct slice mailbox, con
         return false;
     r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_word("relay"),
                                                value_number(u->basic), value_number(u->oauth), value_time(u->last_s),
-                                               clients_of(u->clients, clients)});
+                                               clients_of(u->clients, clients), missing_of(r)});
     return !r->out->enough;
 }
 
 static const struct column legacy_columns[] = {
-    {"tenant", VALUE_TEXT},  {"mailbox", VALUE_TEXT},   {"none", VALUE_NUMBER},
-    {"ssl", VALUE_NUMBER},   {"tls_1.0", VALUE_NUMBER}, {"tls_1.1", VALUE_NUMBER},
-    {"newer", VALUE_NUMBER}, {"last", VALUE_TIME},      {"clients", VALUE_TEXT}};
+    {"tenant", VALUE_TEXT},    {"mailbox", VALUE_TEXT},     {"none", VALUE_NUMBER},  {"ssl", VALUE_NUMBER},
+    {"tls_1.0", VALUE_NUMBER}, {"tls_1.1", VALUE_NUMBER},   {"newer", VALUE_NUMBER}, {"last", VALUE_TIME},
+    {"clients", VALUE_TEXT},   {MISSING_RELAYS, VALUE_TEXT}};
 
 static bool each_legacy(void *arg, struct slice tenant, struct slice mailbox, const struct usage *u)
 {
@@ -498,7 +502,7 @@ static bool each_legacy(void *arg, struct slice tenant, struct slice mailbox, co
     r->out->row(r->out, (const struct value[]){value_text(tenant), value_text(mailbox), value_number(u->tls[TLS_NONE]),
                                                value_number(u->tls[TLS_OLD]), value_number(u->tls[TLS_V1_0]),
                                                value_number(u->tls[TLS_V1_1]), value_number(newer),
-                                               value_time(u->last_s), clients_of(u->clients, clients)});
+                                               value_time(u->last_s), clients_of(u->clients, clients), missing_of(r)});
     return !r->out->enough;
 }
 
@@ -596,7 +600,7 @@ static bool is_by_setting(const struct report_kind *kind)
 }
 
 /* The head of a script that restores settings: usage doesn't matter, but the age of each tenant's settings does. */
-static void put_settings_head(const struct report *r, const struct report_kind *kind)
+static int put_settings_head(const struct report *r, const struct report_kind *kind)
 {
     put_line(r, "# Made by \"postern report %s --powershell\". Run it in a session of Exchange Online PowerShell",
              kind->name);
@@ -614,6 +618,20 @@ static void put_settings_head(const struct report *r, const struct report_kind *
         put_line(r, "# %s: as mirrored %s", tenant->name, text);
     }
     put_line(r, "param([switch]$WhatIf)");
+    return 0;
+}
+
+static bool has_missing(const struct report_kind *kind)
+{
+    return strcmp(kind->columns[kind->n_columns - 1].name, MISSING_RELAYS) == 0;
+}
+
+/* The list of unused mailboxes says it in a sentence of its own, and failed sign-ins are no relay's. */
+static int tell_missing(const struct report *r, const struct report_kind *kind)
+{
+    if (r->missing.n == 0 || r->script || kind->check == check_unused || kind->check == check_failed)
+        return 0;
+    return usage_missing_warn(r->files->config, r->files->journal, r->context.wall_s, r->out, r->e);
 }
 
 int report_run(struct report *r, const struct report_kind *kind)
@@ -621,15 +639,19 @@ int report_run(struct report *r, const struct report_kind *kind)
     struct table table = {.columns = kind->columns, .n = kind->n_columns, .empty = "none"};
     int rc;
 
-    if (kind->check != NULL && kind->check(r) != 0)
+    if (usage_missing_find(r->files->config, r->files->journal, r->context.wall_s, &r->missing, NULL, NULL, r->e) !=
+            0 ||
+        (kind->check != NULL && kind->check(r) != 0) || tell_missing(r, kind) != 0)
         return -1;
+    if (r->out->people && has_missing(kind))
+        table.n--; /* people read it above */
     if (r->out->people && kind->columns == setting_columns)
         table.n = SETTING_COLUMNS_OF_PEOPLE;
     if (r->out->people && kind->columns == habit_columns)
         table.n = HABIT_COLUMNS_OF_PEOPLE;
     if (r->script) {
-        (is_by_setting(kind) ? put_settings_head : put_script_head)(r, kind);
-        return kind->run(r, kind);
+        rc = (is_by_setting(kind) ? put_settings_head : put_script_head)(r, kind);
+        return rc == 0 ? kind->run(r, kind) : -1;
     }
     r->out->table(r->out, &table);
     rc = kind->run(r, kind);

@@ -4,6 +4,7 @@
 
 #include "core/report/files.h"
 #include "core/report/printer.h"
+#include "core/report/usage_missing.h"
 #include "core/report/use_reach.h"
 
 struct cloud_rows;
@@ -17,7 +18,8 @@ struct report {
     bool force;                       /* prints the script even if usage is not known for long enough */
     struct printer *out;
     struct error *e;
-    struct use_reach reach;   /* set by a kind's check */
+    struct use_reach reach; /* set by a kind's check */
+    struct usage_missing missing;
     struct cloud_rows *cloud; /* rows that are merged into those of the journal; NULL: none */
     char last_line[128];      /* the mailbox of the script's last line */
 };

@@ -38,7 +38,7 @@ static int find_cloud(const struct report_files *f, int64_t now_s, struct use_re
 
 int use_reach_find(const struct report_files *f, int64_t now_s, struct use_reach *out, struct error *e)
 {
-    *out = (struct use_reach){.relay_s = now_s, .tenant = ""};
+    *out = (struct use_reach){.relay_s = now_s, .tenant = "", .cluster = f->config->cluster.configured};
     if (f->journal != NULL && journal_usage_since(f->journal, &out->relay_s, e) != 0)
         return -1;
     if (out->relay_s == 0 || out->relay_s > now_s)
@@ -50,7 +50,7 @@ void use_reach_words(const struct use_reach *reach, struct buf *b)
 {
     buf_add(b, SLICE("known from "));
     text_add_local_time(b, reach->relay_s);
-    buf_add(b, SLICE(" on at this relay, and "));
+    buf_addf(b, " on at %s, and ", reach->cluster ? "all relays that told it" : "this relay");
     if (reach->cloud_s > 0) {
         buf_add(b, SLICE("from "));
         text_add_local_time(b, reach->cloud_s);

@@ -10,6 +10,7 @@ struct use_reach {
     int64_t relay_s;    /* wall clock: since then; now where nothing was let through yet */
     int64_t cloud_s;    /* the same for the tenant where it is least; 0: not known at all */
     const char *tenant; /* that one's name, as long as the directory's view; "": there is no tenant */
+    bool cluster;       /* relay_s is of all relays of the cluster */
     int64_t tokens_s;   /* as cloud_s, for clients with tokens, which only the SMTP AUTH clients report has */
 };
 

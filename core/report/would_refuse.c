@@ -1,6 +1,7 @@
 #include "core/report/would_refuse.h"
 
 #include "core/base/clock.h"
+#include "core/report/decisions.h"
 #include "core/report/messages.h"
 #include "core/report/ranking.h"
 #include "core/report/text.h"
@@ -118,6 +119,8 @@ int would_refuse_report(struct journal *journal, int64_t since_s, struct printer
     if (rc == 0) {
         would_refuse_show(&g, out);
         tell_bounds(&g, since_s, out);
+        if (journal_has_others(journal))
+            printer_remark(out, REMARK_NOTE, DECISIONS_OF_THIS_RELAY);
     }
     ranking_free(&g.ranking);
     messages_free(&g.messages);
