@@ -49,7 +49,10 @@ static json_t *digests_object(const struct node *n)
     for (unsigned i = 0; o != NULL && i < DIGESTS; i++) {
         struct buf b = BUF_OVER(text);
 
-        buf_addf(&b, "%016llx", (unsigned long long)n->digests.of[i]);
+        if (i == DIGEST_LISTS && !node_lists_settled(n))
+            continue; /* what is not said is not compared */
+        buf_addf(&b, "%016llx",
+                 (unsigned long long)(i == DIGEST_LISTS ? shared_lists_digest(n->lists.shared) : n->digests.of[i]));
         (void)json_object_set_new(o, digest_name(i), json_string(text));
     }
     return o;
@@ -82,6 +85,8 @@ static json_t *own_beat(struct node *n)
     set_number(o, "false_records", n->stats.false_records);
     set_number(o, "replayed", n->stats.replayed);
     (void)json_object_set_new(o, "clock_ms", json_integer(n->clock_offset_ms));
+    set_number(o, "allowed", shared_lists_count(n->lists.shared, LIST_ALLOWED));
+    set_number(o, "denied", shared_lists_count(n->lists.shared, LIST_DENIED));
     set_number(o, "generation", generation);
     (void)json_object_set_new(o, "settings_at", json_integer(settings_at));
     if (json_object_set_new(o, "digests", digests_object(n)) == 0)
@@ -119,7 +124,7 @@ static void say_differences(struct node *n, const struct beat_peer *p, unsigned 
 
     if (p->differs != before && p->differs != 0)
         log_say(n->log, LEVEL_WARNING,
-                "relay %s differs from this one in: %s; what depends on that is counted by each for itself",
+                "relay %s differs from this one in: %s; what depends on that each counts, or decides, for itself",
                 beat_name(p->said), beat_differences(p->differs, text, sizeof text));
     else if (p->differs != before)
         log_say(n->log, LEVEL_NOTICE, "relay %s does not differ from this one any more", beat_name(p->said));

@@ -11,6 +11,7 @@
 #include "cluster/recent.h"
 #include "cluster/seal.h"
 #include "cluster/shared_blocks.h"
+#include "cluster/shared_lists.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
 #include "core/state/outbox.h"
@@ -39,10 +40,21 @@ struct node_stats {
     uint64_t pushes_out, pushes_in;
     uint64_t events_out, events_in;
     uint64_t blocks_in, lifts_in, marks_in;  /* events that were applied */
+    uint64_t lists_in;                       /* entries of lists */
     uint64_t false_records, replayed, newer; /* cluster/seal.h */
     uint64_t connections;                    /* ended or failed */
     uint64_t epochs;                         /* Redis had forgotten everything */
     uint64_t round_trip_ns;                  /* of the last batch */
+};
+
+/* cluster/lists.c */
+struct node_lists {
+    struct shared_lists *shared;
+    bool dirty;          /* newer than the files */
+    bool read;           /* all that Redis keeps was read, in this epoch */
+    uint64_t read_ns;    /* when that began; 0: it is to begin */
+    uint64_t changed_ns; /* boot clock */
+    bool said_folder, said_spool, said_full;
 };
 
 struct node {
@@ -76,6 +88,7 @@ struct node {
     bool events_stalled, reading, caught_up, said_folder;
     uint64_t events_retry_ns, blocks_read_ns;
     unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
+    struct node_lists lists;
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
     bool reposts;
@@ -141,6 +154,22 @@ void node_save_position(struct node *n);
 void node_forget_position(struct node *n);
 /* Opens another relay's record. False, and counted: it is none of them, or was there before. */
 bool node_open(struct node *n, enum seal_context context, struct slice record, struct slice *text);
+
+/* cluster.folder, made if need be. A descriptor, or -1 with e. */
+int node_folder(const struct node *n, struct error *e);
+
+/* cluster/lists.c: the lists that operators make for all relays. */
+void node_lists_load(struct node *n);
+/* Once a second: requests of this machine's operators, the files. */
+void node_lists_tick(struct node *n, uint64_t boot_ns);
+/* Writes the files, if something has changed. 0; -1 with e, and said. */
+int node_lists_write(struct node *n, struct error *e);
+void node_lists_forget_position(struct node *n);
+/* Can they be compared with another relay's? */
+bool node_lists_settled(const struct node *n);
+void node_tell_lists(struct node *n);
+void node_keep_list(struct node *n, struct slice event);
+void node_heard_list(struct node *n, struct slice body);
 
 /* cluster/warm.c: takes over what all relays have counted. */
 void node_warm_up(struct node *n);

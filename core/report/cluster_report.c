@@ -21,7 +21,7 @@
 static const struct column columns[] = {
     {"relay", VALUE_TEXT},     {"state", VALUE_TEXT},  {"silent", VALUE_DURATION},      {"differs", VALUE_TEXT},
     {"waiting", VALUE_NUMBER}, {"lost", VALUE_NUMBER}, {"round_trip_us", VALUE_NUMBER}, {"generation", VALUE_NUMBER},
-    {"version", VALUE_TEXT},   {"since", VALUE_TIME},
+    {"version", VALUE_TEXT},   {"since", VALUE_TIME},  {"allowed", VALUE_NUMBER},       {"denied", VALUE_NUMBER},
 };
 
 /* ---- the file ---- */
@@ -118,6 +118,9 @@ static void show_relay_line(const json_t *said, struct printer *out)
         buf_addf(&b, "%s, Redis answers in %llu.%llu ms, %llu waiting, %llu lost", text_at(said, "state"),
                  (unsigned long long)(us / 1000), (unsigned long long)(us / 100 % 10),
                  (unsigned long long)number_at(said, "waiting"), (unsigned long long)number_at(said, "lost"));
+    if (silent_s == 0 && number_at(said, "allowed") + number_at(said, "denied") > 0)
+        buf_addf(&b, ", lists: %llu allowed, %llu denied", (unsigned long long)number_at(said, "allowed"),
+                 (unsigned long long)number_at(said, "denied"));
     if (text_at(said, "differs")[0] != '\0')
         buf_addf(&b, "; differs in %s", text_at(said, "differs"));
     printer_field(out, text_at(said, "name"), NAME_WIDTH, "%s", text);
@@ -136,6 +139,8 @@ static void show_relay(const json_t *said, struct printer *out)
         value_number(number_at(said, "generation")),
         value_word(text_at(said, "version")),
         value_time(json_integer_value(json_object_get(said, "started"))),
+        value_number(number_at(said, "allowed")),
+        value_number(number_at(said, "denied")),
     };
 
     _Static_assert(sizeof cells / sizeof *cells == sizeof columns / sizeof *columns, "a cell for each column");
