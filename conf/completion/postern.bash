@@ -60,7 +60,8 @@ _postern()
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
     alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
-    allow | deny) COMPREPLY=($(compgen -W "--reason --force --help" -- "$cur")) ;;
+    allow | deny) COMPREPLY=($(compgen -W "--cluster --reason --force --help" -- "$cur")) ;;
+    forget) COMPREPLY=($(compgen -W "--cluster --reason --force --help" -- "$cur")) ;;
     *) COMPREPLY=($(compgen -W "--csv --json --help" -- "$cur")) ;;
     esac
 }
