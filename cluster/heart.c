@@ -15,6 +15,8 @@
 #define STATUS_FILE "cluster.json"
 /* The others are read at each third heartbeat. */
 #define READ_EVERY 3u
+/* Redis is asked how it is at each tenth. */
+#define MEMORY_EVERY 10u
 /* A relay that has been silent for so long is gone. */
 #define GONE_MS (24 * 3600 * INT64_C(1000))
 
@@ -213,6 +215,33 @@ static void scan_nodes(struct node *n, struct slice cursor)
     (void)link_send(n->link, &n->command, on_nodes, n);
 }
 
+/* ---- of Redis ---- */
+
+/* "maxmemory_policy:noeviction" in a line of its own. An error: this user may not ask. */
+static void on_memory(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+    struct buf b = BUF_OVER(n->policy);
+    struct slice text, line, name, value;
+
+    if (reply == NULL || reply->type != REPLY_TEXT)
+        return;
+    for (text = reply->text; text.n > 0;) {
+        (void)slice_cut(text, '\n', &line, &text);
+        if (slice_cut(slice_trim(line), ':', &name, &value) && slice_eq(name, SLICE("maxmemory_policy")) &&
+            value.n < sizeof n->policy)
+            buf_add_printable(&b, value);
+    }
+}
+
+static void ask_memory(struct node *n)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "INFO");
+    command_add_static(&n->command, "memory");
+    (void)link_send(n->link, &n->command, on_memory, n);
+}
+
 /* ---- for this machine's own people ---- */
 
 static json_t *peer_object(const struct beat_peer *p, uint64_t boot_ns)
@@ -237,8 +266,8 @@ static json_t *status_object(const struct node *n, uint64_t boot_ns)
         if (p->said != NULL && !beat_is_superseded(&n->beats, p, boot_ns))
             (void)json_array_append_new(nodes, peer_object(p, boot_ns));
     }
-    o = json_pack("{s:O, s:s, s:b, s:o}", "own", n->beats.own, "trouble", n->trouble, "clone", n->said_clone, "nodes",
-                  nodes);
+    o = json_pack("{s:O, s:s, s:s, s:b, s:o}", "own", n->beats.own, "trouble", n->trouble, "policy", n->policy, "clone",
+                  n->said_clone, "nodes", nodes);
     return o;
 }
 
@@ -286,6 +315,8 @@ void node_beat(struct node *n, uint64_t boot_ns)
     if (n->stage == NODE_SHARES) {
         forget_gone(n, boot_ns);
         tell_beat(n);
+        if (n->n_beats % MEMORY_EVERY == 0)
+            ask_memory(n);
         if (n->n_beats++ % READ_EVERY == 0)
             scan_nodes(n, SLICE("0"));
     }

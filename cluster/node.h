@@ -91,6 +91,7 @@ struct node {
     struct node_lists lists;
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
+    char policy[32]; /* what Redis does when it is full; "": it did not say */
     bool reposts;
     int64_t clock_offset_ms; /* Redis' clock less ours */
     uint64_t tick_ns, beat_ns, shared_ns;

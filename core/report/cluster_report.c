@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -181,29 +182,75 @@ int cluster_report(const struct config *config, int64_t wall_s, struct printer *
     return troubles == 0 ? 0 : 1;
 }
 
+/* ---- the same as facts ---- */
+
+static void add_name(struct buf *b, const json_t *node, const char *more)
+{
+    buf_add(b, b->n > 0 ? SLICE(", ") : SLICE(""));
+    buf_add_printable(b, slice_of(text_at(node, "name")));
+    if (more != NULL) {
+        buf_add(b, SLICE(" ("));
+        buf_add_printable(b, slice_of(more));
+        buf_add_char(b, ')');
+    }
+}
+
+static void count_others(const json_t *nodes, struct cluster_facts *out)
+{
+    struct buf silent = BUF_OVER(out->silent_names), differing = BUF_OVER(out->differing_names);
+
+    out->relays = json_array_size(nodes);
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+
+        if (number_at(node, "silent_s") > 0) {
+            out->silent++;
+            add_name(&silent, node, NULL);
+        }
+        if (text_at(node, "differs")[0] != '\0') {
+            out->differing++;
+            add_name(&differing, node, text_at(node, "differs"));
+        }
+    }
+}
+
+static void say_why(const json_t *status, int64_t age_s, struct cluster_facts *out)
+{
+    const char *state = text_at(json_object_get(status, "own"), "state");
+    struct buf why = BUF_OVER(out->why);
+
+    out->shares = strcmp(state, "shares") == 0 && age_s <= STATUS_OLD_S;
+    if (age_s > STATUS_OLD_S)
+        buf_addf(&why, "postern-cluster does not run, or hangs: it was heard %lld s ago", (long long)age_s);
+    else if (!out->shares) {
+        buf_add_printable(&why, slice_of(state));
+        buf_add(&why, text_at(status, "trouble")[0] != '\0' ? SLICE(", ") : SLICE(""));
+        buf_add_printable(&why, slice_of(text_at(status, "trouble")));
+    }
+}
+
 bool cluster_facts(const struct config *config, int64_t wall_s, struct cluster_facts *out)
 {
-    const json_t *own, *nodes;
+    struct buf policy = BUF_OVER(out->policy);
+    const json_t *own;
     json_t *status;
+    struct error e;
 
-    *out = (struct cluster_facts){.shares = false};
     if (!config->cluster.configured)
         return false;
-    if (load_status(config, &status, NULL) != 0)
+    *out = (struct cluster_facts){.shares = false};
+    if (load_status(config, &status, &e) != 0) {
+        (void)snprintf(out->why, sizeof out->why, "%.280s", e.text);
         return true;
+    }
     own = json_object_get(status, "own");
-    nodes = json_object_get(status, "nodes");
-    out->shares = strcmp(text_at(own, "state"), "shares") == 0 &&
-                  wall_s - json_integer_value(json_object_get(own, "at")) / 1000 <= STATUS_OLD_S;
+    say_why(status, wall_s - json_integer_value(json_object_get(own, "at")) / 1000, out);
     out->waiting = number_at(own, "waiting");
     out->lost = number_at(own, "lost");
     out->round_trip_us = number_at(own, "round_trip_us");
     out->clock_ms = json_integer_value(json_object_get(own, "clock_ms"));
-    out->relays = json_array_size(nodes);
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
-        out->silent += number_at(json_array_get(nodes, i), "silent_s") > 0;
-        out->differing += text_at(json_array_get(nodes, i), "differs")[0] != '\0';
-    }
+    buf_add_printable(&policy, slice_of(text_at(status, "policy")));
+    count_others(json_object_get(status, "nodes"), out);
     json_decref(status);
     return true;
 }
