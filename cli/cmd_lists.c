@@ -1,8 +1,8 @@
 /* postern allow, postern deny, postern forget: the operator's own lists of mailboxes, or those of all the cluster. */
+#include "cli/cluster_request.h"
 #include "cli/commands.h"
 #include "cli/known.h"
 #include "cli/list_edit.h"
-#include "cli/list_request.h"
 #include "core/base/caller.h"
 
 #include <limits.h>

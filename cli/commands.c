@@ -39,6 +39,7 @@ const struct cli_command cli_commands[] = {
      "  --stage STAGE       auth, mail, rcpt, data or end\n"
      "  --since TIME        \"2h\", \"08:30\", \"2025-11-21 08:30\"\n"
      "  --lines N           the last N of them (50)\n"
+     "  --cluster           of all relays, each of which looks; at most 200 lines\n"
      "  --settings          instead: changes of settings, with --user, --since\n"
      "  --export FILE       instead: a copy of the whole journal, for sqlite3\n" OUTPUT_HELP,
      cmd_log, true, true},

@@ -6,16 +6,11 @@
 #include "core/base/clock.h"
 #include "core/base/spool.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <stdlib.h>
+#include <unistd.h>
 
 #define KEPT "postern:{b}:lists"
 #define LISTS_FILE "lists"
-/* Requests that are taken at once, a second. */
-#define REQUESTS_AT_ONCE 100u
 /* What is told again after Redis has forgotten it: 400 entries a second, and never so that other events find no room.
  */
 #define TELL_AT_ONCE 20u
@@ -109,26 +104,16 @@ void node_lists_load(struct node *n)
 
 /* ---- what is entered here ---- */
 
-/* Root's, or our own; nobody else may have written it. */
-static bool is_ours(const struct stat *st)
-{
-    return (st->st_uid == 0 || st->st_uid == geteuid()) && (st->st_mode & 022) == 0;
-}
-
 static int take_request(struct node *n, int folder, const char *name, struct error *e)
 {
     char *text = NULL;
     struct list_note note;
-    struct stat st;
     size_t length;
     int result = -1;
 
-    if (spool_get_stat(folder, name, LIST_NOTE_MAX, &text, &length, &st, e) != 0)
+    if (node_request_read(folder, name, LIST_NOTE_MAX, &text, &length, e) != 0)
         return -1;
-    if (!is_ours(&st)) {
-        (void)error_set(e, "user %lu wrote it (mode %03o); expected root, or user %lu", (unsigned long)st.st_uid,
-                        (unsigned)st.st_mode & 0777, (unsigned long)geteuid());
-    } else if (list_note_read((struct slice){text, length}, &note, e) == 0) {
+    if (list_note_read((struct slice){text, length}, &note, e) == 0) {
         note.version = shared_lists_next_version(n->lists.shared, clock_wall_ns() / NS_PER_MS);
         if (shared_lists_take(n->lists.shared, &note, LIST_OF_OURS) == LIST_NO_ROOM) {
             (void)error_set(e, "the cluster's lists are full (%u entries): forget some first", SHARED_LISTS_MAX);
@@ -141,54 +126,20 @@ static int take_request(struct node *n, int folder, const char *name, struct err
     return result;
 }
 
-/* The command that left it waits for its end: the reply is there before. */
-static void refuse_request(const struct node *n, int folder, const char *name, const struct error *why)
-{
-    char reply[256];
-    struct buf b = BUF_OVER(reply);
-
-    log_say(n->log, LEVEL_WARNING, "a request to change the cluster's lists is refused: %s", why->text);
-    buf_add(&b, (struct slice){name, strlen(name) - strlen(LIST_REQUEST_END)});
-    buf_add(&b, SLICE(LIST_REFUSAL_END));
-    if (!b.full)
-        (void)spool_put(folder, reply, slice_of(why->text), NULL);
-    (void)unlinkat(folder, name, 0);
-}
-
 /* All are in the file before the first is gone: who saw his request taken can rely on it. */
-static void take_requests(struct node *n, int folder, char **names, size_t count)
+void node_take_list_requests(struct node *n, int folder, char **names, size_t count)
 {
-    bool taken[REQUESTS_AT_ONCE] = {false};
+    bool taken[NODE_REQUESTS_MAX] = {false};
     struct error e;
 
     for (size_t i = 0; i < count; i++)
         if (!(taken[i] = take_request(n, folder, names[i], &e) == 0))
-            refuse_request(n, folder, names[i], &e);
+            node_request_refuse(n, folder, names[i], &e);
     if (node_lists_write(n, &e) != 0)
         return;
     for (size_t i = 0; i < count; i++)
         if (taken[i])
             (void)unlinkat(folder, names[i], 0);
-}
-
-static void look_for_requests(struct node *n)
-{
-    struct error e;
-    int folder = spool_open_private(n->config->spool, LIST_REQUESTS, &e);
-    char **names = NULL;
-    size_t count = 0;
-
-    if (folder < 0 || spool_names(folder, LIST_REQUEST_END, REQUESTS_AT_ONCE, &names, &count, &e) != 0) {
-        if (!n->lists.said_spool)
-            log_say(n->log, LEVEL_ERROR, "requests to change the cluster's lists can't be read: %s", e.text);
-        n->lists.said_spool = true;
-    } else {
-        n->lists.said_spool = false;
-        take_requests(n, folder, names, count);
-    }
-    spool_names_free(names, count);
-    if (folder >= 0)
-        (void)close(folder);
 }
 
 /* ---- to the others ---- */
@@ -323,7 +274,6 @@ void node_lists_tick(struct node *n, uint64_t boot_ns)
 {
     struct error e;
 
-    look_for_requests(n);
     (void)node_lists_write(n, &e);
     if (n->stage != NODE_SHARES || (n->lists.read_ns != 0 && boot_ns - n->lists.read_ns < READ_EVERY_NS))
         return;

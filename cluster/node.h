@@ -54,8 +54,11 @@ struct node_lists {
     bool read;           /* all that Redis keeps was read, in this epoch */
     uint64_t read_ns;    /* when that began; 0: it is to begin */
     uint64_t changed_ns; /* boot clock */
-    bool said_folder, said_spool, said_full;
+    bool said_folder, said_full;
 };
+
+/* cluster/log.c */
+struct node_log;
 
 struct node {
     struct event_base *base;
@@ -89,6 +92,7 @@ struct node {
     uint64_t events_retry_ns, blocks_read_ns;
     unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
     struct node_lists lists;
+    struct node_log *log_asked;
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
     char policy[32]; /* what Redis does when it is full; "": it did not say */
@@ -96,7 +100,7 @@ struct node {
     int64_t clock_offset_ms; /* Redis' clock less ours */
     uint64_t tick_ns, beat_ns, shared_ns;
     uint64_t shares_since_ns;
-    bool said_down, said_shares, said_secret;
+    bool said_down, said_shares, said_secret, said_requests;
     /* warm-up */
     enum warm warm;
     bool said_ready;
@@ -161,7 +165,7 @@ int node_folder(const struct node *n, struct error *e);
 
 /* cluster/lists.c: the lists that operators make for all relays. */
 void node_lists_load(struct node *n);
-/* Once a second: requests of this machine's operators, the files. */
+/* Once a second: the files, and all that Redis keeps. */
 void node_lists_tick(struct node *n, uint64_t boot_ns);
 /* Writes the files, if something has changed. 0; -1 with e, and said. */
 int node_lists_write(struct node *n, struct error *e);
@@ -171,6 +175,24 @@ bool node_lists_settled(const struct node *n);
 void node_tell_lists(struct node *n);
 void node_keep_list(struct node *n, struct slice event);
 void node_heard_list(struct node *n, struct slice body);
+void node_take_list_requests(struct node *n, int folder, char **names, size_t count);
+
+/* cluster/log.c: the decisions of all relays. */
+struct node_log *node_log_new(void); /* NULL without memory */
+void node_log_free(struct node_log *x);
+void node_take_log_requests(struct node *n, int folder, char **names, size_t count);
+void node_heard_log(struct node *n, struct slice record);
+void node_log_tick(struct node *n, uint64_t boot_ns);
+
+/* cluster/requests.c: what operators of this machine ask for. */
+#define NODE_REQUESTS_MAX 100u /* of a kind, a second */
+void node_look_for_requests(struct node *n);
+int node_requests_open(const struct node *n, struct error *e);
+/* Reads one; who may not make one is refused. 0 with *text, which is malloc'ed; -1 with e. */
+int node_request_read(int folder, const char *name, size_t most, char **text, size_t *n, struct error *e);
+/* Leaves a file with another end in its place. */
+void node_request_answer(int folder, const char *request, const char *end, struct slice text);
+void node_request_refuse(const struct node *n, int folder, const char *request, const struct error *why);
 
 /* cluster/warm.c: takes over what all relays have counted. */
 void node_warm_up(struct node *n);

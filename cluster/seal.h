@@ -29,6 +29,7 @@ enum seal_context {
     SEAL_EVENT, /* blocks, lifts, resets: in the stream */
     SEAL_KEPT,  /* a block as it stands, for those who come later: read any number of times, never a replay */
     SEAL_BEAT,  /* heartbeats */
+    SEAL_LOG,   /* questions for decisions, and what relays have of them */
     SEAL_CONTEXTS
 };
 

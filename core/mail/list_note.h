@@ -12,12 +12,6 @@
 
 #include <stdint.h>
 
-/* Where, below the spool, requests wait for postern-cluster; how their names end; and the name of the reply to one that
- * was refused, which has the same beginning. */
-#define LIST_REQUESTS "lists"
-#define LIST_REQUEST_END ".list"
-#define LIST_REFUSAL_END ".refused"
-
 #define LIST_COMMENT_MAX 600u
 #define LIST_NOTE_MAX 980u /* bytes of the text */
 

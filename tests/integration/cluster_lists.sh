@@ -52,15 +52,15 @@ becomes 'how many there are is shown' "postern b status --cluster | grep -c 'lis
 mkdir -p "$T/alone"
 sed 's/^cluster = .*//' "$T/a/postern.conf" >"$T/alone/postern.conf"
 is 'without a cluster that is said' "$(postern alone deny --cluster $who; echo $?)" '*has no group "cluster"*1'
-request() { printf '%b' "$2" >"$T/a/spool/lists/.aside"; chmod "${3:-600}" "$T/a/spool/lists/.aside"; mv "$T/a/spool/lists/.aside" "$T/a/spool/lists/$1.list"; }
+request() { printf '%b' "$2" >"$T/a/spool/cluster/.aside"; chmod "${3:-600}" "$T/a/spool/cluster/.aside"; mv "$T/a/spool/cluster/.aside" "$T/a/spool/cluster/$1.list"; }
 request 1 'A\t0\tx@contoso.example\tgood\ny@contoso.example # bad'
-becomes 'a request of two lines is refused' "cat $T/a/spool/lists/1.refused 2>/dev/null" 'a comment is one line*'
+becomes 'a request of two lines is refused' "cat $T/a/spool/cluster/1.refused 2>/dev/null" 'a comment is one line*'
 request 2 'A\t0\t*@contoso.example\tgood'
-becomes 'one with a pattern, too' "cat $T/a/spool/lists/2.refused 2>/dev/null" '*is not a pattern here*'
+becomes 'one with a pattern, too' "cat $T/a/spool/cluster/2.refused 2>/dev/null" '*is not a pattern here*'
 request 3 'A\t0\tz@contoso.example\tgood' 666
-becomes 'and one that others may have written' "cat $T/a/spool/lists/3.refused 2>/dev/null" 'user * wrote it (mode 666)*'
+becomes 'and one that others may have written' "cat $T/a/spool/cluster/3.refused 2>/dev/null" 'user * wrote it (mode 666)*'
 is 'nothing of them is in the list' "$(held a allow '[xyz*]@contoso.example')" 0
-rm -f "$T"/a/spool/lists/*.refused
+rm -f "$T"/a/spool/cluster/*.refused
 
 # ---- a relay that was away ----
 login
@@ -74,7 +74,7 @@ postern a deny --cluster $one >>"$T/cli.log"
 postern b forget --cluster $two >>"$T/cli.log"
 becomes 'all others have it' "held b deny $one" 1
 redis DEL 'postern:{b}:events' >>"$T/cli.log"
-is 'without postern-cluster nothing is changed' "$(postern c deny --cluster $two; echo $?; ls "$T/c/spool/lists")" '*nothing was changed*1'
+is 'without postern-cluster nothing is changed' "$(postern c deny --cluster $two; echo $?; ls "$T/c/spool/cluster")" '*nothing was changed*1'
 run cluster-c "$build/postern-cluster" -c "$T/c/postern.conf"
 becomes 'a relay that was away has what was entered, also without the events' "held c deny $one" 1
 becomes 'and lost what was forgotten' "held c deny $two" 0

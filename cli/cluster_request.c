@@ -1,4 +1,4 @@
-#include "cli/list_request.h"
+#include "cli/cluster_request.h"
 
 #include "core/base/clock.h"
 #include "core/base/owner.h"
@@ -12,10 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* postern-cluster looks once a second. */
+/* postern-cluster looks once a second, and waits for others for five. */
 #define WAIT_MS 15000
 #define STEP_MS 20
 #define REFUSAL_MAX 1024u
+#define REPLY_MAX (64u << 20)
 #define NAME_BYTES 64
 
 /* ---- with the rights of the spool's owner, whose folder it is ---- */
@@ -25,7 +26,7 @@ static int put_request(const struct config *config, const char *name, struct sli
     struct owner_visit visit;
     int result = -1;
 
-    if ((*folder = spool_open_private(config->spool, LIST_REQUESTS, e)) < 0 ||
+    if ((*folder = spool_open_private(config->spool, CLUSTER_REQUESTS, e)) < 0 ||
         owner_enter_unshared(config->spool, &visit, e) != 0)
         return -1;
     result = spool_put(*folder, name, text, e);
@@ -85,27 +86,53 @@ static int check_refusal(const struct config *config, int folder, const char *na
     return -1;
 }
 
-int list_request(const struct config *config, const struct list_note *note, struct error *e)
+static int read_reply(const struct config *config, int folder, const char *name, char **text, size_t *n,
+                      struct error *e)
 {
-    char text[LIST_NOTE_MAX + 1], name[NAME_BYTES], refusal[NAME_BYTES];
-    unsigned long long now = clock_wall_ns();
-    struct buf b = BUF_OVER(text);
+    int result = 0;
+
+    if (!is_there(folder, name))
+        return 0;
+    result = spool_get(folder, name, REPLY_MAX, text, n, e);
+    (void)take_back(config, folder, name);
+    return result == 0 ? 0 : -1;
+}
+
+int cluster_request(const struct config *config, const char *end, struct slice text, char **reply, size_t *n,
+                    struct error *e)
+{
+    char id[NAME_BYTES], name[NAME_BYTES + 16], other[NAME_BYTES + 16];
     int folder = -1, result;
 
-    list_note_add(&b, note);
-    if (b.full)
-        return error_set(e, "the entry and its reason are too long");
-    (void)snprintf(name, sizeof name, "%020llu-%d" LIST_REQUEST_END, now, (int)getpid());
-    (void)snprintf(refusal, sizeof refusal, "%020llu-%d" LIST_REFUSAL_END, now, (int)getpid());
-    result = put_request(config, name, buf_slice(&b), &folder, e);
+    if (reply != NULL)
+        *reply = NULL;
+    (void)snprintf(id, sizeof id, "%020llu-%d", (unsigned long long)clock_wall_ns(), (int)getpid());
+    (void)snprintf(name, sizeof name, "%s%s", id, end);
+    result = put_request(config, name, text, &folder, e);
     if (result == 0 && !is_taken(folder, name) && take_back(config, folder, name))
-        result = error_set(e, "postern-cluster did not take it, so nothing was changed: does it run (systemctl status "
+        result = error_set(e, "postern-cluster did not take it, so nothing was done: does it run (systemctl status "
                               "postern-cluster), with this configuration?");
+    (void)snprintf(other, sizeof other, "%s" CLUSTER_REFUSAL, id);
     if (result == 0)
-        result = check_refusal(config, folder, refusal, e);
+        result = check_refusal(config, folder, other, e);
+    (void)snprintf(other, sizeof other, "%s" CLUSTER_REPLY, id);
+    if (result == 0 && reply != NULL)
+        result = read_reply(config, folder, other, reply, n, e);
     if (folder >= 0)
         (void)close(folder);
     return result;
+}
+
+/* ---- lists ---- */
+
+int list_request(const struct config *config, const struct list_note *note, struct error *e)
+{
+    char text[LIST_NOTE_MAX + 1];
+    struct buf b = BUF_OVER(text);
+
+    list_note_add(&b, note);
+    return b.full ? error_set(e, "the entry and its reason are too long")
+                  : cluster_request(config, CLUSTER_REQUEST_LIST, buf_slice(&b), NULL, NULL, e);
 }
 
 bool list_is_shared(const struct config *config, enum list_state state, struct slice entry)
