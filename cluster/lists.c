@@ -126,20 +126,31 @@ static int take_request(struct node *n, int folder, const char *name, struct err
     return result;
 }
 
+/* It is in force at the others then, and here as soon as there is room. */
+static void say_not_here(const struct node *n, int folder, const char *name, const struct error *why)
+{
+    struct error e;
+
+    (void)error_set(&e, "the other relays are told, but it is not in force here: %.400s", why->text);
+    node_request_refuse(n, folder, name, &e);
+}
+
 /* All are in the file before the first is gone: who saw his request taken can rely on it. */
 void node_take_list_requests(struct node *n, int folder, char **names, size_t count)
 {
     bool taken[NODE_REQUESTS_MAX] = {false};
     struct error e;
+    bool written;
 
     for (size_t i = 0; i < count; i++)
         if (!(taken[i] = take_request(n, folder, names[i], &e) == 0))
             node_request_refuse(n, folder, names[i], &e);
-    if (node_lists_write(n, &e) != 0)
-        return;
+    written = node_lists_write(n, &e) == 0;
     for (size_t i = 0; i < count; i++)
-        if (taken[i])
+        if (taken[i] && written)
             (void)unlinkat(folder, names[i], 0);
+        else if (taken[i])
+            say_not_here(n, folder, names[i], &e);
 }
 
 /* ---- to the others ---- */

@@ -99,6 +99,7 @@ struct node {
     bool reposts;
     int64_t clock_offset_ms; /* Redis' clock less ours */
     uint64_t tick_ns, beat_ns, shared_ns;
+    uint64_t requests_tidied_ns;
     uint64_t shares_since_ns;
     bool said_down, said_shares, said_secret, said_requests;
     /* warm-up */

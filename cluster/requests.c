@@ -1,6 +1,7 @@
 /* What this machine's operators ask for: files in the spool (core/mail/cluster_request.h), looked for once a second. */
 #include "cluster/node.h"
 
+#include "core/base/clock.h"
 #include "core/base/spool.h"
 #include "core/mail/cluster_request.h"
 
@@ -8,6 +9,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* What nobody has fetched, or taken back, for so long is removed. */
+#define KEEP_S 3600
+#define TIDY_EVERY_NS (600 * NS_PER_S)
 
 /* Root's, or our own; nobody else may have written it. */
 static bool is_ours(const struct stat *st)
@@ -78,6 +83,10 @@ void node_look_for_requests(struct node *n)
         if (good && count > 0)
             kinds[i].take(n, folder, names, count);
         spool_names_free(names, count);
+    }
+    if (good && clock_boot_ns() - n->requests_tidied_ns > TIDY_EVERY_NS) {
+        n->requests_tidied_ns = clock_boot_ns();
+        good = spool_tidy(folder, clock_wall_s(), KEEP_S, &e) == 0;
     }
     if (!good && !n->said_requests)
         log_say(n->log, LEVEL_ERROR, "what operators ask for can't be read: %s", e.text);

@@ -19,6 +19,7 @@ struct shared_lists {
     struct shared_entry *places[PLACES];
     size_t n;
     size_t untold_at; /* where the search for what is to be told goes on */
+    bool all_told;    /* there is nothing to search for */
     uint64_t highest; /* version */
     uint64_t dropped; /* the highest version of what was forgotten and dropped for lack of room */
     uint32_t round;
@@ -144,6 +145,7 @@ static enum list_taken put(struct shared_lists *s, const struct list_note *note,
     free(*place);
     *place = x;
     x->told = from != LIST_OF_OURS;
+    s->all_told = s->all_told && x->told;
     x->round = s->round;
     s->highest = note->version > s->highest ? note->version : s->highest;
     return LIST_TAKEN;
@@ -166,7 +168,7 @@ enum list_taken shared_lists_take(struct shared_lists *s, const struct list_note
     if (order == 0)
         known->told = known->told || from != LIST_OF_OURS;
     else if (from == LIST_OF_KEPT)
-        known->told = false;
+        known->told = s->all_told = false;
     return order == 0 ? LIST_KNOWN : LIST_OLDER;
 }
 
@@ -174,6 +176,7 @@ enum list_taken shared_lists_take(struct shared_lists *s, const struct list_note
 
 void shared_lists_tell_again(struct shared_lists *s)
 {
+    s->all_told = false;
     for (size_t i = 0; i < PLACES; i++)
         if (s->places[i] != NULL)
             s->places[i]->told = false;
@@ -186,6 +189,7 @@ void shared_lists_scan_begin(struct shared_lists *s)
 
 void shared_lists_scan_end(struct shared_lists *s)
 {
+    s->all_told = false;
     for (size_t i = 0; i < PLACES; i++)
         if (s->places[i] != NULL && s->places[i]->round != s->round)
             s->places[i]->told = false;
@@ -193,7 +197,7 @@ void shared_lists_scan_end(struct shared_lists *s)
 
 bool shared_lists_untold(struct shared_lists *s, struct list_note *note)
 {
-    for (size_t i = 0; i < PLACES && s->n > 0; i++) {
+    for (size_t i = 0; i < PLACES && !s->all_told; i++) {
         const struct shared_entry *x = s->places[s->untold_at];
 
         if (x != NULL && !x->told) {
@@ -202,6 +206,7 @@ bool shared_lists_untold(struct shared_lists *s, struct list_note *note)
         }
         s->untold_at = (s->untold_at + 1) % PLACES;
     }
+    s->all_told = true;
     return false;
 }
 

@@ -61,6 +61,12 @@ request 3 'A\t0\tz@contoso.example\tgood' 666
 becomes 'and one that others may have written' "cat $T/a/spool/cluster/3.refused 2>/dev/null" 'user * wrote it (mode 666)*'
 is 'nothing of them is in the list' "$(held a allow '[xyz*]@contoso.example')" 0
 rm -f "$T"/a/spool/cluster/*.refused
+mv "$T/a/cluster" "$T/a/cluster.away"
+touch "$T/a/cluster"
+is 'what cannot be written here is said, and told the others' "$(postern a deny --cluster user60@contoso.example; echo $?)" '*it is not in force here*Not a directory*1'
+rm "$T/a/cluster"
+mv "$T/a/cluster.away" "$T/a/cluster"
+becomes 'it is there as soon as it can be' "held a deny user60@contoso.example; held b deny user60@contoso.example" '1*1'
 
 # ---- a relay that was away ----
 login
@@ -74,7 +80,7 @@ postern a deny --cluster $one >>"$T/cli.log"
 postern b forget --cluster $two >>"$T/cli.log"
 becomes 'all others have it' "held b deny $one" 1
 redis DEL 'postern:{b}:events' >>"$T/cli.log"
-is 'without postern-cluster nothing is changed' "$(postern c deny --cluster $two; echo $?; ls "$T/c/spool/cluster")" '*nothing was changed*1'
+is 'without postern-cluster nothing is done' "$(postern c deny --cluster $two; echo $?; ls "$T/c/spool/cluster")" '*nothing was done*1'
 run cluster-c "$build/postern-cluster" -c "$T/c/postern.conf"
 becomes 'a relay that was away has what was entered, also without the events' "held c deny $one" 1
 becomes 'and lost what was forgotten' "held c deny $two" 0
