@@ -8,9 +8,9 @@
 
 #define CLUSTER_REQUESTS "cluster" /* below the spool */
 
-#define CLUSTER_REQUEST_LIST ".list"  /* to change the lists that all relays share: core/mail/list_note.h */
-#define CLUSTER_REQUEST_LOG ".log"    /* for all relays' decisions: core/report/log_question.h */
-#define CLUSTER_REFUSAL ".refused"    /* why it was refused, as a sentence */
+#define CLUSTER_REQUEST_LIST ".list" /* to change the lists that all relays share: core/mail/list_note.h */
+#define CLUSTER_REQUEST_LOG ".log"   /* for all relays' decisions: core/report/log_question.h */
+#define CLUSTER_REFUSAL ".refused"   /* why it was refused, as a sentence */
 #define CLUSTER_REPLY ".reply"
 
 #endif

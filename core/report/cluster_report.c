@@ -1,11 +1,11 @@
 #include "core/report/cluster_report.h"
 
 #include "core/base/spool.h"
+#include "core/report/json_at.h"
 #include "core/report/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,20 +45,6 @@ static int load_status(const struct config *config, json_t **out, struct error *
     free(text);
     free(path);
     return result == 0 ? 0 : -1;
-}
-
-static const char *text_at(const json_t *o, const char *name)
-{
-    const char *text = json_string_value(json_object_get(o, name));
-
-    return text != NULL ? text : "";
-}
-
-static uint64_t number_at(const json_t *o, const char *name)
-{
-    json_int_t n = json_integer_value(json_object_get(o, name));
-
-    return n > 0 ? (uint64_t)n : 0;
 }
 
 /* ---- what needs a look ---- */

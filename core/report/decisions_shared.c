@@ -1,8 +1,8 @@
 #include "core/report/decisions_shared.h"
 
+#include "core/report/json_at.h"
 #include "core/report/text.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -38,20 +38,6 @@ static const struct column program_columns[] = {
 };
 
 /* ---- reading ---- */
-
-static const char *text_at(const json_t *o, const char *name)
-{
-    const char *text = json_string_value(json_object_get(o, name));
-
-    return text != NULL ? text : "";
-}
-
-static uint64_t number_at(const json_t *o, const char *name)
-{
-    json_int_t n = json_integer_value(json_object_get(o, name));
-
-    return n > 0 ? (uint64_t)n : 0;
-}
 
 static int64_t time_at(const json_t *o, const char *name)
 {
