@@ -75,7 +75,7 @@ static void check_list(struct slice text)
     size_t n = 0;
     char *file;
 
-    if (list_note_read(text, &note, NULL) != 0)
+    if (list_note_read(text, &note, NULL) != 0 || note.version == 0)
         return;
     if ((lists = shared_lists_new(&secret)) == NULL || shared_lists_take(lists, &note, LIST_OF_STREAM) != LIST_TAKEN ||
         (file = shared_lists_file(lists, note.state, &n)) == NULL ||
