@@ -1,12 +1,18 @@
-/* postern log: recent decisions, from the journal; changes of settings, from the history. */
+/* postern log: recent decisions, from the journal or those of all relays; changes of settings, from the history. */
+#include "cli/cluster_request.h"
 #include "cli/commands.h"
 #include "cli/known.h"
 #include "core/base/clock.h"
 #include "core/config/config_table.h"
 #include "core/report/decisions.h"
+#include "core/report/decisions_shared.h"
+#include "core/report/log_question.h"
 #include "core/report/settings_log.h"
 
+#include <stdlib.h>
+
 #define SHOWN_DEFAULT 50
+#define NOT_ALL_ANSWERED 3
 
 /* Nothing was found: perhaps because there is no such name. */
 static void doubt_user(const struct cli *cli, const char *user, const struct known *known)
@@ -64,6 +70,34 @@ static int log_show(struct cli *cli, struct decisions_wanted x)
     return rc == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
 }
 
+/* What all relays have. Each looks for the name by its own directory. */
+static int log_cluster(struct cli *cli, struct slice question, size_t most)
+{
+    struct printer *out;
+    char *reply = NULL;
+    struct error e;
+    size_t n = 0;
+    int rc;
+
+    if (cli_open_config(cli) != 0)
+        return CLI_FAILED;
+    if (!cli->files.config->cluster.configured)
+        return cli_fail(cli, "%s has no group \"cluster\": there are no other relays", cli->files.config->file);
+    if (cluster_request(cli->files.config, CLUSTER_REQUEST_LOG, question, &reply, &n, &e) != 0)
+        return cli_fail(cli, "%s", e.text);
+    if (reply == NULL)
+        return cli_fail(cli, "postern-cluster left no reply: see its log");
+    if ((out = cli_printer(cli)) == NULL) {
+        free(reply);
+        return CLI_FAILED;
+    }
+    rc = decisions_shared_report((struct slice){reply, n}, most, out, &n, &e);
+    free(reply);
+    if (cli_finish(cli, out) != CLI_OK)
+        return CLI_FAILED;
+    return rc < 0 ? cli_fail(cli, "%s", e.text) : rc == 0 ? CLI_OK : NOT_ALL_ANSWERED;
+}
+
 /* What changed of the settings. */
 static int log_settings(struct cli *cli, const struct decisions_wanted *x)
 {
@@ -101,7 +135,8 @@ enum {
     OPT_SINCE,
     OPT_LINES,
     OPT_EXPORT,
-    OPT_SETTINGS
+    OPT_SETTINGS,
+    OPT_CLUSTER
 };
 
 static int take_option(struct cli *cli, struct decisions_wanted *x, int option, const char *value)
@@ -127,6 +162,21 @@ static int export(struct cli *cli, const char *path)
     return journal_export(cli->files.journal, path, &e) == 0 ? CLI_OK : cli_fail(cli, "%s", e.text);
 }
 
+static int ask_cluster(struct cli *cli, const struct decisions_wanted *x, bool plain, bool settings, struct buf *asked)
+{
+    char lines[16];
+
+    if (settings)
+        return cli_usage(cli, "--settings are this relay's own: give it without --cluster");
+    if (!plain)
+        return cli_usage(cli, "what to look for at all relays must be short, of one line each");
+    if (x->most > LOG_QUESTION_DECISIONS)
+        return cli_usage(cli, "with --cluster, --lines is at most %u", LOG_QUESTION_DECISIONS);
+    (void)snprintf(lines, sizeof lines, "%zu", x->most);
+    return log_question_add(asked, "lines", lines) ? log_cluster(cli, buf_slice(asked), x->most)
+                                                   : cli_usage(cli, "what to look for is too long");
+}
+
 int cmd_log(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"user", required_argument, NULL, OPT_USER},
@@ -139,11 +189,14 @@ int cmd_log(struct cli *cli, int argc, char **argv)
                                             {"lines", required_argument, NULL, OPT_LINES},
                                             {"export", required_argument, NULL, OPT_EXPORT},
                                             {"settings", no_argument, NULL, OPT_SETTINGS},
+                                            {"cluster", no_argument, NULL, OPT_CLUSTER},
                                             CLI_OUTPUT_OPTIONS,
                                             CLI_LAST_OPTIONS};
     struct decisions_wanted x = {.most = SHOWN_DEFAULT};
+    char question[LOG_QUESTION_MAX];
+    struct buf asked = BUF_OVER(question);
     const char *copy = NULL;
-    bool chosen = false, settings = false;
+    bool chosen = false, settings = false, cluster = false, plain = true;
     int option, status;
 
     while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
@@ -151,18 +204,24 @@ int cmd_log(struct cli *cli, int argc, char **argv)
             copy = optarg;
         else if (option == OPT_SETTINGS)
             settings = true;
+        else if (option == OPT_CLUSTER)
+            cluster = true;
         else if ((status = take_option(cli, &x, option, optarg)) != CLI_OK)
             return status;
-        else
+        else {
             chosen = true;
+            plain = plain && log_question_add(&asked, options[option - OPT_USER].name, optarg);
+        }
     }
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
     if (copy != NULL)
-        return chosen || settings
+        return chosen || settings || cluster
                    ? cli_usage(cli, "--export copies all of the journal: give it without what selects decisions")
                    : export(cli, copy);
     if (settings && (x.has_client || x.actions != 0 || x.reason != NULL || x.limit != NULL || x.has_stage))
         return cli_usage(cli, "--settings are not decisions: give it with --user, --since and --lines alone");
+    if (cluster)
+        return ask_cluster(cli, &x, plain, settings, &asked);
     return settings ? log_settings(cli, &x) : log_show(cli, x);
 }

@@ -9,7 +9,8 @@
     "  --dry-run          only show the messages affected\n"
 #define LIST_HELP                                                                                                      \
     "  --reason TEXT   for those who look at the file later\n"                                                         \
-    "  --force         although no mailbox has that name\n"
+    "  --force         although no mailbox has that name\n"                                                            \
+    "  --cluster       in the lists of all relays, not in this one's\n"
 #define OUTPUT_HELP "  --csv, --json      for programs instead of people\n"
 
 const struct cli_command cli_commands[] = {
@@ -38,6 +39,7 @@ const struct cli_command cli_commands[] = {
      "  --stage STAGE       auth, mail, rcpt, data or end\n"
      "  --since TIME        \"2h\", \"08:30\", \"2025-11-21 08:30\"\n"
      "  --lines N           the last N of them (50)\n"
+     "  --cluster           of all relays, each of which looks; at most 200 lines\n"
      "  --settings          instead: changes of settings, with --user, --since\n"
      "  --export FILE       instead: a copy of the whole journal, for sqlite3\n" OUTPUT_HELP,
      cmd_log, true, true},
@@ -143,11 +145,14 @@ const struct cli_command cli_commands[] = {
      "Exit status: 0 accepted; 3 no connection or TLS; 4 login failed;\n"
      "5 refused for good; 8 deferred\n",
      cmd_test_message, false, false},
-    {"allow", "[--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", LIST_HELP, cmd_allow, false,
-     false},
-    {"deny", "[--reason TEXT] USER", "Into the deny file, out of the allow file; forget: out of both", LIST_HELP,
-     cmd_deny, false, false},
-    {"forget", "USER", NULL, "Takes it out of the allow file and the deny file\n", cmd_forget, false, false},
+    {"allow", "[--cluster] [--reason TEXT] USER", "Into the allow file: a mailbox, @domain or account", LIST_HELP,
+     cmd_allow, false, false},
+    {"deny", "[--cluster] [--reason TEXT] USER", "Into the deny file, out of the allow file; forget: out of both",
+     LIST_HELP, cmd_deny, false, false},
+    {"forget", "[--cluster] USER", NULL,
+     "Takes it out of the allow file and the deny file\n"
+     "  --cluster       out of the lists of all relays, not of this one's\n",
+     cmd_forget, false, false},
     {"alert", "--test [--wait TIME]", "Send a notice, and tell whether it arrived",
      "  --test          a notice of the event \"test\", to every target of alerts\n"
      "  --wait TIME     for postern-alert to send it (30s)\n",

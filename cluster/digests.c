@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const names[DIGESTS] = {"tenants", "limits", "connectors", "prefixes"};
+static const char *const names[DIGESTS] = {"tenants", "limits", "connectors", "prefixes", "lists"};
 
 const char *digest_name(enum digest_of which)
 {

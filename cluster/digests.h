@@ -1,6 +1,6 @@
 /*
- * What must be the same on all relays, since the names of counters are made of it: each part as a number that relays
- * compare. Keyed, so that it tells nobody else anything.
+ * What must be the same on all relays, since the names of counters are made of it, and the lists that they share: each
+ * part as a number that relays compare. Keyed, so that it tells nobody else anything.
  */
 #ifndef POSTERN_CLUSTER_DIGESTS_H
 #define POSTERN_CLUSTER_DIGESTS_H
@@ -8,7 +8,7 @@
 #include "core/base/hash.h"
 #include "core/config/config.h"
 
-enum digest_of { DIGEST_TENANTS, DIGEST_LIMITS, DIGEST_CONNECTORS, DIGEST_PREFIXES, DIGESTS };
+enum digest_of { DIGEST_TENANTS, DIGEST_LIMITS, DIGEST_CONNECTORS, DIGEST_PREFIXES, DIGEST_LISTS, DIGESTS };
 
 struct digests {
     uint64_t of[DIGESTS];
@@ -17,6 +17,7 @@ struct digests {
 /* "tenants", as the configuration calls it. */
 const char *digest_name(enum digest_of which);
 
+/* Of the configuration: the lists' is another (cluster/shared_lists.h). */
 struct digests digests_of(const struct config *config, const struct hash_secret *secret);
 
 /* When the mirrored settings of the tenant with the oldest ones were read; 0: never, or there is no directory. */

@@ -8,6 +8,7 @@ void node_hear(struct node *n)
     command_begin(&n->command);
     command_add_static(&n->command, "SUBSCRIBE");
     command_add_static(&n->command, "postern:hot");
+    command_add_static(&n->command, "postern:log");
     if (link_send(n->ear, &n->command, NULL, NULL) != 0)
         link_fail(n->ear, "no memory");
 }
@@ -29,10 +30,14 @@ void node_heard(void *arg, const struct reply *reply)
     struct node *n = arg;
 
     if (reply->type == REPLY_ERROR) {
-        link_fail(n->ear, "Redis does not let us subscribe to postern:hot");
+        link_fail(n->ear, "Redis does not let us subscribe to postern:hot and postern:log");
         return;
     }
-    if (n->stage == NODE_SHARES && reply_array(reply, 3) != NULL && reply_is(reply->elements[0], "message") &&
-        reply_is(reply->elements[1], "postern:hot") && reply->elements[2]->type == REPLY_TEXT)
+    if (n->stage != NODE_SHARES || reply_array(reply, 3) == NULL || !reply_is(reply->elements[0], "message") ||
+        reply->elements[2]->type != REPLY_TEXT)
+        return;
+    if (reply_is(reply->elements[1], "postern:hot"))
         heard_hot(n, reply->elements[2]->text);
+    else if (reply_is(reply->elements[1], "postern:log"))
+        node_heard_log(n, reply->elements[2]->text);
 }

@@ -4,8 +4,8 @@
  *
  *     type 1 | wall clock of the sender, ms 8 | the body
  *
- * A body is a block (cluster/block_text.h), or a list: of keys that are to be forgotten, each with the time up to which
- * that holds; of marks.
+ * A body is a block (cluster/block_text.h), an entry of the lists that all relays share (core/mail/list_note.h), or
+ * several of a kind: keys that are to be forgotten, each with the time up to which that holds; marks.
  */
 #ifndef POSTERN_CLUSTER_EVENTS_H
 #define POSTERN_CLUSTER_EVENTS_H
@@ -21,7 +21,8 @@
 enum event_type {
     EVENT_BLOCK = 'B',
     EVENT_FORGET = 'F', /* an operator's or a block's reset, or the lift of a block: counters, marks and blocks */
-    EVENT_MARKS = 'M'
+    EVENT_MARKS = 'M',
+    EVENT_LIST = 'L' /* an entry of the lists that all relays share */
 };
 
 #define FORGET_ENTRY_BYTES 16u /* key, ms */

@@ -14,6 +14,8 @@
 #define STATUS_FILE "cluster.json"
 /* The others are read at each third heartbeat. */
 #define READ_EVERY 3u
+/* Redis is asked how it is at each tenth. */
+#define MEMORY_EVERY 10u
 /* A relay that has been silent for so long is gone. */
 #define GONE_MS (24 * 3600 * INT64_C(1000))
 
@@ -38,7 +40,10 @@ static json_t *digests_object(const struct node *n)
     for (unsigned i = 0; o != NULL && i < DIGESTS; i++) {
         struct buf b = BUF_OVER(text);
 
-        buf_addf(&b, "%016llx", (unsigned long long)n->digests.of[i]);
+        if (i == DIGEST_LISTS && !node_lists_settled(n))
+            continue; /* what is not said is not compared */
+        buf_addf(&b, "%016llx",
+                 (unsigned long long)(i == DIGEST_LISTS ? shared_lists_digest(n->lists.shared) : n->digests.of[i]));
         (void)json_object_set_new(o, digest_name(i), json_string(text));
     }
     return o;
@@ -70,6 +75,8 @@ static json_t *own_beat(struct node *n)
     set_number(o, "false_records", n->stats.false_records);
     set_number(o, "replayed", n->stats.replayed);
     (void)json_object_set_new(o, "clock_ms", json_integer(n->clock_offset_ms));
+    set_number(o, "allowed", shared_lists_count(n->lists.shared, LIST_ALLOWED));
+    set_number(o, "denied", shared_lists_count(n->lists.shared, LIST_DENIED));
     set_number(o, "generation", generation);
     (void)json_object_set_new(o, "settings_at", json_integer(settings_at));
     if (json_object_set_new(o, "digests", digests_object(n)) == 0)
@@ -107,7 +114,7 @@ static void say_differences(struct node *n, const struct beat_peer *p, unsigned 
 
     if (p->differs != before && p->differs != 0)
         log_say(n->log, LEVEL_WARNING,
-                "relay %s differs from this one in: %s; what depends on that is counted by each for itself",
+                "relay %s differs from this one in: %s; what depends on that each counts, or decides, for itself",
                 beat_name(p->said), beat_differences(p->differs, text, sizeof text));
     else if (p->differs != before)
         log_say(n->log, LEVEL_NOTICE, "relay %s does not differ from this one any more", beat_name(p->said));
@@ -196,6 +203,33 @@ static void scan_nodes(struct node *n, struct slice cursor)
     (void)link_send(n->link, &n->command, on_nodes, n);
 }
 
+/* ---- of Redis ---- */
+
+/* "maxmemory_policy:noeviction" in a line of its own. An error: this user may not ask. */
+static void on_memory(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+    struct buf b = BUF_OVER(n->policy);
+    struct slice text, line, name, value;
+
+    if (reply == NULL || reply->type != REPLY_TEXT)
+        return;
+    for (text = reply->text; text.n > 0;) {
+        (void)slice_cut(text, '\n', &line, &text);
+        if (slice_cut(slice_trim(line), ':', &name, &value) && slice_eq(name, SLICE("maxmemory_policy")) &&
+            value.n < sizeof n->policy)
+            buf_add_printable(&b, value);
+    }
+}
+
+static void ask_memory(struct node *n)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "INFO");
+    command_add_static(&n->command, "memory");
+    (void)link_send(n->link, &n->command, on_memory, n);
+}
+
 /* ---- for this machine's own people ---- */
 
 static json_t *peer_object(const struct beat_peer *p, uint64_t boot_ns)
@@ -220,8 +254,8 @@ static json_t *status_object(const struct node *n, uint64_t boot_ns)
         if (p->said != NULL && !beat_is_superseded(&n->beats, p, boot_ns))
             (void)json_array_append_new(nodes, peer_object(p, boot_ns));
     }
-    o = json_pack("{s:O, s:s, s:b, s:o}", "own", n->beats.own, "trouble", n->trouble, "clone", n->said_clone, "nodes",
-                  nodes);
+    o = json_pack("{s:O, s:s, s:s, s:b, s:o}", "own", n->beats.own, "trouble", n->trouble, "policy", n->policy, "clone",
+                  n->said_clone, "nodes", nodes);
     return o;
 }
 
@@ -270,6 +304,8 @@ void node_beat(struct node *n, uint64_t boot_ns)
         usage_worker_shares(n->usage, &n->beats, boot_ns);
         forget_gone(n, boot_ns);
         tell_beat(n);
+        if (n->n_beats % MEMORY_EVERY == 0)
+            ask_memory(n);
         if (n->n_beats++ % READ_EVERY == 0)
             scan_nodes(n, SLICE("0"));
     }

@@ -86,6 +86,8 @@ static void tick(struct node *n, uint64_t boot_ns)
     node_read_blocks(n, boot_ns);
     node_share_usage(n, boot_ns);
     node_save_position(n);
+    node_look_for_requests(n);
+    node_lists_tick(n, boot_ns);
     if (ours && n->stage == NODE_OTHER_SECRET) {
         n->said_secret = false;
         if (link_is_up(n->link))
@@ -152,6 +154,8 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     if (n->reposts && n->stage == NODE_SHARES)
         n->reposts =
             recent_repost(n->recent, n->pending, state_counters(n->state), node_now(n, boot_ns), REPOST_AT_ONCE);
+    node_tell_lists(n);
+    node_log_tick(n, boot_ns);
     node_send_events(n);
     node_send_batch(n);
     node_read_events(n);
@@ -192,6 +196,8 @@ static int start(struct node *n, const struct node_options *o, struct error *e)
     if ((n->sealer = sealer_new(n->key, e)) == NULL || (n->opener = opener_new(n->key, n->sealer, e)) == NULL)
         return -1;
     n->events = events_new();
+    n->lists.shared = shared_lists_new(&n->key->hash);
+    n->log_asked = node_log_new();
     n->blocks = shared_blocks_new(n->config->state_blocks);
     n->pending = pending_new();
     n->recent = recent_new();
@@ -199,9 +205,11 @@ static int start(struct node *n, const struct node_options *o, struct error *e)
     n->link = link_new(n->base, &o->place, &talk, n);
     n->ear = link_new(n->base, &o->place, &hear, n);
     n->reader = link_new(n->base, &o->place, &read, n);
-    if (n->events == NULL || n->blocks == NULL || n->reader == NULL || n->pending == NULL || n->recent == NULL ||
-        n->flush == NULL || n->link == NULL || n->ear == NULL || event_add(n->flush, &often) != 0)
+    if (n->events == NULL || n->lists.shared == NULL || n->log_asked == NULL || n->blocks == NULL ||
+        n->reader == NULL || n->pending == NULL || n->recent == NULL || n->flush == NULL || n->link == NULL ||
+        n->ear == NULL || event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
+    node_lists_load(n);
     node_load_position(n);
     return start_usage(n, e);
 }
@@ -232,8 +240,12 @@ struct node *node_new(const struct node_options *o, struct error *e)
 
 void node_free(struct node *n)
 {
+    struct error e;
+
     if (n == NULL)
         return;
+    if (n->lists.shared != NULL)
+        (void)node_lists_write(n, &e);
     link_free(n->link);
     link_free(n->ear);
     link_free(n->reader);
@@ -243,6 +255,8 @@ void node_free(struct node *n)
     beats_clear(&n->beats);
     events_free(n->events);
     shared_blocks_free(n->blocks);
+    shared_lists_free(n->lists.shared);
+    node_log_free(n->log_asked);
     pending_free(n->pending);
     recent_free(n->recent);
     opener_free(n->opener);

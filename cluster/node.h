@@ -11,6 +11,7 @@
 #include "cluster/recent.h"
 #include "cluster/seal.h"
 #include "cluster/shared_blocks.h"
+#include "cluster/shared_lists.h"
 #include "cluster/usage_worker.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
@@ -39,11 +40,25 @@ struct node_stats {
     uint64_t pushes_out, pushes_in;
     uint64_t events_out, events_in;
     uint64_t blocks_in, lifts_in, marks_in;  /* events that were applied */
+    uint64_t lists_in;                       /* entries of lists */
     uint64_t false_records, replayed, newer; /* cluster/seal.h */
     uint64_t connections;                    /* ended or failed */
     uint64_t epochs;                         /* Redis had forgotten everything */
     uint64_t round_trip_ns;                  /* of the last batch */
 };
+
+/* cluster/lists.c */
+struct node_lists {
+    struct shared_lists *shared;
+    bool dirty;          /* newer than the files */
+    bool read;           /* all that Redis keeps was read, in this epoch */
+    uint64_t read_ns;    /* when that began; 0: it is to begin */
+    uint64_t changed_ns; /* boot clock */
+    bool said_folder, said_full;
+};
+
+/* cluster/log.c */
+struct node_log;
 
 struct node {
     struct event_base *base;
@@ -80,13 +95,17 @@ struct node {
     struct usage_worker *usage;
     bool usage_sent, usage_reading;
     uint64_t usage_retry_ns; /* boot clock */
+    struct node_lists lists;
+    struct node_log *log_asked;
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
+    char policy[32]; /* what Redis does when it is full; "": it did not say */
     bool reposts;
     int64_t clock_offset_ms; /* Redis' clock less ours */
     uint64_t tick_ns, beat_ns, shared_ns;
+    uint64_t requests_tidied_ns;
     uint64_t shares_since_ns;
-    bool said_down, said_shares, said_secret;
+    bool said_down, said_shares, said_secret, said_requests;
     /* warm-up */
     enum warm warm;
     bool said_ready;
@@ -149,6 +168,39 @@ bool node_open(struct node *n, enum seal_context context, struct slice record, s
 
 /* cluster/usage.c: what mailboxes did at the relays; once a second. */
 void node_share_usage(struct node *n, uint64_t boot_ns);
+/* cluster.folder, made if need be. A descriptor, or -1 with e. */
+int node_folder(const struct node *n, struct error *e);
+
+/* cluster/lists.c: the lists that operators make for all relays. */
+void node_lists_load(struct node *n);
+/* Once a second: the files, and all that Redis keeps. */
+void node_lists_tick(struct node *n, uint64_t boot_ns);
+/* Writes the files, if something has changed. 0; -1 with e, and said. */
+int node_lists_write(struct node *n, struct error *e);
+void node_lists_forget_position(struct node *n);
+/* Can they be compared with another relay's? */
+bool node_lists_settled(const struct node *n);
+void node_tell_lists(struct node *n);
+void node_keep_list(struct node *n, struct slice event);
+void node_heard_list(struct node *n, struct slice body);
+void node_take_list_requests(struct node *n, int folder, char **names, size_t count);
+
+/* cluster/log.c: the decisions of all relays. */
+struct node_log *node_log_new(void); /* NULL without memory */
+void node_log_free(struct node_log *x);
+void node_take_log_requests(struct node *n, int folder, char **names, size_t count);
+void node_heard_log(struct node *n, struct slice record);
+void node_log_tick(struct node *n, uint64_t boot_ns);
+
+/* cluster/requests.c: what operators of this machine ask for. */
+#define NODE_REQUESTS_MAX 100u /* of a kind, a second */
+void node_look_for_requests(struct node *n);
+int node_requests_open(const struct node *n, struct error *e);
+/* Reads one; who may not make one is refused. 0 with *text, which is malloc'ed; -1 with e. */
+int node_request_read(int folder, const char *name, size_t most, char **text, size_t *n, struct error *e);
+/* Leaves a file with another end in its place. */
+void node_request_answer(int folder, const char *request, const char *end, struct slice text);
+void node_request_refuse(const struct node *n, int folder, const char *request, const struct error *why);
 
 /* cluster/warm.c: takes over what all relays have counted. */
 void node_warm_up(struct node *n);

@@ -30,6 +30,7 @@ enum seal_context {
     SEAL_KEPT,  /* a block as it stands, for those who come later: read any number of times, never a replay */
     SEAL_BEAT,  /* heartbeats */
     SEAL_USAGE, /* what mailboxes did at a relay: cluster/usage_record.h */
+    SEAL_LOG,   /* questions for decisions, and what relays have of them */
     SEAL_CONTEXTS
 };
 

@@ -1,4 +1,4 @@
-/* Events to and from the stream in Redis: blocks, lifts, resets, marks. */
+/* Events to and from the stream in Redis: blocks, lifts, resets, marks, entries of lists. */
 #include "cluster/node.h"
 
 #include "cluster/block_text.h"
@@ -124,6 +124,8 @@ static bool send_event(struct node *n, struct slice text)
     else if (text.p[0] == EVENT_FORGET)
         keep_no_longer(n, (const unsigned char *)text.p + EVENT_HEAD_BYTES,
                        (text.n - EVENT_HEAD_BYTES) / FORGET_ENTRY_BYTES, FORGET_ENTRY_BYTES);
+    else if (text.p[0] == EVENT_LIST)
+        node_keep_list(n, text);
     command_begin(&n->command);
     command_add_static(&n->command, "XADD");
     command_add_static(&n->command, STREAM);
@@ -305,6 +307,9 @@ static int heard_event(struct node *n, struct slice text)
     case EVENT_MARKS:
         heard_marks(n, body, elapsed_ms, &at);
         return 0;
+    case EVENT_LIST:
+        node_heard_list(n, body);
+        return 0;
     default:
         n->stats.newer++;
         return 0;
@@ -454,7 +459,7 @@ void node_read_blocks(struct node *n, uint64_t boot_ns)
 
 /* ---- where it goes on after a restart ---- */
 
-static int open_folder(const struct node *n, struct error *e)
+int node_folder(const struct node *n, struct error *e)
 {
     const char *path = n->config->cluster.folder;
     int fd;
@@ -468,7 +473,7 @@ static int open_folder(const struct node *n, struct error *e)
 /* "EPOCH MS-SEQUENCE": without it, or in another epoch, the stream is read from its beginning. */
 void node_load_position(struct node *n)
 {
-    int folder = open_folder(n, NULL);
+    int folder = node_folder(n, NULL);
     struct slice epoch, id;
     char *text = NULL;
     size_t length;
@@ -494,7 +499,7 @@ void node_save_position(struct node *n)
     if (n->stage != NODE_SHARES || (n->saved[0] == n->read_to[0] && n->saved[1] == n->read_to[1]))
         return;
     buf_addf(&b, "%s %llu-%llu\n", n->epoch, n->read_to[0], n->read_to[1]);
-    if ((folder = open_folder(n, &e)) >= 0) {
+    if ((folder = node_folder(n, &e)) >= 0) {
         result = spool_put(folder, POSITION_FILE, buf_slice(&b), &e);
         (void)close(folder);
     }
@@ -510,5 +515,6 @@ void node_forget_position(struct node *n)
     n->blocks_read_ns = 0;
     n->caught_up = false;
     shared_blocks_repost(n->blocks);
+    node_lists_forget_position(n);
     n->looked_at = NULL;
 }

@@ -35,7 +35,7 @@ _postern()
             $(postern blocks --csv 2>/dev/null | sed -n '2,$s/^"\{0,1\}[a-z]* \([^",]*\).*/\1/p')" -- "$cur"))
         ;;
     log)
-        COMPREPLY=($(compgen -W "--user --client --verdict --reason --limit --stage --since --lines --export --settings --csv --json --help" -- "$cur"))
+        COMPREPLY=($(compgen -W "--cluster --user --client --verdict --reason --limit --stage --since --lines --export --settings --csv --json --help" -- "$cur"))
         ;;
     report)
         COMPREPLY=($(compgen -W "enabled disabled inherited used unused refused basic legacy-tls failed-sign-ins habits --days --powershell
@@ -60,7 +60,8 @@ _postern()
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
     alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
-    allow | deny) COMPREPLY=($(compgen -W "--reason --force --help" -- "$cur")) ;;
+    allow | deny) COMPREPLY=($(compgen -W "--cluster --reason --force --help" -- "$cur")) ;;
+    forget) COMPREPLY=($(compgen -W "--cluster --reason --force --help" -- "$cur")) ;;
     *) COMPREPLY=($(compgen -W "--csv --json --help" -- "$cur")) ;;
     esac
 }

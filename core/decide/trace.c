@@ -196,7 +196,12 @@ void trace_logins_from(const struct deciding *d, const struct logins_from *row, 
 
 void trace_list(const struct deciding *d, const char *text, const struct list_place *place)
 {
-    trace_add(d->trace, "%s by %s:%u", text, place->path, place->line);
+    const struct cluster_config *cluster = &d->c->config->cluster;
+    struct slice path = slice_of(place->path);
+    bool shared = cluster->configured && slice_starts_with(path, slice_of(cluster->folder));
+
+    trace_add(d->trace, "%s by %s:%u%s", text, place->path, place->line,
+              shared ? ", which all relays of the cluster share" : "");
 }
 
 void trace_on_premises(const struct deciding *d)

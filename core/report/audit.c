@@ -10,5 +10,6 @@ int audit_all(struct audit *a, struct error *e)
     audit_files(a);
     audit_lists(a);
     audit_notices(a);
+    audit_cluster(a);
     return 0;
 }

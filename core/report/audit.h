@@ -46,6 +46,13 @@ enum audit_rule {
     AUDIT_UNKNOWN_NAMES,
     AUDIT_SECRETS,
     AUDIT_DATA_FILES,
+    AUDIT_CLUSTER_NONE,
+    AUDIT_CLUSTER_CLEAR,
+    AUDIT_CLUSTER_USER,
+    AUDIT_CLUSTER_ALONE,
+    AUDIT_CLUSTER_OTHERS,
+    AUDIT_CLUSTER_DIFFERS,
+    AUDIT_CLUSTER_EVICTS,
     AUDIT_RULES
 };
 extern const struct rule audit_rules[AUDIT_RULES];
@@ -92,5 +99,6 @@ void audit_cloud(struct audit *a); /* connectors that Exchange Online's customer
 void audit_files(struct audit *a);
 void audit_lists(struct audit *a);   /* names that nobody has */
 void audit_notices(struct audit *a); /* what alerts lead to */
+void audit_cluster(struct audit *a); /* relays that count as one */
 
 #endif

@@ -97,6 +97,10 @@ void audit_files(struct audit *a)
         check_secret(a, c->alerts[i].secret_file, "the key that signs notices");
         check_secret(a, c->alerts[i].url_file, "the webhook's address");
     }
+    if (c->cluster.configured) {
+        check_secret(a, c->cluster.key_file, "the cluster's key");
+        check_secret(a, c->cluster.password_file, "the password for Redis");
+    }
     check_readers(a, AUDIT_DATA_FILES, c->state_path, "the state");
     check_readers(a, AUDIT_DATA_FILES, c->directory, "the directory");
     if (c->journal[0] != '\0')

@@ -61,7 +61,8 @@ const struct rule audit_rules[AUDIT_RULES] = {
                               "postern report unused --powershell makes the script that disables them"},
     [AUDIT_LOCAL_ALLOW] = {"local-allow", SEVERITY_LOW, BASELINE_PER_MAILBOX,
                            "no local file overrides what Exchange Online says",
-                           "enable these mailboxes in Exchange Online, then postern forget them here"},
+                           "enable these mailboxes in Exchange Online, then postern forget them here, with --cluster "
+                           "what all relays share"},
     [AUDIT_UNLISTED] = {"unlisted", SEVERITY_HIGH, NULL, "logins that nobody knows are refused",
                         "smtp_auth.unlisted = \"reject\" in postern.conf"},
     [AUDIT_MONITOR] = {"monitor", SEVERITY_MEDIUM, NULL, "what the rules refuse is refused",
@@ -103,4 +104,21 @@ const struct rule audit_rules[AUDIT_RULES] = {
                        "chmod o= the file"},
     [AUDIT_DATA_FILES] = {"data-readable", SEVERITY_MEDIUM, NULL, "who sends what is not for everybody to read",
                           "chmod o= the file or folder"},
+    [AUDIT_CLUSTER_NONE] = {"cluster-none", SEVERITY_MEDIUM, NULL, "relays behind one name count as one",
+                            "README, \"Two relays\": a group cluster on each, and postern-cluster beside them"},
+    [AUDIT_CLUSTER_CLEAR] = {"cluster-unencrypted", SEVERITY_HIGH, NULL, "Redis is reached by TLS",
+                             "cluster.tls = \"auto\" in postern.conf, and TLS at the server"},
+    [AUDIT_CLUSTER_USER] = {"cluster-user", SEVERITY_MEDIUM, NULL, "Redis knows the relays by a user of their own",
+                            "make the user that postern-cluster(8) shows; then cluster.user and cluster.password_file "
+                            "in postern.conf"},
+    [AUDIT_CLUSTER_ALONE] = {"cluster-alone", SEVERITY_HIGH, NULL, "this relay counts as one with the others",
+                             "systemctl status postern-cluster, and its log, say why"},
+    [AUDIT_CLUSTER_OTHERS] = {"cluster-silent", SEVERITY_MEDIUM, NULL, "the cluster's other relays are heard of",
+                              "see whether postern-cluster runs there, with the same key and Redis"},
+    [AUDIT_CLUSTER_DIFFERS] =
+        {"cluster-differs", SEVERITY_HIGH, NULL, "the cluster's relays are configured alike",
+         "make these parts of postern.conf, and the directory, the same on all relays; lists that "
+         "differ for long mean that Redis loses or hides something"},
+    [AUDIT_CLUSTER_EVICTS] = {"cluster-evicts", SEVERITY_HIGH, NULL, "Redis drops nothing by itself",
+                              "maxmemory-policy noeviction, and a Redis that nobody else uses"},
 };

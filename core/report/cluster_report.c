@@ -2,12 +2,13 @@
 
 #include "core/base/spool.h"
 #include "core/journal/others.h"
+#include "core/report/json_at.h"
 #include "core/report/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 static const struct column columns[] = {
     {"relay", VALUE_TEXT},     {"state", VALUE_TEXT},  {"silent", VALUE_DURATION},      {"differs", VALUE_TEXT},
     {"waiting", VALUE_NUMBER}, {"lost", VALUE_NUMBER}, {"round_trip_us", VALUE_NUMBER}, {"generation", VALUE_NUMBER},
-    {"version", VALUE_TEXT},   {"since", VALUE_TIME},
+    {"version", VALUE_TEXT},   {"since", VALUE_TIME},  {"allowed", VALUE_NUMBER},       {"denied", VALUE_NUMBER},
 };
 
 /* ---- the file ---- */
@@ -48,20 +49,6 @@ static int load_status(const struct config *config, json_t **out, struct error *
     free(text);
     free(path);
     return result >= 0 ? result : -1;
-}
-
-static const char *text_at(const json_t *o, const char *name)
-{
-    const char *text = json_string_value(json_object_get(o, name));
-
-    return text != NULL ? text : "";
-}
-
-static uint64_t number_at(const json_t *o, const char *name)
-{
-    json_int_t n = json_integer_value(json_object_get(o, name));
-
-    return n > 0 ? (uint64_t)n : 0;
 }
 
 /* ---- what needs a look ---- */
@@ -146,6 +133,9 @@ static void show_relay_line(const json_t *said, bool heard, struct printer *out)
     if (heard && silent_s == 0 && us > 0 && strcmp(text_at(said, "state"), "shares") == 0)
         buf_addf(&b, ", Redis answers in %llu.%llu ms", (unsigned long long)(us / 1000),
                  (unsigned long long)(us / 100 % 10));
+    if (silent_s == 0 && number_at(said, "allowed") + number_at(said, "denied") > 0)
+        buf_addf(&b, ", lists: %llu allowed, %llu denied", (unsigned long long)number_at(said, "allowed"),
+                 (unsigned long long)number_at(said, "denied"));
     if (text_at(said, "differs")[0] != '\0')
         buf_addf(&b, "; differs in %s", text_at(said, "differs"));
     printer_field(out, text_at(said, "name"), NAME_WIDTH, "%s", text);
@@ -164,6 +154,8 @@ static void show_relay(const json_t *said, bool heard, struct printer *out)
         value_number(number_at(said, "generation")),
         value_word(text_at(said, "version")),
         value_time(json_integer_value(json_object_get(said, "started"))),
+        value_number(number_at(said, "allowed")),
+        value_number(number_at(said, "denied")),
     };
 
     _Static_assert(sizeof cells / sizeof *cells == sizeof columns / sizeof *columns, "a cell for each column");
@@ -240,29 +232,75 @@ int cluster_report(const struct config *config, int64_t wall_s, struct printer *
     return troubles == 0 ? 0 : 1;
 }
 
+/* ---- the same as facts ---- */
+
+static void add_name(struct buf *b, const json_t *node, const char *more)
+{
+    buf_add(b, b->n > 0 ? SLICE(", ") : SLICE(""));
+    buf_add_printable(b, slice_of(text_at(node, "name")));
+    if (more != NULL) {
+        buf_add(b, SLICE(" ("));
+        buf_add_printable(b, slice_of(more));
+        buf_add_char(b, ')');
+    }
+}
+
+static void count_others(const json_t *nodes, struct cluster_facts *out)
+{
+    struct buf silent = BUF_OVER(out->silent_names), differing = BUF_OVER(out->differing_names);
+
+    out->relays = json_array_size(nodes);
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+
+        if (number_at(node, "silent_s") > 0) {
+            out->silent++;
+            add_name(&silent, node, NULL);
+        }
+        if (text_at(node, "differs")[0] != '\0') {
+            out->differing++;
+            add_name(&differing, node, text_at(node, "differs"));
+        }
+    }
+}
+
+static void say_why(const json_t *status, int64_t age_s, struct cluster_facts *out)
+{
+    const char *state = text_at(json_object_get(status, "own"), "state");
+    struct buf why = BUF_OVER(out->why);
+
+    out->shares = strcmp(state, "shares") == 0 && age_s <= STATUS_OLD_S;
+    if (age_s > STATUS_OLD_S)
+        buf_addf(&why, "postern-cluster does not run, or hangs: it was heard %lld s ago", (long long)age_s);
+    else if (!out->shares) {
+        buf_add_printable(&why, slice_of(state));
+        buf_add(&why, text_at(status, "trouble")[0] != '\0' ? SLICE(", ") : SLICE(""));
+        buf_add_printable(&why, slice_of(text_at(status, "trouble")));
+    }
+}
+
 bool cluster_facts(const struct config *config, int64_t wall_s, struct cluster_facts *out)
 {
-    const json_t *own, *nodes;
+    struct buf policy = BUF_OVER(out->policy);
+    const json_t *own;
     json_t *status;
+    struct error e;
 
-    *out = (struct cluster_facts){.shares = false};
     if (!config->cluster.configured)
         return false;
-    if (load_status(config, &status, NULL) != 0)
+    *out = (struct cluster_facts){.shares = false};
+    if (load_status(config, &status, &e) != 0) {
+        (void)snprintf(out->why, sizeof out->why, "%.280s", e.text);
         return true;
+    }
     own = json_object_get(status, "own");
-    nodes = json_object_get(status, "nodes");
-    out->shares = strcmp(text_at(own, "state"), "shares") == 0 &&
-                  wall_s - json_integer_value(json_object_get(own, "at")) / 1000 <= STATUS_OLD_S;
+    say_why(status, wall_s - json_integer_value(json_object_get(own, "at")) / 1000, out);
     out->waiting = number_at(own, "waiting");
     out->lost = number_at(own, "lost");
     out->round_trip_us = number_at(own, "round_trip_us");
     out->clock_ms = json_integer_value(json_object_get(own, "clock_ms"));
-    out->relays = json_array_size(nodes);
-    for (size_t i = 0; i < json_array_size(nodes); i++) {
-        out->silent += number_at(json_array_get(nodes, i), "silent_s") > 0;
-        out->differing += text_at(json_array_get(nodes, i), "differs")[0] != '\0';
-    }
+    buf_add_printable(&policy, slice_of(text_at(status, "policy")));
+    count_others(json_object_get(status, "nodes"), out);
     json_decref(status);
     return true;
 }

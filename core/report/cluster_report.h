@@ -13,12 +13,17 @@
  */
 int cluster_report(const struct config *config, int64_t wall_s, struct printer *out, struct error *e);
 
-/* The same as numbers, for a monitoring system. */
+/* The same for a monitoring system, and for audit. */
 struct cluster_facts {
     bool shares;                        /* this relay, and postern-cluster runs */
     uint64_t relays, silent, differing; /* others that are known; of these */
     uint64_t waiting, lost, round_trip_us;
     int64_t clock_ms; /* the clock of Redis less this relay's */
+    /* For people, printable: */
+    char why[300];             /* not shared, in words */
+    char silent_names[300];    /* "mx2, mx3" */
+    char differing_names[400]; /* "mx2 (limits, tenants)" */
+    char policy[32];           /* what Redis does when it is full; "": it didn't say */
 };
 /* False: no cluster is configured. What cannot be read counts as not shared. */
 bool cluster_facts(const struct config *config, int64_t wall_s, struct cluster_facts *out);

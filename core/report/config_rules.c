@@ -136,13 +136,30 @@ static void look_unlisted(const struct rules_walk *w)
                  "with \"tenant\", logins that Exchange Online does not know go by the organization's setting");
 }
 
+/* How many came from the cluster's relays. */
+static size_t count_shared(const struct config *config, const struct list *list)
+{
+    struct list_place place;
+    struct slice text;
+    size_t n = 0;
+
+    for (size_t at = 0; config->cluster.configured && list_next(list, &at, &text, &place);)
+        n += slice_starts_with(slice_of(place.path), slice_of(config->cluster.folder));
+    return n;
+}
+
 static void look_local_allow(const struct rules_walk *w)
 {
     const struct list *allow = w->config->smtp_auth.allow;
+    size_t shared = count_shared(w->config, allow);
+    char more[80] = "";
 
-    if (list_count(allow) > 0)
-        found(w, list_path(allow) != NULL ? list_path(allow) : w->config->cluster.folder,
-              "%zu mailboxes or domains are allowed here, whatever Exchange Online says", list_count(allow));
+    if (list_count(allow) == 0)
+        return;
+    if (shared > 0)
+        (void)snprintf(more, sizeof more, "; %zu of them on all relays of the cluster", shared);
+    found(w, list_path(allow) != NULL ? list_path(allow) : w->config->cluster.folder,
+          "%zu mailboxes or domains are allowed here, whatever Exchange Online says%s", list_count(allow), more);
 }
 
 static void look_senders(const struct rules_walk *w)

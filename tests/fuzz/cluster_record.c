@@ -1,9 +1,11 @@
 /* links: cluster */
-/* What relays tell each other, as one could that has the key and means harm: blocks, heartbeats, hot keys; and records
- * that were made without it. The first byte says which. */
+/* What relays tell each other, as one could that has the key and means harm: blocks, heartbeats, hot keys, entries of
+ * lists; and records that were made without it. The first byte says which. */
 #include "cluster/beat.h"
 #include "cluster/block_text.h"
 #include "cluster/hot.h"
+#include "cluster/shared_lists.h"
+#include "core/mail/list.h"
 #include "core/state/counters_table.h"
 
 #include <stdlib.h>
@@ -63,6 +65,28 @@ static void check_hot(struct slice text)
     (void)hot_apply(text, &c, pending, NOW);
 }
 
+/* What is taken must be read by the services, or they refuse all of the file. */
+static void check_list(struct slice text)
+{
+    static const struct hash_secret secret;
+    struct shared_lists *lists;
+    struct list *read = NULL;
+    struct list_note note;
+    size_t n = 0;
+    char *file;
+
+    if (list_note_read(text, &note, NULL) != 0 || note.version == 0)
+        return;
+    if ((lists = shared_lists_new(&secret)) == NULL || shared_lists_take(lists, &note, LIST_OF_STREAM) != LIST_TAKEN ||
+        (file = shared_lists_file(lists, note.state, &n)) == NULL ||
+        list_parse((struct slice){file, n}, "file", &read, NULL) != 0 || list_count(read) != 1 ||
+        !list_has(read, note.entry, NULL))
+        abort();
+    list_free(read);
+    free(file);
+    shared_lists_free(lists);
+}
+
 static void check_record(struct slice text)
 {
     static const unsigned char bytes[CLUSTER_KEY_BYTES] = {1};
@@ -81,9 +105,9 @@ static void check_record(struct slice text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const checks[])(struct slice) = {check_block, check_beat, check_hot, check_record};
+    static void (*const checks[])(struct slice) = {check_block, check_beat, check_hot, check_record, check_list};
 
     if (size > 0)
-        checks[data[0] % 4]((struct slice){(const char *)data + 1, size - 1});
+        checks[data[0] % 5]((struct slice){(const char *)data + 1, size - 1});
     return 0;
 }

@@ -19,6 +19,7 @@ restart()
 
 becomes 'each relay knows the other' "of a '.nodes[].name'; of b '.nodes[].name'" 'b*a'
 is 'and itself' "$(of a '.own.name, .own.state, .own.version, .own.generation')" "a*shares*[0-9]*1"
+becomes 'Redis is asked what it does when it is full' "of a '.policy'" noeviction
 is 'nothing differs' "$(of a '.nodes[0].differs'),$(of a '.nodes[0].silent_s')" ',0'
 is 'Redis knows neither their names' "$(redis HGETALL 'postern:{m}:nodes' | strings | grep -c 'name\|contoso\|digests')" 0
 is 'only the group may read it' "$(stat -c %a "$T/a/cluster.json" | cut -c3)" '[04]'

@@ -121,7 +121,8 @@ folders()
     folder /run/postern postern:postfix 2750 && folder /var/lib/postern postern:postern 750 &&
         folder /var/lib/postern/directory postern:postern 750 && folder /var/lib/postern/journal postern:postern 2750 &&
         folder /var/lib/postern/spool postern:postern 2750 && folder /var/lib/postern/spool/alerts postern:postern 2770 &&
-        folder /var/lib/postern/spool/disable postern:postern 2750 && folder /etc/postern root:root 755 &&
+        folder /var/lib/postern/spool/disable postern:postern 2750 && folder /var/lib/postern/spool/cluster postern:postern 2750 &&
+        folder /etc/postern root:root 755 &&
         folder /etc/postern/secrets root:root 700 && folder /etc/postern/postern.conf root:root 644
 }
 
