@@ -60,9 +60,10 @@ milter_LIBS  = -lmilter
 mirror_LIBS  = -lcurl -lssl -lcrypto
 alert_LIBS   = -lcurl -lcrypto
 cluster_LIBS = -levent_core -levent_extra -levent_openssl -lhiredis -lssl -lcrypto
+web_LIBS     = -levent_core -levent_extra
 cli_LIBS     = -lcurl
 
-PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert cluster) $(B)/postern
+PROGRAMS = $(patsubst %,$(B)/postern-%,policyd milter sasl mirror alert cluster web) $(B)/postern
 
 # The sources of a folder and of the rooms in it.
 sources  = $(if $(1),$(wildcard $(1)/*.c $(1)/*/*.c))
@@ -133,7 +134,7 @@ build/fuzz/%: $$(call fuzz_objects,$$*) build/fuzz/libcore.a
 fuzz-build: $(FUZZ)
 
 # ---- gcc's analyzer: what it says of FOLDER/NAME.c is in build/analyze/FOLDER/NAME.said; tests/lint.sh judges it ----
-ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter sasl mirror alert cluster cli,$(call sources,$(p))))
+ANALYZED = $(patsubst %.c,build/analyze/%.said,$(foreach p,core policyd milter sasl mirror alert cluster web cli,$(call sources,$(p))))
 build/analyze/%.said: %.c Makefile
 	@mkdir -p $(@D)
 	@rm -f $@

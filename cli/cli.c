@@ -146,7 +146,8 @@ int cli_open_history(struct cli *cli)
     return open_part(cli, files_open_history);
 }
 
-int cli_open_context(struct cli *cli, struct decide_context *context)
+static int open_context(struct cli *cli, int (*open_state)(struct report_files *f, struct error *e),
+                        struct decide_context *context)
 {
     char text[600];
     int directory;
@@ -156,7 +157,7 @@ int cli_open_context(struct cli *cli, struct decide_context *context)
         return -1;
     directory = cli_open_directory(cli);
     closed = cli->files.may_not_read;
-    if (cli_open_state(cli) != 0)
+    if (open_part(cli, open_state) != 0)
         return -1;
     if (!closed && !files_agree(&cli->files))
         (void)cli_fail(cli, "%s; what they decide may differ from what is said here. \"postern status\" has more",
@@ -167,11 +168,21 @@ int cli_open_context(struct cli *cli, struct decide_context *context)
     return 0;
 }
 
+int cli_open_context(struct cli *cli, struct decide_context *context)
+{
+    return open_context(cli, files_open_state, context);
+}
+
+int cli_open_context_to_change(struct cli *cli, struct decide_context *context)
+{
+    return open_context(cli, files_open_state_to_change, context);
+}
+
 int cli_exit_status(const struct cli *cli, int status)
 {
     bool reads = cli->command != NULL && cli->command->reads;
 
-    if (status != CLI_OK && status != CLI_FAILED)
+    if (cli->own_status || (status != CLI_OK && status != CLI_FAILED))
         return status;
     if (cli->files.other_generation && (reads || status == CLI_FAILED))
         return CLI_OTHER_GENERATION;

@@ -8,7 +8,7 @@
 #ifndef POSTERN_CLI_H
 #define POSTERN_CLI_H
 
-#include "cli/print.h"
+#include "core/print/print.h"
 #include "core/report/files.h"
 #include "core/report/text.h"
 
@@ -28,6 +28,7 @@ struct cli_command;
 struct cli {
     const struct cli_command *command; /* the one that runs */
     enum output_format format;         /* --csv, --json */
+    bool own_status;                   /* the command's exit status stands, whatever the files are like */
     struct report_files files;
     struct terminal terminal;
 };
@@ -44,6 +45,8 @@ int cli_open_history(struct cli *cli); /* also 0 where there is none yet */
  * folder has, that is said on the error output and by the exit status (cli_exit_status).
  */
 int cli_open_context(struct cli *cli, struct decide_context *context);
+/* The same for a command that changes the state. */
+int cli_open_context_to_change(struct cli *cli, struct decide_context *context);
 
 /* The exit status for a command's status: CLI_MAY_NOT_READ or CLI_OTHER_GENERATION where these may explain a failure,
  * or qualify what a reading command printed. */

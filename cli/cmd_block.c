@@ -154,7 +154,7 @@ int cmd_block(struct cli *cli, int argc, char **argv)
     }
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 2)) != CLI_OK)
         return status;
-    if (cli_open_context(cli, &c) != 0)
+    if (cli_open_context_to_change(cli, &c) != 0)
         return CLI_FAILED;
     if ((x = malloc(sizeof *x)) == NULL)
         return cli_fail(cli, "out of memory");
@@ -283,7 +283,7 @@ int cmd_unblock(struct cli *cli, int argc, char **argv)
         accept |= option == ACCEPT;
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 1, 2)) != CLI_OK)
         return status;
-    if (cli_open_context(cli, &c) != 0)
+    if (cli_open_context_to_change(cli, &c) != 0)
         return CLI_FAILED;
     if ((x = malloc(sizeof *x)) == NULL)
         return cli_fail(cli, "out of memory");

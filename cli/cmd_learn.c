@@ -161,7 +161,7 @@ static int learn(struct cli *cli, struct learn *l, const struct learn_request *r
     struct decide_context c;
     int status;
 
-    if (cli_open_context(cli, &c) != 0)
+    if ((r->dry_run ? cli_open_context(cli, &c) : cli_open_context_to_change(cli, &c)) != 0)
         return CLI_FAILED;
     if (cli->files.view == NULL)
         return cli_fail(cli, "there is no directory yet, which says whose each login is; run postern-mirror first");

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/report/cluster_report.h"
 #include "core/report/status.h"
+#include "core/report/status_check.h"
 
 #include <signal.h>
 #include <time.h>
@@ -34,6 +35,25 @@ static int status_show(struct cli *cli, struct picture *p)
     return cli_finish(cli, out);
 }
 
+/* One line for a monitor, whose exit statuses differ from other commands'. */
+static int check(struct cli *cli)
+{
+    struct printer *out = cli_printer(cli);
+    struct picture *p;
+    int status;
+    struct error e;
+
+    if (out == NULL)
+        return CHECK_UNKNOWN;
+    if ((p = picture_take(&cli->files, services_look, &e)) == NULL) {
+        status = (int)status_check_failed(e.text, out);
+    } else {
+        status = (int)status_check(p, &cli->files, out);
+        picture_free(p);
+    }
+    return cli_finish(cli, out) == CLI_OK ? status : CHECK_UNKNOWN;
+}
+
 /* The other relays. */
 static int status_of_cluster(struct cli *cli)
 {
@@ -52,18 +72,26 @@ static int status_of_cluster(struct cli *cli)
 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
-    enum { CLUSTER = 256 };
-    static const struct option options[] = {
-        {"cluster", no_argument, NULL, CLUSTER}, {"json", no_argument, NULL, CLI_OPTION_JSON}, CLI_LAST_OPTIONS};
+    enum { CHECK = 256, CLUSTER };
+    static const struct option options[] = {{"cluster", no_argument, NULL, CLUSTER},
+                                            {"json", no_argument, NULL, CLI_OPTION_JSON},
+                                            {"check", no_argument, NULL, CHECK},
+                                            CLI_LAST_OPTIONS};
     bool cluster = false;
     struct picture *p;
     int option, status;
     struct error e;
 
-    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0)
+    while ((option = cli_next_option(cli, argc, argv, options, &status)) >= 0) {
+        cli->own_status |= option == CHECK;
         cluster |= option == CLUSTER;
+    }
     if (option == CLI_OPTIONS_STOP || (status = cli_check_arguments(cli, argc, 0, 0)) != CLI_OK)
         return status;
+    if (cli->own_status && (cluster || cli->format != OUTPUT_TEXT))
+        return cli_usage(cli, "--check prints one line for a monitor; --cluster and --json go without it");
+    if (cli->own_status)
+        return check(cli);
     if (cluster)
         return status_of_cluster(cli);
     if ((p = picture_take(&cli->files, services_look, &e)) == NULL)

@@ -76,7 +76,9 @@ const struct cli_command cli_commands[] = {
      "  --force         unused: the script although usage is not known for --days,\n"
      "                  or other relays are named whose usage is not known\n" OUTPUT_HELP,
      cmd_report, true, true},
-    {"status", "[--cluster] [--json]", "Services, directory, counters, verdicts, who is busy",
+    {"status", "[--check | [--cluster] [--json]]", "Services, directory, counters, verdicts, who is busy",
+     "  --check            one line with performance data for Nagios, Icinga, Checkmk;\n"
+     "                     exit status: 0 OK, 1 warning, 2 critical, 3 unknown\n"
      "  --cluster          instead: the other relays, and what differs there\n"
      "  --json             for programs instead of people\n"
      "Exit status: 3 when a service or listener is down, the configuration is wrong,\n"

@@ -1,6 +1,7 @@
 /* postern: the administrator's side. Finds the command and runs it. */
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/terminal.h"
 #include "core/config/program.h"
 
 #include <locale.h>

@@ -18,7 +18,7 @@ put_filled()
     chmod 644 "$root$2"
 }
 
-for program in policyd milter sasl mirror alert cluster; do
+for program in policyd milter sasl mirror alert cluster web; do
     put 755 "$build/postern-$program" "$prefix/sbin/postern-$program"
 done
 put 755 "$build/postern" "$prefix/bin/postern"

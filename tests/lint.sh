@@ -31,7 +31,7 @@ verdicts()
     done
 }
 
-sources=$(git ls-files '*.c' '*.h' 2>/dev/null || find core policyd milter sasl mirror alert cluster cli bench tests -name '*.[ch]')
+sources=$(git ls-files '*.c' '*.h' 2>/dev/null || find core policyd milter sasl mirror alert cluster web cli bench tests -name '*.[ch]')
 own=$(printf '%s\n' $sources | grep -v '^tests/')
 
 forbidden()
@@ -39,14 +39,14 @@ forbidden()
     # Names in comments are followed by no argument, or by a manual's section.
     ! grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strncpy|strncat|strtok|gets|atoi|atol|system|popen|exec[lv]p?e?|getaddrinfo|gethostbyname|syslog)\(' $own | grep -vE 'syslog\(3\)|atoi\(\)'
 }
-no_sockets_in_core() { ! grep -nE '\b(socket|connect|accept4?|recv|listen)\(' core/*/*.c | grep -vE '^core/(base/(log|notify)|serve/listener)\.c:'; }
+no_sockets_in_core() { ! grep -nE '\b(socket|connect|accept4?|recv|listen)\(' core/*/*.c | grep -vE '^core/(base/(log|notify)|serve/listener|look/listeners)\.c:'; }
 promises() { ! grep -nE 'TODO|FIXME|XXX[^X]' $own | grep -v 'XXXXXX'; }
 clang_warnings() { make -s --no-print-directory -j "$(nproc)" CC=clang B=build/clang WERROR=-Werror all 2>&1 | grep -v '^  ' || true; }
 formatted() { clang-format --dry-run -Werror $sources; }
 cppchecked()
 {
     cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
-        --suppressions-list=tests/cppcheck.txt -D__x86_64__ -DPOSTERN_VERSION='"x"' -j "$(nproc)" -I. core policyd milter sasl mirror alert cluster cli 2>&1
+        --suppressions-list=tests/cppcheck.txt -D__x86_64__ -DPOSTERN_VERSION='"x"' -j "$(nproc)" -I. core policyd milter sasl mirror alert cluster web cli 2>&1
 }
 tidied()
 {
@@ -59,7 +59,7 @@ tidied()
 analyzed()
 {
     make -s --no-print-directory -k -j "$(nproc)" analyze
-    find core policyd milter sasl mirror alert cluster cli -name '*.c' -printf 'build/analyze/%p\n' | sed 's/c$/said/' | xargs cat |
+    find core policyd milter sasl mirror alert cluster web cli -name '*.c' -printf 'build/analyze/%p\n' | sed 's/c$/said/' | xargs cat |
         awk 'FNR == NR { if ($0 !~ /^#/) explained[$0] = 1; next }
              match($0, /In function .[a-z0-9_]*/) { name = substr($0, RSTART + 13, RLENGTH - 13) }
              match($0, /\[-Wanalyzer-[a-z-]*\]$/) {
@@ -98,7 +98,7 @@ hardened()
         readelf -dW "$p" | grep -E 'RPATH|RUNPATH|TEXTREL' && echo "$p: searches folders of its own, or is relocated in place"
     done
     # -fcf-protection: the linker keeps the mark only where the system's start-up objects have it, so each object is asked.
-    [ "$(uname -m)" != x86_64 ] || for p in build/release/{core/*,policyd,milter,sasl,mirror,mirror/*,alert,cluster,cli}/*.o; do
+    [ "$(uname -m)" != x86_64 ] || for p in build/release/{core/*,policyd,milter,sasl,mirror,mirror/*,alert,cluster,web,cli}/*.o; do
         readelf -nW "$p" | grep -q 'IBT, SHSTK' || echo "$p: no marks of control-flow protection"
     done
     true
@@ -114,7 +114,7 @@ exposure()
 confined()
 {
     local u
-    for u in policyd milter sasl mirror-rebuild; do exposure postern-$u 0.6; done
+    for u in policyd milter sasl mirror-rebuild web; do exposure postern-$u 0.6; done
     for u in mirror mirror-respond alert cluster; do exposure postern-$u 1.3; done
 }
 # Long lines are no fault in a page, and the system's own pages need not be installed here.

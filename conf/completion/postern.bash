@@ -56,7 +56,7 @@ _postern()
             --timeout --config-dir --json --help" -- "$cur"))
         ;;
     check) COMPREPLY=($(compgen -W "--json --help" -- "$cur")) ;;
-    status) COMPREPLY=($(compgen -W "--cluster --json --help" -- "$cur")) ;;
+    status) COMPREPLY=($(compgen -W "--check --cluster --json --help" -- "$cur")) ;;
     top) COMPREPLY=($(compgen -W "--interval --once --help" -- "$cur")) ;;
     alert) COMPREPLY=($(compgen -W "--test --wait --help" -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;

@@ -376,6 +376,13 @@ struct sasl_config {
     unsigned max_connections;
 };
 
+struct web_config {
+    struct listener_config *listen; /* UNIX sockets; none: the program is not used */
+    size_t n_listen;
+    struct slice *hosts; /* names by which it is called besides those of loopback; each is terminated */
+    size_t n_hosts;
+};
+
 /* Where messages are charged. */
 enum charge_where {
     CHARGE_AUTO,    /* by the front end that is asked first at DATA or the end: the policy server where there is one */
@@ -480,6 +487,7 @@ struct config {
     struct policyd_config policyd;
     struct milter_config milter;
     struct sasl_config sasl;
+    struct web_config web;
     struct reply_config *replies;
     size_t n_replies;
     const char *spool; /* folder of what one program leaves for another */

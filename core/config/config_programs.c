@@ -6,7 +6,7 @@
 #include <arpa/inet.h>
 #include <sys/un.h>
 
-/* policyd, milter, sasl, and the texts of replies. */
+/* policyd, milter, sasl, web, and the texts of replies. */
 
 #define LISTENERS_MAX 64
 #define FD_MIN 3 /* the first descriptor that a service manager passes (sd_listen_fds(3)) */
@@ -185,7 +185,7 @@ static int read_listener(struct reader *r, const config_setting_t *s, const stru
     struct slice text;
 
     if (s != NULL && config_setting_is_group(s))
-        return section_read(r, s, &listener_section, l);
+        return section_read(r, s, row->section, l);
     if (setting_text(r, s, row, &text) != 0)
         return -1;
     if (parse_address(r, text, l, r->e) != 0)
@@ -361,6 +361,72 @@ static const struct setting sasl_rows[] = {
      .most = 1000000},
 };
 const struct section sasl_section = {ROWS(sasl_rows), .check = check_sasl};
+
+/* ---- web ---- */
+
+#define WEB_FORM "unix:/path, or fd:NUMBER for a UNIX socket that was passed in"
+#define HOSTS_MAX 64
+#define HOST_NAME_MAX_BYTES 255
+
+static const struct setting web_listener_rows[] = {
+    /* As above. */
+    {"address", SETTING_PARSED, .required = true, .parse = parse_address, .allowed = WEB_FORM},
+    {"mode", SETTING_PARSED, AT(struct listener_config, socket_mode), .parse = parse_socket_mode, .standard = "0660",
+     .allowed = "octal permissions"},
+    {"group", SETTING_PARSED, AT(struct listener_config, socket_group), .parse = parse_name,
+     .allowed = "the name of a group of users"},
+};
+static const struct section web_listener_section = {ROWS(web_listener_rows), .check = check_listener};
+
+/* Who may connect may read: that is what the permissions of a UNIX socket are for. */
+static int read_web_listeners(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    const struct config *c = r->config;
+    struct web_config *web = at;
+
+    if (is_unused(s))
+        return 0;
+    if (read_listeners(r, s, row, &web->listen, &web->n_listen) != 0)
+        return -1;
+    for (size_t i = 0; i < web->n_listen; i++)
+        if (web->listen[i].host != NULL)
+            return setting_error(r, s, "%s: whoever can connect may read, so TCP is not for here; expected " WEB_FORM,
+                                 web->listen[i].address);
+    return check_taken(r, s, web->listen, web->n_listen, "policyd.listen", c->policyd.listen, c->policyd.n_listen) ||
+                   check_taken(r, s, web->listen, web->n_listen, "milter.listen", c->milter.listen,
+                               c->milter.n_listen) ||
+                   check_taken(r, s, web->listen, web->n_listen, "sasl.listen", c->sasl.listen, c->sasl.n_listen)
+               ? -1
+               : 0;
+}
+
+/* As in a Host field without its port (RFC 3986 3.2.2). */
+static int one_host(struct reader *r, const config_setting_t *s, struct slice text, struct slice *at)
+{
+    bool right = text.n > 0 && text.n <= HOST_NAME_MAX_BYTES;
+
+    for (size_t i = 0; i < text.n && right; i++)
+        right = is_of_method(text.p[i]) || strchr(".[]:", text.p[i]) != NULL;
+    if (right && memchr(text.p, ':', text.n) != NULL)
+        right = text.p[0] == '[' && text.p[text.n - 1] == ']';
+    return right ? setting_keep_slice(r, s, text, at)
+                 : setting_error(r, s, "\"%s\": expected a name without a port, as in relay.contoso.example",
+                                 quote(text).text);
+}
+
+static int read_hosts(struct reader *r, const config_setting_t *s, const struct setting *row, void *at)
+{
+    struct web_config *web = at;
+
+    return setting_slices(r, s, row, HOSTS_MAX, one_host, &web->hosts, &web->n_hosts);
+}
+
+static const struct setting web_rows[] = {
+    {"listen", SETTING_OWN, .read = read_web_listeners, .section = &web_listener_section,
+     .standard = "unix:/run/postern-web/web.sock", .allowed = WEB_FORM},
+    {"hosts", SETTING_OWN, .read = read_hosts, .allowed = "a list of names"},
+};
+const struct section web_section = {ROWS(web_rows)};
 
 /* ---- replies ---- */
 

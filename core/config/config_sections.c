@@ -307,6 +307,7 @@ static const struct setting config_rows[] = {
     {"policyd", SETTING_SECTION, AT(struct config, policyd), .section = &policyd_section},
     {"milter", SETTING_SECTION, AT(struct config, milter), .section = &milter_section},
     {"sasl", SETTING_SECTION, AT(struct config, sasl), .section = &sasl_section},
+    {"web", SETTING_SECTION, AT(struct config, web), .section = &web_section},
     {"replies", SETTING_OWN, .read = read_replies, .allowed = "texts by the names of reasons"},
     {"mirror", SETTING_SECTION, .section = &mirror_section},
     {"spool", SETTING_PATH, AT(struct config, spool), .standard = "/var/lib/postern/spool"},

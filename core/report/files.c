@@ -69,33 +69,58 @@ int files_open_directory(struct report_files *f, struct error *e)
     return 0;
 }
 
-int files_open_state(struct report_files *f, struct error *e)
+/* As the clocks are now. False with e: it is missing. */
+static bool state_there(struct report_files *f, struct state_options *options, struct error *e)
 {
-    struct state_options options = {.boot_ns = clock_boot_ns(), .wall_ns = clock_wall_ns(), .boot_id = clock_boot_id()};
     struct stat st;
     int number;
 
+    *options = (struct state_options){.path = f->config->state_path,
+                                      .boot_ns = clock_boot_ns(),
+                                      .wall_ns = clock_wall_ns(),
+                                      .boot_id = clock_boot_id()};
+    if (stat(options->path, &st) == 0)
+        return true;
+    number = errno;
+    note_closed(f, options->path, F_OK);
+    (void)error_set(e, "state file %s: %s%s", options->path, strerror(number),
+                    number == ENOENT ? "; the services make it when they start" : "");
+    return false;
+}
+
+int files_open_state(struct report_files *f, struct error *e)
+{
+    struct state_options options;
+    struct error why;
+
     if (f->state != NULL)
         return 0;
-    if (files_open_config(f, e) != 0)
+    if (files_open_config(f, e) != 0 || !state_there(f, &options, e))
         return -1;
-    options.path = f->config->state_path;
-    if (stat(options.path, &st) != 0) {
-        number = errno;
-        note_closed(f, options.path, F_OK);
-        return error_set(e, "state file %s: %s%s", options.path, strerror(number),
-                         number == ENOENT ? "; the services make it when they start" : "");
-    }
-    if (state_open(&options, &f->state, e) != 0)
+    if (state_open_reader(&options, &f->state, e) == 0)
+        return 0;
+    note_closed(f, options.path, R_OK);
+    if (!f->may_not_read)
         return -1;
-    if (state_problem(f->state) != NULL) {
-        note_closed(f, options.path, R_OK | W_OK);
-        (void)error_set(e, "%s (this command needs root, or the group postern)", state_problem(f->state));
-        state_close(f->state);
-        f->state = NULL;
+    why = *e;
+    return error_set(e, "%s (this needs root, or the group postern)", why.text);
+}
+
+int files_open_state_to_change(struct report_files *f, struct error *e)
+{
+    struct state_options options;
+
+    if (f->state != NULL)
+        return 0;
+    if (files_open_config(f, e) != 0 || !state_there(f, &options, e) || state_open(&options, &f->state, e) != 0)
         return -1;
-    }
-    return 0;
+    if (state_problem(f->state) == NULL)
+        return 0;
+    note_closed(f, options.path, R_OK | W_OK);
+    (void)error_set(e, "%s (this command needs root, or to be run as the services' user)", state_problem(f->state));
+    state_close(f->state);
+    f->state = NULL;
+    return -1;
 }
 
 int files_share_state(struct report_files *f, struct error *e)

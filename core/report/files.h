@@ -35,9 +35,11 @@ struct report_files {
 int files_open_config(struct report_files *f, struct error *e);
 /* The directory may be missing: then it returns 0, and the view is NULL. */
 int files_open_directory(struct report_files *f, struct error *e);
-/* The services' own state; it is an error if it is missing or cannot be written, since counters elsewhere would be
- * meaningless. */
+/* The services' own state, to be read only; it is an error if it is missing. */
 int files_open_state(struct report_files *f, struct error *e);
+/* The same to be changed: an error if it cannot be written, since counters elsewhere would be meaningless. Not after the
+ * other. */
+int files_open_state_to_change(struct report_files *f, struct error *e);
 /* Where there is a cluster: what this process counts or resets is told to the other relays, too. The state is open. 0,
  * or -1 with e when that can't be. */
 int files_share_state(struct report_files *f, struct error *e);

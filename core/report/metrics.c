@@ -285,3 +285,35 @@ void metrics_report(const struct picture *p, const struct report_files *f, struc
     print_failures(p, out);
     print_cluster(f, p->wall_s, out);
 }
+
+/* ---- OpenMetrics ---- */
+
+struct open_printer {
+    struct printer printer; /* first */
+    struct printer *out;
+};
+
+/* "# TYPE postern_decisions_total counter": the name is that of the family (OpenMetrics 1.0, "Counter"). */
+static void open_line(struct printer *p, const struct line *line)
+{
+    const struct slice total = SLICE("_total");
+    struct printer *out = ((struct open_printer *)p)->out;
+    struct slice text = slice_of(line->spans[0].text), mark, name, rest;
+
+    if (!slice_starts_with(text, SLICE("# ")) ||
+        !slice_cut((struct slice){text.p + 2, text.n - 2}, ' ', &mark, &rest) || !slice_cut(rest, ' ', &name, &rest) ||
+        name.n <= total.n || !slice_eq((struct slice){name.p + name.n - total.n, total.n}, total)) {
+        printer_line(out, line);
+        return;
+    }
+    name.n -= total.n;
+    put(out, "# %.*s %.*s %.*s", SLICE_ARG(mark), SLICE_ARG(name), SLICE_ARG(rest));
+}
+
+void metrics_report_open(const struct picture *p, const struct report_files *f, struct printer *out)
+{
+    struct open_printer open = {.printer = {.people = true, .line = open_line}, .out = out};
+
+    metrics_report(p, f, &open.printer);
+    put(out, "# EOF");
+}

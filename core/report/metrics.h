@@ -8,5 +8,8 @@
 #include "core/report/picture.h"
 
 void metrics_report(const struct picture *p, const struct report_files *f, struct printer *out);
+/* The same as OpenMetrics text, version 1.0.0: a counter's family has its name without "_total", and there is an end.
+ */
+void metrics_report_open(const struct picture *p, const struct report_files *f, struct printer *out);
 
 #endif

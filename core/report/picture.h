@@ -83,8 +83,8 @@ struct picture {
 };
 
 /*
- * Finds processes and listeners that accept connections, and whether processes can be seen at all. It needs signals and
- * sockets, which core/ does not use, so the caller provides it.
+ * Finds processes and listeners that accept connections, and whether processes can be seen at all. It needs signals,
+ * sockets and other programs, which this room does not use, so the caller provides it (core/look/ has a part).
  */
 typedef void picture_look(struct picture *p, const struct report_files *f);
 

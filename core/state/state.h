@@ -37,7 +37,7 @@ struct state_options {
 };
 
 /*
- * Opens the file, or makes it (mode 0660), and its folder if that alone is missing. A damaged file is renamed to
+ * Opens the file, or makes it (mode 0640), and its folder if that alone is missing. A damaged file is renamed to
  * path.damaged-TIME and replaced: state_notice tells. One with another number of entries, fewer blocks or of an older
  * version is migrated: counters and blocks keep their values, and other programs follow at their next tick (what they
  * count until then, a second's worth, may be forgotten where both counted the same key). 0 in all cases where postern
@@ -46,6 +46,21 @@ struct state_options {
  */
 int state_open(const struct state_options *options, struct state **out, struct error *e);
 void state_close(struct state *s);
+
+/*
+ * For a program that only reads (core/state/state_reader.c). The file is mapped without the right to write, which the
+ * user need not have either; nothing is made, renewed, repaired or set aside, and of options `entries` and `blocks`
+ * mean nothing. Whoever charges, blocks, or calls anything else that takes a table through a pointer without const is
+ * ended by SIGSEGV, and so is state_tick. 0; -1 with e: there is none, this user may not read it, it is damaged, or its
+ * format is another version's.
+ */
+int state_open_reader(const struct state_options *options, struct state **out, struct error *e);
+/*
+ * For a reader that goes on: from now on the file that is at its place, and the clock as it is in it. The tables are to
+ * be asked for again, and those from before must not be used by anybody. 0; -1 with e: there is none that can be read,
+ * and what is mapped is not to be believed any more. Another call may succeed again.
+ */
+int state_reader_follow(struct state *s, uint64_t boot_ns, uint64_t wall_ns, struct error *e);
 
 /* From now on whoever counts tells it there (counters_outbox). To be called before threads begin; o outlives the state.
  */

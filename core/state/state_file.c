@@ -12,15 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FILE_MODE 0660
+/* The group reads (core/state/state_reader.c); who counts and blocks is the owner. */
+#define FILE_MODE 0640
 #define FOLDER_MODE 0750
 
 static const struct {
     int number;
     const char *advice;
 } advices[] = {
-    {EACCES, "; give this program's user the right to read and write it (mode 0660) and its directory"},
-    {EPERM, "; give this program's user the right to read and write it (mode 0660) and its directory"},
+    {EACCES, "; a service must own it, and who only reads be of its group (mode 0640); both need the directory"},
+    {EPERM, "; a service must own it, and who only reads be of its group (mode 0640); both need the directory"},
     {EROFS, "; the file system is mounted read-only here: let the service write to it (systemd: ReadWritePaths=)"},
     {ENOSPC, "; make room on the disk, or lower the state's number of entries"},
     {EDQUOT, "; make room in the quota, or lower the state's number of entries"},
@@ -135,7 +136,7 @@ void place_supply(const char *path, unsigned wait_ms)
     free(folder);
 }
 
-int place_open(struct place *p, const char *path, unsigned wait_ms, struct error *e)
+int place_visit(struct place *p, const char *path, struct error *e)
 {
     const char *slash = strrchr(path, '/');
     char *folder;
@@ -155,6 +156,13 @@ int place_open(struct place *p, const char *path, unsigned wait_ms, struct error
     free(folder);
     if (p->dir < 0)
         return place_failed("cannot open the directory of the state file", p, number, e);
+    return 0;
+}
+
+int place_open(struct place *p, const char *path, unsigned wait_ms, struct error *e)
+{
+    if (place_visit(p, path, e) != 0)
+        return -1;
     p->lock = state_lock(p->dir, p->name, wait_ms, &p->lock_number);
     return 0;
 }
@@ -183,7 +191,7 @@ static int check_kind(const struct place *p, const struct stat *st, struct error
     if ((st->st_mode & S_IWOTH) != 0)
         return error_set(e,
                          "the state file %s can be written by everybody (mode %04o): it is not trusted; remove it, or "
-                         "check it and set its mode to 0660",
+                         "check it and set its mode to 0640",
                          path.p, (unsigned)(st->st_mode & 07777));
     return 0;
 }

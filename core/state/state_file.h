@@ -32,6 +32,8 @@ void place_supply(const char *path, unsigned wait_ms);
  * be closed in both cases.
  */
 int place_open(struct place *p, const char *path, unsigned wait_ms, struct error *e);
+/* The same without the lock, which a reader has no right to make. */
+int place_visit(struct place *p, const char *path, struct error *e);
 void place_close(struct place *p);
 
 enum place_found {

@@ -133,7 +133,8 @@ static void place_tables(struct mapping *m)
         m->habits = habits_over(m->base + m->layout.habits_at, m->layout.logins, &h->habits);
 }
 
-static struct mapping *map(int fd, int flags, const struct layout *l, const struct hash_secret *secret, struct error *e)
+static struct mapping *map(int fd, int protection, int flags, const struct layout *l, const struct hash_secret *secret,
+                           struct error *e)
 {
     struct mapping *m = calloc(1, sizeof *m);
     struct stat st;
@@ -143,7 +144,7 @@ static struct mapping *map(int fd, int flags, const struct layout *l, const stru
         (void)error_set(e, "no memory for the state");
         return NULL;
     }
-    base = l->bytes <= SIZE_MAX ? mmap(NULL, (size_t)l->bytes, PROT_READ | PROT_WRITE, flags, fd, 0) : MAP_FAILED;
+    base = l->bytes <= SIZE_MAX ? mmap(NULL, (size_t)l->bytes, protection, flags, fd, 0) : MAP_FAILED;
     if (base == MAP_FAILED || (fd >= 0 && fstat(fd, &st) != 0)) {
         (void)error_set(e, "cannot map %llu bytes for the state: %s", (unsigned long long)l->bytes, strerror(errno));
         if (base != MAP_FAILED)
@@ -164,12 +165,18 @@ static struct mapping *map(int fd, int flags, const struct layout *l, const stru
 
 struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
 {
-    return map(fd, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, l, secret, e);
+    return map(fd, PROT_READ | PROT_WRITE, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE, l, secret,
+               e);
 }
 
 struct mapping *mapping_look(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
 {
-    return map(fd, MAP_PRIVATE, l, secret, e);
+    return map(fd, PROT_READ | PROT_WRITE, MAP_PRIVATE, l, secret, e);
+}
+
+struct mapping *mapping_read(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e)
+{
+    return map(fd, PROT_READ, MAP_SHARED, l, secret, e);
 }
 
 void mapping_free(struct mapping *m)

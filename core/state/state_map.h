@@ -115,6 +115,8 @@ struct mapping {
 struct mapping *mapping_make(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e);
 /* The same for a file that is open for reading only: changes stay in this process. */
 struct mapping *mapping_look(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e);
+/* The same, and who changes something there is ended by SIGSEGV: the file as the others have it, at each moment. */
+struct mapping *mapping_read(int fd, const struct layout *l, const struct hash_secret *secret, struct error *e);
 void mapping_free(struct mapping *m);
 
 static inline struct state_header *mapping_header(const struct mapping *m)

@@ -108,6 +108,39 @@ struct mapping *store_open(const struct place *p, const struct clock_reading *r,
     return m;
 }
 
+struct mapping *store_read(const struct place *p, const struct clock_reading *r, struct error *e)
+{
+    struct state_constants k;
+    struct mapping *m;
+    struct layout l;
+    struct stat st;
+    int fd;
+    enum place_found found = place_read(p, &fd, &st, &k, e);
+
+    if (found == PLACE_NONE)
+        (void)error_set(e, "state file %s: there is none; the services make it when they start", p->path);
+    if (found != PLACE_GOOD)
+        return NULL;
+    l = layout_of_file(&k);
+    if (l.version != STATE_VERSION) {
+        (void)error_set(e, "state file %s: its format is that of an older postern, which services renew at their start",
+                        p->path);
+        m = NULL;
+    } else {
+        m = mapping_read(fd, &l, &k.secret, e);
+    }
+    if (m == NULL) {
+        (void)close(fd);
+        return NULL;
+    }
+    if (state_clock_read(&mapping_header(m)->clock, &k.secret, r, &m->offset_ns) == CLOCK_DAMAGED) {
+        (void)error_set(e, "state file %s: its clock is damaged", p->path);
+        mapping_free(m);
+        return NULL;
+    }
+    return m;
+}
+
 struct mapping *store_copy(const struct place *p, const struct layout *wanted, const struct clock_reading *r)
 {
     struct mapping *file, *m = NULL;

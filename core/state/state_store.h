@@ -19,6 +19,12 @@ struct mapping *store_open(const struct place *p, const struct clock_reading *r,
  */
 struct mapping *store_copy(const struct place *p, const struct layout *wanted, const struct clock_reading *r);
 
+/*
+ * The file, mapped for reading only: nothing about it is changed, made or repaired. NULL with e when there is none that
+ * this program can read as it is.
+ */
+struct mapping *store_read(const struct place *p, const struct clock_reading *r, struct error *e);
+
 /* A new, empty file, whole but not yet in its place. NULL with e. */
 struct mapping *store_make(const struct place *p, const struct layout *l, const struct hash_secret *secret,
                            uint64_t offset_ns, const struct clock_reading *r, struct error *e);

@@ -31,7 +31,12 @@ json() { jq -r "$1" 2>&1; }
 
 is 'without a service, status says so' "$(p status 2>/dev/null | grep -c '^  postern-\(policyd\|milter\) *DOWN$'; p status >/dev/null 2>&1; echo $?)" '2*3'
 is 'explain without a state names the file' "$(p explain --user $A 2>&1)" "*$T/lib/state*"
+is 'and to a monitor that it is critical' "$(p status --check 2>/dev/null; echo $?)" 'POSTERN CRITICAL - *postern-policyd is down; postern-milter is down; *[|] services=0;*2'
+is 'without a configuration a monitor is told that nothing is known' "$("$BUILD/postern" -c "$T/none" status --check 2>/dev/null; echo $?)" "POSTERN UNKNOWN - *$T/none*3"
 relay_start both || exit 1
+is 'with the services all is well for a monitor' "$(p status --check; echo $?)" 'POSTERN OK - services: 2, listeners: 2, blocks: 0 [|] services=2;;;0 blocks=0;;;0 counters=*settings_age=*s;;;0 *
+0'
+is 'and a line for a monitor is not for programs' "$(p status --check --json 2>&1; echo $?)" '*--check*2'
 
 # ---- explain ----
 is 'explain says that anna may send' "$(p explain --user $A --client 203.0.113.1)" "*Verdict: pass (allowed)*"
@@ -220,6 +225,9 @@ for command in "explain --user $A" blocks log 'report used' would-refuse metrics
     # shellcheck disable=SC2086 # a command and its arguments
     is "the group may ${command%% *}" "$(as_group $command >/dev/null 2>"$T/err"; echo "$? $(grep -i denied "$T/err")")" '0 '
 done
+is 'but not block: the state is read only to it' "$(as_group block "$A" 2>&1; echo $?)" '*ermission denied*needs root*6'
+is 'nor lift what is blocked' "$(as_group unblock "$A" 2>&1; echo $?; p blocks | wc -l)" "*needs root*6
+$(p blocks | wc -l)"
 is 'others are told what is missing' "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BUILD/postern" -c "$T/postern.conf" blocks 2>&1; echo $?)" '*ermission denied*6'
 
 # ---- the configuration ----

@@ -40,7 +40,7 @@ done
 is 'the networks of Exchange Online are where audit and check-postfix look for them' \
     "$(cat "$D/022$(grep -o '/usr/share/postern/' core/report/cloud_networks.c)exchange-online-networks")" "$(cat conf/exchange-online-networks)"
 is 'there are secrets to look at, a configuration and all programs' \
-    "$(grep -cE '^(700 etc/postern/secrets|644 etc/postern/postern.conf|755 usr/s?bin/postern(-[a-z]+)?)$' "$D/modes")" 9
+    "$(grep -cE '^(700 etc/postern/secrets|644 etc/postern/postern.conf|755 usr/s?bin/postern(-[a-z]+)?)$' "$D/modes")" 10
 
 chmod 750 "$D/022/etc/postern/secrets"
 echo '# by hand' >"$D/022/etc/postern/postern.conf"
@@ -50,7 +50,7 @@ is 'what the administrator has changed stays' "$(stat -c %a "$D/022/etc/postern/
 # ---- folders that systemd makes ----
 scripts/install.sh "$build" "$D/local" /usr/local /usr/local/etc >"$D/log" 2>&1 || cat "$D/log"
 is 'systemd is told of this installation'"'"'s secrets' "$(grep -c '^d /usr/local/etc/postern/secrets 0700 root root -$' "$D/local/usr/local/lib/tmpfiles.d/postern.conf")" 1
-is 'no installed file has a place that was not filled in' "$(grep -rlE '@(PREFIX|SYSCONFDIR)@' "$D/local" --include=*.conf --include=*.service --include=*.timer --include=*.path)" ''
+is 'no installed file has a place that was not filled in' "$(grep -rlE '@(PREFIX|SYSCONFDIR)@' "$D/local" --include=*.conf --include=*.service --include=*.timer --include=*.path --include=*.socket)" ''
 # What others than its owner may write: notices, by their sender's program.
 is 'nobody but its owner may write to a folder that should be his' \
     "$(awk '$1 == "d" && substr($3, length($3) - 1, 1) ~ /[2367]/ || $1 == "d" && $3 ~ /[2367]$/ { print $2 }' conf/systemd/tmpfiles.conf | tr '\n' ' ')" \

@@ -66,7 +66,7 @@ lint()
 make_root()
 {
     clean_make "$release" "$root" || return 1
-    cp tests/packages/ask.pl "$root/usr/local/lib/"
+    cp tests/packages/ask.pl tests/packages/web.pl "$root/usr/local/lib/"
     mkdir "$root/debs" && cp -r "$T/old" "$T/new" "$root/debs/"
     rm -f "$root"/debs/*/*dbgsym*
     inside apt-get install -y --no-install-recommends postfix dovecot-core
@@ -99,7 +99,7 @@ services_enabled()
     for unit in "$root"/lib/systemd/system/postern-*.service; do
         name=$(basename "$unit")
         echo "$name"
-        [ "$name" != postern-sasl.service ] || continue
+        case $name in postern-sasl.service | postern-cluster.service) continue ;; esac
         ! grep -q '^\[Install\]' "$unit" || [ "$(running systemctl is-enabled "$name")" = enabled ] || return 1
     done
     [ -L "$root/etc/systemd/system/multi-user.target.wants/postern-policyd.service" ]
@@ -150,7 +150,7 @@ requests_hidden()
 accounts()
 {
     local user
-    for user in postern postern-alert; do
+    for user in postern postern-alert postern-web; do
         grep "^$user:.*:/usr/sbin/nologin\$" "$root/etc/passwd" && grep -E "^$user:[!*]+:" "$root/etc/shadow" || return 1
     done
 }
@@ -169,7 +169,7 @@ services_run()
 }
 no_process()
 {
-    running pgrep -a -u postern,postern-alert
+    running pgrep -a -u postern,postern-alert,postern-web
     [ $? -eq 1 ] # 2: pgrep could not look
 }
 
@@ -185,6 +185,42 @@ answers()
     echo "$said"
     # shellcheck disable=SC2254  # a pattern is what is wanted
     case $said in $pattern) ;; *) return 1 ;; esac
+}
+
+# What web.pl says: the status and the body. The first of these comes when all services have said that they are there.
+web_ready()
+{
+    for _ in $(seq 200); do
+        [ "$(running perl /usr/local/lib/web.pl /readyz)" != '200 {"ready":true}' ] || return 0
+        sleep 0.5
+    done
+    running perl /usr/local/lib/web.pl /readyz
+    return 1
+}
+web_sees_all()
+{
+    running perl /usr/local/lib/web.pl /metrics >"$T/metrics"
+    grep -q '^postern_directory_mailboxes{tenant="contoso"} 2$' "$T/metrics" && grep -q '^postern_decisions_total' "$T/metrics" &&
+        grep -q '^postern_blocks 0$' "$T/metrics" || { cat "$T/metrics"; return 1; }
+}
+# By the service's own rights, which are those of its process.
+web_can_change_nothing()
+{
+    local pid file
+    pid=$(running systemctl show -P MainPID postern-web)
+    running stat -c '%U:%G %a' /var/lib/postern/state/state | tee /dev/stderr | grep -qx 'postern:postern 640' || return 1
+    for file in state/state directory journal/journal.sqlite spool/alerts; do
+        running setpriv --reuid=postern-web --regid=postern-web --groups="$(running id -G postern-web | tr ' ' ,)" test -r "/var/lib/postern/$file" || return 1
+        running nsenter --target "$pid" --mount setpriv --reuid=postern-web --regid=postern-web \
+            --groups="$(running id -G postern-web | tr ' ' ,)" test ! -w "/var/lib/postern/$file" || return 1
+    done
+    running setpriv --reuid=postern-web --regid=postern-web --groups="$(running id -G postern-web | tr ' ' ,)" \
+        test ! -w /var/lib/postern/state/state
+}
+web_is_for_its_group()
+{
+    folder /run/postern-web/web.sock root:postern-web 660 &&
+        ! running setpriv --reuid=nobody --regid=nogroup --clear-groups perl /usr/local/lib/web.pl /healthz
 }
 
 signs_in() { answers "$2" sasl "$(printf '\0%s\0secret' "$1" | base64)"; }
@@ -247,7 +283,7 @@ nothing_left()
     rm "$root/etc/postern/allow"
     rmdir "$root/etc/postern" 2>/dev/null
     ! running sh -c 'find / /run -xdev \( -path /debs -o -path /root -o -path "/var/tmp/systemd-private-*" \) -prune -o \( -name "*postern*" -o -user postern \
-        -o -group postern -o -user postern-alert -o -group postern-alert \) -print' | grep .
+        -o -group postern -o -user postern-alert -o -group postern-alert -o -user postern-web -o -group postern-web \) -print' | grep .
 }
 
 # ---- the tests ----
@@ -290,6 +326,10 @@ check 'and runs in its sandbox' services_run
 check 'it lets in who may' signs_in anna@contoso.example 'OK*user=anna@contoso.example*'
 check 'and refuses a login without a mailbox' signs_in nobody@contoso.example 'FAIL*user=nobody@contoso.example*reason=5.7.139*'
 check 'the policy server has nothing against a first message' answers 'action=DUNNO' policyd anna@contoso.example 1.1
+check 'the web program answers on its socket, as all are there' web_ready
+check 'and reads state, directory and journal' web_sees_all
+check 'but can change none of them' web_can_change_nothing
+check 'it answers root and its group, and nobody else' web_is_for_its_group
 check 'it defers a second one that is over the limit' answers 'action=451 4.7.1*' policyd anna@contoso.example 1.2
 check 'it refuses a login without a mailbox' answers 'action=550 5.7.139*' policyd nobody@contoso.example 1.3
 
@@ -304,6 +344,7 @@ check 'every file and folder of the new version has its mode' modes_right
 check 'the limit remembers the message from before' answers 'action=451 4.7.1*' policyd anna@contoso.example 2.1
 check 'the mailboxes are still known' answers 'action=DUNNO' policyd cleo@contoso.example 2.2
 check 'the milter still answers' answers O milter
+check 'and the web program' web_ready
 check 'systemctl reload fails for a configuration that is wrong' mistake_is_refused
 
 halt

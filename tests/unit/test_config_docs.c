@@ -234,7 +234,8 @@ static void check_shipped(void *arg, const char *path, const struct setting *row
     const char *at = arg, *end = at + strlen(at);
     char name[SETTING_PATH_MAX];
 
-    if (strncmp(path, "milter.listen.", 14) == 0 || strncmp(path, "sasl.listen.", 12) == 0)
+    if (strncmp(path, "milter.listen.", 14) == 0 || strncmp(path, "sasl.listen.", 12) == 0 ||
+        strncmp(path, "web.listen.", 11) == 0)
         return; /* the section of policyd.listen */
     for (struct slice part, rest = slice_of(path); rest.n > 0;) {
         bool more = slice_cut(rest, '.', &part, &rest);

@@ -205,7 +205,7 @@ static void a_new_file_is_allocated_whole_and_private(void **state)
     assert_null(state_problem(s));
     assert_null(state_notice(s));
     assert_int_equal(stat(r->path, &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0660);
+    assert_int_equal(st.st_mode & 07777, 0640);
     assert_true(st.st_blocks * 512 >= st.st_size);
     assert_int_equal(files_in(r), 1);
     assert_int_equal(used(r, s, 7), 0);

@@ -2,7 +2,7 @@
  * JSON. The members of the outermost object and the elements of a list have a line each; their contents are on the same
  * line.
  */
-#include "cli/print.h"
+#include "core/print/print.h"
 
 #include "core/report/text.h"
 

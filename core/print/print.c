@@ -1,4 +1,4 @@
-#include "cli/print.h"
+#include "core/print/print.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,6 +7,10 @@ static void remark(struct printer *p, enum remark remark, const char *text)
 {
     const struct print *print = (const struct print *)p;
 
+    if (print->remarked != NULL) {
+        print->remarked(print->remarked_arg, remark, text);
+        return;
+    }
     if (remark == REMARK_WARNING)
         fprintf(stderr, "postern%s%s: ", print->command != NULL ? " " : "",
                 print->command != NULL ? print->command : "");
@@ -61,6 +65,14 @@ struct printer *print_begin(FILE *to, enum output_format format, const struct te
     print->command = command;
     fill_in(&print->printer);
     return &print->printer;
+}
+
+void print_set_remarks(struct printer *printer, print_remarked *remarked, void *arg)
+{
+    struct print *print = (struct print *)printer;
+
+    print->remarked = remarked;
+    print->remarked_arg = arg;
 }
 
 int print_end(struct printer *printer)

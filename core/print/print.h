@@ -1,16 +1,16 @@
 /*
- * The printers of the command line, one a format: text for people, CSV (RFC 4180) and JSON (RFC 8259). One
- * implementation for all commands, so that foreign text is escaped in one place: logins and addresses come from
- * strangers, and must neither control the terminal nor break a line.
+ * The printers of reports, one a format: text for people, CSV (RFC 4180) and JSON (RFC 8259). One implementation for
+ * the command line and the web, so that foreign text is escaped in one place: logins and addresses come from strangers,
+ * and must neither control the terminal nor break a line, nor run as a formula in a spreadsheet.
  *
  * CSV and JSON are written row by row. A table holds back its first PRINT_HELD_ROWS rows to find the widths; later
  * cells that are wider stick out, or continue on further lines on a terminal.
  */
-#ifndef POSTERN_CLI_PRINT_H
-#define POSTERN_CLI_PRINT_H
+#ifndef POSTERN_PRINT_PRINT_H
+#define POSTERN_PRINT_PRINT_H
 
-#include "cli/terminal.h"
 #include "core/base/buf.h"
+#include "core/print/paint.h"
 #include "core/report/printer.h"
 
 #include <stdio.h>
@@ -24,15 +24,20 @@ enum output_format { OUTPUT_TEXT, OUTPUT_CSV, OUTPUT_JSON };
  * name (NULL: none) in front. NULL without memory.
  */
 struct printer *print_begin(FILE *to, enum output_format format, const struct terminal *terminal, const char *command);
+/* Gives the remarks to another than the standard error. */
+typedef void print_remarked(void *arg, enum remark remark, const char *text);
+void print_set_remarks(struct printer *printer, print_remarked *remarked, void *arg);
 /* Writes what is left and frees it (NULL is without memory). 0; -1 with errno when something could not be written. */
 int print_end(struct printer *printer);
 
-/* ---- for the printers themselves: cli/print*.c ---- */
+/* ---- for the printers themselves: core/print/print*.c ---- */
 
 struct print {
     struct printer printer; /* first, so that one is the other */
     FILE *to;
     const char *command;
+    print_remarked *remarked; /* NULL: remarks go to the standard error */
+    void *remarked_arg;
     struct terminal terminal;
     struct table table;                /* the one that was begun last */
     size_t rows;                       /* of it */

@@ -1,5 +1,5 @@
 /* Text for people: lines, folded on a terminal, and tables in columns. */
-#include "cli/print.h"
+#include "core/print/print.h"
 
 #include "core/base/units.h"
 #include "core/report/text.h"

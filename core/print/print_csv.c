@@ -1,5 +1,5 @@
 /* CSV: the rows of tables, and nothing else. */
-#include "cli/print.h"
+#include "core/print/print.h"
 
 #include "core/report/text.h"
 

@@ -1,6 +1,5 @@
-/* links: cli */
 /* What commands print: foreign text that cannot do harm, in three forms. */
-#include "cli/print.h"
+#include "core/print/print.h"
 #include "core/report/text.h"
 
 #include <setjmp.h>

@@ -1,0 +1,109 @@
+#!/bin/bash
+# postern-web with curl and with raw bytes: health, readiness and metrics, by which names, and what ends it. TAP lines.
+# BUILD: the folder with programs.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
+. tests/e2e/lib.sh
+build=$(realpath "${BUILD:-build/asan}")
+T=$(mktemp -d "${TMPDIR:-/tmp}/postern-web.XXXXXX")
+relay_pids=
+finish() { for pid in $relay_pids; do kill "$pid" 2>/dev/null; done; wait; rm -rf "$T"; }
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+mkdir "$T/run" "$T/lib"
+cat >"$T/postern.conf" <<END
+directory = "$T/lib/directory"; state = { file = "$T/lib/state"; entries = 1024; }; journal = "$T/lib/journal";
+spool = "$T/lib/spool"; log = { to = "stderr"; }; preset = "none";
+tenants = ( { name = "contoso"; domains = ["contoso.example"]; } );
+policyd = { listen = "unix:$T/run/policyd.sock"; }; milter = { listen = ""; };
+web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; hosts = ["relay.contoso.example"]; };
+END
+start()
+{
+    "$build/postern-$1" -c "$T/postern.conf" >>"$T/$1.log" 2>&1 &
+    relay_pids="$relay_pids $!"
+    [ "$1" != web ] || web=$!
+    relay_wait relay_listens_at "$T/run/$1.sock"
+}
+# ask PATH [OPTION...]: status and Content-Type, then the body.
+ask() { local path=$1; shift; curl -sS --max-time 100 --unix-socket "$T/run/web.sock" -w '\n%{http_code} %{content_type}\n' "$@" "http://localhost$path" 2>&1; }
+code() { ask "$@" | tail -n 1 | cut -d ' ' -f 1; }
+# raw BYTES: the first line of what comes back.
+raw() { printf %b "$1" | timeout 100 python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.stdin.buffer.read())
+got = b""
+while part := s.recv(65536):
+    got += part
+print(got.split(b"\r\n")[0].decode())' "$T/run/web.sock"; }
+
+start web || { cat "$T/web.log"; exit 1; }
+is 'the socket has its mode' "$(stat -c %a "$T/run/web.sock")" 600
+is 'it lives' "$(ask /healthz)" '{"alive":true}*200 application/json'
+is 'without policy server and directory it is not ready, and says no more' "$(ask /readyz)" '{"ready":false}*503 application/json'
+is 'metrics say what runs not' "$(ask /metrics | grep '^postern_listener_up')" 'postern_listener_up{program="postern-policyd",address="*policyd.sock"} 0'
+
+printf '%s\n' '"Guid","PrimarySmtpAddress","OWAEnabled","SmtpClientAuthenticationDisabled"' \
+    '"0a7d6d2c-0001-4b7e-9d55-000000000001","anna@contoso.example","True","False"' >"$T/cas.csv"
+"$build/postern-mirror" import -c "$T/postern.conf" --tenant contoso "$T/cas.csv" >"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
+start policyd || { cat "$T/policyd.log"; exit 1; }
+becomes 'with both it is ready' 'ask /readyz' '{"ready":true}*200 application/json'
+becomes 'and metrics have the directory' 'ask /metrics | grep -c "^postern_directory_mailboxes{tenant=\"contoso\"} 1$"' 1
+
+# What can't be seen by the one or differs by the second is left out.
+without() { grep -v '^postern_up{\|^postern_counters_live\|^$\|^200 ' || true; }
+becomes 'metrics are those of the command line' \
+    'diff <(ask /metrics | without) <("$build/postern" -c "$T/postern.conf" metrics | without) >/dev/null && echo same' same
+is 'in the text format of Prometheus' "$(ask /metrics | tail -n 1)" '200 text/plain; version=0.0.4; charset=utf-8'
+open=(-H 'Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3')
+is 'or as OpenMetrics, for who asks for that' "$(ask /metrics "${open[@]}" | tail -n 1)" '200 application/openmetrics-text; version=1.0.0; charset=utf-8'
+is 'which has an end' "$(ask /metrics "${open[@]}" | tail -n 3 | head -n 1)" '# EOF'
+is 'and counters without "_total" in the names of their families' \
+    "$(ask /metrics "${open[@]}" | grep 'postern_journal_dropped')" \
+    '# HELP postern_journal_dropped *
+# TYPE postern_journal_dropped counter
+postern_journal_dropped_total 0'
+is 'HEAD has no body' "$(ask /metrics -I | grep -c '^# \|^postern_')" 0
+is 'POST is not for these' "$(code /metrics -d x)" 405
+is 'another path is not there' "$(code /metrics/)" 404
+is 'a query is no matter' "$(code '/healthz?from=probe')" 200
+is 'the names of loopback and of the configuration are served' \
+    "$(for host in localhost 127.0.0.1:8080 '[::1]:8080' relay.contoso.example; do code /healthz -H "Host: $host"; done | sort -u)" 200
+is 'a foreign one is not' "$(code /healthz -H 'Host: fabrikam.example')" 421
+is 'nor one that is missing' "$(raw 'GET /healthz HTTP/1.1\r\n\r\n')" 'HTTP/1.1 400 *'
+is 'a body with two ends is refused' "$(raw 'POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n')" 'HTTP/1.1 400 *'
+is 'TRACE is refused' "$(raw 'TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n')" 'HTTP/1.1 501 *'
+is 'many at once get the same picture' "$(for _ in $(seq 40); do code /metrics & done | sort | uniq -c | tr -s ' ')" ' 40 200'
+
+# Silent ones are closed in the end, and who waits behind them is served.
+timeout 200 python3 -c '
+import socket, sys, time
+idle = [socket.socket(socket.AF_UNIX) for _ in range(300)]
+for s in idle:
+    s.connect(sys.argv[1])
+print("connected", flush=True)
+for s in idle:
+    while s.recv(1):
+        pass' "$T/run/web.sock" >"$T/idle.out" 2>&1 &
+idle=$!
+becomes 'three hundred connect and say nothing' 'cat "$T/idle.out"' connected
+is 'who comes behind them is served' "$(code /healthz)" 200
+wait $idle
+is 'and they were all closed' $? 0
+is 'the log says that others had to wait' "$(grep -c '256 connections are served, new ones wait' "$T/web.log")" 1
+
+kill -USR1 "$web"
+becomes 'a reload says what it changes' 'grep -c "reload: what is shown" "$T/web.log"' 1
+is 'and it goes on' "$(code /healthz)" 200
+second=$("$build/postern-web" -c "$T/postern.conf" 2>&1; echo $?)
+is 'a second one on the same socket does not start' "$second" '*a program answers there already; is postern-web running?*1'
+for pid in $relay_pids; do kill "$pid"; done
+wait
+relay_pids=
+is 'it ends by SIGTERM and takes its socket along' "$(tail -n 1 "$T/web.log"; ls "$T/run")" '*stopped*'
+is 'nothing came out of the sanitizers' "$(cat "$T"/*.log | grep -c 'ERROR: \|runtime error')" 0
+exit $status

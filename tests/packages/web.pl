@@ -1,0 +1,13 @@
+# Asks the web program of the clean system for a path, and prints the status and the body.
+use strict;
+use warnings;
+use IO::Socket::UNIX;
+
+alarm 20;
+my $s = IO::Socket::UNIX->new(Peer => '/run/postern-web/web.sock') or die "connecting: $!\n";
+$s->autoflush(1);
+print $s "GET $ARGV[0] HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+local $/;
+my $answer = <$s> // die "no answer\n";
+$answer =~ m{\AHTTP/1.1 (\d+) .*?\r\n\r\n(.*)}s or die "this is no reply: $answer\n";
+print "$1 $2";
