@@ -257,6 +257,7 @@ void engine_block(struct engine_session *session, const struct decide_context *c
                       &(const struct network){.base = b.base, .prefix = (uint8_t)b.prefix}, (enum block_class)b.class,
                       b.until_ns, c->now_ns);
     note_blocked(counters, c, &b);
+    journal_note_block(session->engine->journal, slice_of(limit->name));
     forget_deferred(counters, c, s, id, limit);
     networks_forget(counters, c, s, id);
     if (!is_of_client(limit))

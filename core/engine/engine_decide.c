@@ -256,13 +256,14 @@ struct decide_context engine_context(struct engine_session *session)
 {
     struct engine *engine = session->engine;
 
+    session->asked_ns = clock_boot_ns();
     return (struct decide_context){.config = session->config->config,
                                    .view = session->view,
                                    .counters = state_counters(engine->state),
                                    .blocks = state_blocks(engine->state),
                                    .habits = state_habits(engine->state),
                                    .secret = state_secret(engine->state),
-                                   .now_ns = state_now(engine->state, clock_boot_ns()),
+                                   .now_ns = state_now(engine->state, session->asked_ns),
                                    .wall_s = clock_wall_s()};
 }
 

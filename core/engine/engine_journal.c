@@ -59,6 +59,7 @@ void engine_note_verdict(struct engine_session *session, const struct submission
                      .client = s->client,
                      .recipients = s->recipient_count != 0 ? s->recipient_count : r->n,
                      .size = s->stage == STAGE_END && !s->size_is_part ? s->size : 0,
+                     .took_ns = clock_boot_ns() - session->asked_ns,
                      .retry_s = (v->retry_ns + NS_PER_S - 1) / NS_PER_S,
                      .tenant = slice_of(id->tenant != NULL ? id->tenant->name : NULL),
                      .connector = slice_of(id->connector != NULL ? id->connector->name : NULL),

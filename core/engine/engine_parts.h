@@ -75,6 +75,7 @@ struct engine_session {
     struct config_ref *config;
     struct directory_view *view;
     struct verdict verdict;
+    uint64_t asked_ns; /* boot clock: when the decision was begun */
     char line[LOG_LINE_MAX];
 };
 

@@ -433,9 +433,19 @@ void journal_note(struct journal *j, const struct journal_event *v)
     refusal = is_refusal(v) ? refusal_name(j, v) : 0;
     like = message ? 0 : likeness(j, v);
     (void)pthread_mutex_lock(&j->note_lock);
+    counts_add(&j->counts, v);
     counts = v->counts && !is_repeated(j, refusal);
     if (message || !is_merged(j, like, counts))
         gather(j, v, message, counts);
+    (void)pthread_mutex_unlock(&j->note_lock);
+}
+
+void journal_note_block(struct journal *j, struct slice limit)
+{
+    if (j == NULL || j->program[0] == '\0')
+        return;
+    (void)pthread_mutex_lock(&j->note_lock);
+    counts_add_block(&j->counts, limit);
     (void)pthread_mutex_unlock(&j->note_lock);
 }
 
@@ -495,6 +505,24 @@ static void subtract_totals(struct journal *j, journal_totals_t totals, uint64_t
                 atomic_fetch_sub_explicit(&j->totals[a][r], totals[a][r], memory_order_relaxed);
 }
 
+static bool read_counts(struct journal *j)
+{
+    (void)pthread_mutex_lock(&j->note_lock);
+    if (j->counts.any)
+        j->counting = j->counts;
+    else
+        j->counting.any = false;
+    (void)pthread_mutex_unlock(&j->note_lock);
+    return j->counting.any;
+}
+
+static void subtract_counts(struct journal *j)
+{
+    (void)pthread_mutex_lock(&j->note_lock);
+    counts_subtract(&j->counts, &j->counting);
+    (void)pthread_mutex_unlock(&j->note_lock);
+}
+
 /* Adds a batch to the tally, in which there is room for it. */
 static void tally_batch(struct journal *j, struct journal_batch *batch, uint64_t wall_ns)
 {
@@ -539,9 +567,12 @@ static int write_batch(struct journal *j, struct journal_batch *batch, struct er
     uint64_t dropped;
 
     (void)read_totals(j, totals, &dropped);
+    (void)read_counts(j);
     if (journal_write_round(j, batch, totals, dropped, j->tally_sorted, e) != 0)
         return -1;
     subtract_totals(j, totals, dropped);
+    if (j->counting.any)
+        subtract_counts(j);
     clear_batch(batch);
     return 0;
 }
@@ -563,7 +594,8 @@ static int flush_locked(struct journal *j, uint64_t wall_ns, struct error *e)
     journal_totals_t totals;
     uint64_t dropped;
     bool fresh = !is_empty(batch);
-    bool any = read_totals(j, totals, &dropped) || fresh || tally_count(j->tally) > 0;
+    bool counted = read_counts(j);
+    bool any = read_totals(j, totals, &dropped) || counted || fresh || tally_count(j->tally) > 0;
 
     if (!any && j->file != NULL && wall_ns - j->idle_ns < IDLE_NS)
         return 0;

@@ -58,6 +58,7 @@ struct journal_event {
     uint32_t recipients;
     struct ip client;
     uint64_t size, retry_s;
+    uint64_t took_ns; /* from the question to the verdict; 0: not measured. Is counted only */
     struct slice tenant, connector, login, mailbox, method, limit, sender, queue_id, instance, recipient;
     struct slice from, header_sender, fault, fault_text;
     /* Without mailbox: what all spellings of the login have in common, by which journal_decisions finds it: the local
@@ -146,6 +147,29 @@ typedef void journal_tell(void *arg, const char *trouble, /* why nothing could b
 /* Starts the thread, which makes a round each second until journal_close. 0, or -1 with e. */
 int journal_start(struct journal *j, journal_tell *tell, void *arg, struct error *e);
 
+/*
+ * What is counted beside decisions, since the journal was begun. The names are bounded: limits of the configuration,
+ * reasons, and the bounds of a histogram.
+ */
+enum journal_counted {
+    COUNTED_DEFER,    /* by a limit's name: decisions in which it deferred ... */
+    COUNTED_REJECT,   /* ... refused for good ... */
+    COUNTED_HOLD,     /* ... put on hold ... */
+    COUNTED_BLOCK,    /* ... blocked ... */
+    COUNTED_MONITOR,  /* ... or would have, in monitor mode or by then = "monitor" */
+    COUNTED_BLOCKS,   /* by a limit's name: blocks that it made */
+    COUNTED_WOULD,    /* by reason: what monitor mode would have refused */
+    COUNTED_TIME,     /* by the upper bound in microseconds, "inf" for the last: decisions that took up to so long, and
+                         longer than the bound before */
+    COUNTED_TIME_SUM, /* no name: nanoseconds that all of these took */
+    COUNTED_KINDS
+};
+#define JOURNAL_TIMES 16 /* parts of the histogram */
+/* The upper bound of a part; 0: none, it is the last. */
+uint64_t journal_time_bound_us(unsigned part);
+/* A limit made a block. Any thread. NULL is fine. */
+void journal_note_block(struct journal *j, struct slice limit);
+
 /* Leaves a record; copies it. Never blocks on a disk or on another process. Any thread. NULL is fine. */
 void journal_note(struct journal *j, const struct journal_event *event);
 /*
@@ -227,6 +251,11 @@ int journal_usage_since(struct journal *j, int64_t *first_s, struct error *e);
 int journal_own_since(struct journal *j, int64_t *since_s, struct error *e);
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
+                   void *arg, struct error *e);
+#define JOURNAL_COUNTS_MAX 4096u /* further ones are left out */
+int journal_counts(struct journal *j,
+                   bool (*each)(void *arg, const char *program, enum journal_counted what, const char *name,
+                                uint64_t count),
                    void *arg, struct error *e);
 /* Records of all programs that were not kept since the journal was made, because too many gathered between two rounds:
  * they are in usage and totals, but not among the decisions. */

@@ -34,6 +34,9 @@
 #define TOTALS                                                                                                         \
     "CREATE TABLE totals (program TEXT NOT NULL,verdict TEXT NOT NULL,reason TEXT NOT NULL,count INTEGER NOT NULL,"    \
     "PRIMARY KEY (program,verdict,reason)) STRICT,WITHOUT ROWID"
+#define COUNTS                                                                                                         \
+    "CREATE TABLE counts (program TEXT NOT NULL,what TEXT NOT NULL,name TEXT NOT NULL,count INTEGER NOT NULL,PRIMARY " \
+    "KEY (program,what,name)) STRICT,WITHOUT ROWID"
 
 static const char *const schema[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY,value INTEGER NOT NULL) STRICT,WITHOUT ROWID",
@@ -47,6 +50,7 @@ static const char *const schema[] = {
     MONITORED("refusals"),
     USAGE,
     TOTALS,
+    COUNTS,
     "CREATE TABLE dropped (program TEXT PRIMARY KEY,count INTEGER NOT NULL) STRICT,WITHOUT ROWID",
 };
 
@@ -71,6 +75,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_DROP_MESSAGES] = "DELETE FROM messages WHERE at<(SELECT at FROM messages ORDER BY at LIMIT 1 OFFSET ?1)",
     [SQL_DROP_REFUSALS] = "DELETE FROM refusals WHERE at<(SELECT at FROM refusals ORDER BY at LIMIT 1 OFFSET ?1)",
     [SQL_ADD_TOTAL] = "INSERT INTO totals VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET count=count+excluded.count",
+    [SQL_ADD_COUNT] = "INSERT INTO counts VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET count=count+excluded.count",
     [SQL_ADD_DROPPED] = "INSERT INTO dropped VALUES (?1,?2) ON CONFLICT DO UPDATE SET count=count+excluded.count",
     [SQL_USAGE_OF] = "SELECT " USAGE_COLUMNS " FROM usage WHERE tenant=?1 AND mailbox=?2",
     [SQL_ADD_USAGE] =
@@ -117,6 +122,7 @@ const struct database_kind journal_kind = {
     .schema = schema,
     .n_schema = sizeof schema / sizeof schema[0],
     .version = JOURNAL_VERSION,
+    .grows = true,
     .statements = statements,
     .prepare = set_lmdb_aside,
 };

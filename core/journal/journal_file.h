@@ -24,6 +24,7 @@ enum journal_sql {
     SQL_DROP_MESSAGES, /* ?1: as many of the oldest; there are more */
     SQL_DROP_REFUSALS,
     SQL_ADD_TOTAL,   /* ?1 program, ?2 verdict, ?3 reason, ?4 count */
+    SQL_ADD_COUNT,   /* ?1 program, ?2 what, ?3 name, ?4 count */
     SQL_ADD_DROPPED, /* ?1 program, ?2 count */
     SQL_USAGE_OF,    /* ?1 tenant, ?2 mailbox: USAGE_COLUMNS */
     SQL_ADD_USAGE,   /* tenant, mailbox, USAGE_COLUMNS */

@@ -98,6 +98,28 @@ struct journal_merged {
 
 typedef uint64_t journal_totals_t[ACTION_HOLD + 1][REASON_COUNT];
 
+/* ---- counts by name (core/journal/journal_counts.c) ---- */
+
+#define COUNTS_LIMITS_MAX 256u /* the last one is for all further limits, under no name */
+#define COUNTS_OF_LIMIT (COUNTED_BLOCKS + 1)
+
+struct journal_counts {
+    struct journal_counts_limit {
+        char name[sizeof((struct journal_record *)0)->limit];
+        uint64_t counts[COUNTS_OF_LIMIT]; /* by enum journal_counted */
+    } limits[COUNTS_LIMITS_MAX];
+    unsigned n_limits;
+    uint64_t would[REASON_COUNT];
+    uint64_t times[JOURNAL_TIMES], time_sum_ns;
+    bool any; /* something was counted since the last round that was written */
+};
+
+/* Adds what the event counts for. */
+void counts_add(struct journal_counts *c, const struct journal_event *v);
+void counts_add_block(struct journal_counts *c, struct slice limit);
+/* Subtracts what has been written; names stay. */
+void counts_subtract(struct journal_counts *c, const struct journal_counts *written);
+
 struct journal {
     char *folder;
     char program[PROGRAM_NAME_MAX]; /* empty: a reader */
@@ -105,15 +127,17 @@ struct journal {
     struct hash_secret secret;
     atomic_uint_least64_t totals[ACTION_HOLD + 1][REASON_COUNT];
     atomic_uint_least64_t dropped; /* like totals: since the last round that was written */
-    pthread_mutex_t note_lock;     /* short: guards active, what it points to, repeated, merged and round */
+    pthread_mutex_t note_lock;     /* short: guards active, what it points to, repeated, merged, round and counts */
     struct journal_batch *active;
     uint64_t repeated[JOURNAL_REPEATED];
     struct journal_merged merged[JOURNAL_MERGED];
-    uint64_t round;            /* of the active batch */
+    uint64_t round; /* of the active batch */
+    struct journal_counts counts;
     pthread_mutex_t file_lock; /* guards what follows */
     struct journal_batch batches[2];
-    struct tally *tally; /* usage that was not written yet */
-    bool tally_sorted;   /* it is being written, and nothing may be added; up to `written` it is in the database */
+    struct journal_counts counting; /* the counts that a round writes */
+    struct tally *tally;            /* usage that was not written yet */
+    bool tally_sorted; /* it is being written, and nothing may be added; up to `written` it is in the database */
     uint32_t written;
     uint64_t gather_ns;          /* wall clock: when it was begun */
     bool ends;                   /* closing: flush all */
@@ -173,10 +197,14 @@ bool journal_copy_name(sqlite3_stmt *s, int column, char *out, size_t cap, size_
 /* ---- writing: with file_lock held and the file open; each is a transaction. 0; or -1 with e: nothing was written ----
  */
 
-/* Decisions of the batch, totals, and how many were dropped; what is over the bounds gives way. usage: and as much of
- * the tally, which is sorted, as one transaction takes. */
+/* Decisions of the batch, totals, j->counting, and how many were dropped; what is over the bounds gives way. usage: and
+ * as much of the tally, which is sorted, as one transaction takes. */
 int journal_write_round(struct journal *j, const struct journal_batch *batch, journal_totals_t totals, uint64_t dropped,
                         bool usage, struct error *e);
+/* What of a kind is counted, by its name in the database. False: none. */
+bool counted_find(struct slice name, enum journal_counted *what);
+/* A code of SQLite. */
+int journal_put_counts(struct journal *j, const struct journal_counts *c);
 /* What is left of the tally, which is sorted: a part in a transaction. Then it is empty. */
 int journal_write_usage(struct journal *j, struct error *e);
 /* Forgets mailboxes that were not seen for USAGE_DAYS, or are too many. */

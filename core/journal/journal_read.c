@@ -380,6 +380,60 @@ int journal_totals(struct journal *j,
     return result;
 }
 
+struct count {
+    char program[PROGRAM_NAME_MAX];
+    char name[sizeof((struct journal_record *)0)->limit];
+    enum journal_counted what;
+    uint64_t count;
+};
+
+static bool read_count(sqlite3_stmt *s, struct count *c)
+{
+    size_t n;
+
+    if (!copy_name(s, 0, c->program, sizeof c->program, &n) || n == 0 ||
+        !counted_find(slice_of((const char *)sqlite3_column_text(s, 1)), &c->what) ||
+        !copy_name(s, 2, c->name, sizeof c->name, &n))
+        return false;
+    c->count = database_column_number(s, 3);
+    return true;
+}
+
+/* With file_lock held. */
+static int fill_counts(struct journal *j, struct count *list, unsigned *n, struct error *e)
+{
+    sqlite3_stmt *s = prepare(j, "SELECT program,what,name,count FROM counts LIMIT 8192", e);
+    int code;
+
+    if (s == NULL)
+        return -1;
+    while (*n < JOURNAL_COUNTS_MAX && sqlite3_step(s) == SQLITE_ROW)
+        *n += read_count(s, &list[*n]);
+    code = sqlite3_finalize(s);
+    return code == SQLITE_OK ? 0 : journal_failed(j, "read", code, e);
+}
+
+int journal_counts(struct journal *j,
+                   bool (*each)(void *arg, const char *program, enum journal_counted what, const char *name,
+                                uint64_t count),
+                   void *arg, struct error *e)
+{
+    struct count *list = calloc(JOURNAL_COUNTS_MAX, sizeof *list);
+    unsigned n = 0;
+    int result;
+
+    if (list == NULL)
+        return error_set(e, "out of memory");
+    lock(j);
+    result = begin_piece(j, e) == 0 ? fill_counts(j, list, &n, e) : -1;
+    unlock(j);
+    for (unsigned i = 0; result == 0 && i < n; i++)
+        if (!each(arg, list[i].program, list[i].what, list[i].name, list[i].count))
+            break;
+    free(list);
+    return result;
+}
+
 int journal_dropped(struct journal *j, uint64_t *count, struct error *e)
 {
     return journal_read_one(j, "SELECT sum(count) FROM dropped", count, e);

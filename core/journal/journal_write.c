@@ -286,6 +286,8 @@ int journal_write_round(struct journal *j, const struct journal_batch *batch, jo
         code = put_batch(j, batch);
     if (code == SQLITE_OK)
         code = add_totals(j, totals);
+    if (code == SQLITE_OK && j->counting.any)
+        code = journal_put_counts(j, &j->counting);
     if (code == SQLITE_OK && dropped > 0)
         code = add_dropped(j, dropped);
     if (code == SQLITE_OK)

@@ -33,6 +33,19 @@ static bool each_total(void *arg, const char *program, enum action action, enum 
     return ++p->n_totals < PICTURE_TOTALS_MAX;
 }
 
+static bool each_count(void *arg, const char *program, enum journal_counted what, const char *name, uint64_t count)
+{
+    struct picture *p = arg;
+    struct picture_count *c = &p->counts[p->n_counts];
+    struct buf b = BUF_OVER(c->program), n = BUF_OVER(c->name);
+
+    buf_add(&b, slice_of(program));
+    buf_add(&n, slice_of(name));
+    c->what = what;
+    c->count = count;
+    return ++p->n_counts < JOURNAL_COUNTS_MAX;
+}
+
 static bool picture_record(void *arg, const struct journal_record *r)
 {
     struct picture *p = arg;
@@ -60,6 +73,7 @@ static void read_journal(struct report_files *f, struct picture *p)
     struct journal_query query = {.since_ns = since > 0 ? (uint64_t)since * NS_PER_S : 0};
 
     if (files_open_journal(f, &e) != 0 || journal_totals(f->journal, each_total, p, &e) != 0 ||
+        journal_counts(f->journal, each_count, p, &e) != 0 ||
         journal_dropped(f->journal, &p->dropped, &e) != 0 ||
         journal_decisions(f->journal, &query, picture_record, p, &e) != 0) {
         add_problem(p, &e);

@@ -21,6 +21,13 @@ struct picture_total {
     uint64_t count;
 };
 
+struct picture_count {
+    char program[16];
+    enum journal_counted what;
+    char name[40];
+    uint64_t count;
+};
+
 #define PICTURE_PROCESSES_MAX 64
 struct picture_process {
     long pid;
@@ -68,6 +75,8 @@ struct picture {
     uint64_t blocks;
     struct picture_total totals[PICTURE_TOTALS_MAX];
     size_t n_totals;
+    struct picture_count *counts; /* hits of limits and the like, by program, kind and name */
+    size_t n_counts;
     uint64_t dropped; /* decisions that the journal could not keep */
     /* of the last hour; count[0] let through, count[1] refused */
     struct ranking logins, clients, connectors, limits;

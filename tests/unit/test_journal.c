@@ -218,6 +218,45 @@ static uint64_t total_of(struct journal *j, enum action action, enum reason reas
     return total.count;
 }
 
+struct count_sought {
+    enum journal_counted what;
+    const char *name;
+    uint64_t count;
+};
+
+static bool add_count(void *arg, const char *program, enum journal_counted what, const char *name, uint64_t count)
+{
+    struct count_sought *sought = arg;
+
+    assert_string_equal(program, "policyd");
+    if (what == sought->what && strcmp(name, sought->name) == 0)
+        sought->count += count;
+    return true;
+}
+
+static uint64_t count_of(struct journal *j, enum journal_counted what, const char *name)
+{
+    struct count_sought sought = {what, name, 0};
+    struct error e;
+
+    if (journal_counts(j, add_count, &sought, &e) != 0)
+        fail_msg("%s", e.text);
+    return sought.count;
+}
+
+/* A decision in which a limit did something, or would have. */
+static void note_hit(struct journal *j, enum action action, enum reason reason, enum reason would, const char *limit,
+                     uint64_t took_ns)
+{
+    journal_note(j, &(struct journal_event){.at_ns = T0,
+                                            .action = action,
+                                            .reason = reason,
+                                            .monitored = would,
+                                            .stage = STAGE_END,
+                                            .limit = slice_of(limit),
+                                            .took_ns = took_ns});
+}
+
 static uint64_t dropped(struct journal *j)
 {
     uint64_t count;
@@ -348,6 +387,64 @@ static void a_login_without_a_mailbox_has_a_usage_and_a_client_without_a_login_h
     assert_int_equal(usage_of(j, "ghost").refused[REASON_UNLISTED], 1);
     assert_int_equal(mailboxes(j), 1);
     assert_int_equal(decisions(j, 0, 0).n, 2);
+    journal_close(j);
+}
+
+static void hits_of_limits_are_counted_by_what_the_limit_did(void **state)
+{
+    struct journal *j = open_usual(*state);
+
+    for (int i = 0; i < 3; i++)
+        note_hit(j, ACTION_DEFER, REASON_LIMIT, REASON_NOT_OURS, "user", 0);
+    note_hit(j, ACTION_REJECT, REASON_LIMIT_REJECT, REASON_NOT_OURS, "user", 0);
+    note_hit(j, ACTION_REJECT, REASON_LIMIT_NEVER, REASON_NOT_OURS, "user", 0);
+    flush_at(j, T0);
+    note_hit(j, ACTION_REJECT, REASON_LIMIT_BLOCK, REASON_NOT_OURS, "roaming", 0);
+    note_hit(j, ACTION_HOLD, REASON_LIMIT_HOLD, REASON_NOT_OURS, "user", 0);
+    note_hit(j, ACTION_PASS, REASON_ALLOWED, REASON_LIMIT, "user", 0);
+    note_hit(j, ACTION_REJECT, REASON_BLOCKED, REASON_NOT_OURS, "roaming", 0); /* the limit that made the block */
+    journal_note_block(j, SLICE("roaming"));
+    flush_at(j, T0);
+    assert_int_equal(count_of(j, COUNTED_DEFER, "user"), 3);
+    assert_int_equal(count_of(j, COUNTED_REJECT, "user"), 2);
+    assert_int_equal(count_of(j, COUNTED_HOLD, "user"), 1);
+    assert_int_equal(count_of(j, COUNTED_MONITOR, "user"), 1);
+    assert_int_equal(count_of(j, COUNTED_BLOCK, "roaming"), 1);
+    assert_int_equal(count_of(j, COUNTED_BLOCKS, "roaming"), 1);
+    assert_int_equal(count_of(j, COUNTED_WOULD, "limit"), 1);
+    assert_int_equal(count_of(j, COUNTED_REJECT, "roaming"), 0);
+    journal_close(j);
+}
+
+static void limits_beyond_the_bound_are_counted_together(void **state)
+{
+    struct journal *j = open_usual(*state);
+    char name[16];
+
+    for (unsigned i = 0; i < COUNTS_LIMITS_MAX + 9; i++) {
+        (void)snprintf(name, sizeof name, "limit%u", i);
+        note_hit(j, ACTION_DEFER, REASON_LIMIT, REASON_NOT_OURS, name, 0);
+    }
+    flush_at(j, T0);
+    assert_int_equal(count_of(j, COUNTED_DEFER, "limit254"), 1);
+    assert_int_equal(count_of(j, COUNTED_DEFER, "limit255"), 0);
+    assert_int_equal(count_of(j, COUNTED_DEFER, ""), 10);
+    journal_close(j);
+}
+
+static void the_time_of_a_decision_is_in_its_part_of_the_histogram(void **state)
+{
+    struct journal *j = open_usual(*state);
+
+    note_hit(j, ACTION_PASS, REASON_ALLOWED, REASON_NOT_OURS, "", 2000);
+    note_hit(j, ACTION_PASS, REASON_ALLOWED, REASON_NOT_OURS, "", 2001);
+    note_hit(j, ACTION_PASS, REASON_ALLOWED, REASON_NOT_OURS, "", 5 * NS_PER_S);
+    note_hit(j, ACTION_PASS, REASON_ALLOWED, REASON_NOT_OURS, "", 0); /* not measured */
+    flush_at(j, T0);
+    assert_int_equal(count_of(j, COUNTED_TIME, "2"), 1);
+    assert_int_equal(count_of(j, COUNTED_TIME, "5"), 1);
+    assert_int_equal(count_of(j, COUNTED_TIME, "inf"), 1);
+    assert_int_equal(count_of(j, COUNTED_TIME_SUM, ""), 4001 + 5 * NS_PER_S);
     journal_close(j);
 }
 
@@ -905,7 +1002,6 @@ static void a_database_of_another_layout_is_set_aside(void **state)
                                        "CREATE TABLE another(x)",
                                        "CREATE TRIGGER t AFTER INSERT ON messages BEGIN DELETE FROM usage; END",
                                        "CREATE VIEW v AS SELECT * FROM messages",
-                                       "DROP INDEX messages_by_name",
                                        "ALTER TABLE usage ADD COLUMN more TEXT",
                                        "ALTER TABLE messages RENAME COLUMN size TO bytes"};
     struct place *p = *state;
@@ -936,6 +1032,30 @@ static void a_database_of_another_layout_is_set_aside(void **state)
         assert_null(journal_notice(j));
         assert_int_equal(decisions(j, 0, 0).n, 1);
         journal_close(j);
+    }
+}
+
+static void what_an_earlier_version_lacks_is_added_and_nothing_lost(void **state)
+{
+    static const char *const rows[] = {"DROP TABLE counts", "DROP INDEX messages_by_name"};
+    struct place *p = *state;
+    struct journal *j;
+    struct error e;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fill(p);
+        execute(p, rows[i]);
+        assert_int_equal(journal_open(p->folder, NULL, &j, &e), -1);
+        assert_non_null(strstr(e.text, "is an earlier version's: postern-policyd and postern-milter make them"));
+        j = open_usual(p);
+        flush_at(j, T0);
+        assert_null(journal_notice(j));
+        assert_int_equal(mailboxes(j), 200);
+        note_hit(j, ACTION_DEFER, REASON_LIMIT, REASON_NOT_OURS, "user", 0);
+        flush_at(j, T0 + NS_PER_S);
+        assert_int_equal(count_of(j, COUNTED_DEFER, "user"), 1);
+        journal_close(j);
+        (void)unlink(file_of(p, JOURNAL_NAME));
     }
 }
 
@@ -1262,6 +1382,9 @@ int main(void)
         T(decisions_of_a_name_are_found_however_many_came_between),
         T(usage_adds_up_over_rounds),
         T(a_login_without_a_mailbox_has_a_usage_and_a_client_without_a_login_has_none),
+        T(hits_of_limits_are_counted_by_what_the_limit_did),
+        T(limits_beyond_the_bound_are_counted_together),
+        T(the_time_of_a_decision_is_in_its_part_of_the_histogram),
         T(a_message_that_is_refused_for_each_of_its_recipients_is_one_refusal),
         T(a_flood_of_refusals_pushes_no_message_out),
         T(refusals_that_differ_in_more_than_the_recipient_stay_apart),
@@ -1285,6 +1408,7 @@ int main(void)
         T(a_damaged_database_is_set_aside_and_a_new_one_begun),
         T(what_cannot_be_opened_for_a_moment_is_kept),
         T(a_database_of_another_layout_is_set_aside),
+        T(what_an_earlier_version_lacks_is_added_and_nothing_lost),
         T(a_journal_of_a_version_with_lmdb_is_set_aside),
         T(an_empty_file_is_no_damage),
         T(a_removed_database_is_made_again_without_a_restart),
