@@ -252,6 +252,7 @@ int journal_own_since(struct journal *j, int64_t *since_s, struct error *e);
 int journal_totals(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum action action, enum reason reason, uint64_t count),
                    void *arg, struct error *e);
+/* By kind (in the order of their names in the database), name and program. */
 #define JOURNAL_COUNTS_MAX 4096u /* further ones are left out */
 int journal_counts(struct journal *j,
                    bool (*each)(void *arg, const char *program, enum journal_counted what, const char *name,

@@ -402,7 +402,7 @@ static bool read_count(sqlite3_stmt *s, struct count *c)
 /* With file_lock held. */
 static int fill_counts(struct journal *j, struct count *list, unsigned *n, struct error *e)
 {
-    sqlite3_stmt *s = prepare(j, "SELECT program,what,name,count FROM counts LIMIT 8192", e);
+    sqlite3_stmt *s = prepare(j, "SELECT program,what,name,count FROM counts ORDER BY what,name,program LIMIT 8192", e);
     int code;
 
     if (s == NULL)

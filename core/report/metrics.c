@@ -1,12 +1,13 @@
 #include "core/report/metrics.h"
 
 #include "core/report/cluster_report.h"
+#include "core/report/metrics_parts.h"
 #include "core/report/sign_ins_age.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-__attribute__((format(printf, 2, 3))) static void put(struct printer *out, const char *format, ...)
+void metrics_put(struct printer *out, const char *format, ...)
 {
     char text[1024];
     va_list args;
@@ -17,14 +18,13 @@ __attribute__((format(printf, 2, 3))) static void put(struct printer *out, const
     printer_line(out, &(struct line){.spans = {{TONE_PLAIN, text}}, .verbatim = true});
 }
 
-static void family(struct printer *out, const char *name, const char *type, const char *help)
+void metrics_family(struct printer *out, const char *name, const char *type, const char *help)
 {
-    put(out, "# HELP %s %s", name, help);
-    put(out, "# TYPE %s %s", name, type);
+    metrics_put(out, "# HELP %s %s", name, help);
+    metrics_put(out, "# TYPE %s %s", name, type);
 }
 
-/* A label's value: the format escapes backslash, quote and newline; other control characters are replaced. */
-static const char *label(char *mem, size_t cap, const char *text)
+const char *metrics_label(char *mem, size_t cap, const char *text)
 {
     struct buf b = buf_over(mem, cap);
 
@@ -39,7 +39,7 @@ static const char *label(char *mem, size_t cap, const char *text)
 /* Running services, each program once, then those that should run. */
 static void print_up(const struct picture *p, struct printer *out)
 {
-    family(out, "postern_up", "gauge", "Processes of that service that run with this configuration.");
+    metrics_family(out, "postern_up", "gauge", "Processes of that service that run with this configuration.");
     for (size_t i = 0; i < p->n_processes; i++) {
         uint64_t count = 0;
         bool first = true;
@@ -50,11 +50,11 @@ static void print_up(const struct picture *p, struct printer *out)
                 count++;
             }
         if (first)
-            put(out, "postern_up{program=\"%s\"} %llu", p->processes[i].name, (unsigned long long)count);
+            metrics_put(out, "postern_up{program=\"%s\"} %llu", p->processes[i].name, (unsigned long long)count);
     }
     for (size_t i = 0; i < p->n_services; i++)
         if (p->services[i].state == SERVICE_DOWN)
-            put(out, "postern_up{program=\"%s\"} 0", p->services[i].program);
+            metrics_put(out, "postern_up{program=\"%s\"} 0", p->services[i].program);
 }
 
 static void print_services(const struct picture *p, struct printer *out)
@@ -62,10 +62,10 @@ static void print_services(const struct picture *p, struct printer *out)
     char text[600];
 
     print_up(p, out);
-    family(out, "postern_listener_up", "gauge", "1 when the listener answers.");
+    metrics_family(out, "postern_listener_up", "gauge", "1 when the listener answers.");
     for (size_t i = 0; i < p->n_listeners; i++)
-        put(out, "postern_listener_up{program=\"%s\",address=\"%s\"} %d", p->listeners[i].program,
-            label(text, sizeof text, p->listeners[i].address), p->listeners[i].up);
+        metrics_put(out, "postern_listener_up{program=\"%s\",address=\"%s\"} %d", p->listeners[i].program,
+                    metrics_label(text, sizeof text, p->listeners[i].address), p->listeners[i].up);
 }
 
 static uint64_t lowest_used(const struct picture *p)
@@ -82,10 +82,10 @@ static void print_parts(const struct tenant_facts *t, struct printer *out)
 {
     char text[200];
 
-    (void)label(text, sizeof text, t->name);
+    (void)metrics_label(text, sizeof text, t->name);
     for (size_t i = 0; i < MIRRORED_PARTS; i++)
-        put(out, "postern_directory_part_timestamp_seconds{tenant=\"%s\",part=\"%s\"} %lld", text,
-            mirrored_word((enum mirrored_part)i), (long long)t->parts[i].at);
+        metrics_put(out, "postern_directory_part_timestamp_seconds{tenant=\"%s\",part=\"%s\"} %lld", text,
+                    mirrored_word((enum mirrored_part)i), (long long)t->parts[i].at);
 }
 
 static void print_tenants(const struct report_files *f, struct printer *out)
@@ -94,18 +94,19 @@ static void print_tenants(const struct report_files *f, struct printer *out)
     const struct tenant_facts *t;
     char text[200];
 
-    family(out, "postern_directory_mailboxes", "gauge", "Mailboxes of the tenant in the directory.");
+    metrics_family(out, "postern_directory_mailboxes", "gauge", "Mailboxes of the tenant in the directory.");
     for (uint32_t i = 0; i < n; i++)
         if ((t = directory_tenant(f->view, i)) != NULL)
-            put(out, "postern_directory_mailboxes{tenant=\"%s\"} %llu", label(text, sizeof text, t->name),
-                (unsigned long long)t->mailboxes);
-    family(out, "postern_directory_settings_timestamp_seconds", "gauge", "When the tenant's settings were brought in.");
+            metrics_put(out, "postern_directory_mailboxes{tenant=\"%s\"} %llu",
+                        metrics_label(text, sizeof text, t->name), (unsigned long long)t->mailboxes);
+    metrics_family(out, "postern_directory_settings_timestamp_seconds", "gauge",
+                   "When the tenant's settings were brought in.");
     for (uint32_t i = 0; i < n; i++)
         if ((t = directory_tenant(f->view, i)) != NULL)
-            put(out, "postern_directory_settings_timestamp_seconds{tenant=\"%s\"} %lld",
-                label(text, sizeof text, t->name), (long long)t->settings_at);
-    family(out, "postern_directory_part_timestamp_seconds", "gauge",
-           "When that part of the tenant was brought in or confirmed; 0: never.");
+            metrics_put(out, "postern_directory_settings_timestamp_seconds{tenant=\"%s\"} %lld",
+                        metrics_label(text, sizeof text, t->name), (long long)t->settings_at);
+    metrics_family(out, "postern_directory_part_timestamp_seconds", "gauge",
+                   "When that part of the tenant was brought in or confirmed; 0: never.");
     for (uint32_t i = 0; i < n; i++)
         if ((t = directory_tenant(f->view, i)) != NULL)
             print_parts(t, out);
@@ -125,10 +126,10 @@ static void print_sign_ins(const struct report_files *f, struct printer *out, co
         if (t == NULL || !sign_ins_age(f->config, f->history, t->name, &state))
             continue;
         if (!any)
-            family(out, name, "gauge", help);
+            metrics_family(out, name, "gauge", help);
         any = true;
-        put(out, "%s{tenant=\"%s\"} %lld", name, label(text, sizeof text, t->name),
-            (long long)(trouble ? state.trouble_s : state.read_s));
+        metrics_put(out, "%s{tenant=\"%s\"} %lld", name, metrics_label(text, sizeof text, t->name),
+                    (long long)(trouble ? state.trouble_s : state.read_s));
     }
 }
 
@@ -136,10 +137,10 @@ static void print_sign_ins(const struct report_files *f, struct printer *out, co
 static void print_directory(const struct report_files *f, const struct picture *p, struct printer *out)
 {
     if (p->directory == PART_READ || p->directory == PART_NONE) {
-        family(out, "postern_directory_generation", "gauge",
-               "Generation of the directory in its folder; 0 without one.");
-        put(out, "postern_directory_generation %llu",
-            f->view != NULL ? (unsigned long long)directory_view_generation(f->view) : 0);
+        metrics_family(out, "postern_directory_generation", "gauge",
+                       "Generation of the directory in its folder; 0 without one.");
+        metrics_put(out, "postern_directory_generation %llu",
+                    f->view != NULL ? (unsigned long long)directory_view_generation(f->view) : 0);
         print_tenants(f, out);
         print_sign_ins(f, out, "postern_sign_ins_timestamp_seconds",
                        "When the tenant's sign-ins by SMTP AUTH were last read to the end; 0: never.", false);
@@ -148,38 +149,40 @@ static void print_directory(const struct report_files *f, const struct picture *
     }
     if (p->n_using == 0)
         return;
-    family(out, "postern_services_generation", "gauge", "The lowest generation of the directory that a service uses.");
-    put(out, "postern_services_generation %llu", (unsigned long long)lowest_used(p));
+    metrics_family(out, "postern_services_generation", "gauge",
+                   "The lowest generation of the directory that a service uses.");
+    metrics_put(out, "postern_services_generation %llu", (unsigned long long)lowest_used(p));
 }
 
 static void print_notices(const struct picture *p, struct printer *out)
 {
     if (p->notices.part != PART_READ && p->notices.part != PART_NONE)
         return;
-    family(out, "postern_notices_waiting", "gauge", "Notices that were not delivered yet.");
-    put(out, "postern_notices_waiting %u", p->notices.waiting);
-    family(out, "postern_notices_given_up", "gauge", "Notices that were given up in the last 7 days.");
-    put(out, "postern_notices_given_up %u", p->notices.given_up);
+    metrics_family(out, "postern_notices_waiting", "gauge", "Notices that were not delivered yet.");
+    metrics_put(out, "postern_notices_waiting %u", p->notices.waiting);
+    metrics_family(out, "postern_notices_given_up", "gauge", "Notices that were given up in the last 7 days.");
+    metrics_put(out, "postern_notices_given_up %u", p->notices.given_up);
     if (p->notices.oldest_s == 0)
         return;
-    family(out, "postern_notices_oldest_timestamp_seconds", "gauge", "When the oldest notice that waits was made.");
-    put(out, "postern_notices_oldest_timestamp_seconds %lld", (long long)p->notices.oldest_s);
+    metrics_family(out, "postern_notices_oldest_timestamp_seconds", "gauge",
+                   "When the oldest notice that waits was made.");
+    metrics_put(out, "postern_notices_oldest_timestamp_seconds %lld", (long long)p->notices.oldest_s);
 }
 
 static void print_habits(const struct picture *p, struct printer *out)
 {
-    family(out, "postern_habits_places", "gauge", "Habits of logins and connectors that there is room for.");
-    put(out, "postern_habits_places %llu", (unsigned long long)p->habits.places);
-    family(out, "postern_habits_known", "gauge", "Habits that are kept.");
-    put(out, "postern_habits_known %llu", (unsigned long long)p->habits.known);
-    family(out, "postern_habits_learning", "gauge", "Habits that are being learnt.");
-    put(out, "postern_habits_learning %llu", (unsigned long long)p->habits.learning);
-    family(out, "postern_habits_crowded_total", "counter",
-           "Messages of logins whose habit found no room, which were counted with others.");
-    put(out, "postern_habits_crowded_total %llu", (unsigned long long)p->habits.crowded);
-    family(out, "postern_habits_displaced_total", "counter",
-           "Habits of logins that had sent nothing for half a year, and gave way to others.");
-    put(out, "postern_habits_displaced_total %llu", (unsigned long long)p->habits.displaced);
+    metrics_family(out, "postern_habits_places", "gauge", "Habits of logins and connectors that there is room for.");
+    metrics_put(out, "postern_habits_places %llu", (unsigned long long)p->habits.places);
+    metrics_family(out, "postern_habits_known", "gauge", "Habits that are kept.");
+    metrics_put(out, "postern_habits_known %llu", (unsigned long long)p->habits.known);
+    metrics_family(out, "postern_habits_learning", "gauge", "Habits that are being learnt.");
+    metrics_put(out, "postern_habits_learning %llu", (unsigned long long)p->habits.learning);
+    metrics_family(out, "postern_habits_crowded_total", "counter",
+                   "Messages of logins whose habit found no room, which were counted with others.");
+    metrics_put(out, "postern_habits_crowded_total %llu", (unsigned long long)p->habits.crowded);
+    metrics_family(out, "postern_habits_displaced_total", "counter",
+                   "Habits of logins that had sent nothing for half a year, and gave way to others.");
+    metrics_put(out, "postern_habits_displaced_total %llu", (unsigned long long)p->habits.displaced);
 }
 
 static void print_tenants_learning(const struct report_files *f, const struct picture *p, struct printer *out)
@@ -188,30 +191,30 @@ static void print_tenants_learning(const struct report_files *f, const struct pi
     const struct tenant_facts *t;
     char text[200];
 
-    family(out, "postern_tenant_learning_until_timestamp_seconds", "gauge",
-           "Until when the habits of the tenant's logins are being learnt; 0: that is over, or has not begun.");
+    metrics_family(out, "postern_tenant_learning_until_timestamp_seconds", "gauge",
+                   "Until when the habits of the tenant's logins are being learnt; 0: that is over, or has not begun.");
     for (uint32_t i = 0; i < n; i++)
         if ((t = directory_tenant(f->view, i)) != NULL)
-            put(out, "postern_tenant_learning_until_timestamp_seconds{tenant=\"%s\"} %lld",
-                label(text, sizeof text, t->name), (long long)picture_learning_until(p, f, t));
+            metrics_put(out, "postern_tenant_learning_until_timestamp_seconds{tenant=\"%s\"} %lld",
+                        metrics_label(text, sizeof text, t->name), (long long)picture_learning_until(p, f, t));
 }
 
 static void print_state(const struct picture *p, struct printer *out)
 {
     if (p->state != PART_READ)
         return;
-    family(out, "postern_counters_entries", "gauge", "Counters that there is room for.");
-    put(out, "postern_counters_entries %llu", (unsigned long long)p->counters.entries);
-    family(out, "postern_counters_live", "gauge", "Counters in use.");
-    put(out, "postern_counters_live %llu", (unsigned long long)p->counters.live);
-    family(out, "postern_counters_crowded_total", "counter", "Charges and marks that found their bucket full.");
-    put(out, "postern_counters_crowded_total %llu", (unsigned long long)p->counters.crowded);
-    family(out, "postern_counters_displaced_total", "counter",
-           "Counters of clients without a login, and marks, that gave way to others.");
-    put(out, "postern_counters_displaced_total %llu", (unsigned long long)p->counters.displaced);
+    metrics_family(out, "postern_counters_entries", "gauge", "Counters that there is room for.");
+    metrics_put(out, "postern_counters_entries %llu", (unsigned long long)p->counters.entries);
+    metrics_family(out, "postern_counters_live", "gauge", "Counters in use.");
+    metrics_put(out, "postern_counters_live %llu", (unsigned long long)p->counters.live);
+    metrics_family(out, "postern_counters_crowded_total", "counter", "Charges and marks that found their bucket full.");
+    metrics_put(out, "postern_counters_crowded_total %llu", (unsigned long long)p->counters.crowded);
+    metrics_family(out, "postern_counters_displaced_total", "counter",
+                   "Counters of clients without a login, and marks, that gave way to others.");
+    metrics_put(out, "postern_counters_displaced_total %llu", (unsigned long long)p->counters.displaced);
     print_habits(p, out);
-    family(out, "postern_blocks", "gauge", "Logins, clients, networks and connectors that are blocked.");
-    put(out, "postern_blocks %llu", (unsigned long long)p->blocks);
+    metrics_family(out, "postern_blocks", "gauge", "Logins, clients, networks and connectors that are blocked.");
+    metrics_put(out, "postern_blocks %llu", (unsigned long long)p->blocks);
 }
 
 static void print_decisions(const struct picture *p, struct printer *out)
@@ -220,14 +223,14 @@ static void print_decisions(const struct picture *p, struct printer *out)
 
     if (!p->has_journal)
         return;
-    family(out, "postern_decisions_total", "counter", "Decisions by program, action and reason.");
+    metrics_family(out, "postern_decisions_total", "counter", "Decisions by program, action and reason.");
     for (size_t i = 0; i < p->n_totals; i++)
-        put(out, "postern_decisions_total{program=\"%s\",action=\"%s\",reason=\"%s\"} %llu",
-            label(text, sizeof text, p->totals[i].program), action_name(p->totals[i].action),
-            reason_row(p->totals[i].reason)->name, (unsigned long long)p->totals[i].count);
-    family(out, "postern_journal_dropped_total", "counter",
-           "Decisions that are counted but not in the journal, since too many came at once.");
-    put(out, "postern_journal_dropped_total %llu", (unsigned long long)p->dropped);
+        metrics_put(out, "postern_decisions_total{program=\"%s\",action=\"%s\",reason=\"%s\"} %llu",
+                    metrics_label(text, sizeof text, p->totals[i].program), action_name(p->totals[i].action),
+                    reason_row(p->totals[i].reason)->name, (unsigned long long)p->totals[i].count);
+    metrics_family(out, "postern_journal_dropped_total", "counter",
+                   "Decisions that are counted but not in the journal, since too many came at once.");
+    metrics_put(out, "postern_journal_dropped_total %llu", (unsigned long long)p->dropped);
 }
 
 static void print_cluster(const struct report_files *f, int64_t wall_s, struct printer *out)
@@ -236,21 +239,21 @@ static void print_cluster(const struct report_files *f, int64_t wall_s, struct p
 
     if (f->config == NULL || !cluster_facts(f->config, wall_s, &c))
         return;
-    family(out, "postern_cluster_up", "gauge", "1 while this relay shares what it counts with the others.");
-    put(out, "postern_cluster_up %d", c.shares);
-    family(out, "postern_cluster_relays", "gauge", "Other relays that are known, and of these.");
-    put(out, "postern_cluster_relays{state=\"known\"} %llu", (unsigned long long)c.relays);
-    put(out, "postern_cluster_relays{state=\"silent\"} %llu", (unsigned long long)c.silent);
-    put(out, "postern_cluster_relays{state=\"differing\"} %llu", (unsigned long long)c.differing);
-    family(out, "postern_cluster_waiting", "gauge", "What was counted here and not told the others yet.");
-    put(out, "postern_cluster_waiting %llu", (unsigned long long)c.waiting);
-    family(out, "postern_cluster_lost_total", "counter", "What was counted here and found no room to be told.");
-    put(out, "postern_cluster_lost_total %llu", (unsigned long long)c.lost);
-    family(out, "postern_cluster_round_trip_seconds", "gauge", "How long Redis took for the last batch.");
-    put(out, "postern_cluster_round_trip_seconds %llu.%06llu", (unsigned long long)(c.round_trip_us / 1000000),
-        (unsigned long long)(c.round_trip_us % 1000000));
-    family(out, "postern_cluster_clock_offset_seconds", "gauge", "The clock of Redis less that of this relay.");
-    put(out, "postern_cluster_clock_offset_seconds %.3f", (double)c.clock_ms / 1000);
+    metrics_family(out, "postern_cluster_up", "gauge", "1 while this relay shares what it counts with the others.");
+    metrics_put(out, "postern_cluster_up %d", c.shares);
+    metrics_family(out, "postern_cluster_relays", "gauge", "Other relays that are known, and of these.");
+    metrics_put(out, "postern_cluster_relays{state=\"known\"} %llu", (unsigned long long)c.relays);
+    metrics_put(out, "postern_cluster_relays{state=\"silent\"} %llu", (unsigned long long)c.silent);
+    metrics_put(out, "postern_cluster_relays{state=\"differing\"} %llu", (unsigned long long)c.differing);
+    metrics_family(out, "postern_cluster_waiting", "gauge", "What was counted here and not told the others yet.");
+    metrics_put(out, "postern_cluster_waiting %llu", (unsigned long long)c.waiting);
+    metrics_family(out, "postern_cluster_lost_total", "counter", "What was counted here and found no room to be told.");
+    metrics_put(out, "postern_cluster_lost_total %llu", (unsigned long long)c.lost);
+    metrics_family(out, "postern_cluster_round_trip_seconds", "gauge", "How long Redis took for the last batch.");
+    metrics_put(out, "postern_cluster_round_trip_seconds %llu.%06llu", (unsigned long long)(c.round_trip_us / 1000000),
+                (unsigned long long)(c.round_trip_us % 1000000));
+    metrics_family(out, "postern_cluster_clock_offset_seconds", "gauge", "The clock of Redis less that of this relay.");
+    metrics_put(out, "postern_cluster_clock_offset_seconds %.3f", (double)c.clock_ms / 1000);
 }
 
 /* Reasons of ours alone, so that there are never more than these. */
@@ -261,20 +264,22 @@ static void print_failures(const struct picture *p, struct printer *out)
 
     if (!p->has_journal)
         return;
-    family(out, "postern_auth_failures_total", "counter",
-           "Attempts to sign in that failed, had to wait, or could not be checked, by reason.");
+    metrics_family(out, "postern_auth_failures_total", "counter",
+                   "Attempts to sign in that failed, had to wait, or could not be checked, by reason.");
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         uint64_t count = 0;
 
         for (size_t j = 0; j < p->n_totals; j++)
             count += p->totals[j].reason == reasons[i] ? p->totals[j].count : 0;
-        put(out, "postern_auth_failures_total{reason=\"%s\"} %llu", reason_row(reasons[i])->name,
-            (unsigned long long)count);
+        metrics_put(out, "postern_auth_failures_total{reason=\"%s\"} %llu", reason_row(reasons[i])->name,
+                    (unsigned long long)count);
     }
 }
 
 void metrics_report(const struct picture *p, const struct report_files *f, struct printer *out)
 {
+    metrics_family(out, "postern_build_info", "gauge", "1, with the version of the program that tells this.");
+    metrics_put(out, "postern_build_info{version=\"%s\"} 1", POSTERN_VERSION);
     print_services(p, out);
     print_directory(f, p, out);
     print_state(p, out);
@@ -283,6 +288,7 @@ void metrics_report(const struct picture *p, const struct report_files *f, struc
     print_notices(p, out);
     print_decisions(p, out);
     print_failures(p, out);
+    metrics_of_counts(p, f, out);
     print_cluster(f, p->wall_s, out);
 }
 
@@ -307,7 +313,7 @@ static void open_line(struct printer *p, const struct line *line)
         return;
     }
     name.n -= total.n;
-    put(out, "# %.*s %.*s %.*s", SLICE_ARG(mark), SLICE_ARG(name), SLICE_ARG(rest));
+    metrics_put(out, "# %.*s %.*s %.*s", SLICE_ARG(mark), SLICE_ARG(name), SLICE_ARG(rest));
 }
 
 void metrics_report_open(const struct picture *p, const struct report_files *f, struct printer *out)
@@ -315,5 +321,5 @@ void metrics_report_open(const struct picture *p, const struct report_files *f, 
     struct open_printer open = {.printer = {.people = true, .line = open_line}, .out = out};
 
     metrics_report(p, f, &open.printer);
-    put(out, "# EOF");
+    metrics_put(out, "# EOF");
 }

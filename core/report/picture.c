@@ -73,8 +73,7 @@ static void read_journal(struct report_files *f, struct picture *p)
     struct journal_query query = {.since_ns = since > 0 ? (uint64_t)since * NS_PER_S : 0};
 
     if (files_open_journal(f, &e) != 0 || journal_totals(f->journal, each_total, p, &e) != 0 ||
-        journal_counts(f->journal, each_count, p, &e) != 0 ||
-        journal_dropped(f->journal, &p->dropped, &e) != 0 ||
+        journal_counts(f->journal, each_count, p, &e) != 0 || journal_dropped(f->journal, &p->dropped, &e) != 0 ||
         journal_decisions(f->journal, &query, picture_record, p, &e) != 0) {
         add_problem(p, &e);
         return;
@@ -217,13 +216,14 @@ struct picture *picture_take(struct report_files *f, picture_look *look, struct 
 {
     struct picture *p = calloc(1, sizeof *p);
 
-    if (p == NULL) {
+    if (p == NULL || (p->counts = calloc(JOURNAL_COUNTS_MAX, sizeof *p->counts)) == NULL) {
         (void)error_set(e, "out of memory");
+        free(p);
         return NULL;
     }
     p->wall_s = clock_wall_s();
     if (take_config(f, p, e) != 0) {
-        free(p);
+        picture_free(p);
         return NULL;
     }
     look(p, f);
@@ -265,5 +265,6 @@ void picture_free(struct picture *p)
     ranking_free(&p->clients);
     ranking_free(&p->connectors);
     ranking_free(&p->limits);
+    free(p->counts);
     free(p);
 }

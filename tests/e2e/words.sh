@@ -30,8 +30,9 @@ metrics_problems()
     awk '/^# HELP / { help[$3] = 1; next }
          /^# TYPE / { if (!help[$3]) print "no HELP: " $0; type[$3] = 1; next }
          { name = $1; sub(/[{].*/, "", name); n++ }
+         !type[name] { sub(/_(bucket|sum|count)$/, "", name) }
          !type[name] { print "no TYPE: " $0 }
-         !/^[a-z_]+([{][a-z_]+="([^"\\]|\\.)*"(,[a-z_]+="([^"\\]|\\.)*")*[}])? -?[0-9]+$/ { print "no sample: " $0 }
+         !/^[a-z_]+([{][a-z_]+="([^"\\]|\\.)*"(,[a-z_]+="([^"\\]|\\.)*")*[}])? -?[0-9]+([.][0-9]+)?$/ { print "no sample: " $0 }
          END { if (n < 10) print n + 0 " samples" }'
 }
 

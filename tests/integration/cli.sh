@@ -175,9 +175,13 @@ is 'status is well' "$(p status >/dev/null; echo $?)" 0
 is 'status as JSON' "$(p status --json | json '(.services | length | tostring) + " " + .top_logins[0].name')" "2 $A"
 is 'top draws one picture' "$(p top --once | grep -c '^Services:')" 1
 is 'top is for terminals' "$(p top 2>&1 >/dev/null; echo $?)" '*terminal*2'
-is 'metrics: each family has one HELP and one TYPE' "$(p metrics | awk '/^# HELP/ { h[$3]++ } /^# TYPE/ { t[$3]++ } !/^#/ { sub(/[{ ].*/, ""); if (h[$0] != 1 || t[$0] != 1) print }')" ''
-is 'metrics: every line is one' "$(p metrics | grep -vcE '^# (HELP|TYPE) postern_[a-z_]+ |^postern_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9]+$')" 0
+is 'metrics: each family has one HELP and one TYPE' "$(p metrics | awk '/^# HELP/ { h[$3]++ } /^# TYPE/ { t[$3]++ } !/^#/ { sub(/[{ ].*/, ""); if (h[$0] != 1 && t[$0] != 1) sub(/_(bucket|sum|count)$/, ""); if (h[$0] != 1 || t[$0] != 1) print }')" ''
+is 'metrics: every line is one' "$(p metrics | grep -vcE '^# (HELP|TYPE) postern_[a-z_]+ |^postern_[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9]+(\.[0-9]+)?$')" 0
 is 'metrics: failures to sign in have a bounded set of reasons' "$(p metrics | grep -c '^postern_auth_failures_total{reason="auth-[a-z-]*"} 0$')" 4
+is 'metrics: limits of the configuration are there before they hit' "$(p metrics | grep -c '^postern_limit_hits_total{limit="[^"]*",then="[a-z]*"} ')" '[1-9]*'
+is 'metrics: how long deciding took' "$(p metrics | grep -c '^postern_decision_seconds_bucket{program="policyd",le="')" 16
+is 'metrics: and all of that is in its last part' "$(p metrics | sed -n 's/^postern_decision_seconds_\(bucket{program="policyd",le="+Inf"}\|count{program="policyd"}\) //p' | uniq | wc -l)" 1
+is 'metrics: the version' "$(p metrics | grep -c '^postern_build_info{version="[0-9][^"]*"} 1$')" 1
 is 'metrics: decisions are counted' "$(p metrics | grep -c '^postern_decisions_total{program="policyd",action="pass",reason="allowed"} [1-9]')" 1
 is 'metrics: what the journal lost is told, also when it is nothing' "$(p metrics | grep -c '^postern_journal_dropped_total 0$')" 1
 is 'metrics: no login is a label' "$(p metrics | grep -c anna)" 0

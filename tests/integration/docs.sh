@@ -60,8 +60,8 @@ if command -v postconf >/dev/null; then
         grep -q unknown "$D/stderr" && echo "$name"
     done | none 'each parameter of Postfix is known to Postfix'
 fi
-grep -ohE '\bpostern_[a-z_]+(_total|_seconds|_up|_timestamp)\b' doc/operations.md | sort -u | while read -r name; do
-    grep -q "\"$name\"" core/report/metrics.c || echo "$name"
+grep -ohE '\bpostern_[a-z_]+[a-z]' doc/operations.md conf/prometheus/postern.rules.yml conf/grafana/postern.json | grep -v '^postern_alert$' | sed 's/_bucket$//' | sort -u | while read -r name; do
+    cat core/report/metrics*.c | grep -q "\"$name\"" || echo "$name"
 done | none 'each metric is one'
 # shellcheck disable=SC2086
 grep -ohE 'reason=[a-z-]+' $documents | sort -u | cut -d= -f2 | while read -r reason; do

@@ -1,0 +1,86 @@
+#!/bin/bash
+# The dashboard and the alerting rules with a real Prometheus: it reads postern-web's metrics in both formats, knows each
+# rule, and has something to say to each query of the dashboard. PROMETHEUS, PROMTOOL: the programs.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. scripts/relay.sh
+. tests/e2e/lib.sh
+rules=conf/prometheus/postern.rules.yml dashboard=conf/grafana/postern.json
+prometheus= forwarder=
+trap 'kill $prometheus $forwarder 2>/dev/null; relay_stop' EXIT
+
+is 'promtool finds the rules well formed' "$("$PROMTOOL" check rules $rules 2>&1 | grep -c 'SUCCESS: [1-9]')" 1
+is 'each rule fires when it should, and on no usual day' "$("$PROMTOOL" test rules tests/prometheus/rules.test.yml 2>&1 | sed -n 's/^ *//; /SUCCESS\|FAILED/p')" SUCCESS
+for alert in $(sed -n 's/.*- alert: //p' $rules); do
+    grep -q "alertname=\"$alert\"" tests/prometheus/rules.test.yml || echo "$alert"
+done >"${TMPDIR:-/tmp}/untested.$$"
+is 'each rule is tested' "$(cat "${TMPDIR:-/tmp}/untested.$$")" ''
+rm -f "${TMPDIR:-/tmp}/untested.$$"
+
+make_relay '{ name = "burst"; per = "user"; count = "messages"; rate = "4/d"; burst = 4; },
+    { name = "watch"; per = "user"; count = "recipients"; rate = "2/d"; burst = 2; then = "monitor"; },
+    { name = "probing"; per = "user"; count = "denials"; rate = "3/d"; burst = 3; then = "block 1h"; }'
+echo "web = { listen = \"unix:$T/run/web.sock\"; };" >>"$T/postern.conf"
+relay_start both || exit 1
+"$BIN/postern-web" -c "$T/postern.conf" >"$T/web.log" 2>&1 &
+echo $! >"$T/web.pid"
+port=$(relay_free_port)
+# Prometheus speaks to TCP only.
+python3 - "$T/run/web.sock" >"$T/forwarder.log" 2>&1 <<END &
+import socket, sys, threading
+def pump(a, b):
+    try:
+        while data := a.recv(65536):
+            b.sendall(data)
+        b.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+listener = socket.create_server(("127.0.0.1", $port))
+while True:
+    a, _ = listener.accept()
+    b = socket.socket(socket.AF_UNIX)
+    b.connect(sys.argv[1])
+    for pair in ((a, b), (b, a)):
+        threading.Thread(target=pump, args=pair, daemon=True).start()
+END
+forwarder=$!
+own=$(relay_free_port)
+cat >"$T/prometheus.yml" <<END
+global: { scrape_interval: 1s, evaluation_interval: 1s }
+rule_files: [ $PWD/$rules ]
+scrape_configs:
+  - job_name: postern
+    static_configs: [ { targets: [ "127.0.0.1:$port" ] } ]
+END
+"$PROMETHEUS" --config.file="$T/prometheus.yml" --storage.tsdb.path="$T/tsdb" --web.listen-address="127.0.0.1:$own" \
+    --log.level=warn >"$T/prometheus.log" 2>&1 &
+prometheus=$!
+ask() { curl -s "http://127.0.0.1:$own/api/v1/$1" "${@:2}"; }
+ask_query() { ask query --data-urlencode "query=$1"; }
+
+becomes 'Prometheus reads the metrics' 'ask targets | jq -r ".data.activeTargets[].health"' up
+is 'and complains about nothing' "$(ask targets | jq -r '.data.activeTargets[].lastError')" ''
+becomes 'and knows the version' 'ask_query postern_build_info | jq -r ".data.result | length"' 1
+for _ in 1 2 3 4 5 6; do submit anna@contoso.example; submit bert@contoso.example; done >"$T/submitted"
+becomes 'it sees the limit hit' 'ask_query "sum(postern_limit_hits_total{limit=\"burst\",then=\"defer\"})" | jq -r ".data.result[0].value[1]"' '[1-9]*'
+becomes 'and what only tells' 'ask_query "sum(postern_limit_hits_total{limit=\"watch\",then=\"monitor\"})" | jq -r ".data.result[0].value[1]"' '[1-9]*'
+is 'all rules are in force' "$(ask rules | jq -r '[.data.groups[].rules[] | select(.health != "ok" and .health != "unknown")] | length')" 0
+for _ in 1 2 3 4; do submit cleo@contoso.example; sleep 1; done >>"$T/submitted"
+
+# Each query, for all relays, over the last minute. Empty is what needs a cluster; and whose processes run is told by the
+# command alone, which may see them.
+jq -r '.panels[].targets[].expr' $dashboard | sed 's/\$__rate_interval/60s/g; s/\$instance/.*/g' >"$T/queries"
+is 'the dashboard has queries' "$(wc -l <"$T/queries")" '[23]?'
+while read -r query; do
+    ask_query "$query" >"$T/answer"
+    [ "$(jq -r .status "$T/answer")" = success ] || echo "$query: $(jq -r .error "$T/answer")"
+    case $query in *postern_cluster_* | postern_up*) continue ;; esac
+    [ "$(jq -r '.data.result | length' "$T/answer")" -gt 0 ] || echo "$query: nothing"
+done <"$T/queries" >"$T/failed"
+is 'each query of the dashboard finds something' "$(cat "$T/failed")" ''
+is 'its variable does, too' "$(ask 'label/instance/values?match[]=postern_build_info' | jq -r '.data | length')" 1
+is 'both formats have the same families' \
+    "$(for type in text/plain 'application/openmetrics-text; version=1.0.0'; do
+        curl -s -H "Accept: $type" "http://127.0.0.1:$port/metrics" | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' | sed 's/_total$//' | sort | sha256sum
+    done | uniq | wc -l)" 1
+exit $status
