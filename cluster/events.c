@@ -12,7 +12,7 @@ struct queued {
 struct events {
     struct queued queue[EVENTS_MAX]; /* a ring */
     size_t first, n, sent;
-    uint64_t lost;
+    uint64_t arrived, lost;
 };
 
 struct events *events_new(void)
@@ -95,6 +95,7 @@ void events_arrived(struct events *q)
     q->first = (q->first + 1) % EVENTS_MAX;
     q->n--;
     q->sent--;
+    q->arrived++;
 }
 
 void events_again(struct events *q)
@@ -110,6 +111,16 @@ size_t events_count(const struct events *q)
 size_t events_sent(const struct events *q)
 {
     return q->sent;
+}
+
+uint64_t events_added(const struct events *q)
+{
+    return q->arrived + q->n;
+}
+
+uint64_t events_settled(const struct events *q)
+{
+    return q->arrived;
 }
 
 uint64_t events_lost(const struct events *q)

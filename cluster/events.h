@@ -51,6 +51,9 @@ void events_again(struct events *q);
 
 size_t events_count(const struct events *q); /* sent or not, not yet arrived */
 size_t events_sent(const struct events *q);
+/* How many found room so far; how many of them have arrived. */
+uint64_t events_added(const struct events *q);
+uint64_t events_settled(const struct events *q);
 uint64_t events_lost(const struct events *q);
 
 #endif

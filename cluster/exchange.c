@@ -8,13 +8,66 @@
 /* A batch that Redis refuses is tried again after a second, so many times. */
 #define RETRY_NS NS_PER_S
 #define TRIES_MOST 20u
+/* A round's batches are numbered from its position on. */
+#define BATCHES_A_ROUND 4096u
+/* A round waits for its events no longer than that. */
+#define ROUND_WAIT_NS NS_PER_S
+
+_Static_assert(PENDING_ENTRIES_MAX / BATCH_ENTRIES_MAX + PENDING_MEMBERS_MAX / BATCH_MEMBERS_MAX + 2 < BATCHES_A_ROUND,
+               "a round's batches have numbers of their own");
 
 static void on_batch(void *arg, const struct reply *reply);
 
-void node_drain(struct node *n)
+/* ---- rounds ---- */
+
+/* All that was drained and not told is told from now on. False: there is nothing, or the last round is not over. */
+static bool begin_round(struct node *n)
+{
+    unsigned char id[OUTBOX_IDENTITY_BYTES];
+    uint64_t from;
+
+    if (n->in_round || !outbox_identity(n->outbox, n->boot_id, id) || !pending_begin_round(n->pending))
+        return false;
+    from = outbox_begin_round(n->outbox);
+    if (from == outbox_position(n->outbox) && pending_in_round(n->pending) == 0)
+        return false;
+    n->in_doubt = from == outbox_position(n->outbox);
+    memcpy(n->outbox_id, id, sizeof id);
+    n->in_round = true;
+    n->round_from = from;
+    n->round_batches = 0;
+    n->round_events = events_added(n->events);
+    n->round_wait_ns = 0;
+    return true;
+}
+
+/* Another file in the outbox's place has positions of its own. */
+static bool is_same_outbox(struct node *n)
+{
+    unsigned char id[OUTBOX_IDENTITY_BYTES];
+
+    return outbox_identity(n->outbox, n->boot_id, id) && memcmp(id, n->outbox_id, sizeof id) == 0;
+}
+
+/* What was counted is told once, and what was marked at least once: both before the outbox may forget it. */
+static void end_round(struct node *n, uint64_t boot_ns)
+{
+    if (!n->in_round || n->has_batch || pending_in_round(n->pending) > 0)
+        return;
+    if (n->round_wait_ns == 0)
+        n->round_wait_ns = boot_ns + ROUND_WAIT_NS;
+    if (events_settled(n->events) < n->round_events && boot_ns < n->round_wait_ns)
+        return;
+    if (!n->in_doubt && is_same_outbox(n))
+        outbox_end_round(n->outbox);
+    n->in_round = false;
+}
+
+/* ---- draining ---- */
+
+static void drain(struct node *n, uint64_t boot_ns)
 {
     struct outbox_record records[DRAIN_AT_ONCE];
-    uint64_t boot_ns = clock_boot_ns();
     size_t got;
 
     do {
@@ -30,9 +83,23 @@ void node_drain(struct node *n)
     } while (got == DRAIN_AT_ONCE);
 }
 
+void node_drain(struct node *n)
+{
+    uint64_t boot_ns = clock_boot_ns();
+
+    drain(n, boot_ns);
+    if (!outbox_at_round(n->outbox))
+        return;
+    /* What the program that was killed told last is told again as it was. */
+    (void)begin_round(n);
+    drain(n, boot_ns);
+}
+
+/* ---- batches ---- */
+
 static struct batch_sender sender_of(const struct node *n)
 {
-    return (struct batch_sender){n->key, sealer_incarnation(n->sealer), clock_wall_s()};
+    return (struct batch_sender){n->key, n->outbox_id, clock_wall_s()};
 }
 
 static void send_filled(struct node *n, bool whole)
@@ -48,6 +115,28 @@ static void send_filled(struct node *n, bool whole)
     n->stats.resent += n->tries++ > 0;
 }
 
+/* The same batch has the same number whenever the round is told. */
+static uint64_t number_of(struct node *n)
+{
+    if (n->batch.of_round == 0)
+        return 0;
+    n->round_batches++;
+    return n->in_doubt ? 0 : n->round_from * BATCHES_A_ROUND + n->round_batches;
+}
+
+/* False: there is nothing to tell. */
+static bool next_batch(struct node *n, uint64_t boot_ns)
+{
+    struct counters *counters = state_counters(n->state);
+
+    do {
+        n->has_batch = batch_fill(&n->batch, n->pending, counters, node_now(n, boot_ns));
+        n->batch.number = number_of(n);
+    } while (!n->has_batch && pending_in_round(n->pending) > 0);
+    n->tries = 0;
+    return n->has_batch;
+}
+
 void node_send_batch(struct node *n)
 {
     uint64_t boot_ns = clock_boot_ns();
@@ -55,13 +144,10 @@ void node_send_batch(struct node *n)
     if (n->stage != NODE_SHARES || n->sent || boot_ns < n->retry_ns || !node_is_joined(n))
         return;
     if (!n->has_batch) {
-        if (!batch_fill(&n->batch, n->pending, state_counters(n->state), node_now(n, boot_ns)))
+        end_round(n, boot_ns);
+        (void)begin_round(n);
+        if (!next_batch(n, boot_ns))
             return;
-        n->has_batch = true;
-        n->tries = 0;
-        n->batch.number = ++n->number;
-        n->takes_all = pending_count(n->pending) == 0;
-        n->taken_position = outbox_position(n->outbox);
     } else {
         batch_cut(&n->batch, state_counters(n->state), node_now(n, boot_ns));
     }
@@ -142,8 +228,7 @@ static void on_batch(void *arg, const struct reply *reply)
     n->trouble[0] = '\0';
     n->trouble_now = false;
     n->shared_ns = boot_ns;
-    if (n->takes_all)
-        outbox_done(n->outbox, n->taken_position);
+    end_round(n, boot_ns);
     push_hot(n, &hot);
     if (pending_count(n->pending) > 0)
         node_send_batch(n);

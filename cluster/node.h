@@ -65,9 +65,12 @@ struct node {
     bool sent;      /* waits for its reply */
     unsigned tries;
     uint64_t sent_ns, retry_ns; /* boot clock */
-    uint64_t number;
-    bool takes_all;          /* nothing was pending beside the batch when it was filled ... */
-    uint64_t taken_position; /* ... and the outbox was drained up to here */
+    uint64_t boot_id;
+    unsigned char outbox_id[OUTBOX_IDENTITY_BYTES]; /* whose numbers the batches have */
+    /* the round that is told */
+    bool in_round, in_doubt;              /* begun; of another ring than the file's by now */
+    uint64_t round_from, round_batches;   /* where it begins; how many were filled */
+    uint64_t round_events, round_wait_ns; /* it ends when so many events have arrived; or then, boot clock */
     /* events */
     struct events *events;
     struct shared_blocks *blocks;
