@@ -8,12 +8,11 @@
 /* A batch that Redis refuses is tried again after a second, so many times. */
 #define RETRY_NS NS_PER_S
 #define TRIES_MOST 20u
-/* A round's batches are numbered from its position on. */
-#define BATCHES_A_ROUND 4096u
 /* A round waits for its events no longer than that. */
 #define ROUND_WAIT_NS NS_PER_S
 
-_Static_assert(PENDING_ENTRIES_MAX / BATCH_ENTRIES_MAX + PENDING_MEMBERS_MAX / BATCH_MEMBERS_MAX + 2 < BATCHES_A_ROUND,
+_Static_assert(PENDING_ENTRIES_MAX / BATCH_ENTRIES_MAX + PENDING_MEMBERS_MAX / BATCH_MEMBERS_MAX + 2 <
+                   NODE_NUMBERS_A_ROUND,
                "a round's batches have numbers of their own");
 
 static void on_batch(void *arg, const struct reply *reply);
@@ -26,16 +25,17 @@ static bool begin_round(struct node *n)
     unsigned char id[OUTBOX_IDENTITY_BYTES];
     uint64_t from;
 
-    if (n->in_round || !outbox_identity(n->outbox, n->boot_id, id) || !pending_begin_round(n->pending))
+    if (n->in_round || !outbox_identity(n->outbox, n->boot_id, id) || !node_habits_begin_round(n) ||
+        !pending_begin_round(n->pending))
         return false;
     from = outbox_begin_round(n->outbox);
-    if (from == outbox_position(n->outbox) && pending_in_round(n->pending) == 0)
+    if (from == outbox_position(n->outbox) && pending_in_round(n->pending) == 0 && node_habits_told(n))
         return false;
     n->in_doubt = from == outbox_position(n->outbox);
     memcpy(n->outbox_id, id, sizeof id);
     n->in_round = true;
     n->round_from = from;
-    n->round_batches = 0;
+    n->round_batches = n->round_habits = 0;
     n->round_events = events_added(n->events);
     n->round_wait_ns = 0;
     return true;
@@ -52,7 +52,7 @@ static bool is_same_outbox(struct node *n)
 /* What was counted is told once, and what was marked at least once: both before the outbox may forget it. */
 static void end_round(struct node *n, uint64_t boot_ns)
 {
-    if (!n->in_round || n->has_batch || pending_in_round(n->pending) > 0)
+    if (!n->in_round || n->has_batch || pending_in_round(n->pending) > 0 || !node_habits_told(n))
         return;
     if (n->round_wait_ns == 0)
         n->round_wait_ns = boot_ns + ROUND_WAIT_NS;
@@ -73,6 +73,10 @@ static void drain(struct node *n, uint64_t boot_ns)
     do {
         got = outbox_drain(n->outbox, boot_ns, records, DRAIN_AT_ONCE);
         for (size_t i = 0; i < got; i++) {
+            if (outbox_is_of_habit(records[i].kind)) {
+                node_note_habit(n, records + i);
+                continue;
+            }
             (void)pending_take(n->pending, records + i);
             node_note_record(n, records + i);
             if (records[i].kind == OUTBOX_RESET)
@@ -121,7 +125,7 @@ static uint64_t number_of(struct node *n)
     if (n->batch.of_round == 0)
         return 0;
     n->round_batches++;
-    return n->in_doubt ? 0 : n->round_from * BATCHES_A_ROUND + n->round_batches;
+    return n->in_doubt ? 0 : n->round_from * NODE_NUMBERS_A_ROUND + n->round_batches;
 }
 
 /* False: there is nothing to tell. */

@@ -91,6 +91,7 @@ static void on_epoch(void *arg, const struct reply *reply)
     n->epoch[reply->text.n] = '\0';
     recent_begin(n->recent);
     n->reposts = true;
+    node_keep_all_habits(n);
     node_forget_position(n);
 }
 

@@ -70,7 +70,8 @@ static json_t *own_beat(struct node *n)
         return NULL;
     outbox_stats(n->outbox, &outbox);
     set_number(o, "round_trip_us", n->stats.round_trip_ns / 1000);
-    set_number(o, "waiting", pending_count(n->pending) + events_count(n->events) + outbox.waiting);
+    set_number(o, "waiting",
+               pending_count(n->pending) + node_habits_waiting(n) + events_count(n->events) + outbox.waiting);
     set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost);
     set_number(o, "keys", n->stats.batches.keys);
     set_number(o, "raised", n->stats.batches.raised);
@@ -78,6 +79,7 @@ static json_t *own_beat(struct node *n)
     set_number(o, "resent", n->stats.resent);
     set_number(o, "refused_by_redis", n->stats.refused_by_redis);
     set_number(o, "events_in", n->stats.events_in);
+    set_number(o, "habits_in", n->stats.habits_in);
     set_number(o, "events_out", n->stats.events_out);
     set_number(o, "false_records", n->stats.false_records);
     set_number(o, "replayed", n->stats.replayed);

@@ -342,71 +342,118 @@ static bool parse_id(struct slice text, unsigned long long id[2])
            slice_to_u64(sequence, UINT64_MAX, id + 1);
 }
 
-/* One event: its id, and a list of names and values, of which "r" is ours. */
-static bool heard_entry(struct node *n, const struct reply *entry)
+static bool heard_record(struct node *n, const unsigned long long id[2], struct slice record)
 {
-    const struct reply *fields;
-    unsigned long long id[2];
     struct slice text;
 
-    if (reply_array(entry, 2) == NULL || entry->elements[0]->type != REPLY_TEXT ||
-        entry->elements[0]->text.n > NODE_ID_MAX || !parse_id(entry->elements[0]->text, id) || id[0] < n->read_to[0] ||
-        (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
-        return false; /* none, or it goes backwards */
+    if (id[0] < n->read_to[0] || (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
+        return false; /* it goes backwards */
     n->read_to[0] = id[0];
     n->read_to[1] = id[1];
-    if ((fields = reply_array(entry->elements[1], 2)) != NULL && fields->elements[1]->type == REPLY_TEXT &&
-        node_open(n, SEAL_EVENT, fields->elements[1]->text, &text))
+    if (node_open(n, SEAL_EVENT, record, &text))
         (void)heard_event(n, text);
     return true;
 }
 
+/* One entry: its id, and a list of names and values, of which "r" is ours. */
+static bool heard_entry(struct node *n, const struct reply *entry,
+                        bool (*heard)(struct node *n, const unsigned long long id[2], struct slice record))
+{
+    struct slice record = {"", 0};
+    const struct reply *fields;
+    unsigned long long id[2];
+
+    if (reply_array(entry, 2) == NULL || entry->elements[0]->type != REPLY_TEXT ||
+        entry->elements[0]->text.n > NODE_ID_MAX || !parse_id(entry->elements[0]->text, id))
+        return false;
+    if ((fields = reply_array(entry->elements[1], 2)) != NULL && fields->elements[1]->type == REPLY_TEXT)
+        record = fields->elements[1]->text;
+    return heard(n, id, record);
+}
+
+/* The new entries of one stream: its name, and a list of them. */
+static bool heard_stream(struct node *n, const struct reply *stream)
+{
+    const struct reply *entries;
+    bool habits;
+
+    if (reply_array(stream, 2) == NULL || (entries = reply_array(stream->elements[1], 1)) == NULL)
+        return false;
+    habits = reply_is(stream->elements[0], NODE_HABITS_STREAM);
+    for (size_t i = 0; i < entries->n; i++)
+        if (!heard_entry(n, entries->elements[i], habits ? node_heard_habits : heard_record))
+            return false;
+    return true;
+}
+
+static void add_id(struct node *n, const unsigned long long id[2])
+{
+    char text[NODE_ID_MAX + 1];
+    struct buf b = BUF_OVER(text);
+
+    buf_addf(&b, "%llu-%llu", id[0], id[1]);
+    command_add(&n->command, buf_slice(&b));
+}
+
 void node_read_events(struct node *n)
 {
-    char id[NODE_ID_MAX + 1];
-    struct buf b = BUF_OVER(id);
+    unsigned long long habits[2];
+    bool of_habits = node_habits_position(n, habits);
 
     if (n->stage != NODE_SHARES || n->reading || !link_is_up(n->reader))
         return;
-    buf_addf(&b, "%llu-%llu", n->read_to[0], n->read_to[1]);
     command_begin(&n->command);
     command_add_static(&n->command, "XREAD");
     command_add_static(&n->command, "COUNT");
     command_add_static(&n->command, READ_AT_ONCE);
-    if (n->caught_up) {
+    if (n->caught_up && of_habits) {
         command_add_static(&n->command, "BLOCK");
         command_add_static(&n->command, READ_WAIT_MS);
     }
     command_add_static(&n->command, "STREAMS");
     command_add_static(&n->command, STREAM);
-    command_add(&n->command, buf_slice(&b));
+    if (of_habits)
+        command_add_static(&n->command, NODE_HABITS_STREAM);
+    add_id(n, n->read_to);
+    if (of_habits)
+        add_id(n, habits);
+    n->reads_habits = of_habits;
     n->reading = link_send(n->reader, &n->command, on_read, n) == 0;
 }
 
-/* Nothing: none came in that time. Else a list of streams, of which there is one: its name, and its events. */
+/* All that was there is read. */
+static void caught_up(struct node *n)
+{
+    if (n->stage != NODE_SHARES)
+        return;
+    n->caught_up = true;
+    if (!n->reads_habits) /* nor do replies wait then: the next flush asks again */
+        return;
+    node_habits_caught_up(n);
+    node_read_events(n);
+}
+
+/* Nothing: none came in that time. Else a list of streams that have new entries. */
 static void on_read(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *stream, *entries;
 
     n->reading = false;
     if (reply == NULL)
         return;
     if (reply->type == REPLY_NIL || n->stage != NODE_SHARES) {
-        n->caught_up = n->caught_up || n->stage == NODE_SHARES;
-        node_read_events(n);
+        caught_up(n);
         return;
     }
-    if (reply_array(reply, 1) == NULL || (stream = reply_array(reply->elements[0], 2)) == NULL ||
-        (entries = reply_array(stream->elements[1], 1)) == NULL) {
+    if (reply_array(reply, 1) == NULL) {
         link_fail(n->reader, "Redis replied to XREAD with something else");
         return;
     }
     /* What changed here is known before what others say of it. */
     node_drain(n);
     node_look_at_blocks(n);
-    for (size_t i = 0; i < entries->n; i++)
-        if (!heard_entry(n, entries->elements[i])) {
+    for (size_t i = 0; i < reply->n; i++)
+        if (!heard_stream(n, reply->elements[i])) {
             link_fail(n->reader, "Redis replied to XREAD with what are no events, or old ones");
             return;
         }

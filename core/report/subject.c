@@ -166,6 +166,8 @@ void subject_forgive(struct counters *counters, struct habits *habits, const str
     }
     forgive_key(counters, block_history(c, block->key).key, c->now_ns);
     outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_LIFT, .key = block->key});
-    if (block->defers && (key = key_of_habit(c, &subject->verdict.identity)) != 0)
-        habits_lift(habits, key, c->now_ns, false);
+    if (!block->defers || (key = key_of_habit(c, &subject->verdict.identity)) == 0)
+        return;
+    habits_lift(habits, key, c->now_ns, false);
+    outbox_tell(counters_outbox(counters), outbox_habit(OUTBOX_HABIT_LIFT, key, NULL, c->now_ns));
 }

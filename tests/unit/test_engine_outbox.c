@@ -264,6 +264,29 @@ static void a_block_tells_that_a_new_network_begins_anew(void **state)
     end(b);
 }
 
+static void a_message_tells_what_its_login_sends_and_one_that_is_deferred_is_known(void **state)
+{
+    struct bench *b = *state;
+    struct outbox_record of[4];
+    size_t n, habits = 0;
+
+    begin(b, "preset = \"none\"; limits = ({ name = \"hour\"; per = \"user\"; count = \"messages\"; rate = \"2/h\";"
+             " beyond = \"habit\"; learning = 1; });");
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    n = outbox_drain(reader, clock_boot_ns(), records, RECORDS);
+    for (size_t i = 0; i < n; i++)
+        if (records[i].kind == OUTBOX_HABIT)
+            of[habits++] = records[i];
+    assert_int_equal(habits, 2); /* the login's, and with it its tenant is known */
+    assert_int_equal(of[0].units[HABIT_MESSAGES], 1);
+    assert_int_equal(of[0].units[HABIT_RECIPIENTS], 1);
+    assert_int_equal(of[0].at_s, now_of(b) / NS_PER_S);
+    assert_int_equal(of[1].units[HABIT_MESSAGES], 0);
+    assert_int_equal(anna(b), REASON_LIMIT);
+    assert_int_equal(told(OUTBOX_HABIT_DEFERRED), 1);
+    end(b);
+}
+
 static void what_an_operator_forgives_is_told(void **state)
 {
     struct bench *b = *state;
@@ -339,6 +362,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_block_tells_its_history, setup, teardown),
         cmocka_unit_test_setup_teardown(a_familiar_network_tells_when_it_was_first_seen_and_latest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_block_tells_that_a_new_network_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_message_tells_what_its_login_sends_and_one_that_is_deferred_is_known, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_an_operator_forgives_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(an_outbox_that_can_not_be_made_hinders_no_mail_and_is_logged, setup, teardown),
     };
