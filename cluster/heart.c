@@ -119,7 +119,10 @@ static void say_differences(struct node *n, const struct beat_peer *p, unsigned 
 {
     char text[128];
 
-    if (p->differs != before && p->differs != 0)
+    if (p->differs != before && p->differs != 0 && (p->differs & ~DIGESTS_WEAK) == 0)
+        log_say(n->log, LEVEL_NOTICE, "relay %s refuses with other texts than this one; all is counted together",
+                beat_name(p->said));
+    else if (p->differs != before && p->differs != 0)
         log_say(n->log, LEVEL_WARNING,
                 "relay %s differs from this one in: %s; what depends on that is counted by each for itself",
                 beat_name(p->said), beat_differences(p->differs, text, sizeof text));

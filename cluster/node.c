@@ -180,6 +180,8 @@ static int start(struct node *n, const struct node_options *o, struct error *e)
     if (n->events == NULL || n->blocks == NULL || n->reader == NULL || n->pending == NULL || n->recent == NULL ||
         n->flush == NULL || n->link == NULL || n->ear == NULL || event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
+    if (directory_open(n->config->directory, &n->directory, e) != 0)
+        return -1;
     node_load_position(n);
     return 0;
 }
@@ -220,6 +222,7 @@ void node_free(struct node *n)
         event_free(n->flush);
     beats_clear(&n->beats);
     node_habits_free(n);
+    directory_close(n->directory);
     events_free(n->events);
     shared_blocks_free(n->blocks);
     pending_free(n->pending);

@@ -13,6 +13,7 @@
 #include "cluster/shared_blocks.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
+#include "core/directory/directory.h"
 #include "core/state/outbox.h"
 #include "core/state/state.h"
 
@@ -86,6 +87,8 @@ struct node {
     bool events_stalled, reading, reads_habits, caught_up, said_folder;
     uint64_t events_retry_ns, blocks_read_ns;
     unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
+    struct directory *directory;             /* for never_block: which mailbox is meant */
+    uint64_t directory_ns;                   /* boot clock: when it was refreshed */
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
     bool reposts;

@@ -137,8 +137,12 @@ static void take_member(struct pending *p, const struct outbox_record *r)
         p->lost++;
         return;
     }
-    m->of[(m->first + m->n++) % PENDING_MEMBERS_MAX] = (struct pending_member){
-        .key = r->key, .member = r->member, .ns = r->ns, .burst_ns = r->burst_ns, .keep_ns = r->keep_ns};
+    m->of[(m->first + m->n++) % PENDING_MEMBERS_MAX] = (struct pending_member){.key = r->key,
+                                                                               .member = r->member,
+                                                                               .table = r->table,
+                                                                               .ns = r->ns,
+                                                                               .burst_ns = r->burst_ns,
+                                                                               .keep_ns = r->keep_ns};
 }
 
 /* A sum that would not fit stays where it is: it is far above every cap. */

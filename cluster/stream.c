@@ -52,7 +52,8 @@ void node_note_record(struct node *n, const struct outbox_record *r)
         return;
     case OUTBOX_DISTINCT:
         /* Who meets the member next knows it, before its limit is full. */
-        (void)events_add_mark(n->events, wall_ms, MARK_LATEST, r->member, r->keep_ns);
+        (void)events_add_mark(n->events, wall_ms, r->table == OUTBOX_COUNTERS ? MARK_LATEST : MARK_ONCE, r->member,
+                              r->keep_ns);
         return;
     case OUTBOX_LIFT:
     case OUTBOX_RESET:
@@ -169,10 +170,24 @@ static void on_added(void *arg, const struct reply *reply)
 
 /* ---- what others tell ---- */
 
-/* never_block is this relay's own: by the name in the block. */
-static bool is_protected(const struct node *n, const struct block *block, const struct moment *at)
+/* The directory as it is now. NULL: there is none. */
+static struct directory_view *view_of(struct node *n)
 {
+    uint64_t boot_ns = clock_boot_ns();
+
+    if (n->directory_ns == 0 || boot_ns - n->directory_ns >= NS_PER_S) {
+        n->directory_ns = boot_ns;
+        (void)directory_refresh(n->directory, NULL); /* that it can't be used, the services say */
+    }
+    return directory_view_get(n->directory);
+}
+
+/* never_block is this relay's own: by the name in the block, and by all other names of its mailbox. */
+static bool is_protected(struct node *n, const struct block *block, const struct moment *at)
+{
+    struct directory_view *view = view_of(n);
     const struct decide_context c = {.config = n->config,
+                                     .view = view,
                                      .counters = state_counters(n->state),
                                      .blocks = state_blocks(n->state),
                                      .secret = state_secret(n->state),
@@ -192,6 +207,8 @@ static bool is_protected(const struct node *n, const struct block *block, const 
                 never_blocked(&c, &x->submission, &x->verdict.identity, x->part);
     }
     free(x);
+    if (view != NULL)
+        directory_view_put(n->directory, view);
     return found;
 }
 
@@ -262,7 +279,9 @@ static void heard_mark(struct node *n, enum mark_kind kind, uint64_t key, uint64
     uint64_t here_ns = counters_marked_for(counters, key, at->now_ns);
     bool crowded;
 
-    if (kind == MARK_FIRST && here_ns > left_ns)
+    if (kind == MARK_ONCE)
+        (void)strangers_once(counters, key, at->now_ns, left_ns);
+    else if (kind == MARK_FIRST && here_ns > left_ns)
         counters_return(counters, key, here_ns - left_ns, at->now_ns);
     else if (kind == MARK_LATEST || here_ns == 0)
         (void)counters_mark(counters, key, at->now_ns, left_ns, kind == MARK_LATEST, &crowded);
@@ -276,7 +295,7 @@ static void heard_marks(struct node *n, struct slice body, uint64_t elapsed_ms, 
         uint64_t key = bytes_get64(p + 1), ns = bytes_get64(p + 9), elapsed_ns = elapsed_ms * NS_PER_MS;
 
         if (key != 0 && ns <= COUNTERS_LONGEST_WINDOW_NS && elapsed_ms < COUNTERS_LONGEST_WINDOW_NS / NS_PER_MS &&
-            ns > elapsed_ns && (p[0] == MARK_FIRST || p[0] == MARK_LATEST))
+            ns > elapsed_ns && p[0] >= MARK_FIRST && p[0] <= MARK_ONCE)
             heard_mark(n, (enum mark_kind)p[0], key, ns - elapsed_ns, at);
     }
     n->stats.marks_in++;
