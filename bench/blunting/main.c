@@ -1,9 +1,11 @@
 /*
- * blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-m MERGED] [-n DAYS] [-a ATTACK] [-v VICTIMS] honest|attacks
+ * blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-m MERGED] [-n DAYS] [-a ATTACK] [-v VICTIMS] [-r RELAYS]
+ *     honest|attacks
  *
  * FILE is a policy: settings of postern.conf(5) about limits. FOLDER is for what postern keeps, and for its
  * configuration. Prints one line a kind of honest mail (of logins in their first two weeks, and of the others), or one
  * an attack and victim, with tabs between the figures. -a: only the attack of that number, from 0; else each by itself.
+ * -r: each honest message meets any of so many relays that count as one.
  *
  * What came before an attack is the same for all of them, so it is lived through once: an attack begins in a child of
  * this process, with a copy of the state file.
