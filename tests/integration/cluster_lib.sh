@@ -49,7 +49,7 @@ redis_start()
 }
 redis() { redis-cli -s "$T/redis.sock" "$@"; }
 
-# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given.
+# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given. Redis is at $place, settings of the group.
 relay()
 {
     mkdir -p "$T/$1"
@@ -63,7 +63,7 @@ limits = (
 policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
 milter = { listen = ""; };
 ${alerts:-}
-cluster = { server = "unix:$T/redis.sock"; key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
+cluster = { ${place:-server = "unix:$T/redis.sock";} key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
 CONF
 }
 start()
@@ -74,6 +74,12 @@ start()
         relay_wait relay_listens_at "$T/$name/policyd.sock"
         run "cluster-$name" "$build/postern-cluster" -c "$T/$name/postern.conf"
     done
+}
+# acl_of_manual USER PASSWORD: the line for this user of Redis, as the manual has it.
+acl_of_manual()
+{
+    sed -n "/^user $1 on/,/^\.Ed/p" doc/postern-cluster.8 | sed '/^\.Ed/d' | tr '\n' ' ' | sed "s/>password/>$2/"
+    echo
 }
 shares() { grep -c 'shares with the cluster' "$T/cluster-$1.log"; }
 ask() { python3 tests/integration/cluster_ask.py "$@"; }
