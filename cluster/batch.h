@@ -20,7 +20,9 @@
 #define BATCH_ENTRIES_MAX 120u
 #define BATCH_MEMBERS_MAX 40u
 
+/* Of all hash tags; in a Redis Cluster, where the keys of a script must be in one slot, of one tag. Numbers go up by tag. */
 struct batch {
+    unsigned tag; /* cluster/command.h; 0: of all */
     uint64_t number;
     struct pending_entry entries[BATCH_ENTRIES_MAX];
     uint64_t floors_ns[BATCH_ENTRIES_MAX];
@@ -47,7 +49,7 @@ struct batch_counts {
 };
 
 /*
- * Takes the oldest of what is pending. An amount is cut to what is still owed here: after a long time without Redis the
+ * Takes the oldest of what is pending of the batch's tag. An amount is cut to what is still owed here: after a long time without Redis the
  * rest has passed, and nobody should wait for it again. False: there is nothing.
  */
 bool batch_fill(struct batch *b, struct pending *pending, const struct counters *counters, uint64_t now_ns);

@@ -5,21 +5,51 @@
 #define NONE UINT32_MAX
 #define CHAINS PENDING_ENTRIES_MAX
 
+/* By hash tag, each from the oldest to the youngest. Tags are counted from 1. */
+struct order {
+    uint32_t oldest[KEY_TAGS + 1], youngest[KEY_TAGS + 1];
+    unsigned at; /* the tag whose turn it is, where all have theirs */
+};
+
 struct place {
     struct pending_entry entry;
     uint32_t in_chain; /* the next with the same hash, or the next free place */
     uint32_t in_order; /* the next younger one */
 };
 
+struct member_place {
+    struct pending_member member;
+    uint32_t in_order; /* the next younger one, or the next free place */
+};
+
 struct pending {
     struct place places[PENDING_ENTRIES_MAX];
     uint32_t chains[CHAINS];
-    uint32_t free, oldest, youngest;
-    uint32_t n;
-    struct pending_member members[PENDING_MEMBERS_MAX]; /* a ring */
-    uint32_t first_member, n_members;
+    struct order order;
+    uint32_t free, n;
+    struct member_place members[PENDING_MEMBERS_MAX];
+    struct order member_order;
+    uint32_t free_member, n_members;
     uint64_t lost;
 };
+
+static void order_begin(struct order *o)
+{
+    for (unsigned tag = 0; tag <= KEY_TAGS; tag++)
+        o->oldest[tag] = o->youngest[tag] = NONE;
+    o->at = 1;
+}
+
+/* The tag to take from: this one, or the one whose turn it is; 0: there is nothing. */
+static unsigned order_turn(struct order *o, unsigned tag)
+{
+    if (tag != 0)
+        return o->oldest[tag] != NONE ? tag : 0;
+    for (unsigned tried = 0; tried < KEY_TAGS; tried++, o->at = o->at % KEY_TAGS + 1)
+        if (o->oldest[o->at] != NONE)
+            return o->at;
+    return 0;
+}
 
 struct pending *pending_new(void)
 {
@@ -31,7 +61,10 @@ struct pending *pending_new(void)
         p->chains[i] = NONE;
     for (uint32_t i = 0; i < PENDING_ENTRIES_MAX; i++)
         p->places[i].in_chain = i + 1 < PENDING_ENTRIES_MAX ? i + 1 : NONE;
-    p->oldest = p->youngest = NONE;
+    for (uint32_t i = 0; i < PENDING_MEMBERS_MAX; i++)
+        p->members[i].in_order = i + 1 < PENDING_MEMBERS_MAX ? i + 1 : NONE;
+    order_begin(&p->order);
+    order_begin(&p->member_order);
     return p;
 }
 
@@ -59,6 +92,7 @@ static struct pending_entry *pending_entry_of(struct pending *p, uint64_t key, e
 {
     const struct place *found = pending_find(p, key);
     uint32_t at = p->free, *chain = p->chains + chain_of(key);
+    unsigned tag = tag_of_key(key);
 
     if (found != NULL)
         return &p->places[found - p->places].entry;
@@ -69,25 +103,24 @@ static struct pending_entry *pending_entry_of(struct pending *p, uint64_t key, e
     p->free = p->places[at].in_chain;
     p->places[at] = (struct place){.entry = {.key = key, .table = table}, .in_chain = *chain, .in_order = NONE};
     *chain = at;
-    if (p->youngest != NONE)
-        p->places[p->youngest].in_order = at;
+    if (p->order.oldest[tag] != NONE)
+        p->places[p->order.youngest[tag]].in_order = at;
     else
-        p->oldest = at;
-    p->youngest = at;
+        p->order.oldest[tag] = at;
+    p->order.youngest[tag] = at;
     p->n++;
     return &p->places[at].entry;
 }
 
-bool pending_next(struct pending *p, struct pending_entry *out)
+bool pending_next(struct pending *p, unsigned tag, struct pending_entry *out)
 {
-    uint32_t at = p->oldest, *link;
+    uint32_t at, *link;
 
-    if (at == NONE)
+    if ((tag = order_turn(&p->order, tag)) == 0)
         return false;
+    at = p->order.oldest[tag];
     *out = p->places[at].entry;
-    p->oldest = p->places[at].in_order;
-    if (p->oldest == NONE)
-        p->youngest = NONE;
+    p->order.oldest[tag] = p->places[at].in_order;
     for (link = p->chains + chain_of(out->key); *link != at; link = &p->places[*link].in_chain)
         continue;
     *link = p->places[at].in_chain;
@@ -99,20 +132,36 @@ bool pending_next(struct pending *p, struct pending_entry *out)
 
 static void take_member(struct pending *p, const struct outbox_record *r)
 {
-    if (p->n_members == PENDING_MEMBERS_MAX) {
+    uint32_t at = p->free_member;
+    unsigned tag = tag_of_key(r->key);
+
+    if (at == NONE) {
         p->lost++;
         return;
     }
-    p->members[(p->first_member + p->n_members++) % PENDING_MEMBERS_MAX] = (struct pending_member){
-        .key = r->key, .member = r->member, .ns = r->ns, .burst_ns = r->burst_ns, .keep_ns = r->keep_ns};
+    p->free_member = p->members[at].in_order;
+    p->members[at] = (struct member_place){
+        .member = {.key = r->key, .member = r->member, .ns = r->ns, .burst_ns = r->burst_ns, .keep_ns = r->keep_ns},
+        .in_order = NONE};
+    if (p->member_order.oldest[tag] != NONE)
+        p->members[p->member_order.youngest[tag]].in_order = at;
+    else
+        p->member_order.oldest[tag] = at;
+    p->member_order.youngest[tag] = at;
+    p->n_members++;
 }
 
-bool pending_next_member(struct pending *p, struct pending_member *out)
+bool pending_next_member(struct pending *p, unsigned tag, struct pending_member *out)
 {
-    if (p->n_members == 0)
+    uint32_t at;
+
+    if ((tag = order_turn(&p->member_order, tag)) == 0)
         return false;
-    *out = p->members[p->first_member];
-    p->first_member = (p->first_member + 1) % PENDING_MEMBERS_MAX;
+    at = p->member_order.oldest[tag];
+    *out = p->members[at].member;
+    p->member_order.oldest[tag] = p->members[at].in_order;
+    p->members[at].in_order = p->free_member;
+    p->free_member = at;
     p->n_members--;
     return true;
 }
@@ -177,11 +226,8 @@ uint64_t pending_own(const struct pending *p, uint64_t key)
     const struct place *found = pending_find(p, key);
     uint64_t own = found != NULL && found->entry.add_ns > 0 ? (uint64_t)found->entry.add_ns : 0;
 
-    for (uint32_t i = 0; i < p->n_members; i++) {
-        const struct pending_member *m = p->members + (p->first_member + i) % PENDING_MEMBERS_MAX;
-
-        own += m->key == key ? m->ns : 0;
-    }
+    for (uint32_t at = p->member_order.oldest[tag_of_key(key)]; at != NONE; at = p->members[at].in_order)
+        own += p->members[at].member.key == key ? p->members[at].member.ns : 0;
     return own;
 }
 

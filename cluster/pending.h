@@ -6,6 +6,7 @@
 #ifndef POSTERN_CLUSTER_PENDING_H
 #define POSTERN_CLUSTER_PENDING_H
 
+#include "cluster/command.h"
 #include "core/state/outbox.h"
 
 #define PENDING_ENTRIES_MAX 65536u
@@ -42,9 +43,9 @@ void pending_forget(struct pending *p, uint64_t key);
 /* What the key was charged that has not left yet; at least 0. */
 uint64_t pending_own(const struct pending *p, uint64_t key);
 
-/* Takes out the oldest. False: there is none. */
-bool pending_next(struct pending *p, struct pending_entry *out);
-bool pending_next_member(struct pending *p, struct pending_member *out);
+/* Takes out the oldest of this hash tag (cluster/command.h); 0: of one tag after the other. False: there is none. */
+bool pending_next(struct pending *p, unsigned tag, struct pending_entry *out);
+bool pending_next_member(struct pending *p, unsigned tag, struct pending_member *out);
 
 size_t pending_count(const struct pending *p); /* of both */
 uint64_t pending_lost(const struct pending *p);

@@ -9,6 +9,7 @@ fi
 T=$(mktemp -d "${TMPDIR:-/tmp}/postern-cluster.XXXXXX")
 chmod 755 "$T"
 redis=
+place="server = \"unix:$T/redis.sock\";"
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 trap finish EXIT
@@ -58,12 +59,12 @@ directory = "$T/directory"; state = { file = "$T/$1/state/state"; entries = 6553
 log = { to = "stderr"; }; preset = "none"; tls = { required = false; };
 limits = (
   { name = "user"; per = "user"; count = "messages"; rate = "12/h"; burst = 28; },
-  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "1/h"; burst = 4; then = "${roaming:-reject}"; }
+  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "1/h"; burst = 4; then = "${roaming:-reject}"; }${more_limits:-}
 );
 policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
 milter = { listen = ""; };
 ${alerts:-}
-cluster = { ${place:-server = "unix:$T/redis.sock";} key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
+cluster = { $place key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
 CONF
 }
 start()

@@ -369,11 +369,16 @@ static void what_finds_no_room_is_counted_and_the_oldest_leaves_first(void **sta
         assert_true(pending_take(p, &record));
     }
     assert_int_equal(pending_lost(p), 3);
-    for (uint64_t i = 0; i < PENDING_ENTRIES_MAX; i++) {
-        assert_true(pending_next(p, &entry));
-        assert_int_equal(entry.key, (i + 1) * UINT64_C(0x9e3779b97f4a7c15));
-    }
-    assert_false(pending_next(p, &entry));
+    for (unsigned tag = 1; tag <= KEY_TAGS; tag++)
+        for (uint64_t i = 0; i < PENDING_ENTRIES_MAX; i++) {
+            uint64_t key = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+            if (tag_of_key(key) != tag)
+                continue;
+            assert_true(pending_next(p, tag % 2 == 0 ? tag : 0, &entry)); /* one tag after the other */
+            assert_int_equal(entry.key, key);
+        }
+    assert_false(pending_next(p, 0, &entry));
     assert_int_equal(pending_count(p), 0);
     pending_free(p);
 }
@@ -390,7 +395,7 @@ static void what_was_given_back_and_reset_is_told(void **state)
     record.ns = 5 * UNIT;
     assert_true(pending_take(p, &record));
     assert_int_equal(pending_own(p, 5), 0);
-    assert_true(pending_next(p, &entry));
+    assert_true(pending_next(p, 0, &entry));
     assert_int_equal(entry.add_ns, -2 * (int64_t)UNIT);
     record.kind = OUTBOX_ADD;
     assert_true(pending_take(p, &record));
@@ -399,7 +404,7 @@ static void what_was_given_back_and_reset_is_told(void **state)
     record.kind = OUTBOX_ADD;
     record.ns = UNIT;
     assert_true(pending_take(p, &record));
-    assert_true(pending_next(p, &entry));
+    assert_true(pending_next(p, 0, &entry));
     assert_true(entry.reset);
     assert_int_equal(entry.add_ns, UNIT);
     record.kind = OUTBOX_LATEST;
