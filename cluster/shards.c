@@ -152,6 +152,12 @@ static void take_map(struct node *n)
     }
 }
 
+static bool is_home(const struct node *n, const struct server_name *at)
+{
+    return link_is_at(n->link, at->host, at->port) && link_is_at(n->ear, at->host, at->port) &&
+           link_is_at(n->reader, at->host, at->port);
+}
+
 static void go_home(struct node *n)
 {
     const struct shard *home = n->shards.owners[0];
@@ -160,7 +166,7 @@ static void go_home(struct node *n)
         n->shards.wanted = true;
         if (n->stage == NODE_OFFLINE)
             (void)snprintf(n->trouble, sizeof n->trouble, "no master of the Redis Cluster serves the slot of {m}");
-    } else if (!link_is_at(n->link, home->at.host, home->at.port)) {
+    } else if (!is_home(n, &home->at)) {
         log_say(n->log, LEVEL_NOTICE, "in the Redis Cluster, %s, port %u has all that is no counter", home->at.host,
                 home->at.port);
         node_move(n, &home->at);
