@@ -8,13 +8,102 @@
 /* A batch that Redis refuses is tried again after a second, so many times. */
 #define RETRY_NS NS_PER_S
 #define TRIES_MOST 20u
+/* A round's batches are numbered from its position on. */
+#define BATCHES_A_ROUND 4096u
+/* A round waits for its events no longer than that. */
+#define ROUND_WAIT_NS NS_PER_S
+/* Nor for a lane. */
+#define BEHIND_NS NS_PER_S
+
+_Static_assert(PENDING_ENTRIES_MAX / BATCH_ENTRIES_MAX + PENDING_MEMBERS_MAX / BATCH_MEMBERS_MAX + 2 < BATCHES_A_ROUND,
+               "a round's batches have numbers of their own");
 
 static void on_batch(void *arg, const struct reply *reply);
 
-void node_drain(struct node *n)
+/* ---- rounds ---- */
+
+/* Another ring has positions of its own; what is under way may then be counted twice. */
+static void number_anew(struct node *n, const unsigned char *id)
+{
+    memcpy(n->outbox_id, id, OUTBOX_IDENTITY_BYTES);
+    for (unsigned i = 0; i < n->n_lanes; i++)
+        n->lanes[i].number = n->lanes[i].batch.number = 0;
+}
+
+/* All that was drained and not told is told from now on. False: there is nothing, or the last round is not over. */
+static bool begin_round(struct node *n)
+{
+    unsigned char id[OUTBOX_IDENTITY_BYTES];
+    uint64_t from;
+
+    if (n->in_round || !outbox_identity(n->outbox, n->boot_id, id) || !pending_begin_round(n->pending))
+        return false;
+    from = outbox_begin_round(n->outbox);
+    if (from == outbox_position(n->outbox) && pending_in_round(n->pending) == 0)
+        return false;
+    n->in_doubt = from == outbox_position(n->outbox) && !n->carries;
+    n->carries = false;
+    if (memcmp(n->outbox_id, id, sizeof id) != 0)
+        number_anew(n, id);
+    n->in_round = true;
+    n->round_from = from;
+    for (unsigned i = 0; i < n->n_lanes; i++)
+        n->lanes[i].round_batches = 0;
+    n->round_events = events_added(n->events);
+    n->round_wait_ns = 0;
+    return true;
+}
+
+/* Another file in the outbox's place has positions of its own. */
+static bool is_same_outbox(struct node *n)
+{
+    unsigned char id[OUTBOX_IDENTITY_BYTES];
+
+    return outbox_identity(n->outbox, n->boot_id, id) && memcmp(id, n->outbox_id, sizeof id) == 0;
+}
+
+/* A lane whose master is away, or whose slot is being moved, holds up no other: it goes on with the batch that it has. */
+static bool is_behind(const struct lane *lane, uint64_t boot_ns)
+{
+    return lane->n->shards.several && lane->has_batch && boot_ns - lane->filled_ns > BEHIND_NS;
+}
+
+static bool is_told(const struct node *n, uint64_t boot_ns)
+{
+    for (unsigned i = 0; i < n->n_lanes; i++) {
+        const struct lane *lane = n->lanes + i;
+
+        if (!is_behind(lane, boot_ns) && (lane->has_batch || pending_has(n->pending, lane->batch.tag)))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * What was counted is told once, and what was marked at least once: both before the outbox may forget it. What lanes that
+ * are behind have left is in memory only from then on: should this program be killed, too, before their masters are back,
+ * the others learn of it when these keys are charged again (floors).
+ */
+static void end_round(struct node *n, uint64_t boot_ns)
+{
+    if (!n->in_round || !is_told(n, boot_ns))
+        return;
+    if (n->round_wait_ns == 0)
+        n->round_wait_ns = boot_ns + ROUND_WAIT_NS;
+    if (events_settled(n->events) < n->round_events && n->stage == NODE_SHARES && boot_ns < n->round_wait_ns)
+        return;
+    if (!n->in_doubt && is_same_outbox(n))
+        outbox_end_round(n->outbox);
+    n->in_round = false;
+    n->carries = pending_in_round(n->pending) > 0;
+    pending_carry(n->pending);
+}
+
+/* ---- draining ---- */
+
+static void drain(struct node *n, uint64_t boot_ns)
 {
     struct outbox_record records[DRAIN_AT_ONCE];
-    uint64_t boot_ns = clock_boot_ns();
     size_t got;
 
     do {
@@ -30,9 +119,23 @@ void node_drain(struct node *n)
     } while (got == DRAIN_AT_ONCE);
 }
 
+void node_drain(struct node *n)
+{
+    uint64_t boot_ns = clock_boot_ns();
+
+    drain(n, boot_ns);
+    if (!outbox_at_round(n->outbox))
+        return;
+    /* What the program that was killed told last is told again as it was. */
+    (void)begin_round(n);
+    drain(n, boot_ns);
+}
+
+/* ---- batches ---- */
+
 static struct batch_sender sender_of(const struct node *n)
 {
-    return (struct batch_sender){n->key, sealer_incarnation(n->sealer), clock_wall_s()};
+    return (struct batch_sender){n->key, n->outbox_id, clock_wall_s()};
 }
 
 /* The cluster's key was seen, and counters that another master has need not wait for the one that has the key. */
@@ -74,43 +177,46 @@ static void send_filled(struct lane *lane)
     n->stats.resent += lane->tries++ > 0;
 }
 
+/* The same batch has the same number whenever the round is told. What an earlier round left comes with it. */
+static uint64_t number_of(struct lane *lane)
+{
+    const struct node *n = lane->n;
+    uint64_t number;
+
+    if (lane->batch.of_round == 0)
+        return 0;
+    number = n->round_from * BATCHES_A_ROUND + ++lane->round_batches;
+    if (n->in_doubt)
+        return 0;
+    lane->number = number > lane->number ? number : lane->number + 1;
+    return lane->number;
+}
+
+/* False: there is nothing to tell. */
+static bool next_batch(struct lane *lane, uint64_t boot_ns)
+{
+    struct node *n = lane->n;
+
+    do {
+        lane->has_batch = batch_fill(&lane->batch, n->pending, state_counters(n->state), node_now(n, boot_ns));
+        lane->batch.number = number_of(lane);
+    } while (!lane->has_batch && pending_has(n->pending, lane->batch.tag));
+    lane->tries = 0;
+    lane->filled_ns = boot_ns;
+    return lane->has_batch;
+}
+
 static void send_batch(struct lane *lane, uint64_t boot_ns)
 {
     struct node *n = lane->n;
-    struct counters *counters = state_counters(n->state);
 
     if (lane->sent || boot_ns < lane->retry_ns)
         return;
-    if (!lane->has_batch) {
-        if (!batch_fill(&lane->batch, n->pending, counters, node_now(n, boot_ns)))
-            return;
-        lane->has_batch = true;
-        lane->tries = 0;
-        lane->batch.number = ++n->number;
-    } else {
-        batch_cut(&lane->batch, counters, node_now(n, boot_ns));
-    }
-    send_filled(lane);
-}
-
-/* When nothing is pending and these lanes are done with what they have, all that was drained has reached the others. */
-static void mark(struct node *n)
-{
-    if (n->mark_lanes > 0 || pending_count(n->pending) > 0)
+    if (lane->has_batch)
+        batch_cut(&lane->batch, state_counters(n->state), node_now(n, boot_ns));
+    else if (!next_batch(lane, boot_ns))
         return;
-    n->mark_position = outbox_position(n->outbox);
-    for (unsigned i = 0; i < n->n_lanes; i++)
-        n->mark_lanes += n->lanes[i].of_mark = n->lanes[i].has_batch;
-}
-
-static void batch_is_over(struct lane *lane)
-{
-    struct node *n = lane->n;
-
-    lane->has_batch = false;
-    if (lane->of_mark && --n->mark_lanes == 0)
-        outbox_done(n->outbox, n->mark_position);
-    lane->of_mark = false;
+    send_filled(lane);
 }
 
 void node_send_batches(struct node *n)
@@ -119,9 +225,10 @@ void node_send_batches(struct node *n)
 
     if (!may_tell(n))
         return;
+    end_round(n, boot_ns);
+    (void)begin_round(n);
     for (unsigned i = 0; i < n->n_lanes; i++)
         send_batch(n->lanes + i, boot_ns);
-    mark(n);
 }
 
 void node_set_lanes(struct node *n, unsigned lanes)
@@ -129,11 +236,11 @@ void node_set_lanes(struct node *n, unsigned lanes)
     if (lanes == n->n_lanes)
         return;
     n->n_lanes = lanes;
-    n->mark_lanes = 0;
     for (unsigned i = 0; i < KEY_TAGS; i++) {
         n->lanes[i].n = n;
         n->lanes[i].batch.tag = lanes > 1 ? i + 1 : 0;
-        n->lanes[i].has_batch = n->lanes[i].of_mark = false;
+        n->lanes[i].has_batch = false;
+        n->lanes[i].number = 0;
         n->lanes[i].ask = NULL;
     }
 }
@@ -200,7 +307,7 @@ static void batch_refused(struct lane *lane, const struct reply *reply)
     lane->retry_ns = clock_boot_ns() + RETRY_NS;
     if (lane->tries < TRIES_MOST)
         return;
-    batch_is_over(lane);
+    lane->has_batch = false;
     n->stats.dropped++;
 }
 
@@ -242,12 +349,17 @@ static void on_batch(void *arg, const struct reply *reply)
         return;
     }
     lane->whole = false;
-    batch_is_over(lane);
+    lane->has_batch = false;
     if (node_shards_away(n) == 0)
         n->trouble[0] = '\0';
     n->trouble_now = false;
     n->shared_ns = boot_ns;
+    end_round(n, boot_ns);
     push_hot(n, &hot);
-    if (pending_count(n->pending) > 0 && may_tell(n))
+    if (pending_count(n->pending) == 0 || !may_tell(n))
+        return;
+    if (n->in_round)
         send_batch(lane, boot_ns);
+    else
+        node_send_batches(n);
 }

@@ -265,6 +265,7 @@ struct node *node_new(const struct node_options *o, struct error *e)
     n->digests = digests_of(o->config, &o->key->hash);
     n->started_s = clock_wall_s();
     n->begun_ns = clock_boot_ns();
+    n->boot_id = clock_boot_id();
     if (start(n, e) == 0)
         return n;
     node_free(n);

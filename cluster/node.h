@@ -39,10 +39,10 @@ struct lane {
     bool has_batch;     /* filled, not yet applied */
     bool sent;          /* waits for its reply */
     bool whole;         /* with the script's text: it is not known there */
-    bool of_mark;       /* node.mark_lanes counts it */
     unsigned tries;
-    struct shard *ask;          /* the next try, and only that, is there; NULL: where its slot is */
-    uint64_t sent_ns, retry_ns; /* boot clock */
+    struct shard *ask;                     /* the next try, and only that, is there; NULL: where its slot is */
+    uint64_t number, round_batches;        /* of its last batch; how many of the round were filled */
+    uint64_t filled_ns, sent_ns, retry_ns; /* boot clock */
 };
 
 /* cluster/shards.c: a master of a Redis Cluster, which has some of the counters. */
@@ -102,12 +102,15 @@ struct node {
     struct recent *recent;
     struct lane *lanes; /* KEY_TAGS of them */
     unsigned n_lanes;   /* in use */
-    uint64_t number;    /* of the last batch */
     bool admitted;      /* the cluster's key was seen to be ours */
-    /* all before this position of the outbox has reached the others when so many lanes are done with their batches */
-    uint64_t mark_position;
-    unsigned mark_lanes;
     struct shards shards;
+    uint64_t boot_id;
+    unsigned char outbox_id[OUTBOX_IDENTITY_BYTES]; /* whose numbers the batches have */
+    /* the round that is told */
+    bool in_round, in_doubt; /* begun; of another ring than the file's by now */
+    bool carries;            /* the one before left something to it */
+    uint64_t round_from;     /* where it begins */
+    uint64_t round_events, round_wait_ns; /* it ends when so many events have arrived; or then, boot clock */
     /* events */
     struct events *events;
     struct shared_blocks *blocks;
