@@ -62,7 +62,8 @@ static bool is_same_outbox(struct node *n)
     return outbox_identity(n->outbox, n->boot_id, id) && memcmp(id, n->outbox_id, sizeof id) == 0;
 }
 
-/* A lane whose master is away, or whose slot is being moved, holds up no other: it goes on with the batch that it has. */
+/* A lane whose master is away, or whose slot is being moved, holds up no other: it goes on with the batch that it has.
+ */
 static bool is_behind(const struct lane *lane, uint64_t boot_ns)
 {
     return lane->n->shards.several && lane->has_batch && boot_ns - lane->filled_ns > BEHIND_NS;
@@ -80,9 +81,9 @@ static bool is_told(const struct node *n, uint64_t boot_ns)
 }
 
 /*
- * What was counted is told once, and what was marked at least once: both before the outbox may forget it. What lanes that
- * are behind have left is in memory only from then on: should this program be killed, too, before their masters are back,
- * the others learn of it when these keys are charged again (floors).
+ * What was counted is told once, and what was marked at least once: both before the outbox may forget it. What lanes
+ * that are behind have left is in memory only from then on: should this program be killed, too, before their masters
+ * are back, the others learn of it when these keys are charged again (floors).
  */
 static void end_round(struct node *n, uint64_t boot_ns)
 {

@@ -240,8 +240,8 @@ static int start(struct node *n, struct error *e)
     n->recent = recent_new();
     n->lanes = calloc(KEY_TAGS, sizeof *n->lanes);
     n->flush = event_new(n->base, -1, EV_PERSIST, on_flush, n);
-    if (n->events == NULL || n->blocks == NULL || n->pending == NULL || n->recent == NULL || n->lanes == NULL || n->flush == NULL ||
-        connect_all(n) != 0 || event_add(n->flush, &often) != 0)
+    if (n->events == NULL || n->blocks == NULL || n->pending == NULL || n->recent == NULL || n->lanes == NULL ||
+        n->flush == NULL || connect_all(n) != 0 || event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
     node_load_position(n);
     return 0;

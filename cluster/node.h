@@ -31,8 +31,8 @@ enum node_state {
     NODE_SHARES
 };
 
-/* cluster/exchange.c: what is told of some keys, one batch after the other. One Redis has one lane for all keys, a Redis
- * Cluster one for each hash tag, so that a slot that is away or being moved holds up no other. */
+/* cluster/exchange.c: what is told of some keys, one batch after the other. One Redis has one lane for all keys, a
+ * Redis Cluster one for each hash tag, so that a slot that is away or being moved holds up no other. */
 struct lane {
     struct node *n;
     struct batch batch; /* under way */
@@ -54,13 +54,13 @@ struct shard {
     bool listed, warm, said_down;
 };
 struct shards {
-    bool several; /* Redis is a Redis Cluster */
+    bool several;        /* Redis is a Redis Cluster */
     bool asking, wanted; /* for the map */
     uint64_t asked_ns;
     unsigned seed, turn;
     struct shard home; /* the connection for all that is no counter: its link is node.link */
     struct shard of[SLOTS_MASTERS_MAX];
-    struct shard *owners[KEY_TAGS + 1]; /* by tag; NULL: nobody */
+    struct shard *owners[KEY_TAGS + 1];            /* by tag; NULL: nobody */
     char epochs[KEY_TAGS + 1][NODE_EPOCH_MAX + 1]; /* by tag, of those where one is */
     struct slots_map map;
 };
@@ -107,9 +107,9 @@ struct node {
     uint64_t boot_id;
     unsigned char outbox_id[OUTBOX_IDENTITY_BYTES]; /* whose numbers the batches have */
     /* the round that is told */
-    bool in_round, in_doubt; /* begun; of another ring than the file's by now */
-    bool carries;            /* the one before left something to it */
-    uint64_t round_from;     /* where it begins */
+    bool in_round, in_doubt;              /* begun; of another ring than the file's by now */
+    bool carries;                         /* the one before left something to it */
+    uint64_t round_from;                  /* where it begins */
     uint64_t round_events, round_wait_ns; /* it ends when so many events have arrived; or then, boot clock */
     /* events */
     struct events *events;
@@ -130,7 +130,7 @@ struct node {
     enum warm warm;
     bool said_ready;
     char warm_cursor[REPLY_CURSOR_MAX + 1];
-    struct shard *warming; /* the one that is asked */
+    struct shard *warming;  /* the one that is asked */
     int64_t warm_offset_us; /* its clock less ours */
     uint64_t warm_asked[WARM_KEYS_MAX];
     size_t warm_n, warm_at; /* how many were asked for; how many of these have been answered */

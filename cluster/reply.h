@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-/* Of one reply, whole. The longest that we ask for are 1,000 keys of a scan, 200 events of the stream, and the slots of a
- * Redis Cluster: some 20 elements for each range with two replicas. */
+/* Of one reply, whole. The longest that we ask for are 1,000 keys of a scan, 200 events of the stream, and the slots of
+ * a Redis Cluster: some 20 elements for each range with two replicas. */
 #define REPLY_BYTES_MAX (4u << 20)
 #define REPLY_ELEMENTS_MAX 65536u
 #define REPLY_CURSOR_MAX 42u /* of SCAN; it has up to 20 digits today */

@@ -1,9 +1,10 @@
 /*
- * Redis Cluster. All that is no counter is on one master, the one that serves the hash tag "{m}": the node's connections
- * go there, as they go to a single Redis. Counters are on all masters, each of which has a connection of its own here.
+ * Redis Cluster. All that is no counter is on one master, the one that serves the hash tag "{m}": the node's
+ * connections go there, as they go to a single Redis. Counters are on all masters, each of which has a connection of
+ * its own here.
  *
- * Where they are says CLUSTER SLOTS: who serves "{m}" is asked, since the relays agree on that one; while it is away, the
- * other masters, and the servers that are configured. A redirection (MOVED) holds until the map is read again.
+ * Where they are says CLUSTER SLOTS: who serves "{m}" is asked, since the relays agree on that one; while it is away,
+ * the other masters, and the servers that are configured. A redirection (MOVED) holds until the map is read again.
  */
 #include "cluster/node.h"
 
@@ -218,8 +219,9 @@ static void on_slots(void *arg, const struct reply *reply)
         return;
     }
     if (reply->type == REPLY_ERROR) {
-        (void)error_set(&e, "as one of several servers it should be a node of a Redis Cluster, but refuses CLUSTER "
-                            "SLOTS: %s",
+        (void)error_set(&e,
+                        "as one of several servers it should be a node of a Redis Cluster, but refuses CLUSTER "
+                        "SLOTS: %s",
                         quote(reply->text).text);
         link_fail(from->link, e.text);
         return;
@@ -274,7 +276,8 @@ void node_watch_shards(struct node *n, uint64_t boot_ns)
     struct shard *from;
 
     free_left_shards(&n->shards);
-    if (!n->shards.several || (n->stage == NODE_SHARES && !n->shards.wanted && boot_ns - n->shards.asked_ns < MAP_EVERY_NS))
+    if (!n->shards.several ||
+        (n->stage == NODE_SHARES && !n->shards.wanted && boot_ns - n->shards.asked_ns < MAP_EVERY_NS))
         return;
     if ((from = who_knows(n)) != NULL)
         ask_slots(from);

@@ -1,7 +1,7 @@
 /*
- * The slots of a Redis Cluster: which of its masters has which of our keys. CLUSTER SLOTS is the form of it that Redis 7
- * and Valkey both have. Of 16384 slots only those of our hash tags matter (cluster/command.h): 256 for counters, and the
- * one of "{m}" for all else.
+ * The slots of a Redis Cluster: which of its masters has which of our keys. CLUSTER SLOTS is the form of it that Redis
+ * 7 and Valkey both have. Of 16384 slots only those of our hash tags matter (cluster/command.h): 256 for counters, and
+ * the one of "{m}" for all else.
  */
 #ifndef POSTERN_CLUSTER_SLOTS_H
 #define POSTERN_CLUSTER_SLOTS_H

@@ -137,13 +137,13 @@ static int compare_keys(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* How many of those that were not answered are asked for in one command: all, or of a Redis Cluster those of one tag. */
+/* How many of those that were not answered are asked for in one command: all, or of a Redis Cluster those of one tag.
+ */
 static size_t together(const struct node *n, size_t from)
 {
     size_t to = from;
 
-    while (to < n->warm_n &&
-           (!n->shards.several || tag_of_key(n->warm_asked[to]) == tag_of_key(n->warm_asked[from])))
+    while (to < n->warm_n && (!n->shards.several || tag_of_key(n->warm_asked[to]) == tag_of_key(n->warm_asked[from])))
         to++;
     return to - from;
 }

@@ -55,13 +55,15 @@ counted()
     done
     echo "$total"
 }
-# known WHAT FROM TO: what one counts, the other knows, which is asked at RCPT only.
+# known WHAT FROM TO: what one counts, the other knows, which may let a message or two through before.
 known()
 {
+    local said passed=0
     login
     ask steal $who 1 "$T/$2/policyd.sock" >"$T/count"
-    total=$((total + $(cut -d ' ' -f 1 "$T/count")))
-    is "$1" "$(ask until 4 $who "$T/$3/policyd.sock")" '[0-9]*'
+    while said=$(ask once $who "$T/$3/policyd.sock") && [ "$said" = DUNNO ] && [ $passed -lt 20 ]; do passed=$((passed + 1)); done
+    is "$1" "$said" '4*'
+    total=$((total + $(cut -d ' ' -f 1 "$T/count") + passed))
 }
 count() { ask count "$1" "$2" "$3" "$T/a/policyd.sock" "$T/b/policyd.sock" >"$T/count"; total=$((total + $(cat "$T/count"))); }
 
