@@ -14,7 +14,7 @@
 
 #define LINK_REPLY_S 5
 /* Commands that may wait for their reply. */
-#define LINK_WAITING_MAX 512u
+#define LINK_WAITING_MAX 1024u
 
 /* Where Redis is, and as whom to sign in. All texts outlive the link, or the next link_move. */
 struct link_place {

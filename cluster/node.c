@@ -22,17 +22,6 @@ static void on_up(void *arg)
     node_look_around(arg);
 }
 
-static void say_down(struct node *n, const char *why)
-{
-    (void)snprintf(n->trouble, sizeof n->trouble, "%.250s", why);
-    if (!n->said_down)
-        log_say(
-            n->log, LEVEL_WARNING,
-            "no connection to Redis (%s): this relay's own limits and blocks go on, and what it counts is told later",
-            why);
-    n->said_down = true;
-}
-
 static void on_down(void *arg, const char *why)
 {
     struct node *n = arg;
@@ -40,7 +29,13 @@ static void on_down(void *arg, const char *why)
     n->stats.connections++;
     if (n->stage != NODE_REFUSED)
         n->stage = NODE_OFFLINE;
-    say_down(n, why);
+    (void)snprintf(n->trouble, sizeof n->trouble, "%.250s", why);
+    if (!n->said_down)
+        log_say(
+            n->log, LEVEL_WARNING,
+            "no connection to Redis (%s): this relay's own limits and blocks go on, and what it counts is told later",
+            why);
+    n->said_down = true;
     if (n->sentinels != NULL)
         sentinels_failed(n->sentinels);
     else

@@ -198,7 +198,7 @@ struct shard *node_shard_at(struct node *n, const struct server_name *name);
 struct link *node_link_of(struct node *n, unsigned tag);
 /* Ends all of their connections; calls no handlers. */
 void node_leave_shards(struct node *n);
-/* How many masters are away that have counters. */
+/* How many masters of a Redis Cluster are away that have counters, one more if nobody serves some of them. */
 unsigned node_shards_away(const struct node *n);
 /* Redis has forgotten counters: they are told again. */
 void node_forgotten(struct node *n, const char *who);

@@ -107,11 +107,15 @@ struct link *node_link_of(struct node *n, unsigned tag)
 
 unsigned node_shards_away(const struct node *n)
 {
-    unsigned away = 0;
+    unsigned away = 0, nobody = 0;
 
-    for (unsigned i = 0; n->shards.several && i < SLOTS_MASTERS_MAX; i++)
+    if (!n->shards.several)
+        return 0;
+    for (unsigned i = 0; i < SLOTS_MASTERS_MAX; i++)
         away += n->shards.of[i].tag != 0 && !link_is_up(n->shards.of[i].link);
-    return away;
+    for (unsigned tag = 1; tag <= KEY_TAGS; tag++)
+        nobody += n->shards.owners[tag] == NULL;
+    return away + (nobody > 0);
 }
 
 /* ---- the map ---- */

@@ -36,7 +36,7 @@ errors() { at "$1" INFO errorstats | tr -d '\r' | sed -n "s/^errorstat_$2:count=
 # What all relays have counted by the limit "exact", of which one message takes a day: the sum of what stands in all masters.
 counted()
 {
-    local i key now total=0
+    local i now total=0
     for i in 1 2 3 4; do
         at "$i" ROLE 2>/dev/null | head -1 | grep -q master || continue
         now=$(at "$i" TIME | head -1)
@@ -107,8 +107,10 @@ becomes 'and tell nobody that anything is wrong' "grep -c 'forgotten\|Redis refu
 # A slot of which all keys are moved, but whose move is not over.
 slot=$(at 3 --scan --pattern 'postern:{??}:*' | sed -n 's/^postern:{\(..\)}:batch.*/\1/p' | head -1)
 slot=$(at 3 CLUSTER KEYSLOT "{$slot}")
-at 1 CLUSTER SETSLOT "$slot" IMPORTING "$(at 3 CLUSTER MYID)" >>"$T/manage.log"
-at 3 CLUSTER SETSLOT "$slot" MIGRATING "$(at 1 CLUSTER MYID)" >>"$T/manage.log"
+{
+    at 1 CLUSTER SETSLOT "$slot" IMPORTING "$(at 3 CLUSTER MYID)"
+    at 3 CLUSTER SETSLOT "$slot" MIGRATING "$(at 1 CLUSTER MYID)"
+} >>"$T/manage.log"
 python3 - "${ports[3]}" "${ports[1]}" "$slot" <<'PY' >>"$T/manage.log"
 import socket, sys
 def redis(port):
