@@ -38,7 +38,6 @@ static bool is_due(struct alarm *alarm, bool wrong, uint64_t boot_ns)
 static void alarm_redis(struct node *n, uint64_t boot_ns)
 {
     struct alert alert;
-
     bool partly = n->stage == NODE_SHARES && !n->trouble_now;
 
     if (!is_due(&n->alarm_redis, !partly || node_shards_away(n) > 0, boot_ns))
