@@ -20,7 +20,10 @@
 #define BATCH_ENTRIES_MAX 120u
 #define BATCH_MEMBERS_MAX 40u
 
+/* Of all hash tags; in a Redis Cluster, where the keys of a script must be in one slot, of one tag. Numbers go up by
+ * tag. */
 struct batch {
+    unsigned tag;    /* cluster/command.h; 0: of all */
     uint64_t number; /* 0: it may be counted twice, since it holds nothing but floors */
     size_t of_round; /* how many entries and members of the round it took, told or not */
     struct pending_entry entries[BATCH_ENTRIES_MAX];
@@ -48,9 +51,9 @@ struct batch_counts {
 };
 
 /*
- * Takes the oldest of the round, as much as there is room for: the same whenever the round is the same. Where room is
- * left, floors. An amount is cut to what is still owed here: after a long time without Redis the rest has passed, and
- * nobody should wait for it again. False: there is nothing to tell.
+ * Takes the oldest of the round, of the batch's tag, as much as there is room for: the same whenever the round is the
+ * same. Where room is left, floors. An amount is cut to what is still owed here: after a long time without Redis the
+ * rest has passed, and nobody should wait for it again. False: there is nothing to tell.
  */
 bool batch_fill(struct batch *b, struct pending *pending, const struct counters *counters, uint64_t now_ns);
 

@@ -13,12 +13,12 @@
 
 #include <stdlib.h>
 
-#define NUMBER_KEY "postern:{b}:habits:"
+#define NUMBER_KEY "postern:{m}:habits:"
 /* Some hours of a busy cluster. Who is away for longer keeps what it has learnt, and learns on. */
 #define STREAM_LENGTH "100000"
-#define KEPT_KEY "postern:habit{%02x}:"
+#define KEPT_KEY "postern:{m}:habit:"
 #define KEPT_KEY_BYTES 26u
-#define KEPT_PATTERN "postern:habit{??}:*"
+#define KEPT_PATTERN KEPT_KEY "*"
 /* As long as a habit is held and fades, and as a relay keeps a login that it has not seen. */
 #define KEPT_MS "15552000000"
 #define SCAN_AT_ONCE "500"
@@ -233,7 +233,7 @@ static void keep(struct node *n, uint64_t key)
         return;
     habit_text_keep(text, &kept);
     sealed = seal(n->sealer, SEAL_KEPT, (struct slice){(const char *)text, sizeof text}, record);
-    buf_addf(&b, KEPT_KEY, (unsigned)(key >> 56));
+    buf_add(&b, SLICE(KEPT_KEY));
     bytes_put64(bytes, key);
     buf_add(&b, (struct slice){(const char *)bytes, sizeof bytes});
     command_begin(&n->command);

@@ -4,7 +4,12 @@
 
 #define CHAINS PENDING_ENTRIES_MAX
 
-/* Places are numbered from 1; 0: none. */
+/* By hash tag, each from the oldest to the youngest. Tags and places are numbered from 1; 0: none. */
+struct order {
+    uint32_t oldest[KEY_TAGS + 1], youngest[KEY_TAGS + 1];
+    unsigned done; /* of tags whose turn it was */
+};
+
 struct place {
     struct pending_entry entry;
     uint32_t in_chain; /* the next with the same hash, or the next free place */
@@ -15,13 +20,19 @@ struct place {
 struct table {
     struct place places[PENDING_ENTRIES_MAX];
     uint32_t chains[CHAINS];
-    uint32_t used, free, oldest, youngest;
-    uint32_t n;
+    struct order order;
+    uint32_t used, free, n;
+};
+
+struct member_place {
+    struct pending_member member;
+    uint32_t in_order; /* the next younger one, or the next free place */
 };
 
 struct members {
-    struct pending_member of[PENDING_MEMBERS_MAX]; /* a ring */
-    uint32_t first, n;
+    struct member_place places[PENDING_MEMBERS_MAX];
+    struct order order;
+    uint32_t used, free, n;
 };
 
 /* What is told in this round, and what was counted since it began. */
@@ -57,6 +68,30 @@ static struct half *next_of(struct pending *p)
     return p->halves + !p->round;
 }
 
+/* ---- the order ---- */
+
+/* The tag to take from: this one, or the one whose turn it is; 0: there is nothing. */
+static unsigned order_turn(struct order *o, unsigned tag)
+{
+    if (tag != 0)
+        return o->oldest[tag] != 0 ? tag : 0;
+    for (unsigned tried = 0; tried < KEY_TAGS; tried++, o->done = (o->done + 1) % KEY_TAGS)
+        if (o->oldest[o->done + 1] != 0)
+            return o->done + 1;
+    return 0;
+}
+
+/* The place becomes the youngest; the one that was so before, 0: none, is to point to it. */
+static uint32_t order_add(struct order *o, unsigned tag, uint32_t at)
+{
+    uint32_t before = o->oldest[tag] != 0 ? o->youngest[tag] : 0;
+
+    if (before == 0)
+        o->oldest[tag] = at;
+    o->youngest[tag] = at;
+    return before;
+}
+
 /* ---- a table ---- */
 
 /* Keys are keyed hashes: their lowest bits are as good as any. */
@@ -86,7 +121,7 @@ static struct pending_entry *table_find(struct table *t, uint64_t key)
 static struct pending_entry *table_entry(struct table *t, uint64_t key, enum outbox_table table)
 {
     struct pending_entry *found = table_find(t, key);
-    uint32_t at = t->free, *chain = t->chains + chain_of(key);
+    uint32_t at = t->free, *chain = t->chains + chain_of(key), before;
 
     if (found != NULL)
         return found;
@@ -98,26 +133,23 @@ static struct pending_entry *table_entry(struct table *t, uint64_t key, enum out
         return NULL;
     t->places[at - 1] = (struct place){.entry = {.key = key, .table = table}, .in_chain = *chain};
     *chain = at;
-    if (t->youngest != 0)
-        t->places[t->youngest - 1].in_order = at;
-    else
-        t->oldest = at;
-    t->youngest = at;
+    if ((before = order_add(&t->order, tag_of_key(key), at)) != 0)
+        t->places[before - 1].in_order = at;
     t->n++;
     return &t->places[at - 1].entry;
 }
 
-static bool table_next(struct table *t, struct pending_entry *out)
+static bool table_next(struct table *t, unsigned tag, struct pending_entry *out)
 {
-    uint32_t at = t->oldest, *link;
-    struct place *place = t->places + at - 1;
+    uint32_t at, *link;
+    struct place *place;
 
-    if (at == 0)
+    if ((tag = order_turn(&t->order, tag)) == 0)
         return false;
+    at = t->order.oldest[tag];
+    place = t->places + at - 1;
     *out = place->entry;
-    t->oldest = place->in_order;
-    if (t->oldest == 0)
-        t->youngest = 0;
+    t->order.oldest[tag] = place->in_order;
     for (link = t->chains + chain_of(out->key); *link != at; link = &t->places[*link - 1].in_chain)
         continue;
     *link = place->in_chain;
@@ -129,20 +161,35 @@ static bool table_next(struct table *t, struct pending_entry *out)
 
 /* ---- taking ---- */
 
+/* False: there is no room. */
+static bool add_member(struct members *m, const struct pending_member *member)
+{
+    unsigned tag = tag_of_key(member->key);
+    uint32_t at = m->free, before;
+
+    if (at != 0)
+        m->free = m->places[at - 1].in_order;
+    else if (m->used < PENDING_MEMBERS_MAX)
+        at = ++m->used;
+    else
+        return false;
+    m->places[at - 1] = (struct member_place){.member = *member};
+    if ((before = order_add(&m->order, tag, at)) != 0)
+        m->places[before - 1].in_order = at;
+    m->n++;
+    return true;
+}
+
 static void take_member(struct pending *p, const struct outbox_record *r)
 {
-    struct members *m = &next_of(p)->members;
+    const struct pending_member member = {.key = r->key,
+                                          .member = r->member,
+                                          .table = r->table,
+                                          .ns = r->ns,
+                                          .burst_ns = r->burst_ns,
+                                          .keep_ns = r->keep_ns};
 
-    if (m->n == PENDING_MEMBERS_MAX) {
-        p->lost++;
-        return;
-    }
-    m->of[(m->first + m->n++) % PENDING_MEMBERS_MAX] = (struct pending_member){.key = r->key,
-                                                                               .member = r->member,
-                                                                               .table = r->table,
-                                                                               .ns = r->ns,
-                                                                               .burst_ns = r->burst_ns,
-                                                                               .keep_ns = r->keep_ns};
+    p->lost += !add_member(&next_of(p)->members, &member);
 }
 
 /* A sum that would not fit stays where it is: it is far above every cap. */
@@ -226,6 +273,8 @@ bool pending_begin_round(struct pending *p)
     if (pending_in_round(p) > 0)
         return false;
     p->round = !p->round;
+    /* The same order each time. */
+    round_of(p)->table.order.done = round_of(p)->members.order.done = 0;
     return true;
 }
 
@@ -236,26 +285,67 @@ size_t pending_in_round(const struct pending *p)
     return (size_t)half->table.n + half->members.n;
 }
 
-bool pending_next(struct pending *p, struct pending_entry *out)
+bool pending_has(const struct pending *p, unsigned tag)
 {
-    return table_next(&round_of(p)->table, out);
+    const struct half *half = p->halves + p->round;
+
+    return tag == 0 ? pending_in_round(p) > 0
+                    : half->table.order.oldest[tag] != 0 || half->members.order.oldest[tag] != 0;
 }
 
-bool pending_next_floor(struct pending *p, struct pending_entry *out)
+bool pending_next(struct pending *p, unsigned tag, struct pending_entry *out)
 {
-    return table_next(&p->floors, out);
+    return table_next(&round_of(p)->table, tag, out);
 }
 
-bool pending_next_member(struct pending *p, struct pending_member *out)
+bool pending_next_floor(struct pending *p, unsigned tag, struct pending_entry *out)
+{
+    return table_next(&p->floors, tag, out);
+}
+
+bool pending_next_member(struct pending *p, unsigned tag, struct pending_member *out)
 {
     struct members *m = &round_of(p)->members;
+    uint32_t at;
 
-    if (m->n == 0)
+    if ((tag = order_turn(&m->order, tag)) == 0)
         return false;
-    *out = m->of[m->first];
-    m->first = (m->first + 1) % PENDING_MEMBERS_MAX;
+    at = m->order.oldest[tag];
+    *out = m->places[at - 1].member;
+    m->order.oldest[tag] = m->places[at - 1].in_order;
+    m->places[at - 1].in_order = m->free;
+    m->free = at;
     m->n--;
     return true;
+}
+
+/* What came later and forgets the key makes this old. */
+static void carry_entry(struct pending *p, const struct pending_entry *from)
+{
+    struct pending_entry *to = table_entry(&next_of(p)->table, from->key, from->table);
+
+    if (to == NULL) {
+        p->lost++;
+        return;
+    }
+    if (to->reset)
+        return;
+    to->reset = from->reset;
+    to->floor = to->floor || from->floor;
+    add_amount(to, from->add_ns);
+    if (to->burst_ns == 0)
+        to->burst_ns = from->burst_ns;
+}
+
+void pending_carry(struct pending *p)
+{
+    struct pending_entry entry;
+    struct pending_member member;
+
+    while (pending_next(p, 0, &entry))
+        carry_entry(p, &entry);
+    while (pending_next_member(p, 0, &member))
+        p->lost += !add_member(&next_of(p)->members, &member);
 }
 
 /* ---- how much ---- */
@@ -266,11 +356,8 @@ static uint64_t own_in(const struct half *half, uint64_t key)
     uint64_t own =
         at != 0 && half->table.places[at - 1].entry.add_ns > 0 ? (uint64_t)half->table.places[at - 1].entry.add_ns : 0;
 
-    for (uint32_t i = 0; i < half->members.n; i++) {
-        const struct pending_member *m = half->members.of + (half->members.first + i) % PENDING_MEMBERS_MAX;
-
-        own += m->key == key ? m->ns : 0;
-    }
+    for (at = half->members.order.oldest[tag_of_key(key)]; at != 0; at = half->members.places[at - 1].in_order)
+        own += half->members.places[at - 1].member.key == key ? half->members.places[at - 1].member.ns : 0;
     return own;
 }
 

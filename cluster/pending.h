@@ -9,6 +9,7 @@
 #ifndef POSTERN_CLUSTER_PENDING_H
 #define POSTERN_CLUSTER_PENDING_H
 
+#include "cluster/command.h"
 #include "core/state/outbox.h"
 
 #define PENDING_ENTRIES_MAX 65536u
@@ -50,11 +51,16 @@ uint64_t pending_own(const struct pending *p, uint64_t key);
 bool pending_begin_round(struct pending *p);
 size_t pending_in_round(const struct pending *p); /* entries and members that are left of it */
 
-/* Takes out the oldest of the round. False: there is none. */
-bool pending_next(struct pending *p, struct pending_entry *out);
-bool pending_next_member(struct pending *p, struct pending_member *out);
+/* What is left of the round will be told in the next one. */
+void pending_carry(struct pending *p);
+/* Is something left of the round that has this hash tag (cluster/command.h; 0: any)? */
+bool pending_has(const struct pending *p, unsigned tag);
+
+/* Takes out the oldest of the round with this hash tag; 0: of one tag after the other. False: there is none. */
+bool pending_next(struct pending *p, unsigned tag, struct pending_entry *out);
+bool pending_next_member(struct pending *p, unsigned tag, struct pending_member *out);
 /* Takes out a floor of a key that is not waiting to be told otherwise. */
-bool pending_next_floor(struct pending *p, struct pending_entry *out);
+bool pending_next_floor(struct pending *p, unsigned tag, struct pending_entry *out);
 
 size_t pending_count(const struct pending *p); /* of all, the next round's too */
 uint64_t pending_lost(const struct pending *p);

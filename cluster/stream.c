@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STREAM "postern:{b}:events"
-#define BLOCKS "postern:{b}:blocks"
+#define STREAM "postern:{m}:events"
+#define BLOCKS "postern:{m}:blocks"
 /* About a day's events of a large cluster; blocks that are older stand in BLOCKS. */
 #define STREAM_LENGTH "100000"
 #define READ_AT_ONCE "200"
@@ -24,6 +24,8 @@
 #define SENT_MOST 16u
 #define POSITION_FILE "position"
 #define RETRY_NS NS_PER_S
+/* Ids of the stream are times of the server's clock: another server's may be behind. */
+#define STEP_BACK_MS 60000u
 /* All blocks are read again so often: what has ended is removed there, what was missed is found. */
 #define BLOCKS_EVERY_NS (3600 * NS_PER_S)
 
@@ -159,12 +161,12 @@ static void on_added(void *arg, const struct reply *reply)
         n->events_stalled = false;
         events_again(n->events);
         n->events_retry_ns = clock_boot_ns() + RETRY_NS;
-        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR;
+        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply);
         return;
     }
     if (clock_boot_ns() < n->events_retry_ns)
         return; /* of one that is sent again */
-    events_arrived(n->events);
+    events_arrived(n->events, clock_boot_ns());
     n->stats.events_out++;
 }
 
@@ -499,7 +501,7 @@ static void on_kept(void *arg, const struct reply *reply)
     const struct reply *pairs;
     struct slice cursor;
 
-    if (reply == NULL || n->stage != NODE_SHARES)
+    if (reply == NULL || n->stage != NODE_SHARES || node_is_elsewhere(n, reply))
         return;
     if ((pairs = reply_page(reply, &cursor)) == NULL) {
         link_fail(n->link, "Redis replied to HSCAN with something else");
@@ -582,6 +584,19 @@ void node_save_position(struct node *n)
         log_say(n->log, LEVEL_WARNING, "%s; after a restart all events are read again", e.text);
     n->said_folder = result != 0;
     memcpy(n->saved, n->read_to, sizeof n->saved);
+}
+
+void node_retell_events(struct node *n)
+{
+    events_retell(n->events, clock_boot_ns());
+    n->events_retry_ns = clock_boot_ns() + RETRY_NS;
+}
+
+void node_step_back(struct node *n)
+{
+    n->read_to[0] -= n->read_to[0] < STEP_BACK_MS ? n->read_to[0] : STEP_BACK_MS;
+    n->read_to[1] = 0;
+    node_retell_events(n);
 }
 
 void node_forget_position(struct node *n)

@@ -401,11 +401,16 @@ static void what_finds_no_room_is_counted_and_the_oldest_leaves_first(void **sta
     }
     assert_int_equal(pending_lost(p), 3);
     assert_true(pending_begin_round(p));
-    for (uint64_t i = 0; i < PENDING_ENTRIES_MAX; i++) {
-        assert_true(pending_next(p, &entry));
-        assert_int_equal(entry.key, (i + 1) * UINT64_C(0x9e3779b97f4a7c15));
-    }
-    assert_false(pending_next(p, &entry));
+    for (unsigned tag = 1; tag <= KEY_TAGS; tag++)
+        for (uint64_t i = 0; i < PENDING_ENTRIES_MAX; i++) {
+            uint64_t key = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+            if (tag_of_key(key) != tag)
+                continue;
+            assert_true(pending_next(p, tag % 2 == 0 ? tag : 0, &entry)); /* one tag after the other */
+            assert_int_equal(entry.key, key);
+        }
+    assert_false(pending_next(p, 0, &entry));
     assert_int_equal(pending_count(p), 0);
     pending_free(p);
 }
@@ -462,7 +467,7 @@ static void what_was_given_back_and_reset_is_told(void **state)
     assert_true(pending_take(p, &record));
     assert_int_equal(pending_own(p, 5), 0);
     assert_true(pending_begin_round(p));
-    assert_true(pending_next(p, &entry));
+    assert_true(pending_next(p, 0, &entry));
     assert_int_equal(entry.add_ns, -2 * (int64_t)UNIT);
     record.kind = OUTBOX_ADD;
     assert_true(pending_take(p, &record));
@@ -471,13 +476,51 @@ static void what_was_given_back_and_reset_is_told(void **state)
     record.kind = OUTBOX_ADD;
     record.ns = UNIT;
     assert_true(pending_take(p, &record));
-    assert_false(pending_next(p, &entry)); /* until the next round */
+    assert_false(pending_next(p, 0, &entry)); /* until the next round */
     assert_true(pending_begin_round(p));
-    assert_true(pending_next(p, &entry));
+    assert_true(pending_next(p, 0, &entry));
     assert_true(entry.reset);
     assert_int_equal(entry.add_ns, UNIT);
     record.kind = OUTBOX_LATEST;
     assert_false(pending_take(p, &record));
+    pending_free(p);
+}
+
+static void what_is_left_of_a_round_is_told_in_the_next(void **state)
+{
+    struct pending *p = pending_new();
+    struct outbox_record record = {.kind = OUTBOX_ADD, .key = 5, .ns = 3 * UNIT, .burst_ns = UNIT};
+    struct outbox_record member = {.kind = OUTBOX_DISTINCT, .key = 5, .member = 6, .ns = UNIT};
+    struct pending_entry entry;
+    struct pending_member m;
+
+    (void)state;
+    assert_true(pending_take(p, &record));
+    assert_true(pending_take(p, &member));
+    record.key = 7;
+    assert_true(pending_take(p, &record));
+    assert_true(pending_begin_round(p));
+    assert_true(pending_has(p, tag_of_key(5)));
+    assert_false(pending_has(p, tag_of_key(5) + 1));
+    assert_false(pending_begin_round(p));
+    /* Meanwhile: more of one, and the other is forgotten. */
+    record.key = 5;
+    assert_true(pending_take(p, &record));
+    record.key = 7;
+    record.kind = OUTBOX_RESET;
+    assert_true(pending_take(p, &record));
+    pending_carry(p);
+    assert_false(pending_has(p, 0));
+    assert_int_equal(pending_own(p, 5), 7 * UNIT);
+    assert_true(pending_begin_round(p));
+    assert_true(pending_next_member(p, 0, &m));
+    assert_int_equal(m.member, 6);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(pending_next(p, 0, &entry));
+        assert_int_equal(entry.add_ns, entry.key == 5 ? 6 * (int64_t)UNIT : 0);
+        assert_int_equal(entry.reset, entry.key == 7);
+    }
+    assert_false(pending_next(p, 0, &entry));
     pending_free(p);
 }
 
@@ -497,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_strangers_member_is_charged_once_as_well),
         cmocka_unit_test(a_round_that_is_told_again_is_in_the_same_batches),
         cmocka_unit_test(what_was_given_back_and_reset_is_told),
+        cmocka_unit_test(what_is_left_of_a_round_is_told_in_the_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
