@@ -38,11 +38,16 @@ static bool is_due(struct alarm *alarm, bool wrong, uint64_t boot_ns)
 static void alarm_redis(struct node *n, uint64_t boot_ns)
 {
     struct alert alert;
+    bool partly = n->stage == NODE_SHARES && !n->trouble_now;
 
-    if (!is_due(&n->alarm_redis, n->stage != NODE_SHARES || n->trouble_now, boot_ns))
+    if (!is_due(&n->alarm_redis, !partly || node_shards_away(n) > 0, boot_ns))
         return;
     alert = alert_of(ALERT_CLUSTER, clock_wall_s(), SLICE("redis"));
-    alert_summary(&alert, "This relay has counted for itself for a minute: it shares nothing with the others");
+    if (partly)
+        alert_summary(&alert, "Masters of the Redis Cluster have been away for a minute: this relay counts their part "
+                              "for itself");
+    else
+        alert_summary(&alert, "This relay has counted for itself for a minute: it shares nothing with the others");
     alert_advice(&alert,
                  "See \"postern status --cluster\", and whether Redis runs and can be reached. Mail goes on by this "
                  "relay's own limits; what it counts is told later");
@@ -77,7 +82,7 @@ static void alarm_peer(struct node *n, struct beat_peer *p, uint64_t boot_ns)
         alert_advice(&alert, "See whether it and its postern-cluster run. Until then it counts for itself");
         post(n, &alert);
     }
-    if (is_due(&p->alarm_differs, !gone && !silent && p->differs != 0, boot_ns)) {
+    if (is_due(&p->alarm_differs, !gone && !silent && (p->differs & ~DIGESTS_WEAK) != 0, boot_ns)) {
         alert = alert_of(ALERT_CLUSTER, clock_wall_s(), slice_of(name));
         alert_summary(&alert, "Relay %s differs from this one in: %s", name,
                       beat_differences(p->differs, text, sizeof text));

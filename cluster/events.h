@@ -30,7 +30,8 @@ enum event_type {
 
 enum mark_kind {
     MARK_FIRST = 1, /* the earliest end holds */
-    MARK_LATEST     /* the latest */
+    MARK_LATEST,    /* the latest */
+    MARK_ONCE       /* a stranger's (core/state/counters.h: strangers_once) */
 };
 
 struct events;
@@ -45,13 +46,20 @@ bool events_add_mark(struct events *q, uint64_t wall_ms, enum mark_kind kind, ui
 
 /* The next that was not sent yet, and it counts as sent from now on; empty: there is none. */
 struct slice events_send(struct events *q);
-/* The first of those that were sent has arrived. */
-void events_arrived(struct events *q);
+/* The first of those that were sent has arrived, at that time of the boot clock. */
+void events_arrived(struct events *q, uint64_t boot_ns);
 /* Nobody knows what arrived: all that was sent is sent again. Events can be read twice without harm. */
 void events_again(struct events *q);
 
+/* The last of what arrived may be lost there: what arrived in the ten seconds before that, by the boot clock, is sent
+ * again; not after five minutes. */
+void events_retell(struct events *q, uint64_t boot_ns);
+
 size_t events_count(const struct events *q); /* sent or not, not yet arrived */
 size_t events_sent(const struct events *q);
+/* How many found room so far; how many of them have arrived. */
+uint64_t events_added(const struct events *q);
+uint64_t events_settled(const struct events *q);
 uint64_t events_lost(const struct events *q);
 
 #endif

@@ -63,14 +63,17 @@ static json_t *own_beat(struct node *n)
         return NULL;
     outbox_stats(n->outbox, &outbox);
     set_number(o, "round_trip_us", n->stats.round_trip_ns / 1000);
-    set_number(o, "waiting", pending_count(n->pending) + events_count(n->events) + outbox.waiting);
+    set_number(o, "waiting",
+               pending_count(n->pending) + node_habits_waiting(n) + events_count(n->events) + outbox.waiting);
     set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost);
     set_number(o, "keys", n->stats.batches.keys);
     set_number(o, "raised", n->stats.batches.raised);
     set_number(o, "floors", n->stats.batches.floors);
     set_number(o, "resent", n->stats.resent);
+    set_number(o, "redirected", n->stats.redirected);
     set_number(o, "refused_by_redis", n->stats.refused_by_redis);
     set_number(o, "events_in", n->stats.events_in);
+    set_number(o, "habits_in", n->stats.habits_in);
     set_number(o, "events_out", n->stats.events_out);
     set_number(o, "false_records", n->stats.false_records);
     set_number(o, "replayed", n->stats.replayed);
@@ -112,7 +115,10 @@ static void say_differences(struct node *n, const struct beat_peer *p, unsigned 
 {
     char text[128];
 
-    if (p->differs != before && p->differs != 0)
+    if (p->differs != before && p->differs != 0 && (p->differs & ~DIGESTS_WEAK) == 0)
+        log_say(n->log, LEVEL_NOTICE, "relay %s refuses with other texts than this one; all is counted together",
+                beat_name(p->said));
+    else if (p->differs != before && p->differs != 0)
         log_say(n->log, LEVEL_WARNING,
                 "relay %s differs from this one in: %s; what depends on that each counts, or decides, for itself",
                 beat_name(p->said), beat_differences(p->differs, text, sizeof text));
@@ -179,7 +185,7 @@ static void on_nodes(void *arg, const struct reply *reply)
     const struct reply *pairs;
     struct slice cursor;
 
-    if (reply == NULL || n->stage != NODE_SHARES || n->beats.own == NULL)
+    if (reply == NULL || n->stage != NODE_SHARES || n->beats.own == NULL || node_is_elsewhere(n, reply))
         return;
     if ((pairs = reply_page(reply, &cursor)) == NULL) {
         link_fail(n->link, "Redis replied to HSCAN with something else");

@@ -14,9 +14,9 @@
 
 #define LINK_REPLY_S 5
 /* Commands that may wait for their reply. */
-#define LINK_WAITING_MAX 64u
+#define LINK_WAITING_MAX 1024u
 
-/* Where Redis is, and as whom to sign in. All texts outlive the link. */
+/* Where Redis is, and as whom to sign in. All texts outlive the link, or the next link_move. */
 struct link_place {
     const char *path; /* of a UNIX socket; NULL: host and port */
     const char *host; /* a name or an address */
@@ -24,6 +24,7 @@ struct link_place {
     SSL_CTX *tls;         /* NULL: none */
     const char *user;     /* NULL: Redis' default user */
     const char *password; /* NULL: no AUTH */
+    bool must_be_master;  /* it is asked for its ROLE before it counts as up */
 };
 
 struct link;
@@ -38,13 +39,16 @@ struct link_handlers {
     void (*message)(void *arg, const struct reply *reply); /* what nobody asked for: a push to a subscriber; or NULL */
 };
 
-/* Begins to connect. NULL without memory. place and handlers are copied. */
+/* Begins to connect; without a path and a host, after link_move. NULL without memory. place and handlers are copied. */
 struct link *link_new(struct event_base *base, const struct link_place *place, const struct link_handlers *handlers,
                       void *arg);
 /* Calls no handler and no reply function any more. */
 void link_free(struct link *l);
 
 bool link_is_up(const struct link *l);
+/* The host that it connects to; "": none, or a UNIX socket. */
+const char *link_host(const struct link *l);
+bool link_is_at(const struct link *l, const char *host, uint16_t port);
 
 /*
  * Sends a command. 0, and reply will be called once, with arg; -1: it is not up, too many are waiting, or no memory,
@@ -54,5 +58,10 @@ int link_send(struct link *l, const struct command *c, link_reply *reply, void *
 
 /* Ends the connection, and begins again later: what Redis said is of no use. */
 void link_fail(struct link *l, const char *why);
+
+/* Ends the connection, and begins one to another place. Who moves it knows: the handlers are not called. */
+void link_move(struct link *l, const struct link_place *place);
+/* The next attempt goes to another place, when it is due. */
+void link_try_at(struct link *l, const struct link_place *place);
 
 #endif

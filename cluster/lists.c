@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define KEPT "postern:{b}:lists"
+#define KEPT "postern:{m}:lists"
 #define LISTS_FILE "lists"
 /* What is told again after Redis has forgotten it: 400 entries a second, and never so that other events find no room.
  */

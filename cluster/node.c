@@ -21,7 +21,7 @@
 
 static void on_up(void *arg)
 {
-    node_greet(arg);
+    node_look_around(arg);
 }
 
 static void on_down(void *arg, const char *why)
@@ -38,6 +38,40 @@ static void on_down(void *arg, const char *why)
             "no connection to Redis (%s): this relay's own limits and blocks go on, and what it counts is told later",
             why);
     n->said_down = true;
+    if (n->sentinels != NULL)
+        sentinels_failed(n->sentinels);
+    else
+        node_look_elsewhere(n);
+}
+
+void node_move(struct node *n, const struct server_name *name)
+{
+    struct link_place place;
+
+    n->home = *name;
+    place = at_name(&n->redis->place, &n->home);
+    n->stage = NODE_OFFLINE;
+    node_step_back(n);
+    link_move(n->link, &place);
+    link_move(n->ear, &place);
+    link_move(n->reader, &place);
+}
+
+static void on_master(void *arg, const struct server_name *name)
+{
+    struct node *n = arg;
+
+    log_say(n->log, LEVEL_NOTICE, "by what the Sentinels say, Redis is at %s, port %u", name->host, name->port);
+    node_move(n, name);
+}
+
+static void on_sentinel_trouble(void *arg, const char *sentinel, const char *why)
+{
+    struct node *n = arg;
+
+    log_say(n->log, LEVEL_WARNING, "no word from the Sentinel %s: %s", sentinel, why);
+    if (!link_is_up(n->link))
+        (void)snprintf(n->trouble, sizeof n->trouble, "Sentinel: %.240s", why);
 }
 
 static void on_reader_up(void *arg)
@@ -64,6 +98,10 @@ void node_told(void *arg, const struct reply *reply)
 
     if (reply == NULL || reply->type != REPLY_ERROR)
         return;
+    if (node_is_elsewhere(n, reply)) {
+        node_retell_events(n);
+        return;
+    }
     n->stats.refused_by_redis++;
     if (!n->said_refused)
         log_say(n->log, LEVEL_WARNING, "Redis refuses a part of what this relay tells (has its user all rights?): %s",
@@ -88,6 +126,7 @@ static void tick(struct node *n, uint64_t boot_ns)
     node_save_position(n);
     node_look_for_requests(n);
     node_lists_tick(n, boot_ns);
+    node_watch_shards(n, boot_ns);
     if (ours && n->stage == NODE_OTHER_SECRET) {
         n->said_secret = false;
         if (link_is_up(n->link))
@@ -108,6 +147,7 @@ static void beat(struct node *n, uint64_t boot_ns)
 {
     node_beat(n, boot_ns);
     node_alarm(n, boot_ns);
+    node_ask_shards(n);
     if (n->stage == NODE_SHARES)
         node_ask_epoch(n);
     else if (n->stage == NODE_REFUSED && link_is_up(n->link))
@@ -122,7 +162,7 @@ static void beat(struct node *n, uint64_t boot_ns)
 /* The front ends begin after that (their units say so); without Redis they begin unshared. */
 static void say_ready(struct node *n, uint64_t boot_ns)
 {
-    bool warm = n->warm == WARM_DONE && n->caught_up;
+    bool warm = n->warm == WARM_DONE && node_habits_are_warm(n) && n->caught_up;
 
     if (n->said_ready || (!warm && boot_ns - n->begun_ns < READY_LATEST_NS))
         return;
@@ -148,6 +188,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
         beat(n, boot_ns);
     }
     node_warm_up(n);
+    node_warm_habits(n);
     say_ready(n, boot_ns);
     node_drain(n);
     node_look_at_blocks(n);
@@ -157,7 +198,9 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     node_tell_lists(n);
     node_log_tick(n, boot_ns);
     node_send_events(n);
-    node_send_batch(n);
+    node_send_batches(n);
+    node_send_habits(n);
+    node_keep_habits(n);
     node_read_events(n);
 }
 
@@ -187,13 +230,40 @@ static int start_usage(struct node *n, struct error *e)
     return n->usage != NULL ? 0 : -1;
 }
 
-static int start(struct node *n, const struct node_options *o, struct error *e)
+/* Where the connections go, if that is known yet. */
+static struct link_place first_place(const struct node *n)
+{
+    const struct cluster_config *config = &n->config->cluster;
+
+    return config->n_servers > 0 ? at_server(&n->redis->place, config->servers) : n->redis->place;
+}
+
+static int connect_all(struct node *n)
+{
+    static const struct link_handlers talk = {on_up, on_down, NULL}, hear = {on_ear_up, on_ear_down, node_heard},
+                                      read = {on_reader_up, on_ear_down, NULL};
+    static const struct sentinels_handlers ask = {on_master, on_sentinel_trouble};
+    const struct link_place place = first_place(n);
+
+    n->link = link_new(n->base, &place, &talk, n);
+    n->shards.home = (struct shard){.n = n, .link = n->link};
+    n->ear = link_new(n->base, &place, &hear, n);
+    n->reader = link_new(n->base, &place, &read, n);
+    if (n->link == NULL || n->ear == NULL || n->reader == NULL)
+        return -1;
+    if (n->config->cluster.n_sentinels == 0)
+        return 0;
+    n->sentinels = sentinels_new(n->base, &n->config->cluster, &n->redis->sentinel, &ask, n);
+    return n->sentinels != NULL ? 0 : -1;
+}
+
+static int start(struct node *n, struct error *e)
 {
     static const struct timeval often = {.tv_usec = FLUSH_MS * 1000};
-    const struct link_handlers talk = {on_up, on_down, NULL}, hear = {on_ear_up, on_ear_down, node_heard},
-                               read = {on_reader_up, on_ear_down, NULL};
 
     if ((n->sealer = sealer_new(n->key, e)) == NULL || (n->opener = opener_new(n->key, n->sealer, e)) == NULL)
+        return -1;
+    if (node_habits_new(n, e) != 0)
         return -1;
     n->events = events_new();
     n->lists.shared = shared_lists_new(&n->key->hash);
@@ -201,14 +271,14 @@ static int start(struct node *n, const struct node_options *o, struct error *e)
     n->blocks = shared_blocks_new(n->config->state_blocks);
     n->pending = pending_new();
     n->recent = recent_new();
+    n->lanes = calloc(KEY_TAGS, sizeof *n->lanes);
     n->flush = event_new(n->base, -1, EV_PERSIST, on_flush, n);
-    n->link = link_new(n->base, &o->place, &talk, n);
-    n->ear = link_new(n->base, &o->place, &hear, n);
-    n->reader = link_new(n->base, &o->place, &read, n);
     if (n->events == NULL || n->lists.shared == NULL || n->log_asked == NULL || n->blocks == NULL ||
-        n->reader == NULL || n->pending == NULL || n->recent == NULL || n->flush == NULL || n->link == NULL ||
-        n->ear == NULL || event_add(n->flush, &often) != 0)
+        n->pending == NULL || n->recent == NULL || n->lanes == NULL || n->flush == NULL || connect_all(n) != 0 ||
+        event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
+    if (directory_open(n->config->directory, &n->directory, e) != 0)
+        return -1;
     node_lists_load(n);
     node_load_position(n);
     return start_usage(n, e);
@@ -228,11 +298,14 @@ struct node *node_new(const struct node_options *o, struct error *e)
     n->state = o->state;
     n->outbox = o->outbox;
     n->key = o->key;
+    n->redis = o->redis;
     n->digests = digests_of(o->config, &o->key->hash);
     find_name(n);
     n->started_s = clock_wall_s();
     n->begun_ns = clock_boot_ns();
-    if (start(n, o, e) == 0)
+    n->boot_id = clock_boot_id();
+    (void)outbox_identity(n->outbox, n->boot_id, n->outbox_id);
+    if (start(n, e) == 0)
         return n;
     node_free(n);
     return NULL;
@@ -246,6 +319,8 @@ void node_free(struct node *n)
         return;
     if (n->lists.shared != NULL)
         (void)node_lists_write(n, &e);
+    sentinels_free(n->sentinels);
+    node_leave_shards(n);
     link_free(n->link);
     link_free(n->ear);
     link_free(n->reader);
@@ -253,12 +328,15 @@ void node_free(struct node *n)
         event_free(n->flush);
     usage_worker_free(n->usage);
     beats_clear(&n->beats);
+    node_habits_free(n);
+    directory_close(n->directory);
     events_free(n->events);
     shared_blocks_free(n->blocks);
     shared_lists_free(n->lists.shared);
     node_log_free(n->log_asked);
     pending_free(n->pending);
     recent_free(n->recent);
+    free(n->lanes);
     opener_free(n->opener);
     sealer_free(n->sealer);
     free(n);

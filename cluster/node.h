@@ -8,17 +8,24 @@
 #include "cluster/batch.h"
 #include "cluster/beat.h"
 #include "cluster/link.h"
+#include "cluster/place.h"
 #include "cluster/recent.h"
 #include "cluster/seal.h"
+#include "cluster/sentinels.h"
 #include "cluster/shared_blocks.h"
 #include "cluster/shared_lists.h"
+#include "cluster/slots.h"
 #include "cluster/usage_worker.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
+#include "core/directory/directory.h"
 #include "core/state/outbox.h"
 #include "core/state/state.h"
 
 #define NODE_EPOCH_MAX 64u
+/* What is told in a round is numbered from its position on; more than it ever has. */
+#define NODE_NUMBERS_A_ROUND 4096u
+#define NODE_HABITS_STREAM "postern:{m}:habits"
 
 /* Why nothing is shared at the moment. */
 enum node_state {
@@ -29,6 +36,40 @@ enum node_state {
     NODE_SHARES
 };
 
+/* cluster/exchange.c: what is told of some keys, one batch after the other. One Redis has one lane for all keys, a
+ * Redis Cluster one for each hash tag, so that a slot that is away or being moved holds up no other. */
+struct lane {
+    struct node *n;
+    struct batch batch; /* under way */
+    bool has_batch;     /* filled, not yet applied */
+    bool sent;          /* waits for its reply */
+    bool whole;         /* with the script's text: it is not known there */
+    unsigned tries;
+    struct shard *ask;                     /* the next try, and only that, is there; NULL: where its slot is */
+    uint64_t number, round_batches;        /* of its last batch; how many of the round were filled */
+    uint64_t filled_ns, sent_ns, retry_ns; /* boot clock */
+};
+
+/* cluster/shards.c: a master of a Redis Cluster, which has some of the counters. */
+struct shard {
+    struct node *n;
+    struct server_name at; /* no host: a free place */
+    struct link *link;
+    unsigned tag; /* the first of those that it serves, where its epoch is; 0: none */
+    bool listed, warm, said_down;
+};
+struct shards {
+    bool several;        /* Redis is a Redis Cluster */
+    bool asking, wanted; /* for the map */
+    uint64_t asked_ns;
+    unsigned seed, turn;
+    struct shard home; /* the connection for all that is no counter: its link is node.link */
+    struct shard of[SLOTS_MASTERS_MAX];
+    struct shard *owners[KEY_TAGS + 1];            /* by tag; NULL: nobody */
+    char epochs[KEY_TAGS + 1][NODE_EPOCH_MAX + 1]; /* by tag, of those where one is */
+    struct slots_map map;
+};
+
 /* cluster/warm.c */
 enum warm { WARM_WAITS, WARM_SCANS, WARM_DONE };
 #define WARM_KEYS_MAX 2000u /* asked for at once */
@@ -37,8 +78,10 @@ struct node_stats {
     struct batch_counts batches;
     uint64_t sent, resent, dropped; /* batches */
     uint64_t refused_by_redis;      /* replies that were errors */
+    uint64_t redirected;            /* batches, to another master of the Redis Cluster */
     uint64_t pushes_out, pushes_in;
     uint64_t events_out, events_in;
+    uint64_t habits_in;                      /* words of others on what they counted */
     uint64_t blocks_in, lifts_in, marks_in;  /* events that were applied */
     uint64_t lists_in;                       /* entries of lists */
     uint64_t false_records, replayed, newer; /* cluster/seal.h */
@@ -69,26 +112,34 @@ struct node {
     const struct cluster_key *key;
     struct sealer *sealer;
     struct opener *opener;
+    const struct redis_place *redis;
+    struct sentinels *sentinels;      /* NULL: none are configured */
+    struct server_name home;          /* where these are, if that was found */
     struct link *link, *ear, *reader; /* for commands; for what others push; for the stream, which is waited for */
     struct event *flush;
     enum node_state stage;
     struct pending *pending;
     struct recent *recent;
-    /* the batch under way */
-    struct batch batch;
-    bool has_batch; /* filled, not yet applied */
-    bool sent;      /* waits for its reply */
-    unsigned tries;
-    uint64_t sent_ns, retry_ns; /* boot clock */
-    uint64_t number;
-    bool takes_all;          /* nothing was pending beside the batch when it was filled ... */
-    uint64_t taken_position; /* ... and the outbox was drained up to here */
+    struct lane *lanes; /* KEY_TAGS of them */
+    unsigned n_lanes;   /* in use */
+    bool admitted;      /* the cluster's key was seen to be ours */
+    struct shards shards;
+    uint64_t boot_id;
+    unsigned char outbox_id[OUTBOX_IDENTITY_BYTES]; /* whose numbers the batches have */
+    /* the round that is told */
+    bool in_round, in_doubt;              /* begun; of another ring than the file's by now */
+    bool carries;                         /* the one before left something to it */
+    uint64_t round_from, round_habits;    /* where it begins; how many words on habits were filled */
+    uint64_t round_events, round_wait_ns; /* it ends when so many events have arrived; or then, boot clock */
+    /* habits */
+    struct node_habits *habits;
+    char habits_cursor[REPLY_CURSOR_MAX + 1];
     /* events */
     struct events *events;
     struct shared_blocks *blocks;
     const struct blocks *looked_at; /* when it was compared with the others' ... */
     uint64_t looked_changes;        /* ... it had changed so often */
-    bool events_stalled, reading, caught_up, said_folder;
+    bool events_stalled, reading, reads_habits, caught_up, said_folder;
     uint64_t events_retry_ns, blocks_read_ns;
     unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
     /* usage */
@@ -97,6 +148,8 @@ struct node {
     uint64_t usage_retry_ns; /* boot clock */
     struct node_lists lists;
     struct node_log *log_asked;
+    struct directory *directory; /* for never_block: which mailbox is meant */
+    uint64_t directory_ns;       /* boot clock: when it was refreshed */
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
     char policy[32]; /* what Redis does when it is full; "": it did not say */
@@ -110,8 +163,11 @@ struct node {
     enum warm warm;
     bool said_ready;
     char warm_cursor[REPLY_CURSOR_MAX + 1];
+    struct shard *warming;  /* the one that is asked */
+    int64_t warm_offset_us; /* its clock less ours */
     uint64_t warm_asked[WARM_KEYS_MAX];
-    size_t warm_n;
+    size_t warm_n, warm_at; /* how many were asked for; how many of these have been answered */
+    uint64_t warm_retry_ns;
     uint64_t warm_most_ns, warm_keys;
     uint64_t begun_ns; /* boot clock */
     /* heartbeats */
@@ -135,7 +191,7 @@ struct node_options {
     struct state *state;
     struct outbox *outbox;
     const struct cluster_key *key;
-    struct link_place place;
+    const struct redis_place *redis;
 };
 
 /* All that options point to outlives the node. Begins to connect. NULL with e. */
@@ -144,14 +200,42 @@ void node_free(struct node *n);
 
 /* ---- between the files of the node ---- */
 
+/* Ends all connections, and begins them to the server that was named. */
+void node_move(struct node *n, const struct server_name *name);
+
 /* cluster/greet.c: asks whose cluster it is, then shares. */
 void node_greet(struct node *n);
+/* Random digits. 0; -1 without randomness. */
+int node_random_word(char word[NODE_EPOCH_MAX + 1]);
 /* Did Redis forget everything since? Asked now and then. */
 void node_ask_epoch(struct node *n);
 
-/* cluster/exchange.c: drains the outbox; sends a batch if there is something to tell and none is under way. */
+/* cluster/exchange.c: drains the outbox; sends a batch in each lane that has something to tell
+ * and none under way. */
 void node_drain(struct node *n);
-void node_send_batch(struct node *n);
+void node_send_batches(struct node *n);
+/* How many lanes there are from now on. What was under way in others is forgotten: that was another Redis. */
+void node_set_lanes(struct node *n, unsigned lanes);
+
+/* cluster/shards.c: one Redis, or a Redis Cluster? Asks where its masters are, then greets. */
+void node_look_around(struct node *n);
+/* The connection for all that is no counter is down: where else could the map be had? */
+void node_look_elsewhere(struct node *n);
+/* Each second: the map, connections that are not needed any more. Each heartbeat: do the masters remember? */
+void node_watch_shards(struct node *n, uint64_t boot_ns);
+void node_ask_shards(struct node *n);
+/* An error that says that a slot is on another master, being moved, or on none. The map is asked for. */
+bool node_is_elsewhere(struct node *n, const struct reply *reply);
+/* The master of that name, and a connection to it; NULL: there are too many. */
+struct shard *node_shard_at(struct node *n, const struct server_name *name);
+/* The connection for the keys of a tag (0: all); NULL: nobody serves them. */
+struct link *node_link_of(struct node *n, unsigned tag);
+/* Ends all of their connections; calls no handlers. */
+void node_leave_shards(struct node *n);
+/* How many masters of a Redis Cluster are away that have counters, one more if nobody serves some of them. */
+unsigned node_shards_away(const struct node *n);
+/* Redis has forgotten counters: they are told again. */
+void node_forgotten(struct node *n, const char *who);
 
 /* cluster/stream.c: events, which are told for good. */
 void node_note_record(struct node *n, const struct outbox_record *record);
@@ -161,6 +245,10 @@ void node_read_events(struct node *n);
 void node_read_blocks(struct node *n, uint64_t boot_ns);
 void node_load_position(struct node *n);
 void node_save_position(struct node *n);
+/* The last events are told again, in a second. */
+void node_retell_events(struct node *n);
+/* Another server takes over: it may lack the last that the one before it was told. */
+void node_step_back(struct node *n);
 /* Redis has forgotten everything: all is told and read again. */
 void node_forget_position(struct node *n);
 /* Opens another relay's record. False, and counted: it is none of them, or was there before. */
@@ -204,6 +292,26 @@ void node_request_refuse(const struct node *n, int folder, const char *request, 
 
 /* cluster/warm.c: takes over what all relays have counted. */
 void node_warm_up(struct node *n);
+
+/* cluster/habits.c: what is usual, from the sum of all. */
+int node_habits_new(struct node *n, struct error *e);
+void node_habits_free(struct node *n);
+void node_note_habit(struct node *n, const struct outbox_record *record);
+size_t node_habits_waiting(const struct node *n);
+/* Part of a round: begins; all of it was told. */
+bool node_habits_begin_round(struct node *n);
+bool node_habits_told(const struct node *n);
+void node_send_habits(struct node *n);
+/* For those who come later: what is known of each login that sends; of all, since Redis has forgotten them. */
+void node_keep_habits(struct node *n);
+void node_keep_all_habits(struct node *n);
+/* Takes over what was kept, where nothing is known yet. */
+void node_warm_habits(struct node *n);
+bool node_habits_are_warm(const struct node *n);
+/* What others counted is read from there; false: not yet. An entry of the stream; false: it is none. */
+bool node_habits_position(const struct node *n, unsigned long long id[2]);
+bool node_heard_habits(struct node *n, const unsigned long long id[2], struct slice record);
+void node_habits_caught_up(struct node *n);
 
 /* cluster/heart.c: how all relays are. */
 void node_beat(struct node *n, uint64_t boot_ns);

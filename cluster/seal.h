@@ -27,10 +27,11 @@
 enum seal_context {
     SEAL_PUSH,  /* counters that many consume from at this moment */
     SEAL_EVENT, /* blocks, lifts, resets: in the stream */
-    SEAL_KEPT,  /* a block as it stands, for those who come later: read any number of times, never a replay */
-    SEAL_BEAT,  /* heartbeats */
-    SEAL_USAGE, /* what mailboxes did at a relay: cluster/usage_record.h */
-    SEAL_LOG,   /* questions for decisions, and what relays have of them */
+    SEAL_KEPT, /* a block or a habit as it stands, for those who come later: read any number of times, never a replay */
+    SEAL_BEAT, /* heartbeats */
+    SEAL_USAGE,  /* what mailboxes did at a relay: cluster/usage_record.h */
+    SEAL_LOG,    /* questions for decisions, and what relays have of them */
+    SEAL_HABITS, /* what was counted of habits: in a stream */
     SEAL_CONTEXTS
 };
 

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STREAM "postern:{b}:events"
-#define BLOCKS "postern:{b}:blocks"
+#define STREAM "postern:{m}:events"
+#define BLOCKS "postern:{m}:blocks"
 /* About a day's events of a large cluster; blocks that are older stand in BLOCKS. */
 #define STREAM_LENGTH "100000"
 #define READ_AT_ONCE "200"
@@ -24,6 +24,8 @@
 #define SENT_MOST 16u
 #define POSITION_FILE "position"
 #define RETRY_NS NS_PER_S
+/* Ids of the stream are times of the server's clock: another server's may be behind. */
+#define STEP_BACK_MS 60000u
 /* All blocks are read again so often: what has ended is removed there, what was missed is found. */
 #define BLOCKS_EVERY_NS (3600 * NS_PER_S)
 
@@ -52,7 +54,8 @@ void node_note_record(struct node *n, const struct outbox_record *r)
         return;
     case OUTBOX_DISTINCT:
         /* Who meets the member next knows it, before its limit is full. */
-        (void)events_add_mark(n->events, wall_ms, MARK_LATEST, r->member, r->keep_ns);
+        (void)events_add_mark(n->events, wall_ms, r->table == OUTBOX_COUNTERS ? MARK_LATEST : MARK_ONCE, r->member,
+                              r->keep_ns);
         return;
     case OUTBOX_LIFT:
     case OUTBOX_RESET:
@@ -160,21 +163,35 @@ static void on_added(void *arg, const struct reply *reply)
         n->events_stalled = false;
         events_again(n->events);
         n->events_retry_ns = clock_boot_ns() + RETRY_NS;
-        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR;
+        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply);
         return;
     }
     if (clock_boot_ns() < n->events_retry_ns)
         return; /* of one that is sent again */
-    events_arrived(n->events);
+    events_arrived(n->events, clock_boot_ns());
     n->stats.events_out++;
 }
 
 /* ---- what others tell ---- */
 
-/* never_block is this relay's own: by the name in the block. */
-static bool is_protected(const struct node *n, const struct block *block, const struct moment *at)
+/* The directory as it is now. NULL: there is none. */
+static struct directory_view *view_of(struct node *n)
 {
+    uint64_t boot_ns = clock_boot_ns();
+
+    if (n->directory_ns == 0 || boot_ns - n->directory_ns >= NS_PER_S) {
+        n->directory_ns = boot_ns;
+        (void)directory_refresh(n->directory, NULL); /* that it can't be used, the services say */
+    }
+    return directory_view_get(n->directory);
+}
+
+/* never_block is this relay's own: by the name in the block, and by all other names of its mailbox. */
+static bool is_protected(struct node *n, const struct block *block, const struct moment *at)
+{
+    struct directory_view *view = view_of(n);
     const struct decide_context c = {.config = n->config,
+                                     .view = view,
                                      .counters = state_counters(n->state),
                                      .blocks = state_blocks(n->state),
                                      .secret = state_secret(n->state),
@@ -194,6 +211,8 @@ static bool is_protected(const struct node *n, const struct block *block, const 
                 never_blocked(&c, &x->submission, &x->verdict.identity, x->part);
     }
     free(x);
+    if (view != NULL)
+        directory_view_put(n->directory, view);
     return found;
 }
 
@@ -264,7 +283,9 @@ static void heard_mark(struct node *n, enum mark_kind kind, uint64_t key, uint64
     uint64_t here_ns = counters_marked_for(counters, key, at->now_ns);
     bool crowded;
 
-    if (kind == MARK_FIRST && here_ns > left_ns)
+    if (kind == MARK_ONCE)
+        (void)strangers_once(counters, key, at->now_ns, left_ns);
+    else if (kind == MARK_FIRST && here_ns > left_ns)
         counters_return(counters, key, here_ns - left_ns, at->now_ns);
     else if (kind == MARK_LATEST || here_ns == 0)
         (void)counters_mark(counters, key, at->now_ns, left_ns, kind == MARK_LATEST, &crowded);
@@ -278,7 +299,7 @@ static void heard_marks(struct node *n, struct slice body, uint64_t elapsed_ms, 
         uint64_t key = bytes_get64(p + 1), ns = bytes_get64(p + 9), elapsed_ns = elapsed_ms * NS_PER_MS;
 
         if (key != 0 && ns <= COUNTERS_LONGEST_WINDOW_NS && elapsed_ms < COUNTERS_LONGEST_WINDOW_NS / NS_PER_MS &&
-            ns > elapsed_ns && (p[0] == MARK_FIRST || p[0] == MARK_LATEST))
+            ns > elapsed_ns && p[0] >= MARK_FIRST && p[0] <= MARK_ONCE)
             heard_mark(n, (enum mark_kind)p[0], key, ns - elapsed_ns, at);
     }
     n->stats.marks_in++;
@@ -338,14 +359,12 @@ bool node_open(struct node *n, enum seal_context context, struct slice record, s
 
 /* ---- reading the stream ---- */
 
-static bool heard_entry(struct node *n, const struct reply *entry)
+static bool heard_record(struct node *n, const unsigned long long id[2], struct slice record)
 {
-    unsigned long long id[2];
-    struct slice record, text;
+    struct slice text;
 
-    if (!reply_stream_entry(entry, id, &record) || id[0] < n->read_to[0] ||
-        (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
-        return false; /* none, or it goes backwards */
+    if (id[0] < n->read_to[0] || (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
+        return false; /* it goes backwards */
     n->read_to[0] = id[0];
     n->read_to[1] = id[1];
     if (record.n > 0 && node_open(n, SEAL_EVENT, record, &text))
@@ -353,51 +372,98 @@ static bool heard_entry(struct node *n, const struct reply *entry)
     return true;
 }
 
+static bool heard_entry(struct node *n, const struct reply *entry,
+                        bool (*heard)(struct node *n, const unsigned long long id[2], struct slice record))
+{
+    unsigned long long id[2];
+    struct slice record;
+
+    return reply_stream_entry(entry, id, &record) && heard(n, id, record);
+}
+
+/* The new entries of one stream: its name, and a list of them. */
+static bool heard_stream(struct node *n, const struct reply *stream)
+{
+    const struct reply *entries;
+    bool habits;
+
+    if (reply_array(stream, 2) == NULL || (entries = reply_array(stream->elements[1], 1)) == NULL)
+        return false;
+    habits = reply_is(stream->elements[0], NODE_HABITS_STREAM);
+    for (size_t i = 0; i < entries->n; i++)
+        if (!heard_entry(n, entries->elements[i], habits ? node_heard_habits : heard_record))
+            return false;
+    return true;
+}
+
+static void add_id(struct node *n, const unsigned long long id[2])
+{
+    char text[REPLY_ID_MAX + 1];
+    struct buf b = BUF_OVER(text);
+
+    buf_addf(&b, "%llu-%llu", id[0], id[1]);
+    command_add(&n->command, buf_slice(&b));
+}
+
 void node_read_events(struct node *n)
 {
-    char id[REPLY_ID_MAX + 1];
-    struct buf b = BUF_OVER(id);
+    unsigned long long habits[2];
+    bool of_habits = node_habits_position(n, habits);
 
     if (n->stage != NODE_SHARES || n->reading || !link_is_up(n->reader))
         return;
-    buf_addf(&b, "%llu-%llu", n->read_to[0], n->read_to[1]);
     command_begin(&n->command);
     command_add_static(&n->command, "XREAD");
     command_add_static(&n->command, "COUNT");
     command_add_static(&n->command, READ_AT_ONCE);
-    if (n->caught_up) {
+    if (n->caught_up && of_habits) {
         command_add_static(&n->command, "BLOCK");
         command_add_static(&n->command, READ_WAIT_MS);
     }
     command_add_static(&n->command, "STREAMS");
     command_add_static(&n->command, STREAM);
-    command_add(&n->command, buf_slice(&b));
+    if (of_habits)
+        command_add_static(&n->command, NODE_HABITS_STREAM);
+    add_id(n, n->read_to);
+    if (of_habits)
+        add_id(n, habits);
+    n->reads_habits = of_habits;
     n->reading = link_send(n->reader, &n->command, on_read, n) == 0;
 }
 
-/* Nothing: none came in that time. */
+/* All that was there is read. */
+static void caught_up(struct node *n)
+{
+    if (n->stage != NODE_SHARES)
+        return;
+    n->caught_up = true;
+    if (!n->reads_habits) /* nor do replies wait then: the next flush asks again */
+        return;
+    node_habits_caught_up(n);
+    node_read_events(n);
+}
+
+/* Nothing: none came in that time. Else a list of streams that have new entries. */
 static void on_read(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *entries;
 
     n->reading = false;
     if (reply == NULL)
         return;
     if (reply->type == REPLY_NIL || n->stage != NODE_SHARES) {
-        n->caught_up = n->caught_up || n->stage == NODE_SHARES;
-        node_read_events(n);
+        caught_up(n);
         return;
     }
-    if ((entries = reply_stream(reply)) == NULL) {
+    if (reply_array(reply, 1) == NULL) {
         link_fail(n->reader, "Redis replied to XREAD with something else");
         return;
     }
     /* What changed here is known before what others say of it. */
     node_drain(n);
     node_look_at_blocks(n);
-    for (size_t i = 0; i < entries->n; i++)
-        if (!heard_entry(n, entries->elements[i])) {
+    for (size_t i = 0; i < reply->n; i++)
+        if (!heard_stream(n, reply->elements[i])) {
             link_fail(n->reader, "Redis replied to XREAD with what are no events, or old ones");
             return;
         }
@@ -424,7 +490,7 @@ static void on_kept(void *arg, const struct reply *reply)
     const struct reply *pairs;
     struct slice cursor;
 
-    if (reply == NULL || n->stage != NODE_SHARES)
+    if (reply == NULL || n->stage != NODE_SHARES || node_is_elsewhere(n, reply))
         return;
     if ((pairs = reply_page(reply, &cursor)) == NULL) {
         link_fail(n->link, "Redis replied to HSCAN with something else");
@@ -507,6 +573,19 @@ void node_save_position(struct node *n)
         log_say(n->log, LEVEL_WARNING, "%s; after a restart all events are read again", e.text);
     n->said_folder = result != 0;
     memcpy(n->saved, n->read_to, sizeof n->saved);
+}
+
+void node_retell_events(struct node *n)
+{
+    events_retell(n->events, clock_boot_ns());
+    n->events_retry_ns = clock_boot_ns() + RETRY_NS;
+}
+
+void node_step_back(struct node *n)
+{
+    n->read_to[0] -= n->read_to[0] < STEP_BACK_MS ? n->read_to[0] : STEP_BACK_MS;
+    n->read_to[1] = 0;
+    node_retell_events(n);
 }
 
 void node_forget_position(struct node *n)

@@ -7,7 +7,7 @@
 
 #include "core/base/clock.h"
 
-#define STREAM "postern:{u}:usage"
+#define STREAM "postern:{m}:usage"
 /* Records of up to 16 KiB: 32 MiB. */
 #define STREAM_LENGTH "2048"
 #define KEPT_S "86400"

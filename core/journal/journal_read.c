@@ -391,9 +391,9 @@ static bool read_count(sqlite3_stmt *s, struct count *c)
 {
     size_t n;
 
-    if (!copy_name(s, 0, c->program, sizeof c->program, &n) || n == 0 ||
+    if (!journal_copy_name(s, 0, c->program, sizeof c->program, &n) || n == 0 ||
         !counted_find(slice_of((const char *)sqlite3_column_text(s, 1)), &c->what) ||
-        !copy_name(s, 2, c->name, sizeof c->name, &n))
+        !journal_copy_name(s, 2, c->name, sizeof c->name, &n))
         return false;
     c->count = database_column_number(s, 3);
     return true;
@@ -402,7 +402,8 @@ static bool read_count(sqlite3_stmt *s, struct count *c)
 /* With file_lock held. */
 static int fill_counts(struct journal *j, struct count *list, unsigned *n, struct error *e)
 {
-    sqlite3_stmt *s = prepare(j, "SELECT program,what,name,count FROM counts ORDER BY what,name,program LIMIT 8192", e);
+    sqlite3_stmt *s =
+        journal_prepare(j, "SELECT program,what,name,count FROM counts ORDER BY what,name,program LIMIT 8192", e);
     int code;
 
     if (s == NULL)
@@ -424,9 +425,9 @@ int journal_counts(struct journal *j,
 
     if (list == NULL)
         return error_set(e, "out of memory");
-    lock(j);
-    result = begin_piece(j, e) == 0 ? fill_counts(j, list, &n, e) : -1;
-    unlock(j);
+    journal_lock(j);
+    result = journal_begin_piece(j, e) == 0 ? fill_counts(j, list, &n, e) : -1;
+    journal_unlock(j);
     for (unsigned i = 0; result == 0 && i < n; i++)
         if (!each(arg, list[i].program, list[i].what, list[i].name, list[i].count))
             break;

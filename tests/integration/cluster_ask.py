@@ -5,6 +5,7 @@
     cluster_ask.py once LOGIN SOCKET [CLIENT]      one message: the action at RCPT, or at the end
     cluster_ask.py gap PATTERN LOGIN FIRST SECOND COMMAND...   runs the command; the milliseconds from the moment when the action at
                                                    RCPT of the first socket begins with the pattern, until the second's does
+    cluster_ask.py count ROUNDS FIRST LAST SOCKET...   so many messages of each user of these numbers, by turns: how many were let through
     cluster_ask.py until PATTERN LOGIN SOCKET      until the action at RCPT begins with the pattern: the milliseconds that took
 """
 import os
@@ -42,6 +43,16 @@ def steal(login, seconds, paths):
     print(sum(passed), *passed)
 
 
+def count(rounds, first, last, paths):
+    policies, passed = [Policy(path) for path in paths], 0
+    for i in range(rounds):
+        for user in range(first, last + 1):
+            login = f"user{user}@contoso.example"
+            passed += act(policies[(i + user) % len(policies)], login) == "DUNNO"
+            time.sleep(0.01)
+    print(passed)
+
+
 def until(pattern, login, path):
     policy, begun = Policy(path), time.monotonic()
     while time.monotonic() - begun < 120:
@@ -76,6 +87,8 @@ if sys.argv[1] == "gap":
     gap(*sys.argv[2:])
 elif sys.argv[1] == "steal":
     steal(sys.argv[2], float(sys.argv[3]), sys.argv[4:])
+elif sys.argv[1] == "count":
+    count(*map(int, sys.argv[2:5]), sys.argv[5:])
 elif sys.argv[1] == "once":
     fields = {"client_address": sys.argv[4]} if len(sys.argv) > 4 else {}
     print(act(Policy(sys.argv[3]), sys.argv[2], **fields))

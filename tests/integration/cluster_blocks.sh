@@ -49,6 +49,17 @@ becomes 'a relay that protects the subject does not take the block, and says so'
 is 'and lets it through' "$(ask once $who "$T/c/policyd.sock")" DUNNO
 becomes 'which the others do not' "ask once $who $T/b/policyd.sock" '5*'
 
+sed -i 's|^"Guid","PrimarySmtpAddress"|&,"EmailAddresses"|; s|"\(user[0-9]*\)@contoso.example"|&,"smtp:\1.alias@contoso.example"|' "$T/cas.csv"
+"$build/postern-mirror" import -d "$T/directory" --tenant contoso "$T/cas.csv" "$T/transport.json" >>"$T/mirror.log" 2>&1
+login
+sed -i "s/^never_block = .*/never_block = [\"${who%@*}.alias@contoso.example\"];/" "$T/c/postern.conf"
+kill -USR1 "$(cat "$T/cluster-c.pid")" "$(cat "$T/policyd-c.pid")"
+becomes 'it reads that another one is protected, by another address of its mailbox' "shares c" 3
+becomes 'which the mirrored directory tells' "postern c explain --user ${who%@*}.alias@contoso.example | grep -c 'found by'" 1
+postern a block user $who >>"$T/cli.log"
+becomes 'nor is a mailbox blocked there that is protected so' "grep -c 'never_block protects' $T/cluster-c.log" 2
+is 'and its mail goes on' "$(ask once $who "$T/c/policyd.sock")" DUNNO
+
 # ---- a relay that was away ----
 login
 one=$who
@@ -74,7 +85,7 @@ becomes 'and what it lifted itself meanwhile is lifted at the others' "blocks a 
 # ---- a new relay ----
 relay d
 "$build/postern-cluster" join -c "$T/d/postern.conf" >>"$T/cli.log" 2>&1
-redis DEL 'postern:{b}:events' >>"$T/cli.log"
+redis DEL 'postern:{m}:events' >>"$T/cli.log"
 start d
 becomes 'a new relay has the blocks that stand, also without the events' "blocks d $one" 1
 sleep 1
@@ -82,8 +93,8 @@ is 'and none that was lifted' "$(blocks d $two)" 0
 
 # ---- who owns Redis ----
 strings "$T"/*.rdb 2>/dev/null | grep contoso
-is 'Redis knows none of them' "$(redis HGETALL 'postern:{b}:blocks' | strings | grep -c 'contoso\|operator')" 0
-redis XREVRANGE 'postern:{b}:events' + - COUNT 1 >/dev/null
+is 'Redis knows none of them' "$(redis HGETALL 'postern:{m}:blocks' | strings | grep -c 'contoso\|operator')" 0
+redis XREVRANGE 'postern:{m}:events' + - COUNT 1 >/dev/null
 login
 postern a block user $who --for 1h >>"$T/cli.log"
 becomes 'a block' "blocks b $who" 1
@@ -109,17 +120,17 @@ class Redis:
         self.s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
         return self.read()
 r = Redis()
-for _, (_, record) in r("XRANGE", "postern:{b}:events", "-", "+"):
-    r("XADD", "postern:{b}:events", "*", "r", record)               # again
-    r("XADD", "postern:{b}:events", "*", "r", record[:-1] + b"x")   # changed
-    r("XADD", "postern:{b}:events", "*", "r", b"x" * 3)
+for _, (_, record) in r("XRANGE", "postern:{m}:events", "-", "+"):
+    r("XADD", "postern:{m}:events", "*", "r", record)               # again
+    r("XADD", "postern:{m}:events", "*", "r", record[:-1] + b"x")   # changed
+    r("XADD", "postern:{m}:events", "*", "r", b"x" * 3)
 PY
 postern b block user $who --for 1h >>"$T/cli.log"
 becomes 'what is played again, changed or made up unblocks nobody' "blocks a $who; blocks c $who; blocks a $one; blocks c 192.0.2.0/28" '1*1*1*1'
 
 # ---- Redis forgets ----
 redis FLUSHALL >>"$T/cli.log"
-becomes 'a Redis that was emptied is told all blocks again' "redis HLEN 'postern:{b}:blocks'" '[3-9]'
+becomes 'a Redis that was emptied is told all blocks again' "redis HLEN 'postern:{m}:blocks'" '[3-9]'
 login
 postern a block user $who --for 1h >>"$T/cli.log"
 becomes 'and passes new ones on' "blocks b $who; blocks c $who" '1*1'

@@ -9,6 +9,7 @@ fi
 T=$(mktemp -d "${TMPDIR:-/tmp}/postern-cluster.XXXXXX")
 chmod 755 "$T"
 redis=
+place="server = \"unix:$T/redis.sock\";"
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 trap finish EXIT
@@ -49,7 +50,7 @@ redis_start()
 }
 redis() { redis-cli -s "$T/redis.sock" "$@"; }
 
-# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given.
+# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given. Redis is at $place, settings of the group.
 relay()
 {
     mkdir -p "$T/$1"
@@ -58,12 +59,12 @@ directory = "$T/directory"; state = { file = "$T/$1/state/state"; entries = 6553
 log = { to = "stderr"; }; preset = "none"; tls = { required = false; };
 limits = (
   { name = "user"; per = "user"; count = "messages"; rate = "12/h"; burst = 28; },
-  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "1/h"; burst = 4; then = "${roaming:-reject}"; }
+  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "1/h"; burst = 4; then = "${roaming:-reject}"; }${more_limits:-}
 );
 policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
 milter = { listen = ""; };
 ${alerts:-}
-cluster = { server = "unix:$T/redis.sock"; key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
+cluster = { $place key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
 CONF
 }
 start()
@@ -74,6 +75,12 @@ start()
         relay_wait relay_listens_at "$T/$name/policyd.sock"
         run "cluster-$name" "$build/postern-cluster" -c "$T/$name/postern.conf"
     done
+}
+# acl_of_manual USER PASSWORD: the line for this user of Redis, as the manual has it.
+acl_of_manual()
+{
+    sed -n "/^user $1 on/,/^\.Ed/p" doc/postern-cluster.8 | sed '/^\.Ed/d' | tr '\n' ' ' | sed "s/>password/>$2/"
+    echo
 }
 shares() { grep -c 'shares with the cluster' "$T/cluster-$1.log"; }
 ask() { python3 tests/integration/cluster_ask.py "$@"; }

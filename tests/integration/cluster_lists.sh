@@ -79,7 +79,7 @@ stop cluster-c
 postern a deny --cluster $one >>"$T/cli.log"
 postern b forget --cluster $two >>"$T/cli.log"
 becomes 'all others have it' "held b deny $one" 1
-redis DEL 'postern:{b}:events' >>"$T/cli.log"
+redis DEL 'postern:{m}:events' >>"$T/cli.log"
 is 'without postern-cluster nothing is done' "$(postern c deny --cluster $two; echo $?; ls "$T/c/spool/cluster")" '*nothing was done*1'
 run cluster-c "$build/postern-cluster" -c "$T/c/postern.conf"
 becomes 'a relay that was away has what was entered, also without the events' "held c deny $one" 1
@@ -100,7 +100,7 @@ becomes 'and all end with the last' "held a allow $who; held b deny $who; held a
 becomes 'of each entry' "held a deny $two; held b deny $two" '1*1'
 
 # ---- a new relay ----
-redis DEL 'postern:{b}:events' >>"$T/cli.log"
+redis DEL 'postern:{m}:events' >>"$T/cli.log"
 relay d
 "$build/postern-cluster" join -c "$T/d/postern.conf" >>"$T/cli.log" 2>&1
 start d
@@ -109,17 +109,17 @@ same() { cat "$T/$1/cluster/allow" "$T/$1/cluster/deny" | sha256sum; }
 is 'the very same' "$(same a)" "$(same d)"
 
 # ---- who owns Redis ----
-is 'Redis knows none of them' "$(redis --raw HGETALL 'postern:{b}:lists' | strings | grep -c 'contoso\|denied')" 0
+is 'Redis knows none of them' "$(redis --raw HGETALL 'postern:{m}:lists' | strings | grep -c 'contoso\|denied')" 0
 postern a forget --cluster $one >>"$T/cli.log"
 postern a deny --cluster $two >>"$T/cli.log"
 login
 postern a allow --cluster $who >>"$T/cli.log"
 becomes 'an allowed entry' "held b allow $who; held d allow $who" '1*1'
-redis --raw DUMP 'postern:{b}:lists' | head -c -1 >"$T/allowed"
+redis --raw DUMP 'postern:{m}:lists' | head -c -1 >"$T/allowed"
 postern b deny --cluster $who >>"$T/cli.log"
 becomes 'that is denied' "held a deny $who; held d deny $who" '1*1'
 stop cluster-d
-redis -x --raw EVAL "return redis.call('RESTORE', KEYS[1], 0, ARGV[1], 'REPLACE')" 1 'postern:{b}:lists' <"$T/allowed" >>"$T/cli.log" 2>&1
+redis -x --raw EVAL "return redis.call('RESTORE', KEYS[1], 0, ARGV[1], 'REPLACE')" 1 'postern:{m}:lists' <"$T/allowed" >>"$T/cli.log" 2>&1
 is 'what was kept before is put back' "$(tail -n 1 "$T/cli.log")" OK
 run cluster-d "$build/postern-cluster" -c "$T/d/postern.conf"
 is 'in vain' "$(sleep 3; held d allow $who; held d deny $who)" '0*1'
@@ -128,7 +128,7 @@ becomes 'while what is new arrives' "held d allow user50@contoso.example" 1
 
 # ---- Redis forgets ----
 redis FLUSHALL >>"$T/cli.log"
-becomes 'a Redis that was emptied is told all entries again' "redis HLEN 'postern:{b}:lists'" "$(sed 1d "$T/b/cluster/lists" | wc -l)"
+becomes 'a Redis that was emptied is told all entries again' "redis HLEN 'postern:{m}:lists'" "$(sed 1d "$T/b/cluster/lists" | wc -l)"
 login
 postern a deny --cluster $who >>"$T/cli.log"
 becomes 'and passes new ones on' "held b deny $who; held c deny $who; held d deny $who" '1*1*1'

@@ -64,8 +64,8 @@ is 'passwords, too' "$(postern a report basic --csv | grep -c "$two")" 1
 is 'nobody is missing' "$(said a report used)" ''
 is 'usage is known since the relay that knows least far back began' "$(postern a report unused --days 90)" "*from $(date -d '100 days ago' +%Y-%m-%d)* on at all relays that told it*"
 is 'audit finds the same' "$(findings a)" 0
-is 'Redis sees none of it' "$(redis XRANGE 'postern:{u}:usage' - + | strings | grep -c 'contoso\|192\.0')" 0
-is 'and keeps it for a day at most' "$(redis TTL 'postern:{u}:usage')" '8????'
+is 'Redis sees none of it' "$(redis XRANGE 'postern:{m}:usage' - + | strings | grep -c 'contoso\|192\.0')" 0
+is 'and keeps it for a day at most' "$(redis TTL 'postern:{m}:usage')" '8????'
 
 # ---- a change ----
 ask once $three "$T/c/policyd.sock" 192.0.2.9 >>"$T/asked"
@@ -79,7 +79,7 @@ becomes 'a Redis that was emptied is told what changes' "unused a $who" 0
 becomes 'and nothing is missing' "told b a; told c a" '1*1'
 
 # ---- a new relay ----
-redis XTRIM 'postern:{u}:usage' MAXLEN 0 >>"$T/cli.log"
+redis XTRIM 'postern:{m}:usage' MAXLEN 0 >>"$T/cli.log"
 relay d
 sed -i "s|journal = \"\"|journal = \"$T/d/journal\"|" "$T/d/postern.conf"
 "$build/postern-cluster" join -c "$T/d/postern.conf" >>"$T/cli.log" 2>&1
