@@ -2,9 +2,15 @@
 
 #include "cluster/bytes.h"
 
+#include "core/base/clock.h"
+
 #include <stdlib.h>
 
+#define RETOLD_NS (10 * NS_PER_S)
+#define RETOLD_FOR_NS (300 * NS_PER_S)
+
 struct queued {
+    uint64_t arrived_ns; /* 0: not yet */
     uint16_t n;
     unsigned char text[EVENT_TEXT_MAX];
 };
@@ -12,6 +18,7 @@ struct queued {
 struct events {
     struct queued queue[EVENTS_MAX]; /* a ring */
     size_t first, n, sent;
+    uint64_t arrived_ns; /* the last that did */
     uint64_t lost;
 };
 
@@ -39,6 +46,7 @@ bool events_add(struct events *q, enum event_type type, uint64_t wall_ms, struct
         return false;
     }
     to = event_at(q, q->n++);
+    to->arrived_ns = 0;
     to->text[0] = (unsigned char)type;
     bytes_put64(to->text + 1, wall_ms);
     memcpy(to->text + EVENT_HEAD_BYTES, body.p, body.n);
@@ -88,10 +96,11 @@ struct slice events_send(struct events *q)
     return (struct slice){(const char *)next->text, next->n};
 }
 
-void events_arrived(struct events *q)
+void events_arrived(struct events *q, uint64_t boot_ns)
 {
     if (q->sent == 0)
         return;
+    event_at(q, 0)->arrived_ns = q->arrived_ns = boot_ns;
     q->first = (q->first + 1) % EVENTS_MAX;
     q->n--;
     q->sent--;
@@ -100,6 +109,22 @@ void events_arrived(struct events *q)
 void events_again(struct events *q)
 {
     q->sent = 0;
+}
+
+void events_retell(struct events *q, uint64_t boot_ns)
+{
+    struct queued *before;
+
+    q->sent = 0;
+    if (q->arrived_ns == 0 || boot_ns - q->arrived_ns > RETOLD_FOR_NS)
+        return;
+    /* What has arrived stays in its place until another one takes it. */
+    while (q->n < EVENTS_MAX && (before = event_at(q, EVENTS_MAX - 1))->arrived_ns != 0 &&
+           q->arrived_ns - before->arrived_ns <= RETOLD_NS) {
+        before->arrived_ns = 0;
+        q->first = (q->first + EVENTS_MAX - 1) % EVENTS_MAX;
+        q->n++;
+    }
 }
 
 size_t events_count(const struct events *q)

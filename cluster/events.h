@@ -44,10 +44,14 @@ bool events_add_mark(struct events *q, uint64_t wall_ms, enum mark_kind kind, ui
 
 /* The next that was not sent yet, and it counts as sent from now on; empty: there is none. */
 struct slice events_send(struct events *q);
-/* The first of those that were sent has arrived. */
-void events_arrived(struct events *q);
+/* The first of those that were sent has arrived, at that time of the boot clock. */
+void events_arrived(struct events *q, uint64_t boot_ns);
 /* Nobody knows what arrived: all that was sent is sent again. Events can be read twice without harm. */
 void events_again(struct events *q);
+
+/* The last of what arrived may be lost there: what arrived in the ten seconds before that, by the boot clock, is sent
+ * again; not after five minutes. */
+void events_retell(struct events *q, uint64_t boot_ns);
 
 size_t events_count(const struct events *q); /* sent or not, not yet arrived */
 size_t events_sent(const struct events *q);

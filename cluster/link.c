@@ -104,6 +104,25 @@ void link_fail(struct link *l, const char *why)
     l->handlers.down(l->arg, why);
 }
 
+static bool has_place(const struct link *l)
+{
+    return l->place.path != NULL || l->place.host != NULL;
+}
+
+void link_move(struct link *l, const struct link_place *place)
+{
+    static const struct timeval now = {.tv_sec = 0};
+
+    l->place = *place;
+    l->stage = LINK_WAITS;
+    l->pause_ms = PAUSE_LEAST_MS;
+    close_connection(l);
+    (void)event_del(l->retry);
+    if (has_place(l))
+        (void)event_add(l->retry, &now);
+    give_up_waiting(l);
+}
+
 static void on_overdue(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -205,6 +224,45 @@ static void link_came_up(struct link *l)
     l->handlers.up(l->arg);
 }
 
+/* "master" or "slave", and more. */
+static void on_role(void *arg, const struct reply *reply)
+{
+    struct link *l = arg;
+
+    if (reply == NULL)
+        return;
+    if (reply->type == REPLY_ERROR)
+        link_fail(l, "Redis refuses ROLE (has its user that right?)");
+    else if (reply_array(reply, 1) == NULL || !reply_is(reply->elements[0], "master"))
+        link_fail(l, "it is no master");
+    else
+        link_came_up(l);
+}
+
+static void say_first(struct link *l, struct command *c, link_reply *reply)
+{
+    if (link_send(l, c, reply, l) != 0)
+        link_fail(l, "no memory");
+}
+
+static void ask_role(struct link *l)
+{
+    struct command *c;
+
+    if (!l->place.must_be_master) {
+        link_came_up(l);
+        return;
+    }
+    if ((c = malloc(sizeof *c)) == NULL) {
+        link_fail(l, "no memory");
+        return;
+    }
+    command_begin(c);
+    command_add_static(c, "ROLE");
+    say_first(l, c, on_role);
+    free(c);
+}
+
 static void on_signed_in(void *arg, const struct reply *reply)
 {
     struct link *l = arg;
@@ -212,7 +270,7 @@ static void on_signed_in(void *arg, const struct reply *reply)
     if (reply == NULL)
         return;
     if (reply_is(reply, "OK"))
-        link_came_up(l);
+        ask_role(l);
     else if (reply_is_error(reply, "WRONGPASS"))
         link_fail(l, "Redis refuses the user or the password (WRONGPASS)");
     else
@@ -225,7 +283,7 @@ static void sign_in(struct link *l)
 
     l->stage = LINK_SIGNS_IN;
     if (l->place.password == NULL) {
-        link_came_up(l);
+        ask_role(l);
         return;
     }
     if ((c = malloc(sizeof *c)) == NULL) {
@@ -237,8 +295,7 @@ static void sign_in(struct link *l)
     if (l->place.user != NULL)
         command_add_static(c, l->place.user);
     command_add_static(c, l->place.password);
-    if (link_send(l, c, on_signed_in, l) != 0)
-        link_fail(l, "no memory");
+    say_first(l, c, on_signed_in);
     free(c);
 }
 
@@ -373,7 +430,7 @@ struct link *link_new(struct event_base *base, const struct link_place *place, c
     *l = (struct link){.base = base, .place = *place, .handlers = *handlers, .arg = arg, .pause_ms = PAUSE_LEAST_MS};
     l->retry = evtimer_new(base, on_retry, l);
     l->overdue = evtimer_new(base, on_overdue, l);
-    if (l->retry == NULL || l->overdue == NULL || event_add(l->retry, &now) != 0) {
+    if (l->retry == NULL || l->overdue == NULL || (has_place(l) && event_add(l->retry, &now) != 0)) {
         link_free(l);
         return NULL;
     }

@@ -16,7 +16,7 @@
 /* Commands that may wait for their reply. */
 #define LINK_WAITING_MAX 64u
 
-/* Where Redis is, and as whom to sign in. All texts outlive the link. */
+/* Where Redis is, and as whom to sign in. All texts outlive the link, or the next link_move. */
 struct link_place {
     const char *path; /* of a UNIX socket; NULL: host and port */
     const char *host; /* a name or an address */
@@ -24,6 +24,7 @@ struct link_place {
     SSL_CTX *tls;         /* NULL: none */
     const char *user;     /* NULL: Redis' default user */
     const char *password; /* NULL: no AUTH */
+    bool must_be_master;  /* it is asked for its ROLE before it counts as up */
 };
 
 struct link;
@@ -38,7 +39,7 @@ struct link_handlers {
     void (*message)(void *arg, const struct reply *reply); /* what nobody asked for: a push to a subscriber; or NULL */
 };
 
-/* Begins to connect. NULL without memory. place and handlers are copied. */
+/* Begins to connect; without a path and a host, after link_move. NULL without memory. place and handlers are copied. */
 struct link *link_new(struct event_base *base, const struct link_place *place, const struct link_handlers *handlers,
                       void *arg);
 /* Calls no handler and no reply function any more. */
@@ -54,5 +55,8 @@ int link_send(struct link *l, const struct command *c, link_reply *reply, void *
 
 /* Ends the connection, and begins again later: what Redis said is of no use. */
 void link_fail(struct link *l, const char *why);
+
+/* Ends the connection, and begins one to another place. Who moves it knows: the handlers are not called. */
+void link_move(struct link *l, const struct link_place *place);
 
 #endif

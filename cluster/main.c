@@ -21,7 +21,7 @@ struct service {
     struct state *state;
     struct outbox *outbox;
     struct cluster_key key;
-    struct redis_place place;
+    struct redis_place redis;
     struct node *node;
 };
 
@@ -34,7 +34,7 @@ struct wishes {
 static void service_close(struct service *s)
 {
     node_free(s->node);
-    redis_place_close(&s->place);
+    redis_place_close(&s->redis);
     OPENSSL_cleanse(&s->key, sizeof s->key);
     outbox_close(s->outbox);
     state_close(s->state);
@@ -69,9 +69,9 @@ static struct service *service_open(struct config *config, struct event_base *ba
     if (!config->cluster.configured) {
         (void)error_set(e, "%s has no group \"cluster\": there is nothing to share", config->file);
     } else if (cluster_key_read(credential_path(config->cluster.key_file, credential), &s->key, e) == 0 &&
-               redis_place_open(&config->cluster, &s->place, e) == 0 && open_state(s, e) == 0 &&
+               redis_place_open(&config->cluster, &s->redis, e) == 0 && open_state(s, e) == 0 &&
                outbox_open(config->cluster.outbox, OUTBOX_READER, &s->outbox, e) == 0) {
-        const struct node_options options = {base, log, config, s->state, s->outbox, &s->key, s->place.place};
+        const struct node_options options = {base, log, config, s->state, s->outbox, &s->key, &s->redis};
 
         if ((s->node = node_new(&options, e)) != NULL)
             return s;

@@ -22,13 +22,8 @@ static void on_up(void *arg)
     node_greet(arg);
 }
 
-static void on_down(void *arg, const char *why)
+static void say_down(struct node *n, const char *why)
 {
-    struct node *n = arg;
-
-    n->stats.connections++;
-    if (n->stage != NODE_REFUSED)
-        n->stage = NODE_OFFLINE;
     (void)snprintf(n->trouble, sizeof n->trouble, "%.250s", why);
     if (!n->said_down)
         log_say(
@@ -36,6 +31,46 @@ static void on_down(void *arg, const char *why)
             "no connection to Redis (%s): this relay's own limits and blocks go on, and what it counts is told later",
             why);
     n->said_down = true;
+}
+
+static void on_down(void *arg, const char *why)
+{
+    struct node *n = arg;
+
+    n->stats.connections++;
+    if (n->stage != NODE_REFUSED)
+        n->stage = NODE_OFFLINE;
+    say_down(n, why);
+    if (n->sentinels != NULL)
+        sentinels_failed(n->sentinels);
+}
+
+void node_move(struct node *n, const struct server_name *name)
+{
+    const struct link_place place = at_name(&n->redis->place, name);
+
+    n->stage = NODE_OFFLINE;
+    node_step_back(n);
+    link_move(n->link, &place);
+    link_move(n->ear, &place);
+    link_move(n->reader, &place);
+}
+
+static void on_master(void *arg, const struct server_name *name)
+{
+    struct node *n = arg;
+
+    log_say(n->log, LEVEL_NOTICE, "by what the Sentinels say, Redis is at %s, port %u", name->host, name->port);
+    node_move(n, name);
+}
+
+static void on_sentinel_trouble(void *arg, const char *sentinel, const char *why)
+{
+    struct node *n = arg;
+
+    log_say(n->log, LEVEL_WARNING, "no word from the Sentinel %s: %s", sentinel, why);
+    if (!link_is_up(n->link))
+        (void)snprintf(n->trouble, sizeof n->trouble, "Sentinel: %.240s", why);
 }
 
 static void on_reader_up(void *arg)
@@ -156,11 +191,35 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 
 /* ---- from outside ---- */
 
-static int start(struct node *n, const struct node_options *o, struct error *e)
+/* Where the connections go, if that is known yet. */
+static struct link_place first_place(const struct node *n)
+{
+    const struct cluster_config *config = &n->config->cluster;
+
+    return config->n_servers > 0 ? at_server(&n->redis->place, config->servers) : n->redis->place;
+}
+
+static int connect_all(struct node *n)
+{
+    static const struct link_handlers talk = {on_up, on_down, NULL}, hear = {on_ear_up, on_ear_down, node_heard},
+                                      read = {on_reader_up, on_ear_down, NULL};
+    static const struct sentinels_handlers ask = {on_master, on_sentinel_trouble};
+    const struct link_place place = first_place(n);
+
+    n->link = link_new(n->base, &place, &talk, n);
+    n->ear = link_new(n->base, &place, &hear, n);
+    n->reader = link_new(n->base, &place, &read, n);
+    if (n->link == NULL || n->ear == NULL || n->reader == NULL)
+        return -1;
+    if (n->config->cluster.n_sentinels == 0)
+        return 0;
+    n->sentinels = sentinels_new(n->base, &n->config->cluster, &n->redis->sentinel, &ask, n);
+    return n->sentinels != NULL ? 0 : -1;
+}
+
+static int start(struct node *n, struct error *e)
 {
     static const struct timeval often = {.tv_usec = FLUSH_MS * 1000};
-    const struct link_handlers talk = {on_up, on_down, NULL}, hear = {on_ear_up, on_ear_down, node_heard},
-                               read = {on_reader_up, on_ear_down, NULL};
 
     if ((n->sealer = sealer_new(n->key, e)) == NULL || (n->opener = opener_new(n->key, n->sealer, e)) == NULL)
         return -1;
@@ -169,11 +228,8 @@ static int start(struct node *n, const struct node_options *o, struct error *e)
     n->pending = pending_new();
     n->recent = recent_new();
     n->flush = event_new(n->base, -1, EV_PERSIST, on_flush, n);
-    n->link = link_new(n->base, &o->place, &talk, n);
-    n->ear = link_new(n->base, &o->place, &hear, n);
-    n->reader = link_new(n->base, &o->place, &read, n);
-    if (n->events == NULL || n->blocks == NULL || n->reader == NULL || n->pending == NULL || n->recent == NULL ||
-        n->flush == NULL || n->link == NULL || n->ear == NULL || event_add(n->flush, &often) != 0)
+    if (n->events == NULL || n->blocks == NULL || n->pending == NULL || n->recent == NULL || n->flush == NULL ||
+        connect_all(n) != 0 || event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
     node_load_position(n);
     return 0;
@@ -193,10 +249,11 @@ struct node *node_new(const struct node_options *o, struct error *e)
     n->state = o->state;
     n->outbox = o->outbox;
     n->key = o->key;
+    n->redis = o->redis;
     n->digests = digests_of(o->config, &o->key->hash);
     n->started_s = clock_wall_s();
     n->begun_ns = clock_boot_ns();
-    if (start(n, o, e) == 0)
+    if (start(n, e) == 0)
         return n;
     node_free(n);
     return NULL;
@@ -206,6 +263,7 @@ void node_free(struct node *n)
 {
     if (n == NULL)
         return;
+    sentinels_free(n->sentinels);
     link_free(n->link);
     link_free(n->ear);
     link_free(n->reader);

@@ -8,8 +8,10 @@
 #include "cluster/batch.h"
 #include "cluster/beat.h"
 #include "cluster/link.h"
+#include "cluster/place.h"
 #include "cluster/recent.h"
 #include "cluster/seal.h"
+#include "cluster/sentinels.h"
 #include "cluster/shared_blocks.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
@@ -54,6 +56,8 @@ struct node {
     const struct cluster_key *key;
     struct sealer *sealer;
     struct opener *opener;
+    const struct redis_place *redis;
+    struct sentinels *sentinels;      /* NULL: none are configured */
     struct link *link, *ear, *reader; /* for commands; for what others push; for the stream, which is waited for */
     struct event *flush;
     enum node_state stage;
@@ -111,7 +115,7 @@ struct node_options {
     struct state *state;
     struct outbox *outbox;
     const struct cluster_key *key;
-    struct link_place place;
+    const struct redis_place *redis;
 };
 
 /* All that options point to outlives the node. Begins to connect. NULL with e. */
@@ -119,6 +123,9 @@ struct node *node_new(const struct node_options *options, struct error *e);
 void node_free(struct node *n);
 
 /* ---- between the files of the node ---- */
+
+/* Ends all connections, and begins them to the server that was named. */
+void node_move(struct node *n, const struct server_name *name);
 
 /* cluster/greet.c: asks whose cluster it is, then shares. */
 void node_greet(struct node *n);
@@ -137,6 +144,8 @@ void node_read_events(struct node *n);
 void node_read_blocks(struct node *n, uint64_t boot_ns);
 void node_load_position(struct node *n);
 void node_save_position(struct node *n);
+/* Another server takes over: it may lack the last that the one before it was told. */
+void node_step_back(struct node *n);
 /* Redis has forgotten everything: all is told and read again. */
 void node_forget_position(struct node *n);
 /* Opens another relay's record. False, and counted: it is none of them, or was there before. */

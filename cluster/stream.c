@@ -24,6 +24,8 @@
 #define SENT_MOST 16u
 #define POSITION_FILE "position"
 #define RETRY_NS NS_PER_S
+/* Ids of the stream are times of the server's clock: another server's may be behind. */
+#define STEP_BACK_MS 60000u
 /* All blocks are read again so often: what has ended is removed there, what was missed is found. */
 #define BLOCKS_EVERY_NS (3600 * NS_PER_S)
 
@@ -163,7 +165,7 @@ static void on_added(void *arg, const struct reply *reply)
     }
     if (clock_boot_ns() < n->events_retry_ns)
         return; /* of one that is sent again */
-    events_arrived(n->events);
+    events_arrived(n->events, clock_boot_ns());
     n->stats.events_out++;
 }
 
@@ -516,6 +518,13 @@ void node_save_position(struct node *n)
         log_say(n->log, LEVEL_WARNING, "%s; after a restart all events are read again", e.text);
     n->said_folder = result != 0;
     memcpy(n->saved, n->read_to, sizeof n->saved);
+}
+
+void node_step_back(struct node *n)
+{
+    n->read_to[0] -= n->read_to[0] < STEP_BACK_MS ? n->read_to[0] : STEP_BACK_MS;
+    n->read_to[1] = 0;
+    events_retell(n->events, clock_boot_ns());
 }
 
 void node_forget_position(struct node *n)

@@ -396,6 +396,8 @@ enum cluster_tls {
     CLUSTER_TLS_NEVER
 };
 
+#define CLUSTER_SERVERS_MAX 64u
+
 /* How this relay reaches the others. */
 struct cluster_config {
     bool configured; /* the group is written: there are others */
@@ -404,8 +406,11 @@ struct cluster_config {
     struct cluster_server *sentinels;
     size_t n_sentinels;        /* instead of servers */
     const char *sentinel_name; /* NULL: none */
-    const char *user;          /* NULL: the default one */
-    const char *password_file; /* NULL: no password */
+    const char
+        *sentinel_user; /* as whom to sign in at the Sentinels, which have users of their own; NULL: the default one */
+    const char *sentinel_password_file; /* NULL: no password */
+    const char *user;                   /* NULL: the default one */
+    const char *password_file;          /* NULL: no password */
     enum cluster_tls tls;
     const char *ca_file;       /* NULL: the system's authorities */
     const char *key_file;      /* the same on all relays */

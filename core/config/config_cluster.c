@@ -5,7 +5,6 @@
 
 #include <sys/un.h>
 
-#define SERVERS_MAX 64
 #define HOST_MAX 255
 #define NODE_MAX 63
 #define NAME_MAX_BYTES 128
@@ -81,7 +80,7 @@ static int read_places(struct reader *r, const config_setting_t *s, const struct
 
     if (s == NULL)
         return 0;
-    if (setting_texts(r, s, SERVERS_MAX, &n) != 0)
+    if (setting_texts(r, s, CLUSTER_SERVERS_MAX, &n) != 0)
         return -1;
     if (n == 0)
         return setting_error(r, s, "an empty list; " SERVER_FORM);
@@ -175,6 +174,10 @@ static int check_cluster(struct reader *r, const config_setting_t *s, void *targ
                                                 : "sentinel_name is for sentinels, which are missing");
     if (c->user != NULL && c->password_file == NULL)
         return setting_error(r, s, "user needs password_file");
+    if (c->sentinel_user != NULL && c->sentinel_password_file == NULL)
+        return setting_error(r, s, "sentinel_user needs sentinel_password_file");
+    if (c->sentinel_password_file != NULL && c->n_sentinels == 0)
+        return setting_error(r, s, "sentinel_password_file is for sentinels, which are missing");
     if (c->ca_file != NULL && c->tls == CLUSTER_TLS_NEVER)
         return setting_error(r, s, "ca_file is for TLS, and tls = \"never\"");
     return load_list(r, s, c->folder, "deny", &c->deny) == 0 ? load_list(r, s, c->folder, "allow", &c->allow) : -1;
@@ -185,6 +188,9 @@ static const struct setting cluster_rows[] = {
     {"sentinels", SETTING_OWN, .read = read_sentinels, .allowed = "hosts and ports"},
     {"sentinel_name", SETTING_PARSED, AT(struct cluster_config, sentinel_name), .parse = parse_word,
      .allowed = "the name that the Sentinels have for the server"},
+    {"sentinel_user", SETTING_PARSED, AT(struct cluster_config, sentinel_user), .parse = parse_word,
+     .allowed = "a user of the Sentinels"},
+    {"sentinel_password_file", SETTING_PATH, AT(struct cluster_config, sentinel_password_file)},
     {"user", SETTING_PARSED, AT(struct cluster_config, user), .parse = parse_word, .allowed = "a user of Redis"},
     {"password_file", SETTING_PATH, AT(struct cluster_config, password_file)},
     {"tls", SETTING_CHOICE, AT(struct cluster_config, tls), .choices = tls_choices, .standard = "auto"},

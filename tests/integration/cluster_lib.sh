@@ -51,7 +51,7 @@ redis_start()
 }
 redis() { "$REDIS_CLI" -s "$T/redis.sock" "$@"; }
 
-# proxies NAME...: what stands between Redis and each of these relays, which are made with "server" as here.
+# proxies NAME...: what stands between Redis and each of these relays.
 proxies()
 {
     local name
@@ -61,14 +61,16 @@ proxies()
         run "proxy-$name" python3 tests/integration/cluster_proxy.py "$T/$name/redis.sock" "$T/redis.sock" "$T/$name/between"
         relay_wait relay_listens_at "$T/$name/redis.sock"
     done
-    server='unix:$T/$1/redis.sock'
+    place="server = \"unix:$T/@/redis.sock\";"
 }
 # between NAME HOW: what happens there from now on (tests/integration/cluster_proxy.py).
 between() { echo "$2" >"$T/$1/between.new" && mv "$T/$1/between.new" "$T/$1/between"; }
 
-# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given.
+# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given. Redis is at $place, settings of the group, in which
+# @ is the name.
 relay()
 {
+    local at=${place:-server = \"unix:$T/redis.sock\";}
     mkdir -p "$T/$1"
     cat >"$T/$1/postern.conf" <<CONF
 directory = "$T/directory"; state = { file = "$T/$1/state/state"; entries = 65536; }; journal = ""; spool = "$T/$1/spool";
@@ -81,7 +83,7 @@ limits = (
 policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
 milter = { listen = ""; };
 ${alerts:-}
-cluster = { server = "$(eval echo "${server:-unix:$T/redis.sock}")"; key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
+cluster = { ${at//@/$1} key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
 CONF
 }
 start()
@@ -92,6 +94,12 @@ start()
         relay_wait relay_listens_at "$T/$name/policyd.sock"
         run "cluster-$name" "$build/postern-cluster" -c "$T/$name/postern.conf"
     done
+}
+# acl_of_manual USER PASSWORD: the line for this user of Redis, as the manual has it.
+acl_of_manual()
+{
+    sed -n "/^user $1 on/,/^\.Ed/p" doc/postern-cluster.8 | sed '/^\.Ed/d' | tr '\n' ' ' | sed "s/>password/>$2/"
+    echo
 }
 shares() { grep -c 'shares with the cluster' "$T/cluster-$1.log"; }
 # used NAME LOGIN [LIMIT]: what the relay has of a login, in messages.

@@ -44,22 +44,19 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=other' -keyout "$T/
 printf 'a-password-of-redis\n' >"$T/password"
 printf 'wrong\n' >"$T/wrong"
 chmod 600 "$T/password" "$T/wrong"
-cat >"$T/users.acl" <<'ACL'
-user default off
-user admin on nopass ~* &* +@all
-POSTERN
-ACL
 # As the manual says.
-sed -n '/^user postern on/,/^\.Ed/p' doc/postern-cluster.8 | sed '/^\.Ed/d' | tr '\n' ' ' | sed 's/>password/>a-password-of-redis/' >"$T/postern.acl"
-sed -i -e "/^POSTERN/{r $T/postern.acl" -e 'd}' "$T/users.acl"
-echo >>"$T/users.acl"
+{
+    echo 'user default off'
+    echo 'user admin on nopass ~* &* +@all'
+    acl_of_manual postern a-password-of-redis
+} >"$T/users.acl"
 redis_begin()
 {
-    run redis redis-server --port 0 --unixsocket "$T/redis.sock" --save '' --dir "$T" --bind 127.0.0.1 --tls-port "$tls" --tls-cert-file "$T/redis.pem" \
+    run redis "$REDIS_SERVER" --port 0 --unixsocket "$T/redis.sock" --save '' --dir "$T" --bind 127.0.0.1 --tls-port "$tls" --tls-cert-file "$T/redis.pem" \
         --tls-key-file "$T/redis.key" --tls-ca-cert-file "$T/ca.pem" --tls-auth-clients no --aclfile "$T/users.acl" "$@"
     relay_wait redis PING
 }
-redis() { redis-cli -s "$T/redis.sock" --user admin --pass x --no-auth-warning "$@"; }
+redis() { "$REDIS_CLI" -s "$T/redis.sock" --user admin --pass x --no-auth-warning "$@"; }
 redis_begin --port "$port"
 signed_in="user = \"postern\"; password_file = \"$T/password\";"
 cluster "server = \"unix:$T/redis.sock\"; $signed_in"

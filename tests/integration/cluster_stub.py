@@ -2,7 +2,7 @@
 """In the place of Redis: replies in the form that relays expect, with contents that no honest Redis would send. For
 tests/integration/cluster_links.sh.
 
-    cluster_stub.py SOCKET HOW     HOW: forgets (nothing is ever left), knows (every member is known, and nothing is left),
+    cluster_stub.py SOCKET HOW     HOW: sentinel:HOST:PORT (a Sentinel that says that the master is there); forgets (nothing is ever left), knows (every member is known, and nothing is left),
                                    most (all is full), garbage (no replies at all), huge, deep, endless
 """
 import random
@@ -44,6 +44,9 @@ def reply(words):
     if command in (b"EVAL", b"EVALSHA"):
         return {"garbage": b"HTTP/1.1 400 Bad Request\r\n\r\n", "huge": b"*1000000000\r\n", "deep": b"*1\r\n" * 100,
                 "endless": b"$536870912\r\n" + b"x" * 8000000}.get(how) or batch(words)
+    if command == b"SENTINEL":
+        _, host, port = how.split(":")
+        return b"*2\r\n" + bulk(host.encode()) + bulk(port.encode())
     if command in (b"SCAN", b"HSCAN"):
         return b"*2\r\n$1\r\n0\r\n*0\r\n"
     if command == b"SUBSCRIBE":

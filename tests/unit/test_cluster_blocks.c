@@ -126,7 +126,7 @@ static size_t next_event(struct relay *r, unsigned char out[EVENT_TEXT_MAX])
 
     if (text.n > 0) {
         memcpy(out, text.p, text.n);
-        events_arrived(r->events);
+        events_arrived(r->events, r->at.now_ns);
     }
     return text.n;
 }
@@ -376,7 +376,7 @@ static void events_wait_in_order_until_they_have_arrived(void **state)
     text = events_send(q);
     assert_int_equal(text.n, EVENT_HEAD_BYTES + 2 * FORGET_ENTRY_BYTES);
     assert_true(events_add_mark(q, 3, MARK_LATEST, 1, 1));
-    events_arrived(q);
+    events_arrived(q, NS_PER_S);
     events_again(q);
     text = events_send(q);
     assert_int_equal(text.p[0], EVENT_FORGET);
@@ -386,6 +386,34 @@ static void events_wait_in_order_until_they_have_arrived(void **state)
         assert_true(events_add(q, EVENT_BLOCK, 1, SLICE("x")));
     assert_false(events_add(q, EVENT_BLOCK, 1, SLICE("x")));
     assert_int_equal(events_lost(q), 1);
+    events_free(q);
+}
+
+static void what_arrived_last_is_told_again_to_another_server(void **state)
+{
+    struct events *q = events_new();
+    static const char *const texts[] = {"a", "b", "c", "d"};
+    static const unsigned arrived_s[] = {100, 111, 112, 120};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(events_add(q, EVENT_BLOCK, 1, slice_of(texts[i])));
+        (void)events_send(q);
+        events_arrived(q, arrived_s[i] * NS_PER_S);
+    }
+    assert_true(events_add(q, EVENT_BLOCK, 1, SLICE("e")));
+    events_retell(q, 500 * NS_PER_S); /* long ago: it is there */
+    assert_int_equal(events_count(q), 1);
+    events_retell(q, 150 * NS_PER_S);
+    assert_int_equal(events_count(q), 4);
+    for (unsigned i = 1; i < 5; i++) {
+        struct slice text = events_send(q);
+
+        assert_int_equal(text.p[text.n - 1], "abcde"[i]);
+    }
+    events_retell(q, 150 * NS_PER_S); /* another one, before they arrived */
+    assert_int_equal(events_count(q), 4);
+    assert_int_equal(events_sent(q), 0);
     events_free(q);
 }
 
@@ -403,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_clock_that_is_behind_loses_no_block, set_up, tear_down),
         cmocka_unit_test(a_block_is_the_same_after_it_was_told),
         cmocka_unit_test(events_wait_in_order_until_they_have_arrived),
+        cmocka_unit_test(what_arrived_last_is_told_again_to_another_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
