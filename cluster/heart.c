@@ -71,7 +71,7 @@ static json_t *own_beat(struct node *n)
     outbox_stats(n->outbox, &outbox);
     set_number(o, "round_trip_us", n->stats.round_trip_ns / 1000);
     set_number(o, "waiting", pending_count(n->pending) + events_count(n->events) + outbox.waiting);
-    set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost);
+    set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost + n->stats.dropped);
     set_number(o, "keys", n->stats.batches.keys);
     set_number(o, "raised", n->stats.batches.raised);
     set_number(o, "floors", n->stats.batches.floors);
@@ -81,6 +81,7 @@ static json_t *own_beat(struct node *n)
     set_number(o, "events_out", n->stats.events_out);
     set_number(o, "false_records", n->stats.false_records);
     set_number(o, "replayed", n->stats.replayed);
+    set_number(o, "newer", n->stats.newer);
     (void)json_object_set_new(o, "clock_ms", json_integer(n->clock_offset_ms));
     set_number(o, "generation", generation);
     (void)json_object_set_new(o, "settings_at", json_integer(settings_at));

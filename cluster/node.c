@@ -75,7 +75,10 @@ static void on_sentinel_trouble(void *arg, const char *sentinel, const char *why
 
 static void on_reader_up(void *arg)
 {
-    node_read_events(arg);
+    struct node *n = arg;
+
+    n->knows_end = false;
+    node_read_events(n);
 }
 
 static void on_ear_up(void *arg)
@@ -138,6 +141,7 @@ static void beat(struct node *n, uint64_t boot_ns)
 {
     node_beat(n, boot_ns);
     node_alarm(n, boot_ns);
+    node_ask_keeping(n, boot_ns);
     if (n->stage == NODE_SHARES)
         node_ask_epoch(n);
     else if (n->stage == NODE_REFUSED && link_is_up(n->link))

@@ -36,8 +36,9 @@ enum warm { WARM_WAITS, WARM_SCANS, WARM_DONE };
 
 struct node_stats {
     struct batch_counts batches;
-    uint64_t sent, resent, dropped; /* batches */
-    uint64_t refused_by_redis;      /* replies that were errors */
+    uint64_t sent, resent;     /* batches */
+    uint64_t dropped;          /* keys of batches that Redis could not take */
+    uint64_t refused_by_redis; /* replies that were errors */
     uint64_t pushes_out, pushes_in;
     uint64_t events_out, events_in;
     uint64_t blocks_in, lifts_in, marks_in;  /* events that were applied */
@@ -78,8 +79,13 @@ struct node {
     const struct blocks *looked_at; /* when it was compared with the others' ... */
     uint64_t looked_changes;        /* ... it had changed so often */
     bool events_stalled, reading, caught_up, said_folder;
+    bool knows_end; /* how far the stream goes where we are connected */
     uint64_t events_retry_ns, blocks_read_ns;
-    unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
+    /* ids of events: of the last that was read; of the one that is saved; of the last that we added */
+    unsigned long long read_to[2], saved[2], told_to[2];
+    /* does Redis keep what it is told? */
+    uint64_t keeping_asked_ns, blocks_retold_ns, evicted;
+    bool evicts, said_evicted, lacks_blocks;
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
     bool reposts;
@@ -101,7 +107,7 @@ struct node {
     int64_t started_s;
     unsigned n_beats;
     bool said_clone, said_status, said_notice, said_refused;
-    struct alarm alarm_redis, alarm_clock;
+    struct alarm alarm_redis, alarm_clock, alarm_evicts;
     bool trouble_now;  /* Redis refuses what is told */
     char trouble[256]; /* the last one with Redis, in words; "": none */
     struct node_stats stats;
@@ -150,6 +156,14 @@ void node_step_back(struct node *n);
 void node_forget_position(struct node *n);
 /* Opens another relay's record. False, and counted: it is none of them, or was there before. */
 bool node_open(struct node *n, enum seal_context context, struct slice record, struct slice *text);
+
+/* The blocks that stand are told again. */
+void node_retell_blocks(struct node *n);
+/* How many blocks are kept there for those who come later? */
+void node_ask_blocks(struct node *n, link_reply *reply);
+
+/* cluster/keeping.c: does Redis keep what it is told? Asked now and then. */
+void node_ask_keeping(struct node *n, uint64_t boot_ns);
 
 /* cluster/warm.c: takes over what all relays have counted. */
 void node_warm_up(struct node *n);

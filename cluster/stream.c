@@ -30,6 +30,7 @@
 #define BLOCKS_EVERY_NS (3600 * NS_PER_S)
 
 static void on_added(void *arg, const struct reply *reply);
+static void on_end(void *arg, const struct reply *reply);
 static void on_read(void *arg, const struct reply *reply);
 static void scan_blocks(struct node *n, struct slice cursor);
 
@@ -84,6 +85,34 @@ void node_look_at_blocks(struct node *n)
     n->looked_at = blocks;
     n->looked_changes = changes;
     shared_blocks_look(n->blocks, blocks, &at, n->events);
+}
+
+void node_retell_blocks(struct node *n)
+{
+    shared_blocks_repost(n->blocks);
+    n->looked_at = NULL;
+}
+
+void node_ask_blocks(struct node *n, link_reply *reply)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "HLEN");
+    command_add_static(&n->command, BLOCKS);
+    (void)link_send(n->link, &n->command, reply, n);
+}
+
+/* "1700000000000-0" as two numbers; false: it is none. */
+static bool parse_id(struct slice text, unsigned long long id[2])
+{
+    struct slice ms, sequence;
+
+    return slice_cut(text, '-', &ms, &sequence) && slice_to_u64(ms, UINT64_MAX, id) &&
+           slice_to_u64(sequence, UINT64_MAX, id + 1);
+}
+
+static bool is_before(const unsigned long long a[2], const unsigned long long b[2])
+{
+    return a[0] < b[0] || (a[0] == b[0] && a[1] < b[1]);
 }
 
 static void add_block_key(struct command *c, const unsigned char *key)
@@ -165,6 +194,8 @@ static void on_added(void *arg, const struct reply *reply)
     }
     if (clock_boot_ns() < n->events_retry_ns)
         return; /* of one that is sent again */
+    if (reply->type == REPLY_TEXT)
+        (void)parse_id(reply->text, n->told_to);
     events_arrived(n->events, clock_boot_ns());
     n->stats.events_out++;
 }
@@ -335,15 +366,6 @@ bool node_open(struct node *n, enum seal_context context, struct slice record, s
 
 /* ---- reading the stream ---- */
 
-/* "1700000000000-0" as two numbers; false: it is none. */
-static bool parse_id(struct slice text, unsigned long long id[2])
-{
-    struct slice ms, sequence;
-
-    return slice_cut(text, '-', &ms, &sequence) && slice_to_u64(ms, UINT64_MAX, id) &&
-           slice_to_u64(sequence, UINT64_MAX, id + 1);
-}
-
 /* One event: its id, and a list of names and values, of which "r" is ours. */
 static bool heard_entry(struct node *n, const struct reply *entry)
 {
@@ -352,8 +374,8 @@ static bool heard_entry(struct node *n, const struct reply *entry)
     struct slice text;
 
     if (reply_array(entry, 2) == NULL || entry->elements[0]->type != REPLY_TEXT ||
-        entry->elements[0]->text.n > NODE_ID_MAX || !parse_id(entry->elements[0]->text, id) || id[0] < n->read_to[0] ||
-        (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
+        entry->elements[0]->text.n > NODE_ID_MAX || !parse_id(entry->elements[0]->text, id) ||
+        !is_before(n->read_to, id))
         return false; /* none, or it goes backwards */
     n->read_to[0] = id[0];
     n->read_to[1] = id[1];
@@ -363,6 +385,54 @@ static bool heard_entry(struct node *n, const struct reply *entry)
     return true;
 }
 
+/* How far the stream goes: its last event. */
+static void ask_end(struct node *n)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "XREVRANGE");
+    command_add_static(&n->command, STREAM);
+    command_add_static(&n->command, "+");
+    command_add_static(&n->command, "-");
+    command_add_static(&n->command, "COUNT");
+    command_add_static(&n->command, "1");
+    n->reading = link_send(n->reader, &n->command, on_end, n) == 0;
+}
+
+/*
+ * A server that took over, and had not heard all, or whose data is of an earlier time: its stream ends before what we
+ * have read or told. We would wait for what never comes, and the others would never hear what we said.
+ */
+static void stream_went_back(struct node *n, const unsigned long long end[2])
+{
+    log_say(n->log, LEVEL_WARNING,
+            "Redis lacks the last that it was told (another server, or earlier data): blocks and the last events are "
+            "told again");
+    memcpy(n->read_to, end, sizeof n->read_to);
+    memset(n->told_to, 0, sizeof n->told_to);
+    n->blocks_read_ns = 0;
+    events_retell(n->events, clock_boot_ns());
+    node_retell_blocks(n);
+}
+
+static void on_end(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+    unsigned long long end[2] = {0, 0};
+
+    n->reading = false;
+    if (reply == NULL)
+        return;
+    node_told(n, reply);
+    n->knows_end = true;
+    if (reply->type == REPLY_ARRAY &&
+        (reply->n == 0 ||
+         (reply_array(reply->elements[0], 1) != NULL && reply->elements[0]->elements[0]->type == REPLY_TEXT &&
+          parse_id(reply->elements[0]->elements[0]->text, end))) &&
+        (is_before(end, n->read_to) || is_before(end, n->told_to)))
+        stream_went_back(n, end);
+    node_read_events(n);
+}
+
 void node_read_events(struct node *n)
 {
     char id[NODE_ID_MAX + 1];
@@ -370,6 +440,10 @@ void node_read_events(struct node *n)
 
     if (n->stage != NODE_SHARES || n->reading || !link_is_up(n->reader))
         return;
+    if (!n->knows_end) {
+        ask_end(n);
+        return;
+    }
     buf_addf(&b, "%llu-%llu", n->read_to[0], n->read_to[1]);
     command_begin(&n->command);
     command_add_static(&n->command, "XREAD");
@@ -530,8 +604,8 @@ void node_step_back(struct node *n)
 void node_forget_position(struct node *n)
 {
     n->read_to[0] = n->read_to[1] = 0;
+    n->told_to[0] = n->told_to[1] = 0;
     n->blocks_read_ns = 0;
     n->caught_up = false;
-    shared_blocks_repost(n->blocks);
-    n->looked_at = NULL;
+    node_retell_blocks(n);
 }

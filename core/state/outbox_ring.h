@@ -69,8 +69,8 @@ struct outbox {
     struct error problem;
     /* the reader's */
     uint64_t at;
-    bool waits; /* for the slot at `at` ... */
-    uint64_t since_ns;
+    bool waits;               /* for slots from `at` on that are not finished ... */
+    uint64_t since_ns, taken; /* ... since then, when all before this sequence had been taken */
 };
 
 /* A ring over memory, for tests: a header page and the slots, zeroed and aligned to a page. */
