@@ -77,7 +77,7 @@ static void on_reader_up(void *arg)
 {
     struct node *n = arg;
 
-    n->knows_end = false;
+    n->knows_last = false;
     node_read_events(n);
 }
 

@@ -79,7 +79,7 @@ struct node {
     const struct blocks *looked_at; /* when it was compared with the others' ... */
     uint64_t looked_changes;        /* ... it had changed so often */
     bool events_stalled, reading, caught_up, said_folder;
-    bool knows_end; /* how far the stream goes where we are connected */
+    bool knows_last; /* whether the last event is still there, since the connection began */
     uint64_t events_retry_ns, blocks_read_ns;
     /* ids of events: of the last that was read; of the one that is saved; of the last that we added */
     unsigned long long read_to[2], saved[2], told_to[2];

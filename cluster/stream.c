@@ -30,7 +30,7 @@
 #define BLOCKS_EVERY_NS (3600 * NS_PER_S)
 
 static void on_added(void *arg, const struct reply *reply);
-static void on_end(void *arg, const struct reply *reply);
+static void on_last(void *arg, const struct reply *reply);
 static void on_read(void *arg, const struct reply *reply);
 static void scan_blocks(struct node *n, struct slice cursor);
 
@@ -385,51 +385,48 @@ static bool heard_entry(struct node *n, const struct reply *entry)
     return true;
 }
 
-/* How far the stream goes: its last event. */
-static void ask_end(struct node *n)
+/* Is the last event that we have read or told still there? What came before it then is, too. */
+static void ask_last(struct node *n)
 {
+    const unsigned long long *last = is_before(n->read_to, n->told_to) ? n->told_to : n->read_to;
+    char id[NODE_ID_MAX + 1];
+    struct buf b = BUF_OVER(id);
+
+    buf_addf(&b, "%llu-%llu", last[0], last[1]);
     command_begin(&n->command);
-    command_add_static(&n->command, "XREVRANGE");
+    command_add_static(&n->command, "XRANGE");
     command_add_static(&n->command, STREAM);
-    command_add_static(&n->command, "+");
-    command_add_static(&n->command, "-");
-    command_add_static(&n->command, "COUNT");
-    command_add_static(&n->command, "1");
-    n->reading = link_send(n->reader, &n->command, on_end, n) == 0;
+    command_add(&n->command, buf_slice(&b));
+    command_add(&n->command, buf_slice(&b));
+    n->reading = link_send(n->reader, &n->command, on_last, n) == 0;
 }
 
 /*
- * A server that took over, and had not heard all, or whose data is of an earlier time: its stream ends before what we
- * have read or told. We would wait for what never comes, and the others would never hear what we said.
+ * A server that took over and had not heard all, or whose data is of an earlier time. What is new there may come before
+ * what we have read, and the others would never hear what we told last.
  */
-static void stream_went_back(struct node *n, const unsigned long long end[2])
+static void last_is_lost(struct node *n)
 {
     log_say(n->log, LEVEL_WARNING,
             "Redis lacks the last that it was told (another server, or earlier data): blocks and the last events are "
             "told again");
-    memcpy(n->read_to, end, sizeof n->read_to);
-    memset(n->told_to, 0, sizeof n->told_to);
+    n->told_to[0] = n->told_to[1] = 0;
     n->blocks_read_ns = 0;
-    events_retell(n->events, clock_boot_ns());
+    node_step_back(n);
     node_retell_blocks(n);
 }
 
-static void on_end(void *arg, const struct reply *reply)
+static void on_last(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    unsigned long long end[2] = {0, 0};
 
     n->reading = false;
     if (reply == NULL)
         return;
     node_told(n, reply);
-    n->knows_end = true;
-    if (reply->type == REPLY_ARRAY &&
-        (reply->n == 0 ||
-         (reply_array(reply->elements[0], 1) != NULL && reply->elements[0]->elements[0]->type == REPLY_TEXT &&
-          parse_id(reply->elements[0]->elements[0]->text, end))) &&
-        (is_before(end, n->read_to) || is_before(end, n->told_to)))
-        stream_went_back(n, end);
+    n->knows_last = true;
+    if (reply->type == REPLY_ARRAY && reply->n == 0 && (n->read_to[0] != 0 || n->told_to[0] != 0))
+        last_is_lost(n);
     node_read_events(n);
 }
 
@@ -440,8 +437,8 @@ void node_read_events(struct node *n)
 
     if (n->stage != NODE_SHARES || n->reading || !link_is_up(n->reader))
         return;
-    if (!n->knows_end) {
-        ask_end(n);
+    if (!n->knows_last) {
+        ask_last(n);
         return;
     }
     buf_addf(&b, "%llu-%llu", n->read_to[0], n->read_to[1]);
