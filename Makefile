@@ -223,6 +223,12 @@ torture:
 	@tests/torture/run.sh
 
 # What fails around postern, under load through a real Postfix: tests/faults/README.md. "make check" runs a short form.
+# Each part of relays that share killed at random for ten minutes. SECONDS_KILLED=
+cluster-killed:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s VARIANT=asan all
+	@tests/integration/cluster_killed.sh $(or $(SECONDS_KILLED),600)
+
 faults:
 	@scripts/install-dependencies.sh test
 	@$(MAKE) --no-print-directory -s all
@@ -275,6 +281,11 @@ check-demo:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/demo.sh $(RELEASE)
 
+# Relays that share, through Valkey and Redis of a clean Debian 13, with its hiredis.
+check-valkey:
+	@scripts/install-dependencies.sh clean
+	@tests/packages/valkey.sh $(PATTERN)
+
 # The image of scripts/container, made from packages of this tree in a clean system, and run without root.
 check-container:
 	@scripts/install-dependencies.sh clean
@@ -311,12 +322,14 @@ help:
 	@echo 'make deb       Debian packages, in build/deb'
 	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demo; RELEASE='
 	@echo 'make check-arm64, check-container   in clean systems: the unit tests by emulation, the container image'
+	@echo 'make check-valkey  relays that share, through Valkey and Redis of a clean Debian 13; PATTERN=cluster_links'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks Prometheus'\'' promtool about postern metrics'
 	@echo 'make bench     measures it against servers that answer without thinking'
 	@echo 'make bench-all the same against other programs, through Postfix, and as it grows; 20 minutes; QUICK=1'
 	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
 	@echo 'make cluster-model  a million random schedules of relays that count as one; MODEL_SCHEDULES=, SEED=1'
+	@echo 'make cluster-killed  their parts killed at random for ten minutes; SECONDS_KILLED='
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
 	@echo 'make faults    kills, full disks, harmed files, clocks, crowds: under load through a real Postfix'
@@ -324,8 +337,8 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
-        check-readme check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo check check-busy bench bench-all blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
+        check-readme check-demo check-valkey check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \

@@ -164,12 +164,17 @@ static void heard_beat(struct node *n, struct slice field, struct slice record)
     case OPENED_OWN:
     case OPENED_REPLAYED: /* the same as before: it has not been heard since */
         return;
+    case OPENED_NEWER:
+        n->stats.newer++;
+        return;
     default:
         n->stats.false_records++;
         return;
     }
-    if ((p = beats_take(&n->beats, incarnation, text, boot_ns, &before)) == NULL)
+    if ((p = beats_take(&n->beats, incarnation, text, boot_ns, &before)) == NULL) {
+        n->stats.newer++;
         return;
+    }
     if ((int64_t)(clock_wall_ns() / NS_PER_MS) - p->at_ms > GONE_MS) {
         forget_node(n, field);
         beats_drop(p);

@@ -3,6 +3,8 @@
 
     cluster_ask.py steal LOGIN SECONDS SOCKET...   everyone at once, as fast as they answer, for that long: what each let through
     cluster_ask.py once LOGIN SOCKET [CLIENT]      one message: the action at RCPT, or at the end
+    cluster_ask.py through LOGIN FILE SOCKET...    everyone, again and again, through servers that come and go, until there is such a
+                                                   file: a line for each, the name of its folder and what it let through
     cluster_ask.py until PATTERN LOGIN SOCKET      until the action at RCPT begins with the pattern: the milliseconds that took
 """
 import os
@@ -39,6 +41,19 @@ def steal(login, seconds, paths):
     print(sum(passed), *passed)
 
 
+def through(login, file, paths):
+    passed = dict.fromkeys(paths, 0)
+    while not os.path.exists(file):
+        for path in paths:
+            try:
+                passed[path] += act(Policy(path), login) == "DUNNO"
+            except (OSError, AttributeError):  # it is not there, or was killed before it answered
+                pass
+        time.sleep(0.02)
+    for path in paths:
+        print(os.path.basename(os.path.dirname(path)), passed[path])
+
+
 def until(pattern, login, path):
     policy, begun = Policy(path), time.monotonic()
     while time.monotonic() - begun < 120:
@@ -51,6 +66,8 @@ def until(pattern, login, path):
 
 if sys.argv[1] == "steal":
     steal(sys.argv[2], float(sys.argv[3]), sys.argv[4:])
+elif sys.argv[1] == "through":
+    through(sys.argv[2], sys.argv[3], sys.argv[4:])
 elif sys.argv[1] == "once":
     fields = {"client_address": sys.argv[4]} if len(sys.argv) > 4 else {}
     print(act(Policy(sys.argv[3]), sys.argv[2], **fields))
