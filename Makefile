@@ -222,13 +222,13 @@ torture:
 	@scripts/install-dependencies.sh test
 	@tests/torture/run.sh
 
-# What fails around postern, under load through a real Postfix: tests/faults/README.md. "make check" runs a short form.
 # Each part of relays that share killed at random for ten minutes. SECONDS_KILLED=
 cluster-killed:
 	@scripts/install-dependencies.sh test
 	@$(MAKE) --no-print-directory -s VARIANT=asan all
 	@tests/integration/cluster_killed.sh $(or $(SECONDS_KILLED),600)
 
+# What fails around postern, under load through a real Postfix: tests/faults/README.md. "make check" runs a short form.
 faults:
 	@scripts/install-dependencies.sh test
 	@$(MAKE) --no-print-directory -s all

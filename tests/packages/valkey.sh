@@ -32,14 +32,20 @@ make_root()
 
 no_warning() { clean_inside "$root" make -C /src -s -j "$(nproc)" WERROR=-Werror all; }
 
-# with SERVER CLI SCRIPT
-with()
+# run_with SERVER SCRIPT: its output and status are kept.
+run_with()
 {
-    clean_inside "$root" env "REDIS_SERVER=$1" "REDIS_CLI=$2" BUILD=build/release "${RELAY_WAIT_S:+RELAY_WAIT_S=$RELAY_WAIT_S}" \
-        sh -c 'cd /src && mount -t tmpfs tmpfs /tmp && "tests/integration/$0.sh"' "$3" >"$T/$1-$3.out" 2>&1
-    local code=$?
-    cat "$T/$1-$3.out"
-    [ $code -eq 0 ] && grep -q '^ok ' "$T/$1-$3.out" && ! grep '^not ok \|# SKIP' "$T/$1-$3.out"
+    clean_inside "$root" env "REDIS_SERVER=$1-server" "REDIS_CLI=$1-cli" BUILD=build/release ${RELAY_WAIT_S:+"RELAY_WAIT_S=$RELAY_WAIT_S"} \
+        "/src/tests/integration/$2.sh" >"$T/$1-$2.out" 2>&1
+    echo $? >"$T/$1-$2.code"
+}
+export -f run_with clean_inside
+export root T
+
+passed()
+{
+    cat "$T/$1-$2.out"
+    [ "$(cat "$T/$1-$2.code")" -eq 0 ] && grep -q '^ok ' "$T/$1-$2.out" && ! grep '^not ok \|# SKIP' "$T/$1-$2.out"
 }
 
 if ! make_root >"$T/said" 2>&1; then
@@ -50,6 +56,7 @@ fi
 check 'postern is built with the hiredis of Debian 13, without a warning' no_warning || exit 1
 for server in valkey redis; do
     version=$(clean_inside "$root" $server-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
-    for script in "${scripts[@]}"; do check "$server $version: $script" with $server-server $server-cli "$script"; done
+    printf '%s\n' "${scripts[@]}" | xargs -P $((2 * $(nproc))) -I{} bash -c "run_with $server {}"
+    for script in "${scripts[@]}"; do check "$server $version: $script" passed "$server" "$script"; done
 done
 exit $status
