@@ -12,7 +12,7 @@ redis_start
 proxies a b c
 cluster_make a b c
 postern() { "$build/postern" -c "$T/$1/postern.conf" "${@:2}" 2>&1; }
-all_of() { for name in a b c; do used $name "$@"; done | tr '\n' ' '; }
+all_of() { for name in a b c; do used "$name" "$@"; done | tr '\n' ' '; }
 
 for name in a b c; do between $name storm; done
 login
@@ -20,7 +20,7 @@ first=$n
 for i in 1 2 3 4; do login; done
 for round in 1 2 3 4 5 6 7; do
     for i in $(seq "$first" "$n"); do
-        for name in a b c; do ask once user$i@contoso.example "$T/$name/policyd.sock" 203.0.113.9; done
+        for name in a b c; do ask once "user$i@contoso.example" "$T/$name/policyd.sock" 203.0.113.9; done
     done
     [ $round -ne 3 ] || postern a block user user50@contoso.example >>"$T/cli.log"
     [ $round -ne 4 ] || postern b block user user51@contoso.example >>"$T/cli.log"
@@ -31,12 +31,12 @@ for net in 1 2 3; do
     for name in a b c; do ask once user40@contoso.example "$T/$name/policyd.sock" "198.51.$((100 + net)).1"; done
 done >"$T/travel"
 is 'so does a traveller' "$(sort -u "$T/travel")" DUNNO
-resent() { for name in a b c; do own $name resent; done | awk '{ n += $1 } END { print (n > 0) }'; }
+resent() { for name in a b c; do own "$name" resent; done | awk '{ n += $1 } END { print (n > 0) }'; }
 becomes 'batches were sent again' resent 1
 for name in a b c; do between $name pass; done
 for name in a b c; do becomes "relay $name has told all" "own $name state; own $name waiting" 'shares*0'; done
 # Who asks last knows all; what is not told at once is less than a sixteenth of the burst.
-for i in $(seq "$first" "$n"); do for name in a b c; do ask once user$i@contoso.example "$T/$name/policyd.sock" >/dev/null; done; done
+for i in $(seq "$first" "$n"); do for name in a b c; do ask once "user$i@contoso.example" "$T/$name/policyd.sock" >/dev/null; done; done
 for i in $(seq "$first" "$n"); do
     becomes "after it, what a login sent is counted once, and all of it ($((i - first + 1)))" "used c user$i@contoso.example day" 24
     becomes 'which all know' "agree user$i@contoso.example a b c" agreed

@@ -23,7 +23,7 @@ takes_over()
 }
 postern() { "$build/postern" -c "$T/$1/postern.conf" "${@:2}" 2>&1; }
 everywhere() { for name in a b c; do postern $name blocks --csv | grep -c "$1"; done | tr '\n' ' '; }
-all_are() { for name in a b c; do own $name state; done | sort -u; }
+all_are() { for name in a b c; do own "$name" state; done | sort -u; }
 
 run first "$REDIS_SERVER" --bind 127.0.0.1 --port "$ports" --unixsocket "$T/first.sock" --save '' --appendonly no --dir "$T" --daemonize no
 relay_wait "$REDIS_CLI" -s "$T/first.sock" PING

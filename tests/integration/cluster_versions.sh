@@ -19,7 +19,7 @@ bytes() { sed 's/../\\x&/g'; }
 tell()
 {
     local record
-    while read -r _ record; do printf "$(echo "$record" | bytes)" | redis -x "$@" >>"$T/cli.log"; done
+    while read -r _ record; do printf %b "$(echo "$record" | bytes)" | redis -x "$@" >>"$T/cli.log"; done
 }
 
 login
@@ -34,7 +34,7 @@ becomes 'events of a later kind and of a later seal are counted' 'own b newer' $
 is 'what is no event is counted as that' "$(own b false_records)" 1
 newer beat:2:next >"$T/beat"
 read -r incarnation _ <"$T/beat"
-tell HSET postern:{m}:nodes "$(printf "$(echo "$incarnation" | bytes)" | tr -d '\0')" <"$T/beat"
+tell HSET postern:{m}:nodes "$(printf %b "$(echo "$incarnation" | bytes)" | tr -d '\0')" <"$T/beat"
 becomes 'so is a heartbeat of a later version' "own b newer | awk '{ print (\$1 > $before + 2) }'" 1
 
 # ---- what it knows in part ----
