@@ -3,7 +3,6 @@
 #include "cluster/bytes.h"
 #include "cluster/proof.h"
 #include "cluster/script.h"
-#include "cluster/seal.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 
@@ -60,10 +59,13 @@ bool batch_fill(struct batch *b, struct pending *pending, const struct counters 
 {
     struct pending_entry entry;
 
-    b->n = b->n_members = 0;
-    while (b->n_members < BATCH_MEMBERS_MAX && pending_next_member(pending, b->members + b->n_members))
+    b->n = b->n_members = b->of_round = 0;
+    while (b->n_members < BATCH_MEMBERS_MAX && pending_next_member(pending, b->tag, b->members + b->n_members))
         b->n_members++;
-    while (b->n < BATCH_ENTRIES_MAX && pending_next(pending, &entry))
+    for (; b->of_round < BATCH_ENTRIES_MAX && pending_next(pending, b->tag, &entry); b->of_round++)
+        b->n += fill_entry(b, &entry, pending, counters, now_ns);
+    b->of_round += b->n_members;
+    while (b->n < BATCH_ENTRIES_MAX && pending_next_floor(pending, b->tag, &entry))
         b->n += fill_entry(b, &entry, pending, counters, now_ns);
     return b->n + b->n_members > 0;
 }
@@ -95,20 +97,20 @@ static int64_t us_of(int64_t ns)
     return ns > 0 ? (ns + NS_PER_US - 1) / NS_PER_US : ns / NS_PER_US;
 }
 
-static void add_batch_key(struct command *out, const unsigned char *incarnation)
+static void add_batch_key(struct command *out, unsigned batch_tag, const unsigned char *outbox)
 {
-    char text[64];
+    char text[64], tag[3];
     struct buf b = BUF_OVER(text);
 
-    buf_add(&b, SLICE("postern:{m}:batch:"));
-    for (unsigned i = 0; i < SEAL_INCARNATION_BYTES; i++)
-        buf_addf(&b, "%02x", incarnation[i]);
+    buf_addf(&b, "postern:{%s}:batch:", tag_text(batch_tag, tag));
+    for (unsigned i = 0; i < OUTBOX_IDENTITY_BYTES; i++)
+        buf_addf(&b, "%02x", outbox[i]);
     command_add(out, buf_slice(&b));
 }
 
 static void add_member(const struct pending_member *m, const struct batch_sender *sender, struct command *out)
 {
-    const struct proof_of of = {m->key, m->member, bytes_get32(sender->incarnation), sender->wall_s};
+    const struct proof_of of = {m->key, m->member, bytes_get32(sender->outbox), sender->wall_s};
     unsigned char proof[PROOF_BYTES];
 
     command_add_signed(out, us_of((int64_t)m->ns));
@@ -128,7 +130,7 @@ void batch_command(const struct batch *b, const struct batch_sender *sender, boo
     script_sha1(sha1);
     command_add(out, whole ? slice_of(script_text) : slice_of(sha1));
     command_add_number(out, 1 + b->n + 2 * b->n_members);
-    add_batch_key(out, sender->incarnation);
+    add_batch_key(out, b->tag, sender->outbox);
     for (size_t i = 0; i < b->n; i++)
         command_add_key(out, b->entries[i].key, b->entries[i].key);
     for (size_t i = 0; i < b->n_members; i++) {
@@ -205,7 +207,7 @@ static void apply_member(const struct pending_member *m, uint64_t left_ns, struc
                          const struct batch_applying *with, struct hot_list *hot, struct batch_counts *counts)
 {
     const struct hot_entry entry = {m->key, OUTBOX_COUNTERS, left_ns, m->burst_ns};
-    const struct proof_of of = {m->key, m->member, bytes_get32(with->sender.incarnation), with->sender.wall_s};
+    const struct proof_of of = {m->key, m->member, bytes_get32(with->sender.outbox), with->sender.wall_s};
 
     if (mark.n == 0) {
         apply_left(&entry, with, counts);

@@ -20,8 +20,12 @@
 #define BATCH_ENTRIES_MAX 120u
 #define BATCH_MEMBERS_MAX 40u
 
+/* Of all hash tags; in a Redis Cluster, where the keys of a script must be in one slot, of one tag. Numbers go up by
+ * tag. */
 struct batch {
-    uint64_t number;
+    unsigned tag;    /* cluster/command.h; 0: of all */
+    uint64_t number; /* 0: it may be counted twice, since it holds nothing but floors */
+    size_t of_round; /* how many entries and members of the round it took, told or not */
     struct pending_entry entries[BATCH_ENTRIES_MAX];
     uint64_t floors_ns[BATCH_ENTRIES_MAX];
     size_t n;
@@ -29,10 +33,10 @@ struct batch {
     size_t n_members;
 };
 
-/* Whose batch it is. */
+/* Whose batch it is: numbers are positions in an outbox (outbox_identity), and go up there, whoever reads it. */
 struct batch_sender {
     const struct cluster_key *key;
-    const unsigned char *incarnation; /* SEAL_INCARNATION_BYTES */
+    const unsigned char *outbox; /* OUTBOX_IDENTITY_BYTES */
     int64_t wall_s;
 };
 
@@ -47,8 +51,9 @@ struct batch_counts {
 };
 
 /*
- * Takes the oldest of what is pending. An amount is cut to what is still owed here: after a long time without Redis the
- * rest has passed, and nobody should wait for it again. False: there is nothing.
+ * Takes the oldest of the round, of the batch's tag, as much as there is room for: the same whenever the round is the
+ * same. Where room is left, floors. An amount is cut to what is still owed here: after a long time without Redis the
+ * rest has passed, and nobody should wait for it again. False: there is nothing to tell.
  */
 bool batch_fill(struct batch *b, struct pending *pending, const struct counters *counters, uint64_t now_ns);
 

@@ -64,13 +64,29 @@ void command_add_static(struct command *c, const char *word)
     add_word(c, word, strlen(word));
 }
 
-void command_add_key(struct command *c, uint64_t key, uint64_t tag)
+unsigned tag_of_key(uint64_t key)
 {
-    char text[32];
+    return 1 + (unsigned)(key >> (KEY_BITS - TAG_BITS) & (KEY_TAGS - 1));
+}
+
+const char *tag_text(unsigned tag, char mem[3])
+{
+    struct buf b = buf_over(mem, 3);
+
+    if (tag == 0)
+        buf_add_char(&b, 'm');
+    else
+        buf_addf(&b, "%02x", tag - 1);
+    return mem;
+}
+
+void command_add_key(struct command *c, uint64_t key, uint64_t limit)
+{
+    char text[32], tag[3];
     struct buf b = BUF_OVER(text);
     unsigned char bytes[8];
 
-    buf_addf(&b, "postern:{%02x}:", (unsigned)(tag >> (KEY_BITS - TAG_BITS) & 0xff));
+    buf_addf(&b, "postern:{%s}:", tag_text(tag_of_key(limit), tag));
     bytes_put64(bytes, key & ~(UINT64_C(1) << KEY_BITS));
     buf_add(&b, (struct slice){(const char *)bytes, sizeof bytes});
     command_add(c, buf_slice(&b));

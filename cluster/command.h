@@ -26,9 +26,17 @@ void command_add_signed(struct command *c, int64_t n);
 /* The word lives until the command is sent. */
 void command_add_static(struct command *c, const char *word);
 
-/* The name of a counter or a member in Redis. The hash tag is that of the key that `tag` has: a member's is its
- * limit's, so that both are in one slot of a Redis Cluster. */
-void command_add_key(struct command *c, uint64_t key, uint64_t tag);
+/* Counters are spread over so many slots of a Redis Cluster, by hash tags "{00}" to "{ff}" in their names. All else has
+ * the tag "{m}", and is on one node. */
+#define KEY_TAGS 256u
+/* Tags are counted from 1; 0 is none. */
+unsigned tag_of_key(uint64_t key);
+/* "00" to "ff", "m" for none; mem has room for 3. */
+const char *tag_text(unsigned tag, char mem[3]);
+
+/* The name of a counter or a member in Redis. The hash tag is that of `limit`: a member's is its limit's, so that both
+ * are in one slot. */
+void command_add_key(struct command *c, uint64_t key, uint64_t limit);
 
 /* The bytes for Redis in *out: free them with command_free. Their number; -1 without memory, or when it is full. */
 long command_format(const struct command *c, char **out);

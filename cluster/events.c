@@ -19,7 +19,7 @@ struct events {
     struct queued queue[EVENTS_MAX]; /* a ring */
     size_t first, n, sent;
     uint64_t arrived_ns; /* the last that did */
-    uint64_t lost;
+    uint64_t arrived, lost;
 };
 
 struct events *events_new(void)
@@ -104,6 +104,7 @@ void events_arrived(struct events *q, uint64_t boot_ns)
     q->first = (q->first + 1) % EVENTS_MAX;
     q->n--;
     q->sent--;
+    q->arrived++;
 }
 
 void events_again(struct events *q)
@@ -122,6 +123,7 @@ void events_retell(struct events *q, uint64_t boot_ns)
     while (q->n < EVENTS_MAX && (before = event_at(q, EVENTS_MAX - 1))->arrived_ns != 0 &&
            q->arrived_ns - before->arrived_ns <= RETOLD_NS) {
         before->arrived_ns = 0;
+        q->arrived--;
         q->first = (q->first + EVENTS_MAX - 1) % EVENTS_MAX;
         q->n++;
     }
@@ -135,6 +137,16 @@ size_t events_count(const struct events *q)
 size_t events_sent(const struct events *q)
 {
     return q->sent;
+}
+
+uint64_t events_added(const struct events *q)
+{
+    return q->arrived + q->n;
+}
+
+uint64_t events_settled(const struct events *q)
+{
+    return q->arrived;
 }
 
 uint64_t events_lost(const struct events *q)

@@ -55,6 +55,9 @@ void events_retell(struct events *q, uint64_t boot_ns);
 
 size_t events_count(const struct events *q); /* sent or not, not yet arrived */
 size_t events_sent(const struct events *q);
+/* How many found room so far; how many of them have arrived. */
+uint64_t events_added(const struct events *q);
+uint64_t events_settled(const struct events *q);
 uint64_t events_lost(const struct events *q);
 
 #endif

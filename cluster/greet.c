@@ -47,12 +47,24 @@ static bool is_good(struct node *n, const struct reply *reply, const char *comma
         return false;
     if (reply->type != REPLY_ERROR)
         return true;
+    if (node_is_elsewhere(n, reply) && n->stage == NODE_SHARES)
+        return false; /* asked again soon */
     (void)error_set(&e, "Redis refuses %s: %s", command, quote(reply->text).text);
     link_fail(n->link, e.text);
     return false;
 }
 
 /* ---- the epoch ---- */
+
+void node_forgotten(struct node *n, const char *who)
+{
+    n->stats.epochs++;
+    log_say(n->log, LEVEL_WARNING,
+            "%s has forgotten what it was told (restarted without its data, emptied, or another one): it is told again",
+            who);
+    recent_begin(n->recent);
+    n->reposts = true;
+}
 
 static void on_epoch(void *arg, const struct reply *reply)
 {
@@ -74,6 +86,7 @@ static void on_epoch(void *arg, const struct reply *reply)
     }
     if (n->stage == NODE_GREETS) {
         n->stage = NODE_SHARES;
+        n->admitted = true;
         n->shares_since_ns = clock_boot_ns();
         if (!n->said_shares)
             log_say(n->log, LEVEL_NOTICE, "shares with the cluster");
@@ -81,16 +94,12 @@ static void on_epoch(void *arg, const struct reply *reply)
     }
     if (slice_eq(reply->text, slice_of(n->epoch)))
         return;
-    if (n->epoch[0] != '\0') {
-        n->stats.epochs++;
-        log_say(n->log, LEVEL_WARNING,
-                "Redis has forgotten what it was told (restarted without its data, emptied, or another one): it is "
-                "told again");
-    }
-    memcpy(n->epoch, reply->text.p, reply->text.n);
-    n->epoch[reply->text.n] = '\0';
+    if (n->epoch[0] != '\0')
+        node_forgotten(n, "Redis");
     recent_begin(n->recent);
     n->reposts = true;
+    memcpy(n->epoch, reply->text.p, reply->text.n);
+    n->epoch[reply->text.n] = '\0';
     node_forget_position(n);
 }
 
@@ -107,19 +116,27 @@ void node_ask_epoch(struct node *n)
     ask_for(n, "postern:{m}:epoch", on_epoch);
 }
 
-static void propose_epoch(struct node *n)
+int node_random_word(char word[NODE_EPOCH_MAX + 1])
 {
     unsigned char random[16] = {0};
-    char text[2 * sizeof random + 1];
-    struct buf b = BUF_OVER(text);
+    struct buf b = buf_over(word, NODE_EPOCH_MAX + 1);
 
-    if (RAND_bytes(random, sizeof random) != 1) {
+    if (RAND_bytes(random, sizeof random) != 1)
+        return -1;
+    for (size_t i = 0; i < sizeof random; i++)
+        buf_addf(&b, "%02x", random[i]);
+    return 0;
+}
+
+static void propose_epoch(struct node *n)
+{
+    char word[NODE_EPOCH_MAX + 1];
+
+    if (node_random_word(word) != 0) {
         link_fail(n->link, "no randomness");
         return;
     }
-    for (size_t i = 0; i < sizeof random; i++)
-        buf_addf(&b, "%02x", random[i]);
-    say_first(n, "postern:{m}:epoch", buf_slice(&b), on_epoch_set);
+    say_first(n, "postern:{m}:epoch", slice_of(word), on_epoch_set);
 }
 
 /* ---- whose cluster ---- */
@@ -142,6 +159,7 @@ static void on_key(void *arg, const struct reply *reply)
             "their key file here and run \"postern-cluster join\", or use another Redis",
             quote(reply->text).text, n->key->check);
     n->stage = NODE_REFUSED;
+    n->admitted = false;
 }
 
 static void on_key_set(void *arg, const struct reply *reply)
@@ -157,17 +175,15 @@ static void on_key_set(void *arg, const struct reply *reply)
 static void on_time(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    unsigned long long s = 0, us = 0;
-    int64_t ours_ms = (int64_t)(clock_wall_ns() / NS_PER_MS), before = n->clock_offset_ms;
+    int64_t there_us, ours_ms = (int64_t)(clock_wall_ns() / NS_PER_MS), before = n->clock_offset_ms;
 
     if (!is_good(n, reply, "TIME"))
         return;
-    if (reply_array(reply, 2) == NULL || !slice_to_u64(reply->elements[0]->text, UINT32_MAX, &s) ||
-        !slice_to_u64(reply->elements[1]->text, 999999, &us)) {
+    if (!reply_time(reply, &there_us)) {
         link_fail(n->link, "Redis replied to TIME with something else");
         return;
     }
-    n->clock_offset_ms = (int64_t)(s * 1000 + us / 1000) - ours_ms;
+    n->clock_offset_ms = there_us / 1000 - ours_ms;
     if (llabs(n->clock_offset_ms) > CLOCK_MOST_MS && llabs(before) <= CLOCK_MOST_MS)
         log_say(n->log, LEVEL_WARNING,
                 "the clocks of Redis and of this relay differ by %lld ms; limits don't mind, but check time "

@@ -76,6 +76,7 @@ static json_t *own_beat(struct node *n)
     set_number(o, "raised", n->stats.batches.raised);
     set_number(o, "floors", n->stats.batches.floors);
     set_number(o, "resent", n->stats.resent);
+    set_number(o, "redirected", n->stats.redirected);
     set_number(o, "refused_by_redis", n->stats.refused_by_redis);
     set_number(o, "events_in", n->stats.events_in);
     set_number(o, "events_out", n->stats.events_out);
@@ -190,7 +191,7 @@ static void on_nodes(void *arg, const struct reply *reply)
     const struct reply *pairs;
     struct slice cursor;
 
-    if (reply == NULL || n->stage != NODE_SHARES || n->beats.own == NULL)
+    if (reply == NULL || n->stage != NODE_SHARES || n->beats.own == NULL || node_is_elsewhere(n, reply))
         return;
     if ((pairs = reply_page(reply, &cursor)) == NULL) {
         link_fail(n->link, "Redis replied to HSCAN with something else");

@@ -109,9 +109,14 @@ static bool has_place(const struct link *l)
     return l->place.path != NULL || l->place.host != NULL;
 }
 
+void link_try_at(struct link *l, const struct link_place *place)
+{
+    l->place = *place;
+}
+
 void link_move(struct link *l, const struct link_place *place)
 {
-    static const struct timeval now = {.tv_sec = 0};
+    const struct timeval soon = with_jitter(PAUSE_LEAST_MS); /* servers that send us to each other keep us less busy */
 
     l->place = *place;
     l->stage = LINK_WAITS;
@@ -119,7 +124,7 @@ void link_move(struct link *l, const struct link_place *place)
     close_connection(l);
     (void)event_del(l->retry);
     if (has_place(l))
-        (void)event_add(l->retry, &now);
+        (void)event_add(l->retry, &soon);
     give_up_waiting(l);
 }
 
@@ -453,4 +458,14 @@ void link_free(struct link *l)
 bool link_is_up(const struct link *l)
 {
     return l->stage == LINK_UP;
+}
+
+const char *link_host(const struct link *l)
+{
+    return l->place.host != NULL ? l->place.host : "";
+}
+
+bool link_is_at(const struct link *l, const char *host, uint16_t port)
+{
+    return l->place.host != NULL && strcmp(l->place.host, host) == 0 && l->place.port == port;
 }

@@ -14,7 +14,7 @@
 
 #define LINK_REPLY_S 5
 /* Commands that may wait for their reply. */
-#define LINK_WAITING_MAX 64u
+#define LINK_WAITING_MAX 512u
 
 /* Where Redis is, and as whom to sign in. All texts outlive the link, or the next link_move. */
 struct link_place {
@@ -46,6 +46,9 @@ struct link *link_new(struct event_base *base, const struct link_place *place, c
 void link_free(struct link *l);
 
 bool link_is_up(const struct link *l);
+/* The host that it connects to; "": none, or a UNIX socket. */
+const char *link_host(const struct link *l);
+bool link_is_at(const struct link *l, const char *host, uint16_t port);
 
 /*
  * Sends a command. 0, and reply will be called once, with arg; -1: it is not up, too many are waiting, or no memory,
@@ -58,5 +61,7 @@ void link_fail(struct link *l, const char *why);
 
 /* Ends the connection, and begins one to another place. Who moves it knows: the handlers are not called. */
 void link_move(struct link *l, const struct link_place *place);
+/* The next attempt goes to another place, when it is due. */
+void link_try_at(struct link *l, const struct link_place *place);
 
 #endif

@@ -19,7 +19,7 @@
 
 static void on_up(void *arg)
 {
-    node_greet(arg);
+    node_look_around(arg);
 }
 
 static void say_down(struct node *n, const char *why)
@@ -43,12 +43,16 @@ static void on_down(void *arg, const char *why)
     say_down(n, why);
     if (n->sentinels != NULL)
         sentinels_failed(n->sentinels);
+    else
+        node_look_elsewhere(n);
 }
 
 void node_move(struct node *n, const struct server_name *name)
 {
-    const struct link_place place = at_name(&n->redis->place, name);
+    struct link_place place;
 
+    n->home = *name;
+    place = at_name(&n->redis->place, &n->home);
     n->stage = NODE_OFFLINE;
     node_step_back(n);
     link_move(n->link, &place);
@@ -100,6 +104,10 @@ void node_told(void *arg, const struct reply *reply)
 
     if (reply == NULL || reply->type != REPLY_ERROR)
         return;
+    if (node_is_elsewhere(n, reply)) {
+        node_retell_events(n);
+        return;
+    }
     n->stats.refused_by_redis++;
     if (!n->said_refused)
         log_say(n->log, LEVEL_WARNING, "Redis refuses a part of what this relay tells (has its user all rights?): %s",
@@ -121,6 +129,7 @@ static void tick(struct node *n, uint64_t boot_ns)
         n->said_down = false;
     node_read_blocks(n, boot_ns);
     node_save_position(n);
+    node_watch_shards(n, boot_ns);
     if (ours && n->stage == NODE_OTHER_SECRET) {
         n->said_secret = false;
         if (link_is_up(n->link))
@@ -142,6 +151,7 @@ static void beat(struct node *n, uint64_t boot_ns)
     node_beat(n, boot_ns);
     node_alarm(n, boot_ns);
     node_ask_keeping(n, boot_ns);
+    node_ask_shards(n);
     if (n->stage == NODE_SHARES)
         node_ask_epoch(n);
     else if (n->stage == NODE_REFUSED && link_is_up(n->link))
@@ -189,7 +199,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
         n->reposts =
             recent_repost(n->recent, n->pending, state_counters(n->state), node_now(n, boot_ns), REPOST_AT_ONCE);
     node_send_events(n);
-    node_send_batch(n);
+    node_send_batches(n);
     node_read_events(n);
 }
 
@@ -211,6 +221,7 @@ static int connect_all(struct node *n)
     const struct link_place place = first_place(n);
 
     n->link = link_new(n->base, &place, &talk, n);
+    n->shards.home = (struct shard){.n = n, .link = n->link};
     n->ear = link_new(n->base, &place, &hear, n);
     n->reader = link_new(n->base, &place, &read, n);
     if (n->link == NULL || n->ear == NULL || n->reader == NULL)
@@ -231,9 +242,10 @@ static int start(struct node *n, struct error *e)
     n->blocks = shared_blocks_new(n->config->state_blocks);
     n->pending = pending_new();
     n->recent = recent_new();
+    n->lanes = calloc(KEY_TAGS, sizeof *n->lanes);
     n->flush = event_new(n->base, -1, EV_PERSIST, on_flush, n);
-    if (n->events == NULL || n->blocks == NULL || n->pending == NULL || n->recent == NULL || n->flush == NULL ||
-        connect_all(n) != 0 || event_add(n->flush, &often) != 0)
+    if (n->events == NULL || n->blocks == NULL || n->pending == NULL || n->recent == NULL || n->lanes == NULL ||
+        n->flush == NULL || connect_all(n) != 0 || event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
     node_load_position(n);
     return 0;
@@ -257,6 +269,7 @@ struct node *node_new(const struct node_options *o, struct error *e)
     n->digests = digests_of(o->config, &o->key->hash);
     n->started_s = clock_wall_s();
     n->begun_ns = clock_boot_ns();
+    n->boot_id = clock_boot_id();
     if (start(n, e) == 0)
         return n;
     node_free(n);
@@ -268,6 +281,7 @@ void node_free(struct node *n)
     if (n == NULL)
         return;
     sentinels_free(n->sentinels);
+    node_leave_shards(n);
     link_free(n->link);
     link_free(n->ear);
     link_free(n->reader);
@@ -278,6 +292,7 @@ void node_free(struct node *n)
     shared_blocks_free(n->blocks);
     pending_free(n->pending);
     recent_free(n->recent);
+    free(n->lanes);
     opener_free(n->opener);
     sealer_free(n->sealer);
     free(n);

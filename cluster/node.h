@@ -13,6 +13,7 @@
 #include "cluster/seal.h"
 #include "cluster/sentinels.h"
 #include "cluster/shared_blocks.h"
+#include "cluster/slots.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
 #include "core/state/outbox.h"
@@ -30,6 +31,40 @@ enum node_state {
     NODE_SHARES
 };
 
+/* cluster/exchange.c: what is told of some keys, one batch after the other. One Redis has one lane for all keys, a
+ * Redis Cluster one for each hash tag, so that a slot that is away or being moved holds up no other. */
+struct lane {
+    struct node *n;
+    struct batch batch; /* under way */
+    bool has_batch;     /* filled, not yet applied */
+    bool sent;          /* waits for its reply */
+    bool whole;         /* with the script's text: it is not known there */
+    unsigned tries;
+    struct shard *ask;                     /* the next try, and only that, is there; NULL: where its slot is */
+    uint64_t number, round_batches;        /* of its last batch; how many of the round were filled */
+    uint64_t filled_ns, sent_ns, retry_ns; /* boot clock */
+};
+
+/* cluster/shards.c: a master of a Redis Cluster, which has some of the counters. */
+struct shard {
+    struct node *n;
+    struct server_name at; /* no host: a free place */
+    struct link *link;
+    unsigned tag; /* the first of those that it serves, where its epoch is; 0: none */
+    bool listed, warm, said_down;
+};
+struct shards {
+    bool several;        /* Redis is a Redis Cluster */
+    bool asking, wanted; /* for the map */
+    uint64_t asked_ns;
+    unsigned seed, turn;
+    struct shard home; /* the connection for all that is no counter: its link is node.link */
+    struct shard of[SLOTS_MASTERS_MAX];
+    struct shard *owners[KEY_TAGS + 1];            /* by tag; NULL: nobody */
+    char epochs[KEY_TAGS + 1][NODE_EPOCH_MAX + 1]; /* by tag, of those where one is */
+    struct slots_map map;
+};
+
 /* cluster/warm.c */
 enum warm { WARM_WAITS, WARM_SCANS, WARM_DONE };
 #define WARM_KEYS_MAX 2000u /* asked for at once */
@@ -39,6 +74,7 @@ struct node_stats {
     uint64_t sent, resent;     /* batches */
     uint64_t dropped;          /* keys of batches that Redis could not take */
     uint64_t refused_by_redis; /* replies that were errors */
+    uint64_t redirected;       /* batches, to another master of the Redis Cluster */
     uint64_t pushes_out, pushes_in;
     uint64_t events_out, events_in;
     uint64_t blocks_in, lifts_in, marks_in;  /* events that were applied */
@@ -59,20 +95,23 @@ struct node {
     struct opener *opener;
     const struct redis_place *redis;
     struct sentinels *sentinels;      /* NULL: none are configured */
+    struct server_name home;          /* where these are, if that was found */
     struct link *link, *ear, *reader; /* for commands; for what others push; for the stream, which is waited for */
     struct event *flush;
     enum node_state stage;
     struct pending *pending;
     struct recent *recent;
-    /* the batch under way */
-    struct batch batch;
-    bool has_batch; /* filled, not yet applied */
-    bool sent;      /* waits for its reply */
-    unsigned tries;
-    uint64_t sent_ns, retry_ns; /* boot clock */
-    uint64_t number;
-    bool takes_all;          /* nothing was pending beside the batch when it was filled ... */
-    uint64_t taken_position; /* ... and the outbox was drained up to here */
+    struct lane *lanes; /* KEY_TAGS of them */
+    unsigned n_lanes;   /* in use */
+    bool admitted;      /* the cluster's key was seen to be ours */
+    struct shards shards;
+    uint64_t boot_id;
+    unsigned char outbox_id[OUTBOX_IDENTITY_BYTES]; /* whose numbers the batches have */
+    /* the round that is told */
+    bool in_round, in_doubt;              /* begun; of another ring than the file's by now */
+    bool carries;                         /* the one before left something to it */
+    uint64_t round_from;                  /* where it begins */
+    uint64_t round_events, round_wait_ns; /* it ends when so many events have arrived; or then, boot clock */
     /* events */
     struct events *events;
     struct shared_blocks *blocks;
@@ -97,8 +136,11 @@ struct node {
     enum warm warm;
     bool said_ready;
     char warm_cursor[REPLY_CURSOR_MAX + 1];
+    struct shard *warming;  /* the one that is asked */
+    int64_t warm_offset_us; /* its clock less ours */
     uint64_t warm_asked[WARM_KEYS_MAX];
-    size_t warm_n;
+    size_t warm_n, warm_at; /* how many were asked for; how many of these have been answered */
+    uint64_t warm_retry_ns;
     uint64_t warm_most_ns, warm_keys;
     uint64_t begun_ns; /* boot clock */
     /* heartbeats */
@@ -135,12 +177,37 @@ void node_move(struct node *n, const struct server_name *name);
 
 /* cluster/greet.c: asks whose cluster it is, then shares. */
 void node_greet(struct node *n);
+/* Random digits. 0; -1 without randomness. */
+int node_random_word(char word[NODE_EPOCH_MAX + 1]);
 /* Did Redis forget everything since? Asked now and then. */
 void node_ask_epoch(struct node *n);
 
-/* cluster/exchange.c: drains the outbox; sends a batch if there is something to tell and none is under way. */
+/* cluster/exchange.c: drains the outbox; sends a batch in each lane that has something to tell
+ * and none under way. */
 void node_drain(struct node *n);
-void node_send_batch(struct node *n);
+void node_send_batches(struct node *n);
+/* How many lanes there are from now on. What was under way in others is forgotten: that was another Redis. */
+void node_set_lanes(struct node *n, unsigned lanes);
+
+/* cluster/shards.c: one Redis, or a Redis Cluster? Asks where its masters are, then greets. */
+void node_look_around(struct node *n);
+/* The connection for all that is no counter is down: where else could the map be had? */
+void node_look_elsewhere(struct node *n);
+/* Each second: the map, connections that are not needed any more. Each heartbeat: do the masters remember? */
+void node_watch_shards(struct node *n, uint64_t boot_ns);
+void node_ask_shards(struct node *n);
+/* An error that says that a slot is on another master, being moved, or on none. The map is asked for. */
+bool node_is_elsewhere(struct node *n, const struct reply *reply);
+/* The master of that name, and a connection to it; NULL: there are too many. */
+struct shard *node_shard_at(struct node *n, const struct server_name *name);
+/* The connection for the keys of a tag (0: all); NULL: nobody serves them. */
+struct link *node_link_of(struct node *n, unsigned tag);
+/* Ends all of their connections; calls no handlers. */
+void node_leave_shards(struct node *n);
+/* How many masters are away that have counters. */
+unsigned node_shards_away(const struct node *n);
+/* Redis has forgotten counters: they are told again. */
+void node_forgotten(struct node *n, const char *who);
 
 /* cluster/stream.c: events, which are told for good. */
 void node_note_record(struct node *n, const struct outbox_record *record);
@@ -150,6 +217,8 @@ void node_read_events(struct node *n);
 void node_read_blocks(struct node *n, uint64_t boot_ns);
 void node_load_position(struct node *n);
 void node_save_position(struct node *n);
+/* The last events are told again, in a second. */
+void node_retell_events(struct node *n);
 /* Another server takes over: it may lack the last that the one before it was told. */
 void node_step_back(struct node *n);
 /* Redis has forgotten everything: all is told and read again. */

@@ -20,7 +20,7 @@ static int sign_proof(const struct cluster_key *key, const struct proof_of *of, 
 
     bytes_put64(text, of->limit_key);
     bytes_put64(text + 8, of->member_key);
-    bytes_put32(text + 16, of->incarnation);
+    bytes_put32(text + 16, of->relay);
     bytes_put32(text + 20, made_s);
     if (HMAC(EVP_sha256(), key->proving, sizeof key->proving, text, sizeof text, mac, &n) == NULL || n < SIGNED_BYTES)
         return -1;
@@ -31,7 +31,7 @@ static int sign_proof(const struct cluster_key *key, const struct proof_of *of, 
 int proof_make(const struct cluster_key *key, const struct proof_of *of, unsigned char out[PROOF_BYTES])
 {
     out[0] = PROOF_MARK;
-    bytes_put32(out + 1, of->incarnation);
+    bytes_put32(out + 1, of->relay);
     bytes_put32(out + 5, (uint32_t)of->wall_s);
     return sign_proof(key, of, (uint32_t)of->wall_s, out + 9);
 }
@@ -45,9 +45,9 @@ bool proof_holds(const struct cluster_key *key, const struct proof_of *of, uint6
 
     if (text.n != PROOF_BYTES || p[0] != PROOF_MARK)
         return false;
-    theirs.incarnation = bytes_get32(p + 1);
+    theirs.relay = bytes_get32(p + 1);
     age_s = (int64_t)(int32_t)((uint32_t)of->wall_s - bytes_get32(p + 5));
-    if (theirs.incarnation == of->incarnation || age_s < -SKEW_S || age_s > (int64_t)(keep_s + SKEW_S))
+    if (theirs.relay == of->relay || age_s < -SKEW_S || age_s > (int64_t)(keep_s + SKEW_S))
         return false;
     return sign_proof(key, &theirs, bytes_get32(p + 5), mac) == 0 && CRYPTO_memcmp(mac, p + 9, sizeof mac) == 0;
 }

@@ -3,8 +3,8 @@
  * them to the next relay that meets the member: only what is proven is charged no second time, so that a Redis that
  * says "known" of everybody gets nobody past a limit.
  *
- * A proof names the incarnation that made it, the time by its wall clock, and the first 8 bytes of an HMAC-SHA256
- * over both and the two keys. It is good for as long as the member is remembered.
+ * A proof names the relay that made it (its outbox's identity), the time by its wall clock, and the first 8 bytes of an
+ * HMAC-SHA256 over both and the two keys. It is good for as long as the member is remembered.
  */
 #ifndef POSTERN_CLUSTER_PROOF_H
 #define POSTERN_CLUSTER_PROOF_H
@@ -16,7 +16,7 @@
 
 struct proof_of {
     uint64_t limit_key, member_key;
-    uint32_t incarnation; /* the low half of the relay's */
+    uint32_t relay; /* the first four bytes of its outbox's identity */
     int64_t wall_s;
 };
 
@@ -24,7 +24,7 @@ struct proof_of {
 int proof_make(const struct cluster_key *key, const struct proof_of *of, unsigned char out[PROOF_BYTES]);
 
 /*
- * Does the text prove that another incarnation than `of` charged this member within the last keep_s, by our clock (an
+ * Does the text prove that another relay than `of` charged this member within the last keep_s, by our clock (an
  * hour more: clocks differ)?
  */
 bool proof_holds(const struct cluster_key *key, const struct proof_of *of, uint64_t keep_s, struct slice text);

@@ -211,6 +211,17 @@ const struct reply *reply_array(const struct reply *reply, size_t n)
     return reply->type == REPLY_ARRAY && reply->n >= n ? reply : NULL;
 }
 
+bool reply_time(const struct reply *reply, int64_t *us)
+{
+    unsigned long long s = 0, rest = 0;
+
+    if (reply_array(reply, 2) == NULL || !slice_to_u64(reply->elements[0]->text, UINT32_MAX, &s) ||
+        !slice_to_u64(reply->elements[1]->text, 999999, &rest))
+        return false;
+    *us = (int64_t)(s * 1000000 + rest);
+    return true;
+}
+
 const struct reply *reply_page(const struct reply *reply, struct slice *cursor)
 {
     if (reply_array(reply, 2) == NULL || reply->elements[0]->type != REPLY_TEXT ||

@@ -10,9 +10,10 @@
 
 #include <stdint.h>
 
-/* Of one reply, whole. The longest that we ask for are 1,000 keys of a scan, and 200 events of the stream. */
+/* Of one reply, whole. The longest that we ask for are 1,000 keys of a scan, 200 events of the stream, and the slots of
+ * a Redis Cluster: some 20 elements for each range with two replicas. */
 #define REPLY_BYTES_MAX (4u << 20)
-#define REPLY_ELEMENTS_MAX 16384u
+#define REPLY_ELEMENTS_MAX 65536u
 #define REPLY_CURSOR_MAX 42u /* of SCAN; it has up to 20 digits today */
 
 enum reply_type { REPLY_TEXT, REPLY_STATUS, REPLY_ERROR, REPLY_INTEGER, REPLY_NIL, REPLY_ARRAY };
@@ -45,6 +46,8 @@ int reply_next(struct reply_reader *r, const struct reply **out, struct error *e
 bool reply_is(const struct reply *reply, const char *text);
 /* An array of at least n elements, or NULL. */
 const struct reply *reply_array(const struct reply *reply, size_t n);
+/* The reply to TIME, in microseconds since 1970. False: it is something else. */
+bool reply_time(const struct reply *reply, int64_t *us);
 /* A page of SCAN or HSCAN: its elements; *cursor is where the next one begins, and valid as long as the reply. NULL
  * when it is something else. */
 const struct reply *reply_page(const struct reply *reply, struct slice *cursor);

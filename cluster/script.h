@@ -7,7 +7,7 @@
  *
  * Returns what is left until the end of each counter, n integers; for each member what is left of its limit, and what
  * stood in its mark before: "" when it is new everywhere. A batch whose number is not above that of the last one of
- * the same incarnation was there already: it changes nothing, and gets the same kind of reply.
+ * the same outbox was there already: it changes nothing, and gets the same kind of reply. Number 0 is never there.
  */
 #ifndef POSTERN_CLUSTER_SCRIPT_H
 #define POSTERN_CLUSTER_SCRIPT_H

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STREAM "postern:{b}:events"
-#define BLOCKS "postern:{b}:blocks"
+#define STREAM "postern:{m}:events"
+#define BLOCKS "postern:{m}:blocks"
 /* About a day's events of a large cluster; blocks that are older stand in BLOCKS. */
 #define STREAM_LENGTH "100000"
 #define READ_AT_ONCE "200"
@@ -189,7 +189,7 @@ static void on_added(void *arg, const struct reply *reply)
         n->events_stalled = false;
         events_again(n->events);
         n->events_retry_ns = clock_boot_ns() + RETRY_NS;
-        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR;
+        n->stats.refused_by_redis += reply != NULL && reply->type == REPLY_ERROR && !node_is_elsewhere(n, reply);
         return;
     }
     if (clock_boot_ns() < n->events_retry_ns)
@@ -506,7 +506,7 @@ static void on_kept(void *arg, const struct reply *reply)
     const struct reply *pairs;
     struct slice cursor;
 
-    if (reply == NULL || n->stage != NODE_SHARES)
+    if (reply == NULL || n->stage != NODE_SHARES || node_is_elsewhere(n, reply))
         return;
     if ((pairs = reply_page(reply, &cursor)) == NULL) {
         link_fail(n->link, "Redis replied to HSCAN with something else");
@@ -591,11 +591,17 @@ void node_save_position(struct node *n)
     memcpy(n->saved, n->read_to, sizeof n->saved);
 }
 
+void node_retell_events(struct node *n)
+{
+    events_retell(n->events, clock_boot_ns());
+    n->events_retry_ns = clock_boot_ns() + RETRY_NS;
+}
+
 void node_step_back(struct node *n)
 {
     n->read_to[0] -= n->read_to[0] < STEP_BACK_MS ? n->read_to[0] : STEP_BACK_MS;
     n->read_to[1] = 0;
-    events_retell(n->events, clock_boot_ns());
+    node_retell_events(n);
 }
 
 void node_forget_position(struct node *n)

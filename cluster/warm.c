@@ -10,11 +10,14 @@
 #include "cluster/bytes.h"
 #include "core/base/clock.h"
 
+#include <stdlib.h>
+
 #define KEY_BYTES 21u /* "postern:{xx}:" and 8 bytes */
 #define KEY_HEAD 13u
 #define SCAN_PATTERN "postern:{??}:*"
 #define SCAN_AT_ONCE "1000"
 #define NS_PER_US 1000
+#define RETRY_NS NS_PER_S
 
 static void on_scanned(void *arg, const struct reply *reply);
 static void on_values(void *arg, const struct reply *reply);
@@ -33,6 +36,19 @@ static uint64_t longest_window_ns(const struct config *config)
     return longest < COUNTERS_LONGEST_WINDOW_NS ? longest : COUNTERS_LONGEST_WINDOW_NS;
 }
 
+static struct link *link_of(const struct node *n)
+{
+    return n->warming != NULL ? n->warming->link : n->link;
+}
+
+/* From its beginning, a little later. */
+static void again(struct node *n)
+{
+    n->warm = WARM_WAITS;
+    n->warm_n = n->warm_at = 0;
+    n->warm_retry_ns = clock_boot_ns() + RETRY_NS;
+}
+
 static void scan(struct node *n, struct slice cursor)
 {
     command_begin(&n->command);
@@ -42,39 +58,22 @@ static void scan(struct node *n, struct slice cursor)
     command_add_static(&n->command, SCAN_PATTERN);
     command_add_static(&n->command, "COUNT");
     command_add_static(&n->command, SCAN_AT_ONCE);
-    if (link_send(n->link, &n->command, on_scanned, n) != 0)
-        n->warm = WARM_WAITS;
+    if (link_send(link_of(n), &n->command, on_scanned, n) != 0)
+        again(n);
 }
 
-void node_warm_up(struct node *n)
+/* Ends are by its own clock. */
+static void on_time(void *arg, const struct reply *reply)
 {
-    if (n->warm != WARM_WAITS || n->stage != NODE_SHARES)
+    struct node *n = arg;
+    int64_t there_us;
+
+    if (reply == NULL || reply->type == REPLY_ERROR || !reply_time(reply, &there_us)) {
+        again(n);
         return;
-    n->warm = WARM_SCANS;
-    n->warm_keys = 0;
-    n->warm_most_ns = longest_window_ns(n->config);
+    }
+    n->warm_offset_us = there_us - (int64_t)(clock_wall_ns() / NS_PER_US);
     scan(n, SLICE("0"));
-}
-
-static bool is_counter(const struct reply *key)
-{
-    return key->type == REPLY_TEXT && key->text.n == KEY_BYTES && slice_starts_with(key->text, SLICE("postern:{")) &&
-           key->text.p[KEY_HEAD - 2] == '}' && key->text.p[KEY_HEAD - 1] == ':';
-}
-
-/* The keys are asked for in the order in which they are kept. */
-static void ask_values(struct node *n, const struct reply *keys)
-{
-    n->warm_n = 0;
-    command_begin(&n->command);
-    command_add_static(&n->command, "MGET");
-    for (size_t i = 0; i < keys->n && n->warm_n < WARM_KEYS_MAX; i++)
-        if (is_counter(keys->elements[i])) {
-            command_add(&n->command, keys->elements[i]->text);
-            n->warm_asked[n->warm_n++] = bytes_get64((const unsigned char *)keys->elements[i]->text.p + KEY_HEAD);
-        }
-    if (n->warm_n > 0 && link_send(n->link, &n->command, on_values, n) != 0)
-        n->warm = WARM_WAITS;
 }
 
 static void warm_done(struct node *n)
@@ -83,15 +82,108 @@ static void warm_done(struct node *n)
     log_say(n->log, LEVEL_NOTICE, "%llu counters of all relays were taken over", (unsigned long long)n->warm_keys);
 }
 
+/* The next master that was not asked; one that is away is, when it is back. False: there is none at the moment. */
+static bool choose(struct node *n)
+{
+    struct shard *shard, *next = NULL;
+    unsigned cold = 0;
+
+    n->warming = NULL;
+    if (!n->shards.several)
+        return link_is_up(n->link);
+    for (unsigned i = 0; i < SLOTS_MASTERS_MAX; i++) {
+        shard = n->shards.of + i;
+        cold += shard->tag != 0 && !shard->warm;
+        if (shard->tag != 0 && !shard->warm && link_is_up(shard->link))
+            next = shard;
+    }
+    if (cold == 0)
+        warm_done(n);
+    n->warming = next;
+    return next != NULL;
+}
+
+void node_warm_up(struct node *n)
+{
+    if (n->warm != WARM_WAITS || n->stage != NODE_SHARES || clock_boot_ns() < n->warm_retry_ns || !choose(n))
+        return;
+    n->warm = WARM_SCANS;
+    n->warm_most_ns = longest_window_ns(n->config);
+    command_begin(&n->command);
+    command_add_static(&n->command, "TIME");
+    if (link_send(link_of(n), &n->command, on_time, n) != 0)
+        again(n);
+}
+
+/* A member has its limit's tag, which is seldom its own. */
+static bool is_counter(const struct reply *key, uint64_t *number)
+{
+    char tag[3];
+
+    if (key->type != REPLY_TEXT || key->text.n != KEY_BYTES || !slice_starts_with(key->text, SLICE("postern:{")) ||
+        key->text.p[KEY_HEAD - 2] != '}' || key->text.p[KEY_HEAD - 1] != ':')
+        return false;
+    *number = bytes_get64((const unsigned char *)key->text.p + KEY_HEAD);
+    return memcmp(key->text.p + KEY_HEAD - 4, tag_text(tag_of_key(*number), tag), 2) == 0;
+}
+
+/* By tag, since the highest bit is none of ours (cluster/command.c). */
+static int compare_keys(const void *a, const void *b)
+{
+    uint64_t x, y;
+
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+/* How many of those that were not answered are asked for in one command: all, or of a Redis Cluster those of one tag.
+ */
+static size_t together(const struct node *n, size_t from)
+{
+    size_t to = from;
+
+    while (to < n->warm_n && (!n->shards.several || tag_of_key(n->warm_asked[to]) == tag_of_key(n->warm_asked[from])))
+        to++;
+    return to - from;
+}
+
+/* The keys are asked for in the order in which they are kept. */
+static void ask_values(struct node *n, const struct reply *keys)
+{
+    n->warm_n = n->warm_at = 0;
+    for (size_t i = 0; i < keys->n && n->warm_n < WARM_KEYS_MAX; i++)
+        n->warm_n += is_counter(keys->elements[i], n->warm_asked + n->warm_n);
+    qsort(n->warm_asked, n->warm_n, sizeof n->warm_asked[0], compare_keys);
+    for (size_t from = 0, count; from < n->warm_n; from += count) {
+        count = together(n, from);
+        command_begin(&n->command);
+        command_add_static(&n->command, "MGET");
+        for (size_t i = from; i < from + count; i++)
+            command_add_key(&n->command, n->warm_asked[i], n->warm_asked[i]);
+        if (link_send(link_of(n), &n->command, on_values, n) != 0) {
+            again(n);
+            return;
+        }
+    }
+}
+
 static void go_on(struct node *n)
 {
     char cursor[REPLY_CURSOR_MAX + 1];
 
     memcpy(cursor, n->warm_cursor, sizeof cursor);
-    if (strcmp(cursor, "0") == 0)
-        warm_done(n);
-    else
+    if (strcmp(cursor, "0") != 0) {
         scan(n, slice_of(cursor));
+        return;
+    }
+    if (n->warming == NULL) {
+        warm_done(n);
+        return;
+    }
+    n->warming->warm = true;
+    n->warm = WARM_WAITS;
+    node_warm_up(n);
 }
 
 static void on_scanned(void *arg, const struct reply *reply)
@@ -100,8 +192,10 @@ static void on_scanned(void *arg, const struct reply *reply)
     const struct reply *keys;
     struct slice cursor;
 
+    if (n->warm != WARM_SCANS)
+        return;
     if (reply == NULL) {
-        n->warm = WARM_WAITS; /* from the beginning, when the connection is back */
+        again(n);
         return;
     }
     if (reply->type == REPLY_ERROR) {
@@ -110,7 +204,7 @@ static void on_scanned(void *arg, const struct reply *reply)
         return;
     }
     if ((keys = reply_page(reply, &cursor)) == NULL) {
-        link_fail(n->link, "Redis replied to SCAN with something else");
+        link_fail(link_of(n), "Redis replied to SCAN with something else");
         return;
     }
     memcpy(n->warm_cursor, cursor.p, cursor.n);
@@ -136,18 +230,22 @@ static void take_value(struct node *n, uint64_t key, const struct reply *value, 
 static void on_values(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    uint64_t there_us = clock_wall_ns() / NS_PER_US + (uint64_t)n->clock_offset_ms * 1000;
+    uint64_t there_us = clock_wall_ns() / NS_PER_US + (uint64_t)n->warm_offset_us;
     uint64_t now_ns = node_now(n, clock_boot_ns());
 
-    if (reply == NULL || n->stage != NODE_SHARES) {
-        n->warm = WARM_WAITS;
+    if (n->warm != WARM_SCANS || n->warm_at == n->warm_n)
+        return; /* of one that begins again */
+    /* An error: its slot was moved meanwhile. */
+    if (reply == NULL || n->stage != NODE_SHARES || reply->type == REPLY_ERROR) {
+        again(n);
         return;
     }
-    if (reply->type != REPLY_ARRAY || reply->n != n->warm_n) {
-        link_fail(n->link, "Redis replied to MGET with something else");
+    if (reply->type != REPLY_ARRAY || reply->n != together(n, n->warm_at)) {
+        link_fail(link_of(n), "Redis replied to MGET with something else");
         return;
     }
     for (size_t i = 0; i < reply->n; i++)
-        take_value(n, n->warm_asked[i], reply->elements[i], there_us, now_ns);
-    go_on(n);
+        take_value(n, n->warm_asked[n->warm_at++], reply->elements[i], there_us, now_ns);
+    if (n->warm_at == n->warm_n)
+        go_on(n);
 }

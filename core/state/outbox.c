@@ -1,6 +1,9 @@
 /* Posting to the outbox, and draining it. */
 #include "core/state/outbox_ring.h"
 
+#include <string.h>
+#include <sys/random.h>
+
 #define SEQUENCE_BITS 48
 #define SEQUENCE_MASK ((UINT64_C(1) << SEQUENCE_BITS) - 1)
 #define BURST_BITS 48
@@ -212,7 +215,7 @@ size_t outbox_drain(struct outbox *o, uint64_t boot_ns, struct outbox_record *re
             o->at += ahead;
             ahead = 0;
         }
-        if (ahead == 0)
+        if (ahead == 0 || outbox_at_round(o))
             break;
         if (ahead > ring->mask + 1) {
             skip(o, &ring->header->lost, ahead - (ring->mask + 1));
@@ -244,12 +247,76 @@ uint64_t outbox_position(const struct outbox *o)
     return o->at;
 }
 
-void outbox_done(struct outbox *o, uint64_t position)
+/* ---- rounds ---- */
+
+static uint64_t done_of(const struct outbox_ring *ring)
+{
+    return __atomic_load_n(&ring->header->done, __ATOMIC_ACQUIRE);
+}
+
+void outbox_resume(struct outbox *o, const struct outbox_ring *ring)
+{
+    uint64_t next = __atomic_load_n(&ring->header->next, __ATOMIC_ACQUIRE), done = done_of(ring),
+             end = __atomic_load_n(&ring->header->round_end, __ATOMIC_ACQUIRE);
+
+    o->waits = false;
+    o->at = done < next ? done : next;
+    o->stop = end > o->at && end <= next ? end : 0;
+    if (o->stop == 0 || next - o->at <= ring->mask + 1)
+        return;
+    /* What is left of it would be another round than the one that was told in part. */
+    (void)__atomic_fetch_add(&ring->header->lost, o->stop - o->at, __ATOMIC_RELAXED);
+    o->at = o->stop;
+    o->stop = 0;
+    __atomic_store_n(&ring->header->done, o->at, __ATOMIC_RELEASE);
+}
+
+uint64_t outbox_begin_round(struct outbox *o)
 {
     const struct outbox_ring *ring = current(o);
 
-    if (ring != NULL)
-        __atomic_store_n(&ring->header->done, position, __ATOMIC_RELEASE);
+    o->stop = 0;
+    if (ring == NULL)
+        return o->at;
+    __atomic_store_n(&ring->header->round_end, o->at, __ATOMIC_RELEASE);
+    return done_of(ring);
+}
+
+bool outbox_at_round(const struct outbox *o)
+{
+    return o->stop != 0 && o->at >= o->stop;
+}
+
+void outbox_end_round(struct outbox *o)
+{
+    const struct outbox_ring *ring = current(o);
+    uint64_t end;
+
+    if (ring == NULL)
+        return;
+    end = __atomic_load_n(&ring->header->round_end, __ATOMIC_ACQUIRE);
+    if (end > done_of(ring) && end <= o->at)
+        __atomic_store_n(&ring->header->done, end, __ATOMIC_RELEASE);
+}
+
+bool outbox_identity(struct outbox *o, uint64_t boot_id, unsigned char out[OUTBOX_IDENTITY_BYTES])
+{
+    const struct outbox_ring *ring = current(o);
+    struct outbox_header *header;
+
+    if (ring == NULL)
+        return false;
+    header = ring->header;
+    if ((header->identity[0] | header->identity[1]) == 0 || header->identity_boot != boot_id) {
+        uint64_t made[2] = {0, 0};
+
+        if (getrandom(made, sizeof made, 0) != (ssize_t)sizeof made)
+            return false;
+        header->identity_boot = boot_id;
+        memcpy(header->identity, made, sizeof made);
+    }
+    memcpy(out, header->identity, OUTBOX_IDENTITY_BYTES);
+    return true;
 }
 
 void outbox_stats(const struct outbox *o, struct outbox_stats *out)

@@ -89,13 +89,29 @@ static inline void outbox_tell_charge(struct outbox *o, enum outbox_table table,
  * ---- for the reader, one thread ----
  *
  * The next records in the order in which they were posted, at most n. Returns how many; 0: no more at the moment. A
- * reader that begins goes on where the last one called outbox_done, or, if that has been overwritten, with the oldest.
+ * reader that begins goes on after the last round that was ended, or, if that has been overwritten, with the oldest.
  */
 size_t outbox_drain(struct outbox *o, uint64_t boot_ns, struct outbox_record *records, size_t n);
 /* Where the reader is: how many slots have been posted before it. */
 uint64_t outbox_position(const struct outbox *o);
-/* All before that position has reached the others. */
-void outbox_done(struct outbox *o, uint64_t position);
+/*
+ * What was drained is told in rounds, so that a reader that is killed in the middle of one tells the very same again,
+ * and who hears it can say what it has heard already: a round is from one position to another, and both are in the
+ * file before any of it is told.
+ *
+ * outbox_begin_round: all that was drained and is not done is told from now on. Returns where the round begins.
+ * A reader that comes after one that was killed drains to the end of that round first, and no further until it has
+ * begun it again: outbox_at_round. What of it was overwritten meanwhile is lost, and so is the rest of it.
+ */
+uint64_t outbox_begin_round(struct outbox *o);
+bool outbox_at_round(const struct outbox *o);
+/* The round has reached the others. */
+void outbox_end_round(struct outbox *o);
+
+#define OUTBOX_IDENTITY_BYTES 16
+/* Whose positions they are: random, of this ring since this machine was started; readers come and go. False: there is
+ * no ring, or no randomness. */
+bool outbox_identity(struct outbox *o, uint64_t boot_id, unsigned char out[OUTBOX_IDENTITY_BYTES]);
 
 struct outbox_stats {
     uint64_t waiting;  /* slots that the reader has not drained; a writer knows those not done only */

@@ -186,15 +186,11 @@ static struct outbox_ring *ring_map(const struct outbox *o, int fd, const struct
 /* Puts a ring in use. The one before stays mapped: threads may be posting to it. */
 static void use(struct outbox *o, struct outbox_ring *ring, uint64_t boot_ns)
 {
-    uint64_t next = __atomic_load_n(&ring->header->next, __ATOMIC_ACQUIRE);
-
     ring->older = o->now;
     if (o->now != NULL)
         o->now->retired_ns = boot_ns;
-    o->at = __atomic_load_n(&ring->header->done, __ATOMIC_ACQUIRE);
-    if (o->at > next)
-        o->at = next;
-    o->waits = false;
+    if (o->role == OUTBOX_READER)
+        outbox_resume(o, ring);
     __atomic_store_n(&o->now, ring, __ATOMIC_RELEASE);
 }
 

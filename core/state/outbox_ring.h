@@ -44,6 +44,9 @@ struct outbox_header {
     uint64_t done __attribute__((aligned(64))); /* the reader's, as all that follow */
     uint64_t lost;
     uint64_t holes;
+    uint64_t round_end;     /* of the round from `done` on, if it is after that */
+    uint64_t identity[2];   /* 0: the reader has not made one yet ... */
+    uint64_t identity_boot; /* ... and it is of this start of the machine */
 };
 
 /* A mapped ring. */
@@ -69,9 +72,13 @@ struct outbox {
     struct error problem;
     /* the reader's */
     uint64_t at;
+    uint64_t stop;            /* where the round of a killed reader ends; 0: there is none */
     bool waits;               /* for slots from `at` on that are not finished ... */
     uint64_t since_ns, taken; /* ... since then, when all before this sequence had been taken */
 };
+
+/* The reader's place in its ring, from what the last reader left. */
+void outbox_resume(struct outbox *o, const struct outbox_ring *ring);
 
 /* A ring over memory, for tests: a header page and the slots, zeroed and aligned to a page. */
 struct outbox_ring outbox_over(void *memory, uint64_t slots);

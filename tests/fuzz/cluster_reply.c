@@ -1,6 +1,7 @@
 /* links: cluster */
 /* Replies of a Redis that nobody trusts. The first byte says in which parts they come. */
-#include "cluster/reply.h"
+#include "cluster/sentinels.h"
+#include "cluster/slots.h"
 
 #include <stdlib.h>
 
@@ -18,6 +19,19 @@ static uint64_t sum_of(const struct reply *reply)
     return sum;
 }
 
+/* As what names other servers, too. */
+static uint64_t servers_in(const struct reply *reply)
+{
+    static struct slots_map map;
+    struct slots_redirect redirect;
+    struct server_name name;
+    struct error e;
+
+    return (uint64_t)(sentinel_reply_read(reply, &name) && name.port == 0) +
+           (slots_redirect_read(reply, "192.0.2.9", &redirect) && redirect.to.port == 0) +
+           (slots_read(reply, "192.0.2.9", &map, &e) == 0 && map.n > SLOTS_MASTERS_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct reply_reader *r = reply_reader_new();
@@ -33,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (reply_next(r, &reply, &e) != 0)
                 goto out;
             if (reply != NULL)
-                sum += sum_of(reply);
+                sum += sum_of(reply) + servers_in(reply);
         } while (reply != NULL);
     }
 out:

@@ -66,7 +66,7 @@ stop cluster-e
 
 # ---- what Redis is told ----
 is 'Redis knows no login and no address' "$(redis --scan | strings | grep -c 'contoso\|user[0-9]')" 0
-is 'and nothing that never ends but who its relays are and how they are' "$(for k in $(redis --scan --pattern 'postern:{m}:*'); do echo "$k" "$(redis TTL "$k")"; done | sort | awk '$2 == -1 { print $1 }' | tr '\n' ' ')" 'postern:{m}:epoch postern:{m}:key postern:{m}:nodes '
+is 'and nothing that never ends but who its relays are, how they are, and what they tell for good' "$(for k in $(redis --scan --pattern 'postern:{m}:*'); do echo "$k" "$(redis TTL "$k")"; done | sort | awk '$2 == -1 { print $1 }' | tr '\n' ' ')" 'postern:{m}:blocks postern:{m}:epoch postern:{m}:events postern:{m}:key postern:{m}:nodes '
 
 # ---- postern-cluster is killed ----
 login

@@ -5,6 +5,7 @@
     cluster_ask.py once LOGIN SOCKET [CLIENT]      one message: the action at RCPT, or at the end
     cluster_ask.py through LOGIN FILE SOCKET...    everyone, again and again, through servers that come and go, until there is such a
                                                    file: a line for each, the name of its folder and what it let through
+    cluster_ask.py count ROUNDS FIRST LAST SOCKET...   so many messages of each user of these numbers, by turns: how many were let through
     cluster_ask.py until PATTERN LOGIN SOCKET      until the action at RCPT begins with the pattern: the milliseconds that took
 """
 import os
@@ -54,6 +55,16 @@ def through(login, file, paths):
         print(os.path.basename(os.path.dirname(path)), passed[path])
 
 
+def count(rounds, first, last, paths):
+    policies, passed = [Policy(path) for path in paths], 0
+    for i in range(rounds):
+        for user in range(first, last + 1):
+            login = f"user{user}@contoso.example"
+            passed += act(policies[(i + user) % len(policies)], login) == "DUNNO"
+            time.sleep(0.01)
+    print(passed)
+
+
 def until(pattern, login, path):
     policy, begun = Policy(path), time.monotonic()
     while time.monotonic() - begun < 120:
@@ -68,6 +79,8 @@ if sys.argv[1] == "steal":
     steal(sys.argv[2], float(sys.argv[3]), sys.argv[4:])
 elif sys.argv[1] == "through":
     through(sys.argv[2], sys.argv[3], sys.argv[4:])
+elif sys.argv[1] == "count":
+    count(*map(int, sys.argv[2:5]), sys.argv[5:])
 elif sys.argv[1] == "once":
     fields = {"client_address": sys.argv[4]} if len(sys.argv) > 4 else {}
     print(act(Policy(sys.argv[3]), sys.argv[2], **fields))

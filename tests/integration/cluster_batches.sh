@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/integration/cluster_lib.sh
 roaming="block 1h"
 # Of a day, so that a machine that is slow lets nothing drain meanwhile.
-limits='{ name = "day"; per = "user"; count = "messages"; rate = "28/d"; burst = 28; }'
+more_limits=', { name = "day"; per = "user"; count = "messages"; rate = "28/d"; burst = 28; }'
 redis_start
 proxies a b c
 cluster_make a b c

@@ -74,7 +74,7 @@ becomes 'and what it lifted itself meanwhile is lifted at the others' "blocks a 
 # ---- a new relay ----
 relay d
 "$build/postern-cluster" join -c "$T/d/postern.conf" >>"$T/cli.log" 2>&1
-redis DEL 'postern:{b}:events' >>"$T/cli.log"
+redis DEL 'postern:{m}:events' >>"$T/cli.log"
 start d
 becomes 'a new relay has the blocks that stand, also without the events' "blocks d $one" 1
 sleep 1
@@ -82,8 +82,8 @@ is 'and none that was lifted' "$(blocks d $two)" 0
 
 # ---- who owns Redis ----
 strings "$T"/*.rdb 2>/dev/null | grep contoso
-is 'Redis knows none of them' "$(redis HGETALL 'postern:{b}:blocks' | strings | grep -c 'contoso\|operator')" 0
-redis XREVRANGE 'postern:{b}:events' + - COUNT 1 >/dev/null
+is 'Redis knows none of them' "$(redis HGETALL 'postern:{m}:blocks' | strings | grep -c 'contoso\|operator')" 0
+redis XREVRANGE 'postern:{m}:events' + - COUNT 1 >/dev/null
 login
 postern a block user $who --for 1h >>"$T/cli.log"
 becomes 'a block' "blocks b $who" 1
@@ -106,17 +106,17 @@ class Redis:
         self.s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
         return self.read()
 r = Redis()
-for _, (_, record) in r("XRANGE", "postern:{b}:events", "-", "+"):
-    r("XADD", "postern:{b}:events", "*", "r", record)               # again
-    r("XADD", "postern:{b}:events", "*", "r", record[:-1] + b"x")   # changed
-    r("XADD", "postern:{b}:events", "*", "r", b"x" * 3)
+for _, (_, record) in r("XRANGE", "postern:{m}:events", "-", "+"):
+    r("XADD", "postern:{m}:events", "*", "r", record)               # again
+    r("XADD", "postern:{m}:events", "*", "r", record[:-1] + b"x")   # changed
+    r("XADD", "postern:{m}:events", "*", "r", b"x" * 3)
 PY
 postern b block user $who --for 1h >>"$T/cli.log"
 becomes 'what is played again, changed or made up unblocks nobody' "blocks a $who; blocks c $who; blocks a $one; blocks c 192.0.2.0/28" '1*1*1*1'
 
 # ---- Redis forgets ----
 redis FLUSHALL >>"$T/cli.log"
-becomes 'a Redis that was emptied is told all blocks again' "redis HLEN 'postern:{b}:blocks'" '[3-9]'
+becomes 'a Redis that was emptied is told all blocks again' "redis HLEN 'postern:{m}:blocks'" '[3-9]'
 login
 postern a block user $who --for 1h >>"$T/cli.log"
 becomes 'and passes new ones on' "blocks b $who; blocks c $who" '1*1'

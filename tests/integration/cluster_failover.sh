@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/integration/cluster_lib.sh
-limits='{ name = "fast"; per = "user"; count = "messages"; rate = "60/m"; burst = 10; then = "defer"; }'
+more_limits=', { name = "fast"; per = "user"; count = "messages"; rate = "60/m"; burst = 10; then = "defer"; }'
 place="server = \"unix:$T/now.sock\";"
 ports=$(relay_free_port)
 # server NAME [COMMAND...]: a Redis that copies the first, once; what the first is told later it lacks. COMMAND runs it.

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/integration/cluster_lib.sh
 seconds=${1:-25}
-limits='{ name = "day"; per = "user"; count = "messages"; rate = "28/d"; burst = 28; }'
+more_limits=', { name = "day"; per = "user"; count = "messages"; rate = "28/d"; burst = 28; }'
 begun=$SECONDS
 redis_start
 cluster_make a b c

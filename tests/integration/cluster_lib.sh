@@ -11,6 +11,7 @@ fi
 T=$(mktemp -d "${TMPDIR:-/tmp}/postern-cluster.XXXXXX")
 chmod 755 "$T"
 redis=
+place="server = \"unix:$T/redis.sock\";"
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
 trap finish EXIT
@@ -70,15 +71,14 @@ between() { echo "$2" >"$T/$1/between.new" && mv "$T/$1/between.new" "$T/$1/betw
 # @ is the name.
 relay()
 {
-    local at=${place:-server = \"unix:$T/redis.sock\";}
+    local at=$place
     mkdir -p "$T/$1"
     cat >"$T/$1/postern.conf" <<CONF
 directory = "$T/directory"; state = { file = "$T/$1/state/state"; entries = 65536; }; journal = ""; spool = "$T/$1/spool";
 log = { to = "stderr"; }; preset = "none"; tls = { required = false; };
 limits = (
   { name = "user"; per = "user"; count = "messages"; rate = "12/h"; burst = 28; },
-  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "1/h"; burst = 4; then = "${roaming:-reject}"; }${limits:+,
-  $limits}
+  { name = "roaming"; per = "user"; count = "distinct client_net"; rate = "1/h"; burst = 4; then = "${roaming:-reject}"; }${more_limits:-}
 );
 policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
 milter = { listen = ""; };

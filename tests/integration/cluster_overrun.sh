@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/integration/cluster_lib.sh
-limits='{ name = "day"; per = "user"; count = "messages"; rate = "28/d"; burst = 28; }'
+more_limits=', { name = "day"; per = "user"; count = "messages"; rate = "28/d"; burst = 28; }'
 flood=$build/tests/attacks/outbox_flood
 [ -x "$flood" ] || make -s --no-print-directory "VARIANT=$(basename "$build")" "${flood#"$PWD/"}" || exit 1
 redis_start

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . scripts/relay.sh
 . tests/integration/cluster_lib.sh
-limits='{ name = "day"; per = "user"; count = "messages"; rate = "28/d"; burst = 56; }'
+more_limits=', { name = "day"; per = "user"; count = "messages"; rate = "28/d"; burst = 56; }'
 redis_start
 proxies a b c
 cluster_make a b c

@@ -85,7 +85,7 @@ for name in a b; do becomes "relay $name goes to the new master" "moved $name $r
 for name in a b; do is "relay $name still refuses the stolen login" "$(ask once "$stolen" "$T/$name/policyd.sock")" '4*'; done
 known 'there, what one counts, the other knows' b a
 is 'nothing was forgotten' "$(grep -c 'has forgotten' "$T"/cluster-?.log | tr '\n' ' ')" '*a.log:0 *b.log:0 '
-is 'the block stands there' "$(redis_at "$redis2" HLEN 'postern:{b}:blocks')" 1
+is 'the block stands there' "$(redis_at "$redis2" HLEN 'postern:{m}:blocks')" 1
 "$build/postern" -c "$T/b/postern.conf" block user user51@contoso.example >>"$T/cli.log" 2>&1
 becomes 'a later block is seen, too' "ask once user51@contoso.example $T/a/policyd.sock" '5*'
 
@@ -143,12 +143,13 @@ openssl req -newkey rsa:2048 -nodes -subj '/CN=redis' -keyout "$T/redis.key" -ou
 openssl x509 -req -in "$T/redis.csr" -CA "$T/ca.pem" -CAkey "$T/ca.key" -days 2 -out "$T/redis.pem" \
     -extfile <(echo 'subjectAltName = DNS:localhost') 2>/dev/null
 tls="--tls-cert-file $T/redis.pem --tls-key-file $T/redis.key --tls-ca-cert-file $T/ca.pem --tls-auth-clients no --tls-replication yes"
+tls_lines=${tls#--}
 redis_at() { "$REDIS_CLI" -h localhost -p "$1" --tls --cacert "$T/ca.pem" --user admin --pass x --no-auth-warning "${@:2}"; }
 # shellcheck disable=SC2086 # options
 server 1 --port 0 --tls-port "$redis1" $tls
 # shellcheck disable=SC2086 # options, a line each
 sentinel 1 localhost "$redis1" 'port 0' "tls-port $sentinel1" 'sentinel resolve-hostnames yes' 'sentinel announce-hostnames yes' \
-    "$(echo "${tls#--}" | sed 's/ --/\n/g')"
+    "${tls_lines// --/$'\n'}"
 relay_wait master_is "$redis1"
 again "sentinels = \"localhost:$sentinel1\"; tls = \"always\"; ca_file = \"$T/ca.pem\"; $sentinels"
 for name in a b; do becomes 'by TLS the certificate is for the name that the Sentinel announces' "shares $name" 1; done

@@ -50,8 +50,9 @@ struct model_rules {
     uint64_t (*merge)(uint64_t left, uint64_t amount, uint64_t cap, uint64_t local);
     unsigned cap_halves; /* of the burst */
     bool counts_doubles, counts_known, deaf;
-    bool outside; /* the judge sees only what is let through: (3) and (5) */
-    bool faults;  /* not only delays, losses and doubles of messages */
+    bool numbers_anew; /* after it was killed */
+    bool outside;      /* the judge sees only what is let through: (3) and (5) */
+    bool faults;       /* not only delays, losses and doubles of messages */
 };
 
 /* As the script does. */
@@ -66,8 +67,8 @@ static inline uint64_t model_sum(uint64_t left, uint64_t amount, uint64_t cap, u
 /* ---- what is on its way ---- */
 
 struct model_batch {
-    unsigned incarnation;
-    uint64_t number, from, to; /* positions in the node's outbox */
+    size_t outbox;             /* whose positions its number is one of */
+    uint64_t number, from, to; /* positions there */
     int64_t amount_ns, cut_ns;
     uint64_t local_ns, floor_ns;
     unsigned members[MODEL_MEMBERS];
@@ -92,14 +93,14 @@ struct model_message {
 
 struct model_mark {
     uint64_t until_ns;
-    unsigned incarnation; /* who set it first, with what */
+    size_t outbox; /* who set it first, with what */
     uint64_t number;
 };
 
 struct model_redis {
     uint64_t end_ns;
     struct model_mark marks[MODEL_MEMBERS];
-    uint64_t last[MODEL_NODES * 8]; /* by incarnation */
+    uint64_t last[MODEL_NODES]; /* by outbox */
     uint64_t epoch;
 };
 
@@ -116,8 +117,7 @@ struct model_node {
     int64_t posted_ns;
     uint64_t admitted_ns;
     /* the program that shares: what it has drained and not sent, and what it has sent */
-    unsigned incarnation;
-    uint64_t number, drained_from, next_drain_ns, cut_off_until_ns, epoch;
+    uint64_t drained_from, next_drain_ns, cut_off_until_ns, epoch;
     int64_t pending_ns;
     unsigned pending_members[MODEL_MEMBERS];
     size_t n_pending_members;
@@ -128,6 +128,7 @@ struct model_node {
     /* the judge's */
     unsigned returns_waiting;
     uint64_t executed; /* position up to which Redis has all that was not lost */
+    bool told_again;   /* Redis has forgotten that it had the batch under way */
     uint64_t round_ns; /* the most that was let through in one round */
     struct {
         uint64_t backlog_ns, at_ns;
@@ -141,7 +142,6 @@ struct model {
     struct model_message messages[MODEL_MESSAGES];
     size_t n_messages, n_nodes;
     uint64_t random, now_ns;
-    unsigned incarnations;
     /* the schedule's */
     struct charge charge;
     bool distinct, quiet;
@@ -518,8 +518,10 @@ static inline void model_fill(struct model *m, struct model_node *n)
 {
     struct model_batch *b = &n->flight;
 
-    *b = (struct model_batch){.incarnation = n->incarnation,
-                              .number = ++n->number,
+    uint64_t from = outbox_begin_round(&n->reader);
+
+    *b = (struct model_batch){.outbox = (size_t)(n - m->nodes),
+                              .number = from == n->reader.at ? 0 : from + 1,
                               .filled_ns = m->now_ns,
                               .from = n->drained_from,
                               .to = n->reader.at,
@@ -628,7 +630,7 @@ static inline void model_apply(struct model *m, const struct model_message *repl
     struct model_node *n = m->nodes + reply->node;
     uint64_t open_ns = model_open_round(n);
 
-    if (!n->flying || reply->batch.incarnation != n->incarnation || reply->batch.number != n->number)
+    if (!n->flying || reply->batch.filled_ns != n->flight.filled_ns)
         return; /* of an earlier one */
     model_note_down(m, reply->said_ns);
     model_drain(m, n);
@@ -637,7 +639,8 @@ static inline void model_apply(struct model *m, const struct model_message *repl
     n->round_ns = open_ns > n->round_ns ? open_ns : n->round_ns;
     n->flying = false;
     n->next_drain_ns = model_next_look(m, n);
-    outbox_done(&n->reader, reply->batch.to);
+    outbox_end_round(&n->reader);
+    n->told_again = false;
     model_judge_node(m, n);
 }
 
@@ -692,8 +695,7 @@ static inline unsigned model_add_members(struct model *m, const struct model_bat
 
     for (size_t i = 0; i < b->n_members; i++) {
         struct model_mark *mark = m->redis.marks + b->members[i];
-        bool live = mark->until_ns > m->now_ns,
-             own = live && mark->incarnation == b->incarnation && mark->number == b->number;
+        bool live = mark->until_ns > m->now_ns, own = live && mark->outbox == b->outbox && mark->number == b->number;
 
         if (live && !own)
             known |= 1u << i;
@@ -702,7 +704,7 @@ static inline unsigned model_add_members(struct model *m, const struct model_bat
         if (!live || m->rules.counts_known)
             model_add(m, b, (int64_t)m->charge.interval_ns);
         if (!live) {
-            mark->incarnation = b->incarnation;
+            mark->outbox = b->outbox;
             mark->number = b->number;
         }
         mark->until_ns = m->now_ns + m->keep_ns;
@@ -717,7 +719,7 @@ static inline void model_renew_marks(struct model *m, unsigned marks)
             m->redis.marks[i].until_ns = m->now_ns + m->keep_ns;
 }
 
-/* What of the batch had come before, under another number: the node was killed before it knew. */
+/* What of the batch had come before: nothing, unless Redis has forgotten it. */
 static inline void model_judge_executed(struct model *m, struct model_node *n, const struct model_batch *b)
 {
     uint64_t from = b->from > n->executed ? b->from : n->executed;
@@ -729,6 +731,8 @@ static inline void model_judge_executed(struct model *m, struct model_node *n, c
         m->lag_up_ns = m->now_ns - n->charged_ns[from % MODEL_POSITIONS];
     /* What is given back takes with it what has run off on the way. */
     m->lost_ns += b->returns * m->lag_up_ns;
+    if (b->from < b->to && b->from < n->executed && !n->told_again)
+        model_fail(m, "counted twice: %llu records", (unsigned long long)(n->executed - b->from));
     if (twice > 0)
         m->high_ns += (uint64_t)twice;
     else
@@ -743,14 +747,14 @@ static inline void model_execute(struct model *m, const struct model_message *re
 {
     struct model_node *n = m->nodes + request->node;
     const struct model_batch *b = &request->batch;
-    uint64_t *last = m->redis.last + b->incarnation % (MODEL_NODES * 8), before = model_redis_left(m);
-    bool fresh = *last < b->number || m->rules.counts_doubles;
+    uint64_t *last = m->redis.last + b->outbox, before = model_redis_left(m);
+    bool fresh = b->number == 0 || *last < b->number || m->rules.counts_doubles;
     struct model_message *reply;
     unsigned known = model_add_members(m, b, fresh);
 
     if (fresh) {
-        *last = b->number;
-        if (*last >= b->number && !m->rules.counts_doubles)
+        *last = b->number != 0 ? b->number : *last;
+        if (!m->rules.counts_doubles)
             model_judge_executed(m, n, b);
         model_add(m, b, b->amount_ns);
         model_renew_marks(m, b->marks);
@@ -772,13 +776,18 @@ static inline void model_execute(struct model *m, const struct model_message *re
 
 /* ---- faults ---- */
 
-/* kill -9 of the program that shares: it begins again where the last one had been answered. */
+/* kill -9 of the program that shares: it begins again with the round that was under way. */
 static inline void model_restart(struct model *m, struct model_node *n)
 {
-    n->incarnation = m->incarnations++;
-    n->number = 0;
-    n->reader.at = n->drained_from = n->ring.header->done;
-    n->reader.waits = false;
+    uint64_t done = n->ring.header->done;
+    int64_t lost_ns;
+
+    if (m->rules.numbers_anew)
+        m->redis.last[n - m->nodes] = 0;
+    outbox_resume(&n->reader, &n->ring);
+    n->drained_from = n->reader.at;
+    lost_ns = model_between(n, done, n->reader.at); /* the ring was overrun in the middle of a round */
+    m->lost_ns += lost_ns > 0 ? (uint64_t)lost_ns : 0;
     n->pending_ns = 0;
     n->n_pending_members = 0;
     n->pending_marks = n->pending_returns = 0;
@@ -800,7 +809,7 @@ static inline void model_lose_redis(struct model *m, bool empty)
     m->creep_ns += model_less(after, before);
     m->n_messages = 0; /* the connections end */
     for (size_t i = 0; i < m->n_nodes; i++)
-        m->nodes[i].suspicious = true;
+        m->nodes[i].suspicious = m->nodes[i].told_again = true;
 }
 
 static inline void model_fault(struct model *m)
@@ -869,15 +878,15 @@ static inline void model_begin_node(struct model *m, struct model_node *n)
     uint64_t next = model_next_position(n);
 
     /* What is left of the last schedule belongs to nobody. */
-    n->reader.at = n->drained_from = n->executed = n->ring.header->done = next;
-    n->reader.waits = false;
-    n->incarnation = m->incarnations++;
-    n->number = n->admitted_ns = n->round_ns = n->cut_off_until_ns = 0;
+    n->executed = n->ring.header->done = next;
+    outbox_resume(&n->reader, &n->ring);
+    n->drained_from = n->reader.at;
+    n->admitted_ns = n->round_ns = n->cut_off_until_ns = 0;
     n->posted_ns = n->pending_ns = 0;
     n->returns_waiting = 0;
     n->n_pending_members = 0;
     n->pending_marks = n->pending_returns = 0;
-    n->flying = n->wants_floor = n->suspicious = false;
+    n->flying = n->wants_floor = n->suspicious = n->told_again = false;
     n->epoch = 1;
     n->next_drain_ns = m->now_ns + 1 + model_below(m, m->flush_ns);
     n->alone.backlog_ns = 0;

@@ -26,7 +26,7 @@ struct relay {
     struct counters_met met;
     struct pending *pending;
     struct cluster_key key;
-    unsigned char incarnation[16];
+    unsigned char outbox[OUTBOX_IDENTITY_BYTES];
     struct batch batch;
     struct hot_list hot;
     struct batch_counts counts;
@@ -47,7 +47,7 @@ static struct relay *relay_new(unsigned char name)
     r->c = counters_over(r->memory, ENTRIES, r->rest, &r->met);
     assert_non_null(r->pending = pending_new());
     assert_int_equal(cluster_key_derive(bytes, &r->key, &e), 0);
-    memset(r->incarnation, name, sizeof r->incarnation);
+    memset(r->outbox, name, sizeof r->outbox);
     return r;
 }
 
@@ -89,6 +89,7 @@ static void charge_member(struct relay *r, uint64_t key, uint64_t member, uint64
 
 static bool fill(struct relay *r, uint64_t now)
 {
+    (void)pending_begin_round(r->pending);
     return batch_fill(&r->batch, r->pending, &r->c, now);
 }
 
@@ -96,7 +97,7 @@ static bool fill(struct relay *r, uint64_t now)
 
 static int apply(struct relay *r, const struct reply *reply, uint64_t now)
 {
-    const struct batch_applying with = {.sender = {&r->key, r->incarnation, WALL},
+    const struct batch_applying with = {.sender = {&r->key, r->outbox, WALL},
                                         .counters = &r->c,
                                         .pending = r->pending,
                                         .now_ns = now,
@@ -198,7 +199,7 @@ static void a_redis_that_has_forgotten_is_told_what_is_left_here(void **state)
 static void a_member_that_another_relay_charged_is_given_back_against_its_proof_only(void **state)
 {
     struct relay *r = relay_new(1), *other = relay_new(2);
-    const struct proof_of theirs = {5, 77, bytes_get32(other->incarnation), WALL};
+    const struct proof_of theirs = {5, 77, bytes_get32(other->outbox), WALL};
     unsigned char proof[PROOF_BYTES];
     static struct built b;
 
@@ -369,13 +370,58 @@ static void what_finds_no_room_is_counted_and_the_oldest_leaves_first(void **sta
         assert_true(pending_take(p, &record));
     }
     assert_int_equal(pending_lost(p), 3);
-    for (uint64_t i = 0; i < PENDING_ENTRIES_MAX; i++) {
-        assert_true(pending_next(p, &entry));
-        assert_int_equal(entry.key, (i + 1) * UINT64_C(0x9e3779b97f4a7c15));
-    }
-    assert_false(pending_next(p, &entry));
+    assert_true(pending_begin_round(p));
+    for (unsigned tag = 1; tag <= KEY_TAGS; tag++)
+        for (uint64_t i = 0; i < PENDING_ENTRIES_MAX; i++) {
+            uint64_t key = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+            if (tag_of_key(key) != tag)
+                continue;
+            assert_true(pending_next(p, tag % 2 == 0 ? tag : 0, &entry)); /* one tag after the other */
+            assert_int_equal(entry.key, key);
+        }
+    assert_false(pending_next(p, 0, &entry));
     assert_int_equal(pending_count(p), 0);
     pending_free(p);
+}
+
+/* Whatever the replies to its first batches were, and whatever came meanwhile. */
+static void a_round_that_is_told_again_is_in_the_same_batches(void **state)
+{
+    struct relay *first = relay_new(1), *second = relay_new(1);
+    static struct batch batches[4];
+    struct outbox_record record = {.kind = OUTBOX_ADD, .ns = UNIT, .burst_ns = BURST * UNIT};
+
+    (void)state;
+    for (uint64_t i = 1; i <= 2 * BATCH_ENTRIES_MAX + 5; i++) {
+        charge(first, i, 1 + i % 3, START);
+        record.key = i;
+        record.ns = (1 + i % 3) * UNIT;
+        assert_true(pending_take(second->pending, &record));
+        /* To one relay the others have told more of some keys since, and another's time has passed. */
+        if (i % 2 == 0)
+            assert_true(counters_raise(&second->c, i, 3 * UNIT, START));
+    }
+    assert_true(pending_begin_round(first->pending));
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(batch_fill(batches + i, first->pending, &first->c, START));
+        charge(first, 1000 + i, 1, START);
+        pending_floor(first->pending, 2000 + i, OUTBOX_COUNTERS, BURST * UNIT);
+    }
+    assert_true(pending_begin_round(second->pending));
+    for (size_t i = 0, at; i < 3; i++) {
+        (void)batch_fill(batches + 3, second->pending, &second->c, START);
+        assert_int_equal(batches[3].of_round, batches[i].of_round);
+        at = 0;
+        for (size_t j = 0; j < batches[3].n; j++) {
+            while (at < batches[i].n && batches[i].entries[at].key != batches[3].entries[j].key)
+                at++;
+            assert_true(at < batches[i].n);
+        }
+    }
+    assert_int_equal(pending_in_round(second->pending), 0);
+    relay_free(first);
+    relay_free(second);
 }
 
 static void what_was_given_back_and_reset_is_told(void **state)
@@ -390,7 +436,8 @@ static void what_was_given_back_and_reset_is_told(void **state)
     record.ns = 5 * UNIT;
     assert_true(pending_take(p, &record));
     assert_int_equal(pending_own(p, 5), 0);
-    assert_true(pending_next(p, &entry));
+    assert_true(pending_begin_round(p));
+    assert_true(pending_next(p, 0, &entry));
     assert_int_equal(entry.add_ns, -2 * (int64_t)UNIT);
     record.kind = OUTBOX_ADD;
     assert_true(pending_take(p, &record));
@@ -399,11 +446,51 @@ static void what_was_given_back_and_reset_is_told(void **state)
     record.kind = OUTBOX_ADD;
     record.ns = UNIT;
     assert_true(pending_take(p, &record));
-    assert_true(pending_next(p, &entry));
+    assert_false(pending_next(p, 0, &entry)); /* until the next round */
+    assert_true(pending_begin_round(p));
+    assert_true(pending_next(p, 0, &entry));
     assert_true(entry.reset);
     assert_int_equal(entry.add_ns, UNIT);
     record.kind = OUTBOX_LATEST;
     assert_false(pending_take(p, &record));
+    pending_free(p);
+}
+
+static void what_is_left_of_a_round_is_told_in_the_next(void **state)
+{
+    struct pending *p = pending_new();
+    struct outbox_record record = {.kind = OUTBOX_ADD, .key = 5, .ns = 3 * UNIT, .burst_ns = UNIT};
+    struct outbox_record member = {.kind = OUTBOX_DISTINCT, .key = 5, .member = 6, .ns = UNIT};
+    struct pending_entry entry;
+    struct pending_member m;
+
+    (void)state;
+    assert_true(pending_take(p, &record));
+    assert_true(pending_take(p, &member));
+    record.key = 7;
+    assert_true(pending_take(p, &record));
+    assert_true(pending_begin_round(p));
+    assert_true(pending_has(p, tag_of_key(5)));
+    assert_false(pending_has(p, tag_of_key(5) + 1));
+    assert_false(pending_begin_round(p));
+    /* Meanwhile: more of one, and the other is forgotten. */
+    record.key = 5;
+    assert_true(pending_take(p, &record));
+    record.key = 7;
+    record.kind = OUTBOX_RESET;
+    assert_true(pending_take(p, &record));
+    pending_carry(p);
+    assert_false(pending_has(p, 0));
+    assert_int_equal(pending_own(p, 5), 7 * UNIT);
+    assert_true(pending_begin_round(p));
+    assert_true(pending_next_member(p, 0, &m));
+    assert_int_equal(m.member, 6);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(pending_next(p, 0, &entry));
+        assert_int_equal(entry.add_ns, entry.key == 5 ? 6 * (int64_t)UNIT : 0);
+        assert_int_equal(entry.reset, entry.key == 7);
+    }
+    assert_false(pending_next(p, 0, &entry));
     pending_free(p);
 }
 
@@ -420,7 +507,9 @@ int main(void)
         cmocka_unit_test(a_key_becomes_hot_at_a_quarter_and_again_with_each_sixteenth),
         cmocka_unit_test(another_relays_hot_keys_are_raised_here_and_bounded),
         cmocka_unit_test(what_finds_no_room_is_counted_and_the_oldest_leaves_first),
+        cmocka_unit_test(a_round_that_is_told_again_is_in_the_same_batches),
         cmocka_unit_test(what_was_given_back_and_reset_is_told),
+        cmocka_unit_test(what_is_left_of_a_round_is_told_in_the_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,15 @@ static void a_doubled_batch_that_counts_twice_is_found(void **state)
     assert_found(rules, "too strict: ");
 }
 
+static void a_killed_program_that_numbers_its_batches_anew_is_found(void **state)
+{
+    struct model_rules rules = right;
+
+    (void)state;
+    rules.faults = rules.numbers_anew = true;
+    assert_found(rules, "counted twice: ");
+}
+
 static void a_member_that_counts_on_each_relay_is_found(void **state)
 {
     struct model_rules rules = right;
@@ -142,6 +151,7 @@ int main(void)
         cmocka_unit_test(a_count_that_is_capped_at_the_burst_is_found),
         cmocka_unit_test(relays_that_do_not_listen_are_found),
         cmocka_unit_test(a_doubled_batch_that_counts_twice_is_found),
+        cmocka_unit_test(a_killed_program_that_numbers_its_batches_anew_is_found),
         cmocka_unit_test(a_member_that_counts_on_each_relay_is_found),
     };
 

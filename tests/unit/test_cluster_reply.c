@@ -74,7 +74,7 @@ static void what_is_no_reply_or_too_large_is_refused(void **state)
 {
     static const char *const texts[] = {
         "*2000000000\r\n",
-        "*16384\r\n",
+        "*65536\r\n",
         "*4294967297\r\n",
         "*99999999999999999999\r\n",
         "$99999999999999999999\r\n",

@@ -303,7 +303,8 @@ static void a_reader_that_begins_goes_on_after_what_was_done(void **state)
     for (uint64_t i = 1; i <= 3; i++)
         post(writer, add(i, 1));
     assert_int_equal(outbox_drain(reader, START, got, 1), 1);
-    outbox_done(reader, outbox_position(reader));
+    (void)outbox_begin_round(reader);
+    outbox_end_round(reader);
     assert_int_equal(outbox_drain(reader, START, got, 4), 2); /* and is killed before it tells of these */
     outbox_close(reader);
     reader = opened(OUTBOX_READER);
@@ -311,6 +312,61 @@ static void a_reader_that_begins_goes_on_after_what_was_done(void **state)
     assert_int_equal(got[0].key, 2);
     outbox_close(writer);
     outbox_close(reader);
+}
+
+static void a_reader_after_a_killed_one_gets_its_round_as_it_was(void **state)
+{
+    struct outbox *reader = opened(OUTBOX_READER), *writer = opened(OUTBOX_WRITER);
+    unsigned char before[OUTBOX_IDENTITY_BYTES], id[OUTBOX_IDENTITY_BYTES];
+    struct outbox_record got[8];
+
+    (void)state;
+    assert_true(outbox_identity(reader, 5, before));
+    for (uint64_t i = 1; i <= 3; i++)
+        post(writer, add(i, 1));
+    assert_int_equal(outbox_drain(reader, START, got, 8), 3);
+    assert_int_equal(outbox_begin_round(reader), 0);
+    post(writer, add(4, 1));
+    assert_int_equal(outbox_drain(reader, START, got, 8), 1); /* and is killed in the middle of the round */
+    outbox_close(reader);
+    reader = opened(OUTBOX_READER);
+    assert_true(outbox_identity(reader, 5, id));
+    assert_memory_equal(id, before, sizeof id);
+    assert_int_equal(outbox_drain(reader, START, got, 8), 3);
+    assert_true(outbox_at_round(reader));
+    assert_int_equal(outbox_begin_round(reader), 0);
+    assert_false(outbox_at_round(reader));
+    assert_int_equal(outbox_drain(reader, START, got, 8), 1);
+    outbox_end_round(reader);
+    assert_int_equal(outbox_begin_round(reader), 3);
+    outbox_end_round(reader);
+    outbox_close(reader);
+    reader = opened(OUTBOX_READER);
+    assert_int_equal(outbox_position(reader), 4);
+    assert_true(outbox_identity(reader, 6, id)); /* another start of the machine */
+    assert_memory_not_equal(id, before, sizeof id);
+    outbox_close(writer);
+    outbox_close(reader);
+}
+
+static void a_round_that_was_overwritten_in_part_is_lost_as_a_whole(void **state)
+{
+    struct small *s = small_new();
+    struct outbox_record got[SMALL];
+
+    (void)state;
+    for (uint64_t i = 1; i <= 4; i++)
+        post(&s->writer, add(i, 1));
+    assert_int_equal(outbox_drain(&s->reader, START, got, SMALL), 4);
+    (void)outbox_begin_round(&s->reader);
+    for (uint64_t i = 0; i < SMALL - 2; i++)
+        post(&s->writer, add(100 + i, 1));
+    outbox_resume(&s->reader, &s->ring);
+    assert_int_equal(s->ring.header->lost, 4);
+    assert_int_equal(outbox_drain(&s->reader, START, got, SMALL), SMALL - 2);
+    assert_int_equal(got[0].key, 100);
+    assert_int_equal(outbox_begin_round(&s->reader), 4);
+    small_free(s);
 }
 
 static void a_second_reader_is_refused_until_the_first_has_ended(void **state)
@@ -463,6 +519,8 @@ int main(void)
         cmocka_unit_test(what_no_writer_wrote_is_skipped_and_counted),
         cmocka_unit_test_setup_teardown(whoever_comes_first_makes_the_file_for_all, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reader_that_begins_goes_on_after_what_was_done, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reader_after_a_killed_one_gets_its_round_as_it_was, setup, teardown),
+        cmocka_unit_test(a_round_that_was_overwritten_in_part_is_lost_as_a_whole),
         cmocka_unit_test_setup_teardown(a_second_reader_is_refused_until_the_first_has_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_was_removed_is_made_again_and_nothing_in_it_is_lost, setup,
                                         teardown),
