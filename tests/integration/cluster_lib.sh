@@ -71,7 +71,6 @@ between() { echo "$2" >"$T/$1/between.new" && mv "$T/$1/between.new" "$T/$1/betw
 # @ is the name.
 relay()
 {
-    local at=$place
     mkdir -p "$T/$1"
     cat >"$T/$1/postern.conf" <<CONF
 directory = "$T/directory"; state = { file = "$T/$1/state/state"; entries = 65536; }; journal = ""; spool = "$T/$1/spool";
@@ -83,7 +82,7 @@ limits = (
 policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
 milter = { listen = ""; };
 ${alerts:-}
-cluster = { ${at//@/$1} key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
+cluster = { ${place//@/$1} key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
 CONF
 }
 start()
