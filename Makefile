@@ -236,6 +236,12 @@ torture:
 	@scripts/install-dependencies.sh test
 	@tests/torture/run.sh
 
+# Each part of relays that share killed at random for ten minutes. SECONDS_KILLED=
+cluster-killed:
+	@scripts/install-dependencies.sh test
+	@$(MAKE) --no-print-directory -s VARIANT=asan all
+	@tests/integration/cluster_killed.sh $(or $(SECONDS_KILLED),600)
+
 # What fails around postern, under load through a real Postfix: tests/faults/README.md. "make check" runs a short form.
 faults:
 	@scripts/install-dependencies.sh test
@@ -290,6 +296,11 @@ check-demo:
 	@scripts/install-dependencies.sh clean
 	@tests/packages/demo.sh $(RELEASE)
 
+# Relays that share, through Valkey and Redis of a clean Debian 13, with its hiredis.
+check-valkey:
+	@scripts/install-dependencies.sh clean
+	@tests/packages/valkey.sh $(PATTERN)
+
 # The image of scripts/container, made from packages of this tree in a clean system, and run without root.
 check-container:
 	@scripts/install-dependencies.sh clean
@@ -327,6 +338,7 @@ help:
 	@echo 'make deb       Debian packages, in build/deb'
 	@echo 'make check-packages, check-readme, check-demo   in clean Debian 12 and 13: the packages, README word by word, the demos; RELEASE='
 	@echo 'make check-arm64, check-container   in clean systems: the unit tests by emulation, the container image'
+	@echo 'make check-valkey  relays that share, through Valkey and Redis of a clean Debian 13; PATTERN=cluster_links'
 	@echo 'make check-proxies, check-clients, check-sendmail   behind haproxy and XCLIENT, with real clients, under Sendmail'
 	@echo 'make check-metrics asks a real Prometheus about the metrics, the alerting rules and the dashboard'
 	@echo 'make bench     measures it against servers that answer without thinking'
@@ -334,6 +346,7 @@ help:
 	@echo 'make bench-cluster  relays that count as one: what Redis and the mail path pay, what a stolen login gets; 5 minutes'
 	@echo 'make blunting  a simulated year: what a stolen login gets out, what honest mail notices; SEEDS=10'
 	@echo 'make cluster-model  a million random schedules of relays that count as one; MODEL_SCHEDULES=, SEED=1'
+	@echo 'make cluster-killed  their parts killed at random for ten minutes; SECONDS_KILLED='
 	@echo 'make fuzz      FUZZ_SECONDS=600 for each target'
 	@echo 'make torture   lets each allocation and I/O call fail in turn'
 	@echo 'make faults    kills, full disks, harmed files, clocks, crowds: under load through a real Postfix'
@@ -341,8 +354,8 @@ help:
 	@echo 'make coverage  the lines of core that tests reach; fails below COVERAGE_LEAST=95 percent'
 	@echo 'make lint      compilers, analyzers, shellcheck, forbidden functions, hardening'
 
-.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster check check-busy bench bench-all bench-cluster blunting cluster-model fuzz torture faults from-oracle coverage lint deb check-packages \
-        check-readme check-demo check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
+.PHONY: all unit analyze fuzz-build bench-build demo demo-cluster check check-busy bench bench-all bench-cluster blunting cluster-model cluster-killed fuzz torture faults from-oracle coverage lint deb check-packages \
+        check-readme check-demo check-valkey check-arm64 check-container check-metrics check-proxies check-clients check-sendmail install clean help
 .SECONDARY:
 # Of what is not asked for they are left alone: another make may be writing them at this moment.
 DEPENDENCIES = $(B) $(if $(filter analyze build/analyze/%,$(MAKECMDGOALS)),build/analyze) \

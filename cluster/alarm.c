@@ -68,6 +68,20 @@ static void alarm_clock(struct node *n, uint64_t boot_ns)
     post(n, &alert);
 }
 
+static void alarm_evicts(struct node *n, uint64_t boot_ns)
+{
+    struct alert alert;
+
+    if (!is_due(&n->alarm_evicts, n->evicts, boot_ns))
+        return;
+    alert = alert_of(ALERT_CLUSTER, clock_wall_s(), SLICE("evicts"));
+    alert_summary(&alert, "Redis may throw away what the relays have counted and blocked: it is set to evict keys");
+    alert_advice(&alert,
+                 "Give the relays a Redis of their own with \"maxmemory-policy noeviction\". What is evicted is "
+                 "told again, but until then relays count for themselves");
+    post(n, &alert);
+}
+
 static void alarm_peer(struct node *n, struct beat_peer *p, uint64_t boot_ns)
 {
     bool gone = p->said == NULL || beat_is_superseded(&n->beats, p, boot_ns);
@@ -99,6 +113,7 @@ void node_alarm(struct node *n, uint64_t boot_ns)
         return;
     alarm_redis(n, boot_ns);
     alarm_clock(n, boot_ns);
+    alarm_evicts(n, boot_ns);
     /* Without Redis all are silent, which is no news of theirs. */
     for (unsigned i = 0; n->stage == NODE_SHARES && i < BEAT_PEERS_MAX; i++)
         alarm_peer(n, n->beats.peers + i, boot_ns);

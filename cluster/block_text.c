@@ -97,7 +97,8 @@ int block_text_read(struct slice text, uint64_t elapsed_ms, uint64_t now_ns, str
     at = get_text(p + AT_TEXTS, end, out->subject, sizeof out->subject);
     at = get_text(at, end, out->limit, sizeof out->limit);
     at = get_text(at, end, out->reason, sizeof out->reason);
-    if (at != end || out->key == 0 || out->prefix > PREFIX_MOST || out->class > BLOCK_OF_STRANGERS)
+    /* What follows the texts is of a later version. */
+    if (at == NULL || out->key == 0 || out->prefix > PREFIX_MOST || out->class > BLOCK_OF_STRANGERS)
         return -1;
     age_ms = bytes_get64(p + AT_AGE) + elapsed_ms;
     age_ns = age_ms < COUNTERS_LONGEST_WINDOW_NS / NS_PER_MS ? age_ms * NS_PER_MS : COUNTERS_LONGEST_WINDOW_NS;

@@ -5,7 +5,7 @@
 #include "core/base/quote.h"
 
 #define DRAIN_AT_ONCE 256u
-/* A batch that Redis refuses is tried again after a second, so many times. */
+/* What Redis refuses is tried again after a second; a batch that it can't take, so many times. */
 #define RETRY_NS NS_PER_S
 #define TRIES_MOST 20u
 /* A round waits for its events no longer than that. */
@@ -269,6 +269,13 @@ static void push_hot(struct node *n, const struct hot_list *hot)
         n->stats.pushes_out++;
 }
 
+/* An error of the script, not of Redis' own state: full, read only, still loading. It would hold up all that follows.
+ */
+static bool is_of_batch(const struct reply *reply)
+{
+    return reply_is_error(reply, "ERR") || reply_is_error(reply, "WRONGTYPE");
+}
+
 /* Its slot is elsewhere, being moved, or has no master at the moment. The batch waits, however long that takes. */
 static bool is_elsewhere(struct lane *lane, const struct reply *reply)
 {
@@ -312,10 +319,12 @@ static void batch_refused(struct lane *lane, const struct reply *reply)
     (void)snprintf(n->trouble, sizeof n->trouble, "Redis refuses: %.200s", why.text);
     n->trouble_now = true;
     lane->retry_ns = clock_boot_ns() + RETRY_NS;
-    if (lane->tries < TRIES_MOST)
+    if (lane->tries < TRIES_MOST || !is_of_batch(reply))
         return;
+    log_say(n->log, LEVEL_ERROR, "Redis cannot take what this relay counted of %zu keys: the others will not know (%s)",
+            lane->batch.n + lane->batch.n_members, why.text);
     lane->has_batch = false;
-    n->stats.dropped++;
+    n->stats.dropped += lane->batch.n + lane->batch.n_members;
 }
 
 static int apply(struct lane *lane, const struct reply *reply, uint64_t boot_ns, struct hot_list *hot, struct error *e)

@@ -65,7 +65,7 @@ static json_t *own_beat(struct node *n)
     set_number(o, "round_trip_us", n->stats.round_trip_ns / 1000);
     set_number(o, "waiting",
                pending_count(n->pending) + node_habits_waiting(n) + events_count(n->events) + outbox.waiting);
-    set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost);
+    set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost + n->stats.dropped);
     set_number(o, "keys", n->stats.batches.keys);
     set_number(o, "raised", n->stats.batches.raised);
     set_number(o, "floors", n->stats.batches.floors);
@@ -77,6 +77,7 @@ static json_t *own_beat(struct node *n)
     set_number(o, "events_out", n->stats.events_out);
     set_number(o, "false_records", n->stats.false_records);
     set_number(o, "replayed", n->stats.replayed);
+    set_number(o, "newer", n->stats.newer);
     (void)json_object_set_new(o, "clock_ms", json_integer(n->clock_offset_ms));
     set_number(o, "allowed", shared_lists_count(n->lists.shared, LIST_ALLOWED));
     set_number(o, "denied", shared_lists_count(n->lists.shared, LIST_DENIED));
@@ -164,12 +165,17 @@ static void heard_beat(struct node *n, struct slice field, struct slice record)
     case OPENED_OWN:
     case OPENED_REPLAYED: /* the same as before: it has not been heard since */
         return;
+    case OPENED_NEWER:
+        n->stats.newer++;
+        return;
     default:
         n->stats.false_records++;
         return;
     }
-    if ((p = beats_take(&n->beats, incarnation, text, boot_ns, &before)) == NULL)
+    if ((p = beats_take(&n->beats, incarnation, text, boot_ns, &before)) == NULL) {
+        n->stats.newer++;
         return;
+    }
     if ((int64_t)(clock_wall_ns() / NS_PER_MS) - p->at_ms > GONE_MS) {
         forget_node(n, field);
         beats_drop(p);
@@ -207,33 +213,6 @@ static void scan_nodes(struct node *n, struct slice cursor)
     command_add_static(&n->command, "COUNT");
     command_add_static(&n->command, "500");
     (void)link_send(n->link, &n->command, on_nodes, n);
-}
-
-/* ---- of Redis ---- */
-
-/* "maxmemory_policy:noeviction" in a line of its own. An error: this user may not ask. */
-static void on_memory(void *arg, const struct reply *reply)
-{
-    struct node *n = arg;
-    struct buf b = BUF_OVER(n->policy);
-    struct slice text, line, name, value;
-
-    if (reply == NULL || reply->type != REPLY_TEXT)
-        return;
-    for (text = reply->text; text.n > 0;) {
-        (void)slice_cut(text, '\n', &line, &text);
-        if (slice_cut(slice_trim(line), ':', &name, &value) && slice_eq(name, SLICE("maxmemory_policy")) &&
-            value.n < sizeof n->policy)
-            buf_add_printable(&b, value);
-    }
-}
-
-static void ask_memory(struct node *n)
-{
-    command_begin(&n->command);
-    command_add_static(&n->command, "INFO");
-    command_add_static(&n->command, "memory");
-    (void)link_send(n->link, &n->command, on_memory, n);
 }
 
 /* ---- for this machine's own people ---- */
@@ -311,9 +290,8 @@ void node_beat(struct node *n, uint64_t boot_ns)
         forget_gone(n, boot_ns);
         tell_beat(n);
         if (n->n_beats % MEMORY_EVERY == 0)
-            ask_memory(n);
-        if (n->n_beats++ % READ_EVERY == 0)
-            scan_nodes(n, SLICE("0"));
+            if (n->n_beats++ % READ_EVERY == 0)
+                scan_nodes(n, SLICE("0"));
     }
     write_status(n, boot_ns);
 }

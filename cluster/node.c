@@ -76,7 +76,10 @@ static void on_sentinel_trouble(void *arg, const char *sentinel, const char *why
 
 static void on_reader_up(void *arg)
 {
-    node_read_events(arg);
+    struct node *n = arg;
+
+    n->knows_last = false;
+    node_read_events(n);
 }
 
 static void on_ear_up(void *arg)
@@ -147,6 +150,7 @@ static void beat(struct node *n, uint64_t boot_ns)
 {
     node_beat(n, boot_ns);
     node_alarm(n, boot_ns);
+    node_ask_keeping(n, boot_ns);
     node_ask_shards(n);
     if (n->stage == NODE_SHARES)
         node_ask_epoch(n);

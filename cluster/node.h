@@ -76,9 +76,10 @@ enum warm { WARM_WAITS, WARM_SCANS, WARM_DONE };
 
 struct node_stats {
     struct batch_counts batches;
-    uint64_t sent, resent, dropped; /* batches */
-    uint64_t refused_by_redis;      /* replies that were errors */
-    uint64_t redirected;            /* batches, to another master of the Redis Cluster */
+    uint64_t sent, resent;     /* batches */
+    uint64_t dropped;          /* keys of batches that Redis could not take */
+    uint64_t refused_by_redis; /* replies that were errors */
+    uint64_t redirected;       /* batches, to another master of the Redis Cluster */
     uint64_t pushes_out, pushes_in;
     uint64_t events_out, events_in;
     uint64_t habits_in;                      /* words of others on what they counted */
@@ -140,8 +141,13 @@ struct node {
     const struct blocks *looked_at; /* when it was compared with the others' ... */
     uint64_t looked_changes;        /* ... it had changed so often */
     bool events_stalled, reading, reads_habits, caught_up, said_folder;
+    bool knows_last; /* whether the last event is still there, since the connection began */
     uint64_t events_retry_ns, blocks_read_ns;
-    unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
+    /* ids of events: of the last that was read; of the one that is saved; of the last that we added */
+    unsigned long long read_to[2], saved[2], told_to[2];
+    /* does Redis keep what it is told? */
+    uint64_t keeping_asked_ns, blocks_retold_ns, evicted;
+    bool evicts, said_evicted, lacks_blocks;
     /* usage */
     struct usage_worker *usage;
     bool usage_sent, usage_reading;
@@ -177,7 +183,7 @@ struct node {
     int64_t started_s;
     unsigned n_beats;
     bool said_clone, said_status, said_notice, said_refused;
-    struct alarm alarm_redis, alarm_clock;
+    struct alarm alarm_redis, alarm_clock, alarm_evicts;
     bool trouble_now;  /* Redis refuses what is told */
     char trouble[256]; /* the last one with Redis, in words; "": none */
     struct node_stats stats;
@@ -289,6 +295,13 @@ int node_request_read(int folder, const char *name, size_t most, char **text, si
 /* Leaves a file with another end in its place. */
 void node_request_answer(int folder, const char *request, const char *end, struct slice text);
 void node_request_refuse(const struct node *n, int folder, const char *request, const struct error *why);
+/* The blocks that stand are told again. */
+void node_retell_blocks(struct node *n);
+/* How many blocks are kept there for those who come later? */
+void node_ask_blocks(struct node *n, link_reply *reply);
+
+/* cluster/keeping.c: does Redis keep what it is told? Asked now and then. */
+void node_ask_keeping(struct node *n, uint64_t boot_ns);
 
 /* cluster/warm.c: takes over what all relays have counted. */
 void node_warm_up(struct node *n);

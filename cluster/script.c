@@ -4,8 +4,9 @@
 #include <string.h>
 
 /*
- * Members come first, since a floor is of all that a relay has counted. A cap bounds what an amount can add, and never
- * lowers what is there. A floor has its own bound: what the relay itself counts. Numbers are doubles there, exact up to
+ * Members come first, since a floor is of all that a relay has counted. A cap bounds what is there, too: more than that
+ * comes of a server whose clock was ahead, and would last for as long as that was. A relay that has counted more sends
+ * a floor, which has its own bound: what the relay itself counts. Numbers are doubles there, exact up to
  * 2^53 (a time in microseconds until the year 2255), and must not be written in the form 1e+15.
  */
 const char script_text[] = "local t = redis.call('TIME')\n"
@@ -28,8 +29,7 @@ const char script_text[] = "local t = redis.call('TIME')\n"
                            "  end\n"
                            "end\n"
                            "local function add(left, amount, cap)\n"
-                           "  if amount <= 0 then return math.max(0, left + amount) end\n"
-                           "  return math.max(left, math.min(left + amount, cap))\n"
+                           "  return math.max(0, math.min(math.min(left, cap) + amount, cap))\n"
                            "end\n"
                            "local out = {}\n"
                            "local n = tonumber(ARGV[2])\n"

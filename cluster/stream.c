@@ -30,6 +30,7 @@
 #define BLOCKS_EVERY_NS (3600 * NS_PER_S)
 
 static void on_added(void *arg, const struct reply *reply);
+static void on_last(void *arg, const struct reply *reply);
 static void on_read(void *arg, const struct reply *reply);
 static void scan_blocks(struct node *n, struct slice cursor);
 
@@ -85,6 +86,25 @@ void node_look_at_blocks(struct node *n)
     n->looked_at = blocks;
     n->looked_changes = changes;
     shared_blocks_look(n->blocks, blocks, &at, n->events);
+}
+
+void node_retell_blocks(struct node *n)
+{
+    shared_blocks_repost(n->blocks);
+    n->looked_at = NULL;
+}
+
+void node_ask_blocks(struct node *n, link_reply *reply)
+{
+    command_begin(&n->command);
+    command_add_static(&n->command, "HLEN");
+    command_add_static(&n->command, BLOCKS);
+    (void)link_send(n->link, &n->command, reply, n);
+}
+
+static bool is_before(const unsigned long long a[2], const unsigned long long b[2])
+{
+    return a[0] < b[0] || (a[0] == b[0] && a[1] < b[1]);
 }
 
 static void add_block_key(struct command *c, const unsigned char *key)
@@ -168,6 +188,8 @@ static void on_added(void *arg, const struct reply *reply)
     }
     if (clock_boot_ns() < n->events_retry_ns)
         return; /* of one that is sent again */
+    if (reply->type == REPLY_TEXT)
+        (void)reply_parse_id(reply->text, n->told_to);
     events_arrived(n->events, clock_boot_ns());
     n->stats.events_out++;
 }
@@ -363,7 +385,7 @@ static bool heard_record(struct node *n, const unsigned long long id[2], struct 
 {
     struct slice text;
 
-    if (id[0] < n->read_to[0] || (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
+    if (!is_before(n->read_to, id))
         return false; /* it goes backwards */
     n->read_to[0] = id[0];
     n->read_to[1] = id[1];
@@ -405,6 +427,47 @@ static void add_id(struct node *n, const unsigned long long id[2])
     command_add(&n->command, buf_slice(&b));
 }
 
+/* Is the last event that we have read or told still there? What came before it then is, too. */
+static void ask_last(struct node *n)
+{
+    const unsigned long long *last = is_before(n->read_to, n->told_to) ? n->told_to : n->read_to;
+    command_begin(&n->command);
+    command_add_static(&n->command, "XRANGE");
+    command_add_static(&n->command, STREAM);
+    add_id(n, last);
+    add_id(n, last);
+    n->reading = link_send(n->reader, &n->command, on_last, n) == 0;
+}
+
+/*
+ * A server that took over and had not heard all, or whose data is of an earlier time. What is new there may come before
+ * what we have read, and the others would never hear what we told last.
+ */
+static void last_is_lost(struct node *n)
+{
+    log_say(n->log, LEVEL_WARNING,
+            "Redis lacks the last that it was told (another server, or earlier data): blocks and the last events are "
+            "told again");
+    n->told_to[0] = n->told_to[1] = 0;
+    n->blocks_read_ns = 0;
+    node_step_back(n);
+    node_retell_blocks(n);
+}
+
+static void on_last(void *arg, const struct reply *reply)
+{
+    struct node *n = arg;
+
+    n->reading = false;
+    if (reply == NULL)
+        return;
+    node_told(n, reply);
+    n->knows_last = true;
+    if (reply->type == REPLY_ARRAY && reply->n == 0 && (n->read_to[0] != 0 || n->told_to[0] != 0))
+        last_is_lost(n);
+    node_read_events(n);
+}
+
 void node_read_events(struct node *n)
 {
     unsigned long long habits[2];
@@ -412,6 +475,10 @@ void node_read_events(struct node *n)
 
     if (n->stage != NODE_SHARES || n->reading || !link_is_up(n->reader))
         return;
+    if (!n->knows_last) {
+        ask_last(n);
+        return;
+    }
     command_begin(&n->command);
     command_add_static(&n->command, "XREAD");
     command_add_static(&n->command, "COUNT");
@@ -591,9 +658,9 @@ void node_step_back(struct node *n)
 void node_forget_position(struct node *n)
 {
     n->read_to[0] = n->read_to[1] = 0;
+    n->told_to[0] = n->told_to[1] = 0;
     n->blocks_read_ns = 0;
     n->caught_up = false;
-    shared_blocks_repost(n->blocks);
     node_lists_forget_position(n);
-    n->looked_at = NULL;
+    node_retell_blocks(n);
 }

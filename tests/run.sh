@@ -64,7 +64,7 @@ list()
 
 build VARIANT=release all
 # All that scripts would have built: two at the same time would write the same objects.
-build VARIANT=asan all unit build/asan/tests/{attacks/bypass,attacks/from_judge,torture/torture} build/asan/bench/sasl_{stub,load}
+build VARIANT=asan all unit build/asan/tests/{attacks/bypass,attacks/from_judge,attacks/outbox_flood,torture/torture} build/asan/bench/sasl_{stub,load}
 threaded=$(cd tests/unit && grep -l 'pthread_create\|links:.*policyd\|links:.*milter\|threads' test_*.c | sed 's/\.c$//')
 # shellcheck disable=SC2046 # one name a word
 build VARIANT=tsan all $(for t in $threaded; do echo "build/tsan/tests/unit/$t"; done)

@@ -218,16 +218,17 @@ static void skip(struct outbox *o, uint64_t *counter, uint64_t slots)
 {
     (void)__atomic_fetch_add(counter, slots, __ATOMIC_RELAXED);
     o->at += slots;
-    o->waits = false;
 }
 
-/* Has the reader waited long enough for the slot that it is at? */
-static bool is_hole(struct outbox *o, uint64_t boot_ns)
+/* Has the reader waited long enough for the slot that it is at? A writer that is killed may leave several: one time for
+ * all that were taken when it began. */
+static bool is_hole(struct outbox *o, uint64_t next, uint64_t boot_ns)
 {
-    if (o->waits)
+    if (o->waits && o->at < o->taken)
         return boot_ns - o->since_ns >= OUTBOX_HOLE_NS;
     o->waits = true;
     o->since_ns = boot_ns;
+    o->taken = next;
     return false;
 }
 
@@ -262,7 +263,7 @@ size_t outbox_drain(struct outbox *o, uint64_t boot_ns, struct outbox_record *re
             skip(o, &ring->header->holes, 1);
             break;
         default:
-            if (!is_hole(o, boot_ns))
+            if (!is_hole(o, o->at + ahead, boot_ns))
                 return drained;
             skip(o, &ring->header->holes, 1);
         }

@@ -72,9 +72,9 @@ struct outbox {
     struct error problem;
     /* the reader's */
     uint64_t at;
-    uint64_t stop; /* where the round of a killed reader ends; 0: there is none */
-    bool waits;    /* for the slot at `at` ... */
-    uint64_t since_ns;
+    uint64_t stop;            /* where the round of a killed reader ends; 0: there is none */
+    bool waits;               /* for slots from `at` on that are not finished ... */
+    uint64_t since_ns, taken; /* ... since then, when all before this sequence had been taken */
 };
 
 /* The reader's place in its ring, from what the last reader left. */

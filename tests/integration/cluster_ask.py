@@ -5,6 +5,8 @@
     cluster_ask.py once LOGIN SOCKET [CLIENT]      one message: the action at RCPT, or at the end
     cluster_ask.py gap PATTERN LOGIN FIRST SECOND COMMAND...   runs the command; the milliseconds from the moment when the action at
                                                    RCPT of the first socket begins with the pattern, until the second's does
+    cluster_ask.py through LOGIN FILE SOCKET...    everyone, again and again, through servers that come and go, until there is such a
+                                                   file: a line for each, the name of its folder and what it let through
     cluster_ask.py count ROUNDS FIRST LAST SOCKET...   so many messages of each user of these numbers, by turns: how many were let through
     cluster_ask.py until PATTERN LOGIN SOCKET      until the action at RCPT begins with the pattern: the milliseconds that took
 """
@@ -41,6 +43,19 @@ def steal(login, seconds, paths):
     for t in threads:
         t.join()
     print(sum(passed), *passed)
+
+
+def through(login, file, paths):
+    passed = dict.fromkeys(paths, 0)
+    while not os.path.exists(file):
+        for path in paths:
+            try:
+                passed[path] += act(Policy(path), login) == "DUNNO"
+            except (OSError, AttributeError):  # it is not there, or was killed before it answered
+                pass
+        time.sleep(0.02)
+    for path in paths:
+        print(os.path.basename(os.path.dirname(path)), passed[path])
 
 
 def count(rounds, first, last, paths):
@@ -87,6 +102,8 @@ if sys.argv[1] == "gap":
     gap(*sys.argv[2:])
 elif sys.argv[1] == "steal":
     steal(sys.argv[2], float(sys.argv[3]), sys.argv[4:])
+elif sys.argv[1] == "through":
+    through(sys.argv[2], sys.argv[3], sys.argv[4:])
 elif sys.argv[1] == "count":
     count(*map(int, sys.argv[2:5]), sys.argv[5:])
 elif sys.argv[1] == "once":

@@ -101,10 +101,7 @@ becomes 'a block' "blocks b $who" 1
 postern a unblock user $who >>"$T/cli.log"
 becomes 'is lifted' "blocks b $who" 0
 python3 - "$T/redis.sock" <<'PY'
-import subprocess, sys
-def redis(*words):
-    return subprocess.run(["redis-cli", "-s", sys.argv[1], *words], stdin=subprocess.DEVNULL, capture_output=True).stdout
-import socket
+import socket, sys
 class Redis:
     def __init__(self): self.s = socket.socket(socket.AF_UNIX); self.s.connect(sys.argv[1]); self.f = self.s.makefile("rb")
     def read(self):

@@ -1,9 +1,11 @@
 # shellcheck shell=bash disable=SC2034 # whoever sources this exits with $status
 # For tests of relays that share what they count: a Redis of their own, policy servers with a state each, a postern-cluster beside
 # each of them. Sourced, from the tree's root; needs scripts/relay.sh. BUILD: the folder with programs.
+# REDIS_SERVER, REDIS_CLI: valkey's, say.
 build=$(realpath "${BUILD:-build/asan}")
-if ! command -v redis-server >/dev/null; then
-    echo 'ok cluster # SKIP no redis-server'
+REDIS_SERVER=${REDIS_SERVER:-redis-server} REDIS_CLI=${REDIS_CLI:-redis-cli}
+if ! command -v "$REDIS_SERVER" >/dev/null; then
+    echo "ok cluster # SKIP no $REDIS_SERVER"
     exit 0
 fi
 T=$(mktemp -d "${TMPDIR:-/tmp}/postern-cluster.XXXXXX")
@@ -45,12 +47,28 @@ stop()
 
 redis_start()
 {
-    run redis redis-server --port 0 --unixsocket "$T/redis.sock" --save '' --appendonly no --dir "$T" --daemonize no "$@"
+    run redis "$REDIS_SERVER" --port 0 --unixsocket "$T/redis.sock" --save '' --appendonly no --dir "$T" --daemonize no "$@"
     relay_wait redis PING
 }
-redis() { redis-cli -s "$T/redis.sock" "$@"; }
+redis() { "$REDIS_CLI" -s "$T/redis.sock" "$@"; }
 
-# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given. Redis is at $place, settings of the group.
+# proxies NAME...: what stands between Redis and each of these relays.
+proxies()
+{
+    local name
+    for name; do
+        mkdir -p "$T/$name"
+        between "$name" pass
+        run "proxy-$name" python3 tests/integration/cluster_proxy.py "$T/$name/redis.sock" "$T/redis.sock" "$T/$name/between"
+        relay_wait relay_listens_at "$T/$name/redis.sock"
+    done
+    place="server = \"unix:$T/@/redis.sock\";"
+}
+# between NAME HOW: what happens there from now on (tests/integration/cluster_proxy.py).
+between() { echo "$2" >"$T/$1/between.new" && mv "$T/$1/between.new" "$T/$1/between"; }
+
+# relay NAME [KEY]: its folder, its configuration; the key is of the first unless given. Redis is at $place, settings of the group, in which
+# @ is the name.
 relay()
 {
     mkdir -p "$T/$1"
@@ -64,7 +82,7 @@ limits = (
 policyd = { listen = "unix:$T/$1/policyd.sock"; workers = 2; };
 milter = { listen = ""; };
 ${alerts:-}
-cluster = { $place key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
+cluster = { ${place//@/$1} key_file = "${2:-$T/cluster.key}"; outbox = "$T/$1/outbox"; folder = "$T/$1/cluster"; node = "$1"; };
 CONF
 }
 start()
@@ -83,6 +101,20 @@ acl_of_manual()
     echo
 }
 shares() { grep -c 'shares with the cluster' "$T/cluster-$1.log"; }
+# used NAME LOGIN [LIMIT]: what the relay has of a login, in messages.
+used()
+{
+    "$build/postern" -c "$T/$1/postern.conf" explain --user "$2" --client 203.0.113.9 --json 2>&1 |
+        sed -n "s/.*\"limit ${3:-user}: \([0-9]*\) used.*/\1/p"
+}
+# agree LOGIN NAME...: do these relays have the same of it? A message more or less may just have drained.
+agree()
+{
+    local name
+    for name in "${@:2}"; do used "$name" "$1"; done | sort -n | awk 'NR == 1 { least = $1 } { n++; most = $1 } END { print n && most - least <= 1 ? "agreed" : least " to " most }'
+}
+# own NAME NUMBER: what a relay says of itself in that.
+own() { jq -r ".own.$2" "$T/$1/cluster.json" 2>/dev/null; }
 ask() { python3 tests/integration/cluster_ask.py "$@"; }
 login()
 {

@@ -52,11 +52,11 @@ chmod 600 "$T/password" "$T/wrong"
 } >"$T/users.acl"
 redis_begin()
 {
-    run redis redis-server --port 0 --unixsocket "$T/redis.sock" --save '' --dir "$T" --bind 127.0.0.1 --tls-port "$tls" --tls-cert-file "$T/redis.pem" \
+    run redis "$REDIS_SERVER" --port 0 --unixsocket "$T/redis.sock" --save '' --dir "$T" --bind 127.0.0.1 --tls-port "$tls" --tls-cert-file "$T/redis.pem" \
         --tls-key-file "$T/redis.key" --tls-ca-cert-file "$T/ca.pem" --tls-auth-clients no --aclfile "$T/users.acl" "$@"
     relay_wait redis PING
 }
-redis() { redis-cli -s "$T/redis.sock" --user admin --pass x --no-auth-warning "$@"; }
+redis() { "$REDIS_CLI" -s "$T/redis.sock" --user admin --pass x --no-auth-warning "$@"; }
 redis_begin --port "$port"
 signed_in="user = \"postern\"; password_file = \"$T/password\";"
 cluster "server = \"unix:$T/redis.sock\"; $signed_in"

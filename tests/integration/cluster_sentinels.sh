@@ -21,13 +21,13 @@ chmod 600 "$T/password" "$T/sentinel-password"
 } >"$T/sentinel.acl"
 redis1=$(relay_free_port) redis2=$(relay_free_port)
 sentinel1=$(relay_free_port) sentinel2=$(relay_free_port) sentinel3=$(relay_free_port)
-redis_at() { redis-cli -p "$1" --user admin --pass x --no-auth-warning "${@:2}"; }
+redis_at() { "$REDIS_CLI" -p "$1" --user admin --pass x --no-auth-warning "${@:2}"; }
 # server N [OPTION...]
 server()
 {
     local port=redis$1
     mkdir -p "$T/redis-$1"
-    run "redis-$1" redis-server --bind 127.0.0.1 --port "${!port}" --dir "$T/redis-$1" --save '' --aclfile "$T/redis.acl" --masteruser admin \
+    run "redis-$1" "$REDIS_SERVER" --bind 127.0.0.1 --port "${!port}" --dir "$T/redis-$1" --save '' --aclfile "$T/redis.acl" --masteruser admin \
         --masterauth x --repl-diskless-sync-delay 0 "${@:2}"
     relay_wait redis_at "${!port}" PING
 }
@@ -40,7 +40,7 @@ sentinel()
     printf '%s\n' 'bind 127.0.0.1' "port ${!port}" "dir $T/sentinel-$1" "aclfile $T/sentinel-$1/users.acl" 'sentinel sentinel-user admin' \
         'sentinel sentinel-pass x' "${@:4}" "sentinel monitor postern $2 $3 2" 'sentinel auth-user postern admin' 'sentinel auth-pass postern x' \
         'sentinel down-after-milliseconds postern 1500' 'sentinel failover-timeout postern 4000' >"$T/sentinel-$1/conf"
-    run "sentinel-$1" redis-server "$T/sentinel-$1/conf" --sentinel
+    run "sentinel-$1" "$REDIS_SERVER" "$T/sentinel-$1/conf" --sentinel
 }
 # master_is PORT: by all Sentinels that run
 master_is()
@@ -144,7 +144,7 @@ openssl x509 -req -in "$T/redis.csr" -CA "$T/ca.pem" -CAkey "$T/ca.key" -days 2 
     -extfile <(echo 'subjectAltName = DNS:localhost') 2>/dev/null
 tls="--tls-cert-file $T/redis.pem --tls-key-file $T/redis.key --tls-ca-cert-file $T/ca.pem --tls-auth-clients no --tls-replication yes"
 tls_lines=${tls#--}
-redis_at() { redis-cli -h localhost -p "$1" --tls --cacert "$T/ca.pem" --user admin --pass x --no-auth-warning "${@:2}"; }
+redis_at() { "$REDIS_CLI" -h localhost -p "$1" --tls --cacert "$T/ca.pem" --user admin --pass x --no-auth-warning "${@:2}"; }
 # shellcheck disable=SC2086 # options
 server 1 --port 0 --tls-port "$redis1" $tls
 # shellcheck disable=SC2086 # options, a line each

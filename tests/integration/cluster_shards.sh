@@ -19,13 +19,13 @@ for i in 1 2 3 4; do ports[i]=$(relay_free_port) buses[i]=$(relay_free_port); do
 node()
 {
     mkdir -p "$T/redis-$1"
-    run "redis-$1" redis-server --bind 127.0.0.1 --port "${ports[$1]}" --cluster-port "${buses[$1]}" --cluster-enabled yes --cluster-node-timeout 2000 \
+    run "redis-$1" "$REDIS_SERVER" --bind 127.0.0.1 --port "${ports[$1]}" --cluster-port "${buses[$1]}" --cluster-enabled yes --cluster-node-timeout 2000 \
         --cluster-require-full-coverage no --cluster-replica-validity-factor 0 --dir "$T/redis-$1" --save '' --appendonly yes --appendfsync always \
         --aclfile "$T/redis.acl" --masteruser admin --masterauth x --repl-diskless-sync-delay 0
     relay_wait at "$1" PING
 }
-at() { redis-cli -p "${ports[$1]}" --user admin --pass x --no-auth-warning "${@:2}"; }
-manage() { redis-cli --cluster "$@" --user admin --pass x --no-auth-warning >>"$T/manage.log" 2>&1 || tail -3 "$T/manage.log"; }
+at() { "$REDIS_CLI" -p "${ports[$1]}" --user admin --pass x --no-auth-warning "${@:2}"; }
+manage() { "$REDIS_CLI" --cluster "$@" --user admin --pass x --no-auth-warning >>"$T/manage.log" 2>&1 || tail -3 "$T/manage.log"; }
 is_whole()
 {
     local i

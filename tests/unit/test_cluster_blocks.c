@@ -356,6 +356,10 @@ static void a_block_is_the_same_after_it_was_told(void **state)
     n = block_text_write(&block, 99, START, text);
     assert_int_equal(block_text_read((struct slice){(char *)text, n}, 1000, START, &read, &origin_ms), 0);
     assert_int_equal(read.until_ns, BLOCK_FOREVER);
+    /* A later version may add to it. */
+    memset(text + n, 0xff, 9);
+    assert_int_equal(block_text_read((struct slice){(char *)text, n + 9}, 1000, START, &read, &origin_ms), 0);
+    assert_string_equal(read.reason, block.reason);
 }
 
 /* ---- the queue ---- */

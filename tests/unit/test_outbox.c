@@ -205,6 +205,30 @@ static void a_killed_writers_hole_is_skipped_after_a_second_and_counted(void **s
     small_free(s);
 }
 
+static void holes_beside_each_other_are_waited_for_once(void **state)
+{
+    struct small *s = small_new();
+    struct outbox_record got[SMALL];
+    struct outbox_stats stats;
+
+    (void)state;
+    take_slots(s, 3);
+    post(&s->writer, add(1, 1));
+    take_slots(s, 1);
+    assert_int_equal(outbox_drain(&s->reader, START, got, SMALL), 0);
+    take_slots(s, 1); /* taken since: a second of its own */
+    post(&s->writer, add(2, 1));
+    assert_int_equal(outbox_drain(&s->reader, START + OUTBOX_HOLE_NS, got, SMALL), 1);
+    assert_int_equal(got[0].key, 1);
+    outbox_stats(&s->reader, &stats);
+    assert_int_equal(stats.holes, 3);
+    assert_int_equal(outbox_drain(&s->reader, START + 2 * OUTBOX_HOLE_NS - 1, got, SMALL), 0);
+    assert_int_equal(outbox_drain(&s->reader, START + 2 * OUTBOX_HOLE_NS, got, SMALL), 1);
+    outbox_stats(&s->reader, &stats);
+    assert_int_equal(stats.holes, 5);
+    small_free(s);
+}
+
 static void a_slow_writer_is_waited_for(void **state)
 {
     struct small *s = small_new();
@@ -516,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_is_lapped_counts_what_it_has_lost),
         cmocka_unit_test(a_member_whose_charge_was_overwritten_is_lost_with_it),
         cmocka_unit_test(a_killed_writers_hole_is_skipped_after_a_second_and_counted),
+        cmocka_unit_test(holes_beside_each_other_are_waited_for_once),
         cmocka_unit_test(a_slow_writer_is_waited_for),
         cmocka_unit_test(what_no_writer_wrote_is_skipped_and_counted),
         cmocka_unit_test_setup_teardown(whoever_comes_first_makes_the_file_for_all, setup, teardown),
