@@ -12,7 +12,7 @@
 
 #include "cluster/command.h"
 #include "cluster/hot.h"
-#include "cluster/key.h"
+#include "core/base/cluster_key.h"
 #include "cluster/pending.h"
 #include "cluster/reply.h"
 

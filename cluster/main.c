@@ -1,5 +1,5 @@
 /* postern-cluster: shares limits with the other relays, through Redis or Valkey. */
-#include "cluster/credential.h"
+#include "core/base/credential.h"
 #include "cluster/membership.h"
 #include "cluster/node.h"
 #include "cluster/place.h"
