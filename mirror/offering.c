@@ -58,22 +58,27 @@ static int make_seal(struct slice text, const struct cluster_key *key, unsigned 
 
 /* ---- writing ---- */
 
-int offering_write(const struct offering *o, const struct cluster_key *key, struct buf *out, struct error *e)
+int offering_seal(const struct cluster_key *key, struct buf *out, struct error *e)
 {
     unsigned char seal[SEAL_BYTES];
 
-    buf_addf(out, FORMAT_WORD " %u\nkey %s\nrelay %.*s\noffered %" PRId64 "\nmachine %ld %u %s\ndigest ",
-             OFFERING_FORMAT, key->check, SLICE_ARG(o->relay), o->offered_at, sysconf(_SC_PAGESIZE), WORD_BITS,
-             byte_order());
-    offering_hex(o->digest, sizeof o->digest, out);
-    buf_addf(out, "\nmanifest %zu\n", o->manifest.n);
-    buf_add(out, o->manifest);
     if (make_seal(buf_slice(out), key, seal, e) != 0)
         return -1;
     buf_addf(out, "seal ");
     offering_hex(seal, sizeof seal, out);
     buf_add_char(out, '\n');
     return out->full ? error_set(e, "the manifest would be larger than %zu bytes", out->cap) : 0;
+}
+
+int offering_write(const struct offering *o, const struct cluster_key *key, struct buf *out, struct error *e)
+{
+    buf_addf(out, FORMAT_WORD " %u\nkey %s\nrelay %.*s\noffered %" PRId64 "\nmachine %ld %u %s\ndigest ",
+             OFFERING_FORMAT, key->check, SLICE_ARG(o->relay), o->offered_at, sysconf(_SC_PAGESIZE), WORD_BITS,
+             byte_order());
+    offering_hex(o->digest, sizeof o->digest, out);
+    buf_addf(out, "\nmanifest %zu\n", o->manifest.n);
+    buf_add(out, o->manifest);
+    return offering_seal(key, out, e);
 }
 
 /* ---- reading ---- */

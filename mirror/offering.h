@@ -41,6 +41,9 @@ struct offering {
 /* Writes the text to out, which has room for OFFERING_MAX bytes. 0, or -1 with e. */
 int offering_write(const struct offering *o, const struct cluster_key *key, struct buf *out, struct error *e);
 
+/* Appends the last line: the seal of what out holds. 0, or -1 with e. */
+int offering_seal(const struct cluster_key *key, struct buf *out, struct error *e);
+
 /*
  * Reads the text, which must outlive *out, and checks its seal before anything else of it counts. 0; -1 with e for what
  * offering_write would not have written on this kind of machine with this key. Free with offering_free.

@@ -159,6 +159,10 @@ is 'its history says how' "$(sqlite3 "$T/b/directory/history.sqlite" 'select how
 is 'nothing is left behind' "$(ls -A "$T/b/directory" | tr '\n' ' ')" '*current directory-0000000001.mdb directory-0000000002.mdb history.sqlite lock pulled *'
 is 'no folder is left behind' "$([ -e "$T/b/directory/.pull" ] || echo none)" none
 
+is 'status says whose it is' "$("$build/postern" -c "$T/b/postern.conf" status 2>/dev/null | grep pulled)" \
+    "  pulled from a, its generation 2, asked * ago: https://localhost:$PORT/postern"
+is 'status says it to programs' "$("$build/postern" -c "$T/b/postern.conf" status --json 2>/dev/null | jq -r '.directory.pulled | "\(.relay) \(.generation)"')" 'a 2'
+
 # ---- who may read ----
 
 bearer=$(sed -n 's/.*\(Bearer [0-9a-f]*\).*/\1/p' "$T/nginx/token")
