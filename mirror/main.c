@@ -693,6 +693,6 @@ int main(int argc, char **argv)
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
     return result != PROGRAM_GO_ON
                ? result
-               : usage_error("a command is needed: sync, import, pull, show, logins, verify, doctor, set or respond",
+               : usage_error("a command is needed: sync, import, show, pull, logins, verify, doctor, set or respond",
                              NULL);
 }
