@@ -21,6 +21,7 @@
 #include "mirror/set.h"
 #include "mirror/show.h"
 #include "mirror/sync.h"
+#include "mirror/whose_turn.h"
 #include "mirror/words.h"
 
 #include <errno.h>
@@ -39,7 +40,8 @@ static void print_usage(FILE *to)
             "usage: %s import [-c FILE] [-d DIRECTORY] --tenant NAME [--kind KIND] [--dry-run] [--force]\n"
             "                             [--max-change PERCENT] FILE...\n"
             "       %s show [-c FILE] [-d DIRECTORY] [--tenant NAME] [MAILBOX]\n"
-            "       %s sync [-c FILE] [-d DIRECTORY] [--tenant NAME] [--dry-run] [--force] [--max-change PERCENT]\n"
+            "       %s sync [-c FILE] [-d DIRECTORY] [--tenant NAME] [--here] [--dry-run] [--force]\n"
+            "                             [--max-change PERCENT]\n"
             "       %s pull [-c FILE] [-d DIRECTORY] [--dry-run] [--force] [--max-change PERCENT]\n"
             "       %s offer [-c FILE] [-d DIRECTORY] [--token]\n"
             "       %s doctor [-c FILE] [--tenant NAME]\n"
@@ -99,6 +101,7 @@ static void print_help(void)
         "  --force                do it although it was refused for that\n"
         "  --file FILE            names of mailboxes, one a line; \"-\": from standard input (set)\n"
         "  --organization         the setting that mailboxes without one of their own follow (set)\n"
+        "  --here                 even if another relay of the cluster mirrors (sync)\n"
         "  --token                print what the web server must ask the other relays for (offer)\n"
         "  --dovecot-deny FILE    the list: a passwd-file for a passdb with deny = yes (export)\n"
         "  --yes                  do not ask (set, forget-tenant)\n\n"
@@ -138,7 +141,7 @@ struct settings {
     struct file_kind file_kinds[FILE_KINDS_MAX];
     size_t n_file_kinds;
     const char *file, *dovecot_deny;
-    bool dry_run, force, help, yes, organization, token;
+    bool dry_run, force, help, yes, organization, token, here;
     int max_change;       /* -1: from the configuration */
     unsigned report_days; /* 0: not said */
     struct config *config;
@@ -176,7 +179,8 @@ enum {
     OPTION_REPORT_DAYS,
     OPTION_NETBIOS,
     OPTION_DOVECOT_DENY,
-    OPTION_TOKEN
+    OPTION_TOKEN,
+    OPTION_HERE
 };
 
 /* "KIND" for all files, or "FILE=KIND". */
@@ -235,6 +239,9 @@ static int read_option(struct settings *s, int option)
     case OPTION_ORGANIZATION:
         s->organization = true;
         return 0;
+    case OPTION_HERE:
+        s->here = true;
+        return 0;
     case OPTION_TOKEN:
         s->token = true;
         return 0;
@@ -276,6 +283,7 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"report-days", required_argument, NULL, OPTION_REPORT_DAYS},
         {"dovecot-deny", required_argument, NULL, OPTION_DOVECOT_DENY},
         {"token", no_argument, NULL, OPTION_TOKEN},
+        {"here", no_argument, NULL, OPTION_HERE},
         {0},
     };
     int option, result = 0;
@@ -422,8 +430,26 @@ static int settings_online(struct settings *s, struct error *e)
     return settings_complete(s, e);
 }
 
+static int pull(struct settings *s)
+{
+    const struct pull_options options = {.config = s->config,
+                                         .directory = s->directory,
+                                         .dry_run = s->dry_run,
+                                         .force = s->force,
+                                         .max_change = (unsigned)s->max_change,
+                                         .now = clock_wall_s(),
+                                         .out = stdout,
+                                         .log = stderr};
+    struct error e;
+    enum import_result result = pull_run(&options, &e);
+
+    return result == IMPORT_DONE ? EXIT_SUCCESS : command_failed(&e, (int)result);
+}
+
+/* In a cluster one relay asks Exchange Online, and the others follow, whatever timers they have. */
 static int command_sync(struct settings *s, char **operands, int n)
 {
+    char name[WHOSE_NAME_MAX];
     struct sync_options options;
     struct error e;
     int result;
@@ -432,6 +458,10 @@ static int command_sync(struct settings *s, char **operands, int n)
         return usage_error("sync takes no files; unexpected argument", operands[0]);
     if (settings_online(s, &e) != 0)
         return command_failed(&e, PROGRAM_EXIT_FAILED);
+    if (!s->here && whose_turn(s->config, clock_wall_s(), name) == TURN_ANOTHERS) {
+        printf("%s mirrors for the cluster, so this relay pulls; with --here it mirrors all the same\n", name);
+        return pull(s);
+    }
     options = (struct sync_options){
         .config = s->config,
         .directory = s->directory,
@@ -448,24 +478,18 @@ static int command_sync(struct settings *s, char **operands, int n)
 
 static int command_pull(struct settings *s, char **operands, int n)
 {
-    struct pull_options options;
-    enum import_result result;
+    char name[WHOSE_NAME_MAX];
     struct error e;
 
     if (n > 0)
         return usage_error("pull takes no arguments; unexpected", operands[0]);
     if (settings_online(s, &e) != 0)
         return command_failed(&e, PROGRAM_EXIT_FAILED);
-    options = (struct pull_options){.config = s->config,
-                                    .directory = s->directory,
-                                    .dry_run = s->dry_run,
-                                    .force = s->force,
-                                    .max_change = (unsigned)s->max_change,
-                                    .now = clock_wall_s(),
-                                    .out = stdout,
-                                    .log = stderr};
-    result = pull_run(&options, &e);
-    return result == IMPORT_DONE ? EXIT_SUCCESS : command_failed(&e, (int)result);
+    if (!s->force && whose_turn(s->config, clock_wall_s(), name) == TURN_OURS) {
+        printf("this relay mirrors for the cluster: there is nobody to pull from; --force pulls all the same\n");
+        return EXIT_SUCCESS;
+    }
+    return pull(s);
 }
 
 static int command_offer(struct settings *s, char **operands, int n)

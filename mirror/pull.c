@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* How long to wait for an import or the like that writes the directory; a million mailboxes take less. */
+/* How long to wait for another pull, or an import that writes the directory; a million mailboxes take less. */
 #define WRITER_WAIT_S 300
 /* In place of a tenant's name, which never begins so. */
 #define LOCK_OF ".pull"
@@ -185,6 +185,10 @@ static int take_offer(struct pull *p, struct error *e)
 {
     struct writer_summary summary = {.published = false};
 
+    if (!p->o->force && pull_is_behind(p)) {
+        fprintf(p->o->out, "%s: nothing newer than what this relay read itself\n", p->relay);
+        return 0;
+    }
     if (pull_check_offer(p, e) != 0 || (pull_is_here(p) ? confirm(p, &summary, e) : take_file(p, &summary, e)) != 0)
         return -1;
     say_adopted(p, &summary);
@@ -241,7 +245,7 @@ static int run_locked(struct pull *p, struct error *e)
 
     if (read_key(p, e) != 0 || import_leave_root(p->o->directory, e) != 0)
         return -1;
-    lock = tenant_lock(p->o->directory, LOCK_OF, e);
+    lock = tenant_lock_wait(p->o->directory, LOCK_OF, WRITER_WAIT_S, e);
     if (lock < 0)
         return -1;
     result = pull(p, e);

@@ -48,6 +48,18 @@ static int64_t tenant_older_by(const struct manifest_tenant *ours, const struct 
     return by > 0 ? by : 0;
 }
 
+bool pull_is_behind(const struct pull *p)
+{
+    bool behind = false;
+
+    for (uint32_t i = 0; p->has_ours && p->last.here == 0 && i < p->ours.m.tenants_n; i++) {
+        const struct manifest_tenant *theirs = find_tenant(&p->offering.m, p->ours.m.tenants[i].name);
+
+        behind = behind || (theirs != NULL && tenant_older_by(&p->ours.m.tenants[i], theirs) > 0);
+    }
+    return behind;
+}
+
 static int check_age(struct pull *p, struct error *e)
 {
     const struct manifest *ours = &p->ours.m, *theirs = &p->offering.m;

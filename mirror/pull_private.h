@@ -67,6 +67,8 @@ int pull_fetch(struct pull *p, struct error *e);
 /* Empties p->folder but for a file named `keep` (NULL: all), and removes it if that leaves nothing. */
 void pull_clear(const struct pull *p, const char *keep);
 
+/* Did this relay itself, which did not pull what it has, read settings that the offer has older? */
+bool pull_is_behind(const struct pull *p);
 /* Is the offer older than what is here, or of tenants that nobody here knows? As pull_refuse. */
 int pull_check_offer(struct pull *p, struct error *e);
 /* Compares all tenants and judges. 0, or -1 with e. */

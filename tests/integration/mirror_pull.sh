@@ -138,7 +138,23 @@ mirrors a contoso
 is 'it is offered' "$(offers) $(cat "$T/offer.log")" '0 generation 1 is in *'
 is 'offered twice' "$(offers) $(cat "$T/offer.log")" '0 generation 1 is in * already'
 is 'only the web server may read it' "$(stat -c '%A %G' "$T/offer"/*.mdb "$T/offer/manifest" | sort -u)" '-rw-r----- www-data'
+# As the service does it: a user that is not of the web server's group, and sees the key only as a credential.
+mkdir "$T/credentials"
+install -m 400 -o nobody "$T/cluster.key" "$T/credentials/cluster.key"
+chown -R nobody "$T/a" "$T/offer"
+is 'the service offers as root does' "$(CREDENTIALS_DIRECTORY=$T/credentials setpriv --reuid nobody --regid nogroup --clear-groups \
+    "$mirror" offer -c "$T/a/postern.conf" 2>&1)" 'generation 1 is in * already'
+rm "$T/offer"/*
+is 'and anew' "$(CREDENTIALS_DIRECTORY=$T/credentials setpriv --reuid nobody --regid nogroup --clear-groups \
+    "$mirror" offer -c "$T/a/postern.conf" 2>&1)" 'generation 1 is in */offer'
+is 'with the rights that the web server needs' "$(stat -c '%A %U %G' "$T/offer"/*.mdb "$T/offer/manifest" | sort -u)" '-rw-r----- nobody www-data'
 is 'a first pull' "$(run) $(tr '\n' ' ' <"$T/out")" '0 *contoso: 20 mailboxes*a: generation 1, here 1 '
+chown -R nobody "$T/b"
+sleep 1.1
+mirrors a contoso
+offers >/dev/null
+is 'root pulls with the rights of the folder'"'"'s owner' "$(run) $(cat "$T/out")" '0 a: generation 1, here 1, with newer times'
+is 'and what it writes is his' "$(find "$T/b/directory" ! -user nobody | wc -l)" 0
 is 'it is whole' "$("$mirror" verify -c "$T/b/postern.conf")" '*generation 1 is whole: 1 tenants, 20 mailboxes*'
 is 'it decides' "$(setting 7)" 'enabled*'
 is 'nothing new' "$(run) $(cat "$T/out")" '0 a: nothing newer than generation 1, here 1'
@@ -245,6 +261,12 @@ refuses 'an older generation' 3 '*are * s older than those here*--force takes th
 is 'an older generation, with --force' "$(run --force) $(tr '\n' ' ' <"$T/out")" '0 *a: generation 2, here 4 '
 restore
 is 'and back' "$(run) $(tr '\n' ' ' <"$T/out")" '0 *a: generation 3, here 5 '
+
+cp -rp "$T/b/directory" "$T/pulled"
+sleep 1.1
+mirrors b contoso
+refuses 'older than what it read itself' 0 'a: nothing newer than what this relay read itself '
+rm -rf "$T/b/directory" && mv "$T/pulled" "$T/b/directory"
 
 # ---- the guard ----
 
