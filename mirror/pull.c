@@ -1,5 +1,6 @@
 #include "mirror/pull.h"
 
+#include "core/base/checksum.h"
 #include "core/base/credential.h"
 #include "mirror/failed_run.h"
 #include "mirror/pull_private.h"
@@ -33,6 +34,7 @@ static int read_ours(struct pull *p, struct error *e)
 {
     struct error damaged;
     int found = manifest_file_read(p->o->directory, &p->ours, e);
+    struct slice text = {p->ours.text, found > 0 ? (size_t)p->ours.st.st_size : 0};
 
     if (found < 0)
         return -1;
@@ -42,6 +44,7 @@ static int read_ours(struct pull *p, struct error *e)
         session_say(&p->session, "%s", damaged.text);
     if (!p->has_ours || p->last.here != p->ours.m.generation)
         p->last.here = 0;
+    p->own_since = p->has_ours && (p->last.here == 0 || p->last.manifest != checksum_slice(text));
     return 0;
 }
 
@@ -63,6 +66,8 @@ static int note(const struct pull *p, uint64_t here, struct error *e)
                          .here = here,
                          .offered_at = p->offering.offered_at,
                          .checked_at = p->o->now};
+    struct manifest_file written;
+    struct slice text;
     struct buf url = BUF_OVER(now.url), relay = BUF_OVER(now.relay), digest = BUF_OVER(now.digest);
     struct buf etag = BUF_OVER(now.etag);
 
@@ -70,6 +75,9 @@ static int note(const struct pull *p, uint64_t here, struct error *e)
     buf_addf(&relay, "%s", p->relay);
     buf_addf(&etag, "%s", p->etag);
     offering_hex(p->offering.digest, sizeof p->offering.digest, &digest);
+    if (manifest_file_text(p->o->directory, &written, &text, e) > 0)
+        now.manifest = checksum_slice(text);
+    manifest_file_free(&written);
     return pulled_write(p->o->directory, &now, e);
 }
 

@@ -52,7 +52,7 @@ bool pull_is_behind(const struct pull *p)
 {
     bool behind = false;
 
-    for (uint32_t i = 0; p->has_ours && p->last.here == 0 && i < p->ours.m.tenants_n; i++) {
+    for (uint32_t i = 0; p->own_since && i < p->ours.m.tenants_n; i++) {
         const struct manifest_tenant *theirs = find_tenant(&p->offering.m, p->ours.m.tenants[i].name);
 
         behind = behind || (theirs != NULL && tenant_older_by(&p->ours.m.tenants[i], theirs) > 0);

@@ -35,6 +35,7 @@ struct pull {
     char bearer[PULL_HEADER_MAX];
     struct manifest_file ours; /* of the generation that is here; tenants NULL: none */
     bool has_ours;
+    bool own_since;     /* what is here was not pulled, or was written to since */
     struct pulled last; /* what was noted of the last pull; here 0: nothing, or it is not what is here now */
     /* what is offered */
     struct slice source;                /* where; n 0: nobody has anything newer */

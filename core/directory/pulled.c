@@ -57,10 +57,24 @@ static bool take_number(struct slice *text, const char *word, uint64_t *out)
     return true;
 }
 
+static bool read_hex(struct slice text, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        int digit = hex_digit(text.p[i]);
+
+        if (digit < 0)
+            return false;
+        *out = *out << 4 | (uint64_t)digit;
+    }
+    return text.n == 16;
+}
+
 static bool parse(struct slice text, struct pulled *out)
 {
     struct slice whole = text, line, sum;
     uint64_t offered, checked;
+    struct slice manifest;
     char end[32];
     struct buf b = BUF_OVER(end);
 
@@ -69,8 +83,8 @@ static bool parse(struct slice text, struct pulled *out)
         !take_text(&text, "relay", out->relay, sizeof out->relay) ||
         !take_number(&text, "generation", &out->generation) || !take_number(&text, "here", &out->here) ||
         !take_number(&text, "offered", &offered) || !take_number(&text, "checked", &checked) ||
-        !take_text(&text, "digest", out->digest, sizeof out->digest) ||
-        !take_text(&text, "etag", out->etag, sizeof out->etag))
+        !take_text(&text, "digest", out->digest, sizeof out->digest) || !take(&text, "manifest", &manifest) ||
+        !read_hex(manifest, &out->manifest) || !take_text(&text, "etag", out->etag, sizeof out->etag))
         return false;
     whole.n = (size_t)(text.p - whole.p);
     buf_addf(&b, "%016" PRIx64, checksum_slice(whole));
@@ -135,8 +149,8 @@ int pulled_write(const char *folder, const struct pulled *p, struct error *e)
 
     buf_addf(&b, FIRST_LINE "\nurl %s\nrelay %s\ngeneration %" PRIu64 "\nhere %" PRIu64 "\n", p->url, p->relay,
              p->generation, p->here);
-    buf_addf(&b, "offered %" PRId64 "\nchecked %" PRId64 "\ndigest %s\netag %s\n", p->offered_at, p->checked_at,
-             p->digest, p->etag);
+    buf_addf(&b, "offered %" PRId64 "\nchecked %" PRId64 "\ndigest %s\nmanifest %016" PRIx64 "\netag %s\n",
+             p->offered_at, p->checked_at, p->digest, p->manifest, p->etag);
     buf_addf(&b, "end %016" PRIx64 "\n", checksum_slice(buf_slice(&b)));
     if (b.full)
         return error_set(e, "what is noted of a pull has more than %d bytes", TEXT_MAX);

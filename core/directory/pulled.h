@@ -10,6 +10,7 @@
  *     offered 1790000000
  *     checked 1790001800
  *     digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+ *     manifest 6f1d0c2b9a8e7f54
  *     etag "65f1d0c2-1f4"
  *     end 0123456789abcdef
  */
@@ -30,7 +31,9 @@ struct pulled {
     int64_t offered_at;  /* when that relay sealed what came last; its wall clock, seconds */
     int64_t checked_at;  /* when we last heard that nothing is newer; our wall clock, seconds */
     char digest[65];     /* SHA-256 of the generation's file, hexadecimal */
-    char etag[128];      /* of what came last (RFC 9110 8.8.3); empty: it had none */
+    uint64_t
+        manifest;   /* XXH3 of the manifest's text, as it was written here: if it is another one, others wrote since */
+    char etag[128]; /* of what came last (RFC 9110 8.8.3); empty: it had none */
 };
 
 /* 1; 0 when there is none; -1 with e when it cannot be read or is damaged. */

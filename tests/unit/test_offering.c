@@ -169,6 +169,7 @@ static void a_note_of_a_pull_is_read_back_or_not_at_all(void **state)
                              .offered_at = 1790000000,
                              .checked_at = 1790000300,
                              .digest = "00",
+                             .manifest = 0x1234,
                              .etag = "W/\"a b\""};
     char folder[] = "/tmp/postern-pulled-XXXXXX", path[64];
     FILE *file;
@@ -183,6 +184,7 @@ static void a_note_of_a_pull_is_read_back_or_not_at_all(void **state)
     assert_string_equal(out.url, in.url);
     assert_string_equal(out.etag, in.etag);
     assert_int_equal(out.here, 14);
+    assert_int_equal(out.manifest, 0x1234);
     assert_int_equal(out.checked_at, in.checked_at);
     in.etag[0] = '\0';
     assert_int_equal(pulled_write(folder, &in, &r->e), 0);
