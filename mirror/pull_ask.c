@@ -59,7 +59,7 @@ static bool is_newer(const struct manifest *a, const struct manifest *b)
 
 /* ---- one source ---- */
 
-/* 1: it has something, in *out over *text; 0: nothing since the last pull; -1 with e. */
+/* 0 with what it offers, in *out over *text; *text NULL: nothing since the last pull. -1 with e. */
 static int read_answer(const struct pull *p, const struct http_answer *answer, char **text, struct offering *out,
                        struct error *e)
 {
@@ -74,8 +74,9 @@ static int read_answer(const struct pull *p, const struct http_answer *answer, c
         return error_set(e, "out of memory");
     memcpy(*text, answer->body.p, answer->body.n);
     if (offering_read((struct slice){*text, answer->body.n}, &p->key, out, e) == 0)
-        return 1;
+        return 0;
     free(*text);
+    *text = NULL;
     return -1;
 }
 
@@ -94,7 +95,7 @@ static int ask_one(struct pull *p, struct slice source, struct http_answer *answ
     buf_addf(&c, "If-None-Match: %s", p->last.etag);
     if (session_do(&p->session, url, &request, answer, e) != 0)
         return -1;
-    return read_answer(p, answer, text, out, e) >= 0 ? answer->status == 200 : error_prefix(e, "%s", url);
+    return read_answer(p, answer, text, out, e) == 0 ? 0 : error_prefix(e, "%s", url);
 }
 
 static void keep(struct pull *p, struct slice source, const struct http_answer *answer, char *text,
@@ -117,21 +118,22 @@ int pull_ask(struct pull *p, struct error *e)
     bool answered = false, up_to_date = false;
 
     for (size_t i = 0; i < pull->n_sources; i++) {
+        struct offering offering = {.offered_at = 0};
         struct http_answer answer;
-        struct offering offering;
         struct error why;
         char *text = NULL;
-        int result = ask_one(p, pull->sources[i], &answer, &text, &offering, &why);
 
-        answered |= result >= 0;
-        up_to_date |= result == 0;
-        if (result < 0) {
+        if (ask_one(p, pull->sources[i], &answer, &text, &offering, &why) != 0) {
             *e = why;
             if (pull->n_sources > 1)
                 session_say(&p->session, "%s", why.text);
-        } else if (result > 0 && (p->text == NULL || is_newer(&offering.m, &p->offering.m))) {
+            continue;
+        }
+        answered = true;
+        up_to_date = up_to_date || text == NULL;
+        if (text != NULL && (p->text == NULL || is_newer(&offering.m, &p->offering.m))) {
             keep(p, pull->sources[i], &answer, text, &offering);
-        } else if (result > 0) {
+        } else {
             offering_free(&offering);
             free(text);
         }

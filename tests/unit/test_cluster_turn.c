@@ -53,6 +53,10 @@ struct peer {
 
 #define COULD .could = true
 #define HEARS .hears = true
+#define NOBODY                                                                                                         \
+    {                                                                                                                  \
+        NULL, TURN_NEVER, false                                                                                        \
+    }
 
 static void one_holds_it_and_another_takes_over(void **state)
 {
@@ -63,9 +67,9 @@ static void one_holds_it_and_another_takes_over(void **state)
         enum turn turn;
         const char *by;
     } rows[] = {
-        {"alone", {COULD, HEARS}, {{NULL}}, TURN_HOLDS, "mx2"},
-        {"alone, and just connected", {COULD}, {{NULL}}, TURN_COULD, NULL},
-        {"cannot", {HEARS}, {{NULL}}, TURN_NEVER, NULL},
+        {"alone", {COULD, HEARS}, {NOBODY}, TURN_HOLDS, "mx2"},
+        {"alone, and just connected", {COULD}, {NOBODY}, TURN_COULD, NULL},
+        {"cannot", {HEARS}, {NOBODY}, TURN_NEVER, NULL},
         {"cannot, and another does", {HEARS}, {{"mx3", TURN_HOLDS, false}}, TURN_NEVER, "mx3"},
         {"the first by name begins", {COULD, HEARS}, {{"mx3", TURN_COULD, false}}, TURN_HOLDS, "mx2"},
         {"and no other", {COULD, HEARS}, {{"mx1", TURN_COULD, false}}, TURN_COULD, NULL},
@@ -78,7 +82,7 @@ static void one_holds_it_and_another_takes_over(void **state)
          {{"mx3", TURN_HOLDS, true}, {"mx1", TURN_COULD, false}},
          TURN_COULD,
          NULL},
-        {"without Redis the holder goes on", {COULD, .before = TURN_HOLDS}, {{NULL}}, TURN_HOLDS, "mx2"},
+        {"without Redis the holder goes on", {COULD, .before = TURN_HOLDS}, {NOBODY}, TURN_HOLDS, "mx2"},
         {"without Redis no other begins", {COULD}, {{"mx3", TURN_HOLDS, true}}, TURN_COULD, NULL},
         {"two hold it", {COULD, HEARS, .before = TURN_HOLDS}, {{"mx1", TURN_HOLDS, false}}, TURN_COULD, "mx1"},
         {"two hold it, the first goes on",
@@ -88,8 +92,8 @@ static void one_holds_it_and_another_takes_over(void **state)
          "mx2"},
         {"the holder doesn't get on", {COULD, HEARS, .old = true}, {{"mx1", TURN_HOLDS, false}}, TURN_HOLDS, "mx2"},
         {"without Redis, and nothing comes", {COULD, .old = true}, {{"mx1", TURN_HOLDS, true}}, TURN_HOLDS, "mx2"},
-        {"nothing comes, but it cannot", {HEARS, .old = true}, {{NULL}}, TURN_NEVER, NULL},
-        {"it may no longer", {HEARS, .before = TURN_HOLDS}, {{NULL}}, TURN_NEVER, NULL},
+        {"nothing comes, but it cannot", {HEARS, .old = true}, {NOBODY}, TURN_NEVER, NULL},
+        {"it may no longer", {HEARS, .before = TURN_HOLDS}, {NOBODY}, TURN_NEVER, NULL},
         {"this relay before its restart", {COULD, HEARS}, {{"mx2", TURN_HOLDS, false}}, TURN_HOLDS, "mx2"},
     };
 
