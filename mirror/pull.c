@@ -139,12 +139,12 @@ static int adopt(struct pull *p, struct writer_summary *summary, struct error *e
     return result != 0 ? -1 : note(p, summary->generation, e);
 }
 
-/* What was refused stays, so that the next run, or one with --force, need not fetch it again. */
+/* What was refused, or only looked at, stays, so that the next run need not fetch it again. */
 static void put_back(const struct pull *p)
 {
     const char *slash = strrchr(p->part, '/');
 
-    if (p->refused && slash != NULL && rename(p->file, p->part) == 0)
+    if ((p->refused || p->o->dry_run) && slash != NULL && rename(p->file, p->part) == 0)
         pull_clear(p, slash + 1);
 }
 
@@ -185,7 +185,10 @@ static int take_file(struct pull *p, struct writer_summary *summary, struct erro
         put_back(p);
         return -1;
     }
-    pull_clear(p, NULL);
+    if (p->o->dry_run)
+        put_back(p);
+    else
+        pull_clear(p, NULL);
     return report(p, summary, e);
 }
 
