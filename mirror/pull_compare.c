@@ -199,40 +199,39 @@ static int compare_mailboxes(struct import *im, const struct sides *s, struct er
 
 /* ---- a tenant ---- */
 
-/* What a run of that tenant would have read, as far as the guard asks: all kinds of settings, and these domains. */
-static int fill_gathered(struct gathered *g, const struct sides *s, struct error *e)
+/* The tenant's accepted domains there. No run brings in more than the array has room for. */
+static void fill_domains(struct gathered *g, const struct sides *s)
 {
     struct slice name = {NULL, 0};
-    struct buf organization = BUF_OVER(g->organization);
     struct domain_fact fact;
-    size_t n = 0;
+
+    while (g->n_domains < GATHER_DOMAINS_MAX &&
+           directory_next_domain(s->after, s->of_after->tenant, name, &name, &fact) == DIRECTORY_FOUND) {
+        struct accepted *domain = &g->domains[g->n_domains++];
+        struct buf b;
+
+        *domain = (struct accepted){.type = fact.type,
+                                    .match_subdomains = fact.match_subdomains,
+                                    .closed = fact.closed,
+                                    .said = DOMAIN_NO_SENDER | DOMAIN_NO_RECIPIENT};
+        b = BUF_OVER(domain->name);
+        buf_add(&b, name);
+    }
+}
+
+/* What a run of that tenant would have read, as far as the guard asks: all kinds of settings, and these domains. */
+static void fill_gathered(struct gathered *g, const struct sides *s)
+{
+    struct buf organization = BUF_OVER(g->organization);
 
     g->kinds = 1u << KIND_TRANSPORT_CONFIG | 1u << KIND_SECURITY_DEFAULTS | 1u << KIND_ORGANIZATION_CONFIG |
                1u << KIND_ACCEPTED_DOMAIN | 1u << KIND_BLOCKED_SENDER | 1u << KIND_USER | 1u << KIND_CAS_MAILBOX |
                1u << KIND_MAILBOX;
     g->says_accounts = KIND_MAILBOX;
     if (s->of_after == NULL)
-        return 0;
+        return;
     buf_addf(&organization, "%s", s->of_after->organization);
-    while (directory_next_domain(s->after, s->of_after->tenant, name, &name, &fact) == DIRECTORY_FOUND)
-        n++;
-    free(g->domains);
-    g->domains = calloc(n + 1, sizeof *g->domains);
-    if (g->domains == NULL)
-        return error_set(e, "no memory for %zu domains", n);
-    name = (struct slice){NULL, 0};
-    while (g->n_domains < n &&
-           directory_next_domain(s->after, s->of_after->tenant, name, &name, &fact) == DIRECTORY_FOUND) {
-        struct accepted *domain = &g->domains[g->n_domains++];
-        struct buf b = BUF_OVER(domain->name);
-
-        buf_add(&b, name);
-        domain->type = fact.type;
-        domain->match_subdomains = fact.match_subdomains;
-        domain->closed = fact.closed;
-        domain->said = DOMAIN_NO_SENDER | DOMAIN_NO_RECIPIENT;
-    }
-    return 0;
+    fill_domains(g, s);
 }
 
 /* The rows are compared already: nobody asks for them. */
@@ -270,9 +269,10 @@ static int compare_tenant(struct pull *p, struct compared *c, const struct sides
 
     im->before = s->of_before;
     im->after = s->of_after != NULL ? *s->of_after : *s->of_before;
-    if (gather_open(folder, &im->g, e) != 0 || fill_gathered(im->g, s, e) != 0 ||
-        scratch_open(folder, &im->lines, e) != 0 || scratch_open(folder, &im->changes, e) != 0)
+    if (gather_open(folder, &im->g, e) != 0 || scratch_open(folder, &im->lines, e) != 0 ||
+        scratch_open(folder, &im->changes, e) != 0)
         return -1;
+    fill_gathered(im->g, s);
     if (im->before != NULL && im->before->mailboxes > 0)
         im->organization = import_organization_turn(im);
     if (import_check_organization(im, e) != 0 || import_tenant_lines(im, e) != 0 || import_history_tenant(im, e) != 0)

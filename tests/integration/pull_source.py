@@ -15,6 +15,8 @@ import time
 
 port, certificate, key, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 
+bomb = gzip.compress(b"\0" * (64 << 20))
+
 
 class Source(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -80,7 +82,7 @@ class Source(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body + b"\0" * 65536)
 
     def do_bomb(self, body):
-        self.answer(200, gzip.compress(b"\0" * (64 << 20)), Content_Encoding="gzip")
+        self.answer(200, bomb, Content_Encoding="gzip")
 
     def do_elsewhere(self, body):
         self.answer(302, b"", Location="https://elsewhere.example/postern/manifest")
