@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+/* Of several sources, one that is away must not use up the time of the others. */
+#define ASK_S 60u
+
 #define CONDITION_MAX (sizeof((struct http_answer *)0)->etag + 32)
 
 static const struct {
@@ -115,6 +118,7 @@ static void keep(struct pull *p, struct slice source, const struct http_answer *
 int pull_ask(struct pull *p, struct error *e)
 {
     const struct pull_config *pull = &p->o->config->mirror_pull;
+    uint64_t deadline_s = p->o->config->mirror_deadline_s;
     bool answered = false, up_to_date = false;
 
     for (size_t i = 0; i < pull->n_sources; i++) {
@@ -123,6 +127,8 @@ int pull_ask(struct pull *p, struct error *e)
         struct error why;
         char *text = NULL;
 
+        if (pull->n_sources > 1)
+            session_begin_again(&p->session, ASK_S < deadline_s ? ASK_S : deadline_s);
         if (ask_one(p, pull->sources[i], &answer, &text, &offering, &why) != 0) {
             *e = why;
             if (pull->n_sources > 1)
@@ -138,6 +144,7 @@ int pull_ask(struct pull *p, struct error *e)
             free(text);
         }
     }
+    session_begin_again(&p->session, deadline_s);
     /* The source of the last pull has nothing newer, and the others have no more than that. */
     if (up_to_date && p->text != NULL && !is_newer(&p->offering.m, &p->ours.m))
         p->source = (struct slice){NULL, 0};

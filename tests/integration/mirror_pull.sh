@@ -309,6 +309,7 @@ rm "$T/offer"/*
 sleep 1.1
 mirrors a contoso
 offers >/dev/null
+patience='stall_timeout = "1s"; deadline = "10s";'
 config b "pull = { url = [\"https://localhost:$BAD/error\", \"https://localhost:$PORT/postern\"]; ca_file = \"$T/ca/ca.pem\"; };" cluster.key \
     'tenants = ( { name = "contoso"; }, { name = "fabrikam"; } );'
 is 'one source of two is there' "$(run) $(tail -n 1 "$T/out")" '0 a: generation *'
