@@ -12,9 +12,9 @@
 
 #include "cluster/command.h"
 #include "cluster/hot.h"
-#include "cluster/key.h"
 #include "cluster/pending.h"
 #include "cluster/reply.h"
+#include "core/base/cluster_key.h"
 
 /* A script of 200 keys takes about a millisecond, in which Redis serves nobody else. */
 #define BATCH_ENTRIES_MAX 120u

@@ -12,10 +12,12 @@
 
 #define NODES "postern:{m}:nodes"
 #define STATUS_FILE "cluster.json"
+/* Replaced when another relay has a newer directory: postern-mirror-pull.path waits for it. */
+#define NEWS_FILE "pull"
+/* What is offered may come a moment later than the heartbeat that says so. */
+#define NEWS_AGAIN_NS (30 * NS_PER_S)
 /* The others are read at each third heartbeat. */
 #define READ_EVERY 3u
-/* Redis is asked how it is at each tenth. */
-#define MEMORY_EVERY 10u
 /* A relay that has been silent for so long is gone. */
 #define GONE_MS (24 * 3600 * INT64_C(1000))
 
@@ -50,7 +52,7 @@ static json_t *digests_object(const struct node *n)
 }
 
 /* NULL without memory. */
-static json_t *own_beat(struct node *n)
+static json_t *own_beat(struct node *n, const struct turn_times *times)
 {
     struct outbox_stats outbox;
     uint64_t generation;
@@ -83,6 +85,8 @@ static json_t *own_beat(struct node *n)
     set_number(o, "denied", shared_lists_count(n->lists.shared, LIST_DENIED));
     set_number(o, "generation", generation);
     (void)json_object_set_new(o, "settings_at", json_integer(settings_at));
+    set_number(o, "mirrors", n->turn);
+    (void)json_object_set_new(o, "mirrored_at", json_integer(times->newest));
     if (json_object_set_new(o, "digests", digests_object(n)) == 0)
         return o;
     json_decref(o);
@@ -229,6 +233,14 @@ static json_t *peer_object(const struct beat_peer *p, uint64_t boot_ns)
     return o;
 }
 
+/* Whose turn it is to mirror; null where this relay could not. */
+static json_t *turn_object(const struct node *n)
+{
+    if (n->turn == TURN_NEVER)
+        return json_null();
+    return json_pack("{s:b, s:s?}", "here", n->turn == TURN_HOLDS, "by", n->turn_of[0] != '\0' ? n->turn_of : NULL);
+}
+
 static json_t *status_object(const struct node *n, uint64_t boot_ns)
 {
     json_t *nodes = json_array(), *o;
@@ -239,17 +251,27 @@ static json_t *status_object(const struct node *n, uint64_t boot_ns)
         if (p->said != NULL && !beat_is_superseded(&n->beats, p, boot_ns))
             (void)json_array_append_new(nodes, peer_object(p, boot_ns));
     }
-    o = json_pack("{s:O, s:s, s:s, s:b, s:o}", "own", n->beats.own, "trouble", n->trouble, "policy", n->policy, "clone",
-                  n->said_clone, "nodes", nodes);
+    o = json_pack("{s:O, s:s, s:s, s:b, s:o, s:o}", "own", n->beats.own, "trouble", n->trouble, "policy", n->policy,
+                  "clone", n->said_clone, "mirror", turn_object(n), "nodes", nodes);
     return o;
 }
 
-/* Beside the outbox, in memory; whole or not at all. */
+/* Beside the outbox, in memory: the folder, or -1. */
+static int open_beside(const struct node *n)
+{
+    char *path = strdup(n->config->cluster.outbox);
+    int folder = path != NULL ? open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    free(path);
+    return folder;
+}
+
+/* Whole or not at all. */
 static void write_status(struct node *n, uint64_t boot_ns)
 {
     json_t *o = status_object(n, boot_ns);
-    char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL, *path = strdup(n->config->cluster.outbox);
-    int folder = path != NULL ? open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
+    int folder = open_beside(n);
     struct error e = {""};
 
     if (folder < 0)
@@ -259,7 +281,6 @@ static void write_status(struct node *n, uint64_t boot_ns)
     n->said_status = n->said_status || e.text[0] != '\0';
     if (folder >= 0)
         (void)close(folder);
-    free(path);
     free(text);
     json_decref(o);
 }
@@ -277,10 +298,53 @@ static void forget_gone(struct node *n, uint64_t boot_ns)
     }
 }
 
+/* ---- the mirror ---- */
+
+/* Who holds it is remembered while nobody is heard: without Redis whoever held it goes on. */
+static void take_turn(struct node *n, const struct turn_times *times, uint64_t boot_ns)
+{
+    bool shares = n->stage == NODE_SHARES, empty = times->oldest_mirrored == 0;
+    struct turn_now now = {.before = n->turn,
+                           .could = turn_could(n->config),
+                           .old = !empty && clock_wall_s() - times->oldest_mirrored > TURN_OLD_S,
+                           .hears = shares && boot_ns - n->shares_since_ns > BEAT_SILENT_S * NS_PER_S,
+                           .name = n->name,
+                           .boot_ns = boot_ns};
+    const char *by;
+    struct buf b;
+
+    n->turn = turn_decide(&now, &n->beats, &by);
+    if (by == NULL && !shares)
+        return;
+    b = BUF_OVER(n->turn_of);
+    buf_addf(&b, "%s", by != NULL ? by : "");
+}
+
+/* The mirror knows nothing of Redis: it finds a file that is new. */
+static void tell_mirror(struct node *n, const struct turn_times *times, uint64_t boot_ns)
+{
+    struct error e;
+    int folder;
+
+    if (n->config->mirror_pull.n_sources == 0 || n->turn == TURN_HOLDS ||
+        (n->news_ns != 0 && boot_ns - n->news_ns < NEWS_AGAIN_NS) || !turn_newer_elsewhere(times, &n->beats, boot_ns))
+        return;
+    n->news_ns = boot_ns;
+    folder = open_beside(n);
+    if (folder < 0 || spool_put(folder, NEWS_FILE, SLICE("another relay has a newer directory\n"), &e) != 0)
+        log_say(n->log, LEVEL_WARNING, "the mirror is not told of a newer directory; its timer will find it");
+    if (folder >= 0)
+        (void)close(folder);
+}
+
 void node_beat(struct node *n, uint64_t boot_ns)
 {
-    json_t *own = own_beat(n);
+    const struct turn_times times = turn_times(n->config);
+    json_t *own;
 
+    take_turn(n, &times, boot_ns);
+    tell_mirror(n, &times, boot_ns);
+    own = own_beat(n, &times);
     if (own == NULL)
         return;
     json_decref(n->beats.own);
@@ -289,9 +353,8 @@ void node_beat(struct node *n, uint64_t boot_ns)
         usage_worker_shares(n->usage, &n->beats, boot_ns);
         forget_gone(n, boot_ns);
         tell_beat(n);
-        if (n->n_beats % MEMORY_EVERY == 0)
-            if (n->n_beats++ % READ_EVERY == 0)
-                scan_nodes(n, SLICE("0"));
+        if (n->n_beats++ % READ_EVERY == 0)
+            scan_nodes(n, SLICE("0"));
     }
     write_status(n, boot_ns);
 }

@@ -1,10 +1,10 @@
 /* postern-cluster: shares limits with the other relays, through Redis or Valkey. */
-#include "cluster/credential.h"
 #include "cluster/membership.h"
 #include "cluster/node.h"
 #include "cluster/place.h"
 #include "cluster/status.h"
 #include "core/base/clock.h"
+#include "core/base/credential.h"
 #include "core/base/notify.h"
 #include "core/config/program.h"
 

@@ -1,7 +1,7 @@
 #include "cluster/membership.h"
 
-#include "cluster/key.h"
 #include "core/base/clock.h"
+#include "core/base/cluster_key.h"
 #include "core/config/program.h"
 #include "core/decide/block_keys.h"
 #include "core/report/files.h"

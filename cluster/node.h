@@ -15,6 +15,7 @@
 #include "cluster/shared_blocks.h"
 #include "cluster/shared_lists.h"
 #include "cluster/slots.h"
+#include "cluster/turn.h"
 #include "cluster/usage_worker.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
@@ -182,6 +183,9 @@ struct node {
     struct digests digests; /* of this relay's configuration */
     int64_t started_s;
     unsigned n_beats;
+    enum turn turn;   /* to mirror Exchange Online */
+    char turn_of[64]; /* whose it is; empty: nobody's that is heard */
+    uint64_t news_ns; /* boot clock: when the mirror was last called to pull */
     bool said_clone, said_status, said_notice, said_refused;
     struct alarm alarm_redis, alarm_clock, alarm_evicts;
     bool trouble_now;  /* Redis refuses what is told */

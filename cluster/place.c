@@ -1,6 +1,6 @@
 #include "cluster/place.h"
 
-#include "cluster/credential.h"
+#include "core/base/credential.h"
 #include "core/base/secret_file.h"
 
 #include <arpa/inet.h>

@@ -9,7 +9,7 @@
 #ifndef POSTERN_CLUSTER_PROOF_H
 #define POSTERN_CLUSTER_PROOF_H
 
-#include "cluster/key.h"
+#include "core/base/cluster_key.h"
 #include "core/base/slice.h"
 
 #define PROOF_BYTES 17

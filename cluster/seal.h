@@ -12,7 +12,7 @@
 #ifndef POSTERN_CLUSTER_SEAL_H
 #define POSTERN_CLUSTER_SEAL_H
 
-#include "cluster/key.h"
+#include "core/base/cluster_key.h"
 #include "core/base/slice.h"
 
 #define SEAL_VERSION 1

@@ -47,6 +47,7 @@ struct import_options {
     import_feed *feed;
     void *feed_arg;
     const char *source;
+    bool pulled;     /* it is another relay's generation; `source` is that relay */
     const char *by;  /* who set what this run brings, here; NULL: not known */
     unsigned wait_s; /* how long to wait for another process that writes the directory */
 };

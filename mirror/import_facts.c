@@ -70,7 +70,7 @@ static int check_way(struct import *im, struct error *e)
     return 0;
 }
 
-static int check_organization(struct import *im, struct error *e)
+int import_check_organization(struct import *im, struct error *e)
 {
     const char *stored = im->before != NULL ? im->before->organization : "";
     const char *found = im->g->organization;
@@ -180,7 +180,7 @@ int import_tenant_facts(struct import *im, struct error *e)
     struct buf name = BUF_OVER(im->after.name);
     struct buf organization = BUF_OVER(im->after.organization);
 
-    if (check_empty(im, e) != 0 || check_way(im, e) != 0 || check_organization(im, e) != 0)
+    if (check_empty(im, e) != 0 || check_way(im, e) != 0 || import_check_organization(im, e) != 0)
         return -1;
     if (im->before != NULL)
         im->after = *im->before;

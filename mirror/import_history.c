@@ -211,9 +211,10 @@ static int open_and_write(struct import *im, struct error *e)
     const struct import_options *o = im->options;
     struct setting_run run = {.seen_s = o->now,
                               .tenant = slice_of(o->tenant),
-                              .how = o->feed == NULL ? SLICE("import")
-                                     : o->by == NULL ? SLICE("sync")
-                                                     : SLICE("set"),
+                              .how = o->pulled         ? SLICE("pull")
+                                     : o->feed == NULL ? SLICE("import")
+                                     : o->by == NULL   ? SLICE("sync")
+                                                       : SLICE("set"),
                               .by = slice_of(o->by)};
     struct error notice = {.text = ""};
 

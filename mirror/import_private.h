@@ -108,6 +108,9 @@ int import_recipients(struct import *im, uint32_t tenant, struct error *e);
 
 /* ---- for each mailbox of the walk ---- */
 
+/* All of what follows but writing it: counts, lines, history. 0, or -1 with e. */
+int import_regard(struct import *im, const struct merged *item, struct error *e);
+
 /* Counts what the run would change (mirror/import_judge.c). */
 void import_count(struct import *im, const struct merged *item);
 /* Adds the report's lines (mirror/import_lines.c). 0, or -1 with e. */
@@ -149,6 +152,12 @@ void import_tell_opened(const struct import *im);
 
 /* Prints what changed, warnings and the summary, after the directory was written (or would have been). */
 int import_report(struct import *im, struct error *e);
+/* The parts of it that every run has: the lines of what changed, and the last line. */
+int import_report_lines(struct import *im, struct error *e);
+void import_report_summary(const struct import *im);
+
+/* Is the organization that the run is about the tenant's? As import_refuse. */
+int import_check_organization(struct import *im, struct error *e);
 
 /* May the account behind the mailbox sign in: "enabled", "disabled", "unknown". */
 const char *import_account_name(const struct mailbox_record *record);

@@ -68,7 +68,7 @@ static int copy_lines(struct import *im, uint64_t from, uint64_t to, struct erro
     return 0;
 }
 
-static int report_lines(struct import *im, struct error *e)
+int import_report_lines(struct import *im, struct error *e)
 {
     uint64_t from = im->mailbox_lines, to = im->mailbox_lines_end;
 
@@ -241,7 +241,7 @@ static void report_gaps(const struct import *im)
         fprintf(out, "warning: GrantSendOnBehalfTo is not known for all mailboxes, so no such right was changed\n");
 }
 
-static void report_summary(const struct import *im)
+void import_report_summary(const struct import *im)
 {
     FILE *out = im->options->out;
 
@@ -263,7 +263,7 @@ static void report_summary(const struct import *im)
 
 int import_report(struct import *im, struct error *e)
 {
-    if (report_lines(im, e) != 0)
+    if (import_report_lines(im, e) != 0)
         return -1;
     remarks_print(&im->g->remarks, im->options->out);
     report_unknown_lists(im);
@@ -280,7 +280,7 @@ int import_report(struct import *im, struct error *e)
         fprintf(im->options->out, "warning: the history of settings lacks what changed in this run: %s\n",
                 im->history_trouble.text);
     import_report_effects(im);
-    report_summary(im);
+    import_report_summary(im);
     if (fflush(im->options->out) != 0 || ferror(im->options->out))
         return error_set(e, "what changed cannot be printed: %s; the directory was written", strerror(errno));
     return 0;

@@ -37,16 +37,19 @@ static int write_mailbox(struct import *im, uint32_t tenant, const struct merged
                               item->has ? &item->after : NULL, e);
 }
 
-static int walk_mailbox(struct import *im, uint32_t tenant, const struct merged *item, struct error *e)
+int import_regard(struct import *im, const struct merged *item, struct error *e)
 {
     import_count(im, item);
     import_count_effects(im, item);
     import_count_opened(im, item);
+    return import_mailbox_lines(im, item, e) != 0 ? -1 : import_history_mailbox(im, item, e);
+}
+
+static int walk_mailbox(struct import *im, uint32_t tenant, const struct merged *item, struct error *e)
+{
     if (item->has && rights_count(im->g->rights) > 0)
         say_names(im, &item->after);
-    return write_mailbox(im, tenant, item, e) != 0 || import_mailbox_lines(im, item, e) != 0
-               ? -1
-               : import_history_mailbox(im, item, e);
+    return write_mailbox(im, tenant, item, e) != 0 ? -1 : import_regard(im, item, e);
 }
 
 static int walk_mailboxes(struct import *im, uint32_t tenant, struct error *e)

@@ -14,11 +14,14 @@
 #include "mirror/import.h"
 #include "mirror/import_use.h"
 #include "mirror/logins.h"
+#include "mirror/offer.h"
 #include "mirror/on_premises.h"
+#include "mirror/pull.h"
 #include "mirror/respond.h"
 #include "mirror/set.h"
 #include "mirror/show.h"
 #include "mirror/sync.h"
+#include "mirror/whose_turn.h"
 #include "mirror/words.h"
 
 #include <errno.h>
@@ -37,7 +40,10 @@ static void print_usage(FILE *to)
             "usage: %s import [-c FILE] [-d DIRECTORY] --tenant NAME [--kind KIND] [--dry-run] [--force]\n"
             "                             [--max-change PERCENT] FILE...\n"
             "       %s show [-c FILE] [-d DIRECTORY] [--tenant NAME] [MAILBOX]\n"
-            "       %s sync [-c FILE] [-d DIRECTORY] [--tenant NAME] [--dry-run] [--force] [--max-change PERCENT]\n"
+            "       %s sync [-c FILE] [-d DIRECTORY] [--tenant NAME] [--here] [--dry-run] [--force]\n"
+            "                             [--max-change PERCENT]\n"
+            "       %s pull [-c FILE] [-d DIRECTORY] [--dry-run] [--force] [--max-change PERCENT]\n"
+            "       %s offer [-c FILE] [-d DIRECTORY] [--token]\n"
             "       %s doctor [-c FILE] [--tenant NAME]\n"
             "       %s set [-c FILE] [-d DIRECTORY] [--tenant NAME] [--dry-run] [--yes] [--force] [--file FILE]\n"
             "                             enabled|disabled|inherit [MAILBOX...]\n"
@@ -52,7 +58,7 @@ static void print_usage(FILE *to)
             "       %s verify|rebuild [-c FILE] [-d DIRECTORY]\n"
             "       %s [-c FILE] [-t] [-V] [-h]\n",
             PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM, PROGRAM,
-            PROGRAM, PROGRAM);
+            PROGRAM, PROGRAM, PROGRAM, PROGRAM);
 }
 
 static void print_help(void)
@@ -65,6 +71,7 @@ static void print_help(void)
         "of the mailboxes that are allowed, one a line. Several files are one run: all of them, or nothing.\n"
         "sync brings the same in straight from Exchange Online, for each tenant that has exchange = { ... } in the\n"
         "configuration. doctor goes through what that needs, step by step. show tells what the directory holds.\n"
+        "pull brings in what another relay of the cluster mirrors, and offer is what that one does for it.\n"
         "set switches SMTP AUTH of mailboxes, or of the organization, in Exchange Online itself, where\n"
         "exchange.writeback = true allows it. A mailbox may be named by an address, user principal name, alias,\n"
         "account name, display name or Guid. respond does what limits with \"block ..., disable\" asked for.\n"
@@ -94,6 +101,8 @@ static void print_help(void)
         "  --force                do it although it was refused for that\n"
         "  --file FILE            names of mailboxes, one a line; \"-\": from standard input (set)\n"
         "  --organization         the setting that mailboxes without one of their own follow (set)\n"
+        "  --here                 even if another relay of the cluster mirrors (sync)\n"
+        "  --token                print what the web server must ask the other relays for (offer)\n"
         "  --dovecot-deny FILE    the list: a passwd-file for a passdb with deny = yes (export)\n"
         "  --yes                  do not ask (set, forget-tenant)\n\n"
         "Exit status: 0 done; 1 failed: damaged or insufficient input, no answer of the service, or the directory\n"
@@ -132,7 +141,7 @@ struct settings {
     struct file_kind file_kinds[FILE_KINDS_MAX];
     size_t n_file_kinds;
     const char *file, *dovecot_deny;
-    bool dry_run, force, help, yes, organization;
+    bool dry_run, force, help, yes, organization, token, here;
     int max_change;       /* -1: from the configuration */
     unsigned report_days; /* 0: not said */
     struct config *config;
@@ -169,7 +178,9 @@ enum {
     OPTION_ORGANIZATION,
     OPTION_REPORT_DAYS,
     OPTION_NETBIOS,
-    OPTION_DOVECOT_DENY
+    OPTION_DOVECOT_DENY,
+    OPTION_TOKEN,
+    OPTION_HERE
 };
 
 /* "KIND" for all files, or "FILE=KIND". */
@@ -228,6 +239,12 @@ static int read_option(struct settings *s, int option)
     case OPTION_ORGANIZATION:
         s->organization = true;
         return 0;
+    case OPTION_HERE:
+        s->here = true;
+        return 0;
+    case OPTION_TOKEN:
+        s->token = true;
+        return 0;
     case OPTION_DOVECOT_DENY:
         s->dovecot_deny = optarg;
         return 0;
@@ -265,6 +282,8 @@ static int read_options(int argc, char **argv, struct settings *s)
         {"organization", no_argument, NULL, OPTION_ORGANIZATION},
         {"report-days", required_argument, NULL, OPTION_REPORT_DAYS},
         {"dovecot-deny", required_argument, NULL, OPTION_DOVECOT_DENY},
+        {"token", no_argument, NULL, OPTION_TOKEN},
+        {"here", no_argument, NULL, OPTION_HERE},
         {0},
     };
     int option, result = 0;
@@ -411,8 +430,26 @@ static int settings_online(struct settings *s, struct error *e)
     return settings_complete(s, e);
 }
 
+static int pull(struct settings *s)
+{
+    const struct pull_options options = {.config = s->config,
+                                         .directory = s->directory,
+                                         .dry_run = s->dry_run,
+                                         .force = s->force,
+                                         .max_change = (unsigned)s->max_change,
+                                         .now = clock_wall_s(),
+                                         .out = stdout,
+                                         .log = stderr};
+    struct error e;
+    enum import_result result = pull_run(&options, &e);
+
+    return result == IMPORT_DONE ? EXIT_SUCCESS : command_failed(&e, (int)result);
+}
+
+/* In a cluster one relay asks Exchange Online, and the others follow, whatever timers they have. */
 static int command_sync(struct settings *s, char **operands, int n)
 {
+    char name[WHOSE_NAME_MAX];
     struct sync_options options;
     struct error e;
     int result;
@@ -421,6 +458,10 @@ static int command_sync(struct settings *s, char **operands, int n)
         return usage_error("sync takes no files; unexpected argument", operands[0]);
     if (settings_online(s, &e) != 0)
         return command_failed(&e, PROGRAM_EXIT_FAILED);
+    if (!s->here && whose_turn(s->config, clock_wall_s(), name) == TURN_ANOTHERS) {
+        printf("%s mirrors for the cluster, so this relay pulls; with --here it mirrors all the same\n", name);
+        return pull(s);
+    }
     options = (struct sync_options){
         .config = s->config,
         .directory = s->directory,
@@ -433,6 +474,38 @@ static int command_sync(struct settings *s, char **operands, int n)
     };
     result = sync_run(&options, &e);
     return result >= 0 ? result : command_failed(&e, PROGRAM_EXIT_FAILED);
+}
+
+static int command_pull(struct settings *s, char **operands, int n)
+{
+    char name[WHOSE_NAME_MAX];
+    struct error e;
+
+    if (n > 0)
+        return usage_error("pull takes no arguments; unexpected", operands[0]);
+    if (settings_online(s, &e) != 0)
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
+    if (!s->force && whose_turn(s->config, clock_wall_s(), name) == TURN_OURS) {
+        printf("this relay mirrors for the cluster: there is nobody to pull from; --force pulls all the same\n");
+        return EXIT_SUCCESS;
+    }
+    return pull(s);
+}
+
+static int command_offer(struct settings *s, char **operands, int n)
+{
+    struct offer_options options;
+    struct error e;
+
+    if (n > 0)
+        return usage_error("offer takes no arguments; unexpected", operands[0]);
+    if (settings_online(s, &e) != 0)
+        return command_failed(&e, PROGRAM_EXIT_FAILED);
+    options = (struct offer_options){
+        .config = s->config, .directory = s->directory, .now = clock_wall_s(), .out = stdout, .log = stderr};
+    return (s->token ? offer_token(s->config, stdout, &e) : offer_run(&options, &e)) == 0
+               ? EXIT_SUCCESS
+               : command_failed(&e, PROGRAM_EXIT_FAILED);
 }
 
 static int command_forget(struct settings *s, char **operands, int n)
@@ -609,7 +682,8 @@ static const struct {
     {"respond", command_respond}, {"forget-tenant", command_forget},
     {"verify", command_verify},   {"rebuild", command_rebuild},
     {"logins", command_logins},   {"on-premises", command_on_premises},
-    {"export", command_export},
+    {"export", command_export},   {"pull", command_pull},
+    {"offer", command_offer},
 };
 
 static int run_command(int argc, char **argv, int (*command)(struct settings *, char **, int))
@@ -643,5 +717,6 @@ int main(int argc, char **argv)
     result = program_begin(argc, argv, PROGRAM, PURPOSE, &options);
     return result != PROGRAM_GO_ON
                ? result
-               : usage_error("a command is needed: sync, import, show, logins, verify, doctor, set or respond", NULL);
+               : usage_error("a command is needed: sync, import, show, pull, logins, verify, doctor, set or respond",
+                             NULL);
 }

@@ -17,9 +17,11 @@ libjansson-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libhiredis-dev'
 demo="$build postfix dovecot-core swaks libnet-ssleay-perl curl openssl procps"
 demo_cluster="$demo haproxy redis-server python3"
 # llvm: the sanitizers name functions with its llvm-symbolizer, also those of other libraries' leaks that tests know.
+# redis-server (of demo_cluster): the relays of a cluster meet there.
+# nginx-light: hands the directory to the relays that follow.
 # libemail-address-xs-perl, libmailtools-perl: readers for the From oracle.
 test="$demo_cluster libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck systemd
-miltertest lmdb-utils sqlite3 python3-cryptography python3-milter jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
+miltertest lmdb-utils sqlite3 python3-cryptography python3-milter nginx-light jq mandoc strace libfaketime e2fsprogs iproute2 fail2ban debhelper libemail-address-xs-perl libmailtools-perl"
 deb="$build build-essential debhelper"
 clean=mmdebstrap
 bench="$test postfwd policyd-rate-limit rspamd opendkim valgrind"

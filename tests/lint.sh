@@ -114,8 +114,8 @@ exposure()
 confined()
 {
     local u
-    for u in policyd milter sasl mirror-rebuild web; do exposure postern-$u 0.6; done
-    for u in mirror mirror-respond alert cluster; do exposure postern-$u 1.3; done
+    for u in policyd milter sasl mirror-rebuild mirror-offer web; do exposure postern-$u 0.6; done
+    for u in mirror mirror-respond mirror-pull alert cluster; do exposure postern-$u 1.3; done
 }
 # Long lines are no fault in a page, and the system's own pages need not be installed here.
 manuals() { mandoc -T lint -W warning doc/*.[1-8] | grep -v 'mandoc.db lacks'; true; }

@@ -427,6 +427,13 @@ struct cluster_config {
     const char *outbox;        /* core/state/outbox.h */
 };
 
+/* Where postern-mirror pull finds the directory of a relay that mirrors it. */
+struct pull_config {
+    struct slice *sources; /* https://host/path, without "/" at the end; all are asked, the newest counts */
+    size_t n_sources;      /* 0: none, this relay follows nobody */
+    const char *ca_file;   /* NULL: the system's authorities */
+};
+
 enum alert_format { ALERT_JSON, ALERT_TEAMS };
 
 /* Where notices (core/notice/alert.h) go: a webhook or a command. One of url, url_file and command is not NULL. */
@@ -505,6 +512,8 @@ struct config {
     uint64_t mirror_stall_timeout_s; /* a response that stalls for this long is dropped */
     unsigned mirror_page_size;       /* rows */
     const char *mirror_proxy;        /* NULL: as the environment says; "": none */
+    const char *mirror_offer;        /* folder of what other relays pull; NULL: none */
+    struct pull_config mirror_pull;
 };
 
 #define CONFIG_LIMITS_MAX 48

@@ -14,7 +14,7 @@
 
 const struct choice mode_choices[] = {{"enforce", MODE_ENFORCE}, {"monitor", MODE_MONITOR}, {NULL, 0}};
 
-/* ---- log, state, mirror ---- */
+/* ---- log, state ---- */
 
 static const struct choice log_targets[] = {{"syslog", LOG_TO_SYSLOG}, {"stderr", LOG_TO_STDERR}, {NULL, 0}};
 static const struct choice log_formats[] = {{"text", LOG_TEXT}, {"json", LOG_JSON}, {NULL, 0}};
@@ -87,36 +87,6 @@ static int read_other_relays(struct reader *r, const config_setting_t *s, const 
 
     return setting_slices(r, s, row, RELAYS_MAX, one_relay, &config->other_relays, &config->n_other_relays);
 }
-
-/* Without user and password: many may read this file. */
-static int parse_proxy(struct reader *r, struct slice text, void *at, struct error *e)
-{
-    const char *kept;
-
-    if (text.n > 0 && ((!slice_starts_with(text, SLICE("http://")) && !slice_starts_with(text, SLICE("https://"))) ||
-                       memchr(text.p, '@', text.n) != NULL || text.n > 300))
-        return error_set(e, "\"%s\": expected http://host:port or https://host:port, or \"\" for no proxy",
-                         quote(text).text);
-    if ((kept = config_keep(r, text)) == NULL)
-        return -1;
-    memcpy(at, &kept, sizeof kept);
-    return 0;
-}
-
-static const struct choice closings[] = {{"apply", CLOSING_APPLIES}, {"wait", CLOSING_WAITS}, {NULL, 0}};
-
-static const struct setting mirror_rows[] = {
-    {"max_change", SETTING_NUMBER, AT(struct config, mirror_max_change), .standard = "10", .least = 0, .most = 100},
-    {"closing", SETTING_CHOICE, AT(struct config, mirror_closing), .choices = closings, .standard = "apply"},
-    {"deadline", SETTING_DURATION, AT(struct config, mirror_deadline_s), .standard = "3h", .least = 10,
-     .most = 2 * 86400},
-    {"stall_timeout", SETTING_DURATION, AT(struct config, mirror_stall_timeout_s), .standard = "2m", .least = 1,
-     .most = 3600},
-    {"page_size", SETTING_NUMBER, AT(struct config, mirror_page_size), .standard = "1000", .least = 1, .most = 1000},
-    {"proxy", SETTING_PARSED, AT(struct config, mirror_proxy), .parse = parse_proxy,
-     .allowed = "http://host:port, or nothing for none"},
-};
-static const struct section mirror_section = {ROWS(mirror_rows)};
 
 /* ---- what a login may do ---- */
 
@@ -267,7 +237,9 @@ static int check_config(struct reader *r, const config_setting_t *s, void *targe
     if (c->default_tenant != NULL && !tenant_is_known(c, c->default_tenant))
         return setting_error(r, s != NULL ? config_setting_get_member(s, "default_tenant") : NULL,
                              "\"%s\" is not among the tenants of this file", c->default_tenant);
-    return tenants_check(r, s != NULL ? config_setting_get_member(s, "tenants") : NULL) == 0 ? preset_add(r) : -1;
+    if (tenants_check(r, s != NULL ? config_setting_get_member(s, "tenants") : NULL) != 0)
+        return -1;
+    return mirror_check(r, s != NULL ? config_setting_get_member(s, "mirror") : NULL) == 0 ? preset_add(r) : -1;
 }
 
 /* In the order of reading: what refers to something comes after it. */

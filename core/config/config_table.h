@@ -180,6 +180,7 @@ extern const struct section limit_section;                    /* config_limits.c
 extern const struct section blocks_section;                   /* config_blocks.c */
 extern const struct section alert_section;                    /* config_alerts.c */
 extern const struct section cluster_section;                  /* config_cluster.c */
+extern const struct section mirror_section;                   /* config_mirror.c */
 /* config_programs.c */
 extern const struct section policyd_section, milter_section, sasl_section, web_section;
 extern const struct choice mode_choices[], tls_minimums[];
@@ -197,6 +198,8 @@ int setting_networks(struct reader *r, const config_setting_t *s, const struct s
                      struct network **networks, size_t *n);
 /* Do two tenants claim one domain or NetBIOS name? s: the list of tenants, or NULL. (config_tenants.c) */
 int tenants_check(struct reader *r, const config_setting_t *s);
+/* What the section mirror needs of others. s: the section, for errors. 0, or -1 with r->e complete. */
+int mirror_check(struct reader *r, const config_setting_t *s);
 /* True also where the file has no tenants: the directory alone knows them then. */
 bool tenant_is_known(const struct config *config, const char *name);
 

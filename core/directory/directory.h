@@ -204,6 +204,12 @@ struct slice directory_tenant_domain(const struct directory_view *v, uint32_t te
  */
 enum directory_result directory_domain(const struct directory_view *v, struct slice domain, struct domain_fact *out);
 /*
+ * The tenant's first accepted domain behind `after` (empty: the first of all), with this tenant's own claim in *out.
+ * *domain lives as long as the view is held. DIRECTORY_NOT_FOUND at the end.
+ */
+enum directory_result directory_next_domain(const struct directory_view *v, uint32_t tenant, struct slice after,
+                                            struct slice *domain, struct domain_fact *out);
+/*
  * Is mail for this canonical domain internal to `tenant`: an accepted domain (not DOMAIN_DERIVED) of it, or below one
  * with MatchSubDomains? DIRECTORY_FOUND when it is.
  */

@@ -313,6 +313,34 @@ static enum directory_result seek_record(const struct directory_view *v, enum di
     return DIRECTORY_FOUND;
 }
 
+enum directory_result directory_next_domain(const struct directory_view *v, uint32_t tenant, struct slice after,
+                                            struct slice *domain, struct domain_fact *out)
+{
+    struct directory_key from = {.n = 1}; /* one byte of zero comes before all */
+    enum directory_result result;
+    MDB_val key, value;
+
+    if (after.n > 0)
+        from = domain_key(after);
+    while ((result = seek_record(v, TABLE_DOMAINS, &from, after.n > 0, &key, &value)) == DIRECTORY_FOUND) {
+        struct slice claims = {value.mv_data, value.mv_size};
+        size_t n = domain_claims(claims);
+
+        after = *domain = (struct slice){key.mv_data, key.mv_size};
+        from = domain_key(after);
+        for (size_t i = 0; i < n; i++) {
+            struct domain_claim claim = domain_claim_at(claims, i);
+
+            *out = (struct domain_fact){claim.tenant, claim.type, claim.match_subdomains, false, claim.closed};
+            if (claim.tenant == tenant && claim.type != DOMAIN_DERIVED)
+                return DIRECTORY_FOUND;
+        }
+        if (n == 0 || from.n == 0)
+            return DIRECTORY_DAMAGED;
+    }
+    return result;
+}
+
 static enum directory_result next_record(const struct directory_view *v, enum directory_table table, uint32_t tenant,
                                          const struct mailbox_id *after, struct mailbox_record *out)
 {

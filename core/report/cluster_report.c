@@ -210,6 +210,21 @@ static void note_usage(const struct config *config, int64_t wall_s, struct print
     others_close(others);
 }
 
+/* Where one of several relays asks Exchange Online, and the others follow. */
+static void show_mirror(const json_t *status, struct printer *out)
+{
+    const json_t *mirror = json_object_get(status, "mirror");
+    char shown[4 * TEXT_SHOWN_MAX + 8];
+
+    if (!json_is_object(mirror) || !out->people)
+        return;
+    if (text_at(mirror, "by")[0] == '\0')
+        printer_text(out, "No relay is known to mirror Exchange Online for all: each that could does");
+    else
+        printer_text(out, "%s mirrors Exchange Online, and the others follow it",
+                     text_plain(shown, sizeof shown, slice_of(text_at(mirror, "by"))));
+}
+
 int cluster_report(const struct config *config, int64_t wall_s, struct printer *out, struct error *e)
 {
     json_t *status = NULL;
@@ -222,6 +237,8 @@ int cluster_report(const struct config *config, int64_t wall_s, struct printer *
         return error_prefix(e, "what postern-cluster has written cannot be read");
     at_ms = json_integer_value(json_object_get(json_object_get(status, "own"), "at"));
     show_relays(status, out);
+    if (status != NULL)
+        show_mirror(status, out);
     troubles = tell_membership(config, out);
     if (status != NULL)
         troubles += tell_troubles(status, wall_s - at_ms / 1000, out);

@@ -140,6 +140,8 @@ static void look_at_directory(struct report_files *f, struct picture *p)
     p->directory = open_part(f, p, files_open_directory);
     if (p->directory == PART_READ && f->view == NULL)
         p->directory = PART_NONE;
+    p->pulled = f->view != NULL && pulled_read(f->config->directory, &p->origin, NULL) > 0 &&
+                p->origin.here == directory_view_generation(f->view);
 }
 
 /* Those of logins and connectors: a tenant has one too, for the time since when its mail is seen. */

@@ -2,6 +2,7 @@
 #ifndef POSTERN_CORE_REPORT_PICTURE_H
 #define POSTERN_CORE_REPORT_PICTURE_H
 
+#include "core/directory/pulled.h"
 #include "core/report/files.h"
 #include "core/report/notices.h"
 #include "core/report/printer.h"
@@ -60,6 +61,8 @@ struct picture {
     struct picture_service services[PICTURE_SERVICES_MAX];
     size_t n_services;
     enum picture_part directory, state;
+    bool pulled; /* the directory is another relay's; `origin` says whose */
+    struct pulled origin;
     struct state_service using[STATE_SERVICES_MAX]; /* where the state was read */
     size_t n_using;
     struct notices notices;

@@ -177,6 +177,20 @@ static void show_tenants(const struct picture *p, const struct report_files *f, 
     }
 }
 
+/* Where the directory was pulled from, and when that relay was asked last: what it mirrored since is not here. */
+static void show_origin(const struct picture *p, struct printer *out)
+{
+    char relay[300], url[2100], age[40];
+    struct buf b = BUF_OVER(age);
+
+    if (!p->pulled)
+        return;
+    add_span(&b, p->wall_s - p->origin.checked_at);
+    printer_text(out, "  pulled from %s, its generation %llu, asked %s ago: %s",
+                 text_plain(relay, sizeof relay, slice_of(p->origin.relay)), (unsigned long long)p->origin.generation,
+                 age, text_plain(url, sizeof url, slice_of(p->origin.url)));
+}
+
 static void show_directory(const struct picture *p, const struct report_files *f, struct printer *out)
 {
     static const char *const words[] = {
@@ -198,6 +212,7 @@ static void show_directory(const struct picture *p, const struct report_files *f
                                     .hang = 2});
         printer_text(out, "  Put the folder's manifest back, or run postern-mirror.");
     }
+    show_origin(p, out);
     if (f->view != NULL)
         show_tenants(p, f, out);
 }

@@ -55,6 +55,16 @@ static void show_directory(const struct picture *p, const struct report_files *f
     out->value(out, "state", value_word(part_words[p->directory]));
     out->value(out, "generation", f->view != NULL ? value_number(directory_view_generation(f->view)) : value_none());
     out->value(out, "in_use", f->other_generation || p->n_using > 0 ? value_truth(!f->other_generation) : value_none());
+    if (p->pulled) {
+        out->open(out, "pulled", TREE_OBJECT);
+        out->value(out, "relay", value_word(p->origin.relay));
+        out->value(out, "url", value_word(p->origin.url));
+        out->value(out, "generation", value_number(p->origin.generation));
+        out->value(out, "asked_at", value_number((uint64_t)p->origin.checked_at));
+        out->close(out);
+    } else {
+        out->value(out, "pulled", value_none());
+    }
     out->close(out);
 }
 

@@ -17,6 +17,7 @@
 #include "core/directory/directory_record.h"
 
 struct writer;
+struct manifest; /* core/directory/manifest.h */
 
 /*
  * Takes the folder's lock, removes what a killed run left behind, and opens and verifies the last generation; one of an
@@ -118,6 +119,20 @@ struct writer_summary {
  * writer_conflict and writer_close may be called.
  */
 int writer_finish(struct writer *w, struct writer_summary *summary, struct error *e);
+
+/* ---- a generation that another relay made ---- */
+
+/* The next generation gets this number, if none is higher here: relays that follow one count as it does. */
+void writer_number_from(struct writer *w, uint64_t number);
+/* Is the file that `m` describes the one of the last generation? */
+bool writer_has_file(const struct writer *w, const struct manifest *m);
+/*
+ * In place of all operations and writer_finish: publishes a finished file of the folder, which is on disk, as the next
+ * generation, described by `said` but for its number. file NULL: the last generation's stays, with the tenants' times
+ * of `said`. 0: readers see it within a second. -1 with e: nothing has changed, but the file may be gone.
+ */
+int writer_adopt(struct writer *w, const char *file, const struct manifest *said, struct writer_summary *summary,
+                 struct error *e);
 
 /* At most this many conflicts are kept for writer_conflict; summary.conflicts counts all. */
 #define WRITER_CONFLICTS_MAX 1000

@@ -52,11 +52,7 @@ uint64_t writer_highest_file(const struct writer *w)
     return highest;
 }
 
-/*
- * Removes all generations but the new one and the one before, which a reader that has read the manifest may be about to
- * open. Files that are open stay readable without a name. Failing to remove one is no error: the next run tries again.
- */
-static void remove_old_generations(const struct writer *w, uint64_t keep, uint64_t keep_too)
+void writer_remove_old(const struct writer *w, uint64_t keep, uint64_t keep_too)
 {
     DIR *listing = open_listing(w);
     const struct dirent *entry;
@@ -99,27 +95,34 @@ static void said_of_tenant(const struct tenant_facts *facts, struct manifest_ten
     }
 }
 
-/* Writes the manifest for this file, with this run's tenants. */
-static int write_manifest(const struct writer *w, struct manifest *m, struct error *e)
+int writer_replace_manifest(const struct writer *w, const struct manifest *m, struct error *e)
 {
     char *text = malloc(MANIFEST_MAX);
     int result = -1;
     struct buf b;
 
-    m->tenants = calloc((size_t)w->tenants_n + 1, sizeof *m->tenants);
-    m->tenants_n = w->tenants_n;
-    if (text == NULL || m->tenants == NULL) {
-        (void)error_set(e, "out of memory");
-        goto out;
-    }
-    for (uint32_t i = 0; i < w->tenants_n; i++)
-        said_of_tenant(&w->facts[i], &m->tenants[i]);
+    if (text == NULL)
+        return error_set(e, "out of memory");
     b = buf_over(text, MANIFEST_MAX);
     if (manifest_text(m, &b, e) == 0)
         result = replace_manifest(w, buf_slice(&b), e);
-out:
-    manifest_free(m);
     free(text);
+    return result;
+}
+
+/* Writes the manifest for this file, with this run's tenants. */
+static int write_manifest(const struct writer *w, struct manifest *m, struct error *e)
+{
+    int result;
+
+    m->tenants = calloc((size_t)w->tenants_n + 1, sizeof *m->tenants);
+    if (m->tenants == NULL)
+        return error_set(e, "out of memory");
+    m->tenants_n = w->tenants_n;
+    for (uint32_t i = 0; i < w->tenants_n; i++)
+        said_of_tenant(&w->facts[i], &m->tenants[i]);
+    result = writer_replace_manifest(w, m, e);
+    manifest_free(m);
     return result;
 }
 
@@ -180,7 +183,7 @@ int writer_publish(struct writer *w, uint64_t *bytes, struct error *e)
         return -1;
     }
     (void)fsync(w->folder_fd);
-    remove_old_generations(w, m.generation, w->manifest.m.generation);
+    writer_remove_old(w, m.generation, w->manifest.m.generation);
     *bytes = m.size;
     return 0;
 }

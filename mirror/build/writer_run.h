@@ -122,6 +122,15 @@ int writer_publish(struct writer *w, uint64_t *bytes, struct error *e);
 /* Rewrites the manifest alone, with this run's times. */
 int writer_confirm(struct writer *w, struct error *e);
 
+/* Writes m's text as the folder's manifest. 0, or -1 with e and nothing changed. */
+int writer_replace_manifest(const struct writer *w, const struct manifest *m, struct error *e);
+/*
+ * Removes the files of all generations but these two: the new one, and the one before, which a reader that has read the
+ * manifest may be about to open. Files that are open stay readable without a name. Failing to remove one is no error:
+ * the next run tries again.
+ */
+void writer_remove_old(const struct writer *w, uint64_t keep, uint64_t keep_too);
+
 /* Removes the run's temporary files. */
 void writer_remove_aside(const struct writer *w);
 /* The highest number of a generation's file in the folder. */

@@ -18,8 +18,10 @@ int exchange_open(struct exchange *x, const struct exchange_options *options, st
 {
     const struct exchange_config *c = &options->tenant->exchange;
     const struct config *config = options->config;
-    struct http_options http = {
-        .ca_file = c->ca_file, .proxy = config->mirror_proxy, .stall_timeout_s = config->mirror_stall_timeout_s};
+    struct http_options http = {.ca_file = c->ca_file,
+                                .ca_setting = "exchange.ca_file",
+                                .proxy = config->mirror_proxy,
+                                .stall_timeout_s = config->mirror_stall_timeout_s};
     struct buf url = BUF_OVER(x->url), anchor = BUF_OVER(x->anchor), connection = BUF_OVER(x->connection_id);
     char guid[GUID_TEXT_MAX], path[128], proxy[300];
     struct buf base = BUF_OVER(path);

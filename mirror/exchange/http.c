@@ -17,18 +17,33 @@ struct http {
     struct http_options options;
     char *body;
     size_t body_n, body_cap, body_max, header_n;
-    bool too_big, forbidden_address;
+    bool too_big, forbidden_address, refused; /* refused: by the request's own taker; not_taken says why */
+    const struct http_request *request;
+    struct error not_taken;
     struct http_answer *answer;
     char why[CURL_ERROR_SIZE];
 };
 
 /* ---- what comes in ---- */
 
+static bool has_taker(struct http *h)
+{
+    long *status = &h->answer->status;
+
+    return h->request->take != NULL && curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, status) == CURLE_OK &&
+           (*status == 200 || *status == 206);
+}
+
 static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
 {
     struct http *h = arg;
 
     n *= size;
+    if (has_taker(h)) {
+        h->refused = !h->request->take(h->request->take_arg, h->answer, (struct slice){bytes, n}, &h->not_taken);
+        h->answer->taken += n;
+        return h->refused ? 0 : n;
+    }
     if (n > h->body_max - h->body_n) {
         h->too_big = true;
         return 0;
@@ -66,6 +81,9 @@ static const struct {
     {"request-id", FIELD(request_id)},
     {"x-ms-diagnostics", FIELD(diagnostics)},
     {"location", FIELD(location)},
+    {"etag", FIELD(etag)},
+    {"content-range", FIELD(content_range)},
+    {"content-encoding", FIELD(content_encoding)},
 };
 
 static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
@@ -137,7 +155,6 @@ static int set_options(struct http *h)
     if (h->options.proxy != NULL)
         bad |= curl_easy_setopt(c, CURLOPT_PROXY, h->options.proxy);
     bad |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    bad |= curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip");
     bad |= curl_easy_setopt(c, CURLOPT_USERAGENT, USER_AGENT);
     bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
     bad |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_SLOW_BYTES);
@@ -187,24 +204,26 @@ void http_close(struct http *h)
 static const struct {
     CURLcode code;
     enum failure failure;
-    const char *advice; /* NULL: libcurl's message is enough */
+    const char *advice;   /* NULL: libcurl's message is enough */
+    bool about_authority; /* the name of the setting of authorities comes behind the advice */
 } failures[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, FAILURE_TRANSIENT, "check the host's name and this machine's resolver"},
-    {CURLE_COULDNT_RESOLVE_PROXY, FAILURE_TRANSIENT, "check the proxy's name"},
-    {CURLE_COULDNT_CONNECT, FAILURE_TRANSIENT, "check the firewall, and the proxy if there is one"},
-    {CURLE_OPERATION_TIMEDOUT, FAILURE_TRANSIENT, NULL},
-    {CURLE_SEND_ERROR, FAILURE_TRANSIENT, NULL},
-    {CURLE_RECV_ERROR, FAILURE_TRANSIENT, NULL},
-    {CURLE_GOT_NOTHING, FAILURE_TRANSIENT, NULL},
-    {CURLE_PARTIAL_FILE, FAILURE_TRANSIENT, NULL},
-    {CURLE_HTTP2, FAILURE_TRANSIENT, NULL},
-    {CURLE_HTTP2_STREAM, FAILURE_TRANSIENT, NULL},
+    {CURLE_COULDNT_RESOLVE_HOST, FAILURE_TRANSIENT, "check the host's name and this machine's resolver", false},
+    {CURLE_COULDNT_RESOLVE_PROXY, FAILURE_TRANSIENT, "check the proxy's name", false},
+    {CURLE_COULDNT_CONNECT, FAILURE_TRANSIENT, "check the firewall, and the proxy if there is one", false},
+    {CURLE_OPERATION_TIMEDOUT, FAILURE_TRANSIENT, NULL, false},
+    {CURLE_SEND_ERROR, FAILURE_TRANSIENT, NULL, false},
+    {CURLE_RECV_ERROR, FAILURE_TRANSIENT, NULL, false},
+    {CURLE_GOT_NOTHING, FAILURE_TRANSIENT, NULL, false},
+    {CURLE_PARTIAL_FILE, FAILURE_TRANSIENT, NULL, false},
+    {CURLE_HTTP2, FAILURE_TRANSIENT, NULL, false},
+    {CURLE_HTTP2_STREAM, FAILURE_TRANSIENT, NULL, false},
     {CURLE_PEER_FAILED_VERIFICATION, FAILURE_FINAL,
      "the certificate is not this host's, has expired, or comes from an authority that is not trusted here; where a "
-     "proxy inspects TLS, put its authority into exchange.ca_file"},
-    {CURLE_SSL_CACERT_BADFILE, FAILURE_FINAL, "exchange.ca_file cannot be read as PEM"},
-    {CURLE_SSL_CONNECT_ERROR, FAILURE_FINAL, "TLS 1.2 or newer is needed on the other side"},
-    {CURLE_BAD_CONTENT_ENCODING, FAILURE_FINAL, "the answer says that it is compressed, but is not"},
+     "proxy inspects TLS, put its authority into",
+     true},
+    {CURLE_SSL_CACERT_BADFILE, FAILURE_FINAL, "no certificates in PEM can be read from", true},
+    {CURLE_SSL_CONNECT_ERROR, FAILURE_FINAL, "TLS 1.2 or newer is needed on the other side", false},
+    {CURLE_BAD_CONTENT_ENCODING, FAILURE_FINAL, "the answer says that it is compressed, but is not", false},
 };
 
 /*
@@ -243,6 +262,10 @@ static enum failure explain_failure(const struct http *h, CURLcode code, struct 
     const char *said = h->why[0] != '\0' ? h->why : curl_easy_strerror(code);
     enum failure failure;
 
+    if (h->refused) {
+        *e = h->not_taken;
+        return FAILURE_FINAL;
+    }
     if (h->too_big) {
         (void)error_set(e, "the answer is longer than %zu bytes, as none is", h->body_max);
         return FAILURE_FINAL;
@@ -260,16 +283,31 @@ static enum failure explain_failure(const struct http *h, CURLcode code, struct 
             explain_timeout(h, said, e);
             return failures[i].failure;
         }
-        (void)error_set(e, "%s%s%s", words(slice_of(said)).text, failures[i].advice != NULL ? "; " : "",
-                        failures[i].advice != NULL ? failures[i].advice : "");
+        (void)error_set(e, "%s%s%s%s%s", words(slice_of(said)).text, failures[i].advice != NULL ? "; " : "",
+                        failures[i].advice != NULL ? failures[i].advice : "", failures[i].about_authority ? " " : "",
+                        failures[i].about_authority ? h->options.ca_setting : "");
         return failures[i].failure;
     }
     (void)error_set(e, "%s", words(slice_of(said)).text);
     return FAILURE_FINAL;
 }
 
+#define RANGE_MAX 24
+
+/* "4096-", or NULL for all of it. */
+static const char *range_of(const struct http_request *r, char mem[RANGE_MAX])
+{
+    struct buf b = buf_over(mem, RANGE_MAX);
+
+    if (r->from == NULL || *r->from == 0)
+        return NULL;
+    buf_addf(&b, "%llu-", (unsigned long long)*r->from);
+    return mem;
+}
+
 static CURLcode set_request(const struct http *h, const struct http_request *r, struct curl_slist *headers)
 {
+    char range[RANGE_MAX];
     CURL *c = h->curl;
     CURLcode bad;
 
@@ -280,6 +318,10 @@ static CURLcode set_request(const struct http *h, const struct http_request *r, 
         bad = curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (bad == CURLE_OK)
         bad = curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(r->timeout_ms < LONG_MAX ? r->timeout_ms : LONG_MAX));
+    if (bad == CURLE_OK)
+        bad = curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, r->uncompressed ? NULL : "gzip");
+    if (bad == CURLE_OK)
+        bad = curl_easy_setopt(c, CURLOPT_RANGE, range_of(r, range));
     if (bad != CURLE_OK)
         return bad;
     if (r->body.p == NULL)
@@ -337,9 +379,10 @@ int http_do(struct http *h, const struct http_request *request, struct http_answ
 
     *answer = (struct http_answer){.failure = FAILURE_FINAL};
     h->answer = answer;
+    h->request = request;
     h->body_n = h->header_n = 0;
     h->body_max = request->body_max > 0 ? request->body_max : HTTP_ANSWER_MAX;
-    h->too_big = h->forbidden_address = false;
+    h->too_big = h->forbidden_address = h->refused = false;
     h->why[0] = '\0';
     if (headers == NULL)
         return error_set(e, "no memory for a request");

@@ -98,7 +98,7 @@ static int one_try(struct exchange_session *s, const char *what, struct http_req
     request->timeout_ms = left < REQUEST_MAX_MS ? left : REQUEST_MAX_MS;
     s->requests++;
     result = http_do(s->http, request, answer, e);
-    s->bytes += answer->body.n;
+    s->bytes += answer->body.n + answer->taken;
     if (result != 0) {
         (void)error_prefix(e, "%s", what);
         return answer->failure == FAILURE_TRANSIENT ? 1 : -1;

@@ -379,9 +379,10 @@ static void the_manual_pages_example_is_right(void **state)
 /* A mask over a file goes away with the file, when another one is renamed into its place; one over its folder stays. */
 static void what_hides_the_state_from_a_service_covers_its_folder(void **state)
 {
-    static const char *const units[] = {"conf/systemd/postern-alert.service", "conf/systemd/postern-mirror.service",
-                                        "conf/systemd/postern-mirror-respond.service",
-                                        "conf/systemd/postern-mirror-rebuild.service"};
+    static const char *const units[] = {
+        "conf/systemd/postern-alert.service",          "conf/systemd/postern-mirror.service",
+        "conf/systemd/postern-mirror-respond.service", "conf/systemd/postern-mirror-rebuild.service",
+        "conf/systemd/postern-mirror-pull.service",    "conf/systemd/postern-mirror-offer.service"};
     static char text[TEXT_MAX];
     struct config *c = config_of("", "/nowhere");
     char folder[256];

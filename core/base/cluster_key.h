@@ -17,8 +17,10 @@
 
 struct cluster_key {
     struct hash_secret hash;
-    unsigned char sealing[CLUSTER_DERIVED_BYTES]; /* from it come the keys of each incarnation: cluster/seal.h */
-    unsigned char proving[CLUSTER_DERIVED_BYTES]; /* cluster/proof.h */
+    unsigned char sealing[CLUSTER_DERIVED_BYTES];  /* from it come the keys of each incarnation: cluster/seal.h */
+    unsigned char proving[CLUSTER_DERIVED_BYTES];  /* cluster/proof.h */
+    unsigned char offering[CLUSTER_DERIVED_BYTES]; /* mirror/offer_text.h */
+    unsigned char pulling[CLUSTER_DERIVED_BYTES];  /* what a relay shows to the web server that it pulls from */
     char check[CLUSTER_CHECK_DIGITS + 1]; /* tells whether two relays have the same key; reveals nothing of it */
 };
 

@@ -1,4 +1,4 @@
-#include "cluster/key.h"
+#include "core/base/cluster_key.h"
 
 #include "core/base/secret_file.h"
 #include "core/base/write.h"
@@ -67,7 +67,9 @@ int cluster_key_derive(const unsigned char bytes[CLUSTER_KEY_BYTES], struct clus
     unsigned char check[CLUSTER_DERIVED_BYTES] = {0};
 
     out->hash = (struct hash_secret){{word_at(bytes), word_at(bytes + 8)}};
-    if (cluster_key_expand(bytes, CLUSTER_KEY_BYTES, "sealing", salt, sizeof salt - 1, out->sealing, e) != 0 ||
+    if (cluster_key_expand(bytes, CLUSTER_KEY_BYTES, "offering", salt, sizeof salt - 1, out->offering, e) != 0 ||
+        cluster_key_expand(bytes, CLUSTER_KEY_BYTES, "pulling", salt, sizeof salt - 1, out->pulling, e) != 0 ||
+        cluster_key_expand(bytes, CLUSTER_KEY_BYTES, "sealing", salt, sizeof salt - 1, out->sealing, e) != 0 ||
         cluster_key_expand(bytes, CLUSTER_KEY_BYTES, "proving", salt, sizeof salt - 1, out->proving, e) != 0 ||
         cluster_key_expand(bytes, CLUSTER_KEY_BYTES, "check", salt, sizeof salt - 1, check, e) != 0)
         return -1;
