@@ -151,9 +151,9 @@ bench-build: $(BENCH)
 
 # ---- blunting: a year of mail and attacks in virtual time (bench/blunting/README.md); its clock.c replaces core's ----
 BLUNTING_OBJ = $(patsubst %.c,$(B)/%.o,$(wildcard bench/blunting/*.c))
-$(B)/bench/blunting/blunting: $(BLUNTING_OBJ) $(call objects,mirror) $(B)/libcore.a
+$(B)/bench/blunting/blunting: $(BLUNTING_OBJ) $(call objects,mirror) $(call objects,cluster) $(B)/libcore.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(mirror_LIBS) $(CORE_LIBS) -lm
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(mirror_LIBS) $(cluster_LIBS) $(CORE_LIBS) -lm
 
 # ---- attacks: programs that tests/attacks/ and tests/integration/ drive ----
 $(B)/tests/attacks/%: $(B)/tests/attacks/%.o $(B)/bench/milter_wire.o $(B)/libcore.a

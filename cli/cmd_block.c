@@ -213,7 +213,7 @@ static int accept_sent(struct cli *cli, const struct decide_context *c, const st
 
     if (key == 0)
         return cli_fail(cli, "%s has no habit: only logins and connectors have one", x->block.subject);
-    habits_lift(state_habits(cli->files.state), key, c->now_ns, true);
+    subject_accept(state_counters(cli->files.state), state_habits(cli->files.state), c, x);
     habits_look(c->habits, key, c->now_ns, &habit);
     if (habit.crowded || habit.since_ns == 0)
         return cli_fail(cli, "%s has sent nothing that a habit was learnt from", x->block.subject);

@@ -82,7 +82,7 @@ static void alarm_peer(struct node *n, struct beat_peer *p, uint64_t boot_ns)
         alert_advice(&alert, "See whether it and its postern-cluster run. Until then it counts for itself");
         post(n, &alert);
     }
-    if (is_due(&p->alarm_differs, !gone && !silent && p->differs != 0, boot_ns)) {
+    if (is_due(&p->alarm_differs, !gone && !silent && (p->differs & ~DIGESTS_WEAK) != 0, boot_ns)) {
         alert = alert_of(ALERT_CLUSTER, clock_wall_s(), slice_of(name));
         alert_summary(&alert, "Relay %s differs from this one in: %s", name,
                       beat_differences(p->differs, text, sizeof text));

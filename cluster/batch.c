@@ -82,7 +82,7 @@ void batch_cut(struct batch *b, const struct counters *counters, uint64_t now_ns
             b->floors_ns[i] = owed;
     }
     for (size_t i = 0; i < b->n_members; i++) {
-        uint64_t owed = owed_here(counters, b->members[i].key, OUTBOX_COUNTERS, now_ns);
+        uint64_t owed = owed_here(counters, b->members[i].key, b->members[i].table, now_ns);
 
         if (b->members[i].ns > owed)
             b->members[i].ns = owed;
@@ -203,10 +203,19 @@ static void apply_entry(const struct pending_entry *k, uint64_t left_ns, const s
         hot_note(hot, &entry, k->floor ? 0 : less(left_ns, (uint64_t)k->add_ns));
 }
 
+static void give_back(const struct pending_member *m, const struct batch_applying *with)
+{
+    if (m->table == OUTBOX_COUNTERS)
+        counters_return(with->counters, m->key, m->ns, with->now_ns);
+    else
+        strangers_return(with->counters, m->table == OUTBOX_STRANGERS_REFUSALS ? STRANGERS_REFUSALS : STRANGERS_BLOCKS,
+                         m->key, m->ns, with->now_ns);
+}
+
 static void apply_member(const struct pending_member *m, uint64_t left_ns, struct slice mark,
                          const struct batch_applying *with, struct hot_list *hot, struct batch_counts *counts)
 {
-    const struct hot_entry entry = {m->key, OUTBOX_COUNTERS, left_ns, m->burst_ns};
+    const struct hot_entry entry = {m->key, m->table, left_ns, m->burst_ns};
     const struct proof_of of = {m->key, m->member, bytes_get32(with->sender.outbox), with->sender.wall_s};
 
     if (mark.n == 0) {
@@ -219,7 +228,7 @@ static void apply_member(const struct pending_member *m, uint64_t left_ns, struc
         return;
     }
     counts->known++;
-    counters_return(with->counters, m->key, m->ns, with->now_ns);
+    give_back(m, with);
     apply_left(&entry, with, counts);
 }
 

@@ -8,7 +8,20 @@
 #include "core/base/hash.h"
 #include "core/config/config.h"
 
-enum digest_of { DIGEST_TENANTS, DIGEST_LIMITS, DIGEST_CONNECTORS, DIGEST_PREFIXES, DIGESTS };
+enum digest_of {
+    DIGEST_TENANTS,
+    DIGEST_LIMITS, /* whom they count, what, how much, and what follows */
+    DIGEST_EXCEPTIONS,
+    DIGEST_ONLY, /* which messages limits are about */
+    DIGEST_GROUPS,
+    DIGEST_CONNECTORS,
+    DIGEST_NETWORKS, /* how many are known */
+    DIGEST_PREFIXES,
+    DIGEST_TEXTS, /* of replies: what is counted does not depend on them */
+    DIGESTS
+};
+/* Where only these differ, all is counted together. */
+#define DIGESTS_WEAK (1u << DIGEST_TEXTS)
 
 struct digests {
     uint64_t of[DIGESTS];

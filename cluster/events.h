@@ -29,7 +29,8 @@ enum event_type {
 
 enum mark_kind {
     MARK_FIRST = 1, /* the earliest end holds */
-    MARK_LATEST     /* the latest */
+    MARK_LATEST,    /* the latest */
+    MARK_ONCE       /* a stranger's (core/state/counters.h: strangers_once) */
 };
 
 struct events;

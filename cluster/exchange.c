@@ -8,19 +8,24 @@
 /* A batch that Redis refuses is tried again after a second, so many times. */
 #define RETRY_NS NS_PER_S
 #define TRIES_MOST 20u
-/* A round's batches are numbered from its position on. */
-#define BATCHES_A_ROUND 4096u
 /* A round waits for its events no longer than that. */
 #define ROUND_WAIT_NS NS_PER_S
 /* Nor for a lane. */
 #define BEHIND_NS NS_PER_S
 
-_Static_assert(PENDING_ENTRIES_MAX / BATCH_ENTRIES_MAX + PENDING_MEMBERS_MAX / BATCH_MEMBERS_MAX + 2 < BATCHES_A_ROUND,
+_Static_assert(PENDING_ENTRIES_MAX / BATCH_ENTRIES_MAX + PENDING_MEMBERS_MAX / BATCH_MEMBERS_MAX + 2 <
+                   NODE_NUMBERS_A_ROUND,
                "a round's batches have numbers of their own");
 
 static void on_batch(void *arg, const struct reply *reply);
 
 /* ---- rounds ---- */
+
+/* Counters of other masters don't wait for what only the one that has "{m}" is told. */
+static bool home_is_away(const struct node *n)
+{
+    return n->shards.several && n->stage != NODE_SHARES;
+}
 
 /* Another ring has positions of its own; what is under way may then be counted twice. */
 static void number_anew(struct node *n, const unsigned char *id)
@@ -36,10 +41,12 @@ static bool begin_round(struct node *n)
     unsigned char id[OUTBOX_IDENTITY_BYTES];
     uint64_t from;
 
-    if (n->in_round || !outbox_identity(n->outbox, n->boot_id, id) || !pending_begin_round(n->pending))
+    if (n->in_round || !outbox_identity(n->outbox, n->boot_id, id) ||
+        !(home_is_away(n) || node_habits_begin_round(n)) || !pending_begin_round(n->pending))
         return false;
     from = outbox_begin_round(n->outbox);
-    if (from == outbox_position(n->outbox) && pending_in_round(n->pending) == 0)
+    if (from == outbox_position(n->outbox) && pending_in_round(n->pending) == 0 &&
+        (node_habits_told(n) || home_is_away(n)))
         return false;
     n->in_doubt = from == outbox_position(n->outbox) && !n->carries;
     n->carries = false;
@@ -49,6 +56,7 @@ static bool begin_round(struct node *n)
     n->round_from = from;
     for (unsigned i = 0; i < n->n_lanes; i++)
         n->lanes[i].round_batches = 0;
+    n->round_habits = 0;
     n->round_events = events_added(n->events);
     n->round_wait_ns = 0;
     return true;
@@ -87,7 +95,7 @@ static bool is_told(const struct node *n, uint64_t boot_ns)
  */
 static void end_round(struct node *n, uint64_t boot_ns)
 {
-    if (!n->in_round || !is_told(n, boot_ns))
+    if (!n->in_round || !is_told(n, boot_ns) || !(node_habits_told(n) || home_is_away(n)))
         return;
     if (n->round_wait_ns == 0)
         n->round_wait_ns = boot_ns + ROUND_WAIT_NS;
@@ -110,6 +118,10 @@ static void drain(struct node *n, uint64_t boot_ns)
     do {
         got = outbox_drain(n->outbox, boot_ns, records, DRAIN_AT_ONCE);
         for (size_t i = 0; i < got; i++) {
+            if (outbox_is_of_habit(records[i].kind)) {
+                node_note_habit(n, records + i);
+                continue;
+            }
             (void)pending_take(n->pending, records + i);
             node_note_record(n, records + i);
             if (records[i].kind == OUTBOX_RESET)
@@ -186,7 +198,7 @@ static uint64_t number_of(struct lane *lane)
 
     if (lane->batch.of_round == 0)
         return 0;
-    number = n->round_from * BATCHES_A_ROUND + ++lane->round_batches;
+    number = n->round_from * NODE_NUMBERS_A_ROUND + ++lane->round_batches;
     if (n->in_doubt)
         return 0;
     lane->number = number > lane->number ? number : lane->number + 1;

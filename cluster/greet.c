@@ -100,6 +100,7 @@ static void on_epoch(void *arg, const struct reply *reply)
     n->reposts = true;
     memcpy(n->epoch, reply->text.p, reply->text.n);
     n->epoch[reply->text.n] = '\0';
+    node_keep_all_habits(n);
     node_forget_position(n);
 }
 

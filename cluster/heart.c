@@ -70,7 +70,8 @@ static json_t *own_beat(struct node *n)
         return NULL;
     outbox_stats(n->outbox, &outbox);
     set_number(o, "round_trip_us", n->stats.round_trip_ns / 1000);
-    set_number(o, "waiting", pending_count(n->pending) + events_count(n->events) + outbox.waiting);
+    set_number(o, "waiting",
+               pending_count(n->pending) + node_habits_waiting(n) + events_count(n->events) + outbox.waiting);
     set_number(o, "lost", pending_lost(n->pending) + events_lost(n->events) + outbox.lost);
     set_number(o, "keys", n->stats.batches.keys);
     set_number(o, "raised", n->stats.batches.raised);
@@ -79,6 +80,7 @@ static json_t *own_beat(struct node *n)
     set_number(o, "redirected", n->stats.redirected);
     set_number(o, "refused_by_redis", n->stats.refused_by_redis);
     set_number(o, "events_in", n->stats.events_in);
+    set_number(o, "habits_in", n->stats.habits_in);
     set_number(o, "events_out", n->stats.events_out);
     set_number(o, "false_records", n->stats.false_records);
     set_number(o, "replayed", n->stats.replayed);
@@ -118,7 +120,10 @@ static void say_differences(struct node *n, const struct beat_peer *p, unsigned 
 {
     char text[128];
 
-    if (p->differs != before && p->differs != 0)
+    if (p->differs != before && p->differs != 0 && (p->differs & ~DIGESTS_WEAK) == 0)
+        log_say(n->log, LEVEL_NOTICE, "relay %s refuses with other texts than this one; all is counted together",
+                beat_name(p->said));
+    else if (p->differs != before && p->differs != 0)
         log_say(n->log, LEVEL_WARNING,
                 "relay %s differs from this one in: %s; what depends on that is counted by each for itself",
                 beat_name(p->said), beat_differences(p->differs, text, sizeof text));

@@ -157,7 +157,7 @@ static void beat(struct node *n, uint64_t boot_ns)
 /* The front ends begin after that (their units say so); without Redis they begin unshared. */
 static void say_ready(struct node *n, uint64_t boot_ns)
 {
-    bool warm = n->warm == WARM_DONE && n->caught_up;
+    bool warm = n->warm == WARM_DONE && node_habits_are_warm(n) && n->caught_up;
 
     if (n->said_ready || (!warm && boot_ns - n->begun_ns < READY_LATEST_NS))
         return;
@@ -183,6 +183,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
         beat(n, boot_ns);
     }
     node_warm_up(n);
+    node_warm_habits(n);
     say_ready(n, boot_ns);
     node_drain(n);
     node_look_at_blocks(n);
@@ -191,6 +192,8 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
             recent_repost(n->recent, n->pending, state_counters(n->state), node_now(n, boot_ns), REPOST_AT_ONCE);
     node_send_events(n);
     node_send_batches(n);
+    node_send_habits(n);
+    node_keep_habits(n);
     node_read_events(n);
 }
 
@@ -229,6 +232,8 @@ static int start(struct node *n, struct error *e)
 
     if ((n->sealer = sealer_new(n->key, e)) == NULL || (n->opener = opener_new(n->key, n->sealer, e)) == NULL)
         return -1;
+    if (node_habits_new(n, e) != 0)
+        return -1;
     n->events = events_new();
     n->blocks = shared_blocks_new(n->config->state_blocks);
     n->pending = pending_new();
@@ -238,6 +243,8 @@ static int start(struct node *n, struct error *e)
     if (n->events == NULL || n->blocks == NULL || n->pending == NULL || n->recent == NULL || n->lanes == NULL ||
         n->flush == NULL || connect_all(n) != 0 || event_add(n->flush, &often) != 0)
         return error_set(e, "no memory for the cluster");
+    if (directory_open(n->config->directory, &n->directory, e) != 0)
+        return -1;
     node_load_position(n);
     return 0;
 }
@@ -261,6 +268,7 @@ struct node *node_new(const struct node_options *o, struct error *e)
     n->started_s = clock_wall_s();
     n->begun_ns = clock_boot_ns();
     n->boot_id = clock_boot_id();
+    (void)outbox_identity(n->outbox, n->boot_id, n->outbox_id);
     if (start(n, e) == 0)
         return n;
     node_free(n);
@@ -279,6 +287,8 @@ void node_free(struct node *n)
     if (n->flush != NULL)
         event_free(n->flush);
     beats_clear(&n->beats);
+    node_habits_free(n);
+    directory_close(n->directory);
     events_free(n->events);
     shared_blocks_free(n->blocks);
     pending_free(n->pending);

@@ -16,10 +16,14 @@
 #include "cluster/slots.h"
 #include "core/base/log.h"
 #include "core/config/config.h"
+#include "core/directory/directory.h"
 #include "core/state/outbox.h"
 #include "core/state/state.h"
 
 #define NODE_EPOCH_MAX 64u
+/* What is told in a round is numbered from its position on; more than it ever has. */
+#define NODE_NUMBERS_A_ROUND 4096u
+#define NODE_HABITS_STREAM "postern:{m}:habits"
 #define NODE_ID_MAX 42u /* of an event in the stream: two numbers of 64 bits */
 
 /* Why nothing is shared at the moment. */
@@ -76,6 +80,7 @@ struct node_stats {
     uint64_t redirected;            /* batches, to another master of the Redis Cluster */
     uint64_t pushes_out, pushes_in;
     uint64_t events_out, events_in;
+    uint64_t habits_in;                      /* words of others on what they counted */
     uint64_t blocks_in, lifts_in, marks_in;  /* events that were applied */
     uint64_t false_records, replayed, newer; /* cluster/seal.h */
     uint64_t connections;                    /* ended or failed */
@@ -109,16 +114,21 @@ struct node {
     /* the round that is told */
     bool in_round, in_doubt;              /* begun; of another ring than the file's by now */
     bool carries;                         /* the one before left something to it */
-    uint64_t round_from;                  /* where it begins */
+    uint64_t round_from, round_habits;    /* where it begins; how many words of habits were filled */
     uint64_t round_events, round_wait_ns; /* it ends when so many events have arrived; or then, boot clock */
+    /* habits */
+    struct node_habits *habits;
+    char habits_cursor[REPLY_CURSOR_MAX + 1];
     /* events */
     struct events *events;
     struct shared_blocks *blocks;
     const struct blocks *looked_at; /* when it was compared with the others' ... */
     uint64_t looked_changes;        /* ... it had changed so often */
-    bool events_stalled, reading, caught_up, said_folder;
+    bool events_stalled, reading, reads_habits, caught_up, said_folder;
     uint64_t events_retry_ns, blocks_read_ns;
     unsigned long long read_to[2], saved[2]; /* the id of the last event that was read; of the one that is saved */
+    struct directory *directory;             /* for never_block: which mailbox is meant */
+    uint64_t directory_ns;                   /* boot clock: when it was refreshed */
     /* Redis */
     char epoch[NODE_EPOCH_MAX + 1];
     bool reposts;
@@ -222,6 +232,26 @@ bool node_open(struct node *n, enum seal_context context, struct slice record, s
 
 /* cluster/warm.c: takes over what all relays have counted. */
 void node_warm_up(struct node *n);
+
+/* cluster/habits.c: what is usual, from the sum of all. */
+int node_habits_new(struct node *n, struct error *e);
+void node_habits_free(struct node *n);
+void node_note_habit(struct node *n, const struct outbox_record *record);
+size_t node_habits_waiting(const struct node *n);
+/* Part of a round: begins; all of it was told. */
+bool node_habits_begin_round(struct node *n);
+bool node_habits_told(const struct node *n);
+void node_send_habits(struct node *n);
+/* For those who come later: what is known of each login that sends; of all, since Redis has forgotten them. */
+void node_keep_habits(struct node *n);
+void node_keep_all_habits(struct node *n);
+/* Takes over what was kept, where nothing is known yet. */
+void node_warm_habits(struct node *n);
+bool node_habits_are_warm(const struct node *n);
+/* What others counted is read from there; false: not yet. An entry of the stream; false: it is none. */
+bool node_habits_position(const struct node *n, unsigned long long id[2]);
+bool node_heard_habits(struct node *n, const unsigned long long id[2], struct slice record);
+void node_habits_caught_up(struct node *n);
 
 /* cluster/heart.c: how all relays are. */
 void node_beat(struct node *n, uint64_t boot_ns);

@@ -182,8 +182,12 @@ static bool add_member(struct members *m, const struct pending_member *member)
 
 static void take_member(struct pending *p, const struct outbox_record *r)
 {
-    const struct pending_member member = {
-        .key = r->key, .member = r->member, .ns = r->ns, .burst_ns = r->burst_ns, .keep_ns = r->keep_ns};
+    const struct pending_member member = {.key = r->key,
+                                          .member = r->member,
+                                          .table = r->table,
+                                          .ns = r->ns,
+                                          .burst_ns = r->burst_ns,
+                                          .keep_ns = r->keep_ns};
 
     p->lost += !add_member(&next_of(p)->members, &member);
 }

@@ -27,6 +27,7 @@ struct pending_entry {
 /* A distinct member, charged here. Each is told by itself, in order. */
 struct pending_member {
     uint64_t key, member;
+    enum outbox_table table;
     uint64_t ns, burst_ns, keep_ns;
 };
 

@@ -27,8 +27,9 @@
 enum seal_context {
     SEAL_PUSH,  /* counters that many consume from at this moment */
     SEAL_EVENT, /* blocks, lifts, resets: in the stream */
-    SEAL_KEPT,  /* a block as it stands, for those who come later: read any number of times, never a replay */
-    SEAL_BEAT,  /* heartbeats */
+    SEAL_KEPT, /* a block or a habit as it stands, for those who come later: read any number of times, never a replay */
+    SEAL_BEAT, /* heartbeats */
+    SEAL_HABITS, /* what was counted of habits: in a stream */
     SEAL_CONTEXTS
 };
 

@@ -54,7 +54,8 @@ void node_note_record(struct node *n, const struct outbox_record *r)
         return;
     case OUTBOX_DISTINCT:
         /* Who meets the member next knows it, before its limit is full. */
-        (void)events_add_mark(n->events, wall_ms, MARK_LATEST, r->member, r->keep_ns);
+        (void)events_add_mark(n->events, wall_ms, r->table == OUTBOX_COUNTERS ? MARK_LATEST : MARK_ONCE, r->member,
+                              r->keep_ns);
         return;
     case OUTBOX_LIFT:
     case OUTBOX_RESET:
@@ -171,10 +172,24 @@ static void on_added(void *arg, const struct reply *reply)
 
 /* ---- what others tell ---- */
 
-/* never_block is this relay's own: by the name in the block. */
-static bool is_protected(const struct node *n, const struct block *block, const struct moment *at)
+/* The directory as it is now. NULL: there is none. */
+static struct directory_view *view_of(struct node *n)
 {
+    uint64_t boot_ns = clock_boot_ns();
+
+    if (n->directory_ns == 0 || boot_ns - n->directory_ns >= NS_PER_S) {
+        n->directory_ns = boot_ns;
+        (void)directory_refresh(n->directory, NULL); /* that it can't be used, the services say */
+    }
+    return directory_view_get(n->directory);
+}
+
+/* never_block is this relay's own: by the name in the block, and by all other names of its mailbox. */
+static bool is_protected(struct node *n, const struct block *block, const struct moment *at)
+{
+    struct directory_view *view = view_of(n);
     const struct decide_context c = {.config = n->config,
+                                     .view = view,
                                      .counters = state_counters(n->state),
                                      .blocks = state_blocks(n->state),
                                      .secret = state_secret(n->state),
@@ -194,6 +209,8 @@ static bool is_protected(const struct node *n, const struct block *block, const 
                 never_blocked(&c, &x->submission, &x->verdict.identity, x->part);
     }
     free(x);
+    if (view != NULL)
+        directory_view_put(n->directory, view);
     return found;
 }
 
@@ -264,7 +281,9 @@ static void heard_mark(struct node *n, enum mark_kind kind, uint64_t key, uint64
     uint64_t here_ns = counters_marked_for(counters, key, at->now_ns);
     bool crowded;
 
-    if (kind == MARK_FIRST && here_ns > left_ns)
+    if (kind == MARK_ONCE)
+        (void)strangers_once(counters, key, at->now_ns, left_ns);
+    else if (kind == MARK_FIRST && here_ns > left_ns)
         counters_return(counters, key, here_ns - left_ns, at->now_ns);
     else if (kind == MARK_LATEST || here_ns == 0)
         (void)counters_mark(counters, key, at->now_ns, left_ns, kind == MARK_LATEST, &crowded);
@@ -278,7 +297,7 @@ static void heard_marks(struct node *n, struct slice body, uint64_t elapsed_ms, 
         uint64_t key = bytes_get64(p + 1), ns = bytes_get64(p + 9), elapsed_ns = elapsed_ms * NS_PER_MS;
 
         if (key != 0 && ns <= COUNTERS_LONGEST_WINDOW_NS && elapsed_ms < COUNTERS_LONGEST_WINDOW_NS / NS_PER_MS &&
-            ns > elapsed_ns && (p[0] == MARK_FIRST || p[0] == MARK_LATEST))
+            ns > elapsed_ns && p[0] >= MARK_FIRST && p[0] <= MARK_ONCE)
             heard_mark(n, (enum mark_kind)p[0], key, ns - elapsed_ns, at);
     }
     n->stats.marks_in++;
@@ -344,71 +363,118 @@ static bool parse_id(struct slice text, unsigned long long id[2])
            slice_to_u64(sequence, UINT64_MAX, id + 1);
 }
 
-/* One event: its id, and a list of names and values, of which "r" is ours. */
-static bool heard_entry(struct node *n, const struct reply *entry)
+static bool heard_record(struct node *n, const unsigned long long id[2], struct slice record)
 {
-    const struct reply *fields;
-    unsigned long long id[2];
     struct slice text;
 
-    if (reply_array(entry, 2) == NULL || entry->elements[0]->type != REPLY_TEXT ||
-        entry->elements[0]->text.n > NODE_ID_MAX || !parse_id(entry->elements[0]->text, id) || id[0] < n->read_to[0] ||
-        (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
-        return false; /* none, or it goes backwards */
+    if (id[0] < n->read_to[0] || (id[0] == n->read_to[0] && id[1] <= n->read_to[1]))
+        return false; /* it goes backwards */
     n->read_to[0] = id[0];
     n->read_to[1] = id[1];
-    if ((fields = reply_array(entry->elements[1], 2)) != NULL && fields->elements[1]->type == REPLY_TEXT &&
-        node_open(n, SEAL_EVENT, fields->elements[1]->text, &text))
+    if (node_open(n, SEAL_EVENT, record, &text))
         (void)heard_event(n, text);
     return true;
 }
 
+/* One entry: its id, and a list of names and values, of which "r" is ours. */
+static bool heard_entry(struct node *n, const struct reply *entry,
+                        bool (*heard)(struct node *n, const unsigned long long id[2], struct slice record))
+{
+    struct slice record = {"", 0};
+    const struct reply *fields;
+    unsigned long long id[2];
+
+    if (reply_array(entry, 2) == NULL || entry->elements[0]->type != REPLY_TEXT ||
+        entry->elements[0]->text.n > NODE_ID_MAX || !parse_id(entry->elements[0]->text, id))
+        return false;
+    if ((fields = reply_array(entry->elements[1], 2)) != NULL && fields->elements[1]->type == REPLY_TEXT)
+        record = fields->elements[1]->text;
+    return heard(n, id, record);
+}
+
+/* The new entries of one stream: its name, and a list of them. */
+static bool heard_stream(struct node *n, const struct reply *stream)
+{
+    const struct reply *entries;
+    bool habits;
+
+    if (reply_array(stream, 2) == NULL || (entries = reply_array(stream->elements[1], 1)) == NULL)
+        return false;
+    habits = reply_is(stream->elements[0], NODE_HABITS_STREAM);
+    for (size_t i = 0; i < entries->n; i++)
+        if (!heard_entry(n, entries->elements[i], habits ? node_heard_habits : heard_record))
+            return false;
+    return true;
+}
+
+static void add_id(struct node *n, const unsigned long long id[2])
+{
+    char text[NODE_ID_MAX + 1];
+    struct buf b = BUF_OVER(text);
+
+    buf_addf(&b, "%llu-%llu", id[0], id[1]);
+    command_add(&n->command, buf_slice(&b));
+}
+
 void node_read_events(struct node *n)
 {
-    char id[NODE_ID_MAX + 1];
-    struct buf b = BUF_OVER(id);
+    unsigned long long habits[2];
+    bool of_habits = node_habits_position(n, habits);
 
     if (n->stage != NODE_SHARES || n->reading || !link_is_up(n->reader))
         return;
-    buf_addf(&b, "%llu-%llu", n->read_to[0], n->read_to[1]);
     command_begin(&n->command);
     command_add_static(&n->command, "XREAD");
     command_add_static(&n->command, "COUNT");
     command_add_static(&n->command, READ_AT_ONCE);
-    if (n->caught_up) {
+    if (n->caught_up && of_habits) {
         command_add_static(&n->command, "BLOCK");
         command_add_static(&n->command, READ_WAIT_MS);
     }
     command_add_static(&n->command, "STREAMS");
     command_add_static(&n->command, STREAM);
-    command_add(&n->command, buf_slice(&b));
+    if (of_habits)
+        command_add_static(&n->command, NODE_HABITS_STREAM);
+    add_id(n, n->read_to);
+    if (of_habits)
+        add_id(n, habits);
+    n->reads_habits = of_habits;
     n->reading = link_send(n->reader, &n->command, on_read, n) == 0;
 }
 
-/* Nothing: none came in that time. Else a list of streams, of which there is one: its name, and its events. */
+/* All that was there is read. */
+static void caught_up(struct node *n)
+{
+    if (n->stage != NODE_SHARES)
+        return;
+    n->caught_up = true;
+    if (!n->reads_habits) /* nor do replies wait then: the next flush asks again */
+        return;
+    node_habits_caught_up(n);
+    node_read_events(n);
+}
+
+/* Nothing: none came in that time. Else a list of streams that have new entries. */
 static void on_read(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
-    const struct reply *stream, *entries;
 
     n->reading = false;
     if (reply == NULL)
         return;
     if (reply->type == REPLY_NIL || n->stage != NODE_SHARES) {
-        n->caught_up = n->caught_up || n->stage == NODE_SHARES;
-        node_read_events(n);
+        caught_up(n);
         return;
     }
-    if (reply_array(reply, 1) == NULL || (stream = reply_array(reply->elements[0], 2)) == NULL ||
-        (entries = reply_array(stream->elements[1], 1)) == NULL) {
+    if (reply_array(reply, 1) == NULL) {
         link_fail(n->reader, "Redis replied to XREAD with something else");
         return;
     }
     /* What changed here is known before what others say of it. */
     node_drain(n);
     node_look_at_blocks(n);
-    for (size_t i = 0; i < entries->n; i++)
-        if (!heard_entry(n, entries->elements[i])) {
+    for (size_t i = 0; i < reply->n; i++)
+        if (!heard_stream(n, reply->elements[i])) {
             link_fail(n->reader, "Redis replied to XREAD with what are no events, or old ones");
             return;
         }

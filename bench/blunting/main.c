@@ -1,18 +1,22 @@
 /*
- * blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-m MERGED] [-n DAYS] [-a ATTACK] [-v VICTIMS] honest|attacks
+ * blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-m MERGED] [-n DAYS] [-a ATTACK] [-v VICTIMS] [-r RELAYS]
+ *     honest|attacks
  *
  * FILE is a policy: settings of postern.conf(5) about limits. FOLDER is for what postern keeps, and for its
  * configuration. Prints one line a kind of honest mail (of logins in their first two weeks, and of the others), or one
  * an attack and victim, with tabs between the figures. -a: only the attack of that number, from 0; else each by itself.
+ * -r: each honest message meets any of so many relays that count as one.
  *
  * What came before an attack is the same for all of them, so it is lived through once: an attack begins in a child of
  * this process, with a copy of the state file.
  */
 #include "bench/blunting/blunting.h"
+#include "bench/blunting/shared.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,13 +43,16 @@ struct by_limit {
 struct wanted {
     const char *policy, *folder;
     uint64_t seed;
+    unsigned relays;
     unsigned people, merged, days, victims;
     int attack; /* -1: all */
 };
 
 struct run {
     struct organization *o;
-    struct relay relay;
+    struct relay relays[SHARED_MOST], *relay; /* the one that has this message */
+    unsigned n_relays;
+    struct shared *shared; /* NULL: there is one */
     struct queue queue;
     struct tally tally[PHASES][KINDS];
     struct by_limit by_limit[CONFIG_LIMITS_MAX + 1];
@@ -121,7 +128,7 @@ static void note_victim(struct run *run, const struct mail *m, enum outcome outc
 
 static void note_limit(struct run *run, const struct mail *m)
 {
-    const char *limit = run->relay.limit != NULL ? run->relay.limit : "none";
+    const char *limit = run->relay->limit != NULL ? run->relay->limit : "none";
 
     for (unsigned i = 0; i <= CONFIG_LIMITS_MAX; i++) {
         struct by_limit *b = &run->by_limit[i];
@@ -155,7 +162,7 @@ static void honest(struct run *run, struct mail *m)
     t = &run->tally[phase_of(run, m)][m->kind];
     t->sent += m->tries == 0;
     t->recipients += m->tries == 0 ? m->n : 0;
-    outcome = relay_submit(&run->relay, run->o, m, false, &reason);
+    outcome = relay_submit(run->relay, run->o, m, false, &reason);
     note_victim(run, m, outcome);
     if (outcome == PASSED) {
         uint64_t late = m->at - m->first;
@@ -174,16 +181,36 @@ static void honest(struct run *run, struct mail *m)
     try_again(run, m, t);
 }
 
+static void must(bool done, const char *what)
+{
+    if (done)
+        return;
+    (void)printf("blunting: %s failed\n", what);
+    exit(1);
+}
+
+/* Each attempt meets any of the relays, which have shared what was due before. */
+static void choose_relay(struct run *run, const struct mail *m)
+{
+    struct error e;
+
+    run->relay = run->relays + dice_hash(dice_hash(m->seed, m->at), 3) % run->n_relays;
+    clock_turn_to(m->at);
+    must(shared_go_on(run->shared, m->at, &e) == 0, "sharing");
+}
+
 static void one(struct run *run, struct mail *m)
 {
     enum reason reason;
 
+    choose_relay(run, m);
+
     if (m->kind == KIND_ATTACK) {
         struct attack_result *r = &run->rows[m->attack];
 
-        enum outcome outcome = relay_submit(&run->relay, run->o, m, attack_spreads_senders(r), &reason);
+        enum outcome outcome = relay_submit(run->relay, run->o, m, attack_spreads_senders(r), &reason);
 
-        attack_goes_on(run->o, &run->queue, m, outcome, run->relay.blocked_ms, r);
+        attack_goes_on(run->o, &run->queue, m, outcome, run->relay->blocked_ms, r);
     } else {
         honest(run, m);
     }
@@ -198,7 +225,8 @@ static void live(struct run *run, unsigned from, unsigned to)
         people_day(run->o, &run->queue, day);
         machines_day(run->o, &run->queue, day);
         clock_turn_to(day * DAY);
-        engine_tick(run->relay.engine);
+        for (unsigned i = 0; i < run->n_relays; i++)
+            engine_tick(run->relays[i].engine);
         while (run->queue.n > 0 && run->queue.mail[0].at < (day + 1) * DAY && queue_take(&run->queue, &m))
             one(run, &m);
     }
@@ -249,7 +277,8 @@ static void print_attacks(const struct run *run)
 
 /* ---- beginning ---- */
 
-static int write_config(const char *folder, const char *policy, char *path, size_t size)
+/* shared: the folder with the directory, where it is not the relay's own. */
+static int write_config(const char *folder, const char *shared, const char *policy, char *path, size_t size)
 {
     char text[4096];
     FILE *in = fopen(policy, "r"), *out;
@@ -264,7 +293,11 @@ static int write_config(const char *folder, const char *policy, char *path, size
     (void)fprintf(out,
                   "directory = \"%s/directory\"; state = { file = \"%s/state\"; entries = 1048576; };\n"
                   "journal = \"\"; spool = \"%s/spool\"; log = { to = \"stderr\"; };\n",
-                  folder, folder, folder);
+                  shared != NULL ? shared : folder, folder, folder);
+    if (shared != NULL)
+        (void)fprintf(out,
+                      "cluster = { server = \"unix:%s/redis\"; key_file = \"%s/key\"; outbox = \"%s/outbox\"; };\n",
+                      shared, shared, folder);
     while ((n = fread(text, 1, sizeof text, in)) > 0)
         (void)fwrite(text, 1, n, out);
     (void)fclose(in);
@@ -282,47 +315,7 @@ static void silence(void)
     (void)close(null);
 }
 
-static int begin(struct run *run, const struct wanted *w)
-{
-    char path[300];
-    struct error e = {""};
-
-    clock_turn_to(0);
-    (void)snprintf(run->folder, sizeof run->folder, "%s", w->folder);
-    (void)snprintf(path, sizeof path, "%s/directory", w->folder);
-    if ((run->o = organization_make(w->seed, w->people, w->merged)) == NULL ||
-        organization_directory(run->o, path, &e) != 0 ||
-        write_config(w->folder, w->policy, run->config, sizeof run->config) != 0 ||
-        relay_open(&run->relay, run->config, &e) != 0) {
-        (void)fprintf(stderr, "blunting: %s\n", e.text[0] != '\0' ? e.text : "cannot begin");
-        return -1;
-    }
-    silence();
-    return 0;
-}
-
-/* ---- attacks ---- */
-
-static void must(bool done, const char *what)
-{
-    if (done)
-        return;
-    (void)printf("blunting: %s failed\n", what);
-    exit(1);
-}
-
-static void name_rows(struct run *run, unsigned attack, unsigned victims)
-{
-    for (unsigned k = 0; k < victims; k++) {
-        uint32_t victim = attack_victim(run->o, attack, k);
-
-        if (k > 0 && victim == run->rows[0].victim) /* there are no more of them */
-            break;
-        run->rows[run->n_rows++] = (struct attack_result){.attack = attack, .victim = victim};
-    }
-}
-
-/* The state file, closed, and what it was before the attacks of a day. */
+/* A state file, within the folder. */
 static void copy_state(const struct run *run, const char *from, const char *to)
 {
     static char bytes[1 << 20];
@@ -339,12 +332,71 @@ static void copy_state(const struct run *run, const char *from, const char *to)
     (void)fclose(in);
 }
 
+/* The relays beside each other: a state each, of which the first one's is copied for its secret. */
+static int begin_shared(struct run *run, const struct wanted *w, struct error *e)
+{
+    char folder[280], state[300], outbox[300], first[300];
+
+    if ((run->shared = shared_new(e)) == NULL)
+        return -1;
+    for (unsigned i = 0; i < w->relays; i++) {
+        (void)snprintf(folder, sizeof folder, "%s/relay%u", w->folder, i);
+        (void)snprintf(state, sizeof state, "%s/state", folder);
+        (void)snprintf(outbox, sizeof outbox, "%s/outbox", folder);
+        if (mkdir(folder, 0700) != 0 ||
+            write_config(folder, w->folder, w->policy, run->config, sizeof run->config) != 0)
+            return error_set(e, "cannot make %s", folder);
+        if (i == 0)
+            (void)snprintf(first, sizeof first, "relay0/state");
+        else
+            copy_state(run, first, state + strlen(w->folder) + 1);
+        if (relay_open(run->relays + i, run->config, e) != 0 || shared_add(run->shared, state, outbox, e) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int begin(struct run *run, const struct wanted *w)
+{
+    char path[300];
+    struct error e = {""};
+
+    clock_turn_to(0);
+    run->relay = run->relays;
+    run->n_relays = w->relays;
+    (void)snprintf(run->folder, sizeof run->folder, "%s", w->folder);
+    (void)snprintf(path, sizeof path, "%s/directory", w->folder);
+    if ((run->o = organization_make(w->seed, w->people, w->merged)) == NULL ||
+        organization_directory(run->o, path, &e) != 0 ||
+        (w->relays > 1 ? begin_shared(run, w, &e)
+                       : write_config(w->folder, NULL, w->policy, run->config, sizeof run->config) != 0 ||
+                             relay_open(run->relay, run->config, &e) != 0)) {
+        (void)fprintf(stderr, "blunting: %s\n", e.text[0] != '\0' ? e.text : "cannot begin");
+        return -1;
+    }
+    silence();
+    return 0;
+}
+
+/* ---- attacks ---- */
+
+static void name_rows(struct run *run, unsigned attack, unsigned victims)
+{
+    for (unsigned k = 0; k < victims; k++) {
+        uint32_t victim = attack_victim(run->o, attack, k);
+
+        if (k > 0 && victim == run->rows[0].victim) /* there are no more of them */
+            break;
+        run->rows[run->n_rows++] = (struct attack_result){.attack = attack, .victim = victim};
+    }
+}
+
 static void reopen(struct run *run)
 {
     struct error e;
 
     copy_state(run, "before", "state");
-    must(relay_open(&run->relay, run->config, &e) == 0, "opening postern again");
+    must(relay_open(run->relay, run->config, &e) == 0, "opening postern again");
 }
 
 static void attack(struct run *run, const struct wanted *w, unsigned which)
@@ -356,7 +408,7 @@ static void attack(struct run *run, const struct wanted *w, unsigned which)
     attacks_begin(run->o, &run->queue, run->rows, run->n_rows);
     live(run, first, w->days > 0 ? w->days : attack_last_day(which));
     print_attacks(run);
-    relay_close(&run->relay);
+    relay_close(run->relay);
 }
 
 static void attack_in_child(struct run *run, const struct wanted *w, unsigned which)
@@ -386,7 +438,7 @@ static void attack_on_day(struct run *run, const struct wanted *w, unsigned day)
         n += is_wanted(w, i, day);
     if (n == 0)
         return;
-    relay_close(&run->relay);
+    relay_close(run->relay);
     copy_state(run, "state", "before");
     for (unsigned i = 0; i < attacks_count(); i++)
         if (is_wanted(w, i, day))
@@ -414,7 +466,7 @@ static int read_options(int argc, char **argv, struct wanted *w)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:d:s:p:m:n:a:v:")) != -1)
+    while ((option = getopt(argc, argv, "c:d:s:p:m:n:a:v:r:")) != -1)
         switch (option) {
         case 'c':
             w->policy = optarg;
@@ -437,6 +489,9 @@ static int read_options(int argc, char **argv, struct wanted *w)
         case 'a':
             w->attack = (int)strtol(optarg, NULL, 10);
             break;
+        case 'r':
+            w->relays = (unsigned)strtoul(optarg, NULL, 10);
+            break;
         case 'v':
             w->victims = (unsigned)strtoul(optarg, NULL, 10);
             break;
@@ -444,7 +499,8 @@ static int read_options(int argc, char **argv, struct wanted *w)
             return -1;
         }
     return w->policy == NULL || w->folder == NULL || optind != argc - 1 || w->people < 100 ||
-                   w->attack >= (int)attacks_count() || w->victims > VICTIMS_MOST
+                   w->attack >= (int)attacks_count() || w->victims > VICTIMS_MOST || w->relays < 1 ||
+                   w->relays > SHARED_MOST || (w->relays > 1 && strcmp(argv[optind], "honest") != 0)
                ? -1
                : 0;
 }
@@ -452,12 +508,12 @@ static int read_options(int argc, char **argv, struct wanted *w)
 int main(int argc, char **argv)
 {
     static struct run run;
-    struct wanted w = {.seed = 1, .people = 500, .attack = -1, .victims = 1, .days = 0};
+    struct wanted w = {.seed = 1, .relays = 1, .people = 500, .attack = -1, .victims = 1, .days = 0};
 
     if (read_options(argc, argv, &w) != 0) {
         (void)fprintf(stderr,
                       "usage: blunting -c FILE -d FOLDER [-s SEED] [-p PEOPLE] [-m MERGED] [-n DAYS] [-a ATTACK] "
-                      "[-v VICTIMS] honest|attacks\n");
+                      "[-v VICTIMS] [-r RELAYS] honest|attacks\n");
         return 2;
     }
     if (begin(&run, &w) != 0)
@@ -469,7 +525,9 @@ int main(int argc, char **argv)
         print_honest(&run);
         print_limits(&run);
     }
-    relay_close(&run.relay);
+    shared_free(run.shared);
+    for (unsigned i = 0; i < run.n_relays; i++)
+        relay_close(run.relays + i);
     organization_free(run.o);
     free(run.queue.mail);
     return 0;

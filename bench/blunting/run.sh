@@ -4,7 +4,7 @@
 #   bench/blunting/run.sh [-n] DIRECTORY-OF-PROGRAMS
 #
 # SEEDS (10) for what ships, JOBS (2) at a time; VICTIMS (40) of each attack, and PEOPLE (500); CURVE_PEOPLE (200) for the figures
-# around those that ship. OTHER_SEEDS (0) of the policies that it may be compared with, which are only shown. RESULTS names a
+# around those that ship. RELAYS (1): honest mail meets any of so many that count as one. OTHER_SEEDS (0) of the policies that it may be compared with, which are only shown. RESULTS names a
 # folder for what each run says: it is kept, and runs whose result is there are not repeated.
 set -eu
 here=$(dirname "$0")
@@ -12,7 +12,7 @@ only_show=
 [ "${1:-}" != -n ] || { only_show=1; shift; }
 programs=$1
 seeds=${SEEDS:-10} others=${OTHER_SEEDS:-0} jobs=${JOBS:-2} victims=${VICTIMS:-40} people=${PEOPLE:-500}
-curve_people=${CURVE_PEOPLE:-200}
+curve_people=${CURVE_PEOPLE:-200} relays=${RELAYS:-1}
 # In memory, where there is some: the state file is written all the time.
 work=$(mktemp -d -p "${TMPDIR:-$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)}")
 trap 'rm -rf "$work"' EXIT
@@ -54,7 +54,7 @@ one()
     # Without overrides the queue of an application elsewhere grows and grows: 60 days say enough.
     case $3.$1 in
     honest.*-no-overrides) of_mode=(-m $((n * 2 / 5)) -n 60) only=('') ;;
-    honest.*) of_mode=(-m $((n * 2 / 5))) only=('') ;;
+    honest.*) of_mode=(-m $((n * 2 / 5)) -r "$relays") only=('') ;;
     attacks.*) of_mode=(-v "$victims") ;;
     esac
     for attack in "${only[@]}"; do
@@ -84,7 +84,7 @@ list_of_runs()
 }
 
 export -f one policy_file
-export T work here programs victims people curve_people
+export T work here programs victims people curve_people relays
 list_of_runs | xargs -P "$jobs" -L 1 bash -c 'one "$@"' one
 
 # table KIND POLICY...: of the results of these policies.

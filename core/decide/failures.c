@@ -174,6 +174,12 @@ static uint64_t attempt_member(const struct attempt *a, const struct limit_confi
     return a->id.n_claims > 0 ? a->id.user : a->id.login;
 }
 
+/* The mark of who or what was counted. */
+static uint64_t member_mark_of(const struct attempt *a, const struct limit_config *limit, const struct charge *charge)
+{
+    return key_within(charge->key, attempt_member(a, limit));
+}
+
 /* Has the limit counted it already? Remembers it until a full limit would have run off. */
 static bool attempt_is_repeated(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
                                 const struct charge *charge)
@@ -182,13 +188,27 @@ static bool attempt_is_repeated(struct counters *counters, const struct attempt 
         return false;
     if (limit->count == COUNT_FAILING_NETS && !a->s->has_client)
         return true;
-    return !strangers_once(counters, key_within(charge->key, attempt_member(a, limit)), a->c->now_ns,
+    return !strangers_once(counters, member_mark_of(a, limit, charge), a->c->now_ns,
                            charge->interval_ns * charge->burst);
 }
 
 static bool limit_is_used_up(const struct attempt *a, const struct charge *charge)
 {
     return !strangers_look(a->c->counters, STRANGERS_REFUSALS, charge, a->c->now_ns).allowed;
+}
+
+/* What counts different logins or networks is told with which one it was: on all relays together each counts once. */
+static void attempt_tell(struct counters *counters, const struct attempt *a, const struct limit_config *limit,
+                         const struct charge *charge)
+{
+    struct outbox_record record = outbox_charge(OUTBOX_STRANGERS_REFUSALS, charge);
+
+    if (limit->count != COUNT_FAILURES) {
+        record.kind = OUTBOX_DISTINCT;
+        record.member = member_mark_of(a, limit, charge);
+        record.keep_ns = charge->interval_ns * charge->burst;
+    }
+    outbox_tell(counters_outbox(counters), record);
 }
 
 /* True when it counts, and nothing is left of the limit. */
@@ -199,9 +219,8 @@ static bool attempt_count(struct counters *counters, const struct attempt *a, co
 
     if (attempt_is_repeated(counters, a, limit, &charge))
         return false;
-    /* What counts different logins or networks isn't told: the others can't know which of them they have counted. */
-    if (strangers_charge(counters, STRANGERS_REFUSALS, &charge, a->c->now_ns).allowed && limit->count == COUNT_FAILURES)
-        outbox_tell_charge(counters_outbox(counters), OUTBOX_STRANGERS_REFUSALS, &charge);
+    if (strangers_charge(counters, STRANGERS_REFUSALS, &charge, a->c->now_ns).allowed)
+        attempt_tell(counters, a, limit, &charge);
     if (limit_is_held(limit) && !keep_held(hold, held.key))
         (void)strangers_charge(counters, STRANGERS_REFUSALS, &held, a->c->now_ns);
     return limit_is_used_up(a, &charge);

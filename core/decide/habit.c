@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/decide/decide_steps.h"
 #include "core/decide/keys.h"
+#include "core/state/outbox.h"
 
 /* Domain separation, as in familiar.c. */
 #define SALT_HABIT UINT64_C(0x6163637573746f6d)    /* "accustom" */
@@ -80,6 +81,17 @@ static bool has_room(struct counters *counters, const struct decide_context *c, 
     return counters_charge(counters, &room, 1, c->now_ns, &answer) == 1;
 }
 
+/* Here, and on the other relays: the client may try it there. */
+static bool note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
+                          uint64_t key)
+{
+    bool first = habits_deferred_note(habits, key, c->now_ns);
+
+    if (first && c->config->limits_use_habits)
+        outbox_tell(counters_outbox(counters), outbox_habit(OUTBOX_HABIT_DEFERRED, key, NULL, c->now_ns));
+    return first;
+}
+
 bool habit_note_deferred(struct habits *habits, struct counters *counters, const struct decide_context *c,
                          const struct submission *s, const struct recipients *r, const struct identity *id)
 {
@@ -93,8 +105,8 @@ bool habit_note_deferred(struct habits *habits, struct counters *counters, const
         return true;
     /* When it comes again it is known from its first recipient on. */
     for (uint32_t i = 0; i < recipients; i++)
-        (void)habits_deferred_note(habits, key_of_message_to(c, s, id, r->seen[i].address, r->declared), c->now_ns);
-    return habits_deferred_note(habits, key_of_message(c, s, r, id), c->now_ns);
+        (void)note_deferred(habits, counters, c, key_of_message_to(c, s, id, r->seen[i].address, r->declared));
+    return note_deferred(habits, counters, c, key_of_message(c, s, r, id));
 }
 
 int64_t habit_learning_until(const struct decide_context *c, const struct habit *habit)

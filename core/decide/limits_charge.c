@@ -68,11 +68,16 @@ static bool charge_all(struct counters *counters, struct habits *habits, const s
 }
 
 /* With a tenant's first login the tenant itself is known. */
-static void note_tenant(struct habits *habits, const struct decide_context *c, const struct verdict *v)
+static void note_tenant(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                        const struct verdict *v)
 {
-    if (habits != NULL && v->plan.habit.key != 0 && v->habit.since_ns == 0 && v->identity.tenant_hash != 0)
-        (void)habits_charge(habits, &(struct habit_charge){.key = key_of_tenants_habit(v->identity.tenant_hash)},
-                            c->now_ns);
+    struct habit_charge nothing = {.key = 0};
+
+    if (habits == NULL || v->plan.habit.key == 0 || v->habit.since_ns != 0 || v->identity.tenant_hash == 0)
+        return;
+    nothing.key = key_of_tenants_habit(v->identity.tenant_hash);
+    (void)habits_charge(habits, &nothing, c->now_ns);
+    outbox_tell(counters_outbox(counters), outbox_habit(OUTBOX_HABIT, nothing.key, NULL, c->now_ns));
 }
 
 static void receipt_begin(struct receipt *receipt, const struct plan *plan, bool crowded)
@@ -96,11 +101,11 @@ enum plan_result limits_charge(struct counters *counters, struct habits *habits,
     for (size_t i = 0; i < plan->n; i++)
         if (plan->limits[i]->count != COUNT_DISTINCT && !answers[i].crowded)
             receipt_add(receipt, plan->charges + i);
-    plan_tell(counters_outbox(counters), plan);
+    plan_tell(counters_outbox(counters), plan, habits != NULL && plan->habit.key != 0, c->now_ns);
     if (plan->marks)
         remember(counters, &d);
     networks_learn(counters, c, s, &v->identity);
-    note_tenant(habits, c, v);
+    note_tenant(counters, habits, c, v);
     return PLAN_CHARGED;
 }
 

@@ -77,8 +77,9 @@ bool members_repeated(const struct members *m, size_t i);
  * nothing. Not where the member costs the keys of several domains: there each relay counts it as new.
  */
 bool members_are_told(const struct limit_config *limit);
-/* Tells what a plan charged, but for members that are told. outbox may be NULL. */
-void plan_tell(struct outbox *outbox, const struct plan *plan);
+/* Tells what a plan charged, but for members that are told; what it counted for a habit, if that was counted. outbox
+ * may be NULL. */
+void plan_tell(struct outbox *outbox, const struct plan *plan, bool of_habit, uint64_t now_ns);
 /*
  * Marks a member of a distinct count for the limit's window, and tells that. charge: the limit's, of any cost; *untold:
  * the units that were charged for new members and are not told yet, of which this one takes its own.

@@ -10,9 +10,9 @@ bool members_are_told(const struct limit_config *limit)
     return limit->count == COUNT_DISTINCT && (limit->per & PER_RECIPIENT_DOMAIN) == 0;
 }
 
-void plan_tell(struct outbox *outbox, const struct plan *plan)
+void plan_tell(struct outbox *outbox, const struct plan *plan, bool of_habit, uint64_t now_ns)
 {
-    struct outbox_record records[PLAN_CHARGES_MAX];
+    struct outbox_record records[PLAN_CHARGES_MAX + 1];
     size_t n = 0;
 
     if (outbox == NULL)
@@ -20,6 +20,8 @@ void plan_tell(struct outbox *outbox, const struct plan *plan)
     for (size_t i = 0; i < plan->n; i++)
         if (!members_are_told(plan->limits[i]))
             records[n++] = outbox_charge(OUTBOX_COUNTERS, plan->charges + i);
+    if (of_habit)
+        records[n++] = outbox_habit(OUTBOX_HABIT, plan->habit.key, plan->habit.units, now_ns);
     if (n > 0)
         outbox_post(outbox, records, n);
 }

@@ -15,6 +15,7 @@
 #include "core/decide/keys.h"
 #include "core/decide/limits.h"
 #include "core/engine/engine_parts.h"
+#include "core/state/outbox.h"
 
 /* Up to this many clients of one IPv4 network are blocked one by one. */
 #define ALONE_MAX 16
@@ -224,6 +225,19 @@ static bool is_settled(const struct engine_session *session, const struct decide
     return blocks_find(c->blocks, b->key, c->now_ns, &until_ns) || was_full(session->engine, c, b);
 }
 
+/* Somebody else may have used the login: this week's mail teaches nothing, on no relay. */
+static void forget_week(struct engine_session *session, const struct decide_context *c, const struct identity *id)
+{
+    uint64_t key = key_of_habit(c, id);
+
+    if (key == 0)
+        return;
+    habits_forget_week(state_habits(session->engine->state), key, c->now_ns);
+    if (c->config->limits_use_habits)
+        outbox_tell(counters_outbox(state_counters(session->engine->state)),
+                    outbox_habit(OUTBOX_HABIT_FORGET, key, NULL, c->now_ns));
+}
+
 void engine_block(struct engine_session *session, const struct decide_context *c, const struct submission *s,
                   const struct limit_config *limit)
 {
@@ -260,7 +274,7 @@ void engine_block(struct engine_session *session, const struct decide_context *c
     forget_deferred(counters, c, s, id, limit);
     networks_forget(counters, c, s, id);
     if (!is_of_client(limit))
-        habits_forget_week(state_habits(session->engine->state), key_of_habit(c, id), c->now_ns);
+        forget_week(session, c, id);
     log_block(session, &b, (b.until_ns - c->now_ns) / NS_PER_S);
     engine_alert_block(session, s, &b, (b.until_ns - c->now_ns) / NS_PER_S);
     if (limit->disable_at_source)

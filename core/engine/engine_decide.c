@@ -111,9 +111,11 @@ static void give_back_one(struct engine_session *session, const struct decide_co
         counters_return(counters, counter, ns, c->now_ns);
         outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_RETURN, .key = counter, .ns = ns});
     }
-    if (receipt.habit != 0)
-        habits_return(state_habits(session->engine->state), receipt.habit, receipt.habit_units, receipt.at_ns,
-                      c->now_ns);
+    if (receipt.habit == 0)
+        return;
+    habits_return(state_habits(session->engine->state), receipt.habit, receipt.habit_units, receipt.at_ns, c->now_ns);
+    outbox_tell(counters_outbox(counters),
+                outbox_habit(OUTBOX_HABIT_RETURN, receipt.habit, receipt.habit_units, receipt.at_ns));
 }
 
 /* Gives back the charge of a message that is refused after all: by the milter after the policy server, or at the end

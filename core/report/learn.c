@@ -5,6 +5,7 @@
 #include "core/decide/keys.h"
 #include "core/report/subject.h"
 #include "core/state/habits_teach.h"
+#include "core/state/outbox.h"
 
 #include <stdlib.h>
 
@@ -147,6 +148,16 @@ static int64_t tenant_span(const struct learn *l, uint64_t tenant_hash)
     return last_s > first_s ? last_s - first_s : 0;
 }
 
+/* Here, and on the other relays. */
+static bool teach(struct habits *habits, struct counters *counters, uint64_t key, const struct habit_figures *most,
+                  uint64_t now_ns)
+{
+    if (!habits_teach(habits, key, most, now_ns))
+        return false;
+    outbox_tell(counters_outbox(counters), outbox_habit(OUTBOX_HABIT_TAUGHT, key, NULL, now_ns));
+    return true;
+}
+
 /* A tenant whose mail was seen for long enough is no longer new: its other networks are unfamiliar, and habits count.
  */
 static void take_tenant(const struct learn *l, const struct tenant_facts *tenant, struct habits *habits,
@@ -162,7 +173,7 @@ static void take_tenant(const struct learn *l, const struct tenant_facts *tenant
     if (networks && span >= (int64_t)FAMILIAR_AFTER_S)
         networks_teach_tenant(counters, c, hash);
     if (span >= (int64_t)HABIT_LEARNING_S)
-        (void)habits_teach(habits, key_of_tenants_habit(hash), &(struct habit_figures){.of = {{0}}}, c->now_ns);
+        (void)teach(habits, counters, key_of_tenants_habit(hash), &(struct habit_figures){.of = {{0}}}, c->now_ns);
 }
 
 struct learn_taken learn_take(const struct learn *l, struct habits *habits, struct counters *counters)
@@ -172,7 +183,7 @@ struct learn_taken learn_take(const struct learn *l, struct habits *habits, stru
 
     for (size_t i = 0; i < l->n_logins; i++)
         if (l->logins[i].verdict == LEARN_TAKEN) {
-            bool room = habits_teach(habits, l->logins[i].key, &l->logins[i].most, c->now_ns);
+            bool room = teach(habits, counters, l->logins[i].key, &l->logins[i].most, c->now_ns);
 
             taken.logins += room;
             taken.no_room += !room;

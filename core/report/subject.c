@@ -150,6 +150,25 @@ static void forgive_key(struct counters *counters, uint64_t key, uint64_t now_ns
     outbox_tell_reset(counters_outbox(counters), key);
 }
 
+/* Here, and on the other relays. */
+static void lift_habit(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                       const struct subject *subject, bool accept)
+{
+    uint64_t key = key_of_habit(c, &subject->verdict.identity);
+
+    if (key == 0)
+        return;
+    habits_lift(habits, key, c->now_ns, accept);
+    outbox_tell(counters_outbox(counters),
+                outbox_habit(accept ? OUTBOX_HABIT_ACCEPT : OUTBOX_HABIT_LIFT, key, NULL, c->now_ns));
+}
+
+void subject_accept(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                    const struct subject *subject)
+{
+    lift_habit(counters, habits, c, subject, true);
+}
+
 void subject_forgive(struct counters *counters, struct habits *habits, const struct decide_context *c,
                      const struct subject *subject, const struct block *block)
 {
@@ -166,6 +185,6 @@ void subject_forgive(struct counters *counters, struct habits *habits, const str
     }
     forgive_key(counters, block_history(c, block->key).key, c->now_ns);
     outbox_tell(counters_outbox(counters), (struct outbox_record){.kind = OUTBOX_LIFT, .key = block->key});
-    if (block->defers && (key = key_of_habit(c, &subject->verdict.identity)) != 0)
-        habits_lift(habits, key, c->now_ns, false);
+    if (block->defers)
+        lift_habit(counters, habits, c, subject, false);
 }

@@ -24,4 +24,8 @@ int subject_parse(const struct decide_context *c, int n, char **words, struct su
 void subject_forgive(struct counters *counters, struct habits *habits, const struct decide_context *c,
                      const struct subject *subject, const struct block *block);
 
+/* What the subject sent in the last hour and day is usual from now on, here and on the other relays. */
+void subject_accept(struct counters *counters, struct habits *habits, const struct decide_context *c,
+                    const struct subject *subject);
+
 #endif

@@ -143,8 +143,7 @@ static bool add_to_all(struct habit_record *r, const struct habit_charge *charge
     return false;
 }
 
-/* Writes down what the end of a week, or of the learning, changed. */
-static void roll_if_due(struct habit_record *r, uint64_t now)
+void habit_roll_if_due(struct habit_record *r, uint64_t now)
 {
     uint64_t since_ns = habit_since_ns(pair_read(&r->name));
     struct habit_learnt learnt[HABIT_COUNTS];
@@ -165,19 +164,17 @@ static void roll_if_due(struct habit_record *r, uint64_t now)
         (void)pair_swap(habit_of(r, c), seen[c], habit_learnt_pack(&learnt[c]));
 }
 
-/* Notes a new largest hour or day of this week. */
-static void note_largest(union pair *at, const struct added added[HABIT_WINDOWS])
+void habit_note_largest(union pair *at, const uint32_t sums[HABIT_WINDOWS])
 {
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         union pair seen = pair_read(at);
         struct habit_learnt l;
 
-        if (added[HABIT_HOUR].sum <= habit_week_of(seen, HABIT_HOUR) &&
-            added[HABIT_DAY].sum <= habit_week_of(seen, HABIT_DAY))
+        if (sums[HABIT_HOUR] <= habit_week_of(seen, HABIT_HOUR) && sums[HABIT_DAY] <= habit_week_of(seen, HABIT_DAY))
             return;
         l = habit_learnt_of(seen);
         for (unsigned w = 0; w < HABIT_WINDOWS; w++)
-            l.week[w] = added[w].sum > l.week[w] ? added[w].sum : l.week[w];
+            l.week[w] = sums[w] > l.week[w] ? sums[w] : l.week[w];
         if (pair_swap(at, seen, habit_learnt_pack(&l)))
             return;
     }
@@ -194,12 +191,14 @@ bool habits_charge(struct habits *h, const struct habit_charge *charge, uint64_t
         return true;
     r = habit_find_or_make(h, charge->key, now, &crowded);
     if (!crowded)
-        roll_if_due(r, now);
+        habit_roll_if_due(r, now);
     if (!add_to_all(r, charge, now, added))
         return false;
-    if (!crowded)
-        for (unsigned c = 0; c < HABIT_COUNTS; c++)
-            note_largest(habit_of(r, c), added[c]);
+    for (unsigned c = 0; !crowded && c < HABIT_COUNTS; c++) {
+        const uint32_t sums[HABIT_WINDOWS] = {added[c][HABIT_HOUR].sum, added[c][HABIT_DAY].sum};
+
+        habit_note_largest(habit_of(r, c), sums);
+    }
     return true;
 }
 
@@ -223,7 +222,7 @@ void habits_forget_week(struct habits *h, uint64_t key, uint64_t now_ns)
 
     if (r == NULL)
         return;
-    roll_if_due(r, now_ns + h->ahead_ns);
+    habit_roll_if_due(r, now_ns + h->ahead_ns);
     for (unsigned c = 0; c < HABIT_COUNTS; c++)
         for (unsigned i = 0; i < TRIES_MAX; i++) {
             union pair seen = pair_read(habit_of(r, c)), name = pair_read(&r->name);
@@ -278,7 +277,7 @@ void habits_lift(struct habits *h, uint64_t key, uint64_t now_ns, bool accept)
 
     if (r == NULL)
         return;
-    roll_if_due(r, now);
+    habit_roll_if_due(r, now);
     for (unsigned c = 0; c < HABIT_COUNTS; c++) {
         uint32_t sent[HABIT_WINDOWS];
 

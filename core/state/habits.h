@@ -69,8 +69,7 @@ struct habit_charge {
     struct habit_figures limit;
 };
 
-/* All or nothing: true when the message was counted. Without limits, this is also how what another relay let through is
- * added: messages and recipients in one go, in the bins of now. */
+/* All or nothing: true when the message was counted. What another relay let through: core/state/habits_others.h. */
 bool habits_charge(struct habits *h, const struct habit_charge *charge, uint64_t now_ns);
 
 /* Takes back what was counted at charged_ns: of what the windows still hold of that time, so that nobody gets credit.

@@ -12,6 +12,7 @@
 #include "core/base/pair.h"
 #include "core/state/counters_table.h"
 #include "core/state/habits.h"
+#include "core/state/habits_others.h"
 #include "core/state/habits_window.h"
 
 struct habit_record {
@@ -37,6 +38,7 @@ _Static_assert(sizeof(struct habit_record) == 128, "a record is two cache lines"
 /* What happened since the file was made. */
 struct habits_met {
     uint64_t crowded, displaced;
+    struct habits_heard heard; /* of the other relays */
 };
 
 struct habits {
@@ -59,6 +61,14 @@ struct habits habits_over(void *memory, uint64_t logins, struct habits_met *met)
 /* Takes all that `from` knows over; where both know a login, the larger of each counts. Both may be in use.
  * (core/state/habits_take_over.c) */
 void habits_take_over(struct habits *to, const struct habits *from);
+
+/*
+ * Merges one record into another one, whose time is that much ahead (both as in habits_take_over): all of it; what was
+ * learnt; or only since when it is known. What would end in the future ends at `now`, and nothing becomes smaller.
+ */
+enum habit_merge { HABIT_MERGE_NAME, HABIT_MERGE_LEARNT, HABIT_MERGE_ALL };
+void habit_merge(struct habit_record *to, const struct habit_record *from, uint64_t ahead, uint64_t now,
+                 enum habit_merge what);
 
 /* ---- one record (core/state/habits_table.c) ---- */
 
@@ -90,6 +100,22 @@ static inline union pair *habit_of(struct habit_record *r, unsigned count)
 {
     return count == HABIT_MESSAGES ? &r->of_messages : &r->of_recipients;
 }
+
+/* The same of a record that is only read. */
+static inline const union pair *habit_window_read(const struct habit_record *r, unsigned count, unsigned window)
+{
+    return (count == HABIT_MESSAGES ? r->messages : r->recipients) + window;
+}
+
+static inline const union pair *habit_of_read(const struct habit_record *r, unsigned count)
+{
+    return count == HABIT_MESSAGES ? &r->of_messages : &r->of_recipients;
+}
+
+/* Writes down what the end of a week, or of the learning, changed. */
+void habit_roll_if_due(struct habit_record *r, uint64_t now);
+/* Notes a new largest hour or day of this week: what each window holds, in the pair of struct habit_learnt. */
+void habit_note_largest(union pair *at, const uint32_t sums[HABIT_WINDOWS]);
 
 /* ---- learning (core/state/habits_learn.c) ---- */
 

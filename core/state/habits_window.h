@@ -104,16 +104,21 @@ static inline union pair window_at(union pair window, uint64_t number)
     return window;
 }
 
+/* With so many more in the bin of that number, which is one of the window's. */
+static inline union pair window_plus_at(union pair window, uint64_t number, uint32_t units)
+{
+    uint32_t count = window_count(window, number);
+
+    if (units >= HABIT_COUNT_FULL - count)
+        return window_put(window, number, HABIT_COUNT_FULL);
+    window.both += (unsigned __int128)units << window_shift(number);
+    return window;
+}
+
 /* With so many more in the newest bin. */
 static inline union pair window_plus(union pair window, uint32_t units)
 {
-    uint64_t newest = window_newest(window);
-    uint32_t count = window_count(window, newest);
-
-    if (units >= HABIT_COUNT_FULL - count)
-        return window_put(window, newest, HABIT_COUNT_FULL);
-    window.both += (unsigned __int128)units << window_shift(newest);
-    return window;
+    return window_plus_at(window, window_newest(window), units);
 }
 
 /* With so many less in the bin of that number, which is one of the window's. What is full stays so. */

@@ -108,9 +108,30 @@ static enum slot_found read_slot(const struct outbox_ring *ring, uint64_t sequen
 
 /* ---- posting ---- */
 
+/* Where the units lie in a slot's word for an amount. */
+#define UNITS_BITS 20
+
+_Static_assert(OUTBOX_UNITS_MOST == (1u << UNITS_BITS) - 1, "units fit their bits");
+
+static uint64_t units_word(const uint32_t units[2])
+{
+    uint64_t a = units[0] < OUTBOX_UNITS_MOST ? units[0] : OUTBOX_UNITS_MOST,
+             b = units[1] < OUTBOX_UNITS_MOST ? units[1] : OUTBOX_UNITS_MOST;
+
+    return a << UNITS_BITS | b;
+}
+
 /* Writes a record from that sequence on; the one after it. */
 static uint64_t write_record(const struct outbox_ring *ring, uint64_t sequence, const struct outbox_record *r)
 {
+    if (outbox_is_of_habit(r->kind)) {
+        write_slot(ring, sequence,
+                   (struct outbox_slot){.stamp = stamp_of(sequence, r->kind, OUTBOX_COUNTERS),
+                                        .key = r->key,
+                                        .ns = units_word(r->units),
+                                        .burst = r->at_s});
+        return sequence + 1;
+    }
     write_slot(ring, sequence,
                (struct outbox_slot){.stamp = stamp_of(sequence, r->kind, r->table),
                                     .key = r->key,
@@ -165,7 +186,7 @@ static enum slot_found read_record(const struct outbox_ring *ring, uint64_t sequ
         return found;
     if (kind == KIND_MEMBER) /* its first slot was lost */
         return SLOT_LOST;
-    if (!is_sound(&first) || kind < OUTBOX_ADD || kind > OUTBOX_RESET || table > OUTBOX_STRANGERS_BLOCKS)
+    if (!is_sound(&first) || kind < OUTBOX_ADD || kind > OUTBOX_HABIT_TAUGHT || table > OUTBOX_STRANGERS_BLOCKS)
         return SLOT_BAD;
     if (kind == OUTBOX_DISTINCT) {
         found = read_slot(ring, sequence + 1, &second);
@@ -174,6 +195,14 @@ static enum slot_found read_record(const struct outbox_ring *ring, uint64_t sequ
         if (kind_of(&second) != KIND_MEMBER || !is_sound(&second))
             return SLOT_BAD;
         *slots = 2;
+    }
+    if (outbox_is_of_habit((enum outbox_kind)kind)) {
+        const uint32_t units[2] = {(uint32_t)(first.ns >> UNITS_BITS) & OUTBOX_UNITS_MOST,
+                                   (uint32_t)first.ns & OUTBOX_UNITS_MOST};
+
+        *out = (struct outbox_record){
+            .kind = (enum outbox_kind)kind, .key = first.key, .units = {units[0], units[1]}, .at_s = first.burst};
+        return SLOT_READY;
     }
     *out = (struct outbox_record){.kind = (enum outbox_kind)kind,
                                   .table = (enum outbox_table)table,

@@ -7,8 +7,8 @@
  * as lost: the other relays then know less of what was counted here, and this one's own limits hold as ever. A program
  * that is killed while it posts leaves a hole, which the reader skips after a second, and counts.
  *
- * A record holds amounts and durations, never times, since each machine has a state time of its own. Keys are those of
- * the counters.
+ * A record holds amounts and durations, and no times but those of this machine's own state, since each machine has a
+ * state time of its own. Keys are those of the counters and the habits.
  */
 #ifndef POSTERN_OUTBOX_H
 #define POSTERN_OUTBOX_H
@@ -30,8 +30,21 @@ enum outbox_kind {
     OUTBOX_FIRST,    /* key was marked for ns, and the mark is not renewed: the earliest one holds */
     OUTBOX_LATEST,   /* key was marked for ns, or its mark renewed: the latest one holds */
     OUTBOX_LIFT,     /* an operator lifted the block that has this key */
-    OUTBOX_RESET     /* an operator, or a block, reset the key in all tables (counters_reset): a counter or a mark */
+    OUTBOX_RESET,    /* an operator, or a block, reset the key in all tables (counters_reset): a counter or a mark */
+    /* of a habit (core/state/habits.h) */
+    OUTBOX_HABIT,          /* units were counted at at_s */
+    OUTBOX_HABIT_RETURN,   /* units that were counted at at_s were taken back */
+    OUTBOX_HABIT_LIFT,     /* an operator lets it go on (habits_lift) ... */
+    OUTBOX_HABIT_ACCEPT,   /* ... and what was sent is usual from now on */
+    OUTBOX_HABIT_FORGET,   /* this week teaches nothing (habits_forget_week) */
+    OUTBOX_HABIT_DEFERRED, /* the key is that of a message which was deferred (habits_deferred_note) */
+    OUTBOX_HABIT_TAUGHT    /* its largest were learnt from elsewhere (habits_teach) */
 };
+
+static inline bool outbox_is_of_habit(enum outbox_kind kind)
+{
+    return kind >= OUTBOX_HABIT;
+}
 
 /* The table that the key is counted in (core/state/counters.h). */
 enum outbox_table { OUTBOX_COUNTERS, OUTBOX_STRANGERS_REFUSALS, OUTBOX_STRANGERS_BLOCKS };
@@ -45,7 +58,12 @@ struct outbox_record {
                           unknown */
     uint64_t member;   /* DISTINCT: the mark's key; never 0 */
     uint64_t keep_ns;  /* DISTINCT: for how long the member is marked */
+    /* HABIT, HABIT_RETURN: how much (enum habit_count), at most OUTBOX_UNITS_MOST; those and DEFERRED: when, state time
+     */
+    uint32_t units[2];
+    uint64_t at_s;
 };
+#define OUTBOX_UNITS_MOST 0xfffffu
 
 /* What a charge took of its key: OUTBOX_ADD. */
 struct outbox_record outbox_charge(enum outbox_table table, const struct charge *charge);
@@ -78,6 +96,15 @@ static inline void outbox_tell(struct outbox *o, struct outbox_record record)
 static inline void outbox_tell_reset(struct outbox *o, uint64_t key)
 {
     outbox_tell(o, (struct outbox_record){.kind = OUTBOX_RESET, .key = key});
+}
+/* Of a habit, at that state time; units may be NULL. */
+static inline struct outbox_record outbox_habit(enum outbox_kind kind, uint64_t key, const uint32_t units[2],
+                                                uint64_t at_ns)
+{
+    return (struct outbox_record){.kind = kind,
+                                  .key = key,
+                                  .units = {units != NULL ? units[0] : 0, units != NULL ? units[1] : 0},
+                                  .at_s = at_ns / UINT64_C(1000000000)};
 }
 static inline void outbox_tell_charge(struct outbox *o, enum outbox_table table, const struct charge *charge)
 {

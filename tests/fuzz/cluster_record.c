@@ -1,10 +1,12 @@
 /* links: cluster */
-/* What relays tell each other, as one could that has the key and means harm: blocks, heartbeats, hot keys; and records
- * that were made without it. The first byte says which. */
+/* What relays tell each other, as one could that has the key and means harm: blocks, heartbeats, hot keys, habits; and
+ * records that were made without it. The first byte says which. */
 #include "cluster/beat.h"
 #include "cluster/block_text.h"
+#include "cluster/habit_text.h"
 #include "cluster/hot.h"
 #include "core/state/counters_table.h"
+#include "core/state/habits_table.h"
 
 #include <stdlib.h>
 
@@ -79,11 +81,46 @@ static void check_record(struct slice text)
             abort();
 }
 
+#define LOGINS 64
+
+static void hear_habit(const struct habit_known *known)
+{
+    static struct habits_met met;
+    static void *memory;
+    struct habits habits;
+    struct habit habit;
+
+    if (memory == NULL && (memory = aligned_alloc(128, habits_bytes(LOGINS))) == NULL)
+        abort();
+    memset(memory, 0, habits_bytes(LOGINS));
+    habits = habits_over(memory, LOGINS, &met);
+    (void)habits_hear(&habits, known, true, 1, NOW);
+    (void)habits_hear(&habits, known, false, 0, NOW + 1);
+    habits_add(&habits, known->pairs[0].key, (const uint32_t[]){1, 1}, NOW, NOW + 1);
+    habits_look(&habits, known->pairs[0].key, NOW + 1, &habit);
+    if (habit.crowded)
+        abort();
+}
+
+static void check_habits(struct slice text)
+{
+    struct habit_heard heard;
+    struct habit_kept kept;
+
+    if (habit_text_kept(text, &kept))
+        hear_habit(&kept.known);
+    while (habit_text_next(&text, &heard) > 0)
+        if (heard.kind == OUTBOX_HABIT_TAUGHT)
+            hear_habit(&heard.known);
+        else if (heard.units[0] > OUTBOX_UNITS_MOST || heard.units[1] > OUTBOX_UNITS_MOST)
+            abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const checks[])(struct slice) = {check_block, check_beat, check_hot, check_record};
+    static void (*const checks[])(struct slice) = {check_block, check_beat, check_hot, check_record, check_habits};
 
     if (size > 0)
-        checks[data[0] % 4]((struct slice){(const char *)data + 1, size - 1});
+        checks[data[0] % 5]((struct slice){(const char *)data + 1, size - 1});
     return 0;
 }

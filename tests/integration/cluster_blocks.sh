@@ -49,6 +49,17 @@ becomes 'a relay that protects the subject does not take the block, and says so'
 is 'and lets it through' "$(ask once $who "$T/c/policyd.sock")" DUNNO
 becomes 'which the others do not' "ask once $who $T/b/policyd.sock" '5*'
 
+sed -i 's|^"Guid","PrimarySmtpAddress"|&,"EmailAddresses"|; s|"\(user[0-9]*\)@contoso.example"|&,"smtp:\1.alias@contoso.example"|' "$T/cas.csv"
+"$build/postern-mirror" import -d "$T/directory" --tenant contoso "$T/cas.csv" "$T/transport.json" >>"$T/mirror.log" 2>&1
+login
+sed -i "s/^never_block = .*/never_block = [\"${who%@*}.alias@contoso.example\"];/" "$T/c/postern.conf"
+kill -USR1 "$(cat "$T/cluster-c.pid")" "$(cat "$T/policyd-c.pid")"
+becomes 'it reads that another one is protected, by another address of its mailbox' "shares c" 3
+becomes 'which the mirrored directory tells' "postern c explain --user ${who%@*}.alias@contoso.example | grep -c 'found by'" 1
+postern a block user $who >>"$T/cli.log"
+becomes 'nor is a mailbox blocked there that is protected so' "grep -c 'never_block protects' $T/cluster-c.log" 2
+is 'and its mail goes on' "$(ask once $who "$T/c/policyd.sock")" DUNNO
+
 # ---- a relay that was away ----
 login
 one=$who

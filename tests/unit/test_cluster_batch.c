@@ -356,6 +356,36 @@ static void another_relays_hot_keys_are_raised_here_and_bounded(void **state)
     relay_free(r);
 }
 
+/* Different logins that fail at two relays: of those that one has charged before, the other gets its charge back. */
+static void a_strangers_member_is_charged_once_as_well(void **state)
+{
+    struct relay *r = relay_new(1), *other = relay_new(2);
+    const struct charge k = {.key = 5, .interval_ns = UNIT, .burst = BURST, .cost = 1};
+    const struct proof_of theirs = {5, 77, bytes_get32(other->outbox), WALL};
+    struct outbox_record record = outbox_charge(OUTBOX_STRANGERS_REFUSALS, &k);
+    unsigned char proof[PROOF_BYTES];
+    static struct built b;
+
+    (void)state;
+    record.kind = OUTBOX_DISTINCT;
+    record.member = 77;
+    record.keep_ns = BURST * UNIT;
+    assert_true(strangers_charge(&r->c, STRANGERS_REFUSALS, &k, START).allowed);
+    assert_true(pending_take(r->pending, &record));
+    assert_true(fill(r, START));
+    assert_int_equal(r->batch.members[0].table, OUTBOX_STRANGERS_REFUSALS);
+    assert_int_equal(r->batch.members[0].ns, UNIT);
+    assert_int_equal(proof_make(&other->key, &theirs, proof), 0);
+    (void)build(&b, 2);
+    set_left(&b, 0, UNIT);
+    set_mark(&b, 1, (struct slice){(const char *)proof, sizeof proof});
+    assert_int_equal(apply(r, &b.reply, START), 0);
+    assert_int_equal(r->counts.known, 1);
+    assert_int_equal(strangers_look(&r->c, STRANGERS_REFUSALS, &k, START).used, 1); /* the other relay's */
+    relay_free(r);
+    relay_free(other);
+}
+
 /* ---- pending ---- */
 
 static void what_finds_no_room_is_counted_and_the_oldest_leaves_first(void **state)
@@ -507,6 +537,7 @@ int main(void)
         cmocka_unit_test(a_key_becomes_hot_at_a_quarter_and_again_with_each_sixteenth),
         cmocka_unit_test(another_relays_hot_keys_are_raised_here_and_bounded),
         cmocka_unit_test(what_finds_no_room_is_counted_and_the_oldest_leaves_first),
+        cmocka_unit_test(a_strangers_member_is_charged_once_as_well),
         cmocka_unit_test(a_round_that_is_told_again_is_in_the_same_batches),
         cmocka_unit_test(what_was_given_back_and_reset_is_told),
         cmocka_unit_test(what_is_left_of_a_round_is_told_in_the_next),

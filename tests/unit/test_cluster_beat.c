@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cluster/beat.h"
 #include "core/base/clock.h"
@@ -138,9 +139,65 @@ static void more_relays_than_there_is_room_for_push_out_the_most_silent(void **s
         assert_true(b.peers[i].heard_ns >= NOW + 10);
 }
 
+/* ---- configurations ---- */
+
+static struct digests digests_from(const char *limits, const char *more)
+{
+    static const struct hash_secret secret = {{1, 2}};
+    char path[] = "/tmp/postern-digests.XXXXXX";
+    struct config *config = NULL;
+    struct digests out;
+    struct error e = {""};
+    FILE *f;
+
+    assert_non_null(f = fdopen(mkstemp(path), "w"));
+    (void)fprintf(f,
+                  "directory = \"/nowhere\"; state = { file = \"/nowhere/state\"; }; preset = \"none\";\n"
+                  "connectors = ({ name = \"crm\"; networks = [\"192.0.2.1\"]; });\n"
+                  "limits = ({ name = \"hour\"; per = \"user\"; count = \"messages\"; rate = \"20/h\"; %s });\n%s\n",
+                  limits, more);
+    assert_int_equal(fclose(f), 0);
+    if (config_load(path, &config, &e) != 0)
+        fail_msg("%s", e.text);
+    (void)unlink(path);
+    out = digests_of(config, &secret);
+    config_free(config);
+    return out;
+}
+
+static void all_that_makes_counts_differ_is_in_the_digests_and_named(void **state)
+{
+    static const struct {
+        const char *limit, *more, *differs;
+    } rows[] = {
+        {"", "", ""},
+        {"burst = 21;", "", "limits"},
+        {"beyond = \"habit\";", "", "limits"},
+        {"then = \"block 1h, defer\";", "", "limits"},
+        {"from = \"unfamiliar\";", "", "limits"},
+        {"only = { sender_domain = \"@contoso.example\"; };", "", "only"},
+        {"except = ({ user = \"anna@contoso.example\"; rate = \"30/h\"; });", "", "exceptions"},
+        {"reply = \"451 4.7.1 later\";", "", "texts"},
+        {"", "known_networks = [\"198.51.100.0/24\"];", "known_networks"},
+    };
+    struct digests first = digests_from("", "");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct digests other = digests_from(rows[i].limit, rows[i].more);
+        unsigned differs = 0;
+        char text[128];
+
+        for (unsigned j = 0; j < DIGESTS; j++)
+            differs |= (unsigned)(first.of[j] != other.of[j]) << j;
+        assert_string_equal(beat_differences(differs, text, sizeof text), rows[i].differs);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_that_makes_counts_differ_is_in_the_digests_and_named),
         cmocka_unit_test_setup_teardown(what_differs_is_named, begin, end),
         cmocka_unit_test_setup_teardown(what_is_not_plain_is_left_out, begin, end),
         cmocka_unit_test_setup_teardown(a_relay_that_began_again_is_one_relay, begin, end),

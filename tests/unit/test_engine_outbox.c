@@ -155,9 +155,10 @@ static void refusals_are_told_with_the_table_that_counts_them(void **state)
     end(b);
 }
 
-static void a_failed_sign_in_is_told_where_attempts_are_counted(void **state)
+static void a_failed_sign_in_is_told_where_attempts_are_counted_and_with_whom(void **state)
 {
     struct bench *b = *state;
+    const struct outbox_record *distinct = records + 1;
     struct submission s = {.stage = STAGE_AUTH, .mechanism = SLICE("PLAIN"), .tls = TLS_NEWER, .front_end = "sasl"};
     struct auth_ticket ticket;
     struct slice said;
@@ -170,8 +171,18 @@ static void a_failed_sign_in_is_told_where_attempts_are_counted(void **state)
     s.login_text = slice_of(BERT);
     login_parse(s.login_text, &s.login);
     engine_auth_failed(b->session, &s, &ticket, &said);
-    assert_int_equal(told_one(OUTBOX_ADD)->table, OUTBOX_STRANGERS_REFUSALS);
+    assert_int_equal(outbox_drain(reader, clock_boot_ns(), records, RECORDS), 2);
+    assert_int_equal(records[0].kind, OUTBOX_ADD);
+    assert_int_equal(records[0].table, OUTBOX_STRANGERS_REFUSALS);
     assert_int_equal(records[0].ns, 180 * NS_PER_S);
+    assert_int_equal(distinct->kind, OUTBOX_DISTINCT);
+    assert_int_equal(distinct->table, OUTBOX_STRANGERS_REFUSALS);
+    assert_int_equal(distinct->ns, 180 * NS_PER_S);
+    assert_int_equal(distinct->keep_ns, 3600 * NS_PER_S);
+    /* The same name again is no other one, and nothing that others need to know. */
+    assert_int_equal(engine_auth_begin(b->session, &s, &ticket, &said), AUTH_PASS);
+    engine_auth_failed(b->session, &s, &ticket, &said);
+    assert_int_equal(told(OUTBOX_ADD), 1);
     end(b);
 }
 
@@ -264,6 +275,29 @@ static void a_block_tells_that_a_new_network_begins_anew(void **state)
     end(b);
 }
 
+static void a_message_tells_what_its_login_sends_and_one_that_is_deferred_is_known(void **state)
+{
+    struct bench *b = *state;
+    struct outbox_record of[4];
+    size_t n, habits = 0;
+
+    begin(b, "preset = \"none\"; limits = ({ name = \"hour\"; per = \"user\"; count = \"messages\"; rate = \"2/h\";"
+             " beyond = \"habit\"; learning = 1; });");
+    assert_int_equal(anna(b), REASON_ALLOWED);
+    n = outbox_drain(reader, clock_boot_ns(), records, RECORDS);
+    for (size_t i = 0; i < n; i++)
+        if (records[i].kind == OUTBOX_HABIT)
+            of[habits++] = records[i];
+    assert_int_equal(habits, 2); /* the login's, and with it its tenant is known */
+    assert_int_equal(of[0].units[HABIT_MESSAGES], 1);
+    assert_int_equal(of[0].units[HABIT_RECIPIENTS], 1);
+    assert_int_equal(of[0].at_s, now_of(b) / NS_PER_S);
+    assert_int_equal(of[1].units[HABIT_MESSAGES], 0);
+    assert_int_equal(anna(b), REASON_LIMIT);
+    assert_int_equal(told(OUTBOX_HABIT_DEFERRED), 1);
+    end(b);
+}
+
 static void what_an_operator_forgives_is_told(void **state)
 {
     struct bench *b = *state;
@@ -334,11 +368,14 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(members_that_cost_several_domains_are_told_as_charges, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_are_told_with_the_table_that_counts_them, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_failed_sign_in_is_told_where_attempts_are_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_sign_in_is_told_where_attempts_are_counted_and_with_whom, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_the_milter_gives_back_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_block_tells_its_history, setup, teardown),
         cmocka_unit_test_setup_teardown(a_familiar_network_tells_when_it_was_first_seen_and_latest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_block_tells_that_a_new_network_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_message_tells_what_its_login_sends_and_one_that_is_deferred_is_known, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_an_operator_forgives_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(an_outbox_that_can_not_be_made_hinders_no_mail_and_is_logged, setup, teardown),
     };

@@ -100,6 +100,31 @@ static void every_kind_comes_out_as_it_was_posted_and_once(void **state)
     small_free(s);
 }
 
+static void what_a_habit_holds_comes_out_as_it_was_posted(void **state)
+{
+    static const enum outbox_kind kinds[] = {OUTBOX_HABIT,        OUTBOX_HABIT_RETURN, OUTBOX_HABIT_LIFT,
+                                             OUTBOX_HABIT_ACCEPT, OUTBOX_HABIT_FORGET, OUTBOX_HABIT_DEFERRED,
+                                             OUTBOX_HABIT_TAUGHT};
+    static const uint32_t units[2] = {1, 500}, most[2] = {UINT32_MAX, UINT32_MAX};
+    struct small *s = small_new();
+    struct outbox_record got[SMALL];
+
+    (void)state;
+    for (unsigned i = 0; i < 7; i++)
+        post(&s->writer, outbox_habit(kinds[i], 7 + i, units, START));
+    post(&s->writer, outbox_habit(OUTBOX_HABIT, 99, most, START));
+    assert_int_equal(outbox_drain(&s->reader, START, got, SMALL), 8);
+    for (unsigned i = 0; i < 7; i++) {
+        assert_int_equal(got[i].kind, kinds[i]);
+        assert_int_equal(got[i].key, 7 + i);
+        assert_memory_equal(got[i].units, units, sizeof units);
+        assert_int_equal(got[i].at_s, START / NS_PER_S);
+    }
+    assert_int_equal(got[7].units[0], OUTBOX_UNITS_MOST);
+    assert_int_equal(got[7].units[1], OUTBOX_UNITS_MOST);
+    small_free(s);
+}
+
 static void a_charge_is_told_in_time(void **state)
 {
     const struct charge charge = {.key = 5, .interval_ns = 2 * NS_PER_S, .burst = 28, .cost = 3};
@@ -486,6 +511,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_comes_out_as_it_was_posted_and_once),
+        cmocka_unit_test(what_a_habit_holds_comes_out_as_it_was_posted),
         cmocka_unit_test(a_charge_is_told_in_time),
         cmocka_unit_test(a_reader_that_is_lapped_counts_what_it_has_lost),
         cmocka_unit_test(a_member_whose_charge_was_overwritten_is_lost_with_it),
