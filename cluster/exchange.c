@@ -21,6 +21,12 @@ static void on_batch(void *arg, const struct reply *reply);
 
 /* ---- rounds ---- */
 
+/* Counters of other masters don't wait for what only the one that has "{m}" is told. */
+static bool home_is_away(const struct node *n)
+{
+    return n->shards.several && n->stage != NODE_SHARES;
+}
+
 /* Another ring has positions of its own; what is under way may then be counted twice. */
 static void number_anew(struct node *n, const unsigned char *id)
 {
@@ -39,7 +45,8 @@ static bool begin_round(struct node *n)
         return false;
     (void)node_habits_begin_round(n); /* unless its Redis is away, and some of the last one is left */
     from = outbox_begin_round(n->outbox);
-    if (from == outbox_position(n->outbox) && pending_in_round(n->pending) == 0 && node_habits_told(n))
+    if (from == outbox_position(n->outbox) && pending_in_round(n->pending) == 0 &&
+        (node_habits_told(n) || home_is_away(n)))
         return false;
     n->in_doubt = from == outbox_position(n->outbox) && !n->carries;
     n->carries = false;

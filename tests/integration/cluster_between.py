@@ -14,7 +14,11 @@ path, redis, swallow = sys.argv[1:]
 
 def serve(client):
     server, lost = socket.socket(socket.AF_UNIX), threading.Event()
-    server.connect(redis)
+    try:
+        server.connect(redis)
+    except OSError:
+        client.close()
+        return
 
     def requests():
         try:

@@ -100,6 +100,17 @@ acl_of_manual()
     sed -n "/^user $1 on/,/^\.Ed/p" doc/postern-cluster.8 | sed '/^\.Ed/d' | tr '\n' ' ' | sed "s/>password/>$2/"
     echo
 }
+# again GROUP: relays a and b begin again, with these settings of their group "cluster" in place of what $place says.
+again()
+{
+    local name
+    for name in a b; do
+        [ ! -e "$T/cluster-$name.pid" ] || stop cluster-$name
+        : >"$T/cluster-$name.log"
+        sed "s|^cluster = { .* key_file|cluster = { $1 key_file|" "$T/$name/postern.conf" >"$T/$name/cluster.conf"
+        run cluster-$name "$build/postern-cluster" -c "$T/$name/cluster.conf"
+    done
+}
 shares() { grep -c 'shares with the cluster' "$T/cluster-$1.log"; }
 # used NAME LOGIN [LIMIT]: what the relay has of a login, in messages.
 used()

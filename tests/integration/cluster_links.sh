@@ -14,17 +14,6 @@ for name in a b; do
     relay_wait relay_listens_at "$T/$name/policyd.sock"
 done
 
-# cluster GROUP: both relays with this in their group "cluster".
-cluster()
-{
-    local name
-    for name in a b; do
-        [ ! -e "$T/cluster-$name.pid" ] || stop cluster-$name
-        : >"$T/cluster-$name.log"
-        sed "s|^cluster = { server = \"[^\"]*\";|cluster = { $1|" "$T/$name/postern.conf" >"$T/$name/cluster.conf"
-        run cluster-$name "$build/postern-cluster" -c "$T/$name/cluster.conf"
-    done
-}
 # shared WHAT: what one counts, the other knows.
 shared()
 {
@@ -59,26 +48,26 @@ redis_begin()
 redis() { "$REDIS_CLI" -s "$T/redis.sock" --user admin --pass x --no-auth-warning "$@"; }
 redis_begin --port "$port"
 signed_in="user = \"postern\"; password_file = \"$T/password\";"
-cluster "server = \"unix:$T/redis.sock\"; $signed_in"
+again "server = \"unix:$T/redis.sock\"; $signed_in"
 shared 'a UNIX socket, with the rights that the manual names'
-cluster "server = \"127.0.0.1:$port\"; $signed_in"
+again "server = \"127.0.0.1:$port\"; $signed_in"
 shared 'TCP on loopback, without TLS'
-cluster "server = \"localhost:$tls\"; tls = \"always\"; ca_file = \"$T/ca.pem\"; $signed_in"
+again "server = \"localhost:$tls\"; tls = \"always\"; ca_file = \"$T/ca.pem\"; $signed_in"
 shared 'TLS, by a name'
-cluster "server = \"127.0.0.1:$tls\"; tls = \"always\"; ca_file = \"$T/ca.pem\"; $signed_in"
+again "server = \"127.0.0.1:$tls\"; tls = \"always\"; ca_file = \"$T/ca.pem\"; $signed_in"
 becomes 'a certificate for another name is refused' "grep -c 'no connection to Redis (IP address mismatch)' $T/cluster-a.log" 1
-cluster "server = \"localhost:$tls\"; tls = \"always\"; ca_file = \"$T/other.pem\"; $signed_in"
+again "server = \"localhost:$tls\"; tls = \"always\"; ca_file = \"$T/other.pem\"; $signed_in"
 becomes 'so is one of another authority' "grep -c 'no connection to Redis (.*certificate' $T/cluster-a.log" 1
-cluster "server = \"localhost:$tls\"; tls = \"never\"; $signed_in"
+again "server = \"localhost:$tls\"; tls = \"never\"; $signed_in"
 becomes 'a relay that speaks no TLS gets nowhere there' "grep -c 'no connection to Redis' $T/cluster-a.log" 1
-cluster "server = \"unix:$T/redis.sock\"; user = \"postern\"; password_file = \"$T/wrong\";"
+again "server = \"unix:$T/redis.sock\"; user = \"postern\"; password_file = \"$T/wrong\";"
 becomes 'a wrong password is said' "grep -c 'WRONGPASS' $T/cluster-a.log" 1
 is 'and never shown' "$(grep -c 'wrong$\|a-password' "$T"/cluster-?.log | grep -vc ':0$')" 0
 chmod 644 "$T/wrong"
 is 'a password that others may read is refused' "$("$build/postern-cluster" -c "$T/a/cluster.conf" 2>&1)" '*others may open it*chmod o=*'
 
 # ---- a Redis that is full, or read only ----
-cluster "server = \"unix:$T/redis.sock\"; $signed_in"
+again "server = \"unix:$T/redis.sock\"; $signed_in"
 becomes 'back again' 'shares a; shares b' '1*1'
 redis CONFIG SET maxmemory 1 >>"$T/cli.log"
 login
@@ -96,7 +85,7 @@ stop redis
 
 # ---- a batch is counted once ----
 redis_begin
-cluster "server = \"unix:$T/redis.sock\"; $signed_in"
+again "server = \"unix:$T/redis.sock\"; $signed_in"
 shared 'with an empty Redis'
 login
 ask once $who "$T/a/policyd.sock" >/dev/null
@@ -110,7 +99,7 @@ lies()
     rm -f "$T/redis.sock"
     run stub python3 tests/integration/cluster_stub.py "$T/redis.sock" "$1"
     relay_wait test -S "$T/redis.sock"
-    cluster "server = \"unix:$T/redis.sock\";"
+    again "server = \"unix:$T/redis.sock\";"
 }
 for how in forgets knows; do
     lies $how

@@ -108,16 +108,6 @@ stop sentinel-1 -KILL
 known 'with one Sentinel less they go on' b a
 run liar python3 tests/integration/cluster_stub.py "$T/liar.sock" "sentinel:127.0.0.1:$redis2"
 relay_wait test -S "$T/liar.sock"
-# Both relays, with these settings.
-again()
-{
-    for name in a b; do
-        [ ! -e "$T/cluster-$name.pid" ] || stop cluster-$name
-        : >"$T/cluster-$name.log"
-        sed "s|^cluster = { .* key_file|cluster = { $1 key_file|" "$T/$name/postern.conf" >"$T/$name/cluster.conf"
-        run cluster-$name "$build/postern-cluster" -c "$T/$name/cluster.conf"
-    done
-}
 again "sentinels = [\"unix:$T/liar.sock\", \"127.0.0.1:$sentinel1\", \"127.0.0.1:$sentinel2\", \"127.0.0.1:$sentinel3\"]; sentinel_name = \"postern\"; $signed_in"
 becomes 'who does not sign in is told nothing, and says so' "grep -c 'no word from the Sentinel.*NOAUTH' $T/cluster-a.log" '[1-9]*'
 is 'and never follows one that names a replica' "$(shares a)" 0

@@ -132,7 +132,7 @@ keys = r("CLUSTER", "GETKEYSINSLOT", sys.argv[3], 1000)
 print(r("MIGRATE", "127.0.0.1", sys.argv[2], "", 0, 5000, "AUTH2", "admin", "x", "KEYS", *keys))
 PY
 count 6 1 41
-becomes "while a slot is being moved, the others are counted" "counted | awk '{ print (\$1 > $total - $(cat "$T/count") / 10) }'" 1
+becomes "while a slot is being moved, the others are counted" "counted | awk '{ print (\$1 > $total - $(cat "$T/count") / 2) }'" 1
 is 'relays are redirected for this once (ASK)' "$(errors 3 ASK)" '[1-9]*'
 for i in 1 3 2; do at $i CLUSTER SETSLOT "$slot" NODE "$(at 1 CLUSTER MYID)" >>"$T/manage.log"; done
 becomes "and when that is over, all of it: $total" counted "$total"

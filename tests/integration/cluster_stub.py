@@ -44,6 +44,8 @@ def reply(words):
     if command in (b"EVAL", b"EVALSHA"):
         return {"garbage": b"HTTP/1.1 400 Bad Request\r\n\r\n", "huge": b"*1000000000\r\n", "deep": b"*1\r\n" * 100,
                 "endless": b"$536870912\r\n" + b"x" * 8000000}.get(how) or batch(words)
+    if command == b"CLUSTER":
+        return b"-ERR This instance has cluster support disabled\r\n"
     if command == b"SENTINEL":
         _, host, port = how.split(":")
         return b"*2\r\n" + bulk(host.encode()) + bulk(port.encode())
