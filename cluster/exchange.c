@@ -85,8 +85,7 @@ static bool is_told(const struct node *n, uint64_t boot_ns)
         if (!is_behind(lane, boot_ns) && (lane->has_batch || pending_has(n->pending, lane->batch.tag)))
             return false;
     }
-    /* Nor do habits, whose Redis is the one of all that is no counter. */
-    return node_habits_told(n) || (n->shards.several && n->stage != NODE_SHARES);
+    return node_habits_told(n) || home_is_away(n);
 }
 
 /*
