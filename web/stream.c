@@ -391,8 +391,8 @@ void streams_free(struct streams *streams)
 
     if (streams == NULL)
         return;
-    TAILQ_FOREACH(s, &streams->all, links)
-    stop(s);
+    for (s = TAILQ_FIRST(&streams->all); s != NULL; s = TAILQ_NEXT(s, links))
+        stop(s);
     pool_free(streams->pool);
     for (s = TAILQ_FIRST(&streams->all); s != NULL; s = next) { /* those whose last piece is under way */
         next = TAILQ_NEXT(s, links);
