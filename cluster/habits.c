@@ -21,7 +21,7 @@
 #define KEPT_PATTERN KEPT_KEY "*"
 /* As long as a habit is held and fades, and as a relay keeps a login that it has not seen. */
 #define KEPT_MS "15552000000"
-#define SCAN_AT_ONCE "500"
+#define SCAN_AT_ONCE "1000"
 #define RETRY_NS NS_PER_S
 #define TRIES_MOST 20u
 /* What is known of a login is kept again after so long, when it sends. */
@@ -430,15 +430,15 @@ static void take_kept(struct node *n, const struct reply *value)
     *cutoff = (struct cutoff){kept.known.pairs[0].key, {kept.upto[0], kept.upto[1]}};
 }
 
-static void scanned(struct node *n)
+static bool is_last_page(const struct node *n)
 {
-    char cursor[REPLY_CURSOR_MAX + 1];
+    return strcmp(n->habits_cursor, "0") == 0;
+}
 
-    memcpy(cursor, n->habits_cursor, sizeof cursor);
-    if (strcmp(cursor, "0") != 0) {
-        scan(n, slice_of(cursor));
+static void end_page(struct node *n)
+{
+    if (!is_last_page(n))
         return;
-    }
     begin_reading(n);
     log_say(n->log, LEVEL_NOTICE, "the habits of %llu logins were taken over", (unsigned long long)n->habits->taken);
 }
@@ -447,22 +447,44 @@ static void on_values(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
 
+    if (n->habits->warm != HABITS_SCAN)
+        return; /* of one that begins again */
     if (reply == NULL || n->stage != NODE_SHARES || !node_is_joined(n)) {
         n->habits->warm = HABITS_WAIT;
         return;
     }
     for (size_t i = 0; reply->type == REPLY_ARRAY && i < reply->n; i++)
         take_kept(n, reply->elements[i]);
-    scanned(n);
+    end_page(n);
 }
 
+/* Asks for what is kept of these logins. False: of none. */
+static bool ask_values(struct node *n, const struct reply *keys)
+{
+    size_t asked = 0;
+
+    command_begin(&n->command);
+    command_add_static(&n->command, "MGET");
+    for (size_t i = 0; i < keys->n && asked < WARM_KEYS_MAX; i++)
+        if (keys->elements[i]->type == REPLY_TEXT && keys->elements[i]->text.n == KEPT_KEY_BYTES) {
+            command_add(&n->command, keys->elements[i]->text);
+            asked++;
+        }
+    if (asked > 0 && link_send(n->link, &n->command, on_values, n) != 0)
+        n->habits->warm = HABITS_WAIT;
+    return asked > 0;
+}
+
+/* As in warm.c the next page is asked for together with the values of this one. */
 static void on_scanned(void *arg, const struct reply *reply)
 {
     struct node *n = arg;
     const struct reply *keys;
     struct slice cursor;
-    size_t asked = 0;
+    bool some;
 
+    if (n->habits->warm != HABITS_SCAN)
+        return;
     if (reply == NULL || (keys = reply_page(reply, &cursor)) == NULL) {
         n->habits->warm = HABITS_WAIT;
         if (reply != NULL && reply->type == REPLY_ERROR)
@@ -471,17 +493,11 @@ static void on_scanned(void *arg, const struct reply *reply)
     }
     memcpy(n->habits_cursor, cursor.p, cursor.n);
     n->habits_cursor[cursor.n] = '\0';
-    command_begin(&n->command);
-    command_add_static(&n->command, "MGET");
-    for (size_t i = 0; i < keys->n && asked < WARM_KEYS_MAX; i++)
-        if (keys->elements[i]->type == REPLY_TEXT && keys->elements[i]->text.n == KEPT_KEY_BYTES) {
-            command_add(&n->command, keys->elements[i]->text);
-            asked++;
-        }
-    if (asked == 0)
-        scanned(n);
-    else if (link_send(n->link, &n->command, on_values, n) != 0)
-        n->habits->warm = HABITS_WAIT;
+    some = ask_values(n, keys);
+    if (n->habits->warm == HABITS_SCAN && !is_last_page(n))
+        scan(n, slice_of(n->habits_cursor));
+    if (n->habits->warm == HABITS_SCAN && !some)
+        end_page(n);
 }
 
 /* ---- what others counted ---- */
