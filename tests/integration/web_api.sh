@@ -33,7 +33,7 @@ start_web()
 }
 start_web || exit 1
 # get PATH [OPTION...]: the body; code PATH: the status.
-get() { local path=$1; shift; curl -sS --max-time 100 --unix-socket "$W/web.sock" "$@" "http://localhost$path" 2>&1; }
+get() { local path=$1; shift; curl -sS -H "Authorization: Bearer $token" --max-time 100 --unix-socket "$W/web.sock" "$@" "http://localhost$path" 2>&1; }
 code() { get "$1" -o /dev/null -w '%{http_code}' "${@:2}"; }
 data() { get "/api/v1/$1" | json "$2"; }
 
