@@ -394,14 +394,16 @@ struct streams *streams_new(struct event_base *base, struct web *web)
 
 void streams_free(struct streams *streams)
 {
-    struct stream *s;
+    struct stream *s, *next;
 
     if (streams == NULL)
         return;
-    TAILQ_FOREACH(s, &streams->all, links)
-    stop(s);
+    for (s = TAILQ_FIRST(&streams->all); s != NULL; s = TAILQ_NEXT(s, links))
+        stop(s);
     pool_free(streams->pool);
-    while ((s = TAILQ_FIRST(&streams->all)) != NULL) /* those whose last piece is under way */
+    for (s = TAILQ_FIRST(&streams->all); s != NULL; s = next) { /* those whose last piece is under way */
+        next = TAILQ_NEXT(s, links);
         finish(s);
+    }
     free(streams);
 }
