@@ -37,10 +37,13 @@ start()
     relay_pids="$relay_pids $!"
     relay_wait relay_listens_at "$T/run/$1.sock"
 }
-for tenant in contoso fabrikam; do
-    printf '%s\n' '"Guid","PrimarySmtpAddress","DisplayName","SmtpClientAuthenticationDisabled"' \
-        "\"0a7d6d2c-0001-4b7e-9d55-00000000000${#tenant}\",\"anna@$tenant.example\",\"Anna of $tenant\",\"False\"" >"$T/$tenant.csv"
-    "$build/postern-mirror" import -c "$T/postern.conf" --tenant $tenant "$T/$tenant.csv" >>"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
+# Each has one mailbox, whose setting has changed once.
+for disabled in True False; do
+    for tenant in contoso fabrikam; do
+        printf '%s\n' '"Guid","PrimarySmtpAddress","DisplayName","SmtpClientAuthenticationDisabled"' \
+            "\"0a7d6d2c-0001-4b7e-9d55-00000000000${#tenant}\",\"anna@$tenant.example\",\"Anna of $tenant\",\"$disabled\"" >"$T/$tenant.csv"
+        "$build/postern-mirror" import -c "$T/postern.conf" --tenant $tenant --force "$T/$tenant.csv" >>"$T/mirror.log" 2>&1 || { cat "$T/mirror.log"; exit 1; }
+    done
 done
 start policyd || { cat "$T/policyd.log"; exit 1; }
 for login in anna@contoso.example anna@fabrikam.example; do
@@ -115,10 +118,10 @@ is 'as a stream, too' "$(ask '/api/v1/log?format=csv' -H "$(bearer "$bound")" | 
 is 'its rows of reports' "$(get reports/enabled | jq -r '[.data[].mailbox] | join(" ")')" anna@fabrikam.example
 is 'no script of a report, and no report without tenants' "$(code '/api/v1/reports/disabled?format=powershell' -H "$(bearer "$bound")") $(code /api/v1/reports/would-refuse -H "$(bearer "$bound")") $(code '/api/v1/reports/would-refuse?format=csv' -H "$(bearer "$bound")")" '40[03] 403 403'
 is 'who sees all sees both' "$(get reports/enabled "$token_reader" | jq -r '[.data[].mailbox] | sort | join(" ")')" 'anna@contoso.example anna@fabrikam.example'
-is 'changes and runs are of its tenant' "$(for path in changes runs; do get $path | jq -r '[.data[].tenant] | unique | join(" ")'; done | sort -u | tr '\n' ' ')" '*fabrikam *'
+is 'changes and runs are of its tenant' "$(for path in changes runs; do get $path | jq -r '[.data[].tenant] | unique | join(" ")'; done | tr '\n' ' ')" 'fabrikam fabrikam '
 is 'a viewer sees how much' "$(get overview "$token_viewer" | jq -r '"\(.data.status.tenants | length) \(.data.status.verdicts | length > 0) \(.data.rates.step_s)"')" '2 true 5'
 is 'and nobody of whom it is' "$(get overview "$token_viewer" | grep -c '@\|192\.0\.2\|top_\|changes')" 0
-is 'though a reader does' "$(get overview "$token_reader" | grep -c '@')" 1
+is 'though a reader does' "$(get overview "$token_reader" | grep -c 'anna@contoso.example')" '[1-9]*'
 
 # ---- a session ----
 json='Content-Type: application/json'
