@@ -181,6 +181,7 @@ print(sum(cell[:1] in ("=", "+", "-", "@", "\t", "\r") and cell != "-" for row i
 is 'as JSON' "$(get '/api/v1/log?format=json' | jq -r 'length > 400')" true
 is 'as a script' "$(get '/api/v1/reports/enabled?format=powershell' | grep -c "^Set-CASMailbox -Identity 'anna@contoso.example'")" 1
 is 'for a file with a name of ours' "$(get '/api/v1/reports/used?format=csv' -D - -o /dev/null | grep -i '^content-disposition' | tr -d '\r')" 'Content-Disposition: attachment; filename="postern-used.csv"'
+is 'with notes beside it' "$(get '/api/v1/reports/unused?format=csv' -D - -o /dev/null | grep -ci '^postern-note: .')" '[1-9]*'
 is 'what is no format is told' "$(code '/api/v1/reports/used?format=pdf') $(code '/api/v1/reports/refused?format=powershell') $(code '/api/v1/reports/none?format=csv') $(code '/api/v1/reports/used?format=csv&x=y')" '400 400 404 400'
 is 'HEAD of it has no body' "$(get '/api/v1/reports/used?format=csv' -I | tail -n +2 | grep -c mailbox)" 0
 
