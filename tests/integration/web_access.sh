@@ -87,6 +87,14 @@ for role in metrics viewer reader operator admin; do
 done
 bound=$(user token bound --role reader --tenants fabrikam --expires never 2>/dev/null)
 is 'a token is printed once, and not kept' "$(grep -c "$bound" "$T/web-users"; user list --csv | grep '^bound,')" '0*bound,reader,fabrikam,token,*'
+many=
+for i in 1 2 3 4 5 6; do
+    user token "many-$i" --role reader --expires 1d >/dev/null 2>&1 &
+    many="$many $!"
+done
+# shellcheck disable=SC2086 # numbers
+wait $many
+is 'several who change the file at a time lose nothing' "$(user list --csv | grep -c '^many-')" 6
 start web || { cat "$T/web.log"; exit 1; }
 
 # ask TARGET [OPTION...]: headers and body; code: the status.
@@ -161,6 +169,7 @@ is 'another sign-in ends the session before, and makes a new one' "$(code /api/v
 is 'there is no cookie over plain HTTP to another name' "$(login anna "$word" -H 'Host: relay.contoso.example' | head -n 1)" 'HTTP/1.1 403*'
 login anna "$word" -H 'Host: relay.contoso.example' -H "X-Postern-Proxy: $secret" -H 'X-Forwarded-Proto: https' >"$T/in4"
 is 'over HTTPS it is for this host, and secure' "$(grep -i '^set-cookie' "$T/in4" | tr -d '\r')" 'Set-Cookie: __Host-postern=*; Path=/; HttpOnly; SameSite=Strict; Secure'
+is 'a page of the same name without HTTPS is of another origin' "$(login anna "$word" -H 'Host: relay.contoso.example' -H "X-Postern-Proxy: $secret" -H 'X-Forwarded-Proto: https' -H 'Origin: http://relay.contoso.example' | head -n 1)" 'HTTP/1.1 403*'
 is 'and is taken there' "$(code /api/v1/me -b "$(cookie <"$T/in4")" -H 'Host: relay.contoso.example' -H "X-Postern-Proxy: $secret" -H 'X-Forwarded-Proto: https') $(code /api/v1/me -b "$(cookie <"$T/in4")")" '200 401'
 
 # ---- changes from elsewhere ----
