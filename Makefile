@@ -94,6 +94,16 @@ $(B)/postern-%: $(B)/%/main.o $$(call objects,$$*) $(B)/libcore.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $($*_LIBS) $(CORE_LIBS)
 
+# The pages of the web program, as bytes.
+$(B)/web/made/assets.c: scripts/web-assets.sh $(wildcard web/assets/*)
+	@mkdir -p $(@D)
+	$(say) MAKE $@
+	$(Q)scripts/web-assets.sh $@
+$(B)/web/made/assets.o: $(B)/web/made/assets.c Makefile
+	$(say) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(B)/postern-web: $(B)/web/made/assets.o
+
 $(B)/postern: $(B)/cli/main.o $(call objects,cli) $(B)/libcore.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(cli_LIBS) $(CORE_LIBS)

@@ -3,6 +3,7 @@
 #define POSTERN_WEB_ROUTES_H
 
 #include "web/answers.h"
+#include "web/assets.h"
 #include "web/page.h"
 #include "web/server.h"
 
@@ -45,6 +46,7 @@ struct web {
     struct live *live;
     struct streams *streams;
     struct answers *quick, *slow;
+    const struct asset *assets;
 };
 
 /* For server_config.serve, and for answers_new; arg is the struct web. */

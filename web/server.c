@@ -267,6 +267,7 @@ static void on_request(struct evhttp_request *request, void *arg)
         server->config.serve(server->config.arg, request);
 }
 
+/* What was said of a field before holds. */
 static void add_fields(struct evhttp_request *request, const char *type)
 {
     static const struct {
@@ -282,7 +283,8 @@ static void add_fields(struct evhttp_request *request, const char *type)
 
     (void)evhttp_add_header(headers, "Content-Type", type);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
+        if (evhttp_find_header(headers, fields[i].name) == NULL)
+            (void)evhttp_add_header(headers, fields[i].name, fields[i].value);
 }
 
 void server_reply(struct evhttp_request *request, int status, const char *phrase, const char *type,

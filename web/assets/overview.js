@@ -1,0 +1,93 @@
+// What is seen first.
+import { T } from './text.js';
+import { askOverview } from './api.js';
+import { badge, count, el, heading, link, name, say, section, span, table, time, mailboxLink } from './dom.js';
+import { hourChart } from './chart.js';
+import { onLive } from './live.js';
+import { CHANGE_COLUMNS, DECISION_COLUMNS, notesView, subjectOf } from './parts.js';
+
+const OVERVIEW_MS = 15000;
+const NEWEST = 20;
+const BLOCK_COLUMNS = [{ key: 'subject', as: subjectOf }, { key: 'since', as: (t) => time(t) }, { key: 'limit' }];
+
+function directoryLight(directory) {
+  if (directory.state !== 'read') return ['bad', T.overview.directory[directory.state] ?? directory.state];
+  return directory.in_use === false ? ['warn', T.overview.notInUse] : ['good', T.overview.directory.read];
+}
+function tenantLight(tenant) {
+  if (!tenant.settings_at) return ['bad', T.overview.tenantNever(tenant.name)];
+  return ['good', T.overview.tenant(tenant.name, count(tenant.mailboxes), span(Date.now() / 1000 - tenant.settings_at))];
+}
+function listenerLight(listener) {
+  const kind = listener.state === 'answers' ? 'good' : listener.state.startsWith('not looked') ? 'off' : 'bad';
+  return [kind, T.overview.listener(listener.program, listener.state)];
+}
+function lightsOf(status) {
+  const lights = [...status.listeners.map(listenerLight), directoryLight(status.directory), ...status.tenants.map(tenantLight)];
+  if (status.notices) lights.push(status.notices.given_up ? ['bad', T.overview.given(status.notices.given_up)]
+    : [status.notices.waiting ? 'warn' : 'good', T.overview.alerts(status.notices.waiting)]);
+  if (status.journal_dropped !== undefined) lights.push([status.journal_dropped ? 'bad' : 'good', T.overview.journal(status.journal_dropped)]);
+  if (status.counters?.entries) lights.push(status.counters.crowded ? ['bad', T.overview.crowded(status.counters.crowded)]
+    : ['good', T.overview.counters(count(status.counters.live), count(status.counters.entries))]);
+  return lights;
+}
+function lightsView(status) {
+  return el('ul', { class: 'lights' }, lightsOf(status).map(([kind, text]) => el('li', {}, badge(kind, T.state[kind]), ' ', name(text))));
+}
+
+function reasonsView(reasons) {
+  const rows = Object.entries(reasons).map(([reason, steps]) => ({ reason, count: steps.reduce((a, b) => a + b, 0) }))
+    .filter((row) => row.count > 0).sort((a, b) => b.count - a.count);
+  return table(T.overview.reasons, [{ key: 'reason', as: (reason) => el('code', {}, reason) }, { key: 'count', number: true }], rows, T.overview.quiet);
+}
+function rankingView(kind, rows) {
+  const who = kind.includes('login') ? mailboxLink : name;
+  return el('section', {}, el('h3', {}, T.overview.top[kind]),
+    table(T.overview.top[kind], [{ key: 'name', as: who }, { key: 'passed', number: true }, { key: 'refused', number: true }], rows, T.none));
+}
+
+export async function overviewPage(view) {
+  const first = await askOverview();
+  const chart = hourChart(view.signal);
+  const lights = el('div', {});
+  const reasons = el('div', {});
+  const blocked = el('div', {});
+  const rankings = el('div', { class: 'columns' });
+  const changes = el('div', {});
+  const newest = el('div', {}, el('p', { class: 'none' }, T.overview.newestNone));
+  const seen = [];
+  let blockedNow = null;
+
+  function setBlocks(blocks, n) {
+    blocked.replaceChildren(table(T.overview.blocked, BLOCK_COLUMNS, blocks, T.overview.blockedNone),
+      el('p', {}, link('/blocks', {}, T.overview.blockedMore)));
+    if (blockedNow !== null && n !== blockedNow) say(T.overview.blockedSaid(n));
+    blockedNow = n;
+  }
+  function set({ data, notes }) {
+    lights.replaceChildren(...[notesView(notes), lightsView(data.status)].filter((node) => node !== null));
+    chart.set(structuredClone(data.rates));
+    reasons.replaceChildren(reasonsView(data.rates.reasons));
+    rankings.replaceChildren(...Object.keys(T.overview.top).filter((kind) => data.status[kind]?.length > 0).map((kind) => rankingView(kind, data.status[kind])));
+    changes.replaceChildren(data.changes === null ? el('p', { class: 'none' }, T.overview.changesUnknown)
+      : table(T.overview.changes, CHANGE_COLUMNS, data.changes, T.overview.changesNone));
+  }
+  function onEvent(event) {
+    if (event.decided) chart.add(event.at, event.decided);
+    if (event.blocks) setBlocks(event.blocks, event.blocked);
+    if (event.decisions?.length > 0) {
+      seen.unshift(...[...event.decisions].reverse());
+      seen.length = Math.min(seen.length, NEWEST);
+      newest.replaceChildren(table(T.overview.newest, DECISION_COLUMNS, seen, T.overview.newestNone));
+    }
+  }
+
+  set(first);
+  blocked.append(el('p', { class: 'none' }, first.data.status.blocks ? T.overview.blockedSaid(first.data.status.blocks) : T.overview.blockedNone));
+  view.put(section(T.overview.state, lights),
+    el('section', {}, heading(T.overview.hour), chart.node),
+    el('div', { class: 'columns' }, section(T.overview.blocked, blocked), section(T.overview.reasons, reasons)),
+    section(T.overview.newest, newest), rankings, section(T.overview.changes, changes));
+  onLive((kind, what) => kind === 'event' && onEvent(what), view.signal);
+  view.each(OVERVIEW_MS, async () => set(await askOverview()));
+}
