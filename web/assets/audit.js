@@ -1,15 +1,15 @@
 // What should be looked at, the worst first.
 import { T } from './text.js';
 import { ask } from './api.js';
-import { badge, el, facts, name, table } from './dom.js';
+import { badge, el, facts, name, sentence, table } from './dom.js';
 import { notesView } from './parts.js';
 
 const SEVERITY_KINDS = { critical: 'bad', high: 'bad', medium: 'warn', low: 'warn', info: 'off' };
 
 function findingView(finding) {
   return el('article', { class: 'card' },
-    el('h2', {}, badge(SEVERITY_KINDS[finding.severity] ?? 'off', T.audit.severity[finding.severity] ?? finding.severity), ' ', name(finding.title)),
-    facts([[T.column.where, finding.where && el('code', {}, name(finding.where))], [T.audit.found, name(finding.evidence)], [T.audit.advice, name(finding.advice)],
+    el('h2', {}, badge(SEVERITY_KINDS[finding.severity] ?? 'off', T.audit.severity[finding.severity] ?? finding.severity), ' ', sentence(finding.title)),
+    facts([[T.column.where, finding.where && el('code', {}, name(finding.where))], [T.audit.found, sentence(finding.evidence)], [T.audit.advice, sentence(finding.advice)],
       [T.audit.references, finding.references], [T.column.id, el('code', {}, finding.id)]]));
 }
 function ruleState(state) {

@@ -1,7 +1,7 @@
 // Who is blocked, what was seen of them, and whom limits blocked before.
 import { T } from './text.js';
 import { ask } from './api.js';
-import { badge, count, el, facts, link, name, section, span, time } from './dom.js';
+import { badge, count, el, facts, link, name, section, sentence, span, time } from './dom.js';
 import { onLive } from './live.js';
 import { DECISION_COLUMNS, explainLink, notesView, pagedRows, subjectOf, userOf } from './parts.js';
 
@@ -18,12 +18,12 @@ function anyOf(a, b) {
 function blockView(block) {
   const user = userOf(block.subject);
   return el('article', { class: 'card' },
-    el('h3', {}, badge('bad', T.verdict.reject), ' ', subjectOf(block.subject)),
+    el('h3', {}, badge('bad', T.blocks.word), ' ', subjectOf(block.subject)),
     facts([
       [T.blocks.until, untilView(block.until)],
       [T.blocks.since, time(block.since)],
       [T.blocks.limit, block.limit === 'operator' ? T.blocks.operator : name(block.limit)],
-      [T.blocks.why, block.reason ? name(block.reason) : null],
+      [T.blocks.why, block.reason ? sentence(block.reason) : null],
       [T.blocks.before, T.blocks.beforeText(count(block.passed_before), count(block.refused_before))],
       [T.blocks.refused, count(block.refused_since)],
       [T.blocks.clients, block.clients ? name(block.clients) : null],

@@ -16,17 +16,22 @@ export function el(tag, attributes = {}, ...children) {
 // Characters that are not seen, that turn text around, or that are half of one: shown as what they are.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0\u{e0000}-\u{e0fff}]/gu;
 const NAME_MOST = 120;
+const NAME_WHOLE = 28;
 
 function shown(text) {
   return text.replace(/^\s+$/.test(text) ? /\s/g : UNSEEN, (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}`);
 }
 
+// A sentence of the server's, with names in it that somebody else wrote.
+export function sentence(text) {
+  return el('bdi', { class: 'sentence' }, shown(String(text)));
+}
 // Text that somebody else wrote: a login, a sender, a client.
 export function name(text) {
   if (text === null || text === undefined) return el('span', { class: 'dim' }, '–');
   const all = String(text);
   const short = all.length > NAME_MOST ? all.slice(0, NAME_MOST) : all;
-  return el('bdi', { class: 'name' }, shown(short), short === all ? null : el('span', { class: 'dim' }, T.characters(all.length)));
+  return el('bdi', { class: all.length > NAME_WHOLE ? 'name long' : 'name' }, shown(short), short === all ? null : el('span', { class: 'dim' }, T.characters(all.length)));
 }
 
 // A link to a name's page. encodeURIComponent throws on half characters.

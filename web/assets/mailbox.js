@@ -35,7 +35,7 @@ export async function mailboxesPage(view) {
     const reply = await load();
     found.replaceChildren(...[notesView(reply.notes)].filter(Boolean),
       section(T.mailbox.found, pagedRows(T.mailbox.found, FOUND_COLUMNS, reply, load, T.mailbox.foundNone)),
-      el('p', {}, link('/mailbox', { name: q.trim() }, T.mailbox.open(''), name(q.trim()))));
+      el('p', {}, link('/mailbox', { name: q.trim() }, T.mailbox.open, name(q.trim()))));
   }
   const connectors = await ask('connectors', {}, view.signal);
   view.add(section(T.mailbox.connectors, connectors.data.length === 0 ? el('p', { class: 'none' }, T.mailbox.connectorsNone)
@@ -105,7 +105,7 @@ export async function mailboxPage(view) {
     m.blocks.length === 0 ? el('span', {}) : section(T.mailbox.blocks, table(T.mailbox.blocks, [{ key: 'subject', as: subjectOf }, { key: 'since', as: (t) => time(t) },
       { key: 'until', as: (t) => time(t) }, { key: 'limit' }, { key: 'reason' }], m.blocks, T.none)),
     el('div', { class: 'columns' }, section(T.mailbox.basic, decisionView(m.basic)), section(T.mailbox.oauth, decisionView(m.oauth))),
-    section(T.mailbox.limits, limitsView(m.basic.limits, T.mailbox.limits), el('p', { class: 'links' }, explainLink(login))),
+    section(T.mailbox.limits, limitsView(m.basic.limits, T.mailbox.limits) ?? el('p', { class: 'none' }, T.none), el('p', { class: 'links' }, explainLink(login))),
     el('div', { class: 'columns' }, section(T.mailbox.facts, mirrored(m)), section(T.mailbox.usage, usageView(m.usage))),
     timeline(view, login, log),
     ...(m.habit ? [section(T.mailbox.habit, habitView(m.habit))] : []),

@@ -141,7 +141,7 @@ function onClick(event) {
 // ---- bands ----
 
 function bandView(kind, ...children) {
-  return el('div', { class: `band ${kind}` }, badge(kind, T.state[kind]), el('span', {}, ...children));
+  return el('div', { class: `band ${kind}` }, badge(kind, T.band.word[kind]), el('span', {}, ...children));
 }
 function wouldLink() {
   return link('/reports/would-refuse', {}, T.band.would);

@@ -1,13 +1,14 @@
 // What is seen first.
 import { T } from './text.js';
 import { askOverview } from './api.js';
-import { badge, count, el, heading, link, name, say, section, span, table, time, mailboxLink } from './dom.js';
+import { badge, count, el, heading, link, name, say, section, sentence, span, table, time, mailboxLink } from './dom.js';
 import { hourChart } from './chart.js';
 import { onLive } from './live.js';
 import { CHANGE_COLUMNS, DECISION_COLUMNS, notesView, subjectOf } from './parts.js';
 
 const OVERVIEW_MS = 15000;
-const NEWEST = 20;
+const NEWEST = 12;
+const TENANTS = 9;
 const BLOCK_COLUMNS = [{ key: 'subject', as: subjectOf }, { key: 'since', as: (t) => time(t) }, { key: 'limit' }];
 
 function directoryLight(directory) {
@@ -23,7 +24,9 @@ function listenerLight(listener) {
   return [kind, T.overview.listener(listener.program, listener.state)];
 }
 function lightsOf(status) {
-  const lights = [...status.listeners.map(listenerLight), directoryLight(status.directory), ...status.tenants.map(tenantLight)];
+  const oldest = [...status.tenants].sort((a, b) => a.settings_at - b.settings_at);
+  const lights = [...status.listeners.map(listenerLight), directoryLight(status.directory), ...oldest.slice(0, TENANTS).map(tenantLight)];
+  if (oldest.length > TENANTS) lights.push(['good', T.overview.tenants(count(oldest.length - TENANTS))]);
   if (status.notices) lights.push(status.notices.given_up ? ['bad', T.overview.given(status.notices.given_up)]
     : [status.notices.waiting ? 'warn' : 'good', T.overview.alerts(status.notices.waiting)]);
   if (status.journal_dropped !== undefined) lights.push([status.journal_dropped ? 'bad' : 'good', T.overview.journal(status.journal_dropped)]);
@@ -32,7 +35,7 @@ function lightsOf(status) {
   return lights;
 }
 function lightsView(status) {
-  return el('ul', { class: 'lights' }, lightsOf(status).map(([kind, text]) => el('li', {}, badge(kind, T.state[kind]), ' ', name(text))));
+  return el('ul', { class: 'lights' }, lightsOf(status).map(([kind, text]) => el('li', {}, badge(kind, T.state[kind]), sentence(text))));
 }
 
 function reasonsView(reasons) {

@@ -1,19 +1,19 @@
 // What several pages show.
 import { T } from './text.js';
 import { target } from './api.js';
-import { badge, count, el, facts, link, mailboxLink, name, table, time, verdict } from './dom.js';
+import { badge, count, el, facts, link, mailboxLink, name, sentence, table, time, verdict } from './dom.js';
 
 // A Problem, as what it is; again: what its button does.
 export function problemView(problem, again) {
   const kind = T.error[problem.kind] ? problem.kind : 'broken';
   return el('div', { class: 'problem', role: 'alert' },
     el('p', {}, badge('bad', T.error[kind])),
-    problem.text || problem.message ? el('p', {}, name(problem.text ?? problem.message)) : null,
+    problem.text || problem.message ? el('p', {}, sentence(problem.text ?? problem.message)) : null,
     again ? el('p', {}, el('button', { type: 'button', onclick: again }, T.again)) : null);
 }
 
 export function notesView(notes) {
-  return notes.length === 0 ? null : el('ul', { class: 'notes' }, notes.map((note) => el('li', {}, badge('warn', T.state.warn), ' ', name(note))));
+  return notes.length === 0 ? null : el('ul', { class: 'notes' }, notes.map((note) => el('li', {}, badge('warn', T.state.warn), ' ', sentence(note))));
 }
 
 export function reasonOf(reason, row) {
@@ -46,25 +46,25 @@ export function decisionView(x) {
   return [
     el('p', { class: 'decision' }, verdict(x.action), ' ', el('code', {}, x.reason), x.limit ? [' ', name(x.limit)] : null),
     facts([
-      [T.mailbox.reply, x.reply ? el('code', {}, name(x.reply)) : null],
+      [T.mailbox.reply, x.reply ? el('code', {}, sentence(x.reply)) : null],
       [T.mailbox.meaning, x.meaning],
       [T.mailbox.would, x.would ? el('code', {}, x.would) : null],
       [T.column.learning_until, x.learning_until ? time(x.learning_until) : null],
     ]),
-    el('details', { open: true }, el('summary', {}, T.mailbox.why), el('ol', { class: 'steps' }, x.steps.map((step) => el('li', {}, name(step))))),
+    el('details', { open: true }, el('summary', {}, T.mailbox.why), el('ol', { class: 'steps' }, x.steps.map((step) => el('li', {}, sentence(step))))),
   ];
 }
 
 export function limitsView(limits, caption) {
-  return table(caption, [
+  return limits.length === 0 ? null : table(caption, [
     { key: 'limit' },
-    { key: 'used', title: T.mailbox.limits, as: (used, row) => el('span', { class: 'level' }, usedMeter(used, row.most), ' ', T.mailbox.used(count(used), count(row.most))) },
-    { key: 'free_at', title: T.mailbox.freeAt.trim(), as: (t) => time(t) },
-    { key: 'empty_at', title: T.mailbox.emptyAt.trim(), as: (t) => time(t) },
+    { key: 'used', title: T.mailbox.used, as: (used, row) => el('span', { class: 'level' }, usedMeter(used, row.most), ' ', T.mailbox.usedText(count(used), count(row.most))) },
+    { key: 'free_at', title: T.mailbox.freeAt, as: (t) => time(t) },
+    { key: 'empty_at', title: T.mailbox.emptyAt, as: (t) => time(t) },
   ], limits, T.none);
 }
 function usedMeter(used, most) {
-  return el('meter', { min: 0, max: Math.max(most, 1), value: Math.min(used, most), high: most * 0.8, optimum: 0, 'aria-label': T.mailbox.used(used, most) });
+  return el('meter', { min: 0, max: Math.max(most, 1), value: Math.min(used, most), high: most * 0.8, optimum: 0, 'aria-label': T.mailbox.usedText(used, most) });
 }
 
 // Rows that come page by page: a table and a button for more. load(after): a reply.

@@ -1,7 +1,7 @@
 // The reports of the command line, row by row.
 import { T } from './text.js';
 import { ask } from './api.js';
-import { count, el, link, mailboxLink, name, table, time } from './dom.js';
+import { count, el, link, mailboxLink, name, sentence, table, time } from './dom.js';
 import { downloads, notesView, problemView } from './parts.js';
 
 const TIMES = ['first', 'last', 'last_refused', 'last_passed', 'cloud_last', 'time', 'seen'];
@@ -12,6 +12,7 @@ function columnOf(key) {
   if (NUMBERS.includes(key)) return { key, number: true, as: (value) => (typeof value === 'number' ? count(value) : name(value)) };
   if (key === 'mailbox' || key === 'login' || key === 'who') return { key, as: mailboxLink };
   if (key === 'reason') return { key, as: (reason) => el('code', {}, reason) };
+  if (key === 'meaning' || key === 'summary') return { key, as: sentence };
   return { key };
 }
 function holds(row, text) {
@@ -24,7 +25,6 @@ export async function reportsPage(view) {
     data, T.none));
 }
 
-// One that has a script says so in the list.
 export async function reportPage(view) {
   const kind = view.rest;
   const period = kind === 'would-refuse' ? 'since' : 'days';
@@ -62,10 +62,10 @@ export async function reportPage(view) {
   }
 
   draw();
-  view.put(el('p', {}, known?.summary ?? '', ' ', link('/reports', {}, T.reports.all)), ...[notesView(reply.notes)].filter(Boolean),
+  view.put(el('p', {}, known ? `${known.summary}. ` : '', link('/reports', {}, T.reports.all)), ...[notesView(reply.notes)].filter(Boolean),
     el('form', { class: 'ask', action: `/reports/${encodeURIComponent(kind)}`, onsubmit: view.submit },
       el('label', { for: 'period' }, T.reports[period]), el('input', { id: 'period', name: period, value: query[period] ?? '', size: 6, autocomplete: 'off' }),
       el('button', {}, T.reports.show)),
-    el('p', { class: 'ask' }, el('label', { for: 'filter' }, T.reports.filter), filter),
-    downloads(path, query, known?.script ? ['csv', 'json', 'powershell'] : ['csv', 'json']), summary, place);
+    el('section', {}, el('div', { class: 'ask' }, el('label', { for: 'filter' }, T.reports.filter), filter,
+      downloads(path, query, known?.script ? ['csv', 'json', 'powershell'] : ['csv', 'json'])), summary, place));
 }
