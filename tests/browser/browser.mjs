@@ -7,18 +7,23 @@ import { chromium } from 'playwright-core';
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-// Browsers know no UNIX sockets: a port of loopback is passed on. Returns the origin and what ends it.
-export async function forward(path) {
+// Browsers know no UNIX sockets: a port of loopback is passed on. Returns the origin and what ends it, with all connections.
+export async function forward(path, port = 0) {
+  const open = new Set();
   const server = net.createServer((from) => {
     const to = net.connect(path);
-    from.pipe(to).pipe(from);
-    from.on('error', () => to.destroy());
-    to.on('error', () => from.destroy());
-    from.on('close', () => to.destroy());
-    to.on('close', () => from.destroy());
+    for (const [one, other] of [[from, to], [to, from]]) {
+      open.add(one);
+      one.pipe(other);
+      one.on('error', () => other.destroy());
+      one.on('close', () => { open.delete(one); other.destroy(); });
+    }
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    close: () => new Promise((resolve) => { server.close(resolve); for (const one of open) one.destroy(); }),
+  };
 }
 
 export const LOOKS = {

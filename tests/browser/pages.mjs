@@ -31,5 +31,5 @@ for (const look of short ? ['light'] : Object.keys(LOOKS)) {
   }
 }
 await browser.close();
-close();
+await close();
 end();

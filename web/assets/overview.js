@@ -1,6 +1,6 @@
 // What is seen first.
 import { T } from './text.js';
-import { askOverview } from './api.js';
+import { ask, askOverview } from './api.js';
 import { badge, count, el, heading, link, name, say, section, sentence, span, table, time, mailboxLink } from './dom.js';
 import { hourChart } from './chart.js';
 import { onLive } from './live.js';
@@ -49,16 +49,20 @@ function rankingView(kind, rows) {
     table(T.overview.top[kind], [{ key: 'name', as: who }, { key: 'passed', number: true }, { key: 'refused', number: true }], rows, T.none));
 }
 
+function keyOf(decision) {
+  return [decision.time, decision.instance, decision.stage, decision.login, decision.client].join(' ');
+}
+
 export async function overviewPage(view) {
-  const first = await askOverview();
+  const [first, log] = await Promise.all([askOverview(), ask('log', { rows: NEWEST }, view.signal)]);
   const chart = hourChart(view.signal);
   const lights = el('div', {});
   const reasons = el('div', {});
   const blocked = el('div', {});
   const rankings = el('div', { class: 'columns' });
   const changes = el('div', {});
-  const newest = el('div', {}, el('p', { class: 'none' }, T.overview.newestNone));
-  const seen = [];
+  const newest = el('div', {});
+  let seen = log.data;
   let blockedNow = null;
 
   function setBlocks(blocks, n) {
@@ -78,14 +82,20 @@ export async function overviewPage(view) {
   function onEvent(event) {
     if (event.decided) chart.add(event.at, event.decided);
     if (event.blocks) setBlocks(event.blocks, event.blocked);
-    if (event.decisions?.length > 0) {
-      seen.unshift(...[...event.decisions].reverse());
-      seen.length = Math.min(seen.length, NEWEST);
-      newest.replaceChildren(table(T.overview.newest, DECISION_COLUMNS, seen, T.overview.newestNone));
-    }
+    if (event.decisions?.length > 0) addDecisions(event.decisions);
+  }
+  function drawDecisions() {
+    newest.replaceChildren(table(T.overview.newest, DECISION_COLUMNS, seen, T.overview.newestNone));
+  }
+  // The first event may have some that the log had.
+  function addDecisions(decisions) {
+    const known = new Set(seen.map(keyOf));
+    seen = [...decisions.filter((one) => !known.has(keyOf(one))).reverse(), ...seen].slice(0, NEWEST);
+    drawDecisions();
   }
 
   set(first);
+  drawDecisions();
   blocked.append(el('p', { class: 'none' }, first.data.status.blocks ? T.overview.blockedSaid(first.data.status.blocks) : T.overview.blockedNone));
   view.put(section(T.overview.state, lights),
     el('section', {}, heading(T.overview.hour), chart.node),

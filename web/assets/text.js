@@ -75,7 +75,7 @@ export const T = {
     blockedSaid: (n) => `Blocked now: ${n}`,
     blockedMore: 'All blocks, with the evidence',
     newest: 'Newest decisions',
-    newestNone: 'Nothing was decided since this page is open.',
+    newestNone: 'Nothing was decided yet.',
     top: {
       top_logins: 'Logins that sent most', top_refused_logins: 'Logins that were refused most', top_clients: 'Clients that sent most',
       top_refused_clients: 'Clients that were refused most', top_connectors: 'Connectors', top_limits: 'Limits that were exceeded',
@@ -172,7 +172,7 @@ export const T = {
     refused: 'Refused', count: 'Number', may_send: 'May send', last: 'Last', first: 'First', messages: 'Messages', cloud_last: 'Last at Exchange Online',
     signed_in: 'Signed in there', recipients: 'Recipients', bytes: 'Bytes', basic: 'By password', oauth: 'By token', tls: 'TLS',
     clients: 'Clients', last_refused: 'Last refused', last_passed: 'Last passed', meaning: 'Meaning', who: 'Who', what: 'What',
-    changes: 'Changes', settings_at: 'As of', mailboxes: 'Mailboxes', mirrored: 'Mirrored', missing: 'Not mirrored', smtp_auth: 'SMTP AUTH of the organization', program: 'Program', address: 'Address', state: 'State', id: 'Id', summary: 'What it lists',
+    changes: 'Changes', settings_at: 'As of', mailboxes: 'Mailboxes', mirrored: 'Mirrored', missing: 'Not mirrored', smtp_auth: 'Organization', program: 'Program', address: 'Address', state: 'State', id: 'Id', summary: 'What it lists',
     recipient: 'Recipient', sender: 'Sender', where: 'Where', warning: 'Warning', networks: 'Networks', monitor: 'Only watched',
     number: 'Number', addresses: 'Addresses', organization_setting: 'Of the organization', auth_policy: 'Authentication policy',
     may_sign_in: 'Account may sign in', restricted: 'Restricted sender', messages_hour: 'Messages an hour, at most',
