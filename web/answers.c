@@ -203,11 +203,13 @@ struct answers *answers_new(struct pool *pool, answer_make *make, void *arg)
 
 void answers_free(struct answers *answers)
 {
-    struct answer *answer;
+    struct answer *answer, *next;
 
     if (answers == NULL)
         return;
-    while ((answer = TAILQ_FIRST(&answers->all)) != NULL)
+    for (answer = TAILQ_FIRST(&answers->all); answer != NULL; answer = next) {
+        next = TAILQ_NEXT(answer, links);
         answer_remove(answer);
+    }
     free(answers);
 }

@@ -60,7 +60,7 @@ static int make_data(struct page *page, const struct route *route, FILE *to)
         status = route->make(page);
         if (rows->more)
             (void)snprintf(page->next, sizeof page->next, "%llu",
-                           (unsigned long long)(page->window.skip + page->window.most));
+                           (unsigned long long)page->window.skip + page->window.most);
         put_rest(to, page, rows);
     }
     if (print_end(json) != 0 && status == PAGE_OK) {

@@ -322,12 +322,14 @@ struct live *live_new(struct event_base *base, struct pool *pool, struct shelf *
 
 void live_free(struct live *live)
 {
-    struct looker *looker;
+    struct looker *looker, *next;
 
     if (live == NULL)
         return;
-    while ((looker = TAILQ_FIRST(&live->lookers)) != NULL)
+    for (looker = TAILQ_FIRST(&live->lookers); looker != NULL; looker = next) {
+        next = TAILQ_NEXT(looker, links);
         looker_end(looker);
+    }
     if (live->tick != NULL)
         event_free(live->tick);
     free(live->text);

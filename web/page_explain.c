@@ -55,9 +55,24 @@ static int move_time(struct decide_context *c, const char *at, struct error *e)
     return explain_move_time(c, wall_s, e);
 }
 
-int page_explain(struct page *page)
+/* PAGE_OK, or another status with page->e. */
+static int prepare(struct page *page, struct question *q, struct explained *x, enum stage *stage, bool *all)
 {
     const char *at = asked_value(page->asked, "at");
+    int status;
+
+    if (read_question(page, q) != 0)
+        return PAGE_BAD;
+    if ((status = page_open_context(page, &x->context)) != PAGE_OK)
+        return status;
+    if (question_submission(q, &x->submission, &x->headers, &page->e) != 0 ||
+        question_stage(q, stage, all, &page->e) != 0 || move_time(&x->context, at, &page->e) != 0)
+        return PAGE_BAD;
+    return PAGE_OK;
+}
+
+int page_explain(struct page *page)
+{
     struct question *q = calloc(1, sizeof *q);
     struct explained *x = calloc(1, sizeof *x);
     int status = PAGE_NO_FILE;
@@ -66,13 +81,7 @@ int page_explain(struct page *page)
 
     if (q == NULL || x == NULL)
         (void)error_set(&page->e, "out of memory");
-    else if (read_question(page, q) != 0)
-        status = PAGE_BAD;
-    else if ((status = page_open_context(page, &x->context)) == PAGE_OK &&
-             (question_submission(q, &x->submission, &x->headers, &page->e) != 0 ||
-              question_stage(q, &stage, &all, &page->e) != 0 || move_time(&x->context, at, &page->e) != 0))
-        status = PAGE_BAD;
-    if (status == PAGE_OK) {
+    else if ((status = prepare(page, q, x, &stage, &all)) == PAGE_OK) {
         explain_ask(x, q, stage, all);
         explain_report(x, q, page->out);
     }

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/print/print.h"
+#include "core/report/text.h"
 #include "web/api.h"
 #include "web/rows.h"
 
@@ -62,6 +63,7 @@ struct stream {
     pthread_mutex_t lock;
     pthread_cond_t taken;
     struct evbuffer *ready; /* one piece at most; empty: none */
+    size_t n_notes;         /* remarks that were made before the last piece */
     bool gone;              /* nobody takes any more */
 };
 
@@ -88,6 +90,7 @@ static bool hand_over(struct stream *s)
     (void)pthread_mutex_lock(&s->lock);
     while (!s->gone && evbuffer_get_length(s->ready) > 0)
         (void)pthread_cond_wait(&s->taken, &s->lock);
+    s->n_notes = s->rows->n_notes;
     if (clock_boot_ns() > s->end_ns || (!s->gone && evbuffer_add(s->ready, s->piece, s->n) != 0))
         s->gone = true;
     goes_on = !s->gone;
@@ -147,8 +150,11 @@ static int make_rows(struct stream *s, FILE *to)
         s->status = s->route->make(&page);
         shelf_put(web->shelf, page.files);
     }
-    (void)print_end(printer);
     s->e = page.e;
+    if (print_end(printer) != 0 && s->status == PAGE_OK) {
+        (void)error_set(&s->e, "out of memory");
+        s->status = PAGE_NO_FILE;
+    }
     return s->status;
 }
 
@@ -211,6 +217,21 @@ static void forget_close(struct stream *s)
         evhttp_connection_set_closecb(connection, NULL, NULL);
 }
 
+/* What to know when reading the rows has no place among them. */
+static void add_notes(struct stream *s)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(s->request);
+    char text[4 * TEXT_SHOWN_MAX + 8];
+    size_t n;
+
+    (void)pthread_mutex_lock(&s->lock);
+    n = s->done ? s->rows->n_notes : s->n_notes;
+    (void)pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < n; i++)
+        (void)evhttp_add_header(headers, "Postern-Note",
+                                text_plain(text, sizeof text, slice_of(s->rows->notes[i].text)));
+}
+
 /* The file's name is ours: that of the report, of letters and hyphens, or of the path. */
 static void begin_reply(struct stream *s)
 {
@@ -220,6 +241,7 @@ static void begin_reply(struct stream *s)
 
     buf_addf(&b, "attachment; filename=\"postern-%.*s.%s\"", SLICE_ARG(name), formats[s->format].ending);
     (void)evhttp_add_header(evhttp_request_get_output_headers(s->request), "Content-Disposition", text);
+    add_notes(s);
     s->begun = true;
     if (evhttp_request_get_command(s->request) == EVHTTP_REQ_HEAD)
         forget_close(s);
@@ -387,14 +409,16 @@ struct streams *streams_new(struct event_base *base, struct web *web)
 
 void streams_free(struct streams *streams)
 {
-    struct stream *s;
+    struct stream *s, *next;
 
     if (streams == NULL)
         return;
-    TAILQ_FOREACH(s, &streams->all, links)
-    stop(s);
+    for (s = TAILQ_FIRST(&streams->all); s != NULL; s = TAILQ_NEXT(s, links))
+        stop(s);
     pool_free(streams->pool);
-    while ((s = TAILQ_FIRST(&streams->all)) != NULL) /* those whose last piece is under way */
+    for (s = TAILQ_FIRST(&streams->all); s != NULL; s = next) { /* those whose last piece is under way */
+        next = TAILQ_NEXT(s, links);
         finish(s);
+    }
     free(streams);
 }

@@ -179,8 +179,22 @@ print(sum(cell[:1] in ("=", "+", "-", "@", "\t", "\r") and cell != "-" for row i
 is 'as JSON' "$(get '/api/v1/log?format=json' | jq -r 'length > 400')" true
 is 'as a script' "$(get '/api/v1/reports/enabled?format=powershell' | grep -c "^Set-CASMailbox -Identity 'anna@contoso.example'")" 1
 is 'for a file with a name of ours' "$(get '/api/v1/reports/used?format=csv' -D - -o /dev/null | grep -i '^content-disposition' | tr -d '\r')" 'Content-Disposition: attachment; filename="postern-used.csv"'
+is 'with notes beside it' "$(get '/api/v1/reports/unused?format=csv' -D - -o /dev/null | grep -ci '^postern-note: .')" '[1-9]*'
 is 'what is no format is told' "$(code '/api/v1/reports/used?format=pdf') $(code '/api/v1/reports/refused?format=powershell') $(code '/api/v1/reports/none?format=csv') $(code '/api/v1/reports/used?format=csv&x=y')" '400 400 404 400'
 is 'HEAD of it has no body' "$(get '/api/v1/reports/used?format=csv' -I | tail -n +2 | grep -c mailbox)" 0
+
+# Who leaves in the middle holds nobody up.
+python3 - "$W/web.sock" <<'END'
+import socket, sys
+for path in ["/api/v1/log?format=json", "/api/v1/reports/refused?format=csv", "/api/v1/log?rows=1000", "/events"] * 8:
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    if path != "/events":
+        s.recv(64)
+    s.close()
+END
+becomes 'after many who left, all rows are there' "get '/api/v1/log?format=json' | jq -r 'length > 400'" true
 
 # ---- the files change ----
 sed -i 's/rate = "3\/d"; burst = 3/rate = "9\/d"; burst = 9/' "$T/postern.conf"
@@ -205,8 +219,16 @@ becomes 'a new generation, too' "data mailboxes/$A .data.setting" disabled
 is 'and the run that did it' "$(data runs '.data[0] | "\(.tenant) \(.how) \(.changes > 0)"')" 'contoso import true'
 becomes 'with what changed' 'data changes ".data | map(select(.setting == \"smtp-auth\" or .setting == \"SmtpClientAuthenticationDisabled\")) | length > 0"' true
 
+# The services go on with what they have; who starts now finds nothing.
 kill "$web"; wait "$web"
 is 'it ends well' $? 0
+mv "$T/lib/directory/current" "$T/lib/current"
+start_web
+becomes 'that the services use another generation is told, once that lasts' 'data status "\"\(.data.directory.state) \(.data.directory.in_use)\""' 'none false'
+is 'and in notes' "$(data blocks '.notes[0]')" '*the services use generation 2 of the directory*'
+mv "$T/lib/current" "$T/lib/directory/current"
+becomes 'when it is there again, they agree' 'data status .data.directory.in_use' true
+kill "$web"; wait "$web"
 web=
 is 'nothing came out of the sanitizers' "$(cat "$T"/*.log | grep -c 'ERROR: \|runtime error')" 0
 exit $status
