@@ -16,7 +16,7 @@ mkdir -p "$made"
     echo "const uPlot = (() => {"
     sed 's/^export { uPlot as default };$/return uPlot;/' $from/uPlot.esm.js
     echo "})();"
-    for module in text dom api live chart parts overview blocks mailbox explain reports audit system sign_in main; do
+    for module in text dom api live chart parts session overview blocks mailbox explain reports audit system main; do
         sed -e '/^import .*;$/d' -e 's/^export //' "$from/$module.js"
     done
 } >"$made/app.js"

@@ -9,15 +9,6 @@
 static const char *const pages[] = {"/",        "/blocks",   "/mailboxes", "/mailbox", "/explain",
                                     "/reports", "/reports/", "/audit",     "/system"};
 
-/*
- * Nothing from elsewhere, nothing inline, and no text that becomes markup: what a page shows was written by whoever
- * tried to sign in.
- */
-#define PAGE_POLICY                                                                                                    \
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "              \
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "                \
-    "trusted-types 'none'"
-
 static bool is_page(struct slice path)
 {
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
@@ -49,8 +40,6 @@ static void reply(struct evhttp_request *request, const struct asset *asset)
     (void)evhttp_add_header(headers, "ETag", asset->etag);
     (void)evhttp_add_header(headers, "Cache-Control",
                             asset->path != NULL ? "public, max-age=31536000, immutable" : "no-cache");
-    (void)evhttp_add_header(headers, "Content-Security-Policy", PAGE_POLICY);
-    (void)evhttp_add_header(headers, "Cross-Origin-Opener-Policy", "same-origin");
     if (body == NULL || (!fresh && (evhttp_add_header(headers, "Content-Encoding", "gzip") != 0 ||
                                     evbuffer_add_reference(body, asset->gzip, asset->n, NULL, NULL) != 0)))
         evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);

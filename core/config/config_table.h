@@ -182,6 +182,7 @@ extern const struct section alert_section;                    /* config_alerts.c
 extern const struct section cluster_section;                  /* config_cluster.c */
 /* config_programs.c */
 extern const struct section policyd_section, milter_section, sasl_section, web_section;
+extern const struct section web_proxy_section; /* config_web.c */
 extern const struct choice mode_choices[], tls_minimums[];
 extern const struct choice fetches[];               /* config_exchange.c: what exchange.fetch may name */
 setting_read read_exchange;                         /* config_exchange.c */

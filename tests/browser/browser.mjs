@@ -36,9 +36,24 @@ export async function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
 }
 
+// Cookies of who has signed in, once for each: a password takes its time.
+const signedIn = new Map();
+export async function signIn(browser, origin, name) {
+  if (!signedIn.has(name)) {
+    const context = await browser.newContext();
+    const reply = await context.request.post(`${origin}/api/v1/login`, { data: { name, password: 'correct horse battery' }, timeout: 120000 });
+    if (!reply.ok()) throw new Error(`${name}: ${reply.status()} ${await reply.text()}`);
+    signedIn.set(name, await context.storageState());
+    await context.close();
+  }
+  return signedIn.get(name);
+}
+
 // A page, and all that went wrong in it: messages of the console, exceptions, dialogs, requests to elsewhere.
-export async function watch(browser, origin, look) {
-  const context = await browser.newContext({ ...LOOKS[look], timezoneId: 'Europe/Berlin', locale: 'en-GB', reducedMotion: 'reduce' });
+// who: an account of the scene; null: nobody.
+export async function watch(browser, origin, look, who = 'admin') {
+  const storageState = who === null ? undefined : await signIn(browser, origin, who);
+  const context = await browser.newContext({ ...LOOKS[look], storageState, timezoneId: 'Europe/Berlin', locale: 'en-GB', reducedMotion: 'reduce' });
   const page = await context.newPage();
   const wrong = [];
   const requests = [];

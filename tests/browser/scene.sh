@@ -25,8 +25,18 @@ policyd = { listen = "unix:$T/run/policyd.sock"; }; milter = { listen = ""; };
 web = { listen = { address = "unix:$T/run/web.sock"; mode = "0600"; }; };
 ${2:-}
 END
-    scene_import
+    scene_import && scene_accounts || return 1
     scene_start policyd && scene_start web
+}
+
+# One of each role, and one who sees only fabrikam, with the same password.
+scene_accounts()
+{
+    local who
+    for who in admin operator reader viewer 'bound --tenants fabrikam'; do
+        # shellcheck disable=SC2086 # words
+        echo 'correct horse battery' | "$BIN/postern" -c "$T/postern.conf" web-user add $who --role "$(echo "${who%% *}" | sed 's/bound/reader/')" >>"$T/accounts.log" 2>&1 || { cat "$T/accounts.log" >&2; return 1; }
+    done
 }
 
 scene_start()

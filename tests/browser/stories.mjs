@@ -1,7 +1,7 @@
 // What happens while somebody looks: stories.mjs DIRECTORY-OF-THE-SCENE DIRECTORY-OF-PROGRAMS. TAP lines.
 import net from 'node:net';
 import { execFileSync } from 'node:child_process';
-import { end, forward, is, launch, shown, violations, watch } from './browser.mjs';
+import { end, forward, is, launch, shown, signIn, violations, watch } from './browser.mjs';
 
 const [, , scene, programs] = process.argv;
 let gate = await forward(`${scene}/run/web.sock`);
@@ -82,26 +82,51 @@ function submit(login, client) {
   }
   await context.close();
 }
+
+// ---- who may what ----
 {
-  const { context, page } = await watch(browser, origin, 'dark');
-  let signedIn = false;
-  await page.route('**/api/v1/**', (route) => {
-    if (route.request().url().endsWith('/login')) {
-      signedIn = route.request().postDataJSON().password === 'right';
-      return route.fulfill({ status: signedIn ? 200 : 401, contentType: 'application/json', body: '{"data": {}, "error": "no"}' });
-    }
-    return signedIn ? route.continue() : route.fulfill({ status: 401, contentType: 'application/json', body: '{"error": "sign in"}' });
-  });
+  const { context, page } = await watch(browser, origin, 'dark', null);
   await page.goto(`${origin}/audit`);
-  await page.getByLabel('Name').fill('anna');
-  await page.getByLabel('Password').fill('wrong');
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill('correct horse');
   is('who is not signed in gets a form', (await violations(page)).join('\n'));
   await page.keyboard.press('Enter');
   await page.getByText('The name or the password is wrong.').waitFor(LONG);
-  await page.getByLabel('Password').fill('right');
+  await page.getByLabel('Password').fill('correct horse battery');
   await page.keyboard.press('Enter');
   await page.locator('article').first().waitFor(LONG);
   is('and, signed in, the page', await page.locator('h1').textContent(), 'Audit');
+  await page.locator('#live .badge.good').waitFor(LONG);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Password').waitFor(LONG);
+  is('signed out, nothing of it is left', await page.locator('article, #nav a, #live .badge').count(), 0);
+  await page.reload();
+  await page.getByLabel('Password').waitFor(LONG);
+  is('nor after a reload', await page.locator('article').count(), 0);
+  await context.close();
+}
+for (const [who, start, links] of [['viewer', 'Overview', 'Overview'], ['bound', 'Mailboxes', 'Mailboxes Reports'],
+  ['reader', 'Overview', 'Overview Blocks Mailboxes Explain Reports Audit System']]) {
+  const { context, page, wrong } = await watch(browser, origin, 'light', who);
+  await page.goto(`${origin}/`);
+  await shown(page);
+  is(`${who} begins at ${start}`, await page.locator('h1').textContent(), start);
+  is(`${who} has links to what is for them`, (await page.locator('#nav a').allTextContents()).join(' '), links);
+  is(`${who}: no finding of axe`, (await violations(page)).join('\n'));
+  is(`${who} is refused nothing that the page asks for`, wrong.join('\n'));
+  if (who !== 'reader') {
+    await page.goto(`${origin}/system`);
+    await page.getByText('This is not for your role').waitFor(LONG);
+    is(`${who} is told what is not for them, without asking`, wrong.join('\n'));
+  }
+  if (who === 'bound') {
+    await page.goto(`${origin}/mailbox?name=anna%40fabrikam.example`);
+    await page.getByText('What is mirrored').waitFor(LONG);
+    is('bound sees a mailbox of the own tenant', wrong.join('\n'));
+    await page.goto(`${origin}/mailbox?name=anna%40contoso.example`);
+    await page.getByText('Nothing is known of this').waitFor(LONG);
+    is('and none of another', await page.locator('section').count(), 0);
+  }
   await context.close();
 }
 
@@ -136,7 +161,7 @@ function submit(login, client) {
   await context.close();
 }
 {
-  const context = await browser.newContext({ viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 });
+  const context = await browser.newContext({ storageState: await signIn(browser, origin, 'admin'), viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 });
   const page = await context.newPage();
   for (const path of ['/', '/blocks', '/mailbox?name=erp%40contoso.example', '/explain', '/reports/used', '/system']) {
     await page.goto(origin + path);

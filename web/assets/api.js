@@ -14,7 +14,7 @@ export class Problem extends Error {
   }
 }
 
-const KINDS = { 400: 'wrong', 401: 'sign-in', 403: 'forbidden', 404: 'missing', 414: 'wrong', 431: 'wrong', 503: 'busy' };
+const KINDS = { 400: 'wrong', 401: 'sign-in', 403: 'forbidden', 404: 'missing', 414: 'wrong', 429: 'busy', 431: 'wrong', 503: 'busy' };
 
 export async function problemOf(response) {
   let text = T.error.status(response.status);

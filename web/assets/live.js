@@ -9,7 +9,7 @@ const RETRY_MOST_MS = 60000;
 
 const listeners = new Set();
 const others = new BroadcastChannel('postern-live');
-let now = { state: 'begins', since: null };
+let now = { state: 'paused', since: null };
 let reading = null;
 let leads = false;
 
@@ -98,6 +98,7 @@ async function readOn(signal) {
 function begin() {
   if (reading !== null) return;
   reading = new AbortController();
+  deliver('state', { state: 'begins', since: null });
   const { signal } = reading;
   if (!navigator.locks) { // not a secure context: each window for itself
     readOn(signal);
@@ -112,7 +113,16 @@ function end() {
   deliver('state', { state: 'paused', since: null });
 }
 
+let wanted = false;
 export function startLive() {
-  document.addEventListener('visibilitychange', () => (document.hidden ? end() : begin()));
+  wanted = true;
   if (!document.hidden) begin();
 }
+export function stopLive() {
+  wanted = false;
+  end();
+}
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) end();
+  else if (wanted) begin();
+});

@@ -2,6 +2,7 @@
 import { T } from './text.js';
 import { ask } from './api.js';
 import { badge, count, el, facts, link, mailboxLink, name, section, table, time, whole } from './dom.js';
+import { seesAll } from './session.js';
 import { DECISION_COLUMNS_OF_ONE, decisionView, downloads, explainLink, limitsView, notesView, pagedRows, subjectOf } from './parts.js';
 
 const FOUND_COLUMNS = [{ key: 'mailbox', as: mailboxLink }, { key: 'name' }, { key: 'setting', as: (s) => settingView(s) }, { key: 'tenant' },
@@ -37,6 +38,7 @@ export async function mailboxesPage(view) {
       section(T.mailbox.found, pagedRows(T.mailbox.found, FOUND_COLUMNS, reply, load, T.mailbox.foundNone)),
       el('p', {}, link('/mailbox', { name: q.trim() }, T.mailbox.open, name(q.trim()))));
   }
+  if (!seesAll()) return;
   const connectors = await ask('connectors', {}, view.signal);
   view.add(section(T.mailbox.connectors, connectors.data.length === 0 ? el('p', { class: 'none' }, T.mailbox.connectorsNone)
     : el('div', { class: 'cards' }, connectors.data.map(connectorView))));
@@ -105,7 +107,7 @@ export async function mailboxPage(view) {
     m.blocks.length === 0 ? el('span', {}) : section(T.mailbox.blocks, table(T.mailbox.blocks, [{ key: 'subject', as: subjectOf }, { key: 'since', as: (t) => time(t) },
       { key: 'until', as: (t) => time(t) }, { key: 'limit' }, { key: 'reason' }], m.blocks, T.none)),
     el('div', { class: 'columns' }, section(T.mailbox.basic, decisionView(m.basic)), section(T.mailbox.oauth, decisionView(m.oauth))),
-    section(T.mailbox.limits, limitsView(m.basic.limits, T.mailbox.limits) ?? el('p', { class: 'none' }, T.none), el('p', { class: 'links' }, explainLink(login))),
+    section(T.mailbox.limits, limitsView(m.basic.limits, T.mailbox.limits) ?? el('p', { class: 'none' }, T.none), seesAll() ? el('p', { class: 'links' }, explainLink(login)) : null),
     el('div', { class: 'columns' }, section(T.mailbox.facts, mirrored(m)), section(T.mailbox.usage, usageView(m.usage))),
     timeline(view, login, log),
     ...(m.habit ? [section(T.mailbox.habit, habitView(m.habit))] : []),

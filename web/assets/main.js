@@ -1,8 +1,8 @@
 // Which page the path names, the bands, and whether what is shown is live.
 import { T } from './text.js';
-import { askOverview } from './api.js';
+import { Problem, ask, askOverview } from './api.js';
 import { badge, clock, el, link, name, time } from './dom.js';
-import { onLive, startLive } from './live.js';
+import { onLive, startLive, stopLive } from './live.js';
 import { problemView } from './parts.js';
 import { overviewPage } from './overview.js';
 import { blocksPage } from './blocks.js';
@@ -11,17 +11,18 @@ import { explainPage } from './explain.js';
 import { reportPage, reportsPage } from './reports.js';
 import { auditPage } from './audit.js';
 import { systemPage } from './system.js';
-import { signInForm } from './sign_in.js';
+import { isSignedIn, mayRead, seesAll, setMe, signInForm, whoView } from './session.js';
 
-// In the order of the navigation; those without a place in it belong under the one named.
+// In the order of the navigation; those without a place in it belong under the one named. counts: also for those who see only counts; own:
+// also for those who see only some tenants.
 const PAGES = [
-  { path: '/', title: T.pages.overview, show: overviewPage },
+  { path: '/', title: T.pages.overview, show: overviewPage, counts: true },
   { path: '/blocks', title: T.pages.blocks, show: blocksPage },
-  { path: '/mailboxes', title: T.pages.mailboxes, show: mailboxesPage },
-  { path: '/mailbox', title: T.pages.mailbox, show: mailboxPage, under: '/mailboxes' },
+  { path: '/mailboxes', title: T.pages.mailboxes, show: mailboxesPage, own: true },
+  { path: '/mailbox', title: T.pages.mailbox, show: mailboxPage, own: true, under: '/mailboxes' },
   { path: '/explain', title: T.pages.explain, show: explainPage },
-  { path: '/reports', title: T.pages.reports, show: reportsPage },
-  { path: '/reports/', title: T.pages.reports, show: reportPage, under: '/reports' },
+  { path: '/reports', title: T.pages.reports, show: reportsPage, own: true },
+  { path: '/reports/', title: T.pages.reports, show: reportPage, own: true, under: '/reports' },
   { path: '/audit', title: T.pages.audit, show: auditPage },
   { path: '/system', title: T.pages.system, show: systemPage },
 ];
@@ -42,9 +43,14 @@ function restOf(page, path) {
   }
 }
 
-function drawNavigation(page) {
+function isFor(page) {
+  return mayRead() ? seesAll() || page.own === true : isSignedIn() && page.counts === true;
+}
+
+function drawBar(page) {
   const here = page?.under ?? page?.path;
-  document.getElementById('nav').replaceChildren(el('ul', {}, PAGES.filter((one) => !one.under).map((one) =>
+  document.getElementById('who').replaceChildren(...whoView(signedOut).filter((node) => node !== null));
+  document.getElementById('nav').replaceChildren(el('ul', {}, PAGES.filter((one) => !one.under && isFor(one)).map((one) =>
     el('li', {}, el('a', { href: one.path, 'aria-current': one.path === here ? 'page' : null }, one.title)))));
 }
 
@@ -67,8 +73,7 @@ function viewOf(page, url, signal) {
     fail(problem) {
       if (signal.aborted) return;
       if (problem.kind === 'sign-in') {
-        title.textContent = T.error['sign-in'];
-        body.replaceChildren(signInForm(show));
+        signedOut();
       } else {
         body.querySelector('.problem')?.remove();
         body.append(problemView(problem, show));
@@ -97,13 +102,30 @@ function viewOf(page, url, signal) {
   return view;
 }
 
+// Nobody is signed in, or not any more: the page waits behind the form.
+function signedOut() {
+  setMe(null);
+  stopLive();
+  leave?.abort();
+  drawBar();
+  document.getElementById('bands').replaceChildren();
+  document.title = `${T.error['sign-in']} – ${T.program}`;
+  main.replaceChildren(el('h1', {}, T.error['sign-in']), el('div', {}, signInForm(signedIn)));
+}
+function signedIn() {
+  if (mayRead() && seesAll()) startLive();
+  show();
+  drawBands();
+}
+
 async function show() {
+  if (location.pathname === '/' && mayRead() && !seesAll()) history.replaceState(null, '', '/mailboxes');
   const url = new URL(location.href);
   const page = pageOf(url.pathname);
   leave?.abort();
   leave = new AbortController();
   const { signal } = leave;
-  drawNavigation(page);
+  drawBar(page);
   if (!page) {
     main.replaceChildren(el('h1', {}, T.pages.missing), el('p', {}, T.missing));
     return;
@@ -112,6 +134,7 @@ async function show() {
   const loading = el('p', { class: 'dim' }, T.loading);
   const timer = setTimeout(() => view.add(loading), LOADING_MS);
   try {
+    if (!isFor(page)) throw new Problem('forbidden', T.forbidden);
     await page.show(view);
   } catch (problem) {
     if (!signal.aborted) view.fail(problem);
@@ -157,6 +180,7 @@ function bandsOf(data) {
   return bands;
 }
 async function drawBands() {
+  if (!isFor(PAGES[0])) return;
   try {
     const { data } = await askOverview();
     document.getElementById('bands').replaceChildren(...bandsOf(data));
@@ -167,15 +191,24 @@ async function drawBands() {
 
 function drawLive(kind, what) {
   if (kind !== 'state') return;
-  const texts = { begins: ['off', T.live.begins], on: ['good', T.live.on], paused: ['off', T.live.paused], full: ['warn', T.live.full] };
+  const texts = { begins: ['off', T.live.begins], on: ['good', T.live.on], full: ['warn', T.live.full] };
   const [colour, text] = texts[what.state] ?? ['bad', T.live.off(clock(new Date(what.since)))];
-  document.getElementById('live').replaceChildren(badge(colour, text));
+  document.getElementById('live').replaceChildren(...(what.state === 'paused' ? [] : [badge(colour, text)]));
 }
 
-addEventListener('popstate', show);
+// Who is it? What can't be known is said, and asked again by whoever looks.
+async function start() {
+  try {
+    setMe((await ask('me')).data);
+    signedIn();
+  } catch (problem) {
+    if (problem.kind === 'sign-in') signedOut();
+    else main.replaceChildren(el('h1', {}, T.program), el('div', {}, problemView(problem, start)));
+  }
+}
+
+addEventListener('popstate', () => isSignedIn() && show());
 document.addEventListener('click', onClick);
 onLive(drawLive);
-startLive();
-show();
-drawBands();
+start();
 setInterval(() => document.hidden || drawBands(), BANDS_MS);

@@ -4,6 +4,7 @@ import { ask, askOverview } from './api.js';
 import { badge, count, el, heading, link, name, say, section, sentence, span, table, time, mailboxLink } from './dom.js';
 import { hourChart } from './chart.js';
 import { onLive } from './live.js';
+import { mayRead } from './session.js';
 import { CHANGE_COLUMNS, DECISION_COLUMNS, notesView, subjectOf } from './parts.js';
 
 const OVERVIEW_MS = 15000;
@@ -54,7 +55,8 @@ function keyOf(decision) {
 }
 
 export async function overviewPage(view) {
-  const [first, log] = await Promise.all([askOverview(), ask('log', { rows: NEWEST }, view.signal)]);
+  // Who sees only counts has no rows, and no stream.
+  const [first, log] = await Promise.all([askOverview(), mayRead() ? ask('log', { rows: NEWEST }, view.signal) : { data: [] }]);
   const chart = hourChart(view.signal);
   const lights = el('div', {});
   const reasons = el('div', {});
@@ -76,7 +78,7 @@ export async function overviewPage(view) {
     chart.set(structuredClone(data.rates));
     reasons.replaceChildren(reasonsView(data.rates.reasons));
     rankings.replaceChildren(...Object.keys(T.overview.top).filter((kind) => data.status[kind]?.length > 0).map((kind) => rankingView(kind, data.status[kind])));
-    changes.replaceChildren(data.changes === null ? el('p', { class: 'none' }, T.overview.changesUnknown)
+    if (data.changes !== undefined) changes.replaceChildren(data.changes === null ? el('p', { class: 'none' }, T.overview.changesUnknown)
       : table(T.overview.changes, CHANGE_COLUMNS, data.changes, T.overview.changesNone));
   }
   function onEvent(event) {
@@ -100,7 +102,7 @@ export async function overviewPage(view) {
   view.put(section(T.overview.state, lights),
     el('section', {}, heading(T.overview.hour), chart.node),
     el('div', { class: 'columns' }, section(T.overview.blocked, blocked), section(T.overview.reasons, reasons)),
-    section(T.overview.newest, newest), rankings, section(T.overview.changes, changes));
+    ...(mayRead() ? [section(T.overview.newest, newest), rankings, section(T.overview.changes, changes)] : []));
   onLive((kind, what) => kind === 'event' && onEvent(what), view.signal);
   view.each(OVERVIEW_MS, async () => set(await askOverview()));
 }

@@ -15,6 +15,7 @@ export const T = {
   no: 'no',
   characters: (n) => `… (${n} characters)`,
   missing: 'There is no page at this address.',
+  forbidden: 'This page tells more than your account may see.',
 
   // how things are
   state: { good: 'good', warn: 'look at it', bad: 'bad', off: 'not looked at' },
@@ -35,7 +36,6 @@ export const T = {
     begins: 'connecting',
     on: 'live',
     off: (when) => `not live since ${when}`,
-    paused: 'paused',
     full: 'not live: as many look on as can be served',
   },
   band: {
@@ -160,8 +160,10 @@ export const T = {
     },
   },
 
+  role: { viewer: 'viewer', reader: 'reader', operator: 'operator', admin: 'administrator' },
   signIn: {
-    name: 'Name', password: 'Password', go: 'Sign in', wrong: 'The name or the password is wrong.',
+    name: 'Name', password: 'Password', go: 'Sign in', out: 'Sign out', wrong: 'The name or the password is wrong.',
+    first: 'An account is made on the relay, by root:',
   },
 
   // names of columns, as the interface for programs has them
