@@ -13,6 +13,7 @@ mkdir -p "$made"
 # The chart's module has names of its own: it becomes one value. Ours share one scope, in this order, and are each used as they
 # stand, too (by the tests): only what joins modules goes.
 {
+    echo "/*" && cat $from/uPlot.LICENSE && echo "*/"
     echo "const uPlot = (() => {"
     sed 's/^export { uPlot as default };$/return uPlot;/' $from/uPlot.esm.js
     echo "})();"

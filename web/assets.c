@@ -13,8 +13,9 @@ static bool is_page(struct slice path)
 {
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         struct slice page = slice_of(pages[i]);
+        bool takes_name = page.n > 1 && page.p[page.n - 1] == '/';
 
-        if (slice_eq(path, page) || (page.n > 1 && page.p[page.n - 1] == '/' && slice_starts_with(path, page)))
+        if (takes_name ? path.n > page.n && slice_starts_with(path, page) : slice_eq(path, page))
             return true;
     }
     return false;

@@ -18,12 +18,16 @@ skip() { echo "ok the pages in a browser # skip $1"; exit 0; }
 command -v chromium >/dev/null || skip 'there is no chromium: scripts/install-dependencies.sh browser'
 command -v node >/dev/null && command -v npm >/dev/null || skip 'there is no nodejs with npm: scripts/install-dependencies.sh browser'
 # Two at the same time would install into the same folder.
-(
-    flock 9
-    cmp -s tests/browser/package-lock.json tests/browser/node_modules/.installed && exit 0
-    (cd tests/browser && npm ci --no-audit --no-fund --silent) >/dev/null 2>&1 || exit 1
-    cp tests/browser/package-lock.json tests/browser/node_modules/.installed
-) 9<tests/browser || skip 'npm could not install what tests/browser/package-lock.json names'
+install()
+{
+    local wanted=tests/browser/package-lock.json there=tests/browser/node_modules/.installed
+    cmp -s $wanted $there && return 0
+    npm ci --prefix tests/browser --no-audit --no-fund --silent >/dev/null 2>&1 && cp $wanted $there
+}
+exec 9<tests/browser
+flock 9
+install || skip 'npm could not install what tests/browser/package-lock.json names'
+exec 9<&-
 
 trap scene_end EXIT
 trap 'exit 1' INT TERM

@@ -33,9 +33,10 @@ END
 scene_accounts()
 {
     local who
-    for who in admin operator reader viewer 'bound --tenants fabrikam'; do
+    for who in 'admin --role admin' 'operator --role operator' 'reader --role reader' 'viewer --role viewer' \
+        'bound --role reader --tenants fabrikam'; do
         # shellcheck disable=SC2086 # words
-        echo 'correct horse battery' | "$BIN/postern" -c "$T/postern.conf" web-user add $who --role "$(echo "${who%% *}" | sed 's/bound/reader/')" >>"$T/accounts.log" 2>&1 || { cat "$T/accounts.log" >&2; return 1; }
+        echo 'correct horse battery' | "$BIN/postern" -c "$T/postern.conf" web-user add $who >>"$T/accounts.log" 2>&1 || { cat "$T/accounts.log" >&2; return 1; }
     done
 }
 
